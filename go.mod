@@ -1,0 +1,22 @@
+module github.com/hawser-mcp/hawser
+
+go 1.25.5
+
+ignore (
+	./node_modules
+	./tests/peers/node_modules
+)
+
+require (
+	github.com/cenkalti/backoff/v4 v4.3.0
+	github.com/mark3labs/mcp-go v1.2.1
+	github.com/stretchr/testify v1.12.1
+	go.uber.org/goleak v1.3.0
+)
+
+require (
+	github.com/google/jsonschema-go v0.4.2 // indirect
+	github.com/spf13/cast v1.7.1 // indirect
+	github.com/yosida95/uritemplate/v3 v3.0.2 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)

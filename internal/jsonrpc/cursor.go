@@ -1,0 +1,303 @@
+package jsonrpc
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// DefaultMaxDepth is how many containers may be open at once when the caller
+// of [NewCursor] does not say.
+const DefaultMaxDepth = 512
+
+// Kind is the kind of a JSON value, known from its first byte.
+type Kind uint8
+
+// The kinds of JSON values. Invalid is what stands where no value begins, and
+// the end of the text.
+const (
+	Invalid Kind = iota
+	Null
+	Bool
+	Number
+	String
+	Array
+	Object
+)
+
+var kindNames = [...]string{"no value", "null", "boolean", "number", "string", "array", "object"}
+
+// String gives the name of the kind as error texts have it.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return kindNames[Invalid]
+}
+
+var kindOf = [256]Kind{
+	'n': Null, 't': Bool, 'f': Bool, '"': String, '[': Array, '{': Object,
+	'-': Number, '0': Number, '1': Number, '2': Number, '3': Number, '4': Number,
+	'5': Number, '6': Number, '7': Number, '8': Number, '9': Number,
+}
+
+// place is where in the grammar a Cursor stands.
+type place uint8
+
+const (
+	wantValue  place = iota // at the start of the text, after a colon, or at an element
+	opened                  // just inside a container
+	afterValue              // behind a value: a comma, a closing bracket or the end follows
+)
+
+// Cursor reads one JSON text (RFC 8259) in a single pass, value by value, in
+// the order of the text. Errors are sticky: after the first one every method
+// returns a zero value and Err tells. Reading a value twice, or asking for the
+// next member before the last one's value was read, is such an error too.
+//
+// A Cursor keeps a reference to the text and never changes it. Make one with
+// [NewCursor]; it is not for concurrent use.
+type Cursor struct {
+	data     []byte
+	err      error
+	pos      int // of the next unread byte
+	depth    int // containers open now
+	maxDepth int
+	place    place
+}
+
+// NewCursor returns a Cursor at the start of data. At most maxDepth containers
+// may be open at once, [DefaultMaxDepth] if maxDepth is not positive.
+func NewCursor(data []byte, maxDepth int) Cursor {
+	if maxDepth <= 0 {
+		maxDepth = DefaultMaxDepth
+	}
+	return Cursor{data: data, maxDepth: maxDepth}
+}
+
+// Err returns the first error: a [*SyntaxError], a [*ShapeError], one that
+// wraps [ErrDepth], or what was given to Fail.
+func (c *Cursor) Err() error { return c.err }
+
+// Fail stops the Cursor with err unless it already has an error: the way for
+// a decoder to report what the values mean. A nil err does nothing.
+func (c *Cursor) Fail(err error) {
+	if c.err == nil && err != nil {
+		c.err = err
+		c.data = nil // so that every method stands at the end of the text and finds nothing
+	}
+}
+
+// Pos returns the offset of the next unread byte: after a value was read, of
+// the byte behind it.
+func (c *Cursor) Pos() int { return c.pos }
+
+// Kind returns the kind of the next value without reading it, [Invalid] if
+// none begins here.
+func (c *Cursor) Kind() Kind { return kindOf[c.next()] }
+
+// EnterObject reads the opening brace of an object, of which NextKey gives the
+// members. Anything else is a [*ShapeError].
+func (c *Cursor) EnterObject() { c.enter('{', Object) }
+
+// EnterArray reads the opening bracket of an array, of which NextElement gives
+// the elements. Anything else is a [*ShapeError].
+func (c *Cursor) EnterArray() { c.enter('[', Array) }
+
+func (c *Cursor) enter(open byte, kind Kind) {
+	if c.value() != open {
+		c.wrongKind(kind)
+		return
+	}
+	if c.depth >= c.maxDepth {
+		c.tooDeep(c.pos)
+		return
+	}
+	c.pos++
+	c.depth++
+	c.place = opened
+}
+
+// NextKey reads up to the next member's value and returns the member's name,
+// unescaped. ok is false when the closing brace was read instead, or on error.
+// The value must be read (or skipped) before the next NextKey. key is valid
+// until then; it aliases the text unless it had escapes. Names that occur
+// twice are the caller's business.
+func (c *Cursor) NextKey() (key []byte, ok bool) {
+	b := c.next()
+	switch {
+	case b == '}' && c.place != wantValue:
+		c.leave()
+		return nil, false
+	case b == ',' && c.place == afterValue:
+		c.pos++
+		b = c.next()
+	case c.place != opened:
+		c.unexpected("comma or closing brace")
+		return nil, false
+	}
+	if b != '"' {
+		c.unexpected("name of a member")
+		return nil, false
+	}
+	key = c.text()
+	if c.next() != ':' {
+		c.unexpected("colon")
+		return nil, false
+	}
+	c.pos++
+	c.place = wantValue
+	return key, true
+}
+
+// NextElement moves to the next element of an array, which must be read (or
+// skipped) before the next NextElement. It is false when the closing bracket
+// was read instead, or on error.
+func (c *Cursor) NextElement() bool {
+	b := c.next()
+	switch {
+	case b == ']' && c.place != wantValue:
+		c.leave()
+		return false
+	case b == ',' && c.place == afterValue:
+		c.pos++
+	case c.place != opened:
+		c.unexpected("comma or closing bracket")
+	}
+	c.place = wantValue
+	return c.err == nil
+}
+
+// leave reads a closing brace or bracket.
+func (c *Cursor) leave() {
+	if c.depth == 0 { // the caller never entered: not a matter of the text, but no reason to go on
+		c.unexpected("value")
+		return
+	}
+	c.pos++
+	c.depth--
+	c.place = afterValue
+}
+
+// Bool reads true or false.
+func (c *Cursor) Bool() bool {
+	switch c.value() {
+	case 't':
+		return c.literal("true")
+	case 'f':
+		c.literal("false")
+	default:
+		c.wrongKind(Bool)
+	}
+	return false
+}
+
+// TryNull reads null and returns true if that is the next value; otherwise it
+// reads nothing.
+func (c *Cursor) TryNull() bool {
+	return c.value() == 'n' && c.literal("null")
+}
+
+func (c *Cursor) literal(word string) bool {
+	end := c.pos + len(word)
+	if end > len(c.data) || string(c.data[c.pos:end]) != word {
+		c.syntax(c.pos, "bad literal")
+		return false
+	}
+	c.pos = end
+	c.place = afterValue
+	return true
+}
+
+// Raw returns a copy of the next value's bytes, checked as Skip does.
+func (c *Cursor) Raw() json.RawMessage {
+	b := c.Skip()
+	if b == nil {
+		return nil
+	}
+	return append(make(json.RawMessage, 0, len(b)), b...)
+}
+
+// End checks that nothing but white space follows.
+func (c *Cursor) End() {
+	c.next()
+	if c.err == nil && (c.pos < len(c.data) || c.depth > 0 || c.place != afterValue) {
+		c.unexpected("end of the text")
+	}
+}
+
+// next moves to the next byte that is not white space and returns it, 0 at the
+// end and after an error. (A NUL byte in the text is no token either.)
+func (c *Cursor) next() byte {
+	if i := c.pos; i < len(c.data) && c.data[i] > ' ' {
+		return c.data[i] // small enough to be inlined
+	}
+	return c.nextPastSpace()
+}
+
+func (c *Cursor) nextPastSpace() byte {
+	c.pos = skipSpace(c.data, c.pos)
+	if c.pos >= len(c.data) {
+		return 0
+	}
+	return c.data[c.pos]
+}
+
+// value is next for a method that reads a value: one must be due.
+func (c *Cursor) value() byte {
+	if c.place != wantValue {
+		c.syntax(c.pos, "value read where none is due")
+	}
+	return c.next()
+}
+
+// skipSpace returns the offset of the first byte from i on that is not JSON
+// white space.
+func skipSpace(data []byte, i int) int {
+	for ; i < len(data); i++ {
+		switch data[i] {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+func (c *Cursor) syntax(offset int, msg string) {
+	c.Fail(&SyntaxError{Offset: offset, Msg: msg})
+}
+
+// unexpected fails at the next byte, which should have been what want says.
+func (c *Cursor) unexpected(want string) {
+	if c.err != nil {
+		return
+	}
+	if c.pos >= len(c.data) {
+		c.syntax(c.pos, "the text ends where a "+want+" is due")
+		return
+	}
+	c.syntax(c.pos, fmt.Sprintf("%q found, %s wanted", c.data[c.pos], want))
+}
+
+// wrongKind fails because the next value is not a want.
+func (c *Cursor) wrongKind(want Kind) { c.wrongShape(want.String()) }
+
+// wrongShape fails because the next value is not what want says.
+func (c *Cursor) wrongShape(want string) {
+	if c.err != nil {
+		return
+	}
+	got := Invalid
+	if c.pos < len(c.data) {
+		got = kindOf[c.data[c.pos]]
+	}
+	if got == Invalid {
+		c.unexpected(want)
+		return
+	}
+	c.Fail(&ShapeError{Offset: c.pos, Want: want, Got: got.String()})
+}
+
+func (c *Cursor) tooDeep(offset int) {
+	c.Fail(fmt.Errorf("%w: more than %d containers open at offset %d", ErrDepth, c.maxDepth, offset))
+}

@@ -1,0 +1,228 @@
+package jsonrpc
+
+import (
+	"encoding/json"
+	"errors"
+)
+
+// CodeInternalError is the JSON-RPC 2.0 code of an internal error; a bare
+// string in place of the error object is read as one.
+const CodeInternalError = -32603
+
+// Error is the error member of a response (JSON-RPC 2.0 section 5.1). It is in
+// fresh memory. Message and Data are the peer's own words.
+type Error struct {
+	Code    int64
+	Message string
+	Data    json.RawMessage // nil when absent
+}
+
+// ResultDecoder decodes the result of a response where it stands in the
+// buffer. data starts at the result's first byte and goes on past its end; n
+// is how many bytes the value took. What is kept must be copied if the buffer
+// is used again.
+type ResultDecoder interface {
+	DecodeResult(data []byte) (n int, err error)
+}
+
+// Message is one decoded JSON-RPC 2.0 message. Its slices alias the text it
+// was decoded from.
+type Message struct {
+	ID        []byte // raw JSON of the id: a number, a string or null; nil when absent
+	Method    string // "" when absent
+	Params    []byte // raw and checked; nil when absent or null
+	HasResult bool   // there was a result member; null is a result
+	Result    []byte // raw and checked, when there was no decoder or it failed; else nil
+	ResultErr error  // what the decoder said; the rest of the message is whole
+	Error     *Error // nil when absent or null
+}
+
+// member is a set of members of the envelope.
+type member uint8
+
+const (
+	memberVersion member = 1 << iota
+	memberID
+	memberMethod
+	memberParams
+	memberResult
+	memberError
+)
+
+// memberOf knows the envelope's members by their exact name; 0 is any other.
+func memberOf(key []byte) member {
+	switch string(key) {
+	case "jsonrpc":
+		return memberVersion
+	case "id":
+		return memberID
+	case "method":
+		return memberMethod
+	case "params":
+		return memberParams
+	case "result":
+		return memberResult
+	case "error":
+		return memberError
+	}
+	return 0
+}
+
+var errResultLength = errors.New("jsonrpc: the decoder of the result gave an impossible length")
+
+// Decode reads the one message that data holds; nothing but white space may
+// follow it. m is reset first. If dec is not nil, it decodes the result; when
+// it fails, the result is checked and kept raw, ResultErr says why, and the
+// message is whole nevertheless.
+//
+// The error is a [*SyntaxError], a [*ShapeError], one that wraps [ErrDepth],
+// or an [*EnvelopeError]: for a batch, a jsonrpc member that is missing or not
+// "2.0", a member that is there twice, a result next to an error, a method
+// next to one of them, and for none of the three. Members of other names are
+// checked and ignored. After an error, m has what was read so far, for
+// diagnosis only.
+func (m *Message) Decode(data []byte, dec ResultDecoder) error {
+	*m = Message{}
+	c := NewCursor(data, 0)
+	if c.Kind() == Array {
+		return &EnvelopeError{"a batch (an array), which MCP does not have"}
+	}
+	c.EnterObject()
+	var seen member
+	for {
+		key, ok := c.NextKey()
+		if !ok {
+			break
+		}
+		which := memberOf(key)
+		if seen&which != 0 {
+			c.Fail(&EnvelopeError{"a member is there twice"})
+			break
+		}
+		seen |= which
+		m.decodeMember(&c, which, dec)
+	}
+	c.End()
+	if err := c.Err(); err != nil {
+		return err
+	}
+	return m.check(seen)
+}
+
+// decodeMember reads the value of the member which.
+func (m *Message) decodeMember(c *Cursor, which member, dec ResultDecoder) {
+	switch which {
+	case memberVersion:
+		if string(c.StringBytes()) != "2.0" {
+			c.Fail(&EnvelopeError{`its "jsonrpc" is not "2.0"`})
+		}
+	case memberID:
+		switch c.Kind() {
+		case Number, String, Null:
+			m.ID = c.Skip()
+		default:
+			c.wrongShape("number, string or null as id")
+		}
+	case memberMethod:
+		m.Method = internMethod(c.StringBytes())
+		if m.Method == "" {
+			c.Fail(&EnvelopeError{`its "method" is empty`})
+		}
+	case memberParams:
+		if !c.TryNull() {
+			m.Params = c.Skip()
+		}
+	case memberResult:
+		m.decodeResult(c, dec)
+	case memberError:
+		m.Error = decodeError(c)
+	default:
+		c.Skip()
+	}
+}
+
+// decodeResult gives the result to the decoder, or keeps it raw.
+func (m *Message) decodeResult(c *Cursor, dec ResultDecoder) {
+	m.HasResult = true
+	if dec != nil && c.Kind() != Invalid {
+		rest := c.data[c.pos:]
+		n, err := dec.DecodeResult(rest)
+		switch {
+		case err != nil:
+			m.ResultErr = err
+		case n <= 0 || n > len(rest):
+			m.ResultErr = errResultLength
+		default:
+			c.pos += n
+			c.place = afterValue
+			return
+		}
+	}
+	m.Result = c.Skip()
+}
+
+// decodeError reads an error object, or the bare string that some servers
+// write instead.
+func decodeError(c *Cursor) *Error {
+	if c.TryNull() {
+		return nil
+	}
+	e := new(Error)
+	if c.Kind() == String {
+		e.Code, e.Message = CodeInternalError, c.String()
+		return e
+	}
+	c.EnterObject()
+	for {
+		key, ok := c.NextKey()
+		if !ok {
+			return e
+		}
+		switch string(key) {
+		case "code":
+			e.Code = c.Int64()
+		case "message":
+			e.Message = c.String()
+		case "data":
+			e.Data = c.Raw()
+		default:
+			c.Skip()
+		}
+	}
+}
+
+// check tells whether the members that were there make a message.
+func (m *Message) check(seen member) error {
+	answers := m.HasResult || m.Error != nil
+	switch {
+	case seen&memberVersion == 0:
+		return &EnvelopeError{`its "jsonrpc":"2.0" is missing`}
+	case m.HasResult && m.Error != nil:
+		return &EnvelopeError{"both a result and an error"}
+	case m.Method != "" && answers:
+		return &EnvelopeError{"both a method and a result or an error"}
+	case m.Method == "" && !answers:
+		return &EnvelopeError{"neither a method nor a result nor an error"}
+	}
+	return nil
+}
+
+// IsRequest reports whether the peer asks for an answer.
+func (m *Message) IsRequest() bool { return m.Method != "" && m.ID != nil }
+
+// IsNotification reports whether the peer tells something and wants no answer.
+func (m *Message) IsNotification() bool { return m.Method != "" && m.ID == nil }
+
+// IsResponse reports whether the message is an answer: a result or an error.
+// Its ID may be absent or null if the peer could not tell what it answers.
+func (m *Message) IsResponse() bool { return m.HasResult || m.Error != nil }
+
+// IDIs reports whether the message's ID is the number id: 1, also 1.0, but not
+// the string "1".
+func (m *Message) IDIs(id int64) bool {
+	if len(m.ID) == 0 || kindOf[m.ID[0]] != Number {
+		return false
+	}
+	v, ok := parseInteger(m.ID)
+	return ok && v == id
+}

@@ -1,0 +1,205 @@
+package jsonrpc
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+)
+
+// Int64 reads a number that is an integer in the range of int64, however it is
+// written: 1, -5, 1.0 and 1e3 are. Any other number is a [*ShapeError]. No
+// precision is lost on the way.
+func (c *Cursor) Int64() int64 {
+	raw := c.numberValue()
+	if raw == nil {
+		return 0
+	}
+	v, ok := parseInteger(raw)
+	if !ok {
+		c.Fail(&ShapeError{Offset: c.pos - len(raw), Want: "integer of 64 bits", Got: "another number"})
+		return 0
+	}
+	return v
+}
+
+// Float64 reads a number as the nearest float64. One that is too large for a
+// float64 is a [*ShapeError].
+func (c *Cursor) Float64() float64 {
+	raw := c.numberValue()
+	if raw == nil {
+		return 0
+	}
+	f, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil {
+		c.Fail(&ShapeError{Offset: c.pos - len(raw), Want: "number of 64 bits", Got: "a larger one"})
+		return 0
+	}
+	return f
+}
+
+// numberValue reads a number and returns its text, nil on error.
+func (c *Cursor) numberValue() []byte {
+	if kindOf[c.value()] != Number {
+		c.wrongKind(Number)
+		return nil
+	}
+	start := c.pos
+	c.number()
+	if c.err != nil {
+		return nil
+	}
+	c.place = afterValue
+	return c.data[start:c.pos]
+}
+
+// number reads over the number that begins at the next byte.
+func (c *Cursor) number() {
+	end, ok := scanNumber(c.data, c.pos)
+	if !ok {
+		c.syntax(end, "bad number")
+		return
+	}
+	c.pos = end
+}
+
+// scanNumber returns the offset behind the number that begins at data[i]; if
+// it is not one (RFC 8259 section 6), of the byte that should be a digit.
+func scanNumber(data []byte, i int) (end int, ok bool) {
+	if i < len(data) && data[i] == '-' {
+		i++
+	}
+	switch {
+	case i >= len(data) || !isDigit(data[i]):
+		return i, false
+	case data[i] == '0': // no digit may follow; if one does, no token of JSON begins with it
+		i++
+	default:
+		i = skipDigits(data, i+1)
+	}
+	if i < len(data) && data[i] == '.' {
+		i++
+		if i >= len(data) || !isDigit(data[i]) {
+			return i, false
+		}
+		i = skipDigits(data, i+1)
+	}
+	if i < len(data) && data[i]|0x20 == 'e' {
+		i++
+		if i < len(data) && (data[i] == '+' || data[i] == '-') {
+			i++
+		}
+		if i >= len(data) || !isDigit(data[i]) {
+			return i, false
+		}
+		i = skipDigits(data, i+1)
+	}
+	return i, true
+}
+
+func isDigit(b byte) bool { return b-'0' <= 9 }
+
+func skipDigits(data []byte, i int) int {
+	for i < len(data) && isDigit(data[i]) {
+		i++
+	}
+	return i
+}
+
+// parseInteger returns the value of a number of valid syntax if it is an
+// integer in the range of int64.
+func parseInteger(num []byte) (v int64, ok bool) {
+	digits := num
+	neg := digits[0] == '-'
+	if neg {
+		digits = digits[1:]
+	}
+	mag, ok := parsePlain(digits)
+	if !ok {
+		mag, ok = parseScaled(digits)
+	}
+	switch {
+	case !ok || mag > 1<<63 || mag == 1<<63 && !neg:
+		return 0, false
+	case neg:
+		return -int64(mag), true // 1<<63 wraps to MinInt64 twice, which is right
+	}
+	return int64(mag), true
+}
+
+// parsePlain is for up to 18 digits and nothing else: nearly every number.
+func parsePlain(digits []byte) (v uint64, ok bool) {
+	if len(digits) > 18 {
+		return 0, false
+	}
+	for _, b := range digits {
+		if !isDigit(b) {
+			return 0, false
+		}
+		v = v*10 + uint64(b-'0')
+	}
+	return v, true
+}
+
+// parseScaled is for the rest: fraction, exponent, many digits. Its work is
+// linear in the length of the text however large the exponent is.
+func parseScaled(num []byte) (v uint64, ok bool) {
+	mantissa, exp := num, int64(0)
+	if e := bytes.IndexAny(num, "eE"); e >= 0 {
+		mantissa, exp = num[:e], parseExponent(num[e+1:])
+	}
+	whole, fraction, _ := bytes.Cut(mantissa, []byte{'.'})
+	fraction = bytes.TrimRight(fraction, "0")
+	exp -= int64(len(fraction)) // now the value is the digits of whole and fraction, times 10^exp
+	if exp < 0 {
+		significant := bytes.TrimRight(whole, "0")
+		switch {
+		case len(fraction) > 0:
+			return 0, false // its last digit is not zero and stays behind the point
+		case len(significant) == 0:
+			return 0, true
+		case int64(len(whole)-len(significant)) < -exp:
+			return 0, false
+		}
+		whole, exp = whole[:len(whole)+int(exp)], 0
+	}
+	for _, part := range [2][]byte{whole, fraction} {
+		for _, b := range part {
+			if v, ok = timesTen(v, uint64(b-'0')); !ok {
+				return 0, false
+			}
+		}
+	}
+	for ; exp > 0 && v != 0; exp-- {
+		if v, ok = timesTen(v, 0); !ok {
+			return 0, false
+		}
+	}
+	return v, true
+}
+
+func timesTen(v, plus uint64) (uint64, bool) {
+	if v > (math.MaxUint64-plus)/10 {
+		return 0, false
+	}
+	return v*10 + plus, true
+}
+
+// parseExponent returns the value of an exponent, clamped to what no length of
+// a text can make up for.
+func parseExponent(text []byte) int64 {
+	const limit = 1 << 48
+	neg := text[0] == '-'
+	if neg || text[0] == '+' {
+		text = text[1:]
+	}
+	exp := int64(0)
+	for _, b := range text {
+		if exp < limit {
+			exp = exp*10 + int64(b-'0')
+		}
+	}
+	if neg {
+		return -exp
+	}
+	return exp
+}

@@ -1,0 +1,121 @@
+package jsonrpc
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// requireSameString holds String and StringBytes against encoding/json.
+func requireSameString(t *testing.T, text []byte) {
+	t.Helper()
+	before := string(text)
+	var want string
+	stdErr := json.Unmarshal(text, &want)
+
+	c := NewCursor(text, 0)
+	got := c.String()
+	c.End()
+	b := NewCursor(text, 0)
+	gotBytes := b.StringBytes()
+	b.End()
+	require.Equal(t, stdErr == nil, c.Err() == nil, "%q: encoding/json says %v, String %v", text, stdErr, c.Err())
+	require.Equal(t, stdErr == nil, b.Err() == nil, "%q: encoding/json says %v, StringBytes %v", text, stdErr, b.Err())
+	if stdErr == nil {
+		require.Equal(t, want, got, "%q", text)
+		require.Equal(t, want, string(gotBytes), "%q", text)
+	}
+	require.Equal(t, before, string(text), "the text was changed")
+}
+
+// oddStrings are the contents of strings that decoders get wrong.
+var oddStrings = []string{
+	``, `a`, `\"`, `\\`, `\/`, `\b\f\n\r\t`, `\u0000`, `\u0041`, `\u00e9`, `\u20AC`, `\uFfFf`, `\uFFFD`, `a\u`, `\u12`, `\u123`, `\u123g`, `\u-123`,
+	`\ud83d\ude00`, `\uD83D\uDE00x`, `\ud83d`, `\ude00`, `\ud83d\ud83d\ude00`, `\ude00\ud83d`, `\ud83dx`, `\ud83d\n`, `\ud83d\u0041`, `\ud83d\u12`, `\ud83d\`,
+	`\ud83d\ude0`, `\udbff\udfff`, `\ud800\udc00`, `\ud7ff\ue000`,
+	`\x41`, `\'`, `\U0041`, `\`, `\0`, `\a`, `\`, "\\\n", "\n", "\t", "\x00", "\x1f", "\x7f", " ", "é", "日本語", "😀", "\u2028",
+	"\xff", "\xc3", "\xc3\x28", "\xe2\x82", "\xe2\x82\\n", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\x80", "\xf0\x9f\x98", "a\xffb\\n\xfe\\u00e9\xff", "\xef\xbf\xbd",
+}
+
+func TestStringIsWhatEncodingJSONGives(t *testing.T) {
+	for _, content := range oddStrings {
+		requireSameString(t, []byte(`"`+content+`"`))
+		// The same at each place of the eight-byte window, with text behind.
+		for pad := 1; pad <= 17; pad++ {
+			requireSameString(t, []byte(`"`+strings.Repeat("x", pad)+content+strings.Repeat("y", 17-pad)+`"`))
+		}
+		for cut := range len(content) + 1 { // truncated at every byte
+			requireSameString(t, []byte(`"`+content[:cut]))
+		}
+	}
+}
+
+func TestEveryByteInAString(t *testing.T) {
+	for b := range 256 {
+		for pad := range 9 {
+			requireSameString(t, fmt.Appendf(nil, `"%s%c"`, strings.Repeat("p", pad), b)) // as a rune
+			requireSameString(t, append([]byte(`"`+strings.Repeat("p", pad)), byte(b), 'z', '"'))
+			requireSameString(t, append([]byte(`"\n`+strings.Repeat("p", pad)), '\\', byte(b), '"'))
+		}
+	}
+}
+
+func TestEveryUnicodeEscape(t *testing.T) {
+	var text strings.Builder
+	for u := range 1 << 16 {
+		fmt.Fprintf(&text, `\u%04x-\u%04X`, u, u)
+	}
+	requireSameString(t, []byte(`"`+text.String()+`"`))
+}
+
+// Texts glued together at random: escapes, broken UTF-8 and plain runs next to
+// each other at every alignment.
+func TestStringProperty(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	runs := append([]string{"plain text of some length, longer than one window", "12345678"}, oddStrings...)
+	for range 20_000 {
+		text := []byte{'"'}
+		for range rng.Intn(6) {
+			text = append(text, runs[rng.Intn(len(runs))]...)
+		}
+		requireSameString(t, append(text, '"'))
+	}
+}
+
+func TestSkipProperty(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	tokens := []string{"{", "}", "[", "]", ",", ":", `"a"`, `"\n"`, `"\x"`, "1", "-0.5e3", "01", " ", "null", "true", "false", `"`, "\xff", "{}", "[]", `{"a":1}`, "\n"}
+	for range 200_000 {
+		var text []byte
+		for range 1 + rng.Intn(9) {
+			text = append(text, tokens[rng.Intn(len(tokens))]...)
+		}
+		c := NewCursor(text, 0)
+		c.Skip()
+		c.End()
+		require.Equal(t, json.Valid(text), c.Err() == nil, "%q: %v", text, c.Err())
+	}
+}
+
+func TestStringBytesAliasesOnlyWhatNeedsNoDecoding(t *testing.T) {
+	text := []byte(`["plain","esc\n","bad` + "\xff" + `"]`)
+	c := NewCursor(text, 0)
+	c.EnterArray()
+	var got [][]byte
+	for c.NextElement() {
+		got = append(got, c.StringBytes())
+	}
+	require.NoError(t, c.Err())
+	require.Len(t, got, 3)
+	for _, b := range got {
+		require.Equal(t, len(b), cap(b), "the decoded size was not exact: %q", b)
+	}
+	clear(text)
+	require.Equal(t, "\x00\x00\x00\x00\x00", string(got[0]))
+	require.Equal(t, "esc\n", string(got[1]))
+	require.Equal(t, "bad\ufffd", string(got[2]))
+}

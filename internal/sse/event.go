@@ -1,0 +1,147 @@
+package sse
+
+import (
+	"bytes"
+	"math"
+	"time"
+)
+
+// Event is one block of the stream. Its slices alias the reader's memory and
+// are valid until the next call of Next or Reset: what is kept must be copied.
+type Event struct {
+	// Name is the value of the "event" field, nil when that is absent or
+	// empty; the type of the event is then "message".
+	Name []byte
+	// Data holds the values of the "data" fields joined by line feeds. It is
+	// nil when the block had no such field, and empty but not nil when its only
+	// one was empty.
+	Data []byte
+	// ID is the value of the "id" field. It means something only when HasID;
+	// empty, it resets the last event ID.
+	ID []byte
+	// Retry is the value of the "retry" field, a number of milliseconds. It
+	// saturates at the largest Duration and means something only when HasRetry.
+	Retry time.Duration
+	// HasID tells that the block had an "id" field without a NUL character.
+	HasID bool
+	// HasRetry tells that the block had a "retry" field of ASCII digits only.
+	HasRetry bool
+}
+
+// block is what is known of the block under way, which begins at Reader.start.
+// Names and IDs are short, so they are copied out of the window: in the window
+// the joining of later data lines would run over them.
+type block struct {
+	open bool // it had a line that is not a comment
+	// data[from:to] relative to Reader.start: the sliding window moves both.
+	dataFrom, dataTo         int
+	hasData, hasID, hasRetry bool
+	retry                    time.Duration
+	name, id                 []byte
+}
+
+// begin forgets the fields of the block before. The memory of name and id is
+// reused.
+func (b *block) begin() {
+	b.open, b.hasData, b.hasID, b.hasRetry = false, false, false, false
+	b.name, b.id = b.name[:0], b.id[:0]
+}
+
+// release drops memory that only an extraordinary block needed.
+func (b *block) release() {
+	if cap(b.name) > maxKept {
+		b.name = nil
+	}
+	if cap(b.id) > maxKept {
+		b.id = nil
+	}
+}
+
+// reportable tells whether the block says anything to the caller.
+func (b *block) reportable() bool { return b.hasData || b.hasID || b.hasRetry }
+
+// event returns the block as an Event; window begins at the block's first byte.
+func (b *block) event(window []byte) Event {
+	var e Event
+	if len(b.name) > 0 {
+		e.Name = b.name[:len(b.name):len(b.name)]
+	}
+	if b.hasData {
+		e.Data = window[b.dataFrom:b.dataTo:b.dataTo]
+	}
+	if b.hasID {
+		e.ID, e.HasID = b.id[:len(b.id):len(b.id)], true
+	}
+	if b.hasRetry {
+		e.Retry, e.HasRetry = b.retry, true
+	}
+	return e
+}
+
+// field takes in one line that is neither empty nor a comment: the bytes
+// window[from:to], where window begins at the block's first byte.
+func (b *block) field(window []byte, from, to int) {
+	line := window[from:to]
+	if len(line) >= 5 && string(line[:5]) == "data:" { // almost every line
+		from += 5
+		if from < to && window[from] == ' ' {
+			from++
+		}
+		b.addData(window, from, to)
+		return
+	}
+	name, value, _ := bytes.Cut(line, colon)
+	if len(value) > 0 && value[0] == ' ' {
+		value = value[1:]
+	}
+	switch string(name) {
+	case "data": // without a colon, so without a value
+		b.addData(window, to, to)
+	case "event":
+		b.name = append(b.name[:0], value...)
+	case "id":
+		if bytes.IndexByte(value, 0) < 0 {
+			if b.id = append(b.id[:0], value...); b.id == nil {
+				b.id = []byte{}
+			}
+			b.hasID = true
+		}
+	case "retry":
+		if d, ok := parseRetry(value); ok {
+			b.retry, b.hasRetry = d, true
+		}
+	}
+}
+
+// addData appends the value window[from:to] to the data of the block, in
+// place: what is joined is never longer than the lines that it came from, so
+// each byte moves once, whatever the number of lines.
+func (b *block) addData(window []byte, from, to int) {
+	if !b.hasData {
+		b.dataFrom, b.dataTo, b.hasData = from, to, true
+		return
+	}
+	window[b.dataTo] = '\n'
+	b.dataTo += 1 + copy(window[b.dataTo+1:], window[from:to])
+}
+
+// parseRetry reads a "retry" value: milliseconds in ASCII digits and nothing
+// else.
+func parseRetry(value []byte) (time.Duration, bool) {
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	var ms int64
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		if ms <= most { // beyond it the digits are only checked
+			ms = ms*10 + int64(c-'0')
+		}
+	}
+	if ms > most {
+		return math.MaxInt64, true
+	}
+	return time.Duration(ms) * time.Millisecond, len(value) > 0
+}
+
+var colon = []byte{':'}

@@ -1,0 +1,286 @@
+// Package sse reads a text/event-stream, the format of server-sent events
+// (WHATWG HTML, section 9.2, "Server-sent events").
+//
+// It is a parser and nothing more: it keeps no last event ID, does not
+// reconnect and gives no meaning to what it reads. The events it returns are
+// not copied out of the window that the source was read into.
+package sse
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// DefaultMaxEvent is how many bytes one block of a stream may take when the
+// caller sets no limit of its own.
+const DefaultMaxEvent = 64 << 20
+
+const (
+	firstBuffer = 4 << 10 // of a new window: enough for most events, cheap for an idle stream
+	maxKept     = 1 << 20 // memory beyond it is not kept for the sake of a few large events
+	smallBlocks = 64      // so many blocks in a row that fit in maxKept end the need of a larger window
+	emptyReads  = 100     // of a source in a row, before it counts as broken
+)
+
+// TooLargeError says that one block, or one line, of a stream takes more bytes
+// than the Reader's limit. The rest of the stream cannot be read.
+type TooLargeError struct {
+	Limit int // bytes
+}
+
+// Error implements error.
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("sse: event exceeds the limit of %d bytes", e.Limit)
+}
+
+var (
+	errNoSource = errors.New("sse: Reader has no source")
+	errPanicked = errors.New("the source panicked in an earlier Read")
+	errCount    = errors.New("the source returned an impossible count from Read")
+)
+
+// Reader reads the events of one stream. It reads no more of the source than
+// the next event needs, apart from what one Read happens to return, and its
+// memory is bounded by the limit on one block, however long the stream runs.
+//
+// A Reader may be used by one goroutine at a time.
+type Reader struct {
+	src   io.Reader
+	limit int
+
+	srcErr error // what the source's last Read returned
+	err    error // what Next returns from now on
+
+	// The window: buf[start:end] was read and not dropped. start is where the
+	// block under way begins, or pos when there is none; pos is where the line
+	// under way begins.
+	buf             []byte
+	start, pos, end int
+
+	// lf and cr are where the search for the next line feed and carriage
+	// return stands: no byte of buf[pos:lf] is a line feed, none of buf[pos:cr]
+	// a carriage return. So each byte is looked at once for each of the two,
+	// whichever of them the stream uses.
+	lf, cr int
+
+	begun  bool // the place for a byte order mark is behind us
+	skipLF bool // the last line ended with CR: an LF that follows belongs to it
+
+	block block
+	small int // blocks in a row that fit in maxKept, counted while buf is larger
+	moved int // bytes that makeRoom copied; read by the tests of linear time
+}
+
+// NewReader returns a Reader of the events of src. One block of the stream, all
+// its lines together with the comments among them, may take maxEvent bytes;
+// zero or less means DefaultMaxEvent.
+func NewReader(src io.Reader, maxEvent int) *Reader {
+	r := new(Reader)
+	r.Reset(src, maxEvent)
+	return r
+}
+
+// Reset makes r read src from its beginning, as NewReader does. It keeps the
+// buffer unless that grew beyond 1 MiB, and nothing else of the stream before.
+// Reset(nil, 0) lets go of the source, so that r can rest in a pool.
+func (r *Reader) Reset(src io.Reader, maxEvent int) {
+	if maxEvent <= 0 {
+		maxEvent = DefaultMaxEvent
+	}
+	kept := Reader{src: src, limit: maxEvent, buf: r.buf}
+	if len(r.buf) > maxKept {
+		kept.buf = nil
+	}
+	kept.block.name, kept.block.id = r.block.name[:0], r.block.id[:0]
+	kept.block.release()
+	if src == nil {
+		kept.err = errNoSource
+	}
+	*r = kept
+}
+
+// Next returns the next block that has a "data", "id" or "retry" field; blocks
+// of other fields and comments alone are passed over. What it returns is valid
+// until the next call.
+//
+// At the end of the stream the error is io.EOF when the stream ended between
+// two blocks and io.ErrUnexpectedEOF when it ended inside of one, which is then
+// discarded together with its ID, as the standard demands. A block beyond the
+// limit is a *TooLargeError, and a failed source an error that wraps its own:
+// compare with io.EOF by ==, since a broken link may be an error that wraps
+// io.EOF. Every error is final: further calls return it again.
+func (r *Reader) Next() (Event, error) {
+	if r.err != nil {
+		return Event{}, r.err
+	}
+	r.nextBlock()
+	for {
+		stop, found := r.lineEnd()
+		if !found {
+			if err := r.fill(); err != nil {
+				return Event{}, err
+			}
+			continue
+		}
+		if stop-r.start >= r.limit {
+			return Event{}, r.fail(&TooLargeError{Limit: r.limit})
+		}
+		from := r.pos
+		r.pos = stop + 1
+		r.skipLF = r.buf[stop] == '\r'
+		switch {
+		case stop == from:
+			if r.block.reportable() {
+				return r.block.event(r.buf[r.start:]), nil
+			}
+			r.nextBlock()
+		case r.buf[from] != ':':
+			r.block.open = true
+			r.block.field(r.buf[r.start:], from-r.start, stop-r.start)
+		case !r.block.open: // a comment between blocks: keep-alives may go on for days
+			r.start = r.pos
+		}
+	}
+}
+
+// nextBlock drops the block that ends at pos.
+func (r *Reader) nextBlock() {
+	if len(r.buf) > maxKept {
+		r.small++
+		if r.pos-r.start > maxKept/2 {
+			r.small = 0
+		}
+	}
+	r.start = r.pos
+	r.block.begin()
+}
+
+// lineEnd finds the end of the line that begins at pos: the index of its CR or
+// LF, if that has been read.
+func (r *Reader) lineEnd() (int, bool) {
+	if r.pos == r.end {
+		return 0, false
+	}
+	if r.skipLF {
+		r.skipLF = false
+		if r.buf[r.pos] == '\n' {
+			r.skip(1)
+		}
+	}
+	if !r.begun && !r.skipMark() {
+		return 0, false
+	}
+	r.lf = seek(r.buf[:r.end], max(r.lf, r.pos), '\n')
+	r.cr = seek(r.buf[:r.end], max(r.cr, r.pos), '\r')
+	stop := min(r.lf, r.cr)
+	return stop, stop < r.end
+}
+
+// seek returns the index of the first c at or after i, or len(b).
+func seek(b []byte, i int, c byte) int {
+	if i >= len(b) || b[i] == c {
+		return i
+	}
+	if n := bytes.IndexByte(b[i:], c); n >= 0 {
+		return i + n
+	}
+	return len(b)
+}
+
+// skip passes over n bytes between two lines.
+func (r *Reader) skip(n int) {
+	r.pos += n
+	if !r.block.open {
+		r.start = r.pos
+	}
+}
+
+// skipMark passes over a byte order mark at the beginning of the stream. It
+// returns false as long as the bytes that tell whether there is one are missing.
+func (r *Reader) skipMark() bool {
+	const mark = "\ufeff"
+	head := string(r.buf[r.pos:min(r.pos+len(mark), r.end)])
+	if head == mark {
+		r.skip(len(mark))
+	} else if head == mark[:len(head)] {
+		return false
+	}
+	r.begun = true
+	return true
+}
+
+// fill makes room in the window and reads once from the source, or reports why
+// there is nothing more to read.
+func (r *Reader) fill() error {
+	if r.begun && r.end-r.start >= r.limit {
+		return r.fail(&TooLargeError{Limit: r.limit})
+	}
+	if r.srcErr != nil {
+		return r.ended(r.srcErr)
+	}
+	r.makeRoom()
+	for range emptyReads {
+		free := r.buf[r.end:]
+		r.srcErr = errPanicked // stays if Read does panic and the caller recovers
+		n, err := r.src.Read(free)
+		r.srcErr = err // one that came with bytes waits until they are used up
+		if n < 0 || n > len(free) {
+			return r.ended(errCount)
+		}
+		r.end += n
+		if n > 0 {
+			return nil
+		}
+		if err != nil {
+			return r.ended(err)
+		}
+	}
+	return r.ended(io.ErrNoProgress)
+}
+
+// ended records the end of the source as the caller is to see it.
+func (r *Reader) ended(err error) error {
+	switch {
+	case err != io.EOF: // not errors.Is: a failure that wraps io.EOF is no end
+		return r.fail(fmt.Errorf("sse: reading the stream: %w", err))
+	case r.block.open || r.pos < r.end && r.buf[r.pos] != ':':
+		return r.fail(io.ErrUnexpectedEOF)
+	default: // between blocks; a comment cut short is no loss
+		return r.fail(io.EOF)
+	}
+}
+
+// fail makes err the answer of this call of Next and of all that follow.
+func (r *Reader) fail(err error) error {
+	r.err = err
+	return err
+}
+
+// makeRoom slides what is left of the window to the front of the buffer, and
+// replaces a buffer that is too small or has long been too large. A block
+// slides at most once, and the buffer doubles, so that the copying costs no
+// more than the reading did.
+func (r *Reader) makeRoom() {
+	left := r.buf[r.start:r.end]
+	buf := r.buf
+	switch size := len(buf); {
+	case size == 0:
+		buf = make([]byte, firstBuffer)
+	case size-len(left) < size/4 && size < r.limit:
+		buf = make([]byte, min(2*size, r.limit))
+	case r.small >= smallBlocks && len(left) <= firstBuffer/2:
+		buf, r.small = make([]byte, firstBuffer), 0
+		r.block.release()
+	case r.start == 0:
+		return
+	}
+	r.moved += copy(buf, left)
+	r.pos -= r.start
+	r.end -= r.start
+	r.lf = max(r.lf-r.start, 0)
+	r.cr = max(r.cr-r.start, 0)
+	r.start = 0
+	r.buf = buf
+}

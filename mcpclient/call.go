@@ -1,0 +1,199 @@
+package mcpclient
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// call is one request of the user, over all its tries, and the receiver of
+// what comes back for it. It lives on its caller's goroutine.
+type call struct {
+	watched
+
+	s      *Session
+	ctx    context.Context // the caller's; callbacks get it
+	on     *snapshot       // for the handshake: what to send it on; nil means the session's current state
+	used   *snapshot       // what the last try was sent on
+	method string
+	params []byte // a JSON object without _meta, nil for none
+	result resultDecoder
+	id     int64
+	tries  int
+
+	maxTries   int    // 0: the session's policy
+	name       string // mirrored in Mcp-Name
+	hasName    bool
+	notify     bool // there is no answer to wait for
+	repeatable bool // class R of the retry table
+	tryBound   bool // each try is bounded by Timeouts.Try, not by Timeouts.Idle
+	args       []byte
+	tool       *toolHeaders
+	onHeader   func(http.Header)
+	callOptions
+}
+
+// do runs a call to its one outcome: a decoded result (nil) or an *Error.
+func (s *Session) do(c *call) error {
+	c.s = s
+	if c.err != nil {
+		return c.failure(KindInvalid, notSent(c.err))
+	}
+	if err := c.ctx.Err(); err != nil {
+		return c.failure(KindCanceled, notSent(canceled(c.ctx)))
+	}
+	start := s.watch.now()
+	if total := c.timeouts.Total; total > 0 {
+		c.deadline, c.onDeadline = start+total, TimeoutError{What: "total", After: total}
+	}
+	if c.progress != nil {
+		c.token = s.tokens.Add(1)
+	}
+	return s.repeat(c)
+}
+
+// try sends the call once, as the session stands now.
+func (s *Session) try(c *call) error {
+	if c.used = c.on; c.used == nil {
+		c.used = s.now.Load()
+	}
+	if err := c.mirror(); err != nil {
+		return err
+	}
+	c.id = s.nextID()
+	c.idle = c.timeouts.Idle
+	if c.tryBound {
+		c.idle = 0
+		if limit := c.timeouts.Try; limit > 0 {
+			c.deadline, c.onDeadline = s.watch.now()+limit, TimeoutError{What: "try", After: limit}
+		}
+	}
+	// The exchange has a context of its own, so that after its answer a stream
+	// may be drained although the caller's context has ended.
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(c.ctx))
+	if c.ctx.Done() != nil {
+		stop := context.AfterFunc(c.ctx, func() { cancel(context.Cause(c.ctx)) })
+		defer stop()
+	}
+	c.cancel = cancel
+	if err := s.watch.add(&c.watched); err != nil {
+		cancel(nil)
+		return notSent(err)
+	}
+	defer s.watch.remove(&c.watched)
+	req := streamablehttp.Request{
+		ID: c.id, Method: c.method, Name: c.name, HasName: c.hasName, Params: c.mirrored, Header: c.header,
+		Body: c.encode(), OnHeader: c.onHeader,
+	}
+	if c.notify {
+		defer cancel(nil)
+		return s.conn.Notify(ctx, c.used.http, &req)
+	}
+	return s.conn.Call(ctx, cancel, c.used.http, &req, c)
+}
+
+// encode writes the message for this try: the id is new each time, the
+// parameters are not encoded again.
+func (c *call) encode() []byte {
+	b := make([]byte, 0, len(c.params)+len(c.used.meta)+len(c.meta)+len(c.method)+160)
+	b = append(b, `{"jsonrpc":"2.0"`...)
+	if !c.notify {
+		b = append(b, `,"id":`...)
+		b = strconv.AppendInt(b, c.id, 10)
+	}
+	b = append(b, `,"method":`...)
+	b = jsonrpc.AppendString(b, c.method)
+	meta := c.used.modern() || c.token != 0 || len(c.meta) > 0
+	if len(c.params) > 0 || meta {
+		b = append(b, `,"params":`...)
+		b = c.appendParams(b, meta)
+	}
+	return append(b, '}')
+}
+
+func (c *call) appendParams(b []byte, meta bool) []byte {
+	if len(c.params) > 2 {
+		b = append(b, c.params[:len(c.params)-1]...)
+		if meta {
+			b = append(b, ',')
+		}
+	} else {
+		b = append(b, '{')
+	}
+	if !meta {
+		return append(b, '}')
+	}
+	b = append(b, `"_meta":{`...)
+	start := len(b)
+	comma := func() {
+		if len(b) > start {
+			b = append(b, ',')
+		}
+	}
+	if c.used.modern() {
+		b = append(b, c.used.meta...)
+		if level := c.s.level.Load(); level != nil {
+			b = append(b, `,"`+mcp.MetaKeyLogLevel+`":`...)
+			b = jsonrpc.AppendString(b, string(*level))
+		}
+	}
+	if c.token != 0 {
+		comma()
+		b = append(b, `"progressToken":`...)
+		b = strconv.AppendInt(b, c.token, 10)
+	}
+	if len(c.meta) > 0 {
+		comma()
+		b = append(b, c.meta...)
+	}
+	return append(b, "}}"...)
+}
+
+// DecodeResult implements streamablehttp.Receiver.
+func (c *call) DecodeResult(data []byte) (int, error) {
+	cur := jsonrpc.NewCursor(data, c.s.opts.Limits.Depth)
+	c.result.decode(&cur)
+	if err := cur.Err(); err != nil {
+		return 0, err
+	}
+	if c.used.modern() {
+		if err := checkResultType(c.result.resultType()); err != nil {
+			return 0, err
+		}
+	}
+	return cur.Pos(), nil
+}
+
+// Event implements streamablehttp.Receiver: the peer is alive.
+func (c *call) Event() { c.s.watch.touch(&c.watched) }
+
+// Notification implements streamablehttp.Receiver. Progress and log messages
+// of a call are delivered here, in order, before the call returns.
+func (c *call) Notification(method string, params []byte) {
+	switch method {
+	case methodProgress:
+		if c.progress != nil {
+			c.deliverProgress(params)
+		}
+	case methodLog:
+		c.s.deliverLog(c.ctx, params)
+	default:
+		c.s.enqueueNotification(method, params)
+	}
+}
+
+// Request implements streamablehttp.Receiver.
+func (c *call) Request(method string, id, params []byte) error {
+	return c.s.serve(c.used, method, id, params)
+}
+
+// notSent marks an error that came before anything was sent.
+func notSent(err error) error {
+	return &transport.Error{Stage: transport.NotSent, Permanent: true, Err: err}
+}

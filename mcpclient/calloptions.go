@@ -1,0 +1,197 @@
+package mcpclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+)
+
+// CallOption changes one call.
+type CallOption func(*callOptions)
+
+type callOptions struct {
+	header     http.Header
+	meta       []byte // user's members of _meta, without braces
+	timeouts   Timeouts
+	progress   func(context.Context, Progress)
+	token      int64
+	keepRaw    bool
+	idempotent bool
+	mirrored   []streamablehttp.Param
+	err        error // the first option that made no sense
+}
+
+// newCallOptions starts from the session's timeouts.
+func (s *Session) newCallOptions(opts []CallOption) callOptions {
+	o := callOptions{timeouts: s.opts.Timeouts}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&o)
+		}
+	}
+	return o
+}
+
+func (o *callOptions) fail(err error) {
+	if o.err == nil {
+		o.err = err
+	}
+}
+
+// WithIdleTimeout sets how long the call may go without any event of its
+// stream; progress resets it. Negative means no bound. For requests that are
+// safe to repeat it bounds each try.
+func WithIdleTimeout(d time.Duration) CallOption {
+	return func(o *callOptions) {
+		if d != 0 {
+			o.timeouts.Idle = orDefault(d, 0, 0)
+			o.timeouts.Try = o.timeouts.Idle
+		}
+	}
+}
+
+// WithTotalTimeout bounds the call as a whole, whatever progress it makes.
+func WithTotalTimeout(d time.Duration) CallOption {
+	return func(o *callOptions) {
+		if d != 0 {
+			o.timeouts.Total = orDefault(d, 0, 0)
+		}
+	}
+}
+
+// WithHeader sends a header with this call only. Headers that the protocol
+// defines cannot be set.
+func WithHeader(name, value string) CallOption {
+	return func(o *callOptions) {
+		h := http.Header{name: {value}}
+		if err := streamablehttp.CheckHeader(h); err != nil {
+			o.fail(err)
+			return
+		}
+		if o.header == nil {
+			o.header = make(http.Header)
+		}
+		o.header.Add(name, value)
+	}
+}
+
+// WithMeta adds members to the request's _meta. Keys that the protocol sets
+// itself are refused; the map is not changed.
+func WithMeta(meta map[string]any) CallOption {
+	return func(o *callOptions) {
+		for _, key := range slices.Sorted(maps.Keys(meta)) {
+			value, err := json.Marshal(meta[key])
+			if err != nil {
+				o.fail(fmt.Errorf("_meta %q: %w", key, err))
+				return
+			}
+			o.addMeta(key, value)
+		}
+	}
+}
+
+func (o *callOptions) addMeta(key string, value []byte) {
+	if reservedMeta(key) {
+		o.fail(fmt.Errorf("_meta key %q is set by the protocol", key))
+		return
+	}
+	if len(o.meta) > 0 {
+		o.meta = append(o.meta, ',')
+	}
+	o.meta = jsonrpc.AppendString(o.meta, key)
+	o.meta = append(append(o.meta, ':'), value...)
+}
+
+func reservedMeta(key string) bool {
+	switch key {
+	case "progressToken", mcp.MetaKeyProtocolVersion, mcp.MetaKeyClientInfo, mcp.MetaKeyClientCapabilities,
+		mcp.MetaKeyLogLevel, mcp.MetaKeySubscriptionID:
+		return true
+	}
+	return false
+}
+
+// WithRawResult keeps the whole result as received in its Raw field.
+func WithRawResult() CallOption {
+	return func(o *callOptions) { o.keepRaw = true }
+}
+
+// WithIdempotent says that this call may be repeated: when its answer is lost
+// it is sent again, like a list request, instead of failing with
+// [KindOutcomeUnknown].
+func WithIdempotent() CallOption {
+	return func(o *callOptions) { o.idempotent = true }
+}
+
+// OnProgress asks the server for progress of this call. The function runs on
+// the call's goroutine with the call's context, in order, always before the
+// call returns; it delays only this call.
+func OnProgress(f func(ctx context.Context, p Progress)) CallOption {
+	return func(o *callOptions) { o.progress = f }
+}
+
+// errNotObject is for parameters that do not encode to a JSON object.
+var errNotObject = errors.New("parameters must encode to a JSON object")
+
+// splitParams encodes the parameters of a raw request and moves the members of
+// a _meta in it to the options, where the protocol's own can join them.
+func (o *callOptions) splitParams(params any) []byte {
+	if params == nil {
+		return nil
+	}
+	data, err := json.Marshal(params)
+	if err != nil {
+		o.fail(err)
+		return nil
+	}
+	cur := jsonrpc.NewCursor(data, 0)
+	if cur.TryNull() {
+		return nil
+	}
+	if cur.Kind() != jsonrpc.Object {
+		o.fail(errNotObject)
+		return nil
+	}
+	if !strings.Contains(string(data), `"_meta"`) {
+		return data
+	}
+	rest := []byte{'{'}
+	cur.EnterObject()
+	for key, ok := cur.NextKey(); ok; key, ok = cur.NextKey() {
+		if string(key) == "_meta" {
+			o.takeMeta(&cur)
+			continue
+		}
+		if len(rest) > 1 {
+			rest = append(rest, ',')
+		}
+		rest = jsonrpc.AppendString(rest, string(key))
+		rest = append(append(rest, ':'), cur.Skip()...)
+	}
+	if err := cur.Err(); err != nil {
+		o.fail(err)
+	}
+	return append(rest, '}')
+}
+
+func (o *callOptions) takeMeta(cur *jsonrpc.Cursor) {
+	if cur.TryNull() {
+		return
+	}
+	cur.EnterObject()
+	for key, ok := cur.NextKey(); ok; key, ok = cur.NextKey() {
+		name := string(key)
+		o.addMeta(name, cur.Skip())
+	}
+}

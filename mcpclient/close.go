@@ -1,0 +1,47 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// closer makes Close run once while everybody waits for it.
+type closer struct {
+	once sync.Once
+	err  error
+}
+
+// Close ends the session: calls in flight fail with [KindClosed], a legacy
+// session is deleted on the server, and every goroutine of the session ends.
+// It takes at most [Timeouts].Close. A server that does not answer the DELETE is
+// no error. Close may be called more than once and from several goroutines;
+// not from a handler, which it would wait for.
+func (s *Session) Close() error {
+	s.closer.once.Do(func() { s.closer.err = s.close() })
+	return s.closer.err
+}
+
+func (s *Session) close() error {
+	bound, stop := context.WithTimeoutCause(context.Background(), s.opts.Timeouts.Close, errors.New("timeout of Close"))
+	defer stop()
+	s.cancel(ErrClosed)
+	s.watch.close(ErrClosed)
+	s.side.stop()
+	if sn := s.now.Load(); sn.inSession() {
+		s.deleteSession(sn, bound)
+	}
+	var err error
+	if waitErr := s.owned.wait(bound); waitErr != nil {
+		err = fmt.Errorf("mcp close: goroutines are still running: %w", waitErr)
+	}
+	return errors.Join(err, s.closeConn())
+}
+
+// deleteSession tells the server that its session is over. The outcome changes nothing.
+func (s *Session) deleteSession(sn *snapshot, ctx context.Context) {
+	if err := s.conn.Delete(ctx, sn.http); err != nil {
+		s.log.Debug("session not deleted on the server", "error", err)
+	}
+}

@@ -1,0 +1,76 @@
+package mcpclient
+
+import "errors"
+
+var errBase64 = errors.New("not base64 (RFC 4648 section 4, with padding)")
+
+// base64Class has 0 for each byte of the alphabet of RFC 4648 section 4, and 1
+// for any other.
+var base64Class = func() (class [256]uint8) {
+	for i := range class {
+		class[i] = 1
+	}
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	for _, b := range []byte(alphabet) {
+		class[b] = 0
+	}
+	return class
+}()
+
+// validBase64 tells whether base64.StdEncoding decodes s, without decoding it:
+// line breaks are allowed anywhere, padding is not optional.
+func validBase64(s string) bool {
+	digits, i := 0, 0 // digits of the alphabet seen, modulo 4 in the end
+	for ; ; i++ {
+		n := base64Run(s[i:])
+		digits += n
+		i += n
+		if i == len(s) {
+			return digits%4 == 0
+		}
+		if s[i] != '\n' && s[i] != '\r' {
+			break
+		}
+	}
+	// Only padding may follow, as much as is missing, and line breaks.
+	missing := -digits & 3
+	if missing == 3 {
+		return false
+	}
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '=':
+			missing--
+		case '\n', '\r':
+		default:
+			return false
+		}
+	}
+	return missing == 0
+}
+
+// base64Run returns how many digits of the alphabet s begins with.
+func base64Run(s string) (n int) {
+	for len(s)-n >= 8 {
+		b := s[n : n+8]
+		if base64Class[b[0]]|base64Class[b[1]]|base64Class[b[2]]|base64Class[b[3]]|
+			base64Class[b[4]]|base64Class[b[5]]|base64Class[b[6]]|base64Class[b[7]] != 0 {
+			break
+		}
+		n += 8
+	}
+	for n < len(s) && base64Class[s[n]] == 0 {
+		n++
+	}
+	return n
+}
+
+// base64 reads a string of base64 and returns it as it is; null is "".
+func (r *jsonReader) base64() string {
+	s := r.optString()
+	if !validBase64(s) {
+		r.Fail(errBase64)
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,101 @@
+package mcpclient
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// textResult is a result with one text of n bytes, every 50th of which needs
+// an escape.
+func textResult(n int) []byte {
+	text := strings.Repeat(strings.Repeat("x", 49)+"\n", n/50)
+	data, err := json.Marshal(mcp.NewToolResultText(text))
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
+
+// toolsPage is a page of n tools.
+func toolsPage(n int) []byte {
+	const tool = `{"name":"tool%d","title":"A tool","description":"Does what a tool does, and says so in a sentence.",` +
+		`"inputSchema":{"type":"object","properties":{"q":{"type":"string","description":"what to look for"},` +
+		`"limit":{"type":"integer","minimum":1}},"required":["q"]},"annotations":{"readOnlyHint":true}}`
+	items := make([]string, n)
+	for i := range items {
+		items[i] = fmt.Sprintf(tool, i)
+	}
+	return []byte(`{"tools":[` + strings.Join(items, ",") + `],"nextCursor":"more"}`)
+}
+
+func BenchmarkCallToolResult(b *testing.B) {
+	for _, n := range []int{200, 10_000, 1 << 20} {
+		data := textResult(n)
+		b.Run(fmt.Sprintf("%dB/hawser", n), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				dec := callToolDecoder{out: new(CallToolResult)}
+				c := jsonrpc.NewCursor(data, 0)
+				dec.decode(&c)
+				if c.Err() != nil {
+					b.Fatal(c.Err())
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("%dB/mcp-go", n), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := json.Unmarshal(data, new(mcp.CallToolResult)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkToolsPage(b *testing.B) {
+	data := toolsPage(50)
+	b.Run("hawser", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		b.ReportAllocs()
+		for b.Loop() {
+			dec := toolsPageDecoder{out: new(ToolsPage)}
+			c := jsonrpc.NewCursor(data, 0)
+			dec.decode(&c)
+			if c.Err() != nil {
+				b.Fatal(c.Err())
+			}
+		}
+	})
+	b.Run("mcp-go", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := json.Unmarshal(data, new(mcp.ListToolsResult)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkImage(b *testing.B) {
+	data := []byte(`{"content":[{"type":"image","mimeType":"image/png","data":"` + strings.Repeat("QUJD", 1<<18) + `"}]}`)
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		dec := callToolDecoder{out: new(CallToolResult)}
+		c := jsonrpc.NewCursor(data, 0)
+		dec.decode(&c)
+		if len(dec.out.Content) != 1 {
+			b.Fatal(c.Err())
+		}
+	}
+}

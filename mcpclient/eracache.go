@@ -1,0 +1,45 @@
+package mcpclient
+
+import "sync"
+
+// EraCache remembers which era each endpoint speaks, so that a new session
+// starts with the right handshake. A verdict that turns out wrong is replaced.
+// The zero value is ready, safe for concurrent use, and keeps the last 1,024
+// endpoints in memory.
+type EraCache struct {
+	mu    sync.Mutex
+	eras  map[string]Era // guarded by mu
+	order []string       // guarded by mu; oldest first
+}
+
+const eraCacheSize = 1024
+
+// Lookup returns the era of an endpoint URL, EraUnknown if none is remembered.
+func (c *EraCache) Lookup(endpoint string) Era {
+	if c == nil {
+		return EraUnknown
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.eras[endpoint]
+}
+
+// Store remembers the era of an endpoint URL; EraUnknown forgets it.
+func (c *EraCache) Store(endpoint string, era Era) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.eras == nil {
+		c.eras = make(map[string]Era)
+	}
+	if _, there := c.eras[endpoint]; !there {
+		c.order = append(c.order, endpoint)
+		if len(c.order) > eraCacheSize {
+			delete(c.eras, c.order[0])
+			c.order = c.order[1:]
+		}
+	}
+	c.eras[endpoint] = era
+}

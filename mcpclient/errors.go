@@ -1,0 +1,208 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hawser-mcp/hawser/streamablehttp"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// Kind says in one word how a call failed.
+type Kind uint8
+
+const (
+	// KindInvalid: the caller's input cannot be sent. Nothing was.
+	KindInvalid Kind = iota + 1
+	// KindNotSent: the request never reached the server, also after retries.
+	KindNotSent
+	// KindOutcomeUnknown: the server may have acted on the request, and its
+	// answer is lost. It was not repeated, since repeating it may not be safe.
+	KindOutcomeUnknown
+	// KindUnanswered: a request that is safe to repeat got no answer, also after retries.
+	KindUnanswered
+	// KindServer: the server answered with a JSON-RPC error. See [RPCError].
+	KindServer
+	// KindHTTP: the server refused with an HTTP status. See [HTTPError].
+	KindHTTP
+	// KindAuthRequired: the server answered 401.
+	KindAuthRequired
+	// KindForbidden: the server answered 403.
+	KindForbidden
+	// KindProtocol: the reply is not MCP. See [ProtocolError].
+	KindProtocol
+	// KindLimit: the reply is over a limit. See [LimitError].
+	KindLimit
+	// KindVersion: client and server have no protocol revision in common.
+	KindVersion
+	// KindSessionLost: the server's session ended, and it was not, or could not
+	// be, replaced for this call.
+	KindSessionLost
+	// KindTimeout: a timeout of the session or the call ended it. See [TimeoutError].
+	KindTimeout
+	// KindCanceled: the caller's context ended it.
+	KindCanceled
+	// KindClosed: the session is closed.
+	KindClosed
+)
+
+var kindNames = [...]string{
+	KindInvalid: "invalid input", KindNotSent: "not sent", KindOutcomeUnknown: "outcome unknown", KindUnanswered: "no answer",
+	KindServer: "server error", KindHTTP: "HTTP error", KindAuthRequired: "authorization required", KindForbidden: "forbidden",
+	KindProtocol: "protocol error", KindLimit: "limit exceeded", KindVersion: "no common protocol version",
+	KindSessionLost: "session lost", KindTimeout: "timeout", KindCanceled: "canceled", KindClosed: "session closed",
+}
+
+// String returns the kind in words.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) && kindNames[k] != "" {
+		return kindNames[k]
+	}
+	return "error"
+}
+
+// The errors that an [*Error] wraps, so that importing this package is enough
+// to tell them apart with [errors.As].
+type (
+	// RPCError is a JSON-RPC error that the server answered with.
+	RPCError = streamablehttp.RPCError
+	// HTTPError is an HTTP status that refused the request.
+	HTTPError = streamablehttp.HTTPError
+	// ProtocolError is a reply that is not MCP.
+	ProtocolError = streamablehttp.ProtocolError
+	// LimitError is a reply over a limit.
+	LimitError = streamablehttp.LimitError
+	// RedirectError is a redirect that was not followed.
+	RedirectError = streamablehttp.RedirectError
+)
+
+// Error is how a call of a [Session] fails; every method that talks to the
+// server returns one. It wraps its cause.
+type Error struct {
+	// Kind says how.
+	Kind Kind
+	// Method is the JSON-RPC method, or "connect".
+	Method string
+	// Stage says how far the request got in its last try.
+	Stage transport.Stage
+	// MayHaveRun says that the server may have acted on a request that is not
+	// safe to repeat: a tool may have run although no result came.
+	MayHaveRun bool
+	// Tries is how many times the request was sent or tried to be sent.
+	Tries int
+	// Err is the cause.
+	Err error
+}
+
+// Error names the method, what happened and the cause.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("mcp ")
+	b.WriteString(e.Method)
+	b.WriteString(": ")
+	b.WriteString(e.Kind.String())
+	if e.MayHaveRun && e.Kind != KindOutcomeUnknown {
+		b.WriteString(" (the request may have run)")
+	}
+	if e.Tries > 1 {
+		fmt.Fprintf(&b, " after %d tries", e.Tries)
+	}
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// FromPeer reports whether the server said it (true) or this side did: a
+// status, a JSON-RPC error or a bad reply are the server's words; timeouts, lost links,
+// limits and bad input are ours.
+func (e *Error) FromPeer() bool {
+	switch e.Kind {
+	case KindServer, KindHTTP, KindAuthRequired, KindForbidden, KindProtocol:
+		return true
+	}
+	return false
+}
+
+// ErrClosed is wrapped by the errors of a closed session.
+var ErrClosed = errors.New("the session is closed")
+
+// ErrSessionLost is wrapped when the server no longer knows the session.
+var ErrSessionLost = errors.New("the server no longer knows the session")
+
+// TimeoutError is the cause of [KindTimeout]. It is a
+// [context.DeadlineExceeded] for errors.Is and has the Timeout method of net.Error.
+type TimeoutError struct {
+	// What ran out: "try", "idle" or "total".
+	What string
+	// After is the timeout's length.
+	After time.Duration
+}
+
+// Error names the timeout.
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("%s timeout of %v", e.What, e.After)
+}
+
+// Timeout returns true.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Is makes the error a context.DeadlineExceeded.
+func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// KindOf returns the kind of err, 0 if it is not of this package.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return 0
+}
+
+// MayHaveRun reports whether err leaves open that the server acted on a request
+// that is not safe to repeat. Only the caller can decide about repeating it.
+func MayHaveRun(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.MayHaveRun
+}
+
+// IsNotSent reports whether nothing of the request can have reached the server.
+func IsNotSent(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Stage == transport.NotSent
+}
+
+// IsTimeout reports whether a timeout of the session or call ended it.
+func IsTimeout(err error) bool { return KindOf(err) == KindTimeout }
+
+// IsAuthRequired reports whether the server wants (other) credentials: status 401.
+func IsAuthRequired(err error) bool { return KindOf(err) == KindAuthRequired }
+
+// IsSessionLost reports whether the server's session ended under the call.
+func IsSessionLost(err error) bool { return KindOf(err) == KindSessionLost }
+
+// IsClosed reports whether the session was closed.
+func IsClosed(err error) bool { return KindOf(err) == KindClosed }
+
+// Codes of JSON-RPC errors that MCP gives a meaning of its own.
+const (
+	// CodeMethodNotFound: the server does not know the method.
+	CodeMethodNotFound = -32601
+	// CodeInvalidParams: the server does not accept the parameters.
+	CodeInvalidParams = -32602
+	// CodeResourceNotFound is what servers before 2026-07-28 say for an unknown resource; later ones say -32602.
+	CodeResourceNotFound = -32002
+	// CodeHeaderMismatch: a mirrored header differs from the body (2026-07-28).
+	CodeHeaderMismatch = -32020
+	// CodeMissingCapability: the server needs a capability the client did not declare (2026-07-28).
+	CodeMissingCapability = -32021
+	// CodeUnsupportedVersion: the server does not speak the revision of the request (2026-07-28).
+	CodeUnsupportedVersion = -32022
+)

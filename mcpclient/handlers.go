@@ -1,0 +1,59 @@
+package mcpclient
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// Handlers receive what the server tells on its own. Nil fields are not told.
+//
+// They run one after the other, in order, on one goroutine of the session, off
+// every lock; their context ends with the session. A handler may call the
+// session. One that is slow delays the next notification, nothing else; when
+// more than [Limits].Notifications wait, the newest are dropped and Gap tells.
+type Handlers struct {
+	// ToolsChanged, PromptsChanged and ResourcesChanged tell that a list is
+	// worth reading again. Several in a row are told once.
+	ToolsChanged     func(ctx context.Context)
+	PromptsChanged   func(ctx context.Context)
+	ResourcesChanged func(ctx context.Context)
+	// Log takes log messages of the server. Those that belong to a call run on
+	// the call's goroutine with its context, before the call returns.
+	Log func(ctx context.Context, m LogMessage)
+	// SessionRestored tells that the server's session was lost and begun anew.
+	SessionRestored func(ctx context.Context, r SessionRestored)
+	// Gap tells that notifications may have been missed.
+	Gap func(ctx context.Context, g Gap)
+	// Notification takes every other notification, params as received.
+	Notification func(ctx context.Context, method string, params json.RawMessage)
+}
+
+// Gap tells that notifications may have been missed: what was learned from
+// them may be out of date.
+type Gap struct {
+	// Dropped is how many notifications did not fit the queue; 0 when the
+	// stream they come on was interrupted.
+	Dropped int
+}
+
+// standing reports whether any handler is for what comes outside of calls.
+func (h *Handlers) standing() bool {
+	return h.ToolsChanged != nil || h.PromptsChanged != nil || h.ResourcesChanged != nil || h.Log != nil || h.Notification != nil
+}
+
+// listenParams are the parameters of the subscription that the handlers need, nil for none.
+func (h *Handlers) listenParams() []byte {
+	filter := mcp.SubscriptionFilter{
+		ToolsListChanged: h.ToolsChanged != nil, PromptsListChanged: h.PromptsChanged != nil, ResourcesListChanged: h.ResourcesChanged != nil,
+	}
+	if filter.IsEmpty() {
+		return nil
+	}
+	params, err := json.Marshal(map[string]any{"notifications": filter})
+	if err != nil {
+		return nil // three booleans: cannot happen
+	}
+	return params
+}

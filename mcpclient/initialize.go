@@ -1,0 +1,85 @@
+package mcpclient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/streamablehttp"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// initialize performs the legacy handshake (2025-11-25, "Lifecycle"):
+// initialize, then notifications/initialized on the session it began.
+func (s *Session) initialize(ctx context.Context, version string, tries int) (*snapshot, error) {
+	params, err := json.Marshal(mcp.InitializeParams{
+		ProtocolVersion: version, Capabilities: s.clientCapabilities(), ClientInfo: s.opts.ClientInfo,
+	})
+	if err != nil {
+		return nil, &Error{Kind: KindInvalid, Method: methodInitialize, Stage: transport.NotSent, Err: err}
+	}
+	var (
+		result    mcp.InitializeResult
+		sessionID string
+	)
+	before := &snapshot{era: EraLegacy, http: s.conn.NewSession("", "", false)}
+	takeID := func(h http.Header) { sessionID = h.Get("Mcp-Session-Id") }
+	if err := s.handshake(ctx, before, methodInitialize, params, &result, takeID, tries); err != nil {
+		return nil, err
+	}
+	if err := streamablehttp.CheckSessionID(sessionID); err != nil {
+		return nil, &Error{Kind: KindProtocol, Method: methodInitialize, Stage: transport.Answered, Err: err}
+	}
+	agreed := result.ProtocolVersion
+	wire := agreed
+	if agreed < mcp.ProtocolVersion20250618 {
+		wire = "" // the header did not exist yet
+	}
+	sn := &snapshot{
+		era: EraLegacy, version: agreed, http: s.conn.NewSession(wire, sessionID, false),
+		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
+	}
+	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
+		s.abandon(ctx, sn)
+		return nil, s.versionError(methodInitialize, fmt.Errorf("%w: proposed %s, the server wants %s", errNoCommonVersion, version, quoteAll([]string{agreed})))
+	}
+	if err := s.notify(ctx, sn, methodInitialized, nil); err != nil {
+		s.abandon(ctx, sn)
+		return nil, err
+	}
+	return sn, nil
+}
+
+// abandon ends a server's session that nobody will use.
+func (s *Session) abandon(ctx context.Context, sn *snapshot) {
+	if sn.inSession() && ctx.Err() == nil {
+		s.owned.start(func() { s.deleteSession(sn, s.root) })
+	}
+}
+
+// notify sends a notification on a state, with the retries of a repeatable request.
+func (s *Session) notify(ctx context.Context, sn *snapshot, method string, params []byte) error {
+	return s.do(&call{
+		ctx: ctx, on: sn, method: method, params: params, notify: true, repeatable: true, tryBound: true,
+		callOptions: s.newCallOptions(nil),
+	})
+}
+
+func contains(versions []string, version string) bool { return slices.Contains(versions, version) }
+
+// quoteAll lists a peer's version strings for an error text.
+func quoteAll(versions []string) string {
+	if len(versions) == 0 {
+		return "no version it named"
+	}
+	shown := make([]string, 0, len(versions))
+	for _, v := range versions[:min(len(versions), 8)] {
+		shown = append(shown, fmt.Sprintf("%q", v[:min(len(v), 32)]))
+	}
+	return strings.Join(shown, ", ")
+}

@@ -1,0 +1,108 @@
+package mcpclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// LogMessage is a log message of the server. All of it is the server's text.
+type LogMessage struct {
+	// Level is an RFC 5424 severity name.
+	Level mcp.LoggingLevel
+	// Logger names the part of the server that logs, "" if it did not say.
+	Logger string
+	// Data is what was logged, as received: a string, an object, anything.
+	Data json.RawMessage
+}
+
+var loggingLevels = []mcp.LoggingLevel{
+	mcp.LoggingLevelDebug, mcp.LoggingLevelInfo, mcp.LoggingLevelNotice, mcp.LoggingLevelWarning,
+	mcp.LoggingLevelError, mcp.LoggingLevelCritical, mcp.LoggingLevelAlert, mcp.LoggingLevelEmergency,
+}
+
+// SetLogLevel asks the server for log messages of this level and above. A
+// legacy server is told now, and again after a recovery; a modern one is told
+// with each request from now on. Messages go to [Handlers].Log.
+func (s *Session) SetLogLevel(ctx context.Context, level mcp.LoggingLevel, opts ...CallOption) error {
+	if !slices.Contains(loggingLevels, level) {
+		return &Error{Kind: KindInvalid, Method: methodSetLevel, Err: notSent(fmt.Errorf("no such level: %q", level))}
+	}
+	if s.now.Load().modern() {
+		s.level.Store(&level)
+		return nil
+	}
+	if err := s.do(s.setLevel(ctx, nil, level, opts)); err != nil {
+		return err
+	}
+	s.level.Store(&level)
+	return nil
+}
+
+func (s *Session) setLevel(ctx context.Context, on *snapshot, level mcp.LoggingLevel, opts []CallOption) *call {
+	params := append(jsonrpc.AppendString([]byte(`{"level":`), string(level)), '}')
+	return &call{
+		ctx: ctx, on: on, method: methodSetLevel, params: params, result: &emptyDecoder{},
+		repeatable: true, tryBound: true, callOptions: s.newCallOptions(opts),
+	}
+}
+
+// restoreLevel tells a new legacy session the level that the old one knew.
+func (s *Session) restoreLevel(sn *snapshot) {
+	level := s.level.Load()
+	if level == nil || sn.modern() {
+		return
+	}
+	if err := s.do(s.setLevel(s.root, sn, *level, nil)); err != nil {
+		s.log.Warn("log level not restored", "error", err)
+	}
+}
+
+// deliverLog hands a log message of a call to its handler at once.
+func (s *Session) deliverLog(ctx context.Context, params []byte) {
+	if s.opts.Handlers.Log == nil {
+		return
+	}
+	if m, err := decodeLog(params); err == nil {
+		s.opts.Handlers.Log(ctx, m)
+	}
+}
+
+// enqueueLog queues a log message that belongs to no call.
+func (s *Session) enqueueLog(params []byte) {
+	if m, err := decodeLog(params); err == nil {
+		s.enqueue(event{kind: eventLog, log: m})
+	}
+}
+
+var errNoParams = errors.New("notification without parameters")
+
+func decodeLog(params []byte) (LogMessage, error) {
+	var m LogMessage
+	if params == nil {
+		return m, errNoParams
+	}
+	cur := jsonrpc.NewCursor(params, 0)
+	cur.EnterObject()
+	for key, ok := cur.NextKey(); ok; key, ok = cur.NextKey() {
+		switch string(key) {
+		case "level":
+			m.Level = mcp.LoggingLevel(cur.String())
+		case "logger":
+			if !cur.TryNull() {
+				m.Logger = cur.String()
+			}
+		case "data":
+			m.Data = cur.Raw()
+		default:
+			cur.Skip()
+		}
+	}
+	return m, cur.Err()
+}

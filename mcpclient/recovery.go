@@ -1,0 +1,151 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// errSessionAlive says that a refusal was not the loss of the session.
+var errSessionAlive = errors.New("the session is alive")
+
+// recovery begins a new session when the server lost the old one: once,
+// however many calls met the loss, each waiting on its own context. The work
+// belongs to the session, not to the call that asked first.
+type recovery struct {
+	mu      sync.Mutex
+	current *recoveryTask // guarded by mu
+}
+
+// recoveryTask is one recovery while it runs. Err may be read once done is closed.
+type recoveryTask struct {
+	epoch uint64
+	done  chan struct{}
+	err   error
+}
+
+func (r *recovery) running() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.current != nil
+}
+
+// reason says why a recovery was asked for.
+type reason uint8
+
+const (
+	sessionGone    reason = iota // the server said so
+	sessionDoubted               // it may be gone: ask first
+	versionRefused               // the server no longer speaks the negotiated revision
+)
+
+func recoverWhy(s step) reason {
+	switch s {
+	case stepProbe:
+		return sessionDoubted
+	case stepVersion:
+		return versionRefused
+	}
+	return sessionGone
+}
+
+// recover replaces the epoch that a call was refused on. If it has been
+// replaced already, there is nothing to do but to send the call again. A
+// recovery that fails leaves the old epoch in place: the next call that needs
+// it tries again.
+func (s *Session) recover(ctx context.Context, epoch uint64, why reason) error {
+	for {
+		task, err := s.joinRecovery(epoch, why)
+		if task == nil {
+			return err
+		}
+		select {
+		case <-task.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.root.Done():
+			return ErrClosed
+		}
+		if errors.Is(task.err, errSessionAlive) && why != sessionDoubted {
+			continue // joined somebody's doubt, but this caller knows
+		}
+		return task.err
+	}
+}
+
+// joinRecovery returns the running recovery of an epoch, starting it if need
+// be; nil if the epoch is past or the session is closing.
+func (s *Session) joinRecovery(epoch uint64, why reason) (*recoveryTask, error) {
+	r := &s.recovery
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.now.Load().epoch != epoch {
+		return nil, nil
+	}
+	if r.current != nil {
+		return r.current, nil
+	}
+	task := &recoveryTask{epoch: epoch, done: make(chan struct{})}
+	if !s.owned.start(func() { s.runRecovery(task, why) }) {
+		return nil, ErrClosed
+	}
+	r.current = task
+	return task, nil
+}
+
+func (s *Session) runRecovery(task *recoveryTask, why reason) {
+	next, err := s.replaceSession(why)
+	r := &s.recovery
+	r.mu.Lock()
+	if err == nil {
+		next.epoch = task.epoch + 1
+		s.now.Store(next)
+	}
+	task.err, r.current = err, nil
+	r.mu.Unlock()
+	close(task.done)
+	if err != nil {
+		if !errors.Is(err, errSessionAlive) {
+			s.log.Warn("session recovery failed", "error", err)
+		}
+		return
+	}
+	s.log.Info("session restored", "era", next.era, "version", next.version)
+	s.enqueue(event{kind: eventRestored, restored: SessionRestored{Era: next.era, ProtocolVersion: next.version}})
+	s.side.follow(s, next)
+}
+
+// replaceSession does the work: it asks whether the old session lives when
+// that is in doubt, negotiates, and restores what the client knows.
+func (s *Session) replaceSession(why reason) (*snapshot, error) {
+	old := s.now.Load()
+	if why == sessionDoubted && s.alive(old) {
+		return nil, errSessionAlive
+	}
+	hint := old.era
+	if why == versionRefused {
+		hint = EraUnknown
+	}
+	next, err := s.negotiate(s.root, hint)
+	if err != nil {
+		return nil, err
+	}
+	s.restoreLevel(next)
+	return next, nil
+}
+
+// alive pings an epoch once. Anything but a refusal by status leaves the session its benefit of the doubt.
+func (s *Session) alive(sn *snapshot) bool {
+	err := s.pingOn(s.root, sn)
+	var status *HTTPError
+	return !errors.As(err, &status)
+}
+
+// SessionRestored tells that the server's session ended and a new one was
+// begun. What the server kept for the old one is gone; log level,
+// subscriptions and the standing stream were set up again.
+type SessionRestored struct {
+	// Era and ProtocolVersion are the new session's.
+	Era             Era
+	ProtocolVersion string
+}

@@ -1,0 +1,181 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/hawser-mcp/hawser/streamablehttp"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// repeat sends a call until the retry table says that it is over.
+func (s *Session) repeat(c *call) error {
+	q := situation{repeatable: c.repeatable, handshake: c.on != nil, tool: c.method == methodCallTool}
+	budget := newRetryBudget(s, c.maxTries)
+	for {
+		c.tries++
+		err := s.try(c)
+		if err == nil {
+			return nil
+		}
+		if over := s.over(c, err); over != nil {
+			return over
+		}
+		q.inSession = c.used.inSession()
+		v := judge(err, q)
+		switch v.step {
+		case stepFail:
+			return c.failed(v, err)
+		case stepWait:
+			pause, ok := budget.next(v.wait)
+			if !ok {
+				return c.failed(v, err)
+			}
+			if ended := s.sleep(c.ctx, pause); ended != nil {
+				return s.over(c, withCause(err, ended))
+			}
+		case stepRecover, stepProbe, stepVersion:
+			q.recovered, q.versioned = true, q.versioned || v.step == stepVersion
+			if failure := s.renew(c, v, err); failure != nil {
+				return failure
+			}
+		case stepTools:
+			q.relisted = true
+			if listErr := s.relistTools(c.ctx); listErr != nil {
+				return c.failed(v, err)
+			}
+		}
+	}
+}
+
+// renew brings the session to a new epoch for a call that the old one refused.
+func (s *Session) renew(c *call, v verdict, refusal error) error {
+	err := s.recover(c.ctx, c.used.epoch, recoverWhy(v.step))
+	switch {
+	case errors.Is(err, errSessionAlive):
+		return c.failed(v, refusal)
+	case err != nil:
+		if over := s.over(c, err); over != nil {
+			return over
+		}
+		kind := KindSessionLost
+		if v.step == stepVersion {
+			kind = KindVersion
+		}
+		return c.failure(kind, &transport.Error{Stage: transport.Answered, Op: "recover", Err: fmt.Errorf("%w: %w", ErrSessionLost, err)})
+	case s.opts.SessionLoss == Fail && v.step != stepVersion:
+		return c.failure(KindSessionLost, &transport.Error{Stage: transport.Answered, Err: fmt.Errorf("%w: %w", ErrSessionLost, refusal)})
+	}
+	return nil
+}
+
+// over returns the error of a call that was ended from this side: by its
+// context, a timeout, or Close. It tells a legacy server that nobody waits any more.
+func (s *Session) over(c *call, err error) error {
+	var (
+		timeout *TimeoutError
+		kind    Kind
+	)
+	switch {
+	case c.ctx.Err() != nil:
+		kind, err = KindCanceled, withCause(err, canceled(c.ctx))
+	case errors.Is(err, ErrClosed):
+		kind = KindClosed
+	case errors.As(err, &timeout) && (timeout.What != "try" || !c.repeatable):
+		kind = KindTimeout
+	default:
+		return nil
+	}
+	stage := stageOf(err)
+	if stage == transport.MaybeSent && kind != KindClosed {
+		s.sendCancelled(c, kind)
+	}
+	e := c.failure(kind, err)
+	e.Stage, e.MayHaveRun = stage, !c.repeatable && stage == transport.MaybeSent
+	return e
+}
+
+// failed makes the error of a call from a row of the table.
+func (c *call) failed(v verdict, err error) error {
+	var timeout *TimeoutError
+	if errors.As(err, &timeout) {
+		v.kind = KindTimeout
+	}
+	e := c.failure(v.kind, err)
+	e.MayHaveRun = v.mayHaveRun
+	return e
+}
+
+func (c *call) failure(kind Kind, err error) *Error {
+	return &Error{Kind: kind, Method: c.method, Stage: stageOf(err), Tries: c.tries, Err: err}
+}
+
+// stageOf extends transport.StageOf to what is above the seam: a verdict of the server means that it answered.
+func stageOf(err error) transport.Stage {
+	switch err.(type) {
+	case *streamablehttp.HTTPError, *streamablehttp.RPCError, *streamablehttp.ProtocolError, *streamablehttp.RedirectError,
+		*streamablehttp.LimitError:
+		return transport.Answered
+	}
+	return transport.StageOf(err)
+}
+
+// canceled is the error of an ended context: both its kind and its cause.
+func canceled(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != ctx.Err() {
+		return fmt.Errorf("%w: %w", ctx.Err(), cause)
+	}
+	return ctx.Err()
+}
+
+// withCause puts cause in front of err and keeps err's stage.
+func withCause(err, cause error) error {
+	return &transport.Error{Stage: stageOf(err), Err: fmt.Errorf("%w: %w", cause, err)}
+}
+
+// retryBudget counts the tries of one call and paces them.
+type retryBudget struct {
+	policy  Retry
+	watch   *watch
+	start   time.Duration // on the watch's clock
+	backoff *backoff.ExponentialBackOff
+	waits   int
+	ordered time.Duration // waits that the server asked for: not counted
+}
+
+func newRetryBudget(s *Session, maxTries int) retryBudget {
+	b := retryBudget{policy: s.opts.Retry, watch: &s.watch, start: s.watch.now()}
+	if maxTries > 0 {
+		b.policy.MaxTries = maxTries
+	}
+	return b
+}
+
+// next returns how long to wait before the next try and whether there is one.
+// Asked is what the server wants, negative if it did not say.
+func (b *retryBudget) next(asked time.Duration) (time.Duration, bool) {
+	policy := &b.policy
+	if b.backoff == nil {
+		b.backoff = backoff.NewExponentialBackOff(
+			backoff.WithInitialInterval(policy.Initial), backoff.WithMultiplier(4), backoff.WithRandomizationFactor(0.2),
+			backoff.WithMaxInterval(retryCeiling), backoff.WithMaxElapsedTime(0),
+		)
+	}
+	if b.waits++; b.waits >= policy.MaxTries {
+		return 0, false
+	}
+	pause := b.backoff.NextBackOff()
+	if asked >= 0 {
+		b.ordered += asked
+		return asked, true
+	}
+	elapsed := b.watch.now() - b.start - b.ordered
+	return pause, policy.MaxElapsed == 0 || elapsed+pause <= policy.MaxElapsed
+}
+
+// retryCeiling bounds the wait between two tries.
+const retryCeiling = 8 * time.Second

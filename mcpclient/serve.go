@@ -1,0 +1,57 @@
+package mcpclient
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+)
+
+// maxAsked is how many requests of the server are answered at once.
+const maxAsked = 16
+
+// answerTimeout bounds the sending of one answer.
+const answerTimeout = 30 * time.Second
+
+// askedSlots bounds the server's requests that are being answered.
+type askedSlots chan struct{}
+
+func newAskedSlots() askedSlots { return make(askedSlots, maxAsked) }
+
+// serve answers a request that a legacy server sent on a stream, on a
+// goroutine of its own, so that the stream goes on. When all slots are taken
+// the stream waits: that holds up the server that asks so much, nobody else.
+func (s *Session) serve(sn *snapshot, method string, id, params []byte) error {
+	select {
+	case s.asked <- struct{}{}:
+	case <-s.root.Done():
+		return ErrClosed
+	}
+	id = append([]byte(nil), id...)
+	if !s.owned.start(func() {
+		defer func() { <-s.asked }()
+		s.answer(sn, method, id)
+	}) {
+		<-s.asked
+		return ErrClosed
+	}
+	return nil
+}
+
+// answer posts the response to one request of the server: an empty result to
+// ping (2025-11-25, "Ping"), "method not found" to what was never offered.
+func (s *Session) answer(sn *snapshot, method string, id []byte) {
+	var body []byte
+	if method == methodPing {
+		body = jsonrpc.AppendResult(nil, id, []byte("{}"))
+	} else {
+		body = jsonrpc.AppendError(nil, id, &jsonrpc.Error{Code: CodeMethodNotFound, Message: fmt.Sprintf("this client does not support %q", method)})
+	}
+	ctx, cancel := context.WithTimeoutCause(s.root, answerTimeout, &TimeoutError{What: "total", After: answerTimeout})
+	defer cancel()
+	if err := s.conn.Notify(ctx, sn.http, &streamablehttp.Request{Method: method, Body: body}); err != nil {
+		s.log.Debug("answer to the server not delivered", "method", method, "error", err)
+	}
+}

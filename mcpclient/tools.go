@@ -1,0 +1,113 @@
+package mcpclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// Tools walks over the server's tools, page after page, as the loop asks for
+// them. A failed page ends the walk with its error. Each range over the result
+// starts anew.
+func (s *Session) Tools(ctx context.Context, opts ...CallOption) iter.Seq2[Tool, error] {
+	return walk(s, methodListTools, func(cursor *string) ([]Tool, *string, error) {
+		page, err := s.ListTools(ctx, cursor, opts...)
+		if err != nil {
+			return nil, nil, err
+		}
+		return page.Tools, page.NextCursor, nil
+	})
+}
+
+// ListTools reads one page of the server's tools: the first with a nil cursor,
+// then the one that a page's NextCursor names, until that is nil.
+//
+// On a modern server, tools whose x-mcp-header annotations are invalid are left
+// out and logged, as 2026-07-28 demands.
+func (s *Session) ListTools(ctx context.Context, cursor *string, opts ...CallOption) (*ToolsPage, error) {
+	page := new(ToolsPage)
+	c := s.listCall(ctx, methodListTools, cursor, &toolsPageDecoder{out: page}, opts)
+	if err := s.do(c); err != nil {
+		return nil, err
+	}
+	page.Tools = s.tools.learn(s, page.Tools, c.used.modern())
+	return page, nil
+}
+
+// relistTools reads the whole list again, for the sake of what is mirrored into headers.
+func (s *Session) relistTools(ctx context.Context) error {
+	for _, err := range s.Tools(ctx) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CallTool runs a tool. Args is anything that encodes to a JSON object:
+// a struct, a map, a json.RawMessage; nil is the empty object. It is not changed.
+//
+// A tool that fails says so in the result (IsError), which is no error here. An
+// error means that there is no result; [MayHaveRun] tells whether the tool may
+// have run all the same. A tool is not run twice because of a lost answer,
+// unless [WithIdempotent] or [Options].TrustToolHints allow it.
+func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...CallOption) (*CallToolResult, error) {
+	result := new(CallToolResult)
+	c := &call{ctx: ctx, method: methodCallTool, name: name, hasName: true, callOptions: s.newCallOptions(opts)}
+	c.params, c.args = c.toolParams(name, args)
+	c.result = &callToolDecoder{out: result, keepRaw: c.keepRaw}
+	c.tool = s.tools.lookup(name)
+	c.repeatable = c.idempotent || (s.opts.TrustToolHints && c.tool.repeatable())
+	if err := s.do(c); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// toolParams encodes name and arguments; args is the part that holds the arguments.
+func (o *callOptions) toolParams(name string, value any) (params, args []byte) {
+	args = []byte("{}")
+	switch v := value.(type) {
+	case nil:
+	case json.RawMessage:
+		args = v
+	default:
+		data, err := json.Marshal(value)
+		if err != nil {
+			o.fail(fmt.Errorf("arguments of tool %q: %w", name, err))
+			return nil, nil
+		}
+		args = data
+	}
+	if err := checkObject(args); err != nil {
+		o.fail(fmt.Errorf("arguments of tool %q: %w", name, err))
+		return nil, nil
+	}
+	params = make([]byte, 0, len(args)+len(name)+32)
+	params = append(params, `{"name":`...)
+	params = jsonrpc.AppendString(params, name)
+	params = append(params, `,"arguments":`...)
+	start := len(params)
+	params = append(params, args...)
+	return append(params, '}'), params[start : len(params) : len(params)]
+}
+
+// checkObject reports why data is not one JSON object, or null.
+func checkObject(data []byte) error {
+	cur := jsonrpc.NewCursor(data, 0)
+	if kind := cur.Kind(); kind != jsonrpc.Object {
+		if cur.Err() == nil {
+			return errNotObject
+		}
+	}
+	cur.Skip()
+	cur.End()
+	if err := cur.Err(); err != nil {
+		return errors.Join(errNotObject, err)
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package mcpclient
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// The types in this file are those of package mcp, with a home for what those
+// cannot hold. Values of _meta members and of structured content are
+// json.RawMessage: the exact bytes, in which no integer has lost a digit. Raw
+// fields of one value may share memory: treat them as read-only.
+
+// Tool is a tool as the server listed it.
+//
+// RawInputSchema is always set, to the exact bytes, and RawOutputSchema
+// when there is one; InputSchema and OutputSchema are never set, since they cannot
+// hold every schema. The input schema of a tool that has none is
+// {"type":"object"}.
+type Tool struct {
+	mcp.Tool
+	// Raw is the whole definition as received, with the members unknown here.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON decodes a tool without losing anything.
+func (t *Tool) UnmarshalJSON(data []byte) error {
+	return unmarshalItem(data, t, (*jsonReader).tool)
+}
+
+// Prompt is a prompt as the server listed it.
+type Prompt struct {
+	mcp.Prompt
+	// Raw is the whole definition as received, with the members unknown here.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON decodes a prompt without losing anything.
+func (p *Prompt) UnmarshalJSON(data []byte) error {
+	return unmarshalItem(data, p, (*jsonReader).prompt)
+}
+
+// Resource is a resource as the server listed it.
+type Resource struct {
+	mcp.Resource
+	// Raw is the whole definition as received, with the members unknown here.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON decodes a resource without losing anything.
+func (r *Resource) UnmarshalJSON(data []byte) error {
+	return unmarshalItem(data, r, (*jsonReader).resource)
+}
+
+// ResourceTemplate is a template of resources as the server listed it.
+type ResourceTemplate struct {
+	mcp.ResourceTemplate // URITemplate is nil if RawURITemplate is not a URI template
+	// RawURITemplate is the template as received (RFC 6570, if the server keeps to it).
+	RawURITemplate string `json:"-"`
+	// Raw is the whole definition as received, with the members unknown here.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON decodes a template without losing anything.
+func (t *ResourceTemplate) UnmarshalJSON(data []byte) error {
+	return unmarshalItem(data, t, (*jsonReader).template)
+}
+
+// CallToolResult is what a tool returned.
+//
+// RawStructuredContent is the exact bytes of the structured content, and
+// StructuredContent the same as a json.RawMessage: nil if there is none,
+// "null" if there is a null. Content may have items of type [UnknownContent].
+// InputRequests is never set.
+type CallToolResult struct {
+	mcp.CallToolResult
+	// Raw is the whole result as received, if it was asked for with
+	// [WithRawResult], or its ResultType is one that an extension brought.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON decodes a result without losing structured content, _meta
+// or content of unknown types. Raw is not set.
+func (r *CallToolResult) UnmarshalJSON(data []byte) error {
+	return unmarshal(data, &callToolDecoder{out: r})
+}
+
+// GetPromptResult is a prompt with its arguments filled in. The content of its
+// messages may be of type [UnknownContent]. InputRequests is never set.
+type GetPromptResult struct {
+	mcp.GetPromptResult
+	// Raw is the whole result as received, if it was asked for with
+	// [WithRawResult], or its ResultType is one that an extension brought.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON decodes a result without losing _meta or content of unknown
+// types. Raw is not set.
+func (r *GetPromptResult) UnmarshalJSON(data []byte) error {
+	return unmarshal(data, &getPromptDecoder{out: r})
+}
+
+// ReadResourceResult is what is in a resource. Contents may have items of type
+// [UnknownResourceContents]. InputRequests is never set.
+type ReadResourceResult struct {
+	mcp.ReadResourceResult
+	// Cache says how long the result may be used again.
+	Cache CacheHint `json:"-"`
+	// Raw is the whole result as received, if it was asked for with
+	// [WithRawResult], or its ResultType is one that an extension brought.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON decodes a result without losing _meta or contents that are
+// damaged. Raw is not set.
+func (r *ReadResourceResult) UnmarshalJSON(data []byte) error {
+	return unmarshal(data, &readResourceDecoder{out: r})
+}
+
+// CacheHint is what the server says about using a result again (2026-07-28,
+// caching).
+type CacheHint struct {
+	// TTL is how long after its receipt the result is fresh: 0 is stale at
+	// once, also if the server said nothing or something negative. It is at most 365 days.
+	TTL time.Duration
+	// HasTTL tells that the server said something about it.
+	HasTTL bool
+	// Scope is whom the result is for. Absent ("") and any other value than
+	// public must be treated as private.
+	Scope mcp.CacheScope
+}
+
+// PageInfo is what a page of any list has besides its items.
+type PageInfo struct {
+	// NextCursor asks for the page after this one; nil means that this is the
+	// last. A cursor is opaque, and an empty one is a cursor.
+	NextCursor *string
+	// Cache says how long the page may be used again.
+	Cache CacheHint
+	// Meta is the page's _meta, nil when absent.
+	Meta *mcp.Meta
+	// ResultType is "" when absent, which means complete.
+	ResultType mcp.ResultType
+}
+
+// ToolsPage is one page of tools/list.
+type ToolsPage struct {
+	Tools []Tool
+	PageInfo
+}
+
+// PromptsPage is one page of prompts/list.
+type PromptsPage struct {
+	Prompts []Prompt
+	PageInfo
+}
+
+// ResourcesPage is one page of resources/list.
+type ResourcesPage struct {
+	Resources []Resource
+	PageInfo
+}
+
+// ResourceTemplatesPage is one page of resources/templates/list.
+type ResourceTemplatesPage struct {
+	ResourceTemplates []ResourceTemplate
+	PageInfo
+}

@@ -1,0 +1,64 @@
+package mcpclient
+
+import (
+	"slices"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// Version is this module's version, as sent in the default ClientInfo.
+const Version = "0.1.0"
+
+// Era is which of MCP's two ways of speaking HTTP a server uses.
+type Era uint8
+
+const (
+	// EraUnknown: not negotiated.
+	EraUnknown Era = iota
+	// EraLegacy: revisions up to 2025-11-25, with initialize and a session.
+	EraLegacy
+	// EraModern: 2026-07-28 and later, stateless.
+	EraModern
+)
+
+// String returns "legacy", "modern" or "unknown".
+func (e Era) String() string {
+	switch e {
+	case EraLegacy:
+		return "legacy"
+	case EraModern:
+		return "modern"
+	}
+	return "unknown"
+}
+
+const (
+	modernVersion = mcp.ProtocolVersion20260728
+	legacyVersion = mcp.ProtocolVersion20251125 // the newest with a handshake, proposed first
+)
+
+// supportedVersions are the revisions of Streamable HTTP, newest first.
+// 2024-11-05 used another transport.
+var supportedVersions = []string{
+	modernVersion, legacyVersion, mcp.ProtocolVersion20250618, mcp.ProtocolVersion20250326,
+}
+
+func known(version string) bool { return slices.Contains(supportedVersions, version) }
+
+// eraOf returns the era of a known revision.
+func eraOf(version string) Era {
+	if version == modernVersion {
+		return EraModern
+	}
+	return EraLegacy
+}
+
+// newestLegacy returns the newest legacy revision among what a server supports, "" if none.
+func newestLegacy(supported []string) string {
+	for _, v := range supportedVersions {
+		if eraOf(v) == EraLegacy && slices.Contains(supported, v) {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,115 @@
+package streamablehttp
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// pooledMax is the largest buffer that is kept for the next reply: a session
+// that once read something huge does not hold it for ever.
+const pooledMax = 4 << 20
+
+// bufferPool holds *[]byte: plain memory, nothing tied to a call.
+var bufferPool = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+func putBuffer(b *[]byte) {
+	if cap(*b) <= pooledMax {
+		*b = (*b)[:0]
+		bufferPool.Put(b)
+	}
+}
+
+// errTooLong is readAll's when there was more than the limit.
+var errTooLong = errors.New("longer than the limit")
+
+// readAll reads src to its end into a pooled buffer; length is what is expected, −1 if unknown.
+func readAll(src io.Reader, length, limit int64) (*[]byte, error) {
+	if length > limit {
+		return nil, errTooLong
+	}
+	pooled := bufferPool.Get().(*[]byte)
+	buf := (*pooled)[:0]
+	if need := min(length, 1<<20) + 1; int64(cap(buf)) < need { // a claimed length is only believed up to 1 MiB
+		buf = make([]byte, 0, need)
+	}
+	for {
+		if len(buf) == cap(buf) {
+			grown := make([]byte, len(buf), 2*cap(buf))
+			copy(grown, buf)
+			buf = grown
+		}
+		n, err := src.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if int64(len(buf)) > limit {
+			*pooled = buf
+			putBuffer(pooled)
+			return nil, errTooLong
+		}
+		if err != nil {
+			*pooled = buf
+			if err == io.EOF {
+				return pooled, nil
+			}
+			putBuffer(pooled)
+			return nil, err
+		}
+	}
+}
+
+// decoded returns the body without its content encoding, which must be one that was asked for.
+func (c *Conn) decoded(resp *http.Response) (io.Reader, error) {
+	encoding := strings.TrimSpace(resp.Header.Get("Content-Encoding"))
+	switch {
+	case encoding == "" || strings.EqualFold(encoding, "identity"):
+		return resp.Body, nil
+	case c.acceptGzip && (strings.EqualFold(encoding, "gzip") || strings.EqualFold(encoding, "x-gzip")):
+		resp.ContentLength = -1
+		return &gzipBody{src: resp.Body}, nil
+	}
+	return nil, &ProtocolError{
+		Reason: fmt.Sprintf("content encoding %q, which was not asked for", sanitize(encoding, 64)), Status: resp.StatusCode,
+	}
+}
+
+// gzipBody starts decoding at the first Read: the header may come late.
+type gzipBody struct {
+	src io.Reader
+	zr  *gzip.Reader
+}
+
+func (g *gzipBody) Read(p []byte) (int, error) {
+	if g.zr == nil {
+		zr, err := gzip.NewReader(g.src)
+		if err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return 0, err
+		}
+		g.zr = zr
+	}
+	return g.zr.Read(p)
+}
+
+// errorBody reads the beginning of an error reply. The status is known already,
+// so a body that is cut, endless or slow costs at most its bounds.
+func (c *Conn) errorBody(resp *http.Response) []byte {
+	defer c.discard(resp)
+	body, err := c.decoded(resp)
+	if err != nil {
+		return nil
+	}
+	watchdog := time.AfterFunc(errorBodyTime, func() { _ = resp.Body.Close() })
+	defer watchdog.Stop()
+	text, _ := io.ReadAll(io.LimitReader(body, MaxErrorBody)) // what came before an error is still worth showing
+	return text
+}
+
+// discard gives a response up; its connection is not waited for.
+func (c *Conn) discard(resp *http.Response) { _ = resp.Body.Close() }

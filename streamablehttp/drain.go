@@ -1,0 +1,86 @@
+package streamablehttp
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+)
+
+// drainer reads what is left of answered streams, so that their connections
+// can be used again, without making the caller wait for it. It is one
+// goroutine, started by the first stream and ended by close; when it is busy
+// with a server that holds its streams open, further ones are simply closed.
+type drainer struct {
+	mu     sync.Mutex
+	queue  chan leftover
+	closed bool
+	done   chan struct{}
+}
+
+type leftover struct {
+	body   io.ReadCloser
+	cancel context.CancelCauseFunc // ends the exchange; never nil
+}
+
+const drainQueue = 64
+
+// add takes over a body and its exchange.
+func (d *drainer) add(body io.ReadCloser, cancel context.CancelCauseFunc) {
+	if !d.enqueue(leftover{body, cancel}) {
+		cancel(nil)
+		_ = body.Close()
+	}
+}
+
+func (d *drainer) enqueue(l leftover) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return false
+	}
+	if d.queue == nil {
+		d.queue, d.done = make(chan leftover, drainQueue), make(chan struct{})
+		go d.run()
+	}
+	select {
+	case d.queue <- l:
+		return true
+	default:
+		return false
+	}
+}
+
+func (d *drainer) run() {
+	defer close(d.done)
+	for l := range d.queue {
+		timer := time.AfterFunc(d.bound(), func() { l.cancel(nil) })
+		_, _ = io.Copy(io.Discard, io.LimitReader(l.body, drainLimit))
+		timer.Stop()
+		_ = l.body.Close()
+		l.cancel(nil)
+	}
+}
+
+// bound is how long one body may take: nothing once the Conn closes.
+func (d *drainer) bound() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return 0
+	}
+	return drainTime
+}
+
+func (d *drainer) close() {
+	d.mu.Lock()
+	wasClosed, done := d.closed, d.done
+	d.closed = true
+	if !wasClosed && d.queue != nil {
+		close(d.queue)
+	}
+	d.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}

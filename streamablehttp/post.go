@@ -1,0 +1,205 @@
+package streamablehttp
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// Request is one JSON-RPC request to send.
+type Request struct {
+	// ID is the request's JSON-RPC id, the one in Body. A response must carry it.
+	ID int64
+	// Method is its JSON-RPC method.
+	Method string
+	// Name is mirrored into Mcp-Name when HasName: the name of a tool or
+	// prompt, the URI of a resource.
+	Name    string
+	HasName bool
+	// Params are the tool arguments to mirror into headers.
+	Params []Param
+	// Header is sent with this request only. The caller has checked it with [CheckHeader].
+	Header http.Header
+	// Body is the whole message. It must not change until the call's context has ended.
+	Body []byte
+	// OnHeader, if not nil, sees the header of a successful response before its body.
+	OnHeader func(http.Header)
+}
+
+// Receiver takes what comes back for one request. All methods run on the
+// goroutine of [Conn.Call] or [Conn.Listen], in the order of the wire; byte
+// slices are valid during the call only.
+type Receiver interface {
+	// DecodeResult decodes the JSON-RPC result that starts at data[0] and says
+	// how many bytes it took; data goes on behind it.
+	DecodeResult(data []byte) (n int, err error)
+	// Notification takes a notification that came before the answer.
+	Notification(method string, params []byte)
+	// Request takes a request of the server. An error ends the call with it.
+	Request(method string, id, params []byte) error
+	// Event tells that a message or an event came: the peer is alive.
+	Event()
+}
+
+// Call sends a request and waits for its answer. A nil error means that the
+// receiver decoded the result. Cancel must end ctx; Call takes it over and
+// calls it when the exchange is over, which may be a moment after Call
+// returned: a stream that was answered is drained, within 50 ms, for the sake
+// of its connection.
+//
+// The error is one of
+//
+//   - *transport.Error: no verdict. Its stage says how far the request got; a
+//     reply that broke off or ended without the answer is MaybeSent;
+//   - [*RPCError]: the server's answer is an error;
+//   - [*HTTPError]: another status than 2xx, without an answer to this request;
+//   - [*ProtocolError]: a reply that is not MCP, after the request was taken;
+//   - [*LimitError]: the reply is larger than allowed;
+//   - [*RedirectError]: a redirect that is not followed.
+//
+// In a legacy session a stream that breaks off after an event with an id is
+// resumed by GET (2025-11-25, "Resumability and Redelivery") before Call gives up.
+func (c *Conn) Call(ctx context.Context, cancel context.CancelCauseFunc, s *Session, req *Request, recv Receiver) error {
+	x := exchange{conn: c, session: s, id: req.ID, recv: recv, cancel: cancel}
+	err := x.run(ctx, req)
+	if !x.drained {
+		cancel(nil)
+	}
+	return err
+}
+
+// Notify sends a message that has no answer: a notification, or the response
+// to a request of the server. Any 2xx is success, whatever its body.
+func (c *Conn) Notify(ctx context.Context, s *Session, req *Request) error {
+	resp, err := c.roundTrip(ctx, http.MethodPost, s.postHeader(req), req.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode/100 != 2 {
+		return c.refusal(resp, 0)
+	}
+	c.discardSmall(resp)
+	return nil
+}
+
+// discardSmall reads a body that should be empty, so that the connection can be
+// used again; one that says it is not, or does not say, is given up.
+func (c *Conn) discardSmall(resp *http.Response) {
+	if resp.ContentLength >= 0 && resp.ContentLength <= drainLimit {
+		_, _ = io.CopyN(io.Discard, resp.Body, resp.ContentLength)
+	}
+	c.discard(resp)
+}
+
+// exchange is one call while it runs: the POST and, when its stream is cut, the
+// GETs that resume it.
+type exchange struct {
+	conn    *Conn
+	session *Session
+	id      int64
+	recv    Receiver
+	cancel  context.CancelCauseFunc
+	cursor  Cursor
+	drained bool // the body was handed to the drainer, cancel with it
+
+	// What resuming knows; unused until a stream is cut.
+	reconnect *backoff.ExponentialBackOff
+	resumedAt string // the cursor at the last GET: a newer one is progress
+	failures  int    // GETs in a row that brought no stream
+}
+
+func (x *exchange) run(ctx context.Context, req *Request) error {
+	c := x.conn
+	resp, err := c.roundTrip(ctx, http.MethodPost, x.session.postHeader(req), req.Body)
+	if err != nil {
+		return err
+	}
+	x.recv.Event()
+	kind := replyKind(resp)
+	if kind == replyRefused {
+		return c.refusal(resp, req.ID)
+	}
+	if req.OnHeader != nil {
+		req.OnHeader(resp.Header)
+	}
+	switch kind {
+	case replyJSON:
+		return x.readJSON(ctx, resp)
+	case replyStream:
+		return x.readAnswerStream(ctx, resp)
+	case replyEmpty:
+		c.discardSmall(resp)
+		return &ProtocolError{Reason: fmt.Sprintf("status %d without an answer to a request", resp.StatusCode), Status: resp.StatusCode}
+	default:
+		return &ProtocolError{
+			Reason: fmt.Sprintf("reply of content type %q", sanitize(resp.Header.Get("Content-Type"), 128)),
+			Status: resp.StatusCode, Preview: sanitize(c.errorBody(resp), previewLimit),
+		}
+	}
+}
+
+// readJSON reads a reply that is one JSON message.
+func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
+	c := x.conn
+	defer c.discard(resp)
+	body, err := c.decoded(resp)
+	if err != nil {
+		return err
+	}
+	buf, err := readAll(body, resp.ContentLength, c.limits.body())
+	switch {
+	case err == errTooLong:
+		return &LimitError{What: "body bytes", Limit: c.limits.body()}
+	case err != nil:
+		return cut(contextCause(ctx), "read body", err)
+	}
+	defer putBuffer(buf)
+	if len(*buf) == 0 {
+		return &ProtocolError{Reason: "empty reply to a request", Status: resp.StatusCode}
+	}
+	var msg jsonrpc.Message
+	if err := msg.Decode(*buf, x.recv); err != nil {
+		return &ProtocolError{Reason: "reply is not a JSON-RPC message", Status: resp.StatusCode, Preview: sanitize(*buf, previewLimit), Err: err}
+	}
+	if !msg.IsResponse() {
+		return &ProtocolError{Reason: "reply is no response to the request", Status: resp.StatusCode, Preview: sanitize(*buf, previewLimit)}
+	}
+	return x.verdict(&msg, *buf, resp.StatusCode)
+}
+
+// verdict turns a response into the outcome of the call.
+func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, status int) error {
+	bad := func(reason string, err error) error {
+		return &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit), Err: err}
+	}
+	switch {
+	case msg.Error != nil && (msg.IDIs(x.id) || isNull(msg.ID)):
+		// An error without an id says that the request could not be read; over
+		// HTTP there is only one it can be about.
+		return rpcError(msg.Error, status)
+	case !msg.IDIs(x.id):
+		return bad(fmt.Sprintf("answer carries the id %s, the request was %d", sanitize(msg.ID, 64), x.id), nil)
+	case msg.ResultErr != nil:
+		return bad("result does not decode", msg.ResultErr)
+	}
+	return nil
+}
+
+func isNull(id []byte) bool { return id == nil || string(id) == "null" }
+
+func rpcError(e *jsonrpc.Error, status int) *RPCError {
+	return &RPCError{Code: e.Code, Message: e.Message, Data: e.Data, Status: status}
+}
+
+// noAnswer is the error of a stream that ended, or broke off, before the answer.
+func noAnswer(ctx context.Context, err error) error {
+	if err == io.EOF {
+		err = ErrNoAnswer
+	}
+	return cut(contextCause(ctx), "read stream", err)
+}

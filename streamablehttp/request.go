@@ -1,0 +1,159 @@
+package streamablehttp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// roundTrip sends one HTTP request and follows the redirects that are allowed.
+// Its error is a *transport.Error, a *RedirectError, or the hook's in a NotSent one.
+func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header, body []byte) (*http.Response, error) {
+	if c.hook != nil {
+		if err := c.runHook(ctx, header); err != nil {
+			return nil, err
+		}
+	}
+	target := c.url
+	for redirects := 0; ; redirects++ {
+		resp, err := c.send(ctx, method, target, header, body)
+		if err != nil {
+			return nil, linkError(contextCause(ctx), "send request", err)
+		}
+		if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect {
+			if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
+				c.discard(resp)
+				return nil, &RedirectError{Status: resp.StatusCode, Origin: originOf(&target, location), Reason: "only 307 and 308 keep a request as it is"}
+			}
+			return resp, nil
+		}
+		next, err := redirectTarget(&target, resp, redirects)
+		c.discard(resp)
+		if err != nil {
+			return nil, err
+		}
+		target = *next
+	}
+}
+
+func (c *Conn) runHook(ctx context.Context, header http.Header) error {
+	added := make(http.Header)
+	if err := c.hook(ctx, added); err != nil {
+		return &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "header hook", Err: err}
+	}
+	if err := CheckHeader(added); err != nil {
+		return &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "header hook", Err: err}
+	}
+	for name, values := range added {
+		header[http.CanonicalHeaderKey(name)] = values
+	}
+	return nil
+}
+
+// send performs one exchange. The request has its own header map, since
+// decorators below are known to write into it.
+func (c *Conn) send(ctx context.Context, method string, target url.URL, header http.Header, body []byte) (*http.Response, error) {
+	var guard *replayGuard
+	if c.guarded && body != nil {
+		guard = new(replayGuard)
+		ctx = httptrace.WithClientTrace(ctx, guard.trace())
+	}
+	req := (&http.Request{
+		Method: method, URL: &target, Host: target.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	if body != nil {
+		req.ContentLength = int64(len(body))
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		req.GetBody = func() (io.ReadCloser, error) {
+			if guard.refuses() {
+				return nil, errReplay
+			}
+			return io.NopCloser(bytes.NewReader(body)), nil
+		}
+	}
+	resp, err := c.rt.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	return resp, nil
+}
+
+var errReplay = errors.New("the request may have been sent already; it is not sent again unasked")
+
+// replayGuard keeps a RoundTripper that we do not know from running a POST
+// twice on its own: net/http does so with a GetBody at hand (HTTP/2
+// RST_STREAM, a reused connection that died). GetBody refuses once a connection
+// was taken and until a response byte came, so that authorization can still
+// replay after a 401.
+type replayGuard struct {
+	exposed atomic.Bool
+}
+
+func (g *replayGuard) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:              func(string) { g.exposed.Store(false) },
+		GotConn:              func(httptrace.GotConnInfo) { g.exposed.Store(true) },
+		GotFirstResponseByte: func() { g.exposed.Store(false) },
+	}
+}
+
+func (g *replayGuard) refuses() bool { return g != nil && g.exposed.Load() }
+
+func redirectTarget(from *url.URL, resp *http.Response, followed int) (*url.URL, error) {
+	location := resp.Header.Get("Location")
+	refuse := func(reason string) error {
+		return &RedirectError{Status: resp.StatusCode, Origin: originOf(from, location), Reason: reason}
+	}
+	next, err := from.Parse(location)
+	switch {
+	case location == "" || err != nil:
+		return nil, refuse("its target is missing or no URL")
+	case followed >= MaxRedirects:
+		return nil, refuse(fmt.Sprintf("more than %d redirects", MaxRedirects))
+	case next.User != nil:
+		return nil, refuse("its target holds a user name or password")
+	case !strings.EqualFold(next.Scheme, from.Scheme) || !strings.EqualFold(hostPort(next), hostPort(from)):
+		return nil, refuse("it leaves the endpoint's origin")
+	}
+	next.Fragment, next.RawFragment = "", ""
+	return next, nil
+}
+
+// originOf names where a Location points, without path and query.
+func originOf(from *url.URL, location string) string {
+	next, err := from.Parse(location)
+	if err != nil || next.Host == "" {
+		return "an unreadable target"
+	}
+	return next.Scheme + "://" + sanitize(next.Host, 256)
+}
+
+func hostPort(u *url.URL) string {
+	if u.Port() != "" {
+		return u.Host
+	}
+	if u.Scheme == "https" {
+		return u.Hostname() + ":443"
+	}
+	return u.Hostname() + ":80"
+}
+
+func contextCause(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}

@@ -1,0 +1,85 @@
+package streamablehttp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// resume opens the rest of a cut answer stream by GET with its cursor. Waiting
+// follows the server's reconnection time, or else a growing backoff, and starts
+// anew each time the stream got somewhere. A refusal, or four failures in a
+// row, end the call: whether the request ran to its end cannot be known.
+//
+// A server may close the stream as often as it likes, that is how long waits
+// are polled; only the call's context limits that.
+func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, error) {
+	if x.reconnect == nil || x.cursor.id != x.resumedAt {
+		x.reconnect, x.failures = newReconnectBackOff(), 0
+	}
+	for {
+		x.resumedAt = x.cursor.id
+		if err := wait(ctx, reconnectDelay(&x.cursor, x.reconnect)); err != nil {
+			return nil, noAnswer(ctx, lost)
+		}
+		resp, err := x.conn.openStream(ctx, x.session, &x.cursor)
+		if err == nil {
+			x.failures = 0
+			x.recv.Event()
+			return resp, nil
+		}
+		x.failures++
+		if !worthReconnecting(err) || x.failures >= resumeTries || ctx.Err() != nil {
+			return nil, &transport.Error{Stage: transport.MaybeSent, Op: "resume stream", Err: errors.Join(err, lost)}
+		}
+	}
+}
+
+// newReconnectBackOff paces reconnects of a stream whose server did not say how long to wait.
+func newReconnectBackOff() *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(resumeInitial), backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.2),
+		backoff.WithMaxInterval(ReconnectCeiling), backoff.WithMaxElapsedTime(0),
+	)
+}
+
+// reconnectDelay is the server's reconnection time when it gave one (a MUST
+// since 2025-11-25), else the next of the backoff.
+func reconnectDelay(cursor *Cursor, b *backoff.ExponentialBackOff) time.Duration {
+	next := b.NextBackOff()
+	if asked, ok := cursor.Retry(); ok {
+		return max(asked, minReconnect)
+	}
+	return next
+}
+
+// minReconnect keeps a server that asks for "retry: 0" and closes at once from turning us into a busy loop.
+const minReconnect = 10 * time.Millisecond
+
+// worthReconnecting reports whether a failed GET says nothing about the stream itself.
+func worthReconnecting(err error) bool {
+	var status *HTTPError
+	if errors.As(err, &status) {
+		return status.Status/100 == 5 && status.Status != http.StatusNotImplemented ||
+			status.Status == http.StatusTooManyRequests || status.Status == http.StatusRequestTimeout
+	}
+	var link *transport.Error
+	return errors.As(err, &link) && !link.Permanent
+}
+
+// wait sleeps for d unless ctx ends first.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,155 @@
+package streamablehttp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/sse"
+)
+
+// Cursor is where an event stream stands: the id of its last event and the
+// reconnection time its server asked for. Each stream has its own, kept over
+// reconnects until a newer value comes, also when a connection brought none.
+type Cursor struct {
+	id    string
+	hasID bool
+	retry time.Duration
+	asked bool
+}
+
+// ID returns the last event's id and whether there is one to resume from.
+func (p *Cursor) ID() (string, bool) { return p.id, p.hasID && p.id != "" }
+
+// Retry returns the reconnection time the server asked for, at most
+// [MaxRetry], and whether it did.
+func (p *Cursor) Retry() (time.Duration, bool) { return p.retry, p.asked }
+
+func (p *Cursor) take(ev *sse.Event) {
+	if ev.HasID {
+		if p.id != string(ev.ID) {
+			p.id = string(ev.ID)
+		}
+		p.hasID = true
+	}
+	if ev.HasRetry {
+		p.retry, p.asked = min(ev.Retry, MaxRetry), true
+	}
+}
+
+// readerPool holds stream readers without a source: plain memory.
+var readerPool = sync.Pool{New: func() any { return sse.NewReader(nil, 0) }}
+
+// messages reads a stream's messages until one is the last, an error, or the
+// stream's end (io.EOF); it never returns nil without the last message. Take
+// says whether its message was the last, and owns nothing of the data after it
+// returned.
+func (c *Conn) messages(resp *http.Response, cursor *Cursor, event func(), take func(data []byte) (last bool, err error)) error {
+	body, err := c.decoded(resp)
+	if err != nil {
+		return err
+	}
+	r := readerPool.Get().(*sse.Reader)
+	r.Reset(body, c.limits.event())
+	defer func() {
+		r.Reset(nil, 0)
+		readerPool.Put(r)
+	}()
+	for {
+		ev, err := r.Next()
+		if err != nil {
+			var tooLarge *sse.TooLargeError
+			if errors.As(err, &tooLarge) {
+				return &LimitError{What: "event bytes", Limit: int64(tooLarge.Limit)}
+			}
+			return err
+		}
+		cursor.take(&ev)
+		event()
+		if len(ev.Data) == 0 || (ev.Name != nil && string(ev.Name) != "message") {
+			continue
+		}
+		last, err := take(ev.Data)
+		if last || err != nil {
+			return err
+		}
+	}
+}
+
+// readAnswerStream reads the stream of a POST, and what resumes it, until the answer.
+func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) error {
+	for {
+		err := x.conn.messages(resp, &x.cursor, x.recv.Event, x.take(resp))
+		if err == nil || !isBroken(err) {
+			x.leave(resp, err)
+			return err
+		}
+		x.conn.discard(resp)
+		lost := noAnswer(ctx, err)
+		if _, resumable := x.cursor.ID(); !resumable || x.session.modern || ctx.Err() != nil {
+			return lost
+		}
+		if resp, err = x.resume(ctx, lost); err != nil {
+			return err
+		}
+	}
+}
+
+// leave ends an answered stream. After a verdict the rest is drained so that
+// the connection can be reused; after a violation it is not worth waiting for.
+func (x *exchange) leave(resp *http.Response, err error) {
+	var rpc *RPCError
+	if err == nil || errors.As(err, &rpc) {
+		x.drained = true
+		x.conn.drain.add(resp.Body, x.cancel)
+		return
+	}
+	x.conn.discard(resp)
+}
+
+// isBroken tells the end or the loss of a stream from a verdict about what it carried.
+func isBroken(err error) bool {
+	switch err.(type) {
+	case *ProtocolError, *LimitError, *RPCError, *receiverError:
+		return false
+	}
+	return true
+}
+
+// receiverError wraps an error that a Receiver returned, so that it is not taken for the stream's.
+type receiverError struct{ err error }
+
+func (e *receiverError) Error() string { return e.err.Error() }
+func (e *receiverError) Unwrap() error { return e.err }
+
+// take handles one message of an answer stream.
+func (x *exchange) take(resp *http.Response) func([]byte) (bool, error) {
+	return func(data []byte) (bool, error) {
+		var msg jsonrpc.Message
+		if err := msg.Decode(data, x.recv); err != nil {
+			return false, &ProtocolError{Reason: "event is not a JSON-RPC message", Status: resp.StatusCode, Preview: sanitize(data, previewLimit), Err: err}
+		}
+		if msg.IsResponse() {
+			return true, x.verdict(&msg, data, resp.StatusCode)
+		}
+		return false, x.deliver(&msg)
+	}
+}
+
+// deliver hands on what the server sent besides the answer.
+func (x *exchange) deliver(msg *jsonrpc.Message) error {
+	if msg.IsNotification() {
+		x.recv.Notification(msg.Method, msg.Params)
+		return nil
+	}
+	if x.session.modern {
+		return &ProtocolError{Reason: "server sent the request " + sanitize(msg.Method, 64) + " on a stream, which 2026-07-28 forbids"}
+	}
+	if err := x.recv.Request(msg.Method, msg.ID, msg.Params); err != nil {
+		return &receiverError{err}
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package streamablehttp
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// sanitize makes a peer's text fit for an error or a log: valid UTF-8 without
+// control or format characters (terminal escapes, line breaks, text direction
+// marks), at most limit bytes.
+func sanitize[T string | []byte](text T, limit int) string {
+	var b strings.Builder
+	s := string(text[:min(len(text), limit+utf8.UTFMax)])
+	for _, r := range s {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			r = ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+			r = utf8.RuneError
+		}
+		if b.Len()+utf8.RuneLen(r) > limit {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// shorten cuts a preview to what an error's one line can hold.
+func shorten(preview string) string {
+	const line = 200
+	if len(preview) <= line {
+		return preview
+	}
+	end := line
+	for end > 0 && !utf8.RuneStart(preview[end]) {
+		end--
+	}
+	return preview[:end] + "…"
+}

@@ -1,0 +1,101 @@
+// Command client drives the session through the scenarios of the official MCP
+// conformance suite. The suite appends the server's URL as the last argument
+// and names the scenario in the environment:
+//
+//	MCP_CONFORMANCE_SCENARIO          the scenario
+//	MCP_CONFORMANCE_PROTOCOL_VERSION  the revision to speak
+//	MCP_CONFORMANCE_CONTEXT           JSON with what the scenario needs
+//	HAWSER_TRANSPORT                  direct (the default) or executor
+//	HAWSER_EXECUTOR                   the executor's ws:// URL
+//
+// It exits with 0 only if every call that the scenario needs was made and
+// ended as it must; 1 if not; 2 if it was not asked properly.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+	// patience bounds a scenario: the suite's own bound is 30 s.
+	patience = 25 * time.Second
+)
+
+// errUsage marks a question that the program cannot answer.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	err := run(ctx, os.Args[1:], os.Getenv)
+	cancel()
+	switch {
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitUsage)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "failed:", err)
+		os.Exit(exitFailed)
+	}
+}
+
+func run(ctx context.Context, args []string, env func(string) string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%w: client URL, with MCP_CONFORMANCE_SCENARIO set", errUsage)
+	}
+	name := env("MCP_CONFORMANCE_SCENARIO")
+	scenario, ok := scenarios[name]
+	if !ok {
+		return fmt.Errorf("%w: no scenario %q", errUsage, name)
+	}
+	network, err := chooseTransport(env)
+	if err != nil {
+		return err
+	}
+	defer network.Close()
+	opts := &mcpclient.Options{
+		Transport:       network,
+		ProtocolVersion: pinned(name, env("MCP_CONFORMANCE_PROTOCOL_VERSION")),
+		Logger:          slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	s, err := mcpclient.Connect(ctx, args[len(args)-1], opts)
+	if err != nil {
+		return err
+	}
+	if err := scenario(ctx, s, []byte(env("MCP_CONFORMANCE_CONTEXT"))); err != nil {
+		_ = s.Close() // the scenario's error is the one that matters
+		return err
+	}
+	return s.Close()
+}
+
+// negotiated are the scenarios in which the server decides the revision, so
+// that pinning one would be wrong.
+var negotiated = map[string]bool{"sse-retry": true, "request-metadata": true}
+
+func pinned(scenario, version string) string {
+	if negotiated[scenario] {
+		return ""
+	}
+	return version
+}
+
+func chooseTransport(env func(string) string) (transport.Transport, error) {
+	switch name := env("HAWSER_TRANSPORT"); name {
+	case "", "direct":
+		return transport.NewDirect(nil), nil
+	case "executor":
+		return nil, fmt.Errorf("%w: HAWSER_TRANSPORT=executor: this build has no executor transport", errUsage)
+	default:
+		return nil, fmt.Errorf("%w: HAWSER_TRANSPORT=%q: direct or executor", errUsage, name)
+	}
+}

@@ -1,0 +1,169 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// maxErrorText bounds the text of an error, which may quote a peer.
+const maxErrorText = 1 << 10
+
+var errBadProxy = errors.New("the environment's proxy setting is not a usable URL")
+
+// permanent reports whether err says that the same request cannot succeed.
+func permanent(err error) bool {
+	var (
+		dns    *net.DNSError
+		addr   *net.AddrError
+		verify *tls.CertificateVerificationError
+		own    *verificationError
+	)
+	switch {
+	case errors.Is(err, ErrClosed), errors.Is(err, errBadProxy):
+		return true
+	case errors.As(err, &dns):
+		return dns.IsNotFound
+	case errors.As(err, &addr), errors.As(err, &verify), errors.As(err, &own):
+		return true
+	}
+	return false
+}
+
+// verificationError is a refusal by the user's own TLS callbacks.
+type verificationError struct{ err error }
+
+func (e *verificationError) Error() string { return e.err.Error() }
+func (e *verificationError) Unwrap() error { return e.err }
+
+// markVerification makes refusals by the callbacks of cfg recognisable.
+func markVerification(cfg *tls.Config) {
+	if f := cfg.VerifyConnection; f != nil {
+		cfg.VerifyConnection = func(cs tls.ConnectionState) error { return asVerification(f(cs)) }
+	}
+	if f := cfg.VerifyPeerCertificate; f != nil {
+		cfg.VerifyPeerCertificate = func(raw [][]byte, chains [][]*x509.Certificate) error {
+			return asVerification(f(raw, chains))
+		}
+	}
+}
+
+func asVerification(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &verificationError{err}
+}
+
+// contextError is the cause a context was ended with, when that is not itself
+// context.Canceled or context.DeadlineExceeded: it is both.
+type contextError struct{ cause, err error }
+
+func (e *contextError) Error() string   { return e.cause.Error() }
+func (e *contextError) Unwrap() []error { return []error{e.cause, e.err} }
+
+// contextCause returns an error that is the cause of an ended context, and its Err.
+func contextCause(ctx context.Context) error {
+	cause, err := context.Cause(ctx), ctx.Err()
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return &contextError{cause, err}
+}
+
+// clean makes err fit to be shown. An end of file becomes unexpected, so that
+// a cut cannot look like an end. If the text holds something secret, only the
+// scrubbed text is left of err, because the chain holds it too.
+func clean(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	text := err.Error()
+	if scrubbed := scrub(text); scrubbed != text {
+		return errors.New(scrubbed)
+	}
+	return err
+}
+
+// scrub takes query, fragment and userinfo out of every URL in s and bounds its length.
+func scrub(s string) string {
+	const scheme = "://"
+	var out strings.Builder
+	rest := s
+	for {
+		before, after, found := strings.Cut(rest, scheme)
+		out.WriteString(before)
+		if !found {
+			break
+		}
+		out.WriteString(scheme)
+		end := strings.IndexAny(after, " \t\r\n\"'<>")
+		if end < 0 {
+			end = len(after)
+		}
+		u := after[:end]
+		rest = after[end:]
+		if strings.Contains(u, "@") {
+			// A password may itself hold '/' or '?': do not look for its end.
+			out.WriteString("[redacted]")
+			continue
+		}
+		if i := strings.IndexAny(u, "?#"); i >= 0 {
+			u = u[:i]
+		}
+		out.WriteString(u)
+	}
+	if out.Len() > maxErrorText {
+		return strings.ToValidUTF8(out.String()[:maxErrorText], "") + "…"
+	}
+	return out.String()
+}
+
+// invalidRequest reports whether net/http refuses req before it looks for a
+// connection. It is asked after a failure only, so it costs a good request nothing.
+func invalidRequest(req *http.Request) bool {
+	if req.URL == nil || req.Header == nil || req.URL.Host == "" {
+		return true
+	}
+	if s := req.URL.Scheme; s != "http" && s != "https" {
+		return true
+	}
+	if req.Method != "" && !isToken(req.Method) {
+		return true
+	}
+	return invalidHeader(req.Header) || invalidHeader(req.Trailer)
+}
+
+// invalidHeader follows RFC 9110 sections 5.1 and 5.5: a name is a token, a
+// value has no control characters but tab.
+func invalidHeader(h http.Header) bool {
+	for name, values := range h {
+		if !isToken(name) {
+			return true
+		}
+		for _, v := range values {
+			for i := range len(v) {
+				if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		alnum := '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !alnum && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,170 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// connSet knows the connections and the dials of one Direct, so that Close can
+// reach the connections net/http has in use: it closes only idle ones itself.
+type connSet struct {
+	dialsDone chan struct{} // closed when the set is closed and no dial is in progress
+
+	mu     sync.Mutex
+	conns  map[*conn]struct{} // guarded by mu
+	dials  int                // guarded by mu
+	closed bool               // guarded by mu
+}
+
+func (s *connSet) init() {
+	s.conns = make(map[*conn]struct{})
+	s.dialsDone = make(chan struct{})
+}
+
+// beginDial reports whether a dial may begin; endDial must follow if so.
+func (s *connSet) beginDial() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.dials++
+	return true
+}
+
+func (s *connSet) endDial() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dials--
+	if s.closed && s.dials == 0 {
+		close(s.dialsDone)
+	}
+}
+
+// add reports whether c was added; a closed set takes no more.
+func (s *connSet) add(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	return true
+}
+
+func (s *connSet) remove(c *conn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+}
+
+// close closes every connection. The lock is not held while doing so.
+func (s *connSet) close() {
+	s.mu.Lock()
+	s.closed = true
+	open := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		open = append(open, c)
+	}
+	if s.dials == 0 {
+		close(s.dialsDone)
+	}
+	s.mu.Unlock()
+	for _, c := range open {
+		_ = c.Close()
+	}
+}
+
+// conn is a connection that counts its writes and can be reached by Close.
+type conn struct {
+	net.Conn
+	set    *connSet
+	writes atomic.Uint32 // begun, not finished: what was never begun cannot have arrived
+
+	// sending is the streamed body of the HTTP/1 request that is using this
+	// connection. It is closed with the connection; see requestBody.
+	sending atomic.Pointer[requestBody]
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
+}
+
+var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// ReadFrom is what net/http sends bodies of more than a few KiB with. Without
+// it, io.Copy would allocate 32 KiB for each of them.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	buf := copyBuffers.Get().(*[32 << 10]byte)
+	defer copyBuffers.Put(buf)
+	return io.CopyBuffer(writerOnly{c}, r, buf[:])
+}
+
+type writerOnly struct{ io.Writer }
+
+func (c *conn) Close() error {
+	c.set.remove(c)
+	err := c.Conn.Close()
+	if body := c.sending.Swap(nil); body != nil {
+		go body.Close() // the user's Close may block; net/http holds a lock here
+	}
+	return err
+}
+
+// requestBody is a request body that was not made from memory, so that a Read
+// of it may block. net/http waits for that Read even after the HTTP/1
+// connection is gone; only closing the body helps, which conn.Close does.
+type requestBody struct {
+	io.ReadCloser
+	conn   atomic.Pointer[conn] // whose Close closes this
+	closed atomic.Bool
+}
+
+// Close closes the user's body the first time, whoever is first.
+func (b *requestBody) Close() error {
+	if b.closed.Swap(true) {
+		return nil
+	}
+	if c := b.conn.Load(); c != nil {
+		c.sending.CompareAndSwap(b, nil) // an idle connection keeps nothing of the user's
+	}
+	return b.ReadCloser.Close()
+}
+
+var errNoConn = errors.New("DialContext returned neither a connection nor an error")
+
+// dial makes every connection of the transport. ctx is net/http's: it has the
+// values of a request's context but not its end, so that a dial whose request
+// was given up can serve the next one. It ends with the timeout and with Close.
+func (d *direct) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if !d.conns.beginDial() {
+		return nil, ErrClosed
+	}
+	defer d.conns.endDial()
+	var cancel context.CancelFunc
+	if d.timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, d.timeout)
+	} else {
+		ctx, cancel = context.WithCancel(ctx)
+	}
+	defer cancel()
+	defer context.AfterFunc(d.closing, cancel)()
+	nc, err := d.dialer(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if nc == nil {
+		return nil, errNoConn
+	}
+	c := &conn{Conn: nc, set: &d.conns}
+	if !d.conns.add(c) {
+		_ = nc.Close()
+		return nil, ErrClosed
+	}
+	return c, nil
+}

@@ -1,0 +1,209 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Defaults of [DirectOptions].
+const (
+	// DefaultDialTimeout bounds one TCP dial, and apart from it one TLS handshake.
+	DefaultDialTimeout = 10 * time.Second
+	// DefaultIdleTimeout is how long a connection that nobody uses is kept.
+	DefaultIdleTimeout = 90 * time.Second
+	// DefaultMaxIdlePerHost is how many idle connections to one host are kept.
+	DefaultMaxIdlePerHost = 64
+	// DefaultMaxHeaderBytes bounds the header of a response, informational responses included.
+	DefaultMaxHeaderBytes = 1 << 20
+)
+
+const (
+	maxIdleConns      = 4 * DefaultMaxIdlePerHost
+	expectContinue    = time.Second      // how long a body waits for "100 Continue" when the request asks for it
+	pingAfterSilence  = 30 * time.Second // HTTP/2: a dead connection is found although nobody writes to it
+	pingTimeout       = 15 * time.Second
+	directCloseLimit  = 5 * time.Second
+	keepAliveInterval = 15 * time.Second
+)
+
+// DirectOptions are the options of [NewDirect]. The zero value is good for
+// most programs. They are copied; what they point to is never changed.
+type DirectOptions struct {
+	// DialContext makes the connections, to a proxy if there is one. It must
+	// return when its context ends. Nil means a [net.Dialer].
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+	// DialTimeout bounds one dial and one TLS handshake. Zero means
+	// [DefaultDialTimeout], negative no limit but the request's context.
+	DialTimeout time.Duration
+	// TLSConfig is cloned. Nil means Go's defaults.
+	TLSConfig *tls.Config
+	// Proxy names the proxy of a request; a nil URL means none. Nil means the
+	// environment's (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), see [http.ProxyFromEnvironment].
+	Proxy func(*http.Request) (*url.URL, error)
+	// NoProxy turns proxies off, whatever Proxy and the environment say.
+	NoProxy bool
+	// HTTP1Only turns HTTP/2 off.
+	HTTP1Only bool
+	// MaxIdlePerHost is how many idle connections to one host are kept. Zero
+	// means [DefaultMaxIdlePerHost], negative none: no connection is used twice.
+	MaxIdlePerHost int
+	// IdleTimeout is how long an idle connection is kept. Zero means
+	// [DefaultIdleTimeout], negative for ever.
+	IdleTimeout time.Duration
+	// MaxHeaderBytes bounds the header of a response. Zero or less means
+	// [DefaultMaxHeaderBytes].
+	MaxHeaderBytes int64
+}
+
+// direct is the Transport over this process's own net/http.
+type direct struct {
+	http    *http.Transport
+	dialer  func(ctx context.Context, network, addr string) (net.Conn, error)
+	timeout time.Duration // of a dial; 0 for none
+	conns   connSet
+
+	closed    atomic.Bool
+	closing   context.Context // ends when Close is called; dials live in it
+	endDials  context.CancelFunc
+	closeOnce sync.Once
+}
+
+// NewDirect returns a Transport that sends requests from this process, over
+// HTTP/1.1 or HTTP/2, with connections of its own. It keeps the contract of
+// this package; besides:
+//
+//   - It has no response-header timeout (many servers send headers only when
+//     the work is done): bound requests by their contexts.
+//   - One RoundTrip executes a request at most once. net/http by itself repeats
+//     requests, also POSTs; here only a GET, HEAD, OPTIONS or TRACE without a
+//     body can be repeated, when a reused HTTP/1 connection turns out to be dead.
+//   - An HTTP/1 body that has neither a length nor chunks ends when the server
+//     closes the connection; a clean close there cannot be told from a cut
+//     (RFC 9112 section 8).
+//   - Errors hold no query string and no userinfo of a URL.
+//
+// Close fails what is open at once, with an error that wraps [ErrClosed].
+// opts may be nil. The Transport is safe for concurrent use.
+func NewDirect(opts *DirectOptions) Transport {
+	var o DirectOptions
+	if opts != nil {
+		o = *opts
+	}
+	d := &direct{dialer: o.DialContext, timeout: orDefault(o.DialTimeout, DefaultDialTimeout)}
+	if d.dialer == nil {
+		d.dialer = (&net.Dialer{KeepAlive: keepAliveInterval}).DialContext
+	}
+	d.closing, d.endDials = context.WithCancel(context.Background())
+	d.conns.init()
+
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(!o.HTTP1Only)
+	d.http = &http.Transport{
+		Proxy:                  o.proxy(),
+		DialContext:            d.dial,
+		TLSClientConfig:        o.tlsConfig(),
+		TLSHandshakeTimeout:    d.timeout,
+		DisableCompression:     true,
+		DisableKeepAlives:      o.MaxIdlePerHost < 0,
+		MaxIdleConns:           maxIdleConns,
+		MaxIdleConnsPerHost:    DefaultMaxIdlePerHost,
+		IdleConnTimeout:        orDefault(o.IdleTimeout, DefaultIdleTimeout),
+		ExpectContinueTimeout:  expectContinue,
+		MaxResponseHeaderBytes: DefaultMaxHeaderBytes,
+		ForceAttemptHTTP2:      !o.HTTP1Only,
+		Protocols:              protocols,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfterSilence, PingTimeout: pingTimeout},
+	}
+	if o.MaxIdlePerHost > 0 {
+		d.http.MaxIdleConnsPerHost = o.MaxIdlePerHost
+		d.http.MaxIdleConns = max(maxIdleConns, o.MaxIdlePerHost)
+	}
+	if o.MaxHeaderBytes > 0 {
+		d.http.MaxResponseHeaderBytes = o.MaxHeaderBytes
+	}
+	return d
+}
+
+// orDefault reads a duration option: zero means def, negative none (which net/http spells 0).
+func orDefault(v, def time.Duration) time.Duration {
+	switch {
+	case v == 0:
+		return def
+	case v < 0:
+		return 0
+	}
+	return v
+}
+
+func (o *DirectOptions) proxy() func(*http.Request) (*url.URL, error) {
+	switch {
+	case o.NoProxy:
+		return nil
+	case o.Proxy != nil:
+		return o.Proxy
+	}
+	return func(req *http.Request) (*url.URL, error) {
+		u, err := http.ProxyFromEnvironment(req)
+		if err != nil {
+			return nil, errBadProxy // the original quotes the setting, password and all
+		}
+		return u, nil
+	}
+}
+
+func (o *DirectOptions) tlsConfig() *tls.Config {
+	if o.TLSConfig == nil {
+		return nil
+	}
+	cfg := o.TLSConfig.Clone()
+	markVerification(cfg)
+	return cfg
+}
+
+// RoundTrip implements [http.RoundTripper] as the package comment says.
+func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
+	if d.closed.Load() {
+		closeBody(req)
+		return nil, &Error{Stage: NotSent, Permanent: true, Op: "round trip", Err: ErrClosed}
+	}
+	e := &exchange{d: d, req: req}
+	resp, err := d.http.RoundTrip(e.outgoing())
+	if err != nil {
+		return nil, e.fail(err)
+	}
+	resp.Request = req
+	e.accept(resp)
+	return resp, nil
+}
+
+// Close closes every connection, so that whatever is open fails at once, and
+// ends dials in progress. It returns when those have ended, after 5 s at most,
+// and always returns nil. It may be called more than once.
+func (d *direct) Close() error {
+	d.closeOnce.Do(func() {
+		d.closed.Store(true) // before anything fails, so that it fails with ErrClosed
+		d.endDials()
+		d.conns.close()
+		d.http.CloseIdleConnections()
+	})
+	limit := time.NewTimer(directCloseLimit)
+	defer limit.Stop()
+	select {
+	case <-d.conns.dialsDone:
+	case <-limit.C:
+	}
+	return nil
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}

@@ -1,0 +1,249 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+)
+
+// exchange is one RoundTrip of a Direct: the trace that sees how far the
+// request got, and the body of the response. All in one allocation.
+//
+// The fields of the first group belong to the goroutine of RoundTrip (net/http
+// calls GotConn on it), those of the second to the reader of the body.
+type exchange struct {
+	d      *direct
+	req    *http.Request // the caller's
+	body   io.ReadCloser // of the response
+	cancel context.CancelCauseFunc
+	trace  httptrace.ClientTrace
+	sender *requestBody // only if the body may block
+
+	gotConn bool
+	sent    bool      // an earlier connection may have carried the request
+	conn    *conn     // the last connection; nil if it cannot be known
+	tls     *tls.Conn // the same, if it has TLS
+	writes  uint32    // of conn, when the exchange got it
+	h2      bool      // the response came over HTTP/2
+
+	readErr error // sticky
+	ended   atomic.Bool
+	closed  atomic.Bool
+}
+
+// errReplay ends a request that net/http is about to send once more.
+var errReplay = errors.New("the connection or the server gave the request up, and it is not sent twice")
+
+// outgoing returns the request as net/http gets it. The caller's own trace
+// keeps working: httptrace calls it after ours.
+//
+// GetBody is gone from it, because it is what net/http repeats a POST with: on
+// HTTP/2 after RST_STREAM (PROTOCOL_ERROR or REFUSED_STREAM) or GOAWAY, up to
+// seven times, on a dead HTTP/1 connection if there is an Idempotency-Key.
+// Without it net/http repeats only what it has not begun to send. A request
+// without a body has no such guard, so it gets another: see got.
+func (e *exchange) outgoing() *http.Request {
+	e.trace.GotConn = e.got
+	ctx := httptrace.WithClientTrace(e.req.Context(), &e.trace)
+	bodyless := e.req.Body == nil || e.req.Body == http.NoBody
+	if bodyless {
+		ctx, e.cancel = context.WithCancelCause(ctx)
+	}
+	out := e.req.WithContext(ctx)
+	switch {
+	case bodyless && !safe(e.req.Method):
+		out.Header = hideIdempotencyKey(out.Header)
+	case !bodyless && e.req.GetBody == nil:
+		e.sender = &requestBody{ReadCloser: e.req.Body}
+		out.Body = e.sender
+	}
+	out.GetBody = nil
+	return out
+}
+
+// safe reports whether a method may be repeated freely (RFC 9110 section 9.2.1).
+func safe(method string) bool {
+	switch method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// hideIdempotencyKey spells these headers in lower case if they are there.
+// net/http takes the canonical spelling as leave to repeat a request without a
+// body; for the server the spelling makes no difference (RFC 9110 section 5.1).
+func hideIdempotencyKey(h http.Header) http.Header {
+	for canonical, lower := range map[string]string{
+		"Idempotency-Key":   "idempotency-key",
+		"X-Idempotency-Key": "x-idempotency-key",
+	} {
+		if v, ok := h[canonical]; ok {
+			h = h.Clone()
+			delete(h, canonical)
+			h[lower] = append(h[lower], v...)
+		}
+	}
+	return h
+}
+
+// got is the trace's GotConn: from here on the request may be on the wire.
+func (e *exchange) got(info httptrace.GotConnInfo) {
+	if e.gotConn && !e.unsent() {
+		e.sent = true
+	}
+	e.gotConn = true
+	e.conn, e.tls = unwrap(info.Conn)
+	if e.conn != nil {
+		e.writes = e.conn.writes.Load()
+	}
+	// HTTP/2 looks at the context once more before it writes headers, so this
+	// is in time. HTTP/1 repeats only safe methods here, once per dead
+	// connection, and needs no end.
+	if e.sent && e.cancel != nil && (!safe(e.req.Method) || isHTTP2(e.tls)) {
+		e.cancel(errReplay)
+	}
+	if e.sender != nil && e.conn != nil && !isHTTP2(e.tls) {
+		e.sender.conn.Store(e.conn)
+		e.conn.sending.Store(e.sender)
+	}
+}
+
+// unwrap finds our connection under TLS, also under TLS to a proxy.
+func unwrap(nc net.Conn) (*conn, *tls.Conn) {
+	var outer *tls.Conn
+	for {
+		switch c := nc.(type) {
+		case *conn:
+			return c, outer
+		case *tls.Conn:
+			if outer == nil {
+				outer = c
+			}
+			nc = c.NetConn()
+		default:
+			return nil, outer
+		}
+	}
+}
+
+func isHTTP2(c *tls.Conn) bool {
+	return c != nil && c.ConnectionState().NegotiatedProtocol == "h2"
+}
+
+// unsent reports whether the last connection provably carried nothing of the
+// request. An HTTP/1 connection belongs to one exchange at a time, so its
+// counter tells; a connection shared by HTTP/2 streams tells nothing.
+func (e *exchange) unsent() bool {
+	if e.conn == nil || isHTTP2(e.tls) {
+		return false
+	}
+	_ = e.conn.Close() // net/http gave it up; now nothing can be written any more
+	return e.conn.writes.Load() == e.writes
+}
+
+func (e *exchange) stage() Stage {
+	if !e.sent && (!e.gotConn || e.unsent()) {
+		return NotSent
+	}
+	return MaybeSent
+}
+
+// fail makes the error of RoundTrip.
+func (e *exchange) fail(err error) *Error {
+	e.release()
+	if invalidRequest(e.req) {
+		return &Error{Stage: NotSent, Permanent: true, Op: "send request", Err: clean(err)}
+	}
+	op := "connect"
+	if e.gotConn {
+		op = "round trip"
+	}
+	return e.failure(e.stage(), op, err)
+}
+
+// failure names the cause: the caller's context first, then Close, then err.
+func (e *exchange) failure(stage Stage, op string, err error) *Error {
+	switch ctx := e.req.Context(); {
+	case ctx.Err() != nil:
+		return &Error{Stage: stage, Op: op, Err: contextCause(ctx)}
+	case e.d.closed.Load():
+		return &Error{Stage: stage, Permanent: true, Op: op, Err: ErrClosed}
+	case errors.Is(err, context.Canceled) && e.sent && e.cancel != nil:
+		return &Error{Stage: stage, Op: op, Err: errReplay}
+	}
+	return &Error{Stage: stage, Permanent: permanent(err), Op: op, Err: clean(err)}
+}
+
+func (e *exchange) release() {
+	if e.cancel != nil {
+		e.cancel(nil)
+	}
+}
+
+// accept puts the exchange between the caller and the response's body.
+func (e *exchange) accept(resp *http.Response) {
+	e.h2 = resp.ProtoMajor == 2
+	if resp.Body == http.NoBody {
+		e.release()
+		return
+	}
+	e.body = resp.Body
+	resp.Body = (*responseBody)(e)
+}
+
+// responseBody is the exchange as the body of its response. Read is for one
+// goroutine at a time, Close for any.
+type responseBody exchange
+
+// Read reads what there is. Its error is io.EOF only after the whole body,
+// else an [*Error]; it stays the same from then on.
+func (b *responseBody) Read(p []byte) (int, error) {
+	if b.readErr != nil {
+		return 0, b.readErr
+	}
+	n, err := b.body.Read(p)
+	if err == nil {
+		return n, nil
+	}
+	e := (*exchange)(b)
+	switch {
+	case err == io.EOF: //nolint:errorlint // a wrapped EOF is not an end
+	case b.closed.Load():
+		err = &Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
+	default:
+		err = e.failure(MaybeSent, "read body", err)
+	}
+	b.readErr = err
+	b.ended.Store(true)
+	e.release()
+	return n, err
+}
+
+// Close gives up what was not read, without waiting for the peer. It always returns nil.
+func (b *responseBody) Close() error {
+	if b.closed.Swap(true) {
+		return nil
+	}
+	e := (*exchange)(b)
+	if b.h2 && !b.ended.Load() {
+		// Resetting a stream takes the connection's write lock, which a peer
+		// that reads nothing can hold up. This ends with the connection.
+		go func() {
+			_ = b.body.Close()
+			e.release()
+		}()
+		return nil
+	}
+	if !b.ended.Load() && b.conn != nil {
+		_ = b.conn.Close() // net/http would; but over TLS it would first send an alert, for up to 5 s
+	}
+	_ = b.body.Close()
+	e.release()
+	return nil
+}

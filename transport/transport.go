@@ -1,0 +1,47 @@
+// Package transport is the seam between an MCP session and the network: an
+// [http.RoundTripper] that can be closed. Everything above it (sessions,
+// streams, authorization) is written once; everything below it decides only
+// how an HTTP request travels.
+//
+// # The contract
+//
+// A RoundTripper under a session keeps these fifteen clauses. The package
+// transporttest holds them as a suite that anyone can run on their own.
+//
+//  1. RoundTrip returns when the response headers are there, before the body ends.
+//  2. Read of a body returns as soon as bytes are there; it does not wait for a full buffer.
+//  3. When the request's context ends before the headers came, RoundTrip returns
+//     promptly with an error that wraps [context.Cause], even if the link is stuck.
+//  4. When the context ends during the body, Read returns an error that wraps the cause.
+//  5. Close of a body never blocks on the peer, may be called twice, and releases the far end.
+//  6. A reader that stops reading does not stall other exchanges.
+//  7. The request is not changed, and its body is always closed.
+//  8. A status is never an error.
+//  9. Redirects are returned, never followed.
+//  10. Body and Header of a response are never nil, Response.Request is the
+//     request that was passed in, an unknown length is −1.
+//  11. A lost link fails every open exchange on it at once, with an error of stage
+//     [MaybeSent] or an error of the body, never io.EOF: a cut must not look like an end.
+//  12. What breaks the wire's rules is an error of that exchange or that link,
+//     never a panic and never a hang.
+//  13. Close ends every goroutine of the transport; a later RoundTrip fails,
+//     permanently, with stage [NotSent].
+//  14. It is safe for concurrent use, also by a hundred exchanges at once.
+//  15. A body arrives as the server sent it: nothing is decoded below the seam.
+//
+// Errors of RoundTrip are [*Error] values; any other RoundTripper's errors are
+// read as [MaybeSent] by [StageOf], which is always safe.
+package transport
+
+import (
+	"io"
+	"net/http"
+)
+
+// Transport carries HTTP requests for a session. Whoever makes a Transport
+// closes it; where one is used, a plain [http.RoundTripper] is accepted, so a
+// decorator that hides Close is no harm. See the package comment for the contract.
+type Transport interface {
+	http.RoundTripper
+	io.Closer
+}

@@ -1,0 +1,274 @@
+package transporttest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+var errCause = errors.New("the suite's own reason to cancel")
+
+// outcome is what a call of the RoundTripper under test came to.
+type outcome struct {
+	resp  *http.Response
+	n     int
+	err   error
+	panic string
+}
+
+// begin runs f, which calls what is under test, on a goroutine of its own.
+func begin(f func() outcome) <-chan outcome {
+	ch := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() {
+			if v := recover(); v != nil {
+				o.panic = string(debug.Stack())
+			}
+			ch <- o
+		}()
+		o = f()
+	}()
+	return ch
+}
+
+// end waits for what begin began; it must end by itself.
+func (p *probe) end(what string, ch <-chan outcome) outcome {
+	p.Helper()
+	guard := time.NewTimer(p.cfg.Guard)
+	defer guard.Stop()
+	select {
+	case o := <-ch:
+		if o.panic != "" {
+			p.Fatalf("%s panicked: %s", what, o.panic)
+		}
+		return o
+	case <-guard.C:
+		p.Fatalf("%s did not return", what)
+		panic("unreachable")
+	}
+}
+
+// await waits for an event that the upstream must see.
+func (p *probe) await(what string, ch <-chan struct{}) {
+	p.Helper()
+	guard := time.NewTimer(p.cfg.Guard)
+	defer guard.Stop()
+	select {
+	case <-ch:
+	case <-guard.C:
+		p.Fatalf("did not happen: %s", what)
+	}
+}
+
+// signal lets a handler that holds ch go on.
+func (p *probe) signal(ch chan<- struct{}) {
+	p.Helper()
+	guard := time.NewTimer(p.cfg.Guard)
+	defer guard.Stop()
+	select {
+	case ch <- struct{}{}:
+	case <-guard.C:
+		p.Fatalf("the request did not reach the upstream")
+	}
+}
+
+func (p *probe) request(ctx context.Context, method, url string, body io.Reader) *http.Request {
+	p.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		p.Fatalf("request: %v", err)
+	}
+	return req
+}
+
+func (p *probe) get(url string) *http.Request {
+	p.Helper()
+	return p.request(p.ctx, http.MethodGet, url, nil)
+}
+
+func (p *probe) post(url, body string) *http.Request {
+	p.Helper()
+	return p.request(p.ctx, http.MethodPost, url, strings.NewReader(body))
+}
+
+// send begins a RoundTrip.
+func (p *probe) send(req *http.Request) <-chan outcome {
+	return begin(func() outcome {
+		resp, err := p.rt.RoundTrip(req)
+		if resp != nil && resp.Body != nil {
+			p.mu.Lock()
+			p.bodies = append(p.bodies, resp.Body)
+			p.mu.Unlock()
+		}
+		return outcome{resp: resp, err: err}
+	})
+}
+
+// roundTrip does a RoundTrip that must succeed.
+func (p *probe) roundTrip(req *http.Request) *http.Response {
+	p.Helper()
+	return p.response(p.send(req))
+}
+
+// response ends a RoundTrip that must succeed.
+func (p *probe) response(ch <-chan outcome) *http.Response {
+	p.Helper()
+	o := p.end("RoundTrip", ch)
+	if o.err != nil {
+		p.Fatalf("RoundTrip failed: %v", o.err)
+	}
+	if o.resp == nil {
+		p.Fatalf("RoundTrip returned neither a response nor an error")
+	}
+	if o.resp.Body == nil {
+		p.Fatalf("the response's body is nil")
+	}
+	return o.resp
+}
+
+// failure ends a RoundTrip that must fail.
+func (p *probe) failure(ch <-chan outcome) error {
+	p.Helper()
+	o := p.end("RoundTrip", ch)
+	if o.err == nil {
+		p.Fatalf("RoundTrip succeeded, it had to fail")
+	}
+	return o.err
+}
+
+func beginRead(body io.Reader, buf []byte) <-chan outcome {
+	return begin(func() outcome {
+		n, err := body.Read(buf)
+		return outcome{n: n, err: err}
+	})
+}
+
+// readPiece does one Read of the body that must return exactly want.
+func (p *probe) readPiece(body io.Reader, want string) {
+	p.Helper()
+	buf := make([]byte, 64<<10)
+	var got string
+	// A Read may return a part of what is there, also nothing: only a Read that waits for more is wrong.
+	for len(got) < len(want) {
+		o := p.end("Read of a body whose bytes are there", beginRead(body, buf))
+		got += string(buf[:o.n])
+		if o.err != nil {
+			p.Fatalf("Read failed after %q: %v", got, o.err)
+		}
+	}
+	if got != want {
+		p.Fatalf("read %q, want %q", got, want)
+	}
+}
+
+// readAll reads to the end and returns what came and io.ReadAll's error.
+func (p *probe) readAll(body io.Reader) (string, error) {
+	p.Helper()
+	var data []byte
+	o := p.end("reading the body", begin(func() outcome {
+		var err error
+		data, err = io.ReadAll(body)
+		return outcome{err: err}
+	}))
+	return string(data), o.err
+}
+
+// wantBody reads a body that must be whole.
+func (p *probe) wantBody(body io.Reader, want string) {
+	p.Helper()
+	got, err := p.readAll(body)
+	if err != nil {
+		p.Fatalf("reading the body: %v", err)
+	}
+	if got != want {
+		p.Fatalf("body is %.100q (%d bytes), want %.100q (%d bytes)", got, len(got), want, len(want))
+	}
+}
+
+// closeBody closes a body; that must not block.
+func (p *probe) closeBody(body io.Closer) {
+	p.Helper()
+	p.end("Close of the body", begin(func() outcome { return outcome{err: body.Close()} }))
+}
+
+// wantCause checks that err is how a cancelled exchange fails.
+func (p *probe) wantCause(what string, err, cause error) {
+	p.Helper()
+	switch {
+	case err == nil:
+		p.Fatalf("%s: no error, want the cause of the cancelled context", what)
+	case !errors.Is(err, cause):
+		p.Fatalf("%s: error %q does not wrap the context's cause %q", what, err, cause)
+	}
+}
+
+// wantCut checks that err cannot be taken for an end, nor for "not sent".
+func (p *probe) wantCut(what string, err error) {
+	p.Helper()
+	switch {
+	case err == nil:
+		p.Fatalf("%s: ended as if it was whole", what)
+	case errors.Is(err, io.EOF):
+		p.Fatalf("%s: error %q is io.EOF, so the cut looks like an end", what, err)
+	case transport.StageOf(err) != transport.MaybeSent:
+		p.Fatalf("%s: error %q has stage %q, want %q", what, err, transport.StageOf(err), transport.MaybeSent)
+	}
+}
+
+// wantSticky reads once more after an error.
+func (p *probe) wantSticky(body io.Reader) {
+	p.Helper()
+	o := p.end("Read after an error", beginRead(body, make([]byte, 16)))
+	if o.n != 0 || o.err == nil || errors.Is(o.err, io.EOF) {
+		p.Fatalf("Read after an error returned %d, %v; want the error again", o.n, o.err)
+	}
+}
+
+// bodySpy is a request body that tells when it is first read, and when it is
+// closed. Once source is at its end, Read returns err; if that is nil, it
+// blocks until Close.
+type bodySpy struct {
+	source io.Reader
+	err    error
+
+	readOnce, closeOnce sync.Once
+	read, closed        chan struct{}
+}
+
+func newBodySpy(source io.Reader, err error) *bodySpy {
+	return &bodySpy{source: source, err: err, read: make(chan struct{}), closed: make(chan struct{})}
+}
+
+func (b *bodySpy) Read(buf []byte) (int, error) {
+	b.readOnce.Do(func() { close(b.read) })
+	n, err := b.source.Read(buf)
+	if err == nil || n > 0 {
+		return n, nil
+	}
+	if b.err == nil {
+		<-b.closed
+		return 0, io.ErrClosedPipe
+	}
+	return 0, b.err
+}
+
+func (b *bodySpy) Close() error {
+	b.closeOnce.Do(func() { close(b.closed) })
+	return nil
+}
+
+// zeros has no end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

@@ -1,0 +1,159 @@
+package transporttest
+
+import (
+	"bufio"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+)
+
+var quiet = log.New(io.Discard, "", 0) // cut connections are what servers here complain about
+
+// upstream is an HTTP server whose connections can be cut.
+type upstream struct {
+	URL string
+	ln  *cutListener
+}
+
+// upstream starts a server for the case. A handler that blocks must also
+// watch its request's context, which ends when the case does.
+func (p *probe) upstream(h http.HandlerFunc) *upstream {
+	p.Helper()
+	srv := httptest.NewUnstartedServer(h)
+	ln := &cutListener{Listener: srv.Listener}
+	srv.Listener = ln
+	srv.Config.ErrorLog = quiet
+	if p.cfg.HTTP2 {
+		srv.EnableHTTP2 = true
+		srv.StartTLS()
+	} else {
+		srv.Start()
+	}
+	p.atEnd(ln.cut, srv.Close)
+	return &upstream{URL: srv.URL, ln: ln}
+}
+
+// cutListener keeps what it accepted, so that it can be cut.
+type cutListener struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn // guarded by mu
+}
+
+func (l *cutListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.conns = append(l.conns, c)
+	l.mu.Unlock()
+	return c, nil
+}
+
+func (l *cutListener) take() []net.Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	conns := l.conns
+	l.conns = nil
+	return conns
+}
+
+// cut resets every connection accepted so far.
+func (l *cutListener) cut() {
+	for _, c := range l.take() {
+		reset(c)
+	}
+}
+
+// hangUp closes every connection accepted so far, as a dying process does.
+func (l *cutListener) hangUp() {
+	for _, c := range l.take() {
+		_ = c.Close()
+	}
+}
+
+// reset closes c with RST instead of FIN.
+func reset(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Close()
+}
+
+// peer starts a server that speaks raw TCP: serve gets each connection, which
+// is reset afterwards and at the end of the case. A nil serve never accepts.
+func (p *probe) peer(serve func(net.Conn)) string {
+	p.Helper()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		p.Fatalf("listen: %v", err)
+	}
+	ln := &cutListener{Listener: inner}
+	var wg sync.WaitGroup
+	if serve != nil {
+		wg.Go(func() {
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				wg.Go(func() {
+					defer c.Close()
+					serve(c)
+				})
+			}
+		})
+	}
+	p.atEnd(func() { _ = inner.Close(); ln.cut() }, func() { ln.cut(); wg.Wait() })
+	return "http://" + inner.Addr().String()
+}
+
+// answer returns a serve that reads a whole request and answers with raw bytes.
+func answer(raw string) func(net.Conn) {
+	return func(c net.Conn) {
+		if _, err := readRequest(c); err != nil {
+			return
+		}
+		_, _ = io.WriteString(c, raw)
+	}
+}
+
+func readRequest(c net.Conn) (*http.Request, error) {
+	req, err := http.ReadRequest(bufio.NewReader(c))
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(io.Discard, req.Body)
+	return req, err
+}
+
+// drain reads the request's body, after which net/http notices when the client goes.
+func drain(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
+
+// piece writes s to the client at once.
+func piece(w http.ResponseWriter, s string) {
+	_, _ = io.WriteString(w, s)
+	w.(http.Flusher).Flush()
+}
+
+// hold blocks a handler until release is closed or the client is gone.
+func hold(r *http.Request, release <-chan struct{}) {
+	select {
+	case <-release:
+	case <-r.Context().Done():
+	}
+}
+
+// gate is an event that may happen more than once; the first time counts.
+type gate struct {
+	once sync.Once
+	ch   chan struct{}
+}
+
+func newGate() *gate { return &gate{ch: make(chan struct{})} }
+
+func (g *gate) open() { g.once.Do(func() { close(g.ch) }) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -27,8 +28,9 @@ type call struct {
 	id     int64
 	tries  int
 
-	maxTries   int    // 0: the session's policy
-	name       string // mirrored in Mcp-Name
+	end        time.Duration // of the call as a whole, on the watch's clock; 0: none
+	maxTries   int           // 0: the session's policy
+	name       string        // mirrored in Mcp-Name
 	hasName    bool
 	notify     bool // there is no answer to wait for
 	repeatable bool // class R of the retry table
@@ -48,9 +50,8 @@ func (s *Session) do(c *call) error {
 	if err := c.ctx.Err(); err != nil {
 		return c.failure(KindCanceled, notSent(canceled(c.ctx)))
 	}
-	start := s.watch.now()
 	if total := c.timeouts.Total; total > 0 {
-		c.deadline, c.onDeadline = start+total, TimeoutError{What: "total", After: total}
+		c.end = s.watch.now() + total
 	}
 	if c.progress != nil {
 		c.token = s.tokens.Add(1)
@@ -67,13 +68,7 @@ func (s *Session) try(c *call) error {
 		return err
 	}
 	c.id = s.nextID()
-	c.idle = c.timeouts.Idle
-	if c.tryBound {
-		c.idle = 0
-		if limit := c.timeouts.Try; limit > 0 {
-			c.deadline, c.onDeadline = s.watch.now()+limit, TimeoutError{What: "try", After: limit}
-		}
-	}
+	c.setBounds()
 	// The exchange has a context of its own, so that after its answer a stream
 	// may be drained although the caller's context has ended.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(c.ctx))
@@ -96,6 +91,20 @@ func (s *Session) try(c *call) error {
 		return s.conn.Notify(ctx, c.used.http, &req)
 	}
 	return s.conn.Call(ctx, cancel, c.used.http, &req, c)
+}
+
+// setBounds tells the watch how long this try may take.
+func (c *call) setBounds() {
+	c.idle, c.deadline, c.onDeadline = c.timeouts.Idle, c.end, TimeoutError{What: "total", After: c.timeouts.Total}
+	if !c.tryBound {
+		return
+	}
+	c.idle = 0
+	if limit := c.timeouts.Try; limit > 0 {
+		if end := c.s.watch.now() + limit; c.end == 0 || end < c.end {
+			c.deadline, c.onDeadline = end, TimeoutError{What: "try", After: limit}
+		}
+	}
 }
 
 // encode writes the message for this try: the id is new each time, the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // closer makes Close run once while everybody waits for it.
@@ -30,7 +31,7 @@ func (s *Session) close() error {
 	s.watch.close(ErrClosed)
 	s.side.stop()
 	if sn := s.now.Load(); sn.inSession() {
-		s.deleteSession(sn, bound)
+		s.deleteSession(bound, sn)
 	}
 	var err error
 	if waitErr := s.owned.wait(bound); waitErr != nil {
@@ -39,8 +40,14 @@ func (s *Session) close() error {
 	return errors.Join(err, s.closeConn())
 }
 
+// deleteTimeout bounds the DELETE, so that a server that does not answer leaves
+// Close time for the rest.
+const deleteTimeout = 2 * time.Second
+
 // deleteSession tells the server that its session is over. The outcome changes nothing.
-func (s *Session) deleteSession(sn *snapshot, ctx context.Context) {
+func (s *Session) deleteSession(ctx context.Context, sn *snapshot) {
+	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
+	defer cancel()
 	if err := s.conn.Delete(ctx, sn.http); err != nil {
 		s.log.Debug("session not deleted on the server", "error", err)
 	}

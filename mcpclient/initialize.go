@@ -45,20 +45,21 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
-		s.abandon(ctx, sn)
+		s.abandon(sn)
 		return nil, s.versionError(methodInitialize, fmt.Errorf("%w: proposed %s, the server wants %s", errNoCommonVersion, version, quoteAll([]string{agreed})))
 	}
 	if err := s.notify(ctx, sn, methodInitialized, nil); err != nil {
-		s.abandon(ctx, sn)
+		s.abandon(sn)
 		return nil, err
 	}
 	return sn, nil
 }
 
-// abandon ends a server's session that nobody will use.
-func (s *Session) abandon(ctx context.Context, sn *snapshot) {
-	if sn.inSession() && ctx.Err() == nil {
-		s.owned.start(func() { s.deleteSession(sn, s.root) })
+// abandon ends a server's session that nobody will use. It does not depend on
+// the session's life: a Connect that fails closes everything right after.
+func (s *Session) abandon(sn *snapshot) {
+	if sn.inSession() {
+		s.owned.start(func() { s.deleteSession(context.Background(), sn) })
 	}
 }
 

@@ -93,7 +93,7 @@ func (o *callOptions) toolParams(name string, value any) (params, args []byte) {
 	params = append(params, `,"arguments":`...)
 	start := len(params)
 	params = append(params, args...)
-	return append(params, '}'), params[start : len(params) : len(params)]
+	return append(params, '}'), params[start:len(params):len(params)]
 }
 
 // checkObject reports why data is not one JSON object, or null.

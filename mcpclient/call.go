@@ -18,15 +18,17 @@ import (
 type call struct {
 	watched
 
-	s      *Session
-	ctx    context.Context // the caller's; callbacks get it
-	on     *snapshot       // for the handshake: what to send it on; nil means the session's current state
-	used   *snapshot       // what the last try was sent on
-	method string
-	params []byte // a JSON object without _meta, nil for none
-	result resultDecoder
-	id     int64
-	tries  int
+	s    *Session
+	ctx  context.Context // the caller's; callbacks get it
+	on   *snapshot       // for the handshake: what to send it on; nil means the session's current state
+	used *snapshot       // what the last try was sent on
+	// exchange is the last try's own context; see try.
+	exchange context.Context
+	method   string
+	params   []byte // a JSON object without _meta, nil for none
+	result   resultDecoder
+	id       int64
+	tries    int
 
 	end        time.Duration // of the call as a whole, on the watch's clock; 0: none
 	maxTries   int           // 0: the session's policy
@@ -45,7 +47,7 @@ type call struct {
 func (s *Session) do(c *call) error {
 	c.s = s
 	if c.err != nil {
-		return c.failure(KindInvalid, notSent(c.err))
+		return c.failure(KindInvalid, &invalidError{c.err})
 	}
 	if err := c.ctx.Err(); err != nil {
 		return c.failure(KindCanceled, notSent(canceled(c.ctx)))
@@ -76,7 +78,7 @@ func (s *Session) try(c *call) error {
 		stop := context.AfterFunc(c.ctx, func() { cancel(context.Cause(c.ctx)) })
 		defer stop()
 	}
-	c.cancel = cancel
+	c.cancel, c.exchange = cancel, ctx
 	if err := s.watch.add(&c.watched); err != nil {
 		cancel(nil)
 		return notSent(err)
@@ -199,7 +201,7 @@ func (c *call) Notification(method string, params []byte) {
 
 // Request implements streamablehttp.Receiver.
 func (c *call) Request(method string, id, params []byte) error {
-	return c.s.serve(c.used, method, id, params)
+	return c.s.serve(c.exchange, c.used, method, id, params)
 }
 
 // notSent marks an error that came before anything was sent.

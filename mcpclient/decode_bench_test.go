@@ -11,9 +11,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// textResult is a result with one text of n bytes, every 50th of which needs
+// benchText is a result with one text of n bytes, every 50th of which needs
 // an escape.
-func textResult(n int) []byte {
+func benchText(n int) []byte {
 	text := strings.Repeat(strings.Repeat("x", 49)+"\n", n/50)
 	data, err := json.Marshal(mcp.NewToolResultText(text))
 	if err != nil {
@@ -22,8 +22,8 @@ func textResult(n int) []byte {
 	return data
 }
 
-// toolsPage is a page of n tools.
-func toolsPage(n int) []byte {
+// benchTools is a page of n tools.
+func benchTools(n int) []byte {
 	const tool = `{"name":"tool%d","title":"A tool","description":"Does what a tool does, and says so in a sentence.",` +
 		`"inputSchema":{"type":"object","properties":{"q":{"type":"string","description":"what to look for"},` +
 		`"limit":{"type":"integer","minimum":1}},"required":["q"]},"annotations":{"readOnlyHint":true}}`
@@ -36,7 +36,7 @@ func toolsPage(n int) []byte {
 
 func BenchmarkCallToolResult(b *testing.B) {
 	for _, n := range []int{200, 10_000, 1 << 20} {
-		data := textResult(n)
+		data := benchText(n)
 		b.Run(fmt.Sprintf("%dB/hawser", n), func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
@@ -62,7 +62,7 @@ func BenchmarkCallToolResult(b *testing.B) {
 }
 
 func BenchmarkToolsPage(b *testing.B) {
-	data := toolsPage(50)
+	data := benchTools(50)
 	b.Run("hawser", func(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		b.ReportAllocs()

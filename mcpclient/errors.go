@@ -137,6 +137,12 @@ var ErrClosed = errors.New("the session is closed")
 // ErrSessionLost is wrapped when the server no longer knows the session.
 var ErrSessionLost = errors.New("the server no longer knows the session")
 
+// invalidError is input that cannot be sent.
+type invalidError struct{ err error }
+
+func (e *invalidError) Error() string { return e.err.Error() }
+func (e *invalidError) Unwrap() error { return e.err }
+
 // TimeoutError is the cause of [KindTimeout]. It is a
 // [context.DeadlineExceeded] for errors.Is and has the Timeout method of net.Error.
 type TimeoutError struct {

@@ -3,6 +3,7 @@ package mcpclient
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 )
 
@@ -134,11 +135,14 @@ func (s *Session) replaceSession(why reason) (*snapshot, error) {
 	return next, nil
 }
 
-// alive pings an epoch once. Anything but a refusal by status leaves the session its benefit of the doubt.
+// alive pings an epoch once. Anything but the refusal that a dead session gets
+// leaves it the benefit of the doubt.
 func (s *Session) alive(sn *snapshot) bool {
-	err := s.pingOn(s.root, sn)
 	var status *HTTPError
-	return !errors.As(err, &status)
+	if !errors.As(s.pingOn(s.root, sn), &status) {
+		return true
+	}
+	return status.Status != http.StatusNotFound && status.Status != http.StatusBadRequest
 }
 
 // SessionRestored tells that the server's session ended and a new one was

@@ -32,7 +32,7 @@ func (s *Session) repeat(c *call) error {
 			return c.failed(v, err)
 		case stepWait:
 			pause, ok := budget.next(v.wait)
-			if !ok {
+			if !ok || c.endsWithin(pause) {
 				return c.failed(v, err)
 			}
 			if ended := s.sleep(c.ctx, pause); ended != nil {
@@ -45,7 +45,10 @@ func (s *Session) repeat(c *call) error {
 			}
 		case stepTools:
 			q.relisted = true
-			if listErr := s.relistTools(c.ctx); listErr != nil {
+			ctx, cancel := c.bounded()
+			listErr := s.relistTools(ctx)
+			cancel()
+			if listErr != nil {
 				return c.failed(v, err)
 			}
 		}
@@ -54,28 +57,50 @@ func (s *Session) repeat(c *call) error {
 
 // renew brings the session to a new epoch for a call that the old one refused.
 func (s *Session) renew(c *call, v verdict, refusal error) error {
-	err := s.recover(c.ctx, c.used.epoch, recoverWhy(v.step))
+	ctx, cancel := c.bounded()
+	defer cancel()
+	err := s.recover(ctx, c.used.epoch, recoverWhy(v.step))
 	switch {
 	case errors.Is(err, errSessionAlive):
 		return c.failed(v, refusal)
+	case err != nil && (ctx.Err() != nil || s.root.Err() != nil):
+		return s.over(c, withCause(refusal, err))
+	case err != nil && v.step == stepVersion:
+		return c.failure(KindVersion, answered(err))
 	case err != nil:
-		if over := s.over(c, err); over != nil {
-			return over
-		}
-		kind := KindSessionLost
-		if v.step == stepVersion {
-			kind = KindVersion
-		}
-		return c.failure(kind, &transport.Error{Stage: transport.Answered, Op: "recover", Err: fmt.Errorf("%w: %w", ErrSessionLost, err)})
+		return c.failure(KindSessionLost, answered(fmt.Errorf("%w: %w", ErrSessionLost, err)))
 	case s.opts.SessionLoss == Fail && v.step != stepVersion:
-		return c.failure(KindSessionLost, &transport.Error{Stage: transport.Answered, Err: fmt.Errorf("%w: %w", ErrSessionLost, refusal)})
+		return c.failure(KindSessionLost, answered(fmt.Errorf("%w: %w", ErrSessionLost, refusal)))
 	}
 	return nil
 }
 
+// answered marks an error that follows from the server's verdict.
+func answered(err error) error {
+	return &transport.Error{Stage: transport.Answered, Op: "recover", Err: err}
+}
+
+// bounded is the caller's context, shortened to the call's total timeout.
+func (c *call) bounded() (context.Context, context.CancelFunc) {
+	if c.end == 0 {
+		return c.ctx, func() {}
+	}
+	left := max(c.end-c.s.watch.now(), 0)
+	return context.WithTimeoutCause(c.ctx, left, &TimeoutError{What: "total", After: c.timeouts.Total})
+}
+
+// endsWithin reports whether the call's total timeout leaves no time after a pause.
+func (c *call) endsWithin(pause time.Duration) bool {
+	return c.end > 0 && c.s.watch.now()+pause >= c.end
+}
+
 // over returns the error of a call that was ended from this side: by its
-// context, a timeout, or Close. It tells a legacy server that nobody waits any more.
+// context, a timeout, or Close; nil if it was not, in particular if the server
+// had spoken before. It tells a legacy server that nobody waits any more.
 func (s *Session) over(c *call, err error) error {
+	if _, link := err.(*transport.Error); !link {
+		return nil
+	}
 	var (
 		timeout *TimeoutError
 		kind    Kind
@@ -117,6 +142,8 @@ func (c *call) failure(kind Kind, err error) *Error {
 // stageOf extends transport.StageOf to what is above the seam: a verdict of the server means that it answered.
 func stageOf(err error) transport.Stage {
 	switch err.(type) {
+	case *invalidError:
+		return transport.NotSent
 	case *streamablehttp.HTTPError, *streamablehttp.RPCError, *streamablehttp.ProtocolError, *streamablehttp.RedirectError,
 		*streamablehttp.LimitError:
 		return transport.Answered

@@ -51,7 +51,12 @@ func judge(err error, q situation) verdict {
 	case *streamablehttp.HTTPError:
 		return judgeStatus(e, q)
 	case *streamablehttp.RPCError:
+		if e.Status == http.StatusNotFound && e.Code != CodeMethodNotFound && q.inSession && !q.handshake {
+			return once(stepRecover, q.recovered, KindSessionLost) // 404 is the session's end, whatever the body says
+		}
 		return judgeCode(e, q, verdict{kind: KindServer})
+	case *invalidError:
+		return verdict{kind: KindInvalid}
 	case *streamablehttp.ProtocolError:
 		return verdict{kind: KindProtocol, mayHaveRun: !q.repeatable}
 	case *streamablehttp.LimitError:

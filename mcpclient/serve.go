@@ -23,9 +23,11 @@ func newAskedSlots() askedSlots { return make(askedSlots, maxAsked) }
 // serve answers a request that a legacy server sent on a stream, on a
 // goroutine of its own, so that the stream goes on. When all slots are taken
 // the stream waits: that holds up the server that asks so much, nobody else.
-func (s *Session) serve(sn *snapshot, method string, id, params []byte) error {
+func (s *Session) serve(stream context.Context, sn *snapshot, method string, id, _ []byte) error {
 	select {
 	case s.asked <- struct{}{}:
+	case <-stream.Done():
+		return context.Cause(stream)
 	case <-s.root.Done():
 		return ErrClosed
 	}

@@ -39,8 +39,8 @@ func (d *sideStream) follow(s *Session, sn *snapshot) {
 		return
 	}
 	ctx, cancel := context.WithCancel(s.root)
-	keeper := &streamKeeper{s: s, sn: sn}
-	if !s.owned.start(func() { defer cancel(); keeper.run(ctx) }) {
+	keeper := &streamKeeper{s: s, ctx: ctx, sn: sn}
+	if !s.owned.start(func() { defer cancel(); keeper.run() }) {
 		cancel()
 		return
 	}
@@ -60,6 +60,7 @@ func (d *sideStream) stop() {
 // receiver of what comes on it.
 type streamKeeper struct {
 	s      *Session
+	ctx    context.Context // ends with the epoch
 	sn     *snapshot
 	cursor streamablehttp.Cursor
 	opened bool // once: what is lost afterwards is a gap
@@ -68,7 +69,8 @@ type streamKeeper struct {
 
 // run opens the stream again and again, under backoff, until the epoch ends or
 // the server says that there is no such stream.
-func (k *streamKeeper) run(ctx context.Context) {
+func (k *streamKeeper) run() {
+	ctx := k.ctx
 	pace := backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(sideInitial), backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.2),
 		backoff.WithMaxInterval(streamablehttp.ReconnectCeiling), backoff.WithMaxElapsedTime(0),
@@ -166,7 +168,7 @@ func (k *streamKeeper) Notification(method string, params []byte) {
 
 // Request implements streamablehttp.Receiver.
 func (k *streamKeeper) Request(method string, id, params []byte) error {
-	return k.s.serve(k.sn, method, id, params)
+	return k.s.serve(k.ctx, k.sn, method, id, params)
 }
 
 // listen opens the subscription of a modern server (2026-07-28,

@@ -201,7 +201,7 @@ func (c *call) mirror() error {
 	for _, p := range c.tool.params {
 		value, there, err := argumentText(c.args, p.path)
 		if err != nil {
-			return notSent(fmt.Errorf("argument %s, mirrored into a header: %w", pathName(p.path), err))
+			return &invalidError{fmt.Errorf("argument %s, mirrored into a header: %w", pathName(p.path), err)}
 		}
 		if there {
 			c.mirrored = append(c.mirrored, streamablehttp.Param{Name: p.name, Value: value})

@@ -41,7 +41,7 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 		if err != nil {
 			return nil, err
 		}
-		target = *next
+		target, header = *next, header.Clone() // a decorator may have kept the map
 	}
 }
 

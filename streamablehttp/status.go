@@ -69,11 +69,17 @@ func (c *Conn) refusal(resp *http.Response, id int64) error {
 		return e
 	}
 	rpc := rpcError(msg.Error, resp.StatusCode)
-	if id != 0 && msg.IDIs(id) && resp.StatusCode != http.StatusUnauthorized {
+	if id != 0 && msg.IDIs(id) && !e.asksForAuthorization() {
 		return rpc
 	}
 	e.RPC = rpc
 	return e
+}
+
+// asksForAuthorization reports whether the status speaks about credentials:
+// then it counts, not the body.
+func (e *HTTPError) asksForAuthorization() bool {
+	return e.Status == http.StatusUnauthorized || (e.Status == http.StatusForbidden && len(e.Challenges) > 0)
 }
 
 // retryAfter reads a Retry-After header, seconds or a date; −1 when there is

@@ -85,7 +85,7 @@ func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) er
 		err := x.conn.messages(resp, &x.cursor, x.recv.Event, x.take(resp))
 		if err == nil || !isBroken(err) {
 			x.leave(resp, err)
-			return err
+			return unwrapReceiver(err)
 		}
 		x.conn.discard(resp)
 		lost := noAnswer(ctx, err)
@@ -124,6 +124,14 @@ type receiverError struct{ err error }
 
 func (e *receiverError) Error() string { return e.err.Error() }
 func (e *receiverError) Unwrap() error { return e.err }
+
+// unwrapReceiver turns a receiver's error into the outcome of the call that it ended.
+func unwrapReceiver(err error) error {
+	if e, ok := err.(*receiverError); ok {
+		return cut(nil, "serve the server's request", e.err)
+	}
+	return err
+}
 
 // take handles one message of an answer stream.
 func (x *exchange) take(resp *http.Response) func([]byte) (bool, error) {

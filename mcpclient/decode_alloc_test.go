@@ -1,0 +1,56 @@
+//go:build !race
+
+package mcpclient
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// allocations counts those of one decode of text, the result itself included.
+func allocations(t *testing.T, text string, decode func(c *jsonrpc.Cursor)) float64 {
+	data := []byte(text)
+	return testing.AllocsPerRun(100, func() {
+		c := jsonrpc.NewCursor(data, 0)
+		decode(&c)
+		if err := c.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}) - 1 // c itself, which lives longer in a call
+}
+
+func TestCallToolResultAllocations(t *testing.T) {
+	decode := func(c *jsonrpc.Cursor) {
+		d := callToolDecoder{out: new(CallToolResult)}
+		d.decode(c)
+	}
+	image := `{"type":"image","mimeType":"image/png","data":"` + strings.Repeat("QUJD", 1000) + `"}`
+	for _, tt := range []struct {
+		name, text string
+		want       float64
+	}{
+		{"nothing", `{}`, 1},
+		{"text", `{"content":[{"type":"text","text":"` + strings.Repeat("x", 200) + `"}]}`, 1 + 1 + 1 + 1}, // result, slice, interface, text
+		{"text with escapes", `{"content":[{"type":"text","text":"` + strings.Repeat(`x\n`, 100) + `"}],"isError":false}`, 4},
+		{"type last", `{"content":[{"text":"` + strings.Repeat("x", 200) + `","type":"text"}],"resultType":"complete"}`, 4},
+		{"structured", `{"structuredContent":{"a":[1,2,3]}}`, 1 + 1 + 1}, // result, bytes, interface
+		{"image", `{"content":[` + image + `]}`, 1 + 1 + 1 + 2},
+		{"unknown", `{"content":[{"type":"hologram","x":1}]}`, 1 + 1 + 1 + 2},
+	} {
+		require.Equal(t, tt.want, allocations(t, tt.text, decode), tt.name)
+	}
+}
+
+func TestToolsPageAllocations(t *testing.T) {
+	page := func(c *jsonrpc.Cursor) {
+		d := toolsPageDecoder{out: new(ToolsPage)}
+		d.decode(c)
+	}
+	const tool = `{"name":"name","description":"description","inputSchema":{"type":"object"},"annotations":{"title":"title"}}`
+	// The page, the slice, and of the tool its bytes and three strings: the schema is part of the bytes.
+	require.Equal(t, 1+1+1+3.0, allocations(t, `{"tools":[`+tool+`]}`, page))
+}

@@ -1,0 +1,208 @@
+package mcpclient
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/require"
+)
+
+func pointer[T any](v T) *T { return &v }
+
+func TestContentTypes(t *testing.T) {
+	content := decodeCall(t, fullCall).Content
+	with := mcp.Annotated{Annotations: &mcp.Annotations{
+		Audience: []mcp.Role{"user", "assistant", "other"}, Priority: pointer(0.5), LastModified: "2026-01-12T15:00:58Z",
+	}}
+	meta := &mcp.Meta{
+		ProgressToken:    json.Number("7"),
+		AdditionalFields: map[string]any{"a/b": json.RawMessage(`{"n":9007199254740993}`)},
+	}
+	require.Equal(t, []mcp.Content{
+		mcp.TextContent{Annotated: with, Meta: meta, Type: "text", Text: "aé\n"},
+		mcp.ImageContent{Annotated: with, Meta: meta, Type: "image", Data: "AQID", MIMEType: "image/png"},
+		mcp.AudioContent{Annotated: with, Meta: meta, Type: "audio", Data: "AQI=", MIMEType: "audio/wav"},
+		mcp.ResourceLink{
+			Annotated: with, Meta: meta, Type: "resource_link", URI: "file:///a", Name: "a", Title: "A", Description: "d",
+			MIMEType: "text/plain", Size: pointer(int64(3)),
+		},
+		mcp.EmbeddedResource{Annotated: with, Meta: meta, Type: "resource", Resource: mcp.TextResourceContents{
+			Meta: map[string]any{"m": json.RawMessage(`1`)}, URI: "file:///a", MIMEType: "text/plain", Text: "t",
+		}},
+		mcp.EmbeddedResource{Type: "resource", Resource: mcp.BlobResourceContents{
+			URI: "file:///b", MIMEType: "x/y", Blob: "AQID",
+		}},
+		mcp.ToolUseContent{
+			Annotated: with, Meta: meta, Type: "tool_use", ID: "1", Name: "n",
+			Input: json.RawMessage(`{"big":9007199254740993}`),
+		},
+		mcp.ToolResultContent{
+			Annotated: with, Meta: meta, Type: "tool_result", ToolUseID: "1",
+			Content:           []mcp.Content{mcp.TextContent{Type: "text", Text: "in"}},
+			StructuredContent: json.RawMessage(`[1]`), RawStructuredContent: json.RawMessage(`[1]`), IsError: true,
+		},
+		UnknownContent{Type: "hologram", Raw: json.RawMessage(`{"type":"hologram","points":[1,2]}`)},
+	}, content)
+}
+
+// However the members are ordered, also with the type last or twice.
+func TestContentMemberOrder(t *testing.T) {
+	for _, tt := range []struct {
+		item string
+		want mcp.Content
+	}{
+		{`{"text":"x","type":"text"}`, mcp.TextContent{Type: "text", Text: "x"}},
+		{`{"annotations":null,"_meta":null,"text":"x","type":"text"}`, mcp.TextContent{Type: "text", Text: "x"}},
+		{`{"data":"AQID","text":7,"mimeType":"m","type":"image"}`, mcp.ImageContent{Type: "image", Data: "AQID", MIMEType: "m"}},
+		{`{"type":"text","text":"a","text":"b"}`, mcp.TextContent{Type: "text", Text: "b"}},
+		{`{"type":"text","text":"a","text":null}`, mcp.TextContent{Type: "text"}},
+		{`{"type":"text","type":"text","text":"a"}`, mcp.TextContent{Type: "text", Text: "a"}},
+		{`{"type":"audio","text":"x","data":"AQID","type":"text"}`, mcp.TextContent{Type: "text", Text: "x"}},
+		{`{"type":"hologram","text":"x","type":"text"}`, mcp.TextContent{Type: "text", Text: "x"}},
+		{`{"text":"x","type":"image","type":"text"}`, mcp.TextContent{Type: "text", Text: "x"}},
+		{`{"\u0074ype":"te\u0078t","te\u0078t":"x"}`, mcp.TextContent{Type: "text", Text: "x"}},
+		{`{"type":"text","Text":"x","TEXT":"y"}`, mcp.TextContent{Type: "text"}},
+		{`{"type":"text","text":"x","future":{"type":"image"}}`, mcp.TextContent{Type: "text", Text: "x"}},
+		{`{"type":"text","_meta":{"a":1},"text":"x","_meta":{"b":2}}`, mcp.TextContent{
+			Type: "text", Text: "x", Meta: &mcp.Meta{AdditionalFields: map[string]any{"b": json.RawMessage("2")}},
+		}},
+		{`{"type":"resource","resource":{"text":"x","uri":"u"},"resource":{"blob":"","uri":"v"}}`,
+			mcp.EmbeddedResource{Type: "resource", Resource: mcp.BlobResourceContents{URI: "v"}}},
+		{`{"type":"resource","resource":{"blob":null,"text":"","uri":"u"}}`,
+			mcp.EmbeddedResource{Type: "resource", Resource: mcp.TextResourceContents{URI: "u"}}},
+		{`{"type":"resource","resource":{"blob":"AQID","text":"t"}}`,
+			mcp.EmbeddedResource{Type: "resource", Resource: mcp.TextResourceContents{Text: "t"}}},
+	} {
+		t.Run(tt.item, func(t *testing.T) {
+			got := decodeCall(t, `{"content":[`+tt.item+`,{"type":"text","text":"next"}]}`).Content
+			require.Equal(t, []mcp.Content{tt.want, mcp.TextContent{Type: "text", Text: "next"}}, got)
+		})
+	}
+}
+
+// What is wrong with one item does not touch its neighbours, and its bytes are kept.
+func TestDamagedContent(t *testing.T) {
+	for _, tt := range []struct{ item, kind, err string }{
+		{`{"type":"hologram", "x" : [ 9007199254740993 ]}`, "hologram", ""},
+		{`{"x":1,"type":"hologram"}`, "hologram", ""},
+		{`{"type":"","text":"x"}`, "", ""},
+		{`{"type":"TEXT","text":"x"}`, "TEXT", ""},
+		{`{"text":"x"}`, "", `no "type"`},
+		{`{}`, "", `no "type"`},
+		{`{"type":5,"text":"x"}`, "", "type: string wanted, number found"},
+		{`{"type":null,"text":"x"}`, "", "type: string wanted, null found"},
+		{`{"type":"text","text":"x","type":null}`, "", "type: string wanted, null found"},
+		{`null`, "", "object wanted"},
+		{`"text"`, "", "object wanted"},
+		{`[{"type":"text"}]`, "", "object wanted"},
+		{`{"type":"text","text":5}`, "text", "text: string wanted, number found"},
+		{`{"text":5,"type":"text"}`, "text", "text: string wanted, number found"},
+		{`{"type":"text","text":"x","annotations":[]}`, "text", "annotations: object wanted, array found"},
+		{`{"type":"text","text":"x","annotations":{"audience":[null]}}`, "text", "annotations.audience[0]: string wanted, null found"},
+		{`{"type":"text","text":"x","_meta":"y"}`, "text", "_meta: object wanted, string found"},
+		{`{"type":"image","data":"AQI","mimeType":"m"}`, "image", "data: not base64"},
+		{`{"type":"image","data":"AQ-_","mimeType":"m"}`, "image", "data: not base64"},
+		{`{"type":"image","data":"A\u0000ID"}`, "image", "data: not base64"},
+		{`{"type":"audio","data":"data:audio/wav;base64,AQID"}`, "audio", "data: not base64"},
+		{`{"type":"audio","data":[1]}`, "audio", "data: string wanted, array found"},
+		{`{"type":"resource_link","uri":"u","size":"big"}`, "resource_link", "size: number wanted, string found"},
+		{`{"type":"resource"}`, "resource", `no "resource"`},
+		{`{"type":"resource","resource":null}`, "resource", "resource: object wanted, null found"},
+		{`{"type":"resource","resource":"u"}`, "resource", "resource: object wanted, string found"},
+		{`{"type":"resource","resource":{"uri":"u"}}`, "resource", `resource: neither "text" nor "blob"`},
+		{`{"type":"resource","resource":{"uri":"u","text":null}}`, "resource", `resource: neither "text" nor "blob"`},
+		{`{"type":"resource","resource":{"uri":"u","blob":"?"}}`, "resource", "resource.blob: not base64"},
+		{`{"type":"resource","resource":{"uri":"u","text":{}}}`, "resource", "resource.text: string wanted, object found"},
+		{`{"type":"tool_use","id":1}`, "tool_use", "id: string wanted, number found"},
+		{`{"type":"tool_result","content":"x"}`, "tool_result", "content: array wanted, string found"},
+	} {
+		t.Run(tt.item, func(t *testing.T) {
+			got := decodeCall(t, `{"content":[{"type":"text","text":"a"},`+tt.item+`,{"type":"text","text":"b"}]}`).Content
+			require.Len(t, got, 3)
+			require.Equal(t, mcp.TextContent{Type: "text", Text: "a"}, got[0])
+			require.Equal(t, mcp.TextContent{Type: "text", Text: "b"}, got[2])
+			require.IsType(t, UnknownContent{}, got[1])
+			unknown := got[1].(UnknownContent)
+			require.Equal(t, tt.item, string(unknown.Raw))
+			require.Equal(t, tt.kind, unknown.Type)
+			if tt.err == "" {
+				require.NoError(t, unknown.Err)
+			} else {
+				require.ErrorContains(t, unknown.Err, tt.err)
+			}
+		})
+	}
+}
+
+// A tool_result in a tool_result is kept raw, however deep they go, and an item in it
+// that is damaged does not touch it.
+func TestNestedToolResult(t *testing.T) {
+	const inner = `{"content":[{"content":[],"type":"tool_result"}],"type":"tool_result"}`
+	const image = `{"type":"image","data":"?"}`
+	got := decodeCall(t, `{"content":[{"type":"tool_result","toolUseId":"1","content":[`+inner+`,`+image+`]}]}`).Content
+	result := got[0].(mcp.ToolResultContent)
+	require.Equal(t, "1", result.ToolUseID)
+	require.Equal(t, UnknownContent{Type: "tool_result", Raw: json.RawMessage(inner), Err: errNested}, result.Content[0])
+	require.Equal(t, image, string(result.Content[1].(UnknownContent).Raw))
+	require.ErrorIs(t, result.Content[1].(UnknownContent).Err, errBase64)
+}
+
+func TestContentAbsent(t *testing.T) {
+	for _, text := range []string{`{}`, `{"content":null}`, `{"content":[]}`, `{"content":[{"type":"text"}],"content":null}`} {
+		require.Empty(t, decodeCall(t, text).Content, text)
+	}
+}
+
+func TestCallToolResultFields(t *testing.T) {
+	got := decodeCall(t, fullCall)
+	require.True(t, got.IsError)
+	require.Equal(t, mcp.ResultTypeComplete, got.ResultType)
+	require.Equal(t, &mcp.Meta{AdditionalFields: map[string]any{"k": json.RawMessage(`"v"`)}}, got.Meta)
+	require.Nil(t, got.Raw)
+
+	require.False(t, decodeCall(t, `{"isError":true,"isError":null}`).IsError)
+	require.True(t, decodeCall(t, `{"isError":false,"isError":true}`).IsError)
+	require.Equal(t, "s", decodeCall(t, `{"requestState":"s"}`).RequestState)
+}
+
+// Structured content is any JSON value, byte for byte.
+func TestStructuredContent(t *testing.T) {
+	for _, text := range []string{
+		`{"id":9007199254740993,"f":1.10,"e":1E5}`, `9007199254740993`, `[ 1,  2 ]`, `"\u00e9"`, `null`, `false`, `{"a":{"b":[{}]}}`,
+	} {
+		got := decodeCall(t, `{"structuredContent":0,"content":[],"structuredContent" : `+text+` }`)
+		require.Equal(t, text, string(got.RawStructuredContent))
+		require.Equal(t, json.RawMessage(text), got.StructuredContent)
+	}
+	got := decodeCall(t, `{"content":[]}`)
+	require.Nil(t, got.RawStructuredContent)
+	require.True(t, got.StructuredContent == nil, "a nil interface, not one that holds a nil slice")
+}
+
+func TestCallToolResultRaw(t *testing.T) {
+	raw := func(keep bool, text string) string {
+		out := new(CallToolResult)
+		require.NoError(t, decodeText(&callToolDecoder{out: out, keepRaw: keep}, "\t"+text+"\n"))
+		return string(out.Raw)
+	}
+	require.Equal(t, fullCall, raw(true, fullCall))
+	require.Empty(t, raw(false, fullCall))
+	// Only the extension knows what is in its results.
+	const task = `{ "resultType":"task", "taskId":"1" }`
+	require.Equal(t, task, raw(false, task))
+	require.Equal(t, task, raw(true, task))
+	require.Empty(t, raw(false, `{"resultType":"input_required","requestState":"x"}`))
+
+	plain, kept := decodeCall(t, fullCall), new(CallToolResult)
+	require.NoError(t, decodeText(&callToolDecoder{out: kept, keepRaw: true}, fullCall))
+	require.Equal(t, plain.CallToolResult, kept.CallToolResult)
+}
+
+func TestLargeTextIsWhole(t *testing.T) {
+	want := strings.Repeat("0123456789\n\"é\U0001f600\\", 50_000)
+	data, err := json.Marshal(mcp.NewToolResultText(want))
+	require.NoError(t, err)
+	require.Equal(t, want, decodeCall(t, string(data)).Content[0].(mcp.TextContent).Text)
+}

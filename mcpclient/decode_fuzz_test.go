@@ -1,0 +1,179 @@
+package mcpclient
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// FuzzCallToolResult compares with the decoding of mcp-go where the two ought to
+// agree: it accepts the text, and the text has nothing that it reads in
+// another way on purpose.
+func FuzzCallToolResult(f *testing.F) {
+	addSeeds(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, kept := new(CallToolResult), new(CallToolResult)
+		err := unmarshal(data, &callToolDecoder{out: got})
+		errKept := unmarshal(data, &callToolDecoder{out: kept, keepRaw: true})
+		if (err == nil) != (errKept == nil) || err == nil && !json.Valid(data) {
+			t.Fatalf("error %v, with the raw result kept %v", err, errKept)
+		}
+		if err == nil {
+			if !bytes.Equal(kept.Raw, bytes.Trim(data, " \t\r\n")) {
+				t.Fatalf("raw is %s", kept.Raw)
+			}
+			checkRaw(t, got)
+			// An error's text may have an offset, and the two start in different places.
+			if a, b := marshal(t, got.CallToolResult), marshal(t, kept.CallToolResult); !bytes.Equal(a, b) {
+				t.Fatalf("%s with the raw result kept, otherwise %s", b, a)
+			}
+		}
+		var want mcp.CallToolResult
+		if json.Unmarshal(data, &want) != nil || !plain(data) || errors.Is(err, jsonrpc.ErrDepth) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("mcp-go accepts it: %v", err)
+		}
+		compare(t, got, &want)
+	})
+}
+
+// FuzzDecoders looks for panics, and for a text that is accepted but is not JSON.
+func FuzzDecoders(f *testing.F) {
+	addSeeds(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, d := range everything {
+			if unmarshal(data, d.dec()) == nil && !json.Valid(data) {
+				t.Fatalf("%s accepts what is not JSON", d.name)
+			}
+		}
+	})
+}
+
+func addSeeds(f *testing.F) {
+	for _, d := range everything {
+		f.Add([]byte(d.text))
+	}
+	for _, text := range []string{
+		`{}`, `null`, `{"content":[{"text":"a\ud83d\ude00\ud800","type":"text"}]}`, `{"content":[{"type":"text","text":null}],"isError":null}`,
+		`{"content":[{"type":"tool_result","content":[{"type":"tool_result","content":[]}]}]}`,
+		`{"content":[{"type":"hologram","type":"text","text":"x"}]}`, `{"content":[{"type":"image","data":"A"}]}`,
+		`{"structuredContent":9007199254740993,"inputRequests":{"a":{"method":"roots/list"}},"requestState":"x"}`,
+	} {
+		f.Add([]byte(text))
+	}
+}
+
+// checkRaw checks that what was not understood is JSON nevertheless.
+func checkRaw(t *testing.T, got *CallToolResult) {
+	for _, item := range got.Content {
+		if u, ok := item.(UnknownContent); ok && !json.Valid(u.Raw) {
+			t.Fatalf("raw content is not JSON: %q", u.Raw)
+		}
+	}
+	if got.RawStructuredContent != nil && !json.Valid(got.RawStructuredContent) {
+		t.Fatalf("structured content is not JSON: %q", got.RawStructuredContent)
+	}
+}
+
+func compare(t *testing.T, got *CallToolResult, want *mcp.CallToolResult) {
+	for _, item := range allContent(got.Content) {
+		if u, ok := item.(UnknownContent); ok {
+			// Stricter on purpose.
+			if errors.Is(u.Err, errBase64) || errors.Is(u.Err, errNested) {
+				return
+			}
+			t.Fatalf("%s is unknown (%v), and not to mcp-go", u.Raw, u.Err)
+		}
+	}
+	ours := got.CallToolResult
+	if len(got.RequestState) != len(want.RequestState) {
+		t.Fatalf("request state %q, mcp-go has %q", got.RequestState, want.RequestState)
+	}
+	theirs := *want
+	theirs.InputRequests = nil // ours are for another place
+	var a, b any
+	if json.Unmarshal(marshal(t, ours), &a) != nil || json.Unmarshal(marshal(t, theirs), &b) != nil {
+		t.Fatal("what was decoded does not encode to JSON")
+	}
+	if !reflect.DeepEqual(a, b) {
+		t.Fatalf("%s\nmcp-go has %s", marshal(t, ours), marshal(t, theirs))
+	}
+	if !bytes.Equal(ours.RawStructuredContent, theirs.RawStructuredContent) {
+		t.Fatalf("structured %s, mcp-go has %s", ours.RawStructuredContent, theirs.RawStructuredContent)
+	}
+}
+
+// allContent is the items with those in tool results.
+func allContent(items []mcp.Content) []mcp.Content {
+	all := items[:len(items):len(items)]
+	for _, item := range items {
+		if r, ok := item.(mcp.ToolResultContent); ok {
+			all = append(all, r.Content...)
+		}
+	}
+	return all
+}
+
+func marshal(t *testing.T, v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// knownNames are the names that one of the two decoders looks for.
+var knownNames = strings.Fields(`_meta resultType content structuredContent isError inputRequests requestState type text data
+	mimeType uri name title description size resource blob id input toolUseId annotations audience priority lastModified
+	progressToken method params`)
+
+// plain tells that data is an object in which encoding/json and the decoders
+// here ought to see the same: no name twice, none that differs from a known
+// one in case only, and no null where a value of another kind has to be.
+func plain(data []byte) bool {
+	c := jsonrpc.NewCursor(data, 10_000)
+	return c.Kind() == jsonrpc.Object && plainValue(&c)
+}
+
+func plainValue(c *jsonrpc.Cursor) bool {
+	switch c.Kind() {
+	case jsonrpc.Object:
+		seen := map[string]bool{}
+		c.EnterObject()
+		for key, ok := c.NextKey(); ok; key, ok = c.NextKey() {
+			name := string(key)
+			if seen[name] || foreign(name) || name == "text" && c.Kind() == jsonrpc.Null || !plainValue(c) {
+				return false
+			}
+			seen[name] = true
+		}
+	case jsonrpc.Array:
+		c.EnterArray()
+		for c.NextElement() {
+			if c.Kind() == jsonrpc.Null || !plainValue(c) {
+				return false
+			}
+		}
+	default:
+		c.Skip()
+	}
+	return c.Err() == nil
+}
+
+func foreign(name string) bool {
+	for _, known := range knownNames {
+		if name != known && strings.EqualFold(name, known) {
+			return true
+		}
+	}
+	return false
+}

@@ -52,6 +52,21 @@ func unmarshalItem[T any](data []byte, item *T, decode func(r *jsonReader) T) er
 type jsonReader struct {
 	jsonrpc.Cursor
 	mine bool // the text is not used again: raw parts of it are kept as they are
+	kept int  // elements and _meta members so far
+}
+
+// A value of three bytes may become one of hundreds. These bound what a result
+// can be blown up to; no honest one comes near them.
+const (
+	maxElements = 100_000   // of one array
+	maxKept     = 1_000_000 // elements and _meta members in all
+)
+
+// keep counts one more value that memory is needed for.
+func (r *jsonReader) keep() {
+	if r.kept++; r.kept > maxKept {
+		r.Fail(&LimitError{What: "values in a result", Limit: maxKept})
+	}
 }
 
 // raw reads the next value and returns its bytes, to be kept.
@@ -67,7 +82,13 @@ func (r *jsonReader) raw() json.RawMessage {
 func (r *jsonReader) split() (json.RawMessage, jsonReader) {
 	raw := r.raw()
 	// Its depth was checked already, in its place.
-	return raw, jsonReader{Cursor: jsonrpc.NewCursor(raw, math.MaxInt), mine: true}
+	return raw, jsonReader{Cursor: jsonrpc.NewCursor(raw, math.MaxInt), mine: true, kept: r.kept}
+}
+
+// join ends the reading of an item that split gave.
+func (r *jsonReader) join(item *jsonReader) {
+	r.kept = item.kept
+	r.Fail(item.Err())
 }
 
 // members reads an object: it yields the name of each member, whose value must
@@ -97,7 +118,11 @@ func (r *jsonReader) elements() iter.Seq[int] {
 		}
 		r.EnterArray()
 		for i := 0; r.NextElement(); i++ {
-			if !yield(i) {
+			if i == maxElements {
+				r.Fail(&LimitError{What: "elements in a list", Limit: maxElements})
+				return
+			}
+			if r.keep(); !yield(i) {
 				return
 			}
 			if r.Err() != nil {

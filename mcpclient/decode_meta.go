@@ -103,6 +103,7 @@ func (r *jsonReader) rawMembers() map[string]json.RawMessage {
 	}
 	m := map[string]json.RawMessage{}
 	for key := range r.members() {
+		r.keep()
 		name := string(key)
 		m[name] = r.raw()
 	}
@@ -133,6 +134,7 @@ func (r *jsonReader) meta() *mcp.Meta {
 			m.ProgressToken = r.progressToken()
 			continue
 		}
+		r.keep()
 		name := string(key)
 		m.AdditionalFields[name] = r.raw()
 	}
@@ -146,6 +148,7 @@ func (r *jsonReader) rawMeta() map[string]any {
 	}
 	m := map[string]any{}
 	for key := range r.members() {
+		r.keep()
 		name := string(key)
 		m[name] = r.raw()
 	}

@@ -59,7 +59,7 @@ func (r *jsonReader) prompt() (p Prompt) {
 	if p.Name == "" {
 		item.Fail(errNoName)
 	}
-	r.Fail(item.Err())
+	r.join(&item)
 	return p
 }
 

@@ -64,7 +64,7 @@ func (r *jsonReader) resource() (res Resource) {
 	if res.URI == "" {
 		item.Fail(errNoURI)
 	}
-	r.Fail(item.Err())
+	r.join(&item)
 	return res
 }
 
@@ -117,7 +117,7 @@ func (r *jsonReader) template() (t ResourceTemplate) {
 			item.Skip()
 		}
 	}
-	r.Fail(item.Err())
+	r.join(&item)
 	return t
 }
 

@@ -172,6 +172,73 @@ func TestDecodersInputRequired(t *testing.T) {
 	}
 }
 
+// Many servers write null for a member that is not there.
+func TestNullIsAbsent(t *testing.T) {
+	none := func(names string) string {
+		return `"` + strings.Join(strings.Fields(names), `":null,"`) + `":null`
+	}
+	const shared = ` title description mimeType size annotations icons _meta`
+	for decoder, item := range map[string]string{
+		"tools":     `{"tools":[{"name":"a",` + none("title description inputSchema outputSchema annotations execution defer_loading icons _meta") + `}],%}`,
+		"prompts":   `{"prompts":[{"name":"a",` + none("title description arguments icons _meta") + `}],%}`,
+		"resources": `{"resources":[{"uri":"a",` + none("name"+shared) + `}],%}`,
+		"templates": `{"resourceTemplates":[{` + none("uriTemplate name"+shared) + `}],%}`,
+		"read":      `{"contents":[{"text":"t",` + none("uri mimeType blob _meta") + `}],%}`,
+		"prompt":    `{"messages":[{"role":"user","content":{"type":"text",` + none("text annotations _meta") + `}}],%}`,
+		"call":      `{"content":[{"type":"resource_link",` + none("uri name"+shared) + `}],%}`,
+	} {
+		page := none("nextCursor ttlMs cacheScope _meta resultType inputRequests requestState isError")
+		got, want := decoderNamed(t, decoder), decoderNamed(t, decoder)
+		require.NoError(t, decodeText(got, strings.Replace(item, "%", page, 1)), decoder)
+		var bare any
+		require.NoError(t, json.Unmarshal([]byte(strings.Replace(item, "%", page, 1)), &bare))
+		data, err := json.Marshal(withoutNulls(bare))
+		require.NoError(t, err)
+		require.NoError(t, decodeText(want, string(data)), decoder)
+		dropRaw(got)
+		dropRaw(want)
+		require.Equal(t, want, got, decoder)
+	}
+	got := decodeTools(t, `{"tools":[{"name":"a","annotations":{`+
+		none("title readOnlyHint destructiveHint idempotentHint openWorldHint")+`}}]}`)
+	require.Zero(t, got.Tools[0].Annotations)
+	got = decodeTools(t, `{"tools":[{"name":"a","execution":{"taskSupport":null},"icons":[{`+none("src mimeType sizes theme")+`}]}]}`)
+	require.Equal(t, []mcp.Icon{{}}, got.Tools[0].Icons)
+}
+
+// withoutNulls removes the members that are null.
+func withoutNulls(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			if member == nil {
+				delete(v, name)
+			} else {
+				withoutNulls(member)
+			}
+		}
+	case []any:
+		for _, element := range v {
+			withoutNulls(element)
+		}
+	}
+	return v
+}
+
+// dropRaw removes the bytes of items, which differ when the texts do.
+func dropRaw(d resultDecoder) {
+	switch d := d.(type) {
+	case *toolsPageDecoder:
+		d.out.Tools[0].Raw = nil
+	case *promptsPageDecoder:
+		d.out.Prompts[0].Raw = nil
+	case *resourcesPageDecoder:
+		d.out.Resources[0].Raw = nil
+	case *templatesPageDecoder:
+		d.out.ResourceTemplates[0].Raw = nil
+	}
+}
+
 func TestDecodersWrongKinds(t *testing.T) {
 	for _, tt := range []struct{ decoder, text, want string }{
 		{"call", `[]`, "object wanted"},
@@ -239,6 +306,21 @@ func TestDecodeErrorNames(t *testing.T) {
 	deep := `{"content":[{"type":"x","a":` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + `}]}`
 	err = decodeText(&callToolDecoder{out: new(CallToolResult)}, deep)
 	require.True(t, errors.Is(err, jsonrpc.ErrDepth), "%v", err)
+}
+
+// A short text must not become a large result: lists are bounded, each and together.
+func TestDecodersBoundWhatTheyBuild(t *testing.T) {
+	repeat := func(element string, n int) string { return "[" + strings.Repeat(element+",", n-1) + element + "]" }
+	var limit *LimitError
+	for decoder, text := range map[string]string{
+		"call":    `{"content":` + repeat(`0`, maxElements+1) + `}`,
+		"tools":   `{"tools":` + repeat(`{"name":"a"}`, maxElements+1) + `}`,
+		"prompts": `{"prompts":` + repeat(`{"name":"a","arguments":`+repeat("{}", 999)+`}`, maxKept/1000+1) + `}`,
+		"read":    `{"contents":` + repeat(`{"_meta":{`+strings.Repeat(`"a":0,`, 9999)+`"b":0}}`, maxKept/10000) + `}`,
+	} {
+		require.ErrorAs(t, decodeText(decoderNamed(t, decoder), text), &limit, decoder)
+	}
+	require.Len(t, decodeTools(t, `{"tools":`+repeat(`{"name":"a"}`, 1000)+`}`).Tools, 1000)
 }
 
 func TestRawDecoder(t *testing.T) {

@@ -105,7 +105,7 @@ func (r *jsonReader) tool() (t Tool) {
 	if t.Name == "" {
 		item.Fail(errNoName)
 	}
-	r.Fail(item.Err())
+	r.join(&item)
 	return t
 }
 

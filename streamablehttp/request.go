@@ -54,7 +54,7 @@ func (c *Conn) runHook(ctx context.Context, header http.Header) error {
 		return &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "header hook", Err: err}
 	}
 	for name, values := range added {
-		header[http.CanonicalHeaderKey(name)] = values
+		header[http.CanonicalHeaderKey(name)] = values[:len(values):len(values)]
 	}
 	return nil
 }

@@ -76,6 +76,9 @@ func (s *connSet) close() {
 	s.mu.Unlock()
 	for _, c := range open {
 		_ = c.Close()
+		if e := c.user.Load(); e != nil {
+			e.abandon()
+		}
 	}
 }
 
@@ -85,6 +88,8 @@ type conn struct {
 	set    *connSet
 	writes atomic.Uint32 // begun, not finished: what was never begun cannot have arrived
 
+	// user is the HTTP/1 exchange that is using this connection.
+	user atomic.Pointer[exchange]
 	// sending is the streamed body of the HTTP/1 request that is using this
 	// connection. It is closed with the connection; see requestBody.
 	sending atomic.Pointer[requestBody]

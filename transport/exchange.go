@@ -31,9 +31,10 @@ type exchange struct {
 	writes  uint32    // of conn, when the exchange got it
 	h2      bool      // the response came over HTTP/2
 
-	readErr error // sticky
-	ended   atomic.Bool
-	closed  atomic.Bool
+	readErr  error       // sticky
+	accepted atomic.Bool // body is set
+	ended    atomic.Bool
+	closed   atomic.Bool
 }
 
 // errReplay ends a request that net/http is about to send once more.
@@ -108,7 +109,11 @@ func (e *exchange) got(info httptrace.GotConnInfo) {
 	if e.sent && e.cancel != nil && (!safe(e.req.Method) || isHTTP2(e.tls)) {
 		e.cancel(errReplay)
 	}
-	if e.sender != nil && e.conn != nil && !isHTTP2(e.tls) {
+	if e.conn == nil || isHTTP2(e.tls) {
+		return // its streams all end with the connection, without help
+	}
+	e.conn.user.Store(e)
+	if e.sender != nil {
 		e.sender.conn.Store(e.conn)
 		e.conn.sending.Store(e.sender)
 	}
@@ -180,7 +185,11 @@ func (e *exchange) failure(stage Stage, op string, err error) *Error {
 	return &Error{Stage: stage, Permanent: permanent(err), Op: op, Err: clean(err)}
 }
 
+// release lets go of what refers to the exchange when it is over.
 func (e *exchange) release() {
+	if e.conn != nil {
+		e.conn.user.CompareAndSwap(e, nil) // the next exchange may already be there
+	}
 	if e.cancel != nil {
 		e.cancel(nil)
 	}
@@ -195,6 +204,18 @@ func (e *exchange) accept(resp *http.Response) {
 	}
 	e.body = resp.Body
 	resp.Body = (*responseBody)(e)
+	e.accepted.Store(true)
+	if e.d.closed.Load() && !e.h2 {
+		e.abandon() // Close was too early to see the body
+	}
+}
+
+// abandon ends net/http's goroutines of an HTTP/1 exchange whose connection
+// was closed and whose body nobody may be reading.
+func (e *exchange) abandon() {
+	if e.accepted.Load() {
+		_ = e.body.Close()
+	}
 }
 
 // responseBody is the exchange as the body of its response. Read is for one

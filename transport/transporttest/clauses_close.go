@@ -71,11 +71,13 @@ func closeGoroutines(p *probe) {
 	p.end("Close of the transport", begin(func() outcome { return outcome{err: c.Close()} }))
 	p.mu.Lock()
 	ends := p.ends
-	p.ends = nil
 	p.mu.Unlock()
-	for _, end := range ends { // so that only the transport's goroutines are left
-		end()
-	}
+	p.end("the upstream, which waits for its clients to go,", begin(func() outcome {
+		for _, end := range ends { // so that only the transport's goroutines are left
+			end()
+		}
+		return outcome{}
+	}))
 	guard := time.NewTimer(p.cfg.Guard)
 	defer guard.Stop()
 	again := time.NewTicker(time.Millisecond) // nothing tells when a goroutine is gone
@@ -137,7 +139,8 @@ func hundredMixed(p *probe) {
 			w.WriteHeader(http.StatusBadGateway)
 			piece(w, r.URL.RawQuery)
 		default:
-			_, _ = io.Copy(w, r.Body)
+			data, _ := io.ReadAll(r.Body)
+			_, _ = w.Write(data)
 		}
 	})
 	var wg sync.WaitGroup

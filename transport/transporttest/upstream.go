@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"log"
 	"net"
@@ -18,14 +19,15 @@ type upstream struct {
 	ln  *cutListener
 }
 
-// upstream starts a server for the case. A handler that blocks must also
-// watch its request's context, which ends when the case does.
+// upstream starts a server for the case. A handler that blocks must watch its
+// request's context, which ends with the case at the latest.
 func (p *probe) upstream(h http.HandlerFunc) *upstream {
 	p.Helper()
 	srv := httptest.NewUnstartedServer(h)
 	ln := &cutListener{Listener: srv.Listener}
 	srv.Listener = ln
 	srv.Config.ErrorLog = quiet
+	srv.Config.BaseContext = func(net.Listener) context.Context { return p.ctx }
 	if p.cfg.HTTP2 {
 		srv.EnableHTTP2 = true
 		srv.StartTLS()

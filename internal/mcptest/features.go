@@ -1,0 +1,147 @@
+package mcptest
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// Tool is one tool.
+type Tool struct {
+	Name        string
+	Description string
+	Schema      string // of the input; "" accepts any object
+	Annotations map[string]any
+	// Mirrored are the top-level arguments that a modern call must have in
+	// Mcp-Param headers: header name to argument. Schema should say the same.
+	Mirrored map[string]string
+	// Run is the tool. Nil echoes the arguments as text.
+	Run ToolFunc
+}
+
+func (t *Tool) definition() map[string]any {
+	schema := t.Schema
+	if schema == "" {
+		schema = `{"type":"object"}`
+	}
+	d := map[string]any{"name": t.Name, "description": t.Description, "inputSchema": json.RawMessage(schema)}
+	if t.Annotations != nil {
+		d["annotations"] = t.Annotations
+	}
+	return d
+}
+
+// Resource is one resource, a text.
+type Resource struct{ URI, Name, Text string }
+
+// Prompt is one prompt of one message.
+type Prompt struct{ Name, Text string }
+
+// Text is the result of a tool that says one text.
+func Text(text string) json.RawMessage {
+	return encode(map[string]any{"content": []any{map[string]any{"type": "text", "text": text}}})
+}
+
+func (s *Server) capabilities() map[string]any {
+	changes := map[string]any{"listChanged": true}
+	return map[string]any{"tools": changes, "prompts": changes, "resources": changes, "logging": map[string]any{}}
+}
+
+func (s *Server) tool(name string) *Tool {
+	for _, t := range s.Tools {
+		if t.Name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// defaultCursor makes the second page's cursor the empty string, which is a cursor like any other.
+func defaultCursor(page int) string {
+	if page == 1 {
+		return ""
+	}
+	return "page " + strconv.Itoa(page)
+}
+
+// page cuts a list down to the page that the parameters ask for.
+func (s *Server) page(m *Message, key string, items []any) (any, *Error) {
+	var params struct {
+		Cursor *string `json:"cursor"`
+	}
+	if len(m.Params) > 0 && json.Unmarshal(m.Params, &params) != nil {
+		return nil, &Error{Code: CodeInvalidParams, Message: "params"}
+	}
+	size := s.PageSize
+	if size <= 0 {
+		size = max(len(items), 1)
+	}
+	index := 0
+	if params.Cursor != nil {
+		for index = 1; index*size < len(items) && s.Cursor(index) != *params.Cursor; index++ {
+		}
+		if index*size >= len(items) {
+			return nil, &Error{Code: CodeInvalidParams, Message: "no such cursor"}
+		}
+	}
+	end := min((index+1)*size, len(items))
+	result := map[string]any{key: items[index*size : end]}
+	if end < len(items) {
+		result["nextCursor"] = s.Cursor(index + 1)
+	}
+	return s.complete(result), nil
+}
+
+// complete adds what every modern result has.
+func (s *Server) complete(result map[string]any) map[string]any {
+	if s.Era == Modern {
+		result["resultType"] = "complete"
+	}
+	return result
+}
+
+// feature answers what is alike in both eras.
+func (s *Server) feature(m *Message) (any, *Error) {
+	var params struct {
+		Name      string            `json:"name"`
+		URI       string            `json:"uri"`
+		Arguments map[string]string `json:"arguments"`
+	}
+	_ = json.Unmarshal(m.Params, &params) // lists have none of these
+	items := []any{}
+	switch m.Method {
+	case "tools/list":
+		for _, t := range s.Tools {
+			items = append(items, t.definition())
+		}
+		return s.page(m, "tools", items)
+	case "resources/list":
+		for _, r := range s.Resources {
+			items = append(items, map[string]any{"uri": r.URI, "name": r.Name})
+		}
+		return s.page(m, "resources", items)
+	case "resources/templates/list":
+		items = append(items, map[string]any{"uriTemplate": "file:///{path}", "name": "files"})
+		return s.page(m, "resourceTemplates", items)
+	case "prompts/list":
+		for _, p := range s.Prompts {
+			items = append(items, map[string]any{"name": p.Name})
+		}
+		return s.page(m, "prompts", items)
+	case "resources/read":
+		for _, r := range s.Resources {
+			if r.URI == params.URI {
+				return s.complete(map[string]any{"contents": []any{map[string]any{"uri": r.URI, "text": r.Text}}}), nil
+			}
+		}
+		return nil, &Error{Code: CodeInvalidParams, Message: "no such resource"}
+	case "prompts/get":
+		for _, p := range s.Prompts {
+			if p.Name == params.Name {
+				content := map[string]any{"type": "text", "text": p.Text + params.Arguments["topic"]}
+				return s.complete(map[string]any{"messages": []any{map[string]any{"role": "user", "content": content}}}), nil
+			}
+		}
+		return nil, &Error{Code: CodeInvalidParams, Message: "no such prompt"}
+	}
+	return nil, &Error{Code: CodeMethodNotFound, Message: "Method not found"}
+}

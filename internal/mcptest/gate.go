@@ -1,0 +1,74 @@
+package mcptest
+
+import (
+	"context"
+	"net/http"
+	"sync"
+)
+
+// Gate holds requests back before the server handles them.
+type Gate struct {
+	arrived chan *Request
+	open    chan struct{}
+	once    sync.Once
+}
+
+// Arrived gets each request when it reaches the gate.
+func (g *Gate) Arrived() <-chan *Request { return g.arrived }
+
+// Release opens the gate for good.
+func (g *Gate) Release() { g.once.Do(func() { close(g.open) }) }
+
+// Hold makes a gate for requests of a JSON-RPC or HTTP method.
+func (s *Server) Hold(what string) *Gate {
+	return s.HoldIf(func(r *Request) bool { return r.is(what) })
+}
+
+// HoldIf makes a gate for requests that match.
+func (s *Server) HoldIf(match func(*Request) bool) *Gate {
+	g := &Gate{arrived: make(chan *Request, 4096), open: make(chan struct{})}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gates = append(s.gates, gated{match, g})
+	return g
+}
+
+type gated struct {
+	match func(*Request) bool
+	gate  *Gate
+}
+
+// pass waits at every closed gate that matches; false when the client went away.
+func (s *Server) pass(ctx context.Context, r *Request) bool {
+	s.mu.Lock()
+	gates := s.gates
+	s.mu.Unlock()
+	for _, g := range gates {
+		select {
+		case <-g.gate.open:
+			continue
+		default:
+		}
+		if !g.match(r) {
+			continue
+		}
+		g.gate.arrived <- r
+		select {
+		case <-g.gate.open:
+		case <-ctx.Done():
+			return false
+		case <-s.ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// Hang is an interception that never answers: it waits until the client goes
+// away or the server closes.
+func (s *Server) Hang(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-s.ctx.Done():
+	}
+}

@@ -1,0 +1,83 @@
+package mcptest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/memnet"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// Link is a served server and the way to it.
+type Link struct {
+	// URL is the MCP endpoint.
+	URL string
+	// Transport reaches it. It is closed with the test.
+	Transport transport.Transport
+	// Network is what InMemory serves on; nil for Loopback.
+	Network *memnet.Network
+}
+
+// InMemory serves s on a network in memory, for tests inside a synctest
+// bubble. When the test is over, it ends everything, and fails the test if the
+// client broke a rule or left a connection open.
+func (s *Server) InMemory(t testing.TB) *Link {
+	t.Helper()
+	network := memnet.New()
+	link := &Link{
+		URL: "http://mcp.test/mcp", Network: network,
+		Transport: transport.NewDirect(&transport.DirectOptions{DialContext: network.DialContext, NoProxy: true}),
+	}
+	stop := s.serve(t, network.Listen("mcp.test:80"))
+	t.Cleanup(func() {
+		_ = link.Transport.Close() // always nil
+		stop()
+		time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
+		synctest.Wait()
+		if n := network.Conns(); n != 0 {
+			t.Errorf("%d connections were left open", n)
+		}
+	})
+	return link
+}
+
+// Loopback serves s on a port of this machine's own.
+func (s *Server) Loopback(t testing.TB) *Link {
+	t.Helper()
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := &Link{URL: "http://" + ln.Addr().String() + "/mcp", Transport: transport.NewDirect(&transport.DirectOptions{NoProxy: true})}
+	stop := s.serve(t, ln)
+	t.Cleanup(func() {
+		_ = link.Transport.Close() // always nil
+		stop()
+	})
+	return link
+}
+
+// serve runs an http.Server until the returned function is called.
+func (s *Server) serve(t testing.TB, ln net.Listener) (stop func()) {
+	t.Helper()
+	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	return func() {
+		if err := server.Close(); err != nil {
+			t.Errorf("closing the server: %v", err)
+		}
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serving: %v", err)
+		}
+		s.Close()
+		for _, text := range s.Violations() {
+			t.Errorf("the client broke a rule: %s", text)
+		}
+	}
+}

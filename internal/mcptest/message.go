@@ -1,0 +1,118 @@
+package mcptest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// Codes of JSON-RPC errors that the server answers with.
+const (
+	CodeInvalidRequest     = -32600
+	CodeMethodNotFound     = -32601
+	CodeInvalidParams      = -32602
+	CodeInternal           = -32603
+	CodeBadRequest         = -32000 // what servers say for a session they do not know
+	CodeSessionNotFound    = -32001
+	CodeHeaderMismatch     = -32020
+	CodeUnsupportedVersion = -32022
+)
+
+// Message is one JSON-RPC message that the client sent.
+type Message struct {
+	ID     json.RawMessage `json:"id"` // nil when absent
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
+	Result json.RawMessage `json:"result"`
+	Error  *Error          `json:"error"`
+}
+
+// IsRequest reports whether the message wants an answer.
+func (m *Message) IsRequest() bool { return m.Method != "" && m.ID != nil }
+
+// IsResponse reports whether the message answers a request of the server.
+func (m *Message) IsResponse() bool { return m.Method == "" && m.ID != nil }
+
+// Error is a JSON-RPC error; a [Tool] that returns one answers with it.
+type Error struct {
+	Code    int64  `json:"code"`
+	Message string `json:"message"`
+	Data    any    `json:"data,omitempty"`
+}
+
+// Error returns code and message.
+func (e *Error) Error() string { return fmt.Sprintf("%d %s", e.Code, e.Message) }
+
+// Result encodes the response to the request id.
+func Result(id json.RawMessage, result any) []byte {
+	return encode(map[string]any{"jsonrpc": "2.0", "id": orNull(id), "result": result})
+}
+
+// ErrorResponse encodes the error response to the request id; nil is null.
+func ErrorResponse(id json.RawMessage, e *Error) []byte {
+	return encode(map[string]any{"jsonrpc": "2.0", "id": orNull(id), "error": e})
+}
+
+// Notification encodes a notification; nil params are left out.
+func Notification(method string, params any) []byte {
+	m := map[string]any{"jsonrpc": "2.0", "method": method}
+	if params != nil {
+		m["params"] = params
+	}
+	return encode(m)
+}
+
+func orNull(id json.RawMessage) json.RawMessage {
+	if id == nil {
+		return json.RawMessage("null")
+	}
+	return id
+}
+
+// encode panics on what cannot be encoded: that is a mistake of the test.
+func encode(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("mcptest: %v", err))
+	}
+	return data
+}
+
+// WriteJSON answers with a JSON body.
+func WriteJSON(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// WriteError answers with an HTTP status and a JSON-RPC error in its body.
+func WriteError(w http.ResponseWriter, status int, id json.RawMessage, code int64, text string) {
+	WriteJSON(w, status, ErrorResponse(id, &Error{Code: code, Message: text}))
+}
+
+// StartSSE answers with the header of an event stream, at once.
+func StartSSE(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.WriteHeader(http.StatusOK)
+	w.(http.Flusher).Flush()
+}
+
+// WriteRaw writes a piece of a stream and flushes it.
+func WriteRaw(w http.ResponseWriter, text string) {
+	_, _ = w.Write([]byte(text))
+	w.(http.Flusher).Flush()
+}
+
+// parse reads a body that must hold one message.
+func parse(body []byte) (*Message, error) {
+	var m Message
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if err := dec.Decode(&m); err != nil {
+		return nil, err
+	}
+	if dec.More() {
+		return nil, fmt.Errorf("more than one message")
+	}
+	return &m, nil
+}

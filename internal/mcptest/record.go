@@ -1,0 +1,122 @@
+package mcptest
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Request is one HTTP request that the server got.
+type Request struct {
+	HTTP    string // POST, GET, DELETE
+	Method  string // of the JSON-RPC message; "response" for an answer, "" without a message
+	ID      string // of the JSON-RPC message, raw
+	Session string // Mcp-Session-Id
+	Header  http.Header
+	Params  json.RawMessage
+	Body    []byte
+}
+
+// is reports whether what names the request: its JSON-RPC method or its HTTP method.
+func (r *Request) is(what string) bool { return r.Method == what || r.HTTP == what }
+
+// Meta returns a member of the request's _meta, raw; "" when absent.
+func (r *Request) Meta(key string) string {
+	var params struct {
+		Meta map[string]json.RawMessage `json:"_meta"`
+	}
+	_ = json.Unmarshal(r.Params, &params) // no parameters, no _meta
+	return string(params.Meta[key])
+}
+
+func (s *Server) record(r *http.Request, body []byte, m *Message) *Request {
+	rec := &Request{HTTP: r.Method, Session: r.Header.Get("Mcp-Session-Id"), Header: r.Header.Clone(), Body: body}
+	if m != nil {
+		rec.Method, rec.ID, rec.Params = m.Method, string(m.ID), m.Params
+		if m.IsResponse() {
+			rec.Method = "response"
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, rec)
+	return rec
+}
+
+// Requests returns the requests so far whose JSON-RPC or HTTP method is what;
+// "" returns all. They are in the order in which the server read them.
+func (s *Server) Requests(what string) []*Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*Request
+	for _, r := range s.requests {
+		if what == "" || r.is(what) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Count returns how many requests there were; see Requests.
+func (s *Server) Count(what string) int { return len(s.Requests(what)) }
+
+// Methods returns the requests so far in short: the JSON-RPC method of a POST, the HTTP method of others.
+func (s *Server) Methods() []string {
+	var out []string
+	for _, r := range s.Requests("") {
+		if r.Method != "" {
+			out = append(out, r.Method)
+		} else {
+			out = append(out, r.HTTP)
+		}
+	}
+	return out
+}
+
+// Reset forgets the requests and executions so far.
+func (s *Server) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = nil
+	clear(s.ran)
+}
+
+// Executions returns how often a tool ran.
+func (s *Server) Executions(tool string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ran[tool]
+}
+
+// Cancelled returns the request ids, raw, that notifications/cancelled named.
+func (s *Server) Cancelled() []string {
+	var ids []string
+	for _, r := range s.Requests("notifications/cancelled") {
+		var params struct {
+			RequestID json.RawMessage `json:"requestId"`
+		}
+		_ = json.Unmarshal(r.Params, &params) // a violation is an empty id
+		ids = append(ids, string(params.RequestID))
+	}
+	return ids
+}
+
+// violation remembers that the client broke a rule.
+func (s *Server) violation(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = append(s.broken, text)
+}
+
+// Violations returns what the client did that it must not do.
+func (s *Server) Violations() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.broken)
+}
+
+// accepts reports whether the Accept header of a request lists a media type.
+func accepts(r *http.Request, media string) bool {
+	return strings.Contains(strings.Join(r.Header.Values("Accept"), ","), media)
+}

@@ -1,0 +1,113 @@
+package mcptest
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// stream is a log of events, which connections follow: one that is cut can be
+// taken up again where it stood.
+type stream struct {
+	s    *Server
+	name string // of its event ids; "" when they have none
+
+	mu      sync.Mutex
+	events  []string // as text, without the id
+	done    bool
+	cuts    int
+	abort   bool          // the last cut was an abort, not an end
+	changed chan struct{} // closed at the next change
+}
+
+func (s *Server) newStream(sess *session) *stream {
+	st := &stream{s: s, changed: make(chan struct{})}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams++
+	if s.EventIDs && s.Era == Legacy && sess != nil {
+		st.name = fmt.Sprintf("stream%d", s.streams)
+		sess.streams[st.name] = st
+	}
+	return st
+}
+
+// change applies f and wakes those who follow.
+func (st *stream) change(f func()) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	f()
+	close(st.changed)
+	st.changed = make(chan struct{})
+}
+
+// start writes what a stream begins with.
+func (st *stream) start() {
+	if st.s.Prime && st.name != "" {
+		st.raw("data: \n\n")
+	}
+}
+
+// append adds a message.
+func (st *stream) append(message []byte) { st.raw("data: " + string(message) + "\n\n") }
+
+// raw adds the text of one event.
+func (st *stream) raw(text string) { st.change(func() { st.events = append(st.events, text) }) }
+
+func (st *stream) finish() { st.change(func() { st.done = true }) }
+
+// cut ends the connections that follow, by an abort or in good order. The stream goes on.
+func (st *stream) cut(abort bool) { st.change(func() { st.cuts++; st.abort = abort }) }
+
+// follow writes the events from an index on to a connection, until the stream
+// is done or cut or the client goes away. What is in the log before a cut is
+// written before it.
+func (st *stream) follow(w http.ResponseWriter, r *http.Request, from int) {
+	StartSSE(w)
+	if st.s.RetryField != "" {
+		WriteRaw(w, "retry: "+st.s.RetryField+"\n\n")
+	}
+	st.mu.Lock()
+	cuts := st.cuts
+	st.mu.Unlock()
+	if from < 0 {
+		from = 0
+	}
+	for {
+		st.mu.Lock()
+		events, done, cut, abort, changed := st.events[min(from, len(st.events)):], st.done, st.cuts != cuts, st.abort, st.changed
+		st.mu.Unlock()
+		for _, text := range events {
+			from++
+			if st.name != "" {
+				text = fmt.Sprintf("id: %s-%d\n%s", st.name, from, text)
+			}
+			WriteRaw(w, text)
+		}
+		switch {
+		case cut && abort:
+			panic(http.ErrAbortHandler)
+		case cut || (done && !st.s.HoldStreams):
+			return
+		}
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return
+		case <-st.s.ctx.Done():
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// place reads an event id of the server: whose stream, and how many events came up to it.
+func place(eventID string) (name string, index int, ok bool) {
+	name, number, ok := strings.Cut(eventID, "-")
+	if !ok {
+		return "", 0, false
+	}
+	index, err := strconv.Atoi(number)
+	return name, index, err == nil
+}

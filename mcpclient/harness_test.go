@@ -1,0 +1,172 @@
+package mcpclient_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// mode is one of the ways in which a server may speak.
+type mode struct {
+	era mcptest.Era
+	sse bool
+}
+
+func (m mode) String() string {
+	if m.sse {
+		return m.era.String() + " SSE"
+	}
+	return m.era.String() + " JSON"
+}
+
+var modes = []mode{{mcptest.Legacy, false}, {mcptest.Legacy, true}, {mcptest.Modern, false}, {mcptest.Modern, true}}
+
+// eachMode runs a test in a bubble of fake time for each way of speaking.
+func eachMode(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
+	t.Helper()
+	for _, m := range modes {
+		t.Run(m.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				test(t, newServer(m))
+			})
+		})
+	}
+}
+
+// eachEra is eachMode with event streams only.
+func eachEra(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
+	t.Helper()
+	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+		t.Run(era.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				test(t, newServer(mode{era, true}))
+			})
+		})
+	}
+}
+
+// inBubble runs a test in fake time with a legacy server that answers by resumable event streams.
+func inBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(mode{mcptest.Legacy, true})
+		srv.EventIDs = true
+		test(t, srv)
+	})
+}
+
+// newServer returns a server with a tool that echoes its arguments.
+func newServer(m mode) *mcptest.Server {
+	srv := mcptest.New(m.era)
+	srv.SSE = m.sse
+	srv.Tools = []*mcptest.Tool{{Name: "echo"}}
+	return srv
+}
+
+// serve serves srv in memory and connects to it.
+func serve(t *testing.T, srv *mcptest.Server, opts mcpclient.Options) *mcpclient.Session {
+	t.Helper()
+	return connect(t, srv.InMemory(t), opts)
+}
+
+// connect connects to a served server. The session is closed with the test.
+func connect(t *testing.T, link *mcptest.Link, opts mcpclient.Options) *mcpclient.Session {
+	t.Helper()
+	s, err := tryConnect(t, link, opts)
+	require.NoError(t, err)
+	return s
+}
+
+func tryConnect(t *testing.T, link *mcptest.Link, opts mcpclient.Options) (*mcpclient.Session, error) {
+	t.Helper()
+	opts.Transport = link.Transport
+	s, err := mcpclient.Connect(t.Context(), link.URL, &opts)
+	if err == nil {
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+	}
+	return s, err
+}
+
+// add gives the server one more tool.
+func add(srv *mcptest.Server, name string, run mcptest.ToolFunc) {
+	srv.Tools = append(srv.Tools, &mcptest.Tool{Name: name, Run: run})
+}
+
+// echoes checks that calls work.
+func echoes(t *testing.T, s *mcpclient.Session) {
+	t.Helper()
+	res, err := s.CallTool(t.Context(), "echo", map[string]any{"still": "alive"})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"still":"alive"}`, text(t, res))
+}
+
+// text is the only text in a result.
+func text(t *testing.T, res *mcpclient.CallToolResult) string {
+	t.Helper()
+	require.Len(t, res.Content, 1)
+	content, ok := res.Content[0].(mcp.TextContent)
+	require.True(t, ok, "%T", res.Content[0])
+	return content.Text
+}
+
+// failure is err as what every call fails with.
+func failure(t *testing.T, err error) *mcpclient.Error {
+	t.Helper()
+	var e *mcpclient.Error
+	require.ErrorAs(t, err, &e)
+	return e
+}
+
+// outcome is what came of a call that was made on a goroutine of its own.
+type outcome struct {
+	res *mcpclient.CallToolResult
+	err error
+	at  time.Duration // when, on the clock of the bubble
+}
+
+// begin calls a tool on a goroutine.
+func begin(ctx context.Context, s *mcpclient.Session, tool string, opts ...mcpclient.CallOption) <-chan outcome {
+	done := make(chan outcome, 1)
+	start := time.Now()
+	go func() {
+		res, err := s.CallTool(ctx, tool, nil, opts...)
+		done <- outcome{res, err, time.Since(start)}
+	}()
+	return done
+}
+
+// listed returns the names of all tools.
+func listed(t *testing.T, s *mcpclient.Session) []string {
+	t.Helper()
+	var names []string
+	for tool, err := range s.Tools(t.Context()) {
+		require.NoError(t, err)
+		names = append(names, tool.Name)
+	}
+	return names
+}
+
+// done is a tool that has nothing to do.
+func done(context.Context, *mcptest.Call) (json.RawMessage, error) { return mcptest.Text("done"), nil }
+
+// never is a tool that does not end by itself.
+func never(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
+	<-ctx.Done()
+	return nil, errors.New("ended from outside")
+}
+
+// takes is a tool that takes some time.
+func takes(d time.Duration) mcptest.ToolFunc {
+	return func(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
+		return mcptest.Text("done"), mcptest.Sleep(ctx, d)
+	}
+}

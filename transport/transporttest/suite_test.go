@@ -1,0 +1,227 @@
+package transporttest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// recorder is a reporter that a failing case may fail without failing the test.
+type recorder struct {
+	mu       sync.Mutex
+	failures []string // guarded by mu
+}
+
+func (*recorder) Helper() {}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+// verdict runs every case of clause n and returns what was reported.
+func verdict(t *testing.T, n int, cfg Config) string {
+	t.Helper()
+	var rec recorder
+	for _, k := range clauses[n-1].cases {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			runCase(t, &rec, cfg, k.check)
+		}()
+		<-done
+	}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return strings.Join(rec.failures, "\n")
+}
+
+// quick is the guard where the fault is that something never returns: then it
+// is always waited for in full, and waiting longer would show nothing more.
+const quick = 200 * time.Millisecond
+
+func TestBrokenTransportsFail(t *testing.T) {
+	tests := []struct {
+		fault  string
+		clause int
+		guard  time.Duration
+		says   string
+		b      broken
+	}{
+		{"buffers", 1, quick, "RoundTrip did not return", broken{
+			roundTrip: func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+				return (&Buffering{base}).RoundTrip(req)
+			}}},
+		{"waits for a full buffer", 2, quick, "bytes are there did not return", broken{roundTrip: onRead(io.ReadFull)}},
+		{"deaf to its context", 3, quick, "RoundTrip did not return", broken{roundTrip: deaf}},
+		{"loses the cause", 3, 0, "does not wrap the context's cause", broken{
+			roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) { return nil, losesTheCause(err) })}},
+		{"deaf in the body", 4, quick, "Read after the context ended did not return", broken{roundTrip: deaf}},
+		{"loses the cause in the body", 4, 0, "does not wrap the context's cause", broken{roundTrip: onRead(readsWithoutTheCause)}},
+		{"close waits for the peer", 5, quick, "Close of the body did not return", broken{roundTrip: onResponse(waitsOnClose)}},
+		{"close keeps the far end", 5, quick, "did not happen: the upstream sees the body closed", broken{
+			roundTrip: onClose(func(io.ReadCloser) error { return nil })}},
+		{"one at a time", 6, quick, "RoundTrip did not return", broken{roundTrip: oneAtATime()}},
+		{"adds a header", 7, 0, "header was changed", broken{roundTrip: addsHeader}},
+		{"leaves the request's body open", 7, quick, "did not happen: the request's body is closed", broken{roundTrip: leavesTheBodyOpen}},
+		{"makes a status an error", 8, 0, "500 Internal Server Error", broken{roundTrip: onResponse(statusAsError)}},
+		{"follows redirects", 9, 0, "want 301", broken{roundTrip: followsRedirects}},
+		{"another request in the response", 10, 0, "not the request that was passed in", broken{
+			roundTrip: onResponse(func(r *http.Response) (*http.Response, error) {
+				r.Request = r.Request.Clone(r.Request.Context())
+				return r, nil
+			})}},
+		{"no body", 10, 0, "body is nil", broken{
+			roundTrip: onResponse(func(r *http.Response) (*http.Response, error) { _ = r.Body.Close(); r.Body = nil; return r, nil })}},
+		{"no header", 10, 0, "header is nil", broken{
+			roundTrip: onResponse(func(r *http.Response) (*http.Response, error) { r.Header = nil; return r, nil })}},
+		{"unknown length is zero", 10, 0, "ContentLength is 0, want -1", broken{
+			roundTrip: onResponse(func(r *http.Response) (*http.Response, error) {
+				r.ContentLength = max(r.ContentLength, 0)
+				return r, nil
+			})}},
+		{"a cut looks like an end", 11, 0, "is io.EOF", broken{roundTrip: onRead(readsEOFOnCut)}},
+		{"says not sent of what was sent", 11, 0, `has stage "not sent"`, broken{
+			roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) {
+				return nil, &transport.Error{Stage: transport.NotSent, Err: err}
+			})}},
+		{"panics on garbage", 12, 0, "panicked", broken{
+			roundTrip: onError(func(*http.Request, error) (*http.Response, error) { panic("garbage") })}},
+		{"hangs on garbage", 12, quick, "did not return", broken{
+			roundTrip: onError(func(req *http.Request, err error) (*http.Response, error) { <-req.Context().Done(); return nil, err })}},
+		{"takes garbage for an answer", 12, 0, "ended as if it was whole", broken{
+			roundTrip: onError(func(req *http.Request, _ error) (*http.Response, error) {
+				return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+			})}},
+		{"close does nothing", 13, quick, "RoundTrip did not return", broken{close: func(io.Closer) error { return nil }}},
+		{"closed but not permanently", 13, 0, "RoundTrip after Close failed", broken{
+			roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) { return nil, errors.New(err.Error()) })}},
+		{"crosses replies", 14, 0, "want \"exchange-", broken{roundTrip: crossesReplies()}},
+		{"decodes gzip", 15, 0, "the body was decoded", broken{roundTrip: onResponse(decodesGzip)}},
+		{"asks for gzip", 15, 0, `Accept-Encoding "gzip" arrived`, broken{roundTrip: asksForGzip}},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("clause %02d %s", tt.clause, tt.fault), func(t *testing.T) {
+			cfg := Config{Guard: tt.guard, New: func(t *testing.T) http.RoundTripper {
+				b := tt.b
+				b.Transport = transport.NewDirect(nil)
+				t.Cleanup(func() { _ = b.Transport.Close() })
+				return &b
+			}}
+			if got := verdict(t, tt.clause, cfg); !strings.Contains(got, tt.says) {
+				t.Fatalf("the clause reported %q; it had to say %q", got, tt.says)
+			}
+		})
+	}
+}
+
+func TestLeakedGoroutineFails(t *testing.T) {
+	stop := make(chan struct{})
+	var leaks sync.WaitGroup
+	cfg := Config{Guard: quick, New: func(*testing.T) http.RoundTripper {
+		return &broken{Transport: transport.NewDirect(nil), close: func(base io.Closer) error {
+			leaks.Go(func() { <-stop })
+			return base.Close()
+		}}
+	}}
+	got := verdict(t, 13, cfg)
+	close(stop)
+	leaks.Wait()
+	if !strings.Contains(got, "goroutines are left") {
+		t.Fatalf("the clause reported %q", got)
+	}
+}
+
+func TestRoundTripperWithoutCloseMustBeDeclared(t *testing.T) {
+	noClose := func(*testing.T) http.RoundTripper { return struct{ http.RoundTripper }{&http.Transport{}} }
+	if got := verdict(t, 13, Config{New: noClose}); !strings.Contains(got, "CannotGive") {
+		t.Fatalf("the clause reported %q", got)
+	}
+}
+
+// A bare http.Transport keeps most clauses. What it does not keep is why Direct exists.
+func TestBareHTTPTransport(t *testing.T) {
+	Run(t, Config{
+		New: func(*testing.T) http.RoundTripper { return &http.Transport{} },
+		CannotGive: map[int]string{
+			3:  "waits for a request body whose Read blocks, although the context ended",
+			11: "a lost connection is io.EOF before the headers",
+			12: "a peer that closes without a word is io.EOF",
+			13: "has no Close",
+			15: "asks for gzip and decodes it",
+		},
+	})
+}
+
+func TestCutLinkIsUsed(t *testing.T) {
+	cuts := 0
+	cfg := Config{
+		New:     func(*testing.T) http.RoundTripper { return transport.NewDirect(nil) },
+		CutLink: func(_ *testing.T, rt http.RoundTripper) { cuts++; _ = rt.(io.Closer).Close() },
+	}
+	if got := verdict(t, 11, cfg); got != "" || cuts != len(clauses[10].cases) {
+		t.Fatalf("reported %q after %d cuts", got, cuts)
+	}
+}
+
+func TestDoubles(t *testing.T) {
+	executed := 0
+	base := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		executed++
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("hello world")), Request: req}, nil
+	})
+	do := func(rt http.RoundTripper) (string, error) {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://upstream/", bytes.NewReader(nil))
+		if err != nil {
+			return "", err
+		}
+		resp, err := rt.RoundTrip(req)
+		if err != nil {
+			return "", err
+		}
+		data, err := io.ReadAll(resp.Body)
+		return string(data), err
+	}
+	want := func(what, body string, stage transport.Stage, runs int, rt http.RoundTripper) {
+		t.Helper()
+		executed = 0
+		got, err := do(rt)
+		switch {
+		case got != body || executed != runs:
+			t.Errorf("%s: body %q after %d executions, want %q after %d", what, got, executed, body, runs)
+		case stage == transport.Answered && err != nil:
+			t.Errorf("%s: %v", what, err)
+		case stage != transport.Answered && (!errors.Is(err, ErrFault) || transport.StageOf(err) != stage):
+			t.Errorf("%s: error %v, want stage %q", what, err, stage)
+		}
+	}
+	refusing := &Refusing{Base: base, Times: 1}
+	want("refused", "", transport.NotSent, 0, refusing)
+	want("then sent", "hello world", transport.Answered, 1, refusing)
+	losing := &LosingReplies{Base: base, Times: 1}
+	want("lost", "", transport.MaybeSent, 1, losing)
+	want("then answered", "hello world", transport.Answered, 1, losing)
+	want("cut", "hello", transport.MaybeSent, 1, &CuttingBodies{Base: base, After: 5})
+	want("long enough", "hello world", transport.Answered, 1, &CuttingBodies{Base: base, After: 100})
+	want("buffered", "hello world", transport.Answered, 1, &Buffering{Base: base})
+}
+
+type roundTripFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

@@ -27,6 +27,7 @@ type call struct {
 	method   string
 	params   []byte // a JSON object without _meta, nil for none
 	result   resultDecoder
+	cursor   jsonrpc.Cursor // over the result while it is decoded; here so that it is not on the heap
 	id       int64
 	tries    int
 
@@ -34,9 +35,10 @@ type call struct {
 	maxTries   int           // 0: the session's policy
 	name       string        // mirrored in Mcp-Name
 	hasName    bool
-	notify     bool // there is no answer to wait for
-	repeatable bool // class R of the retry table
-	tryBound   bool // each try is bounded by Timeouts.Try, not by Timeouts.Idle
+	notify     bool   // there is no answer to wait for
+	response   []byte // the whole message, when it answers a request of the server
+	repeatable bool   // class R of the retry table
+	tryBound   bool   // each try is bounded by Timeouts.Try, not by Timeouts.Idle
 	args       []byte
 	tool       *toolHeaders
 	onHeader   func(http.Header)
@@ -52,8 +54,8 @@ func (s *Session) do(c *call) error {
 	if err := c.ctx.Err(); err != nil {
 		return c.failure(KindCanceled, notSent(canceled(c.ctx)))
 	}
-	if total := c.timeouts.Total; total > 0 {
-		c.end = s.watch.now() + total
+	if c.total > 0 && (!c.tryBound || c.ownTotal) {
+		c.end = s.watch.now() + c.total
 	}
 	if c.progress != nil {
 		c.token = s.tokens.Add(1)
@@ -78,6 +80,9 @@ func (s *Session) try(c *call) error {
 		stop := context.AfterFunc(c.ctx, func() { cancel(context.Cause(c.ctx)) })
 		defer stop()
 	}
+	if deadline, ok := c.ctx.Deadline(); ok {
+		ctx = deadlineContext{ctx, deadline}
+	}
 	c.cancel, c.exchange = cancel, ctx
 	if err := s.watch.add(&c.watched); err != nil {
 		cancel(nil)
@@ -95,9 +100,18 @@ func (s *Session) try(c *call) error {
 	return s.conn.Call(ctx, cancel, c.used.http, &req, c)
 }
 
+// deadlineContext shows the caller's deadline to hooks and decorators; that it
+// has passed, the context's end tells.
+type deadlineContext struct {
+	context.Context
+	at time.Time
+}
+
+func (d deadlineContext) Deadline() (time.Time, bool) { return d.at, true }
+
 // setBounds tells the watch how long this try may take.
 func (c *call) setBounds() {
-	c.idle, c.deadline, c.onDeadline = c.timeouts.Idle, c.end, TimeoutError{What: "total", After: c.timeouts.Total}
+	c.idle, c.deadline, c.onDeadline = c.timeouts.Idle, c.end, TimeoutError{What: "total", After: c.total}
 	if !c.tryBound {
 		return
 	}
@@ -112,6 +126,9 @@ func (c *call) setBounds() {
 // encode writes the message for this try: the id is new each time, the
 // parameters are not encoded again.
 func (c *call) encode() []byte {
+	if c.response != nil {
+		return c.response
+	}
 	b := make([]byte, 0, len(c.params)+len(c.used.meta)+len(c.meta)+len(c.method)+160)
 	b = append(b, `{"jsonrpc":"2.0"`...)
 	if !c.notify {
@@ -168,9 +185,10 @@ func (c *call) appendParams(b []byte, meta bool) []byte {
 
 // DecodeResult implements streamablehttp.Receiver.
 func (c *call) DecodeResult(data []byte) (int, error) {
-	cur := jsonrpc.NewCursor(data, c.s.opts.Limits.Depth)
-	c.result.decode(&cur)
-	if err := cur.Err(); err != nil {
+	c.cursor = jsonrpc.NewCursor(data, c.s.opts.Limits.Depth)
+	defer func() { c.cursor = jsonrpc.Cursor{} }() // the buffer is not ours
+	c.result.decode(&c.cursor)
+	if err := c.cursor.Err(); err != nil {
 		return 0, err
 	}
 	if c.used.modern() {
@@ -178,7 +196,7 @@ func (c *call) DecodeResult(data []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return cur.Pos(), nil
+	return c.cursor.Pos(), nil
 }
 
 // Event implements streamablehttp.Receiver: the peer is alive.

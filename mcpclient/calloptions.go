@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -21,20 +21,24 @@ import (
 type CallOption func(*callOptions)
 
 type callOptions struct {
-	header     http.Header
-	meta       []byte // user's members of _meta, without braces
-	timeouts   Timeouts
-	progress   func(context.Context, Progress)
-	token      int64
-	keepRaw    bool
-	idempotent bool
-	mirrored   []streamablehttp.Param
-	err        error // the first option that made no sense
+	header http.Header
+	meta   []byte // user's members of _meta, without braces
+
+	metaMembers map[string]json.RawMessage // the same, to find doubles
+	timeouts    Timeouts
+	total       time.Duration // of tool calls and the like, or of any call that was given one; 0: none
+	ownTotal    bool          // the call was given one
+	progress    func(context.Context, Progress)
+	token       int64
+	keepRaw     bool
+	idempotent  bool
+	mirrored    []streamablehttp.Param
+	err         error // the first option that made no sense
 }
 
 // newCallOptions starts from the session's timeouts.
 func (s *Session) newCallOptions(opts []CallOption) callOptions {
-	o := callOptions{timeouts: s.opts.Timeouts}
+	o := callOptions{timeouts: s.opts.Timeouts, total: s.opts.Timeouts.Total}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&o)
@@ -61,11 +65,12 @@ func WithIdleTimeout(d time.Duration) CallOption {
 	}
 }
 
-// WithTotalTimeout bounds the call as a whole, whatever progress it makes.
+// WithTotalTimeout bounds the call as a whole, whatever progress it makes and
+// however often it is tried.
 func WithTotalTimeout(d time.Duration) CallOption {
 	return func(o *callOptions) {
 		if d != 0 {
-			o.timeouts.Total = orDefault(d, 0, 0)
+			o.total, o.ownTotal = orDefault(d, 0, 0), true
 		}
 	}
 }
@@ -101,16 +106,24 @@ func WithMeta(meta map[string]any) CallOption {
 	}
 }
 
+// addMeta adds a member; of two with one key the last wins.
 func (o *callOptions) addMeta(key string, value []byte) {
 	if reservedMeta(key) {
 		o.fail(fmt.Errorf("_meta key %q is set by the protocol", key))
 		return
 	}
-	if len(o.meta) > 0 {
-		o.meta = append(o.meta, ',')
+	if o.metaMembers == nil {
+		o.metaMembers = make(map[string]json.RawMessage)
 	}
-	o.meta = jsonrpc.AppendString(o.meta, key)
-	o.meta = append(append(o.meta, ':'), value...)
+	o.metaMembers[key] = append(json.RawMessage(nil), value...)
+	o.meta = o.meta[:0]
+	for _, key := range slices.Sorted(maps.Keys(o.metaMembers)) {
+		if len(o.meta) > 0 {
+			o.meta = append(o.meta, ',')
+		}
+		o.meta = jsonrpc.AppendString(o.meta, key)
+		o.meta = append(append(o.meta, ':'), o.metaMembers[key]...)
+	}
 }
 
 func reservedMeta(key string) bool {
@@ -142,7 +155,7 @@ func OnProgress(f func(ctx context.Context, p Progress)) CallOption {
 }
 
 // errNotObject is for parameters that do not encode to a JSON object.
-var errNotObject = errors.New("parameters must encode to a JSON object")
+var errNotObject = errors.New("must encode to a JSON object")
 
 // splitParams encodes the parameters of a raw request and moves the members of
 // a _meta in it to the options, where the protocol's own can join them.
@@ -160,10 +173,10 @@ func (o *callOptions) splitParams(params any) []byte {
 		return nil
 	}
 	if cur.Kind() != jsonrpc.Object {
-		o.fail(errNotObject)
+		o.fail(fmt.Errorf("parameters %w, this is %v", errNotObject, cur.Kind()))
 		return nil
 	}
-	if !strings.Contains(string(data), `"_meta"`) {
+	if !bytes.Contains(data, []byte("_meta")) && !bytes.Contains(data, []byte(`\u`)) {
 		return data
 	}
 	rest := []byte{'{'}

@@ -28,7 +28,7 @@ func (s *Session) sendCancelled(c *call, why Kind) {
 		ctx, cancel := context.WithTimeoutCause(s.root, cancelTimeout, &TimeoutError{What: "total", After: cancelTimeout})
 		defer cancel()
 		if err := s.conn.Notify(ctx, sn.http, &streamablehttp.Request{Method: methodCancelled, Body: body}); err != nil {
-			s.log.Debug("cancellation not delivered", "error", err)
+			s.log.Debug("cancellation not delivered", "error", brief(err))
 		}
 	})
 }

@@ -46,9 +46,9 @@ const deleteTimeout = 2 * time.Second
 
 // deleteSession tells the server that its session is over. The outcome changes nothing.
 func (s *Session) deleteSession(ctx context.Context, sn *snapshot) {
-	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
+	ctx, cancel := context.WithTimeout(ctx, min(deleteTimeout, s.opts.Timeouts.Close/2))
 	defer cancel()
 	if err := s.conn.Delete(ctx, sn.http); err != nil {
-		s.log.Debug("session not deleted on the server", "error", err)
+		s.log.Debug("session not deleted on the server", "error", brief(err))
 	}
 }

@@ -15,6 +15,8 @@ package mcpclient
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/hawser-mcp/hawser/transport"
@@ -24,6 +26,9 @@ import (
 // URL. It negotiates the protocol era and revision (see [Options]) and returns
 // when the server answered. The context bounds Connect only; the session lives
 // until its Close. Nil options are good defaults.
+//
+// A server that cannot be reached is tried again for a while ([Retry]): bound the context
+// if that is too long, or set Retry.MaxTries to 1.
 //
 // The error is an [*Error]; nothing is left behind then.
 func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, error) {
@@ -43,22 +48,31 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	if err != nil {
 		s.now.Store(&snapshot{http: conn.NewSession("", "", false)})
 		_ = s.Close()
-		return nil, connectError(err)
+		return nil, connectError(conn.Endpoint(), err)
 	}
 	first.epoch = 1
 	s.now.Store(first)
 	s.log.Info("connected", "endpoint", conn.Endpoint(), "era", first.era, "version", first.version)
 	s.side.follow(s, first)
+	s.openQueue()
 	return s, nil
 }
 
-// connectError says "connect" and keeps the method that failed in the text.
-func connectError(err error) error {
+// connectError names the endpoint, and what a wrong one looks like.
+func connectError(endpoint string, err error) error {
+	out := Error{Kind: KindProtocol, Stage: stageOf(err), Err: err}
+	step := ""
 	var e *Error
-	if !errors.As(err, &e) {
-		return &Error{Kind: KindProtocol, Method: "connect", Stage: stageOf(err), Err: err}
+	if errors.As(err, &e) {
+		out, step = *e, " ("+e.Method+")"
 	}
-	out := *e
-	out.Method = "connect (" + e.Method + ")"
+	out.Method = "connect to " + endpoint + step
+	var status *HTTPError
+	var protocol *ProtocolError
+	switch {
+	case errors.As(err, &status) && (status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed),
+		errors.As(err, &protocol):
+		out.Err = fmt.Errorf("%w; is this the URL of an MCP endpoint? Many end in /mcp", out.Err)
+	}
 	return &out
 }

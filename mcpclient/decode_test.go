@@ -316,10 +316,14 @@ func TestDecodersBoundWhatTheyBuild(t *testing.T) {
 		"call":    `{"content":` + repeat(`0`, maxElements+1) + `}`,
 		"tools":   `{"tools":` + repeat(`{"name":"a"}`, maxElements+1) + `}`,
 		"prompts": `{"prompts":` + repeat(`{"name":"a","arguments":`+repeat("{}", 999)+`}`, maxKept/1000+1) + `}`,
-		"read":    `{"contents":` + repeat(`{"_meta":{`+strings.Repeat(`"a":0,`, 9999)+`"b":0}}`, maxKept/10000) + `}`,
 	} {
 		require.ErrorAs(t, decodeText(decoderNamed(t, decoder), text), &limit, decoder)
 	}
+	// An item that goes too far stays raw, as a damaged one does.
+	greedy := `{"type":"text","_meta":{` + strings.Repeat(`"a":0,`, maxKept) + `"b":0}}`
+	unknown := decodeCall(t, `{"content":[`+greedy+`]}`).Content[0].(UnknownContent)
+	require.ErrorAs(t, unknown.Err, &limit)
+	require.Equal(t, greedy, string(unknown.Raw))
 	require.Len(t, decodeTools(t, `{"tools":`+repeat(`{"name":"a"}`, 1000)+`}`).Tools, 1000)
 }
 

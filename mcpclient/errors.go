@@ -51,9 +51,9 @@ const (
 
 var kindNames = [...]string{
 	KindInvalid: "invalid input", KindNotSent: "not sent", KindOutcomeUnknown: "outcome unknown", KindUnanswered: "no answer",
-	KindServer: "server error", KindHTTP: "HTTP error", KindAuthRequired: "authorization required", KindForbidden: "forbidden",
+	KindServer: "server error", KindHTTP: "refused", KindAuthRequired: "authorization required", KindForbidden: "forbidden",
 	KindProtocol: "protocol error", KindLimit: "limit exceeded", KindVersion: "no common protocol version",
-	KindSessionLost: "session lost", KindTimeout: "timeout", KindCanceled: "canceled", KindClosed: "session closed",
+	KindSessionLost: "session lost", KindTimeout: "timeout", KindCanceled: "ended by the caller's context", KindClosed: "session closed",
 }
 
 // String returns the kind in words.
@@ -97,24 +97,44 @@ type Error struct {
 	Err error
 }
 
-// Error names the method, what happened and the cause.
+// Error names the method, what happened and the cause, on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("mcp ")
 	b.WriteString(e.Method)
-	b.WriteString(": ")
-	b.WriteString(e.Kind.String())
+	cause := causeText(e.Err)
+	if kind := e.Kind.String(); !strings.HasPrefix(cause, kind) {
+		b.WriteString(": ")
+		b.WriteString(kind)
+	}
 	if e.MayHaveRun && e.Kind != KindOutcomeUnknown {
 		b.WriteString(" (the request may have run)")
 	}
 	if e.Tries > 1 {
 		fmt.Fprintf(&b, " after %d tries", e.Tries)
 	}
-	if e.Err != nil {
+	if cause != "" {
 		b.WriteString(": ")
-		b.WriteString(e.Err.Error())
+		b.WriteString(cause)
 	}
 	return b.String()
+}
+
+// causeText is an error's text without the stages of the seam, which the kind
+// of an Error says better.
+func causeText(err error) string {
+	var link *transport.Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &link) && error(link) == err:
+		text := causeText(link.Err)
+		if link.Op == "" {
+			return text
+		}
+		return link.Op + ": " + text
+	}
+	return err.Error()
 }
 
 // Unwrap returns the cause.
@@ -132,7 +152,7 @@ func (e *Error) FromPeer() bool {
 }
 
 // ErrClosed is wrapped by the errors of a closed session.
-var ErrClosed = errors.New("the session is closed")
+var ErrClosed = errors.New("session closed")
 
 // ErrSessionLost is wrapped when the server no longer knows the session.
 var ErrSessionLost = errors.New("the server no longer knows the session")
@@ -142,6 +162,13 @@ type invalidError struct{ err error }
 
 func (e *invalidError) Error() string { return e.err.Error() }
 func (e *invalidError) Unwrap() error { return e.err }
+
+// endedError is an error of an exchange that was ended from this side: it reads
+// as what ended it and wraps both.
+type endedError struct{ cause, err error }
+
+func (e *endedError) Error() string   { return e.cause.Error() }
+func (e *endedError) Unwrap() []error { return []error{e.cause, e.err} }
 
 // TimeoutError is the cause of [KindTimeout]. It is a
 // [context.DeadlineExceeded] for errors.Is and has the Timeout method of net.Error.
@@ -154,7 +181,13 @@ type TimeoutError struct {
 
 // Error names the timeout.
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("%s timeout of %v", e.What, e.After)
+	switch e.What {
+	case "idle":
+		return fmt.Sprintf("timeout: nothing came for %v", e.After)
+	case "total":
+		return fmt.Sprintf("timeout: not finished within %v", e.After)
+	}
+	return fmt.Sprintf("timeout: no answer within %v", e.After)
 }
 
 // Timeout returns true.

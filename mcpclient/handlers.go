@@ -20,7 +20,8 @@ type Handlers struct {
 	PromptsChanged   func(ctx context.Context)
 	ResourcesChanged func(ctx context.Context)
 	// Log takes log messages of the server. Those that belong to a call run on
-	// the call's goroutine with its context, before the call returns.
+	// the call's goroutine with its context, before the call returns: of all
+	// handlers, this one must be safe for concurrent use.
 	Log func(ctx context.Context, m LogMessage)
 	// SessionRestored tells that the server's session was lost and begun anew.
 	SessionRestored func(ctx context.Context, r SessionRestored)
@@ -36,6 +37,9 @@ type Gap struct {
 	// Dropped is how many notifications did not fit the queue; 0 when the
 	// stream they come on was interrupted.
 	Dropped int
+	// Ended says that the server closed that stream for good: nothing more
+	// comes on it, at least until the session is restored.
+	Ended bool
 }
 
 // standing reports whether any handler is for what comes outside of calls.

@@ -158,6 +158,11 @@ func listed(t *testing.T, s *mcpclient.Session) []string {
 // done is a tool that has nothing to do.
 func done(context.Context, *mcptest.Call) (json.RawMessage, error) { return mcptest.Text("done"), nil }
 
+type ctx = context.Context
+
+// jsonRaw is what tools return.
+type jsonRaw = json.RawMessage
+
 // never is a tool that does not end by itself.
 func never(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
 	<-ctx.Done()

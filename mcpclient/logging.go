@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/transport"
 )
 
 // LogMessage is a log message of the server. All of it is the server's text.
@@ -32,7 +33,7 @@ var loggingLevels = []mcp.LoggingLevel{
 // with each request from now on. Messages go to [Handlers].Log.
 func (s *Session) SetLogLevel(ctx context.Context, level mcp.LoggingLevel, opts ...CallOption) error {
 	if !slices.Contains(loggingLevels, level) {
-		return &Error{Kind: KindInvalid, Method: methodSetLevel, Err: notSent(fmt.Errorf("no such level: %q", level))}
+		return &Error{Kind: KindInvalid, Method: methodSetLevel, Stage: transport.NotSent, Err: fmt.Errorf("no such log level: %q", level)}
 	}
 	if s.now.Load().modern() {
 		s.level.Store(&level)
@@ -60,7 +61,7 @@ func (s *Session) restoreLevel(sn *snapshot) {
 		return
 	}
 	if err := s.do(s.setLevel(s.root, sn, *level, nil)); err != nil {
-		s.log.Warn("log level not restored", "error", err)
+		s.log.Warn("log level not restored", "error", brief(err))
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*snapshot, error) {
 }
 
 // errNoCommonVersion is wrapped by errors of KindVersion.
-var errNoCommonVersion = errors.New("client and server have no protocol version in common")
+var errNoCommonVersion = errors.New("no common protocol version")
 
 // onlyLegacyError is discover's when the server names nothing but legacy revisions.
 type onlyLegacyError struct{ version string }
@@ -103,9 +103,7 @@ func legacyEvidence(err error) (version string, tries int, legacy bool) {
 	case errors.As(err, &status):
 		return statusEvidence(status)
 	case errors.As(err, &rpc):
-		// 404 with "method not found" is how a modern server refuses a method.
-		modern := modernCode(rpc.Code) || rpc.Code == CodeMethodNotFound && rpc.Status == http.StatusNotFound
-		return legacyVersion, 0, !modern
+		return statusEvidence(&HTTPError{Status: rpc.Status, RPC: rpc})
 	case errors.As(err, &protocol):
 		return legacyVersion, 0, true
 	}
@@ -117,7 +115,9 @@ func statusEvidence(e *HTTPError) (string, int, bool) {
 	case e.RPC != nil && modernCode(e.RPC.Code):
 		return "", 0, false
 	case e.RPC != nil && e.RPC.Code == CodeMethodNotFound && e.Status == http.StatusNotFound:
-		return "", 0, false
+		return "", 0, false // how a modern server refuses a method
+	case e.Status/100 == 2:
+		return legacyVersion, 0, true // an error in a 200: a server that does not know the method
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden, e.Status == http.StatusRequestTimeout,
 		e.Status == http.StatusTooEarly, e.Status == http.StatusTooManyRequests:
 		return "", 0, false

@@ -75,7 +75,7 @@ type Timeouts struct {
 	// Idle bounds a tool call: so long without an event of its stream
 	// (progress, log, anything), and it ends. Default 5 min.
 	Idle time.Duration
-	// Total bounds a tool call over all. Default none.
+	// Total bounds a tool call or raw request over all. Default none.
 	Total time.Duration
 	// Close bounds [Session.Close]. Default 5 s.
 	Close time.Duration

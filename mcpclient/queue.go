@@ -5,14 +5,18 @@ import (
 	"sync"
 )
 
-// queue carries notifications to the handlers: ordered, bounded, off every
-// lock. Its goroutine runs only while there is something to deliver.
+// queue carries notifications to the handlers: ordered, bounded in number and
+// bytes, off every lock. Its goroutine runs only while there is something to deliver.
 type queue struct {
-	mu      sync.Mutex
-	events  []event // guarded by mu
-	busy    bool    // guarded by mu: a goroutine delivers
-	dropped int     // guarded by mu: since the last Gap
+	mu     sync.Mutex
+	events []event // guarded by mu
+	size   int     // guarded by mu: bytes that events hold
+	open   bool    // guarded by mu: Connect has returned, or is about to
+	busy   bool    // guarded by mu: a goroutine delivers
 }
+
+// maxQueued bounds the bytes of notifications that wait for their handlers.
+const maxQueued = 16 << 20
 
 type eventKind uint8
 
@@ -35,8 +39,9 @@ type event struct {
 	gap      Gap
 }
 
-// coalesces reports whether a second event of the kind says nothing new.
-func (k eventKind) coalesces() bool { return k >= eventTools && k <= eventResources }
+func (ev *event) bytes() int {
+	return len(ev.log.Data) + len(ev.log.Logger) + len(ev.method) + len(ev.params)
+}
 
 // enqueue adds an event for its handler, if there is one.
 func (s *Session) enqueue(ev event) {
@@ -46,21 +51,58 @@ func (s *Session) enqueue(ev event) {
 	q := &s.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if ev.kind.coalesces() {
-		for i := range q.events {
-			if q.events[i].kind == ev.kind {
-				return
-			}
-		}
-	}
-	if len(q.events) >= s.opts.Limits.Notifications {
-		q.dropped++
+	if !q.admit(ev, s.opts.Limits.Notifications) {
 		return
 	}
-	q.events = append(q.events, ev)
-	if !q.busy {
+	if q.open && !q.busy {
 		q.busy = s.owned.start(s.deliverEvents)
 	}
+}
+
+// admit appends an event, merges it into one that waits, or, when the queue is
+// full, counts it into a gap that stands where the loss happened. mu is held.
+func (q *queue) admit(ev event, limit int) bool {
+	if q.merge(ev) {
+		return false
+	}
+	full := len(q.events) >= limit || q.size+ev.bytes() > maxQueued
+	if full && ev.kind != eventRestored && ev.kind != eventGap {
+		ev = event{kind: eventGap, gap: Gap{Dropped: 1}}
+		if q.merge(ev) {
+			return false
+		}
+	}
+	q.events = append(q.events, ev)
+	q.size += ev.bytes()
+	return true
+}
+
+// merge folds an event into one of its kind that waits already and says the
+// same. mu is held.
+func (q *queue) merge(ev event) bool {
+	switch ev.kind {
+	case eventTools, eventPrompts, eventResources:
+		for i := range q.events {
+			if q.events[i].kind == ev.kind {
+				return true
+			}
+		}
+	case eventRestored:
+		for i := range q.events {
+			if q.events[i].kind == ev.kind {
+				q.events[i].restored = ev.restored
+				return true
+			}
+		}
+	case eventGap:
+		if last := len(q.events) - 1; last >= 0 && q.events[last].kind == eventGap {
+			q.events[last].gap.Dropped += ev.gap.Dropped
+			q.events[last].gap.Ended = q.events[last].gap.Ended || ev.gap.Ended
+			return true
+		}
+	default: // every message counts
+	}
+	return false
 }
 
 func (s *Session) handles(kind eventKind) bool {
@@ -83,6 +125,17 @@ func (s *Session) handles(kind eventKind) bool {
 	}
 }
 
+// openQueue lets delivery begin: the session is there for handlers to use.
+func (s *Session) openQueue() {
+	q := &s.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open = true
+	if len(q.events) > 0 && !q.busy {
+		q.busy = s.owned.start(s.deliverEvents)
+	}
+}
+
 // deliverEvents runs handlers until the queue is empty or the session closes.
 func (s *Session) deliverEvents() {
 	for s.root.Err() == nil {
@@ -94,33 +147,23 @@ func (s *Session) deliverEvents() {
 	}
 }
 
-// next takes the oldest event; a gap is told after what came before it.
+// next takes the oldest event.
 func (q *queue) next() (event, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch {
-	case len(q.events) > 0:
-		ev := q.events[0]
-		q.events[0] = event{}
-		q.events = q.events[1:]
-		if len(q.events) == 0 {
-			q.events = nil
-		}
-		return ev, true
-	case q.dropped > 0:
-		ev := event{kind: eventGap, gap: Gap{Dropped: q.dropped}}
-		q.dropped = 0
-		return ev, true
+	if len(q.events) == 0 {
+		q.events, q.busy = nil, false
+		return event{}, false
 	}
-	q.busy = false
-	return event{}, false
+	ev := q.events[0]
+	q.events[0] = event{}
+	q.events = q.events[1:]
+	q.size -= ev.bytes()
+	return ev, true
 }
 
 func (s *Session) dispatch(ev event) {
 	h := &s.opts.Handlers
-	if !s.handles(ev.kind) {
-		return
-	}
 	switch ev.kind {
 	case eventTools:
 		h.ToolsChanged(s.root)

@@ -104,16 +104,14 @@ func (s *Session) runRecovery(task *recoveryTask, why reason) {
 	}
 	task.err, r.current = err, nil
 	r.mu.Unlock()
-	close(task.done)
-	if err != nil {
-		if !errors.Is(err, errSessionAlive) {
-			s.log.Warn("session recovery failed", "error", err)
-		}
-		return
+	if err == nil {
+		s.log.Info("session restored", "era", next.era, "version", next.version)
+		s.enqueue(event{kind: eventRestored, restored: SessionRestored{Era: next.era, ProtocolVersion: next.version}})
+		s.side.follow(s, next)
+	} else if !errors.Is(err, errSessionAlive) {
+		s.log.Warn("session recovery failed", "error", brief(err))
 	}
-	s.log.Info("session restored", "era", next.era, "version", next.version)
-	s.enqueue(event{kind: eventRestored, restored: SessionRestored{Era: next.era, ProtocolVersion: next.version}})
-	s.side.follow(s, next)
+	close(task.done)
 }
 
 // replaceSession does the work: it asks whether the old session lives when
@@ -146,8 +144,8 @@ func (s *Session) alive(sn *snapshot) bool {
 }
 
 // SessionRestored tells that the server's session ended and a new one was
-// begun. What the server kept for the old one is gone; log level,
-// subscriptions and the standing stream were set up again.
+// begun. What the server kept for the old one is gone; the log level and the
+// standing stream were set up again.
 type SessionRestored struct {
 	// Era and ProtocolVersion are the new session's.
 	Era             Era

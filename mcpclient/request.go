@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Ping asks whether the server answers. A legacy server has a request for it;
@@ -42,12 +43,14 @@ func (s *Session) Request(ctx context.Context, method string, params any, opts .
 	c.result = &rawDecoder{out: &result}
 	c.params = c.splitParams(params)
 	c.repeatable = c.idempotent
-	switch method {
-	case "":
+	switch {
+	case method == "":
 		c.fail(errors.New("no method"))
-	case methodInitialize, methodInitialized, methodListen:
+	case method == methodInitialize, method == methodListen:
 		c.fail(fmt.Errorf("%s is the session's own", method))
-	case methodCallTool, methodGetPrompt, methodReadResource:
+	case strings.HasPrefix(method, "notifications/"):
+		c.fail(fmt.Errorf("%s is a notification, which has no answer", method))
+	case method == methodCallTool, method == methodGetPrompt, method == methodReadResource:
 		c.mirrorName()
 	}
 	if err := s.do(c); err != nil {

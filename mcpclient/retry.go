@@ -25,7 +25,7 @@ func (s *Session) repeat(c *call) error {
 		if over := s.over(c, err); over != nil {
 			return over
 		}
-		q.inSession = c.used.inSession()
+		q.inSession, q.modern = c.used.inSession(), c.used.modern()
 		v := judge(err, q)
 		switch v.step {
 		case stepFail:
@@ -35,6 +35,7 @@ func (s *Session) repeat(c *call) error {
 			if !ok || c.endsWithin(pause) {
 				return c.failed(v, err)
 			}
+			s.log.Debug("request is tried again", "method", c.method, "tries", c.tries, "pause", pause, "error", brief(err))
 			if ended := s.sleep(c.ctx, pause); ended != nil {
 				return s.over(c, withCause(err, ended))
 			}
@@ -46,9 +47,12 @@ func (s *Session) repeat(c *call) error {
 		case stepTools:
 			q.relisted = true
 			ctx, cancel := c.bounded()
-			listErr := s.relistTools(ctx)
+			listErr, ended := s.relistTools(ctx), contextCause(ctx)
 			cancel()
-			if listErr != nil {
+			switch {
+			case listErr != nil && ended != nil:
+				return s.over(c, withCause(err, ended))
+			case listErr != nil:
 				return c.failed(v, err)
 			}
 		}
@@ -66,18 +70,20 @@ func (s *Session) renew(c *call, v verdict, refusal error) error {
 	case err != nil && (ctx.Err() != nil || s.root.Err() != nil):
 		return s.over(c, withCause(refusal, err))
 	case err != nil && v.step == stepVersion:
-		return c.failure(KindVersion, answered(err))
+		return c.failure(KindVersion, answered("negotiate again", err))
+	case err != nil && (KindOf(err) == KindAuthRequired || KindOf(err) == KindForbidden):
+		return c.failure(KindOf(err), answered("begin a new session", fmt.Errorf("%w: %w", ErrSessionLost, err)))
 	case err != nil:
-		return c.failure(KindSessionLost, answered(fmt.Errorf("%w: %w", ErrSessionLost, err)))
+		return c.failure(KindSessionLost, answered("begin a new session", fmt.Errorf("%w: %w", ErrSessionLost, err)))
 	case s.opts.SessionLoss == Fail && v.step != stepVersion:
-		return c.failure(KindSessionLost, answered(fmt.Errorf("%w: %w", ErrSessionLost, refusal)))
+		return c.failure(KindSessionLost, answered("", fmt.Errorf("%w: %w", ErrSessionLost, refusal)))
 	}
 	return nil
 }
 
 // answered marks an error that follows from the server's verdict.
-func answered(err error) error {
-	return &transport.Error{Stage: transport.Answered, Op: "recover", Err: err}
+func answered(op string, err error) error {
+	return &transport.Error{Stage: transport.Answered, Op: op, Err: err}
 }
 
 // bounded is the caller's context, shortened to the call's total timeout.
@@ -86,7 +92,7 @@ func (c *call) bounded() (context.Context, context.CancelFunc) {
 		return c.ctx, func() {}
 	}
 	left := max(c.end-c.s.watch.now(), 0)
-	return context.WithTimeoutCause(c.ctx, left, &TimeoutError{What: "total", After: c.timeouts.Total})
+	return context.WithTimeoutCause(c.ctx, left, &TimeoutError{What: "total", After: c.total})
 }
 
 // endsWithin reports whether the call's total timeout leaves no time after a pause.
@@ -115,6 +121,9 @@ func (s *Session) over(c *call, err error) error {
 	default:
 		return nil
 	}
+	if timeout != nil && kind == KindTimeout {
+		err = withCause(err, timeout)
+	}
 	stage := stageOf(err)
 	if stage == transport.MaybeSent && kind != KindClosed {
 		s.sendCancelled(c, kind)
@@ -128,7 +137,7 @@ func (s *Session) over(c *call, err error) error {
 func (c *call) failed(v verdict, err error) error {
 	var timeout *TimeoutError
 	if errors.As(err, &timeout) {
-		v.kind = KindTimeout
+		v.kind, err = KindTimeout, withCause(err, timeout)
 	}
 	e := c.failure(v.kind, err)
 	e.MayHaveRun = v.mayHaveRun
@@ -151,6 +160,14 @@ func stageOf(err error) transport.Stage {
 	return transport.StageOf(err)
 }
 
+// contextCause is why ctx has ended, nil if it has not.
+func contextCause(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
 // canceled is the error of an ended context: both its kind and its cause.
 func canceled(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != ctx.Err() {
@@ -161,7 +178,7 @@ func canceled(ctx context.Context) error {
 
 // withCause puts cause in front of err and keeps err's stage.
 func withCause(err, cause error) error {
-	return &transport.Error{Stage: stageOf(err), Err: fmt.Errorf("%w: %w", cause, err)}
+	return &transport.Error{Stage: stageOf(err), Err: &endedError{cause, err}}
 }
 
 // retryBudget counts the tries of one call and paces them.

@@ -36,6 +36,7 @@ type situation struct {
 	repeatable bool // class R: sending it twice does no harm
 	handshake  bool // negotiation itself: nothing to recover to
 	inSession  bool // a legacy session id was sent
+	modern     bool // 2026-07-28: its error codes have their meaning
 	recovered  bool // this call has used its replay after a recovery
 	versioned  bool // this call has used its new version
 	relisted   bool // this call has used its fresh tool list
@@ -89,6 +90,9 @@ func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
 	switch e.Status {
 	case http.StatusNotFound:
 		if q.inSession && !q.handshake {
+			if e.RPC != nil && e.RPC.Code == CodeMethodNotFound {
+				return once(stepProbe, q.recovered, KindHTTP) // it may be the method that was not found
+			}
 			return once(stepRecover, q.recovered, KindSessionLost)
 		}
 	case http.StatusUnauthorized:
@@ -97,16 +101,13 @@ func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
 		return verdict{kind: KindForbidden}
 	case http.StatusTooManyRequests:
 		return verdict{step: stepWait, kind: KindHTTP, wait: e.RetryAfter}
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		if q.repeatable {
-			return verdict{step: stepWait, kind: KindHTTP, wait: e.RetryAfter}
-		}
-		return unknownOutcome(q)
 	case http.StatusRequestTimeout, http.StatusTooEarly:
-		if q.repeatable {
-			return verdict{step: stepWait, kind: KindHTTP, wait: -1}
-		}
-		return unknownOutcome(q)
+		return unsettled(q, -1)
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return verdict{kind: KindHTTP}
+	}
+	if e.Status/100 == 5 {
+		return unsettled(q, e.RetryAfter) // 500 to 504, and what gateways have of their own: 520, 524 and the like
 	}
 	if e.RPC != nil {
 		v := judgeCode(e.RPC, q, verdict{kind: KindHTTP})
@@ -119,9 +120,19 @@ func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
 	return verdict{kind: KindHTTP}
 }
 
+// unsettled is for a status behind which the request may have run.
+func unsettled(q situation, wait time.Duration) verdict {
+	if q.repeatable {
+		return verdict{step: stepWait, kind: KindHTTP, wait: wait}
+	}
+	return unknownOutcome(q)
+}
+
+// judgeCode reads the codes that 2026-07-28 gave a meaning; before it they are
+// the server's own and say nothing about whether the request ran.
 func judgeCode(e *streamablehttp.RPCError, q situation, otherwise verdict) verdict {
 	switch {
-	case q.handshake:
+	case q.handshake || !q.modern:
 	case e.Code == CodeUnsupportedVersion:
 		return once(stepVersion, q.versioned, KindVersion)
 	case e.Code == CodeHeaderMismatch && q.tool:

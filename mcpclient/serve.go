@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
-	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
 // maxAsked is how many requests of the server are answered at once.
@@ -14,6 +13,12 @@ const maxAsked = 16
 
 // answerTimeout bounds the sending of one answer.
 const answerTimeout = 30 * time.Second
+
+// maxAskedID and maxAskedMethod bound what of a request is sent back.
+const (
+	maxAskedID     = 256
+	maxAskedMethod = 64
+)
 
 // askedSlots bounds the server's requests that are being answered.
 type askedSlots chan struct{}
@@ -31,7 +36,11 @@ func (s *Session) serve(stream context.Context, sn *snapshot, method string, id,
 	case <-s.root.Done():
 		return ErrClosed
 	}
-	id = append([]byte(nil), id...)
+	if len(id) > maxAskedID {
+		<-s.asked
+		return nil // no peer that means well has such an id: not worth an answer
+	}
+	id, method = append([]byte(nil), id...), method[:min(len(method), maxAskedMethod)]
 	if !s.owned.start(func() {
 		defer func() { <-s.asked }()
 		s.answer(sn, method, id)
@@ -53,7 +62,8 @@ func (s *Session) answer(sn *snapshot, method string, id []byte) {
 	}
 	ctx, cancel := context.WithTimeoutCause(s.root, answerTimeout, &TimeoutError{What: "total", After: answerTimeout})
 	defer cancel()
-	if err := s.conn.Notify(ctx, sn.http, &streamablehttp.Request{Method: method, Body: body}); err != nil {
-		s.log.Debug("answer to the server not delivered", "method", method, "error", err)
+	c := &call{ctx: ctx, on: sn, method: method, notify: true, tryBound: true, response: body, callOptions: s.newCallOptions(nil)}
+	if err := s.do(c); err != nil {
+		s.log.Debug("answer to the server not delivered", "method", method, "error", brief(err))
 	}
 }

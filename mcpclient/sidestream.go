@@ -19,32 +19,40 @@ import (
 // is opened only when a handler wants what comes on it, after Connect, off
 // everybody's path; it follows the epochs; its failures never touch a call.
 type sideStream struct {
-	mu     sync.Mutex
-	cancel context.CancelFunc // guarded by mu; ends the stream of the current epoch
-	closed bool               // guarded by mu
+	mu      sync.Mutex
+	epoch   uint64                      // guarded by mu: the newest one followed
+	cancel  context.CancelFunc          // guarded by mu: ends the stream of that epoch
+	closed  bool                        // guarded by mu
+	refused bool                        // guarded by mu: the server has no such stream, in any epoch
+	pace    *backoff.ExponentialBackOff // guarded by mu: it outlives epochs, so that losing them in a row slows down
 }
 
-// follow moves the stream to an epoch.
+// sideInitial is the first wait before a lost side stream is opened again;
+// sideFloor is the least that a server may ask for.
+const (
+	sideInitial = 500 * time.Millisecond
+	sideFloor   = 100 * time.Millisecond
+)
+
+// follow moves the stream to an epoch, unless it has been followed past it.
 func (d *sideStream) follow(s *Session, sn *snapshot) {
 	if !s.opts.Handlers.standing() {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.cancel != nil {
-		d.cancel()
-		d.cancel = nil
-	}
-	if d.closed {
+	if d.closed || d.refused || sn.epoch <= d.epoch {
 		return
 	}
+	if d.cancel != nil {
+		d.cancel()
+	}
 	ctx, cancel := context.WithCancel(s.root)
+	d.epoch, d.cancel = sn.epoch, cancel
 	keeper := &streamKeeper{s: s, ctx: ctx, sn: sn}
 	if !s.owned.start(func() { defer cancel(); keeper.run() }) {
 		cancel()
-		return
 	}
-	d.cancel = cancel
 }
 
 func (d *sideStream) stop() {
@@ -56,6 +64,38 @@ func (d *sideStream) stop() {
 	}
 }
 
+// refuse remembers that the server has no such stream.
+func (d *sideStream) refuse() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refused = true
+}
+
+// pause is how long to wait before the stream is opened again. It grows until a
+// stream was of use: it brought a message or outlived the last pause.
+func (d *sideStream) pause(last time.Duration, useful bool, cursor *streamablehttp.Cursor) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pace == nil {
+		d.pace = backoff.NewExponentialBackOff(
+			backoff.WithInitialInterval(sideInitial), backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.2),
+			backoff.WithMaxInterval(streamablehttp.ReconnectCeiling), backoff.WithMaxElapsedTime(0),
+		)
+	}
+	if useful || last == 0 {
+		d.pace.Reset()
+	}
+	next := d.pace.NextBackOff()
+	asked, ok := cursor.Retry()
+	switch {
+	case ok && useful:
+		return max(asked, sideFloor)
+	case ok:
+		return max(asked, next)
+	}
+	return next
+}
+
 // streamKeeper keeps the side stream of one epoch open. It is also the
 // receiver of what comes on it.
 type streamKeeper struct {
@@ -63,124 +103,150 @@ type streamKeeper struct {
 	ctx    context.Context // ends with the epoch
 	sn     *snapshot
 	cursor streamablehttp.Cursor
-	opened bool // once: what is lost afterwards is a gap
-	alive  bool // since the last look: something came
+	opened bool // once in this epoch: what is lost afterwards is a gap
+	spoken bool // since it was last opened: a message came
 }
+
+// ending is what the end of one stream means for the next.
+type ending uint8
+
+const (
+	streamLost    ending = iota // open it again
+	streamOver                  // not again in this epoch
+	streamRefused               // never again
+)
 
 // run opens the stream again and again, under backoff, until the epoch ends or
-// the server says that there is no such stream.
+// there is nothing more to open.
 func (k *streamKeeper) run() {
-	ctx := k.ctx
-	pace := backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(sideInitial), backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.2),
-		backoff.WithMaxInterval(streamablehttp.ReconnectCeiling), backoff.WithMaxElapsedTime(0),
-	)
-	for ctx.Err() == nil {
-		k.alive = false
-		err := k.open(ctx)
-		if ctx.Err() != nil {
+	var pause time.Duration
+	for k.ctx.Err() == nil {
+		k.spoken = false
+		start := k.s.watch.now()
+		err := k.open()
+		if k.ctx.Err() != nil {
 			return
 		}
-		if k.ended(ctx, err) {
+		switch k.judge(err) {
+		case streamRefused:
+			k.s.side.refuse()
+			k.s.log.Debug("the server has no stream for notifications", "error", brief(err))
 			return
-		}
-		if k.alive {
-			pace.Reset()
-		}
-		if k.opened {
-			if _, resumable := k.cursor.ID(); !resumable {
-				k.s.enqueue(event{kind: eventGap})
+		case streamOver:
+			if k.opened {
+				k.s.enqueue(event{kind: eventGap, gap: Gap{Ended: true}})
 			}
+			return
 		}
-		pause := pace.NextBackOff()
-		if asked, ok := k.cursor.Retry(); ok && k.alive {
-			pause = max(asked, sideInitial/10)
+		if _, resumable := k.cursor.ID(); k.opened && !resumable {
+			k.s.enqueue(event{kind: eventGap})
 		}
-		k.s.log.Debug("side stream lost", "error", err, "pause", pause)
-		if k.s.sleep(ctx, pause) != nil {
+		useful := k.spoken || (pause > 0 && k.s.watch.now()-start > pause)
+		pause = k.s.side.pause(pause, useful, &k.cursor)
+		k.s.log.Debug("side stream lost", "error", brief(err), "pause", pause)
+		if k.s.sleep(k.ctx, pause) != nil {
 			return
 		}
 	}
 }
 
-const sideInitial = 500 * time.Millisecond
-
-func (k *streamKeeper) open(ctx context.Context) error {
+func (k *streamKeeper) open() error {
 	if k.sn.modern() {
-		return k.listen(ctx)
+		return k.listen()
 	}
-	return k.s.conn.Listen(ctx, k.sn.http, &k.cursor, k, func() { k.opened, k.alive = true, true })
+	return k.s.conn.Listen(k.ctx, k.sn.http, &k.cursor, k, func() { k.opened = true })
 }
 
-// ended reports whether the stream is not worth opening again on this epoch:
-// the server has none. A lost session is recovered, since without a call
-// nobody else would notice; the next epoch brings its own stream.
-func (k *streamKeeper) ended(ctx context.Context, err error) bool {
-	if err == nil {
-		return true // a modern server ended the subscription in good order
+// listen opens the subscription of a modern server (2026-07-28,
+// "Subscriptions") for the lists that handlers care about.
+func (k *streamKeeper) listen() error {
+	params := k.s.opts.Handlers.listenParams()
+	if params == nil {
+		return nil
 	}
+	ctx, cancel := context.WithCancelCause(k.ctx)
+	defer cancel(nil)
+	c := &call{s: k.s, used: k.sn, method: methodListen, params: params, id: k.s.nextID()}
+	req := streamablehttp.Request{ID: c.id, Method: c.method, Body: c.encode()}
+	return k.s.conn.Call(ctx, cancel, k.sn.http, &req, k)
+}
+
+// judge says what the end of a stream means.
+func (k *streamKeeper) judge(err error) ending {
 	var (
-		status   *streamablehttp.HTTPError
-		rpc      *streamablehttp.RPCError
-		protocol *streamablehttp.ProtocolError
-		link     *transport.Error
-		redirect *streamablehttp.RedirectError
+		status *streamablehttp.HTTPError
+		link   *transport.Error
+		limit  *streamablehttp.LimitError
 	)
 	switch {
+	case err == nil: // a modern server ended the subscription in good order
+		return streamOver
 	case err == io.EOF:
-		return false
-	case errors.As(err, &link):
-		return link.Permanent
+		return streamLost
 	case errors.As(err, &status):
-		if k.sn.inSession() && (status.Status == http.StatusNotFound || status.Status == http.StatusBadRequest) {
-			// Gone, or has no such stream: ask. After a recovery the next epoch
-			// brings its own stream; one that failed is tried again.
-			err := k.s.recover(ctx, k.sn.epoch, sessionDoubted)
-			return err == nil || errors.Is(err, errSessionAlive)
-		}
-		again := status.Status/100 == 5 && status.Status != http.StatusNotImplemented ||
-			status.Status == http.StatusTooManyRequests || status.Status == http.StatusRequestTimeout
-		return !again
-	case errors.As(err, &rpc), errors.As(err, &protocol), errors.As(err, &redirect):
-		return true
+		return k.judgeStatus(status)
+	case errors.As(err, &link) && !link.Permanent:
+		return streamLost
+	case errors.As(err, &limit):
+		return streamOver // it would only be sent again
 	}
-	return false
+	return k.notAgain()
+}
+
+// notAgain is for a refusal. The first one says that there is no such stream.
+func (k *streamKeeper) notAgain() ending {
+	if k.opened {
+		return streamOver
+	}
+	return streamRefused
+}
+
+func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
+	switch e.Status {
+	case http.StatusNotFound, http.StatusBadRequest:
+		if !k.opened || !k.sn.inSession() {
+			return k.notAgain()
+		}
+		// The stream was there, so the session may be gone; without a call
+		// nobody else would notice. The next epoch brings its own stream.
+		err := k.s.recover(k.ctx, k.sn.epoch, sessionDoubted)
+		if err == nil || errors.Is(err, errSessionAlive) {
+			return streamOver
+		}
+		return streamLost
+	case http.StatusTooManyRequests, http.StatusRequestTimeout, http.StatusTooEarly:
+		return streamLost
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return k.notAgain()
+	}
+	if e.Status/100 == 5 {
+		return streamLost
+	}
+	return k.notAgain()
 }
 
 // DecodeResult implements streamablehttp.Receiver.
 func (k *streamKeeper) DecodeResult(data []byte) (int, error) { return skipValue(data) }
 
 // Event implements streamablehttp.Receiver.
-func (k *streamKeeper) Event() { k.alive = true }
+func (k *streamKeeper) Event() {}
 
 // Notification implements streamablehttp.Receiver.
 func (k *streamKeeper) Notification(method string, params []byte) {
 	switch method {
-	case methodLog:
-		k.s.enqueueLog(params)
-		return
 	case methodAcknowledged:
 		k.opened = true
 		return
+	case methodLog:
+		k.s.enqueueLog(params)
+	default:
+		k.s.enqueueNotification(method, params)
 	}
-	k.s.enqueueNotification(method, params)
+	k.spoken = true
 }
 
 // Request implements streamablehttp.Receiver.
 func (k *streamKeeper) Request(method string, id, params []byte) error {
+	k.spoken = true
 	return k.s.serve(k.ctx, k.sn, method, id, params)
-}
-
-// listen opens the subscription of a modern server (2026-07-28,
-// "Subscriptions") for the lists that handlers care about.
-func (k *streamKeeper) listen(parent context.Context) error {
-	params := k.s.opts.Handlers.listenParams()
-	if params == nil {
-		return nil
-	}
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	c := &call{s: k.s, used: k.sn, method: methodListen, params: params, id: k.s.nextID()}
-	req := streamablehttp.Request{ID: c.id, Method: c.method, Body: c.encode()}
-	return k.s.conn.Call(ctx, cancel, k.sn.http, &req, k)
 }

@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -83,7 +84,7 @@ const annotation = "x-mcp-header"
 // properties of type string, integer or boolean that are reached through
 // "properties" alone; any other makes the tool invalid (2026-07-28, "Schema extension").
 func headerParams(schema []byte) ([]headerParam, error) {
-	if !strings.Contains(string(schema), annotation) && !strings.Contains(string(schema), `\u`) {
+	if !bytes.Contains(schema, []byte(annotation)) && !bytes.Contains(schema, []byte(`\u`)) {
 		return nil, nil
 	}
 	scan := annotationScan{names: make(map[string]bool)}
@@ -124,6 +125,8 @@ func (a *annotationScan) schema(cur *jsonrpc.Cursor, path []string, reachable bo
 			kind = cur.String()
 		case string(key) == "properties" && reachable && cur.Kind() == jsonrpc.Object:
 			a.properties(cur, path)
+		case isData(string(key)):
+			cur.Skip()
 		default:
 			a.elsewhere(cur)
 		}
@@ -153,6 +156,10 @@ func (a *annotationScan) elsewhere(cur *jsonrpc.Cursor) {
 				cur.Fail(fmt.Errorf("%s where no chain of properties leads", annotation))
 				return
 			}
+			if isData(string(key)) {
+				cur.Skip()
+				continue
+			}
 			a.elsewhere(cur)
 		}
 	case jsonrpc.Array:
@@ -163,6 +170,15 @@ func (a *annotationScan) elsewhere(cur *jsonrpc.Cursor) {
 	default:
 		cur.Skip()
 	}
+}
+
+// isData reports whether a schema keyword holds values, in which the annotation's name means nothing.
+func isData(keyword string) bool {
+	switch keyword {
+	case "default", "const", "enum", "examples":
+		return true
+	}
+	return false
 }
 
 var errHeaderName = errors.New("is not an HTTP token")

@@ -1,9 +1,9 @@
 package mcpclient
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 
@@ -83,6 +83,9 @@ func (o *callOptions) toolParams(name string, value any) (params, args []byte) {
 		}
 		args = data
 	}
+	if trimmed := bytes.TrimSpace(args); len(trimmed) == 0 || string(trimmed) == "null" {
+		args = []byte("{}") // a nil map, pointer or RawMessage: no arguments
+	}
 	if err := checkObject(args); err != nil {
 		o.fail(fmt.Errorf("arguments of tool %q: %w", name, err))
 		return nil, nil
@@ -96,18 +99,16 @@ func (o *callOptions) toolParams(name string, value any) (params, args []byte) {
 	return append(params, '}'), params[start:len(params):len(params)]
 }
 
-// checkObject reports why data is not one JSON object, or null.
+// checkObject reports why data is not one JSON object.
 func checkObject(data []byte) error {
 	cur := jsonrpc.NewCursor(data, 0)
-	if kind := cur.Kind(); kind != jsonrpc.Object {
-		if cur.Err() == nil {
-			return errNotObject
-		}
+	if kind := cur.Kind(); kind != jsonrpc.Object && cur.Err() == nil {
+		return fmt.Errorf("%w, this is %v", errNotObject, kind)
 	}
 	cur.Skip()
 	cur.End()
 	if err := cur.Err(); err != nil {
-		return errors.Join(errNotObject, err)
+		return fmt.Errorf("%w: %w", errNotObject, err)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"strings"
 
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -63,10 +64,10 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 		return nil, err
 	}
 	if cfg.RoundTripper == nil {
-		return nil, errors.New("streamablehttp: no RoundTripper")
+		return nil, errors.New("no RoundTripper")
 	}
 	if err := CheckHeader(cfg.Header); err != nil {
-		return nil, fmt.Errorf("streamablehttp: %w", err)
+		return nil, fmt.Errorf("option Header: %w", err)
 	}
 	c := &Conn{
 		url: *u, rt: cfg.RoundTripper, hook: cfg.Hook, acceptGzip: cfg.AcceptGzip, limits: cfg.Limits, log: cfg.Logger,
@@ -82,25 +83,47 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 	return c, nil
 }
 
+var errUserinfo = errors.New("the endpoint URL holds a user name or password; send credentials in a header or use OAuth")
+
 func parseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
+	if err != nil && strings.Contains(endpoint, "@") {
+		return nil, errUserinfo // a password may hold what breaks the URL, and the error would quote it
+	}
 	if err != nil {
 		var parse *url.Error // holds the whole URL, which may hold secrets
 		if errors.As(err, &parse) {
 			err = parse.Err
 		}
-		return nil, fmt.Errorf("streamablehttp: bad endpoint URL: %w", err)
+		if strings.Contains(endpoint, "@") {
+			return nil, errUserinfo // url's own text may quote the password
+		}
+		if !strings.Contains(endpoint, "://") {
+			return nil, noScheme(endpoint)
+		}
+		return nil, fmt.Errorf("bad endpoint URL: %w", err)
 	}
 	switch {
+	case endpoint == "":
+		return nil, errors.New("the endpoint URL is empty")
 	case u.User != nil:
-		return nil, errors.New("streamablehttp: the endpoint URL holds a user name or password; send credentials in a header or use OAuth")
+		return nil, errUserinfo
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("streamablehttp: endpoint URL needs the scheme http or https, got %q", u.Scheme)
+		return nil, noScheme(endpoint)
 	case u.Host == "":
-		return nil, errors.New("streamablehttp: endpoint URL has no host")
+		return nil, errors.New("the endpoint URL has no host")
 	}
 	u.Fragment, u.RawFragment = "", ""
 	return u, nil
+}
+
+// noScheme hints at the usual slip, without showing what may be secret.
+func noScheme(endpoint string) error {
+	shown, _, _ := strings.Cut(endpoint, "?")
+	if strings.Contains(shown, "://") || strings.Contains(shown, "@") {
+		return errors.New("the endpoint URL needs the scheme http or https")
+	}
+	return fmt.Errorf("the endpoint URL needs the scheme http or https: did you mean %q?", "http://"+sanitize(strings.TrimLeft(shown, "/"), 256))
 }
 
 // Endpoint returns the URL without its query, which may hold secrets.

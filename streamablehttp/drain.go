@@ -21,13 +21,14 @@ type drainer struct {
 type leftover struct {
 	body   io.ReadCloser
 	cancel context.CancelCauseFunc // ends the exchange; never nil
+	until  time.Time               // when it is given up, however many are before it
 }
 
 const drainQueue = 64
 
 // add takes over a body and its exchange.
 func (d *drainer) add(body io.ReadCloser, cancel context.CancelCauseFunc) {
-	if !d.enqueue(leftover{body, cancel}) {
+	if !d.enqueue(leftover{body, cancel, time.Now().Add(drainTime)}) {
 		cancel(nil)
 		_ = body.Close()
 	}
@@ -54,7 +55,10 @@ func (d *drainer) enqueue(l leftover) bool {
 func (d *drainer) run() {
 	defer close(d.done)
 	for l := range d.queue {
-		timer := time.AfterFunc(d.bound(), func() { l.cancel(nil) })
+		timer := time.AfterFunc(d.bound(l), func() {
+			l.cancel(nil)
+			_ = l.body.Close() // there are bodies that their context does not end
+		})
 		_, _ = io.Copy(io.Discard, io.LimitReader(l.body, drainLimit))
 		timer.Stop()
 		_ = l.body.Close()
@@ -62,14 +66,14 @@ func (d *drainer) run() {
 	}
 }
 
-// bound is how long one body may take: nothing once the Conn closes.
-func (d *drainer) bound() time.Duration {
+// bound is how long one body may still take: nothing once the Conn closes.
+func (d *drainer) bound(l leftover) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return 0
 	}
-	return drainTime
+	return time.Until(l.until)
 }
 
 func (d *drainer) close() {

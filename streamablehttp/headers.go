@@ -84,7 +84,7 @@ func CheckHeader(h http.Header) error {
 			return fmt.Errorf("header name %q is not an HTTP token", sanitize(name, 64))
 		}
 		if reserved(textproto.CanonicalMIMEHeaderKey(name)) {
-			return fmt.Errorf("header %s is set by the transport", name)
+			return fmt.Errorf("header %s is the protocol's own and cannot be set", name)
 		}
 		for _, value := range values {
 			if !validHeaderValue(value) {

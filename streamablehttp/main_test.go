@@ -192,6 +192,13 @@ func (c *Conn) do(ctx context.Context, s *Session, recv Receiver) error {
 	return c.Call(ctx, cancel, s, toolCall(), recv)
 }
 
+// call makes one legacy call of a given request.
+func (c *Conn) call(t testing.TB, req *Request, recv Receiver) error {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	return c.Call(ctx, cancel, c.legacy(), req, recv)
+}
+
 // callOnce makes one legacy call over rt.
 func callOnce(t testing.TB, rt http.RoundTripper, changes ...func(*Config)) (*heard, error) {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/cenkalti/backoff/v4"
 
@@ -66,11 +67,12 @@ type Receiver interface {
 // resumed by GET (2025-11-25, "Resumability and Redelivery") before Call gives up.
 func (c *Conn) Call(ctx context.Context, cancel context.CancelCauseFunc, s *Session, req *Request, recv Receiver) error {
 	x := exchange{conn: c, session: s, id: req.ID, recv: recv, cancel: cancel}
-	err := x.run(ctx, req)
-	if !x.drained {
-		cancel(nil)
-	}
-	return err
+	defer func() { // also when a receiver panics
+		if !x.drained {
+			cancel(nil)
+		}
+	}()
+	return x.run(ctx, req)
 }
 
 // Notify sends a message that has no answer: a notification, or the response
@@ -88,10 +90,12 @@ func (c *Conn) Notify(ctx context.Context, s *Session, req *Request) error {
 }
 
 // discardSmall reads a body that should be empty, so that the connection can be
-// used again; one that says it is not, or does not say, is given up.
+// used again. One that says that it is large, or that does not end, is given up;
+// one that says nothing is most often empty: Node sends "202" with chunks.
 func (c *Conn) discardSmall(resp *http.Response) {
-	if resp.ContentLength >= 0 && resp.ContentLength <= drainLimit {
-		_, _ = io.CopyN(io.Discard, resp.Body, resp.ContentLength)
+	if resp.ContentLength != 0 && resp.ContentLength <= drainLimit {
+		defer time.AfterFunc(drainTime, func() { _ = resp.Body.Close() }).Stop()
+		_, _ = io.CopyN(io.Discard, resp.Body, drainLimit)
 	}
 	c.discard(resp)
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -85,6 +87,9 @@ func (c *Conn) send(ctx context.Context, method string, target url.URL, header h
 	if err != nil {
 		return nil, err
 	}
+	if resp == nil {
+		return nil, errors.New("the RoundTripper returned neither a response nor an error")
+	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
@@ -107,6 +112,9 @@ func (g *replayGuard) trace() *httptrace.ClientTrace {
 		GetConn:              func(string) { g.exposed.Store(false) },
 		GotConn:              func(httptrace.GotConnInfo) { g.exposed.Store(true) },
 		GotFirstResponseByte: func() { g.exposed.Store(false) },
+		// An interim response is no verdict: the server may still reset the
+		// stream. Its first byte was the first byte, so the guard stays closed.
+		Got1xxResponse: func(int, textproto.MIMEHeader) error { g.exposed.Store(true); return nil },
 	}
 }
 
@@ -146,9 +154,9 @@ func hostPort(u *url.URL) string {
 		return u.Host
 	}
 	if u.Scheme == "https" {
-		return u.Hostname() + ":443"
+		return net.JoinHostPort(u.Hostname(), "443")
 	}
-	return u.Hostname() + ":80"
+	return net.JoinHostPort(u.Hostname(), "80")
 }
 
 func contextCause(ctx context.Context) error {

@@ -3,6 +3,7 @@ package streamablehttp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -19,23 +20,23 @@ import (
 // A server may close the stream as often as it likes, that is how long waits
 // are polled; only the call's context limits that.
 func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, error) {
-	if x.reconnect == nil || x.cursor.id != x.resumedAt {
+	moved := x.reconnect == nil || x.cursor.id != x.resumedAt
+	if moved {
 		x.reconnect, x.failures = newReconnectBackOff(), 0
 	}
 	for {
 		x.resumedAt = x.cursor.id
-		if err := wait(ctx, reconnectDelay(&x.cursor, x.reconnect)); err != nil {
+		if err := wait(ctx, reconnectDelay(&x.cursor, x.reconnect, moved)); err != nil {
 			return nil, noAnswer(ctx, lost)
 		}
 		resp, err := x.conn.openStream(ctx, x.session, &x.cursor)
 		if err == nil {
 			x.failures = 0
-			x.recv.Event()
 			return resp, nil
 		}
 		x.failures++
 		if !worthReconnecting(err) || x.failures >= resumeTries || ctx.Err() != nil {
-			return nil, &transport.Error{Stage: transport.MaybeSent, Op: "resume stream", Err: errors.Join(err, lost)}
+			return nil, &transport.Error{Stage: transport.MaybeSent, Op: "resume stream", Err: fmt.Errorf("%w; before that: %w", err, lost)}
 		}
 	}
 }
@@ -49,17 +50,22 @@ func newReconnectBackOff() *backoff.ExponentialBackOff {
 }
 
 // reconnectDelay is the server's reconnection time when it gave one (a MUST
-// since 2025-11-25), else the next of the backoff.
-func reconnectDelay(cursor *Cursor, b *backoff.ExponentialBackOff) time.Duration {
+// since 2025-11-25), else the next of the backoff. A stream that keeps ending
+// without having moved is slowed down all the same.
+func reconnectDelay(cursor *Cursor, b *backoff.ExponentialBackOff, moved bool) time.Duration {
 	next := b.NextBackOff()
-	if asked, ok := cursor.Retry(); ok {
+	asked, ok := cursor.Retry()
+	switch {
+	case !ok:
+		return next
+	case moved:
 		return max(asked, minReconnect)
 	}
-	return next
+	return max(asked, next)
 }
 
 // minReconnect keeps a server that asks for "retry: 0" and closes at once from turning us into a busy loop.
-const minReconnect = 10 * time.Millisecond
+const minReconnect = 100 * time.Millisecond
 
 // worthReconnecting reports whether a failed GET says nothing about the stream itself.
 func worthReconnecting(err error) bool {

@@ -111,7 +111,7 @@ func TestRefusal(t *testing.T) {
 func requireRefusal(t *testing.T, err error, status int, code int64, ours bool, what string) {
 	t.Helper()
 	requireOneLine(t, err)
-	if ours && status != http.StatusUnauthorized {
+	if ours && status != http.StatusUnauthorized && status != http.StatusForbidden {
 		rpc, ok := err.(*RPCError)
 		require.True(t, ok, "%s: %T", what, err)
 		require.Equal(t, code, rpc.Code, what)
@@ -132,19 +132,36 @@ func requireRefusal(t *testing.T, err error, status int, code int64, ours bool, 
 	require.Equal(t, status, refused.RPC.Status, what)
 }
 
-// An answer with 401 is still about the credentials: the caller must get to
-// see the challenge, whatever id the body carries.
-func TestUnauthorizedStaysAStatus(t *testing.T) {
-	_, err := callOnce(t, always(func() *http.Response {
-		resp := text(http.StatusUnauthorized, typeJSON, refusals[0].body)
-		resp.Header.Set("WWW-Authenticate", `Bearer resource_metadata="https://rs/x"`)
-		return resp
-	}))
-	refused, ok := err.(*HTTPError)
-	require.True(t, ok, "%T", err)
-	require.Equal(t, []string{`Bearer resource_metadata="https://rs/x"`}, refused.Challenges)
-	require.NotNil(t, refused.RPC)
-	require.EqualValues(t, -32602, refused.RPC.Code)
+// An answer with 401, or with 403 and a challenge, is still about the
+// credentials: the caller must get to see it, whatever id the body carries.
+func TestChallengeStaysAStatus(t *testing.T) {
+	const challenge = `Bearer resource_metadata="https://rs/x"`
+	for _, row := range []struct {
+		status     int
+		challenges []string
+		answers    bool
+	}{
+		{http.StatusUnauthorized, []string{challenge}, false},
+		{http.StatusUnauthorized, nil, false},
+		{http.StatusForbidden, []string{challenge}, false},
+		{http.StatusForbidden, nil, true},
+		{http.StatusNotFound, []string{challenge}, true},
+	} {
+		_, err := callOnce(t, always(func() *http.Response {
+			resp := text(row.status, typeJSON, refusals[0].body)
+			resp.Header["Www-Authenticate"] = row.challenges
+			return resp
+		}))
+		if row.answers {
+			require.IsType(t, (*RPCError)(nil), err)
+			continue
+		}
+		refused, ok := err.(*HTTPError)
+		require.True(t, ok, "%T", err)
+		require.Equal(t, row.challenges, refused.Challenges)
+		require.NotNil(t, refused.RPC)
+		require.EqualValues(t, -32602, refused.RPC.Code)
+	}
 }
 
 func TestReplyOfSuccess(t *testing.T) {

@@ -10,3 +10,6 @@ func RunsOnce(rt http.RoundTripper) bool {
 	once, ok := rt.(interface{ RunsOnce() bool })
 	return ok && once.RunsOnce()
 }
+
+// RunsOnce implements the method that [RunsOnce] looks for.
+func (d *direct) RunsOnce() bool { return true }

@@ -72,7 +72,7 @@ type Server struct {
 	Resources []Resource
 	Prompts   []Prompt
 	// Intercept, if not nil, sees each request first, m nil without a message
-	// in it, and returns true if it answered it.
+	// in it, and returns true if it answered it. [Server.SetIntercept] changes it later.
 	Intercept func(w http.ResponseWriter, r *http.Request, m *Message) bool
 
 	ctx    context.Context // ends with Close
@@ -106,6 +106,13 @@ func New(era Era) *Server {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
+}
+
+// SetIntercept changes Intercept while requests may be handled.
+func (s *Server) SetIntercept(f func(w http.ResponseWriter, r *http.Request, m *Message) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Intercept = f
 }
 
 // Close ends every tool and handler and waits for them.
@@ -150,7 +157,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.pass(r.Context(), rec) {
 		return
 	}
-	if s.Intercept != nil && s.Intercept(w, r, m) {
+	s.mu.Lock()
+	intercept := s.Intercept
+	s.mu.Unlock()
+	if intercept != nil && intercept(w, r, m) {
 		return
 	}
 	if m != nil && !s.checkPost(w, r) {

@@ -17,7 +17,9 @@ type stream struct {
 	mu      sync.Mutex
 	events  []string // as text, without the id
 	done    bool
-	cuts    int
+	readers int           // connections that follow
+	cuts    int           // that took effect on those
+	early   bool          // a cut came while nobody followed: it is the next one's
 	abort   bool          // the last cut was an abort, not an end
 	changed chan struct{} // closed at the next change
 }
@@ -58,8 +60,37 @@ func (st *stream) raw(text string) { st.change(func() { st.events = append(st.ev
 
 func (st *stream) finish() { st.change(func() { st.done = true }) }
 
-// cut ends the connections that follow, by an abort or in good order. The stream goes on.
-func (st *stream) cut(abort bool) { st.change(func() { st.cuts++; st.abort = abort }) }
+// cut ends the connections that follow, by an abort or in good order, or the
+// next one if there is none. The stream goes on.
+func (st *stream) cut(abort bool) {
+	st.change(func() {
+		st.abort = abort
+		if st.readers == 0 {
+			st.early = true
+			return
+		}
+		st.cuts++
+	})
+}
+
+// join counts a connection that follows and returns the cuts that are not its own.
+func (st *stream) join() (cuts int) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.readers++
+	cuts = st.cuts
+	if st.early {
+		st.early = false
+		st.cuts++
+	}
+	return cuts
+}
+
+func (st *stream) leave() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.readers--
+}
 
 // follow writes the events from an index on to a connection, until the stream
 // is done or cut or the client goes away. What is in the log before a cut is
@@ -69,15 +100,11 @@ func (st *stream) follow(w http.ResponseWriter, r *http.Request, from int) {
 	if st.s.RetryField != "" {
 		WriteRaw(w, "retry: "+st.s.RetryField+"\n\n")
 	}
-	st.mu.Lock()
-	cuts := st.cuts
-	st.mu.Unlock()
-	if from < 0 {
-		from = 0
-	}
+	cuts := st.join()
+	defer st.leave()
 	for {
 		st.mu.Lock()
-		events, done, cut, abort, changed := st.events[min(from, len(st.events)):], st.done, st.cuts != cuts, st.abort, st.changed
+		events, done, cut, abort, changed := st.events[max(0, min(from, len(st.events))):], st.done, st.cuts != cuts, st.abort, st.changed
 		st.mu.Unlock()
 		for _, text := range events {
 			from++

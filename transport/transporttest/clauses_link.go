@@ -23,7 +23,17 @@ func (p *probe) cut(atUpstream func()) {
 	atUpstream()
 }
 
-func lossBeforeHeaders(p *probe) {
+func lossBeforeHeadersReset(p *probe) {
+	p.lossBeforeHeaders(func(up *upstream) func() { return up.ln.cut })
+}
+
+func lossBeforeHeadersClosed(p *probe) {
+	p.lossBeforeHeaders(func(up *upstream) func() { return up.ln.hangUp })
+}
+
+// lossBeforeHeaders loses the link while requests wait for their responses.
+func (p *probe) lossBeforeHeaders(lose func(*upstream) func()) {
+	p.Helper()
 	var executed atomic.Int32
 	all := newGate()
 	up := p.upstream(func(_ http.ResponseWriter, r *http.Request) {
@@ -38,7 +48,7 @@ func lossBeforeHeaders(p *probe) {
 		open = append(open, p.send(p.post(up.URL, "hello")))
 	}
 	p.await("all requests reach the upstream", all.ch)
-	p.cut(up.ln.cut)
+	p.cut(lose(up))
 	for _, ch := range open {
 		p.wantCut("RoundTrip on a lost link", p.failure(ch))
 	}

@@ -100,12 +100,13 @@ func requestBadScheme(p *probe) {
 func requestCancelled(p *probe) {
 	arrived := newGate()
 	up := p.upstream(func(_ http.ResponseWriter, r *http.Request) {
-		arrived.open()
 		drain(r)
+		arrived.open()
+		hold(r, nil)
 	})
 	ctx, cancel := context.WithCancelCause(p.ctx)
 	defer cancel(nil)
-	w := p.watched(ctx, up.URL, newBodySpy(strings.NewReader(strings.Repeat("x", 512<<10)), nil))
+	w := p.watched(ctx, up.URL, newBodySpy(strings.NewReader(strings.Repeat("x", 512<<10)), io.EOF))
 	ch := p.send(w.req)
 	p.await("the request reaches the upstream", arrived.ch)
 	cancel(errCause)

@@ -124,7 +124,8 @@ var clauses = []clause{
 	{"redirects are returned", []testCase{{"301 302 303 307 308", redirectsReturned}}},
 	{"response complete", []testCase{{"lengths", responseLengths}, {"no body", responseNoBody}}},
 	{"link loss", []testCase{
-		{"before headers", lossBeforeHeaders}, {"chunked body reset", lossBodyReset},
+		{"before headers, reset", lossBeforeHeadersReset}, {"before headers, closed", lossBeforeHeadersClosed},
+		{"chunked body reset", lossBodyReset},
 		{"chunked body closed", lossBodyClosed}, {"body of known length", lossKnownLength},
 	}},
 	{"broken wire", []testCase{{"garbage", brokenWire}, {"floods", floodedWire}}},

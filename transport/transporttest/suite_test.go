@@ -56,67 +56,68 @@ func verdict(t *testing.T, n int, cfg Config) string {
 // is always waited for in full, and waiting longer would show nothing more.
 const quick = 200 * time.Millisecond
 
+var faults = []struct {
+	fault  string
+	clause int
+	guard  time.Duration
+	says   string
+	b      broken
+}{
+	{"buffers", 1, quick, "RoundTrip did not return", broken{
+		roundTrip: func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+			return (&Buffering{base}).RoundTrip(req)
+		}}},
+	{"waits for a full buffer", 2, quick, "bytes are there did not return", broken{roundTrip: onRead(io.ReadFull)}},
+	{"deaf to its context", 3, quick, "RoundTrip did not return", broken{roundTrip: deaf}},
+	{"loses the cause", 3, 0, "does not wrap the context's cause", broken{
+		roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) { return nil, losesTheCause(err) })}},
+	{"deaf in the body", 4, quick, "Read after the context ended did not return", broken{roundTrip: deaf}},
+	{"loses the cause in the body", 4, 0, "does not wrap the context's cause", broken{roundTrip: onRead(readsWithoutTheCause)}},
+	{"close waits for the peer", 5, quick, "Close of the body did not return", broken{roundTrip: onResponse(waitsOnClose)}},
+	{"close keeps the far end", 5, quick, "did not happen: the upstream sees the body closed", broken{
+		roundTrip: onClose(func(io.ReadCloser) error { return nil })}},
+	{"one at a time", 6, quick, "RoundTrip did not return", broken{roundTrip: oneAtATime()}},
+	{"adds a header", 7, 0, "header was changed", broken{roundTrip: addsHeader}},
+	{"leaves the request's body open", 7, quick, "did not happen: the request's body is closed", broken{roundTrip: leavesTheBodyOpen}},
+	{"makes a status an error", 8, 0, "500 Internal Server Error", broken{roundTrip: onResponse(statusAsError)}},
+	{"follows redirects", 9, 0, "want 301", broken{roundTrip: followsRedirects}},
+	{"another request in the response", 10, 0, "not the request that was passed in", broken{
+		roundTrip: onResponse(func(r *http.Response) (*http.Response, error) {
+			r.Request = r.Request.Clone(r.Request.Context())
+			return r, nil
+		})}},
+	{"no body", 10, 0, "body is nil", broken{
+		roundTrip: onResponse(func(r *http.Response) (*http.Response, error) { _ = r.Body.Close(); r.Body = nil; return r, nil })}},
+	{"no header", 10, 0, "header is nil", broken{
+		roundTrip: onResponse(func(r *http.Response) (*http.Response, error) { r.Header = nil; return r, nil })}},
+	{"unknown length is zero", 10, 0, "ContentLength is 0, want -1", broken{
+		roundTrip: onResponse(func(r *http.Response) (*http.Response, error) {
+			r.ContentLength = max(r.ContentLength, 0)
+			return r, nil
+		})}},
+	{"a cut looks like an end", 11, 0, "is io.EOF", broken{roundTrip: onRead(readsEOFOnCut)}},
+	{"says not sent of what was sent", 11, 0, `has stage "not sent"`, broken{
+		roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) {
+			return nil, &transport.Error{Stage: transport.NotSent, Err: err}
+		})}},
+	{"panics on garbage", 12, 0, "panicked", broken{
+		roundTrip: onError(func(*http.Request, error) (*http.Response, error) { panic("garbage") })}},
+	{"hangs on garbage", 12, quick, "did not return", broken{
+		roundTrip: onError(func(req *http.Request, err error) (*http.Response, error) { <-req.Context().Done(); return nil, err })}},
+	{"takes garbage for an answer", 12, 0, "ended as if it was whole", broken{
+		roundTrip: onError(func(req *http.Request, _ error) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+		})}},
+	{"close does nothing", 13, quick, "RoundTrip did not return", broken{close: func(io.Closer) error { return nil }}},
+	{"closed but not permanently", 13, 0, "RoundTrip after Close failed", broken{
+		roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) { return nil, errors.New(err.Error()) })}},
+	{"crosses replies", 14, 0, "want \"exchange-", broken{roundTrip: crossesReplies()}},
+	{"decodes gzip", 15, 0, "the body was decoded", broken{roundTrip: onResponse(decodesGzip)}},
+	{"asks for gzip", 15, 0, `Accept-Encoding "gzip" arrived`, broken{roundTrip: asksForGzip}},
+}
+
 func TestBrokenTransportsFail(t *testing.T) {
-	tests := []struct {
-		fault  string
-		clause int
-		guard  time.Duration
-		says   string
-		b      broken
-	}{
-		{"buffers", 1, quick, "RoundTrip did not return", broken{
-			roundTrip: func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
-				return (&Buffering{base}).RoundTrip(req)
-			}}},
-		{"waits for a full buffer", 2, quick, "bytes are there did not return", broken{roundTrip: onRead(io.ReadFull)}},
-		{"deaf to its context", 3, quick, "RoundTrip did not return", broken{roundTrip: deaf}},
-		{"loses the cause", 3, 0, "does not wrap the context's cause", broken{
-			roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) { return nil, losesTheCause(err) })}},
-		{"deaf in the body", 4, quick, "Read after the context ended did not return", broken{roundTrip: deaf}},
-		{"loses the cause in the body", 4, 0, "does not wrap the context's cause", broken{roundTrip: onRead(readsWithoutTheCause)}},
-		{"close waits for the peer", 5, quick, "Close of the body did not return", broken{roundTrip: onResponse(waitsOnClose)}},
-		{"close keeps the far end", 5, quick, "did not happen: the upstream sees the body closed", broken{
-			roundTrip: onClose(func(io.ReadCloser) error { return nil })}},
-		{"one at a time", 6, quick, "RoundTrip did not return", broken{roundTrip: oneAtATime()}},
-		{"adds a header", 7, 0, "header was changed", broken{roundTrip: addsHeader}},
-		{"leaves the request's body open", 7, quick, "did not happen: the request's body is closed", broken{roundTrip: leavesTheBodyOpen}},
-		{"makes a status an error", 8, 0, "500 Internal Server Error", broken{roundTrip: onResponse(statusAsError)}},
-		{"follows redirects", 9, 0, "want 301", broken{roundTrip: followsRedirects}},
-		{"another request in the response", 10, 0, "not the request that was passed in", broken{
-			roundTrip: onResponse(func(r *http.Response) (*http.Response, error) {
-				r.Request = r.Request.Clone(r.Request.Context())
-				return r, nil
-			})}},
-		{"no body", 10, 0, "body is nil", broken{
-			roundTrip: onResponse(func(r *http.Response) (*http.Response, error) { _ = r.Body.Close(); r.Body = nil; return r, nil })}},
-		{"no header", 10, 0, "header is nil", broken{
-			roundTrip: onResponse(func(r *http.Response) (*http.Response, error) { r.Header = nil; return r, nil })}},
-		{"unknown length is zero", 10, 0, "ContentLength is 0, want -1", broken{
-			roundTrip: onResponse(func(r *http.Response) (*http.Response, error) {
-				r.ContentLength = max(r.ContentLength, 0)
-				return r, nil
-			})}},
-		{"a cut looks like an end", 11, 0, "is io.EOF", broken{roundTrip: onRead(readsEOFOnCut)}},
-		{"says not sent of what was sent", 11, 0, `has stage "not sent"`, broken{
-			roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) {
-				return nil, &transport.Error{Stage: transport.NotSent, Err: err}
-			})}},
-		{"panics on garbage", 12, 0, "panicked", broken{
-			roundTrip: onError(func(*http.Request, error) (*http.Response, error) { panic("garbage") })}},
-		{"hangs on garbage", 12, quick, "did not return", broken{
-			roundTrip: onError(func(req *http.Request, err error) (*http.Response, error) { <-req.Context().Done(); return nil, err })}},
-		{"takes garbage for an answer", 12, 0, "ended as if it was whole", broken{
-			roundTrip: onError(func(req *http.Request, _ error) (*http.Response, error) {
-				return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
-			})}},
-		{"close does nothing", 13, quick, "RoundTrip did not return", broken{close: func(io.Closer) error { return nil }}},
-		{"closed but not permanently", 13, 0, "RoundTrip after Close failed", broken{
-			roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) { return nil, errors.New(err.Error()) })}},
-		{"crosses replies", 14, 0, "want \"exchange-", broken{roundTrip: crossesReplies()}},
-		{"decodes gzip", 15, 0, "the body was decoded", broken{roundTrip: onResponse(decodesGzip)}},
-		{"asks for gzip", 15, 0, `Accept-Encoding "gzip" arrived`, broken{roundTrip: asksForGzip}},
-	}
-	for _, tt := range tests {
+	for _, tt := range faults {
 		t.Run(fmt.Sprintf("clause %02d %s", tt.clause, tt.fault), func(t *testing.T) {
 			cfg := Config{Guard: tt.guard, New: func(t *testing.T) http.RoundTripper {
 				b := tt.b

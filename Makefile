@@ -1,0 +1,13 @@
+# Each target is a step of CI, so that what passes here passes there.
+.DEFAULT_GOAL := check
+
+.PHONY: check format vet lint test fuzz peers conformance-counts
+
+check: ## everything CI does
+	@bash .ci/run
+
+format vet lint test fuzz peers:
+	@bash .ci/run $@
+
+conformance-counts: ## writes down how many checks the conformance suite made
+	cd tests/peers && npm ci --loglevel=error --no-progress && GOWORK=off go test -count=1 -run TestConformance . -update

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/hawser-mcp/hawser/internal/memnet"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const story = `1. A server of the modern era: every request stands for itself.
+   The server listens at http://127.0.0.1:8080/mcp
+   Connected to "teahouse": modern era, protocol 2026-07-28.
+   It has a tool "brew": Brews tea, one cup after the other.
+   Calling it for three cups, with progress:
+     cup 1 of 3: green tea
+     cup 2 of 3: black tea
+     cup 3 of 3: mint tea
+   Result: cups of tea served: 3
+
+2. A server of the legacy era: it keeps a session, and will lose it.
+   The server listens at http://127.0.0.1:8080/mcp
+   Connected to "teahouse": legacy era, protocol 2025-11-25. Nothing had to be configured for that.
+   Calling the tool:
+     cup 1 of 1: green tea
+   Result: cups of tea served: 1
+   Now the server is replaced by a new one that knows no session. Calling the tool again:
+     cup 1 of 1: green tea
+   Result: cups of tea served: 1
+   The call succeeded. SessionRestored tells: the session was lost, a new one was begun (protocol 2025-11-25).
+   Two calls, and the tool ran two times: what the server refused had not run, so it was safe to send again.
+
+Everything went as said.
+`
+
+// In fake time each cup is brewed only when everybody has seen the progress of
+// the one before, so the story is the same each time.
+func TestStory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := memnet.New()
+		direct := transport.NewDirect(&transport.DirectOptions{DialContext: memory.DialContext, NoProxy: true})
+		var out strings.Builder
+		require.NoError(t, run(t.Context(), &out, network{
+			listen:    func(context.Context) (net.Listener, error) { return memory.Listen("127.0.0.1:8080"), nil },
+			transport: direct,
+		}))
+		require.Equal(t, story, out.String())
+		require.NoError(t, direct.Close())
+		synctest.Wait()
+		require.Zero(t, memory.Conns(), "connections that nobody closed")
+	})
+}
+
+// What users run: loopback, and a transport of each session's own.
+func TestStoryOnLoopback(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), &out, network{listen: listenOnLoopback}))
+	require.Contains(t, out.String(), "Everything went as said.")
+}
+
+func TestFailureIsTold(t *testing.T) {
+	noPort := errors.New("no port left")
+	var out strings.Builder
+	err := run(t.Context(), &out, network{
+		listen: func(context.Context) (net.Listener, error) { return nil, noPort },
+	})
+	require.ErrorIs(t, err, noPort)
+	require.NotContains(t, out.String(), "Everything went as said.")
+}

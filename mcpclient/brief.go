@@ -1,0 +1,27 @@
+package mcpclient
+
+import (
+	"errors"
+	"fmt"
+)
+
+// brief describes an error for the log: what kind it is and its numbers, but
+// no text of the server, which may hold anything.
+func brief(err error) string {
+	var (
+		status   *HTTPError
+		rpc      *RPCError
+		protocol *ProtocolError
+	)
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &status):
+		return fmt.Sprintf("HTTP status %d", status.Status)
+	case errors.As(err, &rpc):
+		return fmt.Sprintf("server error %d", rpc.Code)
+	case errors.As(err, &protocol):
+		return "protocol error: " + protocol.Reason
+	}
+	return causeText(err)
+}

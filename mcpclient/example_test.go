@@ -1,0 +1,233 @@
+package mcpclient_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// Connect to a server, see what tools it has, and call one.
+func Example() {
+	ctx := context.Background()
+	endpoint, stop := startServer() // such as "https://mcp.example.com/mcp"
+	defer stop()
+
+	s, err := mcpclient.Connect(ctx, endpoint, nil)
+	if err != nil {
+		log.Panic(err)
+	}
+	defer s.Close()
+
+	for tool, err := range s.Tools(ctx) {
+		if err != nil {
+			log.Panic(err)
+		}
+		fmt.Println(tool.Name, "-", tool.Description)
+	}
+
+	result, err := s.CallTool(ctx, "greet", map[string]any{"name": "gopher"})
+	if err != nil {
+		log.Panic(err)
+	}
+	for _, content := range result.Content {
+		if text, ok := content.(mcp.TextContent); ok {
+			fmt.Println(text.Text)
+		}
+	}
+	// Output:
+	// greet - Says hello.
+	// index - Indexes the documents.
+	// pay - Pays an invoice.
+	// Hello, gopher!
+}
+
+// The function runs on the goroutine of the call, in order, before the call
+// returns: it can use the caller's variables without a lock.
+func ExampleOnProgress() {
+	ctx := context.Background()
+	endpoint, stop := startServer()
+	defer stop()
+	s, err := mcpclient.Connect(ctx, endpoint, nil)
+	if err != nil {
+		log.Panic(err)
+	}
+	defer s.Close()
+
+	var last float64
+	_, err = s.CallTool(ctx, "index", nil, mcpclient.OnProgress(func(_ context.Context, p mcpclient.Progress) {
+		last = p.Progress
+		fmt.Printf("%v of %v: %s\n", p.Progress, p.Total, p.Message)
+	}))
+	fmt.Println("done at", last, err)
+	// Output:
+	// 1 of 3: reading
+	// 2 of 3: sorting
+	// 3 of 3: writing
+	// done at 3 <nil>
+}
+
+// The connection breaks after the tool began its work. What is safe to repeat
+// was repeated already; whether to pay again is nothing a library may decide.
+func ExampleMayHaveRun() {
+	ctx := context.Background()
+	endpoint, stop := startServer()
+	defer stop()
+	s, err := mcpclient.Connect(ctx, endpoint, nil)
+	if err != nil {
+		log.Panic(err)
+	}
+	defer s.Close()
+
+	result, err := s.CallTool(ctx, "pay", map[string]any{"invoice": 42})
+	switch {
+	case mcpclient.MayHaveRun(err):
+		fmt.Println("It may have been paid. Look before paying again.")
+	case err != nil:
+		fmt.Println("It was not paid:", err)
+	case result.IsError:
+		fmt.Println("The tool ran and says that it failed.")
+	default:
+		fmt.Println("Paid.")
+	}
+
+	// The kind tells more, and so does the cause.
+	var e *mcpclient.Error
+	if errors.As(err, &e) {
+		fmt.Println("kind:", e.Kind, "- sent", e.Tries, "time")
+	}
+	// Output:
+	// It may have been paid. Look before paying again.
+	// kind: outcome unknown - sent 1 time
+}
+
+// An answer of the server is no uncertainty: here it says what is wrong.
+func ExampleRPCError() {
+	ctx := context.Background()
+	endpoint, stop := startServer()
+	defer stop()
+	s, err := mcpclient.Connect(ctx, endpoint, nil)
+	if err != nil {
+		log.Panic(err)
+	}
+	defer s.Close()
+
+	_, err = s.CallTool(ctx, "gret", nil)
+	var rpc *mcpclient.RPCError
+	if errors.As(err, &rpc) && rpc.Code == mcpclient.CodeInvalidParams {
+		fmt.Println("the server says:", rpc.Message)
+	}
+	fmt.Println("may have run:", mcpclient.MayHaveRun(err))
+	// Output:
+	// the server says: no such tool
+	// may have run: false
+}
+
+// Sessions with several servers share a transport, and with it connections,
+// proxy and TLS settings. Whoever makes it closes it, after the sessions.
+func ExampleOptions_sharedTransport() {
+	ctx := context.Background()
+	first, stopFirst := startServer()
+	defer stopFirst()
+	second, stopSecond := startServer()
+	defer stopSecond()
+
+	shared := transport.NewDirect(&transport.DirectOptions{MaxIdlePerHost: 8})
+	defer shared.Close()
+	var eras mcpclient.EraCache // what one session finds out about a server, the next one knows
+
+	for _, endpoint := range []string{first, second, first} {
+		s, err := mcpclient.Connect(ctx, endpoint, &mcpclient.Options{Transport: shared, EraCache: &eras})
+		if err != nil {
+			log.Panic(err)
+		}
+		fmt.Println(s.ServerInfo().Name, s.Era())
+		if err := s.Close(); err != nil {
+			log.Panic(err)
+		}
+	}
+	// Output:
+	// greeter modern
+	// greeter modern
+	// greeter modern
+}
+
+// A transport is any http.RoundTripper: here one that counts what passes.
+func ExampleOptions_decoratedTransport() {
+	ctx := context.Background()
+	endpoint, stop := startServer()
+	defer stop()
+
+	direct := transport.NewDirect(nil)
+	defer direct.Close()
+	counted := &counter{next: direct}
+	s, err := mcpclient.Connect(ctx, endpoint, &mcpclient.Options{Transport: counted})
+	if err != nil {
+		log.Panic(err)
+	}
+	defer s.Close()
+	if err := s.Ping(ctx); err != nil {
+		log.Panic(err)
+	}
+	fmt.Println("HTTP requests:", counted.requests)
+	// Output:
+	// HTTP requests: 2
+}
+
+// counter is for one goroutine; a RoundTripper in earnest is safe for many.
+type counter struct {
+	next     http.RoundTripper
+	requests int
+}
+
+func (c *counter) RoundTrip(req *http.Request) (*http.Response, error) {
+	c.requests++
+	return c.next.RoundTrip(req)
+}
+
+// startServer starts an MCP server on loopback, for the examples.
+func startServer() (endpoint string, stop func()) {
+	mcpServer := mcptest.New(mcptest.Modern)
+	mcpServer.Name, mcpServer.SSE = "greeter", true
+	mcpServer.Tools = []*mcptest.Tool{
+		{Name: "greet", Description: "Says hello.", Run: greet},
+		{Name: "index", Description: "Indexes the documents.", Run: index},
+		{Name: "pay", Description: "Pays an invoice.", Run: pay},
+	}
+	httpServer := httptest.NewServer(mcpServer)
+	return httpServer.URL + "/mcp", func() {
+		httpServer.Close()
+		mcpServer.Close()
+	}
+}
+
+func greet(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
+	var args struct{ Name string }
+	if err := json.Unmarshal(c.Arguments, &args); err != nil {
+		return nil, err
+	}
+	return mcptest.Text("Hello, " + args.Name + "!"), nil
+}
+
+func index(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
+	for i, step := range []string{"reading", "sorting", "writing"} {
+		c.Progress(float64(i+1), 3, step)
+	}
+	return mcptest.Text("indexed"), nil
+}
+
+// pay pays, and then the connection breaks.
+func pay(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
+	c.Cut(true)
+	<-ctx.Done()
+	return nil, ctx.Err()
+}

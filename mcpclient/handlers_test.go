@@ -1,0 +1,252 @@
+package mcpclient_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// A handler that blocks holds up no call. What piles up behind it is told
+// once if it says nothing new.
+func TestBlockedHandlerHoldsUpNoCall(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		block := make(chan struct{})
+		h := d.handlers()
+		h.ToolsChanged = func(context.Context) {
+			d.note("tools")
+			<-block
+		}
+		s := serve(t, srv, mcpclient.Options{Handlers: h})
+		synctest.Wait()
+		for range 50 {
+			srv.Tell(toolsChanged, nil)
+			srv.Tell("notifications/prompts/list_changed", nil)
+			synctest.Wait()
+		}
+		for range 20 {
+			echoes(t, s)
+		}
+		require.Equal(t, []string{"tools"}, d.take())
+		close(block)
+		synctest.Wait()
+		require.Equal(t, []string{"prompts", "tools"}, d.take(), "in the order in which they first came")
+	})
+}
+
+// More notifications than the queue holds: the newest are dropped, and that is told after what came before.
+func TestQueueOverflowIsToldAsAGap(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		block := make(chan struct{})
+		h := d.handlers()
+		h.Notification = func(_ context.Context, _ string, params json.RawMessage) {
+			<-block
+			d.note("n %s", params)
+		}
+		s := serve(t, srv, mcpclient.Options{Handlers: h, Limits: mcpclient.Limits{Notifications: 3}})
+		synctest.Wait()
+		for i := range 10 {
+			srv.Tell("notifications/n", map[string]any{"i": i})
+			synctest.Wait()
+		}
+		echoes(t, s)
+		close(block)
+		synctest.Wait()
+		require.Equal(t, []string{`n {"i":0}`, `n {"i":1}`, `n {"i":2}`, `n {"i":3}`, "gap 6"}, d.take())
+		srv.Tell("notifications/n", map[string]any{"i": 10})
+		synctest.Wait()
+		require.Equal(t, []string{`n {"i":10}`}, d.take())
+	})
+}
+
+// However full the queue is, that the session was lost and begun anew is told.
+func TestSessionRestoredIsNeverDropped(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		block := make(chan struct{})
+		h := d.handlers()
+		h.Notification = func(context.Context, string, json.RawMessage) { <-block }
+		s := serve(t, srv, mcpclient.Options{Handlers: h, Limits: mcpclient.Limits{Notifications: 2}})
+		synctest.Wait()
+		for range 10 {
+			srv.Tell("notifications/n", nil)
+			synctest.Wait()
+		}
+		srv.LoseSessions()
+		echoes(t, s)
+		close(block)
+		synctest.Wait()
+		require.Contains(t, d.take(), "restored")
+	})
+}
+
+// A handler may call the session, also while others do.
+func TestHandlerCallsTheSession(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		ready := make(chan *mcpclient.Session, 1)
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(ctx context.Context) {
+			s := <-ready
+			for tool, err := range s.Tools(ctx) {
+				d.note("%s %v", tool.Name, err)
+			}
+		}}})
+		ready <- s
+		synctest.Wait()
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		require.Equal(t, []string{"echo <nil>"}, d.take())
+	})
+}
+
+// Notifications on the stream of a call that belong to no call go to the handlers' queue.
+func TestNotificationsOnACallsStream(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		add(srv, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Tell(toolsChanged, nil)
+			c.Tell("notifications/n", map[string]any{"x": 1})
+			return mcptest.Text("told"), nil
+		})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		_, err := s.CallTool(t.Context(), "tell", nil)
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Equal(t, []string{"tools", `notifications/n {"x":1}`}, d.take())
+	})
+}
+
+// Progress for somebody else, or that does not decode, is passed over.
+func TestProgressOfAnotherCall(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "confused", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			for _, params := range []string{
+				`{"progressToken":999,"progress":1}`, `{"progressToken":"1","progress":1}`, `{"progress":1}`, `{}`,
+				`{"progressToken":` + string(c.Meta["progressToken"]) + `,"progress":"x"}`,
+			} {
+				c.Tell("notifications/progress", json.RawMessage(params))
+			}
+			c.Raw("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n")
+			c.Progress(7, 8, "mine")
+			return mcptest.Text("done"), nil
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		var got []mcpclient.Progress
+		_, err := s.CallTool(t.Context(), "confused", nil, mcpclient.OnProgress(func(_ context.Context, p mcpclient.Progress) { got = append(got, p) }))
+		require.NoError(t, err)
+		require.Equal(t, []mcpclient.Progress{{Progress: 7, Total: 8, HasTotal: true, Message: "mine"}}, got)
+	})
+}
+
+// Requests of a legacy server are answered on goroutines of their own while
+// the call goes on: ping with an empty result, what was never offered with "method not found".
+func TestServerRequests(t *testing.T) {
+	for _, where := range []string{"call", "standing stream"} {
+		t.Run(where, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				ask := func(ctx context.Context, c *mcptest.Call, method string) (*mcptest.Message, error) {
+					if where == "call" {
+						return c.Ask(ctx, method, map[string]any{"x": 1})
+					}
+					return srv.Ask(method, map[string]any{"x": 1})
+				}
+				add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+					pong, err := ask(ctx, c, "ping")
+					if err != nil {
+						return nil, err
+					}
+					refusal, err := ask(ctx, c, "roots/list")
+					if err != nil {
+						return nil, err
+					}
+					return mcptest.Text(fmt.Sprintf("%s %d", pong.Result, refusal.Error.Code)), nil
+				})
+				var d diary
+				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+				synctest.Wait()
+				res, err := s.CallTool(t.Context(), "ask", nil)
+				require.NoError(t, err)
+				require.Equal(t, "{} -32601", text(t, res))
+				for _, r := range srv.Requests("response") {
+					require.Equal(t, "session-1", r.Session)
+				}
+				require.Empty(t, d.take())
+			})
+		})
+	}
+}
+
+// A modern server must not send requests; one that does gets no answer, and its call fails.
+func TestModernServerMustNotAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(mode{mcptest.Modern, true})
+		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			_, err := c.Ask(ctx, "ping", nil)
+			return nil, err
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		_, err := s.CallTool(t.Context(), "ask", nil)
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindProtocol, e.Kind)
+		require.True(t, e.MayHaveRun)
+		require.Zero(t, srv.Count("response"))
+		echoes(t, s)
+	})
+}
+
+// A server that asks more than it listens to holds up its own call, which its caller can still end.
+func TestFloodOfServerRequests(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "flood", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			for i := range 100 {
+				c.Raw(fmt.Sprintf("data: {\"jsonrpc\":\"2.0\",\"id\":\"flood-%d\",\"method\":\"ping\"}\n\n", i))
+			}
+			return never(ctx, c)
+		})
+		answers := srv.HoldIf(func(r *mcptest.Request) bool { return r.Method == "response" })
+		s := serve(t, srv, mcpclient.Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		flood := begin(ctx, s, "flood")
+		synctest.Wait()
+		require.Len(t, answers.Arrived(), 16, "no more at once")
+		echoes(t, s)
+		cancel()
+		got := <-flood
+		require.Equal(t, mcpclient.KindCanceled, failure(t, got.err).Kind)
+		require.Zero(t, got.at)
+		time.Sleep(time.Minute) // of fake time: the answers that the server does not take are given up
+		synctest.Wait()
+		answers.Release()
+	})
+}
+
+// A log message can be anything; one that is nothing is passed over.
+func TestOddLogMessages(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "log", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Raw("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n")
+			c.Tell("notifications/message", json.RawMessage(`[1]`))
+			c.Tell("notifications/message", json.RawMessage(`{"level":5,"data":1}`))
+			c.Tell("notifications/message", json.RawMessage(`{"level":"info","logger":null,"data":{"deep":[`+strings.Repeat("[", 50)+strings.Repeat("]", 50)+`]}}`))
+			return mcptest.Text("logged"), nil
+		})
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		_, err := s.CallTool(t.Context(), "log", nil)
+		require.NoError(t, err)
+		got := d.take()
+		require.Len(t, got, 1)
+		require.Contains(t, got[0], `log {"deep"`)
+	})
+}

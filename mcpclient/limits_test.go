@@ -1,0 +1,172 @@
+package mcpclient_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// walkAll ranges over the tools to the end and returns how many there were.
+func walkAll(t *testing.T, s *mcpclient.Session) (n int, err error) {
+	t.Helper()
+	for _, e := range s.Tools(t.Context()) {
+		if e != nil {
+			require.NoError(t, err, "one error ends the walk")
+			err = e
+			continue
+		}
+		n++
+	}
+	return n, err
+}
+
+// answerLists answers each tools/list by f, which gets how many came before.
+func answerLists(srv *mcptest.Server, f func(n int) map[string]any) {
+	n := 0
+	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != "tools/list" {
+			return false
+		}
+		result := f(n)
+		result["resultType"] = "complete"
+		n++
+		mcptest.WriteJSON(w, http.StatusOK, mcptest.Result(m.ID, result))
+		return true
+	}
+}
+
+func tools(names ...string) []map[string]any {
+	out := []map[string]any{}
+	for _, name := range names {
+		out = append(out, map[string]any{"name": name, "inputSchema": map[string]any{"type": "object"}})
+	}
+	return out
+}
+
+// limited checks that err names a limit.
+func limited(t *testing.T, err error, what string, limit int64) {
+	t.Helper()
+	require.Equal(t, mcpclient.KindLimit, failure(t, err).Kind, "%v", err)
+	var l *mcpclient.LimitError
+	require.ErrorAs(t, err, &l)
+	require.Equal(t, what, l.What)
+	require.Equal(t, limit, l.Limit)
+}
+
+// A server with pages without end, each with a new cursor, is left at the limit.
+func TestEndlessListOfPages(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		answerLists(srv, func(n int) map[string]any {
+			r := map[string]any{"tools": tools(fmt.Sprint("t", n))}
+			if n < 10_000 {
+				r["nextCursor"] = fmt.Sprint("c", n)
+			}
+			return r
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		srv.Reset()
+		n, err := walkAll(t, s)
+		limited(t, err, "list pages", 1000)
+		require.Equal(t, 1000, n)
+		require.Equal(t, 1000, srv.Count("tools/list"))
+	})
+}
+
+// The limits are the user's to set: lower, or none.
+func TestListLimitsAreOptions(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.PageSize = 2
+		for i := range 20 {
+			add(srv, fmt.Sprint("t", i), done)
+		}
+		link := srv.InMemory(t)
+		n, err := walkAll(t, connect(t, link, mcpclient.Options{Limits: mcpclient.Limits{Pages: 3}}))
+		limited(t, err, "list pages", 3)
+		require.Equal(t, 6, n)
+		n, err = walkAll(t, connect(t, link, mcpclient.Options{Limits: mcpclient.Limits{Items: 5}}))
+		limited(t, err, "list items", 5)
+		require.Equal(t, 5, n)
+		n, err = walkAll(t, connect(t, link, mcpclient.Options{Limits: mcpclient.Limits{Pages: -1, Items: -1}}))
+		require.NoError(t, err)
+		require.Equal(t, 21, n)
+	})
+}
+
+// A cursor that comes again would never end.
+func TestRepeatedCursorIsAnError(t *testing.T) {
+	for name, cursors := range map[string][]string{"same": {"a", "a"}, "empty": {"", ""}, "circle": {"a", "b", "c", "a"}} {
+		t.Run(name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				answerLists(srv, func(n int) map[string]any {
+					return map[string]any{"tools": tools(fmt.Sprint("t", n)), "nextCursor": cursors[n%len(cursors)]}
+				})
+				s := serve(t, srv, mcpclient.Options{})
+				srv.Reset()
+				n, err := walkAll(t, s)
+				require.Equal(t, mcpclient.KindProtocol, failure(t, err).Kind)
+				require.ErrorContains(t, err, "cursor")
+				require.Equal(t, len(cursors), n)
+				require.Equal(t, len(cursors), srv.Count("tools/list"))
+				echoes(t, s)
+			})
+		})
+	}
+}
+
+// A walk asks for a page when the loop gets there, and stops when the loop does.
+func TestWalkIsLazyAndStartsAnew(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.PageSize = 1
+		add(srv, "second", done)
+		add(srv, "third", done)
+		s := serve(t, srv, mcpclient.Options{})
+		srv.Reset()
+		walk := s.Tools(t.Context())
+		require.Zero(t, srv.Count("tools/list"))
+		for range 2 {
+			for tool, err := range walk {
+				require.NoError(t, err)
+				if tool.Name == "second" {
+					break
+				}
+			}
+		}
+		require.Equal(t, 4, srv.Count("tools/list"))
+	})
+}
+
+// What is larger than allowed fails its call only, as JSON and as an event.
+func TestReplyOverTheLimit(t *testing.T) {
+	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "huge", func(_ ctx, _ *mcptest.Call) (jsonRaw, error) { return mcptest.Text(strings.Repeat("x", 100_000)), nil })
+		s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{Body: 10_000, Event: 10_000}})
+		_, err := s.CallTool(t.Context(), "huge", nil)
+		what := "body bytes"
+		if srv.SSE {
+			what = "event bytes"
+		}
+		limited(t, err, what, 10_000)
+		require.True(t, mcpclient.MayHaveRun(err), "the tool ran, and its result is lost")
+		require.Equal(t, 1, srv.Executions("huge"))
+		echoes(t, s)
+	})
+}
+
+// A result that nests too deep is not decoded.
+func TestReplyTooDeep(t *testing.T) {
+	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "deep", func(_ ctx, _ *mcptest.Call) (jsonRaw, error) {
+			return jsonRaw(`{"content":[],"structuredContent":` + strings.Repeat(`{"a":`, 600) + `1` + strings.Repeat(`}`, 600) + `}`), nil
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		_, err := s.CallTool(t.Context(), "deep", nil)
+		require.Equal(t, mcpclient.KindProtocol, failure(t, err).Kind, "%v", err)
+		echoes(t, s)
+	})
+}

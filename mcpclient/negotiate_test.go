@@ -1,0 +1,400 @@
+package mcpclient_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// onDiscover answers server/discover.
+func onDiscover(srv *mcptest.Server, answer func(w http.ResponseWriter, m *mcptest.Message)) {
+	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != "server/discover" {
+			return false
+		}
+		answer(w, m)
+		return true
+	}
+}
+
+// rpc answers with a status and a JSON-RPC error of the request's id.
+func rpc(code int, rpcCode int64, data any) func(http.ResponseWriter, *mcptest.Message) {
+	return func(w http.ResponseWriter, m *mcptest.Message) {
+		mcptest.WriteJSON(w, code, mcptest.ErrorResponse(m.ID, &mcptest.Error{Code: rpcCode, Message: "no", Data: data}))
+	}
+}
+
+// What a reply to server/discover says about the era: a legacy server is
+// greeted with initialize, once; for a modern one, or where nothing was proved, never.
+func TestEvidenceAboutTheEra(t *testing.T) {
+	nobody := func(code int, rpcCode int64) func(http.ResponseWriter, *mcptest.Message) {
+		return func(w http.ResponseWriter, _ *mcptest.Message) { mcptest.WriteError(w, code, nil, rpcCode, "no") }
+	}
+	rows := []struct {
+		name   string
+		answer func(http.ResponseWriter, *mcptest.Message)
+		kind   mcpclient.Kind // 0: a legacy session
+	}{
+		{"400 plain", status(400, "Bad Request"), 0},
+		{"400 empty", status(400, ""), 0},
+		{"400 -32000 without an id", nobody(400, -32000), 0},
+		{"400 -32000", rpc(400, -32000, nil), 0},
+		{"400 -32600", rpc(400, -32600, nil), 0},
+		{"404 plain", status(404, "page not found"), 0},
+		{"405", status(405, ""), 0},
+		{"406", status(406, ""), 0},
+		{"415", status(415, ""), 0},
+		{"200 -32601", rpc(200, -32601, nil), 0},
+		{"200 -32602", rpc(200, -32602, nil), 0},
+		{"200 HTML", body("text/html", "<html>"), 0},
+		{"200 empty", body("application/json", ""), 0},
+		{"200 empty result", func(w http.ResponseWriter, m *mcptest.Message) {
+			mcptest.WriteJSON(w, 200, mcptest.Result(m.ID, struct{}{}))
+		}, 0},
+		{"202", status(202, ""), 0},
+		{"404 -32601 is modern", rpc(404, -32601, nil), mcpclient.KindServer},
+		{"404 -32601 without an id is modern", nobody(404, -32601), mcpclient.KindHTTP},
+		{"400 -32020 is modern", rpc(400, -32020, nil), mcpclient.KindServer},
+		{"400 -32021 is modern", rpc(400, -32021, nil), mcpclient.KindServer},
+		{"400 -32022 without a list is modern", rpc(400, -32022, nil), mcpclient.KindVersion},
+		{"400 -32022 with unknown versions", rpc(400, -32022, map[string]any{"supported": []string{"2099-01-01"}}), mcpclient.KindVersion},
+		{"401", status(401, ""), mcpclient.KindAuthRequired},
+		{"403", status(403, ""), mcpclient.KindForbidden},
+		{"408", status(408, ""), mcpclient.KindHTTP},
+		{"429", status(429, ""), mcpclient.KindHTTP},
+		{"302 elsewhere", redirect(302, "http://elsewhere.test/login"), mcpclient.KindHTTP},
+		{"connection lost", func(http.ResponseWriter, *mcptest.Message) { panic(http.ErrAbortHandler) }, mcpclient.KindUnanswered},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				onDiscover(srv, row.answer)
+				cache := new(mcpclient.EraCache)
+				link := srv.InMemory(t)
+				s, err := tryConnect(t, link, mcpclient.Options{EraCache: cache})
+				if row.kind != 0 {
+					require.Equal(t, row.kind, failure(t, err).Kind, "%v", err)
+					require.Zero(t, srv.Count("initialize"))
+					require.Equal(t, mcpclient.EraUnknown, cache.Lookup(link.URL))
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, mcpclient.EraLegacy, s.Era())
+				require.Equal(t, 1, srv.Count("initialize"))
+				require.Equal(t, 1, srv.Count("server/discover"))
+				require.Equal(t, mcpclient.EraLegacy, cache.Lookup(link.URL))
+				echoes(t, s)
+			})
+		})
+	}
+}
+
+// The conformance server refuses the first request with the very version it supports.
+func TestVersionRefusedThoughSupported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(mode{mcptest.Modern, false})
+		n := 0
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if n++; n > 1 {
+				return false
+			}
+			rpc(400, -32022, map[string]any{"supported": []string{"2026-07-28"}, "requested": "2026-07-28"})(w, m)
+			return true
+		}
+		s := serve(t, srv, mcpclient.Options{})
+		require.Equal(t, mcpclient.EraModern, s.Era())
+		require.Equal(t, []string{"server/discover", "server/discover"}, srv.Methods())
+		echoes(t, s)
+	})
+}
+
+// It is tried again once, not for ever.
+func TestVersionRefusedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(mode{mcptest.Modern, false})
+		onDiscover(srv, rpc(400, -32022, map[string]any{"supported": []string{"2026-07-28"}}))
+		_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{})
+		require.Equal(t, mcpclient.KindVersion, failure(t, err).Kind)
+		require.Equal(t, 2, srv.Count("server/discover"))
+		require.Zero(t, srv.Count("initialize"))
+	})
+}
+
+// A server that names legacy versions only is greeted with the newest of those that both know.
+func TestOnlyLegacyVersionsSupported(t *testing.T) {
+	supported := []string{"2024-11-05", "2025-03-26", "2025-06-18"}
+	for name, answer := range map[string]func(http.ResponseWriter, *mcptest.Message){
+		"as an error": rpc(400, -32022, map[string]any{"supported": supported}),
+		"as a result": func(w http.ResponseWriter, m *mcptest.Message) {
+			mcptest.WriteJSON(w, 200, mcptest.Result(m.ID, map[string]any{"supportedVersions": supported}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				srv.Versions = []string{"2025-06-18", "2025-03-26"}
+				onDiscover(srv, answer)
+				s := serve(t, srv, mcpclient.Options{})
+				require.Equal(t, "2025-06-18", s.ProtocolVersion())
+				require.Contains(t, string(srv.Requests("initialize")[0].Params), `"protocolVersion":"2025-06-18"`)
+				require.Equal(t, 1, srv.Count("initialize"))
+				echoes(t, s)
+			})
+		})
+	}
+}
+
+// An outage proves nothing. When discover met nothing but 5xx, one initialize
+// is tried; what it finds holds for this session only.
+func TestOutageAllowsOneInitialize(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		onDiscover(srv, status(503, ""))
+		cache := new(mcpclient.EraCache)
+		link := srv.InMemory(t)
+		s := connect(t, link, mcpclient.Options{EraCache: cache})
+		require.Equal(t, mcpclient.EraLegacy, s.Era())
+		require.Equal(t, 4, srv.Count("server/discover"))
+		require.Equal(t, 1, srv.Count("initialize"))
+		require.Equal(t, mcpclient.EraUnknown, cache.Lookup(link.URL), "not remembered")
+		echoes(t, s)
+	})
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}
+		_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{})
+		require.Equal(t, mcpclient.KindHTTP, failure(t, err).Kind)
+		require.Contains(t, failure(t, err).Method, "server/discover", "the outage itself is told")
+		require.Equal(t, 1, srv.Count("initialize"), "one try, no retries")
+	})
+}
+
+// A remembered era saves the detour, and a wrong memory is corrected, in both directions.
+func TestEraCache(t *testing.T) {
+	cache := new(mcpclient.EraCache)
+	t.Run("legacy is remembered", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			link := srv.InMemory(t)
+			connect(t, link, mcpclient.Options{EraCache: cache})
+			srv.Reset()
+			connect(t, link, mcpclient.Options{EraCache: cache})
+			require.Equal(t, []string{"initialize", "notifications/initialized"}, srv.Methods())
+		})
+	})
+	t.Run("the server became modern", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := newServer(mode{mcptest.Modern, true})
+			link := srv.InMemory(t)
+			require.Equal(t, mcpclient.EraLegacy, cache.Lookup(link.URL))
+			s := connect(t, link, mcpclient.Options{EraCache: cache})
+			require.Equal(t, mcpclient.EraModern, s.Era())
+			require.Equal(t, []string{"initialize", "server/discover"}, srv.Methods())
+			require.Equal(t, mcpclient.EraModern, cache.Lookup(link.URL))
+		})
+	})
+	t.Run("and legacy again", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			link := srv.InMemory(t)
+			s := connect(t, link, mcpclient.Options{EraCache: cache})
+			require.Equal(t, mcpclient.EraLegacy, s.Era())
+			require.Equal(t, 1, srv.Count("server/discover"))
+			require.Equal(t, mcpclient.EraLegacy, cache.Lookup(link.URL))
+		})
+	})
+}
+
+// The cache is bounded and forgets the oldest.
+func TestEraCacheIsBounded(t *testing.T) {
+	var cache mcpclient.EraCache
+	for i := range 2000 {
+		cache.Store(fmt.Sprint("http://host", i), mcpclient.EraModern)
+		cache.Store(fmt.Sprint("http://host", i), mcpclient.EraLegacy)
+	}
+	known := 0
+	for i := range 2000 {
+		if cache.Lookup(fmt.Sprint("http://host", i)) != mcpclient.EraUnknown {
+			known++
+		}
+	}
+	require.Equal(t, 1024, known)
+	require.Equal(t, mcpclient.EraLegacy, cache.Lookup("http://host1999"))
+	require.Equal(t, mcpclient.EraUnknown, cache.Lookup("http://host0"))
+	var none *mcpclient.EraCache
+	none.Store("x", mcpclient.EraLegacy)
+	require.Equal(t, mcpclient.EraUnknown, none.Lookup("x"))
+}
+
+// A pinned version is spoken without a detour, or not at all.
+func TestPinnedVersion(t *testing.T) {
+	t.Run("legacy", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			s := serve(t, srv, mcpclient.Options{ProtocolVersion: "2025-06-18"})
+			require.Equal(t, "2025-06-18", s.ProtocolVersion())
+			require.Zero(t, srv.Count("server/discover"))
+			srv.LoseSessions()
+			echoes(t, s)
+			require.Equal(t, "2025-06-18", s.ProtocolVersion(), "also after a recovery")
+		})
+	})
+	t.Run("modern", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := serve(t, newServer(mode{mcptest.Modern, true}), mcpclient.Options{ProtocolVersion: "2026-07-28"})
+			require.Equal(t, mcpclient.EraModern, s.Era())
+		})
+	})
+	t.Run("modern, of a legacy server", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{ProtocolVersion: "2026-07-28"})
+			require.Error(t, err)
+			require.Equal(t, []string{"server/discover"}, srv.Methods())
+		})
+	})
+	t.Run("legacy, of a server that wants another", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			srv.Negotiate = func(string) string { return "2025-03-26" }
+			_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{ProtocolVersion: "2025-11-25"})
+			require.Equal(t, mcpclient.KindVersion, failure(t, err).Kind)
+		})
+	})
+}
+
+// A server may negotiate down. Before 2025-06-18 there was no version header, which the server checks.
+func TestNegotiatedDown(t *testing.T) {
+	for _, version := range []string{"2025-06-18", "2025-03-26"} {
+		t.Run(version, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				srv.Negotiate = func(string) string { return version }
+				s := serve(t, srv, mcpclient.Options{})
+				require.Equal(t, version, s.ProtocolVersion())
+				echoes(t, s)
+				header := srv.Requests("tools/call")[0].Header
+				_, there := header["Mcp-Protocol-Version"]
+				require.Equal(t, version != "2025-03-26", there)
+			})
+		})
+	}
+}
+
+// A version that nobody knows ends the negotiation; the session that the server
+// made for it is not left behind.
+func TestNegotiatedToTheUnknown(t *testing.T) {
+	for _, version := range []string{"2099-01-01", "2024-11-05", "2026-07-28", ""} {
+		t.Run(version, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				srv.Negotiate = func(string) string { return version }
+				// What follows is refused or not by other rules than this test's.
+				srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+					if r.Method == http.MethodDelete {
+						srv.LoseSessions()
+					}
+					return r.Method == http.MethodDelete
+				}
+				_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{})
+				e := failure(t, err)
+				require.Equal(t, mcpclient.KindVersion, e.Kind, "%v", err)
+				require.ErrorContains(t, err, fmt.Sprintf("%q", version))
+				require.Equal(t, 1, srv.Count("DELETE"))
+				require.Equal(t, "session-1", srv.Requests("DELETE")[0].Session)
+				require.Zero(t, srv.Count("notifications/initialized"))
+			})
+		})
+	}
+}
+
+// A server whose handshake breaks off halfway does not keep a session.
+func TestHalfAHandshakeIsCleanedUp(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "notifications/initialized" {
+				return false
+			}
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}
+		_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{})
+		require.Equal(t, mcpclient.KindForbidden, failure(t, err).Kind)
+		require.Equal(t, 1, srv.Count("DELETE"))
+		now, ever := srv.Sessions()
+		require.Equal(t, []int{0, 1}, []int{now, ever})
+	})
+}
+
+// A session id that no header can carry back is refused before it is used.
+func TestImpossibleSessionID(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "initialize" {
+				return false
+			}
+			w.Header().Set("Mcp-Session-Id", "a b\tü")
+			mcptest.WriteJSON(w, 200, mcptest.Result(m.ID, map[string]any{"protocolVersion": "2025-11-25", "capabilities": struct{}{}}))
+			return true
+		}
+		_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{})
+		require.Equal(t, mcpclient.KindProtocol, failure(t, err).Kind)
+		require.NotContains(t, err.Error(), "a b")
+	})
+}
+
+// A stateless legacy server gives no session id: nothing to lose, nothing to delete.
+func TestStatelessLegacyServer(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Stateless = true
+		link := srv.InMemory(t)
+		onDiscover(srv, status(400, ""))
+		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: link.Transport})
+		require.NoError(t, err)
+		echoes(t, s)
+		require.NoError(t, s.Close())
+		require.Zero(t, srv.Count("DELETE"))
+	})
+}
+
+// The version that was agreed on is refused one day: negotiated anew once, and the call is sent again.
+func TestVersionRefusedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(mode{mcptest.Modern, true})
+		var refuse atomic.Int32
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "tools/call" || refuse.Add(-1) < 0 {
+				return false
+			}
+			rpc(400, -32022, map[string]any{"supported": []string{"2026-07-28"}})(w, m)
+			return true
+		}
+		s := serve(t, srv, mcpclient.Options{})
+		refuse.Store(1)
+		srv.Reset()
+		echoes(t, s)
+		require.Equal(t, []string{"tools/call", "server/discover", "tools/call"}, srv.Methods())
+		require.Equal(t, 1, srv.Executions("echo"))
+
+		refuse.Store(1000)
+		srv.Reset()
+		_, err := s.CallTool(t.Context(), "echo", nil)
+		require.Equal(t, mcpclient.KindVersion, failure(t, err).Kind)
+		require.False(t, mcpclient.MayHaveRun(err))
+		require.Equal(t, []string{"tools/call", "server/discover", "tools/call"}, srv.Methods())
+	})
+}
+
+// Where nobody listens nothing is proved, and nothing was sent.
+func TestNobodyListens(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		link := srv.InMemory(t)
+		link.Network.Refuse(true)
+		start := time.Now()
+		_, err := tryConnect(t, link, mcpclient.Options{})
+		require.Equal(t, mcpclient.KindNotSent, failure(t, err).Kind)
+		require.LessOrEqual(t, time.Since(start), 15*time.Second)
+		require.Zero(t, srv.Count(""))
+	})
+}

@@ -1,0 +1,359 @@
+package mcpclient_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// A server restarts under a hundred calls. Half of its refusals come before
+// the recovery, half only when it is over; one caller loses patience. There is one new
+// session, and everybody else gets a result.
+func TestHundredCallsOneRecovery(t *testing.T) {
+	for _, sse := range []bool{false, true} {
+		t.Run(mode{mcptest.Legacy, sse}.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { hundredCalls(t, newServer(mode{mcptest.Legacy, sse})) })
+		})
+	}
+}
+
+func hundredCalls(t *testing.T, srv *mcptest.Server) {
+	t.Helper()
+	s := serve(t, srv, mcpclient.Options{})
+	srv.LoseSessions()
+	srv.Reset()
+	old := "session-1"
+	var seen atomic.Int32
+	late := srv.HoldIf(func(r *mcptest.Request) bool {
+		return r.Method == "tools/call" && r.Session == old && seen.Add(1) > 50
+	})
+	greeting := srv.Hold("initialize")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	impatient := begin(ctx, s, "echo")
+	synctest.Wait() // it was refused and waits for the recovery
+	require.Equal(t, mcpclient.StateRecovering, s.State())
+	waiting := make([]<-chan outcome, 99)
+	for i := range waiting {
+		waiting[i] = begin(t.Context(), s, "echo")
+	}
+	synctest.Wait()
+	require.Len(t, late.Arrived(), 50)
+	require.Len(t, greeting.Arrived(), 1, "one recovery for all")
+	cancel()
+	got := <-impatient
+	e := failure(t, got.err)
+	require.Equal(t, mcpclient.KindCanceled, e.Kind)
+	require.ErrorIs(t, got.err, context.Canceled)
+	require.False(t, e.MayHaveRun, "the server refused it: it cannot have run")
+	require.Zero(t, got.at)
+
+	greeting.Release()
+	synctest.Wait()
+	require.Equal(t, mcpclient.StateReady, s.State(), "the waiter that gave up did not take the recovery with it")
+	late.Release()
+	for _, call := range waiting {
+		got := <-call
+		require.NoError(t, got.err)
+		require.Equal(t, "{}", text(t, got.res))
+	}
+	require.Equal(t, 99, srv.Executions("echo"))
+	require.Equal(t, 1, srv.Count("initialize"))
+	require.Equal(t, 1, srv.Count("notifications/initialized"))
+	require.Zero(t, srv.Count("server/discover"), "the era is known")
+	require.Zero(t, srv.Count("notifications/cancelled"), "nothing runs that could be cancelled")
+	now, ever := srv.Sessions()
+	require.Equal(t, []int{1, 2}, []int{now, ever})
+}
+
+// A server that forgets its sessions at once must not send a call round in circles.
+func TestSecondLossIsReturned(t *testing.T) {
+	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain} {
+		t.Run(fmt.Sprint(style), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				srv.Refuse = style
+				var forgetful atomic.Bool
+				srv.Intercept = func(_ http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+					if forgetful.Load() && m != nil && m.Method == "tools/call" {
+						srv.LoseSessions()
+					}
+					return false
+				}
+				s := serve(t, srv, mcpclient.Options{})
+				srv.Reset()
+				forgetful.Store(true)
+				_, err := s.CallTool(t.Context(), "echo", nil)
+				e := failure(t, err)
+				require.Equal(t, mcpclient.KindSessionLost, e.Kind)
+				require.True(t, mcpclient.IsSessionLost(err))
+				require.False(t, e.MayHaveRun)
+				require.Equal(t, 2, e.Tries)
+				require.Equal(t, 2, srv.Count("tools/call"))
+				require.Equal(t, 1, srv.Count("initialize"))
+				forgetful.Store(false)
+				echoes(t, s)
+				require.Equal(t, 1, srv.Executions("echo"))
+			})
+		})
+	}
+}
+
+// A recovery that fails fails the calls that waited for it, and no others.
+func TestFailedRecoveryIsTriedAgainByTheNextCall(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var broken atomic.Bool
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if broken.Load() && m != nil && m.Method == "initialize" {
+				w.WriteHeader(http.StatusForbidden)
+				return true
+			}
+			return false
+		}
+		s := serve(t, srv, mcpclient.Options{})
+		srv.LoseSessions()
+		broken.Store(true)
+		_, err := s.CallTool(t.Context(), "echo", nil)
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindSessionLost, e.Kind, "%v", err)
+		require.ErrorIs(t, err, mcpclient.ErrSessionLost)
+		require.False(t, e.MayHaveRun)
+		var status *mcpclient.HTTPError
+		require.ErrorAs(t, err, &status, "what stood in the way of the recovery is told")
+		require.Equal(t, http.StatusForbidden, status.Status)
+		broken.Store(false)
+		srv.Reset()
+		echoes(t, s)
+		require.Equal(t, 1, srv.Count("initialize"))
+	})
+}
+
+// The recovery itself runs into its timeout. The call was refused before: it did not run.
+func TestRecoveryThatHangsLeavesNoDoubtAboutTheCall(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var hangs atomic.Bool
+		srv.Intercept = func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			if hangs.Load() && m != nil && m.Method == "initialize" {
+				srv.Hang(r)
+				return true
+			}
+			return false
+		}
+		s := serve(t, srv, mcpclient.Options{})
+		srv.LoseSessions()
+		hangs.Store(true)
+		got := <-begin(t.Context(), s, "echo")
+		e := failure(t, got.err)
+		require.Equal(t, mcpclient.DefaultTryTimeout, got.at)
+		require.False(t, e.MayHaveRun, "%v", got.err)
+		require.ErrorIs(t, got.err, context.DeadlineExceeded)
+		require.Equal(t, mcpclient.KindSessionLost, e.Kind)
+		require.Zero(t, srv.Count("notifications/cancelled"))
+		hangs.Store(false)
+		echoes(t, s)
+	})
+}
+
+// The tool ran, its stream was cut, and the session is gone when the rest of
+// the stream is asked for: whether it came to its end cannot be known.
+func TestLossOnTheResumingGetIsNotReplayed(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "charge", func(_ context.Context, c *mcptest.Call) (res jsonRaw, err error) {
+			c.Progress(1, 2, "")
+			c.Log("info", "half way")
+			srv.LoseSessions()
+			c.Cut(true)
+			return mcptest.Text("charged"), nil
+		})
+		// The answer must not make it into the stream before the cut.
+		srv.HoldStreams = true
+		charge := srv.Tools[1].Run
+		release := make(chan struct{})
+		srv.Tools[1].Run = func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			res, err := charge(ctx, c)
+			<-release
+			return res, err
+		}
+		s := serve(t, srv, mcpclient.Options{})
+		_, err := s.CallTool(t.Context(), "charge", nil)
+		close(release)
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindOutcomeUnknown, e.Kind, "%v", err)
+		require.True(t, e.MayHaveRun)
+		require.Equal(t, 1, srv.Count("GET"))
+		require.NotEmpty(t, srv.Requests("GET")[0].Header.Get("Last-Event-Id"))
+		require.Equal(t, 1, srv.Count("tools/call"))
+		srv.HoldStreams = false
+		echoes(t, s)
+		require.Equal(t, 1, srv.Executions("charge"))
+	})
+}
+
+// Real servers answer 400 with a JSON-RPC error for a session they lost. One
+// ping finds out for all.
+func TestRefusalBy400IsProbedOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Refuse = mcptest.Refuse400
+		s := serve(t, srv, mcpclient.Options{})
+		srv.LoseSessions()
+		srv.Reset()
+		probe := srv.Hold("ping")
+		var calls []<-chan outcome
+		for range 50 {
+			calls = append(calls, begin(t.Context(), s, "echo"))
+		}
+		synctest.Wait()
+		require.Equal(t, 50, srv.Count("tools/call"))
+		require.Len(t, probe.Arrived(), 1)
+		probe.Release()
+		for _, call := range calls {
+			require.NoError(t, (<-call).err)
+		}
+		require.Equal(t, 1, srv.Count("ping"))
+		require.Equal(t, 1, srv.Count("initialize"))
+		require.Equal(t, 50, srv.Executions("echo"))
+	})
+}
+
+// The same 400 from a session that is alive is the answer to the call.
+func TestRefusalBy400OfALiveSession(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "prompts/get" {
+				return false
+			}
+			mcptest.WriteError(w, http.StatusBadRequest, nil, -32000, "no")
+			return true
+		}
+		s := serve(t, srv, mcpclient.Options{})
+		_, err := s.GetPrompt(t.Context(), "x", nil)
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindHTTP, e.Kind)
+		require.Equal(t, 1, srv.Count("prompts/get"))
+		require.Equal(t, 1, srv.Count("ping"))
+		require.Equal(t, 1, srv.Count("initialize"), "only the first one")
+	})
+}
+
+// A ping that a busy server puts off says nothing about the session: it must
+// not cost the server's state.
+func TestProbeThatIsPutOffKeepsTheSession(t *testing.T) {
+	for _, code := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusUnauthorized} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+					switch {
+					case m != nil && m.Method == "prompts/get":
+						mcptest.WriteError(w, http.StatusBadRequest, nil, -32000, "no")
+					case m != nil && m.Method == "ping":
+						w.WriteHeader(code)
+					default:
+						return false
+					}
+					return true
+				}
+				s := serve(t, srv, mcpclient.Options{})
+				_, err := s.GetPrompt(t.Context(), "x", nil)
+				require.Equal(t, mcpclient.KindHTTP, failure(t, err).Kind)
+				require.Equal(t, 1, srv.Count("initialize"), "the session was not replaced")
+			})
+		})
+	}
+}
+
+// With SessionLoss Fail the session heals, and the call that met the loss is the caller's to repeat.
+func TestSessionLossFail(t *testing.T) {
+	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse400} {
+		t.Run(fmt.Sprint(style), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				srv.Refuse = style
+				s := serve(t, srv, mcpclient.Options{SessionLoss: mcpclient.Fail})
+				srv.LoseSessions()
+				_, err := s.CallTool(t.Context(), "echo", nil)
+				e := failure(t, err)
+				require.Equal(t, mcpclient.KindSessionLost, e.Kind)
+				require.ErrorIs(t, err, mcpclient.ErrSessionLost)
+				require.False(t, e.MayHaveRun)
+				require.Zero(t, srv.Executions("echo"))
+				require.Equal(t, 2, srv.Count("initialize"))
+				echoes(t, s)
+				require.Equal(t, 2, srv.Count("initialize"))
+			})
+		})
+	}
+}
+
+// A new session gets what the old one knew, and the user is told.
+func TestRecoveryRestoresAndTells(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var mu sync.Mutex
+		var told []string
+		note := func(text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, text)
+		}
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			ToolsChanged: func(context.Context) { note("tools") },
+			SessionRestored: func(_ context.Context, r mcpclient.SessionRestored) {
+				note("restored " + r.Era.String() + " " + r.ProtocolVersion)
+			},
+		}})
+		require.NoError(t, s.SetLogLevel(t.Context(), mcp.LoggingLevelError))
+		synctest.Wait()
+		require.Equal(t, 1, srv.Count("GET"))
+		srv.LoseSessions()
+		srv.Reset()
+		echoes(t, s)
+		synctest.Wait()
+		require.Equal(t, "error", srv.Level())
+		require.Equal(t, 1, srv.Count("logging/setLevel"))
+		require.Equal(t, 1, srv.Count("GET"), "the standing stream follows")
+		require.Equal(t, "session-2", srv.Requests("GET")[0].Session)
+		srv.Tell("notifications/tools/list_changed", nil)
+		synctest.Wait()
+		require.Equal(t, []string{"restored legacy 2025-11-25", "tools"}, told)
+	})
+}
+
+// A level that was never set is not restored.
+func TestRecoveryRestoresNothingUnasked(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		srv.LoseSessions()
+		echoes(t, s)
+		synctest.Wait()
+		require.Zero(t, srv.Count("logging/setLevel"))
+		require.Zero(t, srv.Count("GET"))
+	})
+}
+
+// Calls on the old session that the server still runs are left alone by a recovery.
+func TestRecoveryLeavesRunningCallsAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		release := make(chan struct{})
+		add(srv, "slow", func(context.Context, *mcptest.Call) (jsonRaw, error) {
+			<-release
+			return mcptest.Text("late"), nil
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		slow := begin(t.Context(), s, "slow")
+		synctest.Wait()
+		srv.LoseSessions()
+		echoes(t, s)
+		close(release)
+		got := <-slow
+		require.NoError(t, got.err)
+		require.Equal(t, "late", text(t, got.res))
+		require.Equal(t, 1, srv.Executions("slow"))
+	})
+}

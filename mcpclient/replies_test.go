@@ -1,0 +1,292 @@
+package mcpclient_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// expected is what a call makes of a bad reply. A tool call runs once in all of
+// them: the server executes it and then answers badly, if it does not refuse.
+type expected struct {
+	kind       mcpclient.Kind // 0: the call succeeds
+	mayHaveRun bool
+	tries      int           // HTTP requests with the method
+	atLeast    time.Duration // in fake time
+	atMost     time.Duration
+}
+
+var (
+	works    = expected{tries: 1}
+	refused  = expected{kind: mcpclient.KindHTTP, tries: 1}
+	noMCP    = expected{kind: mcpclient.KindProtocol, tries: 1}
+	noMCPRan = expected{kind: mcpclient.KindProtocol, tries: 1, mayHaveRun: true}
+	lost     = expected{kind: mcpclient.KindOutcomeUnknown, tries: 1, mayHaveRun: true}
+	server   = expected{kind: mcpclient.KindServer, tries: 1}
+	// again is a first bad reply and a second good one, after the first backoff of 250 ms ± a fifth.
+	again = expected{tries: 2, atLeast: 200 * time.Millisecond, atMost: 300 * time.Millisecond}
+)
+
+// reply is one way in which a server, or what stands before it, answers a request badly once.
+type reply struct {
+	name   string
+	write  func(w http.ResponseWriter, m *mcptest.Message)
+	list   expected
+	tool   expected
+	legacy *expected // of both, where the legacy session makes a difference
+}
+
+func status(code int, body string) func(http.ResponseWriter, *mcptest.Message) {
+	return func(w http.ResponseWriter, _ *mcptest.Message) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(code)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func body(contentType, text string) func(http.ResponseWriter, *mcptest.Message) {
+	return func(w http.ResponseWriter, _ *mcptest.Message) {
+		w.Header().Set("Content-Type", contentType)
+		_, _ = io.WriteString(w, text)
+	}
+}
+
+// stream answers with an event stream; %s in the text is the good answer.
+func stream(text string, abort bool) func(http.ResponseWriter, *mcptest.Message) {
+	return func(w http.ResponseWriter, m *mcptest.Message) {
+		mcptest.StartSSE(w)
+		mcptest.WriteRaw(w, strings.ReplaceAll(text, "%s", answerTo(m)))
+		if abort {
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// answerTo is a good answer in the era that the request is of.
+func answerTo(m *mcptest.Message) string {
+	switch m.Method {
+	case "tools/list":
+		return string(mcptest.Result(m.ID, map[string]any{"tools": []any{}, "resultType": "complete"}))
+	default:
+		return string(mcptest.Result(m.ID, map[string]any{"content": []any{}, "resultType": "complete"}))
+	}
+}
+
+var replies = []reply{
+	{name: "200 HTML", write: body("text/html", "<html>Sign in to the hotel's network</html>"), list: noMCP, tool: noMCPRan},
+	{name: "200 empty", write: body("application/json", ""), list: noMCP, tool: noMCPRan},
+	{name: "200 garbage", write: body("application/json", "{\"jsonrpc\":\x00"), list: noMCP, tool: noMCPRan},
+	{name: "200 wrong id", write: body("application/json", `{"jsonrpc":"2.0","id":999999,"result":{}}`), list: noMCP, tool: noMCPRan},
+	{name: "200 id as a string", write: func(w http.ResponseWriter, m *mcptest.Message) {
+		mcptest.WriteJSON(w, 200, mcptest.Result([]byte(fmt.Sprintf("%q", m.ID)), map[string]any{}))
+	}, list: noMCP, tool: noMCPRan},
+	{name: "202", write: status(202, ""), list: noMCP, tool: noMCPRan},
+	{name: "204", write: status(204, ""), list: noMCP, tool: noMCPRan},
+	{name: "400 plain", write: status(400, "Bad Request"), list: refused, tool: refused},
+	{name: "400 with an error of our id", write: func(w http.ResponseWriter, m *mcptest.Message) {
+		mcptest.WriteError(w, 400, m.ID, -32000, "no")
+	}, list: server, tool: server},
+	{name: "400 with an error of no id", write: func(w http.ResponseWriter, _ *mcptest.Message) {
+		mcptest.WriteError(w, 400, nil, -32000, "no")
+	}, list: refused, tool: refused},
+	{name: "200 with an error of no id", write: func(w http.ResponseWriter, _ *mcptest.Message) {
+		mcptest.WriteError(w, 200, nil, -32700, "no")
+	}, list: server, tool: server},
+	{name: "500 with an error of our id", write: func(w http.ResponseWriter, m *mcptest.Message) {
+		mcptest.WriteError(w, 500, m.ID, -32603, "no")
+	}, list: server, tool: server},
+	{name: "401", write: status(401, ""), list: expected{kind: mcpclient.KindAuthRequired, tries: 1}, tool: expected{kind: mcpclient.KindAuthRequired, tries: 1}},
+	{name: "403", write: status(403, ""), list: expected{kind: mcpclient.KindForbidden, tries: 1}, tool: expected{kind: mcpclient.KindForbidden, tries: 1}},
+	{name: "404", write: status(404, "not found"), list: refused, tool: refused, legacy: &expected{tries: 2}},
+	{name: "408", write: status(408, ""), list: again, tool: lost},
+	{name: "413", write: status(413, ""), list: refused, tool: refused},
+	{name: "429", write: status(429, ""), list: again, tool: again},
+	{name: "500", write: status(500, "oops"), list: again, tool: lost},
+	{name: "501", write: status(501, ""), list: refused, tool: refused},
+	{name: "502", write: status(502, "<html>Bad Gateway</html>"), list: again, tool: lost},
+	{name: "503 with Retry-After", write: func(w http.ResponseWriter, m *mcptest.Message) {
+		w.Header().Set("Retry-After", "7")
+		status(503, "")(w, m)
+	}, list: expected{tries: 2, atLeast: 7 * time.Second, atMost: 7 * time.Second}, tool: lost},
+	{name: "302 elsewhere", write: redirect(302, "http://elsewhere.test/mcp?token=secret"), list: refused, tool: refused},
+	{name: "307 elsewhere", write: redirect(307, "http://elsewhere.test/mcp?token=secret"), list: refused, tool: refused},
+	{name: "SSE line without a colon", write: stream("garbage\nevent\n\ndata: %s\n\n", false), list: works, tool: works},
+	{name: "SSE event that is no JSON", write: stream("data: hello\n\n", false), list: noMCP, tool: noMCPRan},
+	{name: "SSE answer of another id", write: stream("data: {\"jsonrpc\":\"2.0\",\"id\":999999,\"result\":{}}\n\n", false), list: noMCP, tool: noMCPRan},
+	{name: "SSE cut before any event", write: stream(": hello\n\n", true), list: again, tool: lost},
+	{name: "SSE cut in an event", write: stream("data: {\"json", true), list: again, tool: lost},
+	{name: "SSE ended without an answer", write: stream("event: endpoint\ndata: /messages\n\n", false), list: again, tool: lost},
+	{name: "body cut", write: func(w http.ResponseWriter, _ *mcptest.Message) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", "1000")
+		_, _ = io.WriteString(w, `{"jsonrpc":"2.0",`)
+		panic(http.ErrAbortHandler)
+	}, list: again, tool: lost},
+	{name: "connection lost before the headers", write: func(http.ResponseWriter, *mcptest.Message) {
+		panic(http.ErrAbortHandler)
+	}, list: again, tool: lost},
+}
+
+func redirect(code int, to string) func(http.ResponseWriter, *mcptest.Message) {
+	return func(w http.ResponseWriter, _ *mcptest.Message) {
+		w.Header().Set("Location", to)
+		w.WriteHeader(code)
+	}
+}
+
+// Each bad reply has its outcome, at once or after exactly the wait that the
+// table says, is the matter of its call alone, and the next call works.
+func TestBadReplies(t *testing.T) {
+	for _, row := range replies {
+		for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+			for _, method := range []string{"tools/list", "tools/call"} {
+				t.Run(row.name+"/"+era.String()+"/"+method, func(t *testing.T) {
+					want := row.list
+					if method == "tools/call" {
+						want = row.tool
+					}
+					if era == mcptest.Legacy && row.legacy != nil {
+						want = *row.legacy
+					}
+					synctest.Test(t, func(t *testing.T) {
+						badReply(t, newServer(mode{era, false}), method, row.write, want)
+					})
+				})
+			}
+		}
+	}
+}
+
+// badReply makes the server answer one request badly.
+func badReply(t *testing.T, srv *mcptest.Server, method string, write func(http.ResponseWriter, *mcptest.Message), want expected) {
+	t.Helper()
+	var bad atomic.Int32
+	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != method || bad.Add(1) != 1 {
+			return false
+		}
+		write(w, m)
+		return true
+	}
+	s := serve(t, srv, mcpclient.Options{})
+	start := time.Now()
+	var err error
+	if method == "tools/call" {
+		_, err = s.CallTool(t.Context(), "echo", nil)
+	} else {
+		_, err = s.ListTools(t.Context(), nil)
+	}
+	took := time.Since(start)
+	require.Equal(t, want.tries, srv.Count(method), "requests sent (%v)", err)
+	require.GreaterOrEqual(t, took, want.atLeast)
+	require.LessOrEqual(t, took, want.atMost)
+	if want.kind == 0 {
+		require.NoError(t, err)
+	} else {
+		e := failure(t, err)
+		require.Equal(t, want.kind, e.Kind, "%v", err)
+		require.Equal(t, want.mayHaveRun, e.MayHaveRun, "%v", err)
+		require.Equal(t, want.mayHaveRun, mcpclient.MayHaveRun(err))
+		require.Equal(t, method, e.Method)
+		require.Equal(t, 1, e.Tries)
+		require.NotContains(t, err.Error(), "secret")
+		require.NotEqual(t, transport.NotSent, e.Stage)
+	}
+	srv.Reset()
+	echoes(t, s)
+	require.Equal(t, []string{"tools/call"}, srv.Methods(), "the next call goes through at once")
+}
+
+// What is not answered at all ends with the tries or with the time, whichever is first.
+func TestRepeatedFailuresEnd(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		var broken atomic.Bool
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+			if broken.Load() {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			return broken.Load()
+		}
+		s := serve(t, srv, mcpclient.Options{})
+		broken.Store(true)
+		srv.Reset()
+		start := time.Now()
+		_, err := s.ListTools(t.Context(), nil)
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindHTTP, e.Kind)
+		require.Equal(t, 4, e.Tries)
+		require.Equal(t, 4, srv.Count("tools/list"))
+		// 250 ms, 1 s and 4 s, each ± a fifth
+		require.GreaterOrEqual(t, time.Since(start), 4200*time.Millisecond)
+		require.LessOrEqual(t, time.Since(start), 6300*time.Millisecond)
+		broken.Store(false)
+		echoes(t, s)
+	})
+}
+
+// A request that never left is sent again, a tool call, too: it cannot have run.
+func TestRefusedConnectionIsTriedAgain(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		link := srv.InMemory(t)
+		s := connect(t, link, mcpclient.Options{})
+		link.Network.Refuse(true)
+		link.Network.ResetAll()
+		synctest.Wait()
+		call := begin(t.Context(), s, "echo")
+		time.Sleep(500 * time.Millisecond) // of fake time: after the second try, before the third
+		link.Network.Refuse(false)
+		got := <-call
+		require.NoError(t, got.err)
+		require.Equal(t, 1, srv.Executions("echo"))
+
+		link.Network.Refuse(true)
+		link.Network.ResetAll()
+		synctest.Wait()
+		_, err := s.CallTool(t.Context(), "echo", nil)
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindNotSent, e.Kind)
+		require.True(t, mcpclient.IsNotSent(err))
+		require.False(t, e.MayHaveRun)
+		require.Equal(t, 4, e.Tries)
+		link.Network.Refuse(false)
+		echoes(t, s)
+		require.Equal(t, 2, srv.Executions("echo"))
+	})
+}
+
+// Retry-After is obeyed, in both of its forms, but not for longer than a minute.
+func TestRetryAfterIsObeyedUpToAMinute(t *testing.T) {
+	for name, header := range map[string]func() (string, time.Duration){
+		"seconds": func() (string, time.Duration) { return "42", 42 * time.Second },
+		"date": func() (string, time.Duration) {
+			return time.Now().Add(20 * time.Second).UTC().Format(http.TimeFormat), 20 * time.Second
+		},
+		"a day":       func() (string, time.Duration) { return "86400", time.Minute },
+		"beyond ints": func() (string, time.Duration) { return "99999999999999999999", time.Minute },
+		"zero":        func() (string, time.Duration) { return "0", 0 },
+	} {
+		for _, code := range []int{429, 503} {
+			t.Run(fmt.Sprintf("%d %s", code, name), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					value, wait := header()
+					want := expected{tries: 2, atLeast: wait - time.Second, atMost: wait}
+					badReply(t, newServer(mode{mcptest.Legacy, false}), "tools/list", func(w http.ResponseWriter, m *mcptest.Message) {
+						w.Header().Set("Retry-After", value)
+						status(code, "")(w, m)
+					}, want)
+				})
+			})
+		}
+	}
+}

@@ -1,0 +1,339 @@
+package mcpclient_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// diary is what handlers were told, in order.
+type diary struct {
+	mu      sync.Mutex
+	entries []string
+}
+
+func (d *diary) note(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.entries = append(d.entries, fmt.Sprintf(format, args...))
+}
+
+// take returns the entries so far and starts a new page.
+func (d *diary) take() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	entries := d.entries
+	d.entries = nil
+	return entries
+}
+
+// handlers note everything.
+func (d *diary) handlers() mcpclient.Handlers {
+	return mcpclient.Handlers{
+		ToolsChanged:     func(context.Context) { d.note("tools") },
+		PromptsChanged:   func(context.Context) { d.note("prompts") },
+		ResourcesChanged: func(context.Context) { d.note("resources") },
+		Log:              func(_ context.Context, m mcpclient.LogMessage) { d.note("log %s", m.Data) },
+		SessionRestored:  func(context.Context, mcpclient.SessionRestored) { d.note("restored") },
+		Gap:              func(_ context.Context, g mcpclient.Gap) { d.note("gap %d", g.Dropped) },
+		Notification: func(_ context.Context, method string, params json.RawMessage) {
+			d.note("%s %s", method, params)
+		},
+	}
+}
+
+const toolsChanged = "notifications/tools/list_changed"
+
+// The standing stream carries what belongs to no call to the handlers, in order.
+func TestStandingStream(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		for _, method := range []string{"notifications/prompts/list_changed", toolsChanged, "notifications/resources/list_changed"} {
+			srv.Tell(method, nil)
+			synctest.Wait()
+		}
+		require.Equal(t, []string{"prompts", "tools", "resources"}, d.take())
+		if srv.Era == mcptest.Modern {
+			require.Equal(t, 1, srv.Count("subscriptions/listen"))
+			require.Zero(t, srv.Count("GET"))
+			return
+		}
+		require.Equal(t, []string{"server/discover", "initialize", "notifications/initialized", "GET"}, srv.Methods(), "not before the session is ready")
+		srv.Tell("notifications/message", map[string]any{"level": "info", "data": 1})
+		srv.Tell("notifications/x/y", map[string]any{"a": 1})
+		srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+		synctest.Wait()
+		require.Equal(t, []string{"log 1", `notifications/x/y {"a":1}`}, d.take(), "progress outside of its call is nobody's")
+		echoes(t, s)
+	})
+}
+
+// Without a handler for what comes on it, no standing stream is opened.
+func TestNoStandingStreamUnasked(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			Gap: func(context.Context, mcpclient.Gap) {}, SessionRestored: func(context.Context, mcpclient.SessionRestored) {},
+		}})
+		echoes(t, s)
+		time.Sleep(time.Hour) // of fake time
+		synctest.Wait()
+		require.Zero(t, srv.Count("GET"))
+		require.Zero(t, srv.Count("subscriptions/listen"))
+	})
+}
+
+// A server without a standing stream says so once; nobody asks again, and no call minds.
+func TestRefusedStandingStreamIsRemembered(t *testing.T) {
+	rows := map[string]func(w http.ResponseWriter){
+		"405": func(w http.ResponseWriter) { w.WriteHeader(http.StatusMethodNotAllowed) },
+		"403": func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) },
+		"404": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
+		"400": func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadRequest) },
+		"501": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotImplemented) },
+		"200 HTML": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write([]byte("<html>"))
+		},
+		"200 JSON": func(w http.ResponseWriter) { mcptest.WriteJSON(w, 200, []byte(`{}`)) },
+		"204":      func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) },
+	}
+	for name, refuse := range rows {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+					if r.Method == http.MethodGet {
+						refuse(w)
+					}
+					return r.Method == http.MethodGet
+				}
+				var d diary
+				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+				time.Sleep(24 * time.Hour) // of fake time
+				synctest.Wait()
+				require.Equal(t, 1, srv.Count("GET"))
+				require.Equal(t, 1, srv.Count("initialize"), "the session is alive: a ping says so")
+				echoes(t, s)
+				require.Empty(t, d.take())
+			})
+		})
+	}
+}
+
+// A modern server that knows no subscriptions is not asked again either.
+func TestRefusedSubscriptionIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(mode{mcptest.Modern, true})
+		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "subscriptions/listen" {
+				return false
+			}
+			mcptest.WriteError(w, http.StatusNotFound, m.ID, -32601, "Method not found")
+			return true
+		}
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		time.Sleep(24 * time.Hour) // of fake time
+		synctest.Wait()
+		require.Equal(t, 1, srv.Count("subscriptions/listen"))
+		echoes(t, s)
+		require.Empty(t, d.take())
+	})
+}
+
+// A lost standing stream is taken up where it stood: what was said meanwhile is told, and there is no gap.
+func TestLostStandingStreamIsResumed(t *testing.T) {
+	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				var d diary
+				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+				synctest.Wait()
+				srv.Tell("notifications/n", map[string]any{"n": 1})
+				synctest.Wait()
+				srv.CutStanding(abort)
+				synctest.Wait()
+				require.Equal(t, 1, srv.Count("GET"), "not at once: under backoff")
+				srv.Tell("notifications/n", map[string]any{"n": 2})
+				echoes(t, s)
+				time.Sleep(time.Second) // of fake time
+				synctest.Wait()
+				require.Equal(t, 2, srv.Count("GET"))
+				require.NotEmpty(t, srv.Requests("GET")[1].Header.Get("Last-Event-Id"))
+				srv.Tell("notifications/n", map[string]any{"n": 3})
+				synctest.Wait()
+				require.Equal(t, []string{`notifications/n {"n":1}`, `notifications/n {"n":2}`, `notifications/n {"n":3}`}, d.take())
+			})
+		})
+	}
+}
+
+// A stream without event ids cannot be resumed: the gap is told, once for each loss.
+func TestGapIsTold(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		srv.CutStanding(true)
+		synctest.Wait()
+		time.Sleep(time.Minute) // of fake time
+		synctest.Wait()
+		require.Equal(t, []string{"gap 0"}, d.take())
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		require.Equal(t, []string{"tools"}, d.take(), "the stream is open again")
+		echoes(t, s)
+	})
+}
+
+// A server that is away for hours: one gap, however often the stream was asked for.
+func TestGapIsToldOnceForOneOutage(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		link := srv.InMemory(t)
+		s := connect(t, link, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		link.Network.Refuse(true)
+		link.Network.ResetAll()
+		time.Sleep(3 * time.Hour) // of fake time
+		synctest.Wait()
+		link.Network.Refuse(false)
+		time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
+		synctest.Wait()
+		require.Equal(t, []string{"gap 0"}, d.take())
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		require.Equal(t, []string{"tools"}, d.take())
+		echoes(t, s)
+	})
+}
+
+// A server that comes up and goes down is not hammered: the waits grow to half a minute.
+func TestStandingStreamBackoff(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var at []time.Duration
+		start := time.Now()
+		srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+			if r.Method != http.MethodGet {
+				return false
+			}
+			at = append(at, time.Since(start))
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}
+		var d diary
+		serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		time.Sleep(10 * time.Minute) // of fake time
+		synctest.Wait()
+		require.Greater(t, len(at), 15)
+		require.Less(t, len(at), 40)
+		for i := range at[1:] {
+			require.LessOrEqual(t, at[i+1]-at[i], 36*time.Second)
+		}
+		require.Empty(t, d.take(), "a stream that was never open has no gap")
+	})
+}
+
+// The server ends a subscription in good order: it is over.
+func TestSubscriptionEndedInGoodOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(mode{mcptest.Modern, true})
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		srv.EndSubscriptions()
+		time.Sleep(time.Hour) // of fake time
+		synctest.Wait()
+		require.Equal(t, 1, srv.Count("subscriptions/listen"))
+		echoes(t, s)
+	})
+}
+
+// The cursor of the standing stream is refused: it is opened anew without one,
+// and what was said meanwhile is a gap.
+func TestRefusedCursorOfTheStandingStream(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+			if r.Method != http.MethodGet || r.Header.Get("Last-Event-Id") == "" {
+				return false
+			}
+			mcptest.WriteError(w, http.StatusBadRequest, nil, -32000, "Invalid event ID")
+			return true
+		}
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		require.Equal(t, []string{"tools"}, d.take())
+		srv.CutStanding(true)
+		time.Sleep(time.Minute) // of fake time
+		synctest.Wait()
+		require.Equal(t, []string{"gap 0"}, d.take())
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		require.Equal(t, []string{"tools"}, d.take())
+		echoes(t, s)
+	})
+}
+
+// Nobody calls, and the server loses the session: the standing stream finds
+// out, and the session is begun anew so that notifications go on.
+func TestStandingStreamFindsTheLoss(t *testing.T) {
+	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain, mcptest.Refuse400} {
+		t.Run(fmt.Sprint(style), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				srv.Refuse = style
+				var d diary
+				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+				synctest.Wait()
+				srv.CutStanding(true)
+				srv.LoseSessions()
+				time.Sleep(time.Minute) // of fake time
+				synctest.Wait()
+				require.Equal(t, 2, srv.Count("initialize"))
+				require.Contains(t, d.take(), "restored")
+				srv.Tell(toolsChanged, nil)
+				synctest.Wait()
+				require.Equal(t, []string{"tools"}, d.take())
+				echoes(t, s)
+				require.Equal(t, 2, srv.Count("initialize"))
+			})
+		})
+	}
+}
+
+// A message on the standing stream that does not parse is passed over.
+func TestBadMessageOnTheStandingStream(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		gate := make(chan struct{})
+		srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+			if r.Method != http.MethodGet {
+				return false
+			}
+			mcptest.StartSSE(w)
+			mcptest.WriteRaw(w, "data: nonsense\n\ndata: []\n\nevent: x\ndata: {}\n\ngarbage\n\n")
+			mcptest.WriteRaw(w, "data: "+string(mcptest.Result([]byte("77"), nil))+"\n\n")
+			mcptest.WriteRaw(w, "data: "+string(mcptest.Notification(toolsChanged, nil))+"\n\n")
+			<-gate
+			return true
+		}
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		require.Equal(t, []string{"tools"}, d.take())
+		echoes(t, s)
+		close(gate)
+	})
+}

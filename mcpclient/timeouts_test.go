@@ -1,0 +1,363 @@
+package mcpclient_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+var errPatience = errors.New("out of patience")
+
+// endedAfter checks that f, given a context that ends after d, returned then
+// and not later, with an error that names both the context and its cause.
+func endedAfter(t *testing.T, d time.Duration, f func(ctx context.Context) error) *mcpclient.Error {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), d, errPatience)
+	defer cancel()
+	start := time.Now()
+	err := f(ctx)
+	require.Equal(t, d, time.Since(start), "%v", err)
+	e := failure(t, err)
+	require.Equal(t, mcpclient.KindCanceled, e.Kind, "%v", err)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, errPatience)
+	return e
+}
+
+// hangOn makes the server keep quiet when asked for a method.
+func hangOn(srv *mcptest.Server, method string) {
+	srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+		if m != nil && m.Method == method {
+			srv.Hang(r)
+			return true
+		}
+		return false
+	})
+}
+
+// The caller's context ends Connect at every stage of it, and nothing is left behind.
+func TestContextEndsConnect(t *testing.T) {
+	const patience = 3 * time.Second
+	for _, stage := range []string{"dial", "server/discover", "initialize", "notifications/initialized"} {
+		t.Run(stage, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				link := srv.InMemory(t)
+				hangOn(srv, stage)
+				link.Network.Stall(stage == "dial")
+				e := endedAfter(t, patience, func(ctx context.Context) error {
+					_, err := mcpclient.Connect(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
+					return err
+				})
+				require.Contains(t, e.Method, "connect")
+				require.Equal(t, stage == "dial", mcpclient.IsNotSent(e))
+				link.Network.Stall(false)
+			})
+		})
+	}
+}
+
+// Without a context that ends, Connect is bounded all the same.
+func TestConnectIsBounded(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		link := srv.InMemory(t)
+		hangOn(srv, "server/discover")
+		start := time.Now()
+		_, err := tryConnect(t, link, mcpclient.Options{})
+		require.Equal(t, mcpclient.DefaultTryTimeout, time.Since(start))
+		require.True(t, mcpclient.IsTimeout(err), "%v", err)
+		require.Zero(t, srv.Count("initialize"), "a timeout proves nothing about the era")
+	})
+}
+
+// The caller's context ends a call wherever it is, with a peer that never answers.
+func TestContextEndsACall(t *testing.T) {
+	const patience = 3 * time.Second
+	stages := map[string]func(*mcptest.Server, *mcptest.Link){
+		"dial": func(_ *mcptest.Server, link *mcptest.Link) {
+			link.Network.Stall(true)
+			link.Network.ResetAll()
+			synctest.Wait() // until it was noticed
+		},
+		"waiting for headers": func(srv *mcptest.Server, _ *mcptest.Link) { hangOn(srv, "tools/call") },
+		"dead link":           func(_ *mcptest.Server, link *mcptest.Link) { link.Network.SilenceAll() },
+		"reading a stream": func(srv *mcptest.Server, _ *mcptest.Link) {
+			srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+				if m == nil || m.Method != "tools/call" {
+					return false
+				}
+				mcptest.StartSSE(w)
+				srv.Hang(r)
+				return true
+			})
+		},
+		"reading a body": func(srv *mcptest.Server, _ *mcptest.Link) {
+			srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+				if m == nil || m.Method != "tools/call" {
+					return false
+				}
+				w.Header().Set("Content-Type", "application/json")
+				mcptest.WriteRaw(w, "{")
+				srv.Hang(r)
+				return true
+			})
+		},
+		"backoff": func(srv *mcptest.Server, _ *mcptest.Link) {
+			srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+				if m == nil || m.Method != "tools/call" {
+					return false
+				}
+				w.Header().Set("Retry-After", "50")
+				w.WriteHeader(http.StatusTooManyRequests)
+				return true
+			})
+		},
+	}
+	for name, arrange := range stages {
+		t.Run(name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				link := srv.InMemory(t)
+				s := connect(t, link, mcpclient.Options{})
+				synctest.Wait() // until the connections are idle
+				arrange(srv, link)
+				e := endedAfter(t, patience, func(ctx context.Context) error {
+					_, err := s.CallTool(ctx, "echo", nil)
+					return err
+				})
+				unsent := name == "dial"
+				require.Equal(t, unsent, e.Stage == transport.NotSent)
+				require.Equal(t, !unsent && name != "backoff", e.MayHaveRun, "%v", e)
+				srv.SetIntercept(nil)
+				link.Network.Stall(false)
+				link.Network.ResetAll()
+				synctest.Wait()
+				echoes(t, s)
+			})
+		})
+	}
+}
+
+// The body of a refusal that never ends costs its bound, not the call: the status is known.
+func TestEndlessErrorBodyIsBounded(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "tools/call" {
+				return false
+			}
+			w.WriteHeader(http.StatusTeapot)
+			mcptest.WriteRaw(w, "short and stout")
+			srv.Hang(r)
+			return true
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		start := time.Now()
+		_, err := s.CallTool(t.Context(), "echo", nil)
+		require.Equal(t, 5*time.Second, time.Since(start))
+		var status *mcpclient.HTTPError
+		require.ErrorAs(t, err, &status)
+		require.Equal(t, "short and stout", status.Preview)
+	})
+}
+
+// A context ends the wait for a recovery, and while the tool list is read again.
+func TestContextEndsTheWaitForARepair(t *testing.T) {
+	t.Run("recovery", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			s := serve(t, srv, mcpclient.Options{})
+			srv.LoseSessions()
+			hold := srv.Hold("initialize")
+			e := endedAfter(t, 3*time.Second, func(ctx context.Context) error {
+				_, err := s.CallTool(ctx, "echo", nil)
+				return err
+			})
+			require.False(t, e.MayHaveRun)
+			hold.Release()
+			echoes(t, s)
+		})
+	})
+	t.Run("fresh tool list", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := newServer(mode{mcptest.Modern, true})
+			srv.Tools = append(srv.Tools, &mcptest.Tool{Name: "mirrored", Mirrored: map[string]string{"Region": "region"}})
+			s := serve(t, srv, mcpclient.Options{})
+			hold := srv.Hold("tools/list")
+			e := endedAfter(t, 3*time.Second, func(ctx context.Context) error {
+				_, err := s.CallTool(ctx, "mirrored", map[string]string{"region": "eu"})
+				return err
+			})
+			require.False(t, e.MayHaveRun)
+			hold.Release()
+			echoes(t, s)
+		})
+	})
+}
+
+// Servers that answer by JSON send their headers when the tool is done. That
+// may take as long as the idle timeout, or as long as the caller allows.
+func TestToolWhoseHeadersComeLate(t *testing.T) {
+	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+		for _, row := range []struct {
+			takes time.Duration
+			opts  []mcpclient.CallOption
+			works bool
+		}{
+			{4*time.Minute + 59*time.Second, nil, true},
+			{5*time.Minute + time.Second, nil, false},
+			{3 * time.Hour, []mcpclient.CallOption{mcpclient.WithIdleTimeout(-1)}, true},
+			{9 * time.Minute, []mcpclient.CallOption{mcpclient.WithIdleTimeout(10 * time.Minute)}, true},
+			{2 * time.Minute, []mcpclient.CallOption{mcpclient.WithIdleTimeout(time.Minute)}, false},
+		} {
+			t.Run(fmt.Sprintf("%s %v %v", era, row.takes, row.works), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					srv := newServer(mode{era, false})
+					add(srv, "slow", takes(row.takes))
+					s := serve(t, srv, mcpclient.Options{})
+					got := <-begin(t.Context(), s, "slow", row.opts...)
+					if row.works {
+						require.NoError(t, got.err)
+						require.Equal(t, row.takes, got.at)
+						return
+					}
+					idle(t, got.err)
+					require.Equal(t, 1, srv.Executions("slow"))
+				})
+			})
+		}
+	}
+}
+
+// idle checks that err is an idle timeout of a call that may have run.
+func idle(t *testing.T, err error) {
+	t.Helper()
+	e := failure(t, err)
+	require.Equal(t, mcpclient.KindTimeout, e.Kind, "%v", err)
+	require.True(t, mcpclient.IsTimeout(err))
+	require.True(t, e.MayHaveRun)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	var timeout *mcpclient.TimeoutError
+	require.ErrorAs(t, err, &timeout)
+	require.Equal(t, "idle", timeout.What)
+}
+
+// Progress keeps a call alive: half an hour with a sign of life each minute is
+// fine, silence for five minutes is not, and a total timeout does not care.
+func TestProgressKeepsACallAlive(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "long", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			for i := range 30 {
+				if err := mcptest.Sleep(ctx, time.Minute); err != nil {
+					return nil, err
+				}
+				c.Progress(float64(i+1), 30, "")
+			}
+			return mcptest.Text("long"), nil
+		})
+		add(srv, "stuck", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			if err := mcptest.Sleep(ctx, 2*time.Minute); err != nil {
+				return nil, err
+			}
+			c.Progress(1, 2, "")
+			return never(ctx, c)
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		watched := mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {})
+		got := <-begin(t.Context(), s, "long", watched)
+		require.NoError(t, got.err)
+		require.Equal(t, 30*time.Minute, got.at)
+
+		got = <-begin(t.Context(), s, "stuck", watched)
+		idle(t, got.err)
+		require.Equal(t, 7*time.Minute, got.at)
+
+		got = <-begin(t.Context(), s, "long", watched, mcpclient.WithTotalTimeout(10*time.Minute))
+		require.Equal(t, mcpclient.KindTimeout, mcpclient.KindOf(got.err))
+		require.ErrorContains(t, got.err, "total timeout of 10m0s")
+		require.Equal(t, 10*time.Minute, got.at)
+		echoes(t, s)
+	})
+}
+
+// The total timeout is of the call, whatever it is doing.
+func TestTotalTimeoutBoundsEverything(t *testing.T) {
+	const total = 5 * time.Second
+	check := func(t *testing.T, err error, start time.Time) {
+		t.Helper()
+		e := failure(t, err)
+		require.LessOrEqual(t, time.Since(start), total)
+		require.False(t, e.MayHaveRun, "%v", err)
+	}
+	t.Run("list", func(t *testing.T) {
+		eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+			s := serve(t, srv, mcpclient.Options{})
+			hangOn(srv, "tools/list")
+			start := time.Now()
+			_, err := s.ListTools(t.Context(), nil, mcpclient.WithTotalTimeout(total))
+			require.True(t, mcpclient.IsTimeout(err), "%v", err)
+			require.Equal(t, total, time.Since(start))
+			check(t, err, start)
+		})
+	})
+	t.Run("recovery", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			s := serve(t, srv, mcpclient.Options{})
+			srv.LoseSessions()
+			hold := srv.Hold("initialize")
+			start := time.Now()
+			_, err := s.CallTool(t.Context(), "echo", nil, mcpclient.WithTotalTimeout(total))
+			require.True(t, mcpclient.IsTimeout(err), "%v", err)
+			require.Equal(t, total, time.Since(start))
+			check(t, err, start)
+			hold.Release()
+			echoes(t, s)
+		})
+	})
+	t.Run("backoff", func(t *testing.T) {
+		eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+			var busy atomic.Bool
+			srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+				if !busy.Load() || m == nil || m.Method != "tools/call" {
+					return false
+				}
+				w.Header().Set("Retry-After", "50")
+				w.WriteHeader(http.StatusTooManyRequests)
+				return true
+			})
+			s := serve(t, srv, mcpclient.Options{})
+			busy.Store(true)
+			start := time.Now()
+			_, err := s.CallTool(t.Context(), "echo", nil, mcpclient.WithTotalTimeout(total))
+			check(t, err, start)
+			require.Equal(t, 1, srv.Count("tools/call"))
+			busy.Store(false)
+			echoes(t, s)
+		})
+	})
+}
+
+// A server that holds every answered stream open costs nothing but those
+// streams: answers come at once, and the connections are given up.
+func TestAnsweredStreamsThatStayOpen(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.HoldStreams = true
+		link := srv.InMemory(t)
+		s := connect(t, link, mcpclient.Options{})
+		for range 100 {
+			start := time.Now()
+			echoes(t, s)
+			require.Zero(t, time.Since(start))
+		}
+		time.Sleep(time.Minute) // of fake time
+		synctest.Wait()
+		require.LessOrEqual(t, link.Network.Conns(), 1, "streams that were given up do not pile up")
+	})
+}

@@ -1,0 +1,162 @@
+package streamablehttp
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/memnet"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// answering serves the answer as an event, then does what it is told.
+func answering(then func(w http.ResponseWriter, r *http.Request)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", typeStream)
+		_, _ = io.WriteString(w, answerEvent)
+		w.(http.Flusher).Flush()
+		if then != nil {
+			then(w, r)
+		}
+	}
+}
+
+func TestAnsweredStreamKeepsItsConnection(t *testing.T) {
+	for _, tail := range []string{"", ": bye\n\n", strings.Repeat(": bye\n\n", 1000)} {
+		then := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tail) }
+		overNetwork(t, answering(then), func(t *testing.T, n *memnet.Network, rt transport.Transport) {
+			c := newConn(t, rt)
+			for range 100 {
+				require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
+				synctest.Wait() // the drain is over
+			}
+			require.Equal(t, 1, n.Accepted())
+		})
+	}
+}
+
+// A server that holds the stream open after its answer, or goes on talking,
+// delays nobody and costs that connection only.
+func TestAnsweredStreamThatStaysOpen(t *testing.T) {
+	babble := func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = io.WriteString(w, strings.Repeat(": more\n", 1000))
+		}
+	}
+	hold := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	for name, then := range map[string]func(http.ResponseWriter, *http.Request){"hold": hold, "babble": babble} {
+		var open atomic.Int64
+		handler := answering(func(w http.ResponseWriter, r *http.Request) {
+			open.Add(1)
+			defer open.Add(-1)
+			then(w, r)
+		})
+		overNetwork(t, handler, func(t *testing.T, n *memnet.Network, rt transport.Transport) {
+			c := newConn(t, rt)
+			for range 100 {
+				start := time.Now()
+				require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)), name)
+				require.Zero(t, time.Since(start), "Call returns at once")
+				time.Sleep(drainTime)
+				synctest.Wait()
+				require.Zero(t, open.Load(), "%s: the stream is given up", name)
+			}
+			require.Equal(t, 100, n.Accepted())
+		})
+	}
+}
+
+// Streams that stay open are given up 50 ms after their answers, also when
+// there are many of them: they hold connections, or links, that others need.
+func TestManyAnsweredStreamsThatStayOpen(t *testing.T) {
+	var open atomic.Int64
+	hold := answering(func(_ http.ResponseWriter, r *http.Request) {
+		open.Add(1)
+		defer open.Add(-1)
+		<-r.Context().Done()
+	})
+	overNetwork(t, hold, func(t *testing.T, _ *memnet.Network, rt transport.Transport) {
+		c := newConn(t, rt)
+		for range 32 {
+			require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
+		}
+		synctest.Wait()
+		time.Sleep(2 * drainTime)
+		synctest.Wait()
+		require.Zero(t, open.Load())
+	})
+}
+
+// The context of a call lives until its stream is drained, and not longer.
+func TestDrainEndsTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tail := range []io.Reader{strings.NewReader(""), &endless{'x', 10 << 20}, newHangingBody("")} {
+			body := &trackedBody{Reader: io.MultiReader(strings.NewReader(answerEvent), tail)}
+			var inFlight context.Context
+			c := newConn(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+				inFlight = req.Context()
+				resp := respond(http.StatusOK, typeStream, body)
+				if hanging, ok := tail.(*hangingBody); ok {
+					hanging.text = strings.NewReader(answerEvent)
+					resp.Body = hanging
+				}
+				return resp, nil
+			}))
+			require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
+			<-inFlight.Done()
+			synctest.Wait()
+			require.Less(t, body.read.Load(), int64(256<<10), "what is drained is bounded")
+		}
+	})
+}
+
+// Close does not wait for streams to end, and streams answered after it are
+// not drained.
+func TestCloseCutsDrainsShort(t *testing.T) {
+	hold := answering(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	overNetwork(t, hold, func(t *testing.T, n *memnet.Network, rt transport.Transport) {
+		c := newConn(t, rt)
+		for range drainQueue + 20 { // also more than fit in the queue
+			require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
+		}
+		start := time.Now()
+		c.Close()
+		require.LessOrEqual(t, time.Since(start), drainTime, "all together")
+		require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)), "a late call still gets its answer")
+		c.Close()
+		synctest.Wait()
+		require.Zero(t, openLinks(n))
+	})
+}
+
+// openLinks counts the connections whose dialing end is still open.
+func openLinks(n *memnet.Network) int {
+	count := 0
+	for _, link := range n.Links() {
+		if link.SetDeadline(time.Time{}) == nil {
+			count++
+		}
+	}
+	return count
+}
+
+// A drain must end although its body ignores the context: only closing it is
+// sure to end a Read.
+func TestDrainOfABodyThatOnlyCloseEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := newHangingBody(answerEvent)
+		c := newConn(t, always(func() *http.Response { return respond(http.StatusOK, typeStream, body) }))
+		require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
+		start := time.Now()
+		<-body.closed
+		require.Equal(t, drainTime, time.Since(start))
+	})
+}

@@ -1,0 +1,289 @@
+package streamablehttp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+var errLink = errors.New("link lost")
+
+// turn is what a script answers one request with.
+type turn func(*http.Request) (*http.Response, error)
+
+func events(s string) turn {
+	return func(*http.Request) (*http.Response, error) { return stream(s), nil }
+}
+
+func cutAfter(s string) turn {
+	return func(*http.Request) (*http.Response, error) {
+		return respond(http.StatusOK, typeStream, failing(s, errLink)), nil
+	}
+}
+
+func refuse(status int) turn {
+	return func(*http.Request) (*http.Response, error) { return text(status, "text/plain", "no"), nil }
+}
+
+func fail(err error) turn {
+	return func(*http.Request) (*http.Response, error) { return nil, err }
+}
+
+// script answers requests with its turns, the last one again and again, and
+// writes down what came when.
+type script struct {
+	turns   []turn
+	methods []string
+	cursors []string
+	waited  []time.Duration // before each request
+	last    time.Time
+	headers []http.Header
+}
+
+func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
+	if s.last.IsZero() {
+		s.last = time.Now()
+	}
+	s.methods = append(s.methods, req.Method)
+	s.cursors = append(s.cursors, strings.Join(req.Header[headerCursor], "|"))
+	s.waited = append(s.waited, time.Since(s.last))
+	s.headers = append(s.headers, req.Header)
+	s.last = time.Now()
+	next := s.turns[0]
+	if len(s.turns) > 1 {
+		s.turns = s.turns[1:]
+	}
+	return next(req)
+}
+
+func (s *script) gets() int { return len(s.methods) - 1 }
+
+// runScript makes one legacy call against a script, in fake time.
+func runScript(t *testing.T, turns []turn, check func(t *testing.T, s *script, recv *heard, err error)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{turns: turns}
+		recv, err := callOnce(t, s)
+		for _, method := range s.methods[1:] {
+			require.Equal(t, http.MethodGet, method, "the request itself is sent once")
+		}
+		check(t, s, recv, err)
+	})
+}
+
+func TestResume(t *testing.T) {
+	notification := `data: {"jsonrpc":"2.0","method":"m"}` + "\n\n"
+	for name, row := range map[string]struct {
+		turns   []turn
+		cursors []string
+	}{
+		"after a clean end":   {[]turn{events("id: 1\n\n"), events(answerEvent)}, []string{"", "1"}},
+		"after a cut":         {[]turn{cutAfter("id: 1\n\n"), events(answerEvent)}, []string{"", "1"}},
+		"cut within an event": {[]turn{cutAfter("id: 1\n\nid: 2\ndata: {"), events(answerEvent)}, []string{"", "1"}},
+		"id on a message":     {[]turn{events("id: a b\n" + notification), events(answerEvent)}, []string{"", "a b"}},
+		"id moves on":         {[]turn{events("id: 1\n\nid: 2\n\n"), cutAfter("id: 3\n" + notification), events(answerEvent)}, []string{"", "2", "3"}},
+		"connections without events": {
+			[]turn{events("id: 1\n\n"), events(""), events(": hi\n\n"), cutAfter(""), events(answerEvent)}, []string{"", "1", "1", "1", "1"},
+		},
+		"messages without ids": {[]turn{events("id: 1\n\n"), events(notification), events(answerEvent)}, []string{"", "1", "1"}},
+		"after a failed GET":   {[]turn{events("id: 1\n\n"), refuse(503), fail(errLink), refuse(429), events(answerEvent)}, []string{"", "1", "1", "1", "1"}},
+		"failures in between": {
+			[]turn{events("id: 1\n\n"), refuse(503), refuse(500), refuse(502), events(""), refuse(504), refuse(408), refuse(503), events(answerEvent)},
+			[]string{"", "1", "1", "1", "1", "1", "1", "1", "1"},
+		},
+	} {
+		runScript(t, row.turns, func(t *testing.T, s *script, recv *heard, err error) {
+			t.Helper()
+			require.NoError(t, err, name)
+			require.Equal(t, result, recv.result, name)
+			require.Equal(t, row.cursors, s.cursors, name)
+			require.Equal(t, http.Header{
+				"Accept": {typeStream}, headerVersion: {"2025-11-25"}, headerSession: {"session-1"}, headerCursor: {"1"},
+			}, requireCursor(s.headers[1], "1"), name)
+		})
+	}
+}
+
+// requireCursor returns a header with its cursor replaced, to compare the rest.
+func requireCursor(h http.Header, cursor string) http.Header {
+	h = h.Clone()
+	h.Set(headerCursor, cursor)
+	return h
+}
+
+func TestResumeBringsTheRest(t *testing.T) {
+	first := `id: 1` + "\n" + `data: {"jsonrpc":"2.0","method":"a"}` + "\n\n"
+	second := `id: 2` + "\n" + `data: {"jsonrpc":"2.0","id":7,"method":"b"}` + "\n\n"
+	runScript(t, []turn{cutAfter(first), cutAfter(second), events(answerEvent)}, func(t *testing.T, _ *script, recv *heard, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.Equal(t, []string{"notification a ", "request 7 b "}, recv.messages)
+	})
+	answered := `data: {"jsonrpc":"2.0","id":1,"error":{"code":4,"message":"no"}}` + "\n\n"
+	runScript(t, []turn{cutAfter(first), events(answered)}, func(t *testing.T, _ *script, _ *heard, err error) {
+		t.Helper()
+		require.IsType(t, (*RPCError)(nil), err)
+	})
+	runScript(t, []turn{cutAfter(first), events("data: {]\n\n")}, func(t *testing.T, _ *script, _ *heard, err error) {
+		t.Helper()
+		require.IsType(t, (*ProtocolError)(nil), err)
+	})
+}
+
+// The server's reconnection time is kept to exactly, up to a minute.
+func TestResumeHonoursRetry(t *testing.T) {
+	for field, want := range map[string]time.Duration{
+		"1500": 1500 * time.Millisecond, "60000": time.Minute, "60001": time.Minute, "99999999999999999999": time.Minute,
+		"10": 10 * time.Millisecond, "0": minReconnect, "1": minReconnect,
+	} {
+		runScript(t, []turn{events("id: 1\nretry: " + field + "\n\n"), events(""), refuse(503), events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			require.NoError(t, err)
+			require.Equal(t, []time.Duration{0, want, want, want}, s.waited, field)
+		})
+	}
+	runScript(t, []turn{events("retry: 100\nid: 1\n\n"), events("retry: 200\n\n"), events("id: 2\nretry: x\n\n"), events(answerEvent)},
+		func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			require.NoError(t, err)
+			const ms = time.Millisecond
+			require.Equal(t, []time.Duration{0, 100 * ms, 200 * ms, 200 * ms}, s.waited, "kept until a newer one comes")
+		})
+}
+
+// Without a reconnection time connections that bring nothing come ever more
+// slowly; an event with an id is progress, and the pace starts anew.
+func TestResumeBacksOff(t *testing.T) {
+	turns := []turn{events("id: 1\n\n")}
+	for range 12 {
+		turns = append(turns, events(": nothing yet\n\n"))
+	}
+	turns = append(turns, events("id: 2\n\n"), events(answerEvent))
+	runScript(t, turns, func(t *testing.T, s *script, _ *heard, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		expected := resumeInitial
+		for i, waited := range s.waited[1 : len(s.waited)-1] {
+			require.InDelta(t, float64(expected), float64(waited), float64(expected)/5+1, "wait %d", i)
+			expected = min(2*expected, ReconnectCeiling)
+		}
+		require.LessOrEqual(t, s.waited[len(s.waited)-1], resumeInitial*6/5)
+	})
+}
+
+// A server that asks to come back at once and closes each time does not get us
+// to spin: the call lives as long as its context, at a hundred requests a second.
+func TestResumeDoesNotSpin(t *testing.T) {
+	for _, again := range []string{"", "retry: 0\n\n", ": x\n\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{turns: []turn{events("id: 1\nretry: 0\n\n"), events(again)}}
+			c := newConn(t, s)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			err := c.do(ctx, c.legacy(), new(heard))
+			requireCut(t, err)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.LessOrEqual(t, s.gets(), int(time.Minute/minReconnect))
+		})
+	}
+}
+
+func TestResumeRefused(t *testing.T) {
+	for _, status := range []int{400, 401, 403, 404, 405, 406, 409, 410, 501} {
+		runScript(t, []turn{cutAfter("id: 1\n\n"), refuse(status)}, func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			requireCut(t, err)
+			require.ErrorIs(t, err, errLink)
+			var refused *HTTPError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, status, refused.Status)
+			require.Equal(t, 1, s.gets(), status)
+		})
+	}
+	for name, bad := range map[string]turn{
+		"no stream": func(*http.Request) (*http.Response, error) { return text(200, typeJSON, answer), nil },
+		"nothing":   func(*http.Request) (*http.Response, error) { return text(204, "", ""), nil },
+		"permanent": fail(&transport.Error{Stage: transport.NotSent, Permanent: true, Err: errLink}),
+		"other redirect": func(req *http.Request) (*http.Response, error) {
+			return (&redirecting{status: 302, targets: []string{"/x"}}).get(req)
+		},
+	} {
+		runScript(t, []turn{events("id: 1\n\n"), bad}, func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			requireCut(t, err)
+			require.ErrorIs(t, err, ErrNoAnswer, name)
+			require.Equal(t, 1, s.gets(), name)
+		})
+	}
+}
+
+func (r *redirecting) get(req *http.Request) (*http.Response, error) {
+	req.Body = io.NopCloser(strings.NewReader(""))
+	return r.RoundTrip(req)
+}
+
+// Four failures in a row are the end of it.
+func TestResumeGivesUp(t *testing.T) {
+	for _, failure := range []turn{
+		refuse(503), refuse(500), refuse(429), fail(errLink), fail(&transport.Error{Stage: transport.NotSent, Err: errLink}),
+	} {
+		runScript(t, []turn{events("id: 1\n\n"), failure}, func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			requireCut(t, err)
+			require.ErrorIs(t, err, ErrNoAnswer)
+			require.Equal(t, 4, s.gets())
+		})
+	}
+}
+
+// An overloaded server that says when to come back is not asked before.
+func TestResumeHonoursRetryAfter(t *testing.T) {
+	busy := func(*http.Request) (*http.Response, error) {
+		resp := text(http.StatusServiceUnavailable, "", "")
+		resp.Header.Set("Retry-After", "7")
+		return resp, nil
+	}
+	runScript(t, []turn{events("id: 1\n\n"), busy, events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, s.waited[2], 7*time.Second)
+	})
+}
+
+// A cursor goes back as it came, or not at all: what a header cannot hold, or
+// would hold changed, is not a cursor.
+func TestResumeWithOddCursor(t *testing.T) {
+	for _, id := range []string{"a\tb", "é", "\xff", strings.Repeat("x", 1000), "\"", "a,b"} {
+		runScript(t, []turn{events("id: " + id + "\n\n"), events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			require.NoError(t, err)
+			require.Equal(t, []string{"", id}, s.cursors)
+		})
+	}
+	for _, id := range []string{"a\x01b", "\x7f", "\x1b[2J", " x", "x ", "\tx", "  "} {
+		runScript(t, []turn{events("id: " + id + "\n\n"), events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			requireCut(t, err)
+			require.ErrorIs(t, err, ErrNoAnswer)
+			require.Zero(t, s.gets(), "%q", id)
+		})
+	}
+}
+
+// A cursor of megabytes is not sent back in a header.
+func TestResumeWithHugeCursor(t *testing.T) {
+	runScript(t, []turn{events("id: " + strings.Repeat("x", 1<<20) + "\n\n"), events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {
+		t.Helper()
+		requireCut(t, err)
+		require.Zero(t, s.gets())
+	})
+}

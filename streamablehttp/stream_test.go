@@ -1,0 +1,232 @@
+package streamablehttp
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// oneByOne gives a byte at a time.
+type oneByOne struct{ io.Reader }
+
+func (r oneByOne) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(len(p), 1)]) }
+
+func TestAnswerOnStream(t *testing.T) {
+	message := `data: {"jsonrpc":"2.0","method":"notifications/message","params":{"n":1}}`
+	for name, events := range map[string]string{
+		"plain":                       answerEvent,
+		"byte order mark":             "\ufeff" + answerEvent,
+		"carriage returns":            "data: " + answer + "\r\r",
+		"carriage returns, feeds":     "data: " + answer + "\r\n\r\n",
+		"no space":                    "data:" + answer + "\n\n",
+		"named message":               "event: message\n" + answerEvent,
+		"empty name":                  "event:\n" + answerEvent,
+		"last name counts":            "event: other\nevent: message\n" + answerEvent,
+		"name and id behind":          "data: " + answer + "\nid: 5\nevent: message\nretry: 1\n\n",
+		"comments":                    ": hi\n\n:\n: ping\n\n" + answerEvent,
+		"comment within":              ": x\ndata: {\"jsonrpc\":\n: y\ndata: \"2.0\",\"id\":1,\"result\":{\"ok\":true}}\n\n",
+		"several lines":               "data: {\"jsonrpc\":\"2.0\",\ndata: \"id\":1,\ndata: \"result\":{\"ok\":true}}\n\n",
+		"unknown fields":              "foo: bar\nDATA: x\ndatax: y\n" + answerEvent,
+		"empty data before":           "data\n\ndata:\n\ndata: \n\nid: 1\ndata:\n\n" + answerEvent,
+		"blank lines":                 "\n\n\n" + answerEvent,
+		"other events before":         "event: ping\ndata: not json\n\nevent: Message\ndata: {]\n\nevent: error\ndata: x\n\n" + answerEvent,
+		"answer in another event":     "event: other\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":1,\"message\":\"\"}}\n\n" + answerEvent,
+		"bad retry":                   "retry: soon\nretry: -1\nretry: 1e3\nretry:\n" + answerEvent,
+		"id with NUL":                 "id: \x00\n" + answerEvent,
+		"junk behind":                 answerEvent + "data: {]\n\n\xff\xff",
+		"second answer behind":        answerEvent + strings.ReplaceAll(answerEvent, "true", "false"),
+		"request behind":              answerEvent + `data: {"jsonrpc":"2.0","id":9,"method":"roots/list"}` + "\n\n",
+		"white space in the data":     "data:   " + answer + "  \n\n",
+		"notification without params": `data: {"jsonrpc":"2.0","method":"m"}` + "\n\n" + answerEvent,
+		"large keep-alives":           strings.Repeat(":"+strings.Repeat("x", 10_000)+"\n", 100) + answerEvent,
+		"many messages":               strings.Repeat(message+"\n\n", 1000) + answerEvent,
+	} {
+		for _, reader := range []func() io.Reader{
+			func() io.Reader { return strings.NewReader(events) },
+			func() io.Reader { return oneByOne{strings.NewReader(events)} },
+			func() io.Reader { return failing(events, errors.New("link lost")) },
+		} {
+			recv, err := callOnce(t, always(func() *http.Response { return respond(http.StatusOK, "text/event-stream; charset=utf-8", reader()) }))
+			require.NoError(t, err, name)
+			require.Equal(t, result, recv.result, name)
+			require.Positive(t, recv.events, name)
+		}
+	}
+}
+
+// What came before the answer was delivered, in order, before Call returned.
+func TestMessagesBeforeTheAnswer(t *testing.T) {
+	events := `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}` + "\n\n" +
+		`data: {"jsonrpc":"2.0","id":"s-1","method":"sampling/createMessage","params":{}}` + "\n\n" +
+		`data: {"jsonrpc":"2.0","method":"notifications/message"}` + "\n\n" + answerEvent
+	recv, err := callOnce(t, always(func() *http.Response { return stream(events) }))
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		`notification notifications/progress {"progress":1}`, `request "s-1" sampling/createMessage {}`, `notification notifications/message `,
+	}, recv.messages)
+	require.Equal(t, 5, recv.events, "the header and four events")
+}
+
+func TestErrorOnStream(t *testing.T) {
+	for _, id := range []string{"1", "null"} {
+		_, err := callOnce(t, always(func() *http.Response {
+			return stream(`data: {"jsonrpc":"2.0","id":` + id + `,"error":{"code":-32000,"message":"no","data":{"a":1}}}` + "\n\n")
+		}))
+		require.Equal(t, &RPCError{Code: -32000, Message: "no", Data: []byte(`{"a":1}`), Status: http.StatusOK}, err)
+	}
+}
+
+func TestViolationOnStream(t *testing.T) {
+	for name, event := range map[string]string{
+		"answer to another request": strings.Replace(answerEvent, `:1,`, `:2,`, 1),
+		"answer of a string":        strings.Replace(answerEvent, `:1,`, `:"1",`, 1),
+		"answer without id":         `data: {"jsonrpc":"2.0","result":{}}` + "\n\n",
+		"error of another request":  `data: {"jsonrpc":"2.0","id":2,"error":{"code":1,"message":""}}` + "\n\n",
+		"batch":                     "data: [" + answer + "]\n\n",
+		"no JSON":                   "data: hello\n\n",
+		"cut JSON":                  "data: {\"jsonrpc\":\n\n" + answerEvent,
+		"two in one event":          "data: " + answer + "\ndata: " + answer + "\n\n",
+		"web page":                  "data: <html>\x1b[2J\n\n",
+	} {
+		body := &trackedBody{Reader: strings.NewReader("id: 7\n\n" + event + answerEvent)}
+		_, err := callOnce(t, always(func() *http.Response { return respond(http.StatusOK, typeStream, body) }))
+		require.IsType(t, (*ProtocolError)(nil), err, name)
+		requireOneLine(t, err)
+		require.Positive(t, body.closed.Load(), name)
+	}
+}
+
+// A server must not send requests on a stream since 2026-07-28, and nobody
+// would answer them.
+func TestRequestOnModernStream(t *testing.T) {
+	c := newConn(t, always(func() *http.Response {
+		return stream(`data: {"jsonrpc":"2.0","method":"notifications/message"}` + "\n\n" +
+			`data: {"jsonrpc":"2.0","id":1,"method":"roots/\u001blist"}` + "\n\n" + answerEvent)
+	}))
+	recv := new(heard)
+	err := c.do(t.Context(), c.modern(), recv)
+	require.IsType(t, (*ProtocolError)(nil), err)
+	requireOneLine(t, err)
+	require.Equal(t, []string{"notification notifications/message "}, recv.messages)
+}
+
+// An error of the receiver ends the call, and is not taken for a broken
+// stream, which would be resumed.
+func TestReceiverRefusesRequest(t *testing.T) {
+	refusal := errors.New("too many requests")
+	requests := 0
+	var body *trackedBody
+	c := newConn(t, roundTripper(func(*http.Request) (*http.Response, error) {
+		requests++
+		resp := stream("id: 3\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"roots/list\"}\n\n" + answerEvent)
+		body = resp.Body.(*trackedBody)
+		return resp, nil
+	}))
+	err := c.do(t.Context(), c.legacy(), &heard{refuse: refusal})
+	require.ErrorIs(t, err, refusal)
+	require.Equal(t, transport.MaybeSent, transport.StageOf(err))
+	require.Equal(t, 1, requests)
+	require.Positive(t, body.closed.Load())
+
+	err = c.Listen(t.Context(), c.legacy(), new(Cursor), &heard{refuse: refusal}, nil)
+	require.ErrorIs(t, err, refusal)
+}
+
+// Without an id to resume from, or in the modern era, a lost stream is a lost
+// answer; nothing is sent again.
+func TestStreamEndsWithoutTheAnswer(t *testing.T) {
+	broken := errors.New("link lost")
+	notification := `data: {"jsonrpc":"2.0","method":"m"}` + "\n\n"
+	for _, row := range []struct {
+		events string
+		end    error
+		modern bool
+		want   error
+	}{
+		{"", io.EOF, false, ErrNoAnswer},
+		{notification, io.EOF, false, ErrNoAnswer},
+		{"retry: 1\n\n" + notification, io.EOF, false, ErrNoAnswer},
+		{"id:\n\n", io.EOF, false, ErrNoAnswer},
+		{"id: 4\n\nid:\n\n", io.EOF, false, ErrNoAnswer},
+		{"id: 4\n\n" + notification, io.EOF, true, ErrNoAnswer},
+		{"id: 4\n\n", broken, true, broken},
+		{"id: 4\n", io.EOF, false, io.ErrUnexpectedEOF}, // the block is cut, so is its id
+		{"data: " + answer, io.EOF, false, io.ErrUnexpectedEOF},
+		{"data: " + answer + "\n", io.EOF, true, io.ErrUnexpectedEOF},
+		{notification, broken, false, broken},
+		{notification, &transport.Error{Stage: transport.NotSent, Permanent: true, Err: broken}, false, broken},
+	} {
+		requests := 0
+		c := newConn(t, roundTripper(func(*http.Request) (*http.Response, error) {
+			requests++
+			return respond(http.StatusOK, typeStream, failing(row.events, row.end)), nil
+		}))
+		s := c.legacy()
+		if row.modern {
+			s = c.modern()
+		}
+		err := c.do(t.Context(), s, new(heard))
+		requireCut(t, err)
+		require.ErrorIs(t, err, row.want, "%q", row.events)
+		require.Equal(t, 1, requests, "%q", row.events)
+	}
+}
+
+// A result that does not decode is the server's mistake, and the rest of its
+// message is used for saying so.
+func TestResultThatDoesNotDecode(t *testing.T) {
+	for _, resp := range []func() *http.Response{
+		func() *http.Response { return stream(answerEvent) },
+		func() *http.Response { return text(http.StatusOK, typeJSON, answer) },
+	} {
+		bad := errors.New("not what was asked for")
+		_, err := callWith(t, always(resp), &picky{err: bad})
+		require.IsType(t, (*ProtocolError)(nil), err)
+		require.ErrorIs(t, err, bad)
+		_, err = callWith(t, always(resp), &picky{n: 1 << 30})
+		require.IsType(t, (*ProtocolError)(nil), err)
+		_, err = callWith(t, always(resp), &picky{n: -1})
+		require.IsType(t, (*ProtocolError)(nil), err)
+	}
+}
+
+// picky is a Receiver whose decoder gives a fixed answer.
+type picky struct {
+	heard
+
+	n   int
+	err error
+}
+
+func (p *picky) DecodeResult([]byte) (int, error) { return p.n, p.err }
+
+func callWith(t *testing.T, rt http.RoundTripper, recv Receiver) (*Conn, error) {
+	t.Helper()
+	c := newConn(t, rt)
+	return c, c.do(t.Context(), c.legacy(), recv)
+}
+
+// A receiver that panics takes the call down, but not the connection with it:
+// the body is closed and the context ends, should somebody recover.
+func TestReceiverPanics(t *testing.T) {
+	for _, resp := range []*http.Response{
+		stream(`data: {"jsonrpc":"2.0","method":"m"}` + "\n\n" + answerEvent),
+		stream("id: 1\n\n" + `data: {"jsonrpc":"2.0","method":"m"}` + "\n\n"),
+	} {
+		var inFlight *http.Request
+		c := newConn(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+			inFlight = req
+			return resp, nil
+		}))
+		require.Panics(t, func() {
+			_ = c.do(t.Context(), c.legacy(), &heard{notified: func(string) { panic("handler") }})
+		})
+		require.Error(t, inFlight.Context().Err())
+	}
+}

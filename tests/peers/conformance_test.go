@@ -1,0 +1,161 @@
+package peers_test
+
+import (
+	"encoding/json"
+	"flag"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hawser-mcp/hawser/tests/peers/peer"
+)
+
+var update = flag.Bool("update", false, "write down how many checks the conformance suite made")
+
+// countsFile says how many checks each run makes. A change of these numbers is a
+// change of what is tested, and is committed as one.
+const countsFile = "conformance_counts.json"
+
+// scenarios are the runs: each scenario at every revision it applies to.
+var scenarios = map[string][]string{
+	"initialize":                       {"2025-06-18", "2025-11-25"},
+	"tools_call":                       {"2025-06-18", "2025-11-25", "2026-07-28"},
+	"sse-retry":                        {"2025-11-25"},
+	"request-metadata":                 {"2026-07-28"},
+	"http-standard-headers":            {"2026-07-28"},
+	"http-custom-headers":              {"2026-07-28"},
+	"http-invalid-tool-headers":        {"2026-07-28"},
+	"json-schema-ref-no-deref":         {"2026-07-28"},
+	"json-schema-2020-12-preservation": {"2025-11-25", "2026-07-28"},
+}
+
+// notRun gives the reason why other scenarios are not run, by prefix.
+var notRun = map[string]string{
+	"auth/":                         "authorization is not built yet",
+	"elicitation-sep1034-":          "elicitation is not built yet",
+	"sep-2322-client-request-state": "multi round-trip requests are not built yet",
+	"sep-2640-":                     "the skills extension is the host's, not the SDK's",
+}
+
+// transports are the values of HAWSER_TRANSPORT, which tells the client program
+// what carries its requests. The suite must see the same traffic with each.
+var transports = []string{"direct"}
+
+// counts holds the outcome of each run: scenario, revision, count.
+type counts map[string]map[string]peer.Count
+
+// TestConformance is the official suite. Its runs are not parallel: some
+// scenarios measure time.
+func TestConformance(t *testing.T) {
+	peer.RequireInstalled(t)
+	client := buildClient(t)
+	want, got := readCounts(t), counts{}
+	for _, scenario := range slices.Sorted(maps.Keys(scenarios)) {
+		got[scenario] = map[string]peer.Count{}
+		for _, revision := range scenarios[scenario] {
+			for _, transport := range transports {
+				t.Run(scenario+"/"+revision+"/"+transport, func(t *testing.T) {
+					count := runScenario(t, client, scenario, revision, transport)
+					if expected := want[scenario][revision]; !*update && count != expected {
+						t.Errorf("made %+v checks, want %+v; if that is right, run `make conformance-counts`", count, expected)
+					}
+					got[scenario][revision] = count
+				})
+			}
+		}
+	}
+	if *update && !t.Failed() {
+		got.write(t)
+	}
+}
+
+func runScenario(t *testing.T, client, scenario, revision, transport string) peer.Count {
+	t.Helper()
+	checks, err := peer.RunConformance(t, client, scenario, revision, "HAWSER_TRANSPORT="+transport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, err := peer.Tally(checks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return count
+}
+
+func readCounts(t *testing.T) counts {
+	t.Helper()
+	data, err := os.ReadFile(countsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c counts
+	if err := json.Unmarshal(data, &c); err != nil {
+		t.Fatalf("%s: %v", countsFile, err)
+	}
+	return c
+}
+
+func (c counts) write(t *testing.T) {
+	t.Helper()
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(countsFile, append(data, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestConformanceCounts finds runs that are written down but no longer made.
+func TestConformanceCounts(t *testing.T) {
+	for scenario, revisions := range readCounts(t) {
+		if recorded := slices.Sorted(maps.Keys(revisions)); !slices.Equal(recorded, scenarios[scenario]) {
+			t.Errorf("%s holds %s at %v, it is run at %v", countsFile, scenario, recorded, scenarios[scenario])
+		}
+	}
+}
+
+// TestConformanceIsWhole compares the tables above with what the suite offers: a
+// newer suite must not bring scenarios or revisions that nobody looked at.
+func TestConformanceIsWhole(t *testing.T) {
+	offered := peer.ClientScenarios(t)
+	for scenario, revisions := range scenarios {
+		if !slices.Equal(offered[scenario], revisions) {
+			t.Errorf("%s is run at %v, the suite offers %v", scenario, revisions, offered[scenario])
+		}
+	}
+	unused := maps.Clone(notRun)
+	for scenario := range offered {
+		_, run := scenarios[scenario]
+		reasons := 0
+		for prefix := range notRun {
+			if strings.HasPrefix(scenario, prefix) {
+				reasons++
+				delete(unused, prefix)
+			}
+		}
+		if run == (reasons > 0) {
+			t.Errorf("%s: run: %v, reasons not to run it: %d", scenario, run, reasons)
+		}
+	}
+	for prefix := range unused {
+		t.Errorf("no scenario of the suite begins with %q", prefix)
+	}
+}
+
+// buildClient builds the program that the suite tests, which is a user of the
+// SDK like any other, in the root module.
+func buildClient(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "client")
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", filepath.Join("..", ".."),
+		"-o", path, "./tests/conformance/client")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the conformance client: %v\n%s", err, output)
+	}
+	return path
+}

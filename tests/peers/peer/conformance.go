@@ -1,0 +1,127 @@
+package peer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Check is one entry of the checks.json that the conformance suite writes.
+type Check struct {
+	ID           string          `json:"id"`
+	Name         string          `json:"name"`
+	Status       string          `json:"status"` // SUCCESS, FAILURE, WARNING, SKIPPED or INFO
+	Description  string          `json:"description"`
+	ErrorMessage string          `json:"errorMessage"`
+	Details      json.RawMessage `json:"details"`
+}
+
+// RunConformance lets the conformance suite drive a client program through one
+// scenario at one protocol revision, and returns the checks it made. env is
+// added to the client's environment. The program's path must hold no space: the
+// suite splits it there.
+//
+// A suite that gives up, a client that exits with an error, and a run that wrote
+// no checks are errors with the output of both. Of the verdicts in the checks
+// this function knows nothing: see [Tally].
+func RunConformance(tb testing.TB, client, scenario, revision string, env ...string) ([]Check, error) {
+	tb.Helper()
+	results := tb.TempDir()
+	p := start(tb, env, bin(tb, "node"), bin(tb, "conformance"), "client",
+		"--command", client, "--scenario", scenario, "--spec-version", revision, "--output-dir", results)
+	err := p.wait()
+	output, _ := p.log.read()
+	// For some scenarios the suite forgives a client that fails. We do not.
+	if err == nil && strings.Contains(output, "Client exited with code") {
+		err = errors.New("the client failed")
+	}
+	// Each run gets a directory of its own, named after scenario and time. A
+	// scenario that does not apply to the revision is "skipped" with exit status 0
+	// and leaves it empty.
+	if err == nil {
+		var checks []Check
+		if checks, err = readChecks(results, scenario); err == nil {
+			return checks, nil
+		}
+	}
+	return nil, fmt.Errorf("%w; the suite said:\n%s", err, output)
+}
+
+func readChecks(results, scenario string) ([]Check, error) {
+	files, err := filepath.Glob(filepath.Join(results, filepath.FromSlash(scenario)+"-*", "checks.json"))
+	if err != nil {
+		return nil, err
+	}
+	if len(files) != 1 {
+		return nil, fmt.Errorf("%d files of checks, want 1", len(files))
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		return nil, err
+	}
+	var checks []Check
+	if err := json.Unmarshal(data, &checks); err != nil {
+		return nil, fmt.Errorf("checks.json: %w", err)
+	}
+	return checks, nil
+}
+
+// Count is how many checks of a run came out one way or the other. What the
+// suite reports for information only is not counted: its number depends on time.
+type Count struct {
+	Success int `json:"success"`
+	Skipped int `json:"skipped"`
+}
+
+// Tally counts checks. A failure, a warning, a status it does not know, and a
+// run in which nothing succeeded are errors: the suite calls a client that sends
+// nothing at all a success.
+func Tally(checks []Check) (Count, error) {
+	var count Count
+	var bad []string
+	for _, check := range checks {
+		switch check.Status {
+		case "SUCCESS":
+			count.Success++
+		case "SKIPPED":
+			count.Skipped++
+		case "INFO":
+		default:
+			bad = append(bad, fmt.Sprintf("%s %s: %s: %s %s",
+				check.Status, check.ID, check.Description, check.ErrorMessage, check.Details))
+		}
+	}
+	if len(bad) > 0 {
+		return count, errors.New(strings.Join(bad, "\n"))
+	}
+	if count.Success == 0 {
+		return count, fmt.Errorf("vacuous: none of %d checks succeeded", len(checks))
+	}
+	return count, nil
+}
+
+// scenarioLine is a line of `conformance list --client`.
+var scenarioLine = regexp.MustCompile(`(?m)^ +- (\S+) \[([^\]]*)\]$`)
+
+// ClientScenarios returns the client scenarios of the suite and the revisions
+// each applies to ("extension" for those of extensions).
+func ClientScenarios(tb testing.TB) map[string][]string {
+	tb.Helper()
+	p := start(tb, nil, bin(tb, "node"), bin(tb, "conformance"), "list", "--client")
+	err := p.wait()
+	output, _ := p.log.read()
+	lines := scenarioLine.FindAllStringSubmatch(output, -1)
+	if err != nil || len(lines) == 0 {
+		tb.Fatalf("conformance list: %v, %d scenarios; it said:\n%s", err, len(lines), output)
+	}
+	scenarios := make(map[string][]string, len(lines))
+	for _, line := range lines {
+		scenarios[line[1]] = strings.Split(line[2], ",")
+	}
+	return scenarios
+}

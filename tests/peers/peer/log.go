@@ -1,0 +1,33 @@
+package peer
+
+import (
+	"bytes"
+	"sync"
+)
+
+// log is what a program has printed so far. Safe for concurrent use.
+type log struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{} // closed and replaced when text grows
+}
+
+func newLog() *log {
+	return &log{changed: make(chan struct{})}
+}
+
+// Write implements [io.Writer].
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return l.text.Write(p)
+}
+
+// read returns the text, and a channel that is closed once there is more.
+func (l *log) read() (string, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String(), l.changed
+}

@@ -1,0 +1,42 @@
+// Command gotest is go test with one more rule: a skipped test is a failed one.
+// It prints what go test prints without -v, and the whole output of each test
+// that failed or was skipped. All arguments are go test's.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+)
+
+func main() {
+	if err := run(os.Stdout, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "gotest:", err)
+		os.Exit(1)
+	}
+}
+
+func run(out io.Writer, args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	//nolint:gosec // the arguments are go test's, from whoever runs this
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
+	cmd.Stderr = os.Stderr
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	verdict := report(out, events)
+	_, _ = io.Copy(io.Discard, events) // left only if it was unreadable: go test must not block on its pipe
+	if err := cmd.Wait(); err != nil {
+		return errors.Join(fmt.Errorf("go test: %w", err), verdict)
+	}
+	return verdict
+}

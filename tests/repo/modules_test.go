@@ -1,0 +1,82 @@
+package repo_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// dependencies are the modules the root go.mod names, each with its reason. Every
+// user of Hawser gets them; what is heavy or optional belongs into a nested module.
+var dependencies = map[string]string{
+	"github.com/cenkalti/backoff/v4":           "the intervals of every retry",
+	"github.com/mark3labs/mcp-go":              "the protocol's types, which are part of our API; its server in tests",
+	"github.com/stretchr/testify":              "tests only",
+	"go.uber.org/goleak":                       "tests only: no goroutine is left behind",
+	"github.com/google/jsonschema-go":          "of mcp-go",
+	"github.com/google/uuid":                   "of mcp-go's server",
+	"github.com/santhosh-tekuri/jsonschema/v6": "of mcp-go's server",
+	"golang.org/x/text":                        "of mcp-go's server",
+	"github.com/spf13/cast":                    "of mcp-go",
+	"github.com/yosida95/uritemplate/v3":       "of mcp-go",
+	"go.yaml.in/yaml/v3":                       "of testify",
+}
+
+func TestDependenciesHaveReasons(t *testing.T) {
+	output, err := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json", filepath.Join(root, "go.mod")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct {
+		Require []struct {
+			Path string `json:"Path"`
+		} `json:"Require"`
+		Replace []any `json:"Replace"`
+	}
+	if err := json.Unmarshal(output, &mod); err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, require := range mod.Require {
+		named[require.Path] = true
+		if dependencies[require.Path] == "" {
+			t.Errorf("go.mod requires %s, for which there is no reason in this test", require.Path)
+		}
+	}
+	for dependency := range dependencies {
+		if !named[dependency] {
+			t.Errorf("go.mod does not require %s: its reason here is out of date", dependency)
+		}
+	}
+	if len(mod.Replace) > 0 {
+		t.Error("the root go.mod replaces modules, which users of a library do not see")
+	}
+}
+
+// CI works through a list of modules. One that is not on it is never tested.
+func TestModulesAreListed(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(root, ".ci", "modules"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed, found []string
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSuffix(line, "\n"); !strings.HasPrefix(line, "#") {
+			listed = append(listed, line)
+		}
+	}
+	for _, name := range allFiles(t) {
+		if path.Base(name) == "go.mod" {
+			found = append(found, path.Dir(name))
+		}
+	}
+	slices.Sort(found)
+	if !slices.Equal(listed, found) {
+		t.Errorf(".ci/modules lists %q, the tree has %q (in this order)", listed, found)
+	}
+}

@@ -1,0 +1,122 @@
+// Package repo_test holds what must stay true of the repository itself, from
+// who imports whom to how long a function is. The rules and their reasons are in
+// DESIGN.md.
+package repo_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const (
+	root   = "../.."
+	module = "github.com/hawser-mcp/hawser"
+)
+
+// goFile is one Go source file.
+type goFile struct {
+	path string // from the root of the repository, with slashes
+	src  []byte
+	ast  *ast.File
+	pos  *token.FileSet
+}
+
+func (f *goFile) dir() string  { return path.Dir(f.path) }
+func (f *goFile) isTest() bool { return strings.HasSuffix(f.path, "_test.go") }
+func (f *goFile) line(p token.Pos) int {
+	return f.pos.Position(p).Line
+}
+
+// isLibrary tells whether the file is part of what users import: not a test, not
+// a program, nothing under tests and examples.
+func (f *goFile) isLibrary() bool {
+	top, _, _ := strings.Cut(f.path, "/")
+	return !f.isTest() && f.ast.Name.Name != "main" && top != "tests" && top != "examples"
+}
+
+// imports returns the paths the file imports.
+func (f *goFile) imports() []string {
+	paths := make([]string, 0, len(f.ast.Imports))
+	for _, spec := range f.ast.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			imported = spec.Path.Value
+		}
+		paths = append(paths, imported)
+	}
+	return paths
+}
+
+// treeFiles are the paths of all files of the repository, from its root, but for
+// those that npm, git and CI put there.
+var treeFiles = sync.OnceValues(func() ([]string, error) {
+	skipped := []string{".git", ".tools", "bin", "node_modules"}
+	var files []string
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains(skipped, entry.Name()):
+			return filepath.SkipDir
+		case entry.Type().IsRegular():
+			rel, err := filepath.Rel(root, name)
+			if err != nil {
+				return err
+			}
+			files = append(files, filepath.ToSlash(rel))
+		}
+		return nil
+	})
+	return files, err
+})
+
+// parsedFiles are the Go files among them, of all modules.
+var parsedFiles = sync.OnceValues(func() ([]*goFile, error) {
+	names, err := treeFiles()
+	if err != nil {
+		return nil, err
+	}
+	var files []*goFile
+	for _, name := range names {
+		if path.Ext(name) != ".go" {
+			continue
+		}
+		f := &goFile{path: name, pos: token.NewFileSet()}
+		if f.src, err = os.ReadFile(filepath.Join(root, name)); err != nil {
+			return nil, err
+		}
+		if f.ast, err = parser.ParseFile(f.pos, name, f.src, parser.ParseComments); err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+})
+
+func allFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := treeFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func goFiles(t *testing.T) []*goFile {
+	t.Helper()
+	files, err := parsedFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}

@@ -1,0 +1,40 @@
+package transport_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+func TestErrorText(t *testing.T) {
+	cause := errors.New("refused")
+	for want, err := range map[string]*transport.Error{
+		"dial: refused (not sent)":              {Stage: transport.NotSent, Op: "dial", Err: cause},
+		"refused (maybe sent)":                  {Err: cause},
+		"dial: failed (not sent, permanent)":    {Stage: transport.NotSent, Permanent: true, Op: "dial"},
+		"read body: refused (answered)":         {Stage: transport.Answered, Op: "read body", Err: cause},
+		"round trip: refused (maybe sent)":      {Stage: 99, Op: "round trip", Err: cause},
+		"x: transport closed (not sent)":        {Stage: transport.NotSent, Op: "x", Err: transport.ErrClosed},
+		"failed (maybe sent)":                   {},
+		"dial: refused (not sent, permanent)":   {Stage: transport.NotSent, Permanent: true, Op: "dial", Err: cause},
+		"dial: refused (maybe sent, permanent)": {Permanent: true, Op: "dial", Err: cause},
+	} {
+		require.Equal(t, want, err.Error())
+		require.Equal(t, err.Err, errors.Unwrap(err))
+	}
+}
+
+func TestStageOfAnyError(t *testing.T) {
+	ours := &transport.Error{Stage: transport.NotSent, Permanent: true, Err: errors.New("refused")}
+	wrapped := fmt.Errorf("call: %w", ours)
+	foreign := errors.New("somebody else's")
+	require.Equal(t, transport.NotSent, transport.StageOf(wrapped))
+	require.True(t, transport.IsPermanent(wrapped))
+	require.Equal(t, transport.MaybeSent, transport.StageOf(foreign), "the safe reading")
+	require.False(t, transport.IsPermanent(foreign))
+	require.False(t, transport.IsPermanent(nil))
+}

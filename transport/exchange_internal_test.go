@@ -1,0 +1,86 @@
+package transport
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// An idle connection may be found dead before a byte of the request is
+// written. The counter of an HTTP/1 connection proves it.
+func TestStageOfAConnectionThatCarriedNothing(t *testing.T) {
+	for _, tt := range []struct {
+		what    string
+		written bool
+		known   bool
+		want    Stage
+	}{
+		{"nothing written", false, true, NotSent},
+		{"written", true, true, MaybeSent},
+		{"a connection we do not know", false, false, MaybeSent},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			near, far := net.Pipe()
+			defer far.Close()
+			var set connSet
+			set.init()
+			c := &conn{Conn: near, set: &set}
+			go func() { _, _ = io.Copy(io.Discard, far) }()
+			_, err := c.Write([]byte("the exchange before"))
+			require.NoError(t, err)
+			e := &exchange{req: &http.Request{}, gotConn: true}
+			if tt.known {
+				e.conn, e.writes = c, c.writes.Load()
+			}
+			if tt.written {
+				_, err := c.Write([]byte("POST"))
+				require.NoError(t, err)
+			}
+			require.Equal(t, tt.want, e.stage())
+			_ = c.Close()
+		})
+	}
+}
+
+// What net/http repeats a request by: a GetBody, or the canonical spelling of
+// two headers on a request without a body.
+func TestOutgoingGivesNoLeaveToRepeat(t *testing.T) {
+	for _, body := range []string{"", "hello"} {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://upstream/", strings.NewReader(body))
+		require.NoError(t, err)
+		req.Header = http.Header{"Idempotency-Key": {"a", "b"}, "idempotency-key": {"c"}, "X-Idempotency-Key": {"d"}, "X-Test": {"e"}}
+		before := req.Header.Clone()
+		e := &exchange{d: &direct{}, req: req}
+		out := e.outgoing()
+		require.Nil(t, out.GetBody)
+		require.NotNil(t, req.GetBody)
+		require.Equal(t, before, req.Header)
+		if body == "" {
+			require.Equal(t, http.Header{"idempotency-key": {"c", "a", "b"}, "x-idempotency-key": {"d"}, "X-Test": {"e"}}, out.Header)
+		}
+		e.release()
+	}
+}
+
+type closeSpy struct {
+	io.Reader
+	closed bool
+}
+
+func (s *closeSpy) Close() error { s.closed = true; return nil }
+
+// Close may come between net/http's response and the moment its body is known here.
+func TestResponseDuringCloseIsAbandoned(t *testing.T) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://upstream/", nil)
+	require.NoError(t, err)
+	d := &direct{}
+	d.closed.Store(true)
+	body := &closeSpy{Reader: strings.NewReader("hello")}
+	(&exchange{d: d, req: req}).accept(&http.Response{ProtoMajor: 1, Body: body})
+	require.True(t, body.closed)
+}

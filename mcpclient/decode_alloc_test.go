@@ -51,6 +51,6 @@ func TestToolsPageAllocations(t *testing.T) {
 		d.decode(c)
 	}
 	const tool = `{"name":"name","description":"description","inputSchema":{"type":"object"},"annotations":{"title":"title"}}`
-	// The page, the slice, and of the tool its bytes and three strings: the schema is part of the bytes.
-	require.Equal(t, 1+1+1+3.0, allocations(t, `{"tools":[`+tool+`]}`, page))
+	// The page, the reader, the slice, and of the tool its bytes and three strings: the schema is part of the bytes.
+	require.Equal(t, 1+1+1+1+3.0, allocations(t, `{"tools":[`+tool+`]}`, page))
 }

@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"time"
@@ -13,8 +14,9 @@ import (
 // pageHead is what every page of a list may have besides its items.
 type pageHead struct {
 	resultHead
-	next  *string
-	cache CacheHint
+	next    *string
+	cache   CacheHint
+	damaged []DamagedItem
 }
 
 // member reads the value of the member key, if need be by skipping it.
@@ -29,7 +31,30 @@ func (h *pageHead) member(r *jsonReader, key []byte) {
 
 // info is the exported form of it.
 func (h *pageHead) info() PageInfo {
-	return PageInfo{NextCursor: h.next, Cache: h.cache, Meta: h.meta, ResultType: h.kind}
+	return PageInfo{NextCursor: h.next, Cache: h.cache, Meta: h.meta, ResultType: h.kind, Damaged: h.damaged}
+}
+
+// listed reads one item of a page and appends it. An item that is JSON but not
+// what it should be is set aside.
+func listed[T any](r *jsonReader, h *pageHead, items []T, read func(*jsonReader) T) []T {
+	before := *r
+	item := read(r)
+	err := r.Err()
+	if err == nil {
+		return append(items, item)
+	}
+	if !isDamage(err) {
+		return items
+	}
+	*r = before
+	h.damaged = append(h.damaged, DamagedItem{Raw: r.raw(), Err: err})
+	return items
+}
+
+// isDamage tells a value of the wrong shape from broken JSON and exceeded limits.
+func isDamage(err error) bool {
+	var shape *jsonrpc.ShapeError
+	return errors.As(err, &shape) || errors.Is(err, errNoName) || errors.Is(err, errNoURI)
 }
 
 // cursor reads a cursor; null, which many servers write on the last page, is nil.

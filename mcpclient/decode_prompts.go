@@ -24,7 +24,7 @@ func (d *promptsPageDecoder) decode(c *jsonrpc.Cursor) {
 		}
 		d.out.Prompts = nil
 		for range r.elements() {
-			d.out.Prompts = append(d.out.Prompts, r.prompt())
+			d.out.Prompts = listed(&r, &d.pageHead, d.out.Prompts, (*jsonReader).prompt)
 		}
 	}
 	d.out.PageInfo = d.info()

@@ -24,7 +24,7 @@ func (d *resourcesPageDecoder) decode(c *jsonrpc.Cursor) {
 		}
 		d.out.Resources = nil
 		for range r.elements() {
-			d.out.Resources = append(d.out.Resources, r.resource())
+			d.out.Resources = listed(&r, &d.pageHead, d.out.Resources, (*jsonReader).resource)
 		}
 	}
 	d.out.PageInfo = d.info()
@@ -84,7 +84,7 @@ func (d *templatesPageDecoder) decode(c *jsonrpc.Cursor) {
 		}
 		d.out.ResourceTemplates = nil
 		for range r.elements() {
-			d.out.ResourceTemplates = append(d.out.ResourceTemplates, r.template())
+			d.out.ResourceTemplates = listed(&r, &d.pageHead, d.out.ResourceTemplates, (*jsonReader).template)
 		}
 	}
 	d.out.PageInfo = d.info()

@@ -252,23 +252,10 @@ func TestDecodersWrongKinds(t *testing.T) {
 		{"call, raw", `{"isError":"no"}`, "isError: boolean wanted, string found"},
 		{"call", `{"content":[{"type":"text"},{"a":tru}]}`, "content[1]: jsonrpc: bad JSON at offset"},
 		{"tools", `{"tools":{}}`, "tools: array wanted, object found"},
-		{"tools", `{"tools":[{"name":"a"},7]}`, "tools[1]: object wanted, number found"},
-		{"tools", `{"tools":[{"name":"a"},null]}`, "tools[1]: object wanted, null found"},
-		{"tools", `{"tools":[{"title":"a"}]}`, `tools[0]: no "name"`},
-		{"tools", `{"tools":[{"name":5}]}`, "tools[0].name: string wanted, number found"},
-		{"tools", `{"tools":[{"name":"a","annotations":{"readOnlyHint":"x"}}]}`, "tools[0].annotations.readOnlyHint: boolean wanted, string found"},
-		{"tools", `{"tools":[{"name":"a","icons":[{"sizes":[1]}]}]}`, "tools[0].icons[0].sizes[0]: string wanted, number found"},
-		{"tools", `{"tools":[{"name":"a","_meta":1}]}`, "tools[0]._meta: object wanted, number found"},
 		{"tools", `{"nextCursor":1}`, "nextCursor: string wanted, number found"},
 		{"tools", `{"ttlMs":"1"}`, "ttlMs: number wanted, string found"},
-		{"prompts", `{"prompts":[{"name":"p","arguments":[{"required":1}]}]}`, "prompts[0].arguments[0].required: boolean wanted, number found"},
-		{"prompts", `{"prompts":[{}]}`, `prompts[0]: no "name"`},
 		{"prompt", `{"messages":[{"role":1}]}`, "messages[0].role: string wanted, number found"},
 		{"prompt", `{"messages":["hi"]}`, "messages[0]: object wanted, string found"},
-		{"resources", `{"resources":[{"uri":"a","size":1.5}]}`, "resources[0].size: integer of 64 bits wanted, another number found"},
-		{"resources", `{"resources":[{"name":"a"}]}`, `resources[0]: no "uri"`},
-		{"resources", `{"resources":[{"uri":"a","annotations":{"priority":"1"}}]}`, "resources[0].annotations.priority: number wanted, string found"},
-		{"templates", `{"resourceTemplates":[{"uriTemplate":1}]}`, "resourceTemplates[0].uriTemplate: string wanted, number found"},
 		{"read", `{"contents":{}}`, "contents: array wanted, object found"},
 		{"empty", `"ok"`, "object wanted"},
 	} {
@@ -277,6 +264,52 @@ func TestDecodersWrongKinds(t *testing.T) {
 			require.ErrorContains(t, err, tt.want)
 		})
 	}
+}
+
+// One definition that cannot be read costs its page no other, and is not lost.
+func TestPagesSetDamagedItemsAside(t *testing.T) {
+	for _, tt := range []struct{ decoder, text, want string }{
+		{"tools", `{"tools":[{"name":"a"},7]}`, "object wanted at offset 0, number found"},
+		{"tools", `{"tools":[{"name":"a"},null]}`, "object wanted at offset 0, null found"},
+		{"tools", `{"tools":[{"title":"a"}]}`, `no "name"`},
+		{"tools", `{"tools":[{"name":5}]}`, "name: string wanted, number found"},
+		{"tools", `{"tools":[{"name":"a","annotations":{"readOnlyHint":"x"}}]}`, "annotations.readOnlyHint: boolean wanted, string found"},
+		{"tools", `{"tools":[{"name":"a","icons":[{"sizes":[1]}]}]}`, "icons[0].sizes[0]: string wanted, number found"},
+		{"tools", `{"tools":[{"name":"a","_meta":1}]}`, "_meta: object wanted, number found"},
+		{"prompts", `{"prompts":[{"name":"p","arguments":[{"required":1}]}]}`, "arguments[0].required: boolean wanted, number found"},
+		{"prompts", `{"prompts":[{}]}`, `no "name"`},
+		{"resources", `{"resources":[{"uri":"a","size":1.5}]}`, "size: integer of 64 bits wanted, another number found"},
+		{"resources", `{"resources":[{"name":"a"}]}`, `no "uri"`},
+		{"resources", `{"resources":[{"uri":"a","annotations":{"priority":"1"}}]}`, "annotations.priority: number wanted, string found"},
+		{"templates", `{"resourceTemplates":[{"uriTemplate":1}]}`, "uriTemplate: string wanted, number found"},
+	} {
+		t.Run(tt.decoder+" "+tt.text, func(t *testing.T) {
+			d := decoderNamed(t, tt.decoder)
+			list := tt.text[:strings.LastIndexByte(tt.text, ']')] + `,{"name":"good","uri":"good","uriTemplate":"good"}]}`
+			require.NoError(t, decodeText(d, list))
+			items, damaged := pageOf(d)
+			require.Equal(t, strings.Count(tt.text, `{"name":"a"},`)+1, items, "the good ones")
+			require.Len(t, damaged, 1)
+			require.ErrorContains(t, damaged[0].Err, tt.want)
+			require.Contains(t, tt.text, string(damaged[0].Raw), "the bytes are kept")
+		})
+	}
+	broken := decodeText(decoderNamed(t, "tools"), `{"tools":[{"name":tru}]}`)
+	require.ErrorContains(t, broken, "tools[0]", "broken JSON is nobody's item")
+}
+
+func pageOf(d resultDecoder) (items int, damaged []DamagedItem) {
+	switch d := d.(type) {
+	case *toolsPageDecoder:
+		return len(d.out.Tools), d.out.Damaged
+	case *promptsPageDecoder:
+		return len(d.out.Prompts), d.out.Damaged
+	case *resourcesPageDecoder:
+		return len(d.out.Resources), d.out.Damaged
+	case *templatesPageDecoder:
+		return len(d.out.ResourceTemplates), d.out.Damaged
+	}
+	return 0, nil
 }
 
 func decoderNamed(t *testing.T, name string) resultDecoder {

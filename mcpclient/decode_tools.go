@@ -59,7 +59,7 @@ func (d *toolsPageDecoder) decode(c *jsonrpc.Cursor) {
 		}
 		d.out.Tools = nil
 		for range r.elements() {
-			d.out.Tools = append(d.out.Tools, r.tool())
+			d.out.Tools = listed(&r, &d.pageHead, d.out.Tools, (*jsonReader).tool)
 		}
 	}
 	d.out.PageInfo = d.info()

@@ -74,3 +74,10 @@ func walk[T any](s *Session, method string, page func(cursor *string) ([]T, *str
 		}
 	}
 }
+
+// reportDamaged logs the items of a page that could not be read.
+func (s *Session) reportDamaged(method string, items []DamagedItem) {
+	for _, item := range items {
+		s.log.Warn("item of a list left out: it cannot be read", "method", method, "error", item.Err)
+	}
+}

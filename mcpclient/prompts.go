@@ -25,6 +25,7 @@ func (s *Session) ListPrompts(ctx context.Context, cursor *string, opts ...CallO
 	if err := s.do(s.listCall(ctx, methodListPrompts, cursor, &promptsPageDecoder{out: page}, opts)); err != nil {
 		return nil, err
 	}
+	s.reportDamaged(methodListPrompts, page.Damaged)
 	return page, nil
 }
 

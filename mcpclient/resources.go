@@ -24,6 +24,7 @@ func (s *Session) ListResources(ctx context.Context, cursor *string, opts ...Cal
 	if err := s.do(s.listCall(ctx, methodListResources, cursor, &resourcesPageDecoder{out: page}, opts)); err != nil {
 		return nil, err
 	}
+	s.reportDamaged(methodListResources, page.Damaged)
 	return page, nil
 }
 
@@ -44,6 +45,7 @@ func (s *Session) ListResourceTemplates(ctx context.Context, cursor *string, opt
 	if err := s.do(s.listCall(ctx, methodListTemplates, cursor, &templatesPageDecoder{out: page}, opts)); err != nil {
 		return nil, err
 	}
+	s.reportDamaged(methodListTemplates, page.Damaged)
 	return page, nil
 }
 

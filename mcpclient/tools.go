@@ -34,6 +34,7 @@ func (s *Session) ListTools(ctx context.Context, cursor *string, opts ...CallOpt
 	if err := s.do(c); err != nil {
 		return nil, err
 	}
+	s.reportDamaged(methodListTools, page.Damaged)
 	page.Tools = s.tools.learn(s, page.Tools, c.used.modern())
 	return page, nil
 }

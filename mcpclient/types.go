@@ -142,6 +142,17 @@ type PageInfo struct {
 	Meta *mcp.Meta
 	// ResultType is "" when absent, which means complete.
 	ResultType mcp.ResultType
+	// Damaged are the items that could not be read: one bad definition costs a
+	// page no other.
+	Damaged []DamagedItem
+}
+
+// DamagedItem is an item of a list that is not what the protocol says.
+type DamagedItem struct {
+	// Raw is the item as received.
+	Raw json.RawMessage
+	// Err says what is wrong with it.
+	Err error
 }
 
 // ToolsPage is one page of tools/list.

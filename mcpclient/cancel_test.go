@@ -1,0 +1,147 @@
+package mcpclient_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// A call that nobody waits for any more: a legacy server is told, once and by
+// the right id; a modern one sees the stream close and is told nothing else.
+func TestCancellationReachesTheTool(t *testing.T) {
+	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
+		ended := make(chan time.Time, 1)
+		add(srv, "never", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			res, err := never(ctx, c)
+			ended <- time.Now()
+			return res, err
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		echoes(t, s)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		call := begin(ctx, s, "never")
+		synctest.Wait()
+		at := time.Now()
+		cancel(errPatience)
+		got := <-call
+		e := failure(t, got.err)
+		require.Equal(t, mcpclient.KindCanceled, e.Kind)
+		require.True(t, e.MayHaveRun)
+		require.ErrorIs(t, got.err, context.Canceled)
+		require.ErrorIs(t, got.err, errPatience)
+		require.Zero(t, got.at)
+		require.Equal(t, at, <-ended, "the tool was told at once")
+		synctest.Wait()
+		if srv.Era == mcptest.Modern {
+			require.Zero(t, srv.Count("notifications/cancelled"))
+		} else {
+			calls := srv.Requests("tools/call")
+			require.Equal(t, []string{calls[1].ID}, srv.Cancelled())
+		}
+		echoes(t, s)
+	})
+}
+
+// The session's own timeouts cancel like the caller does.
+func TestTimeoutCancelsTheTool(t *testing.T) {
+	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
+		ended := make(chan time.Time, 1)
+		add(srv, "never", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			res, err := never(ctx, c)
+			ended <- time.Now()
+			return res, err
+		})
+		s := serve(t, srv, mcpclient.Options{Timeouts: mcpclient.Timeouts{Idle: time.Minute}})
+		got := <-begin(t.Context(), s, "never")
+		at := time.Now()
+		idle(t, got.err)
+		require.Equal(t, time.Minute, got.at)
+		require.Equal(t, at, <-ended)
+		synctest.Wait()
+		if srv.Era == mcptest.Legacy {
+			require.Equal(t, []string{srv.Requests("tools/call")[0].ID}, srv.Cancelled())
+		}
+	})
+}
+
+// A list that timed out is cancelled like a call (2025-11-25, "Timeouts").
+func TestTimeoutCancelsAList(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		hangOn(srv, "tools/list")
+		_, err := s.ListTools(t.Context(), nil)
+		require.True(t, mcpclient.IsTimeout(err), "%v", err)
+		synctest.Wait()
+		var ids []string
+		for _, r := range srv.Requests("tools/list") {
+			ids = append(ids, r.ID)
+		}
+		require.Equal(t, ids, srv.Cancelled())
+	})
+}
+
+// A call that was not sent, or was answered, is not cancelled on the server.
+func TestNothingToCancel(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := s.CallTool(ctx, "echo", nil)
+		require.NoError(t, err)
+		cancel()
+		_, err = s.CallTool(ctx, "echo", nil)
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindCanceled, e.Kind)
+		require.True(t, mcpclient.IsNotSent(err))
+		require.False(t, e.MayHaveRun)
+		synctest.Wait()
+		require.Zero(t, srv.Count("notifications/cancelled"))
+		require.Equal(t, 1, srv.Count("tools/call"))
+	})
+}
+
+// A callback that ends its call's context from within: the call ends, and tells the server.
+func TestCallbackCancelsItsCall(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "work", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Progress(1, 2, "")
+			return never(ctx, c)
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		enough := errors.New("enough")
+		_, err := s.CallTool(ctx, "work", nil, mcpclient.OnProgress(func(context.Context, mcpclient.Progress) { cancel(enough) }))
+		require.ErrorIs(t, err, enough)
+		require.Equal(t, mcpclient.KindCanceled, failure(t, err).Kind)
+		echoes(t, s)
+	})
+}
+
+// Cancelling one call leaves the others alone, and a stream that is being resumed ends, too.
+func TestCancellationDuringResumption(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Prime, srv.RetryField = true, "30000"
+		add(srv, "work", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Cut(true)
+			return never(ctx, c)
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		e := endedAfter(t, 7*time.Second, func(ctx context.Context) error {
+			_, err := s.CallTool(ctx, "work", nil)
+			return err
+		})
+		require.True(t, e.MayHaveRun)
+		synctest.Wait()
+		require.Zero(t, srv.Count("GET"))
+		require.Equal(t, []string{srv.Requests("tools/call")[0].ID}, srv.Cancelled())
+		srv.RetryField = ""
+		echoes(t, s)
+	})
+}

@@ -1,0 +1,244 @@
+package mcpclient_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// Close ends whatever hangs, at once.
+func TestCloseEndsCalls(t *testing.T) {
+	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		add(srv, "never", never)
+		link := srv.InMemory(t)
+		s := connect(t, link, mcpclient.Options{Handlers: d.handlers()})
+		hangOn(srv, "tools/list")
+		var calls []<-chan outcome
+		for range 10 {
+			calls = append(calls, begin(t.Context(), s, "never"))
+		}
+		list := make(chan error, 1)
+		go func() {
+			_, err := s.ListTools(t.Context(), nil)
+			list <- err
+		}()
+		synctest.Wait()
+		start := time.Now()
+		require.NoError(t, s.Close())
+		require.LessOrEqual(t, time.Since(start), 50*time.Millisecond, "no longer than a drain")
+		for _, call := range calls {
+			got := <-call
+			e := failure(t, got.err)
+			require.Equal(t, mcpclient.KindClosed, e.Kind, "%v", got.err)
+			require.ErrorIs(t, got.err, mcpclient.ErrClosed)
+			require.True(t, e.MayHaveRun)
+			require.Zero(t, got.at)
+		}
+		require.True(t, mcpclient.IsClosed(<-list))
+		synctest.Wait()
+		require.Zero(t, srv.Count("notifications/cancelled"), "the session is over, and with it its calls")
+
+		require.NoError(t, s.Close(), "twice")
+		_, err := s.CallTool(t.Context(), "echo", nil)
+		require.True(t, mcpclient.IsClosed(err), "%v", err)
+		require.True(t, mcpclient.IsNotSent(err))
+		require.False(t, mcpclient.MayHaveRun(err))
+		require.True(t, mcpclient.IsClosed(s.Ping(t.Context())))
+		for _, err := range s.Tools(t.Context()) {
+			require.True(t, mcpclient.IsClosed(err))
+		}
+	})
+}
+
+// Calls that wait, for a backoff or for a recovery, are ended, too.
+func TestCloseEndsWaiting(t *testing.T) {
+	t.Run("backoff", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			s := serve(t, srv, mcpclient.Options{})
+			srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+				if m == nil || m.Method != "tools/call" {
+					return false
+				}
+				w.Header().Set("Retry-After", "60")
+				w.WriteHeader(http.StatusTooManyRequests)
+				return true
+			})
+			call := begin(t.Context(), s, "echo")
+			synctest.Wait()
+			require.NoError(t, s.Close())
+			got := <-call
+			require.True(t, mcpclient.IsClosed(got.err), "%v", got.err)
+			require.False(t, mcpclient.MayHaveRun(got.err), "it was refused")
+			require.Zero(t, got.at)
+		})
+	})
+	t.Run("recovery", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			s := serve(t, srv, mcpclient.Options{})
+			srv.LoseSessions()
+			srv.Hold("initialize")
+			call := begin(t.Context(), s, "echo")
+			synctest.Wait()
+			require.NoError(t, s.Close())
+			got := <-call
+			require.True(t, mcpclient.IsClosed(got.err), "%v", got.err)
+			require.False(t, mcpclient.MayHaveRun(got.err), "it was refused")
+			require.Zero(t, got.at)
+		})
+	})
+	t.Run("resumption", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			srv.Prime, srv.RetryField = true, "60000"
+			add(srv, "work", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+				c.Cut(true)
+				return never(ctx, c)
+			})
+			s := serve(t, srv, mcpclient.Options{})
+			call := begin(t.Context(), s, "work")
+			synctest.Wait()
+			require.NoError(t, s.Close())
+			got := <-call
+			require.True(t, mcpclient.IsClosed(got.err), "%v", got.err)
+			require.True(t, mcpclient.MayHaveRun(got.err))
+			require.Zero(t, got.at)
+		})
+	})
+}
+
+// A server that never answers the DELETE costs its bound and no error.
+func TestCloseIsBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		link := srv.InMemory(t)
+		s := connect(t, link, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		hold := srv.Hold("DELETE")
+		start := time.Now()
+		require.NoError(t, s.Close())
+		require.LessOrEqual(t, time.Since(start), mcpclient.DefaultCloseTimeout)
+		require.Len(t, hold.Arrived(), 1)
+		hold.Release()
+	})
+}
+
+// The link is dead: nothing comes back for anything.
+func TestCloseOverADeadLink(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		link := srv.InMemory(t)
+		s := connect(t, link, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		link.Network.SilenceAll()
+		link.Network.Stall(true)
+		call := begin(t.Context(), s, "echo")
+		synctest.Wait()
+		start := time.Now()
+		require.NoError(t, s.Close())
+		require.LessOrEqual(t, time.Since(start), mcpclient.DefaultCloseTimeout)
+		require.True(t, mcpclient.IsClosed((<-call).err))
+		link.Network.Stall(false)
+		link.Network.ResetAll()
+	})
+}
+
+// A DELETE that is refused, whatever way, is no error.
+func TestRefusedDelete(t *testing.T) {
+	for _, code := range []int{405, 404, 400, 500, 302} {
+		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+			srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+				if r.Method == http.MethodDelete {
+					w.Header().Set("Location", "http://elsewhere.test/")
+					w.WriteHeader(code)
+				}
+				return r.Method == http.MethodDelete
+			}
+			link := srv.InMemory(t)
+			s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: link.Transport})
+			require.NoError(t, err)
+			start := time.Now()
+			require.NoError(t, s.Close(), code)
+			require.Zero(t, time.Since(start))
+			require.Equal(t, 1, srv.Count("DELETE"), "it is not repeated")
+		})
+	}
+}
+
+// A handler that never returns holds Close up for its bound, which is told. That is the user's to end.
+func TestCloseWaitsForHandlers(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		block := make(chan struct{})
+		link := srv.InMemory(t)
+		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{
+			Transport: link.Transport,
+			Handlers:  mcpclient.Handlers{ToolsChanged: func(context.Context) { <-block }},
+			Timeouts:  mcpclient.Timeouts{Close: 3 * time.Second},
+		})
+		require.NoError(t, err)
+		synctest.Wait()
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		start := time.Now()
+		require.Error(t, s.Close())
+		require.Equal(t, 3*time.Second, time.Since(start))
+		close(block)
+	})
+}
+
+// A handler sees in its context that the session closes.
+func TestHandlersContextEndsWithTheSession(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(ctx context.Context) { <-ctx.Done() }}})
+		synctest.Wait()
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		start := time.Now()
+		require.NoError(t, s.Close())
+		require.Zero(t, time.Since(start))
+	})
+}
+
+// Several who close wait for the same end.
+func TestConcurrentClose(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		hold := srv.Hold("DELETE")
+		done := make(chan error, 10)
+		for range 10 {
+			go func() { done <- s.Close() }()
+		}
+		synctest.Wait()
+		require.Empty(t, done)
+		hold.Release()
+		for range 10 {
+			require.NoError(t, <-done)
+		}
+		require.Equal(t, 1, srv.Count("DELETE"))
+	})
+}
+
+// A transport that was given is the user's: it works when the session is closed.
+func TestSharedTransportSurvives(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		link := srv.InMemory(t)
+		one := connect(t, link, mcpclient.Options{})
+		two := connect(t, link, mcpclient.Options{})
+		add(srv, "never", never)
+		ctx, cancel := context.WithCancel(t.Context())
+		hanging := begin(ctx, two, "never")
+		synctest.Wait()
+		require.NoError(t, one.Close())
+		synctest.Wait()
+		require.Empty(t, hanging)
+		echoes(t, two)
+		cancel()
+		<-hanging
+	})
+}

@@ -228,6 +228,9 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	if b.readErr != nil {
 		return 0, b.readErr
 	}
+	if b.closed.Load() { // over HTTP/2 the body below may not know it yet
+		return 0, &Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
+	}
 	n, err := b.body.Read(p)
 	if err == nil {
 		return n, nil

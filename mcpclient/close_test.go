@@ -214,7 +214,7 @@ func TestConcurrentClose(t *testing.T) {
 		for range 10 {
 			go func() { done <- s.Close() }()
 		}
-		synctest.Wait()
+		<-hold.Arrived()
 		require.Empty(t, done)
 		hold.Release()
 		for range 10 {

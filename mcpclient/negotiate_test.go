@@ -32,17 +32,14 @@ func rpc(code int, rpcCode int64, data any) func(http.ResponseWriter, *mcptest.M
 	}
 }
 
-// What a reply to server/discover says about the era: a legacy server is
-// greeted with initialize, once; for a modern one, or where nothing was proved, never.
-func TestEvidenceAboutTheEra(t *testing.T) {
-	nobody := func(code int, rpcCode int64) func(http.ResponseWriter, *mcptest.Message) {
-		return func(w http.ResponseWriter, _ *mcptest.Message) { mcptest.WriteError(w, code, nil, rpcCode, "no") }
-	}
-	rows := []struct {
-		name   string
-		answer func(http.ResponseWriter, *mcptest.Message)
-		kind   mcpclient.Kind // 0: a legacy session
-	}{
+// nobody answers with a status and a JSON-RPC error without an id.
+func nobody(code int, rpcCode int64) func(http.ResponseWriter, *mcptest.Message) {
+	return func(w http.ResponseWriter, _ *mcptest.Message) { mcptest.WriteError(w, code, nil, rpcCode, "no") }
+}
+
+// evidence is what replies to server/discover say about the era.
+func evidence() []evidenceRow {
+	return []evidenceRow{
 		{"400 plain", status(400, "Bad Request"), 0},
 		{"400 empty", status(400, ""), 0},
 		{"400 -32000 without an id", nobody(400, -32000), 0},
@@ -73,7 +70,18 @@ func TestEvidenceAboutTheEra(t *testing.T) {
 		{"302 elsewhere", redirect(302, "http://elsewhere.test/login"), mcpclient.KindHTTP},
 		{"connection lost", func(http.ResponseWriter, *mcptest.Message) { panic(http.ErrAbortHandler) }, mcpclient.KindUnanswered},
 	}
-	for _, row := range rows {
+}
+
+type evidenceRow struct {
+	name   string
+	answer func(http.ResponseWriter, *mcptest.Message)
+	kind   mcpclient.Kind // 0: a legacy session
+}
+
+// A legacy server is greeted with initialize, once; a modern one, or where
+// nothing was proved, never.
+func TestEvidenceAboutTheEra(t *testing.T) {
+	for _, row := range evidence() {
 		t.Run(row.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				onDiscover(srv, row.answer)

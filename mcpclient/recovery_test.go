@@ -110,31 +110,53 @@ func TestSecondLossIsReturned(t *testing.T) {
 
 // A recovery that fails fails the calls that waited for it, and no others.
 func TestFailedRecoveryIsTriedAgainByTheNextCall(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
-		var broken atomic.Bool
-		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
-			if broken.Load() && m != nil && m.Method == "initialize" {
-				w.WriteHeader(http.StatusForbidden)
-				return true
-			}
-			return false
+	for code, kind := range map[int]mcpclient.Kind{
+		http.StatusTeapot: mcpclient.KindSessionLost, http.StatusForbidden: mcpclient.KindForbidden, http.StatusUnauthorized: mcpclient.KindAuthRequired,
+	} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) { failedRecovery(t, srv, code, kind) })
+		})
+	}
+}
+
+func failedRecovery(t *testing.T, srv *mcptest.Server, code int, kind mcpclient.Kind) {
+	t.Helper()
+	var broken atomic.Bool
+	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if broken.Load() && m != nil && m.Method == "initialize" {
+			w.WriteHeader(code)
+			return true
 		}
-		s := serve(t, srv, mcpclient.Options{})
-		srv.LoseSessions()
-		broken.Store(true)
+		return false
+	}
+	s := serve(t, srv, mcpclient.Options{})
+	srv.LoseSessions()
+	broken.Store(true)
+	for range 2 {
+		srv.Reset()
 		_, err := s.CallTool(t.Context(), "echo", nil)
 		e := failure(t, err)
-		require.Equal(t, mcpclient.KindSessionLost, e.Kind, "%v", err)
+		require.Equal(t, kind, e.Kind, "%v", err)
 		require.ErrorIs(t, err, mcpclient.ErrSessionLost)
 		require.False(t, e.MayHaveRun)
 		var status *mcpclient.HTTPError
 		require.ErrorAs(t, err, &status, "what stood in the way of the recovery is told")
-		require.Equal(t, http.StatusForbidden, status.Status)
-		broken.Store(false)
-		srv.Reset()
-		echoes(t, s)
-		require.Equal(t, 1, srv.Count("initialize"))
-	})
+		require.Equal(t, code, status.Status)
+		require.Equal(t, 1, srv.Count("initialize"), "each call tries once")
+	}
+	broken.Store(false)
+	srv.Reset()
+	echoes(t, s)
+	require.Equal(t, 1, srv.Count("initialize"))
+}
+
+// A recovery whose initialize is refused asks the other era's way once, but does not greet again.
+func TestRefusedInitializeIsNotRepeated(t *testing.T) {
+	for _, code := range []int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) { failedRecovery(t, srv, code, mcpclient.KindSessionLost) })
+		})
+	}
 }
 
 // The recovery itself runs into its timeout. The call was refused before: it did not run.

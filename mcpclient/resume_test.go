@@ -91,7 +91,7 @@ func TestModernStreamIsNeverResumed(t *testing.T) {
 }
 
 // A server that primes its streams and closes them to be polled is waited for
-// as it asked. Connections that bring nothing leave the cursor where it was.
+// at least as long as it asked. Connections that bring nothing leave the cursor where it was.
 func TestPolledStreamKeepsItsCursor(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime, srv.RetryField = true, "3000"
@@ -119,7 +119,8 @@ func TestPolledStreamKeepsItsCursor(t *testing.T) {
 		got := <-begin(t.Context(), s, "work")
 		require.NoError(t, got.err)
 		require.Equal(t, "polled", text(t, got.res))
-		require.Equal(t, 6*3*time.Second, got.at)
+		require.GreaterOrEqual(t, got.at, 6*3*time.Second, "never sooner than it asked")
+		require.LessOrEqual(t, got.at, time.Minute, "a stream that does not move is slowed down, within reason")
 		gets := srv.Requests("GET")
 		require.Len(t, gets, 6)
 		first := gets[0].Header.Get("Last-Event-Id")

@@ -36,8 +36,16 @@ var (
 	unknown = flagged(KindOutcomeUnknown)
 )
 
+var (
+	toRecover  = verdict{step: stepRecover, kind: KindSessionLost, wait: -1}
+	toProbe    = verdict{step: stepProbe, kind: KindHTTP, wait: -1}
+	newVersion = verdict{step: stepVersion, kind: KindVersion, wait: -1}
+	freshTools = verdict{step: stepTools, kind: KindServer, wait: -1}
+)
+
 // retryRows is the retry table of DESIGN.md, "What may be retried", row by row:
 // what came, in a legacy session, for what may be repeated and for a tool call.
+// In the modern era the rows of modernRows differ.
 var retryRows = []struct {
 	name       string
 	err        error
@@ -50,9 +58,9 @@ var retryRows = []struct {
 	{"maybe sent, permanent", &transport.Error{Stage: transport.MaybeSent, Permanent: true}, retryIt(KindUnanswered), unknown},
 	{"a 404 below a lost stream", &transport.Error{Stage: transport.MaybeSent, Err: httpErr(404)}, retryIt(KindUnanswered), unknown},
 	{"an error nobody knows", errors.New("?"), retryIt(KindUnanswered), unknown},
-	{"404", httpErr(404), verdict{step: stepRecover, kind: KindSessionLost, wait: -1}, verdict{step: stepRecover, kind: KindSessionLost, wait: -1}},
-	{"404 with an error of nobody's id", withRPC(404, -32001), verdict{step: stepRecover, kind: KindSessionLost, wait: -1}, verdict{step: stepRecover, kind: KindSessionLost, wait: -1}},
-	{"400 with an error of nobody's id", withRPC(400, -32000), verdict{step: stepProbe, kind: KindHTTP, wait: -1}, verdict{step: stepProbe, kind: KindHTTP, wait: -1}},
+	{"404", httpErr(404), toRecover, toRecover},
+	{"404 with an error of nobody's id", withRPC(404, -32001), toRecover, toRecover},
+	{"400 with an error of nobody's id", withRPC(400, -32000), toProbe, toProbe},
 	{"400 plain", httpErr(400), giveUp(KindHTTP), giveUp(KindHTTP)},
 	{"401", httpErr(401), giveUp(KindAuthRequired), giveUp(KindAuthRequired)},
 	{"403", httpErr(403), giveUp(KindForbidden), giveUp(KindForbidden)},
@@ -69,15 +77,35 @@ var retryRows = []struct {
 	{"over a limit", &streamablehttp.LimitError{}, giveUp(KindLimit), flagged(KindLimit)},
 	{"an error with our id", &streamablehttp.RPCError{Code: -32000, Status: 400}, giveUp(KindServer), giveUp(KindServer)},
 	{"an error with our id and 500", &streamablehttp.RPCError{Code: -32603, Status: 500}, giveUp(KindServer), giveUp(KindServer)},
-	{"version refused", &streamablehttp.RPCError{Code: -32022, Status: 400}, verdict{step: stepVersion, kind: KindVersion, wait: -1}, verdict{step: stepVersion, kind: KindVersion, wait: -1}},
-	{"version refused by nobody's id", withRPC(400, -32022), verdict{step: stepVersion, kind: KindVersion, wait: -1}, verdict{step: stepVersion, kind: KindVersion, wait: -1}},
-	{"headers refused", &streamablehttp.RPCError{Code: -32020, Status: 400}, giveUp(KindServer), verdict{step: stepTools, kind: KindServer, wait: -1}},
+	{"404 with an error of our id", &streamablehttp.RPCError{Code: -32001, Status: 404}, toRecover, toRecover},
+	{"404, no such method", &streamablehttp.RPCError{Code: -32601, Status: 404}, giveUp(KindServer), giveUp(KindServer)},
+	{"404, no such method, by nobody's id", withRPC(404, -32601), toProbe, toProbe},
+	{"a code that the era does not know", &streamablehttp.RPCError{Code: -32022, Status: 400}, giveUp(KindServer), giveUp(KindServer)},
+	{"another such code", &streamablehttp.RPCError{Code: -32020, Status: 400}, giveUp(KindServer), giveUp(KindServer)},
+	{"input that cannot be sent", &invalidError{errors.New("?")}, giveUp(KindInvalid), giveUp(KindInvalid)},
 	{"redirect", &streamablehttp.RedirectError{Status: 302}, giveUp(KindHTTP), giveUp(KindHTTP)},
 	{"304", httpErr(304), giveUp(KindHTTP), giveUp(KindHTTP)},
 	{"405", httpErr(405), giveUp(KindHTTP), giveUp(KindHTTP)},
 	{"413", httpErr(413), giveUp(KindHTTP), giveUp(KindHTTP)},
 	{"501", httpErr(501), giveUp(KindHTTP), giveUp(KindHTTP)},
 	{"505", httpErr(505), giveUp(KindHTTP), giveUp(KindHTTP)},
+	{"520, a gateway's own", httpErr(520), retryIt(KindHTTP), unknown},
+	{"599 with a time", after(599, time.Second), verdict{step: stepWait, kind: KindHTTP, wait: time.Second}, unknown},
+}
+
+var modernRows = []struct {
+	name       string
+	err        error
+	repeatable verdict
+	tool       verdict
+}{
+	{"404", httpErr(404), giveUp(KindHTTP), giveUp(KindHTTP)},
+	{"400 with an error of nobody's id", withRPC(400, -32000), giveUp(KindHTTP), giveUp(KindHTTP)},
+	{"version refused", &streamablehttp.RPCError{Code: -32022, Status: 400}, newVersion, newVersion},
+	{"version refused by nobody's id", withRPC(400, -32022), newVersion, newVersion},
+	{"headers refused", &streamablehttp.RPCError{Code: -32020, Status: 400}, giveUp(KindServer), freshTools},
+	{"500", httpErr(500), retryIt(KindHTTP), unknown},
+	{"maybe sent", &transport.Error{Stage: transport.MaybeSent}, retryIt(KindUnanswered), unknown},
 }
 
 func TestRetryTable(t *testing.T) {
@@ -87,6 +115,12 @@ func TestRetryTable(t *testing.T) {
 			require.Equal(t, row.tool, judge(row.err, situation{tool: true, inSession: true}), "tool call")
 		})
 	}
+	for _, row := range modernRows {
+		t.Run("modern "+row.name, func(t *testing.T) {
+			require.Equal(t, row.repeatable, judge(row.err, situation{repeatable: true, modern: true}), "repeatable")
+			require.Equal(t, row.tool, judge(row.err, situation{tool: true, modern: true}), "tool call")
+		})
+	}
 }
 
 // What happens at most once per call is returned the second time.
@@ -94,6 +128,7 @@ func TestRetryTableEachRepairOnce(t *testing.T) {
 	used := situation{tool: true, inSession: true, recovered: true, versioned: true, relisted: true}
 	require.Equal(t, giveUp(KindSessionLost), judge(httpErr(http.StatusNotFound), used))
 	require.Equal(t, giveUp(KindHTTP), judge(withRPC(400, -32000), used))
+	used.modern = true
 	require.Equal(t, giveUp(KindVersion), judge(&streamablehttp.RPCError{Code: -32022}, used))
 	require.Equal(t, giveUp(KindServer), judge(&streamablehttp.RPCError{Code: -32020}, used))
 }
@@ -109,7 +144,7 @@ func TestRetryTableWithoutSession(t *testing.T) {
 			require.Equal(t, giveUp(KindHTTP), judge(withRPC(400, -32000), q))
 		})
 	}
-	handshake := situation{repeatable: true, handshake: true}
+	handshake := situation{repeatable: true, handshake: true, modern: true}
 	require.Equal(t, giveUp(KindServer), judge(&streamablehttp.RPCError{Code: -32022}, handshake))
 	require.Equal(t, giveUp(KindServer), judge(&streamablehttp.RPCError{Code: -32020}, handshake))
 }
@@ -126,11 +161,11 @@ func TestRetryTableNeverRepeatsWhatMayHaveRun(t *testing.T) {
 		var rpc *streamablehttp.RPCError
 		return errors.As(err, &rpc) || errors.As(err, &status) && (status.Status == 404 || status.Status == 400 || status.Status == 429)
 	}
-	for _, row := range retryRows {
-		for bits := range 1 << 6 {
+	for _, row := range append(retryRows[:len(retryRows):len(retryRows)], modernRows...) {
+		for bits := range 1 << 7 {
 			q := situation{
 				handshake: bits&1 != 0, inSession: bits&2 != 0, recovered: bits&4 != 0,
-				versioned: bits&8 != 0, relisted: bits&16 != 0, tool: bits&32 != 0,
+				versioned: bits&8 != 0, relisted: bits&16 != 0, tool: bits&32 != 0, modern: bits&64 != 0,
 			}
 			v := judge(row.err, q)
 			if v.step != stepFail {

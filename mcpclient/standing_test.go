@@ -3,9 +3,11 @@ package mcpclient_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
 )
 
 // diary is what handlers were told, in order.
@@ -309,6 +312,69 @@ func TestStandingStreamFindsTheLoss(t *testing.T) {
 				require.Equal(t, []string{"tools"}, d.take())
 				echoes(t, s)
 				require.Equal(t, 2, srv.Count("initialize"))
+			})
+		})
+	}
+}
+
+// The session is lost before the standing stream was first opened, or the GET
+// reached another server than the POSTs did: that refusal is of the session, not of the stream.
+func TestLossBeforeTheStandingStreamOpens(t *testing.T) {
+	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse400} {
+		t.Run(fmt.Sprint(style), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				srv.Refuse = style
+				var d diary
+				hold := srv.Hold("GET")
+				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+				<-hold.Arrived()
+				srv.LoseSessions()
+				hold.Release()
+				synctest.Wait()
+				echoes(t, s)
+				time.Sleep(time.Minute) // of fake time
+				synctest.Wait()
+				srv.Tell(toolsChanged, nil)
+				synctest.Wait()
+				require.Contains(t, d.take(), "tools", "the new session has its standing stream")
+			})
+		})
+	}
+}
+
+// The name of the host cannot be looked up for a while, or a header cannot be
+// made: the server was not asked, so it cannot have said that there is no such stream.
+func TestStandingStreamAfterAFailureOfOurOwn(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		t.Run(map[bool]string{false: "at first", true: "when reopened"}[lost], func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				var d diary
+				link := srv.InMemory(t)
+				inner := link.Transport
+				var down atomic.Bool
+				down.Store(!lost)
+				via := roundTripper(func(r *http.Request) (*http.Response, error) {
+					if down.Load() && (r.Method == http.MethodGet || r.Header.Get("Mcp-Method") == "subscriptions/listen") {
+						return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "dial", Err: errors.New("no such host")}
+					}
+					return inner.RoundTrip(r)
+				})
+				s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: via, Handlers: d.handlers()})
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, s.Close()) })
+				synctest.Wait()
+				if lost {
+					down.Store(true)
+					srv.CutStanding(true)
+				}
+				time.Sleep(time.Minute) // of fake time
+				synctest.Wait()
+				down.Store(false)
+				time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
+				synctest.Wait()
+				srv.Tell(toolsChanged, nil)
+				synctest.Wait()
+				require.Contains(t, d.take(), "tools")
 			})
 		})
 	}

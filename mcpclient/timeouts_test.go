@@ -80,10 +80,9 @@ func TestConnectIsBounded(t *testing.T) {
 	})
 }
 
-// The caller's context ends a call wherever it is, with a peer that never answers.
-func TestContextEndsACall(t *testing.T) {
-	const patience = 3 * time.Second
-	stages := map[string]func(*mcptest.Server, *mcptest.Link){
+// hangs are the ways in which a peer never answers a tool call, by where the call then is.
+func hangs() map[string]func(*mcptest.Server, *mcptest.Link) {
+	return map[string]func(*mcptest.Server, *mcptest.Link){
 		"dial": func(_ *mcptest.Server, link *mcptest.Link) {
 			link.Network.Stall(true)
 			link.Network.ResetAll()
@@ -123,7 +122,12 @@ func TestContextEndsACall(t *testing.T) {
 			})
 		},
 	}
-	for name, arrange := range stages {
+}
+
+// The caller's context ends a call wherever it is, with a peer that never answers.
+func TestContextEndsACall(t *testing.T) {
+	const patience = 3 * time.Second
+	for name, arrange := range hangs() {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				link := srv.InMemory(t)
@@ -281,7 +285,9 @@ func TestProgressKeepsACallAlive(t *testing.T) {
 
 		got = <-begin(t.Context(), s, "long", watched, mcpclient.WithTotalTimeout(10*time.Minute))
 		require.Equal(t, mcpclient.KindTimeout, mcpclient.KindOf(got.err))
-		require.ErrorContains(t, got.err, "total timeout of 10m0s")
+		var timeout *mcpclient.TimeoutError
+		require.ErrorAs(t, got.err, &timeout)
+		require.Equal(t, mcpclient.TimeoutError{What: "total", After: 10 * time.Minute}, *timeout)
 		require.Equal(t, 10*time.Minute, got.at)
 		echoes(t, s)
 	})

@@ -51,6 +51,17 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
+func TestEventLimit(t *testing.T) {
+	for limit, fits := range map[int]bool{-1: true, len(answerEvent): true, math.MaxInt: true, 20: false} {
+		_, err := callOnce(t, always(func() *http.Response { return stream(answerEvent) }), func(cfg *Config) { cfg.Limits.MaxEvent = limit })
+		if fits {
+			require.NoError(t, err)
+			continue
+		}
+		require.EqualError(t, err, "the server sent more than the limit of 20 event bytes")
+	}
+}
+
 // A declared length is a claim: too large a one is refused unread, a large one
 // is not given memory.
 func TestDeclaredLength(t *testing.T) {
@@ -220,7 +231,7 @@ func TestPreviewIsSanitised(t *testing.T) {
 	}
 	for _, page := range []string{
 		hostile.String()[:1<<10], hostile.String()[8<<10 : 9<<10], hostile.String()[0x2000*2:],
-		"\x1b]0;title\x07\x1b[2J", "\xff\xfe\xc3(", "a\u202eb\u2066c\u200f\u061c", "\u2028\u2029\u0085", "\U000e0041\ufeff",
+		"\x1b]0;title\x07\x1b[2J", "\xff\xfe\xc3(", "a\u202eb\u2066c\u200f\u061c", "a\u2028b\u2029c\u0085d", "\U000e0041\ufeff",
 		strings.Repeat("\xff", 4<<10), strings.Repeat("é", 2<<10), strings.Repeat("x", 2<<10-1) + "é", "",
 	} {
 		_, err := callOnce(t, always(func() *http.Response { return text(http.StatusTeapot, "", page) }))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -138,6 +139,23 @@ func TestStageIsKept(t *testing.T) {
 	require.ErrorIs(t, err, errEnough)
 	require.ErrorIs(t, err, errLink)
 	require.Equal(t, &transport.Error{Stage: transport.NotSent, Op: "dial", Err: errLink}, shared)
+}
+
+// A decorator that sends with an http.Client gives errors that quote the whole
+// URL; its query may hold a key.
+func TestErrorsDoNotQuoteTheURL(t *testing.T) {
+	c, err := New("http://server/mcp?key=hunter2", Config{RoundTripper: roundTripper(func(req *http.Request) (*http.Response, error) {
+		return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: errLink}
+	})})
+	require.NoError(t, err)
+	defer c.Close()
+	for _, err := range []error{
+		c.do(t.Context(), c.legacy(), new(heard)), c.Notify(t.Context(), c.legacy(), toolCall()), c.Delete(t.Context(), c.legacy()),
+	} {
+		requireCut(t, err)
+		require.ErrorIs(t, err, errLink)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
 }
 
 // Doubles and decorators leave things out that net/http never does.

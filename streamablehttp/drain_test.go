@@ -1,7 +1,6 @@
 package streamablehttp
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -100,9 +99,9 @@ func TestDrainEndsTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, tail := range []io.Reader{strings.NewReader(""), &endless{'x', 10 << 20}, newHangingBody("")} {
 			body := &trackedBody{Reader: io.MultiReader(strings.NewReader(answerEvent), tail)}
-			var inFlight context.Context
+			var inFlight *http.Request
 			c := newConn(t, roundTripper(func(req *http.Request) (*http.Response, error) {
-				inFlight = req.Context()
+				inFlight = req
 				resp := respond(http.StatusOK, typeStream, body)
 				if hanging, ok := tail.(*hangingBody); ok {
 					hanging.text = strings.NewReader(answerEvent)
@@ -111,7 +110,7 @@ func TestDrainEndsTheContext(t *testing.T) {
 				return resp, nil
 			}))
 			require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
-			<-inFlight.Done()
+			<-inFlight.Context().Done()
 			synctest.Wait()
 			require.Less(t, body.read.Load(), int64(256<<10), "what is drained is bounded")
 		}

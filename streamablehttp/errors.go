@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -128,6 +129,9 @@ func (e *RedirectError) Error() string {
 // *transport.Error that is not wrapped in anything, so that its stage is the
 // first thing a reader of the error meets. A context that ended is named by its cause.
 func linkError(cause error, op string, err error) *transport.Error {
+	if quoted, ok := err.(*url.Error); ok { //nolint:errorlint // one that is wrapped is part of another text already
+		err = quoted.Err // of a decorator that sends with an http.Client: the URL's query may be secret
+	}
 	out := &transport.Error{Stage: transport.StageOf(err), Permanent: transport.IsPermanent(err), Op: op, Err: err}
 	var inner *transport.Error
 	if errors.As(err, &inner) && error(inner) == err {

@@ -27,6 +27,8 @@ const (
 	// drainLimit and drainTime bound what is read of a stream after its answer, so that its connection can be reused.
 	drainLimit = 64 << 10
 	drainTime  = 50 * time.Millisecond
+	// maxCursor bounds the event id that is sent back in a header; one that is longer cannot be resumed from.
+	maxCursor = 4 << 10
 	// resumeTries bounds the attempts in a row to resume a stream that bring nothing.
 	resumeTries = 4
 	// resumeInitial is the first wait before a cut stream is resumed, unless the server said how long.

@@ -14,9 +14,6 @@ import (
 func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*http.Response, error) {
 	header := cloneHeader(s.get, 1)
 	if id, ok := cursor.ID(); ok {
-		if !validHeaderValue(id) {
-			return nil, &ProtocolError{Reason: "the stream's event id cannot be sent back in a header"}
-		}
 		header[headerCursor] = []string{id}
 	}
 	resp, err := c.roundTrip(ctx, http.MethodGet, header, nil)

@@ -129,8 +129,8 @@ func text(status int, contentType, body string) *http.Response {
 func stream(events string) *http.Response { return text(http.StatusOK, typeStream, events) }
 
 // always answers every request the same way.
-func always(make func() *http.Response) roundTripper {
-	return func(*http.Request) (*http.Response, error) { return make(), nil }
+func always(reply func() *http.Response) roundTripper {
+	return func(*http.Request) (*http.Response, error) { return reply(), nil }
 }
 
 // heard is a Receiver that writes down what it was told.

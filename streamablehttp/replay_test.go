@@ -33,7 +33,7 @@ func TestReplayGuard(t *testing.T) {
 			if err == nil {
 				data, err := io.ReadAll(body)
 				require.NoError(t, err)
-				require.EqualValues(t, toolCall().Body, data)
+				require.Equal(t, toolCall().Body, data)
 			}
 			allowed = append(allowed, err == nil)
 		}

@@ -64,24 +64,20 @@ func (c *Conn) runHook(ctx context.Context, header http.Header) error {
 // send performs one exchange. The request has its own header map, since
 // decorators below are known to write into it.
 func (c *Conn) send(ctx context.Context, method string, target url.URL, header http.Header, body []byte) (*http.Response, error) {
-	var guard *replayGuard
+	out := &outgoing{url: target}
 	if c.guarded && body != nil {
-		guard = new(replayGuard)
-		ctx = httptrace.WithClientTrace(ctx, guard.trace())
+		out.guard = new(replayGuard)
+		ctx = httptrace.WithClientTrace(ctx, out.guard.trace())
 	}
 	req := (&http.Request{
-		Method: method, URL: &target, Host: target.Host, Header: header,
+		Method: method, URL: &out.url, Host: target.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
 	if body != nil {
-		req.ContentLength = int64(len(body))
-		req.Body = io.NopCloser(bytes.NewReader(body))
-		req.GetBody = func() (io.ReadCloser, error) {
-			if guard.refuses() {
-				return nil, errReplay
-			}
-			return io.NopCloser(bytes.NewReader(body)), nil
-		}
+		out.text = body
+		out.body.Reset(body)
+		// net/http knows this wrapper as memory, and sends header and body in one write.
+		req.ContentLength, req.Body, req.GetBody = int64(len(body)), io.NopCloser(&out.body), out.getBody
 	}
 	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
@@ -94,6 +90,21 @@ func (c *Conn) send(ctx context.Context, method string, target url.URL, header h
 		resp.Body = http.NoBody
 	}
 	return resp, nil
+}
+
+// outgoing is what one request needs besides itself, in one allocation.
+type outgoing struct {
+	url   url.URL
+	body  bytes.Reader
+	text  []byte
+	guard *replayGuard
+}
+
+func (o *outgoing) getBody() (io.ReadCloser, error) {
+	if o.guard.refuses() {
+		return nil, errReplay
+	}
+	return io.NopCloser(bytes.NewReader(o.text)), nil
 }
 
 var errReplay = errors.New("the request may have been sent already; it is not sent again unasked")

@@ -24,15 +24,20 @@ func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, erro
 	if moved {
 		x.reconnect, x.failures = newReconnectBackOff(), 0
 	}
+	var busy time.Duration // what a server that refused the last GET asked to wait
 	for {
 		x.resumedAt = x.cursor.id
-		if err := wait(ctx, reconnectDelay(&x.cursor, x.reconnect, moved)); err != nil {
+		if err := wait(ctx, max(busy, reconnectDelay(&x.cursor, x.reconnect, moved))); err != nil {
 			return nil, noAnswer(ctx, lost)
 		}
 		resp, err := x.conn.openStream(ctx, x.session, &x.cursor)
 		if err == nil {
 			x.failures = 0
 			return resp, nil
+		}
+		busy = 0
+		if status := (*HTTPError)(nil); errors.As(err, &status) {
+			busy = status.RetryAfter
 		}
 		x.failures++
 		if !worthReconnecting(err) || x.failures >= resumeTries || ctx.Err() != nil {

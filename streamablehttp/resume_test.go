@@ -3,6 +3,7 @@ package streamablehttp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -139,19 +140,21 @@ func TestResumeBringsTheRest(t *testing.T) {
 	})
 }
 
-// The server's reconnection time is kept to exactly, up to a minute.
+// The server's reconnection time is kept to exactly, up to a minute, as long as
+// the stream gets somewhere.
 func TestResumeHonoursRetry(t *testing.T) {
 	for field, want := range map[string]time.Duration{
 		"1500": 1500 * time.Millisecond, "60000": time.Minute, "60001": time.Minute, "99999999999999999999": time.Minute,
-		"10": 10 * time.Millisecond, "0": minReconnect, "1": minReconnect,
+		"100": 100 * time.Millisecond, "99": minReconnect, "0": minReconnect,
 	} {
-		runScript(t, []turn{events("id: 1\nretry: " + field + "\n\n"), events(""), refuse(503), events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {
+		turns := []turn{events("id: 1\nretry: " + field + "\n\n"), events("id: 2\n\n"), refuse(503), cutAfter("id: 3\n\n"), events(answerEvent)}
+		runScript(t, turns, func(t *testing.T, s *script, _ *heard, err error) {
 			t.Helper()
 			require.NoError(t, err)
-			require.Equal(t, []time.Duration{0, want, want, want}, s.waited, field)
+			require.Equal(t, []time.Duration{0, want, want, want, want}, s.waited, field)
 		})
 	}
-	runScript(t, []turn{events("retry: 100\nid: 1\n\n"), events("retry: 200\n\n"), events("id: 2\nretry: x\n\n"), events(answerEvent)},
+	runScript(t, []turn{events("retry: 100\nid: 1\n\n"), events("id: 2\nretry: 200\n\n"), events("id: 3\nretry: x\n\n"), events(answerEvent)},
 		func(t *testing.T, s *script, _ *heard, err error) {
 			t.Helper()
 			require.NoError(t, err)
@@ -181,20 +184,42 @@ func TestResumeBacksOff(t *testing.T) {
 }
 
 // A server that asks to come back at once and closes each time does not get us
-// to spin: the call lives as long as its context, at a hundred requests a second.
+// to spin: a stream that stands still is asked for ever less often, also less
+// often than the server said, one that moves ten times a second.
 func TestResumeDoesNotSpin(t *testing.T) {
-	for _, again := range []string{"", "retry: 0\n\n", ": x\n\n"} {
+	moving := 0
+	for _, row := range []struct {
+		again func() string
+		most  int // GETs in a minute
+	}{
+		{func() string { return "" }, 10},
+		{func() string { return "retry: 0\n\n" }, 10},
+		{func() string { return "id: 1\n\n" }, 10},
+		{func() string { return ": x\n\n" }, 10},
+		{func() string { moving++; return fmt.Sprintf("id: %d\n\n", moving) }, int(time.Minute / minReconnect)},
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := &script{turns: []turn{events("id: 1\nretry: 0\n\n"), events(again)}}
+			s := &script{turns: []turn{events("id: 1\nretry: 0\n\n"), func(*http.Request) (*http.Response, error) { return stream(row.again()), nil }}}
 			c := newConn(t, s)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			err := c.do(ctx, c.legacy(), new(heard))
+			recv := new(heard)
+			err := c.do(ctx, c.legacy(), recv)
 			requireCut(t, err)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.LessOrEqual(t, s.gets(), int(time.Minute/minReconnect))
+			require.LessOrEqual(t, s.gets(), row.most)
 		})
 	}
+}
+
+// That a stream could be opened again is no sign of life of the call: only
+// what comes on it is.
+func TestResumeIsNoEvent(t *testing.T) {
+	runScript(t, []turn{events("id: 1\n\n"), events(""), events(": x\n\n"), events(answerEvent)}, func(t *testing.T, _ *script, recv *heard, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.Equal(t, 3, recv.events, "the header, the id, the answer")
+	})
 }
 
 func TestResumeRefused(t *testing.T) {

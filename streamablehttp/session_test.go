@@ -202,6 +202,6 @@ func TestCarelessDecorator(t *testing.T) {
 	}
 	wg.Wait()
 	require.Equal(t, []string{"hook"}, fromHook)
-	require.Equal(t, "", fromHook[:2][1], "nobody appended to the hook's own memory")
+	require.Empty(t, fromHook[:2][1], "nobody appended to the hook's own memory")
 	require.Equal(t, http.Header{"X-Call": {"call"}}, ofCalls)
 }

@@ -1,6 +1,7 @@
 package streamablehttp
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -30,7 +31,10 @@ func (p *Cursor) Retry() (time.Duration, bool) { return p.retry, p.asked }
 
 func (p *Cursor) take(ev *sse.Event) {
 	if ev.HasID {
-		if p.id != string(ev.ID) {
+		switch {
+		case !fitsHeader(ev.ID):
+			p.id = "" // it cannot be sent back, so there is nothing to resume from
+		case p.id != string(ev.ID):
 			p.id = string(ev.ID)
 		}
 		p.hasID = true
@@ -38,6 +42,13 @@ func (p *Cursor) take(ev *sse.Event) {
 	if ev.HasRetry {
 		p.retry, p.asked = min(ev.Retry, MaxRetry), true
 	}
+}
+
+// fitsHeader reports whether an event id comes back to its server in a header
+// as it is: of sane length, without control characters, and without white space
+// at its ends, which HTTP strips.
+func fitsHeader(id []byte) bool {
+	return len(id) <= maxCursor && len(bytes.Trim(id, " \t")) == len(id) && validHeaderValue(string(id))
 }
 
 // readerPool holds stream readers without a source: plain memory.
@@ -101,8 +112,7 @@ func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) er
 // leave ends an answered stream. After a verdict the rest is drained so that
 // the connection can be reused; after a violation it is not worth waiting for.
 func (x *exchange) leave(resp *http.Response, err error) {
-	var rpc *RPCError
-	if err == nil || errors.As(err, &rpc) {
+	if _, refused := err.(*RPCError); err == nil || refused {
 		x.drained = true
 		x.conn.drain.add(resp.Body, x.cancel)
 		return

@@ -186,13 +186,14 @@ func TestResultThatDoesNotDecode(t *testing.T) {
 		func() *http.Response { return text(http.StatusOK, typeJSON, answer) },
 	} {
 		bad := errors.New("not what was asked for")
-		_, err := callWith(t, always(resp), &picky{err: bad})
+		c := newConn(t, always(resp))
+		err := c.do(t.Context(), c.legacy(), &picky{err: bad})
 		require.IsType(t, (*ProtocolError)(nil), err)
 		require.ErrorIs(t, err, bad)
-		_, err = callWith(t, always(resp), &picky{n: 1 << 30})
-		require.IsType(t, (*ProtocolError)(nil), err)
-		_, err = callWith(t, always(resp), &picky{n: -1})
-		require.IsType(t, (*ProtocolError)(nil), err)
+		for _, n := range []int{1 << 30, 0, -1} {
+			err = c.do(t.Context(), c.legacy(), &picky{n: n})
+			require.IsType(t, (*ProtocolError)(nil), err)
+		}
 	}
 }
 
@@ -205,12 +206,6 @@ type picky struct {
 }
 
 func (p *picky) DecodeResult([]byte) (int, error) { return p.n, p.err }
-
-func callWith(t *testing.T, rt http.RoundTripper, recv Receiver) (*Conn, error) {
-	t.Helper()
-	c := newConn(t, rt)
-	return c, c.do(t.Context(), c.legacy(), recv)
-}
 
 // A receiver that panics takes the call down, but not the connection with it:
 // the body is closed and the context ends, should somebody recover.

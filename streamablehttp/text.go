@@ -16,7 +16,7 @@ func sanitize[T string | []byte](text T, limit int) string {
 		switch {
 		case r == '\n' || r == '\r' || r == '\t':
 			r = ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+		case unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
 			r = utf8.RuneError
 		}
 		if b.Len()+utf8.RuneLen(r) > limit {

@@ -1,0 +1,175 @@
+package mcpclient_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+func TestErrorText(t *testing.T) {
+	cause := errors.New("it rained")
+	for want, e := range map[string]*mcpclient.Error{
+		"mcp tools/call: outcome unknown: it rained":                    {Kind: mcpclient.KindOutcomeUnknown, Method: "tools/call", MayHaveRun: true, Tries: 1, Err: cause},
+		"mcp tools/call: timeout (the request may have run): it rained": {Kind: mcpclient.KindTimeout, Method: "tools/call", MayHaveRun: true, Tries: 1, Err: cause},
+		"mcp tools/list: refused after 4 tries: it rained":              {Kind: mcpclient.KindHTTP, Method: "tools/list", Tries: 4, Err: cause},
+		"mcp connect (server/discover): no common protocol version":     {Kind: mcpclient.KindVersion, Method: "connect (server/discover)"},
+		"mcp x: error: it rained":                                       {Kind: 200, Method: "x", Err: cause},
+	} {
+		require.Equal(t, want, e.Error())
+	}
+}
+
+func TestPredicates(t *testing.T) {
+	wrap := func(k mcpclient.Kind) error {
+		return fmt.Errorf("agent: %w", &mcpclient.Error{Kind: k, Stage: transport.Answered})
+	}
+	for kind, is := range map[mcpclient.Kind]func(error) bool{
+		mcpclient.KindTimeout: mcpclient.IsTimeout, mcpclient.KindAuthRequired: mcpclient.IsAuthRequired,
+		mcpclient.KindSessionLost: mcpclient.IsSessionLost, mcpclient.KindClosed: mcpclient.IsClosed,
+	} {
+		for k := mcpclient.KindInvalid; k <= mcpclient.KindClosed; k++ {
+			require.Equal(t, k == kind, is(wrap(k)), "%v %v", kind, k)
+			require.Equal(t, k, mcpclient.KindOf(wrap(k)))
+			require.NotEqual(t, "error", k.String())
+		}
+		require.False(t, is(nil))
+		require.False(t, is(errors.New("x")))
+	}
+	peer := []mcpclient.Kind{mcpclient.KindServer, mcpclient.KindHTTP, mcpclient.KindAuthRequired, mcpclient.KindForbidden, mcpclient.KindProtocol}
+	for k := mcpclient.KindInvalid; k <= mcpclient.KindClosed; k++ {
+		e := &mcpclient.Error{Kind: k}
+		var want bool
+		for _, p := range peer {
+			want = want || k == p
+		}
+		require.Equal(t, want, e.FromPeer(), "%v", k)
+	}
+	require.True(t, mcpclient.IsNotSent(&mcpclient.Error{Stage: transport.NotSent}))
+	require.False(t, mcpclient.IsNotSent(&mcpclient.Error{}))
+	require.False(t, mcpclient.IsNotSent(nil))
+	require.True(t, mcpclient.MayHaveRun(fmt.Errorf("x: %w", &mcpclient.Error{MayHaveRun: true})))
+	require.Zero(t, mcpclient.KindOf(nil))
+	timeout := &mcpclient.TimeoutError{What: "idle", After: 1}
+	require.ErrorIs(t, timeout, context.DeadlineExceeded)
+	require.NotErrorIs(t, timeout, context.Canceled)
+	require.True(t, timeout.Timeout())
+}
+
+// The cause of a failure can be found under it, whatever the layer it came from.
+func TestCausesAreWrapped(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		link := srv.InMemory(t)
+		s := connect(t, link, mcpclient.Options{Retry: mcpclient.Retry{MaxTries: -1}})
+		synctest.Wait()
+		link.Network.Refuse(true)
+		link.Network.ResetAll()
+		synctest.Wait()
+		_, err := s.CallTool(t.Context(), "echo", nil)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		require.Equal(t, 1, failure(t, err).Tries)
+		link.Network.Refuse(false)
+
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = s.CallTool(ctx, "echo", nil)
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// However a call fails, its error's text has nothing in it that is a secret:
+// no query of the endpoint, no session id, no header value.
+func TestErrorsHoldNoSecrets(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		link := srv.InMemory(t)
+		link.URL += "?key=secret"
+		opts := mcpclient.Options{Header: http.Header{"Authorization": {"Bearer secret"}}, Retry: mcpclient.Retry{MaxTries: -1}}
+		s := connect(t, link, opts)
+		var texts []string
+		fails := func(arrange func()) {
+			arrange()
+			_, err := s.CallTool(t.Context(), "echo", nil)
+			require.Error(t, err)
+			texts = append(texts, err.Error(), fmt.Sprintf("%+v", err))
+			for _, e := s.ListTools(t.Context(), nil); e != nil; e = errors.Unwrap(e) {
+				texts = append(texts, e.Error())
+			}
+			srv.SetIntercept(nil)
+			link.Network.Refuse(false)
+		}
+		answerAll := func(f func(w http.ResponseWriter, m *mcptest.Message)) func() {
+			return func() {
+				srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+					if m == nil {
+						return false
+					}
+					f(w, m)
+					return true
+				})
+			}
+		}
+		synctest.Wait()
+		fails(answerAll(status(500, "")))
+		fails(answerAll(status(401, "")))
+		fails(answerAll(body("text/html", "<html>")))
+		fails(answerAll(redirect(307, "http://elsewhere.test/x?token=secret")))
+		fails(answerAll(redirect(302, "http://user:secret@elsewhere.test/")))
+		fails(answerAll(redirect(308, "http://mcp.test/again?secret"))) // more than three
+		fails(answerAll(stream("data: x\n\n", true)))
+		fails(answerAll(func(http.ResponseWriter, *mcptest.Message) { panic(http.ErrAbortHandler) }))
+		fails(func() {
+			link.Network.Refuse(true)
+			link.Network.ResetAll()
+			synctest.Wait()
+		})
+		if srv.Era == mcptest.Legacy {
+			fails(func() {
+				srv.LoseSessions()
+				answerAll(func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(http.StatusNotFound) })()
+			})
+		}
+		for _, text := range texts {
+			require.NotContains(t, text, "secret")
+			require.NotContains(t, text, "session-")
+			require.False(t, strings.ContainsAny(text, "\n\r\x1b"), "%q", text)
+		}
+	})
+}
+
+// What a hostile server says is shown without its control characters, and not at length.
+func TestServerTextIsSanitised(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		evil := "\x1b[2J\r\nlevel=info msg=fine \u202e" + strings.Repeat("x", 100_000)
+		s := serve(t, srv, mcpclient.Options{})
+		for _, answer := range []func(http.ResponseWriter, *mcptest.Message){
+			status(418, evil), body("text/html", evil), body("application/json", evil), stream("data: "+strings.ReplaceAll(evil, "\r\n", "")+"\n\n", false),
+			func(w http.ResponseWriter, m *mcptest.Message) { mcptest.WriteError(w, 200, m.ID, -1, evil) },
+		} {
+			badOnce := answer
+			srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+				if m == nil || m.Method != "tools/call" {
+					return false
+				}
+				badOnce(w, m)
+				return true
+			})
+			_, err := s.CallTool(t.Context(), "echo", nil)
+			require.Error(t, err)
+			require.False(t, strings.ContainsAny(err.Error(), "\n\r\x1b\u202e"), "%q", err.Error()[:100])
+			require.Less(t, len(err.Error()), 8<<10)
+		}
+		srv.SetIntercept(nil)
+		echoes(t, s)
+	})
+}

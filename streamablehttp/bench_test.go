@@ -1,0 +1,104 @@
+package streamablehttp
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// canned answers every request from memory with as few allocations as it can,
+// so that what is measured is the Conn's.
+type canned struct {
+	resp http.Response
+	text string
+	body cannedBody
+}
+
+type cannedBody struct{ strings.Reader }
+
+func (*cannedBody) Close() error { return nil }
+
+func newCanned(contentType, text string) *canned {
+	c := &canned{text: text}
+	c.resp = http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {contentType}}, Body: &c.body, ContentLength: int64(len(text)),
+	}
+	if contentType == typeStream {
+		c.resp.ContentLength = -1
+	}
+	return c
+}
+
+func (*canned) RunsOnce() bool { return true }
+
+func (c *canned) RoundTrip(*http.Request) (*http.Response, error) {
+	c.body.Reset(c.text)
+	return &c.resp, nil
+}
+
+// deaf is a Receiver that keeps nothing.
+type deaf struct{}
+
+func (deaf) DecodeResult(data []byte) (int, error) {
+	cursor := jsonrpc.NewCursor(data, 0)
+	cursor.Skip()
+	return cursor.Pos(), cursor.Err()
+}
+func (deaf) Notification(string, []byte)          {}
+func (deaf) Request(string, []byte, []byte) error { return nil }
+func (deaf) Event()                               {}
+
+var twoHundred = `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"` + strings.Repeat("x", 110) + `"}]}}`
+
+// callAgain makes one call after the other over rt, with a context each.
+func callAgain(tb testing.TB, rt http.RoundTripper, modern bool) func() {
+	tb.Helper()
+	c, err := New("http://server/mcp", Config{RoundTripper: rt})
+	require.NoError(tb, err)
+	tb.Cleanup(c.Close)
+	s := c.legacy()
+	if modern {
+		s = c.modern()
+	}
+	req := toolCall()
+	return func() {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		if err := c.Call(ctx, cancel, s, req, deaf{}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func benchmarkCall(b *testing.B, rt http.RoundTripper, modern bool) {
+	b.Helper()
+	call := callAgain(b, rt, modern)
+	b.ReportAllocs()
+	for b.Loop() {
+		call()
+	}
+}
+
+func BenchmarkCallJSON(b *testing.B)       { benchmarkCall(b, newCanned(typeJSON, twoHundred), false) }
+func BenchmarkCallJSONModern(b *testing.B) { benchmarkCall(b, newCanned(typeJSON, twoHundred), true) }
+
+// The canned body is drained while the next call would reset it, so each call
+// has its own: two allocations more, and one for the response.
+func BenchmarkCallStream(b *testing.B) {
+	events := "data: " + twoHundred + "\n\n"
+	benchmarkCall(b, once{roundTripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: streamHeader, Body: io.NopCloser(strings.NewReader(events)), ContentLength: -1}, nil
+	})}, false)
+}
+
+// The same with a RoundTripper that has to be kept from sending twice.
+func BenchmarkCallGuarded(b *testing.B) {
+	benchmarkCall(b, struct{ http.RoundTripper }{newCanned(typeJSON, twoHundred)}, false)
+}
+
+var streamHeader = http.Header{"Content-Type": {typeStream}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -43,6 +44,8 @@ type call struct {
 	tool       *toolHeaders
 	onHeader   func(http.Header)
 	callOptions
+
+	telling sync.Mutex // held while the progress callback runs: it may be called from two streams
 }
 
 // do runs a call to its one outcome: a decoded result (nil) or an *Error.
@@ -59,6 +62,8 @@ func (s *Session) do(c *call) error {
 	}
 	if c.progress != nil {
 		c.token = s.tokens.Add(1)
+		s.waiting.add(c)
+		defer s.waiting.remove(c)
 	}
 	return s.repeat(c)
 }
@@ -72,6 +77,7 @@ func (s *Session) try(c *call) error {
 		return err
 	}
 	c.id = s.nextID()
+	c.owner = c
 	c.setBounds()
 	// The exchange has a context of its own, so that after its answer a stream
 	// may be drained although the caller's context has ended.
@@ -207,7 +213,7 @@ func (c *call) Event() { c.s.watch.touch(&c.watched) }
 func (c *call) Notification(method string, params []byte) {
 	switch method {
 	case methodProgress:
-		if c.progress != nil {
+		if c.token != 0 {
 			c.deliverProgress(params)
 		}
 	case methodLog:

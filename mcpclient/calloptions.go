@@ -147,9 +147,11 @@ func WithIdempotent() CallOption {
 	return func(o *callOptions) { o.idempotent = true }
 }
 
-// OnProgress asks the server for progress of this call. The function runs on
-// the call's goroutine with the call's context, in order, always before the
-// call returns; it delays only this call.
+// OnProgress asks the server for progress of this call. The function runs with
+// the call's context, in order, one at a time and always before the call
+// returns. It runs on the call's goroutine and delays only this call; with a
+// server that sends progress on the standing stream, which is open only if there
+// are [Handlers], it runs on that stream's and delays what comes on it too.
 func OnProgress(f func(ctx context.Context, p Progress)) CallOption {
 	return func(o *callOptions) { o.progress = f }
 }

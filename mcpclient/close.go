@@ -28,16 +28,24 @@ func (s *Session) close() error {
 	bound, stop := context.WithTimeoutCause(context.Background(), s.opts.Timeouts.Close, errors.New("timeout of Close"))
 	defer stop()
 	s.cancel(ErrClosed)
-	s.watch.close(ErrClosed)
+	cut := s.watch.close(ErrClosed)
 	s.side.stop()
-	if sn := s.now.Load(); sn.inSession() {
-		s.deleteSession(bound, sn)
-	}
+	s.farewell(bound, cut)
 	var err error
 	if waitErr := s.owned.wait(bound); waitErr != nil {
 		err = fmt.Errorf("mcp close: goroutines are still running: %w", waitErr)
 	}
 	return errors.Join(err, s.closeConn())
+}
+
+// farewell tells a legacy server that its calls and its session are over.
+func (s *Session) farewell(bound context.Context, cut []running) {
+	ctx, cancel := context.WithTimeout(bound, min(deleteTimeout, s.opts.Timeouts.Close/4))
+	s.cancelAll(ctx, cut)
+	cancel()
+	if sn := s.now.Load(); sn.inSession() {
+		s.deleteSession(bound, sn)
+	}
 }
 
 // deleteTimeout bounds the DELETE, so that a server that does not answer leaves

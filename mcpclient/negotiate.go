@@ -31,11 +31,13 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*snapshot, error) {
 	if hint == EraUnknown {
 		hint = s.opts.EraCache.Lookup(s.endpoint)
 	}
+	var refusal error // of an initialize that was sent first
 	if hint == EraLegacy {
 		next, err := s.initialize(ctx, legacyVersion, 0)
 		if err == nil || !speaksModern(err) {
 			return next, err
 		}
+		refusal = err
 	}
 	next, err := s.discover(ctx, modernVersion)
 	if err == nil {
@@ -43,8 +45,11 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*snapshot, error) {
 		return next, nil
 	}
 	version, tries, legacy := legacyEvidence(err)
-	if !legacy {
+	switch {
+	case !legacy:
 		return nil, err
+	case refusal != nil && version == legacyVersion:
+		return nil, refusal // it would be the same request again
 	}
 	next, initErr := s.initialize(ctx, version, tries)
 	if initErr != nil {

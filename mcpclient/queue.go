@@ -191,8 +191,8 @@ func (s *Session) enqueueNotification(method string, params []byte) {
 		s.enqueue(event{kind: eventPrompts})
 	case methodResourcesChanged:
 		s.enqueue(event{kind: eventResources})
-	case methodCancelled, methodProgress, methodAcknowledged:
-		// Nothing of ours is concerned: progress outside of its call is late.
+	case methodCancelled, methodAcknowledged:
+		// Nothing of ours is concerned.
 	default:
 		if s.opts.Handlers.Notification != nil {
 			s.enqueue(event{kind: eventOther, method: method, params: append(json.RawMessage(nil), params...)})

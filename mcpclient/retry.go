@@ -25,6 +25,7 @@ func (s *Session) repeat(c *call) error {
 		if over := s.over(c, err); over != nil {
 			return over
 		}
+		s.giveUpTry(c, err)
 		q.inSession, q.modern = c.used.inSession(), c.used.modern()
 		v := judge(err, q)
 		switch v.step {
@@ -56,6 +57,15 @@ func (s *Session) repeat(c *call) error {
 				return c.failed(v, err)
 			}
 		}
+	}
+}
+
+// giveUpTry tells a legacy server that nobody waits any more for a try that
+// timed out, although the call goes on.
+func (s *Session) giveUpTry(c *call, err error) {
+	var timeout *TimeoutError
+	if errors.As(err, &timeout) && stageOf(err) == transport.MaybeSent {
+		s.sendCancelled(c, KindTimeout)
 	}
 }
 

@@ -35,6 +35,7 @@ type Session struct {
 	queue    queue
 	side     sideStream
 	tools    toolIndex
+	waiting  progressCalls
 	asked    askedSlots
 
 	// root ends with Close; it is the parent of everything the session does on

@@ -24,6 +24,7 @@ type sideStream struct {
 	cancel  context.CancelFunc          // guarded by mu: ends the stream of that epoch
 	closed  bool                        // guarded by mu
 	refused bool                        // guarded by mu: the server has no such stream, in any epoch
+	doubted bool                        // guarded by mu: a session was begun anew for a stream that has not opened since
 	pace    *backoff.ExponentialBackOff // guarded by mu: it outlives epochs, so that losing them in a row slows down
 }
 
@@ -62,6 +63,22 @@ func (d *sideStream) stop() {
 	if d.cancel != nil {
 		d.cancel()
 	}
+}
+
+// doubt reports whether a refused first GET may be the session's fault, which
+// is worth finding out once.
+func (d *sideStream) doubt() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := d.doubted
+	d.doubted = true
+	return !before
+}
+
+func (d *sideStream) trust() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.doubted = false
 }
 
 // refuse remembers that the server has no such stream.
@@ -103,7 +120,8 @@ type streamKeeper struct {
 	ctx    context.Context // ends with the epoch
 	sn     *snapshot
 	cursor streamablehttp.Cursor
-	opened bool // once in this epoch: what is lost afterwards is a gap
+	opened bool // once in this epoch
+	live   bool // opened and not lost since: the loss is a gap
 	spoken bool // since it was last opened: a message came
 }
 
@@ -133,13 +151,14 @@ func (k *streamKeeper) run() {
 			k.s.log.Debug("the server has no stream for notifications", "error", brief(err))
 			return
 		case streamOver:
-			if k.opened {
+			if k.opened && k.ctx.Err() == nil {
 				k.s.enqueue(event{kind: eventGap, gap: Gap{Ended: true}})
 			}
 			return
 		}
-		if _, resumable := k.cursor.ID(); k.opened && !resumable {
+		if _, resumable := k.cursor.ID(); k.live && !resumable {
 			k.s.enqueue(event{kind: eventGap})
+			k.live = false
 		}
 		useful := k.spoken || (pause > 0 && k.s.watch.now()-start > pause)
 		pause = k.s.side.pause(pause, useful, &k.cursor)
@@ -154,7 +173,13 @@ func (k *streamKeeper) open() error {
 	if k.sn.modern() {
 		return k.listen()
 	}
-	return k.s.conn.Listen(k.ctx, k.sn.http, &k.cursor, k, func() { k.opened = true })
+	return k.s.conn.Listen(k.ctx, k.sn.http, &k.cursor, k, k.acknowledge)
+}
+
+// acknowledge notes that the server accepted the stream.
+func (k *streamKeeper) acknowledge() {
+	k.opened, k.live = true, true
+	k.s.side.trust()
 }
 
 // listen opens the subscription of a modern server (2026-07-28,
@@ -185,8 +210,8 @@ func (k *streamKeeper) judge(err error) ending {
 		return streamLost
 	case errors.As(err, &status):
 		return k.judgeStatus(status)
-	case errors.As(err, &link) && !link.Permanent:
-		return streamLost
+	case errors.As(err, &link):
+		return streamLost // whatever it is, it is not the server's refusal
 	case errors.As(err, &limit):
 		return streamOver // it would only be sent again
 	}
@@ -204,13 +229,20 @@ func (k *streamKeeper) notAgain() ending {
 func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 	switch e.Status {
 	case http.StatusNotFound, http.StatusBadRequest:
-		if !k.opened || !k.sn.inSession() {
+		if _, resumed := k.cursor.ID(); resumed {
+			k.cursor = streamablehttp.Cursor{} // it may be the cursor that is refused
+			return streamLost
+		}
+		if !k.sn.inSession() || (!k.opened && !k.s.side.doubt()) {
 			return k.notAgain()
 		}
-		// The stream was there, so the session may be gone; without a call
-		// nobody else would notice. The next epoch brings its own stream.
+		// The session may be gone, and without a call nobody else would
+		// notice. The next epoch brings its own stream.
 		err := k.s.recover(k.ctx, k.sn.epoch, sessionDoubted)
-		if err == nil || errors.Is(err, errSessionAlive) {
+		switch {
+		case errors.Is(err, errSessionAlive):
+			return k.notAgain()
+		case err == nil:
 			return streamOver
 		}
 		return streamLost
@@ -235,10 +267,12 @@ func (k *streamKeeper) Event() {}
 func (k *streamKeeper) Notification(method string, params []byte) {
 	switch method {
 	case methodAcknowledged:
-		k.opened = true
+		k.acknowledge()
 		return
 	case methodLog:
 		k.s.enqueueLog(params)
+	case methodProgress:
+		k.s.routeProgress(params)
 	default:
 		k.s.enqueueNotification(method, params)
 	}

@@ -69,9 +69,11 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	return result, nil
 }
 
+var noArguments = []byte("{}") // read only
+
 // toolParams encodes name and arguments; args is the part that holds the arguments.
 func (o *callOptions) toolParams(name string, value any) (params, args []byte) {
-	args = []byte("{}")
+	args = noArguments
 	switch v := value.(type) {
 	case nil:
 	case json.RawMessage:
@@ -85,7 +87,7 @@ func (o *callOptions) toolParams(name string, value any) (params, args []byte) {
 		args = data
 	}
 	if trimmed := bytes.TrimSpace(args); len(trimmed) == 0 || string(trimmed) == "null" {
-		args = []byte("{}") // a nil map, pointer or RawMessage: no arguments
+		args = noArguments // a nil map, pointer or RawMessage: no arguments
 	}
 	if err := checkObject(args); err != nil {
 		o.fail(fmt.Errorf("arguments of tool %q: %w", name, err))

@@ -25,6 +25,7 @@ type watch struct {
 // that watching allocates nothing.
 type watched struct {
 	prev, next *watched
+	owner      *call // nil if nobody needs to be told of its end
 	cancel     context.CancelCauseFunc
 	idle       time.Duration // 0: none
 	deadline   time.Duration // on the watch's clock; 0: none
@@ -143,12 +144,19 @@ func (w *watch) fire() {
 	}
 }
 
-// close cancels every exchange and refuses new ones.
-func (w *watch) close(cause error) {
+// running is an exchange that was in flight.
+type running struct {
+	on     *snapshot
+	id     int64
+	method string
+}
+
+// close cancels every exchange and refuses new ones. It returns those that it cancelled.
+func (w *watch) close(cause error) (cut []running) {
 	w.mu.Lock()
 	if w.closed != nil {
 		w.mu.Unlock()
-		return
+		return nil
 	}
 	w.closed = cause
 	if w.timer != nil {
@@ -157,9 +165,13 @@ func (w *watch) close(cause error) {
 	var cancels []context.CancelCauseFunc
 	for e := w.first; e != nil; e = e.next {
 		cancels = append(cancels, e.cancel)
+		if c := e.owner; c != nil && !c.notify {
+			cut = append(cut, running{c.used, c.id, c.method})
+		}
 	}
 	w.mu.Unlock()
 	for _, cancel := range cancels {
 		cancel(cause)
 	}
+	return cut
 }

@@ -40,7 +40,7 @@ func readAll(src io.Reader, length, limit int64) (*[]byte, error) {
 	}
 	for {
 		if len(buf) == cap(buf) {
-			grown := make([]byte, len(buf), 2*cap(buf))
+			grown := make([]byte, len(buf), grownCap(cap(buf), limit))
 			copy(grown, buf)
 			buf = grown
 		}
@@ -61,6 +61,16 @@ func readAll(src io.Reader, length, limit int64) (*[]byte, error) {
 		}
 	}
 }
+
+// grownCap doubles a buffer, but not past what the limit lets it hold.
+func grownCap(size int, limit int64) int {
+	if int64(size) >= limit/2 && int64(size) <= limit {
+		return int(min(limit, int64(maxInt-1))) + 1
+	}
+	return 2 * size
+}
+
+const maxInt = int(^uint(0) >> 1)
 
 // decoded returns the body without its content encoding, which must be one that was asked for.
 func (c *Conn) decoded(resp *http.Response) (io.Reader, error) {

@@ -19,7 +19,7 @@ const DefaultMaxEvent = 64 << 20
 
 const (
 	firstBuffer = 4 << 10 // of a new window: enough for most events, cheap for an idle stream
-	maxKept     = 1 << 20 // memory beyond it is not kept for the sake of a few large events
+	maxKept     = 4 << 20 // memory beyond it is not kept for the sake of a few large events
 	smallBlocks = 64      // so many blocks in a row that fit in maxKept end the need of a larger window
 	emptyReads  = 100     // of a source in a row, before it counts as broken
 )
@@ -83,7 +83,7 @@ func NewReader(src io.Reader, maxEvent int) *Reader {
 }
 
 // Reset makes r read src from its beginning, as NewReader does. It keeps the
-// buffer unless that grew beyond 1 MiB, and nothing else of the stream before.
+// buffer unless that grew beyond 4 MiB, and nothing else of the stream before.
 // Reset(nil, 0) lets go of the source, so that r can rest in a pool.
 func (r *Reader) Reset(src io.Reader, maxEvent int) {
 	if maxEvent <= 0 {

@@ -118,14 +118,14 @@ func TestReset(t *testing.T) {
 	require.Equal(t, io.EOF, err)
 	require.Same(t, buf, &r.buf[0], "the buffer is reused")
 
-	r.Reset(strings.NewReader("data: "+strings.Repeat("x", 2<<20)+"\n\n"), 0)
+	r.Reset(strings.NewReader("data: "+strings.Repeat("x", 2*maxKept)+"\n\n"), 0)
 	_, err = r.Next()
 	require.NoError(t, err)
 	require.Greater(t, len(r.buf), maxKept)
 	r.Reset(nil, 0)
-	require.Nil(t, r.buf, "a buffer beyond 1 MiB is not kept")
+	require.Nil(t, r.buf, "a buffer beyond 4 MiB is not kept")
 
-	r.Reset(strings.NewReader("event: "+strings.Repeat("x", 2<<20)+"\nid: "+strings.Repeat("y", 2<<20)+"\n\n"), 0)
+	r.Reset(strings.NewReader("event: "+strings.Repeat("x", 2*maxKept)+"\nid: "+strings.Repeat("y", 2*maxKept)+"\n\n"), 0)
 	_, err = r.Next()
 	require.NoError(t, err)
 	r.Reset(nil, 0)

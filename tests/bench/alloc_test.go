@@ -1,0 +1,92 @@
+//go:build !race
+
+package bench_test
+
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// The race detector allocates too, so these tests are not built with it.
+
+// perCall returns how much one call of a scenario allocates once all is warm.
+// The collector stands still meanwhile, since it empties pools.
+func perCall(t *testing.T, c client, s *scenario, calls int) (allocs, size float64) {
+	t.Helper()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	run(t, c, s, calls)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	run(t, c, s, calls)
+	runtime.ReadMemStats(&after)
+	n := float64(calls)
+	return float64(after.Mallocs-before.Mallocs) / n, float64(after.TotalAlloc-before.TotalAlloc) / n
+}
+
+// eras runs a test in both eras, over a RoundTripper that is known to send
+// nothing twice and over one of which nothing is known.
+func eras(t *testing.T, test func(t *testing.T, c client)) {
+	t.Helper()
+	for name, opts := range map[string]mcpclient.Options{"legacy": legacy, "modern": modern} {
+		for kind, rt := range map[string]http.RoundTripper{"foreign": new(memory), "own": new(onceMemory)} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				opts.Transport = rt
+				test(t, hawserClient(t, "http://memory.test/mcp", opts))
+			})
+		}
+	}
+}
+
+func TestSmallCallAllocations(t *testing.T) {
+	eras(t, func(t *testing.T, c client) {
+		allocs, size := perCall(t, c, json200, 2000)
+		t.Logf("200 B JSON: %.1f allocations, %.0f B", allocs, size)
+		require.LessOrEqual(t, allocs, 40.0)
+		require.LessOrEqual(t, size, 4096.0)
+	})
+}
+
+// A context that can end, as most callers have, costs little more.
+func TestCancellableCallAllocations(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	opts := legacy
+	opts.Transport = new(memory)
+	allocs, size := perCall(t, hawserClientIn(ctx, t, "http://memory.test/mcp", opts), json200, 2000)
+	t.Logf("200 B JSON: %.1f allocations, %.0f B", allocs, size)
+	require.LessOrEqual(t, allocs, 40.0)
+	require.LessOrEqual(t, size, 4096.0)
+}
+
+// A text of 1 MiB with escapes, its length not announced, costs little more than itself.
+func TestLargeCallAllocations(t *testing.T) {
+	for _, s := range []*scenario{json1m, sse1m} {
+		t.Run(s.name, func(t *testing.T) {
+			eras(t, func(t *testing.T, c client) {
+				allocs, size := perCall(t, c, s, 30)
+				t.Logf("1 MiB of text: %.1f allocations, %.0f B", allocs, size)
+				require.LessOrEqual(t, size, 1.5e6)
+			})
+		})
+	}
+}
+
+// Progress costs nothing but its message, whose length here is an allocator's size.
+func TestProgressAllocations(t *testing.T) {
+	eras(t, func(t *testing.T, c client) {
+		_, none := perCall(t, c, progress0, 100)
+		_, plain := perCall(t, c, progress1000, 100)
+		_, told := perCall(t, c, messages1000, 100)
+		perEvent := func(size float64) float64 { return (size - none) / 1000 }
+		t.Logf("progress: %.2f B an event, %.2f B with a message of %d", perEvent(plain), perEvent(told), len(messages1000.message))
+		require.LessOrEqual(t, perEvent(plain), 16.0)
+		require.LessOrEqual(t, perEvent(told), perEvent(plain)+float64(len(messages1000.message))+2)
+	})
+}

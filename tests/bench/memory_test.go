@@ -1,0 +1,78 @@
+package bench_test
+
+import (
+	"io"
+	"net/http"
+)
+
+// memory is a RoundTripper without sockets. It answers at once and allocates
+// nothing itself, for one caller at a time.
+type memory struct {
+	in, out []byte
+	resp    http.Response
+	// A stream's body may still be drained when the next exchange begins, so each has its own.
+	bodies [256]memoryBody
+	next   int
+}
+
+var (
+	jsonHeader   = http.Header{"Content-Type": {"application/json"}}
+	streamHeader = http.Header{"Content-Type": {"text/event-stream"}}
+	beginHeader  = http.Header{"Content-Type": {"application/json"}, "Mcp-Session-Id": {"s-1"}}
+)
+
+func (m *memory) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body == nil { // DELETE
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+	}
+	if need := int(req.ContentLength); cap(m.in) < need {
+		m.in = make([]byte, need)
+	}
+	m.in = m.in[:req.ContentLength]
+	if _, err := io.ReadFull(req.Body, m.in); err != nil {
+		return nil, err
+	}
+	if err := req.Body.Close(); err != nil {
+		return nil, err
+	}
+	r := answer(m.out, m.in)
+	m.out = r.body
+	body := &m.bodies[m.next%len(m.bodies)]
+	m.next++
+	body.rest = r.body
+	m.resp = http.Response{
+		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: jsonHeader, Body: body, ContentLength: int64(len(r.body)), Request: req,
+	}
+	switch {
+	case r.none:
+		m.resp.StatusCode = http.StatusAccepted
+	case r.stream:
+		m.resp.Header = streamHeader
+	case r.session:
+		m.resp.Header = beginHeader
+	}
+	if r.unknown {
+		m.resp.ContentLength = -1
+	}
+	return &m.resp, nil
+}
+
+// memoryBody hands out what is left, at most 32 KiB at a time, as a connection would.
+type memoryBody struct{ rest []byte }
+
+func (b *memoryBody) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(len(p), 32<<10)], b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+func (b *memoryBody) Close() error { return nil }
+
+// onceMemory says of itself, as this module's own transports do, that it sends nothing twice.
+type onceMemory struct{ memory }
+
+func (m *onceMemory) RunsOnce() bool { return true }

@@ -1,0 +1,101 @@
+package interop_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// A call that is given up ends at once, the server's handler sees it, and the
+// session goes on. In the legacy era the server is told by a notification, in
+// the modern one by the closing of the stream.
+func TestCancel(t *testing.T) {
+	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
+		s := connect(t, f, nil)
+		cause := errors.New("the user changed their mind")
+		ctx, cancel := context.WithCancelCause(limit(t))
+		failed := make(chan error, 1)
+		go func() {
+			_, err := s.CallTool(ctx, "wait", nil)
+			failed <- err
+		}()
+		receive(t, w.entered, "the call")
+		cancel(cause)
+		err := receive(t, failed, "the end of the call")
+		require.Equal(t, mcpclient.KindCanceled, mcpclient.KindOf(err), "%v", err)
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, cause)
+		require.True(t, mcpclient.MayHaveRun(err))
+		require.ErrorIs(t, receive(t, w.ended, "the end of the handler"), context.Canceled)
+
+		notified := called("notifications/cancelled")
+		if modern(p) {
+			requireEcho(t, s)
+			require.Zero(t, f.count(notified))
+			return
+		}
+		told := f.await(t, notified)
+		var params struct {
+			RequestID json.RawMessage `json:"requestId"`
+		}
+		require.NoError(t, json.Unmarshal(told.params, &params))
+		require.Equal(t, string(f.await(t, called("tools/call")).id), string(params.RequestID))
+		requireEcho(t, s)
+	})
+}
+
+// Close ends the calls that run, here and on the server, and the session: a
+// third party finds it gone.
+func TestClose(t *testing.T) {
+	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
+		s, err := mcpclient.Connect(limit(t), f.url, &mcpclient.Options{
+			Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context) {}},
+		})
+		require.NoError(t, err)
+		f.await(t, standing(p))
+		failed := make(chan error, 1)
+		go func() {
+			_, err := s.CallTool(t.Context(), "wait", nil)
+			failed <- err
+		}()
+		receive(t, w.entered, "the call")
+		require.NoError(t, s.Close())
+		err = receive(t, failed, "the end of the call")
+		require.Equal(t, mcpclient.KindClosed, mcpclient.KindOf(err), "%v", err)
+		receive(t, w.ended, "the end of the handler")
+		_, err = s.CallTool(limit(t), "echo", nil)
+		require.True(t, mcpclient.IsClosed(err), "%v", err)
+		require.NoError(t, s.Close())
+
+		if modern(p) {
+			require.Zero(t, f.count(verb(http.MethodDelete)))
+			return
+		}
+		require.Equal(t, 1, f.count(verb(http.MethodDelete)))
+		requireGone(t, f)
+	})
+}
+
+// requireGone asks with the last session's id: a server that forgot it says 404.
+func requireGone(t *testing.T, f *front) {
+	t.Helper()
+	const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
+	require.Equal(t, http.StatusNotFound, f.thirdParty(t, http.MethodPost, f.sessionID(t), ping))
+}
+
+// An idle session is gone from the server, too.
+func TestCloseIdle(t *testing.T) {
+	each(t, legacy, func(t *testing.T, _ peer, _ *world, f *front) {
+		s, err := mcpclient.Connect(limit(t), f.url, nil)
+		require.NoError(t, err)
+		requireEcho(t, s)
+		require.NoError(t, s.Close())
+		requireGone(t, f)
+	})
+}

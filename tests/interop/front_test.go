@@ -1,0 +1,228 @@
+package interop_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// front is the HTTP server before a peer's handler. It writes down what the
+// client sent, so that tests wait for events instead of time, and lets a test
+// replace, restart or cut what is behind it.
+type front struct {
+	url  string
+	addr string
+
+	mu       sync.Mutex
+	peer     *instance // guarded by mu
+	server   *http.Server
+	requests []*request    // guarded by mu, in the order of arrival
+	changed  chan struct{} // guarded by mu: closed at the next change
+}
+
+// request is one HTTP request as it arrived. All but the first group is guarded by the front's mu.
+type request struct {
+	verb    string
+	method  string // of JSON-RPC
+	params  json.RawMessage
+	id      json.RawMessage
+	session string // that it carried
+	cursor  string // Last-Event-ID
+	conn    net.Conn
+
+	status int
+	given  string // the session id that the response gave out
+	stream bool   // something of a successful response was written
+}
+
+type connKey struct{}
+
+// newFront serves an instance of p until the test ends.
+func newFront(t *testing.T, p peer, w *world) *front {
+	t.Helper()
+	f := &front{changed: make(chan struct{}), peer: p.start(w)}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	f.addr = listener.Addr().String()
+	f.url = "http://" + f.addr + "/mcp"
+	f.serve(listener)
+	t.Cleanup(f.stop)
+	return f
+}
+
+func (f *front) serve(listener net.Listener) {
+	f.server = &http.Server{
+		Handler:           f,
+		ReadHeaderTimeout: 10 * time.Second,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+	}
+	go func() { _ = f.server.Serve(listener) }()
+}
+
+// stop ends the server and everything the peer still does.
+func (f *front) stop() {
+	_ = f.server.Close()
+	f.mu.Lock()
+	peer := f.peer
+	f.mu.Unlock()
+	peer.stop()
+}
+
+// swap puts a fresh instance in the old one's place, as behind a load balancer:
+// no connection breaks, but nobody knows the old sessions any more.
+func (f *front) swap(fresh *instance) {
+	f.mu.Lock()
+	old := f.peer
+	f.peer = fresh
+	f.mu.Unlock()
+	old.stop()
+}
+
+// restart is what the restart of a process looks like from outside: every
+// connection breaks, and a server without memory listens at the same address.
+func (f *front) restart(t *testing.T, fresh *instance) {
+	t.Helper()
+	_ = f.server.Close()
+	f.swap(fresh)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", f.addr)
+	require.NoError(t, err)
+	f.serve(listener)
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client went away
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	conn, _ := r.Context().Value(connKey{}).(net.Conn)
+	seen := &request{verb: r.Method, session: r.Header.Get("Mcp-Session-Id"), cursor: r.Header.Get("Last-Event-ID"), conn: conn}
+	var message struct {
+		Method string          `json:"method"`
+		ID     json.RawMessage `json:"id"`
+		Params json.RawMessage `json:"params"`
+	}
+	if len(body) > 0 && json.Unmarshal(body, &message) == nil {
+		seen.method, seen.id, seen.params = message.Method, message.ID, message.Params
+	}
+	f.change(func() { f.requests = append(f.requests, seen) })
+	f.mu.Lock()
+	peer := f.peer
+	f.mu.Unlock()
+	peer.handler.ServeHTTP(&tap{ResponseWriter: w, front: f, seen: seen}, r)
+}
+
+// change changes what tests wait for.
+func (f *front) change(apply func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	apply()
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// count returns how many requests arrived that match.
+func (f *front) count(match func(*request) bool) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, r := range f.requests {
+		if match(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// await returns the first request that matches, waiting for it if need be.
+func (f *front) await(t *testing.T, match func(*request) bool) *request {
+	t.Helper()
+	ctx := limit(t)
+	for {
+		f.mu.Lock()
+		changed := f.changed
+		for _, r := range f.requests {
+			if match(r) {
+				f.mu.Unlock()
+				return r
+			}
+		}
+		f.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			require.FailNow(t, "the request never came")
+		}
+	}
+}
+
+// called matches requests of a JSON-RPC method.
+func called(method string) func(*request) bool {
+	return func(r *request) bool { return r.method == method }
+}
+
+// verb matches requests of an HTTP method.
+func verb(name string) func(*request) bool {
+	return func(r *request) bool { return r.verb == name }
+}
+
+// limit is how long a test waits for what must come. It is no assertion about
+// time: it turns a hang into a failure that says where.
+func limit(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// receive takes the next value of a channel.
+func receive[T any](t *testing.T, from <-chan T, what string) T {
+	t.Helper()
+	var zero T
+	select {
+	case v := <-from:
+		return v
+	case <-limit(t).Done():
+		require.FailNow(t, "nothing came: "+what)
+		return zero
+	}
+}
+
+// tap sees what a peer answers.
+type tap struct {
+	http.ResponseWriter
+
+	front *front
+	seen  *request
+}
+
+func (w *tap) WriteHeader(status int) {
+	w.ResponseWriter.WriteHeader(status)
+	w.front.change(func() {
+		w.seen.status, w.seen.given = status, w.Header().Get("Mcp-Session-Id")
+		w.seen.stream = w.seen.stream || w.seen.verb == http.MethodGet && status == http.StatusOK
+	})
+}
+
+func (w *tap) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.front.change(func() {
+		if w.seen.status == 0 {
+			w.seen.status = http.StatusOK
+		}
+		w.seen.given, w.seen.stream = w.Header().Get("Mcp-Session-Id"), w.seen.status == http.StatusOK
+	})
+	return n, err
+}
+
+// Flush and Unwrap: one peer asks for a Flusher, the other for a ResponseController.
+func (w *tap) Flush()                      { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+func (w *tap) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,165 @@
+package interop_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// sessionID returns the id of the session that was given out last.
+func (f *front) sessionID(t *testing.T) string {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := ""
+	for _, r := range f.requests {
+		if r.method == "initialize" && r.given != "" {
+			id = r.given
+		}
+	}
+	require.NotEmpty(t, id)
+	return id
+}
+
+// thirdParty sends a request with somebody else's session id and returns the status.
+func (f *front) thirdParty(t *testing.T, method, session, body string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(limit(t), method, f.url, strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Mcp-Session-Id", session)
+	req.Header.Set("Mcp-Protocol-Version", "2025-11-25")
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	transport := &http.Transport{DisableKeepAlives: true}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp.StatusCode
+}
+
+const callers = 8
+
+// losses are the ways in which a server forgets a session while connections live on.
+var losses = map[string]func(t *testing.T, p peer, w *world, f *front){
+	"deleted": func(t *testing.T, _ peer, _ *world, f *front) {
+		require.Less(t, f.thirdParty(t, http.MethodDelete, f.sessionID(t), ""), 300)
+	},
+	"replaced": func(_ *testing.T, p peer, w *world, f *front) { f.swap(p.start(w)) },
+}
+
+// Calls that find their session gone are answered all the same, after one new
+// initialize however many they are, and each runs once.
+func TestSessionLost(t *testing.T) {
+	for name, lose := range losses {
+		t.Run(name, func(t *testing.T) {
+			each(t, legacy, func(t *testing.T, p peer, w *world, f *front) {
+				restored := make(chan mcpclient.SessionRestored, 8)
+				s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{
+					SessionRestored: func(_ context.Context, r mcpclient.SessionRestored) { restored <- r },
+				}})
+				requireEcho(t, s)
+				require.Equal(t, 1, f.count(called("initialize")))
+				lose(t, p, w, f)
+				var group sync.WaitGroup
+				for range callers {
+					group.Go(func() {
+						_, err := s.CallTool(limit(t), "echo", map[string]any{"text": "again"})
+						require.NoError(t, err)
+					})
+				}
+				group.Wait()
+				require.Equal(t, 2, f.count(called("initialize")))
+				require.Len(t, w.runs, 1+callers)
+				require.Equal(t, mcpclient.SessionRestored{Era: p.era, ProtocolVersion: p.version}, receive(t, restored, "SessionRestored"))
+				require.Empty(t, restored)
+			})
+		})
+	}
+}
+
+// The standing stream ends with its server. Without any call, the client opens
+// it again and hears of the next change: on a new session if the server says
+// that the old one is gone, which mcp-go does not (its GET takes any id).
+func TestStandingStreamRecovers(t *testing.T) {
+	each(t, legacy, func(t *testing.T, p peer, w *world, f *front) {
+		changed := make(chan struct{}, 8)
+		connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context) { changed <- struct{}{} }}})
+		first := f.await(t, standing(p))
+		f.swap(p.start(w))
+		f.cut(first)
+		f.await(t, func(r *request) bool { return r != first && standing(p)(r) })
+		f.peer.addTool("late")
+		receive(t, changed, "tools/list_changed on the new stream")
+		initialized := 2
+		if p.takesAnySession {
+			initialized = 1
+		}
+		require.Equal(t, initialized, f.count(called("initialize")))
+	})
+}
+
+// cut breaks the connection that a request came on.
+func (f *front) cut(r *request) { _ = r.conn.Close() }
+
+// After a restart of the server's process, which breaks every connection, the
+// next request heals: in the legacy era with one new initialize, in the modern
+// one there is nothing to heal.
+func TestRestart(t *testing.T) {
+	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
+		s := connect(t, f, nil)
+		requireEcho(t, s)
+		f.restart(t, p.start(w))
+		// A list first: a tool call could meet the dying connection and must not be repeated then.
+		page, err := s.ListTools(limit(t), nil)
+		require.NoError(t, err)
+		require.NotEmpty(t, page.Tools)
+		requireEcho(t, s)
+		if legacy(p) {
+			require.Equal(t, 2, f.count(called("initialize")))
+			return
+		}
+		require.Zero(t, f.count(called("initialize")))
+		require.Equal(t, 1, f.count(called("server/discover")))
+	})
+}
+
+// A server that stores events hands out the rest of a stream that was cut: the
+// call goes on, nothing is missing, and the tool has run once.
+func TestResume(t *testing.T) {
+	each(t, func(p peer) bool { return p.resumes }, func(t *testing.T, _ peer, w *world, f *front) {
+		s := connect(t, f, nil)
+		var got []float64
+		first, ended := make(chan struct{}), make(chan struct{})
+		var (
+			answer *mcpclient.CallToolResult
+			failed error
+		)
+		ctx := limit(t)
+		go func() {
+			result, err := s.CallTool(ctx, "pause", nil, mcpclient.OnProgress(func(_ context.Context, p mcpclient.Progress) {
+				if got = append(got, p.Progress); len(got) == 1 {
+					close(first)
+				}
+			}))
+			answer, failed = result, err
+			close(ended)
+		}()
+		receive(t, first, "progress")
+		f.cut(f.await(t, called("tools/call")))
+		f.await(t, func(r *request) bool { return r.verb == http.MethodGet && r.cursor != "" })
+		close(w.proceed) // the tool goes on when the stream has been taken up again
+		receive(t, ended, "the end of the call")
+		require.NoError(t, failed)
+		require.Equal(t, "done", text(t, answer))
+		require.Equal(t, []float64{1, 2}, got)
+		require.Len(t, w.runs, 1)
+		require.Equal(t, 1, f.count(called("tools/call")))
+	})
+}

@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// closer makes Close run once while everybody waits for it.
+// closer makes Close run once while everybody waits for it, on a channel: the
+// one that runs waits for peers.
 type closer struct {
 	once sync.Once
+	done chan struct{} // closed when err may be read
 	err  error
 }
 
@@ -20,7 +22,13 @@ type closer struct {
 // no error. Close may be called more than once and from several goroutines;
 // not from a handler, which it would wait for.
 func (s *Session) Close() error {
-	s.closer.once.Do(func() { s.closer.err = s.close() })
+	first := false
+	s.closer.once.Do(func() { first = true })
+	if first {
+		s.closer.err = s.close()
+		close(s.closer.done)
+	}
+	<-s.closer.done
 	return s.closer.err
 }
 

@@ -182,7 +182,7 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 		link := srv.InMemory(t)
 		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{
 			Transport: link.Transport,
-			Handlers:  mcpclient.Handlers{ToolsChanged: func(context.Context) { <-block }},
+			Handlers:  mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) { <-block }},
 			Timeouts:  mcpclient.Timeouts{Close: 3 * time.Second},
 		})
 		require.NoError(t, err)
@@ -199,7 +199,7 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 // A handler sees in its context that the session closes.
 func TestHandlersContextEndsWithTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
-		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(ctx context.Context) { <-ctx.Done() }}})
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(ctx context.Context, _ *mcpclient.Session) { <-ctx.Done() }}})
 		synctest.Wait()
 		srv.Tell(toolsChanged, nil)
 		synctest.Wait()

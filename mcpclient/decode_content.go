@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -54,8 +55,13 @@ func (r *jsonReader) content(nested bool) mcp.Content {
 }
 
 // firstType returns the type of the item that begins here, if that is its
-// first member. It works on a copy.
-func (r jsonReader) firstType() (kind []byte, ok bool) {
+// first member. It reads ahead: r stays where it is.
+func (r *jsonReader) firstType() (kind []byte, ok bool) {
+	ahead := *r
+	return ahead.readFirstType()
+}
+
+func (r *jsonReader) readFirstType() (kind []byte, ok bool) {
 	r.EnterObject()
 	key, ok := r.NextKey()
 	if !ok || string(key) != "type" {
@@ -66,8 +72,13 @@ func (r jsonReader) firstType() (kind []byte, ok bool) {
 }
 
 // lastType returns the type of the item that begins here, wherever it is. It
-// works on a copy.
-func (r jsonReader) lastType() (kind []byte, err error) {
+// reads ahead: r stays where it is.
+func (r *jsonReader) lastType() (kind []byte, err error) {
+	ahead := *r
+	return ahead.readLastType()
+}
+
+func (r *jsonReader) readLastType() (kind []byte, err error) {
 	found := false
 	for key := range r.members() {
 		if string(key) == "type" {
@@ -118,7 +129,7 @@ func (i *contentItem) read(r *jsonReader, kind []byte) mcp.Content {
 		return i.toolResult(r)
 	}
 	if !i.settled {
-		if last, err := r.lastType(); err != nil || string(last) != string(kind) {
+		if last, err := r.lastType(); err != nil || !bytes.Equal(last, kind) {
 			i.otherType = true
 			return nil
 		}
@@ -138,7 +149,7 @@ func (i *contentItem) member(r *jsonReader, key []byte) {
 			r.Skip()
 			return
 		}
-		i.otherType = i.otherType || string(r.StringBytes()) != string(i.kind)
+		i.otherType = i.otherType || !bytes.Equal(r.StringBytes(), i.kind)
 	default:
 		r.Skip()
 	}

@@ -147,8 +147,9 @@ func (e *Error) FromPeer() bool {
 	switch e.Kind {
 	case KindServer, KindHTTP, KindAuthRequired, KindForbidden, KindProtocol:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // ErrClosed is wrapped by the errors of a closed session.

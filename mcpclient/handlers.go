@@ -10,25 +10,25 @@ import (
 // Handlers receive what the server tells on its own. Nil fields are not told.
 //
 // They run one after the other, in order, on one goroutine of the session, off
-// every lock; their context ends with the session. A handler may call the
-// session. One that is slow delays the next notification, nothing else; when
+// every lock, once Connect is about to return; their context ends with the
+// session. A handler may call the session it is given. One that is slow delays the next notification, nothing else; when
 // more than [Limits].Notifications wait, the newest are dropped and Gap tells.
 type Handlers struct {
 	// ToolsChanged, PromptsChanged and ResourcesChanged tell that a list is
 	// worth reading again. Several in a row are told once.
-	ToolsChanged     func(ctx context.Context)
-	PromptsChanged   func(ctx context.Context)
-	ResourcesChanged func(ctx context.Context)
+	ToolsChanged     func(ctx context.Context, s *Session)
+	PromptsChanged   func(ctx context.Context, s *Session)
+	ResourcesChanged func(ctx context.Context, s *Session)
 	// Log takes log messages of the server. Those that belong to a call run on
 	// the call's goroutine with its context, before the call returns: of all
 	// handlers, this one must be safe for concurrent use.
-	Log func(ctx context.Context, m LogMessage)
+	Log func(ctx context.Context, s *Session, m LogMessage)
 	// SessionRestored tells that the server's session was lost and begun anew.
-	SessionRestored func(ctx context.Context, r SessionRestored)
+	SessionRestored func(ctx context.Context, s *Session, r SessionRestored)
 	// Gap tells that notifications may have been missed.
-	Gap func(ctx context.Context, g Gap)
+	Gap func(ctx context.Context, s *Session, g Gap)
 	// Notification takes every other notification, params as received.
-	Notification func(ctx context.Context, method string, params json.RawMessage)
+	Notification func(ctx context.Context, s *Session, method string, params json.RawMessage)
 }
 
 // Gap tells that notifications may have been missed: what was learned from

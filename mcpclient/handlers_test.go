@@ -22,8 +22,8 @@ func TestBlockedHandlerHoldsUpNoCall(t *testing.T) {
 		var d diary
 		block := make(chan struct{})
 		h := d.handlers()
-		h.ToolsChanged = func(context.Context) {
-			d.note("tools")
+		h.ToolsChanged = func(context.Context, *mcpclient.Session) {
+			d.notef("tools")
 			<-block
 		}
 		s := serve(t, srv, mcpclient.Options{Handlers: h})
@@ -49,9 +49,9 @@ func TestQueueOverflowIsToldAsAGap(t *testing.T) {
 		var d diary
 		block := make(chan struct{})
 		h := d.handlers()
-		h.Notification = func(_ context.Context, _ string, params json.RawMessage) {
+		h.Notification = func(_ context.Context, _ *mcpclient.Session, _ string, params json.RawMessage) {
 			<-block
-			d.note("n %s", params)
+			d.notef("n %s", params)
 		}
 		s := serve(t, srv, mcpclient.Options{Handlers: h, Limits: mcpclient.Limits{Notifications: 3}})
 		synctest.Wait()
@@ -75,7 +75,7 @@ func TestSessionRestoredIsNeverDropped(t *testing.T) {
 		var d diary
 		block := make(chan struct{})
 		h := d.handlers()
-		h.Notification = func(context.Context, string, json.RawMessage) { <-block }
+		h.Notification = func(context.Context, *mcpclient.Session, string, json.RawMessage) { <-block }
 		s := serve(t, srv, mcpclient.Options{Handlers: h, Limits: mcpclient.Limits{Notifications: 2}})
 		synctest.Wait()
 		for range 10 {
@@ -95,10 +95,10 @@ func TestHandlerCallsTheSession(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		ready := make(chan *mcpclient.Session, 1)
-		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(ctx context.Context) {
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(ctx context.Context, _ *mcpclient.Session) {
 			s := <-ready
 			for tool, err := range s.Tools(ctx) {
-				d.note("%s %v", tool.Name, err)
+				d.notef("%s %v", tool.Name, err)
 			}
 		}}})
 		ready <- s

@@ -46,7 +46,8 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
 		s.abandon(sn)
-		return nil, s.versionError(methodInitialize, fmt.Errorf("%w: proposed %s, the server wants %s", errNoCommonVersion, version, quoteAll([]string{agreed})))
+		err := fmt.Errorf("%w: proposed %s, the server wants %s", errNoCommonVersion, version, quoteAll([]string{agreed}))
+		return nil, s.versionError(methodInitialize, err)
 	}
 	if err := s.notify(ctx, sn, methodInitialized, nil); err != nil {
 		s.abandon(sn)

@@ -143,7 +143,7 @@ func TestProgressAndLogComeBeforeTheResult(t *testing.T) {
 		})
 		type key struct{}
 		var story []string
-		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{Log: func(ctx context.Context, m mcpclient.LogMessage) {
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{Log: func(ctx context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
 			require.Equal(t, "mine", ctx.Value(key{}), "the handler has the call's context")
 			require.Equal(t, "work", m.Logger)
 			story = append(story, string(m.Level)+string(m.Data))

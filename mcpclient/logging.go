@@ -71,7 +71,7 @@ func (s *Session) deliverLog(ctx context.Context, params []byte) {
 		return
 	}
 	if m, err := decodeLog(params); err == nil {
-		s.opts.Handlers.Log(ctx, m)
+		s.opts.Handlers.Log(ctx, s, m)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -227,7 +226,9 @@ func (s *Session) clientCapabilities() mcp.ClientCapabilities { return mcp.Clien
 
 // handshake sends one request of the negotiation on a state that is not the
 // session's yet. Tries 0 means the session's policy.
-func (s *Session) handshake(ctx context.Context, sn *snapshot, method string, params []byte, result any, onHeader func(http.Header), tries int) error {
+func (s *Session) handshake(
+	ctx context.Context, sn *snapshot, method string, params []byte, result any, onHeader func(http.Header), tries int,
+) error {
 	var raw json.RawMessage
 	c := &call{
 		ctx: ctx, on: sn, method: method, params: params, repeatable: true, tryBound: true, maxTries: tries,
@@ -237,7 +238,8 @@ func (s *Session) handshake(ctx context.Context, sn *snapshot, method string, pa
 		return err
 	}
 	if err := json.Unmarshal(raw, result); err != nil {
-		return c.failed(verdict{kind: KindProtocol}, &streamablehttp.ProtocolError{Reason: "result of " + method + " does not decode", Status: http.StatusOK, Err: err})
+		bad := &ProtocolError{Reason: "result of " + method + " does not decode", Status: http.StatusOK, Err: err}
+		return c.failed(verdict{kind: KindProtocol}, bad)
 	}
 	return nil
 }

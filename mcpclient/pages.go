@@ -3,7 +3,6 @@ package mcpclient
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"iter"
 	"net/http"
 
@@ -66,7 +65,7 @@ func walk[T any](s *Session, method string, page func(cursor *string) ([]T, *str
 			}
 			sum := sha256.Sum256([]byte(*next)) // a cursor may be long: remember its digest only
 			if _, again := seen[sum]; again {
-				stop(&streamablehttp.ProtocolError{Reason: fmt.Sprintf("%s gives a cursor it gave before", method), Status: http.StatusOK}, KindProtocol)
+				stop(&streamablehttp.ProtocolError{Reason: method + " gives a cursor it gave before", Status: http.StatusOK}, KindProtocol)
 				return
 			}
 			seen[sum] = struct{}{}

@@ -166,19 +166,19 @@ func (s *Session) dispatch(ev event) {
 	h := &s.opts.Handlers
 	switch ev.kind {
 	case eventTools:
-		h.ToolsChanged(s.root)
+		h.ToolsChanged(s.root, s)
 	case eventPrompts:
-		h.PromptsChanged(s.root)
+		h.PromptsChanged(s.root, s)
 	case eventResources:
-		h.ResourcesChanged(s.root)
+		h.ResourcesChanged(s.root, s)
 	case eventLog:
-		h.Log(s.root, ev.log)
+		h.Log(s.root, s, ev.log)
 	case eventRestored:
-		h.SessionRestored(s.root, ev.restored)
+		h.SessionRestored(s.root, s, ev.restored)
 	case eventGap:
-		h.Gap(s.root, ev.gap)
+		h.Gap(s.root, s, ev.gap)
 	case eventOther:
-		h.Notification(s.root, ev.method, ev.params)
+		h.Notification(s.root, s, ev.method, ev.params)
 	}
 }
 

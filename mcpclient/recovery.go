@@ -46,8 +46,9 @@ func recoverWhy(s step) reason {
 		return sessionDoubted
 	case stepVersion:
 		return versionRefused
+	default:
+		return sessionGone
 	}
-	return sessionGone
 }
 
 // recover replaces the epoch that a call was refused on. If it has been

@@ -325,8 +325,8 @@ func TestRecoveryRestoresAndTells(t *testing.T) {
 			told = append(told, text)
 		}
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
-			ToolsChanged: func(context.Context) { note("tools") },
-			SessionRestored: func(_ context.Context, r mcpclient.SessionRestored) {
+			ToolsChanged: func(context.Context, *mcpclient.Session) { note("tools") },
+			SessionRestored: func(_ context.Context, _ *mcpclient.Session, r mcpclient.SessionRestored) {
 				note("restored " + r.Era.String() + " " + r.ProtocolVersion)
 			},
 		}})

@@ -77,8 +77,10 @@ func (s *Session) renew(c *call, v verdict, refusal error) error {
 	switch {
 	case errors.Is(err, errSessionAlive):
 		return c.failed(v, refusal)
-	case err != nil && (ctx.Err() != nil || s.root.Err() != nil):
-		return s.over(c, withCause(refusal, err))
+	case err != nil && ctx.Err() != nil:
+		return s.over(c, withCause(refusal, context.Cause(ctx)))
+	case err != nil && s.root.Err() != nil:
+		return s.over(c, withCause(refusal, ErrClosed))
 	case err != nil && v.step == stepVersion:
 		return c.failure(KindVersion, answered("negotiate again", err))
 	case err != nil && (KindOf(err) == KindAuthRequired || KindOf(err) == KindForbidden):

@@ -155,6 +155,7 @@ func (k *streamKeeper) run() {
 				k.s.enqueue(event{kind: eventGap, gap: Gap{Ended: true}})
 			}
 			return
+		case streamLost:
 		}
 		if _, resumable := k.cursor.ID(); k.live && !resumable {
 			k.s.enqueue(event{kind: eventGap})
@@ -210,6 +211,8 @@ func (k *streamKeeper) judge(err error) ending {
 		return streamLost
 	case errors.As(err, &status):
 		return k.judgeStatus(status)
+	case errors.Is(err, transport.ErrClosed):
+		return streamOver
 	case errors.As(err, &link):
 		return streamLost // whatever it is, it is not the server's refusal
 	case errors.As(err, &limit):

@@ -25,7 +25,7 @@ type diary struct {
 	entries []string
 }
 
-func (d *diary) note(format string, args ...any) {
+func (d *diary) notef(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.entries = append(d.entries, fmt.Sprintf(format, args...))
@@ -43,14 +43,14 @@ func (d *diary) take() []string {
 // handlers note everything.
 func (d *diary) handlers() mcpclient.Handlers {
 	return mcpclient.Handlers{
-		ToolsChanged:     func(context.Context) { d.note("tools") },
-		PromptsChanged:   func(context.Context) { d.note("prompts") },
-		ResourcesChanged: func(context.Context) { d.note("resources") },
-		Log:              func(_ context.Context, m mcpclient.LogMessage) { d.note("log %s", m.Data) },
-		SessionRestored:  func(context.Context, mcpclient.SessionRestored) { d.note("restored") },
-		Gap:              func(_ context.Context, g mcpclient.Gap) { d.note("gap %d", g.Dropped) },
-		Notification: func(_ context.Context, method string, params json.RawMessage) {
-			d.note("%s %s", method, params)
+		ToolsChanged:     func(context.Context, *mcpclient.Session) { d.notef("tools") },
+		PromptsChanged:   func(context.Context, *mcpclient.Session) { d.notef("prompts") },
+		ResourcesChanged: func(context.Context, *mcpclient.Session) { d.notef("resources") },
+		Log:              func(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) { d.notef("log %s", m.Data) },
+		SessionRestored:  func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) { d.notef("restored") },
+		Gap:              func(_ context.Context, _ *mcpclient.Session, g mcpclient.Gap) { d.notef("gap %d", g.Dropped) },
+		Notification: func(_ context.Context, _ *mcpclient.Session, method string, params json.RawMessage) {
+			d.notef("%s %s", method, params)
 		},
 	}
 }
@@ -87,7 +87,7 @@ func TestStandingStream(t *testing.T) {
 func TestNoStandingStreamUnasked(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
-			Gap: func(context.Context, mcpclient.Gap) {}, SessionRestored: func(context.Context, mcpclient.SessionRestored) {},
+			Gap: func(context.Context, *mcpclient.Session, mcpclient.Gap) {}, SessionRestored: func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) {},
 		}})
 		echoes(t, s)
 		time.Sleep(time.Hour) // of fake time

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -140,8 +141,7 @@ func (a *annotationScan) schema(cur *jsonrpc.Cursor, path []string, reachable bo
 func (a *annotationScan) properties(cur *jsonrpc.Cursor, path []string) {
 	cur.EnterObject()
 	for key, ok := cur.NextKey(); ok; key, ok = cur.NextKey() {
-		child := append(path[:len(path):len(path)], string(key))
-		a.schema(cur, child, true)
+		a.schema(cur, slices.Concat(path, []string{string(key)}), true)
 	}
 }
 
@@ -264,6 +264,7 @@ func argumentText(args []byte, path []string) (text string, there bool, err erro
 			return "", false, errNotMirrored
 		}
 		return strconv.FormatInt(n, 10), true, nil
+	default:
+		return "", false, errNotMirrored
 	}
-	return "", false, errNotMirrored
 }

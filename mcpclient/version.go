@@ -28,8 +28,9 @@ func (e Era) String() string {
 		return "legacy"
 	case EraModern:
 		return "modern"
+	default:
+		return "unknown"
 	}
-	return "unknown"
 }
 
 const (

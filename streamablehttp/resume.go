@@ -18,7 +18,8 @@ import (
 // row, end the call: whether the request ran to its end cannot be known.
 //
 // A server may close the stream as often as it likes, that is how long waits
-// are polled; only the call's context limits that.
+// are polled; the call's context and, as long as nothing new comes, its idle
+// timeout limit that.
 func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, error) {
 	moved := x.reconnect == nil || x.cursor.id != x.resumedAt
 	if moved {

@@ -116,7 +116,7 @@ func (c *conn) Close() error {
 	c.set.remove(c)
 	err := c.Conn.Close()
 	if body := c.sending.Swap(nil); body != nil {
-		go body.Close() // the user's Close may block; net/http holds a lock here
+		go func() { _ = body.Close() }() // the user's Close may block; net/http holds a lock here
 	}
 	return err
 }

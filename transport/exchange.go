@@ -237,7 +237,7 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	}
 	e := (*exchange)(b)
 	switch {
-	case err == io.EOF: //nolint:errorlint // a wrapped EOF is not an end
+	case err == io.EOF:
 	case b.closed.Load():
 		err = &Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
 	default:

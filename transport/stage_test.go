@@ -101,7 +101,7 @@ func TestStageBeforeTheRequestIsSent(t *testing.T) {
 		{"dial error with a URL", dialError(errors.New(`no route to "https://u:secret@host/?a=secret"`)), "http://x.invalid/", false},
 		{"untrusted certificate", &transport.DirectOptions{TLSConfig: &tls.Config{}}, secure.URL, true},
 		{"certificate refused by the user", &transport.DirectOptions{TLSConfig: &tls.Config{
-			InsecureSkipVerify: true, //nolint:gosec // the callback verifies
+			InsecureSkipVerify: true,
 			VerifyConnection:   func(tls.ConnectionState) error { return errors.New("not pinned") },
 		}}, secure.URL, true},
 		{"peer leaves the TLS handshake", nil, "https://" + mute, false},

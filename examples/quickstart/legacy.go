@@ -28,7 +28,7 @@ func (q *quickstart) meetForgetfulServer(ctx context.Context) (err error) {
 		Transport: q.transport,
 		Handlers: mcpclient.Handlers{
 			// Handlers run beside your calls: hand over and return.
-			SessionRestored: func(_ context.Context, r mcpclient.SessionRestored) { restored <- r },
+			SessionRestored: func(_ context.Context, _ *mcpclient.Session, r mcpclient.SessionRestored) { restored <- r },
 		},
 	})
 	if err != nil {

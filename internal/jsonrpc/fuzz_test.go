@@ -167,7 +167,7 @@ func referenceDecode(data []byte) (*Message, error) {
 		return nil, errReference
 	}
 	m := &Message{ID: members["id"], Result: members["result"], HasResult: members["result"] != nil}
-	if m.ID != nil && strings.IndexByte(`{[tf`, m.ID[0]) >= 0 {
+	if len(m.ID) > 0 && strings.IndexByte(`{[tf`, m.ID[0]) >= 0 {
 		return nil, errReference
 	}
 	if raw := members["method"]; raw != nil {

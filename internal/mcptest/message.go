@@ -3,6 +3,7 @@ package mcptest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 )
@@ -112,7 +113,7 @@ func parse(body []byte) (*Message, error) {
 		return nil, err
 	}
 	if dec.More() {
-		return nil, fmt.Errorf("more than one message")
+		return nil, errors.New("more than one message")
 	}
 	return &m, nil
 }

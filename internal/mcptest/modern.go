@@ -3,7 +3,7 @@ package mcptest
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -275,7 +275,7 @@ func (s *Server) Ask(method string, params any) (*Message, error) {
 	}
 	s.mu.Unlock()
 	if standing == nil {
-		return nil, fmt.Errorf("no session")
+		return nil, errors.New("no session")
 	}
 	return s.ask(s.ctx, standing, method, params)
 }

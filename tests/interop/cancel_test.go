@@ -55,7 +55,7 @@ func TestCancel(t *testing.T) {
 func TestClose(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		s, err := mcpclient.Connect(limit(t), f.url, &mcpclient.Options{
-			Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context) {}},
+			Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) {}},
 		})
 		require.NoError(t, err)
 		f.await(t, standing(p))

@@ -45,7 +45,7 @@ func requireProgress(t *testing.T, s *mcpclient.Session, w *world) {
 // beside an answer that does not wait for it: what arrives in time is chance.)
 func TestProgressBesideStandingStream(t *testing.T) {
 	each(t, streamed, func(t *testing.T, p peer, w *world, f *front) {
-		s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context) {}}})
+		s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) {}}})
 		f.await(t, standing(p))
 		requireProgress(t, s, w)
 	})
@@ -69,7 +69,7 @@ func logs(p peer) bool { return legacy(p) || streamed(p) }
 func TestLog(t *testing.T) {
 	each(t, logs, func(t *testing.T, p peer, w *world, f *front) {
 		messages := make(chan mcpclient.LogMessage, 8)
-		s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{Log: func(_ context.Context, m mcpclient.LogMessage) {
+		s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{Log: func(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
 			messages <- m
 			w.seen <- struct{}{}
 		}}})
@@ -104,7 +104,7 @@ func standing(p peer) func(*request) bool {
 func TestToolsChanged(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		changed := make(chan struct{}, 8)
-		s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context) { changed <- struct{}{} }}})
+		s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) { changed <- struct{}{} }}})
 		f.await(t, standing(p))
 		f.peer.addTool("late")
 		receive(t, changed, "tools/list_changed")

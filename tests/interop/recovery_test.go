@@ -62,7 +62,7 @@ func TestSessionLost(t *testing.T) {
 			each(t, legacy, func(t *testing.T, p peer, w *world, f *front) {
 				restored := make(chan mcpclient.SessionRestored, 8)
 				s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{
-					SessionRestored: func(_ context.Context, r mcpclient.SessionRestored) { restored <- r },
+					SessionRestored: func(_ context.Context, _ *mcpclient.Session, r mcpclient.SessionRestored) { restored <- r },
 				}})
 				requireEcho(t, s)
 				require.Equal(t, 1, f.count(called("initialize")))
@@ -90,7 +90,7 @@ func TestSessionLost(t *testing.T) {
 func TestStandingStreamRecovers(t *testing.T) {
 	each(t, legacy, func(t *testing.T, p peer, w *world, f *front) {
 		changed := make(chan struct{}, 8)
-		connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context) { changed <- struct{}{} }}})
+		connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) { changed <- struct{}{} }}})
 		first := f.await(t, standing(p))
 		f.swap(p.start(w))
 		f.cut(first)

@@ -18,7 +18,7 @@ func TestSessionSurvivesARestartOfTheServer(t *testing.T) {
 	server := peer.StartEverything(t)
 	restored := make(chan mcpclient.SessionRestored, 1)
 	s, err := mcpclient.Connect(t.Context(), server.URL, &mcpclient.Options{Handlers: mcpclient.Handlers{
-		SessionRestored: func(_ context.Context, r mcpclient.SessionRestored) { restored <- r },
+		SessionRestored: func(_ context.Context, _ *mcpclient.Session, r mcpclient.SessionRestored) { restored <- r },
 	}})
 	if err != nil {
 		t.Fatal(err)

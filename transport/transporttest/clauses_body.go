@@ -22,7 +22,7 @@ func headersBeforeBody(p *probe) {
 		hold(r, release.ch)
 		piece(w, "late")
 	})
-	resp := p.roundTrip(p.post(up.URL, "hello"))
+	resp := p.roundTrip(p.post(up.URL))
 	if resp.StatusCode != http.StatusAccepted || resp.Header.Get("X-Test") != "seen" {
 		p.Fatalf("got status %d, header %v", resp.StatusCode, resp.Header)
 	}
@@ -62,7 +62,7 @@ func (p *probe) openBody() (*http.Response, <-chan struct{}) {
 		hold(r, nil)
 		gone.open()
 	})
-	resp := p.roundTrip(p.post(up.URL, "hello"))
+	resp := p.roundTrip(p.post(up.URL))
 	p.readPiece(resp.Body, "first")
 	return resp, gone.ch
 }
@@ -129,7 +129,7 @@ func stalledReader(p *probe) {
 	big := p.roundTrip(p.get(up.URL + "/big"))
 	p.readPiece(io.LimitReader(big.Body, 1), "\x00")
 	for range 16 {
-		resp := p.roundTrip(p.post(up.URL, "hello"))
+		resp := p.roundTrip(p.post(up.URL))
 		p.wantBody(resp.Body, "small")
 	}
 	// Who buffers may have run over and say so; what may not be is a short body that looks whole.

@@ -37,10 +37,10 @@ func closeOpenExchanges(p *probe) {
 		}
 		hold(r, nil)
 	})
-	resp := p.roundTrip(p.post(up.URL+"/body", "hello"))
+	resp := p.roundTrip(p.post(up.URL + "/body"))
 	p.readPiece(resp.Body, "first")
 	read := beginRead(resp.Body, make([]byte, 16))
-	ch := p.send(p.post(up.URL, "hello"))
+	ch := p.send(p.post(up.URL))
 	p.await("the request reaches the upstream", arrived.ch)
 
 	p.end("Close of the transport", begin(func() outcome { return outcome{err: c.Close()} }))
@@ -65,7 +65,7 @@ func closeGoroutines(p *probe) {
 		hold(r, nil)
 	})
 	for range openAtOnce {
-		resp := p.roundTrip(p.post(up.URL, "hello"))
+		resp := p.roundTrip(p.post(up.URL))
 		p.readPiece(resp.Body, "first")
 	}
 	p.end("Close of the transport", begin(func() outcome { return outcome{err: c.Close()} }))
@@ -169,9 +169,11 @@ func (p *probe) mixed(base string, i int) error {
 		want = sent
 	case 1:
 		path = "/stream?" + name
+		var lines strings.Builder
 		for k := range 10 {
-			want += fmt.Sprintf("%s-%d\n", name, k)
+			fmt.Fprintf(&lines, "%s-%d\n", name, k)
 		}
+		want = lines.String()
 	case 2:
 		path, want = "/fail?"+name, name
 	default:
@@ -188,7 +190,7 @@ func (p *probe) mixed(base string, i int) error {
 	defer resp.Body.Close()
 	got := make([]byte, len(want))
 	if _, err = io.ReadFull(resp.Body, got); err != nil || string(got) != want {
-		return fmt.Errorf("%s: body begins %.60q, %v; want %.60q", name, got, err, want)
+		return fmt.Errorf("%s: body begins %.60q, want %.60q: %w", name, got, want, err)
 	}
 	switch i % 5 {
 	case 3: // given up: the body ends with the cause

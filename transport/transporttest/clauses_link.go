@@ -45,7 +45,7 @@ func (p *probe) lossBeforeHeaders(lose func(*upstream) func()) {
 	})
 	var open []<-chan outcome
 	for range openAtOnce {
-		open = append(open, p.send(p.post(up.URL, "hello")))
+		open = append(open, p.send(p.post(up.URL)))
 	}
 	p.await("all requests reach the upstream", all.ch)
 	p.cut(lose(up))
@@ -63,7 +63,7 @@ func (p *probe) lossInBody(handler http.HandlerFunc, lose func(*upstream) func()
 	up := p.upstream(handler)
 	var bodies []io.Reader
 	for range openAtOnce {
-		resp := p.roundTrip(p.post(up.URL, "hello"))
+		resp := p.roundTrip(p.post(up.URL))
 		p.readPiece(resp.Body, "first")
 		bodies = append(bodies, resp.Body)
 	}
@@ -131,7 +131,7 @@ func brokenWire(p *probe) {
 // wantBroken wants an error from RoundTrip or from the body, within the guard.
 func (p *probe) wantBroken(what, url string) {
 	p.Helper()
-	o := p.end("RoundTrip to a peer that sends "+what, p.send(p.post(url, "hello")))
+	o := p.end("RoundTrip to a peer that sends "+what, p.send(p.post(url)))
 	if o.err == nil {
 		_, o.err = p.readAll(o.resp.Body)
 		p.closeBody(o.resp.Body)
@@ -146,7 +146,7 @@ func (p *probe) wantUsable() {
 		drain(r)
 		piece(w, "fine")
 	})
-	p.wantBody(p.roundTrip(p.post(up.URL, "hello")).Body, "fine")
+	p.wantBody(p.roundTrip(p.post(up.URL)).Body, "fine")
 }
 
 func floodedWire(p *probe) {
@@ -157,7 +157,7 @@ func floodedWire(p *probe) {
 		"endless informational": {"", "HTTP/1.1 103 Early Hints\r\nLink: " + strings.Repeat("a", 1000) + "\r\n\r\n"},
 	} {
 		p.wantBroken(what, p.peer(func(c net.Conn) {
-			if _, err := readRequest(c); err != nil {
+			if err := readRequest(c); err != nil {
 				return
 			}
 			block := bytes.Repeat([]byte(flood[1]), 32)

@@ -138,7 +138,7 @@ func statusNeverError(p *probe) {
 		412, 413, 415, 421, 422, 425, 426, 428, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 511, 599,
 	} {
 		path := "/" + string([]byte{byte('0' + code/100), byte('0' + code/10%10), byte('0' + code%10)})
-		resp := p.roundTrip(p.post(up.URL+path, "hello"))
+		resp := p.roundTrip(p.post(up.URL + path))
 		if resp.StatusCode != code {
 			p.Fatalf("status is %d, want %d", resp.StatusCode, code)
 		}
@@ -160,7 +160,7 @@ func redirectsReturned(p *probe) {
 		w.WriteHeader(<-code)
 	})
 	for _, c := range []int{301, 302, 303, 307, 308} {
-		for _, req := range []*http.Request{p.get(up.URL), p.post(up.URL, "hello")} {
+		for _, req := range []*http.Request{p.get(up.URL), p.post(up.URL)} {
 			code <- c
 			resp := p.roundTrip(req)
 			if resp.StatusCode != c || resp.Header.Get("Location") != "/target?a=b" {
@@ -187,7 +187,7 @@ func responseLengths(p *probe) {
 		piece(w, "lo")
 	})
 	for path, length := range map[string]int64{"/known": 5, "/unknown": -1} {
-		req := p.post(up.URL+path, "hello")
+		req := p.post(up.URL + path)
 		resp := p.roundTrip(req)
 		p.wantComplete(path, resp, req)
 		if resp.ContentLength != length {
@@ -215,8 +215,8 @@ func responseNoBody(p *probe) {
 		}
 	})
 	for what, req := range map[string]*http.Request{
-		"204":   p.post(up.URL+"/none", "hello"),
-		"empty": p.post(up.URL, "hello"),
+		"204":   p.post(up.URL + "/none"),
+		"empty": p.post(up.URL),
 		"HEAD":  p.request(p.ctx, http.MethodHead, up.URL, nil),
 	} {
 		resp := p.roundTrip(req)

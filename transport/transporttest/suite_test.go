@@ -106,7 +106,7 @@ var faults = []struct {
 		roundTrip: onError(func(req *http.Request, err error) (*http.Response, error) { <-req.Context().Done(); return nil, err })}},
 	{"takes garbage for an answer", 12, 0, "ended as if it was whole", broken{
 		roundTrip: onError(func(req *http.Request, _ error) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
 		})}},
 	{"close does nothing", 13, quick, "RoundTrip did not return", broken{close: func(io.Closer) error { return nil }}},
 	{"closed but not permanently", 13, 0, "RoundTrip after Close failed", broken{
@@ -185,7 +185,7 @@ func TestDoubles(t *testing.T) {
 	executed := 0
 	base := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		executed++
-		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("hello world")), Request: req}, nil
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("hello world")), Request: req}, nil
 	})
 	do := func(rt http.RoundTripper) (string, error) {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://upstream/", bytes.NewReader(nil))

@@ -117,20 +117,20 @@ func (p *probe) peer(serve func(net.Conn)) string {
 // answer returns a serve that reads a whole request and answers with raw bytes.
 func answer(raw string) func(net.Conn) {
 	return func(c net.Conn) {
-		if _, err := readRequest(c); err != nil {
+		if err := readRequest(c); err != nil {
 			return
 		}
 		_, _ = io.WriteString(c, raw)
 	}
 }
 
-func readRequest(c net.Conn) (*http.Request, error) {
+func readRequest(c net.Conn) error {
 	req, err := http.ReadRequest(bufio.NewReader(c))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	_, err = io.Copy(io.Discard, req.Body)
-	return req, err
+	return err
 }
 
 // drain reads the request's body, after which net/http notices when the client goes.

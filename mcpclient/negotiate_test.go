@@ -299,7 +299,7 @@ func TestNegotiatedToTheUnknown(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				srv.Negotiate = func(string) string { return version }
 				// What follows is refused or not by other rules than this test's.
-				srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+				srv.Intercept = func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 					if r.Method == http.MethodDelete {
 						srv.LoseSessions()
 					}

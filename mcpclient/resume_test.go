@@ -97,7 +97,7 @@ func TestPolledStreamKeepsItsCursor(t *testing.T) {
 		srv.Prime, srv.RetryField = true, "3000"
 		polls := 0
 		answered := make(chan struct{})
-		add(srv, "work", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+		add(srv, "work", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
 			c.Cut(false)
 			<-answered
 			return mcptest.Text("polled"), nil

@@ -129,7 +129,7 @@ func (e *RedirectError) Error() string {
 // *transport.Error that is not wrapped in anything, so that its stage is the
 // first thing a reader of the error meets. A context that ended is named by its cause.
 func linkError(cause error, op string, err error) *transport.Error {
-	if quoted, ok := err.(*url.Error); ok { //nolint:errorlint // one that is wrapped is part of another text already
+	if quoted, ok := err.(*url.Error); ok { // one that is wrapped is part of another text already
 		err = quoted.Err // of a decorator that sends with an http.Client: the URL's query may be secret
 	}
 	out := &transport.Error{Stage: transport.StageOf(err), Permanent: transport.IsPermanent(err), Op: op, Err: err}

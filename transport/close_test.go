@@ -25,8 +25,9 @@ func TestCloseEndsADialInProgress(t *testing.T) {
 	}
 	d := newDirect(t, &transport.DirectOptions{DialContext: dial, DialTimeout: -1})
 	failed := make(chan error, 1)
+	req := newRequest(t, http.MethodPost, "http://upstream.invalid", "hello")
 	go func() {
-		_, err := d.RoundTrip(newRequest(t, http.MethodPost, "http://upstream.invalid", "hello"))
+		_, err := d.RoundTrip(req)
 		failed <- err
 	}()
 	<-dialing
@@ -45,8 +46,9 @@ func TestCloseEndsATLSHandshake(t *testing.T) {
 	})
 	d := newDirect(t, nil)
 	failed := make(chan error, 1)
+	req := newRequest(t, http.MethodPost, "https://"+addr, "hello")
 	go func() {
-		_, err := d.RoundTrip(newRequest(t, http.MethodPost, "https://"+addr, "hello"))
+		_, err := d.RoundTrip(req)
 		failed <- err
 	}()
 	<-hello
@@ -76,8 +78,9 @@ func TestCloseIsTheCauseOfWhatItEnds(t *testing.T) {
 			resp, err := d.RoundTrip(newRequest(t, http.MethodGet, srv.URL+"/body", ""))
 			require.NoError(t, err)
 			failed := make(chan error, 1)
+			req := newRequest(t, http.MethodGet, srv.URL, "")
 			go func() {
-				_, err := d.RoundTrip(newRequest(t, http.MethodGet, srv.URL, ""))
+				_, err := d.RoundTrip(req)
 				failed <- err
 			}()
 			<-arrived

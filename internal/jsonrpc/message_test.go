@@ -81,9 +81,10 @@ func TestDecodeMessage(t *testing.T) {
 	}
 }
 
-func TestDecodeMessageRefuses(t *testing.T) {
+// refused are texts that are no message, with the type of the error.
+func refused() map[string]any {
 	syntax, shape, envelope := new(*SyntaxError), new(*ShapeError), new(*EnvelopeError)
-	for text, want := range map[string]any{
+	return map[string]any{
 		``:                                       syntax,
 		`  `:                                     syntax,
 		`null`:                                   shape,
@@ -138,7 +139,11 @@ func TestDecodeMessageRefuses(t *testing.T) {
 		`{"jsonrpc":"2.0","method":"a","params":{},"params":{}}`:            envelope,
 		"\ufeff" + `{"jsonrpc":"2.0","id":1,"result":{}}`:                   syntax,
 		`{"jsonrpc":"2.0","id":1,"result":{}}` + "\n" + `{"jsonrpc":"2.0"}`: syntax,
-	} {
+	}
+}
+
+func TestDecodeMessageRefuses(t *testing.T) {
+	for text, want := range refused() {
 		for _, dec := range []ResultDecoder{nil, &contentLength{}} {
 			var m Message
 			require.ErrorAs(t, m.Decode([]byte(text), dec), want, text)

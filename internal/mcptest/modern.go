@@ -89,7 +89,8 @@ func (s *Server) checkModern(r *http.Request, m *Message) *Error {
 	case r.Header.Get("Mcp-Protocol-Version") != version:
 		return mismatch("MCP-Protocol-Version")
 	case !slices.Contains(s.Versions, version):
-		return &Error{Code: CodeUnsupportedVersion, Message: "unsupported protocol version", Data: map[string]any{"supported": s.Versions, "requested": version}}
+		data := map[string]any{"supported": s.Versions, "requested": version}
+		return &Error{Code: CodeUnsupportedVersion, Message: "unsupported protocol version", Data: data}
 	case r.Header.Get("Mcp-Method") != m.Method:
 		return mismatch("Mcp-Method")
 	}

@@ -122,7 +122,7 @@ func TestLongStreamKeepsItsBuffer(t *testing.T) {
 func TestBufferShrinksAfterALargeEvent(t *testing.T) {
 	const large = 8 << 20
 	r := NewReader(&packets{io.MultiReader(
-		strings.NewReader("id: "+strings.Repeat("i", 2<<20)+"\ndata: "+strings.Repeat("x", large)+"\n\n"),
+		strings.NewReader("id: "+strings.Repeat("i", 2*maxKept)+"\ndata: "+strings.Repeat("x", large)+"\n\n"),
 		&endless{pattern: "data: small\n\n"},
 	)}, 0)
 	e, err := r.Next()

@@ -162,7 +162,7 @@ func (p *probe) mixed(base string, i int) error {
 	ctx, cancel := context.WithCancelCause(p.ctx)
 	defer cancel(nil)
 	name := fmt.Sprintf("exchange-%d", i)
-	path, sent, want := "", "", ""
+	var path, sent, want string
 	switch i % 5 {
 	case 0:
 		sent = strings.Repeat(name, 100<<10/len(name))

@@ -14,8 +14,8 @@ package mcpclient
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -68,12 +68,26 @@ func connectError(endpoint string, err error) error {
 		out, step = *e, " ("+e.Method+")"
 	}
 	out.Method = "connect to " + endpoint + step
-	var status *HTTPError
-	var protocol *ProtocolError
+	var (
+		status   *HTTPError
+		protocol *ProtocolError
+		record   tls.RecordHeaderError
+	)
 	switch {
+	case errors.As(err, &record):
+		out.Err = &hintedError{out.Err, "the server does not speak TLS on this port: is it http instead of https?"}
 	case errors.As(err, &status) && (status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed),
 		errors.As(err, &protocol):
-		out.Err = fmt.Errorf("%w; is this the URL of an MCP endpoint? Many end in /mcp", out.Err)
+		out.Err = &hintedError{out.Err, "is this the URL of an MCP endpoint? Many end in /mcp"}
 	}
 	return &out
 }
+
+// hintedError adds what to look at to a cause.
+type hintedError struct {
+	err  error
+	hint string
+}
+
+func (e *hintedError) Error() string { return causeText(e.err) + "; " + e.hint }
+func (e *hintedError) Unwrap() error { return e.err }

@@ -23,6 +23,7 @@ func permanent(err error) bool {
 		addr   *net.AddrError
 		verify *tls.CertificateVerificationError
 		own    *verificationError
+		record tls.RecordHeaderError
 	)
 	switch {
 	case errors.Is(err, ErrClosed), errors.Is(err, errBadProxy):
@@ -31,6 +32,8 @@ func permanent(err error) bool {
 		return dns.IsNotFound
 	case errors.As(err, &addr), errors.As(err, &verify), errors.As(err, &own):
 		return true
+	case errors.As(err, &record):
+		return true // whoever answers on that port does not speak TLS
 	}
 	return false
 }

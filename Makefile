@@ -1,12 +1,12 @@
 # Each target is a step of CI, so that what passes here passes there.
 .DEFAULT_GOAL := check
 
-.PHONY: check format vet lint test fuzz peers conformance-counts
+.PHONY: check format vet lint test allocations fuzz peers conformance-counts
 
 check: ## everything CI does
 	@bash .ci/run
 
-format vet lint test fuzz peers:
+format vet lint test allocations fuzz peers:
 	@bash .ci/run $@
 
 conformance-counts: ## writes down how many checks the conformance suite made

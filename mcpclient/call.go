@@ -2,6 +2,7 @@ package mcpclient
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -195,6 +196,9 @@ func (c *call) DecodeResult(data []byte) (int, error) {
 	defer func() { c.cursor = jsonrpc.Cursor{} }() // the buffer is not ours
 	c.result.decode(&c.cursor)
 	if err := c.cursor.Err(); err != nil {
+		if errors.Is(err, jsonrpc.ErrDepth) {
+			err = &LimitError{What: "levels of nested JSON", Limit: int64(c.s.opts.Limits.Depth)}
+		}
 		return 0, err
 	}
 	if c.used.modern() {

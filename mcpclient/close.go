@@ -36,9 +36,9 @@ func (s *Session) close() error {
 	bound, stop := context.WithTimeoutCause(context.Background(), s.opts.Timeouts.Close, errors.New("timeout of Close"))
 	defer stop()
 	s.cancel(ErrClosed)
-	cut := s.watch.close(ErrClosed)
+	cut, ended := s.watch.close(ErrClosed)
 	s.side.stop()
-	s.farewell(bound, cut)
+	s.farewell(bound, cut, ended)
 	var err error
 	if waitErr := s.owned.wait(bound); waitErr != nil {
 		err = fmt.Errorf("mcp close: goroutines are still running: %w", waitErr)
@@ -46,9 +46,14 @@ func (s *Session) close() error {
 	return errors.Join(err, s.closeConn())
 }
 
-// farewell tells a legacy server that its calls and its session are over.
-func (s *Session) farewell(bound context.Context, cut []running) {
+// farewell tells a legacy server that its calls and its session are over. The
+// calls end first: what a server answers to a cancellation is no result of theirs.
+func (s *Session) farewell(bound context.Context, cut []running, ended <-chan struct{}) {
 	ctx, cancel := context.WithTimeout(bound, min(deleteTimeout, s.opts.Timeouts.Close/4))
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
 	s.cancelAll(ctx, cut)
 	cancel()
 	if sn := s.now.Load(); sn.inSession() {

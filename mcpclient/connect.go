@@ -17,6 +17,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hawser-mcp/hawser/transport"
@@ -67,7 +68,7 @@ func connectError(endpoint string, err error) error {
 	if errors.As(err, &e) {
 		out, step = *e, " ("+e.Method+")"
 	}
-	out.Method = "connect to " + endpoint + step
+	out.Method, out.where = "connect", " to "+endpoint+step
 	var (
 		status   *HTTPError
 		protocol *ProtocolError
@@ -76,6 +77,8 @@ func connectError(endpoint string, err error) error {
 	switch {
 	case errors.As(err, &record):
 		out.Err = &hintedError{out.Err, "the server does not speak TLS on this port: is it http instead of https?"}
+	case errors.As(err, &status) && status.Status == http.StatusBadRequest && status.RPC == nil && strings.HasPrefix(endpoint, "http:"):
+		out.Err = &hintedError{out.Err, "if the server wants TLS, the URL begins with https"}
 	case errors.As(err, &status) && (status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed),
 		errors.As(err, &protocol):
 		out.Err = &hintedError{out.Err, "is this the URL of an MCP endpoint? Many end in /mcp"}

@@ -22,7 +22,8 @@ const (
 	// KindOutcomeUnknown: the server may have acted on the request, and its
 	// answer is lost. It was not repeated, since repeating it may not be safe.
 	KindOutcomeUnknown
-	// KindUnanswered: a request that is safe to repeat got no answer, also after retries.
+	// KindUnanswered: a request that is safe to repeat got no answer, also after
+	// retries. A status such as 503 in its last try makes it a KindHTTP.
 	KindUnanswered
 	// KindServer: the server answered with a JSON-RPC error. See [RPCError].
 	KindServer
@@ -95,6 +96,8 @@ type Error struct {
 	Tries int
 	// Err is the cause.
 	Err error
+
+	where string // the endpoint and the step of a connect, for the text
 }
 
 // Error names the method, what happened and the cause, on one line.
@@ -102,6 +105,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("mcp ")
 	b.WriteString(e.Method)
+	b.WriteString(e.where)
 	cause := causeText(e.Err)
 	if kind := e.Kind.String(); !strings.HasPrefix(cause, kind) {
 		b.WriteString(": ")

@@ -51,8 +51,8 @@ func Example() {
 	// Hello, gopher!
 }
 
-// The function runs on the goroutine of the call, in order, before the call
-// returns: it can use the caller's variables without a lock.
+// The function runs in order, one at a time, and never after the call
+// returned: it can use the caller's variables without a lock.
 func ExampleOnProgress() {
 	ctx := context.Background()
 	endpoint, stop := startServer()

@@ -166,7 +166,7 @@ func TestReplyTooDeep(t *testing.T) {
 		})
 		s := serve(t, srv, mcpclient.Options{})
 		_, err := s.CallTool(t.Context(), "deep", nil)
-		require.Equal(t, mcpclient.KindProtocol, failure(t, err).Kind, "%v", err)
+		require.Equal(t, mcpclient.KindLimit, failure(t, err).Kind, "%v", err)
 		echoes(t, s)
 	})
 }

@@ -92,11 +92,12 @@ type Retry struct {
 	// negative means no bound.
 	MaxElapsed time.Duration
 	// Initial is the wait before the second try; it grows fourfold, up to 8 s,
-	// and varies by a fifth. Default 250 ms.
+	// and varies by a fifth. Default 250 ms; negative means no wait.
 	Initial time.Duration
 }
 
-// Limits bounds what a server may send. Zero means the default, negative means no bound.
+// Limits bounds what a server may send. Zero means the default, negative means
+// no bound (for Depth: the default). What is over a limit is a [KindLimit].
 type Limits struct {
 	// Body is the largest JSON reply in bytes. Default 64 MiB.
 	Body int64
@@ -108,7 +109,8 @@ type Limits struct {
 	Pages int
 	// Items is how many items one walk over a list yields. Default 100,000.
 	Items int
-	// Notifications is how many notifications may wait for their handlers. Default 1,024.
+	// Notifications is how many notifications may wait for their handlers,
+	// besides the 16 MiB that they may hold in all. Default 1,024.
 	Notifications int
 }
 

@@ -18,7 +18,8 @@ type watch struct {
 	first  *watched    // guarded by mu; doubly linked
 	timer  *time.Timer // guarded by mu; nil until needed
 	due    time.Duration
-	closed error // guarded by mu; the cause for all that come after
+	closed error         // guarded by mu; the cause for all that come after
+	idle   chan struct{} // guarded by mu; closed once nothing is watched any more after close
 }
 
 // watched is the part of an exchange that the watch sees. It is embedded, so
@@ -74,6 +75,10 @@ func (w *watch) remove(e *watched) {
 		e.next.prev = e.prev
 	}
 	e.prev, e.next = nil, nil
+	if w.first == nil && w.idle != nil {
+		close(w.idle)
+		w.idle = nil
+	}
 }
 
 // due is when e must be looked at.
@@ -151,12 +156,15 @@ type running struct {
 	method string
 }
 
-// close cancels every exchange and refuses new ones. It returns those that it cancelled.
-func (w *watch) close(cause error) (cut []running) {
+// close cancels every exchange and refuses new ones. It returns those that it
+// cancelled, and a channel that is closed when all of them have ended.
+func (w *watch) close(cause error) (cut []running, ended <-chan struct{}) {
 	w.mu.Lock()
-	if w.closed != nil {
-		w.mu.Unlock()
-		return nil
+	done := make(chan struct{})
+	if w.first == nil {
+		close(done)
+	} else {
+		w.idle = done
 	}
 	w.closed = cause
 	if w.timer != nil {
@@ -173,5 +181,5 @@ func (w *watch) close(cause error) (cut []running) {
 	for _, cancel := range cancels {
 		cancel(cause)
 	}
-	return cut
+	return cut, done
 }

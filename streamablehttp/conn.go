@@ -83,7 +83,7 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-var errUserinfo = errors.New("the endpoint URL holds a user name or password; send credentials in a header or use OAuth")
+var errUserinfo = errors.New("the endpoint URL holds a user name or password; send credentials in a header")
 
 func parseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
@@ -120,10 +120,18 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 // noScheme hints at the usual slip, without showing what may be secret.
 func noScheme(endpoint string) error {
 	shown, _, _ := strings.Cut(endpoint, "?")
-	if strings.Contains(shown, "://") || strings.Contains(shown, "@") {
+	if scheme, _, found := strings.Cut(shown, "://"); found {
+		return fmt.Errorf("the endpoint URL has the scheme %q; it needs http or https", sanitize(scheme, 32))
+	}
+	if strings.Contains(shown, "@") {
 		return errors.New("the endpoint URL needs the scheme http or https")
 	}
-	return fmt.Errorf("the endpoint URL needs the scheme http or https: did you mean %q?", "http://"+sanitize(strings.TrimLeft(shown, "/"), 256))
+	shown = sanitize(strings.TrimLeft(shown, "/"), 256)
+	scheme := "https://" // not to lead anybody into sending tokens in clear
+	if host, _, _ := strings.Cut(shown, "/"); strings.Contains(host, ":") || host == "localhost" {
+		scheme = "http://"
+	}
+	return fmt.Errorf("the endpoint URL needs the scheme http or https: did you mean %q?", scheme+shown)
 }
 
 // Endpoint returns the URL without its query, which may hold secrets.

@@ -122,7 +122,7 @@ type RedirectError struct {
 
 // Error names the target's origin.
 func (e *RedirectError) Error() string {
-	return fmt.Sprintf("redirect %d to %s refused: %s", e.Status, e.Origin, e.Reason)
+	return fmt.Sprintf("redirect %d to %s not followed: %s", e.Status, e.Origin, e.Reason)
 }
 
 // linkError normalises an error of a RoundTripper or of a body into a

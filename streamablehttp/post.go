@@ -2,6 +2,7 @@ package streamablehttp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -168,7 +169,7 @@ func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
 	}
 	var msg jsonrpc.Message
 	if err := msg.Decode(*buf, x.recv); err != nil {
-		return &ProtocolError{Reason: "reply is not a JSON-RPC message", Status: resp.StatusCode, Preview: sanitize(*buf, previewLimit), Err: err}
+		return undecodable("reply is not a JSON-RPC message", resp.StatusCode, *buf, err)
 	}
 	if !msg.IsResponse() {
 		return &ProtocolError{Reason: "reply is no response to the request", Status: resp.StatusCode, Preview: sanitize(*buf, previewLimit)}
@@ -178,20 +179,30 @@ func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
 
 // verdict turns a response into the outcome of the call.
 func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, status int) error {
-	bad := func(reason string, err error) error {
-		return &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit), Err: err}
-	}
 	switch {
 	case msg.Error != nil && (msg.IDIs(x.id) || isNull(msg.ID)):
 		// An error without an id says that the request could not be read; over
 		// HTTP there is only one it can be about.
 		return rpcError(msg.Error, status)
 	case !msg.IDIs(x.id):
-		return bad(fmt.Sprintf("answer carries the id %s, the request was %d", sanitize(msg.ID, 64), x.id), nil)
+		reason := fmt.Sprintf("answer carries the id %s, the request was %d", sanitize(msg.ID, 64), x.id)
+		return &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit)}
 	case msg.ResultErr != nil:
-		return bad("result does not decode", msg.ResultErr)
+		return undecodable("result does not decode", status, data, msg.ResultErr)
 	}
 	return nil
+}
+
+// undecodable is a message that cannot be read, or that is larger inside than allowed.
+func undecodable(reason string, status int, data []byte, err error) error {
+	var limit *LimitError
+	switch {
+	case errors.As(err, &limit):
+		return limit
+	case errors.Is(err, jsonrpc.ErrDepth):
+		return &LimitError{What: "levels of nested JSON", Limit: jsonrpc.DefaultMaxDepth}
+	}
+	return &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit), Err: err}
 }
 
 func isNull(id []byte) bool { return id == nil || string(id) == "null" }

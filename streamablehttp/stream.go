@@ -148,7 +148,7 @@ func (x *exchange) take(resp *http.Response) func([]byte) (bool, error) {
 	return func(data []byte) (bool, error) {
 		var msg jsonrpc.Message
 		if err := msg.Decode(data, x.recv); err != nil {
-			return false, &ProtocolError{Reason: "event is not a JSON-RPC message", Status: resp.StatusCode, Preview: sanitize(data, previewLimit), Err: err}
+			return false, undecodable("event is not a JSON-RPC message", resp.StatusCode, data, err)
 		}
 		if msg.IsResponse() {
 			return true, x.verdict(&msg, data, resp.StatusCode)

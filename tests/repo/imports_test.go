@@ -16,7 +16,7 @@ type importRule struct {
 	neverOwn []string // packages of this module, by directory
 }
 
-// importRules has one entry for each package that DESIGN.md section 2 speaks of.
+// importRules has one entry for each package that DESIGN.md, "Import rules" speaks of.
 var importRules = map[string]importRule{
 	"transport": {
 		why:     "whoever implements the seam must not need more than net/http",

@@ -5,7 +5,7 @@
 //	MCP_CONFORMANCE_SCENARIO          the scenario
 //	MCP_CONFORMANCE_PROTOCOL_VERSION  the revision to speak
 //	MCP_CONFORMANCE_CONTEXT           JSON with what the scenario needs
-//	HAWSER_TRANSPORT                  direct (the default) or executor
+//	HAWSER_TRANSPORT                  direct (the default) or executor (not in this build yet)
 //	HAWSER_EXECUTOR                   the executor's ws:// URL
 //
 // It exits with 0 only if every call that the scenario needs was made and

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -45,23 +46,31 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
-		s.abandon(sn)
+		s.abandon(ctx, sn)
 		err := fmt.Errorf("%w: proposed %s, the server wants %s", errNoCommonVersion, version, quoteAll([]string{agreed}))
 		return nil, s.versionError(methodInitialize, err)
 	}
 	if err := s.notify(ctx, sn, methodInitialized, nil); err != nil {
-		s.abandon(sn)
+		s.abandon(ctx, sn)
 		return nil, err
 	}
 	return sn, nil
 }
 
-// abandon ends a server's session that nobody will use. It does not depend on
-// the session's life: a Connect that fails closes everything right after.
-func (s *Session) abandon(sn *snapshot) {
-	if sn.inSession() {
-		s.owned.start(func() { s.deleteSession(context.Background(), sn) })
+// abandonTime is what is left for ending an unused session once nobody waits any more.
+const abandonTime = 50 * time.Millisecond
+
+// abandon ends a server's session that nobody will use, before the handshake
+// returns. When ctx has ended, or ends meanwhile, it is only given a moment.
+func (s *Session) abandon(ctx context.Context, sn *snapshot) {
+	if !sn.inSession() {
+		return
 	}
+	deletion, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(abandonTime, cancel) })
+	defer stop()
+	s.deleteSession(deletion, sn)
 }
 
 // notify sends a notification on a state, with the retries of a repeatable request.

@@ -1,0 +1,37 @@
+package mcpclient_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// The server falls silent for good once it has begun a session. Then the session,
+// which nobody will use, cannot be deleted either, and Connect does not wait for that.
+func TestContextEndsConnectThoughTheSessionCannotBeDeleted(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		const patience = 3 * time.Second
+		link := srv.InMemory(t)
+		srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			silent := m == nil || m.Method == "notifications/initialized"
+			if silent {
+				srv.Hang(r)
+			}
+			return silent
+		})
+		ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errPatience)
+		defer cancel()
+		start := time.Now()
+		_, err := mcpclient.Connect(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
+		require.Equal(t, mcpclient.KindCanceled, failure(t, err).Kind)
+		require.ErrorIs(t, err, errPatience)
+		require.LessOrEqual(t, time.Since(start), patience+50*time.Millisecond, "no longer than a drain")
+		require.Equal(t, 1, srv.Count("DELETE"), "it was tried")
+	})
+}

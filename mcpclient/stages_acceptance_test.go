@@ -1,0 +1,120 @@
+package mcpclient_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// stall makes the server go silent in the middle of its reply to a method: at
+// the headers, in a JSON body, in an event stream, or while it is busy.
+func stall(srv *mcptest.Server, method, where string) {
+	srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != method {
+			return false
+		}
+		switch where {
+		case "headers":
+		case "body":
+			w.Header().Set("Content-Type", "application/json")
+			mcptest.WriteRaw(w, `{"jsonrpc":"2.0",`)
+		case "stream":
+			mcptest.StartSSE(w)
+			mcptest.WriteRaw(w, ": one moment\n\n")
+		case "backoff":
+			w.Header().Set("Retry-After", "55")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		}
+		srv.Hang(r)
+		return true
+	})
+}
+
+// each stage of a handshake or a recovery, by the request that it waits for and how.
+func eachStage(t *testing.T, methods []string, test func(t *testing.T, srv *mcptest.Server, method, where string)) {
+	t.Helper()
+	for _, method := range methods {
+		for _, where := range []string{"headers", "body", "stream", "backoff"} {
+			if method == "notifications/initialized" && where != "headers" && where != "backoff" {
+				continue // its reply has no body that matters
+			}
+			if method == "ping" && where == "backoff" {
+				continue // the probe is not repeated
+			}
+			t.Run(method+"/"+where, func(t *testing.T) {
+				inBubble(t, func(t *testing.T, srv *mcptest.Server) { test(t, srv, method, where) })
+			})
+		}
+	}
+}
+
+// A context ends Connect in the middle of every reply that it waits for, and while it backs off.
+func TestContextEndsConnectInEveryReply(t *testing.T) {
+	eachStage(t, []string{"server/discover", "initialize", "notifications/initialized"}, func(t *testing.T, srv *mcptest.Server, method, where string) {
+		link := srv.InMemory(t)
+		stall(srv, method, where)
+		endedAfter(t, 3*time.Second, func(ctx context.Context) error {
+			_, err := mcpclient.Connect(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
+			return err
+		})
+	})
+}
+
+// recovering brings a session to a stage of its recovery.
+func recovering(t *testing.T, srv *mcptest.Server, method, where string) *mcpclient.Session {
+	t.Helper()
+	if method == "ping" {
+		srv.Refuse = mcptest.Refuse400
+	}
+	s := serve(t, srv, mcpclient.Options{})
+	require.NoError(t, s.SetLogLevel(t.Context(), mcp.LoggingLevelError)) // which a recovery restores
+	srv.LoseSessions()
+	stall(srv, method, where)
+	return s
+}
+
+var recoveryStages = []string{"ping", "initialize", "notifications/initialized", "logging/setLevel"}
+
+// A context ends a call's wait for a recovery wherever the recovery is. The
+// call was refused, so it did not run, and the next one works.
+func TestContextEndsTheWaitForEveryStageOfARecovery(t *testing.T) {
+	eachStage(t, recoveryStages, func(t *testing.T, srv *mcptest.Server, method, where string) {
+		s := recovering(t, srv, method, where)
+		e := endedAfter(t, 3*time.Second, func(ctx context.Context) error {
+			_, err := s.CallTool(ctx, "echo", nil)
+			return err
+		})
+		require.False(t, e.MayHaveRun)
+		require.Zero(t, srv.Executions("echo"))
+		srv.SetIntercept(nil)
+		time.Sleep(time.Minute) // of fake time: the recovery, which is nobody's and everybody's, has come to its end
+		echoes(t, s)
+		require.Equal(t, 1, srv.Executions("echo"))
+	})
+}
+
+// Close ends a recovery and those who wait for it, wherever it is, at once.
+func TestCloseEndsEveryStageOfARecovery(t *testing.T) {
+	eachStage(t, recoveryStages, func(t *testing.T, srv *mcptest.Server, method, where string) {
+		s := recovering(t, srv, method, where)
+		call := begin(t.Context(), s, "echo")
+		synctest.Wait()
+		require.Equal(t, mcpclient.StateRecovering, s.State())
+		start := time.Now()
+		require.NoError(t, s.Close())
+		require.LessOrEqual(t, time.Since(start), 50*time.Millisecond, "no longer than a drain")
+		got := <-call
+		require.True(t, mcpclient.IsClosed(got.err), "%v", got.err)
+		require.False(t, mcpclient.MayHaveRun(got.err))
+		require.LessOrEqual(t, got.at, 50*time.Millisecond)
+	})
+}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -46,7 +46,8 @@ type call struct {
 	onHeader   func(http.Header)
 	callOptions
 
-	telling sync.Mutex // held while the progress callback runs: it may be called from two streams
+	telling chan struct{} // full while the progress callback runs: it may be called from two streams
+	told    atomic.Bool   // the call is over: no callback begins
 }
 
 // do runs a call to its one outcome: a decoded result (nil) or an *Error.
@@ -221,6 +222,10 @@ func (c *call) Notification(method string, params []byte) {
 			c.deliverProgress(params)
 		}
 	case methodLog:
+		if c.on != nil {
+			c.s.enqueueLog(params) // of a handshake: there may be no session yet for the handler to use
+			return
+		}
 		c.s.deliverLog(c.ctx, params)
 	default:
 		c.s.enqueueNotification(method, params)

@@ -59,7 +59,7 @@ func (o *callOptions) fail(err error) {
 func WithIdleTimeout(d time.Duration) CallOption {
 	return func(o *callOptions) {
 		if d != 0 {
-			o.timeouts.Idle = orDefault(d, 0, 0)
+			o.timeouts.Idle = duration(d, 0, 0)
 			o.timeouts.Try = o.timeouts.Idle
 		}
 	}
@@ -70,7 +70,7 @@ func WithIdleTimeout(d time.Duration) CallOption {
 func WithTotalTimeout(d time.Duration) CallOption {
 	return func(o *callOptions) {
 		if d != 0 {
-			o.total, o.ownTotal = orDefault(d, 0, 0), true
+			o.total, o.ownTotal = duration(d, 0, 0), true
 		}
 	}
 }
@@ -151,7 +151,8 @@ func WithIdempotent() CallOption {
 // the call's context, in order, one at a time and always before the call
 // returns. It runs on the call's goroutine and delays only this call; with a
 // server that sends progress on the standing stream, which is open only if there
-// are [Handlers], it runs on that stream's and delays what comes on it too.
+// are [Handlers], it runs on that stream's and delays what comes on it too; what
+// comes there while it still runs is passed over.
 func OnProgress(f func(ctx context.Context, p Progress)) CallOption {
 	return func(o *callOptions) { o.progress = f }
 }

@@ -49,11 +49,13 @@ func (s *Session) close() error {
 // farewell tells a legacy server that its calls and its session are over. The
 // calls end first: what a server answers to a cancellation is no result of theirs.
 func (s *Session) farewell(bound context.Context, cut []running, ended <-chan struct{}) {
-	ctx, cancel := context.WithTimeout(bound, min(deleteTimeout, s.opts.Timeouts.Close/4))
+	patience, stop := context.WithTimeout(bound, s.opts.Timeouts.Close/8) // a call may be in its callback
 	select {
 	case <-ended:
-	case <-ctx.Done():
+	case <-patience.Done():
 	}
+	stop()
+	ctx, cancel := context.WithTimeout(bound, min(deleteTimeout, s.opts.Timeouts.Close/4))
 	s.cancelAll(ctx, cut)
 	cancel()
 	if sn := s.now.Load(); sn.inSession() {

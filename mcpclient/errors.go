@@ -223,7 +223,8 @@ func IsNotSent(err error) bool {
 	return errors.As(err, &e) && e.Stage == transport.NotSent
 }
 
-// IsTimeout reports whether a timeout of the session or call ended it.
+// IsTimeout reports whether a timeout of the session or call ended it; a
+// deadline of the caller's own context is [KindCanceled].
 func IsTimeout(err error) bool { return KindOf(err) == KindTimeout }
 
 // IsAuthRequired reports whether the server wants (other) credentials: status 401.

@@ -224,6 +224,10 @@ func (s *Session) modernMeta(version string) []byte {
 // from what the user set up.
 func (s *Session) clientCapabilities() mcp.ClientCapabilities { return mcp.ClientCapabilities{} }
 
+// maxHandshake bounds what a server may say about itself: it is kept, decoded,
+// for as long as the session lives.
+const maxHandshake = 1 << 20
+
 // handshake sends one request of the negotiation on a state that is not the
 // session's yet. Tries 0 means the session's policy.
 func (s *Session) handshake(
@@ -236,6 +240,9 @@ func (s *Session) handshake(
 	}
 	if err := s.do(c); err != nil {
 		return err
+	}
+	if len(raw) > maxHandshake {
+		return c.failed(verdict{kind: KindLimit}, &LimitError{What: "bytes in the result of " + method, Limit: maxHandshake})
 	}
 	if err := json.Unmarshal(raw, result); err != nil {
 		bad := &ProtocolError{Reason: "result of " + method + " does not decode", Status: http.StatusOK, Err: err}

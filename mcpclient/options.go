@@ -73,11 +73,12 @@ type Timeouts struct {
 	// is safe to repeat. Default 30 s.
 	Try time.Duration
 	// Idle bounds a tool call: so long without an event of its stream
-	// (progress, log, anything), and it ends. Default 5 min.
+	// (progress, log, anything with data), and it ends. Comments that only keep
+	// a connection open do not count. Default 5 min.
 	Idle time.Duration
 	// Total bounds a tool call or raw request over all. Default none.
 	Total time.Duration
-	// Close bounds [Session.Close]. Default 5 s.
+	// Close bounds [Session.Close]. Default 5 s; negative means an hour.
 	Close time.Duration
 }
 
@@ -107,7 +108,8 @@ type Limits struct {
 	Depth int
 	// Pages is how many pages one walk over a list reads. Default 1,000.
 	Pages int
-	// Items is how many items one walk over a list yields. Default 100,000.
+	// Items is how many items one walk over a list yields. Default 100,000,
+	// which is always the most that one page may have.
 	Items int
 	// Notifications is how many notifications may wait for their handlers,
 	// besides the 16 MiB that they may hold in all. Default 1,024.
@@ -141,6 +143,14 @@ func orDefault[T ~int | ~int64](value, def, none T) T {
 	return value
 }
 
+// forever is what longer durations are cut to, so that sums of them stay durations.
+const forever = 100 * 365 * 24 * time.Hour
+
+// duration is orDefault for time: 0 as the result means no bound.
+func duration(value, def, none time.Duration) time.Duration {
+	return min(orDefault(value, def, none), forever)
+}
+
 // resolved returns o with every zero replaced. Durations: 0 now means no bound.
 func (o *Options) resolved() (Options, error) {
 	var r Options
@@ -156,13 +166,13 @@ func (o *Options) resolved() (Options, error) {
 	if r.Logger == nil {
 		r.Logger = slog.New(slog.DiscardHandler)
 	}
-	r.Timeouts.Try = orDefault(r.Timeouts.Try, DefaultTryTimeout, 0)
-	r.Timeouts.Idle = orDefault(r.Timeouts.Idle, DefaultIdleTimeout, 0)
-	r.Timeouts.Total = orDefault(r.Timeouts.Total, 0, 0)
-	r.Timeouts.Close = orDefault(r.Timeouts.Close, DefaultCloseTimeout, time.Hour)
+	r.Timeouts.Try = duration(r.Timeouts.Try, DefaultTryTimeout, 0)
+	r.Timeouts.Idle = duration(r.Timeouts.Idle, DefaultIdleTimeout, 0)
+	r.Timeouts.Total = duration(r.Timeouts.Total, 0, 0)
+	r.Timeouts.Close = duration(r.Timeouts.Close, DefaultCloseTimeout, time.Hour)
 	r.Retry.MaxTries = orDefault(r.Retry.MaxTries, DefaultMaxTries, 1)
-	r.Retry.MaxElapsed = orDefault(r.Retry.MaxElapsed, DefaultMaxElapsed, 0)
-	r.Retry.Initial = orDefault(r.Retry.Initial, DefaultRetryInitial, 0)
+	r.Retry.MaxElapsed = duration(r.Retry.MaxElapsed, DefaultMaxElapsed, 0)
+	r.Retry.Initial = duration(r.Retry.Initial, DefaultRetryInitial, 0)
 	r.Limits.Depth = min(orDefault(r.Limits.Depth, DefaultMaxDepth, DefaultMaxDepth), DefaultMaxDepth)
 	r.Limits.Pages = orDefault(r.Limits.Pages, DefaultMaxPages, maxInt)
 	r.Limits.Items = orDefault(r.Limits.Items, DefaultMaxItems, maxInt)

@@ -26,6 +26,7 @@ type progressCalls struct {
 }
 
 func (p *progressCalls) add(c *call) {
+	c.telling = make(chan struct{}, 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.calls == nil {
@@ -34,13 +35,18 @@ func (p *progressCalls) add(c *call) {
 	p.calls[c.token] = c
 }
 
+// remove ends the telling. A callback that still runs on the standing stream's
+// goroutine is waited for, unless the call's context has ended.
 func (p *progressCalls) remove(c *call) {
 	p.mu.Lock()
 	delete(p.calls, c.token)
 	p.mu.Unlock()
-	c.telling.Lock() // a callback that runs on the standing stream's goroutine ends first
-	c.progress = nil
-	c.telling.Unlock()
+	c.told.Store(true)
+	select {
+	case c.telling <- struct{}{}:
+	case <-c.ctx.Done():
+	case <-c.s.root.Done():
+	}
 }
 
 func (p *progressCalls) find(token int64) *call {
@@ -49,15 +55,22 @@ func (p *progressCalls) find(token int64) *call {
 	return p.calls[token]
 }
 
-// routeProgress hands progress that came on the standing stream to its call.
+// routeProgress hands progress that came on the standing stream to its call. A
+// callback that is busy is not waited for: others depend on that stream.
 func (s *Session) routeProgress(params []byte) {
 	token, p, ok := decodeProgress(params)
 	if !ok {
 		return
 	}
-	if c := s.waiting.find(token); c != nil {
-		c.Event()
+	c := s.waiting.find(token)
+	if c == nil {
+		return
+	}
+	c.Event()
+	select {
+	case c.telling <- struct{}{}:
 		c.tell(p)
+	default:
 	}
 }
 
@@ -65,16 +78,22 @@ func (s *Session) routeProgress(params []byte) {
 // callback. One that carries another token, or does not decode, is passed over:
 // it must not cost the call its answer.
 func (c *call) deliverProgress(params []byte) {
-	if token, p, ok := decodeProgress(params); ok && token == c.token {
+	token, p, ok := decodeProgress(params)
+	if !ok || token != c.token {
+		return
+	}
+	select {
+	case c.telling <- struct{}{}:
 		c.tell(p)
+	case <-c.exchange.Done():
 	}
 }
 
-// tell runs the callback, one at a time and never after the call returned.
+// tell runs the callback, whose turn the caller has taken; none begins after
+// the call returned.
 func (c *call) tell(p Progress) {
-	c.telling.Lock()
-	defer c.telling.Unlock()
-	if c.progress != nil {
+	defer func() { <-c.telling }()
+	if !c.told.Load() {
 		c.progress(c.ctx, p)
 	}
 }

@@ -65,7 +65,7 @@ func (q *queue) admit(ev event, limit int) bool {
 	if q.merge(ev) {
 		return false
 	}
-	full := len(q.events) >= limit || q.size+ev.bytes() > maxQueued
+	full := len(q.events) >= limit || (len(q.events) > 0 && q.size+ev.bytes() > maxQueued)
 	if full && ev.kind != eventRestored && ev.kind != eventGap {
 		ev = event{kind: eventGap, gap: Gap{Dropped: 1}}
 		if q.merge(ev) {
@@ -176,7 +176,9 @@ func (s *Session) dispatch(ev event) {
 	case eventRestored:
 		h.SessionRestored(s.root, s, ev.restored)
 	case eventGap:
-		h.Gap(s.root, s, ev.gap)
+		if h.Gap != nil { // it may stand for what another handler missed
+			h.Gap(s.root, s, ev.gap)
+		}
 	case eventOther:
 		h.Notification(s.root, s, ev.method, ev.params)
 	}

@@ -137,11 +137,21 @@ func (s *Session) replaceSession(why reason) (*snapshot, error) {
 // alive pings an epoch once. Anything but the refusal that a dead session gets
 // leaves it the benefit of the doubt.
 func (s *Session) alive(sn *snapshot) bool {
-	var status *HTTPError
-	if !errors.As(s.pingOn(s.root, sn), &status) {
-		return true
+	var (
+		err    = s.pingOn(s.root, sn)
+		status *HTTPError
+		rpc    *RPCError
+	)
+	switch {
+	case errors.As(err, &status):
+		if status.RPC != nil && status.RPC.Code == CodeMethodNotFound {
+			return true // it has no ping
+		}
+		return status.Status != http.StatusNotFound && status.Status != http.StatusBadRequest
+	case errors.As(err, &rpc):
+		return rpc.Status != http.StatusNotFound || rpc.Code == CodeMethodNotFound
 	}
-	return status.Status != http.StatusNotFound && status.Status != http.StatusBadRequest
+	return true
 }
 
 // SessionRestored tells that the server's session ended and a new one was

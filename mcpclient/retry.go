@@ -47,24 +47,38 @@ func (s *Session) repeat(c *call) error {
 			}
 		case stepTools:
 			q.relisted = true
-			ctx, cancel := c.bounded()
-			listErr, ended := s.relistTools(ctx), contextCause(ctx)
-			cancel()
-			switch {
-			case listErr != nil && ended != nil:
-				return s.over(c, withCause(err, ended))
-			case listErr != nil:
-				return c.failed(v, err)
+			if failure := s.relist(c, v, err); failure != nil {
+				return failure
 			}
 		}
 	}
 }
 
+// relist reads the tools again for a call whose mirrored headers were refused.
+// All of it may take as long as one try.
+func (s *Session) relist(c *call, v verdict, refusal error) error {
+	outer, cancelOuter := c.bounded()
+	defer cancelOuter()
+	ctx, cancel := outer, context.CancelFunc(func() {})
+	if limit := c.timeouts.Try; limit > 0 {
+		ctx, cancel = context.WithTimeout(outer, limit)
+	}
+	defer cancel()
+	switch err := s.relistTools(ctx); {
+	case err == nil:
+		return nil
+	case outer.Err() != nil:
+		return s.over(c, withCause(refusal, context.Cause(outer)))
+	case s.root.Err() != nil:
+		return s.over(c, withCause(refusal, ErrClosed))
+	}
+	return c.failed(v, refusal)
+}
+
 // giveUpTry tells a legacy server that nobody waits any more for a try that
 // timed out, although the call goes on.
 func (s *Session) giveUpTry(c *call, err error) {
-	var timeout *TimeoutError
-	if errors.As(err, &timeout) && stageOf(err) == transport.MaybeSent {
+	if c.timedOut(err) != nil && stageOf(err) == transport.MaybeSent {
 		s.sendCancelled(c, KindTimeout)
 	}
 }
@@ -119,22 +133,17 @@ func (s *Session) over(c *call, err error) error {
 	if _, link := err.(*transport.Error); !link {
 		return nil
 	}
-	var (
-		timeout *TimeoutError
-		kind    Kind
-	)
+	var kind Kind
+	timeout := c.timedOut(err)
 	switch {
 	case c.ctx.Err() != nil:
 		kind, err = KindCanceled, withCause(err, canceled(c.ctx))
-	case errors.Is(err, ErrClosed):
-		kind = KindClosed
-	case errors.As(err, &timeout) && (timeout.What != "try" || !c.repeatable):
-		kind = KindTimeout
+	case s.root.Err() != nil && errors.Is(err, ErrClosed):
+		kind, err = KindClosed, withCause(err, ErrClosed)
+	case timeout != nil && (timeout.What != "try" || !c.repeatable):
+		kind, err = KindTimeout, withCause(err, timeout)
 	default:
 		return nil
-	}
-	if timeout != nil && kind == KindTimeout {
-		err = withCause(err, timeout)
 	}
 	stage := stageOf(err)
 	if stage == transport.MaybeSent && kind != KindClosed {
@@ -147,13 +156,31 @@ func (s *Session) over(c *call, err error) error {
 
 // failed makes the error of a call from a row of the table.
 func (c *call) failed(v verdict, err error) error {
-	var timeout *TimeoutError
-	if errors.As(err, &timeout) {
+	if timeout := c.timedOut(err); timeout != nil {
 		v.kind, err = KindTimeout, withCause(err, timeout)
 	}
 	e := c.failure(v.kind, err)
 	e.MayHaveRun = v.mayHaveRun
 	return e
+}
+
+// timedOut returns the timeout of this session that ended the last try, or the
+// wait after it. An error's chain is no witness: a hook's may hold another session's.
+func (c *call) timedOut(err error) *TimeoutError {
+	link, isLink := err.(*transport.Error)
+	if !isLink {
+		return nil
+	}
+	if ended, ok := link.Err.(*endedError); ok {
+		if timeout, ok := ended.cause.(*TimeoutError); ok {
+			return timeout
+		}
+	}
+	if c.exchange == nil {
+		return nil
+	}
+	timeout, _ := context.Cause(c.exchange).(*TimeoutError)
+	return timeout
 }
 
 func (c *call) failure(kind Kind, err error) *Error {

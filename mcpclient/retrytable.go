@@ -2,6 +2,7 @@ package mcpclient
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/hawser-mcp/hawser/streamablehttp"
@@ -53,7 +54,7 @@ func judge(err error, q situation) verdict {
 		return judgeStatus(e, q)
 	case *streamablehttp.RPCError:
 		if e.Status == http.StatusNotFound && e.Code != CodeMethodNotFound && q.inSession && !q.handshake {
-			return once(stepRecover, q.recovered, KindSessionLost) // 404 is the session's end, whatever the body says
+			return once(stepProbe, q.recovered, KindServer) // it may be the tool's answer, or the session's end
 		}
 		return judgeCode(e, q, verdict{kind: KindServer})
 	case *invalidError:
@@ -132,13 +133,20 @@ func unsettled(q situation, wait time.Duration) verdict {
 // the server's own and say nothing about whether the request ran.
 func judgeCode(e *streamablehttp.RPCError, q situation, otherwise verdict) verdict {
 	switch {
-	case q.handshake || !q.modern:
-	case e.Code == CodeUnsupportedVersion:
+	case q.handshake:
+	case e.Code == CodeUnsupportedVersion && (q.modern || namesModern(e)):
 		return once(stepVersion, q.versioned, KindVersion)
-	case e.Code == CodeHeaderMismatch && q.tool:
+	case e.Code == CodeHeaderMismatch && q.modern && q.tool:
 		return once(stepTools, q.relisted, otherwise.kind)
 	}
 	return otherwise
+}
+
+// namesModern reports whether a refused version came with a list that has a
+// modern one: a server that was upgraded under a legacy session.
+func namesModern(e *streamablehttp.RPCError) bool {
+	supported, refused := refusedVersion(e)
+	return refused && slices.Contains(supported, modernVersion)
 }
 
 func once(s step, used bool, kind Kind) verdict {

@@ -39,6 +39,7 @@ var (
 var (
 	toRecover  = verdict{step: stepRecover, kind: KindSessionLost, wait: -1}
 	toProbe    = verdict{step: stepProbe, kind: KindHTTP, wait: -1}
+	toAsk      = verdict{step: stepProbe, kind: KindServer, wait: -1}
 	newVersion = verdict{step: stepVersion, kind: KindVersion, wait: -1}
 	freshTools = verdict{step: stepTools, kind: KindServer, wait: -1}
 )
@@ -77,7 +78,7 @@ var retryRows = []struct {
 	{"over a limit", &streamablehttp.LimitError{}, giveUp(KindLimit), flagged(KindLimit)},
 	{"an error with our id", &streamablehttp.RPCError{Code: -32000, Status: 400}, giveUp(KindServer), giveUp(KindServer)},
 	{"an error with our id and 500", &streamablehttp.RPCError{Code: -32603, Status: 500}, giveUp(KindServer), giveUp(KindServer)},
-	{"404 with an error of our id", &streamablehttp.RPCError{Code: -32001, Status: 404}, toRecover, toRecover},
+	{"404 with an error of our id", &streamablehttp.RPCError{Code: -32001, Status: 404}, toAsk, toAsk},
 	{"404, no such method", &streamablehttp.RPCError{Code: -32601, Status: 404}, giveUp(KindServer), giveUp(KindServer)},
 	{"404, no such method, by nobody's id", withRPC(404, -32601), toProbe, toProbe},
 	{"a code that the era does not know", &streamablehttp.RPCError{Code: -32022, Status: 400}, giveUp(KindServer), giveUp(KindServer)},

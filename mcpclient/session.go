@@ -15,7 +15,8 @@ import (
 // Session is a client's conversation with one MCP server. It heals by itself:
 // a session that the server forgot is begun anew, a lost stream is reopened,
 // what may be repeated is; an error belongs to the call that met it, and only
-// [Session.Close] closes.
+// [Session.Close] closes. One thing it does not heal: a server that goes back
+// from the modern era to the legacy one must be connected to again.
 //
 // All methods are safe for concurrent use, also from handlers. A call runs on
 // its caller's goroutine and ends, promptly, with its context.

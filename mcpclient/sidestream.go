@@ -37,7 +37,7 @@ const (
 
 // follow moves the stream to an epoch, unless it has been followed past it.
 func (d *sideStream) follow(s *Session, sn *snapshot) {
-	if !s.opts.Handlers.standing() {
+	if h := &s.opts.Handlers; !h.standing() || (sn.modern() && h.listenParams() == nil) {
 		return
 	}
 	d.mu.Lock()
@@ -130,8 +130,9 @@ type ending uint8
 
 const (
 	streamLost    ending = iota // open it again
-	streamOver                  // not again in this epoch
-	streamRefused               // never again
+	streamOver                  // not again in this epoch, which is told
+	streamMoved                 // not again in this epoch: the next one brings its own
+	streamRefused               // never again: the server has no such stream
 )
 
 // run opens the stream again and again, under backoff, until the epoch ends or
@@ -151,9 +152,12 @@ func (k *streamKeeper) run() {
 			k.s.log.Debug("the server has no stream for notifications", "error", brief(err))
 			return
 		case streamOver:
-			if k.opened && k.ctx.Err() == nil {
+			k.s.log.Debug("side stream ended", "error", brief(err))
+			if k.ctx.Err() == nil {
 				k.s.enqueue(event{kind: eventGap, gap: Gap{Ended: true}})
 			}
+			return
+		case streamMoved:
 			return
 		case streamLost:
 		}
@@ -186,13 +190,9 @@ func (k *streamKeeper) acknowledge() {
 // listen opens the subscription of a modern server (2026-07-28,
 // "Subscriptions") for the lists that handlers care about.
 func (k *streamKeeper) listen() error {
-	params := k.s.opts.Handlers.listenParams()
-	if params == nil {
-		return nil
-	}
 	ctx, cancel := context.WithCancelCause(k.ctx)
 	defer cancel(nil)
-	c := &call{s: k.s, used: k.sn, method: methodListen, params: params, id: k.s.nextID()}
+	c := &call{s: k.s, used: k.sn, method: methodListen, params: k.s.opts.Handlers.listenParams(), id: k.s.nextID()}
 	req := streamablehttp.Request{ID: c.id, Method: c.method, Body: c.encode()}
 	return k.s.conn.Call(ctx, cancel, k.sn.http, &req, k)
 }
@@ -202,7 +202,9 @@ func (k *streamKeeper) judge(err error) ending {
 	var (
 		status *streamablehttp.HTTPError
 		link   *transport.Error
-		limit  *streamablehttp.LimitError
+		rpc    *streamablehttp.RPCError
+
+		protocol *streamablehttp.ProtocolError
 	)
 	switch {
 	case err == nil: // a modern server ended the subscription in good order
@@ -215,14 +217,15 @@ func (k *streamKeeper) judge(err error) ending {
 		return streamOver
 	case errors.As(err, &link):
 		return streamLost // whatever it is, it is not the server's refusal
-	case errors.As(err, &limit):
-		return streamOver // it would only be sent again
+	case errors.As(err, &rpc) && rpc.Code == CodeMethodNotFound, errors.As(err, &protocol):
+		return k.absent() // or a web page where the stream should be
 	}
-	return k.notAgain()
+	return streamOver // another verdict, or something that would only be sent again
 }
 
-// notAgain is for a refusal. The first one says that there is no such stream.
-func (k *streamKeeper) notAgain() ending {
+// absent is for a refusal that says that there is no such stream; once it was
+// there, it can only be over.
+func (k *streamKeeper) absent() ending {
 	if k.opened {
 		return streamOver
 	}
@@ -237,27 +240,27 @@ func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 			return streamLost
 		}
 		if !k.sn.inSession() || (!k.opened && !k.s.side.doubt()) {
-			return k.notAgain()
+			return k.absent()
 		}
 		// The session may be gone, and without a call nobody else would
 		// notice. The next epoch brings its own stream.
 		err := k.s.recover(k.ctx, k.sn.epoch, sessionDoubted)
 		switch {
 		case errors.Is(err, errSessionAlive):
-			return k.notAgain()
+			return k.absent()
 		case err == nil:
-			return streamOver
+			return streamMoved
 		}
 		return streamLost
 	case http.StatusTooManyRequests, http.StatusRequestTimeout, http.StatusTooEarly:
 		return streamLost
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return k.notAgain()
+	case http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return k.absent()
 	}
 	if e.Status/100 == 5 {
 		return streamLost
 	}
-	return k.notAgain()
+	return streamOver // 401, 403 and the like say nothing about the stream
 }
 
 // DecodeResult implements streamablehttp.Receiver.

@@ -101,7 +101,6 @@ func TestNoStandingStreamUnasked(t *testing.T) {
 func TestRefusedStandingStreamIsRemembered(t *testing.T) {
 	rows := map[string]func(w http.ResponseWriter){
 		"405": func(w http.ResponseWriter) { w.WriteHeader(http.StatusMethodNotAllowed) },
-		"403": func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) },
 		"404": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
 		"400": func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadRequest) },
 		"501": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotImplemented) },

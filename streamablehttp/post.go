@@ -180,10 +180,12 @@ func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
 // verdict turns a response into the outcome of the call.
 func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, status int) error {
 	switch {
-	case msg.Error != nil && (msg.IDIs(x.id) || isNull(msg.ID)):
-		// An error without an id says that the request could not be read; over
-		// HTTP there is only one it can be about.
+	case msg.Error != nil && (msg.IDIs(x.id) || isNull(msg.ID) && refusedUnread(msg.Error.Code)):
 		return rpcError(msg.Error, status)
+	case msg.Error != nil && isNull(msg.ID):
+		return &ProtocolError{
+			Reason: "error that names no request", Status: status, Preview: sanitize(data, previewLimit), Err: rpcError(msg.Error, status),
+		}
 	case !msg.IDIs(x.id):
 		reason := fmt.Sprintf("answer carries the id %s, the request was %d", sanitize(msg.ID, 64), x.id)
 		return &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit)}
@@ -203,6 +205,13 @@ func undecodable(reason string, status int, data []byte, err error) error {
 		return &LimitError{What: "levels of nested JSON", Limit: jsonrpc.DefaultMaxDepth}
 	}
 	return &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit), Err: err}
+}
+
+// refusedUnread reports whether a code says that the request was not even
+// looked into: then an error without an id is its answer, for over HTTP there is
+// only one request that it can be about (JSON-RPC 2.0, section 5).
+func refusedUnread(code int64) bool {
+	return code == -32700 || code == -32600 || (-32022 <= code && code <= -32020)
 }
 
 func isNull(id []byte) bool { return id == nil || string(id) == "null" }

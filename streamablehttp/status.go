@@ -1,6 +1,7 @@
 package streamablehttp
 
 import (
+	"bytes"
 	"mime"
 	"net/http"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/sse"
 )
 
 // reply is what a response's status and content type make of it.
@@ -63,23 +65,42 @@ func (c *Conn) refusal(resp *http.Response, id int64) error {
 		RetryAfter: retryAfter(resp.Header), Challenges: resp.Header.Values("WWW-Authenticate"),
 	}
 	body := c.errorBody(resp)
+	if e.ContentType == typeStream {
+		body = firstData(body)
+	}
 	e.Preview = sanitize(body, previewLimit)
 	var msg jsonrpc.Message
 	if len(body) == 0 || msg.Decode(body, nil) != nil || msg.Error == nil || msg.Method != "" {
 		return e
 	}
 	rpc := rpcError(msg.Error, resp.StatusCode)
-	if id != 0 && msg.IDIs(id) && !e.asksForAuthorization() {
+	if id != 0 && msg.IDIs(id) && !e.statusCounts() {
 		return rpc
 	}
 	e.RPC = rpc
 	return e
 }
 
-// asksForAuthorization reports whether the status speaks about credentials:
-// then it counts, not the body.
-func (e *HTTPError) asksForAuthorization() bool {
-	return e.Status == http.StatusUnauthorized || (e.Status == http.StatusForbidden && len(e.Challenges) > 0)
+// statusCounts reports whether the status speaks about credentials or about the
+// rate of requests: then it counts, not the body.
+func (e *HTTPError) statusCounts() bool {
+	return e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests ||
+		(e.Status == http.StatusForbidden && len(e.Challenges) > 0)
+}
+
+// firstData returns the data of the first event of an error that came as a
+// stream, the text itself if there is none.
+func firstData(text []byte) []byte {
+	r := sse.NewReader(bytes.NewReader(text), MaxErrorBody+1)
+	for {
+		ev, err := r.Next()
+		switch {
+		case err != nil:
+			return text
+		case len(ev.Data) > 0:
+			return ev.Data
+		}
+	}
 }
 
 // retryAfter reads a Retry-After header, seconds or a date; −1 when there is

@@ -111,7 +111,7 @@ func TestRefusal(t *testing.T) {
 func requireRefusal(t *testing.T, err error, status int, code int64, ours bool, what string) {
 	t.Helper()
 	requireOneLine(t, err)
-	if ours && status != http.StatusUnauthorized && status != http.StatusForbidden {
+	if ours && status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests {
 		rpc, ok := err.(*RPCError)
 		require.True(t, ok, "%s: %T", what, err)
 		require.Equal(t, code, rpc.Code, what)
@@ -174,8 +174,10 @@ func TestReplyOfSuccess(t *testing.T) {
 		{"answer with a fraction", `{"jsonrpc":"2.0","id":1.0,"result":{"ok":true}}`, nil},
 		{"white space around", "\r\n\t " + answer + "\n", nil},
 		{"error", fmt.Sprintf(refused, "1"), &RPCError{}},
-		{"error with a null id", fmt.Sprintf(refused, "null"), &RPCError{}},
-		{"error without id", `{"jsonrpc":"2.0","error":{"code":5,"message":"no"}}`, &RPCError{}},
+		{"error with a null id", fmt.Sprintf(refused, "null"), &ProtocolError{}},
+		{"error without id", `{"jsonrpc":"2.0","error":{"code":5,"message":"no"}}`, &ProtocolError{}},
+		{"unread, with a null id", `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no"}}`, &RPCError{}},
+		{"unread, without id", `{"jsonrpc":"2.0","error":{"code":-32600,"message":"no"}}`, &RPCError{}},
 		{"error of another request", fmt.Sprintf(refused, "2"), &ProtocolError{}},
 		{"error of a string", fmt.Sprintf(refused, `"1"`), &ProtocolError{}},
 		{"answer to another request", strings.Replace(answer, `:1,`, `:2,`, 1), &ProtocolError{}},

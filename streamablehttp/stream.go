@@ -29,19 +29,21 @@ func (p *Cursor) ID() (string, bool) { return p.id, p.hasID && p.id != "" }
 // [MaxRetry], and whether it did.
 func (p *Cursor) Retry() (time.Duration, bool) { return p.retry, p.asked }
 
-func (p *Cursor) take(ev *sse.Event) {
+// take notes what an event says of the stream and reports whether it moved on.
+func (p *Cursor) take(ev *sse.Event) (moved bool) {
 	if ev.HasID {
 		switch {
 		case !fitsHeader(ev.ID):
-			p.id = "" // it cannot be sent back, so there is nothing to resume from
+			p.id, moved = "", true // it cannot be sent back, so there is nothing to resume from
 		case p.id != string(ev.ID):
-			p.id = string(ev.ID)
+			p.id, moved = string(ev.ID), true
 		}
 		p.hasID = true
 	}
 	if ev.HasRetry {
 		p.retry, p.asked = min(ev.Retry, MaxRetry), true
 	}
+	return moved
 }
 
 // fitsHeader reports whether an event id comes back to its server in a header
@@ -78,8 +80,9 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, event func(), take 
 			}
 			return err
 		}
-		cursor.take(&ev)
-		event()
+		if moved := cursor.take(&ev); moved || len(ev.Data) > 0 {
+			event()
+		}
 		if len(ev.Data) == 0 || (ev.Name != nil && string(ev.Name) != "message") {
 			continue
 		}

@@ -74,12 +74,17 @@ func TestMessagesBeforeTheAnswer(t *testing.T) {
 }
 
 func TestErrorOnStream(t *testing.T) {
-	for _, id := range []string{"1", "null"} {
+	withID := func(id string) error {
 		_, err := callOnce(t, always(func() *http.Response {
 			return stream(`data: {"jsonrpc":"2.0","id":` + id + `,"error":{"code":-32000,"message":"no","data":{"a":1}}}` + "\n\n")
 		}))
-		require.Equal(t, &RPCError{Code: -32000, Message: "no", Data: []byte(`{"a":1}`), Status: http.StatusOK}, err)
+		return err
 	}
+	want := &RPCError{Code: -32000, Message: "no", Data: []byte(`{"a":1}`), Status: http.StatusOK}
+	require.Equal(t, want, withID("1"))
+	var protocol *ProtocolError
+	require.ErrorAs(t, withID("null"), &protocol, "the request may have run")
+	require.Equal(t, want, protocol.Err)
 }
 
 func TestViolationOnStream(t *testing.T) {

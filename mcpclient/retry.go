@@ -199,14 +199,6 @@ func stageOf(err error) transport.Stage {
 	return transport.StageOf(err)
 }
 
-// contextCause is why ctx has ended, nil if it has not.
-func contextCause(ctx context.Context) error {
-	if ctx.Err() == nil {
-		return nil
-	}
-	return context.Cause(ctx)
-}
-
 // canceled is the error of an ended context: both its kind and its cause.
 func canceled(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != ctx.Err() {

@@ -31,18 +31,17 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 	before := &snapshot{era: EraLegacy, http: s.conn.NewSession("", "", false)}
 	takeID := func(h http.Header) { sessionID = h.Get("Mcp-Session-Id") }
 	if err := s.handshake(ctx, before, methodInitialize, params, &result, takeID, tries); err != nil {
+		if streamablehttp.CheckSessionID(sessionID) == nil { // begun all the same
+			s.abandon(ctx, &snapshot{era: EraLegacy, http: s.conn.NewSession(wireVersion(version), sessionID, false)})
+		}
 		return nil, err
 	}
 	if err := streamablehttp.CheckSessionID(sessionID); err != nil {
 		return nil, &Error{Kind: KindProtocol, Method: methodInitialize, Stage: transport.Answered, Err: err}
 	}
 	agreed := result.ProtocolVersion
-	wire := agreed
-	if agreed < mcp.ProtocolVersion20250618 {
-		wire = "" // the header did not exist yet
-	}
 	sn := &snapshot{
-		era: EraLegacy, version: agreed, http: s.conn.NewSession(wire, sessionID, false),
+		era: EraLegacy, version: agreed, http: s.conn.NewSession(wireVersion(agreed), sessionID, false),
 		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
@@ -55,6 +54,14 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 		return nil, err
 	}
 	return sn, nil
+}
+
+// wireVersion is what a revision's version header says: nothing before there was one.
+func wireVersion(version string) string {
+	if version < mcp.ProtocolVersion20250618 {
+		return ""
+	}
+	return version
 }
 
 // abandonTime is what is left for ending an unused session once nobody waits any more.

@@ -66,7 +66,7 @@ func (q *queue) admit(ev event, limit int) bool {
 		return false
 	}
 	full := len(q.events) >= limit || (len(q.events) > 0 && q.size+ev.bytes() > maxQueued)
-	if full && ev.kind != eventRestored && ev.kind != eventGap {
+	if full && !ev.kind.single() {
 		ev = event{kind: eventGap, gap: Gap{Dropped: 1}}
 		if q.merge(ev) {
 			return false
@@ -75,6 +75,17 @@ func (q *queue) admit(ev event, limit int) bool {
 	q.events = append(q.events, ev)
 	q.size += ev.bytes()
 	return true
+}
+
+// single reports whether at most one event of the kind can wait, or one between
+// two others: such an event always finds room.
+func (k eventKind) single() bool {
+	switch k {
+	case eventTools, eventPrompts, eventResources, eventRestored, eventGap:
+		return true
+	default:
+		return false
+	}
 }
 
 // merge folds an event into one of its kind that waits already and says the

@@ -1,0 +1,117 @@
+package mcpclient_test
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// answerCalls answers each tool call as if the tool had run, and counts how often it did.
+func answerCalls(srv *mcptest.Server, write func(w http.ResponseWriter, m *mcptest.Message)) (ran *atomic.Int32) {
+	ran = new(atomic.Int32)
+	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != "tools/call" {
+			return false
+		}
+		ran.Add(1)
+		write(w, m)
+		return true
+	})
+	return ran
+}
+
+// Some servers send a tool's error with status 404. The session is asked
+// whether it lives before the tool is run a second time.
+func TestToolThatAnswersWith404IsNotALostSession(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		srv.Reset()
+		ran := answerCalls(srv, func(w http.ResponseWriter, m *mcptest.Message) {
+			mcptest.WriteError(w, http.StatusNotFound, m.ID, mcpclient.CodeResourceNotFound, "no such order")
+		})
+		_, err := s.CallTool(t.Context(), "echo", nil)
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindServer, e.Kind, "%v", err)
+		var rpc *mcpclient.RPCError
+		require.ErrorAs(t, err, &rpc)
+		require.EqualValues(t, mcpclient.CodeResourceNotFound, rpc.Code)
+		require.EqualValues(t, 1, ran.Load())
+		require.Equal(t, []string{"tools/call", "ping"}, srv.Methods())
+	})
+}
+
+// A server that has no ping says so of a session that lives: the refusal that
+// raised the doubt is the answer, and the tool is not run again.
+func TestServerWithoutPingHasNotLostTheSession(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		srv.Reset()
+		var ran atomic.Int32
+		srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			switch {
+			case m != nil && m.Method == "tools/call":
+				ran.Add(1)
+				mcptest.WriteError(w, http.StatusBadRequest, nil, mcptest.CodeBadRequest, "out of stock")
+			case m != nil && m.Method == "ping":
+				mcptest.WriteError(w, http.StatusNotFound, nil, mcpclient.CodeMethodNotFound, "Method not found")
+			default:
+				return false
+			}
+			return true
+		})
+		_, err := s.CallTool(t.Context(), "echo", nil)
+		require.Equal(t, mcpclient.KindHTTP, failure(t, err).Kind, "%v", err)
+		require.EqualValues(t, 1, ran.Load())
+		require.Equal(t, []string{"tools/call", "ping"}, srv.Methods())
+	})
+}
+
+// Servers exist that refuse a lost session with the id of the request. The
+// ping is refused likewise: then the call is sent again on a new session.
+func TestLostSessionToldWithTheRequestsID(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		srv.LoseSessions()
+		srv.Reset()
+		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			lost := m != nil && r.Header.Get("Mcp-Session-Id") == "session-1"
+			if lost {
+				mcptest.WriteError(w, http.StatusNotFound, m.ID, mcptest.CodeSessionNotFound, "Session not found")
+			}
+			return lost
+		})
+		echoes(t, s)
+		require.Equal(t, 1, srv.Executions("echo"))
+		require.Equal(t, []string{"tools/call", "ping", "initialize", "notifications/initialized", "tools/call"}, srv.Methods())
+	})
+}
+
+// A server was upgraded under a legacy session and speaks only 2026-07-28 now:
+// the session follows it, and the refused call is sent once more.
+func TestServerUpgradedUnderALegacySession(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		require.Equal(t, mcpclient.EraLegacy, s.Era())
+		srv.Era, srv.Versions = mcptest.Modern, []string{"2026-07-28"}
+		srv.Reset()
+		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			if r.Header.Get("Mcp-Session-Id") == "" {
+				return false
+			}
+			mcptest.WriteJSON(w, http.StatusBadRequest, mcptest.ErrorResponse(m.ID, &mcptest.Error{
+				Code: mcptest.CodeUnsupportedVersion, Message: "Unsupported protocol version",
+				Data: map[string]any{"supported": srv.Versions, "requested": "2025-11-25"},
+			}))
+			return true
+		})
+		echoes(t, s)
+		require.Equal(t, mcpclient.EraModern, s.Era())
+		require.Equal(t, 1, srv.Executions("echo"))
+		require.Equal(t, []string{"tools/call", "server/discover", "tools/call"}, srv.Methods())
+	})
+}

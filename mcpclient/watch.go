@@ -15,9 +15,9 @@ type watch struct {
 	start time.Time
 
 	mu     sync.Mutex
-	first  *watched    // guarded by mu; doubly linked
-	timer  *time.Timer // guarded by mu; nil until needed
-	due    time.Duration
+	first  *watched      // guarded by mu; doubly linked
+	timer  *time.Timer   // guarded by mu; nil until needed
+	due    time.Duration // guarded by mu; when the timer fires, 0 if it does not
 	closed error         // guarded by mu; the cause for all that come after
 	idle   chan struct{} // guarded by mu; closed once nothing is watched any more after close
 }
@@ -32,7 +32,6 @@ type watched struct {
 	deadline   time.Duration // on the watch's clock; 0: none
 	onDeadline TimeoutError
 	last       atomic.Int64 // last activity, on the watch's clock
-	paused     atomic.Int32 // > 0 while a person is asked
 }
 
 func (w *watch) now() time.Duration { return time.Since(w.start) }
@@ -123,9 +122,6 @@ func (w *watch) fire() {
 	now := w.now()
 	next := time.Duration(0)
 	for e := w.first; e != nil; e = e.next {
-		if e.paused.Load() > 0 {
-			e.last.Store(int64(now)) // the clock starts anew when the person has answered
-		}
 		due, ok := e.due()
 		switch {
 		case !ok:

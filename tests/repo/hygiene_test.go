@@ -46,7 +46,7 @@ func TestLeaksAreFound(t *testing.T) {
 		"C:" + `\Users\me`:                 true,
 		"https://registry" + ".npmjs.org/": true,
 		"https://example.com/root/a":       false,
-		"file:///tmp/project":              false,
+		"file:///tmp" + "/project":         false,
 		"from the root/of the tree":        false,
 	} {
 		matched := false

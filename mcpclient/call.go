@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
@@ -29,13 +30,14 @@ type call struct {
 	method   string
 	params   []byte // a JSON object without _meta, nil for none
 	result   resultDecoder
-	cursor   jsonrpc.Cursor // over the result while it is decoded; here so that it is not on the heap
+	cursor   jsonrpc.Cursor              // over the result while it is decoded; here so that it is not on the heap
+	required *InputRequired              // what the answer to the last try asks for, instead of being the result
+	unasked  *backoff.ExponentialBackOff // paces rounds in which nobody is asked
 	id       int64
 	tries    int
 
-	end        time.Duration // of the call as a whole, on the watch's clock; 0: none
-	maxTries   int           // 0: the session's policy
-	name       string        // mirrored in Mcp-Name
+	maxTries   int    // 0: the session's policy
+	name       string // mirrored in Mcp-Name
 	hasName    bool
 	notify     bool   // there is no answer to wait for
 	response   []byte // the whole message, when it answers a request of the server
@@ -60,14 +62,28 @@ func (s *Session) do(c *call) error {
 		return c.failure(KindCanceled, notSent(canceled(c.ctx)))
 	}
 	if c.total > 0 && (!c.tryBound || c.ownTotal) {
-		c.end = s.watch.now() + c.total
+		c.end, c.endLimit = s.watch.now()+c.total, c.total
 	}
 	if c.progress != nil {
-		c.token = s.tokens.Add(1)
 		s.waiting.add(c)
 		defer s.waiting.remove(c)
 	}
-	return s.repeat(c)
+	for rounds := 0; ; rounds++ {
+		c.required = nil
+		err := s.repeat(c)
+		switch {
+		case err != nil:
+			s.visitPages(c, err)
+			return err
+		case c.required == nil || c.manual:
+			return nil
+		case rounds == s.opts.Limits.InputRounds:
+			return c.failed(verdict{kind: KindLimit}, &LimitError{What: "rounds of input", Limit: int64(rounds)})
+		}
+		if err := s.nextRound(c); err != nil {
+			return err
+		}
+	}
 }
 
 // try sends the call once, as the session stands now.
@@ -119,15 +135,13 @@ func (d deadlineContext) Deadline() (time.Time, bool) { return d.at, true }
 
 // setBounds tells the watch how long this try may take.
 func (c *call) setBounds() {
-	c.idle, c.deadline, c.onDeadline = c.timeouts.Idle, c.end, TimeoutError{What: "total", After: c.total}
+	c.idle, c.tryLimit, c.tryEnd = c.timeouts.Idle, 0, 0
 	if !c.tryBound {
 		return
 	}
 	c.idle = 0
 	if limit := c.timeouts.Try; limit > 0 {
-		if end := c.s.watch.now() + limit; c.end == 0 || end < c.end {
-			c.deadline, c.onDeadline = end, TimeoutError{What: "try", After: limit}
-		}
+		c.tryLimit, c.tryEnd = limit, c.s.watch.now()+limit
 	}
 }
 
@@ -137,7 +151,7 @@ func (c *call) encode() []byte {
 	if c.response != nil {
 		return c.response
 	}
-	b := make([]byte, 0, len(c.params)+len(c.used.meta)+len(c.meta)+len(c.method)+160)
+	b := make([]byte, 0, len(c.params)+len(c.input)+len(c.used.meta)+len(c.meta)+len(c.method)+160)
 	b = append(b, `{"jsonrpc":"2.0"`...)
 	if !c.notify {
 		b = append(b, `,"id":`...)
@@ -146,32 +160,35 @@ func (c *call) encode() []byte {
 	b = append(b, `,"method":`...)
 	b = jsonrpc.AppendString(b, c.method)
 	meta := c.used.modern() || c.token != 0 || len(c.meta) > 0
-	if len(c.params) > 0 || meta {
+	if len(c.params) > 0 || len(c.input) > 0 || meta {
 		b = append(b, `,"params":`...)
 		b = c.appendParams(b, meta)
 	}
 	return append(b, '}')
 }
 
+// appendComma separates the next member from what an object has already.
+func appendComma(b []byte) []byte {
+	if b[len(b)-1] == '{' {
+		return b
+	}
+	return append(b, ',')
+}
+
 func (c *call) appendParams(b []byte, meta bool) []byte {
 	if len(c.params) > 2 {
 		b = append(b, c.params[:len(c.params)-1]...)
-		if meta {
-			b = append(b, ',')
-		}
 	} else {
 		b = append(b, '{')
+	}
+	if len(c.input) > 0 && c.used.modern() {
+		b = append(appendComma(b), c.input...)
 	}
 	if !meta {
 		return append(b, '}')
 	}
+	b = appendComma(b)
 	b = append(b, `"_meta":{`...)
-	start := len(b)
-	comma := func() {
-		if len(b) > start {
-			b = append(b, ',')
-		}
-	}
 	if c.used.modern() {
 		b = append(b, c.used.meta...)
 		if level := c.s.level.Load(); level != nil {
@@ -180,13 +197,11 @@ func (c *call) appendParams(b []byte, meta bool) []byte {
 		}
 	}
 	if c.token != 0 {
-		comma()
-		b = append(b, `"progressToken":`...)
+		b = append(appendComma(b), `"progressToken":`...)
 		b = strconv.AppendInt(b, c.token, 10)
 	}
 	if len(c.meta) > 0 {
-		comma()
-		b = append(b, c.meta...)
+		b = append(appendComma(b), c.meta...)
 	}
 	return append(b, "}}"...)
 }
@@ -203,7 +218,7 @@ func (c *call) DecodeResult(data []byte) (int, error) {
 		return 0, err
 	}
 	if c.used.modern() {
-		if err := checkResultType(c.result.resultType()); err != nil {
+		if err := c.takeResultType(); err != nil {
 			return 0, err
 		}
 	}
@@ -227,6 +242,8 @@ func (c *call) Notification(method string, params []byte) {
 			return
 		}
 		c.s.deliverLog(c.ctx, params)
+	case methodCancelled:
+		c.s.takeBack(c.used, params)
 	default:
 		c.s.enqueueNotification(method, params)
 	}
@@ -234,7 +251,7 @@ func (c *call) Notification(method string, params []byte) {
 
 // Request implements streamablehttp.Receiver.
 func (c *call) Request(method string, id, params []byte) error {
-	return c.s.serve(c.exchange, c.used, method, id, params)
+	return c.s.serve(c.exchange, c, c.used, method, id, params)
 }
 
 // notSent marks an error that came before anything was sent.

@@ -32,6 +32,8 @@ type callOptions struct {
 	token       int64
 	keepRaw     bool
 	idempotent  bool
+	manual      bool   // the caller answers input_required itself
+	input       []byte // members of the parameters that answer an input_required, without braces
 	mirrored    []streamablehttp.Param
 	err         error // the first option that made no sense
 }
@@ -145,6 +147,21 @@ func WithRawResult() CallOption {
 // [KindOutcomeUnknown].
 func WithIdempotent() CallOption {
 	return func(o *callOptions) { o.idempotent = true }
+}
+
+// WithManualInput returns the result of a tool, prompt or resource for which a
+// modern server requires input as it is, with Input set, instead of asking the
+// session's handlers. On a legacy server it changes nothing.
+func WithManualInput() CallOption {
+	return func(o *callOptions) { o.manual = true }
+}
+
+// WithInput goes on with a call for which a modern server required input. The
+// call is made again with the same arguments; answers has a result for each of
+// the requests, by key: a [*mcp.ElicitationResult], a [*mcp.CreateMessageResult],
+// a [*mcp.ListRootsResult], or anything else that encodes to what they do.
+func WithInput(in *InputRequired, answers map[string]any) CallOption {
+	return func(o *callOptions) { o.takeInput(in, answers) }
 }
 
 // OnProgress asks the server for progress of this call. The function runs with

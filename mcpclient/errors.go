@@ -48,6 +48,11 @@ const (
 	KindCanceled
 	// KindClosed: the session is closed.
 	KindClosed
+	// KindInput: the server requires input for the call, and there is none: a
+	// handler failed, or there were more rounds than [Limits].InputRounds.
+	KindInput
+	// KindTool: the tool ran and says that it failed. Only [Call] makes an error of it. See [ToolError].
+	KindTool
 )
 
 var kindNames = [...]string{
@@ -55,6 +60,7 @@ var kindNames = [...]string{
 	KindServer: "server error", KindHTTP: "refused", KindAuthRequired: "authorization required", KindForbidden: "forbidden",
 	KindProtocol: "protocol error", KindLimit: "limit exceeded", KindVersion: "no common protocol version",
 	KindSessionLost: "session lost", KindTimeout: "timeout", KindCanceled: "ended by the caller's context", KindClosed: "session closed",
+	KindInput: "input required", KindTool: "tool failed",
 }
 
 // String returns the kind in words.
@@ -242,12 +248,17 @@ const (
 	CodeMethodNotFound = -32601
 	// CodeInvalidParams: the server does not accept the parameters.
 	CodeInvalidParams = -32602
+	// CodeInternal: something went wrong in the peer.
+	CodeInternal = -32603
 	// CodeResourceNotFound is what servers before 2026-07-28 say for an unknown resource; later ones say -32602.
 	CodeResourceNotFound = -32002
 	// CodeHeaderMismatch: a mirrored header differs from the body (2026-07-28).
 	CodeHeaderMismatch = -32020
 	// CodeMissingCapability: the server needs a capability the client did not declare (2026-07-28).
 	CodeMissingCapability = -32021
+	// CodeURLElicitationRequired: a person must visit a page before the request
+	// can be processed (2025-11-25); see [RequiredVisits].
+	CodeURLElicitationRequired = -32042
 	// CodeUnsupportedVersion: the server does not speak the revision of the request (2026-07-28).
 	CodeUnsupportedVersion = -32022
 )

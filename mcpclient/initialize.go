@@ -19,7 +19,7 @@ import (
 // initialize, then notifications/initialized on the session it began.
 func (s *Session) initialize(ctx context.Context, version string, tries int) (*snapshot, error) {
 	params, err := json.Marshal(mcp.InitializeParams{
-		ProtocolVersion: version, Capabilities: s.clientCapabilities(), ClientInfo: s.opts.ClientInfo,
+		ProtocolVersion: version, Capabilities: s.opts.Handlers.capabilities(EraLegacy), ClientInfo: s.opts.ClientInfo,
 	})
 	if err != nil {
 		return nil, &Error{Kind: KindInvalid, Method: methodInitialize, Stage: transport.NotSent, Err: err}

@@ -13,8 +13,15 @@ const (
 	methodReadResource  = "resources/read"
 	methodListPrompts   = "prompts/list"
 	methodGetPrompt     = "prompts/get"
+	methodComplete      = "completion/complete"
 	methodSetLevel      = "logging/setLevel"
 	methodListen        = "subscriptions/listen"
+	methodSubscribe     = "resources/subscribe"
+	methodUnsubscribe   = "resources/unsubscribe"
+
+	methodElicit    = "elicitation/create"
+	methodSample    = "sampling/createMessage"
+	methodListRoots = "roots/list"
 
 	methodCancelled        = "notifications/cancelled"
 	methodProgress         = "notifications/progress"
@@ -22,5 +29,9 @@ const (
 	methodToolsChanged     = "notifications/tools/list_changed"
 	methodPromptsChanged   = "notifications/prompts/list_changed"
 	methodResourcesChanged = "notifications/resources/list_changed"
+	methodResourceUpdated  = "notifications/resources/updated"
 	methodAcknowledged     = "notifications/subscriptions/acknowledged"
+	methodRootsChanged     = "notifications/roots/list_changed"
+
+	methodElicitationComplete = "notifications/elicitation/complete"
 )

@@ -217,12 +217,8 @@ func (s *Session) modernMeta(version string) []byte {
 	}
 	return []byte(member(mcp.MetaKeyProtocolVersion, version) + "," +
 		member(mcp.MetaKeyClientInfo, s.opts.ClientInfo) + "," +
-		member(mcp.MetaKeyClientCapabilities, s.clientCapabilities()))
+		member(mcp.MetaKeyClientCapabilities, s.opts.Handlers.capabilities(EraModern)))
 }
-
-// clientCapabilities are what the client can do for the server. They follow
-// from what the user set up.
-func (s *Session) clientCapabilities() mcp.ClientCapabilities { return mcp.ClientCapabilities{} }
 
 // maxHandshake bounds what a server may say about itself: it is kept, decoded,
 // for as long as the session lives.

@@ -28,7 +28,7 @@ type Options struct {
 	// HeaderHook may add headers to each request to the endpoint. It runs on
 	// the goroutine and with the context of the call; an error fails the call unsent.
 	HeaderHook func(ctx context.Context, header http.Header) error
-	// Handlers receive what the server tells on its own.
+	// Handlers receive what the server tells on its own and answer what it asks.
 	Handlers Handlers
 	// Logger gets what the session does on its own (recovery, reconnects,
 	// dropped tools). Nil discards it. No token, session id or message is logged.
@@ -114,6 +114,8 @@ type Limits struct {
 	// Notifications is how many notifications may wait for their handlers,
 	// besides the 16 MiB that they may hold in all. Default 1,024.
 	Notifications int
+	// InputRounds is how often a modern server may require input for one call. Default 16.
+	InputRounds int
 }
 
 // Defaults of [Timeouts], [Retry] and [Limits].
@@ -128,6 +130,7 @@ const (
 	DefaultMaxPages         = 1000
 	DefaultMaxItems         = 100_000
 	DefaultMaxNotifications = 1024
+	DefaultMaxInputRounds   = 16
 )
 
 const maxInt = int(^uint(0) >> 1)
@@ -177,6 +180,7 @@ func (o *Options) resolved() (Options, error) {
 	r.Limits.Pages = orDefault(r.Limits.Pages, DefaultMaxPages, maxInt)
 	r.Limits.Items = orDefault(r.Limits.Items, DefaultMaxItems, maxInt)
 	r.Limits.Notifications = orDefault(r.Limits.Notifications, DefaultMaxNotifications, maxInt)
+	r.Limits.InputRounds = orDefault(r.Limits.InputRounds, DefaultMaxInputRounds, maxInt)
 	if r.SessionLoss > Fail {
 		return r, errors.New("unknown SessionLoss")
 	}

@@ -32,6 +32,19 @@ func (p *progressCalls) add(c *call) {
 	if p.calls == nil {
 		p.calls = make(map[int64]*call)
 	}
+	c.token = c.s.tokens.Add(1)
+	p.calls[c.token] = c
+}
+
+// renew gives a call that is made again, as another request, a token of its own.
+func (p *progressCalls) renew(c *call) {
+	if c.progress == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.calls, c.token)
+	c.token = c.s.tokens.Add(1)
 	p.calls[c.token] = c
 }
 

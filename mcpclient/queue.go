@@ -26,6 +26,7 @@ const (
 	eventResources
 	eventLog
 	eventOther
+	eventElicited
 	eventRestored
 	eventGap
 )
@@ -131,6 +132,8 @@ func (s *Session) handles(kind eventKind) bool {
 		return h.SessionRestored != nil
 	case eventGap:
 		return h.Gap != nil
+	case eventElicited:
+		return h.ElicitationComplete != nil
 	default:
 		return h.Notification != nil
 	}
@@ -190,6 +193,8 @@ func (s *Session) dispatch(ev event) {
 		if h.Gap != nil { // it may stand for what another handler missed
 			h.Gap(s.root, s, ev.gap)
 		}
+	case eventElicited:
+		h.ElicitationComplete(s.root, s, string(ev.params))
 	case eventOther:
 		h.Notification(s.root, s, ev.method, ev.params)
 	}
@@ -197,6 +202,9 @@ func (s *Session) dispatch(ev event) {
 
 // enqueueNotification sorts a notification that does not belong to a call.
 func (s *Session) enqueueNotification(method string, params []byte) {
+	for _, l := range s.side.joined() {
+		l.notified(method, params)
+	}
 	switch method {
 	case methodToolsChanged:
 		s.enqueue(event{kind: eventTools})
@@ -204,8 +212,10 @@ func (s *Session) enqueueNotification(method string, params []byte) {
 		s.enqueue(event{kind: eventPrompts})
 	case methodResourcesChanged:
 		s.enqueue(event{kind: eventResources})
-	case methodCancelled, methodAcknowledged:
+	case methodAcknowledged:
 		// Nothing of ours is concerned.
+	case methodElicitationComplete:
+		s.elicitationComplete(params)
 	default:
 		if s.opts.Handlers.Notification != nil {
 			s.enqueue(event{kind: eventOther, method: method, params: append(json.RawMessage(nil), params...)})

@@ -9,21 +9,23 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// errInputRequired is for a modern server that wants input which this client
-// did not offer: it declared no capability to answer with.
-var errInputRequired = errors.New("the server asks for input, for which the client declared no capability")
+// errNotHere is for a modern server that requires input where it must not
+// (2026-07-28, "Multi Round-Trip Requests", "Supported Requests").
+var errNotHere = errors.New("input_required is no result of this method")
 
-// checkResultType reports whether a modern server's result is a final one. A
-// missing type means complete; an unknown one is not a result this client can
-// read (2026-07-28, "ResultType").
-func checkResultType(t mcp.ResultType) error {
-	switch t {
+// takeResultType looks at what kind of result a modern server sent. A missing
+// type means complete; an unknown one is not a result this client can read
+// (2026-07-28, "ResultType").
+func (c *call) takeResultType() error {
+	c.required = nil
+	switch t := c.result.resultType(); t {
 	case "", mcp.ResultTypeComplete:
 		return nil
 	case mcp.ResultTypeInputRequired:
-		return errInputRequired
+		return c.takeRequired()
+	default:
+		return fmt.Errorf("unknown resultType %q", string(t[:min(len(t), 64)]))
 	}
-	return fmt.Errorf("unknown resultType %q", string(t[:min(len(t), 64)]))
 }
 
 // skipValue reads over one JSON value and says how long it is.

@@ -15,7 +15,7 @@ import (
 // repeat sends a call until the retry table says that it is over.
 func (s *Session) repeat(c *call) error {
 	q := situation{repeatable: c.repeatable, handshake: c.on != nil, tool: c.method == methodCallTool}
-	budget := newRetryBudget(s, c.maxTries)
+	budget := newRetryBudget(s, c)
 	for {
 		c.tries++
 		err := s.try(c)
@@ -212,6 +212,23 @@ func withCause(err, cause error) error {
 	return &transport.Error{Stage: stageOf(err), Err: &endedError{cause, err}}
 }
 
+// nextUnasked is how long to wait before a call is made again for which the
+// server required nothing but that.
+func (c *call) nextUnasked() time.Duration {
+	if c.unasked == nil {
+		c.unasked = newBackOff(c.s.opts.Retry.Initial, 2)
+	}
+	return c.unasked.NextBackOff()
+}
+
+// newBackOff paces what is sent again.
+func newBackOff(initial time.Duration, factor float64) *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(initial), backoff.WithMultiplier(factor), backoff.WithRandomizationFactor(0.2),
+		backoff.WithMaxInterval(retryCeiling), backoff.WithMaxElapsedTime(0),
+	)
+}
+
 // retryBudget counts the tries of one call and paces them.
 type retryBudget struct {
 	policy  Retry
@@ -220,12 +237,14 @@ type retryBudget struct {
 	backoff *backoff.ExponentialBackOff
 	waits   int
 	ordered time.Duration // waits that the server asked for: not counted
+	call    *call         // nor is the time in which a person was asked
+	stood   time.Duration // so much of it was before this budget
 }
 
-func newRetryBudget(s *Session, maxTries int) retryBudget {
-	b := retryBudget{policy: s.opts.Retry, watch: &s.watch, start: s.watch.now()}
-	if maxTries > 0 {
-		b.policy.MaxTries = maxTries
+func newRetryBudget(s *Session, c *call) retryBudget {
+	b := retryBudget{policy: s.opts.Retry, watch: &s.watch, start: s.watch.now(), call: c, stood: c.stood()}
+	if c.maxTries > 0 {
+		b.policy.MaxTries = c.maxTries
 	}
 	return b
 }
@@ -235,10 +254,7 @@ func newRetryBudget(s *Session, maxTries int) retryBudget {
 func (b *retryBudget) next(asked time.Duration) (time.Duration, bool) {
 	policy := &b.policy
 	if b.backoff == nil {
-		b.backoff = backoff.NewExponentialBackOff(
-			backoff.WithInitialInterval(policy.Initial), backoff.WithMultiplier(4), backoff.WithRandomizationFactor(0.2),
-			backoff.WithMaxInterval(retryCeiling), backoff.WithMaxElapsedTime(0),
-		)
+		b.backoff = newBackOff(policy.Initial, 4)
 	}
 	if b.waits++; b.waits >= policy.MaxTries {
 		return 0, false
@@ -248,7 +264,7 @@ func (b *retryBudget) next(asked time.Duration) (time.Duration, bool) {
 		b.ordered += asked
 		return asked, true
 	}
-	elapsed := b.watch.now() - b.start - b.ordered
+	elapsed := b.watch.now() - b.start - b.ordered - (b.call.stood() - b.stood)
 	return pause, policy.MaxElapsed == 0 || elapsed+pause <= policy.MaxElapsed
 }
 

@@ -2,14 +2,12 @@ package mcpclient
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
-
-// maxAsked is how many requests of the server are answered at once.
-const maxAsked = 16
 
 // answerTimeout bounds the sending of one answer.
 const answerTimeout = 30 * time.Second
@@ -20,48 +18,123 @@ const (
 	maxAskedMethod = 64
 )
 
-// askedSlots bounds the server's requests that are being answered.
-type askedSlots chan struct{}
+// errTakenBack ends the context of a handler whose question the server took back.
+var errTakenBack = errors.New("the server took its question back")
 
-func newAskedSlots() askedSlots { return make(askedSlots, maxAsked) }
-
-// serve answers a request that a legacy server sent on a stream, on a
-// goroutine of its own, so that the stream goes on. When all slots are taken
-// the stream waits: that holds up the server that asks so much, nobody else.
-func (s *Session) serve(stream context.Context, sn *snapshot, method string, id, _ []byte) error {
-	select {
-	case s.asked <- struct{}{}:
-	case <-stream.Done():
-		return context.Cause(stream)
-	case <-s.root.Done():
-		return ErrClosed
-	}
+// serve answers a request that a legacy server sent on a stream, on a goroutine
+// of its own, so that the stream goes on. When all slots are taken the stream
+// waits: that holds up the server that asks so much, nobody else. On is the call that the stream
+// belongs to, nil for the standing one.
+func (s *Session) serve(stream context.Context, on *call, sn *snapshot, method string, id, params []byte) error {
 	if len(id) > maxAskedID {
-		<-s.asked
 		return nil // no peer that means well has such an id: not worth an answer
 	}
-	id, method = append([]byte(nil), id...), method[:min(len(method), maxAskedMethod)]
+	id = append([]byte(nil), id...)
+	if method == methodPing {
+		return s.serveNow(stream, sn, method, jsonrpc.AppendResult(nil, id, []byte("{}")))
+	}
+	ask, err := s.prepare(method, append(json.RawMessage(nil), params...), sn.version)
+	if err != nil {
+		return s.serveNow(stream, sn, method, refuse(id, err))
+	}
+	own := s.slotsFor(stream)
+	if err := own.take(stream, s.root); err != nil {
+		return err
+	}
+	ctx, cancel := s.handlerContext(stream)
+	key := questionKey{sn.epoch, string(id)}
+	if !s.questions.add(key, cancel) {
+		cancel(nil)
+		own.give()
+		return nil
+	}
+	startClocks := s.stopClocks(on)
+	stop := context.AfterFunc(ctx, startClocks) // a handler that goes on after its question is moot stops no clock
+	end := func() {
+		s.questions.remove(key)
+		stop()
+		startClocks()
+		cancel(nil)
+		own.give()
+	}
 	if !s.owned.start(func() {
-		defer func() { <-s.asked }()
-		s.answer(sn, method, id)
+		defer end()
+		s.put(ctx, ask, func(answer json.RawMessage, err error) {
+			startClocks()
+			s.reply(ctx, sn, method, id, answer, err)
+		})
 	}) {
-		<-s.asked
+		end()
 		return ErrClosed
 	}
 	return nil
 }
 
-// answer posts the response to one request of the server: an empty result to
-// ping (2025-11-25, "Ping"), "method not found" to what was never offered.
-func (s *Session) answer(sn *snapshot, method string, id []byte) {
-	var body []byte
-	if method == methodPing {
-		body = jsonrpc.AppendResult(nil, id, []byte("{}"))
-	} else {
-		body = jsonrpc.AppendError(nil, id, &jsonrpc.Error{Code: CodeMethodNotFound, Message: fmt.Sprintf("this client does not support %q", method)})
+// stopClocks stops the clocks of whoever waits for the question.
+func (s *Session) stopClocks(on *call) (start func()) {
+	if on == nil {
+		return s.watch.stopAll()
 	}
-	ctx, cancel := context.WithTimeoutCause(s.root, answerTimeout, &TimeoutError{What: "total", After: answerTimeout})
+	return s.watch.stop(&on.watched)
+}
+
+// serveNow posts an answer that nobody has to be asked for. It has slots of its
+// own: a ping is answered although sixteen people think.
+func (s *Session) serveNow(stream context.Context, sn *snapshot, method string, body []byte) error {
+	if err := s.answering.take(stream, s.root); err != nil {
+		return err
+	}
+	if !s.owned.start(func() {
+		defer s.answering.give()
+		s.post(stream, sn, method, body)
+	}) {
+		s.answering.give()
+		return ErrClosed
+	}
+	return nil
+}
+
+// reply posts what came of a question, unless nobody waits for it any more.
+func (s *Session) reply(ctx context.Context, sn *snapshot, method string, id []byte, answer json.RawMessage, err error) {
+	if ctx.Err() != nil {
+		s.log.Debug("question without an answer: nobody waits for it any more", "method", method)
+		return
+	}
+	body := refuse(id, err)
+	if err == nil {
+		body = jsonrpc.AppendResult(make([]byte, 0, len(answer)+len(id)+40), id, answer)
+	} else {
+		s.log.Warn("question of the server not answered", "method", method, "error", brief(err))
+	}
+	s.post(ctx, sn, method, body)
+}
+
+// codeRejected is what a person's "no" to sampling is (2025-11-25, "Sampling", "Error Handling").
+const codeRejected = -1
+
+// refuse is the response to a question that has no answer. What a handler says
+// stays here: it may tell more of this side than a server should know.
+func refuse(id []byte, err error) []byte {
+	out := jsonrpc.Error{Code: CodeInternal, Message: "the client could not answer"}
+	var no *refusal
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &no):
+		out.Code, out.Message = no.code, no.reason
+	case errors.Is(err, ErrRejected):
+		out.Code, out.Message = codeRejected, "User rejected the request"
+	}
+	return jsonrpc.AppendError(nil, id, &out)
+}
+
+// post sends the response to one request of the server, with the values of the
+// context that the request came with. It may outlive that.
+func (s *Session) post(stream context.Context, sn *snapshot, method string, body []byte) {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(stream), answerTimeout, &TimeoutError{What: "total", After: answerTimeout})
 	defer cancel()
+	stop := context.AfterFunc(s.root, cancel)
+	defer stop()
 	c := &call{ctx: ctx, on: sn, method: method, notify: true, tryBound: true, response: body, callOptions: s.newCallOptions(nil)}
 	if err := s.do(c); err != nil {
 		s.log.Debug("answer to the server not delivered", "method", method, "error", brief(err))

@@ -27,17 +27,21 @@ type Session struct {
 	opts      Options // resolved
 	log       *slog.Logger
 
-	now      atomic.Pointer[snapshot] // nil until connected
-	ids      atomic.Int64             // last request id given out
-	tokens   atomic.Int64             // last progress token given out
-	level    atomic.Pointer[mcp.LoggingLevel]
-	recovery recovery
-	watch    watch
-	queue    queue
-	side     sideStream
-	tools    toolIndex
-	waiting  progressCalls
-	asked    askedSlots
+	now        atomic.Pointer[snapshot] // nil until connected
+	ids        atomic.Int64             // last request id given out
+	tokens     atomic.Int64             // last progress token given out
+	level      atomic.Pointer[mcp.LoggingLevel]
+	recovery   recovery
+	watch      watch
+	queue      queue
+	side       sideStream
+	tools      toolIndex
+	waiting    progressCalls
+	asked      slots // questions that handlers have
+	answering  slots // answers that nobody has to be asked for
+	questions  questions
+	pages      visits
+	subscribed subscribedResources
 
 	// root ends with Close; it is the parent of everything the session does on
 	// its own, and of handlers' contexts.

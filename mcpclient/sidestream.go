@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/cenkalti/backoff/v4"
 
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
@@ -16,33 +16,49 @@ import (
 
 // sideStream is the stream on which the server tells things on its own: the
 // standing GET of a legacy session, a subscriptions/listen of a modern one. It
-// is opened only when a handler wants what comes on it, after Connect, off
-// everybody's path; it follows the epochs; its failures never touch a call.
+// is opened only when a handler or, in a legacy session, a subscription wants
+// what comes on it, after Connect, off everybody's path; it follows the epochs; its
+// failures never touch a call.
 type sideStream struct {
 	mu      sync.Mutex
-	epoch   uint64                      // guarded by mu: the newest one followed
-	cancel  context.CancelFunc          // guarded by mu: ends the stream of that epoch
-	closed  bool                        // guarded by mu
-	refused bool                        // guarded by mu: the server has no such stream, in any epoch
-	doubted bool                        // guarded by mu: a session was begun anew for a stream that has not opened since
-	pace    *backoff.ExponentialBackOff // guarded by mu: it outlives epochs, so that losing them in a row slows down
+	epoch   uint64             // guarded by mu: the newest one followed
+	cancel  context.CancelFunc // guarded by mu: ends the stream of that epoch
+	keeper  *streamKeeper      // guarded by mu: keeps it, if it is a standing GET
+	closed  bool               // guarded by mu
+	refused error              // guarded by mu: the server has no such stream, in any epoch
+	doubted bool               // guarded by mu: a session was begun anew for a stream that has not opened since
+	pace    pace               // guarded by mu: it outlives epochs, so that losing them in a row slows down
+
+	subs    map[*Subscription]struct{} // guarded by mu: those of a legacy session
+	status  standing                   // guarded by mu
+	changed chan struct{}              // guarded by mu: closed at the next change of status; nil until somebody waits
 }
 
-// sideInitial is the first wait before a lost side stream is opened again;
-// sideFloor is the least that a server may ask for.
-const (
-	sideInitial = 500 * time.Millisecond
-	sideFloor   = 100 * time.Millisecond
-)
+// standing is how the standing stream stands.
+type standing struct {
+	epoch  uint64
+	open   bool
+	losses int   // so far, those that a cursor bridged not counted
+	lost   error // the last of them
+	over   error // why it is not opened again in this epoch
+}
 
 // follow moves the stream to an epoch, unless it has been followed past it.
 func (d *sideStream) follow(s *Session, sn *snapshot) {
-	if h := &s.opts.Handlers; !h.standing() || (sn.modern() && h.listenParams() == nil) {
-		return
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.closed || d.refused || sn.epoch <= d.epoch {
+	d.followed(s, sn)
+}
+
+// followed is follow with mu held.
+func (d *sideStream) followed(s *Session, sn *snapshot) {
+	defer d.moved(sn)
+	h := &s.opts.Handlers
+	wanted := h.standing() || len(d.subs) > 0
+	if sn.modern() {
+		wanted = !h.filter().empty()
+	}
+	if !wanted || d.closed || d.refused != nil || sn.epoch <= d.epoch {
 		return
 	}
 	if d.cancel != nil {
@@ -50,10 +66,93 @@ func (d *sideStream) follow(s *Session, sn *snapshot) {
 	}
 	ctx, cancel := context.WithCancel(s.root)
 	d.epoch, d.cancel = sn.epoch, cancel
-	keeper := &streamKeeper{s: s, ctx: ctx, sn: sn}
-	if !s.owned.start(func() { defer cancel(); keeper.run() }) {
+	d.status = standing{epoch: sn.epoch, losses: d.status.losses}
+	d.keeper = &streamKeeper{s: s, ctx: ctx, sn: sn, hurry: make(chan struct{}, 1)}
+	run := d.keeper.run
+	if sn.modern() {
+		d.keeper, run = nil, (&handlerStream{s: s, ctx: ctx, sn: sn}).run
+	}
+	if !s.owned.start(func() { defer cancel(); run() }) {
 		cancel()
 	}
+}
+
+// moved tells those who wait that there is another epoch. mu is held.
+func (d *sideStream) moved(sn *snapshot) {
+	if sn.epoch > d.status.epoch {
+		d.status = standing{epoch: sn.epoch, losses: d.status.losses}
+	}
+	d.broadcast()
+}
+
+// broadcast wakes those who wait for a change. mu is held.
+func (d *sideStream) broadcast() {
+	if d.changed != nil {
+		close(d.changed)
+		d.changed = nil
+	}
+}
+
+// look returns how the stream stands, and a channel that is closed when that changes.
+func (d *sideStream) look() (standing, <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.changed == nil {
+		d.changed = make(chan struct{})
+	}
+	st := d.status
+	if st.over == nil {
+		st.over = d.refused
+	}
+	return st, d.changed
+}
+
+// note changes how the stream stands, if k is the one who keeps it.
+func (d *sideStream) note(k *streamKeeper, change func(st *standing)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keeper == k {
+		change(&d.status)
+		d.broadcast()
+	}
+}
+
+// join adds a subscription of a legacy session, for which the stream is opened if it is not.
+func (d *sideStream) join(s *Session, l *Subscription) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, there := d.subs[l]; !there && d.status.over != nil { // asked for again: who knows what has changed
+		d.epoch, d.status = 0, standing{losses: d.status.losses}
+	}
+	if d.subs == nil {
+		d.subs = make(map[*Subscription]struct{})
+	}
+	d.subs[l] = struct{}{}
+	if d.keeper != nil && !d.status.open {
+		d.keeper.hasten()
+	}
+	d.followed(s, s.now.Load()) // under mu, so that a recovery that comes between sees the subscription
+}
+
+// leave removes a subscription; a stream that nobody wants any more is closed.
+func (d *sideStream) leave(s *Session, l *Subscription) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, there := d.subs[l]; !there {
+		return
+	}
+	delete(d.subs, l)
+	if len(d.subs) == 0 && !s.opts.Handlers.standing() && d.cancel != nil {
+		d.cancel()
+		d.cancel, d.keeper, d.epoch, d.status.open = nil, nil, 0, false
+	}
+}
+
+// joined are the subscriptions that the stream serves.
+func (d *sideStream) joined() []*Subscription {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.subs))
 }
 
 func (d *sideStream) stop() {
@@ -82,47 +181,32 @@ func (d *sideStream) trust() {
 }
 
 // refuse remembers that the server has no such stream.
-func (d *sideStream) refuse() {
+func (d *sideStream) refuse(cause error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.refused = true
+	d.refused = cause
+	d.broadcast()
 }
 
-// pause is how long to wait before the stream is opened again. It grows until a
-// stream was of use: it brought a message or outlived the last pause.
-func (d *sideStream) pause(last time.Duration, useful bool, cursor *streamablehttp.Cursor) time.Duration {
+// pause is how long to wait before the stream is opened again.
+func (d *sideStream) pause(spoken bool, lived time.Duration, cursor *streamablehttp.Cursor) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.pace == nil {
-		d.pace = backoff.NewExponentialBackOff(
-			backoff.WithInitialInterval(sideInitial), backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.2),
-			backoff.WithMaxInterval(streamablehttp.ReconnectCeiling), backoff.WithMaxElapsedTime(0),
-		)
-	}
-	if useful || last == 0 {
-		d.pace.Reset()
-	}
-	next := d.pace.NextBackOff()
-	asked, ok := cursor.Retry()
-	switch {
-	case ok && useful:
-		return max(asked, sideFloor)
-	case ok:
-		return max(asked, next)
-	}
-	return next
+	return d.pace.next(spoken, lived, cursor)
 }
 
-// streamKeeper keeps the side stream of one epoch open. It is also the
+// streamKeeper keeps the standing GET of one epoch open. It is also the
 // receiver of what comes on it.
 type streamKeeper struct {
 	s      *Session
 	ctx    context.Context // ends with the epoch
 	sn     *snapshot
+	hurry  chan struct{} // full when it is not to wait
 	cursor streamablehttp.Cursor
-	opened bool // once in this epoch
-	live   bool // opened and not lost since: the loss is a gap
-	spoken bool // since it was last opened: a message came
+	opened bool  // once in this epoch
+	live   bool  // opened and not lost since: the loss is a gap
+	gap    error // the loss that is to be told once the stream is there again
+	spoken bool  // since it was last opened: a message came
 }
 
 // ending is what the end of one stream means for the next.
@@ -138,17 +222,17 @@ const (
 // run opens the stream again and again, under backoff, until the epoch ends or
 // there is nothing more to open.
 func (k *streamKeeper) run() {
-	var pause time.Duration
+	side := &k.s.side
 	for k.ctx.Err() == nil {
 		k.spoken = false
 		start := k.s.watch.now()
-		err := k.open()
+		err := k.s.conn.Listen(k.ctx, k.sn.http, &k.cursor, k, k.acknowledge)
 		if k.ctx.Err() != nil {
 			return
 		}
 		switch k.judge(err) {
 		case streamRefused:
-			k.s.side.refuse()
+			side.refuse(err)
 			k.s.log.Debug("the server has no stream for notifications", "error", brief(err))
 			return
 		case streamOver:
@@ -156,59 +240,74 @@ func (k *streamKeeper) run() {
 			if k.ctx.Err() == nil {
 				k.s.enqueue(event{kind: eventGap, gap: Gap{Ended: true}})
 			}
+			side.note(k, func(st *standing) { st.open, st.over = false, err })
 			return
 		case streamMoved:
 			return
 		case streamLost:
 		}
-		if _, resumable := k.cursor.ID(); k.live && !resumable {
-			k.s.enqueue(event{kind: eventGap})
-			k.live = false
+		_, resumable := k.cursor.ID()
+		gap := k.live && !resumable
+		if gap {
+			k.live, k.gap = false, err
 		}
-		useful := k.spoken || (pause > 0 && k.s.watch.now()-start > pause)
-		pause = k.s.side.pause(pause, useful, &k.cursor)
+		side.note(k, func(st *standing) {
+			if st.open = false; gap {
+				st.losses, st.lost = st.losses+1, err
+			}
+		})
+		pause := side.pause(k.spoken, k.s.watch.now()-start, &k.cursor)
 		k.s.log.Debug("side stream lost", "error", brief(err), "pause", pause)
-		if k.s.sleep(k.ctx, pause) != nil {
-			return
-		}
+		k.wait(pause)
 	}
 }
 
-func (k *streamKeeper) open() error {
-	if k.sn.modern() {
-		return k.listen()
+// wait waits before the stream is opened again, unless somebody is waiting for it.
+func (k *streamKeeper) wait(pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-k.hurry:
+	case <-k.ctx.Done():
 	}
-	return k.s.conn.Listen(k.ctx, k.sn.http, &k.cursor, k, k.acknowledge)
 }
 
-// acknowledge notes that the server accepted the stream.
+// hasten ends a wait, the one that is or the next.
+func (k *streamKeeper) hasten() {
+	select {
+	case k.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// acknowledge notes that the server accepted the stream. What was missed
+// meanwhile can be told now, since nothing more is.
 func (k *streamKeeper) acknowledge() {
 	k.opened, k.live = true, true
+	select {
+	case <-k.hurry: // it is there
+	default:
+	}
 	k.s.side.trust()
-}
-
-// listen opens the subscription of a modern server (2026-07-28,
-// "Subscriptions") for the lists that handlers care about.
-func (k *streamKeeper) listen() error {
-	ctx, cancel := context.WithCancelCause(k.ctx)
-	defer cancel(nil)
-	c := &call{s: k.s, used: k.sn, method: methodListen, params: k.s.opts.Handlers.listenParams(), id: k.s.nextID()}
-	req := streamablehttp.Request{ID: c.id, Method: c.method, Body: c.encode()}
-	return k.s.conn.Call(ctx, cancel, k.sn.http, &req, k)
+	if cause := k.gap; cause != nil {
+		k.gap = nil
+		k.s.enqueue(event{kind: eventGap})
+		for _, l := range k.s.side.joined() {
+			l.gap(cause)
+		}
+	}
+	k.s.side.note(k, func(st *standing) { st.open = true })
 }
 
 // judge says what the end of a stream means.
 func (k *streamKeeper) judge(err error) ending {
 	var (
-		status *streamablehttp.HTTPError
-		link   *transport.Error
-		rpc    *streamablehttp.RPCError
-
+		status   *streamablehttp.HTTPError
+		link     *transport.Error
 		protocol *streamablehttp.ProtocolError
 	)
 	switch {
-	case err == nil: // a modern server ended the subscription in good order
-		return streamOver
 	case err == io.EOF:
 		return streamLost
 	case errors.As(err, &status):
@@ -217,8 +316,8 @@ func (k *streamKeeper) judge(err error) ending {
 		return streamOver
 	case errors.As(err, &link):
 		return streamLost // whatever it is, it is not the server's refusal
-	case errors.As(err, &rpc) && rpc.Code == CodeMethodNotFound, errors.As(err, &protocol):
-		return k.absent() // or a web page where the stream should be
+	case errors.As(err, &protocol):
+		return k.absent() // a web page where the stream should be
 	}
 	return streamOver // another verdict, or something that would only be sent again
 }
@@ -272,13 +371,12 @@ func (k *streamKeeper) Event() {}
 // Notification implements streamablehttp.Receiver.
 func (k *streamKeeper) Notification(method string, params []byte) {
 	switch method {
-	case methodAcknowledged:
-		k.acknowledge()
-		return
 	case methodLog:
 		k.s.enqueueLog(params)
 	case methodProgress:
 		k.s.routeProgress(params)
+	case methodCancelled:
+		k.s.takeBack(k.sn, params)
 	default:
 		k.s.enqueueNotification(method, params)
 	}
@@ -288,5 +386,5 @@ func (k *streamKeeper) Notification(method string, params []byte) {
 // Request implements streamablehttp.Receiver.
 func (k *streamKeeper) Request(method string, id, params []byte) error {
 	k.spoken = true
-	return k.s.serve(k.ctx, k.sn, method, id, params)
+	return k.s.serve(k.ctx, nil, k.sn, method, id, params)
 }

@@ -31,6 +31,8 @@ func (t *toolHeaders) repeatable() bool { return t != nil && t.safeToCall }
 type toolIndex struct {
 	mu    sync.RWMutex
 	tools map[string]*toolHeaders // guarded by mu
+
+	schemas toolSchemas
 }
 
 func (x *toolIndex) lookup(name string) *toolHeaders {
@@ -50,11 +52,13 @@ func (x *toolIndex) learn(s *Session, tools []Tool, modern bool) []Tool {
 			if err != nil {
 				s.log.Warn("tool left out: invalid x-mcp-header", "tool", t.Name, "error", err)
 				x.store(s, t.Name, nil)
+				x.schemas.forget(t.Name)
 				continue
 			}
 			info.params = params
 		}
 		x.store(s, t.Name, info)
+		x.schemas.learn(t.Name, t.RawOutputSchema, s.opts.Limits.Items)
 		kept = append(kept, *t)
 	}
 	clear(tools[len(kept):])

@@ -72,9 +72,11 @@ func (t *ResourceTemplate) UnmarshalJSON(data []byte) error {
 // RawStructuredContent is the exact bytes of the structured content, and
 // StructuredContent the same as a json.RawMessage: nil if there is none,
 // "null" if there is a null. Content may have items of type [UnknownContent].
-// InputRequests is never set.
+// InputRequests is never set; see Input.
 type CallToolResult struct {
 	mcp.CallToolResult
+	// Input is what the server requires to go on, with [WithManualInput] only.
+	Input *InputRequired `json:"-"`
 	// Raw is the whole result as received, if it was asked for with
 	// [WithRawResult], or its ResultType is one that an extension brought.
 	Raw json.RawMessage `json:"-"`
@@ -87,9 +89,11 @@ func (r *CallToolResult) UnmarshalJSON(data []byte) error {
 }
 
 // GetPromptResult is a prompt with its arguments filled in. The content of its
-// messages may be of type [UnknownContent]. InputRequests is never set.
+// messages may be of type [UnknownContent]. InputRequests is never set; see Input.
 type GetPromptResult struct {
 	mcp.GetPromptResult
+	// Input is what the server requires to go on, with [WithManualInput] only.
+	Input *InputRequired `json:"-"`
 	// Raw is the whole result as received, if it was asked for with
 	// [WithRawResult], or its ResultType is one that an extension brought.
 	Raw json.RawMessage `json:"-"`
@@ -102,9 +106,11 @@ func (r *GetPromptResult) UnmarshalJSON(data []byte) error {
 }
 
 // ReadResourceResult is what is in a resource. Contents may have items of type
-// [UnknownResourceContents]. InputRequests is never set.
+// [UnknownResourceContents]. InputRequests is never set; see Input.
 type ReadResourceResult struct {
 	mcp.ReadResourceResult
+	// Input is what the server requires to go on, with [WithManualInput] only.
+	Input *InputRequired `json:"-"`
 	// Cache says how long the result may be used again.
 	Cache CacheHint `json:"-"`
 	// Raw is the whole result as received, if it was asked for with

@@ -18,6 +18,7 @@ type watch struct {
 	first  *watched      // guarded by mu; doubly linked
 	timer  *time.Timer   // guarded by mu; nil until needed
 	due    time.Duration // guarded by mu; when the timer fires, 0 if it does not
+	asking int           // guarded by mu; questions that any of the exchanges may wait for
 	closed error         // guarded by mu; the cause for all that come after
 	idle   chan struct{} // guarded by mu; closed once nothing is watched any more after close
 }
@@ -29,9 +30,15 @@ type watched struct {
 	owner      *call // nil if nobody needs to be told of its end
 	cancel     context.CancelCauseFunc
 	idle       time.Duration // 0: none
-	deadline   time.Duration // on the watch's clock; 0: none
-	onDeadline TimeoutError
-	last       atomic.Int64 // last activity, on the watch's clock
+	tryEnd     time.Duration // on the watch's clock; 0: none
+	tryLimit   time.Duration // which tryEnd comes from
+	end        time.Duration // of the call as a whole, on the watch's clock; 0: none
+	endLimit   time.Duration // which end comes from
+	turn       int           // under watch.mu: how often it was watched; each try of a call is
+	asking     int           // under watch.mu: questions of this exchange that are with a person
+	asked      time.Duration // under watch.mu: when its clocks last stopped
+	waited     atomic.Int64  // for how long they stood still, in nanoseconds
+	last       atomic.Int64  // last activity, on the watch's clock
 }
 
 func (w *watch) now() time.Duration { return time.Since(w.start) }
@@ -52,7 +59,8 @@ func (w *watch) add(e *watched) error {
 		w.first.prev = e
 	}
 	w.first = e
-	if due, ok := e.due(); ok {
+	e.turn, e.asking, e.asked = e.turn+1, 0, w.now()
+	if due, _, ok := w.dueAt(e); ok {
 		w.arm(due)
 	}
 	return nil
@@ -80,17 +88,93 @@ func (w *watch) remove(e *watched) {
 	}
 }
 
-// due is when e must be looked at.
-func (e *watched) due() (time.Duration, bool) {
-	var due time.Duration
+// dueAt is when e must be looked at, and what has run out by then. mu is held.
+func (w *watch) dueAt(e *watched) (due time.Duration, cause TimeoutError, ok bool) {
+	earlier := func(at time.Duration, what string, after time.Duration) {
+		if due == 0 || at < due {
+			due, cause = at, TimeoutError{What: what, After: after}
+		}
+	}
+	if e.end > 0 {
+		earlier(e.end, "total", e.endLimit)
+	}
+	if w.stopped(e) {
+		return due, cause, due > 0
+	}
+	if e.tryEnd > 0 {
+		earlier(e.tryEnd, "try", e.tryLimit)
+	}
 	if e.idle > 0 {
-		due = time.Duration(e.last.Load()) + e.idle
+		earlier(time.Duration(e.last.Load())+e.idle, "idle", e.idle)
 	}
-	if e.deadline > 0 && (due == 0 || e.deadline < due) {
-		due = e.deadline
-	}
-	return due, due > 0
+	return due, cause, due > 0
 }
+
+// stop stops the clocks of an exchange while a person is asked on its behalf. It
+// returns what starts them again, which may be called more than once.
+func (w *watch) stop(e *watched) (start func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	turn := e.turn
+	w.halt(e)
+	e.asking++
+	return sync.OnceFunc(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if e.turn == turn { // else the try that it was asked in is over
+			e.asking--
+			w.resume(e)
+		}
+	})
+}
+
+// stopAll is stop for all exchanges: a legacy server that asks on the standing
+// stream does not say which call waits for that.
+func (w *watch) stopAll() (start func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for e := w.first; e != nil; e = e.next {
+		w.halt(e)
+	}
+	w.asking++
+	return sync.OnceFunc(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.asking--
+		for e := w.first; e != nil; e = e.next {
+			w.resume(e)
+		}
+	})
+}
+
+// stopped reports whether the clocks of e stand still. mu is held.
+func (w *watch) stopped(e *watched) bool { return w.asking > 0 || e.asking > 0 }
+
+// halt notes when the clocks of e stop, if they have not. mu is held.
+func (w *watch) halt(e *watched) {
+	if !w.stopped(e) {
+		e.asked = w.now()
+	}
+}
+
+// resume lets the clocks of e go on if nothing stops them any more. mu is held.
+func (w *watch) resume(e *watched) {
+	if w.stopped(e) {
+		return
+	}
+	stood := w.now() - e.asked
+	e.waited.Add(int64(stood))
+	if e.tryEnd > 0 {
+		e.tryEnd += stood
+	}
+	w.touch(e)
+	if due, _, ok := w.dueAt(e); ok && w.closed == nil {
+		w.arm(due)
+	}
+}
+
+// stood is for how long the clocks of e stood still so far.
+func (e *watched) stood() time.Duration { return time.Duration(e.waited.Load()) }
 
 // arm makes sure that the timer fires at due or before. mu is held.
 func (w *watch) arm(due time.Duration) {
@@ -122,18 +206,15 @@ func (w *watch) fire() {
 	now := w.now()
 	next := time.Duration(0)
 	for e := w.first; e != nil; e = e.next {
-		due, ok := e.due()
+		due, cause, ok := w.dueAt(e)
 		switch {
 		case !ok:
 		case due > now:
 			if next == 0 || due < next {
 				next = due
 			}
-		case e.deadline > 0 && e.deadline <= now:
-			cause := e.onDeadline
-			overdue = append(overdue, expired{e.cancel, &cause})
 		default:
-			overdue = append(overdue, expired{e.cancel, &TimeoutError{What: "idle", After: e.idle}})
+			overdue = append(overdue, expired{e.cancel, &cause})
 		}
 	}
 	if next > 0 {

@@ -4,27 +4,34 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 )
 
-// ToolFunc is what a tool does. Its context ends with the server, when a legacy
-// client cancels the call by notifications/cancelled, and when a modern client
-// closes the stream. A *[Error] is answered as it is.
+// ToolFunc is what a tool does, or a prompt or resource that is scripted. Its
+// context ends with the server, when a legacy client cancels the call by
+// notifications/cancelled, and when a modern client closes the stream. A
+// *[Error] is answered as it is.
 type ToolFunc func(ctx context.Context, c *Call) (result json.RawMessage, err error)
 
-// Call is one execution of a tool. What it tells the client on the way gets
-// there only if the server answers by event streams.
+// Call is one execution of a tool, or of a prompt or resource that is scripted.
+// What it tells the client on the way gets there only if the server answers by
+// event streams. It belongs to the goroutine that runs it.
 type Call struct {
-	Name      string
+	Name      string // of the tool or prompt, or the URI of the resource
 	Arguments json.RawMessage
 	ID        json.RawMessage
 	Meta      map[string]json.RawMessage
 	Header    http.Header
+	// Inputs are the inputResponses of a modern retry; nil when absent.
+	Inputs map[string]json.RawMessage
+	// State is the requestState of a modern retry, the bytes as they were sent; nil when absent.
+	State json.RawMessage
 
-	s  *Server
-	st *stream // nil when the answer is JSON
+	s      *Server
+	st     *stream // nil when the answer is JSON
+	method string
+	round  *round // see Questions
 }
 
 // Progress sends a notification of progress, if the client asked for it.
@@ -62,78 +69,94 @@ func (c *Call) Cut(abort bool) {
 	}
 }
 
-// Ask sends the client a request on the call's stream and waits for the answer.
-func (c *Call) Ask(ctx context.Context, method string, params any) (*Message, error) {
-	if c.st == nil {
-		return nil, errors.New("the answer is JSON: nothing can be asked")
-	}
-	return c.s.ask(ctx, c.st, method, params)
-}
-
-func (s *Server) ask(ctx context.Context, st *stream, method string, params any) (*Message, error) {
-	s.mu.Lock()
-	s.asked++
-	id := encode(fmt.Sprintf("ask-%d", s.asked))
-	reply := make(chan *Message, 1)
-	s.waiting[string(id)] = reply
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.waiting, string(id))
-	}()
-	message := map[string]any{"jsonrpc": "2.0", "id": json.RawMessage(id), "method": method}
-	if params != nil {
-		message["params"] = params
-	}
-	st.append(encode(message))
-	select {
-	case m := <-reply:
-		return m, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// deliverResponse hands an answer of the client to whoever asked.
-func (s *Server) deliverResponse(m *Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	reply := s.waiting[string(m.ID)]
-	if reply == nil {
-		s.broken = append(s.broken, "an answer to "+string(m.ID)+", which nobody asked")
-		return
-	}
-	delete(s.waiting, string(m.ID))
-	reply <- m
-}
-
-// callTool runs a tool: in the handler when the answer is JSON, else beside it,
-// so that the stream can be cut while the tool goes on.
+// callTool runs a tool.
 func (s *Server) callTool(w http.ResponseWriter, r *http.Request, sess *session, m *Message) {
-	c := &Call{ID: m.ID, Header: r.Header, s: s}
-	var params struct {
-		Name      string                     `json:"name"`
-		Arguments json.RawMessage            `json:"arguments"`
-		Meta      map[string]json.RawMessage `json:"_meta"`
-	}
-	if err := json.Unmarshal(m.Params, &params); err != nil || !strings.HasPrefix(string(params.Arguments), "{") {
+	c, err := s.newCall(r, m)
+	if err != nil || !strings.HasPrefix(string(c.Arguments), "{") {
 		s.answer(w, r, sess, m.ID, nil, &Error{Code: CodeInvalidParams, Message: "params"})
 		return
 	}
-	c.Name, c.Arguments, c.Meta = params.Name, params.Arguments, params.Meta
 	t := s.tool(c.Name)
 	if t == nil {
 		s.answer(w, r, sess, m.ID, nil, &Error{Code: CodeInvalidParams, Message: "no such tool"})
 		return
 	}
+	run := t.Run
+	if run == nil {
+		run = func(_ context.Context, c *Call) (json.RawMessage, error) { return Text(string(c.Arguments)), nil }
+	}
+	s.execute(w, r, sess, m, c, run)
+}
+
+// runScripted answers prompts/get and resources/read of what has a Run of its
+// own; false if the request is for nothing that has.
+func (s *Server) runScripted(w http.ResponseWriter, r *http.Request, sess *session, m *Message) bool {
+	if m.Method != "prompts/get" && m.Method != "resources/read" {
+		return false
+	}
+	c, err := s.newCall(r, m)
+	if err != nil {
+		return false // feature answers it
+	}
+	var run ToolFunc
+	if m.Method == "prompts/get" {
+		for _, p := range s.Prompts {
+			if p.Name == c.Name {
+				run = p.Run
+				break
+			}
+		}
+	} else {
+		for _, res := range s.Resources {
+			if res.URI == c.Name {
+				run = res.Run
+				break
+			}
+		}
+	}
+	if run == nil {
+		return false
+	}
+	s.execute(w, r, sess, m, c, run)
+	return true
+}
+
+// newCall reads what a tool, a prompt or a resource is told.
+func (s *Server) newCall(r *http.Request, m *Message) (*Call, error) {
+	var params struct {
+		Name           string                     `json:"name"`
+		URI            string                     `json:"uri"`
+		Arguments      json.RawMessage            `json:"arguments"`
+		Meta           map[string]json.RawMessage `json:"_meta"`
+		InputResponses json.RawMessage            `json:"inputResponses"`
+		RequestState   json.RawMessage            `json:"requestState"`
+	}
+	if err := json.Unmarshal(m.Params, &params); err != nil {
+		return nil, err
+	}
+	c := &Call{
+		Name: params.Name, Arguments: params.Arguments, ID: m.ID, Meta: params.Meta, Header: r.Header,
+		State: params.RequestState, s: s, method: m.Method,
+	}
+	if m.Method == "resources/read" {
+		c.Name = params.URI
+	}
+	if params.InputResponses != nil {
+		_ = json.Unmarshal(params.InputResponses, &c.Inputs) // what is no object is a violation
+	}
+	return c, nil
+}
+
+// execute runs what produces the answer to a request: in the handler when the
+// answer is JSON, else beside it, so that the stream can be cut while it goes on.
+func (s *Server) execute(w http.ResponseWriter, r *http.Request, sess *session, m *Message, c *Call, run ToolFunc) {
 	s.mu.Lock()
 	s.ran[c.Name]++
 	s.mu.Unlock()
 	ctx, cancel := s.callContext(r, sess, m)
 	if !s.SSE {
 		defer cancel()
-		result, err := s.run(ctx, t, c)
+		result, err := s.run(ctx, run, c)
 		s.answer(w, r, sess, m.ID, result, err)
 		return
 	}
@@ -146,7 +169,7 @@ func (s *Server) callTool(w http.ResponseWriter, r *http.Request, sess *session,
 	go func() {
 		defer s.wg.Done()
 		defer cancel()
-		result, err := s.run(ctx, t, c)
+		result, err := s.run(ctx, run, c)
 		if err != nil {
 			c.st.append(ErrorResponse(m.ID, err))
 		} else {
@@ -176,22 +199,24 @@ func (s *Server) callContext(r *http.Request, sess *session, m *Message) (contex
 	}
 }
 
-func (s *Server) run(ctx context.Context, t *Tool, c *Call) (json.RawMessage, *Error) {
-	result, err := Text(string(c.Arguments)), error(nil)
-	if t.Run != nil {
-		result, err = t.Run(ctx, c)
-	}
+func (s *Server) run(ctx context.Context, run ToolFunc, c *Call) (json.RawMessage, *Error) {
+	result, err := run(ctx, c)
 	if err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			e = &Error{Code: CodeInternal, Message: err.Error()}
-		}
-		return nil, e
+		return nil, asError(err)
 	}
 	if s.Era == Modern {
 		result = withResultType(result)
 	}
 	return result, nil
+}
+
+// asError is a failure as it is answered: a *[Error] as it is.
+func asError(err error) *Error {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Code: CodeInternal, Message: err.Error()}
+	}
+	return e
 }
 
 // withResultType adds what every modern result has, unless it is there.

@@ -2,7 +2,8 @@
 // can notice, and scripted where a test wants it otherwise. It plays either era
 // of the protocol: legacy (initialize, session ids, standing and resumable
 // streams, DELETE) and modern (2026-07-28: server/discover, per-request _meta
-// and mirrored headers, which it checks, subscriptions/listen).
+// and mirrored headers, which it checks, subscriptions/listen, multi round-trip
+// requests). [Call.Question] asks the client in the way of either.
 //
 // It is strict: what a client must not do is answered as the specification
 // says and remembered as a violation, which fails the test that served it with

@@ -31,10 +31,31 @@ func (t *Tool) definition() map[string]any {
 }
 
 // Resource is one resource, a text.
-type Resource struct{ URI, Name, Text string }
+type Resource struct {
+	URI, Name, Text string
+	// Run, if not nil, produces the whole result of resources/read, in either era.
+	Run ToolFunc
+}
 
 // Prompt is one prompt of one message.
-type Prompt struct{ Name, Text string }
+type Prompt struct {
+	Name, Text string
+	// Run, if not nil, produces the whole result of prompts/get, in either era.
+	Run ToolFunc
+}
+
+// Template is one resource template. What is empty is left out, but for the first two.
+type Template struct{ URITemplate, Name, Title, Description, MIMEType string }
+
+func (t *Template) definition() map[string]any {
+	d := map[string]any{"uriTemplate": t.URITemplate, "name": t.Name}
+	for member, value := range map[string]string{"title": t.Title, "description": t.Description, "mimeType": t.MIMEType} {
+		if value != "" {
+			d[member] = value
+		}
+	}
+	return d
+}
 
 // Text is the result of a tool that says one text.
 func Text(text string) json.RawMessage {
@@ -42,8 +63,15 @@ func Text(text string) json.RawMessage {
 }
 
 func (s *Server) capabilities() map[string]any {
-	changes := map[string]any{"listChanged": true}
-	return map[string]any{"tools": changes, "prompts": changes, "resources": changes, "logging": map[string]any{}}
+	changes, resources := map[string]any{"listChanged": true}, map[string]any{"listChanged": true}
+	if s.CanSubscribe {
+		resources["subscribe"] = true
+	}
+	all := map[string]any{"tools": changes, "prompts": changes, "resources": resources, "logging": map[string]any{}}
+	if s.Complete != nil {
+		all["completions"] = map[string]any{}
+	}
+	return all
 }
 
 func (s *Server) tool(name string) *Tool {
@@ -101,12 +129,6 @@ func (s *Server) complete(result map[string]any) map[string]any {
 
 // feature answers what is alike in both eras.
 func (s *Server) feature(m *Message) (any, *Error) {
-	var params struct {
-		Name      string            `json:"name"`
-		URI       string            `json:"uri"`
-		Arguments map[string]string `json:"arguments"`
-	}
-	_ = json.Unmarshal(m.Params, &params) // lists have none of these
 	items := []any{}
 	switch m.Method {
 	case "tools/list":
@@ -120,13 +142,34 @@ func (s *Server) feature(m *Message) (any, *Error) {
 		}
 		return s.page(m, "resources", items)
 	case "resources/templates/list":
-		items = append(items, map[string]any{"uriTemplate": "file:///{path}", "name": "files"})
+		templates := s.Templates
+		if templates == nil {
+			templates = []Template{{URITemplate: "file:///{path}", Name: "files"}}
+		}
+		for _, t := range templates {
+			items = append(items, t.definition())
+		}
 		return s.page(m, "resourceTemplates", items)
 	case "prompts/list":
 		for _, p := range s.Prompts {
 			items = append(items, map[string]any{"name": p.Name})
 		}
 		return s.page(m, "prompts", items)
+	case "completion/complete":
+		return s.completion(m)
+	}
+	return s.item(m)
+}
+
+// item answers a read of one resource or prompt.
+func (s *Server) item(m *Message) (any, *Error) {
+	var params struct {
+		Name      string            `json:"name"`
+		URI       string            `json:"uri"`
+		Arguments map[string]string `json:"arguments"`
+	}
+	_ = json.Unmarshal(m.Params, &params) // what does not fit names nothing that there is
+	switch m.Method {
 	case "resources/read":
 		for _, r := range s.Resources {
 			if r.URI == params.URI {
@@ -144,4 +187,36 @@ func (s *Server) feature(m *Message) (any, *Error) {
 		return nil, &Error{Code: CodeInvalidParams, Message: "no such prompt"}
 	}
 	return nil, &Error{Code: CodeMethodNotFound, Message: "Method not found"}
+}
+
+// completion answers completion/complete, which is alike in both eras.
+func (s *Server) completion(m *Message) (any, *Error) {
+	if s.Complete == nil {
+		return nil, &Error{Code: CodeMethodNotFound, Message: "Method not found"}
+	}
+	var params struct {
+		Ref struct {
+			Type string  `json:"type"`
+			Name *string `json:"name"`
+			URI  *string `json:"uri"`
+		} `json:"ref"`
+		Argument struct {
+			Name  *string `json:"name"`
+			Value *string `json:"value"`
+		} `json:"argument"`
+	}
+	err := json.Unmarshal(m.Params, &params)
+	named := params.Ref.Type == "ref/prompt" && params.Ref.Name != nil || params.Ref.Type == "ref/resource" && params.Ref.URI != nil
+	if err != nil || !named || params.Argument.Name == nil || params.Argument.Value == nil {
+		s.violation("completion/complete without a reference or an argument")
+		return nil, &Error{Code: CodeInvalidParams, Message: "params"}
+	}
+	result, err := s.Complete(m.Params)
+	if err != nil {
+		return nil, asError(err)
+	}
+	if s.Era == Modern {
+		result = withResultType(result)
+	}
+	return result, nil
 }

@@ -17,6 +17,7 @@ type session struct {
 	mu          sync.Mutex
 	initialized bool
 	level       string
+	subscribed  map[string]bool               // URIs of resources
 	calls       map[string]context.CancelFunc // tools that run, by request id
 
 	standing *stream            // never done
@@ -24,7 +25,10 @@ type session struct {
 }
 
 func (s *Server) newSession(version string) *session {
-	sess := &session{version: version, calls: make(map[string]context.CancelFunc), streams: make(map[string]*stream)}
+	sess := &session{
+		version: version, calls: make(map[string]context.CancelFunc),
+		streams: make(map[string]*stream), subscribed: make(map[string]bool),
+	}
 	s.mu.Lock()
 	s.created++
 	if !s.Stateless {
@@ -52,15 +56,23 @@ func (s *Server) Sessions() (now, ever int) {
 
 // Level returns the log level that the newest session was told, "" for none.
 func (s *Server) Level() string {
-	s.mu.Lock()
-	sess := s.sessions[fmt.Sprintf("session-%d", s.created)]
-	s.mu.Unlock()
+	sess := s.newest()
 	if sess == nil {
 		return ""
 	}
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
 	return sess.level
+}
+
+// newest returns the session that began last; nil when there is none or it is gone.
+func (s *Server) newest() *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Stateless {
+		return s.sessions[""]
+	}
+	return s.sessions[fmt.Sprintf("session-%d", s.created)]
 }
 
 func (s *Server) serveLegacy(w http.ResponseWriter, r *http.Request, m *Message) {
@@ -144,6 +156,9 @@ func (s *Server) initialize(w http.ResponseWriter, r *http.Request, m *Message) 
 	if err != nil || params.Capabilities == nil || params.ClientInfo.Name == "" || params.ClientInfo.Version == "" {
 		s.violation("initialize without its parameters")
 	}
+	if params.Capabilities != nil {
+		s.declare(*params.Capabilities)
+	}
 	if r.Header.Get("Mcp-Session-Id") != "" || r.Header.Get("Mcp-Protocol-Version") != "" {
 		s.violation("initialize with headers of a session")
 	}
@@ -193,6 +208,7 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request, sess *session, 
 	if !ready && m.Method != "ping" {
 		s.violation(m.Method + " before notifications/initialized")
 	}
+	s.checkLegacyInputs(m)
 	switch m.Method {
 	case "tools/call":
 		s.callTool(w, r, sess, m)
@@ -207,7 +223,12 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request, sess *session, 
 		s.answer(w, r, sess, m.ID, struct{}{}, nil)
 	case "ping":
 		s.answer(w, r, sess, m.ID, struct{}{}, nil)
+	case "resources/subscribe", "resources/unsubscribe":
+		s.answer(w, r, sess, m.ID, struct{}{}, s.subscribe(sess, m))
 	default:
+		if s.runScripted(w, r, sess, m) {
+			return
+		}
 		result, err := s.feature(m)
 		s.answer(w, r, sess, m.ID, result, err)
 	}

@@ -73,11 +73,13 @@ func orNull(id json.RawMessage) json.RawMessage {
 
 // encode panics on what cannot be encoded: that is a mistake of the test.
 func encode(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false) // raw values, as a requestState, go out as the test wrote them
+	if err := enc.Encode(v); err != nil {
 		panic(fmt.Sprintf("mcptest: %v", err))
 	}
-	return data
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
 // WriteJSON answers with a JSON body.

@@ -3,7 +3,6 @@ package mcptest
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 const (
 	metaPrefix         = "io.modelcontextprotocol/"
 	metaVersion        = metaPrefix + "protocolVersion"
+	metaClientInfo     = metaPrefix + "clientInfo"
 	metaCapabilities   = metaPrefix + "clientCapabilities"
 	metaServerInfo     = metaPrefix + "serverInfo"
 	metaSubscriptionID = metaPrefix + "subscriptionId"
@@ -34,12 +34,15 @@ func (s *Server) serveModern(w http.ResponseWriter, r *http.Request, m *Message)
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	case !m.IsRequest():
-		if m.Method == "notifications/cancelled" {
-			s.violation("notifications/cancelled sent to a modern server")
+		if legacyOnly[m.Method] {
+			s.violation(m.Method + " sent to a modern server")
 		}
 		w.WriteHeader(http.StatusAccepted)
 		return
-	case m.Method == "initialize" || m.Method == "ping" || m.Method == "logging/setLevel":
+	case m.Method == "initialize" || legacyOnly[m.Method]:
+		if m.Method != "initialize" { // which is how one asks whether a server is legacy
+			s.violation(m.Method + " sent to a modern server")
+		}
 		WriteError(w, http.StatusNotFound, m.ID, CodeMethodNotFound, "Method not found")
 		return
 	}
@@ -58,6 +61,9 @@ func (s *Server) serveModern(w http.ResponseWriter, r *http.Request, m *Message)
 	case "tools/call":
 		s.callTool(w, r, nil, m)
 	default:
+		if s.runScripted(w, r, nil, m) {
+			return
+		}
 		result, err := s.feature(m)
 		if err != nil && err.Code == CodeMethodNotFound {
 			WriteJSON(w, http.StatusNotFound, ErrorResponse(m.ID, err))
@@ -65,6 +71,35 @@ func (s *Server) serveModern(w http.ResponseWriter, r *http.Request, m *Message)
 		}
 		s.answer(w, r, nil, m.ID, result, err)
 	}
+}
+
+// legacyOnly are the methods of clients that 2026-07-28 removed, but for initialize.
+var legacyOnly = map[string]bool{
+	"ping": true, "logging/setLevel": true, "resources/subscribe": true, "resources/unsubscribe": true,
+	"notifications/initialized": true, "notifications/cancelled": true, "notifications/roots/list_changed": true,
+}
+
+// checkMeta checks the members of _meta that every request has: the version
+// and the capabilities must be there, who the client is should be.
+func (s *Server) checkMeta(method string, meta map[string]json.RawMessage) (version string, complete bool) {
+	var info struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(meta[metaClientInfo], &info); err != nil || info.Name == "" || info.Version == "" {
+		s.violation(method + " without its client's name and version in _meta")
+	}
+	capabilities := meta[metaCapabilities]
+	if isObject(capabilities) {
+		s.declare(capabilities)
+	} else {
+		s.violation(method + " without the client's capabilities in _meta")
+	}
+	err := json.Unmarshal(meta[metaVersion], &version)
+	if err != nil {
+		s.violation(method + " without a protocol version in _meta")
+	}
+	return version, err == nil && capabilities != nil
 }
 
 // checkModern checks _meta and the headers that mirror the body.
@@ -78,8 +113,8 @@ func (s *Server) checkModern(r *http.Request, m *Message) *Error {
 	if len(m.Params) > 0 && json.Unmarshal(m.Params, &params) != nil {
 		return &Error{Code: CodeInvalidParams, Message: "params"}
 	}
-	var version string
-	if json.Unmarshal(params.Meta[metaVersion], &version) != nil || params.Meta[metaCapabilities] == nil {
+	version, complete := s.checkMeta(m.Method, params.Meta)
+	if !complete {
 		return &Error{Code: CodeInvalidParams, Message: "_meta lacks the protocol version or the client capabilities"}
 	}
 	mismatch := func(name string) *Error {
@@ -93,6 +128,9 @@ func (s *Server) checkModern(r *http.Request, m *Message) *Error {
 		return &Error{Code: CodeUnsupportedVersion, Message: "unsupported protocol version", Data: data}
 	case r.Header.Get("Mcp-Method") != m.Method:
 		return mismatch("Mcp-Method")
+	}
+	if e := s.checkModernInputs(m); e != nil {
+		return e
 	}
 	name := params.Name
 	switch m.Method {
@@ -167,116 +205,4 @@ func decodeHeader(value string) (string, bool) {
 	}
 	data, err := base64.StdEncoding.DecodeString(text)
 	return string(data), err == nil
-}
-
-// subscription is one subscriptions/listen that is open.
-type subscription struct {
-	id     json.RawMessage
-	filter map[string]bool
-	st     *stream
-}
-
-// filterOf names the member of the filter that each notification needs.
-var filterOf = map[string]string{
-	"notifications/tools/list_changed":     "toolsListChanged",
-	"notifications/prompts/list_changed":   "promptsListChanged",
-	"notifications/resources/list_changed": "resourcesListChanged",
-}
-
-func (s *Server) listen(w http.ResponseWriter, r *http.Request, m *Message) {
-	var params struct {
-		Notifications map[string]bool `json:"notifications"`
-	}
-	if json.Unmarshal(m.Params, &params) != nil || len(params.Notifications) == 0 {
-		WriteError(w, http.StatusBadRequest, m.ID, CodeInvalidParams, "no filter")
-		return
-	}
-	sub := &subscription{id: m.ID, filter: params.Notifications, st: s.newStream(nil)}
-	sub.st.append(Notification("notifications/subscriptions/acknowledged", map[string]any{
-		"notifications": params.Notifications, "_meta": map[string]any{metaSubscriptionID: m.ID},
-	}))
-	s.mu.Lock()
-	s.subs = append(s.subs, sub)
-	s.mu.Unlock()
-	defer s.unsubscribe(sub)
-	sub.st.follow(w, r, 0)
-}
-
-func (s *Server) unsubscribe(sub *subscription) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.subs = slices.DeleteFunc(s.subs, func(x *subscription) bool { return x == sub })
-}
-
-// EndSubscriptions ends every subscription in good order, by its result.
-func (s *Server) EndSubscriptions() {
-	s.mu.Lock()
-	subs := slices.Clone(s.subs)
-	s.mu.Unlock()
-	for _, sub := range subs {
-		sub.st.append(Result(sub.id, map[string]any{"resultType": "complete", "_meta": map[string]any{metaSubscriptionID: sub.id}}))
-		sub.st.finish()
-	}
-}
-
-// Standing returns how many clients listen: open subscriptions of a modern server.
-func (s *Server) Standing() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.subs)
-}
-
-// Tell sends a notification to every client, outside of any call: on the
-// standing streams of legacy sessions, on the modern subscriptions that want it.
-func (s *Server) Tell(method string, params map[string]any) {
-	s.mu.Lock()
-	sessions := make([]*session, 0, len(s.sessions))
-	for _, sess := range s.sessions {
-		sessions = append(sessions, sess)
-	}
-	subs := slices.Clone(s.subs)
-	s.mu.Unlock()
-	for _, sess := range sessions {
-		if params == nil {
-			sess.standing.append(Notification(method, nil))
-		} else {
-			sess.standing.append(Notification(method, params))
-		}
-	}
-	for _, sub := range subs {
-		if sub.filter[filterOf[method]] {
-			sub.st.append(Notification(method, map[string]any{"_meta": map[string]any{metaSubscriptionID: sub.id}}))
-		}
-	}
-}
-
-// CutStanding ends the connections of standing streams and subscriptions, by
-// an abort or in good order. A legacy stream can be resumed if its events have ids.
-func (s *Server) CutStanding(abort bool) {
-	s.mu.Lock()
-	var streams []*stream
-	for _, sess := range s.sessions {
-		streams = append(streams, sess.standing)
-	}
-	for _, sub := range s.subs {
-		streams = append(streams, sub.st)
-	}
-	s.mu.Unlock()
-	for _, st := range streams {
-		st.cut(abort)
-	}
-}
-
-// Ask sends a request on the standing streams and returns what was answered first.
-func (s *Server) Ask(method string, params any) (*Message, error) {
-	s.mu.Lock()
-	var standing *stream
-	for _, sess := range s.sessions {
-		standing = sess.standing
-	}
-	s.mu.Unlock()
-	if standing == nil {
-		return nil, errors.New("no session")
-	}
-	return s.ask(s.ctx, standing, method, params)
 }

@@ -82,7 +82,8 @@ func (s *Server) Reset() {
 	clear(s.ran)
 }
 
-// Executions returns how often a tool ran.
+// Executions returns how often a tool ran, by its name; or a prompt or resource
+// that has a Run, by its name or URI.
 func (s *Server) Executions(tool string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,6 +101,21 @@ func (s *Server) Cancelled() []string {
 		ids = append(ids, string(params.RequestID))
 	}
 	return ids
+}
+
+// declare remembers what the client says it can do.
+func (s *Server) declare(capabilities json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.declared = capabilities
+}
+
+// ClientCapabilities returns what the client declared last: in initialize, or
+// in the _meta of the newest request of a modern client. Nil if it did not yet.
+func (s *Server) ClientCapabilities() json.RawMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.declared)
 }
 
 // violation remembers that the client broke a rule.

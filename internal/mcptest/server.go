@@ -71,6 +71,19 @@ type Server struct {
 	Tools     []*Tool
 	Resources []Resource
 	Prompts   []Prompt
+	// Templates are the resource templates; nil is one for files.
+	Templates []Template
+	// Complete, if not nil, answers completion/complete and declares the capability.
+	Complete func(params json.RawMessage) (json.RawMessage, error)
+	// CanSubscribe declares resources.subscribe and takes subscriptions to
+	// resources, to any URI: resources/subscribe of legacy clients,
+	// resourceSubscriptions of modern ones. New sets it.
+	CanSubscribe bool
+	// Honor, if not nil, is what a modern server agrees to of the filter of a
+	// subscriptions/listen; nil agrees to all that it has.
+	Honor func(requested Filter) Filter
+	// WithholdAck opens subscriptions without acknowledging them; see [Server.Acknowledge].
+	WithholdAck bool
 	// Intercept, if not nil, sees each request first, m nil without a message
 	// in it, and returns true if it answered it. [Server.SetIntercept] changes it later.
 	Intercept func(w http.ResponseWriter, r *http.Request, m *Message) bool
@@ -86,20 +99,21 @@ type Server struct {
 	ran      map[string]int
 	gates    []gated
 	sessions map[string]*session
-	created  int // sessions so far
-	streams  int // streams so far
-	asked    int // requests to the client so far
-	waiting  map[string]chan *Message
+	created  int                 // sessions so far
+	streams  int                 // streams so far
+	asked    int                 // requests to the client so far
+	waiting  map[string]question // by request id
 	subs     []*subscription
+	declared json.RawMessage // see ClientCapabilities
 }
 
 // New returns a server of an era, without content.
 func New(era Era) *Server {
 	s := &Server{
 		Era: era, Name: "mcptest", Instructions: "Use the tools.",
-		ran: make(map[string]int), sessions: make(map[string]*session), waiting: make(map[string]chan *Message),
+		ran: make(map[string]int), sessions: make(map[string]*session), waiting: make(map[string]question),
 		Versions: []string{"2025-11-25", "2025-06-18", "2025-03-26"},
-		Cursor:   defaultCursor,
+		Cursor:   defaultCursor, CanSubscribe: true,
 	}
 	if era == Modern {
 		s.Versions = []string{"2026-07-28"}

@@ -160,7 +160,6 @@ func (quiet) Errorf(string, ...any) {}
 
 // A modern server checks _meta and what mirrors it, and says what is wrong.
 func TestModernChecks(t *testing.T) {
-	const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
 	const call = `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","arguments":{"r":"é"},` + meta + `}}`
 	good := map[string]string{"Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "t", "Mcp-Param-R": "=?base64?w6k=?="}
 	for name, row := range map[string]struct {
@@ -176,7 +175,6 @@ func TestModernChecks(t *testing.T) {
 		"other name":        {"Mcp-Name", "T", call, 400, "-32020"},
 		"other argument":    {"Mcp-Param-R", "e", call, 400, "-32020"},
 		"header too many":   {"Mcp-Param-X", "e", call, 400, "-32020"},
-		"no _meta":          {body: `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}`, status: 400, code: "-32602"},
 		"unknown version": {"Mcp-Protocol-Version", "2099-01-01", strings.Replace(call, "2026-07-28", "2099-01-01", 1),
 			400, `"supported":["2026-07-28"]`},
 		"initialize": {body: hello, status: 404, code: "-32601"},

@@ -1,0 +1,197 @@
+package mcpclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// asker puts one question of the server to its handler and encodes the answer.
+type asker func(ctx context.Context) (json.RawMessage, error)
+
+// refusal is why a question is put to nobody: the server must not ask it, or
+// not like this. Its text is for the server.
+type refusal struct {
+	code   int64
+	reason string
+}
+
+func (e *refusal) Error() string { return e.reason }
+
+// codeInvalidRequest is for a request at the wrong time (JSON-RPC 2.0, section 5.1).
+const codeInvalidRequest = -32600
+
+// maxRefusal bounds how much of what is wrong with a question is told.
+const maxRefusal = 256
+
+func badParams(err error) *refusal {
+	text := err.Error()
+	return &refusal{code: CodeInvalidParams, reason: strings.ToValidUTF8(text[:min(len(text), maxRefusal)], "")}
+}
+
+// prepare reads a question, of either era, and finds who answers it. Params are
+// the question's own. The error is a *refusal.
+func (s *Session) prepare(method string, params json.RawMessage, version string) (asker, error) {
+	h := &s.opts.Handlers
+	switch {
+	case s.now.Load() == nil:
+		return nil, &refusal{codeInvalidRequest, "the session is not initialized yet"} // there is none for a handler to use
+	case method == methodElicit && (h.ElicitForm != nil || h.ElicitURL != nil):
+		return s.prepareElicitation(params, version)
+	case method == methodSample && (h.Sample != nil || h.SampleWithTools != nil):
+		return s.prepareSample(params, version)
+	case method == methodListRoots && h.Roots != nil:
+		return s.askRoots, nil
+	}
+	return nil, &refusal{CodeMethodNotFound, fmt.Sprintf("this client does not support %q", method[:min(len(method), maxAskedMethod)])}
+}
+
+func (s *Session) prepareElicitation(params json.RawMessage, version string) (asker, error) {
+	form, page, err := decodeElicitation(params, version)
+	if err != nil {
+		return nil, badParams(err)
+	}
+	h := &s.opts.Handlers
+	switch {
+	case form != nil && h.ElicitForm != nil:
+		return func(ctx context.Context) (json.RawMessage, error) {
+			res, err := h.ElicitForm(ctx, s, form)
+			return s.encodeElicitation(form, res, err)
+		}, nil
+	case page != nil && h.ElicitURL != nil:
+		return func(ctx context.Context) (json.RawMessage, error) {
+			res, err := h.ElicitURL(ctx, s, page)
+			answer, err := s.encodeElicitation(nil, res, err)
+			if err == nil && res != nil && res.Action == mcp.ElicitationResponseActionAccept {
+				s.pages.add(page.ElicitationID)
+			}
+			return answer, err
+		}, nil
+	}
+	return nil, badParams(errMode)
+}
+
+var (
+	errMode    = errors.New("a mode of elicitation that this client did not declare")
+	errNoTools = errors.New("sampling with tools, which this client did not declare")
+	errNoReply = errors.New("the handler returned neither an answer nor an error")
+)
+
+// encodeElicitation is the result of an elicitation. Only what matches the form
+// leaves as accepted; content goes with nothing else (2026-07-28,
+// "Elicitation", "Response Actions").
+func (s *Session) encodeElicitation(form *FormRequest, res *mcp.ElicitationResult, err error) (json.RawMessage, error) {
+	switch {
+	case errors.Is(err, ErrRejected):
+		res = DeclineElicitation()
+	case err != nil:
+		return nil, err
+	case res == nil:
+		return nil, errNoReply
+	}
+	out := struct {
+		Meta    *mcp.Meta                     `json:"_meta,omitempty"`
+		Action  mcp.ElicitationResponseAction `json:"action"`
+		Content json.RawMessage               `json:"content,omitempty"`
+	}{Meta: res.Meta, Action: res.Action}
+	switch res.Action {
+	case mcp.ElicitationResponseActionAccept:
+		if form == nil {
+			break
+		}
+		content, err := form.content(res.Content)
+		if err != nil {
+			s.log.Warn("an accepted form was not sent: its content does not match", "error", err)
+			out.Action, content = mcp.ElicitationResponseActionCancel, nil
+		}
+		out.Content = content
+	case mcp.ElicitationResponseActionDecline, mcp.ElicitationResponseActionCancel:
+	default:
+		return nil, fmt.Errorf("the handler returned the unknown action %q", string(res.Action))
+	}
+	return json.Marshal(out)
+}
+
+// content encodes what was filled in, after checking it; nil is the form as it came.
+func (r *FormRequest) content(filled any) (json.RawMessage, error) {
+	data, err := json.Marshal(filled)
+	if err != nil {
+		return nil, err
+	}
+	if string(data) == "null" {
+		if data, err = json.Marshal(r.Form.Defaults()); err != nil {
+			return nil, err
+		}
+	}
+	return data, r.Form.Validate(json.RawMessage(data))
+}
+
+func (s *Session) prepareSample(params json.RawMessage, version string) (asker, error) {
+	r, err := decodeSample(params)
+	if err != nil {
+		return nil, badParams(err)
+	}
+	h := &s.opts.Handlers
+	handler := h.Sample
+	if r.wantsTools() || handler == nil {
+		handler = h.SampleWithTools
+	}
+	if handler == nil {
+		return nil, badParams(errNoTools)
+	}
+	return func(ctx context.Context) (json.RawMessage, error) {
+		res, err := handler(ctx, s, r)
+		switch {
+		case err != nil:
+			return nil, err
+		case res == nil:
+			return nil, errNoReply
+		}
+		return r.encodeResult(res, version)
+	}, nil
+}
+
+func (s *Session) askRoots(ctx context.Context) (json.RawMessage, error) {
+	roots, err := s.opts.Handlers.Roots(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRoots(roots); err != nil {
+		return nil, err
+	}
+	return json.Marshal(map[string]any{"roots": append([]mcp.Root{}, roots...)})
+}
+
+// PanicError is the panic of a handler that answers questions of the server.
+type PanicError struct {
+	// Value is what it panicked with.
+	Value any
+	// Stack is where.
+	Stack []byte
+}
+
+// Error gives the value.
+func (e *PanicError) Error() string { return fmt.Sprintf("a handler panicked: %v", e.Value) }
+
+// errGone is for a handler that ended its goroutine.
+var errGone = errors.New("the handler ended its goroutine")
+
+// put asks, and delivers what came of it: always, whatever the handler did.
+func (s *Session) put(ctx context.Context, ask asker, deliver func(answer json.RawMessage, err error)) {
+	var answer json.RawMessage
+	err := errGone
+	defer func() {
+		if v := recover(); v != nil {
+			stack := debug.Stack()
+			answer, err = nil, &PanicError{Value: v, Stack: stack}
+			s.log.Error("a handler panicked", "value", fmt.Sprint(v), "stack", string(stack))
+		}
+		deliver(answer, err)
+	}()
+	answer, err = ask(ctx)
+}

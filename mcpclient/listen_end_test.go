@@ -1,0 +1,407 @@
+package mcpclient_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// A stream that is lost is opened again. The gap is told when it is there again, not before: what is read again then misses nothing.
+func TestLostListenIsReopened(t *testing.T) {
+	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
+		t.Run(name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				var h diary
+				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{Gap: h.handlers().Gap, ToolsChanged: h.handlers().ToolsChanged}})
+				l := listen(t, s, mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
+				d := read(l)
+				synctest.Wait()
+				for range 3 {
+					streams := srv.Count(standing(srv))
+					gate := srv.Hold(standing(srv))
+					srv.CutStanding(abort)
+					synctest.Wait()
+					require.Equal(t, streams, srv.Count(standing(srv)), "not at once: under backoff")
+					tell(srv, toolsChanged)
+					pass(20 * time.Second)
+					require.Greater(t, srv.Count(standing(srv)), streams)
+					require.Empty(t, d.take(), "it is not there yet")
+					require.Empty(t, h.take())
+					gate.Release()
+					synctest.Wait()
+					require.Equal(t, []string{"gap"}, d.take())
+					require.Equal(t, []string{"gap 0"}, h.take())
+					tell(srv, toolsChanged)
+					update(srv, "file:///a")
+					require.Equal(t, []string{"tools", "file:///a"}, d.take())
+					require.Equal(t, []string{"tools"}, h.take())
+				}
+				require.NoError(t, l.Err())
+				require.LessOrEqual(t, srv.Count(subscribeMethod), 1, "the session has not changed")
+			})
+		})
+	}
+}
+
+// The cause of a gap is how the stream ended, or that the session did.
+func TestCauseOfAGap(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		l := listen(t, s, toTools)
+		srv.CutStanding(true)
+		pass(time.Minute)
+		for ev := range l.Events() {
+			require.Equal(t, mcpclient.ListenGap, ev.Kind)
+			require.Error(t, ev.Cause)
+			require.NotErrorIs(t, ev.Cause, mcpclient.ErrSessionLost)
+			break
+		}
+		if srv.Era == mcptest.Modern {
+			return
+		}
+		srv.LoseSessions()
+		echoes(t, s)
+		for ev := range l.Events() {
+			require.Equal(t, mcpclient.ListenGap, ev.Kind)
+			require.ErrorIs(t, ev.Cause, mcpclient.ErrSessionLost)
+			break
+		}
+	})
+}
+
+// A server that is away, or opens streams only to end them, is not hammered: the waits double up to half a minute.
+func TestBackoffOfAListen(t *testing.T) {
+	rows := map[string]func(w http.ResponseWriter, m *mcptest.Message){
+		"503": func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"429": func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(http.StatusTooManyRequests) },
+		"ends at once": func(w http.ResponseWriter, m *mcptest.Message) {
+			mcptest.StartSSE(w)
+			if m != nil {
+				mcptest.WriteRaw(w, "data: "+string(ackOf(0)(m.ID))+"\n\n")
+			}
+		},
+	}
+	for name, answer := range rows {
+		t.Run(name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				s := serve(t, srv, mcpclient.Options{})
+				l := listen(t, s, toTools)
+				synctest.Wait()
+				at := []time.Time{time.Now()}
+				srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+					at = append(at, time.Now())
+					answer(w, m)
+					return true
+				}))
+				srv.CutStanding(true)
+				pass(10 * time.Minute)
+				require.Greater(t, len(at), 15)
+				wait := 500 * time.Millisecond
+				for i := range at[1:] {
+					pause := at[i+1].Sub(at[i])
+					require.GreaterOrEqual(t, pause, wait*8/10, "wait %d", i)
+					require.LessOrEqual(t, pause, wait*12/10+time.Millisecond, "wait %d", i)
+					wait = min(2*wait, 30*time.Second)
+				}
+				srv.SetIntercept(nil)
+				pass(time.Minute)
+				tell(srv, toolsChanged)
+				require.NoError(t, l.Close())
+				ended(t, l, mcpclient.EndClosed)
+				require.Equal(t, []string{"gap", "tools"}, rest(l))
+			})
+		})
+	}
+}
+
+// Whoever wants to know of the loss at once gets an end instead of a gap.
+func TestListenWithoutReopening(t *testing.T) {
+	for _, abort := range []bool{true, false} {
+		t.Run(fmt.Sprint("abort ", abort), func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				s := serve(t, srv, mcpclient.Options{})
+				l := listen(t, s, toTools, nil, mcpclient.WithoutReopening())
+				tell(srv, toolsChanged)
+				srv.CutStanding(abort)
+				ended(t, l, mcpclient.EndLost)
+				require.Error(t, errors.Unwrap(l.Err()), "it has a cause")
+				require.Equal(t, []string{"tools"}, rest(l))
+				pass(time.Hour)
+				require.Equal(t, 1, srv.Count(standing(srv)), "nobody wants it any more")
+				again := listen(t, s, toTools, mcpclient.WithoutReopening())
+				d := read(again)
+				tell(srv, toolsChanged)
+				require.Equal(t, []string{"tools"}, d.take())
+			})
+		})
+	}
+}
+
+// A session that is lost is a loss, too.
+func TestLostSessionWithoutReopening(t *testing.T) {
+	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		l := listen(t, s, toTools, mcpclient.WithoutReopening())
+		other := read(listen(t, s, toTools))
+		srv.LoseSessions()
+		echoes(t, s)
+		ended(t, l, mcpclient.EndLost)
+		require.ErrorIs(t, l.Err(), mcpclient.ErrSessionLost)
+		require.Equal(t, []string{"gap"}, other.take())
+	})
+}
+
+// refusal is one way to say no to a client that wants to listen.
+type refusal struct {
+	name  string
+	write func(w http.ResponseWriter, m *mcptest.Message)
+	kind  mcpclient.Kind
+}
+
+func refusals(era mcptest.Era) []refusal {
+	unknown := mcpclient.KindServer
+	if era == mcptest.Legacy {
+		unknown = mcpclient.KindHTTP // a GET has no id that an error could be for
+	}
+	plainly := func(code int) func(http.ResponseWriter, *mcptest.Message) {
+		return func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(code) }
+	}
+	return []refusal{
+		{"405", plainly(405), mcpclient.KindHTTP},
+		{"404", plainly(404), mcpclient.KindHTTP},
+		{"400", plainly(400), mcpclient.KindHTTP},
+		{"501", plainly(501), mcpclient.KindHTTP},
+		{"401", plainly(401), mcpclient.KindAuthRequired},
+		{"403", plainly(403), mcpclient.KindForbidden},
+		{"204", plainly(204), mcpclient.KindProtocol},
+		{"HTML", func(w http.ResponseWriter, _ *mcptest.Message) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write([]byte("<html>"))
+		}, mcpclient.KindProtocol},
+		{"-32601", func(w http.ResponseWriter, m *mcptest.Message) {
+			if m == nil {
+				m = &mcptest.Message{}
+			}
+			mcptest.WriteError(w, http.StatusNotFound, m.ID, -32601, "Method not found")
+		}, unknown},
+	}
+}
+
+// eachRefusal runs a test for each way to say no in each era.
+func eachRefusal(t *testing.T, test func(t *testing.T, srv *mcptest.Server, no refusal, answer func(http.ResponseWriter, *http.Request, *mcptest.Message) bool)) {
+	t.Helper()
+	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+		for _, no := range refusals(era) {
+			t.Run(era.String()+" "+no.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					test(t, newServer(mode{era, true}), no, atStanding(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+						no.write(w, m)
+						return true
+					}))
+				})
+			})
+		}
+	}
+}
+
+// A server that says no has not agreed, however it says it.
+func TestRefusedListen(t *testing.T) {
+	eachRefusal(t, func(t *testing.T, srv *mcptest.Server, no refusal, answer func(http.ResponseWriter, *http.Request, *mcptest.Message) bool) {
+		srv.Intercept = answer
+		s := serve(t, srv, mcpclient.Options{})
+		for range 2 {
+			l, err := s.Listen(t.Context(), mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
+			noListen(t, l, err, no.kind, mcpclient.EndRefused)
+			pass(time.Hour)
+			require.LessOrEqual(t, srv.Count(standing(srv)), 2, "once for each Listen at most")
+			require.Empty(t, srv.Subscribed())
+			echoes(t, s)
+		}
+		_, ever := srv.Sessions()
+		require.LessOrEqual(t, ever, 1, "it is not the session that is refused")
+	})
+}
+
+// A server that says no when it is asked again has ended the subscription.
+func TestReopenedListenIsRefused(t *testing.T) {
+	eachRefusal(t, func(t *testing.T, srv *mcptest.Server, _ refusal, answer func(http.ResponseWriter, *http.Request, *mcptest.Message) bool) {
+		s := serve(t, srv, mcpclient.Options{})
+		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
+		srv.SetIntercept(answer)
+		srv.CutStanding(true)
+		pass(time.Hour)
+		ended(t, l, mcpclient.EndRefused)
+		require.Error(t, errors.Unwrap(l.Err()), "it has a cause")
+		require.Equal(t, 2, srv.Count(standing(srv)))
+		require.Empty(t, srv.Subscribed(), "it is unsubscribed from what nobody hears of any more")
+		require.Empty(t, rest(l))
+		echoes(t, s)
+		srv.SetIntercept(nil)
+		d := read(listen(t, s, toTools))
+		tell(srv, toolsChanged)
+		require.Equal(t, []string{"tools"}, d.take(), "it may be asked for anew")
+	})
+}
+
+// A legacy server that is busy whenever it is asked for its stream: Listen waits as long as for any try.
+func TestListenToABusyLegacyServer(t *testing.T) {
+	for _, held := range []string{"GET held", "GET 503", "resources/subscribe held"} {
+		t.Run(held, func(t *testing.T) {
+			legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				switch held {
+				case "GET held":
+					srv.Hold("GET")
+				case "GET 503":
+					srv.Intercept = atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+						w.WriteHeader(http.StatusServiceUnavailable)
+						return true
+					})
+				default:
+					srv.Hold(subscribeMethod)
+				}
+				s := serve(t, srv, mcpclient.Options{})
+				start := time.Now()
+				l, err := s.Listen(t.Context(), mcpclient.Filter{Resources: []string{"file:///a"}})
+				noListen(t, l, err, mcpclient.KindTimeout, mcpclient.EndLost)
+				require.Equal(t, mcpclient.DefaultTryTimeout, time.Since(start))
+				n := srv.Count("GET")
+				pass(time.Hour)
+				require.Equal(t, n, srv.Count("GET"), "nobody wants it any more")
+				echoes(t, s)
+			})
+		})
+	}
+}
+
+// The server ends a subscription, in good order or not: it is over, and not asked for again.
+func TestListenEndedByTheServer(t *testing.T) {
+	rows := map[mcpclient.EndReason]func(*mcptest.Server){
+		mcpclient.EndCompleted: (*mcptest.Server).EndSubscriptions,
+		mcpclient.EndCancelled: (*mcptest.Server).CancelSubscriptions,
+	}
+	for why, end := range rows {
+		t.Run(why.String(), func(t *testing.T) {
+			modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				s := serve(t, srv, mcpclient.Options{})
+				l := listen(t, s, toTools)
+				d := read(l)
+				tell(srv, toolsChanged)
+				end(srv)
+				ended(t, l, why)
+				require.Equal(t, []string{"tools", "end"}, d.take())
+				pass(time.Hour)
+				require.Equal(t, 1, srv.Count(listenMethod))
+				require.NoError(t, l.Close())
+				require.Equal(t, why, reason(t, l.Err()), "the first reason stays")
+				echoes(t, s)
+				d = read(listen(t, s, toTools))
+				tell(srv, toolsChanged)
+				require.Equal(t, []string{"tools"}, d.take())
+			})
+		})
+	}
+}
+
+// An end instead of the acknowledgment is no success, however friendly it is.
+func TestListenEndedBeforeItBegan(t *testing.T) {
+	rows := map[mcpclient.EndReason]frame{
+		mcpclient.EndCompleted: func(id jsonRaw) []byte { return mcptest.Result(id, map[string]any{"resultType": "complete"}) },
+		mcpclient.EndCancelled: of(0, "notifications/cancelled", map[string]any{"requestId": 0}),
+	}
+	for why, f := range rows {
+		t.Run(why.String(), func(t *testing.T) {
+			modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				script(srv, f)
+				s := serve(t, srv, mcpclient.Options{})
+				l, err := s.Listen(t.Context(), toTools)
+				noListen(t, l, err, mcpclient.KindServer, why)
+				pass(time.Hour)
+				require.Equal(t, 1, srv.Count(listenMethod))
+			})
+		})
+	}
+}
+
+// The context of Listen ends it at any time, before the server agreed and after.
+func TestContextOfAListen(t *testing.T) {
+	for _, held := range []string{"headers", "acknowledgment", "nothing"} {
+		t.Run(held, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				switch {
+				case held == "headers":
+					srv.Hold(standing(srv))
+				case held == "acknowledgment":
+					srv.WithholdAck = true
+					srv.Hold(subscribeMethod)
+				}
+				s := serve(t, srv, mcpclient.Options{})
+				mine := errors.New("enough")
+				ctx, cancel := context.WithCancelCause(t.Context())
+				begun := beginListen(ctx, s, mcpclient.Filter{Resources: []string{"file:///a"}})
+				pass(time.Second)
+				if held != "nothing" {
+					require.Empty(t, begun)
+				}
+				cancel(mine)
+				got := <-begun
+				end := got.err
+				if held == "nothing" {
+					require.NoError(t, got.err)
+					ended(t, got.l, mcpclient.EndClosed)
+					end = got.l.Err()
+				} else {
+					noListen(t, got.l, got.err, mcpclient.KindCanceled, mcpclient.EndClosed)
+					require.Equal(t, time.Second, got.at, "at once")
+				}
+				require.ErrorIs(t, end, context.Canceled)
+				require.ErrorIs(t, end, mine)
+				synctest.Wait()
+				require.Empty(t, srv.Subscriptions())
+				require.Empty(t, srv.Subscribed())
+				pass(time.Hour)
+				require.Equal(t, 1, srv.Count(standing(srv)))
+				echoes(t, s)
+			})
+		})
+	}
+}
+
+// The session's Close ends its subscriptions, those that wait for the server too, and what waited is still yielded.
+func TestCloseEndsListens(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
+		reading := read(listen(t, s, toTools))
+		tell(srv, toolsChanged)
+		update(srv, "file:///a")
+		srv.WithholdAck = true
+		srv.Hold(subscribeMethod)
+		begun := beginListen(t.Context(), s, mcpclient.Filter{Resources: []string{"file:///b"}})
+		synctest.Wait()
+		start := time.Now()
+		require.NoError(t, s.Close())
+		require.Zero(t, time.Since(start))
+		got := <-begun
+		noListen(t, got.l, got.err, mcpclient.KindClosed, mcpclient.EndClosed)
+		require.ErrorIs(t, got.err, mcpclient.ErrClosed)
+		ended(t, l, mcpclient.EndClosed)
+		require.ErrorIs(t, l.Err(), mcpclient.ErrClosed)
+		require.Equal(t, []string{"tools", "file:///a"}, rest(l))
+		require.Equal(t, []string{"tools", "end"}, reading.take())
+		require.NoError(t, l.Close())
+		late, err := s.Listen(t.Context(), toTools)
+		require.Nil(t, late)
+		require.Equal(t, mcpclient.KindClosed, failure(t, err).Kind)
+		require.ErrorIs(t, err, mcpclient.ErrClosed)
+		require.Equal(t, mcpclient.EndClosed, reason(t, err), "as Listen's comment says of every error")
+	})
+}

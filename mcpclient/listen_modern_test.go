@@ -1,0 +1,328 @@
+package mcpclient_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// modernBubble runs a test in fake time with a modern server.
+func modernBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Modern, true})) })
+}
+
+// frame is one message on a scripted subscription, given the id of its request.
+type frame func(id json.RawMessage) []byte
+
+// of is a notification that belongs to the subscription of another request, off by so many ids; 0 is its own.
+func of(off int64, method string, params map[string]any) frame {
+	return func(id json.RawMessage) []byte {
+		var n int64
+		if err := json.Unmarshal(id, &n); err != nil {
+			return nil
+		}
+		tagged := map[string]any{"_meta": map[string]any{"io.modelcontextprotocol/subscriptionId": n + off}}
+		for k, v := range params {
+			if k == "requestId" {
+				v = n + off
+			}
+			tagged[k] = v
+		}
+		return mcptest.Notification(method, tagged)
+	}
+}
+
+// ackOf acknowledges a subscription to tools and prompts.
+func ackOf(off int64) frame {
+	return of(off, ackMethod, map[string]any{"notifications": map[string]any{"toolsListChanged": true, "promptsListChanged": true}})
+}
+
+// script answers every listen with frames and keeps the stream open.
+func script(srv *mcptest.Server, frames ...frame) {
+	srv.SetIntercept(atStanding(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+		mcptest.StartSSE(w)
+		for _, f := range frames {
+			mcptest.WriteRaw(w, "data: "+string(f(m.ID))+"\n\n")
+		}
+		srv.Hang(r)
+		return true
+	}))
+}
+
+// What comes before the acknowledgment, or belongs to another subscription, is passed over; logs and progress go nowhere.
+func TestListenPassesOver(t *testing.T) {
+	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		foreign := func(method, id string) frame {
+			return func(json.RawMessage) []byte {
+				meta := map[string]any{"io.modelcontextprotocol/subscriptionId": json.RawMessage(id)}
+				return mcptest.Notification(method, map[string]any{"_meta": meta, "notifications": map[string]any{"promptsListChanged": true}})
+			}
+		}
+		script(srv,
+			of(0, toolsChanged, nil), ackOf(1), foreign(ackMethod, `"x"`), of(0, promptsChanged, nil),
+			ackOf(0),
+			of(7, toolsChanged, nil), of(-1, promptsChanged, nil), foreign(toolsChanged, `"1"`), foreign(toolsChanged, `{}`), foreign(toolsChanged, `1.5`),
+			of(0, "notifications/message", map[string]any{"level": "info", "data": "x"}),
+			of(0, "notifications/progress", map[string]any{"progressToken": 1, "progress": 1}),
+			of(0, "notifications/x/y", nil), of(0, resourceUpdated, map[string]any{"uri": "file:///a"}),
+			of(0, promptsChanged, nil),
+			of(0, toolsChanged, nil),
+		)
+		var h diary
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{Log: h.handlers().Log, Notification: h.handlers().Notification, Gap: h.handlers().Gap}})
+		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true})
+		require.Equal(t, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true}, l.Honored())
+		d := read(l)
+		synctest.Wait()
+		require.Equal(t, []string{"prompts", "tools"}, d.take())
+		require.Empty(t, h.take())
+		require.Equal(t, 1, srv.Count(listenMethod))
+		echoes(t, s)
+	})
+}
+
+// A cancellation that names another request is not ours.
+func TestListenIsNotCancelledByAnothersName(t *testing.T) {
+	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		cancel := map[string]any{"requestId": 0}
+		script(srv, ackOf(0), of(1, "notifications/cancelled", cancel), of(-1, "notifications/cancelled", cancel),
+			of(0, "notifications/cancelled", nil), of(0, toolsChanged, nil))
+		s := serve(t, srv, mcpclient.Options{})
+		l := listen(t, s, toTools)
+		d := read(l)
+		pass(time.Hour)
+		require.Equal(t, []string{"tools"}, d.take())
+		require.NoError(t, l.Err())
+		require.Equal(t, 1, srv.Count(listenMethod))
+	})
+}
+
+// Listen does not return before the server acknowledged, and then at once.
+func TestListenWaitsForTheAcknowledgment(t *testing.T) {
+	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.WithholdAck = true
+		s := serve(t, srv, mcpclient.Options{})
+		begun := beginListen(t.Context(), s, toTools)
+		pass(20 * time.Second)
+		require.Len(t, srv.Subscriptions(), 1)
+		require.Empty(t, begun)
+		echoes(t, s)
+		srv.Acknowledge()
+		got := <-begun
+		require.NoError(t, got.err)
+		require.Equal(t, 20*time.Second, got.at)
+		d := read(got.l)
+		pass(time.Hour)
+		tell(srv, toolsChanged)
+		require.Equal(t, []string{"tools"}, d.take(), "the patience was for the acknowledgment alone")
+		require.Equal(t, 1, srv.Count(listenMethod))
+	})
+}
+
+// An acknowledgment, or headers, that do not come are waited for as long as any try.
+func TestListenWithoutAnAcknowledgment(t *testing.T) {
+	for _, where := range []string{"acknowledgment", "headers"} {
+		t.Run(where, func(t *testing.T) {
+			modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				if where == "headers" {
+					srv.Hold(listenMethod)
+				}
+				srv.WithholdAck = true
+				s := serve(t, srv, mcpclient.Options{})
+				start := time.Now()
+				l, err := s.Listen(t.Context(), toTools)
+				e := noListen(t, l, err, mcpclient.KindTimeout, mcpclient.EndLost)
+				var timeout *mcpclient.TimeoutError
+				require.ErrorAs(t, err, &timeout)
+				require.Equal(t, mcpclient.DefaultTryTimeout, timeout.After)
+				require.Equal(t, mcpclient.DefaultTryTimeout, time.Since(start), "as of any other request that is safe to repeat: its tries are over after 15 s")
+				require.Equal(t, 1, e.Tries)
+				synctest.Wait()
+				require.Empty(t, srv.Subscriptions(), "nothing is left open")
+				echoes(t, s)
+			})
+		})
+	}
+}
+
+// An acknowledgment that does not come again is waited for under backoff, without an end: the server agreed before.
+func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
+	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		l := listen(t, s, toTools)
+		d := read(l)
+		srv.WithholdAck = true
+		srv.CutStanding(true)
+		pass(10 * time.Minute)
+		require.Empty(t, d.take())
+		require.Len(t, srv.Subscriptions(), 1, "one at a time")
+		n := srv.Count(listenMethod)
+		require.Greater(t, n, 9)
+		require.Less(t, n, 25)
+		srv.Acknowledge()
+		synctest.Wait()
+		require.Equal(t, []string{"gap"}, d.take())
+		require.NoError(t, l.Err())
+	})
+}
+
+// A server that is busy at first is asked again, a few times.
+func TestListenIsTriedAgain(t *testing.T) {
+	for _, code := range []int{503, 502, 500, 429, 408} {
+		for _, failures := range []int{3, 1000} {
+			t.Run(fmt.Sprint(code, " ", failures, " times"), func(t *testing.T) {
+				modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+					n := 0
+					srv.Intercept = atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+						n++
+						if n > failures {
+							return false
+						}
+						w.WriteHeader(code)
+						return true
+					})
+					s := serve(t, srv, mcpclient.Options{})
+					l, err := s.Listen(t.Context(), toTools)
+					if failures == 3 {
+						require.NoError(t, err)
+						d := read(l)
+						tell(srv, toolsChanged)
+						require.Equal(t, []string{"tools"}, d.take(), "there was nothing to miss")
+						return
+					}
+					require.Nil(t, l)
+					e := failure(t, err)
+					require.Equal(t, mcpclient.KindHTTP, e.Kind)
+					require.Equal(t, mcpclient.DefaultMaxTries, e.Tries)
+					var status *mcpclient.HTTPError
+					require.ErrorAs(t, err, &status)
+					require.Equal(t, code, status.Status)
+					pass(time.Hour)
+					require.Equal(t, mcpclient.DefaultMaxTries, n)
+				})
+			})
+		}
+	}
+}
+
+// A server that refuses the revision has it negotiated again, once.
+func TestListenOfARefusedVersion(t *testing.T) {
+	for _, refusals := range []int{1, 1000} {
+		for _, when := range []string{"at first", "when reopened"} {
+			t.Run(fmt.Sprint(refusals, " times ", when), func(t *testing.T) {
+				modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+					s := serve(t, srv, mcpclient.Options{})
+					var l *mcpclient.Subscription
+					if when == "when reopened" {
+						l = listen(t, s, toTools)
+						synctest.Wait()
+					}
+					srv.Reset()
+					n := 0
+					srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+						if n++; n > refusals {
+							return false
+						}
+						refusal := &mcptest.Error{Code: -32022, Message: "no", Data: map[string]any{"supported": []string{"2026-07-28"}}}
+						mcptest.WriteJSON(w, 400, mcptest.ErrorResponse(m.ID, refusal))
+						return true
+					}))
+					var err error
+					if l == nil {
+						l, err = s.Listen(t.Context(), toTools)
+					} else {
+						srv.CutStanding(true)
+						pass(time.Hour)
+						err = l.Err()
+					}
+					require.Equal(t, 1, srv.Count("server/discover"))
+					require.Equal(t, 2, srv.Count(listenMethod))
+					if refusals > 1 {
+						require.Equal(t, mcpclient.EndRefused, reason(t, err))
+						echoes(t, s)
+						return
+					}
+					require.NoError(t, err)
+					tell(srv, toolsChanged)
+					require.NoError(t, l.Close())
+					ended(t, l, mcpclient.EndClosed)
+					want := []string{"tools"}
+					if when == "when reopened" {
+						want = []string{"gap", "tools"}
+					}
+					require.Equal(t, want, rest(l))
+				})
+			})
+		}
+	}
+}
+
+// A server that agrees to something else than what was asked for has agreed to nothing.
+func TestListenHonoredForSomethingElse(t *testing.T) {
+	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Honor = func(mcptest.Filter) mcptest.Filter {
+			return mcptest.Filter{PromptsListChanged: true, ResourceSubscriptions: []string{"file:///b"}}
+		}
+		s := serve(t, srv, mcpclient.Options{})
+		l, err := s.Listen(t.Context(), mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
+		noListen(t, l, err, mcpclient.KindServer, mcpclient.EndRefused)
+		l = listen(t, s, mcpclient.Filter{PromptsChanged: true})
+		require.Equal(t, mcpclient.Filter{PromptsChanged: true}, l.Honored(), "of the filter")
+	})
+}
+
+// A server that agrees to nothing any more when it is asked again has refused.
+func TestListenIsNotHonoredAnyMore(t *testing.T) {
+	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true})
+		srv.Honor = func(mcptest.Filter) mcptest.Filter { return mcptest.Filter{ToolsListChanged: true} }
+		srv.CutStanding(true)
+		pass(time.Minute)
+		require.Equal(t, mcpclient.Filter{ToolsChanged: true}, l.Honored(), "as it was last asked")
+		srv.Honor = func(mcptest.Filter) mcptest.Filter { return mcptest.Filter{} }
+		srv.CutStanding(false)
+		pass(time.Minute)
+		ended(t, l, mcpclient.EndRefused)
+		require.Equal(t, []string{"gap"}, rest(l))
+		require.Equal(t, 3, srv.Count(listenMethod))
+	})
+}
+
+// The session was negotiated again for a call: the subscription goes on, and misses nothing.
+func TestListenOutlivesANewRevision(t *testing.T) {
+	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		l := listen(t, s, toTools)
+		d := read(l)
+		n := 0
+		srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "tools/call" || n > 0 {
+				return false
+			}
+			n++
+			refusal := &mcptest.Error{Code: -32022, Message: "no", Data: map[string]any{"supported": []string{"2026-07-28"}}}
+			mcptest.WriteJSON(w, 400, mcptest.ErrorResponse(m.ID, refusal))
+			return true
+		})
+		echoes(t, s)
+		synctest.Wait()
+		tell(srv, toolsChanged)
+		require.Contains(t, d.take(), "tools")
+		srv.CutStanding(true)
+		pass(time.Minute)
+		require.Contains(t, d.take(), "gap")
+		tell(srv, toolsChanged)
+		require.Equal(t, []string{"tools"}, d.take())
+		require.NoError(t, l.Err())
+	})
+}

@@ -1,0 +1,223 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// errNoStream says that a legacy server does not tell anything on its own.
+var errNoStream = errors.New("the server has no stream for notifications")
+
+// runLegacy listens on the standing stream of an epoch: nil when the session has moved on.
+func (l *Subscription) runLegacy(sn *snapshot) *ListenError {
+	side := &l.s.side
+	side.join(l.s, l)
+	var (
+		pace       pace
+		late       <-chan time.Time // when the server has taken too long to agree for the first time
+		limit      = l.s.opts.Timeouts.Try
+		honored    Filter
+		subscribed bool
+		losses     int // when the server agreed
+	)
+	defer func() { l.unsubscribe(sn, honored.Resources) }()
+	if !l.began && limit > 0 {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		late = timer.C
+	}
+	for {
+		st, changed := side.look()
+		switch {
+		case l.ctx.Err() != nil:
+			return l.closed()
+		case st.epoch > sn.epoch || l.s.now.Load() != sn:
+			return nil
+		case st.over != nil && l.began:
+			return &ListenError{EndRefused, st.over}
+		case st.over != nil:
+			return &ListenError{EndRefused, fmt.Errorf("%w: %w", errNoStream, st.over)}
+		case subscribed && l.opts.once && st.losses > losses:
+			return &ListenError{EndLost, st.lost}
+		case st.open && !subscribed:
+			agreed, err := l.subscribe(sn)
+			if err == nil {
+				honored, subscribed, losses = agreed, true, st.losses
+				l.agreed(honored)
+			} else if l.s.now.Load() != sn {
+				continue
+			} else if end := l.refused(err); end != nil {
+				return end
+			} else if l.s.sleep(l.ctx, pace.next(false, 0, nil)) != nil {
+				return l.closed()
+			}
+			continue
+		}
+		select {
+		case <-changed:
+		case <-l.ctx.Done():
+		case <-late:
+			if !l.began {
+				return &ListenError{EndLost, &TimeoutError{What: "try", After: limit}}
+			}
+		}
+	}
+}
+
+// refused says whether an error of resources/subscribe ends the subscription.
+func (l *Subscription) refused(err error) *ListenError {
+	switch {
+	case l.ctx.Err() != nil, l.s.root.Err() != nil:
+		return l.closed()
+	case !lost(err):
+		return &ListenError{EndRefused, err}
+	case !l.began:
+		return notBegun(err)
+	}
+	return nil // it was agreed to before: asked for again until the server says no
+}
+
+// subscribe asks a legacy server for what it offers of the filter, and returns that.
+func (l *Subscription) subscribe(sn *snapshot) (Filter, error) {
+	honored, offers := l.wants, &sn.capabilities
+	honored.ToolsChanged = honored.ToolsChanged && offers.Tools != nil && offers.Tools.ListChanged
+	honored.PromptsChanged = honored.PromptsChanged && offers.Prompts != nil && offers.Prompts.ListChanged
+	honored.ResourcesChanged = honored.ResourcesChanged && offers.Resources != nil && offers.Resources.ListChanged
+	if offers.Resources == nil || !offers.Resources.Subscribe {
+		honored.Resources = nil
+	}
+	if honored.empty() {
+		return honored, errNothingHonored
+	}
+	for i, uri := range honored.Resources {
+		if err := l.s.subscribed.add(l.ctx, l.s, sn, uri); err != nil {
+			if stageOf(err) == transport.MaybeSent {
+				i++ // it may have been taken
+			}
+			l.unsubscribe(sn, honored.Resources[:i])
+			return honored, err
+		}
+	}
+	return honored, nil
+}
+
+// unsubscribe tells the server, off everybody's path, that its updates are not wanted any more.
+func (l *Subscription) unsubscribe(sn *snapshot, uris []string) {
+	if len(uris) == 0 {
+		return
+	}
+	l.s.owned.start(func() {
+		ctx, cancel := context.WithTimeoutCause(l.s.root, cancelTimeout, &TimeoutError{What: "total", After: cancelTimeout})
+		defer cancel()
+		for _, uri := range uris {
+			if err := l.s.subscribed.drop(ctx, l.s, sn, uri); err != nil {
+				l.s.log.Debug("subscription of a resource not ended", "error", brief(err))
+			}
+		}
+	})
+}
+
+// subscribedResources are the resources that a legacy session is subscribed to,
+// each once, however many subscriptions want it.
+type subscribedResources struct {
+	mu  sync.Mutex
+	uri map[string]*subscribedResource // guarded by mu
+}
+
+type subscribedResource struct {
+	wanted int           // guarded by subscribedResources.mu
+	turn   chan struct{} // full while somebody talks to the server about it
+	epoch  uint64        // of whoever has the turn: subscribed to in this epoch; 0: not at all
+	doubt  uint64        // of whoever has the turn: in this epoch the answer was lost
+}
+
+// add subscribes to a resource, unless the session is subscribed already. One
+// that fails must be dropped too if the request may have arrived.
+func (t *subscribedResources) add(ctx context.Context, s *Session, sn *snapshot, uri string) error {
+	t.mu.Lock()
+	r := t.uri[uri]
+	if r == nil {
+		if t.uri == nil {
+			t.uri = make(map[string]*subscribedResource)
+		}
+		r = &subscribedResource{turn: make(chan struct{}, 1)}
+		t.uri[uri] = r
+	}
+	r.wanted++
+	t.mu.Unlock()
+	err := r.talk(ctx, func() error {
+		if r.epoch == sn.epoch {
+			return nil
+		}
+		epoch, err := s.askFor(ctx, nil, methodSubscribe, uri)
+		switch {
+		case err == nil:
+			r.epoch, r.doubt = epoch, 0
+		case stageOf(err) == transport.MaybeSent:
+			r.doubt = sn.epoch
+		}
+		return err
+	})
+	if err != nil && stageOf(err) != transport.MaybeSent {
+		t.release(uri, r)
+	}
+	return err
+}
+
+// drop is the end of one add. The last one tells the server; the wish counts
+// until it was told, so that nobody subscribes beside it.
+func (t *subscribedResources) drop(ctx context.Context, s *Session, sn *snapshot, uri string) error {
+	t.mu.Lock()
+	r := t.uri[uri]
+	t.mu.Unlock()
+	defer t.release(uri, r)
+	return r.talk(ctx, func() error {
+		t.mu.Lock()
+		last := r.wanted == 1
+		t.mu.Unlock()
+		if !last || (r.epoch != sn.epoch && r.doubt != sn.epoch) || s.now.Load() != sn {
+			return nil
+		}
+		r.epoch, r.doubt = 0, 0
+		_, err := s.askFor(ctx, sn, methodUnsubscribe, uri)
+		return err
+	})
+}
+
+// release takes one wish back.
+func (t *subscribedResources) release(uri string, r *subscribedResource) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r.wanted--; r.wanted == 0 {
+		delete(t.uri, uri)
+	}
+}
+
+// talk runs f when nobody else talks to the server about the resource.
+func (r *subscribedResource) talk(ctx context.Context, f func() error) error {
+	select {
+	case r.turn <- struct{}{}:
+	case <-ctx.Done():
+		return notSent(context.Cause(ctx))
+	}
+	defer func() { <-r.turn }()
+	return f()
+}
+
+// askFor sends a request about one resource and returns the epoch in which it was taken.
+func (s *Session) askFor(ctx context.Context, on *snapshot, method, uri string) (uint64, error) {
+	c := &call{
+		ctx: ctx, on: on, method: method, params: append(jsonrpc.AppendString([]byte(`{"uri":`), uri), '}'), result: &emptyDecoder{},
+		repeatable: true, tryBound: true, callOptions: s.newCallOptions(nil),
+	}
+	if err := s.do(c); err != nil {
+		return 0, err
+	}
+	return c.used.epoch, nil
+}

@@ -1,0 +1,22 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// RootsChanged tells the server that [Handlers].Roots would answer otherwise
+// now. A modern server, which asks each time it needs to know, is not told.
+func (s *Session) RootsChanged(ctx context.Context) error {
+	switch {
+	case s.opts.Handlers.Roots == nil:
+		return &Error{Kind: KindInvalid, Method: methodRootsChanged, Stage: transport.NotSent, Err: errors.New("there is no handler for roots")}
+	case s.now.Load().modern():
+		return nil
+	}
+	return s.do(&call{
+		ctx: ctx, method: methodRootsChanged, notify: true, repeatable: true, tryBound: true, callOptions: s.newCallOptions(nil),
+	})
+}

@@ -1,0 +1,249 @@
+package mcpclient
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// SampleRequest asks for a message of a model (2025-11-25 and 2026-07-28,
+// "Sampling"). The content of a message is a mcp.Content or, if the server sent
+// a list, a []mcp.Content, with [UnknownContent] for what is not known here.
+// Tools have RawInputSchema, never InputSchema. All of it is the server's text.
+type SampleRequest struct {
+	mcp.CreateMessageParams
+	// HasTemperature tells a temperature of 0 from none.
+	HasTemperature bool
+	// Meta is the request's _meta, nil when absent.
+	Meta *mcp.Meta
+	// Raw is the request's parameters as received.
+	Raw json.RawMessage
+}
+
+// wantsTools reports whether the request may only be sent to a client that
+// declared sampling.tools.
+func (r *SampleRequest) wantsTools() bool { return r.Tools != nil || r.ToolChoice != nil }
+
+// toolMode is how the model may use tools.
+func (r *SampleRequest) toolMode() mcp.ToolChoiceMode {
+	if r.ToolChoice == nil || r.ToolChoice.Mode == "" {
+		return mcp.ToolChoiceModeAuto
+	}
+	return r.ToolChoice.Mode
+}
+
+var (
+	errNoMessage    = errors.New("no message")
+	errNoModel      = errors.New("the message does not name its model")
+	errManyBlocks   = fmt.Errorf("revisions before %s have one block of content in a message, not several", mcp.ProtocolVersion20251125)
+	errUseNotAsked  = errors.New("a tool_use, and the request brought no tools")
+	errUseForbidden = errors.New(`a tool_use, and the request says toolChoice "none"`)
+	errUseRequired  = errors.New(`no tool_use, and the request says toolChoice "required"`)
+	errUserUse      = errors.New("a tool_use that is not the assistant's")
+	errUseInput     = errors.New("the input of a tool_use must be an object")
+)
+
+// encodeResult checks a model's message against the request and the revision it
+// is for, and encodes it. A message without a role is the assistant's; blocks
+// of the types of package mcp need no Type. res is not changed.
+func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version string) (json.RawMessage, error) {
+	if res == nil {
+		return nil, errNoMessage
+	}
+	role := cmp.Or(res.Role, mcp.RoleAssistant)
+	if role != mcp.RoleAssistant && role != mcp.RoleUser {
+		return nil, errRole
+	}
+	if res.Model == "" {
+		return nil, errNoModel
+	}
+	content, blocks, err := encodeBlocks(res.Content)
+	if err != nil {
+		return nil, fmt.Errorf("content: %w", err)
+	}
+	if err := r.checkAnswer(role, blocks); err != nil {
+		return nil, fmt.Errorf("content: %w", err)
+	}
+	if version < mcp.ProtocolVersion20251125 {
+		if content, err = onlyBlock(content, len(blocks)); err != nil {
+			return nil, fmt.Errorf("content: %w", err)
+		}
+	}
+	// Not the whole of res: a resultType is no member of this result.
+	return encodePlain(struct {
+		Meta       *mcp.Meta       `json:"_meta,omitempty"`
+		Role       mcp.Role        `json:"role"`
+		Content    json.RawMessage `json:"content"`
+		Model      string          `json:"model"`
+		StopReason string          `json:"stopReason,omitempty"`
+	}{res.Meta, role, content, res.Model, res.StopReason})
+}
+
+// encodeBlocks encodes the content of a message, one block or a list, and reads
+// it again: whatever Go value it was, what is checked is what is sent.
+func encodeBlocks(content any) (json.RawMessage, []mcp.Content, error) {
+	if content == nil {
+		return nil, nil, errNoContent
+	}
+	data, err := encodePlain(withTypes(content))
+	if err != nil {
+		return nil, nil, err
+	}
+	r := jsonReader{Cursor: jsonrpc.NewCursor(data, 0), mine: true}
+	blocks := r.blocks()
+	r.End()
+	if r.Err() == nil && len(blocks) == 0 {
+		return nil, nil, errNoContent
+	}
+	return data, blocks, r.Err()
+}
+
+// onlyBlock takes the one block out of encoded content, a list or not.
+func onlyBlock(content json.RawMessage, blocks int) (json.RawMessage, error) {
+	if blocks > 1 {
+		return nil, errManyBlocks
+	}
+	c := jsonrpc.NewCursor(content, 0)
+	if c.Kind() == jsonrpc.Array {
+		c.EnterArray()
+		c.NextElement()
+	}
+	return c.Skip(), c.Err()
+}
+
+// checkAnswer checks the blocks of a model's message against the request.
+func (r *SampleRequest) checkAnswer(role mcp.Role, blocks []mcp.Content) error {
+	uses := map[string]bool{}
+	for _, block := range blocks {
+		switch b := block.(type) {
+		case mcp.TextContent, mcp.ImageContent, mcp.AudioContent:
+		case mcp.ToolUseContent:
+			if err := checkUse(b, uses); err != nil {
+				return err
+			}
+		case UnknownContent:
+			if b.Err != nil {
+				return b.Err
+			}
+			if b.Type == "" {
+				return errNoType
+			}
+		default:
+			return fmt.Errorf("a %T does not belong in a message of a model", block)
+		}
+	}
+	mode := r.toolMode()
+	switch {
+	case len(uses) == 0 && mode == mcp.ToolChoiceModeRequired:
+		return errUseRequired
+	case len(uses) > 0 && mode == mcp.ToolChoiceModeNone:
+		return errUseForbidden
+	case len(uses) > 0 && len(r.Tools) == 0:
+		return errUseNotAsked
+	case len(uses) > 0 && role != mcp.RoleAssistant:
+		return errUserUse
+	}
+	return nil
+}
+
+// checkUse checks what the server needs of a tool_use, and adds it to those of its message.
+func checkUse(use mcp.ToolUseContent, uses map[string]bool) error {
+	if err := addUse(use, uses); err != nil {
+		return err
+	}
+	if use.Name == "" {
+		return fmt.Errorf("tool_use: %w", errNoName)
+	}
+	input, _ := use.Input.(json.RawMessage)
+	if !bytes.HasPrefix(input, []byte("{")) {
+		return errUseInput
+	}
+	return nil
+}
+
+// withTypes fills in, in a copy, what the Go types of package mcp say already.
+func withTypes(content any) any {
+	list, ok := content.([]mcp.Content)
+	if !ok {
+		return withType(content)
+	}
+	blocks := make([]any, len(list))
+	for i, block := range list {
+		blocks[i] = withType(block)
+	}
+	return blocks
+}
+
+func withType(block any) any {
+	switch b := indirect(block).(type) {
+	case mcp.TextContent:
+		b.Type = mcp.ContentTypeText
+		return b
+	case mcp.ImageContent:
+		b.Type = mcp.ContentTypeImage
+		return b
+	case mcp.AudioContent:
+		b.Type = mcp.ContentTypeAudio
+		return b
+	case mcp.ToolUseContent:
+		b.Type, b.Input = mcp.ContentTypeToolUse, objectOr(b.Input)
+		return b
+	}
+	return block
+}
+
+// indirect returns what a pointer to one of the types of a model's message points to.
+func indirect(block any) any {
+	switch p := block.(type) {
+	case *mcp.TextContent:
+		return orNil(p)
+	case *mcp.ImageContent:
+		return orNil(p)
+	case *mcp.AudioContent:
+		return orNil(p)
+	case *mcp.ToolUseContent:
+		return orNil(p)
+	}
+	return block
+}
+
+func orNil[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
+// objectOr is input, or the empty object for a nil of any kind: a tool without
+// arguments.
+func objectOr(input any) any {
+	raw, ok := input.(json.RawMessage)
+	if !ok {
+		data, err := encodePlain(input)
+		if err != nil {
+			return input // encoding it again tells what is wrong with it
+		}
+		raw = data
+	}
+	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || string(trimmed) == "null" {
+		raw = noArguments
+	}
+	return raw
+}
+
+// encodePlain is json.Marshal without escapes for HTML.
+func encodePlain(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -26,6 +26,9 @@ func (e *refusal) Error() string { return e.reason }
 // codeInvalidRequest is for a request at the wrong time (JSON-RPC 2.0, section 5.1).
 const codeInvalidRequest = -32600
 
+// errTooEarly refuses a question of the handshake: there is no session for a handler to use.
+var errTooEarly = &refusal{codeInvalidRequest, "the session is not initialized yet"}
+
 // maxRefusal bounds how much of what is wrong with a question is told.
 const maxRefusal = 256
 
@@ -40,7 +43,7 @@ func (s *Session) prepare(method string, params json.RawMessage, version string)
 	h := &s.opts.Handlers
 	switch {
 	case s.now.Load() == nil:
-		return nil, &refusal{codeInvalidRequest, "the session is not initialized yet"} // there is none for a handler to use
+		return nil, errTooEarly
 	case method == methodElicit && (h.ElicitForm != nil || h.ElicitURL != nil):
 		return s.prepareElicitation(params, version)
 	case method == methodSample && (h.Sample != nil || h.SampleWithTools != nil):

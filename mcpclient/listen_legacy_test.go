@@ -151,17 +151,23 @@ func TestManyListensToOneResource(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{})
 		f := mcpclient.Filter{Resources: []string{"file:///a", "file:///b"}}
 		stay := listen(t, s, mcpclient.Filter{Resources: []string{"file:///b"}})
-		results := make([]<-chan listening, 20)
-		for i := range results {
-			results[i] = beginListen(t.Context(), s, f)
+		for round := range 20 {
+			results := make([]<-chan listening, 20)
+			for i := range results {
+				results[i] = beginListen(t.Context(), s, f)
+			}
+			var subs []*mcpclient.Subscription
+			for _, begun := range results {
+				got := <-begun
+				require.NoError(t, got.err)
+				subs = append(subs, got.l)
+			}
+			for _, l := range subs {
+				require.NoError(t, l.Close())
+			}
+			synctest.Wait()
+			require.Equal(t, []string{"file:///b"}, srv.Subscribed(), "round %d", round)
 		}
-		for _, begun := range results {
-			got := <-begun
-			require.NoError(t, got.err)
-			require.NoError(t, got.l.Close())
-		}
-		synctest.Wait()
-		require.Equal(t, []string{"file:///b"}, srv.Subscribed())
 		d := read(stay)
 		update(srv, "file:///b")
 		require.Equal(t, []string{"file:///b"}, d.take())
@@ -449,6 +455,7 @@ func TestListenAfterALongOutage(t *testing.T) {
 		srv.SetIntercept(nil)
 		l, err := s.Listen(t.Context(), toTools)
 		require.NoError(t, err)
+		synctest.Wait()
 		require.Contains(t, first.take(), "gap")
 		tell(srv, toolsChanged)
 		require.NoError(t, l.Err())

@@ -34,21 +34,26 @@ func (s *Session) serve(stream context.Context, on *call, sn *snapshot, method s
 		return s.serveNow(stream, sn, method, jsonrpc.AppendResult(nil, id, []byte("{}")))
 	}
 	ask, err := s.prepare(method, append(json.RawMessage(nil), params...), sn.version)
+	if on != nil && on.on != nil {
+		err = errTooEarly
+	}
 	if err != nil {
 		return s.serveNow(stream, sn, method, refuse(id, err))
 	}
+	startClocks := s.stopClocks(on)
 	own := s.slotsFor(stream)
 	if err := own.take(stream, s.root); err != nil {
+		startClocks()
 		return err
 	}
 	ctx, cancel := s.handlerContext(stream)
 	key := questionKey{sn.epoch, string(id)}
 	if !s.questions.add(key, cancel) {
+		startClocks()
 		cancel(nil)
 		own.give()
 		return nil
 	}
-	startClocks := s.stopClocks(on)
 	stop := context.AfterFunc(ctx, startClocks) // a handler that goes on after its question is moot stops no clock
 	end := func() {
 		s.questions.remove(key)

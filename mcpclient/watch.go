@@ -81,6 +81,10 @@ func (w *watch) remove(e *watched) {
 	if e.next != nil {
 		e.next.prev = e.prev
 	}
+	if w.stopped(e) { // it ended while a person was being asked
+		e.waited.Add(int64(w.now() - e.asked))
+	}
+	e.turn, e.asking = e.turn+1, 0
 	e.prev, e.next = nil, nil
 	if w.first == nil && w.idle != nil {
 		close(w.idle)

@@ -53,7 +53,9 @@ func (st *stream) start() {
 }
 
 // append adds a message.
-func (st *stream) append(message []byte) { st.raw("data: " + string(message) + "\n\n") }
+func (st *stream) append(message []byte) {
+	st.raw("data: " + strings.ReplaceAll(string(message), "\n", "\ndata: ") + "\n\n")
+}
 
 // raw adds the text of one event.
 func (st *stream) raw(text string) { st.change(func() { st.events = append(st.events, text) }) }

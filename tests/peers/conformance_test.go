@@ -22,23 +22,23 @@ const countsFile = "conformance_counts.json"
 
 // scenarios are the runs: each scenario at every revision it applies to.
 var scenarios = map[string][]string{
-	"initialize":                       {"2025-06-18", "2025-11-25"},
-	"tools_call":                       {"2025-06-18", "2025-11-25", "2026-07-28"},
-	"sse-retry":                        {"2025-11-25"},
-	"request-metadata":                 {"2026-07-28"},
-	"http-standard-headers":            {"2026-07-28"},
-	"http-custom-headers":              {"2026-07-28"},
-	"http-invalid-tool-headers":        {"2026-07-28"},
-	"json-schema-ref-no-deref":         {"2026-07-28"},
-	"json-schema-2020-12-preservation": {"2025-11-25", "2026-07-28"},
+	"initialize":                          {"2025-06-18", "2025-11-25"},
+	"tools_call":                          {"2025-06-18", "2025-11-25", "2026-07-28"},
+	"sse-retry":                           {"2025-11-25"},
+	"request-metadata":                    {"2026-07-28"},
+	"http-standard-headers":               {"2026-07-28"},
+	"http-custom-headers":                 {"2026-07-28"},
+	"http-invalid-tool-headers":           {"2026-07-28"},
+	"json-schema-ref-no-deref":            {"2026-07-28"},
+	"json-schema-2020-12-preservation":    {"2025-11-25", "2026-07-28"},
+	"elicitation-sep1034-client-defaults": {"2025-11-25"},
+	"sep-2322-client-request-state":       {"2026-07-28"},
 }
 
 // notRun gives the reason why other scenarios are not run, by prefix.
 var notRun = map[string]string{
-	"auth/":                         "authorization is not built yet",
-	"elicitation-sep1034-":          "elicitation is not built yet",
-	"sep-2322-client-request-state": "multi round-trip requests are not built yet",
-	"sep-2640-":                     "the skills extension is the host's, not the SDK's",
+	"auth/":     "authorization is not built yet",
+	"sep-2640-": "the skills extension is the host's, not the SDK's",
 }
 
 // transports are the values of HAWSER_TRANSPORT, which tells the client program

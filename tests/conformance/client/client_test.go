@@ -29,9 +29,9 @@ func settings(scenario string) func(string) string {
 	return func(name string) string { return env[name] }
 }
 
-// drive runs a scenario against a server of an era, which change may spoil,
-// and returns how often each method was called.
-func drive(t *testing.T, scenario string, era mcptest.Era, change func(srv *mcptest.Server)) (calls func(string) int, err error) {
+// drive runs a scenario against a server of an era, which the changes complete
+// or spoil. It fails the test if the client breaks a rule of the protocol.
+func drive(t *testing.T, scenario string, era mcptest.Era, changes ...func(srv *mcptest.Server)) (*mcptest.Server, error) {
 	t.Helper()
 	srv := mcptest.New(era)
 	for _, name := range offered {
@@ -39,68 +39,99 @@ func drive(t *testing.T, scenario string, era mcptest.Era, change func(srv *mcpt
 	}
 	srv.Resources = []mcptest.Resource{{URI: "file:///a", Name: "a", Text: "a"}}
 	srv.Prompts = []mcptest.Prompt{{Name: "ask", Text: "ask "}}
-	if change != nil {
+	for _, change := range changes {
 		change(srv)
 	}
 	link := srv.Loopback(t)
-	return srv.Count, run(t.Context(), []string{"--some-option", link.URL}, settings(scenario))
+	return srv, run(t.Context(), []string{"--some-option", link.URL}, settings(scenario))
 }
 
-// needs is the last call that a scenario makes, and must not succeed without.
-var needs = map[string]string{
-	"initialize":                       "tools/list",
-	"tools_call":                       "tools/call",
-	"sse-retry":                        "tools/call",
-	"request-metadata":                 "tools/list",
-	"http-standard-headers":            "prompts/get",
-	"http-custom-headers":              "tools/call",
-	"http-invalid-tool-headers":        "tools/call",
-	"json-schema-ref-no-deref":         "tools/list",
-	"json-schema-2020-12-preservation": "tools/call",
+// need is what a scenario must not succeed without.
+type need struct {
+	method string                    // of its last call
+	era    mcptest.Era               // of the server that it is run against here
+	tools  func(srv *mcptest.Server) // adds those that only this scenario can be offered
+	empty  bool                      // the server need not have anything
+	// declares are the capabilities of a client that has handlers.
+	declares string
 }
+
+var needs = map[string]need{
+	"initialize": {method: "tools/list", era: mcptest.Modern, tools: none, empty: true, declares: `{}`},
+	"tools_call": {method: "tools/call", era: mcptest.Modern, tools: none, declares: `{}`},
+	"sse-retry":  {method: "tools/call", era: mcptest.Legacy, tools: none, declares: `{}`},
+	"request-metadata": {
+		method: "tools/list", era: mcptest.Modern, tools: none, empty: true,
+		declares: `{"roots":{},"sampling":{"tools":{}},"elicitation":{"form":{},"url":{}}}`,
+	},
+	"http-standard-headers":            {method: "prompts/get", era: mcptest.Modern, tools: none, declares: `{}`},
+	"http-custom-headers":              {method: "tools/call", era: mcptest.Modern, tools: none, declares: `{}`},
+	"http-invalid-tool-headers":        {method: "tools/call", era: mcptest.Modern, tools: none, declares: `{}`},
+	"json-schema-ref-no-deref":         {method: "tools/list", era: mcptest.Modern, tools: none, declares: `{}`},
+	"json-schema-2020-12-preservation": {method: "tools/call", era: mcptest.Modern, tools: none, declares: `{}`},
+	"elicitation-sep1034-client-defaults": {
+		method: "tools/call", era: mcptest.Legacy, tools: withDefaults(formWithDefaults, 1), declares: `{"elicitation":{"form":{}}}`,
+	},
+	"sep-2322-client-request-state": {
+		method: "tools/call", era: mcptest.Modern, tools: withRequestState(nil), declares: `{"elicitation":{"form":{}}}`,
+	},
+}
+
+func none(*mcptest.Server) {}
 
 // The suite forgives a client that does nothing. So the program must fail
 // unless the calls that a scenario is about were made and answered.
 func TestNoScenarioPassesWithoutItsCalls(t *testing.T) {
 	require.ElementsMatch(t, slices.Collect(maps.Keys(scenarios)), slices.Collect(maps.Keys(needs)))
-	for scenario, method := range needs {
+	for scenario, need := range needs {
 		t.Run(scenario, func(t *testing.T) {
-			calls, err := drive(t, scenario, mcptest.Modern, nil)
+			srv, err := drive(t, scenario, need.era, need.tools)
 			require.NoError(t, err)
-			require.Positive(t, calls(method))
+			require.Positive(t, srv.Count(need.method))
+			require.JSONEq(t, need.declares, string(srv.ClientCapabilities()), "a client with handlers behaves otherwise")
 
-			_, err = drive(t, scenario, mcptest.Modern, func(srv *mcptest.Server) {
+			_, err = drive(t, scenario, need.era, need.tools, func(srv *mcptest.Server) {
 				srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
-					if m == nil || m.Method != method {
+					if m == nil || m.Method != need.method {
 						return false
 					}
 					mcptest.WriteError(w, http.StatusOK, m.ID, mcptest.CodeInternal, "no")
 					return true
 				}
 			})
-			require.Error(t, err, "%s failed", method)
+			require.Error(t, err, "%s failed", need.method)
 			require.NotErrorIs(t, err, errUsage)
 
-			if method == "tools/call" {
-				_, err = drive(t, scenario, mcptest.Modern, func(srv *mcptest.Server) {
+			if need.method == "tools/call" {
+				_, err = drive(t, scenario, need.era, need.tools, func(srv *mcptest.Server) {
 					for _, tool := range srv.Tools {
-						tool.Run = func(context.Context, *mcptest.Call) (json.RawMessage, error) {
-							return json.RawMessage(`{"isError":true,"content":[]}`), nil
-						}
+						tool.Run = says(`{"isError":true,"content":[]}`)
 					}
 				})
 				require.Error(t, err, "the tool said that it failed")
 			}
-			if scenario != "initialize" && scenario != "request-metadata" {
-				_, err = drive(t, scenario, mcptest.Modern, func(srv *mcptest.Server) { srv.Tools, srv.Resources, srv.Prompts = nil, nil, nil })
+			if !need.empty {
+				_, err = drive(t, scenario, need.era, func(srv *mcptest.Server) { srv.Tools, srv.Resources, srv.Prompts = nil, nil, nil })
 				require.ErrorIs(t, err, errIncomplete, "there was nothing to call")
 			}
 		})
 	}
-	_, err := drive(t, "request-metadata", mcptest.Legacy, nil)
-	require.Error(t, err, "another era than the scenario is about")
+	_, err := drive(t, "request-metadata", mcptest.Legacy)
+	require.ErrorContains(t, err, "the scenario is about the modern one")
 	_, err = drive(t, "http-custom-headers", mcptest.Modern, func(srv *mcptest.Server) { srv.Tools = srv.Tools[1:] })
 	require.ErrorIs(t, err, errIncomplete, "a call of the context has no tool")
+}
+
+// says is a tool that has one result.
+func says(result string) mcptest.ToolFunc {
+	return func(context.Context, *mcptest.Call) (json.RawMessage, error) { return json.RawMessage(result), nil }
+}
+
+// A standing GET would be counted as the reconnection that the scenario measures.
+func TestOnlyClientsWithHandlersListen(t *testing.T) {
+	srv, err := drive(t, "sse-retry", mcptest.Legacy)
+	require.NoError(t, err)
+	require.Zero(t, srv.Count(http.MethodGet))
 }
 
 // What was not asked properly is told apart from what failed: main exits with 2.

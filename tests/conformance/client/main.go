@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 		return fmt.Errorf("%w: client URL, with MCP_CONFORMANCE_SCENARIO set", errUsage)
 	}
 	name := env("MCP_CONFORMANCE_SCENARIO")
-	scenario, ok := scenarios[name]
+	sc, ok := scenarios[name]
 	if !ok {
 		return fmt.Errorf("%w: no scenario %q", errUsage, name)
 	}
@@ -62,31 +62,26 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 		return err
 	}
 	defer network.Close()
+	t := &trial{input: []byte(env("MCP_CONFORMANCE_CONTEXT"))}
 	opts := &mcpclient.Options{
-		Transport:       network,
-		ProtocolVersion: pinned(name, env("MCP_CONFORMANCE_PROTOCOL_VERSION")),
-		Logger:          slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Transport: network,
+		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	s, err := mcpclient.Connect(ctx, args[len(args)-1], opts)
+	if !sc.negotiated {
+		opts.ProtocolVersion = env("MCP_CONFORMANCE_PROTOCOL_VERSION")
+	}
+	if sc.handlers != nil {
+		opts.Handlers = sc.handlers(t)
+	}
+	t.session, err = mcpclient.Connect(ctx, args[len(args)-1], opts)
 	if err != nil {
 		return err
 	}
-	if err := scenario(ctx, s, []byte(env("MCP_CONFORMANCE_CONTEXT"))); err != nil {
-		_ = s.Close() // the scenario's error is the one that matters
+	if err := sc.try(ctx, t); err != nil {
+		_ = t.session.Close() // the scenario's error is the one that matters
 		return err
 	}
-	return s.Close()
-}
-
-// negotiated are the scenarios in which the server decides the revision, so
-// that pinning one would be wrong.
-var negotiated = map[string]bool{"sse-retry": true, "request-metadata": true}
-
-func pinned(scenario, version string) string {
-	if negotiated[scenario] {
-		return ""
-	}
-	return version
+	return t.session.Close()
 }
 
 func chooseTransport(env func(string) string) (transport.Transport, error) {

@@ -9,122 +9,100 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// scenario does what one scenario of the suite asks of a client, on a session
-// that is connected.
-type scenario func(ctx context.Context, s *mcpclient.Session, input []byte) error
+// scenario is what one scenario of the suite asks of a client.
+type scenario struct {
+	// run makes the calls.
+	run func(ctx context.Context, t *trial) error
+	// handlers makes what answers the server's questions. It is nil for most: a
+	// client with handlers declares more, and listens to a legacy server.
+	handlers func(t *trial) mcpclient.Handlers
+	// era is the only one that the scenario is about; unknown for any.
+	era mcpclient.Era
+	// negotiated leaves the revision to the server, where pinning one would be wrong.
+	negotiated bool
+}
 
 var scenarios = map[string]scenario{
-	"initialize":                       initialize,
-	"tools_call":                       toolsCall,
-	"sse-retry":                        callOne("test_reconnection"),
-	"request-metadata":                 requestMetadata,
-	"http-standard-headers":            standardHeaders,
-	"http-custom-headers":              customHeaders,
-	"http-invalid-tool-headers":        invalidToolHeaders,
-	"json-schema-ref-no-deref":         listOnly,
-	"json-schema-2020-12-preservation": schemaPreservation,
+	"initialize":                          {run: justList},
+	"tools_call":                          {run: toolsCall},
+	"sse-retry":                           {run: callOne("test_reconnection"), negotiated: true},
+	"request-metadata":                    {run: justList, handlers: everyHandler, era: mcpclient.EraModern, negotiated: true},
+	"http-standard-headers":               {run: standardHeaders},
+	"http-custom-headers":                 {run: customHeaders},
+	"http-invalid-tool-headers":           {run: invalidToolHeaders},
+	"json-schema-ref-no-deref":            {run: listSome},
+	"json-schema-2020-12-preservation":    {run: schemaPreservation},
+	"elicitation-sep1034-client-defaults": {run: clientDefaults, handlers: defaultsHandler, era: mcpclient.EraLegacy},
+	"sep-2322-client-request-state":       {run: requestState, handlers: requestStateHandler, era: mcpclient.EraModern},
 }
 
-// errIncomplete says that the server did not offer what the scenario needs, so
-// that the run would prove nothing.
-var errIncomplete = errors.New("the server does not offer what the scenario needs")
-
-func listTools(ctx context.Context, s *mcpclient.Session) (map[string]mcpclient.Tool, error) {
-	tools := make(map[string]mcpclient.Tool)
-	for tool, err := range s.Tools(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		tools[tool.Name] = tool
+// try runs a scenario on a session that is connected.
+func (sc *scenario) try(ctx context.Context, t *trial) error {
+	if era := t.session.Era(); sc.era != mcpclient.EraUnknown && era != sc.era {
+		return fmt.Errorf("negotiated the %v era, the scenario is about the %v one", era, sc.era)
 	}
-	return tools, nil
+	return sc.run(ctx, t)
 }
 
-// call runs a tool that must be there and must succeed.
-func call(ctx context.Context, s *mcpclient.Session, tools map[string]mcpclient.Tool, name string, args any) error {
-	if _, ok := tools[name]; !ok {
-		return fmt.Errorf("%w: no tool %q", errIncomplete, name)
-	}
-	result, err := s.CallTool(ctx, name, args)
-	if err != nil {
+// justList is for what is about the handshake, or about what every request
+// carries. The server has no tools; a list shows that the session works.
+func justList(ctx context.Context, t *trial) error { return t.list(ctx) }
+
+func toolsCall(ctx context.Context, t *trial) error {
+	if err := t.list(ctx); err != nil {
 		return err
 	}
-	if result.IsError {
-		return fmt.Errorf("tool %q failed: %v", name, result.Content)
+	return t.call(ctx, "add_numbers", map[string]any{"a": 5, "b": 3})
+}
+
+func callOne(name string) func(ctx context.Context, t *trial) error {
+	return func(ctx context.Context, t *trial) error {
+		if err := t.list(ctx); err != nil {
+			return err
+		}
+		return t.call(ctx, name, nil)
+	}
+}
+
+// listSome is for what is about the list: it must not be empty.
+func listSome(ctx context.Context, t *trial) error {
+	if err := t.list(ctx); err != nil {
+		return err
+	}
+	if len(t.tools) == 0 {
+		return fmt.Errorf("%w: no tools", errIncomplete)
 	}
 	return nil
 }
 
-// initialize is about the handshake; the server has no tools, and a list shows that the session works.
-func initialize(ctx context.Context, s *mcpclient.Session, _ []byte) error {
-	_, err := listTools(ctx, s)
-	return err
-}
-
-func toolsCall(ctx context.Context, s *mcpclient.Session, _ []byte) error {
-	tools, err := listTools(ctx, s)
-	if err != nil {
-		return err
-	}
-	return call(ctx, s, tools, "add_numbers", map[string]any{"a": 5, "b": 3})
-}
-
-func callOne(name string) scenario {
-	return func(ctx context.Context, s *mcpclient.Session, _ []byte) error {
-		tools, err := listTools(ctx, s)
-		if err != nil {
-			return err
-		}
-		return call(ctx, s, tools, name, nil)
-	}
-}
-
-func listOnly(ctx context.Context, s *mcpclient.Session, _ []byte) error {
-	tools, err := listTools(ctx, s)
-	if err == nil && len(tools) == 0 {
-		return fmt.Errorf("%w: no tools", errIncomplete)
-	}
-	return err
-}
-
-// requestMetadata only needs modern requests; what they carry is what is checked.
-func requestMetadata(ctx context.Context, s *mcpclient.Session, _ []byte) error {
-	if s.Era() != mcpclient.EraModern {
-		return fmt.Errorf("negotiated the %v era", s.Era())
-	}
-	_, err := listTools(ctx, s)
-	return err
-}
-
 // standardHeaders uses every method whose headers mirror the body.
-func standardHeaders(ctx context.Context, s *mcpclient.Session, _ []byte) error {
-	tools, err := listTools(ctx, s)
-	if err != nil {
+func standardHeaders(ctx context.Context, t *trial) error {
+	if err := t.list(ctx); err != nil {
 		return err
 	}
 	calls := 0
-	for name := range tools {
-		if err := call(ctx, s, tools, name, nil); err != nil {
+	for name := range t.tools {
+		if err := t.call(ctx, name, nil); err != nil {
 			return err
 		}
 		calls++
 	}
 	reads := 0
-	for resource, err := range s.Resources(ctx) {
+	for resource, err := range t.session.Resources(ctx) {
 		if err != nil {
 			return err
 		}
-		if _, err := s.ReadResource(ctx, resource.URI); err != nil {
+		if _, err := t.session.ReadResource(ctx, resource.URI); err != nil {
 			return err
 		}
 		reads++
 	}
 	prompts := 0
-	for prompt, err := range s.Prompts(ctx) {
+	for prompt, err := range t.session.Prompts(ctx) {
 		if err != nil {
 			return err
 		}
-		if _, err := s.GetPrompt(ctx, prompt.Name, nil); err != nil {
+		if _, err := t.session.GetPrompt(ctx, prompt.Name, nil); err != nil {
 			return err
 		}
 		prompts++
@@ -136,22 +114,21 @@ func standardHeaders(ctx context.Context, s *mcpclient.Session, _ []byte) error 
 }
 
 // customHeaders makes the calls that the suite lists in its context.
-func customHeaders(ctx context.Context, s *mcpclient.Session, input []byte) error {
+func customHeaders(ctx context.Context, t *trial) error {
 	var wanted struct {
 		ToolCalls []struct {
 			Name      string          `json:"name"`
 			Arguments json.RawMessage `json:"arguments"`
 		} `json:"toolCalls"`
 	}
-	if err := json.Unmarshal(input, &wanted); err != nil || len(wanted.ToolCalls) == 0 {
+	if err := json.Unmarshal(t.input, &wanted); err != nil || len(wanted.ToolCalls) == 0 {
 		return errors.Join(fmt.Errorf("%w: no toolCalls in the context", errIncomplete), err)
 	}
-	tools, err := listTools(ctx, s)
-	if err != nil {
+	if err := t.list(ctx); err != nil {
 		return err
 	}
 	for _, w := range wanted.ToolCalls {
-		if err := call(ctx, s, tools, w.Name, w.Arguments); err != nil {
+		if err := t.call(ctx, w.Name, w.Arguments); err != nil {
 			return err
 		}
 	}
@@ -159,16 +136,15 @@ func customHeaders(ctx context.Context, s *mcpclient.Session, input []byte) erro
 }
 
 // invalidToolHeaders calls every tool that survived the list; the one valid tool must be among them.
-func invalidToolHeaders(ctx context.Context, s *mcpclient.Session, _ []byte) error {
-	tools, err := listTools(ctx, s)
-	if err != nil {
+func invalidToolHeaders(ctx context.Context, t *trial) error {
+	if err := t.list(ctx); err != nil {
 		return err
 	}
-	if _, ok := tools["valid_tool"]; !ok {
+	if _, ok := t.tools["valid_tool"]; !ok {
 		return fmt.Errorf("%w: valid_tool was left out", errIncomplete)
 	}
-	for name, tool := range tools {
-		if err := call(ctx, s, tools, name, sampleArguments(tool)); err != nil {
+	for name, tool := range t.tools {
+		if err := t.call(ctx, name, sampleArguments(tool)); err != nil {
 			return err
 		}
 	}
@@ -200,14 +176,13 @@ func sampleArguments(tool mcpclient.Tool) map[string]any {
 }
 
 // schemaPreservation sends back the schema of a tool, byte for byte.
-func schemaPreservation(ctx context.Context, s *mcpclient.Session, _ []byte) error {
-	tools, err := listTools(ctx, s)
-	if err != nil {
+func schemaPreservation(ctx context.Context, t *trial) error {
+	if err := t.list(ctx); err != nil {
 		return err
 	}
-	probe, ok := tools["json_schema_2020_12_tool"]
+	probe, ok := t.tools["json_schema_2020_12_tool"]
 	if !ok {
 		return fmt.Errorf("%w: no json_schema_2020_12_tool", errIncomplete)
 	}
-	return call(ctx, s, tools, "json_schema_echo", map[string]any{"schema": probe.RawInputSchema})
+	return t.call(ctx, "json_schema_echo", map[string]any{"schema": probe.RawInputSchema})
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// flags are those of all commands; each command has its part of them.
+type flags struct {
+	headers  []string
+	protocol string
+	timeout  time.Duration
+	json     bool
+	verbose  bool
+
+	elicit, sample, sampleReply string
+	roots                       []string
+	logLevel                    string
+	save                        string
+	noCheck                     bool
+
+	tools, prompts, resources bool
+	resource                  []string
+}
+
+// rootCommand builds the command line.
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "hawser",
+		Short: "Talk to an MCP server from the command line",
+		Long: `hawser talks to one MCP server over HTTP: it lists what the server offers, calls
+its tools, reads its resources, and answers what the server asks on the way.
+
+` + exitHelp,
+		Example: `  hawser tools https://mcp.example.com/mcp
+  hawser call https://mcp.example.com/mcp search q=gophers limit=3
+  hawser call https://mcp.example.com/mcp search '{"q": "gophers"}' --json
+  hawser tools https://mcp.example.com/mcp --header 'Authorization: Bearer env:TOKEN'`,
+		Version: mcpclient.Version, SilenceErrors: true, SilenceUsage: true,
+	}
+	f := root.PersistentFlags()
+	f.StringArrayVarP(&a.flags.headers, "header", "H", nil,
+		"send a header, `'Name: value'`; the value may be or end with env:VARIABLE or @file, to keep a secret out of the command line")
+	f.StringVar(&a.flags.protocol, "protocol", "", "speak this `version` of the protocol, such as 2025-11-25, instead of the newest in common")
+	f.DurationVar(&a.flags.timeout, "timeout", 0, "end the command after this `time`, such as 30s (default: none, but a call ends after 5m in silence)")
+	f.BoolVar(&a.flags.json, "json", false, "print JSON, one document a line, results as the server sent them")
+	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "tell on stderr what happens underneath")
+	root.AddCommand(a.toolsCommand(), a.callCommand(), a.resourcesCommand(), a.readCommand(), a.promptsCommand(), a.promptCommand(),
+		a.completeCommand(), a.pingCommand(), a.listenCommand())
+	for _, name := range []string{"header", "protocol", "timeout"} {
+		_ = root.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // the flags are there
+	}
+	return root
+}
+
+// serverCommand makes a command that has a conversation with a server: at least
+// so many arguments, at most so many (negative: any number), the URL first.
+func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx context.Context, args []string) error) *cobra.Command {
+	cmd.DisableFlagsInUseLine = true
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		switch n := len(args); {
+		case n == 0:
+			return usageError("usage: hawser "+cmd.Use, "%s needs the URL of a server", cmd.Name())
+		case n < least:
+			return usageError("usage: hawser "+cmd.Use, "%s needs more arguments", cmd.Name())
+		case most >= 0 && n > most:
+			return usageError("usage: hawser "+cmd.Use, "%s takes no argument %q", cmd.Name(), oneLine(args[most], 60))
+		}
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a.running = true
+		if a.flags.verbose {
+			a.log = slog.New(slog.NewTextHandler(a.con, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		}
+		if err := a.checkFlags(); err != nil {
+			return err
+		}
+		ctx := cmd.Context()
+		if a.flags.timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, a.flags.timeout, errTimeIsUp)
+			defer cancel()
+		}
+		defer a.hangUp()
+		return run(ctx, args)
+	}
+	return cmd
+}
+
+// checkFlags refuses values that no flag type refuses.
+func (a *app) checkFlags() error {
+	switch {
+	case a.flags.timeout < 0:
+		return usageError("", "--timeout must not be negative")
+	case !slices.Contains([]string{"", modeAsk, modeAccept, modeDecline}, a.flags.elicit):
+		return usageError("--elicit takes ask, accept or decline", "--elicit %q is none of its values", oneLine(a.flags.elicit, 40))
+	case !slices.Contains([]string{"", modeAsk, modeDecline}, a.flags.sample):
+		return usageError("--sample takes ask or decline; --sample-reply takes a text", "--sample %q is none of its values", oneLine(a.flags.sample, 40))
+	}
+	return nil
+}
+
+// answerFlags are those of commands during which the server may ask and tell.
+func (a *app) answerFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&a.flags.elicit, "elicit", "",
+		"answer to questions: `ask|accept|decline`; accept sends forms with their defaults (default ask, without a terminal decline)")
+	f.StringVar(&a.flags.sample, "sample", "",
+		"answer to requests for a model: `ask|decline`; ask lets you type the message (default as of --elicit)")
+	f.StringVar(&a.flags.sampleReply, "sample-reply", "", "answer every request for a model with this `text`")
+	f.StringArrayVar(&a.flags.roots, "root", nil, "a `directory` that the server may work on; may be given several times")
+	f.StringVar(&a.flags.logLevel, "log-level", "", "ask the server for log messages from this `level` on: debug, info, notice, warning, error, …")
+	f.StringVar(&a.flags.save, "save", "", "save images, audio and other binary content into this `directory`")
+	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	}
+	_ = cmd.RegisterFlagCompletionFunc("elicit", fixed(modeAsk, modeAccept, modeDecline)) // the flags are there
+	_ = cmd.RegisterFlagCompletionFunc("sample", fixed(modeAsk, modeDecline))
+	_ = cmd.RegisterFlagCompletionFunc("sample-reply", cobra.NoFileCompletions)
+	_ = cmd.RegisterFlagCompletionFunc("log-level", fixed("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"))
+	_ = cmd.MarkFlagDirname("root")
+	_ = cmd.MarkFlagDirname("save")
+}
+
+func lines(text ...string) string { return strings.Join(text, "\n") }

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// connect begins the session that the command is about. It gives up soon: who
+// sits in front of it can type the command again.
+func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.Handlers) (*mcpclient.Session, error) {
+	if err := a.readURL(endpoint); err != nil {
+		return nil, err
+	}
+	header, err := a.readHeaders()
+	if err != nil {
+		return nil, err
+	}
+	s, err := mcpclient.Connect(ctx, endpoint, &mcpclient.Options{
+		Transport: a.env.transport, Header: header, Handlers: handlers, Logger: a.log, ProtocolVersion: a.flags.protocol,
+		ClientInfo: mcp.Implementation{Name: "hawser-cli", Title: "Hawser command line", Version: mcpclient.Version},
+		Retry:      mcpclient.Retry{MaxTries: 2, MaxElapsed: 3 * time.Second},
+		Timeouts:   mcpclient.Timeouts{Close: 2 * time.Second},
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.session = s
+	if a.flags.logLevel != "" {
+		if err := s.SetLogLevel(ctx, mcp.LoggingLevel(a.flags.logLevel)); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// hangUp ends the session; the server is told.
+func (a *app) hangUp() {
+	if a.session != nil {
+		if err := a.session.Close(); err != nil {
+			a.log.Debug("the session did not end in good order", "error", err)
+		}
+	}
+}
+
+// readURL finds the usual slips before anything is sent.
+func (a *app) readURL(endpoint string) error {
+	if strings.Contains(endpoint, "://") {
+		if u, err := url.Parse(endpoint); err == nil {
+			if u.User != nil {
+				return usageError("send a password in a header: --header 'Authorization: Basic env:CREDENTIALS'", "the URL holds a user name or password")
+			}
+			a.host, a.plain = oneLine(u.Host, 100), u.Scheme == "http"
+			u.RawQuery, u.Fragment = "", "" // may be secret
+			a.shown = oneLine(u.String(), 200)
+		}
+		return nil // whatever else is wrong with it, package mcpclient says
+	}
+	hint := "a URL looks like https://mcp.example.com/mcp"
+	if !strings.ContainsAny(endpoint, "@? ") && endpoint != "" {
+		scheme := "https://"
+		if host, _, _ := strings.Cut(endpoint, "/"); strings.Contains(host, ":") || host == "localhost" {
+			scheme = "http://"
+		}
+		hint = "did you mean " + scheme + oneLine(strings.TrimLeft(endpoint, "/"), 200) + " ?"
+	}
+	return usageError(hint, "the URL needs http:// or https:// in front")
+}
+
+// handlers are those of commands during which the server may ask and tell.
+func (a *app) handlers() (mcpclient.Handlers, error) {
+	h := mcpclient.Handlers{
+		Log:        a.serverLog,
+		ElicitForm: a.elicitForm, ElicitURL: a.elicitURL, Sample: a.sample,
+		ElicitationComplete: func(context.Context, *mcpclient.Session, string) { a.con.line("the page that you visited is done") },
+	}
+	if len(a.flags.roots) == 0 {
+		return h, nil
+	}
+	roots := make([]mcp.Root, len(a.flags.roots))
+	for i, dir := range a.flags.roots {
+		root, err := mcpclient.FileRoot(dir)
+		if err != nil {
+			return h, usageError("--root takes a directory or file of this machine", "%v", err)
+		}
+		roots[i] = root
+	}
+	h.Roots = func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { return roots, nil }
+	return h, nil
+}
+
+// serverLog shows a log message of the server.
+func (a *app) serverLog(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
+	text := "[" + oneLine(string(m.Level), 20) + "] "
+	if m.Logger != "" {
+		text += oneLine(m.Logger, 60) + ": "
+	}
+	a.con.line(text + oneLine(logText(m.Data), 2000))
+}
+
+func logText(data json.RawMessage) string {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		return text
+	}
+	return string(safeJSON(data))
+}

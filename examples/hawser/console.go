@@ -1,0 +1,164 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxHeld bounds how many lines wait while a person is asked.
+const maxHeld = 200
+
+// console is stderr: notes, log messages, progress and questions. Whatever is
+// said goes through clean, and no secret that was sent gets out. Its methods are
+// safe for concurrent use.
+type console struct {
+	w       io.Writer
+	watched bool
+	colour  bool
+	columns int // of the terminal, 0 if it does not tell
+	now     func() time.Time
+
+	mu      sync.Mutex
+	secrets []string        // guarded by mu
+	said    map[string]bool // guarded by mu; see once
+	bar     *progressBar    // guarded by mu; nil when none is shown
+	asking  bool            // guarded by mu: a person is being asked
+	held    []string        // guarded by mu: lines that wait for the end of that
+	dropped int             // guarded by mu
+}
+
+// line says one line, or waits with it until nobody is being asked.
+func (c *console) line(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	text = c.withoutSecrets(strings.TrimRight(clean(text), "\n")) + "\n"
+	switch {
+	case !c.asking:
+		c.bar.clear()
+		fmt.Fprint(c.w, text)
+		c.bar.draw()
+	case len(c.held) < maxHeld:
+		c.held = append(c.held, text)
+	default:
+		c.dropped++
+	}
+}
+
+func (c *console) linef(format string, args ...any) { c.line(fmt.Sprintf(format, args...)) }
+
+// once is line for what need not be said twice.
+func (c *console) once(text string) {
+	c.mu.Lock()
+	said := c.said[text]
+	if c.said == nil {
+		c.said = make(map[string]bool)
+	}
+	c.said[text] = true
+	c.mu.Unlock()
+	if !said {
+		c.line(text)
+	}
+}
+
+// Write takes lines of the logger.
+func (c *console) Write(p []byte) (int, error) {
+	c.line(string(p))
+	return len(p), nil
+}
+
+// question begins, or ends, the time in which only the question speaks.
+func (c *console) question(asking bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asking = asking; asking {
+		c.bar.clear()
+		return
+	}
+	for _, text := range c.held {
+		fmt.Fprint(c.w, text)
+	}
+	if c.dropped > 0 {
+		fmt.Fprintf(c.w, "(%d more lines were not kept)\n", c.dropped)
+	}
+	c.held, c.dropped = nil, 0
+	c.bar.draw()
+}
+
+// say writes text of a question, as it is but for clean.
+func (c *console) say(text string) { c.write(clean(text)) }
+
+// emphasise writes text of a question in bold, if the terminal can.
+func (c *console) emphasise(text string) {
+	if text = clean(text); c.colour {
+		text = "\x1b[1m" + text + "\x1b[0m"
+	}
+	c.write(text)
+}
+
+func (c *console) write(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprint(c.w, c.withoutSecrets(text))
+}
+
+// shortestSecret bounds what is hidden: of less, too many innocent texts have a part that looks like it.
+const shortestSecret = 6
+
+// hide keeps a secret out of all that is said from now on: a server may repeat
+// what it was sent.
+func (c *console) hide(secret string) {
+	if len(secret) < shortestSecret {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.secrets = append(c.secrets, secret)
+}
+
+func (c *console) withoutSecrets(text string) string {
+	for _, secret := range c.secrets {
+		text = strings.ReplaceAll(text, secret, "[hidden]")
+		for n := len(secret) - 1; n >= shortestSecret && strings.Contains(text, "…"); n-- { // the text was cut within it
+			text = strings.ReplaceAll(text, secret[:n]+"…", "[hidden]…")
+		}
+	}
+	return text
+}
+
+// output is stdout: the results.
+type output struct {
+	w    io.Writer
+	con  *console
+	err  error // the first one: nothing is written after it
+	late error // one that does not end the output
+}
+
+// text writes a server's text, ended by a line break.
+func (o *output) text(text string) {
+	o.write(strings.TrimSuffix(clean(text), "\n") + "\n")
+}
+
+// json writes a document on a line of its own.
+func (o *output) json(raw json.RawMessage) { o.write(string(safeJSON(raw)) + "\n") }
+
+// value is json for a value of ours.
+func (o *output) value(v any) error {
+	raw, err := json.Marshal(v)
+	if err == nil {
+		o.json(raw)
+	}
+	return err
+}
+
+func (o *output) write(text string) {
+	if o.err != nil {
+		return
+	}
+	if _, err := io.WriteString(o.w, text); err != nil {
+		o.err = &failure{code: exitUsage, cause: "cannot write the output: " + err.Error()}
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// describe is a block of content as text: text is itself, all else is said in a
+// word, and saved if --save wants it.
+func (a *app) describe(block mcp.Content) string {
+	switch c := block.(type) {
+	case mcp.TextContent:
+		return c.Text
+	case mcp.ImageContent:
+		return a.binary("image", c.MIMEType, c.Data)
+	case mcp.AudioContent:
+		return a.binary("audio", c.MIMEType, c.Data)
+	case mcp.ResourceLink:
+		return strings.TrimSpace(fmt.Sprintf("[link %s %s] %s", oneLine(c.URI, 500), oneLine(c.MIMEType, 80), oneLine(c.Name, 200)))
+	case mcp.EmbeddedResource:
+		return a.describeContents(c.Resource)
+	case mcpclient.UnknownContent:
+		if c.Err != nil {
+			return fmt.Sprintf("[damaged %s: %s]", oneLine(c.Type, 60), oneLine(c.Err.Error(), 200))
+		}
+		return fmt.Sprintf("[content of the unknown type %q, %s]", oneLine(c.Type, 60), size(len(c.Raw)))
+	}
+	return fmt.Sprintf("[%T]", block)
+}
+
+// describeContents is describe for what is in a resource.
+func (a *app) describeContents(contents mcp.ResourceContents) string {
+	switch c := contents.(type) {
+	case mcp.TextResourceContents:
+		return c.Text
+	case mcp.BlobResourceContents:
+		return a.binary(oneLine(c.URI, 500), c.MIMEType, c.Blob)
+	case mcpclient.UnknownResourceContents:
+		return fmt.Sprintf("[damaged contents: %s]", oneLine(c.Err.Error(), 200))
+	}
+	return fmt.Sprintf("[%T]", contents)
+}
+
+// binary says what there is, and where it was saved to.
+func (a *app) binary(what, mime, encoded string) string {
+	data, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return fmt.Sprintf("[%s %s: not base64]", what, oneLine(mime, 80))
+	}
+	text := fmt.Sprintf("[%s %s, %s]", what, oneLine(mime, 80), size(len(data)))
+	if a.flags.save == "" {
+		return text
+	}
+	name, err := save(a.flags.save, mime, data)
+	if err != nil {
+		a.fail(&failure{code: exitUsage, cause: "cannot save: " + err.Error(), hint: "--save takes a directory that exists"})
+		return text
+	}
+	return text + " saved to " + name
+}
+
+// fail remembers an error that does not end the output.
+func (a *app) fail(err error) {
+	if a.out.err == nil {
+		a.out.late = err
+	}
+}
+
+// extensions are those of the types that servers send most; a name of the
+// server's own choice is no name for a file.
+var extensions = map[string]string{
+	"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp", "image/svg+xml": ".svg",
+	"audio/wav": ".wav", "audio/mpeg": ".mp3", "audio/ogg": ".ogg", "application/pdf": ".pdf", "application/zip": ".zip",
+	"application/json": ".json", "text/plain": ".txt", "text/html": ".html", "text/csv": ".csv",
+}
+
+// maxSaved bounds the search for a name that is free.
+const maxSaved = 10_000
+
+// save writes a new file into dir, over nothing that is there.
+func save(dir, mime string, data []byte) (string, error) {
+	kind, _, _ := strings.Cut(mime, ";")
+	extension, ok := extensions[strings.ToLower(strings.TrimSpace(kind))]
+	if !ok {
+		extension = ".bin"
+	}
+	for i := 1; i <= maxSaved; i++ {
+		name := filepath.Join(dir, "content-"+strconv.Itoa(i)+extension)
+		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the person named the directory, and the rest is ours
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = file.Write(data)
+		return name, errors.Join(err, file.Close())
+	}
+	return "", fmt.Errorf("%s is full of files of this kind", dir)
+}
+
+// size is a number of bytes for people.
+func size(n int) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}
+
+// resultText is a tool's result for people: its content, or if that is empty
+// its structured content.
+func (a *app) resultText(res *mcpclient.CallToolResult) string {
+	var parts []string
+	hasText := false
+	for _, block := range res.Content {
+		parts = append(parts, a.describe(block))
+		_, isText := block.(mcp.TextContent)
+		hasText = hasText || isText
+	}
+	if structured, ok := res.StructuredContent.(json.RawMessage); ok && !hasText {
+		parts = append(parts, prettyJSON(structured))
+	}
+	return strings.Join(parts, "\n")
+}

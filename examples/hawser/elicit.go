@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// Ways to answer what the server asks.
+const (
+	modeAsk     = "ask"
+	modeAccept  = "accept"
+	modeDecline = "decline"
+)
+
+// modeOf resolves the value of --elicit or --sample: who is not there is not asked.
+func (a *app) modeOf(flag string) string {
+	switch {
+	case flag != "":
+		return flag
+	case a.env.person:
+		return modeAsk
+	}
+	return modeDecline
+}
+
+// asker says who asks: the name is the server's claim, the host is not.
+func (a *app) asker(s *mcpclient.Session) string {
+	if name := oneLine(s.ServerInfo().Name, 60); name != "" {
+		return name + " (" + a.host + ")"
+	}
+	return a.host
+}
+
+// elicitForm answers a form of the server.
+func (a *app) elicitForm(ctx context.Context, s *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+	switch a.modeOf(a.flags.elicit) {
+	case modeDecline:
+		a.tellDeclined("a form", a.flags.elicit, "--elicit")
+		return mcpclient.DeclineElicitation(), nil
+	case modeAccept:
+		return a.acceptDefaults(s, r), nil
+	}
+	d, err := a.desk.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer d.done()
+	content, err := d.fillIn(a.asker(s), r)
+	switch {
+	case errors.Is(err, errDeclined):
+		return mcpclient.DeclineElicitation(), nil
+	case errors.Is(err, errClosed):
+		return mcpclient.CancelElicitation(), nil
+	case err != nil:
+		return nil, err
+	}
+	return mcpclient.AcceptElicitation(content), nil
+}
+
+// tellDeclined says once that nobody was asked, if nobody said that it should be so.
+func (a *app) tellDeclined(what, flag, name string) {
+	if flag == "" {
+		a.con.once("note: the server asks for " + what + "; declined, since there is no terminal to ask on (" + name + " changes that)")
+	}
+}
+
+// acceptDefaults accepts a form as it is, if that makes a valid answer.
+func (a *app) acceptDefaults(s *mcpclient.Session, r *mcpclient.FormRequest) *mcp.ElicitationResult {
+	content := r.Form.Defaults()
+	if content == nil {
+		content = map[string]any{}
+	}
+	for _, field := range r.Form.Fields {
+		if _, ok := content[field.Name]; field.Required && !ok {
+			a.con.linef("note: declined a form of %s: %s is required and has no default", a.asker(s), oneLine(field.Name, 60))
+			return mcpclient.DeclineElicitation()
+		}
+	}
+	if err := r.Form.Validate(content); err != nil {
+		a.con.linef("note: declined a form of %s: its own defaults are not valid: %s", a.asker(s), oneLine(err.Error(), 200))
+		return mcpclient.DeclineElicitation()
+	}
+	a.con.linef("note: accepted a form of %s with its defaults: %s", a.asker(s), oneLine(r.Message, 200))
+	return mcpclient.AcceptElicitation(content)
+}
+
+// elicitURL asks whether a person will visit a page. It is never opened here:
+// a terminal cannot tell that it is the person's wish.
+func (a *app) elicitURL(ctx context.Context, s *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
+	if mode := a.modeOf(a.flags.elicit); mode != modeAsk {
+		if mode == modeAccept {
+			a.con.linef("note: %s wants a page visited, %s; declined: only a person can consent to that", a.asker(s), pageText(r))
+		} else {
+			a.tellDeclined("a visit to a page", a.flags.elicit, "--elicit")
+		}
+		return mcpclient.DeclineElicitation(), nil
+	}
+	d, err := a.desk.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer d.done()
+	d.say("\n" + a.asker(s) + " asks you to visit a page:")
+	d.quote(r.Message)
+	d.con.say("  host:    ")
+	d.con.emphasise(r.URL.Hostname())
+	d.say("\n  page:    " + pageText(r))
+	for _, warning := range r.Warnings {
+		d.say("  warning: " + oneLine(warning, 300))
+	}
+	d.say("hawser does not open it. What happens there is between you and that page.")
+	answer, err := d.choose("Do you agree to visit it? [y]es, [d]ecline, [c]ancel: ", false, "yes", "decline", "cancel")
+	switch {
+	case errors.Is(err, errDeclined) || answer == "decline":
+		return mcpclient.DeclineElicitation(), nil
+	case errors.Is(err, errClosed) || answer == "cancel":
+		return mcpclient.CancelElicitation(), nil
+	case err != nil:
+		return nil, err
+	}
+	d.say("Open it in your browser now: " + pageText(r))
+	return mcpclient.AcceptElicitation(nil), nil
+}
+
+// pageText is the whole URL, on one line.
+func pageText(r *mcpclient.URLRequest) string {
+	return strings.Join(strings.Fields(clean(r.URL.String())), "%20")
+}

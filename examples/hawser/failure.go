@@ -1,0 +1,218 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// failure is an error as a person reads it: what happened, on one line, and
+// what to do about it.
+type failure struct {
+	code        int
+	cause, hint string
+}
+
+func (f *failure) Error() string { return f.cause }
+
+func usageError(hint, format string, args ...any) error {
+	return &failure{code: exitUsage, cause: fmt.Sprintf(format, args...), hint: hint}
+}
+
+// usageFailure is about a command line that was not understood.
+func usageFailure(cmd *cobra.Command, err error) failure {
+	cause, _, _ := strings.Cut(err.Error(), "\n") // cobra adds what it thinks was meant, over several lines
+	f := failure{code: exitUsage, cause: "hawser: " + oneLine(cause, 300), hint: "hawser --help"}
+	if cmd != nil && cmd.HasParent() {
+		f.hint = cmd.CommandPath() + " --help"
+	}
+	if strings.HasPrefix(cause, "unknown command") && (strings.Contains(cause, "://") || strings.Contains(cause, "/mcp")) {
+		f.hint = "the command comes before the URL: hawser tools URL"
+	}
+	return f
+}
+
+// serverFailure is about a conversation with the server that went wrong.
+func (a *app) serverFailure(err error) failure {
+	var e *mcpclient.Error
+	if !errors.As(err, &e) {
+		return failure{code: exitUsage, cause: oneLine(err.Error(), 500)}
+	}
+	f := failure{code: codeOf(e), cause: oneLine(strings.TrimPrefix(e.Error(), "mcp "), 500), hint: a.hintOf(e)}
+	if e.Method == "connect" { //nolint:usestdlibvars // not HTTP's
+		f.cause, f.hint = a.connectFailure(e, f)
+	}
+	if errors.Is(err, errTimeIsUp) {
+		f.code, f.cause = exitUnreachable, fmt.Sprintf("not finished within %v", a.flags.timeout)
+		f.hint = "give it more time with --timeout"
+	}
+	if e.MayHaveRun {
+		f.hint = "the tool may have run all the same: look before you call it again"
+	}
+	return f
+}
+
+// codeOf is the exit code of each kind of error.
+func codeOf(e *mcpclient.Error) int {
+	switch e.Kind {
+	case mcpclient.KindInvalid:
+		return exitUsage
+	case mcpclient.KindNotSent, mcpclient.KindUnanswered, mcpclient.KindOutcomeUnknown, mcpclient.KindTimeout, mcpclient.KindCanceled:
+		return exitUnreachable
+	case mcpclient.KindAuthRequired:
+		return exitAuth
+	case mcpclient.KindTool:
+		return exitTool
+	default:
+		return exitRefused
+	}
+}
+
+// connectFailure names the cause without the steps on the way there, which
+// --verbose has. The hints that package mcpclient puts behind its own text are not
+// to be told from that text, so they are made anew here.
+func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string) {
+	if e.Kind == mcpclient.KindInvalid {
+		return e.Err.Error(), f.hint
+	}
+	cause, hint = linkFailure(e)
+	var (
+		status   *mcpclient.HTTPError
+		protocol *mcpclient.ProtocolError
+		redirect *mcpclient.RedirectError
+		rpc      *mcpclient.RPCError
+	)
+	const endpointHint = "is this the URL of an MCP endpoint? Many end in /mcp"
+	switch {
+	case errors.As(e, &status):
+		cause = statusText(status)
+		switch {
+		case status.Status == http.StatusBadGateway, status.Status == http.StatusServiceUnavailable, status.Status == http.StatusGatewayTimeout:
+			hint = "a proxy answers for a server that is down, or is being started: try again later"
+		case e.Kind != mcpclient.KindHTTP: // authorization
+		case status.Status == http.StatusNotFound, status.Status == http.StatusMethodNotAllowed, isHTML(status):
+			hint = endpointHint
+		case status.Status == http.StatusBadRequest && status.RPC == nil && a.plain:
+			hint = "if the server wants TLS, the URL begins with https"
+		}
+	case errors.As(e, &protocol):
+		cause, hint = protocolText(protocol), endpointHint
+	case errors.As(e, &redirect):
+		cause, hint = redirect.Error(), "if you trust "+redirect.Origin+", use its URL"
+	case errors.As(e, &rpc):
+		cause = rpc.Error()
+	}
+	if cause == "" {
+		return f.cause, f.hint
+	}
+	if hint == "" {
+		hint = f.hint
+	}
+	return fmt.Sprintf("cannot connect to %s: %s", a.shown, oneLine(cause, 400)), hint
+}
+
+// linkFailure is about a server that was not reached.
+func linkFailure(e *mcpclient.Error) (cause, hint string) {
+	var (
+		dns       *net.DNSError
+		record    tls.RecordHeaderError
+		authority x509.UnknownAuthorityError
+		hostname  x509.HostnameError
+		expired   x509.CertificateInvalidError
+	)
+	switch {
+	case errors.Is(e, syscall.ECONNREFUSED):
+		return "connection refused", "is the server running, and is this its port?"
+	case errors.As(e, &dns) && dns.IsNotFound:
+		return "there is no host " + dns.Name, "is the host name spelt right?"
+	case errors.As(e, &record):
+		return "the server does not speak TLS on this port", "is it http instead of https?"
+	case errors.As(e, &authority):
+		return authority.Error(), "if the server's certificate is of an authority of your own, name its file in SSL_CERT_FILE"
+	case e.Kind == mcpclient.KindTimeout:
+		return causeOf(e), "is this the right host and port? Nothing answers there"
+	case errors.As(e, &hostname), errors.As(e, &expired), e.Kind == mcpclient.KindNotSent, e.Kind == mcpclient.KindUnanswered:
+		return causeOf(e), ""
+	}
+	return "", ""
+}
+
+// causeOf is the cause without the stages of the request.
+func causeOf(e *mcpclient.Error) string {
+	cause := e.Err
+	var link *transport.Error
+	for errors.As(cause, &link) && link.Err != nil {
+		cause = link.Err
+	}
+	return cause.Error()
+}
+
+// statusText is an HTTP status without the page that came with it.
+func statusText(e *mcpclient.HTTPError) string {
+	if isHTML(e) {
+		return fmt.Sprintf("HTTP status %d %s, with an HTML page", e.Status, http.StatusText(e.Status))
+	}
+	return e.Error()
+}
+
+func isHTML(e *mcpclient.HTTPError) bool {
+	return e.RPC == nil && (strings.Contains(e.ContentType, "html") || looksLikeHTML(e.Preview))
+}
+
+func protocolText(e *mcpclient.ProtocolError) string {
+	if looksLikeHTML(e.Preview) {
+		return "what answers there is a web page, not an MCP server"
+	}
+	return e.Error()
+}
+
+func looksLikeHTML(preview string) bool {
+	preview = strings.ToLower(strings.TrimSpace(preview))
+	return strings.HasPrefix(preview, "<!doctype") || strings.HasPrefix(preview, "<html") || strings.HasPrefix(preview, "<head") ||
+		strings.HasPrefix(preview, "<!--")
+}
+
+// hintOf says what to do about an error that any command may meet.
+func (a *app) hintOf(e *mcpclient.Error) string {
+	var rpc *mcpclient.RPCError
+	errors.As(e, &rpc)
+	switch {
+	case e.Kind == mcpclient.KindAuthRequired && a.authorized:
+		return "the server does not accept this Authorization header: has the token expired?"
+	case e.Kind == mcpclient.KindAuthRequired:
+		return "send a token: --header 'Authorization: Bearer env:TOKEN' takes it from the variable TOKEN"
+	case e.Kind == mcpclient.KindForbidden:
+		return "the server knows who asks and does not allow it: the token may lack a scope"
+	case e.Kind == mcpclient.KindVersion && a.flags.protocol != "":
+		return "leave out --protocol to let hawser choose"
+	case e.Kind == mcpclient.KindInput:
+		return "the server needs an answer to go on: see --elicit, --sample and --root"
+	case e.Kind == mcpclient.KindTimeout:
+		return "the server did not answer in time; --verbose shows more"
+	case rpc == nil:
+		return ""
+	case rpc.Code == mcpclient.CodeURLElicitationRequired:
+		return "visit the page first, then run the command again"
+	case rpc.Code == mcpclient.CodeMissingCapability:
+		return "the server wants to ask something that hawser was not told to answer: see --root"
+	case rpc.Code == mcpclient.CodeMethodNotFound:
+		return "this server does not offer that; `hawser ping` shows what it is"
+	}
+	return ""
+}
+
+// methodNotFound reports that the server does not know a request at all.
+func methodNotFound(err error) bool {
+	var rpc *mcpclient.RPCError
+	return errors.As(err, &rpc) && rpc.Code == mcpclient.CodeMethodNotFound
+}

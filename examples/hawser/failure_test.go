@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+)
+
+const tea = `{"type": "object", "required": ["tea"], "properties": {"tea": {"type": "string"}, "cups": {"type": "integer"}}}`
+
+// The three mistakes that people make most: what they read must be enough.
+
+func TestWrongURL(t *testing.T) {
+	srv := mcptest.New(mcptest.Modern)
+	srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+		http.NotFound(w, r)
+		return true
+	}
+	const hint = "\nhint: is this the URL of an MCP endpoint? Many end in /mcp\n"
+	url := srv.Loopback(t).URL
+	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + url + ": HTTP status 404 Not Found: 404 page not found" + hint}, hawser(t, "tools", url+"?key=secret"))
+	html := page(t, http.StatusNotFound, "text/html", "<html>nothing here</html>")
+	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + html + ": HTTP status 404 Not Found, with an HTML page" + hint}, hawser(t, "tools", html))
+	site := page(t, http.StatusOK, "text/html; charset=utf-8", "\n<!DOCTYPE html><html><title>Welcome</title></html>")
+	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + site + ": what answers there is a web page, not an MCP server" + hint}, hawser(t, "tools", site))
+}
+
+func TestURLWithoutScheme(t *testing.T) {
+	for url, hint := range map[string]string{
+		"localhost:8080/mcp":  "did you mean http://localhost:8080/mcp ?",
+		"mcp.example.com/mcp": "did you mean https://mcp.example.com/mcp ?",
+		"//example.com/mcp":   "did you mean https://example.com/mcp ?",
+		"me:secret@host/mcp":  "a URL looks like https://mcp.example.com/mcp",
+		"":                    "a URL looks like https://mcp.example.com/mcp",
+	} {
+		require.Equal(t, result{exitUsage, "", "hawser: the URL needs http:// or https:// in front\nhint: " + hint + "\n"}, hawser(t, "tools", url))
+	}
+	r := hawser(t, "tools", "http://me:secret@127.0.0.1/mcp")
+	require.Equal(t, exitUsage, r.code)
+	require.NotContains(t, r.err, "secret")
+	require.Equal(t, result{exitUsage, "", "hawser: the endpoint URL has the scheme \"ftp\"; it needs http or https\n"}, hawser(t, "tools", "ftp://127.0.0.1/mcp"))
+}
+
+func TestServerIsDown(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	url := "http://" + listener.Addr().String() + "/mcp"
+	require.NoError(t, listener.Close())
+	want := result{exitUnreachable, "", "hawser: cannot connect to " + url + ": connection refused\nhint: is the server running, and is this its port?\n"}
+	require.Equal(t, want, hawser(t, "tools", url))
+	require.Equal(t, want, hawser(t, "call", url, "brew", "tea=green"))
+}
+
+func TestWrongArguments(t *testing.T) {
+	srv := mcptest.New(mcptest.Modern)
+	srv.Tools = []*mcptest.Tool{{Name: "brew", Schema: tea}}
+	url := srv.Loopback(t).URL
+	for _, c := range []struct {
+		err   string
+		words []string
+	}{
+		{"hawser: the arguments are not JSON: column 9: invalid character 'g' looking for beginning of value\n" +
+			"hint: quote the JSON for the shell, '{\"name\": \"value\"}', or write name=value\n", []string{"brew", `{"tea": green}`}},
+		{"hawser: the arguments are not one JSON object but 2 words\nhint: quote the JSON for the shell: '{\"name\": \"value\"}'\n", []string{"brew", "{tea:", "green}"}},
+		{"hawser: the arguments must be a JSON object, this is of type array\nhint: an object looks like {\"name\": \"value\"}\n", []string{"brew", `["green"]`}},
+		{"hawser: \"green\" is no argument of the form name=value\nhint: write name=value, name:=JSON, name=@file, or all arguments as one JSON object\n", []string{"brew", "green"}},
+		{"hawser: the tool has no argument taa\nhint: did you mean tea?\n", []string{"brew", "taa=green"}},
+		{"hawser: argument cups must be of type integer, and \"many\" is not\nhint: for example cups=5\n", []string{"brew", "tea=x", "cups=many"}},
+		{"hawser: the server has no tool brw\nhint: did you mean brew?\n", []string{"brw", "tea=green"}},
+		{"hawser: the server has no tool quux\nhint: hawser tools URL lists them; --no-check calls it all the same\n", []string{"quux"}},
+	} {
+		require.Equal(t, result{exitUsage, "", c.err}, hawser(t, append([]string{"call", url}, c.words...)...))
+	}
+	require.Zero(t, srv.Executions("brew"), "nothing was sent")
+	r := machine{stdin: `{"tea"`}.hawser(t, "call", url, "brew", "-")
+	require.Equal(t, result{exitUsage, "", "hawser: the arguments on stdin are not JSON: column 6: unexpected end\n" +
+		"hint: quote the JSON for the shell, '{\"name\": \"value\"}', or write name=value\n"}, r)
+}
+
+func TestArgumentsThatDoNotFit(t *testing.T) {
+	srv := mcptest.New(mcptest.Modern)
+	srv.Tools = []*mcptest.Tool{{Name: "brew", Schema: tea}}
+	url := srv.Loopback(t).URL
+	const takes = "hint: it takes tea (string, required), cups (integer)\n"
+	for name, words := range map[string][]string{
+		"missing":         {"brew", "cups=1"},
+		"none":            {"brew"},
+		"of a wrong type": {"brew", `{"tea": 5}`},
+		"no whole number": {"brew", `{"tea": "green", "cups": 1.5}`},
+	} {
+		r := hawser(t, append([]string{"call", url}, words...)...)
+		require.Equal(t, exitUsage, r.code, name)
+		require.Regexp(t, `^hawser: the arguments do not fit the tool brew: .*\b(tea|cups)\b.*\n`+regexp.QuoteMeta(takes)+`$`, r.err, name)
+	}
+	r := hawser(t, "call", url, "brew", `{"taa": "green"}`)
+	require.Equal(t, exitUsage, r.code)
+	require.Contains(t, r.err, "hint: argument taa: did you mean tea?\n")
+	require.Zero(t, srv.Executions("brew"), "nothing was sent")
+}
+
+func TestAuthorizationRequired(t *testing.T) {
+	const secret = "sesame-8472"
+	srv := mcptest.New(mcptest.Modern)
+	srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+		w.WriteHeader(http.StatusUnauthorized)
+		w.Write([]byte("not for " + r.Header.Get("Authorization")))
+		return true
+	}
+	url := srv.Loopback(t).URL
+	r := hawser(t, "tools", url)
+	require.Equal(t, exitAuth, r.code)
+	require.Contains(t, r.err, "hawser: cannot connect to "+url+": HTTP status 401 Unauthorized: not for\nhint: send a token: --header 'Authorization: Bearer env:TOKEN'")
+	with := machine{vars: map[string]string{"TOKEN": secret}}
+	r = with.hawser(t, "tools", url, "--header", "Authorization: Bearer env:TOKEN", "--verbose")
+	require.Equal(t, exitAuth, r.code)
+	require.Contains(t, r.err, "has the token expired?")
+	require.Contains(t, r.err, "not for [hidden]")
+	require.NotContains(t, r.err, secret)
+	require.Equal(t, "Bearer "+secret, srv.Requests("")[len(srv.Requests(""))-1].Header.Get("Authorization"))
+}
+
+func TestServerErrors(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Tools = []*mcptest.Tool{{Name: "odd", Run: refuse}}
+		url := srv.Loopback(t).URL
+		require.Equal(t, result{exitRefused, "", "hawser: tools/call: server error -32000: not today\ufffd[0m\n"}, hawser(t, "call", url, "odd"))
+	})
+	forbidden := page(t, http.StatusForbidden, "text/plain", "no")
+	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + forbidden + ": HTTP status 403 Forbidden: no\n" +
+		"hint: the server knows who asks and does not allow it: the token may lack a scope\n"}, hawser(t, "ping", forbidden))
+	require.Equal(t, exitUsage, hawser(t, "ping", forbidden, "--protocol", "1999-01-01").code)
+}
+
+func TestCommandLine(t *testing.T) {
+	for _, c := range []struct {
+		err  string
+		args []string
+	}{
+		{"hawser: tools needs the URL of a server\nhint: usage: hawser tools URL\n", []string{"tools"}},
+		{"hawser: call needs more arguments\nhint: usage: hawser call URL TOOL [JSON | NAME=VALUE ...]\n", []string{"call", "http://x"}},
+		{"hawser: ping takes no argument \"more\"\nhint: usage: hawser ping URL\n", []string{"ping", "http://x", "more"}},
+		{"hawser: unknown command \"tolls\" for \"hawser\"\nhint: hawser --help\n", []string{"tolls"}},
+		{"hawser: unknown command \"http://x/mcp\" for \"hawser\"\nhint: the command comes before the URL: hawser tools URL\n", []string{"http://x/mcp", "tools"}},
+		{"hawser: unknown flag: --quiet\nhint: hawser tools --help\n", []string{"tools", "--quiet"}},
+		{"hawser: --elicit \"maybe\" is none of its values\nhint: --elicit takes ask, accept or decline\n", []string{"call", "http://x", "y", "--elicit", "maybe"}},
+	} {
+		require.Equal(t, result{exitUsage, "", c.err}, hawser(t, c.args...))
+	}
+	help := succeeds(t, "--help").out
+	require.Contains(t, help, exitHelp)
+	require.Contains(t, help, "completion")
+}
+
+func refuse(context.Context, *mcptest.Call) (json.RawMessage, error) {
+	return nil, &mcptest.Error{Code: -32000, Message: "not today\x1b[0m"}
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// maxShownOptions bounds the options that are listed; the others can be typed.
+const maxShownOptions = 100
+
+// fillIn asks a person for every field of a form, shows the answers and asks
+// whether to send them. The error is errDeclined, errClosed or the context's.
+func (d *dialog) fillIn(who string, r *mcpclient.FormRequest) (map[string]any, error) {
+	d.say("\n" + who + " asks you to fill in a form:")
+	d.quote(r.Message)
+	if len(r.Form.Fields) > 0 {
+		d.say("Nothing typed takes what is in [brackets]. Also: !skip, !decline, !cancel.")
+	}
+	values := r.Form.Defaults()
+	if values == nil {
+		values = make(map[string]any)
+	}
+	for {
+		for i := range r.Form.Fields {
+			if err := d.fillField(r.Form, i, values); err != nil {
+				return nil, err
+			}
+		}
+		d.summary(r.Form, values)
+		if err := r.Form.Validate(values); err != nil {
+			d.say("  these answers do not fit together: " + oneLine(err.Error(), 300))
+			continue
+		}
+		answer, err := d.choose("Send this? [Y]es, [e]dit, [d]ecline, [c]ancel: ", true, "yes", "edit", "decline", "cancel")
+		switch {
+		case err != nil:
+			return nil, err
+		case answer == "yes":
+			return values, nil
+		case answer == "decline":
+			return nil, errDeclined
+		case answer == "cancel":
+			return nil, errClosed
+		}
+	}
+}
+
+// fillField asks for one field until the answer is valid, and puts it into values.
+func (d *dialog) fillField(form *mcpclient.Form, i int, values map[string]any) error {
+	field := &form.Fields[i]
+	d.say(fmt.Sprintf("\n%d/%d %s: %s", i+1, len(form.Fields), label(field), describeField(field)))
+	if text := oneLine(field.Description, 500); text != "" {
+		d.say("    " + text)
+	}
+	d.options(field)
+	prompt := "> "
+	if value, ok := values[field.Name]; ok {
+		prompt = "[" + oneLine(showValue(field, value), 200) + "] > "
+	}
+	for {
+		line, err := d.ask(prompt)
+		if err != nil {
+			return err
+		}
+		value, keep, err := readField(field, line, values)
+		switch {
+		case err != nil:
+			d.say("    not valid: " + oneLine(reason(err), 300))
+			continue
+		case value != nil:
+			values[field.Name] = value
+		case !keep:
+			delete(values, field.Name)
+		}
+		return nil
+	}
+}
+
+var errRequired = errors.New("an answer is required")
+
+// readField reads what was typed: a value, or nil to keep or drop what there is.
+func readField(field *mcpclient.Field, line string, values map[string]any) (value any, keep bool, err error) {
+	_, has := values[field.Name]
+	switch text := strings.TrimSpace(line); {
+	case text == "" && has:
+		return nil, true, nil
+	case (text == "" || text == "!skip") && field.Required:
+		return nil, false, errRequired
+	case text == "" || text == "!skip":
+		return nil, false, nil
+	case strings.HasPrefix(text, "!!"): // a text that begins with !
+		line = strings.Replace(line, "!!", "!", 1)
+	case strings.HasPrefix(text, "!"):
+		return nil, false, fmt.Errorf("%s is no command: there are !skip, !decline and !cancel; a text that begins with ! begins with two", text)
+	}
+	if value, ok := pick(field, line); ok {
+		err := (&mcpclient.Form{Fields: []mcpclient.Field{*field}}).Validate(map[string]any{field.Name: value})
+		return value, false, err
+	}
+	if field.Kind != mcpclient.FieldString {
+		line = strings.TrimSpace(line)
+	}
+	value, err = field.Parse(line)
+	return value, false, err
+}
+
+// pick reads the numbers of options, as they were listed.
+func pick(field *mcpclient.Field, line string) (any, bool) {
+	if field.Kind != mcpclient.FieldChoice && field.Kind != mcpclient.FieldChoices {
+		return nil, false
+	}
+	named := func(text string) bool {
+		return slices.ContainsFunc(field.Options, func(o mcpclient.Option) bool { return o.Value == text || o.Title == text })
+	}
+	var values []string
+	for text := range strings.SplitSeq(line, ",") {
+		text = strings.TrimSpace(text)
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > len(field.Options) || named(text) {
+			return nil, false
+		}
+		if value := field.Options[n-1].Value; !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	if field.Kind == mcpclient.FieldChoices {
+		return values, true
+	}
+	if len(values) == 1 {
+		return values[0], true
+	}
+	return nil, false
+}
+
+// reason is an error of a field without its name, which stands above.
+func reason(err error) string {
+	var field *mcpclient.FieldError
+	if errors.As(err, &field) {
+		return field.Reason
+	}
+	return err.Error()
+}
+
+func label(field *mcpclient.Field) string {
+	if title := oneLine(field.Title, 100); title != "" {
+		return title
+	}
+	return oneLine(field.Name, 100)
+}
+
+// describeField says what a field takes.
+func describeField(field *mcpclient.Field) string {
+	parts := []string{kindText(field)}
+	switch least, most := field.MinLength, field.MaxLength; {
+	case least != nil && most != nil:
+		parts = append(parts, fmt.Sprintf("%d to %d characters", *least, *most))
+	case least != nil:
+		parts = append(parts, fmt.Sprintf("at least %d characters", *least))
+	case most != nil:
+		parts = append(parts, fmt.Sprintf("at most %d characters", *most))
+	}
+	if field.Minimum != "" {
+		parts = append(parts, "from "+oneLine(field.Minimum.String(), 40))
+	}
+	if field.Maximum != "" {
+		parts = append(parts, "up to "+oneLine(field.Maximum.String(), 40))
+	}
+	if field.MinItems != nil {
+		parts = append(parts, fmt.Sprintf("at least %d", *field.MinItems))
+	}
+	if field.MaxItems != nil {
+		parts = append(parts, fmt.Sprintf("at most %d", *field.MaxItems))
+	}
+	if field.Required {
+		return strings.Join(append(parts, "required"), ", ")
+	}
+	return strings.Join(append(parts, "optional"), ", ")
+}
+
+func kindText(field *mcpclient.Field) string {
+	switch field.Kind {
+	case mcpclient.FieldString:
+		if format := oneLine(field.Format, 40); format != "" {
+			return "text (" + format + ")"
+		}
+		return "text"
+	case mcpclient.FieldNumber:
+		return "a number"
+	case mcpclient.FieldInteger:
+		return "a whole number"
+	case mcpclient.FieldBool:
+		return "yes or no"
+	case mcpclient.FieldChoice:
+		return "one of these, by number or name"
+	case mcpclient.FieldChoices:
+		return "any of these, by numbers or names with commas between"
+	}
+	return ""
+}
+
+func (d *dialog) options(field *mcpclient.Field) {
+	for i, option := range field.Options {
+		if i == maxShownOptions {
+			d.say(fmt.Sprintf("    and %d more", len(field.Options)-i))
+			return
+		}
+		d.say(fmt.Sprintf("    %d) %s", i+1, optionText(option)))
+	}
+}
+
+func optionText(option mcpclient.Option) string {
+	if title := oneLine(option.Title, 200); title != "" {
+		return title
+	}
+	return oneLine(option.Value, 200)
+}
+
+// summary shows all answers before they are sent.
+func (d *dialog) summary(form *mcpclient.Form, values map[string]any) {
+	if len(form.Fields) == 0 {
+		return
+	}
+	d.say("\nYour answers:")
+	for i := range form.Fields {
+		field := &form.Fields[i]
+		text := "(left out)"
+		if value, ok := values[field.Name]; ok {
+			text = oneLine(showValue(field, value), 500)
+		}
+		d.say("  " + label(field) + ": " + text)
+	}
+}
+
+// showValue is a value as the person knows it.
+func showValue(field *mcpclient.Field, value any) string {
+	switch v := value.(type) {
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	case string:
+		return titleOf(field, v)
+	case []string:
+		titles := make([]string, len(v))
+		for i := range v {
+			titles[i] = titleOf(field, v[i])
+		}
+		return strings.Join(titles, ", ")
+	case json.Number:
+		return v.String()
+	}
+	return fmt.Sprint(value)
+}
+
+func titleOf(field *mcpclient.Field, value string) string {
+	for _, option := range field.Options {
+		if option.Value == value {
+			return optionText(option)
+		}
+	}
+	return value
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"strings"
+)
+
+const headerHint = "write --header 'Name: value', 'Name: env:VARIABLE' or 'Name: @file'; in front of env: and @ may be one word, such as Bearer"
+
+// readHeaders makes the headers of --header. The values are kept out of all
+// that is printed. No error repeats what was given: it may be a token.
+func (a *app) readHeaders() (http.Header, error) {
+	header := make(http.Header)
+	for _, word := range a.flags.headers {
+		name, value, ok := strings.Cut(word, ":")
+		if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(name, " \t\r\n") {
+			return nil, usageError(headerHint, "a --header is not of the form 'Name: value'")
+		}
+		value, err := a.headerValue(name, strings.TrimSpace(value))
+		if err != nil {
+			return nil, err
+		}
+		header.Add(name, value)
+		a.con.hide(value)
+		if _, token, ok := strings.Cut(value, " "); ok {
+			a.con.hide(strings.TrimSpace(token))
+		}
+	}
+	a.authorized = header.Get("Authorization") != ""
+	return header, nil
+}
+
+// headerValue resolves a value that is, or ends with, env:VARIABLE or @file.
+func (a *app) headerValue(name, value string) (string, error) {
+	scheme, rest, ok := strings.Cut(value, " ")
+	switch {
+	case isReference(value):
+		scheme, rest = "", value
+	case ok && isReference(strings.TrimSpace(rest)):
+		scheme, rest = scheme+" ", strings.TrimSpace(rest)
+	default:
+		return value, nil
+	}
+	if file, ok := strings.CutPrefix(rest, "@"); ok {
+		data, err := os.ReadFile(file) //nolint:gosec // the person named it
+		if err != nil {
+			return "", usageError(headerHint, "header %s: %v", name, err)
+		}
+		return scheme + strings.TrimSpace(string(data)), nil
+	}
+	variable := strings.TrimPrefix(rest, "env:")
+	text, ok := a.env.lookup(variable)
+	if text = strings.TrimSpace(text); !ok || text == "" {
+		return "", usageError("export "+oneLine(variable, 60)+" first", "header %s: the environment variable %s is not set", name, oneLine(variable, 60))
+	}
+	return scheme + text, nil
+}
+
+func isReference(value string) bool {
+	return strings.HasPrefix(value, "env:") || strings.HasPrefix(value, "@")
+}

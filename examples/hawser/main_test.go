@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rivo/uniseg"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// machine is what a test lets the program see.
+type machine struct {
+	stdin   string
+	reader  io.Reader // instead of stdin
+	person  bool
+	watched bool
+	vars    map[string]string
+	signals chan os.Signal
+	stderr  *buffer // nil is a new one
+	stdout  *buffer
+	// transport is that of a network in memory, nil for the program's own.
+	transport http.RoundTripper
+}
+
+// now is a clock that stands still.
+func (machine) now() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+
+// result is what a person sees of a run.
+type result struct {
+	code     int
+	out, err string
+}
+
+// hawser runs the program to its end.
+func (m machine) hawser(t *testing.T, args ...string) result {
+	t.Helper()
+	stdout, stderr := cmp.Or(m.stdout, new(buffer)), cmp.Or(m.stderr, new(buffer))
+	stdin := m.reader
+	if stdin == nil {
+		stdin = strings.NewReader(m.stdin)
+	}
+	code := run(context.Background(), environment{
+		stdin: stdin, stdout: stdout, stderr: stderr, person: m.person, watched: m.watched, signals: m.signals,
+		lookup: func(name string) (string, bool) { value, ok := m.vars[name]; return value, ok },
+		now:    m.now, transport: m.transport,
+	}, args)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// hawser runs the program on a machine without a terminal.
+func hawser(t *testing.T, args ...string) result {
+	t.Helper()
+	return machine{}.hawser(t, args...)
+}
+
+// succeeds is hawser for a run that must.
+func succeeds(t *testing.T, args ...string) result {
+	t.Helper()
+	r := hawser(t, args...)
+	require.Equal(t, exitOK, r.code, r.err)
+	return r
+}
+
+// buffer is a terminal's screen, on which several goroutines write.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+	// shown, if not nil, is told when the text comes up.
+	awaited string
+	shown   chan struct{}
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Write(p)
+	if b.shown != nil && strings.Contains(b.b.String(), b.awaited) {
+		close(b.shown)
+		b.shown = nil
+	}
+	return len(p), nil
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// await returns a channel that is closed when the text was written.
+func (b *buffer) await(text string) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	shown := make(chan struct{})
+	if strings.Contains(b.b.String(), text) {
+		close(shown)
+		return shown
+	}
+	b.awaited, b.shown = text, shown
+	return shown
+}
+
+// eachEra runs a test against a server of each era that answers by event streams.
+func eachEra(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
+	t.Helper()
+	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+		t.Run(era.String(), func(t *testing.T) {
+			srv := mcptest.New(era)
+			srv.SSE = true
+			test(t, srv)
+		})
+	}
+}
+
+// legacy returns a legacy server with one tool.
+func legacy(name string, tool mcptest.ToolFunc) *mcptest.Server {
+	srv := mcptest.New(mcptest.Legacy)
+	srv.SSE = true
+	srv.Tools = []*mcptest.Tool{{Name: name, Run: tool}}
+	return srv
+}
+
+// page serves one answer to everything.
+func page(t *testing.T, status int, contentType, body string) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+func mcpProgress(progress, total float64, message string) mcpclient.Progress {
+	return mcpclient.Progress{Progress: progress, Total: total, HasTotal: true, Message: message}
+}
+
+// width is how many columns of a terminal a text needs.
+func width(text string) int { return uniseg.StringWidth(text) }

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// Names of the "model" that a reply is of: there is none here.
+const (
+	personModel = "hawser-person" // somebody typed it
+	fixedModel  = "hawser-fixed"  // --sample-reply
+)
+
+// sample answers a request for a message of a model. There is no model here: a
+// person may play it.
+func (a *app) sample(ctx context.Context, s *mcpclient.Session, r *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
+	if a.flags.sampleReply != "" {
+		return reply(a.flags.sampleReply, fixedModel), nil
+	}
+	if a.modeOf(a.flags.sample) == modeDecline {
+		a.tellDeclined("a message of a model", a.flags.sample, "--sample or --sample-reply")
+		return nil, mcpclient.ErrRejected
+	}
+	d, err := a.desk.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer d.done()
+	d.say("\n" + a.asker(s) + " asks for a message of a model. You can play the model:")
+	if r.SystemPrompt != "" {
+		d.say("  system:")
+		d.quote(r.SystemPrompt)
+	}
+	for _, message := range r.Messages {
+		d.say("  " + oneLine(string(message.Role), 20) + ":")
+		for _, block := range blocksOf(message.Content) {
+			d.quote(a.describe(block))
+		}
+	}
+	d.say(fmt.Sprintf("Type the reply, at most %d tokens, and then an empty line. An empty line alone rejects.", r.MaxTokens))
+	text, err := d.lineByLine()
+	switch {
+	case errors.Is(err, errDeclined), errors.Is(err, errClosed), err == nil && text == "":
+		return nil, mcpclient.ErrRejected
+	case err != nil:
+		return nil, err
+	}
+	return reply(text, personModel), nil
+}
+
+func reply(text, model string) *mcp.CreateMessageResult {
+	return &mcp.CreateMessageResult{
+		SamplingMessage: mcp.SamplingMessage{Role: mcp.RoleAssistant, Content: mcp.NewTextContent(text)},
+		Model:           model, StopReason: "endTurn",
+	}
+}
+
+// lineByLine returns the lines up to an empty one, or the end of the input.
+func (d *dialog) lineByLine() (string, error) {
+	var lines []string
+	for {
+		line, err := d.ask("> ")
+		switch {
+		case errors.Is(err, errEnd) && len(lines) > 0:
+			return strings.Join(lines, "\n"), nil
+		case err != nil:
+			return "", err
+		case strings.TrimSpace(line) == "":
+			return strings.Join(lines, "\n"), nil
+		}
+		lines = append(lines, line)
+	}
+}
+
+// blocksOf is the content of a message as a list.
+func blocksOf(content any) []mcp.Content {
+	switch c := content.(type) {
+	case []mcp.Content:
+		return c
+	case mcp.Content:
+		return []mcp.Content{c}
+	}
+	return nil
+}

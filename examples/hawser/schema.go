@@ -1,0 +1,238 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxReferences bounds how many $ref are followed for one argument.
+const maxReferences = 16
+
+// inputSchema is what of a tool's input schema says how to read and to show
+// arguments. All else is for the check of the whole.
+type inputSchema struct {
+	properties []property // in the server's order
+	open       bool       // arguments without a property are welcome
+}
+
+// property is one argument of a tool.
+type property struct {
+	name        string
+	types       []string // JSON Schema types, none if the schema does not say
+	items       []string // of an array
+	choices     []string // of an enum
+	description string
+	required    bool
+}
+
+// node is what is read of one schema.
+type node struct {
+	Type                 json.RawMessage            `json:"type"`
+	Items                json.RawMessage            `json:"items"`
+	Properties           json.RawMessage            `json:"properties"`
+	Required             []string                   `json:"required"`
+	AdditionalProperties json.RawMessage            `json:"additionalProperties"`
+	PatternProperties    map[string]json.RawMessage `json:"patternProperties"`
+	Description          string                     `json:"description"`
+	Title                string                     `json:"title"`
+	Enum                 []json.RawMessage          `json:"enum"`
+	Const                json.RawMessage            `json:"const"`
+	AnyOf                []json.RawMessage          `json:"anyOf"`
+	OneOf                []json.RawMessage          `json:"oneOf"`
+	Ref                  string                     `json:"$ref"`
+}
+
+// readNode reads what it can: a schema may be a boolean, or wrong.
+func readNode(raw json.RawMessage) (n node) {
+	_ = json.Unmarshal(raw, &n) // members of other types stay empty
+	return n
+}
+
+func readSchema(raw json.RawMessage) inputSchema {
+	root := readNode(raw)
+	s := inputSchema{open: len(root.PatternProperties) > 0}
+	if extra := bytes.TrimSpace(root.AdditionalProperties); len(extra) > 0 && string(extra) != "false" {
+		s.open = true
+	}
+	for _, member := range members(root.Properties) {
+		n := readNode(member.value)
+		p := property{name: member.name, description: n.Description, required: slices.Contains(root.Required, member.name)}
+		if p.description == "" {
+			p.description = n.Title
+		}
+		left := maxReferences
+		p.types = typesOf(raw, n, &left)
+		if items := readNode(n.Items); len(n.Items) > 0 {
+			p.items = typesOf(raw, items, &left)
+		}
+		for _, choice := range n.Enum {
+			p.choices = append(p.choices, literal(choice))
+		}
+		s.properties = append(s.properties, p)
+	}
+	s.open = s.open || len(s.properties) == 0
+	return s
+}
+
+// literal is a JSON value as somebody would type it.
+func literal(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	return string(raw)
+}
+
+// typesOf collects the types that a schema allows.
+func typesOf(root json.RawMessage, n node, references *int) []string {
+	var types []string
+	add := func(more ...string) {
+		for _, name := range more {
+			if name != "" && !slices.Contains(types, name) {
+				types = append(types, name)
+			}
+		}
+	}
+	if len(n.Type) > 0 {
+		var one string
+		var several []string
+		if json.Unmarshal(n.Type, &one) == nil {
+			add(one)
+		} else if json.Unmarshal(n.Type, &several) == nil {
+			add(several...)
+		}
+		return types
+	}
+	for _, value := range append(n.Enum[:len(n.Enum):len(n.Enum)], n.Const) {
+		add(typeOfValue(value))
+	}
+	for _, branch := range append(n.AnyOf[:len(n.AnyOf):len(n.AnyOf)], n.OneOf...) {
+		if *references--; *references < 0 {
+			return nil
+		}
+		add(typesOf(root, readNode(branch), references)...)
+	}
+	if path, local := strings.CutPrefix(n.Ref, "#/"); local && *references > 0 {
+		*references--
+		add(typesOf(root, readNode(lookup(root, path)), references)...)
+	}
+	return types
+}
+
+// lookup finds what a JSON Pointer (RFC 6901) without its first / names.
+func lookup(raw json.RawMessage, path string) json.RawMessage {
+	for name := range strings.SplitSeq(path, "/") {
+		var object map[string]json.RawMessage
+		if json.Unmarshal(raw, &object) != nil {
+			return nil
+		}
+		raw = object[strings.NewReplacer("~1", "/", "~0", "~").Replace(name)]
+	}
+	return raw
+}
+
+// typeOfValue names the JSON Schema type of a value.
+func typeOfValue(raw json.RawMessage) string {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return ""
+	}
+	switch c := raw[0]; c {
+	case '"':
+		return "string"
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case 't', 'f':
+		return "boolean"
+	case 'n':
+		return "null"
+	}
+	if _, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+		return "integer"
+	}
+	return "number"
+}
+
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// members are the members of an object in their order, none if it is none.
+func members(raw json.RawMessage) []member {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		return nil
+	}
+	var all []member
+	for d.More() {
+		var m member
+		name, err := d.Token()
+		if err != nil || d.Decode(&m.value) != nil {
+			return all
+		}
+		m.name, _ = name.(string)
+		all = append(all, m)
+	}
+	return all
+}
+
+func (s *inputSchema) find(name string) *property {
+	for i := range s.properties {
+		if s.properties[i].name == name {
+			return &s.properties[i]
+		}
+	}
+	return nil
+}
+
+func (s *inputSchema) names() []string {
+	names := make([]string, len(s.properties))
+	for i := range s.properties {
+		names[i] = s.properties[i].name
+	}
+	return names
+}
+
+// takes reports whether a property may have a value of a type.
+func (p *property) takes(name string) bool {
+	return slices.Contains(p.types, name) || name == "integer" && slices.Contains(p.types, "number")
+}
+
+// kind says in words what a property takes.
+func (p *property) kind() string {
+	text := strings.Join(p.types, " or ")
+	if len(p.types) == 1 && p.types[0] == "array" && len(p.items) > 0 {
+		text = "array of " + strings.Join(p.items, " or ")
+	}
+	if text == "" {
+		text = "any"
+	}
+	const most = 8
+	if n := len(p.choices); n > 0 && n <= most {
+		text = strings.Join(p.choices, "|")
+	}
+	return oneLine(text, 120)
+}
+
+// summary lists the arguments for a hint.
+func (s *inputSchema) summary() string {
+	if len(s.properties) == 0 {
+		return "it takes no arguments that it names"
+	}
+	var parts []string
+	for i := range s.properties {
+		p := &s.properties[i]
+		text := oneLine(p.name, 60) + " (" + p.kind()
+		if p.required {
+			text += ", required"
+		}
+		parts = append(parts, text+")")
+	}
+	return oneLine("it takes "+strings.Join(parts, ", "), 400)
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"regexp"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// shellPatience bounds what somebody who pressed Tab waits for the server.
+const shellPatience = 2 * time.Second
+
+// shellSafe is what a shell may be offered of a server's names: nothing that it
+// could take for more than a word.
+var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./:@%+-]{0,200}$`)
+
+// proposals asks the server for names, for the shell's completion. It says
+// nothing of what goes wrong: the person is in the middle of a line.
+func (a *app) proposals(args []string, at int, names func(ctx context.Context, s *mcpclient.Session) []string) ([]string, cobra.ShellCompDirective) {
+	if len(args) < at {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), shellPatience)
+	defer cancel()
+	a.con.w = discard{}
+	s, err := a.connect(ctx, args[0], mcpclient.Handlers{})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer a.hangUp()
+	var safe []string
+	for _, name := range names(ctx, s) {
+		if shellSafe.MatchString(name) {
+			safe = append(safe, name)
+		}
+	}
+	directive := cobra.ShellCompDirectiveNoFileComp
+	if len(args) > 1 { // names of arguments: the value comes right behind
+		for i := range safe {
+			safe[i] += "="
+		}
+		directive |= cobra.ShellCompDirectiveNoSpace
+	}
+	return safe, directive
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// completeTool proposes tools, and then their arguments.
+func (a *app) completeTool(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.proposals(args, 1, func(ctx context.Context, s *mcpclient.Session) (names []string) {
+		if len(args) > 1 {
+			tool, _, err := findTool(ctx, s, args[1])
+			if err != nil || tool == nil {
+				return nil
+			}
+			schema := readSchema(tool.RawInputSchema)
+			return schema.names()
+		}
+		for tool, err := range s.Tools(ctx) {
+			if err == nil {
+				names = append(names, tool.Name)
+			}
+		}
+		return names
+	})
+}
+
+// completePrompt proposes prompts, and then their arguments.
+func (a *app) completePrompt(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.proposals(args, 1, func(ctx context.Context, s *mcpclient.Session) (names []string) {
+		for prompt, err := range s.Prompts(ctx) {
+			switch {
+			case err != nil:
+				return names
+			case len(args) == 1:
+				names = append(names, prompt.Name)
+			case prompt.Name == args[1]:
+				for _, argument := range prompt.Arguments {
+					names = append(names, argument.Name)
+				}
+				return names
+			}
+		}
+		return names
+	})
+}
+
+// completeResource proposes resources.
+func (a *app) completeResource(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 1 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.proposals(args, 1, func(ctx context.Context, s *mcpclient.Session) (names []string) {
+		for resource, err := range s.Resources(ctx) {
+			if err == nil {
+				names = append(names, resource.URI)
+			}
+		}
+		return names
+	})
+}

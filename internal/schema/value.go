@@ -1,0 +1,135 @@
+package schema
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+var (
+	errNumber = fmt.Errorf("a number of more than %d characters, or with an exponent beyond %d", MaxNumber, MaxExponent)
+	errValues = errors.New("more values than may be validated")
+)
+
+// reader builds the tree that the library works on: map[string]any, []any,
+// string, bool, nil, and json.Number, which keeps every digit.
+type reader struct {
+	jsonrpc.Cursor
+	values, limit int
+}
+
+// decode reads one JSON text of at most limit values and tells how many it has.
+// Of members with the same name the last one counts.
+func decode(data []byte, limit int) (value any, size int, err error) {
+	r := reader{Cursor: jsonrpc.NewCursor(data, MaxDepth), limit: limit}
+	value = r.value()
+	r.End()
+	return value, r.values, r.Err()
+}
+
+func (r *reader) value() any {
+	if r.values++; r.values > r.limit {
+		r.Fail(errValues)
+		return nil
+	}
+	switch r.Kind() {
+	case jsonrpc.Object:
+		object := map[string]any{}
+		r.EnterObject()
+		for key, ok := r.NextKey(); ok; key, ok = r.NextKey() {
+			name := string(key)
+			object[name] = r.value()
+		}
+		return object
+	case jsonrpc.Array:
+		array := []any{}
+		r.EnterArray()
+		for r.NextElement() {
+			array = append(array, r.value())
+		}
+		return array
+	case jsonrpc.String:
+		return r.String()
+	case jsonrpc.Bool:
+		return r.Bool()
+	case jsonrpc.Number:
+		text := string(r.Skip())
+		if r.Err() == nil && !cheap(text) {
+			r.Fail(errNumber)
+		}
+		return json.Number(text)
+	default:
+		r.Skip() // null, or an error
+		return nil
+	}
+}
+
+// cheap reports whether a number can be computed with exactly at a small cost.
+func cheap(number string) bool {
+	if len(number) > MaxNumber {
+		return false
+	}
+	e := strings.IndexAny(number, "eE")
+	if e < 0 {
+		return true
+	}
+	exponent, err := strconv.Atoi(number[e+1:])
+	return err == nil && exponent <= MaxExponent && exponent >= -MaxExponent
+}
+
+// canonical appends a text that two values share exactly if they are equal in
+// the sense of JSON Schema: 1, 1.0 and 10e-1 are.
+func canonical(b []byte, value any) []byte {
+	switch v := value.(type) {
+	case nil:
+		return append(b, 'n')
+	case bool:
+		return strconv.AppendBool(b, v)
+	case string:
+		return strconv.AppendQuote(b, v)
+	case json.Number:
+		return canonicalNumber(b, string(v))
+	case []any:
+		b = append(b, '[')
+		for _, item := range v {
+			b = append(canonical(b, item), ',')
+		}
+		return append(b, ']')
+	case map[string]any:
+		b = append(b, '{')
+		for _, key := range sortedKeys(v) {
+			b = append(strconv.AppendQuote(b, key), ':')
+			b = append(canonical(b, v[key]), ',')
+		}
+		return append(b, '}')
+	default:
+		panic("schema: not a value that decode makes")
+	}
+}
+
+// canonicalNumber writes a number as its significant digits and the power of ten of the last of them.
+func canonicalNumber(b []byte, number string) []byte {
+	digits, exponent := number, 0
+	if e := strings.IndexAny(number, "eE"); e >= 0 {
+		digits = number[:e]
+		exponent, _ = strconv.Atoi(number[e+1:]) // cheap has seen it
+	}
+	negative := strings.HasPrefix(digits, "-")
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(digits, "-"), ".")
+	exponent -= len(fraction)
+	digits = strings.TrimLeft(whole+fraction, "0")
+	significant := strings.TrimRight(digits, "0")
+	exponent += len(digits) - len(significant)
+	if significant == "" {
+		return append(b, '0')
+	}
+	if negative {
+		b = append(b, '-')
+	}
+	b = append(b, significant...)
+	return strconv.AppendInt(append(b, 'e'), int64(exponent), 10)
+}

@@ -1,0 +1,475 @@
+package mcpclient_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// answersForm and answersPage are handlers with one answer.
+func answersForm(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
+	return mcpclient.Handlers{
+		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+			return res, err
+		},
+	}
+}
+
+func answersPage(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
+	return mcpclient.Handlers{
+		ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
+			return res, err
+		},
+	}
+}
+
+// What a person chose reaches the server: content only if it was accepted, and only if it matches the form.
+func TestElicitationAnswers(t *testing.T) {
+	withDefault := map[string]any{
+		"message": "m", "requestedSchema": json.RawMessage(`{"type":"object","properties":{"name":{"type":"string","default":"Rob"}}}`),
+	}
+	declined := mcpclient.DeclineElicitation()
+	declined.Content = map[string]any{"name": "kept back"}
+	canceled := mcpclient.CancelElicitation()
+	canceled.Content = map[string]any{"name": "kept back"}
+	withMeta := named("Ken")
+	withMeta.Meta = &mcp.Meta{AdditionalFields: map[string]any{"k": 1}}
+	for name, test := range map[string]struct {
+		params   map[string]any
+		handlers mcpclient.Handlers
+		want     string
+	}{
+		"accepted":               {aForm, answersForm(named("Ken"), nil), `{"action":"accept","content":{"name":"Ken"}}`},
+		"accepted, as raw JSON":  {aForm, answersForm(mcpclient.AcceptElicitation(json.RawMessage(`{"name":"K"}`)), nil), `{"action":"accept","content":{"name":"K"}}`},
+		"accepted as it is":      {withDefault, answersForm(mcpclient.AcceptElicitation(nil), nil), `{"action":"accept","content":{"name":"Rob"}}`},
+		"with _meta":             {aForm, answersForm(withMeta, nil), `{"_meta":{"k":1},"action":"accept","content":{"name":"Ken"}}`},
+		"declined":               {aForm, answersForm(declined, nil), `{"action":"decline"}`},
+		"cancelled":              {aForm, answersForm(canceled, nil), `{"action":"cancel"}`},
+		"rejected":               {aForm, answersForm(nil, mcpclient.ErrRejected), `{"action":"decline"}`},
+		"rejected for a reason":  {aForm, answersForm(named("kept back"), fmt.Errorf("no time: %w", mcpclient.ErrRejected)), `{"action":"decline"}`},
+		"a required field lacks": {aForm, answersForm(mcpclient.AcceptElicitation(nil), nil), `{"action":"cancel"}`},
+		"another type":           {aForm, answersForm(mcpclient.AcceptElicitation(map[string]any{"name": 5}), nil), `{"action":"cancel"}`},
+		"no object":              {aForm, answersForm(mcpclient.AcceptElicitation("Ken"), nil), `{"action":"cancel"}`},
+		"not JSON":               {aForm, answersForm(mcpclient.AcceptElicitation(func() {}), nil), `{"action":"cancel"}`},
+		"page accepted":          {aPage, answersPage(mcpclient.AcceptElicitation(map[string]any{"kept": "back"}), nil), `{"action":"accept"}`},
+		"page declined":          {aPage, answersPage(declined, nil), `{"action":"decline"}`},
+		"page cancelled":         {aPage, answersPage(canceled, nil), `{"action":"cancel"}`},
+		"page rejected":          {aPage, answersPage(nil, mcpclient.ErrRejected), `{"action":"decline"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				add(srv, "ask", asking(elicit, test.params))
+				s := serve(t, srv, mcpclient.Options{Handlers: test.handlers})
+				res, err := s.CallTool(t.Context(), "ask", nil)
+				require.NoError(t, err)
+				require.JSONEq(t, test.want, text(t, res))
+				for _, r := range srv.Requests("") {
+					require.NotContains(t, string(r.Body), "kept")
+				}
+			})
+		})
+	}
+}
+
+// fails calls the tool "ask" and checks how that fails: with an error of that
+// code which a legacy server got, or with that kind on a modern one.
+func fails(t *testing.T, srv *mcptest.Server, s *mcpclient.Session, code int64, kind mcpclient.Kind) *mcpclient.Error {
+	t.Helper()
+	srv.Reset()
+	_, err := s.CallTool(t.Context(), "ask", nil)
+	e := failure(t, err)
+	require.Equal(t, 1, srv.Executions("ask"))
+	if srv.Era == mcptest.Modern {
+		require.Equal(t, kind, e.Kind)
+		return e
+	}
+	var rpc *mcpclient.RPCError // of the tool, which passes on what it was told
+	require.ErrorAs(t, err, &rpc)
+	require.Equal(t, code, rpc.Code)
+	require.Equal(t, 1, srv.Count("response"))
+	return e
+}
+
+// Answers that are none fail the question.
+func TestAnswersThatAreNone(t *testing.T) {
+	maybe := &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: "maybe"}}
+	samples := func(res *mcp.CreateMessageResult) mcpclient.Handlers {
+		return mcpclient.Handlers{
+			Sample: func(context.Context, *mcpclient.Session, *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
+				return res, nil
+			},
+		}
+	}
+	nameless := said("hello")
+	nameless.Model = ""
+	for name, test := range map[string]struct {
+		method   string
+		params   any
+		handlers mcpclient.Handlers
+	}{
+		"no answer to a form":   {elicit, aForm, answersForm(nil, nil)},
+		"no answer to a page":   {elicit, aPage, answersPage(nil, nil)},
+		"another action":        {elicit, aForm, answersForm(maybe, nil)},
+		"no action":             {elicit, aPage, answersPage(&mcp.ElicitationResult{}, nil)},
+		"no message":            {sample, aSample, samples(nil)},
+		"a message of no model": {sample, aSample, samples(nameless)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				add(srv, "ask", asking(test.method, test.params))
+				s := serve(t, srv, mcpclient.Options{Handlers: test.handlers})
+				fails(t, srv, s, mcpclient.CodeInternal, mcpclient.KindInput)
+				echoes(t, s)
+			})
+		})
+	}
+}
+
+// No to sampling is an error of its own: of the question on a legacy server, of the call on a modern one.
+func TestSamplingRejected(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "ask", asking(sample, aSample))
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			Sample: func(context.Context, *mcpclient.Session, *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
+				return nil, fmt.Errorf("too expensive: %w", mcpclient.ErrRejected)
+			},
+		}})
+		e := fails(t, srv, s, -1, mcpclient.KindInput)
+		require.Equal(t, srv.Era == mcptest.Modern, errors.Is(e, mcpclient.ErrRejected), "a legacy tool goes on")
+		require.NotContains(t, string(srv.Requests("")[len(srv.Requests(""))-1].Body), "expensive")
+	})
+}
+
+// Sample is for requests without tools, SampleWithTools for those with, and
+// for all if it is alone.
+func TestWhoIsAskedToSample(t *testing.T) {
+	const tools = `[{"name":"t","inputSchema":{"type":"object"}}]`
+	with := func(member, value string) map[string]any {
+		return map[string]any{"messages": aSample["messages"], "maxTokens": 10, member: json.RawMessage(value)}
+	}
+	for name, test := range map[string]struct {
+		params               map[string]any
+		both, plain, toolish string // who answers, if both handlers are set, or only one
+	}{
+		"plain":       {aSample, "plain", "plain", "toolish"},
+		"tools":       {with("tools", tools), "toolish", "", "toolish"},
+		"no tools":    {with("tools", `[]`), "toolish", "", "toolish"},
+		"tool choice": {with("toolChoice", `{"mode":"auto"}`), "toolish", "", "toolish"},
+		"null tools":  {with("tools", `null`), "plain", "plain", "toolish"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				add(srv, "ask", asking(sample, test.params))
+				link := srv.InMemory(t)
+				answer := func(who string) func(context.Context, *mcpclient.Session, *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
+					return func(context.Context, *mcpclient.Session, *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
+						return said(who), nil
+					}
+				}
+				for _, set := range []struct {
+					handlers mcpclient.Handlers
+					who      string
+				}{
+					{mcpclient.Handlers{Sample: answer("plain"), SampleWithTools: answer("toolish")}, test.both},
+					{mcpclient.Handlers{Sample: answer("plain")}, test.plain},
+					{mcpclient.Handlers{SampleWithTools: answer("toolish")}, test.toolish},
+				} {
+					s := connect(t, link, mcpclient.Options{Handlers: set.handlers})
+					if set.who == "" {
+						fails(t, srv, s, mcpclient.CodeInvalidParams, mcpclient.KindProtocol)
+						continue
+					}
+					res, err := s.CallTool(t.Context(), "ask", nil)
+					require.NoError(t, err)
+					require.JSONEq(t, `{"role":"assistant","content":{"type":"text","text":"`+set.who+`"},"model":"m"}`, text(t, res))
+				}
+			})
+		})
+	}
+}
+
+// A handler that fails, panics or ends its goroutine fails its own question. A
+// legacy server learns nothing of the reason; a modern call's caller all of it.
+func TestFailingHandlers(t *testing.T) {
+	errSecret := errors.New("secret")
+	failures := map[string]struct {
+		fail  func() error
+		check func(t *testing.T, err error)
+	}{
+		"error": {func() error { return fmt.Errorf("no: %w", errSecret) }, func(t *testing.T, err error) {
+			t.Helper()
+			require.ErrorIs(t, err, errSecret)
+		}},
+		"panic": {func() error { panic("secret") }, func(t *testing.T, err error) {
+			t.Helper()
+			var p *mcpclient.PanicError
+			require.ErrorAs(t, err, &p)
+			require.Equal(t, "secret", p.Value)
+			require.Contains(t, string(p.Stack), "elicit_answers_test.go")
+		}},
+		"panic with an error": {func() error { panic(errSecret) }, func(t *testing.T, err error) {
+			t.Helper()
+			var p *mcpclient.PanicError
+			require.ErrorAs(t, err, &p)
+			require.Equal(t, errSecret, p.Value)
+		}},
+		"Goexit": {func() error { runtime.Goexit(); return nil }, func(t *testing.T, err error) {
+			t.Helper()
+			require.ErrorContains(t, err, "ended its goroutine")
+		}},
+	}
+	questions := map[string]mcptest.InputRequest{
+		"form": {Method: elicit, Params: aForm}, "page": {Method: elicit, Params: aPage},
+		"sample": {Method: sample, Params: aSample}, "roots": {Method: listRoots},
+	}
+	for how, failing := range failures {
+		for what, q := range questions {
+			t.Run(how+" of "+what, func(t *testing.T) {
+				eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+					add(srv, "ask", asking(q.Method, q.Params))
+					s := serve(t, srv, mcpclient.Options{Handlers: allFail(failing.fail)})
+					for range 20 { // more than there are slots: none is lost
+						_, err := s.CallTool(t.Context(), "ask", nil)
+						e := failure(t, err)
+						if srv.Era == mcptest.Modern {
+							require.Equal(t, mcpclient.KindInput, e.Kind)
+							require.False(t, e.MayHaveRun)
+							var in *mcpclient.InputError
+							require.ErrorAs(t, err, &in)
+							require.Equal(t, []string{"q", q.Method}, []string{in.Key, in.Method})
+							failing.check(t, err)
+							continue
+						}
+						var rpc *mcpclient.RPCError // of the tool, which passes on what it was told
+						require.ErrorAs(t, err, &rpc)
+						require.EqualValues(t, mcpclient.CodeInternal, rpc.Code)
+					}
+					for _, r := range srv.Requests("") {
+						require.NotContains(t, strings.ToLower(string(r.Body)), "secret")
+						require.NotContains(t, string(r.Body), "panic")
+						require.NotContains(t, string(r.Body), "goroutine")
+					}
+					require.Equal(t, 20, srv.Executions("ask"))
+					echoes(t, s)
+				})
+			})
+		}
+	}
+}
+
+// allFail are handlers of which each fails in one way.
+func allFail(fail func() error) mcpclient.Handlers {
+	return mcpclient.Handlers{
+		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+			return named("gopher"), fail()
+		},
+		ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
+			return mcpclient.AcceptElicitation(nil), fail()
+		},
+		Sample: func(context.Context, *mcpclient.Session, *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
+			return said("hello"), fail()
+		},
+		Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) {
+			return []mcp.Root{{URI: "file:///tmp"}}, fail()
+		},
+	}
+}
+
+// said is what a model says.
+func said(words string) *mcp.CreateMessageResult {
+	return &mcp.CreateMessageResult{
+		SamplingMessage: mcp.SamplingMessage{Role: mcp.RoleAssistant, Content: mcp.TextContent{Type: "text", Text: words}}, Model: "m",
+	}
+}
+
+// passOn has srv handle a message as if nobody intercepted it, and returns its answer.
+func passOn(t *testing.T, srv *mcptest.Server, passing *atomic.Bool, r *http.Request, m *mcptest.Message) *httptest.ResponseRecorder {
+	t.Helper()
+	message := map[string]any{"jsonrpc": "2.0", "id": m.ID}
+	if m.Method != "" {
+		message["method"], message["params"] = m.Method, m.Params
+	} else {
+		message["result"] = m.Result
+	}
+	body, err := json.Marshal(message)
+	if err != nil {
+		t.Error(err)
+	}
+	again := r.Clone(r.Context())
+	again.Body = io.NopCloser(bytes.NewReader(body))
+	rec := httptest.NewRecorder()
+	passing.Store(true)
+	srv.ServeHTTP(rec, again)
+	passing.Store(false)
+	return rec
+}
+
+// An answer is not safe to repeat: it is sent once, also if nobody knows whether it arrived.
+func TestAnswersAreSentOnce(t *testing.T) {
+	for name, lose := range map[string]func(w http.ResponseWriter){
+		"cut": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		"503": func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"400": func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadRequest) },
+		"JSON": func(w http.ResponseWriter) {
+			mcptest.WriteJSON(w, http.StatusOK, []byte(`{"jsonrpc":"2.0","id":null}`))
+		},
+		"empty": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(mode{mcptest.Legacy, true})
+				add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+					result, err := asking(elicit, aForm)(ctx, c)
+					return result, errors.Join(err, mcptest.Sleep(ctx, time.Minute))
+				})
+				var passing atomic.Bool
+				answers := atomic.Int32{}
+				srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+					if m == nil || !m.IsResponse() || passing.Load() {
+						return false
+					}
+					answers.Add(1)
+					passOn(t, srv, &passing, r, m)
+					lose(w)
+					return true
+				}
+				s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("gopher"), nil)})
+				res, err := s.CallTool(t.Context(), "ask", nil)
+				require.NoError(t, err, "what becomes of an answer touches no call")
+				require.JSONEq(t, `{"action":"accept","content":{"name":"gopher"}}`, text(t, res))
+				require.EqualValues(t, 1, answers.Load())
+			})
+		})
+	}
+}
+
+// A tool runs as often as there are rounds. One whose answer is lost in a later
+// round is not run again, nor is anybody asked again.
+func TestLostRoundIsNotRepeated(t *testing.T) {
+	onModern(t, func(t *testing.T, srv *mcptest.Server) {
+		q := questionsOf{"q": {Method: elicit, Params: aForm}}
+		add(srv, "ask", rounds(requires(q, `"1"`), requires(q, `"2"`), cutOff))
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form")})
+		_, err := s.CallTool(t.Context(), "ask", nil)
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindOutcomeUnknown, e.Kind)
+		require.True(t, e.MayHaveRun)
+		require.Equal(t, 3, srv.Executions("ask"))
+		require.Equal(t, []string{"form", "form"}, d.take())
+	})
+}
+
+// What refuses a round and allows to send it again (another revision, a moment
+// of overload, headers that changed) gets the same answers: nobody is asked twice.
+func TestRefusedRoundIsSentAgain(t *testing.T) {
+	for name, refuse := range map[string]func(w http.ResponseWriter, m *mcptest.Message){
+		"version": func(w http.ResponseWriter, m *mcptest.Message) {
+			rpc(400, -32022, map[string]any{"supported": []string{"2026-07-28"}})(w, m)
+		},
+		"headers":  func(w http.ResponseWriter, m *mcptest.Message) { rpc(400, -32020, nil)(w, m) },
+		"overload": func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(http.StatusTooManyRequests) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onModern(t, func(t *testing.T, srv *mcptest.Server) {
+				add(srv, "ask", rounds(requires(questionsOf{"q": {Method: elicit, Params: aForm}}, `"1"`), done))
+				calls := 0
+				srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+					if m.Method != "tools/call" {
+						return false
+					}
+					if calls++; calls == 2 {
+						refuse(w, m)
+						return true
+					}
+					return false
+				}
+				var d diary
+				s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form")})
+				_, err := s.CallTool(t.Context(), "ask", nil)
+				require.NoError(t, err)
+				require.Equal(t, 2, srv.Executions("ask"))
+				require.Equal(t, []string{"form"}, d.take())
+				sent := srv.Requests("tools/call")
+				require.Len(t, sent, 3)
+				const input = `"inputResponses":{"q":{"action":"accept","content":{"name":"gopher"}}},"requestState":"1"`
+				require.Contains(t, string(sent[1].Body), input)
+				require.Contains(t, string(sent[2].Body), input)
+				require.NotEqual(t, sent[1].ID, sent[2].ID)
+			})
+		})
+	}
+}
+
+// During a handshake there is no session yet that a handler could use: what the
+// server asks then is refused. That is so in the first one and in one that begins a lost session anew.
+func TestQuestionDuringTheHandshake(t *testing.T) {
+	for _, when := range []string{"connecting", "recovery"} {
+		t.Run(when, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(mode{mcptest.Legacy, true})
+				var ask, passing atomic.Bool
+				answers := make(chan *mcptest.Message, 2)
+				srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+					switch {
+					case passing.Load() || m == nil:
+						return false
+					case m.IsResponse():
+						answers <- m
+						w.WriteHeader(http.StatusAccepted)
+						return true
+					case m.Method == "initialize" && ask.Load():
+						rec := passOn(t, srv, &passing, r, m)
+						w.Header().Set("Mcp-Session-Id", rec.Header().Get("Mcp-Session-Id"))
+						mcptest.StartSSE(w)
+						mcptest.WriteRaw(w, "data: {\"jsonrpc\":\"2.0\",\"id\":\"early\",\"method\":\"roots/list\"}\n\n")
+						select {
+						case m := <-answers: // it does not go on without
+							answers <- m
+							mcptest.WriteRaw(w, rec.Body.String())
+						case <-r.Context().Done():
+						}
+						return true
+					}
+					return false
+				}
+				var d diary
+				h := mcpclient.Handlers{Roots: func(ctx context.Context, s *mcpclient.Session) ([]mcp.Root, error) {
+					d.notef("asked")
+					return nil, s.Ping(ctx) // which waits for the handshake, which waits for the handler
+				}}
+				ask.Store(when == "connecting")
+				s := serve(t, srv, mcpclient.Options{Handlers: h, ProtocolVersion: "2025-11-25"})
+				if when == "recovery" {
+					ask.Store(true)
+					srv.LoseSessions()
+				}
+				_, err := s.CallTool(t.Context(), "echo", nil, mcpclient.WithTotalTimeout(time.Hour))
+				require.NoError(t, err)
+				require.Empty(t, d.take(), "nobody was asked")
+				require.Len(t, answers, 1)
+				m := <-answers
+				require.Equal(t, `"early"`, string(m.ID))
+				require.NotNil(t, m.Error)
+				require.EqualValues(t, -32600, m.Error.Code)
+			})
+		})
+	}
+}

@@ -1,0 +1,477 @@
+package mcpclient_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// onModern runs a test in fake time with a modern server that answers by event streams.
+func onModern(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Modern, true})) })
+}
+
+// refuseOnce answers the next request of a method with a status.
+func refuseOnce(srv *mcptest.Server, method string, status int) {
+	var refused atomic.Bool
+	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != method || refused.Swap(true) {
+			return false
+		}
+		w.WriteHeader(status)
+		return true
+	})
+}
+
+type questionsOf = map[string]mcptest.InputRequest
+
+// rounds is a tool whose executions are scripted, the last one for all that come after.
+func rounds(scripts ...mcptest.ToolFunc) mcptest.ToolFunc {
+	var mu sync.Mutex
+	n := 0
+	return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+		mu.Lock()
+		script := scripts[min(n, len(scripts)-1)]
+		n++
+		mu.Unlock()
+		return script(ctx, c)
+	}
+}
+
+// requires is a round that requires input.
+func requires(q questionsOf, state string) mcptest.ToolFunc {
+	return func(context.Context, *mcptest.Call) (jsonRaw, error) {
+		if state == "" {
+			return mcptest.InputRequired(q, nil), nil
+		}
+		return mcptest.InputRequired(q, json.RawMessage(state)), nil
+	}
+}
+
+// The state goes back byte for byte, whatever the escapes in it.
+func TestStateGoesBackByteForByte(t *testing.T) {
+	for _, state := range []string{
+		`""`, `"plain"`, `"a\/b\ud83d\ude00\u0000"`, `"<&>\u003c"`, `"\ud800"`, `"é\u00e9 \u2028"`, `"` + strings.Repeat(`\u0061\\`, 50_000) + `"`,
+	} {
+		t.Run(state[:min(len(state), 30)], func(t *testing.T) {
+			for _, q := range []questionsOf{nil, {}, {"q": {Method: elicit, Params: aForm}}} {
+				onModern(t, func(t *testing.T, srv *mcptest.Server) {
+					srv.SSE = q != nil // either way
+					add(srv, "ask", rounds(requires(q, state), func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+						if string(c.State) != state || len(c.Inputs) != len(q) {
+							return nil, errors.New("another state")
+						}
+						return mcptest.Text("done"), nil
+					}))
+					s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("gopher"), nil)})
+					_, err := s.CallTool(t.Context(), "ask", nil)
+					require.NoError(t, err)
+					calls := srv.Requests("tools/call")
+					require.Len(t, calls, 2)
+					require.Contains(t, string(calls[1].Body), `"requestState":`+state+`,`)
+				})
+			}
+		})
+	}
+}
+
+// A round has the answers and the state of the one before it, and nothing of earlier ones.
+func TestRoundsHaveNothingOfEarlierOnes(t *testing.T) {
+	onModern(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		note := func(script mcptest.ToolFunc) mcptest.ToolFunc {
+			return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+				var keys []string
+				for key := range c.Inputs {
+					keys = append(keys, key)
+				}
+				d.notef("%s %v %s", c.Arguments, keys, c.State)
+				return script(ctx, c)
+			}
+		}
+		form := mcptest.InputRequest{Method: elicit, Params: aForm}
+		add(srv, "ask", rounds(
+			note(requires(questionsOf{"first": form}, `"one"`)), note(requires(questionsOf{"second": form}, "")),
+			note(requires(nil, `"two"`)), note(requires(questionsOf{"third": form}, "")), note(done),
+		))
+		s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("gopher"), nil)})
+		_, err := s.CallTool(t.Context(), "ask", map[string]any{"x": 1})
+		require.NoError(t, err)
+		require.Equal(t, []string{`{"x":1} [] `, `{"x":1} [first] "one"`, `{"x":1} [second] `, `{"x":1} [] "two"`, `{"x":1} [third] `}, d.take())
+		for i, r := range srv.Requests("tools/call") {
+			require.Equal(t, i == 1 || i == 3, strings.Contains(string(r.Body), "requestState"))
+			require.Equal(t, i == 1 || i == 2 || i == 4, strings.Contains(string(r.Body), "inputResponses"))
+		}
+	})
+}
+
+// Each round is a request of its own: another id, another progress token, whose
+// progress arrives; and the same in everything else.
+func TestEachRoundIsARequest(t *testing.T) {
+	onModern(t, func(t *testing.T, srv *mcptest.Server) {
+		round := 0
+		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			round++
+			c.Progress(float64(round), 9, "")
+			return asking(elicit, aForm)(ctx, c)
+		})
+		tool := srv.Tools[1]
+		tool.Schema = `{"type":"object","properties":{"where":{"type":"string","x-mcp-header":"Where"}}}`
+		tool.Mirrored = map[string]string{"Where": "where"}
+		s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("gopher"), nil)})
+		listed(t, s)
+		var told []float64
+		args := map[string]any{"where": "here", "n": json.Number("9007199254740993")}
+		_, err := s.CallTool(t.Context(), "ask", args, mcpclient.WithHeader("X-Own", "mine"), mcpclient.WithMeta(map[string]any{"k": "v"}),
+			mcpclient.OnProgress(func(_ context.Context, p mcpclient.Progress) { told = append(told, p.Progress) }))
+		require.NoError(t, err)
+		require.Equal(t, []float64{1, 2}, told)
+		calls := srv.Requests("tools/call")
+		require.Len(t, calls, 2)
+		require.NotEqual(t, calls[0].ID, calls[1].ID)
+		require.NotEmpty(t, calls[0].Meta("progressToken"))
+		require.NotEmpty(t, calls[1].Meta("progressToken"))
+		require.NotEqual(t, calls[0].Meta("progressToken"), calls[1].Meta("progressToken"))
+		require.Equal(t, `"v"`, calls[1].Meta("k"))
+		calls[0].Header.Del("Content-Length")
+		calls[1].Header.Del("Content-Length")
+		require.Equal(t, calls[0].Header, calls[1].Header)
+		require.Equal(t, "here", calls[1].Header.Get("Mcp-Param-Where"))
+		require.Contains(t, string(calls[1].Params), `"n":9007199254740993`)
+	})
+}
+
+// Sixteen rounds are enough, or as many as the options say.
+func TestInputRoundsHaveALimit(t *testing.T) {
+	for _, test := range []struct{ option, asks, limit int }{
+		{0, 16, 0}, {0, 17, 16}, {0, 1000, 16}, {2, 2, 0}, {2, 3, 2}, {-1, 40, 0},
+	} {
+		for _, alone := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%+v %v", test, alone), func(t *testing.T) {
+				onModern(t, func(t *testing.T, srv *mcptest.Server) {
+					left, asked := test.asks, 0
+					add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
+						if left--; left < 0 {
+							return mcptest.Text("done"), nil
+						}
+						if alone {
+							return mcptest.InputRequired(nil, json.RawMessage(`"s"`)), nil
+						}
+						return mcptest.InputRequired(questionsOf{"q": {Method: listRoots}}, nil), nil
+					})
+					s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{InputRounds: test.option}, Handlers: mcpclient.Handlers{
+						Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { asked++; return nil, nil },
+					}})
+					_, err := s.CallTool(t.Context(), "ask", nil)
+					questions := test.asks
+					if test.limit == 0 {
+						require.NoError(t, err)
+						require.Equal(t, test.asks+1, srv.Executions("ask"))
+					} else {
+						e := failure(t, err)
+						require.Equal(t, mcpclient.KindLimit, e.Kind)
+						var limit *mcpclient.LimitError
+						require.ErrorAs(t, err, &limit)
+						require.EqualValues(t, test.limit, limit.Limit)
+						require.Equal(t, test.limit+1, srv.Executions("ask"))
+						require.Equal(t, test.limit+1, e.Tries)
+						questions = test.limit
+					}
+					if alone {
+						questions = 0
+					}
+					require.Equal(t, questions, asked, "nobody is asked in vain")
+				})
+			})
+		}
+	}
+}
+
+// All questions of a result are answered before the call is made again, each
+// answer under the key of its question, whatever the keys are and whoever answers last.
+func TestAnswersAreKeyedAsAsked(t *testing.T) {
+	keys := []string{"", "a", "a\"b\\", "ключ", "<&>", "\u0000", "__proto__", strings.Repeat("k", 5000)}
+	onModern(t, func(t *testing.T, srv *mcptest.Server) {
+		q := make(questionsOf)
+		for i, key := range keys {
+			q[key] = mcptest.InputRequest{Method: elicit, Params: map[string]any{"message": fmt.Sprint(i), "requestedSchema": aForm["requestedSchema"]}}
+		}
+		q["roots"], q["sample"] = mcptest.InputRequest{Method: listRoots}, mcptest.InputRequest{Method: sample, Params: aSample}
+		var got map[string]json.RawMessage
+		add(srv, "ask", rounds(requires(q, `"s"`), func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			got = c.Inputs
+			return mcptest.Text("done"), nil
+		}))
+		var d diary
+		h := d.askers("sample", "roots")
+		h.ElicitForm = func(ctx context.Context, _ *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+			wait, err := time.ParseDuration(r.Message + "m")
+			if err != nil {
+				return nil, err
+			}
+			return named("no. " + r.Message), mcptest.Sleep(ctx, time.Hour-wait) // the first answers last
+		}
+		s := serve(t, srv, mcpclient.Options{Handlers: h})
+		start := time.Now()
+		_, err := s.CallTool(t.Context(), "ask", nil)
+		require.NoError(t, err)
+		require.Equal(t, time.Hour, time.Since(start), "they think at the same time")
+		require.Equal(t, 2, srv.Executions("ask"))
+		require.Len(t, got, len(q))
+		for i, key := range keys {
+			require.JSONEq(t, fmt.Sprintf(`{"action":"accept","content":{"name":"no. %d"}}`, i), string(got[key]))
+		}
+		require.JSONEq(t, `{"roots":[{"uri":"file:///home/gopher","name":"home"}]}`, string(got["roots"]))
+		require.JSONEq(t, `{"role":"assistant","content":{"type":"text","text":"hello"},"model":"m"}`, string(got["sample"]))
+	})
+}
+
+// The first question that fails ends the call, at once, and the contexts of the other handlers.
+func TestOneFailedQuestionEndsTheCall(t *testing.T) {
+	onModern(t, func(t *testing.T, srv *mcptest.Server) {
+		q := questionsOf{"roots": {Method: listRoots}}
+		for i := range 20 { // more than may be asked at once
+			q[fmt.Sprint(i)] = mcptest.InputRequest{Method: elicit, Params: aForm}
+		}
+		add(srv, "ask", requires(q, `"s"`))
+		errNo := errors.New("no roots today")
+		ends, asked := make(chan time.Duration, 20), atomic.Int32{}
+		block := make(chan struct{})
+		start := time.Now()
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			Roots: func(ctx context.Context, _ *mcpclient.Session) ([]mcp.Root, error) {
+				return nil, errors.Join(errNo, mcptest.Sleep(ctx, time.Hour))
+			},
+			ElicitForm: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+				if n := asked.Add(1); n <= 5 {
+					return named("gopher"), nil // so that roots gets its turn
+				}
+				<-ctx.Done()
+				ends <- time.Since(start)
+				<-block // it takes its time
+				return named("gopher"), nil
+			},
+		}})
+		defer close(block)
+		start = time.Now()
+		got := <-begin(t.Context(), s, "ask")
+		e := failure(t, got.err)
+		require.Equal(t, mcpclient.KindInput, e.Kind)
+		require.ErrorIs(t, e, errNo)
+		require.Equal(t, time.Hour, got.at)
+		var in *mcpclient.InputError
+		require.ErrorAs(t, e, &in)
+		require.Equal(t, "roots", in.Key)
+		synctest.Wait()
+		require.Len(t, ends, 15)
+		for range 15 {
+			require.Equal(t, time.Hour, <-ends)
+		}
+		require.Equal(t, 1, srv.Executions("ask"))
+		echoes(t, s)
+	})
+}
+
+// With WithManualInput the caller sees what is required, and no handler does;
+// WithInput goes on, also from JSON, in another session, round after round.
+func TestManualInput(t *testing.T) {
+	const state = `"a\/b\ud83d\ude00\u0000"`
+	script := func() mcptest.ToolFunc {
+		return rounds(
+			requires(questionsOf{"b": {Method: elicit, Params: aForm}, "a": {Method: listRoots}}, state), requires(questionsOf{"c": {Method: sample, Params: aSample}}, ""),
+			requires(nil, state), func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+				if string(c.State) != state || c.Inputs != nil {
+					return nil, errors.New("another state")
+				}
+				return nil, nil
+			},
+		)
+	}
+	answers := []map[string]any{
+		{"a": &mcp.ListRootsResult{Roots: []mcp.Root{{URI: "file:///a"}}}, "b": named("gopher")},
+		{"c": json.RawMessage(` {"role":"assistant","content":{"type":"text","text":"hi"},"model":"m"} `)}, nil,
+	}
+	for _, what := range []string{"tool", "prompt", "resource"} {
+		t.Run(what, func(t *testing.T) {
+			onModern(t, func(t *testing.T, srv *mcptest.Server) {
+				asksOf(srv, script())
+				link := srv.InMemory(t)
+				var d diary
+				opts := []mcpclient.CallOption{mcpclient.WithManualInput()}
+				var keys []string
+				for round := range 4 {
+					s := connect(t, link, mcpclient.Options{Handlers: d.askers("form", "url", "sample", "tools", "roots")})
+					in := askManually(t, s, what, opts...)
+					if round == 3 {
+						require.Nil(t, in)
+						break
+					}
+					data, err := json.Marshal(in)
+					require.NoError(t, err)
+					again := new(mcpclient.InputRequired)
+					require.NoError(t, json.Unmarshal(data, again))
+					for _, q := range again.Requests {
+						keys = append(keys, q.Key+" "+q.Method)
+					}
+					opts = []mcpclient.CallOption{mcpclient.WithManualInput(), mcpclient.WithInput(again, answers[round])}
+				}
+				require.Equal(t, []string{"a roots/list", "b " + elicit, "c " + sample}, keys)
+				require.Empty(t, d.take(), "no handler was asked")
+				var bodies []string
+				for _, r := range append(append(srv.Requests("tools/call"), srv.Requests("prompts/get")...), srv.Requests("resources/read")...) {
+					bodies = append(bodies, string(r.Body))
+				}
+				require.Len(t, bodies, 4)
+				require.Contains(t, bodies[1], `"inputResponses":{"a":{"roots":[{"uri":"file:///a"}]},"b":{"action":"accept","content":{"name":"gopher"}}},"requestState":`+state)
+				require.Contains(t, bodies[2], `"inputResponses":{"c":{"role":"assistant","content":{"type":"text","text":"hi"},"model":"m"}}`)
+				require.NotContains(t, bodies[2], "requestState")
+			})
+		})
+	}
+}
+
+// askManually makes a call of asksOf and returns what it requires.
+func askManually(t *testing.T, s *mcpclient.Session, what string, opts ...mcpclient.CallOption) *mcpclient.InputRequired {
+	t.Helper()
+	switch what {
+	case "tool":
+		res, err := s.CallTool(t.Context(), "ask", nil, opts...)
+		require.NoError(t, err)
+		return res.Input
+	case "prompt":
+		res, err := s.GetPrompt(t.Context(), "ask", nil, opts...)
+		require.NoError(t, err)
+		return res.Input
+	}
+	res, err := s.ReadResource(t.Context(), "file:///ask", opts...)
+	require.NoError(t, err)
+	return res.Input
+}
+
+// After WithInput alone, what is required next is for the handlers again.
+func TestHandlersGoOnAfterWithInput(t *testing.T) {
+	onModern(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "ask", rounds(requires(questionsOf{"a": {Method: listRoots}}, `"1"`), requires(questionsOf{"b": {Method: elicit, Params: aForm}}, `"2"`), done))
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form")})
+		in := askManually(t, s, "tool", mcpclient.WithManualInput())
+		require.Nil(t, askManually(t, s, "tool", mcpclient.WithInput(in, map[string]any{"a": map[string]any{"roots": []any{}}})))
+		require.Equal(t, []string{"form"}, d.take())
+		calls := srv.Requests("tools/call")
+		require.Contains(t, string(calls[2].Body), `"inputResponses":{"b":{"action":"accept","content":{"name":"gopher"}}},"requestState":"2"`)
+	})
+}
+
+// Answers that do not fit what was asked are not sent.
+func TestInputThatCannotBeSent(t *testing.T) {
+	asked := func(keys ...string) *mcpclient.InputRequired {
+		in := &mcpclient.InputRequired{State: json.RawMessage(`"s"`)}
+		for _, key := range keys {
+			in.Requests = append(in.Requests, mcpclient.InputRequest{Key: key, Method: listRoots})
+		}
+		return in
+	}
+	one := map[string]any{}
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		srv.Reset()
+		for name, option := range map[string]mcpclient.CallOption{
+			"nothing asked":   mcpclient.WithInput(nil, map[string]any{}),
+			"no answers":      mcpclient.WithInput(asked("a"), nil),
+			"one lacks":       mcpclient.WithInput(asked("a", "b"), map[string]any{"a": one}),
+			"one more":        mcpclient.WithInput(asked("a"), map[string]any{"a": one, "b": one}),
+			"another":         mcpclient.WithInput(asked("a"), map[string]any{"b": one}),
+			"nil answer":      mcpclient.WithInput(asked("a"), map[string]any{"a": nil}),
+			"nil pointer":     mcpclient.WithInput(asked("a"), map[string]any{"a": (*mcp.ElicitationResult)(nil)}),
+			"no object":       mcpclient.WithInput(asked("a"), map[string]any{"a": []int{1}}),
+			"not JSON":        mcpclient.WithInput(asked("a"), map[string]any{"a": func() {}}),
+			"bad JSON":        mcpclient.WithInput(asked("a"), map[string]any{"a": json.RawMessage(`{"a"`)}),
+			"state no string": mcpclient.WithInput(&mcpclient.InputRequired{State: json.RawMessage(`{"a":1}`)}, nil),
+			"state and more":  mcpclient.WithInput(&mcpclient.InputRequired{State: json.RawMessage(`"a","b":1`)}, nil),
+		} {
+			for _, do := range []func() error{
+				func() error { _, err := s.CallTool(t.Context(), "echo", nil, option); return err },
+				func() error { _, err := s.GetPrompt(t.Context(), "p", nil, option); return err },
+				func() error { _, err := s.ReadResource(t.Context(), "file:///r", option); return err },
+			} {
+				e := failure(t, do())
+				require.Equal(t, mcpclient.KindInvalid, e.Kind, name)
+				require.True(t, mcpclient.IsNotSent(e), name)
+			}
+		}
+		require.Empty(t, srv.Methods())
+	})
+}
+
+// A raw request gets what the server said, whatever it requires.
+func TestRawRequestIsNotAnswered(t *testing.T) {
+	onModern(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		add(srv, "ask", requires(questionsOf{"a": {Method: listRoots}}, `"\/"`))
+		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("roots")})
+		res, err := s.Request(t.Context(), "tools/call", map[string]any{"name": "ask", "arguments": map[string]any{}})
+		require.NoError(t, err)
+		require.JSONEq(t, `{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}},"requestState":"/"}`, string(res))
+		require.Contains(t, string(res), `"\/"`)
+		require.Empty(t, d.take())
+		require.Equal(t, 1, srv.Executions("ask"))
+	})
+}
+
+// Calls that ask at the same time get their own answers, and none of another's.
+func TestAnswersStayWithTheirCall(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			var all []string
+			for round := range 3 { // what is no retry of its own call is a violation; see Questions
+				answer, pending, err := c.Question(ctx, fmt.Sprint("q", round), elicit, map[string]any{
+					"message": string(c.Arguments), "requestedSchema": aForm["requestedSchema"],
+				})
+				if err != nil || pending != nil {
+					return pending, err
+				}
+				all = append(all, string(answer))
+			}
+			return mcptest.Text(strings.Join(all, "")), nil
+		})
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			ElicitForm: func(ctx context.Context, _ *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+				var args struct{ N int }
+				err := json.Unmarshal([]byte(r.Message), &args)
+				return named(r.Message), errors.Join(err, mcptest.Sleep(ctx, time.Duration(args.N%7)*time.Second))
+			},
+		}})
+		var wg sync.WaitGroup
+		for n := range 40 {
+			wg.Go(func() {
+				args := fmt.Sprintf(`{"N":%d}`, n)
+				res, err := s.CallTool(t.Context(), "ask", json.RawMessage(args))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				answer, _ := json.Marshal(map[string]any{"action": "accept", "content": map[string]any{"name": args}})
+				if got := res.Content[0].(mcp.TextContent).Text; got != strings.Repeat(string(answer), 3) {
+					t.Errorf("%s got %s", args, got)
+				}
+			})
+		}
+		wg.Wait()
+		require.Empty(t, srv.Violations())
+	})
+}

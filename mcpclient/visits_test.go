@@ -1,0 +1,254 @@
+package mcpclient_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+const elicitationComplete = "notifications/elicitation/complete"
+
+// demands is a tool that fails until pages were visited.
+func demands(elicitations ...any) mcptest.ToolFunc {
+	return func(context.Context, *mcptest.Call) (jsonRaw, error) {
+		return nil, &mcptest.Error{
+			Code: mcpclient.CodeURLElicitationRequired, Message: "visit", Data: map[string]any{"elicitations": elicitations},
+		}
+	}
+}
+
+func page(id, url string) map[string]any {
+	return map[string]any{"mode": "url", "message": "Page " + id, "url": url, "elicitationId": id}
+}
+
+// The pages that an error demands are shown, page after page, but for those that
+// are not safe; the call fails with that error all the same, and runs once.
+func TestDemandedPagesAreShown(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "ask", demands(
+			page("1", "https://one.example/"), page("2", "http://unsafe.example/"), page("3", "javascript:alert(1)"),
+			aForm, 5, page("4", "https://four.example/a?b=c"),
+		))
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form", "url")})
+		_, err := s.CallTool(t.Context(), "ask", nil)
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindServer, e.Kind)
+		require.Equal(t, 1, srv.Executions("ask"))
+		if srv.Era == mcptest.Modern { // which has no such error
+			require.Empty(t, d.take())
+		} else {
+			require.Equal(t, []string{"url https://one.example/", "url https://four.example/a?b=c"}, d.take())
+		}
+		pages, unsafe := mcpclient.RequiredVisits(err)
+		require.Error(t, unsafe)
+		require.Len(t, pages, 2)
+		require.Equal(t, []string{"1", "Page 1"}, []string{pages[0].ElicitationID, pages[0].Message})
+		require.Equal(t, "https://four.example/a?b=c", pages[1].URL.String())
+		require.NotContains(t, unsafe.Error(), "alert")
+		echoes(t, s)
+	})
+}
+
+// What asks for visits, and what does not.
+func TestRequiredVisits(t *testing.T) {
+	rpc := func(code int64, data string) error {
+		return fmt.Errorf("wrapped: %w", &mcpclient.Error{Err: &mcpclient.RPCError{Code: code, Data: json.RawMessage(data)}})
+	}
+	one := `{"mode":"url","message":"m","url":"https://a.example/","elicitationId":"e"}`
+	for name, test := range map[string]struct {
+		err    error
+		pages  int
+		failed bool
+	}{
+		"nil":           {nil, 0, false},
+		"another error": {errors.New("no"), 0, false},
+		"another code":  {rpc(mcpclient.CodeInternal, `{"elicitations":[`+one+`]}`), 0, false},
+		"one":           {rpc(mcpclient.CodeURLElicitationRequired, `{"elicitations":[`+one+`],"more":1}`), 1, false},
+		"none":          {rpc(mcpclient.CodeURLElicitationRequired, `{"elicitations":[]}`), 0, false},
+		"no list":       {rpc(mcpclient.CodeURLElicitationRequired, `{"elicitations":{}}`), 0, true},
+		"no data":       {rpc(mcpclient.CodeURLElicitationRequired, ``), 0, true},
+		"one is null":   {rpc(mcpclient.CodeURLElicitationRequired, `{"elicitations":[null,`+one+`]}`), 1, true},
+		"a form":        {rpc(mcpclient.CodeURLElicitationRequired, `{"elicitations":[{"mode":"form","requestedSchema":{}}]}`), 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pages, err := mcpclient.RequiredVisits(test.err)
+			require.Len(t, pages, test.pages)
+			require.Equal(t, test.failed, err != nil, "%v", err)
+		})
+	}
+	many := one
+	for range 16 {
+		many += "," + one
+	}
+	pages, err := mcpclient.RequiredVisits(rpc(mcpclient.CodeURLElicitationRequired, `{"elicitations":[`+many+`]}`))
+	var limit *mcpclient.LimitError
+	require.ErrorAs(t, err, &limit)
+	require.EqualValues(t, 16, limit.Limit)
+	require.Empty(t, pages)
+}
+
+// The first page that is not consented to is the last that is shown; without a handler none is.
+func TestVisitsEndWithANo(t *testing.T) {
+	for name, answer := range map[string]func() (*mcp.ElicitationResult, error){
+		"declined":  func() (*mcp.ElicitationResult, error) { return mcpclient.DeclineElicitation(), nil },
+		"cancelled": func() (*mcp.ElicitationResult, error) { return mcpclient.CancelElicitation(), nil },
+		"failed":    func() (*mcp.ElicitationResult, error) { return mcpclient.AcceptElicitation(nil), mcpclient.ErrRejected },
+		"nothing":   func() (*mcp.ElicitationResult, error) { return nil, nil },
+		"panicked":  func() (*mcp.ElicitationResult, error) { panic("no") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(mode{mcptest.Legacy, true})
+				add(srv, "ask", demands(page("1", "https://one.example/"), page("2", "https://two.example/")))
+				shown, told := 0, 0
+				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+					ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
+						shown++
+						return answer()
+					},
+					ElicitationComplete: func(context.Context, *mcpclient.Session, string) { told++ },
+				}})
+				synctest.Wait()
+				_, err := s.CallTool(t.Context(), "ask", nil)
+				require.Equal(t, mcpclient.KindServer, failure(t, err).Kind)
+				require.Equal(t, 1, shown)
+				srv.Tell(elicitationComplete, map[string]any{"elicitationId": "1"})
+				srv.Tell(elicitationComplete, map[string]any{"elicitationId": "2"})
+				synctest.Wait()
+				require.Zero(t, told)
+				echoes(t, s)
+			})
+		})
+	}
+}
+
+// A person who does not come back from a page holds the call up no longer than
+// its caller, its total timeout and the session.
+func TestVisitsEndWithTheCall(t *testing.T) {
+	for _, how := range []string{"context", "total", "close"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(mode{mcptest.Legacy, true})
+				add(srv, "ask", demands(page("1", "https://one.example/"), page("2", "https://two.example/")))
+				shown := make(chan struct{}, 4)
+				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+					ElicitURL: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
+						shown <- struct{}{}
+						<-ctx.Done()
+						shown <- struct{}{}
+						return mcpclient.AcceptElicitation(nil), nil
+					},
+				}})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				var opts []mcpclient.CallOption
+				if how == "total" {
+					opts = append(opts, mcpclient.WithTotalTimeout(10*time.Minute))
+				}
+				call := begin(ctx, s, "ask", opts...)
+				if how != "total" {
+					time.Sleep(10 * time.Minute) // of fake time
+					require.Empty(t, call)
+				}
+				switch how {
+				case "context":
+					cancel()
+				case "close":
+					require.NoError(t, s.Close())
+				}
+				got := <-call
+				require.Equal(t, 10*time.Minute, got.at)
+				require.Equal(t, mcpclient.KindServer, failure(t, got.err).Kind, "the server's answer is there")
+				synctest.Wait()
+				require.Len(t, shown, 2, "one page, and its end")
+			})
+		})
+	}
+}
+
+// That a page is done is told once, of the pages that a person consented to,
+// however they were asked for; of none else.
+func TestElicitationComplete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(mode{mcptest.Legacy, true})
+		add(srv, "demand", demands(page("demanded", "https://one.example/")))
+		add(srv, "ask", asking(elicit, page("asked", "https://two.example/")))
+		add(srv, "unsafe", asking(elicit, page("unsafe", "ftp://two.example/")))
+		add(srv, "decline", asking(elicit, page("declined", "https://three.example/")))
+		add(srv, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Tell(elicitationComplete, map[string]any{"elicitationId": "asked"})
+			return mcptest.Text("told"), nil
+		})
+		var d diary
+		h := d.handlers()
+		h.ElicitURL = func(_ context.Context, _ *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
+			if r.ElicitationID == "declined" {
+				return mcpclient.DeclineElicitation(), nil
+			}
+			return mcpclient.AcceptElicitation(nil), nil
+		}
+		h.ElicitationComplete = func(_ context.Context, _ *mcpclient.Session, id string) { d.notef("complete %s", id) }
+		s := serve(t, srv, mcpclient.Options{Handlers: h})
+		synctest.Wait()
+		tell := func(params map[string]any) {
+			srv.Tell(elicitationComplete, params)
+			synctest.Wait()
+		}
+		tell(map[string]any{"elicitationId": "demanded"})
+		require.Empty(t, d.take(), "nobody was asked yet")
+		for _, tool := range []string{"demand", "ask", "unsafe", "decline"} {
+			_, _ = s.CallTool(t.Context(), tool, nil) // how each ends is another test's
+		}
+		require.Empty(t, d.take())
+		for _, params := range []map[string]any{
+			nil, {}, {"elicitationId": nil}, {"elicitationId": ""}, {"elicitationId": 5}, {"elicitationId": "unknown"},
+			{"elicitationId": "unsafe"}, {"elicitationId": "declined"},
+		} {
+			tell(params)
+			require.Empty(t, d.take(), "%v", params)
+		}
+		tell(map[string]any{"elicitationId": "demanded"})
+		require.Equal(t, []string{"complete demanded"}, d.take())
+		_, err := s.CallTool(t.Context(), "tell", nil)
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Equal(t, []string{"complete asked"}, d.take(), "also on the stream of a call")
+		tell(map[string]any{"elicitationId": "demanded"})
+		tell(map[string]any{"elicitationId": "asked"})
+		require.Empty(t, d.take(), "once")
+	})
+}
+
+// A modern server has no names for its elicitations: nothing is told by one.
+func TestModernPagesHaveNoName(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "ask", asking(elicit, aPage))
+		var got *mcpclient.URLRequest
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			ElicitURL: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
+				got = r
+				return mcpclient.AcceptElicitation(nil), nil
+			},
+		}})
+		_, err := s.CallTool(t.Context(), "ask", nil)
+		require.NoError(t, err)
+		want := "e-1"
+		if srv.Era == mcptest.Modern {
+			want = ""
+		}
+		require.Equal(t, want, got.ElicitationID)
+		require.Equal(t, "Log in", got.Message)
+		require.Equal(t, "https://login.example.com/", got.URL.String())
+	})
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// everyHandler declares all that a client can declare. Nobody asks: whoever does gets a no.
+func everyHandler(*trial) mcpclient.Handlers {
+	sample := func(context.Context, *mcpclient.Session, *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
+		return nil, mcpclient.ErrRejected
+	}
+	return mcpclient.Handlers{
+		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+			return mcpclient.DeclineElicitation(), nil
+		},
+		ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
+			return mcpclient.DeclineElicitation(), nil
+		},
+		Sample:          sample,
+		SampleWithTools: sample,
+		Roots:           func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { return nil, nil },
+	}
+}
+
+// callAsking runs a tool that must succeed, and must have exactly one form filled in before.
+func (t *trial) callAsking(ctx context.Context, name string) error {
+	before := t.forms.Load()
+	if err := t.call(ctx, name, nil); err != nil {
+		return err
+	}
+	if asked := t.forms.Load() - before; asked != 1 {
+		return fmt.Errorf("%w: tool %q had %d forms filled in, not 1", errIncomplete, name, asked)
+	}
+	return nil
+}
+
+// defaultsHandler accepts every form as it is. One without default values
+// would prove nothing and does not count.
+func defaultsHandler(t *trial) mcpclient.Handlers {
+	return mcpclient.Handlers{
+		ElicitForm: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+			if len(r.Form.Defaults()) > 0 {
+				t.forms.Add(1)
+			}
+			return mcpclient.AcceptElicitation(nil), nil
+		},
+	}
+}
+
+// clientDefaults has a form accepted as it is: its default values must get to the server, which checks them.
+func clientDefaults(ctx context.Context, t *trial) error {
+	if err := t.list(ctx); err != nil {
+		return err
+	}
+	return t.callAsking(ctx, "test_client_elicitation_defaults")
+}
+
+// The tools of requestState.
+const (
+	toolEchoState    = "test_mrtr_echo_state"
+	toolNoState      = "test_mrtr_no_state"
+	toolUnrelated    = "test_mrtr_unrelated"
+	toolNoResultType = "test_mrtr_no_result_type"
+)
+
+// requestStateForms is how many forms the tools of requestState ask for, all together.
+const requestStateForms = 2
+
+// requestStateHandler calls another tool before it answers, so that one call is made
+// while another waits for its input: nothing of that input may be in it.
+func requestStateHandler(t *trial) mcpclient.Handlers {
+	return mcpclient.Handlers{
+		ElicitForm: func(ctx context.Context, s *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+			if t.forms.Add(1) > requestStateForms {
+				return nil, fmt.Errorf("%w: more than %d forms", errIncomplete, requestStateForms)
+			}
+			if err := succeed(ctx, s, toolUnrelated, nil); err != nil {
+				return nil, err
+			}
+			return mcpclient.AcceptElicitation(map[string]any{"confirmed": true}), nil
+		},
+	}
+}
+
+// requestState has calls go on with the input that the server requires. Those
+// that ask for it do so once each, the others never.
+func requestState(ctx context.Context, t *trial) error {
+	if err := t.list(ctx); err != nil {
+		return err
+	}
+	if err := t.has(toolUnrelated); err != nil {
+		return err
+	}
+	for _, name := range []string{toolEchoState, toolNoState} {
+		if err := t.callAsking(ctx, name); err != nil {
+			return err
+		}
+	}
+	return t.call(ctx, toolNoResultType, nil)
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+)
+
+const (
+	toolDefaults = "test_client_elicitation_defaults"
+
+	// formWithDefaults is the suite's form.
+	formWithDefaults = `{"message":"Please review","requestedSchema":{"type":"object","properties":{
+		"name":{"type":"string","default":"John Doe"},"age":{"type":"integer","default":30},"score":{"type":"number","default":95.5},
+		"status":{"type":"string","enum":["active","inactive","pending"],"default":"active"},
+		"verified":{"type":"boolean","default":true}},"required":[]}}`
+	// formOfConfirmation has nothing to start from.
+	formOfConfirmation = `{"message":"Please confirm","requestedSchema":{"type":"object","properties":{"confirmed":{"type":"boolean"}}}}`
+)
+
+// withDefaults adds the tool that puts a form to the client so many times.
+func withDefaults(form string, times int) func(srv *mcptest.Server) {
+	return func(srv *mcptest.Server) {
+		srv.SSE = true // else a legacy server cannot ask
+		srv.Tools = append(srv.Tools, &mcptest.Tool{Name: toolDefaults, Run: func(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
+			for i := range times {
+				_, pending, err := c.Question(ctx, string(rune('a'+i)), "elicitation/create", json.RawMessage(form))
+				if err != nil || pending != nil {
+					return pending, err
+				}
+			}
+			return mcptest.Text("done"), nil
+		}})
+	}
+}
+
+func TestDefaultsAreAcceptedOnce(t *testing.T) {
+	const scenario = "elicitation-sep1034-client-defaults"
+	srv, err := drive(t, scenario, mcptest.Legacy, withDefaults(formWithDefaults, 1))
+	require.NoError(t, err)
+	answers := srv.Requests("response")
+	require.Len(t, answers, 1)
+	var answer struct {
+		Result json.RawMessage `json:"result"`
+	}
+	require.NoError(t, json.Unmarshal(answers[0].Body, &answer))
+	require.JSONEq(t, `{"action":"accept","content":{"name":"John Doe","age":30,"score":95.5,"status":"active","verified":true}}`, string(answer.Result))
+
+	for what, change := range map[string]func(srv *mcptest.Server){
+		"nothing was asked":             withDefaults(formWithDefaults, 0),
+		"asked twice":                   withDefaults(formWithDefaults, 2),
+		"the form has no default value": withDefaults(formOfConfirmation, 1),
+	} {
+		_, err := drive(t, scenario, mcptest.Legacy, change)
+		require.ErrorIs(t, err, errIncomplete, what)
+	}
+	_, err = drive(t, scenario, mcptest.Modern, withDefaults(formWithDefaults, 1))
+	require.ErrorContains(t, err, "the scenario is about the legacy one")
+}
+
+// failed is the result of a tool to which the client did what it must not do.
+const failed = `{"isError":true,"content":[{"type":"text","text":"not as it must be"}]}`
+
+// asking is a tool that is not done before it was executed so many times more:
+// each time it requires a form and gives this state, "" for none. It fails if
+// the answer is not there, or the state is not what it was.
+func asking(times int64, state string) mcptest.ToolFunc {
+	var executed atomic.Int64
+	return func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
+		n := executed.Add(1)
+		if n > 1 && (string(c.Inputs["confirm"]) != `{"action":"accept","content":{"confirmed":true}}` || string(c.State) != state) {
+			return json.RawMessage(failed), nil
+		}
+		if n > times {
+			return mcptest.Text("done"), nil
+		}
+		return confirm(state), nil
+	}
+}
+
+// always is a tool that is never done.
+func always(context.Context, *mcptest.Call) (json.RawMessage, error) { return confirm(""), nil }
+
+// confirm is a result that requires a form and gives a state, "" for none.
+func confirm(state string) json.RawMessage {
+	form := mcptest.InputRequest{Method: "elicitation/create", Params: json.RawMessage(formOfConfirmation)}
+	var sent json.RawMessage
+	if state != "" {
+		sent = json.RawMessage(state)
+	}
+	return mcptest.InputRequired(map[string]mcptest.InputRequest{"confirm": form}, sent)
+}
+
+// plain is a tool that asks nothing, and fails if it is told what another one asked.
+func plain(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
+	if c.Inputs != nil || c.State != nil {
+		return json.RawMessage(failed), nil
+	}
+	return mcptest.Text("done"), nil
+}
+
+// withRequestState adds the tools of the scenario, some of them otherwise.
+func withRequestState(otherwise map[string]mcptest.ToolFunc) func(srv *mcptest.Server) {
+	return func(srv *mcptest.Server) {
+		tools := map[string]mcptest.ToolFunc{
+			toolEchoState: asking(1, `"\u007b\/ not to be touched"`), toolNoState: asking(1, ""),
+			toolUnrelated: plain, toolNoResultType: plain,
+		}
+		maps.Copy(tools, otherwise)
+		for name, run := range tools {
+			srv.Tools = append(srv.Tools, &mcptest.Tool{Name: name, Run: run})
+		}
+	}
+}
+
+func TestEveryRequestStateToolAsksWhatItMust(t *testing.T) {
+	const scenario = "sep-2322-client-request-state"
+	srv, err := drive(t, scenario, mcptest.Modern, withRequestState(nil))
+	require.NoError(t, err)
+	var called []string
+	for _, r := range srv.Requests("tools/call") {
+		called = append(called, r.Header.Get("Mcp-Name"))
+	}
+	require.Equal(t, []string{
+		toolEchoState, toolUnrelated, toolEchoState, toolNoState, toolUnrelated, toolNoState, toolNoResultType,
+	}, called, "another call is made while one waits")
+
+	for what, otherwise := range map[string]map[string]mcptest.ToolFunc{
+		"nothing was asked":           {toolEchoState: plain, toolNoState: plain},
+		"only one asked":              {toolNoState: plain},
+		"only one asked, but twice":   {toolEchoState: asking(2, `"s"`), toolNoState: plain},
+		"the last one asks, too":      {toolNoResultType: asking(1, "")},
+		"the unrelated one asks, too": {toolUnrelated: always},
+	} {
+		_, err := drive(t, scenario, mcptest.Modern, withRequestState(otherwise))
+		require.ErrorIs(t, err, errIncomplete, what)
+	}
+	for _, name := range []string{toolEchoState, toolNoState, toolUnrelated, toolNoResultType} {
+		_, err := drive(t, scenario, mcptest.Modern, withRequestState(nil), func(srv *mcptest.Server) {
+			srv.Tools = slices.DeleteFunc(srv.Tools, func(tool *mcptest.Tool) bool { return tool.Name == name })
+		})
+		require.ErrorIs(t, err, errIncomplete, "there is no %s", name)
+		_, err = drive(t, scenario, mcptest.Modern, withRequestState(map[string]mcptest.ToolFunc{name: says(failed)}))
+		require.Error(t, err, "%s failed", name)
+	}
+	_, err = drive(t, scenario, mcptest.Legacy, withRequestState(nil))
+	require.ErrorContains(t, err, "the scenario is about the modern one")
+}

@@ -1,0 +1,74 @@
+package execproto
+
+import (
+	"encoding/base64"
+	"errors"
+	"strconv"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// Delta is a piece of a response's body: the parameters of
+// http/request/bodyDelta. Its slices alias the text it was read from.
+type Delta struct {
+	RequestID []byte
+	Seq       int64  // 1 for the first one of a body
+	Base64    []byte // the piece; often empty on the last one
+	Done      bool   // nothing follows
+	Failed    bool   // the body broke off here, whatever Done says
+	Error     string // why, when Failed
+}
+
+var errNoRequestID = errors.New("a body delta without a requestId")
+
+// Decode appends the piece of the body to dst.
+func (d *Delta) Decode(dst []byte) ([]byte, error) {
+	return base64.StdEncoding.AppendDecode(dst, d.Base64)
+}
+
+// Size returns how many bytes Decode appends at most.
+func (d *Delta) Size() int { return base64.StdEncoding.DecodedLen(len(d.Base64)) }
+
+func (d *Delta) read(c *jsonrpc.Cursor) {
+	eachMember(c, func(key []byte) {
+		switch string(key) {
+		case "requestId":
+			d.RequestID = c.StringBytes()
+		case "seq":
+			d.Seq = c.Int64()
+		case "deltaBase64":
+			if !c.TryNull() {
+				d.Base64 = c.StringBytes()
+			}
+		case "done":
+			if !c.TryNull() {
+				d.Done = c.Bool()
+			}
+		case "error":
+			if !c.TryNull() {
+				d.Failed, d.Error = true, c.String()
+			}
+		default:
+			c.Skip()
+		}
+	})
+	if d.RequestID == nil {
+		c.Fail(errNoRequestID)
+	}
+}
+
+// AppendDelta appends the notification that carries piece, the last one when
+// done is set. A failure that is not empty says that the body broke off.
+func AppendDelta(dst []byte, requestID string, seq int64, piece []byte, done bool, failure string) []byte {
+	dst = jsonrpc.AppendString(append(dst, `{"method":"`+MethodBodyDelta+`","params":{"requestId":`...), requestID)
+	dst = strconv.AppendInt(append(dst, `,"seq":`...), seq, 10)
+	dst = base64.StdEncoding.AppendEncode(append(dst, `,"deltaBase64":"`...), piece)
+	dst = strconv.AppendBool(append(dst, `","done":`...), done)
+	dst = append(dst, `,"error":`...)
+	if failure == "" {
+		dst = append(dst, `null`...)
+	} else {
+		dst = jsonrpc.AppendString(dst, failure)
+	}
+	return append(dst, `}}`...)
+}

@@ -1,0 +1,179 @@
+package execproto
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// Kind is what a message is.
+type Kind uint8
+
+// The kinds of messages.
+const (
+	Request Kind = iota + 1
+	Notification
+	BodyDelta // the notification of that name
+	Result
+	Failure
+)
+
+// Message is one message that was read. Its slices alias the text.
+type Message struct {
+	Kind   Kind
+	RawID  []byte // of a request, a result or a failure: raw JSON
+	Method string // of a request or a notification
+	Params []byte // raw and checked; nil when absent
+	Result []byte // raw and checked
+	Error  Error
+	Delta  Delta
+}
+
+// Error is why a request failed. Message is the far end's own text: it may
+// quote URLs with their queries.
+type Error struct {
+	Code    int64
+	Message string
+	Data    json.RawMessage // raw JSON in fresh memory; nil when absent
+}
+
+var (
+	errEnvelope = errors.New("neither a request nor a notification nor an answer")
+	errBatch    = errors.New("a batch (an array)")
+	errNull     = errors.New("the id of a request is null")
+)
+
+// Read reads the one message that data holds into m, which is reset first.
+func (m *Message) Read(data []byte) error {
+	*m = Message{}
+	c := jsonrpc.NewCursor(data, maxDepth)
+	if c.Kind() == jsonrpc.Array {
+		return errBatch
+	}
+	var seen members
+	eachMember(&c, func(key []byte) {
+		m.member(&c, key, &seen)
+	})
+	c.End()
+	if err := c.Err(); err != nil {
+		return err
+	}
+	return m.classify(seen)
+}
+
+// members are those of the envelope that were there.
+type members struct{ method, result, failure, delta bool }
+
+func (m *Message) member(c *jsonrpc.Cursor, key []byte, seen *members) {
+	switch string(key) {
+	case "id":
+		switch c.Kind() {
+		case jsonrpc.Number, jsonrpc.String, jsonrpc.Null:
+			m.RawID = c.Skip()
+		default:
+			c.Fail(errors.New("the id is neither a number nor a string"))
+		}
+	case "method":
+		seen.method = true
+		if name := c.StringBytes(); string(name) == MethodBodyDelta {
+			m.Method = MethodBodyDelta // no copy for the most frequent one
+		} else {
+			m.Method = string(name)
+		}
+	case "params":
+		if m.Method == MethodBodyDelta && !seen.delta {
+			m.Delta.read(c)
+			seen.delta = true
+			return
+		}
+		if !c.TryNull() {
+			m.Params = c.Skip()
+		}
+	case "result":
+		seen.result = true
+		m.Result = c.Skip()
+	case "error":
+		seen.failure = m.Error.read(c)
+	default:
+		c.Skip()
+	}
+}
+
+// classify tells what the members make.
+func (m *Message) classify(seen members) error {
+	switch {
+	case seen.method && (seen.result || seen.failure), seen.result && seen.failure:
+		return errEnvelope
+	case seen.method && string(m.RawID) == "null":
+		return errNull
+	case seen.method && m.RawID != nil:
+		m.Kind = Request
+	case seen.method && m.Method == MethodBodyDelta:
+		m.Kind = BodyDelta
+		if seen.delta {
+			return nil
+		}
+		c := jsonrpc.NewCursor(m.Params, maxDepth) // params came before the method
+		m.Delta.read(&c)
+		c.End()
+		return c.Err()
+	case seen.method:
+		m.Kind = Notification
+	case m.RawID == nil:
+		return errEnvelope
+	case seen.result:
+		m.Kind = Result
+	case seen.failure:
+		m.Kind = Failure
+	default:
+		return errEnvelope
+	}
+	return nil
+}
+
+// ID returns the id when it is an integer, as all ids of this package's clients are.
+func (m *Message) ID() (int64, bool) {
+	id, err := strconv.ParseInt(string(m.RawID), 10, 64)
+	return id, err == nil
+}
+
+// read reads the error object, and reports whether there was one.
+func (e *Error) read(c *jsonrpc.Cursor) bool {
+	if c.TryNull() {
+		return false
+	}
+	eachMember(c, func(key []byte) {
+		switch string(key) {
+		case "code":
+			e.Code = c.Int64()
+		case "message":
+			e.Message = c.String()
+		case "data":
+			e.Data = c.Raw()
+		default:
+			c.Skip()
+		}
+	})
+	return true
+}
+
+// AppendResult appends the answer to the request with the id rawID. result is raw JSON.
+func AppendResult(dst, rawID, result []byte) []byte {
+	dst = append(append(dst, `{"id":`...), rawID...)
+	dst = append(append(dst, `,"result":`...), result...)
+	return append(dst, '}')
+}
+
+// AppendError appends the failure of the request with the id rawID. data is raw
+// JSON; with nil the member is left out.
+func AppendError(dst, rawID []byte, code int64, message string, data []byte) []byte {
+	dst = strconv.AppendInt(append(dst, `{"error":{"code":`...), code, 10)
+	dst = jsonrpc.AppendString(append(dst, `,"message":`...), message)
+	if data != nil {
+		dst = append(append(dst, `,"data":`...), data...)
+	}
+	dst = append(append(dst, `},"id":`...), rawID...)
+	return append(dst, '}')
+}

@@ -1,0 +1,44 @@
+package execproto
+
+import "github.com/hawser-mcp/hawser/internal/jsonrpc"
+
+// Stage is the error.data of our agent: how far a request that failed got.
+// Other executors do not say.
+type Stage struct {
+	NotSent   bool // nothing of the request can have reached the server
+	Permanent bool // the same request cannot succeed
+}
+
+// ReadStage reads the data of a Failure. ok is false when it says nothing.
+func ReadStage(data []byte) (s Stage, ok bool) {
+	c := jsonrpc.NewCursor(data, maxDepth)
+	if len(data) == 0 || c.Kind() != jsonrpc.Object {
+		return s, false
+	}
+	eachMember(&c, func(key []byte) {
+		switch {
+		case string(key) == "stage" && c.Kind() == jsonrpc.String:
+			stage := string(c.StringBytes())
+			s.NotSent = stage == "notSent"
+			ok = stage == "notSent" || stage == "maybeSent"
+		case string(key) == "permanent" && c.Kind() == jsonrpc.Bool:
+			s.Permanent = c.Bool()
+		default:
+			c.Skip()
+		}
+	})
+	return s, ok && c.Err() == nil
+}
+
+// AppendStage appends the data of a Failure.
+func AppendStage(dst []byte, s Stage) []byte {
+	stage := "maybeSent"
+	if s.NotSent {
+		stage = "notSent"
+	}
+	dst = append(append(dst, `{"stage":"`...), stage...)
+	if s.Permanent {
+		return append(dst, `","permanent":true}`...)
+	}
+	return append(dst, `","permanent":false}`...)
+}

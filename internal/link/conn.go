@@ -1,0 +1,70 @@
+package link
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// maxHandshake bounds what is read of the reply to a WebSocket handshake, in bytes.
+const maxHandshake = 256 << 10
+
+var errLongHandshake = errors.New("the reply to the WebSocket handshake is too long")
+
+// Conn is the connection of a WebSocket that was dialled. It acknowledges what
+// it read at once: an executor that leaves Nagle's algorithm on would otherwise
+// wait for the delayed acknowledgment, about 40 ms in each exchange.
+type Conn struct {
+	net.Conn
+	sys    syscall.RawConn // nil when there is no socket below
+	ackNow func(fd uintptr)
+	heard  atomic.Int64 // nanoseconds since 1970
+	budget atomic.Int64 // of bytes that may still be read; negative for any number
+}
+
+// NewConn wraps a connection that is about to be used for a handshake.
+func NewConn(nc net.Conn) *Conn {
+	c := &Conn{Conn: nc}
+	c.budget.Store(maxHandshake)
+	c.heard.Store(time.Now().UnixNano())
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		if sys, err := tcp.SyscallConn(); err == nil {
+			c.sys, c.ackNow = sys, quickAck
+		}
+	}
+	return c
+}
+
+// HandshakeDone lifts the limit of what may be read.
+func (c *Conn) HandshakeDone() { c.budget.Store(-1) }
+
+// Read reads, and acknowledges what was read.
+func (c *Conn) Read(p []byte) (int, error) {
+	if budget := c.budget.Load(); budget >= 0 {
+		if budget == 0 {
+			return 0, errLongHandshake
+		}
+		p = p[:min(int64(len(p)), budget)]
+	}
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		if c.budget.Load() >= 0 {
+			c.budget.Add(int64(-n))
+		}
+		c.heard.Store(time.Now().UnixNano())
+		if c.ackNow != nil {
+			_ = c.sys.Control(c.ackNow)
+		}
+	}
+	return n, err
+}
+
+// quiet reports whether neither data nor an end is waiting in the socket.
+func (c *Conn) quiet() bool {
+	if c.sys == nil {
+		return true
+	}
+	return peekQuiet(c.sys)
+}

@@ -1,0 +1,73 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// Dialer makes WebSocket links.
+type Dialer struct {
+	NetDial    func(ctx context.Context, network, addr string) (net.Conn, error) // nil for a net.Dialer
+	TLS        *tls.Config                                                       // nil for Go's defaults
+	MaxMessage int                                                               // of a message received, in bytes
+	Timeout    time.Duration                                                     // of dial and handshake; 0 for none
+}
+
+// RefusedError is a server's answer to the handshake that is not a WebSocket.
+type RefusedError struct {
+	Status int
+	Text   string // the beginning of the body: the peer's own words
+}
+
+// Error returns the status.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("the WebSocket handshake was answered with status %d", e.Status)
+}
+
+const refusalPreview = 512
+
+// Write buffers are shared by all links: one is in use only while a message is sent.
+var writeBuffers sync.Pool
+
+// Dial makes a link to url, ws or wss. No Origin header is sent: executors refuse
+// any. A refusal is a [*RefusedError].
+func (d *Dialer) Dial(ctx context.Context, url string, header http.Header) (*WebSocket, error) {
+	dial := d.NetDial
+	if dial == nil {
+		dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+	}
+	var raw *Conn
+	ws := websocket.Dialer{
+		NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			nc, err := dial(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			raw = NewConn(nc)
+			return raw, nil
+		},
+		TLSClientConfig:  d.TLS,
+		HandshakeTimeout: d.Timeout,
+		ReadBufferSize:   readBuffer,
+		WriteBufferSize:  writeBuffer,
+		WriteBufferPool:  &writeBuffers,
+	}
+	conn, resp, err := ws.DialContext(ctx, url, header)
+	if err != nil {
+		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+			text, _ := io.ReadAll(io.LimitReader(resp.Body, refusalPreview))
+			return nil, &RefusedError{Status: resp.StatusCode, Text: string(text)}
+		}
+		return nil, err
+	}
+	raw.HandshakeDone()
+	return NewWebSocket(conn, raw, d.MaxMessage), nil
+}

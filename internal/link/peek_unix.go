@@ -1,0 +1,20 @@
+//go:build unix
+
+package link
+
+import (
+	"errors"
+	"syscall"
+)
+
+// peekQuiet looks at what the socket holds without taking it. Data counts as
+// unrest: on an idle link nothing is due.
+func peekQuiet(sys syscall.RawConn) bool {
+	quiet := false
+	err := sys.Control(func(fd uintptr) {
+		var one [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		quiet = errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR)
+	})
+	return err == nil && quiet
+}

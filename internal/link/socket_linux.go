@@ -1,0 +1,10 @@
+package link
+
+import "syscall"
+
+// tcpQuickAck is TCP_QUICKACK of tcp(7). It is not permanent: it is set again after each read.
+const tcpQuickAck = 12
+
+func quickAck(fd uintptr) {
+	_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpQuickAck, 1)
+}

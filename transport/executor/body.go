@@ -1,0 +1,112 @@
+package executor
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// shrink is the size in bytes above which a buffer is let go when it is empty.
+const shrink = 512 << 10
+
+// put adds a piece to the unread body. On a link of its own it waits until the
+// consumer makes room, which makes the executor wait; on a shared link, and
+// before the head came, nobody may wait, and what does not fit is an error. It is
+// called by the link's reader only.
+func (e *exchange) put(d *execproto.Delta) error {
+	size := d.Size()
+	if size == 0 {
+		return nil
+	}
+	for {
+		e.mu.Lock()
+		if e.err != nil { // given up: the rest goes nowhere
+			e.mu.Unlock()
+			return nil
+		}
+		unread := len(e.buf) - e.off
+		alone := !e.c.sharing.Load() && e.head != nil
+		switch {
+		case alone && (unread == 0 || unread+size <= windowSize),
+			!alone && (unread == 0 || unread+size <= e.c.opts.Buffer) && e.c.buffered.Load()+int64(size) <= int64(e.c.opts.BufferAll):
+			err := e.add(d)
+			e.mu.Unlock()
+			signal(e.wake)
+			return err
+		case !alone:
+			e.mu.Unlock()
+			return ErrOverflow
+		}
+		e.mu.Unlock()
+		e.c.stalled.Store(true)
+		select {
+		case <-e.c.space:
+		case <-e.c.over:
+			return nil
+		}
+		e.c.stalled.Store(false)
+	}
+}
+
+// add decodes the piece into the buffer. The caller holds mu.
+func (e *exchange) add(d *execproto.Delta) error {
+	if e.off > 0 && len(e.buf)+d.Size() > cap(e.buf) {
+		e.buf = e.buf[:copy(e.buf, e.buf[e.off:])]
+		e.off = 0
+	}
+	before := len(e.buf)
+	buf, err := d.Decode(e.buf)
+	if err != nil {
+		return &ProtocolError{What: fmt.Sprintf("body delta %d is not base64", d.Seq)}
+	}
+	e.buf = buf
+	n := int64(len(buf) - before)
+	e.got += n
+	e.c.buffered.Add(n)
+	if e.head != nil && e.head.length >= 0 && e.got > e.head.length {
+		return errTooLong(e.head.length)
+	}
+	return nil
+}
+
+// body is the exchange as the body of its response. Read is for one goroutine at
+// a time, Close for any.
+type body exchange
+
+// Read reads what there is, and waits if there is nothing. Its error is io.EOF
+// only after the whole body, else a [*transport.Error]; it stays the same.
+func (b *body) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		b.mu.Lock()
+		if n := copy(p, b.buf[b.off:]); n > 0 {
+			b.off += n
+			b.c.buffered.Add(int64(-n))
+			if b.off == len(b.buf) {
+				b.buf, b.off = b.buf[:0], 0
+				if cap(b.buf) > shrink {
+					b.buf = nil
+				}
+			}
+			b.mu.Unlock()
+			signal(b.c.space)
+			return n, nil
+		}
+		err := b.err
+		b.mu.Unlock()
+		if err != nil {
+			return 0, err
+		}
+		<-b.wake
+	}
+}
+
+// Close gives up what was not read, without waiting for anybody. It always returns nil.
+func (b *body) Close() error {
+	(*exchange)(b).giveUp(&transport.Error{Op: "read body", Err: http.ErrBodyReadAfterClose}, true)
+	return nil
+}

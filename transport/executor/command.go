@@ -1,0 +1,124 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/link"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// killAfter is how long a child process may take to end after its input ended.
+const killAfter = time.Second
+
+// Lines returns a link over a pair of byte streams, one message a line, for
+// [Open] and [New]: an SSH channel, a serial line, the pipes of a process. Close of
+// the link closes both, which must end a Read and a Write in progress. maxMessage
+// bounds a received message in bytes; zero means [DefaultMaxMessage].
+func Lines(in io.ReadCloser, out io.WriteCloser, maxMessage int) Link {
+	if maxMessage <= 0 {
+		maxMessage = DefaultMaxMessage
+	}
+	return link.NewLines(in, out, maxMessage)
+}
+
+// Command returns a Transport over an executor that runs as a child process and
+// speaks over its standard input and output. make returns a command that was not
+// started, each time one is needed: at once, and when the process has died. Its context ends when
+// the process is no longer needed. Stdin and Stdout must be nil. ctx bounds the start only. All exchanges share
+// the one process. Close ends its input, and kills it if it is still there after a second.
+func Command(ctx context.Context, make func(context.Context) (*exec.Cmd, error), opts *Options) (transport.Transport, error) {
+	t, err := newExecutor(opts)
+	if err != nil {
+		return nil, err
+	}
+	t.opts.Shared = true
+	return t.start(ctx, func(context.Context) (Link, error) { return t.startProcess(make) })
+}
+
+// process is a link to a child process.
+type process struct {
+	*link.Lines
+	cmd    *exec.Cmd
+	end    context.CancelFunc
+	out    *os.File
+	ended  chan struct{} // closed when the process has ended
+	ending sync.Once
+}
+
+func (t *executor) startProcess(makeCmd func(context.Context) (*exec.Cmd, error)) (Link, error) {
+	life, end := context.WithCancel(context.Background())
+	cmd, err := makeCmd(life)
+	if err == nil && cmd == nil {
+		err = errors.New("neither a command nor an error")
+	}
+	if err != nil {
+		end()
+		return nil, fmt.Errorf("executor command: %w", err)
+	}
+	p, err := launch(cmd, t.opts.MaxMessage)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	p.end = end
+	if !t.owned.begin(p.reap) { // Close of the Transport came first
+		_ = p.Close()
+		p.reap()
+		return nil, transport.ErrClosed
+	}
+	return p, nil
+}
+
+// launch starts cmd with pipes of our own: those of package exec are closed when
+// the process ends, with what is still in them.
+func launch(cmd *exec.Cmd, maxMessage int) (*process, error) {
+	childIn, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	out, childOut, err := os.Pipe()
+	if err != nil {
+		_, _ = childIn.Close(), in.Close()
+		return nil, err
+	}
+	cmd.Stdin, cmd.Stdout = childIn, childOut
+	cmd.WaitDelay = killAfter
+	err = cmd.Start()
+	_, _ = childIn.Close(), childOut.Close()
+	if err != nil {
+		_, _ = in.Close(), out.Close()
+		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "start the executor", Err: err}
+	}
+	return &process{Lines: link.NewLines(out, in, maxMessage), cmd: cmd, out: out, ended: make(chan struct{})}, nil
+}
+
+// reap waits for the process. A descendant that holds the output open does not
+// keep the link alive.
+func (p *process) reap() {
+	_ = p.cmd.Wait() // how it ended does not matter: the link shows that it did
+	close(p.ended)
+	_ = p.out.SetReadDeadline(time.Now().Add(killAfter))
+	p.end()
+}
+
+// Close ends the input of the process, which ends it, and kills it if need be.
+func (p *process) Close() error {
+	p.ending.Do(func() {
+		_ = p.Lines.Close()
+		time.AfterFunc(killAfter, func() {
+			select {
+			case <-p.ended:
+			default:
+				_ = p.cmd.Process.Kill()
+			}
+		})
+	})
+	return nil
+}

@@ -1,0 +1,226 @@
+package executor
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// owner is told what becomes of a conn. Its methods are called without a lock held.
+type owner interface {
+	// ended is called when an exchange ended: live are those that somebody waits
+	// for, open includes those that were given up and whose end is still to come.
+	ended(c *conn, live, open int)
+	// gone is called once, when the link is over.
+	gone(c *conn)
+}
+
+// conn is one link after its handshake, with the exchanges on it. Two
+// goroutines serve it, one that reads and one that writes; both end with the link.
+type conn struct {
+	link   Link
+	env    execproto.Environment
+	owner  owner
+	opts   *Options
+	log    *slog.Logger
+	outbox chan struct{} // wakes the writer
+	space  chan struct{} // wakes the reader, which waits for a slow consumer
+	over   chan struct{} // closed when the link is over
+
+	stalled  atomic.Bool  // the reader waits for a slow consumer
+	buffered atomic.Int64 // unread bytes of all bodies
+	sharing  atomic.Bool  // more than one exchange may use the link
+
+	mu        sync.Mutex
+	exchanges map[int64]*exchange // guarded by mu; by id, until nothing more can come for it
+	live      int                 // guarded by mu; those that somebody waits for
+	queue     []outgoing          // guarded by mu; for the writer
+	refusals  int                 // guarded by mu; answers to the executor's requests in queue
+	retired   bool                // guarded by mu; no new exchange, closed after the last one
+	served    int                 // guarded by mu; exchanges begun
+	err       error               // guarded by mu; why the link is over
+}
+
+// outgoing is a message for the writer.
+type outgoing struct {
+	frame *[]byte
+	e     *exchange // nil for an answer to a request of the executor
+}
+
+const maxRefusals = 16
+
+func newConn(l Link, env execproto.Environment, o owner, opts *Options) *conn {
+	c := &conn{
+		link: l, env: env, owner: o, opts: opts, log: opts.Logger,
+		outbox: make(chan struct{}, 1), space: make(chan struct{}, 1), over: make(chan struct{}),
+		exchanges: make(map[int64]*exchange),
+	}
+	c.sharing.Store(opts.Shared)
+	return c
+}
+
+// signal wakes the one goroutine that waits on ch, now or when it next does.
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// begin puts e on the link and its frame into the writer's queue. It is false
+// when the link takes no exchange any more.
+func (c *conn) begin(e *exchange, frame *[]byte) bool {
+	c.mu.Lock()
+	if c.err != nil || c.retired {
+		c.mu.Unlock()
+		return false
+	}
+	e.c = c
+	c.exchanges[e.id] = e // before anything is sent: an answer may be fast
+	c.live++
+	c.served++
+	c.queue = append(c.queue, outgoing{frame, e})
+	c.mu.Unlock()
+	signal(c.outbox)
+	return true
+}
+
+// lookup returns the exchange that a message is for, nil if it is nobody's.
+func (c *conn) lookup(id int64) *exchange {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.exchanges[id]
+}
+
+// ended is told by an exchange that nobody waits for it any more. forget says
+// that nothing more can come for it either; otherwise its id stays reserved.
+func (c *conn) ended(e *exchange, forget bool) {
+	c.mu.Lock()
+	if c.exchanges[e.id] != e {
+		c.mu.Unlock()
+		return // the link is over
+	}
+	if !e.counted {
+		e.counted = true
+		c.live--
+	}
+	if forget {
+		delete(c.exchanges, e.id)
+	}
+	live, open, retired := c.live, len(c.exchanges), c.retired
+	c.mu.Unlock()
+	if retired && live == 0 {
+		c.fail(errUnused)
+		return
+	}
+	c.owner.ended(c, live, open)
+}
+
+// counts returns how many exchanges are live, and how many are open at all.
+func (c *conn) counts() (live, open int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.live, len(c.exchanges)
+}
+
+// retire lets no new exchange begin; the link is closed after the last live one.
+func (c *conn) retire() {
+	c.mu.Lock()
+	c.retired = true
+	live := c.live
+	c.mu.Unlock()
+	if live == 0 {
+		c.fail(errUnused)
+	}
+}
+
+// isOver reports whether the link is over.
+func (c *conn) isOver() bool {
+	select {
+	case <-c.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// fail ends the link, and with it every exchange on it, at once. Only the first
+// call counts.
+func (c *conn) fail(err error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = err
+	open := c.exchanges
+	c.exchanges = nil
+	c.live = 0
+	c.mu.Unlock()
+	close(c.over)
+	_ = c.link.Close()
+	for _, e := range open {
+		e.linkLost(err)
+	}
+	c.owner.gone(c)
+	if !errors.Is(err, errUnused) && !errors.Is(err, transport.ErrClosed) {
+		c.log.Debug("link to the executor lost", "cause", err, "exchanges", len(open))
+	}
+}
+
+// cause returns why the link is over.
+func (c *conn) cause() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// quiet reports whether an idle link is still good: nothing came, not even its end.
+func (c *conn) quiet() bool {
+	if c.isOver() {
+		return false
+	}
+	q, ok := c.link.(interface{ Quiet() bool })
+	return !ok || q.Quiet()
+}
+
+// errUnused ends a link that nobody needs any more.
+var errUnused = errors.New("link not needed any more")
+
+// errEnded is the end of a link that showed when it was about to be used.
+var errEnded = errors.New("it had ended while it was idle")
+
+// takes reports whether a new exchange may begin.
+func (c *conn) takes() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && !c.retired
+}
+
+// share opens the link to a further exchange, if all on it have their heads.
+func (c *conn) share() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil || c.retired || len(c.exchanges) == 0 {
+		return false
+	}
+	for _, e := range c.exchanges {
+		if !e.headed.Load() {
+			return false
+		}
+	}
+	c.sharing.Store(true)
+	signal(c.space) // its reader may be waiting for a slow consumer
+	return true
+}
+
+// fresh reports whether the link has carried no other exchange than the first.
+func (c *conn) fresh() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.served <= 1
+}

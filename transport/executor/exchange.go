@@ -1,0 +1,256 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/link"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// progress is how far a request's message got.
+type progress uint8
+
+const (
+	queued progress = iota
+	underWay
+	sent
+)
+
+// exchange is one request on one link and the body of its response. Three
+// goroutines meet here: the caller's, and the reader and the writer of the link.
+type exchange struct {
+	id   int64
+	req  *http.Request
+	c    *conn         // set when the exchange begins
+	wake chan struct{} // wakes the caller, who waits for the head or for the body
+
+	// Of the link's reader.
+	answered bool  // the answer to the request came
+	done     bool  // the last delta came
+	seq      int64 // of the last delta
+
+	counted bool // guarded by c.mu; nobody waits for it any more
+	headed  atomic.Bool
+
+	mu       sync.Mutex
+	stop     func() bool // guarded by mu; ends the watch over the context
+	deadline *time.Timer // guarded by mu; of the head
+	progress progress    // guarded by mu
+	head     *response   // guarded by mu
+	early    bool        // guarded by mu; the whole body came before the head
+	buf      []byte      // guarded by mu; what came and is not read, from off
+	off      int         // guarded by mu
+	got      int64       // guarded by mu; bytes of the body that came
+	err      error       // guarded by mu; how it ended, known once buf is read
+}
+
+// watch has the end of ctx, or of the time for the head, end the exchange.
+func (e *exchange) watch(ctx context.Context, headerTimeout time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err != nil {
+		return
+	}
+	if ctx.Done() != nil {
+		e.stop = context.AfterFunc(ctx, func() {
+			e.cancel(func(s transport.Stage) error { return transport.Canceled(ctx, s, "round trip") })
+		})
+	}
+	if headerTimeout > 0 && e.head == nil {
+		e.deadline = time.AfterFunc(headerTimeout, func() {
+			e.cancel(func(s transport.Stage) error {
+				return &transport.Error{Stage: s, Op: "round trip", Err: fmt.Errorf("%w: no response after %v", ErrSilent, headerTimeout)}
+			})
+		})
+	}
+}
+
+// settle ends what watches over the exchange. The caller holds mu.
+func (e *exchange) settle() {
+	if e.stop != nil {
+		e.stop()
+	}
+	if e.deadline != nil {
+		e.deadline.Stop()
+	}
+}
+
+// wait returns the head of the response. It is woken by the link and by what watches.
+func (e *exchange) wait() (*response, error) {
+	for {
+		e.mu.Lock()
+		head, err := e.head, e.err
+		e.mu.Unlock()
+		switch {
+		case head != nil:
+			return head, nil
+		case err != nil:
+			return nil, err
+		}
+		<-e.wake
+	}
+}
+
+// writing is called by the writer before it sends the request. It is false when
+// the exchange ended while it was queued.
+func (e *exchange) writing() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err != nil {
+		return false
+	}
+	e.progress = underWay
+	return true
+}
+
+// written is called by the writer when the request was sent, or not.
+func (e *exchange) written(err error) {
+	e.mu.Lock()
+	e.progress = sent
+	if err != nil && e.err == nil {
+		stage := transport.NotSent // a part of a message is none
+		if errors.Is(err, link.ErrUncertain) {
+			stage = transport.MaybeSent
+		}
+		e.settle()
+		e.err = &transport.Error{Stage: stage, Op: "send request", Err: lost(err)}
+	}
+	e.mu.Unlock()
+	if err != nil {
+		signal(e.wake)
+	} else if e.c.isOver() { // it ended meanwhile, and left this exchange to the writer
+		e.linkLost(e.c.cause())
+	}
+}
+
+// linkLost ends the exchange with its link. What came before can still be read.
+func (e *exchange) linkLost(cause error) {
+	e.mu.Lock()
+	if e.err != nil || e.progress == underWay {
+		e.mu.Unlock()
+		return
+	}
+	e.settle()
+	stage := transport.MaybeSent
+	if e.progress == queued {
+		stage = transport.NotSent
+	}
+	e.err = &transport.Error{
+		Stage: stage, Op: "round trip", Err: cause,
+		Permanent: errors.Is(cause, transport.ErrClosed),
+	}
+	e.mu.Unlock()
+	signal(e.wake)
+}
+
+// finish is the end that the executor told: io.EOF, or why it failed.
+func (e *exchange) finish(err error) {
+	e.mu.Lock()
+	switch {
+	case e.err != nil:
+	case err == io.EOF && e.head == nil:
+		e.early = true
+	default:
+		e.settle()
+		e.err = e.checkLength(err)
+	}
+	e.mu.Unlock()
+	signal(e.wake)
+}
+
+// checkLength makes an error of an end that comes before the length that was declared.
+func (e *exchange) checkLength(err error) error {
+	if err != io.EOF || e.head.length < 0 || e.got == e.head.length {
+		return err
+	}
+	return bodyError(fmt.Errorf("%w: %d bytes of %d came", io.ErrUnexpectedEOF, e.got, e.head.length))
+}
+
+// giveUp ends the exchange although more may come for it. Dropping discards what
+// was not read.
+func (e *exchange) giveUp(err error, drop bool) {
+	e.mu.Lock()
+	unsent := e.progress == queued
+	over := e.end(err, drop)
+	e.mu.Unlock()
+	if over {
+		return
+	}
+	e.released(unsent)
+}
+
+// cancel is giveUp for those outside the link; the error tells how far the request got.
+func (e *exchange) cancel(reason func(transport.Stage) error) {
+	e.mu.Lock()
+	stage := transport.MaybeSent
+	if e.progress == queued {
+		stage = transport.NotSent
+	}
+	unsent := e.progress == queued
+	over := e.end(reason(stage), true)
+	e.mu.Unlock()
+	if over {
+		return
+	}
+	e.released(unsent)
+}
+
+// end sets the error unless there is one, which it reports. The caller holds mu.
+func (e *exchange) end(err error, drop bool) (over bool) {
+	if drop {
+		e.c.buffered.Add(int64(e.off - len(e.buf)))
+		e.buf, e.off = nil, 0
+	}
+	if e.err != nil {
+		return true
+	}
+	e.settle()
+	e.err = err
+	return false
+}
+
+// released tells the caller and the link that the exchange was given up.
+func (e *exchange) released(unsent bool) {
+	signal(e.wake)
+	signal(e.c.space)
+	e.c.ended(e, unsent)
+}
+
+// setHead gives the head of the response to the caller.
+func (e *exchange) setHead(r *execproto.HTTPResponse) error {
+	head, err := newResponse(e.req, r)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err != nil {
+		return nil
+	}
+	e.head = head
+	e.headed.Store(true)
+	if e.deadline != nil {
+		e.deadline.Stop()
+	}
+	switch {
+	case head.length >= 0 && e.got > head.length:
+		return errTooLong(head.length)
+	case e.early:
+		e.settle()
+		e.err = e.checkLength(io.EOF)
+	}
+	signal(e.wake)
+	return nil
+}
+
+func errTooLong(length int64) error {
+	return &ProtocolError{What: fmt.Sprintf("more than the %d bytes of the declared length", length)}
+}

@@ -1,0 +1,328 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// executor is the Transport over an executor.
+type executor struct {
+	opts  Options
+	dial  func(ctx context.Context) (Link, error) // nil when there is only the one link
+	links links
+	pace  pacer
+	ids   atomic.Int64 // of messages; they go on when a link is replaced
+
+	closing context.Context // ends when Close is called
+	end     context.CancelCauseFunc
+	owned   owned
+}
+
+func newExecutor(opts *Options) (*executor, error) {
+	t := &executor{opts: opts.withDefaults()}
+	for _, f := range t.opts.HeadersFromEnv {
+		if err := f.check(); err != nil {
+			return nil, err
+		}
+	}
+	t.closing, t.end = context.WithCancelCause(context.Background())
+	return t, nil
+}
+
+// Open returns a Transport whose links dial makes, several at once if need be.
+// The context given to dial bounds the dial only, the link lives until its Close.
+// Open makes the first link, so that a mistake shows at once; ctx bounds that only.
+func Open(ctx context.Context, dial func(context.Context) (Link, error), opts *Options) (transport.Transport, error) {
+	t, err := newExecutor(opts)
+	if err != nil {
+		return nil, err
+	}
+	return t.start(ctx, dial)
+}
+
+func (t *executor) start(ctx context.Context, dial func(context.Context) (Link, error)) (transport.Transport, error) {
+	t.dial = dial
+	if t.opts.Shared {
+		t.links = newShared(t.open)
+	} else {
+		t.links = newPool(t.open, &t.opts)
+	}
+	c, err := t.links.acquire(ctx, false)
+	if err != nil {
+		_ = t.Close()
+		return nil, fmt.Errorf("executor: %w", err)
+	}
+	t.links.headed()
+	c.owner.ended(c, 0, 0)
+	return t, nil
+}
+
+// New returns a Transport over one link, which it owns from here on, also when it
+// fails. All exchanges share the link; when it is lost, the Transport is of no more use.
+func New(ctx context.Context, l Link, opts *Options) (transport.Transport, error) {
+	t, err := newExecutor(opts)
+	if err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	t.opts.Shared = true
+	s := newShared(nil)
+	t.links = s
+	if s.link, err = t.connect(ctx, l, s); err != nil {
+		_ = t.Close()
+		return nil, fmt.Errorf("executor: %w", err)
+	}
+	return t, nil
+}
+
+// RunsOnce says that a RoundTrip executes a request at most once, see [transport.RunsOnce].
+func (t *executor) RunsOnce() bool { return true }
+
+// RoundTrip implements [http.RoundTripper] as package transport says.
+func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
+	if t.closing.Err() != nil {
+		closeBody(req)
+		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: transport.ErrClosed}
+	}
+	c, err := newCall(req, t.opts.HeadersFromEnv)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	for {
+		resp, again, err := t.try(c)
+		if err == nil {
+			return resp, nil
+		}
+		if !again || time.Since(began)+t.pace.pause() >= t.opts.Reconnect {
+			return nil, err
+		}
+	}
+}
+
+// try makes the exchange on one link. again says that no link carried the request.
+func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
+	ctx := c.req.Context()
+	id := t.ids.Add(1)
+	frame, err := c.frame(id)
+	if err != nil {
+		return nil, false, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "send request", Err: err}
+	}
+	l, err := t.links.acquire(ctx, c.standing)
+	if err != nil {
+		freeFrame(frame)
+		return nil, !transport.IsPermanent(err) && ctx.Err() == nil, err
+	}
+	defer t.links.headed()
+	e := &exchange{id: id, req: c.req, wake: make(chan struct{}, 1)}
+	if c.fromEnv && !l.env.HeaderEnvVars {
+		freeFrame(frame)
+		t.unused(l)
+		return nil, false, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "send request", Err: errNoEnvHeaders}
+	}
+	if !l.begin(e, frame) {
+		freeFrame(frame)
+		return nil, true, t.lostEarly(l)
+	}
+	e.watch(ctx, t.opts.HeaderTimeout)
+	head, err := e.wait()
+	if err == nil {
+		return head.http(e), false, nil
+	}
+	again = errors.Is(err, ErrLinkLost) && transport.StageOf(err) == transport.NotSent
+	if again && l.fresh() {
+		t.pace.failed() // an executor that hangs up on each new link
+	}
+	return nil, again, err
+}
+
+// unused returns a link on which nothing was begun.
+func (t *executor) unused(l *conn) {
+	if live, open := l.counts(); open == 0 {
+		l.owner.ended(l, live, open)
+	}
+}
+
+func (t *executor) lostEarly(l *conn) error {
+	cause := l.cause()
+	if cause == nil {
+		cause = lost(errUnused)
+	}
+	return &transport.Error{Stage: transport.NotSent, Permanent: errors.Is(cause, transport.ErrClosed), Op: "round trip", Err: cause}
+}
+
+// open makes a link, when the pace of tries allows it.
+func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(t.closing, func() { cancel(transport.ErrClosed) })()
+	if t.opts.HandshakeTimeout > 0 {
+		bounded, end := context.WithTimeoutCause(ctx, t.opts.HandshakeTimeout, fmt.Errorf("%w: no link after %v", ErrSilent, t.opts.HandshakeTimeout))
+		defer end()
+		ctx = bounded
+	}
+	if t.opts.Reconnect > 0 {
+		if err := wait(ctx, t.pace.pause()); err != nil {
+			return nil, t.openFailed(ctx, err)
+		}
+	}
+	l, err := t.dial(ctx)
+	if err != nil {
+		return nil, t.openFailed(ctx, err)
+	}
+	c, err := t.connect(ctx, l, o)
+	if err != nil {
+		return nil, err
+	}
+	t.pace.succeeded()
+	return c, nil
+}
+
+// openFailed makes the error of a link that could not be had.
+func (t *executor) openFailed(ctx context.Context, err error) error {
+	const op = "connect to the executor"
+	if t.closing.Err() != nil {
+		return &transport.Error{Stage: transport.NotSent, Permanent: true, Op: op, Err: transport.ErrClosed}
+	}
+	silent := errors.Is(context.Cause(ctx), ErrSilent)
+	if ctx.Err() != nil && !silent {
+		return transport.Canceled(ctx, transport.NotSent, op)
+	}
+	t.pace.failed()
+	if silent {
+		return &transport.Error{Stage: transport.NotSent, Op: op, Err: context.Cause(ctx)}
+	}
+	failed := transport.Failed(transport.NotSent, op, err)
+	var refused *RefusedError
+	var own *transport.Error
+	switch {
+	case errors.As(err, &refused):
+		failed.Permanent = refused.permanent()
+	case errors.As(err, &own):
+		failed.Permanent = own.Permanent
+	}
+	return failed
+}
+
+// connect does the handshake on a new link and starts its goroutines.
+func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) {
+	env, err := t.handshake(ctx, l)
+	if err != nil {
+		_ = l.Close()
+		return nil, t.openFailed(ctx, err)
+	}
+	c := newConn(l, env, o, &t.opts)
+	if !t.owned.begin(c.read, c.write) {
+		_ = l.Close()
+		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "connect to the executor", Err: transport.ErrClosed}
+	}
+	t.opts.Logger.Debug("link to an executor", "version", env.Version)
+	return c, nil
+}
+
+// handshake introduces this client, on the caller's goroutine.
+func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environment, err error) {
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	id := t.ids.Add(1)
+	if err = l.Send(execproto.AppendInitialize(nil, id, t.opts.ClientName)); err != nil {
+		return env, err
+	}
+	var m execproto.Message
+	for {
+		data, err := l.Receive()
+		if err != nil {
+			return env, err
+		}
+		if err = m.Read(data); err != nil {
+			return env, &ProtocolError{What: "an answer to the handshake that cannot be read: " + err.Error()}
+		}
+		got, ok := m.ID()
+		switch {
+		case m.Kind == execproto.Failure && ok && (got == id || got == execproto.NobodysID):
+			return env, &RefusedError{Text: transport.Scrub(m.Error.Message)}
+		case m.Kind == execproto.Result && ok && got == id:
+			if env, err = execproto.ReadEnvironment(m.Result); err != nil {
+				return env, &ProtocolError{What: "an answer to the handshake that cannot be read: " + err.Error()}
+			}
+			return env, l.Send([]byte(execproto.Initialized))
+		}
+	}
+}
+
+// permanent reports whether the next try will be refused too.
+func (e *RefusedError) permanent() bool {
+	return e.Status < 500 && e.Status != http.StatusTooManyRequests && e.Status != http.StatusRequestTimeout
+}
+
+// Close ends every link, and with it every exchange, at once. It returns when
+// the goroutines of this Transport have ended, after 5 s at most, and always
+// returns nil. It may be called more than once.
+func (t *executor) Close() error {
+	t.end(transport.ErrClosed)
+	if t.links != nil {
+		t.links.close(transport.ErrClosed)
+	}
+	t.owned.wait(closeLimit)
+	return nil
+}
+
+// owned are the goroutines that Close waits for.
+type owned struct {
+	mu     sync.Mutex
+	n      int           // guarded by mu
+	closed bool          // guarded by mu
+	done   chan struct{} // guarded by mu; closed when the last one ended, made by wait
+}
+
+// begin runs each f on a goroutine of its own. It is false when wait was called.
+func (o *owned) begin(fs ...func()) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return false
+	}
+	o.n += len(fs)
+	for _, f := range fs {
+		go func() {
+			defer o.end()
+			f()
+		}()
+	}
+	return true
+}
+
+func (o *owned) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.n--; o.n == 0 && o.done != nil {
+		close(o.done)
+	}
+}
+
+// wait waits until all have ended, but no longer than limit.
+func (o *owned) wait(limit time.Duration) {
+	o.mu.Lock()
+	o.closed = true
+	if o.done == nil {
+		o.done = make(chan struct{})
+		if o.n == 0 {
+			close(o.done)
+		}
+	}
+	done := o.done
+	o.mu.Unlock()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+}

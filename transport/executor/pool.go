@@ -1,0 +1,324 @@
+package executor
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// links gives out links to exchanges.
+type links interface {
+	// acquire returns a link for one exchange, which must begin on it. Its error is
+	// a [*transport.Error] of stage NotSent.
+	acquire(ctx context.Context, standing bool) (*conn, error)
+	// headed is called for each acquire that succeeded, when the exchange has the
+	// head of its response, or an error.
+	headed()
+	// close ends every link, with err for what is open on it.
+	close(err error)
+}
+
+// opener makes a link with its handshake done, owned by o.
+type opener func(ctx context.Context, o owner) (*conn, error)
+
+// pool gives each exchange a link of its own.
+type pool struct {
+	open  opener
+	opts  *Options
+	dials chan struct{} // a token for each dial in progress
+
+	mu       sync.Mutex
+	members  map[*conn]*member // guarded by mu; the links that are open
+	idle     []*conn           // guarded by mu; the one used last is at the end
+	total    int               // guarded by mu; open, or being opened
+	standing int               // guarded by mu; of total, those in use by streams that stand open
+	waiters  []*waiter         // guarded by mu; in the order they came
+	closed   error             // guarded by mu
+}
+
+// member is what the pool knows of a link.
+type member struct {
+	standing bool
+	expiry   *time.Timer // while it is idle; nil when it may stay for ever
+}
+
+// waiter is an exchange for which there is no link. It is granted a link, or
+// with nil leave to open one, for which it is counted already.
+type waiter struct {
+	standing bool
+	grant    chan *conn
+}
+
+func newPool(open opener, opts *Options) *pool {
+	return &pool{open: open, opts: opts, dials: make(chan struct{}, maxDials), members: make(map[*conn]*member)}
+}
+
+func (p *pool) headed() {}
+
+// acquire takes an idle link, opens one, or waits for one, in this order. What
+// stands open leaves the last link to others, and shares a link of its kind if it must.
+func (p *pool) acquire(ctx context.Context, standing bool) (*conn, error) {
+	for {
+		c, w, err := p.take(standing)
+		switch {
+		case err != nil:
+			return nil, err
+		case c != nil && c.quiet():
+			return c, nil
+		case c != nil:
+			c.fail(lost(errEnded))
+			continue
+		case w != nil:
+			if c, err = p.await(ctx, w); c != nil || err != nil {
+				return c, err
+			}
+		}
+		return p.openOne(ctx, standing)
+	}
+}
+
+// take returns a link, a place in the queue, or with neither leave to open one.
+func (p *pool) take(standing bool) (*conn, *waiter, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed != nil {
+		return nil, nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: p.closed}
+	}
+	if !standing || p.standing < p.opts.MaxLinks-1 {
+		if n := len(p.idle); n > 0 {
+			c := p.idle[n-1]
+			p.idle = p.idle[:n-1]
+			p.use(c, standing)
+			return c, nil, nil
+		}
+		if p.total < p.opts.MaxLinks {
+			p.count(standing, 1)
+			return nil, nil, nil
+		}
+	}
+	if standing {
+		if c := p.shareable(); c != nil {
+			return c, nil, nil
+		}
+	}
+	w := &waiter{standing, make(chan *conn, 1)}
+	p.waiters = append(p.waiters, w)
+	return nil, w, nil
+}
+
+// count counts a link that is about to be opened, or is not opened after all. The caller holds mu.
+func (p *pool) count(standing bool, n int) {
+	p.total += n
+	if standing {
+		p.standing += n
+	}
+}
+
+// use marks an idle link as used. The caller holds mu.
+func (p *pool) use(c *conn, standing bool) {
+	m := p.members[c]
+	if m.expiry != nil {
+		m.expiry.Stop()
+	}
+	if m.standing = standing; standing {
+		p.standing++
+	}
+}
+
+// shareable returns a link on which only streams stand open whose heads came:
+// executors that run one request at a time can begin another one there. The caller holds mu.
+func (p *pool) shareable() *conn {
+	for c, m := range p.members {
+		if m.standing && c.share() {
+			return c
+		}
+	}
+	return nil
+}
+
+// await waits for a grant.
+func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
+	select {
+	case c, ok := <-w.grant:
+		if !ok {
+			return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: transport.ErrClosed}
+		}
+		return c, nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	i := slices.Index(p.waiters, w)
+	if i >= 0 {
+		p.waiters = slices.Delete(p.waiters, i, i+1)
+	}
+	p.mu.Unlock()
+	if i < 0 { // granted at the same moment: pass it on
+		if c, ok := <-w.grant; ok {
+			p.giveBack(c, w.standing)
+		}
+	}
+	return nil, transport.Canceled(ctx, transport.NotSent, "wait for a link")
+}
+
+// openOne opens the link that was counted for this exchange.
+func (p *pool) openOne(ctx context.Context, standing bool) (*conn, error) {
+	c, err := p.dial(ctx)
+	if err != nil {
+		p.giveBack(nil, standing)
+		return nil, err
+	}
+	p.mu.Lock()
+	closed := p.closed
+	p.members[c] = &member{standing: standing}
+	p.mu.Unlock()
+	if closed != nil {
+		c.fail(closed)
+	} else if c.isOver() { // before it was a member
+		p.gone(c)
+	}
+	return c, nil
+}
+
+func (p *pool) dial(ctx context.Context) (*conn, error) {
+	select {
+	case p.dials <- struct{}{}:
+	case <-ctx.Done():
+		return nil, transport.Canceled(ctx, transport.NotSent, "wait for a link")
+	}
+	defer func() { <-p.dials }()
+	return p.open(ctx, p)
+}
+
+// giveBack returns what was granted and not used.
+func (p *pool) giveBack(c *conn, standing bool) {
+	if c != nil {
+		p.ended(c, 0, 0)
+		return
+	}
+	p.mu.Lock()
+	p.count(standing, -1)
+	p.grantSlot()
+	p.mu.Unlock()
+}
+
+// ended takes a link back after its exchange. One on which an exchange was given
+// up is closed, which is the cancel, as soon as it can be done at nobody's cost.
+func (p *pool) ended(c *conn, live, open int) {
+	switch {
+	case open == 0:
+		p.release(c)
+	case live == 0:
+		c.fail(errUnused)
+	case live < open:
+		c.retire()
+	}
+}
+
+// release gives an unused link to the first who waits, keeps it, or closes it.
+func (p *pool) release(c *conn) {
+	p.mu.Lock()
+	m := p.members[c]
+	if m == nil || p.closed != nil {
+		p.mu.Unlock()
+		c.fail(errUnused)
+		return
+	}
+	if m.standing {
+		m.standing = false
+		p.standing--
+	}
+	c.sharing.Store(false)
+	if w := p.nextWaiter(); w != nil {
+		m.expiry = nil
+		p.use(c, w.standing)
+		w.grant <- c
+		p.mu.Unlock()
+		return
+	}
+	keep := len(p.idle) < p.opts.MaxIdleLinks
+	if keep {
+		p.idle = append(p.idle, c)
+		if p.opts.IdleTimeout > 0 {
+			m.expiry = time.AfterFunc(p.opts.IdleTimeout, func() { p.expire(c) })
+		}
+	}
+	p.mu.Unlock()
+	if !keep {
+		c.fail(errUnused)
+	}
+}
+
+// nextWaiter takes the first waiter that may have a link from the queue. The caller holds mu.
+func (p *pool) nextWaiter() *waiter {
+	for i, w := range p.waiters {
+		if !w.standing || p.standing < p.opts.MaxLinks-1 {
+			p.waiters = slices.Delete(p.waiters, i, i+1)
+			return w
+		}
+	}
+	return nil
+}
+
+// grantSlot lets a waiter open a link in place of one that is gone. The caller holds mu.
+func (p *pool) grantSlot() {
+	if p.total >= p.opts.MaxLinks {
+		return
+	}
+	if w := p.nextWaiter(); w != nil {
+		p.count(w.standing, 1)
+		w.grant <- nil
+	}
+}
+
+// expire closes a link that was idle for too long.
+func (p *pool) expire(c *conn) {
+	p.mu.Lock()
+	i := slices.Index(p.idle, c)
+	if i >= 0 {
+		p.idle = slices.Delete(p.idle, i, i+1)
+	}
+	p.mu.Unlock()
+	if i >= 0 {
+		c.fail(errUnused)
+	}
+}
+
+// gone forgets a link that is over.
+func (p *pool) gone(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := p.members[c]
+	if m == nil {
+		return
+	}
+	delete(p.members, c)
+	if i := slices.Index(p.idle, c); i >= 0 {
+		p.idle = slices.Delete(p.idle, i, i+1)
+	}
+	if m.expiry != nil {
+		m.expiry.Stop()
+	}
+	p.count(m.standing, -1)
+	p.grantSlot()
+}
+
+func (p *pool) close(err error) {
+	p.mu.Lock()
+	p.closed = err
+	open := make([]*conn, 0, len(p.members))
+	for c := range p.members {
+		open = append(open, c)
+	}
+	waiters := p.waiters
+	p.waiters = nil
+	p.mu.Unlock()
+	for _, w := range waiters {
+		close(w.grant)
+	}
+	for _, c := range open {
+		c.fail(err)
+	}
+}

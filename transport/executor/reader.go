@@ -1,0 +1,165 @@
+package executor
+
+import (
+	"errors"
+	"io"
+	"strconv"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// read is the goroutine that takes what comes from the executor to where it belongs.
+func (c *conn) read() {
+	var m execproto.Message
+	for {
+		data, err := c.link.Receive()
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err == nil {
+			if err = m.Read(data); err != nil {
+				err = &ProtocolError{What: "a message that cannot be read: " + err.Error()}
+			} else {
+				err = c.take(&m)
+			}
+		}
+		if err != nil {
+			c.fail(lost(err))
+			return
+		}
+	}
+}
+
+// take acts on one message. An error ends the link.
+func (c *conn) take(m *execproto.Message) error {
+	switch m.Kind {
+	case execproto.BodyDelta:
+		c.delta(&m.Delta)
+	case execproto.Result, execproto.Failure:
+		return c.answer(m)
+	case execproto.Request:
+		return c.refuse(m)
+	case execproto.Notification: // not ours to know
+	}
+	return nil
+}
+
+// refuse answers a request of the executor. The reader does not wait for the
+// writer: an executor that asks faster than it reads has lost its link.
+func (c *conn) refuse(m *execproto.Message) error {
+	frame := newFrame()
+	*frame = execproto.AppendError(*frame, m.RawID, execproto.CodeUnknownMethod, "not implemented by this client", nil)
+	c.mu.Lock()
+	full := c.refusals >= maxRefusals
+	if !full {
+		c.refusals++
+		c.queue = append(c.queue, outgoing{frame: frame})
+	}
+	c.mu.Unlock()
+	if full {
+		freeFrame(frame)
+		return &ProtocolError{What: "more requests than it reads answers"}
+	}
+	signal(c.outbox)
+	return nil
+}
+
+// answer takes the answer to an http/request to its exchange. One for an id that
+// is unknown, or was answered before, is nobody's.
+func (c *conn) answer(m *execproto.Message) error {
+	id, ok := m.ID()
+	if ok && id == execproto.NobodysID && m.Kind == execproto.Failure {
+		return &ProtocolError{What: "it could not read a message of ours: " + transport.Scrub(m.Error.Message)}
+	}
+	if !ok {
+		return nil
+	}
+	e := c.lookup(id)
+	if e == nil || e.answered {
+		return nil
+	}
+	e.answered = true
+	if m.Kind == execproto.Failure {
+		e.finish(failure(&m.Error))
+		c.ended(e, true)
+		return nil
+	}
+	head, err := execproto.ReadHTTPResponse(m.Result)
+	switch {
+	case err != nil:
+		err = &ProtocolError{What: "a response that cannot be read: " + err.Error()}
+	case len(head.Body) > 0:
+		err = &ProtocolError{What: "a body in the answer to a streamed request"}
+	default:
+		err = e.setHead(head)
+	}
+	if err != nil {
+		e.giveUp(transport.Failed(transport.MaybeSent, "read response", err), false)
+	}
+	if e.done {
+		c.ended(e, true)
+	}
+	return nil
+}
+
+// delta takes a piece of a body to its exchange. One for an unknown id is ignored.
+func (c *conn) delta(d *execproto.Delta) {
+	id, err := strconv.ParseInt(string(d.RequestID), 10, 64)
+	if err != nil {
+		return
+	}
+	e := c.lookup(id)
+	if e == nil || e.done {
+		return
+	}
+	e.done = d.Done
+	e.seq++
+	switch {
+	case d.Seq != e.seq:
+		e.giveUp(bodyError(&ProtocolError{What: "body delta " + strconv.FormatInt(d.Seq, 10) +
+			" came where " + strconv.FormatInt(e.seq, 10) + " was due"}), false)
+	default:
+		c.deliver(e, d)
+	}
+	if e.done && e.answered {
+		c.ended(e, true)
+	}
+}
+
+// deliver gives the piece to the reader of the body, and its end if it has one.
+func (c *conn) deliver(e *exchange, d *execproto.Delta) {
+	if err := e.put(d); err != nil {
+		e.giveUp(bodyError(err), false)
+		return
+	}
+	switch {
+	case d.Failed && d.Done:
+		e.finish(bodyError(&ExecutorError{Code: execproto.CodeFailed, Message: transport.Scrub(d.Error)}))
+	case d.Failed:
+		e.giveUp(bodyError(&ExecutorError{Code: execproto.CodeFailed, Message: transport.Scrub(d.Error)}), false)
+	case d.Done:
+		e.finish(io.EOF)
+	}
+}
+
+func bodyError(err error) error { return transport.Failed(transport.MaybeSent, "read body", err) }
+
+// failure maps the executor's error to how far the request got.
+func failure(f *execproto.Error) *transport.Error {
+	e := &transport.Error{Op: "http/request", Err: &ExecutorError{Code: f.Code, Message: transport.Scrub(f.Message)}}
+	switch f.Code {
+	case execproto.CodeInvalidParams, execproto.CodeUnknownMethod:
+		e.Stage, e.Permanent = transport.NotSent, true
+	case execproto.CodeInvalidRequest:
+		e.Stage = transport.NotSent
+	case execproto.CodeFailed:
+		if s, ok := execproto.ReadStage(f.Data); ok {
+			e.Permanent = s.Permanent
+			if s.NotSent {
+				e.Stage = transport.NotSent
+			}
+		}
+	}
+	return e
+}

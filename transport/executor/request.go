@@ -1,0 +1,212 @@
+package executor
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// maxBody is how large a body may be so that its message, with its header,
+// stays within what executors take.
+const maxBody = (execproto.MaxMessage - maxHead) / 4 * 3
+
+// maxHead is what is left for the rest of the message, in bytes.
+const maxHead = 1 << 20
+
+// framing are header fields that the executor writes itself, or that belong to one connection.
+var framing = map[string]bool{
+	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Keep-Alive": true,
+	"Proxy-Connection": true, "Te": true, "Trailer": true, "Upgrade": true,
+}
+
+// call is a request in the executor's terms.
+type call struct {
+	req      *http.Request
+	msg      execproto.HTTPRequest
+	standing bool // an event stream that stands open, see standing
+	fromEnv  bool // a header is filled by the executor
+}
+
+// newCall reads req, body and all. The error is a [*transport.Error] of stage NotSent.
+func newCall(req *http.Request, fromEnv []HeaderFromEnv) (*call, error) {
+	refuse := func(err error) error {
+		return &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "send request", Err: err}
+	}
+	if err := req.Context().Err(); err != nil {
+		closeBody(req)
+		return nil, transport.Canceled(req.Context(), transport.NotSent, "send request")
+	}
+	if err := transport.CheckRequest(req); err != nil {
+		closeBody(req)
+		return nil, refuse(err)
+	}
+	body, err := readBody(req)
+	if err != nil {
+		if req.Context().Err() != nil {
+			return nil, transport.Canceled(req.Context(), transport.NotSent, "read request body")
+		}
+		return nil, refuse(err)
+	}
+	c := &call{req: req, standing: standing(req)}
+	c.msg = execproto.HTTPRequest{Method: req.Method, URL: plainURL(req.URL), Body: body, Stop: true, Stream: true}
+	if c.msg.Method == "" {
+		c.msg.Method = http.MethodGet
+	}
+	if err := c.setHeaders(fromEnv); err != nil {
+		return nil, refuse(err)
+	}
+	return c, nil
+}
+
+// plainURL is the URL without userinfo, which goes into a header, and without fragment.
+func plainURL(u *url.URL) string {
+	plain := *u
+	plain.User, plain.Fragment, plain.RawFragment = nil, "", ""
+	return plain.String()
+}
+
+// standing reports whether req asks for a stream that stands open for the whole
+// session: the GET of the legacy revisions, subscriptions/listen of the modern one.
+func standing(req *http.Request) bool {
+	switch req.Method {
+	case "", http.MethodGet:
+		return strings.Contains(req.Header.Get("Accept"), "text/event-stream")
+	case http.MethodPost:
+		return req.Header.Get("Mcp-Method") == "subscriptions/listen"
+	}
+	return false
+}
+
+func (c *call) setHeaders(fromEnv []HeaderFromEnv) error {
+	h := c.req.Header
+	headers := make([]execproto.Header, 0, len(h)+2)
+	for name, values := range h {
+		if framing[http.CanonicalHeaderKey(name)] {
+			continue
+		}
+		for _, v := range values {
+			if !utf8.ValidString(v) {
+				return fmt.Errorf("header field %s is not UTF-8, which a message to an executor must be", name)
+			}
+			headers = append(headers, execproto.Header{Name: name, Value: v})
+		}
+	}
+	if u := c.req.URL.User; u != nil && h.Get("Authorization") == "" {
+		password, _ := u.Password()
+		credentials := base64.StdEncoding.EncodeToString([]byte(u.Username() + ":" + password))
+		headers = append(headers, execproto.Header{Name: "Authorization", Value: "Basic " + credentials})
+	}
+	for _, f := range fromEnv {
+		if f.appliesTo(c.req) {
+			headers = append(headers, execproto.Header{Name: f.Name, Value: f.Prefix, EnvVar: f.Variable})
+			c.fromEnv = true
+		}
+	}
+	slices.SortStableFunc(headers, func(a, b execproto.Header) int { return strings.Compare(a.Name, b.Name) })
+	if host := c.req.Host; host != "" && host != c.req.URL.Host {
+		headers = append(headers, execproto.Header{Name: "Host", Value: host})
+	}
+	if len(c.msg.Body) == 0 && wantsLength(c.msg.Method) {
+		headers = append(headers, execproto.Header{Name: "Content-Length", Value: "0"})
+	}
+	c.msg.Headers = headers
+	return nil
+}
+
+// wantsLength reports whether a request without content should say so (RFC 9110 section 8.6).
+func wantsLength(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
+}
+
+// frame returns the message. id is that of the message and of its body.
+func (c *call) frame(id int64) (*[]byte, error) {
+	c.msg.RequestID = strconv.FormatInt(id, 10)
+	f := newFrame()
+	*f = slices.Grow(*f, base64.StdEncoding.EncodedLen(len(c.msg.Body))+2048)
+	*f = execproto.AppendHTTPRequest(*f, id, &c.msg)
+	if n := len(*f); n > execproto.MaxMessage {
+		freeFrame(f)
+		return nil, fmt.Errorf("%w: a message of %d bytes, %d at most", ErrTooLarge, n, execproto.MaxMessage)
+	}
+	return f, nil
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
+
+// readBody reads the body of req and closes it. One that is not from memory may
+// block, so that is read on a goroutine of its own, which is left behind when the
+// context ends: the body was closed, and only its owner can end a Read then.
+func readBody(req *http.Request) ([]byte, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return nil, nil
+	}
+	shut := sync.OnceFunc(func() { _ = req.Body.Close() })
+	if req.ContentLength > maxBody {
+		shut()
+		return nil, fmt.Errorf("%w: a body of %d bytes, %d at most", ErrTooLarge, req.ContentLength, maxBody)
+	}
+	if req.GetBody != nil {
+		defer shut()
+		return readLimited(req)
+	}
+	type result struct {
+		body []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		defer shut()
+		body, err := readLimited(req)
+		read <- result{body, err}
+	}()
+	select {
+	case r := <-read:
+		return r.body, r.err
+	case <-req.Context().Done():
+		go shut() // the user's Close may block too
+		return nil, context.Cause(req.Context())
+	}
+}
+
+func readLimited(req *http.Request) ([]byte, error) {
+	if n := req.ContentLength; n > 0 {
+		body := make([]byte, n)
+		if _, err := io.ReadFull(req.Body, body); err != nil {
+			return nil, fmt.Errorf("request body: %w", noEOF(err))
+		}
+		if extra, _ := io.CopyN(io.Discard, req.Body, 1); extra > 0 {
+			return nil, fmt.Errorf("request body: more than its ContentLength of %d bytes", n)
+		}
+		return body, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(req.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("request body: %w", err)
+	case len(body) > maxBody:
+		return nil, fmt.Errorf("%w: a body of more than %d bytes", ErrTooLarge, maxBody)
+	}
+	return body, nil
+}
+
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

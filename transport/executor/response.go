@@ -1,0 +1,82 @@
+package executor
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+)
+
+// response is the head of a response.
+type response struct {
+	status int
+	header http.Header
+	length int64 // that the body must have; −1 when unknown
+}
+
+// hopByHop are the header fields of one connection (RFC 9110 section 7.6.1): the
+// executor's connection to the server, of which nothing is left here.
+var hopByHop = map[string]bool{
+	"Connection": true, "Keep-Alive": true, "Proxy-Connection": true, "Proxy-Authenticate": true,
+	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
+}
+
+// newResponse checks what the executor says of the response to req.
+func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error) {
+	h := make(http.Header, len(r.Headers))
+	for _, f := range r.Headers {
+		if !validField(f.Name, f.Value) {
+			return nil, &ProtocolError{What: fmt.Sprintf("header field %.64q is not valid", f.Name)}
+		}
+		if name := http.CanonicalHeaderKey(f.Name); !hopByHop[name] {
+			h[name] = append(h[name], f.Value)
+		}
+	}
+	head := &response{status: r.Status, header: h, length: -1}
+	if req.Method == http.MethodHead || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified || r.Status < 200 {
+		return head, nil
+	}
+	if lengths := h["Content-Length"]; len(lengths) > 0 {
+		n, err := strconv.ParseInt(lengths[0], 10, 64)
+		if err != nil || n < 0 || len(lengths) > 1 {
+			return nil, &ProtocolError{What: "Content-Length is not a length"}
+		}
+		head.length = n
+	}
+	return head, nil
+}
+
+// validField follows RFC 9110 sections 5.1 and 5.5.
+func validField(name, value string) bool {
+	if name == "" {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		alnum := '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !alnum && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// http makes the response of RoundTrip.
+func (r *response) http(e *exchange) *http.Response {
+	return &http.Response{
+		Status:     strconv.Itoa(r.status) + " " + http.StatusText(r.status),
+		StatusCode: r.status,
+		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        r.header,
+		ContentLength: r.length,
+		Body:          (*body)(e),
+		Request:       e.req,
+	}
+}

@@ -155,6 +155,15 @@ func (d *sideStream) joined() []*Subscription {
 	return slices.Collect(maps.Keys(d.subs))
 }
 
+// reopen opens the stream again at once if it was refused for want of authorization.
+func (d *sideStream) reopen() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keeper != nil && !d.status.open {
+		d.keeper.hasten()
+	}
+}
+
 func (d *sideStream) stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -358,6 +367,9 @@ func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 	}
 	if e.Status/100 == 5 {
 		return streamLost
+	}
+	if k.s.unauthorized(e) != nil {
+		return streamLost // for this nobody is asked: a call will be, and then it is opened again
 	}
 	return streamOver // 401, 403 and the like say nothing about the stream
 }

@@ -294,10 +294,6 @@ func (k *streamKeeper) hasten() {
 // meanwhile can be told now, since nothing more is.
 func (k *streamKeeper) acknowledge() {
 	k.opened, k.live = true, true
-	select {
-	case <-k.hurry: // it is there
-	default:
-	}
 	k.s.side.trust()
 	if cause := k.gap; cause != nil {
 		k.gap = nil
@@ -306,7 +302,13 @@ func (k *streamKeeper) acknowledge() {
 			l.gap(cause)
 		}
 	}
-	k.s.side.note(k, func(st *standing) { st.open = true })
+	k.s.side.note(k, func(st *standing) {
+		st.open = true
+		select {
+		case <-k.hurry: // it is there: who comes later does not hasten it
+		default:
+		}
+	})
 }
 
 // judge says what the end of a stream means.

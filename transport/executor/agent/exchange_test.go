@@ -81,7 +81,7 @@ func TestDeltaOnTheWire(t *testing.T) {
 }
 
 func TestLargeBody(t *testing.T) {
-	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // 4 MiB
+	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<17) // 2 MiB
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		got, err := io.ReadAll(r.Body)
 		if err != nil || !bytes.Equal(got, body) {
@@ -220,7 +220,7 @@ func TestLossOfTheLinkAbortsEverything(t *testing.T) {
 // A client that reads nothing: the server can send only what fits into buffers of fixed
 // size. It loses nothing when it reads on.
 func TestBackPressure(t *testing.T) {
-	const total = 8 << 20
+	const total = 2 << 20
 	var sent atomic.Int64
 	handler := func(w http.ResponseWriter, _ *http.Request) {
 		piece := bytes.Repeat([]byte("x"), 16<<10)

@@ -101,13 +101,13 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 	inWorld(t, opts, signpost(requests), func(w *world) {
 		w.handshake()
 		for target, text := range map[string]string{
-			"ftp://127.0.0.1/secret":  "redirect target uses unsupported URL scheme",
-			"file:///secret":          "redirect target uses unsupported URL scheme",
-			"http://127.0.0.1:x/":     "the target of a redirect cannot be parsed",
-			"http:///secret":          "the target of a redirect has no usable host or port",
-			"http://10.0.0.1/secret":  `the egress policy refuses "10.0.0.1"`,
-			"http://169.254.169.254/": `the egress policy refuses "169.254.169.254"`,
-			"//[fe80::1]/secret":      `the egress policy refuses "fe80::1"`,
+			"ftp://127.0.0.1/secret":           "redirect target uses unsupported URL scheme",
+			"file:///secret":                   "redirect target uses unsupported URL scheme",
+			"http://127.0.0.1:x/":              "the target of a redirect cannot be parsed",
+			"http:///secret":                   "the target of a redirect has no usable host or port",
+			"http://10.0.0.1/secret":           `the egress policy refuses "10.0.0.1"`,
+			"http://169.254.169.254/":          `the egress policy refuses "169.254.169.254"`,
+			"//[fe80::1]/secret":               `the egress policy refuses "fe80::1"`,
 			"http://[::ffff:a9fe:a9fe]/secret": `the egress policy refuses "::ffff:a9fe:a9fe"`,
 		} {
 			e := w.refused(follow(upstream + "/307/x?" + target))

@@ -259,3 +259,10 @@ func (r *result) header(name string) []string {
 func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }
 
 const upstream = "http://127.0.0.1"
+
+// echoPath is a server that says its path a thousand times.
+func echoPath(w http.ResponseWriter, r *http.Request) {
+	for range 1000 {
+		_, _ = io.WriteString(w, r.URL.Path)
+	}
+}

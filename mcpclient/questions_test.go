@@ -410,6 +410,27 @@ func TestMootQuestionsAreNotAnswered(t *testing.T) {
 	}
 }
 
+// A question of a session that was begun anew is taken back by its id there.
+func TestTakenBackInALaterSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(mode{mcptest.Legacy, true})
+		asked := make(chan struct{}, 2)
+		s := serve(t, srv, mcpclient.Options{Handlers: waiting(asked)})
+		synctest.Wait()
+		srv.LoseSessions()
+		echoes(t, s)
+		synctest.Wait()
+		id, _ := srv.Begin(elicit, aForm)
+		<-asked
+		srv.CancelAsk(id)
+		start := time.Now()
+		<-asked
+		require.Zero(t, time.Since(start))
+		synctest.Wait()
+		require.Zero(t, srv.Count("response"))
+	})
+}
+
 // A question that comes twice, on whatever stream, is asked once and answered once.
 func TestSameQuestionTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

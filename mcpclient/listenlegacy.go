@@ -43,6 +43,8 @@ func (l *Subscription) runLegacy(sn *snapshot) *ListenError {
 			return &ListenError{EndRefused, st.over}
 		case st.over != nil:
 			return &ListenError{EndRefused, fmt.Errorf("%w: %w", errNoStream, st.over)}
+		case !l.began && !st.open && permanent(st.failed):
+			return notBegun(st.failed)
 		case subscribed && l.opts.once && st.losses > losses:
 			return &ListenError{EndLost, st.lost}
 		case st.open && !subscribed:

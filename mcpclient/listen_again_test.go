@@ -1,0 +1,89 @@
+package mcpclient_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// A standing stream that a server ended for good is asked for again when
+// somebody subscribes, although handlers want it too; they have it back then.
+func TestListenBringsTheStreamBackForHandlers(t *testing.T) {
+	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}))
+		srv.CutStanding(true)
+		pass(time.Hour)
+		asked := srv.Count(standing(srv))
+		srv.SetIntercept(nil)
+		pass(time.Hour)
+		require.Equal(t, asked, srv.Count(standing(srv)), "it is over")
+		d.take()
+		l := read(listen(t, s, toTools))
+		tell(srv, toolsChanged)
+		require.Equal(t, []string{"tools"}, l.take())
+		require.Equal(t, []string{"tools"}, d.take())
+	})
+}
+
+// A server that says how long it wants to be left alone is, when a
+// subscription is to be opened again.
+func TestListenWaitsAsLongAsItIsAsked(t *testing.T) {
+	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		l := listen(t, s, toTools)
+		var at []time.Time
+		srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+			if at = append(at, time.Now()); len(at) > 1 {
+				return false
+			}
+			w.Header().Set("Retry-After", "50")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}))
+		srv.CutStanding(true)
+		pass(time.Hour)
+		require.Len(t, at, 2)
+		require.Equal(t, 50*time.Second, at[1].Sub(at[0]))
+		require.NoError(t, l.Close())
+		ended(t, l, mcpclient.EndClosed)
+		require.Equal(t, []string{"gap"}, rest(l))
+	})
+}
+
+// What can never be sent is not tried again.
+func TestListenThatCanNeverBeSent(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		link := srv.InMemory(t)
+		never, n := errors.New("against the rules"), 0
+		listening := false
+		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if !listening {
+				return link.Transport.RoundTrip(r)
+			}
+			n++
+			return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "refused by policy", Err: never}
+		})})
+		require.NoError(t, err)
+		defer s.Close()
+		listening = true
+		got := <-beginListen(t.Context(), s, toTools)
+		noListen(t, got.l, got.err, mcpclient.KindNotSent, mcpclient.EndLost)
+		require.ErrorIs(t, got.err, never)
+		require.Zero(t, got.at)
+		require.Equal(t, 1, n)
+	})
+}

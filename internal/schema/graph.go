@@ -123,9 +123,11 @@ func explore(l *linked) (*graph, error) {
 	}
 	g.add(l.schema)
 	g.add(l.dynamic...)
-	for i := 0; i < len(g.order); i++ {
-		g.add(inPlace(g.order[i])...)
-		g.add(below(g.order[i])...)
+	for next := 0; next < len(g.order); { // which grows
+		s := g.order[next]
+		g.add(inPlace(s)...)
+		g.add(below(s)...)
+		next++
 	}
 	for _, s := range g.order {
 		if !strings.HasPrefix(s.Location, documentURL) {

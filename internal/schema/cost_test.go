@@ -29,13 +29,18 @@ func members(value string, n int) string {
 func TestAllWorkIsCounted(t *testing.T) {
 	names := `"` + strings.Trim(strings.ReplaceAll(members(``, 2000), `:,"`, `,"`), `":`) + `"`
 	for name, c := range map[string]struct{ schema, value string }{
-		"types":             {`{"items":{"anyOf":[` + list(`{"type":"string"}`, 1000) + `]}}`, `[` + list("1", 2000) + `]`},
-		"false":             {`{"items":{"anyOf":[` + list(`false`, 1000) + `]}}`, `[` + list("1", 2000) + `]`},
-		"true":              {`{"items":{"allOf":[` + list(`true`, 1000) + `]}}`, `[` + list("1", 2000) + `]`},
-		"dependencies":      {`{` + draft7 + `"items":{"dependencies":{` + members(`[]`, 2000) + `}}}`, `[` + list("{}", 1000) + `]`},
-		"dependent names":   {`{` + draft7 + `"items":{"dependencies":{"a":[` + names + `]}}}`, `[` + list(`{"a":1}`, 1000) + `]`},
-		"dependentRequired": {`{"items":{"dependentRequired":{` + members(`[]`, 2000) + `}}}`, `[` + list("{}", 1000) + `]`},
-		"numbers":           {`{"items":{"multipleOf":1e-999,"minimum":1e-999}}`, `[` + list("1e999", 10_000) + `]`},
+		"types":                   {`{"items":{"anyOf":[` + list(`{"type":"string"}`, 1000) + `]}}`, `[` + list("1", 2000) + `]`},
+		"false":                   {`{"items":{"anyOf":[` + list(`false`, 1000) + `]}}`, `[` + list("1", 2000) + `]`},
+		"true":                    {`{"items":{"allOf":[` + list(`true`, 1000) + `]}}`, `[` + list("1", 2000) + `]`},
+		"dependencies":            {`{` + draft7 + `"items":{"dependencies":{` + members(`[]`, 2000) + `}}}`, `[` + list("{}", 1000) + `]`},
+		"dependent names":         {`{` + draft7 + `"items":{"dependencies":{"a":[` + names + `]}}}`, `[` + list(`{"a":1}`, 1000) + `]`},
+		"dependentRequired":       {`{"items":{"dependentRequired":{` + members(`[]`, 2000) + `}}}`, `[` + list("{}", 1000) + `]`},
+		"dependentRequired names": {`{"items":{"dependentRequired":{"a":[` + names + `]}}}`, `[` + list(`{"a":1}`, 1000) + `]`},
+		"required":                {`{"items":{"required":[` + names + `]}}`, `[` + list("{}", 1000) + `]`},
+		"patterns":                {`{"items":{"patternProperties":{` + members(`{}`, 20) + `}}}`, `[` + list(`{`+members("1", 10)+`}`, 2000) + `]`},
+		"pattern of names":        {`{"patternProperties":{"(x{50}){10}$":{}}}`, `{` + strings.ReplaceAll(members("1", 1000), `m`, strings.Repeat("x", 99)) + `}`},
+		"comparisons":             {`{"items":{"anyOf":[` + list(`{"enum":[1]}`, 50) + `]}}`, `[` + list(`"`+strings.Repeat("x", 2000)+`"`, 500) + `]`},
+		"numbers":                 {`{"items":{"multipleOf":1e-999,"minimum":1e-999}}`, `[` + list("1e999", 10_000) + `]`},
 		"dynamic": {`{"$dynamicAnchor":"n",` + nested(`"allOf":[{`, `"items":{"$dynamicRef":"#n"}`, `}]`, 90) + `}`,
 			nested(`[`, list("1", 1000), `]`, 400)},
 		"recursive": {`{"$schema":"https://json-schema.org/draft/2019-09/schema","$recursiveAnchor":true,` +
@@ -77,14 +82,18 @@ func TestMismatchesAreBounded(t *testing.T) {
 // The library tells of each wrong value in a schema, too, before anything is
 // known of that schema; and it follows composition at each step.
 func TestCostlySchemas(t *testing.T) {
-	chain := `{"$ref":"#/$defs/m0","$defs":{"m` + fmt.Sprint(MaxChain) + `":{}`
-	for i := range MaxChain {
-		chain += fmt.Sprintf(`,"m%d":{"$ref":"#/$defs/m%d"}`, i, i+1)
+	chain := func(n int) string {
+		s := `{"$ref":"#/$defs/m2","$defs":{`
+		for i := 2; i < n; i++ {
+			s += fmt.Sprintf(`"m%d":{"$ref":"#/$defs/m%d"},`, i, i+1)
+		}
+		return s + fmt.Sprintf(`"m%d":{}}}`, n)
 	}
+	compile(t, chain(MaxChain))
 	for name, c := range map[string]struct{ schema, want string }{
 		"deep":  {nested(`{"not":`, `{"allOf":[`+list("1", 2000)+`]}`, `}`, 400), "more values than a schema may have"},
 		"many":  {`{"allOf":[` + list("1", 200_000) + `]}`, "more values than a schema may have"},
-		"chain": {chain + `}}`, "composition leads on more than 100 times"},
+		"chain": {chain(MaxChain + 1), "composition leads on more than 100 times"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Compile(json.RawMessage(c.schema))

@@ -1,8 +1,11 @@
 package mcpclient_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,5 +88,50 @@ func TestListenThatCanNeverBeSent(t *testing.T) {
 		require.ErrorIs(t, got.err, never)
 		require.Zero(t, got.at)
 		require.Equal(t, 1, n)
+	})
+}
+
+// A server that was legacy and is modern now has the subscription renewed in the
+// way of its era; what comes on the stream of a call is none of its events any more.
+func TestListenOutlivesAnUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, now := newServer(mode{mcptest.Legacy, true}), newServer(mode{mcptest.Modern, true})
+		add(now, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Tell(toolsChanged, nil)
+			return mcptest.Text("told"), nil
+		})
+		before, after := old.InMemory(t), now.InMemory(t)
+		var upgraded atomic.Bool
+		s, err := mcpclient.Connect(t.Context(), before.URL, &mcpclient.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if !upgraded.Load() {
+				return before.Transport.RoundTrip(r)
+			}
+			if r.Header.Get("Mcp-Session-Id") != "" {
+				w := httptest.NewRecorder()
+				mcptest.WriteJSON(w, http.StatusBadRequest, mcptest.ErrorResponse(jsonRaw("null"), &mcptest.Error{
+					Code: -32022, Message: "no", Data: map[string]any{"supported": []string{"2026-07-28"}},
+				}))
+				resp := w.Result()
+				resp.Request = r
+				return resp, nil
+			}
+			return after.Transport.RoundTrip(r)
+		})})
+		require.NoError(t, err)
+		defer s.Close()
+		l := listen(t, s, toTools)
+		d := read(l)
+		upgraded.Store(true)
+		echoes(t, s)
+		require.Equal(t, mcpclient.EraModern, s.Era())
+		synctest.Wait()
+		require.Equal(t, []string{"gap"}, d.take())
+		tell(now, toolsChanged)
+		require.Equal(t, []string{"tools"}, d.take())
+		_, err = s.CallTool(t.Context(), "tell", nil)
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Empty(t, d.take())
+		require.NoError(t, l.Err())
 	})
 }

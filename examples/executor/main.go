@@ -85,7 +85,8 @@ func parse(args []string, output io.Writer) (*settings, error) {
 	flags := flag.NewFlagSet("executor", flag.ContinueOnError)
 	flags.SetOutput(output)
 	flags.StringVar(&set.listen, "listen", "ws://127.0.0.1:0", "where to listen: ws://IP:PORT, or stdio")
-	flags.StringVar(&set.tokenFile, "token-file", "", "`file` with the token that clients must present; needed to listen at other than loopback addresses")
+	flags.StringVar(&set.tokenFile, "token-file", "",
+		"`file` with the token that clients must present; needed to listen at addresses other than loopback")
 	flags.Func("allow", "`host`, host:port, network (10.0.0.0/8), public, loopback or private that may be reached, and nothing else; "+
 		"may be repeated (default public and loopback)", appendTo(&set.allow))
 	flags.Func("deny", "`host`, host:port, network, public, loopback or private that may not be reached; may be repeated", appendTo(&set.deny))

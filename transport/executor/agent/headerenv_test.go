@@ -30,9 +30,9 @@ func TestHeaderFromTheEnvironment(t *testing.T) {
 	}
 	requests := make(chan seen, 1)
 	inWorld(t, opts, look(requests), func(w *world) {
-		w.send(`{"id":1,"method":"initialize","params":{"clientName":"test"}}`)
+		w.sendf(`{"id":1,"method":"initialize","params":{"clientName":"test"}}`)
 		require.Equal(w.t, map[string]any{"httpHeaderEnvVars": true}, w.receive().Result.EnvironmentInfo["capabilities"])
-		w.send(`{"method":"initialized"}`)
+		w.sendf(`{"method":"initialized"}`)
 		w.ok(filled(upstream+"/", "AGENT_TEST_KEY"))
 		require.Equal(w.t, []string{"Bearer s3cret"}, (<-requests).header["Authorization"])
 

@@ -44,75 +44,76 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// verdict is what a policy says of a connection to address for host, and of the URL that
-// leads there.
-func verdict(p *Policy, host, address string) error { return p.judge(host, address) }
+// connection is one to an address that a host stands for.
+type connection struct{ host, address string }
+
+// policies are rules, with connections that they allow and that they do not.
+var policies = map[string]struct {
+	allow, deny []string
+	yes, no     []connection
+}{
+	"default": {
+		yes: []connection{{"example.com", "93.184.215.14:80"}, {"localhost", "127.0.0.1:8080"}, {"example.com", "127.0.0.1:1"}, {"::1", "[::1]:80"}},
+		no:  []connection{{"example.com", "10.0.0.1:80"}, {"example.com", "[fd12::1]:80"}, {"example.com", "169.254.169.254:80"}, {"x", "nothing"}},
+	},
+	"names": {
+		allow: []string{"Example.COM", "*.example.net.", "api.example.org:443", "localhost"},
+		yes: []connection{
+			{"example.com", "93.184.215.14:80"}, {"EXAMPLE.com.", "93.184.215.14:80"}, {"a.b.example.net", "[2a00::1]:443"},
+			{"api.example.org", "93.184.215.14:443"}, {"localhost", "127.0.0.1:80"}, {"localhost", "[::1]:80"},
+		},
+		no: []connection{
+			{"www.example.com", "93.184.215.14:80"}, {"notexample.net", "93.184.215.14:80"}, {"example.net", "93.184.215.14:80"},
+			{"api.example.org", "93.184.215.14:80"}, {"93.184.215.14", "93.184.215.14:80"},
+			{"example.com", "127.0.0.1:80"}, {"example.com", "10.0.0.1:80"}, {"example.com", "169.254.169.254:80"}, // rebinding
+		},
+	},
+	"networks": {
+		allow: []string{"10.1.0.0/16", "192.168.1.5:8080", "[fd12::/16]:443", "public"},
+		yes: []connection{
+			{"a", "10.1.2.3:80"}, {"a", "192.168.1.5:8080"}, {"a", "[fd12::1]:443"}, {"a", "93.184.215.14:80"}, {"a", "[::ffff:10.1.2.3]:80"},
+		},
+		no: []connection{{"a", "10.2.0.1:80"}, {"a", "192.168.1.5:80"}, {"a", "[fd12::1]:80"}, {"a", "127.0.0.1:80"}, {"a", "[fd00:ec2::254]:443"}},
+	},
+	"everything": {
+		allow: []string{"0.0.0.0/0", "::/0", "private", "loopback", "public", "*"},
+		yes:   []connection{{"a", "10.1.2.3:80"}, {"a", "127.0.0.1:80"}, {"a", "[fd12::1]:443"}},
+		no: []connection{
+			{"a", "169.254.169.254:80"}, {"a", "0.0.0.0:80"}, {"a", "[fe80::1%eth0]:80"}, {"a", "[::]:80"}, {"a", "[::ffff:169.254.169.254]:80"},
+			{"a", "[64:ff9b::a9fe:a9fe]:80"}, {"a", "100.100.100.200:80"}, {"a", "255.255.255.255:80"},
+		},
+	},
+	"port": {
+		allow: []string{"*:443"},
+		yes:   []connection{{"a", "93.184.215.14:443"}, {"a", "127.0.0.1:443"}},
+		no:    []connection{{"a", "93.184.215.14:80"}, {"a", "10.0.0.1:443"}},
+	},
+	"denied": {
+		allow: []string{"public", "private"},
+		deny:  []string{"evil.example", "*.evil.example", "10.0.0.0/8", "*:22", "93.184.0.0/16:80", "[2a00::]"},
+		yes:   []connection{{"a", "192.168.0.1:80"}, {"a", "93.184.215.14:443"}, {"evil.example.com", "1.1.1.1:80"}},
+		no: []connection{
+			{"evil.example", "1.1.1.1:80"}, {"a.evil.example", "1.1.1.1:80"}, {"a", "10.0.0.1:80"}, {"a", "1.1.1.1:22"}, {"a", "93.184.215.14:80"},
+			{"a", "[2a00::]:80"}, {"a", "[64:ff9b::a01:203]:80"}, {"a", "[2002:5db8:d70e::]:80"},
+		},
+	},
+	"no loopback": {
+		deny: []string{"loopback"},
+		yes:  []connection{{"a", "1.1.1.1:80"}},
+		no:   []connection{{"a", "127.0.0.1:80"}, {"a", "[::1]:80"}, {"a", "[::ffff:127.0.0.1]:80"}},
+	},
+}
 
 func TestRules(t *testing.T) {
-	type connection struct{ host, address string }
-	for name, c := range map[string]struct {
-		allow, deny []string
-		yes, no     []connection
-	}{
-		"default": {
-			yes: []connection{{"example.com", "93.184.215.14:80"}, {"localhost", "127.0.0.1:8080"}, {"example.com", "127.0.0.1:1"}, {"::1", "[::1]:80"}},
-			no:  []connection{{"example.com", "10.0.0.1:80"}, {"example.com", "[fd12::1]:80"}, {"example.com", "169.254.169.254:80"}, {"x", "nothing"}},
-		},
-		"names": {
-			allow: []string{"Example.COM", "*.example.net.", "api.example.org:443", "localhost"},
-			yes: []connection{
-				{"example.com", "93.184.215.14:80"}, {"EXAMPLE.com.", "93.184.215.14:80"}, {"a.b.example.net", "[2a00::1]:443"},
-				{"api.example.org", "93.184.215.14:443"}, {"localhost", "127.0.0.1:80"}, {"localhost", "[::1]:80"},
-			},
-			no: []connection{
-				{"www.example.com", "93.184.215.14:80"}, {"notexample.net", "93.184.215.14:80"}, {"example.net", "93.184.215.14:80"},
-				{"api.example.org", "93.184.215.14:80"}, {"93.184.215.14", "93.184.215.14:80"},
-				{"example.com", "127.0.0.1:80"}, {"example.com", "10.0.0.1:80"}, {"example.com", "169.254.169.254:80"}, // rebinding
-			},
-		},
-		"networks": {
-			allow: []string{"10.1.0.0/16", "192.168.1.5:8080", "[fd12::/16]:443", "public"},
-			yes: []connection{
-				{"a", "10.1.2.3:80"}, {"a", "192.168.1.5:8080"}, {"a", "[fd12::1]:443"}, {"a", "93.184.215.14:80"}, {"a", "[::ffff:10.1.2.3]:80"},
-			},
-			no: []connection{{"a", "10.2.0.1:80"}, {"a", "192.168.1.5:80"}, {"a", "[fd12::1]:80"}, {"a", "127.0.0.1:80"}, {"a", "[fd00:ec2::254]:443"}},
-		},
-		"everything": {
-			allow: []string{"0.0.0.0/0", "::/0", "private", "loopback", "public", "*"},
-			yes:   []connection{{"a", "10.1.2.3:80"}, {"a", "127.0.0.1:80"}, {"a", "[fd12::1]:443"}},
-			no: []connection{
-				{"a", "169.254.169.254:80"}, {"a", "0.0.0.0:80"}, {"a", "[fe80::1%eth0]:80"}, {"a", "[::]:80"}, {"a", "[::ffff:169.254.169.254]:80"},
-				{"a", "[64:ff9b::a9fe:a9fe]:80"}, {"a", "100.100.100.200:80"}, {"a", "255.255.255.255:80"},
-			},
-		},
-		"port": {
-			allow: []string{"*:443"},
-			yes:   []connection{{"a", "93.184.215.14:443"}, {"a", "127.0.0.1:443"}},
-			no:    []connection{{"a", "93.184.215.14:80"}, {"a", "10.0.0.1:443"}},
-		},
-		"denied": {
-			allow: []string{"public", "private"},
-			deny:  []string{"evil.example", "*.evil.example", "10.0.0.0/8", "*:22", "93.184.0.0/16:80", "[2a00::]"},
-			yes:   []connection{{"a", "192.168.0.1:80"}, {"a", "93.184.215.14:443"}, {"evil.example.com", "1.1.1.1:80"}},
-			no: []connection{
-				{"evil.example", "1.1.1.1:80"}, {"a.evil.example", "1.1.1.1:80"}, {"a", "10.0.0.1:80"}, {"a", "1.1.1.1:22"}, {"a", "93.184.215.14:80"},
-				{"a", "[2a00::]:80"}, {"a", "[64:ff9b::a01:203]:80"}, {"a", "[2002:5db8:d70e::]:80"},
-			},
-		},
-		"no loopback": {
-			deny: []string{"loopback"},
-			yes:  []connection{{"a", "1.1.1.1:80"}},
-			no:   []connection{{"a", "127.0.0.1:80"}, {"a", "[::1]:80"}, {"a", "[::ffff:127.0.0.1]:80"}},
-		},
-	} {
+	for name, c := range policies {
 		p, err := NewPolicy(c.allow, c.deny)
 		require.NoError(t, err, name)
 		for _, x := range c.yes {
-			require.NoError(t, verdict(p, x.host, x.address), "%s: %v", name, x)
+			require.NoError(t, p.judge(x.host, x.address), "%s: %v", name, x)
 		}
 		for _, x := range c.no {
 			var refused *PolicyError
-			require.ErrorAs(t, verdict(p, x.host, x.address), &refused, "%s: %v", name, x)
+			require.ErrorAs(t, p.judge(x.host, x.address), &refused, "%s: %v", name, x)
 			require.Equal(t, canonicalHost(x.host), refused.Host)
 			require.NotEmpty(t, refused.Rule)
 		}

@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"testing"
@@ -186,4 +188,26 @@ func TestProxy(t *testing.T) {
 		require.Contains(w.t, e.Message, `the egress policy refuses "10.0.0.1"`)
 		require.NotContains(w.t, e.Message, "s3cret")
 	})
+}
+
+// Over TLS, also with HTTP/2: nothing is added either, and a certificate nobody vouches for
+// is a failure before anything was sent.
+func TestTLS(t *testing.T) {
+	requests := make(chan seen, 1)
+	server := httptest.NewUnstartedServer(look(requests))
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	c := linked(t, &Options{TLSConfig: server.Client().Transport.(*http.Transport).TLSClientConfig})
+	require.Equal(t, 200, c.ok(get(server.URL+"/x", "a")).Status)
+	c.body("a")
+	r := <-requests
+	require.Equal(t, http.Header{}, r.header)
+	require.Equal(t, "/x", r.url)
+
+	c = linked(t, nil)
+	e := c.refused(get(server.URL+"/?secret", "a"))
+	require.Equal(t, "notSent permanent", e.stage())
+	require.NotContains(t, e.Message, "secret")
 }

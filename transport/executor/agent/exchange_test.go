@@ -179,6 +179,23 @@ func TestTurns(t *testing.T) {
 	})
 }
 
+// Bodies of requests that wait are held, so there is an end to that too; but one
+// exchange alone may have any.
+func TestHeldBodies(t *testing.T) {
+	var u turns
+	u.init(1, 10)
+	enter := func(size int) *failure {
+		_, refusal := u.enter(&exchange{out: &outgoing{body: make([]byte, size)}})
+		return refusal
+	}
+	require.Nil(t, enter(maxHeld+1))
+	require.NotNil(t, enter(1))
+	require.Nil(t, enter(0))
+	u.leave(&exchange{size: maxHeld + 1})
+	require.Nil(t, enter(maxHeld))
+	require.NotNil(t, enter(1))
+}
+
 // The client goes without a word, and the server sees it, whatever the exchange was waiting for.
 func TestLossOfTheLinkAbortsEverything(t *testing.T) {
 	var aborted atomic.Int32

@@ -62,7 +62,9 @@ func TestStory(t *testing.T) {
 		require.NoError(t, run(t.Context(), &out, network{
 			listen:    func(context.Context) (net.Listener, error) { return memory.Listen("127.0.0.1:8080"), nil },
 			transport: direct,
-			remote:    func(ctx context.Context) (transport.Transport, func() error, error) { return remoteInMemory(ctx, memory) },
+			remote: func(ctx context.Context) (transport.Transport, func() error, error) {
+				return remoteInMemory(ctx, memory)
+			},
 		}))
 		require.Equal(t, story, out.String())
 		require.NoError(t, direct.Close())

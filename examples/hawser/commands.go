@@ -21,6 +21,8 @@ type flags struct {
 	json     bool
 	verbose  bool
 
+	executor, executorToken string
+
 	elicit, sample, sampleReply string
 	roots                       []string
 	logLevel                    string
@@ -53,10 +55,13 @@ its tools, reads its resources, and answers what the server asks on the way.
 	f.DurationVar(&a.flags.timeout, "timeout", 0, "end the command after this `time`, such as 30s (default: none, but a call ends after 5m in silence)")
 	f.BoolVar(&a.flags.json, "json", false, "print JSON, one document a line, results as the server sent them")
 	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "tell on stderr what happens underneath")
+	f.StringVar(&a.flags.executor, "executor", "",
+		"send requests from an executor: `ws://HOST:PORT`, wss://… or stdio:COMMAND (default: the variable HAWSER_EXECUTOR, else from here)")
+	f.StringVar(&a.flags.executorToken, "executor-token-file", "", "a `file` with the token that the executor wants")
 	root.AddCommand(a.toolsCommand(), a.callCommand(), a.resourcesCommand(), a.readCommand(), a.promptsCommand(), a.promptCommand(),
 		a.completeCommand(), a.pingCommand(), a.listenCommand())
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate(), a.env.width))
-	for _, name := range []string{"header", "protocol", "timeout"} {
+	for _, name := range []string{"header", "protocol", "timeout", "executor"} {
 		_ = root.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // the flags are there
 	}
 	return root

@@ -27,10 +27,14 @@ func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.H
 	if err != nil {
 		return nil, err
 	}
+	network, err := a.openTransport(ctx)
+	if err != nil {
+		return nil, err
+	}
 	waiting := time.AfterFunc(patience, func() { a.con.line("waiting for " + a.host + " to answer; Ctrl-C gives up") })
 	defer waiting.Stop()
 	s, err := mcpclient.Connect(ctx, endpoint, &mcpclient.Options{
-		Transport: a.env.transport, Header: header, Handlers: handlers, Logger: a.log, ProtocolVersion: a.flags.protocol,
+		Transport: network, Header: header, Handlers: handlers, Logger: a.log, ProtocolVersion: a.flags.protocol,
 		ClientInfo: mcp.Implementation{Name: "hawser-cli", Title: "Hawser command line", Version: mcpclient.Version},
 		Retry:      mcpclient.Retry{MaxTries: 2, MaxElapsed: 3 * time.Second},
 		Timeouts:   mcpclient.Timeouts{Close: 2 * time.Second},
@@ -53,6 +57,9 @@ func (a *app) hangUp() {
 		if err := a.session.Close(); err != nil {
 			a.log.Debug("the session did not end in good order", "error", err)
 		}
+	}
+	for _, c := range a.closers {
+		_ = c.Close() // an executor: nothing can be done about it
 	}
 }
 

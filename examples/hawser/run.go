@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,7 @@ type app struct {
 
 	running bool               // the command line was understood, and its command has begun
 	session *mcpclient.Session // nil until connected
+	closers []io.Closer        // what is to be closed after the session
 	shown   string             // the URL without what may be secret in it
 	host    string             // of the server, for questions
 	plain   bool               // the URL is http

@@ -155,6 +155,15 @@ func (d *sideStream) joined() []*Subscription {
 	return slices.Collect(maps.Keys(d.subs))
 }
 
+// reopen opens the stream again at once if it was refused for want of authorization.
+func (d *sideStream) reopen() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keeper != nil && !d.status.open {
+		d.keeper.hasten()
+	}
+}
+
 func (d *sideStream) stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -285,10 +294,6 @@ func (k *streamKeeper) hasten() {
 // meanwhile can be told now, since nothing more is.
 func (k *streamKeeper) acknowledge() {
 	k.opened, k.live = true, true
-	select {
-	case <-k.hurry: // it is there
-	default:
-	}
 	k.s.side.trust()
 	if cause := k.gap; cause != nil {
 		k.gap = nil
@@ -297,7 +302,13 @@ func (k *streamKeeper) acknowledge() {
 			l.gap(cause)
 		}
 	}
-	k.s.side.note(k, func(st *standing) { st.open = true })
+	k.s.side.note(k, func(st *standing) {
+		st.open = true
+		select {
+		case <-k.hurry: // it is there: who comes later does not hasten it
+		default:
+		}
+	})
 }
 
 // judge says what the end of a stream means.
@@ -358,6 +369,9 @@ func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 	}
 	if e.Status/100 == 5 {
 		return streamLost
+	}
+	if k.s.unauthorized(e) != nil {
+		return streamLost // for this nobody is asked: a call will be, and then it is opened again
 	}
 	return streamOver // 401, 403 and the like say nothing about the stream
 }

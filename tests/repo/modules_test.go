@@ -15,6 +15,7 @@ import (
 // user of Hawser gets them; what is heavy or optional belongs into a nested module.
 var dependencies = map[string]string{
 	"github.com/cenkalti/backoff/v4":           "the intervals of every retry",
+	"github.com/gorilla/websocket":             "the link to an executor",
 	"github.com/mark3labs/mcp-go":              "the protocol's types, which are part of our API; its server in tests",
 	"github.com/stretchr/testify":              "tests only",
 	"go.uber.org/goleak":                       "tests only: no goroutine is left behind",

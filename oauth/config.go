@@ -1,0 +1,75 @@
+package oauth
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Config configures a [Client]. Nil and the zero value are good: a token is
+// obtained only if there is a Login or a Grant.
+type Config struct {
+	// Transport carries the requests to authorization servers: discovery,
+	// registration, tokens. Nil means the transport under [Client.RoundTripper], so that a
+	// server that only an executor can see is reached through it; set a
+	// transport.NewDirect to keep codes and tokens out of the executor.
+	Transport http.RoundTripper
+	// Store keeps tokens. Nil means memory.
+	Store Store
+	// Login takes a person through the authorization code grant. Nil: no person is asked.
+	Login Login
+	// Grant obtains tokens without a person. If it is set, Login is not used.
+	Grant Grant
+	// Registration is who this client is for the authorization server.
+	Registration Registration
+	// Scopes are asked for in addition to those that the server names. Usually nil.
+	Scopes []string
+	// DPoP binds tokens to a key of this client where the authorization server
+	// can (RFC 9449).
+	DPoP DPoPMode
+	// Issuer is the authorization server to use if the resource names several; empty: the first.
+	Issuer string
+	// AllowPrivate lets OAuth URLs that a public server names lead to private
+	// addresses. Addresses of loopback and of private networks are always allowed for a
+	// resource that is itself on one.
+	AllowPrivate bool
+	// LoginTimeout bounds one login. Zero means 5 minutes.
+	LoginTimeout time.Duration
+	// RequestTimeout bounds one request to an authorization server. Zero means 30 s.
+	RequestTimeout time.Duration
+	// Logger gets what the client does on its own. Nil discards it. No secret is logged.
+	Logger *slog.Logger
+}
+
+// Registration is how this client is known to authorization servers. What is set
+// first counts: ClientID, MetadataURL, dynamic registration.
+type Registration struct {
+	// ClientID was given by the authorization server Issuer (pre-registration).
+	ClientID string
+	// ClientSecret belongs to ClientID; empty for a public client.
+	ClientSecret string
+	// Issuer is the authorization server that ClientID is for. Empty: the first one that is met, from then on only that one.
+	Issuer string
+	// AuthMethod is how ClientID authenticates at the token endpoint; empty: as the server's metadata says.
+	AuthMethod string
+	// MetadataURL is the https URL of a Client ID Metadata Document, which is used if the server supports it.
+	MetadataURL string
+	// Name is shown to the person at dynamic registration (RFC 7591). Empty means "Hawser".
+	Name string
+	// NoDynamic refuses dynamic registration.
+	NoDynamic bool
+}
+
+// DPoPMode says when tokens are bound to a key.
+type DPoPMode uint8
+
+const (
+	// DPoPIfRequired binds tokens if the resource says that it requires it. The default.
+	DPoPIfRequired DPoPMode = iota
+	// DPoPIfSupported binds tokens if the authorization server supports it.
+	DPoPIfSupported
+	// DPoPAlways binds tokens, and fails with servers that cannot.
+	DPoPAlways
+	// DPoPNever never does.
+	DPoPNever
+)

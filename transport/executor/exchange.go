@@ -139,14 +139,7 @@ func (e *exchange) linkLost(cause error) {
 		return
 	}
 	e.settle()
-	stage := transport.MaybeSent
-	if e.progress == queued {
-		stage = transport.NotSent
-	}
-	e.err = &transport.Error{
-		Stage: stage, Op: "round trip", Err: cause,
-		Permanent: errors.Is(cause, transport.ErrClosed),
-	}
+	e.err = &transport.Error{Stage: e.stage(), Permanent: errors.Is(cause, transport.ErrClosed), Op: "round trip", Err: cause}
 	e.mu.Unlock()
 	signal(e.wake)
 }
@@ -178,47 +171,42 @@ func (e *exchange) checkLength(err error) error {
 // was not read.
 func (e *exchange) giveUp(err error, drop bool) {
 	e.mu.Lock()
-	unsent := e.progress == queued
-	over := e.end(err, drop)
-	e.mu.Unlock()
-	if over {
-		return
-	}
-	e.released(unsent)
+	e.end(err, drop)
 }
 
 // cancel is giveUp for those outside the link; the error tells how far the request got.
 func (e *exchange) cancel(reason func(transport.Stage) error) {
 	e.mu.Lock()
-	stage := transport.MaybeSent
+	e.end(reason(e.stage()), true)
+}
+
+// stage says how far the request got if the exchange fails now. The caller holds mu.
+func (e *exchange) stage() transport.Stage {
 	if e.progress == queued {
-		stage = transport.NotSent
+		return transport.NotSent
 	}
-	unsent := e.progress == queued
-	over := e.end(reason(stage), true)
+	return transport.MaybeSent
+}
+
+// end unlocks mu, which the caller holds, and tells the caller of RoundTrip and the link.
+func (e *exchange) end(err error, drop bool) {
+	unsent, over := e.progress == queued, e.err != nil
+	unread := len(e.buf) - e.off
+	if drop {
+		e.c.buffered.Add(int64(-unread))
+		e.buf, e.off = nil, 0
+	}
+	switch {
+	case !over:
+		e.settle()
+		e.err = err
+	case drop && unread > 0 && e.err == io.EOF:
+		e.err = err // the whole body came, but it was not read: that must not look like its end
+	}
 	e.mu.Unlock()
 	if over {
 		return
 	}
-	e.released(unsent)
-}
-
-// end sets the error unless there is one, which it reports. The caller holds mu.
-func (e *exchange) end(err error, drop bool) (over bool) {
-	if drop {
-		e.c.buffered.Add(int64(e.off - len(e.buf)))
-		e.buf, e.off = nil, 0
-	}
-	if e.err != nil {
-		return true
-	}
-	e.settle()
-	e.err = err
-	return false
-}
-
-// released tells the caller and the link that the exchange was given up.
-func (e *exchange) released(unsent bool) {
 	signal(e.wake)
 	signal(e.c.space)
 	e.c.ended(e, unsent)

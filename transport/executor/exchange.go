@@ -144,30 +144,31 @@ func (e *exchange) linkLost(cause error) {
 	signal(e.wake)
 }
 
-// finish is the end that the executor told: io.EOF, or why it failed.
-func (e *exchange) finish(err error) {
+// finish is the end of the body.
+func (e *exchange) finish() {
 	e.mu.Lock()
 	switch {
 	case e.err != nil:
-	case err == io.EOF && e.head == nil:
+	case e.head == nil:
 		e.early = true
 	default:
 		e.settle()
-		e.err = e.checkLength(err)
+		e.err = e.ending()
 	}
 	e.mu.Unlock()
 	signal(e.wake)
 }
 
-// checkLength makes an error of an end that comes before the length that was declared.
-func (e *exchange) checkLength(err error) error {
-	if err != io.EOF || e.head.length < 0 || e.got == e.head.length {
-		return err
+// ending is io.EOF, or the error of an end that comes before the length that was
+// declared. The caller holds mu.
+func (e *exchange) ending() error {
+	if e.head.length < 0 || e.got == e.head.length {
+		return io.EOF
 	}
 	return bodyError(fmt.Errorf("%w: %d bytes of %d came", io.ErrUnexpectedEOF, e.got, e.head.length))
 }
 
-// giveUp ends the exchange although more may come for it. Dropping discards what
+// giveUp ends the exchange with an error; more may come for it. Dropping discards what
 // was not read.
 func (e *exchange) giveUp(err error, drop bool) {
 	e.mu.Lock()
@@ -233,7 +234,7 @@ func (e *exchange) setHead(r *execproto.HTTPResponse) error {
 		return errTooLong(head.length)
 	case e.early:
 		e.settle()
-		e.err = e.checkLength(io.EOF)
+		e.err = e.ending()
 	}
 	signal(e.wake)
 	return nil

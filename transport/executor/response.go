@@ -42,8 +42,7 @@ func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error
 		delete(h, "Content-Length") // it does not count then (RFC 9112 section 6.3)
 	}
 	head := &response{status: r.Status, header: h, declared: -1}
-	switch {
-	case r.Status < 200, r.Status == http.StatusNoContent, r.Status == http.StatusNotModified:
+	if r.Status < 200 || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified {
 		head.declared = 0
 		return head, nil
 	}

@@ -17,10 +17,10 @@ const shrink = 512 << 10
 // before the head came, nobody may wait, and what does not fit is an error. It is
 // called by the link's reader only.
 func (e *exchange) put(d *execproto.Delta) error {
-	size := d.Size()
-	if size == 0 {
+	if len(d.Base64) == 0 {
 		return nil
 	}
+	size := d.Size()
 	for {
 		e.mu.Lock()
 		if e.err != nil { // given up: the rest goes nowhere

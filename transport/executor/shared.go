@@ -125,7 +125,7 @@ func (s *shared) usable() (*conn, error) {
 	if c == nil {
 		return nil, nil
 	}
-	if c.idle() && !c.quiet() {
+	if s.open != nil && c.idle() && !c.quiet() {
 		c.failIf(lost(errEnded), noneOpen) // unless somebody has begun meanwhile
 	}
 	switch {

@@ -218,6 +218,7 @@ func TestStandingStreamsShareALink(t *testing.T) {
 			first := w.send(ask(t))
 			r1 := w.l.Request(t)
 			second := w.send(ask(t))
+			synctest.Wait()
 			third := w.send(ask(t))
 			pending(t, second) // the head of the first may hold the executor up
 			l := w.worksOnNewLink()

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hawser-mcp/hawser/internal/exectest"
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/exectest"
 	"github.com/hawser-mcp/hawser/transport"
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
@@ -56,7 +56,9 @@ var headFaults = []struct {
 	{name: "method unknown", stage: transport.NotSent, permanent: true, text: "-32601", linkLives: true,
 		do: func(_ *exectest.Link, r *exectest.Request) { r.Fail(execproto.CodeUnknownMethod, "what?", nil) }},
 	{name: "not now", stage: transport.NotSent, text: "-32600", linkLives: true,
-		do: func(_ *exectest.Link, r *exectest.Request) { r.Fail(execproto.CodeInvalidRequest, "first initialize", nil) }},
+		do: func(_ *exectest.Link, r *exectest.Request) {
+			r.Fail(execproto.CodeInvalidRequest, "first initialize", nil)
+		}},
 	{name: "failed", stage: transport.MaybeSent, text: "refused (-32603)", linkLives: true,
 		do: func(_ *exectest.Link, r *exectest.Request) { r.Fail(execproto.CodeFailed, "refused", nil) }},
 	{name: "unknown code", stage: transport.MaybeSent, text: "(7)", linkLives: true,

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hawser-mcp/hawser/internal/exectest"
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/exectest"
 	"github.com/hawser-mcp/hawser/transport"
 	"github.com/hawser-mcp/hawser/transport/executor"
 )

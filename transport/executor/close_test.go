@@ -24,6 +24,7 @@ func TestClose(t *testing.T) {
 			read <- err
 		}()
 		headless := w.post(w.Context())
+		synctest.Wait()
 		var waits []<-chan outcome
 		for range 70 {
 			waits = append(waits, w.post(w.Context()))

@@ -42,7 +42,9 @@ type call struct {
 // newCall reads req, body and all. The error is a [*transport.Error] of stage NotSent.
 func (t *executor) newCall(req *http.Request) (*call, error) {
 	refuse := func(err error) error {
-		return &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "send request", Err: err}
+		e := transport.Failed(transport.NotSent, "send request", err) // the user's own error may quote a URL
+		e.Permanent = true
+		return e
 	}
 	if err := req.Context().Err(); err != nil {
 		closeBody(req)

@@ -20,7 +20,7 @@ func (l *Subscription) runModern(sn *snapshot) *ListenError {
 	defer cancel(nil)
 	stream := listenStream{s: l.s, sn: sn, notified: l.notified}
 	stream.acknowledged = func(honored Filter) {
-		honored = honored.within(l.wants)
+		honored = l.wants.within(honored)
 		if nothing = honored.empty(); nothing {
 			cancel(errNothingHonored)
 			return

@@ -40,6 +40,7 @@ type standing struct {
 	open   bool
 	losses int   // so far, those that a cursor bridged not counted
 	lost   error // the last of them
+	failed error // why it was not open when it was last asked for; nil since somebody joined
 	over   error // why it is not opened again in this epoch
 }
 
@@ -128,6 +129,7 @@ func (d *sideStream) join(s *Session, l *Subscription) {
 		d.subs = make(map[*Subscription]struct{})
 	}
 	d.subs[l] = struct{}{}
+	d.status.failed = nil
 	if d.keeper != nil && !d.status.open {
 		d.keeper.hasten()
 	}
@@ -261,7 +263,7 @@ func (k *streamKeeper) run() {
 			k.live, k.gap = false, err
 		}
 		side.note(k, func(st *standing) {
-			if st.open = false; gap {
+			if st.open, st.failed = false, err; gap {
 				st.losses, st.lost = st.losses+1, err
 			}
 		})

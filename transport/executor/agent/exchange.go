@@ -19,6 +19,7 @@ type exchange struct {
 	id       string // of the deltas
 	stream   bool
 	deadline time.Time // zero for none
+	size     int       // of the request's body, in bytes
 	out      *outgoing
 }
 
@@ -160,28 +161,19 @@ func (e *exchange) finish(seq int64, end error) {
 }
 
 func (e *exchange) sendDelta(seq int64, piece []byte, done bool, failure string) error {
-	f := frames.Get().(*frame)
-	defer f.release()
+	f, err := e.s.begin()
+	if err != nil {
+		return err
+	}
 	f.b = execproto.AppendDelta(f.b[:0], e.id, seq, piece, done, failure)
-	return e.s.send(f.b)
+	return e.s.finish(f)
 }
 
 func (e *exchange) sendResponse(r *execproto.HTTPResponse) error {
-	f := frames.Get().(*frame)
-	defer f.release()
-	f.b = execproto.AppendHTTPResponse(f.b[:0], e.rawID, r)
-	return e.s.send(f.b)
-}
-
-// frame is the memory of a message while it is sent.
-type frame struct{ b []byte }
-
-var frames = sync.Pool{New: func() any { return new(frame) }}
-
-const keepFrame = 256 << 10 // how large a frame is kept, in bytes
-
-func (f *frame) release() {
-	if cap(f.b) <= keepFrame {
-		frames.Put(f)
+	f, err := e.s.begin()
+	if err != nil {
+		return err
 	}
+	f.b = execproto.AppendHTTPResponse(f.b[:0], e.rawID, r)
+	return e.s.finish(f)
 }

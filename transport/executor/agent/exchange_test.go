@@ -81,7 +81,7 @@ func TestDeltaOnTheWire(t *testing.T) {
 }
 
 func TestLargeBody(t *testing.T) {
-	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // 4 MiB
+	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<17) // 2 MiB
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		got, err := io.ReadAll(r.Body)
 		if err != nil || !bytes.Equal(got, body) {
@@ -179,6 +179,23 @@ func TestTurns(t *testing.T) {
 	})
 }
 
+// Bodies of requests that wait are held, so there is an end to that too; but one
+// exchange alone may have any.
+func TestHeldBodies(t *testing.T) {
+	var u turns
+	u.init(1, 10)
+	enter := func(size int) *failure {
+		_, refusal := u.enter(&exchange{out: &outgoing{body: make([]byte, size)}})
+		return refusal
+	}
+	require.Nil(t, enter(maxHeld+1))
+	require.NotNil(t, enter(1))
+	require.Nil(t, enter(0))
+	u.leave(&exchange{size: maxHeld + 1})
+	require.Nil(t, enter(maxHeld))
+	require.NotNil(t, enter(1))
+}
+
 // The client goes without a word, and the server sees it, whatever the exchange was waiting for.
 func TestLossOfTheLinkAbortsEverything(t *testing.T) {
 	var aborted atomic.Int32
@@ -220,7 +237,7 @@ func TestLossOfTheLinkAbortsEverything(t *testing.T) {
 // A client that reads nothing: the server can send only what fits into buffers of fixed
 // size. It loses nothing when it reads on.
 func TestBackPressure(t *testing.T) {
-	const total = 8 << 20
+	const total = 2 << 20
 	var sent atomic.Int64
 	handler := func(w http.ResponseWriter, _ *http.Request) {
 		piece := bytes.Repeat([]byte("x"), 16<<10)

@@ -24,8 +24,8 @@ const (
 	DefaultConcurrent = 64
 	// DefaultMaxExchanges is how many exchanges a link may have in all.
 	DefaultMaxExchanges = 1024
-	// DefaultMaxBuffered bounds a response that is not streamed, in bytes (32 MiB).
-	DefaultMaxBuffered = 32 << 20
+	// DefaultMaxBuffered bounds a response that is not streamed, in bytes (16 MiB).
+	DefaultMaxBuffered = 16 << 20
 	// DefaultMaxLinks is how many links a Listener serves at once.
 	DefaultMaxLinks = 1024
 	// DefaultHandshakeTimeout bounds the handshake of a Listener's link.
@@ -179,5 +179,9 @@ func (c *config) proxy(req *http.Request) (*url.URL, error) {
 	return u, nil
 }
 
-// maxMessage bounds a message that a client sends.
-const maxMessage = execproto.MaxMessage
+const (
+	maxMessage = execproto.MaxMessage // that a client sends, in bytes
+	// maxHeld bounds the request bodies of one link's exchanges together, in bytes. One
+	// exchange alone may have any that fits into a message.
+	maxHeld = 128 << 20
+)

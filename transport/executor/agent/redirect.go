@@ -8,7 +8,7 @@ import (
 
 const (
 	maxRedirects  = 10
-	redirectDrain = 2 << 10 // bytes of a redirect's body that are read, so that its connection can be used again
+	redirectDrain = 2 << 10 // how long a redirect's body may be to be read, so that its connection is used again
 )
 
 var errTooManyRedirects = errors.New("too many redirects")
@@ -28,7 +28,9 @@ func redirects(resp *http.Response) bool {
 // cookies, headers filled from the environment, the Host. They do not come back
 // either when a later redirect leads home.
 func (o *outgoing) redirect(resp *http.Response) error {
-	_, _ = io.CopyN(io.Discard, resp.Body, redirectDrain)
+	if resp.ContentLength > 0 && resp.ContentLength <= redirectDrain {
+		_, _ = io.Copy(io.Discard, resp.Body)
+	}
 	_ = resp.Body.Close()
 	next, err := o.url.Parse(resp.Header.Get("Location"))
 	if err != nil {

@@ -30,11 +30,11 @@ type rule struct {
 }
 
 func parseRule(text string) (rule, error) {
-	r := rule{text: text}
-	host, err := r.takePort(text)
+	host, port, err := splitRule(text)
 	if err != nil {
-		return r, err
+		return rule{}, err
 	}
+	r := rule{text: text, port: port}
 	if host == "*" {
 		r.kind = byPort
 		return r, nil
@@ -49,18 +49,19 @@ func parseRule(text string) (rule, error) {
 		return r, nil
 	}
 	if strings.Contains(host, "/") {
-		r.kind = byNetwork
-		if r.prefix, err = netip.ParsePrefix(host); err != nil || r.prefix.Addr().Is4In6() {
-			return r, errors.New("not a network such as 10.0.0.0/8")
+		prefix, err := netip.ParsePrefix(host)
+		if err != nil || prefix.Addr().Is4In6() {
+			return rule{}, errors.New("not a network such as 10.0.0.0/8")
 		}
-		r.prefix = r.prefix.Masked()
+		r.kind, r.prefix = byNetwork, prefix.Masked()
 		return r, nil
 	}
-	return r, r.readName(host)
+	r.name, r.below = strings.CutPrefix(canonicalHost(host), "*.")
+	return r, checkName(r.name)
 }
 
-// takePort takes the port off a rule.
-func (r *rule) takePort(text string) (host string, err error) {
+// splitRule takes the port off a rule; it is 0 when there is none.
+func splitRule(text string) (host string, port uint16, err error) {
 	host, digits, hasPort := text, "", false
 	if inner, isBracketed := strings.CutPrefix(text, "["); isBracketed {
 		var after string
@@ -68,36 +69,32 @@ func (r *rule) takePort(text string) (host string, err error) {
 		host, after, closed = strings.Cut(inner, "]")
 		digits, hasPort = strings.CutPrefix(after, ":")
 		if !closed || after != "" && !hasPort {
-			return "", errors.New("the brackets are not those of [address]:port")
+			return "", 0, errors.New("the brackets are not those of [address]:port")
 		}
 	} else if strings.Count(text, ":") == 1 {
 		host, digits, hasPort = strings.Cut(text, ":")
 	}
 	if !hasPort {
-		return host, nil
+		return host, 0, nil
 	}
-	port, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil || port == 0 {
-		return "", fmt.Errorf("%q is not a port", digits)
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, fmt.Errorf("%q is not a port", digits)
 	}
-	r.port = uint16(port)
-	return host, nil
+	return host, uint16(n), nil
 }
 
-// readName reads the name of a host. What a resolver might take for an address
+// checkName checks the name of a host. What a resolver might take for an address
 // ("127.1", "0x7f.1") is none: which one it means is not for us to guess.
-func (r *rule) readName(host string) error {
-	r.kind = byName
-	r.name = canonicalHost(host)
-	r.name, r.below = strings.CutPrefix(r.name, "*.")
-	last := r.name[strings.LastIndexByte(r.name, '.')+1:]
+func checkName(name string) error {
+	last := name[strings.LastIndexByte(name, '.')+1:]
 	switch {
 	case last == "":
 		return errors.New("there is no host in it")
 	case '0' <= last[0] && last[0] <= '9':
 		return errors.New("neither an address nor a name")
 	}
-	for _, c := range r.name {
+	for _, c := range name {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
 			return errors.New("not the name of a host (write international names in punycode)")
 		}
@@ -106,7 +103,7 @@ func (r *rule) readName(host string) error {
 }
 
 // useful refuses a rule that would allow what is never allowed.
-func (r *rule) useful() error {
+func (r rule) useful() error {
 	if r.kind != byNetwork {
 		return nil
 	}

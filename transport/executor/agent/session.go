@@ -203,36 +203,60 @@ func (s *session) leave(e *exchange, holding bool) {
 	}
 }
 
-// send sends one message, when it is its turn. An error means that the session is over.
-func (s *session) send(message []byte) error {
+// frame is the memory of a message while it is sent.
+type frame struct{ b []byte }
+
+var frames = sync.Pool{New: func() any { return new(frame) }}
+
+const keepFrame = 256 << 10 // how large a frame is kept, in bytes
+
+// begin waits for the turn to send one message. It returns the memory for it, which
+// is given to finish: however many exchanges wait, a link has one at a time.
+// An error means that the session is over.
+func (s *session) begin() (*frame, error) {
 	select {
 	case s.writing <- struct{}{}:
 	case <-s.ctx.Done():
-		return context.Cause(s.ctx)
+		return nil, context.Cause(s.ctx)
 	}
-	defer func() { <-s.writing }()
 	if s.ctx.Err() != nil {
-		return context.Cause(s.ctx)
+		<-s.writing
+		return nil, context.Cause(s.ctx)
 	}
-	err := s.link.Send(message)
+	return frames.Get().(*frame), nil
+}
+
+// finish sends the message in f.
+func (s *session) finish(f *frame) error {
+	err := s.link.Send(f.b)
 	if err != nil {
 		s.end(err)
 	}
+	if cap(f.b) <= keepFrame {
+		frames.Put(f)
+	}
+	<-s.writing
 	return err
 }
 
 // answer sends a result.
 func (s *session) answer(rawID, result []byte) {
-	_ = s.send(execproto.AppendResult(nil, rawID, result))
+	if f, err := s.begin(); err == nil {
+		f.b = execproto.AppendResult(f.b[:0], rawID, result)
+		_ = s.finish(f)
+	}
 }
 
 // fail sends an error, with how far the request got.
-func (s *session) fail(rawID []byte, f *failure) {
+func (s *session) fail(rawID []byte, why *failure) {
 	var data []byte
-	if f.code == execproto.CodeInvalidParams || f.code == execproto.CodeFailed {
-		data = execproto.AppendStage(nil, f.stage)
+	if why.code == execproto.CodeInvalidParams || why.code == execproto.CodeFailed {
+		data = execproto.AppendStage(nil, why.stage)
 	}
-	_ = s.send(execproto.AppendError(nil, rawID, f.code, f.text, data))
+	if f, err := s.begin(); err == nil {
+		f.b = execproto.AppendError(f.b[:0], rawID, why.code, why.text, data)
+		_ = s.finish(f)
+	}
 }
 
 // failNobody answers a message whose id is not to be had.

@@ -13,6 +13,7 @@ type turns struct {
 	mu      sync.Mutex
 	free    int
 	room    int                 // for exchanges
+	held    int                 // bytes of request bodies
 	waiting []*exchange         // in order
 	active  map[string]struct{} // ids of the streamed exchanges
 }
@@ -31,7 +32,8 @@ func (t *turns) enter(e *exchange) (start bool, refusal *failure) {
 			return false, invalid(fmt.Errorf("http/request streamResponse requestId `%s` is already active", e.id))
 		}
 	}
-	if t.room == 0 {
+	size := len(e.out.body)
+	if t.room == 0 || size > 0 && t.held > 0 && t.held+size > maxHeld {
 		return false, &failure{
 			code:  execproto.CodeFailed,
 			text:  "http/request failed: too many exchanges on this link",
@@ -39,6 +41,8 @@ func (t *turns) enter(e *exchange) (start bool, refusal *failure) {
 		}
 	}
 	t.room--
+	e.size = size
+	t.held += size
 	if e.stream {
 		t.active[e.id] = struct{}{}
 	}
@@ -69,6 +73,7 @@ func (t *turns) leave(e *exchange) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.room++
+	t.held -= e.size
 	if e.stream {
 		delete(t.active, e.id)
 	}

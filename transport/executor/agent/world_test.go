@@ -140,7 +140,7 @@ type delta struct {
 	Error       *string
 }
 
-func (c *client) send(format string, args ...any) {
+func (c *client) sendf(format string, args ...any) {
 	c.t.Helper()
 	require.NoError(c.t, c.link.Send(fmt.Appendf(nil, format, args...)))
 }
@@ -156,11 +156,11 @@ func (c *client) receive() *received {
 
 func (c *client) handshake() {
 	c.t.Helper()
-	c.send(`{"id":"h","method":"initialize","params":{"clientName":"test","resumeSessionId":null}}`)
+	c.sendf(`{"id":"h","method":"initialize","params":{"clientName":"test","resumeSessionId":null}}`)
 	m := c.receive()
 	require.Equal(c.t, `"h"`, string(m.ID))
 	require.NotNil(c.t, m.Result, "%+v", m.Error)
-	c.send(`{"method":"initialized","params":{}}`)
+	c.sendf(`{"method":"initialized","params":{}}`)
 }
 
 // params are those of http/request.
@@ -188,7 +188,7 @@ func (c *client) request(p params) string {
 	c.id++
 	text, err := json.Marshal(p)
 	require.NoError(c.t, err)
-	c.send(`{"id":%d,"method":"http/request","params":%s}`, c.id, text)
+	c.sendf(`{"id":%d,"method":"http/request","params":%s}`, c.id, text)
 	return fmt.Sprint(c.id)
 }
 
@@ -259,3 +259,10 @@ func (r *result) header(name string) []string {
 func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }
 
 const upstream = "http://127.0.0.1"
+
+// echoPath is a server that says its path a thousand times.
+func echoPath(w http.ResponseWriter, r *http.Request) {
+	for range 1000 {
+		_, _ = io.WriteString(w, r.URL.Path)
+	}
+}

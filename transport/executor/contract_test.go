@@ -48,7 +48,7 @@ func (c *cutter) cut() {
 func overWebSocket(shared bool) func(t *testing.T) http.RoundTripper {
 	return func(t *testing.T) http.RoundTripper {
 		t.Helper()
-		l, err := agent.Listen(t.Context(), "127.0.0.1:0", &agent.Options{Token: "t"})
+		l, err := agent.Listen(t.Context(), "ws://127.0.0.1:0", &agent.Options{Token: "t"})
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = l.Close() })
 		c := new(cutter)
@@ -92,17 +92,16 @@ func overPipes(t *testing.T) http.RoundTripper {
 }
 
 func TestExecutorKeepsTheContract(t *testing.T) {
+	cutLink := func(_ *testing.T, rt http.RoundTripper) { rt.(*cutter).cut() }
 	for _, way := range []struct {
 		name string
-		open func(*testing.T) http.RoundTripper
-	}{{"links of their own", overWebSocket(false)}, {"shared link", overWebSocket(true)}, {"pipes", overPipes}} {
-		for _, cut := range []struct {
-			name string
-			cut  func(*testing.T, http.RoundTripper)
-		}{{"upstream lost", nil}, {"link lost", func(_ *testing.T, rt http.RoundTripper) { rt.(*cutter).cut() }}} {
-			t.Run(way.name+", "+cut.name, func(t *testing.T) {
-				transporttest.Run(t, transporttest.Config{New: way.open, CutLink: cut.cut})
-			})
-		}
+		cfg  transporttest.Config
+	}{
+		{"links of their own", transporttest.Config{New: overWebSocket(false), CutLink: cutLink}},
+		{"links of their own, the upstream is lost", transporttest.Config{New: overWebSocket(false)}},
+		{"shared link", transporttest.Config{New: overWebSocket(true), CutLink: cutLink}},
+		{"pipes", transporttest.Config{New: overPipes, CutLink: cutLink}},
+	} {
+		t.Run(way.name, func(t *testing.T) { transporttest.Run(t, way.cfg) })
 	}
 }

@@ -169,15 +169,15 @@ func readBody(req *http.Request, closing context.Context) ([]byte, error) { //no
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil, nil
 	}
-	shut := sync.OnceFunc(func() { _ = req.Body.Close() })
 	if req.ContentLength > maxBody {
-		shut()
+		closeBody(req)
 		return nil, fmt.Errorf("%w: a body of %d bytes, %d at most", ErrTooLarge, req.ContentLength, maxBody)
 	}
 	if req.GetBody != nil {
-		defer shut()
+		defer closeBody(req)
 		return readLimited(req)
 	}
+	shut := sync.OnceFunc(func() { closeBody(req) })
 	type result struct {
 		body []byte
 		err  error
@@ -202,14 +202,14 @@ func readBody(req *http.Request, closing context.Context) ([]byte, error) { //no
 
 func readLimited(req *http.Request) ([]byte, error) {
 	if n := req.ContentLength; n > 0 {
-		body := make([]byte, n)
-		if _, err := io.ReadFull(req.Body, body); err != nil {
+		body := make([]byte, n+1) // one byte more shows a body that is too long
+		switch k, err := io.ReadFull(req.Body, body); {
+		case err == nil:
+			return nil, fmt.Errorf("request body: more than its ContentLength of %d bytes", n)
+		case int64(k) < n || err != io.ErrUnexpectedEOF:
 			return nil, fmt.Errorf("request body: %w", noEOF(err))
 		}
-		if extra, _ := io.CopyN(io.Discard, req.Body, 1); extra > 0 {
-			return nil, fmt.Errorf("request body: more than its ContentLength of %d bytes", n)
-		}
-		return body, nil
+		return body[:n], nil
 	}
 	body, err := io.ReadAll(io.LimitReader(req.Body, maxBody+1))
 	switch {

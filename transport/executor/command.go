@@ -89,7 +89,9 @@ func launch(cmd *exec.Cmd, maxMessage int) (*process, error) {
 		return nil, err
 	}
 	cmd.Stdin, cmd.Stdout = childIn, childOut
-	cmd.WaitDelay = killAfter
+	if cmd.WaitDelay == 0 {
+		cmd.WaitDelay = killAfter
+	}
 	err = cmd.Start()
 	_, _ = childIn.Close(), childOut.Close()
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hawser-mcp/hawser/internal/exectest"
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/exectest"
 	"github.com/hawser-mcp/hawser/transport"
 	"github.com/hawser-mcp/hawser/transport/executor"
 )

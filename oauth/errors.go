@@ -114,6 +114,16 @@ func KindOf(err error) Kind {
 	return 0
 }
 
+// codeOf returns the error code with which an authorization server refused, "" if
+// it did not.
+func codeOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Kind == KindRefused {
+		return e.Code
+	}
+	return ""
+}
+
 // ErrClosed is wrapped by the errors of a closed [Client].
 var ErrClosed = errors.New("oauth: client closed")
 

@@ -97,7 +97,9 @@ func (r *rig) send(ctx context.Context) (*http.Response, error) {
 // call sends a request until it is answered, as mcpclient does: at most three authorizations.
 func (r *rig) call(ctx context.Context) error {
 	for tries := 0; ; tries++ {
-		time.Sleep(time.Nanosecond) // a real clock never stands still
+		if tries > 0 {
+			time.Sleep(time.Nanosecond) // a real clock never stands still
+		}
 		began := time.Now()
 		resp, err := r.send(ctx)
 		if err != nil {

@@ -68,12 +68,8 @@ func (s *Session) prepareElicitation(params json.RawMessage, version string) (as
 		}, nil
 	case page != nil && h.ElicitURL != nil:
 		return func(ctx context.Context) (json.RawMessage, error) {
-			res, err := h.ElicitURL(ctx, s, page)
-			answer, err := s.encodeElicitation(nil, res, err)
-			if err == nil && res != nil && res.Action == mcp.ElicitationResponseActionAccept {
-				s.pages.add(page.ElicitationID)
-			}
-			return answer, err
+			res, err := s.askPage(ctx, page)
+			return s.encodeElicitation(nil, res, err)
 		}, nil
 	}
 	return nil, badParams(errMode)

@@ -35,6 +35,9 @@ type call struct {
 	unasked  *backoff.ExponentialBackOff // paces rounds in which nobody is asked
 	id       int64
 	tries    int
+	// authorized is how often authorization was sought; made is when the last try was.
+	authorized int
+	made       attempt
 
 	maxTries   int    // 0: the session's policy
 	name       string // mirrored in Mcp-Name
@@ -96,6 +99,7 @@ func (s *Session) try(c *call) error {
 	}
 	c.id = s.nextID()
 	c.owner = c
+	c.made = s.attempt()
 	c.setBounds()
 	// The exchange has a context of its own, so that after its answer a stream
 	// may be drained although the caller's context has ended.

@@ -8,7 +8,8 @@ import (
 )
 
 // FormRequest is a form that the server wants a person to fill in (2025-11-25
-// and 2026-07-28, "Elicitation", form mode). All texts in it are the server's.
+// and 2026-07-28, "Elicitation", form mode). All texts in it are the server's: do
+// not make addresses in them clickable, nor in those of a [URLRequest] but its URL.
 type FormRequest struct {
 	// Message says what is asked and why.
 	Message string

@@ -205,36 +205,39 @@ func TestWhoIsAskedToSample(t *testing.T) {
 	}
 }
 
+var errSecret = errors.New("secret")
+
+// failures are the ways in which a handler fails, and what a modern call's caller sees of them.
+var failures = map[string]struct {
+	fail  func() error
+	check func(t *testing.T, err error)
+}{
+	"error": {func() error { return fmt.Errorf("no: %w", errSecret) }, func(t *testing.T, err error) {
+		t.Helper()
+		require.ErrorIs(t, err, errSecret)
+	}},
+	"panic": {func() error { panic("secret") }, func(t *testing.T, err error) {
+		t.Helper()
+		var p *mcpclient.PanicError
+		require.ErrorAs(t, err, &p)
+		require.Equal(t, "secret", p.Value)
+		require.Contains(t, string(p.Stack), "elicit_answers_test.go")
+	}},
+	"panic with an error": {func() error { panic(errSecret) }, func(t *testing.T, err error) {
+		t.Helper()
+		var p *mcpclient.PanicError
+		require.ErrorAs(t, err, &p)
+		require.Equal(t, errSecret, p.Value)
+	}},
+	"Goexit": {func() error { runtime.Goexit(); return nil }, func(t *testing.T, err error) {
+		t.Helper()
+		require.ErrorContains(t, err, "ended its goroutine")
+	}},
+}
+
 // A handler that fails, panics or ends its goroutine fails its own question. A
 // legacy server learns nothing of the reason; a modern call's caller all of it.
 func TestFailingHandlers(t *testing.T) {
-	errSecret := errors.New("secret")
-	failures := map[string]struct {
-		fail  func() error
-		check func(t *testing.T, err error)
-	}{
-		"error": {func() error { return fmt.Errorf("no: %w", errSecret) }, func(t *testing.T, err error) {
-			t.Helper()
-			require.ErrorIs(t, err, errSecret)
-		}},
-		"panic": {func() error { panic("secret") }, func(t *testing.T, err error) {
-			t.Helper()
-			var p *mcpclient.PanicError
-			require.ErrorAs(t, err, &p)
-			require.Equal(t, "secret", p.Value)
-			require.Contains(t, string(p.Stack), "elicit_answers_test.go")
-		}},
-		"panic with an error": {func() error { panic(errSecret) }, func(t *testing.T, err error) {
-			t.Helper()
-			var p *mcpclient.PanicError
-			require.ErrorAs(t, err, &p)
-			require.Equal(t, errSecret, p.Value)
-		}},
-		"Goexit": {func() error { runtime.Goexit(); return nil }, func(t *testing.T, err error) {
-			t.Helper()
-			require.ErrorContains(t, err, "ended its goroutine")
-		}},
-	}
 	questions := map[string]mcptest.InputRequest{
 		"form": {Method: elicit, Params: aForm}, "page": {Method: elicit, Params: aPage},
 		"sample": {Method: sample, Params: aSample}, "roots": {Method: listRoots},

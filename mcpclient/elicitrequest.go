@@ -138,6 +138,7 @@ func checkPage(text string) (*url.URL, []string, error) {
 	if port != "" {
 		u.Host += ":" + port
 	}
+	here = here || strings.HasSuffix("."+strings.TrimSuffix(host, "."), ".localhost") // RFC 6761 section 6.3
 	return u, pageWarnings(u, host, port, ip.IsValid() && !here, here), nil
 }
 

@@ -175,7 +175,7 @@ func (s *Session) answerAll(parent context.Context, c *call, in *InputRequired) 
 		}
 		askers[i] = ask
 	}
-	ctx, cancel := s.handlerContext(parent)
+	ctx, cancel := handlerContext(parent)
 	defer cancel(nil)
 	type outcome struct {
 		i      int

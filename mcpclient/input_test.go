@@ -287,6 +287,27 @@ func TestOneFailedQuestionEndsTheCall(t *testing.T) {
 	})
 }
 
+// A question that fails ends the call also while others wait for one of the sixteen to be done.
+func TestFailedQuestionWhileOthersWaitTheirTurn(t *testing.T) {
+	onModern(t, func(t *testing.T, srv *mcptest.Server) {
+		q := questionsOf{"!": {Method: listRoots}} // the first
+		for i := range 20 {
+			q[fmt.Sprint(i)] = mcptest.InputRequest{Method: elicit, Params: aForm}
+		}
+		add(srv, "ask", requires(q, `"s"`))
+		errNo := errors.New("no roots today")
+		p := newPeople()
+		defer p.letGo(20)
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			Roots:      func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { return nil, errNo },
+			ElicitForm: p.form,
+		}})
+		got := <-begin(t.Context(), s, "ask")
+		require.ErrorIs(t, got.err, errNo)
+		require.Zero(t, got.at)
+	})
+}
+
 // With WithManualInput the caller sees what is required, and no handler does;
 // WithInput goes on, also from JSON, in another session, round after round.
 func TestManualInput(t *testing.T) {

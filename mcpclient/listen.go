@@ -30,7 +30,11 @@ func (f Filter) within(other Filter) Filter {
 	f.ToolsChanged = f.ToolsChanged && other.ToolsChanged
 	f.PromptsChanged = f.PromptsChanged && other.PromptsChanged
 	f.ResourcesChanged = f.ResourcesChanged && other.ResourcesChanged
-	f.Resources = slices.DeleteFunc(slices.Clone(f.Resources), func(uri string) bool { return !slices.Contains(other.Resources, uri) })
+	there := make(map[string]bool, len(other.Resources))
+	for _, uri := range other.Resources {
+		there[uri] = true
+	}
+	f.Resources = slices.DeleteFunc(slices.Clone(f.Resources), func(uri string) bool { return !there[uri] })
 	if len(f.Resources) == 0 {
 		f.Resources = nil
 	}
@@ -145,6 +149,9 @@ func WithoutReopening() ListenOption { return func(o *listenOptions) { o.once = 
 func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*Subscription, error) {
 	if f.empty() {
 		return nil, &Error{Kind: KindInvalid, Method: methodListen, Stage: transport.NotSent, Err: errors.New("the filter names nothing")}
+	}
+	if ctx.Err() != nil {
+		return nil, &Error{Kind: KindCanceled, Method: methodListen, Stage: transport.NotSent, Err: &ListenError{EndClosed, canceled(ctx)}}
 	}
 	l := &Subscription{s: s, wants: f, ready: make(chan struct{}), done: make(chan struct{})}
 	l.wants.Resources = slices.Compact(slices.Sorted(slices.Values(f.Resources)))

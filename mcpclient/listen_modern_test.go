@@ -67,19 +67,21 @@ func TestListenPassesOver(t *testing.T) {
 				return mcptest.Notification(method, map[string]any{"_meta": meta, "notifications": map[string]any{"promptsListChanged": true}})
 			}
 		}
-		script(srv,
-			of(0, toolsChanged, nil), ackOf(1), foreign(ackMethod, `"x"`), of(0, promptsChanged, nil),
+		frames := []frame{
+			of(0, resourcesChanged, nil), foreign(ackMethod, `"x"`), foreign(ackMethod, `1.5`), of(0, resourcesChanged, nil),
 			ackOf(0),
-			of(7, toolsChanged, nil), of(-1, promptsChanged, nil), foreign(toolsChanged, `"1"`), foreign(toolsChanged, `{}`), foreign(toolsChanged, `1.5`),
+			of(7, resourcesChanged, nil), of(-1, resourcesChanged, nil),
+			foreign(resourcesChanged, `"1"`), foreign(resourcesChanged, `{}`), foreign(resourcesChanged, `1.5`),
 			of(0, "notifications/message", map[string]any{"level": "info", "data": "x"}),
 			of(0, "notifications/progress", map[string]any{"progressToken": 1, "progress": 1}),
 			of(0, "notifications/x/y", nil), of(0, resourceUpdated, map[string]any{"uri": "file:///a"}),
 			of(0, promptsChanged, nil),
 			of(0, toolsChanged, nil),
-		)
+		}
+		script(srv, frames...)
 		var h diary
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{Log: h.handlers().Log, Notification: h.handlers().Notification, Gap: h.handlers().Gap}})
-		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true})
+		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true, ResourcesChanged: true})
 		require.Equal(t, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true}, l.Honored())
 		d := read(l)
 		synctest.Wait()

@@ -1,6 +1,8 @@
 package mcpclient_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -214,6 +216,24 @@ func TestListenThatIsNotHonored(t *testing.T) {
 		require.Zero(t, srv.Count(subscribeMethod))
 		require.Empty(t, srv.Subscriptions())
 		echoes(t, s)
+	})
+}
+
+// Nothing is sent for a context that has ended.
+func TestListenWithAnEndedContext(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		mine := errors.New("enough")
+		cancel(mine)
+		l, err := s.Listen(ctx, toTools)
+		require.Nil(t, l)
+		require.ErrorIs(t, err, mine)
+		require.Equal(t, mcpclient.EndClosed, reason(t, err))
+		e := failure(t, err)
+		require.Equal(t, []any{mcpclient.KindCanceled, transport.NotSent, 0}, []any{e.Kind, e.Stage, e.Tries})
+		synctest.Wait()
+		require.Zero(t, srv.Count(standing(srv)))
 	})
 }
 

@@ -43,6 +43,8 @@ func (l *Subscription) runLegacy(sn *snapshot) *ListenError {
 			return &ListenError{EndRefused, st.over}
 		case st.over != nil:
 			return &ListenError{EndRefused, fmt.Errorf("%w: %w", errNoStream, st.over)}
+		case !l.began && !st.open && permanent(st.failed):
+			return notBegun(st.failed)
 		case subscribed && l.opts.once && st.losses > losses:
 			return &ListenError{EndLost, st.lost}
 		case st.open && !subscribed:
@@ -97,10 +99,7 @@ func (l *Subscription) subscribe(sn *snapshot) (Filter, error) {
 	}
 	for i, uri := range honored.Resources {
 		if err := l.s.subscribed.add(l.ctx, l.s, sn, uri); err != nil {
-			if stageOf(err) == transport.MaybeSent {
-				i++ // it may have been taken
-			}
-			l.unsubscribe(sn, honored.Resources[:i])
+			l.unsubscribe(sn, honored.Resources[:i+1])
 			return honored, err
 		}
 	}
@@ -138,7 +137,8 @@ type subscribedResource struct {
 }
 
 // add subscribes to a resource, unless the session is subscribed already. One
-// that fails must be dropped too if the request may have arrived.
+// that fails must be dropped too: the request may have arrived, or another may
+// have left it to this one to tell the server of the end.
 func (t *subscribedResources) add(ctx context.Context, s *Session, sn *snapshot, uri string) error {
 	t.mu.Lock()
 	r := t.uri[uri]
@@ -151,7 +151,7 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, sn *snapshot,
 	}
 	r.wanted++
 	t.mu.Unlock()
-	err := r.talk(ctx, func() error {
+	return r.talk(ctx, func() error {
 		if r.epoch == sn.epoch {
 			return nil
 		}
@@ -164,10 +164,6 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, sn *snapshot,
 		}
 		return err
 	})
-	if err != nil && stageOf(err) != transport.MaybeSent {
-		t.release(uri, r)
-	}
-	return err
 }
 
 // drop is the end of one add. The last one tells the server; the wish counts
@@ -176,18 +172,31 @@ func (t *subscribedResources) drop(ctx context.Context, s *Session, sn *snapshot
 	t.mu.Lock()
 	r := t.uri[uri]
 	t.mu.Unlock()
-	defer t.release(uri, r)
-	return r.talk(ctx, func() error {
-		t.mu.Lock()
-		last := r.wanted == 1
-		t.mu.Unlock()
-		if !last || (r.epoch != sn.epoch && r.doubt != sn.epoch) || s.now.Load() != sn {
+	left := false
+	err := r.talk(ctx, func() error {
+		if left = t.leave(r); left || (r.epoch != sn.epoch && r.doubt != sn.epoch) || s.now.Load() != sn {
 			return nil
 		}
 		r.epoch, r.doubt = 0, 0
 		_, err := s.askFor(ctx, sn, methodUnsubscribe, uri)
 		return err
 	})
+	if !left {
+		t.release(uri, r)
+	}
+	return err
+}
+
+// leave takes one wish back, unless it is the last: while somebody has the
+// turn, so that of those who leave at once one is the last.
+func (t *subscribedResources) leave(r *subscribedResource) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r.wanted == 1 {
+		return false
+	}
+	r.wanted--
+	return true
 }
 
 // release takes one wish back.

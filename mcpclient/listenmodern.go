@@ -20,7 +20,7 @@ func (l *Subscription) runModern(sn *snapshot) *ListenError {
 	defer cancel(nil)
 	stream := listenStream{s: l.s, sn: sn, notified: l.notified}
 	stream.acknowledged = func(honored Filter) {
-		honored = honored.within(l.wants)
+		honored = l.wants.within(honored)
 		if nothing = honored.empty(); nothing {
 			cancel(errNothingHonored)
 			return
@@ -29,7 +29,7 @@ func (l *Subscription) runModern(sn *snapshot) *ListenError {
 	}
 	for l.s.now.Load() == sn {
 		l.tries++
-		start := l.s.watch.now()
+		start, made := l.s.watch.now(), l.s.attempt()
 		err := stream.open(ctx, l.wants)
 		switch {
 		case l.ctx.Err() != nil:
@@ -45,6 +45,12 @@ func (l *Subscription) runModern(sn *snapshot) *ListenError {
 			l.versioned = true
 			if l.s.recover(l.ctx, sn.epoch, versionRefused) == nil {
 				return nil
+			}
+		}
+		if refusal := l.s.unauthorized(err); refusal != nil && l.authorized < maxAuthorizations {
+			l.authorized++
+			if err = l.s.authorize(l.ctx, refusal, made); err == nil {
+				continue
 			}
 		}
 		if stream.agreed {

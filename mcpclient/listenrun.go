@@ -63,7 +63,7 @@ func (l *Subscription) agreed(honored Filter) {
 	l.mu.Lock()
 	l.honored = honored
 	l.mu.Unlock()
-	l.tries, l.versioned = 0, false
+	l.tries, l.authorized, l.versioned = 0, 0, false
 	if l.missed != nil {
 		l.push(ListenEvent{Kind: ListenGap, Cause: l.missed})
 		l.missed = nil

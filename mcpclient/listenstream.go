@@ -212,7 +212,7 @@ func (k *handlerStream) run() {
 		switch {
 		case k.ctx.Err() != nil:
 			return
-		case err == nil, !lost(err):
+		case err == nil, !lost(err) && k.s.unauthorized(err) == nil:
 			k.s.log.Debug("the subscription of the handlers ended", "error", brief(err))
 			if err == nil || wasOpen || !absent(err) {
 				k.s.enqueue(event{kind: eventGap, gap: Gap{Ended: true}})

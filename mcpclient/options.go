@@ -21,6 +21,9 @@ type Options struct {
 	// sessions and is not closed with this one. Nil means a
 	// [transport.NewDirect] of the session's own, closed with it.
 	Transport http.RoundTripper
+	// Auth gets the session into servers that want authorization: a client of
+	// package oauth. It is not closed with the session. Nil means none.
+	Auth Authorizer
 	// ClientInfo is how the client introduces itself. An empty name means "hawser".
 	ClientInfo mcp.Implementation
 	// Header is sent with every request to the endpoint, and nowhere else.
@@ -197,6 +200,9 @@ func (o *Options) open(endpoint string) (*streamablehttp.Conn, func() error, err
 	if rt == nil {
 		direct := transport.NewDirect(nil)
 		rt, closeTransport = direct, direct.Close
+	}
+	if o.Auth != nil {
+		rt = o.Auth.RoundTripper(rt)
 	}
 	conn, err := streamablehttp.New(endpoint, streamablehttp.Config{
 		RoundTripper: rt, Header: o.Header, Hook: o.HeaderHook, AcceptGzip: o.AcceptGzip, Logger: o.Logger,

@@ -42,11 +42,9 @@ func (sl slots) take(ctx, root context.Context) error {
 func (sl slots) give() { <-sl }
 
 // handlerContext is what a handler runs under, and how its question is taken
-// back: the values of the stream or call that it came with, and its end, and the session's.
-func (s *Session) handlerContext(parent context.Context) (context.Context, context.CancelCauseFunc) {
-	ctx, cancel := context.WithCancelCause(context.WithValue(parent, slotsKey{}, newSlots()))
-	stop := context.AfterFunc(s.root, func() { cancel(ErrClosed) })
-	return ctx, func(cause error) { stop(); cancel(cause) }
+// back: the values of the stream or call that it came with, and its end.
+func handlerContext(parent context.Context) (context.Context, context.CancelCauseFunc) {
+	return context.WithCancelCause(context.WithValue(parent, slotsKey{}, newSlots()))
 }
 
 // questions are those of a legacy server that wait for their answers.

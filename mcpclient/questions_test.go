@@ -191,6 +191,44 @@ func TestHandlerThatNeverReturns(t *testing.T) {
 	})
 }
 
+// seventeen are the ways in which a server asks seventeen people; ended checks what came of it.
+var seventeen = map[string]func(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) (ended func()){
+	"one call": func(t *testing.T, _ *mcptest.Server, s *mcpclient.Session) func() {
+		t.Helper()
+		call := begin(t.Context(), s, "ask many")
+		return func() {
+			got := <-call
+			require.NoError(t, got.err)
+			require.Equal(t, "17", text(t, got.res))
+		}
+	},
+	"many calls": func(t *testing.T, _ *mcptest.Server, s *mcpclient.Session) func() {
+		t.Helper()
+		var calls []<-chan outcome
+		for range 17 {
+			calls = append(calls, begin(t.Context(), s, "ask"))
+		}
+		return func() {
+			for _, call := range calls {
+				require.NoError(t, (<-call).err)
+			}
+		}
+	},
+	"standing stream": func(t *testing.T, srv *mcptest.Server, _ *mcpclient.Session) func() {
+		t.Helper()
+		var answers []<-chan *mcptest.Message
+		for range 17 {
+			_, answer := srv.Begin(elicit, aForm)
+			answers = append(answers, answer)
+		}
+		return func() {
+			for _, answer := range answers {
+				require.JSONEq(t, `{"action":"accept","content":{"name":"gopher"}}`, string((<-answer).Result))
+			}
+		}
+	},
+}
+
 // Seventeen questions at once, wherever they come from: sixteen are with
 // people, and the last one is as soon as one of those has answered.
 func TestSixteenPeopleAreAskedAtOnce(t *testing.T) {
@@ -198,42 +236,7 @@ func TestSixteenPeopleAreAskedAtOnce(t *testing.T) {
 	for i := range 17 {
 		many[fmt.Sprint("q", i)] = mcptest.InputRequest{Method: elicit, Params: aForm}
 	}
-	whence := map[string]func(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) (ended func()){
-		"one call": func(t *testing.T, _ *mcptest.Server, s *mcpclient.Session) func() {
-			t.Helper()
-			call := begin(t.Context(), s, "ask many")
-			return func() {
-				got := <-call
-				require.NoError(t, got.err)
-				require.Equal(t, "17", text(t, got.res))
-			}
-		},
-		"many calls": func(t *testing.T, _ *mcptest.Server, s *mcpclient.Session) func() {
-			t.Helper()
-			var calls []<-chan outcome
-			for range 17 {
-				calls = append(calls, begin(t.Context(), s, "ask"))
-			}
-			return func() {
-				for _, call := range calls {
-					require.NoError(t, (<-call).err)
-				}
-			}
-		},
-		"standing stream": func(_ *testing.T, srv *mcptest.Server, _ *mcpclient.Session) func() {
-			var answers []<-chan *mcptest.Message
-			for range 17 {
-				_, answer := srv.Begin(elicit, aForm)
-				answers = append(answers, answer)
-			}
-			return func() {
-				for _, answer := range answers {
-					require.JSONEq(t, `{"action":"accept","content":{"name":"gopher"}}`, string((<-answer).Result))
-				}
-			}
-		},
-	}
-	for name, ask := range whence {
+	for name, ask := range seventeen {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				if srv.Era == mcptest.Modern && name == "standing stream" {
@@ -340,33 +343,38 @@ func waiting(asked chan<- struct{}) mcpclient.Handlers {
 	}
 }
 
+// waitingQuestion is a question that waits for its answer.
+type waitingQuestion struct {
+	srv    *mcptest.Server
+	s      *mcpclient.Session
+	ask    *mcptest.Call // where the call's tool stands
+	id     json.RawMessage
+	cancel context.CancelFunc
+	finish chan struct{} // lets the tool return
+}
+
+// mootness are the ways in which nobody waits for it any more.
+var mootness = map[string]func(t *testing.T, x *waitingQuestion){
+	"taken back":         func(_ *testing.T, x *waitingQuestion) { x.ask.CancelAsk(x.id) },
+	"answered without":   func(_ *testing.T, x *waitingQuestion) { close(x.finish) },
+	"cancelled":          func(_ *testing.T, x *waitingQuestion) { x.cancel() },
+	"closed":             func(t *testing.T, x *waitingQuestion) { t.Helper(); require.NoError(t, x.s.Close()) },
+	"standing, back":     func(_ *testing.T, x *waitingQuestion) { x.srv.CancelAsk(x.id) },
+	"standing, closed":   func(t *testing.T, x *waitingQuestion) { t.Helper(); require.NoError(t, x.s.Close()) },
+	"standing, recovery": func(t *testing.T, x *waitingQuestion) { t.Helper(); x.srv.LoseSessions(); echoes(t, x.s) },
+}
+
 // A question that nobody waits for any more ends its handler's context, and its
 // answer is not sent: the server took it back, or answered the call without it,
 // or the call, the session or the client's session with the server ended.
 func TestMootQuestionsAreNotAnswered(t *testing.T) {
-	type situation struct {
-		srv    *mcptest.Server
-		s      *mcpclient.Session
-		ask    *mcptest.Call // where the call's tool stands
-		id     json.RawMessage
-		cancel context.CancelFunc
-		finish chan struct{} // lets the tool return
-	}
-	for name, moot := range map[string]func(t *testing.T, x *situation){
-		"taken back":         func(_ *testing.T, x *situation) { x.ask.CancelAsk(x.id) },
-		"answered without":   func(_ *testing.T, x *situation) { close(x.finish) },
-		"cancelled":          func(_ *testing.T, x *situation) { x.cancel() },
-		"closed":             func(t *testing.T, x *situation) { t.Helper(); require.NoError(t, x.s.Close()) },
-		"standing, back":     func(_ *testing.T, x *situation) { x.srv.CancelAsk(x.id) },
-		"standing, closed":   func(t *testing.T, x *situation) { t.Helper(); require.NoError(t, x.s.Close()) },
-		"standing, recovery": func(t *testing.T, x *situation) { t.Helper(); x.srv.LoseSessions(); echoes(t, x.s) },
-	} {
+	for name, moot := range mootness {
 		for _, hold := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " ", hold), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					srv := newServer(mode{mcptest.Legacy, true})
 					srv.HoldStreams = hold
-					x := situation{srv: srv, finish: make(chan struct{})}
+					x := waitingQuestion{srv: srv, finish: make(chan struct{})}
 					asked := make(chan struct{}, 2)
 					standing := strings.HasPrefix(name, "standing")
 					add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -408,6 +416,27 @@ func TestMootQuestionsAreNotAnswered(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A question of a session that was begun anew is taken back by its id there.
+func TestTakenBackInALaterSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(mode{mcptest.Legacy, true})
+		asked := make(chan struct{}, 2)
+		s := serve(t, srv, mcpclient.Options{Handlers: waiting(asked)})
+		synctest.Wait()
+		srv.LoseSessions()
+		echoes(t, s)
+		synctest.Wait()
+		id, _ := srv.Begin(elicit, aForm)
+		<-asked
+		srv.CancelAsk(id)
+		start := time.Now()
+		<-asked
+		require.Zero(t, time.Since(start))
+		synctest.Wait()
+		require.Zero(t, srv.Count("response"))
+	})
 }
 
 // A question that comes twice, on whatever stream, is asked once and answered once.

@@ -27,6 +27,7 @@ func (s *Session) repeat(c *call) error {
 		}
 		s.giveUpTry(c, err)
 		q.inSession, q.modern = c.used.inSession(), c.used.modern()
+		q.authorizes = s.opts.Auth != nil && c.authorized < maxAuthorizations
 		v := judge(err, q)
 		switch v.step {
 		case stepFail:
@@ -43,6 +44,11 @@ func (s *Session) repeat(c *call) error {
 		case stepRecover, stepProbe, stepVersion:
 			q.recovered, q.versioned = true, q.versioned || v.step == stepVersion
 			if failure := s.renew(c, v, err); failure != nil {
+				return failure
+			}
+		case stepAuthorize:
+			c.authorized++
+			if failure := s.reauthorize(c, v, err); failure != nil {
 				return failure
 			}
 		case stepTools:

@@ -13,12 +13,13 @@ import (
 type step uint8
 
 const (
-	stepFail    step = iota // return the error
-	stepWait                // wait, then send again
-	stepRecover             // begin a new session, then send again, once
-	stepProbe               // ask whether the session is alive; if not, as stepRecover
-	stepVersion             // negotiate the revision again, then send again, once
-	stepTools               // list the tools again, then send again, once
+	stepFail      step = iota // return the error
+	stepWait                  // wait, then send again
+	stepRecover               // begin a new session, then send again, once
+	stepProbe                 // ask whether the session is alive; if not, as stepRecover
+	stepVersion               // negotiate the revision again, then send again, once
+	stepTools                 // list the tools again, then send again, once
+	stepAuthorize             // get authorization, then send again, a few times
 )
 
 // verdict is one row of the retry table.
@@ -42,6 +43,7 @@ type situation struct {
 	versioned  bool // this call has used its new version
 	relisted   bool // this call has used its fresh tool list
 	tool       bool // a tool call, whose mirrored headers depend on the list
+	authorizes bool // there is an Authorizer, and this call may use it once more
 }
 
 // judge is the retry table (DESIGN.md, "What may be retried"): the one place
@@ -97,9 +99,9 @@ func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
 			return once(stepRecover, q.recovered, KindSessionLost)
 		}
 	case http.StatusUnauthorized:
-		return verdict{kind: KindAuthRequired}
+		return once(stepAuthorize, !q.authorizes, KindAuthRequired)
 	case http.StatusForbidden:
-		return verdict{kind: KindForbidden}
+		return once(stepAuthorize, !q.authorizes || !e.InsufficientScope(), KindForbidden)
 	case http.StatusTooManyRequests:
 		return verdict{step: stepWait, kind: KindHTTP, wait: e.RetryAfter}
 	case http.StatusRequestTimeout, http.StatusTooEarly:

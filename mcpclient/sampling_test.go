@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -370,7 +371,7 @@ func FuzzSample(f *testing.F) {
 		if err != nil {
 			t.Fatalf("it does not survive its encoding: %v", err)
 		}
-		if a, b := marshal(t, req.CreateMessageParams), marshal(t, again.CreateMessageParams); string(a) != string(b) {
+		if a, b := marshal(t, req.CreateMessageParams), marshal(t, again.CreateMessageParams); !bytes.Equal(a, b) {
 			t.Fatalf("%s\nbecame %s", a, b)
 		}
 		req.ToolChoice, req.Tools = nil, []mcp.Tool{{Name: "n"}}

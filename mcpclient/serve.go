@@ -46,7 +46,7 @@ func (s *Session) serve(stream context.Context, on *call, sn *snapshot, method s
 		startClocks()
 		return err
 	}
-	ctx, cancel := s.handlerContext(stream)
+	ctx, cancel := handlerContext(stream)
 	key := questionKey{sn.epoch, string(id)}
 	if !s.questions.add(key, cancel) {
 		startClocks()

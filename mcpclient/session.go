@@ -43,6 +43,8 @@ type Session struct {
 	pages      visits
 	subscribed subscribedResources
 
+	authorizing authorization
+
 	// root ends with Close; it is the parent of everything the session does on
 	// its own, and of handlers' contexts.
 	root   context.Context

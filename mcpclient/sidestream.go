@@ -40,6 +40,7 @@ type standing struct {
 	open   bool
 	losses int   // so far, those that a cursor bridged not counted
 	lost   error // the last of them
+	failed error // why it was not open when it was last asked for; nil since somebody joined
 	over   error // why it is not opened again in this epoch
 }
 
@@ -128,6 +129,7 @@ func (d *sideStream) join(s *Session, l *Subscription) {
 		d.subs = make(map[*Subscription]struct{})
 	}
 	d.subs[l] = struct{}{}
+	d.status.failed = nil
 	if d.keeper != nil && !d.status.open {
 		d.keeper.hasten()
 	}
@@ -153,6 +155,15 @@ func (d *sideStream) joined() []*Subscription {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Collect(maps.Keys(d.subs))
+}
+
+// reopen opens the stream again at once if it was refused for want of authorization.
+func (d *sideStream) reopen() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keeper != nil && !d.status.open {
+		d.keeper.hasten()
+	}
 }
 
 func (d *sideStream) stop() {
@@ -252,7 +263,7 @@ func (k *streamKeeper) run() {
 			k.live, k.gap = false, err
 		}
 		side.note(k, func(st *standing) {
-			if st.open = false; gap {
+			if st.open, st.failed = false, err; gap {
 				st.losses, st.lost = st.losses+1, err
 			}
 		})
@@ -285,10 +296,6 @@ func (k *streamKeeper) hasten() {
 // meanwhile can be told now, since nothing more is.
 func (k *streamKeeper) acknowledge() {
 	k.opened, k.live = true, true
-	select {
-	case <-k.hurry: // it is there
-	default:
-	}
 	k.s.side.trust()
 	if cause := k.gap; cause != nil {
 		k.gap = nil
@@ -297,7 +304,13 @@ func (k *streamKeeper) acknowledge() {
 			l.gap(cause)
 		}
 	}
-	k.s.side.note(k, func(st *standing) { st.open = true })
+	k.s.side.note(k, func(st *standing) {
+		st.open = true
+		select {
+		case <-k.hurry: // it is there: who comes later does not hasten it
+		default:
+		}
+	})
 }
 
 // judge says what the end of a stream means.
@@ -358,6 +371,9 @@ func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 	}
 	if e.Status/100 == 5 {
 		return streamLost
+	}
+	if k.s.unauthorized(e) != nil {
+		return streamLost // for this nobody is asked: a call will be, and then it is opened again
 	}
 	return streamOver // 401, 403 and the like say nothing about the stream
 }

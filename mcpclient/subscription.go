@@ -21,11 +21,12 @@ type Subscription struct {
 	err    *ListenError
 
 	// Only run uses these, and what waits for done.
-	began     bool        // ready is closed
-	versioned bool        // the revision was negotiated again for it since the server last agreed
-	missed    error       // a loss that is to be told once the server has agreed again
-	tries     int         // since the server last agreed
-	budget    retryBudget // of the beginning
+	began      bool        // ready is closed
+	authorized int         // how often authorization was sought since the server last agreed
+	versioned  bool        // the revision was negotiated again for it since the server last agreed
+	missed     error       // a loss that is to be told once the server has agreed again
+	tries      int         // since the server last agreed
+	budget     retryBudget // of the beginning
 
 	mu      sync.Mutex
 	filled  *sync.Cond     // events, or the end

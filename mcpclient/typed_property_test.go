@@ -127,7 +127,7 @@ type toolResult struct {
 func (g generator) result(structured string) toolResult {
 	r := toolResult{structured: structured, unknown: make(map[int]string)}
 	for i := range g.IntN(5) {
-		item := ""
+		var item string
 		switch g.IntN(4) {
 		case 0:
 			item = g.object(1, 1, `"type":"text"`, `"text":`+g.text())

@@ -16,22 +16,23 @@ import (
 // that they are done.
 const maxVisits = 1024
 
-// visits are the elicitations in URL mode that a person consented to and that
-// are not known to be complete.
+// visits are the elicitations in URL mode that a person is asked about or
+// consented to, and that are not known to be complete.
 type visits struct {
 	mu    sync.Mutex
 	open  map[string]struct{} // guarded by mu; by elicitation id
 	order []string            // guarded by mu; the oldest is forgotten first
 }
 
-func (v *visits) add(id string) {
+// add notes an elicitation; false if it has no name, or was there.
+func (v *visits) add(id string) bool {
 	if id == "" {
-		return
+		return false
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if _, there := v.open[id]; there {
-		return
+		return false
 	}
 	if v.open == nil {
 		v.open = make(map[string]struct{})
@@ -42,6 +43,7 @@ func (v *visits) add(id string) {
 	}
 	v.open[id] = struct{}{}
 	v.order = append(v.order, id)
+	return true
 }
 
 // end reports whether an elicitation was open, which it no longer is.
@@ -111,11 +113,26 @@ func RequiredVisits(err error) ([]*URLRequest, error) {
 	return pages, unsafe
 }
 
+// askPage asks a person to visit a page. The server may tell that it is done
+// before the handler has: a page may be quicker.
+func (s *Session) askPage(ctx context.Context, page *URLRequest) (*mcp.ElicitationResult, error) {
+	consent := false
+	if s.pages.add(page.ElicitationID) {
+		defer func() {
+			if !consent {
+				s.pages.end(page.ElicitationID)
+			}
+		}()
+	}
+	res, err := s.opts.Handlers.ElicitURL(ctx, s, page)
+	consent = err == nil && res != nil && res.Action == mcp.ElicitationResponseActionAccept
+	return res, err
+}
+
 // visitPages asks a person to visit what an error demands, page after page,
 // until one is not consented to.
 func (s *Session) visitPages(c *call, err error) {
-	ask := s.opts.Handlers.ElicitURL
-	if ask == nil || c.on != nil || c.used == nil || c.used.modern() {
+	if s.opts.Handlers.ElicitURL == nil || c.on != nil || c.used == nil || c.used.modern() {
 		return
 	}
 	pages, unsafe := RequiredVisits(err)
@@ -133,7 +150,7 @@ func (s *Session) visitPages(c *call, err error) {
 
 // visit asks about one page and reports whether a person consented.
 func (s *Session) visit(parent context.Context, page *URLRequest) bool {
-	ctx, cancel := s.handlerContext(parent)
+	ctx, cancel := handlerContext(parent)
 	own := s.slotsFor(parent)
 	if own.take(ctx, s.root) != nil {
 		cancel(nil)
@@ -145,15 +162,10 @@ func (s *Session) visit(parent context.Context, page *URLRequest) bool {
 		defer cancel(nil)
 		consent := false
 		s.put(ctx, func(ctx context.Context) (json.RawMessage, error) {
-			res, err := s.opts.Handlers.ElicitURL(ctx, s, page)
+			res, err := s.askPage(ctx, page)
 			consent = err == nil && res != nil && res.Action == mcp.ElicitationResponseActionAccept
 			return nil, err
-		}, func(json.RawMessage, error) {
-			if consent {
-				s.pages.add(page.ElicitationID)
-			}
-			done <- consent
-		})
+		}, func(json.RawMessage, error) { done <- consent })
 	}) {
 		own.give()
 		cancel(nil)

@@ -230,6 +230,39 @@ func TestElicitationComplete(t *testing.T) {
 	})
 }
 
+// A page may be done before its handler has said that the person consented.
+func TestPageIsDoneBeforeItsHandler(t *testing.T) {
+	for name, params := range map[string]mcptest.ToolFunc{
+		"asked": asking(elicit, page("p", "https://one.example/")), "demanded": demands(page("p", "https://one.example/")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(mode{mcptest.Legacy, true})
+				add(srv, "ask", params)
+				done := make(chan string, 2)
+				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+					ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
+						srv.Tell(elicitationComplete, map[string]any{"elicitationId": "p"})
+						select {
+						case <-done:
+							return mcpclient.AcceptElicitation(nil), nil
+						case <-time.After(time.Hour):
+							t.Error("the handler waits for the page, which is done")
+							return mcpclient.CancelElicitation(), nil
+						}
+					},
+					ElicitationComplete: func(_ context.Context, _ *mcpclient.Session, id string) { done <- id },
+				}})
+				synctest.Wait()
+				_, _ = s.CallTool(t.Context(), "ask", nil)
+				srv.Tell(elicitationComplete, map[string]any{"elicitationId": "p"})
+				synctest.Wait()
+				require.Empty(t, done, "once")
+			})
+		})
+	}
+}
+
 // A modern server has no names for its elicitations: nothing is told by one.
 func TestModernPagesHaveNoName(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hawser-mcp/hawser/transport"
@@ -66,6 +67,20 @@ func (e *HTTPError) Error() string {
 		text += ": " + shorten(e.Preview)
 	}
 	return text
+}
+
+// InsufficientScope reports whether the status is 403 because the token does not
+// allow enough (RFC 6750 section 3.1): more authorization may help.
+func (e *HTTPError) InsufficientScope() bool {
+	if e.Status != http.StatusForbidden {
+		return false
+	}
+	for _, c := range e.Challenges {
+		if strings.Contains(c, "insufficient_scope") {
+			return true
+		}
+	}
+	return false
 }
 
 // ProtocolError is a reply that is not MCP: no answer where one is due, another

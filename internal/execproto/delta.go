@@ -2,7 +2,6 @@ package execproto
 
 import (
 	"encoding/base64"
-	"errors"
 	"strconv"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
@@ -19,9 +18,9 @@ type Delta struct {
 	Error     string // why, when Failed
 }
 
-var errNoRequestID = errors.New("a body delta without a requestId")
+var deltaObject = object{[]string{"requestId", "seq", "deltaBase64", "done", "error"}, 1}
 
-// Decode appends the piece of the body to dst.
+// Decode appends the piece of the body to dst. After an error it is of no use.
 func (d *Delta) Decode(dst []byte) ([]byte, error) {
 	return base64.StdEncoding.AppendDecode(dst, d.Base64)
 }
@@ -30,8 +29,8 @@ func (d *Delta) Decode(dst []byte) ([]byte, error) {
 func (d *Delta) Size() int { return base64.StdEncoding.DecodedLen(len(d.Base64)) }
 
 func (d *Delta) read(c *jsonrpc.Cursor) {
-	eachMember(c, func(key []byte) {
-		switch string(key) {
+	deltaObject.read(c, func(member string) {
+		switch member {
 		case "requestId":
 			d.RequestID = c.StringBytes()
 		case "seq":
@@ -48,13 +47,8 @@ func (d *Delta) read(c *jsonrpc.Cursor) {
 			if !c.TryNull() {
 				d.Failed, d.Error = true, c.String()
 			}
-		default:
-			c.Skip()
 		}
 	})
-	if d.RequestID == nil {
-		c.Fail(errNoRequestID)
-	}
 }
 
 // AppendDelta appends the notification that carries piece, the last one when

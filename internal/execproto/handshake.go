@@ -23,55 +23,40 @@ func AppendInitialize(dst []byte, id int64, clientName string) []byte {
 // Initialized is the notification that ends the handshake.
 const Initialized = `{"method":"` + MethodInitialized + `","params":{}}`
 
+var (
+	initializeResult  = object{members: []string{"environmentInfo"}}
+	environmentObject = object{members: []string{"executorVersion", "capabilities"}}
+	capabilityObject  = object{members: []string{"httpHeaderEnvVars"}}
+)
+
 // ReadEnvironment reads the result of initialize.
 func ReadEnvironment(result []byte) (Environment, error) {
 	var e Environment
 	c := jsonrpc.NewCursor(result, maxDepth)
-	if c.TryNull() {
-		return e, nil
+	if !c.TryNull() {
+		initializeResult.read(&c, func(string) { e.read(&c) })
 	}
-	eachMember(&c, func(key []byte) {
-		if string(key) != "environmentInfo" || c.TryNull() {
-			c.Skip()
-			return
-		}
-		eachMember(&c, func(key []byte) {
-			switch string(key) {
-			case "executorVersion":
-				if !c.TryNull() {
-					e.Version = c.String()
-				}
-			case "capabilities":
-				e.readCapabilities(&c)
-			default:
-				c.Skip()
-			}
-		})
-	})
+	c.End()
 	return e, c.Err()
 }
 
-func (e *Environment) readCapabilities(c *jsonrpc.Cursor) {
+func (e *Environment) read(c *jsonrpc.Cursor) {
 	if c.TryNull() {
 		return
 	}
-	eachMember(c, func(key []byte) {
-		if string(key) == "httpHeaderEnvVars" && c.Kind() == jsonrpc.Bool {
-			e.HeaderEnvVars = c.Bool()
-			return
+	environmentObject.read(c, func(member string) {
+		switch {
+		case c.TryNull():
+		case member == "executorVersion":
+			e.Version = c.String()
+		case member == "capabilities":
+			capabilityObject.read(c, func(string) {
+				if c.Kind() == jsonrpc.Bool {
+					e.HeaderEnvVars = c.Bool()
+				} else {
+					c.Skip()
+				}
+			})
 		}
-		c.Skip()
 	})
-}
-
-// eachMember reads an object; f reads the value of each member.
-func eachMember(c *jsonrpc.Cursor, f func(key []byte)) {
-	c.EnterObject()
-	for {
-		key, ok := c.NextKey()
-		if !ok {
-			return
-		}
-		f(key)
-	}
 }

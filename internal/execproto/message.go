@@ -43,6 +43,7 @@ var (
 	errEnvelope = errors.New("neither a request nor a notification nor an answer")
 	errBatch    = errors.New("a batch (an array)")
 	errNull     = errors.New("the id of a request is null")
+	errID       = errors.New("an id that is neither a number nor a string")
 )
 
 // Read reads the one message that data holds into m, which is reset first.
@@ -53,8 +54,8 @@ func (m *Message) Read(data []byte) error {
 		return errBatch
 	}
 	var seen members
-	eachMember(&c, func(key []byte) {
-		m.member(&c, key, &seen)
+	envelope.read(&c, func(member string) {
+		m.member(&c, member, &seen)
 	})
 	c.End()
 	if err := c.Err(); err != nil {
@@ -63,17 +64,19 @@ func (m *Message) Read(data []byte) error {
 	return m.classify(seen)
 }
 
+var envelope = object{members: []string{"id", "method", "params", "result", "error"}}
+
 // members are those of the envelope that were there.
 type members struct{ method, result, failure, delta bool }
 
-func (m *Message) member(c *jsonrpc.Cursor, key []byte, seen *members) {
-	switch string(key) {
+func (m *Message) member(c *jsonrpc.Cursor, member string, seen *members) {
+	switch member {
 	case "id":
 		switch c.Kind() {
 		case jsonrpc.Number, jsonrpc.String, jsonrpc.Null:
 			m.RawID = c.Skip()
 		default:
-			c.Fail(errors.New("the id is neither a number nor a string"))
+			c.Fail(errID)
 		}
 	case "method":
 		seen.method = true
@@ -96,8 +99,6 @@ func (m *Message) member(c *jsonrpc.Cursor, key []byte, seen *members) {
 		m.Result = c.Skip()
 	case "error":
 		seen.failure = m.Error.read(c)
-	default:
-		c.Skip()
 	}
 }
 
@@ -139,21 +140,21 @@ func (m *Message) ID() (int64, bool) {
 	return id, err == nil
 }
 
+var errorObject = object{members: []string{"code", "message", "data"}}
+
 // read reads the error object, and reports whether there was one.
 func (e *Error) read(c *jsonrpc.Cursor) bool {
 	if c.TryNull() {
 		return false
 	}
-	eachMember(c, func(key []byte) {
-		switch string(key) {
+	errorObject.read(c, func(member string) {
+		switch member {
 		case "code":
 			e.Code = c.Int64()
 		case "message":
 			e.Message = c.String()
 		case "data":
 			e.Data = c.Raw()
-		default:
-			c.Skip()
 		}
 	})
 	return true

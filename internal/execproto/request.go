@@ -3,11 +3,12 @@ package execproto
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
+
+var errBody = errors.New("bodyBase64 is not base64")
 
 // HTTPRequest is what http/request asks for.
 type HTTPRequest struct {
@@ -60,88 +61,79 @@ func AppendHTTPRequest(dst []byte, id int64, r *HTTPRequest) []byte {
 	return append(dst, `}}`...)
 }
 
+var (
+	requestObject = object{[]string{"method", "url", "requestId", "headers", "bodyBase64", "timeoutMs", "redirectPolicy", "streamResponse"}, 3}
+	headerObject  = object{[]string{"name", "value", "valueEnvVar"}, 2}
+)
+
 // ReadHTTPRequest reads the parameters of http/request. Its errors are for the
 // client: they name the field.
 func ReadHTTPRequest(params []byte) (*HTTPRequest, error) {
 	r := &HTTPRequest{TimeoutMs: -1}
 	c := jsonrpc.NewCursor(params, maxDepth)
-	var hasMethod, hasURL, hasID bool
-	eachMember(&c, func(key []byte) {
-		switch string(key) {
+	requestObject.read(&c, func(member string) {
+		switch member {
 		case "method":
-			r.Method, hasMethod = c.String(), true
+			r.Method = c.String()
 		case "url":
-			r.URL, hasURL = c.String(), true
+			r.URL = c.String()
 		case "headers":
-			r.readHeaders(&c)
+			r.Headers = readHeaders(&c)
 		case "bodyBase64":
-			r.readBody(&c)
+			r.Body = readBody(&c)
 		case "timeoutMs":
 			r.readTimeout(&c)
 		case "redirectPolicy":
 			r.readPolicy(&c)
 		case "requestId":
-			r.RequestID, hasID = c.String(), true
+			r.RequestID = c.String()
 		case "streamResponse":
 			r.Stream = c.Bool()
-		default:
-			c.Skip()
 		}
 	})
 	c.End()
-	switch err := c.Err(); {
-	case err != nil:
+	if err := c.Err(); err != nil {
 		return nil, err
-	case !hasMethod:
-		return nil, errors.New("missing field `method`")
-	case !hasURL:
-		return nil, errors.New("missing field `url`")
-	case !hasID:
-		return nil, errors.New("missing field `requestId`")
 	}
 	return r, nil
 }
 
-func (r *HTTPRequest) readHeaders(c *jsonrpc.Cursor) {
+// readHeaders reads the headers of a request or of a response.
+func readHeaders(c *jsonrpc.Cursor) (headers []Header) {
 	c.EnterArray()
 	for c.NextElement() {
 		var h Header
-		var hasName, hasValue bool
-		eachMember(c, func(key []byte) {
-			switch string(key) {
+		headerObject.read(c, func(member string) {
+			switch member {
 			case "name":
-				h.Name, hasName = c.String(), true
+				h.Name = c.String()
 			case "value":
-				h.Value, hasValue = c.String(), true
+				h.Value = c.String()
 			case "valueEnvVar":
 				if !c.TryNull() {
 					h.EnvVar = c.String()
 				}
-			default:
-				c.Skip()
 			}
 		})
-		if !hasName || !hasValue {
-			c.Fail(fmt.Errorf("header %d: missing field `name` or `value`", len(r.Headers)))
-		}
-		r.Headers = append(r.Headers, h)
+		headers = append(headers, h)
 	}
+	return headers
 }
 
-func (r *HTTPRequest) readBody(c *jsonrpc.Cursor) {
+// readBody reads the body of a request or of a response; nil for an empty one.
+func readBody(c *jsonrpc.Cursor) []byte {
 	if c.TryNull() {
-		return
+		return nil
 	}
 	text := c.StringBytes()
 	if len(text) == 0 {
-		return
+		return nil
 	}
 	body, err := base64.StdEncoding.AppendDecode(nil, text)
 	if err != nil {
-		c.Fail(errors.New("bodyBase64 is not base64"))
-		return
+		c.Fail(errBody)
 	}
-	r.Body = body
+	return body
 }
 
 func (r *HTTPRequest) readTimeout(c *jsonrpc.Cursor) {

@@ -2,7 +2,6 @@ package execproto
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -16,30 +15,25 @@ type HTTPResponse struct {
 	Body    []byte
 }
 
-var errNoStatus = errors.New("missing field `status`")
+var responseObject = object{[]string{"status", "headers", "bodyBase64"}, 1}
 
 // ReadHTTPResponse reads the result of http/request.
 func ReadHTTPResponse(result []byte) (*HTTPResponse, error) {
 	r := new(HTTPResponse)
 	c := jsonrpc.NewCursor(result, maxDepth)
-	eachMember(&c, func(key []byte) {
-		switch string(key) {
+	responseObject.read(&c, func(member string) {
+		switch member {
 		case "status":
 			r.readStatus(&c)
 		case "headers":
-			r.readHeaders(&c)
+			r.Headers = readHeaders(&c)
 		case "bodyBase64":
-			r.readBody(&c)
-		default:
-			c.Skip()
+			r.Body = readBody(&c)
 		}
 	})
 	c.End()
 	if err := c.Err(); err != nil {
 		return nil, err
-	}
-	if r.Status == 0 {
-		return nil, errNoStatus
 	}
 	return r, nil
 }
@@ -51,37 +45,6 @@ func (r *HTTPResponse) readStatus(c *jsonrpc.Cursor) {
 		return
 	}
 	r.Status = int(status)
-}
-
-func (r *HTTPResponse) readHeaders(c *jsonrpc.Cursor) {
-	c.EnterArray()
-	for c.NextElement() {
-		var h Header
-		eachMember(c, func(key []byte) {
-			switch string(key) {
-			case "name":
-				h.Name = c.String()
-			case "value":
-				h.Value = c.String()
-			default:
-				c.Skip()
-			}
-		})
-		r.Headers = append(r.Headers, h)
-	}
-}
-
-func (r *HTTPResponse) readBody(c *jsonrpc.Cursor) {
-	if c.TryNull() {
-		return
-	}
-	text := c.StringBytes()
-	body, err := base64.StdEncoding.AppendDecode(nil, text)
-	if err != nil {
-		c.Fail(errors.New("bodyBase64 is not base64"))
-		return
-	}
-	r.Body = body
 }
 
 // AppendHTTPResponse appends the answer to the http/request with the id rawID.

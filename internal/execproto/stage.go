@@ -9,24 +9,27 @@ type Stage struct {
 	Permanent bool // the same request cannot succeed
 }
 
+var stageObject = object{members: []string{"stage", "permanent"}}
+
 // ReadStage reads the data of a Failure. ok is false when it says nothing.
 func ReadStage(data []byte) (s Stage, ok bool) {
 	c := jsonrpc.NewCursor(data, maxDepth)
 	if len(data) == 0 || c.Kind() != jsonrpc.Object {
 		return s, false
 	}
-	eachMember(&c, func(key []byte) {
+	stageObject.read(&c, func(member string) {
 		switch {
-		case string(key) == "stage" && c.Kind() == jsonrpc.String:
+		case member == "stage" && c.Kind() == jsonrpc.String:
 			stage := string(c.StringBytes())
 			s.NotSent = stage == "notSent"
 			ok = stage == "notSent" || stage == "maybeSent"
-		case string(key) == "permanent" && c.Kind() == jsonrpc.Bool:
+		case member == "permanent" && c.Kind() == jsonrpc.Bool:
 			s.Permanent = c.Bool()
 		default:
 			c.Skip()
 		}
 	})
+	c.End()
 	return s, ok && c.Err() == nil
 }
 

@@ -148,7 +148,10 @@ func indexSpecial(b []byte) (i int, high bool) {
 			return i + bits.TrailingZeros64(m)/8, seen&highBits != 0
 		}
 		seen |= x
-		i += 8
+		if i += 8; i == longRun {
+			n, more := indexBlock(b[i:])
+			i, seen = i+n, seen|more
+		}
 	}
 	for ; i < len(b); i++ {
 		if b[i] == '"' || b[i] == '\\' || b[i] < 0x20 {
@@ -157,6 +160,25 @@ func indexSpecial(b []byte) (i int, high bool) {
 		seen |= uint64(b[i])
 	}
 	return i, seen&highBits != 0
+}
+
+// longRun is after how many bytes of plain text many more are likely.
+const longRun = 64
+
+// indexBlock returns the offset of the first 32 bytes that hold a quote, a
+// backslash or a control character, or of the rest, and all bits that were seen
+// before it. It is nearly twice as fast as a word at a time.
+func indexBlock(b []byte) (i int, seen uint64) {
+	for ; len(b)-i >= 32; i += 32 {
+		w := b[i : i+32 : i+32]
+		x0, x1 := binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:])
+		x2, x3 := binary.LittleEndian.Uint64(w[16:]), binary.LittleEndian.Uint64(w[24:])
+		if special(x0)|special(x1)|special(x2)|special(x3) != 0 {
+			break
+		}
+		seen |= x0 | x1 | x2 | x3
+	}
+	return i, seen
 }
 
 // measureEscape returns how many bytes the escape at the start of b has, and

@@ -48,6 +48,10 @@ func TestStringIsWhatEncodingJSONGives(t *testing.T) {
 		for pad := 1; pad <= 17; pad++ {
 			requireSameString(t, []byte(`"`+strings.Repeat("x", pad)+content+strings.Repeat("y", 17-pad)+`"`))
 		}
+		// And of the blocks that a long text is scanned in.
+		for pad := longRun - 1; pad <= longRun+33; pad++ {
+			requireSameString(t, []byte(`"`+strings.Repeat("x", pad)+content+strings.Repeat("y", 40)+`"`))
+		}
 		for cut := range len(content) + 1 { // truncated at every byte
 			requireSameString(t, []byte(`"`+content[:cut]))
 		}

@@ -45,13 +45,15 @@ func (d *Dialer) Dial(ctx context.Context, url string, header http.Header) (*Web
 		dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
 	}
 	var raw *Conn
+	watched := func() bool { return true }
 	ws := websocket.Dialer{
-		NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			nc, err := dial(ctx, network, addr)
+		NetDialContext: func(dialing context.Context, network, addr string) (net.Conn, error) {
+			nc, err := dial(dialing, network, addr)
 			if err != nil {
 				return nil, err
 			}
 			raw = NewConn(nc)
+			watched = context.AfterFunc(ctx, func() { _ = nc.Close() }) // gorilla looks at deadlines only
 			return raw, nil
 		},
 		TLSClientConfig:  d.TLS,
@@ -61,6 +63,9 @@ func (d *Dialer) Dial(ctx context.Context, url string, header http.Header) (*Web
 		WriteBufferPool:  &writeBuffers,
 	}
 	conn, resp, err := ws.DialContext(ctx, url, header)
+	if inTime := watched(); !inTime || err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx) // the connection is closed
+	}
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
 			text, _ := io.ReadAll(io.LimitReader(resp.Body, refusalPreview))

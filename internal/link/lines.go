@@ -17,6 +17,7 @@ type Lines struct {
 	r    *bufio.Reader
 	max  int
 	line []byte // a line longer than the reader's buffer
+	err  error  // of Receive, which is final
 	w    []byte
 	end  sync.Once
 }
@@ -33,51 +34,56 @@ func (l *Lines) Send(message []byte) error {
 	if len(message) < writeBuffer {
 		l.w = append(append(l.w[:0], message...), '\n')
 		n, err := l.out.Write(l.w)
-		if err != nil && n >= len(message) {
-			return errors.Join(ErrUncertain, err) // a last line counts without its end
-		}
-		return err
+		return sent(n, len(message), err)
 	}
-	if _, err := l.out.Write(message); err != nil {
-		return err
+	n, err := l.out.Write(message)
+	if err == nil {
+		_, err = l.out.Write([]byte{'\n'})
 	}
-	if _, err := l.out.Write([]byte{'\n'}); err != nil {
+	return sent(n, len(message), err)
+}
+
+// sent judges a Write of n bytes that should have begun with a whole message:
+// the last line of a stream counts without its end.
+func sent(n, message int, err error) error {
+	if err != nil && n >= message {
 		return errors.Join(ErrUncertain, err)
 	}
-	return nil
+	return err
 }
 
 // Receive reads one line.
 func (l *Lines) Receive() ([]byte, error) {
-	for {
-		line, err := l.readLine()
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			return line, nil // an error comes again
+	for l.err == nil {
+		var line []byte
+		if line, l.err = l.readLine(); l.err != nil && l.err != io.EOF {
+			break // what was read of a line is no message
 		}
-		if err != nil {
-			return nil, err
+		if line = bytes.TrimSpace(line); len(line) > l.max {
+			l.err = fmt.Errorf("%w of %d bytes", ErrTooLarge, l.max)
+		} else if len(line) > 0 {
+			return line, nil
 		}
 	}
+	return nil, l.err
 }
 
+// readLine reads a line, or the beginning of one that is over the limit.
 func (l *Lines) readLine() ([]byte, error) {
-	part, err := l.r.ReadSlice('\n')
-	if !errors.Is(err, bufio.ErrBufferFull) {
-		return part, err
+	line, err := l.r.ReadSlice('\n')
+	if err != bufio.ErrBufferFull {
+		return line, err
 	}
 	if cap(l.line) > keepBuffer {
 		l.line = nil
 	}
-	l.line = append(l.line[:0], part...)
-	for errors.Is(err, bufio.ErrBufferFull) {
-		if len(l.line) > l.max {
-			return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, l.max)
+	l.line = append(l.line[:0], line...)
+	for err == bufio.ErrBufferFull {
+		if len(l.line) > l.max+len("\r\n") {
+			return l.line, nil
 		}
-		part, err = l.r.ReadSlice('\n')
-		l.line = append(l.line, part...)
-	}
-	if len(bytes.TrimRight(l.line, "\r\n")) > l.max {
-		return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, l.max)
+		line, err = l.r.ReadSlice('\n')
+		l.line = append(l.line, line...)
 	}
 	return l.line, err
 }

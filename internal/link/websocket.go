@@ -1,7 +1,6 @@
 package link
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -23,6 +22,7 @@ type WebSocket struct {
 	raw    net.Conn // below TLS
 	max    int
 	buf    []byte
+	err    error // of Receive, which is final
 	closed atomic.Bool
 }
 
@@ -40,49 +40,51 @@ func (w *WebSocket) Send(message []byte) error {
 
 // Receive returns the next message, text or binary. Pings are answered on the way.
 func (w *WebSocket) Receive() ([]byte, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	message, err := w.receive()
+	if err != nil && w.closed.Load() {
+		err = net.ErrClosed
+	}
+	w.err = err
+	return message, err
+}
+
+func (w *WebSocket) receive() ([]byte, error) {
 	_, r, err := w.conn.NextReader()
+	if websocket.IsCloseError(err, farewells...) {
+		return nil, io.EOF
+	}
 	if err != nil {
-		return nil, w.end(err)
+		return nil, err
 	}
 	if cap(w.buf) > keepBuffer || w.buf == nil {
 		w.buf = make([]byte, 0, readBuffer)
 	}
 	buf := w.buf[:0]
-	for {
+	for err == nil && len(buf) <= w.max {
 		if len(buf) == cap(buf) {
-			if len(buf) > w.max {
-				return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, w.max)
-			}
 			buf = append(buf, 0)[:len(buf)]
 		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
+		var n int
+		n, err = r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, w.end(err)
-		}
 	}
 	w.buf = buf
-	if len(buf) > w.max {
+	switch {
+	case len(buf) > w.max:
 		return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, w.max)
+	case err == io.EOF:
+		return buf, nil
 	}
-	return buf, nil
+	return nil, fmt.Errorf("in the middle of a message: %w", err)
 }
 
-// end reads the error that ended the connection. A peer that says goodbye, and
-// one that hangs up between two messages, both end it in order.
-func (w *WebSocket) end(err error) error {
-	var goodbye *websocket.CloseError
-	switch {
-	case w.closed.Load():
-		return net.ErrClosed
-	case errors.As(err, &goodbye) && (goodbye.Code == websocket.CloseNormalClosure ||
-		goodbye.Code == websocket.CloseGoingAway || goodbye.Code == websocket.CloseNoStatusReceived):
-		return io.EOF
-	}
-	return err
+// farewells are the codes of a connection that ends in order, when no message is
+// under way. Executors hang up without a word, which is read as the last one.
+var farewells = []int{
+	websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived, websocket.CloseAbnormalClosure,
 }
 
 // Close closes the connection below.

@@ -3,16 +3,20 @@ package schema
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
+	"math/big"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// The steps of a validation: about a tenth of a microsecond each.
+// The steps of a validation: about a tenth of a microsecond each, and 200 bytes at most.
 const (
 	baseBudget = 1_000_000
-	perValue   = 16
+	perValue   = 10
 )
 
 var (
@@ -22,28 +26,75 @@ var (
 	errUnique    = errors.New("has an item twice")
 )
 
+// typeError is a value that the keyword "type" does not allow.
+type typeError struct {
+	got  string
+	want []string
+}
+
+func (e *typeError) Error() string {
+	return fmt.Sprintf("is of type %s, not %s", e.got, strings.Join(e.want, " or "))
+}
+
 // overBudget is what a validation panics with to leave the library.
 type overBudget struct{}
 
 // budget counts what a validation costs. That a schema is small and its
 // composition harmless does not bound it: by recursion into the members of a
 // value two branches become four, and so on at each level.
-type budget struct{ left int64 }
+type budget struct {
+	left  int64
+	price int64 // of a step
+	reach int64 // steps that it takes to look at all that leads to the deepest value
+	chain int64 // the longest chain at one place
+}
+
+// begin sets what a validation may cost. If it is to tell why a value does not
+// match, each step may leave an error behind, and in it the place in the value.
+func (b *budget) begin(left int64, size extent, why bool) {
+	b.left, b.price = left, 1
+	if why {
+		b.price += int64(size.depth) / 8
+	}
+	b.reach = int64(size.depth+1) * b.chain / 4
+}
 
 func (b *budget) spend(steps int64) {
-	if b.left -= steps; b.left < 0 {
+	if b.left -= steps * b.price; b.left < 0 {
 		panic(overBudget{})
 	}
 }
 
-// watch has a sub-schema counted wherever it is applied. "format" is the one
-// keyword whose check the library calls first, in every draft and mode, before it
-// looks into the value. Enum, const and uniqueItems are checked here as well: the
-// library computes with fractions for each comparison.
+// watch has a sub-schema counted wherever it is applied. "format" is a keyword
+// that the library checks before it looks into the value, in every draft and mode. Those
+// that come before it are checked here as well: "type", so that no application is
+// missed; enum, const and also uniqueItems, because the library computes with
+// fractions for each comparison. Schemas that are true or false, which have no
+// keywords, are counted where they are applied from.
 func (b *budget) watch(s *jsonschema.Schema) {
 	g := &guard{budget: b, visit: 1 + int64(len(s.Required)), member: 1 + 4*int64(len(s.PatternProperties))}
+	for _, sub := range inPlace(s) {
+		if sub != nil {
+			g.visit++
+			if sub.Bool != nil {
+				g.member++ // its unevaluated members are listed before it is looked at
+			}
+		}
+	}
+	g.visit += int64(len(s.Dependencies) + len(s.DependentRequired))
 	for _, list := range s.DependentRequired {
 		g.visit += int64(len(list))
+	}
+	for _, dependency := range s.Dependencies {
+		if list, ok := dependency.([]string); ok {
+			g.visit += int64(len(list))
+		}
+	}
+	g.dynamic = s.DynamicRef != nil || s.RecursiveRef != nil
+	for _, bound := range []*big.Rat{s.Minimum, s.Maximum, s.ExclusiveMinimum, s.ExclusiveMaximum, s.MultipleOf} {
+		if bound != nil {
+			g.bounds++
+		}
 	}
 	if s.Pattern != nil {
 		g.letter = int64(programSize(s.Pattern.String()))
@@ -51,28 +102,38 @@ func (b *budget) watch(s *jsonschema.Schema) {
 	for re := range s.PatternProperties {
 		g.name += int64(programSize(re.String()))
 	}
+	g.takeOver(s)
+	s.Format = &jsonschema.Format{Name: "", Validate: g.check}
+}
+
+// takeOver takes the keywords that are checked here from the library.
+func (g *guard) takeOver(s *jsonschema.Schema) {
+	if s.Types != nil && !s.Types.IsEmpty() {
+		g.types = s.Types.ToStrings()
+	}
 	if s.Enum != nil {
 		g.enum = make(map[string]struct{}, len(s.Enum.Values))
 		for _, value := range s.Enum.Values {
 			g.enum[string(canonical(nil, value))] = struct{}{}
 		}
-		s.Enum = nil
 	}
 	if s.Const != nil {
 		g.constant, g.hasConst = string(canonical(nil, *s.Const)), true
-		s.Const = nil
 	}
-	g.unique, s.UniqueItems = s.UniqueItems, false
-	s.Format = &jsonschema.Format{Name: "", Validate: g.check}
+	g.unique = s.UniqueItems
+	s.Types, s.Enum, s.Const, s.UniqueItems = nil, nil, nil, false
 }
 
 // guard is the check of one sub-schema.
 type guard struct {
 	budget   *budget
 	visit    int64 // steps of each application
-	member   int64 // steps of each member of an object
+	member   int64 // steps of each member of an object, and item of an array
+	bounds   int64 // keywords that compute with numbers
 	letter   int64 // size of the pattern for strings
 	name     int64 // size of the patterns for names
+	dynamic  bool  // a reference looks at all that led to it
+	types    []string
 	enum     map[string]struct{}
 	constant string
 	hasConst bool
@@ -82,6 +143,9 @@ type guard struct {
 
 func (g *guard) check(value any) error {
 	steps := g.visit
+	if g.dynamic {
+		steps += g.budget.reach
+	}
 	switch v := value.(type) {
 	case map[string]any:
 		steps += int64(len(v)) * g.member
@@ -91,20 +155,57 @@ func (g *guard) check(value any) error {
 			}
 		}
 	case []any:
-		steps += int64(len(v))
+		steps += int64(len(v)) * g.member
 	case string:
 		steps += int64(len(v)/256) + patternCost(g.letter, len(v))
 	case json.Number:
-		steps += int64(len(v) / 8)
-		if len(v) > 4 {
-			steps += 4 // it may have an exponent
-		}
+		steps += int64(len(v)/8) + g.bounds*numberCost(string(v))
 	}
 	g.budget.spend(steps)
+	if got := typeOf(value); g.types != nil && !g.allows(got, value) {
+		return &typeError{got, g.types}
+	}
 	if g.enum == nil && !g.hasConst && !g.unique {
 		return nil
 	}
 	return g.compare(value)
+}
+
+// allows reports whether the keyword "type" allows a value.
+func (g *guard) allows(got string, value any) bool {
+	if slices.Contains(g.types, got) {
+		return true
+	}
+	number, ok := value.(json.Number)
+	return ok && slices.Contains(g.types, "integer") && whole(string(number))
+}
+
+// typeOf is the type of a value in the words of the keyword. All numbers are "number".
+func typeOf(value any) string {
+	switch value.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "boolean"
+	case string:
+		return "string"
+	case json.Number:
+		return "number"
+	case []any:
+		return "array"
+	default:
+		return "object"
+	}
+}
+
+// numberCost is what it takes to compute with a number, which is written out for that.
+func numberCost(number string) int64 {
+	size := len(number)
+	if e := strings.IndexAny(number, "eE"); e >= 0 {
+		exponent, _ := strconv.Atoi(number[e+1:]) // cheap has seen it
+		size += max(exponent, -exponent)
+	}
+	return 1 + int64(size)/8
 }
 
 // patternCost is an upper bound of what a match takes: each instruction at each byte.

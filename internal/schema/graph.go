@@ -14,8 +14,12 @@ import (
 // documentURL is the base of references within a document.
 const documentURL = "mcp-schema://document/"
 
+// mismatchURL is what matches if the document does not.
+const mismatchURL = "mcp-schema://mismatch/"
+
 var (
 	errLoop      = errors.New("a reference leads to its own place: validation would never end")
+	errChain     = fmt.Errorf("composition leads on more than %d times at one place", MaxChain)
 	errExpansion = fmt.Errorf("composition applies more than %d sub-schemas to one place", MaxExpansion)
 )
 
@@ -29,8 +33,10 @@ func (noLoader) Load(url string) (any, error) {
 
 // linked is a document compiled by the library.
 type linked struct {
-	schema  *jsonschema.Schema
-	dynamic []*jsonschema.Schema // those with a dynamic anchor, which no field of the others may lead to
+	schema *jsonschema.Schema
+	// mismatch is "not" the schema: below it the library only finds out whether, not why.
+	mismatch *jsonschema.Schema
+	dynamic  []*jsonschema.Schema // those with a dynamic anchor, which no field of the others may lead to
 }
 
 // link compiles a document. The document is not changed.
@@ -52,6 +58,12 @@ func link(document any) (l *linked, err error) {
 		return nil, compileText(err)
 	}
 	l = &linked{schema: root}
+	if err := c.AddResource(mismatchURL, map[string]any{"not": map[string]any{"$ref": documentURL}}); err != nil {
+		return nil, err
+	}
+	if l.mismatch, err = c.Compile(mismatchURL); err != nil {
+		return nil, compileText(err)
+	}
 	for _, pointer := range dynamicAnchors(nil, document, "") {
 		// What stands in the data of an enum or the like may not compile, and is no target then.
 		if s, err := c.Compile(documentURL + "#" + pointer); err == nil {
@@ -98,6 +110,8 @@ type graph struct {
 	seen     map[*jsonschema.Schema]bool
 	anchored map[string][]*jsonschema.Schema // by dynamic anchor; "" are those with $recursiveAnchor
 	sizes    map[*jsonschema.Schema]int      // 0 while it is computed
+	chains   map[*jsonschema.Schema]int      // the longest that begins there
+	chain    int                             // the longest of all
 }
 
 // explore finds all sub-schemas and checks that they lie in the document and
@@ -105,13 +119,15 @@ type graph struct {
 func explore(l *linked) (*graph, error) {
 	g := &graph{
 		seen: make(map[*jsonschema.Schema]bool), anchored: make(map[string][]*jsonschema.Schema),
-		sizes: make(map[*jsonschema.Schema]int),
+		sizes: make(map[*jsonschema.Schema]int), chains: make(map[*jsonschema.Schema]int),
 	}
 	g.add(l.schema)
 	g.add(l.dynamic...)
-	for i := 0; i < len(g.order); i++ {
-		g.add(inPlace(g.order[i])...)
-		g.add(below(g.order[i])...)
+	for next := 0; next < len(g.order); { // which grows
+		s := g.order[next]
+		g.add(inPlace(s)...)
+		g.add(below(s)...)
+		next++
 	}
 	for _, s := range g.order {
 		if !strings.HasPrefix(s.Location, documentURL) {
@@ -151,7 +167,7 @@ func (g *graph) size(s *jsonschema.Schema) (int, error) {
 		return size, nil
 	}
 	g.sizes[s] = 0
-	total := 1
+	total, chain := 1, 0
 	for _, sub := range slices.Concat(inPlace(s), g.dynamicTargets(s)) {
 		if sub == nil {
 			continue
@@ -163,8 +179,12 @@ func (g *graph) size(s *jsonschema.Schema) (int, error) {
 		if total += size; total > MaxExpansion {
 			return 0, errExpansion
 		}
+		if chain = max(chain, g.chains[sub]); chain >= MaxChain {
+			return 0, errChain
+		}
 	}
-	g.sizes[s] = total
+	g.sizes[s], g.chains[s] = total, chain+1
+	g.chain = max(g.chain, chain+1)
 	return total, nil
 }
 

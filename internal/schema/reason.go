@@ -61,8 +61,7 @@ func meant(f *jsonschema.ValidationError) []*jsonschema.ValidationError {
 		for len(leaf.Causes) == 1 {
 			leaf = leaf.Causes[0]
 		}
-		_, wrongType := leaf.ErrorKind.(*kind.Type)
-		if !wrongType || len(leaf.InstanceLocation) != len(f.InstanceLocation) {
+		if !wrongType(leaf) || len(leaf.InstanceLocation) != len(f.InstanceLocation) {
 			fitting = append(fitting, cause)
 		}
 	}
@@ -70,6 +69,16 @@ func meant(f *jsonschema.ValidationError) []*jsonschema.ValidationError {
 		return nil
 	}
 	return fitting
+}
+
+// wrongType reports whether a failure is that of the keyword "type".
+func wrongType(f *jsonschema.ValidationError) bool {
+	format, ok := f.ErrorKind.(*kind.Format)
+	if !ok {
+		return false
+	}
+	_, ok = format.Err.(*typeError)
+	return ok
 }
 
 var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
@@ -89,11 +98,11 @@ func pointer(tokens []string) string {
 // reason says what is wrong without the value that is.
 func reason(f *jsonschema.ValidationError) string {
 	switch k := f.ErrorKind.(type) {
-	case *kind.Type:
+	case *kind.Type: // of the dialect's own schema only, as enum and const
 		return fmt.Sprintf("is of type %s, not %s", k.Got, strings.Join(k.Want, " or "))
 	case *kind.Format:
 		return k.Err.Error()
-	case *kind.Enum: // of the dialect's own schema only
+	case *kind.Enum:
 		return errEnum.Error()
 	case *kind.Const:
 		return errConst.Error()

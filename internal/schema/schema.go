@@ -32,6 +32,9 @@ const (
 	// MaxExpansion is how many sub-schemas may apply to one place of a value,
 	// counted as often as references and composition lead to them.
 	MaxExpansion = 10_000
+	// MaxChain is how long a chain of references and composition may be that
+	// leads from one place of a value to itself.
+	MaxChain = 100
 	// MaxValues is how many values a validated value may have in it.
 	MaxValues = 1_000_000
 	// MaxExponent is how large the exponent of a number may be, up or down.
@@ -40,8 +43,14 @@ const (
 	MaxNumber = 1_000
 )
 
-// maxPointers bounds the memory for the places of all sub-schemas, as the library writes them down.
-const maxPointers = 8 << 20
+const (
+	// maxPointers bounds the memory for the places of all sub-schemas, as the library writes them down.
+	maxPointers = 8 << 20
+	// maxWeight bounds the values of a schema, each with the number of steps that
+	// lead to it: the library tells of each that its dialect does not allow, in up to
+	// fifty errors with a place in each.
+	maxWeight = 250_000
+)
 
 // Schema is a compiled schema. It is safe for concurrent use.
 type Schema struct {
@@ -55,7 +64,7 @@ type Schema struct {
 // a program serves one validation at a time. Others are compiled when validations
 // run side by side.
 type program struct {
-	root   *jsonschema.Schema
+	linked
 	budget *budget
 }
 
@@ -82,15 +91,15 @@ func Compile(raw json.RawMessage) (*Schema, error) {
 
 // program compiles the document once more.
 func (s *Schema) program() (*program, error) {
-	root, err := link(s.document)
+	l, err := link(s.document)
 	if err != nil {
 		return nil, err
 	}
-	g, err := explore(root)
+	g, err := explore(l)
 	if err != nil {
 		return nil, err
 	}
-	p := &program{root: root.schema, budget: new(budget)}
+	p := &program{linked: *l, budget: &budget{chain: int64(g.chain)}}
 	for _, sub := range g.order {
 		p.budget.watch(sub)
 	}
@@ -100,7 +109,8 @@ func (s *Schema) program() (*program, error) {
 // Validate reports where a value does not match: a [*Error]. A value that cannot
 // be validated, since it is not JSON or is over a bound, is another error.
 // Time and memory are in proportion to the value, at most [MaxValues], plus a
-// constant of about a million steps; the value decoded takes up to 50 bytes for each of its own.
+// constant of about a million steps, and the same again if it does not match; the value
+// decoded takes up to 50 bytes for each of its own.
 func (s *Schema) Validate(instance json.RawMessage) error {
 	value, size, err := decode(instance, MaxValues)
 	if err != nil {
@@ -111,7 +121,7 @@ func (s *Schema) Validate(instance json.RawMessage) error {
 		return err
 	}
 	defer s.put(p)
-	return p.run(value, size)
+	return p.validate(value, size)
 }
 
 func (s *Schema) take() (*program, error) {
@@ -141,9 +151,27 @@ func (s *Schema) put(p *program) {
 // errLibrary is a panic of the library: a schema must not end the program.
 var errLibrary = errors.New("value cannot be validated: the schema makes the library fail")
 
-// run validates a decoded value of a size.
-func (p *program) run(value any, size int) (err error) {
-	p.budget.left = baseBudget + perValue*int64(size)
+// validate validates a decoded value: whether it matches first, which takes
+// little memory, and only then why not. Of a value whose mismatches are too many to be
+// told, that is all that is told.
+func (p *program) validate(value any, size extent) error {
+	p.budget.begin(baseBudget+perValue*int64(size.values), size, false)
+	mismatch, err := run(p.mismatch, value)
+	if err != nil || mismatch != nil { // it does not mismatch
+		return err
+	}
+	p.budget.begin(baseBudget+int64(size.values), size, true)
+	failure, err := run(p.schema, value)
+	switch {
+	case err != nil || failure == nil:
+		return &Error{Problems: []Problem{{Reason: "does not match the schema"}}}
+	default:
+		return problemsOf(failure)
+	}
+}
+
+// run has the library validate a value. Err is why it could not.
+func run(schema *jsonschema.Schema, value any) (failure, err error) {
 	defer func() {
 		switch recover().(type) {
 		case nil:
@@ -153,8 +181,5 @@ func (p *program) run(value any, size int) (err error) {
 			err = errLibrary
 		}
 	}()
-	if failure := p.root.Validate(value); failure != nil {
-		return problemsOf(failure)
-	}
-	return nil
+	return schema.Validate(value), nil
 }

@@ -105,6 +105,11 @@ func TestCompileRefuses(t *testing.T) {
 		fmt.Fprintf(&b, `"d%d":{"type":"integer"}},"$ref":"#/$defs/d0"}`, n)
 		return b.String()
 	}
+	// The dynamic reference leads to {}, unless what led to it has such an anchor itself.
+	inScope := func(top, x string) string {
+		return `{"$id":"https://example.com/o",` + top + `"$ref":"inner","$defs":{"x":` + x +
+			`,"inner":{"$id":"inner","$dynamicRef":"#n","$defs":{"n":{"$dynamicAnchor":"n"}}}}}`
+	}
 	long := strings.Repeat("k", 100_000)
 	for name, c := range map[string]struct{ schema, want string }{
 		"not JSON":         {`{`, "bad JSON"},
@@ -123,6 +128,8 @@ func TestCompileRefuses(t *testing.T) {
 		"loop of two":      {`{"$defs":{"a":{"allOf":[{"$ref":"#/$defs/b"}]},"b":{"not":{"$ref":"#/$defs/a"}}},"$ref":"#/$defs/a"}`, "leads to its own place"},
 		"unused loop":      {`{"properties":{"a":{"anyOf":[{"$ref":"#/properties/a"}]}}}`, "leads to its own place"},
 		"dynamic loop":     {`{"$dynamicAnchor":"x","allOf":[{"$dynamicRef":"#x"}]}`, "leads to its own place"},
+		"loop in scope":    {inScope(`"$dynamicAnchor":"n",`, `{}`), "leads to its own place"},
+		"loop elsewhere":   {inScope(``, `{"$dynamicAnchor":"n","allOf":[{"$ref":"#/$defs/x"}]}`), "leads to its own place"},
 		"bomb allOf":       {chain(40, "allOf"), "more than 10000 sub-schemas"},
 		"bomb oneOf":       {chain(40, "oneOf"), "more than 10000 sub-schemas"},
 		"number":           {`{"minimum":1e1000000000}`, "exponent"},

@@ -1,14 +1,19 @@
 package schema
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // survey bounds what compiling a document takes, before it is compiled.
 func survey(document any) error {
 	s := surveyor{}
-	s.visit(document, 0)
+	s.visit(document, 0, 1)
 	switch {
 	case s.subschemas > MaxSubschemas:
 		return fmt.Errorf("more than %d sub-schemas", MaxSubschemas)
+	case s.weight > maxWeight:
+		return errWeight
 	case s.pointers > maxPointers:
 		return fmt.Errorf("the places of its sub-schemas take more than %d bytes", maxPointers)
 	}
@@ -18,11 +23,14 @@ func survey(document any) error {
 type surveyor struct {
 	subschemas int
 	pointers   int
+	weight     int
 }
 
-// visit looks at a value to which a pointer of a length leads.
-func (s *surveyor) visit(value any, length int) {
-	if s.subschemas > MaxSubschemas || s.pointers > maxPointers {
+var errWeight = errors.New("more values than a schema may have, or too deep in it")
+
+// visit looks at a value to which a pointer of a length, of so many steps, leads.
+func (s *surveyor) visit(value any, length, steps int) {
+	if s.weight += steps; s.subschemas > MaxSubschemas || s.pointers > maxPointers || s.weight > maxWeight {
 		return
 	}
 	switch v := value.(type) {
@@ -30,11 +38,11 @@ func (s *surveyor) visit(value any, length int) {
 		s.subschemas++
 		s.pointers += length
 		for key, member := range v {
-			s.visit(member, length+1+len(key))
+			s.visit(member, length+1+len(key), steps+1)
 		}
 	case []any:
 		for _, item := range v {
-			s.visit(item, length+4)
+			s.visit(item, length+4, steps+1)
 		}
 	case bool:
 		s.subschemas++

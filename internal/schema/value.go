@@ -19,19 +19,27 @@ var (
 // string, bool, nil, and json.Number, which keeps every digit.
 type reader struct {
 	jsonrpc.Cursor
-	values, limit int
+	extent
+	limit int
 }
 
-// decode reads one JSON text of at most limit values and tells how many it has.
+// extent is how large a value is.
+type extent struct {
+	values int // in all
+	depth  int // how deep the deepest lies
+}
+
+// decode reads one JSON text of at most limit values and tells how large it is.
 // Of members with the same name the last one counts.
-func decode(data []byte, limit int) (value any, size int, err error) {
+func decode(data []byte, limit int) (value any, size extent, err error) {
 	r := reader{Cursor: jsonrpc.NewCursor(data, MaxDepth), limit: limit}
-	value = r.value()
+	value = r.value(0)
 	r.End()
-	return value, r.values, r.Err()
+	return value, r.extent, r.Err()
 }
 
-func (r *reader) value() any {
+func (r *reader) value(depth int) any {
+	r.depth = max(r.depth, depth)
 	if r.values++; r.values > r.limit {
 		r.Fail(errValues)
 		return nil
@@ -42,14 +50,14 @@ func (r *reader) value() any {
 		r.EnterObject()
 		for key, ok := r.NextKey(); ok; key, ok = r.NextKey() {
 			name := string(key)
-			object[name] = r.value()
+			object[name] = r.value(depth + 1)
 		}
 		return object
 	case jsonrpc.Array:
 		array := []any{}
 		r.EnterArray()
 		for r.NextElement() {
-			array = append(array, r.value())
+			array = append(array, r.value(depth+1))
 		}
 		return array
 	case jsonrpc.String:
@@ -113,17 +121,7 @@ func canonical(b []byte, value any) []byte {
 
 // canonicalNumber writes a number as its significant digits and the power of ten of the last of them.
 func canonicalNumber(b []byte, number string) []byte {
-	digits, exponent := number, 0
-	if e := strings.IndexAny(number, "eE"); e >= 0 {
-		digits = number[:e]
-		exponent, _ = strconv.Atoi(number[e+1:]) // cheap has seen it
-	}
-	negative := strings.HasPrefix(digits, "-")
-	whole, fraction, _ := strings.Cut(strings.TrimPrefix(digits, "-"), ".")
-	exponent -= len(fraction)
-	digits = strings.TrimLeft(whole+fraction, "0")
-	significant := strings.TrimRight(digits, "0")
-	exponent += len(digits) - len(significant)
+	negative, significant, exponent := scientific(number)
 	if significant == "" {
 		return append(b, '0')
 	}
@@ -132,4 +130,26 @@ func canonicalNumber(b []byte, number string) []byte {
 	}
 	b = append(b, significant...)
 	return strconv.AppendInt(append(b, 'e'), int64(exponent), 10)
+}
+
+// whole reports whether a number is an integer, as 1.0 and 10e-1 are.
+func whole(number string) bool {
+	_, significant, exponent := scientific(number)
+	return significant == "" || exponent >= 0
+}
+
+// scientific takes a number apart: its significant digits, none for zero, and
+// the power of ten of the last of them.
+func scientific(number string) (negative bool, significant string, exponent int) {
+	digits := number
+	if e := strings.IndexAny(number, "eE"); e >= 0 {
+		digits = number[:e]
+		exponent, _ = strconv.Atoi(number[e+1:]) // cheap has seen it
+	}
+	negative = strings.HasPrefix(digits, "-")
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(digits, "-"), ".")
+	exponent -= len(fraction)
+	digits = strings.TrimLeft(whole+fraction, "0")
+	significant = strings.TrimRight(digits, "0")
+	return negative, significant, exponent + len(digits) - len(significant)
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
+	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
 var update = flag.Bool("update", false, "write down how many checks the conformance suite made")
@@ -41,9 +42,8 @@ var notRun = map[string]string{
 	"sep-2640-": "the skills extension is the host's, not the SDK's",
 }
 
-// transports are the values of HAWSER_TRANSPORT, which tells the client program
-// what carries its requests. The suite must see the same traffic with each.
-var transports = []string{"direct"}
+// ways are how the client's requests travel. The suite must see the same traffic with each.
+var ways = []string{"direct", "codex", "agent"}
 
 // counts holds the outcome of each run: scenario, revision, count.
 type counts map[string]map[string]peer.Count
@@ -57,9 +57,9 @@ func TestConformance(t *testing.T) {
 	for _, scenario := range slices.Sorted(maps.Keys(scenarios)) {
 		got[scenario] = map[string]peer.Count{}
 		for _, revision := range scenarios[scenario] {
-			for _, transport := range transports {
-				t.Run(scenario+"/"+revision+"/"+transport, func(t *testing.T) {
-					count := runScenario(t, client, scenario, revision, transport)
+			for _, way := range ways {
+				t.Run(scenario+"/"+revision+"/"+way, func(t *testing.T) {
+					count := runScenario(t, client, scenario, revision, way)
 					if expected := want[scenario][revision]; !*update && count != expected {
 						t.Errorf("made %+v checks, want %+v; if that is right, run `make conformance-counts`", count, expected)
 					}
@@ -73,9 +73,39 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func runScenario(t *testing.T, client, scenario, revision, transport string) peer.Count {
+func runScenario(t *testing.T, client, scenario, revision, way string) peer.Count {
 	t.Helper()
-	checks, err := peer.RunConformance(t, client, scenario, revision, "HAWSER_TRANSPORT="+transport)
+	if way == "direct" {
+		return runSuite(t, client, scenario, revision, "HAWSER_TRANSPORT=direct")
+	}
+	relay := peer.StartRelay(t, startExecutor(t, way))
+	env := []string{"HAWSER_TRANSPORT=executor", "HAWSER_EXECUTOR=" + relay.URL}
+	front := peer.StartFront(t)
+	count := runSuite(t, front.Lead(t, client), scenario, revision, env...)
+	// Every request that the server saw was one exchange, and none came another way.
+	if seen, sent := front.Seen(), relay.Exchanges(); len(seen) == 0 || !maps.Equal(seen, sent) {
+		t.Errorf("the server saw %v, the executor was asked for %v", seen, sent)
+	}
+	return count
+}
+
+// startExecutor starts an executor with its default settings, and returns its URL.
+func startExecutor(t *testing.T, way string) string {
+	t.Helper()
+	if way == "codex" {
+		return peer.StartCodex(t).URL
+	}
+	l, err := agent.Listen(t.Context(), "ws://127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l.URL()
+}
+
+func runSuite(t *testing.T, client, scenario, revision string, env ...string) peer.Count {
+	t.Helper()
+	checks, err := peer.RunConformance(t, client, scenario, revision, env...)
 	if err != nil {
 		t.Fatal(err)
 	}

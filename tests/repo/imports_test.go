@@ -36,6 +36,15 @@ var importRules = map[string]importRule{
 		why:      "authorization decorates the seam and knows nothing of MCP above it",
 		neverOwn: []string{"streamablehttp", "transport/executor", "mcpclient"},
 	},
+	"internal/execproto": {
+		why:   "the executor's messages are bytes and values; what carries them and what they do is not its business",
+		only:  []string{module + "/internal/jsonrpc"},
+		never: []string{"net", "net/http"},
+	},
+	"internal/link": {
+		why:  "a link carries messages and does not know what is in them",
+		only: []string{"github.com/gorilla/websocket"},
+	},
 	"internal/jsonrpc":   parserRule,
 	"internal/sse":       parserRule,
 	"internal/challenge": parserRule,

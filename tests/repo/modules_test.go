@@ -15,13 +15,14 @@ import (
 // user of Hawser gets them; what is heavy or optional belongs into a nested module.
 var dependencies = map[string]string{
 	"github.com/cenkalti/backoff/v4":           "the intervals of every retry",
+	"github.com/gorilla/websocket":             "the link to an executor",
 	"github.com/mark3labs/mcp-go":              "the protocol's types, which are part of our API; its server in tests",
 	"github.com/stretchr/testify":              "tests only",
 	"go.uber.org/goleak":                       "tests only: no goroutine is left behind",
 	"github.com/google/jsonschema-go":          "of mcp-go",
 	"github.com/google/uuid":                   "of mcp-go's server",
-	"github.com/santhosh-tekuri/jsonschema/v6": "of mcp-go's server",
-	"golang.org/x/text":                        "of mcp-go's server",
+	"github.com/santhosh-tekuri/jsonschema/v6": "validation against the schemas of tools",
+	"golang.org/x/text":                        "of jsonschema",
 	"github.com/spf13/cast":                    "of mcp-go",
 	"github.com/yosida95/uritemplate/v3":       "of mcp-go",
 	"go.yaml.in/yaml/v3":                       "of testify",

@@ -58,7 +58,7 @@ func cancelPeerNeverReads(p *probe) {
 		accepted.open()
 		<-release.ch
 	})
-	body := newBodySpy(io.LimitReader(zeros{}, 64<<20), io.EOF)
+	body := newBodySpy(io.LimitReader(zeros{}, 16<<20), io.EOF)
 	p.cancelled(http.MethodPost, url, body, accepted.ch)
 	p.await("the request's body is closed", body.closed)
 }

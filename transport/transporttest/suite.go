@@ -39,6 +39,10 @@ type Config struct {
 	// CannotGive names the clauses the RoundTripper does not keep, each with the
 	// reason, which is logged. Every other clause runs.
 	CannotGive map[int]string
+	// Undetected names upstreams of clause 12 whose breach the HTTP client below the
+	// RoundTripper, which may be somebody else's, takes for a response, each with
+	// the reason, which is logged. Everything else is checked.
+	Undetected map[string]string
 	// Guard is how long to wait for what must happen. Zero means [DefaultGuard].
 	Guard time.Duration
 }

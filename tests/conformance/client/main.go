@@ -5,7 +5,7 @@
 //	MCP_CONFORMANCE_SCENARIO          the scenario
 //	MCP_CONFORMANCE_PROTOCOL_VERSION  the revision to speak
 //	MCP_CONFORMANCE_CONTEXT           JSON with what the scenario needs
-//	HAWSER_TRANSPORT                  direct (the default) or executor (not in this build yet)
+//	HAWSER_TRANSPORT                  direct (the default) or executor
 //	HAWSER_EXECUTOR                   the executor's ws:// URL
 //
 // It exits with 0 only if every call that the scenario needs was made and
@@ -22,6 +22,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/mcpclient"
 	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
 const (
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 	if !ok {
 		return fmt.Errorf("%w: no scenario %q", errUsage, name)
 	}
-	network, err := chooseTransport(env)
+	network, err := chooseTransport(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -84,12 +85,16 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 	return t.session.Close()
 }
 
-func chooseTransport(env func(string) string) (transport.Transport, error) {
+func chooseTransport(ctx context.Context, env func(string) string) (transport.Transport, error) {
 	switch name := env("HAWSER_TRANSPORT"); name {
 	case "", "direct":
 		return transport.NewDirect(nil), nil
 	case "executor":
-		return nil, fmt.Errorf("%w: HAWSER_TRANSPORT=executor: this build has no executor transport", errUsage)
+		url := env("HAWSER_EXECUTOR")
+		if url == "" {
+			return nil, fmt.Errorf("%w: HAWSER_TRANSPORT=executor needs HAWSER_EXECUTOR", errUsage)
+		}
+		return executor.Dial(ctx, url, nil)
 	default:
 		return nil, fmt.Errorf("%w: HAWSER_TRANSPORT=%q: direct or executor", errUsage, name)
 	}

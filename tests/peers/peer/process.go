@@ -31,10 +31,16 @@ type process struct {
 // start runs a program with what env adds to this process's environment.
 func start(tb testing.TB, env []string, program string, args ...string) *process {
 	tb.Helper()
+	return startIn(tb, append(os.Environ(), env...), program, args...)
+}
+
+// startIn runs a program in that environment and no other.
+func startIn(tb testing.TB, environment []string, program string, args ...string) *process {
+	tb.Helper()
 	ctx, stop := context.WithCancel(tb.Context()) // done before the test's cleanups
 	p := &process{log: newLog(), done: make(chan struct{}), stop: stop}
 	p.cmd = exec.CommandContext(ctx, program, args...) //nolint:gosec // tests choose the program
-	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Env = environment
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.Cancel = func() error { return killGroup(p.cmd) }
 	p.cmd.WaitDelay = patience

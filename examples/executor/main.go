@@ -1,0 +1,155 @@
+// Command executor is the far end of executor mode as a program: it performs HTTP
+// requests for clients elsewhere, with the network of the machine it runs on.
+//
+//	go run ./examples/executor                                  # WebSockets on a free loopback port
+//	go run ./examples/executor -listen stdio                    # one client, over stdin and stdout
+//	go run ./examples/executor -allow mcp.example.com -allow-env MCP_TOKEN=https://mcp.example.com
+//
+// The first line on stdout is the URL that clients connect to; everything else goes
+// to stderr. SIGTERM, SIGINT and, with stdio, the end of stdin end it with exit code 0.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/hawser-mcp/hawser/transport/executor/agent"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	default:
+		fmt.Fprintln(os.Stderr, "executor:", err)
+		os.Exit(1)
+	}
+}
+
+// streams are those of the process.
+type streams struct {
+	in  io.ReadCloser
+	out io.WriteCloser
+	err io.Writer
+}
+
+// settings are what the command line says.
+type settings struct {
+	listen      string
+	tokenFile   string
+	allow, deny []string
+	opts        agent.Options
+}
+
+func run(ctx context.Context, args []string, s streams) error {
+	set, err := parse(args, s.err)
+	if err != nil {
+		return err
+	}
+	if set.opts.Policy, err = agent.NewPolicy(set.allow, set.deny); err != nil {
+		return err
+	}
+	if set.tokenFile != "" {
+		if set.opts.Token, err = readToken(set.tokenFile); err != nil {
+			return err
+		}
+	}
+	if set.listen == "stdio" {
+		return serveStdio(ctx, s, &set.opts)
+	}
+	l, err := agent.Listen(ctx, set.listen, &set.opts)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	if _, err := fmt.Fprintln(s.out, l.URL()); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func parse(args []string, output io.Writer) (*settings, error) {
+	set := new(settings)
+	var debug bool
+	flags := flag.NewFlagSet("executor", flag.ContinueOnError)
+	flags.SetOutput(output)
+	flags.StringVar(&set.listen, "listen", "ws://127.0.0.1:0", "where to listen: ws://IP:PORT, or stdio")
+	flags.StringVar(&set.tokenFile, "token-file", "",
+		"`file` with the token that clients must present; needed to listen at addresses other than loopback")
+	flags.Func("allow", "`host`, host:port, network (10.0.0.0/8), public, loopback or private that may be reached, and nothing else; "+
+		"may be repeated (default public and loopback)", appendTo(&set.allow))
+	flags.Func("deny", "`host`, host:port, network, public, loopback or private that may not be reached; may be repeated", appendTo(&set.deny))
+	set.opts.HeaderEnv = make(map[string][]string)
+	flags.Func("allow-env", "`VAR=ORIGIN`: an environment variable that clients may have filled into headers to that origin; may be repeated",
+		func(text string) error {
+			name, origin, ok := strings.Cut(text, "=")
+			if !ok || name == "" || origin == "" {
+				return errors.New("not VAR=ORIGIN, such as MCP_TOKEN=https://mcp.example.com")
+			}
+			set.opts.HeaderEnv[name] = append(set.opts.HeaderEnv[name], origin)
+			return nil
+		})
+	flags.IntVar(&set.opts.Concurrent, "concurrent", agent.DefaultConcurrent, "how many requests of one link wait for their responses at once")
+	flags.BoolVar(&debug, "debug", false, "log links and exchanges to stderr")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case set.opts.Concurrent < 1:
+		return nil, errors.New("-concurrent is at least 1")
+	case set.listen == "stdio" && set.tokenFile != "":
+		return nil, errors.New("-token-file is for WebSockets: whoever has the pipes needs no token")
+	}
+	if debug {
+		set.opts.Logger = slog.New(slog.NewTextHandler(output, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return set, nil
+}
+
+func appendTo(list *[]string) func(string) error {
+	return func(text string) error {
+		*list = append(*list, text)
+		return nil
+	}
+}
+
+func readToken(file string) (string, error) {
+	text, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" {
+		return "", fmt.Errorf("there is no token in %s", file)
+	}
+	return token, nil
+}
+
+// serveStdio serves one client. A signal ends the program without waiting: on some
+// systems a Read of stdin cannot be ended otherwise.
+func serveStdio(ctx context.Context, s streams, opts *agent.Options) error {
+	served := make(chan error, 1)
+	go func() { served <- agent.ServeStdio(ctx, s.in, s.out, opts) }()
+	select {
+	case err := <-served:
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the signal is why
+		}
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}

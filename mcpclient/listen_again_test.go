@@ -1,0 +1,137 @@
+package mcpclient_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// A standing stream that a server ended for good is asked for again when
+// somebody subscribes, although handlers want it too; they have it back then.
+func TestListenBringsTheStreamBackForHandlers(t *testing.T) {
+	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}))
+		srv.CutStanding(true)
+		pass(time.Hour)
+		asked := srv.Count(standing(srv))
+		srv.SetIntercept(nil)
+		pass(time.Hour)
+		require.Equal(t, asked, srv.Count(standing(srv)), "it is over")
+		d.take()
+		l := read(listen(t, s, toTools))
+		tell(srv, toolsChanged)
+		require.Equal(t, []string{"tools"}, l.take())
+		require.Equal(t, []string{"tools"}, d.take())
+	})
+}
+
+// A server that says how long it wants to be left alone is, when a
+// subscription is to be opened again.
+func TestListenWaitsAsLongAsItIsAsked(t *testing.T) {
+	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		s := serve(t, srv, mcpclient.Options{})
+		l := listen(t, s, toTools)
+		var at []time.Time
+		srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+			if at = append(at, time.Now()); len(at) > 1 {
+				return false
+			}
+			w.Header().Set("Retry-After", "50")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}))
+		srv.CutStanding(true)
+		pass(time.Hour)
+		require.Len(t, at, 2)
+		require.Equal(t, 50*time.Second, at[1].Sub(at[0]))
+		require.NoError(t, l.Close())
+		ended(t, l, mcpclient.EndClosed)
+		require.Equal(t, []string{"gap"}, rest(l))
+	})
+}
+
+// What can never be sent is not tried again.
+func TestListenThatCanNeverBeSent(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		link := srv.InMemory(t)
+		never, n := errors.New("against the rules"), 0
+		listening := false
+		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if !listening {
+				return link.Transport.RoundTrip(r)
+			}
+			n++
+			return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "refused by policy", Err: never}
+		})})
+		require.NoError(t, err)
+		defer s.Close()
+		listening = true
+		got := <-beginListen(t.Context(), s, toTools)
+		noListen(t, got.l, got.err, mcpclient.KindNotSent, mcpclient.EndLost)
+		require.ErrorIs(t, got.err, never)
+		require.Zero(t, got.at)
+		require.Equal(t, 1, n)
+	})
+}
+
+// A server that was legacy and is modern now has the subscription renewed in the
+// way of its era; what comes on the stream of a call is none of its events any more.
+func TestListenOutlivesAnUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, now := newServer(mode{mcptest.Legacy, true}), newServer(mode{mcptest.Modern, true})
+		add(now, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Tell(toolsChanged, nil)
+			return mcptest.Text("told"), nil
+		})
+		before, after := old.InMemory(t), now.InMemory(t)
+		var upgraded atomic.Bool
+		s, err := mcpclient.Connect(t.Context(), before.URL, &mcpclient.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if !upgraded.Load() {
+				return before.Transport.RoundTrip(r)
+			}
+			if r.Header.Get("Mcp-Session-Id") != "" {
+				w := httptest.NewRecorder()
+				mcptest.WriteJSON(w, http.StatusBadRequest, mcptest.ErrorResponse(jsonRaw("null"), &mcptest.Error{
+					Code: -32022, Message: "no", Data: map[string]any{"supported": []string{"2026-07-28"}},
+				}))
+				resp := w.Result()
+				resp.Request = r
+				return resp, nil
+			}
+			return after.Transport.RoundTrip(r)
+		})})
+		require.NoError(t, err)
+		defer s.Close()
+		l := listen(t, s, toTools)
+		d := read(l)
+		upgraded.Store(true)
+		echoes(t, s)
+		require.Equal(t, mcpclient.EraModern, s.Era())
+		synctest.Wait()
+		require.Equal(t, []string{"gap"}, d.take())
+		tell(now, toolsChanged)
+		require.Equal(t, []string{"tools"}, d.take())
+		_, err = s.CallTool(t.Context(), "tell", nil)
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Empty(t, d.take())
+		require.NoError(t, l.Err())
+	})
+}

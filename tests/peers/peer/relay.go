@@ -1,0 +1,251 @@
+package peer
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/link"
+)
+
+// Exchange is what an http/request asked for.
+type Exchange struct{ Method, URL string }
+
+// Relay stands between a client and an executor's WebSocket. It passes on every
+// byte as it is, counts what the executor is asked, and can cut links. Safe for
+// concurrent use.
+type Relay struct {
+	// URL is where the client dials.
+	URL string
+
+	tb       testing.TB
+	target   string
+	listener net.Listener
+	running  sync.WaitGroup
+
+	mu        sync.Mutex
+	closed    bool
+	links     map[*net.TCPConn]struct{} // the client's sides
+	dialed    int
+	exchanges map[Exchange]int
+}
+
+// StartRelay starts a Relay to the executor at a URL such as [Codex.URL]. It ends
+// with the test. An executor that is down makes a dialled link end at once.
+func StartRelay(tb testing.TB, executorURL string) *Relay {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatalf("peer: %v", err)
+	}
+	r := &Relay{
+		URL: "ws://" + l.Addr().String(), tb: tb, target: strings.TrimPrefix(executorURL, "ws://"), listener: l,
+		links: map[*net.TCPConn]struct{}{}, exchanges: map[Exchange]int{},
+	}
+	r.running.Go(r.accept)
+	tb.Cleanup(r.close)
+	return r
+}
+
+// Exchanges returns how often each http/request was sent to the executor. One is
+// counted before the executor can see it.
+func (r *Relay) Exchanges() map[Exchange]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.exchanges)
+}
+
+// Count returns how many requests with that method and URL were sent to the executor.
+func (r *Relay) Count(method, url string) int { return r.Exchanges()[Exchange{method, url}] }
+
+// Links returns how many links are open.
+func (r *Relay) Links() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.links)
+}
+
+// Dialed returns how many links there have been.
+func (r *Relay) Dialed() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dialed
+}
+
+// Cut resets all links that are open, without a farewell. New ones can be dialled.
+func (r *Relay) Cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.links {
+		_, _ = c.SetLinger(0), c.Close() // a link that has just ended needs no cut
+	}
+}
+
+func (r *Relay) close() {
+	_ = r.listener.Close()
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.Cut()
+	r.running.Wait()
+}
+
+func (r *Relay) accept() {
+	for {
+		c, err := r.listener.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				r.tb.Errorf("peer: relay: %v", err)
+			}
+			return
+		}
+		near, ok := c.(*net.TCPConn)
+		if ok && r.opened(near) {
+			r.running.Go(func() { r.carry(near) })
+		} else {
+			_ = c.Close()
+		}
+	}
+}
+
+// opened notes a link; false when the relay is closed.
+func (r *Relay) opened(near *net.TCPConn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.links[near] = struct{}{}
+		r.dialed++
+	}
+	return !r.closed
+}
+
+// carry carries one link until either side ends it.
+func (r *Relay) carry(near *net.TCPConn) {
+	defer func() {
+		_ = near.Close()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.links, near)
+	}()
+	nc, err := new(net.Dialer).DialContext(r.tb.Context(), "tcp", r.target)
+	if err != nil {
+		return
+	}
+	far := link.NewConn(nc) // which acknowledges at once: the executor would wait else
+	far.HandshakeDone()
+	r.running.Go(func() {
+		_, _ = io.Copy(near, far)
+		_ = near.Close()
+	})
+	var broken *net.OpError
+	err = r.forward(far, bufio.NewReader(near))
+	if err != io.EOF && err != io.ErrUnexpectedEOF && !errors.As(err, &broken) {
+		r.tb.Errorf("peer: relay: what the client sent cannot be read: %v", err)
+	}
+	_ = far.Close()
+}
+
+// forward passes on what the client sends and counts requests, until the link ends.
+func (r *Relay) forward(far io.Writer, near *bufio.Reader) error {
+	for line := ""; line != "\r\n"; { // the handshake
+		var err error
+		if line, err = near.ReadString('\n'); err != nil {
+			return err
+		}
+		if _, err = io.WriteString(far, line); err != nil {
+			return err
+		}
+	}
+	var message []byte
+	for {
+		f, err := readFrame(near)
+		if err != nil {
+			return err
+		}
+		if !f.isControl() {
+			message = append(message, f.payload...)
+			if f.isLast() {
+				if err := r.count(message); err != nil {
+					return err
+				}
+				message = message[:0]
+			}
+		}
+		if _, err := far.Write(f.raw); err != nil {
+			return err
+		}
+	}
+}
+
+// count looks at a message to the executor.
+func (r *Relay) count(message []byte) error {
+	var m execproto.Message
+	if err := m.Read(message); err != nil {
+		return fmt.Errorf("%w: %.200q", err, message)
+	}
+	if m.Kind != execproto.Request || m.Method != execproto.MethodHTTPRequest {
+		return nil
+	}
+	request, err := execproto.ReadHTTPRequest(m.Params)
+	if err != nil {
+		return nil // the executor refuses it: no exchange
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.exchanges[Exchange{request.Method, request.URL}]++
+	return nil
+}
+
+// frame is a frame of a client (RFC 6455 section 5.2).
+type frame struct {
+	raw     []byte // as it came
+	payload []byte // unmasked
+}
+
+func (f frame) isControl() bool { return f.raw[0]&0x08 != 0 }
+func (f frame) isLast() bool    { return f.raw[0]&0x80 != 0 }
+
+func readFrame(r *bufio.Reader) (frame, error) {
+	const masked, mask = 0x80, 4
+	raw := make([]byte, 2, 2+8+mask)
+	if _, err := io.ReadFull(r, raw); err != nil {
+		return frame{}, err
+	}
+	if raw[1]&masked == 0 {
+		return frame{}, errors.New("a client's frame that is not masked")
+	}
+	length := uint64(raw[1] &^ masked)
+	extended := map[uint64]int{126: 2, 127: 8}[length] // bytes
+	header := len(raw) + extended + mask
+	raw = append(raw, make([]byte, extended+mask)...)
+	if _, err := io.ReadFull(r, raw[2:]); err != nil {
+		return frame{}, err
+	}
+	switch extended {
+	case 2:
+		length = uint64(binary.BigEndian.Uint16(raw[2:]))
+	case 8:
+		length = binary.BigEndian.Uint64(raw[2:])
+	}
+	if length > execproto.MaxMessage {
+		return frame{}, fmt.Errorf("a frame of %d bytes", length)
+	}
+	raw = append(raw, make([]byte, length)...)
+	if _, err := io.ReadFull(r, raw[header:]); err != nil {
+		return frame{}, err
+	}
+	payload := bytes.Clone(raw[header:])
+	for i := range payload {
+		payload[i] ^= raw[header-mask+i%mask]
+	}
+	return frame{raw, payload}, nil
+}

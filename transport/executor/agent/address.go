@@ -1,0 +1,116 @@
+package agent
+
+import "net/netip"
+
+// class is what kind of network an address belongs to.
+type class uint8
+
+const (
+	never    class = iota // no policy allows it
+	public                // what the Internet routes
+	loopback              // this machine
+	private               // RFC 1918 and unique local addresses
+)
+
+var classNames = map[string]class{"public": public, "loopback": loopback, "private": private}
+
+// neverRanges are networks no server of a client's is to be found in: an address
+// in one means a mistake or an attack. The text is what a refusal says. From the
+// IANA special-purpose address registries (RFC 6890), and the clouds' manuals.
+var neverRanges = []struct {
+	prefix netip.Prefix
+	text   string
+}{
+	{netip.MustParsePrefix("169.254.169.254/32"), "a metadata service"},
+	{netip.MustParsePrefix("169.254.170.2/32"), "a metadata service"},
+	{netip.MustParsePrefix("100.100.100.200/32"), "a metadata service"},
+	{netip.MustParsePrefix("192.0.0.192/32"), "a metadata service"},
+	{netip.MustParsePrefix("168.63.129.16/32"), "a metadata service"},
+	{netip.MustParsePrefix("fd00:ec2::/32"), "a metadata service"},
+	{netip.MustParsePrefix("fd20:ce::254/128"), "a metadata service"},
+	{netip.MustParsePrefix("0.0.0.0/8"), "unspecified"},
+	{netip.MustParsePrefix("100.64.0.0/10"), "shared address space"},
+	{netip.MustParsePrefix("169.254.0.0/16"), "link-local"},
+	{netip.MustParsePrefix("192.0.0.0/24"), "reserved"},
+	{netip.MustParsePrefix("192.0.2.0/24"), "for documentation"},
+	{netip.MustParsePrefix("192.88.99.0/24"), "reserved"},
+	{netip.MustParsePrefix("198.18.0.0/15"), "for benchmarks"},
+	{netip.MustParsePrefix("198.51.100.0/24"), "for documentation"},
+	{netip.MustParsePrefix("203.0.113.0/24"), "for documentation"},
+	{netip.MustParsePrefix("224.0.0.0/4"), "multicast"},
+	{netip.MustParsePrefix("255.255.255.255/32"), "broadcast"},
+	{netip.MustParsePrefix("240.0.0.0/4"), "reserved"},
+	{netip.MustParsePrefix("::/128"), "unspecified"},
+	{netip.MustParsePrefix("fe80::/10"), "link-local"},
+	{netip.MustParsePrefix("ff00::/8"), "multicast"},
+	{netip.MustParsePrefix("2001:db8::/32"), "for documentation"},
+	{netip.MustParsePrefix("3fff::/20"), "for documentation"},
+	{netip.MustParsePrefix("2001:2::/48"), "for benchmarks"},
+}
+
+var privateRanges = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"),
+	netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("fc00::/7"),
+}
+
+var (
+	globalUnicast = netip.MustParsePrefix("2000::/3")     // RFC 4291: all that was ever given out
+	assignments   = netip.MustParsePrefix("2001::/23")    // RFC 2928: protocols, not servers
+	teredo        = netip.MustParsePrefix("2001::/32")    // RFC 4380
+	sixToFour     = netip.MustParsePrefix("2002::/16")    // RFC 3056
+	nat64         = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052
+)
+
+// classify returns the class of an address, and for never a word for it.
+func classify(a netip.Addr) (class, string) {
+	a = a.WithZone("").Unmap()
+	for _, r := range neverRanges {
+		if r.prefix.Contains(a) {
+			return never, r.text
+		}
+	}
+	for _, p := range privateRanges {
+		if p.Contains(a) {
+			return private, ""
+		}
+	}
+	switch {
+	case a.IsLoopback():
+		return loopback, ""
+	case a.Is4():
+		return public, ""
+	}
+	return classify6(a)
+}
+
+// classify6 judges what is left of IPv6: a form that holds an IPv4 address by that.
+func classify6(a netip.Addr) (class, string) {
+	if v4 := embedded(a); v4.IsValid() {
+		c, _ := classify(v4)
+		if c == public || c == private && nat64.Contains(a) {
+			return c, ""
+		}
+		return never, "a form of an IPv4 address that is not public"
+	}
+	if assignments.Contains(a) || !globalUnicast.Contains(a) {
+		return never, "reserved"
+	}
+	return public, ""
+}
+
+// embedded returns the IPv4 address to which packets for a, an IPv6 address, go in the
+// end; an invalid one if there is none.
+func embedded(a netip.Addr) netip.Addr {
+	b := a.As16()
+	switch {
+	case nat64.Contains(a):
+		return netip.AddrFrom4([4]byte(b[12:]))
+	case sixToFour.Contains(a):
+		return netip.AddrFrom4([4]byte(b[2:6]))
+	case teredo.Contains(a):
+		return netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]})
+	}
+	return netip.Addr{}
+}

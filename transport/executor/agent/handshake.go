@@ -1,0 +1,89 @@
+package agent
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"runtime"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+)
+
+// version is that of this agent, as a client is told.
+const version = "0.1.0"
+
+// environmentInfo is what a client is told of this side. A codex client wants
+// all of it; where we run, and as whom, is nobody's business.
+type environmentInfo struct {
+	Shell           shell        `json:"shell"`
+	ExecutorVersion string       `json:"executorVersion"`
+	PlatformOs      string       `json:"platformOs"`
+	Capabilities    capabilities `json:"capabilities"`
+}
+
+// shell is required by codex clients. No process is ever started here.
+type shell struct {
+	Name string `json:"name"`
+	Path string `json:"path"`
+}
+
+type capabilities struct {
+	HTTPHeaderEnvVars bool `json:"httpHeaderEnvVars"`
+}
+
+func (s *session) environment() json.RawMessage {
+	platform := runtime.GOOS
+	if platform == "darwin" {
+		platform = "macos"
+	}
+	return marshal(environmentInfo{
+		Shell:           shell{Name: "sh", Path: "sh"},
+		ExecutorVersion: version,
+		PlatformOs:      platform,
+		Capabilities:    capabilities{HTTPHeaderEnvVars: len(s.c.env) > 0},
+	})
+}
+
+// marshal encodes what always can be.
+func marshal(v any) json.RawMessage {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
+
+const maxSessionID = 128 // of one that a client wants to resume, in bytes
+
+// initialize answers the first request of a link. One that failed may be tried again.
+func (s *session) initialize(m *execproto.Message) {
+	if s.state != begun {
+		s.fail(m.RawID, &failure{code: execproto.CodeInvalidRequest, text: "initialize may only be sent once per connection"})
+		return
+	}
+	var params struct {
+		ClientName *string `json:"clientName"`
+		Resume     *string `json:"resumeSessionId"`
+	}
+	if len(m.Params) > 0 {
+		if json.Unmarshal(m.Params, &params) != nil {
+			s.fail(m.RawID, &failure{code: execproto.CodeInvalidParams, text: "initialize: the parameters are not those of initialize"})
+			return
+		}
+	}
+	if params.ClientName == nil {
+		s.fail(m.RawID, &failure{code: execproto.CodeInvalidParams, text: "initialize: missing field `clientName`"})
+		return
+	}
+	id := rand.Text()
+	if params.Resume != nil {
+		if id = *params.Resume; id == "" || len(id) > maxSessionID || !isASCII(id) {
+			s.fail(m.RawID, &failure{code: execproto.CodeInvalidRequest, text: "unknown session id"})
+			return
+		}
+	}
+	s.state = initialized
+	s.answer(m.RawID, marshal(struct {
+		SessionID       string          `json:"sessionId"`
+		EnvironmentInfo json.RawMessage `json:"environmentInfo"`
+	}{id, s.environment()}))
+}

@@ -1,0 +1,233 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/hawser-mcp/hawser/internal/link"
+)
+
+// Listener serves clients that come over WebSockets, at the path "/". It answers
+// GET /readyz with status 200 and nobody's Origin: what runs in a browser stays out.
+type Listener struct {
+	c         *config
+	tcp       net.Listener
+	http      *http.Server
+	token     [sha256.Size]byte // hashed; of no meaning when there is none
+	handshake time.Duration
+	upgrader  websocket.Upgrader
+	ctx       context.Context
+	end       context.CancelCauseFunc
+	accepting sync.WaitGroup
+	slots     chan struct{} // one element for each link
+	closing   sync.Once
+
+	mu     sync.Mutex
+	closed bool
+	links  sync.WaitGroup // Add under mu and only while not closed
+}
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = time.Minute // of an HTTP connection between two requests
+	maxRequestHeader  = 16 << 10
+	closeLimit        = 5 * time.Second
+	wsReadBuffer      = 32 << 10
+	wsWriteBuffer     = 64 << 10
+)
+
+var errListenerClosed = errors.New("the listener was closed")
+
+// Listen serves WebSocket links at address, "ws://IP:PORT" with port 0 for a
+// free one, until Close. Without Options.Token only a loopback address is taken:
+// whoever reaches the port can use our network. ctx bounds only this call. opts may be nil.
+func Listen(ctx context.Context, address string, opts *Options) (*Listener, error) {
+	ap, err := readListenAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	if opts == nil {
+		opts = new(Options)
+	}
+	if opts.Token == "" && !ap.Addr().IsLoopback() {
+		return nil, fmt.Errorf("listening at %s needs a token: it can be reached from other machines", ap)
+	}
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	tcp, err := new(net.ListenConfig).Listen(ctx, "tcp", ap.String())
+	if err != nil {
+		_ = c.direct.Close()
+		return nil, err
+	}
+	l := newListener(c, tcp)
+	l.accepting.Go(func() { _ = l.http.Serve(tcp) })
+	return l, nil
+}
+
+// readListenAddress reads "ws://IP:PORT".
+func readListenAddress(address string) (netip.AddrPort, error) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Scheme == "" || u.Host == "":
+		return netip.AddrPort{}, fmt.Errorf("%q is no address to listen at: ws://127.0.0.1:0 is one", address)
+	case u.Scheme == "wss":
+		return netip.AddrPort{}, errors.New("listening with TLS (wss) is not supported: put a proxy in front")
+	case u.Scheme != "ws":
+		return netip.AddrPort{}, fmt.Errorf("the scheme of an address to listen at is ws, not %q", u.Scheme)
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return netip.AddrPort{}, errors.New("an address to listen at ends with its port: there is no path, query or userinfo")
+	}
+	ap, err := netip.ParseAddrPort(u.Host)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("%q is not IP:PORT; host names are not resolved", u.Host)
+	}
+	return ap, nil
+}
+
+func newListener(c *config, tcp net.Listener) *Listener {
+	l := &Listener{
+		c: c, tcp: tcp,
+		token:     sha256.Sum256([]byte(c.Token)),
+		handshake: DefaultHandshakeTimeout,
+		slots:     make(chan struct{}, c.MaxLinks),
+		upgrader: websocket.Upgrader{
+			ReadBufferSize:  wsReadBuffer,
+			WriteBufferSize: wsWriteBuffer,
+			WriteBufferPool: new(sync.Pool),
+			CheckOrigin:     func(*http.Request) bool { return true }, // see handler: there is none
+		},
+	}
+	if c.HandshakeTimeout != 0 {
+		l.handshake = max(c.HandshakeTimeout, 0)
+	}
+	l.ctx, l.end = context.WithCancelCause(context.Background())
+	l.http = &http.Server{
+		Handler:           http.HandlerFunc(l.handle),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxRequestHeader,
+		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+	}
+	return l
+}
+
+// URL returns the address of the Listener with the port it really has: "ws://127.0.0.1:36229".
+func (l *Listener) URL() string { return "ws://" + l.tcp.Addr().String() }
+
+// Addr returns the same as a network address.
+func (l *Listener) Addr() net.Addr { return l.tcp.Addr() }
+
+// Close ends every link and its exchanges, and returns when they have ended,
+// after 5 s at most. It may be called more than once and always returns nil.
+func (l *Listener) Close() error {
+	l.closing.Do(func() {
+		l.mu.Lock()
+		l.closed = true
+		l.mu.Unlock()
+		l.end(errListenerClosed)
+		_ = l.http.Close()
+	})
+	done := make(chan struct{})
+	go func() {
+		l.links.Wait()
+		l.accepting.Wait()
+		close(done)
+	}()
+	limit := time.NewTimer(closeLimit)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+	}
+	return l.c.direct.Close()
+}
+
+// enter reports whether one more link may begin; l.links.Done must follow if so.
+func (l *Listener) enter() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.links.Add(1)
+	return true
+}
+
+// handle answers an HTTP request, which becomes a link if all is well.
+func (l *Listener) handle(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case len(r.Header["Origin"]) > 0: // a page in a browser, which may be anybody's
+		w.WriteHeader(http.StatusForbidden)
+	case r.URL.Path == "/readyz":
+		w.WriteHeader(http.StatusOK)
+	case r.URL.Path != "/":
+		http.Error(w, "not found", http.StatusNotFound)
+	case !websocket.IsWebSocketUpgrade(r):
+		http.Error(w, "this is a WebSocket", http.StatusBadRequest)
+	default:
+		if refusal := l.unauthorized(r); refusal != "" {
+			http.Error(w, refusal, http.StatusUnauthorized)
+			return
+		}
+		l.serveLink(w, r)
+	}
+}
+
+// unauthorized returns what is wrong with the token of a request, if anything.
+func (l *Listener) unauthorized(r *http.Request) string {
+	if l.c.Token == "" {
+		return ""
+	}
+	values := r.Header["Authorization"]
+	if len(values) == 0 {
+		return "missing websocket bearer token"
+	}
+	scheme, token, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
+	token = strings.TrimSpace(token)
+	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "invalid authorization header"
+	}
+	// Hashes are of one length, so that the time tells nothing about the token.
+	if hash := sha256.Sum256([]byte(token)); subtle.ConstantTimeCompare(hash[:], l.token[:]) != 1 {
+		return "invalid websocket bearer token"
+	}
+	return ""
+}
+
+// serveLink serves a WebSocket until it ends.
+func (l *Listener) serveLink(w http.ResponseWriter, r *http.Request) {
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	default:
+		http.Error(w, "too many links", http.StatusServiceUnavailable)
+		return
+	}
+	if !l.enter() {
+		http.Error(w, "closing", http.StatusServiceUnavailable)
+		return
+	}
+	defer l.links.Done()
+	conn, err := l.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // it was answered
+	}
+	l.c.Logger.Debug("link begins", "client", r.RemoteAddr)
+	err = l.c.serve(l.ctx, link.NewWebSocket(conn, conn.NetConn(), maxMessage), l.handshake)
+	l.c.Logger.Debug("link ended", "client", r.RemoteAddr, "error", err)
+}

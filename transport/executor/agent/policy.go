@@ -1,0 +1,215 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Policy says which servers may be reached: the egress policy. It can be used
+// without an agent, with a [net.Dialer]:
+//
+//	d := &net.Dialer{ControlContext: policy.Control(host)}
+//
+// What counts is the address that a connection is really made to, at the moment
+// it is made, however it was spelled in the URL and whoever resolved the name. A
+// Policy does not change and is safe for concurrent use.
+type Policy struct {
+	allow, deny []rule
+}
+
+var defaultPolicy = new(Policy)
+
+// PolicyError is a refusal.
+type PolicyError struct {
+	Host string // as in the URL, or the address of a connection
+	Rule string // what is against it
+}
+
+// Error names host and rule.
+func (e *PolicyError) Error() string {
+	return fmt.Sprintf("the egress policy refuses %q: %s", e.Host, e.Rule)
+}
+
+// NewPolicy returns the policy of two lists of rules. A rule is
+//
+//   - a host name, "example.com", or with all below it, "*.example.com";
+//   - an address, "127.0.0.1", or a network, "10.1.0.0/16";
+//   - "public", "loopback" or "private" (10/8, 172.16/12, 192.168/16, fc00::/7);
+//   - any of these with a port, "example.com:443", "[fd00::/8]:80", or "*:443".
+//
+// With no rule in allow, public and loopback addresses may be reached. Else only what
+// a rule names: a network by the address, a name by the host of the URL.
+// A name never opens a private network, nor loopback unless it is localhost: DNS
+// says what it stands for, and that may be anybody's. What a rule of deny
+// names is refused in any case.
+//
+// Some addresses are never reached, whatever the rules: link-local and metadata
+// services, unspecified, multicast, broadcast, shared (100.64/10), reserved, for
+// documentation or benchmarks, and IPv6 forms that hold such an IPv4 address.
+func NewPolicy(allow, deny []string) (*Policy, error) {
+	p := new(Policy)
+	for _, text := range allow {
+		r, err := parseRule(text)
+		if err == nil {
+			err = r.useful()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("allow %q: %w", text, err)
+		}
+		p.allow = append(p.allow, r)
+	}
+	for _, text := range deny {
+		r, err := parseRule(text)
+		if err != nil {
+			return nil, fmt.Errorf("deny %q: %w", text, err)
+		}
+		p.deny = append(p.deny, r)
+	}
+	return p, nil
+}
+
+// CheckURL refuses what can be refused before a name is resolved. An error is a
+// [*PolicyError], or tells what is wrong with the URL's host or port.
+func (p *Policy) CheckURL(u *url.URL) error {
+	host, addr, port, err := target(u)
+	if err != nil {
+		return err
+	}
+	if addr.IsValid() {
+		return p.check(host, addr, port)
+	}
+	if err := p.denied(host, addr, port); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(p.allow, rule.needsAddress) || len(p.allow) == 0 {
+		return nil // the address will tell
+	}
+	if !slices.ContainsFunc(p.allow, func(r rule) bool { return r.namesHost(host, port) }) {
+		return &PolicyError{host, "no rule allows it"}
+	}
+	return nil
+}
+
+// checkProxied judges a URL whose host a proxy will resolve.
+func (p *Policy) checkProxied(u *url.URL) error {
+	host, addr, port, err := target(u)
+	switch {
+	case err != nil:
+		return err
+	case addr.IsValid():
+		return p.check(host, addr, port)
+	case !isASCII(host):
+		return &PolicyError{host, "a name for a proxy has to be in ASCII"}
+	}
+	if err := p.denied(host, addr, port); err != nil {
+		return err
+	}
+	return p.allowed(host, addr, public, port)
+}
+
+// Control returns a function for the ControlContext of a [net.Dialer] that
+// connects to host, which is a name or an address. It is called with each address
+// that host stands for, and refuses with a [*PolicyError].
+func (p *Policy) Control(host string) func(ctx context.Context, network, address string, c syscall.RawConn) error {
+	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		return p.judge(host, address)
+	}
+}
+
+// judge judges one connection, to address "IP:port", that is for host.
+func (p *Policy) judge(host, address string) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return &PolicyError{host, "its address cannot be read"}
+	}
+	return p.check(canonicalHost(host), ap.Addr(), ap.Port())
+}
+
+func (p *Policy) check(host string, addr netip.Addr, port uint16) error {
+	addr = addr.WithZone("").Unmap()
+	class, text := classify(addr)
+	if class == never {
+		return &PolicyError{host, "its address is " + text + ", which is never allowed"}
+	}
+	if err := p.denied(host, addr, port); err != nil {
+		return err
+	}
+	if v4 := embedded(addr); v4.IsValid() {
+		if err := p.denied(host, v4, port); err != nil {
+			return err
+		}
+	}
+	return p.allowed(host, addr, class, port)
+}
+
+func (p *Policy) denied(host string, addr netip.Addr, port uint16) error {
+	for _, r := range p.deny {
+		if r.covers(host, addr, port) {
+			return &PolicyError{host, "denied by the rule " + strconv.Quote(r.text)}
+		}
+	}
+	return nil
+}
+
+// allowed asks the rules of allow. addr may be invalid, then class is what is believed.
+func (p *Policy) allowed(host string, addr netip.Addr, c class, port uint16) error {
+	if len(p.allow) == 0 {
+		if c == private {
+			return &PolicyError{host, "its address is private, and no rule allows that"}
+		}
+		return nil
+	}
+	for _, r := range p.allow {
+		switch {
+		case r.kind == byClass && r.class == c && r.hasPort(port):
+			return nil
+		case r.kind == byNetwork && r.covers(host, addr, port):
+			return nil
+		case r.namesHost(host, port) && (c == public || c == loopback && r.reachesLoopback()):
+			return nil
+		}
+	}
+	return &PolicyError{host, "no rule allows it"}
+}
+
+var (
+	errNoHost  = errors.New("the URL has no host")
+	errBadPort = errors.New("the port of the URL is none")
+)
+
+// target reads where a URL leads. addr is invalid when the host is a name.
+func target(u *url.URL) (host string, addr netip.Addr, port uint16, err error) {
+	host = canonicalHost(u.Hostname())
+	if host == "" {
+		return "", addr, 0, errNoHost
+	}
+	switch text := u.Port(); {
+	case text != "":
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || n == 0 {
+			return "", addr, 0, errBadPort
+		}
+		port = uint16(n)
+	case u.Scheme == "https":
+		port = 443
+	default:
+		port = 80
+	}
+	addr, _ = netip.ParseAddr(host)
+	return host, addr, port, nil
+}
+
+func canonicalHost(host string) string {
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > 0x7e || r <= ' ' })
+}

@@ -1,0 +1,72 @@
+package agent
+
+import (
+	"errors"
+	"io"
+	"net/http"
+)
+
+const (
+	maxRedirects  = 10
+	redirectDrain = 2 << 10 // how long a redirect's body may be to be read, so that its connection is used again
+)
+
+var errTooManyRedirects = errors.New("too many redirects")
+
+// redirects reports whether resp is a redirect that can be followed.
+func redirects(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return resp.Header.Get("Location") != ""
+	}
+	return false
+}
+
+// redirect changes o into the request that a redirect asks for (RFC 9110 section
+// 15.4). What was meant for one origin does not go to another: credentials,
+// cookies, headers filled from the environment, the Host. They do not come back
+// either when a later redirect leads home.
+func (o *outgoing) redirect(resp *http.Response) error {
+	if resp.ContentLength > 0 && resp.ContentLength <= redirectDrain {
+		_, _ = io.Copy(io.Discard, resp.Body)
+	}
+	_ = resp.Body.Close()
+	next, err := o.url.Parse(resp.Header.Get("Location"))
+	if err != nil {
+		return errors.New("the target of a redirect cannot be parsed")
+	}
+	if next.Scheme != "http" && next.Scheme != "https" {
+		return errors.New("redirect target uses unsupported URL scheme")
+	}
+	if _, _, _, err := target(next); err != nil {
+		return errors.New("the target of a redirect has no usable host or port")
+	}
+	next.User, next.Fragment, next.RawFragment = nil, "", ""
+	if originOf(next) != originOf(o.url) {
+		o.forgetOrigin()
+	}
+	o.url = next
+	keep := resp.StatusCode == http.StatusTemporaryRedirect || resp.StatusCode == http.StatusPermanentRedirect
+	see := resp.StatusCode == http.StatusSeeOther && o.method != http.MethodHead
+	if !keep && (see || o.method == http.MethodPost) {
+		o.method, o.body = http.MethodGet, nil
+		for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Location"} {
+			o.header.Del(name)
+		}
+	}
+	return nil
+}
+
+func (o *outgoing) forgetOrigin() {
+	o.host = ""
+	for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization"} {
+		o.header.Del(name)
+	}
+	for _, name := range o.secret {
+		o.header.Del(name)
+	}
+	if _, ok := o.header["User-Agent"]; !ok {
+		o.header["User-Agent"] = nil
+	}
+}

@@ -1,0 +1,190 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+)
+
+// outgoing is a request that was checked. A redirect changes it into the next one.
+type outgoing struct {
+	method string
+	url    *url.URL
+	host   string // of the Host header; empty for that of the URL
+	header http.Header
+	secret []string // names of headers that were filled from the environment
+	body   []byte
+	stop   bool // redirects are not followed
+}
+
+// maxRequestID bounds an id that a client chose for its exchange, which each delta repeats.
+const maxRequestID = 256
+
+// prepare checks what a client asked for. Its errors go to the client: they name
+// the field and hold no value.
+func (c *config) prepare(r *execproto.HTTPRequest) (*outgoing, error) {
+	if len(r.RequestID) > maxRequestID {
+		return nil, fmt.Errorf("http/request requestId is longer than %d bytes", maxRequestID)
+	}
+	if !isToken(r.Method) {
+		return nil, errors.New("http/request method is invalid: invalid HTTP method")
+	}
+	switch strings.ToUpper(r.Method) {
+	case http.MethodConnect, http.MethodTrace: // a tunnel; an echo of headers we filled
+		return nil, errors.New("http/request method is invalid: CONNECT and TRACE are not supported")
+	}
+	u, err := readURL(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	o := &outgoing{method: r.Method, url: u, header: make(http.Header, len(r.Headers)+1), body: r.Body, stop: r.Stop}
+	if err := o.readHeaders(c, r.Headers); err != nil {
+		return nil, err
+	}
+	if u.User != nil {
+		o.useUserinfo()
+	}
+	if err := c.Policy.CheckURL(u); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// readURL reads the URL of a request. Errors of package url quote it, so they are not used.
+func readURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, errors.New("http/request url is invalid: it cannot be parsed")
+	case u.Scheme == "":
+		return nil, errors.New("http/request url is invalid: relative URL without a base")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("http/request only supports http and https URLs, got %.32s", u.Scheme)
+	}
+	if _, _, _, err := target(u); err != nil {
+		return nil, fmt.Errorf("http/request url is invalid: %w", err)
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u, nil
+}
+
+func (o *outgoing) readHeaders(c *config, headers []execproto.Header) error {
+	for i := range headers {
+		h := &headers[i]
+		if !isToken(h.Name) {
+			return errors.New("http/request header name is invalid: invalid HTTP header name")
+		}
+		value, err := c.headerValue(h, o.url)
+		if err != nil {
+			return err
+		}
+		if !isFieldValue(value) {
+			return fmt.Errorf("http/request header value is invalid for %s", h.Name)
+		}
+		name := http.CanonicalHeaderKey(h.Name)
+		if h.EnvVar != "" {
+			o.secret = append(o.secret, name)
+		}
+		o.header[name] = append(o.header[name], value)
+	}
+	removeHopByHop(o.header)
+	o.header.Del("Content-Length") // the body's own
+	if err := o.takeHost(); err != nil {
+		return err
+	}
+	if _, ok := o.header["User-Agent"]; !ok {
+		o.header["User-Agent"] = nil // or net/http adds its own
+	}
+	return nil
+}
+
+// takeHost takes the Host header out: net/http has a place of its own for it. A
+// secret goes to the origin it is bound to, so it must not choose another virtual host there.
+func (o *outgoing) takeHost() error {
+	values, ok := o.header["Host"]
+	if !ok {
+		return nil
+	}
+	delete(o.header, "Host")
+	switch {
+	case len(values) > 1 || values[0] == "" || !isASCII(values[0]) || strings.ContainsAny(values[0], "/?#@\\,"):
+		return errors.New("http/request header value is invalid for Host")
+	case slices.Contains(o.secret, "Host"), len(o.secret) > 0 && !strings.EqualFold(values[0], o.url.Host):
+		return errors.New("http/request header Host must be that of the URL when a header is filled from an environment variable")
+	}
+	o.host = values[0]
+	return nil
+}
+
+// useUserinfo turns the userinfo of the URL into basic authentication.
+func (o *outgoing) useUserinfo() {
+	if o.header.Get("Authorization") == "" {
+		password, _ := o.url.User.Password()
+		r := http.Request{Header: o.header}
+		r.SetBasicAuth(o.url.User.Username(), password)
+	}
+	o.url.User = nil
+}
+
+// request returns the next request to send. Its GetBody tells the Direct below that the
+// body is from memory; Direct does not hand it on to net/http, which would
+// repeat requests with it.
+func (o *outgoing) request(ctx context.Context) *http.Request {
+	req := (&http.Request{
+		Method: o.method,
+		URL:    o.url,
+		Header: o.header,
+		Host:   o.host,
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	if len(o.body) > 0 {
+		req.ContentLength = int64(len(o.body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(o.body)), nil }
+		req.Body, _ = req.GetBody()
+	}
+	return req
+}
+
+// hopByHop are the fields that belong to one connection (RFC 9110 section 7.6.1).
+var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+func removeHopByHop(h http.Header) {
+	for _, value := range h["Connection"] {
+		for name := range strings.SplitSeq(value, ",") {
+			h.Del(strings.TrimSpace(name))
+		}
+	}
+	for _, name := range hopByHop {
+		delete(h, name)
+	}
+}
+
+// isToken is RFC 9110 section 5.6.2.
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		alnum := '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !alnum && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isFieldValue is RFC 9110 section 5.5: no control character but tab.
+func isFieldValue(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}

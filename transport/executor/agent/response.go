@@ -1,0 +1,87 @@
+package agent
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// responseHeaders returns the fields of a response, names in lower case, sorted,
+// repeated fields one by one. A value that is not text is left out.
+func responseHeaders(h http.Header) []execproto.Header {
+	removeHopByHop(h)
+	fields := make([]execproto.Header, 0, len(h))
+	for name, values := range h {
+		name = strings.ToLower(name)
+		for _, v := range values {
+			if isFieldValue(v) && utf8.ValidString(v) {
+				fields = append(fields, execproto.Header{Name: name, Value: v})
+			}
+		}
+	}
+	slices.SortStableFunc(fields, func(a, b execproto.Header) int { return strings.Compare(a.Name, b.Name) })
+	return fields
+}
+
+// failure is how an exchange fails, as the client is told.
+type failure struct {
+	code  int64
+	text  string
+	stage execproto.Stage
+}
+
+// Error returns the text.
+func (f *failure) Error() string { return f.text }
+
+// invalid is the failure of a request that cannot be sent.
+func invalid(err error) *failure {
+	return &failure{execproto.CodeInvalidParams, err.Error(), execproto.Stage{NotSent: true, Permanent: true}}
+}
+
+// failed is the failure of an exchange. When it was redirected, a server has seen it.
+func failed(err error, redirected bool) *failure {
+	var refused *PolicyError
+	if errors.As(err, &refused) && !redirected {
+		return invalid(refused)
+	}
+	return &failure{
+		code: execproto.CodeFailed,
+		text: "http/request failed: " + cause(err),
+		stage: execproto.Stage{
+			NotSent:   !redirected && transport.StageOf(err) == transport.NotSent,
+			Permanent: transport.IsPermanent(err) || refused != nil || err == errTooManyRedirects,
+		},
+	}
+}
+
+// cause returns the text of an error below its stage. Those of Direct are scrubbed already.
+func cause(err error) string {
+	var e *transport.Error
+	if errors.As(err, &e) && e.Err != nil {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+// readAll reads the body of a response that is not streamed.
+func readAll(body io.ReadCloser, limit int64) ([]byte, *failure) {
+	defer body.Close()
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	switch {
+	case err != nil:
+		return nil, &failure{code: execproto.CodeFailed, text: "failed to read http/request response body: " + cause(err)}
+	case int64(len(data)) > limit:
+		return nil, &failure{
+			code:  execproto.CodeFailed,
+			text:  "failed to read http/request response body: it is over the limit for one that is not streamed",
+			stage: execproto.Stage{Permanent: true},
+		}
+	}
+	return data, nil
+}

@@ -1,0 +1,157 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// ruleKind is what a rule goes by.
+type ruleKind uint8
+
+const (
+	byName    ruleKind = iota // the host of the URL
+	byNetwork                 // the address, within a prefix
+	byClass                   // the class of the address
+	byPort                    // the port alone
+)
+
+// rule is one rule of a Policy.
+type rule struct {
+	text   string // as it was written
+	kind   ruleKind
+	name   string // byName
+	below  bool   // byName: what is below name, not name itself
+	prefix netip.Prefix
+	class  class
+	port   uint16 // 0 for any
+}
+
+func parseRule(text string) (rule, error) {
+	host, port, err := splitRule(text)
+	if err != nil {
+		return rule{}, err
+	}
+	r := rule{text: text, port: port}
+	if host == "*" {
+		r.kind = byPort
+		return r, nil
+	}
+	if c, ok := classNames[host]; ok {
+		r.kind, r.class = byClass, c
+		return r, nil
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		r.kind, r.prefix = byNetwork, netip.PrefixFrom(addr, addr.BitLen())
+		return r, nil
+	}
+	if strings.Contains(host, "/") {
+		prefix, err := netip.ParsePrefix(host)
+		if err != nil || prefix.Addr().Is4In6() {
+			return rule{}, errors.New("not a network such as 10.0.0.0/8")
+		}
+		r.kind, r.prefix = byNetwork, prefix.Masked()
+		return r, nil
+	}
+	r.name, r.below = strings.CutPrefix(canonicalHost(host), "*.")
+	return r, checkName(r.name)
+}
+
+// splitRule takes the port off a rule; it is 0 when there is none.
+func splitRule(text string) (host string, port uint16, err error) {
+	host, digits, hasPort := text, "", false
+	if inner, isBracketed := strings.CutPrefix(text, "["); isBracketed {
+		var after string
+		var closed bool
+		host, after, closed = strings.Cut(inner, "]")
+		digits, hasPort = strings.CutPrefix(after, ":")
+		if !closed || after != "" && !hasPort {
+			return "", 0, errors.New("the brackets are not those of [address]:port")
+		}
+	} else if strings.Count(text, ":") == 1 {
+		host, digits, hasPort = strings.Cut(text, ":")
+	}
+	if !hasPort {
+		return host, 0, nil
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, fmt.Errorf("%q is not a port", digits)
+	}
+	return host, uint16(n), nil
+}
+
+// checkName checks the name of a host. What a resolver might take for an address
+// ("127.1", "0x7f.1") is none: which one it means is not for us to guess.
+func checkName(name string) error {
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	switch {
+	case last == "":
+		return errors.New("there is no host in it")
+	case '0' <= last[0] && last[0] <= '9':
+		return errors.New("neither an address nor a name")
+	}
+	for _, c := range name {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
+			return errors.New("not the name of a host (write international names in punycode)")
+		}
+	}
+	return nil
+}
+
+// useful refuses a rule that would allow what is never allowed.
+func (r rule) useful() error {
+	if r.kind != byNetwork {
+		return nil
+	}
+	for _, n := range neverRanges {
+		if n.prefix.Bits() <= r.prefix.Bits() && n.prefix.Contains(r.prefix.Addr()) {
+			return errors.New(n.text + " addresses are never allowed")
+		}
+	}
+	return nil
+}
+
+func (r rule) hasPort(port uint16) bool { return r.port == 0 || r.port == port }
+
+// namesHost reports whether the host of a URL, whatever its address, fits the rule.
+func (r rule) namesHost(host string, port uint16) bool {
+	switch {
+	case !r.hasPort(port):
+		return false
+	case r.kind == byPort:
+		return true
+	case r.kind != byName:
+		return false
+	case r.below:
+		return strings.HasSuffix(host, "."+r.name)
+	}
+	return host == r.name
+}
+
+// needsAddress reports whether the rule can only be applied when the address is known.
+func (r rule) needsAddress() bool { return r.kind == byNetwork || r.kind == byClass }
+
+// reachesLoopback reports whether a rule that names a host may mean this machine (RFC 6761).
+func (r rule) reachesLoopback() bool {
+	return r.kind == byPort || r.name == "localhost" || strings.HasSuffix(r.name, ".localhost")
+}
+
+// covers reports whether the rule speaks of a connection. addr may be invalid.
+func (r rule) covers(host string, addr netip.Addr, port uint16) bool {
+	switch r.kind {
+	case byNetwork:
+		return r.hasPort(port) && addr.IsValid() && r.prefix.Contains(addr)
+	case byClass:
+		if !addr.IsValid() || !r.hasPort(port) {
+			return false
+		}
+		c, _ := classify(addr)
+		return c == r.class
+	default:
+		return r.namesHost(host, port)
+	}
+}

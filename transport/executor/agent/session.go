@@ -1,0 +1,265 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+)
+
+// Serve serves one link: until the client ends it, which is no error; until ctx ends,
+// with its cause; or until the client breaks a rule that cannot be answered.
+// It closes the link. When it returns, every exchange of the link has ended, at the
+// server too, and every goroutine and connection it made. opts may be nil.
+func Serve(ctx context.Context, link Link, opts *Options) error {
+	c, err := newConfig(opts)
+	if err != nil {
+		_ = link.Close()
+		return err
+	}
+	defer c.direct.Close()
+	return c.serve(ctx, link, max(c.HandshakeTimeout, 0))
+}
+
+// session is one link and its exchanges.
+type session struct {
+	c       *config
+	link    Link
+	log     *slog.Logger
+	ctx     context.Context         // ends with the link; its cause says why
+	end     context.CancelCauseFunc // ends it
+	writing chan struct{}           // holds an element while somebody sends
+
+	// Of the reader.
+	state     state
+	handshake *time.Timer // nil for none
+	message   execproto.Message
+
+	turns     turns
+	exchanges sync.WaitGroup
+}
+
+// state is how far the handshake is.
+type state uint8
+
+const (
+	begun       state = iota
+	initialized       // initialize was answered
+	ready             // the client said initialized
+)
+
+var errHandshakeTimeout = errors.New("the client did not finish the handshake in time")
+
+// serve serves one link whose handshake may take timeout; 0 for any time.
+func (c *config) serve(ctx context.Context, link Link, timeout time.Duration) error {
+	s := &session{c: c, link: link, log: c.Logger, writing: make(chan struct{}, 1)}
+	s.turns.init(c.Concurrent, c.MaxExchanges)
+	s.ctx, s.end = context.WithCancelCause(ctx)
+	closed := make(chan struct{})
+	stop := context.AfterFunc(s.ctx, func() {
+		_ = link.Close() // ends a Send and a Receive in progress
+		close(closed)
+	})
+	if timeout > 0 {
+		s.handshake = time.AfterFunc(timeout, func() { s.end(errHandshakeTimeout) })
+		defer s.handshake.Stop()
+	}
+	s.end(s.read()) // aborts every exchange
+	if stop() {
+		_ = link.Close()
+	} else {
+		<-closed
+	}
+	s.exchanges.Wait()
+	if err := context.Cause(s.ctx); err != io.EOF {
+		return fmt.Errorf("serving a link: %w", err)
+	}
+	return nil
+}
+
+// read handles messages until the link ends, and returns why it did.
+func (s *session) read() error {
+	for {
+		data, err := s.link.Receive()
+		if err != nil {
+			return err
+		}
+		if err := s.message.Read(data); err != nil {
+			s.failNobody("failed to parse JSON-RPC message: " + err.Error())
+		} else {
+			s.handle(&s.message)
+		}
+		if s.ctx.Err() != nil {
+			return context.Cause(s.ctx)
+		}
+	}
+}
+
+const (
+	maxRawID    = 256 // of a request's id, which its answer repeats, in bytes
+	maxEchoName = 64  // of a method's name that is quoted, in bytes
+)
+
+// handle handles one message. Notifications that we do not know and answers to nothing are
+// passed over: they do no harm.
+func (s *session) handle(m *execproto.Message) {
+	switch {
+	case m.Kind == execproto.Notification && m.Method == execproto.MethodInitialized && s.state == initialized:
+		s.state = ready
+		if s.handshake != nil {
+			s.handshake.Stop()
+		}
+	case m.Kind != execproto.Request:
+	case len(m.RawID) > maxRawID:
+		s.failNobody("the id of a request is too long")
+	default:
+		s.request(m)
+	}
+}
+
+func (s *session) request(m *execproto.Message) {
+	switch m.Method {
+	case execproto.MethodInitialize:
+		s.initialize(m)
+	case execproto.MethodEnvironmentInfo:
+		if s.isReady(m, "environment") {
+			s.answer(m.RawID, s.environment())
+		}
+	case execproto.MethodEnvironmentStatus:
+		if s.isReady(m, "environment") {
+			s.answer(m.RawID, []byte(`{"status":"ready"}`))
+		}
+	case execproto.MethodHTTPRequest:
+		if s.isReady(m, "http") {
+			s.httpRequest(m)
+		}
+	default:
+		s.fail(m.RawID, &failure{
+			code: execproto.CodeUnknownMethod,
+			text: fmt.Sprintf("the executor does not implement %.*q", maxEchoName, m.Method),
+		})
+	}
+}
+
+// isReady answers requests that come before the handshake is over.
+func (s *session) isReady(m *execproto.Message, family string) bool {
+	text := ""
+	switch s.state {
+	case begun:
+		text = "client must call initialize before using " + family + " methods"
+	case initialized:
+		text = "client must send initialized before using " + family + " methods"
+	case ready:
+		return true
+	}
+	s.fail(m.RawID, &failure{execproto.CodeInvalidRequest, text, execproto.Stage{NotSent: true}})
+	return false
+}
+
+// httpRequest begins an exchange, or puts it into the queue.
+func (s *session) httpRequest(m *execproto.Message) {
+	r, err := execproto.ReadHTTPRequest(m.Params)
+	if err != nil {
+		s.fail(m.RawID, invalid(fmt.Errorf("http/request: %w", err)))
+		return
+	}
+	out, err := s.c.prepare(r)
+	if err != nil {
+		s.fail(m.RawID, invalid(err))
+		return
+	}
+	e := newExchange(s, m.RawID, r, out)
+	start, refusal := s.turns.enter(e)
+	switch {
+	case refusal != nil:
+		s.fail(m.RawID, refusal)
+	case start:
+		s.start(e)
+	}
+}
+
+func (s *session) start(e *exchange) {
+	s.exchanges.Go(e.run)
+}
+
+// release gives the turn of an exchange to the next one.
+func (s *session) release() {
+	if next := s.turns.release(); next != nil && s.ctx.Err() == nil {
+		s.start(next) // our caller is an exchange, so nobody waits for the last of them yet
+	}
+}
+
+// leave ends the part of an exchange in the session, before its last message is
+// sent; holding says that it has not given up its turn.
+func (s *session) leave(e *exchange, holding bool) {
+	s.turns.leave(e)
+	if holding {
+		s.release()
+	}
+}
+
+// frame is the memory of a message while it is sent.
+type frame struct{ b []byte }
+
+var frames = sync.Pool{New: func() any { return new(frame) }}
+
+const keepFrame = 256 << 10 // how large a frame is kept, in bytes
+
+// begin waits for the turn to send one message. It returns the memory for it, which
+// is given to finish: however many exchanges wait, a link has one at a time.
+// An error means that the session is over.
+func (s *session) begin() (*frame, error) {
+	select {
+	case s.writing <- struct{}{}:
+	case <-s.ctx.Done():
+		return nil, context.Cause(s.ctx)
+	}
+	if s.ctx.Err() != nil {
+		<-s.writing
+		return nil, context.Cause(s.ctx)
+	}
+	return frames.Get().(*frame), nil
+}
+
+// finish sends the message in f.
+func (s *session) finish(f *frame) error {
+	err := s.link.Send(f.b)
+	if err != nil {
+		s.end(err)
+	}
+	if cap(f.b) <= keepFrame {
+		frames.Put(f)
+	}
+	<-s.writing
+	return err
+}
+
+// answer sends a result.
+func (s *session) answer(rawID, result []byte) {
+	if f, err := s.begin(); err == nil {
+		f.b = execproto.AppendResult(f.b[:0], rawID, result)
+		_ = s.finish(f)
+	}
+}
+
+// fail sends an error, with how far the request got.
+func (s *session) fail(rawID []byte, why *failure) {
+	var data []byte
+	if why.code == execproto.CodeInvalidParams || why.code == execproto.CodeFailed {
+		data = execproto.AppendStage(nil, why.stage)
+	}
+	if f, err := s.begin(); err == nil {
+		f.b = execproto.AppendError(f.b[:0], rawID, why.code, why.text, data)
+		_ = s.finish(f)
+	}
+}
+
+// failNobody answers a message whose id is not to be had.
+func (s *session) failNobody(text string) {
+	s.fail([]byte("-1"), &failure{code: execproto.CodeInvalidRequest, text: text})
+}

@@ -1,0 +1,268 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/link"
+	"github.com/hawser-mcp/hawser/internal/memnet"
+)
+
+// world is a network in memory with an agent, a client that is linked to it, and a
+// server at 127.0.0.1:80, all in fake time.
+type world struct {
+	*client
+
+	net    *memnet.Network
+	conn   *memnet.Conn // the client's end of the link
+	served <-chan error // what Serve returned
+	end    context.CancelFunc
+}
+
+// inWorld runs a test in a world of its own. When it is over nothing must be left.
+func inWorld(t *testing.T, opts *Options, handler http.HandlerFunc, test func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		serveHTTP(t, n, "127.0.0.1:80", handler)
+		w := &world{net: n}
+		ctx, cancel := context.WithCancel(t.Context())
+		w.end = cancel
+		var o Options
+		if opts != nil {
+			o = *opts
+		}
+		o.DialContext = n.DialContext
+		near, far := connect(t, n)
+		served := make(chan error, 1)
+		go func() { served <- Serve(ctx, link.NewLines(far, far, maxMessage), &o) }()
+		w.served, w.conn = served, near
+		w.client = &client{t: t, link: link.NewLines(near, near, maxMessage)}
+		t.Cleanup(func() {
+			cancel()
+			_ = w.link.Close()
+			if w.served != nil {
+				<-w.served
+			}
+		})
+		test(w)
+	})
+}
+
+// connect returns both ends of a connection.
+func connect(t *testing.T, n *memnet.Network) (near, far *memnet.Conn) {
+	t.Helper()
+	ln := n.Listen("agent")
+	defer ln.Close()
+	c, err := n.DialContext(t.Context(), "tcp", "agent")
+	require.NoError(t, err)
+	s, err := ln.Accept()
+	require.NoError(t, err)
+	return c.(*memnet.Conn), s.(*memnet.Conn)
+}
+
+// serveHTTP starts a server, whose connections must all be closed at the end of the test.
+func serveHTTP(t *testing.T, n *memnet.Network, addr string, handler http.HandlerFunc) {
+	t.Helper()
+	ln := n.Listen(addr)
+	server := &http.Server{Handler: handler}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	t.Cleanup(func() {
+		time.Sleep(time.Minute) // of fake time: servers linger before they close
+		synctest.Wait()
+		left := n.Conns()
+		require.NoError(t, server.Close())
+		require.Zero(t, left, "connections that somebody did not close")
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
+}
+
+// client is the near end of a link, by hand: it shares no code with the agent but the framing.
+type client struct {
+	t    testing.TB
+	link link.Link
+	id   int
+}
+
+// received is any message of the agent.
+type received struct {
+	ID     json.RawMessage
+	Method string
+	Result *result
+	Error  *refusal
+	Params *delta
+}
+
+type result struct {
+	Status          int
+	Headers         []field
+	BodyBase64      []byte
+	SessionID       string
+	EnvironmentInfo map[string]any
+}
+
+type field struct{ Name, Value string }
+
+type refusal struct {
+	Code    int
+	Message string
+	Data    *struct {
+		Stage     string
+		Permanent bool
+	}
+}
+
+// stage is the outcome that an error tells, such as "notSent permanent".
+func (r *refusal) stage() string {
+	switch {
+	case r.Data == nil:
+		return ""
+	case r.Data.Permanent:
+		return r.Data.Stage + " permanent"
+	}
+	return r.Data.Stage
+}
+
+type delta struct {
+	RequestID   string
+	Seq         int64
+	DeltaBase64 []byte
+	Done        bool
+	Error       *string
+}
+
+func (c *client) sendf(format string, args ...any) {
+	c.t.Helper()
+	require.NoError(c.t, c.link.Send(fmt.Appendf(nil, format, args...)))
+}
+
+func (c *client) receive() *received {
+	c.t.Helper()
+	data, err := c.link.Receive()
+	require.NoError(c.t, err)
+	m := new(received)
+	require.NoError(c.t, json.Unmarshal(data, m), "%s", data)
+	return m
+}
+
+func (c *client) handshake() {
+	c.t.Helper()
+	c.sendf(`{"id":"h","method":"initialize","params":{"clientName":"test","resumeSessionId":null}}`)
+	m := c.receive()
+	require.Equal(c.t, `"h"`, string(m.ID))
+	require.NotNil(c.t, m.Result, "%+v", m.Error)
+	c.sendf(`{"method":"initialized","params":{}}`)
+}
+
+// params are those of http/request.
+type params map[string]any
+
+// get is a streamed GET.
+func get(url, id string) params {
+	return params{"method": "GET", "url": url, "requestId": id, "streamResponse": true, "redirectPolicy": "stop"}
+}
+
+// with is p with one more member.
+func (p params) with(name string, value any) params {
+	q := params{name: value}
+	for k, v := range p {
+		if k != name {
+			q[k] = v
+		}
+	}
+	return q
+}
+
+// request sends http/request and returns the id of the message.
+func (c *client) request(p params) string {
+	c.t.Helper()
+	c.id++
+	text, err := json.Marshal(p)
+	require.NoError(c.t, err)
+	c.sendf(`{"id":%d,"method":"http/request","params":%s}`, c.id, text)
+	return fmt.Sprint(c.id)
+}
+
+// response receives the answer to the last request: nothing else may come first.
+func (c *client) response() *received {
+	c.t.Helper()
+	m := c.receive()
+	require.Equal(c.t, fmt.Sprint(c.id), string(m.ID))
+	return m
+}
+
+// ok sends a request that must succeed, and returns its head.
+func (c *client) ok(p params) *result {
+	c.t.Helper()
+	c.request(p)
+	m := c.response()
+	require.Nil(c.t, m.Error, "%+v", m.Error)
+	return m.Result
+}
+
+// refused sends a request that must fail, and returns how.
+func (c *client) refused(p params) *refusal {
+	c.t.Helper()
+	c.request(p)
+	m := c.response()
+	require.NotNil(c.t, m.Error, "%+v", m.Result)
+	return m.Error
+}
+
+// delta receives a frame of the stream id, which must be the next one of the link.
+func (c *client) delta(id string, seq int64) *delta {
+	c.t.Helper()
+	m := c.receive()
+	require.Equal(c.t, "http/request/bodyDelta", m.Method)
+	require.Equal(c.t, id, m.Params.RequestID)
+	require.Equal(c.t, seq, m.Params.Seq)
+	return m.Params
+}
+
+// body receives a stream to its end, which must be a good one.
+func (c *client) body(id string) []byte {
+	c.t.Helper()
+	var body []byte
+	for seq := int64(1); ; seq++ {
+		d := c.delta(id, seq)
+		require.LessOrEqual(c.t, len(d.DeltaBase64), 1<<20)
+		if d.Done {
+			require.Nil(c.t, d.Error)
+			require.Empty(c.t, d.DeltaBase64)
+			return body
+		}
+		body = append(body, d.DeltaBase64...)
+	}
+}
+
+// header returns the values of a field of a response.
+func (r *result) header(name string) []string {
+	var values []string
+	for _, f := range r.Headers {
+		if f.Name == name {
+			values = append(values, f.Value)
+		}
+	}
+	return values
+}
+
+// hello is a server that greets.
+func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }
+
+const upstream = "http://127.0.0.1"
+
+// echoPath is a server that says its path a thousand times.
+func echoPath(w http.ResponseWriter, r *http.Request) {
+	for range 1000 {
+		_, _ = io.WriteString(w, r.URL.Path)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"time"
 )
@@ -16,6 +18,9 @@ type storedClient struct {
 	Redirects []string  `json:"redirect_uris,omitempty"`
 	Expires   time.Time `json:"expires,omitzero"`
 }
+
+// Format hides the secret.
+func (storedClient) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // isDynamic reports whether this client registers itself with a server: it has no
 // client id that it could use there.

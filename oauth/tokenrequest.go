@@ -40,6 +40,9 @@ type tokenReply struct {
 // Format hides the reply.
 func (tokenReply) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
+// MarshalJSON hides the reply.
+func (tokenReply) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
+
 // requestToken asks for an access token.
 func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, error) {
 	began := time.Now()

@@ -146,10 +146,11 @@ func TestEnterpriseManaged(t *testing.T) {
 		var exchanges []url.Values
 		issued := typeIDJAG
 		idp := w.Serve(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-			require.NoError(t, req.ParseForm())
+			if id, secret, _ := req.BasicAuth(); req.ParseForm() != nil || id+" "+secret != "me SECRETidp" {
+				http.Error(rw, "who?", http.StatusUnauthorized)
+				return
+			}
 			exchanges = append(exchanges, req.PostForm)
-			id, secret, _ := req.BasicAuth()
-			require.Equal(t, "me SECRETidp", id+" "+secret)
 			fmt.Fprintf(rw, `{"access_token":"SECRETjag","issued_token_type":%q,"token_type":"N_A"}`, issued)
 		}))
 		w.Server.Change(func(s *authtest.Script) {

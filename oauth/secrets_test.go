@@ -39,7 +39,7 @@ func TestNothingPrintsSecrets(t *testing.T) {
 		f.verifier, f.state = "SECRETverifier", "SECRETstate"
 		who := &registered{clientID: "id", secret: "SECRETclient"}
 		for _, v := range []any{
-			tok, *&tok.tokenRecord, r.client, cfg, *cfg, cfg.Registration, &cfg.Registration, store, status, f, who, *who, tok.key,
+			tok, tok.tokenRecord, r.client, cfg, *cfg, cfg.Registration, &cfg.Registration, store, status, f, who, *who, tok.key,
 			&tokenReply{Access: "SECRET"}, tokenReply{Access: "SECRET"}, storedClient{Secret: "SECRET"},
 			&ClientKey{PEM: []byte("SECRET")}, ClientKey{PEM: []byte("SECRET")}, storedKey{PKCS8: []byte("SECRET")},
 			EnterpriseManaged{ClientSecret: "SECRET"}, []any{tok, who}, map[string]any{"x": tok.tokenRecord}, struct{ T *token }{tok},

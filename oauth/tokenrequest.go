@@ -170,6 +170,7 @@ func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord
 	r := tokenRecord{
 		Access: reply.Access, Refresh: reply.Refresh, Obtained: began.Round(0),
 		Requested: req.at.scopes, Resource: req.at.resource, Issuer: req.at.server.Issuer,
+		Guessed: req.at.server.Guessed,
 	}
 	if req.who != nil {
 		r.ClientID = req.who.clientID

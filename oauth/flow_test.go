@@ -14,9 +14,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// What a callback may say, and what becomes of it (RFC 9207, MCP "authorization
-// response validation").
-func TestCallbackIsJudged(t *testing.T) {
+// callbacks are what a callback may say, and what becomes of it (RFC 9207, MCP
+// "authorization response validation").
+func callbacks() map[string]callbackCase {
 	set := func(name, value string) func(url.Values) { return func(v url.Values) { v.Set(name, value) } }
 	fail := func(code string) func(url.Values) {
 		return func(v url.Values) {
@@ -33,12 +33,7 @@ func TestCallbackIsJudged(t *testing.T) {
 		}
 	}
 	unsaid := func(document map[string]any) { delete(document, "authorization_response_iss_parameter_supported") }
-	for name, c := range map[string]struct {
-		change   func(url.Values)
-		metadata func(map[string]any)
-		kind     Kind // 0: a token
-		text     string
-	}{
+	return map[string]callbackCase{
 		"good":                           {},
 		"not advertised, absent":         {change: func(v url.Values) { v.Del("iss") }, metadata: unsaid},
 		"not advertised, present, right": {metadata: unsaid},
@@ -60,7 +55,18 @@ func TestCallbackIsJudged(t *testing.T) {
 		"no state is no callback":        {change: func(v url.Values) { v.Del("state") }, kind: KindLogin, text: "does not belong"},
 		"a state twice is no callback":   {change: func(v url.Values) { v.Add("state", v.Get("state")) }, kind: KindLogin, text: "does not belong"},
 		"declined with another state":    {change: both(fail("access_denied"), set("state", "x")), kind: KindLogin, text: "does not belong"},
-	} {
+	}
+}
+
+type callbackCase struct {
+	change   func(url.Values)
+	metadata func(map[string]any)
+	kind     Kind // 0: a token
+	text     string
+}
+
+func TestCallbackIsJudged(t *testing.T) {
+	for name, c := range callbacks() {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *authtest.World) {
 				w.Server.Change(func(s *authtest.Script) { s.Callback, s.Metadata = c.change, c.metadata })

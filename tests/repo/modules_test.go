@@ -15,6 +15,8 @@ import (
 // user of Hawser gets them; what is heavy or optional belongs into a nested module.
 var dependencies = map[string]string{
 	"github.com/cenkalti/backoff/v4":           "the intervals of every retry",
+	"github.com/golang-jwt/jwt/v5":            "the signatures of client assertions and DPoP proofs",
+	"golang.org/x/oauth2":                     "authorization URLs and PKCE",
 	"github.com/mark3labs/mcp-go":              "the protocol's types, which are part of our API; its server in tests",
 	"github.com/stretchr/testify":              "tests only",
 	"go.uber.org/goleak":                       "tests only: no goroutine is left behind",

@@ -196,12 +196,8 @@ func (c *Client) usable(ctx context.Context) (*token, error) {
 // replace returns what to send a request with that was answered with 401 to
 // tok, nil if there is nothing without a person. The response's body is in memory afterwards.
 func (c *Client) replace(ctx context.Context, tok *token, resp *http.Response) (*token, error) {
-	if now := c.held.Load(); now != nil && !now.same(tok) {
-		detach(resp)
-		return now, nil
-	}
 	detach(resp)
-	if tok.isHopeless() {
+	if tok.isHopeless() && c.held.Load().same(tok) {
 		return nil, nil
 	}
 	switch err := c.renew(ctx, tok, resp.Header); {

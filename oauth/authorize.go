@@ -170,7 +170,7 @@ func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
 		}
 		cur = c.held.Load()
 	}
-	at, err := c.discover(ctx, a.hint)
+	at, err := c.discover(ctx, a.hint, cur)
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 			return err
 		}
 		if stored.supersedes(cur) {
-			c.held.Store(stored)
+			c.held.CompareAndSwap(cur, stored) // else somebody was faster
 			return nil
 		}
 	}
@@ -238,30 +238,3 @@ func (c *Client) chooseScopes(a *ask, at *target, cur *token) []string {
 
 // scopeOffline asks for a refresh token, where the server knows it.
 const scopeOffline = "offline_access"
-
-// discover finds the authorization server of the endpoint; hint is the
-// challenge's resource_metadata.
-func (c *Client) discover(ctx context.Context, hint string) (*target, error) {
-	resource, err := c.discovery.resource(ctx, c.endpoint, hint)
-	if err != nil {
-		return nil, asError(err, "discover resource")
-	}
-	issuer := ""
-	switch servers := resource.AuthorizationServers; {
-	case c.cfg.Issuer != "" && !slices.Contains(servers, c.cfg.Issuer):
-		return nil, &Error{Kind: KindConfig, Op: "choose authorization server", Err: errors.New("the resource does not name the one that is configured")}
-	case c.cfg.Issuer != "":
-		issuer = c.cfg.Issuer
-	case len(servers) == 0:
-		return nil, &Error{Kind: KindMetadata, Op: "choose authorization server", Err: errors.New("the resource names none")}
-	default:
-		issuer = servers[0]
-	}
-	server, err := c.discovery.server(ctx, issuer, resource.Guessed)
-	if err != nil {
-		return nil, asError(err, "discover authorization server")
-	}
-	at := &target{resource: resource.Resource, server: server, supported: resource.ScopesSupported, bound: resource.DPoPRequired}
-	c.known.setTarget(at)
-	return at, nil
-}

@@ -132,13 +132,22 @@ func (b *base) set(rt http.RoundTripper) {
 	b.given = rt
 }
 
-// get returns the transport; one of the client's own if there is no other.
+// get returns the transport; the client's own if there is no other.
 func (b *base) get() http.RoundTripper {
+	b.mu.Lock()
+	given := b.given
+	b.mu.Unlock()
+	if given != nil {
+		return given
+	}
+	return b.direct()
+}
+
+// direct returns the client's own transport.
+func (b *base) direct() http.RoundTripper {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.given != nil:
-		return b.given
 	case b.done:
 		return closedTransport{}
 	case b.own == nil:

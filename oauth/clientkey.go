@@ -50,7 +50,7 @@ func (ClientKey) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 // assertionLifetime is how long an assertion is valid: one request.
 const assertionLifetime = time.Minute
 
-func (k *ClientKey) assertion(clientID, audience string) (string, error) {
+func (k ClientKey) assertion(clientID, audience string) (string, error) {
 	signer, err := k.signer()
 	if err != nil {
 		return "", err
@@ -70,7 +70,7 @@ func (k *ClientKey) assertion(clientID, audience string) (string, error) {
 	return t.SignedString(signer)
 }
 
-func (k *ClientKey) signer() (crypto.Signer, error) {
+func (k ClientKey) signer() (crypto.Signer, error) {
 	if k.Signer != nil {
 		return k.Signer, nil
 	}

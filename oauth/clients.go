@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"time"
 )
@@ -16,6 +18,9 @@ type storedClient struct {
 	Redirects []string  `json:"redirect_uris,omitempty"`
 	Expires   time.Time `json:"expires,omitzero"`
 }
+
+// Format hides the secret.
+func (storedClient) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // isDynamic reports whether this client registers itself with a server: it has no
 // client id that it could use there.
@@ -42,7 +47,7 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 		if err != nil {
 			return nil, err
 		}
-		data, err := json.Marshal(storedClient{
+		data, err := json.Marshal(storedClient{ //nolint:gosec // for the Store
 			ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: union(who.redirectURIs, redirectURI), Expires: who.expires,
 		})
 		if err != nil {
@@ -87,9 +92,9 @@ func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, st
 		return nil, "", storeError(ctx, "load registration", err)
 	}
 	var s storedClient
-	if err := json.Unmarshal(data, &s); err != nil || s.ID == "" {
+	if json.Unmarshal(data, &s) != nil || s.ID == "" {
 		c.log.Warn("a stored registration is damaged", "issuer", issuer)
-		return nil, version, nil
+		return nil, version, nil //nolint:nilerr // as if there were none
 	}
 	return &registered{clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, expires: s.Expires, issuer: issuer}, version, nil
 }

@@ -154,6 +154,9 @@ type storedKey struct {
 	PKCS8 []byte `json:"pkcs8"`
 }
 
+// Format hides the key.
+func (storedKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
 func decodeDPoPKey(data []byte) (*dpopKey, error) {
 	var s storedKey
 	if err := json.Unmarshal(data, &s); err != nil {

@@ -13,7 +13,7 @@ import (
 
 const (
 	typeIDJAG    = "urn:ietf:params:oauth:token-type:id-jag"
-	typeIDToken  = "urn:ietf:params:oauth:token-type:id_token"
+	typeIDToken  = "urn:ietf:params:oauth:token-type:id_token" //nolint:gosec // a name
 	profileIDJAG = "urn:ietf:params:oauth:grant-profile:id-jag"
 )
 
@@ -32,9 +32,11 @@ type EnterpriseManaged struct {
 	ClientID, ClientSecret, AuthMethod string
 }
 
+var errNoIDJAG = errors.New("the authorization server does not take assertions of identity providers (ID-JAG)")
+
 func (g EnterpriseManaged) tokenRequest(ctx context.Context, c *Client, at *target) (url.Values, error) {
 	if p := at.server.GrantProfiles; len(p) > 0 && !slices.Contains(p, profileIDJAG) {
-		return nil, &Error{Kind: KindConfig, Op: "obtain token", Err: errors.New("the authorization server does not take assertions of identity providers (ID-JAG)")}
+		return nil, &Error{Kind: KindConfig, Op: "obtain token", Err: errNoIDJAG}
 	}
 	idToken, err := g.IDToken(ctx)
 	switch {

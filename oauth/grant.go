@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Grant obtains tokens without a person: [ClientCredentials], [JWTBearer], [EnterpriseManaged]. Its tokens are
@@ -25,6 +26,7 @@ type target struct {
 	scopes    []string // to ask for
 	supported []string // that the resource names
 	bound     bool     // the resource requires DPoP
+	found     time.Time
 }
 
 // obtain gets the first token of the Grant or the next one. refusal is the
@@ -41,7 +43,7 @@ func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) er
 	}
 	if at == nil {
 		var err error
-		if at, err = c.discover(ctx, a.hint); err != nil {
+		if at, err = c.discover(ctx, a.hint, old); err != nil {
 			return err
 		}
 	}
@@ -62,7 +64,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 		return grantError(ctx, err)
 	}
 	if assertion := form.Get("assertion"); assertion != "" && c.known.isSpent(assertion) {
-		return &Error{Kind: KindRefused, Op: "obtain token", Code: "invalid_grant", Err: errors.New("this assertion was refused before; it is not sent again")}
+		return &Error{Kind: KindRefused, Op: "obtain token", Code: "invalid_grant", Err: errSpent}
 	}
 	req := &tokenRequest{op: "obtain token", at: at, form: form}
 	if g.authenticates() {
@@ -86,6 +88,9 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 	c.held.Store(tok)
 	return nil
 }
+
+// errSpent keeps an assertion from being sent again (MCP workload-identity-federation).
+var errSpent = errors.New("this assertion was refused before; it is not sent again")
 
 // grantError types the error of a Grant's own source.
 func grantError(ctx context.Context, err error) error {

@@ -24,7 +24,7 @@ func (ClientCredentials) check(r *Registration) error {
 	return nil
 }
 
-const grantJWTBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+const grantJWTBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name
 
 // JWTBearer presents an assertion that somebody else signed (RFC 7523 section 2.1): the
 // token of the platform a workload runs on (MCP extension workload-identity-federation).

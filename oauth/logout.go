@@ -65,7 +65,7 @@ func (c *Client) erase(ctx context.Context, tok *token) (*token, error) {
 
 // revoke revokes the refresh token, with which the access token ends; else the access token.
 func (c *Client) revoke(ctx context.Context, tok *token) error {
-	server, err := c.discovery.server(ctx, tok.Issuer, false)
+	server, err := c.serverOf(ctx, tok)
 	if err != nil || server.RevocationEndpoint == "" {
 		return err
 	}

@@ -134,7 +134,7 @@ type faulty struct {
 	Store
 
 	load, save error
-	saved      func(key string)
+	saved      func(ctx context.Context, value string)
 }
 
 func (f *faulty) Load(ctx context.Context, key string) ([]byte, string, error) {
@@ -149,7 +149,7 @@ func (f *faulty) Save(ctx context.Context, key string, value []byte, version str
 		return "", f.save
 	}
 	if f.saved != nil {
-		f.saved(key)
+		f.saved(ctx, string(value))
 	}
 	return f.Store.Save(ctx, key, value, version)
 }
@@ -160,12 +160,46 @@ func TestTokenIsSavedBeforeItIsUsed(t *testing.T) {
 		store := &faulty{Store: NewMemoryStore()}
 		r := newRig(t, w, &Config{Store: store})
 		r.mustCall()
-		served := w.Resource.Served()
-		store.saved = func(string) {
-			require.Equal(t, served, w.Resource.Served(), "used before it was saved")
+		old := r.client.held.Load()
+		saved := false
+		store.saved = func(_ context.Context, value string) {
+			saved = true
+			require.NotContains(t, value, old.Access)
+			require.Same(t, old, r.client.held.Load(), "to be used before it is saved")
 		}
 		time.Sleep(time.Hour)
 		r.mustCall()
+		require.True(t, saved)
+	})
+}
+
+// Saving a rotated token is not cut short by Close, nor by what ran out before it.
+func TestSavingHasTimeOfItsOwn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		store := &faulty{Store: NewMemoryStore()}
+		r := newRig(t, w, &Config{Store: store})
+		r.mustCall()
+		slow := make(chan struct{})
+		store.saved = func(ctx context.Context, _ string) {
+			select {
+			case <-slow:
+			case <-ctx.Done():
+				t.Error("saving was given up")
+			}
+		}
+		time.Sleep(time.Hour)
+		failed, closed := make(chan error), make(chan error)
+		go func() { failed <- r.call(t.Context()) }()
+		synctest.Wait()
+		go func() { closed <- r.client.Close() }()
+		require.ErrorIs(t, <-failed, ErrClosed)
+		time.Sleep(closeGrace + time.Second)
+		close(slow)
+		require.NoError(t, <-closed)
+		next := newRig(t, w, &Config{Store: store.Store})
+		next.mustCall()
+		require.Zero(t, next.person.times())
 	})
 }
 
@@ -216,6 +250,9 @@ func TestDeadTokenIsDroppedAlone(t *testing.T) {
 		require.Equal(t, KindLogin, KindOf(r.call(t.Context())))
 		require.Equal(t, KindLogin, KindOf(r.call(t.Context())))
 		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+		tok, err := r.client.stored(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, tok.Refresh, "it is of no use to other processes either")
 		other := newRig(t, w, &Config{Store: store})
 		other.mustCall()
 		r.mustCall() // its own login fails, but it finds the other's token

@@ -96,6 +96,7 @@ func (c *Client) renewing(old *token, refusal http.Header) func(context.Context,
 
 // adoptStored takes a token that another process stored.
 func (c *Client) adoptStored(ctx context.Context, old *token) error {
+	now := c.held.Load()
 	tok, err := c.stored(ctx)
 	switch {
 	case err != nil:
@@ -103,7 +104,7 @@ func (c *Client) adoptStored(ctx context.Context, old *token) error {
 	case !tok.supersedes(old):
 		return errNothing
 	}
-	c.held.Store(tok)
+	c.held.CompareAndSwap(now, tok) // else a login was faster
 	return nil
 }
 
@@ -111,7 +112,7 @@ func (c *Client) adoptStored(ctx context.Context, old *token) error {
 // it: a refresh token that rotates must be used once (OAuth 2.1 section 4.3.1).
 // The new one is saved before anybody uses it.
 func (c *Client) refresh(ctx context.Context, old *token) error {
-	server, err := c.discovery.server(ctx, old.Issuer, false)
+	server, err := c.serverOf(ctx, old)
 	if err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func (c *Client) bury(ctx context.Context, key string, old *token, version strin
 	}
 	r := old.tokenRecord
 	r.Refresh = ""
-	if _, err := c.save(ctx, key, r, version); err != nil && !errors.Is(err, ErrConflict) {
+	if err := c.save(ctx, key, r, version); err != nil && !errors.Is(err, ErrConflict) {
 		c.log.Warn("a refresh token that was refused stays in the store", "issuer", old.Issuer, "error", err)
 	}
 }
@@ -199,7 +200,7 @@ func (c *Client) bury(ctx context.Context, key string, old *token, version strin
 // lease. Time for saving there always is: what it replaces may be used up. If the Store does not
 // take it, it is used all the same.
 func (c *Client) keep(ctx context.Context, key string, next *token, version string) {
-	_, err := c.save(ctx, key, next.tokenRecord, version)
+	err := c.save(ctx, key, next.tokenRecord, version)
 	if errors.Is(err, ErrConflict) {
 		// Somebody stored another one without the lease, or after it ran out.
 		if stored, _, loadErr := c.loadToken(ctx, key); loadErr == nil && stored != nil {
@@ -214,12 +215,13 @@ func (c *Client) keep(ctx context.Context, key string, next *token, version stri
 	c.held.Store(next)
 }
 
-func (c *Client) save(ctx context.Context, key string, r tokenRecord, version string) (string, error) {
+func (c *Client) save(ctx context.Context, key string, r tokenRecord, version string) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), saveLimit)
 	defer stop()
 	data, err := r.encode()
 	if err != nil {
-		return "", err
+		return err
 	}
-	return c.store.Save(ctx, key, data, version)
+	_, err = c.store.Save(ctx, key, data, version)
+	return err
 }

@@ -26,13 +26,12 @@ import (
 // A token that cannot be had because an authorization server or the Store failed, or because a
 // Grant was refused, is an error: a [*transport.Error] of stage NotSent (after a 401, too: a refused request
 // did not run) that wraps an [*Error]. Where only a person can help, the 401 is
-// returned; no person is ever asked inside RoundTrip, see [Client.Authorize].
+// returned; no person is ever asked inside RoundTrip, see [Client.Authorize]. After Close nothing is renewed any more.
 func (c *Client) RoundTripper(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
-		base = c.base.get()
-	} else {
-		c.base.set(base)
+		base = c.base.direct()
 	}
+	c.base.set(base)
 	return &roundTripper{client: c, base: base, once: transport.RunsOnce(base)}
 }
 
@@ -104,17 +103,26 @@ func (x *exchange) send(tok *token, body io.ReadCloser) (*http.Response, error) 
 		x.t.client.nonces.take(x.req.URL, resp.Header)
 		if resp.StatusCode == http.StatusUnauthorized && wantsNonce(resp.Header) && x.again != nil {
 			detach(resp)
-			if body, err = x.again(); err != nil {
-				return resp, nil
-			}
-			if resp, err = x.try(tok, body); err != nil {
+			if resp, err = x.withNonce(tok, resp); err != nil {
 				return nil, err
 			}
-			x.t.client.nonces.take(x.req.URL, resp.Header)
 		}
 	}
 	tok.mark(resp.StatusCode == http.StatusUnauthorized)
 	return resp, nil
+}
+
+// withNonce sends the request again, now that the nonce is known, if that is possible.
+func (x *exchange) withNonce(tok *token, refused *http.Response) (*http.Response, error) {
+	body, bodyErr := x.again()
+	if bodyErr != nil {
+		return refused, nil //nolint:nilerr // the refusal stands
+	}
+	resp, err := x.try(tok, body)
+	if err == nil {
+		x.t.client.nonces.take(x.req.URL, resp.Header)
+	}
+	return resp, err
 }
 
 // try sends a copy of the request, which carries the token if there is one.
@@ -171,6 +179,7 @@ func (c *Client) usable(ctx context.Context) (*token, error) {
 	case due:
 		c.renewInBackground(tok)
 		return tok, nil
+	case expired:
 	}
 	switch err := c.renew(ctx, tok, nil); {
 	case err == nil:
@@ -187,12 +196,8 @@ func (c *Client) usable(ctx context.Context) (*token, error) {
 // replace returns what to send a request with that was answered with 401 to
 // tok, nil if there is nothing without a person. The response's body is in memory afterwards.
 func (c *Client) replace(ctx context.Context, tok *token, resp *http.Response) (*token, error) {
-	if now := c.held.Load(); now != nil && !now.same(tok) {
-		detach(resp)
-		return now, nil
-	}
 	detach(resp)
-	if tok.isHopeless() {
+	if tok.isHopeless() && c.held.Load().same(tok) {
 		return nil, nil
 	}
 	switch err := c.renew(ctx, tok, resp.Header); {

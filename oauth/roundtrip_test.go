@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -215,6 +216,8 @@ func TestUnavailableServerIsNotSent(t *testing.T) {
 		require.True(t, errors.As(err, &sent), "%v", err)
 		require.Equal(t, transport.NotSent, sent.Stage)
 		require.False(t, sent.Permanent)
+		require.Equal(t, KindNetwork, KindOf(err))
+		err = r.client.Authorize(t.Context(), w.Resource.URL, http.StatusUnauthorized, nil, time.Now().Add(1))
 		require.Equal(t, KindNetwork, KindOf(err))
 		require.Equal(t, 1, r.person.times())
 

@@ -32,8 +32,8 @@ func (c *Client) loadBinding(ctx context.Context) (*binding, string, error) {
 		return nil, "", storeError(ctx, "load resource", err)
 	}
 	var b binding
-	if err := json.Unmarshal(data, &b); err != nil || b.Issuer == "" {
-		return nil, version, nil // damaged: as if there were none
+	if json.Unmarshal(data, &b) != nil || b.Issuer == "" {
+		return nil, version, nil //nolint:nilerr // as if there were none
 	}
 	return &b, version, nil
 }

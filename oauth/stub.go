@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,3 +50,6 @@ type registered struct {
 	expires                      time.Time
 	issuer                       string
 }
+
+// Format hides the secret.
+func (registered) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,7 +40,8 @@ type tokenRecord struct {
 	Resource  string    `json:"resource"`
 	Issuer    string    `json:"issuer"`
 	ClientID  string    `json:"client_id,omitempty"`
-	KeyID     string    `json:"jkt,omitempty"` // thumbprint of the key that it is bound to
+	Guessed   bool      `json:"guessed,omitempty"` // the server has no metadata
+	KeyID     string    `json:"jkt,omitempty"`     // thumbprint of the key that it is bound to
 }
 
 const (
@@ -65,8 +67,8 @@ func (tokenRecord) MarshalJSON() ([]byte, error) { return json.Marshal(redacted)
 
 // encode returns the record for the Store.
 func (r tokenRecord) encode() ([]byte, error) {
-	type plain tokenRecord // without the methods that hide it
-	return json.Marshal(plain(r))
+	type plain tokenRecord        // without the methods that hide it
+	return json.Marshal(plain(r)) //nolint:gosec // it is to hold the token
 }
 
 func decodeToken(data []byte) (tokenRecord, error) {
@@ -80,7 +82,7 @@ func decodeToken(data []byte) (tokenRecord, error) {
 	return r, err
 }
 
-var errBadRecord = fmt.Errorf("the stored token is damaged")
+var errBadRecord = errors.New("the stored token is damaged")
 
 const (
 	maxExpiryMargin  = 5 * time.Second  // a token is no longer used so long before it expires

@@ -40,6 +40,9 @@ type tokenReply struct {
 // Format hides the reply.
 func (tokenReply) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
+// MarshalJSON hides the reply.
+func (tokenReply) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
+
 // requestToken asks for an access token.
 func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, error) {
 	began := time.Now()
@@ -167,6 +170,7 @@ func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord
 	r := tokenRecord{
 		Access: reply.Access, Refresh: reply.Refresh, Obtained: began.Round(0),
 		Requested: req.at.scopes, Resource: req.at.resource, Issuer: req.at.server.Issuer,
+		Guessed: req.at.server.Guessed,
 	}
 	if req.who != nil {
 		r.ClientID = req.who.clientID

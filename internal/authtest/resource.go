@@ -1,7 +1,6 @@
 package authtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -77,8 +76,7 @@ func (rs *Resource) Served() int {
 // ServeHTTP implements http.Handler.
 func (rs *Resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/.well-known/oauth-protected-resource/mcp" {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(rs.metadata()) // the client may be gone
+		reply(w, http.StatusOK, rs.metadata())
 		return
 	}
 	body, _ := io.ReadAll(r.Body) // a body that was cut is what came
@@ -150,11 +148,11 @@ func (rs *Resource) judge(r *http.Request, script *ResourceScript) (status int, 
 		return http.StatusUnauthorized, rs.challenge(script, "invalid_token")
 	case g.KeyID != "":
 		if code := rs.checkProof(r, g, token, script); code != "" {
-			return http.StatusUnauthorized, fmt.Sprintf(`DPoP error="%s", algs="ES256"`, code)
+			return http.StatusUnauthorized, fmt.Sprintf(`DPoP error=%q, algs="ES256"`, code)
 		}
 	}
 	if script.Need != "" && !slices.Contains(strings.Fields(g.Scope), script.Need) {
-		return http.StatusForbidden, fmt.Sprintf(`Bearer error="insufficient_scope", scope="%s"`, script.Need)
+		return http.StatusForbidden, fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, script.Need)
 	}
 	return 0, ""
 }
@@ -162,10 +160,10 @@ func (rs *Resource) judge(r *http.Request, script *ResourceScript) (status int, 
 func (rs *Resource) challenge(script *ResourceScript, code string) string {
 	text := fmt.Sprintf(`Bearer resource_metadata="%s/.well-known/oauth-protected-resource/mcp"`, rs.Origin)
 	if code != "" {
-		text += fmt.Sprintf(`, error="%s"`, code)
+		text += fmt.Sprintf(`, error=%q`, code)
 	}
 	if script.ChallengeScope != "" {
-		text += fmt.Sprintf(`, scope="%s"`, script.ChallengeScope)
+		text += fmt.Sprintf(`, scope=%q`, script.ChallengeScope)
 	}
 	return text
 }

@@ -3,6 +3,7 @@ package authtest
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -179,13 +180,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		status, answer = http.StatusNotFound, map[string]any{}
 	}
+	reply(w, status, answer)
+}
+
+// reply answers with a text, or anything else as JSON.
+func reply(w http.ResponseWriter, status int, answer any) {
+	text, ok := answer.(string)
+	if !ok {
+		data, err := json.Marshal(answer)
+		if err != nil {
+			panic(err) // a mistake of the test
+		}
+		text = string(data)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	if text, ok := answer.(string); ok {
-		_, _ = w.Write([]byte(text)) // the client may be gone
-		return
-	}
-	_ = json.NewEncoder(w).Encode(answer) // as above
+	_, _ = io.WriteString(w, text) // the client may be gone
 }
 
 func (s *Server) metadata() map[string]any {

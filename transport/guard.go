@@ -82,8 +82,8 @@ func judgeAddress(ctx context.Context, address string) error {
 		return nil
 	}
 	addr, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return nil //nolint:nilerr // a name that only a DialContext of the user's knows
+	if err != nil || addr.Port() == 0 {
+		return nil //nolint:nilerr // a DialContext of the user's does not tell: a tunnel has no remote address
 	}
 	if err := d.judge(addr); err != nil {
 		return &guardError{err}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/challenge"
 )
 
 // ask is what a refusal, or a person, wants of an authorization.
@@ -101,18 +103,18 @@ func isDone(w *work) bool {
 func readRefusal(status int, header http.Header) (*ask, error) {
 	a := &ask{header: header}
 	found := false
-	for _, ch := range parseChallenges(header) {
-		if !strings.EqualFold(ch.Scheme, typeBearer) && !strings.EqualFold(ch.Scheme, typeDPoP) {
+	for _, ch := range challenge.Parse(header.Values("WWW-Authenticate")) {
+		if !ch.Is(typeBearer) && !ch.Is(typeDPoP) {
 			continue
 		}
-		if status == http.StatusForbidden && ch.Params["error"] != "insufficient_scope" {
+		if status == http.StatusForbidden && ch.Param("error") != "insufficient_scope" {
 			continue
 		}
 		found = true
 		if a.hint == "" {
-			a.hint = ch.Params["resource_metadata"]
+			a.hint = ch.Param("resource_metadata")
 		}
-		a.scopes = union(a.scopes, strings.Fields(ch.Params["scope"])...)
+		a.scopes = union(a.scopes, strings.Fields(ch.Param("scope"))...)
 	}
 	switch status {
 	case http.StatusUnauthorized:

@@ -42,9 +42,9 @@ type Client struct {
 	log      *slog.Logger
 	store    Store
 
-	discovery discoverer
-	registrar registrant
-	fetcher   poster
+	fetcher   fetcher
+	discovery discovery
+	registrar registrar
 
 	closing   context.Context    // ends when Close begins: nobody waits any longer, logins end
 	beginEnd  context.CancelFunc // ends closing
@@ -91,6 +91,9 @@ func NewClient(endpoint string, cfg *Config) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	c.fetcher = fetcher{transport: c.outgoing, timeout: c.cfg.RequestTimeout, egress: newEgress(u, c.cfg.AllowPrivate)}
+	c.discovery = discovery{fetcher: &c.fetcher}
+	c.registrar = registrar{fetcher: &c.fetcher, client: &c.cfg.Registration}
 	c.closing, c.beginEnd = context.WithCancel(context.Background())
 	c.root, c.endAll = context.WithCancel(context.Background())
 	return c, nil

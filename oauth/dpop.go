@@ -15,11 +15,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/hawser-mcp/hawser/internal/challenge"
 )
 
 // dpopKey proves possession of tokens (RFC 9449). Each issuer has one of its own, so
@@ -228,8 +229,8 @@ func wantsNonce(header http.Header) bool {
 	if header.Get("DPoP-Nonce") == "" {
 		return false
 	}
-	for _, ch := range parseChallenges(header) {
-		if strings.EqualFold(ch.Scheme, "DPoP") && ch.Params["error"] == "use_dpop_nonce" {
+	for _, ch := range challenge.Parse(header.Values("WWW-Authenticate")) {
+		if ch.Is(typeDPoP) && ch.Param("error") == "use_dpop_nonce" {
 			return true
 		}
 	}

@@ -79,7 +79,6 @@ func newRig(t *testing.T, w *authtest.World, cfg *Config) *rig {
 	var err error
 	r.client, err = NewClient(w.Resource.URL, &c)
 	require.NoError(t, err)
-	wire(r.client)
 	t.Cleanup(func() { require.NoError(t, r.client.Close()) })
 	r.rt = r.client.RoundTripper(w.Transport)
 	return r

@@ -74,9 +74,9 @@ func (c *Client) postToken(ctx context.Context, req *tokenRequest) (*tokenReply,
 }
 
 func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *tokenReply, wantsNonce bool, err error) {
-	endpoint := req.endpoint
+	endpoint, post := req.endpoint, c.fetcher.postFormTrusted
 	if endpoint == "" {
-		endpoint = req.at.server.TokenEndpoint
+		endpoint, post = req.at.server.TokenEndpoint, c.fetcher.postForm
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -97,7 +97,7 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 		}
 		header.Set("DPoP", proof)
 	}
-	answer, err := c.fetcher.postForm(ctx, endpoint, form, header)
+	answer, err := post(ctx, endpoint, form, header)
 	if err != nil {
 		return nil, false, asError(err, req.op)
 	}

@@ -93,17 +93,31 @@ func TestGrantFollowsTheResource(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		next := w.NewServer()
 		for _, s := range []*authtest.Server{w.Server, next} {
-			s.Change(func(s *authtest.Script) { s.Auth = authBasic })
-			s.AddClient("robot", "SECRETrobot")
+			s.Change(func(s *authtest.Script) { s.ExpectAssertion = func(url.Values) error { return nil } })
 		}
-		r := newRig(t, w, &Config{Grant: ClientCredentials{}, Registration: Registration{ClientID: "robot", ClientSecret: "SECRETrobot"}})
+		assertion := func(context.Context) (string, error) { return "SECRETassertion", nil }
+		r := newRig(t, w, &Config{Grant: JWTBearer{Assertion: assertion}})
 		r.mustCall()
 		w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{next} })
 		r.mustCall()
-		require.Len(t, next.Tokens("client_credentials"), 1)
+		require.Len(t, next.Tokens(grantJWTBearer), 1)
 		w.Resource.Change(func(s *authtest.ResourceScript) { s.RefuseAll = true })
 		require.Equal(t, KindRefused, KindOf(r.call(t.Context())))
-		require.Len(t, next.Tokens("client_credentials"), 2, "one more, then it is over")
+		require.Len(t, next.Tokens(grantJWTBearer), 2, "one more, then it is over")
+	})
+}
+
+// A secret follows no resource to another authorization server.
+func TestGrantWithASecretStays(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(func(s *authtest.Script) { s.Auth = authBasic })
+		w.Server.AddClient("robot", "SECRETrobot")
+		r := newRig(t, w, &Config{Grant: ClientCredentials{}, Registration: Registration{ClientID: "robot", ClientSecret: "SECRETrobot"}})
+		r.mustCall()
+		next := w.NewServer()
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{next} })
+		require.ErrorAs(t, r.call(t.Context()), new(*IssuerError))
+		require.Empty(t, next.Requests("/token"))
 	})
 }
 

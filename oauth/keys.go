@@ -17,3 +17,8 @@ func dpopStoreKey(issuer string) string { return fmt.Sprintf("key %q", issuer) }
 
 // clientKey is where the registration with an issuer is kept.
 func clientKey(issuer string) string { return fmt.Sprintf("client %q", issuer) }
+
+// clientIDKey is where the issuer is kept that a configured client id is for.
+func clientIDKey(endpoint, clientID string) string {
+	return fmt.Sprintf("issuer of %q for %q", clientID, endpoint)
+}

@@ -5,7 +5,8 @@
 //
 // First it meets a server of the modern era, lists its tools and calls one that
 // reports progress. Then it meets a legacy server that loses the session, and
-// goes on as if nothing had happened. It exits with 0 only if all of it went so.
+// goes on as if nothing had happened. At last it meets a server through an executor, on another
+// network. It exits with 0 only if all of it went so.
 package main
 
 import (
@@ -17,11 +18,13 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"github.com/hawser-mcp/hawser/transport"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout, network{listen: listenOnLoopback})
+	err := run(ctx, os.Stdout, network{listen: listenOnLoopback, remote: remoteOnLoopback})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
@@ -33,6 +36,8 @@ func main() {
 type network struct {
 	listen    func(ctx context.Context) (net.Listener, error)
 	transport http.RoundTripper // the client's; nil lets each session make its own
+	// remote makes a transport through an executor, and what ends both.
+	remote func(ctx context.Context) (transport.Transport, func() error, error)
 }
 
 func listenOnLoopback(ctx context.Context) (net.Listener, error) {
@@ -54,6 +59,9 @@ func run(ctx context.Context, out io.Writer, n network) error {
 	}
 	if err := q.meetForgetfulServer(ctx); err != nil {
 		return fmt.Errorf("legacy server: %w", err)
+	}
+	if err := q.meetServerElsewhere(ctx); err != nil {
+		return fmt.Errorf("server elsewhere: %w", err)
 	}
 	q.sayf("\nEverything went as said.")
 	return nil

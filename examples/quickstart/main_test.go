@@ -11,8 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/link"
 	"github.com/hawser-mcp/hawser/internal/memnet"
 	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/executor"
+	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,6 +43,12 @@ const story = `1. A server of the modern era: every request stands for itself.
    The call succeeded. SessionRestored tells: the session was lost, a new one was begun (protocol 2025-11-25).
    Two calls, and the tool ran two times: what the server refused had not run, so it was safe to send again.
 
+3. The same session through an executor: every request is made by another process's network.
+   Connected to "teahouse". Calling the tool, with progress:
+     cup 1 of 2: green tea
+     cup 2 of 2: black tea
+   Result: cups of tea served: 2
+
 Everything went as said.
 `
 
@@ -52,6 +62,9 @@ func TestStory(t *testing.T) {
 		require.NoError(t, run(t.Context(), &out, network{
 			listen:    func(context.Context) (net.Listener, error) { return memory.Listen("127.0.0.1:8080"), nil },
 			transport: direct,
+			remote: func(ctx context.Context) (transport.Transport, func() error, error) {
+				return remoteInMemory(ctx, memory)
+			},
 		}))
 		require.Equal(t, story, out.String())
 		require.NoError(t, direct.Close())
@@ -60,10 +73,24 @@ func TestStory(t *testing.T) {
 	})
 }
 
+// remoteInMemory is remoteOnLoopback on the network of the test.
+func remoteInMemory(ctx context.Context, memory *memnet.Network) (transport.Transport, func() error, error) {
+	near, far := link.Pipe(execproto.MaxMessage)
+	served := make(chan error, 1)
+	go func() {
+		served <- agent.Serve(context.WithoutCancel(ctx), far, &agent.Options{DialContext: memory.DialContext})
+	}()
+	rt, err := executor.New(ctx, near, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return rt, func() error { return errors.Join(rt.Close(), <-served) }, nil
+}
+
 // What users run: loopback, and a transport of each session's own.
 func TestStoryOnLoopback(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, run(t.Context(), &out, network{listen: listenOnLoopback}))
+	require.NoError(t, run(t.Context(), &out, network{listen: listenOnLoopback, remote: remoteOnLoopback}))
 	require.Contains(t, out.String(), "Everything went as said.")
 }
 

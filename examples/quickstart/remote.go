@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/executor"
+	"github.com/hawser-mcp/hawser/transport/executor/agent"
+)
+
+// remoteOnLoopback starts an executor, as a sandbox elsewhere would have one,
+// and returns a transport through it.
+func remoteOnLoopback(ctx context.Context) (transport.Transport, func() error, error) {
+	far, err := agent.Listen(ctx, "ws://127.0.0.1:0", nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	near, err := executor.Dial(ctx, far.URL(), nil)
+	if err != nil {
+		return nil, nil, errors.Join(err, far.Close())
+	}
+	return near, func() error { return errors.Join(near.Close(), far.Close()) }, nil
+}
+
+// meetServerElsewhere is the same session once more, on another network: only the
+// transport differs.
+func (q *quickstart) meetServerElsewhere(ctx context.Context) (err error) {
+	house, err := openTeahouse(ctx, q.listen)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, house.close()) }()
+	through, closeRemote, err := q.remote(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeRemote()) }()
+	q.sayf("\n3. The same session through an executor: every request is made by another process's network.")
+
+	s, err := mcpclient.Connect(ctx, house.url, &mcpclient.Options{Transport: through})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	q.sayf("   Connected to %q. Calling the tool, with progress:", s.ServerInfo().Name)
+	return q.brew(ctx, s, 2)
+}

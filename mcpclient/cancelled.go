@@ -13,17 +13,29 @@ import (
 // cancelTimeout bounds the telling of a cancellation. Nobody waits for it but Close.
 const cancelTimeout = 5 * time.Second
 
-// sendCancelled tells a legacy server that nobody waits for a request any more.
+// notices are the cancellations that are being told. Close does not end them with
+// all else, but waits for them a while: who cancels a call and closes at once
+// means both.
+type notices struct {
+	owned
+	ctx  context.Context
+	stop context.CancelFunc
+}
+
+func (n *notices) open() { n.ctx, n.stop = context.WithCancel(context.Background()) }
+
+// sendCancelled tells a legacy server that nobody waits for a request any more,
+// unless Close does.
 func (s *Session) sendCancelled(c *call, why Kind) {
-	if c.used == nil || c.notify {
+	if c.used == nil || c.notify || c.cut {
 		return
 	}
 	gone := running{c.used, c.id, c.method}
 	if !gone.cancellable() {
 		return
 	}
-	s.owned.start(func() {
-		ctx, cancel := context.WithTimeoutCause(s.root, cancelTimeout, &TimeoutError{What: "total", After: cancelTimeout})
+	s.notices.start(func() {
+		ctx, cancel := context.WithTimeoutCause(s.notices.ctx, cancelTimeout, &TimeoutError{What: "total", After: cancelTimeout})
 		defer cancel()
 		s.tellCancelled(ctx, gone, why)
 	})
@@ -51,16 +63,18 @@ func (s *Session) tellCancelled(ctx context.Context, gone running, why Kind) {
 const maxNotices = 64
 
 // cancelAll tells the server of the calls that Close cut short, all at once,
-// and waits for that, within ctx: a server may wait for its handlers before it answers the DELETE.
+// and waits for that and for the notices under way, within ctx: a server may wait for its handlers before it answers the DELETE.
 func (s *Session) cancelAll(ctx context.Context, cut []running) {
 	var wg sync.WaitGroup
-	notices := 0
+	told := 0
 	for _, gone := range cut {
-		if !gone.cancellable() || notices == maxNotices {
+		if !gone.cancellable() || told == maxNotices {
 			continue
 		}
-		notices++
+		told++
 		wg.Go(func() { s.tellCancelled(ctx, gone, KindClosed) })
 	}
 	wg.Wait()
+	_ = s.notices.wait(ctx) // what is not done by now is stopped
+	s.notices.stop()
 }

@@ -40,7 +40,7 @@ func (s *Session) close() error {
 	s.side.stop()
 	s.farewell(bound, cut, ended)
 	var err error
-	if waitErr := s.owned.wait(bound); waitErr != nil {
+	if waitErr := errors.Join(s.owned.wait(bound), s.notices.wait(bound)); waitErr != nil {
 		err = fmt.Errorf("mcp close: goroutines are still running: %w", waitErr)
 	}
 	return errors.Join(err, s.closeConn())

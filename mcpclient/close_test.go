@@ -62,6 +62,46 @@ func TestCloseEndsCalls(t *testing.T) {
 	})
 }
 
+// Who cancels a call and closes the session at once, as a program does that is
+// interrupted, has cancelled it on the server, too: before the DELETE, and once.
+func TestCloseAfterACancellation(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "never", never)
+		s := serve(t, srv, mcpclient.Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		call := begin(ctx, s, "never")
+		synctest.Wait()
+		cancel()
+		require.Equal(t, mcpclient.KindCanceled, failure(t, (<-call).err).Kind)
+		start := time.Now()
+		require.NoError(t, s.Close())
+		require.LessOrEqual(t, time.Since(start), 50*time.Millisecond, "no longer than a drain")
+		require.Equal(t, []string{srv.Requests("tools/call")[0].ID}, srv.Cancelled())
+		methods := srv.Methods()
+		require.Equal(t, []string{"notifications/cancelled", "DELETE"}, methods[len(methods)-2:])
+	})
+}
+
+// A server that does not answer the notice costs Close a quarter of its time, and no error.
+func TestCloseWaitsForNoticesWithinBounds(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "never", never)
+		s := serve(t, srv, mcpclient.Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		call := begin(ctx, s, "never")
+		synctest.Wait()
+		hold := srv.Hold("notifications/cancelled")
+		cancel()
+		<-call
+		start := time.Now()
+		require.NoError(t, s.Close())
+		require.Equal(t, mcpclient.DefaultCloseTimeout/4, time.Since(start))
+		require.Len(t, hold.Arrived(), 1)
+		require.Equal(t, 1, srv.Count("DELETE"))
+		hold.Release()
+	})
+}
+
 // Calls that wait, for a backoff or for a recovery, are ended, too.
 func TestCloseEndsWaiting(t *testing.T) {
 	t.Run("backoff", func(t *testing.T) {

@@ -46,6 +46,7 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	s.asked, s.answering = newSlots(), newSlots()
 	s.closer.done = make(chan struct{})
 	s.root, s.cancel = context.WithCancelCause(context.Background())
+	s.notices.open()
 	first, err := s.negotiate(ctx, EraUnknown)
 	if err != nil {
 		s.now.Store(&snapshot{http: conn.NewSession("", "", false)})

@@ -47,10 +47,11 @@ type Session struct {
 
 	// root ends with Close; it is the parent of everything the session does on
 	// its own, and of handlers' contexts.
-	root   context.Context
-	cancel context.CancelCauseFunc
-	owned  owned
-	closer closer
+	root    context.Context
+	cancel  context.CancelCauseFunc
+	owned   owned
+	notices notices
+	closer  closer
 }
 
 // snapshot is the protocol's state between a recovery and the next: immutable,

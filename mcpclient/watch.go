@@ -34,6 +34,7 @@ type watched struct {
 	tryLimit   time.Duration // which tryEnd comes from
 	end        time.Duration // of the call as a whole, on the watch's clock; 0: none
 	endLimit   time.Duration // which end comes from
+	cut        bool          // close ended it; under watch.mu, or when it is watched no more
 	turn       int           // under watch.mu: how often it was watched; each try of a call is
 	asking     int           // under watch.mu: questions of this exchange that are with a person
 	asked      time.Duration // under watch.mu: when its clocks last stopped
@@ -255,6 +256,7 @@ func (w *watch) close(cause error) (cut []running, ended <-chan struct{}) {
 	for e := w.first; e != nil; e = e.next {
 		cancels = append(cancels, e.cancel)
 		if c := e.owner; c != nil && !c.notify {
+			e.cut = true
 			cut = append(cut, running{c.used, c.id, c.method})
 		}
 	}

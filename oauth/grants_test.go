@@ -102,6 +102,20 @@ func TestGrantRefusedByTheResource(t *testing.T) {
 	})
 }
 
+// A secret follows no resource to another authorization server.
+func TestGrantWithASecretStays(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(func(s *authtest.Script) { s.Auth = authBasic })
+		w.Server.AddClient("robot", "SECRETrobot")
+		r := newRig(t, w, &Config{Grant: ClientCredentials{}, Registration: Registration{ClientID: "robot", ClientSecret: "SECRETrobot"}})
+		r.mustCall()
+		next := w.NewServer()
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{next} })
+		require.ErrorAs(t, r.call(t.Context()), new(*IssuerError))
+		require.Empty(t, next.Requests("/token"))
+	})
+}
+
 func TestWorkloadIdentity(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		good := "SECRETassertion1"

@@ -39,7 +39,8 @@ type IssuerError struct {
 
 // Error names both issuers.
 func (e *IssuerError) Error() string {
-	return fmt.Sprintf("the client id is for %q, and the resource names %q", sanitize(e.Registered, maxHost), sanitize(e.Named, maxHost))
+	return fmt.Sprintf("the client id or assertion is for %q (see Registration.Issuer, Config.Issuer), and the resource names %q",
+		sanitize(e.Registered, maxHost), sanitize(e.Named, maxHost))
 }
 
 // register returns who this client is: the client id of the configuration, which is bound to its issuer; the URL of its

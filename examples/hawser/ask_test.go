@@ -140,7 +140,7 @@ func TestFormsWithoutATerminal(t *testing.T) {
 	require.Equal(t, result{0, "{\"action\":\"decline\"}\n{\"action\":\"decline\"}\n", ""}, r)
 	r = succeeds(t, "call", url, "ask", "--elicit", "accept")
 	require.Equal(t, "{\"action\":\"decline\"}\n{\"action\":\"accept\",\"content\":{\"cups\":2}}\n", r.out)
-	require.Regexp(t, `^note: declined a form of .*: name is required and has no default\nnote: accepted a form of .* with its defaults: Two\n$`, r.err)
+	require.Regexp(t, `^note: declined a form of .*: name is required and has no default; --elicit ask fills it in, also from piped stdin\nnote: accepted a form of .* with its defaults: Two\n$`, r.err)
 	r = machine{stdin: "!decline\n7\ny\n"}.hawser(t, "call", url, "ask", "--elicit", "ask")
 	require.Equal(t, "{\"action\":\"decline\"}\n{\"action\":\"accept\",\"content\":{\"cups\":7}}\n", r.out)
 }
@@ -179,7 +179,8 @@ func TestQuestionsWaitForEachOther(t *testing.T) {
 	r := answersOf(t, legacy("ask", tool), "first\n\nsecond\n\n")
 	require.Equal(t, 1, strings.Count(r.out, "first"))
 	require.Equal(t, 1, strings.Count(r.out, "second"))
-	const part = "asks you to fill in a form:\n  | Which word?\nNothing typed takes what is in [brackets]. Also: !skip, !decline, !cancel.\n\n" +
+	const part = "asks you to fill in a form:\n  | Which word?\nEnter alone takes what is in [brackets], or leaves the field out. !skip leaves it out, too.\n" +
+		"!decline refuses the form, !cancel closes it.\n\n" +
 		"1/1 word: text, optional\n> \nYour answers:\n  word: WORD\nSend this? [Y]es, [e]dit, [d]ecline, [c]ancel: "
 	for _, word := range []string{"first", "second"} {
 		require.Contains(t, r.err, strings.Replace(part, "WORD", word, 1), "nothing comes between")
@@ -220,7 +221,7 @@ func TestRoots(t *testing.T) {
 	dir := t.TempDir()
 	r := answers(t, asks("roots/list", nil), "", "--root", dir)
 	require.Contains(t, r.out, "file://"+dir)
-	require.Contains(t, answersOf(t, legacy("ask", asks("roots/list", nil)), "").out, "-32601", "without --root there is no such thing")
+	require.JSONEq(t, `{"roots":[]}`, answers(t, asks("roots/list", nil), "").out, "without --root there are none")
 	bad := hawser(t, "call", "http://127.0.0.1:1/mcp", "x", "--root", dir+"/none")
 	require.Equal(t, exitUsage, bad.code)
 	require.Contains(t, bad.err, "hint: --root takes a directory or file of this machine")

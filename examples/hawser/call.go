@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/spf13/cobra"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
@@ -15,13 +16,15 @@ func (a *app) callCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "call URL TOOL [JSON | NAME=VALUE ...]",
 		Short: "Call a tool",
-		Long: lines("Call a tool of the server. Its arguments are checked against its input schema before anything is sent.", "",
-			"  name=value   the type is the tool's: text stays text, all else is JSON (limit=3, all=true)",
+		Long: lines("Call a tool of the server. Its arguments are checked against its input schema",
+			"before anything is sent.", "",
+			"  name=value   the type is the tool's: text stays text, all else is JSON, as in",
+			"               limit=3 and all=true",
 			"  name:=JSON   JSON, whatever the tool says",
 			"  name=@file   the value is in a file; name:=@file for JSON in a file",
 			"  '{...}'      all arguments as one JSON object",
 			"  -            the same, from stdin", "",
-			"Ctrl-C cancels the call, and the server is told; a second one ends hawser at once.", "", exitHelp),
+			"Ctrl-C cancels the call, and the server is told; a second one ends hawser at", "once.", "", exitHelp),
 		Example: lines(`  hawser call https://mcp.example.com/mcp search q=gophers limit=3`,
 			`  hawser call https://mcp.example.com/mcp search '{"q": "gophers"}'`,
 			`  echo '{"q": "gophers"}' | hawser call https://mcp.example.com/mcp search -`),
@@ -108,6 +111,9 @@ func (a *app) toolArguments(
 			return nil, usageError(didYouMean(name, names, "hawser tools URL lists them; --no-check calls it all the same"),
 				"the server has no tool %s", oneLine(name, 100))
 		default:
+			if found.Execution != nil && found.Execution.TaskSupport == mcp.TaskSupportRequired {
+				return nil, usageError("--no-check calls it all the same", "the tool %s runs only as a task, which hawser does not do", oneLine(name, 100))
+			}
 			tool = found
 			known := readSchema(tool.RawInputSchema)
 			schema = &known

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ type flags struct {
 	timeout  time.Duration
 	json     bool
 	verbose  bool
+
+	executor, executorToken string
 
 	elicit, sample, sampleReply string
 	roots                       []string
@@ -42,7 +45,7 @@ its tools, reads its resources, and answers what the server asks on the way.
 		Example: `  hawser tools https://mcp.example.com/mcp
   hawser call https://mcp.example.com/mcp search q=gophers limit=3
   hawser call https://mcp.example.com/mcp search '{"q": "gophers"}' --json
-  hawser tools https://mcp.example.com/mcp --header 'Authorization: Bearer env:TOKEN'`,
+  hawser tools https://mcp.example.com/mcp -H 'Authorization: Bearer env:TOKEN'`,
 		Version: mcpclient.Version, SilenceErrors: true, SilenceUsage: true,
 	}
 	f := root.PersistentFlags()
@@ -52,12 +55,25 @@ its tools, reads its resources, and answers what the server asks on the way.
 	f.DurationVar(&a.flags.timeout, "timeout", 0, "end the command after this `time`, such as 30s (default: none, but a call ends after 5m in silence)")
 	f.BoolVar(&a.flags.json, "json", false, "print JSON, one document a line, results as the server sent them")
 	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "tell on stderr what happens underneath")
+	f.StringVar(&a.flags.executor, "executor", "",
+		"send requests from an executor: `ws://HOST:PORT`, wss://… or stdio:COMMAND (default: the variable HAWSER_EXECUTOR, else from here)")
+	f.StringVar(&a.flags.executorToken, "executor-token-file", "", "a `file` with the token that the executor wants")
 	root.AddCommand(a.toolsCommand(), a.callCommand(), a.resourcesCommand(), a.readCommand(), a.promptsCommand(), a.promptCommand(),
 		a.completeCommand(), a.pingCommand(), a.listenCommand())
-	for _, name := range []string{"header", "protocol", "timeout"} {
+	root.SetUsageTemplate(usageTemplate(root.UsageTemplate(), a.env.width))
+	for _, name := range []string{"header", "protocol", "timeout", "executor"} {
 		_ = root.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // the flags are there
 	}
 	return root
+}
+
+// usageTemplate is cobra's, with lines that fit the terminal.
+func usageTemplate(template string, columns int) string {
+	const usual, widest = 80, 110
+	if columns <= 0 {
+		columns = usual
+	}
+	return strings.ReplaceAll(template, "Flags.FlagUsages |", fmt.Sprintf("Flags.FlagUsagesWrapped %d |", min(columns, widest)))
 }
 
 // serverCommand makes a command that has a conversation with a server: at least
@@ -69,7 +85,7 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 		case n == 0:
 			return usageError("usage: hawser "+cmd.Use, "%s needs the URL of a server", cmd.Name())
 		case n < least:
-			return usageError("usage: hawser "+cmd.Use, "%s needs more arguments", cmd.Name())
+			return usageError("usage: hawser "+cmd.Use, "%s needs %s", cmd.Name(), missing(cmd.Use, n))
 		case most >= 0 && n > most:
 			return usageError("usage: hawser "+cmd.Use, "%s takes no argument %q", cmd.Name(), oneLine(args[most], 60))
 		}
@@ -95,6 +111,17 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 	return cmd
 }
 
+// missing names the argument behind the n that are there, as the usage has it.
+func missing(use string, n int) string {
+	if words := strings.Fields(use); n+1 < len(words) && strings.Trim(words[n+1], "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" {
+		return words[n+1] + " behind " + words[n]
+	}
+	return "more arguments"
+}
+
+// logLevels are those of the protocol, from the least to the most severe.
+var logLevels = []string{"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
+
 // checkFlags refuses values that no flag type refuses.
 func (a *app) checkFlags() error {
 	switch {
@@ -104,6 +131,8 @@ func (a *app) checkFlags() error {
 		return usageError("--elicit takes ask, accept or decline", "--elicit %q is none of its values", oneLine(a.flags.elicit, 40))
 	case !slices.Contains([]string{"", modeAsk, modeDecline}, a.flags.sample):
 		return usageError("--sample takes ask or decline; --sample-reply takes a text", "--sample %q is none of its values", oneLine(a.flags.sample, 40))
+	case a.flags.logLevel != "" && !slices.Contains(logLevels, a.flags.logLevel):
+		return usageError("the levels are "+strings.Join(logLevels, ", "), "--log-level %q is none of them", oneLine(a.flags.logLevel, 40))
 	}
 	return nil
 }
@@ -125,9 +154,7 @@ func (a *app) answerFlags(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("elicit", fixed(modeAsk, modeAccept, modeDecline)) // the flags are there
 	_ = cmd.RegisterFlagCompletionFunc("sample", fixed(modeAsk, modeDecline))
 	_ = cmd.RegisterFlagCompletionFunc("sample-reply", cobra.NoFileCompletions)
-	_ = cmd.RegisterFlagCompletionFunc("log-level", fixed("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"))
-	_ = cmd.MarkFlagDirname("root")
-	_ = cmd.MarkFlagDirname("save")
+	_ = cmd.RegisterFlagCompletionFunc("log-level", fixed(logLevels...))
 }
 
 func lines(text ...string) string { return strings.Join(text, "\n") }

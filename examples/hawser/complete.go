@@ -13,8 +13,9 @@ func (a *app) completeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "complete URL (prompt NAME | template URI-TEMPLATE) ARGUMENT VALUE [NAME=VALUE ...]",
 		Short: "Ask the server for values of an argument",
-		Long: lines("Ask the server how a value that begins with VALUE may go on: of an argument of a prompt, or of a variable of a",
-			"resource template. An empty VALUE is ''. With name=value the server is told of arguments that have their value already."),
+		Long: lines("Ask the server how a value that begins with VALUE may go on: of an argument of a",
+			"prompt, or of a variable of a resource template. An empty VALUE is ''. With",
+			"name=value the server is told of arguments that have their value already."),
 		Example: lines(`  hawser complete https://mcp.example.com/mcp prompt greet language fr`,
 			`  hawser complete https://mcp.example.com/mcp template 'notes://{day}' day mon`),
 	}
@@ -39,7 +40,7 @@ func (a *app) completeCommand() *cobra.Command {
 			return err
 		}
 		params.Context.Arguments = values
-		s, err := a.connect(ctx, args[0], mcpclient.Handlers{})
+		s, err := a.connect(ctx, args[0], listHandlers())
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,6 +13,9 @@ import (
 
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
+
+// patience is how long a person waits without a word for a server that does not answer.
+const patience = 3 * time.Second
 
 // connect begins the session that the command is about. It gives up soon: who
 // sits in front of it can type the command again.
@@ -22,8 +27,14 @@ func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.H
 	if err != nil {
 		return nil, err
 	}
+	network, err := a.openTransport(ctx)
+	if err != nil {
+		return nil, err
+	}
+	waiting := time.AfterFunc(patience, func() { a.con.line("waiting for " + a.host + " to answer; Ctrl-C gives up") })
+	defer waiting.Stop()
 	s, err := mcpclient.Connect(ctx, endpoint, &mcpclient.Options{
-		Transport: a.env.transport, Header: header, Handlers: handlers, Logger: a.log, ProtocolVersion: a.flags.protocol,
+		Transport: network, Header: header, Handlers: handlers, Logger: a.log, ProtocolVersion: a.flags.protocol,
 		ClientInfo: mcp.Implementation{Name: "hawser-cli", Title: "Hawser command line", Version: mcpclient.Version},
 		Retry:      mcpclient.Retry{MaxTries: 2, MaxElapsed: 3 * time.Second},
 		Timeouts:   mcpclient.Timeouts{Close: 2 * time.Second},
@@ -47,23 +58,28 @@ func (a *app) hangUp() {
 			a.log.Debug("the session did not end in good order", "error", err)
 		}
 	}
+	for _, c := range a.closers {
+		_ = c.Close() // an executor: nothing can be done about it
+	}
 }
+
+const urlHint = "a URL looks like https://mcp.example.com/mcp"
+
+// schemeSlip is a scheme with less behind it than it needs.
+var schemeSlip = regexp.MustCompile(`^(?i:https?)(:/?/?|//?)`)
 
 // readURL finds the usual slips before anything is sent.
 func (a *app) readURL(endpoint string) error {
 	if strings.Contains(endpoint, "://") {
 		if u, err := url.Parse(endpoint); err == nil {
-			if u.User != nil {
-				return usageError("send a password in a header: --header 'Authorization: Basic env:CREDENTIALS'", "the URL holds a user name or password")
-			}
-			a.host, a.plain = oneLine(u.Host, 100), u.Scheme == "http"
-			u.RawQuery, u.Fragment = "", "" // may be secret
-			a.shown = oneLine(u.String(), 200)
+			return a.checkURL(u)
 		}
-		return nil // whatever else is wrong with it, package mcpclient says
+		return nil // package mcpclient says what is wrong, without what may be secret
 	}
-	hint := "a URL looks like https://mcp.example.com/mcp"
-	if !strings.ContainsAny(endpoint, "@? ") && endpoint != "" {
+	hint := urlHint
+	if slip := schemeSlip.FindString(endpoint); slip != "" && !strings.ContainsAny(endpoint, "@? ") {
+		hint = "did you mean " + strings.ToLower(strings.TrimRight(slip, ":/")) + "://" + oneLine(endpoint[len(slip):], 200) + " ?"
+	} else if !strings.ContainsAny(endpoint, "@? ") && endpoint != "" {
 		scheme := "https://"
 		if host, _, _ := strings.Cut(endpoint, "/"); strings.Contains(host, ":") || host == "localhost" {
 			scheme = "http://"
@@ -73,15 +89,29 @@ func (a *app) readURL(endpoint string) error {
 	return usageError(hint, "the URL needs http:// or https:// in front")
 }
 
+// checkURL refuses what package mcpclient lets pass, or explains to programmers
+// only. Whatever else is wrong with the URL, it says.
+func (a *app) checkURL(u *url.URL) error {
+	if u.User != nil {
+		return usageError("send a password in a header: --header 'Authorization: Basic env:CREDENTIALS'", "the URL holds a user name or password")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return usageError("a port is a number from 1 to 65535", "the URL has the port %s", oneLine(port, 20))
+		}
+	}
+	a.host, a.plain = oneLine(u.Host, 100), u.Scheme == "http"
+	u.RawQuery, u.Fragment = "", "" // may be secret
+	a.shown = oneLine(u.String(), 200)
+	return nil
+}
+
 // handlers are those of commands during which the server may ask and tell.
 func (a *app) handlers() (mcpclient.Handlers, error) {
 	h := mcpclient.Handlers{
 		Log:        a.serverLog,
 		ElicitForm: a.elicitForm, ElicitURL: a.elicitURL, Sample: a.sample,
 		ElicitationComplete: func(context.Context, *mcpclient.Session, string) { a.con.line("the page that you visited is done") },
-	}
-	if len(a.flags.roots) == 0 {
-		return h, nil
 	}
 	roots := make([]mcp.Root, len(a.flags.roots))
 	for i, dir := range a.flags.roots {
@@ -91,8 +121,29 @@ func (a *app) handlers() (mcpclient.Handlers, error) {
 		}
 		roots[i] = root
 	}
-	h.Roots = func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { return roots, nil }
+	h.Roots = func(context.Context, *mcpclient.Session) ([]mcp.Root, error) {
+		a.log.Info("the server asks for the directories of --root", "given", len(roots))
+		return roots, nil
+	}
 	return h, nil
+}
+
+// listHandlers are those of commands during which the server has no reason to
+// ask. They answer that nobody is there: a server may offer more to a client that
+// can be asked, and what is listed must be what a call finds.
+func listHandlers() mcpclient.Handlers {
+	return mcpclient.Handlers{
+		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+			return mcpclient.DeclineElicitation(), nil
+		},
+		ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
+			return mcpclient.DeclineElicitation(), nil
+		},
+		Sample: func(context.Context, *mcpclient.Session, *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
+			return nil, mcpclient.ErrRejected
+		},
+		Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { return []mcp.Root{}, nil },
+	}
 }
 
 // serverLog shows a log message of the server.

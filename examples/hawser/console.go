@@ -66,7 +66,7 @@ func (c *console) once(text string) {
 
 // Write takes lines of the logger.
 func (c *console) Write(p []byte) (int, error) {
-	c.line(string(p))
+	c.line(withoutRemains(string(p)))
 	return len(p), nil
 }
 
@@ -133,6 +133,7 @@ func (c *console) withoutSecrets(text string) string {
 type output struct {
 	w    io.Writer
 	con  *console
+	wide int   // columns of the terminal, 0 if it is none
 	err  error // the first one: nothing is written after it
 	late error // one that does not end the output
 }
@@ -141,6 +142,9 @@ type output struct {
 func (o *output) text(text string) {
 	o.write(strings.TrimSuffix(clean(text), "\n") + "\n")
 }
+
+// item writes a line of a list, broken where the terminal ends.
+func (o *output) item(text, indent string) { o.text(wrap(clean(text), o.wide, indent)) }
 
 // json writes a document on a line of its own.
 func (o *output) json(raw json.RawMessage) { o.write(string(safeJSON(raw)) + "\n") }

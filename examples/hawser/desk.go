@@ -86,21 +86,26 @@ func (d *dialog) ask(prompt string) (string, error) {
 	return line, nil
 }
 
-func (d *dialog) say(text string) { d.con.say(text + "\n") }
+// say says a line, broken where the terminal ends.
+func (d *dialog) say(text string) {
+	text = clean(text)
+	d.con.say(wrap(text, d.con.columns, margin(text)) + "\n")
+}
 
 // quote shows a server's text, of any number of lines, so that nobody takes it
-// for hawser's: each line has a mark in front.
+// for hawser's: each line has a mark in front, also where the terminal breaks it.
 func (d *dialog) quote(text string) {
-	const most = 8000
-	text = strings.TrimSpace(clean(text))
+	const most, mark = 8000, "  | "
+	text = strings.TrimSpace(strings.ReplaceAll(clean(text), "\t", "    "))
 	if runes := []rune(text); len(runes) > most {
 		text = string(runes[:most]) + "…"
 	}
 	if text == "" {
 		return
 	}
-	for line := range strings.SplitSeq(text, "\n") {
-		d.say("  | " + line)
+	room := max(d.con.columns-len(mark), 0)
+	for line := range strings.SplitSeq(wrap(breakWords(text, room), room, ""), "\n") {
+		d.con.say(mark + line + "\n")
 	}
 }
 

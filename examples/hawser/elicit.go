@@ -77,7 +77,8 @@ func (a *app) acceptDefaults(s *mcpclient.Session, r *mcpclient.FormRequest) *mc
 	}
 	for _, field := range r.Form.Fields {
 		if _, ok := content[field.Name]; field.Required && !ok {
-			a.con.linef("note: declined a form of %s: %s is required and has no default", a.asker(s), oneLine(field.Name, 60))
+			a.con.linef("note: declined a form of %s: %s is required and has no default; --elicit ask fills it in, also from piped stdin",
+				a.asker(s), oneLine(field.Name, 60))
 			return mcpclient.DeclineElicitation()
 		}
 	}

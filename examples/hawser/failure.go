@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
 	"github.com/hawser-mcp/hawser/transport"
@@ -36,10 +39,32 @@ func usageFailure(cmd *cobra.Command, err error) failure {
 	if cmd != nil && cmd.HasParent() {
 		f.hint = cmd.CommandPath() + " --help"
 	}
-	if strings.HasPrefix(cause, "unknown command") && (strings.Contains(cause, "://") || strings.Contains(cause, "/mcp")) {
-		f.hint = "the command comes before the URL: hawser tools URL"
+	if cmd == nil {
+		return f
+	}
+	if word, ok := strings.CutPrefix(cause, "unknown flag: "); ok {
+		f.hint = didYouMean(word, flagNames(cmd), f.hint)
+	}
+	if word, ok := strings.CutPrefix(cause, "unknown command "); ok {
+		if strings.Contains(word, "://") || strings.Contains(word, "/mcp") {
+			f.hint = "the command comes before the URL: hawser tools URL"
+		} else if word, err := strconv.QuotedPrefix(word); err == nil {
+			f.hint = didYouMean(strings.Trim(word, `"`), commandNames(cmd), f.hint)
+		}
 	}
 	return f
+}
+
+func flagNames(cmd *cobra.Command) (names []string) {
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, "--"+flag.Name) })
+	return names
+}
+
+func commandNames(cmd *cobra.Command) (names []string) {
+	for _, sub := range cmd.Commands() {
+		names = append(names, sub.Name())
+	}
+	return names
 }
 
 // serverFailure is about a conversation with the server that went wrong.
@@ -52,6 +77,7 @@ func (a *app) serverFailure(err error) failure {
 	if e.Method == "connect" { //nolint:usestdlibvars // not HTTP's
 		f.cause, f.hint = a.connectFailure(e, f)
 	}
+	f.cause = withoutRemains(f.cause)
 	if errors.Is(err, errTimeIsUp) {
 		f.code, f.cause = exitUnreachable, fmt.Sprintf("not finished within %v", a.flags.timeout)
 		f.hint = "give it more time with --timeout"
@@ -61,6 +87,12 @@ func (a *app) serverFailure(err error) failure {
 	}
 	return f
 }
+
+// remains are what is left of an escape sequence when package mcpclient has put
+// U+FFFD in the place of its control characters.
+var remains = regexp.MustCompile(`\x{fffd}(?:\[[\x30-\x3f]*[\x20-\x2f]*[\x40-\x7e]|\][^\x{fffd}]{0,200}\x{fffd}\\?)`)
+
+func withoutRemains(text string) string { return remains.ReplaceAllString(text, "") }
 
 // codeOf is the exit code of each kind of error.
 func codeOf(e *mcpclient.Error) int {
@@ -83,7 +115,7 @@ func codeOf(e *mcpclient.Error) int {
 // to be told from that text, so they are made anew here.
 func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string) {
 	if e.Kind == mcpclient.KindInvalid {
-		return e.Err.Error(), f.hint
+		return invalidFailure(e.Err.Error(), f.hint)
 	}
 	cause, hint = linkFailure(e)
 	var (
@@ -104,6 +136,8 @@ func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string)
 			hint = endpointHint
 		case status.Status == http.StatusBadRequest && status.RPC == nil && a.plain:
 			hint = "if the server wants TLS, the URL begins with https"
+		case status.Status >= http.StatusInternalServerError:
+			hint = "the server failed: its log may say why"
 		}
 	case errors.As(e, &protocol):
 		cause, hint = protocolText(protocol), endpointHint
@@ -118,8 +152,29 @@ func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string)
 	if hint == "" {
 		hint = f.hint
 	}
+	if hint == "" && a.flags.protocol != "" {
+		hint = protocolHint
+	}
 	return fmt.Sprintf("cannot connect to %s: %s", a.shown, oneLine(cause, 400)), hint
 }
+
+// invalidFailure is about what was refused before anything was sent.
+func invalidFailure(cause, hint string) (string, string) {
+	switch rest, header := strings.CutPrefix(cause, "option Header: "); {
+	case header:
+		if strings.Contains(rest, "cannot be set") {
+			return "--header: " + rest, "leave it out"
+		}
+		return "--header: " + rest, headerHint
+	case strings.Contains(cause, "endpoint URL"):
+		hint = urlHint
+	case strings.HasPrefix(cause, "protocol version"):
+		hint = protocolHint
+	}
+	return cause, hint
+}
+
+const protocolHint = "leave out --protocol to let hawser choose"
 
 // linkFailure is about a server that was not reached.
 func linkFailure(e *mcpclient.Error) (cause, hint string) {
@@ -194,11 +249,13 @@ func (a *app) hintOf(e *mcpclient.Error) string {
 	case e.Kind == mcpclient.KindForbidden:
 		return "the server knows who asks and does not allow it: the token may lack a scope"
 	case e.Kind == mcpclient.KindVersion && a.flags.protocol != "":
-		return "leave out --protocol to let hawser choose"
+		return protocolHint
 	case e.Kind == mcpclient.KindInput:
 		return "the server needs an answer to go on: see --elicit, --sample and --root"
 	case e.Kind == mcpclient.KindTimeout:
 		return "the server did not answer in time; --verbose shows more"
+	case e.Method == "resources/read":
+		return "hawser resources URL lists what there is"
 	case rpc == nil:
 		return ""
 	case rpc.Code == mcpclient.CodeURLElicitationRequired:

@@ -37,15 +37,18 @@ func TestURLWithoutScheme(t *testing.T) {
 		"localhost:8080/mcp":  "did you mean http://localhost:8080/mcp ?",
 		"mcp.example.com/mcp": "did you mean https://mcp.example.com/mcp ?",
 		"//example.com/mcp":   "did you mean https://example.com/mcp ?",
+		"http//localhost/mcp": "did you mean http://localhost/mcp ?",
+		"HTTPS:/a.test/mcp":   "did you mean https://a.test/mcp ?",
 		"me:secret@host/mcp":  "a URL looks like https://mcp.example.com/mcp",
 		"":                    "a URL looks like https://mcp.example.com/mcp",
 	} {
 		require.Equal(t, result{exitUsage, "", "hawser: the URL needs http:// or https:// in front\nhint: " + hint + "\n"}, hawser(t, "tools", url))
 	}
+	require.Equal(t, result{exitUsage, "", "hawser: the URL has the port 99999\nhint: a port is a number from 1 to 65535\n"}, hawser(t, "tools", "http://127.0.0.1:99999/mcp"))
 	r := hawser(t, "tools", "http://me:secret@127.0.0.1/mcp")
 	require.Equal(t, exitUsage, r.code)
 	require.NotContains(t, r.err, "secret")
-	require.Equal(t, result{exitUsage, "", "hawser: the endpoint URL has the scheme \"ftp\"; it needs http or https\n"}, hawser(t, "tools", "ftp://127.0.0.1/mcp"))
+	require.Equal(t, result{exitUsage, "", "hawser: the endpoint URL has the scheme \"ftp\"; it needs http or https\nhint: a URL looks like https://mcp.example.com/mcp\n"}, hawser(t, "tools", "ftp://127.0.0.1/mcp"))
 }
 
 func TestServerIsDown(t *testing.T) {
@@ -130,7 +133,7 @@ func TestServerErrors(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Tools = []*mcptest.Tool{{Name: "odd", Run: refuse}}
 		url := srv.Loopback(t).URL
-		require.Equal(t, result{exitRefused, "", "hawser: tools/call: server error -32000: not today\ufffd[0m\n"}, hawser(t, "call", url, "odd"))
+		require.Equal(t, result{exitRefused, "", "hawser: tools/call: server error -32000: not today\n"}, hawser(t, "call", url, "odd"))
 	})
 	forbidden := page(t, http.StatusForbidden, "text/plain", "no")
 	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + forbidden + ": HTTP status 403 Forbidden: no\n" +
@@ -144,11 +147,18 @@ func TestCommandLine(t *testing.T) {
 		args []string
 	}{
 		{"hawser: tools needs the URL of a server\nhint: usage: hawser tools URL\n", []string{"tools"}},
-		{"hawser: call needs more arguments\nhint: usage: hawser call URL TOOL [JSON | NAME=VALUE ...]\n", []string{"call", "http://x"}},
+		{"hawser: call needs TOOL behind URL\nhint: usage: hawser call URL TOOL [JSON | NAME=VALUE ...]\n", []string{"call", "http://x"}},
+		{"hawser: complete needs more arguments\nhint: usage: hawser complete URL (prompt NAME | template URI-TEMPLATE) ARGUMENT VALUE [NAME=VALUE ...]\n",
+			[]string{"complete", "http://x"}},
 		{"hawser: ping takes no argument \"more\"\nhint: usage: hawser ping URL\n", []string{"ping", "http://x", "more"}},
-		{"hawser: unknown command \"tolls\" for \"hawser\"\nhint: hawser --help\n", []string{"tolls"}},
+		{"hawser: unknown command \"tolls\" for \"hawser\"\nhint: did you mean tools?\n", []string{"tolls"}},
+		{"hawser: unknown command \"qqqqqq\" for \"hawser\"\nhint: hawser --help\n", []string{"qqqqqq"}},
+		{"hawser: unknown flag: --jsom\nhint: did you mean --json?\n", []string{"tools", "--jsom"}},
 		{"hawser: unknown command \"http://x/mcp\" for \"hawser\"\nhint: the command comes before the URL: hawser tools URL\n", []string{"http://x/mcp", "tools"}},
 		{"hawser: unknown flag: --quiet\nhint: hawser tools --help\n", []string{"tools", "--quiet"}},
+		{"hawser: --log-level \"loud\" is none of them\nhint: the levels are debug, info, notice, warning, error, critical, alert, emergency\n",
+			[]string{"call", "http://x", "y", "--log-level", "loud"}},
+		{"hawser: demo://x/{id} is a template, not yet a URI\nhint: write NAME=VALUE behind it for each name in braces\n", []string{"read", "http://x", "demo://x/{id}"}},
 		{"hawser: --elicit \"maybe\" is none of its values\nhint: --elicit takes ask, accept or decline\n", []string{"call", "http://x", "y", "--elicit", "maybe"}},
 	} {
 		require.Equal(t, result{exitUsage, "", c.err}, hawser(t, c.args...))

@@ -20,7 +20,8 @@ func (d *dialog) fillIn(who string, r *mcpclient.FormRequest) (map[string]any, e
 	d.say("\n" + who + " asks you to fill in a form:")
 	d.quote(r.Message)
 	if len(r.Form.Fields) > 0 {
-		d.say("Nothing typed takes what is in [brackets]. Also: !skip, !decline, !cancel.")
+		d.say("Enter alone takes what is in [brackets], or leaves the field out. !skip leaves it out, too.")
+		d.say("!decline refuses the form, !cancel closes it.")
 	}
 	values := r.Form.Defaults()
 	if values == nil {

@@ -42,8 +42,8 @@ func TestBadHeaders(t *testing.T) {
 		"X: env:NONE":            "hawser: header X: the environment variable NONE is not set\nhint: export NONE first\n",
 		"X: Bearer env:EMPTY":    "hawser: header X: the environment variable EMPTY is not set\n",
 		"X: @/no/such/file":      "hawser: header X: open /no/such/file: ",
-		"Host: sesame-123":       "hawser: option Header: header Host is the protocol's own and cannot be set\n",
-		"X: sesame\n-123":        "hawser: option Header: the value of header X has characters that HTTP forbids\n",
+		"Host: sesame-123":       "hawser: --header: header Host is the protocol's own and cannot be set\nhint: leave it out\n",
+		"X: sesame\n-123":        "hawser: --header: the value of header X has characters that HTTP forbids\nhint: write --header 'Name: value'",
 		"Bearer sesame-123: yes": "hawser: a --header is not of the form 'Name: value'\n",
 	} {
 		r := machine{vars: map[string]string{"EMPTY": ""}}.hawser(t, "tools", "http://127.0.0.1:1/mcp", "--header", given)

@@ -16,8 +16,9 @@ func (a *app) listenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "listen URL",
 		Short: "Print what the server tells of changes, until Ctrl-C",
-		Long: lines("Print a line for each event: a list changed, a resource was updated, events may have been missed (gap).",
-			"Without a flag, it is about all three lists. With --timeout it ends in good order when the time is up."),
+		Long: lines("Print a line for each event: a list changed, a resource was updated, events may",
+			"have been missed (gap). Without a flag, it is about all three lists. With",
+			"--timeout it ends in good order when the time is up."),
 	}
 	f := cmd.Flags()
 	f.BoolVar(&a.flags.tools, "tools", false, "changes of the list of tools")

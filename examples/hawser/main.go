@@ -28,6 +28,7 @@ func main() {
 		person:  isTerminal(os.Stdin) && isTerminal(os.Stderr),
 		watched: isTerminal(os.Stderr),
 		columns: columns(os.Stderr),
+		width:   columns(os.Stdout),
 		lookup:  os.LookupEnv,
 		signals: signals,
 		now:     time.Now,
@@ -54,6 +55,7 @@ type environment struct {
 	// watched: stderr is a terminal, where a line may be drawn again.
 	watched bool
 	columns int // of that terminal, 0 if unknown
+	width   int // of the terminal that stdout is, 0 if it is none
 	// lookup reads an environment variable.
 	lookup func(name string) (string, bool)
 	// signals ask to end: the first in good order, the second at once.

@@ -21,7 +21,15 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asHawser makes the test binary the program itself, for a shell that runs it.
+const asHawser = "TEST_BINARY_IS_HAWSER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asHawser) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // machine is what a test lets the program see.
 type machine struct {
@@ -29,6 +37,7 @@ type machine struct {
 	reader  io.Reader // instead of stdin
 	person  bool
 	watched bool
+	width   int // of the terminal, if there is one
 	vars    map[string]string
 	signals chan os.Signal
 	stderr  *buffer // nil is a new one
@@ -56,6 +65,7 @@ func (m machine) hawser(t *testing.T, args ...string) result {
 	}
 	code := run(context.Background(), environment{
 		stdin: stdin, stdout: stdout, stderr: stderr, person: m.person, watched: m.watched, signals: m.signals,
+		columns: m.width, width: m.width,
 		lookup: func(name string) (string, bool) { value, ok := m.vars[name]; return value, ok },
 		now:    m.now, transport: m.transport,
 	}, args)

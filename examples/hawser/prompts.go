@@ -13,7 +13,7 @@ import (
 func (a *app) promptsCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "prompts URL", Short: "List the server's prompts with their arguments"}
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
-		s, err := a.connect(ctx, args[0], mcpclient.Handlers{})
+		s, err := a.connect(ctx, args[0], listHandlers())
 		if err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (a *app) promptsCommand() *cobra.Command {
 				a.out.json(prompt.Raw)
 			default:
 				a.separate(n)
-				a.out.text(heading(prompt.Name, prompt.Title, prompt.Description))
+				a.out.item(heading(prompt.Name, prompt.Title, prompt.Description), "  ")
 				a.showRows(promptRows(prompt.Arguments))
 			}
 			n++

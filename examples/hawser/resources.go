@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +12,7 @@ import (
 func (a *app) resourcesCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "resources URL", Short: "List the server's resources and resource templates"}
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
-		s, err := a.connect(ctx, args[0], mcpclient.Handlers{})
+		s, err := a.connect(ctx, args[0], listHandlers())
 		if err != nil {
 			return err
 		}
@@ -55,7 +56,7 @@ func (a *app) showResource(uri, name, mime, description string) {
 	}
 	a.out.text(text)
 	if text = heading(name, "", description); text != "" {
-		a.out.text("    " + text)
+		a.out.item("    "+text, "    ")
 	}
 }
 
@@ -63,7 +64,8 @@ func (a *app) readCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "read URL URI [NAME=VALUE ...]",
 		Short: "Read a resource",
-		Long:  "Read a resource. With name=value, the URI is a resource template (RFC 6570) and these are its variables.",
+		Long: lines("Read a resource. With name=value, the URI is a resource template (RFC 6570) and",
+			"these are its variables."),
 		Example: lines(`  hawser read https://mcp.example.com/mcp file:///notes.txt`,
 			`  hawser read https://mcp.example.com/mcp 'notes://{day}' day=monday`),
 	}
@@ -102,6 +104,9 @@ func (a *app) readCommand() *cobra.Command {
 // expand makes the URI of a template; without values, it is a URI already.
 func expand(uri string, words []string) (string, error) {
 	if len(words) == 0 {
+		if strings.ContainsAny(uri, "{}") { // no URI has them (RFC 3986)
+			return "", usageError("write NAME=VALUE behind it for each name in braces", "%s is a template, not yet a URI", oneLine(uri, 300))
+		}
 		return uri, nil
 	}
 	texts, err := textArguments(words)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,7 @@ type app struct {
 
 	running bool               // the command line was understood, and its command has begun
 	session *mcpclient.Session // nil until connected
+	closers []io.Closer        // what is to be closed after the session
 	shown   string             // the URL without what may be secret in it
 	host    string             // of the server, for questions
 	plain   bool               // the URL is http
@@ -61,7 +63,7 @@ func newApp(env environment) *app {
 		w: env.stderr, watched: env.watched, colour: env.watched && !isSet(env, "NO_COLOR"), columns: env.columns, now: env.now,
 	}
 	return &app{
-		env: env, con: con, out: &output{w: env.stdout, con: con},
+		env: env, con: con, out: &output{w: env.stdout, con: con, wide: env.width},
 		desk: newDesk(con, env.stdin), log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -79,6 +81,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root.SetIn(a.env.stdin)
 	root.SetOut(a.env.stdout)
 	root.SetErr(a.env.stderr)
+	completeInBash(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	a.con.endProgress()
 	for _, late := range []error{a.out.err, a.out.late} {
@@ -92,6 +95,9 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	f := a.explain(ctx, cmd, err)
 	if mcpclient.KindOf(err) != 0 {
 		a.log.Debug("failed", "error", err)
+	}
+	if f.code == exitCancelled && a.con.watched {
+		a.con.write(clearLine) // the terminal shows ^C
 	}
 	if f.cause != "" {
 		a.con.line(f.cause)

@@ -119,7 +119,7 @@ func TestServerThatNeverAnswers(t *testing.T) {
 		link := srv.InMemory(t)
 		r := machine{transport: link.Transport}.hawser(t, "tools", link.URL)
 		require.Equal(t, exitUnreachable, r.code)
-		require.Equal(t, "hawser: cannot connect to "+link.URL+": timeout: no answer within 30s\nhint: is this the right host and port? Nothing answers there\n", r.err)
+		require.Equal(t, "waiting for mcp.test to answer; Ctrl-C gives up\nhawser: cannot connect to "+link.URL+": timeout: no answer within 30s\nhint: is this the right host and port? Nothing answers there\n", r.err)
 		r = machine{transport: link.Transport}.hawser(t, "tools", link.URL, "--timeout", "2s")
 		require.Equal(t, result{exitUnreachable, "", "hawser: not finished within 2s\nhint: give it more time with --timeout\n"}, r)
 	})

@@ -26,7 +26,7 @@ func (a *app) proposals(args []string, at int, names func(ctx context.Context, s
 	ctx, cancel := context.WithTimeout(context.Background(), shellPatience)
 	defer cancel()
 	a.con.w = discard{}
-	s, err := a.connect(ctx, args[0], mcpclient.Handlers{})
+	s, err := a.connect(ctx, args[0], listHandlers())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -14,7 +14,7 @@ import (
 func (a *app) toolsCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "tools URL", Short: "List the server's tools with their arguments"}
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
-		s, err := a.connect(ctx, args[0], mcpclient.Handlers{})
+		s, err := a.connect(ctx, args[0], listHandlers())
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (a *app) separate(n int) {
 
 func (a *app) showTool(tool *mcpclient.Tool, n int) {
 	a.separate(n)
-	a.out.text(heading(tool.Name, tool.Title, tool.Description))
+	a.out.item(heading(tool.Name, tool.Title, tool.Description), "  ")
 	schema := readSchema(tool.RawInputSchema)
 	rows := make([]row, len(schema.properties))
 	for i := range schema.properties {
@@ -95,8 +95,13 @@ func (a *app) showRows(rows []row) {
 		names, kinds = max(names, utf8.RuneCountInString(r.name)), max(kinds, utf8.RuneCountInString(r.kind))
 	}
 	names, kinds = min(names, widest), min(kinds, widest)
+	indent := strings.Repeat(" ", len("    ")+names+len("  ")+kinds+len("  "))
+	if 2*len(indent) > a.out.wide {
+		indent = "        "
+	}
 	for _, r := range rows {
-		a.out.text(strings.TrimRight(fmt.Sprintf("    %-*s  %-*s  %s", names, r.name, kinds, r.kind, oneLine(r.description, 200)), " "))
+		text := fmt.Sprintf("    %-*s  %-*s  %s", names, r.name, kinds, r.kind, oneLine(r.description, 200))
+		a.out.item(strings.TrimRight(text, " "), indent)
 	}
 }
 

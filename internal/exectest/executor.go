@@ -23,6 +23,8 @@ type Executor struct {
 	MaxMessage int
 	// Greet, if set, plays the handshake in place of an orderly one.
 	Greet func(*Link)
+	// Serve, if set, plays each link after its handshake; Accept does not return it then.
+	Serve func(*Link)
 
 	mu    sync.Mutex
 	links []*Link    // guarded by mu; accepted, in order
@@ -51,7 +53,7 @@ func (x *Executor) Dial(context.Context) (link.Link, error) {
 	x.mu.Lock()
 	x.dials++
 	away := x.away
-	limit := x.MaxMessage
+	limit, greet, serve := x.MaxMessage, x.Greet, x.Serve
 	x.mu.Unlock()
 	if away != nil {
 		return nil, away
@@ -66,9 +68,13 @@ func (x *Executor) Dial(context.Context) (link.Link, error) {
 	x.links = append(x.links, l)
 	x.mu.Unlock()
 	go func() {
-		if x.Greet != nil {
-			x.Greet(l)
+		if greet != nil {
+			greet(l)
 		} else if err := l.greet(); err != nil {
+			return
+		}
+		if serve != nil {
+			serve(l)
 			return
 		}
 		ready <- l
@@ -132,7 +138,8 @@ func (l *Link) Next() (*execproto.Message, error) {
 		return nil, err
 	}
 	m := new(execproto.Message)
-	return m, m.Read(data)
+	err = m.Read(data)
+	return m, err
 }
 
 // Request is an http/request that came.
@@ -146,18 +153,27 @@ type Request struct {
 // Request returns the next http/request; anything else fails the test.
 func (l *Link) Request(t testing.TB) *Request {
 	t.Helper()
+	r, err := l.NextRequest()
+	if err != nil {
+		t.Fatalf("no http/request came: %v", err)
+	}
+	return r
+}
+
+// NextRequest returns the next message, which must be an http/request.
+func (l *Link) NextRequest() (*Request, error) {
 	m, err := l.Next()
 	if err != nil {
-		t.Fatalf("the link ended where a request was due: %v", err)
+		return nil, err
 	}
 	if m.Kind != execproto.Request || m.Method != execproto.MethodHTTPRequest {
-		t.Fatalf("got %q where an http/request was due", m.Method)
+		return nil, errors.New("another message came: " + m.Method)
 	}
 	r, err := execproto.ReadHTTPRequest(m.Params)
 	if err != nil {
-		t.Fatalf("http/request: %v", err)
+		return nil, err
 	}
-	return &Request{HTTPRequest: r, l: l, rawID: m.RawID}
+	return &Request{HTTPRequest: r, l: l, rawID: m.RawID}, nil
 }
 
 // Ended waits until the near end has closed the link, and returns true: what came before is dropped.
@@ -181,7 +197,7 @@ func (r *Request) Head(status int, headers ...execproto.Header) {
 func (r *Request) Fail(code int64, message string, data any) {
 	var raw []byte
 	if data != nil {
-		raw, _ = json.Marshal(data)
+		raw, _ = json.Marshal(data) //nolint:errchkjson // a test's own literal
 	}
 	_ = r.l.Send(execproto.AppendError(nil, r.rawID, code, message, raw))
 }

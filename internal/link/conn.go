@@ -20,7 +20,8 @@ type Conn struct {
 	net.Conn
 	sys    syscall.RawConn // nil when there is no socket below
 	ackNow func(fd uintptr)
-	heard  atomic.Int64 // nanoseconds since 1970
+	heard  atomic.Int64 // when something was last read, in nanoseconds since 1970
+	moved  atomic.Int64 // when something was last written, likewise
 	budget atomic.Int64 // of bytes that may still be read; negative for any number
 }
 
@@ -58,6 +59,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 			_ = c.sys.Control(c.ackNow)
 		}
 	}
+	return n, err
+}
+
+// Write writes.
+func (c *Conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.moved.Store(time.Now().UnixNano())
 	return n, err
 }
 

@@ -24,17 +24,29 @@ type WebSocket struct {
 	buf    []byte
 	err    error // of Receive, which is final
 	closed atomic.Bool
+
+	sending atomic.Bool // a message is being sent
 }
 
 // NewWebSocket returns the Link over conn, whose messages may have max bytes.
 // raw is the connection below conn and below its TLS: closing that never waits.
 func NewWebSocket(conn *websocket.Conn, raw net.Conn, maxMessage int) *WebSocket {
 	conn.SetReadLimit(0) // Receive has a limit of its own, which does not write to the peer
-	return &WebSocket{conn: conn, raw: raw, max: maxMessage}
+	w := &WebSocket{conn: conn, raw: raw, max: maxMessage}
+	pong := conn.PingHandler()
+	conn.SetPingHandler(func(data string) error {
+		if w.sending.Load() {
+			return nil // see Ping
+		}
+		return pong(data)
+	})
+	return w
 }
 
 // Send sends one text message.
 func (w *WebSocket) Send(message []byte) error {
+	w.sending.Store(true)
+	defer w.sending.Store(false)
 	return w.conn.WriteMessage(websocket.TextMessage, message)
 }
 
@@ -93,18 +105,28 @@ func (w *WebSocket) Close() error {
 	return w.raw.Close()
 }
 
-// Ping asks the far end for a sign of life, see [WebSocket.Heard].
+// Ping asks the far end for a sign of life, see [WebSocket.Heard]. It does nothing
+// while a message is being sent: between two frames of it a ping that cannot be written at once
+// would break the connection, and what is sent is a sign of life itself.
 func (w *WebSocket) Ping() error {
+	if w.sending.Load() {
+		return nil
+	}
 	return w.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(controlWait))
 }
 
-// Heard returns when something last came from the far end, the zero time if
-// that is not known.
+// Heard returns when something last came from the far end or, while a message is
+// being sent, when the last part of it could be written; the zero time if that is not known.
 func (w *WebSocket) Heard() time.Time {
-	if c, ok := w.raw.(*Conn); ok {
-		return time.Unix(0, c.heard.Load())
+	c, ok := w.raw.(*Conn)
+	if !ok {
+		return time.Time{}
 	}
-	return time.Time{}
+	heard := c.heard.Load()
+	if w.sending.Load() {
+		heard = max(heard, c.moved.Load())
+	}
+	return time.Unix(0, heard)
 }
 
 // Quiet reports whether nothing came that Receive has not returned: no message

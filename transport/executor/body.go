@@ -3,6 +3,7 @@ package executor
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
 	"github.com/hawser-mcp/hawser/transport"
@@ -16,13 +17,13 @@ const shrink = 512 << 10
 // before the head came, nobody may wait, and what does not fit is an error. It is
 // called by the link's reader only.
 func (e *exchange) put(d *execproto.Delta) error {
-	size := d.Size()
-	if size == 0 {
+	if len(d.Base64) == 0 {
 		return nil
 	}
+	size := d.Size()
 	for {
 		e.mu.Lock()
-		if e.err != nil { // given up: the rest goes nowhere
+		if over := e.err != nil; over { // given up: the rest goes nowhere
 			e.mu.Unlock()
 			return nil
 		}
@@ -40,13 +41,22 @@ func (e *exchange) put(d *execproto.Delta) error {
 			return ErrOverflow
 		}
 		e.mu.Unlock()
-		e.c.stalled.Store(true)
-		select {
-		case <-e.c.space:
-		case <-e.c.over:
+		if !e.c.awaitSpace() {
 			return nil
 		}
-		e.c.stalled.Store(false)
+	}
+}
+
+// awaitSpace waits until a consumer has read something. It is false when the link is over.
+func (c *conn) awaitSpace() bool {
+	c.stalled.Store(true)
+	defer c.stalled.Store(false)
+	select {
+	case <-c.space:
+		c.resumed.Store(time.Now().UnixNano()) // before it counts as not stalled
+		return true
+	case <-c.over:
+		return false
 	}
 }
 
@@ -105,8 +115,10 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 }
 
+var errClosedBody = &transport.Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
+
 // Close gives up what was not read, without waiting for anybody. It always returns nil.
 func (b *body) Close() error {
-	(*exchange)(b).giveUp(&transport.Error{Op: "read body", Err: http.ErrBodyReadAfterClose}, true)
+	(*exchange)(b).giveUp(errClosedBody, true)
 	return nil
 }

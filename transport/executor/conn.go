@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -32,12 +33,14 @@ type conn struct {
 	over   chan struct{} // closed when the link is over
 
 	stalled  atomic.Bool  // the reader waits for a slow consumer
+	resumed  atomic.Int64 // when it last did not wait any more, in nanoseconds since 1970
 	buffered atomic.Int64 // unread bytes of all bodies
 	sharing  atomic.Bool  // more than one exchange may use the link
 
 	mu        sync.Mutex
 	exchanges map[int64]*exchange // guarded by mu; by id, until nothing more can come for it
 	live      int                 // guarded by mu; those that somebody waits for
+	claims    int                 // guarded by mu; further ones that were let in by share and have not begun
 	queue     []outgoing          // guarded by mu; for the writer
 	refusals  int                 // guarded by mu; answers to the executor's requests in queue
 	retired   bool                // guarded by mu; no new exchange, closed after the last one
@@ -82,6 +85,7 @@ func (c *conn) begin(e *exchange, frame *[]byte) bool {
 	e.c = c
 	c.exchanges[e.id] = e // before anything is sent: an answer may be fast
 	c.live++
+	c.claims = max(0, c.claims-1)
 	c.served++
 	c.queue = append(c.queue, outgoing{frame, e})
 	c.mu.Unlock()
@@ -111,7 +115,20 @@ func (c *conn) ended(e *exchange, forget bool) {
 	if forget {
 		delete(c.exchanges, e.id)
 	}
-	live, open, retired := c.live, len(c.exchanges), c.retired
+	c.tellOwner()
+}
+
+// unused is told by whom the link was given to that no exchange will begin on it.
+func (c *conn) unused() {
+	c.mu.Lock()
+	c.claims = max(0, c.claims-1)
+	c.tellOwner()
+}
+
+// tellOwner unlocks mu, which the caller holds, and tells the owner what is left.
+func (c *conn) tellOwner() {
+	live, open := c.counts()
+	retired := c.retired
 	c.mu.Unlock()
 	if retired && live == 0 {
 		c.fail(errUnused)
@@ -120,18 +137,24 @@ func (c *conn) ended(e *exchange, forget bool) {
 	c.owner.ended(c, live, open)
 }
 
-// counts returns how many exchanges are live, and how many are open at all.
+// counts returns how many exchanges are live, and how many are open at all. The caller holds mu.
 func (c *conn) counts() (live, open int) {
+	return c.live + c.claims, len(c.exchanges) + c.claims
+}
+
+// idle reports whether nothing is open.
+func (c *conn) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.live, len(c.exchanges)
+	_, open := c.counts()
+	return open == 0
 }
 
 // retire lets no new exchange begin; the link is closed after the last live one.
 func (c *conn) retire() {
 	c.mu.Lock()
 	c.retired = true
-	live := c.live
+	live, _ := c.counts()
 	c.mu.Unlock()
 	if live == 0 {
 		c.fail(errUnused)
@@ -151,8 +174,13 @@ func (c *conn) isOver() bool {
 // fail ends the link, and with it every exchange on it, at once. Only the first
 // call counts.
 func (c *conn) fail(err error) {
+	c.failIf(err, func(int, int) bool { return true })
+}
+
+// failIf is fail if what is on the link at that moment allows it.
+func (c *conn) failIf(err error, allowed func(live, open int) bool) {
 	c.mu.Lock()
-	if c.err != nil {
+	if c.err != nil || !allowed(c.counts()) {
 		c.mu.Unlock()
 		return
 	}
@@ -167,10 +195,23 @@ func (c *conn) fail(err error) {
 		e.linkLost(err)
 	}
 	c.owner.gone(c)
-	if !errors.Is(err, errUnused) && !errors.Is(err, transport.ErrClosed) {
-		c.log.Debug("link to the executor lost", "cause", err, "exchanges", len(open))
-	}
+	c.logEnd(err, len(open))
 }
+
+func (c *conn) logEnd(err error, exchanges int) {
+	if errors.Is(err, errUnused) || errors.Is(err, transport.ErrClosed) {
+		return
+	}
+	level := slog.LevelDebug
+	if errors.As(err, new(*ProtocolError)) {
+		level = slog.LevelWarn
+	}
+	c.log.Log(context.Background(), level, "link to the executor lost", "cause", err, "exchanges", exchanges)
+}
+
+// noneOpen and noneLive are for failIf.
+func noneOpen(_, open int) bool    { return open == 0 }
+func noneLive(live, open int) bool { return live == 0 && open > 0 }
 
 // cause returns why the link is over.
 func (c *conn) cause() error {
@@ -201,11 +242,11 @@ func (c *conn) takes() bool {
 	return c.err == nil && !c.retired
 }
 
-// share opens the link to a further exchange, if all on it have their heads.
+// share lets in one more exchange, if all on the link have their heads.
 func (c *conn) share() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil || c.retired || len(c.exchanges) == 0 {
+	if c.err != nil || c.retired || c.claims > 0 || len(c.exchanges) == 0 {
 		return false
 	}
 	for _, e := range c.exchanges {
@@ -213,14 +254,15 @@ func (c *conn) share() bool {
 			return false
 		}
 	}
+	c.claims++
 	c.sharing.Store(true)
 	signal(c.space) // its reader may be waiting for a slow consumer
 	return true
 }
 
-// fresh reports whether the link has carried no other exchange than the first.
-func (c *conn) fresh() bool {
+// begun returns how many exchanges have ever begun.
+func (c *conn) begun() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.served <= 1
+	return c.served
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/link"
 	"github.com/hawser-mcp/hawser/transport"
@@ -38,7 +39,7 @@ func Dial(ctx context.Context, rawURL string, opts *Options) (transport.Transpor
 		l, err := dialer.Dial(ctx, rawURL, header)
 		var refused *link.RefusedError
 		if errors.As(err, &refused) {
-			return nil, &RefusedError{Status: refused.Status, Text: transport.Scrub(refused.Text)}
+			return nil, &RefusedError{Status: refused.Status, Text: strings.TrimSpace(transport.Scrub(refused.Text))}
 		}
 		if err != nil {
 			return nil, err
@@ -60,7 +61,7 @@ func checkURL(rawURL string) error {
 	case err != nil:
 		return errors.New("the URL cannot be read") // err would quote it
 	case u.Scheme != "ws" && u.Scheme != "wss":
-		return fmt.Errorf("the URL must begin with ws:// or wss://, not %q", u.Scheme)
+		return errors.New("the URL must begin with ws:// or wss://")
 	case u.Host == "":
 		return errors.New("the URL has no host")
 	case u.User != nil:

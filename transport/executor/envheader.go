@@ -10,7 +10,7 @@ import (
 
 // HeaderFromEnv is a header field whose value the executor completes from a
 // variable of its own environment. It is sent to one origin only; a request that
-// has the field already keeps its own.
+// has the field already, or credentials in its URL for Authorization, keeps its own.
 type HeaderFromEnv struct {
 	Origin   string // scheme://host[:port], such as "https://mcp.example.com"
 	Name     string // of the field, such as "Authorization"
@@ -20,22 +20,28 @@ type HeaderFromEnv struct {
 
 var errNoEnvHeaders = errors.New("the executor cannot fill header fields from its environment")
 
-// check returns what is wrong with the field.
-func (f HeaderFromEnv) check() error {
-	u, err := url.Parse(f.Origin)
-	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "":
-		return fmt.Errorf("executor: HeadersFromEnv: the origin of %q must be scheme://host", f.Name)
-	case !validField(f.Name, f.Prefix) || f.Variable == "":
-		return fmt.Errorf("executor: HeadersFromEnv: field %q needs a valid name and a variable", f.Name)
-	}
-	return nil
+// envHeader is a HeaderFromEnv with its origin parsed.
+type envHeader struct {
+	HeaderFromEnv
+	origin *url.URL
 }
 
-// appliesTo reports whether the field is for req.
-func (f HeaderFromEnv) appliesTo(req *http.Request) bool {
+// parse checks the field.
+func (f HeaderFromEnv) parse() (envHeader, error) {
 	u, err := url.Parse(f.Origin)
-	return err == nil && sameOrigin(u, req.URL) && (req.Host == "" || req.Host == req.URL.Host) && len(req.Header.Values(f.Name)) == 0
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"),
+		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: the origin of %q must be scheme://host", f.Name)
+	case !validField(f.Name, f.Prefix) || framing[http.CanonicalHeaderKey(f.Name)] || f.Variable == "":
+		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: field %q needs a valid name and a variable", f.Name)
+	}
+	return envHeader{f, u}, nil
+}
+
+// appliesTo reports whether the field may go where req goes.
+func (h envHeader) appliesTo(req *http.Request) bool {
+	return sameOrigin(h.origin, req.URL) && (req.Host == "" || req.Host == req.URL.Host)
 }
 
 func sameOrigin(a, b *url.URL) bool {

@@ -139,86 +139,75 @@ func (e *exchange) linkLost(cause error) {
 		return
 	}
 	e.settle()
-	stage := transport.MaybeSent
-	if e.progress == queued {
-		stage = transport.NotSent
-	}
-	e.err = &transport.Error{
-		Stage: stage, Op: "round trip", Err: cause,
-		Permanent: errors.Is(cause, transport.ErrClosed),
-	}
+	e.err = &transport.Error{Stage: e.stage(), Permanent: errors.Is(cause, transport.ErrClosed), Op: "round trip", Err: cause}
 	e.mu.Unlock()
 	signal(e.wake)
 }
 
-// finish is the end that the executor told: io.EOF, or why it failed.
-func (e *exchange) finish(err error) {
+// finish is the end of the body.
+func (e *exchange) finish() {
 	e.mu.Lock()
 	switch {
 	case e.err != nil:
-	case err == io.EOF && e.head == nil:
+	case e.head == nil:
 		e.early = true
 	default:
 		e.settle()
-		e.err = e.checkLength(err)
+		e.err = e.ending()
 	}
 	e.mu.Unlock()
 	signal(e.wake)
 }
 
-// checkLength makes an error of an end that comes before the length that was declared.
-func (e *exchange) checkLength(err error) error {
-	if err != io.EOF || e.head.length < 0 || e.got == e.head.length {
-		return err
+// ending is io.EOF, or the error of an end that comes before the length that was
+// declared. The caller holds mu.
+func (e *exchange) ending() error {
+	if e.head.length < 0 || e.got == e.head.length {
+		return io.EOF
 	}
 	return bodyError(fmt.Errorf("%w: %d bytes of %d came", io.ErrUnexpectedEOF, e.got, e.head.length))
 }
 
-// giveUp ends the exchange although more may come for it. Dropping discards what
+// giveUp ends the exchange with an error; more may come for it. Dropping discards what
 // was not read.
 func (e *exchange) giveUp(err error, drop bool) {
 	e.mu.Lock()
-	unsent := e.progress == queued
-	over := e.end(err, drop)
-	e.mu.Unlock()
-	if over {
-		return
-	}
-	e.released(unsent)
+	e.end(err, drop)
 }
 
 // cancel is giveUp for those outside the link; the error tells how far the request got.
 func (e *exchange) cancel(reason func(transport.Stage) error) {
 	e.mu.Lock()
-	stage := transport.MaybeSent
+	e.end(reason(e.stage()), true)
+}
+
+// stage says how far the request got if the exchange fails now. The caller holds mu.
+func (e *exchange) stage() transport.Stage {
 	if e.progress == queued {
-		stage = transport.NotSent
+		return transport.NotSent
 	}
-	unsent := e.progress == queued
-	over := e.end(reason(stage), true)
+	return transport.MaybeSent
+}
+
+// end unlocks mu, which the caller holds, and tells the caller of RoundTrip and the link.
+func (e *exchange) end(err error, drop bool) {
+	unsent, over := e.progress == queued, e.err != nil
+	unread := len(e.buf) - e.off
+	if drop {
+		e.c.buffered.Add(int64(-unread))
+		e.buf, e.off = nil, 0
+	}
+	switch {
+	case !over:
+		e.settle()
+		e.err = err
+	case drop && unread > 0 && e.err == io.EOF:
+		e.err = err // the whole body came, but it was not read: that must not look like its end
+	}
 	e.mu.Unlock()
 	if over {
 		return
 	}
-	e.released(unsent)
-}
-
-// end sets the error unless there is one, which it reports. The caller holds mu.
-func (e *exchange) end(err error, drop bool) (over bool) {
-	if drop {
-		e.c.buffered.Add(int64(e.off - len(e.buf)))
-		e.buf, e.off = nil, 0
-	}
-	if e.err != nil {
-		return true
-	}
-	e.settle()
-	e.err = err
-	return false
-}
-
-// released tells the caller and the link that the exchange was given up.
-func (e *exchange) released(unsent bool) {
 	signal(e.wake)
 	signal(e.c.space)
 	e.c.ended(e, unsent)
@@ -245,7 +234,7 @@ func (e *exchange) setHead(r *execproto.HTTPResponse) error {
 		return errTooLong(head.length)
 	case e.early:
 		e.settle()
-		e.err = e.checkLength(io.EOF)
+		e.err = e.ending()
 	}
 	signal(e.wake)
 	return nil

@@ -15,11 +15,13 @@ import (
 
 // executor is the Transport over an executor.
 type executor struct {
-	opts  Options
-	dial  func(ctx context.Context) (Link, error) // nil when there is only the one link
-	links links
-	pace  pacer
-	ids   atomic.Int64 // of messages; they go on when a link is replaced
+	opts    Options
+	fromEnv []envHeader
+	dial    func(ctx context.Context) (Link, error) // nil when there is only the one link
+	links   links
+	pace    pacer
+	dials   chan struct{} // a token for each dial in progress
+	ids     atomic.Int64  // of messages; they go on when a link is replaced
 
 	closing context.Context // ends when Close is called
 	end     context.CancelCauseFunc
@@ -27,11 +29,13 @@ type executor struct {
 }
 
 func newExecutor(opts *Options) (*executor, error) {
-	t := &executor{opts: opts.withDefaults()}
+	t := &executor{opts: opts.withDefaults(), dials: make(chan struct{}, maxDials)}
 	for _, f := range t.opts.HeadersFromEnv {
-		if err := f.check(); err != nil {
+		h, err := f.parse()
+		if err != nil {
 			return nil, err
 		}
+		t.fromEnv = append(t.fromEnv, h)
 	}
 	t.closing, t.end = context.WithCancelCause(context.Background())
 	return t, nil
@@ -61,7 +65,7 @@ func (t *executor) start(ctx context.Context, dial func(context.Context) (Link, 
 		return nil, fmt.Errorf("executor: %w", err)
 	}
 	t.links.headed()
-	c.owner.ended(c, 0, 0)
+	c.unused()
 	return t, nil
 }
 
@@ -76,10 +80,14 @@ func New(ctx context.Context, l Link, opts *Options) (transport.Transport, error
 	t.opts.Shared = true
 	s := newShared(nil)
 	t.links = s
-	if s.link, err = t.connect(ctx, l, s); err != nil {
+	ctx, end := t.handshakeTime(ctx)
+	defer end()
+	c, err := t.connect(ctx, l, s)
+	if err != nil {
 		_ = t.Close()
 		return nil, fmt.Errorf("executor: %w", err)
 	}
+	s.use(c)
 	return t, nil
 }
 
@@ -92,17 +100,24 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: transport.ErrClosed}
 	}
-	c, err := newCall(req, t.opts.HeadersFromEnv)
+	c, err := t.newCall(req)
 	if err != nil {
 		return nil, err
 	}
-	began := time.Now()
+	var began time.Time // of the first try that failed
 	for {
+		now := time.Now()
 		resp, again, err := t.try(c)
-		if err == nil {
-			return resp, nil
+		if !again {
+			return resp, err
 		}
-		if !again || time.Since(began)+t.pace.pause() >= t.opts.Reconnect {
+		if errors.Is(err, ErrLinkLost) {
+			now = time.Now() // it had a link: how long it had to wait for that one does not count
+		}
+		if began.IsZero() {
+			began = now
+		}
+		if time.Since(began)+t.pace.pause() >= t.opts.Reconnect {
 			return nil, err
 		}
 	}
@@ -125,7 +140,7 @@ func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 	e := &exchange{id: id, req: c.req, wake: make(chan struct{}, 1)}
 	if c.fromEnv && !l.env.HeaderEnvVars {
 		freeFrame(frame)
-		t.unused(l)
+		l.unused()
 		return nil, false, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "send request", Err: errNoEnvHeaders}
 	}
 	if !l.begin(e, frame) {
@@ -138,21 +153,18 @@ func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 		return head.http(e), false, nil
 	}
 	again = errors.Is(err, ErrLinkLost) && transport.StageOf(err) == transport.NotSent
-	if again && l.fresh() {
+	if again && l.begun() == 1 {
 		t.pace.failed() // an executor that hangs up on each new link
 	}
 	return nil, again, err
 }
 
-// unused returns a link on which nothing was begun.
-func (t *executor) unused(l *conn) {
-	if live, open := l.counts(); open == 0 {
-		l.owner.ended(l, live, open)
-	}
-}
-
+// lostEarly makes the error of an exchange that could not begin.
 func (t *executor) lostEarly(l *conn) error {
 	cause := l.cause()
+	if l.begun() == 0 {
+		t.pace.failed()
+	}
 	if cause == nil {
 		cause = lost(errUnused)
 	}
@@ -164,16 +176,19 @@ func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(t.closing, func() { cancel(transport.ErrClosed) })()
-	if t.opts.HandshakeTimeout > 0 {
-		bounded, end := context.WithTimeoutCause(ctx, t.opts.HandshakeTimeout, fmt.Errorf("%w: no link after %v", ErrSilent, t.opts.HandshakeTimeout))
-		defer end()
-		ctx = bounded
-	}
 	if t.opts.Reconnect > 0 {
 		if err := wait(ctx, t.pace.pause()); err != nil {
 			return nil, t.openFailed(ctx, err)
 		}
 	}
+	select {
+	case t.dials <- struct{}{}:
+	case <-ctx.Done():
+		return nil, t.openFailed(ctx, context.Cause(ctx))
+	}
+	defer func() { <-t.dials }()
+	ctx, end := t.handshakeTime(ctx)
+	defer end()
 	l, err := t.dial(ctx)
 	if err != nil {
 		return nil, t.openFailed(ctx, err)
@@ -184,6 +199,14 @@ func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 	}
 	t.pace.succeeded()
 	return c, nil
+}
+
+// handshakeTime bounds ctx for dialling a link and its handshake.
+func (t *executor) handshakeTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if t.opts.HandshakeTimeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, t.opts.HandshakeTimeout, fmt.Errorf("%w: no link after %v", ErrSilent, t.opts.HandshakeTimeout))
 }
 
 // openFailed makes the error of a link that could not be had.
@@ -220,11 +243,15 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 		return nil, t.openFailed(ctx, err)
 	}
 	c := newConn(l, env, o, &t.opts)
-	if !t.owned.begin(c.read, c.write) {
+	work := []func(){c.read, c.write}
+	if p, ok := l.(pinger); ok && t.opts.KeepAlive > 0 {
+		work = append(work, func() { c.keepAlive(p) })
+	}
+	if !t.owned.begin(work...) {
 		_ = l.Close()
 		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "connect to the executor", Err: transport.ErrClosed}
 	}
-	t.opts.Logger.Debug("link to an executor", "version", env.Version)
+	t.opts.Logger.Debug("link to an executor", "version", transport.Scrub(env.Version))
 	return c, nil
 }
 
@@ -232,7 +259,7 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environment, err error) {
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	id := t.ids.Add(1)
-	if err = l.Send(execproto.AppendInitialize(nil, id, t.opts.ClientName)); err != nil {
+	if err := l.Send(execproto.AppendInitialize(nil, id, t.opts.ClientName)); err != nil {
 		return env, err
 	}
 	var m execproto.Message

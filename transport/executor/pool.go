@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -26,9 +27,8 @@ type opener func(ctx context.Context, o owner) (*conn, error)
 
 // pool gives each exchange a link of its own.
 type pool struct {
-	open  opener
-	opts  *Options
-	dials chan struct{} // a token for each dial in progress
+	open opener
+	opts *Options
 
 	mu       sync.Mutex
 	members  map[*conn]*member // guarded by mu; the links that are open
@@ -53,10 +53,22 @@ type waiter struct {
 }
 
 func newPool(open opener, opts *Options) *pool {
-	return &pool{open: open, opts: opts, dials: make(chan struct{}, maxDials), members: make(map[*conn]*member)}
+	return &pool{open: open, opts: opts, members: make(map[*conn]*member)}
 }
 
-func (p *pool) headed() {}
+// headed lets a stream that waits share a link, now that a head came.
+func (p *pool) headed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.waiters, func(w *waiter) bool { return w.standing })
+	if i < 0 {
+		return
+	}
+	if c := p.shareable(); c != nil {
+		p.waiters[i].grant <- c
+		p.waiters = slices.Delete(p.waiters, i, i+1)
+	}
+}
 
 // acquire takes an idle link, opens one, or waits for one, in this order. What
 // stands open leaves the last link to others, and shares a link of its kind if it must.
@@ -66,7 +78,7 @@ func (p *pool) acquire(ctx context.Context, standing bool) (*conn, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case c != nil && c.quiet():
+		case c != nil && (c.sharing.Load() || c.quiet()):
 			return c, nil
 		case c != nil:
 			c.fail(lost(errEnded))
@@ -165,7 +177,7 @@ func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
 
 // openOne opens the link that was counted for this exchange.
 func (p *pool) openOne(ctx context.Context, standing bool) (*conn, error) {
-	c, err := p.dial(ctx)
+	c, err := p.open(ctx, p)
 	if err != nil {
 		p.giveBack(nil, standing)
 		return nil, err
@@ -182,20 +194,11 @@ func (p *pool) openOne(ctx context.Context, standing bool) (*conn, error) {
 	return c, nil
 }
 
-func (p *pool) dial(ctx context.Context) (*conn, error) {
-	select {
-	case p.dials <- struct{}{}:
-	case <-ctx.Done():
-		return nil, transport.Canceled(ctx, transport.NotSent, "wait for a link")
-	}
-	defer func() { <-p.dials }()
-	return p.open(ctx, p)
-}
-
 // giveBack returns what was granted and not used.
 func (p *pool) giveBack(c *conn, standing bool) {
 	if c != nil {
-		p.ended(c, 0, 0)
+		c.unused()
+		p.headed()
 		return
 	}
 	p.mu.Lock()
@@ -211,7 +214,7 @@ func (p *pool) ended(c *conn, live, open int) {
 	case open == 0:
 		p.release(c)
 	case live == 0:
-		c.fail(errUnused)
+		c.failIf(errUnused, noneLive) // unless it has ended meanwhile, and the link is in use again
 	case live < open:
 		c.retire()
 	}
@@ -308,10 +311,7 @@ func (p *pool) gone(c *conn) {
 func (p *pool) close(err error) {
 	p.mu.Lock()
 	p.closed = err
-	open := make([]*conn, 0, len(p.members))
-	for c := range p.members {
-		open = append(open, c)
-	}
+	open := slices.Collect(maps.Keys(p.members))
 	waiters := p.waiters
 	p.waiters = nil
 	p.mu.Unlock()

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -80,9 +81,11 @@ func (c *conn) answer(m *execproto.Message) error {
 		return nil
 	}
 	e.answered = true
+	if e.done || m.Kind == execproto.Failure {
+		c.ended(e, true) // first the link is free, then its user is told
+	}
 	if m.Kind == execproto.Failure {
-		e.finish(failure(&m.Error))
-		c.ended(e, true)
+		e.giveUp(failure(&m.Error), false)
 		return nil
 	}
 	head, err := execproto.ReadHTTPResponse(m.Result)
@@ -96,9 +99,6 @@ func (c *conn) answer(m *execproto.Message) error {
 	}
 	if err != nil {
 		e.giveUp(transport.Failed(transport.MaybeSent, "read response", err), false)
-	}
-	if e.done {
-		c.ended(e, true)
 	}
 	return nil
 }
@@ -115,32 +115,30 @@ func (c *conn) delta(d *execproto.Delta) {
 	}
 	e.done = d.Done
 	e.seq++
-	switch {
-	case d.Seq != e.seq:
-		e.giveUp(bodyError(&ProtocolError{What: "body delta " + strconv.FormatInt(d.Seq, 10) +
-			" came where " + strconv.FormatInt(e.seq, 10) + " was due"}), false)
-	default:
-		c.deliver(e, d)
-	}
+	err = e.deliver(d)
 	if e.done && e.answered {
-		c.ended(e, true)
+		c.ended(e, true) // first the link is free, then its user is told
+	}
+	switch {
+	case err != nil:
+		e.giveUp(bodyError(err), false)
+	case e.done:
+		e.finish()
 	}
 }
 
-// deliver gives the piece to the reader of the body, and its end if it has one.
-func (c *conn) deliver(e *exchange, d *execproto.Delta) {
+// deliver gives the piece to the reader of the body. An error is the end of it.
+func (e *exchange) deliver(d *execproto.Delta) error {
+	if d.Seq != e.seq {
+		return &ProtocolError{What: fmt.Sprintf("body delta %d came where %d was due", d.Seq, e.seq)}
+	}
 	if err := e.put(d); err != nil {
-		e.giveUp(bodyError(err), false)
-		return
+		return err
 	}
-	switch {
-	case d.Failed && d.Done:
-		e.finish(bodyError(&ExecutorError{Code: execproto.CodeFailed, Message: transport.Scrub(d.Error)}))
-	case d.Failed:
-		e.giveUp(bodyError(&ExecutorError{Code: execproto.CodeFailed, Message: transport.Scrub(d.Error)}), false)
-	case d.Done:
-		e.finish(io.EOF)
+	if d.Failed {
+		return &ExecutorError{Code: execproto.CodeFailed, Message: transport.Scrub(d.Error)}
 	}
+	return nil
 }
 
 func bodyError(err error) error { return transport.Failed(transport.MaybeSent, "read body", err) }

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,9 +40,11 @@ type call struct {
 }
 
 // newCall reads req, body and all. The error is a [*transport.Error] of stage NotSent.
-func newCall(req *http.Request, fromEnv []HeaderFromEnv) (*call, error) {
+func (t *executor) newCall(req *http.Request) (*call, error) {
 	refuse := func(err error) error {
-		return &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "send request", Err: err}
+		e := transport.Failed(transport.NotSent, "send request", err) // the user's own error may quote a URL
+		e.Permanent = true
+		return e
 	}
 	if err := req.Context().Err(); err != nil {
 		closeBody(req)
@@ -51,11 +54,16 @@ func newCall(req *http.Request, fromEnv []HeaderFromEnv) (*call, error) {
 		closeBody(req)
 		return nil, refuse(err)
 	}
-	body, err := readBody(req)
-	if err != nil {
-		if req.Context().Err() != nil {
-			return nil, transport.Canceled(req.Context(), transport.NotSent, "read request body")
-		}
+	if req.URL.Opaque != "" {
+		closeBody(req) // its origin is not what it seems
+		return nil, refuse(errOpaque)
+	}
+	body, err := readBody(req, t.closing)
+	switch {
+	case err == nil:
+	case req.Context().Err() != nil:
+		return nil, transport.Canceled(req.Context(), transport.NotSent, "read request body")
+	default:
 		return nil, refuse(err)
 	}
 	c := &call{req: req, standing: standing(req)}
@@ -63,11 +71,13 @@ func newCall(req *http.Request, fromEnv []HeaderFromEnv) (*call, error) {
 	if c.msg.Method == "" {
 		c.msg.Method = http.MethodGet
 	}
-	if err := c.setHeaders(fromEnv); err != nil {
+	if err := c.setHeaders(t.fromEnv); err != nil {
 		return nil, refuse(err)
 	}
 	return c, nil
 }
+
+var errOpaque = errors.New("the URL has an opaque part")
 
 // plainURL is the URL without userinfo, which goes into a header, and without fragment.
 func plainURL(u *url.URL) string {
@@ -88,7 +98,7 @@ func standing(req *http.Request) bool {
 	return false
 }
 
-func (c *call) setHeaders(fromEnv []HeaderFromEnv) error {
+func (c *call) setHeaders(fromEnv []envHeader) error {
 	h := c.req.Header
 	headers := make([]execproto.Header, 0, len(h)+2)
 	for name, values := range h {
@@ -102,13 +112,13 @@ func (c *call) setHeaders(fromEnv []HeaderFromEnv) error {
 			headers = append(headers, execproto.Header{Name: name, Value: v})
 		}
 	}
-	if u := c.req.URL.User; u != nil && h.Get("Authorization") == "" {
+	if u := c.req.URL.User; u != nil && !has(headers, "Authorization") {
 		password, _ := u.Password()
 		credentials := base64.StdEncoding.EncodeToString([]byte(u.Username() + ":" + password))
 		headers = append(headers, execproto.Header{Name: "Authorization", Value: "Basic " + credentials})
 	}
 	for _, f := range fromEnv {
-		if f.appliesTo(c.req) {
+		if f.appliesTo(c.req) && !has(headers, f.Name) {
 			headers = append(headers, execproto.Header{Name: f.Name, Value: f.Prefix, EnvVar: f.Variable})
 			c.fromEnv = true
 		}
@@ -122,6 +132,10 @@ func (c *call) setHeaders(fromEnv []HeaderFromEnv) error {
 	}
 	c.msg.Headers = headers
 	return nil
+}
+
+func has(headers []execproto.Header, name string) bool {
+	return slices.ContainsFunc(headers, func(h execproto.Header) bool { return strings.EqualFold(h.Name, name) })
 }
 
 // wantsLength reports whether a request without content should say so (RFC 9110 section 8.6).
@@ -150,20 +164,20 @@ func closeBody(req *http.Request) {
 
 // readBody reads the body of req and closes it. One that is not from memory may
 // block, so that is read on a goroutine of its own, which is left behind when the
-// context ends: the body was closed, and only its owner can end a Read then.
-func readBody(req *http.Request) ([]byte, error) {
+// context or closing ends: the body was closed, and only its owner can end a Read then.
+func readBody(req *http.Request, closing context.Context) ([]byte, error) { //nolint:revive // the request's context is the first
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil, nil
 	}
-	shut := sync.OnceFunc(func() { _ = req.Body.Close() })
 	if req.ContentLength > maxBody {
-		shut()
+		closeBody(req)
 		return nil, fmt.Errorf("%w: a body of %d bytes, %d at most", ErrTooLarge, req.ContentLength, maxBody)
 	}
 	if req.GetBody != nil {
-		defer shut()
+		defer closeBody(req)
 		return readLimited(req)
 	}
+	shut := sync.OnceFunc(func() { closeBody(req) })
 	type result struct {
 		body []byte
 		err  error
@@ -180,19 +194,22 @@ func readBody(req *http.Request) ([]byte, error) {
 	case <-req.Context().Done():
 		go shut() // the user's Close may block too
 		return nil, context.Cause(req.Context())
+	case <-closing.Done():
+		go shut()
+		return nil, context.Cause(closing)
 	}
 }
 
 func readLimited(req *http.Request) ([]byte, error) {
 	if n := req.ContentLength; n > 0 {
-		body := make([]byte, n)
-		if _, err := io.ReadFull(req.Body, body); err != nil {
+		body := make([]byte, n+1) // one byte more shows a body that is too long
+		switch k, err := io.ReadFull(req.Body, body); {
+		case err == nil:
+			return nil, fmt.Errorf("request body: more than its ContentLength of %d bytes", n)
+		case int64(k) < n || err != io.ErrUnexpectedEOF:
 			return nil, fmt.Errorf("request body: %w", noEOF(err))
 		}
-		if extra, _ := io.CopyN(io.Discard, req.Body, 1); extra > 0 {
-			return nil, fmt.Errorf("request body: more than its ContentLength of %d bytes", n)
-		}
-		return body, nil
+		return body[:n], nil
 	}
 	body, err := io.ReadAll(io.LimitReader(req.Body, maxBody+1))
 	switch {

@@ -11,9 +11,10 @@ import (
 
 // response is the head of a response.
 type response struct {
-	status int
-	header http.Header
-	length int64 // that the body must have; −1 when unknown
+	status   int
+	header   http.Header
+	declared int64 // ContentLength; −1 when unknown
+	length   int64 // that the body must have; −1 when unknown
 }
 
 // hopByHop are the header fields of one connection (RFC 9110 section 7.6.1): the
@@ -26,24 +27,34 @@ var hopByHop = map[string]bool{
 // newResponse checks what the executor says of the response to req.
 func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error) {
 	h := make(http.Header, len(r.Headers))
+	chunked := false
 	for _, f := range r.Headers {
 		if !validField(f.Name, f.Value) {
 			return nil, &ProtocolError{What: fmt.Sprintf("header field %.64q is not valid", f.Name)}
 		}
-		if name := http.CanonicalHeaderKey(f.Name); !hopByHop[name] {
+		name := http.CanonicalHeaderKey(f.Name)
+		if !hopByHop[name] {
 			h[name] = append(h[name], f.Value)
 		}
+		chunked = chunked || name == "Transfer-Encoding"
 	}
-	head := &response{status: r.Status, header: h, length: -1}
-	if req.Method == http.MethodHead || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified || r.Status < 200 {
+	if chunked {
+		delete(h, "Content-Length") // it does not count then (RFC 9112 section 6.3)
+	}
+	head := &response{status: r.Status, header: h, declared: -1}
+	if r.Status < 200 || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified {
+		head.declared = 0
 		return head, nil
 	}
-	if lengths := h["Content-Length"]; len(lengths) > 0 {
-		n, err := strconv.ParseInt(lengths[0], 10, 64)
-		if err != nil || n < 0 || len(lengths) > 1 {
+	for _, text := range h["Content-Length"] {
+		n, err := strconv.ParseUint(text, 10, 63)
+		if err != nil || head.declared >= 0 && head.declared != int64(n) {
 			return nil, &ProtocolError{What: "Content-Length is not a length"}
 		}
-		head.length = n
+		head.declared = int64(n)
+	}
+	if req.Method != http.MethodHead {
+		head.length = head.declared
 	}
 	return head, nil
 }
@@ -75,7 +86,7 @@ func (r *response) http(e *exchange) *http.Response {
 		StatusCode: r.status,
 		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        r.header,
-		ContentLength: r.length,
+		ContentLength: r.declared,
 		Body:          (*body)(e),
 		Request:       e.req,
 	}

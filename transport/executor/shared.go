@@ -2,6 +2,8 @@ package executor
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,16 +14,23 @@ import (
 // lost, or when it is full of exchanges that were given up.
 type shared struct {
 	open    opener        // nil when there is only the one link
-	opening chan struct{} // a token for who opens a link
 	pending chan struct{} // a token for each exchange that waits for its head
 
-	mu     sync.Mutex
-	link   *conn // guarded by mu; nil before the first one
-	closed error // guarded by mu
+	mu      sync.Mutex
+	link    *conn              // guarded by mu; nil before the first one
+	opening *opening           // guarded by mu; nil when nobody opens a link
+	links   map[*conn]struct{} // guarded by mu; link, and those before it that still carry something
+	closed  error              // guarded by mu
+}
+
+// opening is a link that is being opened.
+type opening struct {
+	done chan struct{} // closed at the end
+	err  error         // why it failed, for all who wait; nil also when who opens it gave up
 }
 
 func newShared(open opener) *shared {
-	return &shared{open: open, opening: make(chan struct{}, 1), pending: make(chan struct{}, maxPending)}
+	return &shared{open: open, pending: make(chan struct{}, maxPending), links: make(map[*conn]struct{})}
 }
 
 // acquire waits while too many exchanges wait for their heads: executors stop
@@ -43,30 +52,66 @@ func (s *shared) headed() { <-s.pending }
 
 // current returns the link, or opens one, once for all who wait for it.
 func (s *shared) current(ctx context.Context) (*conn, error) {
-	c, err := s.usable()
-	if c != nil || err != nil {
-		return c, err
+	for {
+		c, err := s.usable()
+		if c != nil || err != nil {
+			return c, err
+		}
+		o, mine := s.begin()
+		if mine {
+			if c, err = s.usable(); c == nil && err == nil { // it may be there since
+				c, err = s.open(ctx, s)
+			}
+			s.opened(o, c, err, ctx.Err() != nil)
+			return c, err
+		}
+		select {
+		case <-o.done:
+			if o.err != nil {
+				return nil, o.err
+			}
+		case <-ctx.Done():
+			return nil, transport.Canceled(ctx, transport.NotSent, "wait for the link")
+		}
 	}
-	select {
-	case s.opening <- struct{}{}:
-	case <-ctx.Done():
-		return nil, transport.Canceled(ctx, transport.NotSent, "wait for the link")
+}
+
+// begin returns the link that is being opened. It is the caller's to open if nobody has begun.
+func (s *shared) begin() (o *opening, mine bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opening != nil {
+		return s.opening, false
 	}
-	defer func() { <-s.opening }()
-	if c, err = s.usable(); c != nil || err != nil {
-		return c, err
-	}
-	if c, err = s.open(ctx, s); err != nil {
-		return nil, err
+	s.opening = &opening{done: make(chan struct{})}
+	return s.opening, true
+}
+
+// opened ends o. A link could not be had, or the one who opened it gave up.
+func (s *shared) opened(o *opening, c *conn, err error, gaveUp bool) {
+	if c != nil {
+		s.use(c)
+	} else if !gaveUp {
+		o.err = err
 	}
 	s.mu.Lock()
-	closed := s.closed
+	s.opening = nil
+	s.mu.Unlock()
+	close(o.done)
+}
+
+// use makes c the link.
+func (s *shared) use(c *conn) {
+	s.mu.Lock()
 	s.link = c
+	s.links[c] = struct{}{}
+	closed := s.closed
 	s.mu.Unlock()
 	if closed != nil {
 		c.fail(closed)
+	} else if c.isOver() { // before it was known here
+		s.gone(c)
 	}
-	return c, nil
 }
 
 // usable returns the link if it is good, an error if there can be none.
@@ -80,8 +125,8 @@ func (s *shared) usable() (*conn, error) {
 	if c == nil {
 		return nil, nil
 	}
-	if _, open := c.counts(); open == 0 && !c.quiet() {
-		c.fail(lost(errEnded))
+	if s.open != nil && c.idle() && !c.quiet() {
+		c.failIf(lost(errEnded), noneOpen) // unless somebody has begun meanwhile
 	}
 	switch {
 	case c.takes():
@@ -104,21 +149,21 @@ func (s *shared) ended(c *conn, live, open int) {
 	if live > 0 {
 		return
 	}
-	time.AfterFunc(drainGrace, func() {
-		if live, open := c.counts(); live == 0 && open > 0 {
-			c.retire()
-		}
-	})
+	time.AfterFunc(drainGrace, func() { c.failIf(errUnused, noneLive) })
 }
 
-func (s *shared) gone(*conn) {}
+func (s *shared) gone(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.links, c)
+}
 
 func (s *shared) close(err error) {
 	s.mu.Lock()
 	s.closed = err
-	c := s.link
+	open := slices.Collect(maps.Keys(s.links))
 	s.mu.Unlock()
-	if c != nil {
+	for _, c := range open {
 		c.fail(err)
 	}
 }

@@ -1,9 +1,6 @@
 package executor
 
-import (
-	"sync"
-	"time"
-)
+import "sync"
 
 // keepFrame is how large a buffer of a message is kept for the next one, in bytes.
 const keepFrame = 1 << 20
@@ -22,28 +19,13 @@ func freeFrame(f *[]byte) {
 	}
 }
 
-// pinger is a link that can ask for a sign of life.
-type pinger interface {
-	Ping() error
-	Heard() time.Time
-}
-
 // write is the goroutine that sends what is in the queue.
 func (c *conn) write() {
-	var tick <-chan time.Time
-	if _, ok := c.link.(pinger); ok && c.opts.KeepAlive > 0 {
-		t := time.NewTicker(c.opts.KeepAlive)
-		defer t.Stop()
-		tick = t.C
-	}
 	defer c.dropQueue()
 	for {
 		select {
 		case <-c.over:
 			return
-		case <-tick:
-			c.askForLife()
-			continue
 		case <-c.outbox:
 		}
 		for c.sendNext() {
@@ -86,21 +68,5 @@ func (c *conn) dropQueue() {
 	c.mu.Unlock()
 	for _, out := range queue {
 		freeFrame(out.frame)
-	}
-}
-
-// askForLife asks a silent executor for a sign of life, and ends a link that
-// stays silent. A link whose reader waits for a slow consumer is not silent.
-func (c *conn) askForLife() {
-	p := c.link.(pinger)
-	heard := p.Heard()
-	if heard.IsZero() || c.stalled.Load() {
-		return
-	}
-	switch silence := time.Since(heard); {
-	case silence >= 2*c.opts.KeepAlive:
-		c.fail(lost(ErrSilent))
-	case silence >= c.opts.KeepAlive/2:
-		_ = p.Ping() // an error shows when something is sent or read
 	}
 }

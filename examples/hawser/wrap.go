@@ -1,0 +1,71 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/rivo/uniseg"
+)
+
+// wrap breaks each line of a text at its spaces where it is wider than a
+// terminal; what is carried over begins with indent. A word that is too wide
+// stays whole, so that a URL can be copied. Columns of 0: nothing is broken.
+func wrap(text string, columns int, indent string) string {
+	if columns <= 0 || 2*len(indent) > columns {
+		return text
+	}
+	var b strings.Builder
+	for i, line := range strings.Split(text, "\n") {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		wrapLine(&b, line, columns, indent)
+	}
+	return b.String()
+}
+
+func wrapLine(b *strings.Builder, line string, columns int, indent string) {
+	used, begun := 0, false // columns, and whether there is a word in them
+	for line != "" {
+		rest := strings.TrimLeft(line, " ")
+		gap := len(line) - len(rest)
+		word, _, _ := strings.Cut(rest, " ")
+		line = rest[len(word):]
+		width := uniseg.StringWidth(word)
+		if begun && word != "" && used+gap+width > columns {
+			b.WriteString("\n" + indent)
+			used = len(indent)
+		} else {
+			b.WriteString(strings.Repeat(" ", gap))
+			used += gap
+		}
+		b.WriteString(word)
+		used, begun = used+width, true
+	}
+}
+
+// breakWords breaks words that are wider than a line, for where nothing may
+// run over its end.
+func breakWords(text string, columns int) string {
+	if columns <= 0 {
+		return text
+	}
+	var b strings.Builder
+	used := 0
+	for clusters := uniseg.NewGraphemes(text); clusters.Next(); {
+		switch cluster := clusters.Str(); {
+		case cluster == " ":
+			used = 0
+			b.WriteString(cluster)
+		case used+clusters.Width() > columns:
+			used = clusters.Width()
+			b.WriteString(" " + cluster)
+		default:
+			used += clusters.Width()
+			b.WriteString(cluster)
+		}
+	}
+	return b.String()
+}
+
+// margin is the space that a line begins with.
+func margin(line string) string { return line[:len(line)-len(strings.TrimLeft(line, " "))] }

@@ -1,0 +1,198 @@
+package executor_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/exectest"
+	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/executor"
+)
+
+// greet answers initialize with what answer makes of its id.
+func greet(answer func(id string) []string) func(*exectest.Link) {
+	return func(l *exectest.Link) {
+		m, err := l.Next()
+		if err != nil {
+			return
+		}
+		for _, text := range answer(string(m.RawID)) {
+			l.Raw(text)
+		}
+	}
+}
+
+func TestHandshakeFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer    func(id string) []string
+		permanent bool
+		text      string
+		as        any
+	}{
+		"refused": {func(id string) []string {
+			return []string{`{"error":{"code":-32600,"message":"go away"},"id":` + id + `}`}
+		}, true, "the executor refused the link: go away", new(*executor.RefusedError)},
+		"not understood": {func(string) []string {
+			return []string{`{"error":{"code":-32600,"message":"failed to parse"},"id":-1}`}
+		}, true, "failed to parse", new(*executor.RefusedError)},
+		"garbage": {func(string) []string { return []string{`SSH-2.0-OpenSSH`} }, false, "cannot be read", new(*executor.ProtocolError)},
+		"garbage in the result": {func(id string) []string {
+			return []string{`{"id":` + id + `,"result":7}`}
+		}, false, "cannot be read", new(*executor.ProtocolError)},
+	} {
+		fake(t, name, func(t *testing.T) {
+			x := &exectest.Executor{Greet: greet(c.answer)}
+			_, err := executor.Open(t.Context(), x.Dial, nil)
+			requireStage(t, err, transport.NotSent, c.permanent, c.text)
+			require.ErrorAs(t, err, c.as)
+			require.True(t, x.Accept().Ended())
+			require.Equal(t, 1, x.Dials())
+		})
+	}
+}
+
+func TestHandshakeOfOldExecutors(t *testing.T) {
+	for name, result := range map[string]string{"empty": `{}`, "null": `null`, "session only": `{"sessionId":"s","environmentInfo":null}`} {
+		fake(t, name, func(t *testing.T) {
+			x := &exectest.Executor{Greet: greet(func(id string) []string {
+				return []string{`{"method":"news"}`, `{"id":77,"result":{}}`, `{"id":5,"method":"ask"}`, `{"id":` + id + `,"result":` + result + `}`}
+			})}
+			rt, err := executor.Open(t.Context(), x.Dial, nil)
+			require.NoError(t, err)
+			defer rt.Close()
+			w := &world{t, x, rt, x.Accept()}
+			m, err := w.l.Next()
+			require.NoError(t, err)
+			require.Equal(t, execproto.MethodInitialized, m.Method)
+			w.works(w.l)
+		})
+	}
+}
+
+func TestClientName(t *testing.T) {
+	for name, want := range map[string]string{"": `{"clientName":"hawser"}`, "mine": `{"clientName":"mine"}`} {
+		fake(t, name, func(t *testing.T) {
+			w := newWorld(t, executor.Options{ClientName: name})
+			require.JSONEq(t, want, string(w.l.Hello))
+		})
+	}
+}
+
+func TestSilentHandshake(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := &exectest.Executor{Greet: func(l *exectest.Link) { l.Ended() }}
+		began := time.Now()
+		_, err := executor.Open(t.Context(), x.Dial, &executor.Options{HandshakeTimeout: time.Minute})
+		requireStage(t, err, transport.NotSent, false, "no link after 1m0s")
+		require.ErrorIs(t, err, executor.ErrSilent)
+		require.Equal(t, time.Minute, time.Since(began))
+
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errCause)
+		defer cancel()
+		_, err = executor.Open(ctx, x.Dial, nil)
+		requireStage(t, err, transport.NotSent, false)
+		require.ErrorIs(t, err, errCause)
+		require.NotErrorIs(t, err, executor.ErrSilent)
+	})
+}
+
+// The context of Open, and that of a dial, bound only these.
+func TestContextOfOpenBoundsOpenOnly(t *testing.T) {
+	for _, mode := range modes {
+		fake(t, mode.name, func(t *testing.T) {
+			x := new(exectest.Executor)
+			ctx, cancel := context.WithCancel(t.Context())
+			rt, err := executor.Open(ctx, x.Dial, &executor.Options{Shared: mode.shared})
+			require.NoError(t, err)
+			defer rt.Close()
+			w := &world{t, x, rt, x.Accept()}
+			cancel()
+			synctest.Wait()
+			w.works(w.l)
+			w.l.Cut()
+			synctest.Wait()
+			ctx, cancel = context.WithCancel(t.Context())
+			ch := w.post(ctx)
+			l := x.Accept()
+			l.Request(t).Answer(http.StatusOK, "fine")
+			requireBody(t, w.response(ch), "fine", nil)
+			cancel()
+			synctest.Wait()
+			w.works(l)
+		})
+	}
+}
+
+// An executor that hangs up on each new link is not asked in a hot loop.
+func TestExecutorThatHangsUp(t *testing.T) {
+	for _, mode := range modes {
+		fake(t, mode.name, func(t *testing.T) {
+			w := newWorld(t, executor.Options{Shared: mode.shared})
+			w.x.Serve = func(l *exectest.Link) { l.Cut() }
+			w.l.Cut()
+			err := w.failed(w.post(t.Context()))
+			require.Error(t, err)
+			require.Less(t, w.x.Dials(), 60)
+		})
+	}
+}
+
+func TestRefusedWebSockets(t *testing.T) {
+	for status, permanent := range map[int]bool{
+		http.StatusOK: true, http.StatusUnauthorized: true, http.StatusForbidden: true, http.StatusNotFound: true,
+		http.StatusRequestTimeout: false, http.StatusTooManyRequests: false, http.StatusServiceUnavailable: false,
+	} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			asked := 0
+			srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+				asked++
+				rw.WriteHeader(status)
+				_, _ = rw.Write([]byte("see http://help.test/?secret=1"))
+			}))
+			defer srv.Close()
+			_, err := executor.Dial(t.Context(), "ws"+srv.URL[len("http"):], nil)
+			requireStage(t, err, transport.NotSent, permanent, "see http://help.test/")
+			require.NotContains(t, err.Error(), "secret")
+			var refused *executor.RefusedError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, status, refused.Status)
+			require.Equal(t, 1, asked)
+		})
+	}
+}
+
+func TestDialFailures(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := ln.Addr().String()
+	require.NoError(t, ln.Close())
+	for name, c := range map[string]struct {
+		url       string
+		opts      executor.Options
+		permanent bool
+		text      string
+	}{
+		"nobody there": {url: "ws://" + addr, text: "refused"},
+		"scheme":       {url: "http://h/?secret", permanent: true, text: "ws:// or wss://"},
+		"no host":      {url: "ws:///", permanent: true, text: "no host"},
+		"userinfo":     {url: "ws://u:secret@h", permanent: true, text: "Options.Token"},
+		"unreadable":   {url: "ws://h:secret", permanent: true, text: "cannot be read"},
+		"no token": {url: "ws://" + addr, text: "no token today",
+			opts: executor.Options{TokenFunc: func(context.Context) (string, error) { return "", errors.New("no token today") }}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := executor.Dial(t.Context(), c.url, &c.opts)
+			requireStage(t, err, transport.NotSent, c.permanent, c.text)
+			require.NotContains(t, err.Error(), "secret")
+		})
+	}
+}

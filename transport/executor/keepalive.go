@@ -1,0 +1,43 @@
+package executor
+
+import "time"
+
+// pinger is a link that can ask for a sign of life.
+type pinger interface {
+	Ping() error
+	Heard() time.Time
+}
+
+// keepAlive is the goroutine that asks a silent executor for a sign of life, and
+// ends a link that stays silent. The writer cannot do it: a link that is stuck
+// may have it waiting in Send.
+func (c *conn) keepAlive(p pinger) {
+	t := time.NewTicker(c.opts.KeepAlive)
+	defer t.Stop()
+	for {
+		select {
+		case <-c.over:
+			return
+		case <-t.C:
+		}
+		switch silence := c.silence(p); {
+		case silence >= 2*c.opts.KeepAlive:
+			c.fail(lost(ErrSilent))
+		case silence >= c.opts.KeepAlive/2:
+			_ = p.Ping() // an error shows when something is sent or read
+		}
+	}
+}
+
+// silence returns how long the link has been silent. It is not silent while its
+// reader waits for a slow consumer, nor was it then.
+func (c *conn) silence(p pinger) time.Duration {
+	heard := p.Heard()
+	if heard.IsZero() || c.stalled.Load() {
+		return 0
+	}
+	if resumed := c.resumed.Load(); resumed > heard.UnixNano() {
+		heard = time.Unix(0, resumed)
+	}
+	return time.Since(heard)
+}

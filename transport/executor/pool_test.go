@@ -1,0 +1,362 @@
+package executor_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/exectest"
+	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/executor"
+)
+
+func TestWaitersComeInOrder(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		w := newWorld(t, executor.Options{MaxLinks: 2})
+		first, firstCh := w.begin(t.Context(), w.l)
+		secondCh := w.post(t.Context())
+		other := w.x.Accept()
+		second := other.Request(t)
+		var waiting []<-chan outcome
+		ctx, cancel := cancellable(t)
+		for i := range 4 {
+			c := t.Context()
+			if i == 1 {
+				c = ctx
+			}
+			req := newRequest(c, t, http.MethodPost, string(rune('a'+i)))
+			waiting = append(waiting, w.send(req))
+			synctest.Wait()
+		}
+		cancel()
+		err := w.failed(waiting[1])
+		requireStage(t, err, transport.NotSent, false, "wait for a link")
+		require.ErrorIs(t, err, errCause)
+
+		first.Answer(http.StatusOK, "fine") // its link goes to the first who waits
+		requireBody(t, w.response(firstCh), "fine", nil)
+		a := w.l.Request(t)
+		require.Equal(t, "a", string(a.Body))
+		other.Cut() // a link that is gone makes room for a new one
+		requireStage(t, w.failed(secondCh), transport.MaybeSent, false)
+		_ = second
+		third := w.x.Accept()
+		c := third.Request(t)
+		require.Equal(t, "c", string(c.Body))
+		pending(t, waiting[3])
+		c.Answer(http.StatusOK, "fine")
+		require.Equal(t, "d", string(third.Request(t).Body))
+		require.Equal(t, 3, w.x.Dials())
+	})
+}
+
+// A waiter whose context ends at the moment it gets a link passes the link on.
+func TestGrantThatNobodyTakes(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := &exectest.Executor{Serve: func(l *exectest.Link) { answerAll(l, quick) }}
+		rt, err := executor.Open(t.Context(), x.Dial, &executor.Options{MaxLinks: 2})
+		require.NoError(t, err)
+		defer rt.Close()
+		w := &world{T: t, x: x, rt: rt}
+		for range 200 {
+			first, second := w.post(t.Context()), w.post(t.Context())
+			synctest.Wait()
+			ctx, cancel := context.WithTimeoutCause(t.Context(), quick, errCause)
+			third := w.post(ctx)
+			for _, ch := range []<-chan outcome{first, second} {
+				requireBody(t, w.response(ch), "fine", nil)
+			}
+			if o := <-third; o.err == nil {
+				require.NoError(t, o.resp.Body.Close())
+			} else {
+				require.ErrorIs(t, o.err, errCause)
+			}
+			cancel()
+		}
+		time.Sleep(2 * quick) // the executor's own
+	})
+}
+
+// answerAll answers each request on l, one after the other, as an executor does.
+func answerAll(l *exectest.Link, after time.Duration) {
+	for {
+		r, err := l.NextRequest()
+		if err != nil {
+			return
+		}
+		time.Sleep(after)
+		r.Answer(http.StatusOK, "fine")
+	}
+}
+
+func TestIdleLinks(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		w := newWorld(t, executor.Options{MaxIdleLinks: 2})
+		links := []*exectest.Link{w.l}
+		var rs []*exectest.Request
+		var chs []<-chan outcome
+		for i := range 4 {
+			ch := w.post(t.Context())
+			if i > 0 {
+				links = append(links, w.x.Accept())
+			}
+			rs, chs = append(rs, links[i].Request(t)), append(chs, ch)
+		}
+		for i, r := range rs {
+			r.Answer(http.StatusOK, "")
+			requireBody(t, w.response(chs[i]), "", nil)
+			synctest.Wait()
+		}
+		require.True(t, links[2].Ended(), "two are kept")
+		require.True(t, links[3].Ended())
+		time.Sleep(executor.DefaultIdleTimeout - quick)
+		w.works(links[1]) // the one used last
+		time.Sleep(2 * quick)
+		require.True(t, links[0].Ended(), "kept for so long and no longer")
+		w.works(links[1])
+		time.Sleep(executor.DefaultIdleTimeout + quick)
+		require.True(t, links[1].Ended())
+		w.worksOnNewLink()
+	})
+}
+
+func TestIdleLinksAreNotKept(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		w := newWorld(t, executor.Options{MaxIdleLinks: -1})
+		require.True(t, w.l.Ended())
+		for range 3 {
+			require.True(t, w.worksOnNewLink().Ended())
+		}
+	})
+}
+
+func TestIdleLinksAreKeptForEver(t *testing.T) {
+	inBothModes(t, executor.Options{IdleTimeout: -1}, func(w *world) {
+		time.Sleep(1000 * time.Hour)
+		w.works(w.l)
+	})
+}
+
+// An executor that was started again is found before anything is sent to the old one.
+func TestStaleLinks(t *testing.T) {
+	inBothModes(t, executor.Options{}, func(w *world) {
+		w.works(w.l)
+		synctest.Wait()
+		w.x.CutAll() // nobody has noticed yet
+		w.worksOnNewLink()
+		require.Equal(w, 2, w.x.Dials())
+	})
+}
+
+func TestDialsAtOnce(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := new(exectest.Executor)
+		release := make(chan struct{})
+		dialing, most, first := make(chan int, 1), 0, true
+		dialing <- 0
+		rt, err := executor.Open(t.Context(), func(ctx context.Context) (executor.Link, error) {
+			if first {
+				first = false
+				return x.Dial(ctx)
+			}
+			n := <-dialing + 1
+			most = max(most, n)
+			dialing <- n
+			<-release
+			dialing <- <-dialing - 1
+			return x.Dial(ctx)
+		}, nil)
+		require.NoError(t, err)
+		defer rt.Close()
+		w := &world{t, x, rt, x.Accept()}
+		var chs []<-chan outcome
+		for range 30 {
+			chs = append(chs, w.post(t.Context()))
+		}
+		synctest.Wait()
+		n := <-dialing
+		dialing <- n
+		require.Equal(t, 8, n)
+		close(release)
+		w.l.Request(t).Answer(http.StatusOK, "")
+		for range 29 {
+			x.Accept().Request(t).Answer(http.StatusOK, "")
+		}
+		for _, ch := range chs {
+			requireBody(t, w.response(ch), "", nil)
+		}
+		require.Equal(t, 8, most)
+	})
+}
+
+// What stands open must leave a link for calls.
+var standing = map[string]func(t *testing.T) *http.Request{
+	"GET": func(t *testing.T) *http.Request {
+		t.Helper()
+		req := newRequest(t.Context(), t, http.MethodGet, "")
+		req.Header.Set("Accept", "text/event-stream")
+		return req
+	},
+	"listen": func(t *testing.T) *http.Request {
+		t.Helper()
+		req := newRequest(t.Context(), t, http.MethodPost, "{}")
+		req.Header.Set("Mcp-Method", "subscriptions/listen")
+		return req
+	},
+}
+
+func TestStandingStreamsShareALink(t *testing.T) {
+	for name, ask := range standing {
+		fake(t, name, func(t *testing.T) {
+			w := newWorld(t, executor.Options{MaxLinks: 2})
+			first := w.send(ask(t))
+			r1 := w.l.Request(t)
+			second := w.send(ask(t))
+			synctest.Wait()
+			third := w.send(ask(t))
+			pending(t, second) // the head of the first may hold the executor up
+			l := w.worksOnNewLink()
+			r1.Head(http.StatusOK)
+			resp1 := w.response(first)
+			r2 := w.l.Request(t) // now it shares
+			pending(t, third)
+			r2.Head(http.StatusOK)
+			resp2 := w.response(second)
+			r3 := w.l.Request(t)
+			r3.Fail(execproto.CodeFailed, "no", nil)
+			require.Error(t, w.failed(third))
+			w.works(l) // calls have the other link
+			r1.Piece("event")
+			r2.Piece("other")
+			r1.Done()
+			requireBody(t, resp1, "event", nil)
+			synctest.Wait()
+			w.works(l)
+			r2.Done()
+			requireBody(t, resp2, "other", nil)
+			synctest.Wait()
+			w.works(w.l) // which is a link like any other again
+			require.Equal(t, 2, w.x.Dials())
+		})
+	}
+}
+
+// A stream that is given up while it shares its link ends the link when the others are over.
+func TestStandingStreamGivenUp(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		w := newWorld(t, executor.Options{MaxLinks: 2})
+		ask := standing["GET"]
+		first := w.send(ask(t))
+		r1 := w.l.Request(t)
+		r1.Head(http.StatusOK)
+		resp1 := w.response(first)
+		second := w.send(ask(t))
+		w.l.Request(t).Head(http.StatusOK)
+		require.NoError(t, w.response(second).Body.Close())
+		r1.Piece("goes on")
+		r1.Done()
+		requireBody(t, resp1, "goes on", nil)
+		require.True(t, w.l.Ended(), "the stream that was given up is over")
+	})
+}
+
+// A link that is shared is busy, not stale, when something has come that is not read yet.
+func TestSharedStreamsAreNotTakenForStale(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		w := newWorld(t, executor.Options{MaxLinks: 2})
+		ask := standing["GET"]
+		first := w.send(ask(t))
+		r1 := w.l.Request(t)
+		r1.Head(http.StatusOK)
+		resp1 := w.response(first)
+		for range 40 { // more than fits: the link's reader waits, and messages do too
+			r1.Piece(pattern(0, 20<<10))
+		}
+		synctest.Wait()
+		second := w.send(ask(t))
+		r2 := w.l.Request(t)
+		r2.Head(http.StatusOK)
+		resp2 := w.response(second)
+		r1.Done()
+		r2.Done()
+		got := 0
+		for b := make([]byte, 1<<20); ; {
+			n, err := resp1.Body.Read(b)
+			if got += n; err != nil {
+				require.Equal(t, 40*20<<10, got)
+				break
+			}
+		}
+		requireBody(t, resp2, "", nil)
+		require.Equal(t, 1, w.x.Dials())
+	})
+}
+
+// A call takes the link of nobody: neither that of a stream nor one for which nobody has leave.
+func TestCallsDoNotShare(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		w := newWorld(t, executor.Options{MaxLinks: 2})
+		first := w.send(standing["GET"](t))
+		w.l.Request(t).Head(http.StatusOK)
+		stream := w.response(first)
+		call := w.post(t.Context())
+		l := w.x.Accept()
+		r := l.Request(t)
+		waits := w.post(t.Context())
+		pending(t, waits)
+		r.Answer(http.StatusOK, "")
+		requireBody(t, w.response(call), "", nil)
+		l.Request(t).Answer(http.StatusOK, "")
+		requireBody(t, w.response(waits), "", nil)
+		require.NoError(t, stream.Body.Close())
+	})
+}
+
+func TestReconnect(t *testing.T) {
+	inBothModes(t, executor.Options{Reconnect: 10 * time.Second}, func(w *world) {
+		w.x.CutAll()
+		w.x.Away(errors.New("connection refused"))
+		began := time.Now()
+		chs := make([]<-chan outcome, 0, 20)
+		for range cap(chs) {
+			chs = append(chs, w.post(w.Context()))
+		}
+		time.Sleep(5 * time.Second)
+		for _, ch := range chs {
+			pending(w, ch)
+		}
+		before := w.x.Dials()
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		require.LessOrEqual(w, w.x.Dials()-before, 5*len(chs), "about one try a second")
+		w.x.Serve = func(l *exectest.Link) { answerAll(l, 0) }
+		w.x.Away(nil)
+		for _, ch := range chs {
+			requireBody(w, w.response(ch), "fine", nil)
+		}
+		require.Less(w, time.Since(began), 10*time.Second)
+	})
+}
+
+// However many wait for a link, each fails when its own time is over.
+func TestReconnectIsGivenUpInTime(t *testing.T) {
+	inBothModes(t, executor.Options{}, func(w *world) {
+		w.x.CutAll()
+		w.x.Away(errors.New("connection refused"))
+		began := time.Now()
+		var chs []<-chan outcome
+		for range 60 {
+			chs = append(chs, w.post(w.Context()))
+		}
+		for _, ch := range chs {
+			requireStage(w, w.failed(ch), transport.NotSent, false, "connection refused")
+		}
+		require.LessOrEqual(w, time.Since(began), executor.DefaultReconnect)
+	})
+}

@@ -16,6 +16,8 @@ import (
 var dependencies = map[string]string{
 	"github.com/cenkalti/backoff/v4":           "the intervals of every retry",
 	"github.com/gorilla/websocket":             "the link to an executor",
+	"github.com/golang-jwt/jwt/v5":             "the signatures of client assertions and DPoP proofs",
+	"golang.org/x/oauth2":                      "authorization URLs and PKCE",
 	"github.com/mark3labs/mcp-go":              "the protocol's types, which are part of our API; its server in tests",
 	"github.com/stretchr/testify":              "tests only",
 	"go.uber.org/goleak":                       "tests only: no goroutine is left behind",

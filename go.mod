@@ -9,6 +9,7 @@ ignore (
 
 require (
 	github.com/cenkalti/backoff/v4 v4.3.0
+	github.com/cli/browser v1.3.0
 	github.com/gofrs/flock v0.13.0
 	github.com/gorilla/websocket v1.5.3
 	github.com/mark3labs/mcp-go v1.2.1
@@ -18,7 +19,6 @@ require (
 )
 
 require (
-	github.com/cli/browser v1.3.0 // indirect
 	github.com/google/jsonschema-go v0.4.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/spf13/cast v1.7.1 // indirect

@@ -21,7 +21,7 @@ func (s *Store) open() (*os.Root, error) {
 		return nil, s.failed(err)
 	}
 	if err := checkAccess(root); err != nil {
-		root.Close()
+		_ = root.Close() // nothing was written
 		return nil, s.failed(err)
 	}
 	return root, nil

@@ -81,7 +81,7 @@ func (c *child) succeeds() {
 
 // ready tells the test that this process is, and waits for it to say go.
 func ready() error {
-	fmt.Println("ready") //nolint:forbidigo // the test reads it
+	fmt.Println("ready")
 	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
 }

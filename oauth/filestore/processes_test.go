@@ -45,7 +45,7 @@ func (s *strictServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/refresh" && given == s.valid.Refresh:
 		s.serial++
 		s.valid = tokens{fmt.Sprint("access ", s.serial), fmt.Sprint("refresh ", s.serial)}
-		_ = json.NewEncoder(w).Encode(s.valid)
+		fmt.Fprintf(w, `{"Access":%q,"Refresh":%q}`, s.valid.Access, s.valid.Refresh)
 	case r.URL.Path == "/use" && given == s.valid.Access:
 		s.accepted++
 	default:
@@ -97,7 +97,8 @@ func refresh(ctx context.Context, store oauth.Store, server string) (tokens, err
 	if _, err := store.Save(ctx, tokenKey, answer, version); err != nil {
 		return tokens{}, err
 	}
-	return token, json.Unmarshal(answer, &token)
+	err = json.Unmarshal(answer, &token)
+	return token, err
 }
 
 func loadTokens(ctx context.Context, store oauth.Store) (token tokens, version string, err error) {
@@ -109,7 +110,7 @@ func loadTokens(ctx context.Context, store oauth.Store) (token tokens, version s
 }
 
 func post(to, token string) ([]byte, error) {
-	resp, err := http.PostForm(to, url.Values{"token": {token}})
+	resp, err := new(http.Client).PostForm(to, url.Values{"token": {token}})
 	if err != nil {
 		return nil, err
 	}

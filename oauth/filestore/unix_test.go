@@ -118,7 +118,7 @@ func TestSymbolicLinks(t *testing.T) {
 	require.Equal(t, string(good), string(now))
 }
 
-func init() { children["fill the disk"] = fillDisk }
+func init() { children["fill the disk"] = fillDisk } //nolint:gochecknoinits // Windows has no such child
 
 // fillDisk is a process whose files may not grow beyond a size, which is what a
 // full disk looks like to it.

@@ -118,9 +118,9 @@ func (l *Login) guide(v *visit, page string) {
 	if tell.out == nil {
 		tell.out = os.Stderr
 	}
-	tell.say("To authorize %s, go on in the browser. If none opens, visit\n\n  %s\n\n", v.resource, page)
+	tell.sayf("To authorize %s, go on in the browser. If none opens, visit\n\n  %s\n\n", v.resource, page)
 	if l.Paste != nil {
-		tell.say("If the browser is on another machine, its last page cannot be shown: copy that page's address, and enter it here.\n")
+		tell.sayf("If the browser is on another machine, its last page cannot be shown: copy that page's address, and enter it here.\n")
 		v.owned.Go(func() { v.paste(l.Paste, tell) })
 	}
 	open := l.Open
@@ -129,7 +129,7 @@ func (l *Login) guide(v *visit, page string) {
 	}
 	v.owned.Go(func() {
 		if err := open(v.running, page); err != nil && v.running.Err() == nil {
-			tell.say("No browser was opened: %v.\n", err)
+			tell.sayf("No browser was opened: %v.\n", err)
 		}
 	})
 }
@@ -140,7 +140,7 @@ type console struct {
 	out io.Writer // guarded by mu
 }
 
-func (c *console) say(format string, args ...any) {
+func (c *console) sayf(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fmt.Fprintf(c.out, format, args...)

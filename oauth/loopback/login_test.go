@@ -245,7 +245,7 @@ func TestSilentConnections(t *testing.T) {
 	for i := range 100 {
 		conn, err := net.Dial("tcp", g.origin())
 		require.NoError(t, err)
-		defer conn.Close()
+		t.Cleanup(func() { conn.Close() })
 		if i%2 == 0 {
 			_, err = conn.Write([]byte("GET /callback?state="))
 			require.NoError(t, err)

@@ -26,7 +26,7 @@ type page struct {
 var (
 	foreignPage = page{
 		Status: http.StatusBadRequest, Title: "This is another sign-in",
-		Text: "The address that led here does not belong to the sign-in in progress, which still waits. Go back to the page of that one, or start again from your program.",
+		Text: "The address that led here does not belong to the sign-in in progress, which goes on. Return to its page, or start again from your program.",
 	}
 	againPage = page{
 		Status: http.StatusConflict, Title: "Already done",

@@ -18,7 +18,7 @@ func (v *visit) paste(read func(context.Context) (string, error), tell *console)
 		line, err := read(v.running)
 		if err != nil {
 			if v.running.Err() == nil && !errors.Is(err, io.EOF) {
-				tell.say("Nothing more can be entered: %v.\n", err)
+				tell.sayf("Nothing more can be entered: %v.\n", err)
 			}
 			return
 		}
@@ -27,14 +27,14 @@ func (v *visit) paste(read func(context.Context) (string, error), tell *console)
 		}
 		query, ok := v.queryOf(line)
 		if !ok {
-			tell.say("This is not the address. It begins with %s? and more: please enter all of it.\n", v.redirect)
+			tell.sayf("This is not the address. It begins with %s? and more: please enter all of it.\n", v.redirect)
 			continue
 		}
 		_, err = v.complete(v.running, query, false)
 		if !errors.Is(err, oauth.ErrForeignCallback) {
 			return
 		}
-		tell.say("This address belongs to another login. Please enter the one of this login.\n")
+		tell.sayf("This address belongs to another login. Please enter the one of this login.\n")
 	}
 }
 

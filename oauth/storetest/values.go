@@ -15,10 +15,16 @@ const key = `token "https://mcp.example.com/mcp" "https://auth.example.com"`
 
 // want says that something went otherwise than it must.
 func want(what string, err, target error) error {
-	if target == nil && err != nil || target != nil && !errors.Is(err, target) {
-		return fmt.Errorf("%s: error %v, want %v", what, err, target)
+	switch {
+	case errors.Is(err, target):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s: no error, want: %w", what, target)
+	case target == nil:
+		return fmt.Errorf("%s: %w", what, err)
+	default:
+		return fmt.Errorf("%s: the error is not %q: %w", what, target.Error(), err)
 	}
-	return nil
 }
 
 // holds checks that the store has that value of that version.

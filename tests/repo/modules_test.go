@@ -15,6 +15,8 @@ import (
 // user of Hawser gets them; what is heavy or optional belongs into a nested module.
 var dependencies = map[string]string{
 	"github.com/cenkalti/backoff/v4":           "the intervals of every retry",
+	"github.com/cli/browser":                   "opens the page of a login",
+	"github.com/gofrs/flock":                   "locks of the token files that processes share",
 	"github.com/gorilla/websocket":             "the link to an executor",
 	"github.com/golang-jwt/jwt/v5":             "the signatures of client assertions and DPoP proofs",
 	"golang.org/x/oauth2":                      "authorization URLs and PKCE",
@@ -24,6 +26,7 @@ var dependencies = map[string]string{
 	"github.com/google/jsonschema-go":          "of mcp-go",
 	"github.com/google/uuid":                   "of mcp-go's server",
 	"github.com/santhosh-tekuri/jsonschema/v6": "validation against the schemas of tools",
+	"golang.org/x/sys":                         "of flock and browser",
 	"golang.org/x/text":                        "of jsonschema",
 	"github.com/spf13/cast":                    "of mcp-go",
 	"github.com/yosida95/uritemplate/v3":       "of mcp-go",

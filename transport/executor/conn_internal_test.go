@@ -3,6 +3,8 @@ package executor
 import (
 	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -101,4 +103,25 @@ func TestGrantThatComesTooLate(t *testing.T) {
 		require.Equal(t, []*conn{c}, p.idle)
 	}
 	require.Equal(t, 1, p.total)
+}
+
+// However many fail at the same moment, the pace slows down by one step.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pacer
+		require.Zero(t, p.pause())
+		for step := reconnectFirst; step <= 4*reconnectMost; step *= 2 {
+			for range 10 {
+				p.failed()
+			}
+			require.InDelta(t, min(step, reconnectMost), p.pause(), float64(min(step, reconnectMost)/5+1))
+			time.Sleep(p.pause())
+			require.Zero(t, p.pause())
+		}
+		p.failed()
+		p.succeeded()
+		require.Zero(t, p.pause())
+		p.failed()
+		require.InDelta(t, reconnectFirst, p.pause(), float64(reconnectFirst/5+1))
+	})
 }

@@ -138,7 +138,8 @@ func (l *Link) Next() (*execproto.Message, error) {
 		return nil, err
 	}
 	m := new(execproto.Message)
-	return m, m.Read(data)
+	err = m.Read(data)
+	return m, err
 }
 
 // Request is an http/request that came.
@@ -196,7 +197,7 @@ func (r *Request) Head(status int, headers ...execproto.Header) {
 func (r *Request) Fail(code int64, message string, data any) {
 	var raw []byte
 	if data != nil {
-		raw, _ = json.Marshal(data)
+		raw, _ = json.Marshal(data) //nolint:errchkjson // a test's own literal
 	}
 	_ = r.l.Send(execproto.AppendError(nil, r.rawID, code, message, raw))
 }

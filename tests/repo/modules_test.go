@@ -18,6 +18,8 @@ var dependencies = map[string]string{
 	"github.com/cli/browser":                   "opens the page of a login",
 	"github.com/gofrs/flock":                   "locks of the token files that processes share",
 	"github.com/gorilla/websocket":             "the link to an executor",
+	"github.com/golang-jwt/jwt/v5":             "the signatures of client assertions and DPoP proofs",
+	"golang.org/x/oauth2":                      "authorization URLs and PKCE",
 	"github.com/mark3labs/mcp-go":              "the protocol's types, which are part of our API; its server in tests",
 	"github.com/stretchr/testify":              "tests only",
 	"go.uber.org/goleak":                       "tests only: no goroutine is left behind",

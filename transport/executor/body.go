@@ -23,7 +23,7 @@ func (e *exchange) put(d *execproto.Delta) error {
 	size := d.Size()
 	for {
 		e.mu.Lock()
-		if e.err != nil { // given up: the rest goes nowhere
+		if over := e.err != nil; over { // given up: the rest goes nowhere
 			e.mu.Unlock()
 			return nil
 		}

@@ -29,17 +29,17 @@ func Lines(in io.ReadCloser, out io.WriteCloser, maxMessage int) Link {
 }
 
 // Command returns a Transport over an executor that runs as a child process and
-// speaks over its standard input and output. make returns a command that was not
+// speaks over its standard input and output. command returns one that was not
 // started, each time one is needed: at once, and when the process has died. Its context ends when
 // the process is no longer needed. Stdin and Stdout must be nil. ctx bounds the start only. All exchanges share
 // the one process. Close ends its input, and kills it if it is still there after a second.
-func Command(ctx context.Context, make func(context.Context) (*exec.Cmd, error), opts *Options) (transport.Transport, error) {
+func Command(ctx context.Context, command func(context.Context) (*exec.Cmd, error), opts *Options) (transport.Transport, error) {
 	t, err := newExecutor(opts)
 	if err != nil {
 		return nil, err
 	}
 	t.opts.Shared = true
-	return t.start(ctx, func(context.Context) (Link, error) { return t.startProcess(make) })
+	return t.start(ctx, func(context.Context) (Link, error) { return t.startProcess(command) })
 }
 
 // process is a link to a child process.
@@ -52,9 +52,9 @@ type process struct {
 	ending sync.Once
 }
 
-func (t *executor) startProcess(makeCmd func(context.Context) (*exec.Cmd, error)) (Link, error) {
+func (t *executor) startProcess(command func(context.Context) (*exec.Cmd, error)) (Link, error) {
 	life, end := context.WithCancel(context.Background())
-	cmd, err := makeCmd(life)
+	cmd, err := command(life)
 	if err == nil && cmd == nil {
 		err = errors.New("neither a command nor an error")
 	}

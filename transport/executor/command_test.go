@@ -50,7 +50,7 @@ func child(role string) int {
 
 // self is a command that runs the test binary as a child.
 func self(role string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0]) //nolint:gosec // the test binary itself
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childRole+"="+role)
 	return cmd
 }
@@ -96,7 +96,9 @@ func echo(rw http.ResponseWriter, r *http.Request) { _, _ = io.Copy(rw, r.Body) 
 func postTo(t *testing.T, rt http.RoundTripper, url string) (string, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader("hello"))
-	require.NoError(t, err)
+	if err != nil {
+		return "", err
+	}
 	resp, err := rt.RoundTrip(req)
 	if err != nil {
 		return "", err
@@ -204,7 +206,7 @@ func killAll(t *testing.T, r io.Reader) {
 	t.Helper()
 	text, err := io.ReadAll(io.LimitReader(r, 64))
 	require.NoError(t, err)
-	for _, pid := range strings.Fields(string(text)) {
+	for pid := range strings.FieldsSeq(string(text)) {
 		n, err := strconv.Atoi(pid)
 		require.NoError(t, err)
 		require.NoError(t, syscall.Kill(n, syscall.SIGKILL))
@@ -220,7 +222,7 @@ func TestCommandsThatCannotStart(t *testing.T) {
 		"no such program": {func(context.Context) (*exec.Cmd, error) { return exec.Command("/nonexistent/executor"), nil }, true, "start the executor"},
 		"no command":      {func(context.Context) (*exec.Cmd, error) { return nil, nil }, false, "neither a command nor an error"},
 		"an error":        {func(context.Context) (*exec.Cmd, error) { return nil, errors.New("not today") }, false, "not today"},
-		"ends at once":    {func(context.Context) (*exec.Cmd, error) { return exec.Command(os.Args[0], "-test.list=^$"), nil }, false, "connect"}, //nolint:gosec // the test binary
+		"ends at once":    {func(context.Context) (*exec.Cmd, error) { return exec.Command(os.Args[0], "-test.list=^$"), nil }, false, "connect"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := executor.Command(t.Context(), c.make, nil)

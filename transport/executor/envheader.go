@@ -30,7 +30,8 @@ type envHeader struct {
 func (f HeaderFromEnv) parse() (envHeader, error) {
 	u, err := url.Parse(f.Origin)
 	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"),
+		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: the origin of %q must be scheme://host", f.Name)
 	case !validField(f.Name, f.Prefix) || framing[http.CanonicalHeaderKey(f.Name)] || f.Variable == "":
 		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: field %q needs a valid name and a variable", f.Name)

@@ -22,7 +22,7 @@ var (
 
 // ExecutorError is what an executor said instead of a response. Message is its
 // own text, without queries of URLs.
-type ExecutorError struct {
+type ExecutorError struct { //nolint:revive // it is the executor's error, as RefusedError and ProtocolError are not
 	Code    int64 // a code of JSON-RPC: −32602 for parameters it refuses, −32603 for a request that failed
 	Message string
 }

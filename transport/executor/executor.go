@@ -259,7 +259,7 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environment, err error) {
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	id := t.ids.Add(1)
-	if err = l.Send(execproto.AppendInitialize(nil, id, t.opts.ClientName)); err != nil {
+	if err := l.Send(execproto.AppendInitialize(nil, id, t.opts.ClientName)); err != nil {
 		return env, err
 	}
 	var m execproto.Message

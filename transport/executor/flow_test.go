@@ -76,11 +76,14 @@ func TestOverflowOfAllBodies(t *testing.T) {
 			rs[i].Done()
 			requireBody(t, resps[i], pattern(i*300, 300), nil)
 		}
-		for range 5 { // what was read, and what is closed unread, does not count
+		for i := range 6 { // what was read, and what is closed unread, does not count
 			r, resp := w.open(t.Context(), w.l)
 			r.Piece(pattern(0, 900))
 			r.Done()
 			synctest.Wait()
+			if i&1 == 0 {
+				requireBody(t, resp, pattern(0, 900), nil)
+			}
 			require.NoError(t, resp.Body.Close())
 		}
 		require.Equal(t, 1, w.x.Dials())

@@ -99,7 +99,8 @@ type Options struct {
 	// HeadersFromEnv are header fields that the executor fills from its own
 	// environment, so that a secret never leaves it.
 	HeadersFromEnv []HeaderFromEnv
-	// Logger gets what happens to links, at the levels Debug and Warn. Nil means no log.
+	// Logger gets what happens to links: at the level Warn that an executor broke the
+	// protocol, at Debug all else. Nil means no log.
 	Logger *slog.Logger
 }
 

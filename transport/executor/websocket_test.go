@@ -129,7 +129,7 @@ func TestLargeRequestBody(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.NoError(t, rt.Close())
-	require.Greater(t, largest, int64(0))
+	require.Positive(t, largest)
 	require.LessOrEqual(t, largest, int64(execproto.MaxFrame))
 }
 

@@ -78,7 +78,7 @@ type outcome struct {
 	err  error
 }
 
-func newRequest(ctx context.Context, t testing.TB, method, body string) *http.Request { //nolint:revive // the context is that of the request
+func newRequest(ctx context.Context, t testing.TB, method, body string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 	require.NoError(t, err)

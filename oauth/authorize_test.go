@@ -25,7 +25,9 @@ func TestAuthorizationServerChanges(t *testing.T) {
 		old := r.client.held.Load()
 		next := w.NewServer()
 		w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{next} })
+		before := len(w.Resource.Requests())
 		r.mustCall()
+		require.Len(t, w.Resource.Requests(), before+3, "with the old token, a refreshed one, the new one")
 		require.Equal(t, 2, r.person.times())
 		require.Len(t, next.Requests("/register"), 1)
 		for _, req := range next.Requests("") {
@@ -108,6 +110,81 @@ func TestDeclinedStepUpLeavesOtherCallsAlone(t *testing.T) {
 		r.person.answer = nil
 		r.mustCall() // signing in again is another question
 	})
+}
+
+// Who wants to sign in is not answered with a no to a step-up, although one was being asked for.
+func TestJoinedStepUpIsAnotherQuestion(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		r.mustCall()
+		declines := make(chan struct{})
+		r.person.answer = func(context.Context, Flow) error { <-declines; return ErrDeclined }
+		began := time.Now().Add(time.Second)
+		answers := make(chan error, 2)
+		authorize := func(status int, challenge string) {
+			answers <- r.client.Authorize(t.Context(), w.Resource.URL, status, http.Header{"Www-Authenticate": {challenge}}, began)
+		}
+		go authorize(http.StatusForbidden, `Bearer error="insufficient_scope", scope="write"`)
+		synctest.Wait()
+		w.Server.RevokeAll(true)
+		go authorize(http.StatusUnauthorized, `Bearer`)
+		synctest.Wait()
+		require.Equal(t, 2, r.person.times(), "one at a time")
+		r.person.answer = nil
+		close(declines)
+		require.ErrorIs(t, <-answers, ErrDeclined)
+		require.NoError(t, <-answers)
+		require.Equal(t, 3, r.person.times())
+	})
+}
+
+// A 401 to a token that is past says nothing about the current one, however fresh the old one was.
+func TestLateRefusalOfFreshToken(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		require.NoError(t, r.client.Login(t.Context()))
+		w.Server.RevokeAll(true)
+		late := make(chan struct{})
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Refused = func(int, *http.Request) { <-late } })
+		status := make(chan int)
+		go func() {
+			resp, err := r.send(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			resp.Body.Close()
+			status <- resp.StatusCode
+		}()
+		synctest.Wait()
+		require.NoError(t, r.client.Login(t.Context()))
+		close(late)
+		require.Equal(t, http.StatusOK, <-status)
+	})
+}
+
+func TestIssuerIsChosen(t *testing.T) {
+	named := []string{"a", "b", "c"}
+	for _, c := range []struct {
+		cfg  Config
+		cur  string
+		want string // "" for an error
+	}{
+		{want: "a"},
+		{cur: "b", want: "b"},
+		{cur: "gone", want: "a"},
+		{cfg: Config{Issuer: "c"}, cur: "b", want: "c"},
+		{cfg: Config{Issuer: "gone"}, cur: "b"},
+		{cfg: Config{Registration: Registration{ClientID: "x", Issuer: "c"}}, cur: "b", want: "c"},
+		{cfg: Config{Registration: Registration{ClientID: "x", Issuer: "gone"}}, want: "a"}, // the registrar refuses
+	} {
+		client, err := NewClient("https://mcp.test", &c.cfg)
+		require.NoError(t, err)
+		got, err := client.chooseIssuer(named, newToken(tokenRecord{Issuer: c.cur}, nil))
+		require.Equal(t, c.want, got)
+		require.Equal(t, c.want == "", err != nil)
+		_, err = client.chooseIssuer(nil, nil)
+		require.Equal(t, KindMetadata, KindOf(err))
+	}
 }
 
 func TestPlainForbiddenIsNoStepUp(t *testing.T) {

@@ -71,7 +71,7 @@ func (c *Client) configured(ctx context.Context, server *ServerMetadata) (*regis
 	return c.registrar.register(ctx, server, "")
 }
 
-func (r *registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
+func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
 
 // identity returns who this client is for a server, without registering it.
 // clientID is who a token was issued to, "" if there is none yet.

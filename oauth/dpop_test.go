@@ -42,6 +42,11 @@ func TestDPoPWithNonces(t *testing.T) {
 		require.Len(t, w.Server.Tokens("refresh_token"), 3)
 		require.Equal(t, 1, r.person.times())
 		require.NotEmpty(t, w.Server.Requests("/authorize")[0].Form.Get("dpop_jkt"))
+
+		next := newRig(t, w, nil) // it learns the nonce with the code
+		next.mustCall()
+		require.Equal(t, 1, next.person.times())
+		require.Len(t, w.Server.Tokens("authorization_code"), 3)
 	})
 }
 

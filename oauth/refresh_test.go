@@ -129,6 +129,18 @@ func TestTransientFailureKeepsTheToken(t *testing.T) {
 	})
 }
 
+// A client with an id of its own does not use what another one stored.
+func TestTokenOfAnotherClientIsNotUsed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		store := NewMemoryStore()
+		newRig(t, w, &Config{Store: store}).mustCall()
+		w.Server.AddClient("me", "", callbackURI)
+		r := newRig(t, w, &Config{Store: store, Registration: Registration{ClientID: "me"}})
+		r.mustCall()
+		require.Equal(t, 1, r.person.times())
+	})
+}
+
 // faulty is a Store whose methods fail when they are told to.
 type faulty struct {
 	Store

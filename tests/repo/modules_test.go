@@ -33,6 +33,27 @@ var dependencies = map[string]string{
 	"go.yaml.in/yaml/v3":                       "of testify",
 }
 
+// linked are the modules of others that a program with Hawser in it has, as section 12 of DESIGN.md says.
+var linked = []string{
+	"github.com/cenkalti/backoff/v4", "github.com/google/jsonschema-go", "github.com/mark3labs/mcp-go",
+	"github.com/santhosh-tekuri/jsonschema/v6", "github.com/spf13/cast", "github.com/yosida95/uritemplate/v3", "golang.org/x/text",
+}
+
+// What only tests and examples need is not in the programs of users.
+func TestWhatUsersLink(t *testing.T) {
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./mcpclient")
+	list.Dir = root
+	output, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := strings.Fields(string(output))
+	slices.Sort(modules)
+	if modules = slices.Compact(modules); !slices.Equal(modules, linked) {
+		t.Errorf("programs link %q, want %q", modules, linked)
+	}
+}
+
 func TestDependenciesHaveReasons(t *testing.T) {
 	output, err := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json", filepath.Join(root, "go.mod")).Output()
 	if err != nil {

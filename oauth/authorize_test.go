@@ -175,14 +175,16 @@ func TestIssuerIsChosen(t *testing.T) {
 		{cfg: Config{Issuer: "c"}, cur: "b", want: "c"},
 		{cfg: Config{Issuer: "gone"}, cur: "b"},
 		{cfg: Config{Registration: Registration{ClientID: "x", Issuer: "c"}}, cur: "b", want: "c"},
-		{cfg: Config{Registration: Registration{ClientID: "x", Issuer: "gone"}}, want: "a"}, // the registrar refuses
+		{cfg: Config{Registration: Registration{ClientID: "x", Issuer: "gone"}}, cur: "b"},
 	} {
 		client, err := NewClient("https://mcp.test", &c.cfg)
 		require.NoError(t, err)
-		got, err := client.chooseIssuer(named, newToken(tokenRecord{Issuer: c.cur}, nil))
+		pinned, err := client.pinned(t.Context())
+		require.NoError(t, err)
+		got, err := client.chooseIssuer(named, pinned, newToken(tokenRecord{Issuer: c.cur}, nil))
 		require.Equal(t, c.want, got)
 		require.Equal(t, c.want == "", err != nil)
-		_, err = client.chooseIssuer(nil, nil)
+		_, err = client.chooseIssuer(nil, "", nil)
 		require.Equal(t, KindMetadata, KindOf(err))
 	}
 }

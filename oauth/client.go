@@ -55,8 +55,6 @@ type Client struct {
 	closeErr  error
 	owned     owned
 
-	boundTo atomic.Pointer[string] // the issuer of a configured client id; nil: not known yet
-
 	held   atomic.Pointer[token] // the current one; nil: none
 	loaded atomic.Bool           // the Store was asked
 

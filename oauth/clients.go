@@ -33,7 +33,7 @@ func (c *Client) isDynamic(server *ServerMetadata) bool {
 // is kept, and used for as long as it is for the redirect URI.
 func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
 	if !c.isDynamic(server) {
-		return c.configured(ctx, server)
+		return c.registrar.register(ctx, server, redirectURI)
 	}
 	for range maxConflicts {
 		stored, version, err := c.loadClient(ctx, server.Issuer)
@@ -63,21 +63,13 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 	return nil, &Error{Kind: KindStore, Op: "save registration", Err: ErrConflict}
 }
 
-// configured returns who this client is by its configuration.
-func (c *Client) configured(ctx context.Context, server *ServerMetadata) (*registered, error) {
-	if err := c.bindClientID(ctx, server.Issuer); err != nil {
-		return nil, err
-	}
-	return c.registrar.register(ctx, server, "")
-}
-
-func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
+func (r *registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
 
 // identity returns who this client is for a server, without registering it.
 // clientID is who a token was issued to, "" if there is none yet.
 func (c *Client) identity(ctx context.Context, server *ServerMetadata, clientID string) (*registered, error) {
 	if !c.isDynamic(server) {
-		return c.configured(ctx, server)
+		return c.registrar.register(ctx, server, "")
 	}
 	stored, _, err := c.loadClient(ctx, server.Issuer)
 	switch {

@@ -56,7 +56,8 @@ type Registration struct {
 	ClientSecret string
 	// Key authenticates ClientID, or the client of MetadataURL, instead of a secret (private_key_jwt). Nil: none.
 	Key *ClientKey
-	// Issuer is the authorization server that ClientID is for. Empty: the first one that is met, from then on only that one.
+	// Issuer is the authorization server that ClientID is for. Empty: the first one that is
+	// met, from then on only that one, as the Store remembers: a resource cannot lead ClientID and its secret elsewhere.
 	Issuer string
 	// AuthMethod is how ClientID authenticates at the token endpoint; empty: as the server's metadata says.
 	AuthMethod string

@@ -14,13 +14,20 @@ func (c *Client) discover(ctx context.Context, hint string, cur *token) (*target
 	if err != nil {
 		return nil, asError(err, "discover resource")
 	}
-	issuer, err := c.chooseIssuer(resource.AuthorizationServers, cur)
+	pinned, err := c.pinned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := c.chooseIssuer(resource.AuthorizationServers, pinned, cur)
 	if err != nil {
 		return nil, err
 	}
 	server, err := c.discovery.server(ctx, issuer, resource.Guessed)
 	if err != nil {
 		return nil, asError(err, "discover authorization server")
+	}
+	if err := c.pin(ctx, issuer); err != nil {
+		return nil, err
 	}
 	at := target{
 		resource: resource.Resource, server: server, supported: resource.ScopesSupported, bound: resource.DPoPRequired, found: time.Now(),
@@ -31,8 +38,8 @@ func (c *Client) discover(ctx context.Context, hint string, cur *token) (*target
 }
 
 // chooseIssuer chooses among the authorization servers that a resource names: the
-// one configured, the one that knows this client, the one of the current token, the first.
-func (c *Client) chooseIssuer(named []string, cur *token) (string, error) {
+// one configured, the only one that the client's credentials are for, the one of the current token, the first.
+func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string, error) {
 	if len(named) == 0 {
 		return "", &Error{Kind: KindMetadata, Op: "choose authorization server", Err: errors.New("the resource names none")}
 	}
@@ -42,8 +49,11 @@ func (c *Client) chooseIssuer(named []string, cur *token) (string, error) {
 		}
 		return c.cfg.Issuer, nil
 	}
-	if r := &c.cfg.Registration; r.ClientID != "" && slices.Contains(named, r.Issuer) {
-		return r.Issuer, nil
+	if pinned != "" {
+		if !slices.Contains(named, pinned) {
+			return "", pinError(pinned, named[0])
+		}
+		return pinned, nil
 	}
 	if cur != nil && slices.Contains(named, cur.Issuer) {
 		return cur.Issuer, nil

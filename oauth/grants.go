@@ -28,7 +28,8 @@ const grantJWTBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:go
 
 // JWTBearer presents an assertion that somebody else signed (RFC 7523 section 2.1): the
 // token of the platform a workload runs on (MCP extension workload-identity-federation).
-// The client has no id of its own and is not registered.
+// The client has no id of its own and is not registered. Assertions go to Config.Issuer; if that is empty, to the
+// first authorization server that the resource names, and from then on only there.
 type JWTBearer struct {
 	// Assertion returns the assertion, fresh: one that the server refused with invalid_grant is not sent again.
 	// It is called for each token, and must end with ctx.

@@ -89,21 +89,16 @@ func TestGrantRefused(t *testing.T) {
 	})
 }
 
-func TestGrantFollowsTheResource(t *testing.T) {
+// A resource refuses even fresh tokens: one more, then it is over.
+func TestGrantRefusedByTheResource(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
-		next := w.NewServer()
-		for _, s := range []*authtest.Server{w.Server, next} {
-			s.Change(func(s *authtest.Script) { s.ExpectAssertion = func(url.Values) error { return nil } })
-		}
-		assertion := func(context.Context) (string, error) { return "SECRETassertion", nil }
-		r := newRig(t, w, &Config{Grant: JWTBearer{Assertion: assertion}})
+		w.Server.Change(func(s *authtest.Script) { s.Auth = authBasic })
+		w.Server.AddClient("robot", "SECRETrobot")
+		r := newRig(t, w, &Config{Grant: ClientCredentials{}, Registration: Registration{ClientID: "robot", ClientSecret: "SECRETrobot"}})
 		r.mustCall()
-		w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{next} })
-		r.mustCall()
-		require.Len(t, next.Tokens(grantJWTBearer), 1)
 		w.Resource.Change(func(s *authtest.ResourceScript) { s.RefuseAll = true })
 		require.Equal(t, KindRefused, KindOf(r.call(t.Context())))
-		require.Len(t, next.Tokens(grantJWTBearer), 2, "one more, then it is over")
+		require.Len(t, w.Server.Tokens("client_credentials"), 2)
 	})
 }
 

@@ -39,7 +39,7 @@ type IssuerError struct {
 
 // Error names both issuers.
 func (e *IssuerError) Error() string {
-	return fmt.Sprintf("the client id is for %q (see Registration.Issuer), and the resource names %q",
+	return fmt.Sprintf("the client id or assertion is for %q (see Registration.Issuer, Config.Issuer), and the resource names %q",
 		sanitize(e.Registered, maxHost), sanitize(e.Named, maxHost))
 }
 

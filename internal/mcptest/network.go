@@ -20,6 +20,14 @@ import (
 // with a link for each exchange, "agent-shared" for one that all share.
 const Variable = "HAWSER_TEST_TRANSPORT"
 
+// Way returns what [Variable] says.
+func Way() string {
+	if name := os.Getenv(Variable); name != "" {
+		return name
+	}
+	return "direct"
+}
+
 // way is a way to a server in memory.
 type way struct {
 	// host is the server's, as a URL has it.
@@ -30,8 +38,8 @@ type way struct {
 // chosen returns the way that the environment asks for.
 func chosen(t testing.TB) way {
 	t.Helper()
-	switch name := os.Getenv(Variable); name {
-	case "", "direct":
+	switch name := Way(); name {
+	case "direct":
 		return way{"mcp.test", openDirect}
 	case "agent":
 		return way{"127.0.0.1", openAgent(false)} // names are resolved outside of the memory

@@ -23,9 +23,9 @@ func (e *exchange) put(d *execproto.Delta) error {
 	size := d.Size()
 	for {
 		e.mu.Lock()
-		if over := e.err != nil; over { // given up: the rest goes nowhere
+		if e.err != nil {
 			e.mu.Unlock()
-			return nil
+			return nil //nolint:nilerr // given up: the rest goes nowhere
 		}
 		unread := len(e.buf) - e.off
 		alone := !e.c.sharing.Load() && e.head != nil

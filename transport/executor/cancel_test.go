@@ -162,6 +162,43 @@ func TestLinkLostAndNoOther(t *testing.T) {
 	})
 }
 
+// A link that ends while a message is sent whole has lost the exchange all the same.
+func TestLinkLostAsTheMessageIsSent(t *testing.T) {
+	for _, mode := range modes {
+		fake(t, mode.name, func(t *testing.T) {
+			w := newWorldOver(t, new(exectest.Executor), executor.Options{Shared: mode.shared}, func(l link.Link) link.Link {
+				return &sentAtTheEnd{Link: l, n: 2, closed: make(chan struct{})}
+			})
+			ch := w.post(t.Context())
+			pending(t, ch)
+			w.l.Cut()
+			err := w.failed(ch)
+			requireStage(t, err, transport.MaybeSent, false)
+			require.ErrorIs(t, err, executor.ErrLinkLost)
+		})
+	}
+}
+
+// sentAtTheEnd is a link whose Send after n messages succeeds when the link is closed.
+type sentAtTheEnd struct {
+	link.Link
+	n      int
+	closed chan struct{}
+}
+
+func (s *sentAtTheEnd) Send(m []byte) error {
+	if s.n--; s.n >= 0 {
+		return s.Link.Send(m)
+	}
+	<-s.closed
+	return nil
+}
+
+func (s *sentAtTheEnd) Close() error {
+	close(s.closed)
+	return s.Link.Close()
+}
+
 func TestMessageThatMayHaveArrived(t *testing.T) {
 	inBothModesNear(t, executor.Options{}, func(w *world, near func() *exectest.Near) {
 		near().FailSends(errors.Join(link.ErrUncertain, io.ErrShortWrite))

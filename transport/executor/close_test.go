@@ -81,7 +81,9 @@ func TestCloseWhileDialling(t *testing.T) {
 				chs = append(chs, w.post(t.Context()))
 			}
 			pending(t, chs[0])
+			began := time.Now()
 			require.NoError(t, rt.Close())
+			defer func() { require.Zero(t, time.Since(began)) }()
 			for _, ch := range chs {
 				err := w.failed(ch)
 				requireStage(t, err, transport.NotSent, true)

@@ -209,7 +209,6 @@ func (e *exchange) end(err error, drop bool) {
 		return
 	}
 	signal(e.wake)
-	signal(e.c.space)
 	e.c.ended(e, unsent)
 }
 

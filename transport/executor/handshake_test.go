@@ -3,6 +3,7 @@ package executor_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
 	"github.com/hawser-mcp/hawser/internal/exectest"
+	"github.com/hawser-mcp/hawser/internal/link"
 	"github.com/hawser-mcp/hawser/transport"
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
@@ -144,6 +146,35 @@ func TestExecutorThatHangsUp(t *testing.T) {
 			require.Less(t, w.x.Dials(), 60)
 		})
 	}
+}
+
+// Nor is one that takes nothing.
+func TestExecutorThatTakesNothing(t *testing.T) {
+	for _, mode := range modes {
+		fake(t, mode.name, func(t *testing.T) {
+			w := newWorldOver(t, new(exectest.Executor), executor.Options{Shared: mode.shared}, func(l link.Link) link.Link {
+				return &sendsOnly{Link: l, n: 2} // the handshake
+			})
+			began := time.Now()
+			requireStage(t, w.failed(w.post(t.Context())), transport.NotSent, false)
+			require.LessOrEqual(t, time.Since(began), executor.DefaultReconnect)
+			require.Less(t, w.x.Dials(), 60)
+			require.Greater(t, w.x.Dials(), 5)
+		})
+	}
+}
+
+// sendsOnly is a link that sends n messages.
+type sendsOnly struct {
+	link.Link
+	n int
+}
+
+func (s *sendsOnly) Send(m []byte) error {
+	if s.n--; s.n < 0 {
+		return io.ErrShortWrite
+	}
+	return s.Link.Send(m)
 }
 
 func TestRefusedWebSockets(t *testing.T) {

@@ -1,0 +1,79 @@
+package executor
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/link"
+)
+
+// witness is an owner that remembers what it was told.
+type witness struct {
+	live, open, over int
+}
+
+func (w *witness) ended(_ *conn, live, open int) { w.live, w.open = live, open }
+func (w *witness) gone(*conn)                    { w.over++ }
+
+func idleConn(t *testing.T) (*conn, *witness) {
+	t.Helper()
+	near, _ := link.Pipe(1 << 20)
+	w := new(witness)
+	opts := (*Options)(nil).withDefaults()
+	c := newConn(near, execproto.Environment{}, w, &opts)
+	t.Cleanup(func() { c.fail(errUnused) })
+	return c, w
+}
+
+func beginOn(t *testing.T, c *conn, id int64) *exchange {
+	t.Helper()
+	e := &exchange{id: id, wake: make(chan struct{}, 1)}
+	require.True(t, c.begin(e, newFrame()))
+	return e
+}
+
+// Between the leave to share a link and the beginning of the exchange, the link is
+// neither free nor open to yet another one.
+func TestClaimsKeepALink(t *testing.T) {
+	c, w := idleConn(t)
+	first := beginOn(t, c, 1)
+	require.False(t, c.share(), "its head has not come")
+	first.headed.Store(true)
+	require.True(t, c.share())
+	require.False(t, c.share(), "one at a time")
+	c.ended(first, true)
+	require.Equal(t, witness{live: 1, open: 1}, *w, "it is claimed")
+	c.failIf(errUnused, noneLive)
+	c.failIf(errUnused, noneOpen)
+	require.False(t, c.isOver())
+	second := beginOn(t, c, 2)
+	require.False(t, c.share())
+	c.ended(second, true)
+	require.Equal(t, witness{}, *w)
+
+	third := beginOn(t, c, 3)
+	third.headed.Store(true)
+	require.True(t, c.share())
+	c.unused()
+	require.Equal(t, witness{live: 1, open: 1}, *w, "the third one's own")
+	c.ended(third, true)
+	require.Equal(t, witness{}, *w)
+}
+
+// An exchange that was given up and has ended after all must not cost its link the next one.
+func TestLinkInUseAgainIsNotClosed(t *testing.T) {
+	c, w := idleConn(t)
+	first := beginOn(t, c, 1)
+	c.ended(first, false)
+	require.Equal(t, witness{open: 1}, *w)
+	c.ended(first, true) // its end comes before the owner has acted on that
+	second := beginOn(t, c, 2)
+	c.failIf(errUnused, noneLive)
+	require.False(t, c.isOver())
+	c.ended(second, false)
+	c.failIf(errUnused, noneLive)
+	require.True(t, c.isOver())
+	require.Equal(t, 1, w.over)
+}

@@ -97,6 +97,9 @@ func (s *Session) try(c *call) error {
 	if err := c.mirror(); err != nil {
 		return err
 	}
+	if err := s.awaitStanding(c); err != nil {
+		return err
+	}
 	c.id = s.nextID()
 	c.owner = c
 	c.made = s.attempt()

@@ -24,7 +24,8 @@ import (
 // question came with, if it came with one, and ends with that call, when the server takes the
 // question back, and with the session. A handler may call the session,
 // also a tool that asks again. As long as one runs, the call's idle timeout
-// stands still. An error or a panic fails that one question: a legacy server
+// stands still. A call that is the first of a legacy session waits, 2 s at most, until the
+// server can ask. An error or a panic fails that one question: a legacy server
 // gets an error without its text; on a modern one the call ends with a
 // [KindInput] that wraps it. Return [ErrRejected] if the person said no to sampling.
 type Handlers struct {

@@ -30,6 +30,25 @@ func (m mode) String() string {
 
 var modes = []mode{{mcptest.Legacy, false}, {mcptest.Legacy, true}, {mcptest.Modern, false}, {mcptest.Modern, true}}
 
+// direct reports whether requests leave from here: what a dial does is known then.
+func direct() bool { return mcptest.Way() == "direct" }
+
+// sharesLink reports whether requests travel through an executor on one link.
+// What is given up there goes on at the server until the link is replaced: the
+// protocol of executors has no cancel.
+func sharesLink() bool { return mcptest.Way() == "agent-shared" }
+
+// replaced is how long it takes until a shared link that nobody uses is replaced.
+const replaced = time.Second
+
+// lag is how much later than at once a modern server sees that a call was given up.
+func lag(srv *mcptest.Server) time.Duration {
+	if sharesLink() && srv.Era == mcptest.Modern {
+		return replaced
+	}
+	return 0
+}
+
 // eachMode runs a test in a bubble of fake time for each way of speaking.
 func eachMode(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	t.Helper()

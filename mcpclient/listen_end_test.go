@@ -364,7 +364,7 @@ func TestContextOfAListen(t *testing.T) {
 				}
 				require.ErrorIs(t, end, context.Canceled)
 				require.ErrorIs(t, end, mine)
-				synctest.Wait()
+				pass(lag(srv))
 				require.Empty(t, srv.Subscriptions())
 				require.Empty(t, srv.Subscribed())
 				pass(time.Hour)

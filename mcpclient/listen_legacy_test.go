@@ -63,6 +63,9 @@ func TestOneStandingStreamForAllListens(t *testing.T) {
 			require.NoError(t, b.Close())
 			ended(t, b, mcpclient.EndClosed)
 			require.Equal(t, []string{"prompts"}, rest(b))
+			if sharesLink() {
+				pass(replaced)
+			}
 			require.Zero(t, open.Load(), "nobody wants it any more")
 			pass(time.Hour)
 			require.Equal(t, round, srv.Count("GET"))

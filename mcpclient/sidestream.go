@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser-mcp/hawser/streamablehttp"
@@ -20,6 +21,8 @@ import (
 // what comes on it, after Connect, off everybody's path; it follows the epochs; its
 // failures never touch a call.
 type sideStream struct {
+	tried atomic.Uint64 // the newest epoch in which the standing GET need not be waited for
+
 	mu      sync.Mutex
 	epoch   uint64             // guarded by mu: the newest one followed
 	cancel  context.CancelFunc // guarded by mu: ends the stream of that epoch
@@ -114,6 +117,7 @@ func (d *sideStream) note(k *streamKeeper, change func(st *standing)) {
 	defer d.mu.Unlock()
 	if d.keeper == k {
 		change(&d.status)
+		d.try(k.sn.epoch)
 		d.broadcast()
 	}
 }
@@ -196,6 +200,7 @@ func (d *sideStream) refuse(cause error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.refused = cause
+	d.try(everyEpoch)
 	d.broadcast()
 }
 
@@ -366,6 +371,8 @@ func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 		return streamLost
 	case http.StatusTooManyRequests, http.StatusRequestTimeout, http.StatusTooEarly:
 		return streamLost
+	case http.StatusConflict:
+		return streamLost // to the server the last one is still open: it has not noticed yet
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return k.absent()
 	}

@@ -247,6 +247,31 @@ func TestStandingStreamBackoff(t *testing.T) {
 	})
 }
 
+// To a server that has not noticed the loss of a stream yet, the next one is one
+// too many. It takes it once it has noticed.
+func TestStandingStreamBesideItsGhost(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.EventIDs = false
+		l := listen(t, serve(t, srv, mcpclient.Options{}), toTools)
+		d := read(l)
+		noticed := time.Now().Add(3 * time.Minute)
+		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+			if r.Method != http.MethodGet || time.Now().After(noticed) {
+				return false
+			}
+			w.WriteHeader(http.StatusConflict)
+			return true
+		})
+		srv.CutStanding(true)
+		pass(10 * time.Minute)
+		require.NoError(t, l.Err())
+		require.Equal(t, []string{"gap"}, d.take())
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		require.Equal(t, []string{"tools"}, d.take())
+	})
+}
+
 // The server ends a subscription in good order: it is over.
 func TestSubscriptionEndedInGoodOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -60,7 +60,7 @@ func TestContextEndsConnect(t *testing.T) {
 					return err
 				})
 				require.Contains(t, e.Method, "connect")
-				require.Equal(t, stage == "dial", mcpclient.IsNotSent(e))
+				require.Equal(t, stage == "dial" && direct(), mcpclient.IsNotSent(e))
 				link.Network.Stall(false)
 			})
 		})
@@ -138,7 +138,7 @@ func TestContextEndsACall(t *testing.T) {
 					_, err := s.CallTool(ctx, "echo", nil)
 					return err
 				})
-				unsent := name == "dial"
+				unsent := name == "dial" && direct()
 				require.Equal(t, unsent, e.Stage == transport.NotSent)
 				require.Equal(t, !unsent && name != "backoff", e.MayHaveRun, "%v", e)
 				srv.SetIntercept(nil)
@@ -360,7 +360,9 @@ func TestAnsweredStreamsThatStayOpen(t *testing.T) {
 		for range 100 {
 			start := time.Now()
 			echoes(t, s)
-			require.Zero(t, time.Since(start))
+			if mcptest.Way() != "agent" { // there a stream is a link, and when there are no more the next call waits for the drain of one
+				require.Zero(t, time.Since(start))
+			}
 		}
 		time.Sleep(time.Minute) // of fake time
 		synctest.Wait()

@@ -1,4 +1,266 @@
 package oauth
 
-// Client obtains and keeps the tokens of one protected resource.
-type Client struct{}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// Defaults of [Config].
+const (
+	// DefaultLoginTimeout bounds one login.
+	DefaultLoginTimeout = 5 * time.Minute
+	// DefaultRequestTimeout bounds one request to an authorization server.
+	DefaultRequestTimeout = 30 * time.Second
+)
+
+const (
+	closeGrace = 3 * time.Second // Close lets a token request end that may have used up a refresh token
+	closeLimit = 5 * time.Second // Close in all
+	saveLimit  = 5 * time.Second // saving a token, whatever else has run out
+)
+
+// Client obtains and keeps the tokens of one protected resource. What it does
+// belongs to it: a caller only waits, on its own context, and never takes a refresh or a
+// login down with it. All methods may be called concurrently.
+//
+// An MCP session uses it through mcpclient.Options.Auth. Any other client takes
+// RoundTripper, and calls [Client.Authorize] when a request is answered with 401 or 403 all the same.
+type Client struct {
+	cfg      Config
+	endpoint *url.URL
+	log      *slog.Logger
+	store    Store
+
+	fetcher   fetcher
+	discovery discovery
+	registrar registrar
+
+	closing   context.Context    // ends when Close begins: nobody waits any longer, logins end
+	beginEnd  context.CancelFunc // ends closing
+	root      context.Context    // ends when Close has no more patience with requests in flight
+	endAll    context.CancelFunc // ends root
+	closeOnce sync.Once
+	closed    chan struct{} // closed when closeErr may be read
+	closeErr  error
+	owned     owned
+
+	held   atomic.Pointer[token] // the current one; nil: none
+	loaded atomic.Bool           // the Store was asked
+
+	loading       flight // the Store is read
+	renewal       flight // a token is refreshed, or obtained by the Grant
+	authorization flight // a person is asked
+
+	nonces nonces
+	keys   dpopKeys
+	known  known
+	base   base
+}
+
+// NewClient returns a Client for the MCP server at endpoint, an http or https
+// URL. Nothing is sent yet. cfg may be nil; it is copied. The Client must be closed.
+func NewClient(endpoint string, cfg *Config) (*Client, error) {
+	u, err := parseEndpoint(endpoint)
+	if err != nil {
+		return nil, &Error{Kind: KindConfig, Op: "new client", Err: err}
+	}
+	c := &Client{endpoint: u, closed: make(chan struct{})}
+	if cfg != nil {
+		c.cfg = *cfg
+	}
+	if err := c.cfg.check(); err != nil {
+		return nil, &Error{Kind: KindConfig, Op: "new client", Err: err}
+	}
+	c.cfg.LoginTimeout = orDefault(c.cfg.LoginTimeout, DefaultLoginTimeout)
+	c.cfg.RequestTimeout = orDefault(c.cfg.RequestTimeout, DefaultRequestTimeout)
+	c.store, c.log = c.cfg.Store, c.cfg.Logger
+	if c.store == nil {
+		c.store = NewMemoryStore()
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	c.fetcher = fetcher{transport: c.outgoing, timeout: c.cfg.RequestTimeout, egress: newEgress(u, c.cfg.AllowPrivate)}
+	c.discovery = discovery{fetcher: &c.fetcher}
+	c.registrar = registrar{fetcher: &c.fetcher, client: &c.cfg.Registration}
+	c.closing, c.beginEnd = context.WithCancel(context.Background())
+	c.root, c.endAll = context.WithCancel(context.Background())
+	return c, nil
+}
+
+func parseEndpoint(endpoint string) (*url.URL, error) {
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil:
+		return nil, errors.New("the endpoint is no URL")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, errors.New("the endpoint must be an http or https URL")
+	case u.User != nil:
+		return nil, errors.New("the endpoint must not hold a user name or password")
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u, nil
+}
+
+func orDefault[T ~int64](v, usual T) T {
+	if v <= 0 {
+		return usual
+	}
+	return v
+}
+
+// base is the transport for requests to authorization servers.
+type base struct {
+	mu    sync.Mutex
+	given http.RoundTripper   // guarded by mu: the one under the last RoundTripper that was made
+	own   transport.Transport // guarded by mu: made when there is no other
+	done  bool                // guarded by mu
+}
+
+// set makes rt the transport from now on.
+func (b *base) set(rt http.RoundTripper) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.given = rt
+}
+
+// get returns the transport; the client's own if there is no other.
+func (b *base) get() http.RoundTripper {
+	b.mu.Lock()
+	given := b.given
+	b.mu.Unlock()
+	if given != nil {
+		return given
+	}
+	return b.direct()
+}
+
+// direct returns the client's own transport.
+func (b *base) direct() http.RoundTripper {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.done:
+		return closedTransport{}
+	case b.own == nil:
+		b.own = transport.NewDirect(nil)
+	}
+	return b.own
+}
+
+func (b *base) close() error {
+	b.mu.Lock()
+	own := b.own
+	b.own, b.done = nil, true
+	b.mu.Unlock()
+	if own == nil {
+		return nil
+	}
+	return own.Close()
+}
+
+// closedTransport refuses everything.
+type closedTransport struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (closedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	closeBody(req)
+	return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "authorize", Err: ErrClosed}
+}
+
+// outgoing returns the transport for requests to authorization servers.
+func (c *Client) outgoing() http.RoundTripper {
+	if c.cfg.Transport != nil {
+		return c.cfg.Transport
+	}
+	return c.base.get()
+}
+
+// Close ends the client: whoever waits for it fails with [ErrClosed], a login
+// ends, a token request in flight gets a moment to end, so that no rotated token is lost. It takes at
+// most 5 s, and fails if something is still running then. It may be called more than once. Tokens stay
+// in the Store; see [Client.Logout].
+func (c *Client) Close() error {
+	first := false
+	c.closeOnce.Do(func() { first = true })
+	if first {
+		c.closeErr = c.close()
+		close(c.closed)
+	}
+	<-c.closed // not on the Once: the one that closes waits for peers
+	return c.closeErr
+}
+
+func (c *Client) close() error {
+	c.beginEnd()
+	done := c.owned.close()
+	patience, limit := time.NewTimer(closeGrace), time.NewTimer(closeLimit)
+	defer patience.Stop()
+	defer limit.Stop()
+	var err error
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		case <-patience.C:
+			c.endAll()
+		case <-limit.C:
+			running, err = false, errors.New("oauth: close: something is still running")
+		}
+	}
+	c.endAll()
+	return errors.Join(err, c.base.close())
+}
+
+// name is the endpoint for people to read: without the query, which may hold a secret.
+func (c *Client) name() string {
+	u := *c.endpoint
+	u.RawQuery, u.ForceQuery = "", false
+	return u.String()
+}
+
+// covers reports whether a request goes to the resource's origin.
+func (c *Client) covers(u *url.URL) bool { return sameOrigin(u, c.endpoint) }
+
+// sameOrigin reports whether two URLs have one scheme, host and port.
+func sameOrigin(a, b *url.URL) bool {
+	return a != nil && b != nil && strings.EqualFold(a.Scheme, b.Scheme) &&
+		strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case strings.EqualFold(u.Scheme, "https"):
+		return "443"
+	default:
+		return "80"
+	}
+}
+
+// originOf names the origin of a URL, for keys and texts.
+func originOf(u *url.URL) string {
+	return strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Hostname()) + ":" + portOf(u)
+}
+
+// Format names the resource and hides everything else.
+func (c *Client) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "oauth client of "+originOf(c.endpoint))
+}
+
+// LogValue names the resource and hides everything else.
+func (c *Client) LogValue() slog.Value {
+	return slog.StringValue("oauth client of " + originOf(c.endpoint))
+}

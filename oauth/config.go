@@ -1,8 +1,13 @@
 package oauth
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -31,7 +36,8 @@ type Config struct {
 	Issuer string
 	// AllowPrivate lets OAuth URLs that a public server names lead to private
 	// addresses. Addresses of loopback and of private networks are always allowed for a
-	// resource that is itself on one.
+	// resource that is itself on one: by its address, or by a name that the public DNS does not have (localhost,
+	// one without a dot, .internal, .local and the like). http is for loopback only, always.
 	AllowPrivate bool
 	// LoginTimeout bounds one login. Zero means 5 minutes.
 	LoginTimeout time.Duration
@@ -48,7 +54,10 @@ type Registration struct {
 	ClientID string
 	// ClientSecret belongs to ClientID; empty for a public client.
 	ClientSecret string
-	// Issuer is the authorization server that ClientID is for. Empty: the first one that is met, from then on only that one.
+	// Key authenticates ClientID, or the client of MetadataURL, instead of a secret (private_key_jwt). Nil: none.
+	Key *ClientKey
+	// Issuer is the authorization server that ClientID is for. Empty: the first one that is
+	// met, from then on only that one, as the Store remembers: a resource cannot lead ClientID and its secret elsewhere.
 	Issuer string
 	// AuthMethod is how ClientID authenticates at the token endpoint; empty: as the server's metadata says.
 	AuthMethod string
@@ -73,3 +82,49 @@ const (
 	// DPoPNever never does.
 	DPoPNever
 )
+
+// Format hides the secret and the key.
+func (r Registration) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.text()) }
+
+// LogValue hides the secret and the key.
+func (r Registration) LogValue() slog.Value { return slog.StringValue(r.text()) }
+
+// MarshalJSON hides the secret and the key.
+func (r Registration) MarshalJSON() ([]byte, error) { return json.Marshal(r.text()) }
+
+func (r Registration) text() string {
+	switch {
+	case r.ClientID != "":
+		return "client " + r.ClientID
+	case r.MetadataURL != "":
+		return "client " + r.MetadataURL
+	}
+	return "client to be registered"
+}
+
+// check refuses a configuration that cannot work with any server.
+func (cfg *Config) check() error {
+	r := &cfg.Registration
+	if r.Key != nil {
+		signer, err := r.Key.signer()
+		if err == nil {
+			_, err = signingMethodFor(signer, r.Key.Algorithm)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if r.ClientSecret != "" && r.ClientID == "" {
+		return errors.New("a ClientSecret without its ClientID")
+	}
+	if r.MetadataURL != "" {
+		u, err := url.Parse(r.MetadataURL)
+		if err != nil || u.Scheme != "https" || u.Host == "" || u.Path == "" || u.Path == "/" || u.User != nil || u.Fragment != "" {
+			return errors.New("MetadataURL must be an https URL with a path")
+		}
+	}
+	if g, ok := cfg.Grant.(interface{ check(r *Registration) error }); ok {
+		return g.check(r)
+	}
+	return nil
+}

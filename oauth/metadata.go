@@ -9,6 +9,10 @@ type ResourceMetadata struct {
 	ResourceName           string   `json:"resource_name"`
 	DPoPAlgorithms         []string `json:"dpop_signing_alg_values_supported"`
 	DPoPRequired           bool     `json:"dpop_bound_access_tokens_required"`
+
+	// Guessed says that the resource has no document: it is older than 2025-06-18, and its
+	// authorization server is at its own origin.
+	Guessed bool `json:"-"`
 }
 
 // ServerMetadata is what an authorization server says of itself (RFC 8414

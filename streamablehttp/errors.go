@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/challenge"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -70,17 +71,14 @@ func (e *HTTPError) Error() string {
 }
 
 // InsufficientScope reports whether the status is 403 because the token does not
-// allow enough (RFC 6750 section 3.1): more authorization may help.
+// allow enough (RFC 6750 section 3.1, RFC 9449 section 7.1): more authorization may help.
 func (e *HTTPError) InsufficientScope() bool {
 	if e.Status != http.StatusForbidden {
 		return false
 	}
-	for _, c := range e.Challenges {
-		if strings.Contains(c, "insufficient_scope") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(challenge.Parse(e.Challenges), func(c challenge.Challenge) bool {
+		return (c.Is("Bearer") || c.Is("DPoP")) && c.Param("error") == "insufficient_scope"
+	})
 }
 
 // ProtocolError is a reply that is not MCP: no answer where one is due, another

@@ -73,12 +73,14 @@ func reconnectDelay(cursor *Cursor, b *backoff.ExponentialBackOff, moved bool) t
 // minReconnect keeps a server that asks for "retry: 0" and closes at once from turning us into a busy loop.
 const minReconnect = 100 * time.Millisecond
 
-// worthReconnecting reports whether a failed GET says nothing about the stream itself.
+// worthReconnecting reports whether a failed GET says nothing about the stream
+// itself. A conflict says that the server has not noticed yet that the last connection is gone.
 func worthReconnecting(err error) bool {
 	var status *HTTPError
 	if errors.As(err, &status) {
 		return status.Status/100 == 5 && status.Status != http.StatusNotImplemented ||
-			status.Status == http.StatusTooManyRequests || status.Status == http.StatusRequestTimeout
+			status.Status == http.StatusTooManyRequests || status.Status == http.StatusRequestTimeout ||
+			status.Status == http.StatusConflict
 	}
 	var link *transport.Error
 	return errors.As(err, &link) && !link.Permanent

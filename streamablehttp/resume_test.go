@@ -95,8 +95,9 @@ func TestResume(t *testing.T) {
 		"connections without events": {
 			[]turn{events("id: 1\n\n"), events(""), events(": hi\n\n"), cutAfter(""), events(answerEvent)}, []string{"", "1", "1", "1", "1"},
 		},
-		"messages without ids": {[]turn{events("id: 1\n\n"), events(notification), events(answerEvent)}, []string{"", "1", "1"}},
-		"after a failed GET":   {[]turn{events("id: 1\n\n"), refuse(503), fail(errLink), refuse(429), events(answerEvent)}, []string{"", "1", "1", "1", "1"}},
+		"messages without ids":      {[]turn{events("id: 1\n\n"), events(notification), events(answerEvent)}, []string{"", "1", "1"}},
+		"after a failed GET":        {[]turn{events("id: 1\n\n"), refuse(503), fail(errLink), refuse(429), events(answerEvent)}, []string{"", "1", "1", "1", "1"}},
+		"before the server noticed": {[]turn{cutAfter("id: 1\n\n"), refuse(409), refuse(409), events(answerEvent)}, []string{"", "1", "1", "1"}},
 		"failures in between": {
 			[]turn{events("id: 1\n\n"), refuse(503), refuse(500), refuse(502), events(""), refuse(504), refuse(408), refuse(503), events(answerEvent)},
 			[]string{"", "1", "1", "1", "1", "1", "1", "1", "1"},
@@ -223,7 +224,7 @@ func TestResumeIsNoEvent(t *testing.T) {
 }
 
 func TestResumeRefused(t *testing.T) {
-	for _, status := range []int{400, 401, 403, 404, 405, 406, 409, 410, 501} {
+	for _, status := range []int{400, 401, 403, 404, 405, 406, 410, 501} {
 		runScript(t, []turn{cutAfter("id: 1\n\n"), refuse(status)}, func(t *testing.T, s *script, _ *heard, err error) {
 			t.Helper()
 			requireCut(t, err)
@@ -259,7 +260,7 @@ func (r *redirecting) get(req *http.Request) (*http.Response, error) {
 // Four failures in a row are the end of it.
 func TestResumeGivesUp(t *testing.T) {
 	for _, failure := range []turn{
-		refuse(503), refuse(500), refuse(429), fail(errLink), fail(&transport.Error{Stage: transport.NotSent, Err: errLink}),
+		refuse(503), refuse(500), refuse(429), refuse(409), fail(errLink), fail(&transport.Error{Stage: transport.NotSent, Err: errLink}),
 	} {
 		runScript(t, []turn{events("id: 1\n\n"), failure}, func(t *testing.T, s *script, _ *heard, err error) {
 			t.Helper()

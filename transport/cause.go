@@ -24,13 +24,14 @@ func permanent(err error) bool {
 		verify *tls.CertificateVerificationError
 		own    *verificationError
 		record tls.RecordHeaderError
+		guard  *guardError
 	)
 	switch {
 	case errors.Is(err, ErrClosed), errors.Is(err, errBadProxy):
 		return true
 	case errors.As(err, &dns):
 		return dns.IsNotFound
-	case errors.As(err, &addr), errors.As(err, &verify), errors.As(err, &own):
+	case errors.As(err, &addr), errors.As(err, &verify), errors.As(err, &own), errors.As(err, &guard):
 		return true
 	case errors.As(err, &record):
 		return true // whoever answers on that port does not speak TLS

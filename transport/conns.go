@@ -166,6 +166,10 @@ func (d *direct) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	if nc == nil {
 		return nil, errNoConn
 	}
+	if err := judgeConn(ctx, nc); err != nil {
+		_ = nc.Close()
+		return nil, err
+	}
 	c := &conn{Conn: nc, set: &d.conns}
 	if !d.conns.add(c) {
 		_ = nc.Close()

@@ -64,6 +64,7 @@ type DirectOptions struct {
 // direct is the Transport over this process's own net/http.
 type direct struct {
 	http    *http.Transport
+	guarded *http.Transport // for requests with a guard: see WithDialGuard
 	dialer  func(ctx context.Context, network, addr string) (net.Conn, error)
 	timeout time.Duration // of a dial; 0 for none
 	conns   connSet
@@ -97,16 +98,23 @@ func NewDirect(opts *DirectOptions) Transport {
 	}
 	d := &direct{dialer: o.DialContext, timeout: orDefault(o.DialTimeout, DefaultDialTimeout)}
 	if d.dialer == nil {
-		d.dialer = (&net.Dialer{KeepAlive: keepAliveInterval}).DialContext
+		d.dialer = (&net.Dialer{KeepAlive: keepAliveInterval, ControlContext: judgeSocket}).DialContext
 	}
 	d.closing, d.endDials = context.WithCancel(context.Background())
 	d.conns.init()
+	d.http = d.newHTTP(&o)
+	alone := o
+	alone.HTTP1Only, alone.MaxIdlePerHost = true, -1
+	d.guarded = d.newHTTP(&alone)
+	return d
+}
 
+func (d *direct) newHTTP(o *DirectOptions) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(!o.HTTP1Only)
-	d.http = &http.Transport{
-		Proxy:                  o.proxy(),
+	t := &http.Transport{
+		Proxy:                  seesGuard(o.proxy()),
 		DialContext:            d.dial,
 		TLSClientConfig:        o.tlsConfig(),
 		TLSHandshakeTimeout:    d.timeout,
@@ -122,13 +130,13 @@ func NewDirect(opts *DirectOptions) Transport {
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfterSilence, PingTimeout: pingTimeout},
 	}
 	if o.MaxIdlePerHost > 0 {
-		d.http.MaxIdleConnsPerHost = o.MaxIdlePerHost
-		d.http.MaxIdleConns = max(maxIdleConns, o.MaxIdlePerHost)
+		t.MaxIdleConnsPerHost = o.MaxIdlePerHost
+		t.MaxIdleConns = max(maxIdleConns, o.MaxIdlePerHost)
 	}
 	if o.MaxHeaderBytes > 0 {
-		d.http.MaxResponseHeaderBytes = o.MaxHeaderBytes
+		t.MaxResponseHeaderBytes = o.MaxHeaderBytes
 	}
-	return d
+	return t
 }
 
 // orDefault reads a duration option: zero means def, negative none (which net/http spells 0).
@@ -174,7 +182,11 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, &Error{Stage: NotSent, Permanent: true, Op: "round trip", Err: ErrClosed}
 	}
 	e := &exchange{d: d, req: req}
-	resp, err := d.http.RoundTrip(e.outgoing())
+	out, sender := e.outgoing(), d.http
+	if guardOf(req.Context()) != nil {
+		sender = d.guarded
+	}
+	resp, err := sender.RoundTrip(out)
 	if err != nil {
 		return nil, e.fail(err)
 	}

@@ -50,7 +50,7 @@ var errReplay = errors.New("the connection or the server gave the request up, an
 // without a body has no such guard, so it gets another: see got.
 func (e *exchange) outgoing() *http.Request {
 	e.trace.GotConn = e.got
-	ctx := httptrace.WithClientTrace(e.req.Context(), &e.trace)
+	ctx := guarded(httptrace.WithClientTrace(e.req.Context(), &e.trace))
 	bodyless := e.req.Body == nil || e.req.Body == http.NoBody
 	if bodyless {
 		ctx, e.cancel = context.WithCancelCause(ctx)

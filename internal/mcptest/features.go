@@ -10,6 +10,7 @@ type Tool struct {
 	Name        string
 	Description string
 	Schema      string // of the input; "" accepts any object
+	Output      string // schema of the structured content; "" has none
 	Annotations map[string]any
 	// Mirrored are the top-level arguments that a modern call must have in
 	// Mcp-Param headers: header name to argument. Schema should say the same.
@@ -24,6 +25,9 @@ func (t *Tool) definition() map[string]any {
 		schema = `{"type":"object"}`
 	}
 	d := map[string]any{"name": t.Name, "description": t.Description, "inputSchema": json.RawMessage(schema)}
+	if t.Output != "" {
+		d["outputSchema"] = json.RawMessage(t.Output)
+	}
 	if t.Annotations != nil {
 		d["annotations"] = t.Annotations
 	}

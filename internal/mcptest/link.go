@@ -24,18 +24,16 @@ type Link struct {
 }
 
 // InMemory serves s on a network in memory, for tests inside a synctest
-// bubble. When the test is over, it ends everything, and fails the test if the
+// bubble; the way there is what [Variable] says. When the test is over, it ends everything, and fails the test if the
 // client broke a rule or left a connection open.
 func (s *Server) InMemory(t testing.TB) *Link {
 	t.Helper()
-	network := memnet.New()
-	link := &Link{
-		URL: "http://mcp.test/mcp", Network: network,
-		Transport: transport.NewDirect(&transport.DirectOptions{DialContext: network.DialContext, NoProxy: true}),
-	}
-	stop := s.serve(t, network.Listen("mcp.test:80"))
+	network, w := memnet.New(), chosen(t)
+	stop := s.serve(t, network.Listen(w.host+":80"))
+	rt, closeTransport := w.open(t, network)
+	link := &Link{URL: "http://" + w.host + "/mcp", Network: network, Transport: rt}
 	t.Cleanup(func() {
-		_ = link.Transport.Close() // always nil
+		closeTransport()
 		stop()
 		time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
 		synctest.Wait()

@@ -41,6 +41,7 @@ type request struct {
 	status int
 	given  string // the session id that the response gave out
 	stream bool   // something of a successful response was written
+	over   bool   // the server is done with it
 }
 
 type connKey struct{}
@@ -118,6 +119,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	peer := f.peer
 	f.mu.Unlock()
 	peer.handler.ServeHTTP(&tap{ResponseWriter: w, front: f, seen: seen}, r)
+	f.change(func() { seen.over = true })
 }
 
 // change changes what tests wait for.

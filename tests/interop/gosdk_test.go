@@ -12,12 +12,13 @@ import (
 
 // goSDKPeers are the official Go SDK's settings. Stateless is how its handler
 // offers 2026-07-28; a stateful one speaks legacy revisions only and says so in
-// the result of server/discover.
+// the result of server/discover. For a legacy client it asks itself what a tool or
+// prompt requires, but it takes a resource without contents for a mistake before it would.
 func goSDKPeers() []peer {
 	setting := func(name string, era mcpclient.Era, opts mcp.StreamableHTTPOptions, events bool) peer {
-		p := peer{name: "go-sdk " + name, era: era, version: "2025-11-25", resumes: events, silentCalls: opts.JSONResponse}
+		p := peer{name: "go-sdk " + name, era: era, version: "2025-11-25", resumes: events, silentCalls: opts.JSONResponse, oneRound: true, plainReads: true}
 		if era == mcpclient.EraModern {
-			p.version = "2026-07-28"
+			p.version, p.oneRound, p.plainReads = "2026-07-28", false, false
 		}
 		p.start = func(w *world) *instance {
 			opts := opts
@@ -41,8 +42,16 @@ func goSDKPeers() []peer {
 }
 
 func startGoSDK(w *world, opts *mcp.StreamableHTTPOptions) *instance {
-	server := mcp.NewServer(&mcp.Implementation{Name: "go-sdk", Version: "1.8.0"}, &mcp.ServerOptions{Instructions: "be kind", PageSize: 4})
+	server := mcp.NewServer(&mcp.Implementation{Name: "go-sdk", Version: "1.8.0"}, &mcp.ServerOptions{
+		Instructions: "be kind", PageSize: 5, CompletionHandler: goSDKComplete,
+		SubscribeHandler:   func(context.Context, *mcp.SubscribeRequest) error { return nil },
+		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
+		RootsListChangedHandler: func(context.Context, *mcp.RootsListChangedRequest) { //nolint:staticcheck // deprecated, and what clients tell all the same
+			w.moved <- struct{}{}
+		},
+	})
 	addGoSDKTools(server, w)
+	addGoSDKFeatures(server, w)
 	server.AddResource(&mcp.Resource{URI: "test://text", Name: "text", MIMEType: "text/plain"}, goSDKResource)
 	server.AddResource(&mcp.Resource{URI: "test://blob", Name: "blob", MIMEType: "application/octet-stream"}, goSDKResource)
 	server.AddResourceTemplate(&mcp.ResourceTemplate{URITemplate: "test://items/{id}", Name: "items"}, goSDKResource)
@@ -51,6 +60,11 @@ func startGoSDK(w *world, opts *mcp.StreamableHTTPOptions) *instance {
 		handler: mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, opts),
 		addTool: func(name string) {
 			server.AddTool(&mcp.Tool{Name: name, InputSchema: json.RawMessage(anySchema)}, goSDKText("late"))
+		},
+		addPrompt:   func(name string) { server.AddPrompt(&mcp.Prompt{Name: name}, goSDKPrompt) },
+		addResource: func(uri string) { server.AddResource(&mcp.Resource{URI: uri, Name: uri}, goSDKResource) },
+		update: func(uri string) {
+			_ = server.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: uri})
 		},
 		stop: func() {
 			for s := range server.Sessions() {
@@ -132,6 +146,13 @@ func goSDKProgress(ctx context.Context, r *mcp.CallToolRequest, i int) {
 }
 
 func goSDKResource(_ context.Context, r *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+	if r.Params.URI == askingResource {
+		if answers := r.Params.InputResponses; answers != nil {
+			data, err := json.Marshal(answers)
+			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: r.Params.URI, Text: string(data)}}}, err
+		}
+		return &mcp.ReadResourceResult{InputRequests: goSDKQuestions(askForm), RequestState: stateOf(1)}, nil
+	}
 	contents := &mcp.ResourceContents{URI: r.Params.URI, MIMEType: "text/plain", Text: trickyText}
 	if r.Params.URI == "test://blob" {
 		contents = &mcp.ResourceContents{URI: r.Params.URI, MIMEType: "application/octet-stream", Blob: []byte{0, 1, 254, 255}}
@@ -140,6 +161,13 @@ func goSDKResource(_ context.Context, r *mcp.ReadResourceRequest) (*mcp.ReadReso
 }
 
 func goSDKPrompt(_ context.Context, r *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+	if r.Params.Arguments["who"] == askWho {
+		if r.Params.InputResponses == nil {
+			return &mcp.GetPromptResult{InputRequests: goSDKQuestions(askForm), RequestState: stateOf(1)}, nil
+		}
+		data, err := json.Marshal(r.Params.InputResponses)
+		return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: string(data)}}}}, err
+	}
 	return &mcp.GetPromptResult{Description: "a greeting", Messages: []*mcp.PromptMessage{
 		{Role: "user", Content: &mcp.TextContent{Text: "hello " + r.Params.Arguments["who"]}},
 	}}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -18,10 +19,14 @@ import (
 // Lockstep, because this server loses notifications when a tool returns while
 // its forwarder still holds one: what was taken off the session's channel, but
 // not written before the result, is dropped.
+//
+// In either era it takes subscriptions to resources and tells of no update by
+// itself. Here it tells all legacy clients, subscribed or not, and of modern
+// ones those whose subscription a hook has seen.
 func mcpGoPeers() []peer {
 	legacyOnly := server.WithStreamableHTTPProtocolVersions("2025-11-25", "2025-06-18", "2025-03-26")
 	setting := func(name string, era mcpclient.Era, events bool, opts ...server.StreamableHTTPOption) peer {
-		p := peer{name: "mcp-go " + name, era: era, version: "2025-11-25", resumes: events, lockstep: true, distinguishesEmpty: true, takesAnySession: true}
+		p := peer{name: "mcp-go " + name, era: era, version: "2025-11-25", resumes: events, lockstep: true, distinguishesEmpty: true, takesAnySession: true, plainReads: true}
 		if era == mcpclient.EraModern {
 			p.version = "2026-07-28"
 		}
@@ -30,6 +35,7 @@ func mcpGoPeers() []peer {
 			if events {
 				opts = append(opts, server.WithEventStore(server.NewInMemoryEventStore()))
 			}
+			opts = append(opts, server.WithStreamableHTTPLogger(slog.New(slog.DiscardHandler)))
 			return startMCPGo(w, opts...)
 		}
 		return p
@@ -43,18 +49,28 @@ func mcpGoPeers() []peer {
 }
 
 func startMCPGo(w *world, opts ...server.StreamableHTTPOption) *instance {
+	subscribers := new(mcpGoSubscribers)
 	s := server.NewMCPServer("mcp-go", "1.2.1", server.WithToolCapabilities(true), server.WithResourceCapabilities(true, true),
-		server.WithPromptCapabilities(true), server.WithLogging(), server.WithInstructions("be kind"), server.WithPaginationLimit(4))
+		server.WithPromptCapabilities(true), server.WithLogging(), server.WithInstructions("be kind"), server.WithPaginationLimit(5),
+		server.WithCompletions(), server.WithPromptCompletionProvider(mcpGoCompletion{}), server.WithResourceCompletionProvider(mcpGoCompletion{}),
+		server.WithElicitation(), server.WithRoots(), server.WithHooks(subscribers.hooks()))
 	addMCPGoTools(s, w)
+	addMCPGoFeatures(s, w)
 	s.AddResource(mcp.NewResource("test://text", "text", mcp.WithMIMEType("text/plain")), mcpGoResource)
 	s.AddResource(mcp.NewResource("test://blob", "blob", mcp.WithMIMEType("application/octet-stream")), mcpGoResource)
 	s.AddResourceTemplate(mcp.NewResourceTemplate("test://items/{id}", "items"), mcpGoResource)
 	s.AddPrompt(mcp.NewPrompt("greet", mcp.WithArgument("who", mcp.RequiredArgument())), mcpGoPrompt)
 	h := server.NewStreamableHTTPServer(s, opts...)
 	return &instance{
-		handler: h,
-		addTool: func(name string) { s.AddTool(mcp.NewTool(name), mcpGoText("late")) },
-		stop:    func() { _ = h.Shutdown(context.Background()) },
+		handler:     h,
+		addTool:     func(name string) { s.AddTool(mcp.NewTool(name), mcpGoText("late")) },
+		addPrompt:   func(name string) { s.AddPrompt(mcp.NewPrompt(name), mcpGoPrompt) },
+		addResource: func(uri string) { s.AddResource(mcp.NewResource(uri, uri), mcpGoResource) },
+		update: func(uri string) {
+			s.SendNotificationToAllClients(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": uri})
+			subscribers.tell(uri)
+		},
+		stop: func() { _ = h.Shutdown(context.Background()) },
 	}
 }
 
@@ -93,7 +109,9 @@ func addMCPGoTools(s *server.MCPServer, w *world) {
 			if err := mcpGoProgress(ctx, r, i); err != nil {
 				return nil, err
 			}
-			w.sent(ctx)
+			if i <= r.GetInt("lockstep", steps) {
+				w.sent(ctx)
+			}
 		}
 		return mcp.NewToolResultText("done"), nil
 	})
@@ -138,6 +156,13 @@ func mcpGoResource(_ context.Context, r mcp.ReadResourceRequest) ([]mcp.Resource
 }
 
 func mcpGoPrompt(_ context.Context, r mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+	if r.Params.Arguments["who"] == askWho {
+		if r.Params.InputResponses == nil {
+			return mcpGoQuestions(stateOf(1), askForm).PromptResult(), nil
+		}
+		data, err := json.Marshal(r.Params.InputResponses)
+		return mcp.NewGetPromptResult("", []mcp.PromptMessage{mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(string(data)))}), err
+	}
 	return mcp.NewGetPromptResult("a greeting", []mcp.PromptMessage{
 		mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent("hello "+r.Params.Arguments["who"])),
 	}), nil

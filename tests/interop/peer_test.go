@@ -31,13 +31,19 @@ type peer struct {
 	distinguishesEmpty bool
 	// silentCalls: answers are plain JSON, so nothing can come on a call's own response.
 	silentCalls bool
+	// oneRound: what a tool requires is asked of a legacy client once a call.
+	oneRound bool
+	// plainReads: reading a resource cannot require input from this era's clients.
+	plainReads bool
 }
 
 // instance is one run of a peer: its memory ends with it.
 type instance struct {
 	handler http.Handler
-	addTool func(name string) // changes the tool list; the server tells its clients
-	stop    func()            // ends its sessions and their goroutines
+	// These change a list; the server tells its clients.
+	addTool, addPrompt, addResource func(name string)
+	update                          func(uri string) // tells those who subscribed that a resource has changed
+	stop                            func()           // ends its sessions and their goroutines
 }
 
 // world is what the tools of a peer share with the test that calls them.
@@ -49,12 +55,13 @@ type world struct {
 	runs     chan string   // a tool ran
 	proceed  chan struct{} // "pause" may go on
 	over     chan struct{} // the test has ended, and so must every tool
+	moved    chan struct{} // the client told that its roots have changed
 }
 
 func newWorld(p peer) *world {
 	return &world{
 		lockstep: p.lockstep, entered: make(chan struct{}, 8), ended: make(chan error, 8), seen: make(chan struct{}, 1024),
-		runs: make(chan string, 1024), proceed: make(chan struct{}), over: make(chan struct{}),
+		runs: make(chan string, 1024), proceed: make(chan struct{}), over: make(chan struct{}), moved: make(chan struct{}, 8),
 	}
 }
 
@@ -102,6 +109,8 @@ const (
 
 	trickyText = "line 1\nline 2\t\"quoted\" \\ ünïcode \U0001F600 \u2028 </script>"
 
+	sumSchema = `{"type":"object","properties":{"sum":{"type":"integer"}},"required":["sum"]}`
+
 	anySchema    = `{"type":"object"}`
 	regionSchema = `{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}},"required":["region"]}`
 )
@@ -110,7 +119,7 @@ const (
 func stepName(i int) string { return fmt.Sprintf("step %d of \"%d\"", i, steps) }
 
 // toolNames are the tools of every peer, sorted.
-var toolNames = []string{"big", "echo", "fail", "log", "mirror", "pause", "region", "wait", "work"}
+var toolNames = []string{"ask", "big", "echo", "fail", "locked", "log", "mirror", "pause", "region", "sum", "wait", "work"}
 
 func peers() []peer {
 	return append(goSDKPeers(), mcpGoPeers()...)

@@ -68,6 +68,7 @@ var treeFiles = sync.OnceValues(func() ([]string, error) {
 			return err
 		case entry.IsDir() && slices.Contains(skipped, entry.Name()):
 			return filepath.SkipDir
+		case entry.Name() == ".git": // of a worktree
 		case entry.Type().IsRegular():
 			rel, err := filepath.Rel(root, name)
 			if err != nil {

@@ -37,8 +37,9 @@ const (
 	clientName     = "hawser"
 	maxDials       = 8         // at once
 	windowSize     = 256 << 10 // of an unread body on a link of its own, in bytes
-	maxPending     = 64        // exchanges without a response's head, on a shared link
-	maxGivenUp     = 16        // exchanges given up before a shared link is replaced
+	shareAfter     = time.Second
+	maxPending     = 64 // exchanges without a response's head, on a shared link
+	maxGivenUp     = 16 // exchanges given up before a shared link is replaced
 	drainGrace     = time.Second
 	closeLimit     = 5 * time.Second
 	reconnectFirst = 50 * time.Millisecond

@@ -151,28 +151,61 @@ func (p *pool) shareable() *conn {
 	return nil
 }
 
-// await waits for a grant.
+// await waits for a grant. Who waits for long shares a link on which nothing but
+// bodies is outstanding: it may be this very exchange that they wait for, as a call
+// waits for the answer to what its server asked.
 func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
-	select {
-	case c, ok := <-w.grant:
-		if !ok {
-			return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: transport.ErrClosed}
+	long := time.NewTicker(shareAfter)
+	defer long.Stop()
+	for {
+		select {
+		case c, ok := <-w.grant:
+			if !ok {
+				return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: transport.ErrClosed}
+			}
+			return c, nil
+		case <-long.C:
+			if c := p.shareAny(w); c != nil {
+				return c, nil
+			}
+		case <-ctx.Done():
+			if !p.leave(w) { // granted at the same moment: pass it on
+				if c, ok := <-w.grant; ok {
+					p.giveBack(c, w.standing)
+				}
+			}
+			return nil, transport.Canceled(ctx, transport.NotSent, "wait for a link")
 		}
-		return c, nil
-	case <-ctx.Done():
 	}
+}
+
+// leave takes w out of the queue. It is false when w was granted something.
+func (p *pool) leave(w *waiter) bool {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dequeue(w)
+}
+
+// dequeue is leave with mu held.
+func (p *pool) dequeue(w *waiter) bool {
 	i := slices.Index(p.waiters, w)
 	if i >= 0 {
 		p.waiters = slices.Delete(p.waiters, i, i+1)
 	}
-	p.mu.Unlock()
-	if i < 0 { // granted at the same moment: pass it on
-		if c, ok := <-w.grant; ok {
-			p.giveBack(c, w.standing)
+	return i >= 0
+}
+
+// shareAny lets w share any link that can be shared, nil if there is none.
+func (p *pool) shareAny(w *waiter) *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.members {
+		if slices.Contains(p.waiters, w) && c.share() {
+			p.dequeue(w)
+			return c
 		}
 	}
-	return nil, transport.Canceled(ctx, transport.NotSent, "wait for a link")
+	return nil
 }
 
 // openOne opens the link that was counted for this exchange.

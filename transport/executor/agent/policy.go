@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/hawser-mcp/hawser/internal/netclass"
 )
 
 // Policy says which servers may be reached: the egress policy. It can be used
@@ -111,7 +113,7 @@ func (p *Policy) checkProxied(u *url.URL) error {
 	if err := p.denied(host, addr, port); err != nil {
 		return err
 	}
-	return p.allowed(host, addr, public, port)
+	return p.allowed(host, addr, netclass.Public, port)
 }
 
 // Control returns a function for the ControlContext of a [net.Dialer] that
@@ -134,14 +136,14 @@ func (p *Policy) judge(host, address string) error {
 
 func (p *Policy) check(host string, addr netip.Addr, port uint16) error {
 	addr = addr.WithZone("").Unmap()
-	class, text := classify(addr)
-	if class == never {
+	class, text := netclass.Of(addr)
+	if class == netclass.Never {
 		return &PolicyError{host, "its address is " + text + ", which is never allowed"}
 	}
 	if err := p.denied(host, addr, port); err != nil {
 		return err
 	}
-	if v4 := embedded(addr); v4.IsValid() {
+	if v4 := netclass.Embedded(addr); v4.IsValid() {
 		if err := p.denied(host, v4, port); err != nil {
 			return err
 		}
@@ -159,9 +161,9 @@ func (p *Policy) denied(host string, addr netip.Addr, port uint16) error {
 }
 
 // allowed asks the rules of allow. addr may be invalid, then class is what is believed.
-func (p *Policy) allowed(host string, addr netip.Addr, c class, port uint16) error {
+func (p *Policy) allowed(host string, addr netip.Addr, c netclass.Class, port uint16) error {
 	if len(p.allow) == 0 {
-		if c == private {
+		if c == netclass.Private {
 			return &PolicyError{host, "its address is private, and no rule allows that"}
 		}
 		return nil
@@ -172,7 +174,7 @@ func (p *Policy) allowed(host string, addr netip.Addr, c class, port uint16) err
 			return nil
 		case r.kind == byNetwork && r.covers(host, addr, port):
 			return nil
-		case r.namesHost(host, port) && (c == public || c == loopback && r.reachesLoopback()):
+		case r.namesHost(host, port) && (c == netclass.Public || c == netclass.Loopback && r.reachesLoopback()):
 			return nil
 		}
 	}

@@ -6,7 +6,12 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/netclass"
 )
+
+// classNames are the classes that a rule can name.
+var classNames = map[string]netclass.Class{"public": netclass.Public, "loopback": netclass.Loopback, "private": netclass.Private}
 
 // ruleKind is what a rule goes by.
 type ruleKind uint8
@@ -25,7 +30,7 @@ type rule struct {
 	name   string // byName
 	below  bool   // byName: what is below name, not name itself
 	prefix netip.Prefix
-	class  class
+	class  netclass.Class
 	port   uint16 // 0 for any
 }
 
@@ -107,10 +112,8 @@ func (r rule) useful() error {
 	if r.kind != byNetwork {
 		return nil
 	}
-	for _, n := range neverRanges {
-		if n.prefix.Bits() <= r.prefix.Bits() && n.prefix.Contains(r.prefix.Addr()) {
-			return errors.New(n.text + " addresses are never allowed")
-		}
+	if text := netclass.NeverWithin(r.prefix); text != "" {
+		return errors.New(text + " addresses are never allowed")
 	}
 	return nil
 }
@@ -149,7 +152,7 @@ func (r rule) covers(host string, addr netip.Addr, port uint16) bool {
 		if !addr.IsValid() || !r.hasPort(port) {
 			return false
 		}
-		c, _ := classify(addr)
+		c, _ := netclass.Of(addr)
 		return c == r.class
 	default:
 		return r.namesHost(host, port)

@@ -1,18 +1,21 @@
-package agent
+// Package netclass tells what kind of network an IP address belongs to, whatever form it has.
+package netclass
 
 import "net/netip"
 
-// class is what kind of network an address belongs to.
-type class uint8
+// Class is what kind of network an address belongs to.
+type Class uint8
 
 const (
-	never    class = iota // no policy allows it
-	public                // what the Internet routes
-	loopback              // this machine
-	private               // RFC 1918 and unique local addresses
+	// Never is what no policy allows: metadata services, link-local, reserved and the like.
+	Never Class = iota
+	// Public is what the Internet routes.
+	Public
+	// Loopback is this machine.
+	Loopback
+	// Private are RFC 1918 and unique local addresses.
+	Private
 )
-
-var classNames = map[string]class{"public": public, "loopback": loopback, "private": private}
 
 // neverRanges are networks no server of a client's is to be found in: an address
 // in one means a mistake or an attack. The text is what a refusal says. From the
@@ -63,46 +66,60 @@ var (
 	nat64         = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052
 )
 
-// classify returns the class of an address, and for never a word for it.
-func classify(a netip.Addr) (class, string) {
+// Of returns the class of an address, and for Never a word for it. An invalid address is Never.
+func Of(a netip.Addr) (Class, string) {
+	if !a.IsValid() {
+		return Never, "invalid"
+	}
 	a = a.WithZone("").Unmap()
 	for _, r := range neverRanges {
 		if r.prefix.Contains(a) {
-			return never, r.text
+			return Never, r.text
 		}
 	}
 	for _, p := range privateRanges {
 		if p.Contains(a) {
-			return private, ""
+			return Private, ""
 		}
 	}
 	switch {
 	case a.IsLoopback():
-		return loopback, ""
+		return Loopback, ""
 	case a.Is4():
-		return public, ""
+		return Public, ""
 	}
 	return classify6(a)
 }
 
-// classify6 judges what is left of IPv6: a form that holds an IPv4 address by that.
-func classify6(a netip.Addr) (class, string) {
-	if v4 := embedded(a); v4.IsValid() {
-		c, _ := classify(v4)
-		if c == public || c == private && nat64.Contains(a) {
-			return c, ""
+// NeverWithin returns the word for all addresses of a network if one range that is Never
+// holds it, else "".
+func NeverWithin(p netip.Prefix) string {
+	for _, r := range neverRanges {
+		if r.prefix.Bits() <= p.Bits() && r.prefix.Contains(p.Addr()) {
+			return r.text
 		}
-		return never, "a form of an IPv4 address that is not public"
 	}
-	if assignments.Contains(a) || !globalUnicast.Contains(a) {
-		return never, "reserved"
-	}
-	return public, ""
+	return ""
 }
 
-// embedded returns the IPv4 address to which packets for a, an IPv6 address, go in the
+// classify6 judges what is left of IPv6: a form that holds an IPv4 address by that.
+func classify6(a netip.Addr) (Class, string) {
+	if v4 := Embedded(a); v4.IsValid() {
+		c, _ := Of(v4)
+		if c == Public || c == Private && nat64.Contains(a) {
+			return c, ""
+		}
+		return Never, "a form of an IPv4 address that is not public"
+	}
+	if assignments.Contains(a) || !globalUnicast.Contains(a) {
+		return Never, "reserved"
+	}
+	return Public, ""
+}
+
+// Embedded returns the IPv4 address to which packets for a, an IPv6 address, go in the
 // end; an invalid one if there is none.
-func embedded(a netip.Addr) netip.Addr {
+func Embedded(a netip.Addr) netip.Addr {
 	b := a.As16()
 	switch {
 	case nat64.Contains(a):

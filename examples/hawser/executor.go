@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/executor"
+)
+
+// executorVariable swaps every command into executor mode.
+const executorVariable = "HAWSER_EXECUTOR"
+
+const executorHint = "an executor is ws://HOST:PORT, wss://HOST:PORT or stdio:COMMAND"
+
+// openTransport returns what carries the requests: the network of this machine,
+// for which nil is returned, or that of an executor.
+func (a *app) openTransport(ctx context.Context) (http.RoundTripper, error) {
+	if a.network != nil {
+		return a.network, nil
+	}
+	where := a.flags.executor
+	if where == "" {
+		where, _ = a.env.lookup(executorVariable)
+	}
+	if where == "" {
+		return a.env.transport, nil
+	}
+	opts := &executor.Options{ClientName: "hawser-cli", Logger: a.log}
+	if file := a.flags.executorToken; file != "" {
+		token, err := readSecret(file)
+		if err != nil {
+			return nil, usageError("--executor-token-file takes a file with the token that the executor wants", "%v", err)
+		}
+		opts.Token = token
+	}
+	t, err := dialExecutor(ctx, where, opts)
+	if err != nil {
+		return nil, a.executorFailure(err)
+	}
+	a.closers = append(a.closers, t)
+	a.network = t
+	return t, nil
+}
+
+func dialExecutor(ctx context.Context, where string, opts *executor.Options) (transport.Transport, error) {
+	command, ok := strings.CutPrefix(where, "stdio:")
+	if !ok {
+		return executor.Dial(ctx, where, opts)
+	}
+	words := strings.Fields(command)
+	if len(words) == 0 {
+		return nil, usageError(executorHint, "stdio: names no command")
+	}
+	return executor.Command(ctx, func(ctx context.Context) (*exec.Cmd, error) {
+		cmd := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // the user's own command, without a shell
+		cmd.Stderr = os.Stderr
+		return cmd, nil
+	}, opts)
+}
+
+// executorFailure is about an executor that cannot be had.
+func (a *app) executorFailure(err error) error {
+	var (
+		refused *executor.RefusedError
+		link    *transport.Error
+		own     *failure
+	)
+	if errors.As(err, &own) {
+		return own
+	}
+	f := &failure{code: exitUnreachable, hint: "is the executor running, and is this its address?"}
+	cause := err
+	for errors.As(cause, &link) && link.Err != nil {
+		cause = link.Err
+	}
+	f.cause = "cannot use the executor: " + oneLine(cause.Error(), 300)
+	switch {
+	case errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden):
+		f.code, f.hint = exitAuth, "--executor-token-file takes a file with the token that the executor wants"
+	case errors.As(err, &refused):
+		f.hint = executorHint
+	case errors.Is(err, exec.ErrNotFound):
+		f.code, f.hint = exitUsage, executorHint
+	case errors.As(err, &link) && link.Op == "executor":
+		f.code, f.hint = exitUsage, executorHint
+	}
+	return f
+}
+
+// maxSecret bounds a file with a token, in bytes.
+const maxSecret = 64 << 10
+
+// readSecret reads a file that holds one secret. Errors do not quote it.
+func readSecret(file string) (string, error) {
+	f, err := os.Open(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	switch secret := strings.TrimSpace(string(text)); {
+	case err != nil:
+		return "", err
+	case len(text) > maxSecret:
+		return "", fmt.Errorf("%s is too large to be a token", file)
+	case secret == "":
+		return "", fmt.Errorf("there is nothing in %s", file)
+	default:
+		return secret, nil
+	}
+}

@@ -1,0 +1,183 @@
+package authtest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// ResourceScript is how a Resource behaves.
+type ResourceScript struct {
+	// Servers are its authorization servers; their tokens are accepted.
+	Servers []*Server
+	// ChallengeScope is in the challenge of a 401; Scopes is scopes_supported.
+	ChallengeScope string
+	Scopes         []string
+	// Need is a scope that requests need.
+	Need string
+	// RefuseAll answers every token with 401.
+	RefuseAll bool
+	// DPoP says that tokens must be bound; Nonce is demanded in proofs.
+	DPoP  bool
+	Nonce string
+	// Metadata changes the metadata document before it is sent.
+	Metadata func(document map[string]any)
+	// Refused is called with each 401 before it is sent, and may hold it back. n counts them from 1.
+	Refused func(n int, r *http.Request)
+	// Redirect sends authorized requests on, with 307.
+	Redirect string
+}
+
+// Resource is a protected resource. It answers an authorized POST with its body.
+type Resource struct {
+	// Origin is where it is. URL is the endpoint.
+	Origin, URL string
+
+	mu       sync.Mutex // guards the rest
+	script   ResourceScript
+	requests []Request
+	proofs   map[string]bool
+	refused  int
+	served   int
+}
+
+// NewResource starts a resource that accepts the tokens of servers.
+func (w *World) NewResource(servers ...*Server) *Resource {
+	r := &Resource{script: ResourceScript{Servers: servers}, proofs: map[string]bool{}}
+	r.Origin = w.Serve(r)
+	r.URL = r.Origin + "/mcp"
+	return r
+}
+
+// Change changes the script.
+func (rs *Resource) Change(change func(*ResourceScript)) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	change(&rs.script)
+}
+
+// Requests returns the requests to the endpoint so far.
+func (rs *Resource) Requests() []Request {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return slices.Clone(rs.requests)
+}
+
+// Served returns how many requests were authorized.
+func (rs *Resource) Served() int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.served
+}
+
+// ServeHTTP implements http.Handler.
+func (rs *Resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/.well-known/oauth-protected-resource/mcp" {
+		reply(w, http.StatusOK, rs.metadata())
+		return
+	}
+	body, _ := io.ReadAll(r.Body) // a body that was cut is what came
+	rs.mu.Lock()
+	rs.requests = append(rs.requests, Request{Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Form: r.URL.Query()})
+	script := rs.script
+	rs.mu.Unlock()
+	if script.DPoP && script.Nonce != "" {
+		w.Header().Set("DPoP-Nonce", script.Nonce)
+	}
+	status, challenge := rs.judge(r, &script)
+	switch {
+	case challenge != "":
+		w.Header().Add("WWW-Authenticate", challenge)
+		if status == http.StatusUnauthorized && script.Refused != nil {
+			rs.mu.Lock()
+			rs.refused++
+			n := rs.refused
+			rs.mu.Unlock()
+			script.Refused(n, r)
+		}
+		http.Error(w, "refused", status)
+	case script.Redirect != "":
+		http.Redirect(w, r, script.Redirect, http.StatusTemporaryRedirect)
+	default:
+		rs.mu.Lock()
+		rs.served++
+		rs.mu.Unlock()
+		_, _ = w.Write(body) // the client may be gone
+	}
+}
+
+func (rs *Resource) metadata() map[string]any {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	var issuers []string
+	for _, s := range rs.script.Servers {
+		issuers = append(issuers, s.Issuer)
+	}
+	document := map[string]any{"resource": rs.URL, "authorization_servers": issuers}
+	if rs.script.Scopes != nil {
+		document["scopes_supported"] = rs.script.Scopes
+	}
+	if rs.script.DPoP {
+		document["dpop_bound_access_tokens_required"] = true
+	}
+	if rs.script.Metadata != nil {
+		rs.script.Metadata(document)
+	}
+	return document
+}
+
+// judge returns no challenge for a request that is authorized.
+func (rs *Resource) judge(r *http.Request, script *ResourceScript) (status int, challenge string) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if token == "" {
+		return http.StatusUnauthorized, rs.challenge(script, "")
+	}
+	var g *Grant
+	for _, s := range script.Servers {
+		if g == nil {
+			g = s.Accepts(token)
+		}
+	}
+	switch {
+	case g == nil || g.Resource != rs.URL || script.RefuseAll || len(r.Header.Values("Authorization")) != 1:
+		return http.StatusUnauthorized, rs.challenge(script, "invalid_token")
+	case (g.KeyID != "") != (scheme == "DPoP") || script.DPoP && g.KeyID == "":
+		return http.StatusUnauthorized, rs.challenge(script, "invalid_token")
+	case g.KeyID != "":
+		if code := rs.checkProof(r, g, token, script); code != "" {
+			return http.StatusUnauthorized, fmt.Sprintf(`DPoP error=%q, algs="ES256"`, code)
+		}
+	}
+	if script.Need != "" && !slices.Contains(strings.Fields(g.Scope), script.Need) {
+		return http.StatusForbidden, fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, script.Need)
+	}
+	return 0, ""
+}
+
+func (rs *Resource) challenge(script *ResourceScript, code string) string {
+	text := fmt.Sprintf(`Bearer resource_metadata="%s/.well-known/oauth-protected-resource/mcp"`, rs.Origin)
+	if code != "" {
+		text += fmt.Sprintf(`, error=%q`, code)
+	}
+	if script.ChallengeScope != "" {
+		text += fmt.Sprintf(`, scope=%q`, script.ChallengeScope)
+	}
+	return text
+}
+
+func (rs *Resource) checkProof(r *http.Request, g *Grant, token string, script *ResourceScript) (code string) {
+	p, err := VerifyProof(r, rs.Origin, token)
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	switch {
+	case err != nil || p.KeyID != g.KeyID || rs.proofs[p.ID]:
+		return "invalid_dpop_proof"
+	case p.Nonce != script.Nonce:
+		return "use_dpop_nonce"
+	}
+	rs.proofs[p.ID] = true
+	return ""
+}

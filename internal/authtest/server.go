@@ -1,0 +1,274 @@
+package authtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Script is how a Server behaves. The zero value issues tokens without refresh tokens.
+type Script struct {
+	// Lifetime is that of access tokens; zero: not said.
+	Lifetime time.Duration
+	// Refresh says that refresh tokens are issued. They work once.
+	Refresh bool
+	// KeepRefresh says that a refresh returns no new refresh token: the old one goes on.
+	KeepRefresh bool
+	// Auth is how clients must authenticate at the token endpoint, "none" if empty.
+	Auth string
+	// DPoP says that tokens are bound to the key of the proof, if there is one. Nonce is demanded in it.
+	DPoP  bool
+	Nonce string
+	// Scopes is scopes_supported; Granted replaces the scope that is granted.
+	Scopes, Granted []string
+	// ExpectAssertion judges the assertion of a jwt-bearer or private_key_jwt request.
+	ExpectAssertion func(form url.Values) error
+	// Metadata changes the metadata document before it is sent.
+	Metadata func(document map[string]any)
+	// Callback changes the parameters of a callback before they are sent.
+	Callback func(answer url.Values)
+	// Token answers a token request instead of the server, unless the status is zero.
+	Token func(form url.Values) (status int, body string)
+	// Hold keeps token requests until it is closed; what they do is done before.
+	Hold <-chan struct{}
+}
+
+// Request is one that a server got.
+type Request struct {
+	Method, Path string
+	Header       http.Header
+	Form         url.Values // query and body
+}
+
+// Server is an authorization server.
+type Server struct {
+	// Issuer is its issuer.
+	Issuer string
+
+	mu       sync.Mutex // guards the rest
+	script   Script
+	requests []Request
+	codes    map[string]url.Values // of the authorization request
+	clients  map[string]*client
+	access   map[string]*Grant
+	refresh  map[string]*Grant
+	used     map[string]*Grant // refresh tokens that were used up
+	proofs   map[string]bool
+	serial   int
+	reused   int
+}
+
+type client struct {
+	ID, Secret string
+	Redirects  []string
+}
+
+// Grant is what a token stands for.
+type Grant struct {
+	ClientID, Resource, Scope, KeyID string
+	Expiry                           time.Time
+	Revoked                          bool
+}
+
+// NewServer starts an authorization server.
+func (w *World) NewServer() *Server {
+	s := &Server{
+		codes: map[string]url.Values{}, clients: map[string]*client{}, access: map[string]*Grant{},
+		refresh: map[string]*Grant{}, used: map[string]*Grant{}, proofs: map[string]bool{},
+	}
+	s.Issuer = w.Serve(s)
+	return s
+}
+
+// Change changes the script.
+func (s *Server) Change(change func(*Script)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.script)
+}
+
+// AddClient registers a client by hand.
+func (s *Server) AddClient(id, secret string, redirects ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clients[id] = &client{ID: id, Secret: secret, Redirects: redirects}
+}
+
+// Requests returns the requests so far to a path, "" for all.
+func (s *Server) Requests(path string) []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Request
+	for _, r := range s.requests {
+		if path == "" || r.Path == path {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Tokens returns the token requests of a grant type, by its last word: "refresh_token".
+func (s *Server) Tokens(grant string) []Request {
+	return slices.DeleteFunc(s.Requests("/token"), func(r Request) bool { return r.Form.Get("grant_type") != grant })
+}
+
+// Reused returns how many refresh tokens were used twice: each ends its whole family.
+func (s *Server) Reused() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reused
+}
+
+// RevokeAll ends all access tokens, and the refresh tokens too if everything says so.
+func (s *Server) RevokeAll(everything bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.access)
+	if everything {
+		clear(s.refresh)
+	}
+}
+
+// Accepts returns the grant of an access token that is valid now.
+func (s *Server) Accepts(token string) *Grant {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.access[token]
+	if g == nil || g.Revoked || !g.Expiry.IsZero() && !time.Now().Before(g.Expiry) {
+		return nil
+	}
+	return g
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm() // a bad form is an empty one
+	body := map[string]any{}
+	if r.URL.Path == "/register" {
+		_ = json.NewDecoder(r.Body).Decode(&body) // as above
+	}
+	s.mu.Lock()
+	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Form: r.Form})
+	hold := s.script.Hold
+	s.mu.Unlock()
+	var status int
+	var answer any
+	switch r.URL.Path {
+	case "/.well-known/oauth-authorization-server":
+		status, answer = http.StatusOK, s.metadata()
+	case "/register":
+		status, answer = s.register(body)
+	case "/authorize":
+		s.authorize(w, r)
+		return
+	case "/token":
+		status, answer = s.token(w, r)
+		if hold != nil {
+			select {
+			case <-hold:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	case "/revoke":
+		status, answer = s.revoke(r.Form)
+	default:
+		status, answer = http.StatusNotFound, map[string]any{}
+	}
+	reply(w, status, answer)
+}
+
+// reply answers with a text, or anything else as JSON.
+func reply(w http.ResponseWriter, status int, answer any) {
+	text, ok := answer.(string)
+	if !ok {
+		data, err := json.Marshal(answer)
+		if err != nil {
+			panic(err) // a mistake of the test
+		}
+		text = string(data)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text) // the client may be gone
+}
+
+func (s *Server) metadata() map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	auth := s.script.Auth
+	if auth == "" {
+		auth = "none"
+	}
+	document := map[string]any{
+		"issuer": s.Issuer, "authorization_endpoint": s.Issuer + "/authorize", "token_endpoint": s.Issuer + "/token",
+		"registration_endpoint": s.Issuer + "/register", "revocation_endpoint": s.Issuer + "/revoke",
+		"code_challenge_methods_supported": []string{"S256"}, "response_types_supported": []string{"code"},
+		"token_endpoint_auth_methods_supported": []string{auth}, "authorization_response_iss_parameter_supported": true,
+	}
+	if s.script.Scopes != nil {
+		document["scopes_supported"] = s.script.Scopes
+	}
+	if s.script.DPoP {
+		document["dpop_signing_alg_values_supported"] = []string{"ES256"}
+	}
+	if s.script.Metadata != nil {
+		s.script.Metadata(document)
+	}
+	return document
+}
+
+func (s *Server) register(body map[string]any) (int, any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serial++
+	c := &client{ID: fmt.Sprintf("client-%d-of-%s", s.serial, s.Issuer)}
+	redirects, _ := body["redirect_uris"].([]any)
+	for _, r := range redirects {
+		c.Redirects = append(c.Redirects, fmt.Sprint(r))
+	}
+	answer := map[string]any{"client_id": c.ID, "redirect_uris": c.Redirects, "token_endpoint_auth_method": "none"}
+	if s.script.Auth != "" && s.script.Auth != "none" {
+		c.Secret = fmt.Sprintf("SECRET %d/+é", s.serial)
+		answer["client_secret"], answer["token_endpoint_auth_method"] = c.Secret, s.script.Auth
+	}
+	s.clients[c.ID] = c
+	return http.StatusCreated, answer
+}
+
+// authorize is a page on which the person says yes at once.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := r.URL.Query()
+	c := s.clients[q.Get("client_id")]
+	if c == nil || !slices.Contains(c.Redirects, q.Get("redirect_uri")) || q.Get("response_type") != "code" ||
+		q.Get("code_challenge_method") != "S256" || q.Get("state") == "" || q.Get("resource") == "" {
+		http.Error(w, "bad authorization request", http.StatusBadRequest)
+		return
+	}
+	s.serial++
+	code := fmt.Sprintf("SECRETcode%d", s.serial)
+	s.codes[code] = q
+	answer := url.Values{"code": {code}, "state": {q.Get("state")}, "iss": {s.Issuer}}
+	if s.script.Callback != nil {
+		s.script.Callback(answer)
+	}
+	http.Redirect(w, r, q.Get("redirect_uri")+"?"+answer.Encode(), http.StatusFound)
+}
+
+func (s *Server) revoke(form url.Values) (int, any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, all := range []map[string]*Grant{s.access, s.refresh} {
+		if g := all[form.Get("token")]; g != nil {
+			g.Revoked = true
+		}
+	}
+	return http.StatusOK, ""
+}

@@ -1,0 +1,210 @@
+// Package challenge reads WWW-Authenticate header fields (RFC 9110 sections 11.3 and 11.6.1).
+package challenge
+
+import "strings"
+
+// What a peer can make the parser keep. What is beyond is passed over.
+const (
+	// MaxBytes bounds what is read of all values together.
+	MaxBytes = 32 << 10
+	// MaxChallenges bounds the challenges.
+	MaxChallenges = 32
+	// MaxParams bounds the parameters of one challenge.
+	MaxParams = 32
+)
+
+// Challenge is one way to authenticate that a server offers.
+type Challenge struct {
+	// Scheme is the auth-scheme as it was sent; see [Challenge.Is].
+	Scheme string
+	// Token68 is what some schemes have instead of parameters; usually empty.
+	Token68 string
+
+	params []param
+}
+
+type param struct{ name, value string }
+
+// Is reports whether the challenge is of a scheme, in whatever case.
+func (c *Challenge) Is(scheme string) bool { return strings.EqualFold(c.Scheme, scheme) }
+
+// Param returns the value of a parameter, unquoted; "" if there is none. The
+// case of the name does not matter. Of several the first counts.
+func (c *Challenge) Param(name string) string {
+	for _, p := range c.params {
+		if strings.EqualFold(p.name, name) {
+			return p.value
+		}
+	}
+	return ""
+}
+
+// Parse returns the challenges of all values of a header field, in their order.
+//
+// What does not fit the grammar is passed over up to the next comma, and takes
+// nothing else with it. Read all the same are the mistakes that servers make: values with
+// characters that need quotes (URLs) without them, parameters without a comma between.
+func Parse(values []string) []Challenge {
+	var p parser
+	left := MaxBytes
+	for _, v := range values {
+		if left <= 0 {
+			break
+		}
+		v = v[:min(len(v), left)]
+		left -= len(v)
+		p.rest, p.open = v, false
+		p.field()
+	}
+	return p.all
+}
+
+// parser reads one value at a time.
+type parser struct {
+	all  []Challenge
+	open bool   // the last of all belongs to this value, and takes parameters
+	rest string // of the value
+}
+
+func (p *parser) field() {
+	for {
+		p.rest = strings.TrimLeft(p.rest, " \t,")
+		if p.rest == "" {
+			return
+		}
+		name, after := cutToken(p.rest)
+		value, isParam := strings.CutPrefix(skipSpace(after), "=")
+		switch {
+		case name == "":
+			p.skip()
+		case isParam:
+			p.rest = value
+			p.param(name)
+		case after != "" && after[0] != ' ' && after[0] != '\t' && after[0] != ',':
+			p.open = false // what follows belongs to a scheme that has no name
+			p.skip()
+		default:
+			p.rest = after
+			p.scheme(name)
+		}
+	}
+}
+
+// scheme begins a challenge, with its token68 if that is what follows.
+func (p *parser) scheme(name string) {
+	p.open = len(p.all) < MaxChallenges
+	if !p.open {
+		return
+	}
+	p.all = append(p.all, Challenge{Scheme: name})
+	text := skipSpace(p.rest)
+	end := 0
+	for end < len(text) && isToken68(text[end]) {
+		end++
+	}
+	for end > 0 && end < len(text) && text[end] == '=' {
+		end++
+	}
+	after := skipSpace(text[end:])
+	switch {
+	case end > 0 && (after == "" || after[0] == ','):
+		p.all[len(p.all)-1].Token68 = text[:end]
+		p.rest = after
+	case !startsParam(text):
+		p.skip()
+	}
+}
+
+// param reads the value of a parameter and adds it to the open challenge.
+func (p *parser) param(name string) {
+	p.rest = skipSpace(p.rest)
+	var value string
+	var ok bool
+	if strings.HasPrefix(p.rest, `"`) {
+		value, p.rest, ok = cutQuoted(p.rest)
+	} else {
+		end := strings.IndexAny(p.rest, " \t,\"")
+		if end < 0 {
+			end = len(p.rest)
+		}
+		value, p.rest = p.rest[:end], p.rest[end:]
+		ok = value != "" && isText(value)
+	}
+	if ok && p.open {
+		c := &p.all[len(p.all)-1]
+		if len(c.params) < MaxParams {
+			c.params = append(c.params, param{name, value})
+		}
+	}
+	if !startsParam(p.rest) {
+		p.skip()
+	}
+}
+
+// skip passes over what is left before the next comma that is not quoted.
+func (p *parser) skip() {
+	for p.rest != "" && p.rest[0] != ',' {
+		if p.rest[0] == '"' {
+			_, p.rest, _ = cutQuoted(p.rest)
+			continue
+		}
+		p.rest = p.rest[1:]
+	}
+}
+
+// startsParam reports whether text begins with a name and an equals sign.
+func startsParam(text string) bool {
+	name, after := cutToken(skipSpace(text))
+	return name != "" && strings.HasPrefix(skipSpace(after), "=")
+}
+
+func skipSpace(s string) string { return strings.TrimLeft(s, " \t") }
+
+// cutToken cuts a token off the beginning of s (RFC 9110 section 5.6.2).
+func cutToken(s string) (token, rest string) {
+	end := 0
+	for end < len(s) && isTokenChar(s[end]) {
+		end++
+	}
+	return s[:end], s[end:]
+}
+
+// cutQuoted cuts a quoted string off the beginning of s (RFC 9110 section 5.6.4); it is
+// not ok if it does not end or holds control characters.
+func cutQuoted(s string) (value, rest string, ok bool) {
+	var b strings.Builder
+	from := 1
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			b.WriteString(s[from:i])
+			value = b.String()
+			return value, s[i+1:], isText(value)
+		case '\\':
+			b.WriteString(s[from:i])
+			i++
+			from = i
+		}
+	}
+	return "", "", false
+}
+
+// isText reports whether s has no control characters but tabs.
+func isText(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func isTokenChar(c byte) bool {
+	return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
+func isToken68(c byte) bool { return isAlphanumeric(c) || strings.IndexByte("-._~+/", c) >= 0 }

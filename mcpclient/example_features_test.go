@@ -1,0 +1,133 @@
+package mcpclient_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"net/http/httptest"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// A tool that asks a person something. The same handler answers servers of both eras.
+func ExampleHandlers() {
+	ctx := context.Background()
+	endpoint, stop := startRestaurant()
+	defer stop()
+	s, err := mcpclient.Connect(ctx, endpoint, &mcpclient.Options{Handlers: mcpclient.Handlers{
+		ElicitForm: func(_ context.Context, s *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+			fmt.Println(s.ServerInfo().Name, "asks:", r.Message)
+			content := r.Form.Defaults() // what the server would choose
+			content["guests"] = 4
+			return mcpclient.AcceptElicitation(content), nil
+		},
+	}})
+	if err != nil {
+		log.Panic(err)
+	}
+	defer s.Close()
+
+	result, err := s.CallTool(ctx, "book", nil)
+	if err != nil {
+		log.Panic(err)
+	}
+	fmt.Println(result.Content[0].(mcp.TextContent).Text)
+	// Output:
+	// restaurant asks: For how many, and when?
+	// {"action":"accept","content":{"guests":4,"time":"20:00"}}
+}
+
+// The result of a typed call is decoded, and checked against the tool's schema.
+func ExampleCall() {
+	ctx := context.Background()
+	endpoint, stop := startRestaurant()
+	defer stop()
+	s, err := mcpclient.Connect(ctx, endpoint, nil)
+	if err != nil {
+		log.Panic(err)
+	}
+	defer s.Close()
+
+	type night struct {
+		Date string `json:"date"`
+	}
+	type tables struct {
+		Free int `json:"free"`
+	}
+	free, err := mcpclient.Call[night, tables](ctx, s, "free tables", night{"2026-08-01"})
+	fmt.Println(free.Free, err)
+	// Output:
+	// 7 <nil>
+}
+
+// A subscription lives until it is closed, its context or the session ends, or
+// the server has it over. What breaks in between is opened again.
+func ExampleSession_Listen() {
+	ctx := context.Background()
+	endpoint, stop := startRestaurant()
+	defer stop()
+	s, err := mcpclient.Connect(ctx, endpoint, nil)
+	if err != nil {
+		log.Panic(err)
+	}
+	defer s.Close()
+
+	sub, err := s.Listen(ctx, mcpclient.Filter{Resources: []string{"menu://today"}})
+	if err != nil {
+		log.Panic(err)
+	}
+	if _, err := s.CallTool(ctx, "cook", nil); err != nil { // which changes the menu
+		log.Panic(err)
+	}
+	for event := range sub.Events() {
+		switch event.Kind {
+		case mcpclient.ListenResourceUpdated:
+			fmt.Println("read again:", event.URI)
+			_ = sub.Close() // one is enough here
+		case mcpclient.ListenGap:
+			fmt.Println("read everything again:", event.Cause)
+		default:
+			fmt.Println("a list has changed")
+		}
+	}
+	fmt.Println(sub.Err())
+	// Output:
+	// read again: menu://today
+	// subscription: ended by this side
+}
+
+// startRestaurant starts an MCP server on loopback, for the examples.
+func startRestaurant() (endpoint string, stop func()) {
+	mcpServer := mcptest.New(mcptest.Modern)
+	mcpServer.Name, mcpServer.SSE = "restaurant", true
+	mcpServer.Resources = []mcptest.Resource{{URI: "menu://today", Name: "menu", Text: "soup"}}
+	mcpServer.Tools = []*mcptest.Tool{
+		{Name: "book", Run: book},
+		{Name: "free tables", Output: `{"type":"object","properties":{"free":{"type":"integer"}},"required":["free"]}`, Run: freeTables},
+		{Name: "cook", Run: func(context.Context, *mcptest.Call) (json.RawMessage, error) {
+			mcpServer.Tell("notifications/resources/updated", map[string]any{"uri": "menu://today"})
+			return mcptest.Text("done"), nil
+		}},
+	}
+	httpServer := httptest.NewServer(mcpServer)
+	return httpServer.URL + "/mcp", func() {
+		httpServer.Close()
+		mcpServer.Close()
+	}
+}
+
+func book(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
+	return asking(elicit, map[string]any{
+		"message": "For how many, and when?",
+		"requestedSchema": json.RawMessage(`{"type":"object","properties":{"guests":{"type":"integer"},` +
+			`"time":{"type":"string","default":"20:00"}},"required":["guests"]}`),
+	})(ctx, c)
+}
+
+func freeTables(context.Context, *mcptest.Call) (json.RawMessage, error) {
+	return json.RawMessage(`{"resultType":"complete","content":[],"structuredContent":{"free":7}}`), nil
+}

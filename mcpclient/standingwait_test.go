@@ -1,0 +1,130 @@
+package mcpclient_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// onStanding gives a legacy server a tool that asks on the standing stream, as
+// those do that do not know which call a question belongs to. Before it is open,
+// what is asked there is lost.
+func onStanding(srv *mcptest.Server) {
+	add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
+		answer, err := srv.Ask(elicit, aForm)
+		if err != nil {
+			return nil, err
+		}
+		return mcptest.Text(string(answer.Result)), nil
+	})
+}
+
+// slowGet delays what a server does with a GET.
+func slowGet(srv *mcptest.Server, by time.Duration) {
+	srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+		if r.Method == http.MethodGet {
+			select {
+			case <-time.After(by):
+			case <-r.Context().Done():
+			}
+		}
+		return false
+	})
+}
+
+const namedKen = `{"action":"accept","content":{"name":"Ken"}}`
+
+// The first call after Connect, and after a new session was begun, is not made before the standing stream is there.
+func TestFirstCallIsAskedOnTheStandingStream(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		onStanding(srv)
+		slowGet(srv, time.Second)
+		s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("Ken"), nil)})
+		for _, want := range []time.Duration{time.Second, 0} {
+			got := <-begin(t.Context(), s, "ask")
+			require.NoError(t, got.err)
+			require.JSONEq(t, namedKen, text(t, got.res))
+			require.Equal(t, want, got.at)
+		}
+		srv.LoseSessions()
+		got := <-begin(t.Context(), s, "ask")
+		require.NoError(t, got.err)
+		require.JSONEq(t, namedKen, text(t, got.res))
+		require.Equal(t, 2, srv.Count("initialize"))
+		require.Equal(t, time.Second, got.at)
+	})
+}
+
+// A stream that does not come is waited for once. One that is refused, or that
+// nobody asks on, is not waited for, and neither is any by what asks nobody.
+func TestWhoWaitsForTheStandingStream(t *testing.T) {
+	ask := answersForm(named("Ken"), nil)
+	for name, test := range map[string]struct {
+		handlers mcpclient.Handlers
+		get      time.Duration
+		refused  bool
+		want     time.Duration
+	}{
+		"held back":   {handlers: ask, get: time.Hour, want: 2 * time.Second},
+		"refused":     {handlers: ask, refused: true},
+		"nobody asks": {handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) {}}, get: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				slowGet(srv, test.get)
+				srv.NoStanding = test.refused
+				s := serve(t, srv, mcpclient.Options{Handlers: test.handlers})
+				start := time.Now()
+				require.NoError(t, s.Ping(t.Context()))
+				listed(t, s)
+				require.Zero(t, time.Since(start))
+				for _, want := range []time.Duration{test.want, 0} {
+					got := <-begin(t.Context(), s, "echo")
+					require.NoError(t, got.err)
+					require.Equal(t, want, got.at)
+				}
+			})
+		})
+	}
+}
+
+// The wait ends with the caller's context, the call's total timeout, and Close; nothing was sent then.
+func TestWaitForTheStandingStreamEnds(t *testing.T) {
+	for name, test := range map[string]struct {
+		end  func(cancel context.CancelFunc, s *mcpclient.Session)
+		opts []mcpclient.CallOption
+		kind mcpclient.Kind
+		at   time.Duration
+	}{
+		"context": {end: func(cancel context.CancelFunc, _ *mcpclient.Session) { cancel() }, kind: mcpclient.KindCanceled},
+		"close":   {end: func(_ context.CancelFunc, s *mcpclient.Session) { _ = s.Close() }, kind: mcpclient.KindClosed},
+		"timeout": {opts: []mcpclient.CallOption{mcpclient.WithTotalTimeout(time.Second)}, kind: mcpclient.KindTimeout, at: time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				slowGet(srv, time.Hour)
+				s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("Ken"), nil)})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				call := begin(ctx, s, "echo", test.opts...)
+				synctest.Wait()
+				if test.end != nil {
+					test.end(cancel, s)
+				}
+				got := <-call
+				e := failure(t, got.err)
+				require.Equal(t, test.kind, e.Kind, "%v", e)
+				require.False(t, e.MayHaveRun)
+				require.Equal(t, test.at, got.at)
+				require.Zero(t, srv.Executions("echo"))
+			})
+		})
+	}
+}

@@ -1,0 +1,308 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+)
+
+// The resource moves to another authorization server: neither tokens nor client
+// ids of the old one are seen by the new one.
+func TestAuthorizationServerChanges(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		r := newRig(t, w, nil)
+		r.mustCall()
+		old := r.client.held.Load()
+		next := w.NewServer()
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{next} })
+		before := len(w.Resource.Requests())
+		r.mustCall()
+		require.Len(t, w.Resource.Requests(), before+3, "with the old token, a refreshed one, the new one")
+		require.Equal(t, 2, r.person.times())
+		require.Len(t, next.Requests("/register"), 1)
+		for _, req := range next.Requests("") {
+			for _, secret := range []string{old.Access, old.Refresh, old.ClientID} {
+				require.NotContains(t, req.Form.Encode(), url.QueryEscape(secret))
+				require.NotContains(t, req.Header.Get("Authorization"), secret)
+			}
+		}
+		_, _, err := r.client.store.Load(t.Context(), tokenKey(old.Resource, old.Issuer))
+		require.ErrorIs(t, err, ErrNotFound, "the old token is dropped")
+
+		later := newRig(t, w, &Config{Store: r.client.store})
+		later.mustCall()
+		require.Zero(t, later.person.times())
+	})
+}
+
+// A resource that refuses even fresh tokens does not lead to login after login.
+func TestFreshTokenRefusedDoesNotLoop(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.RefuseAll = true })
+		r := newRig(t, w, nil)
+		err := r.call(t.Context())
+		require.Equal(t, KindRefused, KindOf(err), "%v", err)
+		require.Equal(t, 1, r.person.times())
+		require.Empty(t, w.Server.Tokens("refresh_token"))
+	})
+}
+
+func TestStepUpAsksForTheUnion(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.ChallengeScope, s.Scopes = "basic", []string{"profile"} })
+		r := newRig(t, w, nil)
+		r.mustCall()
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "write" })
+		for _, err := range r.calls(20) {
+			require.NoError(t, err)
+		}
+		require.Equal(t, 2, r.person.times())
+		pages := w.Server.Requests("/authorize")
+		require.Equal(t, "basic", pages[0].Form.Get("scope"))
+		require.Equal(t, "basic write", pages[1].Form.Get("scope"))
+	})
+}
+
+// The server grants less than was asked for: one step-up, then an error, also
+// for later calls; other calls go on.
+func TestStepUpInVainIsRemembered(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(func(s *authtest.Script) { s.Granted = []string{"basic"} })
+		r := newRig(t, w, nil)
+		r.mustCall()
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "write" })
+		for range 3 {
+			time.Sleep(time.Second)
+			require.Equal(t, KindScope, KindOf(r.call(t.Context())))
+		}
+		require.Equal(t, 2, r.person.times())
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "" })
+		r.mustCall()
+		require.NoError(t, r.client.Login(t.Context()))
+		require.Equal(t, 3, r.person.times())
+	})
+}
+
+func TestDeclinedStepUpLeavesOtherCallsAlone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		r.mustCall()
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "write" })
+		r.person.answer = func(context.Context, Flow) error { return ErrDeclined }
+		for range 3 {
+			require.ErrorIs(t, r.call(t.Context()), ErrDeclined)
+		}
+		require.Equal(t, 2, r.person.times())
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "" })
+		r.mustCall()
+		w.Server.RevokeAll(true)
+		r.person.answer = nil
+		r.mustCall() // signing in again is another question
+	})
+}
+
+// Who wants to sign in is not answered with a no to a step-up, although one was being asked for.
+func TestJoinedStepUpIsAnotherQuestion(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		r.mustCall()
+		declines := make(chan struct{})
+		r.person.answer = func(context.Context, Flow) error { <-declines; return ErrDeclined }
+		began := time.Now().Add(time.Second)
+		answers := make(chan error, 2)
+		authorize := func(status int, challenge string) {
+			answers <- r.client.Authorize(t.Context(), w.Resource.URL, status, http.Header{"Www-Authenticate": {challenge}}, began)
+		}
+		go authorize(http.StatusForbidden, `Bearer error="insufficient_scope", scope="write"`)
+		synctest.Wait()
+		w.Server.RevokeAll(true)
+		go authorize(http.StatusUnauthorized, `Bearer`)
+		synctest.Wait()
+		require.Equal(t, 2, r.person.times(), "one at a time")
+		r.person.answer = nil
+		close(declines)
+		require.ErrorIs(t, <-answers, ErrDeclined)
+		require.NoError(t, <-answers)
+		require.Equal(t, 3, r.person.times())
+	})
+}
+
+// A 401 to a token that is past says nothing about the current one, however fresh the old one was.
+func TestLateRefusalOfFreshToken(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		require.NoError(t, r.client.Login(t.Context()))
+		w.Server.RevokeAll(true)
+		late := make(chan struct{})
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Refused = func(int, *http.Request) { <-late } })
+		status := make(chan int)
+		go func() {
+			resp, err := r.send(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			resp.Body.Close()
+			status <- resp.StatusCode
+		}()
+		synctest.Wait()
+		require.NoError(t, r.client.Login(t.Context()))
+		close(late)
+		require.Equal(t, http.StatusOK, <-status)
+	})
+}
+
+func TestIssuerIsChosen(t *testing.T) {
+	named := []string{"a", "b", "c"}
+	for _, c := range []struct {
+		cfg  Config
+		cur  string
+		want string // "" for an error
+	}{
+		{want: "a"},
+		{cur: "b", want: "b"},
+		{cur: "gone", want: "a"},
+		{cfg: Config{Issuer: "c"}, cur: "b", want: "c"},
+		{cfg: Config{Issuer: "gone"}, cur: "b"},
+		{cfg: Config{Registration: Registration{ClientID: "x", Issuer: "c"}}, cur: "b", want: "c"},
+		{cfg: Config{Registration: Registration{ClientID: "x", Issuer: "gone"}}, cur: "b"},
+	} {
+		client, err := NewClient("https://mcp.test", &c.cfg)
+		require.NoError(t, err)
+		pinned, err := client.pinned(t.Context())
+		require.NoError(t, err)
+		got, err := client.chooseIssuer(named, pinned, newToken(tokenRecord{Issuer: c.cur}, nil))
+		require.Equal(t, c.want, got)
+		require.Equal(t, c.want == "", err != nil)
+		_, err = client.chooseIssuer(nil, "", nil)
+		require.Equal(t, KindMetadata, KindOf(err))
+	}
+}
+
+func TestPlainForbiddenIsNoStepUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		for _, header := range []http.Header{nil, {"Www-Authenticate": {`Bearer error="invalid_token"`}}, {"Www-Authenticate": {`Basic error="insufficient_scope"`}}} {
+			err := r.client.Authorize(t.Context(), w.Resource.URL, http.StatusForbidden, header, time.Now())
+			require.Equal(t, KindScope, KindOf(err))
+		}
+		require.Equal(t, KindScope, KindOf(r.client.Authorize(t.Context(), w.Resource.URL, http.StatusNotFound, nil, time.Now())))
+		require.Zero(t, r.person.times())
+	})
+}
+
+func TestAuthorizeIsForThisResource(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		for _, endpoint := range []string{
+			w.Server.Issuer + "/mcp", "https" + w.Resource.URL[4:], strings.Replace(w.Resource.URL, "127.0.0.1", "user@127.0.0.1", 1), "mcp", "",
+		} {
+			require.Equal(t, KindConfig, KindOf(r.client.Authorize(t.Context(), endpoint, http.StatusUnauthorized, nil, time.Now())), endpoint)
+		}
+	})
+}
+
+// A login that failed is the answer for all whose requests were under way; who
+// comes later may try again.
+func TestFailedLoginIsSharedNotSticky(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		r.person.answer = func(context.Context, Flow) error { return errors.New("no browser here") }
+		for _, err := range manyRefused(r, crowd) {
+			require.ErrorContains(t, err, "no browser here")
+		}
+		require.Equal(t, 1, r.person.times())
+		time.Sleep(time.Second)
+		r.person.answer = nil
+		r.mustCall()
+	})
+}
+
+func TestLoginIsBounded(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, &Config{LoginTimeout: time.Minute})
+		r.person.answer = func(ctx context.Context, _ Flow) error { <-ctx.Done(); return ctx.Err() }
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		require.ErrorIs(t, r.call(ctx), context.DeadlineExceeded) // gives up; the login goes on
+		err := r.call(t.Context())                                // joins it
+		require.ErrorIs(t, err, errLoginTimeout)
+		require.Equal(t, KindLogin, KindOf(err))
+		require.Equal(t, 1, r.person.times())
+	})
+}
+
+func TestNobodyToAsk(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		store := NewMemoryStore()
+		r := newRig(t, w, &Config{Store: store})
+		r.client.cfg.Login = nil
+		require.Equal(t, KindLoginRequired, KindOf(r.call(t.Context())))
+		other := newRig(t, w, &Config{Store: store})
+		other.mustCall()
+		r.mustCall()
+	})
+}
+
+func TestCloseEndsLoginsAndWaiters(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		r.person.answer = func(ctx context.Context, _ Flow) error { <-ctx.Done(); return ctx.Err() }
+		failed := make(chan error)
+		go func() { failed <- r.call(t.Context()) }()
+		synctest.Wait()
+		require.NoError(t, r.client.Close())
+		require.ErrorIs(t, <-failed, ErrClosed)
+		require.ErrorIs(t, r.client.Login(t.Context()), ErrClosed)
+		require.NoError(t, r.client.Close())
+	})
+}
+
+// Close lets a refresh end that has used up its token already.
+func TestCloseLosesNoRotatedToken(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		store := NewMemoryStore()
+		r := newRig(t, w, &Config{Store: store})
+		r.mustCall()
+		w.Server.RevokeAll(false)
+		hold := make(chan struct{})
+		w.Server.Change(func(s *authtest.Script) { s.Hold = hold })
+		failed, closed := make(chan error), make(chan error)
+		go func() { failed <- r.call(t.Context()) }()
+		synctest.Wait()
+		go func() { closed <- r.client.Close() }()
+		require.ErrorIs(t, <-failed, ErrClosed)
+		close(hold)
+		require.NoError(t, <-closed)
+		next := newRig(t, w, &Config{Store: store})
+		next.mustCall()
+		require.Zero(t, next.person.times())
+	})
+}
+
+func TestCloseIsBounded(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		release := make(chan struct{})
+		r.person.answer = func(context.Context, Flow) error { <-release; return nil }
+		failed := make(chan error)
+		go func() { failed <- r.call(t.Context()) }()
+		synctest.Wait()
+		err := r.client.Close() // its Login does not end with its context
+		require.ErrorContains(t, err, "still running")
+		require.ErrorIs(t, <-failed, ErrClosed)
+		close(release)
+		r.client.closeErr = nil
+	})
+}

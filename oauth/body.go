@@ -1,0 +1,83 @@
+package oauth
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+const (
+	maxReplayBody  = 1 << 20         // a body without GetBody is kept in memory up to this size
+	maxRefusedBody = 64 << 10        // of a 401 that may be handed on
+	refusedTimeout = 2 * time.Second // for reading it
+)
+
+// bodies returns where the body of each replay comes from; nil if it can be sent once
+// only. A body of known, small size is read into memory first if need be; then first is what to send instead.
+func bodies(req *http.Request) (first io.ReadCloser, again func() (io.ReadCloser, error), err error) {
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+		body := req.Body
+		return body, func() (io.ReadCloser, error) { return body, nil }, nil
+	case req.GetBody != nil:
+		return req.Body, req.GetBody, nil
+	case req.ContentLength <= 0 || req.ContentLength > maxReplayBody:
+		return req.Body, nil, nil
+	}
+	text, err := io.ReadAll(io.LimitReader(req.Body, req.ContentLength+1))
+	closeBody(req)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case int64(len(text)) != req.ContentLength:
+		return nil, nil, errors.New("the request's body is not as long as its ContentLength says")
+	}
+	again = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
+	first, _ = again()
+	return first, again, nil
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close() // nothing to tell: the request is not sent
+	}
+}
+
+// detach takes the body of a refusal off its connection: nothing is held while a token
+// is obtained, which may need that connection.
+func detach(resp *http.Response) {
+	if resp.Body == nil || resp.Body == http.NoBody {
+		resp.Body = http.NoBody
+		return
+	}
+	body := resp.Body
+	timer := time.AfterFunc(refusedTimeout, func() { _ = body.Close() }) // ends a Read that takes too long
+	text, err := io.ReadAll(io.LimitReader(body, maxRefusedBody+1))
+	timer.Stop()
+	_ = body.Close() // what was read is what there is
+	if err == nil && len(text) > maxRefusedBody {
+		text, err = text[:maxRefusedBody], errors.New("oauth: the body of a 401 is longer than what is kept of it")
+	}
+	resp.Body = &detached{Reader: bytes.NewReader(text), err: err}
+}
+
+// detached is a body in memory, which ends as the real one did.
+type detached struct {
+	*bytes.Reader
+
+	err error
+}
+
+// Read implements io.Reader.
+func (d *detached) Read(p []byte) (int, error) {
+	n, err := d.Reader.Read(p)
+	if err == io.EOF && d.err != nil {
+		err = d.err
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (d *detached) Close() error { return nil }

@@ -1,0 +1,124 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// storedClient is what the Store keeps of a dynamic registration.
+type storedClient struct {
+	ID        string    `json:"client_id"`
+	Secret    string    `json:"client_secret,omitempty"`
+	Auth      string    `json:"token_endpoint_auth_method,omitempty"`
+	Redirects []string  `json:"redirect_uris,omitempty"`
+	Expires   time.Time `json:"expires,omitzero"`
+}
+
+// Format hides the secret.
+func (storedClient) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// isDynamic reports whether this client registers itself with a server: it has no
+// client id that it could use there.
+func (c *Client) isDynamic(server *ServerMetadata) bool {
+	r := &c.cfg.Registration
+	return r.ClientID == "" && (r.MetadataURL == "" || !server.ClientIDMetadata)
+}
+
+// register returns who this client is for a server. A dynamic registration
+// is kept, and used for as long as it is for the redirect URI.
+func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
+	if !c.isDynamic(server) {
+		return c.registrar.register(ctx, server, redirectURI)
+	}
+	for range maxConflicts {
+		stored, version, err := c.loadClient(ctx, server.Issuer)
+		if err != nil {
+			return nil, err
+		}
+		if stored != nil && !stored.hasExpired() && slices.Contains(stored.redirectURIs, redirectURI) {
+			return stored, nil
+		}
+		who, err := c.registrar.register(ctx, server, redirectURI)
+		if err != nil {
+			return nil, err
+		}
+		data, err := json.Marshal(storedClient{ //nolint:gosec // for the Store
+			ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: union(who.redirectURIs, redirectURI), Expires: who.expires,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if _, err = c.store.Save(ctx, clientKey(server.Issuer), data, version); err == nil {
+			return who, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return nil, storeError(ctx, "save registration", err)
+		}
+	}
+	return nil, &Error{Kind: KindStore, Op: "save registration", Err: ErrConflict}
+}
+
+func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
+
+// identity returns who this client is for a server, without registering it.
+// clientID is who a token was issued to, "" if there is none yet.
+func (c *Client) identity(ctx context.Context, server *ServerMetadata, clientID string) (*registered, error) {
+	if !c.isDynamic(server) {
+		return c.registrar.register(ctx, server, "")
+	}
+	stored, _, err := c.loadClient(ctx, server.Issuer)
+	switch {
+	case err != nil:
+		return nil, err
+	case stored != nil && (clientID == "" || stored.clientID == clientID):
+		return stored, nil
+	case clientID == "":
+		return nil, &Error{Kind: KindRegistration, Op: "authenticate", Err: errors.New("no client id")}
+	}
+	return &registered{clientID: clientID, authMethod: authNone, issuer: server.Issuer}, nil // its registration is gone
+}
+
+func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, string, error) {
+	data, version, err := c.store.Load(ctx, clientKey(issuer))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, "", nil
+	case err != nil:
+		return nil, "", storeError(ctx, "load registration", err)
+	}
+	var s storedClient
+	if json.Unmarshal(data, &s) != nil || s.ID == "" {
+		c.log.Warn("a stored registration is damaged", "issuer", issuer)
+		return nil, version, nil //nolint:nilerr // as if there were none
+	}
+	return &registered{clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, expires: s.Expires, issuer: issuer}, version, nil
+}
+
+// unregister forgets a registration that the server no longer knows, so that the next
+// login begins with a new one.
+func (c *Client) unregister(ctx context.Context, issuer, clientID string) {
+	stored, version, err := c.loadClient(ctx, issuer)
+	if err == nil && stored != nil && stored.clientID == clientID {
+		err = c.store.Delete(ctx, clientKey(issuer), version)
+	}
+	if err != nil && !errors.Is(err, ErrConflict) {
+		c.log.Warn("a registration that the server does not know stays in the store", "issuer", issuer, "error", err)
+	}
+}
+
+// lastRedirect returns the redirect URI of the last dynamic registration.
+func (c *Client) lastRedirect(ctx context.Context, server *ServerMetadata) string {
+	if !c.isDynamic(server) {
+		return ""
+	}
+	stored, _, err := c.loadClient(ctx, server.Issuer)
+	if err != nil || stored == nil || stored.hasExpired() || len(stored.redirectURIs) == 0 {
+		return ""
+	}
+	return stored.redirectURIs[len(stored.redirectURIs)-1]
+}

@@ -1,0 +1,164 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+)
+
+// manyRefused makes n calls whose token was revoked. Half of the 401s are held
+// back until after the refusal was dealt with, and say nothing about the new token.
+func manyRefused(r *rig, n int) []error {
+	late := make(chan struct{})
+	r.Resource.Change(func(s *authtest.ResourceScript) {
+		s.Refused = func(n int, _ *http.Request) {
+			if n%2 == 0 {
+				<-late
+			}
+		}
+	})
+	done := make(chan []error)
+	go func() { done <- r.calls(n) }()
+	synctest.Wait() // half of the calls are through
+	close(late)
+	errs := <-done
+	r.Resource.Change(func(s *authtest.ResourceScript) { s.Refused = nil })
+	return errs
+}
+
+const crowd = 100
+
+func TestHundredRefusalsOneRefresh(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		r := newRig(t, w, nil)
+		r.mustCall()
+		w.Server.RevokeAll(false)
+		for _, err := range manyRefused(r, crowd) {
+			require.NoError(t, err)
+		}
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+		require.Equal(t, 1, r.person.times(), "only the first login")
+		require.Zero(t, w.Server.Reused())
+		require.Equal(t, 1+crowd, w.Resource.Served())
+	})
+}
+
+func TestHundredRefusalsOneLoginWhenRefreshIsRefused(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		r := newRig(t, w, nil)
+		r.mustCall()
+		w.Server.RevokeAll(true)
+		for _, err := range manyRefused(r, crowd) {
+			require.NoError(t, err)
+		}
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+		require.Equal(t, 2, r.person.times(), "the first login and one more")
+	})
+}
+
+func TestHundredRefusalsOneWindowForWhoDeclines(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		r := newRig(t, w, nil)
+		r.mustCall()
+		w.Server.RevokeAll(true)
+		r.person.answer = func(context.Context, Flow) error { return ErrDeclined }
+		for _, err := range manyRefused(r, crowd) {
+			require.ErrorIs(t, err, ErrDeclined)
+			require.Equal(t, KindDeclined, KindOf(err))
+		}
+		require.Equal(t, 2, r.person.times())
+		for _, err := range r.calls(crowd) {
+			require.ErrorIs(t, err, ErrDeclined)
+		}
+		require.Equal(t, 2, r.person.times(), "nobody is asked again")
+
+		r.person.answer = nil
+		require.NoError(t, r.client.Login(t.Context()))
+		r.mustCall()
+		require.Equal(t, 3, r.person.times())
+	})
+}
+
+func TestHundredStrangersOneLogin(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		for _, err := range manyRefused(r, crowd) {
+			require.NoError(t, err)
+		}
+		require.Equal(t, 1, r.person.times())
+		require.Len(t, w.Server.Requests("/register"), 1)
+	})
+}
+
+// The caller who began a refresh gives up; the refresh token is used up by then,
+// and the new one must not be lost.
+func TestCancelLosesNoRotatedToken(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		r := newRig(t, w, nil)
+		r.mustCall()
+		w.Server.RevokeAll(false)
+		hold := make(chan struct{})
+		w.Server.Change(func(s *authtest.Script) { s.Hold = hold })
+		ctx, cancel := context.WithCancelCause(t.Context())
+		failed := make(chan error)
+		go func() { failed <- r.call(ctx) }()
+		synctest.Wait() // the server has rotated the token; its answer is held back
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+		cancel(http.ErrAbortHandler)
+		require.ErrorIs(t, <-failed, http.ErrAbortHandler)
+		close(hold)
+		synctest.Wait()
+		r.mustCall()
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+		require.Equal(t, 1, r.person.times())
+	})
+}
+
+// A token endpoint that does not answer delays only those who need a token,
+// each until its own deadline.
+func TestStuckTokenEndpointDelaysWhoNeedsIt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		r := newRig(t, w, nil)
+		r.mustCall()
+		hold := make(chan struct{})
+		defer close(hold)
+		w.Server.Change(func(s *authtest.Script) { s.Hold = hold })
+
+		time.Sleep(time.Hour - 30*time.Second) // due: refreshed in the background, calls go on
+		began := time.Now()
+		for range 3 {
+			r.mustCall()
+		}
+		synctest.Wait()
+		require.Equal(t, began, time.Now(), "nobody waited")
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+
+		time.Sleep(26 * time.Second) // expired: calls wait for the refresh that is under way
+		began = time.Now()
+		done := make(chan time.Duration, 2)
+		for _, patience := range []time.Duration{time.Second, 2 * time.Second} {
+			go func() {
+				ctx, stop := context.WithTimeout(t.Context(), patience)
+				defer stop()
+				if err := r.call(ctx); err == nil {
+					t.Error("a call without a token succeeded")
+				}
+				done <- time.Since(began)
+			}()
+		}
+		require.Equal(t, time.Second, <-done)
+		require.Equal(t, 2*time.Second, <-done)
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+	})
+}

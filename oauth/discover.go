@@ -1,0 +1,77 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// discover finds the authorization server of the endpoint; hint is the
+// challenge's resource_metadata, cur the token that there is.
+func (c *Client) discover(ctx context.Context, hint string, cur *token) (*target, error) {
+	resource, err := c.discovery.resource(ctx, c.endpoint, hint)
+	if err != nil {
+		return nil, asError(err, "discover resource")
+	}
+	pinned, err := c.pinned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := c.chooseIssuer(resource.AuthorizationServers, pinned, cur)
+	if err != nil {
+		return nil, err
+	}
+	server, err := c.discovery.server(ctx, issuer, resource.Guessed)
+	if err != nil {
+		return nil, asError(err, "discover authorization server")
+	}
+	if err := c.pin(ctx, issuer); err != nil {
+		return nil, err
+	}
+	at := target{
+		resource: resource.Resource, server: server, supported: resource.ScopesSupported, bound: resource.DPoPRequired, found: time.Now(),
+	}
+	c.known.setTarget(&at)
+	mine := at // what is known is shared
+	return &mine, nil
+}
+
+// chooseIssuer chooses among the authorization servers that a resource names: the
+// one configured, the only one that the client's credentials are for, the one of the current token, the first.
+func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string, error) {
+	if len(named) == 0 {
+		return "", &Error{Kind: KindMetadata, Op: "choose authorization server", Err: errors.New("the resource names none")}
+	}
+	if c.cfg.Issuer != "" {
+		if !slices.Contains(named, c.cfg.Issuer) {
+			return "", &Error{Kind: KindConfig, Op: "choose authorization server", Err: errors.New("the resource does not name the one that is configured")}
+		}
+		return c.cfg.Issuer, nil
+	}
+	if pinned != "" {
+		if !slices.Contains(named, pinned) {
+			return "", pinError(pinned, named[0])
+		}
+		return pinned, nil
+	}
+	if cur != nil && slices.Contains(named, cur.Issuer) {
+		return cur.Issuer, nil
+	}
+	return named[0], nil
+}
+
+// metadataAge is how long the metadata of an authorization server are used for its tokens.
+const metadataAge = time.Hour
+
+// serverOf returns the authorization server of a token.
+func (c *Client) serverOf(ctx context.Context, tok *token) (*ServerMetadata, error) {
+	if at := c.known.target(); at != nil && at.server.Issuer == tok.Issuer && time.Since(at.found) < metadataAge {
+		return at.server, nil
+	}
+	server, err := c.discovery.server(ctx, tok.Issuer, tok.Guessed)
+	if err != nil {
+		return nil, asError(err, "discover authorization server")
+	}
+	return server, nil
+}

@@ -1,0 +1,89 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// server gets the metadata of an authorization server (RFC 8414 section 3, OpenID Connect Discovery 1.0
+// section 4) from the first place that has them. fallback says that the issuer is the origin of a resource without
+// a document: then, without a document of the server either, the default endpoints are taken (MCP 2025-03-26).
+func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*ServerMetadata, error) {
+	const op = "get server metadata"
+	u, err := d.fetcher.egress.parse(issuer)
+	if err == nil && (u.RawQuery != "" || u.ForceQuery) {
+		err = &URLError{Host: sanitize(u.Hostname(), maxHost), Reason: "an issuer has no query"}
+	}
+	if err != nil {
+		return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
+	}
+	revision, candidates := revisionNow, serverCandidates(u)
+	if fallback {
+		revision, candidates = revisionFirst, candidates[:1]
+	}
+	last, absent := error(nil), true
+	for _, candidate := range candidates {
+		m := new(ServerMetadata)
+		err := d.fetcher.getJSON(ctx, op, candidate, http.Header{"Mcp-Protocol-Version": {revision}}, m)
+		switch {
+		case err == nil:
+			if err := d.checkServer(u, issuer, m, fallback); err != nil {
+				return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
+			}
+			return m, nil
+		case isMissing(err):
+			absent = absent && statusOf(err) == http.StatusNotFound
+			last = err
+		case isNoJSON(err):
+			absent, last = false, err // some servers have a page for any path
+		default:
+			return nil, err
+		}
+	}
+	if !fallback || !absent {
+		return nil, last
+	}
+	return &ServerMetadata{
+		Issuer: issuer, AuthorizationEndpoint: issuer + "/authorize", TokenEndpoint: issuer + "/token",
+		RegistrationEndpoint: issuer + "/register", Guessed: true,
+	}, nil
+}
+
+// serverCandidates are the well-known places for the metadata of an issuer, in their order. One with a path never has
+// its document at the place of the whole origin: that is another issuer's.
+func serverCandidates(issuer *url.URL) []string {
+	origin, path := issuer.Scheme+"://"+issuer.Host, strings.TrimSuffix(issuer.EscapedPath(), "/")
+	candidates := []string{origin + wellKnownServer + path, origin + wellKnownOpenID + path}
+	if path != "" {
+		candidates = append(candidates, origin+path+wellKnownOpenID)
+	}
+	return candidates
+}
+
+func isNoJSON(err error) bool {
+	var e *DocumentError
+	return errors.As(err, &e) && e.isPage
+}
+
+// checkServer judges a document. Nothing of one of another issuer is used (RFC 8414 section
+// 3.3), nor of one that names endpoints to which nothing may be sent.
+func (d *discovery) checkServer(from *url.URL, issuer string, m *ServerMetadata, fallback bool) error {
+	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // that issuer was a guess of ours
+		return &DocumentError{Origin: originOf(from), Reason: "it is of another issuer"}
+	}
+	if len(m.ScopesSupported) > maxScopes {
+		return &LimitError{"scopes", maxScopes}
+	}
+	for _, endpoint := range []string{m.AuthorizationEndpoint, m.TokenEndpoint, m.RegistrationEndpoint, m.RevocationEndpoint} {
+		if endpoint == "" {
+			continue
+		}
+		if _, err := d.fetcher.egress.parse(endpoint); err != nil {
+			return err
+		}
+	}
+	return nil
+}

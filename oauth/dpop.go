@@ -1,0 +1,238 @@
+package oauth
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/hawser-mcp/hawser/internal/challenge"
+)
+
+// dpopKey proves possession of tokens (RFC 9449). Each issuer has one of its own, so
+// that servers cannot tell by it that two clients are one.
+type dpopKey struct {
+	private    *ecdsa.PrivateKey
+	public     map[string]string // JWK
+	thumbprint string            // RFC 7638
+}
+
+// Format hides the key.
+func (*dpopKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+const dpopAlgorithm = "ES256"
+
+func newDPoPKey(private *ecdsa.PrivateKey) (*dpopKey, error) {
+	if private.Curve != elliptic.P256() {
+		return nil, errors.New("the key is not one of P-256")
+	}
+	point, err := private.PublicKey.Bytes() // 4, x, y
+	if err != nil {
+		return nil, err
+	}
+	k := &dpopKey{private: private, public: map[string]string{
+		"kty": "EC", "crv": "P-256",
+		"x": base64.RawURLEncoding.EncodeToString(point[1:33]), "y": base64.RawURLEncoding.EncodeToString(point[33:]),
+	}}
+	canonical := sha256.Sum256(fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, k.public["x"], k.public["y"]))
+	k.thumbprint = base64.RawURLEncoding.EncodeToString(canonical[:])
+	return k, nil
+}
+
+// proof returns a DPoP proof for one request; access is the token that goes with it, if any.
+func (k *dpopKey) proof(method string, u *url.URL, access, nonce string) (string, error) {
+	claims := jwt.MapClaims{"jti": rand.Text(), "htm": method, "htu": targetURI(u), "iat": time.Now().Unix()}
+	if access != "" {
+		hash := sha256.Sum256([]byte(access))
+		claims["ath"] = base64.RawURLEncoding.EncodeToString(hash[:])
+	}
+	if nonce != "" {
+		claims["nonce"] = nonce
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+	t.Header["typ"], t.Header["jwk"] = "dpop+jwt", k.public
+	return t.SignedString(k.private)
+}
+
+// targetURI is a URL without query and fragment (RFC 9449 section 4.2).
+func targetURI(u *url.URL) string {
+	path := u.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	return u.Scheme + "://" + u.Host + path
+}
+
+// dpopKeys are the keys in use, by issuer.
+type dpopKeys struct {
+	mu  sync.Mutex
+	all map[string]*dpopKey // guarded by mu
+}
+
+func (d *dpopKeys) get(issuer string) *dpopKey {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.all[issuer]
+}
+
+func (d *dpopKeys) put(issuer string, k *dpopKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.all == nil {
+		d.all = map[string]*dpopKey{}
+	}
+	d.all[issuer] = k
+}
+
+// dpopKey returns the key for an issuer: the one in the Store, else a new one
+// if create says so, else nil.
+func (c *Client) dpopKey(ctx context.Context, issuer string, create bool) (*dpopKey, error) {
+	if k := c.keys.get(issuer); k != nil {
+		return k, nil
+	}
+	for range maxConflicts {
+		data, version, err := c.store.Load(ctx, dpopStoreKey(issuer))
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, storeError(ctx, "load key", err)
+		}
+		if err == nil {
+			if k, err := decodeDPoPKey(data); err == nil {
+				c.keys.put(issuer, k)
+				return k, nil
+			}
+			c.log.Warn("a stored DPoP key is damaged", "issuer", issuer)
+		}
+		if !create {
+			return nil, nil
+		}
+		k, data, err := generateDPoPKey()
+		if err != nil {
+			return nil, &Error{Kind: KindConfig, Op: "make DPoP key", Err: err}
+		}
+		switch _, err := c.store.Save(ctx, dpopStoreKey(issuer), data, version); {
+		case err == nil:
+			c.keys.put(issuer, k)
+			return k, nil
+		case !errors.Is(err, ErrConflict):
+			return nil, storeError(ctx, "save key", err)
+		}
+	}
+	return nil, &Error{Kind: KindStore, Op: "save key", Err: ErrConflict}
+}
+
+func generateDPoPKey() (*dpopKey, []byte, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, nil, err
+	}
+	k, err := newDPoPKey(private)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := json.Marshal(storedKey{PKCS8: der})
+	return k, data, err
+}
+
+type storedKey struct {
+	PKCS8 []byte `json:"pkcs8"`
+}
+
+// Format hides the key.
+func (storedKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+func decodeDPoPKey(data []byte) (*dpopKey, error) {
+	var s storedKey
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, err
+	}
+	key, err := x509.ParsePKCS8PrivateKey(s.PKCS8)
+	if err != nil {
+		return nil, err
+	}
+	private, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("the key is not one of P-256")
+	}
+	return newDPoPKey(private)
+}
+
+// chooseDPoP returns the key that tokens of a server are bound to, nil for none, and
+// whether they must be.
+func (c *Client) chooseDPoP(ctx context.Context, server *ServerMetadata, required bool) (key *dpopKey, must bool, err error) {
+	mode := c.cfg.DPoP
+	must = mode == DPoPAlways || required && mode != DPoPNever
+	if !must && (mode != DPoPIfSupported || len(server.DPoPAlgorithms) == 0) {
+		return nil, false, nil
+	}
+	if len(server.DPoPAlgorithms) > 0 && !slices.Contains(server.DPoPAlgorithms, dpopAlgorithm) {
+		if must {
+			err = &Error{Kind: KindConfig, Op: "choose DPoP algorithm", Err: errors.New("the authorization server does not take " + dpopAlgorithm)}
+		}
+		return nil, must, err
+	}
+	key, err = c.dpopKey(ctx, server.Issuer, true)
+	return key, must, err
+}
+
+// nonces are what servers want in DPoP proofs, by origin. They are taken from any response.
+type nonces struct {
+	mu  sync.Mutex
+	all map[string]string // guarded by mu
+}
+
+const (
+	maxNonce  = 1 << 10 // bytes of a nonce
+	maxNonces = 32      // origins; there are two or three in a client's life
+)
+
+func (n *nonces) get(u *url.URL) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.all[originOf(u)]
+}
+
+// take keeps the nonce of a response of u, if there is one.
+func (n *nonces) take(u *url.URL, header http.Header) {
+	nonce := header.Get("DPoP-Nonce")
+	if !isVisible(nonce) || len(nonce) > maxNonce {
+		return
+	}
+	origin := originOf(u)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.all == nil || len(n.all) >= maxNonces {
+		n.all = map[string]string{}
+	}
+	n.all[origin] = nonce
+}
+
+// wantsNonce reports whether a 401 of the resource demands a nonce in the proof.
+func wantsNonce(header http.Header) bool {
+	if header.Get("DPoP-Nonce") == "" {
+		return false
+	}
+	for _, ch := range challenge.Parse(header.Values("WWW-Authenticate")) {
+		if ch.Is(typeDPoP) && ch.Param("error") == "use_dpop_nonce" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,89 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"slices"
+)
+
+const (
+	typeIDJAG    = "urn:ietf:params:oauth:token-type:id-jag"
+	typeIDToken  = "urn:ietf:params:oauth:token-type:id_token" //nolint:gosec // a name
+	profileIDJAG = "urn:ietf:params:oauth:grant-profile:id-jag"
+)
+
+// EnterpriseManaged uses the person's login at their organisation's identity provider (MCP
+// extension enterprise-managed-authorization): the provider exchanges its ID token for an assertion
+// (ID-JAG, RFC 8693), which the resource's authorization server exchanges for an access token (RFC 7523).
+// Config.Registration says who this client is for the latter.
+type EnterpriseManaged struct {
+	// IDToken returns the person's ID token from the identity provider. It is called for each
+	// token, and must end with ctx.
+	IDToken func(ctx context.Context) (string, error)
+	// TokenEndpoint is the identity provider's.
+	TokenEndpoint string
+	// ClientID is who this client is for the identity provider, ClientSecret
+	// its secret; empty for a public client. AuthMethod is client_secret_basic, the default, or client_secret_post.
+	ClientID, ClientSecret, AuthMethod string
+}
+
+var errNoIDJAG = errors.New("the authorization server does not take assertions of identity providers (ID-JAG)")
+
+func (g EnterpriseManaged) tokenRequest(ctx context.Context, c *Client, at *target) (url.Values, error) {
+	if p := at.server.GrantProfiles; len(p) > 0 && !slices.Contains(p, profileIDJAG) {
+		return nil, &Error{Kind: KindConfig, Op: "obtain token", Err: errNoIDJAG}
+	}
+	idToken, err := g.IDToken(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case idToken == "":
+		return nil, errors.New("the source of ID tokens returned none")
+	}
+	form := url.Values{
+		"grant_type":           {"urn:ietf:params:oauth:grant-type:token-exchange"},
+		"requested_token_type": {typeIDJAG}, "subject_token": {idToken}, "subject_token_type": {typeIDToken},
+		"audience": {at.server.Issuer}, "resource": {at.resource},
+	}
+	setScope(form, at.scopes)
+	reply, err := c.postToken(ctx, &tokenRequest{
+		op: "exchange ID token", endpoint: g.TokenEndpoint, at: &target{server: &ServerMetadata{}}, form: form,
+		who: &registered{clientID: g.ClientID, secret: g.ClientSecret, authMethod: g.AuthMethod},
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case reply.IssuedType != typeIDJAG:
+		return nil, &Error{Kind: KindResponse, Op: "exchange ID token", Err: errors.New("what the identity provider issued is no ID-JAG")}
+	case !isVisible(reply.Access):
+		return nil, &Error{Kind: KindResponse, Op: "exchange ID token", Err: errors.New("the identity provider issued nothing")}
+	}
+	return url.Values{"grant_type": {grantJWTBearer}, "assertion": {reply.Access}}, nil
+}
+
+func (EnterpriseManaged) authenticates() bool { return true }
+
+func (g EnterpriseManaged) check(r *Registration) error {
+	if g.IDToken == nil || g.TokenEndpoint == "" || g.ClientID == "" || r.ClientID == "" && r.MetadataURL == "" {
+		return errors.New("EnterpriseManaged needs IDToken, TokenEndpoint, ClientID, and a Registration with ClientID or MetadataURL")
+	}
+	return nil
+}
+
+// Format hides the secret.
+func (EnterpriseManaged) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "enterprise-managed grant")
+}
+
+// LogValue hides the secret.
+func (EnterpriseManaged) LogValue() slog.Value { return slog.StringValue("enterprise-managed grant") }
+
+// MarshalJSON hides the secret.
+func (EnterpriseManaged) MarshalJSON() ([]byte, error) {
+	return json.Marshal("enterprise-managed grant")
+}

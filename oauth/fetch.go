@@ -1,0 +1,260 @@
+package oauth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+const (
+	maxDocument  = 256 << 10 // bytes of any answer
+	maxNesting   = 32        // of JSON
+	maxRedirects = 3         // of a GET
+
+	opPost = "post form"
+)
+
+// fetcher sends every request of this package but those for the resource itself. It
+// sends to https URLs and to http ones on loopback, and to no place that egress forbids; it follows no
+// redirect to another origin, and none of a POST; it bounds what it reads, and the time for all of it.
+// Its errors are [*Error] and hold no query.
+type fetcher struct {
+	transport func() http.RoundTripper
+	timeout   time.Duration // of one request with its redirects
+	egress    egress
+}
+
+// answer is what a server answered to a POST, whatever its status.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// getJSON gets a JSON object and reads it into out. A status other than 200 is a
+// *statusError: of kind KindNetwork for 5xx, 408 and 429, else KindMetadata.
+func (f *fetcher) getJSON(ctx context.Context, op, text string, header http.Header, out any) error {
+	ctx, stop := context.WithTimeoutCause(ctx, f.timeout, errTooSlow)
+	defer stop()
+	u, err := f.egress.parse(text)
+	if err != nil {
+		return &Error{Kind: KindMetadata, Op: op, Err: err}
+	}
+	for redirects := 0; ; redirects++ {
+		req := &http.Request{Method: http.MethodGet, URL: u, Header: header.Clone()}
+		a, err := f.send(ctx, op, req, f.egress.guard(u), http.StatusOK)
+		switch {
+		case err != nil:
+			return err
+		case a.status == http.StatusOK:
+			if err := readJSON(u, a, out); err != nil {
+				return &Error{Kind: KindMetadata, Op: op, Err: err}
+			}
+			return nil
+		case !isRedirect(a.status):
+			return statusKind(op, u, a.status)
+		}
+		if u, err = f.follow(u, a, redirects); err != nil {
+			return &Error{Kind: KindMetadata, Op: op, Err: err}
+		}
+	}
+}
+
+// follow returns where a redirect leads, if it is to be followed.
+func (f *fetcher) follow(from *url.URL, a *answer, redirects int) (*url.URL, error) {
+	refused := &RedirectError{Status: a.status}
+	to, err := from.Parse(a.header.Get("Location"))
+	if err != nil || a.header.Get("Location") == "" {
+		refused.Reason = "it leads nowhere"
+		return nil, refused
+	}
+	refused.Origin = sanitize(originOf(to), maxHost)
+	switch {
+	case !sameOrigin(from, to):
+		refused.Reason = "it leads to another origin"
+		return nil, refused
+	case redirects >= maxRedirects:
+		refused.Reason = "too many"
+		return nil, refused
+	}
+	return f.egress.parse(to.String())
+}
+
+func isRedirect(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+func statusKind(op string, u *url.URL, status int) error {
+	kind := KindMetadata
+	if isTransient(status) {
+		kind = KindNetwork
+	}
+	return &Error{Kind: kind, Op: op, Err: &statusError{originOf(u), status}}
+}
+
+// isTransient reports whether a status says that the same may succeed later.
+func isTransient(status int) bool {
+	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
+}
+
+// postForm posts a form to a URL that a peer named.
+func (f *fetcher) postForm(ctx context.Context, text string, form url.Values, header http.Header) (*answer, error) {
+	u, err := f.egress.parse(text)
+	if err != nil {
+		return nil, &Error{Kind: KindMetadata, Op: opPost, Err: err}
+	}
+	return f.post(ctx, opPost, u, f.egress.guard(u), "application/x-www-form-urlencoded", []byte(form.Encode()), header)
+}
+
+// postFormTrusted posts a form to a URL that was configured, wherever it leads.
+func (f *fetcher) postFormTrusted(ctx context.Context, text string, form url.Values, header http.Header) (*answer, error) {
+	u, err := egress{local: true}.parse(text)
+	if err != nil {
+		return nil, &Error{Kind: KindConfig, Op: opPost, Err: err}
+	}
+	return f.post(ctx, opPost, u, nil, "application/x-www-form-urlencoded", []byte(form.Encode()), header)
+}
+
+// postJSON posts a JSON text to a URL that a peer named.
+func (f *fetcher) postJSON(ctx context.Context, op, text string, body []byte) (*answer, error) {
+	u, err := f.egress.parse(text)
+	if err != nil {
+		return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
+	}
+	return f.post(ctx, op, u, f.egress.guard(u), "application/json", body, nil)
+}
+
+func (f *fetcher) post(
+	ctx context.Context, op string, u *url.URL, guard func(netip.AddrPort) error, contentType string, body []byte, header http.Header,
+) (*answer, error) {
+	ctx, stop := context.WithTimeoutCause(ctx, f.timeout, errTooSlow)
+	defer stop()
+	req := &http.Request{
+		Method: http.MethodPost, URL: u, Header: header.Clone(),
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	req.Header.Set("Content-Type", contentType)
+	a, err := f.send(ctx, op, req, guard, 0)
+	if err == nil && a.status/100 == 3 {
+		refused := &RedirectError{Status: a.status, Reason: "a POST is not repeated elsewhere"}
+		if to, parseErr := u.Parse(a.header.Get("Location")); parseErr == nil {
+			refused.Origin = sanitize(originOf(to), maxHost)
+		}
+		return nil, &Error{Kind: KindResponse, Op: op, Err: refused}
+	}
+	return a, err
+}
+
+// send sends one request. The body of the answer is read if its status is the one wanted, 0 for any.
+func (f *fetcher) send(ctx context.Context, op string, req *http.Request, guard func(netip.AddrPort) error, want int) (*answer, error) {
+	outgoing := ctx
+	if guard != nil {
+		outgoing = transport.WithDialGuard(ctx, guard)
+	}
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	req.Host = req.URL.Host
+	req.Header.Set("Accept", "application/json")
+	resp, err := f.transport().RoundTrip(req.WithContext(outgoing))
+	if err != nil {
+		return nil, fetchError(ctx, op, err)
+	}
+	defer resp.Body.Close()
+	a := &answer{status: resp.StatusCode, header: resp.Header}
+	if want != 0 && resp.StatusCode != want {
+		return a, nil
+	}
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
+	switch {
+	case err != nil:
+		return nil, fetchError(ctx, op, err)
+	case len(a.body) > maxDocument:
+		kind := KindResponse
+		if req.Method == http.MethodGet {
+			kind = KindMetadata
+		}
+		return nil, &Error{Kind: kind, Op: op, Err: &LimitError{"bytes of a document", maxDocument}}
+	}
+	return a, nil
+}
+
+// fetchError types a failure of the network: by the refusal of a guard, else the end of the
+// context, else as it is, without the URL that a foreign RoundTripper may have put around it.
+func fetchError(ctx context.Context, op string, err error) error {
+	var refused *URLError
+	if errors.As(err, &refused) {
+		return &Error{Kind: KindMetadata, Op: op, Err: refused}
+	}
+	if ctx.Err() != nil {
+		return &Error{Kind: KindNetwork, Op: op, Err: context.Cause(ctx)}
+	}
+	var quoted *url.Error
+	if errors.As(err, &quoted) {
+		err = quoted.Err
+	}
+	return &Error{Kind: KindNetwork, Op: op, Err: err}
+}
+
+// readJSON reads a JSON object. The text decides, not its media type: files without a suffix are often served
+// with the wrong one.
+func readJSON(from *url.URL, a *answer, out any) error {
+	wrong := &DocumentError{Origin: originOf(from)}
+	switch text := bytes.TrimLeft(a.body, " \t\r\n"); {
+	case len(text) == 0 || text[0] != '{':
+		wrong.Reason, wrong.isPage = "it is no JSON object", true
+		return wrong
+	case isNestedDeeper(text, maxNesting):
+		return &LimitError{"levels of a document", maxNesting}
+	}
+	err := json.Unmarshal(a.body, out)
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrongType):
+		wrong.Reason = "a member is of the wrong type"
+		if name := wrongType.Field; name != "" {
+			wrong.Reason = sanitize(name, 64) + " is of the wrong type"
+		}
+		return wrong
+	case err != nil:
+		wrong.Reason, wrong.isPage = "it is not JSON", true
+		return wrong
+	}
+	return nil
+}
+
+// isNestedDeeper reports whether arrays and objects are nested more than limit levels deep.
+func isNestedDeeper(text []byte, limit int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}

@@ -1,0 +1,102 @@
+package filestore_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// childVariable names in a process that a test started what it is to do.
+const childVariable = "HAWSER_FILESTORE_CHILD"
+
+// children are what other processes do in these tests. They get their standard
+// input and output.
+var children = map[string]func(ctx context.Context, args []string) error{
+	"use the token":  useToken,
+	"hold the lease": holdLease,
+	"use a client":   useClient,
+}
+
+func TestMain(m *testing.M) {
+	role := os.Getenv(childVariable)
+	if role == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	if err := children[role](context.Background(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// child is another process.
+type child struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stdout *bufio.Reader
+	stderr strings.Builder
+}
+
+// start starts a process in that role.
+func start(t *testing.T, role string, args ...string) *child {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	c := &child{t: t, cmd: exec.CommandContext(t.Context(), self, args...)}
+	c.cmd.Env = append(os.Environ(), childVariable+"="+role,
+		"GORACE=atexit_sleep_ms=0") // the race detector lingers for a second
+	c.cmd.Stderr = &c.stderr
+	c.stdin, err = c.cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := c.cmd.StdoutPipe()
+	require.NoError(t, err)
+	c.stdout = bufio.NewReader(stdout)
+	require.NoError(t, c.cmd.Start())
+	return c
+}
+
+// says waits for a line.
+func (c *child) says(line string) {
+	c.t.Helper()
+	said, err := c.stdout.ReadString('\n')
+	require.NoError(c.t, err)
+	require.Equal(c.t, line+"\n", said)
+}
+
+// succeeds waits for its good end.
+func (c *child) succeeds() {
+	c.t.Helper()
+	err := c.cmd.Wait()
+	require.NoError(c.t, err, c.stderr.String())
+}
+
+// goTogether lets processes begin at the same time, and waits for their good end.
+func goTogether(t *testing.T, all []*child) {
+	t.Helper()
+	for _, c := range all {
+		c.says("ready")
+	}
+	for _, c := range all {
+		require.NoError(t, c.stdin.Close()) // go
+	}
+	for _, c := range all {
+		c.succeeds()
+	}
+}
+
+// ready tells the test that this process is, and waits for it to say go.
+func ready() error {
+	fmt.Println("ready")
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}

@@ -1,0 +1,188 @@
+// Package filestore keeps tokens in files of a directory that only their owner
+// may read. Any number of processes of one machine share it.
+//
+//	store, err := filestore.New("")
+//	auth, err := oauth.NewClient(url, &oauth.Config{Store: store, Login: &loopback.Login{}})
+//
+// The files are not encrypted: whoever can read the files of this user, or their
+// backups, has the tokens.
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+var (
+	// ErrUnsafe says that others may read or change the directory, which therefore is not used.
+	ErrUnsafe = errors.New("others have access to the directory")
+	// ErrDamaged says that a file of the store holds something else than it should. It is left as it is.
+	ErrDamaged = errors.New("damaged, or not a file of this store")
+)
+
+// lockPoll is how often a lock that another process holds is tried. The
+// kernel has no wait that a context could end.
+const lockPoll = 10 * time.Millisecond
+
+// dirLock is the file whose lock guards all values: reading them too, because
+// Windows does not replace a file that somebody reads.
+const dirLock = "store.lock"
+
+// Store is an [oauth.Store] in a directory. Values are replaced as a whole: neither
+// a crash nor a full disk leaves half of one. Locks are the kernel's, which ends them
+// with their holder, at once; a holder that is stopped keeps them. On a network
+// file system they are as good as its flock.
+type Store struct {
+	dir  string
+	turn chan struct{} // whoever holds it may try for dirLock: one of this process at a time
+}
+
+var _ oauth.Store = (*Store)(nil)
+
+// New returns the store in a directory, "" for [DefaultDir], which is made if it is
+// not there. One that others may read or write is not used: [ErrUnsafe] is wrapped.
+func New(dir string) (*Store, error) {
+	if dir == "" {
+		var err error
+		if dir, err = DefaultDir(); err != nil {
+			return nil, err
+		}
+	}
+	dir, err := filepath.Abs(dir) // the program may go elsewhere
+	if err != nil {
+		return nil, fmt.Errorf("oauth/filestore: %w", err)
+	}
+	s := &Store{dir: dir, turn: make(chan struct{}, 1)}
+	root, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	return s, root.Close()
+}
+
+// DefaultDir returns the user's directory for tokens: hawser/oauth in [os.UserConfigDir].
+func DefaultDir() (string, error) {
+	config, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("oauth/filestore: no directory: %w", err)
+	}
+	return filepath.Join(config, "hawser", "oauth"), nil
+}
+
+// Dir returns the directory.
+func (s *Store) Dir() string { return s.dir }
+
+// Load implements [oauth.Store]. [ErrDamaged] is wrapped if the file of key holds something else.
+func (s *Store) Load(ctx context.Context, key string) (value []byte, version string, err error) {
+	err = s.locked(ctx, func(root *os.Root) error {
+		r, err := read(root, key)
+		if err != nil {
+			return err
+		}
+		value, version = r.Value, r.Version
+		return nil
+	})
+	return value, version, err
+}
+
+// Save implements [oauth.Store]. A file that is damaged is not replaced.
+func (s *Store) Save(ctx context.Context, key string, value []byte, version string) (string, error) {
+	next := newRecord(key, value)
+	err := s.locked(ctx, func(root *os.Root) error {
+		r, err := read(root, key)
+		switch {
+		case err != nil && !errors.Is(err, oauth.ErrNotFound):
+			return err
+		case r.Version != version:
+			return oauth.ErrConflict
+		}
+		return write(root, key, next)
+	})
+	if err != nil {
+		return "", err
+	}
+	return next.Version, nil
+}
+
+// Delete implements [oauth.Store].
+func (s *Store) Delete(ctx context.Context, key, version string) error {
+	return s.locked(ctx, func(root *os.Root) error {
+		r, err := read(root, key)
+		switch {
+		case errors.Is(err, oauth.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case r.Version != version:
+			return oauth.ErrConflict
+		}
+		return root.Remove(valueFile(key))
+	})
+}
+
+// Lease implements [oauth.Store]. ttl is not needed: the lease of a process that
+// dies is free at once.
+func (s *Store) Lease(ctx context.Context, key string, _ time.Duration) (release func(), err error) {
+	root, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	unlock, err := s.lock(ctx, leaseFile(key))
+	if err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(unlock), nil
+}
+
+// locked does something with the directory while no other process does.
+func (s *Store) locked(ctx context.Context, do func(root *os.Root) error) error {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return s.failed(context.Cause(ctx))
+	}
+	root, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	unlock, err := s.lock(ctx, dirLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.failed(do(root))
+}
+
+// lock waits for the lock of a file of the directory.
+func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error) {
+	f := flock.New(filepath.Join(s.dir, name), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o600))
+	_, err = f.TryLockContext(ctx, lockPoll)
+	switch {
+	case err == nil:
+		return func() { _ = f.Close() }, nil // it is ours: the kernel has no reason to refuse
+	case ctx.Err() != nil:
+		return nil, s.failed(context.Cause(ctx))
+	default:
+		return nil, s.failed(fmt.Errorf("lock: %w", err))
+	}
+}
+
+// failed says whose error it is. nil stays nil.
+func (s *Store) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("oauth/filestore: %s: %w", s.dir, err)
+}

@@ -1,0 +1,284 @@
+package oauth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/oauth2"
+)
+
+// login takes the person through one authorization and keeps the token.
+func (c *Client) login(ctx context.Context, at *target) error {
+	f, err := c.newFlow(ctx, at)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, errLoginTimeout)
+	defer stop()
+	defer context.AfterFunc(c.closing, stop)()
+	err = c.cfg.Login.Login(ctx, f)
+	tok, flowErr := f.end()
+	switch {
+	case tok != nil:
+		if err != nil {
+			c.log.Info("the login reported an error although it is complete", "error", err)
+		}
+		tok.anew = true
+		c.install(context.WithoutCancel(ctx), tok)
+		return nil
+	case c.closing.Err() != nil:
+		return &Error{Kind: KindClosed, Op: "log in", Err: ErrClosed}
+	case flowErr != nil:
+		err = flowErr
+	case err == nil:
+		err = errors.New("Login returned before the login was complete")
+	case ctx.Err() != nil && !errors.Is(err, ErrDeclined):
+		err = context.Cause(ctx)
+	}
+	var typed *Error
+	switch {
+	case errors.As(err, &typed):
+		return err
+	case errors.Is(err, ErrDeclined):
+		return &Error{Kind: KindDeclined, Op: "log in", Err: err}
+	}
+	return &Error{Kind: KindLogin, Op: "log in", Err: err}
+}
+
+var errLoginTimeout = errors.New("timeout: the login was not completed in time")
+
+// flow is one authorization code grant (OAuth 2.1 section 4.1) with PKCE, and
+// with what must be remembered from before the person leaves until they come back.
+type flow struct {
+	c        *Client
+	at       *target // its server's issuer is the validated one
+	key      *dpopKey
+	bound    bool
+	state    string
+	verifier string
+	last     string // the redirect URI of the last registration
+
+	mu       sync.Mutex
+	redirect string        // guarded by mu
+	who      *registered   // guarded by mu: set when the person may leave
+	started  bool          // guarded by mu: the callback came
+	over     bool          // guarded by mu: no callback counts any more
+	finished chan struct{} // closed when token and err may be read
+	token    *token
+	err      error
+}
+
+// Format hides the flow's secrets.
+func (*flow) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
+	if !at.server.Guessed && !slices.Contains(at.server.ChallengeMethods, "S256") {
+		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: errors.New("the authorization server does not say that it supports PKCE with S256")}
+	}
+	if err := checkAuthorizationURL(at.server.AuthorizationEndpoint); err != nil {
+		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: err}
+	}
+	key, bound, err := c.chooseDPoP(ctx, at.server, at.bound)
+	if err != nil {
+		return nil, err
+	}
+	return &flow{
+		c: c, at: at, key: key, bound: bound, state: rand.Text(), verifier: oauth2.GenerateVerifier(),
+		last: c.lastRedirect(ctx, at.server), finished: make(chan struct{}),
+	}, nil
+}
+
+// checkAuthorizationURL refuses whatever a browser must not be sent to: anything but
+// https, or http on loopback.
+func checkAuthorizationURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return errors.New("the authorization endpoint is no URL")
+	case u.User != nil:
+		return errors.New("the authorization endpoint holds a user name")
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	}
+	return fmt.Errorf("an authorization endpoint of scheme %q is not opened", sanitize(u.Scheme, 32))
+}
+
+// isLoopback reports whether a host name is this machine's own.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// Resource implements Flow.
+func (f *flow) Resource() string { return f.c.name() }
+
+// RedirectURI implements Flow.
+func (f *flow) RedirectURI() string { return f.last }
+
+// AuthorizationURL implements Flow.
+func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string, error) {
+	if err := checkRedirect(redirectURI); err != nil {
+		return "", &Error{Kind: KindConfig, Op: "log in", Err: err}
+	}
+	f.mu.Lock()
+	again := f.redirect != "" || f.over
+	f.redirect = redirectURI
+	f.mu.Unlock()
+	if again {
+		return "", &Error{Kind: KindConfig, Op: "log in", Err: errors.New("AuthorizationURL is called once")}
+	}
+	who, err := f.c.register(ctx, f.at.server, redirectURI)
+	if err != nil {
+		return "", err
+	}
+	f.mu.Lock()
+	f.who = who
+	f.mu.Unlock()
+	config := &oauth2.Config{
+		ClientID: who.clientID, RedirectURL: redirectURI, Scopes: f.at.scopes,
+		Endpoint: oauth2.Endpoint{AuthURL: f.at.server.AuthorizationEndpoint},
+	}
+	options := []oauth2.AuthCodeOption{
+		oauth2.S256ChallengeOption(f.verifier), oauth2.SetAuthURLParam("resource", f.at.resource),
+	}
+	if f.key != nil {
+		options = append(options, oauth2.SetAuthURLParam("dpop_jkt", f.key.thumbprint))
+	}
+	if slices.Contains(f.at.scopes, scopeOffline) {
+		options = append(options, oauth2.SetAuthURLParam("prompt", "consent")) // OpenID Connect Core section 11
+	}
+	return config.AuthCodeURL(f.state, options...), nil
+}
+
+// checkRedirect refuses redirect URIs that would carry a code over a network in the clear.
+func checkRedirect(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "":
+		return errors.New("the redirect URI is no URL")
+	case u.Fragment != "":
+		return errors.New("the redirect URI holds a fragment")
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	}
+	return errors.New("the redirect URI must be https, or http on loopback")
+}
+
+// Complete implements Flow. A callback that comes twice, as browsers do it,
+// ends as the first one; its code is exchanged once.
+func (f *flow) Complete(ctx context.Context, callbackURL string) error {
+	answer, err := f.readCallback(callbackURL)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	ready, first := f.who != nil && !f.over, !f.started
+	f.started = f.started || ready
+	who, redirect := f.who, f.redirect
+	f.mu.Unlock()
+	if !ready {
+		return fmt.Errorf("%w: no login is in progress", ErrForeignCallback)
+	}
+	if first {
+		f.token, f.err = f.finish(ctx, answer, who, redirect)
+		close(f.finished)
+	}
+	select {
+	case <-f.finished:
+		return f.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// readCallback returns the parameters of a callback that belongs to this flow.
+func (f *flow) readCallback(callbackURL string) (url.Values, error) {
+	u, err := url.Parse(callbackURL)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it is no URL", ErrForeignCallback)
+	}
+	answer, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, fmt.Errorf("%w: its query cannot be read", ErrForeignCallback)
+	}
+	if len(answer["state"]) != 1 || subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(f.state)) != 1 {
+		return nil, fmt.Errorf("%w: its state is missing or another", ErrForeignCallback)
+	}
+	return answer, nil
+}
+
+// finish judges the authorization response and exchanges the code. The context
+// of a callback may end with the browser's patience: a code that is being exchanged is not given up for that.
+func (f *flow) finish(ctx context.Context, answer url.Values, who *registered, redirect string) (*token, error) {
+	if err := f.judge(answer); err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), 2*f.c.cfg.RequestTimeout, errTooSlow)
+	defer stop()
+	defer context.AfterFunc(f.c.root, stop)()
+	req := &tokenRequest{op: "exchange code", at: f.at, who: who, key: f.key, bound: f.bound, form: url.Values{
+		"grant_type": {"authorization_code"}, "code": {answer.Get("code")}, "redirect_uri": {redirect},
+		"code_verifier": {f.verifier}, "resource": {f.at.resource},
+	}}
+	tok, err := f.c.requestToken(ctx, req)
+	if codeOf(err) == "invalid_client" && f.c.isDynamic(f.at.server) {
+		f.c.unregister(ctx, f.at.server.Issuer, who.clientID)
+	}
+	return tok, err
+}
+
+// judge checks an authorization response: first who it is from (RFC 9207
+// section 2.4, compared byte by byte), and only then what it says.
+func (f *flow) judge(answer url.Values) error {
+	op, server := "log in", f.at.server
+	for _, name := range []string{"iss", "code", "error", "error_description"} {
+		if len(answer[name]) > 1 {
+			return &Error{Kind: KindResponse, Op: op, Err: fmt.Errorf("%s comes more than once in the callback", name)}
+		}
+	}
+	switch issuer, present := answer["iss"]; {
+	case present && issuer[0] != server.Issuer:
+		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback is from another authorization server (iss)")}
+	case !present && server.IssuerInResponse:
+		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not say which authorization server it is from (iss)")}
+	}
+	if code := answer.Get("error"); code != "" {
+		e := &Error{Kind: KindRefused, Op: op, Code: sanitize(code, 64), Description: sanitize(answer.Get("error_description"), maxDescription)}
+		switch code {
+		case "access_denied":
+			e.Kind, e.Err = KindDeclined, ErrDeclined
+		case "server_error", "temporarily_unavailable":
+			e.Kind = KindNetwork
+		}
+		return e
+	}
+	if answer.Get("code") == "" {
+		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback has neither a code nor an error")}
+	}
+	return nil
+}
+
+// end closes the flow to callbacks and returns what it brought. A code that is
+// being exchanged is waited for.
+func (f *flow) end() (*token, error) {
+	f.mu.Lock()
+	f.over = true
+	started := f.started
+	f.mu.Unlock()
+	if !started {
+		return nil, nil
+	}
+	<-f.finished
+	return f.token, f.err
+}

@@ -1,0 +1,57 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/url"
+)
+
+// ClientCredentials is the grant of a client that acts for itself (RFC 6749 section 4.4, MCP
+// extension oauth-client-credentials). Config.Registration says who it is: ClientID with
+// ClientSecret or, better, with Key. There is no dynamic registration.
+type ClientCredentials struct{}
+
+func (ClientCredentials) tokenRequest(context.Context, *Client, *target) (url.Values, error) {
+	return url.Values{"grant_type": {"client_credentials"}}, nil
+}
+
+func (ClientCredentials) authenticates() bool { return true }
+
+func (ClientCredentials) check(r *Registration) error {
+	if r.ClientID == "" || r.ClientSecret == "" && r.Key == nil {
+		return errors.New("ClientCredentials needs Registration.ClientID with ClientSecret or Key")
+	}
+	return nil
+}
+
+const grantJWTBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name
+
+// JWTBearer presents an assertion that somebody else signed (RFC 7523 section 2.1): the
+// token of the platform a workload runs on (MCP extension workload-identity-federation).
+// The client has no id of its own and is not registered. Assertions go to Config.Issuer; if that is empty, to the
+// first authorization server that the resource names, and from then on only there.
+type JWTBearer struct {
+	// Assertion returns the assertion, fresh: one that the server refused with invalid_grant is not sent again.
+	// It is called for each token, and must end with ctx.
+	Assertion func(ctx context.Context) (string, error)
+}
+
+func (g JWTBearer) tokenRequest(ctx context.Context, _ *Client, _ *target) (url.Values, error) {
+	assertion, err := g.Assertion(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case assertion == "":
+		return nil, errors.New("the source of assertions returned none")
+	}
+	return url.Values{"grant_type": {grantJWTBearer}, "assertion": {assertion}}, nil
+}
+
+func (JWTBearer) authenticates() bool { return false }
+
+func (g JWTBearer) check(*Registration) error {
+	if g.Assertion == nil {
+		return errors.New("JWTBearer needs its Assertion")
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package oauth
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+)
+
+const callbackURI = "http://127.0.0.1:7777/callback"
+
+// person is a Login that says yes, unless told otherwise.
+type person struct {
+	world *authtest.World
+	asked atomic.Int32
+	// answer replaces what the person does.
+	answer func(ctx context.Context, flow Flow) error
+}
+
+// Login implements Login.
+func (p *person) Login(ctx context.Context, flow Flow) error {
+	p.asked.Add(1)
+	if p.answer != nil {
+		return p.answer(ctx, flow)
+	}
+	return p.agree(ctx, flow)
+}
+
+func (p *person) agree(ctx context.Context, flow Flow) error {
+	page, err := flow.AuthorizationURL(ctx, callbackURI)
+	if err != nil {
+		return err
+	}
+	callback, err := p.world.Visit(ctx, page)
+	if err != nil {
+		return err
+	}
+	return flow.Complete(ctx, callback)
+}
+
+func (p *person) times() int { return int(p.asked.Load()) }
+
+// rig is a client in a world, and someone who uses it as an MCP session does.
+type rig struct {
+	*authtest.World
+
+	t      *testing.T
+	client *Client
+	person *person
+	rt     http.RoundTripper
+}
+
+// inWorld runs a test in a bubble with a World.
+func inWorld(t *testing.T, test func(t *testing.T, w *authtest.World)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, authtest.New(t)) })
+}
+
+// newRig makes a client with a person; cfg may be nil.
+func newRig(t *testing.T, w *authtest.World, cfg *Config) *rig {
+	t.Helper()
+	r := &rig{World: w, t: t, person: &person{world: w}}
+	var c Config
+	if cfg != nil {
+		c = *cfg
+	}
+	if c.Login == nil && c.Grant == nil {
+		c.Login = r.person
+	}
+	var err error
+	r.client, err = NewClient(w.Resource.URL, &c)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.client.Close()) })
+	r.rt = r.client.RoundTripper(w.Transport)
+	return r
+}
+
+// send sends one request to the resource.
+func (r *rig) send(ctx context.Context) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Resource.URL, strings.NewReader("hello"))
+	if err != nil {
+		return nil, err
+	}
+	return r.rt.RoundTrip(req)
+}
+
+// call sends a request until it is answered, as mcpclient does: at most three authorizations.
+func (r *rig) call(ctx context.Context) error {
+	for tries := 0; ; tries++ {
+		if tries > 0 {
+			time.Sleep(time.Nanosecond) // a real clock never stands still
+		}
+		began := time.Now()
+		resp, err := r.send(ctx)
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		switch {
+		case err != nil:
+			return err
+		case resp.StatusCode == http.StatusOK && string(text) == "hello":
+			return nil
+		case tries == 3 || resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden:
+			return fmt.Errorf("status %d: %s", resp.StatusCode, text)
+		}
+		if err := r.client.Authorize(ctx, r.Resource.URL, resp.StatusCode, resp.Header, began); err != nil {
+			return err
+		}
+	}
+}
+
+// mustCall makes a call that must succeed.
+func (r *rig) mustCall() {
+	r.t.Helper()
+	require.NoError(r.t, r.call(r.t.Context()))
+}
+
+// calls makes n calls at once and returns their errors.
+func (r *rig) calls(n int) []error {
+	errs := make(chan error, n)
+	for range n {
+		go func() { errs <- r.call(r.t.Context()) }()
+	}
+	var all []error
+	for range n {
+		all = append(all, <-errs)
+	}
+	return all
+}
+
+// refreshing is a script with refresh tokens.
+func refreshing(s *authtest.Script) {
+	s.Lifetime, s.Refresh = time.Hour, true
+}

@@ -1,0 +1,126 @@
+package oauth
+
+import (
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// known is what the client remembers between its pieces of work.
+type known struct {
+	mu       sync.Mutex
+	at       *target                    // guarded by mu: what discovery found last
+	declined declined                   // guarded by mu
+	failed   *failedLogin               // guarded by mu: the last login, if it failed
+	steps    map[string]bool            // guarded by mu: scopes that a step-up has brought
+	spent    map[[sha256.Size]byte]bool // guarded by mu: digests of assertions that were refused
+}
+
+// declined is how far the person does not want to be asked again.
+type declined uint8
+
+const (
+	declinedNothing declined = iota
+	declinedStepUp
+	declinedAll
+)
+
+type failedLogin struct {
+	at  time.Time
+	err error
+}
+
+// maxRemembered bounds what a server can make the client remember.
+const maxRemembered = 256
+
+// verdict returns why a person is not asked (again) for a, nil if one may be.
+func (k *known) verdict(a *ask, cur *token) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.declined == declinedAll, k.declined == declinedStepUp && a.stepUp:
+		return &Error{Kind: KindDeclined, Op: "authorize", Err: ErrDeclined}
+	case k.failed != nil && !k.failed.at.Before(a.began):
+		return k.failed.err
+	case a.stepUp && cur != nil && (k.steps[stepKey(cur, a)] || len(k.steps) >= maxRemembered):
+		return &Error{Kind: KindScope, Op: "authorize", Err: errors.New("these scopes were asked for, and the resource wants more")}
+	}
+	return nil
+}
+
+// learn keeps how a login for a ended.
+func (k *known) learn(a *ask, err error, before, after *token) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case err == nil && a.stepUp:
+		if k.steps == nil {
+			k.steps = map[string]bool{}
+		}
+		k.steps[stepKey(before, a)], k.steps[stepKey(after, a)] = true, true
+		k.failed = nil
+	case err == nil:
+		k.failed = nil
+	case errors.Is(err, ErrDeclined) && a.stepUp:
+		k.declined = max(k.declined, declinedStepUp)
+	case errors.Is(err, ErrDeclined):
+		k.declined = declinedAll
+	default:
+		k.failed = &failedLogin{at: time.Now(), err: err}
+	}
+}
+
+// pardon forgets what would keep a person from being asked.
+func (k *known) pardon() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.declined, k.failed, k.steps = declinedNothing, nil, nil
+}
+
+// stepKey names the scopes that a step-up asks for.
+func stepKey(cur *token, a *ask) string {
+	var before []string
+	if cur != nil {
+		before = cur.Requested
+	}
+	scopes := union(before, a.scopes...)
+	slices.Sort(scopes)
+	return strings.Join(scopes, " ")
+}
+
+func (k *known) target() *target {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.at
+}
+
+func (k *known) setTarget(at *target) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.at = at
+}
+
+func (k *known) isDeclined() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.declined == declinedAll
+}
+
+// spend remembers an assertion that was refused: it is not sent again.
+func (k *known) spend(assertion string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.spent == nil || len(k.spent) >= maxRemembered {
+		k.spent = map[[sha256.Size]byte]bool{}
+	}
+	k.spent[sha256.Sum256([]byte(assertion))] = true
+}
+
+func (k *known) isSpent(assertion string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.spent[sha256.Sum256([]byte(assertion))]
+}

@@ -1,0 +1,90 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+)
+
+// Logout forgets the token, here and in the Store, and then asks the
+// authorization server to revoke it (RFC 7009), as far as that is possible: only the Store's failure is an
+// error. A refresh in flight is waited for. The registration stays. The next
+// request that needs a token leads to a login again.
+func (c *Client) Logout(ctx context.Context) error {
+	ctx, stop := context.WithTimeoutCause(ctx, c.renewLimit()+c.cfg.RequestTimeout, errTooSlow)
+	defer stop()
+	defer context.AfterFunc(c.closing, stop)()
+	if err := c.load(ctx); err != nil {
+		return err
+	}
+	tok := c.held.Load()
+	if tok == nil {
+		return nil
+	}
+	if c.cfg.Grant == nil {
+		var err error
+		if tok, err = c.erase(ctx, tok); err != nil {
+			return err
+		}
+	} else {
+		c.held.CompareAndSwap(tok, nil)
+	}
+	if err := c.revoke(ctx, tok); err != nil {
+		c.log.Info("token not revoked", "issuer", tok.Issuer, "error", err)
+	}
+	return nil
+}
+
+// erase deletes what the Store has, under the lease, and returns it.
+func (c *Client) erase(ctx context.Context, tok *token) (*token, error) {
+	key := tokenKey(tok.Resource, tok.Issuer)
+	release, err := c.store.Lease(ctx, key, c.cfg.RequestTimeout)
+	if err != nil {
+		return nil, storeError(ctx, "lease token", err)
+	}
+	defer release()
+	for range maxConflicts {
+		stored, version, err := c.loadToken(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if stored != nil {
+			tok = stored
+		}
+		if err = c.store.Delete(ctx, key, version); err == nil || errors.Is(err, ErrNotFound) {
+			c.held.Store(nil)
+			return tok, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return nil, storeError(ctx, "delete token", err)
+		}
+	}
+	return nil, &Error{Kind: KindStore, Op: "delete token", Err: ErrConflict}
+}
+
+// revoke revokes the refresh token, with which the access token ends; else the access token.
+func (c *Client) revoke(ctx context.Context, tok *token) error {
+	server, err := c.serverOf(ctx, tok)
+	if err != nil || server.RevocationEndpoint == "" {
+		return err
+	}
+	form, header := url.Values{"token": {tok.Access}, "token_type_hint": {"access_token"}}, make(http.Header)
+	if tok.Refresh != "" {
+		form = url.Values{"token": {tok.Refresh}, "token_type_hint": {"refresh_token"}}
+	}
+	if tok.ClientID != "" {
+		who, err := c.identity(ctx, server, tok.ClientID)
+		if err != nil {
+			return err
+		}
+		if err := who.authenticate(form, header, server, c.cfg.Registration.Key); err != nil {
+			return err
+		}
+	}
+	answer, err := c.fetcher.postForm(ctx, server.RevocationEndpoint, form, header)
+	if err == nil && answer.status/100 != 2 {
+		_, err = readReply(answer, "revoke token", form)
+	}
+	return err
+}

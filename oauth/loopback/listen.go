@@ -1,0 +1,111 @@
+package loopback
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+const (
+	defaultHost = "127.0.0.1"
+	defaultPath = "/callback"
+	// portTries is how many ports are tried until one is free on all addresses.
+	portTries = 5
+)
+
+// listen listens where the person is to come back. last is the redirect URI of the
+// last login.
+func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
+	host, path := l.Host, l.Path
+	if host == "" {
+		host = defaultHost
+	}
+	if path == "" {
+		path = defaultPath
+	}
+	host, addresses, err := addressesOf(host)
+	if err != nil {
+		return nil, nil, err
+	}
+	redirect := &url.URL{Scheme: "http", Path: path}
+	if !strings.HasPrefix(path, "/") || redirect.EscapedPath() != path {
+		return nil, nil, fmt.Errorf("path %q: it must begin with / and need no escapes", path)
+	}
+	ports := []int{l.Port}
+	if l.Port == 0 {
+		ports = append([]int{portOf(last)}, make([]int, portTries)...)
+	}
+	var listeners []net.Listener
+	for _, port := range ports {
+		if listeners, err = listenOn(addresses, port); err == nil {
+			port := listeners[0].Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of "tcp"
+			redirect.Host = net.JoinHostPort(host, strconv.Itoa(port))
+			return listeners, redirect, nil
+		}
+	}
+	return nil, nil, err
+}
+
+// addressesOf returns a host as browsers write it, and the addresses of loopback that
+// it stands for. A browser may try either one of localhost first, so nobody else may
+// have the other.
+func addressesOf(host string) (name string, addresses []string, err error) {
+	if strings.EqualFold(host, "localhost") {
+		return "localhost", []string{"127.0.0.1", "::1"}, nil
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err != nil || !addr.IsLoopback() || addr.Zone() != "" {
+		return "", nil, fmt.Errorf("host %q is not loopback", host)
+	}
+	return addr.String(), []string{addr.String()}, nil
+}
+
+// listenOn listens on one port of all addresses, but for IPv6 on a machine without it.
+func listenOn(addresses []string, port int) ([]net.Listener, error) {
+	var listeners []net.Listener
+	for _, address := range addresses {
+		ln, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+		switch {
+		case err == nil:
+			listeners = append(listeners, ln)
+			port = ln.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of "tcp"
+		case len(listeners) == 0 || has(address):
+			for _, ln := range listeners {
+				err = errors.Join(err, ln.Close())
+			}
+			return nil, err
+		}
+	}
+	return listeners, nil
+}
+
+// has reports whether this machine has an address.
+func has(address string) bool {
+	ln, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		return false
+	}
+	return ln.Close() == nil
+}
+
+// portOf returns the port of a redirect URI on loopback, 0 if it is none.
+func portOf(redirect string) int {
+	u, err := url.Parse(redirect)
+	if err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) {
+		return 0
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return int(port)
+}
+
+func isLoopback(host string) bool {
+	_, _, err := addressesOf(host)
+	return err == nil
+}

@@ -1,0 +1,129 @@
+package loopback
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// listening listens as l says, until the test ends.
+func listening(t *testing.T, l *Login, last string) (listeners []net.Listener, redirect *url.URL) {
+	t.Helper()
+	listeners, redirect, err := l.listen(last)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		for _, ln := range listeners {
+			ln.Close()
+		}
+	})
+	return listeners, redirect
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	require.NoError(t, err)
+	return port
+}
+
+// With the same redirect URI the registration of the last login is good once more.
+func TestPortOfTheLastLogin(t *testing.T) {
+	port := freePort(t)
+	last := "http://127.0.0.1:" + port + "/callback"
+	_, first := listening(t, &Login{}, last)
+	require.Equal(t, last, first.String())
+	_, second := listening(t, &Login{}, last)
+	require.NotEqual(t, last, second.String(), "it is taken")
+
+	for _, other := range []string{"", "https://app.example.com:" + port + "/callback", "http://192.0.2.1:" + port + "/", "http://127.0.0.1/callback", "http://127.0.0.1:99999/", ":"} {
+		require.Zero(t, portOf(other), other)
+	}
+}
+
+func TestPortThatIsTaken(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	err = (&Login{Port: ln.Addr().(*net.TCPAddr).Port}).Login(t.Context(), &script{})
+	require.ErrorContains(t, err, "oauth/loopback: listen tcp "+ln.Addr().String())
+}
+
+func TestFixedPort(t *testing.T) {
+	port, err := strconv.Atoi(freePort(t))
+	require.NoError(t, err)
+	_, redirect := listening(t, &Login{Port: port, Path: "/oauth/back"}, "http://127.0.0.1:1/callback")
+	require.Equal(t, "http://127.0.0.1:"+strconv.Itoa(port)+"/oauth/back", redirect.String())
+}
+
+// If another program had localhost's other address, the browser might bring the code there.
+func TestLocalhostIsBothAddresses(t *testing.T) {
+	listeners, redirect := listening(t, &Login{Host: "LocalHost"}, "")
+	require.Equal(t, "localhost", redirect.Hostname())
+	want := []string{"127.0.0.1:" + redirect.Port()}
+	if has("::1") {
+		want = append(want, "[::1]:"+redirect.Port())
+	}
+	var got []string
+	for _, ln := range listeners {
+		got = append(got, ln.Addr().String())
+	}
+	require.Equal(t, want, got)
+}
+
+func TestLocalhostWhoseOtherAddressIsTaken(t *testing.T) {
+	if !has("::1") {
+		return // there is no other address
+	}
+	ln, err := net.Listen("tcp", "[::1]:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	require.NoError(t, err)
+	_, redirect := listening(t, &Login{Host: "localhost"}, "http://localhost:"+port+"/callback")
+	require.NotEqual(t, port, redirect.Port())
+}
+
+func TestHosts(t *testing.T) {
+	for host, want := range map[string]string{
+		"": "127.0.0.1", "127.0.0.1": "127.0.0.1", "localhost": "localhost", "[::1]": "::1", "0:0:0:0:0:0:0:1": "::1",
+	} {
+		if want == "::1" && !has("::1") {
+			continue
+		}
+		_, redirect := listening(t, &Login{Host: host}, "")
+		require.Equal(t, want, redirect.Hostname(), host)
+	}
+	for _, host := range []string{"0.0.0.0", "::", "192.0.2.1", "example.com", "localhost.example.com", "::1%lo", "127.0.0.1:80"} {
+		_, _, err := (&Login{Host: host}).listen("")
+		require.ErrorContains(t, err, "is not loopback", host)
+	}
+	for _, path := range []string{"callback", "/a b", "/a?b", "/a#b", "/é", "?"} {
+		_, _, err := (&Login{Path: path}).listen("")
+		require.ErrorContains(t, err, "path", path)
+	}
+}
+
+// Browsers leave the port 80 out.
+func TestHostOfPort80(t *testing.T) {
+	v := &visit{redirect: &url.URL{Scheme: "http", Host: "127.0.0.1:80", Path: "/callback"}}
+	require.True(t, v.isHost("127.0.0.1"))
+	require.True(t, v.isHost("127.0.0.1:80"))
+	require.False(t, v.isHost("127.0.0.1:8080"))
+	require.False(t, v.isHost(""))
+}
+
+func TestRootPath(t *testing.T) {
+	g := start(t.Context(), t, &Login{Path: "/"}, &script{})
+	page := g.comeBack()
+	require.NoError(t, <-g.result)
+	require.Equal(t, http.StatusOK, page.status)
+	require.Equal(t, "/done", page.address.RequestURI())
+}

@@ -1,0 +1,147 @@
+// Package loopback takes a person to an authorization server with a browser, and
+// receives them back on this machine (RFC 8252 sections 7.3 and 8.3).
+//
+//	auth, err := oauth.NewClient(url, &oauth.Config{Login: &loopback.Login{}})
+package loopback
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+// Login is an [oauth.Login] with a browser. Its zero value is good. It must not be
+// changed while it is used, and may be used by several clients at once.
+//
+// It listens on an address of loopback for as long as one login takes, opens the
+// authorization server's page, prints its address too, and waits for the browser to
+// come back. Requests that do not belong to the login change nothing. When Login has
+// returned, the port is free.
+type Login struct {
+	// Port is where to listen. Zero means the port of the last login, if it is free, else
+	// one that the system chooses.
+	Port int
+	// Host is that of the redirect URI: an address of loopback, or "localhost", which is both
+	// 127.0.0.1 and ::1. Empty means 127.0.0.1.
+	Host string
+	// Path is that of the redirect URI. Empty means /callback.
+	Path string
+	// Open shows a page to the person and returns when that is done, when it failed, or
+	// when ctx ends. An error is told to the person, who still has the printed address. Nil means
+	// the system's browser. The URL is http or https, ASCII without spaces and control characters.
+	Open func(ctx context.Context, url string) error
+	// Out gets what the person is told. Nil means [os.Stderr], [io.Discard] silence.
+	Out io.Writer
+	// Paste returns what the person enters: the address at which a browser on another machine
+	// ended. It is called until it fails or a login is complete; it must end with
+	// ctx. Nil means that nothing can be entered. See [Lines].
+	Paste func(ctx context.Context) (string, error)
+	// Timeout bounds one login. Zero means no other bound than the caller's, which for
+	// an oauth.Client is Config.LoginTimeout.
+	Timeout time.Duration
+}
+
+var _ oauth.Login = (*Login)(nil)
+
+// linger is how long a browser may take for the last page after it came back.
+const linger = 3 * time.Second
+
+// Login implements [oauth.Login].
+func (l *Login) Login(ctx context.Context, flow oauth.Flow) error {
+	listeners, redirect, err := l.listen(flow.RedirectURI())
+	if err != nil {
+		return fmt.Errorf("oauth/loopback: %w", err)
+	}
+	return l.receive(ctx, flow, listeners, redirect)
+}
+
+// receive does everything but to listen. It closes the listeners.
+func (l *Login) receive(ctx context.Context, flow oauth.Flow, listeners []net.Listener, redirect *url.URL) error {
+	if l.Timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, l.Timeout, fmt.Errorf("no answer within %v: %w", l.Timeout, context.DeadlineExceeded))
+		defer stop()
+	}
+	v := newVisit(flow, redirect)
+	running, stop := context.WithCancel(ctx)
+	v.running = running
+	v.serve(listeners)
+	err := l.converse(ctx, v)
+	stop()
+	v.end(listeners)
+	select {
+	case <-v.over: // perhaps only just
+		return v.err
+	default:
+		return err
+	}
+}
+
+// converse leads the person there and back. It fails if nobody comes back.
+func (l *Login) converse(ctx context.Context, v *visit) error {
+	page, err := v.flow.AuthorizationURL(ctx, v.redirect.String())
+	if err != nil {
+		return err
+	}
+	if page, err = checkPage(page); err != nil {
+		return fmt.Errorf("oauth/loopback: %w", err)
+	}
+	l.guide(v, page)
+	select {
+	case <-v.over:
+	case <-ctx.Done():
+		return fmt.Errorf("oauth/loopback: nobody came back: %w", context.Cause(ctx))
+	}
+	if !v.isVisited {
+		return nil
+	}
+	patience := time.NewTimer(linger)
+	defer patience.Stop()
+	select {
+	case <-v.shown:
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// guide tells the person where to go, opens the page, and takes what is entered.
+func (l *Login) guide(v *visit, page string) {
+	tell := &console{out: l.Out}
+	if tell.out == nil {
+		tell.out = os.Stderr
+	}
+	tell.sayf("To authorize %s, go on in the browser. If none opens, visit\n\n  %s\n\n", v.resource, page)
+	if l.Paste != nil {
+		tell.sayf("If the browser is on another machine, its last page cannot be shown: copy that page's address, and enter it here.\n")
+		v.owned.Go(func() { v.paste(l.Paste, tell) })
+	}
+	open := l.Open
+	if open == nil {
+		open = openBrowser
+	}
+	v.owned.Go(func() {
+		if err := open(v.running, page); err != nil && v.running.Err() == nil {
+			tell.sayf("No browser was opened: %v.\n", err)
+		}
+	})
+}
+
+// console prints for several goroutines.
+type console struct {
+	mu  sync.Mutex
+	out io.Writer // guarded by mu
+}
+
+func (c *console) sayf(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintf(c.out, format, args...)
+}

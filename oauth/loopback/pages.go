@@ -1,0 +1,140 @@
+package loopback
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"net/http"
+	"strconv"
+
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+// page is what a person sees. Nothing of a request or of a peer is on it, but for the host
+// of the resource, which the program chose.
+type page struct {
+	Status      int
+	Good        bool
+	Title, Text string
+	Resource    string // is named between Title and Text, if it is set
+}
+
+var (
+	foreignPage = page{
+		Status: http.StatusBadRequest, Title: "This is another sign-in",
+		Text: "The address that led here does not belong to the sign-in in progress, which goes on. Return to its page, or start again from your program.",
+	}
+	againPage = page{
+		Status: http.StatusConflict, Title: "Already done",
+		Text: "This sign-in has ended before. You can close this window and go back to your program.",
+	}
+	nothingPage = page{
+		Status: http.StatusNotFound, Title: "Nothing here",
+		Text: "This address only receives you after a sign-in. You can close this window.",
+	}
+	methodPage = page{
+		Status: http.StatusMethodNotAllowed, Title: "Not supported",
+		Text: "The sign-in came back in a way that is not supported here. Go back to your program and try again.",
+	}
+	strangePage = page{
+		Status: http.StatusMisdirectedRequest, Title: "Refused",
+		Text: "This address does not lead here. You can close this window.",
+	}
+)
+
+// endPage returns the page of a login that ended. The reasons of a failure are in
+// the program's hands: they may hold what a server says.
+func endPage(err error) page {
+	switch {
+	case err == nil:
+		return page{
+			Status: http.StatusOK, Good: true, Title: "You are signed in",
+			Text: "You can close this window and go back to your program.",
+		}
+	case errors.Is(err, oauth.ErrDeclined):
+		return page{
+			Status: http.StatusForbidden, Title: "You declined",
+			Text: "Your program was given no access. You can close this window; to try again, start from your program.",
+		}
+	case errors.Is(err, context.DeadlineExceeded):
+		return page{
+			Status: http.StatusGatewayTimeout, Title: "That took too long",
+			Text: "The sign-in was given up. Go back to your program and try again.",
+		}
+	case errors.Is(err, context.Canceled):
+		return page{
+			Status: http.StatusServiceUnavailable, Title: "The sign-in was cancelled",
+			Text: "Your program no longer waits for it. You can close this window.",
+		}
+	default:
+		return page{
+			Status: http.StatusBadGateway, Title: "The sign-in failed",
+			Text: reason(err) + " Go back to your program, which can say more.",
+		}
+	}
+}
+
+// reason says in plain words why a login failed.
+func reason(err error) string {
+	switch oauth.KindOf(err) {
+	case oauth.KindNetwork:
+		return "The authorization server could not be reached, or it has a problem of its own."
+	case oauth.KindRefused:
+		return "The authorization server refused."
+	case oauth.KindResponse:
+		return "The authorization server's answer cannot be trusted."
+	case oauth.KindStore:
+		return "The access could not be kept."
+	default:
+		return "Your program got no access."
+	}
+}
+
+//go:embed page.css
+var style string
+
+//go:embed page.html
+var layout string
+
+var pageTemplate = template.Must(template.New("page").Parse(layout))
+
+// contentPolicy lets a page have its own style and nothing else: no script, no frame, no request.
+var contentPolicy = func() string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}()
+
+// setHeaders sets what every answer has: nobody keeps it, frames it, or learns the address from it.
+func setHeaders(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+}
+
+// show sends a page.
+func (v *visit) show(w http.ResponseWriter, p page) {
+	if p.Good || p.Status == http.StatusForbidden || p.Status == http.StatusBadGateway {
+		p.Resource = v.resource
+	}
+	var html bytes.Buffer
+	err := pageTemplate.Execute(&html, struct {
+		page
+		Style template.CSS
+	}{p, template.CSS(style)}) //nolint:gosec // ours
+	if err != nil {
+		http.Error(w, p.Title, http.StatusInternalServerError)
+		return
+	}
+	setHeaders(w.Header())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(html.Len()))
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(html.Bytes()) // the browser may be gone
+}

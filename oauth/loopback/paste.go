@@ -1,0 +1,104 @@
+package loopback
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+// paste takes addresses that the person enters, until one ends the login.
+func (v *visit) paste(read func(context.Context) (string, error), tell *console) {
+	for {
+		line, err := read(v.running)
+		if err != nil {
+			if v.running.Err() == nil && !errors.Is(err, io.EOF) {
+				tell.sayf("Nothing more can be entered: %v.\n", err)
+			}
+			return
+		}
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		query, ok := v.queryOf(line)
+		if !ok {
+			tell.sayf("This is not the address. It begins with %s? and more: please enter all of it.\n", v.redirect)
+			continue
+		}
+		_, err = v.complete(v.running, query, false)
+		if !errors.Is(err, oauth.ErrForeignCallback) {
+			return
+		}
+		tell.sayf("This address belongs to another login. Please enter the one of this login.\n")
+	}
+}
+
+// queryOf returns the query of an address, if it is that of a callback.
+func (v *visit) queryOf(address string) (string, bool) {
+	if !strings.Contains(address, "://") {
+		address = "http://" + address // as some browsers copy it
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != v.redirect.Scheme || !v.isHost(u.Host) || u.Path != v.redirect.Path || u.RawQuery == "" {
+		return "", false
+	}
+	return u.RawQuery, true
+}
+
+// maxLine is more than an address is long.
+const maxLine = 64 << 10
+
+// Lines returns a function for Login.Paste that reads from r line by line, one call at a
+// time. A Read cannot be taken back: one that waits when a login ends goes on waiting, and
+// what it brings is the first line of the next login. Nobody else should
+// read from r, the standard input for instance, unless the process ends with the login.
+func Lines(r io.Reader) func(ctx context.Context) (string, error) {
+	l := &lines{r: bufio.NewReaderSize(r, maxLine)}
+	return l.next
+}
+
+type lines struct {
+	r *bufio.Reader // of the goroutine that reads
+
+	mu      sync.Mutex
+	reading chan line // guarded by mu: nil when no line is awaited
+}
+
+type line struct {
+	text string
+	err  error
+}
+
+func (l *lines) next(ctx context.Context) (string, error) {
+	l.mu.Lock()
+	coming := l.reading
+	if coming == nil {
+		coming = make(chan line, 1)
+		l.reading = coming
+		go func() { coming <- l.read() }()
+	}
+	l.mu.Unlock()
+	select {
+	case got := <-coming:
+		l.mu.Lock()
+		l.reading = nil
+		l.mu.Unlock()
+		return got.text, got.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// read returns a line, or a part of one that is too long.
+func (l *lines) read() line {
+	text, err := l.r.ReadSlice('\n')
+	if len(text) > 0 {
+		err = nil // comes again
+	}
+	return line{string(text), err}
+}

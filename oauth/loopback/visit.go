@@ -1,0 +1,173 @@
+package loopback
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+const (
+	headerTimeout = 10 * time.Second // for a request's header
+	idleTimeout   = time.Minute      // between two requests of a connection
+	maxHeader     = 64 << 10         // bytes of a request's header, the code among them
+)
+
+// visit is one login, as the person's browser meets it.
+type visit struct {
+	flow     oauth.Flow
+	resource string   // the host of what is authorized
+	redirect *url.URL // where the person comes back to
+	done     string   // path of the page that says how it ended: its address holds no code
+
+	running context.Context // ends with the login
+
+	turn      chan struct{} // held by the callback that is being judged
+	over      chan struct{} // closed when err and isVisited may be read
+	err       error         // how it ended
+	isVisited bool          // by a browser, which is to be shown how it ended
+
+	completed bool          // guarded by turn
+	shown     chan struct{} // closed when it was shown
+	showOnce  sync.Once
+
+	server  *http.Server
+	owned   sync.WaitGroup // goroutines of this login, but for those of connections
+	conns   sync.WaitGroup // connections
+	closing atomic.Bool
+}
+
+func newVisit(flow oauth.Flow, redirect *url.URL) *visit {
+	v := &visit{
+		flow: flow, redirect: redirect, done: strings.TrimSuffix(redirect.Path, "/") + "/done", resource: "the server",
+		turn: make(chan struct{}, 1), over: make(chan struct{}), shown: make(chan struct{}),
+	}
+	if u, err := url.Parse(flow.Resource()); err == nil && u.Host != "" {
+		v.resource = u.Host
+	}
+	return v
+}
+
+// serve answers on all listeners until end.
+func (v *visit) serve(listeners []net.Listener) {
+	v.server = &http.Server{
+		Handler: v, ConnState: v.connState, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		DisableGeneralOptionsHandler: true, ErrorLog: log.New(io.Discard, "", 0), // what strangers send is no news
+	}
+	for _, ln := range listeners {
+		v.owned.Go(func() { _ = v.server.Serve(ln) }) // ErrServerClosed
+	}
+}
+
+// end closes the listeners and every connection, and waits for all that was started.
+func (v *visit) end(listeners []net.Listener) {
+	v.closing.Store(true)
+	for _, ln := range listeners {
+		_ = ln.Close() // also one that Serve has not got to
+	}
+	_ = v.server.Close() // that the listeners are closed is no news
+	v.owned.Wait()
+	v.conns.Wait()
+}
+
+// connState counts connections, and closes those that came too late for end.
+func (v *visit) connState(conn net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		v.conns.Add(1)
+		if v.closing.Load() {
+			_ = conn.Close() // nobody waits for it
+		}
+	case http.StateClosed, http.StateHijacked:
+		v.conns.Done()
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// errOver says that another callback has ended the login.
+var errOver = errors.New("the login is over")
+
+// complete hands a callback to the flow, one at a time. It reports whether this one has
+// ended the login; if it has not, the error says why.
+func (v *visit) complete(ctx context.Context, query string, byBrowser bool) (ended bool, err error) {
+	select {
+	case v.turn <- struct{}{}:
+		defer func() { <-v.turn }()
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+	if v.completed {
+		return false, errOver
+	}
+	err = v.flow.Complete(v.running, v.redirect.String()+"?"+query)
+	if errors.Is(err, oauth.ErrForeignCallback) {
+		return false, err
+	}
+	v.err, v.isVisited, v.completed = err, byBrowser, true
+	close(v.over)
+	return true, err
+}
+
+// isHost reports whether a request is for the host of the redirect URI. Another name may
+// be one that a web page made lead here (DNS rebinding).
+func (v *visit) isHost(host string) bool {
+	return strings.TrimSuffix(host, ":80") == strings.TrimSuffix(v.redirect.Host, ":80")
+}
+
+// ServeHTTP implements http.Handler.
+func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch isDone := r.URL.Path == v.done; {
+	case !v.isHost(r.Host):
+		v.show(w, strangePage)
+	case r.URL.Path != v.redirect.Path && !isDone:
+		v.show(w, nothingPage)
+	case r.Method != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet)
+		v.show(w, methodPage)
+	case isDone:
+		v.showEnd(w)
+	default:
+		v.callback(w, r)
+	}
+}
+
+// callback answers a browser that came back. What ended the login leads to
+// a page whose address, unlike this one's, may stay in the browser.
+func (v *visit) callback(w http.ResponseWriter, r *http.Request) {
+	ended, err := v.complete(r.Context(), r.URL.RawQuery, true)
+	switch {
+	case ended:
+		setHeaders(w.Header())
+		w.Header().Set("Location", v.done)
+		w.WriteHeader(http.StatusSeeOther)
+	case errors.Is(err, errOver):
+		v.show(w, againPage)
+	case errors.Is(err, oauth.ErrForeignCallback):
+		v.show(w, foreignPage)
+	default:
+		v.show(w, endPage(err))
+	}
+}
+
+// showEnd says how the login ended.
+func (v *visit) showEnd(w http.ResponseWriter) {
+	select {
+	case <-v.over:
+	default:
+		v.show(w, nothingPage)
+		return
+	}
+	w.Header().Set("Connection", "close")
+	v.show(w, endPage(v.err))
+	_ = http.NewResponseController(w).Flush() // the browser may be gone
+	v.showOnce.Do(func() { close(v.shown) })
+}

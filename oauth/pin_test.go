@@ -1,0 +1,110 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+)
+
+// credentials are those that a configuration brings along, which the resource must not lead elsewhere.
+func credentials(w *authtest.World) map[string]func() *Config {
+	secret := Registration{ClientID: "me", ClientSecret: "SECRETmine"}
+	assertion := JWTBearer{Assertion: func(context.Context) (string, error) { return "SECRETassertion", nil }}
+	return map[string]func() *Config{
+		"secret, grant":     func() *Config { return &Config{Grant: ClientCredentials{}, Registration: secret} },
+		"secret, login":     func() *Config { return &Config{Login: &person{world: w}, Registration: secret} },
+		"assertion":         func() *Config { return &Config{Grant: assertion} },
+		"assertion, issuer": func() *Config { return &Config{Grant: assertion, Issuer: w.Server.Issuer} },
+		"secret, issuer": func() *Config {
+			cfg := &Config{Grant: ClientCredentials{}, Registration: secret}
+			cfg.Registration.Issuer = w.Server.Issuer
+			return cfg
+		},
+	}
+}
+
+// The resource names another authorization server. Credentials that belong to the first one that was met, or to
+// the one configured, are never shown to it: not by this process and not by the next (RFC 9728 is the
+// resource's word, and the resource may be in other hands).
+func TestCredentialsStayWithTheirServer(t *testing.T) {
+	for _, name := range []string{"secret, grant", "secret, login", "assertion", "assertion, issuer", "secret, issuer"} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *authtest.World) {
+				next := w.NewServer()
+				for _, s := range []*authtest.Server{w.Server, next} {
+					s.AddClient("me", "SECRETmine", callbackURI)
+					s.Change(func(s *authtest.Script) {
+						refreshing(s)
+						s.Auth = authBasic
+						s.ExpectAssertion = func(url.Values) error { return nil }
+					})
+				}
+				store, cfg := NewMemoryStore(), credentials(w)[name]()
+				cfg.Store = store
+				r := newRig(t, w, cfg)
+				r.mustCall()
+				w.Server.RevokeAll(true)
+				w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{next} })
+				for range 2 {
+					err := r.call(t.Context())
+					require.Error(t, err)
+					require.True(t, KindOf(err) == KindRegistration || KindOf(err) == KindConfig, "%v", err)
+					require.NotContains(t, err.Error(), "SECRET")
+				}
+				again := credentials(w)[name]()
+				again.Store = store
+				require.Error(t, newRig(t, w, again).call(t.Context()), "the next process")
+				require.Empty(t, next.Requests("/token"))
+				require.Empty(t, next.Requests("/authorize"))
+			})
+		})
+	}
+}
+
+// Whoever says which server it is now can move.
+func TestCredentialsMoveWhenToldTo(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		next := w.NewServer()
+		for _, s := range []*authtest.Server{w.Server, next} {
+			s.AddClient("me", "SECRETmine")
+			s.Change(func(s *authtest.Script) { s.Auth = authBasic })
+		}
+		store, secret := NewMemoryStore(), Registration{ClientID: "me", ClientSecret: "SECRETmine"}
+		newRig(t, w, &Config{Store: store, Grant: ClientCredentials{}, Registration: secret}).mustCall()
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{next} })
+		newRig(t, w, &Config{Store: store, Grant: ClientCredentials{}, Registration: secret, Issuer: next.Issuer}).mustCall()
+		secret.Issuer = next.Issuer
+		newRig(t, w, &Config{Store: store, Grant: ClientCredentials{}, Registration: secret}).mustCall()
+	})
+}
+
+// A challenge points to metadata elsewhere. If they are about another resource nothing of them is used: no
+// token, code or refresh token goes to the servers that they name.
+func TestMetadataOfAnotherResourceIsNotUsed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		evil := w.NewServer()
+		other := w.NewResource(evil)
+		r := newRig(t, w, nil)
+		r.mustCall()
+		before := r.client.held.Load()
+		w.Server.RevokeAll(true)
+		resp, err := r.send(t.Context())
+		require.NoError(t, err)
+		resp.Body.Close()
+		require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+		hint := http.Header{"Www-Authenticate": {`Bearer resource_metadata="` + other.Origin + `/.well-known/oauth-protected-resource/mcp"`}}
+		err = r.client.Authorize(t.Context(), w.Resource.URL, http.StatusUnauthorized, hint, time.Now().Add(time.Second))
+		require.Equal(t, KindMetadata, KindOf(err), "%v", err)
+		require.Empty(t, evil.Requests(""))
+		require.Empty(t, other.Requests())
+		require.Same(t, before, r.client.held.Load(), "what there is stays")
+		require.Equal(t, 1, r.person.times())
+	})
+}

@@ -1,0 +1,273 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+)
+
+// Two processes share a store and a refresh token that works once.
+func TestProcessesShareRotatingTokens(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		store := NewMemoryStore()
+		a, b := newRig(t, w, &Config{Store: store}), newRig(t, w, &Config{Store: store})
+		a.mustCall()
+		b.mustCall()
+		require.Equal(t, 0, b.person.times(), "the other one's token is used at once")
+		for range 3 {
+			w.Server.RevokeAll(false)
+			errs := make(chan error)
+			go func() { errs <- errors.Join(a.calls(5)...) }()
+			go func() { errs <- errors.Join(b.calls(5)...) }()
+			require.NoError(t, errors.Join(<-errs, <-errs))
+		}
+		require.Len(t, w.Server.Tokens("refresh_token"), 3)
+		require.Zero(t, w.Server.Reused())
+
+		w.Server.RevokeAll(true)
+		a.mustCall()
+		b.mustCall()
+		require.Equal(t, 2, a.person.times())
+		require.Equal(t, 0, b.person.times())
+	})
+}
+
+func TestLogoutElsewhereIsRespected(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		store := NewMemoryStore()
+		a, b := newRig(t, w, &Config{Store: store}), newRig(t, w, &Config{Store: store})
+		a.mustCall()
+		b.mustCall()
+		require.NoError(t, a.client.Logout(t.Context()))
+		require.Len(t, w.Server.Requests("/revoke"), 1)
+		time.Sleep(time.Hour)
+		b.mustCall()
+		require.Empty(t, w.Server.Tokens("refresh_token"), "a token that was logged out is not refreshed")
+		require.Equal(t, 1, b.person.times())
+		status, err := b.client.Status(t.Context())
+		require.NoError(t, err)
+		require.True(t, status.Authorized && status.Refreshable)
+	})
+}
+
+func TestRefreshBeforeExpiry(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		r := newRig(t, w, nil)
+		r.mustCall()
+		first := r.client.held.Load()
+		time.Sleep(time.Hour - maxRefreshMargin - time.Second)
+		r.mustCall()
+		synctest.Wait()
+		require.Same(t, first, r.client.held.Load(), "too early")
+		time.Sleep(2 * time.Second)
+		r.mustCall()
+		synctest.Wait()
+		require.NotSame(t, first, r.client.held.Load())
+		form := w.Server.Tokens("refresh_token")[0].Form
+		require.Equal(t, w.Resource.URL, form.Get("resource"))
+		time.Sleep(time.Hour)
+		r.mustCall() // expired: the call waits
+		require.Len(t, w.Server.Tokens("refresh_token"), 2)
+		require.Equal(t, 1, r.person.times())
+	})
+}
+
+// A refresh token that comes back without a new one goes on.
+func TestOldRefreshTokenIsKeptOnlyIfNoneCame(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(func(s *authtest.Script) { refreshing(s); s.KeepRefresh = true })
+		r := newRig(t, w, nil)
+		r.mustCall()
+		first := r.client.held.Load()
+		for range 2 {
+			time.Sleep(time.Hour)
+			r.mustCall()
+			require.Equal(t, first.Refresh, r.client.held.Load().Refresh)
+		}
+		w.Server.Change(func(s *authtest.Script) { s.KeepRefresh = false })
+		time.Sleep(time.Hour)
+		r.mustCall()
+		require.NotEqual(t, first.Refresh, r.client.held.Load().Refresh)
+	})
+}
+
+// While the authorization server is down, a token that is still valid stays in use, and the server
+// is not asked by every call.
+func TestTransientFailureKeepsTheToken(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		r := newRig(t, w, nil)
+		r.mustCall()
+		w.Server.Change(func(s *authtest.Script) {
+			s.Token = func(url.Values) (int, string) { return http.StatusServiceUnavailable, "" }
+		})
+		time.Sleep(time.Hour - maxRefreshMargin)
+		for range 10 {
+			r.mustCall()
+			synctest.Wait()
+		}
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+		time.Sleep(refreshPause)
+		r.mustCall()
+		synctest.Wait()
+		require.Len(t, w.Server.Tokens("refresh_token"), 2)
+		w.Server.Change(func(s *authtest.Script) { s.Token = nil })
+		time.Sleep(time.Hour)
+		r.mustCall()
+		require.Equal(t, 1, r.person.times())
+	})
+}
+
+// A client with an id of its own does not use what another one stored.
+func TestTokenOfAnotherClientIsNotUsed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		store := NewMemoryStore()
+		newRig(t, w, &Config{Store: store}).mustCall()
+		w.Server.AddClient("me", "", callbackURI)
+		r := newRig(t, w, &Config{Store: store, Registration: Registration{ClientID: "me"}})
+		r.mustCall()
+		require.Equal(t, 1, r.person.times())
+	})
+}
+
+// faulty is a Store whose methods fail when they are told to.
+type faulty struct {
+	Store
+
+	load, save error
+	saved      func(ctx context.Context, value string)
+}
+
+func (f *faulty) Load(ctx context.Context, key string) ([]byte, string, error) {
+	if f.load != nil {
+		return nil, "", f.load
+	}
+	return f.Store.Load(ctx, key)
+}
+
+func (f *faulty) Save(ctx context.Context, key string, value []byte, version string) (string, error) {
+	if f.save != nil {
+		return "", f.save
+	}
+	if f.saved != nil {
+		f.saved(ctx, string(value))
+	}
+	return f.Store.Save(ctx, key, value, version)
+}
+
+func TestTokenIsSavedBeforeItIsUsed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		store := &faulty{Store: NewMemoryStore()}
+		r := newRig(t, w, &Config{Store: store})
+		r.mustCall()
+		old := r.client.held.Load()
+		saved := false
+		store.saved = func(_ context.Context, value string) {
+			saved = true
+			require.NotContains(t, value, old.Access)
+			require.Same(t, old, r.client.held.Load(), "to be used before it is saved")
+		}
+		time.Sleep(time.Hour)
+		r.mustCall()
+		require.True(t, saved)
+	})
+}
+
+// Saving a rotated token is not cut short by Close, nor by what ran out before it.
+func TestSavingHasTimeOfItsOwn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		store := &faulty{Store: NewMemoryStore()}
+		r := newRig(t, w, &Config{Store: store})
+		r.mustCall()
+		slow := make(chan struct{})
+		store.saved = func(ctx context.Context, _ string) {
+			select {
+			case <-slow:
+			case <-ctx.Done():
+				t.Error("saving was given up")
+			}
+		}
+		time.Sleep(time.Hour)
+		failed, closed := make(chan error), make(chan error)
+		go func() { failed <- r.call(t.Context()) }()
+		synctest.Wait()
+		go func() { closed <- r.client.Close() }()
+		require.ErrorIs(t, <-failed, ErrClosed)
+		time.Sleep(closeGrace + time.Second)
+		close(slow)
+		require.NoError(t, <-closed)
+		next := newRig(t, w, &Config{Store: store.Store})
+		next.mustCall()
+		require.Zero(t, next.person.times())
+	})
+}
+
+// A store that takes nothing must not cost the session: the token is used from memory.
+func TestTokenThatCannotBeSavedIsUsed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		store := &faulty{Store: NewMemoryStore()}
+		r := newRig(t, w, &Config{Store: store})
+		r.mustCall()
+		store.save = errors.New("disk full")
+		for range 3 {
+			time.Sleep(time.Hour)
+			r.mustCall()
+		}
+		store.save = nil
+		time.Sleep(time.Hour)
+		r.mustCall()
+		require.Zero(t, w.Server.Reused())
+		require.Equal(t, 1, r.person.times())
+		other := newRig(t, w, &Config{Store: store})
+		other.mustCall()
+		require.Zero(t, other.person.times())
+	})
+}
+
+func TestStoreThatCannotBeReadFailsTheCall(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		store := &faulty{Store: NewMemoryStore(), load: errors.New("no such disk")}
+		r := newRig(t, w, &Config{Store: store})
+		err := r.call(t.Context())
+		require.Equal(t, KindStore, KindOf(err))
+		require.Zero(t, r.person.times())
+		store.load = nil
+		r.mustCall()
+	})
+}
+
+// A dead refresh token is not used twice, and the one of another process survives.
+func TestDeadTokenIsDroppedAlone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		store := NewMemoryStore()
+		r := newRig(t, w, &Config{Store: store})
+		r.mustCall()
+		w.Server.RevokeAll(true)
+		r.person.answer = func(context.Context, Flow) error { return errors.New("no browser") }
+		require.Equal(t, KindLogin, KindOf(r.call(t.Context())))
+		require.Equal(t, KindLogin, KindOf(r.call(t.Context())))
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+		tok, err := r.client.stored(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, tok.Refresh, "it is of no use to other processes either")
+		other := newRig(t, w, &Config{Store: store})
+		other.mustCall()
+		r.mustCall() // its own login fails, but it finds the other's token
+		require.Equal(t, 1, other.person.times())
+	})
+}

@@ -1,0 +1,71 @@
+package oauth
+
+import "fmt"
+
+// URLError says that nothing was sent to a URL that a peer named. An [*Error] wraps it.
+type URLError struct {
+	// Host is the URL's host; empty if it has none.
+	Host string
+	// Reason says why.
+	Reason string
+}
+
+// Error names the host.
+func (e *URLError) Error() string {
+	if e.Host == "" {
+		return "a URL is refused: " + e.Reason
+	}
+	return fmt.Sprintf("a URL of host %q is refused: %s", e.Host, e.Reason)
+}
+
+// RedirectError is a redirect of an authorization server or of a metadata document that was not
+// followed: GET follows those to the same origin, three at most, POST none. An [*Error] wraps it.
+type RedirectError struct {
+	// Status is the redirect's HTTP status.
+	Status int
+	// Origin is where it pointed: scheme, host and port, nothing else; empty if that is no URL.
+	Origin string
+	// Reason says why it was refused.
+	Reason string
+}
+
+// Error names the target's origin.
+func (e *RedirectError) Error() string {
+	return fmt.Sprintf("redirect %d to %q not followed: %s", e.Status, e.Origin, e.Reason)
+}
+
+// DocumentError says that what a server sent is not the document it must be. An [*Error] wraps it.
+type DocumentError struct {
+	// Origin is where it came from: scheme, host and port.
+	Origin string
+	// Reason says what is wrong, in our words.
+	Reason string
+
+	isPage bool // it is not even JSON
+}
+
+// Error names the origin.
+func (e *DocumentError) Error() string {
+	return fmt.Sprintf("the document from %s: %s", e.Origin, e.Reason)
+}
+
+// LimitError says that a server sent more than a limit allows. An [*Error] wraps it.
+type LimitError struct {
+	// What is the limit's name, with its unit: "bytes of a document".
+	What string
+	// Limit is its value.
+	Limit int
+}
+
+// Error names the limit.
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("more than the limit of %d %s", e.Limit, e.What)
+}
+
+// statusError says that a server answered with a status that is no answer.
+type statusError struct {
+	origin string
+	status int
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("status %d of %s", e.status, e.origin) }

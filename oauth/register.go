@@ -1,0 +1,213 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// registered is who this client is for one authorization server.
+type registered struct {
+	clientID, secret, authMethod string
+	redirectURIs                 []string
+	expires                      time.Time // zero: never
+	issuer                       string
+}
+
+// Format hides the secret.
+func (registered) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// registrar finds out who this client is for an authorization server. It keeps no registrations: see Client.register.
+type registrar struct {
+	fetcher *fetcher
+	client  *Registration
+}
+
+// IssuerError says that the client id of [Registration] is for another authorization server than the
+// one that the resource names. An [*Error] of KindRegistration wraps it.
+type IssuerError struct {
+	// Registered is the issuer that the client id is for, Named the one that the resource names.
+	Registered, Named string
+}
+
+// Error names both issuers.
+func (e *IssuerError) Error() string {
+	return fmt.Sprintf("the client id or assertion is for %q (see Registration.Issuer, Config.Issuer), and the resource names %q",
+		sanitize(e.Registered, maxHost), sanitize(e.Named, maxHost))
+}
+
+// register returns who this client is: the client id of the configuration, which is bound to its issuer; the URL of its
+// metadata document, which is the same for all that support it; or who the server says at a dynamic registration.
+func (r *registrar) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
+	const op = "register"
+	c := r.client
+	switch {
+	case c.ClientID != "" && c.Issuer != "" && c.Issuer != server.Issuer:
+		return nil, &Error{Kind: KindRegistration, Op: op, Err: &IssuerError{c.Issuer, server.Issuer}}
+	case c.ClientID != "":
+		return &registered{clientID: c.ClientID, secret: c.ClientSecret, authMethod: c.AuthMethod, issuer: server.Issuer}, nil
+	case c.MetadataURL != "" && server.ClientIDMetadata:
+		who := &registered{clientID: c.MetadataURL, authMethod: authNone, issuer: server.Issuer}
+		if c.Key != nil {
+			who.authMethod = authPrivateKey
+		}
+		return who, nil
+	case c.NoDynamic:
+		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("there is no client id for this server, and Registration.NoDynamic")}
+	case server.RegistrationEndpoint == "":
+		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("there is no client id for this server, and it does not give any")}
+	case redirectURI == "":
+		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("a client without a person to log in is not registered dynamically")}
+	}
+	wish := newClientMetadata(c, server, redirectURI)
+	who, err := r.dynamic(ctx, server, wish)
+	if slices.Contains([]string{"invalid_redirect_uri", "invalid_client_metadata"}, codeIn(err)) {
+		// Some know one type of application only.
+		first := err
+		wish.ApplicationType = otherType(wish.ApplicationType)
+		if who, err = r.dynamic(ctx, server, wish); err != nil && KindOf(err) != KindNetwork {
+			err = first
+		}
+	}
+	return who, err
+}
+
+const (
+	typeNative = "native"
+	typeWeb    = "web"
+)
+
+func otherType(t string) string {
+	if t == typeNative {
+		return typeWeb
+	}
+	return typeNative
+}
+
+// codeIn returns the code with which a registration was refused.
+func codeIn(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Kind == KindRegistration {
+		return e.Code
+	}
+	return ""
+}
+
+// clientMetadata is what a client says of itself (RFC 7591 section 2).
+type clientMetadata struct {
+	Name            string   `json:"client_name"`
+	Redirects       []string `json:"redirect_uris"`
+	ApplicationType string   `json:"application_type"`
+	GrantTypes      []string `json:"grant_types"`
+	ResponseTypes   []string `json:"response_types"`
+	AuthMethod      string   `json:"token_endpoint_auth_method,omitempty"`
+}
+
+func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI string) *clientMetadata {
+	m := &clientMetadata{
+		Name: c.Name, Redirects: []string{redirectURI}, ApplicationType: typeWeb,
+		GrantTypes: []string{"authorization_code"}, ResponseTypes: []string{"code"},
+	}
+	if m.Name == "" {
+		m.Name = "Hawser"
+	}
+	if u, err := url.Parse(redirectURI); err == nil && isLoopback(u.Hostname()) {
+		m.ApplicationType = typeNative
+	}
+	if len(server.GrantTypes) == 0 || slices.Contains(server.GrantTypes, "refresh_token") {
+		m.GrantTypes = append(m.GrantTypes, "refresh_token")
+	}
+	offered := server.TokenAuthMethods
+	for _, method := range []string{authNone, authBasic, authPost} {
+		if len(offered) == 0 || slices.Contains(offered, method) {
+			m.AuthMethod = method
+			break
+		}
+	}
+	return m
+}
+
+// registration is what a server answers (RFC 7591 sections 3.2.1 and 3.2.2).
+type registration struct {
+	ID          string   `json:"client_id"`
+	Secret      string   `json:"client_secret"`
+	Expires     float64  `json:"client_secret_expires_at"`
+	AuthMethod  string   `json:"token_endpoint_auth_method"`
+	Redirects   []string `json:"redirect_uris"`
+	Error       string   `json:"error"`
+	Description string   `json:"error_description"`
+}
+
+// Format hides the secret.
+func (registration) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *clientMetadata) (*registered, error) {
+	const op = "register"
+	body, err := json.Marshal(wish)
+	if err != nil {
+		return nil, &Error{Kind: KindConfig, Op: op, Err: err}
+	}
+	a, err := r.fetcher.postJSON(ctx, op, server.RegistrationEndpoint, body)
+	if err != nil {
+		return nil, err
+	}
+	u, _ := url.Parse(server.RegistrationEndpoint) // postJSON has parsed it
+	reply := new(registration)
+	err = readJSON(u, a, reply)
+	switch {
+	case isTransient(a.status):
+		return nil, &Error{Kind: KindNetwork, Op: op, Err: &statusError{originOf(u), a.status}}
+	case a.status != http.StatusCreated && a.status != http.StatusOK || err == nil && reply.Error != "":
+		refused := &Error{Kind: KindRegistration, Op: op, Err: &statusError{originOf(u), a.status}}
+		if err == nil {
+			refused.Code, refused.Description = sanitize(reply.Error, 64), sanitize(reply.Description, maxDescription)
+		}
+		return nil, refused
+	case err != nil:
+		return nil, &Error{Kind: KindResponse, Op: op, Err: err}
+	}
+	who, err := reply.accept(server, wish)
+	if err != nil {
+		return nil, &Error{Kind: KindResponse, Op: op, Err: err}
+	}
+	return who, nil
+}
+
+const maxClientID = 4 << 10 // bytes, also of a secret
+
+// accept checks what a server registered: it may differ from the wish, if this client can live with it.
+func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*registered, error) {
+	who := &registered{clientID: r.ID, secret: r.Secret, authMethod: r.AuthMethod, redirectURIs: r.Redirects, issuer: server.Issuer}
+	if who.authMethod == "" && who.secret == "" {
+		who.authMethod = authNone
+	}
+	if who.redirectURIs == nil {
+		who.redirectURIs = wish.Redirects
+	}
+	switch {
+	case r.ID == "" || len(r.ID) > maxClientID || sanitize(r.ID, maxClientID) != r.ID:
+		return nil, errors.New("the registration has no usable client_id")
+	case len(r.Secret) > maxClientID:
+		return nil, &LimitError{"bytes of a client_secret", maxClientID}
+	case !contains(who.redirectURIs, wish.Redirects):
+		return nil, errors.New("the registration is for another redirect URI")
+	case !slices.Contains([]string{"", authNone, authBasic, authPost}, who.authMethod):
+		return nil, fmt.Errorf("the client is to authenticate by %q", sanitize(who.authMethod, 64))
+	case who.secret == "" && who.authMethod != authNone:
+		return nil, errors.New("the registration has no client_secret, and the client is to authenticate by one")
+	case math.IsNaN(r.Expires) || r.Expires < 0:
+		return nil, errors.New("client_secret_expires_at is no time")
+	}
+	who.redirectURIs = slices.Clone(wish.Redirects) // no more than is used is kept
+	if r.Secret != "" && r.Expires > 0 && r.Expires < math.MaxInt32*4 {
+		who.expires = time.Unix(int64(r.Expires), 0)
+	}
+	return who, nil
+}

@@ -1,0 +1,245 @@
+package oauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+)
+
+const webRedirect = "https://app.example.com/cb"
+
+func newRegistrar(t *testing.T, r Registration, rt http.RoundTripper) *registrar {
+	t.Helper()
+	return &registrar{fetcher: newFetcher(t, publicEndpoint, rt), client: &r}
+}
+
+// desk is a registration endpoint that answers with texts, one after another, and keeps what it was asked.
+type desk struct {
+	status  int
+	answers []string
+	wishes  []clientMetadata
+}
+
+func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var wish clientMetadata
+	if r.Header.Get("Content-Type") != "application/json" || json.NewDecoder(r.Body).Decode(&wish) != nil {
+		http.Error(w, "no JSON", http.StatusUnsupportedMediaType)
+		return
+	}
+	d.wishes = append(d.wishes, wish)
+	status, text := d.status, d.answers[min(len(d.wishes), len(d.answers))-1]
+	if strings.Contains(text, `"error"`) && status == 0 {
+		status = http.StatusBadRequest
+	}
+	if status == 0 {
+		status = http.StatusCreated
+	}
+	w.WriteHeader(status)
+	fmt.Fprint(w, text)
+}
+
+func TestWhatIsRegistered(t *testing.T) {
+	for name, c := range map[string]struct {
+		redirect, name string
+		server         ServerMetadata
+		want           clientMetadata
+	}{
+		"loopback": {
+			callbackURI, "", ServerMetadata{},
+			clientMetadata{"Hawser", []string{callbackURI}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "none"},
+		},
+		"localhost": {
+			"http://localhost:1/cb", "Me", ServerMetadata{TokenAuthMethods: []string{"client_secret_post", "client_secret_basic"}},
+			clientMetadata{"Me", []string{"http://localhost:1/cb"}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "client_secret_basic"},
+		},
+		"web": {
+			webRedirect, "", ServerMetadata{TokenAuthMethods: []string{"client_secret_post"}, GrantTypes: []string{"refresh_token"}},
+			clientMetadata{"Hawser", []string{webRedirect}, "web", []string{"authorization_code", "refresh_token"}, []string{"code"}, "client_secret_post"},
+		},
+		"no refresh, nothing known": {
+			webRedirect, "", ServerMetadata{TokenAuthMethods: []string{"tls_client_auth"}, GrantTypes: []string{"authorization_code"}},
+			clientMetadata{"Hawser", []string{webRedirect}, "web", []string{"authorization_code"}, []string{"code"}, ""},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &desk{answers: []string{`{"client_id":"c"}`}}
+			c.server.Issuer, c.server.RegistrationEndpoint = asOrigin, asOrigin+"/register"
+			who, err := newRegistrar(t, Registration{Name: c.name}, &web{handler: d.ServeHTTP}).register(t.Context(), &c.server, c.redirect)
+			require.NoError(t, err)
+			require.Equal(t, []clientMetadata{c.want}, d.wishes)
+			require.Equal(t, registered{clientID: "c", authMethod: authNone, redirectURIs: []string{c.redirect}, issuer: asOrigin}, *who)
+		})
+	}
+}
+
+func TestRegistrationReplies(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		text   string
+		kind   Kind // 0: accepted
+		says   string
+		want   registered
+	}{
+		"secret":          {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":0,"redirect_uris":["` + webRedirect + `","x"]}`, 0, "", registered{clientID: "c", secret: "SECRET"}},
+		"expires":         {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":1e9,"token_endpoint_auth_method":"client_secret_post"}`, 0, "", registered{clientID: "c", secret: "SECRET", authMethod: authPost, expires: time.Unix(1e9, 0)}},
+		"expires, public": {http.StatusOK, `{"client_id":"c","client_secret_expires_at":5,"token_endpoint_auth_method":"none"}`, 0, "", registered{clientID: "c", authMethod: authNone}},
+		"beyond time":     {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":1e300}`, 0, "", registered{clientID: "c", secret: "SECRET"}},
+		"no id":           {0, `{"client_secret":"SECRET"}`, KindResponse, "client_id", registered{}},
+		"id with escapes": {0, `{"client_id":"c\u001b[31m"}`, KindResponse, "client_id", registered{}},
+		"long id":         {0, `{"client_id":"` + strings.Repeat("c", maxClientID+1) + `"}`, KindResponse, "client_id", registered{}},
+		"long secret":     {0, `{"client_id":"c","client_secret":"` + strings.Repeat("c", maxClientID+1) + `"}`, KindResponse, "limit", registered{}},
+		"other redirect":  {0, `{"client_id":"c","redirect_uris":["https://evil.example.com/cb"]}`, KindResponse, "redirect URI", registered{}},
+		"unknown method":  {0, `{"client_id":"c","client_secret":"SECRET","token_endpoint_auth_method":"tls_client_auth"}`, KindResponse, "tls_client_auth", registered{}},
+		"secret missing":  {0, `{"client_id":"c","token_endpoint_auth_method":"client_secret_basic"}`, KindResponse, "client_secret", registered{}},
+		"negative expiry": {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":-1}`, KindResponse, "expires", registered{}},
+		"wrong types":     {0, `{"client_id":["c"]}`, KindResponse, "wrong type", registered{}},
+		"HTML":            {0, `<html>`, KindResponse, "JSON", registered{}},
+		"too long":        {0, `{"client_id":"c","x":"` + strings.Repeat("x", maxDocument) + `"}`, KindResponse, "limit", registered{}},
+		"refused":         {0, `{"error":"access_denied","error_description":"not\u001b[31m you"}`, KindRegistration, "access_denied: not", registered{}},
+		"refused, 200":    {http.StatusOK, `{"error":"access_denied","client_id":"c"}`, KindRegistration, "access_denied", registered{}},
+		"refused, HTML":   {http.StatusForbidden, `<html>`, KindRegistration, "status 403", registered{}},
+		"redirected":      {http.StatusTemporaryRedirect, ``, KindResponse, "redirect 307", registered{}},
+		"busy":            {http.StatusTooManyRequests, ``, KindNetwork, "status 429", registered{}},
+		"down":            {http.StatusBadGateway, `{"error":"x"}`, KindNetwork, "status 502", registered{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &desk{status: c.status, answers: []string{c.text}}
+			server := &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: asOrigin + "/register"}
+			who, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, webRedirect)
+			require.Equal(t, c.kind, KindOf(err), "%v", err)
+			require.Len(t, d.wishes, 1)
+			if c.kind != 0 {
+				require.ErrorContains(t, err, c.says)
+				require.NotContains(t, err.Error(), "SECRET")
+				require.NotContains(t, err.Error(), "\x1b")
+				return
+			}
+			c.want.issuer, c.want.redirectURIs = asOrigin, []string{webRedirect}
+			require.Equal(t, c.want, *who)
+			require.NotContains(t, fmt.Sprintf("%v %+v %#v", who, *who, registration{Secret: "SECRET"}), "SECRET")
+		})
+	}
+}
+
+// Some servers know one type of application only; the other one is tried once.
+func TestRegistrationIsAdjusted(t *testing.T) {
+	const refused = `{"error":"invalid_redirect_uri","error_description":"first"}`
+	for name, c := range map[string]struct {
+		answers []string
+		types   []string
+		says    string // of the error; empty: registered
+	}{
+		"accepted then":  {[]string{refused, `{"client_id":"c"}`}, []string{"native", "web"}, ""},
+		"refused twice":  {[]string{refused, `{"error":"invalid_client_metadata","error_description":"second"}`}, []string{"native", "web"}, "first"},
+		"another reason": {[]string{`{"error":"unapproved_software_statement"}`}, []string{"native"}, "unapproved"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &desk{answers: c.answers}
+			server := &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: asOrigin + "/register"}
+			_, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, callbackURI)
+			var types []string
+			for _, wish := range d.wishes {
+				types = append(types, wish.ApplicationType)
+			}
+			require.Equal(t, c.types, types)
+			if c.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.says)
+			require.Equal(t, KindRegistration, KindOf(err))
+		})
+	}
+}
+
+// Who this client is without being registered, in the order of what it has.
+func TestIdentityOfTheConfiguration(t *testing.T) {
+	const document = "https://me.example.com/client.json"
+	portable := &ServerMetadata{Issuer: asOrigin, ClientIDMetadata: true, RegistrationEndpoint: asOrigin + "/register"}
+	plain := &ServerMetadata{Issuer: asOrigin}
+	for name, c := range map[string]struct {
+		config Registration
+		server *ServerMetadata
+		want   registered
+		says   string // of the error
+	}{
+		"client id":            {Registration{ClientID: "c", ClientSecret: "s", AuthMethod: authPost, MetadataURL: document}, portable, registered{clientID: "c", secret: "s", authMethod: authPost}, ""},
+		"of its issuer":        {Registration{ClientID: "c", Issuer: asOrigin}, plain, registered{clientID: "c"}, ""},
+		"of another issuer":    {Registration{ClientID: "c", Issuer: asOrigin + "/"}, portable, registered{}, "is for"},
+		"document":             {Registration{MetadataURL: document}, portable, registered{clientID: document, authMethod: authNone}, ""},
+		"document with a key":  {Registration{MetadataURL: document, Key: &ClientKey{}}, portable, registered{clientID: document, authMethod: authPrivateKey}, ""},
+		"document, not known":  {Registration{MetadataURL: document}, plain, registered{}, "does not give any"},
+		"none given":           {Registration{}, plain, registered{}, "does not give any"},
+		"no dynamic":           {Registration{NoDynamic: true}, portable, registered{}, "NoDynamic"},
+		"nobody to come back":  {Registration{}, portable, registered{}, "without a person"},
+		"registration is evil": {Registration{}, &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: "https://10.0.0.1/"}, registered{}, "without a person"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := pages(nil)
+			who, err := newRegistrar(t, c.config, w).register(t.Context(), c.server, "")
+			require.Empty(t, w.asked)
+			if c.says != "" {
+				require.ErrorContains(t, err, c.says)
+				require.Equal(t, KindRegistration, KindOf(err))
+				return
+			}
+			require.NoError(t, err)
+			c.want.issuer = asOrigin
+			require.Equal(t, c.want, *who)
+		})
+	}
+}
+
+// A client id that does not say whose it is belongs to the first server it was used with, for other
+// processes too; its secret goes to no other.
+func TestClientIDStaysWithItsIssuer(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		cfg := &Config{Store: NewMemoryStore(), Registration: Registration{ClientID: "c", ClientSecret: "SECRET"}}
+		w.Server.AddClient("c", "SECRET", callbackURI)
+		w.Server.Change(func(s *authtest.Script) { s.Auth = authBasic })
+		first := newRig(t, w, cfg)
+		first.mustCall()
+
+		other := w.NewServer()
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{other} })
+		for _, r := range []*rig{first, newRig(t, w, cfg)} {
+			err := r.call(t.Context())
+			var bound *IssuerError
+			require.ErrorAs(t, err, &bound)
+			require.Equal(t, IssuerError{w.Server.Issuer, other.Issuer}, *bound)
+			require.Equal(t, KindRegistration, KindOf(err))
+			require.NotContains(t, err.Error(), "SECRET")
+		}
+		require.Empty(t, other.Requests("/token"))
+		require.Empty(t, other.Requests("/authorize"))
+	})
+}
+
+// A secret that has expired is not used for another login.
+func TestRegistrationExpires(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		r.mustCall()
+		data, version, err := r.client.store.Load(t.Context(), clientKey(w.Server.Issuer))
+		require.NoError(t, err)
+		stored := map[string]any{}
+		require.NoError(t, json.Unmarshal(data, &stored))
+		stored["expires"] = time.Now().Add(time.Hour)
+		data, err = json.Marshal(stored)
+		require.NoError(t, err)
+		_, err = r.client.store.Save(t.Context(), clientKey(w.Server.Issuer), data, version)
+		require.NoError(t, err)
+		require.NoError(t, r.client.Login(t.Context()))
+		require.Len(t, w.Server.Requests("/register"), 1)
+		time.Sleep(time.Hour)
+		require.NoError(t, r.client.Login(t.Context()))
+		require.Len(t, w.Server.Requests("/register"), 2)
+	})
+}

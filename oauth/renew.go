@@ -1,0 +1,227 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// errNothing says that a token cannot be renewed without a person.
+var errNothing = &Error{Kind: KindLoginRequired, Op: "renew token", Err: errors.New("there is no refresh token that works")}
+
+// isRefusal reports whether err is a verdict, after which only a person can
+// help; otherwise the next try may succeed.
+func isRefusal(err error) bool {
+	e, ok := err.(*Error)
+	return ok && e.Permanent() && e.Kind != KindClosed
+}
+
+// load reads the Store once, before the first request.
+func (c *Client) load(ctx context.Context) error {
+	if c.cfg.Grant != nil {
+		c.loaded.Store(true) // tokens of a Grant are not stored: another Grant may use the same Store
+		return nil
+	}
+	w, _ := c.join(&c.loading, c.cfg.RequestTimeout, func(ctx context.Context, _ *work) error {
+		if c.loaded.Load() {
+			return nil
+		}
+		tok, err := c.stored(ctx)
+		if err != nil {
+			return err
+		}
+		if tok != nil {
+			c.held.CompareAndSwap(nil, tok)
+		}
+		c.loaded.Store(true)
+		return nil
+	})
+	return c.wait(ctx, w)
+}
+
+// renewLimit bounds a renewal: discovery, another process that holds the lease, two token requests.
+func (c *Client) renewLimit() time.Duration { return 4 * c.cfg.RequestTimeout }
+
+// leaseLimit bounds what is done under a lease.
+func (c *Client) leaseLimit() time.Duration { return 2 * c.cfg.RequestTimeout }
+
+// renew replaces a token without a person, once for all who ask. It returns nil
+// when the current token is another one than old. refusal is the header of a 401 to old,
+// nil if old has only expired.
+func (c *Client) renew(ctx context.Context, old *token, refusal http.Header) error {
+	for {
+		if now := c.held.Load(); now != nil && !now.same(old) {
+			return nil
+		}
+		w, joined := c.join(&c.renewal, c.renewLimit(), c.renewing(old, refusal))
+		err := c.wait(ctx, w)
+		if err != nil || !joined {
+			return err
+		}
+	}
+}
+
+// renewInBackground begins to renew a token that still is good, unless it was tried a moment ago.
+func (c *Client) renewInBackground(old *token) {
+	if c.cfg.Grant == nil && !old.isRefreshable() || time.Now().UnixNano() < old.retryFrom.Load() {
+		return
+	}
+	c.join(&c.renewal, c.renewLimit(), c.renewing(old, nil))
+}
+
+func (c *Client) renewing(old *token, refusal http.Header) func(context.Context, *work) error {
+	return func(ctx context.Context, _ *work) error {
+		if now := c.held.Load(); now != nil && !now.same(old) {
+			return nil
+		}
+		var err error
+		switch {
+		case c.cfg.Grant != nil:
+			err = c.obtain(ctx, old, refusal)
+		case old.isRefreshable():
+			err = c.refresh(ctx, old)
+		default:
+			err = c.adoptStored(ctx, old)
+		}
+		if err != nil && old != nil {
+			old.retryFrom.Store(time.Now().Add(refreshPause).UnixNano())
+			c.log.Info("token not renewed", "issuer", old.Issuer, "error", err)
+		}
+		return err
+	}
+}
+
+// adoptStored takes a token that another process stored.
+func (c *Client) adoptStored(ctx context.Context, old *token) error {
+	now := c.held.Load()
+	tok, err := c.stored(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !tok.supersedes(old):
+		return errNothing
+	}
+	c.held.CompareAndSwap(now, tok) // else a login was faster
+	return nil
+}
+
+// refresh uses the refresh token of old, or takes what another process got with
+// it: a refresh token that rotates must be used once (OAuth 2.1 section 4.3.1).
+// The new one is saved before anybody uses it.
+func (c *Client) refresh(ctx context.Context, old *token) error {
+	server, err := c.serverOf(ctx, old)
+	if err != nil {
+		return err
+	}
+	key := tokenKey(old.Resource, old.Issuer)
+	release, err := c.store.Lease(ctx, key, c.leaseLimit()+saveLimit)
+	if err != nil {
+		return storeError(ctx, "lease token", err)
+	}
+	defer release()
+	ctx, stop := context.WithTimeoutCause(ctx, c.leaseLimit(), errTooSlow)
+	defer stop()
+
+	stored, version, err := c.loadToken(ctx, key)
+	switch {
+	case err != nil:
+		return err
+	case stored == nil && !old.unsaved:
+		old.dead.Store(true)
+		c.held.CompareAndSwap(old, nil) // logged out, here or elsewhere
+		return errNothing
+	case stored.supersedes(old):
+		c.held.Store(stored)
+		if stored.freshness(time.Now()) != expired || !stored.isRefreshable() {
+			return nil
+		}
+		old = stored
+	}
+	next, err := c.requestRefresh(ctx, server, old)
+	if isDeadToken(err) {
+		c.bury(ctx, key, old, version)
+		if codeOf(err) == "invalid_client" && c.isDynamic(server) {
+			c.unregister(ctx, old.Issuer, old.ClientID)
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	c.keep(ctx, key, next, version)
+	return nil
+}
+
+func (c *Client) requestRefresh(ctx context.Context, server *ServerMetadata, old *token) (*token, error) {
+	who, err := c.identity(ctx, server, old.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	at := &target{resource: old.Resource, server: server, scopes: old.Requested}
+	req := &tokenRequest{op: "refresh token", at: at, who: who, key: old.key, bound: old.key != nil, form: url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {old.Refresh}, "resource": {old.Resource},
+	}}
+	next, err := c.requestToken(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if next.Refresh == "" {
+		next.Refresh = old.Refresh
+	}
+	if next.Granted == nil {
+		next.Granted = old.Granted
+	}
+	return next, nil
+}
+
+// isDeadToken reports whether a refresh token was refused for good.
+func isDeadToken(err error) bool {
+	return slices.Contains([]string{"invalid_grant", "invalid_client", "unauthorized_client"}, codeOf(err))
+}
+
+// bury takes a refresh token that was refused out of the Store, if it still is the one there. The
+// access token stays: it is for the resource to refuse it.
+func (c *Client) bury(ctx context.Context, key string, old *token, version string) {
+	old.dead.Store(true)
+	if version == "" {
+		return
+	}
+	r := old.tokenRecord
+	r.Refresh = ""
+	if err := c.save(ctx, key, r, version); err != nil && !errors.Is(err, ErrConflict) {
+		c.log.Warn("a refresh token that was refused stays in the store", "issuer", old.Issuer, "error", err)
+	}
+}
+
+// keep saves a token and makes it the current one, in this order and under the
+// lease. Time for saving there always is: what it replaces may be used up. If the Store does not
+// take it, it is used all the same.
+func (c *Client) keep(ctx context.Context, key string, next *token, version string) {
+	err := c.save(ctx, key, next.tokenRecord, version)
+	if errors.Is(err, ErrConflict) {
+		// Somebody stored another one without the lease, or after it ran out.
+		if stored, _, loadErr := c.loadToken(ctx, key); loadErr == nil && stored != nil {
+			c.held.Store(stored)
+			return
+		}
+	}
+	if err != nil {
+		next.unsaved = true
+		c.log.Warn("token not saved: it ends with this process", "issuer", next.Issuer, "error", err)
+	}
+	c.held.Store(next)
+}
+
+func (c *Client) save(ctx context.Context, key string, r tokenRecord, version string) error {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), saveLimit)
+	defer stop()
+	data, err := r.encode()
+	if err != nil {
+		return err
+	}
+	_, err = c.store.Save(ctx, key, data, version)
+	return err
+}

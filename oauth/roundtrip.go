@@ -1,0 +1,211 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// RoundTripper returns base with authorization. Requests to the resource's origin get
+// the current token, unless they carry an Authorization header already; all others pass
+// as they are, so that no token leaves for another scheme, host or port. Nil means a
+// [transport.NewDirect] that is closed with the Client. Requests to authorization servers take the base of the last call,
+// unless there is a Config.Transport.
+//
+// A token is renewed silently: in the background before it expires, while calls go on with it;
+// with the call waiting, on its own context, when it has expired; and when the resource answers 401 to a
+// token that is still the current one. The request is then sent again, once for a newer token that is
+// there and once for a renewed one, if its body can be had again: through GetBody, or because it has a
+// length of at most 1 MiB. A request is sent again only after a 401, or a demand for a DPoP nonce, so that it is
+// executed at most once if base does so: see [transport.RunsOnce].
+//
+// A token that cannot be had because an authorization server or the Store failed, or because a
+// Grant was refused, is an error: a [*transport.Error] of stage NotSent (after a 401, too: a refused request
+// did not run) that wraps an [*Error]. Where only a person can help, the 401 is
+// returned; no person is ever asked inside RoundTrip, see [Client.Authorize]. After Close nothing is renewed any more.
+func (c *Client) RoundTripper(base http.RoundTripper) http.RoundTripper {
+	if base == nil {
+		base = c.base.direct()
+	}
+	c.base.set(base)
+	return &roundTripper{client: c, base: base, once: transport.RunsOnce(base)}
+}
+
+type roundTripper struct {
+	client *Client
+	base   http.RoundTripper
+	once   bool
+}
+
+// RunsOnce says whether a RoundTrip executes a request at most once, see [transport.RunsOnce].
+func (t *roundTripper) RunsOnce() bool { return t.once }
+
+// RoundTrip implements http.RoundTripper; see [Client.RoundTripper].
+func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
+	if _, own := req.Header["Authorization"]; own || !t.client.covers(req.URL) {
+		return t.base.RoundTrip(req)
+	}
+	tok, err := t.client.usable(req.Context())
+	if err != nil {
+		closeBody(req)
+		return nil, notSent(err)
+	}
+	first, again, err := bodies(req)
+	if err != nil {
+		return nil, &transport.Error{Stage: transport.NotSent, Op: "read request body", Err: err}
+	}
+	x := &exchange{t: t, req: req, again: again}
+	resp, err := x.send(tok, first)
+	for range 2 { // a newer token that was there, a renewed one
+		if err != nil || resp.StatusCode != http.StatusUnauthorized || again == nil {
+			break
+		}
+		next, renewErr := t.client.replace(req.Context(), tok, resp)
+		if renewErr != nil {
+			return nil, notSent(renewErr)
+		}
+		if next == nil {
+			break
+		}
+		body, bodyErr := again()
+		if bodyErr != nil {
+			break // it cannot be sent again: the 401 stands
+		}
+		tok = next
+		resp, err = x.send(tok, body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	resp.Request = req
+	return resp, nil
+}
+
+// exchange is one request, with all its tries.
+type exchange struct {
+	t     *roundTripper
+	req   *http.Request
+	again func() (io.ReadCloser, error)
+}
+
+// send sends the request with a token, and once more if the resource wants a
+// nonce in the DPoP proof (RFC 9449 section 9).
+func (x *exchange) send(tok *token, body io.ReadCloser) (*http.Response, error) {
+	resp, err := x.try(tok, body)
+	if err != nil || tok == nil {
+		return resp, err
+	}
+	if tok.key != nil {
+		x.t.client.nonces.take(x.req.URL, resp.Header)
+		if resp.StatusCode == http.StatusUnauthorized && wantsNonce(resp.Header) && x.again != nil {
+			detach(resp)
+			if resp, err = x.withNonce(tok, resp); err != nil {
+				return nil, err
+			}
+		}
+	}
+	tok.mark(resp.StatusCode == http.StatusUnauthorized)
+	return resp, nil
+}
+
+// withNonce sends the request again, now that the nonce is known, if that is possible.
+func (x *exchange) withNonce(tok *token, refused *http.Response) (*http.Response, error) {
+	body, bodyErr := x.again()
+	if bodyErr != nil {
+		return refused, nil //nolint:nilerr // the refusal stands
+	}
+	resp, err := x.try(tok, body)
+	if err == nil {
+		x.t.client.nonces.take(x.req.URL, resp.Header)
+	}
+	return resp, err
+}
+
+// try sends a copy of the request, which carries the token if there is one.
+func (x *exchange) try(tok *token, body io.ReadCloser) (*http.Response, error) {
+	out := x.req.WithContext(x.req.Context())
+	out.Body = body
+	if x.again != nil && body != nil && body != http.NoBody {
+		out.GetBody = x.again
+	}
+	if tok != nil {
+		out.Header = x.req.Header.Clone()
+		if out.Header == nil {
+			out.Header = make(http.Header, 2)
+		}
+		out.Header["Authorization"] = []string{tok.header}
+		if tok.key != nil {
+			proof, err := tok.key.proof(x.req.Method, x.req.URL, tok.Access, x.t.client.nonces.get(x.req.URL))
+			if err != nil {
+				closeBody(out)
+				return nil, notSent(&Error{Kind: KindConfig, Op: "sign DPoP proof", Err: err})
+			}
+			out.Header["Dpop"] = []string{proof}
+		}
+	}
+	resp, err := x.t.base.RoundTrip(out)
+	if err == nil && resp == nil {
+		err = errors.New("the RoundTripper returned neither a response nor an error")
+	}
+	return resp, err
+}
+
+// notSent says that a request was not executed for want of a token.
+func notSent(err error) error {
+	e, ours := err.(*Error)
+	return &transport.Error{Stage: transport.NotSent, Permanent: ours && e.Permanent(), Op: "obtain token", Err: err}
+}
+
+// usable returns the token for a request, nil if there is none. It waits only
+// if there is no other way to get one: until the Store was read once, and
+// while a token that has expired is renewed.
+func (c *Client) usable(ctx context.Context) (*token, error) {
+	if !c.loaded.Load() {
+		if err := c.load(ctx); err != nil {
+			return nil, err
+		}
+	}
+	tok := c.held.Load()
+	if tok == nil || tok.Expiry.IsZero() {
+		return tok, nil
+	}
+	switch tok.freshness(time.Now()) {
+	case fresh:
+		return tok, nil
+	case due:
+		c.renewInBackground(tok)
+		return tok, nil
+	case expired:
+	}
+	switch err := c.renew(ctx, tok, nil); {
+	case err == nil:
+		return c.held.Load(), nil
+	case isRefusal(err) && c.cfg.Grant == nil:
+		// Whether the token is good is for the resource to say: this clock may be wrong, and an
+		// explicit 401 is better than what a server shows to strangers.
+		return c.held.Load(), nil
+	default:
+		return nil, err
+	}
+}
+
+// replace returns what to send a request with that was answered with 401 to
+// tok, nil if there is nothing without a person. The response's body is in memory afterwards.
+func (c *Client) replace(ctx context.Context, tok *token, resp *http.Response) (*token, error) {
+	detach(resp)
+	if tok.isHopeless() && c.held.Load().same(tok) {
+		return nil, nil
+	}
+	switch err := c.renew(ctx, tok, resp.Header); {
+	case err == nil:
+		return c.held.Load(), nil
+	case isRefusal(err) && c.cfg.Grant == nil:
+		return nil, nil
+	default:
+		return nil, err
+	}
+}

@@ -1,0 +1,49 @@
+package oauth
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Status is what a Client knows of its authorization. It holds no secret.
+type Status struct {
+	// Endpoint is the MCP server. Resource is what it calls itself, Issuer its
+	// authorization server and ClientID who this client is there; empty as long as that is unknown.
+	Endpoint, Resource, Issuer, ClientID string
+	// Authorized says that there is a token. Whether the resource still accepts it, only a request can tell.
+	Authorized bool
+	// Scopes are those of the token: granted, else asked for.
+	Scopes []string
+	// Obtained and Expiry are the token's; Expiry is zero if the server did not say.
+	Obtained, Expiry time.Time
+	// Refreshable says that the token can be renewed without a person.
+	Refreshable bool
+	// DPoP says that the token is bound to a key.
+	DPoP bool
+	// Declined says that the person declined: only [Client.Login] asks again.
+	Declined bool
+}
+
+// Status tells what is known. It may read the Store, and sends nothing.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	s := Status{Endpoint: c.name()}
+	if err := c.load(ctx); err != nil {
+		return s, err
+	}
+	s.Declined = c.known.isDeclined()
+	tok := c.held.Load()
+	if tok == nil {
+		if at := c.known.target(); at != nil {
+			s.Resource, s.Issuer = at.resource, at.server.Issuer
+		}
+		return s, nil
+	}
+	s.Authorized, s.Resource, s.Issuer, s.ClientID = true, tok.Resource, tok.Issuer, tok.ClientID
+	s.Obtained, s.Expiry, s.DPoP = tok.Obtained, tok.Expiry, tok.key != nil
+	s.Refreshable = c.cfg.Grant != nil || tok.isRefreshable()
+	if s.Scopes = slices.Clone(tok.Granted); s.Scopes == nil {
+		s.Scopes = slices.Clone(tok.Requested)
+	}
+	return s, nil
+}

@@ -1,0 +1,147 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+)
+
+// binding says where the token of an endpoint comes from. It is what discovery
+// found last, so that the next process finds the token before it has asked anybody.
+type binding struct {
+	Resource string `json:"resource"`
+	Issuer   string `json:"issuer"`
+}
+
+// stored returns the token that the Store has for the endpoint, nil if none.
+func (c *Client) stored(ctx context.Context) (*token, error) {
+	b, _, err := c.loadBinding(ctx)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	tok, _, err := c.loadToken(ctx, tokenKey(b.Resource, b.Issuer))
+	return tok, err
+}
+
+func (c *Client) loadBinding(ctx context.Context) (*binding, string, error) {
+	data, version, err := c.store.Load(ctx, bindingKey(c.endpoint.String()))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, "", nil
+	case err != nil:
+		return nil, "", storeError(ctx, "load resource", err)
+	}
+	var b binding
+	if json.Unmarshal(data, &b) != nil || b.Issuer == "" {
+		return nil, version, nil //nolint:nilerr // as if there were none
+	}
+	return &b, version, nil
+}
+
+// bind remembers where the token of the endpoint comes from.
+func (c *Client) bind(ctx context.Context, resource, issuer string) error {
+	for range maxConflicts {
+		b, version, err := c.loadBinding(ctx)
+		if err != nil {
+			return err
+		}
+		want := binding{Resource: resource, Issuer: issuer}
+		if b != nil && *b == want {
+			return nil
+		}
+		data, err := json.Marshal(want)
+		if err != nil {
+			return err
+		}
+		if _, err = c.store.Save(ctx, bindingKey(c.endpoint.String()), data, version); !errors.Is(err, ErrConflict) {
+			return storeError(ctx, "save resource", err)
+		}
+	}
+	return &Error{Kind: KindStore, Op: "save resource", Err: ErrConflict}
+}
+
+// maxConflicts is how often a value is read and saved again after others were faster.
+const maxConflicts = 5
+
+// loadToken returns the token of key, nil if there is none that this client could use.
+func (c *Client) loadToken(ctx context.Context, key string) (*token, string, error) {
+	data, version, err := c.store.Load(ctx, key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, "", nil
+	case err != nil:
+		return nil, "", storeError(ctx, "load token", err)
+	}
+	r, err := decodeToken(data)
+	switch {
+	case err != nil:
+		c.log.Warn("a stored token is damaged", "error", err)
+		return nil, version, nil
+	case key != tokenKey(r.Resource, r.Issuer):
+		return nil, version, nil // not where it belongs
+	case c.cfg.Registration.ClientID != "" && r.ClientID != c.cfg.Registration.ClientID:
+		return nil, version, nil // another client's
+	}
+	if r.KeyID == "" {
+		return newToken(r, nil), version, nil
+	}
+	k, err := c.dpopKey(ctx, r.Issuer, false)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case k == nil || k.thumbprint != r.KeyID:
+		c.log.Warn("a stored token is bound to a key that is gone", "issuer", r.Issuer)
+		return nil, version, nil
+	}
+	return newToken(r, k), version, nil
+}
+
+// supersedes reports whether a token from the Store is to be used instead of
+// old, which may be nil.
+func (t *token) supersedes(old *token) bool {
+	return t != nil && !t.same(old) && (old == nil || !old.unsaved || t.Obtained.After(old.Obtained))
+}
+
+// install saves a token that replaces whatever the Store has, and makes it the
+// current one. It was hard to get: if the Store fails, it is used all the same.
+func (c *Client) install(ctx context.Context, next *token) {
+	key := tokenKey(next.Resource, next.Issuer)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), c.leaseLimit()+2*saveLimit) // another process may be refreshing
+	defer stop()
+	release, err := c.store.Lease(ctx, key, 2*saveLimit)
+	version := ""
+	if err == nil {
+		defer release()
+		_, version, err = c.store.Load(ctx, key)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		c.log.Warn("token not saved: the store fails", "error", err)
+		version = "" // Save will say so, too
+	}
+	c.keep(ctx, key, next, version)
+}
+
+// forget takes a token out of the Store, and from among the current, if it still is the one there.
+func (c *Client) forget(ctx context.Context, old *token) error {
+	c.held.CompareAndSwap(old, nil)
+	key := tokenKey(old.Resource, old.Issuer)
+	stored, version, err := c.loadToken(ctx, key)
+	if err != nil || stored == nil || !stored.same(old) {
+		return err
+	}
+	if err := c.store.Delete(ctx, key, version); err != nil && !errors.Is(err, ErrConflict) {
+		return storeError(ctx, "delete token", err)
+	}
+	return nil
+}
+
+// storeError wraps a Store's failure; nil stays nil. If ctx ended, that is the cause.
+func storeError(ctx context.Context, op string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	}
+	return &Error{Kind: KindStore, Op: op, Err: err}
+}

@@ -1,0 +1,175 @@
+package oauth
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// token is an access token with what belongs to it. It never changes, apart from
+// what this process learns about it.
+type token struct {
+	tokenRecord
+
+	header  string    // the value of Authorization
+	key     *dpopKey  // what it is bound to; nil for a bearer token
+	since   time.Time // when this process got it, with its monotonic clock
+	anew    bool      // from a login or a Grant of this process, not from a refresh
+	unsaved bool      // the Store did not take it; what it holds is older
+
+	accepted  atomic.Bool  // the resource accepted it
+	refused   atomic.Bool  // the resource answered it with 401
+	dead      atomic.Bool  // its refresh token is of no use any more
+	retryFrom atomic.Int64 // when the next refresh in the background may begin, Unix nanoseconds
+}
+
+// tokenRecord is what the Store keeps of a token. It prints as nothing.
+type tokenRecord struct {
+	Access    string    `json:"access_token"`
+	Type      string    `json:"token_type"`
+	Refresh   string    `json:"refresh_token,omitempty"`
+	Obtained  time.Time `json:"obtained"`
+	Expiry    time.Time `json:"expiry,omitzero"` // zero: unknown
+	Granted   []string  `json:"granted,omitempty"`
+	Requested []string  `json:"requested,omitempty"`
+	Resource  string    `json:"resource"`
+	Issuer    string    `json:"issuer"`
+	ClientID  string    `json:"client_id,omitempty"`
+	Guessed   bool      `json:"guessed,omitempty"` // the server has no metadata
+	KeyID     string    `json:"jkt,omitempty"`     // thumbprint of the key that it is bound to
+}
+
+const (
+	typeBearer = "Bearer"
+	typeDPoP   = "DPoP"
+)
+
+func newToken(r tokenRecord, key *dpopKey) *token {
+	return &token{tokenRecord: r, header: r.Type + " " + r.Access, key: key, since: time.Now()}
+}
+
+// redacted is how everything secret prints, whatever the verb.
+const redacted = "[redacted]"
+
+// Format hides the token.
+func (tokenRecord) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue hides the token.
+func (tokenRecord) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON hides the token; see encode.
+func (tokenRecord) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
+
+// encode returns the record for the Store.
+func (r tokenRecord) encode() ([]byte, error) {
+	type plain tokenRecord        // without the methods that hide it
+	return json.Marshal(plain(r)) //nolint:gosec // it is to hold the token
+}
+
+func decodeToken(data []byte) (tokenRecord, error) {
+	type plain tokenRecord
+	var p plain
+	err := json.Unmarshal(data, &p)
+	r := tokenRecord(p)
+	if err == nil && (!isVisible(r.Access) || r.Type != typeBearer && r.Type != typeDPoP) {
+		err = errBadRecord
+	}
+	return r, err
+}
+
+var errBadRecord = errors.New("the stored token is damaged")
+
+const (
+	maxExpiryMargin  = 5 * time.Second  // a token is no longer used so long before it expires
+	maxRefreshMargin = time.Minute      // … and is refreshed in the background so long before
+	refreshPause     = 10 * time.Second // between refreshes in the background that failed
+)
+
+// freshness says what a token needs before it is used.
+type freshness uint8
+
+const (
+	fresh   freshness = iota
+	due               // usable, and soon not any more
+	expired           // as far as this clock tells
+)
+
+func (t *token) freshness(now time.Time) freshness {
+	if t.Expiry.IsZero() {
+		return fresh
+	}
+	lifetime := t.Expiry.Sub(t.Obtained)
+	left := t.Expiry.Sub(now)
+	switch {
+	case left <= min(maxExpiryMargin, lifetime/10):
+		return expired
+	case left <= min(maxRefreshMargin, lifetime/4):
+		return due
+	}
+	return fresh
+}
+
+// isRefreshable reports whether a refresh may replace the token.
+func (t *token) isRefreshable() bool { return t != nil && t.Refresh != "" && !t.dead.Load() }
+
+// isHopeless reports whether the token was refused without ever having been
+// accepted, although it is as good as this client can get one: another refresh
+// would only bring the like of it.
+func (t *token) isHopeless() bool {
+	return t != nil && t.refused.Load() && !t.accepted.Load() && time.Since(t.Obtained) < hopelessWithin
+}
+
+// A token that was kept for longer may have been revoked since.
+const hopelessWithin = time.Minute
+
+// same reports whether two tokens are one for the resource.
+func (t *token) same(o *token) bool {
+	return t == o || t != nil && o != nil && t.Access == o.Access
+}
+
+// mark records how the resource answered the token.
+func (t *token) mark(refused bool) {
+	flag := &t.accepted
+	if refused {
+		flag = &t.refused
+	}
+	if !flag.Load() { // a write is dearer, and many calls share it
+		flag.Store(true)
+	}
+}
+
+// union returns a with those of b that it lacks, in this order.
+func union(a []string, b ...string) []string {
+	all := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// contains reports whether all of b are in a.
+func contains(a, b []string) bool {
+	for _, s := range b {
+		if !slices.Contains(a, s) {
+			return false
+		}
+	}
+	return true
+}
+
+// isVisible reports whether s is not empty and fit for a header: visible ASCII.
+func isVisible(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,227 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// tokenRequest is a request to a token endpoint.
+type tokenRequest struct {
+	op       string
+	at       *target
+	who      *registered // nil: the request carries no authentication
+	form     url.Values  // without the client's authentication
+	key      *dpopKey    // for DPoP proofs; nil for none
+	bound    bool        // the token must be bound to key
+	endpoint string      // empty: that of at.server
+}
+
+// tokenReply is what token endpoints answer (RFC 6749 sections 5.1 and 5.2).
+type tokenReply struct {
+	Access      string          `json:"access_token"`
+	Type        string          `json:"token_type"`
+	ExpiresIn   json.RawMessage `json:"expires_in"`
+	Refresh     string          `json:"refresh_token"`
+	Scope       *string         `json:"scope"`
+	IssuedType  string          `json:"issued_token_type"`
+	Error       string          `json:"error"`
+	Description string          `json:"error_description"`
+}
+
+// Format hides the reply.
+func (tokenReply) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// MarshalJSON hides the reply.
+func (tokenReply) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
+
+// requestToken asks for an access token.
+func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, error) {
+	began := time.Now()
+	reply, err := c.postToken(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	r, err := req.accept(reply, began)
+	if err != nil {
+		return nil, &Error{Kind: KindResponse, Op: req.op, Err: err}
+	}
+	key := req.key
+	if r.Type == typeBearer {
+		key = nil
+	} else {
+		r.KeyID = key.thumbprint
+	}
+	return newToken(r, key), nil
+}
+
+// postToken sends a token request, and once more if the server wants a nonce in
+// the DPoP proof (RFC 9449 section 8).
+func (c *Client) postToken(ctx context.Context, req *tokenRequest) (*tokenReply, error) {
+	reply, retry, err := c.postTokenOnce(ctx, req)
+	if retry {
+		reply, _, err = c.postTokenOnce(ctx, req)
+	}
+	return reply, err
+}
+
+func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *tokenReply, wantsNonce bool, err error) {
+	endpoint, post := req.endpoint, c.fetcher.postFormTrusted
+	if endpoint == "" {
+		endpoint, post = req.at.server.TokenEndpoint, c.fetcher.postForm
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, false, &Error{Kind: KindMetadata, Op: req.op, Err: errors.New("the token endpoint is no URL")}
+	}
+	form, header := cloneForm(req.form), make(http.Header)
+	if req.who != nil {
+		if err := req.who.authenticate(form, header, req.at.server, c.cfg.Registration.Key); err != nil {
+			return nil, false, &Error{Kind: KindConfig, Op: req.op, Err: err}
+		}
+	}
+	used := ""
+	if req.key != nil {
+		used = c.nonces.get(u)
+		proof, err := req.key.proof(http.MethodPost, u, "", used)
+		if err != nil {
+			return nil, false, &Error{Kind: KindConfig, Op: req.op, Err: err}
+		}
+		header.Set("DPoP", proof)
+	}
+	answer, err := post(ctx, endpoint, form, header)
+	if err != nil {
+		return nil, false, asError(err, req.op)
+	}
+	if req.key != nil {
+		c.nonces.take(u, answer.header)
+	}
+	reply, err = readReply(answer, req.op, form)
+	if codeOf(err) == "use_dpop_nonce" && req.key != nil && c.nonces.get(u) != used {
+		return nil, true, err
+	}
+	return reply, false, err
+}
+
+func cloneForm(form url.Values) url.Values {
+	out := make(url.Values, len(form)+4)
+	for k, v := range form {
+		out[k] = slices.Clone(v)
+	}
+	return out
+}
+
+// readReply reads the answer of a token endpoint. sent is the form, whose secrets no error repeats.
+func readReply(answer *answer, op string, sent url.Values) (*tokenReply, error) {
+	reply := new(tokenReply)
+	parseErr := json.Unmarshal(answer.body, reply)
+	code := sanitize(reply.Error, 64)
+	failed := &Error{Kind: KindRefused, Op: op, Code: scrub(code, sent), Description: scrub(sanitize(reply.Description, maxDescription), sent)}
+	ok := answer.status/100 == 2
+	switch {
+	case answer.status >= 500 || answer.status == http.StatusTooManyRequests || answer.status == http.StatusRequestTimeout ||
+		!ok && (code == "server_error" || code == "temporarily_unavailable" || code == "slow_down"):
+		failed.Kind, failed.Err = KindNetwork, fmt.Errorf("status %d", answer.status)
+	case code != "" && parseErr == nil:
+	case !ok:
+		failed.Kind, failed.Err = KindResponse, fmt.Errorf("status %d without an OAuth error", answer.status)
+	case parseErr != nil:
+		failed.Kind, failed.Err = KindResponse, errors.New("not a JSON object of the right types")
+	default:
+		return reply, nil
+	}
+	return nil, failed
+}
+
+// scrub empties a server's text that repeats a secret of the request.
+func scrub(text string, sent url.Values) string {
+	for name, values := range sent {
+		if slices.Contains(publicParameters, name) {
+			continue
+		}
+		for _, v := range values {
+			if len(v) >= 4 && strings.Contains(text, v) {
+				return redacted
+			}
+		}
+	}
+	return text
+}
+
+// publicParameters are those of token requests that are no secrets.
+var publicParameters = []string{
+	"grant_type", "resource", "scope", "client_id", "redirect_uri", "audience", "client_assertion_type",
+	"requested_token_type", "subject_token_type",
+}
+
+const maxLifetime = 10 * 365 * 24 * time.Hour // of a token; beyond it the server's arithmetic is wrong
+
+// accept checks a reply and makes a record of it. The lifetime counts from when
+// the request was sent: the earliest that the server can have meant.
+func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord, error) {
+	r := tokenRecord{
+		Access: reply.Access, Refresh: reply.Refresh, Obtained: began.Round(0),
+		Requested: req.at.scopes, Resource: req.at.resource, Issuer: req.at.server.Issuer,
+		Guessed: req.at.server.Guessed,
+	}
+	if req.who != nil {
+		r.ClientID = req.who.clientID
+	}
+	switch {
+	case !isVisible(r.Access):
+		return r, errors.New("no access token, or one that fits no header")
+	case strings.EqualFold(reply.Type, typeBearer) && req.bound:
+		return r, errors.New("the token is not bound to the DPoP key")
+	case strings.EqualFold(reply.Type, typeBearer):
+		r.Type = typeBearer
+	case strings.EqualFold(reply.Type, typeDPoP) && req.key != nil:
+		r.Type = typeDPoP
+	default:
+		return r, fmt.Errorf("token type %q", sanitize(reply.Type, 32))
+	}
+	if reply.Scope != nil {
+		r.Granted = strings.Fields(*reply.Scope)
+	}
+	lifetime, err := readLifetime(reply.ExpiresIn)
+	if err != nil {
+		return r, err
+	}
+	if lifetime > 0 {
+		r.Expiry = r.Obtained.Add(lifetime)
+	}
+	return r, nil
+}
+
+// readLifetime reads expires_in: seconds, as a number or, from some servers, as a text.
+// Absent, null and zero say nothing.
+func readLifetime(raw json.RawMessage) (time.Duration, error) {
+	text := strings.Trim(string(raw), `" `)
+	if text == "" || text == "null" {
+		return 0, nil
+	}
+	seconds, err := strconv.ParseFloat(text, 64)
+	switch {
+	case err != nil || math.IsNaN(seconds) || seconds < 0:
+		return 0, errors.New("expires_in is no number of seconds")
+	case seconds >= maxLifetime.Seconds():
+		return maxLifetime, nil
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
+}
+
+// asError makes err an [*Error]: one that is not yet comes from the network.
+func asError(err error, op string) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return err
+	}
+	return &Error{Kind: KindNetwork, Op: op, Err: err}
+}

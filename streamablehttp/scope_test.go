@@ -1,0 +1,25 @@
+package streamablehttp
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Only the error of a challenge says that a scope is missing, not a text that mentions it.
+func TestInsufficientScope(t *testing.T) {
+	for challenge, want := range map[string]bool{
+		`Bearer error="insufficient_scope", scope="a"`:                             true,
+		`Basic realm="x", bearer scope=a, ERROR = insufficient_scope`:              true,
+		`DPoP algs="ES256", error="insufficient_scope"`:                            true,
+		`Bearer error="invalid_token", error_description="not insufficient_scope"`: false,
+		`Bearer realm="error=insufficient_scope"`:                                  false,
+		`Basic error="insufficient_scope"`:                                         false,
+		`Bearer error="insufficient_scope`:                                         false,
+		``:                                                                         false,
+	} {
+		require.Equal(t, want, (&HTTPError{Status: http.StatusForbidden, Challenges: []string{challenge}}).InsufficientScope(), challenge)
+		require.False(t, (&HTTPError{Status: http.StatusUnauthorized, Challenges: []string{challenge}}).InsufficientScope())
+	}
+}

@@ -1,0 +1,139 @@
+package interop_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+)
+
+// mcpGoQuestions are what a result requires. A legacy client is asked the same,
+// by requests that the server makes of them.
+func mcpGoQuestions(state string, what ...string) *server.InputRequestBuilder {
+	questions := server.NewInputRequestBuilder(state)
+	messages := []mcp.SamplingMessage{{Role: mcp.RoleUser, Content: mcp.NewTextContent("What is it?")}}
+	for _, kind := range what {
+		switch kind {
+		case askForm:
+			questions.Elicit(kind, mcp.ElicitationParams{Message: "Who are you?", RequestedSchema: json.RawMessage(formSchema)})
+		case askPage:
+			questions.Elicit(kind, mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "Log in", URL: pageURL, ElicitationID: pageID})
+		case askSample:
+			questions.Sample(kind, mcp.CreateMessageParams{Messages: messages, MaxTokens: 10, SystemPrompt: "Be brief."})
+		case askTools:
+			questions.Sample(kind, mcp.CreateMessageParams{
+				Messages: messages, MaxTokens: 10, Tools: []mcp.Tool{mcp.NewToolWithRawSchema("look", "", json.RawMessage(anySchema))},
+				ToolChoice: &mcp.ToolChoice{Mode: mcp.ToolChoiceModeAuto},
+			})
+		case askRoots:
+			questions.Roots(kind)
+		}
+	}
+	return questions
+}
+
+// addMCPGoFeatures adds the tools that ask, and those with a schema for their result.
+func addMCPGoFeatures(s *server.MCPServer, w *world) {
+	s.AddTool(mcp.NewToolWithRawSchema("ask", "", json.RawMessage(anySchema)),
+		func(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			var args asked
+			if err := r.BindArguments(&args); err != nil {
+				return nil, err
+			}
+			state, err := args.next(r.Params.RequestState)
+			if err != nil {
+				return nil, err
+			}
+			if state != "" {
+				return mcpGoQuestions(state, args.What...).ToolResult(), nil
+			}
+			w.runs <- "ask"
+			answers, err := json.Marshal(r.Params.InputResponses)
+			if err != nil {
+				return nil, err
+			}
+			if _, there := r.Params.InputResponses[askPage]; there && args.Visited {
+				if err := s.SendElicitationComplete(ctx, server.ClientSessionFromContext(ctx), pageID); err != nil {
+					return nil, err
+				}
+				w.sent(ctx)
+			}
+			return mcp.NewToolResultText(string(answers)), nil
+		})
+	s.AddTool(mcp.NewToolWithRawSchema("locked", "", json.RawMessage(anySchema)),
+		func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			w.runs <- "locked"
+			page := mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "Log in", URL: pageURL, ElicitationID: pageID}
+			return nil, mcp.URLElicitationRequiredError{Elicitations: []mcp.ElicitationParams{page}}
+		})
+	tool := mcp.NewToolWithRawSchema("sum", "", json.RawMessage(anySchema))
+	tool.RawOutputSchema = json.RawMessage(sumSchema)
+	s.AddTool(tool, func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		w.runs <- "sum"
+		content, err := sum(r.Params.RawArguments)
+		return &mcp.CallToolResult{Content: []mcp.Content{}, StructuredContent: content}, err
+	})
+	s.AddNotificationHandler(mcp.MethodNotificationRootsListChanged, func(context.Context, mcp.JSONRPCNotification) { w.moved <- struct{}{} })
+}
+
+// mcpGoCompletion completes arguments of prompts and resource templates.
+type mcpGoCompletion struct{}
+
+func (mcpGoCompletion) CompletePromptArgument(
+	_ context.Context, prompt string, argument mcp.CompleteArgument, chosen mcp.CompleteContext,
+) (*mcp.Completion, error) {
+	values := complete(prompt, argument.Name, argument.Value, chosen.Arguments)
+	return &mcp.Completion{Values: values, Total: len(values) + 1, HasMore: true}, nil
+}
+
+func (c mcpGoCompletion) CompleteResourceArgument(
+	ctx context.Context, uri string, argument mcp.CompleteArgument, chosen mcp.CompleteContext,
+) (*mcp.Completion, error) {
+	return c.CompletePromptArgument(ctx, uri, argument, chosen)
+}
+
+// mcpGoSubscribers are the sessions that serve modern subscriptions. One that
+// has ended takes what is sent to it and passes nothing on.
+type mcpGoSubscribers struct {
+	mu   sync.Mutex
+	list []mcpGoSubscriber // guarded by mu
+}
+
+type mcpGoSubscriber struct {
+	session server.ClientSession
+	uris    []string
+}
+
+func (l *mcpGoSubscribers) hooks() *server.Hooks {
+	hooks := new(server.Hooks)
+	hooks.AddBeforeSubscriptionsListen(func(ctx context.Context, _ any, r *mcp.SubscriptionsListenRequest) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.list = append(l.list, mcpGoSubscriber{server.ClientSessionFromContext(ctx), r.Params.Notifications.ResourceSubscriptions})
+	})
+	return hooks
+}
+
+// tell tells those who subscribed to a resource that it has changed.
+func (l *mcpGoSubscribers) tell(uri string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.list {
+		if !slices.Contains(s.uris, uri) {
+			continue
+		}
+		select {
+		case s.session.NotificationChannel() <- mcp.JSONRPCNotification{
+			JSONRPC: mcp.JSONRPC_VERSION,
+			Notification: mcp.Notification{
+				Method: mcp.MethodNotificationResourceUpdated,
+				Params: mcp.NotificationParams{AdditionalFields: map[string]any{"uri": uri}},
+			},
+		}:
+		default: // it ended long ago, and its channel is full
+		}
+	}
+}

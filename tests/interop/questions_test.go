@@ -1,0 +1,95 @@
+package interop_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// What the tool "ask" can ask, and the prompt "greet" and a resource, too.
+const (
+	askForm   = "form"
+	askPage   = "page"
+	askSample = "sample"
+	askTools  = "sample with tools"
+	askRoots  = "roots"
+
+	askWho         = "?" // the greeted person that makes the prompt ask
+	askingResource = "test://items/ask"
+
+	pageURL = "https://login.example.com/start?for=you"
+	pageID  = "page-1"
+
+	// formSchema has a field of each kind.
+	formSchema = `{"type":"object","properties":{` +
+		`"name":{"type":"string","title":"Name","minLength":2},` +
+		`"size":{"type":"string","enum":["S","M","L"],"default":"M"},` +
+		`"color":{"type":"string","oneOf":[{"const":"#f00","title":"Red"},{"const":"#0f0","title":"Green"}]},` +
+		`"count":{"type":"integer","default":3,"minimum":0},"ratio":{"type":"number","default":0.5},` +
+		`"sure":{"type":"boolean","default":true},` +
+		`"tags":{"type":"array","items":{"type":"string","enum":["a","b","c"]},"default":["a"]}},"required":["name"]}`
+)
+
+// asked are the arguments of the tool "ask".
+type asked struct {
+	What    []string `json:"what"`
+	Rounds  int      `json:"rounds"`  // how often the same is asked; 0 is once
+	Visited bool     `json:"visited"` // the page is done with before the tool returns
+}
+
+// stateOf is what a client must bring back in a round, byte for byte.
+func stateOf(round int) string {
+	return fmt.Sprintf("round %d of \"ünïcode\"\n\u2028</>\U0001F600", round)
+}
+
+// next returns the state of the round after the one that a request belongs to, "" after the last.
+func (a asked) next(state string) (string, error) {
+	rounds := max(a.Rounds, 1)
+	if state == "" {
+		return stateOf(1), nil
+	}
+	for round := 1; round <= rounds; round++ {
+		switch {
+		case state != stateOf(round):
+		case round == rounds:
+			return "", nil
+		default:
+			return stateOf(round + 1), nil
+		}
+	}
+	return "", fmt.Errorf("the state came back as %q", state)
+}
+
+// numbers are the arguments of the tool "sum".
+type numbers struct {
+	Numbers []int64 `json:"numbers"`
+}
+
+// sum is what the tool "sum" makes of its arguments. Without any, it makes what
+// its schema does not allow.
+func sum(arguments json.RawMessage) (any, error) {
+	var args numbers
+	if err := json.Unmarshal(arguments, &args); err != nil {
+		return nil, err
+	}
+	if len(args.Numbers) == 0 {
+		return map[string]string{"sum": "nothing"}, nil
+	}
+	total := int64(0)
+	for _, n := range args.Numbers {
+		total += n
+	}
+	return map[string]int64{"sum": total}, nil
+}
+
+// complete proposes values that tell what the server was asked.
+func complete(of, argument, typed string, chosen map[string]string) []string {
+	data, err := json.Marshal(chosen)
+	if err != nil {
+		data = []byte(err.Error())
+	}
+	return []string{strings.Join([]string{of, argument, typed, string(data)}, " ")}
+}
+
+var errUndecided = errors.New("the person could not decide")

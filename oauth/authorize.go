@@ -114,7 +114,7 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 		if a.hint == "" {
 			a.hint = ch.Param("resource_metadata")
 		}
-		a.scopes = union(a.scopes, strings.Fields(ch.Param("scope"))...)
+		a.scopes = union(a.scopes, validScopes(strings.Fields(ch.Param("scope")))...)
 	}
 	switch status {
 	case http.StatusUnauthorized:

@@ -18,7 +18,7 @@ const (
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // authenticate adds the client's authentication to a token request.
-func (r *registered) authenticate(form url.Values, header http.Header, server *ServerMetadata, key *ClientKey) error {
+func (r registered) authenticate(form url.Values, header http.Header, server *ServerMetadata, key *ClientKey) error {
 	switch method := r.method(server, key); method {
 	case authBasic:
 		// RFC 6749 section 2.3.1: form-encoded before they are joined.
@@ -48,7 +48,7 @@ func (r *registered) authenticate(form url.Values, header http.Header, server *S
 
 // method chooses how the client authenticates: as it was registered, else what
 // the server's metadata offer for what the client has, else basic (RFC 8414 section 2).
-func (r *registered) method(server *ServerMetadata, key *ClientKey) string {
+func (r registered) method(server *ServerMetadata, key *ClientKey) string {
 	offered := server.TokenAuthMethods
 	switch {
 	case r.authMethod != "" && (r.authMethod != authPrivateKey || key != nil):

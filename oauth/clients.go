@@ -63,7 +63,7 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 	return nil, &Error{Kind: KindStore, Op: "save registration", Err: ErrConflict}
 }
 
-func (r *registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
+func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
 
 // identity returns who this client is for a server, without registering it.
 // clientID is who a token was issued to, "" if there is none yet.

@@ -36,7 +36,8 @@ type Config struct {
 	Issuer string
 	// AllowPrivate lets OAuth URLs that a public server names lead to private
 	// addresses. Addresses of loopback and of private networks are always allowed for a
-	// resource that is itself on one.
+	// resource that is itself on one: by its address, or by a name that the public DNS does not have (localhost,
+	// one without a dot, .internal, .local and the like). http is for loopback only, always.
 	AllowPrivate bool
 	// LoginTimeout bounds one login. Zero means 5 minutes.
 	LoginTimeout time.Duration

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -270,4 +271,12 @@ func TestServerMetadata(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a challenge asks for is bounded, and nothing of it but scopes.
+func TestScopesOfAChallenge(t *testing.T) {
+	challenge := `Bearer scope="a b\"c ` + strings.Repeat("x ", 2*maxScopes) + `late", DPoP scope="a d"`
+	a, err := readRefusal(http.StatusUnauthorized, http.Header{"Www-Authenticate": {challenge}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "x", "d"}, a.scopes)
 }

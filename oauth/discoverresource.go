@@ -112,10 +112,10 @@ func hasDots(path string) bool {
 	return false
 }
 
-// validScopes returns the scopes that can be asked for (RFC 6749 section 3.3).
+// validScopes returns the scopes that can be asked for (RFC 6749 section 3.3), the first 1,000 at most.
 func validScopes(scopes []string) []string {
 	var valid []string
-	for _, s := range scopes {
+	for _, s := range scopes[:min(len(scopes), maxScopes)] {
 		if isVisible(s) && !strings.ContainsAny(s, `"\`) {
 			valid = append(valid, s)
 		}

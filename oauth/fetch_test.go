@@ -81,10 +81,10 @@ func TestDocumentsAreRefused(t *testing.T) {
 		"list is a text":     {serve(`{"scopes_supported":"a b"}`), new(*DocumentError), KindMetadata},
 		"list of objects":    {serve(`{"scopes_supported":[{}]}`), new(*DocumentError), KindMetadata},
 		"flag is a text":     {serve(`{"client_id_metadata_document_supported":"yes"}`), new(*DocumentError), KindMetadata},
-		"204":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, new(*statusError), KindMetadata},
+		"204":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, new(*statusError), KindMetadata},
 		"404":                {http.NotFound, new(*statusError), KindMetadata},
-		"429":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, new(*statusError), KindNetwork},
-		"503":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, new(*statusError), KindNetwork},
+		"429":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, new(*statusError), KindNetwork},
+		"503":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, new(*statusError), KindNetwork},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFetcher(t, publicEndpoint, &web{handler: c.handler})
@@ -147,7 +147,7 @@ func TestRedirects(t *testing.T) {
 // A POST carries secrets: it goes where it was sent, or nowhere.
 func TestPostIsNotRedirected(t *testing.T) {
 	for _, location := range []string{"/token2", "https://evil.example.com/", ""} {
-		w := &web{handler: func(w http.ResponseWriter, r *http.Request) {
+		w := &web{handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", location)
 			w.WriteHeader(http.StatusTemporaryRedirect)
 		}}

@@ -183,7 +183,7 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 const maxClientID = 4 << 10 // bytes, also of a secret
 
 // accept checks what a server registered: it may differ from the wish, if this client can live with it.
-func (r *registration) accept(server *ServerMetadata, wish *clientMetadata) (*registered, error) {
+func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who := &registered{clientID: r.ID, secret: r.Secret, authMethod: r.AuthMethod, redirectURIs: r.Redirects, issuer: server.Issuer}
 	if who.authMethod == "" && who.secret == "" {
 		who.authMethod = authNone

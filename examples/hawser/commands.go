@@ -23,6 +23,8 @@ type flags struct {
 
 	executor, executorToken string
 
+	auth authFlags
+
 	elicit, sample, sampleReply string
 	roots                       []string
 	logLevel                    string
@@ -58,10 +60,16 @@ its tools, reads its resources, and answers what the server asks on the way.
 	f.StringVar(&a.flags.executor, "executor", "",
 		"send requests from an executor: `ws://HOST:PORT`, wss://… or stdio:COMMAND (default: the variable HAWSER_EXECUTOR, else from here)")
 	f.StringVar(&a.flags.executorToken, "executor-token-file", "", "a `file` with the token that the executor wants")
-	root.AddCommand(a.toolsCommand(), a.callCommand(), a.resourcesCommand(), a.readCommand(), a.promptsCommand(), a.promptCommand(),
+	f.StringVar(&a.flags.auth.clientID, "client-id", "", "who you are for the authorization server, if it gave you an `id`")
+	f.StringVar(&a.flags.auth.secretFile, "client-secret-file", "", "a `file` with the secret of --client-id")
+	f.StringVar(&a.flags.auth.keyFile, "client-key-file", "", "a `file` with a private key (PEM) that proves --client-id")
+	f.StringVar(&a.flags.auth.grant, "grant", "", "`client-credentials`: get tokens as the client itself, without asking a person")
+	f.StringArrayVar(&a.flags.auth.scopes, "scope", nil, "a `scope` to ask for besides those that the server names; may be given several times")
+	f.StringVar(&a.flags.auth.store, "store", "", "keep tokens in this `directory` (default: hawser/oauth in your configuration directory)")
+	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.toolsCommand(), a.callCommand(), a.resourcesCommand(), a.readCommand(), a.promptsCommand(), a.promptCommand(),
 		a.completeCommand(), a.pingCommand(), a.listenCommand())
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate(), a.env.width))
-	for _, name := range []string{"header", "protocol", "timeout", "executor"} {
+	for _, name := range []string{"header", "protocol", "timeout", "executor", "client-id", "scope"} {
 		_ = root.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // the flags are there
 	}
 	return root

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
 )
 
 // patience is how long a person waits without a word for a server that does not answer.
@@ -23,6 +25,18 @@ func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.H
 	if err := a.readURL(endpoint); err != nil {
 		return nil, err
 	}
+	if _, err := a.readHeaders(); err != nil {
+		return nil, err
+	}
+	auth, err := a.authorization(endpoint, nil)
+	if err != nil {
+		return nil, err
+	}
+	return a.connectWith(ctx, endpoint, handlers, auth)
+}
+
+// connectWith is connect with an authorization, nil for none.
+func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclient.Handlers, auth *oauth.Client) (*mcpclient.Session, error) {
 	header, err := a.readHeaders()
 	if err != nil {
 		return nil, err
@@ -31,14 +45,18 @@ func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.H
 	if err != nil {
 		return nil, err
 	}
-	waiting := time.AfterFunc(patience, func() { a.con.line("waiting for " + a.host + " to answer; Ctrl-C gives up") })
-	defer waiting.Stop()
-	s, err := mcpclient.Connect(ctx, endpoint, &mcpclient.Options{
+	opts := mcpclient.Options{
 		Transport: network, Header: header, Handlers: handlers, Logger: a.log, ProtocolVersion: a.flags.protocol,
 		ClientInfo: mcp.Implementation{Name: "hawser-cli", Title: "Hawser command line", Version: mcpclient.Version},
 		Retry:      mcpclient.Retry{MaxTries: 2, MaxElapsed: 3 * time.Second},
 		Timeouts:   mcpclient.Timeouts{Close: 2 * time.Second},
-	})
+	}
+	if auth != nil {
+		opts.Auth = auth
+	}
+	a.waiting = time.AfterFunc(patience, func() { a.con.line("waiting for " + a.host + " to answer; Ctrl-C gives up") })
+	defer a.waiting.Stop()
+	s, err := mcpclient.Connect(ctx, endpoint, &opts)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +76,8 @@ func (a *app) hangUp() {
 			a.log.Debug("the session did not end in good order", "error", err)
 		}
 	}
-	for _, c := range a.closers {
-		_ = c.Close() // an executor: nothing can be done about it
+	for _, c := range slices.Backward(a.closers) {
+		_ = c.Close() // an executor, an authorization: nothing can be done about it
 	}
 }
 

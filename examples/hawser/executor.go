@@ -22,6 +22,9 @@ const executorHint = "an executor is ws://HOST:PORT, wss://HOST:PORT or stdio:CO
 // openTransport returns what carries the requests: the network of this machine,
 // for which nil is returned, or that of an executor.
 func (a *app) openTransport(ctx context.Context) (http.RoundTripper, error) {
+	if a.network != nil {
+		return a.network, nil
+	}
 	where := a.flags.executor
 	if where == "" {
 		where, _ = a.env.lookup(executorVariable)
@@ -42,6 +45,7 @@ func (a *app) openTransport(ctx context.Context) (http.RoundTripper, error) {
 		return nil, a.executorFailure(err)
 	}
 	a.closers = append(a.closers, t)
+	a.network = t
 	return t, nil
 }
 

@@ -71,12 +71,13 @@ func commandNames(cmd *cobra.Command) (names []string) {
 func (a *app) serverFailure(err error) failure {
 	var e *mcpclient.Error
 	if !errors.As(err, &e) {
-		return failure{code: exitUsage, cause: oneLine(err.Error(), 500)}
+		return authFailure(err, failure{code: exitUsage, cause: oneLine(err.Error(), 500)})
 	}
 	f := failure{code: codeOf(e), cause: oneLine(strings.TrimPrefix(e.Error(), "mcp "), 500), hint: a.hintOf(e)}
 	if e.Method == "connect" { //nolint:usestdlibvars // not HTTP's
 		f.cause, f.hint = a.connectFailure(e, f)
 	}
+	f = authFailure(err, f)
 	f.cause = withoutRemains(f.cause)
 	if errors.Is(err, errTimeIsUp) {
 		f.code, f.cause = exitUnreachable, fmt.Sprintf("not finished within %v", a.flags.timeout)
@@ -245,7 +246,7 @@ func (a *app) hintOf(e *mcpclient.Error) string {
 	case e.Kind == mcpclient.KindAuthRequired && a.authorized:
 		return "the server does not accept this Authorization header: has the token expired?"
 	case e.Kind == mcpclient.KindAuthRequired:
-		return "send a token: --header 'Authorization: Bearer env:TOKEN' takes it from the variable TOKEN"
+		return "hawser login " + a.shown + " logs you in; or send a token: --header 'Authorization: Bearer env:TOKEN'"
 	case e.Kind == mcpclient.KindForbidden:
 		return "the server knows who asks and does not allow it: the token may lack a scope"
 	case e.Kind == mcpclient.KindVersion && a.flags.protocol != "":

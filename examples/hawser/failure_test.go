@@ -119,7 +119,7 @@ func TestAuthorizationRequired(t *testing.T) {
 	url := srv.Loopback(t).URL
 	r := hawser(t, "tools", url)
 	require.Equal(t, exitAuth, r.code)
-	require.Contains(t, r.err, "hawser: cannot connect to "+url+": HTTP status 401 Unauthorized: not for\nhint: send a token: --header 'Authorization: Bearer env:TOKEN'")
+	require.Contains(t, r.err, "hawser: cannot connect to "+url+": HTTP status 401 Unauthorized: not for\nhint: hawser login "+url+" logs you in; or send a token: --header 'Authorization: Bearer env:TOKEN'")
 	with := machine{vars: map[string]string{"TOKEN": secret}}
 	r = with.hawser(t, "tools", url, "--header", "Authorization: Bearer env:TOKEN", "--verbose")
 	require.Equal(t, exitAuth, r.code)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,9 +50,12 @@ type app struct {
 	desk  *desk
 	log   *slog.Logger
 
+	waiting *time.Timer // tells that the server is slow
+
 	running bool               // the command line was understood, and its command has begun
 	session *mcpclient.Session // nil until connected
-	closers []io.Closer        // what is to be closed after the session
+	network http.RoundTripper  // that of an executor, once it is there
+	closers []io.Closer        // what is to be closed after the session, the last one first
 	shown   string             // the URL without what may be secret in it
 	host    string             // of the server, for questions
 	plain   bool               // the URL is http

@@ -119,7 +119,7 @@ func (p *parser) scheme(name string) {
 func (p *parser) param(name string) {
 	p.rest = skipSpace(p.rest)
 	var value string
-	ok := true
+	var ok bool
 	if strings.HasPrefix(p.rest, `"`) {
 		value, p.rest, ok = cutQuoted(p.rest)
 	} else {

@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -119,7 +120,7 @@ func FuzzParse(f *testing.F) {
 		}
 		if len(one)+len(two) <= MaxBytes {
 			first, second := Parse([]string{one}), Parse([]string{two})
-			apart := append(first, second...)
+			apart := slices.Concat(first, second)
 			require.Equal(t, text(apart[:min(len(apart), MaxChallenges)]), text(all))
 		}
 	})

@@ -22,6 +22,7 @@ const childVariable = "HAWSER_FILESTORE_CHILD"
 var children = map[string]func(ctx context.Context, args []string) error{
 	"use the token":  useToken,
 	"hold the lease": holdLease,
+	"use a client":   useClient,
 }
 
 func TestMain(m *testing.M) {
@@ -77,6 +78,20 @@ func (c *child) succeeds() {
 	c.t.Helper()
 	err := c.cmd.Wait()
 	require.NoError(c.t, err, c.stderr.String())
+}
+
+// goTogether lets processes begin at the same time, and waits for their good end.
+func goTogether(t *testing.T, all []*child) {
+	t.Helper()
+	for _, c := range all {
+		c.says("ready")
+	}
+	for _, c := range all {
+		require.NoError(t, c.stdin.Close()) // go
+	}
+	for _, c := range all {
+		c.succeeds()
+	}
 }
 
 // ready tells the test that this process is, and waits for it to say go.

@@ -135,15 +135,7 @@ func TestTwelveProcessesRefreshOnce(t *testing.T) {
 		for range processes {
 			all = append(all, start(t, "use the token", dir, upstream.URL))
 		}
-		for _, c := range all {
-			c.says("ready")
-		}
-		for _, c := range all {
-			require.NoError(t, c.stdin.Close()) // go
-		}
-		for _, c := range all {
-			c.succeeds()
-		}
+		goTogether(t, all)
 		upstream.Close()
 		require.Equal(t, 1, server.serial, "refreshes")
 		require.Equal(t, processes, server.accepted)

@@ -73,8 +73,24 @@ func endPage(err error) page {
 	default:
 		return page{
 			Status: http.StatusBadGateway, Title: "The sign-in failed",
-			Text: "You came back, but your program got no access. Go back to it: it knows the reason.",
+			Text: reason(err) + " Go back to your program, which can say more.",
 		}
+	}
+}
+
+// reason says in plain words why a login failed.
+func reason(err error) string {
+	switch oauth.KindOf(err) {
+	case oauth.KindNetwork:
+		return "The authorization server could not be reached, or it has a problem of its own."
+	case oauth.KindRefused:
+		return "The authorization server refused."
+	case oauth.KindResponse:
+		return "The authorization server's answer cannot be trusted."
+	case oauth.KindStore:
+		return "The access could not be kept."
+	default:
+		return "Your program got no access."
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"html"
 	"net/http/httptest"
 	"regexp"
 	"strconv"
@@ -18,7 +19,10 @@ import (
 func TestPages(t *testing.T) {
 	v := &visit{resource: `<script>alert(1)</script>.example.com`}
 	for _, p := range []page{
-		endPage(nil), endPage(oauth.ErrDeclined), endPage(errors.New("SECRET")), endPage(context.Canceled), endPage(context.DeadlineExceeded),
+		endPage(nil), endPage(oauth.ErrDeclined), endPage(errors.New("SECRET")),
+		endPage(&oauth.Error{Kind: oauth.KindRefused, Code: "SECRET", Description: "SECRET"}), endPage(&oauth.Error{Kind: oauth.KindNetwork}),
+		endPage(&oauth.Error{Kind: oauth.KindResponse}), endPage(&oauth.Error{Kind: oauth.KindStore}),
+		endPage(context.Canceled), endPage(context.DeadlineExceeded),
 		foreignPage, againPage, nothingPage, methodPage, strangePage,
 	} {
 		w := httptest.NewRecorder()
@@ -27,7 +31,7 @@ func TestPages(t *testing.T) {
 		require.Equal(t, p.Status, w.Code)
 		require.Equal(t, p.Status == 200, p.Good, p.Title)
 		require.Contains(t, body, "<h1>"+p.Title+"</h1>")
-		require.Contains(t, body, p.Text)
+		require.Contains(t, html.UnescapeString(body), p.Text)
 		require.Contains(t, body, `name="viewport" content="width=device-width`)
 		require.Contains(t, body, "prefers-color-scheme: dark")
 		require.NotContains(t, body, "<script")

@@ -1,7 +1,10 @@
 package executor
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -76,4 +79,49 @@ func TestLinkInUseAgainIsNotClosed(t *testing.T) {
 	c.failIf(errUnused, noneLive)
 	require.True(t, c.isOver())
 	require.Equal(t, 1, w.over)
+}
+
+// A link granted to one who gives up at the same moment goes to the next.
+func TestGrantThatComesTooLate(t *testing.T) {
+	c, _ := idleConn(t)
+	opts := (*Options)(nil).withDefaults()
+	p := newPool(nil, &opts)
+	c.owner = p
+	p.members[c] = &member{}
+	p.total = 1
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	given := 0
+	for given == 0 { // it is not known which of the two is looked at first
+		w := &waiter{grant: make(chan *conn, 1)}
+		w.grant <- c
+		if got, err := p.await(ctx, w); err == nil {
+			require.Same(t, c, got)
+			continue
+		}
+		given = len(p.idle)
+		require.Equal(t, []*conn{c}, p.idle)
+	}
+	require.Equal(t, 1, p.total)
+}
+
+// However many fail at the same moment, the pace slows down by one step.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pacer
+		require.Zero(t, p.pause())
+		for step := reconnectFirst; step <= 4*reconnectMost; step *= 2 {
+			for range 10 {
+				p.failed()
+			}
+			require.InDelta(t, min(step, reconnectMost), p.pause(), float64(min(step, reconnectMost)/5+1))
+			time.Sleep(p.pause())
+			require.Zero(t, p.pause())
+		}
+		p.failed()
+		p.succeeded()
+		require.Zero(t, p.pause())
+		p.failed()
+		require.InDelta(t, reconnectFirst, p.pause(), float64(reconnectFirst/5+1))
+	})
 }

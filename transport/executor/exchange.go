@@ -37,8 +37,8 @@ type exchange struct {
 	done     bool  // the last delta came
 	seq      int64 // of the last delta
 
-	counted bool // guarded by c.mu; nobody waits for it any more
-	headed  atomic.Bool
+	counted bool        // guarded by c.mu; nobody waits for it any more
+	headed  atomic.Bool // the executor is done with it but for its body
 
 	mu       sync.Mutex
 	stop     func() bool // guarded by mu; ends the watch over the context
@@ -218,13 +218,13 @@ func (e *exchange) setHead(r *execproto.HTTPResponse) error {
 	if err != nil {
 		return err
 	}
+	e.headed.Store(true)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.err != nil {
 		return nil
 	}
 	e.head = head
-	e.headed.Store(true)
 	if e.deadline != nil {
 		e.deadline.Stop()
 	}

@@ -106,7 +106,7 @@ func TestOverflowBeforeTheHead(t *testing.T) {
 // is held meanwhile is bounded, and nothing is missing when it goes on.
 func TestStalledReader(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
-		const piece, pieces = 64 << 10, 160
+		const piece, pieces = 64 << 10, 100
 		w := newWorld(t, executor.Options{})
 		r, resp := w.open(t.Context(), w.l)
 		sent := make(chan int, 1)

@@ -56,7 +56,7 @@ func TestHandshakeFaults(t *testing.T) {
 			_, err := executor.Open(t.Context(), x.Dial, nil)
 			requireStage(t, err, transport.NotSent, c.permanent, c.text)
 			require.ErrorAs(t, err, c.as)
-			require.True(t, x.Accept().Ended())
+			requireEnded(t, x.Accept())
 			require.Equal(t, 1, x.Dials())
 		})
 	}

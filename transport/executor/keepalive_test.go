@@ -46,7 +46,7 @@ func TestSilentIdleLink(t *testing.T) {
 	inBothModesNear(t, forEver, func(w *world, near func() *exectest.Near) {
 		near().Deaf()
 		time.Sleep(3 * executor.DefaultKeepAlive)
-		require.True(w, w.l.Ended())
+		requireEnded(w, w.l)
 		w.worksOnNewLink()
 	})
 }
@@ -66,7 +66,7 @@ func TestStuckLink(t *testing.T) {
 		near().Deaf()
 		near().Hold()
 		w.worksOnNewLink()
-		require.True(w, w.l.Ended())
+		requireEnded(w, w.l)
 	})
 }
 

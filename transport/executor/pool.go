@@ -241,15 +241,18 @@ func (p *pool) giveBack(c *conn, standing bool) {
 }
 
 // ended takes a link back after its exchange. One on which an exchange was given
-// up is closed, which is the cancel, as soon as it can be done at nobody's cost.
+// up is closed, which is the cancel, as soon as it can be done at nobody's cost; it
+// takes no more streams when there are many of these.
 func (p *pool) ended(c *conn, live, open int) {
 	switch {
 	case open == 0:
 		p.release(c)
 	case live == 0:
 		c.failIf(errUnused, noneLive) // unless it has ended meanwhile, and the link is in use again
-	case live < open:
+	case open-live >= maxGivenUp:
 		c.retire()
+	default:
+		p.headed() // a stream may share the link now
 	}
 }
 

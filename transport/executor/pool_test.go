@@ -113,15 +113,15 @@ func TestIdleLinks(t *testing.T) {
 			requireBody(t, w.response(chs[i]), "", nil)
 			synctest.Wait()
 		}
-		require.True(t, links[2].Ended(), "two are kept")
-		require.True(t, links[3].Ended())
+		requireEnded(t, links[2], "two are kept")
+		requireEnded(t, links[3])
 		time.Sleep(executor.DefaultIdleTimeout - quick)
 		w.works(links[1]) // the one used last
 		time.Sleep(2 * quick)
-		require.True(t, links[0].Ended(), "kept for so long and no longer")
+		requireEnded(t, links[0], "kept for so long and no longer")
 		w.works(links[1])
 		time.Sleep(executor.DefaultIdleTimeout + quick)
-		require.True(t, links[1].Ended())
+		requireEnded(t, links[1])
 		w.worksOnNewLink()
 	})
 }
@@ -129,9 +129,9 @@ func TestIdleLinks(t *testing.T) {
 func TestIdleLinksAreNotKept(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxIdleLinks: -1})
-		require.True(t, w.l.Ended())
+		requireEnded(t, w.l)
 		for range 3 {
-			require.True(t, w.worksOnNewLink().Ended())
+			requireEnded(t, w.worksOnNewLink())
 		}
 	})
 }
@@ -214,7 +214,7 @@ var standing = map[string]func(t *testing.T) *http.Request{
 func TestStandingStreamsShareALink(t *testing.T) {
 	for name, ask := range standing {
 		fake(t, name, func(t *testing.T) {
-			w := newWorld(t, executor.Options{MaxLinks: 2})
+			w := newWorld(t, executor.Options{MaxLinks: 2, Buffer: 1000})
 			first := w.send(ask(t))
 			r1 := w.l.Request(t)
 			second := w.send(ask(t))
@@ -241,7 +241,12 @@ func TestStandingStreamsShareALink(t *testing.T) {
 			r2.Done()
 			requireBody(t, resp2, "other", nil)
 			synctest.Wait()
-			w.works(w.l) // which is a link like any other again
+			r, resp := w.open(t.Context(), w.l) // which is a link like any other again
+			r.Piece(pattern(0, 900))
+			r.Piece(pattern(900, 900))
+			r.Done()
+			synctest.Wait()
+			requireBody(t, resp, pattern(0, 1800), nil)
 			require.Equal(t, 2, w.x.Dials())
 		})
 	}
@@ -256,13 +261,34 @@ func TestStandingStreamGivenUp(t *testing.T) {
 		r1 := w.l.Request(t)
 		r1.Head(http.StatusOK)
 		resp1 := w.response(first)
-		second := w.send(ask(t))
-		w.l.Request(t).Head(http.StatusOK)
-		require.NoError(t, w.response(second).Body.Close())
+		leave := func() {
+			other := w.send(ask(t))
+			w.l.Request(t).Head(http.StatusOK)
+			require.NoError(t, w.response(other).Body.Close())
+		}
+		for range 14 {
+			leave()
+		}
+		ctx, cancel := cancellable(t)
+		last := w.send(ask(t).WithContext(ctx))
+		late := w.l.Request(t)
+		next := w.send(ask(t))
+		pending(t, next)
+		cancel()
+		require.Error(t, w.failed(last))
+		late.Answer(http.StatusOK, "") // what was given up before its head may hold up the executor
+		r := w.l.Request(t)
+		r.Head(http.StatusOK)
+		require.NoError(t, w.response(next).Body.Close())
+		leave()
+		full := w.send(ask(t)) // by now there are too many
+		pending(t, full)
 		r1.Piece("goes on")
 		r1.Done()
 		requireBody(t, resp1, "goes on", nil)
-		require.True(t, w.l.Ended(), "the stream that was given up is over")
+		requireEnded(t, w.l, "the streams that were given up are over")
+		w.x.Accept().Request(t).Answer(http.StatusOK, "")
+		requireBody(t, w.response(full), "", nil)
 	})
 }
 

@@ -65,7 +65,7 @@ func TestDialGivenUp(t *testing.T) {
 				return nil, ctx.Err()
 			}
 			return x.Dial(ctx)
-		}, &executor.Options{Shared: true})
+		}, &executor.Options{Shared: true, Reconnect: -1})
 		require.NoError(t, err)
 		defer rt.Close()
 		w := &world{t, x, rt, x.Accept()}
@@ -109,7 +109,7 @@ func TestFullOfGivenUpExchanges(t *testing.T) {
 		time.Sleep(time.Hour)
 		r.Done()
 		requireBody(w, resp, "goes on", nil)
-		require.True(w, w.l.Ended())
+		requireEnded(w, w.l)
 		w.works(l)
 	})
 }
@@ -121,7 +121,7 @@ func TestCloseOfAReplacedLink(t *testing.T) {
 		w.giveUp(16)
 		w.worksOnNewLink()
 		require.NoError(w, w.rt.Close())
-		require.True(w, w.l.Ended())
+		requireEnded(w, w.l)
 		_, err := resp.Body.Read(make([]byte, 1))
 		requireStage(w, err, transport.MaybeSent, true)
 		require.ErrorIs(w, err, transport.ErrClosed)
@@ -149,7 +149,7 @@ func TestGrace(t *testing.T) {
 		time.Sleep(time.Second - quick)
 		w.works(w.l)
 		time.Sleep(time.Second)
-		require.True(w, w.l.Ended())
+		requireEnded(w, w.l)
 		w.worksOnNewLink()
 	})
 }
@@ -206,6 +206,26 @@ func TestNew(t *testing.T) {
 			synctest.Wait()
 		}
 		require.Equal(t, 1, x.Dials())
+	})
+}
+
+// restless is a link that is never quiet.
+type restless struct{ link.Link }
+
+func (restless) Quiet() bool { return false }
+
+// The only link there is is not given up because something has come over it.
+func TestOnlyLinkIsNotTakenForStale(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := new(exectest.Executor)
+		l, err := x.Dial(t.Context())
+		require.NoError(t, err)
+		rt, err := executor.New(t.Context(), restless{l}, nil)
+		require.NoError(t, err)
+		defer rt.Close()
+		w := &world{t, x, rt, x.Accept()}
+		w.works(w.l)
+		w.works(w.l)
 	})
 }
 

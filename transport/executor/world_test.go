@@ -182,6 +182,14 @@ func requireStage(t testing.TB, err error, stage transport.Stage, permanent bool
 	}
 }
 
+// requireEnded checks that the near end has closed l, and not just now.
+func requireEnded(t testing.TB, l *exectest.Link, why ...any) {
+	t.Helper()
+	began := time.Now()
+	require.True(t, l.Ended(), why...)
+	require.Zero(t, time.Since(began), why...)
+}
+
 var errCause = errors.New("the test's own reason")
 
 // cancellable returns a context that cancel ends with errCause.

@@ -149,7 +149,7 @@ func TestQuestionsThatCannotBeAnswered(t *testing.T) {
 	for name, err := range map[string]error{
 		"no URL":            run(t.Context(), nil, settings("initialize")),
 		"no scenario":       run(t.Context(), []string{url}, settings("")),
-		"unknown scenario":  run(t.Context(), []string{url}, settings("auth/metadata-default")),
+		"unknown scenario":  run(t.Context(), []string{url}, settings("auth/no-such-scenario")),
 		"executor":          run(t.Context(), []string{url}, with("HAWSER_TRANSPORT", "executor")),
 		"unknown transport": run(t.Context(), []string{url}, with("HAWSER_TRANSPORT", "pigeon")),
 	} {

@@ -74,8 +74,21 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 	if sc.handlers != nil {
 		opts.Handlers = sc.handlers(t)
 	}
-	t.session, err = mcpclient.Connect(ctx, args[len(args)-1], opts)
-	if err != nil {
+	url := args[len(args)-1]
+	if sc.auth != nil {
+		auth, err := sc.authorizer(url, t.input)
+		if err != nil {
+			return err
+		}
+		defer auth.Close()
+		opts.Auth = auth
+	}
+	return sc.outcome(t.run(ctx, url, opts, &sc))
+}
+
+// run connects, runs the scenario and closes.
+func (t *trial) run(ctx context.Context, url string, opts *mcpclient.Options, sc *scenario) (err error) {
+	if t.session, err = mcpclient.Connect(ctx, url, opts); err != nil {
 		return err
 	}
 	if err := sc.try(ctx, t); err != nil {
@@ -83,6 +96,20 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 		return err
 	}
 	return t.session.Close()
+}
+
+// outcome is what the error of a run means for the scenario.
+func (sc *scenario) outcome(err error) error {
+	switch {
+	case sc.refused == nil:
+		return err
+	case err == nil:
+		return errors.New("the client went on where it must stop")
+	case !sc.refused(err):
+		return fmt.Errorf("the client stopped for another reason: %w", err)
+	}
+	fmt.Fprintln(os.Stderr, "stopped, as it must:", err)
+	return nil
 }
 
 func chooseTransport(ctx context.Context, env func(string) string) (transport.Transport, error) {

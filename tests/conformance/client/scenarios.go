@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
 )
 
 // scenario is what one scenario of the suite asks of a client.
@@ -16,6 +17,10 @@ type scenario struct {
 	// handlers makes what answers the server's questions. It is nil for most: a
 	// client with handlers declares more, and listens to a legacy server.
 	handlers func(t *trial) mcpclient.Handlers
+	// auth makes the configuration of authorization; nil for none.
+	auth func(c *authContext) (*oauth.Config, error)
+	// refused, if not nil, says that the client must fail, and whether it did so for the right reason.
+	refused func(error) bool
 	// era is the only one that the scenario is about; unknown for any.
 	era mcpclient.Era
 	// negotiated leaves the revision to the server, where pinning one would be wrong.

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/hawser-mcp/hawser/oauth"
+	"github.com/hawser-mcp/hawser/oauth/filestore"
+	"github.com/hawser-mcp/hawser/oauth/loopback"
+)
+
+// authFlags say who the client is for authorization servers.
+type authFlags struct {
+	clientID, secretFile, keyFile string
+	scopes                        []string
+	store                         string
+	grant                         string
+	port                          int
+	noBrowser                     bool
+}
+
+// grantCredentials is the only value of --grant: nobody is asked.
+const grantCredentials = "client-credentials"
+
+// configured reports whether the command line has more to say than what is in the store.
+func (f *authFlags) configured() bool {
+	return f.clientID != "" || f.grant != "" || f.store != "" || len(f.scopes) > 0
+}
+
+// authorization returns what attaches tokens to the requests for endpoint. It is nil
+// if an Authorization header is sent anyway, or nobody ever logged in on this machine. login is
+// nil for commands that ask nobody.
+func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, error) {
+	f := &a.flags.auth
+	if a.authorized {
+		return nil, nil
+	}
+	dir := f.store
+	if dir == "" {
+		var err error
+		if dir, err = filestore.DefaultDir(); err != nil && login == nil {
+			return nil, nil //nolint:nilerr // without a home nobody has logged in
+		} else if err != nil {
+			return nil, usageError("--store names a directory for tokens", "%v", err)
+		}
+	}
+	if login == nil && !f.configured() {
+		if _, err := os.Stat(dir); err != nil {
+			return nil, nil //nolint:nilerr // nobody has logged in
+		}
+	}
+	cfg := &oauth.Config{Scopes: f.scopes, Login: login, Logger: a.log, Registration: oauth.Registration{ClientID: f.clientID, Name: "hawser command line"}}
+	if err := a.credentials(cfg); err != nil {
+		return nil, err
+	}
+	store, err := filestore.New(dir)
+	if err != nil {
+		return nil, usageError("--store names a directory that only you may read", "the tokens cannot be kept: %v", err)
+	}
+	cfg.Store = store
+	c, err := oauth.NewClient(endpoint, cfg)
+	if err != nil {
+		return nil, usageError("see hawser login --help", "%v", err)
+	}
+	a.closers = append(a.closers, c)
+	return c, nil
+}
+
+// credentials reads what proves who the client is.
+func (a *app) credentials(cfg *oauth.Config) error {
+	f := &a.flags.auth
+	if f.secretFile != "" {
+		secret, err := readSecret(f.secretFile)
+		if err != nil {
+			return usageError("--client-secret-file takes a file with the secret of --client-id", "%v", err)
+		}
+		cfg.Registration.ClientSecret = secret
+	}
+	if f.keyFile != "" {
+		key, err := readSecret(f.keyFile)
+		if err != nil {
+			return usageError("--client-key-file takes a private key in PEM", "%v", err)
+		}
+		cfg.Registration.Key = &oauth.ClientKey{PEM: []byte(key)}
+	}
+	switch f.grant {
+	case "":
+	case grantCredentials:
+		cfg.Grant, cfg.Login = oauth.ClientCredentials{}, nil
+	default:
+		return usageError("--grant takes "+grantCredentials, "--grant %q is none of its values", oneLine(f.grant, 40))
+	}
+	return nil
+}
+
+// person is the login of somebody who sits here, with a browser here or elsewhere.
+// begun is called when they are asked.
+func (a *app) person(begun func()) oauth.Login {
+	login := &loopback.Login{Port: a.flags.auth.port, Out: a.con}
+	if a.flags.auth.noBrowser {
+		login.Open = func(context.Context, string) error { return nil }
+	}
+	if a.env.person {
+		login.Paste = loopback.Lines(a.env.stdin)
+	}
+	return oauth.LoginFunc(func(ctx context.Context, flow oauth.Flow) error {
+		begun()
+		if a.waiting != nil {
+			a.waiting.Stop() // now it is the person who takes time
+		}
+		return login.Login(ctx, flow)
+	})
+}
+
+// authFailure is about authorization that was not given.
+func authFailure(err error, f failure) failure {
+	var e *oauth.Error
+	if !errors.As(err, &e) {
+		return f
+	}
+	f.code, f.cause = exitAuth, oneLine(e.Error(), 400)
+	switch e.Kind {
+	case oauth.KindDeclined:
+		f.hint = "hawser login asks again"
+	case oauth.KindRegistration:
+		f.hint = "if the server knows you already, --client-id says as whom"
+	case oauth.KindNetwork:
+		f.code, f.hint = exitUnreachable, "the authorization server does not answer; what it is, --verbose tells"
+	case oauth.KindLoginRequired, oauth.KindRefused:
+		f.hint = "hawser login URL gets a new token"
+	}
+	return f
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+func (a *app) loginCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "login URL",
+		Short: "Log in to a server, in a browser, and keep the token for other commands",
+		Long: `login finds the server's authorization server, registers with it if need be, opens its
+page in a browser and waits until you come back. The page's address is printed, too:
+on a machine without a browser open it elsewhere, and enter the address at which that browser ends.
+
+The token is kept in a directory that only you may read; the other commands use and
+renew it. With --grant client-credentials nobody is asked, and no token is kept.`,
+	}
+	f := cmd.Flags()
+	f.IntVar(&a.flags.auth.port, "port", 0, "the `port` of this machine that the browser comes back to (default: any)")
+	f.BoolVar(&a.flags.auth.noBrowser, "no-browser", false, "only print the address of the page")
+	return a.serverCommand(cmd, 1, 1, a.login)
+}
+
+func (a *app) login(ctx context.Context, args []string) error {
+	asked := false
+	c, err := a.loginClient(ctx, args[0], func() { asked = true })
+	if err != nil {
+		return err
+	}
+	before, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if before.Authorized && a.flags.auth.grant == "" { // asked for again, on purpose
+		if err := c.Login(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := a.connectWith(ctx, args[0], mcpclient.Handlers{}, c); err != nil {
+		return err
+	}
+	status, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if !status.Authorized && !asked {
+		a.con.line("the server wants no authorization: there is nothing to log in to")
+		return nil
+	}
+	return a.showStatus(status)
+}
+
+// loginClient is the client of a command that is about authorization. Its requests
+// leave by the network of the session.
+func (a *app) loginClient(ctx context.Context, endpoint string, begun func()) (*oauth.Client, error) {
+	if err := a.readURL(endpoint); err != nil {
+		return nil, err
+	}
+	if _, err := a.readHeaders(); err != nil {
+		return nil, err
+	}
+	if a.authorized {
+		return nil, usageError("leave out --header 'Authorization: …'", "there is nothing to log in to with an Authorization header")
+	}
+	network, err := a.openTransport(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.authorization(endpoint, a.person(begun))
+	if err != nil {
+		return nil, err
+	}
+	c.RoundTripper(network)
+	return c, nil
+}
+
+func (a *app) logoutCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "logout URL", Short: "Forget the token of a server, and have it revoked"}
+	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
+		c, err := a.loginClient(ctx, args[0], func() {})
+		if err != nil {
+			return err
+		}
+		before, err := c.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if !before.Authorized {
+			a.con.line("not logged in to " + a.shown)
+			return nil
+		}
+		if err := c.Logout(ctx); err != nil {
+			return err
+		}
+		a.con.line("logged out of " + a.shown)
+		return nil
+	})
+}
+
+func (a *app) whoamiCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "whoami URL", Short: "Tell how you are logged in to a server, without asking it"}
+	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
+		c, err := a.loginClient(ctx, args[0], func() {})
+		if err != nil {
+			return err
+		}
+		status, err := c.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if !status.Authorized {
+			return &failure{code: exitAuth, cause: "not logged in to " + a.shown, hint: "hawser login " + a.shown}
+		}
+		return a.showStatus(status)
+	})
+}
+
+// showStatus prints what is known of a login. It holds no secret.
+func (a *app) showStatus(s oauth.Status) error {
+	if a.flags.json {
+		type status struct {
+			Endpoint    string     `json:"endpoint"`
+			Resource    string     `json:"resource,omitempty"`
+			Issuer      string     `json:"issuer,omitempty"`
+			ClientID    string     `json:"clientId,omitempty"`
+			Scopes      []string   `json:"scopes"`
+			Expiry      *time.Time `json:"expiry,omitempty"`
+			Refreshable bool       `json:"refreshable"`
+			DPoP        bool       `json:"dpop"`
+		}
+		out := status{s.Endpoint, s.Resource, s.Issuer, s.ClientID, append([]string{}, s.Scopes...), nil, s.Refreshable, s.DPoP}
+		if !s.Expiry.IsZero() {
+			out.Expiry = &s.Expiry
+		}
+		return a.out.value(out)
+	}
+	text := []string{"logged in to " + a.shown}
+	add := func(name, value string) {
+		if value != "" {
+			text = append(text, "  "+name+oneLine(value, 200))
+		}
+	}
+	add("authorization server: ", s.Issuer)
+	add("client:               ", s.ClientID)
+	add("scopes:               ", strings.Join(s.Scopes, " "))
+	switch {
+	case !s.Expiry.IsZero() && s.Refreshable:
+		add("token:                ", "until "+s.Expiry.Local().Format(time.RFC1123)+", then it is renewed")
+	case !s.Expiry.IsZero():
+		add("token:                ", "until "+s.Expiry.Local().Format(time.RFC1123))
+	}
+	if s.DPoP {
+		add("token:                ", "bound to a key of this machine (DPoP)")
+	}
+	a.out.text(lines(text...))
+	return nil
+}

@@ -192,6 +192,7 @@ func (e *exchange) stage() transport.Stage {
 // end unlocks mu, which the caller holds, and tells the caller of RoundTrip and the link.
 func (e *exchange) end(err error, drop bool) {
 	unsent, over := e.progress == queued, e.err != nil
+	complete := drop && !over && e.complete()
 	unread := len(e.buf) - e.off
 	if drop {
 		e.c.buffered.Add(int64(-unread))
@@ -209,7 +210,16 @@ func (e *exchange) end(err error, drop bool) {
 		return
 	}
 	signal(e.wake)
+	if complete { // there is nothing to cancel: the link is free as soon as the far end says so
+		time.AfterFunc(drainGrace, func() { e.c.ended(e, false) })
+		return
+	}
 	e.c.ended(e, unsent)
+}
+
+// complete reports whether nothing can come any more but the last frame. The caller holds mu.
+func (e *exchange) complete() bool {
+	return e.head != nil && (e.head.declared == 0 || e.head.length >= 0 && e.got == e.head.length)
 }
 
 // setHead gives the head of the response to the caller.

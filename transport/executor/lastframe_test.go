@@ -1,0 +1,73 @@
+package executor_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/transport/executor"
+)
+
+func length(n string) execproto.Header { return execproto.Header{Name: "content-length", Value: n} }
+
+// Who has read as much as was declared may close the body before the frame comes
+// that says it is done. That gives nothing up: the link is not closed, which would
+// cost the next exchange a new one. It waits for the frame, but not for ever.
+func TestCloseBeforeTheLastFrame(t *testing.T) {
+	for _, mode := range modes {
+		for name, end := range map[string]func(w *world) (r io.Closer, done func()){
+			"of no body": func(w *world) (io.Closer, func()) {
+				r, resp := w.open(w.Context(), w.l, length("0"))
+				return resp.Body, r.Done
+			},
+			"of a body that was read": func(w *world) (io.Closer, func()) {
+				r, resp := w.open(w.Context(), w.l, length("4"))
+				r.Piece("body")
+				_, err := io.ReadFull(resp.Body, make([]byte, 4))
+				require.NoError(w, err)
+				return resp.Body, r.Done
+			},
+		} {
+			fake(t, mode.name+" "+name, func(t *testing.T) {
+				w := newWorld(t, executor.Options{Shared: mode.shared})
+				body, done := end(w)
+				require.NoError(w, body.Close())
+				synctest.Wait()
+				done()
+				synctest.Wait()
+				w.works(w.l)
+				require.Equal(w, 1, w.x.Dials())
+			})
+			fake(t, mode.name+" "+name+" that never ends", func(t *testing.T) {
+				w := newWorld(t, executor.Options{Shared: mode.shared})
+				body, _ := end(w)
+				require.NoError(w, body.Close())
+				time.Sleep(time.Minute) // of fake time
+				synctest.Wait()
+				require.True(w, w.l.Ended())
+				w.worksOnNewLink()
+			})
+		}
+	}
+}
+
+// The end of the context changes nothing about it.
+func TestCancelBeforeTheLastFrame(t *testing.T) {
+	inBothModes(t, executor.Options{}, func(w *world) {
+		ctx, cancel := context.WithCancel(w.Context())
+		r, resp := w.open(ctx, w.l, length("0"))
+		cancel()
+		synctest.Wait()
+		require.Equal(w, http.StatusOK, resp.StatusCode)
+		r.Done()
+		synctest.Wait()
+		w.works(w.l)
+		require.Equal(w, 1, w.x.Dials())
+	})
+}

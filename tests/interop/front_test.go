@@ -228,3 +228,10 @@ func (w *tap) Write(p []byte) (int, error) {
 // Flush and Unwrap: one peer asks for a Flusher, the other for a ResponseController.
 func (w *tap) Flush()                      { _ = http.NewResponseController(w.ResponseWriter).Flush() }
 func (w *tap) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// decorate puts a handler before the peer's.
+func (f *front) decorate(with func(http.Handler) http.Handler) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.peer.handler = with(f.peer.handler)
+}

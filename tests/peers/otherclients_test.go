@@ -1,0 +1,34 @@
+package peers_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hawser-mcp/hawser/tests/peers/peer"
+)
+
+// The clients of other SDKs over the real executor: tests/interop has the test, and
+// takes the executor from its environment.
+func TestOtherClientsOverCodex(t *testing.T) {
+	relay := peer.StartRelay(t, peer.StartCodex(t).URL)
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "^TestOtherClientsOverAnExecutor$", ".")
+	cmd.Dir = filepath.Join("..", "interop")
+	cmd.Env = append(os.Environ(), "HAWSER_TEST_EXECUTOR="+relay.URL)
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	// Each combination of client and server initializes or discovers, and makes two calls.
+	runs := strings.Count(string(output), "\n        --- PASS: ")
+	exchanges := 0
+	for _, times := range relay.Exchanges() {
+		exchanges += times
+	}
+	if runs == 0 || exchanges < 3*runs {
+		t.Errorf("%d runs took %d exchanges of the executor:\n%s", runs, exchanges, output)
+	}
+	t.Logf("%d combinations of client and server, %d exchanges", runs, exchanges)
+}

@@ -243,7 +243,10 @@ func TestStaleLineIsNoAnswer(t *testing.T) {
 		require.Equal(t, "no", line)
 		_, err = lines.read(gone)
 		require.Error(t, err)
-		go io.WriteString(typist, "for the one who asks next\n")
+		go func() {
+			synctest.Wait() // until the question is there: before, it would be for the one that is gone
+			io.WriteString(typist, "for the one who asks next\n")
+		}()
 		line, err = lines.read(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "for the one who asks next", line)

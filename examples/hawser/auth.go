@@ -114,21 +114,24 @@ func (a *app) person(begun func()) oauth.Login {
 }
 
 // authFailure is about authorization that was not given.
-func authFailure(err error, f failure) failure {
+func (a *app) authFailure(err error, f failure) failure {
 	var e *oauth.Error
 	if !errors.As(err, &e) {
 		return f
 	}
 	f.code, f.cause = exitAuth, oneLine(e.Error(), 400)
+	login := "hawser login " + a.shown
 	switch e.Kind {
+	case oauth.KindLoginRequired:
+		f.cause, f.hint = "not logged in to "+a.shown+", or no longer", login
 	case oauth.KindDeclined:
-		f.hint = "hawser login asks again"
+		f.hint = login + " asks again"
 	case oauth.KindRegistration:
 		f.hint = "if the server knows you already, --client-id says as whom"
 	case oauth.KindNetwork:
-		f.code, f.hint = exitUnreachable, "the authorization server does not answer; what it is, --verbose tells"
-	case oauth.KindLoginRequired, oauth.KindRefused:
-		f.hint = "hawser login URL gets a new token"
+		f.code, f.hint = exitUnreachable, "the authorization server does not answer; --verbose shows more"
+	case oauth.KindRefused:
+		f.hint = login + " gets a new token"
 	}
 	return f
 }

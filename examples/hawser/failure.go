@@ -71,13 +71,13 @@ func commandNames(cmd *cobra.Command) (names []string) {
 func (a *app) serverFailure(err error) failure {
 	var e *mcpclient.Error
 	if !errors.As(err, &e) {
-		return authFailure(err, failure{code: exitUsage, cause: oneLine(err.Error(), 500)})
+		return a.authFailure(err, failure{code: exitUsage, cause: oneLine(err.Error(), 500)})
 	}
 	f := failure{code: codeOf(e), cause: oneLine(strings.TrimPrefix(e.Error(), "mcp "), 500), hint: a.hintOf(e)}
 	if e.Method == "connect" { //nolint:usestdlibvars // not HTTP's
 		f.cause, f.hint = a.connectFailure(e, f)
 	}
-	f = authFailure(err, f)
+	f = a.authFailure(err, f)
 	f.cause = withoutRemains(f.cause)
 	if errors.Is(err, errTimeIsUp) {
 		f.code, f.cause = exitUnreachable, fmt.Sprintf("not finished within %v", a.flags.timeout)

@@ -25,6 +25,7 @@ import (
 const asHawser = "TEST_BINARY_IS_HAWSER"
 
 func TestMain(m *testing.M) {
+	shellPatience = time.Minute
 	if os.Getenv(asHawser) != "" {
 		main()
 	}

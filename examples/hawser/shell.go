@@ -10,8 +10,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// shellPatience bounds what somebody who pressed Tab waits for the server.
-const shellPatience = 2 * time.Second
+// shellPatience bounds what somebody who pressed Tab waits for the server. Tests,
+// on machines that are busy, have more of it.
+var shellPatience = 2 * time.Second
 
 // shellSafe is what a shell may be offered of a server's names: nothing that it
 // could take for more than a word.

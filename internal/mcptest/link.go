@@ -60,6 +60,13 @@ func (s *Server) Loopback(t testing.TB) *Link {
 	return link
 }
 
+// ServeOn serves s on a listener until the test is over, and fails the test if the
+// client broke a rule.
+func (s *Server) ServeOn(t testing.TB, ln net.Listener) {
+	t.Helper()
+	t.Cleanup(s.serve(t, ln))
+}
+
 // serve runs an http.Server until the returned function is called.
 func (s *Server) serve(t testing.TB, ln net.Listener) (stop func()) {
 	t.Helper()

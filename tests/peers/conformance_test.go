@@ -131,16 +131,16 @@ func runScenario(t *testing.T, client, scenario, revision, way string) peer.Coun
 }
 
 // startExecutor starts an executor with its default settings, and returns its URL.
-func startExecutor(t *testing.T, way string) string {
-	t.Helper()
+func startExecutor(tb testing.TB, way string) string {
+	tb.Helper()
 	if way == "codex" {
-		return peer.StartCodex(t).URL
+		return peer.StartCodex(tb).URL
 	}
-	l, err := agent.Listen(t.Context(), "ws://127.0.0.1:0", nil)
+	l, err := agent.Listen(tb.Context(), "ws://127.0.0.1:0", nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
+	tb.Cleanup(func() { _ = l.Close() })
 	return l.URL()
 }
 

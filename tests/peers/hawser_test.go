@@ -60,7 +60,7 @@ var everythingTools = map[string][]hawserRun{
 	"toggle-simulated-logging":  {{out: []string{"Started simulated, random-leveled logging"}}},
 	"toggle-subscriber-updates": {{out: []string{"Started simulated resource updated notifications"}}},
 	"trigger-long-running-operation": {
-		{args: []string{"duration=0.2", "steps=3"}, out: []string{"completed"}, err: []string{"progress 1/3\nprogress 2/3\nprogress 3/3\n"}},
+		{args: []string{"duration=0.2", "steps=3"}, out: []string{"completed"}, err: []string{"progress 1/3\n", "progress 2/3\n", "progress 3/3\n"}},
 	},
 	"get-roots-list": {
 		{args: []string{"--root", "."}, out: []string{"Current MCP Roots (1 total)", "URI: file:///"}},

@@ -55,7 +55,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
 for (const event of ['server_error', 'grant.error', 'authorization.error', 'registration_create.error']) {
   provider.on(event, (_ctx, error) => console.error(event, error.error ?? error.message, error.error_description ?? ''));
 }
-for (const event of ['grant.success', 'registration_create.success', 'refresh_token.consumed', 'grant.revoked', 'access_token.issued']) {
+for (const event of ['grant.success', 'registration_create.success', 'refresh_token.consumed', 'grant.revoked', 'access_token.issued', 'refresh_token.destroyed', 'access_token.destroyed']) {
   provider.on(event, (ctx) => console.log(event, ctx?.oidc?.params?.grant_type ?? ''));
 }
 

@@ -2,13 +2,10 @@ package peer
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 )
 
@@ -24,85 +21,22 @@ const (
 	codexName = "codex exec-server"
 )
 
-// Codex is a running codex exec-server that listens on loopback. Its methods are
-// for the test's own goroutine.
-type Codex struct {
-	// URL is that of its WebSocket; it stays the same over a restart.
-	URL string
-
-	tb      testing.TB
-	env     []string
-	args    []string
-	process *process
-}
-
 // StartCodex starts codex exec-server on a free port with more arguments, such as
 // "--concurrent-requests", "8", and returns when it is ready. It ends with the
 // test. Its environment holds nothing of this process's but the path.
-func StartCodex(tb testing.TB, args ...string) *Codex {
+func StartCodex(tb testing.TB, args ...string) *Executor {
 	tb.Helper()
 	return StartCodexIn(tb, nil, args...)
 }
 
 // StartCodexIn is StartCodex with more variables in the executor's environment,
 // such as "SSL_CERT_FILE=…".
-func StartCodexIn(tb testing.TB, env []string, args ...string) *Codex {
+func StartCodexIn(tb testing.TB, env []string, args ...string) *Executor {
 	tb.Helper()
-	c := &Codex{tb: tb, env: append(codexEnvironment(tb), env...), args: args}
-	const tries = 5 // somebody else may take the port between our look and its bind
-	for range tries {
-		c.URL = fmt.Sprintf("ws://127.0.0.1:%d", freePort(tb))
-		if err := c.start(); err == nil {
-			return c
-		} else if !strings.Contains(c.Log(), "Address in use") {
-			tb.Fatalf("%s: %v; its log:\n%s", codexName, err, c.Log())
-		}
-	}
-	tb.Fatalf("%s: %d ports in a row were taken", codexName, tries)
-	return nil
-}
-
-// Kill ends the executor with SIGKILL, as a crash would, and returns when it is gone.
-func (c *Codex) Kill() { c.process.kill() }
-
-// Restart starts the executor anew on the same port, after a Kill if it still
-// runs, and returns when it is ready.
-func (c *Codex) Restart() {
-	c.tb.Helper()
-	c.Kill()
-	if err := c.start(); err != nil {
-		c.tb.Fatalf("%s, restarted: %v; its log:\n%s", codexName, err, c.Log())
-	}
-}
-
-// Log returns what the executor has printed since it was last started.
-func (c *Codex) Log() string {
-	text, _ := c.process.log.read()
-	return text
-}
-
-func (c *Codex) start() error {
-	c.tb.Helper()
-	args := append([]string{"exec-server", "--listen", c.URL}, c.args...)
-	c.process = startIn(c.tb, c.env, codexBin(c.tb), args...)
-	if err := c.process.waitFor(c.URL+"\n", 1); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(c.tb.Context(), patience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http"+strings.TrimPrefix(c.URL, "ws")+"/readyz", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("/readyz answered with status %d", resp.StatusCode)
-	}
-	return nil
+	return startExecutor(tb, &Executor{
+		tb: tb, name: codexName, env: append(codexEnvironment(tb), env...), program: codexBin(tb),
+		arguments: func(url string) []string { return append([]string{"exec-server", "--listen", url}, args...) },
+	})
 }
 
 // CodexCommand returns what makes commands that run codex exec-server with more

@@ -39,7 +39,7 @@ type Relay struct {
 	exchanges map[Exchange]int
 }
 
-// StartRelay starts a Relay to the executor at a URL such as [Codex.URL]. It ends
+// StartRelay starts a Relay to the executor at a URL such as [Executor.URL]. It ends
 // with the test. An executor that is down makes a dialled link end at once.
 func StartRelay(tb testing.TB, executorURL string) *Relay {
 	tb.Helper()

@@ -1,0 +1,311 @@
+package peers_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/tests/peers/peer"
+	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/executor"
+)
+
+// An executor dies under a session and comes back. Who waits is told at once, and
+// that the tool may have run; no tool runs twice; what can be repeated or taken
+// up again is; and the session, which the server still knows, goes on.
+func TestExecutorIsKilled(t *testing.T) {
+	peer.RequireInstalled(t)
+	for name, x := range map[string]*peer.Executor{
+		"agent": peer.StartAgent(t), "codex": peer.StartCodex(t, "--concurrent-requests", "128"),
+	} {
+		for _, shared := range []bool{false, true} {
+			links := " exclusive"
+			if shared {
+				links = " shared"
+			}
+			for when, test := range map[string]func(*kill){
+				"while it is idle":               (*kill).idle,
+				"before the headers came":        (*kill).headers,
+				"within a stream":                (*kill).stream,
+				"within a stream without a name": (*kill).namelessStream,
+				"within a body":                  (*kill).body,
+				"within an upload":               (*kill).upload,
+			} {
+				t.Run(name+links+"/"+when, func(t *testing.T) { test(&kill{T: t, x: x, shared: shared}) })
+			}
+		}
+	}
+}
+
+// kill is a session over an executor that is killed.
+type kill struct {
+	*testing.T
+	x      *peer.Executor
+	shared bool
+	rt     *watched
+	srv    *mcptest.Server
+	s      *mcpclient.Session
+
+	entered chan struct{} // "slow" runs
+	proceed chan struct{} // it may end
+	sub     *mcpclient.Subscription
+	next    func() (mcpclient.ListenEvent, bool)
+}
+
+// watched tells when much of a body was read.
+type watched struct {
+	transport.Transport
+	much chan struct{}
+}
+
+type watchedBody struct {
+	io.ReadCloser
+	n    int
+	much chan struct{}
+}
+
+func (w *watched) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := w.Transport.RoundTrip(req)
+	if err == nil {
+		resp.Body = &watchedBody{resp.Body, 0, w.much}
+	}
+	return resp, err
+}
+
+func (w *watched) RunsOnce() bool { return transport.RunsOnce(w.Transport) }
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.n < mebi && b.n+n >= mebi {
+		b.much <- struct{}{}
+	}
+	b.n += n
+	return n, err
+}
+
+// begin connects, and subscribes to what the standing stream tells.
+func (k *kill) begin(srv *mcptest.Server) {
+	k.Helper()
+	k.srv, k.entered, k.proceed = srv, make(chan struct{}, 8), make(chan struct{})
+	srv.Tools = append(srv.Tools, &mcptest.Tool{Name: "echo"}, &mcptest.Tool{Name: "slow", Run: k.slow})
+	k.rt = &watched{openExecutor(k, k.x.URL, &executor.Options{Shared: k.shared}), make(chan struct{}, 8)}
+	var err error
+	k.s, err = mcpclient.Connect(k.Context(), srv.Loopback(k).URL, &mcpclient.Options{Transport: k.rt})
+	k.must(err)
+	k.Cleanup(func() { _ = k.s.Close() })
+	k.sub, err = k.s.Listen(k.Context(), mcpclient.Filter{ToolsChanged: true, PromptsChanged: true})
+	k.must(err)
+	var stop func()
+	k.next, stop = iter.Pull(k.sub.Events())
+	k.Cleanup(stop)
+	srv.Tell("notifications/tools/list_changed", nil)
+	k.event(mcpclient.ListenToolsChanged)
+}
+
+func (k *kill) must(err error) {
+	k.Helper()
+	if err != nil {
+		k.Fatal(err)
+	}
+}
+
+func (k *kill) event(want mcpclient.ListenEventKind) {
+	k.Helper()
+	if ev, _ := k.next(); ev.Kind != want {
+		k.Fatalf("the subscription has event %v (%v), want %v", ev.Kind, ev.Cause, want)
+	}
+}
+
+func (k *kill) slow(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
+	c.Progress(1, 2, "")
+	k.entered <- struct{}{}
+	select {
+	case <-k.proceed:
+	case <-ctx.Done():
+	}
+	return mcptest.Text("done"), ctx.Err()
+}
+
+// call begins calls of a tool.
+func (k *kill) call(tool string, args any, n int) <-chan error {
+	done := make(chan error, n)
+	for range n {
+		go func() {
+			_, err := k.s.CallTool(k.Context(), tool, args)
+			done <- err
+		}()
+	}
+	return done
+}
+
+// fail checks that calls fail which may have run. The executor is away, so that
+// nothing but its end can have told them.
+func (k *kill) fail(calls <-chan error, n int) {
+	k.Helper()
+	for range n {
+		err := within(k.T, calls, "the failure of a call")
+		if mcpclient.KindOf(err) != mcpclient.KindOutcomeUnknown || !mcpclient.MayHaveRun(err) || transport.StageOf(err) != transport.MaybeSent {
+			k.Errorf("a call whose executor was killed: %v", err)
+		}
+	}
+}
+
+// goesOn checks that the session is the same as before, and so is its stream: what
+// was told while the executor was away comes all the same.
+func (k *kill) goesOn() {
+	k.Helper()
+	_, err := k.s.CallTool(k.Context(), "echo", nil)
+	k.must(err)
+	if n := k.srv.Count("initialize"); k.srv.Era == mcptest.Legacy && n != 1 {
+		k.Errorf("%d sessions were begun", n)
+	}
+	if k.srv.Era == mcptest.Modern {
+		k.event(mcpclient.ListenGap)
+		k.srv.Tell("notifications/prompts/list_changed", nil)
+	}
+	k.event(mcpclient.ListenPromptsChanged)
+	k.must(k.s.Close())
+}
+
+// dies kills the executor, and tells something to nobody.
+func (k *kill) dies() {
+	k.x.Kill()
+	k.srv.Tell("notifications/prompts/list_changed", nil)
+}
+
+func (k *kill) ran(tool string, times int) {
+	k.Helper()
+	if n := k.srv.Executions(tool); n != times {
+		k.Errorf("%s ran %d times, want %d", tool, n, times)
+	}
+}
+
+func legacyServer() *mcptest.Server {
+	srv := mcptest.New(mcptest.Legacy)
+	srv.EventIDs = true
+	return srv
+}
+
+// idle: the next call finds links of which nobody has told it that they are dead.
+func (k *kill) idle() {
+	k.begin(legacyServer())
+	const calls = 4
+	done := k.call("slow", nil, calls)
+	for range calls {
+		within(k.T, k.entered, "a call")
+	}
+	close(k.proceed)
+	for range calls {
+		k.must(within(k.T, done, "a result"))
+	}
+	k.dies()
+	k.x.Restart()
+	_, err := k.s.CallTool(k.Context(), "echo", nil)
+	k.must(err)
+	k.ran("echo", 1)
+	k.goesOn()
+	k.ran("slow", calls)
+}
+
+func (k *kill) headers() {
+	k.begin(legacyServer())
+	gate := k.srv.Hold("tools/list")
+	calls, listed := k.call("slow", nil, 3), make(chan error, 1)
+	go func() {
+		_, err := k.s.ListTools(k.Context(), nil)
+		listed <- err
+	}()
+	for range 3 {
+		within(k.T, k.entered, "a call")
+	}
+	within(k.T, gate.Arrived(), "the list request")
+	k.dies()
+	k.fail(calls, 3)
+	k.x.Restart()
+	gate.Release()
+	k.must(within(k.T, listed, "the list"))
+	k.goesOn()
+	k.ran("slow", 3)
+}
+
+// stream: events with names. The call's stream is taken up where it stood.
+func (k *kill) stream() {
+	srv := legacyServer()
+	srv.SSE = true
+	k.begin(srv)
+	progress := make(chan struct{}, 1)
+	done := make(chan error, 1)
+	go func() {
+		_, err := k.s.CallTool(k.Context(), "slow", nil, mcpclient.OnProgress(func(context.Context, mcpclient.Progress) { progress <- struct{}{} }))
+		done <- err
+	}()
+	within(k.T, progress, "progress")
+	k.dies()
+	k.x.Restart()
+	close(k.proceed)
+	k.must(within(k.T, done, "the result"))
+	k.goesOn()
+	k.ran("slow", 1)
+}
+
+// namelessStream: the stream of a modern call cannot be taken up again.
+func (k *kill) namelessStream() {
+	srv := mcptest.New(mcptest.Modern)
+	srv.SSE = true
+	k.begin(srv)
+	calls := k.call("slow", nil, 2)
+	for range 2 {
+		within(k.T, k.entered, "a call")
+	}
+	k.dies()
+	k.fail(calls, 2)
+	k.x.Restart()
+	k.goesOn()
+	k.ran("slow", 2)
+}
+
+// body: half of 8 MiB has come.
+func (k *kill) body() {
+	srv := legacyServer()
+	var ran atomic.Int32
+	srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != "tools/call" || !isCallOf("big", m) {
+			return false
+		}
+		ran.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", "8388608")
+		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":"`+strings.Repeat("x", 4*mebi))
+		srv.Hang(r)
+		return true
+	})
+	k.begin(srv)
+	calls := k.call("big", nil, 1)
+	within(k.T, k.rt.much, "a part of the body")
+	k.dies()
+	k.fail(calls, 1)
+	k.x.Restart()
+	k.goesOn()
+	if n := ran.Load(); n != 1 {
+		k.Errorf("the tool ran %d times", n)
+	}
+}
+
+// upload: the call has arguments of 8 MiB, and there is no answer yet.
+func (k *kill) upload() {
+	k.begin(legacyServer())
+	calls := k.call("slow", map[string]any{"text": strings.Repeat("x", 8*mebi)}, 1)
+	within(k.T, k.entered, "the call")
+	k.dies()
+	k.fail(calls, 1)
+	k.x.Restart()
+	k.goesOn()
+	k.ran("slow", 1)
+}

@@ -1,0 +1,165 @@
+package peers_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/hawser-mcp/hawser/tests/peers/peer"
+)
+
+// A person logs in with a browser at an authorization server that nobody here
+// wrote, and the command line lives on what that gave it.
+func TestHawserLogsIn(t *testing.T) {
+	for name, dpop := range map[string]bool{"bearer": false, "DPoP with nonces": true} {
+		t.Run(name, func(t *testing.T) {
+			server := peer.StartOIDC(t, peer.OIDCSettings{Nonce: dpop})
+			resource := protect(t, server.Issuer, dpop)
+			cli := hawserAgainst(t, resource.URL)
+			store := []string{"--store", filepath.Join(t.TempDir(), "tokens")}
+			echo := hawserRun{args: []string{`{"a":1}`}, out: []string{`{"a":1}`}}
+
+			cli.check(t, hawserRun{args: store, code: 5, err: []string{"hint: hawser login " + resource.URL}}, "tools")
+			out := logIn(t, cli, store)
+			for _, part := range []string{"logged in to " + resource.URL, server.Issuer, resourceScope} {
+				if !strings.Contains(out, part) {
+					t.Errorf("%q is not in what login says:\n%s", part, out)
+				}
+			}
+			cli.check(t, hawserRun{args: append(store, "--json"), out: []string{`"refreshable":true`}}, "whoami")
+			cli.check(t, echo, "call", append([]string{"echo"}, store...)...)
+			for range 2 { // the second refresh token came with the first refresh
+				resource.refuseIssued()
+				cli.check(t, echo, "call", append([]string{"echo"}, store...)...)
+			}
+			server.WaitLog("refresh_token.consumed", 2)
+			server.WaitLog("registration_create.success", 1)
+			cli.check(t, hawserRun{args: store, err: []string{"logged out of " + resource.URL}}, "logout")
+			server.WaitLog("grant.revoked", 1)
+			cli.check(t, hawserRun{args: store, code: 5, err: []string{"not logged in"}}, "whoami")
+			cli.check(t, hawserRun{args: append([]string{"echo", "{}"}, store...), code: 5}, "call")
+			if strings.Contains(server.Log(), "server_error") {
+				t.Errorf("the authorization server complains:\n%s", server.Log())
+			}
+		})
+	}
+}
+
+// logIn runs `hawser login` and is the person at the browser. It returns what login prints.
+func logIn(t *testing.T, cli hawserCLI, args []string) string {
+	t.Helper()
+	cmd := cli.command(t, "login", append([]string{"--no-browser"}, args...)...)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	told := bufio.NewReader(stderr)
+	page := printedURL(t, told)
+	rest := make(chan string, 1)
+	go func() { text, _ := io.ReadAll(told); rest <- string(text) }()
+	final := consent(t, peer.Browser(t), page)
+	text := <-rest
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("login: %v\n%s\nthe browser shows:\n%s", err, text, final)
+	}
+	if !strings.Contains(final, "You are signed in") {
+		t.Errorf("the browser shows at the end:\n%s", final)
+	}
+	return out.String()
+}
+
+var authorizationURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+/auth\?\S+`)
+
+// printedURL reads the address of the page that the person is to visit.
+func printedURL(t *testing.T, r *bufio.Reader) string {
+	t.Helper()
+	var all strings.Builder
+	for {
+		line, err := r.ReadString('\n')
+		all.WriteString(line)
+		if url := authorizationURL.FindString(line); url != "" {
+			return url
+		}
+		if err != nil {
+			t.Fatalf("login printed no address: %v\n%s", err, all.String())
+		}
+	}
+}
+
+// consent logs in at the authorization server's own pages, agrees, and returns the
+// text of the page at which the browser ends. HAWSER_SCREENSHOT names a file for a picture of it.
+func consent(t *testing.T, browser context.Context, page string) (final string) { //nolint:revive // chromedp's contexts are browsers
+	t.Helper()
+	var picture []byte
+	err := chromedp.Run(browser,
+		chromedp.Navigate(page),
+		chromedp.SendKeys(`input[name="login"]`, "ada", chromedp.ByQuery),
+		chromedp.SendKeys(`input[name="password"]`, "countess", chromedp.ByQuery),
+		chromedp.Click(`button[type="submit"]`, chromedp.ByQuery),
+		chromedp.WaitVisible(`//*[contains(text(), "Authorize")]`, chromedp.BySearch),
+		chromedp.Click(`button[type="submit"]`, chromedp.ByQuery),
+		chromedp.WaitVisible(`main`, chromedp.ByQuery),
+		chromedp.Text(`body`, &final, chromedp.ByQuery),
+		chromedp.CaptureScreenshot(&picture),
+	)
+	if err != nil {
+		t.Fatalf("the browser: %v", err)
+	}
+	if file := os.Getenv("HAWSER_SCREENSHOT"); file != "" {
+		if err := os.WriteFile(file, picture, 0o600); err != nil { //nolint:gosec // who runs the test names the file
+			t.Fatal(err)
+		}
+	}
+	return final
+}
+
+// A program of its own: client credentials, proved by a private key.
+func TestHawserHasAKey(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := key.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := func(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+	server := peer.StartOIDC(t, peer.OIDCSettings{Clients: []map[string]any{{
+		"client_id": "robot", "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
+		"grant_types": []string{"client_credentials"}, "response_types": []string{}, "redirect_uris": []string{}, "scope": resourceScope,
+		"jwks": map[string]any{"keys": []map[string]any{{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": part(public[1:33]), "y": part(public[33:])}}},
+	}}})
+	resource := protect(t, server.Issuer, false)
+	cli := hawserAgainst(t, resource.URL)
+	file := filepath.Join(t.TempDir(), "key.pem")
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	robot := []string{"--grant", "client-credentials", "--client-id", "robot", "--client-key-file", file, "--store", filepath.Join(t.TempDir(), "tokens")}
+	cli.check(t, hawserRun{args: robot, out: []string{"logged in to " + resource.URL, "robot"}}, "login")
+	cli.check(t, hawserRun{args: append([]string{"echo", `{"b":2}`}, robot...), out: []string{`{"b":2}`}}, "call")
+	server.WaitLog("grant.success client_credentials", 2)
+}

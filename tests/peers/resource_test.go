@@ -1,0 +1,172 @@
+package peers_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+)
+
+const (
+	resourceScope = "mcp:tools"
+	resourceNonce = "a-nonce-of-the-resource"
+)
+
+// protected is an MCP server that takes the access tokens of an authorization
+// server: JWTs, whose signature, audience, scope and binding it checks.
+type protected struct {
+	URL string
+
+	mcp    *mcptest.Server
+	issuer string
+	dpop   bool
+	key    *ecdsa.PublicKey
+
+	mu      sync.Mutex
+	seen    map[string]bool // ids of the tokens that came
+	refused map[string]bool // ids of tokens that are not taken any more
+}
+
+// protect starts a protected server. It ends with the test.
+func protect(t *testing.T, issuer string, dpop bool) *protected {
+	t.Helper()
+	p := &protected{issuer: issuer, dpop: dpop, mcp: mcptest.New(mcptest.Modern), seen: map[string]bool{}, refused: map[string]bool{}}
+	p.mcp.Tools = []*mcptest.Tool{{Name: "echo"}}
+	p.key = signingKey(t, issuer)
+	srv := httptest.NewServer(p)
+	p.URL = srv.URL + "/mcp"
+	t.Cleanup(func() { srv.Close(); p.mcp.Close() })
+	return p
+}
+
+// signingKey reads the key that the authorization server signs access tokens with.
+func signingKey(t *testing.T, issuer string) *ecdsa.PublicKey {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, issuer+"/jwks", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var set struct {
+		Keys []struct{ Kid, X, Y string }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&set); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range set.Keys {
+		if k.Kid != "ec" {
+			continue
+		}
+		point := []byte{4}
+		for _, part := range []string{k.X, k.Y} {
+			b, err := base64.RawURLEncoding.DecodeString(part)
+			if err != nil {
+				t.Fatal(err)
+			}
+			point = append(point, b...)
+		}
+		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	t.Fatal("the authorization server has no such key")
+	return nil
+}
+
+// refuseIssued has every token that came so far refused, as if it had been revoked.
+func (p *protected) refuseIssued() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id := range p.seen {
+		p.refused[id] = true
+	}
+}
+
+func (p *protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/.well-known/oauth-protected-resource/mcp" {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"resource": p.URL, "authorization_servers": []string{p.issuer}, "scopes_supported": []string{resourceScope},
+			"dpop_bound_access_tokens_required": p.dpop,
+		})
+		return
+	}
+	if err := p.check(r); err != nil {
+		_, _ = io.Copy(io.Discard, r.Body)
+		scheme := "Bearer"
+		if p.dpop {
+			scheme = "DPoP"
+			w.Header().Set("DPoP-Nonce", resourceNonce)
+		}
+		challenge := fmt.Sprintf(`%s resource_metadata=%q`, scheme, strings.TrimSuffix(p.URL, "/mcp")+"/.well-known/oauth-protected-resource/mcp")
+		if errors.Is(err, errWantsNonce) {
+			challenge = `DPoP error="use_dpop_nonce"`
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	p.mcp.ServeHTTP(w, r)
+}
+
+var errWantsNonce = errors.New("the proof has no nonce")
+
+// check says what is wrong with the token of a request.
+func (p *protected) check(r *http.Request) error {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if (scheme == "DPoP") != p.dpop || token == "" {
+		return errors.New("no token")
+	}
+	var claims struct {
+		jwt.RegisteredClaims
+
+		Scope string `json:"scope"`
+		Cnf   struct {
+			JKT string `json:"jkt"`
+		} `json:"cnf"`
+	}
+	if _, err := jwt.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return p.key, nil },
+		jwt.WithValidMethods([]string{"ES256"}), jwt.WithIssuer(p.issuer), jwt.WithAudience(p.URL), jwt.WithExpirationRequired()); err != nil {
+		return err
+	}
+	if p.dpop {
+		proof, err := authtest.VerifyProof(r, strings.TrimSuffix(p.URL, "/mcp"), token)
+		switch {
+		case err != nil:
+			return err
+		case proof.KeyID != claims.Cnf.JKT:
+			return errors.New("the proof is of another key")
+		case proof.Nonce != resourceNonce:
+			return errWantsNonce
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen[claims.ID] = true
+	switch {
+	case p.refused[claims.ID]:
+		return errors.New("revoked")
+	case claims.Scope != resourceScope:
+		return fmt.Errorf("scope %q", claims.Scope)
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package executor_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/link"
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/internal/memnet"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport/executor"
+	"github.com/hawser-mcp/hawser/transport/executor/agent"
+)
+
+var update = flag.Bool("update", false, "write the golden transcript anew")
+
+// TestTranscript holds what goes over the links for one legacy session against
+// testdata: every POST, the standing GET and the DELETE are an http/request, and
+// what the server says comes back in deltas. After a change that is meant, run
+//
+//	go test ./transport/executor -run TestTranscript -update
+func TestTranscript(t *testing.T) {
+	golden := filepath.Join("testdata", "legacy_session.txt")
+	var got transcript
+	synctest.Test(t, func(t *testing.T) { legacySession(t, &got) })
+	if *update {
+		require.NoError(t, os.WriteFile(golden, got.text.Bytes(), 0o600))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got.text.String())
+}
+
+// legacySession lives one session, step by step, so that frames come in one order.
+func legacySession(t *testing.T, tr *transcript) {
+	t.Helper()
+	srv := mcptest.New(mcptest.Legacy)
+	srv.SSE, srv.EventIDs = true, true
+	srv.Tools = []*mcptest.Tool{{Name: "echo"}}
+	network := memnet.New()
+	srv.ServeOn(t, network.Listen("127.0.0.1:80"))
+	rt, err := executor.Open(t.Context(), tr.dial(t, network), &executor.Options{ClientName: "golden"})
+	require.NoError(t, err)
+	defer rt.Close()
+	changed := 0
+	s, err := mcpclient.Connect(t.Context(), "http://127.0.0.1/mcp", &mcpclient.Options{
+		Transport: rt, ProtocolVersion: "2025-11-25", ClientInfo: mcp.Implementation{Name: "golden", Version: "1"},
+		Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) { changed++ }},
+	})
+	require.NoError(t, err)
+	synctest.Wait()
+	_, err = s.CallTool(t.Context(), "echo", map[string]any{"text": "hello"})
+	require.NoError(t, err)
+	synctest.Wait()
+	srv.Tell("notifications/tools/list_changed", nil)
+	synctest.Wait()
+	require.Equal(t, 1, changed)
+	require.NoError(t, s.Close())
+	synctest.Wait()
+}
+
+// transcript is what went over links, each message as it was but for ids, which
+// are numbered as they come, and for what differs between machines and versions.
+// The bodies in it follow as text.
+type transcript struct {
+	mu    sync.Mutex
+	links int
+	ids   map[string]string
+	text  bytes.Buffer
+}
+
+// dial returns what makes links to agents whose network is in memory.
+func (tr *transcript) dial(t *testing.T, network *memnet.Network) func(context.Context) (executor.Link, error) {
+	t.Helper()
+	tr.ids = make(map[string]string)
+	ctx, cancel := context.WithCancel(context.Background())
+	var agents sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		agents.Wait()
+	})
+	return func(context.Context) (executor.Link, error) {
+		near, far := link.Pipe(execproto.MaxMessage)
+		agents.Go(func() { _ = agent.Serve(ctx, far, &agent.Options{DialContext: network.DialContext}) })
+		tr.mu.Lock()
+		defer tr.mu.Unlock()
+		tr.links++
+		return &taped{near, tr, tr.links}, nil
+	}
+}
+
+// taped is a link that is written down.
+type taped struct {
+	link.Link
+	tr *transcript
+	n  int
+}
+
+func (l *taped) Send(message []byte) error {
+	l.tr.add(l.n, '>', message)
+	return l.Link.Send(message)
+}
+
+func (l *taped) Receive() ([]byte, error) {
+	message, err := l.Link.Receive()
+	if err == nil {
+		l.tr.add(l.n, '<', message)
+	}
+	return message, err
+}
+
+var (
+	idField   = regexp.MustCompile(`"(id|requestId)":"?(\d+)"?`)
+	ofMachine = regexp.MustCompile(`"(sessionId|executorVersion|platformOs)":"[^"]*"`)
+	bodyField = regexp.MustCompile(`"(?:bodyBase64|deltaBase64)":"([^"]+)"`)
+)
+
+func (tr *transcript) add(n int, direction rune, message []byte) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	text := idField.ReplaceAllStringFunc(string(message), func(field string) string {
+		m := idField.FindStringSubmatch(field)
+		if tr.ids[m[2]] == "" {
+			tr.ids[m[2]] = strconv.Itoa(len(tr.ids) + 1)
+		}
+		if m[1] == "id" {
+			return `"id":` + tr.ids[m[2]]
+		}
+		return `"requestId":"` + tr.ids[m[2]] + `"`
+	})
+	text = ofMachine.ReplaceAllString(text, `"$1":"…"`)
+	_, _ = fmt.Fprintf(&tr.text, "link %d %c %s\n", n, direction, text)
+	if m := bodyField.FindStringSubmatch(text); m != nil {
+		body, err := base64.StdEncoding.DecodeString(m[1])
+		if err != nil {
+			body = []byte(err.Error())
+		}
+		_, _ = fmt.Fprintf(&tr.text, "       %c    %s\n", direction, bytes.ReplaceAll(bytes.TrimSpace(body), []byte("\n"), []byte("\n       "+string(direction)+"    ")))
+	}
+}

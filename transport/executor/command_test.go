@@ -208,7 +208,9 @@ func killAll(t *testing.T, r io.Reader) {
 	for pid := range strings.FieldsSeq(string(text)) {
 		n, err := strconv.Atoi(pid)
 		require.NoError(t, err)
-		require.NoError(t, syscall.Kill(n, syscall.SIGKILL))
+		p, err := os.FindProcess(n)
+		require.NoError(t, err)
+		require.NoError(t, p.Kill())
 	}
 }
 

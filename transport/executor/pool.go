@@ -195,12 +195,13 @@ func (p *pool) dequeue(w *waiter) bool {
 	return i >= 0
 }
 
-// shareAny lets w share any link that can be shared, nil if there is none.
+// shareAny lets w share any link that can be shared, nil if there is none. A link
+// whose reader waits for a slow consumer is none: it could not make the executor wait any more.
 func (p *pool) shareAny(w *waiter) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.members {
-		if slices.Contains(p.waiters, w) && c.share() {
+		if slices.Contains(p.waiters, w) && !c.stalled.Load() && c.share() {
 			p.dequeue(w)
 			return c
 		}

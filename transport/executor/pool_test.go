@@ -344,6 +344,40 @@ func TestCallsDoNotShare(t *testing.T) {
 	})
 }
 
+// A call may wait for the answer to what its server asked, which is a call itself: who
+// waits for long shares a link, one on which the executor is free and that nobody reads slowly.
+func TestCallThatOthersWaitFor(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		w := newWorld(t, executor.Options{MaxLinks: 3})
+		slow, slowResp := w.open(t.Context(), w.l)
+		for i := range 4 { // its link's reader waits
+			slow.Piece(pattern(i*100_000, 100_000))
+		}
+		headless := w.post(t.Context())
+		blocked := w.x.Accept().Request(t)
+		asking := w.post(t.Context())
+		l := w.x.Accept()
+		call := l.Request(t)
+		call.Head(http.StatusOK)
+		resp := w.response(asking)
+		call.Piece("a question")
+		answer := w.post(t.Context())
+		time.Sleep(time.Second - quick)
+		pending(t, answer)
+		time.Sleep(quick)
+		l.Request(t).Answer(http.StatusAccepted, "")
+		requireBody(t, w.response(answer), "", nil)
+		call.Piece(", and the result")
+		call.Done()
+		requireBody(t, resp, "a question, and the result", nil)
+		slow.Done()
+		requireBody(t, slowResp, pattern(0, 400_000), nil)
+		blocked.Answer(http.StatusOK, "fine")
+		requireBody(t, w.response(headless), "fine", nil)
+		require.Equal(t, 3, w.x.Dials())
+	})
+}
+
 func TestReconnect(t *testing.T) {
 	inBothModes(t, executor.Options{Reconnect: 10 * time.Second}, func(w *world) {
 		w.x.CutAll()

@@ -52,6 +52,13 @@ func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string
 	return &ResourceMetadata{Resource: u.String(), AuthorizationServers: []string{base.String()}, Guessed: true}, nil
 }
 
+// locate asks the endpoint's origin for anything, and reports whether it was reached inside.
+func (d *discovery) locate(ctx context.Context, endpoint *url.URL) bool {
+	// Whatever it answers, or fails to: what counts is where it is.
+	_ = d.fetcher.getJSON(ctx, "reach resource", resourceCandidates(endpoint)[0], http.Header{"Mcp-Protocol-Version": {revisionNow}}, new(ResourceMetadata))
+	return d.fetcher.egress.inside.Load()
+}
+
 // resourceCandidates are the well-known places for the metadata of an endpoint. Its query is not asked
 // for: it may hold a secret, and documents are not that particular.
 func resourceCandidates(endpoint *url.URL) []string {

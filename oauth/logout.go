@@ -74,7 +74,7 @@ func (c *Client) revoke(ctx context.Context, tok *token) error {
 		form = url.Values{"token": {tok.Refresh}, "token_type_hint": {"refresh_token"}}
 	}
 	if tok.ClientID != "" {
-		who, err := c.identity(ctx, server, tok.ClientID)
+		who, err := c.identity(ctx, server, tok)
 		if err != nil {
 			return err
 		}

@@ -60,7 +60,12 @@ func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, e
 	} else {
 		r.KeyID = key.thumbprint
 	}
-	return newToken(r, key), nil
+	if req.who != nil && c.isDynamic(req.at.server) {
+		r.ClientSecret, r.ClientAuth = req.who.secret, req.who.authMethod
+	}
+	t := newToken(r, key)
+	t.own = true
+	return t, nil
 }
 
 // postToken sends a token request, and once more if the server wants a nonce in

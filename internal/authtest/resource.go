@@ -52,6 +52,13 @@ func (w *World) NewResource(servers ...*Server) *Resource {
 	return r
 }
 
+// NewResourceAt starts a resource at an origin, see [World.ServeAt].
+func (w *World) NewResourceAt(origin, ip string, servers ...*Server) *Resource {
+	r := &Resource{Origin: origin, URL: origin + "/mcp", script: ResourceScript{Servers: servers}, proofs: map[string]bool{}}
+	w.ServeAt(origin, ip, r)
+	return r
+}
+
 // Change changes the script.
 func (rs *Resource) Change(change func(*ResourceScript)) {
 	rs.mu.Lock()

@@ -77,12 +77,24 @@ type Grant struct {
 
 // NewServer starts an authorization server.
 func (w *World) NewServer() *Server {
-	s := &Server{
+	s := newServer()
+	s.Issuer = w.Serve(s)
+	return s
+}
+
+// NewServerAt starts an authorization server at an origin, see [World.ServeAt].
+func (w *World) NewServerAt(origin, ip string) *Server {
+	s := newServer()
+	s.Issuer = origin
+	w.ServeAt(origin, ip, s)
+	return s
+}
+
+func newServer() *Server {
+	return &Server{
 		codes: map[string]url.Values{}, clients: map[string]*client{}, access: map[string]*Grant{},
 		refresh: map[string]*Grant{}, used: map[string]*Grant{}, proofs: map[string]bool{},
 	}
-	s.Issuer = w.Serve(s)
-	return s
 }
 
 // Change changes the script.

@@ -254,7 +254,11 @@ func (f *flow) judge(answer url.Values) error {
 		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not say which authorization server it is from (iss)")}
 	}
 	if code := answer.Get("error"); code != "" {
-		e := &Error{Kind: KindRefused, Op: op, Code: sanitize(code, 64), Description: sanitize(answer.Get("error_description"), maxDescription)}
+		secrets := []string{f.state, f.verifier}
+		e := &Error{
+			Kind: KindRefused, Op: op, Code: sanitize(scrub(code, secrets), 64),
+			Description: sanitize(scrub(answer.Get("error_description"), secrets), maxDescription),
+		}
 		switch code {
 		case "access_denied":
 			e.Kind, e.Err = KindDeclined, ErrDeclined

@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,9 +30,11 @@ type ResourceScript struct {
 	Refused func(n int, r *http.Request)
 	// Redirect sends authorized requests on, with 307.
 	Redirect string
+	// Handler answers authorized requests. Nil answers with their bodies.
+	Handler http.Handler
 }
 
-// Resource is a protected resource. It answers an authorized POST with its body.
+// Resource is a protected resource.
 type Resource struct {
 	// Origin is where it is. URL is the endpoint.
 	Origin, URL string
@@ -112,6 +115,11 @@ func (rs *Resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rs.mu.Lock()
 		rs.served++
 		rs.mu.Unlock()
+		if script.Handler != nil {
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			script.Handler.ServeHTTP(w, r)
+			return
+		}
 		_, _ = w.Write(body) // the client may be gone
 	}
 }

@@ -2,6 +2,7 @@ package peers_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -170,19 +171,7 @@ func runsOneAtATime(t *testing.T, l executor.Link, cut func()) {
 	defer up.Close()
 	begin := func(path string) <-chan error {
 		ended := make(chan error, 1)
-		go func() {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, up.URL+path, strings.NewReader("x"))
-			if err != nil {
-				ended <- err
-				return
-			}
-			resp, err := rt.RoundTrip(req)
-			if err == nil {
-				_, err = io.Copy(io.Discard, resp.Body)
-				_ = resp.Body.Close()
-			}
-			ended <- err
-		}()
+		go func() { ended <- post(t.Context(), rt, up.URL+path) }()
 		await(t, "the request is sent", sent)
 		return ended
 	}
@@ -212,4 +201,19 @@ func runsOneAtATime(t *testing.T, l executor.Link, cut func()) {
 	if len(arrived) != 0 {
 		t.Errorf("%s arrived behind a request without a head", <-arrived)
 	}
+}
+
+// post makes a request and reads the response to its end.
+func post(ctx context.Context, rt http.RoundTripper, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("x"))
+	if err != nil {
+		return err
+	}
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
 }

@@ -57,7 +57,7 @@ func (l *leaks) show(v any) {
 		fmt.Fprintf(l, verb, v)
 	}
 	l.logger().Debug("shown", "v", v)
-	text, _ := json.Marshal(v) // what cannot be marshalled, shows nothing
+	text, _ := json.Marshal(v) //nolint:errchkjson // what cannot be marshalled, shows nothing
 	fmt.Fprintln(l, string(text))
 	if err, ok := v.(error); ok && errors.Unwrap(err) != nil {
 		l.show(errors.Unwrap(err))

@@ -57,8 +57,8 @@ func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string
 
 // locate asks the endpoint's origin for anything, and reports whether it was reached inside.
 func (d *discovery) locate(ctx context.Context, endpoint *url.URL) bool {
-	// Whatever it answers, or fails to: what counts is where it is.
-	_ = d.fetcher.getJSON(ctx, "reach resource", resourceCandidates(endpoint)[0], http.Header{"Mcp-Protocol-Version": {revisionNow}}, new(ResourceMetadata))
+	place, header := resourceCandidates(endpoint)[0], http.Header{"Mcp-Protocol-Version": {revisionNow}}
+	_ = d.fetcher.getJSON(ctx, "reach resource", place, header, new(ResourceMetadata)) // whatever it answers: what counts is where it is
 	return d.fetcher.egress.inside.Load()
 }
 

@@ -254,7 +254,7 @@ func (f *flow) judge(answer url.Values) error {
 		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not say which authorization server it is from (iss)")}
 	}
 	if code := answer.Get("error"); code != "" {
-		secrets := []string{f.state, f.verifier}
+		secrets := []string{f.state, f.verifier, answer.Get("code")}
 		e := &Error{
 			Kind: KindRefused, Op: op, Code: sanitize(scrub(code, secrets), 64),
 			Description: sanitize(scrub(answer.Get("error_description"), secrets), maxDescription),

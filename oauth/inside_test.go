@@ -34,7 +34,7 @@ func TestWhereNamesMayLead(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg                                    *Config
 		resource, resourceIP, server, serverIP string
-		refused                                string // why; empty: authorized
+		refused                                string // the reason, if it is not authorized
 	}{
 		"public":                          {nil, namedResource, "1.1.1.1", namedServer, "1.1.1.2", ""},
 		"private network":                 {nil, namedResource, "10.1.2.3", namedServer, "10.1.2.4", ""},

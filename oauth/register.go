@@ -94,8 +94,9 @@ func (m clientMetadata) others(server *ServerMetadata, code string) []*clientMet
 		others = append(others, &public)
 	}
 	if code == "invalid_client_metadata" || code == "invalid_redirect_uri" {
-		m.ApplicationType = otherType(m.ApplicationType) // some know one only
-		others = append(others, &m)
+		converted := m // some know one type only
+		converted.ApplicationType = otherType(m.ApplicationType)
+		others = append(others, &converted)
 	}
 	return others
 }

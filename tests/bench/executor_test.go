@@ -81,14 +81,14 @@ func BenchmarkDownload(b *testing.B) {
 		}
 	}))
 	b.Cleanup(server.Close)
-	var clients []client
-	for _, w := range []struct {
-		name string
-		rt   transport.Transport
-	}{{"direct", direct(b)}, {"agent", throughAgent(b, nil)}, {"shared", throughAgent(b, &executor.Options{Shared: true})}} {
-		clients = append(clients, client{w.name, func(*scenario) error { return fetch(w.rt, server.URL, download) }})
+	for _, shared := range []bool{false, true} {
+		b.Run(fmt.Sprintf("shared=%v", shared), func(b *testing.B) {
+			fetcher := func(name string, rt transport.Transport) client {
+				return client{name, func(*scenario) error { return fetch(rt, server.URL, download) }}
+			}
+			compare(b, nil, 1, fetcher("direct", direct(b)), fetcher("agent", throughAgent(b, &executor.Options{Shared: shared})))
+		})
 	}
-	compare(b, nil, 1, clients...)
 }
 
 // fetch reads a body of size bytes.

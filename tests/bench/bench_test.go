@@ -21,7 +21,7 @@ func compare(b *testing.B, s *scenario, batch int, clients ...client) {
 	}
 	sums := make([]sum, len(clients))
 	for _, c := range clients {
-		run(b, c, s, 20)
+		run(b, c, s, min(batch, 20))
 	}
 	runtime.GC()
 	rounds := 0

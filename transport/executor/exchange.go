@@ -50,6 +50,7 @@ type exchange struct {
 	off      int         // guarded by mu
 	got      int64       // guarded by mu; bytes of the body that came
 	err      error       // guarded by mu; how it ended, known once buf is read
+	lost     error       // guarded by mu; how the link ended while the request was under way
 }
 
 // watch has the end of ctx, or of the time for the head, end the exchange.
@@ -115,6 +116,7 @@ func (e *exchange) writing() bool {
 func (e *exchange) written(err error) {
 	e.mu.Lock()
 	e.progress = sent
+	cause := e.lost
 	if err != nil && e.err == nil {
 		stage := transport.NotSent // a part of a message is none
 		if errors.Is(err, link.ErrUncertain) {
@@ -126,8 +128,8 @@ func (e *exchange) written(err error) {
 	e.mu.Unlock()
 	if err != nil {
 		signal(e.wake)
-	} else if e.c.isOver() { // it ended meanwhile, and left this exchange to the writer
-		e.linkLost(e.c.cause())
+	} else if cause != nil { // the link ended meanwhile, and left this exchange to the writer
+		e.linkLost(cause)
 	}
 }
 
@@ -135,6 +137,7 @@ func (e *exchange) written(err error) {
 func (e *exchange) linkLost(cause error) {
 	e.mu.Lock()
 	if e.err != nil || e.progress == underWay {
+		e.lost = cause // which the writer will see
 		e.mu.Unlock()
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/exectest"
+	"github.com/hawser-mcp/hawser/internal/link"
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
@@ -69,5 +73,41 @@ func TestCancelBeforeTheLastFrame(t *testing.T) {
 		synctest.Wait()
 		w.works(w.l)
 		require.Equal(w, 1, w.x.Dials())
+	})
+}
+
+// lateSend is a link on which the Send of a request returns when the link is being closed.
+type lateSend struct {
+	link.Link
+	closing chan struct{}
+	once    sync.Once
+}
+
+func (l *lateSend) Send(message []byte) error {
+	err := l.Link.Send(message)
+	if strings.Contains(string(message), execproto.MethodHTTPRequest) {
+		<-l.closing
+	}
+	return err
+}
+
+func (l *lateSend) Close() error {
+	l.once.Do(func() {
+		close(l.closing)
+		time.Sleep(time.Millisecond) // of fake time: whoever waited in Send goes on
+	})
+	return l.Link.Close()
+}
+
+// An exchange may be over before the goroutine that sent its request knows that it
+// was sent. That its link is closed then, since it is not needed any more, is no loss of the exchange.
+func TestAnswerBeforeSendReturns(t *testing.T) {
+	fake(t, "exclusive", func(t *testing.T) {
+		w := newWorldOver(t, new(exectest.Executor), executor.Options{MaxIdleLinks: -1}, func(l link.Link) link.Link {
+			return &lateSend{Link: l, closing: make(chan struct{})}
+		})
+		ch := w.post(w.Context())
+		w.x.Accept().Request(w.T).Answer(http.StatusOK, "fine") // the first link was not kept
+		requireBody(w, w.response(ch), "fine", nil)
 	})
 }

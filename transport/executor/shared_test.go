@@ -95,6 +95,7 @@ func (w *world) giveUp(n int) {
 		cancel()
 		require.Error(w, w.failed(ch))
 	}
+	synctest.Wait() // the caller is told before the link is
 }
 
 // A link full of what nobody wants is replaced. What is wanted on it goes on, and then it ends.

@@ -171,7 +171,7 @@ func runsOneAtATime(t *testing.T, l executor.Link, cut func()) {
 	defer up.Close()
 	begin := func(path string) <-chan error {
 		ended := make(chan error, 1)
-		go func() { ended <- post(t.Context(), rt, up.URL+path) }()
+		go func() { ended <- postAndRead(t.Context(), rt, up.URL+path) }()
 		await(t, "the request is sent", sent)
 		return ended
 	}
@@ -203,8 +203,8 @@ func runsOneAtATime(t *testing.T, l executor.Link, cut func()) {
 	}
 }
 
-// post makes a request and reads the response to its end.
-func post(ctx context.Context, rt http.RoundTripper, url string) error {
+// postAndRead makes a request and reads the response to its end.
+func postAndRead(ctx context.Context, rt http.RoundTripper, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("x"))
 	if err != nil {
 		return err

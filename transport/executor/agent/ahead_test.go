@@ -17,8 +17,6 @@ import (
 
 // stopping is a link that takes messages only when it is let, and keeps their pieces.
 type stopping struct {
-	sink
-
 	let  chan struct{}
 	body bytes.Buffer
 	gone atomic.Bool
@@ -37,6 +35,9 @@ func (s *stopping) Send(message []byte) error {
 	s.body.Write(piece)
 	return err
 }
+
+func (*stopping) Receive() ([]byte, error) { return nil, io.EOF }
+func (*stopping) Close() error             { return nil }
 
 // counting is a body that counts what is read of it, and gives what it is asked for.
 type counting struct {

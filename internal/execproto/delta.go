@@ -1,7 +1,6 @@
 package execproto
 
 import (
-	"encoding/base64"
 	"strconv"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
@@ -22,11 +21,11 @@ var deltaObject = object{[]string{"requestId", "seq", "deltaBase64", "done", "er
 
 // Decode appends the piece of the body to dst. After an error it is of no use.
 func (d *Delta) Decode(dst []byte) ([]byte, error) {
-	return base64.StdEncoding.AppendDecode(dst, d.Base64)
+	return appendDecoded(dst, d.Base64)
 }
 
 // Size returns how many bytes Decode appends at most.
-func (d *Delta) Size() int { return base64.StdEncoding.DecodedLen(len(d.Base64)) }
+func (d *Delta) Size() int { return decodedLen(d.Base64) }
 
 func (d *Delta) read(c *jsonrpc.Cursor) {
 	deltaObject.read(c, func(member string) {
@@ -56,7 +55,7 @@ func (d *Delta) read(c *jsonrpc.Cursor) {
 func AppendDelta(dst []byte, requestID string, seq int64, piece []byte, done bool, failure string) []byte {
 	dst = jsonrpc.AppendString(append(dst, `{"method":"`+MethodBodyDelta+`","params":{"requestId":`...), requestID)
 	dst = strconv.AppendInt(append(dst, `,"seq":`...), seq, 10)
-	dst = base64.StdEncoding.AppendEncode(append(dst, `,"deltaBase64":"`...), piece)
+	dst = appendBase64(append(dst, `,"deltaBase64":"`...), piece)
 	dst = strconv.AppendBool(append(dst, `","done":`...), done)
 	dst = append(dst, `,"error":`...)
 	if failure == "" {

@@ -1,7 +1,6 @@
 package execproto
 
 import (
-	"encoding/base64"
 	"errors"
 	"strconv"
 
@@ -48,7 +47,7 @@ func AppendHTTPRequest(dst []byte, id int64, r *HTTPRequest) []byte {
 	}
 	dst = append(dst, ']')
 	if len(r.Body) > 0 {
-		dst = base64.StdEncoding.AppendEncode(append(dst, `,"bodyBase64":"`...), r.Body)
+		dst = appendBase64(append(dst, `,"bodyBase64":"`...), r.Body)
 		dst = append(dst, '"')
 	}
 	policy := "follow"
@@ -129,7 +128,7 @@ func readBody(c *jsonrpc.Cursor) []byte {
 	if len(text) == 0 {
 		return nil
 	}
-	body, err := base64.StdEncoding.AppendDecode(nil, text)
+	body, err := appendDecoded(nil, text)
 	if err != nil {
 		c.Fail(errBody)
 	}

@@ -1,7 +1,6 @@
 package execproto
 
 import (
-	"encoding/base64"
 	"fmt"
 	"strconv"
 
@@ -60,6 +59,6 @@ func AppendHTTPResponse(dst, rawID []byte, r *HTTPResponse) []byte {
 		dst = jsonrpc.AppendString(append(dst, `,"value":`...), h.Value)
 		dst = append(dst, '}')
 	}
-	dst = base64.StdEncoding.AppendEncode(append(dst, `],"bodyBase64":"`...), r.Body)
+	dst = appendBase64(append(dst, `],"bodyBase64":"`...), r.Body)
 	return append(dst, `"}}`...)
 }

@@ -38,7 +38,7 @@ var importRules = map[string]importRule{
 	},
 	"internal/execproto": {
 		why:   "the executor's messages are bytes and values; what carries them and what they do is not its business",
-		only:  []string{module + "/internal/jsonrpc"},
+		only:  []string{module + "/internal/jsonrpc", "github.com/segmentio/asm/base64"},
 		never: []string{"net", "net/http"},
 	},
 	"internal/link": {

@@ -164,7 +164,7 @@ func loggedIn(t *testing.T, srv *mcptest.Server) (*doorkeeper, *sync.Map, *mcpcl
 func holdHalf(srv *mcptest.Server, wants *sync.Map) (release func()) {
 	var mu sync.Mutex
 	n, open := 0, make(chan struct{})
-	srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+	srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 		token, _ := wants.Load("token")
 		if r.Header.Get("Authorization") == "Bearer "+token.(string) {
 			return false

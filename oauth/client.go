@@ -91,7 +91,7 @@ func NewClient(endpoint string, cfg *Config) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	c.fetcher = fetcher{transport: c.outgoing, timeout: c.cfg.RequestTimeout, egress: newEgress(u, c.cfg.AllowPrivate)}
+	c.fetcher = fetcher{transport: c.outgoing, timeout: c.cfg.RequestTimeout, egress: newEgress(u, &c.cfg)}
 	c.discovery = discovery{fetcher: &c.fetcher}
 	c.registrar = registrar{fetcher: &c.fetcher, client: &c.cfg.Registration}
 	c.closing, c.beginEnd = context.WithCancel(context.Background())

@@ -30,57 +30,60 @@ func (c *Client) isDynamic(server *ServerMetadata) bool {
 }
 
 // register returns who this client is for a server. A dynamic registration
-// is kept, and used for as long as it is for the redirect URI.
+// is kept, and used by logins for as long as it is for the redirect URI.
 func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
 	if !c.isDynamic(server) {
 		return c.registrar.register(ctx, server, redirectURI)
 	}
+	stored, _, err := c.loadClient(ctx, server.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	if stored != nil && !stored.hasExpired() && slices.Contains(stored.redirectURIs, redirectURI) {
+		return stored, nil
+	}
+	who, err := c.registrar.register(ctx, server, redirectURI)
+	if err != nil {
+		return nil, err
+	}
+	return who, c.keepClient(ctx, who)
+}
+
+// keepClient saves a registration for the next login, whatever the Store has: the tokens of others keep their own.
+func (c *Client) keepClient(ctx context.Context, who *registered) error {
+	data, err := json.Marshal(storedClient{ //nolint:gosec // for the Store
+		ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: who.redirectURIs, Expires: who.expires,
+	})
+	if err != nil {
+		return err
+	}
 	for range maxConflicts {
-		stored, version, err := c.loadClient(ctx, server.Issuer)
+		_, version, err := c.loadClient(ctx, who.issuer)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if stored != nil && !stored.hasExpired() && slices.Contains(stored.redirectURIs, redirectURI) {
-			return stored, nil
-		}
-		who, err := c.registrar.register(ctx, server, redirectURI)
-		if err != nil {
-			return nil, err
-		}
-		data, err := json.Marshal(storedClient{ //nolint:gosec // for the Store
-			ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: union(who.redirectURIs, redirectURI), Expires: who.expires,
-		})
-		if err != nil {
-			return nil, err
-		}
-		if _, err = c.store.Save(ctx, clientKey(server.Issuer), data, version); err == nil {
-			return who, nil
-		}
-		if !errors.Is(err, ErrConflict) {
-			return nil, storeError(ctx, "save registration", err)
+		if _, err = c.store.Save(ctx, clientKey(who.issuer), data, version); !errors.Is(err, ErrConflict) {
+			return storeError(ctx, "save registration", err)
 		}
 	}
-	return nil, &Error{Kind: KindStore, Op: "save registration", Err: ErrConflict}
+	return nil // others are as good for the next login
 }
 
 func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
 
-// identity returns who this client is for a server, without registering it.
-// clientID is who a token was issued to, "" if there is none yet.
-func (c *Client) identity(ctx context.Context, server *ServerMetadata, clientID string) (*registered, error) {
-	if !c.isDynamic(server) {
+// identity returns who this client is for a server, without registering it: who tok was issued to, if there is one.
+func (c *Client) identity(ctx context.Context, server *ServerMetadata, tok *token) (*registered, error) {
+	switch {
+	case !c.isDynamic(server):
 		return c.registrar.register(ctx, server, "")
+	case tok != nil:
+		return &registered{clientID: tok.ClientID, secret: tok.ClientSecret, authMethod: tok.ClientAuth, issuer: server.Issuer}, nil
 	}
 	stored, _, err := c.loadClient(ctx, server.Issuer)
-	switch {
-	case err != nil:
-		return nil, err
-	case stored != nil && (clientID == "" || stored.clientID == clientID):
-		return stored, nil
-	case clientID == "":
-		return nil, &Error{Kind: KindRegistration, Op: "authenticate", Err: errors.New("no client id")}
+	if err == nil && stored == nil {
+		err = &Error{Kind: KindRegistration, Op: "authenticate", Err: errors.New("no client id")}
 	}
-	return &registered{clientID: clientID, authMethod: authNone, issuer: server.Issuer}, nil // its registration is gone
+	return stored, err
 }
 
 func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, string, error) {

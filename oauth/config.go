@@ -35,10 +35,15 @@ type Config struct {
 	// Issuer is the authorization server to use if the resource names several; empty: the first.
 	Issuer string
 	// AllowPrivate lets OAuth URLs that a public server names lead to private
-	// addresses. Addresses of loopback and of private networks are always allowed for a
-	// resource that is itself on one: by its address, or by a name that the public DNS does not have (localhost,
-	// one without a dot, .internal, .local and the like). http is for loopback only, always.
+	// addresses. The resource's own origin may be on loopback or in a private network anyway, and so may what it names
+	// if it is inside itself: by its address, by a name that the public DNS does not have (localhost,
+	// one without a dot, .internal, .local and the like), or because its own origin was reached there. The shared
+	// address space of VPNs (100.64.0.0/10) counts as private.
 	AllowPrivate bool
+	// AllowInsecureHTTP lets OAuth URLs be http off loopback too, for a resource that is itself http: whoever can
+	// read or change what passes on that network can take codes, tokens and client secrets. It is for networks of
+	// containers and the like that nobody else is on. For a resource that is https it changes nothing.
+	AllowInsecureHTTP bool
 	// LoginTimeout bounds one login. Zero means 5 minutes.
 	LoginTimeout time.Duration
 	// RequestTimeout bounds one request to an authorization server. Zero means 30 s.

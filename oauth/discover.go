@@ -9,7 +9,25 @@ import (
 
 // discover finds the authorization server of the endpoint; hint is the
 // challenge's resource_metadata, cur the token that there is.
-func (c *Client) discover(ctx context.Context, hint string, cur *token) (*target, error) {
+func (c *Client) discover(ctx context.Context, hint string, cur *token) (at *target, err error) {
+	err = c.fromWhereItIs(ctx, func() error {
+		at, err = c.discoverOnce(ctx, hint, cur)
+		return err
+	})
+	return at, err
+}
+
+// fromWhereItIs does something again that was refused because the resource was not known to be inside, if
+// it is: a stored token and a challenge lead elsewhere before its own origin was reached.
+func (c *Client) fromWhereItIs(ctx context.Context, do func() error) error {
+	err := do()
+	if isOutside(err) && c.discovery.locate(ctx, c.endpoint) {
+		err = do()
+	}
+	return err
+}
+
+func (c *Client) discoverOnce(ctx context.Context, hint string, cur *token) (*target, error) {
 	resource, err := c.discovery.resource(ctx, c.endpoint, hint)
 	if err != nil {
 		return nil, asError(err, "discover resource")
@@ -69,7 +87,11 @@ func (c *Client) serverOf(ctx context.Context, tok *token) (*ServerMetadata, err
 	if at := c.known.target(); at != nil && at.server.Issuer == tok.Issuer && time.Since(at.found) < metadataAge {
 		return at.server, nil
 	}
-	server, err := c.discovery.server(ctx, tok.Issuer, tok.Guessed)
+	var server *ServerMetadata
+	err := c.fromWhereItIs(ctx, func() (err error) {
+		server, err = c.discovery.server(ctx, tok.Issuer, tok.Guessed)
+		return err
+	})
 	if err != nil {
 		return nil, asError(err, "discover authorization server")
 	}

@@ -43,6 +43,7 @@ func resourceCases() map[string]resourceCase {
 	return map[string]resourceCase{
 		"at its path":     {pages: map[string]string{mcpPlace: prm(publicEndpoint), mcpRoot: prm(mcpOrigin)}, asked: both[:1], resource: publicEndpoint},
 		"at the root":     {pages: map[string]string{mcpRoot: prm(publicEndpoint)}, asked: both, resource: publicEndpoint},
+		"a page, root":    {pages: map[string]string{mcpPlace: "<html>", mcpRoot: prm(mcpOrigin)}, asked: both, resource: mcpOrigin},
 		"forbidden, root": {pages: map[string]string{mcpPlace: "401", mcpRoot: prm(publicEndpoint)}, asked: both, resource: publicEndpoint},
 		"of the origin":   {pages: map[string]string{mcpPlace: prm(mcpOrigin)}, asked: both[:1], resource: mcpOrigin},
 		"origin, slash":   {pages: map[string]string{mcpPlace: prm(mcpOrigin + "/")}, asked: both[:1], resource: mcpOrigin + "/"},
@@ -75,7 +76,9 @@ func resourceCases() map[string]resourceCase {
 		"no downgrade after 410":    {pages: map[string]string{mcpRoot: "410"}, asked: both, want: new(*statusError), kind: KindMetadata},
 		"no downgrade after 503":    {pages: map[string]string{mcpPlace: "503"}, asked: both[:1], want: new(*statusError), kind: KindNetwork},
 		"no downgrade after 429":    {pages: map[string]string{mcpRoot: "429"}, asked: both, want: new(*statusError), kind: KindNetwork},
-		"no downgrade after a page": {pages: map[string]string{mcpPlace: "<html>"}, asked: both[:1], want: new(*DocumentError), kind: KindMetadata},
+		"no downgrade after a page": {pages: map[string]string{mcpPlace: "<html>"}, asked: both, want: new(*DocumentError), kind: KindMetadata},
+		"no downgrade to a page":    {pages: map[string]string{mcpRoot: "<html>"}, asked: both, want: new(*DocumentError), kind: KindMetadata},
+		"page of a hint":            {hint: mcpPlace, pages: map[string]string{mcpPlace: "<html>", mcpRoot: prm(mcpOrigin)}, asked: both[:1], want: new(*DocumentError), kind: KindMetadata},
 
 		"other host":      {pages: map[string]string{mcpPlace: prm("https://evil.example.com/mcp")}, asked: both[:1], want: new(*DocumentError), kind: KindMetadata},
 		"other path":      {pages: map[string]string{mcpPlace: prm(mcpOrigin + "/other")}, asked: both[:1], want: new(*DocumentError), kind: KindMetadata},

@@ -24,8 +24,8 @@ const (
 )
 
 // resource gets the metadata of the endpoint (RFC 9728 section 3): from hint, the
-// challenge's resource_metadata, if there is one; else from the well-known place for its path, then from that of
-// its origin. Only if both answer 404 the resource is older than these documents (MCP 2025-03-26): its
+// challenge's resource_metadata, if there is one; else from the well-known place for its path, then, also if there is
+// a page that is no JSON, from that of its origin. Only if both answer 404 the resource is older than these documents (MCP 2025-03-26): its
 // authorization server is its own origin.
 func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string) (*ResourceMetadata, error) {
 	candidates := []string{hint}
@@ -38,10 +38,13 @@ func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string
 		if err == nil {
 			return m, nil
 		}
-		if !isMissing(err) {
+		if !isMissing(err) && !isNoJSON(err) {
 			return nil, err
 		}
-		last, absent = err, absent && statusOf(err) == http.StatusNotFound
+		if statusOf(err) != http.StatusNotFound || last == nil {
+			last = err // it says more
+		}
+		absent = absent && statusOf(err) == http.StatusNotFound
 	}
 	if hint != "" || !absent {
 		return nil, last
@@ -50,6 +53,13 @@ func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string
 	u.RawQuery, u.ForceQuery = "", false
 	base := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host}
 	return &ResourceMetadata{Resource: u.String(), AuthorizationServers: []string{base.String()}, Guessed: true}, nil
+}
+
+// locate asks the endpoint's origin for anything, and reports whether it was reached inside.
+func (d *discovery) locate(ctx context.Context, endpoint *url.URL) bool {
+	place, header := resourceCandidates(endpoint)[0], http.Header{"Mcp-Protocol-Version": {revisionNow}}
+	_ = d.fetcher.getJSON(ctx, "reach resource", place, header, new(ResourceMetadata)) // whatever it answers: what counts is where it is
+	return d.fetcher.egress.inside.Load()
 }
 
 // resourceCandidates are the well-known places for the metadata of an endpoint. Its query is not asked

@@ -1,32 +1,59 @@
 package oauth
 
 import (
+	"context"
+	"errors"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/hawser-mcp/hawser/internal/netclass"
+	"github.com/hawser-mcp/hawser/transport"
 )
 
 // egress says which URLs of a peer's this client sends requests to. What a server names must not
 // lead it to where only this client can go (MCP security best practices, "Server-Side Request Forgery").
+// The endpoint's own origin may be inside, on loopback or in a private network, whatever its name: the user chose it,
+// and the session talks to it anyway.
 type egress struct {
-	local   bool // the endpoint is itself on loopback or in a private network
-	private bool // Config.AllowPrivate
+	endpoint *url.URL    // nil: none
+	inside   atomic.Bool // the endpoint is inside: by its address or name, or because it was reached there
+	private  bool        // Config.AllowPrivate
+	insecure bool        // Config.AllowInsecureHTTP, and the endpoint is http
 }
 
-func newEgress(endpoint *url.URL, allowPrivate bool) egress {
+func newEgress(endpoint *url.URL, cfg *Config) *egress {
 	host := canonicalHost(endpoint)
 	class := classOfName(host)
 	if addr, err := netip.ParseAddr(host); err == nil {
-		class, _ = netclass.Of(addr)
+		class, _ = classOf(addr)
 	}
-	return egress{local: class == netclass.Loopback || class == netclass.Private, private: allowPrivate}
+	e := &egress{endpoint: endpoint, private: cfg.AllowPrivate, insecure: cfg.AllowInsecureHTTP && endpoint.Scheme == "http"}
+	e.inside.Store(isInside(class))
+	return e
+}
+
+// isOwn reports whether u is at the endpoint's own origin.
+func (e *egress) isOwn(u *url.URL) bool { return sameOrigin(u, e.endpoint) }
+
+func isInside(c netclass.Class) bool { return c == netclass.Loopback || c == netclass.Private }
+
+// classOf returns the class of an address, and for Never a word for it. Shared address space counts as
+// private: VPNs give it to their members.
+func classOf(addr netip.Addr) (netclass.Class, string) {
+	class, what := netclass.Of(addr)
+	if class == netclass.Never && what == netclass.SharedSpace {
+		return netclass.Private, ""
+	}
+	return class, what
 }
 
 // parse reads a URL that a peer named and judges all of it that can be judged before a name is looked up.
-func (e egress) parse(text string) (*url.URL, error) {
+func (e *egress) parse(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Opaque != "" || u.Host == "" || len(text) > maxURL {
 		return nil, &URLError{Reason: "it is no absolute URL"}
@@ -43,8 +70,8 @@ func (e egress) parse(text string) (*url.URL, error) {
 		return refuse("it holds a user name")
 	case u.Fragment != "" || strings.HasSuffix(text, "#"):
 		return refuse("it holds a fragment")
-	case u.Scheme == "http" && !isLoopback(host):
-		return refuse("http is for loopback only")
+	case u.Scheme == "http" && !isLoopback(host) && !e.insecure:
+		return refuse(reasonHTTP)
 	case addrErr != nil && !isHostName(host):
 		return refuse("its host is no name of a host, nor an address in its usual form")
 	case addrErr == nil && addr.Zone() != "":
@@ -52,45 +79,97 @@ func (e egress) parse(text string) (*url.URL, error) {
 	}
 	class, what := classOfName(host), "a metadata service"
 	if addrErr == nil {
-		class, what = netclass.Of(addr)
+		class, what = classOf(addr)
 	}
-	if reason := e.verdict(class, what); reason != "" {
-		return refuse(reason)
+	if refused := e.verdict(u, class, what); refused != nil {
+		return nil, refused
 	}
 	return u, nil
 }
+
+const reasonHTTP = "http is for loopback only (see Config.AllowInsecureHTTP)"
 
 const (
 	maxURL  = 8 << 10 // bytes of a URL that a peer named
 	maxHost = 255
 )
 
-// verdict says why nothing is sent to a class of addresses, "" if it may be.
-func (e egress) verdict(class netclass.Class, what string) string {
+// verdict says why nothing is sent to u at a class of addresses, nil if it may be.
+func (e *egress) verdict(u *url.URL, class netclass.Class, what string) *URLError {
+	refused := &URLError{Host: sanitize(u.Hostname(), maxHost)}
+	allowed := e.inside.Load() || e.isOwn(u)
 	switch {
 	case class == netclass.Never:
-		return "its address is " + what + ": never allowed"
-	case class == netclass.Loopback && !e.local:
-		return "it leads to this machine, and the resource does not"
-	case class == netclass.Private && !e.local && !e.private:
-		return "it leads to a private network, and the resource does not (see Config.AllowPrivate)"
+		refused.Reason = "its address is " + what + ": never allowed"
+	case class == netclass.Loopback && !allowed:
+		refused.Reason, refused.outside = "it leads to this machine, where only a resource inside may lead", true
+	case class == netclass.Private && !allowed && !e.private:
+		refused.Reason, refused.outside = "it leads to a private network, where only a resource inside may lead (see Config.AllowPrivate)", true
+	default:
+		return nil
 	}
-	return ""
+	return refused
 }
 
-// guard judges the addresses that the host of u stands for.
-func (e egress) guard(u *url.URL) func(netip.AddrPort) error {
-	host, plain := sanitize(u.Hostname(), maxHost), u.Scheme == "http"
-	return func(ap netip.AddrPort) error {
-		class, what := netclass.Of(ap.Addr())
-		reason := e.verdict(class, what)
-		if reason == "" && plain && class != netclass.Loopback {
-			reason = "http is for loopback only"
-		}
-		if reason != "" {
-			return &URLError{Host: host, Reason: reason}
-		}
-		return nil
+// isOutside reports whether a URL was refused only because the resource is not known to be inside.
+func isOutside(err error) bool {
+	var refused *URLError
+	return errors.As(err, &refused) && refused.outside
+}
+
+// visit is one request to u. It judges the addresses that the host of u stands for, and notes
+// whether the endpoint itself was reached inside.
+type visit struct {
+	egress *egress
+	u      *url.URL
+
+	mu      sync.Mutex
+	allowed []netip.Addr // guarded by mu: those inside
+	inside  bool         // guarded by mu: the request went to one of them
+}
+
+// judge is for transport.WithDialGuard.
+func (v *visit) judge(ap netip.AddrPort) error {
+	class, what := classOf(ap.Addr())
+	if refused := v.egress.verdict(v.u, class, what); refused != nil {
+		return refused
+	}
+	if v.u.Scheme == "http" && class != netclass.Loopback && !v.egress.insecure {
+		return &URLError{Host: sanitize(v.u.Hostname(), maxHost), Reason: reasonHTTP}
+	}
+	if isInside(class) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.allowed = append(v.allowed, ap.Addr().Unmap())
+	}
+	return nil
+}
+
+// context returns the context of the request.
+func (v *visit) context(ctx context.Context) context.Context {
+	ctx = transport.WithDialGuard(ctx, v.judge)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: v.gotConn})
+}
+
+// gotConn sees the connection that the request goes out on: of all addresses that were judged, the one
+// that counts. One that was not judged is a proxy's.
+func (v *visit) gotConn(info httptrace.GotConnInfo) {
+	addr := info.Conn.RemoteAddr()
+	if addr == nil {
+		return
+	}
+	ap, err := netip.ParseAddrPort(addr.String())
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.inside = err == nil && slices.Contains(v.allowed, ap.Addr().Unmap())
+}
+
+// answered is called when the server has answered, and so, over https, has shown that the name is its own.
+func (v *visit) answered() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.inside && v.egress.isOwn(v.u) {
+		v.egress.inside.Store(true)
 	}
 }
 

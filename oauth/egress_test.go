@@ -10,11 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func egressOf(t *testing.T, endpoint string, allowPrivate bool) egress {
+func egressOf(t *testing.T, endpoint string, cfg *Config) *egress {
 	t.Helper()
 	u, err := url.Parse(endpoint)
 	require.NoError(t, err)
-	return newEgress(u, allowPrivate)
+	return newEgress(u, cfg)
 }
 
 const (
@@ -34,7 +34,7 @@ func TestEgress(t *testing.T) {
 		},
 		&inside: {
 			"http://127.0.0.1/", "https://127.0.0.1/", "http://[::1]:1/", "http://localhost:9/x", "https://LOCALHOST./", "https://a.localhost/",
-			"https://[::ffff:127.0.0.1]/", "https://127.255.0.1/", "https://10.0.0.1/", "https://192.168.1.1/", "https://172.16.0.1/",
+			"https://[::ffff:127.0.0.1]/", "https://127.255.0.1/", "https://10.0.0.1/", "https://192.168.1.1/", "https://172.16.0.1/", "https://100.64.0.1/",
 			"https://[fd12::1]/", "https://[::ffff:10.0.0.1]/", "https://[64:ff9b::a00:1]/", "https://intranet/", "https://printer.local/", "https://db.prod.internal./",
 		},
 		&nobody: {
@@ -43,7 +43,7 @@ func TestEgress(t *testing.T) {
 			"https://user@as.example.com/", "https://user:pass@as.example.com/", "https://as.example.com@127.0.0.1/", "https://:@as.example.com/",
 			"https://as.example.com/#x", "https://as.example.com/#", "https://as.example.com\\@127.0.0.1/", "https://as example.com/", "https://as.example.com\r\n.x/",
 			"https://169.254.169.254/latest", "https://[::ffff:169.254.169.254]/", "https://[fe80::1]/", "https://[fe80::1%25eth0]/", "https://[::1%25lo]/", "https://[fd00:ec2::254]/",
-			"https://metadata.google.internal/", "https://METADATA.google.internal./", "https://100.64.0.1/", "https://100.100.100.200/", "https://0.0.0.0/", "https://[::]/", "https://224.0.0.1/",
+			"https://metadata.google.internal/", "https://METADATA.google.internal./", "https://100.100.100.200/", "https://0.0.0.0/", "https://[::]/", "https://224.0.0.1/",
 			"https://[64:ff9b::a9fe:a9fe]/", "https://[2002:7f00:1::]/", "https://[2002:a9fe:a9fe::1]/", "https://[::127.0.0.1]/", "https://[64:ff9b::7f00:1]/",
 			"https://2130706433/", "https://0x7f000001/", "https://0177.0.0.1/", "https://127.1/", "https://127.0.0.1../", "https://0x7f.0.0.1/", "https://1.2.3.0x4/",
 			"https://127。0。0。1/", "https://①②⑦.⓪.⓪.①/", "https://bücher.example/", "https://ａs.example/", "https://[1.1.1.1]/", "https://a..b/", "https://a.b%2f/",
@@ -52,7 +52,7 @@ func TestEgress(t *testing.T) {
 	} {
 		for _, text := range urls {
 			for _, endpoint := range everybody {
-				_, err := egressOf(t, endpoint, false).parse(text)
+				_, err := egressOf(t, endpoint, &Config{}).parse(text)
 				allowed := slices.Contains(*want, endpoint)
 				require.Equal(t, allowed, err == nil, "%s for %s: %v", text, endpoint, err)
 				if err != nil {
@@ -66,7 +66,7 @@ func TestEgress(t *testing.T) {
 }
 
 func TestAllowPrivateAllowsNoMore(t *testing.T) {
-	e := egressOf(t, publicEndpoint, true)
+	e := egressOf(t, publicEndpoint, &Config{AllowPrivate: true})
 	for text, want := range map[string]bool{
 		"https://10.0.0.1/": true, "https://as.internal/": true, "https://[fd12::1]/": true,
 		"https://127.0.0.1/": false, "http://localhost/": false, "https://169.254.169.254/": false, "http://10.0.0.1/": false, "https://metadata.google.internal/": false,
@@ -97,7 +97,7 @@ func TestGuardOfNames(t *testing.T) {
 	} {
 		u, err := url.Parse(c.url)
 		require.NoError(t, err)
-		err = egressOf(t, c.endpoint, false).guard(u)(netip.MustParseAddrPort(c.address))
+		err = (&visit{egress: egressOf(t, c.endpoint, &Config{}), u: u}).judge(netip.MustParseAddrPort(c.address))
 		require.Equal(t, c.allowed, err == nil, "%v: %v", c, err)
 	}
 }

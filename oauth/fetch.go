@@ -7,11 +7,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
-
-	"github.com/hawser-mcp/hawser/transport"
 )
 
 const (
@@ -29,7 +26,7 @@ const (
 type fetcher struct {
 	transport func() http.RoundTripper
 	timeout   time.Duration // of one request with its redirects
-	egress    egress
+	egress    *egress
 }
 
 // answer is what a server answered to a POST, whatever its status.
@@ -50,7 +47,7 @@ func (f *fetcher) getJSON(ctx context.Context, op, text string, header http.Head
 	}
 	for redirects := 0; ; redirects++ {
 		req := &http.Request{Method: http.MethodGet, URL: u, Header: header.Clone()}
-		a, err := f.send(ctx, op, req, f.egress.guard(u), http.StatusOK)
+		a, err := f.send(ctx, op, req, f.visit(u), http.StatusOK)
 		switch {
 		case err != nil:
 			return err
@@ -115,12 +112,14 @@ func (f *fetcher) postForm(ctx context.Context, text string, form url.Values, he
 	if err != nil {
 		return nil, &Error{Kind: KindMetadata, Op: opPost, Err: err}
 	}
-	return f.post(ctx, opPost, u, f.egress.guard(u), "application/x-www-form-urlencoded", []byte(form.Encode()), header)
+	return f.post(ctx, opPost, u, f.visit(u), "application/x-www-form-urlencoded", []byte(form.Encode()), header)
 }
 
 // postFormTrusted posts a form to a URL that was configured, wherever it leads.
 func (f *fetcher) postFormTrusted(ctx context.Context, text string, form url.Values, header http.Header) (*answer, error) {
-	u, err := egress{local: true}.parse(text)
+	var anywhere egress
+	anywhere.inside.Store(true)
+	u, err := anywhere.parse(text)
 	if err != nil {
 		return nil, &Error{Kind: KindConfig, Op: opPost, Err: err}
 	}
@@ -133,11 +132,11 @@ func (f *fetcher) postJSON(ctx context.Context, op, text string, body []byte) (*
 	if err != nil {
 		return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
 	}
-	return f.post(ctx, op, u, f.egress.guard(u), "application/json", body, nil)
+	return f.post(ctx, op, u, f.visit(u), "application/json", body, nil)
 }
 
 func (f *fetcher) post(
-	ctx context.Context, op string, u *url.URL, guard func(netip.AddrPort) error, contentType string, body []byte, header http.Header,
+	ctx context.Context, op string, u *url.URL, v *visit, contentType string, body []byte, header http.Header,
 ) (*answer, error) {
 	ctx, stop := context.WithTimeoutCause(ctx, f.timeout, errTooSlow)
 	defer stop()
@@ -149,7 +148,7 @@ func (f *fetcher) post(
 		req.Header = http.Header{}
 	}
 	req.Header.Set("Content-Type", contentType)
-	a, err := f.send(ctx, op, req, guard, 0)
+	a, err := f.send(ctx, op, req, v, 0)
 	if err == nil && a.status/100 == 3 {
 		refused := &RedirectError{Status: a.status, Reason: "a POST is not repeated elsewhere"}
 		if to, parseErr := u.Parse(a.header.Get("Location")); parseErr == nil {
@@ -160,11 +159,14 @@ func (f *fetcher) post(
 	return a, err
 }
 
-// send sends one request. The body of the answer is read if its status is the one wanted, 0 for any.
-func (f *fetcher) send(ctx context.Context, op string, req *http.Request, guard func(netip.AddrPort) error, want int) (*answer, error) {
+func (f *fetcher) visit(u *url.URL) *visit { return &visit{egress: f.egress, u: u} }
+
+// send sends one request, judged by v unless that is nil. The body of the answer is read if its status is
+// the one wanted, 0 for any.
+func (f *fetcher) send(ctx context.Context, op string, req *http.Request, v *visit, want int) (*answer, error) {
 	outgoing := ctx
-	if guard != nil {
-		outgoing = transport.WithDialGuard(ctx, guard)
+	if v != nil {
+		outgoing = v.context(ctx)
 	}
 	if req.Header == nil {
 		req.Header = http.Header{}
@@ -176,6 +178,9 @@ func (f *fetcher) send(ctx context.Context, op string, req *http.Request, guard 
 		return nil, fetchError(ctx, op, err)
 	}
 	defer resp.Body.Close()
+	if v != nil {
+		v.answered()
+	}
 	a := &answer{status: resp.StatusCode, header: resp.Header}
 	if want != 0 && resp.StatusCode != want {
 		return a, nil

@@ -53,7 +53,7 @@ func pages(texts map[string]string) *web {
 
 func newFetcher(t *testing.T, endpoint string, rt http.RoundTripper) *fetcher {
 	t.Helper()
-	return &fetcher{transport: func() http.RoundTripper { return rt }, timeout: DefaultRequestTimeout, egress: egressOf(t, endpoint, false)}
+	return &fetcher{transport: func() http.RoundTripper { return rt }, timeout: DefaultRequestTimeout, egress: egressOf(t, endpoint, &Config{})}
 }
 
 // What a document may not be. Every refusal has a type and repeats nothing secret.

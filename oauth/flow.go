@@ -83,7 +83,7 @@ func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
 	if !at.server.Guessed && !slices.Contains(at.server.ChallengeMethods, "S256") {
 		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: errors.New("the authorization server does not say that it supports PKCE with S256")}
 	}
-	if err := checkAuthorizationURL(at.server.AuthorizationEndpoint); err != nil {
+	if err := checkAuthorizationURL(at.server.AuthorizationEndpoint, c.fetcher.egress.insecure); err != nil {
 		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: err}
 	}
 	key, bound, err := c.chooseDPoP(ctx, at.server, at.bound)
@@ -97,15 +97,15 @@ func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
 }
 
 // checkAuthorizationURL refuses whatever a browser must not be sent to: anything but
-// https, or http on loopback.
-func checkAuthorizationURL(text string) error {
+// https, or http on loopback; insecure allows all http (Config.AllowInsecureHTTP).
+func checkAuthorizationURL(text string, insecure bool) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
 		return errors.New("the authorization endpoint is no URL")
 	case u.User != nil:
 		return errors.New("the authorization endpoint holds a user name")
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
 		return nil
 	}
 	return fmt.Errorf("an authorization endpoint of scheme %q is not opened", sanitize(u.Scheme, 32))
@@ -254,7 +254,11 @@ func (f *flow) judge(answer url.Values) error {
 		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not say which authorization server it is from (iss)")}
 	}
 	if code := answer.Get("error"); code != "" {
-		e := &Error{Kind: KindRefused, Op: op, Code: sanitize(code, 64), Description: sanitize(answer.Get("error_description"), maxDescription)}
+		secrets := []string{f.state, f.verifier, answer.Get("code")}
+		e := &Error{
+			Kind: KindRefused, Op: op, Code: sanitize(scrub(code, secrets), 64),
+			Description: sanitize(scrub(answer.Get("error_description"), secrets), maxDescription),
+		}
 		switch code {
 		case "access_denied":
 			e.Kind, e.Err = KindDeclined, ErrDeclined

@@ -68,7 +68,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 	}
 	req := &tokenRequest{op: "obtain token", at: at, form: form}
 	if g.authenticates() {
-		if req.who, err = c.identity(ctx, at.server, ""); err != nil {
+		if req.who, err = c.identity(ctx, at.server, nil); err != nil {
 			return err
 		}
 	}

@@ -35,8 +35,10 @@ func (p *person) Login(ctx context.Context, flow Flow) error {
 	return p.agree(ctx, flow)
 }
 
-func (p *person) agree(ctx context.Context, flow Flow) error {
-	page, err := flow.AuthorizationURL(ctx, callbackURI)
+func (p *person) agree(ctx context.Context, flow Flow) error { return p.visit(ctx, flow, callbackURI) }
+
+func (p *person) visit(ctx context.Context, flow Flow, redirectURI string) error {
+	page, err := flow.AuthorizationURL(ctx, redirectURI)
 	if err != nil {
 		return err
 	}

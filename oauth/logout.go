@@ -73,9 +73,9 @@ func (c *Client) revoke(ctx context.Context, tok *token) error {
 	if tok.Refresh != "" {
 		form = url.Values{"token": {tok.Refresh}, "token_type_hint": {"refresh_token"}}
 	}
+	var who *registered
 	if tok.ClientID != "" {
-		who, err := c.identity(ctx, server, tok.ClientID)
-		if err != nil {
+		if who, err = c.identity(ctx, server, tok); err != nil {
 			return err
 		}
 		if err := who.authenticate(form, header, server, c.cfg.Registration.Key); err != nil {
@@ -84,7 +84,7 @@ func (c *Client) revoke(ctx context.Context, tok *token) error {
 	}
 	answer, err := c.fetcher.postForm(ctx, server.RevocationEndpoint, form, header)
 	if err == nil && answer.status/100 != 2 {
-		_, err = readReply(answer, "revoke token", form)
+		_, err = readReply(answer, "revoke token", secretsOf(form, header, who))
 	}
 	return err
 }

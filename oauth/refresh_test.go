@@ -41,6 +41,33 @@ func TestProcessesShareRotatingTokens(t *testing.T) {
 	})
 }
 
+// A token that another process got a moment ago is refreshed when it is refused: that process' luck says nothing.
+func TestYoungTokenOfAnotherProcessIsRefreshed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		store := NewMemoryStore()
+		newRig(t, w, &Config{Store: store}).mustCall()
+		time.Sleep(time.Second)
+		w.Server.RevokeAll(false)
+		next := newRig(t, w, &Config{Store: store})
+		resp, err := next.send(t.Context())
+		require.NoError(t, err)
+		resp.Body.Close()
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.RefuseAll = true })
+		third := newRig(t, w, &Config{Store: store})
+		for range 3 {
+			resp, err := third.send(t.Context())
+			require.NoError(t, err)
+			resp.Body.Close()
+			require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+		}
+		require.Len(t, w.Server.Tokens("refresh_token"), 2, "one that it got itself is not")
+	})
+}
+
 func TestLogoutElsewhereIsRespected(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)

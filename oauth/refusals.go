@@ -8,6 +8,8 @@ type URLError struct {
 	Host string
 	// Reason says why.
 	Reason string
+
+	outside bool // only because the resource is not known to be inside
 }
 
 // Error names the host.

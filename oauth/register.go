@@ -66,17 +66,39 @@ func (r *registrar) register(ctx context.Context, server *ServerMetadata, redire
 	case redirectURI == "":
 		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("a client without a person to log in is not registered dynamically")}
 	}
-	wish := newClientMetadata(c, server, redirectURI)
-	who, err := r.dynamic(ctx, server, wish)
-	if slices.Contains([]string{"invalid_redirect_uri", "invalid_client_metadata"}, codeIn(err)) {
-		// Some know one type of application only.
-		first := err
-		wish.ApplicationType = otherType(wish.ApplicationType)
-		if who, err = r.dynamic(ctx, server, wish); err != nil && KindOf(err) != KindNetwork {
-			err = first
+	return r.negotiate(ctx, server, newClientMetadata(c, server, redirectURI))
+}
+
+// negotiate registers what is wished for, else what a server may want instead that says no more than that it
+// does not want this.
+func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish *clientMetadata) (*registered, error) {
+	who, first := r.dynamic(ctx, server, wish)
+	for _, other := range wish.others(server, codeIn(first)) {
+		who, err := r.dynamic(ctx, server, other)
+		if err == nil || KindOf(err) == KindNetwork {
+			return who, err
+		}
+		if len(wish.others(server, codeIn(err))) == 0 {
+			break
 		}
 	}
-	return who, err
+	return who, first
+}
+
+// others returns what else to wish for after a refusal with a code.
+func (m clientMetadata) others(server *ServerMetadata, code string) []*clientMetadata {
+	var others []*clientMetadata
+	if code == "invalid_client_metadata" && m.AuthMethod != authNone && len(server.TokenAuthMethods) == 0 {
+		public := m // some take nothing else, and do not say so
+		public.AuthMethod = authNone
+		others = append(others, &public)
+	}
+	if code == "invalid_client_metadata" || code == "invalid_redirect_uri" {
+		converted := m // some know one type only
+		converted.ApplicationType = otherType(m.ApplicationType)
+		others = append(others, &converted)
+	}
+	return others
 }
 
 const (
@@ -124,14 +146,27 @@ func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI stri
 	if len(server.GrantTypes) == 0 || slices.Contains(server.GrantTypes, "refresh_token") {
 		m.GrantTypes = append(m.GrantTypes, "refresh_token")
 	}
+	m.AuthMethod = wishedAuth(server)
+	return m
+}
+
+// wishedAuth chooses how to authenticate: not at all, for a program on the person's machine keeps no secret from
+// them (OAuth 2.1 section 2.1), if the server takes that. One whose metadata do not say takes client_secret_basic (RFC
+// 8414 section 2); one without metadata is asked for what the programs of its time are, public clients.
+func wishedAuth(server *ServerMetadata) string {
 	offered := server.TokenAuthMethods
+	switch {
+	case server.Guessed:
+		return authNone
+	case len(offered) == 0:
+		return authBasic
+	}
 	for _, method := range []string{authNone, authBasic, authPost} {
-		if len(offered) == 0 || slices.Contains(offered, method) {
-			m.AuthMethod = method
-			break
+		if slices.Contains(offered, method) {
+			return method
 		}
 	}
-	return m
+	return ""
 }
 
 // registration is what a server answers (RFC 7591 sections 3.2.1 and 3.2.2).
@@ -185,7 +220,8 @@ const maxClientID = 4 << 10 // bytes, also of a secret
 // accept checks what a server registered: it may differ from the wish, if this client can live with it.
 func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who := &registered{clientID: r.ID, secret: r.Secret, authMethod: r.AuthMethod, redirectURIs: r.Redirects, issuer: server.Issuer}
-	if who.authMethod == "" && who.secret == "" {
+	repeated := r.AuthMethod == wish.AuthMethod && len(server.TokenAuthMethods) == 0 // and not meant
+	if who.secret == "" && (who.authMethod == "" || repeated) {
 		who.authMethod = authNone
 	}
 	if who.redirectURIs == nil {
@@ -206,8 +242,23 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 		return nil, errors.New("client_secret_expires_at is no time")
 	}
 	who.redirectURIs = slices.Clone(wish.Redirects) // no more than is used is kept
-	if r.Secret != "" && r.Expires > 0 && r.Expires < math.MaxInt32*4 {
-		who.expires = time.Unix(int64(r.Expires), 0)
+	if r.Secret != "" {
+		who.expires = readTime(r.Expires)
 	}
 	return who, nil
+}
+
+// readTime reads seconds since 1970, 0 for never (RFC 7591 section 3.2.1). What is beyond the year 5138 was meant in milliseconds or
+// smaller units, as some servers count; what is then still beyond it is never.
+func readTime(seconds float64) time.Time {
+	const beyond = 1e11
+	for range 3 {
+		if seconds >= beyond {
+			seconds /= 1000
+		}
+	}
+	if seconds <= 0 || seconds >= beyond {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
 }

@@ -53,6 +53,14 @@ func TestWhatIsRegistered(t *testing.T) {
 	}{
 		"loopback": {
 			callbackURI, "", ServerMetadata{},
+			clientMetadata{"Hawser", []string{callbackURI}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "client_secret_basic"}, // the default of RFC 8414
+		},
+		"no metadata": {
+			callbackURI, "", ServerMetadata{Guessed: true},
+			clientMetadata{"Hawser", []string{callbackURI}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "none"},
+		},
+		"public": {
+			callbackURI, "", ServerMetadata{TokenAuthMethods: []string{"client_secret_basic", "none"}},
 			clientMetadata{"Hawser", []string{callbackURI}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "none"},
 		},
 		"localhost": {
@@ -90,6 +98,9 @@ func TestRegistrationReplies(t *testing.T) {
 		"secret":          {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":0,"redirect_uris":["` + webRedirect + `","x"]}`, 0, "", registered{clientID: "c", secret: "SECRET"}},
 		"expires":         {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":1e9,"token_endpoint_auth_method":"client_secret_post"}`, 0, "", registered{clientID: "c", secret: "SECRET", authMethod: authPost, expires: time.Unix(1e9, 0)}},
 		"expires, public": {http.StatusOK, `{"client_id":"c","client_secret_expires_at":5,"token_endpoint_auth_method":"none"}`, 0, "", registered{clientID: "c", authMethod: authNone}},
+		"milliseconds":    {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":1700000000000}`, 0, "", registered{clientID: "c", secret: "SECRET", expires: time.Unix(1.7e9, 0)}},
+		"nanoseconds":     {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":1700000000000000000}`, 0, "", registered{clientID: "c", secret: "SECRET", expires: time.Unix(1.7e9, 0)}},
+		"far":             {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":9999999999}`, 0, "", registered{clientID: "c", secret: "SECRET", expires: time.Unix(9999999999, 0)}},
 		"beyond time":     {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":1e300}`, 0, "", registered{clientID: "c", secret: "SECRET"}},
 		"no id":           {0, `{"client_secret":"SECRET"}`, KindResponse, "client_id", registered{}},
 		"id with escapes": {0, `{"client_id":"c\u001b[31m"}`, KindResponse, "client_id", registered{}},
@@ -97,7 +108,8 @@ func TestRegistrationReplies(t *testing.T) {
 		"long secret":     {0, `{"client_id":"c","client_secret":"` + strings.Repeat("c", maxClientID+1) + `"}`, KindResponse, "limit", registered{}},
 		"other redirect":  {0, `{"client_id":"c","redirect_uris":["https://evil.example.com/cb"]}`, KindResponse, "redirect URI", registered{}},
 		"unknown method":  {0, `{"client_id":"c","client_secret":"SECRET","token_endpoint_auth_method":"tls_client_auth"}`, KindResponse, "tls_client_auth", registered{}},
-		"secret missing":  {0, `{"client_id":"c","token_endpoint_auth_method":"client_secret_basic"}`, KindResponse, "client_secret", registered{}},
+		"secret missing":  {0, `{"client_id":"c","token_endpoint_auth_method":"client_secret_post"}`, KindResponse, "client_secret", registered{}},
+		"wish repeated":   {0, `{"client_id":"c","token_endpoint_auth_method":"client_secret_basic"}`, 0, "", registered{clientID: "c", authMethod: authNone}},
 		"negative expiry": {0, `{"client_id":"c","client_secret":"SECRET","client_secret_expires_at":-1}`, KindResponse, "expires", registered{}},
 		"wrong types":     {0, `{"client_id":["c"]}`, KindResponse, "wrong type", registered{}},
 		"HTML":            {0, `<html>`, KindResponse, "JSON", registered{}},
@@ -128,27 +140,37 @@ func TestRegistrationReplies(t *testing.T) {
 	}
 }
 
-// Some servers know one type of application only; the other one is tried once.
+// Some servers know one type of application only, or public clients only without saying so; another wish is tried then.
 func TestRegistrationIsAdjusted(t *testing.T) {
-	const refused = `{"error":"invalid_redirect_uri","error_description":"first"}`
+	const (
+		redirect = `{"error":"invalid_redirect_uri","error_description":"first"}`
+		metadata = `{"error":"invalid_client_metadata","error_description":"first"}`
+		second   = `{"error":"invalid_client_metadata","error_description":"second"}`
+		good     = `{"client_id":"c"}`
+	)
+	basic, none, public := "native client_secret_basic", "native none", []string{authNone}
 	for name, c := range map[string]struct {
-		answers []string
-		types   []string
-		says    string // of the error; empty: registered
+		offered, answers, wishes []string
+		says                     string // of the error; empty: registered
 	}{
-		"accepted then":  {[]string{refused, `{"client_id":"c"}`}, []string{"native", "web"}, ""},
-		"refused twice":  {[]string{refused, `{"error":"invalid_client_metadata","error_description":"second"}`}, []string{"native", "web"}, "first"},
-		"another reason": {[]string{`{"error":"unapproved_software_statement"}`}, []string{"native"}, "unapproved"},
+		"another type":             {nil, []string{redirect, good}, []string{basic, "web client_secret_basic"}, ""},
+		"another type, public":     {public, []string{metadata, good}, []string{none, "web none"}, ""},
+		"public clients only":      {nil, []string{metadata, good}, []string{basic, none}, ""},
+		"web clients only":         {nil, []string{metadata, second, good}, []string{basic, none, "web client_secret_basic"}, ""},
+		"refused for good":         {nil, []string{metadata, second}, []string{basic, none, "web client_secret_basic"}, "first"},
+		"refused for good, public": {public, []string{redirect, second}, []string{none, "web none"}, "first"},
+		"another reason":           {nil, []string{`{"error":"unapproved_software_statement"}`}, []string{basic}, "unapproved"},
+		"another reason then":      {nil, []string{metadata, `{"error":"access_denied"}`}, []string{basic, none}, "first"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &desk{answers: c.answers}
-			server := &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: asOrigin + "/register"}
+			server := &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: asOrigin + "/register", TokenAuthMethods: c.offered}
 			_, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, callbackURI)
-			var types []string
+			var wishes []string
 			for _, wish := range d.wishes {
-				types = append(types, wish.ApplicationType)
+				wishes = append(wishes, wish.ApplicationType+" "+wish.AuthMethod)
 			}
-			require.Equal(t, c.types, types)
+			require.Equal(t, c.wishes, wishes)
 			if c.says == "" {
 				require.NoError(t, err)
 				return

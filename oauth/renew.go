@@ -156,7 +156,7 @@ func (c *Client) refresh(ctx context.Context, old *token) error {
 }
 
 func (c *Client) requestRefresh(ctx context.Context, server *ServerMetadata, old *token) (*token, error) {
-	who, err := c.identity(ctx, server, old.ClientID)
+	who, err := c.identity(ctx, server, old)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,8 @@ type token struct {
 	header  string    // the value of Authorization
 	key     *dpopKey  // what it is bound to; nil for a bearer token
 	since   time.Time // when this process got it, with its monotonic clock
-	anew    bool      // from a login or a Grant of this process, not from a refresh
+	own     bool      // this process obtained it
+	anew    bool      // … by a login or a Grant, not by a refresh
 	unsaved bool      // the Store did not take it; what it holds is older
 
 	accepted  atomic.Bool  // the resource accepted it
@@ -40,8 +41,12 @@ type tokenRecord struct {
 	Resource  string    `json:"resource"`
 	Issuer    string    `json:"issuer"`
 	ClientID  string    `json:"client_id,omitempty"`
-	Guessed   bool      `json:"guessed,omitempty"` // the server has no metadata
-	KeyID     string    `json:"jkt,omitempty"`     // thumbprint of the key that it is bound to
+	// How the client that it was issued to authenticates, if that was registered dynamically: the Store may
+	// have another registration by the time that the token is refreshed.
+	ClientSecret string `json:"client_secret,omitempty"`
+	ClientAuth   string `json:"client_auth,omitempty"`
+	Guessed      bool   `json:"guessed,omitempty"` // the server has no metadata
+	KeyID        string `json:"jkt,omitempty"`     // thumbprint of the key that it is bound to
 }
 
 const (
@@ -119,9 +124,9 @@ func (t *token) isRefreshable() bool { return t != nil && t.Refresh != "" && !t.
 
 // isHopeless reports whether the token was refused without ever having been
 // accepted, although it is as good as this client can get one: another refresh
-// would only bring the like of it.
+// would only bring the like of it. Of another process's token nothing is known.
 func (t *token) isHopeless() bool {
-	return t != nil && t.refused.Load() && !t.accepted.Load() && time.Since(t.Obtained) < hopelessWithin
+	return t != nil && t.own && t.refused.Load() && !t.accepted.Load() && time.Since(t.Obtained) < hopelessWithin
 }
 
 // A token that was kept for longer may have been revoked since.

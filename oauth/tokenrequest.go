@@ -60,7 +60,12 @@ func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, e
 	} else {
 		r.KeyID = key.thumbprint
 	}
-	return newToken(r, key), nil
+	if req.who != nil && c.isDynamic(req.at.server) {
+		r.ClientSecret, r.ClientAuth = req.who.secret, req.who.authMethod
+	}
+	t := newToken(r, key)
+	t.own = true
+	return t, nil
 }
 
 // postToken sends a token request, and once more if the server wants a nonce in
@@ -104,7 +109,7 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 	if req.key != nil {
 		c.nonces.take(u, answer.header)
 	}
-	reply, err = readReply(answer, req.op, form)
+	reply, err = readReply(answer, req.op, secretsOf(form, header, req.who))
 	if codeOf(err) == "use_dpop_nonce" && req.key != nil && c.nonces.get(u) != used {
 		return nil, true, err
 	}
@@ -119,12 +124,12 @@ func cloneForm(form url.Values) url.Values {
 	return out
 }
 
-// readReply reads the answer of a token endpoint. sent is the form, whose secrets no error repeats.
-func readReply(answer *answer, op string, sent url.Values) (*tokenReply, error) {
+// readReply reads the answer of a token endpoint. secrets are those of the request: no error repeats them.
+func readReply(answer *answer, op string, secrets []string) (*tokenReply, error) {
 	reply := new(tokenReply)
 	parseErr := json.Unmarshal(answer.body, reply)
 	code := sanitize(reply.Error, 64)
-	failed := &Error{Kind: KindRefused, Op: op, Code: scrub(code, sent), Description: scrub(sanitize(reply.Description, maxDescription), sent)}
+	failed := &Error{Kind: KindRefused, Op: op, Code: scrub(code, secrets), Description: sanitize(scrub(reply.Description, secrets), maxDescription)}
 	ok := answer.status/100 == 2
 	switch {
 	case answer.status >= 500 || answer.status == http.StatusTooManyRequests || answer.status == http.StatusRequestTimeout ||
@@ -141,16 +146,26 @@ func readReply(answer *answer, op string, sent url.Values) (*tokenReply, error) 
 	return nil, failed
 }
 
-// scrub empties a server's text that repeats a secret of the request.
-func scrub(text string, sent url.Values) string {
-	for name, values := range sent {
-		if slices.Contains(publicParameters, name) {
-			continue
+// secretsOf returns the secrets of a token request: in its form, in its header, and what that was made of.
+func secretsOf(form url.Values, header http.Header, who *registered) []string {
+	var secrets []string
+	for name, values := range form {
+		if !slices.Contains(publicParameters, name) {
+			secrets = append(secrets, values...)
 		}
-		for _, v := range values {
-			if len(v) >= 4 && strings.Contains(text, v) {
-				return redacted
-			}
+	}
+	secrets = append(secrets, header.Values("DPoP")...)
+	if _, credentials, ok := strings.Cut(header.Get("Authorization"), " "); ok {
+		secrets = append(secrets, credentials, who.secret, url.QueryEscape(who.secret))
+	}
+	return secrets
+}
+
+// scrub replaces a server's text that repeats a secret, before it is cut: the beginning of a secret is one, too.
+func scrub(text string, secrets []string) string {
+	for _, s := range secrets {
+		if len(s) >= 4 && strings.Contains(text, s) {
+			return redacted
 		}
 	}
 	return text

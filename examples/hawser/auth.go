@@ -40,7 +40,7 @@ func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, 
 	if dir == "" {
 		var err error
 		if dir, err = filestore.DefaultDir(); err != nil && login == nil {
-			return nil, nil //nolint:nilerr // without a home nobody has logged in
+			return nil, nil
 		} else if err != nil {
 			return nil, usageError("--store names a directory for tokens", "%v", err)
 		}
@@ -50,7 +50,10 @@ func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, 
 			return nil, nil //nolint:nilerr // nobody has logged in
 		}
 	}
-	cfg := &oauth.Config{Scopes: f.scopes, Login: login, Logger: a.log, Registration: oauth.Registration{ClientID: f.clientID, Name: "hawser command line"}}
+	cfg := &oauth.Config{
+		Scopes: f.scopes, Login: login, Logger: a.log,
+		Registration: oauth.Registration{ClientID: f.clientID, Name: "hawser command line"},
+	}
 	if err := a.credentials(cfg); err != nil {
 		return nil, err
 	}
@@ -121,7 +124,7 @@ func (a *app) authFailure(err error, f failure) failure {
 	}
 	f.code, f.cause = exitAuth, oneLine(e.Error(), 400)
 	login := "hawser login " + a.shown
-	switch e.Kind {
+	switch e.Kind { //nolint:exhaustive // the others have no hint
 	case oauth.KindLoginRequired:
 		f.cause, f.hint = "not logged in to "+a.shown+", or no longer", login
 	case oauth.KindDeclined:

@@ -66,8 +66,8 @@ its tools, reads its resources, and answers what the server asks on the way.
 	f.StringVar(&a.flags.auth.grant, "grant", "", "`client-credentials`: get tokens as the client itself, without asking a person")
 	f.StringArrayVar(&a.flags.auth.scopes, "scope", nil, "a `scope` to ask for besides those that the server names; may be given several times")
 	f.StringVar(&a.flags.auth.store, "store", "", "keep tokens in this `directory` (default: hawser/oauth in your configuration directory)")
-	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.toolsCommand(), a.callCommand(), a.resourcesCommand(), a.readCommand(), a.promptsCommand(), a.promptCommand(),
-		a.completeCommand(), a.pingCommand(), a.listenCommand())
+	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.toolsCommand(), a.callCommand(), a.resourcesCommand(),
+		a.readCommand(), a.promptsCommand(), a.promptCommand(), a.completeCommand(), a.pingCommand(), a.listenCommand())
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate(), a.env.width))
 	for _, name := range []string{"header", "protocol", "timeout", "executor", "client-id", "scope"} {
 		_ = root.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // the flags are there

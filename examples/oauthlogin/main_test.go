@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -32,7 +31,7 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	switch {
 	case r.URL.Path == metadataPath:
-		_ = json.NewEncoder(w).Encode(map[string]any{"resource": g.origin + "/mcp", "authorization_servers": []string{g.auth.Issuer}})
+		fmt.Fprintf(w, `{"resource":%q,"authorization_servers":[%q]}`, g.origin+"/mcp", g.auth.Issuer)
 	case g.auth.Accepts(token) == nil:
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf("Bearer resource_metadata=%q", g.origin+metadataPath))
 		w.WriteHeader(http.StatusUnauthorized)

@@ -7,9 +7,14 @@ package authtest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,15 +34,19 @@ type World struct {
 	// Resource is the protected resource.
 	Resource *Resource
 
-	t    testing.TB
-	next int
+	t     testing.TB
+	next  int
+	names map[string]string // addresses by host and port
+	roots *x509.CertPool
 }
 
 // New starts a World for a test inside a synctest bubble. It ends with the test.
 func New(t testing.TB) *World {
 	t.Helper()
-	w := &World{Network: memnet.New(), t: t, next: 9000}
-	w.Transport = transport.NewDirect(&transport.DirectOptions{DialContext: w.Network.DialContext, NoProxy: true})
+	w := &World{Network: memnet.New(), t: t, next: 9000, names: map[string]string{}, roots: x509.NewCertPool()}
+	w.Transport = transport.NewDirect(&transport.DirectOptions{
+		DialContext: w.dial, NoProxy: true, TLSConfig: &tls.Config{RootCAs: w.roots, MinVersion: tls.VersionTLS12},
+	})
 	t.Cleanup(func() {
 		_ = w.Transport.Close() // always nil
 		time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
@@ -67,6 +76,34 @@ func (w *World) Serve(h http.Handler) (origin string) {
 		}
 	})
 	return "http://" + host
+}
+
+// dial resolves the names of ServeAt.
+func (w *World) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if address := w.names[addr]; address != "" {
+		addr = address
+	}
+	return w.Network.DialContext(ctx, network, addr)
+}
+
+// ServeAt serves a handler at an origin, a name under example.com or example.com itself, which stands for ip. It is
+// called before anything is sent.
+func (w *World) ServeAt(origin, ip string, h http.Handler) {
+	scheme, host, _ := strings.Cut(origin, "://")
+	server := httptest.NewUnstartedServer(h)
+	_ = server.Listener.Close() // ours is in memory
+	if scheme == "https" {
+		host += ":443"
+		server.Listener = w.Network.Listen(net.JoinHostPort(ip, "443"))
+		server.StartTLS()
+		w.roots.AddCert(server.Certificate())
+	} else {
+		host += ":80"
+		server.Listener = w.Network.Listen(net.JoinHostPort(ip, "80"))
+		server.Start()
+	}
+	w.names[host] = server.Listener.Addr().String()
+	w.t.Cleanup(server.Close)
 }
 
 // Visit is a person with a browser who says yes: it opens an authorization URL

@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,9 +30,11 @@ type ResourceScript struct {
 	Refused func(n int, r *http.Request)
 	// Redirect sends authorized requests on, with 307.
 	Redirect string
+	// Handler answers authorized requests. Nil answers with their bodies.
+	Handler http.Handler
 }
 
-// Resource is a protected resource. It answers an authorized POST with its body.
+// Resource is a protected resource.
 type Resource struct {
 	// Origin is where it is. URL is the endpoint.
 	Origin, URL string
@@ -49,6 +52,13 @@ func (w *World) NewResource(servers ...*Server) *Resource {
 	r := &Resource{script: ResourceScript{Servers: servers}, proofs: map[string]bool{}}
 	r.Origin = w.Serve(r)
 	r.URL = r.Origin + "/mcp"
+	return r
+}
+
+// NewResourceAt starts a resource at an origin, see [World.ServeAt].
+func (w *World) NewResourceAt(origin, ip string, servers ...*Server) *Resource {
+	r := &Resource{Origin: origin, URL: origin + "/mcp", script: ResourceScript{Servers: servers}, proofs: map[string]bool{}}
+	w.ServeAt(origin, ip, r)
 	return r
 }
 
@@ -105,6 +115,11 @@ func (rs *Resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rs.mu.Lock()
 		rs.served++
 		rs.mu.Unlock()
+		if script.Handler != nil {
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			script.Handler.ServeHTTP(w, r)
+			return
+		}
 		_, _ = w.Write(body) // the client may be gone
 	}
 }

@@ -19,6 +19,8 @@ type Script struct {
 	Refresh bool
 	// KeepRefresh says that a refresh returns no new refresh token: the old one goes on.
 	KeepRefresh bool
+	// Prefix is what every token and code begins with.
+	Prefix string
 	// Auth is how clients must authenticate at the token endpoint, "none" if empty.
 	Auth string
 	// DPoP says that tokens are bound to the key of the proof, if there is one. Nonce is demanded in it.
@@ -34,6 +36,8 @@ type Script struct {
 	Callback func(answer url.Values)
 	// Token answers a token request instead of the server, unless the status is zero.
 	Token func(form url.Values) (status int, body string)
+	// Revoke answers a revocation instead of the server, unless the status is zero.
+	Revoke func(form url.Values) (status int, body string)
 	// Hold keeps token requests until it is closed; what they do is done before.
 	Hold <-chan struct{}
 }
@@ -77,12 +81,24 @@ type Grant struct {
 
 // NewServer starts an authorization server.
 func (w *World) NewServer() *Server {
-	s := &Server{
+	s := newServer()
+	s.Issuer = w.Serve(s)
+	return s
+}
+
+// NewServerAt starts an authorization server at an origin, see [World.ServeAt].
+func (w *World) NewServerAt(origin, ip string) *Server {
+	s := newServer()
+	s.Issuer = origin
+	w.ServeAt(origin, ip, s)
+	return s
+}
+
+func newServer() *Server {
+	return &Server{
 		codes: map[string]url.Values{}, clients: map[string]*client{}, access: map[string]*Grant{},
 		refresh: map[string]*Grant{}, used: map[string]*Grant{}, proofs: map[string]bool{},
 	}
-	s.Issuer = w.Serve(s)
-	return s
 }
 
 // Change changes the script.
@@ -253,7 +269,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.serial++
-	code := fmt.Sprintf("SECRETcode%d", s.serial)
+	code := fmt.Sprintf("%sSECRETcode%d", s.script.Prefix, s.serial)
 	s.codes[code] = q
 	answer := url.Values{"code": {code}, "state": {q.Get("state")}, "iss": {s.Issuer}}
 	if s.script.Callback != nil {
@@ -265,6 +281,11 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 func (s *Server) revoke(form url.Values) (int, any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.script.Revoke != nil {
+		if status, body := s.script.Revoke(form); status != 0 {
+			return status, body
+		}
+	}
 	for _, all := range []map[string]*Grant{s.access, s.refresh} {
 		if g := all[form.Get("token")]; g != nil {
 			g.Revoked = true

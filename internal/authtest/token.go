@@ -151,7 +151,7 @@ func (s *Server) useRefresh(clientID string, form url.Values) (*Grant, error) {
 func (s *Server) issue(g *Grant, family string) map[string]any {
 	s.serial++
 	next := *g
-	access := fmt.Sprintf("SECRETaccess%d", s.serial)
+	access := fmt.Sprintf("%sSECRETaccess%d", s.script.Prefix, s.serial)
 	answer := map[string]any{"access_token": access, "token_type": "Bearer"}
 	if g.KeyID != "" {
 		answer["token_type"] = "DPoP"
@@ -166,7 +166,7 @@ func (s *Server) issue(g *Grant, family string) map[string]any {
 	}
 	s.access[access] = &next
 	if s.script.Refresh && (family == "" || !s.script.KeepRefresh) {
-		refresh := fmt.Sprintf("SECRETrefresh%d", s.serial)
+		refresh := fmt.Sprintf("%sSECRETrefresh%d", s.script.Prefix, s.serial)
 		s.refresh[refresh] = g
 		answer["refresh_token"] = refresh
 	}

@@ -55,7 +55,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			c.budget.Add(int64(-n))
 		}
 		c.heard.Store(time.Now().UnixNano())
-		if c.ackNow != nil {
+		if c.ackNow != nil && n < len(p) { // else more is there already, and the far end is not waiting
 			_ = c.sys.Control(c.ackNow)
 		}
 	}

@@ -147,7 +147,7 @@ func (r *round) state() json.RawMessage {
 func readState(raw json.RawMessage) (r *round, ours bool, err error) {
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
-		return nil, false, nil
+		return nil, false, nil //nolint:nilerr // a state of the tool's own need not be a text
 	}
 	text, ours = strings.CutPrefix(text, statePrefix)
 	if !ours {

@@ -17,6 +17,9 @@ const (
 	Private
 )
 
+// SharedSpace is the word for shared address space (RFC 6598), which is Never: carriers use it, and VPNs.
+const SharedSpace = "shared address space"
+
 // neverRanges are networks no server of a client's is to be found in: an address
 // in one means a mistake or an attack. The text is what a refusal says. From the
 // IANA special-purpose address registries (RFC 6890), and the clouds' manuals.
@@ -32,7 +35,7 @@ var neverRanges = []struct {
 	{netip.MustParsePrefix("fd00:ec2::/32"), "a metadata service"},
 	{netip.MustParsePrefix("fd20:ce::254/128"), "a metadata service"},
 	{netip.MustParsePrefix("0.0.0.0/8"), "unspecified"},
-	{netip.MustParsePrefix("100.64.0.0/10"), "shared address space"},
+	{netip.MustParsePrefix("100.64.0.0/10"), SharedSpace},
 	{netip.MustParsePrefix("169.254.0.0/16"), "link-local"},
 	{netip.MustParsePrefix("192.0.0.0/24"), "reserved"},
 	{netip.MustParsePrefix("192.0.2.0/24"), "for documentation"},

@@ -30,8 +30,8 @@ func openBrowser(ctx context.Context, page string) error {
 }
 
 // checkPage returns the authorization server's page as it may be printed and opened:
-// http only on loopback, and without characters that a terminal or another
-// program might take for more than a text.
+// https, or http where package oauth allows it, which has judged the URL; and without
+// characters that a terminal or another program might take for more than a text.
 func checkPage(page string) (string, error) {
 	u, err := url.Parse(page)
 	switch {
@@ -39,7 +39,7 @@ func checkPage(page string) (string, error) {
 		return "", errors.New("the authorization URL is no URL")
 	case u.User != nil:
 		return "", errors.New("the authorization URL holds a user name")
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	case u.Scheme != "https" && u.Scheme != "http":
 		return "", fmt.Errorf("the authorization URL of scheme %q is not opened", u.Scheme)
 	}
 	var plain strings.Builder

@@ -14,6 +14,7 @@ func TestPageThatIsOpened(t *testing.T) {
 		"http://127.0.0.1:9000/authorize":                    "",
 		"http://localhost/authorize":                         "",
 		"http://[::1]:9000/authorize":                        "",
+		"http://keycloak:8080/authorize":                     "", // Config.AllowInsecureHTTP
 		"HTTPS://auth.example.com/a":                         "https://auth.example.com/a",
 		// What a shell, a terminal or a person might take for something else.
 		"https://auth.example.com/a?b=\"$(id)\"&c=`id`|<x>\\^{}": "https://auth.example.com/a?b=%22$(id)%22&c=%60id%60%7C%3Cx%3E%5C%5E%7B%7D",
@@ -28,8 +29,7 @@ func TestPageThatIsOpened(t *testing.T) {
 		require.Equal(t, want, got)
 	}
 	for _, page := range []string{
-		"", "auth.example.com", "//auth.example.com/a", "/a", "http://auth.example.com/a", "http://127.0.0.1.example.com/a",
-		"http://localhost.example.com/", "https:auth.example.com", "https://user@auth.example.com/a", "https://:pass@auth.example.com/a",
+		"", "auth.example.com", "//auth.example.com/a", "/a", "http:///a", "https:auth.example.com", "https://user@auth.example.com/a", "https://:pass@auth.example.com/a",
 		"javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "file://host/x", "vbscript:x", "ftp://auth.example.com/", "ms-settings://x",
 		"https://auth.example.com/\x1b[31m", "https://auth.example.com/a\nb", "-version", "https://",
 	} {

@@ -153,4 +153,3 @@ func connectMCPGo(t *testing.T, url string, hc *http.Client, w *world) session {
 		close:    func(t *testing.T) { t.Helper(); require.NoError(t, c.Close()) },
 	}
 }
-

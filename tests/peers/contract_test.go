@@ -1,33 +1,219 @@
 package peers_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
+	"github.com/hawser-mcp/hawser/transport"
 	"github.com/hawser-mcp/hawser/transport/executor"
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
 // The contract over the real executor, at its default flags: one request of a link at a time.
-func TestCodexKeepsTheContract(t *testing.T) {
-	peer.RequireInstalled(t)
-	codex := peer.StartCodex(t)
-	relay := peer.StartRelay(t, codex.URL)
-	opts := &executor.Options{HeaderTimeout: 5 * time.Second} // the executor has none, also for a server that sends 103 for ever
-	transporttest.Run(t, transporttest.Config{
-		New: func(t *testing.T) http.RoundTripper {
-			t.Helper()
-			rt, err := executor.Dial(t.Context(), relay.URL, opts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return rt
-		},
+
+// oneAtATime is why a link that all exchanges share does not lose several requests without a head.
+const oneAtATime = "the executor begins the next request of a link when the one before has its head: see TestCodexRunsOneRequestOfALink"
+
+// guard bounds a wait for what must happen: it is waited for in full only when a
+// test fails.
+const guard = time.Minute
+
+// await returns what comes on ch.
+func await[T any](t *testing.T, what string, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(guard):
+		t.Fatalf("did not happen: %s", what)
+		panic("unreachable")
+	}
+}
+
+// contract is what all ways to codex have in common.
+func contract(shared bool) transporttest.Config {
+	cfg := transporttest.Config{
 		Undetected: map[string]string{
 			"unknown encoding": "the executor reads such a body until the connection ends",
 		},
-		CutLink: func(*testing.T, http.RoundTripper) { relay.Cut() },
+		Guard: guard, // messages of 22 MB through several processes, on a machine that is busy
+	}
+	if shared {
+		cfg.CannotGive = map[int]string{11: oneAtATime}
+		cfg.Undetected["endless informational"] = "the executor waits for the head, and has no lane left"
+	}
+	return cfg
+}
+
+// limited are options for one case. Only where servers never end a head is there a
+// limit, since the executor has none: a large request may take long to get there.
+func limited(t *testing.T, shared bool) *executor.Options {
+	t.Helper()
+	opts := &executor.Options{Shared: shared}
+	if strings.Contains(t.Name(), "broken_wire") {
+		opts.HeaderTimeout = 5 * time.Second
+	}
+	return opts
+}
+
+func TestCodexKeepsTheContract(t *testing.T) {
+	for name, shared := range map[string]bool{"links of their own": false, "shared link": true} {
+		t.Run(name, func(t *testing.T) {
+			relay := peer.StartRelay(t, peer.StartCodex(t).URL)
+			cfg := contract(shared)
+			cfg.CutLink = func(*testing.T, http.RoundTripper) { relay.Cut() }
+			cfg.New = func(t *testing.T) http.RoundTripper {
+				t.Helper()
+				rt, err := executor.Dial(t.Context(), relay.URL, limited(t, shared))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return rt
+			}
+			transporttest.Run(t, cfg)
+		})
+	}
+}
+
+// The same over the standard input and output of a child process.
+func TestCodexKeepsTheContractOverPipes(t *testing.T) {
+	cfg := contract(true)
+	command := peer.CodexCommand(t)
+	cfg.New = func(t *testing.T) http.RoundTripper {
+		t.Helper()
+		rt, err := executor.Command(t.Context(), command, limited(t, true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rt
+	}
+	transporttest.Run(t, cfg)
+}
+
+// sending is a link that tells of each request that was sent.
+type sending struct {
+	executor.Link
+
+	sent chan<- struct{}
+}
+
+// Send sends.
+func (l sending) Send(message []byte) error {
+	err := l.Link.Send(message)
+	if err == nil && bytes.Contains(message, []byte(`"http/request"`)) {
+		l.sent <- struct{}{}
+	}
+	return err
+}
+
+// startPiped starts codex as a child process and returns the link to it, and what kills it.
+func startPiped(t *testing.T) (executor.Link, func()) {
+	t.Helper()
+	cmd, err := peer.CodexCommand(t)(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, inErr := cmd.StdinPipe()
+	out, outErr := cmd.StdoutPipe()
+	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Wait() }) // it was killed
+	return executor.Lines(out, in, 0), func() { _ = cmd.Process.Kill() }
+}
+
+// What happens in place of clause 11 where exchanges share a link: a request behind
+// one without a head waits at the executor. When the link is lost, all fail at
+// once, those with open bodies too, and what had to wait never ran.
+func TestCodexRunsOneRequestOfALink(t *testing.T) {
+	t.Run("WebSocket", func(t *testing.T) {
+		relay := peer.StartRelay(t, peer.StartCodex(t).URL)
+		runsOneAtATime(t, dialCodex(t, relay.URL, nil), relay.Cut)
 	})
+	t.Run("pipes", func(t *testing.T) {
+		l, kill := startPiped(t)
+		defer kill()
+		runsOneAtATime(t, l, kill)
+	})
+}
+
+func runsOneAtATime(t *testing.T, l executor.Link, cut func()) {
+	t.Helper()
+	sent := make(chan struct{}, 16)
+	rt, err := executor.New(t.Context(), sending{l, sent}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	arrived := make(chan string, 16)
+	releases := map[string]chan struct{}{"/first": make(chan struct{}), "/second": make(chan struct{})}
+	close(releases["/second"])
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client is gone
+		arrived <- r.URL.Path
+		if r.URL.Path == "/open" {
+			_, _ = io.WriteString(w, "first")
+			_ = http.NewResponseController(w).Flush()
+		}
+		select {
+		case <-releases[r.URL.Path]:
+		case <-r.Context().Done():
+		}
+	}))
+	defer up.Close()
+	begin := func(path string) <-chan error {
+		ended := make(chan error, 1)
+		go func() { ended <- postAndRead(t.Context(), rt, up.URL+path) }()
+		await(t, "the request is sent", sent)
+		return ended
+	}
+	behind := []<-chan error{begin("/first")}
+	await(t, "the first request arrives", arrived)
+	behind = append(behind, begin("/second"))
+	close(releases["/first"])
+	for _, ended := range behind {
+		if err := await(t, "a request ends", ended); err != nil {
+			t.Errorf("a request failed: %v", err)
+		}
+	}
+	await(t, "the second request arrives", arrived)
+
+	open := []<-chan error{begin("/open"), begin("/open"), begin("/withheld")}
+	for range open {
+		await(t, "a request arrives", arrived)
+	}
+	open = append(open, begin("/queued"))
+	cut()
+	for _, ended := range open {
+		err := await(t, "an exchange fails", ended)
+		if !errors.Is(err, executor.ErrLinkLost) || transport.StageOf(err) != transport.MaybeSent || errors.Is(err, io.EOF) {
+			t.Errorf("an exchange failed with %v", err)
+		}
+	}
+	if len(arrived) != 0 {
+		t.Errorf("%s arrived behind a request without a head", <-arrived)
+	}
+}
+
+// postAndRead makes a request and reads the response to its end.
+func postAndRead(ctx context.Context, rt http.RoundTripper, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("x"))
+	if err != nil {
+		return err
+	}
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
 }

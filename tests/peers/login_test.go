@@ -125,7 +125,7 @@ func consent(t *testing.T, browser context.Context, page string) (final string) 
 		t.Fatalf("the browser: %v", err)
 	}
 	if file := os.Getenv("HAWSER_SCREENSHOT"); file != "" {
-		if err := os.WriteFile(file, picture, 0o600); err != nil { //nolint:gosec // who runs the test names the file
+		if err := os.WriteFile(file, picture, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -104,10 +104,8 @@ func (p *protected) refuseIssued() {
 func (p *protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/.well-known/oauth-protected-resource/mcp" {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{
-			"resource": p.URL, "authorization_servers": []string{p.issuer}, "scopes_supported": []string{resourceScope},
-			"dpop_bound_access_tokens_required": p.dpop,
-		})
+		fmt.Fprintf(w, `{"resource":%q,"authorization_servers":[%q],"scopes_supported":[%q],"dpop_bound_access_tokens_required":%t}`,
+			p.URL, p.issuer, resourceScope, p.dpop)
 		return
 	}
 	if err := p.check(r); err != nil {

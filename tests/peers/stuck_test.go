@@ -90,7 +90,7 @@ type connections struct {
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch state {
+	switch state { //nolint:exhaustive // busy or idle, it is open
 	case http.StateNew:
 		c.open[conn] = struct{}{}
 		c.most = max(c.most, len(c.open))

@@ -10,7 +10,7 @@ import (
 )
 
 // shrink is the size in bytes above which a buffer is let go when it is empty.
-const shrink = 512 << 10
+const shrink = 2 << 20
 
 // put adds a piece to the unread body. On a link of its own it waits until the
 // consumer makes room, which makes the executor wait; on a shared link, and

@@ -18,7 +18,7 @@ func (p *probe) cancelled(method, url string, body io.Reader, reached <-chan str
 	ctx, cancel := context.WithCancelCause(p.ctx)
 	defer cancel(nil)
 	ch := p.send(p.request(ctx, method, url, body))
-	p.await("the request reaches its peer", reached)
+	p.awaitDuring("the request reaches its peer", reached, ch)
 	cancel(errCause)
 	p.wantCause("RoundTrip", p.failure(ch), errCause)
 }

@@ -68,6 +68,20 @@ func (p *probe) await(what string, ch <-chan struct{}) {
 	}
 }
 
+// awaitDuring is await for an event that must come before the RoundTrip of ch returns.
+func (p *probe) awaitDuring(what string, event <-chan struct{}, ch <-chan outcome) {
+	p.Helper()
+	guard := time.NewTimer(p.cfg.Guard)
+	defer guard.Stop()
+	select {
+	case <-event:
+	case o := <-ch:
+		p.Fatalf("did not happen: %s; RoundTrip returned first, with error %v", what, o.err)
+	case <-guard.C:
+		p.Fatalf("did not happen: %s", what)
+	}
+}
+
 // signal lets a handler that holds ch go on.
 func (p *probe) signal(ch chan<- struct{}) {
 	p.Helper()

@@ -40,8 +40,8 @@ type Config struct {
 	// reason, which is logged. Every other clause runs.
 	CannotGive map[int]string
 	// Undetected names upstreams of clause 12 whose breach the HTTP client below the
-	// RoundTripper, which may be somebody else's, takes for a response, each with
-	// the reason, which is logged. Everything else is checked.
+	// RoundTripper, which may be somebody else's, takes for a response, or for one
+	// that is still to come, each with the reason, which is logged. Everything else is checked.
 	Undetected map[string]string
 	// Guard is how long to wait for what must happen. Zero means [DefaultGuard].
 	Guard time.Duration

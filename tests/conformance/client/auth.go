@@ -65,12 +65,6 @@ var authScenarios = map[string]scenario{
 	"auth/wif-jwt-bearer":                       {auth: workload, run: callAll},
 }
 
-func init() {
-	for name, sc := range authScenarios {
-		scenarios[name] = sc
-	}
-}
-
 // authorizer makes the session's authorization for a scenario that has any.
 func (sc *scenario) authorizer(url string, input []byte) (*oauth.Client, error) {
 	var c authContext

@@ -56,6 +56,9 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 	name := env("MCP_CONFORMANCE_SCENARIO")
 	sc, ok := scenarios[name]
 	if !ok {
+		sc, ok = authScenarios[name]
+	}
+	if !ok {
 		return fmt.Errorf("%w: no scenario %q", errUsage, name)
 	}
 	network, err := chooseTransport(ctx, env)

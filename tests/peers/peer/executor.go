@@ -30,7 +30,7 @@ type Executor struct {
 func StartAgent(tb testing.TB) *Executor {
 	tb.Helper()
 	program := filepath.Join(tb.TempDir(), "executor")
-	build := exec.CommandContext(tb.Context(), "go", "build", "-C", filepath.Join(modules(tb), "..", "..", ".."),
+	build := exec.CommandContext(tb.Context(), "go", "build", "-C", filepath.Join(modules(tb), "..", "..", ".."), //nolint:gosec // a place of our own
 		"-o", program, "./examples/executor")
 	if output, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("peer: building the executor: %v\n%s", err, output)

@@ -36,7 +36,7 @@ func TestAllocationsOfADelta(t *testing.T) {
 	s.turns.init(1, 1)
 	e := &exchange{s: s, id: "a"}
 	const n = 1000
-	for _, size := range []int{100, largePiece} {
+	for _, size := range []int{100, aheadPiece} {
 		few := testing.AllocsPerRun(10, func() { e.pump(&pieces{left: 10, size: size}) })
 		many := testing.AllocsPerRun(10, func() { e.pump(&pieces{left: 10 + n, size: size}) })
 		require.Less(t, (many-few)/n, 0.01, "pieces of %d bytes", size)

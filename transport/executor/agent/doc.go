@@ -35,12 +35,13 @@
 //	goroutine               started by   ended by                             who waits
 //	reader of a link        –            it is the one that called Serve      –
 //	exchange, one each      the reader   its last frame, or the link's end    Serve
+//	read ahead, in bulk     an exchange  the body's end, or the link's        the exchange
 //	acceptor of a Listener  Listen       Listener.Close                       Close
 //	link of a Listener      net/http     the link's end, or Listener.Close    Close, at most 5 s
 //	connections, dials      net/http     the end of Serve, or Listener.Close  the same
 //
 // Timers and ended contexts only cancel or close. A look-up of a name that was given up
 // ends within package net, by that package's own timeout. An exchange reads the next piece
-// of its body only when the one before was written to the link, so a slow link
-// holds one piece of 64 KiB for each exchange and no more.
+// of its body only when the one before was written to the link; of a body that comes
+// in bulk it reads 256 KiB ahead meanwhile. So a slow link holds little for each exchange, and slows the server down.
 package agent

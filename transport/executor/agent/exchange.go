@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
@@ -107,38 +106,25 @@ func (e *exchange) fetch(ctx context.Context) (*http.Response, *failure) {
 	}
 }
 
-const (
-	smallPiece = 4 << 10 // of a stream that is idle or slow, in bytes
-	largePiece = 64 << 10
-)
-
-var largePieces = sync.Pool{New: func() any { return new([largePiece]byte) }}
+// smallPiece is what is read at once of a stream that is idle or slow, in bytes.
+const smallPiece = 4 << 10
 
 // pump sends the body piece by piece: what one Read gave, at once. The next piece
 // is read when this one is on the link, so a slow link slows the server down.
-// A stream that is idle holds little memory.
+// A stream that is idle holds little memory; what comes in bulk is read ahead.
 func (e *exchange) pump(body io.Reader) {
-	var small [smallPiece]byte
-	var large *[largePiece]byte
+	var piece [smallPiece]byte
 	seq := int64(0)
 	for {
-		piece := small[:]
-		if large != nil {
-			piece = large[:]
-		}
-		n, err := body.Read(piece)
+		n, err := body.Read(piece[:])
 		if n > 0 {
 			seq++
 			if e.sendDelta(seq, piece[:n], false, "") != nil {
 				err = errLinkGone
 			}
 		}
-		switch {
-		case (err != nil || n < smallPiece) && large != nil:
-			largePieces.Put(large)
-			large = nil
-		case err == nil && n == smallPiece && large == nil:
-			large = largePieces.Get().(*[largePiece]byte)
+		if err == nil && n == smallPiece {
+			seq, err = e.pumpAhead(body, seq)
 		}
 		if err != nil {
 			e.finish(seq+1, err)

@@ -208,7 +208,7 @@ type frame struct{ b []byte }
 
 var frames = sync.Pool{New: func() any { return new(frame) }}
 
-const keepFrame = 256 << 10 // how large a frame is kept, in bytes
+const keepFrame = 512 << 10 // how large a frame is kept, in bytes
 
 // begin waits for the turn to send one message. It returns the memory for it, which
 // is given to finish: however many exchanges wait, a link has one at a time.

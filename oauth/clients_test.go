@@ -1,0 +1,79 @@
+package oauth
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+)
+
+// from is a person who comes back to another port than the rest.
+func (p *person) from(redirectURI string) {
+	p.answer = func(ctx context.Context, flow Flow) error { return p.visit(ctx, flow, redirectURI) }
+}
+
+// A token is refreshed and revoked by the client that it was issued to, also after another one was registered
+// with the same server: by another process, for another resource, at another port.
+func TestTokenKeepsItsClient(t *testing.T) {
+	for _, method := range []string{authBasic, authPost} {
+		t.Run(method, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *authtest.World) {
+				w.Server.Change(func(s *authtest.Script) { refreshing(s); s.Auth = method })
+				store := NewMemoryStore()
+				first := newRig(t, w, &Config{Store: store})
+				first.mustCall()
+
+				elsewhere := *w
+				elsewhere.Resource = w.NewResource(w.Server)
+				second := newRig(t, &elsewhere, &Config{Store: store})
+				second.person.from("http://127.0.0.1:8888/callback")
+				second.mustCall()
+				require.Len(t, w.Server.Requests("/register"), 2)
+
+				next := newRig(t, w, &Config{Store: store})
+				for range 2 {
+					w.Server.RevokeAll(false)
+					for _, r := range []*rig{first, second, next} {
+						r.mustCall()
+					}
+				}
+				require.Len(t, w.Server.Tokens("refresh_token"), 4)
+				require.Equal(t, []int{1, 1, 0}, []int{first.person.times(), second.person.times(), next.person.times()})
+
+				require.NoError(t, first.client.Logout(t.Context()))
+				revoked := w.Server.Requests("/revoke")
+				require.Len(t, revoked, 1)
+				login := w.Server.Tokens("authorization_code")[0]
+				require.Equal(t, login.Header["Authorization"], revoked[0].Header["Authorization"])
+				require.Equal(t, login.Form["client_secret"], revoked[0].Form["client_secret"])
+			})
+		})
+	}
+}
+
+// Somebody else stores a registration while this one is made: it is kept all the same, and nobody registers twice.
+func TestRegistrationOutlivesAConflict(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		store := &faulty{Store: NewMemoryStore()}
+		r := newRig(t, w, &Config{Store: store})
+		key := clientKey(w.Server.Issuer)
+		faster := 0
+		store.saved = func(ctx context.Context, _ string) {
+			if len(w.Server.Requests("/register")) == 0 || faster == maxConflicts-1 {
+				return
+			}
+			faster++
+			_, version, _ := store.Load(ctx, key) // none at first
+			_, err := store.Store.Save(ctx, key, []byte(`{"client_id":"other","redirect_uris":["http://127.0.0.1:1/"]}`), version)
+			require.NoError(t, err)
+		}
+		r.mustCall()
+		require.Equal(t, maxConflicts-1, faster)
+		require.Len(t, w.Server.Requests("/register"), 1)
+		stored, _, err := r.client.loadClient(t.Context(), w.Server.Issuer)
+		require.NoError(t, err)
+		require.Equal(t, r.client.held.Load().ClientID, stored.clientID)
+	})
+}

@@ -1,0 +1,241 @@
+package oauth_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+// leaks collects all that a run shows, and the secrets that it used, as the peers and the store saw them.
+type leaks struct {
+	mu      sync.Mutex
+	shown   bytes.Buffer    // guarded by mu
+	secrets map[string]bool // guarded by mu
+}
+
+func newLeaks() *leaks { return &leaks{secrets: map[string]bool{}} }
+
+// Write is for loggers.
+func (l *leaks) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shown.Write(p)
+}
+
+func (l *leaks) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// show prints something public, or an error with all that it wraps, in all usual ways.
+func (l *leaks) show(v any) {
+	for _, verb := range []string{"%v\n", "%+v\n", "%#v\n", "%s\n", "%q\n"} {
+		fmt.Fprintf(l, verb, v)
+	}
+	l.logger().Debug("shown", "v", v)
+	text, _ := json.Marshal(v) //nolint:errchkjson // what cannot be marshalled, shows nothing
+	fmt.Fprintln(l, string(text))
+	if err, ok := v.(error); ok && errors.Unwrap(err) != nil {
+		l.show(errors.Unwrap(err))
+	}
+}
+
+// use notes secrets.
+func (l *leaks) use(secrets ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range secrets {
+		if len(s) >= 8 {
+			l.secrets[s] = true
+		}
+	}
+}
+
+// secretParameters are those of requests to an authorization server, and of its callbacks.
+var secretParameters = []string{
+	"code", "code_verifier", "state", "refresh_token", "client_secret", "client_assertion", "assertion", "token", "subject_token",
+}
+
+// heard notes the secrets of requests.
+func (l *leaks) heard(requests []authtest.Request) {
+	for _, r := range requests {
+		for _, name := range secretParameters {
+			l.use(r.Form[name]...)
+		}
+		l.use(r.Header.Values("DPoP")...)
+		if _, credentials, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
+			l.use(credentials)
+		}
+		if _, secret, ok := (&http.Request{Header: r.Header}).BasicAuth(); ok {
+			plain, _ := url.QueryUnescape(secret)
+			l.use(secret, plain)
+		}
+	}
+}
+
+// noting is a Store that notes the secrets it gets.
+type noting struct {
+	oauth.Store
+
+	l *leaks
+}
+
+// Format keeps the test itself from showing them.
+func (noting) Format(f fmt.State, _ rune) { fmt.Fprint(f, "a store") }
+
+func (n noting) Save(ctx context.Context, key string, value []byte, version string) (string, error) {
+	var stored map[string]any
+	if json.Unmarshal(value, &stored) == nil {
+		for _, name := range []string{"access_token", "refresh_token", "client_secret", "pkcs8"} {
+			text, _ := stored[name].(string)
+			n.l.use(text)
+		}
+	}
+	return n.Store.Save(ctx, key, value, version)
+}
+
+// check looks for each secret as it is, and as texts and dumps have it.
+func (l *leaks) check(t *testing.T, atLeast int) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	shown := l.shown.String()
+	require.GreaterOrEqual(t, len(l.secrets), atLeast, "that many are used")
+	require.Greater(t, len(shown), 1000)
+	for s := range l.secrets {
+		for _, form := range []string{s, url.QueryEscape(s), base64.StdEncoding.EncodeToString([]byte(s)), hex.EncodeToString([]byte(s)), strings.Trim(fmt.Sprint([]byte(s)), "[]")} {
+			if i := strings.Index(shown, form); i >= 0 {
+				t.Errorf("the secret %q is shown: %s", s, shown[max(0, i-200):min(len(shown), i+100)])
+			}
+		}
+	}
+}
+
+// echo is a token or revocation endpoint that refuses, and repeats all that it was sent.
+func echo(code string, more ...string) func(form url.Values) (int, string) {
+	return func(form url.Values) (int, string) {
+		var all []string
+		for _, values := range form {
+			all = append(all, values...)
+		}
+		text, _ := json.Marshal(map[string]string{"error": code, "error_description": strings.Join(append(all, more...), " ")})
+		return http.StatusBadRequest, string(text)
+	}
+}
+
+// run is what a session does in its life: it works, is refreshed, is refused by everybody, is logged out. Whatever fails is shown.
+func (l *leaks) run(t *testing.T, s *stage, cfg *oauth.Config) {
+	t.Helper()
+	call := func() error {
+		_, err := s.session.CallTool(t.Context(), "echo", nil)
+		return err
+	}
+	fail := func(err error) { require.Error(t, err); l.show(err) }
+	s.connect(t, mcpclient.Options{Logger: l.logger()})
+	require.NoError(t, call())
+	s.Server.RevokeAll(false)
+	require.NoError(t, call())
+	time.Sleep(time.Hour)
+	require.NoError(t, call())
+	for _, everything := range []any{cfg, *cfg, s.client, cfg.Registration, cfg.Registration.Key, cfg.Grant, cfg.Store} {
+		l.show(everything)
+	}
+	status, err := s.client.Status(t.Context())
+	require.NoError(t, err)
+	l.show(status)
+
+	s.Server.Change(func(script *authtest.Script) {
+		script.Revoke = echo("invalid_request", "SECRETrobot")
+		script.Callback = func(answer url.Values) {
+			answer.Set("error", "invalid_scope")
+			answer.Set("error_description", answer.Get("state")+" "+answer.Get("code"))
+		}
+	})
+	for _, code := range []string{"invalid_grant", "invalid_client", "server_error"} {
+		s.Server.Change(func(script *authtest.Script) { script.Token = echo(code, "SECRETrobot", strings.Repeat("x", 250)) })
+		s.Server.RevokeAll(false)
+		fail(call())
+		fail(s.client.Login(t.Context()))
+	}
+	s.Server.Change(func(script *authtest.Script) { script.Token, script.Callback = nil, nil })
+	require.NoError(t, s.client.Login(t.Context()))
+	s.Server.RevokeAll(false)
+	s.Resource.Change(func(script *authtest.ResourceScript) { script.RefuseAll = true })
+	fail(call())
+	require.NoError(t, s.client.Logout(t.Context()))
+	s.declines.Store(true)
+	fail(call())
+	_ = s.session.Close() // the server refuses even that
+	require.NoError(t, s.client.Close())
+	fail(s.client.Login(t.Context()))
+	l.heard(s.Server.Requests(""))
+	l.heard(s.Resource.Requests())
+}
+
+// TestNoSecretIsShown greps all that full runs log, return and print for all the secrets that they used.
+func TestNoSecretIsShown(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	secret := oauth.Registration{ClientID: "robot", ClientSecret: "SECRETrobot"}
+	for name, c := range map[string]struct {
+		auth   string
+		cfg    oauth.Config
+		person bool // else a Grant
+	}{
+		"login":              {"none", oauth.Config{}, true},
+		"login, secret":      {"client_secret_post", oauth.Config{}, true},
+		"login, DPoP":        {"client_secret_basic", oauth.Config{DPoP: oauth.DPoPAlways}, true},
+		"client credentials": {"client_secret_basic", oauth.Config{Grant: oauth.ClientCredentials{}, Registration: secret}, false},
+		"private_key_jwt": {"private_key_jwt", oauth.Config{Grant: oauth.ClientCredentials{}, Registration: oauth.Registration{
+			ClientID: "robot", Key: &oauth.ClientKey{PEM: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})},
+		}}, false},
+		"assertion": {"none", oauth.Config{Grant: oauth.JWTBearer{
+			Assertion: func(context.Context) (string, error) { return "SECRETassertion" + rand.Text(), nil },
+		}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLeaks()
+				l.use(c.cfg.Registration.ClientSecret)
+				if k := c.cfg.Registration.Key; k != nil {
+					l.use(slices.Collect(strings.Lines(string(k.PEM)))[1:2]...)
+				}
+				c.cfg.Store, c.cfg.Logger = noting{oauth.NewMemoryStore(), l}, l.logger()
+				s := newStage(t, mcptest.Modern, c.cfg)
+				s.Server.AddClient("robot", "SECRETrobot")
+				s.Server.Change(func(script *authtest.Script) {
+					script.Auth, script.DPoP = c.auth, c.cfg.DPoP == oauth.DPoPAlways
+					script.ExpectAssertion = func(url.Values) error { return nil }
+				})
+				l.run(t, s, &c.cfg)
+				l.check(t, 5)
+			})
+		})
+	}
+}

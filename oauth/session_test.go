@@ -1,0 +1,196 @@
+package oauth_test
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+const redirectURI = "http://127.0.0.1:7777/callback"
+
+// stage is an MCP session with a client of this package, in front of a server that wants authorization.
+type stage struct {
+	*authtest.World
+
+	server   *mcptest.Server
+	client   *oauth.Client
+	session  *mcpclient.Session
+	asked    atomic.Int32
+	declines atomic.Bool
+}
+
+// Login implements oauth.Login: a person who says yes, unless they decline.
+func (s *stage) Login(ctx context.Context, flow oauth.Flow) error {
+	s.asked.Add(1)
+	if s.declines.Load() {
+		return oauth.ErrDeclined
+	}
+	page, err := flow.AuthorizationURL(ctx, redirectURI)
+	if err != nil {
+		return err
+	}
+	callback, err := s.Visit(ctx, page)
+	if err != nil {
+		return err
+	}
+	return flow.Complete(ctx, callback)
+}
+
+// onStage runs a test with a session of each era that is logged in.
+func onStage(t *testing.T, test func(t *testing.T, s *stage)) {
+	t.Helper()
+	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+		t.Run(era.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, era, oauth.Config{})
+				s.connect(t, mcpclient.Options{})
+				require.EqualValues(t, 1, s.asked.Load())
+				test(t, s)
+			})
+		})
+	}
+}
+
+func newStage(t *testing.T, era mcptest.Era, cfg oauth.Config) *stage {
+	t.Helper()
+	s := &stage{World: authtest.New(t), server: mcptest.New(era)}
+	s.server.Tools = []*mcptest.Tool{{Name: "echo"}}
+	t.Cleanup(func() {
+		s.server.Close()
+		require.Empty(t, s.server.Violations())
+	})
+	s.Server.Change(func(script *authtest.Script) { script.Refresh, script.Lifetime = true, time.Hour })
+	s.Resource.Change(func(script *authtest.ResourceScript) { script.Handler = s.server })
+	if cfg.Grant == nil {
+		cfg.Login = s
+	}
+	var err error
+	s.client, err = oauth.NewClient(s.Resource.URL, &cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.client.Close()) })
+	return s
+}
+
+func (s *stage) connect(t *testing.T, opts mcpclient.Options) {
+	t.Helper()
+	opts.Transport, opts.Auth = s.Transport, s.client
+	var err error
+	s.session, err = mcpclient.Connect(t.Context(), s.Resource.URL, &opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.session.Close() }) // its server may refuse the goodbye
+}
+
+const crowd = 100
+
+// crowd makes a hundred calls at once, half of whose refusals are held back until all the others are through.
+func (s *stage) crowd(t *testing.T) []error {
+	t.Helper()
+	late := make(chan struct{})
+	s.Resource.Change(func(script *authtest.ResourceScript) {
+		script.Refused = func(n int, _ *http.Request) {
+			if n%2 == 0 {
+				<-late
+			}
+		}
+	})
+	outcomes := make(chan error, crowd)
+	for range crowd {
+		go func() {
+			_, err := s.session.CallTool(t.Context(), "echo", nil)
+			outcomes <- err
+		}()
+	}
+	synctest.Wait()
+	require.Len(t, outcomes, crowd/2, "half of them are through")
+	close(late)
+	var errs []error
+	for range crowd {
+		errs = append(errs, <-outcomes)
+	}
+	return errs
+}
+
+func TestSessionHundredCallsOneRefresh(t *testing.T) {
+	onStage(t, func(t *testing.T, s *stage) {
+		s.Server.RevokeAll(false)
+		for _, err := range s.crowd(t) {
+			require.NoError(t, err)
+		}
+		require.Len(t, s.Server.Tokens("refresh_token"), 1)
+		require.Zero(t, s.Server.Reused())
+		require.EqualValues(t, 1, s.asked.Load(), "no prompt")
+		require.Equal(t, crowd, s.server.Executions("echo"))
+	})
+}
+
+func TestSessionHundredCallsOnePrompt(t *testing.T) {
+	onStage(t, func(t *testing.T, s *stage) {
+		s.Server.RevokeAll(true)
+		for _, err := range s.crowd(t) {
+			require.NoError(t, err)
+		}
+		require.Len(t, s.Server.Tokens("refresh_token"), 1)
+		require.EqualValues(t, 2, s.asked.Load(), "one prompt more")
+		require.Equal(t, crowd, s.server.Executions("echo"))
+	})
+}
+
+func TestSessionHundredCallsDeclined(t *testing.T) {
+	onStage(t, func(t *testing.T, s *stage) {
+		s.Server.RevokeAll(true)
+		s.declines.Store(true)
+		began := time.Now()
+		for _, err := range s.crowd(t) {
+			var typed *mcpclient.Error
+			require.ErrorAs(t, err, &typed)
+			require.Equal(t, mcpclient.KindAuthRequired, typed.Kind)
+			require.False(t, typed.MayHaveRun)
+			require.ErrorIs(t, err, oauth.ErrDeclined)
+			require.Equal(t, oauth.KindDeclined, oauth.KindOf(err))
+		}
+		require.Equal(t, began, time.Now(), "nobody waited")
+		require.EqualValues(t, 2, s.asked.Load(), "no second window")
+		require.Zero(t, s.server.Executions("echo"))
+	})
+}
+
+// A call that gives up takes the refresh with it from nobody, and loses no token.
+func TestSessionCancelDuringRefresh(t *testing.T) {
+	onStage(t, func(t *testing.T, s *stage) {
+		s.Server.RevokeAll(false)
+		hold := make(chan struct{})
+		s.Server.Change(func(script *authtest.Script) { script.Hold = hold })
+		ctx, cancel := context.WithCancelCause(t.Context())
+		call := func(ctx context.Context) <-chan error {
+			outcome := make(chan error, 1)
+			go func() {
+				_, err := s.session.CallTool(ctx, "echo", nil)
+				outcome <- err
+			}()
+			return outcome
+		}
+		impatient := call(ctx)
+		synctest.Wait()
+		patient := call(t.Context())
+		synctest.Wait()
+		require.Len(t, s.Server.Tokens("refresh_token"), 1)
+		cancel(http.ErrAbortHandler)
+		require.ErrorIs(t, <-impatient, http.ErrAbortHandler)
+		require.Empty(t, patient, "it still waits")
+		close(hold)
+		require.NoError(t, <-patient)
+		require.Len(t, s.Server.Tokens("refresh_token"), 1)
+		require.EqualValues(t, 1, s.asked.Load())
+		require.Equal(t, 1, s.server.Executions("echo"))
+	})
+}

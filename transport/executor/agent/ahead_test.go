@@ -1,0 +1,111 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+)
+
+// stopping is a link that takes messages only when it is let, and keeps their pieces.
+type stopping struct {
+	sink
+
+	let  chan struct{}
+	body bytes.Buffer
+	gone atomic.Bool
+}
+
+func (s *stopping) Send(message []byte) error {
+	<-s.let
+	if s.gone.Load() {
+		return errors.New("the link is cut")
+	}
+	var m execproto.Message
+	if err := m.Read(message); err != nil {
+		return err
+	}
+	piece, err := m.Delta.Decode(nil)
+	s.body.Write(piece)
+	return err
+}
+
+// counting is a body that counts what is read of it, and gives what it is asked for.
+type counting struct {
+	left int
+	read atomic.Int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n := min(c.left, len(p))
+	for i := range p[:n] {
+		p[i] = byte(int(c.read.Load()) + i)
+	}
+	c.left -= n
+	c.read.Add(int64(n))
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func pumping(t *testing.T, l *stopping) (*exchange, context.CancelCauseFunc) {
+	t.Helper()
+	c, err := newConfig(nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s := &session{c: c, link: l, log: c.Logger, ctx: ctx, writing: make(chan struct{}, 1), end: cancel}
+	s.turns.init(1, 1)
+	return &exchange{s: s, id: "a"}, cancel
+}
+
+// A link that takes nothing has so much of a body read ahead, and no more; what
+// comes in the end is every byte in its place.
+func TestReadAheadIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 8 << 20
+		l := &stopping{let: make(chan struct{})}
+		e, cancel := pumping(t, l)
+		defer cancel(nil)
+		body := &counting{left: size}
+		done := make(chan struct{})
+		go func() { defer close(done); e.pump(body) }()
+		time.Sleep(time.Hour)
+		require.Equal(t, int64(smallPiece), body.read.Load(), "one small piece is on its way")
+		l.let <- struct{}{}
+		time.Sleep(time.Hour)
+		require.LessOrEqual(t, body.read.Load(), int64(smallPiece+2*aheadMost+aheadPiece))
+		close(l.let)
+		<-done
+		require.Equal(t, size, l.body.Len())
+		for i, b := range l.body.Bytes() {
+			if int(b) != i&0xff {
+				t.Fatalf("byte %d is %d", i, b)
+			}
+		}
+	})
+}
+
+// A link that is cut ends the reading too.
+func TestReadAheadEndsWithTheLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &stopping{let: make(chan struct{})}
+		e, cancel := pumping(t, l)
+		defer cancel(nil)
+		done := make(chan struct{})
+		go func() { defer close(done); e.pump(&counting{left: 1 << 30}) }()
+		l.let <- struct{}{}
+		synctest.Wait()
+		l.gone.Store(true)
+		close(l.let)
+		<-done
+	})
+}

@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,23 +13,30 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// manyRefused makes n calls whose token was revoked. Half of the 401s are held
+// manyRefused makes n calls whose token was revoked: all are refused before another can be had. Half of the 401s are held
 // back until after the refusal was dealt with, and say nothing about the new token.
 func manyRefused(r *rig, n int) []error {
-	late := make(chan struct{})
+	var refused atomic.Int32
+	late, hold := make(chan struct{}), make(chan struct{})
+	r.Server.Change(func(s *authtest.Script) { s.Hold = hold })
 	r.Resource.Change(func(s *authtest.ResourceScript) {
-		s.Refused = func(n int, _ *http.Request) {
-			if n%2 == 0 {
+		s.Refused = func(int, *http.Request) {
+			if refused.Add(1)%2 == 0 {
 				<-late
 			}
 		}
 	})
 	done := make(chan []error)
 	go func() { done <- r.calls(n) }()
+	synctest.Wait()
+	all := int(refused.Load())
+	close(hold)
 	synctest.Wait() // half of the calls are through
 	close(late)
 	errs := <-done
+	r.Server.Change(func(s *authtest.Script) { s.Hold = nil })
 	r.Resource.Change(func(s *authtest.ResourceScript) { s.Refused = nil })
+	require.Equal(r.t, n, all)
 	return errs
 }
 

@@ -92,13 +92,16 @@ func (s *stage) connect(t *testing.T, opts mcpclient.Options) {
 
 const crowd = 100
 
-// crowd makes a hundred calls at once, half of whose refusals are held back until all the others are through.
+// crowd makes a hundred calls at once, all of which are refused before a token can be had. Half of the refusals are
+// held back until the other calls are through.
 func (s *stage) crowd(t *testing.T) []error {
 	t.Helper()
-	late := make(chan struct{})
+	var refused atomic.Int32
+	late, hold := make(chan struct{}), make(chan struct{})
+	s.Server.Change(func(script *authtest.Script) { script.Hold = hold })
 	s.Resource.Change(func(script *authtest.ResourceScript) {
-		script.Refused = func(n int, _ *http.Request) {
-			if n%2 == 0 {
+		script.Refused = func(int, *http.Request) {
+			if refused.Add(1)%2 == 0 {
 				<-late
 			}
 		}
@@ -111,12 +114,17 @@ func (s *stage) crowd(t *testing.T) []error {
 		}()
 	}
 	synctest.Wait()
-	require.Len(t, outcomes, crowd/2, "half of them are through")
+	allRefused := refused.Load()
+	close(hold)
+	synctest.Wait()
+	through := len(outcomes)
 	close(late)
 	var errs []error
 	for range crowd {
 		errs = append(errs, <-outcomes)
 	}
+	require.EqualValues(t, crowd, allRefused)
+	require.Equal(t, crowd/2, through)
 	return errs
 }
 

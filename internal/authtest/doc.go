@@ -11,6 +11,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -91,7 +93,8 @@ func (w *World) dial(ctx context.Context, network, addr string) (net.Conn, error
 func (w *World) ServeAt(origin, ip string, h http.Handler) {
 	scheme, host, _ := strings.Cut(origin, "://")
 	server := httptest.NewUnstartedServer(h)
-	_ = server.Listener.Close() // ours is in memory
+	_ = server.Listener.Close()                         // ours is in memory
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // a client that does not want to be here says nothing
 	if scheme == "https" {
 		host += ":443"
 		server.Listener = w.Network.Listen(net.JoinHostPort(ip, "443"))

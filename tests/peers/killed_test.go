@@ -1,11 +1,14 @@
 package peers_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"iter"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -37,6 +40,7 @@ func TestExecutorIsKilled(t *testing.T) {
 				"within a stream without a name": (*kill).namelessStream,
 				"within a body":                  (*kill).body,
 				"within an upload":               (*kill).upload,
+				"within an upload nobody reads":  (*kill).unreadUpload,
 			} {
 				t.Run(name+links+"/"+when, func(t *testing.T) { test(&kill{T: t, x: x, shared: shared}) })
 			}
@@ -308,4 +312,36 @@ func (k *kill) upload() {
 	k.x.Restart()
 	k.goesOn()
 	k.ran("slow", 1)
+}
+
+// unreadUpload: the server reads nothing of a body of 8 MiB, so that most of it is still at the executor.
+func (k *kill) unreadUpload() {
+	arrived, end := make(chan struct{}, 8), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			arrived <- struct{}{}
+			<-end
+		}
+	}))
+	defer server.Close()
+	defer close(end)
+	rt := openExecutor(k, k.x.URL, &executor.Options{Shared: k.shared})
+	failed := make(chan error, 1)
+	go func() {
+		req, err := http.NewRequestWithContext(k.Context(), http.MethodPost, server.URL, bytes.NewReader(make([]byte, 8*mebi)))
+		if err == nil {
+			_, err = rt.RoundTrip(req) //nolint:bodyclose // it fails
+		}
+		failed <- err
+	}()
+	within(k.T, arrived, "the upload")
+	k.x.Kill()
+	if err := within(k.T, failed, "the failure of the upload"); !errors.Is(err, executor.ErrLinkLost) || transport.StageOf(err) != transport.MaybeSent {
+		k.Errorf("an upload whose executor was killed: %v", err)
+	}
+	k.x.Restart()
+	_ = get200(k.T, rt, server.URL).Body.Close()
+	if len(arrived) != 0 {
+		k.Error("the upload was sent again")
+	}
 }

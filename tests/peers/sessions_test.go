@@ -222,12 +222,20 @@ func (l *life) cancels() {
 	l.equal("executions of never", l.srv.Executions("never"), 1)
 }
 
-// hundredCalls come upon a server that has lost its sessions.
+// hundredCalls come upon a server that has lost its sessions: it refuses each of
+// them before one begins the session anew for all.
 func (l *life) hundredCalls() {
 	l.Helper()
 	const calls = 100
 	l.srv.LoseSessions()
 	l.srv.Reset()
+	arrived, initialize := make(chan struct{}, 2*calls), l.srv.Hold("initialize")
+	l.srv.HoldIf(func(r *mcptest.Request) bool {
+		if r.Method == "tools/call" {
+			arrived <- struct{}{}
+		}
+		return false // it holds nothing back
+	})
 	results := make(chan error, calls)
 	for i := range calls {
 		go func() {
@@ -239,6 +247,10 @@ func (l *life) hundredCalls() {
 			results <- err
 		}()
 	}
+	for range calls {
+		within(l.T, arrived, "a call")
+	}
+	initialize.Release()
 	var failed []error
 	for range calls {
 		if err := <-results; err != nil {
@@ -247,11 +259,12 @@ func (l *life) hundredCalls() {
 	}
 	l.must(errors.Join(failed...))
 	l.equal("executions of echo", l.srv.Executions("echo"), calls)
-	want := 0
+	begun := 0
 	if l.srv.Era == mcptest.Legacy {
-		want = 1
+		begun = 1
 	}
-	l.equal("initialize", l.srv.Count("initialize"), want)
+	l.equal("initialize", l.srv.Count("initialize"), begun)
+	l.equal("calls, with those that were refused", l.srv.Count("tools/call"), calls*(1+begun))
 }
 
 func (l *life) ends() {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/hawser-mcp/hawser/transport"
@@ -20,20 +21,31 @@ const (
 	spare  = 16 * mebi // for all else: messages under way, garbage
 )
 
+// pattern is a body of which each part tells where it is.
+func pattern(size int) []byte {
+	p := make([]byte, 0, size+16)
+	for i := 0; len(p) < size; i++ {
+		p = append(strconv.AppendInt(p, int64(i), 10), '\n')
+	}
+	return p[:size]
+}
+
+// Of the flood, and of what the neighbours get.
+var wave, ripple = pattern(mebi), pattern(100 << 10)
+
 // newFlood serves a body of flood bytes at /flood, and tells when that is over; all
-// else is answered in a word.
+// else is answered with a ripple.
 func newFlood(t *testing.T) (url string, over <-chan struct{}) {
 	t.Helper()
-	piece := bytes.Repeat([]byte("x"), 64<<10)
 	ended := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/flood" {
-			_, _ = io.WriteString(w, "fine")
+			_, _ = w.Write(ripple)
 			return
 		}
 		defer close(ended)
-		for range flood / len(piece) {
-			if _, err := w.Write(piece); err != nil {
+		for range flood / len(wave) {
+			if _, err := w.Write(wave); err != nil {
 				return
 			}
 		}
@@ -86,7 +98,11 @@ func TestSlowReader(t *testing.T) {
 // rest reads what is left of the flood.
 func rest(t *testing.T, resp *http.Response, shared bool) {
 	t.Helper()
-	n, err := io.Copy(io.Discard, resp.Body)
+	got, err := io.ReadAll(resp.Body)
+	n := len(got)
+	if whole := bytes.Repeat(wave, flood/mebi)[1:]; n > len(whole) || !bytes.Equal(got, whole[:n]) {
+		t.Errorf("the %d bytes that came are not those that were sent", n)
+	}
 	switch {
 	case shared && (!errors.Is(err, executor.ErrOverflow) || n < executor.DefaultBuffer*3/4 || n > executor.DefaultBuffer):
 		t.Errorf("a shared link had kept %d bytes: %v", n, err)
@@ -122,7 +138,7 @@ func isFine(t *testing.T, rt transport.Transport, url string) {
 	t.Helper()
 	resp := get200(t, rt, url)
 	defer resp.Body.Close()
-	if body, err := io.ReadAll(resp.Body); string(body) != "fine" {
-		t.Fatalf("%q, %v", body, err)
+	if body, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(body, ripple) {
+		t.Fatalf("%d other bytes, %v", len(body), err)
 	}
 }

@@ -26,8 +26,9 @@ type Executor struct {
 }
 
 // StartAgent builds and starts this project's own executor, examples/executor, as a
-// program. It returns when that is ready, and it ends with the test.
-func StartAgent(tb testing.TB) *Executor {
+// program with more arguments. It returns when that is ready, and it ends with the
+// test. CodexVariable is in its environment, too.
+func StartAgent(tb testing.TB, args ...string) *Executor {
 	tb.Helper()
 	program := filepath.Join(tb.TempDir(), "executor")
 	build := exec.CommandContext(tb.Context(), "go", "build", "-C", filepath.Join(modules(tb), "..", "..", ".."), //nolint:gosec // a place of our own
@@ -36,8 +37,8 @@ func StartAgent(tb testing.TB) *Executor {
 		tb.Fatalf("peer: building the executor: %v\n%s", err, output)
 	}
 	return startExecutor(tb, &Executor{
-		tb: tb, name: "examples/executor", env: os.Environ(), program: program,
-		arguments: func(url string) []string { return []string{"-listen", url} },
+		tb: tb, name: "examples/executor", env: append(os.Environ(), CodexVariable+"="+CodexValue), program: program,
+		arguments: func(url string) []string { return append([]string{"-listen", url}, args...) },
 	})
 }
 

@@ -1,0 +1,68 @@
+package peers_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/tests/peers/peer"
+	"github.com/hawser-mcp/hawser/transport/executor"
+)
+
+// A header that the executor fills from its environment: this process does not have
+// the secret, every request of the session does, and no other origin gets it.
+func TestSecretOfTheExecutor(t *testing.T) {
+	peer.RequireInstalled(t)
+	for name, start := range map[string]func(t *testing.T, origin string) *peer.Executor{
+		"codex": func(t *testing.T, _ string) *peer.Executor { t.Helper(); return peer.StartCodex(t) },
+		"agent": func(t *testing.T, origin string) *peer.Executor {
+			t.Helper()
+			return peer.StartAgent(t, "-allow-env", peer.CodexVariable+"="+origin)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := legacyServer()
+			srv.SSE = true
+			srv.Tools = []*mcptest.Tool{{Name: "echo"}}
+			url := srv.Loopback(t).URL
+			origin := strings.TrimSuffix(url, "/mcp")
+			rt := openExecutor(t, start(t, origin).URL, &executor.Options{HeadersFromEnv: []executor.HeaderFromEnv{
+				{Origin: origin, Name: "Authorization", Prefix: "Bearer ", Variable: peer.CodexVariable},
+			}})
+			standing := srv.Hold("GET")
+			s, err := mcpclient.Connect(t.Context(), url, &mcpclient.Options{Transport: rt, Handlers: mcpclient.Handlers{
+				ToolsChanged: func(context.Context, *mcpclient.Session) {},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			within(t, standing.Arrived(), "the standing stream")
+			standing.Release()
+			if _, err := s.CallTool(t.Context(), "echo", nil); err != nil {
+				t.Error(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			for _, r := range srv.Requests("") {
+				if got := r.Header.Get("Authorization"); got != "Bearer "+peer.CodexValue {
+					t.Errorf("%s %s has the authorization %q", r.HTTP, r.Method, got)
+				}
+			}
+			if srv.Count("GET") == 0 || srv.Count("tools/call") == 0 || srv.Count("DELETE") == 0 {
+				t.Errorf("the server saw only %q", srv.Methods())
+			}
+			seen := make(chan http.Header, 1)
+			other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }))
+			defer other.Close()
+			_ = get200(t, rt, other.URL).Body.Close()
+			if got, ok := within(t, seen, "the request to another origin")["Authorization"]; ok {
+				t.Errorf("another origin got the authorization %q", got)
+			}
+		})
+	}
+}

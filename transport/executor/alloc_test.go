@@ -34,6 +34,8 @@ const greeting, idle = -1, -2
 
 const cannedPiece = `data: {"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"fine"}]}}` + "\n\n"
 
+var cannedBytes = []byte(cannedPiece)
+
 func (c *canned) Send(m []byte) error {
 	if strings.HasPrefix(string(m[:9]), `{"method"`) { // initialized
 		return nil
@@ -65,7 +67,7 @@ func (c *canned) Receive() ([]byte, error) {
 		c.buf = append(append(c.buf[:0], `{"id":`...), c.id...)
 		c.buf = append(c.buf, `,"result":{"status":200,"headers":[{"name":"content-type","value":"text/event-stream"},{"name":"date","value":"Mon, 23 Nov 2026 03:37:21 GMT"}],"bodyBase64":""}}`...)
 	case step <= c.deltas:
-		c.buf = execproto.AppendDelta(c.buf[:0], string(c.id), int64(step), []byte(cannedPiece), false, "")
+		c.buf = execproto.AppendDelta(c.buf[:0], string(c.id), int64(step), cannedBytes, false, "")
 	default:
 		c.buf = execproto.AppendDelta(c.buf[:0], string(c.id), int64(step), nil, true, "")
 		c.step = idle

@@ -46,8 +46,9 @@ func protect(t *testing.T, issuer string, dpop bool) *protected {
 	p := &protected{issuer: issuer, dpop: dpop, mcp: mcptest.New(mcptest.Modern), seen: map[string]bool{}, refused: map[string]bool{}}
 	p.mcp.Tools = []*mcptest.Tool{{Name: "echo"}}
 	p.key = signingKey(t, issuer)
-	srv := httptest.NewServer(p)
-	p.URL = srv.URL + "/mcp"
+	srv := httptest.NewUnstartedServer(p)
+	p.URL = "http://" + srv.Listener.Addr().String() + "/mcp" // before anybody asks
+	srv.Start()
 	t.Cleanup(func() { srv.Close(); p.mcp.Close() })
 	return p
 }

@@ -236,3 +236,26 @@ func TestAuthorizerThatPanics(t *testing.T) {
 		echoes(t, s)
 	})
 }
+
+// The time that a person takes is none of the time in which a request is tried
+// again: a server that stumbles right after the login is asked once more.
+func TestLoginLeavesTheTries(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		d, _, s := loggedIn(t, srv)
+		refusals := []int{http.StatusUnauthorized, http.StatusServiceUnavailable}
+		var mu sync.Mutex
+		srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			if m == nil || m.Method != "tools/list" || len(refusals) == 0 {
+				return false
+			}
+			w.WriteHeader(refusals[0])
+			refusals = refusals[1:]
+			return true
+		})
+		d.ask = func(ctx context.Context, _ int, _ http.Header) error { return mcptest.Sleep(ctx, 10*time.Minute) }
+		require.Equal(t, []string{"echo"}, listed(t, s))
+		require.Equal(t, 2, d.count())
+	})
+}

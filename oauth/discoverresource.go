@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 )
 
 // discovery reads metadata documents. It keeps none: see Client.discover and Client.serverOf.
@@ -137,7 +139,7 @@ func validScopes(scopes []string) []string {
 // have it. A document that is wrong, or a failure, ends the search.
 func isMissing(err error) bool {
 	status := statusOf(err)
-	return status/100 == 4 && !isTransient(status)
+	return status/100 == 4 && !httpstatus.Of(status).Transient()
 }
 
 // statusOf returns the status that is the reason of err, 0 if none is.

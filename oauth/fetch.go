@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 )
 
 const (
@@ -95,15 +97,10 @@ func isRedirect(status int) bool {
 
 func statusKind(op string, u *url.URL, status int) error {
 	kind := KindMetadata
-	if isTransient(status) {
+	if httpstatus.Of(status).Transient() {
 		kind = KindNetwork
 	}
 	return &Error{Kind: kind, Op: op, Err: &statusError{originOf(u), status}}
-}
-
-// isTransient reports whether a status says that the same may succeed later.
-func isTransient(status int) bool {
-	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
 
 // postForm posts a form to a URL that a peer named.

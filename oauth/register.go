@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 )
 
 // registered is who this client is for one authorization server.
@@ -197,7 +199,7 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 	reply := new(registration)
 	err = readJSON(u, a, reply)
 	switch {
-	case isTransient(a.status):
+	case httpstatus.Of(a.status).Transient():
 		return nil, &Error{Kind: KindNetwork, Op: op, Err: &statusError{originOf(u), a.status}}
 	case a.status != http.StatusCreated && a.status != http.StatusOK || err == nil && reply.Error != "":
 		refused := &Error{Kind: KindRegistration, Op: op, Err: &statusError{originOf(u), a.status}}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 )
 
 // tokenRequest is a request to a token endpoint.
@@ -132,7 +134,7 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	failed := &Error{Kind: KindRefused, Op: op, Code: scrub(code, secrets), Description: sanitize(scrub(reply.Description, secrets), maxDescription)}
 	ok := answer.status/100 == 2
 	switch {
-	case answer.status >= 500 || answer.status == http.StatusTooManyRequests || answer.status == http.StatusRequestTimeout ||
+	case httpstatus.Of(answer.status).Transient() ||
 		!ok && (code == "server_error" || code == "temporarily_unavailable" || code == "slow_down"):
 		failed.Kind, failed.Err = KindNetwork, fmt.Errorf("status %d", answer.status)
 	case code != "" && parseErr == nil:

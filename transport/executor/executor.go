@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -286,7 +287,7 @@ func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environ
 
 // permanent reports whether the next try will be refused too.
 func (e *RefusedError) permanent() bool {
-	return e.Status < 500 && e.Status != http.StatusTooManyRequests && e.Status != http.StatusRequestTimeout
+	return e.Status == 0 || !httpstatus.Of(e.Status).Transient() // 0: it was refused in words
 }
 
 // Close ends every link, and with it every exchange, at once. It returns when

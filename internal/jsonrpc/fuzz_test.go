@@ -198,13 +198,7 @@ func referenceDecode(data []byte) (*Message, error) {
 // referenceError returns nil for what is not an error member.
 func referenceError(raw []byte) *Error {
 	e := new(Error)
-	if raw[0] == '"' {
-		e.Code = CodeInternalError
-		if json.Unmarshal(raw, &e.Message) != nil {
-			return nil
-		}
-		return e
-	}
+	coded := false
 	if raw[0] != '{' {
 		return nil
 	}
@@ -219,7 +213,7 @@ func referenceError(raw []byte) *Error {
 		switch key {
 		case "code":
 			code := NewCursor(value, 0) // FuzzNumber's matter
-			e.Code = code.Int64()
+			e.Code, coded = code.Int64(), true
 			if code.Err() != nil {
 				return nil
 			}
@@ -230,6 +224,9 @@ func referenceError(raw []byte) *Error {
 		case "data":
 			e.Data = value
 		}
+	}
+	if !coded {
+		return nil
 	}
 	return e
 }

@@ -3,11 +3,8 @@ package jsonrpc
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 )
-
-// CodeInternalError is the JSON-RPC 2.0 code of an internal error; a bare
-// string in place of the error object is read as one.
-const CodeInternalError = -32603
 
 // Error is the error member of a response (JSON-RPC 2.0 section 5.1). It is in
 // fresh memory. Message and Data are the peer's own words.
@@ -161,26 +158,25 @@ func (m *Message) decodeResult(c *Cursor, dec ResultDecoder) {
 	m.Result = c.Skip()
 }
 
-// decodeError reads an error object, or the bare string that some servers
-// write instead.
+// decodeError reads an error object. One without a code is no error object: what it answers stays open.
 func decodeError(c *Cursor) *Error {
 	if c.TryNull() {
 		return nil
 	}
 	e := new(Error)
-	if c.Kind() == String {
-		e.Code, e.Message = CodeInternalError, c.String()
-		return e
-	}
+	coded := false
 	c.EnterObject()
 	for {
 		key, ok := c.NextKey()
 		if !ok {
+			if !coded {
+				c.Fail(&EnvelopeError{"an error without a code"})
+			}
 			return e
 		}
 		switch string(key) {
 		case "code":
-			e.Code = c.Int64()
+			e.Code, coded = c.Int64(), true
 		case "message":
 			e.Message = c.String()
 		case "data":
@@ -217,12 +213,19 @@ func (m *Message) IsNotification() bool { return m.Method != "" && m.ID == nil }
 // Its ID may be absent or null if the peer could not tell what it answers.
 func (m *Message) IsResponse() bool { return m.HasResult || m.Error != nil }
 
-// IDIs reports whether the message's ID is the number id: 1, also 1.0, but not
-// the string "1".
+// IDIs reports whether the message's ID is the number id: 1, even 1.0, or its
+// decimal digits as a string, which is how some servers return it.
 func (m *Message) IDIs(id int64) bool {
-	if len(m.ID) == 0 || kindOf[m.ID[0]] != Number {
+	if len(m.ID) == 0 {
 		return false
 	}
-	v, ok := parseInteger(m.ID)
-	return ok && v == id
+	switch kindOf[m.ID[0]] {
+	case Number:
+		v, ok := parseInteger(m.ID)
+		return ok && v == id
+	case String:
+		return string(m.ID[1:len(m.ID)-1]) == strconv.FormatInt(id, 10)
+	default:
+		return false
+	}
 }

@@ -62,8 +62,7 @@ func TestDecodeMessage(t *testing.T) {
 		"request":              {`{"jsonrpc":"2.0","id":"r-1","method":"sampling/createMessage","params":[1]}`, Message{ID: []byte(`"r-1"`), Method: "sampling/createMessage", Params: []byte("[1]")}},
 		"error":                {`{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no \"such\" method","data":{"x":1}}}`, Message{ID: []byte("1"), Error: &Error{Code: -32601, Message: `no "such" method`, Data: []byte(`{"x":1}`)}}},
 		"error, null id":       {`{"jsonrpc":"2.0","id":null,"error":{"message":"m","code":-3.2e4,"more":[]}}`, Message{ID: []byte("null"), Error: &Error{Code: -32000, Message: "m"}}},
-		"empty error":          {`{"jsonrpc":"2.0","error":{}}`, Message{Error: &Error{}}},
-		"bare string as error": {`{"jsonrpc":"2.0","id":1,"error":"it broke\n"}`, Message{ID: []byte("1"), Error: &Error{Code: -32603, Message: "it broke\n"}}},
+		"error, no message":    {`{"jsonrpc":"2.0","error":{"code":7}}`, Message{Error: &Error{Code: 7}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := Message{ID: []byte("old"), Method: "old", Params: []byte("old"), ResultErr: errors.New("old"), Error: &Error{}}
@@ -93,6 +92,7 @@ func refused() map[string]any {
 		`[{"jsonrpc":"2.0","id":1,"result":{}}]`: envelope,
 		`[]`:                                     envelope,
 		`{}`:                                     envelope,
+		`{"jsonrpc":"2.0","id":1,"error":true}`:  shape,
 		`{"id":1,"result":{}}`:                   envelope,
 		`{"jsonrpc":"1.0","id":1,"result":{}}`:   envelope,
 		`{"jsonrpc":"","id":1,"result":{}}`:      envelope,
@@ -103,10 +103,10 @@ func refused() map[string]any {
 		`{"jsonrpc":"2.0","id":1}`:               envelope,
 		`{"jsonrpc":"2.0","id":1,"error":null}`:  envelope,
 		`{"jsonrpc":"2.0","params":{}}`:          envelope,
-		`{"jsonrpc":"2.0","id":1,"result":{},"error":{}}`:                   envelope,
+		`{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1}}`:           envelope,
 		`{"jsonrpc":"2.0","id":1,"result":null,"error":{"code":1}}`:         envelope,
 		`{"jsonrpc":"2.0","id":1,"result":{},"method":"x"}`:                 envelope,
-		`{"jsonrpc":"2.0","id":1,"error":{},"method":"x"}`:                  envelope,
+		`{"jsonrpc":"2.0","id":1,"error":{"code":1},"method":"x"}`:          envelope,
 		`{"jsonrpc":"2.0","method":""}`:                                     envelope,
 		`{"jsonrpc":"2.0","method":"","id":1,"result":{}}`:                  envelope,
 		`{"jsonrpc":"2.0","method":null}`:                                   shape,
@@ -122,7 +122,6 @@ func refused() map[string]any {
 		`{"jsonrpc":"2.0","id":1,"result":{},"x":[}`:                        syntax,
 		`{"jsonrpc":"2.0","id":1,"error":1}`:                                shape,
 		`{"jsonrpc":"2.0","id":1,"error":[]}`:                               shape,
-		`{"jsonrpc":"2.0","id":1,"error":true}`:                             shape,
 		`{"jsonrpc":"2.0","id":1,"error":{"code":"1"}}`:                     shape,
 		`{"jsonrpc":"2.0","id":1,"error":{"code":1.5}}`:                     shape,
 		`{"jsonrpc":"2.0","id":1,"error":{"code":1e99}}`:                    shape,
@@ -133,8 +132,8 @@ func refused() map[string]any {
 		`{"jsonrpc":"2.0","id":1,"id":1,"result":{}}`:                       envelope,
 		`{"jsonrpc":"2.0","id":1,"\u0069d":2,"result":{}}`:                  envelope,
 		`{"jsonrpc":"2.0","id":1,"result":{},"result":{}}`:                  envelope,
-		`{"jsonrpc":"2.0","id":1,"error":{},"error":{}}`:                    envelope,
-		`{"jsonrpc":"2.0","id":1,"error":null,"error":{}}`:                  envelope,
+		`{"jsonrpc":"2.0","id":1,"error":{"code":1},"error":{"code":1}}`:    envelope,
+		`{"jsonrpc":"2.0","id":1,"error":null,"error":{"code":1}}`:          envelope,
 		`{"jsonrpc":"2.0","method":"a","method":"b"}`:                       envelope,
 		`{"jsonrpc":"2.0","method":"a","params":{},"params":{}}`:            envelope,
 		"\ufeff" + `{"jsonrpc":"2.0","id":1,"result":{}}`:                   syntax,
@@ -198,7 +197,7 @@ func TestDecoderFailureLeavesTheMessageWhole(t *testing.T) {
 
 func TestDecoderIsNotAskedWithoutAResult(t *testing.T) {
 	for _, text := range []string{
-		`{"jsonrpc":"2.0","method":"ping"}`, `{"jsonrpc":"2.0","id":1,"error":{}}`,
+		`{"jsonrpc":"2.0","method":"ping"}`, `{"jsonrpc":"2.0","id":1,"error":{"code":1}}`,
 		`{"jsonrpc":"2.0","result":`, `{"jsonrpc":"2.0","result":}`, `{"jsonrpc":"2.0","result":x}`,
 	} {
 		var dec contentLength
@@ -210,13 +209,13 @@ func TestDecoderIsNotAskedWithoutAResult(t *testing.T) {
 
 func TestWhatAMessageIs(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"jsonrpc":"2.0","method":"x"}`:             "false true false",
-		`{"jsonrpc":"2.0","method":"x","id":0}`:      "true false false",
-		`{"jsonrpc":"2.0","method":"x","id":"a"}`:    "true false false",
-		`{"jsonrpc":"2.0","id":1,"result":null}`:     "false false true",
-		`{"jsonrpc":"2.0","id":1,"error":{}}`:        "false false true",
-		`{"jsonrpc":"2.0","error":{}}`:               "false false true",
-		`{"jsonrpc":"2.0","error":"x","result":nul}`: "false false true", // an error, with what came before it
+		`{"jsonrpc":"2.0","method":"x"}`:              "false true false",
+		`{"jsonrpc":"2.0","method":"x","id":0}`:       "true false false",
+		`{"jsonrpc":"2.0","method":"x","id":"a"}`:     "true false false",
+		`{"jsonrpc":"2.0","id":1,"result":null}`:      "false false true",
+		`{"jsonrpc":"2.0","id":1,"error":{"code":1}}`: "false false true",
+		`{"jsonrpc":"2.0","error":{"code":1}}`:        "false false true",
+		`{"jsonrpc":"2.0","error":"x","result":nul}`:  "false false true", // an error, with what came before it
 	} {
 		var m Message
 		_ = m.Decode([]byte(text), nil)
@@ -224,9 +223,17 @@ func TestWhatAMessageIs(t *testing.T) {
 	}
 }
 
+// An error that is no object with a code answers nothing: what became of the request is open.
+func TestMalformedErrors(t *testing.T) {
+	for _, value := range []string{`{}`, `{"message":"it broke"}`, `"it broke"`, `{"code":"-32603"}`, `{"code":null}`, `7`, `[]`} {
+		var m Message
+		require.Error(t, m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"error":`+value+`}`), nil), value)
+	}
+}
+
 func TestIDIs(t *testing.T) {
 	for raw, want := range map[string]bool{
-		"7": true, "7.0": true, "70e-1": true, "0.7E1": true, `"7"`: false, "null": false, "8": false, "-7": false, "7.5": false, "7e99": false,
+		"7": true, "7.0": true, "70e-1": true, "0.7E1": true, `"7"`: true, `"7.0"`: false, `"07"`: false, `" 7"`: false, `"\u0037"`: false, `""`: false, "null": false, "8": false, "-7": false, "7.5": false, "7e99": false,
 	} {
 		var m Message
 		require.NoError(t, m.Decode([]byte(`{"jsonrpc":"2.0","id":`+raw+`,"result":{}}`), nil))

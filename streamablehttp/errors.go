@@ -18,9 +18,8 @@ import (
 // before the answer to its request came.
 var ErrNoAnswer = errors.New("the stream ended without an answer")
 
-// RPCError is the server's verdict on a request: a JSON-RPC error object
-// (JSON-RPC 2.0, section 5.1) that answers it. The request was answered,
-// whatever the HTTP status.
+// RPCError is a JSON-RPC error object (JSON-RPC 2.0, section 5.1) that answers a
+// request: it carries the request's id, whatever the HTTP status, or NoID is set.
 type RPCError struct {
 	// Code is the JSON-RPC error code.
 	Code int64
@@ -30,6 +29,9 @@ type RPCError struct {
 	Data json.RawMessage
 	// Status is the HTTP status it came with.
 	Status int
+	// NoID says that the error carried no id and came alone, with a code for a request that the
+	// server could not read. It can only be about this request; what became of it is not said.
+	NoID bool
 }
 
 // Error returns "server error CODE: message".
@@ -53,6 +55,9 @@ type HTTPError struct {
 	RetryAfter time.Duration
 	// Challenges are the WWW-Authenticate header values, as received.
 	Challenges []string
+	// Began says that the body shows that the server looked at the request: a JSON-RPC result with
+	// the request's id, or a message other than a response. The status is no proof of a refusal then.
+	Began bool
 }
 
 // Error returns the status with the beginning of what the server said.

@@ -44,7 +44,7 @@ type Receiver interface {
 	Notification(method string, params []byte)
 	// Request takes a request of the server. An error ends the call with it.
 	Request(method string, id, params []byte) error
-	// Event tells that a message or an event came: the peer is alive.
+	// Event tells that the header of the response, or an event with data, came: the peer is alive.
 	Event()
 }
 
@@ -110,6 +110,8 @@ type exchange struct {
 	recv    Receiver
 	cancel  context.CancelCauseFunc
 	cursor  Cursor
+	events  int  // with data, on all of its streams
+	resumed bool // a GET has resumed the stream
 	drained bool // the body was handed to the drainer, cancel with it
 
 	// What resuming knows; unused until a stream is cut.
@@ -180,8 +182,14 @@ func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
 // verdict turns a response into the outcome of the call.
 func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, status int) error {
 	switch {
-	case msg.Error != nil && (msg.IDIs(x.id) || isNull(msg.ID) && refusedUnread(msg.Error.Code)):
+	case msg.Error != nil && msg.IDIs(x.id):
 		return rpcError(msg.Error, status)
+	case msg.Error != nil && isNull(msg.ID) && x.resumed:
+		return &refusedResume{rpcError(msg.Error, status)}
+	case msg.Error != nil && isNull(msg.ID) && x.alone() && refusedUnread(msg.Error.Code):
+		e := rpcError(msg.Error, status)
+		e.NoID = true
+		return e
 	case msg.Error != nil && isNull(msg.ID):
 		return &ProtocolError{
 			Reason: "error that names no request", Status: status, Preview: sanitize(data, previewLimit), Err: rpcError(msg.Error, status),
@@ -207,9 +215,8 @@ func undecodable(reason string, status int, data []byte, err error) error {
 	return &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit), Err: err}
 }
 
-// refusedUnread reports whether a code says that the request was not even
-// looked into: then an error without an id is its answer, for over HTTP there is
-// only one request that it can be about (JSON-RPC 2.0, section 5).
+// refusedUnread reports whether a code says that the request could not be read: then an error without
+// an id is about it, if nothing else has come for it (JSON-RPC 2.0, section 5).
 func refusedUnread(code int64) bool {
 	return code == -32700 || code == -32600 || (-32022 <= code && code <= -32020)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -78,9 +79,8 @@ const minReconnect = 100 * time.Millisecond
 func worthReconnecting(err error) bool {
 	var status *HTTPError
 	if errors.As(err, &status) {
-		return status.Status/100 == 5 && status.Status != http.StatusNotImplemented ||
-			status.Status == http.StatusTooManyRequests || status.Status == http.StatusRequestTimeout ||
-			status.Status == http.StatusConflict
+		class := httpstatus.Of(status.Status)
+		return class.Transient() || class == httpstatus.Conflict
 	}
 	var link *transport.Error
 	return errors.As(err, &link) && !link.Permanent

@@ -213,13 +213,33 @@ func TestResumeDoesNotSpin(t *testing.T) {
 	}
 }
 
+// Statuses are classified once: what is worth another try elsewhere is so here.
+func TestReconnectsByStatus(t *testing.T) {
+	for status, reconnects := range map[int]bool{
+		408: true, 409: true, 425: true, 429: true, 500: true, 502: true, 503: true, 504: true, 520: true, 600: true, 999: true,
+		400: false, 401: false, 403: false, 404: false, 405: false, 410: false, 501: false, 505: false, 302: false,
+	} {
+		busy := func(*http.Request) (*http.Response, error) { return text(status, "", ""), nil }
+		runScript(t, []turn{events("id: 1\n\n"), busy, events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			if reconnects {
+				require.NoError(t, err, status)
+				require.Equal(t, 2, s.gets(), status)
+				return
+			}
+			requireCut(t, err)
+			require.Equal(t, 1, s.gets(), status)
+		})
+	}
+}
+
 // That a stream could be opened again is no sign of life of the call: only
 // what comes on it is.
 func TestResumeIsNoEvent(t *testing.T) {
 	runScript(t, []turn{events("id: 1\n\n"), events(""), events(": x\n\n"), events(answerEvent)}, func(t *testing.T, _ *script, recv *heard, err error) {
 		t.Helper()
 		require.NoError(t, err)
-		require.Equal(t, 3, recv.events, "the header, the id, the answer")
+		require.Equal(t, 2, recv.events, "the header and the answer: an id says nothing")
 	})
 }
 

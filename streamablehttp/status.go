@@ -2,12 +2,14 @@ package streamablehttp
 
 import (
 	"bytes"
+	"fmt"
 	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 	"github.com/hawser-mcp/hawser/internal/sse"
 )
@@ -60,6 +62,10 @@ func mediaType(h http.Header) string {
 // request's id is its answer, whatever the status; any other body only
 // illustrates the status.
 func (c *Conn) refusal(resp *http.Response, id int64) error {
+	if httpstatus.Of(resp.StatusCode) == httpstatus.Informational {
+		c.discard(resp)
+		return &ProtocolError{Reason: fmt.Sprintf("status %d as the final response", resp.StatusCode), Status: resp.StatusCode}
+	}
 	e := &HTTPError{
 		Status: resp.StatusCode, ContentType: mediaType(resp.Header),
 		RetryAfter: retryAfter(resp.Header), Challenges: resp.Header.Values("WWW-Authenticate"),
@@ -70,21 +76,24 @@ func (c *Conn) refusal(resp *http.Response, id int64) error {
 	}
 	e.Preview = sanitize(body, previewLimit)
 	var msg jsonrpc.Message
-	if len(body) == 0 || msg.Decode(body, nil) != nil || msg.Error == nil || msg.Method != "" {
-		return e
+	switch {
+	case len(body) == 0 || msg.Decode(body, nil) != nil:
+	case msg.Method != "":
+		e.Began = true
+	case msg.Error == nil:
+		e.Began = id != 0 && msg.IDIs(id)
+	case id != 0 && msg.IDIs(id) && !e.statusCounts():
+		return rpcError(msg.Error, resp.StatusCode)
+	default:
+		e.RPC = rpcError(msg.Error, resp.StatusCode)
 	}
-	rpc := rpcError(msg.Error, resp.StatusCode)
-	if id != 0 && msg.IDIs(id) && !e.statusCounts() {
-		return rpc
-	}
-	e.RPC = rpc
 	return e
 }
 
 // statusCounts reports whether the status speaks about credentials or about the
-// rate of requests: then it counts, not the body.
+// time of requests: then it counts, not the body.
 func (e *HTTPError) statusCounts() bool {
-	return e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests ||
+	return e.Status == http.StatusUnauthorized || httpstatus.Of(e.Status) == httpstatus.Limited ||
 		(e.Status == http.StatusForbidden && len(e.Challenges) > 0)
 }
 

@@ -73,7 +73,8 @@ var refusals = []struct {
 	{`{"jsonrpc":"2.0","id":1.0,"error":{"code":-32602,"message":"m","data":{"a":1}}}`, -32602, true},
 	{"\n " + `{"error":{"message":"m","code":7},"id":1,"jsonrpc":"2.0"}` + " \r\n", 7, true},
 	{`{"jsonrpc":"2.0","id":2,"error":{"code":-32602,"message":"m"}}`, -32602, false},
-	{`{"jsonrpc":"2.0","id":"1","error":{"code":-32602,"message":"m"}}`, -32602, false},
+	{`{"jsonrpc":"2.0","id":"1","error":{"code":-32602,"message":"m"}}`, -32602, true},
+	{`{"jsonrpc":"2.0","id":"server-error","error":{"code":-32602,"message":"m"}}`, -32602, false},
 	{`{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"m"}}`, -32000, false},
 	{`{"jsonrpc":"2.0","error":{"code":-32000,"message":"m"}}`, -32000, false},
 	{`{"jsonrpc":"2.0","id":1,"error":null}`, 0, false},
@@ -108,10 +109,38 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// A body can show that the server looked at a request which its status seems to refuse.
+func TestRefusalOfWhatBegan(t *testing.T) {
+	for body, began := range map[string]bool{
+		`{"jsonrpc":"2.0","id":1,"result":{}}`:                         true,
+		`{"jsonrpc":"2.0","id":"1","result":{}}`:                       true,
+		`{"jsonrpc":"2.0","id":2,"result":{}}`:                         false,
+		`{"jsonrpc":"2.0","method":"notifications/progress"}`:          true,
+		`{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"m"}}`: false,
+		`{"jsonrpc":"2.0","id":1,"error":"it broke"}`:                  false,
+		`gone`: false,
+	} {
+		for _, status := range []int{401, 404, 405, 425, 429, 503} {
+			_, err := callOnce(t, always(func() *http.Response { return text(status, typeJSON, body) }))
+			var refused *HTTPError
+			require.ErrorAs(t, err, &refused, body)
+			require.Equal(t, began, refused.Began, "%d %s", status, body)
+		}
+	}
+}
+
+// No client asks for another protocol here, so 101 and the like answer nothing.
+func TestInterimStatusAsTheFinalResponse(t *testing.T) {
+	for _, status := range []int{100, 101, 103, 199} {
+		_, err := callOnce(t, always(func() *http.Response { return text(status, "", "") }))
+		require.IsType(t, (*ProtocolError)(nil), err)
+	}
+}
+
 func requireRefusal(t *testing.T, err error, status int, code int64, ours bool, what string) {
 	t.Helper()
 	requireOneLine(t, err)
-	if ours && status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests {
+	if ours && status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests && status != http.StatusTooEarly {
 		rpc, ok := err.(*RPCError)
 		require.True(t, ok, "%s: %T", what, err)
 		require.Equal(t, code, rpc.Code, what)
@@ -179,9 +208,11 @@ func TestReplyOfSuccess(t *testing.T) {
 		{"unread, with a null id", `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no"}}`, &RPCError{}},
 		{"unread, without id", `{"jsonrpc":"2.0","error":{"code":-32600,"message":"no"}}`, &RPCError{}},
 		{"error of another request", fmt.Sprintf(refused, "2"), &ProtocolError{}},
-		{"error of a string", fmt.Sprintf(refused, `"1"`), &ProtocolError{}},
+		{"error of a string", fmt.Sprintf(refused, `"1"`), &RPCError{}},
+		{"error of another string", fmt.Sprintf(refused, `"x"`), &ProtocolError{}},
 		{"answer to another request", strings.Replace(answer, `:1,`, `:2,`, 1), &ProtocolError{}},
-		{"answer with a string id", strings.Replace(answer, `:1,`, `:"1",`, 1), &ProtocolError{}},
+		{"answer with our id as a string", strings.Replace(answer, `:1,`, `:"1",`, 1), nil},
+		{"answer with another string as id", strings.Replace(answer, `:1,`, `:"x",`, 1), &ProtocolError{}},
 		{"answer with a null id", strings.Replace(answer, `:1,`, `:null,`, 1), &ProtocolError{}},
 		{"answer without id", `{"jsonrpc":"2.0","result":{}}`, &ProtocolError{}},
 		{"notification", `{"jsonrpc":"2.0","method":"m"}`, &ProtocolError{}},

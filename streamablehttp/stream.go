@@ -29,21 +29,20 @@ func (p *Cursor) ID() (string, bool) { return p.id, p.hasID && p.id != "" }
 // [MaxRetry], and whether it did.
 func (p *Cursor) Retry() (time.Duration, bool) { return p.retry, p.asked }
 
-// take notes what an event says of the stream and reports whether it moved on.
-func (p *Cursor) take(ev *sse.Event) (moved bool) {
+// take notes what an event says of the stream.
+func (p *Cursor) take(ev *sse.Event) {
 	if ev.HasID {
 		switch {
 		case !fitsHeader(ev.ID):
-			p.id, moved = "", true // it cannot be sent back, so there is nothing to resume from
+			p.id = "" // it cannot be sent back, so there is nothing to resume from
 		case p.id != string(ev.ID):
-			p.id, moved = string(ev.ID), true
+			p.id = string(ev.ID)
 		}
 		p.hasID = true
 	}
 	if ev.HasRetry {
 		p.retry, p.asked = min(ev.Retry, MaxRetry), true
 	}
-	return moved
 }
 
 // fitsHeader reports whether an event id comes back to its server in a header
@@ -57,9 +56,9 @@ func fitsHeader(id []byte) bool {
 var readerPool = sync.Pool{New: func() any { return sse.NewReader(nil, 0) }}
 
 // messages reads a stream's messages until one is the last, an error, or the
-// stream's end (io.EOF); it never returns nil without the last message. Take
-// says whether its message was the last, and owns nothing of the data after it
-// returned.
+// stream's end (io.EOF); it never returns nil without the last message. Event is called for each
+// event with data. Take says whether its message was the last, and owns nothing of the data after
+// it returned.
 func (c *Conn) messages(resp *http.Response, cursor *Cursor, event func(), take func(data []byte) (last bool, err error)) error {
 	body, err := c.decoded(resp)
 	if err != nil {
@@ -80,10 +79,12 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, event func(), take 
 			}
 			return err
 		}
-		if moved := cursor.take(&ev); moved || len(ev.Data) > 0 {
-			event()
+		cursor.take(&ev)
+		if len(ev.Data) == 0 {
+			continue // heartbeats and ids are no sign that the work goes on
 		}
-		if len(ev.Data) == 0 || (ev.Name != nil && string(ev.Name) != "message") {
+		event()
+		if ev.Name != nil && string(ev.Name) != "message" {
 			continue
 		}
 		last, err := take(ev.Data)
@@ -96,10 +97,10 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, event func(), take 
 // readAnswerStream reads the stream of a POST, and what resumes it, until the answer.
 func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) error {
 	for {
-		err := x.conn.messages(resp, &x.cursor, x.recv.Event, x.take(resp))
+		err := x.conn.messages(resp, &x.cursor, x.event, x.take(resp))
 		if err == nil || !isBroken(err) {
 			x.leave(resp, err)
-			return unwrapReceiver(err)
+			return unwrap(err)
 		}
 		x.conn.discard(resp)
 		lost := noAnswer(ctx, err)
@@ -109,8 +110,18 @@ func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) er
 		if resp, err = x.resume(ctx, lost); err != nil {
 			return err
 		}
+		x.resumed = true
 	}
 }
+
+// event counts an event with data: the peer is alive.
+func (x *exchange) event() {
+	x.events++
+	x.recv.Event()
+}
+
+// alone reports whether the message at hand is all that the server has sent for the request.
+func (x *exchange) alone() bool { return x.events <= 1 && !x.cursor.hasID && !x.resumed }
 
 // leave ends an answered stream. After a verdict the rest is drained so that
 // the connection can be reused; after a violation it is not worth waiting for.
@@ -126,7 +137,7 @@ func (x *exchange) leave(resp *http.Response, err error) {
 // isBroken tells the end or the loss of a stream from a verdict about what it carried.
 func isBroken(err error) bool {
 	switch err.(type) {
-	case *ProtocolError, *LimitError, *RPCError, *receiverError:
+	case *ProtocolError, *LimitError, *RPCError, *receiverError, *refusedResume:
 		return false
 	}
 	return true
@@ -138,10 +149,20 @@ type receiverError struct{ err error }
 func (e *receiverError) Error() string { return e.err.Error() }
 func (e *receiverError) Unwrap() error { return e.err }
 
-// unwrapReceiver turns a receiver's error into the outcome of the call that it ended.
-func unwrapReceiver(err error) error {
-	if e, ok := err.(*receiverError); ok {
+// refusedResume is an error without an id on a resumed stream: it is about the resuming GET. What
+// became of the request is not known.
+type refusedResume struct{ err error }
+
+func (e *refusedResume) Error() string { return e.err.Error() }
+func (e *refusedResume) Unwrap() error { return e.err }
+
+// unwrap turns what ended a stream into the outcome of its call.
+func unwrap(err error) error {
+	switch e := err.(type) {
+	case *receiverError:
 		return cut(nil, "serve the server's request", e.err)
+	case *refusedResume:
+		return cut(nil, "resume stream", e.err)
 	}
 	return err
 }

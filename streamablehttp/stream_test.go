@@ -2,6 +2,7 @@ package streamablehttp
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -87,10 +88,43 @@ func TestErrorOnStream(t *testing.T) {
 	require.Equal(t, want, protocol.Err)
 }
 
+// An error without an id can be about a request that could not be read only if it is all that comes.
+// After any sign that the server began, it names no request.
+func TestErrorWithoutIDOnStream(t *testing.T) {
+	const unread = `data: {"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}}` + "\n\n"
+	const progress = `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}` + "\n\n"
+	for name, before := range map[string]string{"alone": "", "heartbeat": ": x\n\n", "retry": "retry: 10\n\n"} {
+		_, err := callOnce(t, always(func() *http.Response { return stream(before + unread) }))
+		require.Equal(t, &RPCError{Code: -32600, Message: "no", Status: http.StatusOK, NoID: true}, err, name)
+	}
+	for name, before := range map[string]string{
+		"progress": progress, "id": "id: 1\n\n", "priming event": "id: 1\ndata:\n\n", "log": strings.Replace(progress, "progress", "message", 1),
+		"event of another name": "event: status\ndata: working\n\n",
+	} {
+		_, err := callOnce(t, always(func() *http.Response { return stream(before + unread) }))
+		require.IsType(t, (*ProtocolError)(nil), err, name)
+	}
+}
+
+// On a resumed stream such an error is about the resuming GET: the request may have run.
+func TestErrorWithoutIDOnResumedStream(t *testing.T) {
+	for _, code := range []int{-32700, -32600, -32022, -32000} {
+		refusal := fmt.Sprintf("data: {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,\"message\":\"no such event\"}}\n\n", code)
+		runScript(t, []turn{events("id: 1\n\n"), events(refusal)}, func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			requireCut(t, err)
+			var rpc *RPCError
+			require.ErrorAs(t, err, &rpc)
+			require.EqualValues(t, code, rpc.Code)
+			require.Equal(t, 1, s.gets())
+		})
+	}
+}
+
 func TestViolationOnStream(t *testing.T) {
 	for name, event := range map[string]string{
 		"answer to another request": strings.Replace(answerEvent, `:1,`, `:2,`, 1),
-		"answer of a string":        strings.Replace(answerEvent, `:1,`, `:"1",`, 1),
+		"answer of a string":        strings.Replace(answerEvent, `:1,`, `:"x",`, 1),
 		"answer without id":         `data: {"jsonrpc":"2.0","result":{}}` + "\n\n",
 		"error of another request":  `data: {"jsonrpc":"2.0","id":2,"error":{"code":1,"message":""}}` + "\n\n",
 		"batch":                     "data: [" + answer + "]\n\n",

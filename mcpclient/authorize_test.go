@@ -141,7 +141,7 @@ func TestHundredCallsOneRefusal(t *testing.T) {
 			require.ErrorIs(t, got.err, errDeclined)
 			e := failure(t, got.err)
 			require.Equal(t, mcpclient.KindAuthRequired, e.Kind)
-			require.False(t, e.MayHaveRun)
+			require.Equal(t, mcpclient.NotRun, e.Outcome)
 			require.Zero(t, got.at)
 		}
 		require.Equal(t, 2, d.count(), "nobody is asked again by calls that were made before")

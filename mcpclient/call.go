@@ -39,9 +39,13 @@ type call struct {
 	authorized int
 	made       attempt
 
-	maxTries   int    // 0: the session's policy
-	name       string // mirrored in Mcp-Name
-	hasName    bool
+	maxTries int    // 0: the session's policy
+	name     string // mirrored in Mcp-Name
+	hasName  bool
+	past     Outcome     // of the tries and rounds before the last
+	last     Outcome     // of the last try
+	began    atomic.Bool // progress of this round came on the shared stream: the server works on it
+
 	notify     bool   // there is no answer to wait for
 	response   []byte // the whole message, when it answers a request of the server
 	repeatable bool   // class R of the retry table
@@ -57,7 +61,7 @@ type call struct {
 
 // do runs a call to its one outcome: a decoded result (nil) or an *Error.
 func (s *Session) do(c *call) error {
-	c.s = s
+	c.s, c.past, c.last = s, NotRun, NotRun
 	if c.err != nil {
 		return c.failure(KindInvalid, &invalidError{c.err})
 	}
@@ -73,14 +77,15 @@ func (s *Session) do(c *call) error {
 	}
 	for rounds := 0; ; rounds++ {
 		c.required = nil
-		err := s.repeat(c)
-		switch {
-		case err != nil:
+		if err := s.repeat(c); err != nil {
 			s.visitPages(c, err)
 			return err
-		case c.required == nil || c.manual:
+		}
+		if c.required == nil || c.manual {
 			return nil
-		case rounds == s.opts.Limits.InputRounds:
+		}
+		c.past = c.past.and(Answered)
+		if rounds == s.opts.Limits.InputRounds {
 			return c.failed(verdict{kind: KindLimit}, &LimitError{What: "rounds of input", Limit: int64(rounds)})
 		}
 		if err := s.nextRound(c); err != nil {

@@ -33,7 +33,7 @@ func TestCancellationReachesTheTool(t *testing.T) {
 		got := <-call
 		e := failure(t, got.err)
 		require.Equal(t, mcpclient.KindCanceled, e.Kind)
-		require.True(t, e.MayHaveRun)
+		require.Equal(t, mcpclient.Unknown, e.Outcome)
 		require.ErrorIs(t, got.err, context.Canceled)
 		require.ErrorIs(t, got.err, errPatience)
 		require.Zero(t, got.at)
@@ -102,7 +102,7 @@ func TestNothingToCancel(t *testing.T) {
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindCanceled, e.Kind)
 		require.True(t, mcpclient.IsNotSent(err))
-		require.False(t, e.MayHaveRun)
+		require.Equal(t, mcpclient.NotRun, e.Outcome)
 		synctest.Wait()
 		require.Zero(t, srv.Count("notifications/cancelled"))
 		require.Equal(t, 1, srv.Count("tools/call"))
@@ -140,7 +140,7 @@ func TestCancellationDuringResumption(t *testing.T) {
 			_, err := s.CallTool(ctx, "work", nil)
 			return err
 		})
-		require.True(t, e.MayHaveRun)
+		require.Equal(t, mcpclient.Unknown, e.Outcome)
 		synctest.Wait()
 		require.Zero(t, srv.Count("GET"))
 		require.Equal(t, []string{srv.Requests("tools/call")[0].ID}, srv.Cancelled())

@@ -137,7 +137,7 @@ func TestClocksGoOnAfterTheAnswer(t *testing.T) {
 		case what == "tool":
 			require.Equal(t, "idle", timeout.What)
 			require.Equal(t, answer+5*time.Minute, got.at)
-			require.True(t, e.MayHaveRun)
+			require.Equal(t, mcpclient.Unknown, e.Outcome)
 		case srv.Era == mcptest.Legacy:
 			require.Equal(t, "try", timeout.What)
 			require.Equal(t, answer+10*time.Second, got.at, "20 s were used up before")
@@ -239,7 +239,11 @@ func TestAskingHasAnEnd(t *testing.T) {
 				require.Equal(t, kind, e.Kind)
 				require.Equal(t, 7*time.Minute, got.at)
 				require.Equal(t, 7*time.Minute, <-gone)
-				require.Equal(t, srv.Era == mcptest.Legacy && what == "tool", e.MayHaveRun, "a modern tool has answered that it did not run to its end")
+				outcome := mcpclient.Unknown
+				if srv.Era == mcptest.Modern {
+					outcome = mcpclient.Answered // with what it requires
+				}
+				require.Equal(t, outcome, e.Outcome)
 				synctest.Wait()
 				require.Zero(t, srv.Count("response"))
 				echoes(t, s)
@@ -425,7 +429,7 @@ func TestWaitOnAStateEnds(t *testing.T) {
 				e := failure(t, got.err)
 				require.Equal(t, kind, e.Kind)
 				require.Equal(t, time.Minute, got.at)
-				require.False(t, e.MayHaveRun, "it said that it did not")
+				require.Equal(t, mcpclient.Answered, e.Outcome)
 			})
 		})
 	}

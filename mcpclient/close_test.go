@@ -39,7 +39,7 @@ func TestCloseEndsCalls(t *testing.T) {
 			e := failure(t, got.err)
 			require.Equal(t, mcpclient.KindClosed, e.Kind, "%v", got.err)
 			require.ErrorIs(t, got.err, mcpclient.ErrClosed)
-			require.True(t, e.MayHaveRun)
+			require.Equal(t, mcpclient.Unknown, e.Outcome)
 			require.Zero(t, got.at)
 		}
 		require.True(t, mcpclient.IsClosed(<-list))

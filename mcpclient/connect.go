@@ -19,8 +19,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/hawser-mcp/hawser/transport"
 )
 
 // Connect begins a session with the MCP server at endpoint, an http or https
@@ -35,11 +33,11 @@ import (
 func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, error) {
 	resolved, err := opts.resolved()
 	if err != nil {
-		return nil, &Error{Kind: KindInvalid, Method: "connect", Stage: transport.NotSent, Err: err}
+		return nil, invalid("connect", err)
 	}
 	conn, closeConn, err := resolved.open(endpoint)
 	if err != nil {
-		return nil, &Error{Kind: KindInvalid, Method: "connect", Stage: transport.NotSent, Err: err}
+		return nil, invalid("connect", err)
 	}
 	s := &Session{conn: conn, closeConn: closeConn, endpoint: endpoint, opts: resolved, log: resolved.Logger}
 	s.watch.start = time.Now()
@@ -69,7 +67,7 @@ func connectError(endpoint string, err error) error {
 	if errors.As(err, &e) {
 		out, step = *e, " ("+e.Method+")"
 	}
-	out.Method, out.where = "connect", " to "+endpoint+step
+	out.Method, out.where, out.harmless = "connect", " to "+endpoint+step, true
 	var (
 		status   *HTTPError
 		protocol *ProtocolError

@@ -72,7 +72,7 @@ func cutAround(t *testing.T, srv *mcptest.Server, method, text string, resumed b
 	case method == "tools/call":
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindOutcomeUnknown, e.Kind, "%v", err)
-		require.True(t, e.MayHaveRun)
+		require.Equal(t, mcpclient.Unknown, e.Outcome)
 		require.Equal(t, 1, srv.Count(method))
 		require.Zero(t, srv.Count("GET"))
 	default:

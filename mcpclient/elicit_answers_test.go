@@ -253,7 +253,7 @@ func TestFailingHandlers(t *testing.T) {
 						e := failure(t, err)
 						if srv.Era == mcptest.Modern {
 							require.Equal(t, mcpclient.KindInput, e.Kind)
-							require.False(t, e.MayHaveRun)
+							require.Equal(t, mcpclient.Answered, e.Outcome)
 							var in *mcpclient.InputError
 							require.ErrorAs(t, err, &in)
 							require.Equal(t, []string{"q", q.Method}, []string{in.Key, in.Method})
@@ -374,7 +374,7 @@ func TestLostRoundIsNotRepeated(t *testing.T) {
 		_, err := s.CallTool(t.Context(), "ask", nil)
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindOutcomeUnknown, e.Kind)
-		require.True(t, e.MayHaveRun)
+		require.Equal(t, mcpclient.Unknown, e.Outcome)
 		require.Equal(t, 3, srv.Executions("ask"))
 		require.Equal(t, []string{"form", "form"}, d.take())
 	})

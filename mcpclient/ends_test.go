@@ -67,7 +67,7 @@ func TestErrorAsAStreamUnderStatus500IsTheAnswer(t *testing.T) {
 		for _, err := range []error{callErr, listErr} {
 			e := failure(t, err)
 			require.Equal(t, mcpclient.KindServer, e.Kind, "%v", err)
-			require.False(t, e.MayHaveRun)
+			require.Equal(t, mcpclient.Answered, e.Outcome)
 			var rpc *mcpclient.RPCError
 			require.ErrorAs(t, err, &rpc)
 			require.EqualValues(t, -32050, rpc.Code)

@@ -95,15 +95,15 @@ type Error struct {
 	Method string
 	// Stage says how far the request got in its last try.
 	Stage transport.Stage
-	// MayHaveRun says that the server may have acted on a request that is not
-	// safe to repeat: a tool may have run although no result came.
-	MayHaveRun bool
+	// Outcome says what is known of whether the server acted on the call, over all its tries.
+	Outcome Outcome
 	// Tries is how many times the request was sent or tried to be sent.
 	Tries int
 	// Err is the cause.
 	Err error
 
-	where string // the endpoint and the step of a connect, for the text
+	where    string // the endpoint and the step of a connect, for the text
+	harmless bool   // sending it again does no harm, whatever became of it
 }
 
 // Error names the method, what happened and the cause, on one line.
@@ -117,7 +117,7 @@ func (e *Error) Error() string {
 		b.WriteString(": ")
 		b.WriteString(kind)
 	}
-	if e.MayHaveRun && e.Kind != KindOutcomeUnknown {
+	if e.Outcome == Unknown && !e.harmless && e.Kind != KindOutcomeUnknown {
 		b.WriteString(" (the request may have run)")
 	}
 	if e.Tries > 1 {
@@ -168,6 +168,11 @@ var ErrClosed = errors.New("session closed")
 // ErrSessionLost is wrapped when the server no longer knows the session.
 var ErrSessionLost = errors.New("the server no longer knows the session")
 
+// invalid is the error of input that cannot be sent.
+func invalid(method string, err error) *Error {
+	return &Error{Kind: KindInvalid, Method: method, Stage: transport.NotSent, Outcome: NotRun, Err: err}
+}
+
 // invalidError is input that cannot be sent.
 type invalidError struct{ err error }
 
@@ -214,19 +219,6 @@ func KindOf(err error) Kind {
 		return e.Kind
 	}
 	return 0
-}
-
-// MayHaveRun reports whether err leaves open that the server acted on a request
-// that is not safe to repeat. Only the caller can decide about repeating it.
-func MayHaveRun(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.MayHaveRun
-}
-
-// IsNotSent reports whether nothing of the request can have reached the server.
-func IsNotSent(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Stage == transport.NotSent
 }
 
 // IsTimeout reports whether a timeout of the session or call ended it; a

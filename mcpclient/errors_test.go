@@ -20,11 +20,11 @@ import (
 func TestErrorText(t *testing.T) {
 	cause := errors.New("it rained")
 	for want, e := range map[string]*mcpclient.Error{
-		"mcp tools/call: outcome unknown: it rained":                    {Kind: mcpclient.KindOutcomeUnknown, Method: "tools/call", MayHaveRun: true, Tries: 1, Err: cause},
-		"mcp tools/call: timeout (the request may have run): it rained": {Kind: mcpclient.KindTimeout, Method: "tools/call", MayHaveRun: true, Tries: 1, Err: cause},
-		"mcp tools/list: refused after 4 tries: it rained":              {Kind: mcpclient.KindHTTP, Method: "tools/list", Tries: 4, Err: cause},
-		"mcp connect (server/discover): no common protocol version":     {Kind: mcpclient.KindVersion, Method: "connect (server/discover)"},
-		"mcp x: error: it rained":                                       {Kind: 200, Method: "x", Err: cause},
+		"mcp tools/call: outcome unknown: it rained":                    {Kind: mcpclient.KindOutcomeUnknown, Method: "tools/call", Tries: 1, Err: cause},
+		"mcp tools/call: timeout (the request may have run): it rained": {Kind: mcpclient.KindTimeout, Method: "tools/call", Tries: 1, Err: cause},
+		"mcp tools/list: refused after 4 tries: it rained":              {Kind: mcpclient.KindHTTP, Method: "tools/list", Outcome: mcpclient.Answered, Tries: 4, Err: cause},
+		"mcp connect (server/discover): no common protocol version":     {Kind: mcpclient.KindVersion, Method: "connect (server/discover)", Outcome: mcpclient.Answered},
+		"mcp x: error: it rained":                                       {Kind: 200, Method: "x", Outcome: mcpclient.Answered, Err: cause},
 	} {
 		require.Equal(t, want, e.Error())
 	}
@@ -55,15 +55,33 @@ func TestPredicates(t *testing.T) {
 		}
 		require.Equal(t, want, e.FromPeer(), "%v", k)
 	}
-	require.True(t, mcpclient.IsNotSent(&mcpclient.Error{Stage: transport.NotSent}))
+	require.True(t, mcpclient.IsNotSent(&mcpclient.Error{Stage: transport.NotSent, Outcome: mcpclient.NotRun}))
+	require.False(t, mcpclient.IsNotSent(&mcpclient.Error{Stage: transport.NotSent}), "an earlier try was sent")
 	require.False(t, mcpclient.IsNotSent(&mcpclient.Error{}))
 	require.False(t, mcpclient.IsNotSent(nil))
-	require.True(t, mcpclient.MayHaveRun(fmt.Errorf("x: %w", &mcpclient.Error{MayHaveRun: true})))
 	require.Zero(t, mcpclient.KindOf(nil))
 	timeout := &mcpclient.TimeoutError{What: "idle", After: 1}
 	require.ErrorIs(t, timeout, context.DeadlineExceeded)
 	require.NotErrorIs(t, timeout, context.Canceled)
 	require.True(t, timeout.Timeout())
+}
+
+// The outcome says what is known. MayHaveRun follows from it literally.
+func TestOutcomeOf(t *testing.T) {
+	for _, o := range []mcpclient.Outcome{mcpclient.Unknown, mcpclient.Answered, mcpclient.NotRun} {
+		err := fmt.Errorf("agent: %w", &mcpclient.Error{Outcome: o})
+		require.Equal(t, o, mcpclient.OutcomeOf(err))
+		require.Equal(t, o != mcpclient.NotRun, mcpclient.MayHaveRun(err))
+		require.Equal(t, o == mcpclient.NotRun, mcpclient.SafeToRepeat(err))
+		require.NotEmpty(t, o.String())
+	}
+	require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(nil))
+	require.False(t, mcpclient.MayHaveRun(nil))
+	require.False(t, mcpclient.SafeToRepeat(nil))
+	stranger := errors.New("x")
+	require.Equal(t, mcpclient.Unknown, mcpclient.OutcomeOf(stranger))
+	require.True(t, mcpclient.MayHaveRun(stranger))
+	require.False(t, mcpclient.SafeToRepeat(stranger))
 }
 
 // The cause of a failure can be found under it, whatever the layer it came from.

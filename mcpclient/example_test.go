@@ -78,7 +78,7 @@ func ExampleOnProgress() {
 
 // The connection breaks after the tool began its work. What is safe to repeat
 // was repeated already; whether to pay again is nothing a library may decide.
-func ExampleMayHaveRun() {
+func ExampleOutcomeOf() {
 	ctx := context.Background()
 	endpoint, stop := startServer()
 	defer stop()
@@ -90,14 +90,16 @@ func ExampleMayHaveRun() {
 
 	result, err := s.CallTool(ctx, "pay", map[string]any{"invoice": 42})
 	switch {
-	case mcpclient.MayHaveRun(err):
-		fmt.Println("It may have been paid. Look before paying again.")
-	case err != nil:
-		fmt.Println("It was not paid:", err)
-	case result.IsError:
+	case err == nil && result.IsError:
 		fmt.Println("The tool ran and says that it failed.")
-	default:
+	case err == nil:
 		fmt.Println("Paid.")
+	case mcpclient.OutcomeOf(err) == mcpclient.NotRun:
+		fmt.Println("It was not paid:", err)
+	case mcpclient.OutcomeOf(err) == mcpclient.Answered:
+		fmt.Println("The server answered with an error. It may have been paid:", err)
+	default: // mcpclient.Unknown
+		fmt.Println("No answer came. It may have been paid: look before paying again.")
 	}
 
 	// The kind tells more, and so does the cause.
@@ -106,11 +108,11 @@ func ExampleMayHaveRun() {
 		fmt.Println("kind:", e.Kind, "- sent", e.Tries, "time")
 	}
 	// Output:
-	// It may have been paid. Look before paying again.
+	// No answer came. It may have been paid: look before paying again.
 	// kind: outcome unknown - sent 1 time
 }
 
-// An answer of the server is no uncertainty: here it says what is wrong.
+// A JSON-RPC error is the server's answer: here it says what is wrong.
 func ExampleRPCError() {
 	ctx := context.Background()
 	endpoint, stop := startServer()
@@ -126,10 +128,10 @@ func ExampleRPCError() {
 	if errors.As(err, &rpc) && rpc.Code == mcpclient.CodeInvalidParams {
 		fmt.Println("the server says:", rpc.Message)
 	}
-	fmt.Println("may have run:", mcpclient.MayHaveRun(err))
+	fmt.Println("outcome:", mcpclient.OutcomeOf(err))
 	// Output:
 	// the server says: no such tool
-	// may have run: false
+	// outcome: answered
 }
 
 // Sessions with several servers share a transport, and with it connections,

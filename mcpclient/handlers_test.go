@@ -199,7 +199,7 @@ func TestModernServerMustNotAsk(t *testing.T) {
 		_, err := s.CallTool(t.Context(), "ask", nil)
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindProtocol, e.Kind)
-		require.True(t, e.MayHaveRun)
+		require.Equal(t, mcpclient.Unknown, e.Outcome)
 		require.Zero(t, srv.Count("response"))
 		echoes(t, s)
 	})

@@ -22,7 +22,7 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 		ProtocolVersion: version, Capabilities: s.opts.Handlers.capabilities(EraLegacy), ClientInfo: s.opts.ClientInfo,
 	})
 	if err != nil {
-		return nil, &Error{Kind: KindInvalid, Method: methodInitialize, Stage: transport.NotSent, Err: err}
+		return nil, invalid(methodInitialize, err)
 	}
 	var (
 		result    mcp.InitializeResult
@@ -37,7 +37,7 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 		return nil, err
 	}
 	if err := streamablehttp.CheckSessionID(sessionID); err != nil {
-		return nil, &Error{Kind: KindProtocol, Method: methodInitialize, Stage: transport.Answered, Err: err}
+		return nil, &Error{Kind: KindProtocol, Method: methodInitialize, Stage: transport.Answered, Outcome: Answered, Err: err, harmless: true}
 	}
 	agreed := result.ProtocolVersion
 	sn := &snapshot{

@@ -133,6 +133,7 @@ func (s *Session) nextRound(c *call) error {
 		return c.failedInput(err)
 	}
 	c.input = appendInput(nil, in, answers)
+	c.began.Store(false)
 	s.waiting.renew(c)
 	return nil
 }

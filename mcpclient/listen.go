@@ -148,7 +148,7 @@ func WithoutReopening() ListenOption { return func(o *listenOptions) { o.once = 
 // The error is an [*Error] that wraps a [*ListenError].
 func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*Subscription, error) {
 	if f.empty() {
-		return nil, &Error{Kind: KindInvalid, Method: methodListen, Stage: transport.NotSent, Err: errors.New("the filter names nothing")}
+		return nil, invalid(methodListen, errors.New("the filter names nothing"))
 	}
 	if ctx.Err() != nil {
 		return nil, &Error{Kind: KindCanceled, Method: methodListen, Stage: transport.NotSent, Err: &ListenError{EndClosed, canceled(ctx)}}

@@ -84,13 +84,14 @@ func notBegun(err error) *ListenError {
 
 // canceled is the error of a subscription whose caller did not wait for its beginning.
 func (l *Subscription) canceled() *Error {
-	return &Error{Kind: KindCanceled, Method: methodListen, Stage: transport.MaybeSent, Tries: 1, Err: &ListenError{EndClosed, canceled(l.caller)}}
+	cause := &ListenError{EndClosed, canceled(l.caller)}
+	return &Error{Kind: KindCanceled, Method: methodListen, Stage: transport.MaybeSent, Tries: 1, Err: cause, harmless: true}
 }
 
 // failure is the error of a subscription that did not begin. Done is closed.
 func (l *Subscription) failure() *Error {
 	cause := l.err.Err
-	e := &Error{Method: methodListen, Stage: transport.Answered, Tries: max(l.tries, 1), Err: l.err}
+	e := &Error{Method: methodListen, Stage: transport.Answered, Outcome: Answered, Tries: max(l.tries, 1), Err: l.err, harmless: true}
 	var (
 		inner   *Error
 		timeout *TimeoutError
@@ -99,15 +100,16 @@ func (l *Subscription) failure() *Error {
 	case l.err.Reason == EndClosed && l.caller.Err() != nil:
 		return l.canceled()
 	case l.err.Reason == EndClosed:
-		e.Kind, e.Stage = KindClosed, transport.MaybeSent
+		e.Kind, e.Stage, e.Outcome = KindClosed, transport.MaybeSent, Unknown
 	case errors.As(cause, &inner):
-		e.Kind, e.Stage = inner.Kind, inner.Stage
+		e.Kind, e.Stage, e.Outcome = inner.Kind, inner.Stage, inner.Outcome
 	case cause == nil, cause == errNothingHonored: // the server ended or cancelled it at once
 		e.Kind = KindServer
 	case errors.As(cause, &timeout):
-		e.Kind, e.Stage = KindTimeout, transport.MaybeSent
+		e.Kind, e.Stage, e.Outcome = KindTimeout, transport.MaybeSent, Unknown
 	default:
-		e.Kind, e.Stage = judge(unwrapNoStream(cause), situation{repeatable: true, modern: true}).kind, stageOf(cause)
+		v := judge(unwrapNoStream(cause), situation{repeatable: true, modern: true})
+		e.Kind, e.Stage, e.Outcome = v.kind, stageOf(cause), v.outcome
 	}
 	return e
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
@@ -108,13 +109,7 @@ func lost(err error) bool {
 	case errors.Is(err, transport.ErrClosed):
 		return false
 	case errors.As(err, &status):
-		switch status.Status {
-		case http.StatusTooManyRequests, http.StatusRequestTimeout, http.StatusTooEarly:
-			return true
-		case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-			return false
-		}
-		return status.Status/100 == 5
+		return httpstatus.Of(status.Status).Transient()
 	}
 	return errors.As(err, &link)
 }
@@ -239,11 +234,8 @@ func absent(err error) bool {
 	)
 	switch {
 	case errors.As(err, &status):
-		switch status.Status {
-		case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-			return true
-		}
-		return false
+		class := httpstatus.Of(status.Status)
+		return class == httpstatus.NotFound || class == httpstatus.Unsupported || status.Status == http.StatusBadRequest
 	case errors.As(err, &rpc):
 		return rpc.Code == CodeMethodNotFound
 	}

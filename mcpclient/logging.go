@@ -10,7 +10,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
-	"github.com/hawser-mcp/hawser/transport"
 )
 
 // LogMessage is a log message of the server. All of it is the server's text.
@@ -33,7 +32,7 @@ var loggingLevels = []mcp.LoggingLevel{
 // with each request from now on. Messages go to [Handlers].Log.
 func (s *Session) SetLogLevel(ctx context.Context, level mcp.LoggingLevel, opts ...CallOption) error {
 	if !slices.Contains(loggingLevels, level) {
-		return &Error{Kind: KindInvalid, Method: methodSetLevel, Stage: transport.NotSent, Err: fmt.Errorf("no such log level: %q", level)}
+		return invalid(methodSetLevel, fmt.Errorf("no such log level: %q", level))
 	}
 	if s.now.Load().modern() {
 		s.level.Store(&level)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -115,20 +116,18 @@ func legacyEvidence(err error) (version string, tries int, legacy bool) {
 }
 
 func statusEvidence(e *HTTPError) (string, int, bool) {
+	class := httpstatus.Of(e.Status)
 	switch {
 	case e.RPC != nil && modernCode(e.RPC.Code):
 		return "", 0, false
-	case e.RPC != nil && e.RPC.Code == CodeMethodNotFound && e.Status == http.StatusNotFound:
+	case class == httpstatus.NotFound && isCode(e.RPC, CodeMethodNotFound):
 		return "", 0, false // how a modern server refuses a method
-	case e.Status/100 == 2:
-		return legacyVersion, 0, true // an error in a 200: a server that does not know the method
-	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden, e.Status == http.StatusRequestTimeout,
-		e.Status == http.StatusTooEarly, e.Status == http.StatusTooManyRequests:
-		return "", 0, false
-	case e.Status/100 == 5:
+	case class == httpstatus.Broken || e.Status == http.StatusNotImplemented || e.Status == http.StatusHTTPVersionNotSupported:
 		return legacyVersion, 1, true
+	case class == httpstatus.Denied, class == httpstatus.Limited, class == httpstatus.Unsettled, class == httpstatus.Redirect:
+		return "", 0, false
 	}
-	return legacyVersion, 0, e.Status/100 == 4
+	return legacyVersion, 0, true // another 4xx, or an error in a 2xx: a server that does not know the method
 }
 
 // discover asks a modern server what it is.
@@ -153,7 +152,7 @@ func (s *Session) discover(ctx context.Context, version string) (*snapshot, erro
 	}
 	if len(result.SupportedVersions) == 0 {
 		// Servers exist that answer anything with an empty result: no evidence of the modern era.
-		return nil, &Error{Kind: KindProtocol, Method: methodDiscover, Stage: transport.Answered, Tries: 1,
+		return nil, &Error{Kind: KindProtocol, Method: methodDiscover, Stage: transport.Answered, Outcome: Answered, Tries: 1, harmless: true,
 			Err: &ProtocolError{Reason: "the result of server/discover names no version", Status: http.StatusOK}}
 	}
 	if !contains(result.SupportedVersions, version) {
@@ -203,7 +202,7 @@ func refusedVersion(err error) (supported []string, refused bool) {
 }
 
 func (s *Session) versionError(method string, err error) error {
-	return &Error{Kind: KindVersion, Method: method, Stage: transport.Answered, Tries: 1, Err: err}
+	return &Error{Kind: KindVersion, Method: method, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err, harmless: true}
 }
 
 // modernMeta encodes once the members that _meta of every modern request has.

@@ -211,7 +211,7 @@ func TestNothingBelowRepeatsARequest(t *testing.T) {
 						e := failure(t, err)
 						require.Equal(t, mcpclient.KindOutcomeUnknown, e.Kind, "%v", err)
 						require.Equal(t, transport.MaybeSent, e.Stage)
-						require.True(t, e.MayHaveRun)
+						require.Equal(t, mcpclient.Unknown, e.Outcome)
 						require.Equal(t, 1, e.Tries)
 					}
 					ids := p.ids(method)

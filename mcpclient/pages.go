@@ -39,7 +39,7 @@ func walk[T any](s *Session, method string, page func(cursor *string) ([]T, *str
 			items  int
 		)
 		stop := func(err error, kind Kind) {
-			yield(zero, &Error{Kind: kind, Method: method, Stage: stageOf(err), Tries: 1, Err: err})
+			yield(zero, &Error{Kind: kind, Method: method, Stage: stageOf(err), Outcome: Answered, Tries: 1, Err: err, harmless: true})
 		}
 		for pages := 1; ; pages++ {
 			list, next, err := page(cursor)

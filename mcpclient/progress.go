@@ -68,8 +68,8 @@ func (p *progressCalls) find(token int64) *call {
 	return p.calls[token]
 }
 
-// routeProgress hands progress that came on the standing stream to its call. A
-// callback that is busy is not waited for: others depend on that stream.
+// routeProgress hands progress that came on the standing stream to its call. It shows that the server
+// works on the call, whatever the reply says. A callback that is busy is not waited for: others depend on that stream.
 func (s *Session) routeProgress(params []byte) {
 	token, p, ok := decodeProgress(params)
 	if !ok {
@@ -79,6 +79,7 @@ func (s *Session) routeProgress(params []byte) {
 	if c == nil {
 		return
 	}
+	c.began.Store(true)
 	c.Event()
 	select {
 	case c.telling <- struct{}{}:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 )
 
@@ -37,14 +38,17 @@ type reason uint8
 const (
 	sessionGone    reason = iota // the server said so
 	sessionDoubted               // it may be gone: ask first
+	accessDoubted                // either the session is gone or the credentials are refused: find out which
 	versionRefused               // the server no longer speaks the negotiated revision
 )
 
-func recoverWhy(s step) reason {
-	switch s {
-	case stepProbe:
+func recoverWhy(v verdict) reason {
+	switch {
+	case v.step == stepProbe && v.kind == KindAuthRequired:
+		return accessDoubted
+	case v.step == stepProbe:
 		return sessionDoubted
-	case stepVersion:
+	case v.step == stepVersion:
 		return versionRefused
 	default:
 		return sessionGone
@@ -68,7 +72,7 @@ func (s *Session) recover(ctx context.Context, epoch uint64, why reason) error {
 		case <-s.root.Done():
 			return ErrClosed
 		}
-		if errors.Is(task.err, errSessionAlive) && why != sessionDoubted {
+		if errors.Is(task.err, errSessionAlive) && (why == sessionGone || why == versionRefused) {
 			continue // joined somebody's doubt, but this caller knows
 		}
 		return task.err
@@ -117,16 +121,26 @@ func (s *Session) runRecovery(task *recoveryTask, why reason) {
 
 // replaceSession does the work: it asks whether the old session lives when
 // that is in doubt, negotiates, and restores what the client knows.
-func (s *Session) replaceSession(why reason) (*snapshot, error) {
+func (s *Session) replaceSession(why reason) (next *snapshot, err error) {
 	old := s.now.Load()
-	if why == sessionDoubted && s.alive(old) {
-		return nil, errSessionAlive
+	switch why {
+	case sessionDoubted, accessDoubted:
+		if s.alive(old, why) {
+			return nil, errSessionAlive
+		}
 	}
-	hint := old.era
-	if why == versionRefused {
-		hint = EraUnknown
+	switch why {
+	case accessDoubted:
+		// Without a session there is nothing to refuse but the credentials.
+		next, err = s.initialize(context.WithValue(s.root, askNobody{}, true), old.version, 1)
+		if kind := KindOf(err); kind == KindAuthRequired || kind == KindForbidden {
+			return nil, errSessionAlive
+		}
+	case versionRefused:
+		next, err = s.negotiate(s.root, EraUnknown)
+	default:
+		next, err = s.negotiate(s.root, old.era)
 	}
-	next, err := s.negotiate(s.root, hint)
 	if err != nil {
 		return nil, err
 	}
@@ -136,20 +150,21 @@ func (s *Session) replaceSession(why reason) (*snapshot, error) {
 
 // alive pings an epoch once. Anything but the refusal that a dead session gets
 // leaves it the benefit of the doubt.
-func (s *Session) alive(sn *snapshot) bool {
+func (s *Session) alive(sn *snapshot, why reason) bool {
 	var (
-		err    = s.pingOn(s.root, sn)
+		err    = s.pingOn(context.WithValue(s.root, askNobody{}, true), sn)
 		status *HTTPError
 		rpc    *RPCError
 	)
 	switch {
-	case errors.As(err, &status):
-		if status.RPC != nil && status.RPC.Code == CodeMethodNotFound {
-			return true // it has no ping
-		}
-		return status.Status != http.StatusNotFound && status.Status != http.StatusBadRequest
-	case errors.As(err, &rpc):
-		return rpc.Status != http.StatusNotFound || rpc.Code == CodeMethodNotFound
+	case errors.As(err, &status) && isCode(status.RPC, CodeMethodNotFound), errors.As(err, &rpc) && rpc.Code == CodeMethodNotFound:
+		return true // it has no ping
+	case status != nil && status.Status == http.StatusUnauthorized && len(status.Challenges) == 0:
+		return why != accessDoubted
+	case status != nil:
+		return !tellsOfSessions(status.Status)
+	case rpc != nil:
+		return !tellsOfSessions(rpc.Status) && !strings.Contains(strings.ToLower(rpc.Message), "session")
 	}
 	return true
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/require"
@@ -55,7 +56,7 @@ func hundredCalls(t *testing.T, srv *mcptest.Server) {
 	e := failure(t, got.err)
 	require.Equal(t, mcpclient.KindCanceled, e.Kind)
 	require.ErrorIs(t, got.err, context.Canceled)
-	require.False(t, e.MayHaveRun, "the server refused it: it cannot have run")
+	require.Equal(t, mcpclient.NotRun, e.Outcome, "the server refused it: it cannot have run")
 	require.Zero(t, got.at)
 
 	greeting.Release()
@@ -76,31 +77,69 @@ func hundredCalls(t *testing.T, srv *mcptest.Server) {
 	require.Equal(t, []int{1, 2}, []int{now, ever})
 }
 
-// A server that forgets its sessions at once must not send a call round in circles.
-func TestSecondLossIsReturned(t *testing.T) {
-	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain} {
+// forgetful has a server lose its sessions at each of the next losses calls of a tool, before it looks at the call.
+func forgetful(srv *mcptest.Server, style mcptest.RefuseStyle, losses int32) {
+	var lost atomic.Int32
+	srv.Refuse = style
+	srv.SetIntercept(func(_ http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if m != nil && m.Method == "tools/call" && lost.Add(1) <= losses {
+			srv.LoseSessions()
+		}
+		return false
+	})
+}
+
+// A server that restarts several times within one call has refused it as often: it did not run, and
+// the call goes on until it is answered.
+func TestSessionsLostAgainAndAgain(t *testing.T) {
+	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
-				srv.Refuse = style
-				var forgetful atomic.Bool
-				srv.Intercept = func(_ http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
-					if forgetful.Load() && m != nil && m.Method == "tools/call" {
-						srv.LoseSessions()
-					}
-					return false
-				}
 				s := serve(t, srv, mcpclient.Options{})
 				srv.Reset()
-				forgetful.Store(true)
-				_, err := s.CallTool(t.Context(), "echo", nil)
+				forgetful(srv, style, 3)
+				start := time.Now()
+				echoes(t, s)
+				require.Equal(t, 1, srv.Executions("echo"))
+				require.Equal(t, 4, srv.Count("tools/call"))
+				require.Equal(t, 3, srv.Count("initialize"))
+				// The first recovery comes at once, the others after 250 ms and 1 s, each ± a fifth.
+				require.GreaterOrEqual(t, time.Since(start), 1000*time.Millisecond)
+				require.LessOrEqual(t, time.Since(start), 1500*time.Millisecond)
+			})
+		})
+	}
+}
+
+// A server that forgets its sessions at once must not send a call round in circles: the tries end it, or
+// the caller's deadline.
+func TestEndlessLossesEnd(t *testing.T) {
+	for name, row := range map[string]struct {
+		within time.Duration
+		retry  mcpclient.Retry
+		kind   mcpclient.Kind
+		tries  int
+	}{
+		"tries":    {time.Hour, mcpclient.Retry{}, mcpclient.KindSessionLost, 4},
+		"one try":  {time.Hour, mcpclient.Retry{MaxTries: 1}, mcpclient.KindSessionLost, 2},
+		"deadline": {100 * time.Millisecond, mcpclient.Retry{}, mcpclient.KindCanceled, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				s := serve(t, srv, mcpclient.Options{Retry: row.retry})
+				srv.Reset()
+				forgetful(srv, mcptest.Refuse404, 1000)
+				ctx, cancel := context.WithTimeout(t.Context(), row.within)
+				defer cancel()
+				_, err := s.CallTool(ctx, "echo", nil)
 				e := failure(t, err)
-				require.Equal(t, mcpclient.KindSessionLost, e.Kind)
-				require.True(t, mcpclient.IsSessionLost(err))
-				require.False(t, e.MayHaveRun)
-				require.Equal(t, 2, e.Tries)
-				require.Equal(t, 2, srv.Count("tools/call"))
-				require.Equal(t, 1, srv.Count("initialize"))
-				forgetful.Store(false)
+				require.Equal(t, row.kind, e.Kind, "%v", err)
+				require.Equal(t, mcpclient.NotRun, e.Outcome)
+				require.True(t, mcpclient.SafeToRepeat(err))
+				require.Equal(t, row.tries, e.Tries)
+				require.Equal(t, row.tries, srv.Count("tools/call"))
+				require.Equal(t, row.tries-1, srv.Count("initialize"))
+				srv.SetIntercept(nil)
 				echoes(t, s)
 				require.Equal(t, 1, srv.Executions("echo"))
 			})
@@ -138,7 +177,7 @@ func failedRecovery(t *testing.T, srv *mcptest.Server, code int, kind mcpclient.
 		e := failure(t, err)
 		require.Equal(t, kind, e.Kind, "%v", err)
 		require.ErrorIs(t, err, mcpclient.ErrSessionLost)
-		require.False(t, e.MayHaveRun)
+		require.Equal(t, mcpclient.NotRun, e.Outcome)
 		var status *mcpclient.HTTPError
 		require.ErrorAs(t, err, &status, "what stood in the way of the recovery is told")
 		require.Equal(t, code, status.Status)
@@ -176,7 +215,7 @@ func TestRecoveryThatHangsLeavesNoDoubtAboutTheCall(t *testing.T) {
 		got := <-begin(t.Context(), s, "echo")
 		e := failure(t, got.err)
 		require.Equal(t, mcpclient.DefaultTryTimeout, got.at)
-		require.False(t, e.MayHaveRun, "%v", got.err)
+		require.Equal(t, mcpclient.NotRun, e.Outcome, "%v", got.err)
 		require.ErrorIs(t, got.err, context.DeadlineExceeded)
 		require.Equal(t, mcpclient.KindSessionLost, e.Kind)
 		require.Zero(t, srv.Count("notifications/cancelled"))
@@ -210,7 +249,7 @@ func TestLossOnTheResumingGetIsNotReplayed(t *testing.T) {
 		close(release)
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindOutcomeUnknown, e.Kind, "%v", err)
-		require.True(t, e.MayHaveRun)
+		require.Equal(t, mcpclient.Unknown, e.Outcome)
 		require.Equal(t, 1, srv.Count("GET"))
 		require.NotEmpty(t, srv.Requests("GET")[0].Header.Get("Last-Event-Id"))
 		require.Equal(t, 1, srv.Count("tools/call"))
@@ -304,7 +343,7 @@ func TestSessionLossFail(t *testing.T) {
 				e := failure(t, err)
 				require.Equal(t, mcpclient.KindSessionLost, e.Kind)
 				require.ErrorIs(t, err, mcpclient.ErrSessionLost)
-				require.False(t, e.MayHaveRun)
+				require.Equal(t, mcpclient.NotRun, e.Outcome)
 				require.Zero(t, srv.Executions("echo"))
 				require.Equal(t, 2, srv.Count("initialize"))
 				echoes(t, s)

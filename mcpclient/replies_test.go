@@ -20,20 +20,24 @@ import (
 // expected is what a call makes of a bad reply. A tool call runs once in all of
 // them: the server executes it and then answers badly, if it does not refuse.
 type expected struct {
-	kind       mcpclient.Kind // 0: the call succeeds
-	mayHaveRun bool
-	tries      int           // HTTP requests with the method
-	atLeast    time.Duration // in fake time
-	atMost     time.Duration
+	kind    mcpclient.Kind    // 0: the call succeeds
+	outcome mcpclient.Outcome // of one that does not
+	tries   int               // HTTP requests with the method
+	atLeast time.Duration     // in fake time
+	atMost  time.Duration
 }
 
 var (
-	works    = expected{tries: 1}
-	refused  = expected{kind: mcpclient.KindHTTP, tries: 1}
-	noMCP    = expected{kind: mcpclient.KindProtocol, tries: 1}
-	noMCPRan = expected{kind: mcpclient.KindProtocol, tries: 1, mayHaveRun: true}
-	lost     = expected{kind: mcpclient.KindOutcomeUnknown, tries: 1, mayHaveRun: true}
-	server   = expected{kind: mcpclient.KindServer, tries: 1}
+	works   = expected{tries: 1}
+	refused = expected{kind: mcpclient.KindHTTP, tries: 1, outcome: mcpclient.Answered}
+	unread  = expected{kind: mcpclient.KindHTTP, tries: 1, outcome: mcpclient.NotRun}
+	noMCP   = expected{kind: mcpclient.KindProtocol, tries: 1}
+	lost    = expected{kind: mcpclient.KindOutcomeUnknown, tries: 1}
+	// unreadable is an error without an id: it does not say what became of the request.
+	unreadable   = expected{kind: mcpclient.KindServer, tries: 1}
+	server       = expected{kind: mcpclient.KindServer, tries: 1, outcome: mcpclient.Answered}
+	unauthorized = expected{kind: mcpclient.KindAuthRequired, tries: 1, outcome: mcpclient.NotRun}
+	forbidden    = expected{kind: mcpclient.KindForbidden, tries: 1, outcome: mcpclient.Answered}
 	// again is a first bad reply and a second good one, after the first backoff of 250 ms ± a fifth.
 	again = expected{tries: 2, atLeast: 200 * time.Millisecond, atMost: 300 * time.Millisecond}
 )
@@ -84,15 +88,18 @@ func answerTo(m *mcptest.Message) string {
 }
 
 var replies = []reply{
-	{name: "200 HTML", write: body("text/html", "<html>Sign in to the hotel's network</html>"), list: noMCP, tool: noMCPRan},
-	{name: "200 empty", write: body("application/json", ""), list: noMCP, tool: noMCPRan},
-	{name: "200 garbage", write: body("application/json", "{\"jsonrpc\":\x00"), list: noMCP, tool: noMCPRan},
-	{name: "200 wrong id", write: body("application/json", `{"jsonrpc":"2.0","id":999999,"result":{}}`), list: noMCP, tool: noMCPRan},
+	{name: "200 HTML", write: body("text/html", "<html>Sign in to the hotel's network</html>"), list: noMCP, tool: noMCP},
+	{name: "200 empty", write: body("application/json", ""), list: noMCP, tool: noMCP},
+	{name: "200 garbage", write: body("application/json", "{\"jsonrpc\":\x00"), list: noMCP, tool: noMCP},
+	{name: "200 wrong id", write: body("application/json", `{"jsonrpc":"2.0","id":999999,"result":{}}`), list: noMCP, tool: noMCP},
 	{name: "200 id as a string", write: func(w http.ResponseWriter, m *mcptest.Message) {
-		mcptest.WriteJSON(w, 200, mcptest.Result([]byte(fmt.Sprintf("%q", m.ID)), map[string]any{}))
-	}, list: noMCP, tool: noMCPRan},
-	{name: "202", write: status(202, ""), list: noMCP, tool: noMCPRan},
-	{name: "204", write: status(204, ""), list: noMCP, tool: noMCPRan},
+		mcptest.WriteJSON(w, 200, mcptest.Result([]byte(fmt.Sprintf("%q", m.ID)), map[string]any{"tools": []any{}, "content": []any{}, "resultType": "complete"}))
+	}, list: works, tool: works},
+	{name: "200 with an error that is no object", write: func(w http.ResponseWriter, m *mcptest.Message) {
+		body("application/json", fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":"it broke"}`, m.ID))(w, m)
+	}, list: noMCP, tool: noMCP},
+	{name: "202", write: status(202, ""), list: noMCP, tool: noMCP},
+	{name: "204", write: status(204, ""), list: noMCP, tool: noMCP},
 	{name: "400 plain", write: status(400, "Bad Request"), list: refused, tool: refused},
 	{name: "400 with an error of our id", write: func(w http.ResponseWriter, m *mcptest.Message) {
 		mcptest.WriteError(w, 400, m.ID, -32000, "no")
@@ -102,18 +109,21 @@ var replies = []reply{
 	}, list: refused, tool: refused},
 	{name: "200 with an error of no id", write: func(w http.ResponseWriter, _ *mcptest.Message) {
 		mcptest.WriteError(w, 200, nil, -32700, "no")
-	}, list: server, tool: server},
+	}, list: unreadable, tool: unreadable},
 	{name: "500 with an error of our id", write: func(w http.ResponseWriter, m *mcptest.Message) {
 		mcptest.WriteError(w, 500, m.ID, -32603, "no")
 	}, list: server, tool: server},
-	{name: "401", write: status(401, ""), list: expected{kind: mcpclient.KindAuthRequired, tries: 1}, tool: expected{kind: mcpclient.KindAuthRequired, tries: 1}},
-	{name: "403", write: status(403, ""), list: expected{kind: mcpclient.KindForbidden, tries: 1}, tool: expected{kind: mcpclient.KindForbidden, tries: 1}},
+	{name: "401", write: status(401, ""), list: unauthorized, tool: unauthorized},
+	{name: "403", write: status(403, ""), list: forbidden, tool: forbidden},
 	{name: "404", write: status(404, "not found"), list: refused, tool: refused, legacy: &expected{tries: 2}},
 	{name: "408", write: status(408, ""), list: again, tool: lost},
-	{name: "413", write: status(413, ""), list: refused, tool: refused},
+	{name: "413", write: status(413, ""), list: unread, tool: unread},
+	{name: "425", write: status(425, ""), list: again, tool: again},
 	{name: "429", write: status(429, ""), list: again, tool: again},
 	{name: "500", write: status(500, "oops"), list: again, tool: lost},
-	{name: "501", write: status(501, ""), list: refused, tool: refused},
+	{name: "501", write: status(501, ""), list: unread, tool: unread},
+	{name: "600", write: status(600, ""), list: again, tool: lost},
+	{name: "999", write: status(999, "oops"), list: again, tool: lost},
 	{name: "502", write: status(502, "<html>Bad Gateway</html>"), list: again, tool: lost},
 	{name: "503 with Retry-After", write: func(w http.ResponseWriter, m *mcptest.Message) {
 		w.Header().Set("Retry-After", "7")
@@ -122,8 +132,8 @@ var replies = []reply{
 	{name: "302 elsewhere", write: redirect(302, "http://elsewhere.test/mcp?token=secret"), list: refused, tool: refused},
 	{name: "307 elsewhere", write: redirect(307, "http://elsewhere.test/mcp?token=secret"), list: refused, tool: refused},
 	{name: "SSE line without a colon", write: stream("garbage\nevent\n\ndata: %s\n\n", false), list: works, tool: works},
-	{name: "SSE event that is no JSON", write: stream("data: hello\n\n", false), list: noMCP, tool: noMCPRan},
-	{name: "SSE answer of another id", write: stream("data: {\"jsonrpc\":\"2.0\",\"id\":999999,\"result\":{}}\n\n", false), list: noMCP, tool: noMCPRan},
+	{name: "SSE event that is no JSON", write: stream("data: hello\n\n", false), list: noMCP, tool: noMCP},
+	{name: "SSE answer of another id", write: stream("data: {\"jsonrpc\":\"2.0\",\"id\":999999,\"result\":{}}\n\n", false), list: noMCP, tool: noMCP},
 	{name: "SSE cut before any event", write: stream(": hello\n\n", true), list: again, tool: lost},
 	{name: "SSE cut in an event", write: stream("data: {\"json", true), list: again, tool: lost},
 	{name: "SSE ended without an answer", write: stream("event: endpoint\ndata: /messages\n\n", false), list: again, tool: lost},
@@ -196,8 +206,8 @@ func badReply(t *testing.T, srv *mcptest.Server, method string, write func(http.
 	} else {
 		e := failure(t, err)
 		require.Equal(t, want.kind, e.Kind, "%v", err)
-		require.Equal(t, want.mayHaveRun, e.MayHaveRun, "%v", err)
-		require.Equal(t, want.mayHaveRun, mcpclient.MayHaveRun(err))
+		require.Equal(t, want.outcome, e.Outcome, "%v", err)
+		require.Equal(t, want.outcome == mcpclient.NotRun || method == "tools/list", mcpclient.SafeToRepeat(err))
 		require.Equal(t, method, e.Method)
 		require.Equal(t, 1, e.Tries)
 		require.NotContains(t, err.Error(), "secret")
@@ -257,7 +267,7 @@ func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindNotSent, e.Kind)
 		require.True(t, mcpclient.IsNotSent(err))
-		require.False(t, e.MayHaveRun)
+		require.Equal(t, mcpclient.NotRun, e.Outcome)
 		require.Equal(t, 4, e.Tries)
 		link.Network.Refuse(false)
 		echoes(t, s)

@@ -66,7 +66,7 @@ func TestCutStreamWithoutIDsIsNotResumed(t *testing.T) {
 		_, err := s.CallTool(t.Context(), "work", nil, mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {}))
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindOutcomeUnknown, e.Kind)
-		require.True(t, e.MayHaveRun)
+		require.Equal(t, mcpclient.Unknown, e.Outcome)
 		require.Zero(t, srv.Count("GET"))
 		require.Equal(t, 1, srv.Executions("work"))
 	})

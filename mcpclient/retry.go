@@ -16,48 +16,85 @@ import (
 func (s *Session) repeat(c *call) error {
 	q := situation{repeatable: c.repeatable, handshake: c.on != nil, tool: c.method == methodCallTool}
 	budget := newRetryBudget(s, c)
+	recoveries := 0
 	for {
 		c.tries++
 		err := s.try(c)
 		if err == nil {
 			return nil
 		}
+		q.inSession, q.modern, q.began = c.used.inSession(), c.used.modern(), c.began.Load()
+		q.authorizes = s.mayAuthorize(c)
+		v := judge(err, q)
+		c.last = v.outcome
 		if over := s.over(c, err); over != nil {
 			return over
 		}
 		s.giveUpTry(c, err)
-		q.inSession, q.modern = c.used.inSession(), c.used.modern()
-		q.authorizes = s.opts.Auth != nil && c.authorized < maxAuthorizations
-		v := judge(err, q)
+		var failure error
 		switch v.step {
 		case stepFail:
 			return c.failed(v, err)
 		case stepWait:
-			pause, ok := budget.next(v.wait)
-			if !ok || c.endsWithin(pause) {
-				return c.failed(v, err)
-			}
-			s.log.Debug("request is tried again", "method", c.method, "tries", c.tries, "pause", pause, "error", brief(err))
-			if ended := s.sleep(c.ctx, pause); ended != nil {
-				return s.over(c, withCause(err, ended))
+			if c.mayResend() {
+				failure = s.pause(c, &budget, v, err)
 			}
 		case stepRecover, stepProbe, stepVersion:
-			q.recovered, q.versioned = true, q.versioned || v.step == stepVersion
-			if failure := s.renew(c, v, err); failure != nil {
+			q.versioned = q.versioned || v.step == stepVersion
+			if recoveries++; recoveries == 1 {
+				budget.waits++ // it counts, but it is always granted
+			} else if failure = s.pauseAgain(c, &budget, v, err); failure != nil {
 				return failure
 			}
+			failure = s.renew(c, v, err)
 		case stepAuthorize:
-			c.authorized++
-			if failure := s.reauthorize(c, v, err); failure != nil {
-				return failure
-			}
+			failure = s.reauthorize(c, v, err)
 		case stepTools:
 			q.relisted = true
-			if failure := s.relist(c, v, err); failure != nil {
-				return failure
-			}
+			failure = s.relist(c, v, err)
 		}
+		switch {
+		case failure != nil:
+			return failure
+		case !c.mayResend():
+			return c.failed(v, err)
+		}
+		c.past, c.last = c.past.and(c.last), NotRun
 	}
+}
+
+// mayResend reports whether the call may be sent again: because it is harmless, or because its last
+// try provably did not run. Progress that came meanwhile, on whatever stream, refutes the proof.
+func (c *call) mayResend() bool { return c.repeatable || c.last == NotRun && !c.began.Load() }
+
+// outcome is what is known of the call so far, over all its tries and rounds.
+func (c *call) outcome() Outcome {
+	if c.last == NotRun && c.began.Load() {
+		return Unknown
+	}
+	return c.past.and(c.last)
+}
+
+// pause waits before the call is sent again. It returns the call's failure if there is no time left for that.
+func (s *Session) pause(c *call, budget *retryBudget, v verdict, refusal error) error {
+	pause, ok := budget.next(v.wait)
+	if !ok || c.endsWithin(pause) {
+		return c.failed(v, refusal)
+	}
+	s.log.Debug("request is tried again", "method", c.method, "tries", c.tries, "pause", pause, "error", brief(refusal))
+	if ended := s.sleep(c.ctx, pause); ended != nil {
+		return s.over(c, withCause(refusal, ended))
+	}
+	return nil
+}
+
+// pauseAgain waits before another recovery for the same call, if the call is to be sent again after
+// it: a server may lose its sessions again and again.
+func (s *Session) pauseAgain(c *call, budget *retryBudget, v verdict, refusal error) error {
+	if !v.confirms && !c.mayResend() {
+		return nil
+	}
+	return s.pause(c, budget, v, refusal)
 }
 
 // relist reads the tools again for a call whose mirrored headers were refused.
@@ -73,6 +110,7 @@ func (s *Session) relist(c *call, v verdict, refusal error) error {
 	switch err := s.relistTools(ctx); {
 	case err == nil:
 		return nil
+	case !c.mayResend(): // it has its answer
 	case outer.Err() != nil:
 		return s.over(c, withCause(refusal, context.Cause(outer)))
 	case s.root.Err() != nil:
@@ -89,28 +127,39 @@ func (s *Session) giveUpTry(c *call, err error) {
 	}
 }
 
-// renew brings the session to a new epoch for a call that the old one refused.
+// renew brings the session to a new epoch for a call that the old one refused. A call that has its
+// answer waits for that too, so that the next call finds the session mended.
 func (s *Session) renew(c *call, v verdict, refusal error) error {
 	ctx, cancel := c.bounded()
 	defer cancel()
-	err := s.recover(ctx, c.used.epoch, recoverWhy(v.step))
-	switch {
-	case errors.Is(err, errSessionAlive):
+	why := recoverWhy(v)
+	err := s.recover(ctx, c.used.epoch, why)
+	switch alive := errors.Is(err, errSessionAlive); {
+	case alive && why == accessDoubted && s.mayAuthorize(c):
+		return s.reauthorize(c, v, refusal)
+	case alive, !v.confirms && !c.mayResend():
 		return c.failed(v, refusal)
 	case err != nil && ctx.Err() != nil:
 		return s.over(c, withCause(refusal, context.Cause(ctx)))
 	case err != nil && s.root.Err() != nil:
 		return s.over(c, withCause(refusal, ErrClosed))
-	case err != nil && v.step == stepVersion:
-		return c.failure(KindVersion, answered("negotiate again", err))
-	case err != nil && (KindOf(err) == KindAuthRequired || KindOf(err) == KindForbidden):
-		return c.failure(KindOf(err), answered("begin a new session", fmt.Errorf("%w: %w", ErrSessionLost, err)))
-	case err != nil:
-		return c.failure(KindSessionLost, answered("begin a new session", fmt.Errorf("%w: %w", ErrSessionLost, err)))
-	case s.opts.SessionLoss == Fail && v.step != stepVersion:
-		return c.failure(KindSessionLost, answered("", fmt.Errorf("%w: %w", ErrSessionLost, refusal)))
+	case err != nil && why == accessDoubted:
+		return c.failed(v, refusal)
 	}
-	return nil
+	if v.confirms {
+		c.last = NotRun // the ping was refused as well
+	}
+	switch kind := KindOf(err); {
+	case err == nil && s.opts.SessionLoss == Fail && v.step != stepVersion:
+		return c.failure(KindSessionLost, answered("", fmt.Errorf("%w: %w", ErrSessionLost, refusal)))
+	case err == nil:
+		return nil
+	case v.step == stepVersion:
+		return c.failure(KindVersion, answered("negotiate again", err))
+	case kind == KindAuthRequired || kind == KindForbidden:
+		return c.failure(kind, answered("begin a new session", fmt.Errorf("%w: %w", ErrSessionLost, err)))
+	}
+	return c.failure(KindSessionLost, answered("begin a new session", fmt.Errorf("%w: %w", ErrSessionLost, err)))
 }
 
 // answered marks an error that follows from the server's verdict.
@@ -155,9 +204,7 @@ func (s *Session) over(c *call, err error) error {
 	if stage == transport.MaybeSent && kind != KindClosed {
 		s.sendCancelled(c, kind)
 	}
-	e := c.failure(kind, err)
-	e.Stage, e.MayHaveRun = stage, !c.repeatable && stage == transport.MaybeSent
-	return e
+	return c.failure(kind, err)
 }
 
 // failed makes the error of a call from a row of the table.
@@ -165,9 +212,10 @@ func (c *call) failed(v verdict, err error) error {
 	if timeout := c.timedOut(err); timeout != nil {
 		v.kind, err = KindTimeout, withCause(err, timeout)
 	}
-	e := c.failure(v.kind, err)
-	e.MayHaveRun = v.mayHaveRun
-	return e
+	if v.kind == KindNotSent && c.outcome() != NotRun {
+		v.kind = KindUnanswered // an earlier try was sent
+	}
+	return c.failure(v.kind, err)
 }
 
 // timedOut returns the timeout of this session that ended the last try, or the
@@ -190,7 +238,9 @@ func (c *call) timedOut(err error) *TimeoutError {
 }
 
 func (c *call) failure(kind Kind, err error) *Error {
-	return &Error{Kind: kind, Method: c.method, Stage: stageOf(err), Tries: c.tries, Err: err}
+	return &Error{
+		Kind: kind, Method: c.method, Stage: stageOf(err), Outcome: c.outcome(), Tries: c.tries, Err: err, harmless: c.repeatable,
+	}
 }
 
 // stageOf extends transport.StageOf to what is above the seam: a verdict of the server means that it answered.

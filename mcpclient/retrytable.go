@@ -3,23 +3,26 @@ package mcpclient
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// step is what follows a failed try.
+// step is what a failed try calls for. Whether the call is sent again after it is not decided by the
+// step but by the outcome; see [call.mayResend].
 type step uint8
 
 const (
-	stepFail      step = iota // return the error
-	stepWait                  // wait, then send again
-	stepRecover               // begin a new session, then send again, once
-	stepProbe                 // ask whether the session is alive; if not, as stepRecover
-	stepVersion               // negotiate the revision again, then send again, once
-	stepTools                 // list the tools again, then send again, once
-	stepAuthorize             // get authorization, then send again, a few times
+	stepFail      step = iota // nothing: return the error
+	stepWait                  // wait
+	stepRecover               // begin a new session
+	stepProbe                 // ask whether the session is alive; if it is not, as stepRecover
+	stepVersion               // negotiate the revision again, once
+	stepTools                 // list the tools again, once
+	stepAuthorize             // get authorization, a few times
 )
 
 // verdict is one row of the retry table.
@@ -27,8 +30,10 @@ type verdict struct {
 	step step
 	// kind is the error's when it is returned.
 	kind Kind
-	// mayHaveRun says that the server may have acted on a request that must not be repeated.
-	mayHaveRun bool
+	// outcome is what the reply proves about this try.
+	outcome Outcome
+	// confirms says that the try did not run if stepProbe finds that the session is gone.
+	confirms bool
 	// wait is what the server asked for; negative: the backoff decides.
 	wait time.Duration
 }
@@ -39,15 +44,27 @@ type situation struct {
 	handshake  bool // negotiation itself: nothing to recover to
 	inSession  bool // a legacy session id was sent
 	modern     bool // 2026-07-28: its error codes have their meaning
-	recovered  bool // this call has used its replay after a recovery
+	began      bool // something came for this request besides the reply
 	versioned  bool // this call has used its new version
 	relisted   bool // this call has used its fresh tool list
 	tool       bool // a tool call, whose mirrored headers depend on the list
 	authorizes bool // there is an Authorizer, and this call may use it once more
 }
 
-// judge is the retry table (DESIGN.md, "What may be retried"): the one place
-// that decides whether anything is sent twice. It has no side effects.
+// proof is the outcome of a refusal that proves that the request did not run: unless something
+// shows that it began.
+func (q *situation) proof(e *streamablehttp.HTTPError) Outcome {
+	if q.began || e.Began {
+		return Answered
+	}
+	return NotRun
+}
+
+// established reports whether the request was part of a session that the server may have lost.
+func (q *situation) established() bool { return q.inSession && !q.handshake }
+
+// judge is the retry table (DESIGN.md, "What a reply proves"): the one place that says what is known
+// of a request and what may be done about it. It has no side effects.
 func judge(err error, q situation) verdict {
 	switch e := err.(type) {
 	case *transport.Error:
@@ -55,93 +72,134 @@ func judge(err error, q situation) verdict {
 	case *streamablehttp.HTTPError:
 		return judgeStatus(e, q)
 	case *streamablehttp.RPCError:
-		if e.Status == http.StatusNotFound && e.Code != CodeMethodNotFound && q.inSession && !q.handshake {
-			return once(stepProbe, q.recovered, KindServer) // it may be the tool's answer, or the session's end
-		}
-		return judgeCode(e, q, verdict{kind: KindServer})
-	case *invalidError:
-		return verdict{kind: KindInvalid}
-	case *streamablehttp.ProtocolError:
-		return verdict{kind: KindProtocol, mayHaveRun: !q.repeatable}
-	case *streamablehttp.LimitError:
-		return verdict{kind: KindLimit, mayHaveRun: !q.repeatable}
+		return judgeAnswer(e, q)
 	case *streamablehttp.RedirectError:
-		return verdict{kind: KindHTTP}
+		return verdict{kind: KindHTTP, outcome: Answered}
+	case *invalidError:
+		return verdict{kind: KindInvalid, outcome: NotRun}
+	case *streamablehttp.ProtocolError:
+		return verdict{kind: KindProtocol}
+	case *streamablehttp.LimitError:
+		return verdict{kind: KindLimit}
 	}
-	return unknownOutcome(q)
+	return unanswered(q)
 }
 
-// unknownOutcome is for an answer that is lost: repeat what is safe to repeat.
-func unknownOutcome(q situation) verdict {
+// unanswered is for an answer that did not come.
+func unanswered(q situation) verdict {
 	if q.repeatable {
 		return verdict{step: stepWait, kind: KindUnanswered, wait: -1}
 	}
-	return verdict{kind: KindOutcomeUnknown, mayHaveRun: true}
+	return verdict{kind: KindOutcomeUnknown}
 }
 
 func judgeLink(e *transport.Error, q situation) verdict {
 	switch {
-	case e.Stage != transport.NotSent:
-		return unknownOutcome(q)
+	case e.Stage != transport.NotSent || q.began:
+		return unanswered(q)
 	case e.Permanent:
-		return verdict{kind: KindNotSent}
+		return verdict{kind: KindNotSent, outcome: NotRun}
 	}
-	return verdict{step: stepWait, kind: KindNotSent, wait: -1}
+	return verdict{step: stepWait, kind: KindNotSent, outcome: NotRun, wait: -1}
 }
 
 func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
-	switch e.Status {
-	case http.StatusNotFound:
-		if q.inSession && !q.handshake {
-			if e.RPC != nil && e.RPC.Code == CodeMethodNotFound {
-				return once(stepProbe, q.recovered, KindHTTP) // it may be the method that was not found
-			}
-			return once(stepRecover, q.recovered, KindSessionLost)
+	switch httpstatus.Of(e.Status) {
+	case httpstatus.Limited:
+		return verdict{step: stepWait, kind: KindHTTP, outcome: q.proof(e), wait: e.RetryAfter}
+	case httpstatus.Unsettled, httpstatus.Broken:
+		if q.repeatable {
+			return verdict{step: stepWait, kind: KindHTTP, wait: e.RetryAfter}
 		}
-	case http.StatusUnauthorized:
-		return once(stepAuthorize, !q.authorizes, KindAuthRequired)
-	case http.StatusForbidden:
-		return once(stepAuthorize, !q.authorizes || !e.InsufficientScope(), KindForbidden)
-	case http.StatusTooManyRequests:
-		return verdict{step: stepWait, kind: KindHTTP, wait: e.RetryAfter}
-	case http.StatusRequestTimeout, http.StatusTooEarly:
-		return unsettled(q, -1)
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return verdict{kind: KindHTTP}
+		return unanswered(q)
+	case httpstatus.Denied:
+		return judgeDenied(e, q)
+	case httpstatus.NotFound:
+		if q.established() && !e.Began && !isCode(e.RPC, CodeMethodNotFound) {
+			return verdict{step: stepRecover, kind: KindSessionLost, outcome: q.proof(e), wait: -1}
+		}
 	}
-	if e.Status/100 == 5 {
-		return unsettled(q, e.RetryAfter) // 500 to 504, and what gateways have of their own: 520, 524 and the like
+	if httpstatus.Unread(e.Status) {
+		return verdict{kind: KindHTTP, outcome: q.proof(e)}
 	}
-	if e.RPC != nil {
-		v := judgeCode(e.RPC, q, verdict{kind: KindHTTP})
-		if v.step == stepFail && e.Status == http.StatusBadRequest && q.inSession && !q.handshake {
-			// Real servers answer so for a session they do not know.
-			return once(stepProbe, q.recovered, KindHTTP)
+	if e.RPC != nil && e.Status == http.StatusBadRequest {
+		if v, is := judgeCode(e.RPC, q, KindHTTP); is {
+			v.outcome = q.proof(e)
+			return v
+		}
+	}
+	if q.established() && tellsOfSessions(e.Status) {
+		names := namesSession(e) || isCode(e.RPC, CodeMethodNotFound)
+		return verdict{step: stepProbe, kind: KindHTTP, outcome: Answered, confirms: names && q.proof(e) == NotRun, wait: -1}
+	}
+	return verdict{kind: KindHTTP, outcome: Answered}
+}
+
+// judgeDenied is for 401 and 403. Some servers say 401 for a session that they have lost: it carries
+// no challenge then.
+func judgeDenied(e *streamablehttp.HTTPError, q situation) verdict {
+	v := verdict{kind: KindAuthRequired, outcome: q.proof(e), wait: -1}
+	switch {
+	case e.Status == http.StatusForbidden:
+		v.kind = KindForbidden
+		if len(e.Challenges) == 0 {
+			v.outcome = Answered
+		}
+		if e.InsufficientScope() && q.authorizes {
+			v.step = stepAuthorize
+		}
+	case len(e.Challenges) == 0 && q.established():
+		v.step = stepProbe
+	case q.authorizes:
+		v.step = stepAuthorize
+	}
+	return v
+}
+
+// judgeAnswer is for a JSON-RPC error that answers the request.
+func judgeAnswer(e *streamablehttp.RPCError, q situation) verdict {
+	if e.NoID {
+		return verdict{kind: KindServer}
+	}
+	if v, is := judgeCode(e, q, KindServer); is {
+		if e.Status == http.StatusBadRequest && !q.began {
+			v.outcome = NotRun
 		}
 		return v
 	}
-	return verdict{kind: KindHTTP}
-}
-
-// unsettled is for a status behind which the request may have run.
-func unsettled(q situation, wait time.Duration) verdict {
-	if q.repeatable {
-		return verdict{step: stepWait, kind: KindHTTP, wait: wait}
-	}
-	return unknownOutcome(q)
-}
-
-// judgeCode reads the codes that 2026-07-28 gave a meaning; before it they are
-// the server's own and say nothing about whether the request ran.
-func judgeCode(e *streamablehttp.RPCError, q situation, otherwise verdict) verdict {
+	v := verdict{kind: KindServer, outcome: Answered, wait: -1}
+	named := strings.Contains(strings.ToLower(e.Message), "session")
 	switch {
-	case q.handshake:
-	case e.Code == CodeUnsupportedVersion && (q.modern || namesModern(e)):
-		return once(stepVersion, q.versioned, KindVersion)
-	case e.Code == CodeHeaderMismatch && q.modern && q.tool:
-		return once(stepTools, q.relisted, otherwise.kind)
+	case !q.established() || e.Code == CodeMethodNotFound:
+	case e.Status == http.StatusNotFound, named && (tellsOfSessions(e.Status) || httpstatus.Of(e.Status) == httpstatus.Success):
+		v.step = stepProbe
+		v.confirms = named && tellsOfSessions(e.Status) && -32099 <= e.Code && e.Code <= -32000 && !q.began
 	}
-	return otherwise
+	return v
+}
+
+// judgeCode reads the codes that 2026-07-28 gave a meaning; before it they are the server's own and
+// say nothing about whether the request ran. The specification puts these refusals into an HTTP 400:
+// only there are they proof, elsewhere they are an answer that shows what to mend.
+func judgeCode(e *streamablehttp.RPCError, q situation, kind Kind) (v verdict, is bool) {
+	v = verdict{kind: kind, outcome: Answered, wait: -1}
+	switch {
+	case e.Code == CodeUnsupportedVersion && (q.modern || namesModern(e)):
+		if q.handshake {
+			break
+		}
+		if v.kind = KindVersion; !q.versioned {
+			v.step = stepVersion
+		}
+	case e.Code == CodeHeaderMismatch && q.modern:
+		if q.tool && !q.relisted {
+			v.step = stepTools
+		}
+	case e.Code == CodeMissingCapability && q.modern:
+	default:
+		return v, false
+	}
+	return v, true
 }
 
 // namesModern reports whether a refused version came with a list that has a
@@ -151,9 +209,20 @@ func namesModern(e *streamablehttp.RPCError) bool {
 	return refused && slices.Contains(supported, modernVersion)
 }
 
-func once(s step, used bool, kind Kind) verdict {
-	if used {
-		return verdict{kind: kind}
+// tellsOfSessions reports whether servers are known to answer with a status for a session that they
+// do not know.
+func tellsOfSessions(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity:
+		return true
 	}
-	return verdict{step: s, kind: kind, wait: -1}
+	return false
 }
+
+// namesSession reports whether the text of a refusal speaks of the session.
+func namesSession(e *streamablehttp.HTTPError) bool {
+	return strings.Contains(strings.ToLower(e.Preview), "session") ||
+		e.RPC != nil && strings.Contains(strings.ToLower(e.RPC.Message), "session")
+}
+
+func isCode(e *streamablehttp.RPCError, code int64) bool { return e != nil && e.Code == code }

@@ -2,7 +2,7 @@ package mcpclient
 
 import (
 	"errors"
-	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,84 +29,170 @@ func after(status int, d time.Duration) *streamablehttp.HTTPError {
 	return e
 }
 
+// The verdicts of the table by what happens next and what is known.
 var (
-	retryIt = func(k Kind) verdict { return verdict{step: stepWait, kind: k, wait: -1} }
-	giveUp  = func(k Kind) verdict { return verdict{kind: k} }
-	flagged = func(k Kind) verdict { return verdict{kind: k, mayHaveRun: true} }
-	unknown = flagged(KindOutcomeUnknown)
+	unsent  = func(s step) verdict { return withWait(verdict{step: s, kind: KindNotSent, outcome: NotRun}) }
+	limited = func(d time.Duration) verdict {
+		return verdict{step: stepWait, kind: KindHTTP, outcome: NotRun, wait: d}
+	}
+	repeated = func(k Kind) verdict { return verdict{step: stepWait, kind: k, wait: -1} }
+	final    = func(k Kind, o Outcome) verdict { return verdict{kind: k, outcome: o} }
+	unknown  = final(KindOutcomeUnknown, Unknown)
+
+	toRecover  = verdict{step: stepRecover, kind: KindSessionLost, outcome: NotRun, wait: -1}
+	toHeal     = verdict{step: stepProbe, kind: KindHTTP, outcome: Answered, wait: -1}
+	toConfirm  = verdict{step: stepProbe, kind: KindHTTP, outcome: Answered, confirms: true, wait: -1}
+	answerHeal = verdict{step: stepProbe, kind: KindServer, outcome: Answered, wait: -1}
+	answerConf = verdict{step: stepProbe, kind: KindServer, outcome: Answered, confirms: true, wait: -1}
+	newVersion = func(o Outcome) verdict { return verdict{step: stepVersion, kind: KindVersion, outcome: o, wait: -1} }
+	freshTools = func(o Outcome) verdict { return verdict{step: stepTools, kind: KindServer, outcome: o, wait: -1} }
+	answer     = func(o Outcome) verdict { return verdict{kind: KindServer, outcome: o, wait: -1} }
+	denied     = func(s step, k Kind, o Outcome) verdict { return verdict{step: s, kind: k, outcome: o, wait: -1} }
 )
 
-var (
-	toRecover  = verdict{step: stepRecover, kind: KindSessionLost, wait: -1}
-	toProbe    = verdict{step: stepProbe, kind: KindHTTP, wait: -1}
-	toAsk      = verdict{step: stepProbe, kind: KindServer, wait: -1}
-	newVersion = verdict{step: stepVersion, kind: KindVersion, wait: -1}
-	freshTools = verdict{step: stepTools, kind: KindServer, wait: -1}
-)
-
-// retryRows is the retry table of DESIGN.md, "What may be retried", row by row:
-// what came, in a legacy session, for what may be repeated and for a tool call.
-// In the modern era the rows of modernRows differ.
-var retryRows = []struct {
-	name       string
-	err        error
-	repeatable verdict
-	tool       verdict
-}{
-	{"not sent", &transport.Error{Stage: transport.NotSent}, retryIt(KindNotSent), retryIt(KindNotSent)},
-	{"not sent, permanent", &transport.Error{Stage: transport.NotSent, Permanent: true}, giveUp(KindNotSent), giveUp(KindNotSent)},
-	{"maybe sent", &transport.Error{Stage: transport.MaybeSent}, retryIt(KindUnanswered), unknown},
-	{"maybe sent, permanent", &transport.Error{Stage: transport.MaybeSent, Permanent: true}, retryIt(KindUnanswered), unknown},
-	{"a 404 below a lost stream", &transport.Error{Stage: transport.MaybeSent, Err: httpErr(404)}, retryIt(KindUnanswered), unknown},
-	{"an error nobody knows", errors.New("?"), retryIt(KindUnanswered), unknown},
-	{"404", httpErr(404), toRecover, toRecover},
-	{"404 with an error of nobody's id", withRPC(404, -32001), toRecover, toRecover},
-	{"400 with an error of nobody's id", withRPC(400, -32000), toProbe, toProbe},
-	{"400 plain", httpErr(400), giveUp(KindHTTP), giveUp(KindHTTP)},
-	{"401", httpErr(401), giveUp(KindAuthRequired), giveUp(KindAuthRequired)},
-	{"403", httpErr(403), giveUp(KindForbidden), giveUp(KindForbidden)},
-	{"429 without a time", httpErr(429), retryIt(KindHTTP), retryIt(KindHTTP)},
-	{"429 with a time", after(429, 7*time.Second), verdict{step: stepWait, kind: KindHTTP, wait: 7 * time.Second}, verdict{step: stepWait, kind: KindHTTP, wait: 7 * time.Second}},
-	{"500", httpErr(500), retryIt(KindHTTP), unknown},
-	{"502", httpErr(502), retryIt(KindHTTP), unknown},
-	{"503 without a time", httpErr(503), retryIt(KindHTTP), unknown},
-	{"503 with a time", after(503, time.Second), verdict{step: stepWait, kind: KindHTTP, wait: time.Second}, unknown},
-	{"504", httpErr(504), retryIt(KindHTTP), unknown},
-	{"408", httpErr(408), retryIt(KindHTTP), unknown},
-	{"425", httpErr(425), retryIt(KindHTTP), unknown},
-	{"no MCP", &streamablehttp.ProtocolError{}, giveUp(KindProtocol), flagged(KindProtocol)},
-	{"over a limit", &streamablehttp.LimitError{}, giveUp(KindLimit), flagged(KindLimit)},
-	{"an error with our id", &streamablehttp.RPCError{Code: -32000, Status: 400}, giveUp(KindServer), giveUp(KindServer)},
-	{"an error with our id and 500", &streamablehttp.RPCError{Code: -32603, Status: 500}, giveUp(KindServer), giveUp(KindServer)},
-	{"404 with an error of our id", &streamablehttp.RPCError{Code: -32001, Status: 404}, toAsk, toAsk},
-	{"404, no such method", &streamablehttp.RPCError{Code: -32601, Status: 404}, giveUp(KindServer), giveUp(KindServer)},
-	{"404, no such method, by nobody's id", withRPC(404, -32601), toProbe, toProbe},
-	{"a code that the era does not know", &streamablehttp.RPCError{Code: -32022, Status: 400}, giveUp(KindServer), giveUp(KindServer)},
-	{"another such code", &streamablehttp.RPCError{Code: -32020, Status: 400}, giveUp(KindServer), giveUp(KindServer)},
-	{"input that cannot be sent", &invalidError{errors.New("?")}, giveUp(KindInvalid), giveUp(KindInvalid)},
-	{"redirect", &streamablehttp.RedirectError{Status: 302}, giveUp(KindHTTP), giveUp(KindHTTP)},
-	{"304", httpErr(304), giveUp(KindHTTP), giveUp(KindHTTP)},
-	{"405", httpErr(405), giveUp(KindHTTP), giveUp(KindHTTP)},
-	{"413", httpErr(413), giveUp(KindHTTP), giveUp(KindHTTP)},
-	{"501", httpErr(501), giveUp(KindHTTP), giveUp(KindHTTP)},
-	{"505", httpErr(505), giveUp(KindHTTP), giveUp(KindHTTP)},
-	{"520, a gateway's own", httpErr(520), retryIt(KindHTTP), unknown},
-	{"599 with a time", after(599, time.Second), verdict{step: stepWait, kind: KindHTTP, wait: time.Second}, unknown},
+// withWait fills in what only a verdict with a step has.
+func withWait(v verdict) verdict {
+	if v.step != stepFail {
+		v.wait = -1
+	}
+	return v
 }
 
-var modernRows = []struct {
+// says is a status whose body is text.
+func says(status int, text string) *streamablehttp.HTTPError {
+	e := httpErr(status)
+	e.Preview = text
+	return e
+}
+
+// challenged is a status with a challenge.
+func challenged(status int, challenge string) *streamablehttp.HTTPError {
+	e := httpErr(status)
+	e.Challenges = []string{challenge}
+	return e
+}
+
+// began is a status whose body shows that the server looked at the request.
+func began(status int) *streamablehttp.HTTPError {
+	e := httpErr(status)
+	e.Began = true
+	return e
+}
+
+// ours is a JSON-RPC error with the request's id.
+func ours(status int, code int64, text string) *streamablehttp.RPCError {
+	return &streamablehttp.RPCError{Status: status, Code: code, Message: text}
+}
+
+// tableRow is what came, and what follows for a request that may be repeated and for a tool call.
+type tableRow struct {
 	name       string
 	err        error
 	repeatable verdict
 	tool       verdict
-}{
-	{"404", httpErr(404), giveUp(KindHTTP), giveUp(KindHTTP)},
-	{"400 with an error of nobody's id", withRPC(400, -32000), giveUp(KindHTTP), giveUp(KindHTTP)},
-	{"version refused", &streamablehttp.RPCError{Code: -32022, Status: 400}, newVersion, newVersion},
-	{"version refused by nobody's id", withRPC(400, -32022), newVersion, newVersion},
-	{"headers refused", &streamablehttp.RPCError{Code: -32020, Status: 400}, giveUp(KindServer), freshTools},
-	{"500", httpErr(500), retryIt(KindHTTP), unknown},
-	{"maybe sent", &transport.Error{Stage: transport.MaybeSent}, retryIt(KindUnanswered), unknown},
+}
+
+// same is a row that makes no difference between the two.
+func same(name string, err error, v verdict) tableRow { return tableRow{name, err, v, v} }
+
+// retryRows is the retry table of DESIGN.md, "What a reply proves", in a legacy session. In the modern
+// era the rows of modernRows differ.
+var retryRows = []tableRow{
+	same("not sent", &transport.Error{Stage: transport.NotSent}, unsent(stepWait)),
+	same("not sent, permanent", &transport.Error{Stage: transport.NotSent, Permanent: true}, unsent(stepFail)),
+	{"maybe sent", &transport.Error{Stage: transport.MaybeSent}, repeated(KindUnanswered), unknown},
+	{"maybe sent, permanent", &transport.Error{Stage: transport.MaybeSent, Permanent: true}, repeated(KindUnanswered), unknown},
+	{"a 404 below a lost stream", &transport.Error{Stage: transport.MaybeSent, Err: httpErr(404)}, repeated(KindUnanswered), unknown},
+	{"an error nobody knows", errors.New("?"), repeated(KindUnanswered), unknown},
+	same("input that cannot be sent", &invalidError{errors.New("?")}, final(KindInvalid, NotRun)),
+
+	same("404", httpErr(404), toRecover),
+	same("404 with an error of nobody's id", withRPC(404, -32001), toRecover),
+	same("404, no such method, by nobody's id", withRPC(404, -32601), toConfirm),
+	same("404 with a result of ours", began(404), toHeal),
+	same("404 with an error of our id", ours(404, -32002, "no such resource"), answerHeal),
+	same("404 of our id that names the session", ours(404, -32001, "Session not found"), answerConf),
+	same("404 of our id that names the session, odd code", ours(404, -32603, "Session not found"), answerHeal),
+	same("404, no such method", ours(404, -32601, "x"), answer(Answered)),
+	same("400 plain", httpErr(400), toHeal),
+	same("400 with an error of nobody's id", withRPC(400, -32000), toHeal),
+	same("400 that names the session", says(400, "No valid session ID provided"), toConfirm),
+	same("400 of our id", ours(400, -32602, "wrong arguments"), answer(Answered)),
+	same("400 of our id that names the session", ours(400, -32000, "no valid session"), answerConf),
+	same("410", httpErr(410), toHeal),
+	same("410 that names the session", says(410, "session expired"), toConfirm),
+	same("422 that names the session", says(422, `{"error":"unknown Session"}`), toConfirm),
+	same("200 with an error", ours(200, -32000, "no"), answer(Answered)),
+	same("200 with an error that names the session", ours(200, -32001, "Session not found"), answerHeal),
+	same("200 with an error of no id", &streamablehttp.RPCError{Code: -32700, Status: 200, NoID: true}, final(KindServer, Unknown)),
+
+	same("401", httpErr(401), denied(stepProbe, KindAuthRequired, NotRun)),
+	same("401 with a challenge", challenged(401, "Bearer"), denied(stepFail, KindAuthRequired, NotRun)),
+	same("403", httpErr(403), denied(stepFail, KindForbidden, Answered)),
+	same("403 with a challenge", challenged(403, "Bearer"), denied(stepFail, KindForbidden, NotRun)),
+	same("429 without a time", httpErr(429), limited(-1)),
+	same("429 with a time", after(429, 7*time.Second), limited(7*time.Second)),
+	same("425 with a time", after(425, 7*time.Second), limited(7*time.Second)),
+	same("429 with a result of ours", began(429), verdict{step: stepWait, kind: KindHTTP, outcome: Answered, wait: -1}),
+
+	{"408", httpErr(408), repeated(KindHTTP), unknown},
+	{"408 with a time", after(408, time.Second), verdict{step: stepWait, kind: KindHTTP, wait: time.Second}, unknown},
+	{"500", httpErr(500), repeated(KindHTTP), unknown},
+	{"503 with a time", after(503, time.Second), verdict{step: stepWait, kind: KindHTTP, wait: time.Second}, unknown},
+	{"520, a gateway's own", httpErr(520), repeated(KindHTTP), unknown},
+	{"600", httpErr(600), repeated(KindHTTP), unknown},
+	{"999", httpErr(999), repeated(KindHTTP), unknown},
+	{"0", httpErr(0), repeated(KindHTTP), unknown},
+	same("500 with an error of our id", ours(500, -32603, "no"), answer(Answered)),
+
+	same("no MCP", &streamablehttp.ProtocolError{}, final(KindProtocol, Unknown)),
+	same("over a limit", &streamablehttp.LimitError{}, final(KindLimit, Unknown)),
+	same("redirect", &streamablehttp.RedirectError{Status: 302}, final(KindHTTP, Answered)),
+	same("304", httpErr(304), final(KindHTTP, Answered)),
+	same("402", httpErr(402), final(KindHTTP, Answered)),
+	same("409", httpErr(409), final(KindHTTP, Answered)),
+	same("405", httpErr(405), final(KindHTTP, NotRun)),
+	same("406", httpErr(406), final(KindHTTP, NotRun)),
+	same("411", httpErr(411), final(KindHTTP, NotRun)),
+	same("413", httpErr(413), final(KindHTTP, NotRun)),
+	same("414", httpErr(414), final(KindHTTP, NotRun)),
+	same("415", httpErr(415), final(KindHTTP, NotRun)),
+	same("421", httpErr(421), final(KindHTTP, NotRun)),
+	same("426", httpErr(426), final(KindHTTP, NotRun)),
+	same("431", httpErr(431), final(KindHTTP, NotRun)),
+	same("501", httpErr(501), final(KindHTTP, NotRun)),
+	same("505", httpErr(505), final(KindHTTP, NotRun)),
+	same("501 with an error of our id", ours(501, -32601, "no"), answer(Answered)),
+	same("405 with a result of ours", began(405), final(KindHTTP, Answered)),
+
+	same("a code that the era does not know", ours(400, -32022, "?"), answer(Answered)),
+	same("another such code", ours(400, -32020, "?"), answer(Answered)),
+	same("an upgraded server", upgraded(400), newVersion(NotRun)),
+	same("an upgraded server, in a 200", upgraded(200), newVersion(Answered)),
+}
+
+// upgraded is the refusal of a server that speaks the modern revision alone.
+func upgraded(status int) *streamablehttp.RPCError {
+	e := ours(status, -32022, "?")
+	e.Data = []byte(`{"supported":["2026-07-28"],"requested":"2025-11-25"}`)
+	return e
+}
+
+var modernRows = []tableRow{
+	same("404", httpErr(404), final(KindHTTP, Answered)),
+	same("400", httpErr(400), final(KindHTTP, Answered)),
+	same("400 with an error of nobody's id", withRPC(400, -32000), final(KindHTTP, Answered)),
+	same("401", httpErr(401), denied(stepFail, KindAuthRequired, NotRun)),
+	same("version refused", ours(400, -32022, "?"), newVersion(NotRun)),
+	same("version refused by nobody's id", withRPC(400, -32022), newVersion(NotRun)),
+	same("version refused in a 200", ours(200, -32022, "?"), newVersion(Answered)),
+	same("version refused in a 500", ours(500, -32022, "?"), newVersion(Answered)),
+	{"headers refused", ours(400, -32020, "?"), answer(NotRun), freshTools(NotRun)},
+	{"headers refused in a 200", ours(200, -32020, "?"), answer(Answered), freshTools(Answered)},
+	same("capability missing", ours(400, -32021, "?"), answer(NotRun)),
+	same("capability missing in a 200", ours(200, -32021, "?"), answer(Answered)),
+	{"500", httpErr(500), repeated(KindHTTP), unknown},
+	{"maybe sent", &transport.Error{Stage: transport.MaybeSent}, repeated(KindUnanswered), unknown},
 }
 
 func TestRetryTable(t *testing.T) {
@@ -126,12 +212,9 @@ func TestRetryTable(t *testing.T) {
 
 // What happens at most once per call is returned the second time.
 func TestRetryTableEachRepairOnce(t *testing.T) {
-	used := situation{tool: true, inSession: true, recovered: true, versioned: true, relisted: true}
-	require.Equal(t, giveUp(KindSessionLost), judge(httpErr(http.StatusNotFound), used))
-	require.Equal(t, giveUp(KindHTTP), judge(withRPC(400, -32000), used))
-	used.modern = true
-	require.Equal(t, giveUp(KindVersion), judge(&streamablehttp.RPCError{Code: -32022}, used))
-	require.Equal(t, giveUp(KindServer), judge(&streamablehttp.RPCError{Code: -32020}, used))
+	used := situation{tool: true, modern: true, versioned: true, relisted: true}
+	require.Equal(t, denied(stepFail, KindVersion, NotRun), judge(ours(400, -32022, ""), used))
+	require.Equal(t, answer(NotRun), judge(ours(400, -32020, ""), used))
 }
 
 // Without a session id nothing can have been forgotten; the handshake has nothing to recover to.
@@ -141,37 +224,56 @@ func TestRetryTableWithoutSession(t *testing.T) {
 		"handshake":     {repeatable: true, inSession: true, handshake: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, giveUp(KindHTTP), judge(httpErr(http.StatusNotFound), q))
-			require.Equal(t, giveUp(KindHTTP), judge(withRPC(400, -32000), q))
+			for _, err := range []error{httpErr(404), withRPC(400, -32000), says(400, "no session"), says(410, "no session")} {
+				require.Equal(t, final(KindHTTP, Answered), judge(err, q))
+			}
+			require.Equal(t, denied(stepFail, KindAuthRequired, NotRun), judge(httpErr(401), q))
 		})
 	}
 	handshake := situation{repeatable: true, handshake: true, modern: true}
-	require.Equal(t, giveUp(KindServer), judge(&streamablehttp.RPCError{Code: -32022}, handshake))
-	require.Equal(t, giveUp(KindServer), judge(&streamablehttp.RPCError{Code: -32020}, handshake))
+	require.Equal(t, answer(NotRun), judge(ours(400, -32022, ""), handshake))
+	require.Equal(t, answer(NotRun), judge(ours(400, -32020, ""), handshake))
 }
 
-// However it is asked, a request with side effects is sent again only when it
-// certainly did not run: it never left, or the server refused it.
-func TestRetryTableNeverRepeatsWhatMayHaveRun(t *testing.T) {
-	refused := func(err error) bool {
-		var link *transport.Error
-		if errors.As(err, &link) {
-			return link.Stage == transport.NotSent
+// An Authorizer is called for missing credentials, and for a token that does not allow enough.
+func TestRetryTableAuthorizes(t *testing.T) {
+	q := situation{tool: true, modern: true, authorizes: true}
+	require.Equal(t, denied(stepAuthorize, KindAuthRequired, NotRun), judge(httpErr(401), q))
+	require.Equal(t, denied(stepAuthorize, KindAuthRequired, NotRun), judge(challenged(401, "Bearer"), q))
+	require.Equal(t, denied(stepFail, KindForbidden, Answered), judge(httpErr(403), q))
+	require.Equal(t, denied(stepFail, KindForbidden, NotRun), judge(challenged(403, "Bearer"), q))
+	require.Equal(t, denied(stepAuthorize, KindForbidden, NotRun), judge(challenged(403, `Bearer error="insufficient_scope"`), q))
+}
+
+// However it is asked, NotRun is only ever said of what never left and of refusals that stand on the
+// list of DESIGN.md, and never once anything showed that the request began.
+func TestRetryTableProvesLittle(t *testing.T) {
+	unread := []int{405, 406, 411, 413, 414, 415, 421, 426, 431, 501, 505}
+	proof := func(err error, q situation) bool {
+		switch e := err.(type) {
+		case *transport.Error:
+			return e.Stage == transport.NotSent
+		case *invalidError:
+			return true
+		case *streamablehttp.RPCError:
+			return e.Status == 400 && (q.modern && -32022 <= e.Code && e.Code <= -32020 || e.Code == -32022 && e.Data != nil)
+		case *streamablehttp.HTTPError:
+			modernCode := e.RPC != nil && q.modern && -32022 <= e.RPC.Code && e.RPC.Code <= -32020
+			return !e.Began && (e.Status == 401 || e.Status == 403 && e.Challenges != nil || e.Status == 425 || e.Status == 429 ||
+				e.Status == 404 && q.inSession && !q.handshake || e.Status == 400 && modernCode || slices.Contains(unread, e.Status))
 		}
-		var status *streamablehttp.HTTPError
-		var rpc *streamablehttp.RPCError
-		return errors.As(err, &rpc) || errors.As(err, &status) && (status.Status == 404 || status.Status == 400 || status.Status == 429)
+		return false
 	}
-	for _, row := range append(retryRows[:len(retryRows):len(retryRows)], modernRows...) {
-		for bits := range 1 << 7 {
+	for _, row := range slices.Concat(retryRows, modernRows) {
+		for bits := range 1 << 8 {
 			q := situation{
-				handshake: bits&1 != 0, inSession: bits&2 != 0, recovered: bits&4 != 0,
-				versioned: bits&8 != 0, relisted: bits&16 != 0, tool: bits&32 != 0, modern: bits&64 != 0,
+				handshake: bits&1 != 0, inSession: bits&2 != 0, repeatable: bits&4 != 0, began: bits&8 != 0,
+				versioned: bits&16 != 0, relisted: bits&32 != 0, tool: bits&64 != 0, modern: bits&128 != 0,
 			}
 			v := judge(row.err, q)
-			if v.step != stepFail {
-				require.True(t, refused(row.err), "%s %+v", row.name, q)
-			}
+			_, invalid := row.err.(*invalidError)
+			require.Equal(t, v.outcome == NotRun, v.outcome == NotRun && proof(row.err, q) && (!q.began || invalid), "%s %+v", row.name, q)
+			require.False(t, v.confirms && (q.began || v.step != stepProbe), "%s %+v", row.name, q)
 			require.NotZero(t, v.kind, row.name)
 		}
 	}

@@ -3,8 +3,6 @@ package mcpclient
 import (
 	"context"
 	"errors"
-
-	"github.com/hawser-mcp/hawser/transport"
 )
 
 // RootsChanged tells the server that [Handlers].Roots would answer otherwise
@@ -12,7 +10,7 @@ import (
 func (s *Session) RootsChanged(ctx context.Context) error {
 	switch {
 	case s.opts.Handlers.Roots == nil:
-		return &Error{Kind: KindInvalid, Method: methodRootsChanged, Stage: transport.NotSent, Err: errors.New("there is no handler for roots")}
+		return invalid(methodRootsChanged, errors.New("there is no handler for roots"))
 	case s.now.Load().modern():
 		return nil
 	}

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -350,8 +350,9 @@ func (k *streamKeeper) absent() ending {
 }
 
 func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
-	switch e.Status {
-	case http.StatusNotFound, http.StatusBadRequest:
+	class := httpstatus.Of(e.Status)
+	switch {
+	case tellsOfSessions(e.Status):
 		if _, resumed := k.cursor.ID(); resumed {
 			k.cursor = streamablehttp.Cursor{} // it may be the cursor that is refused
 			return streamLost
@@ -369,15 +370,12 @@ func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 			return streamMoved
 		}
 		return streamLost
-	case http.StatusTooManyRequests, http.StatusRequestTimeout, http.StatusTooEarly:
+	case class.Transient():
 		return streamLost
-	case http.StatusConflict:
+	case class == httpstatus.Conflict:
 		return streamLost // to the server the last one is still open: it has not noticed yet
-	case http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+	case class == httpstatus.Unsupported:
 		return k.absent()
-	}
-	if e.Status/100 == 5 {
-		return streamLost
 	}
 	if k.s.unauthorized(e) != nil {
 		return streamLost // for this nobody is asked: a call will be, and then it is opened again

@@ -121,7 +121,7 @@ func TestWaitForTheStandingStreamEnds(t *testing.T) {
 				got := <-call
 				e := failure(t, got.err)
 				require.Equal(t, test.kind, e.Kind, "%v", e)
-				require.False(t, e.MayHaveRun)
+				require.Equal(t, mcpclient.NotRun, e.Outcome)
 				require.Equal(t, test.at, got.at)
 				require.Zero(t, srv.Executions("echo"))
 			})

@@ -140,7 +140,11 @@ func TestContextEndsACall(t *testing.T) {
 				})
 				unsent := name == "dial" && direct()
 				require.Equal(t, unsent, e.Stage == transport.NotSent)
-				require.Equal(t, !unsent && name != "backoff", e.MayHaveRun, "%v", e)
+				outcome := mcpclient.Unknown
+				if unsent || name == "backoff" {
+					outcome = mcpclient.NotRun
+				}
+				require.Equal(t, outcome, e.Outcome, "%v", e)
 				srv.SetIntercept(nil)
 				link.Network.Stall(false)
 				link.Network.ResetAll()
@@ -184,7 +188,7 @@ func TestContextEndsTheWaitForARepair(t *testing.T) {
 				_, err := s.CallTool(ctx, "echo", nil)
 				return err
 			})
-			require.False(t, e.MayHaveRun)
+			require.Equal(t, mcpclient.NotRun, e.Outcome)
 			hold.Release()
 			echoes(t, s)
 		})
@@ -199,7 +203,7 @@ func TestContextEndsTheWaitForARepair(t *testing.T) {
 				_, err := s.CallTool(ctx, "mirrored", map[string]string{"region": "eu"})
 				return err
 			})
-			require.False(t, e.MayHaveRun)
+			require.Equal(t, mcpclient.NotRun, e.Outcome)
 			hold.Release()
 			echoes(t, s)
 		})
@@ -246,7 +250,7 @@ func idle(t *testing.T, err error) {
 	e := failure(t, err)
 	require.Equal(t, mcpclient.KindTimeout, e.Kind, "%v", err)
 	require.True(t, mcpclient.IsTimeout(err))
-	require.True(t, e.MayHaveRun)
+	require.Equal(t, mcpclient.Unknown, e.Outcome)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	var timeout *mcpclient.TimeoutError
 	require.ErrorAs(t, err, &timeout)
@@ -296,11 +300,11 @@ func TestProgressKeepsACallAlive(t *testing.T) {
 // The total timeout is of the call, whatever it is doing.
 func TestTotalTimeoutBoundsEverything(t *testing.T) {
 	const total = 5 * time.Second
-	check := func(t *testing.T, err error, start time.Time) {
+	check := func(t *testing.T, err error, start time.Time, want mcpclient.Outcome) {
 		t.Helper()
 		e := failure(t, err)
 		require.LessOrEqual(t, time.Since(start), total)
-		require.False(t, e.MayHaveRun, "%v", err)
+		require.Equal(t, want, e.Outcome, "%v", err)
 	}
 	t.Run("list", func(t *testing.T) {
 		eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -310,7 +314,7 @@ func TestTotalTimeoutBoundsEverything(t *testing.T) {
 			_, err := s.ListTools(t.Context(), nil, mcpclient.WithTotalTimeout(total))
 			require.True(t, mcpclient.IsTimeout(err), "%v", err)
 			require.Equal(t, total, time.Since(start))
-			check(t, err, start)
+			check(t, err, start, mcpclient.Unknown)
 		})
 	})
 	t.Run("recovery", func(t *testing.T) {
@@ -322,7 +326,7 @@ func TestTotalTimeoutBoundsEverything(t *testing.T) {
 			_, err := s.CallTool(t.Context(), "echo", nil, mcpclient.WithTotalTimeout(total))
 			require.True(t, mcpclient.IsTimeout(err), "%v", err)
 			require.Equal(t, total, time.Since(start))
-			check(t, err, start)
+			check(t, err, start, mcpclient.NotRun)
 			hold.Release()
 			echoes(t, s)
 		})
@@ -342,7 +346,7 @@ func TestTotalTimeoutBoundsEverything(t *testing.T) {
 			busy.Store(true)
 			start := time.Now()
 			_, err := s.CallTool(t.Context(), "echo", nil, mcpclient.WithTotalTimeout(total))
-			check(t, err, start)
+			check(t, err, start, mcpclient.NotRun)
 			require.Equal(t, 1, srv.Count("tools/call"))
 			busy.Store(false)
 			echoes(t, s)

@@ -99,7 +99,7 @@ func (s *Session) outputSchema(ctx context.Context, tool string) (*schema.Schema
 	compiled, err := output.get()
 	if err != nil {
 		err = fmt.Errorf("output of tool %q: %w", shown(tool, maxShownName), err)
-		return nil, &Error{Kind: KindProtocol, Method: methodCallTool, Stage: transport.NotSent, Err: err}
+		return nil, &Error{Kind: KindProtocol, Method: methodCallTool, Stage: transport.NotSent, Outcome: NotRun, Err: err}
 	}
 	return compiled, nil
 }

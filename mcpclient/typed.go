@@ -108,7 +108,7 @@ func Call[In, Out any](ctx context.Context, s *Session, tool string, in In, opts
 	var zero Out
 	output, err := s.outputSchema(ctx, tool)
 	if err != nil {
-		return zero, err
+		return zero, toolNotRun(err)
 	}
 	res, err := s.CallTool(ctx, tool, in, opts...)
 	if err != nil {
@@ -124,9 +124,20 @@ func Call[In, Out any](ctx context.Context, s *Session, tool string, in In, opts
 	return out, nil
 }
 
+// toolNotRun is the error of what comes before a tool call: whatever became of that, the tool did not run.
+func toolNotRun(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	out := *e
+	out.Outcome = NotRun
+	return &out
+}
+
 // badResult is the error of a call whose tool has run, and whose result is of no use.
 func badResult(kind Kind, err error) error {
-	return &Error{Kind: kind, Method: methodCallTool, Stage: transport.Answered, MayHaveRun: true, Tries: 1, Err: err}
+	return &Error{Kind: kind, Method: methodCallTool, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err}
 }
 
 var (

@@ -118,7 +118,7 @@ func TestTypedCallOfUnusableResult(t *testing.T) {
 			require.Equal(t, want, e.Kind, "%v", err)
 			require.Equal(t, "tools/call", e.Method)
 			require.Equal(t, transport.Answered, e.Stage)
-			require.True(t, e.MayHaveRun)
+			require.Equal(t, mcpclient.Answered, e.Outcome)
 			require.NotContains(t, err.Error(), "secret")
 			require.Equal(t, 1, srv.Executions(tool))
 			switch tool {
@@ -149,7 +149,7 @@ func TestTypedCallDoesNotRunUnvalidated(t *testing.T) {
 			_, err := mcpclient.Call[any, any](t.Context(), s, tool, nil)
 			e := failure(t, err)
 			require.Equal(t, mcpclient.KindProtocol, e.Kind)
-			require.False(t, e.MayHaveRun)
+			require.Equal(t, mcpclient.NotRun, e.Outcome)
 			require.True(t, mcpclient.IsNotSent(err))
 			_, err = s.CallTool(t.Context(), tool, nil)
 			require.NoError(t, err, "who does not validate can call")

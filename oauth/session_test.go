@@ -162,7 +162,7 @@ func TestSessionHundredCallsDeclined(t *testing.T) {
 			var typed *mcpclient.Error
 			require.ErrorAs(t, err, &typed)
 			require.Equal(t, mcpclient.KindAuthRequired, typed.Kind)
-			require.False(t, typed.MayHaveRun)
+			require.Equal(t, mcpclient.NotRun, typed.Outcome)
 			require.ErrorIs(t, err, oauth.ErrDeclined)
 			require.Equal(t, oauth.KindDeclined, oauth.KindOf(err))
 		}

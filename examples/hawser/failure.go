@@ -83,10 +83,22 @@ func (a *app) serverFailure(err error) failure {
 		f.code, f.cause = exitUnreachable, fmt.Sprintf("not finished within %v", a.flags.timeout)
 		f.hint = "give it more time with --timeout"
 	}
-	if e.MayHaveRun {
-		f.hint = "the tool may have run all the same: look before you call it again"
+	if hint := outcomeHint(e); hint != "" && (f.hint == "" || e.Outcome == mcpclient.Unknown) {
+		f.hint = hint
 	}
 	return f
+}
+
+// outcomeHint says what became of a call that is not safe to repeat.
+func outcomeHint(e *mcpclient.Error) string {
+	switch {
+	case mcpclient.SafeToRepeat(e):
+		return ""
+	case e.Outcome == mcpclient.Answered:
+		return "the server answered with an error, but the tool may have acted: look before you call it again"
+	default:
+		return "no answer came, but the tool may have run: look before you call it again"
+	}
 }
 
 // remains are what is left of an escape sequence when package mcpclient has put

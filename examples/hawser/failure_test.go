@@ -133,7 +133,8 @@ func TestServerErrors(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Tools = []*mcptest.Tool{{Name: "odd", Run: refuse}}
 		url := srv.Loopback(t).URL
-		require.Equal(t, result{exitRefused, "", "hawser: tools/call: server error -32000: not today\n"}, hawser(t, "call", url, "odd"))
+		require.Equal(t, result{exitRefused, "", "hawser: tools/call: server error -32000: not today\n" +
+			"hint: the server answered with an error, but the tool may have acted: look before you call it again\n"}, hawser(t, "call", url, "odd"))
 	})
 	forbidden := page(t, http.StatusForbidden, "text/plain", "no")
 	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + forbidden + ": HTTP status 403 Forbidden: no\n" +

@@ -105,7 +105,7 @@ func TestTimeout(t *testing.T) {
 		srv := legacy("hang", tool)
 		link := srv.InMemory(t)
 		r := machine{transport: link.Transport}.hawser(t, "call", link.URL, "hang", "--timeout", "3s")
-		require.Equal(t, result{exitUnreachable, "", "hawser: not finished within 3s\nhint: the tool may have run all the same: look before you call it again\n"}, r)
+		require.Equal(t, result{exitUnreachable, "", "hawser: not finished within 3s\nhint: no answer came, but the tool may have run: look before you call it again\n"}, r)
 	})
 }
 

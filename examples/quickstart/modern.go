@@ -47,7 +47,7 @@ func (q *quickstart) brew(ctx context.Context, s *mcpclient.Session, cups int) e
 	result, err := s.CallTool(ctx, "brew", map[string]any{"cups": cups}, mcpclient.OnProgress(show))
 	switch {
 	case err != nil:
-		return err // no result; mcpclient.MayHaveRun(err) tells whether the tool may have run
+		return err // no result; mcpclient.OutcomeOf(err) tells whether the tool may have run
 	case result.IsError:
 		return errors.New("the tool failed: " + text(result))
 	case reports == 0:

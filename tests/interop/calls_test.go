@@ -141,7 +141,7 @@ func TestCalls(t *testing.T) {
 
 		_, err = s.CallTool(limit(t), "no such tool", nil)
 		require.Equal(t, mcpclient.KindServer, mcpclient.KindOf(err), "%v", err)
-		require.False(t, mcpclient.MayHaveRun(err))
+		require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err))
 
 		// A name that no header can hold as it is. go-sdk compares the encoded form
 		// with the body's and refuses the mirrored name; the others say "unknown tool".

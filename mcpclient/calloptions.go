@@ -142,9 +142,9 @@ func WithRawResult() CallOption {
 	return func(o *callOptions) { o.keepRaw = true }
 }
 
-// WithIdempotent says that this call may be repeated: when its answer is lost
+// WithIdempotent declares that repeating this call does no harm: when its answer is lost
 // it is sent again, like a list request, instead of failing with
-// [KindOutcomeUnknown].
+// [KindOutcomeUnknown]. [SafeToRepeat] is true for its errors; their outcome says what happened, as for any call.
 func WithIdempotent() CallOption {
 	return func(o *callOptions) { o.idempotent = true }
 }

@@ -171,7 +171,8 @@ func judgeAnswer(e *streamablehttp.RPCError, q situation) verdict {
 	named := strings.Contains(strings.ToLower(e.Message), "session")
 	switch {
 	case !q.established() || e.Code == CodeMethodNotFound:
-	case e.Status == http.StatusNotFound, named && (tellsOfSessions(e.Status) || httpstatus.Of(e.Status) == httpstatus.Success):
+	case e.Code == CodeInvalidParams && e.Status != http.StatusNotFound && !named: // it is about the arguments
+	case tellsOfSessions(e.Status), named && httpstatus.Of(e.Status) == httpstatus.Success:
 		v.step = stepProbe
 		v.confirms = named && tellsOfSessions(e.Status) && -32099 <= e.Code && e.Code <= -32000 && !q.began
 	}

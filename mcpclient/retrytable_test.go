@@ -165,8 +165,8 @@ var retryRows = []tableRow{
 	same("501 with an error of our id", ours(501, -32601, "no"), answer(Answered)),
 	same("405 with a result of ours", began(405), final(KindHTTP, Answered)),
 
-	same("a code that the era does not know", ours(400, -32022, "?"), answer(Answered)),
-	same("another such code", ours(400, -32020, "?"), answer(Answered)),
+	same("a code that the era does not know", ours(400, -32022, "?"), answerHeal),
+	same("another such code", ours(400, -32020, "?"), answerHeal),
 	same("an upgraded server", upgraded(400), newVersion(NotRun)),
 	same("an upgraded server, in a 200", upgraded(200), newVersion(Answered)),
 }

@@ -53,7 +53,7 @@ func (s *Session) relistTools(ctx context.Context) error {
 // a struct, a map, a json.RawMessage; nil is the empty object. It is not changed.
 //
 // A tool that fails says so in the result (IsError), which is no error here. An
-// error means that there is no result; [MayHaveRun] tells whether the tool may
+// error means that there is no result; [OutcomeOf] says whether the tool may
 // have run all the same. A tool is not run twice because of a lost answer,
 // unless [WithIdempotent] or [Options].TrustToolHints allow it.
 func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...CallOption) (*CallToolResult, error) {

@@ -18,7 +18,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// wire is one reply to a tool call, as it stands on the wire. ID in the body stands for the request's id.
+// wire is one reply to a tool call, as it stands on the wire. $id in the body stands for the request's id.
 type wire struct {
 	status int
 	body   string
@@ -32,7 +32,7 @@ func rpcBody(id string, code int, text string) string {
 
 // own and foreign are JSON-RPC errors with the request's id and without one.
 func own(status, code int, text string) wire {
-	return wire{status: status, body: rpcBody("ID", code, text)}
+	return wire{status: status, body: rpcBody("$id", code, text)}
 }
 func foreign(status, code int, text string) wire {
 	return wire{status: status, body: rpcBody("null", code, text)}
@@ -41,7 +41,7 @@ func foreign(status, code int, text string) wire {
 // lostAfter is a reply of a server whose session is gone by the next request.
 func lostAfter(w wire) wire { w.gone = true; return w }
 
-const ownResult = `{"jsonrpc":"2.0","id":ID,"result":{"content":[],"resultType":"complete"}}`
+const ownResult = `{"jsonrpc":"2.0","id":$id,"result":{"content":[],"resultType":"complete"}}`
 
 // verdictRow has the fate of a call that gets a reply: its outcome (N: not run, A: answered, U: unknown; nothing if
 // it succeeds), its kind, and how many requests the server got for it. The columns are the situations
@@ -110,7 +110,7 @@ var verdictRows = []verdictRow{
 	{foreign(200, -32700, "x"), "U server 1", "U protocol 1", "U lost 1", "U server 1", "U protocol 1", "U server 1"},
 	{foreign(200, -32022, "x"), "U server 1", "U protocol 1", "U lost 1", "U server 1", "U protocol 1", "U server 1"},
 	{foreign(200, -32603, "x"), "U protocol 1", "U protocol 1", "U lost 1", "U protocol 1", "U protocol 1", "U protocol 1"},
-	{wire{status: 200, body: `{"jsonrpc":"2.0","id":ID,"error":"it broke"}`}, "U protocol 1", "U protocol 1", "U protocol 1", "U protocol 1", "U protocol 1", "U protocol 1"},
+	{wire{status: 200, body: `{"jsonrpc":"2.0","id":$id,"error":"it broke"}`}, "U protocol 1", "U protocol 1", "U protocol 1", "U protocol 1", "U protocol 1", "U protocol 1"},
 	{wire{status: 408, header: "Retry-After: 1"}, "U lost 1", "U lost 1", "1", "U lost 1", "", "U lost 1"},
 	{wire{status: 500}, "U lost 1", "U lost 1", "1", "U lost 1", "", "U lost 1"},
 	{wire{status: 503, header: "Retry-After: 1"}, "U lost 1", "U lost 1", "1", "U lost 1", "", "U lost 1"},
@@ -200,7 +200,7 @@ func (v *verdictRun) intercept(w http.ResponseWriter, r *http.Request, m *mcptes
 	switch {
 	case resuming && v.replied.Swap(true): // it was put off before
 		mcptest.StartSSE(w)
-		mcptest.WriteRaw(w, "data: "+strings.ReplaceAll(ownResult, "ID", v.id.Load().(string))+"\n\n")
+		mcptest.WriteRaw(w, "data: "+strings.ReplaceAll(ownResult, "$id", v.id.Load().(string))+"\n\n")
 		return true
 	case resuming:
 		v.write(w, v.id.Load().(string))
@@ -234,7 +234,7 @@ func (v *verdictRun) call(w http.ResponseWriter, m *mcptest.Message) bool {
 
 // write puts the reply on the wire, after progress if that is the situation.
 func (v *verdictRun) write(w http.ResponseWriter, id string) {
-	body := strings.ReplaceAll(v.reply.body, "ID", id)
+	body := strings.ReplaceAll(v.reply.body, "$id", id)
 	const progress = `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}`
 	if v.reply.gone {
 		defer v.srv.LoseSessions()
@@ -256,7 +256,16 @@ func (v *verdictRun) write(w http.ResponseWriter, id string) {
 		v.srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 		time.Sleep(time.Millisecond) // of fake time: it comes on the standing stream before the status
 	}
+	v.reply.writeBody(w, body)
+}
+
+// write answers a request with the reply.
+func (r wire) write(w http.ResponseWriter, m *mcptest.Message) {
+	r.writeBody(w, strings.ReplaceAll(r.body, "$id", string(m.ID)))
+}
+
+func (r wire) writeBody(w http.ResponseWriter, body string) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(v.reply.status)
+	w.WriteHeader(r.status)
 	_, _ = io.WriteString(w, body)
 }

@@ -1,0 +1,224 @@
+package mcpclient_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// gatekeeper refuses by a bare 401, without a challenge: requests of sessions that it does not know, if
+// the server says so, and requests without the right token.
+type gatekeeper struct {
+	srv   *mcptest.Server
+	token atomic.Pointer[string]
+	lost  atomic.Pointer[string] // the session that is gone
+}
+
+func (g *gatekeeper) intercept(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+	lost, token := g.lost.Load(), g.token.Load()
+	gone := lost != nil && r.Header.Get("Mcp-Session-Id") == *lost
+	if !gone && (token == nil || r.Header.Get("Authorization") == "Bearer "+*token) {
+		return false
+	}
+	w.WriteHeader(http.StatusUnauthorized)
+	return true
+}
+
+func (g *gatekeeper) lose(session string) { g.lost.Store(&session) }
+func (g *gatekeeper) want(token string)   { g.token.Store(&token) }
+
+// A bare 401 in a session may mean the session or the credentials. The ping, and an initialize after it,
+// find out which: nobody is sent to a login for a session that the server lost.
+func TestUnauthorizedMayMeanALostSession(t *testing.T) {
+	for name, row := range map[string]struct {
+		lost, revoked bool
+		initializes   int
+		logins        int
+	}{
+		"session lost":  {lost: true, initializes: 1},
+		"token revoked": {revoked: true, initializes: 1, logins: 1}, // the initialize is refused as well
+		"both":          {lost: true, revoked: true, initializes: 2, logins: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				g := &gatekeeper{srv: srv}
+				srv.SetIntercept(g.intercept)
+				d := new(doorkeeper)
+				d.ask = func(context.Context, int, http.Header) error { d.set("second"); return nil }
+				s := serve(t, srv, mcpclient.Options{Auth: d})
+				srv.Reset()
+				if row.lost {
+					g.lose("session-1")
+				}
+				if row.revoked {
+					g.want("second")
+				}
+				echoes(t, s)
+				require.Equal(t, 1, srv.Executions("echo"))
+				require.Equal(t, row.initializes, srv.Count("initialize"))
+				require.Equal(t, row.logins, d.count())
+			})
+		})
+	}
+}
+
+// Without an Authorizer the same works for a lost session, and anything else is told as it is.
+func TestUnauthorizedWithoutAuthorizer(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		g := &gatekeeper{srv: srv}
+		srv.SetIntercept(g.intercept)
+		s := serve(t, srv, mcpclient.Options{})
+		g.lose("session-1")
+		echoes(t, s)
+		g.want("other")
+		_, err := s.CallTool(t.Context(), "echo", nil)
+		require.True(t, mcpclient.IsAuthRequired(err), "%v", err)
+		require.Equal(t, mcpclient.NotRun, mcpclient.OutcomeOf(err))
+		require.Equal(t, 1, srv.Executions("echo"))
+	})
+}
+
+// However a server tells that it lost a session, at the latest the call after the next finds a new one; a
+// call that the refusal does not prove not to have run is not made again.
+func TestSessionsHealHoweverTheLossIsTold(t *testing.T) {
+	for name, row := range map[string]struct {
+		status   int
+		body     string
+		replayed bool
+	}{
+		"404 text":            {404, "Not Found", true},
+		"404, no id":          {404, rpcBody("null", -32001, "Session not found"), true},
+		"404, other id":       {404, rpcBody(`"server-error"`, -32600, "Session not found"), true},
+		"404, our id":         {404, rpcBody("$id", -32001, "Session not found"), true},
+		"404, our id, silent": {404, rpcBody("$id", -32001, "Not found"), false},
+		"400 text":            {400, "Bad Request: Mcp-Session-Id is unknown", true}, // which names the session
+		"400 other JSON":      {400, `{"error":"invalid session"}`, true},
+		"400, no id":          {400, rpcBody("null", -32000, "Bad Request: No valid session ID provided"), true},
+		"400, our id":         {400, rpcBody("$id", -32000, "Bad Request: Server not initialized"), false},
+		"410":                 {410, "session expired", true},
+		"422":                 {422, `{"detail":"unexpected session"}`, true},
+		"401":                 {401, "", true},
+		"200, our id":         {200, rpcBody("$id", -32001, "Session not found"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				lost := ""
+				srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+					if m == nil || r.Header.Get("Mcp-Session-Id") != lost || lost == "" {
+						return false
+					}
+					wire{status: row.status, body: row.body}.write(w, m)
+					return true
+				})
+				s := serve(t, srv, mcpclient.Options{})
+				echoes(t, s)
+				lost = "session-1"
+				_, err := s.CallTool(t.Context(), "echo", nil)
+				if row.replayed {
+					require.NoError(t, err)
+				} else {
+					require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err), "%v", err)
+				}
+				echoes(t, s)
+				require.Equal(t, 2, srv.Count("initialize"))
+			})
+		})
+	}
+}
+
+// Progress that arrives while a refused call waits for its next try refutes the refusal: the server works
+// on what it refused, and another request would have it done twice.
+func TestProgressDuringTheBackoffForbidsTheReplay(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		busy := func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "tools/call" {
+				return false
+			}
+			w.Header().Set("Retry-After", "3")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		}
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			Log: func(context.Context, *mcpclient.Session, mcpclient.LogMessage) {},
+		}})
+		synctest.Wait()
+		srv.SetIntercept(busy)
+		call := begin(t.Context(), s, "echo", mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {}))
+		time.Sleep(time.Second)
+		srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+		synctest.Wait()
+		srv.SetIntercept(nil)
+		got := <-call
+		require.Equal(t, mcpclient.KindHTTP, mcpclient.KindOf(got.err), "%v", got.err)
+		require.Equal(t, mcpclient.Unknown, mcpclient.OutcomeOf(got.err))
+		require.Equal(t, 1, srv.Count("tools/call"))
+		require.Zero(t, srv.Executions("echo"))
+		echoes(t, s)
+	})
+}
+
+// The outcome of a call is that of its worst try: what was repeated because it is harmless may have run
+// in any of them.
+func TestOutcomeOverSeveralTries(t *testing.T) {
+	for name, row := range map[string]struct {
+		statuses []int
+		want     mcpclient.Outcome
+		kind     mcpclient.Kind
+	}{
+		"refused each time":      {[]int{429, 425, 429, 429}, mcpclient.NotRun, mcpclient.KindHTTP},
+		"refused at last":        {[]int{503, 429, 429, 429}, mcpclient.Unknown, mcpclient.KindHTTP},
+		"answered at last":       {[]int{503, 409}, mcpclient.Unknown, mcpclient.KindHTTP},
+		"refused, then answered": {[]int{429, 409}, mcpclient.Answered, mcpclient.KindHTTP},
+		"refused, then unread":   {[]int{429, 413}, mcpclient.NotRun, mcpclient.KindHTTP},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				s := serve(t, srv, mcpclient.Options{})
+				var next atomic.Int32
+				srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+					if m == nil || m.Method != "tools/call" {
+						return false
+					}
+					w.WriteHeader(row.statuses[next.Add(1)-1])
+					return true
+				})
+				_, err := s.CallTool(t.Context(), "echo", nil, mcpclient.WithIdempotent())
+				e := failure(t, err)
+				require.Equal(t, row.want, e.Outcome, "%v", err)
+				require.Equal(t, row.kind, e.Kind)
+				require.True(t, mcpclient.SafeToRepeat(err))
+				require.Equal(t, len(row.statuses), e.Tries)
+			})
+		})
+	}
+}
+
+// A harmless call that may have run once, and then finds nobody, was not "never sent".
+func TestUnreachableAfterALostAnswer(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		link := srv.InMemory(t)
+		s := connect(t, link, mcpclient.Options{})
+		srv.SetIntercept(func(_ http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m != nil && m.Method == "tools/call" {
+				link.Network.Refuse(true)
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		})
+		_, err := s.CallTool(t.Context(), "echo", nil, mcpclient.WithIdempotent())
+		e := failure(t, err)
+		require.Equal(t, mcpclient.KindUnanswered, e.Kind, "%v", err)
+		require.Equal(t, mcpclient.Unknown, e.Outcome)
+		require.False(t, mcpclient.IsNotSent(err), fmt.Sprint(e.Stage))
+		link.Network.Refuse(false)
+	})
+}

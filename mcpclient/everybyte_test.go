@@ -1,0 +1,121 @@
+package mcpclient_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// longText makes an answer of about 2 KB.
+var longText = strings.Repeat("0123456789abcdef", 120)
+
+// framings are the ways in which a response holds an answer. It is complete once so many bytes came; if
+// the connection is reset behind them, only if the response says where it ends.
+var framings = map[string]func(answer string, reset bool) (response string, complete int){
+	"JSON": func(answer string, _ bool) (string, int) {
+		text := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
+		return text, len(text)
+	},
+	"JSON to the end of the connection": func(answer string, reset bool) (string, int) {
+		text := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + answer
+		if reset {
+			return text, len(text) + 1
+		}
+		return text, len(text)
+	},
+	"SSE": func(answer string, _ bool) (string, int) {
+		const progress = `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":0,"progress":1}}` + "\n\n"
+		event := progress + "event: message\ndata: " + answer + "\n\n"
+		text := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s", len(event), event)
+		return text + "\r\n0\r\n\r\n", len(text)
+	},
+}
+
+// An answer of 2 KB is cut at every byte by the end of the connection, and at every seventh by a reset. Whatever is left of
+// it, the call is sent once, and is a success exactly if the whole answer came.
+func TestAnswerCutAtEveryByte(t *testing.T) {
+	for name, frame := range framings {
+		for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+			t.Run(name+"/"+era.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { cutEverywhere(t, newServer(mode{era, false}), frame) })
+			})
+		}
+	}
+}
+
+func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (string, int)) {
+	t.Helper()
+	var at, complete int
+	var reset bool
+	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != "tools/call" {
+			return false
+		}
+		var response string
+		response, complete = frame(string(mcptest.Result(m.ID, map[string]any{
+			"content": []any{map[string]any{"type": "text", "text": longText}}, "resultType": "complete",
+		})), reset)
+		if at > len(response) {
+			at = -1 // the last one was whole
+			return false
+		}
+		hijack(t, w, func(conn net.Conn, rw *bufio.ReadWriter) {
+			_, _ = io.WriteString(rw, response[:at])
+			_ = rw.Flush()
+			if reset {
+				time.Sleep(time.Millisecond) // of fake time: what was written arrives
+				resetConn(conn)
+			}
+		})
+		return true
+	}
+	s := serve(t, srv, mcpclient.Options{})
+	for _, reset = range []bool{false, true} {
+		step := 1
+		if reset {
+			step = 7 // what is left of the answer is the same
+		}
+		for at = 0; at >= 0; at += step {
+			srv.Reset()
+			time.Sleep(time.Second) // of fake time: the end of the last connection was seen
+			res, err := s.CallTool(t.Context(), "echo", nil)
+			if at < 0 {
+				break
+			}
+			require.Equal(t, 1, srv.Count("tools/call"), "cut at %d: %v", at, err)
+			require.Equal(t, at >= complete, err == nil, "cut at %d of %d: %v", at, complete, err)
+			if err == nil {
+				require.Equal(t, longText, text(t, res))
+			} else {
+				require.Equal(t, mcpclient.Unknown, mcpclient.OutcomeOf(err), "cut at %d: %v", at, err)
+			}
+		}
+		require.Greater(t, complete, 2000)
+		at = 0
+	}
+}
+
+// hijack takes a request's connection, and closes it when f is done with it.
+func hijack(t *testing.T, w http.ResponseWriter, f func(net.Conn, *bufio.ReadWriter)) {
+	t.Helper()
+	conn, rw, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	f(conn, rw)
+	_ = conn.Close()
+}
+
+func resetConn(conn net.Conn) { conn.(interface{ Reset() }).Reset() }

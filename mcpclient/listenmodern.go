@@ -43,7 +43,7 @@ func (l *Subscription) runModern(sn *snapshot) *ListenError {
 		}
 		if _, refused := refusedVersion(err); refused && !l.versioned {
 			l.versioned = true
-			if l.s.recover(l.ctx, sn.epoch, versionRefused) == nil {
+			if _, failed := l.s.recover(l.ctx, sn.epoch, versionRefused); failed == nil {
 				return nil
 			}
 		}

@@ -19,11 +19,12 @@ type recovery struct {
 	current *recoveryTask // guarded by mu
 }
 
-// recoveryTask is one recovery while it runs. Err may be read once done is closed.
+// recoveryTask is one recovery while it runs. Err and pinged may be read once done is closed.
 type recoveryTask struct {
-	epoch uint64
-	done  chan struct{}
-	err   error
+	epoch  uint64
+	done   chan struct{}
+	err    error
+	pinged bool // a ping was refused: the session is gone
 }
 
 func (r *recovery) running() bool {
@@ -58,24 +59,24 @@ func recoverWhy(v verdict) reason {
 // recover replaces the epoch that a call was refused on. If it has been
 // replaced already, there is nothing to do but to send the call again. A
 // recovery that fails leaves the old epoch in place: the next call that needs
-// it tries again.
-func (s *Session) recover(ctx context.Context, epoch uint64, why reason) error {
+// it tries again. Pinged says that a ping found that the session of the epoch is gone.
+func (s *Session) recover(ctx context.Context, epoch uint64, why reason) (pinged bool, err error) {
 	for {
 		task, err := s.joinRecovery(epoch, why)
 		if task == nil {
-			return err
+			return false, err
 		}
 		select {
 		case <-task.done:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return false, context.Cause(ctx)
 		case <-s.root.Done():
-			return ErrClosed
+			return false, ErrClosed
 		}
 		if errors.Is(task.err, errSessionAlive) && (why == sessionGone || why == versionRefused) {
 			continue // joined somebody's doubt, but this caller knows
 		}
-		return task.err
+		return task.pinged, task.err
 	}
 }
 
@@ -100,7 +101,7 @@ func (s *Session) joinRecovery(epoch uint64, why reason) (*recoveryTask, error) 
 }
 
 func (s *Session) runRecovery(task *recoveryTask, why reason) {
-	next, err := s.replaceSession(why)
+	next, err := s.replaceSession(task, why)
 	r := &s.recovery
 	r.mu.Lock()
 	if err == nil {
@@ -121,13 +122,13 @@ func (s *Session) runRecovery(task *recoveryTask, why reason) {
 
 // replaceSession does the work: it asks whether the old session lives when
 // that is in doubt, negotiates, and restores what the client knows.
-func (s *Session) replaceSession(why reason) (next *snapshot, err error) {
+func (s *Session) replaceSession(task *recoveryTask, why reason) (next *snapshot, err error) {
 	old := s.now.Load()
-	switch why {
-	case sessionDoubted, accessDoubted:
-		if s.alive(old, why) {
+	if why == sessionDoubted || why == accessDoubted {
+		if s.alive(s.root, old, why) {
 			return nil, errSessionAlive
 		}
+		task.pinged = true
 	}
 	switch why {
 	case accessDoubted:
@@ -150,9 +151,9 @@ func (s *Session) replaceSession(why reason) (next *snapshot, err error) {
 
 // alive pings an epoch once. Anything but the refusal that a dead session gets
 // leaves it the benefit of the doubt.
-func (s *Session) alive(sn *snapshot, why reason) bool {
+func (s *Session) alive(ctx context.Context, sn *snapshot, why reason) bool {
 	var (
-		err    = s.pingOn(context.WithValue(s.root, askNobody{}, true), sn)
+		err    = s.pingOn(context.WithValue(ctx, askNobody{}, true), sn)
 		status *HTTPError
 		rpc    *RPCError
 	)

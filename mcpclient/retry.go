@@ -133,7 +133,7 @@ func (s *Session) renew(c *call, v verdict, refusal error) error {
 	ctx, cancel := c.bounded()
 	defer cancel()
 	why := recoverWhy(v)
-	err := s.recover(ctx, c.used.epoch, why)
+	pinged, err := s.recover(ctx, c.used.epoch, why)
 	switch alive := errors.Is(err, errSessionAlive); {
 	case alive && why == accessDoubted && s.mayAuthorize(c):
 		return s.reauthorize(c, v, refusal)
@@ -147,7 +147,10 @@ func (s *Session) renew(c *call, v verdict, refusal error) error {
 		return c.failed(v, refusal)
 	}
 	if v.confirms {
-		c.last = NotRun // the ping was refused as well
+		if !pinged && s.alive(ctx, c.used, sessionDoubted) { // others have replaced the session, for their reasons
+			return c.failed(v, refusal)
+		}
+		c.last = NotRun
 	}
 	switch kind := KindOf(err); {
 	case err == nil && s.opts.SessionLoss == Fail && v.step != stepVersion:

@@ -135,6 +135,41 @@ func TestSessionsHealHoweverTheLossIsTold(t *testing.T) {
 	}
 }
 
+// A refusal that only a ping can confirm is not confirmed by somebody else's recovery: the session was
+// replaced for other reasons, and lives.
+func TestReplacedSessionConfirmsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		arrived, replaced := make(chan struct{}), make(chan struct{})
+		var calls atomic.Int32
+		srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "tools/call" {
+				return false
+			}
+			switch calls.Add(1) {
+			case 1: // it runs, and fails in an odd way
+				close(arrived)
+				<-replaced
+				wire{status: 422, body: "the tool has lost its session with the database"}.write(w, m)
+			case 2:
+				wire{status: 404, body: "not here"}.write(w, m)
+			default:
+				return false
+			}
+			return true
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		first := begin(t.Context(), s, "echo")
+		<-arrived
+		echoes(t, s)
+		require.Equal(t, 2, srv.Count("initialize"))
+		close(replaced)
+		got := <-first
+		require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(got.err), "%v", got.err)
+		require.Equal(t, 1, srv.Executions("echo"))
+		require.Equal(t, int32(3), calls.Load())
+	})
+}
+
 // Progress that arrives while a refused call waits for its next try refutes the refusal: the server works
 // on what it refused, and another request would have it done twice.
 func TestProgressDuringTheBackoffForbidsTheReplay(t *testing.T) {

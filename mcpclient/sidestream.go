@@ -362,7 +362,7 @@ func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 		}
 		// The session may be gone, and without a call nobody else would
 		// notice. The next epoch brings its own stream.
-		err := k.s.recover(k.ctx, k.sn.epoch, sessionDoubted)
+		_, err := k.s.recover(k.ctx, k.sn.epoch, sessionDoubted)
 		switch {
 		case errors.Is(err, errSessionAlive):
 			return k.absent()

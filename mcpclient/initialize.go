@@ -3,6 +3,7 @@ package mcpclient
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -31,26 +32,29 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 	before := &snapshot{era: EraLegacy, http: s.conn.NewSession("", "", false)}
 	takeID := func(h http.Header) { sessionID = h.Get("Mcp-Session-Id") }
 	if err := s.handshake(ctx, before, methodInitialize, params, &result, takeID, tries); err != nil {
-		if streamablehttp.CheckSessionID(sessionID) == nil { // begun all the same
-			s.abandon(ctx, &snapshot{era: EraLegacy, http: s.conn.NewSession(wireVersion(version), sessionID, false)})
-		}
+		s.abandon(ctx, version, sessionID) // begun all the same
 		return nil, err
 	}
-	if err := streamablehttp.CheckSessionID(sessionID); err != nil {
-		return nil, &Error{Kind: KindProtocol, Method: methodInitialize, Stage: transport.Answered, Err: err}
-	}
 	agreed := result.ProtocolVersion
+	if err := streamablehttp.CheckSessionID(sessionID); err != nil {
+		s.abandon(ctx, agreed, sessionID)
+		kind := KindProtocol
+		if isLimit(err) {
+			kind = KindLimit
+		}
+		return nil, &Error{Kind: kind, Method: methodInitialize, Stage: transport.Answered, Tries: 1, Err: err}
+	}
 	sn := &snapshot{
 		era: EraLegacy, version: agreed, http: s.conn.NewSession(wireVersion(agreed), sessionID, false),
 		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
-		s.abandon(ctx, sn)
+		s.abandon(ctx, agreed, sessionID)
 		err := fmt.Errorf("%w: proposed %s, the server wants %s", errNoCommonVersion, version, quoteAll([]string{agreed}))
 		return nil, s.versionError(methodInitialize, err)
 	}
 	if err := s.notify(ctx, sn, methodInitialized, nil); err != nil {
-		s.abandon(ctx, sn)
+		s.abandon(ctx, agreed, sessionID)
 		return nil, err
 	}
 	return sn, nil
@@ -69,15 +73,20 @@ const abandonTime = 50 * time.Millisecond
 
 // abandon ends a server's session that nobody will use, before the handshake
 // returns. When ctx has ended, or ends meanwhile, it is only given a moment.
-func (s *Session) abandon(ctx context.Context, sn *snapshot) {
-	if !sn.inSession() {
+func (s *Session) abandon(ctx context.Context, version, sessionID string) {
+	if err := streamablehttp.CheckSessionID(sessionID); sessionID == "" || (err != nil && !isLimit(err)) {
 		return
 	}
 	deletion, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(abandonTime, cancel) })
 	defer stop()
-	s.deleteSession(deletion, sn)
+	s.deleteSession(deletion, &snapshot{era: EraLegacy, http: s.conn.NewSession(wireVersion(version), sessionID, false)})
+}
+
+func isLimit(err error) bool {
+	var limit *LimitError
+	return errors.As(err, &limit)
 }
 
 // notify sends a notification on a state, with the retries of a repeatable request.

@@ -64,3 +64,11 @@ func (l Limits) event() int {
 	}
 	return l.MaxEvent
 }
+
+// within returns limits that allow a reply at most most bytes; zero adds no limit.
+func (l Limits) within(most int64) Limits {
+	if most <= 0 {
+		return l
+	}
+	return Limits{MaxBody: min(l.body(), most), MaxEvent: int(min(int64(l.event()), most))}
+}

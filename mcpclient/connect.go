@@ -31,7 +31,8 @@ import (
 // A server that cannot be reached is tried again for a while ([Retry]): bound the context
 // if that is too long, or set Retry.MaxTries to 1.
 //
-// The error is an [*Error]; nothing is left behind then.
+// The error is an [*Error]; nothing is left behind then. Deleting a session that the
+// server began delays the return by at most 250 ms after the context has ended.
 func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, error) {
 	resolved, err := opts.resolved()
 	if err != nil {

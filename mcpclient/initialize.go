@@ -3,12 +3,10 @@ package mcpclient
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -16,28 +14,33 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// initialize performs the legacy handshake (2025-11-25, "Lifecycle"):
-// initialize, then notifications/initialized on the session it began.
+// initialize performs the legacy handshake (2025-11-25, "Lifecycle") and deletes
+// every session that was begun for it and is not used.
 func (s *Session) initialize(ctx context.Context, version string, tries int) (*snapshot, error) {
+	sessions := begun{version: version}
+	sn, err := s.greet(ctx, &sessions, tries)
+	s.abandon(ctx, &sessions, sn)
+	return sn, err
+}
+
+// greet sends initialize, then notifications/initialized on the session it began.
+func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*snapshot, error) {
+	version := sessions.version
 	params, err := json.Marshal(mcp.InitializeParams{
 		ProtocolVersion: version, Capabilities: s.opts.Handlers.capabilities(EraLegacy), ClientInfo: s.opts.ClientInfo,
 	})
 	if err != nil {
 		return nil, &Error{Kind: KindInvalid, Method: methodInitialize, Stage: transport.NotSent, Err: err}
 	}
-	var (
-		result    mcp.InitializeResult
-		sessionID string
-	)
+	var result mcp.InitializeResult
 	before := &snapshot{era: EraLegacy, http: s.conn.NewSession("", "", false)}
-	takeID := func(h http.Header) { sessionID = h.Get("Mcp-Session-Id") }
+	takeID := func(h http.Header) { sessions.add(h.Get("Mcp-Session-Id")) }
 	if err := s.handshake(ctx, before, methodInitialize, params, &result, takeID, tries); err != nil {
-		s.abandon(ctx, version, sessionID) // begun all the same
 		return nil, err
 	}
-	agreed := result.ProtocolVersion
+	agreed, sessionID := result.ProtocolVersion, sessions.last
+	sessions.version = agreed
 	if err := streamablehttp.CheckSessionID(sessionID); err != nil {
-		s.abandon(ctx, agreed, sessionID)
 		kind := KindProtocol
 		if isLimit(err) {
 			kind = KindLimit
@@ -49,12 +52,10 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
-		s.abandon(ctx, agreed, sessionID)
 		err := fmt.Errorf("%w: proposed %s, the server wants %s", errNoCommonVersion, version, quoteAll([]string{agreed}))
 		return nil, s.versionError(methodInitialize, err)
 	}
 	if err := s.notify(ctx, sn, methodInitialized, nil); err != nil {
-		s.abandon(ctx, agreed, sessionID)
 		return nil, err
 	}
 	return sn, nil
@@ -66,27 +67,6 @@ func wireVersion(version string) string {
 		return ""
 	}
 	return version
-}
-
-// abandonTime is what is left for ending an unused session once nobody waits any more.
-const abandonTime = 50 * time.Millisecond
-
-// abandon ends a server's session that nobody will use, before the handshake
-// returns. When ctx has ended, or ends meanwhile, it is only given a moment.
-func (s *Session) abandon(ctx context.Context, version, sessionID string) {
-	if err := streamablehttp.CheckSessionID(sessionID); sessionID == "" || (err != nil && !isLimit(err)) {
-		return
-	}
-	deletion, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(abandonTime, cancel) })
-	defer stop()
-	s.deleteSession(deletion, &snapshot{era: EraLegacy, http: s.conn.NewSession(wireVersion(version), sessionID, false)})
-}
-
-func isLimit(err error) bool {
-	var limit *LimitError
-	return errors.As(err, &limit)
 }
 
 // notify sends a notification on a state, with the retries of a repeatable request.

@@ -38,6 +38,7 @@ func TestBlockedHandlerHoldsUpNoCall(t *testing.T) {
 		}
 		require.Equal(t, []string{"tools"}, d.take())
 		close(block)
+		time.Sleep(debounce)
 		synctest.Wait()
 		require.Equal(t, []string{"prompts", "tools"}, d.take(), "in the order in which they first came")
 	})

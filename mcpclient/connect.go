@@ -44,7 +44,7 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	}
 	s := &Session{conn: conn, closeConn: closeConn, endpoint: endpoint, opts: resolved, log: resolved.Logger}
 	s.watch.start = time.Now()
-	s.asked, s.answering = newSlots(), newSlots()
+	s.asked, s.answers.slots = newSlots(), newSlots()
 	s.closer.done = make(chan struct{})
 	s.root, s.cancel = context.WithCancelCause(context.Background())
 	s.notices.open()

@@ -8,6 +8,7 @@ package sse
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -71,6 +72,7 @@ type Reader struct {
 	block block
 	small int // blocks in a row that fit in maxKept, counted while buf is larger
 	moved int // bytes that makeRoom copied; read by the tests of linear time
+	cut   int // lines that were cut; read by the tests of repeated blocks
 }
 
 // NewReader returns a Reader of the events of src. One block of the stream, all
@@ -127,6 +129,7 @@ func (r *Reader) Next() (Event, error) {
 		if stop-r.start >= r.limit {
 			return Event{}, r.fail(&TooLargeError{Limit: r.limit})
 		}
+		r.cut++
 		from := r.pos
 		r.pos = stop + 1
 		r.skipLF = r.buf[stop] == '\r'
@@ -135,14 +138,42 @@ func (r *Reader) Next() (Event, error) {
 			if r.block.reportable() {
 				return r.block.event(r.buf[r.start:]), nil
 			}
+			from = r.start
 			r.nextBlock()
+			r.passRepeats(from)
 		case r.buf[from] != ':':
 			r.block.open = true
 			r.block.field(r.buf[r.start:], from-r.start, stop-r.start)
 		case !r.block.open: // a comment between blocks: keep-alives may go on for days
-			r.start = r.pos
+			r.passRepeats(r.start)
 		}
 	}
+}
+
+// passRepeats drops what begins at from and ends at pos, which said nothing, and
+// its exact repetitions behind it, which say nothing either. They are compared, not
+// cut into lines, so that a stream of empty lines costs as little as reading it.
+func (r *Reader) passRepeats(from int) {
+	if r.skipLF && r.pos < r.end {
+		r.skipLF = false
+		if r.buf[r.pos] == '\n' {
+			r.pos++
+		}
+	}
+	r.pos += repeated(r.buf[from:r.end], r.pos-from)
+	r.start = r.pos
+}
+
+// repeated returns how many bytes behind b[:n] are whole repetitions of it.
+func repeated(b []byte, n int) int {
+	same := 0
+	for len(b)-same-n >= 8 && binary.NativeEndian.Uint64(b[same:]) == binary.NativeEndian.Uint64(b[same+n:]) {
+		same += 8
+	}
+	for len(b)-same-n > 0 && b[same] == b[same+n] {
+		same++
+	}
+	return same - same%n
 }
 
 // nextBlock drops the block that ends at pos.

@@ -31,8 +31,8 @@ type answers struct {
 	dropped bool          // guarded by mu: something was, which was logged
 }
 
-// reserve gives an answer its turn, after a wait; false if it is dropped. An
-// answer with a turn ends with done.
+// reserve gives an answer its turn, after a wait; ok is false if it is dropped,
+// first true the first time that happens. An answer with a turn ends with done.
 func (a *answers) reserve(now time.Duration) (wait time.Duration, ok, first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -12,16 +12,16 @@ import (
 const (
 	answerBurst    = 64
 	answerInterval = time.Second / 32
-	// answerDelay is the longest that an answer waits for its turn: what would
-	// wait longer is dropped.
+	// answerDelay is the longest wait of an answer for its turn. One that would wait
+	// longer is dropped.
 	answerDelay = 6 * time.Second
 	// maxAnswers bounds the answers that wait or are being sent, to a server that does not take them.
 	maxAnswers = 256
 )
 
 // answers paces what is answered without a handler, in all streams of a session.
-// An answer waits for its turn, not the stream: a server that asks one thing after
-// the other is slowed down, and what a flood asks beyond that is dropped.
+// An answer waits for its turn; the stream does not. So a server that waits for each
+// answer is slowed down, and a flood beyond the rate is dropped.
 type answers struct {
 	slots slots // POSTs at once
 

@@ -65,10 +65,10 @@ func (l Limits) event() int {
 	return l.MaxEvent
 }
 
-// within returns limits that allow a reply at most most bytes; zero adds no limit.
-func (l Limits) within(most int64) Limits {
-	if most <= 0 {
+// within returns the limits with each lowered to size, if it is larger. Zero lowers none.
+func (l Limits) within(size int64) Limits {
+	if size <= 0 {
 		return l
 	}
-	return Limits{MaxBody: min(l.body(), most), MaxEvent: int(min(int64(l.event()), most))}
+	return Limits{MaxBody: min(l.body(), size), MaxEvent: int(min(int64(l.event()), size))}
 }

@@ -140,38 +140,65 @@ func (r *Reader) Next() (Event, error) {
 			}
 			from = r.start
 			r.nextBlock()
-			r.passRepeats(from)
+			r.passIdle(from)
 		case r.buf[from] != ':':
 			r.block.open = true
 			r.block.field(r.buf[r.start:], from-r.start, stop-r.start)
 		case !r.block.open: // a comment between blocks: keep-alives may go on for days
-			r.passRepeats(r.start)
+			r.passIdle(r.start)
 		}
 	}
 }
 
-// passRepeats drops what begins at from and ends at pos, which said nothing, and
-// its exact repetitions behind it, which say nothing either. They are compared, not
-// cut into lines, so that a stream of empty lines costs as little as reading it.
-func (r *Reader) passRepeats(from int) {
-	if r.skipLF && r.pos < r.end {
-		r.skipLF = false
-		if r.buf[r.pos] == '\n' {
-			r.pos++
+// passIdle drops buf[from:pos], which said nothing, and the empty lines and comments
+// behind it. Exact repetitions are compared, not cut into lines: a stream of nothing
+// but those costs little more than reading it.
+func (r *Reader) passIdle(from int) {
+	b, pos, lf, cr := r.buf[:r.end], r.pos, r.lf, r.cr
+	block, empty := from, true // where the block under way begins; whether the last line was its end
+	for {
+		if pos < len(b) && b[pos] == '\n' && b[pos-1] == '\r' {
+			pos++
 		}
+		pos += repeated(b[from:], pos-from)
+		if empty {
+			block = pos
+		}
+		if pos == len(b) {
+			break
+		}
+		if empty = b[pos] == '\n' || b[pos] == '\r'; empty {
+			from = block // compare all of it, with its comments
+			pos++
+		} else {
+			lf, cr = seek(b, max(lf, pos), '\n'), seek(b, max(cr, pos), '\r')
+			stop := min(lf, cr)
+			if b[pos] != ':' || stop == len(b) || stop-pos >= r.limit {
+				break
+			}
+			from, pos = pos, stop+1
+		}
+		r.cut++
 	}
-	r.pos += repeated(r.buf[from:r.end], r.pos-from)
-	r.start = r.pos
+	r.pos, r.start, r.lf, r.cr = pos, pos, lf, cr
+	r.skipLF = b[pos-1] == '\r'
 }
 
 // repeated returns how many bytes behind b[:n] are whole repetitions of it.
 func repeated(b []byte, n int) int {
+	next := b[n:]
+	if len(next) < n || next[n-1] != b[n-1] || next[0] != b[0] { // the usual case
+		return 0
+	}
 	same := 0
-	for len(b)-same-n >= 8 && binary.NativeEndian.Uint64(b[same:]) == binary.NativeEndian.Uint64(b[same+n:]) {
+	for len(next)-same >= 8 && binary.NativeEndian.Uint64(b[same:]) == binary.NativeEndian.Uint64(next[same:]) {
 		same += 8
 	}
-	for len(b)-same-n > 0 && b[same] == b[same+n] {
+	for same < len(next) && b[same] == next[same] {
 		same++
+	}
+	if same < n {
+		return 0
 	}
 	return same - same%n
 }

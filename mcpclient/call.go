@@ -53,6 +53,7 @@ type call struct {
 	args       []byte
 	tool       *toolHeaders
 	onHeader   func(http.Header)
+	maxReply   int64 // less than the limits allow; 0: what they allow
 	callOptions
 
 	telling chan struct{} // full while the progress callback runs: it may be called from two streams
@@ -127,7 +128,7 @@ func (s *Session) try(c *call) error {
 	defer s.watch.remove(&c.watched)
 	req := streamablehttp.Request{
 		ID: c.id, Method: c.method, Name: c.name, HasName: c.hasName, Params: c.mirrored, Header: c.header,
-		Body: c.encode(), OnHeader: c.onHeader,
+		Body: c.encode(), OnHeader: c.onHeader, MaxReply: c.maxReply,
 	}
 	if c.notify {
 		defer cancel(nil)

@@ -38,17 +38,21 @@ func (s *Session) close() error {
 	s.cancel(ErrClosed)
 	cut, ended := s.watch.close(ErrClosed)
 	s.side.stop()
-	s.farewell(bound, cut, ended)
+	deleted := s.farewell(bound, cut, ended)
 	var err error
 	if waitErr := errors.Join(s.owned.wait(bound), s.notices.wait(bound)); waitErr != nil {
 		err = fmt.Errorf("mcp close: goroutines are still running: %w", waitErr)
+	}
+	if sn := s.now.Load(); sn != deleted && sn.inSession() {
+		s.deleteSession(bound, sn) // a recovery ended after all
 	}
 	return errors.Join(err, s.closeConn())
 }
 
 // farewell tells a legacy server that its calls and its session are over. The
 // calls end first: what a server answers to a cancellation is no result of theirs.
-func (s *Session) farewell(bound context.Context, cut []running, ended <-chan struct{}) {
+// It returns the state whose session it deleted.
+func (s *Session) farewell(bound context.Context, cut []running, ended <-chan struct{}) *snapshot {
 	patience, stop := context.WithTimeout(bound, s.opts.Timeouts.Close/8) // a call may be in its callback
 	select {
 	case <-ended:
@@ -58,9 +62,11 @@ func (s *Session) farewell(bound context.Context, cut []running, ended <-chan st
 	ctx, cancel := context.WithTimeout(bound, min(deleteTimeout, s.opts.Timeouts.Close/4))
 	s.cancelAll(ctx, cut)
 	cancel()
-	if sn := s.now.Load(); sn.inSession() {
+	sn := s.now.Load()
+	if sn.inSession() {
 		s.deleteSession(bound, sn)
 	}
+	return sn
 }
 
 // deleteTimeout bounds the DELETE, so that a server that does not answer leaves

@@ -29,7 +29,8 @@ import (
 // A server that cannot be reached is tried again for a while ([Retry]): bound the context
 // if that is too long, or set Retry.MaxTries to 1.
 //
-// The error is an [*Error]; nothing is left behind then.
+// The error is an [*Error]; nothing is left behind then. Deleting a session that the
+// server began delays the return by at most 250 ms after the context has ended.
 func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, error) {
 	resolved, err := opts.resolved()
 	if err != nil {
@@ -41,7 +42,7 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	}
 	s := &Session{conn: conn, closeConn: closeConn, endpoint: endpoint, opts: resolved, log: resolved.Logger}
 	s.watch.start = time.Now()
-	s.asked, s.answering = newSlots(), newSlots()
+	s.asked, s.answers.slots = newSlots(), newSlots()
 	s.closer.done = make(chan struct{})
 	s.root, s.cancel = context.WithCancelCause(context.Background())
 	s.notices.open()

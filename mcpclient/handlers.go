@@ -30,7 +30,9 @@ import (
 // [KindInput] that wraps it. Return [ErrRejected] if the person said no to sampling.
 type Handlers struct {
 	// ToolsChanged, PromptsChanged and ResourcesChanged tell that a list is
-	// worth reading again. Several in a row are told once.
+	// worth reading again. They are debounced: each runs at once for the first
+	// change, then at most once in 250 ms, and always again after the last change.
+	// Meanwhile other notifications go on.
 	ToolsChanged     func(ctx context.Context, s *Session)
 	PromptsChanged   func(ctx context.Context, s *Session)
 	ResourcesChanged func(ctx context.Context, s *Session)

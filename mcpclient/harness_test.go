@@ -41,6 +41,9 @@ func sharesLink() bool { return mcptest.Way() == "agent-shared" }
 // replaced is how long it takes until a shared link that nobody uses is replaced.
 const replaced = time.Second
 
+// debounce is how long after a list_changed handler began the next run begins at the earliest.
+const debounce = 250 * time.Millisecond
+
 // lag is how much later than at once a modern server sees that a call was given up.
 func lag(srv *mcptest.Server) time.Duration {
 	if sharesLink() && srv.Era == mcptest.Modern {

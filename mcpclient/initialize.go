@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -15,42 +14,48 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// initialize performs the legacy handshake (2025-11-25, "Lifecycle"):
-// initialize, then notifications/initialized on the session it began.
+// initialize performs the legacy handshake (2025-11-25, "Lifecycle") and deletes
+// every session that was begun for it and is not used.
 func (s *Session) initialize(ctx context.Context, version string, tries int) (*snapshot, error) {
+	sessions := begun{version: version}
+	sn, err := s.greet(ctx, &sessions, tries)
+	s.abandon(ctx, &sessions, sn)
+	return sn, err
+}
+
+// greet sends initialize, then notifications/initialized on the session it began.
+func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*snapshot, error) {
+	version := sessions.version
 	params, err := json.Marshal(mcp.InitializeParams{
 		ProtocolVersion: version, Capabilities: s.opts.Handlers.capabilities(EraLegacy), ClientInfo: s.opts.ClientInfo,
 	})
 	if err != nil {
 		return nil, invalid(methodInitialize, err)
 	}
-	var (
-		result    mcp.InitializeResult
-		sessionID string
-	)
+	var result mcp.InitializeResult
 	before := &snapshot{era: EraLegacy, http: s.conn.NewSession("", "", false)}
-	takeID := func(h http.Header) { sessionID = h.Get("Mcp-Session-Id") }
+	takeID := func(h http.Header) { sessions.add(h.Get("Mcp-Session-Id")) }
 	if err := s.handshake(ctx, before, methodInitialize, params, &result, takeID, tries); err != nil {
-		if streamablehttp.CheckSessionID(sessionID) == nil { // begun all the same
-			s.abandon(ctx, &snapshot{era: EraLegacy, http: s.conn.NewSession(wireVersion(version), sessionID, false)})
-		}
 		return nil, err
 	}
+	agreed, sessionID := result.ProtocolVersion, sessions.last
+	sessions.version = agreed
 	if err := streamablehttp.CheckSessionID(sessionID); err != nil {
-		return nil, &Error{Kind: KindProtocol, Method: methodInitialize, Stage: transport.Answered, Outcome: Answered, Err: err, harmless: true}
+		kind := KindProtocol
+		if isLimit(err) {
+			kind = KindLimit
+		}
+		return nil, &Error{Kind: kind, Method: methodInitialize, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err, harmless: true}
 	}
-	agreed := result.ProtocolVersion
 	sn := &snapshot{
 		era: EraLegacy, version: agreed, http: s.conn.NewSession(wireVersion(agreed), sessionID, false),
 		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
-		s.abandon(ctx, sn)
 		err := fmt.Errorf("%w: proposed %s, the server wants %s", errNoCommonVersion, version, quoteAll([]string{agreed}))
 		return nil, s.versionError(methodInitialize, err)
 	}
 	if err := s.notify(ctx, sn, methodInitialized, nil); err != nil {
-		s.abandon(ctx, sn)
 		return nil, err
 	}
 	return sn, nil
@@ -62,22 +67,6 @@ func wireVersion(version string) string {
 		return ""
 	}
 	return version
-}
-
-// abandonTime is what is left for ending an unused session once nobody waits any more.
-const abandonTime = 50 * time.Millisecond
-
-// abandon ends a server's session that nobody will use, before the handshake
-// returns. When ctx has ended, or ends meanwhile, it is only given a moment.
-func (s *Session) abandon(ctx context.Context, sn *snapshot) {
-	if !sn.inSession() {
-		return
-	}
-	deletion, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(abandonTime, cancel) })
-	defer stop()
-	s.deleteSession(deletion, sn)
 }
 
 // notify sends a notification on a state, with the retries of a repeatable request.

@@ -355,6 +355,7 @@ func TestListensBesideEachOther(t *testing.T) {
 			require.NoError(t, subs[closed].Close())
 			ended(t, subs[closed], mcpclient.EndClosed)
 			require.Equal(t, []string{"end"}, diaries[closed].take())
+			time.Sleep(debounce)
 		}
 		if srv.Era == mcptest.Modern {
 			require.Equal(t, 6, srv.Count(listenMethod))

@@ -219,8 +219,8 @@ func (s *Session) modernMeta(version string) []byte {
 		member(mcp.MetaKeyClientCapabilities, s.opts.Handlers.capabilities(EraModern)))
 }
 
-// maxHandshake bounds what a server may say about itself: it is kept, decoded,
-// for as long as the session lives.
+// maxHandshake bounds the reply in which a server describes itself, while it is
+// read. What it says is kept for as long as the session lives.
 const maxHandshake = 1 << 20
 
 // handshake sends one request of the negotiation on a state that is not the
@@ -230,14 +230,11 @@ func (s *Session) handshake(
 ) error {
 	var raw json.RawMessage
 	c := &call{
-		ctx: ctx, on: sn, method: method, params: params, repeatable: true, tryBound: true, maxTries: tries,
+		ctx: ctx, on: sn, method: method, params: params, repeatable: true, tryBound: true, maxTries: tries, maxReply: maxHandshake,
 		result: &rawDecoder{out: &raw}, onHeader: onHeader, callOptions: s.newCallOptions(nil),
 	}
 	if err := s.do(c); err != nil {
 		return err
-	}
-	if len(raw) > maxHandshake {
-		return c.failed(verdict{kind: KindLimit}, &LimitError{What: "bytes in the result of " + method, Limit: maxHandshake})
 	}
 	if err := json.Unmarshal(raw, result); err != nil {
 		bad := &ProtocolError{Reason: "result of " + method + " does not decode", Status: http.StatusOK, Err: err}

@@ -1,19 +1,30 @@
 package mcpclient
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
+	"time"
 )
 
 // queue carries notifications to the handlers: ordered, bounded in number and
 // bytes, off every lock. Its goroutine runs only while there is something to deliver.
+//
+// Changes of lists are debounced: an event of such a kind stays where it is until
+// its time has come, and those behind it go first.
 type queue struct {
 	mu     sync.Mutex
-	events []event // guarded by mu
-	size   int     // guarded by mu: bytes that events hold
-	open   bool    // guarded by mu: Connect has returned, or is about to
-	busy   bool    // guarded by mu: a goroutine delivers
+	events []event                           // guarded by mu
+	size   int                               // guarded by mu: bytes that events hold
+	lists  int                               // guarded by mu: how many of events are changes of lists
+	due    [eventResources + 1]time.Duration // guarded by mu: when a kind of change may be told next, on the watch's clock
+	open   bool                              // guarded by mu: Connect has returned, or is about to
+	busy   bool                              // guarded by mu: a goroutine delivers
+	wake   chan struct{}                     // full when that goroutine is to look again; set once, before it starts
 }
+
+// listDebounce is the least time between two runs of a handler for changes of a list.
+const listDebounce = 250 * time.Millisecond
 
 // maxQueued bounds the bytes of notifications that wait for their handlers.
 const maxQueued = 16 << 20
@@ -55,7 +66,13 @@ func (s *Session) enqueue(ev event) {
 	if !q.admit(ev, s.opts.Limits.Notifications) {
 		return
 	}
-	if q.open && !q.busy {
+	switch {
+	case q.busy:
+		select {
+		case q.wake <- struct{}{}:
+		default: // it will look again already
+		}
+	case q.open:
 		q.busy = s.owned.start(s.deliverEvents)
 	}
 }
@@ -66,7 +83,8 @@ func (q *queue) admit(ev event, limit int) bool {
 	if q.merge(ev) {
 		return false
 	}
-	full := len(q.events) >= limit || (len(q.events) > 0 && q.size+ev.bytes() > maxQueued)
+	waiting := len(q.events) - q.lists // changes of lists may wait for their time only
+	full := waiting >= limit || (waiting > 0 && q.size+ev.bytes() > maxQueued)
 	if full && !ev.kind.single() {
 		ev = event{kind: eventGap, gap: Gap{Dropped: 1}}
 		if q.merge(ev) {
@@ -75,18 +93,19 @@ func (q *queue) admit(ev event, limit int) bool {
 	}
 	q.events = append(q.events, ev)
 	q.size += ev.bytes()
+	if ev.kind.list() {
+		q.lists++
+	}
 	return true
 }
+
+// list reports whether events of the kind tell that a list has changed.
+func (k eventKind) list() bool { return k <= eventResources }
 
 // single reports whether at most one event of the kind can wait, or one between
 // two others: such an event always finds room.
 func (k eventKind) single() bool {
-	switch k {
-	case eventTools, eventPrompts, eventResources, eventRestored, eventGap:
-		return true
-	default:
-		return false
-	}
+	return k.list() || k == eventRestored || k == eventGap
 }
 
 // merge folds an event into one of its kind that waits already and says the
@@ -144,7 +163,7 @@ func (s *Session) openQueue() {
 	q := &s.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.open = true
+	q.open, q.wake = true, make(chan struct{}, 1)
 	if len(q.events) > 0 && !q.busy {
 		q.busy = s.owned.start(s.deliverEvents)
 	}
@@ -153,27 +172,64 @@ func (s *Session) openQueue() {
 // deliverEvents runs handlers until the queue is empty or the session closes.
 func (s *Session) deliverEvents() {
 	for s.root.Err() == nil {
-		ev, ok := s.queue.next()
-		if !ok {
+		ev, wait, ok := s.queue.next(s.watch.now())
+		switch {
+		case !ok:
 			return
+		case wait > 0:
+			s.queue.pause(s.root, wait)
+		default:
+			s.dispatch(ev)
 		}
-		s.dispatch(ev)
 	}
 }
 
-// next takes the oldest event.
-func (q *queue) next() (event, bool) {
+// next takes the oldest event that may be told now. If there is none, it says how
+// long to wait for one; ok is false when no event is left.
+func (q *queue) next(now time.Duration) (ev event, wait time.Duration, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	for i := range q.events { // at most three are passed over: one of each kind that is debounced
+		kind := q.events[i].kind
+		if !kind.list() {
+			return q.take(i), 0, true
+		}
+		if q.due[kind] <= now {
+			q.due[kind] = now + listDebounce
+			return q.take(i), 0, true
+		}
+		if held := q.due[kind] - now; wait == 0 || held < wait {
+			wait = held
+		}
+	}
 	if len(q.events) == 0 {
 		q.events, q.busy = nil, false
-		return event{}, false
 	}
-	ev := q.events[0]
+	return event{}, wait, q.busy
+}
+
+// take removes an event; those before it keep their order. mu is held.
+func (q *queue) take(i int) event {
+	ev := q.events[i]
+	copy(q.events[1:i+1], q.events[:i])
 	q.events[0] = event{}
 	q.events = q.events[1:]
 	q.size -= ev.bytes()
-	return ev, true
+	if ev.kind.list() {
+		q.lists--
+	}
+	return ev
+}
+
+// pause waits until the next held event may be told, another one comes, or the session closes.
+func (q *queue) pause(root context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-q.wake:
+	case <-root.Done():
+	}
 }
 
 func (s *Session) dispatch(ev event) {

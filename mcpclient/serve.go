@@ -22,8 +22,8 @@ const (
 var errTakenBack = errors.New("the server took its question back")
 
 // serve answers a request that a legacy server sent on a stream, on a goroutine
-// of its own, so that the stream goes on. When all slots are taken the stream
-// waits: that holds up the server that asks so much, nobody else. On is the call that the stream
+// of its own, so that the stream goes on. When all slots for handlers are taken the
+// stream waits: that holds up the server that asks so much, nobody else. On is the call that the stream
 // belongs to, nil for the standing one.
 func (s *Session) serve(stream context.Context, on *call, sn *snapshot, method string, id, params []byte) error {
 	if len(id) > maxAskedID {
@@ -31,14 +31,14 @@ func (s *Session) serve(stream context.Context, on *call, sn *snapshot, method s
 	}
 	id = append([]byte(nil), id...)
 	if method == methodPing {
-		return s.serveNow(stream, sn, method, jsonrpc.AppendResult(nil, id, []byte("{}")))
+		return s.serveNow(stream, sn, method, func() []byte { return jsonrpc.AppendResult(nil, id, []byte("{}")) })
 	}
 	ask, err := s.prepare(method, append(json.RawMessage(nil), params...), sn.version)
 	if on != nil && on.on != nil {
 		err = errTooEarly
 	}
 	if err != nil {
-		return s.serveNow(stream, sn, method, refuse(id, err))
+		return s.serveNow(stream, sn, method, func() []byte { return refuse(id, err) })
 	}
 	startClocks := s.stopClocks(on)
 	own := s.slotsFor(stream)
@@ -81,22 +81,6 @@ func (s *Session) stopClocks(on *call) (start func()) {
 		return s.watch.stopAll()
 	}
 	return s.watch.stop(&on.watched)
-}
-
-// serveNow posts an answer that nobody has to be asked for. It has slots of its
-// own: a ping is answered although sixteen people think.
-func (s *Session) serveNow(stream context.Context, sn *snapshot, method string, body []byte) error {
-	if err := s.answering.take(stream, s.root); err != nil {
-		return err
-	}
-	if !s.owned.start(func() {
-		defer s.answering.give()
-		s.post(stream, sn, method, body)
-	}) {
-		s.answering.give()
-		return ErrClosed
-	}
-	return nil
 }
 
 // reply posts what came of a question, unless nobody waits for it any more.

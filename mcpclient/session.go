@@ -38,7 +38,7 @@ type Session struct {
 	tools      toolIndex
 	waiting    progressCalls
 	asked      slots // questions that handlers have
-	answering  slots // answers that nobody has to be asked for
+	answers    answers
 	questions  questions
 	pages      visits
 	subscribed subscribedResources

@@ -47,7 +47,9 @@ func (l *Subscription) Honored() Filter {
 
 // Events yields the events as they come, and ends when the subscription does
 // and every event that came before was yielded; [Subscription.Err] then says
-// why. Breaking out of the loop ends nothing. Several loops share the events.
+// why. Of equal events that wait, one is yielded. Unlike handlers, events are not
+// debounced: the loop sets the pace. Breaking out of the loop ends nothing. Several
+// loops share the events.
 func (l *Subscription) Events() iter.Seq[ListenEvent] {
 	return func(yield func(ListenEvent) bool) {
 		for {

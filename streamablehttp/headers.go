@@ -118,13 +118,20 @@ func validHeaderValue(value string) bool {
 // errSessionID is a session id that could not be sent back as a header.
 var errSessionID = errors.New("the server's session id has characters other than visible ASCII")
 
-// CheckSessionID reports whether id, received from a server, may be sent back:
-// it must be visible ASCII (2025-11-25, "Session Management").
+// MaxSessionID bounds a session ID: 8 KiB, the most that common servers accept in a header.
+const MaxSessionID = 8 << 10
+
+// CheckSessionID reports whether id, received from a server, may be sent back.
+// It must be visible ASCII (2025-11-25, "Session Management"). The error is a
+// [*LimitError] only if nothing but its length, more than [MaxSessionID], is wrong.
 func CheckSessionID(id string) error {
 	for i := range len(id) {
 		if id[i] < 0x21 || id[i] > 0x7e {
 			return errSessionID
 		}
+	}
+	if len(id) > MaxSessionID {
+		return &LimitError{What: "bytes in the session ID", Limit: MaxSessionID}
 	}
 	return nil
 }

@@ -121,3 +121,10 @@ func TestCheckSessionID(t *testing.T) {
 		require.NotContains(t, err.Error(), id, "it is a secret")
 	}
 }
+
+func TestCheckSessionIDBoundsItsLength(t *testing.T) {
+	require.NoError(t, CheckSessionID(strings.Repeat("x", 8<<10)))
+	err := CheckSessionID(strings.Repeat("x", 8<<10+1))
+	require.Equal(t, &LimitError{What: "bytes in the session ID", Limit: 8 << 10}, err)
+	require.IsType(t, errSessionID, CheckSessionID(strings.Repeat("é", 8<<10)), "it cannot be sent back, whatever its length")
+}

@@ -64,3 +64,11 @@ func (l Limits) event() int {
 	}
 	return l.MaxEvent
 }
+
+// within returns the limits with each lowered to size, if it is larger. Zero lowers none.
+func (l Limits) within(size int64) Limits {
+	if size <= 0 {
+		return l
+	}
+	return Limits{MaxBody: min(l.body(), size), MaxEvent: int(min(int64(l.event()), size))}
+}

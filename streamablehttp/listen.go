@@ -50,7 +50,7 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 		opened()
 	}
 	x := exchange{conn: c, session: s, recv: recv}
-	err = c.messages(resp, cursor, recv.Event, func(data []byte) (bool, error) {
+	err = c.messages(resp, cursor, c.limits.event(), recv.Event, func(data []byte) (bool, error) {
 		var msg jsonrpc.Message
 		if err := msg.Decode(data, nil); err != nil {
 			// The stream serves the whole session: one bad message is passed over.

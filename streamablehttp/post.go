@@ -29,6 +29,8 @@ type Request struct {
 	Header http.Header
 	// Body is the whole message. It must not change until the call's context has ended.
 	Body []byte
+	// MaxReply, if positive, bounds the body or each event of the reply, where the limits of the Conn allow more.
+	MaxReply int64
 	// OnHeader, if not nil, sees the header of a successful response before its body.
 	OnHeader func(http.Header)
 }
@@ -67,7 +69,7 @@ type Receiver interface {
 // In a legacy session a stream that breaks off after an event with an id is
 // resumed by GET (2025-11-25, "Resumability and Redelivery") before Call gives up.
 func (c *Conn) Call(ctx context.Context, cancel context.CancelCauseFunc, s *Session, req *Request, recv Receiver) error {
-	x := exchange{conn: c, session: s, id: req.ID, recv: recv, cancel: cancel}
+	x := exchange{conn: c, session: s, limits: c.limits.within(req.MaxReply), id: req.ID, recv: recv, cancel: cancel}
 	defer func() { // also when a receiver panics
 		if !x.drained {
 			cancel(nil)
@@ -106,6 +108,7 @@ func (c *Conn) discardSmall(resp *http.Response) {
 type exchange struct {
 	conn    *Conn
 	session *Session
+	limits  Limits
 	id      int64
 	recv    Receiver
 	cancel  context.CancelCauseFunc
@@ -158,10 +161,10 @@ func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
 	if err != nil {
 		return err
 	}
-	buf, err := readAll(body, resp.ContentLength, c.limits.body())
+	buf, err := readAll(body, resp.ContentLength, x.limits.body())
 	switch {
 	case err == errTooLong:
-		return &LimitError{What: "body bytes", Limit: c.limits.body()}
+		return &LimitError{What: "body bytes", Limit: x.limits.body()}
 	case err != nil:
 		return cut(contextCause(ctx), "read body", err)
 	}

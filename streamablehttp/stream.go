@@ -55,17 +55,17 @@ func fitsHeader(id []byte) bool {
 // readerPool holds stream readers without a source: plain memory.
 var readerPool = sync.Pool{New: func() any { return sse.NewReader(nil, 0) }}
 
-// messages reads a stream's messages until one is the last, an error, or the
-// stream's end (io.EOF); it never returns nil without the last message. Event is called for each
+// messages reads a stream's messages, each of at most maxEvent bytes, until one is the last, an error,
+// or the stream's end (io.EOF); it never returns nil without the last message. Event is called for each
 // event with data. Take says whether its message was the last, and owns nothing of the data after
 // it returned.
-func (c *Conn) messages(resp *http.Response, cursor *Cursor, event func(), take func(data []byte) (last bool, err error)) error {
+func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event func(), take func(data []byte) (last bool, err error)) error {
 	body, err := c.decoded(resp)
 	if err != nil {
 		return err
 	}
 	r := readerPool.Get().(*sse.Reader)
-	r.Reset(body, c.limits.event())
+	r.Reset(body, maxEvent)
 	defer func() {
 		r.Reset(nil, 0)
 		readerPool.Put(r)
@@ -97,7 +97,7 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, event func(), take 
 // readAnswerStream reads the stream of a POST, and what resumes it, until the answer.
 func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) error {
 	for {
-		err := x.conn.messages(resp, &x.cursor, x.event, x.take(resp))
+		err := x.conn.messages(resp, &x.cursor, x.limits.event(), x.event, x.take(resp))
 		if err == nil || !isBroken(err) {
 			x.leave(resp, err)
 			return unwrap(err)

@@ -32,6 +32,9 @@ func FuzzReader(f *testing.F) {
 	for i, c := range formats {
 		f.Add(c.stream, []byte{byte(i), 3, 1})
 	}
+	for _, c := range idle {
+		f.Add(strings.Repeat(c.pattern, 5)+"data: y\r\r"+strings.Repeat(c.pattern, 3), []byte{7, 2})
+	}
 	f.Add("data: "+strings.Repeat("x", 9000)+"\r\ndata: y\r\n\r\n", []byte{255, 0})
 	f.Fuzz(func(t *testing.T, stream string, sizes []byte) {
 		want, wantErr := reference(stream)
@@ -53,6 +56,7 @@ func FuzzLimit(f *testing.F) {
 	f.Add("data: a\n\ndata: 0123456789\n\n", []byte{2}, byte(12))
 	f.Add(": comment\n\ndata: a\r\n\r\n", []byte{1, 9}, byte(3))
 	f.Add("\ufeffa\n\n", []byte{1}, byte(0))
+	f.Add("\r\n\r\n: a\r\n: a\r\n: a\r\nx\n\nx\n\ndata: 0\n\n", []byte{4}, byte(8))
 	f.Add("\ufeff\n\n", []byte{1}, byte(0))
 	f.Fuzz(func(t *testing.T, stream string, sizes []byte, limit byte) {
 		maxEvent := int(limit) + 1

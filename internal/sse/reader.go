@@ -8,6 +8,7 @@ package sse
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -71,6 +72,7 @@ type Reader struct {
 	block block
 	small int // blocks in a row that fit in maxKept, counted while buf is larger
 	moved int // bytes that makeRoom copied; read by the tests of linear time
+	cut   int // lines that were cut; read by the tests of repeated blocks
 }
 
 // NewReader returns a Reader of the events of src. One block of the stream, all
@@ -127,6 +129,7 @@ func (r *Reader) Next() (Event, error) {
 		if stop-r.start >= r.limit {
 			return Event{}, r.fail(&TooLargeError{Limit: r.limit})
 		}
+		r.cut++
 		from := r.pos
 		r.pos = stop + 1
 		r.skipLF = r.buf[stop] == '\r'
@@ -135,14 +138,69 @@ func (r *Reader) Next() (Event, error) {
 			if r.block.reportable() {
 				return r.block.event(r.buf[r.start:]), nil
 			}
+			from = r.start
 			r.nextBlock()
+			r.passIdle(from)
 		case r.buf[from] != ':':
 			r.block.open = true
 			r.block.field(r.buf[r.start:], from-r.start, stop-r.start)
 		case !r.block.open: // a comment between blocks: keep-alives may go on for days
-			r.start = r.pos
+			r.passIdle(r.start)
 		}
 	}
+}
+
+// passIdle drops buf[from:pos], which said nothing, and the empty lines and comments
+// behind it. Exact repetitions are compared, not cut into lines: a stream of nothing
+// but those costs little more than reading it.
+func (r *Reader) passIdle(from int) {
+	b, pos, lf, cr := r.buf[:r.end], r.pos, r.lf, r.cr
+	block, empty := from, true // where the block under way begins; whether the last line was its end
+	for {
+		if pos < len(b) && b[pos] == '\n' && b[pos-1] == '\r' {
+			pos++
+		}
+		pos += repeated(b[from:], pos-from)
+		if empty {
+			block = pos
+		}
+		if pos == len(b) {
+			break
+		}
+		if empty = b[pos] == '\n' || b[pos] == '\r'; empty {
+			from = block // compare all of it, with its comments
+			pos++
+		} else {
+			lf, cr = seek(b, max(lf, pos), '\n'), seek(b, max(cr, pos), '\r')
+			stop := min(lf, cr)
+			if b[pos] != ':' || stop == len(b) || stop-pos >= r.limit {
+				break
+			}
+			from, pos = pos, stop+1
+		}
+		r.cut++
+	}
+	r.pos, r.start, r.lf, r.cr = pos, pos, lf, cr
+	r.skipLF = b[pos-1] == '\r'
+}
+
+// repeated returns how many bytes behind b[:n] are whole repetitions of it.
+func repeated(b []byte, n int) int {
+	next := b[n:]
+	if len(next) < n || next[n-1] != b[n-1] || next[0] != b[0] { // the usual case
+		return 0
+	}
+	same := 0
+	for len(next)-same >= 8 && binary.NativeEndian.Uint64(b[same:]) == binary.NativeEndian.Uint64(next[same:]) {
+		same += 8
+	}
+	for same < len(next) && b[same] == next[same] {
+		same++
+	}
+	if same < n {
+		return 0
+	}
+	return same - same%n
 }
 
 // nextBlock drops the block that ends at pos.

@@ -1,0 +1,69 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hawser-mcp/hawser/streamablehttp"
+)
+
+// abandonTime is what is left for deleting unused sessions once nobody waits
+// for the handshake. It is enough for a new connection with TLS and the DELETE
+// at a round-trip time of 60 ms.
+const abandonTime = 250 * time.Millisecond
+
+// maxBegun bounds how many sessions of one handshake are remembered; the oldest are forgotten.
+const maxBegun = 16
+
+// begun are the sessions that a legacy server began during one handshake: each
+// try of initialize may begin one, even if its reply is lost after the header.
+type begun struct {
+	version string // proposed, then agreed
+	ids     []string
+	last    string // of the last try, "" for none
+}
+
+// add notes the session ID in the header of a reply to initialize.
+func (b *begun) add(id string) {
+	b.last = id
+	if err := streamablehttp.CheckSessionID(id); id == "" || (err != nil && !isLimit(err)) {
+		return // there is no session, or its ID cannot be sent back
+	}
+	if slices.Contains(b.ids, id) {
+		return
+	}
+	if len(b.ids) == maxBegun {
+		b.ids = slices.Delete(b.ids, 0, 1)
+	}
+	b.ids = append(b.ids, id)
+}
+
+func isLimit(err error) bool {
+	var limit *LimitError
+	return errors.As(err, &limit)
+}
+
+// abandon deletes, all at once, the sessions of a handshake that nobody will
+// use, and waits for that. Keep is the one that is used; nil for none. When ctx
+// has ended, or ends meanwhile, the server is given [abandonTime] and no more.
+func (s *Session) abandon(ctx context.Context, b *begun, keep *snapshot) {
+	unused := slices.DeleteFunc(b.ids, func(id string) bool { return keep != nil && id == keep.http.ID() })
+	if len(unused) == 0 {
+		return
+	}
+	deletion, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	bound := time.AfterFunc(deleteTimeout, cancel)
+	defer bound.Stop()
+	stop := context.AfterFunc(ctx, func() { bound.Reset(abandonTime) })
+	defer stop()
+	var wg sync.WaitGroup
+	for _, id := range unused {
+		sn := &snapshot{era: EraLegacy, http: s.conn.NewSession(wireVersion(b.version), id, false)}
+		wg.Go(func() { s.deleteSession(deletion, sn) })
+	}
+	wg.Wait()
+}

@@ -1,0 +1,50 @@
+package mcpclient_test
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// A recovery that has begun a session ends only after Close has deleted the old one,
+// because a header hook takes its time. The new session is deleted, too.
+func TestCloseDeletesTheSessionOfALateRecovery(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var slow atomic.Bool
+		s := serve(t, srv, mcpclient.Options{
+			ProtocolVersion: "2025-11-25",
+			HeaderHook: func(context.Context, http.Header) error {
+				if slow.Load() {
+					time.Sleep(2 * time.Second) // of fake time
+				}
+				return nil
+			},
+		})
+		require.NoError(t, s.SetLogLevel(t.Context(), mcp.LoggingLevelError))
+		srv.LoseSessions()
+		srv.SetIntercept(func(_ http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m != nil && m.Method == "notifications/initialized" {
+				slow.Store(true) // from the next request on: the log level is restored
+			}
+			return false
+		})
+		call := begin(t.Context(), s, "echo")
+		synctest.Wait()
+		require.Equal(t, mcpclient.StateRecovering, s.State())
+		slow.Store(false)
+		require.NoError(t, s.Close())
+		require.Equal(t, mcpclient.KindClosed, failure(t, (<-call).err).Kind)
+		now, ever := srv.Sessions()
+		require.Equal(t, 2, ever)
+		require.Zero(t, now)
+	})
+}

@@ -210,7 +210,7 @@ func TestQuestionOnTheStandingStreamStopsTries(t *testing.T) {
 func TestAskingHasAnEnd(t *testing.T) {
 	for _, how := range []string{"total timeout", "context", "deadline"} {
 		t.Run(how, func(t *testing.T) {
-			eachAsk(t, answered(nothing), func(t *testing.T, srv *mcptest.Server, what string, ask func(context.Context, *mcpclient.Session, ...mcpclient.CallOption) error) {
+			eachAsk(t, answered(nothing), func(t *testing.T, srv *mcptest.Server, _ string, ask func(context.Context, *mcpclient.Session, ...mcpclient.CallOption) error) {
 				gone := make(chan time.Duration, 1)
 				start := time.Now()
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{

@@ -3,7 +3,6 @@ package mcpclient_test
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -71,7 +70,7 @@ func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (
 			return false
 		}
 		hijack(t, w, func(conn net.Conn, rw *bufio.ReadWriter) {
-			_, _ = io.WriteString(rw, response[:at])
+			_, _ = rw.WriteString(response[:at])
 			_ = rw.Flush()
 			if reset {
 				time.Sleep(time.Millisecond) // of fake time: what was written arrives

@@ -120,7 +120,7 @@ func statusEvidence(e *HTTPError) (string, int, bool) {
 	switch {
 	case e.RPC != nil && modernCode(e.RPC.Code):
 		return "", 0, false
-	case class == httpstatus.NotFound && isCode(e.RPC, CodeMethodNotFound):
+	case class == httpstatus.NotFound && isUnknownMethod(e.RPC):
 		return "", 0, false // how a modern server refuses a method
 	case class == httpstatus.Broken || e.Status == http.StatusNotImplemented || e.Status == http.StatusHTTPVersionNotSupported:
 		return legacyVersion, 1, true

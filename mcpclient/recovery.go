@@ -158,7 +158,7 @@ func (s *Session) alive(ctx context.Context, sn *snapshot, why reason) bool {
 		rpc    *RPCError
 	)
 	switch {
-	case errors.As(err, &status) && isCode(status.RPC, CodeMethodNotFound), errors.As(err, &rpc) && rpc.Code == CodeMethodNotFound:
+	case errors.As(err, &status) && isUnknownMethod(status.RPC), errors.As(err, &rpc) && rpc.Code == CodeMethodNotFound:
 		return true // it has no ping
 	case status != nil && status.Status == http.StatusUnauthorized && len(status.Challenges) == 0:
 		return why != accessDoubted

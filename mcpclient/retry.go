@@ -43,8 +43,8 @@ func (s *Session) repeat(c *call) error {
 			q.versioned = q.versioned || v.step == stepVersion
 			if recoveries++; recoveries == 1 {
 				budget.waits++ // it counts, but it is always granted
-			} else if failure = s.pauseAgain(c, &budget, v, err); failure != nil {
-				return failure
+			} else if out := s.pauseAgain(c, &budget, v, err); out != nil {
+				return out
 			}
 			failure = s.renew(c, v, err)
 		case stepAuthorize:

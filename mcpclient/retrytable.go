@@ -115,9 +115,10 @@ func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
 	case httpstatus.Denied:
 		return judgeDenied(e, q)
 	case httpstatus.NotFound:
-		if q.established() && !e.Began && !isCode(e.RPC, CodeMethodNotFound) {
+		if q.established() && !e.Began && !isUnknownMethod(e.RPC) {
 			return verdict{step: stepRecover, kind: KindSessionLost, outcome: q.proof(e), wait: -1}
 		}
+	default:
 	}
 	if httpstatus.Unread(e.Status) {
 		return verdict{kind: KindHTTP, outcome: q.proof(e)}
@@ -129,7 +130,7 @@ func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
 		}
 	}
 	if q.established() && tellsOfSessions(e.Status) {
-		names := namesSession(e) || isCode(e.RPC, CodeMethodNotFound)
+		names := namesSession(e) || isUnknownMethod(e.RPC)
 		return verdict{step: stepProbe, kind: KindHTTP, outcome: Answered, confirms: names && q.proof(e) == NotRun, wait: -1}
 	}
 	return verdict{kind: KindHTTP, outcome: Answered}
@@ -226,4 +227,4 @@ func namesSession(e *streamablehttp.HTTPError) bool {
 		e.RPC != nil && strings.Contains(strings.ToLower(e.RPC.Message), "session")
 }
 
-func isCode(e *streamablehttp.RPCError, code int64) bool { return e != nil && e.Code == code }
+func isUnknownMethod(e *streamablehttp.RPCError) bool { return e != nil && e.Code == CodeMethodNotFound }

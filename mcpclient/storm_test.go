@@ -145,7 +145,7 @@ func (s *storm) intercept(w http.ResponseWriter, _ *http.Request, m *mcptest.Mes
 	}
 	reply, abort := d.response(refuses)
 	hijack(s.t, w, func(conn net.Conn, rw *bufio.ReadWriter) {
-		_, _ = io.WriteString(rw, reply)
+		_, _ = rw.WriteString(reply)
 		_ = rw.Flush()
 		if abort {
 			time.Sleep(time.Millisecond)

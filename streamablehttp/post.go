@@ -188,7 +188,7 @@ func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, status int) error 
 	case msg.Error != nil && msg.IDIs(x.id):
 		return rpcError(msg.Error, status)
 	case msg.Error != nil && isNull(msg.ID) && x.resumed:
-		return &refusedResume{rpcError(msg.Error, status)}
+		return &resumeError{rpcError(msg.Error, status)}
 	case msg.Error != nil && isNull(msg.ID) && x.alone() && refusedUnread(msg.Error.Code):
 		e := rpcError(msg.Error, status)
 		e.NoID = true

@@ -137,7 +137,7 @@ func (x *exchange) leave(resp *http.Response, err error) {
 // isBroken tells the end or the loss of a stream from a verdict about what it carried.
 func isBroken(err error) bool {
 	switch err.(type) {
-	case *ProtocolError, *LimitError, *RPCError, *receiverError, *refusedResume:
+	case *ProtocolError, *LimitError, *RPCError, *receiverError, *resumeError:
 		return false
 	}
 	return true
@@ -149,19 +149,19 @@ type receiverError struct{ err error }
 func (e *receiverError) Error() string { return e.err.Error() }
 func (e *receiverError) Unwrap() error { return e.err }
 
-// refusedResume is an error without an id on a resumed stream: it is about the resuming GET. What
+// resumeError is an error without an id on a resumed stream: it is about the resuming GET. What
 // became of the request is not known.
-type refusedResume struct{ err error }
+type resumeError struct{ err error }
 
-func (e *refusedResume) Error() string { return e.err.Error() }
-func (e *refusedResume) Unwrap() error { return e.err }
+func (e *resumeError) Error() string { return e.err.Error() }
+func (e *resumeError) Unwrap() error { return e.err }
 
 // unwrap turns what ended a stream into the outcome of its call.
 func unwrap(err error) error {
 	switch e := err.(type) {
 	case *receiverError:
 		return cut(nil, "serve the server's request", e.err)
-	case *refusedResume:
+	case *resumeError:
 		return cut(nil, "resume stream", e.err)
 	}
 	return err

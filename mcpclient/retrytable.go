@@ -227,4 +227,6 @@ func namesSession(e *streamablehttp.HTTPError) bool {
 		e.RPC != nil && strings.Contains(strings.ToLower(e.RPC.Message), "session")
 }
 
-func isUnknownMethod(e *streamablehttp.RPCError) bool { return e != nil && e.Code == CodeMethodNotFound }
+func isUnknownMethod(e *streamablehttp.RPCError) bool {
+	return e != nil && e.Code == CodeMethodNotFound
+}

@@ -48,6 +48,10 @@ var importRules = map[string]importRule{
 	"internal/jsonrpc":   parserRule,
 	"internal/sse":       parserRule,
 	"internal/challenge": parserRule,
+	"internal/httpstatus": {
+		why:     "oauth and executors classify statuses too, and must not need streamablehttp for it",
+		onlyStd: true,
+	},
 	"internal/netclass": {
 		why:     "what an address is does not depend on who asks, and the dialer of the seam must be able to ask",
 		onlyStd: true,

@@ -1,0 +1,195 @@
+// Command mutants breaks the library on purpose, one defect at a time, and checks that a test notices.
+//
+//	go run ./tests/mutants                 # all defects
+//	go run ./tests/mutants -part 3/10      # every tenth of them, beginning with the third
+//	go run ./tests/mutants -only 'replay'  # those whose names match
+//	go run ./tests/mutants -simulation 500 # which of them the simulation alone finds, within so many seeds
+//
+// A defect is a piece of code and what replaces it. The piece must occur exactly once in its file: a defect
+// that no longer applies is an error, like one that no test notices. Nothing in the tree is changed: the
+// broken file is an overlay of go test.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// mutant is one defect.
+type mutant struct {
+	name string // what is wrong with the code then
+	file string // from the root of the repository
+	old  string // occurs once in the file
+	new  string
+	test string // the tests that notice, as for go test -run
+	pkg  string // where they are, "" for the directory of the file
+}
+
+// place is the package of the tests that notice.
+func (m *mutant) place() string {
+	if m.pkg != "" {
+		return "./" + m.pkg
+	}
+	return "./" + filepath.ToSlash(filepath.Dir(m.file))
+}
+
+type options struct {
+	only        *regexp.Regexp
+	part, parts int
+	seeds       int
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	o, err := parse(os.Args[1:])
+	if err == nil {
+		err = run(ctx, os.Stdout, mutants(), o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
+	only := flags.String("only", "", "a regular expression: the defects whose names match")
+	part := flags.String("part", "1/1", "k/n: every n-th defect, beginning with the k-th")
+	flags.IntVar(&o.seeds, "simulation", 0, "try the simulation alone with so many seeds, instead of the named tests")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if o.only, err = regexp.Compile(*only); err != nil {
+		return o, fmt.Errorf("-only: %w", err)
+	}
+	if n, err := fmt.Sscanf(*part, "%d/%d", &o.part, &o.parts); n != 2 || err != nil || o.parts < 1 || o.part < 0 {
+		return o, fmt.Errorf("-part: expected k/n, got %q", *part)
+	}
+	return o, nil
+}
+
+// run tries the chosen defects and reports each. The error says how many were not noticed or did not apply.
+func run(ctx context.Context, out io.Writer, all []mutant, o options) error {
+	dir, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	tried, caught := 0, 0
+	var bad []error
+	for i := range all {
+		m := &all[i]
+		if i%o.parts != o.part%o.parts || !o.only.MatchString(m.name) {
+			continue
+		}
+		tried++
+		start := time.Now()
+		verdict, err := m.try(ctx, dir, o.seeds)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", m.name, err))
+			verdict = err.Error()
+		} else {
+			caught++
+		}
+		fmt.Fprintf(out, "%-60s %s (%s)\n", m.name, verdict, time.Since(start).Round(100*time.Millisecond))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	fmt.Fprintf(out, "%d of %d caught\n", caught, tried)
+	if o.seeds > 0 {
+		return nil // the simulation need not find all of them
+	}
+	return errors.Join(bad...)
+}
+
+var (
+	errSurvived = errors.New("NOT CAUGHT: the tests pass with it")
+	errBroken   = errors.New("does not compile")
+)
+
+// try applies one defect and runs the tests that should notice, or the simulation.
+func (m *mutant) try(ctx context.Context, dir string, seeds int) (verdict string, err error) {
+	overlay, err := m.overlay(dir)
+	if err != nil {
+		return "", err
+	}
+	args := []string{"test", "-overlay", overlay, "-count=1", "-failfast", "-timeout=150s"}
+	if seeds > 0 {
+		args = append(args, "-cpu=1", "-run=^TestSimulation$", "./tests/simulation", "-seeds", fmt.Sprint(seeds), "-shrink=false")
+	} else {
+		args = append(args, "-run", m.test, m.place())
+	}
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are of this program
+	text, err := cmd.CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err == nil && strings.Contains(string(text), "no tests to run"):
+		return "", fmt.Errorf("there is no test %s in %s", m.test, m.place())
+	case err == nil:
+		return "", errSurvived
+	case strings.Contains(string(text), "[build failed]") || strings.Contains(string(text), "[setup failed]"):
+		return "", fmt.Errorf("%w: %s", errBroken, firstLines(text, 3))
+	}
+	return "caught: " + failure(string(text)), nil
+}
+
+// overlay writes the broken file and what tells go test to use it.
+func (m *mutant) overlay(dir string) (string, error) {
+	whole, err := filepath.Abs(filepath.FromSlash(m.file))
+	if err != nil {
+		return "", err
+	}
+	source, err := os.ReadFile(whole)
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(source), m.old); n != 1 {
+		return "", fmt.Errorf("does not apply: its code occurs %d times in %s", n, m.file)
+	}
+	broken := filepath.Join(dir, "broken.go")
+	if err := os.WriteFile(broken, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{whole: broken}})
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "overlay.json")
+	return file, os.WriteFile(file, text, 0o600)
+}
+
+var (
+	failedTest = regexp.MustCompile(`--- FAIL: (Test[A-Za-z0-9_]+)`)
+	firstSeed  = regexp.MustCompile(`seed (\d+)`)
+)
+
+// failure names what noticed: the first test, and the first seed if it is the simulation.
+func failure(text string) string {
+	name := "a timeout, a panic or a leak"
+	if m := failedTest.FindStringSubmatch(text); m != nil {
+		name = m[1]
+	}
+	if m := firstSeed.FindStringSubmatch(text); m != nil && name == "TestSimulation" {
+		name += ", seed " + m[1]
+	}
+	return name
+}
+
+func firstLines(text []byte, n int) string {
+	lines := strings.SplitN(string(text), "\n", n+1)
+	return strings.Join(lines[:min(n, len(lines))], " | ")
+}

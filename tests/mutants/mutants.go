@@ -1,0 +1,8 @@
+package main
+
+import "slices"
+
+// mutants are all defects, by package.
+func mutants() []mutant {
+	return slices.Concat(sessionMutants())
+}

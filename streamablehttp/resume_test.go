@@ -213,6 +213,14 @@ func TestResumeDoesNotSpin(t *testing.T) {
 	}
 }
 
+// The modern revision has no resumption: a stream that was cut there is lost, whatever ids its events had.
+func TestModernStreamsAreNotResumed(t *testing.T) {
+	s := &script{turns: []turn{cutAfter("id: 1\n\n"), events(answerEvent)}}
+	c := newConn(t, s)
+	requireCut(t, c.do(t.Context(), c.modern(), new(heard)))
+	require.Zero(t, s.gets())
+}
+
 // Statuses are classified once: what is worth another try elsewhere is so here.
 func TestReconnectsByStatus(t *testing.T) {
 	for status, reconnects := range map[int]bool{

@@ -126,11 +126,8 @@ func (s *Session) unauthorized(err error) *streamablehttp.HTTPError {
 
 // mayAuthorize reports whether there is an Authorizer that the call may use once more.
 func (s *Session) mayAuthorize(c *call) bool {
-	return s.opts.Auth != nil && c.authorized < maxAuthorizations && c.ctx.Value(askNobody{}) == nil
+	return s.opts.Auth != nil && c.authorized < maxAuthorizations && c.ctx.Value(quiet{}) == nil
 }
-
-// askNobody marks the context of requests that only find something out: nobody is asked for authorization for them.
-type askNobody struct{}
 
 // reauthorize does the authorization that a refused call needs. It returns the
 // call's failure if there is none. The time it took counts as time in which a person was asked.

@@ -35,6 +35,7 @@ type call struct {
 	unasked  *backoff.ExponentialBackOff // paces rounds in which nobody is asked
 	id       int64
 	tries    int
+	rounds   int // of input that were given
 	// authorized is how often authorization was sought; made is when the last try was.
 	authorized int
 	made       attempt
@@ -44,6 +45,7 @@ type call struct {
 	hasName  bool
 	past     Outcome     // of the tries and rounds before the last
 	last     Outcome     // of the last try
+	reached  bool        // a try reached the server, whatever came of it
 	began    atomic.Bool // progress of this round came on the shared stream: the server works on it
 
 	notify     bool   // there is no answer to wait for
@@ -76,7 +78,7 @@ func (s *Session) do(c *call) error {
 		s.waiting.add(c)
 		defer s.waiting.remove(c)
 	}
-	for rounds := 0; ; rounds++ {
+	for ; ; c.rounds++ {
 		c.required = nil
 		if err := s.repeat(c); err != nil {
 			s.visitPages(c, err)
@@ -86,8 +88,8 @@ func (s *Session) do(c *call) error {
 			return nil
 		}
 		c.past = c.past.and(Answered)
-		if rounds == s.opts.Limits.InputRounds {
-			return c.failed(verdict{kind: KindLimit}, &LimitError{What: "rounds of input", Limit: int64(rounds)})
+		if c.rounds == s.opts.Limits.InputRounds {
+			return c.failed(verdict{kind: KindLimit}, &LimitError{What: "rounds of input", Limit: int64(c.rounds)})
 		}
 		if err := s.nextRound(c); err != nil {
 			return err
@@ -95,10 +97,15 @@ func (s *Session) do(c *call) error {
 	}
 }
 
+var errEraBetweenRounds = errors.New("the server required input and then went back to a legacy revision, which cannot take it")
+
 // try sends the call once, as the session stands now.
 func (s *Session) try(c *call) error {
 	if c.used = c.on; c.used == nil {
 		c.used = s.now.Load()
+	}
+	if c.rounds > 0 && !c.used.modern() {
+		return &invalidError{errEraBetweenRounds} // the answers would be lost, and the tool would begin anew
 	}
 	if err := c.mirror(); err != nil {
 		return err
@@ -129,6 +136,9 @@ func (s *Session) try(c *call) error {
 	req := streamablehttp.Request{
 		ID: c.id, Method: c.method, Name: c.name, HasName: c.hasName, Params: c.mirrored, Header: c.header,
 		Body: c.encode(), OnHeader: c.onHeader, MaxReply: c.maxReply,
+	}
+	if !c.repeatable {
+		req.Began = &c.began
 	}
 	if c.notify {
 		defer cancel(nil)

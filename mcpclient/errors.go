@@ -17,7 +17,8 @@ type Kind uint8
 const (
 	// KindInvalid: the caller's input cannot be sent. Nothing was.
 	KindInvalid Kind = iota + 1
-	// KindNotSent: the request never reached the server, also after retries.
+	// KindNotSent: the request could not be sent, even after retries. Tries before the last may have
+	// been refused; see [IsNotSent].
 	KindNotSent
 	// KindOutcomeUnknown: the server may have acted on the request, and its
 	// answer is lost. It was not repeated, since repeating it may not be safe.
@@ -104,6 +105,7 @@ type Error struct {
 
 	where    string // the endpoint and the step of a connect, for the text
 	harmless bool   // sending it again does no harm, whatever became of it
+	reached  bool   // a try reached the server
 }
 
 // Error names the method, what happened and the cause, on one line.

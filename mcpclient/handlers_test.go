@@ -133,7 +133,7 @@ func TestProgressOfAnotherCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "confused", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
 			for _, params := range []string{
-				`{"progressToken":999,"progress":1}`, `{"progressToken":"1","progress":1}`, `{"progress":1}`, `{}`,
+				`{"progressToken":999,"progress":1}`, `{"progressToken":"x","progress":1}`, `{"progress":1}`, `{}`,
 				`{"progressToken":` + string(c.Meta["progressToken"]) + `,"progress":"x"}`,
 			} {
 				c.Tell("notifications/progress", json.RawMessage(params))

@@ -151,7 +151,7 @@ func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*
 		return nil, invalid(methodListen, errors.New("the filter names nothing"))
 	}
 	if ctx.Err() != nil {
-		return nil, &Error{Kind: KindCanceled, Method: methodListen, Stage: transport.NotSent, Err: &ListenError{EndClosed, canceled(ctx)}}
+		return nil, notListening(KindCanceled, canceled(ctx))
 	}
 	l := &Subscription{s: s, wants: f, ready: make(chan struct{}), done: make(chan struct{})}
 	l.wants.Resources = slices.Compact(slices.Sorted(slices.Values(f.Resources)))
@@ -165,7 +165,7 @@ func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	if !s.owned.start(l.run) {
 		l.cancel(nil)
-		return nil, &Error{Kind: KindClosed, Method: methodListen, Stage: transport.NotSent, Err: &ListenError{EndClosed, ErrClosed}}
+		return nil, notListening(KindClosed, ErrClosed)
 	}
 	select {
 	case <-l.ready:
@@ -179,5 +179,12 @@ func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*
 		return l, nil
 	default:
 		return nil, l.failure()
+	}
+}
+
+// notListening is the error of a subscription for which nothing was sent.
+func notListening(kind Kind, cause error) *Error {
+	return &Error{
+		Kind: kind, Method: methodListen, Stage: transport.NotSent, Outcome: NotRun, Err: &ListenError{EndClosed, cause}, harmless: true,
 	}
 }

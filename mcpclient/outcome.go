@@ -65,5 +65,5 @@ func SafeToRepeat(err error) bool {
 // IsNotSent reports whether nothing of the request can have reached the server, in any try.
 func IsNotSent(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Stage == transport.NotSent && e.Outcome == NotRun
+	return errors.As(err, &e) && e.Stage == transport.NotSent && e.Outcome == NotRun && !e.reached
 }

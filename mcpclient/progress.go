@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"strconv"
 	"sync"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
@@ -72,14 +73,14 @@ func (p *progressCalls) find(token int64) *call {
 // works on the call, whatever the reply says. A callback that is busy is not waited for: others depend on that stream.
 func (s *Session) routeProgress(params []byte) {
 	token, p, ok := decodeProgress(params)
-	if !ok {
-		return
-	}
 	c := s.waiting.find(token)
 	if c == nil {
 		return
 	}
-	c.began.Store(true)
+	c.began.Store(true) // even if the rest is damaged
+	if !ok {
+		return
+	}
 	c.Event()
 	select {
 	case c.telling <- struct{}{}:
@@ -112,30 +113,55 @@ func (c *call) tell(p Progress) {
 	}
 }
 
-// decodeProgress reads the parameters of a progress notification with a token of ours.
+// decodeProgress reads the parameters of a progress notification with a token of ours, 0 if there is
+// none. A damaged member costs the notification, but not its token.
 func decodeProgress(params []byte) (token int64, p Progress, ok bool) {
 	cur := jsonrpc.NewCursor(params, 0)
+	damaged := false
+	number := func() float64 {
+		if cur.Kind() == jsonrpc.Number {
+			return cur.Float64()
+		}
+		damaged = true
+		cur.Skip()
+		return 0
+	}
 	cur.EnterObject()
 	for key, more := cur.NextKey(); more; key, more = cur.NextKey() {
 		switch string(key) {
 		case "progressToken":
-			if cur.Kind() != jsonrpc.Number {
-				return 0, p, false
-			}
-			token = cur.Int64()
+			token = progressToken(cur.Skip())
 		case "progress":
-			p.Progress = cur.Float64()
+			p.Progress = number()
 		case "total":
 			if !cur.TryNull() {
-				p.Total, p.HasTotal = cur.Float64(), true
+				p.Total, p.HasTotal = number(), true
 			}
 		case "message":
-			if !cur.TryNull() {
+			switch {
+			case cur.TryNull():
+			case cur.Kind() == jsonrpc.String:
 				p.Message = cur.String()
+			default:
+				damaged = true
+				cur.Skip()
 			}
 		default:
 			cur.Skip()
 		}
 	}
-	return token, p, cur.Err() == nil
+	return token, p, !damaged && cur.Err() == nil
+}
+
+// progressToken reads a token of ours: a number, or its digits as a string, which is how some servers
+// return it.
+func progressToken(raw []byte) int64 {
+	if n := len(raw); n > 2 && raw[0] == '"' {
+		raw = raw[1 : n-1]
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }

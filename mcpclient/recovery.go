@@ -3,8 +3,6 @@ package mcpclient
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strings"
 	"sync"
 )
 
@@ -22,9 +20,10 @@ type recovery struct {
 // recoveryTask is one recovery while it runs. Err and pinged may be read once done is closed.
 type recoveryTask struct {
 	epoch  uint64
+	why    reason
 	done   chan struct{}
 	err    error
-	pinged bool // a ping was refused: the session is gone
+	pinged bool // a ping was refused, and not because the server has no ping: the session is gone
 }
 
 func (r *recovery) running() bool {
@@ -33,27 +32,31 @@ func (r *recovery) running() bool {
 	return r.current != nil
 }
 
-// reason says why a recovery was asked for.
+// reason says why a recovery was asked for, the weaker ones first.
 type reason uint8
 
 const (
-	sessionGone    reason = iota // the server said so
-	sessionDoubted               // it may be gone: ask first
-	accessDoubted                // either the session is gone or the credentials are refused: find out which
+	sessionDoubted reason = iota // it may be gone: ask first
+	accessDoubted                // so it is, and even a ping that is refused for its credentials says so
+	versionDoubted               // the server may have been upgraded: ask first
 	versionRefused               // the server no longer speaks the negotiated revision
+	sessionGone                  // the server said so
 )
 
-func recoverWhy(v verdict) reason {
+func (s *Session) recoverWhy(v verdict) reason {
 	switch {
-	case v.step == stepProbe && v.kind == KindAuthRequired:
+	case v.step == stepProbe && v.confirms && s.pingless.Load():
+		return sessionGone // the server names the session, and cannot be asked
+	case v.step == stepProbe && (v.confirms || v.kind == KindAuthRequired):
 		return accessDoubted
 	case v.step == stepProbe:
 		return sessionDoubted
-	case v.step == stepVersion:
+	case v.step == stepVersion && v.kind == KindVersion:
 		return versionRefused
-	default:
-		return sessionGone
+	case v.step == stepVersion:
+		return versionDoubted
 	}
+	return sessionGone
 }
 
 // recover replaces the epoch that a call was refused on. If it has been
@@ -73,8 +76,8 @@ func (s *Session) recover(ctx context.Context, epoch uint64, why reason) (pinged
 		case <-s.root.Done():
 			return false, ErrClosed
 		}
-		if errors.Is(task.err, errSessionAlive) && (why == sessionGone || why == versionRefused) {
-			continue // joined somebody's doubt, but this caller knows
+		if errors.Is(task.err, errSessionAlive) && why > task.why {
+			continue // joined somebody's doubt, but this caller knows more
 		}
 		return task.pinged, task.err
 	}
@@ -92,16 +95,16 @@ func (s *Session) joinRecovery(epoch uint64, why reason) (*recoveryTask, error) 
 	if r.current != nil {
 		return r.current, nil
 	}
-	task := &recoveryTask{epoch: epoch, done: make(chan struct{})}
-	if !s.owned.start(func() { s.runRecovery(task, why) }) {
+	task := &recoveryTask{epoch: epoch, why: why, done: make(chan struct{})}
+	if !s.owned.start(func() { s.runRecovery(task) }) {
 		return nil, ErrClosed
 	}
 	r.current = task
 	return task, nil
 }
 
-func (s *Session) runRecovery(task *recoveryTask, why reason) {
-	next, err := s.replaceSession(task, why)
+func (s *Session) runRecovery(task *recoveryTask) {
+	next, err := s.replaceSession(task)
 	r := &s.recovery
 	r.mu.Lock()
 	if err == nil {
@@ -122,26 +125,9 @@ func (s *Session) runRecovery(task *recoveryTask, why reason) {
 
 // replaceSession does the work: it asks whether the old session lives when
 // that is in doubt, negotiates, and restores what the client knows.
-func (s *Session) replaceSession(task *recoveryTask, why reason) (next *snapshot, err error) {
+func (s *Session) replaceSession(task *recoveryTask) (*snapshot, error) {
 	old := s.now.Load()
-	if why == sessionDoubted || why == accessDoubted {
-		if s.alive(s.root, old, why) {
-			return nil, errSessionAlive
-		}
-		task.pinged = true
-	}
-	switch why {
-	case accessDoubted:
-		// Without a session there is nothing to refuse but the credentials.
-		next, err = s.initialize(context.WithValue(s.root, askNobody{}, true), old.version, 1)
-		if kind := KindOf(err); kind == KindAuthRequired || kind == KindForbidden {
-			return nil, errSessionAlive
-		}
-	case versionRefused:
-		next, err = s.negotiate(s.root, EraUnknown)
-	default:
-		next, err = s.negotiate(s.root, old.era)
-	}
+	next, err := s.successor(task, old)
 	if err != nil {
 		return nil, err
 	}
@@ -149,25 +135,42 @@ func (s *Session) replaceSession(task *recoveryTask, why reason) (next *snapshot
 	return next, nil
 }
 
-// alive pings an epoch once. Anything but the refusal that a dead session gets
-// leaves it the benefit of the doubt.
-func (s *Session) alive(ctx context.Context, sn *snapshot, why reason) bool {
-	var (
-		err    = s.pingOn(context.WithValue(ctx, askNobody{}, true), sn)
-		status *HTTPError
-		rpc    *RPCError
-	)
-	switch {
-	case errors.As(err, &status) && isUnknownMethod(status.RPC), errors.As(err, &rpc) && rpc.Code == CodeMethodNotFound:
-		return true // it has no ping
-	case status != nil && status.Status == http.StatusUnauthorized && len(status.Challenges) == 0:
-		return why != accessDoubted
-	case status != nil:
-		return !tellsOfSessions(status.Status)
-	case rpc != nil:
-		return !tellsOfSessions(rpc.Status) && !strings.Contains(strings.ToLower(rpc.Message), "session")
+// successor negotiates the state that replaces old, if it has to be replaced.
+func (s *Session) successor(task *recoveryTask, old *snapshot) (*snapshot, error) {
+	switch task.why {
+	case versionRefused:
+		return s.negotiate(s.root, EraUnknown)
+	case versionDoubted:
+		next, err := s.discover(quietly(s.root), modernVersion)
+		if err != nil {
+			return nil, errSessionAlive
+		}
+		return next, nil
+	case sessionGone:
+		return s.negotiate(s.root, old.era)
+	case sessionDoubted, accessDoubted:
 	}
-	return true
+	var next *snapshot
+	var err error
+	switch s.examine(s.root, old) {
+	case pingAnswered:
+		return nil, errSessionAlive
+	case pingDenied:
+		if task.why == sessionDoubted {
+			return nil, errSessionAlive
+		}
+		// Without a session there is nothing to refuse but the credentials.
+		next, err = s.initialize(quietly(s.root), old.version, 1)
+		if kind := KindOf(err); kind == KindAuthRequired || kind == KindForbidden {
+			return nil, errSessionAlive
+		}
+	case pingRefused:
+		next, err = s.negotiate(s.root, old.era)
+	}
+	if err == nil {
+		task.pinged = s.pings(s.root, next)
+	}
+	return next, err
 }
 
 // SessionRestored tells that the server's session ended and a new one was

@@ -279,7 +279,7 @@ func TestRefusalBy400IsProbedOnce(t *testing.T) {
 		for _, call := range calls {
 			require.NoError(t, (<-call).err)
 		}
-		require.Equal(t, 1, srv.Count("ping"))
+		require.Equal(t, 2, srv.Count("ping"), "one of each session")
 		require.Equal(t, 1, srv.Count("initialize"))
 		require.Equal(t, 50, srv.Executions("echo"))
 	})

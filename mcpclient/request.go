@@ -21,6 +21,9 @@ func (s *Session) Ping(ctx context.Context, opts ...CallOption) error {
 func (s *Session) pingOn(ctx context.Context, sn *snapshot) error {
 	c := s.emptyCall(ctx, sn, methodPing, nil)
 	c.maxTries = 1
+	if try := c.timeouts.Try; try <= 0 || try > pingPatience {
+		c.timeouts.Try = pingPatience
+	}
 	return s.do(c)
 }
 

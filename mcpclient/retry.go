@@ -26,7 +26,7 @@ func (s *Session) repeat(c *call) error {
 		q.inSession, q.modern, q.began = c.used.inSession(), c.used.modern(), c.began.Load()
 		q.authorizes = s.mayAuthorize(c)
 		v := judge(err, q)
-		c.last = v.outcome
+		c.last, c.reached = v.outcome, c.reached || stageOf(err) != transport.NotSent
 		if over := s.over(c, err); over != nil {
 			return over
 		}
@@ -47,8 +47,11 @@ func (s *Session) repeat(c *call) error {
 				return out
 			}
 			failure = s.renew(c, v, err)
+			q.renewed = q.renewed || s.now.Load() != c.used
 		case stepAuthorize:
-			failure = s.reauthorize(c, v, err)
+			if c.mayResend() {
+				failure = s.reauthorize(c, v, err)
+			}
 		case stepTools:
 			q.relisted = true
 			failure = s.relist(c, v, err)
@@ -102,8 +105,12 @@ func (s *Session) pauseAgain(c *call, budget *retryBudget, v verdict, refusal er
 func (s *Session) relist(c *call, v verdict, refusal error) error {
 	outer, cancelOuter := c.bounded()
 	defer cancelOuter()
+	limit := c.timeouts.Try
+	if !c.mayResend() && (limit <= 0 || limit > repairPatience) {
+		limit = repairPatience
+	}
 	ctx, cancel := outer, context.CancelFunc(func() {})
-	if limit := c.timeouts.Try; limit > 0 {
+	if limit > 0 {
 		ctx, cancel = context.WithTimeout(outer, limit)
 	}
 	defer cancel()
@@ -127,32 +134,39 @@ func (s *Session) giveUpTry(c *call, err error) {
 	}
 }
 
+// repairPatience bounds how long a call that has its answer waits for the repair that the answer shows
+// to be due. The repair goes on without it.
+const repairPatience = 2 * time.Second
+
 // renew brings the session to a new epoch for a call that the old one refused. A call that has its
-// answer waits for that too, so that the next call finds the session mended.
+// answer waits for that a moment, so that the next call most often finds the session mended.
 func (s *Session) renew(c *call, v verdict, refusal error) error {
+	why := s.recoverWhy(v)
+	if !v.confirms && !c.mayResend() {
+		s.mend(c, why)
+		return c.failed(v, refusal)
+	}
 	ctx, cancel := c.bounded()
 	defer cancel()
-	why := recoverWhy(v)
 	pinged, err := s.recover(ctx, c.used.epoch, why)
 	switch alive := errors.Is(err, errSessionAlive); {
-	case alive && why == accessDoubted && s.mayAuthorize(c):
+	case alive && v.kind == KindAuthRequired && s.mayAuthorize(c):
 		return s.reauthorize(c, v, refusal)
-	case alive, !v.confirms && !c.mayResend():
+	case alive:
 		return c.failed(v, refusal)
 	case err != nil && ctx.Err() != nil:
 		return s.over(c, withCause(refusal, context.Cause(ctx)))
 	case err != nil && s.root.Err() != nil:
 		return s.over(c, withCause(refusal, ErrClosed))
-	case err != nil && why == accessDoubted:
+	case err != nil && v.kind == KindAuthRequired:
 		return c.failed(v, refusal)
 	}
-	if v.confirms {
-		if !pinged && s.alive(ctx, c.used, sessionDoubted) { // others have replaced the session, for their reasons
-			return c.failed(v, refusal)
-		}
+	if v.confirms && (pinged || err == nil && s.isGone(ctx, c.used)) {
 		c.last = NotRun
 	}
 	switch kind := KindOf(err); {
+	case !c.mayResend():
+		return c.failed(v, refusal)
 	case err == nil && s.opts.SessionLoss == Fail && v.step != stepVersion:
 		return c.failure(KindSessionLost, answered("", fmt.Errorf("%w: %w", ErrSessionLost, refusal)))
 	case err == nil:
@@ -163,6 +177,15 @@ func (s *Session) renew(c *call, v verdict, refusal error) error {
 		return c.failure(kind, answered("begin a new session", fmt.Errorf("%w: %w", ErrSessionLost, err)))
 	}
 	return c.failure(KindSessionLost, answered("begin a new session", fmt.Errorf("%w: %w", ErrSessionLost, err)))
+}
+
+// mend starts a recovery on behalf of a call that is over.
+func (s *Session) mend(c *call, why reason) {
+	bounded, stop := c.bounded()
+	defer stop()
+	ctx, cancel := context.WithTimeout(bounded, repairPatience)
+	defer cancel()
+	_, _ = s.recover(ctx, c.used.epoch, why) // the call has its answer, whatever comes of it
 }
 
 // answered marks an error that follows from the server's verdict.
@@ -215,8 +238,11 @@ func (c *call) failed(v verdict, err error) error {
 	if timeout := c.timedOut(err); timeout != nil {
 		v.kind, err = KindTimeout, withCause(err, timeout)
 	}
-	if v.kind == KindNotSent && c.outcome() != NotRun {
+	switch {
+	case v.kind == KindNotSent && c.repeatable && c.outcome() != NotRun:
 		v.kind = KindUnanswered // an earlier try was sent
+	case v.kind == KindSessionLost && !errors.Is(err, ErrSessionLost):
+		err = answered("", fmt.Errorf("%w: %w", ErrSessionLost, err))
 	}
 	return c.failure(v.kind, err)
 }
@@ -242,7 +268,8 @@ func (c *call) timedOut(err error) *TimeoutError {
 
 func (c *call) failure(kind Kind, err error) *Error {
 	return &Error{
-		Kind: kind, Method: c.method, Stage: stageOf(err), Outcome: c.outcome(), Tries: c.tries, Err: err, harmless: c.repeatable,
+		Kind: kind, Method: c.method, Stage: stageOf(err), Outcome: c.outcome(), Tries: c.tries, Err: err,
+		harmless: c.repeatable, reached: c.reached,
 	}
 }
 

@@ -45,19 +45,36 @@ type situation struct {
 	inSession  bool // a legacy session id was sent
 	modern     bool // 2026-07-28: its error codes have their meaning
 	began      bool // something came for this request besides the reply
+	renewed    bool // this call has had the session begun anew
 	versioned  bool // this call has used its new version
 	relisted   bool // this call has used its fresh tool list
 	tool       bool // a tool call, whose mirrored headers depend on the list
 	authorizes bool // there is an Authorizer, and this call may use it once more
 }
 
-// proof is the outcome of a refusal that proves that the request did not run: unless something
-// shows that it began.
+// proof is the outcome of a refusal that proves whatever its body says that the request did not run,
+// unless something shows that it began.
 func (q *situation) proof(e *streamablehttp.HTTPError) Outcome {
-	if q.began || e.Began {
-		return Answered
+	if !q.began && e.Trace < streamablehttp.TraceBegan {
+		return NotRun
 	}
-	return NotRun
+	return finalWord(e)
+}
+
+// proofUnanswered is the same for a refusal that proves it only without a response to the request.
+func (q *situation) proofUnanswered(e *streamablehttp.HTTPError) Outcome {
+	if e.Trace == streamablehttp.TraceUnclear {
+		return finalWord(e)
+	}
+	return q.proof(e)
+}
+
+// finalWord is the outcome of a status that proves nothing: a 4xx or a 3xx is a final word, a 5xx is none.
+func finalWord(e *streamablehttp.HTTPError) Outcome {
+	if e.Status >= 500 && e.Trace != streamablehttp.TraceAnswered {
+		return Unknown
+	}
+	return Answered
 }
 
 // established reports whether the request was part of a session that the server may have lost.
@@ -78,11 +95,23 @@ func judge(err error, q situation) verdict {
 	case *invalidError:
 		return verdict{kind: KindInvalid, outcome: NotRun}
 	case *streamablehttp.ProtocolError:
-		return verdict{kind: KindProtocol}
+		return judgeNonsense(e, q)
 	case *streamablehttp.LimitError:
 		return verdict{kind: KindLimit}
 	}
 	return unanswered(q)
+}
+
+// judgeNonsense is for a reply that is not MCP. An error in it may show that the session is gone.
+func judgeNonsense(e *streamablehttp.ProtocolError, q situation) verdict {
+	v := verdict{kind: KindProtocol}
+	if e.Answers {
+		v.outcome = Answered
+	}
+	if rpc, ok := e.Err.(*streamablehttp.RPCError); ok && q.established() && namesSession(rpc.Message) {
+		v.step, v.wait = stepProbe, -1
+	}
+	return v
 }
 
 // unanswered is for an answer that did not come.
@@ -108,20 +137,17 @@ func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
 	case httpstatus.Limited:
 		return verdict{step: stepWait, kind: KindHTTP, outcome: q.proof(e), wait: e.RetryAfter}
 	case httpstatus.Unsettled, httpstatus.Broken:
-		if q.repeatable {
-			return verdict{step: stepWait, kind: KindHTTP, wait: e.RetryAfter}
-		}
-		return unanswered(q)
+		return judgeBroken(e, q)
 	case httpstatus.Denied:
 		return judgeDenied(e, q)
 	case httpstatus.NotFound:
-		if q.established() && !e.Began && !isUnknownMethod(e.RPC) {
-			return verdict{step: stepRecover, kind: KindSessionLost, outcome: q.proof(e), wait: -1}
+		if q.established() && q.proofUnanswered(e) == NotRun && !isUnknownMethod(e.RPC) {
+			return verdict{step: stepRecover, kind: KindSessionLost, outcome: NotRun, wait: -1}
 		}
 	default:
 	}
 	if httpstatus.Unread(e.Status) {
-		return verdict{kind: KindHTTP, outcome: q.proof(e)}
+		return verdict{kind: KindHTTP, outcome: q.proofUnanswered(e)}
 	}
 	if e.RPC != nil && e.Status == http.StatusBadRequest {
 		if v, is := judgeCode(e.RPC, q, KindHTTP); is {
@@ -130,10 +156,21 @@ func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
 		}
 	}
 	if q.established() && tellsOfSessions(e.Status) {
-		names := namesSession(e) || isUnknownMethod(e.RPC)
-		return verdict{step: stepProbe, kind: KindHTTP, outcome: Answered, confirms: names && q.proof(e) == NotRun, wait: -1}
+		names := namesSession(e.Preview) || e.RPC != nil && namesSession(e.RPC.Message) || isUnknownMethod(e.RPC)
+		return verdict{step: stepProbe, kind: KindHTTP, outcome: Answered, confirms: names && q.proofUnanswered(e) == NotRun, wait: -1}
 	}
 	return verdict{kind: KindHTTP, outcome: Answered}
+}
+
+// judgeBroken is for a status behind which the request may have run, unless the body is its result.
+func judgeBroken(e *streamablehttp.HTTPError, q situation) verdict {
+	switch {
+	case q.repeatable:
+		return verdict{step: stepWait, kind: KindHTTP, wait: e.RetryAfter}
+	case e.Trace == streamablehttp.TraceAnswered:
+		return verdict{kind: KindHTTP, outcome: Answered}
+	}
+	return unanswered(q)
 }
 
 // judgeDenied is for 401 and 403. Some servers say 401 for a session that they have lost: it carries
@@ -149,7 +186,7 @@ func judgeDenied(e *streamablehttp.HTTPError, q situation) verdict {
 		if e.InsufficientScope() && q.authorizes {
 			v.step = stepAuthorize
 		}
-	case len(e.Challenges) == 0 && q.established():
+	case len(e.Challenges) == 0 && q.established() && !q.renewed:
 		v.step = stepProbe
 	case q.authorizes:
 		v.step = stepAuthorize
@@ -160,6 +197,9 @@ func judgeDenied(e *streamablehttp.HTTPError, q situation) verdict {
 // judgeAnswer is for a JSON-RPC error that answers the request.
 func judgeAnswer(e *streamablehttp.RPCError, q situation) verdict {
 	if e.NoID {
+		if q.established() && namesSession(e.Message) {
+			return verdict{step: stepProbe, kind: KindServer, wait: -1}
+		}
 		return verdict{kind: KindServer}
 	}
 	if v, is := judgeCode(e, q, KindServer); is {
@@ -169,7 +209,7 @@ func judgeAnswer(e *streamablehttp.RPCError, q situation) verdict {
 		return v
 	}
 	v := verdict{kind: KindServer, outcome: Answered, wait: -1}
-	named := strings.Contains(strings.ToLower(e.Message), "session")
+	named := namesSession(e.Message)
 	switch {
 	case !q.established() || e.Code == CodeMethodNotFound:
 	case e.Code == CodeInvalidParams && e.Status != http.StatusNotFound && !named: // it is about the arguments
@@ -190,7 +230,10 @@ func judgeCode(e *streamablehttp.RPCError, q situation, kind Kind) (v verdict, i
 		if q.handshake {
 			break
 		}
-		if v.kind = KindVersion; !q.versioned {
+		if q.modern || e.Status == http.StatusBadRequest {
+			v.kind = KindVersion
+		}
+		if !q.versioned {
 			v.step = stepVersion
 		}
 	case e.Code == CodeHeaderMismatch && q.modern:
@@ -221,11 +264,8 @@ func tellsOfSessions(status int) bool {
 	return false
 }
 
-// namesSession reports whether the text of a refusal speaks of the session.
-func namesSession(e *streamablehttp.HTTPError) bool {
-	return strings.Contains(strings.ToLower(e.Preview), "session") ||
-		e.RPC != nil && strings.Contains(strings.ToLower(e.RPC.Message), "session")
-}
+// namesSession reports whether a server's text speaks of the session.
+func namesSession(text string) bool { return strings.Contains(strings.ToLower(text), "session") }
 
 func isUnknownMethod(e *streamablehttp.RPCError) bool {
 	return e != nil && e.Code == CodeMethodNotFound

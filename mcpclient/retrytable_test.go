@@ -75,7 +75,14 @@ func challenged(status int, challenge string) *streamablehttp.HTTPError {
 // began is a status whose body shows that the server looked at the request.
 func began(status int) *streamablehttp.HTTPError {
 	e := httpErr(status)
-	e.Began = true
+	e.Trace = streamablehttp.TraceAnswered
+	return e
+}
+
+// unclear is a status whose body was not read to its end.
+func unclear(status int) *streamablehttp.HTTPError {
+	e := httpErr(status)
+	e.Trace = streamablehttp.TraceUnclear
 	return e
 }
 
@@ -110,6 +117,10 @@ var retryRows = []tableRow{
 	same("404 with an error of nobody's id", withRPC(404, -32001), toRecover),
 	same("404, no such method, by nobody's id", withRPC(404, -32601), toConfirm),
 	same("404 with a result of ours", began(404), toHeal),
+	same("404 that was not read", unclear(404), toHeal),
+	same("405 that was not read", unclear(405), final(KindHTTP, Answered)),
+	same("501 that was not read", unclear(501), final(KindHTTP, Unknown)),
+	same("429 that was not read", unclear(429), limited(-1)),
 	same("404 with an error of our id", ours(404, -32002, "no such resource"), answerHeal),
 	same("404 of our id that names the session", ours(404, -32001, "Session not found"), answerConf),
 	same("404 of our id that names the session, odd code", ours(404, -32603, "Session not found"), answerHeal),
@@ -146,6 +157,8 @@ var retryRows = []tableRow{
 	same("500 with an error of our id", ours(500, -32603, "no"), answer(Answered)),
 
 	same("no MCP", &streamablehttp.ProtocolError{}, final(KindProtocol, Unknown)),
+	same("a result of ours that does not decode", &streamablehttp.ProtocolError{Answers: true}, final(KindProtocol, Answered)),
+	{"500 with a result of ours", began(500), repeated(KindHTTP), final(KindHTTP, Answered)},
 	same("over a limit", &streamablehttp.LimitError{}, final(KindLimit, Unknown)),
 	same("redirect", &streamablehttp.RedirectError{Status: 302}, final(KindHTTP, Answered)),
 	same("304", httpErr(304), final(KindHTTP, Answered)),
@@ -168,7 +181,7 @@ var retryRows = []tableRow{
 	same("a code that the era does not know", ours(400, -32022, "?"), answerHeal),
 	same("another such code", ours(400, -32020, "?"), answerHeal),
 	same("an upgraded server", upgraded(400), newVersion(NotRun)),
-	same("an upgraded server, in a 200", upgraded(200), newVersion(Answered)),
+	same("an upgraded server, in a 200", upgraded(200), verdict{step: stepVersion, kind: KindServer, outcome: Answered, wait: -1}),
 }
 
 // upgraded is the refusal of a server that speaks the modern revision alone.
@@ -259,7 +272,7 @@ func TestRetryTableProvesLittle(t *testing.T) {
 			return e.Status == 400 && (q.modern && -32022 <= e.Code && e.Code <= -32020 || e.Code == -32022 && e.Data != nil)
 		case *streamablehttp.HTTPError:
 			modernCode := e.RPC != nil && q.modern && -32022 <= e.RPC.Code && e.RPC.Code <= -32020
-			return !e.Began && (e.Status == 401 || e.Status == 403 && e.Challenges != nil || e.Status == 425 || e.Status == 429 ||
+			return e.Trace < streamablehttp.TraceBegan && (e.Status == 401 || e.Status == 403 && e.Challenges != nil || e.Status == 425 || e.Status == 429 ||
 				e.Status == 404 && q.inSession && !q.handshake || e.Status == 400 && modernCode || slices.Contains(unread, e.Status))
 		}
 		return false

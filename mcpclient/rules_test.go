@@ -60,7 +60,7 @@ func TestUnknownResultTypeIsNotComplete(t *testing.T) {
 			res, err := s.CallTool(t.Context(), "echo", nil)
 			require.Nil(t, res)
 			require.Equal(t, mcpclient.KindProtocol, mcpclient.KindOf(err), "%v", err)
-			require.Equal(t, mcpclient.Unknown, mcpclient.OutcomeOf(err))
+			require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err))
 			require.Less(t, len(err.Error()), 4<<10)
 			_, err = s.ListTools(t.Context(), nil)
 			require.Equal(t, mcpclient.KindProtocol, mcpclient.KindOf(err), "%v", err)

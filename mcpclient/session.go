@@ -32,6 +32,7 @@ type Session struct {
 	tokens     atomic.Int64             // last progress token given out
 	level      atomic.Pointer[mcp.LoggingLevel]
 	recovery   recovery
+	pingless   atomic.Bool // the server has no ping; see examine.go
 	watch      watch
 	queue      queue
 	side       sideStream

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -248,6 +249,9 @@ func (k *streamKeeper) run() {
 		}
 		switch k.judge(err) {
 		case streamRefused:
+			if k.gap != nil {
+				k.s.enqueue(event{kind: eventGap, gap: Gap{Ended: true}})
+			}
 			side.refuse(err)
 			k.s.log.Debug("the server has no stream for notifications", "error", brief(err))
 			return
@@ -263,7 +267,8 @@ func (k *streamKeeper) run() {
 		case streamLost:
 		}
 		_, resumable := k.cursor.ID()
-		gap := k.live && !resumable
+		// A GET that may have arrived may have opened a stream, whose events are lost then.
+		gap := !resumable && (k.live || !k.opened && stageOf(err) == transport.MaybeSent)
 		if gap {
 			k.live, k.gap = false, err
 		}
@@ -376,6 +381,12 @@ func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 		return streamLost // to the server the last one is still open: it has not noticed yet
 	case class == httpstatus.Unsupported:
 		return k.absent()
+	}
+	if e.Status == http.StatusUnauthorized && len(e.Challenges) == 0 && k.sn.inSession() && k.s.side.doubt() {
+		// Some servers say so for a session that they have lost.
+		if _, err := k.s.recover(k.ctx, k.sn.epoch, accessDoubted); err == nil {
+			return streamMoved
+		}
 	}
 	if k.s.unauthorized(e) != nil {
 		return streamLost // for this nobody is asked: a call will be, and then it is opened again

@@ -62,11 +62,16 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	c.params, c.args = c.toolParams(name, args)
 	c.result = &callToolDecoder{out: result, keepRaw: c.keepRaw}
 	c.tool = s.tools.lookup(name)
-	c.repeatable = c.idempotent || (s.opts.TrustToolHints && c.tool.repeatable())
+	c.repeatable = s.declaredHarmless(&c.callOptions, c.tool)
 	if err := s.do(c); err != nil {
 		return nil, err
 	}
 	return result, nil
+}
+
+// declaredHarmless reports whether the caller said that a tool may run twice, or trusts the server that says so.
+func (s *Session) declaredHarmless(o *callOptions, tool *toolHeaders) bool {
+	return o.idempotent || (s.opts.TrustToolHints && tool.repeatable())
 }
 
 var noArguments = []byte("{}") // read only

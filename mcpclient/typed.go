@@ -114,14 +114,22 @@ func Call[In, Out any](ctx context.Context, s *Session, tool string, in In, opts
 	if err != nil {
 		return zero, err
 	}
-	if err := checkResult(tool, res, output); err != nil {
-		return zero, err
+	if e := checkResult(tool, res, output); e != nil {
+		return zero, s.harmlessIf(e, tool, opts)
 	}
 	out, err := Decode[Out](res)
 	if err != nil {
-		return zero, badResult(KindProtocol, fmt.Errorf("result of tool %q: %w", shown(tool, maxShownName), err))
+		e := badResult(KindProtocol, fmt.Errorf("result of tool %q: %w", shown(tool, maxShownName), err))
+		return zero, s.harmlessIf(e, tool, opts)
 	}
 	return out, nil
+}
+
+// harmlessIf notes in the error of a tool call whether the call was declared harmless.
+func (s *Session) harmlessIf(e *Error, tool string, opts []CallOption) error {
+	o := s.newCallOptions(opts)
+	e.harmless = s.declaredHarmless(&o, s.tools.lookup(tool))
+	return e
 }
 
 // toolNotRun is the error of what comes before a tool call: whatever became of that, the tool did not run.
@@ -136,7 +144,7 @@ func toolNotRun(err error) error {
 }
 
 // badResult is the error of a call whose tool has run, and whose result is of no use.
-func badResult(kind Kind, err error) error {
+func badResult(kind Kind, err error) *Error {
 	return &Error{Kind: kind, Method: methodCallTool, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err}
 }
 
@@ -146,7 +154,7 @@ var (
 )
 
 // checkResult reports why a result is none that Call can return.
-func checkResult(tool string, res *CallToolResult, output *schema.Schema) error {
+func checkResult(tool string, res *CallToolResult, output *schema.Schema) *Error {
 	switch {
 	case res.Input != nil:
 		return badResult(KindInput, errManualInput)

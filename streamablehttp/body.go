@@ -107,18 +107,24 @@ func (g *gzipBody) Read(p []byte) (int, error) {
 	return g.zr.Read(p)
 }
 
-// errorBody reads the beginning of an error reply. The status is known already,
-// so a body that is cut, endless or slow costs at most its bounds.
-func (c *Conn) errorBody(resp *http.Response) []byte {
+// errorBody reads the beginning of an error reply, and says whether that is all of it. The status is
+// known already, so a body that is cut, endless or slow costs at most its bounds.
+func (c *Conn) errorBody(resp *http.Response) (text []byte, whole bool) {
 	defer c.discard(resp)
 	body, err := c.decoded(resp)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	watchdog := time.AfterFunc(errorBodyTime, func() { _ = resp.Body.Close() })
 	defer watchdog.Stop()
-	text, _ := io.ReadAll(io.LimitReader(body, MaxErrorBody)) // what came before an error is still worth showing
-	return text
+	text, err = io.ReadAll(io.LimitReader(body, MaxErrorBody)) // what came before an error is still worth showing
+	return text, err == nil && len(text) < MaxErrorBody
+}
+
+// preview reads the beginning of a reply for an error.
+func (c *Conn) preview(resp *http.Response) string {
+	text, _ := c.errorBody(resp)
+	return sanitize(text, previewLimit)
 }
 
 // discard gives a response up; its connection is not waited for.

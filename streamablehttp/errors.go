@@ -47,17 +47,16 @@ type HTTPError struct {
 	ContentType string
 	// Preview is the beginning of the body: at most 2 KiB, control characters replaced.
 	Preview string
-	// RPC is the JSON-RPC error in the body when there was one that did not
-	// carry the request's id, nil otherwise.
+	// RPC is the JSON-RPC error in the body if the status counts all the same, nil otherwise: it has another
+	// id or none, or the status speaks about credentials or the rate of requests.
 	RPC *RPCError
 	// RetryAfter is what the server asked to wait (RFC 9110, section 10.2.3);
 	// negative when it did not say.
 	RetryAfter time.Duration
 	// Challenges are the WWW-Authenticate header values, as received.
 	Challenges []string
-	// Began says that the body shows that the server looked at the request: a JSON-RPC result with
-	// the request's id, or a message other than a response. The status is no proof of a refusal then.
-	Began bool
+	// Trace says what the body tells of the request: with one, the status may be no proof of a refusal.
+	Trace Trace
 }
 
 // Error returns the status with the beginning of what the server said.
@@ -97,6 +96,8 @@ type ProtocolError struct {
 	Preview string
 	// Err is the cause, when there is one.
 	Err error
+	// Answers says that the reply is a JSON-RPC response with the request's id, whose result does not decode.
+	Answers bool
 }
 
 // Error returns the reason, its cause and the beginning of the reply.

@@ -16,7 +16,7 @@ func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*htt
 	if id, ok := cursor.ID(); ok {
 		header[headerCursor] = []string{id}
 	}
-	resp, err := c.roundTrip(ctx, http.MethodGet, header, nil)
+	resp, err := c.roundTrip(ctx, http.MethodGet, header, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*htt
 	default:
 		return nil, &ProtocolError{
 			Reason: fmt.Sprintf("content type %q where an event stream is due", sanitize(resp.Header.Get("Content-Type"), 128)),
-			Status: resp.StatusCode, Preview: sanitize(c.errorBody(resp), previewLimit),
+			Status: resp.StatusCode, Preview: c.preview(resp),
 		}
 	}
 }
@@ -71,7 +71,7 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 // Delete ends a legacy session on the server. A server that does not allow it
 // (405) is no error.
 func (c *Conn) Delete(ctx context.Context, s *Session) error {
-	resp, err := c.roundTrip(ctx, http.MethodDelete, cloneHeader(s.del, 0), nil)
+	resp, err := c.roundTrip(ctx, http.MethodDelete, cloneHeader(s.del, 0), nil, nil)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -31,6 +32,9 @@ type Request struct {
 	Body []byte
 	// MaxReply, if positive, bounds the body or each event of the reply, where the limits of the Conn allow more.
 	MaxReply int64
+	// Began, if not nil, is set once anything else than the reply shows that the server works on the
+	// request. It is not sent again then, by nobody below: no redirect is followed, GetBody refuses.
+	Began *atomic.Bool
 	// OnHeader, if not nil, sees the header of a successful response before its body.
 	OnHeader func(http.Header)
 }
@@ -61,7 +65,7 @@ type Receiver interface {
 //   - *transport.Error: no verdict. Its stage says how far the request got; a
 //     reply that broke off or ended without the answer is MaybeSent;
 //   - [*RPCError]: the server's answer is an error;
-//   - [*HTTPError]: another status than 2xx, without an answer to this request;
+//   - [*HTTPError]: another status than 2xx, and no JSON-RPC error that answers this request;
 //   - [*ProtocolError]: a reply that is not MCP, after the request was taken;
 //   - [*LimitError]: the reply is larger than allowed;
 //   - [*RedirectError]: a redirect that is not followed.
@@ -81,7 +85,7 @@ func (c *Conn) Call(ctx context.Context, cancel context.CancelCauseFunc, s *Sess
 // Notify sends a message that has no answer: a notification, or the response
 // to a request of the server. Any 2xx is success, whatever its body.
 func (c *Conn) Notify(ctx context.Context, s *Session, req *Request) error {
-	resp, err := c.roundTrip(ctx, http.MethodPost, s.postHeader(req), req.Body)
+	resp, err := c.roundTrip(ctx, http.MethodPost, s.postHeader(req), req.Body, req.Began)
 	if err != nil {
 		return err
 	}
@@ -125,7 +129,7 @@ type exchange struct {
 
 func (x *exchange) run(ctx context.Context, req *Request) error {
 	c := x.conn
-	resp, err := c.roundTrip(ctx, http.MethodPost, x.session.postHeader(req), req.Body)
+	resp, err := c.roundTrip(ctx, http.MethodPost, x.session.postHeader(req), req.Body, req.Began)
 	if err != nil {
 		return err
 	}
@@ -148,7 +152,7 @@ func (x *exchange) run(ctx context.Context, req *Request) error {
 	default:
 		return &ProtocolError{
 			Reason: fmt.Sprintf("reply of content type %q", sanitize(resp.Header.Get("Content-Type"), 128)),
-			Status: resp.StatusCode, Preview: sanitize(c.errorBody(resp), previewLimit),
+			Status: resp.StatusCode, Preview: c.preview(resp),
 		}
 	}
 }
@@ -199,9 +203,17 @@ func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, status int) error 
 		}
 	case !msg.IDIs(x.id):
 		reason := fmt.Sprintf("answer carries the id %s, the request was %d", sanitize(msg.ID, 64), x.id)
-		return &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit)}
+		e := &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit)}
+		if msg.Error != nil {
+			e.Err = rpcError(msg.Error, status)
+		}
+		return e
 	case msg.ResultErr != nil:
-		return undecodable("result does not decode", status, data, msg.ResultErr)
+		err := undecodable("result does not decode", status, data, msg.ResultErr)
+		if e, ok := err.(*ProtocolError); ok {
+			e.Answers = true
+		}
+		return err
 	}
 	return nil
 }

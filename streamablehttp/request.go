@@ -17,9 +17,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// roundTrip sends one HTTP request and follows the redirects that are allowed.
+// roundTrip sends one HTTP request and follows the redirects that are allowed, unless began is set.
 // Its error is a *transport.Error, a *RedirectError, or the hook's in a NotSent one.
-func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header, body []byte) (*http.Response, error) {
+func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header, body []byte, began *atomic.Bool) (*http.Response, error) {
 	if c.hook != nil {
 		if err := c.runHook(ctx, header); err != nil {
 			return nil, err
@@ -27,7 +27,10 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 	}
 	target := c.url
 	for redirects := 0; ; redirects++ {
-		resp, err := c.send(ctx, method, target, header, body)
+		if isSet(began) { // while the last try failed, or the hook ran
+			return nil, &transport.Error{Stage: transport.MaybeSent, Op: "send request", Err: errReplay}
+		}
+		resp, err := c.send(ctx, method, target, header, body, began)
 		if err != nil {
 			return nil, linkError(contextCause(ctx), "send request", err)
 		}
@@ -40,8 +43,11 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 		}
 		next, err := redirectTarget(&target, resp, redirects)
 		c.discard(resp)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case isSet(began):
+			return nil, &RedirectError{Status: resp.StatusCode, Origin: originOf(&target, resp.Header.Get("Location")), Reason: "the server works on the request already"}
 		}
 		target, header = *next, header.Clone() // a decorator may have kept the map
 	}
@@ -63,8 +69,10 @@ func (c *Conn) runHook(ctx context.Context, header http.Header) error {
 
 // send performs one exchange. The request has its own header map, since
 // decorators below are known to write into it.
-func (c *Conn) send(ctx context.Context, method string, target url.URL, header http.Header, body []byte) (*http.Response, error) {
-	out := &outgoing{url: target}
+func (c *Conn) send(
+	ctx context.Context, method string, target url.URL, header http.Header, body []byte, began *atomic.Bool,
+) (*http.Response, error) {
+	out := &outgoing{url: target, began: began}
 	if c.guarded && body != nil {
 		out.guard = new(replayGuard)
 		ctx = httptrace.WithClientTrace(ctx, out.guard.trace())
@@ -81,6 +89,9 @@ func (c *Conn) send(ctx context.Context, method string, target url.URL, header h
 	}
 	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
+		if out.guard.lost() && transport.StageOf(err) == transport.NotSent { // it speaks of its last try only
+			err = &transport.Error{Stage: transport.MaybeSent, Err: err}
+		}
 		return nil, err
 	}
 	if resp == nil {
@@ -98,14 +109,17 @@ type outgoing struct {
 	body  bytes.Reader
 	text  []byte
 	guard *replayGuard
+	began *atomic.Bool
 }
 
 func (o *outgoing) getBody() (io.ReadCloser, error) {
-	if o.guard.refuses() {
+	if o.guard.refuses() || isSet(o.began) {
 		return nil, errReplay
 	}
 	return io.NopCloser(bytes.NewReader(o.text)), nil
 }
+
+func isSet(b *atomic.Bool) bool { return b != nil && b.Load() }
 
 var errReplay = errors.New("the request may have been sent already; it is not sent again unasked")
 
@@ -116,20 +130,29 @@ var errReplay = errors.New("the request may have been sent already; it is not se
 // replay after a 401.
 type replayGuard struct {
 	exposed atomic.Bool
+	written atomic.Bool // a header was written, and no response came
 }
 
 func (g *replayGuard) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn:              func(string) { g.exposed.Store(false) },
 		GotConn:              func(httptrace.GotConnInfo) { g.exposed.Store(true) },
-		GotFirstResponseByte: func() { g.exposed.Store(false) },
+		WroteHeaders:         func() { g.written.Store(true) },
+		GotFirstResponseByte: func() { g.exposed.Store(false); g.written.Store(false) },
 		// An interim response is no verdict: the server may still reset the
 		// stream. Its first byte was the first byte, so the guard stays closed.
-		Got1xxResponse: func(int, textproto.MIMEHeader) error { g.exposed.Store(true); return nil },
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			g.exposed.Store(true)
+			g.written.Store(true)
+			return nil
+		},
 	}
 }
 
 func (g *replayGuard) refuses() bool { return g != nil && g.exposed.Load() }
+
+// lost reports whether a request was sent to which no response came.
+func (g *replayGuard) lost() bool { return g != nil && g.written.Load() }
 
 func redirectTarget(from *url.URL, resp *http.Response, followed int) (*url.URL, error) {
 	location := resp.Header.Get("Location")

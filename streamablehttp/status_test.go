@@ -109,26 +109,6 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// A body can show that the server looked at a request which its status seems to refuse.
-func TestRefusalOfWhatBegan(t *testing.T) {
-	for body, began := range map[string]bool{
-		`{"jsonrpc":"2.0","id":1,"result":{}}`:                         true,
-		`{"jsonrpc":"2.0","id":"1","result":{}}`:                       true,
-		`{"jsonrpc":"2.0","id":2,"result":{}}`:                         false,
-		`{"jsonrpc":"2.0","method":"notifications/progress"}`:          true,
-		`{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"m"}}`: false,
-		`{"jsonrpc":"2.0","id":1,"error":"it broke"}`:                  false,
-		`gone`: false,
-	} {
-		for _, status := range []int{401, 404, 405, 425, 429, 503} {
-			_, err := callOnce(t, always(func() *http.Response { return text(status, typeJSON, body) }))
-			var refused *HTTPError
-			require.ErrorAs(t, err, &refused, body)
-			require.Equal(t, began, refused.Began, "%d %s", status, body)
-		}
-	}
-}
-
 // No client asks for another protocol here, so 101 and the like answer nothing.
 func TestInterimStatusAsTheFinalResponse(t *testing.T) {
 	for _, status := range []int{100, 101, 103, 199} {

@@ -1,0 +1,77 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// pingPatience bounds the ping that finds out whether a session is alive: calls wait for it.
+const pingPatience = 5 * time.Second
+
+// finding is what a ping says about a session.
+type finding uint8
+
+const (
+	pingAnswered finding = iota // it lives, or nothing says that it does not
+	pingRefused                 // refused as for a session that is gone
+	pingDenied                  // refused by a bare 401, which may mean the session or the credentials
+)
+
+// examine pings a session once. Anything but a refusal that a dead session gets
+// leaves it the benefit of the doubt.
+func (s *Session) examine(ctx context.Context, sn *snapshot) finding {
+	if s.pingless.Load() {
+		return pingAnswered
+	}
+	var (
+		err    = s.pingOn(quietly(ctx), sn)
+		status *HTTPError
+		rpc    *RPCError
+		text   string
+	)
+	code := 0
+	if errors.As(err, &status) {
+		rpc, code, text = status.RPC, status.Status, status.Preview
+	}
+	if rpc != nil || errors.As(err, &rpc) {
+		text += rpc.Message
+		code = rpc.Status
+	}
+	switch named := namesSession(text); {
+	case code == 0:
+		return pingAnswered
+	case code == http.StatusUnauthorized && status != nil && len(status.Challenges) == 0:
+		return pingDenied
+	case named:
+		return pingRefused
+	case isUnknownMethod(rpc), !tellsOfSessions(code):
+		return pingAnswered
+	}
+	return pingRefused
+}
+
+// pings reports whether a session that was just begun answers a ping. If it refuses one like a session
+// that is gone, the server has no ping, and its refusals say nothing from now on.
+func (s *Session) pings(ctx context.Context, sn *snapshot) bool {
+	if s.pingless.Load() {
+		return false
+	}
+	if s.examine(ctx, sn) == pingAnswered {
+		return true
+	}
+	s.pingless.Store(true)
+	s.log.Warn("the server refuses pings: a lost session is only recognised if the server names it")
+	return false
+}
+
+// isGone reports whether a ping proves that a session is gone which others have replaced meanwhile.
+func (s *Session) isGone(ctx context.Context, sn *snapshot) bool {
+	return s.examine(ctx, sn) == pingRefused && s.pings(ctx, s.now.Load())
+}
+
+// quietly marks the context of requests that only find something out: they ask nobody for authorization.
+func quietly(ctx context.Context) context.Context { return context.WithValue(ctx, quiet{}, true) }
+
+type quiet struct{}

@@ -167,10 +167,17 @@ func (s *Session) successor(task *recoveryTask, old *snapshot) (*snapshot, error
 	case pingRefused:
 		next, err = s.negotiate(s.root, old.era)
 	}
-	if err == nil {
-		task.pinged = s.pings(s.root, next)
+	if err != nil {
+		return nil, err
 	}
-	return next, err
+	task.pinged = s.pings(s.root, next)
+	if !task.pinged && task.why == sessionDoubted { // the ping proved nothing, and nothing else does
+		if next.inSession() {
+			s.deleteSession(s.root, next)
+		}
+		return nil, errSessionAlive
+	}
+	return next, nil
 }
 
 // SessionRestored tells that the server's session ended and a new one was

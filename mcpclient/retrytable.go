@@ -108,10 +108,8 @@ func judgeNonsense(e *streamablehttp.ProtocolError, q situation) verdict {
 	if e.Answers {
 		v.outcome = Answered
 	}
-	if rpc, ok := e.Err.(*streamablehttp.RPCError); ok && q.established() && namesSession(rpc.Message) {
-		v.step, v.wait = stepProbe, -1
-	}
-	return v
+	rpc, ok := e.Err.(*streamablehttp.RPCError)
+	return q.heal(v, ok && namesSession(rpc.Message))
 }
 
 // unanswered is for an answer that did not come.
@@ -133,13 +131,14 @@ func judgeLink(e *transport.Error, q situation) verdict {
 }
 
 func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
+	named := namesSession(e.Preview) || e.RPC != nil && namesSession(e.RPC.Message)
 	switch httpstatus.Of(e.Status) {
 	case httpstatus.Limited:
 		return verdict{step: stepWait, kind: KindHTTP, outcome: q.proof(e), wait: e.RetryAfter}
 	case httpstatus.Unsettled, httpstatus.Broken:
 		return judgeBroken(e, q)
 	case httpstatus.Denied:
-		return judgeDenied(e, q)
+		return q.heal(judgeDenied(e, q), named)
 	case httpstatus.NotFound:
 		if q.established() && q.proofUnanswered(e) == NotRun && !isUnknownMethod(e.RPC) {
 			return verdict{step: stepRecover, kind: KindSessionLost, outcome: NotRun, wait: -1}
@@ -147,7 +146,7 @@ func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
 	default:
 	}
 	if httpstatus.Unread(e.Status) {
-		return verdict{kind: KindHTTP, outcome: q.proofUnanswered(e)}
+		return q.heal(verdict{kind: KindHTTP, outcome: q.proofUnanswered(e)}, named)
 	}
 	if e.RPC != nil && e.Status == http.StatusBadRequest {
 		if v, is := judgeCode(e.RPC, q, KindHTTP); is {
@@ -155,11 +154,20 @@ func judgeStatus(e *streamablehttp.HTTPError, q situation) verdict {
 			return v
 		}
 	}
+	v := verdict{kind: KindHTTP, outcome: Answered}
 	if q.established() && tellsOfSessions(e.Status) {
-		names := namesSession(e.Preview) || e.RPC != nil && namesSession(e.RPC.Message) || isUnknownMethod(e.RPC)
-		return verdict{step: stepProbe, kind: KindHTTP, outcome: Answered, confirms: names && q.proofUnanswered(e) == NotRun, wait: -1}
+		v.confirms = (named || isUnknownMethod(e.RPC)) && q.proofUnanswered(e) == NotRun
+		return q.heal(v, true)
 	}
-	return verdict{kind: KindHTTP, outcome: Answered}
+	return q.heal(v, named)
+}
+
+// heal has a session examined of which a final refusal speaks.
+func (q *situation) heal(v verdict, named bool) verdict {
+	if named && v.step == stepFail && q.established() && v.kind != KindAuthRequired {
+		v.step, v.wait = stepProbe, -1
+	}
+	return v
 }
 
 // judgeBroken is for a status behind which the request may have run, unless the body is its result.
@@ -197,10 +205,7 @@ func judgeDenied(e *streamablehttp.HTTPError, q situation) verdict {
 // judgeAnswer is for a JSON-RPC error that answers the request.
 func judgeAnswer(e *streamablehttp.RPCError, q situation) verdict {
 	if e.NoID {
-		if q.established() && namesSession(e.Message) {
-			return verdict{step: stepProbe, kind: KindServer, wait: -1}
-		}
-		return verdict{kind: KindServer}
+		return q.heal(verdict{kind: KindServer}, namesSession(e.Message))
 	}
 	if v, is := judgeCode(e, q, KindServer); is {
 		if e.Status == http.StatusBadRequest && !q.began {
@@ -213,7 +218,7 @@ func judgeAnswer(e *streamablehttp.RPCError, q situation) verdict {
 	switch {
 	case !q.established() || e.Code == CodeMethodNotFound:
 	case e.Code == CodeInvalidParams && e.Status != http.StatusNotFound && !named: // it is about the arguments
-	case tellsOfSessions(e.Status), named && httpstatus.Of(e.Status) == httpstatus.Success:
+	case named, tellsOfSessions(e.Status):
 		v.step = stepProbe
 		v.confirms = named && tellsOfSessions(e.Status) && -32099 <= e.Code && e.Code <= -32000 && !q.began
 	}
@@ -264,8 +269,12 @@ func tellsOfSessions(status int) bool {
 	return false
 }
 
-// namesSession reports whether a server's text speaks of the session.
-func namesSession(text string) bool { return strings.Contains(strings.ToLower(text), "session") }
+// namesSession reports whether a server's text speaks of the session, or of a client that has not
+// initialized one.
+func namesSession(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "session") || strings.Contains(text, "initializ")
+}
 
 func isUnknownMethod(e *streamablehttp.RPCError) bool {
 	return e != nil && e.Code == CodeMethodNotFound

@@ -103,11 +103,20 @@ func TestSessionsHealHoweverTheLossIsTold(t *testing.T) {
 		"400 text":            {400, "Bad Request: Mcp-Session-Id is unknown", true}, // which names the session
 		"400 other JSON":      {400, `{"error":"invalid session"}`, true},
 		"400, no id":          {400, rpcBody("null", -32000, "Bad Request: No valid session ID provided"), true},
-		"400, our id":         {400, rpcBody("$id", -32000, "Bad Request: Server not initialized"), false},
+		"400, our id":         {400, rpcBody("$id", -32000, "Bad Request: Server not initialized"), true},
+		"400, our id, silent": {400, rpcBody("$id", -32000, "Bad Request"), false},
+		"400, damaged":        {400, `{"jsonrpc":"2.0","id":$id,"error":"no session"}`, false},
 		"410":                 {410, "session expired", true},
 		"422":                 {422, `{"detail":"unexpected session"}`, true},
 		"401":                 {401, "", true},
 		"200, our id":         {200, rpcBody("$id", -32001, "Session not found"), false},
+		"200, no id":          {200, rpcBody("null", -32000, "Session not found"), false},
+		"200, other id":       {200, rpcBody(`"server-error"`, -32600, "Session not found"), false},
+		"200, other words":    {200, rpcBody("$id", -32000, "Server not initialized"), false},
+		"403":                 {403, "session expired", false},
+		"406":                 {406, "session expired", true},
+		"409":                 {409, "session expired", false},
+		"500, our id":         {500, rpcBody("$id", -32603, "Session not found"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -126,7 +135,8 @@ func TestSessionsHealHoweverTheLossIsTold(t *testing.T) {
 				if row.replayed {
 					require.NoError(t, err)
 				} else {
-					require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err), "%v", err)
+					require.Error(t, err)
+					require.NotEqual(t, mcpclient.NotRun, mcpclient.OutcomeOf(err), "%v", err)
 				}
 				echoes(t, s)
 				require.Equal(t, 2, srv.Count("initialize"))
@@ -255,5 +265,95 @@ func TestUnreachableAfterALostAnswer(t *testing.T) {
 		require.Equal(t, mcpclient.Unknown, e.Outcome)
 		require.False(t, mcpclient.IsNotSent(err), fmt.Sprint(e.Stage))
 		link.Network.Refuse(false)
+	})
+}
+
+// A server without a ping refuses one like the ping of a session that is gone. A second ping, of the new
+// session, shows that: nothing is proven then, and the old session is kept, unless the refusal named it.
+func TestServerWithoutAPing(t *testing.T) {
+	for name, row := range map[string]struct {
+		text        string
+		initializes int
+	}{
+		"a tool that speaks of a session": {"session variable x is not set", 2},
+		"a tool that does not":            {"bad argument", 2}, // the second one is tried, and given up
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+				s := serve(t, srv, mcpclient.Options{})
+				srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+					switch {
+					case m != nil && m.Method == "ping":
+						wire{status: 422, body: `{"detail":"Input should be 'tools/call' or 'tools/list'"}`}.write(w, m)
+					case m != nil && m.Method == "tools/call":
+						wire{status: 400, body: row.text}.write(w, m)
+					default:
+						return false
+					}
+					return true
+				})
+				_, err := s.CallTool(t.Context(), "echo", nil)
+				require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err), "%v", err)
+				require.Equal(t, 1, srv.Count("tools/call"))
+				require.Equal(t, row.initializes, srv.Count("initialize"))
+				_, ever := srv.Sessions()
+				require.Equal(t, 2, ever)
+				_, err = s.CallTool(t.Context(), "echo", nil)
+				require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err), "%v", err)
+				require.Equal(t, 2, srv.Count("tools/call"))
+				require.Equal(t, 2, srv.Count("ping"), "it is not asked again")
+			})
+		})
+	}
+}
+
+// A call that has its answer does not wait for what the answer shows to be broken.
+func TestAnswersDoNotWaitForRepairs(t *testing.T) {
+	for name, hangs := range map[string]string{"ping": "ping", "initialize": "initialize", "list": "tools/list", "discover": "server/discover"} {
+		t.Run(name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				s := serve(t, srv, mcpclient.Options{Timeouts: mcpclient.Timeouts{Try: -1}})
+				srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+					switch {
+					case m != nil && m.Method == hangs:
+						srv.Hang(r)
+					case m != nil && m.Method == "ping":
+						wire{status: 404}.write(w, m)
+					case m != nil && m.Method == "tools/call":
+						code := -32000
+						if srv.Era == mcptest.Modern {
+							code = -32020
+						}
+						own(200, code, "no browser session is open: call open_page first").write(w, m)
+					default:
+						return false
+					}
+					return true
+				})
+				got := <-begin(t.Context(), s, "echo")
+				require.Equal(t, mcpclient.KindServer, mcpclient.KindOf(got.err), "%v", got.err)
+				require.LessOrEqual(t, got.at, 2*time.Second)
+			})
+		})
+	}
+}
+
+// Nobody calls, and the server loses the session and says 401 without a challenge: the standing stream
+// finds out.
+func TestStandingStreamFindsALossToldBy401(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		g := &gatekeeper{srv: srv}
+		srv.SetIntercept(g.intercept)
+		restored := 0
+		_ = serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			ToolsChanged:    func(context.Context, *mcpclient.Session) {},
+			SessionRestored: func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) { restored++ },
+		}})
+		synctest.Wait()
+		g.lose("session-1")
+		srv.CutStanding(true)
+		time.Sleep(time.Hour)
+		require.Equal(t, 1, restored)
+		require.Equal(t, 2, srv.Count("initialize"))
 	})
 }

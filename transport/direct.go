@@ -28,6 +28,7 @@ const (
 	expectContinue    = time.Second      // how long a body waits for "100 Continue" when the request asks for it
 	pingAfterSilence  = 30 * time.Second // HTTP/2: a dead connection is found although nobody writes to it
 	pingTimeout       = 15 * time.Second
+	writeTimeout      = 15 * time.Second // HTTP/2: a peer that reads nothing loses the connection
 	directCloseLimit  = 5 * time.Second
 	keepAliveInterval = 15 * time.Second
 )
@@ -141,7 +142,7 @@ func (d *direct) newHTTP(o *DirectOptions, p *pool) *http.Transport {
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout:  pingAfterSilence,
 			PingTimeout:      pingTimeout,
-			WriteByteTimeout: patience,
+			WriteByteTimeout: writeTimeout,
 		},
 	}
 	if o.MaxIdlePerHost > 0 {
@@ -216,7 +217,7 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 		via = d.guarded
 	case d.http1Only || req.URL == nil || req.URL.Scheme != "https":
 	default:
-		p, err := d.pools.get(req.URL.Host)
+		p, err := d.pools.get(req.Context(), req.URL.Host)
 		if err != nil {
 			closeBody(req)
 			return nil, &Error{Stage: NotSent, Op: "connect", Err: err}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
@@ -77,15 +78,61 @@ type pool struct {
 
 	once sync.Once
 	dead chan struct{} // closed when the connections are given up
+
+	// doubts counts exchanges that are over for their callers while net/http has not returned. It
+	// does within microseconds, or never: new requests wait until that is known.
+	doubts  atomic.Int32
+	mu      sync.Mutex
+	settled chan struct{} // guarded by mu; closed when there is no doubt left, nil if nobody waits
 }
 
-// get returns the pool for a request to host.
-func (ps *pools) get(host string) (*pool, error) {
+// get returns the pool for a request to host, whose context is ctx.
+func (ps *pools) get(ctx context.Context, host string) (*pool, error) {
 	o, evicted := ps.origin(host)
 	if evicted != nil {
 		evicted.replace()
 	}
+	p, err := o.get()
+	if err != nil || p.doubts.Load() == 0 {
+		return p, err
+	}
+	if p.settle(ctx); ctx.Err() != nil {
+		return nil, contextCause(ctx)
+	}
 	return o.get()
+}
+
+// settle waits until there is no doubt about p, for grace at most.
+func (p *pool) settle(ctx context.Context) {
+	p.mu.Lock()
+	if p.settled == nil {
+		p.settled = make(chan struct{})
+	}
+	settled := p.settled
+	p.mu.Unlock()
+	if p.doubts.Load() == 0 { // since before settled was there
+		p.believe(0)
+	}
+	limit := time.NewTimer(grace)
+	defer limit.Stop()
+	select {
+	case <-settled:
+	case <-ctx.Done():
+	case <-limit.C:
+	}
+}
+
+// believe takes n doubts away.
+func (p *pool) believe(n int32) {
+	if p.doubts.Add(-n) > 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.settled != nil {
+		close(p.settled)
+		p.settled = nil
+	}
 }
 
 // origin returns the origin of host, and the one that had to go for it, if any.
@@ -182,13 +229,15 @@ func (o *origin) replace() {
 	}
 }
 
-// retire has the next request use another pool than p.
+// retire has the next request use another pool than p. What was in flight may go on; the
+// connections that are idle after a while are closed.
 func (p *pool) retire() {
 	o := p.origin
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.current == p {
 		o.current = nil
+		time.AfterFunc(patience, p.closeIdle)
 	}
 }
 
@@ -225,6 +274,5 @@ func (p *pool) handshake(cs tls.ConnectionState) error {
 		return nil
 	}
 	p.retire()
-	go p.closeIdle()
 	return errProtocolChanged
 }

@@ -12,9 +12,8 @@ import (
 const (
 	// grace is how long net/http has to return after a context or the Direct ended.
 	grace = 200 * time.Millisecond
-	// patience is how long an abandoned exchange keeps its connections. A peer that reads nothing
-	// for this long loses its connection as well.
-	patience = 15 * time.Second
+	// patience is how long an abandoned exchange may hold on to its pool's connections.
+	patience = 5 * time.Second
 )
 
 // errGivenUp is the cause of an exchange whose connection was given up for another one's sake.
@@ -81,7 +80,6 @@ func (e *exchange) apart(p *pool) (*http.Response, error) {
 	go w.run(out)
 	r, ok := w.wait()
 	if !ok {
-		w.abandon()
 		p.returned(0)
 		if e.cancel != nil {
 			e.cancel(nil)
@@ -108,14 +106,13 @@ func (w *worker) run(out *http.Request) {
 	if err == nil {
 		body = resp.Body // the caller replaces the one in resp
 	}
-	http2 := err == nil && resp.ProtoMajor == 2
 	if !w.deliver(result{resp: resp, err: err}) {
 		if err == nil {
 			_ = body.Close()
 		}
 		return
 	}
-	if !http2 || body == http.NoBody {
+	if err != nil || resp.ProtoMajor != 2 || body == http.NoBody {
 		return // bodies of HTTP/1 are read by their readers
 	}
 	for w.read(body) {
@@ -156,15 +153,6 @@ func (w *worker) deliver(r result) bool {
 	return true
 }
 
-// leave makes the caller one that has left. It is false if a result came first.
-func (w *worker) leave() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	was := w.waiting
-	w.waiting = false
-	return was
-}
-
 // wait waits for a result. It is false if the caller has left without one.
 func (w *worker) wait() (result, bool) {
 	select {
@@ -176,19 +164,31 @@ func (w *worker) wait() (result, bool) {
 	case <-w.closing:
 	case <-w.pool.dead:
 	}
+	w.pool.doubts.Add(1)
+	defer w.pool.believe(1)
 	limit := time.NewTimer(grace)
 	defer limit.Stop()
 	select {
 	case r := <-w.results:
 		return r, true
 	case <-w.quit:
+		return w.lastResult()
 	case <-limit.C:
 	}
-	return w.lastResult()
+	r, ok := w.lastResult()
+	if !ok {
+		w.abandon()
+	}
+	return r, ok
 }
 
+// lastResult makes the caller leave, unless a result came first.
 func (w *worker) lastResult() (result, bool) {
-	if w.leave() {
+	w.mu.Lock()
+	leaves := w.waiting
+	w.waiting = false
+	w.mu.Unlock()
+	if leaves {
 		return result{}, false
 	}
 	return <-w.results, true
@@ -222,11 +222,6 @@ func (w *worker) pull(p []byte) (int, error) {
 	}
 	r, ok := w.wait()
 	if !ok {
-		select {
-		case <-w.quit: // Close watches the worker
-		default:
-			w.abandon()
-		}
 		return 0, errGivenUp
 	}
 	n := copy(p, buf.b[:r.n])
@@ -237,9 +232,10 @@ func (w *worker) pull(p []byte) (int, error) {
 
 // close closes the body on a goroutine of its own: resetting a stream takes locks, too.
 func (w *worker) close(e *exchange) {
+	w.pool.doubts.Add(1)
 	w.mu.Lock()
 	w.running++
-	w.limit = time.AfterFunc(grace, w.abandon)
+	w.limit = time.AfterFunc(grace, w.overdue)
 	w.mu.Unlock()
 	go func() {
 		defer w.exit()
@@ -248,20 +244,24 @@ func (w *worker) close(e *exchange) {
 	}()
 }
 
+// overdue is called when a body was closed and net/http did not return.
+func (w *worker) overdue() {
+	w.abandon()
+	w.pool.believe(1)
+}
+
 // exit is called at the end of each goroutine.
 func (w *worker) exit() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.running--
-	if w.running > 0 {
-		return
-	}
-	if w.limit != nil {
-		w.limit.Stop()
-	}
-	if w.abandoned {
+	if w.running == 0 && w.abandoned {
 		w.abandoned = false
 		w.pool.origin.abandoned.Add(-1)
+	}
+	sure := w.running == 0 && w.limit != nil && w.limit.Stop()
+	w.mu.Unlock()
+	if sure {
+		w.pool.believe(1)
 	}
 }
 
@@ -290,8 +290,6 @@ func (w *worker) judge() {
 	w.mu.Unlock()
 	if still {
 		w.pool.giveUp()
-	} else {
-		w.pool.closeIdle()
 	}
 }
 

@@ -102,7 +102,7 @@ func (ps *pools) get(ctx context.Context, host string) (*pool, error) {
 	return o.get()
 }
 
-// settle waits until there is no doubt about p, for grace at most.
+// settle waits until there is no doubt about p. One doubt lasts for grace at most; new ones may come.
 func (p *pool) settle(ctx context.Context) {
 	p.mu.Lock()
 	if p.settled == nil {
@@ -113,7 +113,7 @@ func (p *pool) settle(ctx context.Context) {
 	if p.doubts.Load() == 0 { // since before settled was there
 		p.believe(0)
 	}
-	limit := time.NewTimer(grace)
+	limit := time.NewTimer(2 * grace)
 	defer limit.Stop()
 	select {
 	case <-settled:

@@ -47,7 +47,7 @@ func await[T any](t *testing.T, what string, ch <-chan T) T {
 	}
 }
 
-// ways runs a test on a Direct, and on an agent behind a link. closeAll closes what the way is
+// ways runs a test on a Direct, and on an agent behind links. closeAll closes what the way is
 // made of, which must come to an end.
 func ways(t *testing.T, test func(t *testing.T, rt http.RoundTripper, closeAll func() error)) {
 	t.Run("direct", func(t *testing.T) {

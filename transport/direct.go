@@ -91,6 +91,13 @@ type direct struct {
 //     closes the connection; a clean close there cannot be told from a cut
 //     (RFC 9112 section 8).
 //   - Errors hold no query string and no userinfo of a URL.
+//   - Over HTTP/2 net/http may block for ever, because of a peer or a defect of its own.
+//     RoundTrip, Read and Close end nevertheless, 200 ms after their context or the Direct at the
+//     latest, and other origins are served. A server that this happens with is reached over a new
+//     connection; when too much was left behind, see [ErrTooManyAbandoned].
+//   - net/http prints some things that a server does to the standard logger of package log, with
+//     words of the server: "Unsolicited response received on idle HTTP channel starting with …".
+//     It cannot be told not to. If that matters, redirect or filter that logger with [log.SetOutput].
 //
 // Close fails what is open at once, with an error that wraps [ErrClosed].
 // opts may be nil. The Transport is safe for concurrent use.

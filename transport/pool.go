@@ -191,12 +191,13 @@ func (o *origin) get() (*pool, error) {
 		return p, nil
 	}
 	p := &pool{origin: o, dead: make(chan struct{})}
-	if o.abandoned.Load() < maxAbandoned {
+	switch {
+	case o.abandoned.Load() < maxAbandoned:
 		o.pause = 0
-	} else if !o.mayTry(time.Now()) {
-		return nil, ErrTooManyAbandoned
-	} else {
+	case o.mayTry(time.Now()):
 		p.trial.Store(true)
+	default:
+		return nil, ErrTooManyAbandoned
 	}
 	p.sender = o.pools.open(p)
 	o.current = p

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -281,8 +282,10 @@ func TestCloseDuringAReadThatNeverReturns(t *testing.T) {
 					read <- err
 				}()
 				synctest.Wait()
+				begin := time.Now()
 				require.NoError(t, resp.Body.Close())
 				require.ErrorIs(t, <-read, http.ErrBodyReadAfterClose)
+				require.Zero(t, time.Since(begin), "fake time did not pass")
 				n.served("bad")
 				require.Equal(t, 1, n.abandoned("bad"))
 			})

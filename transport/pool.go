@@ -102,7 +102,8 @@ func (ps *pools) get(ctx context.Context, host string) (*pool, error) {
 	return o.get()
 }
 
-// settle waits until there is no doubt about p. One doubt lasts for grace at most; new ones may come.
+// settle waits until there is no doubt about p, for a while. One doubt lasts for grace at most, but
+// others may follow.
 func (p *pool) settle(ctx context.Context) {
 	p.mu.Lock()
 	if p.settled == nil {
@@ -271,7 +272,10 @@ func (p *pool) returned(proto int) {
 // handshake is called at the end of each TLS handshake, before a request gets the connection. No
 // connection of a pool that has decided for HTTP/1 may speak HTTP/2.
 func (p *pool) handshake(cs tls.ConnectionState) error {
-	if cs.NegotiatedProtocol != "h2" || p.protocol.CompareAndSwap(undecided, http2) || p.protocol.Load() == http2 {
+	if cs.NegotiatedProtocol != "h2" {
+		return nil
+	}
+	if p.protocol.CompareAndSwap(undecided, http2) || p.protocol.Load() == http2 {
 		return nil
 	}
 	p.retire()

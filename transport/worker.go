@@ -21,7 +21,7 @@ var errGivenUp = errors.New("the connection was given up: net/http did not end a
 
 // worker runs net/http for one exchange that may go over HTTP/2, on a goroutine of its own. The
 // exchange's caller waits for it and leaves when its context or the Direct ends and net/http does
-// not return: net/http takes locks there that a peer can hold up, or that its defects never release.
+// not return. net/http takes locks that a peer can hold up and that its own defects never release.
 type worker struct {
 	pool    *pool
 	ctx     context.Context // the caller's

@@ -74,6 +74,23 @@ func (s *connSet) close() {
 		close(s.dialsDone)
 	}
 	s.mu.Unlock()
+	closeConns(open)
+}
+
+// closeOf closes the connections of p.
+func (s *connSet) closeOf(p *pool) {
+	s.mu.Lock()
+	var open []*conn
+	for c := range s.conns {
+		if c.pool == p {
+			open = append(open, c)
+		}
+	}
+	s.mu.Unlock()
+	closeConns(open)
+}
+
+func closeConns(open []*conn) {
 	for _, c := range open {
 		_ = c.Close()
 		if e := c.user.Load(); e != nil {
@@ -86,6 +103,7 @@ func (s *connSet) close() {
 type conn struct {
 	net.Conn
 	set    *connSet
+	pool   *pool         // nil for none
 	writes atomic.Uint32 // begun, not finished: what was never begun cannot have arrived
 
 	// user is the HTTP/1 exchange that is using this connection.
@@ -121,32 +139,12 @@ func (c *conn) Close() error {
 	return err
 }
 
-// requestBody is a request body that was not made from memory, so that a Read
-// of it may block. net/http waits for that Read even after the HTTP/1
-// connection is gone; only closing the body helps, which conn.Close does.
-type requestBody struct {
-	io.ReadCloser
-	conn   atomic.Pointer[conn] // whose Close closes this
-	closed atomic.Bool
-}
-
-// Close closes the user's body the first time, whoever is first.
-func (b *requestBody) Close() error {
-	if b.closed.Swap(true) {
-		return nil
-	}
-	if c := b.conn.Load(); c != nil {
-		c.sending.CompareAndSwap(b, nil) // an idle connection keeps nothing of the user's
-	}
-	return b.ReadCloser.Close()
-}
-
 var errNoConn = errors.New("DialContext returned neither a connection nor an error")
 
 // dial makes every connection of the transport. ctx is net/http's: it has the
 // values of a request's context but not its end, so that a dial whose request
 // was given up can serve the next one. It ends with the timeout and with Close.
-func (d *direct) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+func (d *direct) dial(ctx context.Context, p *pool, network, addr string) (net.Conn, error) {
 	if !d.conns.beginDial() {
 		return nil, ErrClosed
 	}
@@ -170,7 +168,7 @@ func (d *direct) dial(ctx context.Context, network, addr string) (net.Conn, erro
 		_ = nc.Close()
 		return nil, err
 	}
-	c := &conn{Conn: nc, set: &d.conns}
+	c := &conn{Conn: nc, set: &d.conns, pool: p}
 	if !d.conns.add(c) {
 		_ = nc.Close()
 		return nil, ErrClosed

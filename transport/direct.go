@@ -28,6 +28,7 @@ const (
 	expectContinue    = time.Second      // how long a body waits for "100 Continue" when the request asks for it
 	pingAfterSilence  = 30 * time.Second // HTTP/2: a dead connection is found although nobody writes to it
 	pingTimeout       = 15 * time.Second
+	writeTimeout      = 15 * time.Second // HTTP/2: a peer that reads nothing loses the connection
 	directCloseLimit  = 5 * time.Second
 	keepAliveInterval = 15 * time.Second
 )
@@ -63,11 +64,13 @@ type DirectOptions struct {
 
 // direct is the Transport over this process's own net/http.
 type direct struct {
-	http    *http.Transport
-	guarded *http.Transport // for requests with a guard: see WithDialGuard
-	dialer  func(ctx context.Context, network, addr string) (net.Conn, error)
-	timeout time.Duration // of a dial; 0 for none
-	conns   connSet
+	plain     *http.Transport // speaks nothing but HTTP/1.1
+	guarded   *http.Transport // for requests with a guard: see WithDialGuard
+	pools     pools           // for https, unless http1Only
+	http1Only bool
+	dialer    func(ctx context.Context, network, addr string) (net.Conn, error)
+	timeout   time.Duration // of a dial; 0 for none
+	conns     connSet
 
 	closed    atomic.Bool
 	closing   context.Context // ends when Close is called; dials live in it
@@ -88,6 +91,13 @@ type direct struct {
 //     closes the connection; a clean close there cannot be told from a cut
 //     (RFC 9112 section 8).
 //   - Errors hold no query string and no userinfo of a URL.
+//   - Over HTTP/2 net/http may block for ever, because of a peer or a defect of its own.
+//     RoundTrip, Read and Close end nevertheless, 200 ms after their context or the Direct at the
+//     latest, and other origins are served. A server that this happens with is reached over a new
+//     connection; when too much was left behind, see [ErrTooManyAbandoned].
+//   - net/http prints some things that a server does to the standard logger of package log, with
+//     words of the server: "Unsolicited response received on idle HTTP channel starting with …".
+//     It cannot be told not to. If that matters, redirect or filter that logger with [log.SetOutput].
 //
 // Close fails what is open at once, with an error that wraps [ErrClosed].
 // opts may be nil. The Transport is safe for concurrent use.
@@ -102,21 +112,30 @@ func NewDirect(opts *DirectOptions) Transport {
 	}
 	d.closing, d.endDials = context.WithCancel(context.Background())
 	d.conns.init()
-	d.http = d.newHTTP(&o)
+	d.http1Only = o.HTTP1Only
+	d.pools = pools{
+		open:   func(p *pool) sender { return d.newHTTP(&o, p) },
+		conns:  &d.conns,
+		byHost: make(map[string]*origin),
+	}
+	d.plain = d.newHTTP(&o, nil)
 	alone := o
-	alone.HTTP1Only, alone.MaxIdlePerHost = true, -1
-	d.guarded = d.newHTTP(&alone)
+	alone.MaxIdlePerHost = -1
+	d.guarded = d.newHTTP(&alone, nil)
 	return d
 }
 
-func (d *direct) newHTTP(o *DirectOptions) *http.Transport {
+// newHTTP returns an http.Transport for a pool; for nil, one that speaks nothing but HTTP/1.1.
+func (d *direct) newHTTP(o *DirectOptions, p *pool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(!o.HTTP1Only)
+	protocols.SetHTTP2(p != nil)
 	t := &http.Transport{
-		Proxy:                  seesGuard(o.proxy()),
-		DialContext:            d.dial,
-		TLSClientConfig:        o.tlsConfig(),
+		Proxy: seesGuard(o.proxy()),
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return d.dial(ctx, p, network, addr)
+		},
+		TLSClientConfig:        o.tlsConfig(p),
 		TLSHandshakeTimeout:    d.timeout,
 		DisableCompression:     true,
 		DisableKeepAlives:      o.MaxIdlePerHost < 0,
@@ -125,9 +144,13 @@ func (d *direct) newHTTP(o *DirectOptions) *http.Transport {
 		IdleConnTimeout:        orDefault(o.IdleTimeout, DefaultIdleTimeout),
 		ExpectContinueTimeout:  expectContinue,
 		MaxResponseHeaderBytes: DefaultMaxHeaderBytes,
-		ForceAttemptHTTP2:      !o.HTTP1Only,
+		ForceAttemptHTTP2:      p != nil,
 		Protocols:              protocols,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfterSilence, PingTimeout: pingTimeout},
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout:  pingAfterSilence,
+			PingTimeout:      pingTimeout,
+			WriteByteTimeout: writeTimeout,
+		},
 	}
 	if o.MaxIdlePerHost > 0 {
 		t.MaxIdleConnsPerHost = o.MaxIdlePerHost
@@ -166,12 +189,25 @@ func (o *DirectOptions) proxy() func(*http.Request) (*url.URL, error) {
 	}
 }
 
-func (o *DirectOptions) tlsConfig() *tls.Config {
-	if o.TLSConfig == nil {
+func (o *DirectOptions) tlsConfig(p *pool) *tls.Config {
+	cfg := new(tls.Config)
+	if o.TLSConfig != nil {
+		cfg = o.TLSConfig.Clone()
+		markVerification(cfg)
+	} else if p == nil {
 		return nil
 	}
-	cfg := o.TLSConfig.Clone()
-	markVerification(cfg)
+	if p != nil {
+		verify := cfg.VerifyConnection
+		cfg.VerifyConnection = func(cs tls.ConnectionState) error {
+			if verify != nil {
+				if err := verify(cs); err != nil {
+					return err
+				}
+			}
+			return p.handshake(cs)
+		}
+	}
 	return cfg
 }
 
@@ -182,11 +218,23 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, &Error{Stage: NotSent, Permanent: true, Op: "round trip", Err: ErrClosed}
 	}
 	e := &exchange{d: d, req: req}
-	out, sender := e.outgoing(), d.http
-	if guardOf(req.Context()) != nil {
-		sender = d.guarded
+	var via sender = d.plain
+	switch {
+	case guardOf(req.Context()) != nil:
+		via = d.guarded
+	case d.http1Only || req.URL == nil || req.URL.Scheme != "https":
+	default:
+		p, err := d.pools.get(req.Context(), req.URL.Host)
+		if err != nil {
+			closeBody(req)
+			return nil, &Error{Stage: NotSent, Op: "connect", Err: err}
+		}
+		if p.protocol.Load() != http1 {
+			return e.apart(p)
+		}
+		via = p.sender
 	}
-	resp, err := sender.RoundTrip(out)
+	resp, err := via.RoundTrip(e.outgoing())
 	if err != nil {
 		return nil, e.fail(err)
 	}
@@ -203,7 +251,8 @@ func (d *direct) Close() error {
 		d.closed.Store(true) // before anything fails, so that it fails with ErrClosed
 		d.endDials()
 		d.conns.close()
-		d.http.CloseIdleConnections()
+		d.plain.CloseIdleConnections()
+		d.pools.closeIdle()
 	})
 	limit := time.NewTimer(directCloseLimit)
 	defer limit.Stop()

@@ -22,7 +22,8 @@ type exchange struct {
 	body   io.ReadCloser // of the response
 	cancel context.CancelCauseFunc
 	trace  httptrace.ClientTrace
-	sender *requestBody // only if the body may block
+	sender *requestBody // only if the body may block or there is a worker
+	worker *worker      // only if the exchange may go over HTTP/2
 
 	gotConn bool
 	sent    bool      // an earlier connection may have carried the request
@@ -34,6 +35,7 @@ type exchange struct {
 	readErr  error       // sticky
 	accepted atomic.Bool // body is set
 	ended    atomic.Bool
+	whole    atomic.Bool // ended with io.EOF
 	closed   atomic.Bool
 }
 
@@ -60,7 +62,7 @@ func (e *exchange) outgoing() *http.Request {
 	case bodyless && !safe(e.req.Method):
 		out.Header = hideIdempotencyKey(out.Header)
 	case !bodyless && e.req.GetBody == nil:
-		e.sender = &requestBody{ReadCloser: e.req.Body}
+		e.sender = &requestBody{ReadCloser: e.req.Body, blocks: true}
 		out.Body = e.sender
 	}
 	out.GetBody = nil
@@ -113,7 +115,7 @@ func (e *exchange) got(info httptrace.GotConnInfo) {
 		return // its streams all end with the connection, without help
 	}
 	e.conn.user.Store(e)
-	if e.sender != nil {
+	if e.sender != nil && e.sender.blocks {
 		e.sender.conn.Store(e.conn)
 		e.conn.sending.Store(e.sender)
 	}
@@ -231,13 +233,14 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	if b.closed.Load() { // over HTTP/2 the body below may not know it yet
 		return 0, &Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
 	}
-	n, err := b.body.Read(p)
+	n, err := b.next(p)
 	if err == nil {
 		return n, nil
 	}
 	e := (*exchange)(b)
 	switch {
 	case err == io.EOF:
+		b.whole.Store(true)
 	case b.closed.Load():
 		err = &Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
 	default:
@@ -249,19 +252,27 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func (b *responseBody) next(p []byte) (int, error) {
+	if b.h2 {
+		return b.worker.pull(p)
+	}
+	return b.body.Read(p)
+}
+
 // Close gives up what was not read, without waiting for the peer. It always returns nil.
 func (b *responseBody) Close() error {
 	if b.closed.Swap(true) {
 		return nil
 	}
 	e := (*exchange)(b)
-	if b.h2 && !b.ended.Load() {
-		// Resetting a stream takes the connection's write lock, which a peer
-		// that reads nothing can hold up. This ends with the connection.
-		go func() {
-			_ = b.body.Close()
-			e.release()
-		}()
+	if b.h2 {
+		close(b.worker.quit)
+		e.takeBody()
+		if b.whole.Load() {
+			e.release() // net/http has nothing left to close
+		} else {
+			b.worker.close(e)
+		}
 		return nil
 	}
 	if !b.ended.Load() && b.conn != nil {

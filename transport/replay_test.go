@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hawser-mcp/hawser/internal/h2test"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -30,10 +31,10 @@ func newRequest(t testing.TB, method, url, body string) *http.Request {
 // An HTTP/2 server may give up a request it has executed. net/http alone sends
 // it again, up to seven times; so did a tool with side effects run three times.
 func TestHTTP2GivenUpRequestExecutesOnce(t *testing.T) {
-	for name, giveUp := range map[string]func(c *h2Conn, stream uint32){
-		"PROTOCOL_ERROR": func(c *h2Conn, stream uint32) { c.resetStream(stream, codeProtocol) },
-		"REFUSED_STREAM": func(c *h2Conn, stream uint32) { c.resetStream(stream, codeRefused) },
-		"GOAWAY":         func(c *h2Conn, _ uint32) { c.goAway(0) },
+	for name, giveUp := range map[string]func(c *h2test.Conn, stream uint32){
+		"PROTOCOL_ERROR": func(c *h2test.Conn, stream uint32) { c.Reset(stream, h2test.ProtocolError) },
+		"REFUSED_STREAM": func(c *h2test.Conn, stream uint32) { c.Reset(stream, h2test.RefusedStream) },
+		"GOAWAY":         func(c *h2test.Conn, _ uint32) { c.GoAway(0) },
 	} {
 		for _, r := range []struct{ what, method, body string }{
 			{"POST", http.MethodPost, "hello"},
@@ -42,12 +43,12 @@ func TestHTTP2GivenUpRequestExecutesOnce(t *testing.T) {
 			{"GET", http.MethodGet, ""},
 		} {
 			t.Run(name+"/"+r.what, func(t *testing.T) {
-				peer := newH2Peer(t, func(c *h2Conn, stream uint32, execution int32) {
+				peer := newH2Peer(t, func(c *h2test.Conn, stream uint32, execution int32) {
 					if execution == 1 {
 						giveUp(c, stream)
 						return
 					}
-					c.ok(stream)
+					c.Head(stream, h2test.EndStream)
 				})
 				d := newDirect(t, nil)
 				_, err := d.RoundTrip(newRequest(t, r.method, peer.URL, r.body))

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
 // countingListener counts what it accepts.
@@ -97,37 +98,38 @@ func TestMaxIdlePerHost(t *testing.T) {
 }
 
 func BenchmarkRoundTrip(b *testing.B) {
-	for _, size := range []int{200, 100 << 10} {
-		for _, m := range []struct {
-			name string
-			rt   http.RoundTripper
-		}{
-			{"direct", newDirect(b, nil)},
-			{"bare", &http.Transport{DisableCompression: true}},
-		} {
-			b.Run(m.name+"/"+map[bool]string{true: "200B", false: "100KiB"}[size == 200], func(b *testing.B) {
-				srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					_, _ = io.Copy(io.Discard, r.Body)
-					_, _ = io.WriteString(w, "{}")
-				}))
-				defer srv.Close()
-				data := bytes.Repeat([]byte("x"), size)
-				ctx, cancel := context.WithCancel(context.Background())
-				defer cancel()
-				buf := make([]byte, 512)
-				b.ReportAllocs()
-				for b.Loop() {
-					req, _ := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL, bytes.NewReader(data))
-					resp, err := m.rt.RoundTrip(req)
-					if err != nil {
-						b.Fatal(err)
-					}
-					for err == nil {
-						_, err = resp.Body.Read(buf)
-					}
-					_ = resp.Body.Close()
+	for _, protocol := range []string{"HTTP1", "HTTP2"} {
+		for name, size := range map[string]int{"200B": 200, "100KiB": 100 << 10, "1MiB": 1 << 20} {
+			b.Run(protocol+"/"+name+"/direct", func(b *testing.B) { benchmarkEcho(b, newDirect(b, nil), protocol, size) })
+			b.Run(protocol+"/"+name+"/bare", func(b *testing.B) {
+				bare := &http.Transport{
+					DisableCompression: true, TLSClientConfig: transporttest.TLSConfig(), ForceAttemptHTTP2: true,
 				}
+				defer bare.CloseIdleConnections()
+				benchmarkEcho(b, bare, protocol, size)
 			})
 		}
+	}
+}
+
+// benchmarkEcho sends bodies of size bytes and reads them back.
+func benchmarkEcho(b *testing.B, rt http.RoundTripper, protocol string, size int) {
+	b.Helper()
+	url, _ := newEcho(b, protocol)
+	data := bytes.Repeat([]byte("x"), size)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	buf := make([]byte, 32<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(data))
+		resp, err := rt.RoundTrip(req)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for err == nil {
+			_, err = resp.Body.Read(buf)
+		}
+		_ = resp.Body.Close()
 	}
 }

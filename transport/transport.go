@@ -5,7 +5,7 @@
 //
 // # The contract
 //
-// A RoundTripper under a session keeps these fifteen clauses. The package
+// A RoundTripper under a session keeps these sixteen clauses. The package
 // transporttest holds them as a suite that anyone can run on their own.
 //
 //  1. RoundTrip returns when the response headers are there, before the body ends.
@@ -28,6 +28,8 @@
 //     permanently, with stage [NotSent].
 //  14. It is safe for concurrent use, also by a hundred exchanges at once.
 //  15. A body arrives as the server sent it: nothing is decoded below the seam.
+//  16. A peer that stops reading while a request is sent holds nothing up: RoundTrip of that
+//     request, and Read and Close of another body from that peer, end with their contexts.
 //
 // Errors of RoundTrip are [*Error] values; any other RoundTripper's errors are
 // read as [MaybeSent] by [StageOf], which is always safe.

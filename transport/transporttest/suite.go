@@ -136,6 +136,7 @@ var clauses = []clause{
 	{"close of the transport", []testCase{{"open exchanges", closeOpenExchanges}, {"goroutines", closeGoroutines}}},
 	{"a hundred at once", []testCase{{"mixed", hundredMixed}}},
 	{"bodies as sent", []testCase{{"nobody asked for gzip", gzipUnasked}, {"caller asked for gzip", gzipAsked}}},
+	{"peer stops reading", []testCase{{"during an upload", peerStopsReading}}},
 }
 
 // probe is one case in progress.

@@ -113,6 +113,14 @@ var faults = []struct {
 		roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) { return nil, errors.New(err.Error()) })}},
 	{"crosses replies", 14, 0, "want \"exchange-", broken{roundTrip: crossesReplies()}},
 	{"decodes gzip", 15, 0, "the body was decoded", broken{roundTrip: onResponse(decodesGzip)}},
+	{"deaf to its context beside an upload", 16, quick, "Read beside an upload that is stuck did not return", broken{roundTrip: deaf}},
+	{"deaf to its context in an upload", 16, quick, "RoundTrip did not return", broken{
+		roundTrip: func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPost {
+				return deaf(base, req)
+			}
+			return base.RoundTrip(req)
+		}}},
 	{"asks for gzip", 15, 0, `Accept-Encoding "gzip" arrived`, broken{roundTrip: asksForGzip}},
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 )
 
 var quiet = log.New(io.Discard, "", 0) // cut connections are what servers here complain about
@@ -27,6 +28,10 @@ func (p *probe) upstream(h http.HandlerFunc) *upstream {
 	ln := &cutListener{Listener: srv.Listener}
 	srv.Listener = ln
 	srv.Config.ErrorLog = quiet
+	srv.Config.HTTP2 = &http.HTTP2Config{ // so that TCP slows clients down, and not HTTP/2
+		MaxReceiveBufferPerConnection: 1 << 30,
+		MaxReceiveBufferPerStream:     1 << 30,
+	}
 	srv.Config.BaseContext = func(net.Listener) context.Context { return p.ctx }
 	if p.cfg.HTTP2 {
 		srv.EnableHTTP2 = true
@@ -41,8 +46,9 @@ func (p *probe) upstream(h http.HandlerFunc) *upstream {
 // cutListener keeps what it accepted, so that it can be cut.
 type cutListener struct {
 	net.Listener
+	deaf  atomic.Bool
 	mu    sync.Mutex
-	conns []net.Conn // guarded by mu
+	conns []*acceptedConn // guarded by mu
 }
 
 func (l *cutListener) Accept() (net.Conn, error) {
@@ -50,13 +56,37 @@ func (l *cutListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	ac := &acceptedConn{Conn: c, ln: l, closed: newGate()}
 	l.mu.Lock()
-	l.conns = append(l.conns, c)
+	l.conns = append(l.conns, ac)
 	l.mu.Unlock()
-	return c, nil
+	return ac, nil
 }
 
-func (l *cutListener) take() []net.Conn {
+// stopReading has all connections read nothing any more, so that the client cannot write when the
+// buffers between them are full.
+func (l *cutListener) stopReading() { l.deaf.Store(true) }
+
+// acceptedConn is a connection of a cutListener.
+type acceptedConn struct {
+	net.Conn
+	ln     *cutListener
+	closed *gate
+}
+
+func (c *acceptedConn) Read(p []byte) (int, error) {
+	if c.ln.deaf.Load() {
+		<-c.closed.ch
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *acceptedConn) Close() error {
+	c.closed.open()
+	return c.Conn.Close()
+}
+
+func (l *cutListener) take() []*acceptedConn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	conns := l.conns
@@ -79,8 +109,8 @@ func (l *cutListener) hangUp() {
 }
 
 // reset closes c with RST instead of FIN.
-func reset(c net.Conn) {
-	if tcp, ok := c.(*net.TCPConn); ok {
+func reset(c *acceptedConn) {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
 	_ = c.Close()

@@ -1,0 +1,89 @@
+package transport_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// protocolServer serves TLS at addr, over HTTP/2 or not, and answers with the protocol.
+func protocolServer(t *testing.T, addr string, http2 bool) *httptest.Server {
+	t.Helper()
+	ln, err := net.Listen("tcp", addr)
+	require.NoError(t, err)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, r.Proto)
+	}))
+	_ = srv.Listener.Close()
+	srv.Listener, srv.EnableHTTP2 = ln, http2
+	srv.StartTLS()
+	return srv
+}
+
+// A server may change its protocol between two connections. A request that meets the change was
+// not sent, and the next one is served.
+func TestServerThatChangesItsProtocol(t *testing.T) {
+	d := newDirect(t, nil)
+	addr := "127.0.0.1:0"
+	for _, want := range []string{"HTTP/1.1", "HTTP/2.0", "HTTP/1.1", "HTTP/2.0"} {
+		srv := protocolServer(t, addr, want == "HTTP/2.0")
+		addr = srv.Listener.Addr().String()
+		for failures := 0; ; failures++ {
+			got, err := ask(t, d, srv.URL)
+			if err == nil {
+				require.Equal(t, want, got)
+				break
+			}
+			require.Less(t, failures, 3, "%v", err)
+			require.Equal(t, transport.NotSent, transport.StageOf(err), "%v", err)
+			require.False(t, transport.IsPermanent(err), "%v", err)
+		}
+		for range 3 {
+			got, err := ask(t, d, srv.URL)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		srv.CloseClientConnections()
+		srv.Close()
+		time.Sleep(10 * time.Millisecond) // until the client has seen the end of its idle connection
+	}
+}
+
+func ask(t *testing.T, rt http.RoundTripper, url string) (string, error) {
+	t.Helper()
+	resp, err := rt.RoundTrip(newRequest(t, http.MethodPost, url, "hello"))
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	return string(data), err
+}
+
+// http and https requests of one Direct have nothing in common but its Close.
+func TestPlainAndTLSAtOnce(t *testing.T) {
+	plain, _ := newEcho(t, "HTTP1")
+	secure, _ := newEcho(t, "HTTP2")
+	d := newDirect(t, nil)
+	for _, url := range []string{plain, secure, plain, secure} {
+		got, err := ask(t, d, url)
+		require.NoError(t, err)
+		require.Equal(t, "hello", got)
+	}
+	require.NoError(t, d.Close())
+	for _, url := range []string{plain, secure} {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+		require.NoError(t, err)
+		_, err = d.RoundTrip(req)
+		require.ErrorIs(t, err, transport.ErrClosed)
+	}
+}

@@ -1,0 +1,92 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+var errBodyTaken = errors.New("the exchange is over, and its request body is not read any more")
+
+// requestBody is a request body between the caller and net/http.
+//
+// If the body was not made from memory, a Read of it may block. net/http waits for that Read even
+// after the HTTP/1 connection is gone; only closing the body helps, which conn.Close does.
+//
+// A worker lends the body to net/http, which may still want to read it when the exchange is over.
+// The caller's bytes are the caller's again then: see end.
+type requestBody struct {
+	io.ReadCloser
+	blocks  bool                 // a Read may block
+	reading chan struct{}        // holds an element while a Read runs; nil if the body is not lent
+	conn    atomic.Pointer[conn] // whose Close closes this
+	closed  atomic.Bool
+}
+
+// Read implements io.Reader.
+func (b *requestBody) Read(p []byte) (int, error) {
+	if b.reading == nil {
+		return b.ReadCloser.Read(p)
+	}
+	b.reading <- struct{}{}
+	defer func() { <-b.reading }()
+	if b.closed.Load() {
+		return 0, errBodyTaken
+	}
+	return b.ReadCloser.Read(p)
+}
+
+// Close closes the caller's body the first time, whoever is first.
+func (b *requestBody) Close() error {
+	if b.closed.Swap(true) {
+		return nil
+	}
+	if c := b.conn.Load(); c != nil {
+		c.sending.CompareAndSwap(b, nil) // an idle connection keeps nothing of the caller's
+	}
+	if b.blocks && b.reading != nil {
+		go func() { _ = b.ReadCloser.Close() }() // net/http would wait for it, and with it the exchange
+		return nil
+	}
+	return b.ReadCloser.Close()
+}
+
+// end takes a lent body back. When it returns, net/http reads nothing of it any more; only a Read
+// that the caller's own code holds up is not waited for longer than grace.
+func (b *requestBody) end() {
+	_ = b.Close()
+	select {
+	case b.reading <- struct{}{}:
+		<-b.reading
+		return
+	default:
+	}
+	limit := time.NewTimer(grace)
+	defer limit.Stop()
+	select {
+	case b.reading <- struct{}{}:
+		<-b.reading
+	case <-limit.C:
+	}
+}
+
+// lendBody puts a requestBody between out's body and net/http.
+func (e *exchange) lendBody(out *http.Request) {
+	if out.Body == nil || out.Body == http.NoBody {
+		return
+	}
+	if e.sender == nil {
+		e.sender = &requestBody{ReadCloser: out.Body}
+		out.Body = e.sender
+	}
+	e.sender.reading = make(chan struct{}, 1)
+}
+
+// takeBody ends what lendBody began.
+func (e *exchange) takeBody() {
+	if b := e.sender; b != nil && b.reading != nil {
+		b.end()
+	}
+}

@@ -1,0 +1,307 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// grace is how long net/http has to return after a context or the Direct ended.
+	grace = 200 * time.Millisecond
+	// patience is how long an abandoned exchange may hold on to its pool's connections.
+	patience = 5 * time.Second
+)
+
+// errGivenUp is the cause of an exchange whose connection was given up for another one's sake.
+var errGivenUp = errors.New("the connection was given up: net/http did not end another exchange on it")
+
+// worker runs net/http for one exchange that may go over HTTP/2, on a goroutine of its own. The
+// exchange's caller waits for it and leaves when its context or the Direct ends and net/http does
+// not return. net/http takes locks that a peer can hold up and that its own defects never release.
+type worker struct {
+	pool    *pool
+	ctx     context.Context // the caller's
+	closing <-chan struct{} // ends with the Direct
+	results chan result     // holds one, so that the worker never waits
+	asks    chan *pull      // what to read into
+	quit    chan struct{}   // closed with the body
+	bulk    bool            // of the reader: the last piece was large
+
+	mu        sync.Mutex
+	waiting   bool        // guarded by mu; somebody waits for a result
+	running   int         // guarded by mu; goroutines of the exchange
+	abandoned bool        // guarded by mu; counted in the origin
+	limit     *time.Timer // guarded by mu; of a body's close
+}
+
+// result is what one call of net/http returned.
+type result struct {
+	resp *http.Response
+	n    int
+	err  error
+}
+
+// pull is memory for one Read of a body. It is not the caller's, which belongs to the caller again
+// after it left, although net/http may still write.
+type pull struct {
+	b    []byte
+	pool *sync.Pool
+}
+
+const (
+	smallPull = 4 << 10 // an idle stream holds one
+	largePull = 32 << 10
+)
+
+var smallPulls, largePulls = pullPool(smallPull), pullPool(largePull)
+
+func pullPool(size int) *sync.Pool {
+	pool := new(sync.Pool)
+	pool.New = func() any { return &pull{make([]byte, size), pool} }
+	return pool
+}
+
+func (b *pull) free() { b.pool.Put(b) }
+
+// apart is RoundTrip on a worker.
+func (e *exchange) apart(p *pool) (*http.Response, error) {
+	w := &worker{
+		pool: p, ctx: e.req.Context(), closing: e.d.closing.Done(),
+		results: make(chan result, 1), asks: make(chan *pull), quit: make(chan struct{}),
+		waiting: true, running: 1,
+	}
+	e.worker = w
+	out := e.outgoing()
+	e.lendBody(out)
+	go w.run(out)
+	r, ok := w.wait()
+	if !ok {
+		p.returned(0)
+		if e.cancel != nil {
+			e.cancel(nil)
+		}
+		e.takeBody()
+		return nil, e.abandoned()
+	}
+	if r.err != nil {
+		p.returned(0)
+		e.takeBody()
+		return nil, e.fail(r.err)
+	}
+	p.returned(r.resp.ProtoMajor)
+	r.resp.Request = e.req
+	e.accept(r.resp)
+	return r.resp, nil
+}
+
+// run is the worker's goroutine. It ends with the exchange, or when net/http returns.
+func (w *worker) run(out *http.Request) {
+	defer w.exit()
+	resp, err := w.pool.sender.RoundTrip(out)
+	var body io.ReadCloser
+	if err == nil {
+		body = resp.Body // the caller replaces the one in resp
+	}
+	if !w.deliver(result{resp: resp, err: err}) {
+		if err == nil {
+			_ = body.Close()
+		}
+		return
+	}
+	if err != nil || resp.ProtoMajor != 2 || body == http.NoBody {
+		return // bodies of HTTP/1 are read by their readers
+	}
+	for w.read(body) {
+	}
+}
+
+// read does the next Read that the reader asks for. It is false after the last one.
+func (w *worker) read(body io.Reader) bool {
+	var buf *pull
+	select {
+	case buf = <-w.asks:
+	case <-w.quit:
+		return false
+	case <-w.ctx.Done():
+		return false
+	case <-w.closing:
+		return false
+	case <-w.pool.dead:
+		return false
+	}
+	n, err := body.Read(buf.b)
+	if !w.deliver(result{n: n, err: err}) {
+		buf.free()
+		return false
+	}
+	return err == nil
+}
+
+// deliver hands a result to the caller. It is false if the caller has left.
+func (w *worker) deliver(r result) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.waiting {
+		return false
+	}
+	w.waiting = false
+	w.results <- r
+	return true
+}
+
+// wait waits for a result. It is false if the caller has left without one.
+func (w *worker) wait() (result, bool) {
+	select {
+	case r := <-w.results:
+		return r, true
+	case <-w.quit:
+		return w.lastResult()
+	case <-w.ctx.Done():
+	case <-w.closing:
+	case <-w.pool.dead:
+	}
+	w.pool.doubts.Add(1)
+	defer w.pool.believe(1)
+	limit := time.NewTimer(grace)
+	defer limit.Stop()
+	select {
+	case r := <-w.results:
+		return r, true
+	case <-w.quit:
+		return w.lastResult()
+	case <-limit.C:
+	}
+	r, ok := w.lastResult()
+	if !ok {
+		w.abandon()
+	}
+	return r, ok
+}
+
+// lastResult makes the caller leave, unless a result came first.
+func (w *worker) lastResult() (result, bool) {
+	w.mu.Lock()
+	leaves := w.waiting
+	w.waiting = false
+	w.mu.Unlock()
+	if leaves {
+		return result{}, false
+	}
+	return <-w.results, true
+}
+
+// pull is Read through the worker.
+func (w *worker) pull(p []byte) (int, error) {
+	pool := smallPulls
+	if w.bulk && len(p) > smallPull {
+		pool = largePulls
+	}
+	buf := pool.Get().(*pull)
+	buf.b = buf.b[:min(len(p), cap(buf.b))]
+	w.mu.Lock()
+	w.waiting = true
+	w.mu.Unlock()
+	select {
+	case w.asks <- buf:
+	case <-w.quit:
+		buf.free()
+		return 0, http.ErrBodyReadAfterClose
+	case <-w.ctx.Done():
+		buf.free()
+		return 0, w.ctx.Err()
+	case <-w.closing:
+		buf.free()
+		return 0, ErrClosed
+	case <-w.pool.dead:
+		buf.free()
+		return 0, errGivenUp
+	}
+	r, ok := w.wait()
+	if !ok {
+		return 0, errGivenUp
+	}
+	n := copy(p, buf.b[:r.n])
+	buf.free()
+	w.bulk = n >= smallPull
+	return n, r.err
+}
+
+// close closes the body on a goroutine of its own: resetting a stream takes locks, too.
+func (w *worker) close(e *exchange) {
+	w.pool.doubts.Add(1)
+	w.mu.Lock()
+	w.running++
+	w.limit = time.AfterFunc(grace, w.overdue)
+	w.mu.Unlock()
+	go func() {
+		defer w.exit()
+		_ = e.body.Close()
+		e.release()
+	}()
+}
+
+// overdue is called when a body was closed and net/http did not return.
+func (w *worker) overdue() {
+	w.abandon()
+	w.pool.believe(1)
+}
+
+// exit is called at the end of each goroutine.
+func (w *worker) exit() {
+	w.mu.Lock()
+	w.running--
+	if w.running == 0 && w.abandoned {
+		w.abandoned = false
+		w.pool.origin.abandoned.Add(-1)
+	}
+	sure := w.running == 0 && w.limit != nil && w.limit.Stop()
+	w.mu.Unlock()
+	if sure {
+		w.pool.believe(1)
+	}
+}
+
+// abandon has the origin take a new pool, if net/http has not returned, and counts the exchange
+// until it does. After a while the connections of the old pool are closed, which ends exchanges
+// that wait for a peer.
+func (w *worker) abandon() {
+	w.mu.Lock()
+	first := w.running > 0 && !w.abandoned
+	if first {
+		w.abandoned = true
+		w.pool.origin.abandoned.Add(1)
+	}
+	w.mu.Unlock()
+	if !first {
+		return
+	}
+	w.pool.retire()
+	time.AfterFunc(patience, w.judge)
+}
+
+// judge decides what becomes of the connections of a pool that an exchange was abandoned in.
+func (w *worker) judge() {
+	w.mu.Lock()
+	still := w.abandoned
+	w.mu.Unlock()
+	if still {
+		w.pool.giveUp()
+	}
+}
+
+// abandoned is the error of a RoundTrip whose worker still runs. It reads nothing that net/http may
+// write.
+func (e *exchange) abandoned() *Error {
+	err := &Error{Stage: MaybeSent, Op: "round trip", Err: errGivenUp}
+	switch ctx := e.req.Context(); {
+	case ctx.Err() != nil:
+		err.Err = contextCause(ctx)
+	case e.d.closed.Load():
+		err.Permanent, err.Err = true, ErrClosed
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package simulation_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+const (
+	slack     = 50 * ms          // within which a timeout is on time
+	longest   = 30 * time.Minute // in which any call returns
+	healLimit = time.Minute      // in which a session is well again
+)
+
+// judge checks one call that returned.
+func (j *Journal) judge(h *History, o *Op, took time.Duration, res *mcpclient.CallToolResult, err error) {
+	limit := longest
+	if o.Deadline > 0 {
+		limit = min(limit, o.Deadline.D()+slack)
+	}
+	if o.Total > 0 {
+		limit = min(limit, o.Total.D()+slack)
+	}
+	kind := mcpclient.KindOf(err)
+	j.mu.Lock()
+	j.outcomes[kind.String()]++
+	j.mu.Unlock()
+	if took > limit {
+		j.breach("late return", o.N, "after %v, its limit was %v", took, limit)
+	}
+	if err != nil && kind == 0 {
+		j.breach("error without a kind", o.N, "%v", err)
+	}
+	if reason := h.mustWork(o); err != nil && reason != "" {
+		j.breach("had to work", o.N, "%s: %v", reason, err)
+	}
+	if o.Kind != "" {
+		return
+	}
+	if want := fmt.Sprintf("answer %d", o.N); err == nil && textOf(res) != want {
+		j.breach("wrong answer", o.N, "%q", textOf(res))
+	}
+	j.judgeVerdict(o, err)
+}
+
+func textOf(r *mcpclient.CallToolResult) string {
+	if len(r.Content) == 1 {
+		if c, ok := r.Content[0].(mcp.TextContent); ok {
+			return c.Text
+		}
+	}
+	return "?"
+}
+
+// judgeExecutions checks, once nothing happens any more, that no call was executed twice.
+func (j *Journal) judgeExecutions(h *History) {
+	for i := range h.Ops {
+		o := &h.Ops[i]
+		j.mu.Lock()
+		ran := j.ran[o.N]
+		j.mu.Unlock()
+		if ran > 1 && !o.Harmless {
+			j.breach("executed twice", o.N, "%d times", ran)
+		}
+	}
+	if limit, counts := h.mostInitializes(j.lost); counts && j.initialized > limit {
+		j.breach("surplus initialize", 0, "%d, at most %d are needed", j.initialized, limit)
+	}
+}
+
+// judgeEvents checks that no event was lost without a gap. A marker was sent before, so that all gaps are told.
+func (c *client) judgeEvents() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.h.Handlers {
+		for _, number := range slices.Sorted(maps.Keys(c.j.emitted)) {
+			at := c.j.emitted[number]
+			_, told := c.told[number]
+			if !told && !(c.ended && at >= c.over) && !gapSince(c.gaps, at) {
+				c.j.breach("event lost without a gap", 0, "message %d of %v", number, at)
+			}
+		}
+	}
+	for i, f := range c.subs {
+		for _, number := range slices.Sorted(maps.Keys(c.j.updated)) {
+			at := c.j.updated[number]
+			if f.agreed >= 0 && at > f.agreed && f.ended < 0 && !f.told[number] && !gapSince(f.gaps, at) {
+				c.j.breach("update lost without a gap", 0, "update %d of %v for subscription %d", number, at, i)
+			}
+		}
+	}
+}
+
+func gapSince(gaps []time.Duration, at time.Duration) bool {
+	return slices.ContainsFunc(gaps, func(gap time.Duration) bool { return gap >= at })
+}
+
+// heal waits until the session works again.
+func (c *client) heal() {
+	began := time.Now()
+	for {
+		_, err := c.session.ListTools(c.t.Context(), nil)
+		if err == nil {
+			return
+		}
+		c.j.log("client", "not yet well: %v", err)
+		if time.Since(began) > healLimit {
+			c.j.breach("not healed", 0, "%v", err)
+			return
+		}
+		time.Sleep(time.Second)
+	}
+}

@@ -67,9 +67,7 @@ func (v *visit) proper() bool {
 	case v.kind == "initialize":
 		return v.initialize()
 	case v.kind == "subscribe" || v.kind == "unsubscribe":
-		v.mu.Lock()
-		v.in.subscribed = v.kind == "subscribe"
-		v.mu.Unlock()
+		v.subscribe()
 	case v.kind == "call":
 		v.j.execute(v.op, v.actor)
 	}
@@ -77,6 +75,12 @@ func (v *visit) proper() bool {
 		v.j.said(v.op, &Reply{})
 	}
 	return v.w.write(plain(200, "", typeJSON, v.response(string(v.m.ID), v.op)))
+}
+
+func (v *visit) subscribe() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.in.subscribed = v.kind == "subscribe"
 }
 
 func (v *visit) initialize() bool {
@@ -132,6 +136,9 @@ func (v *visit) scripted() bool {
 	}
 	if r.Loses {
 		v.lose()
+	}
+	if (v.kind == "subscribe" || v.kind == "unsubscribe") && r.answers() && r.Code == 0 {
+		v.subscribe()
 	}
 	if v.kind == "resume" {
 		return v.resumeScripted(r)

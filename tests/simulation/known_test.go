@@ -9,8 +9,31 @@ type knownBreach struct {
 	fits  func(h *History, o *Op) bool // o is nil if the breach is about no call
 }
 
+var (
+	again   = []string{"executed twice", "success", "round executed twice", "progress out of order"}
+	verdict = []string{"executed although NotRun", "Answered without an answer"}
+	unwell  = []string{"had to work", "not healed", "event lost without a gap", "update lost without a gap"}
+)
+
 // known are the defects that are not yet mended. Delete the rows of what was mended.
-var known = []knownBreach{}
+var known = []knownBreach{
+	{"V1", append(verdict, again...), replies(func(r *Reply) bool { // a refusal of the headers or the version that is none
+		return (r.Code == -32020 || r.Code == -32022) && r.runs(true)
+	})},
+	{"V2", append(verdict, again...), resumes(func(r *Reply) bool { return r.Code != 0 })},
+	{"V3", verdict, replies(func(r *Reply) bool { return r.Code != 0 && r.ID == "null" && r.How != "status" })},
+	{"V4", verdict, replies(func(r *Reply) bool { return r.How == "status" && (r.Status < 200 || r.Status > 599) })},
+	{"V5", append(verdict, again...), replies(func(r *Reply) bool { return r.Status == 404 && r.Code != 0 && r.runs(false) })},
+	{"V7", unwell, func(h *History, _ *Op) bool { return h.losses() > 1 }},
+	{"V8", unwell, func(h *History, o *Op) bool {
+		tooEarly := func(r *Reply) bool { return r.Status == 425 }
+		return replies(tooEarly)(h, o) || resumes(tooEarly)(h, o)
+	}},
+	{"S3", unwell, func(h *History, _ *Op) bool { return !h.Modern && slices.Contains(unmended, h.Loss) }},
+}
+
+// unmended are the ways to tell of a lost session from which nothing recovers yet.
+var unmended = []string{"400 own id", "400 text", "410", "422", "401", "200 stream"}
 
 // name returns the name of a known breach, "" if it is a new one.
 func (b Breach) name(h *History) string {

@@ -151,7 +151,7 @@ func (h *History) survives(o *Op, f fault) bool {
 	case cutStream:
 		return len(o.Resumes) <= fewTries
 	case lostSession:
-		return h.losses() <= fewTries && h.promisedLoss()
+		return h.losses() <= fewTries && h.refusesLost()
 	case busy, noAnswer:
 		return faulty(o) <= fewTries
 	case recheck:
@@ -199,18 +199,15 @@ func (h *History) losses() (n int) {
 	return n
 }
 
-// promisedLoss reports whether calls recover from the way in which a lost session is told.
-func (h *History) promisedLoss() bool {
+// refusesLost reports whether requests of a lost session are refused, so that a call may be sent again.
+func (h *History) refusesLost() bool {
 	for _, style := range lossStyles {
 		if style.name == h.Loss {
-			return style.promised
+			return style.refuses
 		}
 	}
 	return false
 }
-
-// heals reports whether the session has to be well again once the faults stop.
-func (h *History) heals() bool { return h.Modern || h.promisedLoss() }
 
 // mostInitializes is how many initialize requests are needed at most, if the history tells.
 func (h *History) mostInitializes(lost int) (limit int, known bool) {

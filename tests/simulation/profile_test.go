@@ -151,25 +151,26 @@ var worldEvents = []string{
 	"cut-links", "no-executor", "well", "reset-accept", "expire", "revoke",
 }
 
-// lossStyles are the ways in which servers tell that a session is gone. The promised ones are recovered from.
+// lossStyles are the ways in which servers tell that a session is gone. All heal the session. All but one refuse the
+// request, so that the call is sent again.
 var lossStyles = []struct {
-	name     string
-	promised bool
-	reply    func(id string) (status int, contentType, body string)
+	name    string
+	refuses bool
+	reply   func(id string) (status int, contentType, body string)
 }{
 	{"", true, func(string) (int, string, string) { return 404, "text/plain", "session not found" }},
+	{"404 page", true, func(string) (int, string, string) { return 404, "text/html", "<html>404 no such session</html>" }},
 	{"404 null id", true, func(string) (int, string, string) { return 404, typeJSON, sessionError("null", -32001) }},
 	{"404 own id", true, func(id string) (int, string, string) { return 404, typeJSON, sessionError(id, -32001) }},
 	{"400 null id", true, func(string) (int, string, string) { return 400, typeJSON, sessionError("null", -32000) }},
-	{"400 own id", false, func(id string) (int, string, string) { return 400, typeJSON, sessionError(id, -32000) }},
-	{"400 text", false, func(string) (int, string, string) { return 400, "text/plain", "no valid session id" }},
-	{"410", false, func(string) (int, string, string) { return 410, "text/plain", "session gone" }},
-	{"422", false, func(string) (int, string, string) { return 422, typeJSON, `{"error":"unknown session"}` }},
-	{"401", false, func(string) (int, string, string) { return 401, "text/plain", "session not found" }},
+	{"400 own id", true, func(id string) (int, string, string) { return 400, typeJSON, sessionError(id, -32000) }},
+	{"400 text", true, func(string) (int, string, string) { return 400, "text/plain", "no valid session id" }},
+	{"410", true, func(string) (int, string, string) { return 410, "text/plain", "session gone" }},
+	{"422", true, func(string) (int, string, string) { return 422, typeJSON, `{"error":"unknown session"}` }},
+	{"401", true, func(string) (int, string, string) { return 401, "text/plain", "session not found" }},
 	{"200 stream", false, func(id string) (int, string, string) {
 		return 200, typeStream, "data: " + sessionError(id, -32001) + "\n\n"
 	}},
-	{"404 page", true, func(string) (int, string, string) { return 404, "text/html", "<html>404 no such session</html>" }},
 }
 
 func sessionError(id string, code int) string {

@@ -217,7 +217,7 @@ func (k *call) onProgress(_ context.Context, p mcpclient.Progress) {
 	switch {
 	case k.returned:
 		k.c.j.breach("late progress", k.o.N, "%v after the return", p.Progress)
-	case p.Progress < k.progress && !k.o.Harmless:
+	case p.Progress < k.progress && !k.o.safe():
 		k.c.j.breach("progress out of order", k.o.N, "%v after %v", p.Progress, k.progress)
 	}
 	k.progress = p.Progress

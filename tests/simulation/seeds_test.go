@@ -75,7 +75,7 @@ func (p *playing) seed(seed uint64) {
 		if a, b := j.Trace(), run(p.t, h).Trace(); a != b {
 			p.differ++
 			if p.differ <= *reported {
-				fmt.Printf("seed %d differs:\n%s\n", seed, difference(a, b))
+				fmt.Printf("seed %d differs:\n%s%s\n", seed, h, difference(a, b))
 			}
 		}
 	}

@@ -48,12 +48,14 @@ type server struct {
 	questions map[string]*question // put to the client; closed once answered
 	listening []*listen            // open modern subscriptions
 	emits     int
+	lastOn    map[string]string // by the client's address of a connection: whose request came last on it
 }
 
 func newServer(h *History, j *Journal, n *memnet.Network) *server {
 	s := &server{
 		h: h, j: j, net: n, done: make(chan struct{}), good: make(chan struct{}),
 		sessions: map[string]*session{}, seen: map[string]int{}, streams: map[string][]event{}, questions: map[string]*question{},
+		lastOn: map[string]string{},
 	}
 	s.auth = newAuthServer(s)
 	s.listen(endpointAddr, s.serve)
@@ -250,6 +252,9 @@ func (v *visit) handle() bool {
 		return v.metadata()
 	}
 	v.identify()
+	v.mu.Lock()
+	v.lastOn[v.w.c.RemoteAddr().String()] = fmt.Sprintf("%s %03d", v.actor, v.try)
+	v.mu.Unlock()
 	v.j.log(v.actor, "%s %s, try %d, cursor %q: %v", v.r.Method, v.m.Method, v.try, v.cursor, v.script)
 	if v.kind == "initialize" {
 		v.j.mu.Lock()

@@ -3,6 +3,8 @@ package simulation_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,9 +132,16 @@ func (w *world) happen(kind string) {
 	}
 }
 
-// each breaks connections one after the other.
+// each breaks connections one after the other, ordered by who used them last: the order of dials may depend on the
+// scheduler.
 func (w *world) each(breakConn func(*memnet.Conn)) {
-	for _, c := range w.network.Links() {
+	links := w.network.Links()
+	w.server.mu.Lock()
+	slices.SortStableFunc(links, func(a, b *memnet.Conn) int {
+		return strings.Compare(w.server.lastOn[a.LocalAddr().String()], w.server.lastOn[b.LocalAddr().String()])
+	})
+	w.server.mu.Unlock()
+	for _, c := range links {
 		breakConn(c)
 		time.Sleep(1037 * time.Microsecond)
 	}

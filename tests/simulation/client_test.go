@@ -71,6 +71,9 @@ func (c *client) close() {
 	if took := time.Since(began); took > mcpclient.DefaultCloseTimeout+slack || err != nil {
 		c.j.breach("slow Close", 0, "it took %v: %v", took, err)
 	}
+	c.j.mu.Lock()
+	c.j.closed = c.j.now()
+	c.j.mu.Unlock()
 	c.j.log("client", "closed")
 }
 

@@ -29,7 +29,11 @@ func (j *Journal) judge(h *History, o *Op, took time.Duration, res *mcpclient.Ca
 	kind := mcpclient.KindOf(err)
 	j.mu.Lock()
 	j.outcomes[kind.String()]++
+	closed, began := j.closed, j.now()-took
 	j.mu.Unlock()
+	if closed > 0 && j.now() > max(closed, began)+slack {
+		j.breach("call outlives Close", o.N, "by %v", j.now()-closed)
+	}
 	if took > limit {
 		j.breach("late return", o.N, "after %v, its limit was %v", took, limit)
 	}
@@ -57,8 +61,8 @@ func textOf(r *mcpclient.CallToolResult) string {
 	return "?"
 }
 
-// judgeExecutions checks, once nothing happens any more, that no call was executed twice.
-func (j *Journal) judgeExecutions(h *History) {
+// judgeEnd checks, once nothing happens any more, that no call was executed twice and that nothing was done needlessly.
+func (j *Journal) judgeEnd(h *History) {
 	for i := range h.Ops {
 		o := &h.Ops[i]
 		j.mu.Lock()
@@ -70,6 +74,9 @@ func (j *Journal) judgeExecutions(h *History) {
 	}
 	if limit, counts := h.mostInitializes(j.lost); counts && j.initialized > limit {
 		j.breach("surplus initialize", 0, "%d, at most %d are needed", j.initialized, limit)
+	}
+	if limit, counts := h.mostLogins(); counts && j.logins > limit {
+		j.breach("surplus login", 0, "%d, at most %d are needed", j.logins, limit)
 	}
 }
 

@@ -22,6 +22,8 @@ type Journal struct {
 	answered    map[int]bool   // calls that got a response with their id
 	initialized int            // initialize requests
 	lost        int            // sessions that the server forgot
+	logins      int            // times that a person was asked for authorization
+	closed      time.Duration  // when Close returned
 	emitted     map[int]time.Duration
 	updated     map[int]time.Duration
 	outcomes    map[string]int // results of calls by kind

@@ -41,7 +41,7 @@ func (h *History) faults() map[fault]bool {
 	for kind, replies := range h.Other {
 		for _, r := range replies {
 			switch {
-			case r == (Reply{}):
+			case r == (Reply{Wait: r.Wait}) && r.Wait.D() <= shortFault:
 			case kind == "get" && r.How == "status" && slices.Contains([]int{503, 429, 409}, r.Status) && r.Cut == 0 && r.Code == 0:
 				all[brokenStream] = true
 			default:
@@ -211,12 +211,20 @@ func (h *History) refusesLost() bool {
 
 // mostInitializes is how many initialize requests are needed at most, if the history tells.
 func (h *History) mostInitializes(lost int) (limit int, known bool) {
+	if h.Modern {
+		lost = -1
+	}
+	return 1 + lost, h.only(lostSession, brokenStream, busy, cutStream, noAnswer, askedUser)
+}
+
+// mostLogins is how often a person is needed at most, if the history tells: refresh tokens do the rest.
+func (h *History) mostLogins() (limit int, known bool) { return 1, h.only(expiredToken, brokenStream) }
+
+// only reports whether there are no kinds of faults but these.
+func (h *History) only(kinds ...fault) bool {
 	all := h.faults()
-	for _, f := range []fault{lostSession, brokenStream, busy, cutStream, noAnswer} {
+	for _, f := range kinds {
 		delete(all, f)
 	}
-	if h.Modern {
-		return 0, len(all) == 0
-	}
-	return 1 + lost, len(all) == 0
+	return len(all) == 0
 }

@@ -9,7 +9,7 @@ import (
 func (d dice) profile() *History {
 	profiles := []func(*History){
 		d.allWell, d.cutStreams, d.cutStreams, d.lostSessions, d.lostSessions, d.busyServer, d.recheckedRequests,
-		d.refusedDials, d.expiredTokens, d.questions, d.unanswered, d.standingStreams,
+		d.refusedDials, d.expiredTokens, d.questions, d.unanswered, d.standingStreams, d.standingStreams,
 	}
 	h := d.setting()
 	h.Idle, h.Try, h.Auth, h.Lifetime, h.Loss = span(30*time.Second), span(10*time.Second), false, 0, ""
@@ -60,6 +60,7 @@ func (d dice) lostSessions(h *History) {
 		h.World = append(h.World, Event{at, "lose"})
 		at += d.between(gap, 2*gap)
 	}
+	h.Other["initialize"] = []Reply{{}, {Wait: d.between(0, 200*ms)}, {Wait: d.between(0, 200*ms)}}
 	for i := range h.Ops { // refusals come one after the other, some when the next session is there already
 		h.Ops[i].Gap = d.between(0, 100*ms)
 	}
@@ -101,6 +102,9 @@ func (d dice) expiredTokens(h *History) {
 	for range 1 + d.IntN(3) {
 		h.World = append(h.World, Event{d.between(0, 3*time.Second), "expire"})
 	}
+	if d.one(3) {
+		h.Other["token"] = []Reply{{}, {Wait: d.between(0, time.Second)}}
+	}
 }
 
 // questions are put to the user, who answers.
@@ -130,8 +134,11 @@ func (d dice) unanswered(h *History) {
 func (d dice) standingStreams(h *History) {
 	h.Handlers = true
 	h.Subs = []Sub{{At: 0}, d.sub()}
-	for range 3 + d.IntN(5) {
-		h.World = append(h.World, Event{d.between(0, 4*time.Second), pick(d, "emit", "emit", "end-standing", "cut-standing")})
+	for at := d.between(0, 500*ms); at.D() < 4*time.Second; at += d.between(600*ms, 2*time.Second) {
+		h.World = append(h.World, Event{at, pick(d, "end-standing", "cut-standing")})
+		for range 1 + d.IntN(2) {
+			h.World = append(h.World, Event{at + d.between(0, 600*ms), "emit"}) // until the stream is there again, or just then
+		}
 	}
 	for k := range 1 + d.IntN(3) {
 		if d.one(2) {
@@ -141,7 +148,7 @@ func (d dice) standingStreams(h *History) {
 		}
 	}
 	for i := range h.Ops {
-		h.Ops[i].Replies = []Reply{{How: "stream", Events: "pp", Gap: d.between(0, 600*ms)}}
+		h.Ops[i].Replies = []Reply{{How: "stream", Events: "pppp", Gap: d.between(0, 600*ms)}}
 	}
 }
 

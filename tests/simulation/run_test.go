@@ -47,7 +47,7 @@ func play(t *testing.T, h *History, j *Journal) {
 	}
 	w.end()
 	synctest.Wait()
-	j.judgeExecutions(h)
+	j.judgeEnd(h)
 	if n := w.network.Conns(); n != 0 {
 		j.breach("connections left", 0, "%d", n)
 	}

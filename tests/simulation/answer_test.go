@@ -13,7 +13,7 @@ type session struct {
 	id         string
 	subscribed bool
 	events     []string // sent on the standing stream, for who resumes it
-	standing   *writer  // the open standing stream, nil if there is none
+	standing   *outlet  // the open standing stream, nil if there is none
 	opened     bool     // there was one
 }
 
@@ -194,7 +194,10 @@ func (v *visit) payload(r Reply) string {
 	case "wrong":
 		id, op = "99999", 99999
 	}
-	if r.Code != 0 {
+	switch {
+	case r.Malformed:
+		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":"text"}`, id)
+	case r.Code != 0:
 		return rpcError(id, r.Code)
 	}
 	return v.response(id, op)
@@ -276,7 +279,7 @@ func (s *server) lose() {
 	defer s.mu.Unlock()
 	for i := 1; i <= s.created; i++ {
 		if in := s.sessions[fmt.Sprintf("session-%d", i)]; in != nil && in.standing != nil {
-			_ = in.standing.c.Close()
+			_ = in.standing.w.c.Close()
 		}
 	}
 	clear(s.sessions)

@@ -3,6 +3,7 @@ package simulation_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -185,7 +186,7 @@ func (d dice) json(r *Reply) {
 		r.ID = pick(d, "string", "wrong", "null")
 	}
 	if d.one(3) {
-		r.Code = d.code()
+		r.Code, r.Malformed = d.code(), d.one(8)
 	}
 	r.NoRun = r.NoRun && r.Code != 0
 }
@@ -202,7 +203,9 @@ func (d dice) stream(r *Reply) {
 	}
 	switch {
 	case d.one(5):
-		r.Code, r.ID = d.code(), pick(d, "", "", "null")
+		r.Code, r.ID, r.Malformed = d.code(), pick(d, "", "", "null"), d.one(12)
+	case d.one(20): // nothing but signs of life
+		r.Events, r.Gap = strings.Repeat(string(eventEmpty), 60), d.between(time.Second, 6*time.Second)
 	case d.one(10):
 		r.ID = pick(d, "string", "wrong")
 	}

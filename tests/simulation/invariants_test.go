@@ -15,6 +15,7 @@ const (
 	slack     = 50 * ms          // within which a timeout is on time
 	longest   = 30 * time.Minute // in which any call returns
 	healLimit = time.Minute      // in which a session is well again
+	pauses    = time.Minute      // of a call between its tries, while nothing can come
 )
 
 // judge checks one call that returned.
@@ -29,10 +30,13 @@ func (j *Journal) judge(h *History, o *Op, took time.Duration, res *mcpclient.Ca
 	kind := mcpclient.KindOf(err)
 	j.mu.Lock()
 	j.outcomes[kind.String()]++
-	closed, began := j.closed, j.now()-took
+	closed, began, sign := j.closed, j.now()-took, j.sign[o.N]
 	j.mu.Unlock()
 	if closed > 0 && j.now() > max(closed, began)+slack {
 		j.breach("call outlives Close", o.N, "by %v", j.now()-closed)
+	}
+	if silence := j.now() - sign; h.Idle > 0 && o.Kind == "" && sign > 0 && silence > h.Idle.D()+pauses {
+		j.breach("idle timeout overdue", o.N, "nothing with data for %v", silence)
 	}
 	if took > limit {
 		j.breach("late return", o.N, "after %v, its limit was %v", took, limit)

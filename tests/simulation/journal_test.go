@@ -16,14 +16,15 @@ type Journal struct {
 	trace    []traceLine
 	breaches []Breach
 
-	ran         map[int]int    // executions by call
-	rounds      map[string]int // executions of a call that ended in a question, by call and state
-	final       map[int]bool   // calls that got a final word
-	answered    map[int]bool   // calls that got a response with their id
-	initialized int            // initialize requests
-	lost        int            // sessions that the server forgot
-	logins      int            // times that a person was asked for authorization
-	closed      time.Duration  // when Close returned
+	ran         map[int]int           // executions by call
+	rounds      map[string]int        // executions of a call that ended in a question, by call and state
+	final       map[int]bool          // calls that got a final word
+	answered    map[int]bool          // calls that got a response with their id
+	sign        map[int]time.Duration // when a call was last sent, or got an event with data
+	initialized int                   // initialize requests
+	lost        int                   // sessions that the server forgot
+	logins      int                   // times that a person was asked for authorization
+	closed      time.Duration         // when Close returned
 	emitted     map[int]time.Duration
 	updated     map[int]time.Duration
 	outcomes    map[string]int // results of calls by kind
@@ -50,6 +51,7 @@ func (b Breach) String() string { return b.Class + ": " + b.Text }
 func newJournal() *Journal {
 	return &Journal{
 		numbers: map[string]int{}, ran: map[int]int{}, rounds: map[string]int{}, final: map[int]bool{}, answered: map[int]bool{},
+		sign:    map[int]time.Duration{},
 		emitted: map[int]time.Duration{}, updated: map[int]time.Duration{}, outcomes: map[string]int{},
 	}
 }
@@ -103,6 +105,13 @@ func (j *Journal) asked(op int) (all, most int) {
 		}
 	}
 	return all, most
+}
+
+// alive notes a sign of life of a call.
+func (j *Journal) alive(op int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.sign[op] = j.now()
 }
 
 // said notes what a reply means for a call. It is called before the reply is written, since it may arrive in part.

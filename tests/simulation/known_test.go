@@ -1,6 +1,9 @@
 package simulation_test
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // knownBreach is a defect that is known and not yet mended. It fails no run; it is counted.
 type knownBreach struct {
@@ -24,10 +27,16 @@ var known = []knownBreach{
 	{"V3", verdict, replies(func(r *Reply) bool { return r.Code != 0 && r.ID == "null" && r.How != "status" })},
 	{"V4", verdict, replies(func(r *Reply) bool { return r.How == "status" && (r.Status < 200 || r.Status > 599) })},
 	{"V5", append(verdict, again...), replies(func(r *Reply) bool { return r.Status == 404 && r.Code != 0 && r.runs(false) })},
-	{"V7", unwell, func(h *History, _ *Op) bool { return h.losses() > 1 }},
+	{"V6", verdict, replies(func(r *Reply) bool { return r.Malformed })},
+	{"V7", unwell, func(h *History, _ *Op) bool { return h.count("lose") > 1 }},
 	{"V8", unwell, func(h *History, o *Op) bool {
 		tooEarly := func(r *Reply) bool { return r.Status == 425 }
 		return replies(tooEarly)(h, o) || resumes(tooEarly)(h, o)
+	}},
+	{"V9", []string{"idle timeout overdue"}, replies(func(r *Reply) bool { return strings.Contains(r.Events, string(eventEmpty)) })},
+	{"E1", []string{"event lost without a gap"}, func(h *History, _ *Op) bool { // the first standing GET failed: what came meanwhile is lost
+		first := h.Other["get"]
+		return len(first) > 0 && (first[0].How != "" || first[0].Cut > 0)
 	}},
 	{"S3", unwell, func(h *History, _ *Op) bool { return !h.Modern && slices.Contains(unmended, h.Loss) }},
 }

@@ -151,7 +151,7 @@ func (h *History) survives(o *Op, f fault) bool {
 	case cutStream:
 		return len(o.Resumes) <= fewTries
 	case lostSession:
-		return h.losses() <= fewTries && h.refusesLost()
+		return h.count("lose") <= fewTries && h.refusesLost()
 	case busy, noAnswer:
 		return faulty(o) <= fewTries
 	case recheck:
@@ -189,10 +189,10 @@ func (h *History) closesConnections() bool {
 	return true
 }
 
-// losses counts the sessions that the server forgets.
-func (h *History) losses() (n int) {
+// count returns how often something happens to everybody.
+func (h *History) count(kind string) (n int) {
 	for _, e := range h.World {
-		if e.Kind == "lose" {
+		if e.Kind == kind {
 			n++
 		}
 	}
@@ -217,8 +217,11 @@ func (h *History) mostInitializes(lost int) (limit int, known bool) {
 	return 1 + lost, h.only(lostSession, brokenStream, busy, cutStream, noAnswer, askedUser)
 }
 
-// mostLogins is how often a person is needed at most, if the history tells: refresh tokens do the rest.
-func (h *History) mostLogins() (limit int, known bool) { return 1, h.only(expiredToken, brokenStream) }
+// mostLogins is how often a person is needed at most, if the history tells: a refresh token does the rest. It tells
+// only if one token ends: the next one may end before it was accepted, and such a token is not renewed again.
+func (h *History) mostLogins() (limit int, known bool) {
+	return 1, h.count("expire") <= 1 && h.Lifetime == 0 && h.only(expiredToken, brokenStream)
+}
 
 // only reports whether there are no kinds of faults but these.
 func (h *History) only(kinds ...fault) bool {

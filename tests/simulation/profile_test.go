@@ -98,9 +98,9 @@ func (d dice) refusedDials(h *History) {
 // expiredTokens ends tokens while calls are under way; there is a refresh token.
 func (d dice) expiredTokens(h *History) {
 	h.Auth = true
-	h.Lifetime = pick(d, 0, span(3*time.Second))
-	for range 1 + d.IntN(3) {
-		h.World = append(h.World, Event{d.between(0, 3*time.Second), "expire"})
+	h.Lifetime = pick(d, 0, 0, span(3*time.Second))
+	for range pick(d, 1, 1, 2, 3) {
+		h.World = append(h.World, Event{d.between(300*ms, 2*time.Second), "expire"})
 	}
 	if d.one(3) {
 		h.Other["token"] = []Reply{{}, {Wait: d.between(0, time.Second)}}

@@ -13,6 +13,7 @@ type Reply struct {
 	Status    int    `json:",omitempty"` // of status and redirect
 	Code      int    `json:",omitempty"` // the body is a JSON-RPC error
 	ID        string `json:",omitempty"` // of the body: the request's if empty, string (the same as a string), null, wrong
+	Malformed bool   `json:",omitempty"` // the error is a text, which JSON-RPC forbids
 	Header    string `json:",omitempty"` // one more header line
 	Foreign   bool   `json:",omitempty"` // a redirect leads to another origin
 	Events    string `json:",omitempty"` // before the answer of a stream, one letter each, see events
@@ -37,8 +38,8 @@ const (
 	eventQuestion = 'q'
 )
 
-// own reports whether the body has the id of the request.
-func (r *Reply) own() bool { return r.ID == "" || r.ID == "string" }
+// own reports whether the body is well formed and has the id of the request.
+func (r *Reply) own() bool { return !r.Malformed && (r.ID == "" || r.ID == "string") }
 
 // answers reports whether the body is a JSON-RPC response to the request.
 func (r *Reply) answers() bool {
@@ -107,6 +108,7 @@ func (r Reply) String() string {
 	add(r.Status != 0, "%03d", r.Status)
 	add(r.Code != 0, "error %d", r.Code)
 	add(r.ID != "", "with %s id", r.ID)
+	add(r.Malformed, "malformed")
 	add(r.Foreign, "to another origin")
 	add(r.Events != "", "after events %s", r.Events)
 	add(r.Gap > 0, "%v apart", r.Gap)

@@ -22,6 +22,7 @@ var (
 	trace    = flag.Bool("trace", false, "print each history and its trace")
 	twice    = flag.Bool("twice", false, "play each seed twice and compare the traces")
 	replay   = flag.String("history", "", "play the history in this `file` instead, ten times")
+	strict   = flag.Bool("strict", false, "known breaches fail the run, too")
 	shrinks  = flag.Bool("shrink", true, "make the history of a breach smaller")
 	reported = flag.Int("report", 3, "how many breaches to report in full")
 )
@@ -46,7 +47,7 @@ func TestSeeds(t *testing.T) {
 	if base == 0 {
 		base = uint64(time.Now().UnixNano()) / 1000
 	}
-	p := &playing{t: t, began: time.Now(), counts: map[string]int{}, firsts: map[string]uint64{}, outcomes: map[string]int{}}
+	p := &playing{t: t, began: time.Now(), counts: map[string]int{}, firsts: map[string]uint64{}, outcomes: map[string]int{}, reported: map[string]bool{}}
 	for seed := base; seed < base+uint64(*seeds); seed++ {
 		p.seed(seed)
 	}
@@ -62,6 +63,7 @@ type playing struct {
 	counts   map[string]int    // breaches by signature
 	firsts   map[string]uint64 // the first seed by signature
 	outcomes map[string]int
+	reported map[string]bool // classes that were reported in full
 }
 
 // seed plays one seed.
@@ -94,7 +96,7 @@ func (p *playing) seed(seed uint64) {
 		if p.counts[signature]++; p.counts[signature] == 1 {
 			p.firsts[signature] = seed
 		}
-		if name == "" {
+		if name == "" || *strict {
 			p.breach(seed, h, b)
 		}
 	}
@@ -103,9 +105,10 @@ func (p *playing) seed(seed uint64) {
 // breach reports a promise that was broken, in full if it is one of the first.
 func (p *playing) breach(seed uint64, h *History, b Breach) {
 	p.t.Errorf("seed %d: %v\n\tgo test ./tests/simulation -count=1 -cpu 1 -run TestSeeds -first %d -seeds 1", seed, b, seed)
-	if p.counts[b.Class] > 1 || len(p.counts) > *reported {
+	if p.reported[b.Class] || len(p.reported) >= *reported {
 		return
 	}
+	p.reported[b.Class] = true
 	if *shrinks {
 		h = shrink(p.t, h, b)
 	}

@@ -46,7 +46,7 @@ type server struct {
 	seen      map[string]int       // requests by actor
 	streams   map[string][]event   // events of streams that can be resumed, by name
 	questions map[string]*question // put to the client; closed once answered
-	listening []*listen            // open modern subscriptions
+	listening []*outlet            // open modern subscriptions
 	emits     int
 	lastOn    map[string]string // by the client's address of a connection: whose request came last on it
 }
@@ -256,6 +256,9 @@ func (v *visit) handle() bool {
 	v.lastOn[v.w.c.RemoteAddr().String()] = fmt.Sprintf("%s %03d", v.actor, v.try)
 	v.mu.Unlock()
 	v.j.log(v.actor, "%s %s, try %d, cursor %q: %v", v.r.Method, v.m.Method, v.try, v.cursor, v.script)
+	if v.op > 0 && v.kind != "resume" {
+		v.j.alive(v.op)
+	}
 	if v.kind == "initialize" {
 		v.j.mu.Lock()
 		v.j.initialized++

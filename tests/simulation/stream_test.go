@@ -95,6 +95,9 @@ func (v *visit) send(r Reply, name string, events []event, from int, ids bool) b
 			return false
 		}
 		text := events[k].text + "\n\n"
+		if strings.HasPrefix(text, "data: ") {
+			v.j.alive(v.op)
+		}
 		if ids && strings.HasPrefix(text, "data:") {
 			text = fmt.Sprintf("id: %s-%d\n", name, k+1) + text
 		}

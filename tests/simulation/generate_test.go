@@ -154,9 +154,9 @@ func (d dice) reply(h *History) Reply {
 	case 7:
 		d.refusal(&r, h)
 	case 8: // the tool's own error, in a status
-		r.How, r.Status, r.NoRun = "status", pick(d, 400, 404, 405, 409, 410, 422, 500, 501), false
+		r.How, r.Status, r.NoRun = "status", pick(d, 400, 404, 404, 404, 405, 409, 410, 422, 500, 501), false
 		r.Code = pick(d, -32603, -32000, -32602, -32001, -32020, -32022)
-		r.Loses = !h.Modern && d.one(4)
+		r.Loses = !h.Modern && d.one(2)
 	case 9:
 		r.How = pick(d, "reset", "eof", "hang")
 	case 10:

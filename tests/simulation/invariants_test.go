@@ -30,13 +30,10 @@ func (j *Journal) judge(h *History, o *Op, took time.Duration, res *mcpclient.Ca
 	kind := mcpclient.KindOf(err)
 	j.mu.Lock()
 	j.outcomes[kind.String()]++
-	closed, began, sign := j.closed, j.now()-took, j.sign[o.N]
+	closed, began := j.closed, j.now()-took
 	j.mu.Unlock()
 	if closed > 0 && j.now() > max(closed, began)+slack {
 		j.breach("call outlives Close", o.N, "by %v", j.now()-closed)
-	}
-	if silence := j.now() - sign; h.Idle > 0 && o.Kind == "" && sign > 0 && silence > h.Idle.D()+pauses {
-		j.breach("idle timeout overdue", o.N, "nothing with data for %v", silence)
 	}
 	if took > limit {
 		j.breach("late return", o.N, "after %v, its limit was %v", took, limit)
@@ -52,6 +49,10 @@ func (j *Journal) judge(h *History, o *Op, took time.Duration, res *mcpclient.Ca
 	}
 	if want := fmt.Sprintf("answer %d", o.N); err == nil && textOf(res) != want {
 		j.breach("wrong answer", o.N, "%q", textOf(res))
+	}
+	j.alive(o.N)
+	if silence := j.silence[o.N]; h.Idle > 0 && silence > h.Idle.D()+pauses {
+		j.breach("idle timeout overdue", o.N, "nothing with data for %v", silence)
 	}
 	j.judgeVerdict(o, err)
 }

@@ -20,6 +20,7 @@ type Journal struct {
 	rounds      map[string]int        // executions of a call that ended in a question, by call and state
 	final       map[int]bool          // calls that got a final word
 	answered    map[int]bool          // calls that got a response with their id
+	silence     map[int]time.Duration // the longest time of a call without a sign of life
 	sign        map[int]time.Duration // when a call was last sent, or got an event with data
 	initialized int                   // initialize requests
 	lost        int                   // sessions that the server forgot
@@ -51,7 +52,7 @@ func (b Breach) String() string { return b.Class + ": " + b.Text }
 func newJournal() *Journal {
 	return &Journal{
 		numbers: map[string]int{}, ran: map[int]int{}, rounds: map[string]int{}, final: map[int]bool{}, answered: map[int]bool{},
-		sign:    map[int]time.Duration{},
+		sign: map[int]time.Duration{}, silence: map[int]time.Duration{},
 		emitted: map[int]time.Duration{}, updated: map[int]time.Duration{}, outcomes: map[string]int{},
 	}
 }
@@ -111,6 +112,9 @@ func (j *Journal) asked(op int) (all, most int) {
 func (j *Journal) alive(op int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if last, again := j.sign[op]; again {
+		j.silence[op] = max(j.silence[op], j.now()-last)
+	}
 	j.sign[op] = j.now()
 }
 

@@ -35,10 +35,11 @@ func (v *visit) lost() bool {
 	for _, style := range lossStyles {
 		if style.name == v.h.Loss {
 			status, contentType, body := style.reply(id)
-			if v.op > 0 && status == 200 {
-				v.j.said(v.op, &Reply{How: "json", Code: -32001})
+			r := Reply{How: "status", Status: status}
+			if strings.Contains(body, `"id":`+id) && v.m.ID != nil {
+				r.Code = -32001
 			}
-			return v.refuse(status, "", contentType, body)
+			return v.say(r, plain(status, "", contentType, body))
 		}
 	}
 	panic("no style of a lost session: " + v.h.Loss)
@@ -71,10 +72,7 @@ func (v *visit) proper() bool {
 	case v.kind == "call":
 		v.j.execute(v.op, v.actor)
 	}
-	if v.op > 0 {
-		v.j.said(v.op, &Reply{})
-	}
-	return v.w.write(plain(200, "", typeJSON, v.response(string(v.m.ID), v.op)))
+	return v.say(Reply{}, plain(200, "", typeJSON, v.response(string(v.m.ID), v.op)))
 }
 
 func (v *visit) subscribe() {
@@ -143,25 +141,22 @@ func (v *visit) scripted() bool {
 	if v.kind == "resume" {
 		return v.resumeScripted(r)
 	}
-	if v.op > 0 {
-		v.j.said(v.op, &r)
-	}
 	switch r.How {
 	case "ask":
 		return v.ask()
 	case "json":
-		return v.w.write(plain(200, r.Header, typeJSON, v.payload(r)))
+		return v.say(r, plain(200, r.Header, typeJSON, v.payload(r)))
 	case "status":
 		if r.Code != 0 {
-			return v.w.write(plain(r.Status, r.Header, typeJSON, v.payload(r)))
+			return v.say(r, plain(r.Status, r.Header, typeJSON, v.payload(r)))
 		}
-		return v.w.write(plain(r.Status, r.Header, "text/plain", "gateway"))
+		return v.say(r, plain(r.Status, r.Header, "text/plain", "gateway"))
 	case "redirect":
 		location := endpoint
 		if r.Foreign {
 			location = "http://127.0.0.2/elsewhere"
 		}
-		return v.w.write(plain(r.Status, "Location: "+location, "", ""))
+		return v.say(r, plain(r.Status, "Location: "+location, "", ""))
 	case "stream", "accepted":
 		return v.stream(r)
 	}
@@ -212,7 +207,7 @@ func (v *visit) ask() bool {
 	state := fmt.Sprintf("s%d.%d", v.op, v.try)
 	v.j.ask(v.op, v.m.Params.RequestState, v.actor)
 	question := fmt.Sprintf(`{"resultType":"input_required","inputRequests":{"q":{"method":"elicitation/create","params":%s}},"requestState":%q}`, form(v.op), state)
-	return v.w.write(plain(200, "", typeJSON, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":%s}`, v.m.ID, question)))
+	return v.say(v.script, plain(200, "", typeJSON, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":%s}`, v.m.ID, question)))
 }
 
 // checkRound checks the answer that comes with a later round of a modern call.

@@ -118,12 +118,12 @@ func (j *Journal) alive(op int) {
 	j.sign[op] = j.now()
 }
 
-// said notes what a reply means for a call. It is called before the reply is written, since it may arrive in part.
-func (j *Journal) said(op int, r *Reply) {
+// said notes what a call is told: a final word, which a response with its id is. It is called before that is sent.
+func (j *Journal) said(op int, final, response bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.final[op] = j.final[op] || r.final()
-	j.answered[op] = j.answered[op] || r.answers()
+	j.final[op] = j.final[op] || final || response
+	j.answered[op] = j.answered[op] || response
 }
 
 // Trace returns the run in an order that does not depend on the scheduler.

@@ -20,13 +20,13 @@ var (
 
 // known are the defects that are not yet mended. Delete the rows of what was mended.
 var known = []knownBreach{
+	{"V5", append(verdict, again...), replies(func(r *Reply) bool { return r.Status == 404 && r.Code != 0 && r.runs(false) })},
 	{"V1", append(verdict, again...), replies(func(r *Reply) bool { // a refusal of the headers or the version that is none
 		return (r.Code == -32020 || r.Code == -32022) && r.runs(true)
 	})},
 	{"V2", append(verdict, again...), resumes(func(r *Reply) bool { return r.Code != 0 })},
 	{"V3", verdict, replies(func(r *Reply) bool { return r.Code != 0 && r.ID == "null" && r.How != "status" })},
 	{"V4", verdict, replies(func(r *Reply) bool { return r.How == "status" && (r.Status < 200 || r.Status > 599) })},
-	{"V5", append(verdict, again...), replies(func(r *Reply) bool { return r.Status == 404 && r.Code != 0 && r.runs(false) })},
 	{"V6", verdict, replies(func(r *Reply) bool { return r.Malformed })},
 	{"V7", unwell, func(h *History, _ *Op) bool { return h.count("lose") > 1 }},
 	{"V8", unwell, func(h *History, o *Op) bool {
@@ -38,6 +38,7 @@ var known = []knownBreach{
 		first := h.Other["get"]
 		return len(first) > 0 && (first[0].How != "" || first[0].Cut > 0)
 	}},
+	{"N1", []string{"executed although NotRun"}, replies(func(r *Reply) bool { return r.How == "ask" })}, // a round ran, the next was not sent
 	{"S3", unwell, func(h *History, _ *Op) bool { return !h.Modern && slices.Contains(unmended, h.Loss) }},
 }
 

@@ -54,13 +54,11 @@ func (r *Reply) answers() bool {
 	return false
 }
 
-// final reports whether the reply is the last word of a server or gateway about the call: a response with its id,
-// a redirect, or a refusal that says so.
-func (r *Reply) final() bool {
-	return r.answers() || r.How == "redirect" || r.How == "status" && refuses(r.Status)
-}
+// final reports whether the head of the reply is the last word of a server or gateway about the call: a redirect, or a
+// refusal that says so.
+func (r *Reply) final() bool { return r.How == "redirect" || r.How == "status" && refuses(r.Status) }
 
-// refuses reports whether a status is a final word without a JSON-RPC response.
+// refuses reports whether a status is a final word.
 func refuses(status int) bool {
 	return status >= 300 && status < 500 && status != 408 || status == 501 || status == 505
 }

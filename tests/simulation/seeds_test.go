@@ -112,7 +112,7 @@ func (p *playing) breach(seed uint64, h *History, b Breach) {
 	if *shrinks {
 		h = shrink(p.t, h, b)
 	}
-	file := filepath.Join(os.TempDir(), fmt.Sprintf("history-%d.json", seed))
+	file := filepath.Join(os.TempDir(), fmt.Sprintf("history-%d-%s.json", seed, strings.ReplaceAll(b.Class, " ", "-")))
 	if err := os.WriteFile(file, h.encode(), 0o600); err != nil {
 		p.t.Error(err)
 	}

@@ -44,7 +44,7 @@ type server struct {
 	sessions  map[string]*session
 	created   int
 	seen      map[string]int       // requests by actor
-	streams   map[string][]event   // events of streams that can be resumed, by name
+	streams   map[string]kept      // events of streams that can be resumed, by name
 	questions map[string]*question // put to the client; closed once answered
 	listening []*outlet            // open modern subscriptions
 	emits     int
@@ -54,7 +54,7 @@ type server struct {
 func newServer(h *History, j *Journal, n *memnet.Network) *server {
 	s := &server{
 		h: h, j: j, net: n, done: make(chan struct{}), good: make(chan struct{}),
-		sessions: map[string]*session{}, seen: map[string]int{}, streams: map[string][]event{}, questions: map[string]*question{},
+		sessions: map[string]*session{}, seen: map[string]int{}, streams: map[string]kept{}, questions: map[string]*question{},
 		lastOn: map[string]string{},
 	}
 	s.auth = newAuthServer(s)
@@ -278,10 +278,21 @@ func (v *visit) handle() bool {
 	if v.script.Close > 0 {
 		defer time.AfterFunc(v.script.Close.D(), func() { _ = v.w.c.Close() })
 	}
-	if v.script.How == "" || v.kind == "get" && v.script.How != "status" && v.script.How != "reset" && v.script.How != "eof" && v.script.How != "hang" {
+	if v.isProper() {
 		return v.proper()
 	}
 	return v.scripted()
+}
+
+// isProper reports whether the request is answered as on a good day: a stream or a session that is opened at all is.
+func (v *visit) isProper() bool {
+	switch v.script.How {
+	case "":
+		return true
+	case "status", "redirect", "reset", "eof", "hang":
+		return false
+	}
+	return v.kind == "get" || v.kind == "initialize" && v.script.answers() && v.script.Code == 0
 }
 
 // moment keeps what different actors do at different instants.
@@ -289,12 +300,19 @@ func (v *visit) moment() time.Duration {
 	return time.Duration(v.op*7+v.try+100) * time.Microsecond
 }
 
-// refuse answers with a status that is a final word unless it is one of those that are not.
+// refuse answers with a status.
 func (v *visit) refuse(status int, header, contentType, body string) bool {
+	return v.say(Reply{How: "status", Status: status}, plain(status, header, contentType, body))
+}
+
+// say sends a whole reply, and notes what it means to the call as far as it is sent.
+func (v *visit) say(r Reply, text string) bool {
+	head := strings.Index(text, "\r\n\r\n") + 4
+	sent := func(length int) bool { return v.w.cut == 0 || v.w.cut > length }
 	if v.op > 0 && v.kind != "resume" {
-		v.j.said(v.op, &Reply{How: "status", Status: status})
+		v.j.said(v.op, sent(head) && r.final(), sent(len(text)-1) && r.answers())
 	}
-	return v.w.write(plain(status, header, contentType, body))
+	return v.w.write(text)
 }
 
 func plain(status int, header, contentType, body string) string {

@@ -65,18 +65,25 @@ func (v *visit) stream(r Reply) bool {
 		v.checkRound()
 	}
 	name := fmt.Sprintf("s%d.%d", v.op, v.try)
-	events := v.events(r)
+	k := kept{v.events(r), r.answers()}
 	ids := v.h.IDs && v.kind == "call"
 	if ids {
 		v.mu.Lock()
-		v.streams[name] = events
+		v.streams[name] = k
 		v.mu.Unlock()
 	}
-	return v.send(r, name, events, 0, ids)
+	return v.send(r, name, k, 0, ids)
+}
+
+// kept is what the server keeps of a stream.
+type kept struct {
+	events  []event // the last one is the answer
+	answers bool    // it is a response with the id of the call
 }
 
 // send sends the events of a stream from a place on.
-func (v *visit) send(r Reply, name string, events []event, from int, ids bool) bool {
+func (v *visit) send(r Reply, name string, stream kept, from int, ids bool) bool {
+	events := stream.events
 	status, framing, wrap := 200, "Transfer-Encoding: chunked", chunk
 	if r.How == "accepted" {
 		status = 202
@@ -102,6 +109,9 @@ func (v *visit) send(r Reply, name string, events []event, from int, ids bool) b
 			text = fmt.Sprintf("id: %s-%d\n", name, k+1) + text
 		}
 		v.pose(events[k].question)
+		if k == len(events)-1 {
+			v.j.said(v.op, false, stream.answers)
+		}
 		if !v.w.write(wrap(text)) || !v.awaitAnswer(events[k].question) {
 			return false
 		}
@@ -149,12 +159,12 @@ func (v *visit) resume(r Reply) bool {
 	name, at, _ := strings.Cut(v.cursor, "-")
 	from, _ := strconv.Atoi(at)
 	v.mu.Lock()
-	events := v.streams[name]
+	stream, known := v.streams[name]
 	v.mu.Unlock()
-	if !v.h.Resumable || events == nil {
+	if !v.h.Resumable || !known {
 		return v.w.write(plain(400, "", "text/plain", "cannot resume"))
 	}
-	return v.send(r, name, events, from, true)
+	return v.send(r, name, stream, from, true)
 }
 
 // resumeScripted answers the GET that resumes a stream: an error is about the GET, not about the call.

@@ -103,6 +103,7 @@ func (a *authServer) token(v *visit) (status int, answer string) {
 	access, refresh := fmt.Sprintf("access-%d", a.serial), fmt.Sprintf("refresh-%d", a.serial)
 	a.access[access], a.refresh[refresh] = time.Now().Add(lifetime), true
 	v.j.log(v.actor, "issues %s", access)
+	v.j.count("tokens")
 	return 200, fmt.Sprintf(`{"access_token":%q,"token_type":"Bearer","expires_in":%d,"refresh_token":%q}`, access, lifetime/time.Second, refresh)
 }
 

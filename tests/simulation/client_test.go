@@ -117,6 +117,7 @@ func (c *client) elicit(ctx context.Context, _ *mcpclient.Session, r *mcpclient.
 	o := c.h.op(n)
 	actor := fmt.Sprintf("user#%d", n)
 	c.j.log(actor, "is asked")
+	c.j.count("questions")
 	pause := 50 * ms
 	if o.Answer == "slow" {
 		pause = 3 * time.Second

@@ -29,6 +29,7 @@ type Journal struct {
 	emitted     map[int]time.Duration
 	updated     map[int]time.Duration
 	outcomes    map[string]int // results of calls by kind
+	counts      map[string]int // of what happened, for the summary
 }
 
 // traceLine is one line of the trace.
@@ -53,7 +54,7 @@ func newJournal() *Journal {
 	return &Journal{
 		numbers: map[string]int{}, ran: map[int]int{}, rounds: map[string]int{}, final: map[int]bool{}, answered: map[int]bool{},
 		sign: map[int]time.Duration{}, silence: map[int]time.Duration{},
-		emitted: map[int]time.Duration{}, updated: map[int]time.Duration{}, outcomes: map[string]int{},
+		emitted: map[int]time.Duration{}, updated: map[int]time.Duration{}, outcomes: map[string]int{}, counts: map[string]int{},
 	}
 }
 
@@ -75,6 +76,13 @@ func (j *Journal) breach(class string, op int, format string, args ...any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.breaches = append(j.breaches, b)
+}
+
+// count counts what happened, for the summary.
+func (j *Journal) count(what string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.counts[what]++
 }
 
 // execute notes that the server executes a call.

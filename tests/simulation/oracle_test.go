@@ -170,7 +170,7 @@ func (h *History) survives(o *Op, f fault) bool {
 // faulty counts the replies of a call that are no answers.
 func faulty(o *Op) (n int) {
 	for i := range o.Replies {
-		if !o.Replies[i].answers() || o.Replies[i].Code != 0 {
+		if o.Replies[i].faulty() {
 			n++
 		}
 	}

@@ -58,6 +58,9 @@ func (r *Reply) answers() bool {
 // refusal that says so.
 func (r *Reply) final() bool { return r.How == "redirect" || r.How == "status" && refuses(r.Status) }
 
+// faulty reports whether the reply is anything but a whole and good answer.
+func (r *Reply) faulty() bool { return !r.answers() || r.Code != 0 || r.Malformed || r.Cut > 0 }
+
 // refuses reports whether a status is a final word.
 func refuses(status int) bool {
 	return status >= 300 && status < 500 && status != 408 || status == 501 || status == 505

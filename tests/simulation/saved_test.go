@@ -79,13 +79,3 @@ func TestShrink(t *testing.T) {
 	require.Empty(t, small.Way)
 	require.True(t, breaks(t, small, b.Class, b.name(small)))
 }
-
-// TestExact plays seeds twice: a run depends on its history alone, as far as the scheduler can be kept out of it.
-func TestExact(t *testing.T) {
-	for seed := uint64(1); seed <= 20; seed++ {
-		h := generate(seed)
-		if h.Way == "" { // links to executors leave more to the scheduler
-			require.Equal(t, len(run(t, h).breaches), len(run(t, h).breaches), "seed %d", seed)
-		}
-	}
-}

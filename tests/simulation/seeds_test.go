@@ -18,7 +18,7 @@ import (
 
 var (
 	seeds    = flag.Int("seeds", 100, "how many seeds to play")
-	first    = flag.Uint64("first", 1, "the first seed; 0: drawn from the date and time")
+	first    = flag.Uint64("first", 1, "the first seed")
 	trace    = flag.Bool("trace", false, "print each history and its trace")
 	twice    = flag.Bool("twice", false, "play each seed twice and compare the traces")
 	replay   = flag.String("history", "", "play the history in this `file` instead, ten times")
@@ -43,15 +43,11 @@ func TestSeeds(t *testing.T) {
 		report(t, h, *replay)
 		return
 	}
-	base := *first
-	if base == 0 {
-		base = uint64(time.Now().UnixNano()) / 1000
-	}
-	p := &playing{t: t, began: time.Now(), counts: map[string]int{}, firsts: map[string]uint64{}, outcomes: map[string]int{}, reported: map[string]bool{}}
-	for seed := base; seed < base+uint64(*seeds); seed++ {
+	p := &playing{t: t, began: time.Now(), breaches: map[string]int{}, firsts: map[string]uint64{}, outcomes: map[string]int{}, counts: map[string]int{}, reported: map[string]bool{}}
+	for seed := *first; seed < *first+uint64(*seeds); seed++ {
 		p.seed(seed)
 	}
-	p.summary(base)
+	p.summary()
 }
 
 // playing counts what many seeds bring to light.
@@ -60,10 +56,11 @@ type playing struct {
 	began    time.Time
 	calls    int
 	differ   int
-	counts   map[string]int    // breaches by signature
+	breaches map[string]int    // by signature
 	firsts   map[string]uint64 // the first seed by signature
-	outcomes map[string]int
-	reported map[string]bool // classes that were reported in full
+	outcomes map[string]int    // of calls, by kind
+	counts   map[string]int    // of what happened
+	reported map[string]bool   // classes that were reported in full
 }
 
 // seed plays one seed.
@@ -85,6 +82,9 @@ func (p *playing) seed(seed uint64) {
 		p.outcomes[kind] += n
 		p.calls += n
 	}
+	for what, n := range j.counts {
+		p.counts[what] += n
+	}
 	told := map[string]bool{}
 	for _, b := range j.breaches {
 		name := b.name(h)
@@ -93,7 +93,7 @@ func (p *playing) seed(seed uint64) {
 			continue
 		}
 		told[signature] = true
-		if p.counts[signature]++; p.counts[signature] == 1 {
+		if p.breaches[signature]++; p.breaches[signature] == 1 {
 			p.firsts[signature] = seed
 		}
 		if name == "" || *strict {
@@ -143,16 +143,19 @@ func report(t *testing.T, h *History, file string) {
 }
 
 // summary prints the counts.
-func (p *playing) summary(base uint64) {
+func (p *playing) summary() {
 	took := time.Since(p.began)
 	fmt.Printf("%d seeds from %d, %d calls, %v, %.0f seeds/s, GOMAXPROCS %d\n",
-		*seeds, base, p.calls, took.Round(ms), float64(*seeds)/took.Seconds(), runtime.GOMAXPROCS(0))
-	fmt.Printf("outcomes: %v\n", p.outcomes)
+		*seeds, *first, p.calls, took.Round(ms), float64(*seeds)/took.Seconds(), runtime.GOMAXPROCS(0))
+	fmt.Printf("happened: %v\noutcomes: %v\n", p.counts, p.outcomes)
 	if *twice {
 		fmt.Printf("%d seeds differ\n", p.differ)
+		if p.differ*200 > *seeds+200 {
+			p.t.Errorf("%d of %d seeds differ, at most 0.5 %% may", p.differ, *seeds)
+		}
 	}
-	for _, signature := range slices.Sorted(maps.Keys(p.counts)) {
-		fmt.Printf("breach %-50s %4d, first in seed %d\n", signature, p.counts[signature], p.firsts[signature])
+	for _, signature := range slices.Sorted(maps.Keys(p.breaches)) {
+		fmt.Printf("breach %-50s %4d, first in seed %d\n", signature, p.breaches[signature], p.firsts[signature])
 	}
 }
 

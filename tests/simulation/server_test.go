@@ -259,11 +259,7 @@ func (v *visit) handle() bool {
 	if v.op > 0 && v.kind != "resume" {
 		v.j.alive(v.op)
 	}
-	if v.kind == "initialize" {
-		v.j.mu.Lock()
-		v.j.initialized++
-		v.j.mu.Unlock()
-	}
+	v.count()
 	if !v.sleep(v.script.Wait.D() + v.moment()) {
 		return false
 	}
@@ -282,6 +278,26 @@ func (v *visit) handle() bool {
 		return v.proper()
 	}
 	return v.scripted()
+}
+
+// count counts the request.
+func (v *visit) count() {
+	v.j.count("requests")
+	if v.script.faulty() {
+		v.j.count("faulty replies")
+	}
+	switch v.kind {
+	case "initialize":
+		v.j.mu.Lock()
+		v.j.initialized++
+		again := v.j.initialized > 1
+		v.j.mu.Unlock()
+		if again {
+			v.j.count("new sessions")
+		}
+	case "resume":
+		v.j.count("resumed streams")
+	}
 }
 
 // isProper reports whether the request is answered as on a good day: a stream or a session that is opened at all is.

@@ -158,6 +158,7 @@ func (w *world) follow(stop <-chan struct{}) {
 			defer timer.Stop()
 			select {
 			case <-timer.C:
+				w.j.count("events")
 				w.happen(e.Kind)
 			case <-stop:
 			}

@@ -27,7 +27,7 @@ func (v *visit) knowsSession() bool {
 
 // lost refuses a request of an unknown session.
 func (v *visit) lost() bool {
-	v.j.log(v.actor, "unknown session")
+	v.j.logf(v.actor, "unknown session")
 	id := string(v.m.ID)
 	if id == "" {
 		id = "null"
@@ -217,7 +217,7 @@ func (v *visit) checkRound() {
 		return
 	}
 	if !strings.HasPrefix(state, fmt.Sprintf("s%d.", v.op)) {
-		v.j.breach("answer to another call", v.op, "the state is %q", state)
+		v.j.breachf("answer to another call", v.op, "the state is %q", state)
 	}
 	v.checkAnswer(v.op, v.m.Params.InputResponses["q"])
 }
@@ -237,7 +237,7 @@ func (v *visit) checkAnswer(op int, answer json.RawMessage) {
 	err := json.Unmarshal(answer, &got)
 	want := map[string]string{"": "accept", "slow": "accept", "decline": "decline", "cancel": "cancel"}[o.Answer]
 	if err != nil || got.Action != want || want == "accept" && got.Content.N != op {
-		v.j.breach("wrong answer to a question", op, "%s, the user's answer was %q", answer, want)
+		v.j.breachf("wrong answer to a question", op, "%s, the user's answer was %q", answer, want)
 	}
 }
 
@@ -257,12 +257,12 @@ func (v *visit) takeAnswer() bool {
 	_, _ = fmt.Sscanf(id, "q%d.", &op) // no number is an unknown one
 	switch {
 	case times != 1:
-		v.j.breach("wrong answer to a question", op, "answer number %d to %q", times, id)
+		v.j.breachf("wrong answer to a question", op, "answer number %d to %q", times, id)
 		return v.refuse(202, "", "", "")
 	case v.m.Error == nil:
 		v.checkAnswer(op, v.m.Result)
 	case v.h.op(op).Answer != "fail":
-		v.j.breach("wrong answer to a question", op, "%s", v.m.Error)
+		v.j.breachf("wrong answer to a question", op, "%s", v.m.Error)
 	}
 	close(q.answered)
 	return v.refuse(202, "", "", "")

@@ -55,9 +55,9 @@ func (a *authServer) handle(v *visit) bool {
 	if v.try = v.next(v.actor); v.try <= len(v.h.Other[v.actor]) && !v.isGood() {
 		v.script = v.h.Other[v.actor][v.try-1]
 	}
-	v.j.log(v.actor, "%s, try %d: %v", v.r.Method, v.try, v.script)
+	v.j.logf(v.actor, "%s, try %d: %v", v.r.Method, v.try, v.script)
 	if v.r.Header.Get("Authorization") != "" || v.r.Header.Get(secretHeader) != "" {
-		v.j.breach("secret at a foreign origin", 0, "%s %s", v.r.Method, v.r.URL)
+		v.j.breachf("secret at a foreign origin", 0, "%s %s", v.r.Method, v.r.URL)
 	}
 	if !v.sleep(v.script.Wait.D() + v.moment()) {
 		return false
@@ -90,7 +90,7 @@ func (a *authServer) token(v *visit) (status int, answer string) {
 	defer a.mu.Unlock()
 	if old := form.Get("refresh_token"); form.Get("grant_type") == "refresh_token" {
 		if !a.refresh[old] {
-			v.j.log(v.actor, "refused the refresh token")
+			v.j.logf(v.actor, "refused the refresh token")
 			return 400, `{"error":"invalid_grant"}`
 		}
 		delete(a.refresh, old)
@@ -102,7 +102,7 @@ func (a *authServer) token(v *visit) (status int, answer string) {
 	a.serial++
 	access, refresh := fmt.Sprintf("access-%d", a.serial), fmt.Sprintf("refresh-%d", a.serial)
 	a.access[access], a.refresh[refresh] = time.Now().Add(lifetime), true
-	v.j.log(v.actor, "issues %s", access)
+	v.j.logf(v.actor, "issues %s", access)
 	v.j.count("tokens")
 	return 200, fmt.Sprintf(`{"access_token":%q,"token_type":"Bearer","expires_in":%d,"refresh_token":%q}`, access, lifetime/time.Second, refresh)
 }
@@ -140,7 +140,7 @@ func (a *authServer) Login(ctx context.Context, flow oauth.Flow) error {
 	if err != nil {
 		return err
 	}
-	a.s.j.log("person", "is asked for authorization")
+	a.s.j.logf("person", "is asked for authorization")
 	a.s.j.mu.Lock()
 	a.s.j.logins++
 	a.s.j.mu.Unlock()

@@ -66,15 +66,15 @@ func (c *client) connect(w *world) error {
 // close closes the session and checks that it takes no longer than it may.
 func (c *client) close() {
 	began := time.Now()
-	c.j.log("client", "Close")
+	c.j.logf("client", "Close")
 	err := c.session.Close()
 	if took := time.Since(began); took > mcpclient.DefaultCloseTimeout+slack || err != nil {
-		c.j.breach("slow Close", 0, "it took %v: %v", took, err)
+		c.j.breachf("slow Close", 0, "it took %v: %v", took, err)
 	}
 	c.j.mu.Lock()
 	c.j.closed = c.j.now()
 	c.j.mu.Unlock()
-	c.j.log("client", "closed")
+	c.j.logf("client", "closed")
 }
 
 func (c *client) log(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
@@ -86,16 +86,16 @@ func (c *client) log(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMes
 	_, again := c.told[data.Seq]
 	c.told[data.Seq] = c.j.now()
 	c.mu.Unlock()
-	c.j.log("client", "told of message %d", data.Seq)
+	c.j.logf("client", "told of message %d", data.Seq)
 	if again {
-		c.j.breach("event told twice", 0, "message %d", data.Seq)
+		c.j.breachf("event told twice", 0, "message %d", data.Seq)
 	}
 }
 
 func (c *client) gap(_ context.Context, _ *mcpclient.Session, g mcpclient.Gap) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.j.log("client", "gap %+v", g)
+	c.j.logf("client", "gap %+v", g)
 	c.gaps = append(c.gaps, c.j.now())
 	if g.Ended {
 		c.ended, c.over = true, c.j.now()
@@ -105,7 +105,7 @@ func (c *client) gap(_ context.Context, _ *mcpclient.Session, g mcpclient.Gap) {
 func (c *client) restored(context.Context, *mcpclient.Session, mcpclient.SessionRestored) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.j.log("client", "session restored")
+	c.j.logf("client", "session restored")
 	c.gaps = append(c.gaps, c.j.now()) // this tells of a gap too
 	c.ended = false
 }
@@ -116,7 +116,7 @@ func (c *client) elicit(ctx context.Context, _ *mcpclient.Session, r *mcpclient.
 	_, _ = fmt.Sscanf(r.Message, "op %d", &n) // the server's own form
 	o := c.h.op(n)
 	actor := fmt.Sprintf("user#%d", n)
-	c.j.log(actor, "is asked")
+	c.j.logf(actor, "is asked")
 	c.j.count("questions")
 	pause := 50 * ms
 	if o.Answer == "slow" {
@@ -125,7 +125,7 @@ func (c *client) elicit(ctx context.Context, _ *mcpclient.Session, r *mcpclient.
 	select {
 	case <-time.After(pause + time.Duration(n*7+3)*time.Microsecond):
 	case <-ctx.Done():
-		c.j.log(actor, "is asked no longer")
+		c.j.logf(actor, "is asked no longer")
 		return nil, ctx.Err()
 	}
 	switch o.Answer {
@@ -164,7 +164,7 @@ func (c *client) do(o *Op) {
 	ctx, cancel := call.context()
 	defer cancel()
 	actor := fmt.Sprintf("op#%d", o.N)
-	c.j.log(actor, "begins %s", o.Kind)
+	c.j.logf(actor, "begins %s", o.Kind)
 	began := time.Now()
 	var res *mcpclient.CallToolResult
 	var err error
@@ -180,7 +180,7 @@ func (c *client) do(o *Op) {
 	call.returned = true
 	call.mu.Unlock()
 	took := time.Since(began)
-	c.j.log(actor, "returns after %v: %v, %v", took, outcomeOf(err, o.Harmless), err)
+	c.j.logf(actor, "returns after %v: %v, %v", took, outcomeOf(err, o.Harmless), err)
 	c.j.judge(c.h, o, took, res, err)
 }
 
@@ -220,9 +220,9 @@ func (k *call) onProgress(_ context.Context, p mcpclient.Progress) {
 	defer k.mu.Unlock()
 	switch {
 	case k.returned:
-		k.c.j.breach("late progress", k.o.N, "%v after the return", p.Progress)
+		k.c.j.breachf("late progress", k.o.N, "%v after the return", p.Progress)
 	case p.Progress < k.progress && !k.o.safe():
-		k.c.j.breach("progress out of order", k.o.N, "%v after %v", p.Progress, k.progress)
+		k.c.j.breachf("progress out of order", k.o.N, "%v after %v", p.Progress, k.progress)
 	}
 	k.progress = p.Progress
 }
@@ -237,7 +237,7 @@ func (c *client) subscribe(number int, s Sub) {
 	time.Sleep(s.At.D() + time.Duration(number*13+2)*time.Microsecond)
 	l, err := c.session.Listen(c.t.Context(), mcpclient.Filter{Resources: []string{"r:/x/"}})
 	if err != nil {
-		c.j.log(actor, "Listen: %v", err)
+		c.j.logf(actor, "Listen: %v", err)
 		return
 	}
 	if s.End > 0 {
@@ -246,10 +246,10 @@ func (c *client) subscribe(number int, s Sub) {
 	c.mu.Lock()
 	f.agreed = c.j.now()
 	c.mu.Unlock()
-	c.j.log(actor, "agreed")
+	c.j.logf(actor, "agreed")
 	for e := range l.Events() {
 		c.mu.Lock()
-		c.j.log(actor, "event %d %s %v", e.Kind, e.URI, e.Cause)
+		c.j.logf(actor, "event %d %s %v", e.Kind, e.URI, e.Cause)
 		var n int
 		if e.Kind == mcpclient.ListenGap {
 			f.gaps = append(f.gaps, c.j.now())
@@ -261,5 +261,5 @@ func (c *client) subscribe(number int, s Sub) {
 	c.mu.Lock()
 	f.ended = c.j.now()
 	c.mu.Unlock()
-	c.j.log(actor, "ended: %v", l.Err())
+	c.j.logf(actor, "ended: %v", l.Err())
 }

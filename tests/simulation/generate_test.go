@@ -155,7 +155,7 @@ func (d dice) reply(h *History) Reply {
 		d.refusal(&r, h)
 	case 8: // the tool's own error, in a status
 		r.How, r.Status, r.NoRun = "status", pick(d, 400, 404, 404, 404, 405, 409, 410, 422, 500, 501), false
-		r.Code = pick(d, -32603, -32000, -32602, -32001, -32020, -32022)
+		r.Code = pick(d, -32603, -32000, -32602, -32001, -32020, -32021, -32022)
 		r.Loses = !h.Modern && d.one(2)
 	case 9:
 		r.How = pick(d, "reset", "eof", "hang")
@@ -216,7 +216,7 @@ func (d dice) stream(r *Reply) {
 
 // code draws the code of a JSON-RPC error.
 func (d dice) code() int {
-	return pick(d, -32603, -32000, -32602, -32601, -32600, -32700, -32020, -32022, -32001)
+	return pick(d, -32603, -32000, -32602, -32601, -32600, -32700, -32020, -32021, -32022, -32001)
 }
 
 // refusal draws a status that refuses.
@@ -224,7 +224,7 @@ func (d dice) refusal(r *Reply, h *History) {
 	r.How, r.NoRun = "status", true
 	switch r.Status = pick(d, 400, 403, 404, 405, 406, 409, 410, 413, 415, 421, 422, 426, 429, 431, 501, 505, 301, 307, 401); {
 	case h.Modern && d.one(2):
-		r.Status, r.Code, r.ID = 400, pick(d, -32020, -32022, -32602, -32600), pick(d, "", "", "null")
+		r.Status, r.Code, r.ID = 400, pick(d, -32020, -32021, -32022, -32602, -32600), pick(d, "", "", "null")
 	case r.Status == 307 || r.Status == 301:
 		r.How, r.Foreign = "redirect", d.one(2)
 	case r.Status == 403 && d.one(2):

@@ -33,26 +33,26 @@ func (j *Journal) judge(h *History, o *Op, took time.Duration, res *mcpclient.Ca
 	closed, began := j.closed, j.now()-took
 	j.mu.Unlock()
 	if closed > 0 && j.now() > max(closed, began)+slack {
-		j.breach("call outlives Close", o.N, "by %v", j.now()-closed)
+		j.breachf("call outlives Close", o.N, "by %v", j.now()-closed)
 	}
 	if took > limit {
-		j.breach("late return", o.N, "after %v, its limit was %v", took, limit)
+		j.breachf("late return", o.N, "after %v, its limit was %v", took, limit)
 	}
 	if err != nil && kind == 0 {
-		j.breach("error without a kind", o.N, "%v", err)
+		j.breachf("error without a kind", o.N, "%v", err)
 	}
 	if reason := h.mustWork(o); err != nil && reason != "" {
-		j.breach("had to work", o.N, "%s: %v", reason, err)
+		j.breachf("had to work", o.N, "%s: %v", reason, err)
 	}
 	if o.Kind != "" {
 		return
 	}
 	if want := fmt.Sprintf("answer %d", o.N); err == nil && textOf(res) != want {
-		j.breach("wrong answer", o.N, "%q", textOf(res))
+		j.breachf("wrong answer", o.N, "%q", textOf(res))
 	}
 	j.alive(o.N)
 	if silence := j.silence[o.N]; h.Idle > 0 && silence > h.Idle.D()+pauses {
-		j.breach("idle timeout overdue", o.N, "nothing with data for %v", silence)
+		j.breachf("idle timeout overdue", o.N, "nothing with data for %v", silence)
 	}
 	j.judgeVerdict(o, err)
 }
@@ -74,14 +74,14 @@ func (j *Journal) judgeEnd(h *History) {
 		ran := j.ran[o.N]
 		j.mu.Unlock()
 		if ran > 1 && !o.Harmless {
-			j.breach("executed twice", o.N, "%d times", ran)
+			j.breachf("executed twice", o.N, "%d times", ran)
 		}
 	}
 	if limit, counts := h.mostInitializes(j.lost); counts && j.initialized > limit {
-		j.breach("surplus initialize", 0, "%d, at most %d are needed", j.initialized, limit)
+		j.breachf("surplus initialize", 0, "%d, at most %d are needed", j.initialized, limit)
 	}
 	if limit, counts := h.mostLogins(); counts && j.logins > limit {
-		j.breach("surplus login", 0, "%d, at most %d are needed", j.logins, limit)
+		j.breachf("surplus login", 0, "%d, at most %d are needed", j.logins, limit)
 	}
 }
 
@@ -94,7 +94,7 @@ func (c *client) judgeEvents() {
 			at := c.j.emitted[number]
 			_, told := c.told[number]
 			if !told && !(c.ended && at >= c.over) && !gapSince(c.gaps, at) {
-				c.j.breach("event lost without a gap", 0, "message %d of %v", number, at)
+				c.j.breachf("event lost without a gap", 0, "message %d of %v", number, at)
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func (c *client) judgeEvents() {
 		for _, number := range slices.Sorted(maps.Keys(c.j.updated)) {
 			at := c.j.updated[number]
 			if f.agreed >= 0 && at > f.agreed && f.ended < 0 && !f.told[number] && !gapSince(f.gaps, at) {
-				c.j.breach("update lost without a gap", 0, "update %d of %v for subscription %d", number, at, i)
+				c.j.breachf("update lost without a gap", 0, "update %d of %v for subscription %d", number, at, i)
 			}
 		}
 	}
@@ -120,9 +120,9 @@ func (c *client) heal() {
 		if err == nil {
 			return
 		}
-		c.j.log("client", "not yet well: %v", err)
+		c.j.logf("client", "not yet well: %v", err)
 		if time.Since(began) > healLimit {
-			c.j.breach("not healed", 0, "%v", err)
+			c.j.breachf("not healed", 0, "%v", err)
 			return
 		}
 		time.Sleep(time.Second)

@@ -61,18 +61,18 @@ func newJournal() *Journal {
 // now is the virtual time since the run began.
 func (j *Journal) now() time.Duration { return time.Since(j.start) }
 
-// log adds a line to the trace.
-func (j *Journal) log(actor, format string, args ...any) {
+// logf adds a line to the trace.
+func (j *Journal) logf(actor, format string, args ...any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.numbers[actor]++
 	j.trace = append(j.trace, traceLine{j.now(), actor, j.numbers[actor], fmt.Sprintf(format, args...)})
 }
 
-// breach notes a broken promise.
-func (j *Journal) breach(class string, op int, format string, args ...any) {
+// breachf notes a broken promise.
+func (j *Journal) breachf(class string, op int, format string, args ...any) {
 	b := Breach{class, op, fmt.Sprintf(format, args...)}
-	j.log("BREACH", "%v", b)
+	j.logf("BREACH", "%v", b)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.breaches = append(j.breaches, b)
@@ -91,7 +91,7 @@ func (j *Journal) execute(op int, actor string) {
 	j.ran[op]++
 	n := j.ran[op]
 	j.mu.Unlock()
-	j.log(actor, "EXECUTES #%d, number %d", op, n)
+	j.logf(actor, "EXECUTES #%d, number %d", op, n)
 }
 
 // ask notes that the server executes a call up to a question.
@@ -99,7 +99,7 @@ func (j *Journal) ask(op int, state, actor string) {
 	j.mu.Lock()
 	j.rounds[roundKey(op, state)]++
 	j.mu.Unlock()
-	j.log(actor, "EXECUTES #%d up to a question, state %q", op, state)
+	j.logf(actor, "EXECUTES #%d up to a question, state %q", op, state)
 }
 
 func roundKey(op int, state string) string { return fmt.Sprintf("#%d %s", op, state) }

@@ -39,10 +39,10 @@ const (
 )
 
 // own reports whether the body is well formed and has the id of the request.
-func (r *Reply) own() bool { return !r.Malformed && (r.ID == "" || r.ID == "string") }
+func (r Reply) own() bool { return !r.Malformed && (r.ID == "" || r.ID == "string") }
 
 // answers reports whether the body is a JSON-RPC response to the request.
-func (r *Reply) answers() bool {
+func (r Reply) answers() bool {
 	switch r.How {
 	case "", "ask":
 		return true
@@ -56,10 +56,10 @@ func (r *Reply) answers() bool {
 
 // final reports whether the head of the reply is the last word of a server or gateway about the call: a redirect, or a
 // refusal that says so.
-func (r *Reply) final() bool { return r.How == "redirect" || r.How == "status" && refuses(r.Status) }
+func (r Reply) final() bool { return r.How == "redirect" || r.How == "status" && refuses(r.Status) }
 
 // faulty reports whether the reply is anything but a whole and good answer.
-func (r *Reply) faulty() bool { return !r.answers() || r.Code != 0 || r.Malformed || r.Cut > 0 }
+func (r Reply) faulty() bool { return !r.answers() || r.Code != 0 || r.Malformed || r.Cut > 0 }
 
 // refuses reports whether a status is a final word.
 func refuses(status int) bool {
@@ -68,7 +68,7 @@ func refuses(status int) bool {
 
 // unseen reports whether the reply says that nobody looked into the request. An honest server never sends such a
 // reply after it executed the call.
-func (r *Reply) unseen(modern bool) bool {
+func (r Reply) unseen(modern bool) bool {
 	switch {
 	case r.Early:
 		return true
@@ -93,7 +93,7 @@ func (r *Reply) unseen(modern bool) bool {
 }
 
 // runs reports whether an honest server executes the call before it replies so.
-func (r *Reply) runs(modern bool) bool { return !r.NoRun && r.How != "ask" && !r.unseen(modern) }
+func (r Reply) runs(modern bool) bool { return !r.NoRun && r.How != "ask" && !r.unseen(modern) }
 
 // String describes a reply in a few words.
 func (r Reply) String() string {

@@ -36,20 +36,20 @@ func play(t *testing.T, h *History, j *Journal) {
 	}
 	c := &client{t: t, h: h, j: j, told: map[int]time.Duration{}}
 	if err := c.connect(w); err != nil {
-		j.breach("no connection", 0, "%v", err)
+		j.breachf("no connection", 0, "%v", err)
 	} else {
 		c.use(w)
 	}
 	if c.oauth != nil {
 		if err := c.oauth.Close(); err != nil {
-			j.breach("slow Close", 0, "of the oauth client: %v", err)
+			j.breachf("slow Close", 0, "of the oauth client: %v", err)
 		}
 	}
 	w.end()
 	synctest.Wait()
 	j.judgeEnd(h)
 	if n := w.network.Conns(); n != 0 {
-		j.breach("connections left", 0, "%d", n)
+		j.breachf("connections left", 0, "%d", n)
 	}
 }
 

@@ -120,7 +120,7 @@ func (s *server) serveForeign(c net.Conn) {
 	}
 	for _, name := range []string{"Authorization", secretHeader, "Mcp-Session-Id", opHeader} {
 		if r.Header.Get(name) != "" {
-			s.j.breach("secret at a foreign origin", 0, "%s %s with %s", r.Method, r.URL, name)
+			s.j.breachf("secret at a foreign origin", 0, "%s %s with %s", r.Method, r.URL, name)
 		}
 	}
 	_, _ = io.WriteString(c, plain(404, "", "", ""))
@@ -255,7 +255,7 @@ func (v *visit) handle() bool {
 	v.mu.Lock()
 	v.lastOn[v.w.c.RemoteAddr().String()] = fmt.Sprintf("%s %03d", v.actor, v.try)
 	v.mu.Unlock()
-	v.j.log(v.actor, "%s %s, try %d, cursor %q: %v", v.r.Method, v.m.Method, v.try, v.cursor, v.script)
+	v.j.logf(v.actor, "%s %s, try %d, cursor %q: %v", v.r.Method, v.m.Method, v.try, v.cursor, v.script)
 	if v.op > 0 && v.kind != "resume" {
 		v.j.alive(v.op)
 	}
@@ -265,7 +265,7 @@ func (v *visit) handle() bool {
 	}
 	v.w.cut, v.w.by = v.script.Cut, v.script.CutBy
 	if v.h.Auth && !v.auth.accepts(v.r) {
-		v.j.log(v.actor, "no valid token")
+		v.j.logf(v.actor, "no valid token")
 		return v.refuse(401, v.auth.challenge(), "", "")
 	}
 	if !v.h.Modern && v.kind != "initialize" && v.kind != "discover" && !v.knowsSession() {

@@ -100,7 +100,7 @@ func (s *server) emit() {
 	s.emits++
 	if s.h.Modern {
 		s.note(s.j.updated)
-		s.j.log("events", "update %d, %d subscriptions", s.emits, len(s.listening))
+		s.j.logf("events", "update %d, %d subscriptions", s.emits, len(s.listening))
 		for _, o := range s.listening {
 			o.queue <- o.event("resources/updated", fmt.Sprintf(`"uri":"r:/x/%d"`, s.emits))
 		}
@@ -112,7 +112,7 @@ func (s *server) emit() {
 	}
 	s.note(s.j.emitted)
 	s.note(s.j.updated)
-	s.j.log("events", "message %d, stream open: %v, subscribed: %v", s.emits, in.standing != nil, in.subscribed)
+	s.j.logf("events", "message %d, stream open: %v, subscribed: %v", s.emits, in.standing != nil, in.subscribed)
 	in.tell(s.h, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":{"seq":%d}}}`, s.emits))
 	if in.subscribed {
 		in.tell(s.h, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"r:/x/%d"}}`, s.emits))

@@ -62,15 +62,15 @@ func (j *Journal) judgeVerdict(o *Op, err error) {
 	result := outcomeOf(err, o.Harmless)
 	switch {
 	case result == notRun && ran+rounds > 0:
-		j.breach("executed although NotRun", o.N, "%d times: %v", ran+rounds, err)
+		j.breachf("executed although NotRun", o.N, "%d times: %v", ran+rounds, err)
 	case result == answered && err != nil && !final:
-		j.breach("Answered without an answer", o.N, "executed %d times: %v", ran, err)
+		j.breachf("Answered without an answer", o.N, "executed %d times: %v", ran, err)
 	case err == nil && !answer:
-		j.breach("success without an answer", o.N, "executed %d times", ran)
+		j.breachf("success without an answer", o.N, "executed %d times", ran)
 	case err == nil && (ran == 0 || ran > 1 && !o.Harmless):
-		j.breach("success", o.N, "executed %d times", ran)
+		j.breachf("success", o.N, "executed %d times", ran)
 	}
 	if most > 1 && !o.Harmless {
-		j.breach("round executed twice", o.N, "%d times", most)
+		j.breachf("round executed twice", o.N, "%d times", most)
 	}
 }

@@ -96,7 +96,7 @@ func (e *executors) setDown(down bool) {
 
 // happen lets something happen to everybody.
 func (w *world) happen(kind string) {
-	w.j.log("world", "%s", kind)
+	w.j.logf("world", "%s", kind)
 	switch kind {
 	case "reset":
 		w.each((*memnet.Conn).Reset)

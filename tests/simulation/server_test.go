@@ -324,9 +324,9 @@ func (v *visit) refuse(status int, header, contentType, body string) bool {
 // say sends a whole reply, and notes what it means to the call as far as it is sent.
 func (v *visit) say(r Reply, text string) bool {
 	head := strings.Index(text, "\r\n\r\n") + 4
-	sent := func(length int) bool { return v.w.cut == 0 || v.w.cut > length }
+	sent := func(length int) bool { return v.w.cut == 0 || v.w.cut >= length }
 	if v.op > 0 && v.kind != "resume" {
-		v.j.said(v.op, sent(head) && r.final(), sent(len(text)-1) && r.answers())
+		v.j.said(v.op, sent(head) && r.final(), sent(len(text)) && r.answers())
 	}
 	return v.w.write(text)
 }

@@ -63,6 +63,9 @@ type executors struct {
 	ends []*link.PipeEnd // guarded by mu
 }
 
+// outage is how long executors are gone. Longer ones draw many backoffs at the same instants, in any order.
+const outage = 1300*time.Millisecond + 17*time.Microsecond
+
 // open connects to an executor.
 func (e *executors) open(context.Context) (executor.Link, error) {
 	e.mu.Lock()
@@ -124,6 +127,7 @@ func (w *world) happen(kind string) {
 		w.executors.cut()
 	case "no-executor":
 		w.executors.setDown(true)
+		time.AfterFunc(outage, func() { w.executors.setDown(false) })
 		w.executors.cut()
 	case "expire", "revoke":
 		w.server.auth.expire(kind == "revoke")

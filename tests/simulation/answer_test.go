@@ -81,8 +81,10 @@ func (v *visit) subscribe() {
 	v.in.subscribed = v.kind == "subscribe"
 }
 
+// initialize begins a session. One whose reply cannot be written is not counted: the client has to begin another.
 func (v *visit) initialize() bool {
 	if v.h.Modern {
+		v.j.beginSession()
 		return v.refuse(404, "", typeJSON, rpcError(string(v.m.ID), -32601))
 	}
 	v.mu.Lock()
@@ -90,7 +92,11 @@ func (v *visit) initialize() bool {
 	id := fmt.Sprintf("session-%d", v.created)
 	v.sessions[id] = &session{id: id}
 	v.mu.Unlock()
-	return v.w.write(plain(200, "Mcp-Session-Id: "+id, typeJSON, v.response(string(v.m.ID), 0)))
+	ok := v.w.write(plain(200, "Mcp-Session-Id: "+id, typeJSON, v.response(string(v.m.ID), 0)))
+	if ok {
+		v.j.beginSession()
+	}
+	return ok
 }
 
 // response is a result for a request id. It names the call, so that the caller sees whose answer it got.

@@ -85,6 +85,15 @@ func (j *Journal) count(what string) {
 	j.counts[what]++
 }
 
+// beginSession notes an initialize request that was answered.
+func (j *Journal) beginSession() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.initialized++; j.initialized > 1 {
+		j.counts["new sessions"]++
+	}
+}
+
 // execute notes that the server executes a call.
 func (j *Journal) execute(op int, actor string) {
 	j.mu.Lock()

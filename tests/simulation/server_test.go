@@ -286,16 +286,7 @@ func (v *visit) count() {
 	if v.script.faulty() {
 		v.j.count("faulty replies")
 	}
-	switch v.kind {
-	case "initialize":
-		v.j.mu.Lock()
-		v.j.initialized++
-		again := v.j.initialized > 1
-		v.j.mu.Unlock()
-		if again {
-			v.j.count("new sessions")
-		}
-	case "resume":
+	if v.kind == "resume" {
 		v.j.count("resumed streams")
 	}
 }

@@ -175,7 +175,7 @@ func (v *visit) fail(how string) bool {
 	case "reset":
 		v.w.c.(*memnet.Conn).Reset()
 	case "hang":
-		v.w.c.(*memnet.Conn).Silence()
+		v.w.silence()
 		<-v.done
 	}
 	return false

@@ -241,7 +241,9 @@ func (c *client) subscribe(number int, s Sub) {
 	time.Sleep(s.At.D() + time.Duration(number*13+2)*time.Microsecond)
 	l, err := c.session.Listen(c.t.Context(), mcpclient.Filter{Resources: []string{"r:/x/"}})
 	if err != nil {
-		c.j.logf(actor, "Listen: %v", err)
+		if c.j.logf(actor, "Listen: %v", err); c.h.only() && c.h.CloseAt == 0 {
+			c.j.breachf("had to work", 0, "Listen: %v", err)
+		}
 		return
 	}
 	if s.End > 0 {

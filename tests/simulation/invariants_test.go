@@ -98,13 +98,30 @@ func (c *client) judgeEvents() {
 			}
 		}
 	}
+	if gaps := len(c.gaps); gaps > 0 && c.h.only() {
+		c.j.breachf("needless gap", 0, "%d", gaps)
+	}
 	for i, f := range c.subs {
+		if len(f.gaps) > 0 && c.h.only() {
+			c.j.breachf("needless gap", 0, "%d for subscription %d", len(f.gaps), i)
+		}
 		for _, number := range slices.Sorted(maps.Keys(c.j.updated)) {
 			at := c.j.updated[number]
 			if f.agreed >= 0 && at > f.agreed && f.ended < 0 && !f.told[number] && !gapSince(f.gaps, at) {
 				c.j.breachf("update lost without a gap", 0, "update %d of %v for subscription %d", number, at, i)
 			}
 		}
+	}
+}
+
+// judgeLeft checks that Close left no exchange of the session open.
+func (c *client) judgeLeft(w *world) {
+	if c.h.Way == "agent-shared" || c.h.count("silence") > 0 {
+		return // on a shared link nothing is cancelled; on a silent network no server sees what the client does
+	}
+	time.Sleep(100 * ms)
+	for _, actor := range w.server.open() {
+		c.j.breachf("exchange left by Close", 0, "%s", actor)
 	}
 }
 

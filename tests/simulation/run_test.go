@@ -69,6 +69,7 @@ func (c *client) use(w *world) {
 		if c.h.CloseAt > 0 {
 			time.Sleep(c.h.CloseAt.D() + 777*time.Microsecond)
 			c.close()
+			c.judgeLeft(w)
 		}
 	}()
 	var happening sync.WaitGroup
@@ -76,22 +77,23 @@ func (c *client) use(w *world) {
 	workers.Wait()
 	close(stop)
 	happening.Wait()
-	w.calm()
 	<-closing
+	w.calm()
 	if c.h.CloseAt == 0 {
 		c.settle(w)
+		c.judgeEvents()
 		c.close()
+		c.judgeLeft(w)
 	}
 	others.Wait()
 }
 
-// settle lets the session recover, and checks that it did and what it told of the events meanwhile.
+// settle lets the session recover, and sends a marker behind which every gap was told.
 func (c *client) settle(w *world) {
 	c.heal()
 	time.Sleep(2 * time.Minute) // streams are opened again
-	w.happen("emit")            // a marker
+	w.happen("emit")
 	time.Sleep(time.Second)
-	c.judgeEvents()
 }
 
 // workers is how many there are.

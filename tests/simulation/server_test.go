@@ -3,10 +3,14 @@ package simulation_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,6 +52,7 @@ type server struct {
 	questions map[string]*question // put to the client; closed once answered
 	listening []*outlet            // open modern subscriptions
 	emits     int
+	busy      map[*visit]bool   // requests that are not answered yet
 	lastOn    map[string]string // by the client's address of a connection: whose request came last on it
 }
 
@@ -55,7 +60,7 @@ func newServer(h *History, j *Journal, n *memnet.Network) *server {
 	s := &server{
 		h: h, j: j, net: n, done: make(chan struct{}), good: make(chan struct{}),
 		sessions: map[string]*session{}, seen: map[string]int{}, streams: map[string]kept{}, questions: map[string]*question{},
-		lastOn: map[string]string{},
+		lastOn: map[string]string{}, busy: map[*visit]bool{},
 	}
 	s.auth = newAuthServer(s)
 	s.listen(endpointAddr, s.serve)
@@ -254,7 +259,13 @@ func (v *visit) handle() bool {
 	v.identify()
 	v.mu.Lock()
 	v.lastOn[v.w.c.RemoteAddr().String()] = fmt.Sprintf("%s %03d", v.actor, v.try)
+	v.busy[v] = true
 	v.mu.Unlock()
+	defer func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		delete(v.busy, v)
+	}()
 	v.j.logf(v.actor, "%s %s, try %d, cursor %q: %v", v.r.Method, v.m.Method, v.try, v.cursor, v.script)
 	if v.op > 0 && v.kind != "resume" {
 		v.j.alive(v.op)
@@ -302,6 +313,23 @@ func (v *visit) isProper() bool {
 	return v.kind == "get" || v.kind == "initialize" && v.script.answers() && v.script.Code == 0
 }
 
+// open returns the requests to which the client still waits for an answer: its end of the connection is open.
+func (s *server) open() []string {
+	s.mu.Lock()
+	visits := slices.Collect(maps.Keys(s.busy))
+	s.mu.Unlock()
+	var open []string
+	for _, v := range visits {
+		var one [1]byte
+		_ = v.w.c.SetReadDeadline(time.Now().Add(ms))
+		if _, err := v.w.c.Read(one[:]); errors.Is(err, os.ErrDeadlineExceeded) && !v.w.silent.Load() {
+			open = append(open, v.actor)
+		}
+	}
+	slices.Sort(open)
+	return open
+}
+
 // moment keeps what different actors do at different instants.
 func (v *visit) moment() time.Duration {
 	return time.Duration(v.op*7+v.try+100) * time.Microsecond
@@ -339,6 +367,8 @@ type writer struct {
 	sent int
 	cut  int // 0: never
 	by   string
+
+	silent atomic.Bool // what the client does is not seen
 }
 
 func (w *writer) write(text string) bool {
@@ -353,7 +383,13 @@ func (w *writer) write(text string) bool {
 		w.s.sleep(time.Microsecond) // what was written arrives
 		w.c.(*memnet.Conn).Reset()
 	case "silence":
-		w.c.(*memnet.Conn).Silence()
+		w.silence()
 	}
 	return false
+}
+
+// silence loses everything from now on; it does not show any more whether the client waits.
+func (w *writer) silence() {
+	w.silent.Store(true)
+	w.c.(*memnet.Conn).Silence()
 }

@@ -176,5 +176,7 @@ func (w *world) calm() {
 	close(w.server.good)
 	w.happen("well")
 	w.server.resetNext.Store(false)
-	w.happen("reset") // a silent connection would stay silent
+	if !w.h.only() {
+		w.happen("reset") // a silent connection would stay silent
+	}
 }

@@ -14,14 +14,18 @@ const (
 	busy         fault = "the server asked to come again"
 	recheck      fault = "headers or version were refused"
 	refusedDial  fault = "nothing could be sent for a moment"
+	deadLink     fault = "a link to an executor broke while nothing was under way"
 	expiredToken fault = "a token expired"
 	askedUser    fault = "the user was asked"
 	noAnswer     fault = "a harmless request got no answer"
 	brokenStream fault = "a standing stream ended"
 	beyondHelp   fault = "anything else" // promises nothing
-	fewTries           = 2               // replies that a call survives, with room to spare
-	shortFault         = time.Second     // that the retries of a call outlast
-	shortSilence       = 10 * time.Second
+)
+
+const (
+	fewTries   = 2                // bad replies that a call survives, with room to spare
+	shortFault = time.Second      // a time that the retries of a call outlast
+	longTry    = 10 * time.Second // a timeout that no call of such histories comes near to
 )
 
 // faults are the kinds of faults of a history.
@@ -107,6 +111,8 @@ func (h *History) faultsOfWorld(all map[fault]bool) {
 			all[expiredToken] = all[expiredToken] || h.Auth
 		case "end-standing", "cut-standing":
 			all[brokenStream] = true
+		case "cut-links", "no-executor":
+			all[deadLink] = true
 		case "refuse":
 			all[refusedDial], refused = true, e.At.D()
 		case "well":
@@ -131,7 +137,7 @@ func (h *History) mustWork(o *Op) string {
 	if all[beyondHelp] || len(all) > 1 || h.CloseAt > 0 || o.Deadline > 0 || o.Total > 0 {
 		return ""
 	}
-	if h.Idle > 0 && h.Idle.D() < 2*shortSilence || h.Try > 0 && h.Try.D() < shortSilence {
+	if h.Idle > 0 && h.Idle.D() < 2*longTry || h.Try > 0 && h.Try.D() < longTry {
 		return ""
 	}
 	if len(all) == 0 {
@@ -158,6 +164,8 @@ func (h *History) survives(o *Op, f fault) bool {
 		return faulty(o) <= 1
 	case refusedDial:
 		return h.Way == "" && h.closesConnections() // a connection that is reset may have carried something
+	case deadLink:
+		return h.breaksIdleLinks()
 	case askedUser:
 		return h.Asks && o.Answer != "fail"
 	case expiredToken:
@@ -187,6 +195,24 @@ func (h *History) closesConnections() bool {
 		}
 	}
 	return true
+}
+
+// breaksIdleLinks reports whether links break only between the calls of one worker, each of which takes no time. The
+// executors are gone for long only at the end: then nobody knows when calls begin.
+func (h *History) breaksIdleLinks() bool {
+	var begin time.Duration
+	for i := range h.Ops {
+		if begin += h.Ops[i].Gap.D(); h.Ops[i].Worker != 0 || len(h.Ops[i].Replies) > 0 {
+			return false
+		}
+		for _, e := range h.World {
+			if (e.At.D() - begin).Abs() < 50*ms {
+				return false
+			}
+		}
+	}
+	last := slices.IndexFunc(h.World, func(e Event) bool { return e.Kind == "no-executor" })
+	return !h.Handlers && len(h.Subs) == 0 && (last < 0 || last == len(h.World)-1)
 }
 
 // count returns how often something happens to everybody.

@@ -9,7 +9,7 @@ import (
 func (d dice) profile() *History {
 	profiles := []func(*History){
 		d.allWell, d.cutStreams, d.cutStreams, d.lostSessions, d.lostSessions, d.busyServer, d.recheckedRequests,
-		d.refusedDials, d.expiredTokens, d.questions, d.unanswered, d.standingStreams, d.standingStreams,
+		d.refusedDials, d.expiredTokens, d.questions, d.unanswered, d.standingStreams, d.standingStreams, d.deadLinks,
 	}
 	h := d.setting()
 	h.Idle, h.Try, h.Auth, h.Lifetime, h.Loss = span(30*time.Second), span(10*time.Second), false, 0, ""
@@ -93,6 +93,23 @@ func (d dice) refusedDials(h *History) {
 	}
 	at := d.between(100*ms, time.Second)
 	h.World = []Event{{at, "refuse"}, {at + d.between(10*ms, 900*ms), "well"}}
+}
+
+// deadLinks breaks the links to executors between the calls of one worker.
+func (d dice) deadLinks(h *History) {
+	h.Way, h.Handlers, h.Asks = pick(d, "agent", "agent-shared"), false, false
+	at := span(0)
+	for i := range h.Ops {
+		o := &h.Ops[i]
+		o.Worker, o.Replies, o.Gap = 0, nil, d.between(200*ms, 800*ms)
+		if i > 0 && d.one(2) {
+			h.World = append(h.World, Event{at + o.Gap/2, "cut-links"})
+		}
+		at += o.Gap
+	}
+	if n := len(h.World); n > 0 && d.one(2) {
+		h.World[n-1].Kind = "no-executor"
+	}
 }
 
 // expiredTokens ends tokens while calls are under way; there is a refresh token.

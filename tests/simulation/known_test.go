@@ -28,7 +28,8 @@ var known = []knownBreach{
 	{"V3", verdict, replies(func(r *Reply) bool { return r.Code != 0 && r.ID == "null" && r.How != "status" })},
 	{"V4", verdict, replies(func(r *Reply) bool { return r.How == "status" && (r.Status < 200 || r.Status > 599) })},
 	{"V6", verdict, replies(func(r *Reply) bool { return r.Malformed })},
-	{"V7", unwell, func(h *History, _ *Op) bool { return h.count("lose") > 1 }},
+	{"S3", unwell, func(h *History, _ *Op) bool { return !h.Modern && slices.Contains(unmended, h.Loss) }},
+	{"V7", []string{"had to work"}, func(h *History, _ *Op) bool { return h.count("lose") > 1 }},
 	{"V8", unwell, func(h *History, o *Op) bool {
 		tooEarly := func(r *Reply) bool { return r.Status == 425 }
 		return replies(tooEarly)(h, o) || resumes(tooEarly)(h, o)
@@ -39,7 +40,6 @@ var known = []knownBreach{
 		return len(first) > 0 && (first[0].How != "" || first[0].Cut > 0)
 	}},
 	{"N1", []string{"executed although NotRun"}, replies(func(r *Reply) bool { return r.How == "ask" })}, // a round ran, the next was not sent
-	{"S3", unwell, func(h *History, _ *Op) bool { return !h.Modern && slices.Contains(unmended, h.Loss) }},
 }
 
 // unmended are the ways to tell of a lost session from which nothing recovers yet.

@@ -53,8 +53,8 @@ func (d dice) cutStreams(h *History) {
 func (d dice) lostSessions(h *History) {
 	h.Modern, h.Loss = false, d.loss()
 	gap := 4 * time.Second
-	if d.one(4) {
-		gap = 20 * ms
+	if d.one(3) { // twice in one call
+		gap = 150 * ms
 	}
 	for at, n := d.between(200*ms, time.Second), 1+d.IntN(2); n > 0; n-- {
 		h.World = append(h.World, Event{at, "lose"})
@@ -63,6 +63,7 @@ func (d dice) lostSessions(h *History) {
 	h.Other["initialize"] = []Reply{{}, {Wait: d.between(0, 200*ms)}, {Wait: d.between(0, 200*ms)}}
 	for i := range h.Ops { // refusals come one after the other, some when the next session is there already
 		h.Ops[i].Gap = d.between(0, 100*ms)
+		h.Ops[i].Replies = append(h.Ops[i].Replies, Reply{Wait: d.between(0, 300*ms)})
 	}
 }
 

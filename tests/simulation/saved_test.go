@@ -12,6 +12,7 @@ import (
 // stillBroken are the saved histories that break a promise, each with the class. Delete what was mended: a history that
 // is named here and breaks nothing fails the test.
 var stillBroken = map[string]string{
+	"c1-cut-body-of-a-404":            "executed twice",
 	"v1-header-refusal-in-json":       "executed twice",
 	"v1-header-refusal-in-stream":     "executed twice",
 	"v1-version-refusal-in-json":      "executed twice",

@@ -38,9 +38,9 @@ var known = []knownBreach{
 		return replies(tooEarly)(h, o) || resumes(tooEarly)(h, o)
 	}},
 	{"V9", []string{"idle timeout overdue"}, replies(func(r *Reply) bool { return strings.Contains(r.Events, string(eventEmpty)) })},
-	{"E1", []string{"event lost without a gap"}, func(h *History, _ *Op) bool { // the first standing GET failed: what came meanwhile is lost
+	{"E1", []string{"event lost without a gap"}, func(h *History, _ *Op) bool { // the first standing GET broke off: what came meanwhile is lost
 		first := h.Other["get"]
-		return len(first) > 0 && (first[0].How != "" || first[0].Cut > 0)
+		return len(first) > 0 && (first[0].Cut > 0 || first[0].How == "reset" || first[0].How == "eof" || first[0].How == "hang")
 	}},
 	{"N1", []string{"executed although NotRun"}, replies(func(r *Reply) bool { return r.How == "ask" })}, // a round ran, the next was not sent
 }

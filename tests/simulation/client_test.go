@@ -1,0 +1,271 @@
+package simulation_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+// client is a program that uses a session.
+type client struct {
+	t       *testing.T
+	h       *History
+	j       *Journal
+	session *mcpclient.Session
+	oauth   *oauth.Client // nil: none
+
+	mu    sync.Mutex            // guards the rest
+	told  map[int]time.Duration // log messages
+	gaps  []time.Duration
+	ended bool // the stream is over for this epoch, and a gap told that
+	over  time.Duration
+	subs  []*follower
+}
+
+// follower is what one subscription told.
+type follower struct {
+	agreed, ended time.Duration // negative: not yet
+	told          map[int]bool
+	gaps          []time.Duration
+}
+
+// connect begins the session.
+func (c *client) connect(w *world) error {
+	opts := &mcpclient.Options{
+		Transport: w.transport, Timeouts: mcpclient.Timeouts{Idle: c.h.Idle.D(), Try: c.h.Try.D()},
+		Header: http.Header{secretHeader: {"secret"}},
+	}
+	if c.h.Handlers {
+		opts.Handlers = mcpclient.Handlers{Log: c.log, Gap: c.gap, SessionRestored: c.restored}
+	}
+	if c.h.Asks {
+		opts.Handlers.ElicitForm = c.elicit
+	}
+	var err error
+	if c.h.Auth {
+		if c.oauth, err = oauth.NewClient(endpoint, &oauth.Config{Login: w.server.auth}); err != nil {
+			return err
+		}
+		opts.Auth = c.oauth
+	}
+	c.session, err = mcpclient.Connect(c.t.Context(), endpoint, opts)
+	return err
+}
+
+// close closes the session and checks that it takes no longer than it may.
+func (c *client) close() {
+	began := time.Now()
+	c.j.logf("client", "Close")
+	err := c.session.Close()
+	if took := time.Since(began); took > mcpclient.DefaultCloseTimeout+slack || err != nil {
+		c.j.breachf("slow Close", 0, "it took %v: %v", took, err)
+	}
+	c.j.mu.Lock()
+	c.j.closed = c.j.now()
+	c.j.mu.Unlock()
+	c.j.logf("client", "closed")
+}
+
+func (c *client) log(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
+	var data struct{ Seq int }
+	if json.Unmarshal(m.Data, &data) != nil || data.Seq == 0 {
+		return // a message of a call
+	}
+	c.mu.Lock()
+	_, again := c.told[data.Seq]
+	c.told[data.Seq] = c.j.now()
+	c.mu.Unlock()
+	c.j.logf("client", "told of message %d", data.Seq)
+	if again {
+		c.j.breachf("event told twice", 0, "message %d", data.Seq)
+	}
+}
+
+func (c *client) gap(_ context.Context, _ *mcpclient.Session, g mcpclient.Gap) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.j.logf("client", "gap %+v", g)
+	c.gaps = append(c.gaps, c.j.now())
+	if g.Ended {
+		c.ended, c.over = true, c.j.now()
+	}
+}
+
+func (c *client) restored(context.Context, *mcpclient.Session, mcpclient.SessionRestored) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.j.logf("client", "session restored")
+	c.gaps = append(c.gaps, c.j.now()) // this tells of a gap too
+	c.ended = false
+}
+
+// elicit is a user who answers the questions of a call as the history says.
+func (c *client) elicit(ctx context.Context, _ *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+	var n int
+	_, _ = fmt.Sscanf(r.Message, "op %d", &n) // the server's own form
+	o := c.h.op(n)
+	actor := fmt.Sprintf("user#%d", n)
+	c.j.logf(actor, "is asked")
+	c.j.count("questions")
+	pause := 50 * ms
+	if o.Answer == "slow" {
+		pause = 3 * time.Second
+	}
+	select {
+	case <-time.After(pause + time.Duration(n*7+3)*time.Microsecond):
+	case <-ctx.Done():
+		c.j.logf(actor, "is asked no longer")
+		return nil, ctx.Err()
+	}
+	switch o.Answer {
+	case "decline":
+		return mcpclient.DeclineElicitation(), nil
+	case "cancel":
+		return mcpclient.CancelElicitation(), nil
+	case "fail":
+		return nil, errors.New("no user")
+	}
+	return mcpclient.AcceptElicitation(map[string]any{"n": n}), nil
+}
+
+// work makes the calls of one worker.
+func (c *client) work(worker int) {
+	for i := range c.h.Ops {
+		if o := &c.h.Ops[i]; o.Worker == worker {
+			time.Sleep(o.Gap.D() + time.Duration(o.N*11+1)*time.Microsecond)
+			c.do(o)
+		}
+	}
+}
+
+// call is one call while it runs.
+type call struct {
+	c        *client
+	o        *Op
+	mu       sync.Mutex
+	returned bool    // guarded by mu
+	progress float64 // guarded by mu: the last one
+}
+
+// clientNumber is the address of a dialing end, which depends on the order of dials.
+var clientNumber = regexp.MustCompile(`mem client:\d+`)
+
+// do makes one call and judges its outcome.
+func (c *client) do(o *Op) {
+	call := &call{c: c, o: o}
+	ctx, cancel := call.context()
+	defer cancel()
+	actor := fmt.Sprintf("op#%d", o.N)
+	c.j.logf(actor, "begins %s", o.Kind)
+	began := time.Now()
+	var res *mcpclient.CallToolResult
+	var err error
+	switch o.Kind {
+	case "":
+		res, err = c.session.CallTool(ctx, "t", map[string]any{"n": o.N, "x": strings.Repeat("x", o.Size)}, call.options()...)
+	case "list":
+		_, err = c.session.ListTools(ctx, nil, call.options()...)
+	case "ping":
+		err = c.session.Ping(ctx, call.options()...)
+	}
+	call.mu.Lock()
+	call.returned = true
+	call.mu.Unlock()
+	took := time.Since(began)
+	c.j.logf(actor, "returns after %v: %v, %v", took, outcomeOf(err, o.Harmless), clientNumber.ReplaceAllString(fmt.Sprint(err), "mem client"))
+	c.j.judge(c.h, o, took, res, err)
+}
+
+func (k *call) context() (context.Context, context.CancelFunc) {
+	ctx := k.c.t.Context()
+	switch {
+	case k.o.Deadline == 0:
+		return ctx, func() {}
+	case !k.o.Cancel:
+		return context.WithTimeout(ctx, k.o.Deadline.D())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	timer := time.AfterFunc(k.o.Deadline.D(), cancel)
+	return ctx, func() {
+		timer.Stop()
+		cancel()
+	}
+}
+
+func (k *call) options() []mcpclient.CallOption {
+	opts := []mcpclient.CallOption{mcpclient.WithHeader(opHeader, fmt.Sprint(k.o.N))}
+	if k.o.Total > 0 {
+		opts = append(opts, mcpclient.WithTotalTimeout(k.o.Total.D()))
+	}
+	if k.o.Harmless {
+		opts = append(opts, mcpclient.WithIdempotent())
+	}
+	if k.o.Progress {
+		opts = append(opts, mcpclient.OnProgress(k.onProgress))
+	}
+	return opts
+}
+
+// onProgress checks that progress comes in order and before the return.
+func (k *call) onProgress(_ context.Context, p mcpclient.Progress) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.returned:
+		k.c.j.breachf("late progress", k.o.N, "%v after the return", p.Progress)
+	case p.Progress < k.progress && !k.o.safe():
+		k.c.j.breachf("progress out of order", k.o.N, "%v after %v", p.Progress, k.progress)
+	}
+	k.progress = p.Progress
+}
+
+// subscribe follows one subscription to its end.
+func (c *client) subscribe(number int, s Sub) {
+	actor := fmt.Sprintf("sub#%d", number)
+	f := &follower{agreed: -1, ended: -1, told: map[int]bool{}}
+	c.mu.Lock()
+	c.subs = append(c.subs, f)
+	c.mu.Unlock()
+	time.Sleep(s.At.D() + time.Duration(number*13+2)*time.Microsecond)
+	l, err := c.session.Listen(c.t.Context(), mcpclient.Filter{Resources: []string{"r:/x/"}})
+	if err != nil {
+		if c.j.logf(actor, "Listen: %v", err); c.h.only() && c.h.CloseAt == 0 {
+			c.j.breachf("had to work", 0, "Listen: %v", err)
+		}
+		return
+	}
+	if s.End > 0 {
+		defer time.AfterFunc(s.End.D(), func() { _ = l.Close() }).Stop()
+	}
+	c.mu.Lock()
+	f.agreed = c.j.now()
+	c.mu.Unlock()
+	c.j.logf(actor, "agreed")
+	for e := range l.Events() {
+		c.mu.Lock()
+		c.j.logf(actor, "event %d %s", e.Kind, e.URI) // the cause of a gap may be one of two that come at once
+		var n int
+		if e.Kind == mcpclient.ListenGap {
+			f.gaps = append(f.gaps, c.j.now())
+		} else if _, err := fmt.Sscanf(e.URI, "r:/x/%d", &n); err == nil {
+			f.told[n] = true
+		}
+		c.mu.Unlock()
+	}
+	c.mu.Lock()
+	f.ended = c.j.now()
+	c.mu.Unlock()
+	c.j.logf(actor, "ended: %v", l.Err())
+}

@@ -1,0 +1,165 @@
+package simulation_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Journal is what really happened in a run: what the servers did, what the callers were told, and a trace of both.
+type Journal struct {
+	mu       sync.Mutex // guards the rest
+	start    time.Time
+	numbers  map[string]int // trace lines by actor
+	trace    []traceLine
+	breaches []Breach
+
+	ran         map[int]int           // executions by call
+	rounds      map[string]int        // executions of a call that ended in a question, by call and state
+	final       map[int]bool          // calls that got a final word
+	answered    map[int]bool          // calls that got a response with their id
+	silence     map[int]time.Duration // the longest time of a call without a sign of life
+	sign        map[int]time.Duration // when a call was last sent, or got an event with data
+	initialized int                   // initialize requests
+	lost        int                   // sessions that the server forgot
+	logins      int                   // times that a person was asked for authorization
+	closed      time.Duration         // when Close returned
+	emitted     map[int]time.Duration
+	updated     map[int]time.Duration
+	outcomes    map[string]int // results of calls by kind
+	counts      map[string]int // of what happened, for the summary
+}
+
+// traceLine is one line of the trace.
+type traceLine struct {
+	at     time.Duration
+	actor  string
+	number int // among the actor's
+	text   string
+}
+
+// Breach is a promise that was broken.
+type Breach struct {
+	Class string // what kind of promise
+	Op    int    // the call, 0 if it is about none
+	Text  string
+}
+
+// String names the class and the details.
+func (b Breach) String() string { return b.Class + ": " + b.Text }
+
+func newJournal() *Journal {
+	return &Journal{
+		numbers: map[string]int{}, ran: map[int]int{}, rounds: map[string]int{}, final: map[int]bool{}, answered: map[int]bool{},
+		sign: map[int]time.Duration{}, silence: map[int]time.Duration{},
+		emitted: map[int]time.Duration{}, updated: map[int]time.Duration{}, outcomes: map[string]int{}, counts: map[string]int{},
+	}
+}
+
+// now is the virtual time since the run began.
+func (j *Journal) now() time.Duration { return time.Since(j.start) }
+
+// logf adds a line to the trace.
+func (j *Journal) logf(actor, format string, args ...any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.numbers[actor]++
+	j.trace = append(j.trace, traceLine{j.now(), actor, j.numbers[actor], fmt.Sprintf(format, args...)})
+}
+
+// breachf notes a broken promise.
+func (j *Journal) breachf(class string, op int, format string, args ...any) {
+	b := Breach{class, op, fmt.Sprintf(format, args...)}
+	j.logf("BREACH", "%v", b)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.breaches = append(j.breaches, b)
+}
+
+// count counts what happened, for the summary.
+func (j *Journal) count(what string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.counts[what]++
+}
+
+// beginSession notes an initialize request that was answered.
+func (j *Journal) beginSession() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.initialized++; j.initialized > 1 {
+		j.counts["new sessions"]++
+	}
+}
+
+// execute notes that the server executes a call.
+func (j *Journal) execute(op int, actor string) {
+	j.mu.Lock()
+	j.ran[op]++
+	n := j.ran[op]
+	j.mu.Unlock()
+	j.logf(actor, "EXECUTES #%d, number %d", op, n)
+}
+
+// ask notes that the server executes a call up to a question.
+func (j *Journal) ask(op int, state, actor string) {
+	j.mu.Lock()
+	j.rounds[roundKey(op, state)]++
+	j.mu.Unlock()
+	j.logf(actor, "EXECUTES #%d up to a question, state %q", op, state)
+}
+
+func roundKey(op int, state string) string { return fmt.Sprintf("#%d %s", op, state) }
+
+// asked returns how often a call was executed up to a question, and the most that one state was.
+func (j *Journal) asked(op int) (all, most int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for key, n := range j.rounds {
+		if strings.HasPrefix(key, roundKey(op, "")) {
+			all, most = all+n, max(most, n)
+		}
+	}
+	return all, most
+}
+
+// alive notes a sign of life of a call.
+func (j *Journal) alive(op int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if last, again := j.sign[op]; again {
+		j.silence[op] = max(j.silence[op], j.now()-last)
+	}
+	j.sign[op] = j.now()
+}
+
+// said notes what a call is told: a final word, which a response with its id is. It is called before that is sent.
+func (j *Journal) said(op int, final, response bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.final[op] = j.final[op] || final || response
+	j.answered[op] = j.answered[op] || response
+}
+
+// Trace returns the run in an order that does not depend on the scheduler.
+func (j *Journal) Trace() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	lines := slices.Clone(j.trace)
+	slices.SortStableFunc(lines, func(a, b traceLine) int {
+		if a.at != b.at {
+			return int(min(max(a.at-b.at, -1), 1))
+		}
+		if order := strings.Compare(a.actor, b.actor); order != 0 {
+			return order
+		}
+		return a.number - b.number
+	})
+	var text strings.Builder
+	for _, l := range lines {
+		fmt.Fprintf(&text, "%14v  %-12s %s\n", l.at, l.actor, l.text)
+	}
+	return text.String()
+}

@@ -1,0 +1,259 @@
+package simulation_test
+
+import (
+	"slices"
+	"time"
+)
+
+// fault is a kind of fault, for the oracle of what must work.
+type fault string
+
+const (
+	cutStream    fault = "a stream that can be resumed was cut"
+	lostSession  fault = "sessions were lost"
+	busy         fault = "the server asked to come again"
+	recheck      fault = "headers or version were refused"
+	refusedDial  fault = "nothing could be sent for a moment"
+	deadLink     fault = "a link to an executor broke while nothing was under way"
+	expiredToken fault = "a token expired"
+	askedUser    fault = "the user was asked"
+	noAnswer     fault = "a harmless request got no answer"
+	brokenStream fault = "a standing stream ended"
+	beyondHelp   fault = "anything else" // promises nothing
+)
+
+const (
+	fewTries   = 2                // bad replies that a call survives, with room to spare
+	shortFault = time.Second      // a time that the retries of a call outlast
+	longTry    = 10 * time.Second // a timeout that no call of such histories comes near to
+)
+
+// faults are the kinds of faults of a history.
+func (h *History) faults() map[fault]bool {
+	all := map[fault]bool{}
+	for i := range h.Ops {
+		o := &h.Ops[i]
+		for k := range o.Replies {
+			if f := h.faultOf(o, &o.Replies[k]); f != "" {
+				all[f] = true
+			}
+		}
+		if len(o.Resumes) > 0 && !all[beyondHelp] {
+			all[h.faultOfResumes(o)] = true
+		}
+	}
+	for kind, replies := range h.Other {
+		for _, r := range replies {
+			switch {
+			case r == (Reply{Wait: r.Wait}) && r.Wait.D() <= shortFault:
+			case kind == "get" && r.How == "status" && slices.Contains([]int{503, 429, 409}, r.Status) && r.Cut == 0 && r.Code == 0:
+				all[brokenStream] = true
+			default:
+				all[beyondHelp] = true
+			}
+		}
+	}
+	h.faultsOfWorld(all)
+	if h.Auth && h.Lifetime > 0 {
+		all[expiredToken] = true
+	}
+	return all
+}
+
+// faultOf is the kind of fault of one reply, "" if it is none.
+func (h *History) faultOf(o *Op, r *Reply) fault {
+	plainStatus := r.How == "status" && r.Cut == 0 && r.Close == 0 && !r.Loses
+	switch {
+	case r.Wait.D() > shortFault || r.Gap.D() > shortFault || r.Close > 0 || r.Loses || r.Late && r.Unchunked:
+		return beyondHelp
+	case r.How == "ask" && r.Cut == 0 && h.Modern:
+		return askedUser
+	case plainStatus && (r.Status == 429 || r.Status == 425):
+		return busy
+	case plainStatus && r.Status == 400 && h.Modern && o.Kind == "" && r.own() && (r.Code == -32020 || r.Code == -32022):
+		return recheck
+	case o.safe() && (r.How == "reset" || r.How == "eof" || plainStatus && (r.Status >= 500 && r.Status <= 504 || r.Status == 408) && r.Status != 501):
+		return noAnswer
+	case r.How != "" && r.How != "json" && r.How != "stream" || r.Code != 0 || r.ID != "":
+		return beyondHelp
+	case r.Cut == 0 && r.How == "stream" && slices.Contains([]byte(r.Events), eventQuestion):
+		return askedUser
+	case r.Cut == 0:
+		return ""
+	case r.How == "stream" && r.Cut >= resumableCut && r.CutBy != "silence" && h.IDs && h.Prime && h.Resumable && !h.Modern && o.Kind == "" && h.Buffer == 0:
+		return cutStream
+	}
+	return beyondHelp
+}
+
+// safe reports whether the call may be repeated.
+func (o *Op) safe() bool { return o.Kind != "" || o.Harmless }
+
+func (h *History) faultOfResumes(o *Op) fault {
+	for _, r := range o.Resumes {
+		if r.How != "status" || !slices.Contains([]int{408, 409, 425, 429, 500, 503}, r.Status) || r.Code != 0 || r.Cut > 0 || r.Close > 0 || r.Wait.D() > shortFault {
+			return beyondHelp
+		}
+	}
+	return cutStream
+}
+
+func (h *History) faultsOfWorld(all map[fault]bool) {
+	var refused time.Duration = -1
+	events := slices.Clone(h.World)
+	slices.SortStableFunc(events, func(a, b Event) int { return int(a.At - b.At) })
+	for _, e := range events {
+		switch e.Kind {
+		case "emit":
+		case "lose":
+			all[lostSession] = all[lostSession] || !h.Modern
+		case "expire":
+			all[expiredToken] = all[expiredToken] || h.Auth
+		case "end-standing", "cut-standing":
+			all[brokenStream] = true
+		case "cut-links", "no-executor":
+			all[deadLink] = true
+		case "refuse":
+			all[refusedDial], refused = true, e.At.D()
+		case "well":
+			if refused >= 0 && e.At.D()-refused > shortFault {
+				all[beyondHelp] = true
+			}
+			refused = -1
+		default:
+			all[beyondHelp] = true
+		}
+	}
+	if refused >= 0 {
+		all[beyondHelp] = true // it may last
+	}
+}
+
+// mustWork decides from the history alone whether a call has to succeed, and says why. "" promises nothing. It does
+// so if there is at most one kind of fault.
+func (h *History) mustWork(o *Op) string {
+	all := h.faults()
+	delete(all, brokenStream) // touches no call
+	if all[beyondHelp] || len(all) > 1 || h.CloseAt > 0 || o.Deadline > 0 || o.Total > 0 {
+		return ""
+	}
+	if h.Idle > 0 && h.Idle.D() < 2*longTry || h.Try > 0 && h.Try.D() < longTry {
+		return ""
+	}
+	if len(all) == 0 {
+		return "no fault"
+	}
+	for f := range all {
+		if h.survives(o, f) {
+			return string(f)
+		}
+	}
+	return ""
+}
+
+// survives reports whether a call has to survive the only kind of fault of its history.
+func (h *History) survives(o *Op, f fault) bool {
+	switch f {
+	case cutStream:
+		return len(o.Resumes) <= fewTries
+	case lostSession:
+		return h.count("lose") <= fewTries && h.refusesLost()
+	case busy, noAnswer:
+		return faulty(o) <= fewTries
+	case recheck:
+		return faulty(o) <= 1
+	case refusedDial:
+		return h.Way == "" && h.closesConnections() // a connection that is reset may have carried something
+	case deadLink:
+		return h.breaksIdleLinks()
+	case askedUser:
+		return h.Asks && o.Answer != "fail"
+	case expiredToken:
+		return true
+	default:
+		return false
+	}
+}
+
+// faulty counts the replies of a call that are no answers.
+func faulty(o *Op) (n int) {
+	for i := range o.Replies {
+		if o.Replies[i].faulty() {
+			n++
+		}
+	}
+	return n
+}
+
+// closesConnections reports whether each connection serves one call.
+func (h *History) closesConnections() bool {
+	for i := range h.Ops {
+		for _, r := range h.Ops[i].Replies {
+			if r.Header != "Connection: close" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// breaksIdleLinks reports whether links break only between the calls of one worker, each of which takes no time. The
+// executors are gone for long only at the end: then nobody knows when calls begin.
+func (h *History) breaksIdleLinks() bool {
+	var begin time.Duration
+	for i := range h.Ops {
+		if begin += h.Ops[i].Gap.D(); h.Ops[i].Worker != 0 || len(h.Ops[i].Replies) > 0 {
+			return false
+		}
+		for _, e := range h.World {
+			if (e.At.D() - begin).Abs() < 50*ms {
+				return false
+			}
+		}
+	}
+	last := slices.IndexFunc(h.World, func(e Event) bool { return e.Kind == "no-executor" })
+	return !h.Handlers && len(h.Subs) == 0 && (last < 0 || last == len(h.World)-1)
+}
+
+// count returns how often something happens to everybody.
+func (h *History) count(kind string) (n int) {
+	for _, e := range h.World {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// refusesLost reports whether requests of a lost session are refused, so that a call may be sent again.
+func (h *History) refusesLost() bool {
+	for _, style := range lossStyles {
+		if style.name == h.Loss {
+			return style.refuses
+		}
+	}
+	return false
+}
+
+// mostInitializes is how many initialize requests are needed at most, if the history tells.
+func (h *History) mostInitializes(lost int) (limit int, known bool) {
+	if h.Modern {
+		lost = -1
+	}
+	return 1 + lost, h.only(lostSession, brokenStream, busy, cutStream, noAnswer, askedUser)
+}
+
+// mostLogins is how often a person is needed at most, if the history tells: a refresh token does the rest. It tells
+// only if one token ends: the next one may end before it was accepted, and such a token is not renewed again.
+func (h *History) mostLogins() (limit int, known bool) {
+	return 1, h.count("expire") <= 1 && h.Lifetime == 0 && h.only(expiredToken, brokenStream)
+}
+
+// only reports whether there are no kinds of faults but these.
+func (h *History) only(kinds ...fault) bool {
+	all := h.faults()
+	for _, f := range kinds {
+		delete(all, f)
+	}
+	return len(all) == 0
+}

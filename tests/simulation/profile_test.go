@@ -1,0 +1,203 @@
+package simulation_test
+
+import (
+	"fmt"
+	"time"
+)
+
+// profile draws a history with one kind of fault, most of whose calls must work.
+func (d dice) profile() *History {
+	profiles := []func(*History){
+		d.allWell, d.cutStreams, d.cutStreams, d.lostSessions, d.lostSessions, d.busyServer, d.recheckedRequests,
+		d.refusedDials, d.expiredTokens, d.questions, d.unanswered, d.standingStreams, d.standingStreams, d.deadLinks,
+	}
+	h := d.setting()
+	h.Idle, h.Try, h.Auth, h.Lifetime, h.Loss = span(30*time.Second), span(10*time.Second), false, 0, ""
+	n := 0
+	for worker := range 1 + d.IntN(4) {
+		for range 1 + d.IntN(4) {
+			n++
+			h.Ops = append(h.Ops, Op{
+				N: n, Worker: worker, Gap: d.between(0, 800*ms), Progress: d.one(2),
+				Replies: []Reply{{Wait: d.between(0, 300*ms)}},
+			})
+		}
+	}
+	profiles[d.IntN(len(profiles))](h)
+	return h
+}
+
+// allWell has no fault.
+func (d dice) allWell(h *History) {
+	for i := range h.Ops {
+		h.Ops[i].Kind = pick(d, "", "list", "ping")
+		if h.Ops[i].Kind == "" {
+			h.Ops[i].Replies = []Reply{{How: "stream", Events: "plpph", Gap: d.between(0, 400*ms), Late: d.one(4)}}
+		}
+	}
+}
+
+// cutStreams breaks streams that can be resumed, behind their first id; the GET that resumes one may be put off.
+func (d dice) cutStreams(h *History) {
+	h.Modern, h.IDs, h.Prime, h.Resumable, h.Buffer = false, true, true, true, 0
+	for i := range h.Ops {
+		o := &h.Ops[i]
+		o.Replies = []Reply{{How: "stream", Events: "ppp", Gap: d.between(ms, 300*ms), Cut: resumableCut + d.IntN(500), CutBy: pick(d, "", "reset")}}
+		if d.one(3) {
+			o.Resumes = []Reply{{How: "status", Status: pick(d, 408, 409, 425, 429, 500, 503), NoRun: true}}
+		}
+	}
+}
+
+// lostSessions lets the server forget its sessions while calls are under way.
+func (d dice) lostSessions(h *History) {
+	h.Modern, h.Loss = false, d.loss()
+	gap := 4 * time.Second
+	if d.one(3) { // twice in one call
+		gap = 150 * ms
+	}
+	for at, n := d.between(200*ms, time.Second), 1+d.IntN(2); n > 0; n-- {
+		h.World = append(h.World, Event{at, "lose"})
+		at += d.between(gap, 2*gap)
+	}
+	h.Other["initialize"] = []Reply{{}, {Wait: d.between(0, 200*ms)}, {Wait: d.between(0, 200*ms)}}
+	for i := range h.Ops { // refusals come one after the other, some when the next session is there already
+		h.Ops[i].Gap = d.between(0, 100*ms)
+		h.Ops[i].Replies = append(h.Ops[i].Replies, Reply{Wait: d.between(0, 300*ms)})
+	}
+}
+
+// busyServer asks to come again.
+func (d dice) busyServer(h *History) {
+	for i := range h.Ops {
+		for range 1 + d.IntN(2) {
+			r := Reply{How: "status", Status: pick(d, 429, 429, 425), NoRun: true, Early: d.one(4)}
+			d.retryAfter(&r)
+			h.Ops[i].Replies = append([]Reply{r}, h.Ops[i].Replies...)
+		}
+	}
+}
+
+// recheckedRequests are refused for their headers or their version, as the specification has it.
+func (d dice) recheckedRequests(h *History) {
+	h.Modern = true
+	for i := range h.Ops {
+		h.Ops[i].Replies = []Reply{{How: "status", Status: 400, Code: pick(d, -32020, -32022), NoRun: true}}
+	}
+}
+
+// refusedDials keeps the server out of reach for a moment. Connections serve one request, so that each call dials.
+func (d dice) refusedDials(h *History) {
+	h.Way, h.Handlers = "", false
+	for i := range h.Ops {
+		h.Ops[i].Replies = []Reply{{How: "json", Wait: d.between(0, 100*ms), Header: "Connection: close"}}
+	}
+	at := d.between(100*ms, time.Second)
+	h.World = []Event{{at, "refuse"}, {at + d.between(10*ms, 900*ms), "well"}}
+}
+
+// deadLinks breaks the links to executors between the calls of one worker.
+func (d dice) deadLinks(h *History) {
+	h.Way, h.Handlers, h.Asks = pick(d, "agent", "agent-shared"), false, false
+	at := span(0)
+	for i := range h.Ops {
+		o := &h.Ops[i]
+		o.Worker, o.Replies, o.Gap = 0, nil, d.between(200*ms, 800*ms)
+		if i > 0 && d.one(2) {
+			h.World = append(h.World, Event{at + o.Gap/2, "cut-links"})
+		}
+		at += o.Gap
+	}
+	if n := len(h.World); n > 0 && d.one(2) {
+		h.World[n-1].Kind = "no-executor"
+	}
+}
+
+// expiredTokens ends tokens while calls are under way; there is a refresh token.
+func (d dice) expiredTokens(h *History) {
+	h.Auth = true
+	h.Lifetime = pick(d, 0, 0, span(3*time.Second))
+	for range pick(d, 1, 1, 2, 3) {
+		h.World = append(h.World, Event{d.between(300*ms, 2*time.Second), "expire"})
+	}
+	if d.one(3) {
+		h.Other["token"] = []Reply{{}, {Wait: d.between(0, time.Second)}}
+	}
+}
+
+// questions are put to the user, who answers.
+func (d dice) questions(h *History) {
+	h.Asks = true
+	for i := range h.Ops {
+		h.Ops[i].Answer = pick(d, "", "", "decline", "cancel", "slow")
+		h.Ops[i].Replies = []Reply{{How: "stream", Events: pick(d, "q", "pqp", "qpq"), Gap: d.between(0, 200*ms)}}
+		if h.Modern {
+			h.Ops[i].Replies = []Reply{{How: "ask"}, {How: pick(d, "ask", "json", "stream")}}
+		}
+	}
+}
+
+// unanswered loses the answers to requests that are safe to repeat.
+func (d dice) unanswered(h *History) {
+	for i := range h.Ops {
+		o := &h.Ops[i]
+		o.Kind, o.Harmless, o.Progress = pick(d, "", "list", "ping"), true, false
+		r := pick(d, Reply{How: "reset"}, Reply{How: "eof"}, Reply{How: "status", Status: pick(d, 500, 502, 503, 504, 408, 425)})
+		r.Wait = d.between(0, 200*ms)
+		o.Replies = []Reply{r}
+	}
+}
+
+// standingStreams are cut while events come on them, and calls go on.
+func (d dice) standingStreams(h *History) {
+	h.Handlers = true
+	h.Subs = []Sub{{At: 0}, d.sub()}
+	for at := d.between(0, 500*ms); at.D() < 4*time.Second; at += d.between(600*ms, 2*time.Second) {
+		h.World = append(h.World, Event{at, pick(d, "end-standing", "cut-standing")})
+		for range 1 + d.IntN(2) {
+			h.World = append(h.World, Event{at + d.between(0, 600*ms), "emit"}) // until the stream is there again, or just then
+		}
+	}
+	for k := range 1 + d.IntN(3) {
+		if d.one(2) {
+			h.Other["get"] = append(h.Other["get"], Reply{How: "status", Status: pick(d, 503, 429, 409), Wait: d.between(0, 200*ms)})
+		} else if k > 0 {
+			h.Other["get"] = append(h.Other["get"], Reply{})
+		}
+	}
+	for i := range h.Ops {
+		h.Ops[i].Replies = []Reply{{How: "stream", Events: "pppp", Gap: d.between(0, 600*ms)}}
+	}
+}
+
+// worldEvents are what may happen to everybody.
+var worldEvents = []string{
+	"reset", "cut", "silence", "refuse", "well", "stall", "well", "lose", "lose", "emit", "emit", "emit", "end-standing", "cut-standing",
+	"cut-links", "no-executor", "well", "reset-accept", "expire", "revoke",
+}
+
+// lossStyles are the ways in which servers tell that a session is gone. All heal the session. All but one refuse the
+// request, so that the call is sent again.
+var lossStyles = []struct {
+	name    string
+	refuses bool
+	reply   func(id string) (status int, contentType, body string)
+}{
+	{"", true, func(string) (int, string, string) { return 404, "text/plain", "session not found" }},
+	{"404 page", true, func(string) (int, string, string) { return 404, "text/html", "<html>404 no such session</html>" }},
+	{"404 null id", true, func(string) (int, string, string) { return 404, typeJSON, sessionError("null", -32001) }},
+	{"404 own id", true, func(id string) (int, string, string) { return 404, typeJSON, sessionError(id, -32001) }},
+	{"400 null id", true, func(string) (int, string, string) { return 400, typeJSON, sessionError("null", -32000) }},
+	{"400 own id", true, func(id string) (int, string, string) { return 400, typeJSON, sessionError(id, -32000) }},
+	{"400 text", true, func(string) (int, string, string) { return 400, "text/plain", "no valid session id" }},
+	{"410", true, func(string) (int, string, string) { return 410, "text/plain", "session gone" }},
+	{"422", true, func(string) (int, string, string) { return 422, typeJSON, `{"error":"unknown session"}` }},
+	{"401", true, func(string) (int, string, string) { return 401, "text/plain", "session not found" }},
+	{"200 stream", false, func(id string) (int, string, string) {
+		return 200, typeStream, "data: " + sessionError(id, -32001) + "\n\n"
+	}},
+}
+
+func sessionError(id string, code int) string {
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"session not found"}}`, id, code)
+}

@@ -1,0 +1,127 @@
+package simulation_test
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reply is what happens to one request. The zero value is what a server does on a good day.
+type Reply struct {
+	Wait      span   `json:",omitempty"` // before anything else
+	How       string `json:",omitempty"` // proper if empty, json, stream, accepted (a stream with 202), ask, status, redirect, reset, eof, hang
+	NoRun     bool   `json:",omitempty"` // whoever answers did not execute the call
+	Status    int    `json:",omitempty"` // of status and redirect
+	Code      int    `json:",omitempty"` // the body is a JSON-RPC error
+	ID        string `json:",omitempty"` // of the body: the request's if empty, string (the same as a string), null, wrong
+	Malformed bool   `json:",omitempty"` // the error is a text, which JSON-RPC forbids
+	Header    string `json:",omitempty"` // one more header line
+	Foreign   bool   `json:",omitempty"` // a redirect leads to another origin
+	Events    string `json:",omitempty"` // before the answer of a stream, one letter each, see events
+	Gap       span   `json:",omitempty"` // before each event and the answer
+	Late      bool   `json:",omitempty"` // one more event after the answer
+	Unchunked bool   `json:",omitempty"` // the stream ends with its connection
+	Cut       int    `json:",omitempty"` // the reply breaks off after so many bytes
+	CutBy     string `json:",omitempty"` // eof if empty, reset, silence
+	Early     bool   `json:",omitempty"` // only the request's header was read
+	Close     span   `json:",omitempty"` // the connection is closed so long after the reply, unannounced
+	Loses     bool   `json:",omitempty"` // the server forgets its sessions right before the reply
+}
+
+// The events of a stream: progress, a repetition of the last event, a comment, a log message, an event without data, a
+// question (legacy only).
+const (
+	eventProgress = 'p'
+	eventAgain    = 'd'
+	eventComment  = 'h'
+	eventLog      = 'l'
+	eventEmpty    = 'i'
+	eventQuestion = 'q'
+)
+
+// own reports whether the body is well formed and has the id of the request.
+func (r Reply) own() bool { return !r.Malformed && (r.ID == "" || r.ID == "string") }
+
+// answers reports whether the body is a JSON-RPC response to the request.
+func (r Reply) answers() bool {
+	switch r.How {
+	case "", "ask":
+		return true
+	case "json", "stream", "accepted":
+		return r.own()
+	case "status":
+		return r.Code != 0 && r.own()
+	}
+	return false
+}
+
+// final reports whether the head of the reply is the last word of a server or gateway about the call: a redirect, or a
+// refusal that says so.
+func (r Reply) final() bool { return r.How == "redirect" || r.How == "status" && refuses(r.Status) }
+
+// faulty reports whether the reply is anything but a whole and good answer.
+func (r Reply) faulty() bool { return !r.answers() || r.Code != 0 || r.Malformed || r.Cut > 0 }
+
+// refuses reports whether a status is a final word.
+func refuses(status int) bool {
+	return status >= 300 && status < 500 && status != 408 || status == 501 || status == 505
+}
+
+// unseen reports whether the reply says that nobody looked into the request. An honest server never sends such a
+// reply after it executed the call.
+func (r Reply) unseen(modern bool) bool {
+	switch {
+	case r.Early:
+		return true
+	case r.How == "redirect":
+		return !r.Foreign && (r.Status == 307 || r.Status == 308)
+	case r.How != "status":
+		return false
+	}
+	switch r.Status {
+	case 401, 425, 429:
+		return true
+	case 403:
+		return strings.HasPrefix(r.Header, "WWW-Authenticate")
+	case 400:
+		return r.Code <= -32020 && r.Code >= -32022
+	case 404:
+		return !modern && !r.answers()
+	case 405, 406, 411, 413, 414, 415, 421, 426, 431, 501, 505:
+		return !r.answers()
+	}
+	return false
+}
+
+// runs reports whether an honest server executes the call before it replies so.
+func (r Reply) runs(modern bool) bool { return !r.NoRun && r.How != "ask" && !r.unseen(modern) }
+
+// String describes a reply in a few words.
+func (r Reply) String() string {
+	words := []string{r.How}
+	if r.How == "" {
+		words[0] = "proper"
+	}
+	add := func(on bool, format string, args ...any) {
+		if on {
+			words = append(words, fmt.Sprintf(format, args...))
+		}
+	}
+	add(r.Status != 0, "%03d", r.Status)
+	add(r.Code != 0, "error %d", r.Code)
+	add(r.ID != "", "with %s id", r.ID)
+	add(r.Malformed, "malformed")
+	add(r.Foreign, "to another origin")
+	add(r.Events != "", "after events %s", r.Events)
+	add(r.Gap > 0, "%v apart", r.Gap)
+	add(r.Late, "and one late event")
+	add(r.Header != "", "[%s]", r.Header)
+	add(r.NoRun, "(not executed)")
+	add(r.Early, "before the body is read")
+	add(r.Cut > 0, "cut after %d bytes", r.Cut)
+	add(r.CutBy != "", "by %s", r.CutBy)
+	add(r.Unchunked, "unchunked")
+	add(r.Wait > 0, "after %v", r.Wait)
+	add(r.Loses, "and the sessions are lost")
+	add(r.Close > 0, "connection closed %v later", r.Close)
+	return strings.Join(words, " ")
+}

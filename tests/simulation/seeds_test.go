@@ -1,0 +1,179 @@
+package simulation_test
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	seeds    = flag.Int("seeds", 100, "how many seeds to play")
+	first    = flag.Uint64("first", 1, "the first seed")
+	trace    = flag.Bool("trace", false, "print each history and its trace")
+	twice    = flag.Bool("twice", false, "play each seed twice and compare the traces")
+	replay   = flag.String("history", "", "play the history in this `file` instead, ten times")
+	strict   = flag.Bool("strict", false, "known breaches fail the run, too")
+	shrinks  = flag.Bool("shrink", true, "make the history of a breach smaller")
+	reported = flag.Int("report", 3, "how many breaches to report in full")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	log.SetOutput(io.Discard) // net/http complains of odd servers
+	os.Exit(m.Run())
+}
+
+// TestSeeds plays the histories of seeds, or the one of -history.
+func TestSeeds(t *testing.T) {
+	if *replay != "" {
+		h, err := load(*replay)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report(t, h, *replay)
+		return
+	}
+	p := &playing{t: t, began: time.Now(), breaches: map[string]int{}, firsts: map[string]uint64{}, outcomes: map[string]int{}, counts: map[string]int{}, reported: map[string]bool{}}
+	for seed := *first; seed < *first+uint64(*seeds); seed++ {
+		p.seed(seed)
+	}
+	p.summary()
+}
+
+// playing counts what many seeds bring to light.
+type playing struct {
+	t        *testing.T
+	began    time.Time
+	calls    int
+	differ   int
+	breaches map[string]int    // by signature
+	firsts   map[string]uint64 // the first seed by signature
+	outcomes map[string]int    // of calls, by kind
+	counts   map[string]int    // of what happened
+	reported map[string]bool   // classes that were reported in full
+}
+
+// seed plays one seed.
+func (p *playing) seed(seed uint64) {
+	h := generate(seed)
+	j := run(p.t, h)
+	if *trace {
+		fmt.Printf("seed %d\n%v%s", seed, h, j.Trace())
+	}
+	if *twice {
+		if a, b := j.Trace(), run(p.t, h).Trace(); a != b {
+			p.differ++
+			if p.differ <= *reported {
+				fmt.Printf("seed %d differs:\n%s%s\n", seed, h, difference(a, b))
+			}
+		}
+	}
+	for kind, n := range j.outcomes {
+		p.outcomes[kind] += n
+		p.calls += n
+	}
+	for what, n := range j.counts {
+		p.counts[what] += n
+	}
+	told := map[string]bool{}
+	for _, b := range j.breaches {
+		name := b.name(h)
+		signature := strings.TrimSpace(name + " " + b.Class)
+		if told[signature] {
+			continue
+		}
+		told[signature] = true
+		if p.breaches[signature]++; p.breaches[signature] == 1 {
+			p.firsts[signature] = seed
+		}
+		if name == "" || *strict {
+			p.breach(seed, h, b)
+		}
+	}
+}
+
+// breach reports a promise that was broken, in full if it is one of the first.
+func (p *playing) breach(seed uint64, h *History, b Breach) {
+	p.t.Errorf("seed %d: %v\n\tgo test ./tests/simulation -count=1 -cpu 1 -run TestSeeds -first %d -seeds 1", seed, b, seed)
+	if p.reported[b.Class] || len(p.reported) >= *reported {
+		return
+	}
+	p.reported[b.Class] = true
+	if *shrinks {
+		h = shrink(p.t, h, b)
+	}
+	file := filepath.Join(os.TempDir(), fmt.Sprintf("history-%d-%s.json", seed, strings.ReplaceAll(b.Class, " ", "-")))
+	if err := os.WriteFile(file, h.encode(), 0o600); err != nil {
+		p.t.Error(err)
+	}
+	report(p.t, h, file)
+}
+
+// report plays a history ten times, prints what happened, and fails if a promise was broken.
+func report(t *testing.T, h *History, file string) {
+	t.Helper()
+	const times = 10
+	failed, text := 0, ""
+	for range times {
+		j := run(t, h)
+		if len(j.breaches) > 0 {
+			failed++
+		}
+		if len(j.breaches) > 0 || text == "" {
+			text = j.Trace()
+			for _, b := range j.breaches {
+				text += fmt.Sprintf("%v %v\n", b, b.name(h))
+			}
+		}
+	}
+	fmt.Printf("%v\n%s\nrepeated %d of %d; play it again:\n\tgo test ./tests/simulation -count=1 -cpu 1 -run TestSeeds -history %s\n", h, text, failed, times, file)
+	if failed > 0 {
+		t.Errorf("%s: promises were broken", file)
+	}
+}
+
+// summary prints the counts.
+func (p *playing) summary() {
+	took := time.Since(p.began)
+	fmt.Printf("%d seeds from %d, %d calls, %v, %.0f seeds/s, GOMAXPROCS %d\n",
+		*seeds, *first, p.calls, took.Round(ms), float64(*seeds)/took.Seconds(), runtime.GOMAXPROCS(0))
+	fmt.Printf("happened: %v\noutcomes: %v\n", p.counts, p.outcomes)
+	if *twice {
+		fmt.Printf("%d seeds differ\n", p.differ)
+		if p.differ*200 > *seeds+200 {
+			p.t.Errorf("%d of %d seeds differ, at most 0.5 %% may", p.differ, *seeds)
+		}
+	}
+	for _, signature := range slices.Sorted(maps.Keys(p.breaches)) {
+		fmt.Printf("breach %-50s %4d, first in seed %d\n", signature, p.breaches[signature], p.firsts[signature])
+	}
+}
+
+// difference shows where two traces part.
+func difference(a, b string) string {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			around := func(lines []string) string { return strings.Join(lines[max(0, i-3):min(len(lines), i+3)], "\n") }
+			return around(x) + "\n--\n" + around(y)
+		}
+	}
+	return fmt.Sprintf("%d and %d lines", len(x), len(y))
+}
+
+// sortedKeys returns the keys of a map of texts in order.
+func sortedKeys(m reflect.Value) []reflect.Value {
+	keys := m.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	return keys
+}

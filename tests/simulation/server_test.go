@@ -1,0 +1,189 @@
+package simulation_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/memnet"
+)
+
+const (
+	endpoint      = "http://127.0.0.1/mcp"
+	endpointAddr  = "127.0.0.1:80"
+	foreignAddr   = "127.0.0.2:80"
+	opHeader      = "X-Op" // how a script finds its call
+	secretHeader  = "X-Api-Key"
+	typeJSON      = "application/json"
+	typeStream    = "text/event-stream"
+	modernVersion = "2026-07-28"
+)
+
+// server is an honest MCP server of either era, with the gateways in front of it. It speaks raw HTTP/1.1, so that it
+// can send any bytes, and follows the history.
+type server struct {
+	h    *History
+	j    *Journal
+	net  *memnet.Network
+	done chan struct{} // closed: everything ends
+	good chan struct{} // closed: no more faults
+	wg   sync.WaitGroup
+	auth *authServer
+
+	resetNext atomic.Bool // the next connection is reset
+
+	mu        sync.Mutex // guards the rest
+	sessions  map[string]*session
+	created   int
+	seen      map[string]int       // requests by actor
+	streams   map[string]kept      // events of streams that can be resumed, by name
+	questions map[string]*question // put to the client, by id
+	listening []*outlet            // open modern subscriptions
+	emits     int
+	busy      map[*visit]bool   // requests that are not answered yet
+	lastOn    map[string]string // by the client's address of a connection: whose request came last on it
+}
+
+func newServer(h *History, j *Journal, n *memnet.Network) *server {
+	s := &server{
+		h: h, j: j, net: n, done: make(chan struct{}), good: make(chan struct{}),
+		sessions: map[string]*session{}, seen: map[string]int{}, streams: map[string]kept{}, questions: map[string]*question{},
+		lastOn: map[string]string{}, busy: map[*visit]bool{},
+	}
+	s.auth = newAuthServer(s)
+	s.listen(endpointAddr, s.serve)
+	s.listen(foreignAddr, s.serveForeign)
+	s.listen(authAddr, s.auth.serve)
+	return s
+}
+
+// listen accepts connections at an address until the run is over.
+func (s *server) listen(addr string, serve func(c net.Conn)) {
+	ln := s.net.Listen(addr)
+	s.wg.Go(func() {
+		<-s.done
+		_ = ln.Close()
+	})
+	s.wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			s.wg.Go(func() {
+				defer c.Close()
+				serve(c)
+			})
+		}
+	})
+}
+
+// serve answers the requests of one connection to the endpoint.
+func (s *server) serve(c net.Conn) {
+	if s.resetNext.Swap(false) {
+		time.Sleep(10 * time.Microsecond) // not at the instant of the dial
+		c.(*memnet.Conn).Reset()
+		return
+	}
+	buffered := bufio.NewReader(c)
+	for {
+		r, err := http.ReadRequest(buffered)
+		if err != nil {
+			return
+		}
+		v := &visit{server: s, w: &writer{c: c, s: s}, r: r}
+		if s.early(r) {
+			if !v.handle() {
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			continue
+		}
+		if v.body, err = io.ReadAll(r.Body); err != nil || !v.handle() {
+			return
+		}
+	}
+}
+
+// serveForeign is another origin, to which the client must send nothing.
+func (s *server) serveForeign(c net.Conn) {
+	r, err := http.ReadRequest(bufio.NewReader(c))
+	if err != nil {
+		return
+	}
+	for _, name := range []string{"Authorization", secretHeader, "Mcp-Session-Id", opHeader} {
+		if r.Header.Get(name) != "" {
+			s.j.breachf("secret at a foreign origin", 0, "%s %s with %s", r.Method, r.URL, name)
+		}
+	}
+	_, _ = io.WriteString(c, plain(404, "", "", ""))
+}
+
+// early reports whether a call is to be answered before its body is read.
+func (s *server) early(r *http.Request) bool {
+	n, _ := strconv.Atoi(r.Header.Get(opHeader))
+	o := s.h.op(n)
+	if o == nil || s.isGood() || r.Method != http.MethodPost {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.seen[fmt.Sprintf("server#%d", n)]
+	return k < len(o.Replies) && o.Replies[k].Early
+}
+
+func (s *server) isGood() bool {
+	select {
+	case <-s.good:
+		return true
+	default:
+		return false
+	}
+}
+
+// next counts the requests of an actor.
+func (s *server) next(actor string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[actor]++
+	return s.seen[actor]
+}
+
+// sleep waits, and reports whether the run goes on.
+func (s *server) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.done:
+		return false
+	}
+}
+
+// open returns the requests to which the client still waits for an answer: its end of the connection is open.
+func (s *server) open() []string {
+	s.mu.Lock()
+	visits := slices.Collect(maps.Keys(s.busy))
+	s.mu.Unlock()
+	var open []string
+	for _, v := range visits {
+		var one [1]byte
+		_ = v.w.c.SetReadDeadline(time.Now().Add(ms))
+		if _, err := v.w.c.Read(one[:]); errors.Is(err, os.ErrDeadlineExceeded) && !v.w.silent.Load() {
+			open = append(open, v.actor)
+		}
+	}
+	slices.Sort(open)
+	return open
+}

@@ -1,0 +1,156 @@
+package simulation_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// message is a JSON-RPC message of the client.
+type message struct {
+	ID     json.RawMessage
+	Method string
+	Result json.RawMessage
+	Error  json.RawMessage
+	Params struct {
+		Meta struct {
+			ProgressToken json.RawMessage
+		} `json:"_meta"`
+		InputResponses map[string]json.RawMessage
+		RequestState   string
+	}
+}
+
+// visit is one request to the endpoint.
+type visit struct {
+	*server
+	w      *writer
+	r      *http.Request
+	body   []byte // nil: not read
+	m      message
+	kind   string // what it is
+	op     int    // the call it belongs to; 0: none
+	actor  string // of the trace and of the script
+	try    int    // how many requests of the actor came so far
+	script Reply
+	cursor string
+	in     *session // legacy: the session it belongs to
+}
+
+// kinds are the kinds of requests by method.
+var kinds = map[string]string{
+	"initialize": "initialize", "notifications/initialized": "initialized", "server/discover": "discover", "tools/list": "list", "ping": "ping",
+	"notifications/cancelled": "cancelled", "tools/call": "call", "subscriptions/listen": "get", "resources/subscribe": "subscribe",
+	"resources/unsubscribe": "unsubscribe",
+}
+
+// identify finds out what the request is, and its script. A script does not depend on who comes first: calls are
+// found by a header, the session's own requests by their kind.
+func (v *visit) identify() {
+	_ = json.Unmarshal(v.body, &v.m) // a body that was not read has no message
+	v.kind = kinds[v.m.Method]
+	switch {
+	case v.r.Method == http.MethodGet:
+		v.kind = "get"
+	case v.r.Method == http.MethodDelete:
+		v.kind = "delete"
+	case v.m.Method == "" && v.m.ID != nil:
+		v.kind = "answer"
+	case v.body == nil:
+		v.kind = "early"
+	}
+	v.cursor = v.r.Header.Get("Last-Event-ID")
+	n, _ := strconv.Atoi(v.r.Header.Get(opHeader))
+	var scripts []Reply
+	switch {
+	case v.kind == "get" && strings.HasPrefix(v.cursor, "s"):
+		name, _, _ := strings.Cut(v.cursor[1:], ".")
+		v.op, _ = strconv.Atoi(name)
+		v.kind, v.actor = "resume", "resume#"+name
+		if o := v.h.op(v.op); o != nil {
+			scripts = o.Resumes
+		}
+	case v.kind == "answer":
+		v.actor = "answer " + string(v.m.ID)
+	case n > 0 && v.kind != "cancelled":
+		v.op, v.actor = n, fmt.Sprintf("server#%d", n)
+		if o := v.h.op(n); o != nil {
+			scripts = o.Replies
+		}
+	default:
+		v.actor, scripts = v.kind, v.h.Other[v.kind]
+	}
+	if v.try = v.next(v.actor); v.try <= len(scripts) && !v.isGood() {
+		v.script = scripts[v.try-1]
+	}
+}
+
+// handle answers the request, and reports whether the connection can go on.
+func (v *visit) handle() bool {
+	if strings.HasPrefix(v.r.URL.Path, "/.well-known/oauth-protected-resource") {
+		return v.metadata()
+	}
+	v.identify()
+	v.mu.Lock()
+	v.lastOn[v.w.c.RemoteAddr().String()] = fmt.Sprintf("%s %03d", v.actor, v.try)
+	v.busy[v] = true
+	v.mu.Unlock()
+	defer func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		delete(v.busy, v)
+	}()
+	v.j.logf(v.actor, "%s %s, try %d, cursor %q: %v", v.r.Method, v.m.Method, v.try, v.cursor, v.script)
+	if v.op > 0 && v.kind != "resume" {
+		v.j.alive(v.op)
+	}
+	v.count()
+	if !v.sleep(v.script.Wait.D() + v.moment()) {
+		return false
+	}
+	v.w.cut, v.w.by = v.script.Cut, v.script.CutBy
+	if v.h.Auth && !v.auth.accepts(v.r) {
+		v.j.logf(v.actor, "no valid token")
+		return v.refuse(401, v.auth.challenge(), "", "")
+	}
+	if !v.h.Modern && v.kind != "initialize" && v.kind != "discover" && !v.knowsSession() {
+		return v.lost()
+	}
+	if v.script.Close > 0 {
+		defer time.AfterFunc(v.script.Close.D(), func() { _ = v.w.c.Close() })
+	}
+	if v.isProper() {
+		return v.proper()
+	}
+	return v.scripted()
+}
+
+// count counts the request.
+func (v *visit) count() {
+	v.j.count("requests")
+	if v.script.faulty() {
+		v.j.count("faulty replies")
+	}
+	if v.kind == "resume" {
+		v.j.count("resumed streams")
+	}
+}
+
+// isProper reports whether the request is answered as on a good day: a stream or a session that is opened at all is.
+func (v *visit) isProper() bool {
+	switch v.script.How {
+	case "":
+		return true
+	case "status", "redirect", "reset", "eof", "hang":
+		return false
+	}
+	return v.kind == "get" || v.kind == "initialize" && v.script.answers() && v.script.Code == 0
+}
+
+// moment keeps what different actors do at different instants.
+func (v *visit) moment() time.Duration {
+	return time.Duration(v.op*7+v.try+100) * time.Microsecond
+}

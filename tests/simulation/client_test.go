@@ -184,7 +184,7 @@ func (c *client) do(o *Op) {
 	call.returned = true
 	call.mu.Unlock()
 	took := time.Since(began)
-	c.j.logf(actor, "returns after %v: %v, %v", took, outcomeOf(err, o.Harmless), clientNumber.ReplaceAllString(fmt.Sprint(err), "mem client"))
+	c.j.logf(actor, "returns after %v: %v, %v", took, mcpclient.OutcomeOf(err), clientNumber.ReplaceAllString(fmt.Sprint(err), "mem client"))
 	c.j.judge(c.h, o, took, res, err)
 }
 

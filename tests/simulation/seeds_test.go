@@ -22,7 +22,6 @@ var (
 	trace    = flag.Bool("trace", false, "print each history and its trace")
 	twice    = flag.Bool("twice", false, "play each seed twice and compare the traces")
 	replay   = flag.String("history", "", "play the history in this `file` instead, ten times")
-	strict   = flag.Bool("strict", false, "known breaches fail the run, too")
 	shrinks  = flag.Bool("shrink", true, "make the history of a breach smaller")
 	reported = flag.Int("report", 3, "how many breaches to report in full")
 )
@@ -56,8 +55,8 @@ type playing struct {
 	began    time.Time
 	calls    int
 	differ   int
-	breaches map[string]int    // by signature
-	firsts   map[string]uint64 // the first seed by signature
+	breaches map[string]int    // by class
+	firsts   map[string]uint64 // the first seed by class
 	outcomes map[string]int    // of calls, by kind
 	counts   map[string]int    // of what happened
 	reported map[string]bool   // classes that were reported in full
@@ -87,18 +86,14 @@ func (p *playing) seed(seed uint64) {
 	}
 	told := map[string]bool{}
 	for _, b := range j.breaches {
-		name := b.name(h)
-		signature := strings.TrimSpace(name + " " + b.Class)
-		if told[signature] {
+		if told[b.Class] {
 			continue
 		}
-		told[signature] = true
-		if p.breaches[signature]++; p.breaches[signature] == 1 {
-			p.firsts[signature] = seed
+		told[b.Class] = true
+		if p.breaches[b.Class]++; p.breaches[b.Class] == 1 {
+			p.firsts[b.Class] = seed
 		}
-		if name == "" || *strict {
-			p.breach(seed, h, b)
-		}
+		p.breach(seed, h, b)
 	}
 }
 
@@ -110,7 +105,7 @@ func (p *playing) breach(seed uint64, h *History, b Breach) {
 	}
 	p.reported[b.Class] = true
 	if *shrinks {
-		h = shrink(p.t, h, b)
+		h = shrink(h, breaks(p.t, b.Class))
 	}
 	file := filepath.Join(os.TempDir(), fmt.Sprintf("history-%d-%s.json", seed, strings.ReplaceAll(b.Class, " ", "-")))
 	if err := os.WriteFile(file, h.encode(), 0o600); err != nil {
@@ -132,7 +127,7 @@ func report(t *testing.T, h *History, file string) {
 		if len(j.breaches) > 0 || text == "" {
 			text = j.Trace()
 			for _, b := range j.breaches {
-				text += fmt.Sprintf("%v %v\n", b, b.name(h))
+				text += fmt.Sprintf("%v\n", b)
 			}
 		}
 	}
@@ -154,8 +149,8 @@ func (p *playing) summary() {
 			p.t.Errorf("%d of %d seeds differ, at most 0.5 %% may", p.differ, *seeds)
 		}
 	}
-	for _, signature := range slices.Sorted(maps.Keys(p.breaches)) {
-		fmt.Printf("breach %-50s %4d, first in seed %d\n", signature, p.breaches[signature], p.firsts[signature])
+	for _, class := range slices.Sorted(maps.Keys(p.breaches)) {
+		fmt.Printf("breach %-50s %4d, first in seed %d\n", class, p.breaches[class], p.firsts[class])
 	}
 }
 

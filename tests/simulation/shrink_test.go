@@ -2,17 +2,16 @@ package simulation_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 )
 
 // shrinkRuns bounds how often a history is played to make it smaller.
 const shrinkRuns = 600
 
-// shrink takes away from a history what its breach does not need: each element of a list, each field. It keeps what
-// still breaks the same promise.
-func shrink(t *testing.T, h *History, b Breach) *History {
-	t.Helper()
-	name := b.name(h)
+// shrink takes away from a history what it does not need to break a promise, or whatever else breaks tells of: each
+// element of a list, each field.
+func shrink(h *History, breaks func(*History) bool) *History {
 	for runs, changed := 0, true; changed && runs < shrinkRuns; {
 		changed = false
 		for k := 0; runs < shrinkRuns; k++ {
@@ -20,7 +19,7 @@ func shrink(t *testing.T, h *History, b Breach) *History {
 			if !simplify(smaller, k) {
 				break
 			}
-			if runs++; breaks(t, smaller, b.Class, name) {
+			if runs++; breaks(smaller) {
 				h, changed = smaller, true
 				k-- // what came behind has moved up
 			}
@@ -29,15 +28,12 @@ func shrink(t *testing.T, h *History, b Breach) *History {
 	return h
 }
 
-// breaks reports whether a history breaks a promise of a class.
-func breaks(t *testing.T, h *History, class, name string) bool {
+// breaks makes a test of histories: whether they break a promise of a class.
+func breaks(t *testing.T, class string) func(*History) bool {
 	t.Helper()
-	for _, b := range run(t, h.clone()).breaches {
-		if b.Class == class && b.name(h) == name {
-			return true
-		}
+	return func(h *History) bool {
+		return slices.ContainsFunc(run(t, h.clone()).breaches, func(b Breach) bool { return b.Class == class })
 	}
-	return false
 }
 
 // simplify makes the k-th simplification of a history, and reports whether there is one.

@@ -46,8 +46,8 @@ func isLimit(err error) bool {
 	return errors.As(err, &limit)
 }
 
-// abandon deletes, all at once, the sessions of a handshake that nobody will
-// use, and waits for that. Keep is the one that is used; nil for none. When ctx
+// abandon deletes, all at once, the sessions of a handshake that are not
+// used, and waits for that. Keep is the one that is used; nil for none. When ctx
 // has ended, or ends meanwhile, the server is given [abandonTime] and no more.
 func (s *Session) abandon(ctx context.Context, b *begun, keep *snapshot) {
 	unused := slices.DeleteFunc(b.ids, func(id string) bool { return keep != nil && id == keep.http.ID() })

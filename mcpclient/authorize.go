@@ -17,7 +17,7 @@ import (
 // package oauth is one.
 type Authorizer interface {
 	// RoundTripper decorates the session's transport: it attaches what the server
-	// wants to see to each request for the endpoint, renews it silently, and asks nobody.
+	// wants to see to each request for the endpoint, renews it silently, and never prompts the user.
 	RoundTripper(base http.RoundTripper) http.RoundTripper
 	// Authorize is called when the server has refused a request nevertheless: with
 	// status 401, or with 403 because the scope does not suffice. header has the

@@ -22,7 +22,7 @@ const (
 // examine pings a session once. Anything but a refusal that a dead session gets
 // leaves it the benefit of the doubt.
 func (s *Session) examine(ctx context.Context, sn *snapshot) finding {
-	if s.pingless.Load() {
+	if s.ping.Load() == pingsRefused {
 		return pingAnswered
 	}
 	var (
@@ -39,6 +39,9 @@ func (s *Session) examine(ctx context.Context, sn *snapshot) finding {
 		text += rpc.Message
 		code = rpc.Status
 	}
+	if err == nil {
+		s.ping.Store(pingsTaken)
+	}
 	switch named := namesSession(text); {
 	case code == 0:
 		return pingAnswered
@@ -52,23 +55,31 @@ func (s *Session) examine(ctx context.Context, sn *snapshot) finding {
 	return pingRefused
 }
 
-// pings reports whether a session that was just begun answers a ping. If it refuses one like a session
-// that is gone, the server has no ping, and its refusals say nothing from now on.
-func (s *Session) pings(ctx context.Context, sn *snapshot) bool {
-	if s.pingless.Load() {
-		return false
+// What is known of a server's pings.
+const (
+	pingsUnknown uint32 = iota
+	pingsTaken          // one was answered
+	pingsRefused        // even a new session's was refused: the server has no ping
+)
+
+// proves reports whether the refusal of a ping proves anything: the server answers one in a session that
+// was just begun, or has answered one before.
+func (s *Session) proves(fresh *snapshot) bool {
+	if s.ping.Load() == pingsUnknown && s.examine(s.root, fresh) != pingAnswered && s.ping.CompareAndSwap(pingsUnknown, pingsRefused) {
+		s.log.Warn("the server refuses pings: a lost session is only recognised if the server names it")
 	}
-	if s.examine(ctx, sn) == pingAnswered {
-		return true
-	}
-	s.pingless.Store(true)
-	s.log.Warn("the server refuses pings: a lost session is only recognised if the server names it")
-	return false
+	return s.ping.Load() == pingsTaken
 }
 
 // isGone reports whether a ping proves that a session is gone which others have replaced meanwhile.
 func (s *Session) isGone(ctx context.Context, sn *snapshot) bool {
-	return s.examine(ctx, sn) == pingRefused && s.pings(ctx, s.now.Load())
+	if s.examine(ctx, sn) != pingRefused {
+		return false
+	}
+	if s.ping.Load() == pingsUnknown {
+		s.examine(ctx, s.now.Load())
+	}
+	return s.ping.Load() == pingsTaken
 }
 
 // quietly marks the context of requests that only find something out: they ask nobody for authorization.

@@ -62,7 +62,7 @@ type Options struct {
 type SessionLoss uint8
 
 const (
-	// Replay starts a new session and sends the call again, once. The default.
+	// Replay starts a new session and sends the call again, as often as its retries allow. The default.
 	Replay SessionLoss = iota
 	// Fail starts a new session but fails the call with [KindSessionLost]: for
 	// servers that keep state in the session, which the caller must rebuild first.

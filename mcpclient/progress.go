@@ -104,7 +104,7 @@ func (c *call) deliverProgress(params []byte) {
 	}
 }
 
-// tell runs the callback, whose turn the caller has taken; none begins after
+// tell runs the callback, whose turn the caller has taken. No callback begins after
 // the call returned.
 func (c *call) tell(p Progress) {
 	defer func() { <-c.telling }()

@@ -45,7 +45,7 @@ const (
 
 func (s *Session) recoverWhy(v verdict) reason {
 	switch {
-	case v.step == stepProbe && v.confirms && s.pingless.Load():
+	case v.step == stepProbe && v.confirms && s.ping.Load() == pingsRefused:
 		return sessionGone // the server names the session, and cannot be asked
 	case v.step == stepProbe && (v.confirms || v.kind == KindAuthRequired):
 		return accessDoubted
@@ -150,37 +150,48 @@ func (s *Session) successor(task *recoveryTask, old *snapshot) (*snapshot, error
 		return s.negotiate(s.root, old.era)
 	case sessionDoubted, accessDoubted:
 	}
-	var next *snapshot
-	var err error
-	switch s.examine(s.root, old) {
-	case pingAnswered:
+	found := s.examine(s.root, old)
+	switch {
+	case found == pingAnswered, found == pingDenied && task.why == sessionDoubted:
 		return nil, errSessionAlive
-	case pingDenied:
-		if task.why == sessionDoubted {
-			return nil, errSessionAlive
-		}
-		// Without a session there is nothing to refuse but the credentials.
-		next, err = s.initialize(quietly(s.root), old.version, 1)
-		if kind := KindOf(err); kind == KindAuthRequired || kind == KindForbidden {
-			return nil, errSessionAlive
-		}
-	case pingRefused:
-		next, err = s.negotiate(s.root, old.era)
+	case found == pingDenied:
+		return s.readmitted(old)
 	}
+	next, err := s.negotiate(s.root, old.era)
 	if err != nil {
 		return nil, err
 	}
-	task.pinged = s.pings(s.root, next)
-	if !task.pinged && task.why == sessionDoubted { // the ping proved nothing, and nothing else does
-		if next.inSession() {
-			s.deleteSession(s.root, next)
-		}
-		return nil, errSessionAlive
+	task.pinged = s.proves(next)
+	if !task.pinged && task.why == sessionDoubted {
+		return nil, s.keepOld(next)
 	}
 	return next, nil
 }
 
-// SessionRestored tells that the server's session ended and a new one was
+// readmitted begins a session to find out whether the old one was refused or the credentials. Without a session
+// there is nothing to refuse but those; and a session that is new cannot have been lost.
+func (s *Session) readmitted(old *snapshot) (*snapshot, error) {
+	next, err := s.initialize(quietly(s.root), old.version, 1)
+	switch kind := KindOf(err); {
+	case kind == KindAuthRequired || kind == KindForbidden:
+		return nil, errSessionAlive
+	case err != nil:
+		return nil, err
+	case s.examine(s.root, next) == pingDenied:
+		return nil, s.keepOld(next)
+	}
+	return next, nil
+}
+
+// keepOld gives a session up that was begun to find something out.
+func (s *Session) keepOld(next *snapshot) error {
+	if next.inSession() {
+		s.deleteSession(s.root, next)
+	}
+	return errSessionAlive
+}
+
+// SessionRestored tells that the server no longer takes the session, or its revision, and that a new one was
 // begun. What the server kept for the old one is gone; the log level and the
 // standing stream were set up again.
 type SessionRestored struct {

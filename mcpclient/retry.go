@@ -47,7 +47,6 @@ func (s *Session) repeat(c *call) error {
 				return out
 			}
 			failure = s.renew(c, v, err)
-			q.renewed = q.renewed || s.now.Load() != c.used
 		case stepAuthorize:
 			if c.mayResend() {
 				failure = s.reauthorize(c, v, err)
@@ -126,8 +125,7 @@ func (s *Session) relist(c *call, v verdict, refusal error) error {
 	return c.failed(v, refusal)
 }
 
-// giveUpTry tells a legacy server that nobody waits any more for a try that
-// timed out, although the call goes on.
+// giveUpTry cancels a try that timed out on a legacy server, although the call goes on.
 func (s *Session) giveUpTry(c *call, err error) {
 	if c.timedOut(err) != nil && stageOf(err) == transport.MaybeSent {
 		s.sendCancelled(c, KindTimeout)

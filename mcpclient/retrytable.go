@@ -45,7 +45,6 @@ type situation struct {
 	inSession  bool // a legacy session id was sent
 	modern     bool // 2026-07-28: its error codes have their meaning
 	began      bool // something came for this request besides the reply
-	renewed    bool // this call has had the session begun anew
 	versioned  bool // this call has used its new version
 	relisted   bool // this call has used its fresh tool list
 	tool       bool // a tool call, whose mirrored headers depend on the list
@@ -194,7 +193,7 @@ func judgeDenied(e *streamablehttp.HTTPError, q situation) verdict {
 		if e.InsufficientScope() && q.authorizes {
 			v.step = stepAuthorize
 		}
-	case len(e.Challenges) == 0 && q.established() && !q.renewed:
+	case len(e.Challenges) == 0 && q.established():
 		v.step = stepProbe
 	case q.authorizes:
 		v.step = stepAuthorize

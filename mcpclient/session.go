@@ -32,7 +32,7 @@ type Session struct {
 	tokens     atomic.Int64             // last progress token given out
 	level      atomic.Pointer[mcp.LoggingLevel]
 	recovery   recovery
-	pingless   atomic.Bool // the server has no ping; see examine.go
+	ping       atomic.Uint32 // what is known of the server's pings; see examine.go
 	watch      watch
 	queue      queue
 	side       sideStream

@@ -14,7 +14,7 @@ import (
 
 // Cursor is where an event stream stands: the id of its last event and the
 // reconnection time its server asked for. Each stream has its own, kept over
-// reconnects until a newer value comes, also when a connection brought none.
+// reconnects until a newer value comes, even if a connection brings no value.
 type Cursor struct {
 	id    string
 	hasID bool

@@ -12,7 +12,7 @@ const (
 	// Broken is a 5xx but 501 and 505: the request may have run. Codes outside of 100 to 599 count as
 	// such (RFC 9110, section 15), as do those that gateways have of their own, such as 520.
 	Broken Class = iota
-	// Informational is a 1xx. As the final response it breaks the protocol: nobody asked to switch protocols.
+	// Informational is a 1xx. As the final response it breaks the protocol: no client of ours asks for another one.
 	Informational
 	// Success is a 2xx.
 	Success

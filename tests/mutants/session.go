@@ -1,197 +1,191 @@
 package main
 
 // verdictMutants are defects of what package mcpclient says of a call.
-func verdictMutants() []mutant {
-	return []mutant{
-		{
-			name: "a call is replayed without proof", file: "mcpclient/retry.go",
-			old: `return c.repeatable || c.last == NotRun && !c.began.Load() }`,
-			new: `return true || c.began.Load() }`,
-			test: "TestVerdicts",
-		},
-		{
-			name: "progress during the backoff is ignored", file: "mcpclient/retry.go",
-			old: `return c.repeatable || c.last == NotRun && !c.began.Load() }`,
-			new: `return c.repeatable || c.last == NotRun }`,
-			test: "TestProgressDuringTheBackoffForbidsTheReplay",
-		},
-		{
-			name: "the best try decides the outcome", file: "mcpclient/outcome.go",
-			old: `return min(o, other) }`,
-			new: `return max(o, other) }`,
-			test: "TestOutcomeOverSeveralTries",
-		},
-		{
-			name: "a refusal proves whatever began", file: "mcpclient/retrytable.go",
-			old: `if q.began || e.Began {`,
-			new: `if false {`,
-			test: "TestVerdicts",
-		},
-		{
-			name: "a code in a 200 is proof", file: "mcpclient/retrytable.go",
-			old: `if e.Status == http.StatusBadRequest && !q.began {`,
-			new: `if !q.began {`,
-			test: "TestVerdicts",
-		},
-		{
-			name: "a 5xx is a refusal", file: "mcpclient/retrytable.go",
-			old: `case httpstatus.Unsettled, httpstatus.Broken:
+var verdictMutants = []mutant{
+	{
+		name: "a call is replayed without proof", file: "mcpclient/retry.go",
+		old:  `return c.repeatable || c.last == NotRun && !c.began.Load() }`,
+		new:  `return true || c.began.Load() }`,
+		test: "TestVerdicts",
+	},
+	{
+		name: "progress during the backoff is ignored", file: "mcpclient/retry.go",
+		old:  `return c.repeatable || c.last == NotRun && !c.began.Load() }`,
+		new:  `return c.repeatable || c.last == NotRun }`,
+		test: "TestProgressDuringTheBackoffForbidsTheReplay",
+	},
+	{
+		name: "the best try decides the outcome", file: "mcpclient/outcome.go",
+		old:  `return min(o, other) }`,
+		new:  `return max(o, other) }`,
+		test: "TestOutcomeOverSeveralTries",
+	},
+	{
+		name: "a refusal proves whatever began", file: "mcpclient/retrytable.go",
+		old:  `if q.began || e.Began {`,
+		new:  `if false {`,
+		test: "TestVerdicts",
+	},
+	{
+		name: "a code in a 200 is proof", file: "mcpclient/retrytable.go",
+		old:  `if e.Status == http.StatusBadRequest && !q.began {`,
+		new:  `if !q.began {`,
+		test: "TestVerdicts",
+	},
+	{
+		name: "a 5xx is a refusal", file: "mcpclient/retrytable.go",
+		old: `case httpstatus.Unsettled, httpstatus.Broken:
 		if q.repeatable {`,
-			new: `case httpstatus.Unsettled, httpstatus.Broken:
+		new: `case httpstatus.Unsettled, httpstatus.Broken:
 		if true {`,
-			test: "TestRetryTable",
-		},
-		{
-			name: "a lost answer was never sent", file: "mcpclient/retrytable.go",
-			old: `case e.Stage != transport.NotSent || q.began:
+		test: "TestRetryTable",
+	},
+	{
+		name: "a lost answer was never sent", file: "mcpclient/retrytable.go",
+		old: `case e.Stage != transport.NotSent || q.began:
 		return unanswered(q)
 `,
-			new: ``,
-			test: "TestVerdicts|TestBadReplies",
-		},
-		{
-			name: "any text confirms a lost session", file: "mcpclient/retrytable.go",
-			old: `confirms: names && q.proof(e) == NotRun`,
-			new: `confirms: (names || true) && q.proof(e) == NotRun`,
-			test: "TestVerdicts",
-		},
-		{
-			name: "a stranger's recovery confirms a lost session", file: "mcpclient/retry.go",
-			old: `if !pinged && s.alive(ctx, c.used, sessionDoubted) {`,
-			new: `if pinged && s.alive(ctx, c.used, sessionDoubted) {`,
-			test: "TestReplacedSessionConfirmsNothing",
-		},
-		{
-			name: "a timeout after sending is harmless", file: "mcpclient/retry.go",
-			old: `return c.past.and(c.last)
+		new:  ``,
+		test: "TestVerdicts|TestBadReplies",
+	},
+	{
+		name: "any text confirms a lost session", file: "mcpclient/retrytable.go",
+		old:  `confirms: names && q.proof(e) == NotRun`,
+		new:  `confirms: (names || true) && q.proof(e) == NotRun`,
+		test: "TestVerdicts",
+	},
+	{
+		name: "a stranger's recovery confirms a lost session", file: "mcpclient/retry.go",
+		old:  `if !pinged && s.alive(ctx, c.used, sessionDoubted) {`,
+		new:  `if pinged && s.alive(ctx, c.used, sessionDoubted) {`,
+		test: "TestReplacedSessionConfirmsNothing",
+	},
+	{
+		name: "a timeout after sending is harmless", file: "mcpclient/retry.go",
+		old: `return c.past.and(c.last)
 `,
-			new: `return NotRun
+		new: `return NotRun
 `,
-			test: "TestBadReplies",
-		},
-	}
+		test: "TestBadReplies",
+	},
 }
 
 // sessionMutants are defects of how package mcpclient keeps a session.
-//
-//sizes:ok a table
-func sessionMutants() []mutant {
-	return []mutant{
-		{
-			name: "the epoch is not compared", file: "mcpclient/recovery.go",
-			old: `if s.now.Load().epoch != epoch {`,
-			new: `if false {`,
-			test: "TestHundredCallsOneRecovery",
-		},
-		{
-			name: "each call recovers for itself", file: "mcpclient/recovery.go",
-			old: `if r.current != nil {
+var sessionMutants = []mutant{
+	{
+		name: "the epoch is not compared", file: "mcpclient/recovery.go",
+		old:  `if s.now.Load().epoch != epoch {`,
+		new:  `if false {`,
+		test: "TestHundredCallsOneRecovery",
+	},
+	{
+		name: "each call recovers for itself", file: "mcpclient/recovery.go",
+		old: `if r.current != nil {
 		return r.current, nil
 	}
 `,
-			new: ``,
-			test: "TestHundredCallsOneRecovery",
-		},
-		{
-			name: "a doubted session is replaced unasked", file: "mcpclient/recovery.go",
-			old: `if s.alive(s.root, old, why) {`,
-			new: `if false {`,
-			test: "TestRefusalBy400IsProbedOnce|TestVerdicts",
-		},
-		{
-			name: "a recovery does not restore the log level", file: "mcpclient/recovery.go",
-			old: `s.restoreLevel(next)
+		new:  ``,
+		test: "TestHundredCallsOneRecovery",
+	},
+	{
+		name: "a doubted session is replaced unasked", file: "mcpclient/recovery.go",
+		old:  `if s.alive(s.root, old, why) {`,
+		new:  `if false {`,
+		test: "TestRefusalBy400IsProbedOnce|TestVerdicts",
+	},
+	{
+		name: "a recovery does not restore the log level", file: "mcpclient/recovery.go",
+		old: `s.restoreLevel(next)
 `,
-			new: ``,
-			test: "TestRecovery|TestSetLogLevel|TestLogLevel|Level",
-		},
-		{
-			name: "each call has its own login", file: "mcpclient/authorize.go",
-			old: `if last := z.current; last != nil && last.number >= made.ended {`,
-			new: `if last := z.current; last != nil && false {`,
-			test: "TestHundredCallsOneLogin",
-		},
-		{
-			name: "a login is asked for by a ping", file: "mcpclient/authorize.go",
-			old: ` && c.ctx.Value(askNobody{}) == nil`,
-			new: ``,
-			test: "TestUnauthorizedMayMeanALostSession",
-		},
-		{
-			name: "Close does not cancel calls", file: "mcpclient/watch.go",
-			old: `for _, cancel := range cancels {
+		new:  ``,
+		test: "TestRecovery|TestSetLogLevel|TestLogLevel|Level",
+	},
+	{
+		name: "each call has its own login", file: "mcpclient/authorize.go",
+		old:  `if last := z.current; last != nil && last.number >= made.ended {`,
+		new:  `if last := z.current; last != nil && false {`,
+		test: "TestHundredCallsOneLogin",
+	},
+	{
+		name: "a login is asked for by a ping", file: "mcpclient/authorize.go",
+		old:  ` && c.ctx.Value(askNobody{}) == nil`,
+		new:  ``,
+		test: "TestUnauthorizedMayMeanALostSession",
+	},
+	{
+		name: "Close does not cancel calls", file: "mcpclient/watch.go",
+		old: `for _, cancel := range cancels {
 		cancel(cause)
 	}`,
-			new: `_ = cancels`,
-			test: "TestClose",
-		},
-		{
-			name: "Close deletes no session", file: "mcpclient/close.go",
-			old: `s.deleteSession(bound, sn)
+		new:  `_ = cancels`,
+		test: "TestClose",
+	},
+	{
+		name: "Close deletes no session", file: "mcpclient/close.go",
+		old: `s.deleteSession(bound, sn)
 `,
-			new: ``,
-			test: "TestClose|TestLife",
-		},
-		{
-			name: "the idle timeout is forgotten", file: "mcpclient/watch.go",
-			old: `earlier(time.Duration(e.last.Load())+e.idle, "idle", e.idle)`,
-			new: `_ = e.idle`,
-			test: "TestIdle|TestTimeout|Idle",
-		},
-		{
-			name: "the clocks run while a person is asked", file: "mcpclient/watch.go",
-			old: `return w.asking > 0 || e.asking > 0 }`,
-			new: `return false }`,
-			test: "TestClocks|Clock|TestWait",
-		},
-		{
-			name: "progress is told after the return", file: "mcpclient/progress.go",
-			old: `if !c.told.Load() {`,
-			new: `if true {`,
-			test: "TestNothingIsToldOfACallThatReturned",
-		},
-		{
-			name: "an unknown resultType is complete", file: "mcpclient/resulttype.go",
-			old: `return fmt.Errorf("unknown resultType %q", string(t[:min(len(t), 64)]))`,
-			new: `_ = fmt.Sprint(t)
+		new:  ``,
+		test: "TestClose|TestLife",
+	},
+	{
+		name: "the idle timeout is forgotten", file: "mcpclient/watch.go",
+		old:  `earlier(time.Duration(e.last.Load())+e.idle, "idle", e.idle)`,
+		new:  `_ = e.idle`,
+		test: "TestIdle|TestTimeout|Idle",
+	},
+	{
+		name: "the clocks run while a person is asked", file: "mcpclient/watch.go",
+		old:  `return w.asking > 0 || e.asking > 0 }`,
+		new:  `return false }`,
+		test: "TestClocks|Clock|TestWait",
+	},
+	{
+		name: "progress is told after the return", file: "mcpclient/progress.go",
+		old:  `if !c.told.Load() {`,
+		new:  `if true {`,
+		test: "TestNothingIsToldOfACallThatReturned",
+	},
+	{
+		name: "an unknown resultType is complete", file: "mcpclient/resulttype.go",
+		old: `return fmt.Errorf("unknown resultType %q", string(t[:min(len(t), 64)]))`,
+		new: `_ = fmt.Sprint(t)
 		return nil`,
-			test: "TestUnknownResultTypeIsNotComplete",
-		},
-		{
-			name: "initialize is cancelled", file: "mcpclient/cancelled.go",
-			old: ` && r.method != methodInitialize`,
-			new: ``,
-			test: "TestInitializeIsNeverCancelled",
-		},
-		{
-			name: "a lost stream leaves no gap", file: "mcpclient/sidestream.go",
-			old: `if cause := k.gap; cause != nil {`,
-			new: `if cause := k.gap; cause != nil && false {`,
-			test: "Gap|Standing|Listen",
-		},
-		{
-			name: "handlers of list changes are not paced", file: "mcpclient/queue.go",
-			old: `const listDebounce = 250 * time.Millisecond`,
-			new: `const listDebounce = 0 * time.Millisecond`,
-			test: "TestListChangesAreDebounced",
-		},
-		{
-			name: "a walk has no end", file: "mcpclient/pages.go",
-			old: `if _, again := seen[sum]; again {`,
-			new: `if _, again := seen[sum]; again && false {`,
-			test: "Cursor|Pages|Walk|TestLimits",
-		},
-		{
-			name: "pings are answered at any rate", file: "mcpclient/answers.go",
-			old: `if wait > answerDelay || a.pending >= maxAnswers {`,
-			new: `if false {`,
-			test: "TestFloodOfPingsIsAnsweredAtARate",
-		},
-		{
-			name: "a tool of a bad schema is offered", file: "mcpclient/toolheaders.go",
-			old: `s.log.Warn("tool left out: invalid x-mcp-header"`,
-			new: `s.log.Debug("tool left out: invalid x-mcp-header"`,
-			test: "TestOneWarningForEachToolLeftOut",
-		},
-	}
+		test: "TestUnknownResultTypeIsNotComplete",
+	},
+	{
+		name: "initialize is cancelled", file: "mcpclient/cancelled.go",
+		old:  ` && r.method != methodInitialize`,
+		new:  ``,
+		test: "TestInitializeIsNeverCancelled",
+	},
+	{
+		name: "a lost stream leaves no gap", file: "mcpclient/sidestream.go",
+		old:  `if cause := k.gap; cause != nil {`,
+		new:  `if cause := k.gap; cause != nil && false {`,
+		test: "Gap|Standing|Listen",
+	},
+	{
+		name: "handlers of list changes are not paced", file: "mcpclient/queue.go",
+		old:  `const listDebounce = 250 * time.Millisecond`,
+		new:  `const listDebounce = 0 * time.Millisecond`,
+		test: "TestListChangesAreDebounced",
+	},
+	{
+		name: "a walk has no end", file: "mcpclient/pages.go",
+		old:  `if _, again := seen[sum]; again {`,
+		new:  `if _, again := seen[sum]; again && false {`,
+		test: "Cursor|Pages|Walk|TestLimits",
+	},
+	{
+		name: "pings are answered at any rate", file: "mcpclient/answers.go",
+		old:  `if wait > answerDelay || a.pending >= maxAnswers {`,
+		new:  `if false {`,
+		test: "TestFloodOfPingsIsAnsweredAtARate",
+	},
+	{
+		name: "a tool of a bad schema is offered", file: "mcpclient/toolheaders.go",
+		old:  `s.log.Warn("tool left out: invalid x-mcp-header"`,
+		new:  `s.log.Debug("tool left out: invalid x-mcp-header"`,
+		test: "TestOneWarningForEachToolLeftOut",
+	},
 }

@@ -1,108 +1,104 @@
 package main
 
 // exchangeMutants are defects of package streamablehttp.
-//
-//sizes:ok a table
-func exchangeMutants() []mutant {
-	return []mutant{
-		{
-			name: "the id of an answer is ignored", file: "streamablehttp/post.go",
-			old: `case !msg.IDIs(x.id):`,
-			new: `case false:`,
-			test: "TestReplyOfSuccess|TestViolationOnStream",
-		},
-		{
-			name: "an error without an id on a resumed stream is the answer", file: "streamablehttp/post.go",
-			old: `case msg.Error != nil && isNull(msg.ID) && x.resumed:`,
-			new: `case false:`,
-			test: "TestErrorWithoutIDOnResumedStream",
-		},
-		{
-			name: "an error without an id answers after progress", file: "streamablehttp/post.go",
-			old: `isNull(msg.ID) && x.alone() && refusedUnread(`,
-			new: `isNull(msg.ID) && refusedUnread(`,
-			test: "TestErrorWithoutIDOnStream",
-		},
-		{
-			name: "the cursor is dropped", file: "streamablehttp/listen.go",
-			old: `header[headerCursor] = []string{id}`,
-			new: `_ = id`,
-			test: "Resume",
-		},
-		{
-			name: "a modern stream is resumed", file: "streamablehttp/stream.go",
-			old: `!resumable || x.session.modern || ctx.Err() != nil`,
-			new: `!resumable || ctx.Err() != nil`,
-			test: "TestModernStreamsAreNotResumed",
-		},
-		{
-			name: "retry: 0 reconnects in a busy loop", file: "streamablehttp/resume.go",
-			old: `return max(asked, minReconnect)`,
-			new: `return asked`,
-			test: "Resume|Reconnect|Retry",
-		},
-		{
-			name: "a failed resume is tried for ever", file: "streamablehttp/resume.go",
-			old: `x.failures >= resumeTries ||`,
-			new: ``,
-			test: "Resume|Reconnect|Retry",
-		},
-		{
-			name: "Retry-After has no bound", file: "streamablehttp/status.go",
-			old: `return min(max(wait, 0), MaxRetryAfter)`,
-			new: `return max(wait, 0)`,
-			test: "RetryAfter|Refus",
-		},
-		{
-			name: "a redirect leaves the origin", file: "streamablehttp/request.go",
-			old: `case !strings.EqualFold(next.Scheme, from.Scheme) || !strings.EqualFold(hostPort(next), hostPort(from)):`,
-			new: `case !strings.EqualFold(next.Scheme, from.Scheme):`,
-			test: "Redirect",
-		},
-		{
-			name: "redirects have no end", file: "streamablehttp/request.go",
-			old: `case followed >= MaxRedirects:`,
-			new: `case followed >= 50*MaxRedirects:`,
-			test: "Redirect",
-		},
-		{
-			name: "the body has no limit", file: "streamablehttp/body.go",
-			old: `if int64(len(buf)) > limit {`,
-			new: `if false {`,
-			test: "Limit|TooLong|Body",
-		},
-		{
-			name: "a gzip bomb is read", file: "streamablehttp/post.go",
-			old: `buf, err := readAll(body, resp.ContentLength, x.limits.body())`,
-			new: `buf, err := readAll(body, resp.ContentLength, 1<<62)`,
-			test: "Limit|Gzip|Body",
-		},
-		{
-			name: "GetBody replays what may have been sent", file: "streamablehttp/request.go",
-			old: `return g != nil && g.exposed.Load() }`,
-			new: `return false }`,
-			test: "Replay|Guard",
-		},
-		{
-			name: "a 101 is a refusal", file: "streamablehttp/status.go",
-			old: `if httpstatus.Of(resp.StatusCode) == httpstatus.Informational {`,
-			new: `if false {`,
-			test: "TestInterimStatusAsTheFinalResponse",
-		},
-		{
-			name: "events without data keep a call alive", file: "streamablehttp/stream.go",
-			old: `if len(ev.Data) == 0 {
+var exchangeMutants = []mutant{
+	{
+		name: "the id of an answer is ignored", file: "streamablehttp/post.go",
+		old:  `case !msg.IDIs(x.id):`,
+		new:  `case false:`,
+		test: "TestReplyOfSuccess|TestViolationOnStream",
+	},
+	{
+		name: "an error without an id on a resumed stream is the answer", file: "streamablehttp/post.go",
+		old:  `case msg.Error != nil && isNull(msg.ID) && x.resumed:`,
+		new:  `case false:`,
+		test: "TestErrorWithoutIDOnResumedStream",
+	},
+	{
+		name: "an error without an id answers after progress", file: "streamablehttp/post.go",
+		old:  `isNull(msg.ID) && x.alone() && refusedUnread(`,
+		new:  `isNull(msg.ID) && refusedUnread(`,
+		test: "TestErrorWithoutIDOnStream",
+	},
+	{
+		name: "the cursor is dropped", file: "streamablehttp/listen.go",
+		old:  `header[headerCursor] = []string{id}`,
+		new:  `_ = id`,
+		test: "Resume",
+	},
+	{
+		name: "a modern stream is resumed", file: "streamablehttp/stream.go",
+		old:  `!resumable || x.session.modern || ctx.Err() != nil`,
+		new:  `!resumable || ctx.Err() != nil`,
+		test: "TestModernStreamsAreNotResumed",
+	},
+	{
+		name: "retry: 0 reconnects in a busy loop", file: "streamablehttp/resume.go",
+		old:  `return max(asked, minReconnect)`,
+		new:  `return asked`,
+		test: "Resume|Reconnect|Retry",
+	},
+	{
+		name: "a failed resume is tried for ever", file: "streamablehttp/resume.go",
+		old:  `x.failures >= resumeTries ||`,
+		new:  ``,
+		test: "Resume|Reconnect|Retry",
+	},
+	{
+		name: "Retry-After has no bound", file: "streamablehttp/status.go",
+		old:  `return min(max(wait, 0), MaxRetryAfter)`,
+		new:  `return max(wait, 0)`,
+		test: "RetryAfter|Refus",
+	},
+	{
+		name: "a redirect leaves the origin", file: "streamablehttp/request.go",
+		old:  `case !strings.EqualFold(next.Scheme, from.Scheme) || !strings.EqualFold(hostPort(next), hostPort(from)):`,
+		new:  `case !strings.EqualFold(next.Scheme, from.Scheme):`,
+		test: "Redirect",
+	},
+	{
+		name: "redirects have no end", file: "streamablehttp/request.go",
+		old:  `case followed >= MaxRedirects:`,
+		new:  `case followed >= 50*MaxRedirects:`,
+		test: "Redirect",
+	},
+	{
+		name: "the body has no limit", file: "streamablehttp/body.go",
+		old:  `if int64(len(buf)) > limit {`,
+		new:  `if false {`,
+		test: "Limit|TooLong|Body",
+	},
+	{
+		name: "a gzip bomb is read", file: "streamablehttp/post.go",
+		old:  `buf, err := readAll(body, resp.ContentLength, x.limits.body())`,
+		new:  `buf, err := readAll(body, resp.ContentLength, 1<<62)`,
+		test: "Limit|Gzip|Body",
+	},
+	{
+		name: "GetBody replays what may have been sent", file: "streamablehttp/request.go",
+		old:  `return g != nil && g.exposed.Load() }`,
+		new:  `return false }`,
+		test: "Replay|Guard",
+	},
+	{
+		name: "a 101 is a refusal", file: "streamablehttp/status.go",
+		old:  `if httpstatus.Of(resp.StatusCode) == httpstatus.Informational {`,
+		new:  `if false {`,
+		test: "TestInterimStatusAsTheFinalResponse",
+	},
+	{
+		name: "events without data keep a call alive", file: "streamablehttp/stream.go",
+		old: `if len(ev.Data) == 0 {
 			continue // heartbeats`,
-			new: `event()
+		new: `event()
 		if len(ev.Data) == 0 {
 			continue // heartbeats`,
-			test: "TestResumeIsNoEvent|Event",
-		},
-		{
-			name: "a session id of any length", file: "streamablehttp/headers.go",
-			old: `if len(id) > MaxSessionID {`,
-			new: `if len(id) > 1000*MaxSessionID {`,
-			test: "TestCheckSessionIDBoundsItsLength",
-		},
-	}
+		test: "TestResumeIsNoEvent|Event",
+	},
+	{
+		name: "a session id of any length", file: "streamablehttp/headers.go",
+		old:  `if len(id) > MaxSessionID {`,
+		new:  `if len(id) > 1000*MaxSessionID {`,
+		test: "TestCheckSessionIDBoundsItsLength",
+	},
 }

@@ -47,7 +47,9 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 		case err != nil:
 			return nil, err
 		case isSet(began):
-			return nil, &RedirectError{Status: resp.StatusCode, Origin: originOf(&target, resp.Header.Get("Location")), Reason: "the server works on the request already"}
+			return nil, &RedirectError{
+				Status: resp.StatusCode, Origin: originOf(&target, resp.Header.Get("Location")), Reason: "the server works on the request already",
+			}
 		}
 		target, header = *next, header.Clone() // a decorator may have kept the map
 	}

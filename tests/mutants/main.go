@@ -22,6 +22,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -51,16 +52,24 @@ type options struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	o, err := parse(os.Args[1:])
-	if err == nil {
-		err = run(ctx, os.Stdout, mutants(), o)
-	}
-	if err != nil {
+	if err := program(os.Stdout, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
+}
+
+func program(out io.Writer, args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return err
+	}
+	return errors.Join(run(ctx, out, dir, mutants(), o), os.RemoveAll(dir))
 }
 
 func parse(args []string) (o options, err error) {
@@ -81,12 +90,7 @@ func parse(args []string) (o options, err error) {
 }
 
 // run tries the chosen defects and reports each. The error says how many were not noticed or did not apply.
-func run(ctx context.Context, out io.Writer, all []mutant, o options) error {
-	dir, err := os.MkdirTemp("", "mutants")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
+func run(ctx context.Context, out io.Writer, dir string, all []mutant, o options) error {
 	tried, caught := 0, 0
 	var bad []error
 	for i := range all {
@@ -128,7 +132,7 @@ func (m *mutant) try(ctx context.Context, dir string, seeds int) (verdict string
 	}
 	args := []string{"test", "-overlay", overlay, "-count=1", "-failfast", "-timeout=150s"}
 	if seeds > 0 {
-		args = append(args, "-cpu=1", "-run=^TestSimulation$", "./tests/simulation", "-seeds", fmt.Sprint(seeds), "-shrink=false")
+		args = append(args, "-cpu=1", "-run=^TestSeeds$", "./tests/simulation", "-seeds", strconv.Itoa(seeds), "-report=0")
 	} else {
 		args = append(args, "-run", m.test, m.place())
 	}
@@ -153,7 +157,7 @@ func (m *mutant) overlay(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	source, err := os.ReadFile(whole)
+	source, err := os.ReadFile(whole) //nolint:gosec // the path is in the table
 	if err != nil {
 		return "", err
 	}
@@ -161,6 +165,7 @@ func (m *mutant) overlay(dir string) (string, error) {
 		return "", fmt.Errorf("does not apply: its code occurs %d times in %s", n, m.file)
 	}
 	broken := filepath.Join(dir, "broken.go")
+	//nolint:gosec // the directory is the program's own
 	if err := os.WriteFile(broken, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
 		return "", err
 	}
@@ -183,7 +188,7 @@ func failure(text string) string {
 	if m := failedTest.FindStringSubmatch(text); m != nil {
 		name = m[1]
 	}
-	if m := firstSeed.FindStringSubmatch(text); m != nil && name == "TestSimulation" {
+	if m := firstSeed.FindStringSubmatch(text); m != nil && name == "TestSeeds" {
 		name += ", seed " + m[1]
 	}
 	return name

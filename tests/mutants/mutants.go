@@ -4,5 +4,5 @@ import "slices"
 
 // mutants are all defects, by package.
 func mutants() []mutant {
-	return slices.Concat(sessionMutants())
+	return slices.Concat(sessionMutants(), executorMutants(), oauthMutants(), transportMutants())
 }

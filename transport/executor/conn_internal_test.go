@@ -157,9 +157,9 @@ func TestLinkLockIsFreeWhileSending(t *testing.T) {
 		}
 		return free
 	}
-	link, exchange := isFree(&c.mu), isFree(&e.mu)
+	linkFree, exchangeFree := isFree(&c.mu), isFree(&e.mu)
 	close(s.closed)
 	<-done
-	require.True(t, link, "the link's lock")
-	require.True(t, exchange, "the exchange's lock")
+	require.True(t, linkFree, "the link's lock")
+	require.True(t, exchangeFree, "the exchange's lock")
 }

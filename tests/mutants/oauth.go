@@ -84,7 +84,8 @@ func oauthTokens() []mutant {
 		},
 		{
 			name: "oauth: a refresh ends with the caller who began it", file: "oauth/renew.go",
-			old: `c.join(&c.renewal, c.renewLimit(), c.renewing(old, refusal))`, new: `c.join(&c.renewal, c.renewLimit(), func(_ context.Context, w *work) error {
+			old: `c.join(&c.renewal, c.renewLimit(), c.renewing(old, refusal))`,
+			new: `c.join(&c.renewal, c.renewLimit(), func(_ context.Context, w *work) error {
 			return c.renewing(old, refusal)(ctx, w)
 		})`,
 			test: "TestCancelLosesNoRotatedToken",
@@ -106,7 +107,7 @@ func oauthTokens() []mutant {
 			test: "TestTokenIsSavedBeforeItIsUsed",
 		},
 		{
-			name: "oauth: a refresh token that may have been used up is kept by nobody", file: "oauth/renew.go",
+			name: "oauth: a new token is lost when the refresh runs out of time", file: "oauth/renew.go",
 			old: `context.WithTimeout(context.WithoutCancel(ctx), saveLimit)`, new: `context.WithTimeout(ctx, saveLimit)`,
 			test: "TestSavingHasTimeOfItsOwn",
 		},

@@ -4,7 +4,7 @@ package main
 func transportMutants() []mutant {
 	return []mutant{
 		{
-			name: "transport: a write that never ends counts as not begun", file: "transport/conns.go",
+			name: "transport: a write in progress counts as not begun", file: "transport/conns.go",
 			old: `c.writes.Add(1)
 	return c.Conn.Write(p)`, new: `n, err := c.Conn.Write(p)
 	c.writes.Add(uint32(min(n, 1)))
@@ -42,7 +42,7 @@ func transportMutants() []mutant {
 			test: "TestCloseIsTheCauseOfWhatItEnds",
 		},
 		{
-			name: "transport: a cut body ends well", file: "transport/cause.go",
+			name: "transport: a cut connection looks like the end of a body", file: "transport/cause.go",
 			old: `return io.ErrUnexpectedEOF`, new: `return io.EOF`,
 			test: "TestCleanKeepsTheChainUnlessItHoldsASecret|TestDirectKeepsTheContract|TestStageAfterTheRequestIsSent",
 		},

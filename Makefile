@@ -1,13 +1,19 @@
 # Each target is a step of CI, so that what passes here passes there.
 .DEFAULT_GOAL := check
 
-.PHONY: check format vet lint test simulation simulation-nightly allocations fuzz peers conformance-counts
+.PHONY: check format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers conformance-counts
 
 check: ## everything CI does
 	@bash .ci/run
 
 format vet lint test simulation allocations fuzz peers:
 	@bash .ci/run $@
+
+mutants: ## breaks the library in every way of tests/mutants; a test notices each
+	@bash .ci/run mutants_all
+
+mutants-simulation: ## which of these defects the simulation alone notices
+	@bash .ci/run mutants_simulation
 
 simulation-nightly: ## a million new seeds, in one process for each CPU
 	@bash .ci/run simulation_nightly

@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -168,5 +169,35 @@ func TestStuckTokenEndpointDelaysWhoNeedsIt(t *testing.T) {
 		require.Equal(t, time.Second, <-done)
 		require.Equal(t, 2*time.Second, <-done)
 		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+	})
+}
+
+// A lock that is held while a server thinks would stop calls that need no token.
+func TestLocksAreFreeDuringATokenRequest(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		r := newRig(t, w, nil)
+		r.mustCall()
+		hold := make(chan struct{})
+		w.Server.Change(func(s *authtest.Script) { s.Hold = hold })
+		time.Sleep(time.Hour - 30*time.Second)
+		r.mustCall() // begins a refresh in the background
+		synctest.Wait()
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+		c := r.client
+		held := map[string]bool{}
+		for name, mu := range map[string]*sync.Mutex{
+			"loading": &c.loading.mu, "renewal": &c.renewal.mu, "authorization": &c.authorization.mu, "owned": &c.owned.mu,
+			"known": &c.known.mu, "nonces": &c.nonces.mu, "keys": &c.keys.mu, "base": &c.base.mu,
+		} {
+			if !mu.TryLock() {
+				held[name] = true
+				continue
+			}
+			mu.Unlock()
+		}
+		close(hold) // before anything fails: the client could not be closed
+		synctest.Wait()
+		require.Empty(t, held)
 	})
 }

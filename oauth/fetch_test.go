@@ -144,6 +144,17 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
+// The rest of a document that is too long is not read, however much there is.
+func TestLongDocumentIsNotReadOn(t *testing.T) {
+	source := strings.NewReader(strings.Repeat(" ", 2*maxDocument))
+	rt := &seen{answer: func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(source)}, nil
+	}}
+	err := newFetcher(t, publicEndpoint, rt).getJSON(t.Context(), "get", "https://as.example.com/", nil, new(ServerMetadata))
+	require.ErrorAs(t, err, new(*LimitError))
+	require.Equal(t, maxDocument-1, source.Len(), "one byte more is read than is allowed")
+}
+
 // A POST carries secrets: it goes where it was sent, or nowhere.
 func TestPostIsNotRedirected(t *testing.T) {
 	for _, location := range []string{"/token2", "https://evil.example.com/", ""} {

@@ -184,8 +184,10 @@ func (c *closing) Close() error {
 }
 
 func TestDetachBoundsTheBody(t *testing.T) {
-	long := &http.Response{Body: io.NopCloser(strings.NewReader(strings.Repeat("x", maxRefusedBody+1)))}
+	source := strings.NewReader(strings.Repeat("x", 2*maxRefusedBody))
+	long := &http.Response{Body: io.NopCloser(source)}
 	detach(long)
+	require.Equal(t, maxRefusedBody-1, source.Len(), "one byte more is read than is kept: it shows a cut")
 	got, err := io.ReadAll(long.Body)
 	require.Error(t, err, "a cut must not look like an end")
 	require.Len(t, got, maxRefusedBody)

@@ -47,6 +47,36 @@ func TestStageOfAConnectionThatCarriedNothing(t *testing.T) {
 	}
 }
 
+// heldConn is a connection whose Write does not end before it is released.
+type heldConn struct {
+	net.Conn
+	writing, release chan struct{}
+}
+
+func (h *heldConn) Write(p []byte) (int, error) {
+	close(h.writing)
+	<-h.release
+	return len(p), nil
+}
+
+// A write that has begun may have arrived, although it has not returned.
+func TestStageWhileAWriteIsInProgress(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	held := &heldConn{Conn: near, writing: make(chan struct{}), release: make(chan struct{})}
+	var set connSet
+	set.init()
+	c := &conn{Conn: held, set: &set}
+	e := &exchange{req: &http.Request{}, gotConn: true, conn: c, writes: c.writes.Load()}
+	done := make(chan struct{})
+	go func() { defer close(done); _, _ = c.Write([]byte("POST")) }()
+	<-held.writing
+	stage := e.stage()
+	close(held.release)
+	<-done
+	require.Equal(t, MaybeSent, stage)
+}
+
 // What net/http repeats a request by: a GetBody, or the canonical spelling of
 // two headers on a request without a body.
 func TestOutgoingGivesNoLeaveToRepeat(t *testing.T) {

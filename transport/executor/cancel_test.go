@@ -204,7 +204,9 @@ func (s *sentAtTheEnd) Close() error {
 func TestMessageThatMayHaveArrived(t *testing.T) {
 	inBothModesNear(t, executor.Options{}, func(w *world, near func() *exectest.Near) {
 		near().FailSends(errors.Join(link.ErrUncertain, io.ErrShortWrite))
-		err := w.failed(w.post(w.Context()))
+		ctx, stop := context.WithTimeout(w.Context(), time.Hour)
+		defer stop()
+		err := w.failed(w.post(ctx))
 		requireStage(w, err, transport.MaybeSent, false)
 		require.ErrorIs(w, err, executor.ErrLinkLost)
 		require.Equal(w, 1, w.x.Dials(), "it is not sent again")

@@ -2,6 +2,8 @@ package executor
 
 import (
 	"context"
+	"io"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,4 +126,40 @@ func TestPace(t *testing.T) {
 		p.failed()
 		require.InDelta(t, reconnectFirst, p.pause(), float64(reconnectFirst/5+1))
 	})
+}
+
+// stuck is a link whose Send blocks until the link is closed.
+type stuck struct {
+	link.Link
+	sending, closed chan struct{}
+}
+
+func (s *stuck) Send([]byte) error {
+	close(s.sending)
+	<-s.closed
+	return io.ErrClosedPipe
+}
+
+// A message that the executor does not take must not block who only looks at the link.
+func TestLinkLockIsFreeWhileSending(t *testing.T) {
+	near, _ := link.Pipe(1 << 20)
+	s := &stuck{Link: near, sending: make(chan struct{}), closed: make(chan struct{})}
+	opts := (*Options)(nil).withDefaults()
+	c := newConn(s, execproto.Environment{}, new(witness), &opts)
+	done := make(chan struct{})
+	go func() { defer close(done); c.write() }()
+	e := beginOn(t, c, 1)
+	<-s.sending
+	isFree := func(mu *sync.Mutex) bool {
+		free := mu.TryLock()
+		if free {
+			mu.Unlock()
+		}
+		return free
+	}
+	linkFree, exchangeFree := isFree(&c.mu), isFree(&e.mu)
+	close(s.closed)
+	<-done
+	require.True(t, linkFree, "the link's lock")
+	require.True(t, exchangeFree, "the exchange's lock")
 }

@@ -19,8 +19,12 @@ import (
 	"github.com/hawser-mcp/hawser/internal/memnet"
 )
 
-// resolverTo returns a resolver for which every name stands for addr.
-func resolverTo(t *testing.T, addr string) *net.Resolver {
+// resolverTo returns a resolver for which every name stands for addrs.
+func resolverTo(t *testing.T, addrs ...string) *net.Resolver {
+	all := make([]netip.Addr, len(addrs))
+	for i, text := range addrs {
+		all[i] = netip.MustParseAddr(text)
+	}
 	n := memnet.New()
 	ln := n.Listen("dns")
 	done := make(chan struct{})
@@ -31,7 +35,7 @@ func resolverTo(t *testing.T, addr string) *net.Resolver {
 			if err != nil {
 				return
 			}
-			answerName(c, netip.MustParseAddr(addr))
+			answerName(c, all)
 		}
 	}()
 	t.Cleanup(func() {
@@ -44,7 +48,7 @@ func resolverTo(t *testing.T, addr string) *net.Resolver {
 }
 
 // answerName answers one question over TCP (RFC 1035).
-func answerName(c net.Conn, addr netip.Addr) {
+func answerName(c net.Conn, addrs []netip.Addr) {
 	defer c.Close()
 	var length [2]byte
 	if _, err := io.ReadFull(c, length[:]); err != nil {
@@ -61,8 +65,11 @@ func answerName(c net.Conn, addr netip.Addr) {
 	kind := binary.BigEndian.Uint16(query[end+1:])
 	reply := append([]byte(nil), query[:end+5]...) // header and question
 	copy(reply[2:], []byte{0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0})
-	if kind == 1 && addr.Is4() || kind == 28 && addr.Is6() {
-		reply[7] = 1
+	for _, addr := range addrs {
+		if (kind != 1 || !addr.Is4()) && (kind != 28 || !addr.Is6()) {
+			continue
+		}
+		reply[7]++
 		reply = append(reply, 0xc0, 12, 0, byte(kind), 0, 1, 0, 0, 0, 60, 0, byte(addr.BitLen()/8))
 		reply = append(reply, addr.AsSlice()...)
 	}
@@ -111,6 +118,22 @@ func TestNamesOfForbiddenAddresses(t *testing.T) {
 			}
 		}
 		require.Empty(t, dialed)
+	}
+}
+
+// A name that stands for several addresses is judged by each of them.
+func TestEachAddressOfANameIsJudged(t *testing.T) {
+	const public, private = "8.8.8.8", "10.0.0.1"
+	for _, addrs := range [][]string{{public, private}, {private, public}} {
+		dialed := make(chan string, 10)
+		own := func(_ context.Context, _, addr string) (net.Conn, error) {
+			dialed <- addr
+			return nil, errors.New("dialed")
+		}
+		c := linked(t, &Options{Resolver: resolverTo(t, addrs...), DialContext: own})
+		c.refused(get("http://rebind.example/", "a"))
+		require.Len(t, dialed, 1, "%v", addrs)
+		require.Equal(t, public+":80", <-dialed)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -106,12 +107,14 @@ func TestIDsOfStreams(t *testing.T) {
 	}
 	inWorld(t, nil, handler, func(w *world) {
 		w.handshake()
+		end := sync.OnceFunc(func() { close(release) })
+		defer end()
 		w.ok(get(upstream+"/wait", "a"))
 		e := w.refused(get(upstream, "a"))
 		require.Equal(w.t, -32602, e.Code)
 		require.Equal(w.t, "http/request streamResponse requestId `a` is already active", e.Message)
 		require.Equal(w.t, 200, w.ok(get(upstream, "a").with("streamResponse", false)).Status, "not streamed: ids do not matter")
-		close(release)
+		end()
 		w.body("a")
 		for range 200 { // free when the last frame is seen, and after a failure
 			w.ok(get(upstream, "a"))
@@ -313,6 +316,7 @@ func TestFailures(t *testing.T) {
 		require.Equal(w.t, "cut", string(w.delta("a", 1).DeltaBase64))
 		d := w.delta("a", 2)
 		require.True(w.t, d.Done)
+		require.NotNil(w.t, d.Error)
 		require.Equal(w.t, "the response body broke off: unexpected EOF", *d.Error)
 	})
 }

@@ -1,11 +1,15 @@
 package agent
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -122,5 +126,38 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 		e := w.refused(follow(upstream + strings.Repeat("/307", 11) + "/x"))
 		require.Equal(w.t, "http/request failed: too many redirects", e.Message)
 		require.Len(w.t, requests, 22, "eleven each")
+	})
+}
+
+// A lookup would carry a name that the policy refuses to the servers of its domain.
+func TestRefusedRedirectIsNotLookedUp(t *testing.T) {
+	t.Setenv("AGENT_TEST_KEY", "secret")
+	policy, err := NewPolicy(nil, []string{"*.evil.example"})
+	require.NoError(t, err)
+	var lookups atomic.Int32
+	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		lookups.Add(1)
+		return nil, errors.New("no lookups in this test")
+	}}
+	opts := &Options{Policy: policy, Resolver: resolver, HeaderEnv: map[string][]string{"AGENT_TEST_KEY": {upstream}}}
+	requests := make(chan seen, 1)
+	inWorld(t, opts, signpost(requests), func(w *world) {
+		w.handshake()
+		e := w.refused(follow(upstream + "/307/x?http://stolen.evil.example/"))
+		require.Contains(w.t, e.Message, `the egress policy refuses "stolen.evil.example"`)
+		require.Zero(w.t, lookups.Load())
+	})
+}
+
+// Only the request that was redirected was sent, but that one was: it may have run.
+func TestRedirectToNobody(t *testing.T) {
+	t.Setenv("AGENT_TEST_KEY", "secret")
+	opts := &Options{HeaderEnv: map[string][]string{"AGENT_TEST_KEY": {upstream}}}
+	requests := make(chan seen, 1)
+	inWorld(t, opts, signpost(requests), func(w *world) {
+		w.handshake()
+		e := w.refused(follow(upstream + "/307/x?http://127.0.0.1:9/"))
+		require.Equal(w.t, "maybeSent", e.stage())
+		require.Len(w.t, requests, 1)
 	})
 }

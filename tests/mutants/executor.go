@@ -1,0 +1,270 @@
+package main
+
+import "slices"
+
+const (
+	inExecutor = "transport/executor/"
+	inAgent    = "transport/executor/agent/"
+)
+
+// executorMutants are defects of packages executor and agent.
+func executorMutants() []mutant {
+	return slices.Concat(executorStages(), executorLimits(), executorLinks(), agentPolicy(), agentSecrets(), agentExchanges())
+}
+
+// executorStages are wrong verdicts: how far a request got, which message is whose, where a body ends.
+func executorStages() []mutant {
+	return []mutant{
+		{
+			name: "executor: a request under way counts as not sent", file: inExecutor + "exchange.go",
+			old: `if e.progress == queued {`, new: `if e.progress != sent {`,
+			test: "TestCancelWhileTheLinkIsStuck",
+		},
+		{
+			name: "executor: a send whose outcome is uncertain counts as not sent", file: inExecutor + "exchange.go",
+			old: `if errors.Is(err, link.ErrUncertain) {`, new: `if errors.Is(err, link.ErrUncertain) && e.err != nil {`,
+			test: "TestMessageThatMayHaveArrived",
+		},
+		{
+			name: "executor: a request that may have run is sent over the next link", file: inExecutor + "executor.go",
+			old: `errors.Is(err, ErrLinkLost) && transport.StageOf(err) == transport.NotSent`, new: `errors.Is(err, ErrLinkLost)`,
+			test: "TestLinkLostWhileSending|TestLinkLostAsTheMessageIsSent|TestFaultsBeforeTheHead",
+		},
+		{
+			name: "executor: a failure without a stage counts as not sent", file: inExecutor + "reader.go",
+			old: `if s, ok := execproto.ReadStage(f.Data); ok {`, new: `e.Stage = transport.NotSent
+		if s, ok := execproto.ReadStage(f.Data); ok {`,
+			test: "TestFaultsBeforeTheHead",
+		},
+		{
+			name: "executor: an answer reaches any exchange, whatever its id", file: inExecutor + "conn.go",
+			old: `return c.exchanges[id]`, new: `for _, e := range c.exchanges {
+		return e
+	}
+	return nil`,
+			test: "TestHarmlessMessages",
+		},
+		{
+			name: "executor: a second answer to one request counts", file: inExecutor + "reader.go",
+			old: `if e == nil || e.answered {`, new: `if e == nil {`,
+			test: "TestHarmlessMessages",
+		},
+		{
+			name: "executor: a missing piece of a body goes unnoticed", file: inExecutor + "reader.go",
+			old: `if d.Seq != e.seq {`, new: `if d.Seq < e.seq {`,
+			test: "TestFaultsInTheBody",
+		},
+		{
+			name: "executor: a body shorter than its declared length ends well", file: inExecutor + "exchange.go",
+			old: `if e.head.length < 0 || e.got == e.head.length {`, new: `if e.head.length < 0 || e.got <= e.head.length {`,
+			test: "TestDeclaredLength",
+		},
+		{
+			name: "executor: a body that was closed unread looks complete", file: inExecutor + "exchange.go",
+			old: `case drop && unread > 0 && e.err == io.EOF:`, new: `case drop && unread > 0 && e.err == nil:`,
+			test: "TestUnreadEndIsNoEnd",
+		},
+	}
+}
+
+// executorLimits are bounds that do not hold.
+func executorLimits() []mutant {
+	return []mutant{
+		{
+			name: "executor: the unread body on a shared link has no limit", file: inExecutor + "body.go",
+			old: `unread+size <= e.c.opts.Buffer)`, new: `unread+size > 0)`,
+			test: "TestOverflow",
+		},
+		{
+			name: "executor: the unread bodies of one link have no common limit", file: inExecutor + "body.go",
+			old: `e.c.buffered.Load()+int64(size) <= int64(e.c.opts.BufferAll)`, new: `e.c.buffered.Load() >= 0`,
+			test: "TestOverflowOfAllBodies",
+		},
+		{
+			name: "executor: a slow consumer does not slow the executor down", file: inExecutor + "body.go",
+			old: `case alone && (unread == 0 || unread+size <= windowSize),`, new: `case alone,`,
+			test: "TestStalledReader",
+		},
+		{
+			name: "executor: a message over the limit is sent", file: inExecutor + "request.go",
+			old: `n > execproto.MaxMessage {`, new: `n > 2*execproto.MaxMessage {`,
+			test: "TestRequestsThatCannotBeSent",
+		},
+		{
+			name: "executor: one link more than MaxLinks is opened", file: inExecutor + "pool.go",
+			old: `if p.total < p.opts.MaxLinks {`, new: `if p.total <= p.opts.MaxLinks {`,
+			test: "TestWaitersComeInOrder",
+		},
+		{
+			name: "executor: any number of requests waits on a shared link", file: inExecutor + "shared.go",
+			old: `make(chan struct{}, maxPending)`, new: `make(chan struct{}, 100*maxPending)`,
+			test: "TestPendingLimit",
+		},
+		{
+			name: "executor: refusals pile up for an executor that does not read", file: inExecutor + "reader.go",
+			old: `full := c.refusals >= maxRefusals`, new: `full := c.refusals < 0`,
+			test: "TestFloodOfRequestsFromTheExecutor",
+		},
+	}
+}
+
+// executorLinks are defects in the life of a link.
+func executorLinks() []mutant {
+	return []mutant{
+		{
+			name: "executor: a cancelled exchange leaves its link open", file: inExecutor + "pool.go",
+			old: `c.failIf(errUnused, noneLive)`, new: `_ = noneLive`,
+			test: "TestCancelBeforeTheHead",
+		},
+		{
+			name: "executor: closing an idle link ends the exchange that has just begun there", file: inExecutor + "conn.go",
+			old: `{ return live == 0 && open > 0 }`, new: `{ return true }`,
+			test: "TestLinkInUseAgainIsNotClosed",
+		},
+		{
+			name: "executor: a link is shared before the head of its response came", file: inExecutor + "conn.go",
+			old: `if !e.headed.Load() {`, new: `if e.counted {`,
+			test: "TestClaimsKeepALink",
+		},
+		{
+			name: "executor: a slow consumer counts as silence", file: inExecutor + "keepalive.go",
+			old: `if heard.IsZero() || c.stalled.Load() {`, new: `if heard.IsZero() {`,
+			test: "TestSlowConsumerIsNotSilence",
+		},
+		{
+			name: "executor: the link's lock is held while a message is sent", file: inExecutor + "writer.go",
+			old: `err := c.link.Send(*out.frame)`, new: `c.mu.Lock()
+	err := c.link.Send(*out.frame)
+	c.mu.Unlock()`,
+			test: "TestLinkLockIsFreeWhileSending",
+		},
+		{
+			name: "executor: a variable of the executor's environment fills the header of any origin", file: inExecutor + "envheader.go",
+			old: `return sameOrigin(h.origin, req.URL) &&`, new: `return h.origin != nil &&`,
+			test: "TestHeadersFromEnv",
+		},
+		{
+			name: "executor: a variable of the executor's environment goes to another virtual host", file: inExecutor + "envheader.go",
+			old: `(req.Host == "" || req.Host == req.URL.Host)`, new: `req.URL.Host != ""`,
+			test: "TestHeadersFromEnv",
+		},
+	}
+}
+
+// agentPolicy are ways around the egress policy and into the agent.
+func agentPolicy() []mutant {
+	return []mutant{
+		{
+			name: "agent: only the first address of a name is judged", file: inAgent + "options.go",
+			old: `c.Policy.judge(host, target)`, new: `c.Policy.judge(host, net.JoinHostPort(addrs[0].Unmap().String(), port))`,
+			test: "TestEachAddressOfANameIsJudged",
+		},
+		{
+			name: "agent: the target of a redirect is judged only when it is dialed", file: inAgent + "exchange.go",
+			old: `if hops > 0 {`, new: `if hops > maxRedirects {`,
+			test: "TestRefusedRedirectIsNotLookedUp",
+		},
+		{
+			name: "agent: a rule that names a host opens a private network", file: inAgent + "policy.go",
+			old: `(c == netclass.Public ||`, new: `(c == netclass.Public || c == netclass.Private ||`,
+			test: "TestRules",
+		},
+		{
+			name: "agent: private addresses are reached without a rule", file: inAgent + "policy.go",
+			old: `if c == netclass.Private {`, new: `if c == netclass.Never {`,
+			test: "TestRules",
+		},
+		{
+			name: "agent: a denied address passes in its IPv6 form", file: inAgent + "policy.go",
+			old: `v4.IsValid() {`, new: `v4.IsValid() && v4.IsUnspecified() {`,
+			test: "TestRules",
+		},
+		{
+			name: "agent: what goes through a proxy is not judged", file: inAgent + "options.go",
+			old: `if err := c.Policy.checkProxied(req.URL); err != nil {`, new: `if err := c.Policy.checkProxied(req.URL); err == errNoHost {`,
+			test: "TestProxy",
+		},
+		{
+			name: "agent: a page in a browser opens a link", file: inAgent + "listen.go",
+			old: `case len(r.Header["Origin"]) > 0:`, new: `case len(r.Header["Origin"]) > 1:`,
+			test: "TestPlainRequests",
+		},
+		{
+			name: "agent: any token opens a link", file: inAgent + "listen.go",
+			old: `subtle.ConstantTimeCompare(hash[:], l.token[:]) != 1`, new: `subtle.ConstantTimeCompare(hash[:], l.token[:]) > 1`,
+			test: "TestToken",
+		},
+		{
+			name: "agent: other machines may connect without a token", file: inAgent + "listen.go",
+			old: `if opts.Token == "" && !ap.Addr().IsLoopback() {`, new: `if opts.Token == "" && !ap.Addr().IsValid() {`,
+			test: "TestAddressesToListenAt",
+		},
+	}
+}
+
+// agentSecrets are headers that go where they must not.
+func agentSecrets() []mutant {
+	return []mutant{
+		{
+			name: "agent: a header from the environment is filled for another origin", file: inAgent + "headerenv.go",
+			old: `if !slices.Contains(origins, originOf(u)) {`, new: `if !slices.Contains(origins, originOf(u)) && len(origins) == 0 {`,
+			test: "TestHeaderFromTheEnvironment",
+		},
+		{
+			name: "agent: a header from the environment follows a redirect elsewhere", file: inAgent + "redirect.go",
+			old: `for _, name := range o.secret {`, new: `for _, name := range o.secret[:0] {`,
+			test: "TestRedirects",
+		},
+		{
+			name: "agent: credentials follow a redirect elsewhere", file: inAgent + "redirect.go",
+			old: `[]string{"Authorization", "Cookie", "Proxy-Authorization"}`, new: `[]string{"Cookie", "Proxy-Authorization"}`,
+			test: "TestRedirects",
+		},
+	}
+}
+
+// agentExchanges are defects in the life of an exchange, and limits that do not hold.
+func agentExchanges() []mutant {
+	return []mutant{
+		{
+			name: "agent: an exchange outlives its session", file: inAgent + "exchange.go",
+			old: `return context.WithCancel(e.s.ctx)`, new: `return context.WithCancel(context.WithoutCancel(e.s.ctx))`,
+			test: "TestLossOfTheLinkAbortsEverything",
+		},
+		{
+			name: "agent: a request that was redirected counts as not sent", file: inAgent + "response.go",
+			old: `!redirected && transport.StageOf(err) == transport.NotSent`, new: `transport.StageOf(err) == transport.NotSent`,
+			test: "TestRedirectToNobody",
+		},
+		{
+			name: "agent: a body that is not streamed has no limit", file: inAgent + "response.go",
+			old: `case int64(len(data)) > limit:`, new: `case limit < 0:`,
+			test: "TestBufferedResponse",
+		},
+		{
+			name: "agent: the request bodies of a link have no common limit", file: inAgent + "turns.go",
+			old: `t.held+size > maxHeld {`, new: `t.held < 0 {`,
+			test: "TestHeldBodies",
+		},
+		{
+			name: "agent: a link has any number of exchanges", file: inAgent + "turns.go",
+			old: `if t.room == 0 ||`, new: `if t.room < 0 && t.free < 0 ||`,
+			test: "TestTurns",
+		},
+		{
+			name: "agent: two streams have one id", file: inAgent + "turns.go",
+			old: `taken := t.active[e.id]; taken {`, new: `taken := t.active[e.id]; taken && t.room < 0 {`,
+			test: "TestIDsOfStreams",
+		},
+		{
+			name: "agent: a body is read ahead without limit", file: inAgent + "ahead.go",
+			old: `for len(a.buf)+len(piece) > aheadMost && !a.stopped {`, new: `for len(a.buf) < 0 && !a.stopped {`,
+			test: "TestReadAheadIsBounded",
+		},
+		{
+			name: "agent: a body that broke off ends well", file: inAgent + "exchange.go",
+			old: `if end != io.EOF {`, new: `if end == nil {`,
+			test: "TestFailures",
+		},
+	}
+}

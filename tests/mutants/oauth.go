@@ -1,0 +1,277 @@
+package main
+
+import "slices"
+
+// oauthMutants are defects of packages oauth, filestore and loopback.
+func oauthMutants() []mutant {
+	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthTokens(), oauthRequests(), oauthEgress(), oauthStore(), oauthLoopback())
+}
+
+// oauthDiscovery are defects in finding the authorization server.
+func oauthDiscovery() []mutant {
+	return []mutant{
+		{
+			name: "oauth: metadata of another issuer are used", file: "oauth/discoverserver.go",
+			old: `if m.Issuer != issuer && (`, new: `if m.Issuer == "" && (`,
+			test: "TestServerMetadata",
+		},
+		{
+			name: "oauth: metadata of another resource are used", file: "oauth/discoverresource.go",
+			old: `case !coversEndpoint(m.Resource, endpoint):`, new: `case m.Resource == "":`,
+			test: "TestMetadataOfAnotherResourceIsNotUsed",
+		},
+		{
+			name: "oauth: credentials follow the resource to another authorization server", file: "oauth/discover.go",
+			old: `if pinned != "" {`, new: `if pinned == named[0] {`,
+			test: "TestIssuerIsChosen",
+		},
+		{
+			name: "oauth: a server may name an endpoint at a forbidden address", file: "oauth/discoverserver.go",
+			old: `d.fetcher.egress.parse(endpoint); err != nil {`, new: `d.fetcher.egress.parse(endpoint); isNoJSON(err) {`,
+			test: "TestServerMetadata",
+		},
+	}
+}
+
+// oauthLogin are defects of the authorization code grant.
+func oauthLogin() []mutant {
+	return []mutant{
+		{
+			name: "oauth: the code challenge is left out", file: "oauth/flow.go",
+			old: `oauth2.S256ChallengeOption(f.verifier), `, new: ``,
+			test: "TestAuthorizationRequest",
+		},
+		{
+			name: "oauth: a server that does not support PKCE is used", file: "oauth/flow.go",
+			old: `!slices.Contains(at.server.ChallengeMethods, "S256")`, new: `slices.Contains(at.server.ChallengeMethods, "plain")`,
+			test: "TestLoginIsRefused",
+		},
+		{
+			name: "oauth: a callback with any state is taken", file: "oauth/flow.go",
+			old: `[]byte(f.state)) != 1 {`, new: `[]byte(f.state)) > 1 {`,
+			test: "TestForeignCallbacksAndDuplicates",
+		},
+		{
+			name: "oauth: a callback from another issuer is taken", file: "oauth/flow.go",
+			old: `case present && issuer[0] != server.Issuer:`, new: `case present && issuer[0] == "":`,
+			test: "TestCallbackIsJudged",
+		},
+		{
+			name: "oauth: a callback without the promised issuer is taken", file: "oauth/flow.go",
+			old: `case !present && server.IssuerInResponse:`, new: `case !present && server.Issuer == "":`,
+			test: "TestCallbackIsJudged",
+		},
+		{
+			name: "oauth: a browser is sent to any scheme", file: "oauth/flow.go",
+			old: `case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):`, new: `case u.Scheme != "":`,
+			test: "TestAuthorizationURLs",
+		},
+		{
+			name: "oauth: who declined is asked again", file: "oauth/known.go",
+			old: `k.declined = declinedAll`, new: `k.declined = declinedNothing`,
+			test: "TestHundredRefusalsOneWindowForWhoDeclines",
+		},
+	}
+}
+
+// oauthTokens are defects in keeping and renewing tokens.
+func oauthTokens() []mutant {
+	return []mutant{
+		{
+			name: "oauth: each caller begins a login of its own", file: "oauth/flight.go",
+			old: `if f.current != nil {`, new: `if f.current != nil && limit < 0 {`,
+			test: "TestHundredStrangersOneLogin",
+		},
+		{
+			name: "oauth: a refresh ends with the caller who began it", file: "oauth/renew.go",
+			old: `c.join(&c.renewal, c.renewLimit(), c.renewing(old, refusal))`,
+			new: `c.join(&c.renewal, c.renewLimit(), func(_ context.Context, w *work) error {
+			return c.renewing(old, refusal)(ctx, w)
+		})`,
+			test: "TestCancelLosesNoRotatedToken",
+		},
+		{
+			name: "oauth: a rotated refresh token is not replaced", file: "oauth/renew.go",
+			old: `if next.Refresh == "" {`, new: `if old.Refresh != "" {`,
+			test: "TestOldRefreshTokenIsKeptOnlyIfNoneCame",
+		},
+		{
+			name: "oauth: a token is refreshed without the lease", file: "oauth/renew.go",
+			old: `c.store.Lease(ctx, key, c.leaseLimit()+saveLimit)`, new: `func() {}, error(nil)`,
+			test: "TestProcessesShareRotatingTokens",
+		},
+		{
+			name: "oauth: a new token is used before it is saved", file: "oauth/renew.go",
+			old: `err := c.save(ctx, key, next.tokenRecord, version)`, new: `c.held.Store(next)
+	err := c.save(ctx, key, next.tokenRecord, version)`,
+			test: "TestTokenIsSavedBeforeItIsUsed",
+		},
+		{
+			name: "oauth: a new token is lost when the refresh runs out of time", file: "oauth/renew.go",
+			old: `context.WithTimeout(context.WithoutCancel(ctx), saveLimit)`, new: `context.WithTimeout(ctx, saveLimit)`,
+			test: "TestSavingHasTimeOfItsOwn",
+		},
+		{
+			name: "oauth: a token that has expired is used", file: "oauth/token.go",
+			old: `case left <= min(maxExpiryMargin, lifetime/10):`, new: `case left <= -lifetime:`,
+			test: "TestFreshness",
+		},
+		{
+			name: "oauth: a token of another client is used", file: "oauth/stored.go",
+			old: `r.ClientID != c.cfg.Registration.ClientID:`, new: `r.ClientID == "":`,
+			test: "TestTokenOfAnotherClientIsNotUsed",
+		},
+		{
+			name: "oauth: a lock is held during the token request", file: "oauth/flight.go",
+			old: `err := do(ctx, w)
+		f.mu.Lock()`, new: `f.mu.Lock()
+		err := do(ctx, w)`,
+			test: "TestLocksAreFreeDuringATokenRequest",
+		},
+	}
+}
+
+// oauthRequests are defects in what is sent where, and in what is read and shown of the answers.
+func oauthRequests() []mutant {
+	return []mutant{
+		{
+			name: "oauth: a token goes to another origin", file: "oauth/roundtrip.go",
+			old: `own || !t.client.covers(req.URL) {`, new: `own {`,
+			test: "TestTokenLeavesForOneOriginOnly",
+		},
+		{
+			name: "oauth: a token goes to another port", file: "oauth/client.go",
+			old: `&& portOf(a) == portOf(b)`, new: ``,
+			test: "TestTokenLeavesForOneOriginOnly",
+		},
+		{
+			name: "oauth: the body of a 401 is read without limit", file: "oauth/body.go",
+			old: `io.LimitReader(body, maxRefusedBody+1)`, new: `body`,
+			test: "TestDetachBoundsTheBody",
+		},
+		{
+			name: "oauth: a cut body of a 401 ends well", file: "oauth/body.go",
+			old: `if err == io.EOF && d.err != nil {`, new: `if err == nil && d.err != nil {`,
+			test: "TestDetachBoundsTheBody",
+		},
+		{
+			name: "oauth: a document is read without limit", file: "oauth/fetch.go",
+			old: `io.LimitReader(resp.Body, maxDocument+1)`, new: `resp.Body`,
+			test: "TestLongDocumentIsNotReadOn",
+		},
+		{
+			name: "oauth: an error repeats a secret", file: "oauth/tokenrequest.go",
+			old: `sanitize(scrub(reply.Description, secrets), maxDescription)`, new: `sanitize(reply.Description, maxDescription)`,
+			test: "TestNoSecretIsShown",
+		},
+	}
+}
+
+// oauthEgress are ways to where requests must not lead.
+func oauthEgress() []mutant {
+	return []mutant{
+		{
+			name: "oauth: the redirect of a POST is followed", file: "oauth/fetch.go",
+			old: `if err == nil && a.status/100 == 3 {`, new: `if err == nil && a.status/100 == 3 {
+		if to, err := u.Parse(a.header.Get("Location")); err == nil && to.Path != u.Path {
+			return f.post(ctx, op, to, v, contentType, body, header)
+		}`,
+			test: "TestPostIsNotRedirected",
+		},
+		{
+			name: "oauth: a redirect to another origin is followed", file: "oauth/fetch.go",
+			old: `case !sameOrigin(from, to):`, new: `case to.Host == "":`,
+			test: "TestRedirects",
+		},
+		{
+			name: "oauth: a public resource leads into a private network", file: "oauth/egress.go",
+			old: `case class == netclass.Private && !allowed && !e.private:`, new: `case class == netclass.Private && !allowed && e.private:`,
+			test: "TestEgress",
+		},
+		{
+			name: "oauth: AllowPrivate opens metadata services", file: "oauth/egress.go",
+			old: `case class == netclass.Never:`, new: `case class == netclass.Never && !e.private:`,
+			test: "TestAllowPrivateAllowsNoMore",
+		},
+		{
+			name: "oauth: a name is not judged by its addresses", file: "oauth/egress.go",
+			old: `transport.WithDialGuard(ctx, v.judge)`, new: `transport.WithDialGuard(ctx, func(netip.AddrPort) error { return nil })`,
+			test: "TestWhereNamesMayLead",
+		},
+	}
+}
+
+// oauthStore are defects in the files of tokens.
+func oauthStore() []mutant {
+	const dir = "oauth/filestore/"
+	return []mutant{
+		{
+			name: "filestore: others may read the tokens", file: dir + "record.go",
+			old: `f.Chmod(0o600)`, new: `f.Chmod(0o644)`,
+			test: "TestNobodyElseHasAccess",
+		},
+		{
+			name: "filestore: a directory that others may read is used", file: dir + "access_unix.go",
+			old: `case mode&0o077 != 0:`, new: `case mode&0o022 != 0:`,
+			test: "TestJudge",
+		},
+		{
+			name: "filestore: a lease is free at once", file: dir + "store.go",
+			old: `return sync.OnceFunc(unlock), nil`, new: `unlock()
+	return sync.OnceFunc(func() {}), nil`,
+			test: "TestTwelveClientsRefreshOnce",
+		},
+		{
+			name: "filestore: a newer value is overwritten", file: dir + "store.go",
+			old: `case r.Version != version:
+			return oauth.ErrConflict
+		}
+		return write(`, new: `case r.Version == "" && version != "":
+			return oauth.ErrConflict
+		}
+		return write(`,
+			test: "TestContract",
+		},
+		{
+			name: "filestore: a value of another key is returned", file: dir + "record.go",
+			old: `case r.Key != asJSON(key):`, new: `case r.Key == "":`,
+			test: "TestDamagedFile",
+		},
+		{
+			name: "filestore: a lock follows a symbolic link", file: dir + "access_unix.go",
+			old: `const noFollow = syscall.O_NOFOLLOW`, new: `const noFollow = 0`,
+			test: "TestSymbolicLinks",
+		},
+	}
+}
+
+// oauthLoopback are defects in receiving the browser.
+func oauthLoopback() []mutant {
+	const dir = "oauth/loopback/"
+	return []mutant{
+		{
+			name: "loopback: a callback for a foreign host is taken", file: dir + "visit.go",
+			old: `case !v.isHost(r.Host):`, new: `case r.Host == "":`,
+			test: "TestWhatIsNotACallback",
+		},
+		{
+			name: "loopback: a foreign callback ends the login", file: dir + "visit.go",
+			old: `if errors.Is(err, oauth.ErrForeignCallback) {
+		return`, new: `if errors.Is(err, errOver) {
+		return`,
+			test: "TestForeignCallback",
+		},
+		{
+			name: "loopback: other machines reach the callback", file: dir + "listen.go",
+			old: `if err != nil || !addr.IsLoopback() ||`, new: `if err != nil ||`,
+			test: "TestHosts",
+		},
+		{
+			name: "loopback: success is shown before the code is exchanged", file: dir + "visit.go",
+			old: `v.show(w, nothingPage)
+		return`, new: `v.show(w, endPage(nil))
+		return`,
+			test: "TestSuccessIsShownAfterTheExchange|TestWhatIsNotACallback",
+		},
+	}
+}

@@ -71,6 +71,59 @@ func TestUnauthorizedMayMeanALostSession(t *testing.T) {
 	}
 }
 
+// One call doubts the session, and its ping is refused by a bare 401, which leaves the session the benefit
+// of the doubt. Another one that got such a 401 itself joins that, and finds out more: nobody has to log in.
+func TestJoinedDoubtIsNotTheWholeTruth(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var calls atomic.Int32
+		var lost atomic.Bool
+		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			if m == nil || !lost.Load() || r.Header.Get("Mcp-Session-Id") != "session-1" {
+				return false
+			}
+			switch {
+			case m.Method == "ping":
+				time.Sleep(10 * time.Millisecond)
+			case calls.Add(1) == 1:
+				wire{status: 422, body: "bad argument"}.write(w, m)
+				return true
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+			return true
+		})
+		d := new(doorkeeper)
+		d.ask = func(context.Context, int, http.Header) error { return nil }
+		s := serve(t, srv, mcpclient.Options{Auth: d})
+		lost.Store(true)
+		first := begin(t.Context(), s, "echo")
+		time.Sleep(time.Millisecond)
+		second := begin(t.Context(), s, "echo")
+		require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf((<-first).err))
+		require.NoError(t, (<-second).err)
+		require.Zero(t, d.count())
+	})
+}
+
+// Anybody may initialize, and all else needs a login: a new session does not help against that.
+func TestServerThatLetsAnybodyInitialize(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method == "initialize" || m.Method == "notifications/initialized" || r.Header.Get("Authorization") == "Bearer good" {
+				return false
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+			return true
+		})
+		d := new(doorkeeper)
+		d.ask = func(context.Context, int, http.Header) error { d.set("good"); return nil }
+		s := serve(t, srv, mcpclient.Options{Auth: d, ProtocolVersion: "2025-11-25"})
+		echoes(t, s)
+		require.Equal(t, 1, d.count())
+		now, _ := srv.Sessions()
+		require.Equal(t, 1, now, "the one that was tried is given up")
+	})
+}
+
 // Without an Authorizer the same works for a lost session, and anything else is told as it is.
 func TestUnauthorizedWithoutAuthorizer(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {

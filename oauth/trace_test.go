@@ -1,0 +1,42 @@
+package oauth_test
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+// A 401 after the server showed that it works on the call is no proof that it does not: the decorator
+// renews the token, and does not send the call again with it.
+func TestNoReplayOfWhatBegan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, mcptest.Legacy, oauth.Config{})
+		s.connect(t, mcpclient.Options{Handlers: mcpclient.Handlers{
+			Log: func(context.Context, *mcpclient.Session, mcpclient.LogMessage) {},
+		}})
+		synctest.Wait()
+		var calls atomic.Int32
+		s.server.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+			if m == nil || m.Method != "tools/call" || calls.Add(1) > 1 {
+				return false
+			}
+			s.server.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+			time.Sleep(time.Second)
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return true
+		})
+		_, err := s.session.CallTool(t.Context(), "echo", nil, mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {}))
+		require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err), "%v", err)
+		require.Equal(t, 1, s.server.Count("tools/call"))
+	})
+}

@@ -22,9 +22,15 @@ var verdictMutants = []mutant{
 	},
 	{
 		name: "a refusal proves whatever began", file: "mcpclient/retrytable.go",
-		old:  `if q.began || e.Began {`,
-		new:  `if false {`,
+		old:  `if !q.began && e.Trace < streamablehttp.TraceBegan {`,
+		new:  `if true {`,
 		test: "TestVerdicts",
+	},
+	{
+		name: "a refusal proves what was not read", file: "mcpclient/retrytable.go",
+		old:  `if e.Trace == streamablehttp.TraceUnclear {`,
+		new:  `if false {`,
+		test: "TestUnreadableRefusalsProveNothing",
 	},
 	{
 		name: "a code in a 200 is proof", file: "mcpclient/retrytable.go",
@@ -34,10 +40,10 @@ var verdictMutants = []mutant{
 	},
 	{
 		name: "a 5xx is a refusal", file: "mcpclient/retrytable.go",
-		old: `case httpstatus.Unsettled, httpstatus.Broken:
-		if q.repeatable {`,
-		new: `case httpstatus.Unsettled, httpstatus.Broken:
-		if true {`,
+		old: `case q.repeatable:
+		return verdict{step: stepWait, kind: KindHTTP, wait: e.RetryAfter}`,
+		new: `case true:
+		return verdict{step: stepWait, kind: KindHTTP, outcome: NotRun, wait: e.RetryAfter}`,
 		test: "TestRetryTable",
 	},
 	{
@@ -50,14 +56,14 @@ var verdictMutants = []mutant{
 	},
 	{
 		name: "any text confirms a lost session", file: "mcpclient/retrytable.go",
-		old:  `confirms: names && q.proof(e) == NotRun`,
-		new:  `confirms: (names || true) && q.proof(e) == NotRun`,
+		old:  `v.confirms = (named || isUnknownMethod(e.RPC)) && `,
+		new:  `v.confirms = `,
 		test: "TestVerdicts",
 	},
 	{
 		name: "a stranger's recovery confirms a lost session", file: "mcpclient/retry.go",
-		old:  `if !pinged && s.alive(ctx, c.used, sessionDoubted) {`,
-		new:  `if pinged && s.alive(ctx, c.used, sessionDoubted) {`,
+		old:  `if v.confirms && (pinged || err == nil && s.isGone(ctx, c.used)) {`,
+		new:  `if v.confirms {`,
 		test: "TestReplacedSessionConfirmsNothing",
 	},
 	{
@@ -89,9 +95,21 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a doubted session is replaced unasked", file: "mcpclient/recovery.go",
-		old:  `if s.alive(s.root, old, why) {`,
-		new:  `if false {`,
-		test: "TestRefusalBy400IsProbedOnce|TestVerdicts",
+		old:  `case found == pingAnswered, found == pingDenied && task.why == sessionDoubted:`,
+		new:  `case false:`,
+		test: "TestVerdicts",
+	},
+	{
+		name: "a server without a ping confirms each loss", file: "mcpclient/examine.go",
+		old: `return s.ping.Load() == pingsTaken
+}
+
+// isGone`,
+		new: `return true
+}
+
+// isGone`,
+		test: "TestServerWithoutAPing",
 	},
 	{
 		name: "a recovery does not restore the log level", file: "mcpclient/recovery.go",
@@ -108,9 +126,21 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a login is asked for by a ping", file: "mcpclient/authorize.go",
-		old:  ` && c.ctx.Value(askNobody{}) == nil`,
+		old:  ` && c.ctx.Value(quiet{}) == nil`,
 		new:  ``,
 		test: "TestUnauthorizedMayMeanALostSession",
+	},
+	{
+		name: "an answer waits for the repair", file: "mcpclient/retry.go",
+		old:  `ctx, cancel := context.WithTimeout(bounded, repairPatience)`,
+		new:  `ctx, cancel := context.WithTimeout(bounded, time.Hour)`,
+		test: "TestAnswersDoNotWaitForRepairs",
+	},
+	{
+		name: "input is sent in the wrong era", file: "mcpclient/call.go",
+		old:  `if c.rounds > 0 && !c.used.modern() {`,
+		new:  `if false {`,
+		test: "TestInputIsNotLostWithTheEra",
 	},
 	{
 		name: "Close does not cancel calls", file: "mcpclient/watch.go",

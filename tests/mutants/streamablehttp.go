@@ -3,6 +3,24 @@ package main
 // exchangeMutants are defects of package streamablehttp.
 var exchangeMutants = []mutant{
 	{
+		name: "a call that began follows a redirect", file: "streamablehttp/request.go",
+		old:  `case isSet(began):`,
+		new:  `case false:`,
+		test: "TestTracesForbidEachReplay", pkg: "mcpclient",
+	},
+	{
+		name: "a decorator is believed about its last try", file: "streamablehttp/request.go",
+		old:  `if out.guard.lost() &&`,
+		new:  `if false &&`,
+		test: "TestNotSentOfADecoratorThatRetries", pkg: "mcpclient",
+	},
+	{
+		name: "a damaged answer is no answer", file: "streamablehttp/refusal.go",
+		old:  `if resemblesMessage(text) {`,
+		new:  `if false {`,
+		test: "TestTraces",
+	},
+	{
 		name: "the id of an answer is ignored", file: "streamablehttp/post.go",
 		old:  `case !msg.IDIs(x.id):`,
 		new:  `case false:`,

@@ -175,7 +175,7 @@ func OnProgress(f func(ctx context.Context, p Progress)) CallOption {
 }
 
 // errNotObject is for parameters that do not encode to a JSON object.
-var errNotObject = errors.New("must encode to a JSON object")
+var errNotObject = errors.New("must be a JSON object")
 
 // splitParams encodes the parameters of a raw request and moves the members of
 // a _meta in it to the options, where the protocol's own can join them.
@@ -193,7 +193,7 @@ func (o *callOptions) splitParams(params any) []byte {
 		return nil
 	}
 	if cur.Kind() != jsonrpc.Object {
-		o.fail(fmt.Errorf("parameters %w, this is %v", errNotObject, cur.Kind()))
+		o.fail(fmt.Errorf("parameters %w, got %v", errNotObject, cur.Kind()))
 		return nil
 	}
 	if !bytes.Contains(data, []byte("_meta")) && !bytes.Contains(data, []byte(`\u`)) {

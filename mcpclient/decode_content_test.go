@@ -174,11 +174,11 @@ func TestStructuredContent(t *testing.T) {
 	} {
 		got := decodeCall(t, `{"structuredContent":0,"content":[],"structuredContent" : `+text+` }`)
 		require.Equal(t, text, string(got.RawStructuredContent))
-		require.Equal(t, json.RawMessage(text), got.StructuredContent)
+		require.Equal(t, json.RawMessage(text), got.CallToolResult.StructuredContent)
 	}
 	got := decodeCall(t, `{"content":[]}`)
 	require.Nil(t, got.RawStructuredContent)
-	require.True(t, got.StructuredContent == nil, "a nil interface, not one that holds a nil slice")
+	require.True(t, got.CallToolResult.StructuredContent == nil, "a nil interface, not one that holds a nil slice")
 }
 
 func TestCallToolResultRaw(t *testing.T) {

@@ -39,7 +39,7 @@ func (d *callToolDecoder) read(r *jsonReader) {
 		}
 	}
 	if d.out.RawStructuredContent != nil {
-		d.out.StructuredContent = d.out.RawStructuredContent
+		d.out.CallToolResult.StructuredContent = d.out.RawStructuredContent
 	}
 }
 

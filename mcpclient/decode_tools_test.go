@@ -53,8 +53,8 @@ func TestToolSchemas(t *testing.T) {
 		tool := decodeTools(t, `{"tools":[`+tt.tool+`]}`).Tools[0]
 		require.Equal(t, tt.input, string(tool.RawInputSchema), tt.tool)
 		require.Equal(t, tt.output, string(tool.RawOutputSchema), tt.tool)
-		require.Zero(t, tool.InputSchema)
-		require.Zero(t, tool.OutputSchema)
+		require.Zero(t, tool.Tool.InputSchema)
+		require.Zero(t, tool.Tool.OutputSchema)
 		require.Equal(t, tt.tool, string(tool.Raw))
 		_, err := json.Marshal(tool)
 		require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -110,13 +111,17 @@ func (o *callOptions) toolParams(name string, value any) (params, args []byte) {
 // checkObject reports why data is not one JSON object.
 func checkObject(data []byte) error {
 	cur := jsonrpc.NewCursor(data, 0)
-	if kind := cur.Kind(); kind != jsonrpc.Object && cur.Err() == nil {
-		return fmt.Errorf("%w, this is %v", errNotObject, kind)
-	}
+	kind := cur.Kind()
 	cur.Skip()
 	cur.End()
-	if err := cur.Err(); err != nil {
+	var syntax *jsonrpc.SyntaxError
+	switch err := cur.Err(); {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%w: not valid JSON: %s at offset %d", errNotObject, syntax.Msg, syntax.Offset)
+	case err != nil:
 		return fmt.Errorf("%w: %w", errNotObject, err)
+	case kind != jsonrpc.Object:
+		return fmt.Errorf("%w, got %v", errNotObject, kind)
 	}
 	return nil
 }

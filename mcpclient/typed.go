@@ -190,8 +190,8 @@ func Decode[T any](res *CallToolResult) (T, error) {
 		return out, errNoResult
 	}
 	raw := res.RawStructuredContent
-	if raw == nil && res.StructuredContent != nil { // a result that no server sent
-		data, err := json.Marshal(res.StructuredContent)
+	if raw == nil && res.CallToolResult.StructuredContent != nil { // a result that no server sent
+		data, err := json.Marshal(res.CallToolResult.StructuredContent)
 		if err != nil {
 			return out, err
 		}

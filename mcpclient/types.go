@@ -2,6 +2,7 @@ package mcpclient
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -23,6 +24,15 @@ type Tool struct {
 	// Raw is the whole definition as received, with the members unknown here.
 	Raw json.RawMessage `json:"-"`
 }
+
+// InputSchema returns the exact bytes of the input schema, RawInputSchema. It shadows the field of
+// [mcp.Tool] with that name, which cannot hold every schema and is never set; so it is in the embedded
+// Tool if that is handed on.
+func (t Tool) InputSchema() json.RawMessage { return t.RawInputSchema }
+
+// OutputSchema returns the exact bytes of the output schema, nil if there is none. It shadows a field
+// like InputSchema does.
+func (t Tool) OutputSchema() json.RawMessage { return t.RawOutputSchema }
 
 // UnmarshalJSON decodes a tool without losing anything.
 func (t *Tool) UnmarshalJSON(data []byte) error {
@@ -80,6 +90,21 @@ type CallToolResult struct {
 	// Raw is the whole result as received, if it was asked for with
 	// [WithRawResult], or its ResultType is one that an extension brought.
 	Raw json.RawMessage `json:"-"`
+}
+
+// StructuredContent returns the exact bytes of the structured content, nil if there is none; [Decode] reads
+// them into a value. It shadows the field of [mcp.CallToolResult] with that name, which holds the same bytes.
+func (r *CallToolResult) StructuredContent() json.RawMessage { return r.RawStructuredContent }
+
+// Text returns the text of all text content, one item a line.
+func (r *CallToolResult) Text() string {
+	var parts []string
+	for _, item := range r.Content {
+		if text, ok := item.(mcp.TextContent); ok {
+			parts = append(parts, text.Text)
+		}
+	}
+	return strings.Join(parts, "\n")
 }
 
 // UnmarshalJSON decodes a result without losing structured content, _meta

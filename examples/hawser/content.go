@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -131,7 +130,7 @@ func (a *app) resultText(res *mcpclient.CallToolResult) string {
 		_, isText := block.(mcp.TextContent)
 		hasText = hasText || isText
 	}
-	if structured, ok := res.StructuredContent.(json.RawMessage); ok && !hasText {
+	if structured := res.StructuredContent(); structured != nil && !hasText {
 		parts = append(parts, prettyJSON(structured))
 	}
 	return strings.Join(parts, "\n")

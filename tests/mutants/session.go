@@ -63,7 +63,7 @@ var verdictMutants = []mutant{
 	{
 		name: "a stranger's recovery confirms a lost session", file: "mcpclient/retry.go",
 		old:  `if v.confirms && (pinged || err == nil && s.isGone(ctx, c.used)) {`,
-		new:  `if v.confirms {`,
+		new:  `if v.confirms && (pinged || err == nil) {`,
 		test: "TestReplacedSessionConfirmsNothing",
 	},
 	{

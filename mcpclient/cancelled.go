@@ -35,7 +35,7 @@ func (s *Session) sendCancelled(c *call, why Kind) {
 		return
 	}
 	s.notices.start(func() {
-		ctx, cancel := context.WithTimeoutCause(s.notices.ctx, cancelTimeout, &TimeoutError{What: "total", After: cancelTimeout})
+		ctx, cancel := context.WithTimeoutCause(s.notices.ctx, cancelTimeout, &TimeoutError{What: TimeoutTotal, After: cancelTimeout})
 		defer cancel()
 		s.tellCancelled(ctx, gone, why)
 	})

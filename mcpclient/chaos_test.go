@@ -104,7 +104,7 @@ func (c *chaos) run() {
 		}
 	})
 	_, err := c.s.CallTool(c.t.Context(), "echo", nil)
-	require.True(c.t, mcpclient.IsClosed(err), "%v", err)
+	require.True(c.t, mcpclient.KindOf(err) == mcpclient.KindClosed, "%v", err)
 	c.t.Logf("seed %d: %d calls, outcomes %v", c.seed, c.last.Load(), c.kinds)
 }
 

@@ -135,14 +135,14 @@ func TestClocksGoOnAfterTheAnswer(t *testing.T) {
 		const answer = 10*time.Minute + 20*time.Second
 		switch {
 		case what == "tool":
-			require.Equal(t, "idle", timeout.What)
+			require.EqualValues(t, "idle", timeout.What)
 			require.Equal(t, answer+5*time.Minute, got.at)
 			require.Equal(t, mcpclient.Unknown, e.Outcome)
 		case srv.Era == mcptest.Legacy:
-			require.Equal(t, "try", timeout.What)
+			require.EqualValues(t, "try", timeout.What)
 			require.Equal(t, answer+10*time.Second, got.at, "20 s were used up before")
 		default:
-			require.Equal(t, "try", timeout.What)
+			require.EqualValues(t, "try", timeout.What)
 			require.Equal(t, answer+30*time.Second, got.at, "it is another request")
 		}
 	})
@@ -169,7 +169,7 @@ func TestQuestionOnTheStandingStreamStopsAllClocks(t *testing.T) {
 					require.NoError(t, got.err)
 					require.Equal(t, 15*time.Minute, got.at)
 				} else {
-					require.True(t, mcpclient.IsTimeout(got.err), "%v", got.err)
+					require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindTimeout, "%v", got.err)
 					require.Equal(t, 19*time.Minute, got.at, "five minutes after the answer")
 				}
 				got = <-amid
@@ -177,7 +177,7 @@ func TestQuestionOnTheStandingStreamStopsAllClocks(t *testing.T) {
 				case time.Minute: // it ends fifteen minutes after its begin, five after the answer
 					require.NoError(t, got.err)
 				default:
-					require.True(t, mcpclient.IsTimeout(got.err), "%v", got.err)
+					require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindTimeout, "%v", got.err)
 					require.Equal(t, 16*time.Minute, got.at, "six minutes after the answer")
 				}
 			})
@@ -344,7 +344,7 @@ func TestMootQuestionsStopNoClock(t *testing.T) {
 		require.Empty(t, call)
 		srv.CancelAsk(id)
 		got := <-call
-		require.True(t, mcpclient.IsTimeout(got.err), "%v", got.err)
+		require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindTimeout, "%v", got.err)
 		require.Equal(t, 12*time.Minute, got.at, "five minutes after the question was taken back")
 		p.letGo(1)
 	})
@@ -373,7 +373,7 @@ func TestClocksStandStillForAllQuestions(t *testing.T) {
 			},
 		}})
 		got := <-begin(t.Context(), s, "ask")
-		require.True(t, mcpclient.IsTimeout(got.err), "%v", got.err)
+		require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindTimeout, "%v", got.err)
 		require.Equal(t, 25*time.Minute, got.at)
 	})
 }

@@ -42,7 +42,7 @@ func TestCloseEndsCalls(t *testing.T) {
 			require.Equal(t, mcpclient.Unknown, e.Outcome)
 			require.Zero(t, got.at)
 		}
-		require.True(t, mcpclient.IsClosed(<-list))
+		require.True(t, mcpclient.KindOf(<-list) == mcpclient.KindClosed)
 		synctest.Wait()
 		told := 0
 		if s.Era() == mcpclient.EraLegacy {
@@ -52,12 +52,12 @@ func TestCloseEndsCalls(t *testing.T) {
 
 		require.NoError(t, s.Close(), "twice")
 		_, err := s.CallTool(t.Context(), "echo", nil)
-		require.True(t, mcpclient.IsClosed(err), "%v", err)
-		require.True(t, mcpclient.IsNotSent(err))
+		require.True(t, mcpclient.KindOf(err) == mcpclient.KindClosed, "%v", err)
+		require.True(t, unsent(err))
 		require.False(t, mcpclient.MayHaveRun(err))
-		require.True(t, mcpclient.IsClosed(s.Ping(t.Context())))
+		require.True(t, mcpclient.KindOf(s.Ping(t.Context())) == mcpclient.KindClosed)
 		for _, err := range s.Tools(t.Context()) {
-			require.True(t, mcpclient.IsClosed(err))
+			require.True(t, mcpclient.KindOf(err) == mcpclient.KindClosed)
 		}
 	})
 }
@@ -119,7 +119,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 			synctest.Wait()
 			require.NoError(t, s.Close())
 			got := <-call
-			require.True(t, mcpclient.IsClosed(got.err), "%v", got.err)
+			require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindClosed, "%v", got.err)
 			require.False(t, mcpclient.MayHaveRun(got.err), "it was refused")
 			require.Zero(t, got.at)
 		})
@@ -133,7 +133,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 			synctest.Wait()
 			require.NoError(t, s.Close())
 			got := <-call
-			require.True(t, mcpclient.IsClosed(got.err), "%v", got.err)
+			require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindClosed, "%v", got.err)
 			require.False(t, mcpclient.MayHaveRun(got.err), "it was refused")
 			require.Zero(t, got.at)
 		})
@@ -150,7 +150,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 			synctest.Wait()
 			require.NoError(t, s.Close())
 			got := <-call
-			require.True(t, mcpclient.IsClosed(got.err), "%v", got.err)
+			require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindClosed, "%v", got.err)
 			require.True(t, mcpclient.MayHaveRun(got.err))
 			require.Zero(t, got.at)
 		})
@@ -187,7 +187,7 @@ func TestCloseOverADeadLink(t *testing.T) {
 		start := time.Now()
 		require.NoError(t, s.Close())
 		require.LessOrEqual(t, time.Since(start), mcpclient.DefaultCloseTimeout)
-		require.True(t, mcpclient.IsClosed((<-call).err))
+		require.True(t, mcpclient.KindOf((<-call).err) == mcpclient.KindClosed)
 		link.Network.Stall(false)
 		link.Network.ResetAll()
 	})

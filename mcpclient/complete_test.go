@@ -93,7 +93,7 @@ func TestCompleteReferences(t *testing.T) {
 		} {
 			_, err := s.Complete(t.Context(), mcp.CompleteParams{Ref: ref, Argument: argument("a", "")})
 			require.Equal(t, mcpclient.KindInvalid, failure(t, err).Kind, "%#v", ref)
-			require.True(t, mcpclient.IsNotSent(err))
+			require.True(t, unsent(err))
 		}
 		require.Zero(t, srv.Count(completeMethod))
 	})

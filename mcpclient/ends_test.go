@@ -133,7 +133,7 @@ func TestHookOfAClosedSession(t *testing.T) {
 		_, err := s.CallTool(t.Context(), "echo", nil)
 		require.ErrorIs(t, err, mcpclient.ErrClosed, "the cause is told")
 		require.Equal(t, mcpclient.KindNotSent, failure(t, err).Kind, "%v", err)
-		require.False(t, mcpclient.IsClosed(err))
+		require.False(t, mcpclient.KindOf(err) == mcpclient.KindClosed)
 		fails.Store(false)
 		echoes(t, s)
 	})

@@ -18,7 +18,7 @@ const (
 	// KindInvalid: the caller's input cannot be sent. Nothing was.
 	KindInvalid Kind = iota + 1
 	// KindNotSent: the request could not be sent, even after retries. Tries before the last may have
-	// been refused; see [IsNotSent].
+	// been refused; see [Unreachable].
 	KindNotSent
 	// KindOutcomeUnknown: the server may have acted on the request, and its
 	// answer is lost. It was not repeated, since repeating it may not be safe.
@@ -188,11 +188,23 @@ type endedError struct{ cause, err error }
 func (e *endedError) Error() string   { return e.cause.Error() }
 func (e *endedError) Unwrap() []error { return []error{e.cause, e.err} }
 
+// Timeout names one of the timeouts of [Timeouts].
+type Timeout string
+
+const (
+	// TimeoutTry: no answer to one try.
+	TimeoutTry Timeout = "try"
+	// TimeoutIdle: no event of a tool call.
+	TimeoutIdle Timeout = "idle"
+	// TimeoutTotal: the call as a whole took too long.
+	TimeoutTotal Timeout = "total"
+)
+
 // TimeoutError is the cause of [KindTimeout]. It is a
 // [context.DeadlineExceeded] for errors.Is and has the Timeout method of net.Error.
 type TimeoutError struct {
-	// What ran out: "try", "idle" or "total".
-	What string
+	// What ran out.
+	What Timeout
 	// After is the timeout's length.
 	After time.Duration
 }
@@ -200,9 +212,9 @@ type TimeoutError struct {
 // Error names the timeout.
 func (e *TimeoutError) Error() string {
 	switch e.What {
-	case "idle":
+	case TimeoutIdle:
 		return fmt.Sprintf("timeout: nothing came for %v", e.After)
-	case "total":
+	case TimeoutTotal:
 		return fmt.Sprintf("timeout: not finished within %v", e.After)
 	}
 	return fmt.Sprintf("timeout: no answer within %v", e.After)
@@ -223,18 +235,18 @@ func KindOf(err error) Kind {
 	return 0
 }
 
-// IsTimeout reports whether a timeout of the session or call ended it; a
-// deadline of the caller's own context is [KindCanceled].
-func IsTimeout(err error) bool { return KindOf(err) == KindTimeout }
-
-// IsAuthRequired reports whether the server wants (other) credentials: status 401.
-func IsAuthRequired(err error) bool { return KindOf(err) == KindAuthRequired }
-
-// IsSessionLost reports whether the server's session ended under the call.
-func IsSessionLost(err error) bool { return KindOf(err) == KindSessionLost }
-
-// IsClosed reports whether the session was closed.
-func IsClosed(err error) bool { return KindOf(err) == KindClosed }
+// IsNotFound reports whether the server does not know the resource that the call named: a JSON-RPC error
+// −32002, or −32602 to resources/read, which is what 2026-07-28 has for it.
+func IsNotFound(err error) bool {
+	var (
+		e   *Error
+		rpc *RPCError
+	)
+	if !errors.As(err, &e) || !errors.As(err, &rpc) {
+		return false
+	}
+	return rpc.Code == CodeResourceNotFound || rpc.Code == CodeInvalidParams && e.Method == methodReadResource
+}
 
 // Codes of JSON-RPC errors that MCP gives a meaning of its own.
 const (

@@ -34,17 +34,9 @@ func TestPredicates(t *testing.T) {
 	wrap := func(k mcpclient.Kind) error {
 		return fmt.Errorf("agent: %w", &mcpclient.Error{Kind: k, Stage: transport.Answered})
 	}
-	for kind, is := range map[mcpclient.Kind]func(error) bool{
-		mcpclient.KindTimeout: mcpclient.IsTimeout, mcpclient.KindAuthRequired: mcpclient.IsAuthRequired,
-		mcpclient.KindSessionLost: mcpclient.IsSessionLost, mcpclient.KindClosed: mcpclient.IsClosed,
-	} {
-		for k := mcpclient.KindInvalid; k <= mcpclient.KindClosed; k++ {
-			require.Equal(t, k == kind, is(wrap(k)), "%v %v", kind, k)
-			require.Equal(t, k, mcpclient.KindOf(wrap(k)))
-			require.NotEqual(t, "error", k.String())
-		}
-		require.False(t, is(nil))
-		require.False(t, is(errors.New("x")))
+	for k := mcpclient.KindInvalid; k <= mcpclient.KindTool; k++ {
+		require.Equal(t, k, mcpclient.KindOf(wrap(k)))
+		require.NotEqual(t, "error", k.String())
 	}
 	peer := []mcpclient.Kind{mcpclient.KindServer, mcpclient.KindHTTP, mcpclient.KindAuthRequired, mcpclient.KindForbidden, mcpclient.KindProtocol}
 	for k := mcpclient.KindInvalid; k <= mcpclient.KindClosed; k++ {
@@ -55,12 +47,21 @@ func TestPredicates(t *testing.T) {
 		}
 		require.Equal(t, want, e.FromPeer(), "%v", k)
 	}
-	require.True(t, mcpclient.IsNotSent(&mcpclient.Error{Stage: transport.NotSent, Outcome: mcpclient.NotRun}))
-	require.False(t, mcpclient.IsNotSent(&mcpclient.Error{Stage: transport.NotSent}), "an earlier try was sent")
-	require.False(t, mcpclient.IsNotSent(&mcpclient.Error{}))
-	require.False(t, mcpclient.IsNotSent(nil))
+	require.True(t, mcpclient.Unreachable(&mcpclient.Error{Kind: mcpclient.KindNotSent, Outcome: mcpclient.NotRun}))
+	require.False(t, mcpclient.Unreachable(&mcpclient.Error{Kind: mcpclient.KindNotSent}), "an earlier try was sent")
+	require.False(t, mcpclient.Unreachable(&mcpclient.Error{Kind: mcpclient.KindInvalid, Outcome: mcpclient.NotRun}))
+	require.False(t, mcpclient.Unreachable(nil))
+	for _, row := range []struct {
+		code   int64
+		method string
+		is     bool
+	}{{-32002, "resources/read", true}, {-32002, "tools/call", true}, {-32602, "resources/read", true}, {-32602, "tools/call", false}, {-32000, "resources/read", false}} {
+		err := &mcpclient.Error{Method: row.method, Err: &mcpclient.RPCError{Code: row.code}}
+		require.Equal(t, row.is, mcpclient.IsNotFound(fmt.Errorf("agent: %w", err)), "%+v", row)
+	}
+	require.False(t, mcpclient.IsNotFound(nil))
 	require.Zero(t, mcpclient.KindOf(nil))
-	timeout := &mcpclient.TimeoutError{What: "idle", After: 1}
+	timeout := &mcpclient.TimeoutError{What: mcpclient.TimeoutIdle, After: 1}
 	require.ErrorIs(t, timeout, context.DeadlineExceeded)
 	require.NotErrorIs(t, timeout, context.Canceled)
 	require.True(t, timeout.Timeout())
@@ -99,7 +100,7 @@ func TestCausesAreWrapped(t *testing.T) {
 		} else { // an executor tells in words
 			require.ErrorContains(t, err, syscall.ECONNREFUSED.Error())
 		}
-		require.True(t, mcpclient.IsNotSent(err))
+		require.True(t, unsent(err))
 		require.Equal(t, 1, failure(t, err).Tries)
 		link.Network.Refuse(false)
 

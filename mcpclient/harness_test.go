@@ -13,6 +13,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/transport"
 )
 
 // mode is one of the ways in which a server may speak.
@@ -84,6 +85,12 @@ func inBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 		srv.EventIDs = true
 		test(t, srv)
 	})
+}
+
+// unsent reports whether an error says that nothing was sent, in any try.
+func unsent(err error) bool {
+	var e *mcpclient.Error
+	return errors.As(err, &e) && e.Stage == transport.NotSent && e.Outcome == mcpclient.NotRun
 }
 
 // newServer returns a server with a tool that echoes its arguments.

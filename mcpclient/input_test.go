@@ -432,7 +432,7 @@ func TestInputThatCannotBeSent(t *testing.T) {
 			} {
 				e := failure(t, do())
 				require.Equal(t, mcpclient.KindInvalid, e.Kind, name)
-				require.True(t, mcpclient.IsNotSent(e), name)
+				require.True(t, unsent(e), name)
 			}
 		}
 		require.Empty(t, srv.Methods())

@@ -47,7 +47,7 @@ func TestLifeOfASession(t *testing.T) {
 		}
 		require.Zero(t, srv.Count("GET"), "no handler wants a standing stream")
 		_, err = s.CallTool(t.Context(), "echo", nil)
-		require.True(t, mcpclient.IsClosed(err), "%v", err)
+		require.True(t, mcpclient.KindOf(err) == mcpclient.KindClosed, "%v", err)
 	})
 }
 

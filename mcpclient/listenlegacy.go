@@ -66,7 +66,7 @@ func (l *Subscription) runLegacy(sn *snapshot) *ListenError {
 		case <-l.ctx.Done():
 		case <-late:
 			if !l.began {
-				return &ListenError{EndLost, &TimeoutError{What: "try", After: limit}}
+				return &ListenError{EndLost, &TimeoutError{What: TimeoutTry, After: limit}}
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func (l *Subscription) unsubscribe(sn *snapshot, uris []string) {
 		return
 	}
 	l.s.owned.start(func() {
-		ctx, cancel := context.WithTimeoutCause(l.s.root, cancelTimeout, &TimeoutError{What: "total", After: cancelTimeout})
+		ctx, cancel := context.WithTimeoutCause(l.s.root, cancelTimeout, &TimeoutError{What: TimeoutTotal, After: cancelTimeout})
 		defer cancel()
 		for _, uri := range uris {
 			if err := l.s.subscribed.drop(ctx, l.s, sn, uri); err != nil {

@@ -42,7 +42,7 @@ func (l *listenStream) open(parent context.Context, f Filter) error {
 	defer cancel(nil)
 	l.cancel, l.agreed, l.spoken = cancel, false, false
 	if limit := l.s.opts.Timeouts.Try; limit > 0 {
-		l.patience = time.AfterFunc(limit, func() { cancel(&TimeoutError{What: "try", After: limit}) })
+		l.patience = time.AfterFunc(limit, func() { cancel(&TimeoutError{What: TimeoutTry, After: limit}) })
 		defer l.patience.Stop()
 	}
 	l.id = l.s.nextID()

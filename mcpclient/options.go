@@ -62,11 +62,11 @@ type Options struct {
 type SessionLoss uint8
 
 const (
-	// Replay starts a new session and sends the call again, as often as its retries allow. The default.
-	Replay SessionLoss = iota
-	// Fail starts a new session but fails the call with [KindSessionLost]: for
+	// SessionLossReplay starts a new session and sends the call again, as often as its retries allow. The default.
+	SessionLossReplay SessionLoss = iota
+	// SessionLossFail starts a new session but fails the call with [KindSessionLost]: for
 	// servers that keep state in the session, which the caller must rebuild first.
-	Fail
+	SessionLossFail
 )
 
 // Timeouts bounds how long the session waits. Zero means the default, negative
@@ -184,7 +184,7 @@ func (o *Options) resolved() (Options, error) {
 	r.Limits.Items = orDefault(r.Limits.Items, DefaultMaxItems, maxInt)
 	r.Limits.Notifications = orDefault(r.Limits.Notifications, DefaultMaxNotifications, maxInt)
 	r.Limits.InputRounds = orDefault(r.Limits.InputRounds, DefaultMaxInputRounds, maxInt)
-	if r.SessionLoss > Fail {
+	if r.SessionLoss > SessionLossFail {
 		return r, errors.New("unknown SessionLoss")
 	}
 	if r.ProtocolVersion != "" && !known(r.ProtocolVersion) {

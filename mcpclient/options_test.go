@@ -42,7 +42,7 @@ func TestConnectRefusesWhatCannotWork(t *testing.T) {
 			s, err := mcpclient.Connect(t.Context(), row.url, &row.opts)
 			require.Nil(t, s)
 			require.Equal(t, mcpclient.KindInvalid, failure(t, err).Kind, "%v", err)
-			require.True(t, mcpclient.IsNotSent(err))
+			require.True(t, unsent(err))
 			require.NotContains(t, err.Error(), "secret")
 		})
 	}
@@ -84,7 +84,7 @@ func TestCallsRefuseWhatCannotWork(t *testing.T) {
 		} {
 			err := f()
 			require.Equal(t, mcpclient.KindInvalid, failure(t, err).Kind, "%s: %v", name, err)
-			require.True(t, mcpclient.IsNotSent(err), name)
+			require.True(t, unsent(err), name)
 			require.False(t, mcpclient.MayHaveRun(err), name)
 		}
 		require.Empty(t, srv.Methods())
@@ -136,7 +136,7 @@ func TestHeadersOfOptionsAndHook(t *testing.T) {
 		broken = true
 		_, err = s.CallTool(t.Context(), "echo", nil)
 		require.ErrorIs(t, err, noTicket)
-		require.True(t, mcpclient.IsNotSent(err))
+		require.True(t, unsent(err))
 		require.Equal(t, 1, srv.Count("tools/call"))
 		broken = false
 		echoes(t, s)

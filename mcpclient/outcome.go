@@ -1,10 +1,6 @@
 package mcpclient
 
-import (
-	"errors"
-
-	"github.com/hawser-mcp/hawser/transport"
-)
+import "errors"
 
 // Outcome is what is known of whether the server acted on a call. It is a fact, independent of
 // whether the call may be made again; see [SafeToRepeat] for that.
@@ -62,8 +58,8 @@ func SafeToRepeat(err error) bool {
 	return errors.As(err, &e) && (e.Outcome == NotRun || e.harmless)
 }
 
-// IsNotSent reports whether nothing of the request can have reached the server, in any try.
-func IsNotSent(err error) bool {
+// Unreachable reports whether the server could not be reached: the call was sent in none of its tries.
+func Unreachable(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Stage == transport.NotSent && e.Outcome == NotRun && !e.reached
+	return errors.As(err, &e) && e.Kind == KindNotSent && e.Outcome == NotRun && !e.reached
 }

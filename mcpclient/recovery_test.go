@@ -337,7 +337,7 @@ func TestSessionLossFail(t *testing.T) {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				srv.Refuse = style
-				s := serve(t, srv, mcpclient.Options{SessionLoss: mcpclient.Fail})
+				s := serve(t, srv, mcpclient.Options{SessionLoss: mcpclient.SessionLossFail})
 				srv.LoseSessions()
 				_, err := s.CallTool(t.Context(), "echo", nil)
 				e := failure(t, err)

@@ -44,6 +44,22 @@ func TestShadowedFields(t *testing.T) {
 	require.Equal(t, map[string]int{"n": 1}, decoded)
 }
 
+func TestEndpointAndDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		link := newServer(mode{mcptest.Modern, false}).InMemory(t)
+		s, err := mcpclient.Connect(t.Context(), link.URL+"?key=secret", &mcpclient.Options{Transport: link.Transport})
+		require.NoError(t, err)
+		require.Equal(t, link.URL, s.Endpoint())
+		select {
+		case <-s.Done():
+			t.Error("it is not closed")
+		default:
+		}
+		require.NoError(t, s.Close())
+		<-s.Done()
+	})
+}
+
 // Arguments that are not JSON are told so, with the place; those that are, with their kind.
 func TestArgumentsThatAreNoObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -266,7 +266,7 @@ func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 		_, err := s.CallTool(t.Context(), "echo", nil)
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindNotSent, e.Kind)
-		require.True(t, mcpclient.IsNotSent(err))
+		require.True(t, unsent(err))
 		require.Equal(t, mcpclient.NotRun, e.Outcome)
 		require.Equal(t, 4, e.Tries)
 		link.Network.Refuse(false)

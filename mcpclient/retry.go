@@ -165,7 +165,7 @@ func (s *Session) renew(c *call, v verdict, refusal error) error {
 	switch kind := KindOf(err); {
 	case !c.mayResend():
 		return c.failed(v, refusal)
-	case err == nil && s.opts.SessionLoss == Fail && v.step != stepVersion:
+	case err == nil && s.opts.SessionLoss == SessionLossFail && v.step != stepVersion:
 		return c.failure(KindSessionLost, answered("", fmt.Errorf("%w: %w", ErrSessionLost, refusal)))
 	case err == nil:
 		return nil
@@ -197,7 +197,7 @@ func (c *call) bounded() (context.Context, context.CancelFunc) {
 		return c.ctx, func() {}
 	}
 	left := max(c.end-c.s.watch.now(), 0)
-	return context.WithTimeoutCause(c.ctx, left, &TimeoutError{What: "total", After: c.total})
+	return context.WithTimeoutCause(c.ctx, left, &TimeoutError{What: TimeoutTotal, After: c.total})
 }
 
 // endsWithin reports whether the call's total timeout leaves no time after a pause.
@@ -219,7 +219,7 @@ func (s *Session) over(c *call, err error) error {
 		kind, err = KindCanceled, withCause(err, canceled(c.ctx))
 	case s.root.Err() != nil && errors.Is(err, ErrClosed):
 		kind, err = KindClosed, withCause(err, ErrClosed)
-	case timeout != nil && (timeout.What != "try" || !c.repeatable):
+	case timeout != nil && (timeout.What != TimeoutTry || !c.repeatable):
 		kind, err = KindTimeout, withCause(err, timeout)
 	default:
 		return nil

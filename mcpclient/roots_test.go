@@ -116,7 +116,7 @@ func TestRootsChanged(t *testing.T) {
 		srv.Reset()
 		e := failure(t, bare.RootsChanged(t.Context()))
 		require.Equal(t, mcpclient.KindInvalid, e.Kind)
-		require.True(t, mcpclient.IsNotSent(e))
+		require.True(t, unsent(e))
 		require.Empty(t, withoutGET(srv.Methods()))
 
 		require.NoError(t, s.Close())

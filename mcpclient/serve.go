@@ -120,7 +120,7 @@ func refuse(id []byte, err error) []byte {
 // post sends the response to one request of the server, with the values of the
 // context that the request came with. It may outlive that.
 func (s *Session) post(stream context.Context, sn *snapshot, method string, body []byte) {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(stream), answerTimeout, &TimeoutError{What: "total", After: answerTimeout})
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(stream), answerTimeout, &TimeoutError{What: TimeoutTotal, After: answerTimeout})
 	defer cancel()
 	stop := context.AfterFunc(s.root, cancel)
 	defer stop()

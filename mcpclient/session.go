@@ -109,6 +109,12 @@ func (s *Session) State() State {
 	return StateReady
 }
 
+// Endpoint returns the URL of the server without its query, which may hold secrets.
+func (s *Session) Endpoint() string { return s.conn.Endpoint() }
+
+// Done returns a channel that is closed when [Session.Close] begins.
+func (s *Session) Done() <-chan struct{} { return s.root.Done() }
+
 // Era returns which era the server speaks.
 func (s *Session) Era() Era { return s.now.Load().era }
 

@@ -134,7 +134,7 @@ func TestUnauthorizedWithoutAuthorizer(t *testing.T) {
 		echoes(t, s)
 		g.want("other")
 		_, err := s.CallTool(t.Context(), "echo", nil)
-		require.True(t, mcpclient.IsAuthRequired(err), "%v", err)
+		require.True(t, mcpclient.KindOf(err) == mcpclient.KindAuthRequired, "%v", err)
 		require.Equal(t, mcpclient.NotRun, mcpclient.OutcomeOf(err))
 		require.Equal(t, 1, srv.Executions("echo"))
 	})
@@ -316,7 +316,7 @@ func TestUnreachableAfterALostAnswer(t *testing.T) {
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindUnanswered, e.Kind, "%v", err)
 		require.Equal(t, mcpclient.Unknown, e.Outcome)
-		require.False(t, mcpclient.IsNotSent(err), fmt.Sprint(e.Stage))
+		require.False(t, unsent(err), fmt.Sprint(e.Stage))
 		link.Network.Refuse(false)
 	})
 }

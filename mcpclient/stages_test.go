@@ -121,7 +121,7 @@ func TestCloseEndsEveryStageOfARecovery(t *testing.T) {
 		require.NoError(t, s.Close())
 		require.LessOrEqual(t, time.Since(start), 50*time.Millisecond, "no longer than a drain")
 		got := <-call
-		require.True(t, mcpclient.IsClosed(got.err), "%v", got.err)
+		require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindClosed, "%v", got.err)
 		require.Equal(t, refusedWith(method), mcpclient.OutcomeOf(got.err))
 		require.LessOrEqual(t, got.at, 50*time.Millisecond)
 	})

@@ -255,7 +255,7 @@ func (c *turmoil) subscribe(i int) *subscriber {
 	}
 	l, err := c.s.Listen(c.t.Context(), chosen.f, opts...)
 	for range 4 { // the server is asked less and less often, and once for all
-		if !mcpclient.IsTimeout(err) {
+		if mcpclient.KindOf(err) != mcpclient.KindTimeout {
 			break
 		}
 		l, err = c.s.Listen(c.t.Context(), chosen.f, opts...)

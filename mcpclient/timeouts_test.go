@@ -60,7 +60,7 @@ func TestContextEndsConnect(t *testing.T) {
 					return err
 				})
 				require.Contains(t, e.Method, "connect")
-				require.Equal(t, stage == "dial" && direct(), mcpclient.IsNotSent(e))
+				require.Equal(t, stage == "dial" && direct(), unsent(e))
 				link.Network.Stall(false)
 			})
 		})
@@ -75,7 +75,7 @@ func TestConnectIsBounded(t *testing.T) {
 		start := time.Now()
 		_, err := tryConnect(t, link, mcpclient.Options{})
 		require.Equal(t, mcpclient.DefaultTryTimeout, time.Since(start))
-		require.True(t, mcpclient.IsTimeout(err), "%v", err)
+		require.True(t, mcpclient.KindOf(err) == mcpclient.KindTimeout, "%v", err)
 		require.Zero(t, srv.Count("initialize"), "a timeout proves nothing about the era")
 	})
 }
@@ -249,12 +249,12 @@ func idle(t *testing.T, err error) {
 	t.Helper()
 	e := failure(t, err)
 	require.Equal(t, mcpclient.KindTimeout, e.Kind, "%v", err)
-	require.True(t, mcpclient.IsTimeout(err))
+	require.True(t, mcpclient.KindOf(err) == mcpclient.KindTimeout)
 	require.Equal(t, mcpclient.Unknown, e.Outcome)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	var timeout *mcpclient.TimeoutError
 	require.ErrorAs(t, err, &timeout)
-	require.Equal(t, "idle", timeout.What)
+	require.EqualValues(t, "idle", timeout.What)
 }
 
 // Progress keeps a call alive: half an hour with a sign of life each minute is
@@ -291,7 +291,7 @@ func TestProgressKeepsACallAlive(t *testing.T) {
 		require.Equal(t, mcpclient.KindTimeout, mcpclient.KindOf(got.err))
 		var timeout *mcpclient.TimeoutError
 		require.ErrorAs(t, got.err, &timeout)
-		require.Equal(t, mcpclient.TimeoutError{What: "total", After: 10 * time.Minute}, *timeout)
+		require.Equal(t, mcpclient.TimeoutError{What: mcpclient.TimeoutTotal, After: 10 * time.Minute}, *timeout)
 		require.Equal(t, 10*time.Minute, got.at)
 		echoes(t, s)
 	})
@@ -312,7 +312,7 @@ func TestTotalTimeoutBoundsEverything(t *testing.T) {
 			hangOn(srv, "tools/list")
 			start := time.Now()
 			_, err := s.ListTools(t.Context(), nil, mcpclient.WithTotalTimeout(total))
-			require.True(t, mcpclient.IsTimeout(err), "%v", err)
+			require.True(t, mcpclient.KindOf(err) == mcpclient.KindTimeout, "%v", err)
 			require.Equal(t, total, time.Since(start))
 			check(t, err, start, mcpclient.Unknown)
 		})
@@ -324,7 +324,7 @@ func TestTotalTimeoutBoundsEverything(t *testing.T) {
 			hold := srv.Hold("initialize")
 			start := time.Now()
 			_, err := s.CallTool(t.Context(), "echo", nil, mcpclient.WithTotalTimeout(total))
-			require.True(t, mcpclient.IsTimeout(err), "%v", err)
+			require.True(t, mcpclient.KindOf(err) == mcpclient.KindTimeout, "%v", err)
 			require.Equal(t, total, time.Since(start))
 			check(t, err, start, mcpclient.NotRun)
 			hold.Release()

@@ -69,7 +69,7 @@ func TestArgumentThatCannotBeMirrored(t *testing.T) {
 		for _, args := range []string{`{"limit":9007199254740992}`, `{"limit":1.5}`, `{"region":["x"]}`, `{"region":{}}`} {
 			_, err := s.CallTool(t.Context(), "query", jsonRaw(args))
 			require.Equal(t, mcpclient.KindInvalid, failure(t, err).Kind, "%s: %v", args, err)
-			require.True(t, mcpclient.IsNotSent(err))
+			require.True(t, unsent(err))
 		}
 		require.Zero(t, srv.Count("tools/call"))
 	})

@@ -150,7 +150,7 @@ func TestTypedCallDoesNotRunUnvalidated(t *testing.T) {
 			e := failure(t, err)
 			require.Equal(t, mcpclient.KindProtocol, e.Kind)
 			require.Equal(t, mcpclient.NotRun, e.Outcome)
-			require.True(t, mcpclient.IsNotSent(err))
+			require.True(t, unsent(err))
 			_, err = s.CallTool(t.Context(), tool, nil)
 			require.NoError(t, err, "who does not validate can call")
 			require.Equal(t, 1, srv.Executions(tool))

@@ -95,22 +95,22 @@ func (w *watch) remove(e *watched) {
 
 // dueAt is when e must be looked at, and what has run out by then. mu is held.
 func (w *watch) dueAt(e *watched) (due time.Duration, cause TimeoutError, ok bool) {
-	earlier := func(at time.Duration, what string, after time.Duration) {
+	earlier := func(at time.Duration, what Timeout, after time.Duration) {
 		if due == 0 || at < due {
 			due, cause = at, TimeoutError{What: what, After: after}
 		}
 	}
 	if e.end > 0 {
-		earlier(e.end, "total", e.endLimit)
+		earlier(e.end, TimeoutTotal, e.endLimit)
 	}
 	if w.stopped(e) {
 		return due, cause, due > 0
 	}
 	if e.tryEnd > 0 {
-		earlier(e.tryEnd, "try", e.tryLimit)
+		earlier(e.tryEnd, TimeoutTry, e.tryLimit)
 	}
 	if e.idle > 0 {
-		earlier(time.Duration(e.last.Load())+e.idle, "idle", e.idle)
+		earlier(time.Duration(e.last.Load())+e.idle, TimeoutIdle, e.idle)
 	}
 	return due, cause, due > 0
 }

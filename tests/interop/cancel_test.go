@@ -70,7 +70,7 @@ func TestClose(t *testing.T) {
 		require.Equal(t, mcpclient.KindClosed, mcpclient.KindOf(err), "%v", err)
 		receive(t, w.ended, "the end of the handler")
 		_, err = s.CallTool(limit(t), "echo", nil)
-		require.True(t, mcpclient.IsClosed(err), "%v", err)
+		require.True(t, mcpclient.KindOf(err) == mcpclient.KindClosed, "%v", err)
 		require.NoError(t, s.Close())
 
 		if modern(p) {

@@ -159,7 +159,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "the idle timeout is forgotten", file: "mcpclient/watch.go",
-		old:  `earlier(time.Duration(e.last.Load())+e.idle, "idle", e.idle)`,
+		old:  `earlier(time.Duration(e.last.Load())+e.idle, TimeoutIdle, e.idle)`,
 		new:  `_ = e.idle`,
 		test: "TestIdle|TestTimeout|Idle",
 	},

@@ -277,7 +277,7 @@ func (l *life) ends() {
 	now, _ := l.srv.Sessions()
 	l.equal("DELETE", l.srv.Count("DELETE"), deletes)
 	l.equal("sessions", now, sessions)
-	if _, err := l.s.CallTool(l.Context(), "echo", nil); !mcpclient.IsClosed(err) {
+	if _, err := l.s.CallTool(l.Context(), "echo", nil); mcpclient.KindOf(err) != mcpclient.KindClosed {
 		l.Errorf("a call after Close: %v", err)
 	}
 }

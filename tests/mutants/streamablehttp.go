@@ -93,7 +93,7 @@ var exchangeMutants = []mutant{
 		test: "Replay|Guard",
 	},
 	{
-		name: "a 101 is a refusal", file: "streamablehttp/status.go",
+		name: "a 101 is a refusal", file: "streamablehttp/refusal.go",
 		old:  `if httpstatus.Of(resp.StatusCode) == httpstatus.Informational {`,
 		new:  `if false {`,
 		test: "TestInterimStatusAsTheFinalResponse",

@@ -18,8 +18,28 @@ func transportMutants() []mutant {
 		},
 		{
 			name: "transport: a guarded request takes a connection that was not judged", file: "transport/direct.go",
-			old: `sender = d.guarded`, new: `sender = d.http`,
+			old: `via = d.guarded`, new: `via = d.plain`,
 			test: "TestDialGuard",
+		},
+		{
+			name: "transport: an abandoned HTTP/2 exchange was never sent", file: "transport/worker.go",
+			old: `err := &Error{Stage: MaybeSent, Op: "round trip", Err: errGivenUp}`, new: `err := &Error{Stage: NotSent, Op: "round trip", Err: errGivenUp}`,
+			test: "TestRoundTripThatNeverReturns",
+		},
+		{
+			name: "transport: a frozen HTTP/2 pool is used again", file: "transport/worker.go",
+			old: "w.pool.retire()\n", new: "",
+			test: "TestRoundTripThatNeverReturns|TestThousandRoundTripsThatNeverReturn",
+		},
+		{
+			name: "transport: abandoned HTTP/2 exchanges have no bound", file: "transport/pool.go",
+			old: `case o.abandoned.Load() < maxAbandoned:`, new: `case true:`,
+			test: "TestThousandRoundTripsThatNeverReturn",
+		},
+		{
+			name: "transport: a request body is read after its exchange", file: "transport/reqbody.go",
+			old: `if b.closed.Load() {`, new: `if false {`,
+			test: "TestRequestBodyIsTheCallersAgain",
 		},
 		{
 			name: "transport: a connection is not judged when a custom dial made it", file: "transport/conns.go",

@@ -1,70 +1,68 @@
 package main
 
 // transportMutants are defects of package transport, but for HTTP/2.
-func transportMutants() []mutant {
-	return []mutant{
-		{
-			name: "transport: a write in progress counts as not begun", file: "transport/conns.go",
-			old: `c.writes.Add(1)
+var transportMutants = []mutant{
+	{
+		name: "transport: a write in progress counts as not begun", file: "transport/conns.go",
+		old: `c.writes.Add(1)
 	return c.Conn.Write(p)`, new: `n, err := c.Conn.Write(p)
 	c.writes.Add(uint32(min(n, 1)))
 	return n, err`,
-			test: "TestStageWhileAWriteIsInProgress",
-		},
-		{
-			name: "transport: net/http may repeat a POST", file: "transport/exchange.go",
-			old: `out.GetBody = nil`, new: `_ = out.GetBody`,
-			test: "TestOutgoingGivesNoLeaveToRepeat",
-		},
-		{
-			name: "transport: a guarded request takes a connection that was not judged", file: "transport/direct.go",
-			old: `via = d.guarded`, new: `via = d.plain`,
-			test: "TestDialGuard",
-		},
-		{
-			name: "transport: an abandoned HTTP/2 exchange was never sent", file: "transport/worker.go",
-			old: `err := &Error{Stage: MaybeSent, Op: "round trip", Err: errGivenUp}`, new: `err := &Error{Stage: NotSent, Op: "round trip", Err: errGivenUp}`,
-			test: "TestRoundTripThatNeverReturns",
-		},
-		{
-			name: "transport: a frozen HTTP/2 pool is used again", file: "transport/worker.go",
-			old: "w.pool.retire()\n", new: "",
-			test: "TestRoundTripThatNeverReturns|TestThousandRoundTripsThatNeverReturn",
-		},
-		{
-			name: "transport: abandoned HTTP/2 exchanges have no bound", file: "transport/pool.go",
-			old: `case o.abandoned.Load() < maxAbandoned:`, new: `case true:`,
-			test: "TestThousandRoundTripsThatNeverReturn",
-		},
-		{
-			name: "transport: a request body is read after its exchange", file: "transport/reqbody.go",
-			old: `if b.closed.Load() {`, new: `if false {`,
-			test: "TestRequestBodyIsTheCallersAgain",
-		},
-		{
-			name: "transport: a connection is not judged when a custom dial made it", file: "transport/conns.go",
-			old: `if err := judgeConn(ctx, nc); err != nil {`, new: `if err := judgeConn(ctx, nc); err == errNoConn {`,
-			test: "TestDialGuardAfterACustomDial",
-		},
-		{
-			name: "transport: NoProxy does not turn the environment's proxy off", file: "transport/direct.go",
-			old: `case o.NoProxy:`, new: `case o.NoProxy && o.Proxy != nil:`,
-			test: "TestProxyFromTheEnvironment",
-		},
-		{
-			name: "transport: the address of a proxy is judged as the server's", file: "transport/guard.go",
-			old: `if d == nil || d.proxied {`, new: `if d == nil {`,
-			test: "TestDialGuardLeavesProxiesAlone",
-		},
-		{
-			name: "transport: requests are sent after Close", file: "transport/direct.go",
-			old: `d.closed.Store(true)`, new: `d.closed.Store(false)`,
-			test: "TestCloseIsTheCauseOfWhatItEnds",
-		},
-		{
-			name: "transport: a cut connection looks like the end of a body", file: "transport/cause.go",
-			old: `return io.ErrUnexpectedEOF`, new: `return io.EOF`,
-			test: "TestCleanKeepsTheChainUnlessItHoldsASecret|TestDirectKeepsTheContract|TestStageAfterTheRequestIsSent",
-		},
-	}
+		test: "TestStageWhileAWriteIsInProgress",
+	},
+	{
+		name: "transport: net/http may repeat a POST", file: "transport/exchange.go",
+		old: `out.GetBody = nil`, new: `_ = out.GetBody`,
+		test: "TestOutgoingGivesNoLeaveToRepeat",
+	},
+	{
+		name: "transport: a guarded request takes a connection that was not judged", file: "transport/direct.go",
+		old: `via = d.guarded`, new: `via = d.plain`,
+		test: "TestDialGuard",
+	},
+	{
+		name: "transport: an abandoned HTTP/2 exchange was never sent", file: "transport/worker.go",
+		old: `err := &Error{Stage: MaybeSent, Op: "round trip", Err: errGivenUp}`, new: `err := &Error{Stage: NotSent, Op: "round trip", Err: errGivenUp}`,
+		test: "TestRoundTripThatNeverReturns",
+	},
+	{
+		name: "transport: a frozen HTTP/2 pool is used again", file: "transport/worker.go",
+		old: "w.pool.retire()\n", new: "",
+		test: "TestRoundTripThatNeverReturns|TestThousandRoundTripsThatNeverReturn",
+	},
+	{
+		name: "transport: abandoned HTTP/2 exchanges have no bound", file: "transport/pool.go",
+		old: `case o.abandoned.Load() < maxAbandoned:`, new: `case true:`,
+		test: "TestThousandRoundTripsThatNeverReturn",
+	},
+	{
+		name: "transport: a request body is read after its exchange", file: "transport/reqbody.go",
+		old: `if b.closed.Load() {`, new: `if false {`,
+		test: "TestRequestBodyIsTheCallersAgain",
+	},
+	{
+		name: "transport: a connection is not judged when a custom dial made it", file: "transport/conns.go",
+		old: `if err := judgeConn(ctx, nc); err != nil {`, new: `if err := judgeConn(ctx, nc); err == errNoConn {`,
+		test: "TestDialGuardAfterACustomDial",
+	},
+	{
+		name: "transport: NoProxy does not turn the environment's proxy off", file: "transport/direct.go",
+		old: `case o.NoProxy:`, new: `case o.NoProxy && o.Proxy != nil:`,
+		test: "TestProxyFromTheEnvironment",
+	},
+	{
+		name: "transport: the address of a proxy is judged as the server's", file: "transport/guard.go",
+		old: `if d == nil || d.proxied {`, new: `if d == nil {`,
+		test: "TestDialGuardLeavesProxiesAlone",
+	},
+	{
+		name: "transport: requests are sent after Close", file: "transport/direct.go",
+		old: `d.closed.Store(true)`, new: `d.closed.Store(false)`,
+		test: "TestCloseIsTheCauseOfWhatItEnds",
+	},
+	{
+		name: "transport: a cut connection looks like the end of a body", file: "transport/cause.go",
+		old: `return io.ErrUnexpectedEOF`, new: `return io.EOF`,
+		test: "TestCleanKeepsTheChainUnlessItHoldsASecret|TestDirectKeepsTheContract|TestStageAfterTheRequestIsSent",
+	},
 }

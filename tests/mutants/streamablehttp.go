@@ -39,6 +39,16 @@ var exchangeMutants = []mutant{
 		test: "Resume",
 	},
 	{
+		name: "a cut is taken for the end", file: "streamablehttp/stream.go",
+		old: `ctx.Err() != nil {
+			return lost
+`,
+		new: `ctx.Err() != nil {
+			return nil
+`,
+		test: "Cut|Resume",
+	},
+	{
 		name: "a modern stream is resumed", file: "streamablehttp/stream.go",
 		old:  `!resumable || x.session.modern || ctx.Err() != nil`,
 		new:  `!resumable || ctx.Err() != nil`,

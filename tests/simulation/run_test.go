@@ -48,8 +48,8 @@ func play(t *testing.T, h *History, j *Journal) {
 	w.end()
 	synctest.Wait()
 	j.judgeEnd(h)
-	if n := w.network.Conns(); n != 0 {
-		j.breachf("connections left", 0, "%d", n)
+	if n, m := w.network.Conns(), w.back.Conns(); n+m != 0 {
+		j.breachf("connections left", 0, "%d, behind the gateway %d", n, m)
 	}
 }
 

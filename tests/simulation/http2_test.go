@@ -1,0 +1,47 @@
+package simulation_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// wayHTTP2 is the way of a History over HTTP/2: a Direct, and a gateway in front of the server. Faults of the network
+// meet all streams of a connection, those of the server one stream.
+const wayHTTP2 = "h2"
+
+// TestHTTP2 plays a few seeds over HTTP/2; "TestSeeds -way h2" plays more.
+func TestHTTP2(t *testing.T) {
+	newPlaying(t, wayHTTP2).seeds(1, 25)
+}
+
+// generateHTTP2 draws the history of a seed over HTTP/2. Its dice are others than those of generate.
+func generateHTTP2(seed uint64) *History {
+	d := dice{rand.New(rand.NewPCG(seed, 29))}
+	var h *History
+	if d.one(4) {
+		h = d.profile()
+	} else {
+		h = d.anything()
+		for range d.IntN(3) {
+			h.World = append(h.World, Event{d.between(0, 20*time.Second), "goaway"})
+		}
+	}
+	h.Way = wayHTTP2
+	h.Abort = pick(d, 0, 0, protocolError, refusedStream, cancelStream)
+	h.Streams = pick(d, 0, 0, 0, 2, 5)
+	for i := range h.World { // there are no executors
+		if e := &h.World[i]; e.Kind == "cut-links" || e.Kind == "no-executor" {
+			e.Kind = "goaway"
+		}
+	}
+	return h
+}
+
+// endpoint is the URL of the server.
+func (h *History) endpoint() string {
+	if h.Way == wayHTTP2 {
+		return gatewayEndpoint
+	}
+	return endpoint
+}

@@ -57,6 +57,7 @@ func (g *gateway) close(front *memnet.Network) {
 	front.ResetAll() // crypto/tls would wait until it can say goodbye
 	_ = g.http.Close()
 	time.Sleep(time.Second)
+	g.back.ResetAll() // a server on a silent connection would wait for ever
 }
 
 // ServeHTTP passes a request on to the server, and the reply back.

@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
@@ -19,9 +20,13 @@ func TestHTTP2(t *testing.T) {
 func generateHTTP2(seed uint64) *History {
 	d := dice{rand.New(rand.NewPCG(seed, 29))}
 	var h *History
-	if d.one(4) {
+	switch d.IntN(12) {
+	case 0, 1, 2:
 		h = d.profile()
-	} else {
+	case 3:
+		h = d.quiet()
+		d.cutRefusals(h)
+	default:
 		h = d.anything()
 		for range d.IntN(3) {
 			h.World = append(h.World, Event{d.between(0, 20*time.Second), "goaway"})
@@ -36,6 +41,16 @@ func generateHTTP2(seed uint64) *History {
 		}
 	}
 	return h
+}
+
+// cutRefusals answers calls with errors whose status is a proof without them, and cuts them where they begin: whoever
+// takes the cut for the end takes the call for refused.
+func (d dice) cutRefusals(h *History) {
+	for i := range h.Ops {
+		r := Reply{How: "status", Status: pick(d, 404, 404, 405, 501), Code: pick(d, -32603, -32000, -32602), CutBy: pick(d, "", "reset")}
+		r.Cut = strings.Index(plain(r.Status, "", typeJSON, rpcError("10", r.Code)), "{") + d.IntN(30)
+		h.Ops[i].Replies = []Reply{r}
+	}
 }
 
 // endpoint is the URL of the server.

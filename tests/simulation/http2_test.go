@@ -8,7 +8,12 @@ import (
 )
 
 // wayHTTP2 is the way of a History over HTTP/2: a Direct, and a gateway in front of the server. Faults of the network
-// meet all streams of a connection, those of the server one stream.
+// meet all streams of a connection, those of the server one stream. All invariants and oracles hold as they are:
+//
+//   - A connection that breaks promises nothing to any call, as over HTTP/1.1. Direct cannot say NotSent of a request that
+//     had one; with a refused dial (refusedDials) it had none, because GOAWAY ended the one before.
+//   - GOAWAY touches no call, so there is an oracle of it (windUp) in place of that of dead links: there are no executors.
+//   - A fault must not stop time: a peer that reads nothing has net/http wait for a mutex, which is no sleep to synctest.
 const wayHTTP2 = "h2"
 
 // TestHTTP2 plays a few seeds over HTTP/2; "TestSeeds -way h2" plays more.

@@ -21,6 +21,9 @@ func run(t *testing.T, h *History) (j *Journal) {
 			j.breaches = append(j.breaches, Breach{"goroutines left", 0, fmt.Sprint(failure)})
 		}
 	}()
+	if h.Way == wayHTTP2 {
+		emptyPools()
+	}
 	synctest.Test(t, func(t *testing.T) { play(t, h, j) })
 	return j
 }

@@ -158,7 +158,7 @@ func (v *visit) scripted() bool {
 		}
 		return v.say(r, plain(r.Status, r.Header, "text/plain", "gateway"))
 	case "redirect":
-		location := endpoint
+		location := v.h.endpoint()
 		if r.Foreign {
 			location = "http://127.0.0.2/elsewhere"
 		}

@@ -126,12 +126,13 @@ func (a *authServer) expire(everything bool) {
 }
 
 func (a *authServer) challenge() string {
-	return `WWW-Authenticate: Bearer resource_metadata="http://127.0.0.1/.well-known/oauth-protected-resource/mcp"`
+	metadata := strings.Replace(a.s.h.endpoint(), "/mcp", "/.well-known/oauth-protected-resource/mcp", 1)
+	return fmt.Sprintf("WWW-Authenticate: Bearer resource_metadata=%q", metadata)
 }
 
 // metadata answers the request for the endpoint's metadata.
 func (v *visit) metadata() bool {
-	return v.w.write(plain(200, "", typeJSON, fmt.Sprintf(`{"resource":%q,"authorization_servers":[%q]}`, endpoint, issuer)))
+	return v.w.write(plain(200, "", typeJSON, fmt.Sprintf(`{"resource":%q,"authorization_servers":[%q]}`, v.h.endpoint(), issuer)))
 }
 
 // Login implements oauth.Login: a person who agrees after a while.

@@ -55,12 +55,12 @@ func (c *client) connect(w *world) error {
 	}
 	var err error
 	if c.h.Auth {
-		if c.oauth, err = oauth.NewClient(endpoint, &oauth.Config{Login: w.server.auth}); err != nil {
+		if c.oauth, err = oauth.NewClient(c.h.endpoint(), &oauth.Config{Login: w.server.auth}); err != nil {
 			return err
 		}
 		opts.Auth = c.oauth
 	}
-	c.session, err = mcpclient.Connect(c.t.Context(), endpoint, opts)
+	c.session, err = mcpclient.Connect(c.t.Context(), c.h.endpoint(), opts)
 	return err
 }
 

@@ -25,7 +25,9 @@ type History struct {
 	Loss      string `json:",omitempty"` // how a lost session is told, see lossStyles
 	Handlers  bool   `json:",omitempty"` // the client listens to log messages
 	Asks      bool   `json:",omitempty"` // the client answers questions
-	Way       string `json:",omitempty"` // direct if empty, agent, agent-shared
+	Way       string `json:",omitempty"` // direct if empty, agent, agent-shared, h2
+	Streams   int    `json:",omitempty"` // h2: how many a connection has at once; 0: no limit
+	Abort     int    `json:",omitempty"` // h2: the code that streams are reset with; 0: INTERNAL_ERROR
 	Auth      bool   `json:",omitempty"` // the endpoint wants a token
 	Lifetime  span   `json:",omitempty"` // of tokens; 0: an hour
 	Buffer    int    `json:",omitempty"` // bytes that a connection holds; 0: 64 KiB
@@ -164,6 +166,8 @@ func (h *History) setting() []string {
 	}
 	say(h.Way == "", "direct")
 	say(h.Way != "", h.Way)
+	say(h.Streams > 0, fmt.Sprintf("%d streams a connection", h.Streams))
+	say(h.Abort > 0, fmt.Sprintf("streams are reset with code %d", h.Abort))
 	say(h.IDs, "event ids")
 	say(h.Prime, "prime event")
 	say(h.Resumable, "resumable streams")

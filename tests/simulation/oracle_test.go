@@ -14,6 +14,7 @@ const (
 	busy         fault = "the server asked to come again"
 	recheck      fault = "headers or version were refused"
 	refusedDial  fault = "nothing could be sent for a moment"
+	windUp       fault = "the gateway wound up its connections"
 	deadLink     fault = "a link to an executor broke while nothing was under way"
 	expiredToken fault = "a token expired"
 	askedUser    fault = "the user was asked"
@@ -111,6 +112,8 @@ func (h *History) faultsOfWorld(all map[fault]bool) {
 			all[expiredToken] = all[expiredToken] || h.Auth
 		case "end-standing", "cut-standing":
 			all[brokenStream] = true
+		case "goaway":
+			all[windUp] = all[windUp] || h.Way == wayHTTP2
 		case "cut-links", "no-executor":
 			all[deadLink] = true
 		case "refuse":
@@ -163,12 +166,12 @@ func (h *History) survives(o *Op, f fault) bool {
 	case recheck:
 		return faulty(o) <= 1
 	case refusedDial:
-		return h.Way == "" && h.closesConnections() // a connection that is reset may have carried something
+		return (h.Way == "" || h.Way == wayHTTP2) && h.closesConnections() // a connection that is reset may have carried something
 	case deadLink:
 		return h.breaksIdleLinks()
 	case askedUser:
 		return h.Asks && o.Answer != "fail"
-	case expiredToken:
+	case expiredToken, windUp:
 		return true
 	default:
 		return false

@@ -11,6 +11,13 @@ func (d dice) profile() *History {
 		d.allWell, d.cutStreams, d.cutStreams, d.lostSessions, d.lostSessions, d.busyServer, d.recheckedRequests,
 		d.refusedDials, d.expiredTokens, d.questions, d.unanswered, d.standingStreams, d.standingStreams, d.deadLinks,
 	}
+	h := d.quiet()
+	profiles[d.IntN(len(profiles))](h)
+	return h
+}
+
+// quiet draws a history with calls and without faults.
+func (d dice) quiet() *History {
 	h := d.setting()
 	h.Idle, h.Try, h.Auth, h.Lifetime, h.Loss = span(30*time.Second), span(10*time.Second), false, 0, ""
 	n := 0
@@ -23,7 +30,6 @@ func (d dice) profile() *History {
 			})
 		}
 	}
-	profiles[d.IntN(len(profiles))](h)
 	return h
 }
 

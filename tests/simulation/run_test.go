@@ -21,6 +21,9 @@ func run(t *testing.T, h *History) (j *Journal) {
 			j.breaches = append(j.breaches, Breach{"goroutines left", 0, fmt.Sprint(failure)})
 		}
 	}()
+	if h.Way == wayHTTP2 {
+		emptyPools()
+	}
 	synctest.Test(t, func(t *testing.T) { play(t, h, j) })
 	return j
 }
@@ -48,8 +51,8 @@ func play(t *testing.T, h *History, j *Journal) {
 	w.end()
 	synctest.Wait()
 	j.judgeEnd(h)
-	if n := w.network.Conns(); n != 0 {
-		j.breachf("connections left", 0, "%d", n)
+	if n, m := w.network.Conns(), w.back.Conns(); n+m != 0 {
+		j.breachf("connections left", 0, "%d, behind the gateway %d", n, m)
 	}
 }
 

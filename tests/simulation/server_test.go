@@ -34,7 +34,6 @@ const (
 type server struct {
 	h    *History
 	j    *Journal
-	net  *memnet.Network
 	done chan struct{} // closed: everything ends
 	good chan struct{} // closed: no more faults
 	wg   sync.WaitGroup
@@ -54,22 +53,23 @@ type server struct {
 	lastOn    map[string]string // by the client's address of a connection: whose request came last on it
 }
 
-func newServer(h *History, j *Journal, n *memnet.Network) *server {
+// newServer serves the endpoint on one network, and all else on the other.
+func newServer(h *History, j *Journal, n, endpoints *memnet.Network) *server {
 	s := &server{
-		h: h, j: j, net: n, done: make(chan struct{}), good: make(chan struct{}),
+		h: h, j: j, done: make(chan struct{}), good: make(chan struct{}),
 		sessions: map[string]*session{}, seen: map[string]int{}, streams: map[string]kept{}, questions: map[string]*question{},
 		lastOn: map[string]string{}, busy: map[*visit]bool{},
 	}
 	s.auth = newAuthServer(s)
-	s.listen(endpointAddr, s.serve)
-	s.listen(foreignAddr, s.serveForeign)
-	s.listen(authAddr, s.auth.serve)
+	s.listen(endpoints, endpointAddr, s.serve)
+	s.listen(n, foreignAddr, s.serveForeign)
+	s.listen(n, authAddr, s.auth.serve)
 	return s
 }
 
 // listen accepts connections at an address until the run is over.
-func (s *server) listen(addr string, serve func(c net.Conn)) {
-	ln := s.net.Listen(addr)
+func (s *server) listen(n *memnet.Network, addr string, serve func(c net.Conn)) {
+	ln := n.Listen(addr)
 	s.wg.Go(func() {
 		<-s.done
 		_ = ln.Close()
@@ -90,7 +90,7 @@ func (s *server) listen(addr string, serve func(c net.Conn)) {
 
 // serve answers the requests of one connection to the endpoint.
 func (s *server) serve(c net.Conn) {
-	if s.resetNext.Swap(false) {
+	if s.h.Way != wayHTTP2 && s.resetNext.Swap(false) {
 		time.Sleep(10 * time.Microsecond) // not at the instant of the dial
 		c.(*memnet.Conn).Reset()
 		return

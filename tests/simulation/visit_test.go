@@ -95,7 +95,9 @@ func (v *visit) handle() bool {
 	}
 	v.identify()
 	v.mu.Lock()
-	v.lastOn[v.w.c.RemoteAddr().String()] = fmt.Sprintf("%s %03d", v.actor, v.try)
+	if v.h.Way != wayHTTP2 { // the gateway does it
+		v.lastOn[v.w.c.RemoteAddr().String()] = fmt.Sprintf("%s %03d", v.actor, v.try)
+	}
 	v.busy[v] = true
 	v.mu.Unlock()
 	defer func() {

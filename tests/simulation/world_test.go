@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"slices"
 	"strings"
@@ -20,7 +21,9 @@ import (
 type world struct {
 	h         *History
 	j         *Journal
-	network   *memnet.Network
+	network   *memnet.Network // of the client
+	back      *memnet.Network // between the gateway and the server; the same if there is no gateway
+	gateway   *gateway        // nil: none
 	server    *server
 	executors *executors
 	transport transport.Transport
@@ -28,11 +31,22 @@ type world struct {
 
 func newWorld(h *History, j *Journal) (*world, error) {
 	w := &world{h: h, j: j, network: memnet.New(memnet.Buffer(h.Buffer))}
-	w.server = newServer(h, j, w.network)
+	w.back = w.network
+	if h.Way == wayHTTP2 {
+		w.back = memnet.New()
+	}
+	w.server = newServer(h, j, w.network, w.back)
 	w.executors = &executors{dial: w.network}
 	w.executors.ctx, w.executors.cancel = context.WithCancel(context.Background())
-	if h.Way == "" {
-		w.transport = transport.NewDirect(&transport.DirectOptions{NoProxy: true, DialContext: w.network.DialContext})
+	direct := &transport.DirectOptions{NoProxy: true, DialContext: w.network.DialContext}
+	switch h.Way {
+	case wayHTTP2:
+		_, roots := gatewayCertificate()
+		direct.TLSConfig = &tls.Config{RootCAs: roots, CurvePreferences: []tls.CurveID{tls.X25519}}
+		w.gateway = newGateway(w.server, w.network, w.back)
+		fallthrough
+	case "":
+		w.transport = transport.NewDirect(direct)
 		return w, nil
 	}
 	var err error
@@ -47,6 +61,9 @@ func (w *world) end() {
 	}
 	w.executors.cancel()
 	w.executors.serving.Wait()
+	if w.gateway != nil {
+		w.gateway.close(w.network)
+	}
 	close(w.server.done)
 	w.server.wg.Wait()
 }
@@ -117,6 +134,10 @@ func (w *world) happen(kind string) {
 		w.executors.setDown(false)
 	case "reset-accept":
 		w.server.resetNext.Store(true)
+	case "goaway":
+		if w.gateway != nil {
+			w.gateway.goAway.Store(true)
+		}
 	case "lose":
 		w.server.lose()
 	case "emit":
@@ -176,6 +197,9 @@ func (w *world) calm() {
 	close(w.server.good)
 	w.happen("well")
 	w.server.resetNext.Store(false)
+	if w.gateway != nil {
+		w.gateway.goAway.Store(false)
+	}
 	if !w.h.only() {
 		w.happen("reset") // a silent connection would stay silent
 	}

@@ -65,6 +65,7 @@ type Client struct {
 
 	nonces nonces
 	keys   dpopKeys
+	sent   attached
 	known  known
 	base   base
 }

@@ -102,6 +102,9 @@ func (c *Conn) send(
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
+	if resp.Request == nil {
+		resp.Request = req
+	}
 	return resp, nil
 }
 

@@ -3,11 +3,14 @@ package streamablehttp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/transport"
 )
 
 // The secrets of the requests of this file. All hold the word.
@@ -151,4 +154,21 @@ func TestListenAndNotifyMask(t *testing.T) {
 	require.EqualError(t, c.Notify(t.Context(), s, toolCall()), "HTTP status 403 Forbidden: [redacted]")
 	echo = text(http.StatusForbidden, "text/plain", sessionSecret)
 	require.EqualError(t, c.Delete(t.Context(), s), "HTTP status 403 Forbidden: [redacted]")
+}
+
+// net/http quotes a header line that it cannot read.
+func TestLinkErrorsMask(t *testing.T) {
+	cause := errors.New("cause")
+	c := newConn(t, roundTripper(func(*http.Request) (*http.Response, error) {
+		return nil, fmt.Errorf("malformed MIME header line: %s: %w", sessionSecret, cause)
+	}))
+	err := c.do(t.Context(), c.NewSession("2025-11-25", sessionSecret, false), new(heard))
+	link := requireCut(t, err)
+	require.EqualError(t, link.Err, "malformed MIME header line: [redacted]: cause")
+	require.ErrorIs(t, err, cause)
+	refusing := newConn(t, roundTripper(func(*http.Request) (*http.Response, error) { return nil, new(transport.Error) }))
+	requireCut(t, refusing.do(t.Context(), refusing.legacy(), new(heard)))
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		require.NotContains(t, e.Error(), "SECRET")
+	}
 }

@@ -19,6 +19,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // Connect begins a session with the MCP server at endpoint, an http or https
@@ -40,7 +42,10 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	if err != nil {
 		return nil, invalid("connect", err)
 	}
-	s := &Session{conn: conn, closeConn: closeConn, endpoint: endpoint, opts: resolved, log: resolved.Logger}
+	s := &Session{
+		printed: redact.NewPrinted("mcpclient.Session(" + conn.Endpoint() + ")"),
+		conn:    conn, closeConn: closeConn, endpoint: endpoint, opts: resolved, log: resolved.Logger,
+	}
 	s.watch.start = time.Now()
 	s.asked, s.answers.slots = newSlots(), newSlots()
 	s.closer.done = make(chan struct{})

@@ -7,6 +7,8 @@ import "sync"
 // The zero value is ready, safe for concurrent use, and keeps the last 1,024
 // endpoints in memory.
 type EraCache struct {
+	printed // its keys are endpoint URLs
+
 	mu    sync.Mutex
 	eras  map[string]Era // guarded by mu
 	order []string       // guarded by mu; oldest first

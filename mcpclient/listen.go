@@ -9,6 +9,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -153,7 +154,7 @@ func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*
 	if ctx.Err() != nil {
 		return nil, notListening(KindCanceled, canceled(ctx))
 	}
-	l := &Subscription{s: s, wants: f, ready: make(chan struct{}), done: make(chan struct{})}
+	l := &Subscription{printed: redact.NewPrinted("mcpclient.Subscription"), s: s, wants: f, ready: make(chan struct{}), done: make(chan struct{})}
 	l.wants.Resources = slices.Compact(slices.Sorted(slices.Values(f.Resources)))
 	l.filled = sync.NewCond(&l.mu)
 	for _, opt := range opts {

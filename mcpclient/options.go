@@ -16,6 +16,7 @@ import (
 
 // Options configures a session. Nil and the zero value are good defaults. It is
 // copied by [Connect]; what it points to must not change while the session lives.
+// Options print, and marshal to JSON, without header values.
 type Options struct {
 	// Transport carries the session's requests; it may be shared between
 	// sessions and is not closed with this one. Nil means a

@@ -19,8 +19,11 @@ import (
 // from the modern era to the legacy one must be connected to again.
 //
 // All methods are safe for concurrent use, also from handlers. A call runs on
-// its caller's goroutine and ends, promptly, with its context.
+// its caller's goroutine and ends, promptly, with its context. A Session prints
+// as its endpoint without the query.
 type Session struct {
+	printed
+
 	conn      *streamablehttp.Conn
 	closeConn func() error
 	endpoint  string

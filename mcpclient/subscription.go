@@ -10,6 +10,8 @@ import (
 
 // Subscription is what [Session.Listen] returns. Its methods are safe for concurrent use.
 type Subscription struct {
+	printed
+
 	s      *Session
 	wants  Filter
 	opts   listenOptions

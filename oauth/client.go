@@ -3,8 +3,6 @@ package oauth
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -13,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -37,6 +36,8 @@ const (
 // An MCP session uses it through mcpclient.Options.Auth. Any other client takes
 // RoundTripper, and calls [Client.Authorize] when a request is answered with 401 or 403 all the same.
 type Client struct {
+	printed
+
 	cfg      Config
 	endpoint *url.URL
 	log      *slog.Logger
@@ -64,6 +65,7 @@ type Client struct {
 
 	nonces nonces
 	keys   dpopKeys
+	sent   attached
 	known  known
 	base   base
 }
@@ -75,7 +77,7 @@ func NewClient(endpoint string, cfg *Config) (*Client, error) {
 	if err != nil {
 		return nil, &Error{Kind: KindConfig, Op: "new client", Err: err}
 	}
-	c := &Client{endpoint: u, closed: make(chan struct{})}
+	c := &Client{printed: redact.NewPrinted("oauth client of " + originOf(u)), endpoint: u, closed: make(chan struct{})}
 	if cfg != nil {
 		c.cfg = *cfg
 	}
@@ -253,14 +255,4 @@ func portOf(u *url.URL) string {
 // originOf names the origin of a URL, for keys and texts.
 func originOf(u *url.URL) string {
 	return strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Hostname()) + ":" + portOf(u)
-}
-
-// Format names the resource and hides everything else.
-func (c *Client) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "oauth client of "+originOf(c.endpoint))
-}
-
-// LogValue names the resource and hides everything else.
-func (c *Client) LogValue() slog.Value {
-	return slog.StringValue("oauth client of " + originOf(c.endpoint))
 }

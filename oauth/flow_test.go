@@ -216,7 +216,7 @@ func TestTokenReplies(t *testing.T) {
 		"wrong types":          {200, `{"access_token":7}`, KindResponse, "JSON"},
 		"error in a 200":       {200, `{"error":"invalid_grant"}`, KindRefused, "invalid_grant"},
 		"error":                {400, `{"error":"invalid_grant","error_description":"no\u001b[31m"}`, KindRefused, "invalid_grant: no"},
-		"error with secret":    {400, `{"error":"invalid_grant","error_description":"code CODE is not valid"}`, KindRefused, "invalid_grant: [redacted]"},
+		"error with secret":    {400, `{"error":"invalid_grant","error_description":"code CODE is not valid"}`, KindRefused, "invalid_grant: code [redacted] is not valid"},
 		"4xx without an error": {403, `<html>`, KindResponse, "status 403"},
 		"5xx":                  {502, `{"error":"invalid_grant"}`, KindNetwork, "status 502"},
 		"429":                  {429, ``, KindNetwork, "status 429"},

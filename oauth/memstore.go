@@ -114,6 +114,3 @@ func (s *memoryStore) release(key string, l *memoryLease) {
 		close(l.gone)
 	}
 }
-
-// Format hides what is stored.
-func (s *memoryStore) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "oauth memory store") }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser-mcp/hawser/transport"
@@ -85,6 +88,46 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// RequestSecrets implements redact.Holder: it returns the tokens that were attached of late.
+func (t *roundTripper) RequestSecrets() []string { return t.client.sent.secrets() }
+
+// maxAttached is how many tokens are remembered to mask them: a call may end after its token was replaced.
+const maxAttached = 4
+
+// attached remembers the tokens that were attached to requests, the newest last.
+type attached struct {
+	newest atomic.Pointer[token]
+
+	mu     sync.Mutex
+	recent []*token // guarded by mu
+}
+
+// note remembers a token. It takes no lock if the token is that of the last request.
+func (a *attached) note(tok *token) {
+	if a.newest.Load() == tok {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.newest.Store(tok)
+	if slices.Contains(a.recent, tok) {
+		return
+	}
+	if a.recent = append(a.recent, tok); len(a.recent) > maxAttached {
+		a.recent = slices.Delete(a.recent, 0, 1)
+	}
+}
+
+func (a *attached) secrets() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	texts := make([]string, len(a.recent))
+	for i, tok := range a.recent {
+		texts[i] = tok.Access
+	}
+	return texts
+}
+
 // exchange is one request, with all its tries.
 type exchange struct {
 	t     *roundTripper
@@ -138,6 +181,7 @@ func (x *exchange) try(tok *token, body io.ReadCloser) (*http.Response, error) {
 			out.Header = make(http.Header, 2)
 		}
 		out.Header["Authorization"] = []string{tok.header}
+		x.t.client.sent.note(tok)
 		if tok.key != nil {
 			proof, err := tok.key.proof(x.req.Method, x.req.URL, tok.Access, x.t.client.nonces.get(x.req.URL))
 			if err != nil {

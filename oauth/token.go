@@ -58,9 +58,6 @@ func newToken(r tokenRecord, key *dpopKey) *token {
 	return &token{tokenRecord: r, header: r.Type + " " + r.Access, key: key, since: time.Now()}
 }
 
-// redacted is how everything secret prints, whatever the verb.
-const redacted = "[redacted]"
-
 // Format hides the token.
 func (tokenRecord) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // tokenRequest is a request to a token endpoint.
@@ -163,15 +164,8 @@ func secretsOf(form url.Values, header http.Header, who *registered) []string {
 	return secrets
 }
 
-// scrub replaces a server's text that repeats a secret, before it is cut: the beginning of a secret is one, too.
-func scrub(text string, secrets []string) string {
-	for _, s := range secrets {
-		if len(s) >= 4 && strings.Contains(text, s) {
-			return redacted
-		}
-	}
-	return text
-}
+// scrub masks the secrets that a server's text repeats, before it is cut.
+func scrub(text string, secrets []string) string { return redact.Mask(text, secrets) }
 
 // publicParameters are those of token requests that are no secrets.
 var publicParameters = []string{

@@ -83,7 +83,7 @@ func (c *Conn) decoded(resp *http.Response) (io.Reader, error) {
 		return &gzipBody{src: resp.Body}, nil
 	}
 	return nil, &ProtocolError{
-		Reason: fmt.Sprintf("content encoding %q, which was not asked for", sanitize(encoding, 64)), Status: resp.StatusCode,
+		Reason: fmt.Sprintf("content encoding %q, which was not asked for", shown(c, resp, encoding, 64)), Status: resp.StatusCode,
 	}
 }
 
@@ -124,7 +124,7 @@ func (c *Conn) errorBody(resp *http.Response) (text []byte, whole bool) {
 // preview reads the beginning of a reply for an error.
 func (c *Conn) preview(resp *http.Response) string {
 	text, _ := c.errorBody(resp)
-	return sanitize(text, previewLimit)
+	return shown(c, resp, text, previewLimit)
 }
 
 // discard gives a response up; its connection is not waited for.

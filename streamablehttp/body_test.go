@@ -263,12 +263,13 @@ func TestServerErrorText(t *testing.T) {
 // not show up in another's error.
 func TestErrorsOutliveTheirBuffers(t *testing.T) {
 	c := newConn(t, roundTripper(func(req *http.Request) (*http.Response, error) {
-		return text(http.StatusOK, typeJSON, `{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"`+req.Header.Get("X-Say")+`","data":"`+req.Header.Get("X-Say")+`"}}`), nil
+		say := strings.Repeat(req.Header.Get("X-Say"), 40)
+		return text(http.StatusOK, typeJSON, `{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"`+say+`","data":"`+say+`"}}`), nil
 	}))
 	failed := make([]error, 0, 20)
 	for i := range 20 {
 		req := toolCall()
-		req.Header = http.Header{"X-Say": {strings.Repeat(string(rune('a'+i)), 40)}}
+		req.Header = http.Header{"X-Say": {string(rune('a' + i))}}
 		recv := new(heard)
 		failed = append(failed, c.call(t, req, recv))
 	}

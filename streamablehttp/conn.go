@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -45,6 +46,8 @@ type Config struct {
 
 // Conn is one MCP endpoint. It is safe for concurrent use.
 type Conn struct {
+	printed
+
 	url        url.URL
 	rt         http.RoundTripper
 	header     http.Header
@@ -70,7 +73,8 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 		return nil, fmt.Errorf("option Header: %w", err)
 	}
 	c := &Conn{
-		url: *u, rt: cfg.RoundTripper, hook: cfg.Hook, acceptGzip: cfg.AcceptGzip, limits: cfg.Limits, log: cfg.Logger,
+		printed: redact.NewPrinted("streamablehttp.Conn(" + redact.Address(u.String()) + ")"),
+		url:     *u, rt: cfg.RoundTripper, hook: cfg.Hook, acceptGzip: cfg.AcceptGzip, limits: cfg.Limits, log: cfg.Logger,
 		header:  make(http.Header, len(cfg.Header)+1),
 		guarded: !transport.RunsOnce(cfg.RoundTripper),
 	}

@@ -23,9 +23,11 @@ var ErrNoAnswer = errors.New("the stream ended without an answer")
 type RPCError struct {
 	// Code is the JSON-RPC error code.
 	Code int64
-	// Message is the server's text. It is the peer's: show it as data, not as markup.
+	// Message is the server's text, with the secrets of the request masked. It is the peer's: show
+	// it as data, not as markup.
 	Message string
-	// Data is the error's data member as the server sent it, nil when absent.
+	// Data is the error's data member as the server sent it, nil when absent. Secrets of the
+	// request that the server repeats in it are not masked, and Error does not show it.
 	Data json.RawMessage
 	// Status is the HTTP status it came with.
 	Status int
@@ -45,7 +47,8 @@ type HTTPError struct {
 	Status int
 	// ContentType is the response's media type.
 	ContentType string
-	// Preview is the beginning of the body: at most 2 KiB, control characters replaced.
+	// Preview is the beginning of the body: at most 2 KiB, control characters replaced, the secrets
+	// of the request masked.
 	Preview string
 	// RPC is the JSON-RPC error in the body if the status counts all the same, nil otherwise: it has another
 	// id or none, or the status speaks about credentials or the rate of requests.
@@ -92,7 +95,8 @@ type ProtocolError struct {
 	Reason string
 	// Status is the HTTP status of the reply.
 	Status int
-	// Preview is the beginning of what came: at most 2 KiB, control characters replaced.
+	// Preview is the beginning of what came: at most 2 KiB, control characters replaced, the secrets
+	// of the request masked.
 	Preview string
 	// Err is the cause, when there is one.
 	Err error

@@ -27,7 +27,7 @@ func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*htt
 		return nil, c.refusal(resp, 0)
 	default:
 		return nil, &ProtocolError{
-			Reason: fmt.Sprintf("content type %q where an event stream is due", sanitize(resp.Header.Get("Content-Type"), 128)),
+			Reason: fmt.Sprintf("content type %q where an event stream is due", shown(c, resp, resp.Header.Get("Content-Type"), 128)),
 			Status: resp.StatusCode, Preview: c.preview(resp),
 		}
 	}

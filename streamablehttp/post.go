@@ -12,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // Request is one JSON-RPC request to send.
@@ -151,7 +152,7 @@ func (x *exchange) run(ctx context.Context, req *Request) error {
 		return &ProtocolError{Reason: fmt.Sprintf("status %d without an answer to a request", resp.StatusCode), Status: resp.StatusCode}
 	default:
 		return &ProtocolError{
-			Reason: fmt.Sprintf("reply of content type %q", sanitize(resp.Header.Get("Content-Type"), 128)),
+			Reason: fmt.Sprintf("reply of content type %q", shown(c, resp, resp.Header.Get("Content-Type"), 128)),
 			Status: resp.StatusCode, Preview: c.preview(resp),
 		}
 	}
@@ -178,38 +179,40 @@ func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
 	}
 	var msg jsonrpc.Message
 	if err := msg.Decode(*buf, x.recv); err != nil {
-		return undecodable("reply is not a JSON-RPC message", resp.StatusCode, *buf, err)
+		return c.undecodable("reply is not a JSON-RPC message", resp, *buf, err)
 	}
 	if !msg.IsResponse() {
-		return &ProtocolError{Reason: "reply is no response to the request", Status: resp.StatusCode, Preview: sanitize(*buf, previewLimit)}
+		return &ProtocolError{Reason: "reply is no response to the request", Status: resp.StatusCode, Preview: shown(c, resp, *buf, previewLimit)}
 	}
-	return x.verdict(&msg, *buf, resp.StatusCode)
+	return x.verdict(&msg, *buf, resp)
 }
 
 // verdict turns a response into the outcome of the call.
-func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, status int) error {
+func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, resp *http.Response) error {
+	c := x.conn
 	switch {
 	case msg.Error != nil && msg.IDIs(x.id):
-		return rpcError(msg.Error, status)
+		return c.rpcError(msg.Error, resp)
 	case msg.Error != nil && isNull(msg.ID) && x.resumed:
-		return &resumeError{rpcError(msg.Error, status)}
+		return &resumeError{c.rpcError(msg.Error, resp)}
 	case msg.Error != nil && isNull(msg.ID) && x.alone() && refusedUnread(msg.Error.Code):
-		e := rpcError(msg.Error, status)
+		e := c.rpcError(msg.Error, resp)
 		e.NoID = true
 		return e
 	case msg.Error != nil && isNull(msg.ID):
 		return &ProtocolError{
-			Reason: "error that names no request", Status: status, Preview: sanitize(data, previewLimit), Err: rpcError(msg.Error, status),
+			Reason: "error that names no request", Status: resp.StatusCode,
+			Preview: shown(c, resp, data, previewLimit), Err: c.rpcError(msg.Error, resp),
 		}
 	case !msg.IDIs(x.id):
-		reason := fmt.Sprintf("answer carries the id %s, the request was %d", sanitize(msg.ID, 64), x.id)
-		e := &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit)}
+		reason := fmt.Sprintf("answer carries the id %s, the request was %d", shown(c, resp, msg.ID, 64), x.id)
+		e := &ProtocolError{Reason: reason, Status: resp.StatusCode, Preview: shown(c, resp, data, previewLimit)}
 		if msg.Error != nil {
-			e.Err = rpcError(msg.Error, status)
+			e.Err = c.rpcError(msg.Error, resp)
 		}
 		return e
 	case msg.ResultErr != nil:
-		err := undecodable("result does not decode", status, data, msg.ResultErr)
+		err := c.undecodable("result does not decode", resp, data, msg.ResultErr)
 		if e, ok := err.(*ProtocolError); ok {
 			e.Answers = true
 		}
@@ -219,7 +222,7 @@ func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, status int) error 
 }
 
 // undecodable is a message that cannot be read, or that is larger inside than allowed.
-func undecodable(reason string, status int, data []byte, err error) error {
+func (c *Conn) undecodable(reason string, resp *http.Response, data []byte, err error) error {
 	var limit *LimitError
 	switch {
 	case errors.As(err, &limit):
@@ -227,7 +230,7 @@ func undecodable(reason string, status int, data []byte, err error) error {
 	case errors.Is(err, jsonrpc.ErrDepth):
 		return &LimitError{What: "levels of nested JSON", Limit: jsonrpc.DefaultMaxDepth}
 	}
-	return &ProtocolError{Reason: reason, Status: status, Preview: sanitize(data, previewLimit), Err: err}
+	return &ProtocolError{Reason: reason, Status: resp.StatusCode, Preview: shown(c, resp, data, previewLimit), Err: err}
 }
 
 // refusedUnread reports whether a code says that the request could not be read: then an error without
@@ -238,8 +241,9 @@ func refusedUnread(code int64) bool {
 
 func isNull(id []byte) bool { return id == nil || string(id) == "null" }
 
-func rpcError(e *jsonrpc.Error, status int) *RPCError {
-	return &RPCError{Code: e.Code, Message: e.Message, Data: e.Data, Status: status}
+// rpcError is a server's error without the secrets of the request in its message.
+func (c *Conn) rpcError(e *jsonrpc.Error, resp *http.Response) *RPCError {
+	return &RPCError{Code: e.Code, Message: redact.Mask(e.Message, c.secrets(resp)), Data: e.Data, Status: resp.StatusCode}
 }
 
 // noAnswer is the error of a stream that ended, or broke off, before the answer.

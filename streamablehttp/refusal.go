@@ -44,15 +44,15 @@ func (c *Conn) refusal(resp *http.Response, id int64) error {
 	if e.ContentType == typeStream {
 		text = e.readEvents(text)
 	}
-	e.Preview = sanitize(text, previewLimit)
-	return e.readMessage(text, id)
+	e.Preview = shown(c, resp, text, previewLimit)
+	return c.readMessage(e, resp, text, id)
 }
 
 // notice keeps the strongest trace.
 func (e *HTTPError) notice(t Trace) { e.Trace = max(e.Trace, t) }
 
 // readMessage reads the body as a JSON-RPC message, and returns what the refusal is then.
-func (e *HTTPError) readMessage(text []byte, id int64) error {
+func (c *Conn) readMessage(e *HTTPError, resp *http.Response, text []byte, id int64) error {
 	var msg jsonrpc.Message
 	if len(text) == 0 {
 		return e
@@ -71,9 +71,9 @@ func (e *HTTPError) readMessage(text []byte, id int64) error {
 		e.notice(TraceAnswered)
 	case msg.Error == nil:
 	case ours && !e.statusCounts() && e.Trace < TraceBegan:
-		return rpcError(msg.Error, e.Status)
+		return c.rpcError(msg.Error, resp)
 	default:
-		e.RPC = rpcError(msg.Error, e.Status)
+		e.RPC = c.rpcError(msg.Error, resp)
 	}
 	return e
 }

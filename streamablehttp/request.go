@@ -32,7 +32,7 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 		}
 		resp, err := c.send(ctx, method, target, header, body, began)
 		if err != nil {
-			return nil, linkError(contextCause(ctx), "send request", err)
+			return nil, c.masked(header, linkError(contextCause(ctx), "send request", err))
 		}
 		if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect {
 			if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
@@ -101,6 +101,9 @@ func (c *Conn) send(
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
+	}
+	if resp.Request == nil {
+		resp.Request = req
 	}
 	return resp, nil
 }

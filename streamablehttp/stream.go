@@ -172,10 +172,10 @@ func (x *exchange) take(resp *http.Response) func([]byte) (bool, error) {
 	return func(data []byte) (bool, error) {
 		var msg jsonrpc.Message
 		if err := msg.Decode(data, x.recv); err != nil {
-			return false, undecodable("event is not a JSON-RPC message", resp.StatusCode, data, err)
+			return false, x.conn.undecodable("event is not a JSON-RPC message", resp, data, err)
 		}
 		if msg.IsResponse() {
-			return true, x.verdict(&msg, data, resp.StatusCode)
+			return true, x.verdict(&msg, data, resp)
 		}
 		return false, x.deliver(&msg)
 	}

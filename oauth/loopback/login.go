@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
@@ -49,6 +50,16 @@ type Login struct {
 }
 
 var _ oauth.Login = (*Login)(nil)
+
+// Format prints where the login listens, but not what Out holds, whatever the verb.
+func (l Login) Format(f fmt.State, _ rune) {
+	redact.Write(f, redact.Describe("loopback.Login", l, "Host", "Path"))
+}
+
+// MarshalJSON returns what Format prints.
+func (l Login) MarshalJSON() ([]byte, error) {
+	return redact.JSON(redact.Describe("loopback.Login", l, "Host", "Path"))
+}
 
 // linger is how long a browser may take for the last page after it came back.
 const linger = 3 * time.Second

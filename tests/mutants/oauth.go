@@ -160,6 +160,16 @@ func oauthRequests() []mutant {
 			test: "TestLongDocumentIsNotReadOn",
 		},
 		{
+			name: "oauth: a token is not remembered to mask it", file: "oauth/roundtrip.go",
+			old: `x.t.client.sent.note(tok)`, new: `_ = tok`,
+			test: "TestEchoedTokenIsMasked",
+		},
+		{
+			name: "the strings of a type with secrets are printed", file: "internal/redact/print.go",
+			old: `case !open:`, new: `case false:`,
+			test: "TestNoSecretIsPrinted", pkg: "tests/redaction",
+		},
+		{
 			name: "oauth: an error repeats a secret", file: "oauth/tokenrequest.go",
 			old: `sanitize(scrub(reply.Description, secrets), maxDescription)`, new: `sanitize(reply.Description, maxDescription)`,
 			test: "TestNoSecretIsShown",

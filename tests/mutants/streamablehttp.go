@@ -85,6 +85,18 @@ var exchangeMutants = []mutant{
 		test: "Redirect",
 	},
 	{
+		name: "a preview repeats a secret", file: "streamablehttp/secrets.go",
+		old:  `sanitize(redact.Mask(string(text[:min(len(text), MaxErrorBody)]), c.secrets(resp)), limit)`,
+		new:  `sanitize(text, limit)`,
+		test: "TestSecretsOfTheRequestAreMasked",
+	},
+	{
+		name: "what decorators add is not masked", file: "streamablehttp/secrets.go",
+		old:  `if holder, ok := c.rt.(redact.Holder); ok {`,
+		new:  `if holder, ok := c.rt.(redact.Holder); ok && false {`,
+		test: "TestSecretsOfTheRequestAreMasked",
+	},
+	{
 		name: "the body has no limit", file: "streamablehttp/body.go",
 		old:  `if int64(len(buf)) > limit {`,
 		new:  `if false {`,

@@ -20,8 +20,8 @@ type importRule struct {
 // importRules has one entry for each package that DESIGN.md, "Import rules" speaks of.
 var importRules = map[string]importRule{
 	"transport": {
-		why:     "whoever implements the seam must not need more than net/http",
-		onlyStd: true,
+		why:  "whoever implements the seam must not need more than net/http",
+		only: []string{module + "/internal/redact"},
 	},
 	"transport/transporttest": {
 		why:      "anyone can run the contract on their own RoundTripper",
@@ -50,6 +50,10 @@ var importRules = map[string]importRule{
 	"internal/challenge": parserRule,
 	"internal/httpstatus": {
 		why:     "oauth and executors classify statuses too, and must not need streamablehttp for it",
+		onlyStd: true,
+	},
+	"internal/redact": {
+		why:     "every package that holds a secret uses it, the seam too",
 		onlyStd: true,
 	},
 	"internal/netclass": {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/link"
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -39,7 +40,8 @@ func Dial(ctx context.Context, rawURL string, opts *Options) (transport.Transpor
 		l, err := dialer.Dial(ctx, rawURL, header)
 		var refused *link.RefusedError
 		if errors.As(err, &refused) {
-			return nil, &RefusedError{Status: refused.Status, Text: strings.TrimSpace(transport.Scrub(refused.Text))}
+			text := redact.Mask(refused.Text, []string{token})
+			return nil, &RefusedError{Status: refused.Status, Text: strings.TrimSpace(transport.Scrub(text))}
 		}
 		if err != nil {
 			return nil, err

@@ -157,3 +157,17 @@ func TestNoSecretOfHandshakes(t *testing.T) {
 	told.add(err)
 	told.requireNoSecret(t, 20)
 }
+
+// A server that refuses the link may repeat the token.
+func TestEchoedTokenIsMasked(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, "no such token: ", r.Header.Get("Authorization"))
+	}))
+	defer srv.Close()
+	_, err := executor.Dial(t.Context(), strings.Replace(srv.URL, "http", "ws", 1), &executor.Options{Token: "token-" + secret})
+	var refused *executor.RefusedError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, "no such token: Bearer [redacted]", refused.Text)
+	require.NotContains(t, err.Error(), secret)
+}

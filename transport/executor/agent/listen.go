@@ -18,11 +18,14 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/hawser-mcp/hawser/internal/link"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // Listener serves clients that come over WebSockets, at the path "/". It answers
 // GET /readyz with status 200 and nobody's Origin: what runs in a browser stays out.
 type Listener struct {
+	printed
+
 	c         *config
 	tcp       net.Listener
 	http      *http.Server
@@ -101,7 +104,8 @@ func readListenAddress(address string) (netip.AddrPort, error) {
 
 func newListener(c *config, tcp net.Listener) *Listener {
 	l := &Listener{
-		c: c, tcp: tcp,
+		printed: redact.NewPrinted("agent.Listener(" + tcp.Addr().String() + ")"),
+		c:       c, tcp: tcp,
 		token:     sha256.Sum256([]byte(c.Token)),
 		handshake: DefaultHandshakeTimeout,
 		slots:     make(chan struct{}, c.MaxLinks),

@@ -1,0 +1,122 @@
+package redact
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	// minSecret is how long a secret must be to be masked: a shorter one is part of other words.
+	minSecret = 4
+	// minPrefix is how much of a secret must stand at the end of a text, where it was cut, to be masked.
+	minPrefix = 8
+	// maxEscaped is how much of a text is searched for escaped secrets.
+	maxEscaped = 64 << 10
+)
+
+// Holder is a RoundTripper that adds secrets to the requests that pass through it.
+type Holder interface {
+	// RequestSecrets returns the secrets that it added of late.
+	RequestSecrets() []string
+}
+
+// Mask returns a peer's text with [Text] in place of each secret of at least 4 bytes. It finds
+// secrets that are escaped as in JSON, URLs and HTML, and the beginning of one, of at least
+// 8 bytes, at the end of the text. Mask the text before it is cut.
+func Mask(text string, secrets []string) string {
+	var found []span
+	plain, at := unescape(text[:min(len(text), maxEscaped)])
+	for _, secret := range secrets {
+		if len(secret) < minSecret {
+			continue
+		}
+		for _, s := range spans(text, secret) {
+			found = append(found, s)
+		}
+		for _, s := range spans(plain, secret) {
+			found = append(found, span{at[s.from], at[s.to]})
+		}
+	}
+	if len(found) == 0 {
+		return text
+	}
+	slices.SortFunc(found, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	var b strings.Builder
+	end := 0 // of what is done
+	for i, s := range found {
+		if s.to <= end {
+			continue
+		}
+		if s.from > end || i == 0 {
+			b.WriteString(text[end:max(s.from, end)])
+			b.WriteString(Text)
+		}
+		end = s.to
+	}
+	b.WriteString(text[end:])
+	return b.String()
+}
+
+// span is a part of a text.
+type span struct{ from, to int }
+
+// spans returns where a secret is in a text, and its beginning at the end of the text.
+func spans(text, secret string) []span {
+	var found []span
+	end := 0
+	for {
+		i := strings.Index(text[end:], secret)
+		if i < 0 {
+			break
+		}
+		found = append(found, span{end + i, end + i + len(secret)})
+		end += i + len(secret)
+	}
+	for n := min(len(secret)-1, len(text)-end); n >= minPrefix; n-- {
+		if strings.HasSuffix(text, secret[:n]) {
+			return append(found, span{len(text) - n, len(text)})
+		}
+	}
+	return found
+}
+
+// unescape returns a text without escapes, and where each of its bytes, and its end, is in the
+// text. Both are empty if there are no escapes.
+func unescape(text string) (plain string, at []int) {
+	if !strings.ContainsAny(text, `\%&`) {
+		return "", nil
+	}
+	var b strings.Builder
+	at = make([]int, 0, len(text)+1)
+	for i := 0; i < len(text); {
+		c, n := unescaped(text[i:])
+		b.WriteByte(c)
+		at = append(at, i)
+		i += n
+	}
+	return b.String(), append(at, len(text))
+}
+
+// unescaped returns the first byte of a text and how many bytes it takes there.
+func unescaped(text string) (c byte, n int) {
+	switch {
+	case strings.HasPrefix(text, `\u00`) && len(text) >= 6:
+		if v, err := strconv.ParseUint(text[4:6], 16, 8); err == nil {
+			return byte(v), 6
+		}
+	case text[0] == '\\' && len(text) >= 2:
+		return text[1], 2
+	case text[0] == '%' && len(text) >= 3:
+		if v, err := strconv.ParseUint(text[1:3], 16, 8); err == nil {
+			return byte(v), 3
+		}
+	case strings.HasPrefix(text, "&#"):
+		number, _, found := strings.Cut(text[2:min(len(text), 8)], ";")
+		if v, err := strconv.ParseUint(strings.Replace(strings.ToLower(number), "x", "0x", 1), 0, 7); found && err == nil {
+			return byte(v), len(number) + 3
+		}
+	}
+	return text[0], 1
+}

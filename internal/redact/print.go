@@ -1,0 +1,131 @@
+// Package redact keeps secrets out of what programs print: the types that hold them, and the
+// texts of servers that repeat them.
+package redact
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Text stands in place of a secret.
+const Text = "[redacted]"
+
+// Describe returns a type's name with the fields of v, a struct, that hold no secret. These are
+// booleans, numbers and lengths, keys of maps, and whether functions, pointers and interfaces are
+// set. The strings of a field are left out unless shown names the field; see [Address] for those
+// that are URLs. Fields that are zero or unexported are left out.
+func Describe(name string, v any, shown ...string) string {
+	return name + fields(reflect.ValueOf(v), shown)
+}
+
+// Write implements fmt.Formatter for a type that prints as text, whatever the verb.
+func Write(f fmt.State, text string) { _, _ = io.WriteString(f, text) }
+
+// JSON implements json.Marshaler for a type that prints as text.
+func JSON(text string) ([]byte, error) { return json.Marshal(text) }
+
+// Printed is embedded in a type with locks, to print it as a text both by value and by pointer:
+// a method of the type itself would have to copy the locks.
+type Printed struct{ text string }
+
+// NewPrinted returns a Printed with its text.
+func NewPrinted(text string) Printed { return Printed{text} }
+
+// Format prints the text, whatever the verb.
+func (p Printed) Format(f fmt.State, _ rune) { Write(f, p.shown()) }
+
+// MarshalJSON returns the text as a JSON string.
+func (p Printed) MarshalJSON() ([]byte, error) { return JSON(p.shown()) }
+
+func (p Printed) shown() string {
+	if p.text == "" {
+		return Text
+	}
+	return p.text
+}
+
+// Address returns a URL without its user information, query and fragment.
+func Address(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Opaque != "" {
+		return Text
+	}
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+	return u.String()
+}
+
+func fields(v reflect.Value, shown []string) string {
+	var parts []string
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if !field.IsExported() || v.Field(i).IsZero() {
+			continue
+		}
+		parts = append(parts, field.Name+":"+value(v.Field(i), slices.Contains(shown, field.Name)))
+	}
+	return "{" + strings.Join(parts, " ") + "}"
+}
+
+// value is one field's text; open says that its strings are shown.
+func value(v reflect.Value, open bool) string {
+	switch v.Kind() {
+	case reflect.String:
+		switch {
+		case !open:
+			return Text
+		case strings.Contains(v.String(), "://"):
+			return Address(v.String())
+		}
+		return v.String()
+	case reflect.Map:
+		if v.Type().Key().Kind() == reflect.String {
+			return names(v)
+		}
+		return fmt.Sprintf("len %d", v.Len())
+	case reflect.Slice, reflect.Array:
+		if open {
+			return texts(v)
+		}
+		return fmt.Sprintf("len %d", v.Len())
+	case reflect.Struct:
+		if f, ok := v.Interface().(fmt.Formatter); ok {
+			return fmt.Sprintf("%v", f)
+		}
+		if !open {
+			return fields(v, nil)
+		}
+		all := make([]string, v.NumField())
+		for i := range all {
+			all[i] = v.Type().Field(i).Name
+		}
+		return fields(v, all)
+	case reflect.Func, reflect.Pointer, reflect.Interface, reflect.Chan, reflect.UnsafePointer:
+		return "set"
+	default:
+		return fmt.Sprint(v.Interface())
+	}
+}
+
+// names are the keys of a map, sorted.
+func names(v reflect.Value) string {
+	keys := make(map[string]bool, v.Len())
+	for _, key := range v.MapKeys() {
+		keys[key.String()] = true
+	}
+	return fmt.Sprint(slices.Sorted(maps.Keys(keys)))
+}
+
+// texts are the elements of a slice that is shown.
+func texts(v reflect.Value) string {
+	all := make([]string, v.Len())
+	for i := range all {
+		all[i] = value(v.Index(i), true)
+	}
+	return fmt.Sprint(all)
+}

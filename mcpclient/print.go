@@ -1,0 +1,20 @@
+package mcpclient
+
+import (
+	"fmt"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
+)
+
+// printed is embedded in the types with locks that hold secrets: they print as a text.
+type printed = redact.Printed
+
+// Format prints the options without header values and other secrets, whatever the verb.
+func (o Options) Format(f fmt.State, _ rune) { redact.Write(f, o.describe()) }
+
+// MarshalJSON returns what Format prints.
+func (o Options) MarshalJSON() ([]byte, error) { return redact.JSON(o.describe()) }
+
+func (o Options) describe() string {
+	return redact.Describe("mcpclient.Options", o, "ClientInfo", "ProtocolVersion")
+}

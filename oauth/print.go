@@ -1,0 +1,33 @@
+package oauth
+
+import (
+	"fmt"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
+)
+
+// redacted is how everything secret prints, whatever the verb.
+const redacted = redact.Text
+
+// printed is embedded in Client, which has locks: it prints as the origin of its resource.
+type printed = redact.Printed
+
+// Format prints the configuration without secrets, whatever the verb.
+func (c Config) Format(f fmt.State, _ rune) { redact.Write(f, c.describe()) }
+
+// MarshalJSON returns what Format prints.
+func (c Config) MarshalJSON() ([]byte, error) { return redact.JSON(c.describe()) }
+
+func (c Config) describe() string { return redact.Describe("oauth.Config", c, "Scopes", "Issuer") }
+
+// Format hides the client and its base, whatever the verb.
+func (*roundTripper) Format(f fmt.State, _ rune) { redact.Write(f, "oauth.RoundTripper") }
+
+// MarshalJSON returns what Format prints.
+func (*roundTripper) MarshalJSON() ([]byte, error) { return redact.JSON("oauth.RoundTripper") }
+
+// Format hides what is stored, whatever the verb.
+func (*memoryStore) Format(f fmt.State, _ rune) { redact.Write(f, "oauth memory store") }
+
+// MarshalJSON returns what Format prints.
+func (*memoryStore) MarshalJSON() ([]byte, error) { return redact.JSON("oauth memory store") }

@@ -1,0 +1,50 @@
+package streamablehttp
+
+import (
+	"fmt"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
+)
+
+// printed is embedded in Conn, which has locks: it prints as a text.
+type printed = redact.Printed
+
+// Format prints the configuration without header values, whatever the verb.
+func (c Config) Format(f fmt.State, _ rune) {
+	redact.Write(f, redact.Describe("streamablehttp.Config", c))
+}
+
+// MarshalJSON returns what Format prints.
+func (c Config) MarshalJSON() ([]byte, error) {
+	return redact.JSON(redact.Describe("streamablehttp.Config", c))
+}
+
+// Format prints the revision, and whether there is a session id, whatever the verb.
+func (s Session) Format(f fmt.State, _ rune) { redact.Write(f, s.describe()) }
+
+// MarshalJSON returns what Format prints.
+func (s Session) MarshalJSON() ([]byte, error) { return redact.JSON(s.describe()) }
+
+func (s Session) describe() string {
+	return fmt.Sprintf("streamablehttp.Session{Version:%s Modern:%t InSession:%t}", s.version, s.modern, s.id != "")
+}
+
+// Format prints the request without header values, arguments and body, whatever the verb.
+func (r Request) Format(f fmt.State, _ rune) {
+	redact.Write(f, redact.Describe("streamablehttp.Request", r, "Method"))
+}
+
+// MarshalJSON returns what Format prints.
+func (r Request) MarshalJSON() ([]byte, error) {
+	return redact.JSON(redact.Describe("streamablehttp.Request", r, "Method"))
+}
+
+// Format prints the name, whatever the verb.
+func (p Param) Format(f fmt.State, _ rune) {
+	redact.Write(f, redact.Describe("streamablehttp.Param", p, "Name"))
+}
+
+// MarshalJSON returns what Format prints.
+func (p Param) MarshalJSON() ([]byte, error) {
+	return redact.JSON(redact.Describe("streamablehttp.Param", p, "Name"))
+}

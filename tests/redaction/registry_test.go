@@ -1,0 +1,207 @@
+package redaction_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
+	"github.com/hawser-mcp/hawser/oauth/loopback"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/executor"
+	"github.com/hawser-mcp/hawser/transport/executor/agent"
+)
+
+const (
+	bearer    = "token-" + mark
+	secretURL = "https://user:" + mark + "@mcp.test/mcp?key=" + mark + "#" + mark
+)
+
+func header() http.Header {
+	return http.Header{"Authorization": {"Bearer " + bearer}, "X-Api-Key": {mark}}
+}
+
+// secretTypes has a value with secrets for each type that can hold one, as pointers. A name with
+// a space is a type that is not exported, and reaches users through an interface.
+var secretTypes = map[string]func(t *testing.T) []any{
+	"mcpclient.Session": func(t *testing.T) []any { return []any{session(t), new(mcpclient.Session)} },
+	"mcpclient.Options": func(*testing.T) []any { return []any{options(), new(mcpclient.Options)} },
+	"mcpclient.Subscription": func(t *testing.T) []any {
+		l, err := session(t).Listen(t.Context(), mcpclient.Filter{ToolsChanged: true})
+		require.NoError(t, err)
+		return []any{l, new(mcpclient.Subscription)}
+	},
+	"mcpclient.EraCache": func(*testing.T) []any { return []any{eraCache(), new(mcpclient.EraCache)} },
+
+	"streamablehttp.Config":  func(*testing.T) []any { return []any{config(nil), new(streamablehttp.Config)} },
+	"streamablehttp.Conn":    func(t *testing.T) []any { return []any{conn(t), new(streamablehttp.Conn)} },
+	"streamablehttp.Session": func(t *testing.T) []any { return []any{conn(t).NewSession("2025-11-25", mark, false)} },
+	"streamablehttp.Request": func(*testing.T) []any {
+		return []any{&streamablehttp.Request{
+			ID: 1, Method: "tools/call", Name: mark, HasName: true, Params: []streamablehttp.Param{{Name: "Key", Value: mark}},
+			Header: header(), Body: []byte(mark), Began: new(atomic.Bool),
+		}}
+	},
+	"streamablehttp.Param": func(*testing.T) []any { return []any{&streamablehttp.Param{Name: "Key", Value: mark}} },
+
+	"transport.DirectOptions": func(*testing.T) []any {
+		return []any{&transport.DirectOptions{TLSConfig: tlsConfig(), Proxy: proxy, DialTimeout: time.Second}}
+	},
+	"transport direct": func(t *testing.T) []any { return []any{direct(t)} },
+
+	"transport/executor.Options":       func(*testing.T) []any { return []any{executorOptions()} },
+	"transport/executor.HeaderFromEnv": func(*testing.T) []any { return []any{&executorOptions().HeadersFromEnv[0]} },
+	"transport/executor executor":      func(t *testing.T) []any { return []any{executorTransport(t)} },
+	"transport/executor/agent.Options": func(*testing.T) []any { return []any{agentOptions()} },
+	"transport/executor/agent.Listener": func(t *testing.T) []any {
+		return []any{listener(t), new(agent.Listener)}
+	},
+
+	"oauth.Config":            func(*testing.T) []any { return []any{oauthConfig(), new(oauth.Config)} },
+	"oauth.Client":            func(t *testing.T) []any { return []any{oauthClient(t), new(oauth.Client)} },
+	"oauth roundTripper":      func(t *testing.T) []any { return []any{oauthClient(t).RoundTripper(direct(t))} },
+	"oauth memoryStore":       func(t *testing.T) []any { return []any{memoryStore(t)} },
+	"oauth.Registration":      func(*testing.T) []any { return []any{registration()} },
+	"oauth.ClientKey":         func(*testing.T) []any { return []any{registration().Key} },
+	"oauth.EnterpriseManaged": func(*testing.T) []any { return []any{enterprise()} },
+	"oauth.JWTBearer":         func(*testing.T) []any { return []any{&oauth.JWTBearer{Assertion: secretSource}} },
+	"oauth/loopback.Login": func(*testing.T) []any {
+		return []any{&loopback.Login{Out: bytes.NewBufferString(mark), Path: "/callback", Paste: secretSource}}
+	},
+}
+
+func secretSource(context.Context) (string, error) { return mark, nil }
+
+func proxy(*http.Request) (*url.URL, error) { return url.Parse(secretURL) }
+
+func tlsConfig() *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{{PrivateKey: ed25519.PrivateKey(mark)}}} //nolint:gosec // never used
+}
+
+func direct(t *testing.T) transport.Transport {
+	t.Helper()
+	d := transport.NewDirect(&transport.DirectOptions{TLSConfig: tlsConfig(), Proxy: proxy})
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
+// keyHolder is a RoundTripper of a user's.
+type keyHolder struct {
+	http.RoundTripper
+
+	Key string
+}
+
+func options() *mcpclient.Options {
+	return &mcpclient.Options{
+		Transport: keyHolder{Key: mark}, Header: header(), EraCache: eraCache(), AcceptGzip: true,
+		HeaderHook: func(context.Context, http.Header) error { return nil },
+		Handlers:   mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) {}},
+	}
+}
+
+func eraCache() *mcpclient.EraCache {
+	cache := new(mcpclient.EraCache)
+	cache.Store(secretURL, mcpclient.EraLegacy)
+	return cache
+}
+
+func session(t *testing.T) *mcpclient.Session {
+	t.Helper()
+	server := httptest.NewServer(mcptest.New(mcptest.Legacy))
+	t.Cleanup(server.Close)
+	s, err := mcpclient.Connect(t.Context(), server.URL+"/mcp?key="+mark, &mcpclient.Options{Header: header(), EraCache: eraCache()})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func config(rt http.RoundTripper) *streamablehttp.Config {
+	if rt == nil {
+		rt = keyHolder{Key: mark}
+	}
+	return &streamablehttp.Config{RoundTripper: rt, Header: header(), AcceptGzip: true}
+}
+
+func conn(t *testing.T) *streamablehttp.Conn {
+	t.Helper()
+	c, err := streamablehttp.New("https://mcp.test/mcp?key="+mark, *config(direct(t)))
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func executorOptions() *executor.Options {
+	return &executor.Options{
+		Token: bearer, TLS: tlsConfig(), Shared: true,
+		HeadersFromEnv: []executor.HeaderFromEnv{{Origin: "https://mcp.test", Name: "Authorization", Prefix: mark + " ", Variable: "KEY"}},
+	}
+}
+
+func agentOptions() *agent.Options {
+	return &agent.Options{Token: bearer, HeaderEnv: map[string][]string{"KEY": {secretURL}}, TLSConfig: tlsConfig(), Proxy: proxy}
+}
+
+func listener(t *testing.T) *agent.Listener {
+	t.Helper()
+	l, err := agent.Listen(t.Context(), "ws://127.0.0.1:0", &agent.Options{Token: bearer, TLSConfig: tlsConfig(), Proxy: proxy})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func executorTransport(t *testing.T) transport.Transport {
+	t.Helper()
+	rt, err := executor.Dial(t.Context(), listener(t).URL(), executorOptions())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = rt.Close() })
+	return rt
+}
+
+func registration() *oauth.Registration {
+	return &oauth.Registration{
+		ClientID: "id", ClientSecret: mark, Key: &oauth.ClientKey{Signer: ed25519.PrivateKey(mark), PEM: []byte(mark)},
+		Issuer: "https://auth.test",
+	}
+}
+
+func enterprise() *oauth.EnterpriseManaged {
+	return &oauth.EnterpriseManaged{IDToken: secretSource, TokenEndpoint: secretURL, ClientID: "id", ClientSecret: mark}
+}
+
+func oauthConfig() *oauth.Config {
+	return &oauth.Config{
+		Transport: keyHolder{Key: mark}, Store: oauth.NewMemoryStore(), Grant: *enterprise(), Registration: *registration(),
+		Login: &loopback.Login{Out: bytes.NewBufferString(mark)}, Issuer: secretURL, Scopes: []string{"read"},
+	}
+}
+
+func oauthClient(t *testing.T) *oauth.Client {
+	t.Helper()
+	c, err := oauth.NewClient("https://mcp.test/mcp?key="+mark, &oauth.Config{
+		Transport: keyHolder{Key: mark}, Store: memoryStore(t), Registration: oauth.Registration{ClientID: "id", ClientSecret: mark},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func memoryStore(t *testing.T) oauth.Store {
+	t.Helper()
+	s := oauth.NewMemoryStore()
+	_, err := s.Save(t.Context(), "key", []byte(mark), "")
+	require.NoError(t, err)
+	return s
+}

@@ -1,0 +1,33 @@
+package executor
+
+import (
+	"fmt"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
+)
+
+// Format prints the options without tokens and keys, whatever the verb.
+func (o Options) Format(f fmt.State, _ rune) {
+	redact.Write(f, redact.Describe("executor.Options", o, "ClientName"))
+}
+
+// MarshalJSON returns what Format prints.
+func (o Options) MarshalJSON() ([]byte, error) {
+	return redact.JSON(redact.Describe("executor.Options", o, "ClientName"))
+}
+
+// Format prints the field without its prefix, which may be a part of a secret.
+func (h HeaderFromEnv) Format(f fmt.State, _ rune) {
+	redact.Write(f, redact.Describe("executor.HeaderFromEnv", h, "Origin", "Name", "Variable"))
+}
+
+// MarshalJSON returns what Format prints.
+func (h HeaderFromEnv) MarshalJSON() ([]byte, error) {
+	return redact.JSON(redact.Describe("executor.HeaderFromEnv", h, "Origin", "Name", "Variable"))
+}
+
+// Format hides the options, whatever the verb.
+func (*executor) Format(f fmt.State, _ rune) { redact.Write(f, "executor.Transport") }
+
+// MarshalJSON returns what Format prints.
+func (*executor) MarshalJSON() ([]byte, error) { return redact.JSON("executor.Transport") }

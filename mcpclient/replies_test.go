@@ -218,7 +218,7 @@ func badReply(t *testing.T, srv *mcptest.Server, method string, write func(http.
 	require.Equal(t, []string{"tools/call"}, srv.Methods(), "the next call goes through at once")
 }
 
-// What is not answered at all ends with the tries or with the time, whichever is first.
+// Failures end with the tries, if these are over before the time is.
 func TestRepeatedFailuresEnd(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var broken atomic.Bool
@@ -243,6 +243,45 @@ func TestRepeatedFailuresEnd(t *testing.T) {
 		broken.Store(false)
 		echoes(t, s)
 	})
+}
+
+// Retry.MaxElapsed ends the retries when many tries are allowed. Only the wait that the server asks
+// for does not count.
+func TestRetriesEndWithTheirTime(t *testing.T) {
+	for _, row := range []struct {
+		retry       mcpclient.Retry
+		asked       bool // 60 s, by the first two refusals
+		least, most int  // tries
+		after       time.Duration
+	}{
+		// The waits are 250 ms, 1 s, 4 s and then 8 s, each ± a fifth.
+		{mcpclient.Retry{MaxTries: 1000}, false, 4, 5, 15 * time.Second},
+		{mcpclient.Retry{MaxTries: 1000, MaxElapsed: 3 * time.Second}, false, 3, 3, 3 * time.Second},
+		{mcpclient.Retry{MaxTries: 1000}, true, 5, 7, 2*time.Minute + 15*time.Second},
+	} {
+		t.Run(fmt.Sprintf("%+v %v", row.retry, row.asked), func(t *testing.T) {
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+				s := serve(t, srv, mcpclient.Options{Retry: row.retry})
+				var refusals atomic.Int32
+				srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+					if m == nil || m.Method != "tools/list" {
+						return false
+					}
+					if refusals.Add(1) <= 2 && row.asked {
+						w.Header().Set("Retry-After", "60")
+					}
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return true
+				})
+				start := time.Now()
+				_, err := s.ListTools(t.Context(), nil)
+				e := failure(t, err)
+				require.GreaterOrEqual(t, e.Tries, row.least)
+				require.LessOrEqual(t, e.Tries, row.most)
+				require.LessOrEqual(t, time.Since(start), row.after)
+			})
+		})
+	}
 }
 
 // A request that never left is sent again, a tool call, too: it cannot have run.

@@ -307,6 +307,9 @@ func (c *turmoil) step() {
 	switch c.rnd.IntN(16) {
 	case 0, 1:
 		c.srv.CutStanding(c.rnd.IntN(2) == 0)
+		if c.rnd.IntN(2) == 0 { // while the stream is away: replace would have it opened at once
+			c.change(chaosChanges[c.rnd.IntN(len(chaosChanges))])
+		}
 	case 2:
 		if c.srv.Era == mcptest.Legacy {
 			c.srv.LoseSessions()

@@ -137,6 +137,12 @@ func requireAbandoned(t *testing.T, err, cause error, permanent bool) {
 	require.ErrorIs(t, err, cause)
 }
 
+// requirePrompt checks that what ended at begin was given up within the bound that DESIGN.md, section 7 has for it.
+func requirePrompt(t *testing.T, begin time.Time) {
+	t.Helper()
+	require.LessOrEqual(t, time.Since(begin), 200*time.Millisecond)
+}
+
 func (n *network) abandoned(host string) int {
 	n.d.pools.mu.Lock()
 	defer n.d.pools.mu.Unlock()
@@ -153,9 +159,11 @@ func TestRoundTripThatNeverReturns(t *testing.T) {
 		first, second := n.send(ctx, "bad", nil), n.send(ctx, "bad", nil)
 		synctest.Wait()
 		n.served("good") // before anybody knows that something is wrong
+		begin := time.Now()
 		cancel(errCause)
 		requireAbandoned(t, (<-first).err, errCause, false)
 		requireAbandoned(t, (<-second).err, errCause, false)
+		requirePrompt(t, begin)
 		n.served("good")
 		require.Equal(t, 2, n.abandoned("bad"))
 		n.serve = n.freezesFor("nobody")
@@ -242,8 +250,10 @@ func TestReadThatNeverReturns(t *testing.T) {
 			read <- err
 		}()
 		synctest.Wait()
+		begin := time.Now()
 		cancel(errCause)
 		requireAbandoned(t, <-read, errCause, false)
+		requirePrompt(t, begin)
 		_, err := resp.Body.Read(caller)
 		requireAbandoned(t, err, errCause, false)
 		require.Equal(t, 1, n.abandoned("bad"))
@@ -306,9 +316,11 @@ func TestCloseWhileNothingReturns(t *testing.T) {
 		n.serve = n.freezesFor("bad")
 		trip := n.send(context.Background(), "bad", nil)
 		synctest.Wait()
+		begin := time.Now()
 		require.NoError(t, n.d.Close())
 		requireAbandoned(t, <-read, ErrClosed, true)
 		requireAbandoned(t, (<-trip).err, ErrClosed, true)
+		requirePrompt(t, begin)
 		require.NoError(t, resp.Body.Close())
 		require.NoError(t, n.d.Close())
 	})

@@ -216,8 +216,9 @@ func (e *TimeoutError) Error() string {
 		return fmt.Sprintf("timeout: nothing came for %v", e.After)
 	case TimeoutTotal:
 		return fmt.Sprintf("timeout: not finished within %v", e.After)
+	default:
+		return fmt.Sprintf("timeout: no answer within %v", e.After)
 	}
-	return fmt.Sprintf("timeout: no answer within %v", e.After)
 }
 
 // Timeout returns true.

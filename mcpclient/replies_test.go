@@ -250,16 +250,18 @@ func TestRepeatedFailuresEnd(t *testing.T) {
 func TestRetriesEndWithTheirTime(t *testing.T) {
 	for _, row := range []struct {
 		retry       mcpclient.Retry
-		asked       bool // 60 s, by the first two refusals
-		least, most int  // tries
+		asked       string        // Retry-After of the first two refusals, or of all if it is 0
+		slow        time.Duration // each refusal
+		least, most int           // tries
 		after       time.Duration
 	}{
 		// The waits are 250 ms, 1 s, 4 s and then 8 s, each ± a fifth.
-		{mcpclient.Retry{MaxTries: 1000}, false, 4, 5, 15 * time.Second},
-		{mcpclient.Retry{MaxTries: 1000, MaxElapsed: 3 * time.Second}, false, 3, 3, 3 * time.Second},
-		{mcpclient.Retry{MaxTries: 1000}, true, 5, 7, 2*time.Minute + 15*time.Second},
+		{mcpclient.Retry{MaxTries: 1000}, "", 0, 4, 5, 15 * time.Second},
+		{mcpclient.Retry{MaxTries: 1000, MaxElapsed: 3 * time.Second}, "", 0, 3, 3, 3 * time.Second},
+		{mcpclient.Retry{MaxTries: 1000}, "60", 0, 5, 7, 2*time.Minute + 15*time.Second},
+		{mcpclient.Retry{MaxTries: 1000}, "0", 2 * time.Second, 8, 8, 16 * time.Second},
 	} {
-		t.Run(fmt.Sprintf("%+v %v", row.retry, row.asked), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%+v %q", row.retry, row.asked), func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				s := serve(t, srv, mcpclient.Options{Retry: row.retry})
 				var refusals atomic.Int32
@@ -267,8 +269,9 @@ func TestRetriesEndWithTheirTime(t *testing.T) {
 					if m == nil || m.Method != "tools/list" {
 						return false
 					}
-					if refusals.Add(1) <= 2 && row.asked {
-						w.Header().Set("Retry-After", "60")
+					time.Sleep(row.slow)
+					if n := refusals.Add(1); row.asked != "" && (n <= 2 || row.asked == "0") {
+						w.Header().Set("Retry-After", row.asked)
 					}
 					w.WriteHeader(http.StatusServiceUnavailable)
 					return true

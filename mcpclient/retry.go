@@ -344,11 +344,11 @@ func (b *retryBudget) next(asked time.Duration) (time.Duration, bool) {
 		return 0, false
 	}
 	pause := b.backoff.NextBackOff()
-	if asked >= 0 {
-		b.ordered += asked
-		return asked, true
-	}
 	elapsed := b.watch.now() - b.start - b.ordered - (b.call.stood() - b.stood)
+	if asked >= 0 {
+		pause, elapsed = asked, elapsed-asked // which does not count
+		b.ordered += asked
+	}
 	return pause, policy.MaxElapsed == 0 || elapsed+pause <= policy.MaxElapsed
 }
 

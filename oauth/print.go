@@ -13,12 +13,12 @@ const redacted = redact.Text
 type printed = redact.Printed
 
 // Format prints the configuration without secrets, whatever the verb.
-func (c Config) Format(f fmt.State, _ rune) { redact.Write(f, c.describe()) }
+func (cfg Config) Format(f fmt.State, _ rune) { redact.Write(f, cfg.describe()) }
 
 // MarshalJSON returns what Format prints.
-func (c Config) MarshalJSON() ([]byte, error) { return redact.JSON(c.describe()) }
+func (cfg Config) MarshalJSON() ([]byte, error) { return redact.JSON(cfg.describe()) }
 
-func (c Config) describe() string { return redact.Describe("oauth.Config", c, "Scopes", "Issuer") }
+func (cfg Config) describe() string { return redact.Describe("oauth.Config", cfg, "Scopes", "Issuer") }
 
 // Format hides the client and its base, whatever the verb.
 func (*roundTripper) Format(f fmt.State, _ rune) { redact.Write(f, "oauth.RoundTripper") }

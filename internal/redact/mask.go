@@ -32,9 +32,7 @@ func Mask(text string, secrets []string) string {
 		if len(secret) < minSecret {
 			continue
 		}
-		for _, s := range spans(text, secret) {
-			found = append(found, s)
-		}
+		found = append(found, spans(text, secret)...)
 		for _, s := range spans(plain, secret) {
 			found = append(found, span{at[s.from], at[s.to]})
 		}

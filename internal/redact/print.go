@@ -94,7 +94,7 @@ func value(v reflect.Value, open bool) string {
 		}
 		return fmt.Sprintf("len %d", v.Len())
 	case reflect.Struct:
-		if f, ok := v.Interface().(fmt.Formatter); ok {
+		if f, ok := reflect.TypeAssert[fmt.Formatter](v); ok {
 			return fmt.Sprintf("%v", f)
 		}
 		if !open {

@@ -87,7 +87,7 @@ func secretSource(context.Context) (string, error) { return mark, nil }
 func proxy(*http.Request) (*url.URL, error) { return url.Parse(secretURL) }
 
 func tlsConfig() *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{{PrivateKey: ed25519.PrivateKey(mark)}}} //nolint:gosec // never used
+	return &tls.Config{Certificates: []tls.Certificate{{PrivateKey: ed25519.PrivateKey(mark)}}}
 }
 
 func direct(t *testing.T) transport.Transport {

@@ -17,13 +17,13 @@ func (o Options) MarshalJSON() ([]byte, error) {
 }
 
 // Format prints the field without its prefix, which may be a part of a secret.
-func (h HeaderFromEnv) Format(f fmt.State, _ rune) {
-	redact.Write(f, redact.Describe("executor.HeaderFromEnv", h, "Origin", "Name", "Variable"))
+func (f HeaderFromEnv) Format(state fmt.State, _ rune) {
+	redact.Write(state, redact.Describe("executor.HeaderFromEnv", f, "Origin", "Name", "Variable"))
 }
 
 // MarshalJSON returns what Format prints.
-func (h HeaderFromEnv) MarshalJSON() ([]byte, error) {
-	return redact.JSON(redact.Describe("executor.HeaderFromEnv", h, "Origin", "Name", "Variable"))
+func (f HeaderFromEnv) MarshalJSON() ([]byte, error) {
+	return redact.JSON(redact.Describe("executor.HeaderFromEnv", f, "Origin", "Name", "Variable"))
 }
 
 // Format hides the options, whatever the verb.

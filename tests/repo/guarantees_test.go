@@ -41,7 +41,7 @@ func guarantees(t *testing.T) ([]promise, map[string]bool) {
 		line = strings.TrimSpace(line)
 		if row := promiseRow.FindStringSubmatch(line); row != nil {
 			promises = append(promises, promise{row[1], row[2], row[3], row[4]})
-		} else if row := assumptionRow.FindStringSubmatch(line); row != nil && row[1] != "name" {
+		} else if row := assumptionRow.FindStringSubmatch(line); len(row) > 1 && row[1] != "name" {
 			assumptions[row[1]] = true
 		} else if strings.HasPrefix(line, "|") && !strings.HasPrefix(line, "| # |") && !strings.HasPrefix(line, "| name |") && strings.Trim(line, "|-") != "" {
 			t.Errorf("%s: not a row of its table: %s", guaranteesFile, line)

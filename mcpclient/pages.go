@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
@@ -20,7 +21,7 @@ func listParams(cursor *string) []byte {
 }
 
 // listCall is the call of one page.
-func (s *Session) listCall(ctx context.Context, method string, cursor *string, result resultDecoder, opts []CallOption) *call {
+func (s *Session) listCall(ctx context.Context, method string, cursor *string, result wire.Decoder, opts []CallOption) *call {
 	return &call{
 		ctx: ctx, method: method, params: listParams(cursor), result: result,
 		repeatable: true, tryBound: true, callOptions: s.newCallOptions(opts),

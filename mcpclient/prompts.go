@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // Prompts walks over the server's prompts; see [Session.Tools] for how a walk goes.
@@ -21,10 +22,11 @@ func (s *Session) Prompts(ctx context.Context, opts ...CallOption) iter.Seq2[Pro
 
 // ListPrompts reads one page of the server's prompts; see [Session.ListTools].
 func (s *Session) ListPrompts(ctx context.Context, cursor *string, opts ...CallOption) (*PromptsPage, error) {
-	page := new(PromptsPage)
-	if err := s.do(s.listCall(ctx, methodListPrompts, cursor, &promptsPageDecoder{out: page}, opts)); err != nil {
+	d := &wire.Page[Prompt]{List: &promptList}
+	if err := s.do(s.listCall(ctx, methodListPrompts, cursor, d, opts)); err != nil {
 		return nil, err
 	}
+	page := &PromptsPage{Prompts: d.Items, PageInfo: pageInfo(d)}
 	s.reportDamaged(methodListPrompts, page.Damaged)
 	return page, nil
 }
@@ -45,7 +47,7 @@ func (s *Session) GetPrompt(ctx context.Context, name string, args map[string]st
 		c.params = append(append(c.params, `,"arguments":`...), data...)
 	}
 	c.params = append(c.params, '}')
-	c.result = &getPromptDecoder{out: result, keepRaw: c.keepRaw}
+	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
 	if err := s.do(c); err != nil {
 		return nil, err
 	}

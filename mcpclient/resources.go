@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // Resources walks over the server's resources; see [Session.Tools] for how a walk goes.
@@ -20,10 +21,11 @@ func (s *Session) Resources(ctx context.Context, opts ...CallOption) iter.Seq2[R
 
 // ListResources reads one page of the server's resources; see [Session.ListTools].
 func (s *Session) ListResources(ctx context.Context, cursor *string, opts ...CallOption) (*ResourcesPage, error) {
-	page := new(ResourcesPage)
-	if err := s.do(s.listCall(ctx, methodListResources, cursor, &resourcesPageDecoder{out: page}, opts)); err != nil {
+	d := &wire.Page[Resource]{List: &resourceList}
+	if err := s.do(s.listCall(ctx, methodListResources, cursor, d, opts)); err != nil {
 		return nil, err
 	}
+	page := &ResourcesPage{Resources: d.Items, PageInfo: pageInfo(d)}
 	s.reportDamaged(methodListResources, page.Damaged)
 	return page, nil
 }
@@ -41,10 +43,11 @@ func (s *Session) ResourceTemplates(ctx context.Context, opts ...CallOption) ite
 
 // ListResourceTemplates reads one page of the server's resource templates; see [Session.ListTools].
 func (s *Session) ListResourceTemplates(ctx context.Context, cursor *string, opts ...CallOption) (*ResourceTemplatesPage, error) {
-	page := new(ResourceTemplatesPage)
-	if err := s.do(s.listCall(ctx, methodListTemplates, cursor, &templatesPageDecoder{out: page}, opts)); err != nil {
+	d := &wire.Page[ResourceTemplate]{List: &templateList}
+	if err := s.do(s.listCall(ctx, methodListTemplates, cursor, d, opts)); err != nil {
 		return nil, err
 	}
+	page := &ResourceTemplatesPage{ResourceTemplates: d.Items, PageInfo: pageInfo(d)}
 	s.reportDamaged(methodListTemplates, page.Damaged)
 	return page, nil
 }
@@ -58,7 +61,7 @@ func (s *Session) ReadResource(ctx context.Context, uri string, opts ...CallOpti
 		ctx: ctx, method: methodReadResource, name: uri, hasName: true, repeatable: true, tryBound: true,
 		params: append(jsonrpc.AppendString([]byte(`{"uri":`), uri), '}'), callOptions: s.newCallOptions(opts),
 	}
-	c.result = &readResourceDecoder{out: result, keepRaw: c.keepRaw}
+	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
 	if err := s.do(c); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"iter"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // Tools walks over the server's tools, page after page, as the loop asks for
@@ -30,13 +31,13 @@ func (s *Session) Tools(ctx context.Context, opts ...CallOption) iter.Seq2[Tool,
 // On a modern server, tools whose x-mcp-header annotations are invalid are left
 // out and logged, as 2026-07-28 demands.
 func (s *Session) ListTools(ctx context.Context, cursor *string, opts ...CallOption) (*ToolsPage, error) {
-	page := new(ToolsPage)
-	c := s.listCall(ctx, methodListTools, cursor, &toolsPageDecoder{out: page}, opts)
+	d := &wire.Page[Tool]{List: &toolList}
+	c := s.listCall(ctx, methodListTools, cursor, d, opts)
 	if err := s.do(c); err != nil {
 		return nil, err
 	}
+	page := &ToolsPage{Tools: s.tools.learn(s, d.Items, c.used.modern()), PageInfo: pageInfo(d)}
 	s.reportDamaged(methodListTools, page.Damaged)
-	page.Tools = s.tools.learn(s, page.Tools, c.used.modern())
 	return page, nil
 }
 
@@ -61,7 +62,7 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	result := new(CallToolResult)
 	c := &call{ctx: ctx, method: methodCallTool, name: name, hasName: true, callOptions: s.newCallOptions(opts)}
 	c.params, c.args = c.toolParams(name, args)
-	c.result = &callToolDecoder{out: result, keepRaw: c.keepRaw}
+	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
 	c.tool = s.tools.lookup(name)
 	c.repeatable = s.declaredHarmless(&c.callOptions, c.tool)
 	if err := s.do(c); err != nil {

@@ -1,4 +1,4 @@
-package mcpclient
+package wire
 
 import (
 	"bytes"
@@ -20,9 +20,9 @@ import (
 func FuzzCallToolResult(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, kept := new(CallToolResult), new(CallToolResult)
-		err := unmarshal(data, &callToolDecoder{out: got})
-		errKept := unmarshal(data, &callToolDecoder{out: kept, keepRaw: true})
+		got, kept := new(callToolResult), new(callToolResult)
+		err := Unmarshal(data, got.decoder(false))
+		errKept := Unmarshal(data, kept.decoder(true))
 		if (err == nil) != (errKept == nil) || err == nil && !json.Valid(data) {
 			t.Fatalf("error %v, with the raw result kept %v", err, errKept)
 		}
@@ -62,7 +62,7 @@ func FuzzDecoders(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, d := range everything {
-			if unmarshal(data, d.dec()) == nil && !json.Valid(data) {
+			if Unmarshal(data, d.dec()) == nil && !json.Valid(data) {
 				t.Fatalf("%s accepts what is not JSON", d.name)
 			}
 		}
@@ -85,9 +85,9 @@ func addSeeds(f *testing.F) {
 }
 
 // checkRaw checks that what was not understood is JSON nevertheless.
-func checkRaw(t *testing.T, got *CallToolResult) {
+func checkRaw(t *testing.T, got *callToolResult) {
 	for _, item := range got.Content {
-		if u, ok := item.(UnknownContent); ok && !json.Valid(u.Raw) {
+		if u, ok := item.(unknownContent); ok && !json.Valid(u.Raw) {
 			t.Fatalf("raw content is not JSON: %q", u.Raw)
 		}
 	}
@@ -96,11 +96,11 @@ func checkRaw(t *testing.T, got *CallToolResult) {
 	}
 }
 
-func compare(t *testing.T, got *CallToolResult, want *mcp.CallToolResult) {
+func compare(t *testing.T, got *callToolResult, want *mcp.CallToolResult) {
 	for _, item := range allContent(got.Content) {
-		if u, ok := item.(UnknownContent); ok {
+		if u, ok := item.(unknownContent); ok {
 			// Stricter on purpose.
-			if errors.Is(u.Err, errBase64) || errors.Is(u.Err, errNested) {
+			if errors.Is(u.Err, ErrBase64) || errors.Is(u.Err, ErrNested) {
 				return
 			}
 			t.Fatalf("%s is unknown (%v), and not to mcp-go", u.Raw, u.Err)

@@ -1,4 +1,4 @@
-package mcpclient
+package wire
 
 import (
 	"encoding/json"
@@ -41,9 +41,9 @@ func BenchmarkCallToolResult(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				dec := callToolDecoder{out: new(CallToolResult)}
+				dec := new(callToolResult).decoder(false)
 				c := jsonrpc.NewCursor(data, 0)
-				dec.decode(&c)
+				dec.Decode(&c)
 				if c.Err() != nil {
 					b.Fatal(c.Err())
 				}
@@ -67,9 +67,9 @@ func BenchmarkToolsPage(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		b.ReportAllocs()
 		for b.Loop() {
-			dec := toolsPageDecoder{out: new(ToolsPage)}
+			dec := &Page[tool]{List: &toolList}
 			c := jsonrpc.NewCursor(data, 0)
-			dec.decode(&c)
+			dec.Decode(&c)
 			if c.Err() != nil {
 				b.Fatal(c.Err())
 			}
@@ -91,10 +91,10 @@ func BenchmarkImage(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		dec := callToolDecoder{out: new(CallToolResult)}
+		dec := new(callToolResult).decoder(false)
 		c := jsonrpc.NewCursor(data, 0)
-		dec.decode(&c)
-		if len(dec.out.Content) != 1 {
+		dec.Decode(&c)
+		if len(dec.Out.Content) != 1 {
 			b.Fatal(c.Err())
 		}
 	}

@@ -47,9 +47,9 @@ var (
 	errStrayResult = errors.New("a tool_result that answers no tool_use of the message before it")
 )
 
-// checkToolTurns checks that every tool_use of the assistant is answered by the
-// very next message, the user's, which has nothing but their results
-// (2025-11-25 and 2026-07-28, "Sampling", "Message Content Constraints").
+// checkToolTurns checks that every tool_use of the assistant is answered by the very next message,
+// the user's, which has nothing but their results (2025-11-25 and 2026-07-28, "Sampling", "Message
+// Content Constraints").
 func checkToolTurns(messages []mcp.SamplingMessage) error {
 	var open map[string]bool
 	for i, m := range messages {
@@ -65,8 +65,8 @@ func checkToolTurns(messages []mcp.SamplingMessage) error {
 	return nil
 }
 
-// checkToolTurn checks a message behind one with the tool uses in open, which it
-// empties, and returns the message's own tool uses.
+// checkToolTurn checks a message behind one with the tool uses in open, which it empties, and
+// returns the message's own tool uses.
 func checkToolTurn(m mcp.SamplingMessage, open map[string]bool) (uses map[string]bool, err error) {
 	blocks, isList := m.Content.([]mcp.Content)
 	if block, one := m.Content.(mcp.Content); one && !isList {

@@ -51,6 +51,13 @@ func TestToolsPageAllocations(t *testing.T) {
 		d.Decode(c)
 	}
 	const tool = `{"name":"name","description":"description","inputSchema":{"type":"object"},"annotations":{"title":"title"}}`
-	// The reader, the slice, and of the tool its bytes and three strings: the schema is part of the bytes.
+	// The reader, the slice, and of the tool its bytes and three strings: the schema is part of the
+	// bytes.
 	require.Equal(t, 1+1+1+3.0, allocations(t, `{"tools":[`+tool+`]}`, page))
+	// With a _meta: the Meta, its map of two allocations, and of the one member its name and its
+	// boxed value.
+	meta := strings.Replace(tool, `"name":"name"`, `"name":"name","_meta":{"example.com/a":{"b":[1,2]}}`, 1)
+	require.Equal(t, 6+1+2+2.0, allocations(t, `{"tools":[`+meta+`]}`, page))
+	// Of two tools, the second adds its bytes and its strings: the list has room for it.
+	require.Equal(t, 6+4.0, allocations(t, `{"tools":[`+tool+`,`+tool+`]}`, page))
 }

@@ -12,8 +12,8 @@ var base64Class = func() (class [256]uint8) {
 	return class
 }()
 
-// validBase64 reports whether base64.StdEncoding decodes s, without decoding it: line breaks are allowed
-// anywhere, padding is not optional.
+// validBase64 reports whether base64.StdEncoding decodes s, without decoding it: line breaks are
+// allowed anywhere, padding is not optional.
 func validBase64(s string) bool {
 	digits, i := 0, 0 // digits of the alphabet seen, modulo 4 in the end
 	for ; ; i++ {

@@ -34,8 +34,8 @@ func (d *Complete) Decode(c *jsonrpc.Cursor) {
 	*c = r.Cursor
 }
 
-// completion reads the values; null means that there are none. Values over the limit are left out, and
-// then the result says that there are more, whatever the server says.
+// completion reads the values; null means that there are none. Values over the limit are left out,
+// and then the result says that there are more, whatever the server says.
 func (d *Complete) completion(r *Reader) {
 	out, tooMany := d.Out, false
 	out.Completion.Values, out.Completion.HasMore = nil, false

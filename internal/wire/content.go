@@ -14,13 +14,14 @@ func (r *Reader) Contents(nested bool) (items []mcp.Content) {
 	return items
 }
 
-// Content reads one item. It fails only if the text is not JSON: an item that is damaged in any other way
-// becomes unknown content.
+// Content reads one item. It fails only if the text is not JSON: an item that is damaged in any
+// other way becomes unknown content.
 //
-// Nearly all items begin with their type, so that one pass reads them. In any other, Content looks for the
-// type first. If an item has two types, the last one counts.
+// Nearly all items begin with their type, so that one pass reads them. In any other, Content looks
+// for the type first. If an item has two types, the last one counts.
 //
-// A new type of content needs a case in contentItem.read, and a method there that reads its members.
+// A new type of content needs a case in contentItem.read, and a method there that reads its
+// members.
 func (r *Reader) Content(nested bool) mcp.Content {
 	start := *r
 	item := contentItem{nested: nested}
@@ -54,8 +55,8 @@ func (r *Reader) unknownContent(kind string, err error) mcp.Content {
 	return r.unknown.Content(kind, r.Raw(), err)
 }
 
-// firstType returns the type of the item that begins here if it is the first member. It reads ahead: r does
-// not move.
+// firstType returns the type of the item that begins here if it is the first member. It reads
+// ahead: r does not move.
 func (r *Reader) firstType() (kind []byte, ok bool) {
 	ahead := *r
 	return ahead.readFirstType()
@@ -71,8 +72,8 @@ func (r *Reader) readFirstType() (kind []byte, ok bool) {
 	return kind, r.Err() == nil
 }
 
-// lastType returns the type of the item that begins here, wherever it stands. It reads ahead: r does not
-// move.
+// lastType returns the type of the item that begins here, wherever it stands. It reads ahead: r
+// does not move.
 func (r *Reader) lastType() (kind []byte, err error) {
 	ahead := *r
 	return ahead.readLastType()
@@ -243,8 +244,8 @@ func (i *contentItem) toolUse(r *Reader) mcp.Content {
 	return use
 }
 
-// toolResult reads a tool_result. MCP does not nest them, and following nested ones would be unbounded
-// work.
+// toolResult reads a tool_result. MCP does not nest them, and following nested ones would be
+// unbounded work.
 func (i *contentItem) toolResult(r *Reader) mcp.Content {
 	if i.nested {
 		r.Fail(ErrNested)

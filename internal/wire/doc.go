@@ -3,6 +3,6 @@
 //
 // It knows one file for each kind of message: tools.go, prompts.go, resources.go, complete.go and
 // sampling.go; content.go for content, head.go for what all results have in common, and page.go for
-// lists. The caller passes pointers to the values to fill in, so that public types can embed those of
-// package mcp.
+// lists. The caller passes pointers to the values to fill in, so that public types can embed those
+// of package mcp.
 package wire

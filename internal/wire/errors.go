@@ -56,8 +56,8 @@ func (e *PathError) Error() string {
 // Unwrap returns the reason.
 func (e *PathError) Unwrap() error { return e.Err }
 
-// PathKey returns the name of a member for use in a path. The name is text of the peer, so an unusual
-// one is quoted and cut.
+// PathKey returns the name of a member for use in a path. The name is text of the peer, so an
+// unusual one is quoted and cut.
 func PathKey(key []byte) string {
 	const most = 40
 	plain := len(key) > 0 && len(key) <= most

@@ -14,9 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// FuzzCallToolResult compares with the decoding of mcp-go where the two ought to
-// agree: it accepts the text, and the text has nothing that it reads in
-// another way on purpose.
+// FuzzCallToolResult compares with the decoding of mcp-go where the two ought to agree: it accepts
+// the text, and the text has nothing that it reads in another way on purpose.
 func FuzzCallToolResult(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -145,9 +144,9 @@ var knownNames = strings.Fields(`_meta resultType content structuredContent isEr
 	mimeType uri name title description size resource blob id input toolUseId annotations audience priority lastModified
 	progressToken method params`)
 
-// plain tells that data is an object in which encoding/json and the decoders
-// here ought to see the same: no name twice, none that differs from a known
-// one in case only, and no null where a value of another kind has to be.
+// plain tells that data is an object in which encoding/json and the decoders here ought to see the
+// same: no name twice, none that differs from a known one in case only, and no null where a value
+// of another kind has to be.
 func plain(data []byte) bool {
 	c := jsonrpc.NewCursor(data, 10_000)
 	return c.Kind() == jsonrpc.Object && plainValue(&c)

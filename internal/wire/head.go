@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"math"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -20,8 +21,8 @@ func (h *Head) Common() *Head { return h }
 
 // Input is what the server requires before it can go on (2026-07-28, "Multi Round-Trip Requests").
 type Input struct {
-	// Requests are as received, by the server's name for each: one with an unknown method must not affect
-	// the others. nil if absent.
+	// Requests are as received, by the server's name for each: one with an unknown method must not
+	// affect the others. nil if absent.
 	Requests map[string]json.RawMessage
 	// State is the JSON string to be sent back, byte for byte. nil if absent.
 	State json.RawMessage
@@ -36,14 +37,16 @@ func (i *Input) StateText() string {
 	return c.String()
 }
 
-// open starts reading the result that c is at. If all of it is to be kept, open copies it to *raw, and the
-// Reader reads it there.
+// open starts reading the result that c is at. If all of it is to be kept, open copies it to *raw,
+// and the Reader reads it there.
 func (h *Head) open(c *jsonrpc.Cursor, unknown *Unknown, keepRaw bool, raw *json.RawMessage) (r Reader) {
 	*h = Head{}
 	r.Cursor, r.unknown = *c, unknown
 	if keepRaw {
 		whole := r
-		*raw, r = whole.split()
+		*raw = whole.Raw()
+		// Its depth has been checked already, in its place.
+		r = Reader{Cursor: jsonrpc.NewCursor(*raw, math.MaxInt), mine: true, unknown: unknown}
 		*c = whole.Cursor
 	}
 	return r
@@ -219,8 +222,8 @@ func (r *Reader) icons() (icons []mcp.Icon) {
 	return icons
 }
 
-// icon reads an icon. Its sizes were one string in drafts of 2025-11-25, and some servers still write
-// that.
+// icon reads an icon. Its sizes were one string in drafts of 2025-11-25, and some servers still
+// write that.
 func (r *Reader) icon() (icon mcp.Icon) {
 	for key := range r.Members() {
 		switch string(key) {

@@ -119,3 +119,5 @@ func decodeTools(t *testing.T, text string) *Page[tool] {
 }
 
 func pointer[T any](v T) *T { return &v }
+
+func jsonOf(v any) json.RawMessage { return v.(json.RawMessage) }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -51,6 +52,9 @@ func (p *Page[T]) Decode(c *jsonrpc.Cursor) {
 	*c = r.Cursor
 }
 
+// maxGuess bounds what is allocated for items that have not been read yet.
+const maxGuess = 1024
+
 // items reads the list. It sets aside an item that is JSON but not what it should be.
 func (p *Page[T]) items(r *Reader) {
 	p.Items = nil
@@ -60,11 +64,19 @@ func (p *Page[T]) items(r *Reader) {
 		err := r.Err()
 		switch {
 		case err == nil:
+			if p.Items == nil { // the length of the first item says about how many more there are
+				more := r.Left() / (r.Pos() - before.Pos() + len(","))
+				p.Items = make([]T, 0, 1+min(more, maxGuess))
+			}
 			p.Items = append(p.Items, item)
 		case isDamage(err):
 			*r = before
+			rebase(err, -r.item().start)
 			p.Damaged = append(p.Damaged, Damaged{Raw: r.Raw(), Err: err})
 		}
+	}
+	if cap(p.Items) > 2*len(p.Items) { // the first item was much shorter than the others
+		p.Items = slices.Clone(p.Items)
 	}
 }
 
@@ -103,8 +115,8 @@ func (h *Cache) member(r *Reader, key []byte) bool {
 	return true
 }
 
-// MaxTTL keeps a TTL within what a Duration and a deadline can express. How long to believe a server
-// is up to the cache.
+// MaxTTL keeps a TTL within what a Duration and a deadline can express. How long to believe a
+// server is up to the cache.
 const MaxTTL = 365 * 24 * time.Hour
 
 // ttl reads a number of milliseconds, of whatever size, or null.

@@ -10,32 +10,32 @@ import (
 
 // Prompt reads the definition of a prompt like Tool reads that of a tool.
 func (r *Reader) Prompt() (p mcp.Prompt, raw json.RawMessage) {
-	raw, item := r.split()
-	for key := range item.Members() {
+	i := r.item()
+	for key := range r.Members() {
 		switch string(key) {
 		case "name":
-			p.Name = item.OptString()
+			p.Name = r.OptString()
 		case "title":
-			p.Title = item.OptString()
+			p.Title = r.OptString()
 		case "description":
-			p.Description = item.OptString()
+			p.Description = r.OptString()
 		case "arguments":
 			p.Arguments = nil
-			for range item.Elements() {
-				p.Arguments = append(p.Arguments, item.promptArgument())
+			for range r.Elements() {
+				p.Arguments = append(p.Arguments, r.promptArgument())
 			}
 		case "icons":
-			p.Icons = item.icons()
+			p.Icons = r.icons()
 		case "_meta":
-			p.Meta = item.Meta()
+			i.meta = r.part(&i)
 		default:
-			item.Skip()
+			r.Skip()
 		}
 	}
 	if p.Name == "" {
-		item.Fail(ErrNoName)
+		r.Fail(ErrNoName)
 	}
-	r.join(&item)
+	raw, p.Meta = r.bytes(&i)
 	return p, raw
 }
 

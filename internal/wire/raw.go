@@ -23,7 +23,8 @@ func (d *Empty) Decode(c *jsonrpc.Cursor) {
 	*c = r.Cursor
 }
 
-// RawResult keeps a result of any kind as it is. If it is an object, it reads the common members too.
+// RawResult keeps a result of any kind as it is. If it is an object, it reads the common members
+// too.
 type RawResult struct {
 	Head
 	Out *json.RawMessage // gets the result

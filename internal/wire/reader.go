@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/json"
 	"iter"
-	"math"
 	"strconv"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -11,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Decoder decodes one JSON-RPC result where it stands in the buffer. The buffer is reused afterwards,
-// so Decode copies what it keeps, once.
+// Decoder decodes one JSON-RPC result where it stands in the buffer. The buffer is reused
+// afterwards, so Decode copies what it keeps, once.
 type Decoder interface {
 	// Decode reads exactly one value. It leaves an error in the Cursor. It may be called again, for
 	// another answer.
@@ -29,8 +28,8 @@ func Unmarshal(data []byte, d Decoder) error {
 	return c.Err()
 }
 
-// UnmarshalItem decodes an item of a list that is a text of its own. A null changes nothing, like in
-// encoding/json.
+// UnmarshalItem decodes an item of a list that is a text of its own. A null changes nothing, like
+// in encoding/json.
 func UnmarshalItem[T any](data []byte, item *T, read func(r *Reader) T) error {
 	if string(data) == "null" {
 		return nil
@@ -53,8 +52,8 @@ type Unknown struct {
 	Resource func(raw json.RawMessage, err error) mcp.ResourceContents
 }
 
-// Reader is the Cursor of the decoders. It knows the path of what fails, and whether its text may be
-// kept. Its first error is kept, and later reads do nothing.
+// Reader is the Cursor of the decoders. It knows the path of what fails, and whether its text may
+// be kept. Its first error is kept, and later reads do nothing.
 type Reader struct {
 	jsonrpc.Cursor
 	mine    bool     // the text is not reused: raw parts of it are kept without a copy
@@ -96,20 +95,6 @@ func (r *Reader) OptRaw() json.RawMessage {
 		return nil
 	}
 	return r.Raw()
-}
-
-// split reads the next value and returns its bytes, to be kept, with a reader over them, whose Raw
-// copies nothing.
-func (r *Reader) split() (json.RawMessage, Reader) {
-	raw := r.Raw()
-	// Its depth has been checked already, in its place.
-	return raw, Reader{Cursor: jsonrpc.NewCursor(raw, math.MaxInt), mine: true, kept: r.kept, unknown: r.unknown}
-}
-
-// join ends the reading of an item that split gave.
-func (r *Reader) join(item *Reader) {
-	r.kept = item.kept
-	r.Fail(item.Err())
 }
 
 // Members reads an object: it yields the name of each member, whose value the body of the loop must

@@ -10,70 +10,70 @@ import (
 
 // Resource reads the definition of a resource like Tool reads that of a tool.
 func (r *Reader) Resource() (res mcp.Resource, raw json.RawMessage) {
-	raw, item := r.split()
-	for key := range item.Members() {
+	i := r.item()
+	for key := range r.Members() {
 		switch string(key) {
 		case "uri":
-			res.URI = item.OptString()
+			res.URI = r.OptString()
 		case "name":
-			res.Name = item.OptString()
+			res.Name = r.OptString()
 		case "title":
-			res.Title = item.OptString()
+			res.Title = r.OptString()
 		case "description":
-			res.Description = item.OptString()
+			res.Description = r.OptString()
 		case "mimeType":
-			res.MIMEType = item.OptString()
+			res.MIMEType = r.OptString()
 		case "size":
-			res.Size = item.OptInt()
+			res.Size = r.OptInt()
 		case "annotations":
-			res.Annotations = item.annotations()
+			res.Annotations = r.annotations()
 		case "icons":
-			res.Icons = item.icons()
+			res.Icons = r.icons()
 		case "_meta":
-			res.Meta = item.Meta()
+			i.meta = r.part(&i)
 		default:
-			item.Skip()
+			r.Skip()
 		}
 	}
 	if res.URI == "" {
-		item.Fail(ErrNoURI)
+		r.Fail(ErrNoURI)
 	}
-	r.join(&item)
+	raw, res.Meta = r.bytes(&i)
 	return res, raw
 }
 
-// Template reads the definition of a resource template like Tool reads that of a tool. Text is the URI
-// template as received.
+// Template reads the definition of a resource template like Tool reads that of a tool. Text is the
+// URI template as received.
 func (r *Reader) Template() (t mcp.ResourceTemplate, text string, raw json.RawMessage) {
-	raw, item := r.split()
-	for key := range item.Members() {
+	i := r.item()
+	for key := range r.Members() {
 		switch string(key) {
 		case "uriTemplate":
-			text, t.URITemplate = item.uriTemplate()
+			text, t.URITemplate = r.uriTemplate()
 		case "name":
-			t.Name = item.OptString()
+			t.Name = r.OptString()
 		case "title":
-			t.Title = item.OptString()
+			t.Title = r.OptString()
 		case "description":
-			t.Description = item.OptString()
+			t.Description = r.OptString()
 		case "mimeType":
-			t.MIMEType = item.OptString()
+			t.MIMEType = r.OptString()
 		case "annotations":
-			t.Annotations = item.annotations()
+			t.Annotations = r.annotations()
 		case "icons":
-			t.Icons = item.icons()
+			t.Icons = r.icons()
 		case "_meta":
-			t.Meta = item.Meta()
+			i.meta = r.part(&i)
 		default:
-			item.Skip()
+			r.Skip()
 		}
 	}
-	r.join(&item)
+	raw, t.Meta = r.bytes(&i)
 	return t, text, raw
 }
 
-// uriTemplate reads a URI template. Parsed is nil if the text is not one, which only matters to a caller
-// that expands it.
+// uriTemplate reads a URI template. Parsed is nil if the text is not one, which only matters to a
+// caller that expands it.
 func (r *Reader) uriTemplate() (text string, parsed *mcp.URITemplate) {
 	if r.TryNull() {
 		return "", nil
@@ -137,8 +137,8 @@ func (r *Reader) knownOrRaw() mcp.ResourceContents {
 	return contents
 }
 
-// resourceContents reads the contents of a resource and fails if they are damaged. If there are a text
-// and a blob, it takes the text.
+// resourceContents reads the contents of a resource and fails if they are damaged. If there are a
+// text and a blob, it takes the text.
 func (r *Reader) resourceContents() mcp.ResourceContents {
 	var (
 		uri, mimeType, text, blob string

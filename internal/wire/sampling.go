@@ -101,8 +101,8 @@ func (r *Reader) sampleMessage() (m mcp.SamplingMessage) {
 	return m
 }
 
-// sampleContent reads the content of a message: a mcp.Content, or a []mcp.Content if it is a list. null is
-// nil.
+// sampleContent reads the content of a message: a mcp.Content, or a []mcp.Content if it is a list.
+// null is nil.
 func (r *Reader) sampleContent() any {
 	switch r.Kind() {
 	case jsonrpc.Null:
@@ -127,8 +127,8 @@ func (r *Reader) Blocks() []mcp.Content {
 	return blocks
 }
 
-// modelPreferences reads which model the server would like; null is nil. The values are advice, so any
-// value will do.
+// modelPreferences reads which model the server would like; null is nil. The values are advice, so
+// any value will do.
 func (r *Reader) modelPreferences() *mcp.ModelPreferences {
 	if r.TryNull() {
 		return nil
@@ -165,8 +165,8 @@ func (r *Reader) modelHint() (hint mcp.ModelHint) {
 	return hint
 }
 
-// maxTokens reads the most tokens that may be sampled, a JSON number of any form. It rounds fractions down and
-// clamps what an int cannot hold. null is 0.
+// maxTokens reads the most tokens that may be sampled, a JSON number of any form. It rounds
+// fractions down and clamps what an int cannot hold. null is 0.
 func (r *Reader) maxTokens() int {
 	if r.TryNull() {
 		return 0

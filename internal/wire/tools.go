@@ -45,43 +45,45 @@ func (d *CallTool) read(r *Reader) {
 	}
 }
 
-// Tool reads the definition of a tool and returns it with its bytes, of which the schemas are parts.
-// It reads the bytes twice: once to find their end, and then in the copy that is kept.
+// Tool reads the definition of a tool in one pass and returns it with its bytes, of which the
+// schemas are parts.
 func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
-	raw, item := r.split()
-	for key := range item.Members() {
+	i := r.item()
+	var input, output part
+	for key := range r.Members() {
 		switch string(key) {
 		case "name":
-			t.Name = item.OptString()
+			t.Name = r.OptString()
 		case "title":
-			t.Title = item.OptString()
+			t.Title = r.OptString()
 		case "description":
-			t.Description = item.OptString()
+			t.Description = r.OptString()
 		case "inputSchema":
-			t.RawInputSchema = item.OptRaw()
+			input = r.part(&i)
 		case "outputSchema":
-			t.RawOutputSchema = item.OptRaw()
+			output = r.part(&i)
 		case "annotations":
-			t.Annotations = item.toolAnnotations()
+			t.Annotations = r.toolAnnotations()
 		case "execution":
-			t.Execution = item.toolExecution()
+			t.Execution = r.toolExecution()
 		case "defer_loading":
-			t.DeferLoading = item.OptBool()
+			t.DeferLoading = r.OptBool()
 		case "icons":
-			t.Icons = item.icons()
+			t.Icons = r.icons()
 		case "_meta":
-			t.Meta = item.Meta()
+			i.meta = r.part(&i)
 		default:
-			item.Skip()
+			r.Skip()
 		}
 	}
+	if t.Name == "" {
+		r.Fail(ErrNoName)
+	}
+	raw, t.Meta = r.bytes(&i)
+	t.RawInputSchema, t.RawOutputSchema = input.of(raw), output.of(raw)
 	if t.RawInputSchema == nil {
 		t.RawInputSchema = json.RawMessage(`{"type":"object"}`)
 	}
-	if t.Name == "" {
-		item.Fail(ErrNoName)
-	}
-	r.join(&item)
 	return t, raw
 }
 

@@ -50,8 +50,8 @@ func fixture(name string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// Whatever is cut off, there is an error and no panic; whole, it decodes, also
-// from a longer buffer, of which exactly the value is read.
+// Whatever is cut off, there is an error and no panic; whole, it decodes, also from a longer
+// buffer, of which exactly the value is read.
 func TestDecodersWholeAndTruncated(t *testing.T) {
 	for _, tt := range everything {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,8 +97,7 @@ func dropParsed(d Decoder) {
 	}
 }
 
-// A decoder is used again when a call is repeated: nothing of the first answer
-// may be left.
+// A decoder is used again when a call is repeated: nothing of the first answer may be left.
 func TestDecodersStartAfresh(t *testing.T) {
 	for _, tt := range everything {
 		t.Run(tt.name, func(t *testing.T) {
@@ -302,8 +301,8 @@ func decoderNamed(t *testing.T, name string) Decoder {
 	return nil
 }
 
-// The name of a member is the peer's text: it is quoted and cut in an error, and
-// the reason stays reachable.
+// The name of a member is the peer's text: it is quoted and cut in an error, and the reason stays
+// reachable.
 func TestDecodeErrorNames(t *testing.T) {
 	name := strings.Repeat("x", 100) + "\n"
 	data, err := json.Marshal(map[string]any{"_meta": map[string]any{name: 1}})

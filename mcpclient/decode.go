@@ -36,14 +36,6 @@ func publicError(err error) error {
 	return public
 }
 
-// The server's lists.
-var (
-	toolList     = wire.List[Tool]{Member: "tools", Item: readTool}
-	promptList   = wire.List[Prompt]{Member: "prompts", Item: readPrompt}
-	resourceList = wire.List[Resource]{Member: "resources", Item: readResource}
-	templateList = wire.List[ResourceTemplate]{Member: "resourceTemplates", Item: readTemplate}
-)
-
 func readTool(r *wire.Reader) (t Tool) {
 	t.Tool, t.Raw = r.Tool()
 	return t
@@ -86,11 +78,11 @@ func (r *CompleteResult) decoder() *wire.Complete {
 	return &wire.Complete{Out: &r.CompleteResult, HasTotal: &r.HasTotal}
 }
 
-// pageInfo returns what a decoded page has besides its items.
-func pageInfo[T any](p *wire.Page[T]) PageInfo {
+// publicPage returns a decoded page as users see it.
+func publicPage[T any](p *wire.Page[T]) *Page[T] {
 	info := PageInfo{NextCursor: p.Next, Cache: CacheHint(p.Cache), Meta: p.Meta, ResultType: p.Kind}
 	for _, item := range p.Damaged {
 		info.Damaged = append(info.Damaged, DamagedItem(item))
 	}
-	return info
+	return &Page[T]{Items: p.Items, PageInfo: info}
 }

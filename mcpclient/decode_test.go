@@ -81,16 +81,17 @@ func TestDecoderLimitsArePublic(t *testing.T) {
 }
 
 // A page has what the server said besides the items, and the items that could not be read.
-func TestPageInfo(t *testing.T) {
-	d := &wire.Page[Tool]{List: &toolList}
+func TestPublicPage(t *testing.T) {
+	d := &wire.Page[Tool]{List: &toolList.items}
 	text := strings.Replace(fullTools, `"tools":[`, `"tools":[{"title":"a"},`, 1)
 	require.NoError(t, wire.Unmarshal([]byte(text), d))
+	page := publicPage(d)
 	require.Equal(t, PageInfo{
 		NextCursor: pointer("c"),
 		Cache:      CacheHint{TTL: 1500 * time.Millisecond, HasTTL: true, Scope: mcp.CacheScopePrivate},
 		Meta:       &mcp.Meta{AdditionalFields: map[string]any{"p": json.RawMessage("1")}},
 		ResultType: mcp.ResultTypeComplete,
 		Damaged:    []DamagedItem{{Raw: json.RawMessage(`{"title":"a"}`), Err: wire.ErrNoName}},
-	}, pageInfo(d))
-	require.Equal(t, "n", d.Items[0].Name)
+	}, page.PageInfo)
+	require.Equal(t, "n", page.Items[0].Name)
 }

@@ -5,51 +5,27 @@ import (
 	"iter"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
-	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// Resources walks over the server's resources; see [Session.Tools] for how a walk goes.
+// Resources yields the server's resources like [Session.Tools] yields tools.
 func (s *Session) Resources(ctx context.Context, opts ...CallOption) iter.Seq2[Resource, error] {
-	return walk(s, methodListResources, func(cursor *string) ([]Resource, *string, error) {
-		page, err := s.ListResources(ctx, cursor, opts...)
-		if err != nil {
-			return nil, nil, err
-		}
-		return page.Resources, page.NextCursor, nil
-	})
+	return resourceList.walk(ctx, s, opts)
 }
 
-// ListResources reads one page of the server's resources; see [Session.ListTools].
-func (s *Session) ListResources(ctx context.Context, cursor *string, opts ...CallOption) (*ResourcesPage, error) {
-	d := &wire.Page[Resource]{List: &resourceList}
-	if err := s.do(s.listCall(ctx, methodListResources, cursor, d, opts)); err != nil {
-		return nil, err
-	}
-	page := &ResourcesPage{Resources: d.Items, PageInfo: pageInfo(d)}
-	s.reportDamaged(methodListResources, page.Damaged)
-	return page, nil
+// ListResources returns one page of the server's resources; see [Session.ListTools].
+func (s *Session) ListResources(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Resource], error) {
+	return resourceList.page(ctx, s, cursor, opts)
 }
 
-// ResourceTemplates walks over the server's resource templates; see [Session.Tools].
+// ResourceTemplates yields the server's resource templates like [Session.Tools] yields tools.
 func (s *Session) ResourceTemplates(ctx context.Context, opts ...CallOption) iter.Seq2[ResourceTemplate, error] {
-	return walk(s, methodListTemplates, func(cursor *string) ([]ResourceTemplate, *string, error) {
-		page, err := s.ListResourceTemplates(ctx, cursor, opts...)
-		if err != nil {
-			return nil, nil, err
-		}
-		return page.ResourceTemplates, page.NextCursor, nil
-	})
+	return templateList.walk(ctx, s, opts)
 }
 
-// ListResourceTemplates reads one page of the server's resource templates; see [Session.ListTools].
-func (s *Session) ListResourceTemplates(ctx context.Context, cursor *string, opts ...CallOption) (*ResourceTemplatesPage, error) {
-	d := &wire.Page[ResourceTemplate]{List: &templateList}
-	if err := s.do(s.listCall(ctx, methodListTemplates, cursor, d, opts)); err != nil {
-		return nil, err
-	}
-	page := &ResourceTemplatesPage{ResourceTemplates: d.Items, PageInfo: pageInfo(d)}
-	s.reportDamaged(methodListTemplates, page.Damaged)
-	return page, nil
+// ListResourceTemplates returns one page of the server's resource templates; see
+// [Session.ListTools].
+func (s *Session) ListResourceTemplates(ctx context.Context, cursor *string, opts ...CallOption) (*Page[ResourceTemplate], error) {
+	return templateList.page(ctx, s, cursor, opts)
 }
 
 // ReadResource reads a resource. One resource may have several contents, or

@@ -167,6 +167,13 @@ type CacheHint struct {
 	Scope mcp.CacheScope
 }
 
+// Page is one page of a list. T is [Tool], [Prompt], [Resource] or [ResourceTemplate].
+type Page[T any] struct {
+	// Items are those that could be read, in the server's order.
+	Items []T
+	PageInfo
+}
+
 // PageInfo is what a page of any list has besides its items.
 type PageInfo struct {
 	// NextCursor asks for the page after this one; nil means that this is the
@@ -189,28 +196,4 @@ type DamagedItem struct {
 	Raw json.RawMessage
 	// Err says what is wrong with it.
 	Err error
-}
-
-// ToolsPage is one page of tools/list.
-type ToolsPage struct {
-	Tools []Tool
-	PageInfo
-}
-
-// PromptsPage is one page of prompts/list.
-type PromptsPage struct {
-	Prompts []Prompt
-	PageInfo
-}
-
-// ResourcesPage is one page of resources/list.
-type ResourcesPage struct {
-	Resources []Resource
-	PageInfo
-}
-
-// ResourceTemplatesPage is one page of resources/templates/list.
-type ResourceTemplatesPage struct {
-	ResourceTemplates []ResourceTemplate
-	PageInfo
 }

@@ -406,6 +406,7 @@ func TestStandingStreamFindsALossToldBy401(t *testing.T) {
 		g.lose("session-1")
 		srv.CutStanding(true)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		require.Equal(t, 1, restored)
 		require.Equal(t, 2, srv.Count("initialize"))
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -29,9 +30,10 @@ type call struct {
 	exchange context.Context
 	method   string
 	params   []byte // a JSON object without _meta, nil for none
-	result   resultDecoder
+	result   wire.Decoder
 	cursor   jsonrpc.Cursor              // over the result while it is decoded; here so that it is not on the heap
 	required *InputRequired              // what the answer to the last try asks for, instead of being the result
+	inputTo  **InputRequired             // gets it, for a caller that answers by hand; nil: the result stays as it is
 	unasked  *backoff.ExponentialBackOff // paces rounds in which nobody is asked
 	id       int64
 	tries    int
@@ -233,12 +235,15 @@ func (c *call) appendParams(b []byte, meta bool) []byte {
 func (c *call) DecodeResult(data []byte) (int, error) {
 	c.cursor = jsonrpc.NewCursor(data, c.s.opts.Limits.Depth)
 	defer func() { c.cursor = jsonrpc.Cursor{} }() // the buffer is not ours
-	c.result.decode(&c.cursor)
+	if c.inputTo != nil {
+		*c.inputTo = nil // of the answer before
+	}
+	c.result.Decode(&c.cursor)
 	if err := c.cursor.Err(); err != nil {
 		if errors.Is(err, jsonrpc.ErrDepth) {
 			err = &LimitError{What: "levels of nested JSON", Limit: int64(c.s.opts.Limits.Depth)}
 		}
-		return 0, err
+		return 0, publicError(err)
 	}
 	if c.used.modern() {
 		if err := c.takeResultType(); err != nil {

@@ -34,7 +34,7 @@ func TemplateRef(uriTemplate string) mcp.ResourceReference {
 func (s *Session) Complete(ctx context.Context, params mcp.CompleteParams, opts ...CallOption) (*CompleteResult, error) {
 	result := new(CompleteResult)
 	c := &call{
-		ctx: ctx, method: methodComplete, result: &completeDecoder{out: result}, repeatable: true, tryBound: true,
+		ctx: ctx, method: methodComplete, result: result.decoder(), repeatable: true, tryBound: true,
 		callOptions: s.newCallOptions(opts),
 	}
 	c.params = c.completeParams(params, s.now.Load().version)

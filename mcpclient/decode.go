@@ -3,213 +3,86 @@ package mcpclient
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"iter"
-	"math"
-	"strconv"
-	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// resultDecoder decodes one JSON-RPC result where it stands in the buffer. The
-// buffer is used again afterwards, so what is kept is copied, once.
-type resultDecoder interface {
-	// decode reads exactly one value. What is wrong with it becomes the
-	// Cursor's error. It may be called again, for another answer.
-	decode(c *jsonrpc.Cursor)
-	// resultType is the resultType member of the value last decoded, "" when absent.
-	resultType() mcp.ResultType
+// unknownTypes makes the values that stand for content without a type in package mcp.
+var unknownTypes = wire.Unknown{
+	Content: func(kind string, raw json.RawMessage, err error) mcp.Content {
+		return UnknownContent{Type: kind, Raw: raw, Err: publicError(err)}
+	},
+	Resource: func(raw json.RawMessage, err error) mcp.ResourceContents {
+		return UnknownResourceContents{Raw: raw, Err: publicError(err)}
+	},
 }
 
-// unmarshal decodes a result that is a text of its own.
-func unmarshal(data []byte, d resultDecoder) error {
-	c := jsonrpc.NewCursor(data, 0)
-	d.decode(&c)
-	c.End()
-	return c.Err()
-}
-
-// unmarshalItem decodes an item of a list that is a text of its own. A null
-// changes nothing, as encoding/json has it.
-func unmarshalItem[T any](data []byte, item *T, decode func(r *jsonReader) T) error {
-	if string(data) == "null" {
-		return nil
+// publicError makes a [LimitError] of an exceeded limit of package wire. It keeps the path.
+func publicError(err error) error {
+	if err == nil {
+		return nil // errors.As would allocate
 	}
-	r := jsonReader{Cursor: jsonrpc.NewCursor(data, 0)}
-	fresh := decode(&r)
-	r.End()
-	if r.Err() == nil {
-		*item = fresh
+	var limit *wire.LimitError
+	if !errors.As(err, &limit) {
+		return err
 	}
-	return r.Err()
-}
-
-// jsonReader is the Cursor of the decoders. It knows the path of what fails, and
-// whether its text may be kept.
-type jsonReader struct {
-	jsonrpc.Cursor
-	mine bool // the text is not used again: raw parts of it are kept as they are
-	kept int  // elements and _meta members so far
-}
-
-// A value of three bytes may become one of hundreds. These bound what a result
-// can be blown up to; no honest one comes near them.
-const (
-	maxElements = 100_000   // of one array
-	maxKept     = 1_000_000 // elements and _meta members in all
-)
-
-// keep counts one more value that memory is needed for.
-func (r *jsonReader) keep() {
-	if r.kept++; r.kept > maxKept {
-		r.Fail(&LimitError{What: "values in a result", Limit: maxKept})
+	public := &LimitError{What: limit.What, Limit: limit.Limit}
+	var at *wire.PathError
+	if errors.As(err, &at) {
+		return &wire.PathError{Path: at.Path, Err: public}
 	}
+	return public
 }
 
-// raw reads the next value and returns its bytes, to be kept.
-func (r *jsonReader) raw() json.RawMessage {
-	if r.mine {
-		return json.RawMessage(r.Skip())
-	}
-	return r.Raw()
+func readTool(r *wire.Reader) (t Tool) {
+	t.Tool, t.Raw = r.Tool()
+	return t
 }
 
-// split reads the next value and returns its bytes, to be kept, with a reader
-// over them, from which raw costs nothing.
-func (r *jsonReader) split() (json.RawMessage, jsonReader) {
-	raw := r.raw()
-	// Its depth was checked already, in its place.
-	return raw, jsonReader{Cursor: jsonrpc.NewCursor(raw, math.MaxInt), mine: true, kept: r.kept}
+func readPrompt(r *wire.Reader) (p Prompt) {
+	p.Prompt, p.Raw = r.Prompt()
+	return p
 }
 
-// join ends the reading of an item that split gave.
-func (r *jsonReader) join(item *jsonReader) {
-	r.kept = item.kept
-	r.Fail(item.Err())
+func readResource(r *wire.Reader) (res Resource) {
+	res.Resource, res.Raw = r.Resource()
+	return res
 }
 
-// members reads an object: it yields the name of each member, whose value must
-// be read (or skipped) by the body of the loop. An error in there gets the
-// member's name.
-func (r *jsonReader) members() iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		r.EnterObject()
-		for {
-			key, ok := r.NextKey()
-			if !ok || !yield(key) {
-				return
-			}
-			if r.Err() != nil {
-				r.inside(pathKey(key))
-				return
-			}
-		}
+func readTemplate(r *wire.Reader) (t ResourceTemplate) {
+	t.ResourceTemplate, t.RawURITemplate, t.Raw = r.Template()
+	return t
+}
+
+// decoder returns a decoder into r.
+func (r *CallToolResult) decoder(keepRaw bool) *wire.CallTool {
+	return &wire.CallTool{Out: &r.CallToolResult, Raw: &r.Raw, KeepRaw: keepRaw, Unknown: &unknownTypes}
+}
+
+// decoder returns a decoder into r.
+func (r *GetPromptResult) decoder(keepRaw bool) *wire.GetPrompt {
+	return &wire.GetPrompt{Out: &r.GetPromptResult, Raw: &r.Raw, KeepRaw: keepRaw, Unknown: &unknownTypes}
+}
+
+// decoder returns a decoder into r.
+func (r *ReadResourceResult) decoder(keepRaw bool) *wire.ReadResource {
+	return &wire.ReadResource{
+		Out: &r.ReadResourceResult, Raw: &r.Raw, Cache: (*wire.Cache)(&r.Cache), KeepRaw: keepRaw, Unknown: &unknownTypes,
 	}
 }
 
-// elements reads an array as members does an object; null is an empty one.
-func (r *jsonReader) elements() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		if r.TryNull() {
-			return
-		}
-		r.EnterArray()
-		for i := 0; r.NextElement(); i++ {
-			if i == maxElements {
-				r.Fail(&LimitError{What: "elements in a list", Limit: maxElements})
-				return
-			}
-			if r.keep(); !yield(i) {
-				return
-			}
-			if r.Err() != nil {
-				r.inside("[" + strconv.Itoa(i) + "]")
-				return
-			}
-		}
-	}
+// decoder returns a decoder into r.
+func (r *CompleteResult) decoder() *wire.Complete {
+	return &wire.Complete{Out: &r.CompleteResult, HasTotal: &r.HasTotal}
 }
 
-// inside tells that the error was found in the part of the value that step names.
-func (r *jsonReader) inside(step string) {
-	err := r.Err()
-	d, ok := err.(*decodeError)
-	if !ok {
-		d = &decodeError{err: err}
-		r.Cursor = jsonrpc.Cursor{} // errors are sticky
-		r.Fail(d)
+// publicPage returns a decoded page as users see it.
+func publicPage[T any](p *wire.Page[T]) *Page[T] {
+	info := PageInfo{NextCursor: p.Next, Cache: CacheHint(p.Cache), Meta: p.Meta, ResultType: p.Kind}
+	for _, item := range p.Damaged {
+		info.Damaged = append(info.Damaged, DamagedItem(item))
 	}
-	if d.path != "" && d.path[0] != '[' {
-		step += "."
-	}
-	d.path = step + d.path
-}
-
-// optString reads a string; null, which many servers write for a member that
-// is not there, is "".
-func (r *jsonReader) optString() string {
-	if r.TryNull() {
-		return ""
-	}
-	return r.String()
-}
-
-// optBool reads a boolean; null is false.
-func (r *jsonReader) optBool() bool { return !r.TryNull() && r.Bool() }
-
-// optInt reads an integer; null is nil.
-func (r *jsonReader) optInt() *int64 {
-	if r.TryNull() {
-		return nil
-	}
-	v := r.Int64()
-	return &v
-}
-
-// optHint reads a boolean of which absence means something else than false.
-func (r *jsonReader) optHint() *bool {
-	if r.TryNull() {
-		return nil
-	}
-	v := r.Bool()
-	return &v
-}
-
-// decodeError tells where in a value the decoding failed.
-type decodeError struct {
-	path string // as a[2].b, from the value's root
-	err  error
-}
-
-// Error gives the path and the reason.
-func (e *decodeError) Error() string {
-	var shape *jsonrpc.ShapeError
-	if errors.As(e.err, &shape) { // the path says better where it is than the offset does
-		return fmt.Sprintf("%s: %s wanted, %s found", e.path, shape.Want, shape.Got)
-	}
-	return e.path + ": " + e.err.Error()
-}
-
-// Unwrap returns the reason.
-func (e *decodeError) Unwrap() error { return e.err }
-
-// pathKey is the name of a member as error texts have it: a name is the peer's
-// text, so an unusual one is quoted and cut.
-func pathKey(key []byte) string {
-	const most = 40
-	plain := len(key) > 0 && len(key) <= most
-	for _, b := range key {
-		plain = plain && b > ' ' && b < utf8.RuneSelf && b != '"' && b != '\\'
-	}
-	if plain {
-		return string(key)
-	}
-	cut := ""
-	if len(key) > most {
-		key, cut = key[:most], "…"
-	}
-	return strconv.QuoteToASCII(string(key)) + cut
+	return &Page[T]{Items: p.Items, PageInfo: info}
 }

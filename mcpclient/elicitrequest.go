@@ -11,7 +11,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 var (
@@ -29,28 +29,28 @@ func decodeElicitation(params json.RawMessage, version string) (form *FormReques
 		schema                     json.RawMessage
 		meta                       *mcp.Meta
 	)
-	r := jsonReader{Cursor: jsonrpc.NewCursor(params, 0), mine: true}
-	for key := range r.members() {
+	r := wire.NewReader(params, nil)
+	for key := range r.Members() {
 		switch string(key) {
 		case "mode":
-			mode = r.optString()
+			mode = r.OptString()
 		case "message":
-			message = r.optString()
+			message = r.OptString()
 		case "requestedSchema":
-			schema = r.optRaw()
+			schema = r.OptRaw()
 		case "url":
-			address = r.optString()
+			address = r.OptString()
 		case "elicitationId":
-			id = r.optString()
+			id = r.OptString()
 		case "_meta":
-			meta = r.meta()
+			meta = r.Meta()
 		default:
 			r.Skip()
 		}
 	}
 	r.End()
 	if err := r.Err(); err != nil {
-		return nil, nil, err
+		return nil, nil, publicError(err)
 	}
 	switch mode {
 	case "", "form":
@@ -75,7 +75,7 @@ func decodeElicitation(params json.RawMessage, version string) (form *FormReques
 		}
 		return nil, &URLRequest{Message: message, URL: u, Warnings: warnings, ElicitationID: id, Meta: meta, Raw: params}, nil
 	}
-	return nil, nil, fmt.Errorf("unknown mode %s", pathKey([]byte(mode)))
+	return nil, nil, fmt.Errorf("unknown mode %s", wire.PathKey([]byte(mode)))
 }
 
 const (

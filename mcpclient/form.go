@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // Form is what a server asks a person to fill in: a flat object of fields
@@ -82,7 +84,7 @@ type FieldError struct {
 
 // Error names the field and the reason. A name is the server's text: an unusual
 // one is quoted and cut. What was filled in is not repeated.
-func (e *FieldError) Error() string { return pathKey([]byte(e.Field)) + ": " + e.Reason }
+func (e *FieldError) Error() string { return wire.PathKey([]byte(e.Field)) + ": " + e.Reason }
 
 // Defaults returns the content of the form as it is before anybody touches it:
 // the fields that have a default value. It is a new map each time, with slices of its own.

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // Validate reports what is wrong with a content, nil if nothing is: an error
@@ -30,7 +31,7 @@ func (f *Form) Validate(content any) error {
 			return fmt.Errorf("content: %w", err)
 		}
 	}
-	r := jsonReader{Cursor: jsonrpc.NewCursor(text, 0), mine: true}
+	r := formReader{wire.NewReader(text, nil)}
 	if raw && text == nil || r.Kind() == jsonrpc.Null && r.TryNull() && r.isEnd() {
 		return f.Validate(f.Defaults())
 	}
@@ -38,13 +39,13 @@ func (f *Form) Validate(content any) error {
 }
 
 // isEnd tells that nothing more follows.
-func (r *jsonReader) isEnd() bool {
+func (r *formReader) isEnd() bool {
 	r.End()
 	return r.Err() == nil
 }
 
 // check reads a content and compares it with the form.
-func (f *Form) check(r *jsonReader) error {
+func (f *Form) check(r *formReader) error {
 	place := make(map[string]int, len(f.Fields))
 	for i := range f.Fields {
 		place[f.Fields[i].Name] = i
@@ -52,7 +53,7 @@ func (f *Form) check(r *jsonReader) error {
 	wrong := make([]string, len(f.Fields))
 	seen := make([]bool, len(f.Fields))
 	var strangers []error
-	for key := range r.members() {
+	for key := range r.Members() {
 		i, ok := place[string(key)]
 		switch {
 		case !ok:
@@ -68,7 +69,7 @@ func (f *Form) check(r *jsonReader) error {
 	}
 	r.End()
 	if err := r.Err(); err != nil {
-		return fmt.Errorf("content: %w", err)
+		return fmt.Errorf("content: %w", publicError(err))
 	}
 	var errs []error
 	for i := range f.Fields {
@@ -84,7 +85,7 @@ func (f *Form) check(r *jsonReader) error {
 
 // take reads a JSON value as one of the field. Reason says why it is not; it
 // does not repeat the value. Bad JSON is the reader's error.
-func (f *Field) take(r *jsonReader) (value any, reason string) {
+func (f *Field) take(r *formReader) (value any, reason string) {
 	found := r.Kind()
 	if found == jsonrpc.Null {
 		r.Skip()
@@ -106,7 +107,7 @@ func (f *Field) take(r *jsonReader) (value any, reason string) {
 		return r.Bool(), ""
 	default:
 		values, texts := []string{}, true
-		for range r.elements() {
+		for range r.Elements() {
 			if texts = texts && r.Kind() == jsonrpc.String; texts {
 				values = append(values, r.String())
 			} else {

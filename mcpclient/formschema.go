@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // What a person can still be asked, with room to spare.
@@ -18,6 +19,9 @@ const (
 	maxBound   = 1_000  // digits of a minimum or maximum, which error texts repeat
 )
 
+// formReader reads schemas of forms, and contents.
+type formReader struct{ wire.Reader }
+
 // parseForm reads a requested schema (2026-07-28, "Elicitation", "Requested
 // Schema"), which it keeps. It is wider than the protocol where a person can
 // answer all the same: a type that may also be null, a type that follows from the
@@ -25,10 +29,10 @@ const (
 // protocol does not have (pattern) are left to the server to enforce; so are names in
 // "required" that are no properties, for which there is nothing to fill in.
 func parseForm(schema json.RawMessage) (*Form, error) {
-	r := jsonReader{Cursor: jsonrpc.NewCursor(schema, 0), mine: true}
+	r := formReader{wire.NewReader(schema, nil)}
 	form := &Form{Schema: schema}
 	var required []string
-	for key := range r.members() {
+	for key := range r.Members() {
 		switch string(key) {
 		case "type":
 			if types, _ := r.types(); len(types) > 0 && !slices.Contains(types, "object") {
@@ -38,7 +42,7 @@ func parseForm(schema json.RawMessage) (*Form, error) {
 			form.Fields = r.fields()
 		case "required":
 			required = nil
-			for range r.elements() {
+			for range r.Elements() {
 				required = append(required, r.String())
 			}
 		default:
@@ -47,7 +51,7 @@ func parseForm(schema json.RawMessage) (*Form, error) {
 	}
 	r.End()
 	if err := r.Err(); err != nil {
-		return nil, err
+		return nil, publicError(err)
 	}
 	needed := make(map[string]bool, len(required))
 	for _, name := range required {
@@ -61,13 +65,13 @@ func parseForm(schema json.RawMessage) (*Form, error) {
 
 // fields reads properties; null is none. Of two of one name the last counts, as
 // everywhere, in the place of the first.
-func (r *jsonReader) fields() (fields []Field) {
+func (r *formReader) fields() (fields []Field) {
 	if r.TryNull() {
 		return nil
 	}
 	place := map[string]int{}
-	for key := range r.members() {
-		r.keep()
+	for key := range r.Members() {
+		r.Keep()
 		name := string(key)
 		field := r.field(name)
 		if i, again := place[name]; again {
@@ -85,7 +89,7 @@ func (r *jsonReader) fields() (fields []Field) {
 }
 
 // field reads the schema of a property.
-func (r *jsonReader) field(name string) Field {
+func (r *formReader) field(name string) Field {
 	s := r.property(0)
 	if r.Err() != nil {
 		return Field{}
@@ -129,22 +133,22 @@ type alternatives struct {
 const maxNested = 3
 
 // property reads a schema that is so many levels inside that of a property.
-func (r *jsonReader) property(level int) *property {
+func (r *formReader) property(level int) *property {
 	s := &property{}
 	if r.Kind() == jsonrpc.Bool { // a schema that anything fits, or nothing
 		s.never = !r.Bool()
 		return s
 	}
-	for key := range r.members() {
+	for key := range r.Members() {
 		switch string(key) {
 		case "type":
 			s.types, s.null = r.types()
 		case "title":
-			s.title = r.optString()
+			s.title = r.OptString()
 		case "description":
-			s.description = r.optString()
+			s.description = r.OptString()
 		case "format":
-			s.format = r.optString()
+			s.format = r.OptString()
 		case "minLength":
 			s.minLength = r.count()
 		case "maxLength":
@@ -162,7 +166,7 @@ func (r *jsonReader) property(level int) *property {
 		case "exclusiveMaximum":
 			s.below = r.bound()
 		case "default":
-			s.fallback = r.optRaw()
+			s.fallback = r.OptRaw()
 		default:
 			r.propertyChoices(s, string(key), level)
 		}
@@ -171,18 +175,18 @@ func (r *jsonReader) property(level int) *property {
 }
 
 // propertyChoices reads a member that says what can be chosen from.
-func (r *jsonReader) propertyChoices(s *property, key string, level int) {
+func (r *formReader) propertyChoices(s *property, key string, level int) {
 	switch key {
 	case "enum":
 		s.enum, s.listed = nil, r.Kind() != jsonrpc.Null
-		for i := range r.elements() {
+		for i := range r.Elements() {
 			s.enum = append(s.enum, r.optionValue(s))
 			r.limitOptions(i)
 		}
 	case "enumNames":
 		s.enumNames = nil
-		for range r.elements() {
-			s.enumNames = append(s.enumNames, r.optString())
+		for range r.Elements() {
+			s.enumNames = append(s.enumNames, r.OptString())
 		}
 	case "const":
 		s.constant = r.optionValue(s)
@@ -206,13 +210,13 @@ func (r *jsonReader) propertyChoices(s *property, key string, level int) {
 }
 
 // alternatives reads the oneOf or anyOf of s.
-func (r *jsonReader) alternatives(s *property, level int) (a alternatives) {
+func (r *formReader) alternatives(s *property, level int) (a alternatives) {
 	if level > maxNested {
 		s.elsewhere = true
 		r.Skip()
 		return a
 	}
-	for i := range r.elements() {
+	for i := range r.Elements() {
 		r.limitOptions(i)
 		one := r.property(level)
 		switch {
@@ -228,7 +232,7 @@ func (r *jsonReader) alternatives(s *property, level int) (a alternatives) {
 }
 
 // optionValue reads what an option of s stands for; null is nil.
-func (r *jsonReader) optionValue(s *property) *string {
+func (r *formReader) optionValue(s *property) *string {
 	switch r.Kind() {
 	case jsonrpc.String:
 		value := r.String()
@@ -241,7 +245,7 @@ func (r *jsonReader) optionValue(s *property) *string {
 	return nil
 }
 
-func (r *jsonReader) limitOptions(i int) {
+func (r *formReader) limitOptions(i int) {
 	if i >= maxOptions {
 		r.Fail(&LimitError{What: "options in a field", Limit: maxOptions})
 	}
@@ -249,7 +253,7 @@ func (r *jsonReader) limitOptions(i int) {
 
 // types reads the type of a schema, one or a list of them. Null is left out of
 // it; only tells that there is nothing else.
-func (r *jsonReader) types() (types []string, only bool) {
+func (r *formReader) types() (types []string, only bool) {
 	if r.TryNull() {
 		return nil, false
 	}
@@ -261,7 +265,7 @@ func (r *jsonReader) types() (types []string, only bool) {
 		}
 	}
 	if r.Kind() == jsonrpc.Array {
-		for range r.elements() {
+		for range r.Elements() {
 			add()
 		}
 	} else {
@@ -271,7 +275,7 @@ func (r *jsonReader) types() (types []string, only bool) {
 }
 
 // count reads a length. One that no text or list can have is no bound.
-func (r *jsonReader) count() *int {
+func (r *formReader) count() *int {
 	if r.TryNull() {
 		return nil
 	}
@@ -286,7 +290,7 @@ func (r *jsonReader) count() *int {
 }
 
 // bound reads a minimum or maximum.
-func (r *jsonReader) bound() json.Number {
+func (r *formReader) bound() json.Number {
 	if r.TryNull() {
 		return ""
 	}
@@ -298,7 +302,7 @@ func (r *jsonReader) bound() json.Number {
 }
 
 // number reads a number as it is written.
-func (r *jsonReader) number() string {
+func (r *formReader) number() string {
 	if r.Kind() != jsonrpc.Number {
 		r.Float64() // which tells what it found instead
 		return ""
@@ -459,7 +463,7 @@ func (f *Field) fitting(text json.RawMessage) any {
 	if text == nil {
 		return nil
 	}
-	r := jsonReader{Cursor: jsonrpc.NewCursor(text, 0), mine: true}
+	r := formReader{wire.NewReader(text, nil)}
 	value, reason := f.take(&r)
 	if reason != "" || r.Err() != nil {
 		return nil

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // InputRequired is what a modern server wants to know before it can go on with
@@ -42,19 +43,19 @@ var (
 	errNoMethod        = errors.New(`no "method"`)
 )
 
-// parse reads the requests.
-func (in *inputRequired) parse() (*InputRequired, error) {
-	if len(in.requests) > maxInputRequests {
+// parseInput reads the requests.
+func parseInput(in *wire.Input) (*InputRequired, error) {
+	if len(in.Requests) > maxInputRequests {
 		return nil, &LimitError{What: "questions in a result", Limit: maxInputRequests}
 	}
-	if len(in.requests) == 0 && in.state == nil {
+	if len(in.Requests) == 0 && in.State == nil {
 		return nil, errNothingRequired
 	}
-	out := &InputRequired{State: in.state}
-	for _, key := range slices.Sorted(maps.Keys(in.requests)) {
+	out := &InputRequired{State: in.State}
+	for _, key := range slices.Sorted(maps.Keys(in.Requests)) {
 		q := InputRequest{Key: key}
-		if err := q.read(in.requests[key]); err != nil {
-			return nil, fmt.Errorf("inputRequests %s: %w", pathKey([]byte(key)), err)
+		if err := q.read(in.Requests[key]); err != nil {
+			return nil, fmt.Errorf("inputRequests %s: %w", wire.PathKey([]byte(key)), err)
 		}
 		out.Requests = append(out.Requests, q)
 	}
@@ -62,13 +63,13 @@ func (in *inputRequired) parse() (*InputRequired, error) {
 }
 
 func (q *InputRequest) read(data json.RawMessage) error {
-	r := jsonReader{Cursor: jsonrpc.NewCursor(data, 0), mine: true}
-	for key := range r.members() {
+	r := wire.NewReader(data, nil)
+	for key := range r.Members() {
 		switch string(key) {
 		case "method":
-			q.Method = r.optString()
+			q.Method = r.OptString()
 		case "params":
-			q.Params = r.optRaw()
+			q.Params = r.OptRaw()
 		default:
 			r.Skip()
 		}
@@ -79,33 +80,22 @@ func (q *InputRequest) read(data json.RawMessage) error {
 	return r.Err()
 }
 
-// inputDecoder is the decoder of a result that may require input instead.
-type inputDecoder interface {
-	inputRequired() *inputRequired
-	setInput(in *InputRequired)
-}
-
-func (d *callToolDecoder) setInput(in *InputRequired)     { d.out.Input = in }
-func (d *getPromptDecoder) setInput(in *InputRequired)    { d.out.Input = in }
-func (d *readResourceDecoder) setInput(in *InputRequired) { d.out.Input = in }
-
 // takeRequired takes what the server requires. A raw request gets it as it is.
 func (c *call) takeRequired() error {
 	switch {
 	case c.on != nil, c.method != methodCallTool && c.method != methodGetPrompt && c.method != methodReadResource:
 		return errNotHere
 	}
-	d, ok := c.result.(inputDecoder)
-	if !ok {
+	if c.inputTo == nil {
 		return nil
 	}
-	in, err := d.inputRequired().parse()
+	in, err := parseInput(&c.result.Common().Input)
 	if err != nil {
 		return err
 	}
 	c.required = in
 	if c.manual {
-		d.setInput(in)
+		*c.inputTo = in
 	}
 	return nil
 }
@@ -158,7 +148,7 @@ type InputError struct {
 
 // Error names the question and the cause.
 func (e *InputError) Error() string {
-	return fmt.Sprintf("%s %s: %v", pathKey([]byte(e.Method)), strconv.QuoteToASCII(e.Key[:min(len(e.Key), 64)]), e.Err)
+	return fmt.Sprintf("%s %s: %v", wire.PathKey([]byte(e.Method)), strconv.QuoteToASCII(e.Key[:min(len(e.Key), 64)]), e.Err)
 }
 
 // Unwrap returns the cause.

@@ -90,14 +90,14 @@ func lists(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 
 	page, err := s.ListResources(t.Context(), nil)
 	require.NoError(t, err)
-	require.Len(t, page.Resources, 2)
+	require.Len(t, page.Items, 2)
 	require.Nil(t, page.NextCursor)
 	templates, err := s.ListResourceTemplates(t.Context(), nil)
 	require.NoError(t, err)
-	require.Len(t, templates.ResourceTemplates, 1)
+	require.Len(t, templates.Items, 1)
 	prompts, err := s.ListPrompts(t.Context(), nil)
 	require.NoError(t, err)
-	require.Equal(t, "ask", prompts.Prompts[0].Name)
+	require.Equal(t, "ask", prompts.Items[0].Name)
 }
 
 // calls checks tool calls with what belongs to them.

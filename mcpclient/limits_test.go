@@ -170,3 +170,36 @@ func TestReplyTooDeep(t *testing.T) {
 		echoes(t, s)
 	})
 }
+
+// AllTools returns what all pages hold, the damaged items with their bytes.
+func TestAllTools(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		bad := map[string]any{"title": "no name"}
+		answerLists(srv, func(n int) map[string]any {
+			switch n {
+			case 0:
+				return map[string]any{"tools": append(tools("a", "b"), bad), "nextCursor": "2"}
+			case 1:
+				return map[string]any{"tools": []any{bad}, "nextCursor": "3"}
+			case 2:
+				return map[string]any{"tools": tools("c")}
+			default:
+				return map[string]any{"tools": []any{bad, bad}, "nextCursor": fmt.Sprint(n)}
+			}
+		})
+		s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{Items: 3}})
+		all, damaged, err := s.AllTools(t.Context())
+		require.NoError(t, err)
+		require.Len(t, all, 3)
+		require.Equal(t, "c", all[2].Name)
+		require.Len(t, damaged, 2)
+		require.JSONEq(t, `{"title":"no name"}`, string(damaged[0].Raw))
+		require.ErrorContains(t, damaged[1].Err, `no "name"`)
+
+		all, damaged, err = s.AllTools(t.Context())
+		limited(t, err, "damaged list items", 3)
+		require.Empty(t, all)
+		require.Empty(t, damaged)
+		echoes(t, s)
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -222,7 +223,7 @@ func (r *subscribedResource) talk(ctx context.Context, f func() error) error {
 // askFor sends a request about one resource and returns the epoch in which it was taken.
 func (s *Session) askFor(ctx context.Context, on *snapshot, method, uri string) (uint64, error) {
 	c := &call{
-		ctx: ctx, on: on, method: method, params: append(jsonrpc.AppendString([]byte(`{"uri":`), uri), '}'), result: &emptyDecoder{},
+		ctx: ctx, on: on, method: method, params: append(jsonrpc.AppendString([]byte(`{"uri":`), uri), '}'), result: &wire.Empty{},
 		repeatable: true, tryBound: true, callOptions: s.newCallOptions(nil),
 	}
 	if err := s.do(c); err != nil {

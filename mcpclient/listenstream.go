@@ -11,6 +11,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -127,13 +128,13 @@ func idNumber(id []byte) (int64, bool) {
 // readSubscription reads what a notification says of its subscription: its id,
 // nil if it has none, and the filter of an acknowledgment.
 func readSubscription(params []byte) (f Filter, id []byte) {
-	r := jsonReader{Cursor: jsonrpc.NewCursor(params, 0)}
-	for key := range r.members() {
+	r := wire.Reader{Cursor: jsonrpc.NewCursor(params, 0)}
+	for key := range r.Members() {
 		switch string(key) {
 		case "_meta":
-			id = r.subscriptionID()
+			id = subscriptionID(&r)
 		case "notifications":
-			f = r.filter()
+			f = readFilter(&r)
 		default:
 			r.Skip()
 		}
@@ -144,11 +145,11 @@ func readSubscription(params []byte) (f Filter, id []byte) {
 	return f, id
 }
 
-func (r *jsonReader) subscriptionID() (id []byte) {
+func subscriptionID(r *wire.Reader) (id []byte) {
 	if r.TryNull() {
 		return nil
 	}
-	for key := range r.members() {
+	for key := range r.Members() {
 		if string(key) == mcp.MetaKeySubscriptionID {
 			id = r.Skip()
 		} else {
@@ -158,21 +159,21 @@ func (r *jsonReader) subscriptionID() (id []byte) {
 	return id
 }
 
-func (r *jsonReader) filter() (f Filter) {
+func readFilter(r *wire.Reader) (f Filter) {
 	if r.TryNull() {
 		return f
 	}
-	for key := range r.members() {
+	for key := range r.Members() {
 		switch string(key) {
 		case "toolsListChanged":
-			f.ToolsChanged = r.optBool()
+			f.ToolsChanged = r.OptBool()
 		case "promptsListChanged":
-			f.PromptsChanged = r.optBool()
+			f.PromptsChanged = r.OptBool()
 		case "resourcesListChanged":
-			f.ResourcesChanged = r.optBool()
+			f.ResourcesChanged = r.OptBool()
 		case "resourceSubscriptions":
 			f.Resources = nil
-			for range r.elements() {
+			for range r.Elements() {
 				f.Resources = append(f.Resources, r.String())
 			}
 		default:

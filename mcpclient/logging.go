@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // LogMessage is a log message of the server. All of it is the server's text.
@@ -48,7 +49,7 @@ func (s *Session) SetLogLevel(ctx context.Context, level mcp.LoggingLevel, opts 
 func (s *Session) setLevel(ctx context.Context, on *snapshot, level mcp.LoggingLevel, opts []CallOption) *call {
 	params := append(jsonrpc.AppendString([]byte(`{"level":`), string(level)), '}')
 	return &call{
-		ctx: ctx, on: on, method: methodSetLevel, params: params, result: &emptyDecoder{},
+		ctx: ctx, on: on, method: methodSetLevel, params: params, result: &wire.Empty{},
 		repeatable: true, tryBound: true, callOptions: s.newCallOptions(opts),
 	}
 }

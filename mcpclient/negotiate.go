@@ -11,6 +11,8 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/transport"
+
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // negotiate finds out which era and revision the endpoint speaks and returns
@@ -231,7 +233,7 @@ func (s *Session) handshake(
 	var raw json.RawMessage
 	c := &call{
 		ctx: ctx, on: sn, method: method, params: params, repeatable: true, tryBound: true, maxTries: tries, maxReply: maxHandshake,
-		result: &rawDecoder{out: &raw}, onHeader: onHeader, callOptions: s.newCallOptions(nil),
+		result: &wire.RawResult{Out: &raw}, onHeader: onHeader, callOptions: s.newCallOptions(nil),
 	}
 	if err := s.do(c); err != nil {
 		return err

@@ -7,11 +7,35 @@ import (
 	"net/http"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// listParams encodes the parameters of a list request. Nil asks for the first
-// page; the empty string is a cursor like any other (2026-07-28, "Pagination").
+// list is one of the server's lists: how to ask for it and how to read it.
+type list[T any] struct {
+	method string
+	items  wire.List[T]
+	// learn remembers items and returns those that may be used; nil keeps all.
+	learn func(s *Session, items []T, modern bool) []T
+}
+
+var (
+	toolList = list[Tool]{
+		method: methodListTools, items: wire.List[Tool]{Member: "tools", Item: readTool}, learn: (*Session).learnTools,
+	}
+	promptList = list[Prompt]{
+		method: methodListPrompts, items: wire.List[Prompt]{Member: "prompts", Item: readPrompt},
+	}
+	resourceList = list[Resource]{
+		method: methodListResources, items: wire.List[Resource]{Member: "resources", Item: readResource},
+	}
+	templateList = list[ResourceTemplate]{
+		method: methodListTemplates, items: wire.List[ResourceTemplate]{Member: "resourceTemplates", Item: readTemplate},
+	}
+)
+
+// listParams encodes the parameters of a list request. Nil asks for the first page; the empty
+// string is a cursor like any other (2026-07-28, "Pagination").
 func listParams(cursor *string) []byte {
 	if cursor == nil {
 		return nil
@@ -19,64 +43,108 @@ func listParams(cursor *string) []byte {
 	return append(jsonrpc.AppendString([]byte(`{"cursor":`), *cursor), '}')
 }
 
-// listCall is the call of one page.
-func (s *Session) listCall(ctx context.Context, method string, cursor *string, result resultDecoder, opts []CallOption) *call {
-	return &call{
-		ctx: ctx, method: method, params: listParams(cursor), result: result,
+// page reads one page. It logs the damaged items.
+func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []CallOption) (*Page[T], error) {
+	d := &wire.Page[T]{List: &l.items}
+	c := &call{
+		ctx: ctx, method: l.method, params: listParams(cursor), result: d,
 		repeatable: true, tryBound: true, callOptions: s.newCallOptions(opts),
+	}
+	if err := s.do(c); err != nil {
+		return nil, err
+	}
+	page := publicPage(d)
+	for _, item := range page.Damaged {
+		s.log.Warn("left out a list item that cannot be read", "method", l.method, "error", item.Err)
+	}
+	if l.learn != nil {
+		page.Items = l.learn(s, page.Items, c.used.modern())
+	}
+	return page, nil
+}
+
+// pages yields the pages of the list. It ends with an error if a page fails, if the server repeats
+// a cursor (the walk would never end), and at the limits of pages and items. Each range over it
+// starts at the first page.
+func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption) iter.Seq2[*Page[T], error] {
+	return func(yield func(*Page[T], error) bool) {
+		limits := &s.opts.Limits
+		var cursor *string
+		seen, items := make(map[[sha256.Size]byte]struct{}), 0
+		for pages := 1; ; pages++ {
+			page, err := l.page(ctx, s, cursor, opts)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			over := len(page.Items) > limits.Items-items
+			if over {
+				page.Items = page.Items[:limits.Items-items]
+			}
+			items += len(page.Items)
+			switch next := page.NextCursor; {
+			case !yield(page, nil):
+				return
+			case over:
+				yield(nil, l.tooMany("list items", limits.Items))
+				return
+			case next == nil:
+				return
+			case pages >= limits.Pages:
+				yield(nil, l.tooMany("list pages", limits.Pages))
+				return
+			}
+			cursor = page.NextCursor
+			sum := sha256.Sum256([]byte(*cursor)) // a cursor may be long: remember its digest only
+			if _, again := seen[sum]; again {
+				reason := l.method + " gives a cursor it gave before"
+				yield(nil, l.failed(KindProtocol, &streamablehttp.ProtocolError{Reason: reason, Status: http.StatusOK}))
+				return
+			}
+			seen[sum] = struct{}{}
+		}
 	}
 }
 
-// walk yields the items of all pages of a list. It ends with an error when a
-// page fails, when the server gives a cursor again (the walk would never end),
-// and at the limits of pages and items. Each walk starts at the first page.
-func walk[T any](s *Session, method string, page func(cursor *string) ([]T, *string, error)) iter.Seq2[T, error] {
+// walk yields the items of all pages; see pages.
+func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		var (
-			zero   T
-			cursor *string
-			seen   = make(map[[sha256.Size]byte]struct{})
-			items  int
-		)
-		stop := func(err error, kind Kind) {
-			yield(zero, &Error{Kind: kind, Method: method, Stage: stageOf(err), Outcome: Answered, Tries: 1, Err: err, harmless: true})
-		}
-		for pages := 1; ; pages++ {
-			list, next, err := page(cursor)
+		for page, err := range l.pages(ctx, s, opts) {
 			if err != nil {
+				var zero T
 				yield(zero, err)
 				return
 			}
-			for _, item := range list {
-				if items++; items > s.opts.Limits.Items {
-					stop(&streamablehttp.LimitError{What: "list items", Limit: int64(s.opts.Limits.Items)}, KindLimit)
-					return
-				}
+			for _, item := range page.Items {
 				if !yield(item, nil) {
 					return
 				}
 			}
-			if next == nil {
-				return
-			}
-			if pages >= s.opts.Limits.Pages {
-				stop(&streamablehttp.LimitError{What: "list pages", Limit: int64(s.opts.Limits.Pages)}, KindLimit)
-				return
-			}
-			sum := sha256.Sum256([]byte(*next)) // a cursor may be long: remember its digest only
-			if _, again := seen[sum]; again {
-				stop(&streamablehttp.ProtocolError{Reason: method + " gives a cursor it gave before", Status: http.StatusOK}, KindProtocol)
-				return
-			}
-			seen[sum] = struct{}{}
-			cursor = next
 		}
 	}
 }
 
-// reportDamaged logs the items of a page that could not be read.
-func (s *Session) reportDamaged(method string, items []DamagedItem) {
-	for _, item := range items {
-		s.log.Warn("item of a list left out: it cannot be read", "method", method, "error", item.Err)
+// all returns the items and the damaged items of all pages; see pages. There may be as many damaged
+// items as Limits.Items.
+func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items []T, damaged []DamagedItem, err error) {
+	for page, err := range l.pages(ctx, s, opts) {
+		if err != nil {
+			return nil, nil, err
+		}
+		items = append(items, page.Items...)
+		if damaged = append(damaged, page.Damaged...); len(damaged) > s.opts.Limits.Items {
+			return nil, nil, l.tooMany("damaged list items", s.opts.Limits.Items)
+		}
 	}
+	return items, damaged, nil
+}
+
+// tooMany is the error for a list over a limit.
+func (l *list[T]) tooMany(what string, limit int) error {
+	return l.failed(KindLimit, &streamablehttp.LimitError{What: what, Limit: int64(limit)})
+}
+
+// failed is the error for a list whose pages were answered, but make no list.
+func (l *list[T]) failed(kind Kind, err error) error {
+	return &Error{Kind: kind, Method: l.method, Stage: stageOf(err), Outcome: Answered, Tries: 1, Err: err, harmless: true}
 }

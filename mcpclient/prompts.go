@@ -8,25 +8,14 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Prompts walks over the server's prompts; see [Session.Tools] for how a walk goes.
+// Prompts yields the server's prompts like [Session.Tools] yields tools.
 func (s *Session) Prompts(ctx context.Context, opts ...CallOption) iter.Seq2[Prompt, error] {
-	return walk(s, methodListPrompts, func(cursor *string) ([]Prompt, *string, error) {
-		page, err := s.ListPrompts(ctx, cursor, opts...)
-		if err != nil {
-			return nil, nil, err
-		}
-		return page.Prompts, page.NextCursor, nil
-	})
+	return promptList.walk(ctx, s, opts)
 }
 
-// ListPrompts reads one page of the server's prompts; see [Session.ListTools].
-func (s *Session) ListPrompts(ctx context.Context, cursor *string, opts ...CallOption) (*PromptsPage, error) {
-	page := new(PromptsPage)
-	if err := s.do(s.listCall(ctx, methodListPrompts, cursor, &promptsPageDecoder{out: page}, opts)); err != nil {
-		return nil, err
-	}
-	s.reportDamaged(methodListPrompts, page.Damaged)
-	return page, nil
+// ListPrompts returns one page of the server's prompts; see [Session.ListTools].
+func (s *Session) ListPrompts(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Prompt], error) {
+	return promptList.page(ctx, s, cursor, opts)
 }
 
 // GetPrompt gets a prompt with its arguments filled in. The map is not changed; nil is no arguments.
@@ -45,7 +34,7 @@ func (s *Session) GetPrompt(ctx context.Context, name string, args map[string]st
 		c.params = append(append(c.params, `,"arguments":`...), data...)
 	}
 	c.params = append(c.params, '}')
-	c.result = &getPromptDecoder{out: result, keepRaw: c.keepRaw}
+	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
 	if err := s.do(c); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // Ping asks whether the server answers. A legacy server has a request for it;
@@ -29,7 +31,7 @@ func (s *Session) pingOn(ctx context.Context, sn *snapshot) error {
 
 func (s *Session) emptyCall(ctx context.Context, on *snapshot, method string, opts []CallOption) *call {
 	return &call{
-		ctx: ctx, on: on, method: method, result: &emptyDecoder{}, repeatable: true, tryBound: true,
+		ctx: ctx, on: on, method: method, result: &wire.Empty{}, repeatable: true, tryBound: true,
 		callOptions: s.newCallOptions(opts),
 	}
 }
@@ -43,7 +45,7 @@ func (s *Session) emptyCall(ctx context.Context, on *snapshot, method string, op
 func (s *Session) Request(ctx context.Context, method string, params any, opts ...CallOption) (json.RawMessage, error) {
 	var result json.RawMessage
 	c := &call{ctx: ctx, method: method, callOptions: s.newCallOptions(opts)}
-	c.result = &rawDecoder{out: &result}
+	c.result = &wire.RawResult{Out: &result}
 	c.params = c.splitParams(params)
 	c.repeatable = c.idempotent
 	switch {

@@ -7,46 +7,25 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Resources walks over the server's resources; see [Session.Tools] for how a walk goes.
+// Resources yields the server's resources like [Session.Tools] yields tools.
 func (s *Session) Resources(ctx context.Context, opts ...CallOption) iter.Seq2[Resource, error] {
-	return walk(s, methodListResources, func(cursor *string) ([]Resource, *string, error) {
-		page, err := s.ListResources(ctx, cursor, opts...)
-		if err != nil {
-			return nil, nil, err
-		}
-		return page.Resources, page.NextCursor, nil
-	})
+	return resourceList.walk(ctx, s, opts)
 }
 
-// ListResources reads one page of the server's resources; see [Session.ListTools].
-func (s *Session) ListResources(ctx context.Context, cursor *string, opts ...CallOption) (*ResourcesPage, error) {
-	page := new(ResourcesPage)
-	if err := s.do(s.listCall(ctx, methodListResources, cursor, &resourcesPageDecoder{out: page}, opts)); err != nil {
-		return nil, err
-	}
-	s.reportDamaged(methodListResources, page.Damaged)
-	return page, nil
+// ListResources returns one page of the server's resources; see [Session.ListTools].
+func (s *Session) ListResources(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Resource], error) {
+	return resourceList.page(ctx, s, cursor, opts)
 }
 
-// ResourceTemplates walks over the server's resource templates; see [Session.Tools].
+// ResourceTemplates yields the server's resource templates like [Session.Tools] yields tools.
 func (s *Session) ResourceTemplates(ctx context.Context, opts ...CallOption) iter.Seq2[ResourceTemplate, error] {
-	return walk(s, methodListTemplates, func(cursor *string) ([]ResourceTemplate, *string, error) {
-		page, err := s.ListResourceTemplates(ctx, cursor, opts...)
-		if err != nil {
-			return nil, nil, err
-		}
-		return page.ResourceTemplates, page.NextCursor, nil
-	})
+	return templateList.walk(ctx, s, opts)
 }
 
-// ListResourceTemplates reads one page of the server's resource templates; see [Session.ListTools].
-func (s *Session) ListResourceTemplates(ctx context.Context, cursor *string, opts ...CallOption) (*ResourceTemplatesPage, error) {
-	page := new(ResourceTemplatesPage)
-	if err := s.do(s.listCall(ctx, methodListTemplates, cursor, &templatesPageDecoder{out: page}, opts)); err != nil {
-		return nil, err
-	}
-	s.reportDamaged(methodListTemplates, page.Damaged)
-	return page, nil
+// ListResourceTemplates returns one page of the server's resource templates; see
+// [Session.ListTools].
+func (s *Session) ListResourceTemplates(ctx context.Context, cursor *string, opts ...CallOption) (*Page[ResourceTemplate], error) {
+	return templateList.page(ctx, s, cursor, opts)
 }
 
 // ReadResource reads a resource. One resource may have several contents, or
@@ -58,7 +37,7 @@ func (s *Session) ReadResource(ctx context.Context, uri string, opts ...CallOpti
 		ctx: ctx, method: methodReadResource, name: uri, hasName: true, repeatable: true, tryBound: true,
 		params: append(jsonrpc.AppendString([]byte(`{"uri":`), uri), '}'), callOptions: s.newCallOptions(opts),
 	}
-	c.result = &readResourceDecoder{out: result, keepRaw: c.keepRaw}
+	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
 	if err := s.do(c); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ var errNotHere = errors.New("input_required is no result of this method")
 // (2026-07-28, "ResultType").
 func (c *call) takeResultType() error {
 	c.required = nil
-	switch t := c.result.resultType(); t {
+	switch t := c.result.Common().Kind; t {
 	case "", mcp.ResultTypeComplete:
 		return nil
 	case mcp.ResultTypeInputRequired:

@@ -125,7 +125,7 @@ func TestOneWarningForEachToolLeftOut(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Logger: log.logger()})
 		page, err := s.ListTools(t.Context(), nil)
 		require.NoError(t, err)
-		require.Len(t, page.Tools, 1)
+		require.Len(t, page.Items, 1)
 		for _, name := range []string{"first", "second"} {
 			lines := 0
 			for line := range strings.Lines(log.String()) {

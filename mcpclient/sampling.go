@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // SampleRequest asks for a message of a model (2025-11-25 and 2026-07-28,
@@ -58,7 +59,7 @@ func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version strin
 	}
 	role := cmp.Or(res.Role, mcp.RoleAssistant)
 	if role != mcp.RoleAssistant && role != mcp.RoleUser {
-		return nil, errRole
+		return nil, wire.ErrRole
 	}
 	if res.Model == "" {
 		return nil, errNoModel
@@ -89,19 +90,19 @@ func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version strin
 // it again: whatever Go value it was, what is checked is what is sent.
 func encodeBlocks(content any) (json.RawMessage, []mcp.Content, error) {
 	if content == nil {
-		return nil, nil, errNoContent
+		return nil, nil, wire.ErrNoContent
 	}
 	data, err := encodePlain(withTypes(content))
 	if err != nil {
 		return nil, nil, err
 	}
-	r := jsonReader{Cursor: jsonrpc.NewCursor(data, 0), mine: true}
-	blocks := r.blocks()
+	r := wire.NewReader(data, &unknownTypes)
+	blocks := r.Blocks()
 	r.End()
 	if r.Err() == nil && len(blocks) == 0 {
-		return nil, nil, errNoContent
+		return nil, nil, wire.ErrNoContent
 	}
-	return data, blocks, r.Err()
+	return data, blocks, publicError(r.Err())
 }
 
 // onlyBlock takes the one block out of encoded content, a list or not.
@@ -132,7 +133,7 @@ func (r *SampleRequest) checkAnswer(role mcp.Role, blocks []mcp.Content) error {
 				return b.Err
 			}
 			if b.Type == "" {
-				return errNoType
+				return wire.ErrNoType
 			}
 		default:
 			return fmt.Errorf("a %T does not belong in a message of a model", block)
@@ -158,7 +159,7 @@ func checkUse(use mcp.ToolUseContent, uses map[string]bool) error {
 		return err
 	}
 	if use.Name == "" {
-		return fmt.Errorf("tool_use: %w", errNoName)
+		return fmt.Errorf("tool_use: %w", wire.ErrNoName)
 	}
 	input, _ := use.Input.(json.RawMessage)
 	if !bytes.HasPrefix(input, []byte("{")) {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 const fullSample = `{
@@ -71,7 +73,7 @@ func TestSampleRequest(t *testing.T) {
 	last := messages[3].Content.([]mcp.Content)
 	require.Equal(t, mcp.ImageContent{Type: "image", Data: "AQID", MIMEType: "image/png"}, last[0])
 	require.Equal(t, UnknownContent{Type: "hologram", Raw: json.RawMessage(`{"type":"hologram","points":[1]}`)}, last[1])
-	require.ErrorIs(t, last[2].(UnknownContent).Err, errBase64)
+	require.ErrorIs(t, last[2].(UnknownContent).Err, wire.ErrBase64)
 }
 
 const (
@@ -136,7 +138,7 @@ func TestSampleMaxTokens(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want, got.MaxTokens, text)
 	}
-	for text, want := range map[string]error{"0": errMaxTokens, "-1": errMaxTokens, "0.5": errMaxTokens, "null": errNoMaxTokens} {
+	for text, want := range map[string]error{"0": wire.ErrMaxTokens, "-1": wire.ErrMaxTokens, "0.5": wire.ErrMaxTokens, "null": errNoMaxTokens} {
 		_, err := decodeSample(json.RawMessage(`{"messages":[],"maxTokens":` + text + `}`))
 		require.ErrorIs(t, err, want, text)
 	}
@@ -152,10 +154,10 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 		{`{"messages":[]}`, errNoMaxTokens, ""},
 		{`{"maxTokens":1}`, errNoMessages, ""},
 		{`{"maxTokens":1,"messages":null}`, errNoMessages, ""},
-		{sampleOf(aQuestion, `{"role":"system","content":{"type":"text","text":"x"}}`), errRole, "messages[1]"},
-		{sampleOf(`{"content":{"type":"text","text":"x"}}`), errRole, "messages[0]"},
-		{sampleOf(`{"role":"user"}`), errNoContent, "messages[0]"},
-		{sampleOf(`{"role":"user","content":null}`), errNoContent, "messages[0]"},
+		{sampleOf(aQuestion, `{"role":"system","content":{"type":"text","text":"x"}}`), wire.ErrRole, "messages[1]"},
+		{sampleOf(`{"content":{"type":"text","text":"x"}}`), wire.ErrRole, "messages[0]"},
+		{sampleOf(`{"role":"user"}`), wire.ErrNoContent, "messages[0]"},
+		{sampleOf(`{"role":"user","content":null}`), wire.ErrNoContent, "messages[0]"},
 		// Mixed with other content, known or not.
 		{sampleOf(someUses, sampleTurn("user", resultA, resultB, `{"type":"text","text":"x"}`)), errMixed, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", `{"type":"hologram"}`, resultA, resultB)), errMixed, "messages[1]"},
@@ -177,7 +179,7 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 		{sampleOf(sampleTurn("assistant", `{"type":"tool_use","id":1}`)), nil, "tool_use: "},
 		{sampleOf(someUses, sampleTurn("user", `{"type":"tool_result","toolUseId":[]}`)), nil, "tool_result: "},
 		{`{"messages":[],"maxTokens":1,"toolChoice":{"mode":"sometimes\u001b"}}`, nil, `toolChoice.mode: unknown mode "sometimes\x1b"`},
-		{`{"messages":[],"maxTokens":1,"tools":[{"description":"d"}]}`, errNoName, "tools[0]"},
+		{`{"messages":[],"maxTokens":1,"tools":[{"description":"d"}]}`, wire.ErrNoName, "tools[0]"},
 		{`{"messages":{},"maxTokens":1}`, nil, "messages: array wanted"},
 		{`{"messages":[1],"maxTokens":1}`, nil, "messages[0]: object wanted"},
 		{`{"messages":[],"maxTokens":"1"}`, nil, "maxTokens: number wanted"},
@@ -199,15 +201,15 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 }
 
 func TestSampleMessagesAreBounded(t *testing.T) {
-	many := strings.Repeat(aQuestion+",", maxSampleMessages-1) + aQuestion
+	many := strings.Repeat(aQuestion+",", wire.MaxSampleMessages-1) + aQuestion
 	got, err := decodeSample(json.RawMessage(sampleOf(many)))
 	require.NoError(t, err)
-	require.Len(t, got.Messages, maxSampleMessages)
+	require.Len(t, got.Messages, wire.MaxSampleMessages)
 
 	_, err = decodeSample(json.RawMessage(sampleOf(many, aQuestion)))
 	var limit *LimitError
 	require.ErrorAs(t, err, &limit)
-	require.EqualValues(t, maxSampleMessages, limit.Limit)
+	require.EqualValues(t, wire.MaxSampleMessages, limit.Limit)
 }
 
 // withTools is a request that brings a tool, in a mode.
@@ -310,19 +312,19 @@ func TestSampleResultsThatAreRefused(t *testing.T) {
 		"nil":      {auto, nil, errNoMessage},
 		"no model": {auto, &mcp.CreateMessageResult{SamplingMessage: mcp.SamplingMessage{Content: text}}, errNoModel},
 		"another role": {
-			auto, &mcp.CreateMessageResult{SamplingMessage: mcp.SamplingMessage{Role: "system", Content: text}, Model: "m"}, errRole,
+			auto, &mcp.CreateMessageResult{SamplingMessage: mcp.SamplingMessage{Role: "system", Content: text}, Model: "m"}, wire.ErrRole,
 		},
-		"no content":                {auto, modelMessage(nil), errNoContent},
-		"empty content":             {auto, modelMessage([]mcp.Content{}), errNoContent},
-		"nil list":                  {auto, modelMessage([]mcp.Content(nil)), errNoContent},
+		"no content":                {auto, modelMessage(nil), wire.ErrNoContent},
+		"empty content":             {auto, modelMessage([]mcp.Content{}), wire.ErrNoContent},
+		"nil list":                  {auto, modelMessage([]mcp.Content(nil)), wire.ErrNoContent},
 		"nil in a list":             {auto, modelMessage([]mcp.Content{nil}), nil},
 		"nil pointer":               {auto, modelMessage((*mcp.TextContent)(nil)), nil},
 		"a string":                  {auto, modelMessage("x"), nil},
 		"what does not encode":      {auto, modelMessage(make(chan int)), nil},
 		"bad raw JSON":              {auto, modelMessage(json.RawMessage(`{`)), nil},
-		"no type":                   {auto, modelMessage(map[string]any{"text": "x"}), errNoType},
-		"empty type":                {auto, modelMessage(map[string]any{"type": ""}), errNoType},
-		"bad base64":                {auto, modelMessage(mcp.ImageContent{Data: "%"}), errBase64},
+		"no type":                   {auto, modelMessage(map[string]any{"text": "x"}), wire.ErrNoType},
+		"empty type":                {auto, modelMessage(map[string]any{"type": ""}), wire.ErrNoType},
+		"bad base64":                {auto, modelMessage(mcp.ImageContent{Data: "%"}), wire.ErrBase64},
 		"unknown without bytes":     {auto, modelMessage(UnknownContent{Type: "x"}), nil},
 		"a resource":                {auto, modelMessage(mcp.NewEmbeddedResource(mcp.TextResourceContents{URI: "a:b", Text: "x"})), nil},
 		"a link":                    {auto, modelMessage(mcp.NewResourceLink("a:b", "n", "", "")), nil},
@@ -332,7 +334,7 @@ func TestSampleResultsThatAreRefused(t *testing.T) {
 		"tool use missing":          {required, modelMessage(text), errUseRequired},
 		"tool use, not unique":      {auto, modelMessage([]mcp.Content{aUse, aUse}), errSameUse},
 		"tool use without id":       {auto, modelMessage(mcp.ToolUseContent{Name: "n"}), errNoUseID},
-		"tool use without name":     {auto, modelMessage(mcp.ToolUseContent{ID: "1"}), errNoName},
+		"tool use without name":     {auto, modelMessage(mcp.ToolUseContent{ID: "1"}), wire.ErrNoName},
 		"tool use with a list":      {auto, modelMessage(mcp.ToolUseContent{ID: "1", Name: "n", Input: []int{1}}), errUseInput},
 		"tool use that will not do": {auto, modelMessage(mcp.ToolUseContent{ID: "1", Name: "n", Input: func() {}}), nil},
 		"tool use of the user": {

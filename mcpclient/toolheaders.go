@@ -41,8 +41,9 @@ func (x *toolIndex) lookup(name string) *toolHeaders {
 	return x.tools[name]
 }
 
-// learn remembers a page of tools and returns those that may be used.
-func (x *toolIndex) learn(s *Session, tools []Tool, modern bool) []Tool {
+// learnTools remembers a page of tools and returns those that may be used.
+func (s *Session) learnTools(tools []Tool, modern bool) []Tool {
+	x := &s.tools
 	kept := tools[:0]
 	for i := range tools {
 		t := &tools[i]

@@ -11,33 +11,26 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Tools walks over the server's tools, page after page, as the loop asks for
-// them. A failed page ends the walk with its error. Each range over the result
-// starts anew.
+// Tools yields the server's tools. It requests a page when the loop needs it. A page that fails ends
+// the loop with its error. Each range over the result starts at the first page.
 func (s *Session) Tools(ctx context.Context, opts ...CallOption) iter.Seq2[Tool, error] {
-	return walk(s, methodListTools, func(cursor *string) ([]Tool, *string, error) {
-		page, err := s.ListTools(ctx, cursor, opts...)
-		if err != nil {
-			return nil, nil, err
-		}
-		return page.Tools, page.NextCursor, nil
-	})
+	return toolList.walk(ctx, s, opts)
 }
 
-// ListTools reads one page of the server's tools: the first with a nil cursor,
-// then the one that a page's NextCursor names, until that is nil.
+// AllTools returns the tools of all pages, and the items of the list that could not be read. Like
+// [Session.Tools], it leaves out tools with invalid x-mcp-header annotations. An error means that the
+// list is incomplete; then AllTools returns neither.
+func (s *Session) AllTools(ctx context.Context, opts ...CallOption) ([]Tool, []DamagedItem, error) {
+	return toolList.all(ctx, s, opts)
+}
+
+// ListTools returns one page of the server's tools: the first for a nil cursor, then the one that a
+// page's NextCursor names, until that is nil.
 //
-// On a modern server, tools whose x-mcp-header annotations are invalid are left
-// out and logged, as 2026-07-28 demands.
-func (s *Session) ListTools(ctx context.Context, cursor *string, opts ...CallOption) (*ToolsPage, error) {
-	page := new(ToolsPage)
-	c := s.listCall(ctx, methodListTools, cursor, &toolsPageDecoder{out: page}, opts)
-	if err := s.do(c); err != nil {
-		return nil, err
-	}
-	s.reportDamaged(methodListTools, page.Damaged)
-	page.Tools = s.tools.learn(s, page.Tools, c.used.modern())
-	return page, nil
+// On a modern server, it leaves out and logs tools whose x-mcp-header annotations are invalid, as
+// 2026-07-28 demands.
+func (s *Session) ListTools(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Tool], error) {
+	return toolList.page(ctx, s, cursor, opts)
 }
 
 // relistTools reads the whole list again, for the sake of what is mirrored into headers.
@@ -61,7 +54,7 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	result := new(CallToolResult)
 	c := &call{ctx: ctx, method: methodCallTool, name: name, hasName: true, callOptions: s.newCallOptions(opts)}
 	c.params, c.args = c.toolParams(name, args)
-	c.result = &callToolDecoder{out: result, keepRaw: c.keepRaw}
+	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
 	c.tool = s.tools.lookup(name)
 	c.repeatable = s.declaredHarmless(&c.callOptions, c.tool)
 	if err := s.do(c); err != nil {

@@ -106,8 +106,8 @@ func TestPropertyListLosesNothing(t *testing.T) {
 			serveDefinitions(srv, raws)
 			page, err := s.ListTools(t.Context(), nil)
 			require.NoError(t, err)
-			require.Len(t, page.Tools, len(want), "seed %d: %v", seed, page.Damaged)
-			for i, tool := range page.Tools {
+			require.Len(t, page.Items, len(want), "seed %d: %v", seed, page.Damaged)
+			for i, tool := range page.Items {
 				require.Equal(t, want[i].raw, string(tool.Raw), "seed %d", seed)
 				require.Equal(t, want[i].input, string(tool.RawInputSchema), "seed %d", seed)
 				require.Equal(t, want[i].output, string(tool.RawOutputSchema), "seed %d", seed)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // The types in this file are those of package mcp, with a home for what those
@@ -36,7 +38,7 @@ func (t Tool) OutputSchema() json.RawMessage { return t.RawOutputSchema }
 
 // UnmarshalJSON decodes a tool without losing anything.
 func (t *Tool) UnmarshalJSON(data []byte) error {
-	return unmarshalItem(data, t, (*jsonReader).tool)
+	return publicError(wire.UnmarshalItem(data, t, readTool))
 }
 
 // Prompt is a prompt as the server listed it.
@@ -48,7 +50,7 @@ type Prompt struct {
 
 // UnmarshalJSON decodes a prompt without losing anything.
 func (p *Prompt) UnmarshalJSON(data []byte) error {
-	return unmarshalItem(data, p, (*jsonReader).prompt)
+	return publicError(wire.UnmarshalItem(data, p, readPrompt))
 }
 
 // Resource is a resource as the server listed it.
@@ -60,7 +62,7 @@ type Resource struct {
 
 // UnmarshalJSON decodes a resource without losing anything.
 func (r *Resource) UnmarshalJSON(data []byte) error {
-	return unmarshalItem(data, r, (*jsonReader).resource)
+	return publicError(wire.UnmarshalItem(data, r, readResource))
 }
 
 // ResourceTemplate is a template of resources as the server listed it.
@@ -74,7 +76,7 @@ type ResourceTemplate struct {
 
 // UnmarshalJSON decodes a template without losing anything.
 func (t *ResourceTemplate) UnmarshalJSON(data []byte) error {
-	return unmarshalItem(data, t, (*jsonReader).template)
+	return publicError(wire.UnmarshalItem(data, t, readTemplate))
 }
 
 // CallToolResult is what a tool returned.
@@ -110,7 +112,8 @@ func (r *CallToolResult) Text() string {
 // UnmarshalJSON decodes a result without losing structured content, _meta
 // or content of unknown types. Raw is not set.
 func (r *CallToolResult) UnmarshalJSON(data []byte) error {
-	return unmarshal(data, &callToolDecoder{out: r})
+	*r = CallToolResult{}
+	return publicError(wire.Unmarshal(data, r.decoder(false)))
 }
 
 // GetPromptResult is a prompt with its arguments filled in. The content of its
@@ -127,7 +130,8 @@ type GetPromptResult struct {
 // UnmarshalJSON decodes a result without losing _meta or content of unknown
 // types. Raw is not set.
 func (r *GetPromptResult) UnmarshalJSON(data []byte) error {
-	return unmarshal(data, &getPromptDecoder{out: r})
+	*r = GetPromptResult{}
+	return publicError(wire.Unmarshal(data, r.decoder(false)))
 }
 
 // ReadResourceResult is what is in a resource. Contents may have items of type
@@ -146,7 +150,8 @@ type ReadResourceResult struct {
 // UnmarshalJSON decodes a result without losing _meta or contents that are
 // damaged. Raw is not set.
 func (r *ReadResourceResult) UnmarshalJSON(data []byte) error {
-	return unmarshal(data, &readResourceDecoder{out: r})
+	*r = ReadResourceResult{}
+	return publicError(wire.Unmarshal(data, r.decoder(false)))
 }
 
 // CacheHint is what the server says about using a result again (2026-07-28,
@@ -160,6 +165,13 @@ type CacheHint struct {
 	// Scope is whom the result is for. Absent ("") and any other value than
 	// public must be treated as private.
 	Scope mcp.CacheScope
+}
+
+// Page is one page of a list. T is [Tool], [Prompt], [Resource] or [ResourceTemplate].
+type Page[T any] struct {
+	// Items are those that could be read, in the server's order.
+	Items []T
+	PageInfo
 }
 
 // PageInfo is what a page of any list has besides its items.
@@ -184,28 +196,4 @@ type DamagedItem struct {
 	Raw json.RawMessage
 	// Err says what is wrong with it.
 	Err error
-}
-
-// ToolsPage is one page of tools/list.
-type ToolsPage struct {
-	Tools []Tool
-	PageInfo
-}
-
-// PromptsPage is one page of prompts/list.
-type PromptsPage struct {
-	Prompts []Prompt
-	PageInfo
-}
-
-// ResourcesPage is one page of resources/list.
-type ResourcesPage struct {
-	Resources []Resource
-	PageInfo
-}
-
-// ResourceTemplatesPage is one page of resources/templates/list.
-type ResourceTemplatesPage struct {
-	ResourceTemplates []ResourceTemplate
-	PageInfo
 }

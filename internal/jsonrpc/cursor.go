@@ -91,6 +91,18 @@ func (c *Cursor) Fail(err error) {
 // the byte behind it.
 func (c *Cursor) Pos() int { return c.pos }
 
+// Since returns the text from the offset start to the next unread byte, nil after an error. It
+// aliases the Cursor's text.
+func (c *Cursor) Since(start int) []byte {
+	if c.err != nil {
+		return nil
+	}
+	return c.data[start:c.pos:c.pos]
+}
+
+// Left returns the number of unread bytes, 0 after an error.
+func (c *Cursor) Left() int { return max(0, len(c.data)-c.pos) }
+
 // Kind returns the kind of the next value without reading it, [Invalid] if
 // none begins here.
 func (c *Cursor) Kind() Kind { return kindOf[c.next()] }

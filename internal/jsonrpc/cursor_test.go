@@ -75,6 +75,23 @@ func TestCursorGivesMembersAsTheyStand(t *testing.T) {
 	require.Equal(t, []string{"a=1", "a=2", "A=3", "café=4"}, got)
 }
 
+func TestCursorGivesTheTextSinceAnOffset(t *testing.T) {
+	c := NewCursor([]byte(`[ {"a":1} ,2]`), 0)
+	c.EnterArray()
+	c.NextElement()
+	c.Kind()
+	start := c.Pos()
+	c.Skip()
+	require.Equal(t, `{"a":1}`, string(c.Since(start)))
+	require.Equal(t, len(c.Since(start)), cap(c.Since(start)), "appending to it changes nothing")
+	require.Equal(t, len(` ,2]`), c.Left())
+	c.NextElement()
+	c.EnterObject()
+	require.Error(t, c.Err())
+	require.Nil(t, c.Since(start))
+	require.Zero(t, c.Left())
+}
+
 func TestCursorRefusesBadStructure(t *testing.T) {
 	for _, text := range []string{
 		``, ` `, `{`, `[`, `}`, `]`, `,`, `:`, `{]`, `[}`, `{,}`, `[,]`, `[,1]`, `[1,]`, `[1 2]`, `[1,,2]`,

@@ -119,7 +119,7 @@ func TestRestart(t *testing.T) {
 		// A list first: a tool call could meet the dying connection and must not be repeated then.
 		page, err := s.ListTools(limit(t), nil)
 		require.NoError(t, err)
-		require.NotEmpty(t, page.Tools)
+		require.NotEmpty(t, page.Items)
 		requireEcho(t, s)
 		if legacy(p) {
 			require.Equal(t, 2, f.count(called("initialize")))

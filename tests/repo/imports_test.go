@@ -41,6 +41,10 @@ var importRules = map[string]importRule{
 		only:  []string{module + "/internal/jsonrpc", "github.com/segmentio/asm/base64"},
 		never: []string{"net", "net/http"},
 	},
+	"internal/wire": {
+		why:  "decoders turn bytes into the types of package mcp; what a session does with those is not its business",
+		only: []string{module + "/internal/jsonrpc", "github.com/mark3labs/mcp-go/mcp"},
+	},
 	"internal/link": {
 		why:  "a link carries messages and does not know what is in them",
 		only: []string{"github.com/gorilla/websocket"},

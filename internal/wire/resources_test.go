@@ -1,4 +1,4 @@
-package mcpclient
+package wire
 
 import (
 	"encoding/json"
@@ -19,22 +19,22 @@ var wantMeta = &mcp.Meta{
 }
 
 func TestResourcesPage(t *testing.T) {
-	var page ResourcesPage
-	require.NoError(t, decodeText(&resourcesPageDecoder{out: &page}, fullResources))
-	require.Len(t, page.Resources, 1)
+	page := Page[resource]{List: &resourceList}
+	require.NoError(t, decodeText(&page, fullResources))
+	require.Len(t, page.Items, 1)
 	require.Equal(t, mcp.Resource{
 		Annotated: wantAnnotated, Meta: wantMeta, URI: "file:///a", Name: "n", Title: "t", Description: "d",
 		MIMEType: "text/plain", Icons: wantIcons, Size: pointer(int64(0)),
-	}, page.Resources[0].Resource)
-	require.Contains(t, string(page.Resources[0].Raw), `"future":1`)
-	require.Equal(t, pointer(""), page.NextCursor)
+	}, page.Items[0].Resource)
+	require.Contains(t, string(page.Items[0].Raw), `"future":1`)
+	require.Equal(t, pointer(""), page.Next)
 }
 
 func TestResourceTemplatesPage(t *testing.T) {
-	var page ResourceTemplatesPage
-	require.NoError(t, decodeText(&templatesPageDecoder{out: &page}, fullTemplates))
-	require.Len(t, page.ResourceTemplates, 1)
-	got := page.ResourceTemplates[0]
+	page := Page[template]{List: &templateList}
+	require.NoError(t, decodeText(&page, fullTemplates))
+	require.Len(t, page.Items, 1)
+	got := page.Items[0]
 	require.Equal(t, "file:///{path}", got.URITemplate.Raw())
 	require.Equal(t, "file:///{path}", got.RawURITemplate)
 	require.Contains(t, string(got.Raw), `"future":1`)
@@ -47,36 +47,36 @@ func TestResourceTemplatesPage(t *testing.T) {
 // One template that is none does not lose the page.
 func TestBadURITemplate(t *testing.T) {
 	const bad = `{"uriTemplate":"file:///{\u00e9","name":"bad"}`
-	var page ResourceTemplatesPage
-	require.NoError(t, decodeText(&templatesPageDecoder{out: &page},
+	page := Page[template]{List: &templateList}
+	require.NoError(t, decodeText(&page,
 		`{"resourceTemplates":[`+bad+`,{"name":"none"},{"uriTemplate":"a/{b}"}]}`))
-	require.Len(t, page.ResourceTemplates, 3)
-	require.Nil(t, page.ResourceTemplates[0].URITemplate)
-	require.Equal(t, "file:///{é", page.ResourceTemplates[0].RawURITemplate)
-	require.Equal(t, bad, string(page.ResourceTemplates[0].Raw))
-	require.Nil(t, page.ResourceTemplates[1].URITemplate)
-	require.Equal(t, "a/{b}", page.ResourceTemplates[2].URITemplate.Raw())
-	_, err := json.Marshal(page)
+	require.Len(t, page.Items, 3)
+	require.Nil(t, page.Items[0].URITemplate)
+	require.Equal(t, "file:///{é", page.Items[0].RawURITemplate)
+	require.Equal(t, bad, string(page.Items[0].Raw))
+	require.Nil(t, page.Items[1].URITemplate)
+	require.Equal(t, "a/{b}", page.Items[2].URITemplate.Raw())
+	_, err := json.Marshal(page.Items)
 	require.NoError(t, err)
 }
 
 func TestReadResourceResult(t *testing.T) {
-	var got ReadResourceResult
-	require.NoError(t, decodeText(&readResourceDecoder{out: &got}, fullRead))
+	var got readResourceResult
+	require.NoError(t, decodeText(got.decoder(false), fullRead))
 	require.Equal(t, []mcp.ResourceContents{
 		mcp.TextResourceContents{
 			Meta: map[string]any{"m": json.RawMessage("9007199254740993")}, URI: "file:///a", MIMEType: "text/plain", Text: "t",
 		},
 		mcp.BlobResourceContents{URI: "file:///b", Blob: "AQID"},
 	}, got.Contents)
-	require.Equal(t, CacheHint{TTL: time.Minute, HasTTL: true, Scope: mcp.CacheScopePublic}, got.Cache)
+	require.Equal(t, Cache{TTL: time.Minute, HasTTL: true, Scope: mcp.CacheScopePublic}, got.Cache)
 	require.Equal(t, pointer(int64(60000)), got.TTLMs)
 	require.Equal(t, mcp.CacheScopePublic, got.CacheScope)
 	require.Nil(t, got.Raw)
 
-	require.NoError(t, decodeText(&readResourceDecoder{out: &got, keepRaw: true}, fullRead))
+	require.NoError(t, decodeText(got.decoder(true), fullRead))
 	require.Equal(t, fullRead, string(got.Raw))
-	require.NoError(t, decodeText(&readResourceDecoder{out: &got}, `{"contents":[]}`))
+	require.NoError(t, decodeText(got.decoder(false), `{"contents":[]}`))
 	require.Empty(t, got.Contents)
 	require.Nil(t, got.TTLMs)
 }
@@ -91,10 +91,10 @@ func TestDamagedResourceContents(t *testing.T) {
 		{`null`, "object wanted"},
 		{`"x"`, "object wanted"},
 	} {
-		var got ReadResourceResult
-		require.NoError(t, decodeText(&readResourceDecoder{out: &got}, `{"contents":[`+tt.contents+`,{"uri":"u","text":"next"}]}`))
+		var got readResourceResult
+		require.NoError(t, decodeText(got.decoder(false), `{"contents":[`+tt.contents+`,{"uri":"u","text":"next"}]}`))
 		require.Len(t, got.Contents, 2)
-		unknown, ok := got.Contents[0].(UnknownResourceContents)
+		unknown, ok := got.Contents[0].(unknownResource)
 		require.True(t, ok, tt.contents)
 		require.Equal(t, tt.contents, string(unknown.Raw))
 		require.ErrorContains(t, unknown.Err, tt.err)

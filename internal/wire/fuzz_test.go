@@ -1,4 +1,4 @@
-package mcpclient
+package wire
 
 import (
 	"bytes"
@@ -14,15 +14,14 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// FuzzCallToolResult compares with the decoding of mcp-go where the two ought to
-// agree: it accepts the text, and the text has nothing that it reads in
-// another way on purpose.
+// FuzzCallToolResult compares with the decoding of mcp-go where the two ought to agree: it accepts
+// the text, and the text has nothing that it reads in another way on purpose.
 func FuzzCallToolResult(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, kept := new(CallToolResult), new(CallToolResult)
-		err := unmarshal(data, &callToolDecoder{out: got})
-		errKept := unmarshal(data, &callToolDecoder{out: kept, keepRaw: true})
+		got, kept := new(callToolResult), new(callToolResult)
+		err := Unmarshal(data, got.decoder(false))
+		errKept := Unmarshal(data, kept.decoder(true))
 		if (err == nil) != (errKept == nil) || err == nil && !json.Valid(data) {
 			t.Fatalf("error %v, with the raw result kept %v", err, errKept)
 		}
@@ -62,7 +61,7 @@ func FuzzDecoders(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, d := range everything {
-			if unmarshal(data, d.dec()) == nil && !json.Valid(data) {
+			if Unmarshal(data, d.dec()) == nil && !json.Valid(data) {
 				t.Fatalf("%s accepts what is not JSON", d.name)
 			}
 		}
@@ -85,9 +84,9 @@ func addSeeds(f *testing.F) {
 }
 
 // checkRaw checks that what was not understood is JSON nevertheless.
-func checkRaw(t *testing.T, got *CallToolResult) {
+func checkRaw(t *testing.T, got *callToolResult) {
 	for _, item := range got.Content {
-		if u, ok := item.(UnknownContent); ok && !json.Valid(u.Raw) {
+		if u, ok := item.(unknownContent); ok && !json.Valid(u.Raw) {
 			t.Fatalf("raw content is not JSON: %q", u.Raw)
 		}
 	}
@@ -96,11 +95,11 @@ func checkRaw(t *testing.T, got *CallToolResult) {
 	}
 }
 
-func compare(t *testing.T, got *CallToolResult, want *mcp.CallToolResult) {
+func compare(t *testing.T, got *callToolResult, want *mcp.CallToolResult) {
 	for _, item := range allContent(got.Content) {
-		if u, ok := item.(UnknownContent); ok {
+		if u, ok := item.(unknownContent); ok {
 			// Stricter on purpose.
-			if errors.Is(u.Err, errBase64) || errors.Is(u.Err, errNested) {
+			if errors.Is(u.Err, ErrBase64) || errors.Is(u.Err, ErrNested) {
 				return
 			}
 			t.Fatalf("%s is unknown (%v), and not to mcp-go", u.Raw, u.Err)
@@ -145,9 +144,9 @@ var knownNames = strings.Fields(`_meta resultType content structuredContent isEr
 	mimeType uri name title description size resource blob id input toolUseId annotations audience priority lastModified
 	progressToken method params`)
 
-// plain tells that data is an object in which encoding/json and the decoders
-// here ought to see the same: no name twice, none that differs from a known
-// one in case only, and no null where a value of another kind has to be.
+// plain tells that data is an object in which encoding/json and the decoders here ought to see the
+// same: no name twice, none that differs from a known one in case only, and no null where a value
+// of another kind has to be.
 func plain(data []byte) bool {
 	c := jsonrpc.NewCursor(data, 10_000)
 	return c.Kind() == jsonrpc.Object && plainValue(&c)

@@ -1,4 +1,4 @@
-package mcpclient
+package wire
 
 import (
 	"encoding/json"
@@ -11,8 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// benchText is a result with one text of n bytes, every 50th of which needs
-// an escape.
+// benchText is a result with one text of n bytes, every 50th of which needs an escape.
 func benchText(n int) []byte {
 	text := strings.Repeat(strings.Repeat("x", 49)+"\n", n/50)
 	data, err := json.Marshal(mcp.NewToolResultText(text))
@@ -22,14 +21,14 @@ func benchText(n int) []byte {
 	return data
 }
 
-// benchTools is a page of n tools.
-func benchTools(n int) []byte {
+// benchTools is a page of n tools, of which meta is one more member.
+func benchTools(n int, meta string) []byte {
 	const tool = `{"name":"tool%d","title":"A tool","description":"Does what a tool does, and says so in a sentence.",` +
 		`"inputSchema":{"type":"object","properties":{"q":{"type":"string","description":"what to look for"},` +
-		`"limit":{"type":"integer","minimum":1}},"required":["q"]},"annotations":{"readOnlyHint":true}}`
+		`"limit":{"type":"integer","minimum":1}},"required":["q"]},"annotations":{"readOnlyHint":true}%s}`
 	items := make([]string, n)
 	for i := range items {
-		items[i] = fmt.Sprintf(tool, i)
+		items[i] = fmt.Sprintf(tool, i, meta)
 	}
 	return []byte(`{"tools":[` + strings.Join(items, ",") + `],"nextCursor":"more"}`)
 }
@@ -41,9 +40,9 @@ func BenchmarkCallToolResult(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				dec := callToolDecoder{out: new(CallToolResult)}
+				dec := new(callToolResult).decoder(false)
 				c := jsonrpc.NewCursor(data, 0)
-				dec.decode(&c)
+				dec.Decode(&c)
 				if c.Err() != nil {
 					b.Fatal(c.Err())
 				}
@@ -62,28 +61,30 @@ func BenchmarkCallToolResult(b *testing.B) {
 }
 
 func BenchmarkToolsPage(b *testing.B) {
-	data := benchTools(50)
-	b.Run("hawser", func(b *testing.B) {
-		b.SetBytes(int64(len(data)))
-		b.ReportAllocs()
-		for b.Loop() {
-			dec := toolsPageDecoder{out: new(ToolsPage)}
-			c := jsonrpc.NewCursor(data, 0)
-			dec.decode(&c)
-			if c.Err() != nil {
-				b.Fatal(c.Err())
+	for name, meta := range map[string]string{"plain": "", "meta": `,"_meta":{"example.com/a":{"b":[1,2]},"example.com/c":"d"}`} {
+		data := benchTools(100, meta)
+		b.Run(name+"/hawser", func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				dec := &Page[tool]{List: &toolList}
+				c := jsonrpc.NewCursor(data, 0)
+				dec.Decode(&c)
+				if c.Err() != nil {
+					b.Fatal(c.Err())
+				}
 			}
-		}
-	})
-	b.Run("mcp-go", func(b *testing.B) {
-		b.SetBytes(int64(len(data)))
-		b.ReportAllocs()
-		for b.Loop() {
-			if err := json.Unmarshal(data, new(mcp.ListToolsResult)); err != nil {
-				b.Fatal(err)
+		})
+		b.Run(name+"/mcp-go", func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := json.Unmarshal(data, new(mcp.ListToolsResult)); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 func BenchmarkImage(b *testing.B) {
@@ -91,10 +92,10 @@ func BenchmarkImage(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		dec := callToolDecoder{out: new(CallToolResult)}
+		dec := new(callToolResult).decoder(false)
 		c := jsonrpc.NewCursor(data, 0)
-		dec.decode(&c)
-		if len(dec.out.Content) != 1 {
+		dec.Decode(&c)
+		if len(dec.Out.Content) != 1 {
 			b.Fatal(c.Err())
 		}
 	}

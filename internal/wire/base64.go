@@ -1,11 +1,6 @@
-package mcpclient
+package wire
 
-import "errors"
-
-var errBase64 = errors.New("not base64 (RFC 4648 section 4, with padding)")
-
-// base64Class has 0 for each byte of the alphabet of RFC 4648 section 4, and 1
-// for any other.
+// base64Class has 0 for each byte of the alphabet of RFC 4648 section 4, and 1 for any other.
 var base64Class = func() (class [256]uint8) {
 	for i := range class {
 		class[i] = 1
@@ -17,8 +12,8 @@ var base64Class = func() (class [256]uint8) {
 	return class
 }()
 
-// validBase64 tells whether base64.StdEncoding decodes s, without decoding it:
-// line breaks are allowed anywhere, padding is not optional.
+// validBase64 reports whether base64.StdEncoding decodes s, without decoding it: line breaks are
+// allowed anywhere, padding is not optional.
 func validBase64(s string) bool {
 	digits, i := 0, 0 // digits of the alphabet seen, modulo 4 in the end
 	for ; ; i++ {
@@ -66,10 +61,10 @@ func base64Run(s string) (n int) {
 }
 
 // base64 reads a string of base64 and returns it as it is; null is "".
-func (r *jsonReader) base64() string {
-	s := r.optString()
+func (r *Reader) base64() string {
+	s := r.OptString()
 	if !validBase64(s) {
-		r.Fail(errBase64)
+		r.Fail(ErrBase64)
 		return ""
 	}
 	return s

@@ -1,4 +1,4 @@
-package mcpclient
+package wire
 
 import (
 	"encoding/json"
@@ -9,19 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func decodeTools(t *testing.T, text string) *ToolsPage {
-	t.Helper()
-	out := new(ToolsPage)
-	require.NoError(t, decodeText(&toolsPageDecoder{out: out}, text))
-	return out
-}
-
 var wantIcons = []mcp.Icon{{Src: "https://x/i.png", MIMEType: "image/png", Sizes: []string{"48x48", "any"}, Theme: mcp.IconThemeDark}}
 
 func TestToolsPage(t *testing.T) {
 	page := decodeTools(t, fullTools)
-	require.Len(t, page.Tools, 1)
-	tool := page.Tools[0]
+	require.Len(t, page.Items, 1)
+	tool := page.Items[0]
 	require.Equal(t, mcp.Tool{
 		Meta: &mcp.Meta{AdditionalFields: map[string]any{"k": json.RawMessage(`"v"`)}},
 		Name: "n", Title: "t", Description: "d",
@@ -35,12 +28,12 @@ func TestToolsPage(t *testing.T) {
 	}, tool.Tool)
 	require.Contains(t, string(tool.Raw), `"future":{"a":1}`)
 	require.True(t, json.Valid(tool.Raw))
-	require.Equal(t, PageInfo{
-		NextCursor: pointer("c"),
-		Cache:      CacheHint{TTL: 1500 * time.Millisecond, HasTTL: true, Scope: mcp.CacheScopePrivate},
-		Meta:       &mcp.Meta{AdditionalFields: map[string]any{"p": json.RawMessage("1")}},
-		ResultType: mcp.ResultTypeComplete,
-	}, page.PageInfo)
+	require.Equal(t, pointer("c"), page.Next)
+	require.Equal(t, Cache{TTL: 1500 * time.Millisecond, HasTTL: true, Scope: mcp.CacheScopePrivate}, page.Cache)
+	require.Equal(t, Head{
+		Kind: mcp.ResultTypeComplete, Meta: &mcp.Meta{AdditionalFields: map[string]any{"p": json.RawMessage("1")}},
+	}, page.Head)
+	require.Empty(t, page.Damaged)
 }
 
 func TestToolSchemas(t *testing.T) {
@@ -50,7 +43,7 @@ func TestToolSchemas(t *testing.T) {
 		{`{"name":"a","inputSchema":{"a":9007199254740993},"outputSchema":true}`, `{"a":9007199254740993}`, `true`},
 		{`{"inputSchema":{},"name":"a","inputSchema":{"b":1}}`, `{"b":1}`, ``},
 	} {
-		tool := decodeTools(t, `{"tools":[`+tt.tool+`]}`).Tools[0]
+		tool := decodeTools(t, `{"tools":[`+tt.tool+`]}`).Items[0]
 		require.Equal(t, tt.input, string(tool.RawInputSchema), tt.tool)
 		require.Equal(t, tt.output, string(tool.RawOutputSchema), tt.tool)
 		require.Zero(t, tool.Tool.InputSchema)
@@ -63,7 +56,7 @@ func TestToolSchemas(t *testing.T) {
 
 // Raw and its parts share memory: growing one must not write into another.
 func TestToolPartsCannotGrowIntoEachOther(t *testing.T) {
-	tool := decodeTools(t, fullTools).Tools[0]
+	tool := decodeTools(t, fullTools).Items[0]
 	before := string(tool.Raw)
 	_ = append(tool.RawInputSchema, "xxxxxxxxxxxxxxxx"...)
 	_ = append(tool.RawOutputSchema, "xxxxxxxxxxxxxxxx"...)
@@ -73,39 +66,39 @@ func TestToolPartsCannotGrowIntoEachOther(t *testing.T) {
 func TestPagesWithoutItems(t *testing.T) {
 	for _, text := range []string{`{}`, `{"tools":null}`, `{"tools":[]}`, `{"tools":[{"name":"a"}],"tools":[]}`} {
 		page := decodeTools(t, text)
-		require.Empty(t, page.Tools, text)
-		require.Nil(t, page.NextCursor)
+		require.Empty(t, page.Items, text)
+		require.Nil(t, page.Next)
 	}
 }
 
 // An empty cursor is a cursor.
 func TestNextCursor(t *testing.T) {
-	require.Equal(t, pointer(""), decodeTools(t, `{"nextCursor":""}`).NextCursor)
-	require.Equal(t, pointer("a\"b"), decodeTools(t, `{"nextCursor":"a\"b"}`).NextCursor)
-	require.Nil(t, decodeTools(t, `{"nextCursor":"a","nextCursor":null}`).NextCursor)
+	require.Equal(t, pointer(""), decodeTools(t, `{"nextCursor":""}`).Next)
+	require.Equal(t, pointer("a\"b"), decodeTools(t, `{"nextCursor":"a\"b"}`).Next)
+	require.Nil(t, decodeTools(t, `{"nextCursor":"a","nextCursor":null}`).Next)
 }
 
 func TestCacheHint(t *testing.T) {
 	for _, tt := range []struct {
 		text string
-		want CacheHint
+		want Cache
 	}{
-		{`{}`, CacheHint{}},
-		{`{"ttlMs":null}`, CacheHint{}},
-		{`{"ttlMs":0}`, CacheHint{HasTTL: true}},
-		{`{"ttlMs":-5}`, CacheHint{HasTTL: true}},
-		{`{"ttlMs":1.5}`, CacheHint{HasTTL: true, TTL: 1500 * time.Microsecond}},
-		{`{"ttlMs":9223372036854775807}`, CacheHint{HasTTL: true, TTL: maxTTL}},
-		{`{"ttlMs":1e999}`, CacheHint{HasTTL: true, TTL: maxTTL}},
-		{`{"ttlMs":-1e999}`, CacheHint{HasTTL: true}},
-		{`{"cacheScope":"public"}`, CacheHint{Scope: mcp.CacheScopePublic}},
-		{`{"cacheScope":"galactic"}`, CacheHint{Scope: "galactic"}},
+		{`{}`, Cache{}},
+		{`{"ttlMs":null}`, Cache{}},
+		{`{"ttlMs":0}`, Cache{HasTTL: true}},
+		{`{"ttlMs":-5}`, Cache{HasTTL: true}},
+		{`{"ttlMs":1.5}`, Cache{HasTTL: true, TTL: 1500 * time.Microsecond}},
+		{`{"ttlMs":9223372036854775807}`, Cache{HasTTL: true, TTL: MaxTTL}},
+		{`{"ttlMs":1e999}`, Cache{HasTTL: true, TTL: MaxTTL}},
+		{`{"ttlMs":-1e999}`, Cache{HasTTL: true}},
+		{`{"cacheScope":"public"}`, Cache{Scope: mcp.CacheScopePublic}},
+		{`{"cacheScope":"galactic"}`, Cache{Scope: "galactic"}},
 	} {
 		require.Equal(t, tt.want, decodeTools(t, tt.text).Cache, tt.text)
 	}
 }
 
 func TestIconSizesAsOneString(t *testing.T) {
-	tool := decodeTools(t, `{"tools":[{"name":"a","icons":[{"src":"s","sizes":"any"}]}]}`).Tools[0]
+	tool := decodeTools(t, `{"tools":[{"name":"a","icons":[{"src":"s","sizes":"any"}]}]}`).Items[0]
 	require.Equal(t, []mcp.Icon{{Src: "s", Sizes: []string{"any"}}}, tool.Icons)
 }

@@ -1,39 +1,35 @@
-package mcpclient
+package wire
 
 import (
 	"bytes"
-	"errors"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-var (
-	errNoType     = errors.New(`no "type"`)
-	errNoResource = errors.New(`no "resource"`)
-	errNested     = errors.New("not allowed in the content of a tool_result")
-)
-
-// contents reads a list of content. nested tells that it is in an item already.
-func (r *jsonReader) contents(nested bool) (items []mcp.Content) {
-	for range r.elements() {
-		items = append(items, r.content(nested))
+// Contents reads a list of content. Nested says that the list is part of an item.
+func (r *Reader) Contents(nested bool) (items []mcp.Content) {
+	for range r.Elements() {
+		items = append(items, r.Content(nested))
 	}
 	return items
 }
 
-// content reads one item. It fails only if the text is not JSON: anything else
-// that is wrong makes an UnknownContent.
+// Content reads one item. It fails only if the text is not JSON: an item that is damaged in any
+// other way becomes unknown content.
 //
-// Nearly all items begin with their type, and are read in one go. In any other
-// the type is looked for first, and if an item has two, the last one counts.
-func (r *jsonReader) content(nested bool) mcp.Content {
+// Nearly all items begin with their type, so that one pass reads them. In any other, Content looks
+// for the type first. If an item has two types, the last one counts.
+//
+// A new type of content needs a case in contentItem.read, and a method there that reads its
+// members.
+func (r *Reader) Content(nested bool) mcp.Content {
 	start := *r
 	item := contentItem{nested: nested}
 	kind, ok := start.firstType()
 	if !ok {
 		var err error
 		if kind, err = start.lastType(); err != nil {
-			return UnknownContent{Raw: r.raw(), Err: err}
+			return r.unknownContent("", err)
 		}
 		item.settled = true
 	}
@@ -42,26 +38,31 @@ func (r *jsonReader) content(nested bool) mcp.Content {
 		*r = start
 		var err error
 		if kind, err = start.lastType(); err != nil {
-			return UnknownContent{Raw: r.raw(), Err: err}
+			return r.unknownContent("", err)
 		}
 		item = contentItem{nested: nested, settled: true}
 		content = item.read(r, kind)
 	}
 	if err := r.Err(); err != nil {
 		*r = start
-		return UnknownContent{Type: string(kind), Raw: r.raw(), Err: err}
+		return r.unknownContent(string(kind), err)
 	}
 	return content
 }
 
-// firstType returns the type of the item that begins here, if that is its
-// first member. It reads ahead: r stays where it is.
-func (r *jsonReader) firstType() (kind []byte, ok bool) {
+// unknownContent reads the next value as content without a type in package mcp.
+func (r *Reader) unknownContent(kind string, err error) mcp.Content {
+	return r.unknown.Content(kind, r.Raw(), err)
+}
+
+// firstType returns the type of the item that begins here if it is the first member. It reads
+// ahead: r does not move.
+func (r *Reader) firstType() (kind []byte, ok bool) {
 	ahead := *r
 	return ahead.readFirstType()
 }
 
-func (r *jsonReader) readFirstType() (kind []byte, ok bool) {
+func (r *Reader) readFirstType() (kind []byte, ok bool) {
 	r.EnterObject()
 	key, ok := r.NextKey()
 	if !ok || string(key) != "type" {
@@ -71,16 +72,16 @@ func (r *jsonReader) readFirstType() (kind []byte, ok bool) {
 	return kind, r.Err() == nil
 }
 
-// lastType returns the type of the item that begins here, wherever it is. It
-// reads ahead: r stays where it is.
-func (r *jsonReader) lastType() (kind []byte, err error) {
+// lastType returns the type of the item that begins here, wherever it stands. It reads ahead: r
+// does not move.
+func (r *Reader) lastType() (kind []byte, err error) {
 	ahead := *r
 	return ahead.readLastType()
 }
 
-func (r *jsonReader) readLastType() (kind []byte, err error) {
+func (r *Reader) readLastType() (kind []byte, err error) {
 	found := false
-	for key := range r.members() {
+	for key := range r.Members() {
 		if string(key) == "type" {
 			kind, found = r.StringBytes(), true
 		} else {
@@ -88,7 +89,7 @@ func (r *jsonReader) readLastType() (kind []byte, err error) {
 		}
 	}
 	if err = r.Err(); err == nil && !found {
-		err = errNoType
+		err = ErrNoType
 	}
 	return kind, err
 }
@@ -97,14 +98,14 @@ func (r *jsonReader) readLastType() (kind []byte, err error) {
 type contentItem struct {
 	annotations *mcp.Annotations
 	meta        *mcp.Meta
-	kind        []byte // as which it is read
-	settled     bool   // no need to look for another type
-	otherType   bool   // it has another type further on, so it was read wrongly
-	nested      bool   // it is in the content of a tool_result
+	kind        []byte // the type it is read as
+	settled     bool   // there is no need to look for another type
+	otherType   bool   // it has another type further on, so it was read as the wrong one
+	nested      bool   // it is part of the content of a tool_result
 }
 
 // read reads the item as one of type kind.
-func (i *contentItem) read(r *jsonReader, kind []byte) mcp.Content {
+func (i *contentItem) read(r *Reader, kind []byte) mcp.Content {
 	i.kind = kind
 	switch string(kind) {
 	case mcp.ContentTypeText:
@@ -134,16 +135,16 @@ func (i *contentItem) read(r *jsonReader, kind []byte) mcp.Content {
 			return nil
 		}
 	}
-	return UnknownContent{Type: string(kind), Raw: r.raw()}
+	return r.unknownContent(string(kind), nil)
 }
 
-// member reads the value of the member key, which is not of this type alone.
-func (i *contentItem) member(r *jsonReader, key []byte) {
+// member reads the value of the member key, which other types have too.
+func (i *contentItem) member(r *Reader, key []byte) {
 	switch string(key) {
 	case "annotations":
 		i.annotations = r.annotations()
 	case "_meta":
-		i.meta = r.meta()
+		i.meta = r.Meta()
 	case "type":
 		if i.settled {
 			r.Skip()
@@ -157,11 +158,11 @@ func (i *contentItem) member(r *jsonReader, key []byte) {
 
 func (i *contentItem) annotated() mcp.Annotated { return mcp.Annotated{Annotations: i.annotations} }
 
-func (i *contentItem) text(r *jsonReader) mcp.Content {
+func (i *contentItem) text(r *Reader) mcp.Content {
 	text := ""
-	for key := range r.members() {
+	for key := range r.Members() {
 		if string(key) == "text" {
-			text = r.optString()
+			text = r.OptString()
 		} else {
 			i.member(r, key)
 		}
@@ -170,13 +171,13 @@ func (i *contentItem) text(r *jsonReader) mcp.Content {
 }
 
 // media reads an image or audio.
-func (i *contentItem) media(r *jsonReader) (data, mimeType string) {
-	for key := range r.members() {
+func (i *contentItem) media(r *Reader) (data, mimeType string) {
+	for key := range r.Members() {
 		switch string(key) {
 		case "data":
 			data = r.base64()
 		case "mimeType":
-			mimeType = r.optString()
+			mimeType = r.OptString()
 		default:
 			i.member(r, key)
 		}
@@ -184,22 +185,22 @@ func (i *contentItem) media(r *jsonReader) (data, mimeType string) {
 	return data, mimeType
 }
 
-func (i *contentItem) link(r *jsonReader) mcp.Content {
+func (i *contentItem) link(r *Reader) mcp.Content {
 	link := mcp.ResourceLink{Type: mcp.ContentTypeLink}
-	for key := range r.members() {
+	for key := range r.Members() {
 		switch string(key) {
 		case "uri":
-			link.URI = r.optString()
+			link.URI = r.OptString()
 		case "name":
-			link.Name = r.optString()
+			link.Name = r.OptString()
 		case "title":
-			link.Title = r.optString()
+			link.Title = r.OptString()
 		case "description":
-			link.Description = r.optString()
+			link.Description = r.OptString()
 		case "mimeType":
-			link.MIMEType = r.optString()
+			link.MIMEType = r.OptString()
 		case "size":
-			link.Size = r.optInt()
+			link.Size = r.OptInt()
 		default:
 			i.member(r, key)
 		}
@@ -208,9 +209,9 @@ func (i *contentItem) link(r *jsonReader) mcp.Content {
 	return link
 }
 
-func (i *contentItem) embedded(r *jsonReader) mcp.Content {
+func (i *contentItem) embedded(r *Reader) mcp.Content {
 	var resource mcp.ResourceContents
-	for key := range r.members() {
+	for key := range r.Members() {
 		if string(key) == "resource" {
 			resource = r.resourceContents()
 		} else {
@@ -218,23 +219,23 @@ func (i *contentItem) embedded(r *jsonReader) mcp.Content {
 		}
 	}
 	if resource == nil {
-		r.Fail(errNoResource)
+		r.Fail(ErrNoResource)
 	}
 	return mcp.EmbeddedResource{
 		Annotated: i.annotated(), Meta: i.meta, Type: mcp.ContentTypeResource, Resource: resource,
 	}
 }
 
-func (i *contentItem) toolUse(r *jsonReader) mcp.Content {
+func (i *contentItem) toolUse(r *Reader) mcp.Content {
 	use := mcp.ToolUseContent{Type: mcp.ContentTypeToolUse}
-	for key := range r.members() {
+	for key := range r.Members() {
 		switch string(key) {
 		case "id":
-			use.ID = r.optString()
+			use.ID = r.OptString()
 		case "name":
-			use.Name = r.optString()
+			use.Name = r.OptString()
 		case "input":
-			use.Input = r.raw()
+			use.Input = r.Raw()
 		default:
 			i.member(r, key)
 		}
@@ -243,24 +244,24 @@ func (i *contentItem) toolUse(r *jsonReader) mcp.Content {
 	return use
 }
 
-// toolResult reads a tool_result. One in another is not MCP, and
-// following such nests would be work without a bound.
-func (i *contentItem) toolResult(r *jsonReader) mcp.Content {
+// toolResult reads a tool_result. MCP does not nest them, and following nested ones would be
+// unbounded work.
+func (i *contentItem) toolResult(r *Reader) mcp.Content {
 	if i.nested {
-		r.Fail(errNested)
+		r.Fail(ErrNested)
 		return nil
 	}
 	result := mcp.ToolResultContent{Type: mcp.ContentTypeToolResult}
-	for key := range r.members() {
+	for key := range r.Members() {
 		switch string(key) {
 		case "toolUseId":
-			result.ToolUseID = r.optString()
+			result.ToolUseID = r.OptString()
 		case "content":
-			result.Content = r.contents(true)
+			result.Content = r.Contents(true)
 		case "structuredContent":
-			result.RawStructuredContent = r.raw()
+			result.RawStructuredContent = r.Raw()
 		case "isError":
-			result.IsError = r.optBool()
+			result.IsError = r.OptBool()
 		default:
 			i.member(r, key)
 		}

@@ -1,4 +1,4 @@
-package mcpclient
+package wire
 
 import (
 	"encoding/json"
@@ -8,8 +8,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/require"
 )
-
-func pointer[T any](v T) *T { return &v }
 
 func TestContentTypes(t *testing.T) {
 	content := decodeCall(t, fullCall).Content
@@ -43,7 +41,7 @@ func TestContentTypes(t *testing.T) {
 			Content:           []mcp.Content{mcp.TextContent{Type: "text", Text: "in"}},
 			StructuredContent: json.RawMessage(`[1]`), RawStructuredContent: json.RawMessage(`[1]`), IsError: true,
 		},
-		UnknownContent{Type: "hologram", Raw: json.RawMessage(`{"type":"hologram","points":[1,2]}`)},
+		unknownContent{Type: "hologram", Raw: json.RawMessage(`{"type":"hologram","points":[1,2]}`)},
 	}, content)
 }
 
@@ -123,8 +121,8 @@ func TestDamagedContent(t *testing.T) {
 			require.Len(t, got, 3)
 			require.Equal(t, mcp.TextContent{Type: "text", Text: "a"}, got[0])
 			require.Equal(t, mcp.TextContent{Type: "text", Text: "b"}, got[2])
-			require.IsType(t, UnknownContent{}, got[1])
-			unknown := got[1].(UnknownContent)
+			require.IsType(t, unknownContent{}, got[1])
+			unknown := got[1].(unknownContent)
 			require.Equal(t, tt.item, string(unknown.Raw))
 			require.Equal(t, tt.kind, unknown.Type)
 			if tt.err == "" {
@@ -144,9 +142,9 @@ func TestNestedToolResult(t *testing.T) {
 	got := decodeCall(t, `{"content":[{"type":"tool_result","toolUseId":"1","content":[`+inner+`,`+image+`]}]}`).Content
 	result := got[0].(mcp.ToolResultContent)
 	require.Equal(t, "1", result.ToolUseID)
-	require.Equal(t, UnknownContent{Type: "tool_result", Raw: json.RawMessage(inner), Err: errNested}, result.Content[0])
-	require.Equal(t, image, string(result.Content[1].(UnknownContent).Raw))
-	require.ErrorIs(t, result.Content[1].(UnknownContent).Err, errBase64)
+	require.Equal(t, unknownContent{Type: "tool_result", Raw: json.RawMessage(inner), Err: ErrNested}, result.Content[0])
+	require.Equal(t, image, string(result.Content[1].(unknownContent).Raw))
+	require.ErrorIs(t, result.Content[1].(unknownContent).Err, ErrBase64)
 }
 
 func TestContentAbsent(t *testing.T) {
@@ -174,17 +172,17 @@ func TestStructuredContent(t *testing.T) {
 	} {
 		got := decodeCall(t, `{"structuredContent":0,"content":[],"structuredContent" : `+text+` }`)
 		require.Equal(t, text, string(got.RawStructuredContent))
-		require.Equal(t, json.RawMessage(text), got.CallToolResult.StructuredContent)
+		require.Equal(t, json.RawMessage(text), got.StructuredContent)
 	}
 	got := decodeCall(t, `{"content":[]}`)
 	require.Nil(t, got.RawStructuredContent)
-	require.True(t, got.CallToolResult.StructuredContent == nil, "a nil interface, not one that holds a nil slice")
+	require.True(t, got.StructuredContent == nil, "a nil interface, not one that holds a nil slice")
 }
 
 func TestCallToolResultRaw(t *testing.T) {
 	raw := func(keep bool, text string) string {
-		out := new(CallToolResult)
-		require.NoError(t, decodeText(&callToolDecoder{out: out, keepRaw: keep}, "\t"+text+"\n"))
+		out := new(callToolResult)
+		require.NoError(t, decodeText(out.decoder(keep), "\t"+text+"\n"))
 		return string(out.Raw)
 	}
 	require.Equal(t, fullCall, raw(true, fullCall))
@@ -195,8 +193,8 @@ func TestCallToolResultRaw(t *testing.T) {
 	require.Equal(t, task, raw(true, task))
 	require.Empty(t, raw(false, `{"resultType":"input_required","requestState":"x"}`))
 
-	plain, kept := decodeCall(t, fullCall), new(CallToolResult)
-	require.NoError(t, decodeText(&callToolDecoder{out: kept, keepRaw: true}, fullCall))
+	plain, kept := decodeCall(t, fullCall), new(callToolResult)
+	require.NoError(t, decodeText(kept.decoder(true), fullCall))
 	require.Equal(t, plain.CallToolResult, kept.CallToolResult)
 }
 

@@ -1,6 +1,6 @@
 //go:build !race
 
-package mcpclient
+package wire
 
 import (
 	"strings"
@@ -25,8 +25,8 @@ func allocations(t *testing.T, text string, decode func(c *jsonrpc.Cursor)) floa
 
 func TestCallToolResultAllocations(t *testing.T) {
 	decode := func(c *jsonrpc.Cursor) {
-		d := callToolDecoder{out: new(CallToolResult)}
-		d.decode(c)
+		d := new(callToolResult).decoder(false)
+		d.Decode(c)
 	}
 	image := `{"type":"image","mimeType":"image/png","data":"` + strings.Repeat("QUJD", 1000) + `"}`
 	for _, tt := range []struct {
@@ -47,10 +47,17 @@ func TestCallToolResultAllocations(t *testing.T) {
 
 func TestToolsPageAllocations(t *testing.T) {
 	page := func(c *jsonrpc.Cursor) {
-		d := toolsPageDecoder{out: new(ToolsPage)}
-		d.decode(c)
+		d := &Page[tool]{List: &toolList}
+		d.Decode(c)
 	}
 	const tool = `{"name":"name","description":"description","inputSchema":{"type":"object"},"annotations":{"title":"title"}}`
-	// The page, the reader, the slice, and of the tool its bytes and three strings: the schema is part of the bytes.
-	require.Equal(t, 1+1+1+1+3.0, allocations(t, `{"tools":[`+tool+`]}`, page))
+	// The reader, the slice, and of the tool its bytes and three strings: the schema is part of the
+	// bytes.
+	require.Equal(t, 1+1+1+3.0, allocations(t, `{"tools":[`+tool+`]}`, page))
+	// With a _meta: the Meta, its map of two allocations, and of the one member its name and its
+	// boxed value.
+	meta := strings.Replace(tool, `"name":"name"`, `"name":"name","_meta":{"example.com/a":{"b":[1,2]}}`, 1)
+	require.Equal(t, 6+1+2+2.0, allocations(t, `{"tools":[`+meta+`]}`, page))
+	// Of two tools, the second adds its bytes and its strings: the list has room for it.
+	require.Equal(t, 6+4.0, allocations(t, `{"tools":[`+tool+`,`+tool+`]}`, page))
 }

@@ -1,0 +1,250 @@
+package wire
+
+import (
+	"encoding/json"
+	"math"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// Head is what every result may have, whatever its method.
+type Head struct {
+	Kind  mcp.ResultType // "" if absent
+	Meta  *mcp.Meta      // nil if absent
+	Input Input
+}
+
+// Common implements [Decoder].
+func (h *Head) Common() *Head { return h }
+
+// Input is what the server requires before it can go on (2026-07-28, "Multi Round-Trip Requests").
+type Input struct {
+	// Requests are as received, by the server's name for each: one with an unknown method must not
+	// affect the others. nil if absent.
+	Requests map[string]json.RawMessage
+	// State is the JSON string to be sent back, byte for byte. nil if absent.
+	State json.RawMessage
+}
+
+// StateText decodes State.
+func (i *Input) StateText() string {
+	if i.State == nil {
+		return ""
+	}
+	c := jsonrpc.NewCursor(i.State, 0)
+	return c.String()
+}
+
+// open starts reading the result that c is at. If all of it is to be kept, open copies it to *raw,
+// and the Reader reads it there.
+func (h *Head) open(c *jsonrpc.Cursor, unknown *Unknown, keepRaw bool, raw *json.RawMessage) (r Reader) {
+	*h = Head{}
+	r.Cursor, r.unknown = *c, unknown
+	if keepRaw {
+		whole := r
+		*raw = whole.Raw()
+		// Its depth has been checked already, in its place.
+		r = Reader{Cursor: jsonrpc.NewCursor(*raw, math.MaxInt), mine: true, unknown: unknown}
+		*c = whole.Cursor
+	}
+	return r
+}
+
+// done ends what open started. It also keeps in *raw a result of a type that an extension defines.
+func (h *Head) done(c *jsonrpc.Cursor, r *Reader, raw *json.RawMessage) {
+	if r.mine {
+		c.Fail(r.Err())
+		return
+	}
+	start := Reader{Cursor: *c}
+	*c = r.Cursor
+	if !h.Kind.IsComplete() && h.Kind != mcp.ResultTypeInputRequired && c.Err() == nil {
+		*raw = start.Raw()
+	}
+}
+
+// member reads the value of the member key. It skips the value of one that is not common.
+func (h *Head) member(r *Reader, key []byte) {
+	switch string(key) {
+	case "resultType":
+		h.Kind = r.resultType()
+	case "_meta":
+		h.Meta = r.Meta()
+	case "inputRequests":
+		h.Input.Requests = r.rawMembers()
+	case "requestState":
+		h.Input.State = r.state()
+	default:
+		r.Skip()
+	}
+}
+
+// result returns the head as package mcp has it.
+func (h *Head) result() mcp.Result {
+	return mcp.Result{Meta: h.Meta, ResultType: h.Kind}
+}
+
+// resultType reads a resultType without a copy of the usual ones.
+func (r *Reader) resultType() mcp.ResultType {
+	if r.TryNull() {
+		return ""
+	}
+	switch b := r.StringBytes(); string(b) {
+	case string(mcp.ResultTypeComplete):
+		return mcp.ResultTypeComplete
+	case string(mcp.ResultTypeInputRequired):
+		return mcp.ResultTypeInputRequired
+	default:
+		return mcp.ResultType(b)
+	}
+}
+
+// rawMembers reads an object into a map of its members; null is nil.
+func (r *Reader) rawMembers() map[string]json.RawMessage {
+	if r.TryNull() {
+		return nil
+	}
+	m := map[string]json.RawMessage{}
+	for key := range r.Members() {
+		r.Keep()
+		name := string(key)
+		m[name] = r.Raw()
+	}
+	return m
+}
+
+// state reads a string and returns its bytes; null is nil.
+func (r *Reader) state() json.RawMessage {
+	if r.TryNull() {
+		return nil
+	}
+	if r.Kind() != jsonrpc.String {
+		_ = r.String() // fails
+		return nil
+	}
+	return r.Raw()
+}
+
+// Meta reads a _meta; null is nil. Its values stay raw.
+func (r *Reader) Meta() *mcp.Meta {
+	if r.TryNull() {
+		return nil
+	}
+	m := &mcp.Meta{AdditionalFields: map[string]any{}}
+	for key := range r.Members() {
+		if string(key) == "progressToken" {
+			m.ProgressToken = r.progressToken()
+			continue
+		}
+		r.Keep()
+		name := string(key)
+		m.AdditionalFields[name] = r.Raw()
+	}
+	return m
+}
+
+// rawMeta reads a _meta where mcp has a bare map for it; null is nil.
+func (r *Reader) rawMeta() map[string]any {
+	if r.TryNull() {
+		return nil
+	}
+	m := map[string]any{}
+	for key := range r.Members() {
+		r.Keep()
+		name := string(key)
+		m[name] = r.Raw()
+	}
+	return m
+}
+
+// progressToken reads a token: a string, a json.Number, and anything else raw.
+func (r *Reader) progressToken() mcp.ProgressToken {
+	switch r.Kind() {
+	case jsonrpc.Null:
+		r.TryNull()
+		return nil
+	case jsonrpc.String:
+		return r.String()
+	case jsonrpc.Number:
+		return json.Number(r.Skip())
+	default:
+		return r.Raw()
+	}
+}
+
+// annotations reads the annotations of content and resources; null is nil.
+func (r *Reader) annotations() *mcp.Annotations {
+	if r.TryNull() {
+		return nil
+	}
+	a := &mcp.Annotations{}
+	for key := range r.Members() {
+		switch string(key) {
+		case "audience":
+			a.Audience = nil
+			for range r.Elements() {
+				a.Audience = append(a.Audience, r.role())
+			}
+		case "priority":
+			a.Priority = nil
+			if !r.TryNull() {
+				v := r.Float64()
+				a.Priority = &v
+			}
+		case "lastModified":
+			a.LastModified = r.OptString()
+		default:
+			r.Skip()
+		}
+	}
+	return a
+}
+
+// role reads a role without a copy of the usual ones.
+func (r *Reader) role() mcp.Role {
+	switch b := r.StringBytes(); string(b) {
+	case string(mcp.RoleUser):
+		return mcp.RoleUser
+	case string(mcp.RoleAssistant):
+		return mcp.RoleAssistant
+	default:
+		return mcp.Role(b)
+	}
+}
+
+// icons reads a list of icons; null is nil.
+func (r *Reader) icons() (icons []mcp.Icon) {
+	for range r.Elements() {
+		icons = append(icons, r.icon())
+	}
+	return icons
+}
+
+// icon reads an icon. Its sizes were one string in drafts of 2025-11-25, and some servers still
+// write that.
+func (r *Reader) icon() (icon mcp.Icon) {
+	for key := range r.Members() {
+		switch string(key) {
+		case "src":
+			icon.Src = r.OptString()
+		case "mimeType":
+			icon.MIMEType = r.OptString()
+		case "sizes":
+			if r.Kind() == jsonrpc.String {
+				icon.Sizes = []string{r.String()}
+				continue
+			}
+			icon.Sizes = nil
+			for range r.Elements() {
+				icon.Sizes = append(icon.Sizes, r.String())
+			}
+		case "theme":
+			icon.Theme = mcp.IconTheme(r.OptString())
+		default:
+			r.Skip()
+		}
+	}
+	return icon
+}

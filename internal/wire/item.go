@@ -1,0 +1,81 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// item is an item of a list while a Reader reads it in one pass. Its bytes are copied once, when
+// its end is known. Parts of it that stay raw are slices of that copy.
+type item struct {
+	start int // the offset of the item in the Reader's text
+	meta  part
+}
+
+// part is the place of a member's value in its item. The zero value means that there is no such
+// member.
+type part struct{ from, to int }
+
+// item starts reading an item.
+func (r *Reader) item() item {
+	r.Kind() // skips white space
+	return item{start: r.Pos()}
+}
+
+// part skips the next value and returns its place in i; null counts as absent.
+func (r *Reader) part(i *item) part {
+	if r.TryNull() {
+		return part{}
+	}
+	n := len(r.Skip())
+	return part{r.Pos() - n - i.start, r.Pos() - i.start}
+}
+
+// bytes ends the reading of i. It returns the item's bytes, to be kept, and its _meta; both are nil
+// after an error.
+func (r *Reader) bytes(i *item) (json.RawMessage, *mcp.Meta) {
+	text := json.RawMessage(r.Since(i.start))
+	if text != nil && !r.mine {
+		text = append(make(json.RawMessage, 0, len(text)), text...)
+	}
+	return text, r.metaOf(i, text)
+}
+
+// metaOf reads the _meta of i. Only that is read twice: its values are parts of text.
+func (r *Reader) metaOf(i *item, text json.RawMessage) *mcp.Meta {
+	raw := i.meta.of(text)
+	if raw == nil {
+		return nil
+	}
+	// Its depth has been checked already, in its place.
+	inner := Reader{Cursor: jsonrpc.NewCursor(raw, math.MaxInt), mine: true, kept: r.kept}
+	meta := inner.Meta()
+	r.kept = inner.kept
+	if inner.Err() != nil {
+		inner.inside("_meta")
+		rebase(inner.Err(), i.start+i.meta.from)
+		r.Fail(inner.Err())
+	}
+	return meta
+}
+
+// of returns the part's bytes, nil if text is nil or the part is absent.
+func (p part) of(text json.RawMessage) json.RawMessage {
+	if p.to == 0 || text == nil {
+		return nil
+	}
+	return text[p.from:p.to:p.to]
+}
+
+// rebase moves the offset in an error by n.
+func rebase(err error, n int) {
+	var shape *jsonrpc.ShapeError
+	if errors.As(err, &shape) {
+		shape.Offset += n
+	}
+}

@@ -1,0 +1,136 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// List says how a list is read.
+type List[T any] struct {
+	Member string            // the member of the result that holds the items
+	Item   func(r *Reader) T // reads one item
+}
+
+// Page decodes one page of a list.
+type Page[T any] struct {
+	Head
+	List    *List[T]
+	Items   []T
+	Next    *string // the cursor of the next page, nil on the last one
+	Cache   Cache
+	Damaged []Damaged
+}
+
+// Damaged is an item that is JSON but not what it should be.
+type Damaged struct {
+	Raw json.RawMessage // the item as received
+	Err error           // what is wrong with it
+}
+
+// Decode implements [Decoder].
+func (p *Page[T]) Decode(c *jsonrpc.Cursor) {
+	*p = Page[T]{List: p.List}
+	r := Reader{Cursor: *c}
+	for key := range r.Members() {
+		switch {
+		case string(key) == p.List.Member:
+			p.items(&r)
+		case string(key) == "nextCursor":
+			p.Next = r.cursor()
+		case !p.Cache.member(&r, key):
+			p.member(&r, key)
+		}
+	}
+	*c = r.Cursor
+}
+
+// maxGuess bounds what is allocated for items that have not been read yet.
+const maxGuess = 1024
+
+// items reads the list. It sets aside an item that is JSON but not what it should be.
+func (p *Page[T]) items(r *Reader) {
+	p.Items = nil
+	for range r.Elements() {
+		before := *r
+		item := p.List.Item(r)
+		err := r.Err()
+		switch {
+		case err == nil:
+			if p.Items == nil { // the length of the first item says about how many more there are
+				more := r.Left() / (r.Pos() - before.Pos() + len(","))
+				p.Items = make([]T, 0, 1+min(more, maxGuess))
+			}
+			p.Items = append(p.Items, item)
+		case isDamage(err):
+			*r = before
+			rebase(err, -r.item().start)
+			p.Damaged = append(p.Damaged, Damaged{Raw: r.Raw(), Err: err})
+		}
+	}
+	if cap(p.Items) > 2*len(p.Items) { // the first item was much shorter than the others
+		p.Items = slices.Clone(p.Items)
+	}
+}
+
+// isDamage tells a value of the wrong shape from broken JSON and exceeded limits.
+func isDamage(err error) bool {
+	var shape *jsonrpc.ShapeError
+	return errors.As(err, &shape) || errors.Is(err, ErrNoName) || errors.Is(err, ErrNoURI)
+}
+
+// cursor reads a cursor; null, which many servers write on the last page, is nil.
+func (r *Reader) cursor() *string {
+	if r.TryNull() {
+		return nil
+	}
+	s := r.String()
+	return &s
+}
+
+// Cache is what a result says about its reuse (2026-07-28, "Caching").
+type Cache struct {
+	TTL    time.Duration // zero if the result does not say
+	HasTTL bool
+	Scope  mcp.CacheScope
+}
+
+// member reads the value of the member key if it is a cache hint, and reports whether it is.
+func (h *Cache) member(r *Reader, key []byte) bool {
+	switch string(key) {
+	case "ttlMs":
+		h.TTL, h.HasTTL = r.ttl()
+	case "cacheScope":
+		h.Scope = mcp.CacheScope(r.OptString())
+	default:
+		return false
+	}
+	return true
+}
+
+// MaxTTL keeps a TTL within what a Duration and a deadline can express. How long to believe a
+// server is up to the cache.
+const MaxTTL = 365 * 24 * time.Hour
+
+// ttl reads a number of milliseconds, of whatever size, or null.
+func (r *Reader) ttl() (ttl time.Duration, ok bool) {
+	switch r.Kind() {
+	case jsonrpc.Null:
+		r.TryNull()
+		return 0, false
+	case jsonrpc.Number:
+	default:
+		r.Float64() // fails
+		return 0, false
+	}
+	ms, _ := strconv.ParseFloat(string(r.Skip()), 64) // out of range is an infinity, and clamped
+	ms = math.Max(0, math.Min(ms, float64(MaxTTL/time.Millisecond)))
+	return time.Duration(ms * float64(time.Millisecond)), r.Err() == nil
+}

@@ -1,0 +1,51 @@
+package wire
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// The offset in the error of a damaged item counts from the start of the item.
+func TestDamagedItemOffsets(t *testing.T) {
+	for _, tt := range []struct{ item, want string }{
+		{`7`, `7`},
+		{`{"name":5}`, `5`},
+		{`{"name":"a", "_meta": 1}`, `1}`},
+		{`{"name":"a","_meta":{"b":1,"progressToken":null},"icons":[{"src":7}]}`, `7}`},
+	} {
+		page := decodeTools(t, `{"nextCursor":"c", "tools" : [{"name":"first"} , `+tt.item+` ] }`)
+		require.Len(t, page.Damaged, 1, tt.item)
+		require.Equal(t, tt.item, string(page.Damaged[0].Raw))
+		var shape *jsonrpc.ShapeError
+		require.ErrorAs(t, page.Damaged[0].Err, &shape)
+		require.Equal(t, strings.Index(tt.item, tt.want), shape.Offset, tt.item)
+	}
+}
+
+// The first item says how many there may be. A wrong guess costs no memory for long.
+func TestListsAreSizedFromTheirFirstItem(t *testing.T) {
+	page := decodeTools(t, `{"tools":[`+strings.Repeat(`{"name":"a"},`, 199)+`{"name":"b"}]}`)
+	require.Len(t, page.Items, 200)
+	require.LessOrEqual(t, cap(page.Items), 201)
+
+	long := `{"name":"b","description":"` + strings.Repeat("x", 10_000) + `"}`
+	page = decodeTools(t, `{"tools":[{"name":"a"},`+long+`,`+long+`]}`)
+	require.Len(t, page.Items, 3)
+	require.LessOrEqual(t, cap(page.Items), 6)
+
+	page = decodeTools(t, `{"tools":[`+long+strings.Repeat(`,{"name":"a"}`, 2000)+`]}`)
+	require.Len(t, page.Items, 2001)
+}
+
+// The values of a tool's _meta are parts of its bytes, and cannot grow into them.
+func TestMetaOfItemsIsPartOfTheirBytes(t *testing.T) {
+	tool := decodeTools(t, `{"tools":[ {"_meta":{"a":1},"name":"n","_meta": {"b": [2] ,"progressToken":3}} ]}`).Items[0]
+	require.Equal(t, decodeCall(t, `{"_meta":{"b":[2],"progressToken":3}}`).Meta, tool.Meta)
+	before := string(tool.Raw)
+	_ = append(jsonOf(tool.Meta.AdditionalFields["b"]), "xxxxxxxx"...)
+	require.Equal(t, before, string(tool.Raw))
+}

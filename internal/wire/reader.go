@@ -1,0 +1,191 @@
+package wire
+
+import (
+	"encoding/json"
+	"iter"
+	"strconv"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// Decoder decodes one JSON-RPC result where it stands in the buffer. The buffer is reused
+// afterwards, so Decode copies what it keeps, once.
+type Decoder interface {
+	// Decode reads exactly one value. It leaves an error in the Cursor. It may be called again, for
+	// another answer.
+	Decode(c *jsonrpc.Cursor)
+	// Common returns the members of the value last decoded that any result may have.
+	Common() *Head
+}
+
+// Unmarshal decodes a result that is a text of its own.
+func Unmarshal(data []byte, d Decoder) error {
+	c := jsonrpc.NewCursor(data, 0)
+	d.Decode(&c)
+	c.End()
+	return c.Err()
+}
+
+// UnmarshalItem decodes an item of a list that is a text of its own. A null changes nothing, like
+// in encoding/json.
+func UnmarshalItem[T any](data []byte, item *T, read func(r *Reader) T) error {
+	if string(data) == "null" {
+		return nil
+	}
+	r := Reader{Cursor: jsonrpc.NewCursor(data, 0)}
+	fresh := read(&r)
+	r.End()
+	if r.Err() == nil {
+		*item = fresh
+	}
+	return r.Err()
+}
+
+// Unknown makes the values that stand for content without a type in package mcp, or for damaged
+// content; then err says what is wrong with it.
+type Unknown struct {
+	// Content makes an item of content. Kind is its type, "" if it has none.
+	Content func(kind string, raw json.RawMessage, err error) mcp.Content
+	// Resource makes contents of a resource.
+	Resource func(raw json.RawMessage, err error) mcp.ResourceContents
+}
+
+// Reader is the Cursor of the decoders. It knows the path of what fails, and whether its text may
+// be kept. Its first error is kept, and later reads do nothing.
+type Reader struct {
+	jsonrpc.Cursor
+	mine    bool     // the text is not reused: raw parts of it are kept without a copy
+	kept    int      // elements and _meta members so far
+	unknown *Unknown // nil where no content can come
+}
+
+// NewReader returns a Reader of text that nobody changes any more: raw parts are slices of it.
+// Unknown may be nil if there is no content to read.
+func NewReader(text []byte, unknown *Unknown) Reader {
+	return Reader{Cursor: jsonrpc.NewCursor(text, 0), mine: true, unknown: unknown}
+}
+
+// A value of three bytes can decode into one of hundreds. These bound the result; no honest server
+// comes near them.
+const (
+	MaxElements = 100_000   // of one array
+	MaxKept     = 1_000_000 // elements and _meta members in all
+)
+
+// Keep counts one more value that memory is needed for.
+func (r *Reader) Keep() {
+	if r.kept++; r.kept > MaxKept {
+		r.Fail(&LimitError{What: "values in a result", Limit: MaxKept})
+	}
+}
+
+// Raw reads the next value and returns its bytes, to be kept.
+func (r *Reader) Raw() json.RawMessage {
+	if r.mine {
+		return json.RawMessage(r.Skip())
+	}
+	return r.Cursor.Raw()
+}
+
+// OptRaw is Raw with nil for null.
+func (r *Reader) OptRaw() json.RawMessage {
+	if r.TryNull() {
+		return nil
+	}
+	return r.Raw()
+}
+
+// Members reads an object: it yields the name of each member, whose value the body of the loop must
+// read or skip. An error in there gets the member's name.
+func (r *Reader) Members() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		r.EnterObject()
+		for {
+			key, ok := r.NextKey()
+			if !ok || !yield(key) {
+				return
+			}
+			if r.Err() != nil {
+				r.inside(PathKey(key))
+				return
+			}
+		}
+	}
+}
+
+// Elements reads an array as Members reads an object; null is an empty one.
+func (r *Reader) Elements() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if r.TryNull() {
+			return
+		}
+		r.EnterArray()
+		for i := 0; r.NextElement(); i++ {
+			if i == MaxElements {
+				r.Fail(&LimitError{What: "elements in a list", Limit: MaxElements})
+				return
+			}
+			if r.Keep(); !yield(i) {
+				return
+			}
+			if r.Err() != nil {
+				r.inside("[" + strconv.Itoa(i) + "]")
+				return
+			}
+		}
+	}
+}
+
+// inside puts step in front of the path of the error.
+func (r *Reader) inside(step string) {
+	err := r.Err()
+	d, ok := err.(*PathError)
+	if !ok {
+		d = &PathError{Err: err}
+		r.Cursor = jsonrpc.Cursor{} // errors are sticky
+		r.Fail(d)
+	}
+	if d.Path != "" && d.Path[0] != '[' {
+		step += "."
+	}
+	d.Path = step + d.Path
+}
+
+// OptString reads a string. Null, which many servers write for an absent member, is "".
+func (r *Reader) OptString() string {
+	if r.TryNull() {
+		return ""
+	}
+	return r.String()
+}
+
+// OptBool reads a boolean; null is false.
+func (r *Reader) OptBool() bool { return !r.TryNull() && r.Bool() }
+
+// OptInt reads an integer; null is nil.
+func (r *Reader) OptInt() *int64 {
+	if r.TryNull() {
+		return nil
+	}
+	v := r.Int64()
+	return &v
+}
+
+// optHint reads a boolean whose absence does not mean false; null is nil.
+func (r *Reader) optHint() *bool {
+	if r.TryNull() {
+		return nil
+	}
+	v := r.Bool()
+	return &v
+}
+
+// optFloat reads a number; null is 0.
+func (r *Reader) optFloat() float64 {
+	if r.TryNull() {
+		return 0
+	}
+	return r.Float64()
+}

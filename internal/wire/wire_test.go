@@ -1,0 +1,355 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// everything is a result for each decoder, with all that it knows.
+var everything = []struct {
+	name string
+	dec  func() Decoder
+	text string
+}{
+	{"call", func() Decoder { return new(callToolResult).decoder(false) }, fullCall},
+	{"call, raw", func() Decoder { return new(callToolResult).decoder(true) }, fullCall},
+	{"tools", func() Decoder { return &Page[tool]{List: &toolList} }, fullTools},
+	{"prompts", func() Decoder { return &Page[prompt]{List: &promptList} }, fullPrompts},
+	{"prompt", func() Decoder { return new(getPromptResult).decoder(false) }, fullPrompt},
+	{"resources", func() Decoder { return &Page[resource]{List: &resourceList} }, fullResources},
+	{"templates", func() Decoder { return &Page[template]{List: &templateList} }, fullTemplates},
+	{"read", func() Decoder { return new(readResourceResult).decoder(false) }, fullRead},
+	{"empty", func() Decoder { return &Empty{} }, `{"_meta":{"a":[1]},"resultType":"complete","x":0}`},
+	{"raw", func() Decoder { return &RawResult{Out: new(json.RawMessage)} }, `{"x":[1,{"y":null}],"resultType":"complete"}`},
+}
+
+// The fixtures hold all that a decoder knows. The tests of package mcpclient use them too.
+var (
+	fullCall      = fixture("call")
+	fullTools     = fixture("tools")
+	fullPrompts   = fixture("prompts")
+	fullPrompt    = fixture("prompt")
+	fullResources = fixture("resources")
+	fullTemplates = fixture("templates")
+	fullRead      = fixture("read")
+)
+
+func fixture(name string) string {
+	data, err := os.ReadFile("testdata/" + name + ".json")
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// Whatever is cut off, there is an error and no panic; whole, it decodes, also from a longer
+// buffer, of which exactly the value is read.
+func TestDecodersWholeAndTruncated(t *testing.T) {
+	for _, tt := range everything {
+		t.Run(tt.name, func(t *testing.T) {
+			d := tt.dec()
+			require.NoError(t, decodeText(d, tt.text))
+			for n := range len(tt.text) {
+				if decodeText(tt.dec(), tt.text[:n]) == nil {
+					t.Fatalf("no error although cut at %d: %s", n, tt.text[:n])
+				}
+			}
+			c := jsonrpc.NewCursor([]byte(tt.text+`,"id":1}`), 0)
+			d.Decode(&c)
+			require.NoError(t, c.Err())
+			require.Equal(t, len(tt.text), c.Pos())
+		})
+	}
+}
+
+// The buffer is used again for the next message, so nothing may alias it.
+func TestDecodersCopyWhatTheyKeep(t *testing.T) {
+	for _, tt := range everything {
+		t.Run(tt.name, func(t *testing.T) {
+			got, want := tt.dec(), tt.dec()
+			buf := []byte(tt.text)
+			require.NoError(t, Unmarshal(buf, got))
+			require.NoError(t, decodeText(want, tt.text))
+			for i := range buf {
+				buf[i] = '#'
+			}
+			dropParsed(got)
+			dropParsed(want)
+			require.Equal(t, want, got)
+		})
+	}
+}
+
+// dropParsed removes parsed templates, which cannot be compared.
+func dropParsed(d Decoder) {
+	if d, ok := d.(*Page[template]); ok {
+		for i := range d.Items {
+			d.Items[i].URITemplate = nil
+		}
+	}
+}
+
+// A decoder is used again when a call is repeated: nothing of the first answer may be left.
+func TestDecodersStartAfresh(t *testing.T) {
+	for _, tt := range everything {
+		t.Run(tt.name, func(t *testing.T) {
+			used, fresh := tt.dec(), tt.dec()
+			require.NoError(t, decodeText(used, tt.text))
+			require.NoError(t, decodeText(used, `{}`))
+			require.NoError(t, decodeText(fresh, `{}`))
+			require.Equal(t, fresh, used)
+			require.Empty(t, used.Common().Kind)
+		})
+	}
+}
+
+func TestDecodersResultType(t *testing.T) {
+	for _, tt := range everything {
+		for _, kind := range []string{"complete", "input_required", "task", "x\u0000"} {
+			d := tt.dec()
+			text, err := json.Marshal(map[string]string{"resultType": kind})
+			require.NoError(t, err)
+			require.NoError(t, decodeText(d, string(text)))
+			require.Equal(t, mcp.ResultType(kind), d.Common().Kind, tt.name)
+		}
+		d := tt.dec()
+		require.NoError(t, decodeText(d, `{"resultType":null}`))
+		require.Empty(t, d.Common().Kind, tt.name)
+	}
+}
+
+// Every decoder lets the caller see what the server wants to know.
+func TestDecodersInputRequired(t *testing.T) {
+	const text = `{"resultType":"input_required","requestState":"a\/b\ud800","inputRequests":{` +
+		`"1":{"method":"elicitation/create","params":{"n":9007199254740993}},"2":{ "method":"future/thing" },"1":{"method":"roots/list"}}}`
+	for _, tt := range everything {
+		t.Run(tt.name, func(t *testing.T) {
+			d := tt.dec()
+			require.NoError(t, decodeText(d, text))
+			in := &d.Common().Input
+			require.Equal(t, map[string]json.RawMessage{
+				"1": json.RawMessage(`{"method":"roots/list"}`),
+				"2": json.RawMessage(`{ "method":"future/thing" }`),
+			}, in.Requests)
+			require.Equal(t, `"a\/b\ud800"`, string(in.State), "to be sent back byte for byte")
+			require.Equal(t, "a/b\ufffd", in.StateText())
+
+			require.NoError(t, decodeText(d, `{"inputRequests":null,"requestState":null}`))
+			require.Zero(t, *in)
+			require.NoError(t, decodeText(d, `{"inputRequests":{},"requestState":""}`))
+			require.NotNil(t, in.Requests)
+			require.Equal(t, `""`, string(in.State))
+		})
+	}
+}
+
+// Many servers write null for a member that is not there.
+func TestNullIsAbsent(t *testing.T) {
+	none := func(names string) string {
+		return `"` + strings.Join(strings.Fields(names), `":null,"`) + `":null`
+	}
+	const shared = ` title description mimeType size annotations icons _meta`
+	for decoder, item := range map[string]string{
+		"tools":     `{"tools":[{"name":"a",` + none("title description inputSchema outputSchema annotations execution defer_loading icons _meta") + `}],%}`,
+		"prompts":   `{"prompts":[{"name":"a",` + none("title description arguments icons _meta") + `}],%}`,
+		"resources": `{"resources":[{"uri":"a",` + none("name"+shared) + `}],%}`,
+		"templates": `{"resourceTemplates":[{` + none("uriTemplate name"+shared) + `}],%}`,
+		"read":      `{"contents":[{"text":"t",` + none("uri mimeType blob _meta") + `}],%}`,
+		"prompt":    `{"messages":[{"role":"user","content":{"type":"text",` + none("text annotations _meta") + `}}],%}`,
+		"call":      `{"content":[{"type":"resource_link",` + none("uri name"+shared) + `}],%}`,
+	} {
+		page := none("nextCursor ttlMs cacheScope _meta resultType inputRequests requestState isError")
+		got, want := decoderNamed(t, decoder), decoderNamed(t, decoder)
+		require.NoError(t, decodeText(got, strings.Replace(item, "%", page, 1)), decoder)
+		var bare any
+		require.NoError(t, json.Unmarshal([]byte(strings.Replace(item, "%", page, 1)), &bare))
+		data, err := json.Marshal(withoutNulls(bare))
+		require.NoError(t, err)
+		require.NoError(t, decodeText(want, string(data)), decoder)
+		dropRaw(got)
+		dropRaw(want)
+		require.Equal(t, want, got, decoder)
+	}
+	got := decodeTools(t, `{"tools":[{"name":"a","annotations":{`+
+		none("title readOnlyHint destructiveHint idempotentHint openWorldHint")+`}}]}`)
+	require.Zero(t, got.Items[0].Annotations)
+	got = decodeTools(t, `{"tools":[{"name":"a","execution":{"taskSupport":null},"icons":[{`+none("src mimeType sizes theme")+`}]}]}`)
+	require.Equal(t, []mcp.Icon{{}}, got.Items[0].Icons)
+}
+
+// withoutNulls removes the members that are null.
+func withoutNulls(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			if member == nil {
+				delete(v, name)
+			} else {
+				withoutNulls(member)
+			}
+		}
+	case []any:
+		for _, element := range v {
+			withoutNulls(element)
+		}
+	}
+	return v
+}
+
+// dropRaw removes the bytes of items, which differ when the texts do.
+func dropRaw(d Decoder) {
+	switch d := d.(type) {
+	case *Page[tool]:
+		d.Items[0].Raw = nil
+	case *Page[prompt]:
+		d.Items[0].Raw = nil
+	case *Page[resource]:
+		d.Items[0].Raw = nil
+	case *Page[template]:
+		d.Items[0].Raw = nil
+	}
+}
+
+func TestDecodersWrongKinds(t *testing.T) {
+	for _, tt := range []struct{ decoder, text, want string }{
+		{"call", `[]`, "object wanted"},
+		{"call", `null`, "object wanted"},
+		{"call", `{"isError":"no"}`, "isError: boolean wanted, string found"},
+		{"call", `{"content":"text"}`, "content: array wanted, string found"},
+		{"call", `{"_meta":[]}`, "_meta: object wanted, array found"},
+		{"call", `{"resultType":1}`, "resultType: string wanted, number found"},
+		{"call", `{"requestState":{}}`, "requestState: string wanted, object found"},
+		{"call", `{"inputRequests":[]}`, "inputRequests: object wanted, array found"},
+		{"call, raw", `{"isError":"no"}`, "isError: boolean wanted, string found"},
+		{"call", `{"content":[{"type":"text"},{"a":tru}]}`, "content[1]: jsonrpc: bad JSON at offset"},
+		{"tools", `{"tools":{}}`, "tools: array wanted, object found"},
+		{"tools", `{"nextCursor":1}`, "nextCursor: string wanted, number found"},
+		{"tools", `{"ttlMs":"1"}`, "ttlMs: number wanted, string found"},
+		{"prompt", `{"messages":[{"role":1}]}`, "messages[0].role: string wanted, number found"},
+		{"prompt", `{"messages":["hi"]}`, "messages[0]: object wanted, string found"},
+		{"read", `{"contents":{}}`, "contents: array wanted, object found"},
+		{"empty", `"ok"`, "object wanted"},
+	} {
+		t.Run(tt.decoder+" "+tt.text, func(t *testing.T) {
+			err := decodeText(decoderNamed(t, tt.decoder), tt.text)
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+// One definition that cannot be read costs its page no other, and is not lost.
+func TestPagesSetDamagedItemsAside(t *testing.T) {
+	for _, tt := range []struct{ decoder, text, want string }{
+		{"tools", `{"tools":[{"name":"a"},7]}`, "object wanted at offset 0, number found"},
+		{"tools", `{"tools":[{"name":"a"},null]}`, "object wanted at offset 0, null found"},
+		{"tools", `{"tools":[{"title":"a"}]}`, `no "name"`},
+		{"tools", `{"tools":[{"name":5}]}`, "name: string wanted, number found"},
+		{"tools", `{"tools":[{"name":"a","annotations":{"readOnlyHint":"x"}}]}`, "annotations.readOnlyHint: boolean wanted, string found"},
+		{"tools", `{"tools":[{"name":"a","icons":[{"sizes":[1]}]}]}`, "icons[0].sizes[0]: string wanted, number found"},
+		{"tools", `{"tools":[{"name":"a","_meta":1}]}`, "_meta: object wanted, number found"},
+		{"prompts", `{"prompts":[{"name":"p","arguments":[{"required":1}]}]}`, "arguments[0].required: boolean wanted, number found"},
+		{"prompts", `{"prompts":[{}]}`, `no "name"`},
+		{"resources", `{"resources":[{"uri":"a","size":1.5}]}`, "size: integer of 64 bits wanted, another number found"},
+		{"resources", `{"resources":[{"name":"a"}]}`, `no "uri"`},
+		{"resources", `{"resources":[{"uri":"a","annotations":{"priority":"1"}}]}`, "annotations.priority: number wanted, string found"},
+		{"templates", `{"resourceTemplates":[{"uriTemplate":1}]}`, "uriTemplate: string wanted, number found"},
+	} {
+		t.Run(tt.decoder+" "+tt.text, func(t *testing.T) {
+			d := decoderNamed(t, tt.decoder)
+			list := tt.text[:strings.LastIndexByte(tt.text, ']')] + `,{"name":"good","uri":"good","uriTemplate":"good"}]}`
+			require.NoError(t, decodeText(d, list))
+			items, damaged := pageOf(d)
+			require.Equal(t, strings.Count(tt.text, `{"name":"a"},`)+1, items, "the good ones")
+			require.Len(t, damaged, 1)
+			require.ErrorContains(t, damaged[0].Err, tt.want)
+			require.Contains(t, tt.text, string(damaged[0].Raw), "the bytes are kept")
+		})
+	}
+	broken := decodeText(decoderNamed(t, "tools"), `{"tools":[{"name":tru}]}`)
+	require.ErrorContains(t, broken, "tools[0]", "broken JSON is nobody's item")
+}
+
+func pageOf(d Decoder) (items int, damaged []Damaged) {
+	switch d := d.(type) {
+	case *Page[tool]:
+		return len(d.Items), d.Damaged
+	case *Page[prompt]:
+		return len(d.Items), d.Damaged
+	case *Page[resource]:
+		return len(d.Items), d.Damaged
+	case *Page[template]:
+		return len(d.Items), d.Damaged
+	}
+	return 0, nil
+}
+
+func decoderNamed(t *testing.T, name string) Decoder {
+	for _, d := range everything {
+		if d.name == name {
+			return d.dec()
+		}
+	}
+	t.Fatalf("no decoder %q", name)
+	return nil
+}
+
+// The name of a member is the peer's text: it is quoted and cut in an error, and the reason stays
+// reachable.
+func TestDecodeErrorNames(t *testing.T) {
+	name := strings.Repeat("x", 100) + "\n"
+	data, err := json.Marshal(map[string]any{"_meta": map[string]any{name: 1}})
+	require.NoError(t, err)
+	bad := strings.Replace(string(data), ":1}", ":tru}", 1)
+	err = decodeText(&Empty{}, bad)
+	require.ErrorContains(t, err, `_meta."`+strings.Repeat("x", 40)+`"…: jsonrpc: bad JSON`)
+	var syntax *jsonrpc.SyntaxError
+	require.ErrorAs(t, err, &syntax)
+	require.ErrorContains(t, decodeText(&Empty{}, `{"a\"b":tru}`), `"a\"b": `)
+	require.ErrorContains(t, decodeText(&Empty{}, `{"":tru}`), `"": `)
+
+	deep := `{"content":[{"type":"x","a":` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + `}]}`
+	err = decodeText(new(callToolResult).decoder(false), deep)
+	require.True(t, errors.Is(err, jsonrpc.ErrDepth), "%v", err)
+}
+
+// A short text must not become a large result: lists are bounded, each and together.
+func TestDecodersBoundWhatTheyBuild(t *testing.T) {
+	repeat := func(element string, n int) string { return "[" + strings.Repeat(element+",", n-1) + element + "]" }
+	var limit *LimitError
+	for decoder, text := range map[string]string{
+		"call":    `{"content":` + repeat(`0`, MaxElements+1) + `}`,
+		"tools":   `{"tools":` + repeat(`{"name":"a"}`, MaxElements+1) + `}`,
+		"prompts": `{"prompts":` + repeat(`{"name":"a","arguments":`+repeat("{}", 999)+`}`, MaxKept/1000+1) + `}`,
+	} {
+		require.ErrorAs(t, decodeText(decoderNamed(t, decoder), text), &limit, decoder)
+	}
+	// An item that goes too far stays raw, as a damaged one does.
+	greedy := `{"type":"text","_meta":{` + strings.Repeat(`"a":0,`, MaxKept) + `"b":0}}`
+	unknown := decodeCall(t, `{"content":[`+greedy+`]}`).Content[0].(unknownContent)
+	require.ErrorAs(t, unknown.Err, &limit)
+	require.Equal(t, greedy, string(unknown.Raw))
+	require.Len(t, decodeTools(t, `{"tools":`+repeat(`{"name":"a"}`, 1000)+`}`).Items, 1000)
+}
+
+func TestRawDecoder(t *testing.T) {
+	for _, text := range []string{`null`, `true`, `[1, 2]`, `"x"`, `9007199254740993`, `{ "a": 1 }`} {
+		var out json.RawMessage
+		d := &RawResult{Out: &out}
+		require.NoError(t, decodeText(d, " "+text+" "))
+		require.Equal(t, text, string(out))
+		require.Empty(t, d.Common().Kind)
+	}
+}
+
+func TestEmptyDecoderTakesNull(t *testing.T) {
+	require.NoError(t, decodeText(&Empty{}, `null`))
+	require.Error(t, decodeText(&Empty{}, `[]`))
+}

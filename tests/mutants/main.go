@@ -89,13 +89,18 @@ func parse(args []string) (o options, err error) {
 	return o, nil
 }
 
+// takes reports whether the i-th defect is one of those to try.
+func (o *options) takes(i int, name string) bool {
+	return i%o.parts == o.part%o.parts && o.only.MatchString(name)
+}
+
 // run tries the chosen defects and reports each. The error says how many were not noticed or did not apply.
 func run(ctx context.Context, out io.Writer, dir string, all []mutant, o options) error {
 	tried, caught := 0, 0
 	var bad []error
 	for i := range all {
 		m := &all[i]
-		if i%o.parts != o.part%o.parts || !o.only.MatchString(m.name) {
+		if !o.takes(i, m.name) {
 			continue
 		}
 		tried++

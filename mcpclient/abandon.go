@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// abandonTime is what is left for deleting unused sessions once nobody waits
-// for the handshake. It is enough for a new connection with TLS and the DELETE
+// abandonTime bounds the deletion of unused sessions after the context of the handshake has ended
+// It is enough for a new connection with TLS and the DELETE
 // at a round-trip time of 60 ms.
 const abandonTime = 250 * time.Millisecond
 

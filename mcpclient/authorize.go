@@ -130,7 +130,7 @@ func (s *Session) mayAuthorize(c *call) bool {
 }
 
 // reauthorize does the authorization that a refused call needs. It returns the
-// call's failure if there is none. The time it took counts as time in which a person was asked.
+// call's failure if authorization fails. The time it took does not count against the call's timers.
 func (s *Session) reauthorize(c *call, v verdict, refusal error) error {
 	c.authorized++
 	ctx, cancel := c.bounded()

@@ -173,7 +173,7 @@ func (r retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// The word of a decorator about its last try is none about those before it.
+// What a decorator says of its last try does not hold for the tries before it.
 func TestNotSentOfADecoratorThatRetries(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

@@ -189,7 +189,7 @@ func (s *Session) deliverEvents() {
 func (q *queue) next(now time.Duration) (ev event, wait time.Duration, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i := range q.events { // at most three are passed over: one of each kind that is debounced
+	for i := range q.events { // it skips at most three: one of each kind that is debounced
 		kind := q.events[i].kind
 		if !kind.list() {
 			return q.take(i), 0, true

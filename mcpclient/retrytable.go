@@ -68,7 +68,7 @@ func (q *situation) proofUnanswered(e *streamablehttp.HTTPError) Outcome {
 	return q.proof(e)
 }
 
-// finalWord is the outcome of a status that proves nothing: a 4xx or a 3xx is a final word, a 5xx is none.
+// finalWord is the outcome of a status that proves nothing: a 3xx or 4xx is a final word, a 5xx is not.
 func finalWord(e *streamablehttp.HTTPError) Outcome {
 	if e.Status >= 500 && e.Trace != streamablehttp.TraceAnswered {
 		return Unknown

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,7 +23,7 @@ const (
 // examine pings a session once. Anything but a refusal that a dead session gets
 // leaves it the benefit of the doubt.
 func (s *Session) examine(ctx context.Context, sn *snapshot) finding {
-	if s.ping.Load() == pingsRefused {
+	if s.pings.useless() {
 		return pingAnswered
 	}
 	var (
@@ -40,7 +41,7 @@ func (s *Session) examine(ctx context.Context, sn *snapshot) finding {
 		code = rpc.Status
 	}
 	if err == nil {
-		s.ping.Store(pingsTaken)
+		s.pings.answered.Store(true)
 	}
 	switch named := namesSession(text); {
 	case code == 0:
@@ -55,20 +56,26 @@ func (s *Session) examine(ctx context.Context, sn *snapshot) finding {
 	return pingRefused
 }
 
-// What is known of a server's pings.
-const (
-	pingsUnknown uint32 = iota
-	pingsTaken          // one was answered
-	pingsRefused        // even a new session's was refused: the server has no ping
-)
+// pings is what is known of a server's pings.
+type pings struct {
+	answered atomic.Bool   // once
+	refused  atomic.Uint32 // how often even a new session's was refused
+}
+
+// maxRefusedPings is after how many refused pings of new sessions a server has no ping: one may be the
+// fault of something on the way.
+const maxRefusedPings = 3
+
+// useless reports whether the server has no ping. Its refusals say nothing then.
+func (p *pings) useless() bool { return !p.answered.Load() && p.refused.Load() >= maxRefusedPings }
 
 // proves reports whether the refusal of a ping proves anything: the server answers one in a session that
 // was just begun, or has answered one before.
 func (s *Session) proves(fresh *snapshot) bool {
-	if s.ping.Load() == pingsUnknown && s.examine(s.root, fresh) != pingAnswered && s.ping.CompareAndSwap(pingsUnknown, pingsRefused) {
+	if !s.pings.answered.Load() && s.examine(s.root, fresh) != pingAnswered && s.pings.refused.Add(1) == maxRefusedPings {
 		s.log.Warn("the server refuses pings: a lost session is only recognised if the server names it")
 	}
-	return s.ping.Load() == pingsTaken
+	return s.pings.answered.Load()
 }
 
 // isGone reports whether a ping proves that a session is gone which others have replaced meanwhile.
@@ -76,10 +83,10 @@ func (s *Session) isGone(ctx context.Context, sn *snapshot) bool {
 	if s.examine(ctx, sn) != pingRefused {
 		return false
 	}
-	if s.ping.Load() == pingsUnknown {
+	if !s.pings.answered.Load() {
 		s.examine(ctx, s.now.Load())
 	}
-	return s.ping.Load() == pingsTaken
+	return s.pings.answered.Load()
 }
 
 // quietly marks the context of requests that only find something out: they ask nobody for authorization.

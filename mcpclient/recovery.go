@@ -45,7 +45,7 @@ const (
 
 func (s *Session) recoverWhy(v verdict) reason {
 	switch {
-	case v.step == stepProbe && v.confirms && s.ping.Load() == pingsRefused:
+	case v.step == stepProbe && v.confirms && s.pings.useless():
 		return sessionGone // the server names the session, and cannot be asked
 	case v.step == stepProbe && (v.confirms || v.kind == KindAuthRequired):
 		return accessDoubted

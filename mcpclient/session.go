@@ -35,7 +35,7 @@ type Session struct {
 	tokens     atomic.Int64             // last progress token given out
 	level      atomic.Pointer[mcp.LoggingLevel]
 	recovery   recovery
-	ping       atomic.Uint32 // what is known of the server's pings; see examine.go
+	pings      pings
 	watch      watch
 	queue      queue
 	side       sideStream

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -321,15 +322,12 @@ func TestUnreachableAfterALostAnswer(t *testing.T) {
 	})
 }
 
-// A server without a ping refuses one like the ping of a session that is gone. A second ping, of the new
+// A server without a ping refuses one like the ping of a session that is gone. A second ping, of a new
 // session, shows that: nothing is proven then, and the old session is kept, unless the refusal named it.
+// After three of these the server is not asked any more.
 func TestServerWithoutAPing(t *testing.T) {
-	for name, row := range map[string]struct {
-		text        string
-		initializes int
-	}{
-		"a tool that speaks of a session": {"session variable x is not set", 2},
-		"a tool that does not":            {"bad argument", 2}, // the second one is tried, and given up
+	for name, text := range map[string]string{
+		"a tool that speaks of a session": "session variable x is not set", "a tool that does not": "bad argument",
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -339,25 +337,55 @@ func TestServerWithoutAPing(t *testing.T) {
 					case m != nil && m.Method == "ping":
 						wire{status: 422, body: `{"detail":"Input should be 'tools/call' or 'tools/list'"}`}.write(w, m)
 					case m != nil && m.Method == "tools/call":
-						wire{status: 400, body: row.text}.write(w, m)
+						wire{status: 400, body: text}.write(w, m)
 					default:
 						return false
 					}
 					return true
 				})
-				_, err := s.CallTool(t.Context(), "echo", nil)
-				require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err), "%v", err)
-				require.Equal(t, 1, srv.Count("tools/call"))
-				require.Equal(t, row.initializes, srv.Count("initialize"))
-				_, ever := srv.Sessions()
-				require.Equal(t, 2, ever)
-				_, err = s.CallTool(t.Context(), "echo", nil)
-				require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err), "%v", err)
-				require.Equal(t, 2, srv.Count("tools/call"))
-				require.Equal(t, 2, srv.Count("ping"), "it is not asked again")
+				for n := range 6 {
+					_, err := s.CallTool(t.Context(), "echo", nil)
+					require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err), "%v", err)
+					require.Equal(t, n+1, srv.Count("tools/call"))
+				}
+				require.LessOrEqual(t, srv.Count("ping"), 12, "only for the first three calls")
+				now, ever := srv.Sessions()
+				if strings.Contains(text, "session") {
+					return // what it says of sessions is believed
+				}
+				require.Equal(t, []int{1, 4}, []int{now, ever}, "three were tried and given up")
+				require.Equal(t, "session-1", srv.Requests("tools/call")[5].Session)
 			})
 		})
 	}
+}
+
+// A gateway refuses the ping of the new session once. That must not cost the recovery for good.
+func TestPingThatIsRefusedOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var pings atomic.Int32
+		var lost atomic.Bool
+		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			switch {
+			case m == nil:
+				return false
+			case m.Method == "ping" && pings.Add(1) == 2:
+				w.WriteHeader(http.StatusBadRequest)
+			case lost.Load() && r.Header.Get("Mcp-Session-Id") == "session-1":
+				own(200, -32001, "Session not found").write(w, m)
+			default:
+				return false
+			}
+			return true
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		lost.Store(true)
+		for range 2 {
+			_, err := s.CallTool(t.Context(), "echo", nil)
+			require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err), "%v", err)
+		}
+		echoes(t, s)
+	})
 }
 
 // A call that has its answer does not wait for what the answer shows to be broken.

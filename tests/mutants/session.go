@@ -101,7 +101,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a server without a ping confirms each loss", file: "mcpclient/examine.go",
-		old: `return s.ping.Load() == pingsTaken
+		old: `return s.pings.answered.Load()
 }
 
 // isGone`,

@@ -124,7 +124,7 @@ func TestAuthorizationRequired(t *testing.T) {
 	r = with.hawser(t, "tools", url, "--header", "Authorization: Bearer env:TOKEN", "--verbose")
 	require.Equal(t, exitAuth, r.code)
 	require.Contains(t, r.err, "has the token expired?")
-	require.Contains(t, r.err, "not for [hidden]")
+	require.Contains(t, r.err, "not for [redacted]")
 	require.NotContains(t, r.err, secret)
 	require.Equal(t, "Bearer "+secret, srv.Requests("")[len(srv.Requests(""))-1].Header.Get("Authorization"))
 }

@@ -73,7 +73,7 @@ func (c *Conn) masked(sent http.Header, err *transport.Error) *transport.Error {
 }
 
 // maskedError is an error without the secrets in its text. It does not unwrap to err, whose text has
-// them; only who asks for a certain error gets it.
+// them; only errors.As and errors.Is still find it.
 type maskedError struct {
 	text string
 	err  error

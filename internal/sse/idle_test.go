@@ -22,7 +22,7 @@ var idle = []struct{ name, pattern string }{
 	{"Names", "event: x\r\n\r\n"},
 }
 
-// A block that says nothing is read once: what repeats it is passed over without being cut into lines.
+// A block that says nothing is read once: repetitions of it are skipped without being cut into lines.
 func TestRepeatedIdleBlocksArePassedOver(t *testing.T) {
 	for _, c := range idle {
 		const size = 1 << 20

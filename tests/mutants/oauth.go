@@ -67,7 +67,7 @@ func oauthLogin() []mutant {
 			test: "TestAuthorizationURLs",
 		},
 		{
-			name: "oauth: who declined is asked again", file: "oauth/known.go",
+			name: "oauth: a user who declined is asked again", file: "oauth/known.go",
 			old: `k.declined = declinedAll`, new: `k.declined = declinedNothing`,
 			test: "TestHundredRefusalsOneWindowForWhoDeclines",
 		},

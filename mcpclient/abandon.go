@@ -49,7 +49,7 @@ func isLimit(err error) bool {
 // abandon deletes, all at once, the sessions of a handshake that are not
 // used, and waits for that. Keep is the one that is used; nil for none. When ctx
 // has ended, or ends meanwhile, the server is given [abandonTime] and no more.
-func (s *Session) abandon(ctx context.Context, b *begun, keep *snapshot) {
+func (s *Session) abandon(ctx context.Context, b *begun, keep *sessionState) {
 	unused := slices.DeleteFunc(b.ids, func(id string) bool { return keep != nil && id == keep.http.ID() })
 	if len(unused) == 0 {
 		return
@@ -62,8 +62,8 @@ func (s *Session) abandon(ctx context.Context, b *begun, keep *snapshot) {
 	defer stop()
 	var wg sync.WaitGroup
 	for _, id := range unused {
-		sn := &snapshot{era: EraLegacy, http: s.conn.NewSession(wireVersion(b.version), id, false)}
-		wg.Go(func() { s.deleteSession(deletion, sn) })
+		state := &sessionState{era: EraLegacy, http: s.conn.NewSession(wireVersion(b.version), id, false)}
+		wg.Go(func() { s.deleteSession(deletion, state) })
 	}
 	wg.Wait()
 }

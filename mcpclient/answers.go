@@ -56,7 +56,7 @@ func (a *answers) done() {
 
 // serveNow posts an answer that no handler has to give, when its turn comes. Body
 // makes the message. The stream goes on meanwhile, and the answer outlives it.
-func (s *Session) serveNow(stream context.Context, sn *snapshot, method string, body func() []byte) error {
+func (s *Session) serveNow(stream context.Context, state *sessionState, method string, body func() []byte) error {
 	a := &s.answers
 	wait, ok, first := a.reserve(s.watch.now())
 	if !ok {
@@ -76,7 +76,7 @@ func (s *Session) serveNow(stream context.Context, sn *snapshot, method string, 
 			return
 		}
 		defer a.slots.give()
-		s.post(stream, sn, method, message)
+		s.post(stream, state, method, message)
 	}) {
 		a.done()
 		return ErrClosed

@@ -24,8 +24,8 @@ type call struct {
 
 	s    *Session
 	ctx  context.Context // the caller's; callbacks get it
-	on   *snapshot       // for the handshake: what to send it on; nil means the session's current state
-	used *snapshot       // what the last try was sent on
+	on   *sessionState   // for the handshake: what to send it on; nil means the session's current state
+	used *sessionState   // what the last try was sent on
 	// exchange is the last try's own context; see try.
 	exchange context.Context
 	method   string

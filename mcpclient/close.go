@@ -43,8 +43,8 @@ func (s *Session) close() error {
 	if waitErr := errors.Join(s.owned.wait(bound), s.notices.wait(bound)); waitErr != nil {
 		err = fmt.Errorf("mcp close: goroutines are still running: %w", waitErr)
 	}
-	if sn := s.now.Load(); sn != deleted && sn.inSession() {
-		s.deleteSession(bound, sn) // a recovery ended after all
+	if state := s.now.Load(); state != deleted && state.inSession() {
+		s.deleteSession(bound, state) // a recovery ended after all
 	}
 	return errors.Join(err, s.closeConn())
 }
@@ -52,7 +52,7 @@ func (s *Session) close() error {
 // farewell tells a legacy server that its calls and its session are over. The
 // calls end first: what a server answers to a cancellation is no result of theirs.
 // It returns the state whose session it deleted.
-func (s *Session) farewell(bound context.Context, cut []running, ended <-chan struct{}) *snapshot {
+func (s *Session) farewell(bound context.Context, cut []running, ended <-chan struct{}) *sessionState {
 	patience, stop := context.WithTimeout(bound, s.opts.Timeouts.Close/8) // a call may be in its callback
 	select {
 	case <-ended:
@@ -62,11 +62,11 @@ func (s *Session) farewell(bound context.Context, cut []running, ended <-chan st
 	ctx, cancel := context.WithTimeout(bound, min(deleteTimeout, s.opts.Timeouts.Close/4))
 	s.cancelAll(ctx, cut)
 	cancel()
-	sn := s.now.Load()
-	if sn.inSession() {
-		s.deleteSession(bound, sn)
+	state := s.now.Load()
+	if state.inSession() {
+		s.deleteSession(bound, state)
 	}
-	return sn
+	return state
 }
 
 // deleteTimeout bounds the DELETE, so that a server that does not answer leaves
@@ -74,10 +74,10 @@ func (s *Session) farewell(bound context.Context, cut []running, ended <-chan st
 const deleteTimeout = 2 * time.Second
 
 // deleteSession tells the server that its session is over. The outcome changes nothing.
-func (s *Session) deleteSession(ctx context.Context, sn *snapshot) {
+func (s *Session) deleteSession(ctx context.Context, state *sessionState) {
 	ctx, cancel := context.WithTimeout(ctx, min(deleteTimeout, s.opts.Timeouts.Close/2))
 	defer cancel()
-	if err := s.conn.Delete(ctx, sn.http); err != nil {
+	if err := s.conn.Delete(ctx, state.http); err != nil {
 		s.log.Debug("session not deleted on the server", "error", brief(err))
 	}
 }

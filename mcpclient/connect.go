@@ -53,11 +53,11 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	s.notices.open()
 	first, err := s.negotiate(ctx, EraUnknown)
 	if err != nil {
-		s.now.Store(&snapshot{http: conn.NewSession("", "", false)})
+		s.now.Store(&sessionState{http: conn.NewSession("", "", false)})
 		_ = s.Close()
 		return nil, connectError(conn.Endpoint(), err)
 	}
-	first.epoch = 1
+	first.generation = 1
 	s.now.Store(first)
 	s.log.Info("connected", "endpoint", conn.Endpoint(), "era", first.era, "version", first.version)
 	s.side.follow(s, first)

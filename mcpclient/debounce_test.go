@@ -115,7 +115,7 @@ func TestHeldChangesTakeNoRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		m := newMoments()
 		h := m.handlers()
-		h.Gap = func(context.Context, *mcpclient.Session, mcpclient.Gap) { m.note("gap") }
+		h.MissedEvents = func(context.Context, *mcpclient.Session, mcpclient.MissedEvents) { m.note("gap") }
 		serve(t, srv, mcpclient.Options{Handlers: h, Limits: mcpclient.Limits{Notifications: 1}})
 		synctest.Wait()
 		for range 2 {

@@ -81,8 +81,8 @@ func (r *CompleteResult) decoder() *wire.Complete {
 // publicPage returns a decoded page as users see it.
 func publicPage[T any](p *wire.Page[T]) *Page[T] {
 	info := PageInfo{NextCursor: p.Next, Cache: CacheHint(p.Cache), Meta: p.Meta, ResultType: p.Kind}
-	for _, item := range p.Damaged {
-		info.Damaged = append(info.Damaged, DamagedItem(item))
+	for _, item := range p.Invalid {
+		info.Invalid = append(info.Invalid, InvalidItem(item))
 	}
 	return &Page[T]{Items: p.Items, PageInfo: info}
 }

@@ -91,7 +91,7 @@ func TestPublicPage(t *testing.T) {
 		Cache:      CacheHint{TTL: 1500 * time.Millisecond, HasTTL: true, Scope: mcp.CacheScopePrivate},
 		Meta:       &mcp.Meta{AdditionalFields: map[string]any{"p": json.RawMessage("1")}},
 		ResultType: mcp.ResultTypeComplete,
-		Damaged:    []DamagedItem{{Raw: json.RawMessage(`{"title":"a"}`), Err: wire.ErrNoName}},
+		Invalid:    []InvalidItem{{Raw: json.RawMessage(`{"title":"a"}`), Err: wire.ErrNoName}},
 	}, page.PageInfo)
 	require.Equal(t, "n", page.Items[0].Name)
 }

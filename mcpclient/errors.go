@@ -264,7 +264,7 @@ const (
 	// CodeMissingCapability: the server needs a capability the client did not declare (2026-07-28).
 	CodeMissingCapability = -32021
 	// CodeURLElicitationRequired: a person must visit a page before the request
-	// can be processed (2025-11-25); see [RequiredVisits].
+	// can be processed (2025-11-25); see [RequiredElicitations].
 	CodeURLElicitationRequired = -32042
 	// CodeUnsupportedVersion: the server does not speak the revision of the request (2026-07-28).
 	CodeUnsupportedVersion = -32022

@@ -22,12 +22,12 @@ const (
 
 // examine pings a session once. Anything but a refusal that a dead session gets
 // leaves it the benefit of the doubt.
-func (s *Session) examine(ctx context.Context, sn *snapshot) finding {
+func (s *Session) examine(ctx context.Context, state *sessionState) finding {
 	if s.pings.useless() {
 		return pingAnswered
 	}
 	var (
-		err    = s.pingOn(quietly(ctx), sn)
+		err    = s.pingOn(quietly(ctx), state)
 		status *HTTPError
 		rpc    *RPCError
 		text   string
@@ -71,7 +71,7 @@ func (p *pings) useless() bool { return !p.answered.Load() && p.refused.Load() >
 
 // proves reports whether the refusal of a ping proves anything: the server answers one in a session that
 // was just begun, or has answered one before.
-func (s *Session) proves(fresh *snapshot) bool {
+func (s *Session) proves(fresh *sessionState) bool {
 	if !s.pings.answered.Load() && s.examine(s.root, fresh) != pingAnswered && s.pings.refused.Add(1) == maxRefusedPings {
 		s.log.Warn("the server refuses pings: a lost session is only recognised if the server names it")
 	}
@@ -79,8 +79,8 @@ func (s *Session) proves(fresh *snapshot) bool {
 }
 
 // isGone reports whether a ping proves that a session is gone which others have replaced meanwhile.
-func (s *Session) isGone(ctx context.Context, sn *snapshot) bool {
-	if s.examine(ctx, sn) != pingRefused {
+func (s *Session) isGone(ctx context.Context, state *sessionState) bool {
+	if s.examine(ctx, state) != pingRefused {
 		return false
 	}
 	if !s.pings.answered.Load() {

@@ -88,7 +88,7 @@ func ExampleSession_Listen() {
 		case mcpclient.ListenResourceUpdated:
 			fmt.Println("read again:", event.URI)
 			_ = sub.Close() // one is enough here
-		case mcpclient.ListenGap:
+		case mcpclient.ListenMissedEvents:
 			fmt.Println("read everything again:", event.Cause)
 		default:
 			fmt.Println("a list has changed")

@@ -15,7 +15,7 @@ import (
 // Those that tell run one after the other, in order, on one goroutine of the session, off
 // every lock, once Connect is about to return; their context ends with the
 // session. A handler may call the session it is given. One that is slow delays the next notification, nothing else; when
-// more than [Limits].Notifications wait, the newest are dropped and Gap tells.
+// more than [Limits].Notifications wait, the newest are dropped and MissedEvents tells.
 //
 // Those that ask run beside each other, each request on a goroutine of its own,
 // at most 16 at once. They serve both eras: the requests of a legacy server, and the input
@@ -42,8 +42,8 @@ type Handlers struct {
 	Log func(ctx context.Context, s *Session, m LogMessage)
 	// SessionRestored tells that the server's session was lost and begun anew.
 	SessionRestored func(ctx context.Context, s *Session, r SessionRestored)
-	// Gap tells that notifications may have been missed.
-	Gap func(ctx context.Context, s *Session, g Gap)
+	// MissedEvents tells that notifications may have been missed.
+	MissedEvents func(ctx context.Context, s *Session, g MissedEvents)
 	// Notification takes every other notification, params as received.
 	Notification func(ctx context.Context, s *Session, method string, params json.RawMessage)
 	// ElicitationComplete tells that what ElicitURL sent a person to is done
@@ -68,9 +68,9 @@ type Handlers struct {
 // ErrRejected is what a handler returns when a person said no to what the server asks.
 var ErrRejected = errors.New("rejected by the user")
 
-// Gap tells that notifications may have been missed: what was learned from
+// MissedEvents tells that notifications may have been missed: what was learned from
 // them may be out of date.
-type Gap struct {
+type MissedEvents struct {
 	// Dropped is how many notifications did not fit the queue; 0 when the
 	// stream they come on was interrupted.
 	Dropped int

@@ -16,15 +16,15 @@ import (
 
 // initialize performs the legacy handshake (2025-11-25, "Lifecycle") and deletes
 // every session that was begun for it and is not used.
-func (s *Session) initialize(ctx context.Context, version string, tries int) (*snapshot, error) {
+func (s *Session) initialize(ctx context.Context, version string, tries int) (*sessionState, error) {
 	sessions := begun{version: version}
-	sn, err := s.greet(ctx, &sessions, tries)
-	s.abandon(ctx, &sessions, sn)
-	return sn, err
+	state, err := s.greet(ctx, &sessions, tries)
+	s.abandon(ctx, &sessions, state)
+	return state, err
 }
 
 // greet sends initialize, then notifications/initialized on the session it began.
-func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*snapshot, error) {
+func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessionState, error) {
 	version := sessions.version
 	params, err := json.Marshal(mcp.InitializeParams{
 		ProtocolVersion: version, Capabilities: s.opts.Handlers.capabilities(EraLegacy), ClientInfo: s.opts.ClientInfo,
@@ -33,7 +33,7 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*snaps
 		return nil, invalid(methodInitialize, err)
 	}
 	var result mcp.InitializeResult
-	before := &snapshot{era: EraLegacy, http: s.conn.NewSession("", "", false)}
+	before := &sessionState{era: EraLegacy, http: s.conn.NewSession("", "", false)}
 	takeID := func(h http.Header) { sessions.add(h.Get("Mcp-Session-Id")) }
 	if err := s.handshake(ctx, before, methodInitialize, params, &result, takeID, tries); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*snaps
 		}
 		return nil, &Error{Kind: kind, Method: methodInitialize, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err, harmless: true}
 	}
-	sn := &snapshot{
+	state := &sessionState{
 		era: EraLegacy, version: agreed, http: s.conn.NewSession(wireVersion(agreed), sessionID, false),
 		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
 	}
@@ -55,10 +55,10 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*snaps
 		err := fmt.Errorf("%w: proposed %s, the server wants %s", errNoCommonVersion, version, quoteAll([]string{agreed}))
 		return nil, s.versionError(methodInitialize, err)
 	}
-	if err := s.notify(ctx, sn, methodInitialized, nil); err != nil {
+	if err := s.notify(ctx, state, methodInitialized, nil); err != nil {
 		return nil, err
 	}
-	return sn, nil
+	return state, nil
 }
 
 // wireVersion is what a revision's version header says: nothing before there was one.
@@ -70,9 +70,9 @@ func wireVersion(version string) string {
 }
 
 // notify sends a notification on a state, with the retries of a repeatable request.
-func (s *Session) notify(ctx context.Context, sn *snapshot, method string, params []byte) error {
+func (s *Session) notify(ctx context.Context, state *sessionState, method string, params []byte) error {
 	return s.do(&call{
-		ctx: ctx, on: sn, method: method, params: params, notify: true, repeatable: true, tryBound: true,
+		ctx: ctx, on: state, method: method, params: params, notify: true, repeatable: true, tryBound: true,
 		callOptions: s.newCallOptions(nil),
 	})
 }

@@ -66,9 +66,9 @@ const (
 	ListenResourcesChanged
 	// ListenResourceUpdated: a resource is, or a part of one.
 	ListenResourceUpdated
-	// ListenGap: events may have been missed, and they come again from here on:
+	// ListenMissedEvents: events may have been missed, and they come again from here on:
 	// everything subscribed to is worth reading again.
-	ListenGap
+	ListenMissedEvents
 )
 
 // ListenEvent is one event of a subscription.
@@ -76,7 +76,7 @@ type ListenEvent struct {
 	Kind ListenEventKind
 	// URI is the resource of ListenResourceUpdated: one that was subscribed to, or a part of it.
 	URI string
-	// Cause says how a ListenGap came about: the stream's end, or a full queue.
+	// Cause says how a ListenMissedEvents came about: the stream's end, or a full queue.
 	Cause error
 }
 
@@ -142,7 +142,7 @@ func WithoutReopening() ListenOption { return func(o *listenOptions) { o.once = 
 // subscription, at any time; so do [Subscription.Close] and the session's Close.
 //
 // Any number of subscriptions may run beside each other. A stream that is lost
-// is opened again, under backoff, and a ListenGap tells of it. On a modern server each
+// is opened again, under backoff, and a ListenMissedEvents tells of it. On a modern server each
 // subscription is a subscriptions/listen of its own (2026-07-28, "Subscriptions"); on a
 // legacy one all share the standing stream, and resources are subscribed to one by one.
 //

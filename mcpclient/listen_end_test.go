@@ -21,7 +21,7 @@ func TestLostListenIsReopened(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				var h diary
-				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{Gap: h.handlers().Gap, ToolsChanged: h.handlers().ToolsChanged}})
+				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{MissedEvents: h.handlers().MissedEvents, ToolsChanged: h.handlers().ToolsChanged}})
 				l := listen(t, s, mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
 				d := read(l)
 				synctest.Wait()
@@ -60,7 +60,7 @@ func TestCauseOfAGap(t *testing.T) {
 		srv.CutStanding(true)
 		pass(time.Minute)
 		for ev := range l.Events() {
-			require.Equal(t, mcpclient.ListenGap, ev.Kind)
+			require.Equal(t, mcpclient.ListenMissedEvents, ev.Kind)
 			require.Error(t, ev.Cause)
 			require.NotErrorIs(t, ev.Cause, mcpclient.ErrSessionLost)
 			break
@@ -71,7 +71,7 @@ func TestCauseOfAGap(t *testing.T) {
 		srv.LoseSessions()
 		echoes(t, s)
 		for ev := range l.Events() {
-			require.Equal(t, mcpclient.ListenGap, ev.Kind)
+			require.Equal(t, mcpclient.ListenMissedEvents, ev.Kind)
 			require.ErrorIs(t, ev.Cause, mcpclient.ErrSessionLost)
 			break
 		}

@@ -80,7 +80,7 @@ func TestListenPassesOver(t *testing.T) {
 		}
 		script(srv, frames...)
 		var h diary
-		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{Log: h.handlers().Log, Notification: h.handlers().Notification, Gap: h.handlers().Gap}})
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{Log: h.handlers().Log, Notification: h.handlers().Notification, MissedEvents: h.handlers().MissedEvents}})
 		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true, ResourcesChanged: true})
 		require.Equal(t, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true}, l.Honored())
 		d := read(l)

@@ -101,7 +101,7 @@ func eventText(ev mcpclient.ListenEvent) string {
 		return "resources" + ev.URI
 	case mcpclient.ListenResourceUpdated:
 		return ev.URI
-	case mcpclient.ListenGap:
+	case mcpclient.ListenMissedEvents:
 		if ev.Cause == nil {
 			return "gap without a cause"
 		}

@@ -15,8 +15,8 @@ import (
 // errNoStream says that a legacy server does not tell anything on its own.
 var errNoStream = errors.New("the server has no stream for notifications")
 
-// runLegacy listens on the standing stream of an epoch: nil when the session has moved on.
-func (l *Subscription) runLegacy(sn *snapshot) *ListenError {
+// runLegacy listens on the standing stream of a generation: nil when the session has moved on.
+func (l *Subscription) runLegacy(state *sessionState) *ListenError {
 	side := &l.s.side
 	side.join(l.s, l)
 	var (
@@ -27,7 +27,7 @@ func (l *Subscription) runLegacy(sn *snapshot) *ListenError {
 		subscribed bool
 		losses     int // when the server agreed
 	)
-	defer func() { l.unsubscribe(sn, honored.Resources) }()
+	defer func() { l.unsubscribe(state, honored.Resources) }()
 	if !l.began && limit > 0 {
 		timer := time.NewTimer(limit)
 		defer timer.Stop()
@@ -38,7 +38,7 @@ func (l *Subscription) runLegacy(sn *snapshot) *ListenError {
 		switch {
 		case l.ctx.Err() != nil:
 			return l.closed()
-		case st.epoch > sn.epoch || l.s.now.Load() != sn:
+		case st.generation > state.generation || l.s.now.Load() != state:
 			return nil
 		case st.over != nil && l.began:
 			return &ListenError{EndRefused, st.over}
@@ -49,11 +49,11 @@ func (l *Subscription) runLegacy(sn *snapshot) *ListenError {
 		case subscribed && l.opts.once && st.losses > losses:
 			return &ListenError{EndLost, st.lost}
 		case st.open && !subscribed:
-			agreed, err := l.subscribe(sn)
+			agreed, err := l.subscribe(state)
 			if err == nil {
 				honored, subscribed, losses = agreed, true, st.losses
 				l.agreed(honored)
-			} else if l.s.now.Load() != sn {
+			} else if l.s.now.Load() != state {
 				continue
 			} else if end := l.refused(err); end != nil {
 				return end
@@ -87,8 +87,8 @@ func (l *Subscription) refused(err error) *ListenError {
 }
 
 // subscribe asks a legacy server for what it offers of the filter, and returns that.
-func (l *Subscription) subscribe(sn *snapshot) (Filter, error) {
-	honored, offers := l.wants, &sn.capabilities
+func (l *Subscription) subscribe(state *sessionState) (Filter, error) {
+	honored, offers := l.wants, &state.capabilities
 	honored.ToolsChanged = honored.ToolsChanged && offers.Tools != nil && offers.Tools.ListChanged
 	honored.PromptsChanged = honored.PromptsChanged && offers.Prompts != nil && offers.Prompts.ListChanged
 	honored.ResourcesChanged = honored.ResourcesChanged && offers.Resources != nil && offers.Resources.ListChanged
@@ -99,8 +99,8 @@ func (l *Subscription) subscribe(sn *snapshot) (Filter, error) {
 		return honored, errNothingHonored
 	}
 	for i, uri := range honored.Resources {
-		if err := l.s.subscribed.add(l.ctx, l.s, sn, uri); err != nil {
-			l.unsubscribe(sn, honored.Resources[:i+1])
+		if err := l.s.subscribed.add(l.ctx, l.s, state, uri); err != nil {
+			l.unsubscribe(state, honored.Resources[:i+1])
 			return honored, err
 		}
 	}
@@ -108,7 +108,7 @@ func (l *Subscription) subscribe(sn *snapshot) (Filter, error) {
 }
 
 // unsubscribe tells the server, off everybody's path, that its updates are not wanted any more.
-func (l *Subscription) unsubscribe(sn *snapshot, uris []string) {
+func (l *Subscription) unsubscribe(state *sessionState, uris []string) {
 	if len(uris) == 0 {
 		return
 	}
@@ -116,7 +116,7 @@ func (l *Subscription) unsubscribe(sn *snapshot, uris []string) {
 		ctx, cancel := context.WithTimeoutCause(l.s.root, cancelTimeout, &TimeoutError{What: TimeoutTotal, After: cancelTimeout})
 		defer cancel()
 		for _, uri := range uris {
-			if err := l.s.subscribed.drop(ctx, l.s, sn, uri); err != nil {
+			if err := l.s.subscribed.drop(ctx, l.s, state, uri); err != nil {
 				l.s.log.Debug("subscription of a resource not ended", "error", brief(err))
 			}
 		}
@@ -131,16 +131,16 @@ type subscribedResources struct {
 }
 
 type subscribedResource struct {
-	wanted int           // guarded by subscribedResources.mu
-	turn   chan struct{} // full while somebody talks to the server about it
-	epoch  uint64        // of whoever has the turn: subscribed to in this epoch; 0: not at all
-	doubt  uint64        // of whoever has the turn: in this epoch the answer was lost
+	wanted     int           // guarded by subscribedResources.mu
+	turn       chan struct{} // full while somebody talks to the server about it
+	generation uint64        // of whoever has the turn: subscribed to in this generation; 0: not at all
+	doubt      uint64        // of whoever has the turn: in this generation the answer was lost
 }
 
 // add subscribes to a resource, unless the session is subscribed already. One
 // that fails must be dropped too: the request may have arrived, or another may
 // have left it to this one to tell the server of the end.
-func (t *subscribedResources) add(ctx context.Context, s *Session, sn *snapshot, uri string) error {
+func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessionState, uri string) error {
 	t.mu.Lock()
 	r := t.uri[uri]
 	if r == nil {
@@ -153,15 +153,15 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, sn *snapshot,
 	r.wanted++
 	t.mu.Unlock()
 	return r.talk(ctx, func() error {
-		if r.epoch == sn.epoch {
+		if r.generation == state.generation {
 			return nil
 		}
-		epoch, err := s.askFor(ctx, nil, methodSubscribe, uri)
+		generation, err := s.askFor(ctx, nil, methodSubscribe, uri)
 		switch {
 		case err == nil:
-			r.epoch, r.doubt = epoch, 0
+			r.generation, r.doubt = generation, 0
 		case stageOf(err) == transport.MaybeSent:
-			r.doubt = sn.epoch
+			r.doubt = state.generation
 		}
 		return err
 	})
@@ -169,17 +169,17 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, sn *snapshot,
 
 // drop is the end of one add. The last one tells the server; the wish counts
 // until it was told, so that nobody subscribes beside it.
-func (t *subscribedResources) drop(ctx context.Context, s *Session, sn *snapshot, uri string) error {
+func (t *subscribedResources) drop(ctx context.Context, s *Session, state *sessionState, uri string) error {
 	t.mu.Lock()
 	r := t.uri[uri]
 	t.mu.Unlock()
 	left := false
 	err := r.talk(ctx, func() error {
-		if left = t.leave(r); left || (r.epoch != sn.epoch && r.doubt != sn.epoch) || s.now.Load() != sn {
+		if left = t.leave(r); left || (r.generation != state.generation && r.doubt != state.generation) || s.now.Load() != state {
 			return nil
 		}
-		r.epoch, r.doubt = 0, 0
-		_, err := s.askFor(ctx, sn, methodUnsubscribe, uri)
+		r.generation, r.doubt = 0, 0
+		_, err := s.askFor(ctx, state, methodUnsubscribe, uri)
 		return err
 	})
 	if !left {
@@ -220,8 +220,8 @@ func (r *subscribedResource) talk(ctx context.Context, f func() error) error {
 	return f()
 }
 
-// askFor sends a request about one resource and returns the epoch in which it was taken.
-func (s *Session) askFor(ctx context.Context, on *snapshot, method, uri string) (uint64, error) {
+// askFor sends a request about one resource and returns the generation in which it was taken.
+func (s *Session) askFor(ctx context.Context, on *sessionState, method, uri string) (uint64, error) {
 	c := &call{
 		ctx: ctx, on: on, method: method, params: append(jsonrpc.AppendString([]byte(`{"uri":`), uri), '}'), result: &wire.Empty{},
 		repeatable: true, tryBound: true, callOptions: s.newCallOptions(nil),
@@ -229,5 +229,5 @@ func (s *Session) askFor(ctx context.Context, on *snapshot, method, uri string) 
 	if err := s.do(c); err != nil {
 		return 0, err
 	}
-	return c.used.epoch, nil
+	return c.used.generation, nil
 }

@@ -12,13 +12,13 @@ import (
 var errNothingHonored = errors.New("the server offers nothing of what was asked for")
 
 // runModern keeps a subscriptions/listen open: nil when the session has moved on.
-func (l *Subscription) runModern(sn *snapshot) *ListenError {
-	l.s.side.leave(l.s, l) // it may come from a legacy epoch
+func (l *Subscription) runModern(state *sessionState) *ListenError {
+	l.s.side.leave(l.s, l) // it may come from a legacy generation
 	var pace pace
 	nothing := false
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
-	stream := listenStream{s: l.s, sn: sn, notified: l.notified}
+	stream := listenStream{s: l.s, state: state, notified: l.notified}
 	stream.acknowledged = func(honored Filter) {
 		honored = l.wants.within(honored)
 		if nothing = honored.empty(); nothing {
@@ -27,7 +27,7 @@ func (l *Subscription) runModern(sn *snapshot) *ListenError {
 		}
 		l.agreed(honored)
 	}
-	for l.s.now.Load() == sn {
+	for l.s.now.Load() == state {
 		l.tries++
 		start, made := l.s.watch.now(), l.s.attempt()
 		err := stream.open(ctx, l.wants)
@@ -43,7 +43,7 @@ func (l *Subscription) runModern(sn *snapshot) *ListenError {
 		}
 		if _, refused := refusedVersion(err); refused && !l.versioned {
 			l.versioned = true
-			if _, failed := l.s.recover(l.ctx, sn.epoch, versionRefused); failed == nil {
+			if _, failed := l.s.recover(l.ctx, state.generation, versionRefused); failed == nil {
 				return nil
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// run keeps the subscription over the epochs of the session until it ends.
+// run keeps the subscription over the generations of the session until it ends.
 func (l *Subscription) run() {
 	stop := context.AfterFunc(l.s.root, func() { l.cancel(ErrClosed) })
 	defer stop()
@@ -15,12 +15,12 @@ func (l *Subscription) run() {
 	defer l.s.side.leave(l.s, l)
 	l.budget = newRetryBudget(l.s, &call{})
 	for {
-		sn := l.s.now.Load()
+		state := l.s.now.Load()
 		serve := l.runLegacy
-		if sn.modern() {
+		if state.modern() {
 			serve = l.runModern
 		}
-		end := serve(sn)
+		end := serve(state)
 		if end == nil && l.began && l.opts.once {
 			end = &ListenError{EndLost, ErrSessionLost}
 		}
@@ -65,7 +65,7 @@ func (l *Subscription) agreed(honored Filter) {
 	l.mu.Unlock()
 	l.tries, l.authorized, l.versioned = 0, 0, false
 	if l.missed != nil {
-		l.push(ListenEvent{Kind: ListenGap, Cause: l.missed})
+		l.push(ListenEvent{Kind: ListenMissedEvents, Cause: l.missed})
 		l.missed = nil
 	}
 	if !l.began {

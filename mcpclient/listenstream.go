@@ -19,9 +19,9 @@ import (
 // listenStream is one subscriptions/listen of a modern server (2026-07-28,
 // "Subscriptions"), open once. It is the receiver of what comes on it.
 type listenStream struct {
-	s  *Session
-	sn *snapshot
-	id int64
+	s     *Session
+	state *sessionState
+	id    int64
 	// acknowledged is told what the server agreed to, at most once.
 	acknowledged func(honored Filter)
 	// notified gets what comes after that.
@@ -47,9 +47,9 @@ func (l *listenStream) open(parent context.Context, f Filter) error {
 		defer l.patience.Stop()
 	}
 	l.id = l.s.nextID()
-	c := &call{s: l.s, used: l.sn, method: methodListen, params: f.params(), id: l.id}
+	c := &call{s: l.s, used: l.state, method: methodListen, params: f.params(), id: l.id}
 	req := streamablehttp.Request{ID: c.id, Method: c.method, Body: c.encode()}
-	err := l.s.conn.Call(ctx, cancel, l.sn.http, &req, l)
+	err := l.s.conn.Call(ctx, cancel, l.state.http, &req, l)
 	if err != nil && l.cancelled.Load() {
 		return errCancelledByServer
 	}
@@ -100,7 +100,7 @@ func (l *listenStream) Notification(method string, params []byte) {
 }
 
 // lost reports whether a stream that ended with err is worth opening again, in
-// the same epoch.
+// the same generation.
 func lost(err error) bool {
 	var (
 		status *streamablehttp.HTTPError
@@ -185,20 +185,20 @@ func readFilter(r *wire.Reader) (f Filter) {
 
 // handlerStream is the subscription of a modern session's handlers: for the lists that they want to be told of.
 type handlerStream struct {
-	s   *Session
-	ctx context.Context // ends with the epoch
-	sn  *snapshot
+	s     *Session
+	ctx   context.Context // ends with the generation
+	state *sessionState
 }
 
 // run opens the stream again and again, under backoff, until the server ends
-// it in good order, refuses it, or the epoch ends.
+// it in good order, refuses it, or the generation ends.
 func (k *handlerStream) run() {
 	var missed, opened bool
-	stream := listenStream{s: k.s, sn: k.sn, notified: k.s.enqueueNotification}
+	stream := listenStream{s: k.s, state: k.state, notified: k.s.enqueueNotification}
 	stream.acknowledged = func(Filter) {
 		if opened = true; missed {
 			missed = false
-			k.s.enqueue(event{kind: eventGap})
+			k.s.enqueue(event{kind: eventMissed})
 		}
 	}
 	for k.ctx.Err() == nil {
@@ -211,7 +211,7 @@ func (k *handlerStream) run() {
 		case err == nil, !lost(err) && k.s.unauthorized(err) == nil:
 			k.s.log.Debug("the subscription of the handlers ended", "error", brief(err))
 			if err == nil || wasOpen || !absent(err) {
-				k.s.enqueue(event{kind: eventGap, gap: Gap{Ended: true}})
+				k.s.enqueue(event{kind: eventMissed, missed: MissedEvents{Ended: true}})
 			} else {
 				k.s.side.refuse(err)
 			}

@@ -46,7 +46,7 @@ func (s *Session) SetLogLevel(ctx context.Context, level mcp.LoggingLevel, opts 
 	return nil
 }
 
-func (s *Session) setLevel(ctx context.Context, on *snapshot, level mcp.LoggingLevel, opts []CallOption) *call {
+func (s *Session) setLevel(ctx context.Context, on *sessionState, level mcp.LoggingLevel, opts []CallOption) *call {
 	params := append(jsonrpc.AppendString([]byte(`{"level":`), string(level)), '}')
 	return &call{
 		ctx: ctx, on: on, method: methodSetLevel, params: params, result: &wire.Empty{},
@@ -55,12 +55,12 @@ func (s *Session) setLevel(ctx context.Context, on *snapshot, level mcp.LoggingL
 }
 
 // restoreLevel tells a new legacy session the level that the old one knew.
-func (s *Session) restoreLevel(sn *snapshot) {
+func (s *Session) restoreLevel(state *sessionState) {
 	level := s.level.Load()
-	if level == nil || sn.modern() {
+	if level == nil || state.modern() {
 		return
 	}
-	if err := s.do(s.setLevel(s.root, sn, *level, nil)); err != nil {
+	if err := s.do(s.setLevel(s.root, state, *level, nil)); err != nil {
 		s.log.Warn("log level not restored", "error", brief(err))
 	}
 }

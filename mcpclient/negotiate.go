@@ -23,7 +23,7 @@ import (
 // Only a reply can be evidence about the era: network failures, timeouts, 401
 // and 403 prove nothing and end the negotiation; 5xx after its retries allows
 // one initialize, whose success is not remembered.
-func (s *Session) negotiate(ctx context.Context, hint Era) (*snapshot, error) {
+func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error) {
 	if pinned := s.opts.ProtocolVersion; pinned != "" {
 		if eraOf(pinned) == EraModern {
 			return s.discover(ctx, pinned)
@@ -133,11 +133,11 @@ func statusEvidence(e *HTTPError) (string, int, bool) {
 }
 
 // discover asks a modern server what it is.
-func (s *Session) discover(ctx context.Context, version string) (*snapshot, error) {
-	sn := &snapshot{era: EraModern, version: version, http: s.conn.NewSession(version, "", true), meta: s.modernMeta(version)}
+func (s *Session) discover(ctx context.Context, version string) (*sessionState, error) {
+	state := &sessionState{era: EraModern, version: version, http: s.conn.NewSession(version, "", true), meta: s.modernMeta(version)}
 	var result discoverResult
 	for retried := false; ; retried = true {
-		err := s.handshake(ctx, sn, methodDiscover, nil, &result, nil, 0)
+		err := s.handshake(ctx, state, methodDiscover, nil, &result, nil, 0)
 		if err == nil {
 			break
 		}
@@ -163,8 +163,8 @@ func (s *Session) discover(ctx context.Context, version string) (*snapshot, erro
 		}
 		return nil, s.versionError(methodDiscover, fmt.Errorf("%w: the server speaks %s", errNoCommonVersion, quoteAll(result.SupportedVersions)))
 	}
-	sn.capabilities, sn.instructions, sn.server = result.Capabilities, result.Instructions, result.server()
-	return sn, nil
+	state.capabilities, state.instructions, state.server = result.Capabilities, result.Instructions, result.server()
+	return state, nil
 }
 
 // discoverResult is the result of server/discover. Its ServerInfo sits in
@@ -228,11 +228,11 @@ const maxHandshake = 1 << 20
 // handshake sends one request of the negotiation on a state that is not the
 // session's yet. Tries 0 means the session's policy.
 func (s *Session) handshake(
-	ctx context.Context, sn *snapshot, method string, params []byte, result any, onHeader func(http.Header), tries int,
+	ctx context.Context, state *sessionState, method string, params []byte, result any, onHeader func(http.Header), tries int,
 ) error {
 	var raw json.RawMessage
 	c := &call{
-		ctx: ctx, on: sn, method: method, params: params, repeatable: true, tryBound: true, maxTries: tries, maxReply: maxHandshake,
+		ctx: ctx, on: state, method: method, params: params, repeatable: true, tryBound: true, maxTries: tries, maxReply: maxHandshake,
 		result: &wire.RawResult{Out: &raw}, onHeader: onHeader, callOptions: s.newCallOptions(nil),
 	}
 	if err := s.do(c); err != nil {

@@ -54,7 +54,7 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 		return nil, err
 	}
 	page := publicPage(d)
-	for _, item := range page.Damaged {
+	for _, item := range page.Invalid {
 		s.log.Warn("left out a list item that cannot be read", "method", l.method, "error", item.Err)
 	}
 	if l.learn != nil {
@@ -126,13 +126,13 @@ func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.
 
 // all returns the items and the damaged items of all pages; see pages. There may be as many damaged
 // items as Limits.Items.
-func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items []T, damaged []DamagedItem, err error) {
+func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items []T, damaged []InvalidItem, err error) {
 	for page, err := range l.pages(ctx, s, opts) {
 		if err != nil {
 			return nil, nil, err
 		}
 		items = append(items, page.Items...)
-		if damaged = append(damaged, page.Damaged...); len(damaged) > s.opts.Limits.Items {
+		if damaged = append(damaged, page.Invalid...); len(damaged) > s.opts.Limits.Items {
 			return nil, nil, l.tooMany("damaged list items", s.opts.Limits.Items)
 		}
 	}

@@ -55,8 +55,8 @@ type questions struct {
 
 // questionKey is a question's id, as written, in the session it came in.
 type questionKey struct {
-	epoch uint64
-	id    string
+	generation uint64
+	id         string
 }
 
 // add notes a question; false if it is there already: then it came twice.
@@ -81,13 +81,13 @@ func (q *questions) remove(key questionKey) {
 
 // takeBack ends the question that a notifications/cancelled of the server
 // names (2025-11-25, "Cancellation"): it wants no answer any more.
-func (s *Session) takeBack(sn *snapshot, params []byte) {
+func (s *Session) takeBack(state *sessionState, params []byte) {
 	id := cancelledID(params)
 	if id == nil {
 		return
 	}
 	s.questions.mu.Lock()
-	cancel := s.questions.waiting[questionKey{sn.epoch, string(id)}]
+	cancel := s.questions.waiting[questionKey{state.generation, string(id)}]
 	s.questions.mu.Unlock()
 	if cancel != nil {
 		cancel(errTakenBack)

@@ -39,7 +39,7 @@ const (
 	eventOther
 	eventElicited
 	eventRestored
-	eventGap
+	eventMissed
 )
 
 type event struct {
@@ -48,7 +48,7 @@ type event struct {
 	method   string
 	params   json.RawMessage
 	restored SessionRestored
-	gap      Gap
+	missed MissedEvents
 }
 
 func (ev *event) bytes() int {
@@ -86,7 +86,7 @@ func (q *queue) admit(ev event, limit int) bool {
 	waiting := len(q.events) - q.lists // changes of lists may wait for their time only
 	full := waiting >= limit || (waiting > 0 && q.size+ev.bytes() > maxQueued)
 	if full && !ev.kind.single() {
-		ev = event{kind: eventGap, gap: Gap{Dropped: 1}}
+		ev = event{kind: eventMissed, missed: MissedEvents{Dropped: 1}}
 		if q.merge(ev) {
 			return false
 		}
@@ -105,7 +105,7 @@ func (k eventKind) list() bool { return k <= eventResources }
 // single reports whether at most one event of the kind can wait, or one between
 // two others: such an event always finds room.
 func (k eventKind) single() bool {
-	return k.list() || k == eventRestored || k == eventGap
+	return k.list() || k == eventRestored || k == eventMissed
 }
 
 // merge folds an event into one of its kind that waits already and says the
@@ -125,10 +125,10 @@ func (q *queue) merge(ev event) bool {
 				return true
 			}
 		}
-	case eventGap:
-		if last := len(q.events) - 1; last >= 0 && q.events[last].kind == eventGap {
-			q.events[last].gap.Dropped += ev.gap.Dropped
-			q.events[last].gap.Ended = q.events[last].gap.Ended || ev.gap.Ended
+	case eventMissed:
+		if last := len(q.events) - 1; last >= 0 && q.events[last].kind == eventMissed {
+			q.events[last].missed.Dropped += ev.missed.Dropped
+			q.events[last].missed.Ended = q.events[last].missed.Ended || ev.missed.Ended
 			return true
 		}
 	default: // every message counts
@@ -149,8 +149,8 @@ func (s *Session) handles(kind eventKind) bool {
 		return h.Log != nil
 	case eventRestored:
 		return h.SessionRestored != nil
-	case eventGap:
-		return h.Gap != nil
+	case eventMissed:
+		return h.MissedEvents != nil
 	case eventElicited:
 		return h.ElicitationComplete != nil
 	default:
@@ -245,9 +245,9 @@ func (s *Session) dispatch(ev event) {
 		h.Log(s.root, s, ev.log)
 	case eventRestored:
 		h.SessionRestored(s.root, s, ev.restored)
-	case eventGap:
-		if h.Gap != nil { // it may stand for what another handler missed
-			h.Gap(s.root, s, ev.gap)
+	case eventMissed:
+		if h.MissedEvents != nil { // it may stand for what another handler missed
+			h.MissedEvents(s.root, s, ev.missed)
 		}
 	case eventElicited:
 		h.ElicitationComplete(s.root, s, string(ev.params))

@@ -19,11 +19,11 @@ type recovery struct {
 
 // recoveryTask is one recovery while it runs. Err and pinged may be read once done is closed.
 type recoveryTask struct {
-	epoch  uint64
-	why    reason
-	done   chan struct{}
-	err    error
-	pinged bool // a ping was refused, and not because the server has no ping: the session is gone
+	generation uint64
+	why        reason
+	done       chan struct{}
+	err        error
+	pinged     bool // a ping was refused, and not because the server has no ping: the session is gone
 }
 
 func (r *recovery) running() bool {
@@ -59,13 +59,13 @@ func (s *Session) recoverWhy(v verdict) reason {
 	return sessionGone
 }
 
-// recover replaces the epoch that a call was refused on. If it has been
+// recover replaces the generation that a call was refused on. If it has been
 // replaced already, there is nothing to do but to send the call again. A
-// recovery that fails leaves the old epoch in place: the next call that needs
-// it tries again. Pinged says that a ping found that the session of the epoch is gone.
-func (s *Session) recover(ctx context.Context, epoch uint64, why reason) (pinged bool, err error) {
+// recovery that fails leaves the old generation in place: the next call that needs
+// it tries again. Pinged says that a ping found that the session of the generation is gone.
+func (s *Session) recover(ctx context.Context, generation uint64, why reason) (pinged bool, err error) {
 	for {
-		task, err := s.joinRecovery(epoch, why)
+		task, err := s.joinRecovery(generation, why)
 		if task == nil {
 			return false, err
 		}
@@ -83,19 +83,19 @@ func (s *Session) recover(ctx context.Context, epoch uint64, why reason) (pinged
 	}
 }
 
-// joinRecovery returns the running recovery of an epoch, starting it if need
-// be; nil if the epoch is past or the session is closing.
-func (s *Session) joinRecovery(epoch uint64, why reason) (*recoveryTask, error) {
+// joinRecovery returns the running recovery of a generation, starting it if need
+// be; nil if the generation is past or the session is closing.
+func (s *Session) joinRecovery(generation uint64, why reason) (*recoveryTask, error) {
 	r := &s.recovery
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s.now.Load().epoch != epoch {
+	if s.now.Load().generation != generation {
 		return nil, nil
 	}
 	if r.current != nil {
 		return r.current, nil
 	}
-	task := &recoveryTask{epoch: epoch, why: why, done: make(chan struct{})}
+	task := &recoveryTask{generation: generation, why: why, done: make(chan struct{})}
 	if !s.owned.start(func() { s.runRecovery(task) }) {
 		return nil, ErrClosed
 	}
@@ -108,7 +108,7 @@ func (s *Session) runRecovery(task *recoveryTask) {
 	r := &s.recovery
 	r.mu.Lock()
 	if err == nil {
-		next.epoch = task.epoch + 1
+		next.generation = task.generation + 1
 		s.now.Store(next)
 	}
 	task.err, r.current = err, nil
@@ -125,7 +125,7 @@ func (s *Session) runRecovery(task *recoveryTask) {
 
 // replaceSession does the work: it asks whether the old session lives when
 // that is in doubt, negotiates, and restores what the client knows.
-func (s *Session) replaceSession(task *recoveryTask) (*snapshot, error) {
+func (s *Session) replaceSession(task *recoveryTask) (*sessionState, error) {
 	old := s.now.Load()
 	next, err := s.successor(task, old)
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *Session) replaceSession(task *recoveryTask) (*snapshot, error) {
 }
 
 // successor negotiates the state that replaces old, if it has to be replaced.
-func (s *Session) successor(task *recoveryTask, old *snapshot) (*snapshot, error) {
+func (s *Session) successor(task *recoveryTask, old *sessionState) (*sessionState, error) {
 	switch task.why {
 	case versionRefused:
 		return s.negotiate(s.root, EraUnknown)
@@ -170,7 +170,7 @@ func (s *Session) successor(task *recoveryTask, old *snapshot) (*snapshot, error
 
 // readmitted begins a session to find out whether the old one was refused or the credentials. Without a session
 // there is nothing to refuse but those; and a session that is new cannot have been lost.
-func (s *Session) readmitted(old *snapshot) (*snapshot, error) {
+func (s *Session) readmitted(old *sessionState) (*sessionState, error) {
 	next, err := s.initialize(quietly(s.root), old.version, 1)
 	switch kind := KindOf(err); {
 	case kind == KindAuthRequired || kind == KindForbidden:
@@ -184,7 +184,7 @@ func (s *Session) readmitted(old *snapshot) (*snapshot, error) {
 }
 
 // keepOld gives a session up that was begun to find something out.
-func (s *Session) keepOld(next *snapshot) error {
+func (s *Session) keepOld(next *sessionState) error {
 	if next.inSession() {
 		s.deleteSession(s.root, next)
 	}

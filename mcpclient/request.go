@@ -20,8 +20,8 @@ func (s *Session) Ping(ctx context.Context, opts ...CallOption) error {
 	return s.do(s.emptyCall(ctx, nil, method, opts))
 }
 
-func (s *Session) pingOn(ctx context.Context, sn *snapshot) error {
-	c := s.emptyCall(ctx, sn, methodPing, nil)
+func (s *Session) pingOn(ctx context.Context, state *sessionState) error {
+	c := s.emptyCall(ctx, state, methodPing, nil)
 	c.maxTries = 1
 	if try := c.timeouts.Try; try <= 0 || try > pingPatience {
 		c.timeouts.Try = pingPatience
@@ -29,7 +29,7 @@ func (s *Session) pingOn(ctx context.Context, sn *snapshot) error {
 	return s.do(c)
 }
 
-func (s *Session) emptyCall(ctx context.Context, on *snapshot, method string, opts []CallOption) *call {
+func (s *Session) emptyCall(ctx context.Context, on *sessionState, method string, opts []CallOption) *call {
 	return &call{
 		ctx: ctx, on: on, method: method, result: &wire.Empty{}, repeatable: true, tryBound: true,
 		callOptions: s.newCallOptions(opts),

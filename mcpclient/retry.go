@@ -136,7 +136,7 @@ func (s *Session) giveUpTry(c *call, err error) {
 // to be due. The repair goes on without it.
 const repairPatience = 2 * time.Second
 
-// renew brings the session to a new epoch for a call that the old one refused. A call that has its
+// renew brings the session to a new generation for a call that the old one refused. A call that has its
 // answer waits for that a moment, so that the next call most often finds the session mended.
 func (s *Session) renew(c *call, v verdict, refusal error) error {
 	why := s.recoverWhy(v)
@@ -146,7 +146,7 @@ func (s *Session) renew(c *call, v verdict, refusal error) error {
 	}
 	ctx, cancel := c.bounded()
 	defer cancel()
-	pinged, err := s.recover(ctx, c.used.epoch, why)
+	pinged, err := s.recover(ctx, c.used.generation, why)
 	switch alive := errors.Is(err, errSessionAlive); {
 	case alive && v.kind == KindAuthRequired && s.mayAuthorize(c):
 		return s.reauthorize(c, v, refusal)
@@ -183,7 +183,7 @@ func (s *Session) mend(c *call, why reason) {
 	defer stop()
 	ctx, cancel := context.WithTimeout(bounded, repairPatience)
 	defer cancel()
-	_, _ = s.recover(ctx, c.used.epoch, why) // the call has its answer, whatever comes of it
+	_, _ = s.recover(ctx, c.used.generation, why) // the call has its answer, whatever comes of it
 }
 
 // answered marks an error that follows from the server's verdict.

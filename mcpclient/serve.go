@@ -25,20 +25,20 @@ var errTakenBack = errors.New("the server took its question back")
 // of its own, so that the stream goes on. When all slots for handlers are taken the
 // stream waits: that holds up the server that asks so much, nobody else. On is the call that the stream
 // belongs to, nil for the standing one.
-func (s *Session) serve(stream context.Context, on *call, sn *snapshot, method string, id, params []byte) error {
+func (s *Session) serve(stream context.Context, on *call, state *sessionState, method string, id, params []byte) error {
 	if len(id) > maxAskedID {
 		return nil // no peer that means well has such an id: not worth an answer
 	}
 	id = append([]byte(nil), id...)
 	if method == methodPing {
-		return s.serveNow(stream, sn, method, func() []byte { return jsonrpc.AppendResult(nil, id, []byte("{}")) })
+		return s.serveNow(stream, state, method, func() []byte { return jsonrpc.AppendResult(nil, id, []byte("{}")) })
 	}
-	ask, err := s.prepare(method, append(json.RawMessage(nil), params...), sn.version)
+	ask, err := s.prepare(method, append(json.RawMessage(nil), params...), state.version)
 	if on != nil && on.on != nil {
 		err = errTooEarly
 	}
 	if err != nil {
-		return s.serveNow(stream, sn, method, func() []byte { return refuse(id, err) })
+		return s.serveNow(stream, state, method, func() []byte { return refuse(id, err) })
 	}
 	startClocks := s.stopClocks(on)
 	own := s.slotsFor(stream)
@@ -47,7 +47,7 @@ func (s *Session) serve(stream context.Context, on *call, sn *snapshot, method s
 		return err
 	}
 	ctx, cancel := handlerContext(stream)
-	key := questionKey{sn.epoch, string(id)}
+	key := questionKey{state.generation, string(id)}
 	if !s.questions.add(key, cancel) {
 		startClocks()
 		cancel(nil)
@@ -66,7 +66,7 @@ func (s *Session) serve(stream context.Context, on *call, sn *snapshot, method s
 		defer end()
 		s.put(ctx, ask, func(answer json.RawMessage, err error) {
 			startClocks()
-			s.reply(ctx, sn, method, id, answer, err)
+			s.reply(ctx, state, method, id, answer, err)
 		})
 	}) {
 		end()
@@ -84,7 +84,7 @@ func (s *Session) stopClocks(on *call) (start func()) {
 }
 
 // reply posts what came of a question, unless nobody waits for it any more.
-func (s *Session) reply(ctx context.Context, sn *snapshot, method string, id []byte, answer json.RawMessage, err error) {
+func (s *Session) reply(ctx context.Context, state *sessionState, method string, id []byte, answer json.RawMessage, err error) {
 	if ctx.Err() != nil {
 		s.log.Debug("question without an answer: nobody waits for it any more", "method", method)
 		return
@@ -95,7 +95,7 @@ func (s *Session) reply(ctx context.Context, sn *snapshot, method string, id []b
 	} else {
 		s.log.Warn("question of the server not answered", "method", method, "error", brief(err))
 	}
-	s.post(ctx, sn, method, body)
+	s.post(ctx, state, method, body)
 }
 
 // codeRejected is what a person's "no" to sampling is (2025-11-25, "Sampling", "Error Handling").
@@ -119,12 +119,12 @@ func refuse(id []byte, err error) []byte {
 
 // post sends the response to one request of the server, with the values of the
 // context that the request came with. It may outlive that.
-func (s *Session) post(stream context.Context, sn *snapshot, method string, body []byte) {
+func (s *Session) post(stream context.Context, state *sessionState, method string, body []byte) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(stream), answerTimeout, &TimeoutError{What: TimeoutTotal, After: answerTimeout})
 	defer cancel()
 	stop := context.AfterFunc(s.root, cancel)
 	defer stop()
-	c := &call{ctx: ctx, on: sn, method: method, notify: true, tryBound: true, response: body, callOptions: s.newCallOptions(nil)}
+	c := &call{ctx: ctx, on: state, method: method, notify: true, tryBound: true, response: body, callOptions: s.newCallOptions(nil)}
 	if err := s.do(c); err != nil {
 		s.log.Debug("answer to the server not delivered", "method", method, "error", brief(err))
 	}

@@ -30,9 +30,9 @@ type Session struct {
 	opts      Options // resolved
 	log       *slog.Logger
 
-	now        atomic.Pointer[snapshot] // nil until connected
-	ids        atomic.Int64             // last request id given out
-	tokens     atomic.Int64             // last progress token given out
+	now        atomic.Pointer[sessionState] // nil until connected
+	ids        atomic.Int64                 // last request id given out
+	tokens     atomic.Int64                 // last progress token given out
 	level      atomic.Pointer[mcp.LoggingLevel]
 	recovery   recovery
 	pings      pings
@@ -58,10 +58,10 @@ type Session struct {
 	closer  closer
 }
 
-// snapshot is the protocol's state between a recovery and the next: immutable,
+// sessionState is the protocol's state between a recovery and the next: immutable,
 // replaced whole.
-type snapshot struct {
-	epoch        uint64
+type sessionState struct {
+	generation   uint64
 	era          Era
 	version      string
 	http         *streamablehttp.Session
@@ -71,10 +71,10 @@ type snapshot struct {
 	meta         []byte // modern: the members every request's _meta has, without braces
 }
 
-func (sn *snapshot) modern() bool { return sn.era == EraModern }
+func (state *sessionState) modern() bool { return state.era == EraModern }
 
 // inSession reports whether requests carry a session id, so that the server can have forgotten it.
-func (sn *snapshot) inSession() bool { return sn.http.ID() != "" }
+func (state *sessionState) inSession() bool { return state.http.ID() != "" }
 
 // State is what a session is doing.
 type State uint8

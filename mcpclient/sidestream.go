@@ -19,19 +19,19 @@ import (
 // sideStream is the stream on which the server tells things on its own: the
 // standing GET of a legacy session, a subscriptions/listen of a modern one. It
 // is opened only when a handler or, in a legacy session, a subscription wants
-// what comes on it, after Connect, off everybody's path; it follows the epochs; its
+// what comes on it, after Connect, off everybody's path; it follows the generations; its
 // failures never touch a call.
 type sideStream struct {
-	tried atomic.Uint64 // the newest epoch in which the standing GET need not be waited for
+	tried atomic.Uint64 // the newest generation in which the standing GET need not be waited for
 
-	mu      sync.Mutex
-	epoch   uint64             // guarded by mu: the newest one followed
-	cancel  context.CancelFunc // guarded by mu: ends the stream of that epoch
-	keeper  *streamKeeper      // guarded by mu: keeps it, if it is a standing GET
-	closed  bool               // guarded by mu
-	refused error              // guarded by mu: the server has no such stream, in any epoch
-	doubted bool               // guarded by mu: a session was begun anew for a stream that has not opened since
-	pace    pace               // guarded by mu: it outlives epochs, so that losing them in a row slows down
+	mu         sync.Mutex
+	generation uint64             // guarded by mu: the newest one followed
+	cancel     context.CancelFunc // guarded by mu: ends the stream of that generation
+	keeper     *streamKeeper      // guarded by mu: keeps it, if it is a standing GET
+	closed     bool               // guarded by mu
+	refused    error              // guarded by mu: the server has no such stream, in any generation
+	doubted    bool               // guarded by mu: a session was begun anew for a stream that has not opened since
+	pace       pace               // guarded by mu: it outlives generations, so that losing them in a row slows down
 
 	subs    map[*Subscription]struct{} // guarded by mu: those of a legacy session
 	status  standing                   // guarded by mu
@@ -40,52 +40,52 @@ type sideStream struct {
 
 // standing is how the standing stream stands.
 type standing struct {
-	epoch  uint64
-	open   bool
-	losses int   // so far, those that a cursor bridged not counted
-	lost   error // the last of them
-	failed error // why it was not open when it was last asked for; nil since somebody joined
-	over   error // why it is not opened again in this epoch
+	generation uint64
+	open       bool
+	losses     int   // so far, those that a cursor bridged not counted
+	lost       error // the last of them
+	failed     error // why it was not open when it was last asked for; nil since somebody joined
+	over       error // why it is not opened again in this generation
 }
 
-// follow moves the stream to an epoch, unless it has been followed past it.
-func (d *sideStream) follow(s *Session, sn *snapshot) {
+// follow moves the stream to a generation, unless it has been followed past it.
+func (d *sideStream) follow(s *Session, state *sessionState) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.followed(s, sn)
+	d.followed(s, state)
 }
 
 // followed is follow with mu held.
-func (d *sideStream) followed(s *Session, sn *snapshot) {
-	defer d.moved(sn)
+func (d *sideStream) followed(s *Session, state *sessionState) {
+	defer d.moved(state)
 	h := &s.opts.Handlers
 	wanted := h.standing() || len(d.subs) > 0
-	if sn.modern() {
+	if state.modern() {
 		wanted = !h.filter().empty()
 	}
-	if !wanted || d.closed || d.refused != nil || sn.epoch <= d.epoch {
+	if !wanted || d.closed || d.refused != nil || state.generation <= d.generation {
 		return
 	}
 	if d.cancel != nil {
 		d.cancel()
 	}
 	ctx, cancel := context.WithCancel(s.root)
-	d.epoch, d.cancel = sn.epoch, cancel
-	d.status = standing{epoch: sn.epoch, losses: d.status.losses}
-	d.keeper = &streamKeeper{s: s, ctx: ctx, sn: sn, hurry: make(chan struct{}, 1)}
+	d.generation, d.cancel = state.generation, cancel
+	d.status = standing{generation: state.generation, losses: d.status.losses}
+	d.keeper = &streamKeeper{s: s, ctx: ctx, state: state, hurry: make(chan struct{}, 1)}
 	run := d.keeper.run
-	if sn.modern() {
-		d.keeper, run = nil, (&handlerStream{s: s, ctx: ctx, sn: sn}).run
+	if state.modern() {
+		d.keeper, run = nil, (&handlerStream{s: s, ctx: ctx, state: state}).run
 	}
 	if !s.owned.start(func() { defer cancel(); run() }) {
 		cancel()
 	}
 }
 
-// moved tells those who wait that there is another epoch. mu is held.
-func (d *sideStream) moved(sn *snapshot) {
-	if sn.epoch > d.status.epoch {
-		d.status = standing{epoch: sn.epoch, losses: d.status.losses}
+// moved tells those who wait that there is another generation. mu is held.
+func (d *sideStream) moved(state *sessionState) {
+	if state.generation > d.status.generation {
+		d.status = standing{generation: state.generation, losses: d.status.losses}
 	}
 	d.broadcast()
 }
@@ -118,7 +118,7 @@ func (d *sideStream) note(k *streamKeeper, change func(st *standing)) {
 	defer d.mu.Unlock()
 	if d.keeper == k {
 		change(&d.status)
-		d.try(k.sn.epoch)
+		d.try(k.state.generation)
 		d.broadcast()
 	}
 }
@@ -128,7 +128,7 @@ func (d *sideStream) join(s *Session, l *Subscription) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, there := d.subs[l]; !there && d.status.over != nil { // asked for again: who knows what has changed
-		d.epoch, d.status = 0, standing{losses: d.status.losses}
+		d.generation, d.status = 0, standing{losses: d.status.losses}
 	}
 	if d.subs == nil {
 		d.subs = make(map[*Subscription]struct{})
@@ -151,7 +151,7 @@ func (d *sideStream) leave(s *Session, l *Subscription) {
 	delete(d.subs, l)
 	if len(d.subs) == 0 && !s.opts.Handlers.standing() && d.cancel != nil {
 		d.cancel()
-		d.cancel, d.keeper, d.epoch, d.status.open = nil, nil, 0, false
+		d.cancel, d.keeper, d.generation, d.status.open = nil, nil, 0, false
 	}
 }
 
@@ -201,7 +201,7 @@ func (d *sideStream) refuse(cause error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.refused = cause
-	d.try(everyEpoch)
+	d.try(everyGeneration)
 	d.broadcast()
 }
 
@@ -212,15 +212,15 @@ func (d *sideStream) pause(spoken bool, lived time.Duration, cursor *streamableh
 	return d.pace.next(spoken, lived, cursor)
 }
 
-// streamKeeper keeps the standing GET of one epoch open. It is also the
+// streamKeeper keeps the standing GET of one generation open. It is also the
 // receiver of what comes on it.
 type streamKeeper struct {
 	s      *Session
-	ctx    context.Context // ends with the epoch
-	sn     *snapshot
+	ctx    context.Context // ends with the generation
+	state  *sessionState
 	hurry  chan struct{} // full when it is not to wait
 	cursor streamablehttp.Cursor
-	opened bool  // once in this epoch
+	opened bool  // once in this generation
 	live   bool  // opened and not lost since: the loss is a gap
 	gap    error // the loss that is to be told once the stream is there again
 	spoken bool  // since it was last opened: a message came
@@ -231,26 +231,26 @@ type ending uint8
 
 const (
 	streamLost    ending = iota // open it again
-	streamOver                  // not again in this epoch, which is told
-	streamMoved                 // not again in this epoch: the next one brings its own
+	streamOver                  // not again in this generation, which is told
+	streamMoved                 // not again in this generation: the next one brings its own
 	streamRefused               // never again: the server has no such stream
 )
 
-// run opens the stream again and again, under backoff, until the epoch ends or
+// run opens the stream again and again, under backoff, until the generation ends or
 // there is nothing more to open.
 func (k *streamKeeper) run() {
 	side := &k.s.side
 	for k.ctx.Err() == nil {
 		k.spoken = false
 		start := k.s.watch.now()
-		err := k.s.conn.Listen(k.ctx, k.sn.http, &k.cursor, k, k.acknowledge)
+		err := k.s.conn.Listen(k.ctx, k.state.http, &k.cursor, k, k.acknowledge)
 		if k.ctx.Err() != nil {
 			return
 		}
 		switch k.judge(err) {
 		case streamRefused:
 			if k.gap != nil {
-				k.s.enqueue(event{kind: eventGap, gap: Gap{Ended: true}})
+				k.s.enqueue(event{kind: eventMissed, missed: MissedEvents{Ended: true}})
 			}
 			side.refuse(err)
 			k.s.log.Debug("the server has no stream for notifications", "error", brief(err))
@@ -258,7 +258,7 @@ func (k *streamKeeper) run() {
 		case streamOver:
 			k.s.log.Debug("side stream ended", "error", brief(err))
 			if k.ctx.Err() == nil {
-				k.s.enqueue(event{kind: eventGap, gap: Gap{Ended: true}})
+				k.s.enqueue(event{kind: eventMissed, missed: MissedEvents{Ended: true}})
 			}
 			side.note(k, func(st *standing) { st.open, st.over = false, err })
 			return
@@ -309,7 +309,7 @@ func (k *streamKeeper) acknowledge() {
 	k.s.side.trust()
 	if cause := k.gap; cause != nil {
 		k.gap = nil
-		k.s.enqueue(event{kind: eventGap})
+		k.s.enqueue(event{kind: eventMissed})
 		for _, l := range k.s.side.joined() {
 			l.gap(cause)
 		}
@@ -362,12 +362,12 @@ func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 			k.cursor = streamablehttp.Cursor{} // it may be the cursor that is refused
 			return streamLost
 		}
-		if !k.sn.inSession() || (!k.opened && !k.s.side.doubt()) {
+		if !k.state.inSession() || (!k.opened && !k.s.side.doubt()) {
 			return k.absent()
 		}
 		// The session may be gone, and without a call nobody else would
-		// notice. The next epoch brings its own stream.
-		_, err := k.s.recover(k.ctx, k.sn.epoch, sessionDoubted)
+		// notice. The next generation brings its own stream.
+		_, err := k.s.recover(k.ctx, k.state.generation, sessionDoubted)
 		switch {
 		case errors.Is(err, errSessionAlive):
 			return k.absent()
@@ -382,9 +382,9 @@ func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 	case class == httpstatus.Unsupported:
 		return k.absent()
 	}
-	if e.Status == http.StatusUnauthorized && len(e.Challenges) == 0 && k.sn.inSession() && k.s.side.doubt() {
+	if e.Status == http.StatusUnauthorized && len(e.Challenges) == 0 && k.state.inSession() && k.s.side.doubt() {
 		// Some servers say so for a session that they have lost.
-		if _, err := k.s.recover(k.ctx, k.sn.epoch, accessDoubted); err == nil {
+		if _, err := k.s.recover(k.ctx, k.state.generation, accessDoubted); err == nil {
 			return streamMoved
 		}
 	}
@@ -408,7 +408,7 @@ func (k *streamKeeper) Notification(method string, params []byte) {
 	case methodProgress:
 		k.s.routeProgress(params)
 	case methodCancelled:
-		k.s.takeBack(k.sn, params)
+		k.s.takeBack(k.state, params)
 	default:
 		k.s.enqueueNotification(method, params)
 	}
@@ -418,5 +418,5 @@ func (k *streamKeeper) Notification(method string, params []byte) {
 // Request implements streamablehttp.Receiver.
 func (k *streamKeeper) Request(method string, id, params []byte) error {
 	k.spoken = true
-	return k.s.serve(k.ctx, nil, k.sn, method, id, params)
+	return k.s.serve(k.ctx, nil, k.state, method, id, params)
 }

@@ -48,7 +48,7 @@ func (d *diary) handlers() mcpclient.Handlers {
 		ResourcesChanged: func(context.Context, *mcpclient.Session) { d.notef("resources") },
 		Log:              func(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) { d.notef("log %s", m.Data) },
 		SessionRestored:  func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) { d.notef("restored") },
-		Gap:              func(_ context.Context, _ *mcpclient.Session, g mcpclient.Gap) { d.notef("gap %d", g.Dropped) },
+		MissedEvents:              func(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) { d.notef("gap %d", g.Dropped) },
 		Notification: func(_ context.Context, _ *mcpclient.Session, method string, params json.RawMessage) {
 			d.notef("%s %s", method, params)
 		},
@@ -87,7 +87,7 @@ func TestStandingStream(t *testing.T) {
 func TestNoStandingStreamUnasked(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
-			Gap: func(context.Context, *mcpclient.Session, mcpclient.Gap) {}, SessionRestored: func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) {},
+			MissedEvents: func(context.Context, *mcpclient.Session, mcpclient.MissedEvents) {}, SessionRestored: func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) {},
 		}})
 		echoes(t, s)
 		time.Sleep(time.Hour) // of fake time

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// standingWait is how long calls wait for the standing stream, once an epoch. It
+// standingWait is how long calls wait for the standing stream, once a generation. It
 // takes a round trip, unless something on the way holds back the header of a
 // stream until there is something on it.
 const standingWait = 2 * time.Second
@@ -15,11 +15,11 @@ const standingWait = 2 * time.Second
 var errNotStanding = errors.New("the standing stream was not there yet")
 
 // awaitStanding has a call during which a legacy server may ask something wait
-// until the standing stream was tried in this epoch. Servers ask there, too, and
+// until the standing stream was tried in this generation. Servers ask there, too, and
 // what they ask before the stream is open is lost: the call would wait in vain.
 func (s *Session) awaitStanding(c *call) error {
-	sn, side := c.used, &s.side
-	if sn.modern() || side.tried.Load() >= sn.epoch || !s.opts.Handlers.asks() || !c.mayAsk() {
+	state, side := c.used, &s.side
+	if state.modern() || side.tried.Load() >= state.generation || !s.opts.Handlers.asks() || !c.mayAsk() {
 		return nil
 	}
 	ctx, cancel := c.bounded()
@@ -28,13 +28,13 @@ func (s *Session) awaitStanding(c *call) error {
 	defer timer.Stop()
 	for {
 		st, changed := side.look()
-		if st.epoch > sn.epoch || side.tried.Load() >= sn.epoch {
+		if st.generation > state.generation || side.tried.Load() >= state.generation {
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-timer.C:
-			side.try(sn.epoch)
+			side.try(state.generation)
 		case <-ctx.Done():
 			return withCause(notSent(errNotStanding), context.Cause(ctx))
 		case <-s.root.Done():
@@ -50,14 +50,14 @@ func (c *call) mayAsk() bool {
 		(!c.tryBound || c.method == methodGetPrompt || c.method == methodReadResource)
 }
 
-// everyEpoch is for a stream that need not be waited for any more.
-const everyEpoch = math.MaxUint64
+// everyGeneration is for a stream that need not be waited for any more.
+const everyGeneration = math.MaxUint64
 
-// try notes that the standing GET had an outcome in an epoch: opened, lost or refused.
-func (d *sideStream) try(epoch uint64) {
+// try notes that the standing GET had an outcome in a generation: opened, lost or refused.
+func (d *sideStream) try(generation uint64) {
 	for {
 		old := d.tried.Load()
-		if old >= epoch || d.tried.CompareAndSwap(old, epoch) {
+		if old >= generation || d.tried.CompareAndSwap(old, generation) {
 			return
 		}
 	}

@@ -98,7 +98,7 @@ func (l *Subscription) push(ev ListenEvent) {
 	}
 	full := len(l.events) >= l.s.opts.Limits.Notifications || l.bytes+len(ev.URI) > maxQueued || len(ev.URI) > maxEventURI
 	if full && ev.Kind == ListenResourceUpdated {
-		if ev = (ListenEvent{Kind: ListenGap, Cause: errOverflow}); l.waits(ev) {
+		if ev = (ListenEvent{Kind: ListenMissedEvents, Cause: errOverflow}); l.waits(ev) {
 			return
 		}
 	}
@@ -117,7 +117,7 @@ func (l *Subscription) push(ev ListenEvent) {
 func (l *Subscription) gap(cause error) {
 	select {
 	case <-l.ready:
-		l.push(ListenEvent{Kind: ListenGap, Cause: cause})
+		l.push(ListenEvent{Kind: ListenMissedEvents, Cause: cause})
 	default:
 	}
 }
@@ -128,9 +128,9 @@ func (l *Subscription) waits(ev ListenEvent) bool {
 	switch ev.Kind {
 	case ListenResourceUpdated:
 		return l.pending[ev.URI] > 0
-	case ListenGap:
+	case ListenMissedEvents:
 		last := len(l.events) - 1
-		return last >= 0 && l.events[last].Kind == ListenGap
+		return last >= 0 && l.events[last].Kind == ListenMissedEvents
 	default:
 	}
 	for i := range l.events {

@@ -190,7 +190,7 @@ type subscriber struct {
 func (sub *subscriber) follow() {
 	for ev := range sub.l.Events() {
 		sub.mu.Lock()
-		if ev.Kind == mcpclient.ListenGap {
+		if ev.Kind == mcpclient.ListenMissedEvents {
 			clear(sub.owed)
 			sub.heard++
 		}

@@ -149,7 +149,7 @@ func TestRefusedCredentialsEndTheStandingStreamOfOneSession(t *testing.T) {
 		}
 		var d diary
 		h := d.handlers()
-		h.Gap = func(_ context.Context, _ *mcpclient.Session, g mcpclient.Gap) { d.notef("ended %v", g.Ended) }
+		h.MissedEvents = func(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) { d.notef("ended %v", g.Ended) }
 		s := serve(t, srv, mcpclient.Options{Handlers: h})
 		time.Sleep(time.Hour) // of fake time
 		synctest.Wait()

@@ -20,7 +20,7 @@ func (s *Session) Tools(ctx context.Context, opts ...CallOption) iter.Seq2[Tool,
 // AllTools returns the tools of all pages, and the items of the list that could not be read. Like
 // [Session.Tools], it leaves out tools with invalid x-mcp-header annotations. An error means that the
 // list is incomplete; then AllTools returns neither.
-func (s *Session) AllTools(ctx context.Context, opts ...CallOption) ([]Tool, []DamagedItem, error) {
+func (s *Session) AllTools(ctx context.Context, opts ...CallOption) ([]Tool, []InvalidItem, error) {
 	return toolList.all(ctx, s, opts)
 }
 

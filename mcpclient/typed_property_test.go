@@ -106,7 +106,7 @@ func TestPropertyListLosesNothing(t *testing.T) {
 			serveDefinitions(srv, raws)
 			page, err := s.ListTools(t.Context(), nil)
 			require.NoError(t, err)
-			require.Len(t, page.Items, len(want), "seed %d: %v", seed, page.Damaged)
+			require.Len(t, page.Items, len(want), "seed %d: %v", seed, page.Invalid)
 			for i, tool := range page.Items {
 				require.Equal(t, want[i].raw, string(tool.Raw), "seed %d", seed)
 				require.Equal(t, want[i].input, string(tool.RawInputSchema), "seed %d", seed)

@@ -185,13 +185,13 @@ type PageInfo struct {
 	Meta *mcp.Meta
 	// ResultType is "" when absent, which means complete.
 	ResultType mcp.ResultType
-	// Damaged are the items that could not be read: one bad definition costs a
+	// Invalid are the items that could not be read: one bad definition costs a
 	// page no other.
-	Damaged []DamagedItem
+	Invalid []InvalidItem
 }
 
-// DamagedItem is an item of a list that is not what the protocol says.
-type DamagedItem struct {
+// InvalidItem is an item of a list that is not what the protocol says.
+type InvalidItem struct {
 	// Raw is the item as received.
 	Raw json.RawMessage
 	// Err says what is wrong with it.

@@ -74,14 +74,14 @@ func (s *Session) elicitationComplete(params []byte) {
 // maxRequired bounds how many pages one error sends a person to.
 const maxRequired = 16
 
-// RequiredVisits returns the pages that a person must visit before the call that
+// RequiredElicitations returns the pages that a person must visit before the call that
 // ended with err can be made again: err is the answer of a legacy server with
 // [CodeURLElicitationRequired]. Of those that are not safe to visit, an error
 // tells. Nil and nil if err is something else.
 //
 // A call asks [Handlers].ElicitURL about them before it returns such an error.
 // Making the call again is the caller's, once the pages are done with.
-func RequiredVisits(err error) ([]*URLRequest, error) {
+func RequiredElicitations(err error) ([]*URLRequest, error) {
 	var rpc *RPCError
 	if !errors.As(err, &rpc) || rpc.Code != CodeURLElicitationRequired {
 		return nil, nil
@@ -135,7 +135,7 @@ func (s *Session) visitPages(c *call, err error) {
 	if s.opts.Handlers.ElicitURL == nil || c.on != nil || c.used == nil || c.used.modern() {
 		return
 	}
-	pages, unsafe := RequiredVisits(err)
+	pages, unsafe := RequiredElicitations(err)
 	if unsafe != nil {
 		s.log.Warn("a page that the server wants visited was not shown", "error", unsafe)
 	}

@@ -50,7 +50,7 @@ func TestDemandedPagesAreShown(t *testing.T) {
 		} else {
 			require.Equal(t, []string{"url https://one.example/", "url https://four.example/a?b=c"}, d.take())
 		}
-		pages, unsafe := mcpclient.RequiredVisits(err)
+		pages, unsafe := mcpclient.RequiredElicitations(err)
 		require.Error(t, unsafe)
 		require.Len(t, pages, 2)
 		require.Equal(t, []string{"1", "Page 1"}, []string{pages[0].ElicitationID, pages[0].Message})
@@ -82,7 +82,7 @@ func TestRequiredVisits(t *testing.T) {
 		"a form":        {rpc(mcpclient.CodeURLElicitationRequired, `{"elicitations":[{"mode":"form","requestedSchema":{}}]}`), 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pages, err := mcpclient.RequiredVisits(test.err)
+			pages, err := mcpclient.RequiredElicitations(test.err)
 			require.Len(t, pages, test.pages)
 			require.Equal(t, test.failed, err != nil, "%v", err)
 		})
@@ -91,7 +91,7 @@ func TestRequiredVisits(t *testing.T) {
 	for range 16 {
 		many += "," + one
 	}
-	pages, err := mcpclient.RequiredVisits(rpc(mcpclient.CodeURLElicitationRequired, `{"elicitations":[`+many+`]}`))
+	pages, err := mcpclient.RequiredElicitations(rpc(mcpclient.CodeURLElicitationRequired, `{"elicitations":[`+many+`]}`))
 	var limit *mcpclient.LimitError
 	require.ErrorAs(t, err, &limit)
 	require.EqualValues(t, 16, limit.Limit)

@@ -233,7 +233,7 @@ func (w *watch) fire() {
 
 // running is an exchange that was in flight.
 type running struct {
-	on     *snapshot
+	on     *sessionState
 	id     int64
 	method string
 }

@@ -103,7 +103,7 @@ func filterText(f mcpclient.Filter) string {
 // eventNames are the events' names in JSON.
 var eventNames = map[mcpclient.ListenEventKind]string{
 	mcpclient.ListenToolsChanged: "tools_changed", mcpclient.ListenPromptsChanged: "prompts_changed",
-	mcpclient.ListenResourcesChanged: "resources_changed", mcpclient.ListenResourceUpdated: "resource_updated", mcpclient.ListenGap: "gap",
+	mcpclient.ListenResourcesChanged: "resources_changed", mcpclient.ListenResourceUpdated: "resource_updated", mcpclient.ListenMissedEvents: "gap",
 }
 
 func (a *app) showEvent(event mcpclient.ListenEvent) error {
@@ -124,7 +124,7 @@ func (a *app) showEvent(event mcpclient.ListenEvent) error {
 	if event.URI != "" {
 		text += " " + oneLine(event.URI, 500)
 	}
-	if event.Kind == mcpclient.ListenGap {
+	if event.Kind == mcpclient.ListenMissedEvents {
 		text += ": events may have been missed, read again what matters"
 		if cause != "" {
 			text += " (" + oneLine(cause, 200) + ")"

@@ -26,11 +26,11 @@ type Page[T any] struct {
 	Items   []T
 	Next    *string // the cursor of the next page, nil on the last one
 	Cache   Cache
-	Damaged []Damaged
+	Invalid []Invalid
 }
 
-// Damaged is an item that is JSON but not what it should be.
-type Damaged struct {
+// Invalid is an item that is JSON but not what it should be.
+type Invalid struct {
 	Raw json.RawMessage // the item as received
 	Err error           // what is wrong with it
 }
@@ -72,7 +72,7 @@ func (p *Page[T]) items(r *Reader) {
 		case isDamage(err):
 			*r = before
 			rebase(err, -r.item().start)
-			p.Damaged = append(p.Damaged, Damaged{Raw: r.Raw(), Err: err})
+			p.Invalid = append(p.Invalid, Invalid{Raw: r.Raw(), Err: err})
 		}
 	}
 	if cap(p.Items) > 2*len(p.Items) { // the first item was much shorter than the others

@@ -18,10 +18,10 @@ func TestDamagedItemOffsets(t *testing.T) {
 		{`{"name":"a","_meta":{"b":1,"progressToken":null},"icons":[{"src":7}]}`, `7}`},
 	} {
 		page := decodeTools(t, `{"nextCursor":"c", "tools" : [{"name":"first"} , `+tt.item+` ] }`)
-		require.Len(t, page.Damaged, 1, tt.item)
-		require.Equal(t, tt.item, string(page.Damaged[0].Raw))
+		require.Len(t, page.Invalid, 1, tt.item)
+		require.Equal(t, tt.item, string(page.Invalid[0].Raw))
 		var shape *jsonrpc.ShapeError
-		require.ErrorAs(t, page.Damaged[0].Err, &shape)
+		require.ErrorAs(t, page.Invalid[0].Err, &shape)
 		require.Equal(t, strings.Index(tt.item, tt.want), shape.Offset, tt.item)
 	}
 }

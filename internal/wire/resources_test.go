@@ -81,7 +81,7 @@ func TestReadResourceResult(t *testing.T) {
 	require.Nil(t, got.TTLMs)
 }
 
-// Damaged contents are kept, and those around them are not affected.
+// Invalid contents are kept, and those around them are not affected.
 func TestDamagedResourceContents(t *testing.T) {
 	for _, tt := range []struct{ contents, err string }{
 		{`{"uri":"u"}`, `neither "text" nor "blob"`},

@@ -33,7 +33,7 @@ func TestToolsPage(t *testing.T) {
 	require.Equal(t, Head{
 		Kind: mcp.ResultTypeComplete, Meta: &mcp.Meta{AdditionalFields: map[string]any{"p": json.RawMessage("1")}},
 	}, page.Head)
-	require.Empty(t, page.Damaged)
+	require.Empty(t, page.Invalid)
 }
 
 func TestToolSchemas(t *testing.T) {

@@ -277,16 +277,16 @@ func TestPagesSetDamagedItemsAside(t *testing.T) {
 	require.ErrorContains(t, broken, "tools[0]", "broken JSON is nobody's item")
 }
 
-func pageOf(d Decoder) (items int, damaged []Damaged) {
+func pageOf(d Decoder) (items int, damaged []Invalid) {
 	switch d := d.(type) {
 	case *Page[tool]:
-		return len(d.Items), d.Damaged
+		return len(d.Items), d.Invalid
 	case *Page[prompt]:
-		return len(d.Items), d.Damaged
+		return len(d.Items), d.Invalid
 	case *Page[resource]:
-		return len(d.Items), d.Damaged
+		return len(d.Items), d.Invalid
 	case *Page[template]:
-		return len(d.Items), d.Damaged
+		return len(d.Items), d.Invalid
 	}
 	return 0, nil
 }

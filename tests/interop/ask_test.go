@@ -172,7 +172,7 @@ func TestPageDemandedByAnError(t *testing.T) {
 		})
 		_, err := s.CallTool(limit(t), "locked", nil)
 		require.Equal(t, mcpclient.KindServer, mcpclient.KindOf(err), "%v", err)
-		pages, unsafe := mcpclient.RequiredVisits(err)
+		pages, unsafe := mcpclient.RequiredElicitations(err)
 		require.NoError(t, unsafe)
 		require.Len(t, pages, 1)
 		require.Equal(t, pageURL, pages[0].URL.String())

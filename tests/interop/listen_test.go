@@ -126,7 +126,7 @@ func TestListenBridgesACut(t *testing.T) {
 			return
 		}
 		gap := l.next(t)
-		require.Equal(t, mcpclient.ListenGap, gap.Kind)
+		require.Equal(t, mcpclient.ListenMissedEvents, gap.Kind)
 		require.Error(t, gap.Cause)
 		f.peer.update("test://text")
 		require.Equal(t, updated, l.next(t))
@@ -151,7 +151,7 @@ func TestListenSurvivesARestart(t *testing.T) {
 		s := connect(t, f, nil)
 		l := listen(t, s, textOnly)
 		f.restart(t, p.start(w))
-		require.Equal(t, mcpclient.ListenGap, l.next(t).Kind)
+		require.Equal(t, mcpclient.ListenMissedEvents, l.next(t).Kind)
 		f.peer.update("test://text")
 		require.Equal(t, updated, l.next(t))
 		if legacy(p) {

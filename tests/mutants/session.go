@@ -79,8 +79,8 @@ var verdictMutants = []mutant{
 // sessionMutants are defects of how package mcpclient keeps a session.
 var sessionMutants = []mutant{
 	{
-		name: "the epoch is not compared", file: "mcpclient/recovery.go",
-		old:  `if s.now.Load().epoch != epoch {`,
+		name: "the generation is not compared", file: "mcpclient/recovery.go",
+		old:  `if s.now.Load().generation != generation {`,
 		new:  `if false {`,
 		test: "TestHundredCallsOneRecovery",
 	},
@@ -152,7 +152,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "Close deletes no session", file: "mcpclient/close.go",
-		old: `s.deleteSession(bound, sn)
+		old: `s.deleteSession(bound, state)
 `,
 		new:  ``,
 		test: "TestClose|TestLife",

@@ -137,7 +137,7 @@ func TestEverythingElicitsAPage(t *testing.T) {
 	const page = "https://example.com/start?a=b"
 	args := map[string]any{"url": page, "elicitationId": "visit-1", "errorPath": true}
 	_, err := s.CallTool(t.Context(), "trigger-url-elicitation", args)
-	pages, unsafe := mcpclient.RequiredVisits(err)
+	pages, unsafe := mcpclient.RequiredElicitations(err)
 	if len(pages) != 1 || unsafe != nil {
 		t.Fatalf("the error demands %v, %v: %v", pages, unsafe, err)
 	}

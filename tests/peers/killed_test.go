@@ -171,7 +171,7 @@ func (k *kill) goesOn() {
 		k.Errorf("%d sessions were begun", n)
 	}
 	if k.srv.Era == mcptest.Modern {
-		k.event(mcpclient.ListenGap)
+		k.event(mcpclient.ListenMissedEvents)
 		k.srv.Tell("notifications/prompts/list_changed", nil)
 	}
 	k.event(mcpclient.ListenPromptsChanged)

@@ -187,7 +187,7 @@ func (l *life) subscriptions() {
 	again := l.srv.Hold("GET")
 	l.srv.CutStanding(true)
 	if l.srv.Era == mcptest.Modern {
-		l.equal("event", event(), mcpclient.ListenGap)
+		l.equal("event", event(), mcpclient.ListenMissedEvents)
 		l.srv.Tell("notifications/prompts/list_changed", nil)
 		l.equal("event", event(), mcpclient.ListenPromptsChanged)
 	} else {

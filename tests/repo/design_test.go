@@ -14,7 +14,7 @@ import (
 var landmarks = []struct{ words, file, holds string }{
 	{"header encoding", "streamablehttp/headers.go", "func EncodeHeaderValue("},
 	{"the status table", "streamablehttp/status.go", "func replyKind("},
-	{"epoch recovery", "mcpclient/recovery.go", "func (s *Session) recover("},
+	{"generation recovery", "mcpclient/recovery.go", "func (s *Session) recover("},
 	{"the SSE window", "internal/sse/reader.go", "type Reader struct"},
 	{"the cursor", "streamablehttp/stream.go", "type Cursor struct"},
 	{"the retry table", "mcpclient/retrytable.go", "func judge("},

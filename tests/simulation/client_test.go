@@ -48,7 +48,7 @@ func (c *client) connect(w *world) error {
 		Header: http.Header{secretHeader: {"secret"}},
 	}
 	if c.h.Handlers {
-		opts.Handlers = mcpclient.Handlers{Log: c.log, Gap: c.gap, SessionRestored: c.restored}
+		opts.Handlers = mcpclient.Handlers{Log: c.log, MissedEvents: c.gap, SessionRestored: c.restored}
 	}
 	if c.h.Asks {
 		opts.Handlers.ElicitForm = c.elicit
@@ -93,7 +93,7 @@ func (c *client) log(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMes
 	}
 }
 
-func (c *client) gap(_ context.Context, _ *mcpclient.Session, g mcpclient.Gap) {
+func (c *client) gap(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.j.logf("client", "gap %+v", g)
@@ -257,7 +257,7 @@ func (c *client) subscribe(number int, s Sub) {
 		c.mu.Lock()
 		c.j.logf(actor, "event %d %s", e.Kind, e.URI) // the cause of a gap may be one of two that come at once
 		var n int
-		if e.Kind == mcpclient.ListenGap {
+		if e.Kind == mcpclient.ListenMissedEvents {
 			f.gaps = append(f.gaps, c.j.now())
 		} else if _, err := fmt.Sscanf(e.URI, "r:/x/%d", &n); err == nil {
 			f.told[n] = true

@@ -48,7 +48,7 @@ type event struct {
 	method   string
 	params   json.RawMessage
 	restored SessionRestored
-	missed MissedEvents
+	missed   MissedEvents
 }
 
 func (ev *event) bytes() int {

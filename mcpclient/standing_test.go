@@ -48,7 +48,7 @@ func (d *diary) handlers() mcpclient.Handlers {
 		ResourcesChanged: func(context.Context, *mcpclient.Session) { d.notef("resources") },
 		Log:              func(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) { d.notef("log %s", m.Data) },
 		SessionRestored:  func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) { d.notef("restored") },
-		MissedEvents:              func(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) { d.notef("gap %d", g.Dropped) },
+		MissedEvents:     func(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) { d.notef("gap %d", g.Dropped) },
 		Notification: func(_ context.Context, _ *mcpclient.Session, method string, params json.RawMessage) {
 			d.notef("%s %s", method, params)
 		},

@@ -19,7 +19,7 @@ var harmlessTypes = map[string]string{
 	"mcpclient.Filter":                      "it holds the URIs of resources, which the server listed",
 	"mcpclient.Form":                        ofServer,
 	"mcpclient.FormRequest":                 ofServer,
-	"mcpclient.MissedEvents":                         ofNumbers,
+	"mcpclient.MissedEvents":                ofNumbers,
 	"mcpclient.GetPromptResult":             ofServer,
 	"mcpclient.Handlers":                    "it holds functions only",
 	"mcpclient.InputError":                  ofError,

@@ -146,7 +146,8 @@ func (s *Session) try(c *call) error {
 		defer cancel(nil)
 		return s.conn.Notify(ctx, c.used.http, &req)
 	}
-	return s.conn.Call(ctx, cancel, c.used.http, &req, c)
+	req.Cancel = cancel
+	return s.conn.Call(ctx, c.used.http, &req, c)
 }
 
 // deadlineContext shows the caller's deadline to hooks and decorators; that it

@@ -48,8 +48,8 @@ func (l *listenStream) open(parent context.Context, f Filter) error {
 	}
 	l.id = l.s.nextID()
 	c := &call{s: l.s, used: l.state, method: methodListen, params: f.params(), id: l.id}
-	req := streamablehttp.Request{ID: c.id, Method: c.method, Body: c.encode()}
-	err := l.s.conn.Call(ctx, cancel, l.state.http, &req, l)
+	req := streamablehttp.Request{ID: c.id, Method: c.method, Body: c.encode(), Cancel: cancel}
+	err := l.s.conn.Call(ctx, l.state.http, &req, l)
 	if err != nil && l.cancelled.Load() {
 		return errCancelledByServer
 	}

@@ -8,10 +8,11 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// sideInitial is the first wait before a lost side stream is opened again;
-// sideFloor is the least that a server may ask for.
+// sideInitial and sideCeiling bound the backoff before a lost shared stream is opened again. A server
+// cannot ask for less than sideFloor.
 const (
 	sideInitial = 500 * time.Millisecond
+	sideCeiling = 30 * time.Second
 	sideFloor   = 100 * time.Millisecond
 )
 
@@ -27,7 +28,7 @@ func (p *pace) next(spoken bool, lived time.Duration, cursor *streamablehttp.Cur
 	if p.growing == nil {
 		p.growing = backoff.NewExponentialBackOff(
 			backoff.WithInitialInterval(sideInitial), backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.2),
-			backoff.WithMaxInterval(streamablehttp.ReconnectCeiling), backoff.WithMaxElapsedTime(0),
+			backoff.WithMaxInterval(sideCeiling), backoff.WithMaxElapsedTime(0),
 		)
 	}
 	useful := spoken || (p.last > 0 && lived > p.last)

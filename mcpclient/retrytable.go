@@ -54,7 +54,7 @@ type situation struct {
 // proof is the outcome of a refusal that proves whatever its body says that the request did not run,
 // unless something shows that it began.
 func (q *situation) proof(e *streamablehttp.HTTPError) Outcome {
-	if !q.began && e.Trace < streamablehttp.TraceBegan {
+	if !q.began && !e.Began {
 		return NotRun
 	}
 	return finalWord(e)
@@ -62,7 +62,7 @@ func (q *situation) proof(e *streamablehttp.HTTPError) Outcome {
 
 // proofUnanswered is the same for a refusal that proves it only without a response to the request.
 func (q *situation) proofUnanswered(e *streamablehttp.HTTPError) Outcome {
-	if e.Trace == streamablehttp.TraceUnclear {
+	if e.Unclear {
 		return finalWord(e)
 	}
 	return q.proof(e)
@@ -70,7 +70,7 @@ func (q *situation) proofUnanswered(e *streamablehttp.HTTPError) Outcome {
 
 // finalWord is the outcome of a status that proves nothing: a 3xx or 4xx is a final word, a 5xx is not.
 func finalWord(e *streamablehttp.HTTPError) Outcome {
-	if e.Status >= 500 && e.Trace != streamablehttp.TraceAnswered {
+	if e.Status >= 500 && !e.Answered {
 		return Unknown
 	}
 	return Answered
@@ -174,7 +174,7 @@ func judgeBroken(e *streamablehttp.HTTPError, q situation) verdict {
 	switch {
 	case q.repeatable:
 		return verdict{step: stepWait, kind: KindHTTP, wait: e.RetryAfter}
-	case e.Trace == streamablehttp.TraceAnswered:
+	case e.Answered:
 		return verdict{kind: KindHTTP, outcome: Answered}
 	}
 	return unanswered(q)

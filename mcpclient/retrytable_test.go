@@ -75,14 +75,14 @@ func challenged(status int, challenge string) *streamablehttp.HTTPError {
 // began is a status whose body shows that the server looked at the request.
 func began(status int) *streamablehttp.HTTPError {
 	e := httpErr(status)
-	e.Trace = streamablehttp.TraceAnswered
+	e.Began, e.Answered = true, true
 	return e
 }
 
 // unclear is a status whose body was not read to its end.
 func unclear(status int) *streamablehttp.HTTPError {
 	e := httpErr(status)
-	e.Trace = streamablehttp.TraceUnclear
+	e.Unclear = true
 	return e
 }
 
@@ -272,7 +272,7 @@ func TestRetryTableProvesLittle(t *testing.T) {
 			return e.Status == 400 && (q.modern && -32022 <= e.Code && e.Code <= -32020 || e.Code == -32022 && e.Data != nil)
 		case *streamablehttp.HTTPError:
 			modernCode := e.RPC != nil && q.modern && -32022 <= e.RPC.Code && e.RPC.Code <= -32020
-			return e.Trace < streamablehttp.TraceBegan && (e.Status == 401 || e.Status == 403 && e.Challenges != nil || e.Status == 425 || e.Status == 429 ||
+			return !e.Began && (e.Status == 401 || e.Status == 403 && e.Challenges != nil || e.Status == 425 || e.Status == 429 ||
 				e.Status == 404 && q.inSession && !q.handshake || e.Status == 400 && modernCode || slices.Contains(unread, e.Status))
 		}
 		return false

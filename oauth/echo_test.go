@@ -36,8 +36,8 @@ func TestEchoedTokenIsMasked(t *testing.T) {
 		require.NoError(t, err)
 		c.held.Store(newToken(tokenRecord{Access: "SECRET-access-token", Type: typeBearer}, nil))
 		ctx, cancel := context.WithCancelCause(t.Context())
-		req := &streamablehttp.Request{ID: 1, Method: "tools/call", Body: []byte(`{}`)}
-		err = conn.Call(ctx, cancel, conn.NewSession("2025-11-25", "", false), req, receiver{})
+		req := &streamablehttp.Request{ID: 1, Method: "tools/call", Body: []byte(`{}`), Cancel: cancel}
+		err = conn.Call(ctx, conn.NewSession("2025-11-25", "", false), req, receiver{})
 		require.ErrorContains(t, err, "bad token [redacted]")
 		require.NotContains(t, fmt.Sprintf("%+v %#v", err, err), "SECRET")
 

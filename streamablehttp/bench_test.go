@@ -69,7 +69,8 @@ func callAgain(tb testing.TB, rt http.RoundTripper, modern bool) func() {
 	req := toolCall()
 	return func() {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		if err := c.Call(ctx, cancel, s, req, deaf{}); err != nil {
+		req.Cancel = cancel
+		if err := c.Call(ctx, s, req, deaf{}); err != nil {
 			tb.Fatal(err)
 		}
 	}

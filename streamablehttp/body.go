@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// pooledMax is the largest buffer that is kept for the next reply: a session
-// that once read something huge does not hold it for ever.
+// pooledMax is the largest buffer kept for the next reply, in bytes. It keeps one huge reply from
+// pinning memory.
 const pooledMax = 4 << 20
 
-// bufferPool holds *[]byte: plain memory, nothing tied to a call.
+// bufferPool holds *[]byte. Nothing in it belongs to a call.
 var bufferPool = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
 func putBuffer(b *[]byte) {
@@ -25,17 +25,17 @@ func putBuffer(b *[]byte) {
 	}
 }
 
-// errTooLong is readAll's when there was more than the limit.
+// errTooLong is returned by readAll for a body over the limit.
 var errTooLong = errors.New("longer than the limit")
 
-// readAll reads src to its end into a pooled buffer; length is what is expected, −1 if unknown.
+// readAll reads src to its end into a pooled buffer. Length is the expected length, −1 if unknown.
 func readAll(src io.Reader, length, limit int64) (*[]byte, error) {
 	if length > limit {
 		return nil, errTooLong
 	}
 	pooled := bufferPool.Get().(*[]byte)
 	buf := (*pooled)[:0]
-	if need := min(length, 1<<20) + 1; int64(cap(buf)) < need { // a claimed length is only believed up to 1 MiB
+	if need := min(length, 1<<20) + 1; int64(cap(buf)) < need { // trust a claimed length only up to 1 MiB
 		buf = make([]byte, 0, need)
 	}
 	for {
@@ -62,7 +62,7 @@ func readAll(src io.Reader, length, limit int64) (*[]byte, error) {
 	}
 }
 
-// grownCap doubles a buffer, but not past what the limit lets it hold.
+// grownCap doubles the size of a buffer, up to one byte over the limit.
 func grownCap(size int, limit int64) int {
 	if int64(size) >= limit/2 && int64(size) <= limit {
 		return int(min(limit, int64(maxInt-1))) + 1
@@ -72,7 +72,7 @@ func grownCap(size int, limit int64) int {
 
 const maxInt = int(^uint(0) >> 1)
 
-// decoded returns the body without its content encoding, which must be one that was asked for.
+// decoded returns the body without its content encoding, which must be one that was requested.
 func (c *Conn) decoded(resp *http.Response) (io.Reader, error) {
 	encoding := strings.TrimSpace(resp.Header.Get("Content-Encoding"))
 	switch {
@@ -83,11 +83,11 @@ func (c *Conn) decoded(resp *http.Response) (io.Reader, error) {
 		return &gzipBody{src: resp.Body}, nil
 	}
 	return nil, &ProtocolError{
-		Reason: fmt.Sprintf("content encoding %q, which was not asked for", shown(c, resp, encoding, 64)), Status: resp.StatusCode,
+		Reason: fmt.Sprintf("content encoding %q was not requested", shown(c, resp, encoding, 64)), Status: resp.StatusCode,
 	}
 }
 
-// gzipBody starts decoding at the first Read: the header may come late.
+// gzipBody reads the gzip header on the first Read, since it may arrive late.
 type gzipBody struct {
 	src io.Reader
 	zr  *gzip.Reader
@@ -107,8 +107,8 @@ func (g *gzipBody) Read(p []byte) (int, error) {
 	return g.zr.Read(p)
 }
 
-// errorBody reads the beginning of an error reply, and says whether that is all of it. The status is
-// known already, so a body that is cut, endless or slow costs at most its bounds.
+// errorBody reads the beginning of an error reply and reports whether that is all of it. The status
+// is already known, so a body that is cut, endless or slow only costs a bounded wait.
 func (c *Conn) errorBody(resp *http.Response) (text []byte, whole bool) {
 	defer c.discard(resp)
 	body, err := c.decoded(resp)
@@ -117,15 +117,15 @@ func (c *Conn) errorBody(resp *http.Response) (text []byte, whole bool) {
 	}
 	watchdog := time.AfterFunc(errorBodyTime, func() { _ = resp.Body.Close() })
 	defer watchdog.Stop()
-	text, err = io.ReadAll(io.LimitReader(body, MaxErrorBody)) // what came before an error is still worth showing
-	return text, err == nil && len(text) < MaxErrorBody
+	text, err = io.ReadAll(io.LimitReader(body, maxErrorBody)) // show what came before a read error
+	return text, err == nil && len(text) < maxErrorBody
 }
 
-// preview reads the beginning of a reply for an error.
+// preview reads the beginning of a reply for use in an error.
 func (c *Conn) preview(resp *http.Response) string {
 	text, _ := c.errorBody(resp)
 	return shown(c, resp, text, previewLimit)
 }
 
-// discard gives a response up; its connection is not waited for.
+// discard closes a response that is not read to its end. Its connection may not be reused.
 func (c *Conn) discard(resp *http.Response) { _ = resp.Body.Close() }

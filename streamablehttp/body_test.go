@@ -71,14 +71,14 @@ func TestDeclaredLength(t *testing.T) {
 		_, err := callOnce(t, always(func() *http.Response { return resp }))
 		return resp.Body.(*trackedBody), err
 	}
-	for _, n := range []int64{DefaultMaxBody + 1, 1 << 40, math.MaxInt64} {
+	for _, n := range []int64{defaultMaxBody + 1, 1 << 40, math.MaxInt64} {
 		body, err := declared(n)
-		require.Equal(t, &LimitError{What: "body bytes", Limit: DefaultMaxBody}, err)
+		require.Equal(t, &LimitError{What: "body bytes", Limit: defaultMaxBody}, err)
 		require.Zero(t, body.read.Load())
 		require.Positive(t, body.closed.Load())
 	}
 	spent := allocated(func() {
-		_, err := declared(DefaultMaxBody)
+		_, err := declared(defaultMaxBody)
 		require.NoError(t, err)
 	})
 	require.Less(t, spent, uint64(4<<20))
@@ -92,10 +92,10 @@ func TestHugeBodyIsBounded(t *testing.T) {
 			resp.Body = body
 			return resp
 		}))
-		require.Equal(t, &LimitError{What: "body bytes", Limit: DefaultMaxBody}, err)
+		require.Equal(t, &LimitError{What: "body bytes", Limit: defaultMaxBody}, err)
 	})
-	require.Less(t, spent, uint64(5*DefaultMaxBody))
-	require.Less(t, body.read.Load(), int64(2*DefaultMaxBody+1))
+	require.Less(t, spent, uint64(5*defaultMaxBody))
+	require.Less(t, body.read.Load(), int64(2*defaultMaxBody+1))
 	require.Positive(t, body.closed.Load())
 }
 
@@ -117,7 +117,7 @@ func TestHugeEventIsBounded(t *testing.T) {
 	_, err := callOnce(t, always(func() *http.Response {
 		return respond(http.StatusOK, typeStream, io.MultiReader(strings.NewReader("data: "), &endless{'x', 200 << 20}))
 	}))
-	require.Equal(t, &LimitError{What: "event bytes", Limit: DefaultMaxEvent}, err)
+	require.Equal(t, &LimitError{What: "event bytes", Limit: defaultMaxEvent}, err)
 }
 
 // Large answers are fine as long as they keep to the limit.
@@ -167,7 +167,7 @@ func TestErrorPageIsBounded(t *testing.T) {
 			require.Less(t, len(err.Error()), 1<<10)
 		})
 		require.Less(t, spent, uint64(1<<20))
-		require.LessOrEqual(t, body.read.Load(), int64(MaxErrorBody))
+		require.LessOrEqual(t, body.read.Load(), int64(maxErrorBody))
 		require.Positive(t, body.closed.Load())
 	}
 }

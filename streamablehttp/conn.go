@@ -1,15 +1,15 @@
-// Package streamablehttp is the Streamable HTTP transport of MCP as its client
-// sees it, on any [http.RoundTripper]: POST in both eras, the standing GET
-// stream, resumption and DELETE of the legacy one (revisions 2025-03-26 to
-// 2025-11-25), the mirrored headers of 2026-07-28.
+// Package streamablehttp is the client side of MCP's Streamable HTTP transport, on any
+// [http.RoundTripper]. In all revisions it sends POST requests. For the legacy revisions,
+// 2025-03-26 to 2025-11-25, it also opens the GET stream, resumes streams and sends DELETE. For
+// 2026-07-28 it mirrors parts of the body into headers.
 //
-// It knows HTTP, event streams and the JSON-RPC envelope, and turns each
-// exchange into one outcome; it keeps no session and retries nothing except
-// the resumption of a cut stream, which is part of waiting for the same answer.
-// The session, and everything that is ever sent twice, is package mcpclient's.
+// It knows HTTP, event streams and the JSON-RPC envelope, and turns each exchange into one outcome.
+// It keeps no session and repeats no request: it only resumes streams that were cut, to get the
+// same answer. Package mcpclient adds the session and decides what is sent again.
 //
-// A call runs on its caller's goroutine: [Conn.Call] sends, reads and hands the
-// result to the [Receiver] straight from the wire buffer.
+// Use it to build a gateway or a proxy. [New] returns a [Conn], [Conn.NewSession] the headers of a
+// revision, and [Conn.Call] runs one request on the caller's goroutine. The [Receiver] gets the
+// result straight from the wire buffer.
 package streamablehttp
 
 import (
@@ -26,25 +26,25 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Config says how a Conn reaches its endpoint. It is copied.
+// Config configures a Conn. [New] copies it.
 type Config struct {
-	// RoundTripper carries the requests. Required. It is never closed here.
+	// RoundTripper sends the requests. It is required, and the Conn never closes it.
 	RoundTripper http.RoundTripper
-	// Header is sent with every request to the endpoint.
+	// Header is sent with every request. [CheckHeader] says what is allowed.
 	Header http.Header
-	// Hook, if not nil, may add headers to each request just before it is sent.
-	// It runs on the caller's goroutine with the caller's context; its error
-	// fails the request, which was not sent.
+	// Hook, if not nil, adds headers to each request just before it is sent. It runs on the
+	// caller's goroutine with the caller's context. If it fails, so does the request, and nothing
+	// is sent.
 	Hook func(ctx context.Context, header http.Header) error
-	// AcceptGzip asks for compressed replies. Without it an encoded reply is an error.
+	// AcceptGzip requests compressed replies. Without it a compressed reply is a [*ProtocolError].
 	AcceptGzip bool
-	// Limits bounds replies.
+	// Limits bounds the size of replies.
 	Limits Limits
-	// Logger receives what has no other way out; nil discards it.
+	// Logger logs stream messages that cannot be parsed. Nil discards them.
 	Logger *slog.Logger
 }
 
-// Conn is one MCP endpoint. It is safe for concurrent use.
+// Conn talks to one MCP endpoint. It is safe for concurrent use. Create one with [New].
 type Conn struct {
 	printed
 
@@ -55,19 +55,19 @@ type Conn struct {
 	acceptGzip bool
 	limits     Limits
 	log        *slog.Logger
-	guarded    bool // the RoundTripper may run a request twice unless GetBody refuses
+	guarded    bool // the RoundTripper may send a request twice unless GetBody refuses
 	drain      drainer
 }
 
-// New returns a Conn for an endpoint. The URL must be absolute, http or https,
-// without user information (send credentials in a header).
+// New returns a Conn for an endpoint: an absolute http or https URL. User information in it is
+// refused; send credentials in a header.
 func New(endpoint string, cfg Config) (*Conn, error) {
 	u, err := parseEndpoint(endpoint)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.RoundTripper == nil {
-		return nil, errors.New("no RoundTripper")
+		return nil, errors.New("option RoundTripper is nil")
 	}
 	if err := CheckHeader(cfg.Header); err != nil {
 		return nil, fmt.Errorf("option Header: %w", err)
@@ -87,25 +87,22 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-var errUserinfo = errors.New("the endpoint URL holds a user name or password; send credentials in a header")
+var errUserinfo = errors.New("the endpoint URL contains a user name or password: send credentials in a header")
 
 func parseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil && strings.Contains(endpoint, "@") {
-		return nil, errUserinfo // a password may hold what breaks the URL, and the error would quote it
+		return nil, errUserinfo // a password may be what breaks the URL, and the error would quote it
 	}
 	if err != nil {
-		var parse *url.Error // holds the whole URL, which may hold secrets
+		var parse *url.Error // quotes the whole URL, which may contain secrets
 		if errors.As(err, &parse) {
 			err = parse.Err
-		}
-		if strings.Contains(endpoint, "@") {
-			return nil, errUserinfo // url's own text may quote the password
 		}
 		if !strings.Contains(endpoint, "://") {
 			return nil, noScheme(endpoint)
 		}
-		return nil, fmt.Errorf("bad endpoint URL: %w", err)
+		return nil, fmt.Errorf("invalid endpoint URL: %w", err)
 	}
 	switch {
 	case endpoint == "":
@@ -121,7 +118,7 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	return u, nil
 }
 
-// noScheme hints at the usual slip, without showing what may be secret.
+// noScheme suggests the usual fix. It does not show the query or user information.
 func noScheme(endpoint string) error {
 	shown, _, _ := strings.Cut(endpoint, "?")
 	if scheme, _, found := strings.Cut(shown, "://"); found {
@@ -131,21 +128,20 @@ func noScheme(endpoint string) error {
 		return errors.New("the endpoint URL needs the scheme http or https")
 	}
 	shown = sanitize(strings.TrimLeft(shown, "/"), 256)
-	scheme := "https://" // not to lead anybody into sending tokens in clear
+	scheme := "https://" // do not suggest sending tokens unencrypted
 	if host, _, _ := strings.Cut(shown, "/"); strings.Contains(host, ":") || host == "localhost" {
 		scheme = "http://"
 	}
 	return fmt.Errorf("the endpoint URL needs the scheme http or https: did you mean %q?", scheme+shown)
 }
 
-// Endpoint returns the URL without its query, which may hold secrets.
+// Endpoint returns the URL without its query, which may contain secrets.
 func (c *Conn) Endpoint() string {
 	u := c.url
 	u.RawQuery, u.ForceQuery = "", false
 	return u.String()
 }
 
-// Close waits for what the Conn still does in the background: at most the
-// draining of answered streams, which it cuts short. Calls that are running are
-// their callers' to end first.
+// Close cuts short the draining of answered streams and waits until it has ended. End running calls
+// first.
 func (c *Conn) Close() { c.drain.close() }

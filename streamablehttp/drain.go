@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// drainer reads what is left of answered streams, so that their connections
-// can be used again, without making the caller wait for it. It is one
-// goroutine, started by the first stream and ended by close; when it is busy
-// with a server that holds its streams open, further ones are simply closed.
+// drainer reads the rest of answered streams in the background, so that their connections can be
+// reused and callers do not wait. It is one goroutine, started by the first stream and ended by
+// close. If its queue is full, because a server keeps its streams open, further streams are just
+// closed.
 type drainer struct {
 	mu     sync.Mutex
 	queue  chan leftover
@@ -21,12 +21,12 @@ type drainer struct {
 type leftover struct {
 	body   io.ReadCloser
 	cancel context.CancelCauseFunc // ends the exchange; never nil
-	until  time.Time               // when it is given up, however many are before it
+	until  time.Time               // when draining stops, even if it has not begun
 }
 
 const drainQueue = 64
 
-// add takes over a body and its exchange.
+// add takes ownership of a body and of the cancel function of its exchange.
 func (d *drainer) add(body io.ReadCloser, cancel context.CancelCauseFunc) {
 	if !d.enqueue(leftover{body, cancel, time.Now().Add(drainTime)}) {
 		cancel(nil)
@@ -57,7 +57,7 @@ func (d *drainer) run() {
 	for l := range d.queue {
 		timer := time.AfterFunc(d.bound(l), func() {
 			l.cancel(nil)
-			_ = l.body.Close() // there are bodies that their context does not end
+			_ = l.body.Close() // some bodies ignore their context
 		})
 		_, _ = io.Copy(io.Discard, io.LimitReader(l.body, drainLimit))
 		timer.Stop()
@@ -66,7 +66,7 @@ func (d *drainer) run() {
 	}
 }
 
-// bound is how long one body may still take: nothing once the Conn closes.
+// bound returns the time left for one body: 0 once the Conn closes.
 func (d *drainer) bound(l leftover) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()

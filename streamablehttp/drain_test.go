@@ -1,6 +1,7 @@
 package streamablehttp
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -114,6 +115,37 @@ func TestDrainEndsTheContext(t *testing.T) {
 			synctest.Wait()
 			require.Less(t, body.read.Load(), int64(256<<10), "what is drained is bounded")
 		}
+	})
+}
+
+// Without Request.Cancel a stream is drained as well, at most as long as the context lasts.
+func TestDrainWithoutCancel(t *testing.T) {
+	for _, lasts := range []time.Duration{drainTime / 5, time.Minute} {
+		var open atomic.Int64
+		hold := answering(func(_ http.ResponseWriter, r *http.Request) {
+			open.Add(1)
+			defer open.Add(-1)
+			<-r.Context().Done()
+		})
+		overNetwork(t, hold, func(t *testing.T, _ *memnet.Network, rt transport.Transport) {
+			c := newConn(t, rt)
+			ctx, cancel := context.WithTimeout(t.Context(), lasts)
+			defer cancel()
+			require.NoError(t, c.Call(ctx, c.legacy(), toolCall(), new(heard)))
+			require.EqualValues(t, 1, open.Load())
+			time.Sleep(min(lasts, drainTime))
+			synctest.Wait()
+			require.Zero(t, open.Load())
+		})
+	}
+	over := answering(nil)
+	overNetwork(t, over, func(t *testing.T, n *memnet.Network, rt transport.Transport) {
+		c := newConn(t, rt)
+		for range 100 {
+			require.NoError(t, c.Call(t.Context(), c.legacy(), toolCall(), new(heard)))
+			synctest.Wait() // the drain is over
+		}
+		require.Equal(t, 1, n.Accepted())
 	})
 }
 

@@ -14,25 +14,24 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// ErrNoAnswer is wrapped when a response stream ended, without being cut,
-// before the answer to its request came.
-var ErrNoAnswer = errors.New("the stream ended without an answer")
+// errNoAnswer is wrapped when a stream ended properly, but before the response.
+var errNoAnswer = errors.New("the stream ended without an answer")
 
-// RPCError is a JSON-RPC error object (JSON-RPC 2.0, section 5.1) that answers a
-// request: it carries the request's id, whatever the HTTP status, or NoID is set.
+// RPCError is the JSON-RPC error that answers a request (JSON-RPC 2.0, section 5.1). It has the ID
+// of the request, whatever the HTTP status, or NoID is set.
 type RPCError struct {
 	// Code is the JSON-RPC error code.
 	Code int64
-	// Message is the server's text, with the secrets of the request masked. It is the peer's: show
-	// it as data, not as markup.
+	// Message is the server's text. Secrets of the request in it are masked. Treat it as data, not
+	// as markup.
 	Message string
-	// Data is the error's data member as the server sent it, nil when absent. Secrets of the
-	// request that the server repeats in it are not masked, and Error does not show it.
+	// Data is the data member as the server sent it, nil if absent. Secrets of the request in it
+	// are not masked. Error does not show it.
 	Data json.RawMessage
-	// Status is the HTTP status it came with.
+	// Status is the HTTP status of the response.
 	Status int
-	// NoID says that the error carried no id and came alone, with a code for a request that the
-	// server could not read. It can only be about this request; what became of it is not said.
+	// NoID is set if the error had no ID, was the only message, and its code means that the server
+	// could not read the request. It does not say whether the request ran.
 	NoID bool
 }
 
@@ -41,28 +40,35 @@ func (e *RPCError) Error() string {
 	return "server error " + strconv.FormatInt(e.Code, 10) + ": " + sanitize(e.Message, previewLimit)
 }
 
-// HTTPError is a response whose status alone is the verdict.
+// HTTPError is a response with a status other than 2xx, and without a JSON-RPC error that answers
+// the request.
 type HTTPError struct {
 	// Status is the HTTP status.
 	Status int
-	// ContentType is the response's media type.
+	// ContentType is the media type of the response.
 	ContentType string
-	// Preview is the beginning of the body: at most 2 KiB, control characters replaced, the secrets
+	// Preview is the beginning of the body, at most 2 KiB. Control characters are replaced, secrets
 	// of the request masked.
 	Preview string
-	// RPC is the JSON-RPC error in the body if the status counts all the same, nil otherwise: it has another
-	// id or none, or the status speaks about credentials or the rate of requests.
+	// RPC is the JSON-RPC error in the body, nil if there is none. It does not answer the request:
+	// its ID is missing or wrong, or the status is about credentials or the rate of requests.
 	RPC *RPCError
-	// RetryAfter is what the server asked to wait (RFC 9110, section 10.2.3);
-	// negative when it did not say.
+	// RetryAfter is the wait that the server asked for (RFC 9110, section 10.2.3), at most 60 s. It
+	// is negative if the server sent none.
 	RetryAfter time.Duration
-	// Challenges are the WWW-Authenticate header values, as received.
+	// Challenges are the values of WWW-Authenticate, as received.
 	Challenges []string
-	// Trace says what the body tells of the request: with one, the status may be no proof of a refusal.
-	Trace Trace
+	// Unclear is set if the body was not read to its end, or may be a damaged response. At most 64
+	// KiB are read, for at most 5 s.
+	Unclear bool
+	// Began is set if the body shows that the server looked at the request: a result with its ID, a
+	// message that is no response, an event ID, or more than one event.
+	Began bool
+	// Answered is set if the body is a JSON-RPC result with the ID of the request.
+	Answered bool
 }
 
-// Error returns the status with the beginning of what the server said.
+// Error returns the status and the beginning of the body.
 func (e *HTTPError) Error() string {
 	text := "HTTP status " + strconv.Itoa(e.Status)
 	if name := http.StatusText(e.Status); name != "" {
@@ -77,8 +83,8 @@ func (e *HTTPError) Error() string {
 	return text
 }
 
-// InsufficientScope reports whether the status is 403 because the token does not
-// allow enough (RFC 6750 section 3.1, RFC 9449 section 7.1): more authorization may help.
+// InsufficientScope reports whether the response is a 403 that asks for more authorization (RFC
+// 6750, section 3.1; RFC 9449, section 7.1).
 func (e *HTTPError) InsufficientScope() bool {
 	if e.Status != http.StatusForbidden {
 		return false
@@ -88,23 +94,25 @@ func (e *HTTPError) InsufficientScope() bool {
 	})
 }
 
-// ProtocolError is a reply that is not MCP: no answer where one is due, another
-// content type, bytes that do not parse, an answer to another request.
+// ProtocolError is a reply that is not valid MCP: it has no answer, another content type, bytes
+// that cannot be parsed, or the answer to another request.
 type ProtocolError struct {
-	// Reason says what was wrong, in our words.
+	// Reason says what is wrong. It is the client's text and quotes at most a few words of the
+	// reply.
 	Reason string
 	// Status is the HTTP status of the reply.
 	Status int
-	// Preview is the beginning of what came: at most 2 KiB, control characters replaced, the secrets
-	// of the request masked.
+	// Preview is the beginning of the reply, at most 2 KiB. Control characters are replaced,
+	// secrets of the request masked.
 	Preview string
-	// Err is the cause, when there is one.
+	// Err is the cause, or nil.
 	Err error
-	// Answers says that the reply is a JSON-RPC response with the request's id, whose result does not decode.
+	// Answers is set if the reply is a JSON-RPC response with the ID of the request, but its result
+	// cannot be decoded.
 	Answers bool
 }
 
-// Error returns the reason, its cause and the beginning of the reply.
+// Error returns the reason, the cause and the beginning of the reply.
 func (e *ProtocolError) Error() string {
 	text := "protocol error: " + e.Reason
 	if e.Err != nil {
@@ -119,41 +127,40 @@ func (e *ProtocolError) Error() string {
 // Unwrap returns the cause.
 func (e *ProtocolError) Unwrap() error { return e.Err }
 
-// LimitError says that the server sent more than a limit allows.
+// LimitError is returned when the server sends more than a limit allows.
 type LimitError struct {
-	// What is the limit's name, with its unit: "body bytes", "event bytes".
+	// What names the limit and its unit: "body bytes", "event bytes".
 	What string
-	// Limit is its value.
+	// Limit is the value of the limit.
 	Limit int64
 }
 
-// Error names the limit.
+// Error returns the limit and its value.
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("the server sent more than the limit of %d %s", e.Limit, e.What)
 }
 
-// RedirectError is a redirect that was not followed: only 307 and 308 to the
-// endpoint's own origin are, three at most.
+// RedirectError is a redirect that was not followed. Only 307 and 308 to the endpoint's own origin
+// are followed, at most three in a row.
 type RedirectError struct {
-	// Status is the redirect's HTTP status.
+	// Status is the HTTP status of the redirect.
 	Status int
-	// Origin is where it pointed: scheme, host and port, nothing else.
+	// Origin is the scheme, host and port of the target, without its path and query.
 	Origin string
-	// Reason says why it was refused.
+	// Reason says why the redirect was not followed.
 	Reason string
 }
 
-// Error names the target's origin.
+// Error returns the status, the target's origin and the reason.
 func (e *RedirectError) Error() string {
 	return fmt.Sprintf("redirect %d to %s not followed: %s", e.Status, e.Origin, e.Reason)
 }
 
-// linkError normalises an error of a RoundTripper or of a body into a
-// *transport.Error that is not wrapped in anything, so that its stage is the
-// first thing a reader of the error meets. A context that ended is named by its cause.
+// linkError turns an error of a RoundTripper or of a body into a *transport.Error that nothing
+// wraps, so the outermost error has the stage. If the context has ended, the error wraps its cause.
 func linkError(cause error, op string, err error) *transport.Error {
-	if quoted, ok := err.(*url.Error); ok { // one that is wrapped is part of another text already
-		err = quoted.Err // of a decorator that sends with an http.Client: the URL's query may be secret
+	if quoted, ok := err.(*url.Error); ok { // from a decorator that sends with an http.Client
+		err = quoted.Err // without the URL, whose query may be secret
 	}
 	out := &transport.Error{Stage: transport.StageOf(err), Permanent: transport.IsPermanent(err), Op: op, Err: err}
 	var inner *transport.Error
@@ -166,7 +173,7 @@ func linkError(cause error, op string, err error) *transport.Error {
 	return out
 }
 
-// cut is the error of a response that broke off after its headers.
+// cut returns the error of a response that was cut off after its headers.
 func cut(cause error, op string, err error) *transport.Error {
 	out := linkError(cause, op, err)
 	out.Stage, out.Permanent = transport.MaybeSent, false

@@ -30,7 +30,7 @@ func requireOutcome(t *testing.T, recv *heard, err error) {
 	case *HTTPError:
 		require.NotEqual(t, 2, e.Status/100)
 		requirePreview(t, e.Preview)
-		require.True(t, e.RetryAfter == -1 || (0 <= e.RetryAfter && e.RetryAfter <= MaxRetryAfter))
+		require.True(t, e.RetryAfter == -1 || (0 <= e.RetryAfter && e.RetryAfter <= maxRetryAfter))
 	case *ProtocolError:
 		require.NotEmpty(t, e.Reason)
 		requirePreview(t, e.Preview)
@@ -89,7 +89,7 @@ func FuzzReply(f *testing.F) {
 			for _, b := range bodies {
 				require.Positive(t, b.closed.Load())
 			}
-			require.LessOrEqual(t, requests, 1+MaxRedirects+1)
+			require.LessOrEqual(t, requests, 1+maxRedirects+1)
 		})
 	})
 }
@@ -146,7 +146,7 @@ func FuzzStream(f *testing.F) {
 				recv = new(heard)
 				start := time.Now()
 				err = c.do(t.Context(), s, recv)
-				require.LessOrEqual(t, time.Since(start), 2*MaxRetry)
+				require.LessOrEqual(t, time.Since(start), 2*maxRetry)
 				requireOutcome(t, recv, err)
 				synctest.Wait()
 				for _, b := range bodies {

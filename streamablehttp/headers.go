@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Names of the headers that Streamable HTTP defines, in canonical form.
+// Headers that Streamable HTTP defines, in canonical form.
 const (
 	headerSession = "Mcp-Session-Id"
 	headerVersion = "Mcp-Protocol-Version"
@@ -24,12 +24,12 @@ const (
 	typeStream = "text/event-stream"
 )
 
-// Param is one tool argument to mirror into a header (2026-07-28, "Custom
-// headers from tool parameters").
+// Param is a tool argument to mirror into a header (2026-07-28, "Custom headers from tool
+// parameters").
 type Param struct {
-	// Name is the part after "Mcp-Param-"; it must be an HTTP token.
+	// Name is the part after "Mcp-Param-". It must be an HTTP token.
 	Name string
-	// Value is the argument as text; it is encoded on the way out.
+	// Value is the argument as text. It is encoded before it is sent.
 	Value string
 }
 
@@ -38,11 +38,11 @@ const (
 	sentinelEnd   = "?="
 )
 
-// EncodeHeaderValue returns value in a form that survives an HTTP header
-// (2026-07-28, Streamable HTTP, "Value Encoding"): as is when it is printable
-// ASCII without white space at either end, else =?base64?…?=. A plain value that
-// looks like the encoded form is encoded too, so that decoding is unambiguous.
-func EncodeHeaderValue(value string) string {
+// encodeHeaderValue returns value as a header can carry it (2026-07-28, Streamable HTTP, "Value
+// Encoding"). Printable ASCII without white space at either end stays as it is; anything else
+// becomes =?base64?…?=. A plain value that looks encoded is encoded too, so decoding is
+// unambiguous.
+func encodeHeaderValue(value string) string {
 	if isPlainHeaderValue(value) {
 		return value
 	}
@@ -61,7 +61,7 @@ func isPlainHeaderValue(value string) bool {
 	return !strings.HasPrefix(value, sentinelStart) || !strings.HasSuffix(value, sentinelEnd)
 }
 
-// IsToken reports whether name is an HTTP token (RFC 9110, section 5.6.2), which header names must be.
+// IsToken reports whether name is an HTTP token (RFC 9110, section 5.6.2). Header names must be.
 func IsToken(name string) bool {
 	for i := range len(name) {
 		c := name[i]
@@ -75,9 +75,8 @@ func IsToken(name string) bool {
 	return name != ""
 }
 
-// CheckHeader reports why h cannot be sent along with requests of this
-// transport: a name or value that HTTP forbids, or a name that the transport
-// sets itself.
+// CheckHeader returns an error if h cannot be sent with requests: a name or value is invalid in
+// HTTP, or the transport sets the header itself. The error shows no values.
 func CheckHeader(h http.Header) error {
 	for name, values := range h {
 		if !IsToken(name) {
@@ -115,29 +114,25 @@ func validHeaderValue(value string) bool {
 	return true
 }
 
-// errSessionID is a session id that could not be sent back as a header.
-var errSessionID = errors.New("the server's session id has characters other than visible ASCII")
+var errSessionID = errors.New("the server's session ID contains characters other than visible ASCII")
 
-// MaxSessionID bounds a session ID: 8 KiB, the most that common servers accept in a header.
-const MaxSessionID = 8 << 10
-
-// CheckSessionID reports whether id, received from a server, may be sent back.
-// It must be visible ASCII (2025-11-25, "Session Management"). The error is a
-// [*LimitError] only if nothing but its length, more than [MaxSessionID], is wrong.
+// CheckSessionID returns an error if a session ID from a server cannot be sent back. It must be
+// visible ASCII (2025-11-25, "Session Management") and at most 8 KiB long. The error is a
+// [*LimitError] if only its length is wrong. It does not show the ID, which is a secret.
 func CheckSessionID(id string) error {
 	for i := range len(id) {
 		if id[i] < 0x21 || id[i] > 0x7e {
 			return errSessionID
 		}
 	}
-	if len(id) > MaxSessionID {
-		return &LimitError{What: "bytes in the session ID", Limit: MaxSessionID}
+	if len(id) > maxSessionID {
+		return &LimitError{What: "bytes in the session ID", Limit: maxSessionID}
 	}
 	return nil
 }
 
-// Session is what requests carry of the protocol's state. It is immutable and
-// its headers are built once.
+// Session holds the protocol state that requests carry, with prebuilt headers. It is immutable and
+// safe for concurrent use. Create one with [Conn.NewSession].
 type Session struct {
 	version string
 	id      string
@@ -147,9 +142,9 @@ type Session struct {
 	del     http.Header
 }
 
-// NewSession returns the state for requests of one revision. Version is empty
-// before the revision is known, id is empty outside a legacy session; modern
-// says that the revision is 2026-07-28 or later, where standard headers mirror the body.
+// NewSession returns the state for requests of one revision. Version is empty before the revision
+// is negotiated, id outside a legacy session. Set modern for 2026-07-28 or later, where headers
+// mirror the body; id is ignored then.
 func (c *Conn) NewSession(version, id string, modern bool) *Session {
 	common := make(http.Header, len(c.header)+4)
 	for name, values := range c.header {
@@ -175,14 +170,14 @@ func (c *Conn) NewSession(version, id string, modern bool) *Session {
 	return s
 }
 
-// Version returns the protocol revision, "" before it is known.
+// Version returns the protocol revision, "" before it is negotiated.
 func (s *Session) Version() string { return s.version }
 
-// ID returns the legacy session id, "" when there is none. It is a secret: keep it out of logs.
+// ID returns the legacy session ID, or "". It is a secret: keep it out of logs.
 func (s *Session) ID() string { return s.id }
 
-// postHeader returns a request's own header map. The values are shared with the
-// template and full, so that an append elsewhere cannot write into them.
+// postHeader returns a new header map for a request. It shares the values with the template; their
+// capacity is their length, so an append elsewhere cannot change the template.
 func (s *Session) postHeader(req *Request) http.Header {
 	h := make(http.Header, len(s.post)+len(req.Header)+len(req.Params)+2)
 	for name, values := range s.post {
@@ -201,10 +196,10 @@ func (s *Session) postHeader(req *Request) http.Header {
 	}
 	add(headerMethod, req.Method)
 	if req.HasName {
-		add(headerName, EncodeHeaderValue(req.Name))
+		add(headerName, encodeHeaderValue(req.Name))
 	}
 	for _, p := range req.Params {
-		add(textproto.CanonicalMIMEHeaderKey(headerParam+p.Name), EncodeHeaderValue(p.Value))
+		add(textproto.CanonicalMIMEHeaderKey(headerParam+p.Name), encodeHeaderValue(p.Value))
 	}
 	return h
 }

@@ -17,7 +17,7 @@ func TestEncodeHeaderValue(t *testing.T) {
 		"=?base64?", "?=", "=?base64?YQ==", "x=?base64?YQ==?=", "=?base64?YQ==?= ?", "=?BASE64?YQ==?=", "=?utf-8?q?a?=",
 	}
 	for _, value := range plain {
-		require.Equal(t, value, EncodeHeaderValue(value))
+		require.Equal(t, value, encodeHeaderValue(value))
 	}
 	encoded := map[string]string{
 		" ":                  "=?base64?IA==?=",
@@ -37,7 +37,7 @@ func TestEncodeHeaderValue(t *testing.T) {
 		"=?base64?not b64?=": "=?base64?PT9iYXNlNjQ/bm90IGI2ND89?=",
 	}
 	for value, want := range encoded {
-		require.Equal(t, want, EncodeHeaderValue(value), "%q", value)
+		require.Equal(t, want, encodeHeaderValue(value), "%q", value)
 	}
 }
 
@@ -57,7 +57,7 @@ func FuzzEncodeHeaderValue(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		encoded := EncodeHeaderValue(value)
+		encoded := encodeHeaderValue(value)
 		for i := range len(encoded) {
 			require.True(t, ' ' <= encoded[i] && encoded[i] <= '~', "%q has byte %#x", encoded, encoded[i])
 		}

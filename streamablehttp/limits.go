@@ -2,44 +2,52 @@ package streamablehttp
 
 import "time"
 
-// The limits of what a server may make the client hold or wait for. Zero
-// fields of [Limits] mean these.
+// Limits on what a server may make the client hold or wait for. The doc comments of [Config],
+// [Limits] and the errors give the numbers that users need.
 const (
-	// DefaultMaxBody bounds a JSON reply: 64 MiB.
-	DefaultMaxBody = 64 << 20
-	// DefaultMaxEvent bounds one event of a stream: 64 MiB.
-	DefaultMaxEvent = 64 << 20
-	// MaxErrorBody bounds what is read of a reply that is an error: 64 KiB.
-	MaxErrorBody = 64 << 10
-	// MaxRetry bounds the reconnection time that a stream may ask for; larger values are clamped.
-	MaxRetry = 60 * time.Second
-	// MaxRetryAfter bounds a Retry-After header; larger values are clamped.
-	MaxRetryAfter = 60 * time.Second
-	// MaxRedirects bounds how many redirects one request follows.
-	MaxRedirects = 3
-	// ReconnectCeiling bounds the backoff between attempts to resume a stream.
-	ReconnectCeiling = 30 * time.Second
-
-	// previewLimit bounds Preview fields.
+	// defaultMaxBody bounds a JSON reply, in bytes.
+	defaultMaxBody = 64 << 20
+	// defaultMaxEvent bounds one event of a stream, in bytes.
+	defaultMaxEvent = 64 << 20
+	// maxErrorBody bounds what is read of an error reply, in bytes.
+	maxErrorBody = 64 << 10
+	// previewLimit bounds Preview fields, in bytes.
 	previewLimit = 2 << 10
-	// errorBodyTime bounds how long the body of an error reply is waited for: its status is known already.
+	// errorBodyTime bounds the wait for the body of an error reply, whose status is already known.
 	errorBodyTime = 5 * time.Second
-	// drainLimit and drainTime bound what is read of a stream after its answer, so that its connection can be reused.
+	// maxSessionID bounds a session ID, in bytes: the most that common servers accept in a header.
+	maxSessionID = 8 << 10
+	// maxRetryAfter clamps a Retry-After header.
+	maxRetryAfter = 60 * time.Second
+	// maxRedirects bounds the redirects of one request.
+	maxRedirects = 3
+
+	// maxRetry clamps the reconnection time that a stream asks for.
+	maxRetry = 60 * time.Second
+	// maxCursor bounds the event ID sent back in a header, in bytes. A stream with a longer one
+	// cannot be resumed.
+	maxCursor = 4 << 10
+	// resumeTries bounds the failed tries in a row to resume a stream.
+	resumeTries = 4
+	// resumeInitial is the first wait before a cut stream is resumed, unless the server set one.
+	resumeInitial = 250 * time.Millisecond
+	// reconnectCeiling bounds the backoff between tries to resume a stream.
+	reconnectCeiling = 30 * time.Second
+	// minReconnect prevents a busy loop with a server that sends "retry: 0" and closes at once.
+	minReconnect = 100 * time.Millisecond
+
+	// drainLimit and drainTime bound what is read of a stream after its answer, to reuse its
+	// connection.
 	drainLimit = 64 << 10
 	drainTime  = 50 * time.Millisecond
-	// maxCursor bounds the event id that is sent back in a header; one that is longer cannot be resumed from.
-	maxCursor = 4 << 10
-	// resumeTries bounds the attempts in a row to resume a stream that bring nothing.
-	resumeTries = 4
-	// resumeInitial is the first wait before a cut stream is resumed, unless the server said how long.
-	resumeInitial = 250 * time.Millisecond
 )
 
-// Limits bounds what a reply may take. Zero means the default, negative means no limit.
+// Limits bounds the size of a reply. A reply over a limit fails with a [*LimitError]. Zero means
+// the default, negative means no limit.
 type Limits struct {
-	// MaxBody is the largest JSON reply in bytes, after decompression.
+	// MaxBody bounds a JSON reply, in bytes after decompression. The default is 64 MiB.
 	MaxBody int64
-	// MaxEvent is the largest event of a stream in bytes.
+	// MaxEvent bounds one event of a stream, in bytes. The default is 64 MiB.
 	MaxEvent int
 }
 
@@ -50,7 +58,7 @@ func (l Limits) body() int64 {
 	case l.MaxBody < 0:
 		return unlimited
 	case l.MaxBody == 0:
-		return DefaultMaxBody
+		return defaultMaxBody
 	}
 	return l.MaxBody
 }
@@ -60,12 +68,12 @@ func (l Limits) event() int {
 	case l.MaxEvent < 0:
 		return int(^uint(0) >> 1)
 	case l.MaxEvent == 0:
-		return DefaultMaxEvent
+		return defaultMaxEvent
 	}
 	return l.MaxEvent
 }
 
-// within returns the limits with each lowered to size, if it is larger. Zero lowers none.
+// within lowers each limit to size. Zero changes nothing.
 func (l Limits) within(size int64) Limits {
 	if size <= 0 {
 		return l

@@ -9,8 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// openStream sends a GET for an event stream (legacy revisions, "Listening for
-// Messages from the Server"), from the cursor's last event on if it has one.
+// openStream sends a GET for an event stream (legacy revisions, "Listening for Messages from the
+// Server"). If the cursor has an event ID, the stream resumes after that event.
 func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*http.Response, error) {
 	header := cloneHeader(s.get, 1)
 	if id, ok := cursor.ID(); ok {
@@ -27,19 +27,19 @@ func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*htt
 		return nil, c.refusal(resp, 0)
 	default:
 		return nil, &ProtocolError{
-			Reason: fmt.Sprintf("content type %q where an event stream is due", shown(c, resp, resp.Header.Get("Content-Type"), 128)),
+			Reason: fmt.Sprintf("expected an event stream, got content type %q", shown(c, resp, resp.Header.Get("Content-Type"), 128)),
 			Status: resp.StatusCode, Preview: c.preview(resp),
 		}
 	}
 }
 
-// Listen opens the standing stream of a legacy session once and hands its
-// notifications and requests to recv until it ends; opened, if not nil, is
-// called when the server accepted it. Responses on it belong to nobody and are
-// dropped. Cursor goes in as where the stream stood and is kept up to date.
+// Listen opens the shared stream of a legacy session once, and passes its notifications and
+// requests to recv until it ends. It calls opened, if not nil, when the server accepts the stream.
+// It resumes after the last event of cursor, and updates cursor. Responses and messages that cannot
+// be parsed are dropped; the latter are logged.
 //
-// The error is never nil: io.EOF when the server ended the stream, else as
-// [Conn.Call]'s. Whether to open it again is the caller's decision.
+// The error is never nil. It is io.EOF if the server ended the stream, and else as for [Conn.Call].
+// The caller decides whether to open the stream again.
 func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Receiver, opened func()) error {
 	resp, err := c.openStream(ctx, s, cursor)
 	if err != nil {
@@ -53,8 +53,8 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 	err = c.messages(resp, cursor, c.limits.event(), recv.Event, func(data []byte) (bool, error) {
 		var msg jsonrpc.Message
 		if err := msg.Decode(data, nil); err != nil {
-			// The stream serves the whole session: one bad message is passed over.
-			c.log.WarnContext(ctx, "message on the standing stream does not parse", "error", err)
+			// The stream serves the whole session, so one invalid message does not end it.
+			c.log.WarnContext(ctx, "dropped a message on the shared stream that does not parse", "error", err)
 			return false, nil
 		}
 		if msg.IsResponse() {
@@ -68,8 +68,8 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 	return cut(contextCause(ctx), "read stream", err)
 }
 
-// Delete ends a legacy session on the server. A server that does not allow it
-// (405) is no error.
+// Delete ends a legacy session on the server. 404 and 405 count as success: the session is gone, or
+// clients may not end it. Errors are as for [Conn.Call].
 func (c *Conn) Delete(ctx context.Context, s *Session) error {
 	resp, err := c.roundTrip(ctx, http.MethodDelete, cloneHeader(s.del, 0), nil, nil)
 	if err != nil {

@@ -44,7 +44,7 @@ func TestListen(t *testing.T) {
 	require.True(t, ok)
 	retry, asked := cursor.Retry()
 	require.True(t, asked)
-	require.Equal(t, MaxRetry, retry)
+	require.Equal(t, maxRetry, retry)
 
 	for range 3 {
 		err = c.Listen(t.Context(), c.legacy(), &cursor, recv, nil)

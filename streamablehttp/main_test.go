@@ -186,17 +186,25 @@ func toolCall() *Request {
 	return &Request{ID: 1, Method: "tools/call", Name: "t", HasName: true, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call"}`)}
 }
 
+// cancelable is a tool call that ends its context.
+func cancelable(cancel context.CancelCauseFunc) *Request {
+	req := toolCall()
+	req.Cancel = cancel
+	return req
+}
+
 // do makes one call in a session.
 func (c *Conn) do(ctx context.Context, s *Session, recv Receiver) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return c.Call(ctx, cancel, s, toolCall(), recv)
+	return c.Call(ctx, s, cancelable(cancel), recv)
 }
 
 // call makes one legacy call of a given request.
 func (c *Conn) call(t testing.TB, req *Request, recv Receiver) error {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
-	return c.Call(ctx, cancel, c.legacy(), req, recv)
+	req.Cancel = cancel
+	return c.Call(ctx, c.legacy(), req, recv)
 }
 
 // callOnce makes one legacy call over rt.

@@ -15,76 +15,80 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// Request is one JSON-RPC request to send.
+// Request is one JSON-RPC message to send. A Request is not changed.
 type Request struct {
-	// ID is the request's JSON-RPC id, the one in Body. A response must carry it.
+	// ID is the JSON-RPC ID in Body. The response must have it. [Conn.Notify] ignores it.
 	ID int64
-	// Method is its JSON-RPC method.
+	// Method is the JSON-RPC method in Body.
 	Method string
-	// Name is mirrored into Mcp-Name when HasName: the name of a tool or
-	// prompt, the URI of a resource.
+	// Name is mirrored into Mcp-Name if HasName is set: the name of a tool or prompt, or the URI of
+	// a resource.
 	Name    string
 	HasName bool
 	// Params are the tool arguments to mirror into headers.
 	Params []Param
-	// Header is sent with this request only. The caller has checked it with [CheckHeader].
+	// Header is sent with this request only. Check it with [CheckHeader] first.
 	Header http.Header
-	// Body is the whole message. It must not change until the call's context has ended.
+	// Body is the whole message. It must not change until the context of the call has ended.
 	Body []byte
-	// MaxReply, if positive, bounds the body or each event of the reply, where the limits of the Conn allow more.
+	// MaxReply, if positive, lowers the limits of the Conn for this reply, in bytes.
 	MaxReply int64
-	// Began, if not nil, is set once anything else than the reply shows that the server works on the
-	// request. It is not sent again then, by nobody below: no redirect is followed, GetBody refuses.
+	// Began, if not nil, is set by the caller once anything else than the reply shows that the
+	// server works on the request. From then on it is not sent again: no redirect is followed, and
+	// GetBody fails.
 	Began *atomic.Bool
-	// OnHeader, if not nil, sees the header of a successful response before its body.
+	// OnHeader, if not nil, is called with the header of a 2xx response before its body is read.
 	OnHeader func(http.Header)
+	// Cancel, if not nil, ends the context of the call. [Conn.Call] calls it when the exchange is
+	// over, up to 50 ms after it returned: it drains an answered stream to reuse its connection.
+	// Without Cancel, draining ends when the caller ends the context.
+	Cancel context.CancelCauseFunc
 }
 
-// Receiver takes what comes back for one request. All methods run on the
-// goroutine of [Conn.Call] or [Conn.Listen], in the order of the wire; byte
-// slices are valid during the call only.
+// Receiver gets the messages that answer one request. All methods run on the goroutine of
+// [Conn.Call] or [Conn.Listen], in the order of the wire. Byte slices are valid during the call
+// only.
 type Receiver interface {
-	// DecodeResult decodes the JSON-RPC result that starts at data[0] and says
-	// how many bytes it took; data goes on behind it.
+	// DecodeResult decodes the JSON-RPC result that starts at data[0], and returns its length in
+	// bytes. Data continues after the result.
 	DecodeResult(data []byte) (n int, err error)
-	// Notification takes a notification that came before the answer.
+	// Notification gets a notification that arrived before the answer.
 	Notification(method string, params []byte)
-	// Request takes a request of the server. An error ends the call with it.
+	// Request gets a request of the server. An error ends the call.
 	Request(method string, id, params []byte) error
-	// Event tells that the header of the response, or an event with data, came: the peer is alive.
+	// Event is called when the header of the response, or an event with data, has arrived.
 	Event()
 }
 
-// Call sends a request and waits for its answer. A nil error means that the
-// receiver decoded the result. Cancel must end ctx; Call takes it over and
-// calls it when the exchange is over, which may be a moment after Call
-// returned: a stream that was answered is drained, within 50 ms, for the sake
-// of its connection.
+// Call sends a request and waits for its answer, on the caller's goroutine. The error is nil if the
+// receiver decoded the result. Otherwise it is one of
 //
-// The error is one of
-//
-//   - *transport.Error: no verdict. Its stage says how far the request got; a
-//     reply that broke off or ended without the answer is MaybeSent;
-//   - [*RPCError]: the server's answer is an error;
-//   - [*HTTPError]: another status than 2xx, and no JSON-RPC error that answers this request;
-//   - [*ProtocolError]: a reply that is not MCP, after the request was taken;
-//   - [*LimitError]: the reply is larger than allowed;
+//   - *transport.Error: there is no verdict. Its stage says how far the request got. It is MaybeSent if
+//     the reply was cut or ended without the answer;
+//   - [*RPCError]: the server answered with an error;
+//   - [*HTTPError]: the status is not 2xx, and no JSON-RPC error answers the request;
+//   - [*ProtocolError]: the server took the request, but its reply is not valid MCP;
+//   - [*LimitError]: the reply is over a limit;
 //   - [*RedirectError]: a redirect that is not followed.
 //
-// In a legacy session a stream that breaks off after an event with an id is
-// resumed by GET (2025-11-25, "Resumability and Redelivery") before Call gives up.
-func (c *Conn) Call(ctx context.Context, cancel context.CancelCauseFunc, s *Session, req *Request, recv Receiver) error {
-	x := exchange{conn: c, session: s, limits: c.limits.within(req.MaxReply), id: req.ID, recv: recv, cancel: cancel}
-	defer func() { // also when a receiver panics
+// A legacy stream that is cut after an event with an ID is resumed by GET (2025-11-25,
+// "Resumability and Redelivery"). Call waits for the reconnection time of the server, at least 100
+// ms, or else for a backoff of 250 ms to 30 s. It gives up after four failures in a row.
+func (c *Conn) Call(ctx context.Context, s *Session, req *Request, recv Receiver) error {
+	x := exchange{conn: c, session: s, limits: c.limits.within(req.MaxReply), id: req.ID, recv: recv, cancel: req.Cancel}
+	if x.cancel == nil {
+		x.cancel = func(error) {}
+	}
+	defer func() { // even if a receiver panics
 		if !x.drained {
-			cancel(nil)
+			x.cancel(nil)
 		}
 	}()
 	return x.run(ctx, req)
 }
 
-// Notify sends a message that has no answer: a notification, or the response
-// to a request of the server. Any 2xx is success, whatever its body.
+// Notify sends a message that has no answer: a notification, or a response to a request of the
+// server. Any 2xx is success, whatever its body. Errors are as for [Conn.Call].
 func (c *Conn) Notify(ctx context.Context, s *Session, req *Request) error {
 	resp, err := c.roundTrip(ctx, http.MethodPost, s.postHeader(req), req.Body, req.Began)
 	if err != nil {
@@ -97,9 +101,9 @@ func (c *Conn) Notify(ctx context.Context, s *Session, req *Request) error {
 	return nil
 }
 
-// discardSmall reads a body that should be empty, so that the connection can be
-// used again. One that says that it is large, or that does not end, is given up;
-// one that says nothing is most often empty: Node sends "202" with chunks.
+// discardSmall reads a body that should be empty, so that the connection can be reused. It closes a
+// body that is declared large or does not end. A body of unknown length is most often empty: Node
+// sends "202" with chunked encoding.
 func (c *Conn) discardSmall(resp *http.Response) {
 	if resp.ContentLength != 0 && resp.ContentLength <= drainLimit {
 		defer time.AfterFunc(drainTime, func() { _ = resp.Body.Close() }).Stop()
@@ -108,8 +112,7 @@ func (c *Conn) discardSmall(resp *http.Response) {
 	c.discard(resp)
 }
 
-// exchange is one call while it runs: the POST and, when its stream is cut, the
-// GETs that resume it.
+// exchange is one call: the POST and the GETs that resume its stream.
 type exchange struct {
 	conn    *Conn
 	session *Session
@@ -118,14 +121,14 @@ type exchange struct {
 	recv    Receiver
 	cancel  context.CancelCauseFunc
 	cursor  Cursor
-	events  int  // with data, on all of its streams
+	events  int  // events with data, on all streams
 	resumed bool // a GET has resumed the stream
-	drained bool // the body was handed to the drainer, cancel with it
+	drained bool // the drainer owns the body and cancel
 
-	// What resuming knows; unused until a stream is cut.
+	// The state of resuming, unused until a stream is cut.
 	reconnect *backoff.ExponentialBackOff
-	resumedAt string // the cursor at the last GET: a newer one is progress
-	failures  int    // GETs in a row that brought no stream
+	resumedAt string // the event ID at the last GET
+	failures  int    // failed GETs in a row
 }
 
 func (x *exchange) run(ctx context.Context, req *Request) error {
@@ -149,16 +152,16 @@ func (x *exchange) run(ctx context.Context, req *Request) error {
 		return x.readAnswerStream(ctx, resp)
 	case replyEmpty:
 		c.discardSmall(resp)
-		return &ProtocolError{Reason: fmt.Sprintf("status %d without an answer to a request", resp.StatusCode), Status: resp.StatusCode}
+		return &ProtocolError{Reason: fmt.Sprintf("status %d without an answer to the request", resp.StatusCode), Status: resp.StatusCode}
 	default:
 		return &ProtocolError{
-			Reason: fmt.Sprintf("reply of content type %q", shown(c, resp, resp.Header.Get("Content-Type"), 128)),
+			Reason: fmt.Sprintf("unexpected content type %q of the reply", shown(c, resp, resp.Header.Get("Content-Type"), 128)),
 			Status: resp.StatusCode, Preview: c.preview(resp),
 		}
 	}
 }
 
-// readJSON reads a reply that is one JSON message.
+// readJSON reads a reply that is a single JSON message.
 func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
 	c := x.conn
 	defer c.discard(resp)
@@ -175,19 +178,19 @@ func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
 	}
 	defer putBuffer(buf)
 	if len(*buf) == 0 {
-		return &ProtocolError{Reason: "empty reply to a request", Status: resp.StatusCode}
+		return &ProtocolError{Reason: "empty reply to the request", Status: resp.StatusCode}
 	}
 	var msg jsonrpc.Message
 	if err := msg.Decode(*buf, x.recv); err != nil {
-		return c.undecodable("reply is not a JSON-RPC message", resp, *buf, err)
+		return c.undecodable("reply is not a valid JSON-RPC message", resp, *buf, err)
 	}
 	if !msg.IsResponse() {
-		return &ProtocolError{Reason: "reply is no response to the request", Status: resp.StatusCode, Preview: shown(c, resp, *buf, previewLimit)}
+		return &ProtocolError{Reason: "reply is not a response to the request", Status: resp.StatusCode, Preview: shown(c, resp, *buf, previewLimit)}
 	}
 	return x.verdict(&msg, *buf, resp)
 }
 
-// verdict turns a response into the outcome of the call.
+// verdict returns the outcome of the call for a response.
 func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, resp *http.Response) error {
 	c := x.conn
 	switch {
@@ -201,18 +204,18 @@ func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, resp *http.Respons
 		return e
 	case msg.Error != nil && isNull(msg.ID):
 		return &ProtocolError{
-			Reason: "error that names no request", Status: resp.StatusCode,
+			Reason: "error without the ID of a request", Status: resp.StatusCode,
 			Preview: shown(c, resp, data, previewLimit), Err: c.rpcError(msg.Error, resp),
 		}
 	case !msg.IDIs(x.id):
-		reason := fmt.Sprintf("answer carries the id %s, the request was %d", shown(c, resp, msg.ID, 64), x.id)
+		reason := fmt.Sprintf("expected the response with ID %[2]d, got ID %[1]s", shown(c, resp, msg.ID, 64), x.id)
 		e := &ProtocolError{Reason: reason, Status: resp.StatusCode, Preview: shown(c, resp, data, previewLimit)}
 		if msg.Error != nil {
 			e.Err = c.rpcError(msg.Error, resp)
 		}
 		return e
 	case msg.ResultErr != nil:
-		err := c.undecodable("result does not decode", resp, data, msg.ResultErr)
+		err := c.undecodable("result cannot be decoded", resp, data, msg.ResultErr)
 		if e, ok := err.(*ProtocolError); ok {
 			e.Answers = true
 		}
@@ -221,7 +224,8 @@ func (x *exchange) verdict(msg *jsonrpc.Message, data []byte, resp *http.Respons
 	return nil
 }
 
-// undecodable is a message that cannot be read, or that is larger inside than allowed.
+// undecodable returns the error for a message that cannot be decoded, or that has more elements or
+// levels than allowed.
 func (c *Conn) undecodable(reason string, resp *http.Response, data []byte, err error) error {
 	var limit *LimitError
 	switch {
@@ -233,23 +237,24 @@ func (c *Conn) undecodable(reason string, resp *http.Response, data []byte, err 
 	return &ProtocolError{Reason: reason, Status: resp.StatusCode, Preview: shown(c, resp, data, previewLimit), Err: err}
 }
 
-// refusedUnread reports whether a code says that the request could not be read: then an error without
-// an id is about it, if nothing else has come for it (JSON-RPC 2.0, section 5).
+// refusedUnread reports whether a code says that the server could not read the request. An error
+// with such a code and without an ID is about the request, if it is the only message (JSON-RPC 2.0,
+// section 5).
 func refusedUnread(code int64) bool {
 	return code == -32700 || code == -32600 || (-32022 <= code && code <= -32020)
 }
 
 func isNull(id []byte) bool { return id == nil || string(id) == "null" }
 
-// rpcError is a server's error without the secrets of the request in its message.
+// rpcError converts a server's error and masks the secrets of the request in its message.
 func (c *Conn) rpcError(e *jsonrpc.Error, resp *http.Response) *RPCError {
 	return &RPCError{Code: e.Code, Message: redact.Mask(e.Message, c.secrets(resp)), Data: e.Data, Status: resp.StatusCode}
 }
 
-// noAnswer is the error of a stream that ended, or broke off, before the answer.
+// noAnswer returns the error of a stream that ended or was cut before the answer.
 func noAnswer(ctx context.Context, err error) error {
 	if err == io.EOF {
-		err = ErrNoAnswer
+		err = errNoAnswer
 	}
 	return cut(contextCause(ctx), "read stream", err)
 }

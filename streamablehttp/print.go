@@ -6,10 +6,10 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// printed is embedded in Conn, which has locks: it prints as a text.
+// printed formats Conn, which has locks and so cannot have value methods.
 type printed = redact.Printed
 
-// Format prints the configuration without header values, whatever the verb.
+// Format prints the configuration without header values, for every verb.
 func (c Config) Format(f fmt.State, _ rune) {
 	redact.Write(f, redact.Describe("streamablehttp.Config", c))
 }
@@ -19,7 +19,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return redact.JSON(redact.Describe("streamablehttp.Config", c))
 }
 
-// Format prints the revision, and whether there is a session id, whatever the verb.
+// Format prints the revision and whether there is a session ID, for every verb.
 func (s Session) Format(f fmt.State, _ rune) { redact.Write(f, s.describe()) }
 
 // MarshalJSON returns what Format prints.
@@ -29,7 +29,7 @@ func (s Session) describe() string {
 	return fmt.Sprintf("streamablehttp.Session{Version:%s Modern:%t InSession:%t}", s.version, s.modern, s.id != "")
 }
 
-// Format prints the request without header values, arguments and body, whatever the verb.
+// Format prints the request without header values, arguments and body, for every verb.
 func (r Request) Format(f fmt.State, _ rune) {
 	redact.Write(f, redact.Describe("streamablehttp.Request", r, "Method"))
 }
@@ -39,7 +39,7 @@ func (r Request) MarshalJSON() ([]byte, error) {
 	return redact.JSON(redact.Describe("streamablehttp.Request", r, "Method"))
 }
 
-// Format prints the name, whatever the verb.
+// Format prints the name without the value, for every verb.
 func (p Param) Format(f fmt.State, _ rune) {
 	redact.Write(f, redact.Describe("streamablehttp.Param", p, "Name"))
 }

@@ -17,8 +17,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// roundTrip sends one HTTP request and follows the redirects that are allowed, unless began is set.
-// Its error is a *transport.Error, a *RedirectError, or the hook's in a NotSent one.
+// roundTrip sends one HTTP request and follows allowed redirects, unless began is set. The error is
+// a
+// *transport.Error or a *RedirectError. An error of the hook is wrapped in one of stage NotSent.
 func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header, body []byte, began *atomic.Bool) (*http.Response, error) {
 	if c.hook != nil {
 		if err := c.runHook(ctx, header); err != nil {
@@ -27,7 +28,7 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 	}
 	target := c.url
 	for redirects := 0; ; redirects++ {
-		if isSet(began) { // while the last try failed, or the hook ran
+		if isSet(began) { // since the last try failed, or while the hook ran
 			return nil, &transport.Error{Stage: transport.MaybeSent, Op: "send request", Err: errReplay}
 		}
 		resp, err := c.send(ctx, method, target, header, body, began)
@@ -37,7 +38,7 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 		if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect {
 			if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
 				c.discard(resp)
-				return nil, &RedirectError{Status: resp.StatusCode, Origin: originOf(&target, location), Reason: "only 307 and 308 keep a request as it is"}
+				return nil, &RedirectError{Status: resp.StatusCode, Origin: originOf(&target, location), Reason: "only 307 and 308 are followed"}
 			}
 			return resp, nil
 		}
@@ -48,10 +49,10 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 			return nil, err
 		case isSet(began):
 			return nil, &RedirectError{
-				Status: resp.StatusCode, Origin: originOf(&target, resp.Header.Get("Location")), Reason: "the server works on the request already",
+				Status: resp.StatusCode, Origin: originOf(&target, resp.Header.Get("Location")), Reason: "the server already works on the request",
 			}
 		}
-		target, header = *next, header.Clone() // a decorator may have kept the map
+		target, header = *next, header.Clone() // a decorator may still use the map
 	}
 }
 
@@ -69,8 +70,8 @@ func (c *Conn) runHook(ctx context.Context, header http.Header) error {
 	return nil
 }
 
-// send performs one exchange. The request has its own header map, since
-// decorators below are known to write into it.
+// send performs one exchange. The request has its own header map, because some decorators write
+// into it.
 func (c *Conn) send(
 	ctx context.Context, method string, target url.URL, header http.Header, body []byte, began *atomic.Bool,
 ) (*http.Response, error) {
@@ -86,12 +87,12 @@ func (c *Conn) send(
 	if body != nil {
 		out.text = body
 		out.body.Reset(body)
-		// net/http knows this wrapper as memory, and sends header and body in one write.
+		// net/http recognizes this type as memory and sends header and body in one write.
 		req.ContentLength, req.Body, req.GetBody = int64(len(body)), io.NopCloser(&out.body), out.getBody
 	}
 	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
-		if out.guard.lost() && transport.StageOf(err) == transport.NotSent { // it speaks of its last try only
+		if out.guard.lost() && transport.StageOf(err) == transport.NotSent { // the error is about its last try only
 			err = &transport.Error{Stage: transport.MaybeSent, Err: err}
 		}
 		return nil, err
@@ -108,7 +109,7 @@ func (c *Conn) send(
 	return resp, nil
 }
 
-// outgoing is what one request needs besides itself, in one allocation.
+// outgoing holds the parts of one request, in one allocation.
 type outgoing struct {
 	url   url.URL
 	body  bytes.Reader
@@ -126,16 +127,15 @@ func (o *outgoing) getBody() (io.ReadCloser, error) {
 
 func isSet(b *atomic.Bool) bool { return b != nil && b.Load() }
 
-var errReplay = errors.New("the request may have been sent already; it is not sent again unasked")
+var errReplay = errors.New("the request may have been sent already: not sent again")
 
-// replayGuard keeps a RoundTripper that we do not know from running a POST
-// twice on its own: net/http does so with a GetBody at hand (HTTP/2
-// RST_STREAM, a reused connection that died). GetBody refuses once a connection
-// was taken and until a response byte came, so that authorization can still
-// replay after a 401.
+// replayGuard prevents an unknown RoundTripper from sending a POST twice on its own. net/http does
+// so if GetBody is set, after an HTTP/2 RST_STREAM or when a reused connection turns out to be
+// dead. GetBody fails from the moment a connection is taken until a response byte arrives. After
+// that, authorization can replay the request for a 401.
 type replayGuard struct {
 	exposed atomic.Bool
-	written atomic.Bool // a header was written, and no response came
+	written atomic.Bool // a header was written, and no response byte has arrived
 }
 
 func (g *replayGuard) trace() *httptrace.ClientTrace {
@@ -144,8 +144,8 @@ func (g *replayGuard) trace() *httptrace.ClientTrace {
 		GotConn:              func(httptrace.GotConnInfo) { g.exposed.Store(true) },
 		WroteHeaders:         func() { g.written.Store(true) },
 		GotFirstResponseByte: func() { g.exposed.Store(false); g.written.Store(false) },
-		// An interim response is no verdict: the server may still reset the
-		// stream. Its first byte was the first byte, so the guard stays closed.
+		// An interim response proves nothing: the server may still reset the stream. Its first byte
+		// opened the guard, so close it again.
 		Got1xxResponse: func(int, textproto.MIMEHeader) error {
 			g.exposed.Store(true)
 			g.written.Store(true)
@@ -156,7 +156,7 @@ func (g *replayGuard) trace() *httptrace.ClientTrace {
 
 func (g *replayGuard) refuses() bool { return g != nil && g.exposed.Load() }
 
-// lost reports whether a request was sent to which no response came.
+// lost reports whether a request was sent and got no response.
 func (g *replayGuard) lost() bool { return g != nil && g.written.Load() }
 
 func redirectTarget(from *url.URL, resp *http.Response, followed int) (*url.URL, error) {
@@ -167,11 +167,11 @@ func redirectTarget(from *url.URL, resp *http.Response, followed int) (*url.URL,
 	next, err := from.Parse(location)
 	switch {
 	case location == "" || err != nil:
-		return nil, refuse("its target is missing or no URL")
-	case followed >= MaxRedirects:
-		return nil, refuse(fmt.Sprintf("more than %d redirects", MaxRedirects))
+		return nil, refuse("its target is missing or not a URL")
+	case followed >= maxRedirects:
+		return nil, refuse(fmt.Sprintf("more than %d redirects", maxRedirects))
 	case next.User != nil:
-		return nil, refuse("its target holds a user name or password")
+		return nil, refuse("its target contains a user name or password")
 	case !strings.EqualFold(next.Scheme, from.Scheme) || !strings.EqualFold(hostPort(next), hostPort(from)):
 		return nil, refuse("it leaves the endpoint's origin")
 	}
@@ -179,7 +179,7 @@ func redirectTarget(from *url.URL, resp *http.Response, followed int) (*url.URL,
 	return next, nil
 }
 
-// originOf names where a Location points, without path and query.
+// originOf returns the target of a Location without path and query.
 func originOf(from *url.URL, location string) string {
 	next, err := from.Parse(location)
 	if err != nil || next.Host == "" {

@@ -13,20 +13,18 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// resume opens the rest of a cut answer stream by GET with its cursor. Waiting
-// follows the server's reconnection time, or else a growing backoff, and starts
-// anew each time the stream got somewhere. A refusal, or four failures in a
-// row, end the call: whether the request ran to its end cannot be known.
+// resume opens the rest of a cut answer stream by GET with its cursor. It waits for the server's
+// reconnection time, or else for a growing backoff, which starts again after each new event ID. A
+// refusal, or four failures in a row, ends the call without knowing whether the request ran.
 //
-// A server may close the stream as often as it likes, that is how long waits
-// are polled; the call's context and, as long as nothing new comes, its idle
-// timeout limit that.
+// A server may close the stream any number of times: that is how long waits are polled. The call's
+// context and its idle timeout bound the wait.
 func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, error) {
 	moved := x.reconnect == nil || x.cursor.id != x.resumedAt
 	if moved {
 		x.reconnect, x.failures = newReconnectBackOff(), 0
 	}
-	var busy time.Duration // what a server that refused the last GET asked to wait
+	var busy time.Duration // the Retry-After of the last refusal
 	for {
 		x.resumedAt = x.cursor.id
 		if err := wait(ctx, max(busy, reconnectDelay(&x.cursor, x.reconnect, moved))); err != nil {
@@ -43,22 +41,22 @@ func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, erro
 		}
 		x.failures++
 		if !worthReconnecting(err) || x.failures >= resumeTries || ctx.Err() != nil {
-			return nil, &transport.Error{Stage: transport.MaybeSent, Op: "resume stream", Err: fmt.Errorf("%w; before that: %w", err, lost)}
+			return nil, &transport.Error{Stage: transport.MaybeSent, Op: "resume stream", Err: fmt.Errorf("%w (the stream was lost: %w)", err, lost)}
 		}
 	}
 }
 
-// newReconnectBackOff paces reconnects of a stream whose server did not say how long to wait.
+// newReconnectBackOff returns the backoff for streams whose server set no reconnection time.
 func newReconnectBackOff() *backoff.ExponentialBackOff {
 	return backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(resumeInitial), backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.2),
-		backoff.WithMaxInterval(ReconnectCeiling), backoff.WithMaxElapsedTime(0),
+		backoff.WithMaxInterval(reconnectCeiling), backoff.WithMaxElapsedTime(0),
 	)
 }
 
-// reconnectDelay is the server's reconnection time when it gave one (a MUST
-// since 2025-11-25), else the next of the backoff. A stream that keeps ending
-// without having moved is slowed down all the same.
+// reconnectDelay returns the server's reconnection time if it set one (a MUST since 2025-11-25),
+// else the next backoff. A stream that ends again without a new event ID waits for the longer of
+// the two.
 func reconnectDelay(cursor *Cursor, b *backoff.ExponentialBackOff, moved bool) time.Duration {
 	next := b.NextBackOff()
 	asked, ok := cursor.Retry()
@@ -71,11 +69,8 @@ func reconnectDelay(cursor *Cursor, b *backoff.ExponentialBackOff, moved bool) t
 	return max(asked, next)
 }
 
-// minReconnect keeps a server that asks for "retry: 0" and closes at once from turning us into a busy loop.
-const minReconnect = 100 * time.Millisecond
-
-// worthReconnecting reports whether a failed GET says nothing about the stream
-// itself. A conflict says that the server has not noticed yet that the last connection is gone.
+// worthReconnecting reports whether a failed GET says nothing about the stream itself. After a 409
+// the server has not noticed yet that the last connection is gone.
 func worthReconnecting(err error) bool {
 	var status *HTTPError
 	if errors.As(err, &status) {
@@ -86,7 +81,7 @@ func worthReconnecting(err error) bool {
 	return errors.As(err, &link) && !link.Permanent
 }
 
-// wait sleeps for d unless ctx ends first.
+// wait sleeps for d, or returns the cause if ctx ends first.
 func wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

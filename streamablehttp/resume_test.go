@@ -178,7 +178,7 @@ func TestResumeBacksOff(t *testing.T) {
 		expected := resumeInitial
 		for i, waited := range s.waited[1 : len(s.waited)-1] {
 			require.InDelta(t, float64(expected), float64(waited), float64(expected)/5+1, "wait %d", i)
-			expected = min(2*expected, ReconnectCeiling)
+			expected = min(2*expected, reconnectCeiling)
 		}
 		require.LessOrEqual(t, s.waited[len(s.waited)-1], resumeInitial*6/5)
 	})
@@ -274,7 +274,7 @@ func TestResumeRefused(t *testing.T) {
 		runScript(t, []turn{events("id: 1\n\n"), bad}, func(t *testing.T, s *script, _ *heard, err error) {
 			t.Helper()
 			requireCut(t, err)
-			require.ErrorIs(t, err, ErrNoAnswer, name)
+			require.ErrorIs(t, err, errNoAnswer, name)
 			require.Equal(t, 1, s.gets(), name)
 		})
 	}
@@ -293,7 +293,7 @@ func TestResumeGivesUp(t *testing.T) {
 		runScript(t, []turn{events("id: 1\n\n"), failure}, func(t *testing.T, s *script, _ *heard, err error) {
 			t.Helper()
 			requireCut(t, err)
-			require.ErrorIs(t, err, ErrNoAnswer)
+			require.ErrorIs(t, err, errNoAnswer)
 			require.Equal(t, 4, s.gets())
 		})
 	}
@@ -327,7 +327,7 @@ func TestResumeWithOddCursor(t *testing.T) {
 		runScript(t, []turn{events("id: " + id + "\n\n"), events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {
 			t.Helper()
 			requireCut(t, err)
-			require.ErrorIs(t, err, ErrNoAnswer)
+			require.ErrorIs(t, err, errNoAnswer)
 			require.Zero(t, s.gets(), "%q", id)
 		})
 	}

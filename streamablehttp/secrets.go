@@ -11,27 +11,28 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// minSecret is how long a header value must be to be masked in what a server says: a shorter one is
-// part of other words.
+// minSecret is the least length, in bytes, of a value that is masked. A shorter one may be part of
+// ordinary words.
 const minSecret = 8
 
-// shown returns a server's text as errors show it: without the secrets of the request that resp
-// answers, fit for one line, at most limit bytes. A secret is masked before the text is cut.
+// shown returns a server's text for use in an error: one line, at most limit bytes, with the
+// secrets of the request masked. Masking comes first, since a secret that is cut would not be
+// found.
 func shown[T string | []byte](c *Conn, resp *http.Response, text T, limit int) string {
-	return sanitize(redact.Mask(string(text[:min(len(text), MaxErrorBody)]), c.secrets(resp)), limit)
+	return sanitize(redact.Mask(string(text[:min(len(text), maxErrorBody)]), c.secrets(resp)), limit)
 }
 
-// secrets returns what the request of a response held that no error may repeat. It is called for
-// errors only, so that a request that succeeds does not pay for it.
+// secrets returns the secrets of the request that resp answers. It is called for errors only, so
+// successful requests do not pay for it.
 func (c *Conn) secrets(resp *http.Response) []string {
 	if resp.Request == nil {
 		return c.secretsOf(nil)
 	}
-	return c.secretsOf(resp.Request.Header) // as it was sent below most decorators
+	return c.secretsOf(resp.Request.Header) // as most decorators sent it
 }
 
-// secretsOf returns the secrets of a header that was sent, the Conn's own, those that its
-// RoundTripper holds, and the query of the endpoint.
+// secretsOf returns the secrets of a request header, those of the Conn and of its RoundTripper, and
+// the query values of the endpoint.
 func (c *Conn) secretsOf(sent http.Header) []string {
 	var found []string
 	add := func(secrets ...string) {
@@ -43,7 +44,7 @@ func (c *Conn) secretsOf(sent http.Header) []string {
 	}
 	headerSecrets(sent, add)
 	headerSecrets(c.header, add)
-	if holder, ok := c.rt.(redact.Holder); ok { // it may hide what it sent from resp.Request
+	if holder, ok := c.rt.(redact.Holder); ok { // resp.Request may lack the tokens that it attached
 		add(holder.RequestSecrets()...)
 	}
 	for parameter := range strings.SplitSeq(c.url.RawQuery, "&") {
@@ -59,8 +60,8 @@ func (c *Conn) secretsOf(sent http.Header) []string {
 	return found
 }
 
-// masked hides the secrets of a header that was sent in an error of a transport: net/http quotes what
-// it cannot read of a response.
+// masked masks the secrets of a request header in an error of a transport. net/http quotes a
+// response that it cannot parse.
 func (c *Conn) masked(sent http.Header, err *transport.Error) *transport.Error {
 	if err.Err == nil {
 		return err
@@ -72,8 +73,8 @@ func (c *Conn) masked(sent http.Header, err *transport.Error) *transport.Error {
 	return err
 }
 
-// maskedError is an error without the secrets in its text. It does not unwrap to err, whose text has
-// them; only errors.As and errors.Is still find it.
+// maskedError replaces the text of err. It has no Unwrap, because the text of err has the secrets;
+// errors.As and errors.Is still find err.
 type maskedError struct {
 	text string
 	err  error
@@ -83,8 +84,8 @@ func (e *maskedError) Error() string        { return e.text }
 func (e *maskedError) Is(target error) bool { return errors.Is(e.err, target) }
 func (e *maskedError) As(target any) bool   { return errors.As(e.err, target) }
 
-// headerSecrets hands each value of a header to add, but for those of the protocol. Of credentials
-// and cookies it adds the parts too.
+// headerSecrets passes the values of a header to add, without those of the protocol. For
+// credentials and cookies it adds their parts too.
 func headerSecrets(header http.Header, add func(...string)) {
 	for name, values := range header {
 		if name != headerSession && reserved(name) || name == "User-Agent" {

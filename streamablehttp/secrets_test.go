@@ -61,7 +61,8 @@ func callWithSecrets(t *testing.T, reply func() *http.Response) error {
 	req := toolCall()
 	req.Header = http.Header{"X-Request": {requestSecret}}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	return c.Call(ctx, cancel, c.NewSession("2025-11-25", sessionSecret, false), req, new(heard))
+	req.Cancel = cancel
+	return c.Call(ctx, c.NewSession("2025-11-25", sessionSecret, false), req, new(heard))
 }
 
 // requireMasked demands that no text of err holds a secret, and that one was masked.
@@ -116,7 +117,7 @@ func TestSecretsOfTheRequestAreMasked(t *testing.T) {
 			return text(http.StatusForbidden, "text/plain", "legacy: "+keySecret+" "+sessionSecret[:10])
 		},
 		"behind the limit": func() *http.Response {
-			return text(http.StatusForbidden, "text/plain", "legacy"+strings.Repeat(" "+sessionSecret, MaxErrorBody))
+			return text(http.StatusForbidden, "text/plain", "legacy"+strings.Repeat(" "+sessionSecret, maxErrorBody))
 		},
 	} {
 		t.Run(name, func(t *testing.T) { requireMasked(t, callWithSecrets(t, reply)) })

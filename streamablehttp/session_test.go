@@ -191,8 +191,7 @@ func TestCarelessDecorator(t *testing.T) {
 			}
 			req := toolCall()
 			req.Header, req.Params = ofCalls, []Param{{"A", "1"}, {"B", "2"}}
-			ctx, cancel := context.WithCancelCause(t.Context())
-			if err := c.Call(ctx, cancel, s, req, new(heard)); err != nil {
+			if err := c.Call(t.Context(), s, req, new(heard)); err != nil {
 				t.Errorf("call %d: %v", i, err)
 			}
 			if err := c.Delete(t.Context(), s); err != nil {

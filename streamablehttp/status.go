@@ -8,20 +8,19 @@ import (
 	"time"
 )
 
-// reply is what a response's status and content type make of it.
+// reply is the kind of a reply, by its status and content type.
 type reply uint8
 
 const (
-	replyRefused reply = iota // not 2xx: see refusal
-	replyEmpty                // 2xx that cannot hold an answer
+	replyRefused reply = iota // not 2xx, see refusal
+	replyEmpty                // 2xx that cannot have an answer
 	replyJSON                 // one JSON message
 	replyStream               // an event stream
-	replyOther                // 2xx with something else, such as a web page
+	replyOther                // 2xx with anything else, such as a web page
 )
 
-// replyKind is the one table from status and content type to what a reply to a
-// request is. A missing content type is read as JSON: servers forget it, and
-// the strict decoding behind it tells.
+// replyKind is the status table: it maps status and content type to the kind of a reply. A missing
+// content type counts as JSON, since servers forget it and decoding is strict.
 func replyKind(resp *http.Response) reply {
 	switch {
 	case resp.StatusCode/100 != 2:
@@ -52,14 +51,14 @@ func mediaType(h http.Header) string {
 	return name
 }
 
-// retryAfter reads a Retry-After header, seconds or a date; −1 when there is
-// none that can be read.
+// retryAfter parses a Retry-After header, in seconds or as a date, and clamps it to maxRetryAfter.
+// It returns −1 if the header is missing or invalid.
 func retryAfter(h http.Header) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if value == "" {
 		return -1
 	}
-	wait := MaxRetryAfter
+	wait := maxRetryAfter
 	if at, err := http.ParseTime(value); err == nil {
 		wait = time.Until(at)
 	} else if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
@@ -67,7 +66,7 @@ func retryAfter(h http.Header) time.Duration {
 	} else if !allDigits(value) {
 		return -1
 	}
-	return min(max(wait, 0), MaxRetryAfter)
+	return min(max(wait, 0), maxRetryAfter)
 }
 
 func allDigits(s string) bool {

@@ -12,9 +12,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/sse"
 )
 
-// Cursor is where an event stream stands: the id of its last event and the
-// reconnection time its server asked for. Each stream has its own, kept over
-// reconnects until a newer value comes, even if a connection brings no value.
+// Cursor is the position in an event stream: the ID of its last event, and the reconnection time
+// that its server asked for. Each stream has its own. A value lasts over reconnects until a newer
+// one arrives. The zero value is the start of a stream. A Cursor is not safe for concurrent use.
 type Cursor struct {
 	id    string
 	hasID bool
@@ -22,43 +22,42 @@ type Cursor struct {
 	asked bool
 }
 
-// ID returns the last event's id and whether there is one to resume from.
+// ID returns the ID of the last event, and whether the stream can be resumed from it. An ID of more
+// than 4 KiB, or one that a header cannot carry, cannot be used.
 func (p *Cursor) ID() (string, bool) { return p.id, p.hasID && p.id != "" }
 
-// Retry returns the reconnection time the server asked for, at most
-// [MaxRetry], and whether it did.
+// Retry returns the reconnection time that the server asked for, at most 60 s, and whether it
+// asked.
 func (p *Cursor) Retry() (time.Duration, bool) { return p.retry, p.asked }
 
-// take notes what an event says of the stream.
+// take updates the cursor from an event.
 func (p *Cursor) take(ev *sse.Event) {
 	if ev.HasID {
 		switch {
 		case !fitsHeader(ev.ID):
-			p.id = "" // it cannot be sent back, so there is nothing to resume from
+			p.id = "" // it cannot be sent back, so the stream cannot be resumed
 		case p.id != string(ev.ID):
 			p.id = string(ev.ID)
 		}
 		p.hasID = true
 	}
 	if ev.HasRetry {
-		p.retry, p.asked = min(ev.Retry, MaxRetry), true
+		p.retry, p.asked = min(ev.Retry, maxRetry), true
 	}
 }
 
-// fitsHeader reports whether an event id comes back to its server in a header
-// as it is: of sane length, without control characters, and without white space
-// at its ends, which HTTP strips.
+// fitsHeader reports whether a header can carry an event ID unchanged: it has at most maxCursor
+// bytes, no control characters, and no white space at its ends, which HTTP strips.
 func fitsHeader(id []byte) bool {
 	return len(id) <= maxCursor && len(bytes.Trim(id, " \t")) == len(id) && validHeaderValue(string(id))
 }
 
-// readerPool holds stream readers without a source: plain memory.
+// readerPool holds stream readers without a source. Nothing in it belongs to a call.
 var readerPool = sync.Pool{New: func() any { return sse.NewReader(nil, 0) }}
 
-// messages reads a stream's messages, each of at most maxEvent bytes, until one is the last, an error,
-// or the stream's end (io.EOF); it never returns nil without the last message. Event is called for each
-// event with data. Take says whether its message was the last, and owns nothing of the data after
-// it returned.
+// messages reads the messages of a stream, each at most maxEvent bytes, until take reports the last
+// one or an error, or the stream ends. It returns nil after the last message, io.EOF at the end of
+// the stream. It calls event for each event with data. Take must not keep data.
 func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event func(), take func(data []byte) (last bool, err error)) error {
 	body, err := c.decoded(resp)
 	if err != nil {
@@ -81,7 +80,7 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event
 		}
 		cursor.take(&ev)
 		if len(ev.Data) == 0 {
-			continue // heartbeats and ids are no sign that the work goes on
+			continue // heartbeats and IDs do not show that the server works on the request
 		}
 		event()
 		if ev.Name != nil && string(ev.Name) != "message" {
@@ -94,7 +93,7 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event
 	}
 }
 
-// readAnswerStream reads the stream of a POST, and what resumes it, until the answer.
+// readAnswerStream reads the stream of a POST, and the streams that resume it, until the answer.
 func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) error {
 	for {
 		err := x.conn.messages(resp, &x.cursor, x.limits.event(), x.event, x.take(resp))
@@ -114,17 +113,17 @@ func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) er
 	}
 }
 
-// event counts an event with data: the peer is alive.
+// event counts an event with data and reports it to the receiver.
 func (x *exchange) event() {
 	x.events++
 	x.recv.Event()
 }
 
-// alone reports whether the message at hand is all that the server has sent for the request.
+// alone reports whether the server has sent nothing but the current message for the request.
 func (x *exchange) alone() bool { return x.events <= 1 && !x.cursor.hasID && !x.resumed }
 
-// leave ends an answered stream. After a verdict the rest is drained so that
-// the connection can be reused; after a violation it is not worth waiting for.
+// leave ends an answered stream. After an answer the rest is drained, so the connection can be
+// reused. After a protocol error the stream is closed at once.
 func (x *exchange) leave(resp *http.Response, err error) {
 	if _, refused := err.(*RPCError); err == nil || refused {
 		x.drained = true
@@ -134,7 +133,7 @@ func (x *exchange) leave(resp *http.Response, err error) {
 	x.conn.discard(resp)
 }
 
-// isBroken tells the end or the loss of a stream from a verdict about what it carried.
+// isBroken reports whether err is the end or the loss of a stream, not a verdict on its messages.
 func isBroken(err error) bool {
 	switch err.(type) {
 	case *ProtocolError, *LimitError, *RPCError, *receiverError, *resumeError:
@@ -143,36 +142,36 @@ func isBroken(err error) bool {
 	return true
 }
 
-// receiverError wraps an error that a Receiver returned, so that it is not taken for the stream's.
+// receiverError wraps an error of a Receiver, to tell it from an error of the stream.
 type receiverError struct{ err error }
 
 func (e *receiverError) Error() string { return e.err.Error() }
 func (e *receiverError) Unwrap() error { return e.err }
 
-// resumeError is an error without an id on a resumed stream: it is about the resuming GET. What
-// became of the request is not known.
+// resumeError is an error without an ID on a resumed stream. It is about the resuming GET and says
+// nothing about the request.
 type resumeError struct{ err error }
 
 func (e *resumeError) Error() string { return e.err.Error() }
 func (e *resumeError) Unwrap() error { return e.err }
 
-// unwrap turns what ended a stream into the outcome of its call.
+// unwrap turns the error that ended a stream into the outcome of the call.
 func unwrap(err error) error {
 	switch e := err.(type) {
 	case *receiverError:
-		return cut(nil, "serve the server's request", e.err)
+		return cut(nil, "handle the server's request", e.err)
 	case *resumeError:
 		return cut(nil, "resume stream", e.err)
 	}
 	return err
 }
 
-// take handles one message of an answer stream.
+// take returns the function that handles the messages of an answer stream.
 func (x *exchange) take(resp *http.Response) func([]byte) (bool, error) {
 	return func(data []byte) (bool, error) {
 		var msg jsonrpc.Message
 		if err := msg.Decode(data, x.recv); err != nil {
-			return false, x.conn.undecodable("event is not a JSON-RPC message", resp, data, err)
+			return false, x.conn.undecodable("event is not a valid JSON-RPC message", resp, data, err)
 		}
 		if msg.IsResponse() {
 			return true, x.verdict(&msg, data, resp)
@@ -181,14 +180,14 @@ func (x *exchange) take(resp *http.Response) func([]byte) (bool, error) {
 	}
 }
 
-// deliver hands on what the server sent besides the answer.
+// deliver passes a message other than the answer to the receiver.
 func (x *exchange) deliver(msg *jsonrpc.Message) error {
 	if msg.IsNotification() {
 		x.recv.Notification(msg.Method, msg.Params)
 		return nil
 	}
 	if x.session.modern {
-		return &ProtocolError{Reason: "server sent the request " + sanitize(msg.Method, 64) + " on a stream, which 2026-07-28 forbids"}
+		return &ProtocolError{Reason: "server sent the request " + sanitize(msg.Method, 64) + " on a stream: 2026-07-28 forbids that"}
 	}
 	if err := x.recv.Request(msg.Method, msg.ID, msg.Params); err != nil {
 		return &receiverError{err}

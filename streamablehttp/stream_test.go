@@ -188,12 +188,12 @@ func TestStreamEndsWithoutTheAnswer(t *testing.T) {
 		modern bool
 		want   error
 	}{
-		{"", io.EOF, false, ErrNoAnswer},
-		{notification, io.EOF, false, ErrNoAnswer},
-		{"retry: 1\n\n" + notification, io.EOF, false, ErrNoAnswer},
-		{"id:\n\n", io.EOF, false, ErrNoAnswer},
-		{"id: 4\n\nid:\n\n", io.EOF, false, ErrNoAnswer},
-		{"id: 4\n\n" + notification, io.EOF, true, ErrNoAnswer},
+		{"", io.EOF, false, errNoAnswer},
+		{notification, io.EOF, false, errNoAnswer},
+		{"retry: 1\n\n" + notification, io.EOF, false, errNoAnswer},
+		{"id:\n\n", io.EOF, false, errNoAnswer},
+		{"id: 4\n\nid:\n\n", io.EOF, false, errNoAnswer},
+		{"id: 4\n\n" + notification, io.EOF, true, errNoAnswer},
 		{"id: 4\n\n", broken, true, broken},
 		{"id: 4\n", io.EOF, false, io.ErrUnexpectedEOF}, // the block is cut, so is its id
 		{"data: " + answer, io.EOF, false, io.ErrUnexpectedEOF},

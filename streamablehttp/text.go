@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// sanitize makes a peer's text fit for an error or a log: valid UTF-8 without
-// control or format characters (terminal escapes, line breaks, text direction
-// marks), at most limit bytes.
+// sanitize makes a peer's text safe for errors and logs. The result is valid UTF-8, at most limit
+// bytes, and has no control or format characters (terminal escapes, line breaks, text direction
+// marks).
 func sanitize[T string | []byte](text T, limit int) string {
 	var b strings.Builder
 	s := string(text[:min(len(text), limit+utf8.UTFMax)])
@@ -27,7 +27,7 @@ func sanitize[T string | []byte](text T, limit int) string {
 	return strings.TrimSpace(b.String())
 }
 
-// shorten cuts a preview to what an error's one line can hold.
+// shorten cuts a preview so that the error stays short.
 func shorten(preview string) string {
 	const line = 200
 	if len(preview) <= line {

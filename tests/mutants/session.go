@@ -22,13 +22,13 @@ var verdictMutants = []mutant{
 	},
 	{
 		name: "a refusal proves whatever began", file: "mcpclient/retrytable.go",
-		old:  `if !q.began && e.Trace < streamablehttp.TraceBegan {`,
+		old:  `if !q.began && !e.Began {`,
 		new:  `if true {`,
 		test: "TestVerdicts",
 	},
 	{
 		name: "a refusal proves what was not read", file: "mcpclient/retrytable.go",
-		old:  `if e.Trace == streamablehttp.TraceUnclear {`,
+		old:  `if e.Unclear {`,
 		new:  `if false {`,
 		test: "TestUnreadableRefusalsProveNothing",
 	},

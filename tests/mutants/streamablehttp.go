@@ -68,7 +68,7 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "Retry-After has no bound", file: "streamablehttp/status.go",
-		old:  `return min(max(wait, 0), MaxRetryAfter)`,
+		old:  `return min(max(wait, 0), maxRetryAfter)`,
 		new:  `return max(wait, 0)`,
 		test: "RetryAfter|Refus",
 	},
@@ -80,13 +80,13 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "redirects have no end", file: "streamablehttp/request.go",
-		old:  `case followed >= MaxRedirects:`,
-		new:  `case followed >= 50*MaxRedirects:`,
+		old:  `case followed >= maxRedirects:`,
+		new:  `case followed >= 50*maxRedirects:`,
 		test: "Redirect",
 	},
 	{
 		name: "a preview repeats a secret", file: "streamablehttp/secrets.go",
-		old:  `sanitize(redact.Mask(string(text[:min(len(text), MaxErrorBody)]), c.secrets(resp)), limit)`,
+		old:  `sanitize(redact.Mask(string(text[:min(len(text), maxErrorBody)]), c.secrets(resp)), limit)`,
 		new:  `sanitize(text, limit)`,
 		test: "TestSecretsOfTheRequestAreMasked",
 	},
@@ -131,8 +131,8 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "a session id of any length", file: "streamablehttp/headers.go",
-		old:  `if len(id) > MaxSessionID {`,
-		new:  `if len(id) > 1000*MaxSessionID {`,
+		old:  `if len(id) > maxSessionID {`,
+		new:  `if len(id) > 1000*maxSessionID {`,
 		test: "TestCheckSessionIDBoundsItsLength",
 	},
 }

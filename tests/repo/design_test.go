@@ -12,7 +12,7 @@ import (
 // landmarks are what a reader who has never seen the code must find from
 // DESIGN.md alone: the words there, the file on the same line, and what is in it.
 var landmarks = []struct{ words, file, holds string }{
-	{"header encoding", "streamablehttp/headers.go", "func EncodeHeaderValue("},
+	{"header encoding", "streamablehttp/headers.go", "func encodeHeaderValue("},
 	{"the status table", "streamablehttp/status.go", "func replyKind("},
 	{"generation recovery", "mcpclient/recovery.go", "func (s *Session) recover("},
 	{"the SSE window", "internal/sse/reader.go", "type Reader struct"},

@@ -12,8 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// canned answers every request from memory with as few allocations as it can,
-// so that what is measured is the Conn's.
+// canned answers every request from memory with few allocations, so that benchmarks measure the
+// Conn.
 type canned struct {
 	resp http.Response
 	text string
@@ -42,7 +42,7 @@ func (c *canned) RoundTrip(*http.Request) (*http.Response, error) {
 	return &c.resp, nil
 }
 
-// deaf is a Receiver that keeps nothing.
+// deaf is a Receiver that ignores everything.
 type deaf struct{}
 
 func (deaf) DecodeResult(data []byte) (int, error) {
@@ -56,7 +56,7 @@ func (deaf) Event()                               {}
 
 var twoHundred = `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"` + strings.Repeat("x", 110) + `"}]}}`
 
-// callAgain makes one call after the other over rt, with a context each.
+// callAgain returns a function that makes one call over rt, with its own context.
 func callAgain(tb testing.TB, rt http.RoundTripper, modern bool) func() {
 	tb.Helper()
 	c, err := New("http://server/mcp", Config{RoundTripper: rt})
@@ -88,8 +88,8 @@ func benchmarkCall(b *testing.B, rt http.RoundTripper, modern bool) {
 func BenchmarkCallJSON(b *testing.B)       { benchmarkCall(b, newCanned(typeJSON, twoHundred), false) }
 func BenchmarkCallJSONModern(b *testing.B) { benchmarkCall(b, newCanned(typeJSON, twoHundred), true) }
 
-// The canned body is drained while the next call would reset it, so each call
-// has its own: two allocations more, and one for the response.
+// The canned body is still drained when the next call resets it, so each call has its own body: two
+// more allocations, and one for the response.
 func BenchmarkCallStream(b *testing.B) {
 	events := "data: " + twoHundred + "\n\n"
 	benchmarkCall(b, once{roundTripper(func(*http.Request) (*http.Response, error) {
@@ -97,7 +97,7 @@ func BenchmarkCallStream(b *testing.B) {
 	})}, false)
 }
 
-// The same with a RoundTripper that has to be kept from sending twice.
+// The same with a RoundTripper that needs the replay guard.
 func BenchmarkCallGuarded(b *testing.B) {
 	benchmarkCall(b, struct{ http.RoundTripper }{newCanned(typeJSON, twoHundred)}, false)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// allocated returns how many bytes were allocated, in all, while f ran.
+// allocated returns the bytes allocated while f ran.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -62,8 +62,7 @@ func TestEventLimit(t *testing.T) {
 	}
 }
 
-// A declared length is a claim: too large a one is refused unread, a large one
-// is not given memory.
+// A declared length over the limit is refused unread. A large one does not reserve memory.
 func TestDeclaredLength(t *testing.T) {
 	declared := func(n int64) (*trackedBody, error) {
 		resp := text(http.StatusOK, typeJSON, answer)
@@ -120,7 +119,7 @@ func TestHugeEventIsBounded(t *testing.T) {
 	require.Equal(t, &LimitError{What: "event bytes", Limit: defaultMaxEvent}, err)
 }
 
-// Large answers are fine as long as they keep to the limit.
+// Answers up to the limit are accepted.
 func TestLargeAnswer(t *testing.T) {
 	large := `{"jsonrpc":"2.0","id":1,"result":"` + strings.Repeat("x", 8<<20) + `"}`
 	for _, resp := range []func() *http.Response{
@@ -172,7 +171,7 @@ func TestErrorPageIsBounded(t *testing.T) {
 	}
 }
 
-// dripping gives one byte a second, for ever.
+// dripping returns one byte a second, without end.
 type dripping struct{ *hangingBody }
 
 func (b dripping) Read(p []byte) (int, error) {
@@ -185,7 +184,7 @@ func (b dripping) Read(p []byte) (int, error) {
 	}
 }
 
-// The status is the verdict: what hangs behind it is waited for 5 s at most.
+// The status is the verdict, so Call waits at most 5 s for the body.
 func TestErrorPageThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -207,9 +206,8 @@ func TestErrorPageThatNeverEnds(t *testing.T) {
 	})
 }
 
-// A reply that needs no body is not waited for when it announces one and then
-// does not send it.
-func TestUnneededBodyThatNeverComes(t *testing.T) {
+// Call does not wait for a body that it does not need and that never arrives.
+func TestUnneededBodyThatNeverArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newConn(t, always(func() *http.Response {
 			resp := respond(http.StatusAccepted, "", newHangingBody("x"))
@@ -247,7 +245,7 @@ func TestPreviewIsSanitised(t *testing.T) {
 	}
 }
 
-// An answer of the server's is shown as one line of bounded length, too.
+// The text of a server's error is shown as one line of bounded length.
 func TestServerErrorText(t *testing.T) {
 	message := `"\u001b[31m\r\n\u202e` + strings.Repeat("x", 1<<20) + `"`
 	_, err := callOnce(t, always(func() *http.Response {
@@ -259,8 +257,8 @@ func TestServerErrorText(t *testing.T) {
 	require.NotContains(t, err.Error(), "\u202e")
 }
 
-// Buffers of the pool are not what a result is kept in: one call's reply does
-// not show up in another's error.
+// Errors do not share memory with pooled buffers: one call's reply does not appear in another's
+// error.
 func TestErrorsOutliveTheirBuffers(t *testing.T) {
 	c := newConn(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 		say := strings.Repeat(req.Header.Get("X-Say"), 40)
@@ -281,8 +279,8 @@ func TestErrorsOutliveTheirBuffers(t *testing.T) {
 	}
 }
 
-// Node answers a notification with 202 and an empty body in chunks, whose
-// length nobody announced. That must not cost a connection each time.
+// Node answers a notification with 202 and an empty chunked body of unknown length. The connection
+// is reused.
 func TestAcceptedReplyKeepsItsConnection(t *testing.T) {
 	accept := func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)

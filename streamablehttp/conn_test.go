@@ -25,7 +25,7 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// The query of the endpoint is sent, its fragment is not.
+// The query of the endpoint is sent, the fragment is not.
 func TestEndpointQueryIsSent(t *testing.T) {
 	c, err := New("http://server/mcp?key=1#frag", Config{RoundTripper: roundTripper(func(req *http.Request) (*http.Response, error) {
 		require.Equal(t, "http://server/mcp?key=1", req.URL.String())
@@ -48,8 +48,7 @@ func TestBadEndpoint(t *testing.T) {
 	}
 }
 
-// A password in the URL is refused with a hint, and not repeated, also when it
-// makes the URL unreadable.
+// A password in the URL is refused with a hint and never shown, even if it makes the URL invalid.
 func TestCredentialsInEndpoint(t *testing.T) {
 	for _, endpoint := range []string{
 		"https://user:hunter2@server/mcp",
@@ -79,7 +78,7 @@ func TestBadConfig(t *testing.T) {
 	require.Error(t, err)
 }
 
-// Config is copied: what the caller does to it later is not seen.
+// Config is copied: later changes by the caller have no effect.
 func TestConfigIsCopied(t *testing.T) {
 	rt := &recorder{reply: answerAny}
 	header := http.Header{"X-A": {"1"}}

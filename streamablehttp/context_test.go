@@ -18,7 +18,7 @@ import (
 
 var errEnough = errors.New("the user has had enough")
 
-// begin writes the head of a reply and as much of its body.
+// begin writes the header and the beginning of the body of a reply.
 func begin(w http.ResponseWriter, status int, contentType, body string) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
@@ -26,7 +26,7 @@ func begin(w http.ResponseWriter, status int, contentType, body string) {
 	w.(http.Flusher).Flush()
 }
 
-// A call ends when its context does, wherever it stands, and names the cause.
+// A call ends with its context, at any point, and its error wraps the cause.
 func TestContextEnds(t *testing.T) {
 	for name, reply := range map[string]func(http.ResponseWriter){
 		"before the header": func(http.ResponseWriter) {},
@@ -61,7 +61,7 @@ func TestContextEnds(t *testing.T) {
 	}
 }
 
-// The same while a resumption waits or is under way.
+// The same while a stream is being resumed.
 func TestContextEndsWhileResuming(t *testing.T) {
 	for name, get := range map[string]func(w http.ResponseWriter, r *http.Request){
 		"waiting":           func(http.ResponseWriter, *http.Request) { panic("not reached") },
@@ -96,7 +96,7 @@ func TestContextEndsWhileResuming(t *testing.T) {
 	}
 }
 
-// A context that ended before the call: nothing is sent.
+// If the context has ended before the call, nothing is sent.
 func TestContextEndedBefore(t *testing.T) {
 	overNetwork(t, answering(nil), func(t *testing.T, n *memnet.Network, rt transport.Transport) {
 		c := newConn(t, rt)
@@ -109,7 +109,7 @@ func TestContextEndedBefore(t *testing.T) {
 	})
 }
 
-// An error of the network keeps its stage, also when something has wrapped it.
+// An error of the network keeps its stage, even if it was wrapped.
 func TestStageIsKept(t *testing.T) {
 	for _, row := range []struct {
 		err       error
@@ -130,7 +130,7 @@ func TestStageIsKept(t *testing.T) {
 		require.Equal(t, row.permanent, link.Permanent)
 		require.ErrorIs(t, err, errLink)
 	}
-	// What one exchange's error says is not written over by another's.
+	// One exchange does not change the error of another.
 	shared := &transport.Error{Stage: transport.NotSent, Op: "dial", Err: errLink}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errEnough)
@@ -141,8 +141,8 @@ func TestStageIsKept(t *testing.T) {
 	require.Equal(t, &transport.Error{Stage: transport.NotSent, Op: "dial", Err: errLink}, shared)
 }
 
-// A decorator that sends with an http.Client gives errors that quote the whole
-// URL; its query may hold a key.
+// A decorator that sends with an http.Client returns errors that quote the whole URL, whose query
+// may have a key.
 func TestErrorsDoNotQuoteTheURL(t *testing.T) {
 	c, err := New("http://server/mcp?key=hunter2", Config{RoundTripper: roundTripper(func(req *http.Request) (*http.Response, error) {
 		return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: errLink}
@@ -158,7 +158,7 @@ func TestErrorsDoNotQuoteTheURL(t *testing.T) {
 	}
 }
 
-// Doubles and decorators leave things out that net/http never does.
+// Test doubles and decorators leave out what net/http always sets.
 func TestSloppyRoundTripper(t *testing.T) {
 	for _, resp := range []*http.Response{{StatusCode: 200}, {StatusCode: 202}, {StatusCode: 500}, {StatusCode: 307}, {}} {
 		c := newConn(t, always(func() *http.Response { copied := *resp; return &copied }))

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// answering serves the answer as an event, then does what it is told.
+// answering serves the answer as an event, then calls then.
 func answering(then func(w http.ResponseWriter, r *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -43,8 +43,8 @@ func TestAnsweredStreamKeepsItsConnection(t *testing.T) {
 	}
 }
 
-// A server that holds the stream open after its answer, or goes on talking,
-// delays nobody and costs that connection only.
+// A server that keeps the stream open after its answer, or keeps sending, delays no call and costs
+// only that connection.
 func TestAnsweredStreamThatStaysOpen(t *testing.T) {
 	babble := func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
@@ -74,8 +74,8 @@ func TestAnsweredStreamThatStaysOpen(t *testing.T) {
 	}
 }
 
-// Streams that stay open are given up 50 ms after their answers, also when
-// there are many of them: they hold connections, or links, that others need.
+// Streams that stay open are closed 50 ms after their answers, even if there are many. They hold
+// connections or links that other calls need.
 func TestManyAnsweredStreamsThatStayOpen(t *testing.T) {
 	var open atomic.Int64
 	hold := answering(func(_ http.ResponseWriter, r *http.Request) {
@@ -95,7 +95,7 @@ func TestManyAnsweredStreamsThatStayOpen(t *testing.T) {
 	})
 }
 
-// The context of a call lives until its stream is drained, and not longer.
+// The context of a call ends when its stream is drained.
 func TestDrainEndsTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, tail := range []io.Reader{strings.NewReader(""), &endless{'x', 10 << 20}, newHangingBody("")} {
@@ -149,8 +149,7 @@ func TestDrainWithoutCancel(t *testing.T) {
 	})
 }
 
-// Close does not wait for streams to end, and streams answered after it are
-// not drained.
+// Close does not wait for streams to end, and streams answered later are not drained.
 func TestCloseCutsDrainsShort(t *testing.T) {
 	hold := answering(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	overNetwork(t, hold, func(t *testing.T, n *memnet.Network, rt transport.Transport) {
@@ -168,7 +167,7 @@ func TestCloseCutsDrainsShort(t *testing.T) {
 	})
 }
 
-// openLinks counts the connections whose dialing end is still open.
+// openLinks returns the number of connections whose dialing end is still open.
 func openLinks(n *memnet.Network) int {
 	count := 0
 	for _, link := range n.Links() {
@@ -179,8 +178,7 @@ func openLinks(n *memnet.Network) int {
 	return count
 }
 
-// A drain must end although its body ignores the context: only closing it is
-// sure to end a Read.
+// Draining ends even if the body ignores its context: only Close is sure to end a Read.
 func TestDrainOfABodyThatOnlyCloseEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body := newHangingBody(answerEvent)

@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// requireOutcome demands that an error of Call is of a documented type, can be
-// shown, and that only an answer left a result.
+// requireOutcome requires that an error of Call has a documented type and a printable text, and
+// that only a success left a result.
 func requireOutcome(t *testing.T, recv *heard, err error) {
 	t.Helper()
 	switch e := err.(type) {
@@ -50,8 +50,8 @@ func requirePreview(t *testing.T, preview string) {
 	require.True(t, utf8.ValidString(preview))
 }
 
-// FuzzReply feeds a call any reply: it never panics and never hangs, its
-// errors are the documented ones, and the body is closed.
+// FuzzReply answers a call with any reply. The call never panics or hangs, its errors are
+// documented ones, and the body is closed.
 func FuzzReply(f *testing.F) {
 	for _, row := range refusals {
 		f.Add(400, typeJSON, "", []byte(row.body), false)
@@ -94,7 +94,7 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// chunks gives a text in pieces of the sizes that pieces says, then an error.
+// chunks returns a text in pieces of the given sizes, then an error.
 type chunks struct {
 	text, pieces []byte
 	end          error
@@ -113,8 +113,8 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// FuzzStream feeds a call any stream, cut into any pieces, and any stream that
-// resumes it, and compares with what one piece gives.
+// FuzzStream answers a call with any stream, in any pieces, and any stream that resumes it. The
+// outcome is the same as in one piece.
 func FuzzStream(f *testing.F) {
 	for _, seed := range []string{
 		answerEvent, "id: 1\n\n" + answerEvent, "id: 1\nretry: 5\n\n", ": x\n\nevent: y\ndata: z\n\n", "data: {]\n\n", "\ufeff\r\r\n",

@@ -17,7 +17,7 @@ import (
 
 func acceptGzip(cfg *Config) { cfg.AcceptGzip = true }
 
-// encoded makes a response whose body is compressed, or says so.
+// encoded returns a response with a Content-Encoding.
 func encoded(status int, contentType, encoding string, body io.Reader) roundTripper {
 	return always(func() *http.Response {
 		resp := respond(status, contentType, body)
@@ -26,7 +26,7 @@ func encoded(status int, contentType, encoding string, body io.Reader) roundTrip
 	})
 }
 
-func TestEncodingNobodyAskedFor(t *testing.T) {
+func TestUnrequestedEncoding(t *testing.T) {
 	for _, contentType := range []string{typeJSON, typeStream} {
 		for _, encoding := range []string{"gzip", "GZIP", "br", "deflate", "zstd", "gzip, gzip", "x\x1b[2J"} {
 			body := &trackedBody{Reader: bytes.NewReader(zipped(answer))}
@@ -41,7 +41,7 @@ func TestEncodingNobodyAskedFor(t *testing.T) {
 	_, err := callOnce(t, encoded(http.StatusOK, typeJSON, "identity", strings.NewReader(answer)))
 	require.NoError(t, err)
 
-	// Of an error the status is still the verdict.
+	// For an error reply the status is still the verdict.
 	_, err = callOnce(t, encoded(http.StatusBadGateway, "text/html", "gzip", bytes.NewReader(zipped("<html>"))))
 	refused, ok := err.(*HTTPError)
 	require.True(t, ok, "%T", err)
@@ -65,8 +65,8 @@ func TestGzipDecoded(t *testing.T) {
 	require.Equal(t, result, recv.result)
 }
 
-// A length is that of the compressed body: it is not compared with the limit
-// on the decoded one, nor the other way round.
+// The declared length is that of the compressed body, so it is not compared with the limit on the
+// decoded one.
 func TestGzipBomb(t *testing.T) {
 	var bomb bytes.Buffer
 	w := gzip.NewWriter(&bomb)
@@ -89,8 +89,8 @@ func TestGzipBomb(t *testing.T) {
 	}
 }
 
-// A compressed body that is cut is a lost answer, wherever the cut is: also
-// when what came decodes to the whole of it.
+// A compressed body that is cut at any byte is a lost answer, even if the part that arrived decodes
+// to all of it.
 func TestGzipCut(t *testing.T) {
 	whole := zipped(answer)
 	for cut := range whole {
@@ -114,7 +114,7 @@ func TestGzipCut(t *testing.T) {
 	require.Error(t, err)
 }
 
-// Events of a compressed stream are seen as they are flushed, not at its end.
+// Events of a compressed stream arrive when they are flushed, not at its end.
 func TestGzipStream(t *testing.T) {
 	seen := make(chan struct{})
 	handler := func(w http.ResponseWriter, r *http.Request) {

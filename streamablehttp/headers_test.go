@@ -41,7 +41,7 @@ func TestEncodeHeaderValue(t *testing.T) {
 	}
 }
 
-// decodeHeaderValue is what a server does, after the words of the specification.
+// decodeHeaderValue decodes a value as the specification tells servers to.
 func decodeHeaderValue(value string) (string, error) {
 	inner, start := strings.CutPrefix(value, "=?base64?")
 	inner, end := strings.CutSuffix(inner, "?=")
@@ -65,7 +65,7 @@ func FuzzEncodeHeaderValue(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, value, decoded)
 
-		// It also comes through a real request as it went in.
+		// A real request transports it unchanged.
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://server/", nil)
 		require.NoError(t, err)
 		req.Header[headerName] = []string{encoded}

@@ -89,7 +89,7 @@ func TestListenRefused(t *testing.T) {
 	require.Equal(t, &LimitError{What: "event bytes", Limit: 1 << 10}, err)
 }
 
-// An id that cannot go back in a header costs the gap, not the stream.
+// An event ID that a header cannot carry does not end the stream; it only cannot be resumed.
 func TestListenWithOddCursor(t *testing.T) {
 	rt := &script{turns: []turn{events("id: a\x01b\n\n"), events("")}}
 	c := newConn(t, rt)
@@ -160,7 +160,7 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// Notify does not wait for a stream that a server opens instead of saying 202.
+// Notify does not wait for a stream that a server opens instead of answering 202.
 func TestNotifyAnsweredWithAStream(t *testing.T) {
 	hold := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", typeStream)

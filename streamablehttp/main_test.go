@@ -29,13 +29,12 @@ const (
 	result      = `{"ok":true}`
 )
 
-// roundTripper is a network of one function.
+// roundTripper is a function as a RoundTripper.
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// trackedBody is a response's body that knows how often it was closed and how
-// much of it was read.
+// trackedBody is a response body that counts its closes and the bytes read.
 type trackedBody struct {
 	io.Reader
 	read   atomic.Int64
@@ -53,8 +52,8 @@ func (b *trackedBody) Close() error {
 	return nil
 }
 
-// hangingBody gives its text and then nothing more until it is closed. The end
-// of a context does not move it, as with the pipes of many a test double.
+// hangingBody returns its text and then blocks until it is closed. It ignores contexts, like the
+// pipes of many test doubles.
 type hangingBody struct {
 	text   io.Reader
 	closed chan struct{}
@@ -80,7 +79,7 @@ func (b *hangingBody) Close() error {
 	return nil
 }
 
-// endless is n times the same byte.
+// endless returns the same byte n times.
 type endless struct {
 	char byte
 	n    int64
@@ -98,7 +97,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// failing gives an error where the end would be.
+// failing returns a text and then an error in place of io.EOF.
 func failing(text string, err error) io.Reader {
 	return io.MultiReader(strings.NewReader(text), errReader{err})
 }
@@ -107,7 +106,7 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-// respond makes a response; contentType "" leaves the header out.
+// respond returns a response. An empty contentType sets no header.
 func respond(status int, contentType string, body io.Reader) *http.Response {
 	resp := &http.Response{
 		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -128,12 +127,12 @@ func text(status int, contentType, body string) *http.Response {
 
 func stream(events string) *http.Response { return text(http.StatusOK, typeStream, events) }
 
-// always answers every request the same way.
+// always answers every request with the same function.
 func always(reply func() *http.Response) roundTripper {
 	return func(*http.Request) (*http.Response, error) { return reply(), nil }
 }
 
-// heard is a Receiver that writes down what it was told.
+// heard is a Receiver that records its calls.
 type heard struct {
 	result   string
 	messages []string
@@ -186,7 +185,7 @@ func toolCall() *Request {
 	return &Request{ID: 1, Method: "tools/call", Name: "t", HasName: true, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call"}`)}
 }
 
-// cancelable is a tool call that ends its context.
+// cancelable returns a tool call that ends its context.
 func cancelable(cancel context.CancelCauseFunc) *Request {
 	req := toolCall()
 	req.Cancel = cancel
@@ -215,7 +214,7 @@ func callOnce(t testing.TB, rt http.RoundTripper, changes ...func(*Config)) (*he
 	return recv, c.do(t.Context(), c.legacy(), recv)
 }
 
-// requireCut demands that err says: the answer is lost, the request may have run.
+// requireCut requires an error that says that the answer is lost and the request may have run.
 func requireCut(t testing.TB, err error) *transport.Error {
 	t.Helper()
 	link, ok := err.(*transport.Error)
@@ -226,14 +225,15 @@ func requireCut(t testing.TB, err error) *transport.Error {
 	return link
 }
 
-// requireOneLine demands that an error can be shown in a log or a terminal.
+// requireOneLine requires an error text that is safe for logs and terminals.
 func requireOneLine(t testing.TB, err error) {
 	t.Helper()
 	require.NotContains(t, err.Error(), "\n")
 	require.NotContains(t, err.Error(), "\x1b")
 }
 
-// overNetwork runs a test in a bubble with a server and a Direct transport joined in memory.
+// overNetwork runs a test in fake time, with a server and a Direct transport on an in-memory
+// network.
 func overNetwork(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, n *memnet.Network, rt transport.Transport)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -255,7 +255,7 @@ func overNetwork(t *testing.T, handler http.HandlerFunc, test func(t *testing.T,
 	})
 }
 
-// zipped returns text compressed.
+// zipped returns the compressed text.
 func zipped(text string) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)

@@ -33,7 +33,7 @@ type Request struct {
 	Body []byte
 	// MaxReply, if positive, lowers the limits of the Conn for this reply, in bytes.
 	MaxReply int64
-	// Began, if not nil, is set by the caller once anything else than the reply shows that the
+	// Began, if not nil, is set by the caller once anything other than the reply shows that the
 	// server works on the request. From then on it is not sent again: no redirect is followed, and
 	// GetBody fails.
 	Began *atomic.Bool
@@ -72,8 +72,8 @@ type Receiver interface {
 //   - [*RedirectError]: a redirect that is not followed.
 //
 // A legacy stream that is cut after an event with an ID is resumed by GET (2025-11-25,
-// "Resumability and Redelivery"). Call waits for the reconnection time of the server, at least 100
-// ms, or else for a backoff of 250 ms to 30 s. It gives up after four failures in a row.
+// "Resumability and Redelivery"). Call waits for the server's reconnection time, or else for a
+// backoff of 250 ms to 30 s, and for 100 ms at least. It gives up after four failures in a row.
 func (c *Conn) Call(ctx context.Context, s *Session, req *Request, recv Receiver) error {
 	x := exchange{conn: c, session: s, limits: c.limits.within(req.MaxReply), id: req.ID, recv: recv, cancel: req.Cancel}
 	if x.cancel == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// redirecting answers requests with redirects to the targets, one after the
-// other, then with the answer. It writes down the URL and body of each.
+// redirecting answers with redirects to the targets in order, then with the answer. It records the
+// URL and body of each request.
 type redirecting struct {
 	status  int
 	targets []string
@@ -120,7 +120,7 @@ func TestRedirectRefused(t *testing.T) {
 	require.Len(t, rt.seen, 4, "three redirects are followed")
 }
 
-// A redirect without a target is a status like others.
+// A redirect without a target is an ordinary status.
 func TestRedirectWithoutTarget(t *testing.T) {
 	for _, status := range []int{300, 301, 302, 303, 304} {
 		rt := &redirecting{status: status, targets: []string{""}}
@@ -128,8 +128,7 @@ func TestRedirectWithoutTarget(t *testing.T) {
 	}
 }
 
-// Each hop has a header map of its own: a decorator may have kept the one of
-// the hop before.
+// Each hop has its own header map, since a decorator may still use that of the hop before.
 func TestRedirectHasItsOwnHeader(t *testing.T) {
 	var kept []http.Header
 	rt := roundTripper(func(req *http.Request) (*http.Response, error) {

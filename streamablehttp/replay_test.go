@@ -17,13 +17,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// once claims that it runs a request at most once, so that nothing guards it.
+// once claims to send a request at most once, so it gets no replay guard.
 type once struct{ http.RoundTripper }
 
 func (once) RunsOnce() bool { return true }
 
-// GetBody gives the body again as long as nothing can have been sent, and when
-// a response came, but not in between.
+// GetBody returns the body before anything can have been sent and after a response byte, but not in
+// between.
 func TestReplayGuard(t *testing.T) {
 	var allowed []bool
 	rt := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -60,8 +60,7 @@ func TestReplayGuard(t *testing.T) {
 	}
 }
 
-// An interim response shows that the server has the request, and is no
-// response to replay it after.
+// An interim response shows that the server has the request, so it must not be replayed.
 func TestReplayGuardAfterInterimResponse(t *testing.T) {
 	c := newConn(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 		trace := httptrace.ContextClientTrace(req.Context())
@@ -77,7 +76,7 @@ func TestReplayGuardAfterInterimResponse(t *testing.T) {
 	require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
 }
 
-// What runs a request once does not need the guard, and does without its cost.
+// A RoundTripper that sends a request once gets no guard and does not pay for one.
 func TestNoReplayGuard(t *testing.T) {
 	c := newConn(t, once{roundTripper(func(req *http.Request) (*http.Response, error) {
 		require.Nil(t, httptrace.ContextClientTrace(req.Context()))
@@ -111,8 +110,8 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 	return ln.Addr().String()
 }
 
-// killsSecond is an HTTP/1 server that answers the first request of a
-// connection and dies on the second one, having read it.
+// killsSecond is an HTTP/1 server that answers the first request of a connection, and closes it
+// after reading the second.
 func killsSecond(executed *atomic.Int64) func(net.Conn) {
 	return func(conn net.Conn) {
 		in := bufio.NewReader(conn)
@@ -134,8 +133,8 @@ func killsSecond(executed *atomic.Int64) func(net.Conn) {
 	}
 }
 
-// net/http sends a POST with an Idempotency-Key again when a connection dies
-// under it, having run or not. Over the guard it does not.
+// Without the guard, net/http resends a POST with an Idempotency-Key when its connection dies, even
+// if it ran.
 func TestNetHTTPDoesNotRunARequestTwice(t *testing.T) {
 	run := func(wrap func(http.RoundTripper) http.RoundTripper) (int64, error) {
 		var executed atomic.Int64
@@ -172,8 +171,8 @@ func writeFrame(w io.Writer, kind, flags byte, stream uint32, payload string) {
 	_, _ = io.WriteString(w, string(head)+payload)
 }
 
-// resets is an HTTP/2 server that reads requests whole and resets them, after
-// an interim response if asked to.
+// resets is an HTTP/2 server that reads whole requests and resets their streams, optionally after
+// an interim response.
 func resets(executed *atomic.Int64, interim bool) func(net.Conn) {
 	return func(conn net.Conn) {
 		in := bufio.NewReader(conn)
@@ -206,8 +205,7 @@ func resets(executed *atomic.Int64, interim bool) func(net.Conn) {
 	}
 }
 
-// On HTTP/2 net/http sends a request again after a reset that it takes for a
-// refusal.
+// Over HTTP/2, net/http resends a request after a reset that it takes for a refusal.
 func TestNetHTTP2DoesNotRunARequestTwice(t *testing.T) {
 	for _, row := range []struct {
 		name             string

@@ -17,9 +17,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// roundTrip sends one HTTP request and follows allowed redirects, unless began is set. The error is
-// a
-// *transport.Error or a *RedirectError. An error of the hook is wrapped in one of stage NotSent.
+// roundTrip sends one HTTP request and follows allowed redirects, unless began is set. It returns a
+// *transport.Error or a *RedirectError. An error of the hook has stage NotSent.
 func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header, body []byte, began *atomic.Bool) (*http.Response, error) {
 	if c.hook != nil {
 		if err := c.runHook(ctx, header); err != nil {

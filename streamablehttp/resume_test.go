@@ -18,7 +18,7 @@ import (
 
 var errLink = errors.New("link lost")
 
-// turn is what a script answers one request with.
+// turn is the answer of a script to one request.
 type turn func(*http.Request) (*http.Response, error)
 
 func events(s string) turn {
@@ -39,8 +39,8 @@ func fail(err error) turn {
 	return func(*http.Request) (*http.Response, error) { return nil, err }
 }
 
-// script answers requests with its turns, the last one again and again, and
-// writes down what came when.
+// script answers requests with its turns in order, then repeats the last one. It records each
+// request and its time.
 type script struct {
 	turns   []turn
 	methods []string
@@ -68,7 +68,7 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (s *script) gets() int { return len(s.methods) - 1 }
 
-// runScript makes one legacy call against a script, in fake time.
+// runScript makes one legacy call to a script, in fake time.
 func runScript(t *testing.T, turns []turn, check func(t *testing.T, s *script, recv *heard, err error)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -141,8 +141,7 @@ func TestResumeBringsTheRest(t *testing.T) {
 	})
 }
 
-// The server's reconnection time is kept to exactly, up to a minute, as long as
-// the stream gets somewhere.
+// While the stream makes progress, the server's reconnection time is used as it is, up to a minute.
 func TestResumeHonoursRetry(t *testing.T) {
 	for field, want := range map[string]time.Duration{
 		"1500": 1500 * time.Millisecond, "60000": time.Minute, "60001": time.Minute, "99999999999999999999": time.Minute,
@@ -164,8 +163,8 @@ func TestResumeHonoursRetry(t *testing.T) {
 		})
 }
 
-// Without a reconnection time connections that bring nothing come ever more
-// slowly; an event with an id is progress, and the pace starts anew.
+// Without a reconnection time, reconnects back off while nothing new arrives. A new event ID resets
+// the backoff.
 func TestResumeBacksOff(t *testing.T) {
 	turns := []turn{events("id: 1\n\n")}
 	for range 12 {
@@ -184,9 +183,9 @@ func TestResumeBacksOff(t *testing.T) {
 	})
 }
 
-// A server that asks to come back at once and closes each time does not get us
-// to spin: a stream that stands still is asked for ever less often, also less
-// often than the server said, one that moves ten times a second.
+// A server that asks for an immediate reconnect and closes each time causes no busy loop.
+// Reconnects back off while nothing new arrives, even beyond the server's time. With progress there
+// are ten a second.
 func TestResumeDoesNotSpin(t *testing.T) {
 	moving := 0
 	for _, row := range []struct {
@@ -213,7 +212,7 @@ func TestResumeDoesNotSpin(t *testing.T) {
 	}
 }
 
-// The modern revision has no resumption: a stream that was cut there is lost, whatever ids its events had.
+// Modern streams are not resumed, even if their events had IDs.
 func TestModernStreamsAreNotResumed(t *testing.T) {
 	s := &script{turns: []turn{cutAfter("id: 1\n\n"), events(answerEvent)}}
 	c := newConn(t, s)
@@ -221,7 +220,7 @@ func TestModernStreamsAreNotResumed(t *testing.T) {
 	require.Zero(t, s.gets())
 }
 
-// Statuses are classified once: what is worth another try elsewhere is so here.
+// A resuming GET is repeated for the same statuses as other requests, and for 409.
 func TestReconnectsByStatus(t *testing.T) {
 	for status, reconnects := range map[int]bool{
 		408: true, 409: true, 425: true, 429: true, 500: true, 502: true, 503: true, 504: true, 520: true, 600: true, 999: true,
@@ -241,8 +240,7 @@ func TestReconnectsByStatus(t *testing.T) {
 	}
 }
 
-// That a stream could be opened again is no sign of life of the call: only
-// what comes on it is.
+// Reopening a stream does not count as an event of the call. Only messages on it do.
 func TestResumeIsNoEvent(t *testing.T) {
 	runScript(t, []turn{events("id: 1\n\n"), events(""), events(": x\n\n"), events(answerEvent)}, func(t *testing.T, _ *script, recv *heard, err error) {
 		t.Helper()
@@ -285,7 +283,7 @@ func (r *redirecting) get(req *http.Request) (*http.Response, error) {
 	return r.RoundTrip(req)
 }
 
-// Four failures in a row are the end of it.
+// Four failures in a row end the call.
 func TestResumeGivesUp(t *testing.T) {
 	for _, failure := range []turn{
 		refuse(503), refuse(500), refuse(429), refuse(409), fail(errLink), fail(&transport.Error{Stage: transport.NotSent, Err: errLink}),
@@ -299,7 +297,7 @@ func TestResumeGivesUp(t *testing.T) {
 	}
 }
 
-// An overloaded server that says when to come back is not asked before.
+// A resuming GET honours Retry-After.
 func TestResumeHonoursRetryAfter(t *testing.T) {
 	busy := func(*http.Request) (*http.Response, error) {
 		resp := text(http.StatusServiceUnavailable, "", "")
@@ -313,8 +311,8 @@ func TestResumeHonoursRetryAfter(t *testing.T) {
 	})
 }
 
-// A cursor goes back as it came, or not at all: what a header cannot hold, or
-// would hold changed, is not a cursor.
+// An event ID is sent back unchanged or not at all: one that a header cannot carry unchanged is not
+// used.
 func TestResumeWithOddCursor(t *testing.T) {
 	for _, id := range []string{"a\tb", "é", "\xff", strings.Repeat("x", 1000), "\"", "a,b"} {
 		runScript(t, []turn{events("id: " + id + "\n\n"), events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {
@@ -333,7 +331,7 @@ func TestResumeWithOddCursor(t *testing.T) {
 	}
 }
 
-// A cursor of megabytes is not sent back in a header.
+// An event ID of megabytes is not sent back.
 func TestResumeWithHugeCursor(t *testing.T) {
 	runScript(t, []turn{events("id: " + strings.Repeat("x", 1<<20) + "\n\n"), events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {
 		t.Helper()

@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// The secrets of the requests of this file. All hold the word.
+// The secrets of the requests in this file. All contain the word SECRET.
 const (
 	bearerSecret  = "SECRET/bearer+token=="
 	keySecret     = "SECRET-api-key"
@@ -30,7 +30,7 @@ var allSecrets = []string{
 	bearerSecret, keySecret, hookSecret, requestSecret, querySecret, belowSecret, holderSecret, sessionSecret,
 }
 
-// decorator adds a header below the Conn and holds another secret, as package oauth does.
+// decorator adds a header below the Conn and names another secret, as package oauth does.
 type decorator struct{ base http.RoundTripper }
 
 func (d decorator) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -45,7 +45,7 @@ func (d decorator) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (decorator) RequestSecrets() []string { return []string{holderSecret} }
 
-// callWithSecrets makes a legacy call whose requests hold all of them.
+// callWithSecrets makes a legacy call whose request has all of them.
 func callWithSecrets(t *testing.T, reply func() *http.Response) error {
 	t.Helper()
 	c, err := New("http://server/mcp?key=SECRET-of+query", Config{
@@ -65,7 +65,7 @@ func callWithSecrets(t *testing.T, reply func() *http.Response) error {
 	return c.Call(ctx, c.NewSession("2025-11-25", sessionSecret, false), req, new(heard))
 }
 
-// requireMasked demands that no text of err holds a secret, and that one was masked.
+// requireMasked requires that no text of err contains a secret, and that one was masked.
 func requireMasked(t *testing.T, err error) {
 	t.Helper()
 	require.Error(t, err)
@@ -128,7 +128,7 @@ func rpcErrorText(id, message string) string {
 	return `{"jsonrpc":"2.0","id":` + id + `,"error":{"code":1,"message":"` + message + `","data":"` + keySecret + `"}}`
 }
 
-// Data is the server's, for the program to read: it is left as it is.
+// Data is for the program to read, so it is not masked.
 func TestDataIsLeftAsItIs(t *testing.T) {
 	err := callWithSecrets(t, func() *http.Response { return text(http.StatusOK, typeJSON, rpcErrorText("1", keySecret)) })
 	refused, ok := err.(*RPCError)
@@ -157,7 +157,7 @@ func TestListenAndNotifyMask(t *testing.T) {
 	require.EqualError(t, c.Delete(t.Context(), s), "HTTP status 403 Forbidden: [redacted]")
 }
 
-// net/http quotes a header line that it cannot read.
+// net/http quotes a header line that it cannot parse.
 func TestLinkErrorsMask(t *testing.T) {
 	cause := errors.New("cause")
 	c := newConn(t, roundTripper(func(*http.Request) (*http.Response, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// recorder keeps a copy of the header of each request and lets reply answer it.
+// recorder copies the header of each request and answers with reply.
 type recorder struct {
 	reply func(*http.Request) *http.Response
 
@@ -97,8 +97,8 @@ func TestHeadersOfModernRequests(t *testing.T) {
 	require.Equal(t, []string{""}, rt.last().header[headerName], "an empty name is a name")
 }
 
-// A hook's headers come last, and what it must not set fails the request
-// before it is sent.
+// The hook's headers are set last. An invalid or reserved header fails the request before it is
+// sent.
 func TestHook(t *testing.T) {
 	rt := &recorder{reply: answerAny}
 	var hook func(http.Header) error
@@ -128,8 +128,7 @@ func TestHook(t *testing.T) {
 	require.Len(t, rt.requests, 1)
 }
 
-// careless is a decorator as they are found in the wild: it writes into the
-// request that it was given.
+// careless is a decorator that changes the request it is given, as some real ones do.
 type careless struct {
 	base http.RoundTripper
 	next func() string
@@ -148,8 +147,8 @@ func (d careless) RoundTrip(req *http.Request) (*http.Response, error) {
 	return d.base.RoundTrip(req)
 }
 
-// The header map of a request is its own, and what its values share with other
-// requests has no room to append to. Run with the race detector.
+// Each request has its own header map, and shared values have no capacity to append to. Run it with
+// -race.
 func TestCarelessDecorator(t *testing.T) {
 	roomy := func(value string) []string { return append(make([]string, 0, 8), value) }
 	fromHook := roomy("hook")

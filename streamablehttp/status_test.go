@@ -63,7 +63,7 @@ func TestReplyKind(t *testing.T) {
 	require.Equal(t, replyJSON, replyKind(&http.Response{StatusCode: http.StatusOK}), "no header map at all")
 }
 
-// refusals are bodies of replies that are not 2xx, with what they are read as.
+// refusals are bodies of replies other than 2xx, and the errors they become.
 var refusals = []struct {
 	body string
 	rpc  int64 // code of the JSON-RPC error in it; 0: there is none
@@ -109,7 +109,7 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// No client asks for another protocol here, so 101 and the like answer nothing.
+// The client requests no protocol upgrade, so a final 1xx is a protocol error.
 func TestInterimStatusAsTheFinalResponse(t *testing.T) {
 	for _, status := range []int{100, 101, 103, 199} {
 		_, err := callOnce(t, always(func() *http.Response { return text(status, "", "") }))
@@ -141,8 +141,8 @@ func requireRefusal(t *testing.T, err error, status int, code int64, ours bool, 
 	require.Equal(t, status, refused.RPC.Status, what)
 }
 
-// An answer with 401, or with 403 and a challenge, is still about the
-// credentials: the caller must get to see it, whatever id the body carries.
+// A 401, or a 403 with a challenge, is about credentials. It stays an HTTPError whatever the ID in
+// the body.
 func TestChallengeStaysAStatus(t *testing.T) {
 	const challenge = `Bearer resource_metadata="https://rs/x"`
 	for _, row := range []struct {
@@ -223,7 +223,7 @@ func TestReplyOfSuccess(t *testing.T) {
 	}
 }
 
-func TestReplyThatCannotHoldAnAnswer(t *testing.T) {
+func TestReplyWithoutAnswer(t *testing.T) {
 	for _, status := range []int{202, 204, 205, 206, 299} {
 		for _, body := range []string{"", answer} {
 			var resp *http.Response

@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// oneByOne gives a byte at a time.
+// oneByOne returns one byte at a time.
 type oneByOne struct{ io.Reader }
 
 func (r oneByOne) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(len(p), 1)]) }
@@ -61,7 +61,7 @@ func TestAnswerOnStream(t *testing.T) {
 	}
 }
 
-// What came before the answer was delivered, in order, before Call returned.
+// Messages before the answer are delivered in order before Call returns.
 func TestMessagesBeforeTheAnswer(t *testing.T) {
 	events := `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}` + "\n\n" +
 		`data: {"jsonrpc":"2.0","id":"s-1","method":"sampling/createMessage","params":{}}` + "\n\n" +
@@ -88,8 +88,8 @@ func TestErrorOnStream(t *testing.T) {
 	require.Equal(t, want, protocol.Err)
 }
 
-// An error without an id can be about a request that could not be read only if it is all that comes.
-// After any sign that the server began, it names no request.
+// An error without an ID counts as the answer only if it is the only message. After any sign that
+// the server began, it is a protocol error.
 func TestErrorWithoutIDOnStream(t *testing.T) {
 	const unread = `data: {"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}}` + "\n\n"
 	const progress = `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}` + "\n\n"
@@ -106,7 +106,7 @@ func TestErrorWithoutIDOnStream(t *testing.T) {
 	}
 }
 
-// On a resumed stream such an error is about the resuming GET: the request may have run.
+// On a resumed stream an error without an ID is about the resuming GET: the request may have run.
 func TestErrorWithoutIDOnResumedStream(t *testing.T) {
 	for _, code := range []int{-32700, -32600, -32022, -32000} {
 		refusal := fmt.Sprintf("data: {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,\"message\":\"no such event\"}}\n\n", code)
@@ -141,8 +141,7 @@ func TestViolationOnStream(t *testing.T) {
 	}
 }
 
-// A server must not send requests on a stream since 2026-07-28, and nobody
-// would answer them.
+// Since 2026-07-28 a server must not send requests on a stream.
 func TestRequestOnModernStream(t *testing.T) {
 	c := newConn(t, always(func() *http.Response {
 		return stream(`data: {"jsonrpc":"2.0","method":"notifications/message"}` + "\n\n" +
@@ -155,8 +154,7 @@ func TestRequestOnModernStream(t *testing.T) {
 	require.Equal(t, []string{"notification notifications/message "}, recv.messages)
 }
 
-// An error of the receiver ends the call, and is not taken for a broken
-// stream, which would be resumed.
+// An error of the receiver ends the call. The stream is not resumed.
 func TestReceiverRefusesRequest(t *testing.T) {
 	refusal := errors.New("too many requests")
 	requests := 0
@@ -177,8 +175,7 @@ func TestReceiverRefusesRequest(t *testing.T) {
 	require.ErrorIs(t, err, refusal)
 }
 
-// Without an id to resume from, or in the modern era, a lost stream is a lost
-// answer; nothing is sent again.
+// Without an event ID, or in the modern era, a lost stream is a lost answer. Nothing is sent again.
 func TestStreamEndsWithoutTheAnswer(t *testing.T) {
 	broken := errors.New("link lost")
 	notification := `data: {"jsonrpc":"2.0","method":"m"}` + "\n\n"
@@ -217,9 +214,8 @@ func TestStreamEndsWithoutTheAnswer(t *testing.T) {
 	}
 }
 
-// A result that does not decode is the server's mistake, and the rest of its
-// message is used for saying so.
-func TestResultThatDoesNotDecode(t *testing.T) {
+// A result that cannot be decoded is a protocol error that previews the message.
+func TestUndecodableResult(t *testing.T) {
 	for _, resp := range []func() *http.Response{
 		func() *http.Response { return stream(answerEvent) },
 		func() *http.Response { return text(http.StatusOK, typeJSON, answer) },
@@ -236,7 +232,7 @@ func TestResultThatDoesNotDecode(t *testing.T) {
 	}
 }
 
-// picky is a Receiver whose decoder gives a fixed answer.
+// picky is a Receiver whose decoder returns a fixed result.
 type picky struct {
 	heard
 
@@ -246,8 +242,7 @@ type picky struct {
 
 func (p *picky) DecodeResult([]byte) (int, error) { return p.n, p.err }
 
-// A receiver that panics takes the call down, but not the connection with it:
-// the body is closed and the context ends, should somebody recover.
+// If a receiver panics, the body is closed and the context ends, in case the caller recovers.
 func TestReceiverPanics(t *testing.T) {
 	for _, resp := range []*http.Response{
 		stream(`data: {"jsonrpc":"2.0","method":"m"}` + "\n\n" + answerEvent),

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Only the error of a challenge says that a scope is missing, not a text that mentions it.
+// Only the error parameter of a challenge counts, not a text that mentions the word.
 func TestInsufficientScope(t *testing.T) {
 	for challenge, want := range map[string]bool{
 		`Bearer error="insufficient_scope", scope="a"`:                             true,

@@ -72,18 +72,48 @@ func (k Kind) String() string {
 	return "error"
 }
 
-// The errors that an [*Error] wraps, so that importing this package is enough
-// to tell them apart with [errors.As].
+// The errors that an [*Error] wraps. [errors.As] finds them without another import.
 type (
-	// RPCError is a JSON-RPC error that the server answered with.
+	// RPCError is a JSON-RPC error that the server answered with:
+	//
+	//	Code    int64            the JSON-RPC error code
+	//	Message string           the server's text, with the secrets of the request masked
+	//	Data    json.RawMessage  the data member as sent, not masked, nil if absent
+	//	Status  int              the HTTP status of the response
+	//	NoID    bool             it had no ID, and says that the request could not be read
 	RPCError = streamablehttp.RPCError
-	// HTTPError is an HTTP status that refused the request.
+	// HTTPError is an HTTP status that refused the request:
+	//
+	//	Status      int            the HTTP status
+	//	ContentType string         the media type of the response
+	//	Preview     string         the beginning of the body, with the secrets of the request masked
+	//	RPC         *RPCError      the JSON-RPC error in the body, or nil
+	//	RetryAfter  time.Duration  the wait that the server asked for, negative if none
+	//	Challenges  []string       the values of WWW-Authenticate
+	//	Unclear     bool           the body was not read whole, or may be a damaged response
+	//	Began       bool           the body shows that the server looked at the request
+	//	Answered    bool           the body is the result of the request
+	//
+	// The method InsufficientScope reports whether more authorization may help.
 	HTTPError = streamablehttp.HTTPError
-	// ProtocolError is a reply that is not MCP.
+	// ProtocolError is a reply that is not valid MCP:
+	//
+	//	Reason  string  what is wrong
+	//	Status  int     the HTTP status of the reply
+	//	Preview string  the beginning of the reply, with the secrets of the request masked
+	//	Err     error   the cause, or nil
+	//	Answers bool    it is the response to the request, but cannot be decoded
 	ProtocolError = streamablehttp.ProtocolError
-	// LimitError is a reply over a limit.
+	// LimitError is a reply over a limit:
+	//
+	//	What  string  the limit and its unit, such as "body bytes"
+	//	Limit int64   the value of the limit
 	LimitError = streamablehttp.LimitError
-	// RedirectError is a redirect that was not followed.
+	// RedirectError is a redirect that was not followed:
+	//
+	//	Status int     the HTTP status of the redirect
+	//	Origin string  the scheme, host and port of the target
+	//	Reason string  why it was not followed
 	RedirectError = streamablehttp.RedirectError
 )
 

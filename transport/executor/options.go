@@ -46,8 +46,15 @@ const (
 	reconnectMost  = time.Second
 )
 
-// Link carries whole messages to an executor and back: what [Open] and [New]
-// need. See the methods for what they must promise.
+// Link carries whole messages to an executor and back, in order, for [Open] and [New]. Send is called
+// by one goroutine at a time, Receive by one other, Close by any:
+//
+//	Send(message []byte) error  sends a message without keeping it; the link is unusable after an error
+//	Receive() ([]byte, error)   returns the next message, valid until the next call; io.EOF at the end
+//	Close() error               ends the link at once, even a Send or Receive in progress
+//
+// An error of Send must mean that the far end cannot have the whole message. Close may be called more
+// than once.
 type Link = link.Link
 
 // Options are the options of [Dial], [Command], [Open] and [New]. The zero

@@ -14,8 +14,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Link carries messages between a client and the agent. Serve calls Receive on
-// one goroutine, Send on one at a time, and Close once at least.
+// Link carries whole messages between a client and the agent: Send(message []byte) error,
+// Receive() ([]byte, error) and Close() error, as in package executor. Serve calls Receive on one
+// goroutine, Send on one at a time, and Close at least once.
 type Link = link.Link
 
 // Defaults of [Options].

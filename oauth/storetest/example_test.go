@@ -1,0 +1,28 @@
+package storetest_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/hawser-mcp/hawser/oauth"
+	"github.com/hawser-mcp/hawser/oauth/storetest"
+)
+
+// The test of a store. It belongs in a _test.go file; here it is run by hand.
+func ExampleRun() {
+	TestStore := func(t *testing.T) {
+		storetest.Run(t, func() oauth.Store { return oauth.NewMemoryStore() })
+	}
+	fmt.Println("passes:", passes(TestStore))
+	// Output: passes: true
+}
+
+// passes runs a test and discards what it prints.
+func passes(test func(*testing.T)) bool {
+	out := os.Stdout
+	defer func() { os.Stdout = out }()
+	os.Stdout, _ = os.Open(os.DevNull)
+	every := func(string, string) (bool, error) { return true, nil }
+	return testing.RunTests(every, []testing.InternalTest{{Name: "TestStore", F: test}})
+}

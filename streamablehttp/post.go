@@ -54,7 +54,8 @@ type Receiver interface {
 	DecodeResult(data []byte) (n int, err error)
 	// Notification gets a notification that arrived before the answer.
 	Notification(method string, params []byte)
-	// Request gets a request of the server. An error ends the call.
+	// Request gets a request of the server. An error ends the call, and the error of the call wraps
+	// it.
 	Request(method string, id, params []byte) error
 	// Event is called when the header of the response, or an event with data, has arrived.
 	Event()

@@ -12,7 +12,7 @@ import (
 // The test of a store. It belongs in a _test.go file; here it is run by hand.
 func ExampleRun() {
 	TestStore := func(t *testing.T) {
-		storetest.Run(t, func() oauth.Store { return oauth.NewMemoryStore() })
+		storetest.Run(t, oauth.NewMemoryStore)
 	}
 	fmt.Println("passes:", passes(TestStore))
 	// Output: passes: true

@@ -13,17 +13,17 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// BenchmarkCodex is a POST with a streamed reply of 200 B, from here and through
-// codex, taking turns: on a link of its own that is warm, on a shared one, over pipes; and
-// on a link that is dialled for it, which is apart since codex is still busy with
-// its end when the next one comes. It reports medians in µs: the time of each, and
-// what it adds to the time from here.
+// BenchmarkCodex measures a POST with a streamed reply of 200 bytes, sent directly and through
+// codex in alternation: over a warm exclusive link, over a shared link, and over pipes. Freshly
+// dialed links are measured separately, because codex is still busy closing one when the next
+// arrives. It reports medians in µs: the time of each route, and what the route adds to the direct
+// time.
 func BenchmarkCodex(b *testing.B) {
 	event := "data: " + strings.Repeat("x", 192) + "\n\n"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "text/event-stream")
-		_ = http.NewResponseController(w).Flush() // the head alone, as servers do that stream
+		_ = http.NewResponseController(w).Flush() // sends the head alone, as streaming servers do
 		_, _ = io.WriteString(w, event)
 	}))
 	b.Cleanup(server.Close)
@@ -44,7 +44,7 @@ type named struct {
 	rt   http.RoundTripper
 }
 
-// compare lets them take turns, after a round to get warm, and reports medians.
+// compare alternates between the routes after one warm-up round, and reports medians.
 func compare(b *testing.B, url string, size int, ways []named) {
 	b.Helper()
 	times := make([][]time.Duration, len(ways))
@@ -59,7 +59,7 @@ func compare(b *testing.B, url string, size int, ways []named) {
 			times[at] = append(times[at], time.Since(start))
 		}
 	}
-	b.ReportMetric(0, "ns/op") // a round of all means nothing
+	b.ReportMetric(0, "ns/op") // the time of a whole round is not meaningful
 	for i, w := range ways {
 		slices.Sort(times[i])
 		median := times[i][len(times[i])/2]

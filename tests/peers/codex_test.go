@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// These tests speak to the real executor in messages, to hold internal/execproto
-// and internal/link against it.
+// These tests exchange messages with the real executor to check internal/execproto and
+// internal/link against it.
 
 const maxMessage = 8 << 20
 
@@ -38,7 +38,7 @@ func send(t *testing.T, l link.Link, message []byte) {
 	}
 }
 
-// receive returns the next message, whose slices are valid until the next call.
+// receive returns the next message. Its slices are valid until the next call.
 func receive(t *testing.T, l link.Link) execproto.Message {
 	t.Helper()
 	data, err := l.Receive()
@@ -52,26 +52,26 @@ func receive(t *testing.T, l link.Link) execproto.Message {
 	return m
 }
 
-// handshake makes a link ready.
+// handshake initializes a link.
 func handshake(t *testing.T, l link.Link) {
 	t.Helper()
 	send(t, l, execproto.AppendInitialize(nil, 1, "hawser"))
 	m := receive(t, l)
 	environment, err := execproto.ReadEnvironment(m.Result)
 	if want := (execproto.Environment{Version: peer.CodexVersion, HeaderEnvVars: true}); m.Kind != execproto.Result || err != nil || environment != want {
-		t.Fatalf("initialize gave %+v, %v of %+v", environment, err, m)
+		t.Fatalf("initialize returned %+v, %v, from %+v", environment, err, m)
 	}
 	send(t, l, []byte(execproto.Initialized))
 }
 
-// get asks for a streamed GET and returns the response with its whole body.
+// get sends a streamed GET and returns the response and its whole body.
 func get(t *testing.T, l link.Link, id int64, url string, headers ...execproto.Header) (*execproto.HTTPResponse, string) {
 	t.Helper()
 	requestID := fmt.Sprintf("http-%d", id)
 	send(t, l, execproto.AppendHTTPRequest(nil, id, &execproto.HTTPRequest{Method: "GET", URL: url, Headers: headers, Stop: true, RequestID: requestID, Stream: true}))
 	m := receive(t, l)
 	if got, ok := m.ID(); m.Kind != execproto.Result || !ok || got != id {
-		t.Fatalf("the request got %+v", m)
+		t.Fatalf("the request returned %+v", m)
 	}
 	response, err := execproto.ReadHTTPResponse(m.Result)
 	if err != nil {
@@ -81,7 +81,7 @@ func get(t *testing.T, l link.Link, id int64, url string, headers ...execproto.H
 	for seq := int64(1); ; seq++ {
 		m := receive(t, l)
 		if m.Kind != execproto.BodyDelta || string(m.Delta.RequestID) != requestID || m.Delta.Seq != seq || m.Delta.Failed {
-			t.Fatalf("delta %d is %+v", seq, m)
+			t.Fatalf("got delta %d: %+v", seq, m)
 		}
 		if body, err = m.Delta.Decode(body); err != nil {
 			t.Fatal(err)
@@ -92,11 +92,11 @@ func get(t *testing.T, l link.Link, id int64, url string, headers ...execproto.H
 	}
 }
 
-// upstream is a server that a test looks at.
+// upstream is a server whose requests a test inspects.
 type upstream struct {
 	*httptest.Server
 
-	gone chan struct{} // one for each request of /endless that was given up
+	gone chan struct{} // receives a value for each cancelled request of /endless
 
 	mu   sync.Mutex
 	seen map[peer.Exchange]int
@@ -154,11 +154,11 @@ func TestCodexOverPipes(t *testing.T) {
 	handshake(t, lines)
 	exchangesWith(t, lines, u)
 	if err := errors.Join(lines.Close(), cmd.Wait()); err != nil {
-		t.Fatalf("the executor did not end well with its input: %v", err)
+		t.Fatalf("the executor did not exit cleanly at the end of its input: %v", err)
 	}
 }
 
-// exchangesWith tries what a link that is ready is for.
+// exchangesWith sends requests over a link after its handshake.
 func exchangesWith(t *testing.T, l link.Link, u *upstream) {
 	t.Helper()
 	response, body := get(t, l, 10, u.URL+"/", execproto.Header{Name: "authorization", Value: "Bearer ", EnvVar: peer.CodexVariable})
@@ -170,10 +170,10 @@ func exchangesWith(t *testing.T, l link.Link, u *upstream) {
 	}
 	const secret = "Bearer " + peer.CodexValue + "\n\n"
 	if want := "data: 0 " + secret + "data: 1 " + secret + "data: 2 " + secret; response.Status != http.StatusTeapot || repeated != 2 || body != want {
-		t.Errorf("the response is %+v with body %q", response, body)
+		t.Errorf("got response %+v with body %q", response, body)
 	}
 	if _, body := get(t, l, 11, u.URL+"/large"); len(body) != 3<<20 {
-		t.Errorf("the large body has %d bytes", len(body))
+		t.Errorf("got a large body of %d bytes", len(body))
 	}
 	for id, test := range []struct {
 		url, env string
@@ -189,36 +189,36 @@ func exchangesWith(t *testing.T, l link.Link, u *upstream) {
 		}))
 		m := receive(t, l)
 		if got, ok := m.ID(); m.Kind != execproto.Failure || !ok || got != int64(20+id) || m.Error.Code != test.code {
-			t.Errorf("%s got %+v, want an error %d", test.url, m, test.code)
+			t.Errorf("%s returned %+v, expected error %d", test.url, m, test.code)
 		}
 	}
 	send(t, l, []byte(`{"id":30,"method":"http/request","params":{"method":"GET"}}`))
 	if m := receive(t, l); m.Error.Code != execproto.CodeInvalidParams {
-		t.Errorf("a request without a URL got %+v", m)
+		t.Errorf("a request without a URL returned %+v", m)
 	}
 	send(t, l, []byte(`{"id":31,"method":"no/such/method"}`))
 	if m := receive(t, l); m.Error.Code != execproto.CodeUnknownMethod {
-		t.Errorf("an unknown method got %+v", m)
+		t.Errorf("an unknown method returned %+v", m)
 	}
 	send(t, l, []byte(`[]`))
 	m := receive(t, l)
 	if id, ok := m.ID(); m.Error.Code != execproto.CodeInvalidRequest || !ok || id != execproto.NobodysID {
-		t.Errorf("a batch got %+v", m)
+		t.Errorf("a batch returned %+v", m)
 	}
 }
 
-// A message over the size of a frame arrives, and so does the largest body.
+// A message larger than a frame arrives, and so does the largest body.
 func TestCodexTakesLargeMessages(t *testing.T) {
 	u, codex := newUpstream(t), peer.StartCodex(t)
 	ws := dialCodex(t, codex.URL, nil)
 	handshake(t, ws)
 	send(t, ws, execproto.AppendHTTPRequest(nil, 2, &execproto.HTTPRequest{Method: "POST", URL: u.URL, Body: make([]byte, 40<<20), RequestID: "1"}))
 	if m := receive(t, ws); m.Kind != execproto.Result {
-		t.Errorf("a message larger than a frame got %+v", m)
+		t.Errorf("a message larger than a frame returned %+v", m)
 	}
 }
 
-func TestCodexWantsAToken(t *testing.T) {
+func TestCodexRequiresAToken(t *testing.T) {
 	hash := sha256.Sum256([]byte("token"))
 	codex := peer.StartCodex(t, "--ws-auth", "capability-token", "--ws-token-sha256", hex.EncodeToString(hash[:]))
 	handshake(t, dialCodex(t, codex.URL, http.Header{"Authorization": {"Bearer token"}}))
@@ -234,12 +234,12 @@ func TestCodexWantsAToken(t *testing.T) {
 		_, err := (&link.Dialer{MaxMessage: maxMessage}).Dial(t.Context(), codex.URL, test.header)
 		var refused *link.RefusedError
 		if !errors.As(err, &refused) || refused.Status != test.status || refused.Text != test.text {
-			t.Errorf("%v was answered with %+v (%v)", test.header, refused, err)
+			t.Errorf("%v returned %+v (%v)", test.header, refused, err)
 		}
 	}
 }
 
-// Closing a link is the only cancel there is, and it must reach the upstream.
+// Closing the link is the only way to cancel a request, so it must reach the upstream.
 func TestCodexCancelsWithTheLink(t *testing.T) {
 	u, codex := newUpstream(t), peer.StartCodex(t)
 	relay := peer.StartRelay(t, codex.URL)
@@ -253,7 +253,7 @@ func TestCodexCancelsWithTheLink(t *testing.T) {
 		receive(t, ws)
 		end(ws)
 		if _, err := ws.Receive(); err == nil {
-			t.Error("a message of a link that is gone")
+			t.Error("received a message on a closed link")
 		}
 		<-u.gone
 	}
@@ -268,10 +268,10 @@ func TestCodexRestarts(t *testing.T) {
 	}
 	codex.Kill()
 	if _, err := ws.Receive(); err == nil {
-		t.Error("a message of an executor that was killed")
+		t.Error("received a message from a killed executor")
 	}
 	if ws.Quiet() {
-		t.Error("a dead link is quiet")
+		t.Error("a broken link is quiet")
 	}
 	codex.Restart()
 	ws = dialCodex(t, codex.URL, nil)
@@ -279,7 +279,7 @@ func TestCodexRestarts(t *testing.T) {
 	get(t, ws, 2, u.URL)
 }
 
-// The relay counts what the upstream sees, each request once.
+// The relay counts each request that reaches the upstream once.
 func TestRelayCounts(t *testing.T) {
 	u, codex := newUpstream(t), peer.StartCodex(t)
 	relay := peer.StartRelay(t, codex.URL)
@@ -292,14 +292,14 @@ func TestRelayCounts(t *testing.T) {
 	defer u.mu.Unlock()
 	got := relay.Exchanges()
 	if len(got) != 3 || relay.Count("GET", u.URL+"/a?q=1") != 2 {
-		t.Errorf("counted %v", got)
+		t.Errorf("got counts %v", got)
 	}
 	for exchange, times := range u.seen {
 		if got[exchange] != times {
-			t.Errorf("%v was seen %d times, relayed %d times", exchange, times, got[exchange])
+			t.Errorf("%v was received %d times, relayed %d times", exchange, times, got[exchange])
 		}
 	}
 	if relay.Links() != 1 || relay.Dialed() != 1 {
-		t.Errorf("%d links of %d", relay.Links(), relay.Dialed())
+		t.Errorf("got %d links, expected %d", relay.Links(), relay.Dialed())
 	}
 }

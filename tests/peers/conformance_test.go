@@ -15,13 +15,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-var update = flag.Bool("update", false, "write down how many checks the conformance suite made")
+var update = flag.Bool("update", false, "record how many checks the conformance suite made")
 
-// countsFile says how many checks each run makes. A change of these numbers is a
-// change of what is tested, and is committed as one.
+// countsFile records how many checks each run makes. A change of these numbers is a change of test
+// coverage and is committed as such.
 const countsFile = "conformance_counts.json"
 
-// scenarios are the runs: each scenario at every revision it applies to.
+// scenarios lists the runs: each scenario with every revision that it applies to.
 var scenarios = map[string][]string{
 	"initialize":                          {"2025-06-18", "2025-11-25"},
 	"tools_call":                          {"2025-06-18", "2025-11-25", "2026-07-28"},
@@ -72,17 +72,17 @@ var scenarios = map[string][]string{
 
 // notRun gives the reason why other scenarios are not run, by prefix.
 var notRun = map[string]string{
-	"sep-2640-": "the skills extension is the host's, not the SDK's",
+	"sep-2640-": "the host implements the skills extension, not the SDK",
 }
 
-// ways are how the client's requests travel. The suite must see the same traffic with each.
+// ways are the routes of the client's requests. The suite must see the same traffic over each.
 var ways = []string{"direct", "codex", "agent"}
 
 // counts holds the outcome of each run: scenario, revision, count.
 type counts map[string]map[string]peer.Count
 
-// TestConformance is the official suite. Its runs are not parallel: some
-// scenarios measure time.
+// TestConformance runs the official suite. Its runs are not parallel, because some scenarios
+// measure time.
 func TestConformance(t *testing.T) {
 	peer.RequireInstalled(t)
 	client := buildClient(t)
@@ -94,7 +94,7 @@ func TestConformance(t *testing.T) {
 				t.Run(scenario+"/"+revision+"/"+way, func(t *testing.T) {
 					count := runScenario(t, client, scenario, revision, way)
 					if expected := want[scenario][revision]; !*update && count != expected {
-						t.Errorf("made %+v checks, want %+v; if that is right, run `make conformance-counts`", count, expected)
+						t.Errorf("made %+v checks, expected %+v; if the new count is right, run `make conformance-counts`", count, expected)
 					}
 					got[scenario][revision] = count
 				})
@@ -114,23 +114,23 @@ func runScenario(t *testing.T, client, scenario, revision, way string) peer.Coun
 	relay := peer.StartRelay(t, startExecutor(t, way))
 	env := []string{"HAWSER_TRANSPORT=executor", "HAWSER_EXECUTOR=" + relay.URL}
 	if strings.HasPrefix(scenario, "auth/") {
-		// The names of these servers count, so nothing can stand in front of them.
+		// These scenarios check the server's host name, so no proxy can precede the server.
 		count := runSuite(t, client, scenario, revision, env...)
 		if len(relay.Exchanges()) == 0 {
-			t.Error("the executor was asked for nothing")
+			t.Error("the executor received no request")
 		}
 		return count
 	}
 	front := peer.StartFront(t)
 	count := runSuite(t, front.Lead(t, client), scenario, revision, env...)
-	// Every request that the server saw was one exchange, and none came another way.
+	// Every request that reached the server was one exchange, and none took another route.
 	if seen, sent := front.Seen(), relay.Exchanges(); len(seen) == 0 || !maps.Equal(seen, sent) {
-		t.Errorf("the server saw %v, the executor was asked for %v", seen, sent)
+		t.Errorf("the server received %v, the executor %v", seen, sent)
 	}
 	return count
 }
 
-// startExecutor starts an executor with its default settings, and returns its URL.
+// startExecutor starts an executor with its default settings and returns its URL.
 func startExecutor(tb testing.TB, way string) string {
 	tb.Helper()
 	if way == "codex" {
@@ -181,18 +181,18 @@ func (c counts) write(t *testing.T) {
 	}
 }
 
-// TestConformanceCounts finds runs that are written down but no longer made.
+// TestConformanceCounts finds recorded runs that no longer exist.
 func TestConformanceCounts(t *testing.T) {
 	for scenario, revisions := range readCounts(t) {
 		if recorded := slices.Sorted(maps.Keys(revisions)); !slices.Equal(recorded, scenarios[scenario]) {
-			t.Errorf("%s holds %s at %v, it is run at %v", countsFile, scenario, recorded, scenarios[scenario])
+			t.Errorf("%s records %s at %v, expected %v", countsFile, scenario, recorded, scenarios[scenario])
 		}
 	}
 }
 
-// TestConformanceIsWhole compares the tables above with what the suite offers: a
-// newer suite must not bring scenarios or revisions that nobody looked at.
-func TestConformanceIsWhole(t *testing.T) {
+// TestConformanceTablesAreComplete compares the tables above with the suite. A newer suite must not add
+// scenarios or revisions unnoticed.
+func TestConformanceTablesAreComplete(t *testing.T) {
 	offered := peer.ClientScenarios(t)
 	for scenario, revisions := range scenarios {
 		if !slices.Equal(offered[scenario], revisions) {
@@ -214,12 +214,12 @@ func TestConformanceIsWhole(t *testing.T) {
 		}
 	}
 	for prefix := range unused {
-		t.Errorf("no scenario of the suite begins with %q", prefix)
+		t.Errorf("no scenario of the suite starts with %q", prefix)
 	}
 }
 
-// buildClient builds the program that the suite tests, which is a user of the
-// SDK like any other, in the root module.
+// buildClient builds the program that the suite tests. It uses the SDK like any other program, and
+// is in the root module.
 func buildClient(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "client")

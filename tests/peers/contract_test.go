@@ -17,44 +17,45 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// The contract over the real executor, at its default flags: one request of a link at a time.
+// These tests run the transport contract over the real executor with its default flags: one request
+// at a time on each link.
 
-// oneAtATime is why a link that all exchanges share does not lose several requests without a head.
-const oneAtATime = "the executor begins the next request of a link when the one before has its head: see TestCodexRunsOneRequestOfALink"
+// oneAtATime is the reason why a shared link cannot lose several requests that have no response
+// head yet.
+const oneAtATime = "the executor starts the next request of a link after the head of the previous one: see TestCodexRunsOneRequestOfALink"
 
-// guard bounds a wait for what must happen: it is waited for in full only when a
-// test fails.
+// guard limits the wait for an expected event. Only a failing test waits this long.
 const guard = time.Minute
 
-// await returns what comes on ch.
+// await returns the next value of ch.
 func await[T any](t *testing.T, what string, ch <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-ch:
 		return v
 	case <-time.After(guard):
-		t.Fatalf("did not happen: %s", what)
+		t.Fatalf("timed out waiting: %s", what)
 		panic("unreachable")
 	}
 }
 
-// contract is what all ways to codex have in common.
+// contract returns the configuration that all routes through codex share.
 func contract(shared bool) transporttest.Config {
 	cfg := transporttest.Config{
 		Undetected: map[string]string{
 			"unknown encoding": "the executor reads such a body until the connection ends",
 		},
-		Guard: guard, // messages of 22 MB through several processes, on a machine that is busy
+		Guard: guard, // messages of 22 MB pass through several processes on a busy machine
 	}
 	if shared {
 		cfg.CannotGive = map[int]string{11: oneAtATime}
-		cfg.Undetected["endless informational"] = "the executor waits for the head, and has no lane left"
+		cfg.Undetected["endless informational"] = "the executor waits for the head and has no free slot"
 	}
 	return cfg
 }
 
-// limited are options for one case. Only where servers never end a head is there a
-// limit, since the executor has none: a large request may take long to get there.
+// limited returns the options for one case. Only cases whose server never ends a head get a header
+// timeout; elsewhere a large request may take long to arrive.
 func limited(t *testing.T, shared bool) *executor.Options {
 	t.Helper()
 	opts := &executor.Options{Shared: shared}
@@ -65,7 +66,7 @@ func limited(t *testing.T, shared bool) *executor.Options {
 }
 
 func TestCodexKeepsTheContract(t *testing.T) {
-	for name, shared := range map[string]bool{"links of their own": false, "shared link": true} {
+	for name, shared := range map[string]bool{"exclusive links": false, "shared link": true} {
 		t.Run(name, func(t *testing.T) {
 			relay := peer.StartRelay(t, peer.StartCodex(t).URL)
 			cfg := contract(shared)
@@ -83,7 +84,7 @@ func TestCodexKeepsTheContract(t *testing.T) {
 	}
 }
 
-// The same over the standard input and output of a child process.
+// The transport contract holds over the standard input and output of a child process as well.
 func TestCodexKeepsTheContractOverPipes(t *testing.T) {
 	cfg := contract(true)
 	command := peer.CodexCommand(t)
@@ -98,14 +99,14 @@ func TestCodexKeepsTheContractOverPipes(t *testing.T) {
 	transporttest.Run(t, cfg)
 }
 
-// sending is a link that tells of each request that was sent.
+// sending is a link that reports each request that it has sent.
 type sending struct {
 	executor.Link
 
 	sent chan<- struct{}
 }
 
-// Send sends.
+// Send implements [executor.Link].
 func (l sending) Send(message []byte) error {
 	err := l.Link.Send(message)
 	if err == nil && bytes.Contains(message, []byte(`"http/request"`)) {
@@ -114,7 +115,8 @@ func (l sending) Send(message []byte) error {
 	return err
 }
 
-// startPiped starts codex as a child process and returns the link to it, and what kills it.
+// startPiped starts codex as a child process and returns the link to it and a function that kills
+// it.
 func startPiped(t *testing.T) (executor.Link, func()) {
 	t.Helper()
 	cmd, err := peer.CodexCommand(t)(t.Context())
@@ -126,13 +128,13 @@ func startPiped(t *testing.T) (executor.Link, func()) {
 	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Wait() }) // it was killed
+	t.Cleanup(func() { _ = cmd.Wait() }) // fails: the process was killed
 	return executor.Lines(out, in, 0), func() { _ = cmd.Process.Kill() }
 }
 
-// What happens in place of clause 11 where exchanges share a link: a request behind
-// one without a head waits at the executor. When the link is lost, all fail at
-// once, those with open bodies too, and what had to wait never ran.
+// Clause 11 does not hold where exchanges share a link: a request waits at the executor until the
+// previous one has its head. When the link breaks, all exchanges fail at once, including those with
+// open bodies, and waiting requests never run.
 func TestCodexRunsOneRequestOfALink(t *testing.T) {
 	t.Run("WebSocket", func(t *testing.T) {
 		relay := peer.StartRelay(t, peer.StartCodex(t).URL)
@@ -157,7 +159,7 @@ func runsOneAtATime(t *testing.T, l executor.Link, cut func()) {
 	releases := map[string]chan struct{}{"/first": make(chan struct{}), "/second": make(chan struct{})}
 	close(releases["/second"])
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client is gone
+		_, _ = io.Copy(io.Discard, r.Body) // the server notices a lost client only after the body has been read
 		arrived <- r.URL.Path
 		if r.URL.Path == "/open" {
 			_, _ = io.WriteString(w, "first")
@@ -181,7 +183,7 @@ func runsOneAtATime(t *testing.T, l executor.Link, cut func()) {
 	close(releases["/first"])
 	for _, ended := range behind {
 		if err := await(t, "a request ends", ended); err != nil {
-			t.Errorf("a request failed: %v", err)
+			t.Errorf("request failed: %v", err)
 		}
 	}
 	await(t, "the second request arrives", arrived)
@@ -195,15 +197,15 @@ func runsOneAtATime(t *testing.T, l executor.Link, cut func()) {
 	for _, ended := range open {
 		err := await(t, "an exchange fails", ended)
 		if !errors.Is(err, executor.ErrLinkLost) || transport.StageOf(err) != transport.MaybeSent || errors.Is(err, io.EOF) {
-			t.Errorf("an exchange failed with %v", err)
+			t.Errorf("exchange failed with an unexpected error: %v", err)
 		}
 	}
 	if len(arrived) != 0 {
-		t.Errorf("%s arrived behind a request without a head", <-arrived)
+		t.Errorf("%s arrived while another request had no head", <-arrived)
 	}
 }
 
-// postAndRead makes a request and reads the response to its end.
+// postAndRead makes a request and reads the whole response.
 func postAndRead(ctx context.Context, rt http.RoundTripper, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("x"))
 	if err != nil {

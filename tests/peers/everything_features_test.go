@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// everything begins a session with server-everything that ends with the test.
+// everything connects a session to server-everything. The session is closed at the end of the test.
 func everything(t *testing.T, h mcpclient.Handlers) *mcpclient.Session {
 	t.Helper()
 	s, err := mcpclient.Connect(t.Context(), peer.StartEverything(t).URL, &mcpclient.Options{Handlers: h})
@@ -31,7 +31,7 @@ func everything(t *testing.T, h mcpclient.Handlers) *mcpclient.Session {
 	return s
 }
 
-// says calls a tool that must succeed and returns all its texts.
+// says calls a tool that must succeed, and returns the text of its result.
 func says(t *testing.T, s *mcpclient.Session, tool string, args any, opts ...mcpclient.CallOption) string {
 	t.Helper()
 	result, err := s.CallTool(t.Context(), tool, args, opts...)
@@ -60,7 +60,7 @@ func contains(t *testing.T, text string, parts ...string) {
 	}
 }
 
-// raw is the result that server-everything shows as it got it.
+// raw returns the result that server-everything received, which it echoes in its own result.
 func raw(t *testing.T, text string) map[string]any {
 	t.Helper()
 	_, shown, found := strings.Cut(text, "Raw result: ")
@@ -71,7 +71,7 @@ func raw(t *testing.T, text string) map[string]any {
 	return result
 }
 
-// fill fills in the form of server-everything: defaults, and what a person types.
+// fill fills in the form of server-everything with defaults and a user's input.
 func fill(r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	content := r.Form.Defaults()
 	for name, typed := range map[string]string{
@@ -80,7 +80,7 @@ func fill(r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	} {
 		i := slices.IndexFunc(r.Form.Fields, func(f mcpclient.Field) bool { return f.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("no field %q", name)
+			return nil, fmt.Errorf("unexpected field %q", name)
 		}
 		value, err := r.Form.Fields[i].Parse(typed)
 		if err != nil {
@@ -91,7 +91,7 @@ func fill(r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	return mcpclient.AcceptElicitation(content), r.Form.Validate(content)
 }
 
-// A form with a field of every kind is filled in, refused, and closed.
+// The user accepts, declines and cancels a form that has a field of every kind.
 func TestEverythingElicitsAForm(t *testing.T) {
 	answers := make(chan *mcp.ElicitationResult, 2)
 	answers <- mcpclient.DeclineElicitation()
@@ -109,7 +109,7 @@ func TestEverythingElicitsAForm(t *testing.T) {
 	const tool = "trigger-elicitation-request"
 	for _, action := range []string{"decline", "cancel"} {
 		if got := raw(t, says(t, s, tool, nil)); got["action"] != action || got["content"] != nil {
-			t.Errorf("the server got %v, want %s", got, action)
+			t.Errorf("the server got %v, expected %s", got, action)
 		}
 	}
 	text := says(t, s, tool, nil)
@@ -121,12 +121,13 @@ func TestEverythingElicitsAForm(t *testing.T) {
 		"titledMultipleSelectEnum": []any{"fish-1"}, "legacyTitledEnum": "pet-4",
 	}
 	if got := raw(t, text); got["action"] != "accept" || fmt.Sprint(got["content"]) != fmt.Sprint(want) {
-		t.Errorf("the server got %v, want %v", got, want)
+		t.Errorf("the server got %v, expected %v", got, want)
 	}
 }
 
-// A page is asked for by a request, and by an error that demands another page first.
-func TestEverythingElicitsAPage(t *testing.T) {
+// A server requests a URL elicitation in two ways: with a request, and with an error that requires
+// the elicitation first.
+func TestEverythingElicitsAURL(t *testing.T) {
 	visited := make(chan string, 4)
 	s := everything(t, mcpclient.Handlers{
 		ElicitURL: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
@@ -139,7 +140,7 @@ func TestEverythingElicitsAPage(t *testing.T) {
 	_, err := s.CallTool(t.Context(), "trigger-url-elicitation", args)
 	pages, unsafe := mcpclient.RequiredElicitations(err)
 	if len(pages) != 1 || unsafe != nil {
-		t.Fatalf("the error demands %v, %v: %v", pages, unsafe, err)
+		t.Fatalf("the error requires %v, %v: %v", pages, unsafe, err)
 	}
 	contains(t, says(t, s, "trigger-url-elicitation", args), "Elicitation ID: visit-1", "URL: "+page)
 	if first, second := <-visited, <-visited; first != pages[0].URL.String() || second != page || len(visited) > 0 {
@@ -151,11 +152,11 @@ func TestEverythingSamples(t *testing.T) {
 	s := everything(t, mcpclient.Handlers{
 		Sample: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
 			if len(r.Messages) != 1 || r.MaxTokens != 17 || !r.HasTemperature {
-				return nil, fmt.Errorf("asked %s", r.Raw)
+				return nil, fmt.Errorf("sampling request: %s", r.Raw)
 			}
 			content, ok := r.Messages[0].Content.(mcp.TextContent)
 			if !ok {
-				return nil, fmt.Errorf("asked with a %T", r.Messages[0].Content)
+				return nil, fmt.Errorf("sampling request with content of type %T", r.Messages[0].Content)
 			}
 			return &mcp.CreateMessageResult{
 				SamplingMessage: mcp.SamplingMessage{Role: mcp.RoleAssistant, Content: mcp.NewTextContent("you said: " + content.Text)},
@@ -167,8 +168,8 @@ func TestEverythingSamples(t *testing.T) {
 		`"model": "model-1"`, "you said: ", "what is it?")
 }
 
-// server-everything asks for the roots on the standing stream, which has to be
-// open before the first call, and again when it is told that they have changed.
+// server-everything requests the roots on the shared stream. The stream has to be open before the
+// first call; the server requests them again when it is notified of a change.
 func TestEverythingListsRoots(t *testing.T) {
 	asked := make(chan struct{}, 8)
 	roots := make(chan []mcp.Root, 1)
@@ -190,23 +191,23 @@ func TestEverythingListsRoots(t *testing.T) {
 	if err := s.RootsChanged(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	within(t, asked, "the question after the change")
-	for range 100 { // the tool shows what came last, and does not wait for what is coming
+	within(t, asked, "the roots request after the change")
+	for range 100 { // the tool returns the latest roots without waiting for new ones
 		if text := says(t, s, "get-roots-list", nil); strings.Contains(text, "(2 total)") {
 			contains(t, text, "1. two", "2. Unnamed Root", "URI: file:///srv/three")
 			return
 		}
 	}
-	t.Error("the server never took the new roots")
+	t.Error("the server did not update its roots")
 }
 
-// within takes what must come, and fails the test if it does not.
+// within returns the next value of a channel, and fails the test if none arrives.
 func within[T any](t *testing.T, from <-chan T, what string) (v T) {
 	t.Helper()
 	select {
 	case v = <-from:
-	case <-time.After(time.Minute): // only what never comes takes so long
-		t.Fatalf("%s did not come", what)
+	case <-time.After(time.Minute): // only a failing test waits this long
+		t.Fatalf("timed out waiting for %s", what)
 	}
 	return v
 }
@@ -227,12 +228,12 @@ func TestEverythingCompletes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(completed.Completion.Values); got != want {
-			t.Errorf("completed %v with %s, want %s", params, got, want)
+			t.Errorf("completed %v with %s, expected %s", params, got, want)
 		}
 	}
 }
 
-// A template of each kind leads to a resource that can be read.
+// A template of each kind leads to a readable resource.
 func TestEverythingHasTemplates(t *testing.T) {
 	s := everything(t, mcpclient.Handlers{})
 	templates := 0
@@ -254,7 +255,7 @@ func TestEverythingHasTemplates(t *testing.T) {
 		case mcp.BlobResourceContents:
 			contains(t, contents.MIMEType, "text/plain")
 		default:
-			t.Errorf("%s holds a %T", uri, contents)
+			t.Errorf("%s contains a %T", uri, contents)
 		}
 		templates++
 	}
@@ -269,7 +270,7 @@ type weather struct {
 	Humidity    float64 `json:"humidity"`
 }
 
-func TestEverythingIsCalledWithTypes(t *testing.T) {
+func TestEverythingTypedCall(t *testing.T) {
 	s := everything(t, mcpclient.Handlers{})
 	got, err := mcpclient.Call[map[string]string, weather](t.Context(), s, "get-structured-content", map[string]string{"location": "Chicago"})
 	if err != nil || got != (weather{36, "Light rain / drizzle", 82}) {
@@ -278,23 +279,23 @@ func TestEverythingIsCalledWithTypes(t *testing.T) {
 	_, err = mcpclient.Call[map[string]string, weather](t.Context(), s, "get-structured-content", map[string]string{"location": "Atlantis"})
 	var failed *mcpclient.ToolError
 	if mcpclient.KindOf(err) != mcpclient.KindTool || !errors.As(err, &failed) {
-		t.Errorf("the server did not refuse the argument: %v", err)
+		t.Errorf("expected the server to refuse the argument, got %v", err)
 	}
 }
 
-func TestEverythingTellsProgress(t *testing.T) {
+func TestEverythingReportsProgress(t *testing.T) {
 	s := everything(t, mcpclient.Handlers{})
 	var got []float64
 	text := says(t, s, "trigger-long-running-operation", map[string]any{"duration": 0.5, "steps": 5},
 		mcpclient.OnProgress(func(_ context.Context, p mcpclient.Progress) { got = append(got, p.Progress/p.Total) }))
 	contains(t, text, "Long running operation completed")
 	if !slices.Equal(got, []float64{0.2, 0.4, 0.6, 0.8, 1}) {
-		t.Errorf("progress was %v", got)
+		t.Errorf("got progress %v", got)
 	}
 }
 
-// A resource that was subscribed to is told of, until that is over.
-func TestEverythingTellsOfResources(t *testing.T) {
+// A subscription delivers updates of its resource until it is closed.
+func TestEverythingUpdatesResources(t *testing.T) {
 	s := everything(t, mcpclient.Handlers{})
 	const uri = "demo://resource/dynamic/text/1"
 	sub, err := s.Listen(t.Context(), mcpclient.Filter{ToolsChanged: true, Resources: []string{uri}})
@@ -302,7 +303,7 @@ func TestEverythingTellsOfResources(t *testing.T) {
 		t.Fatal(err)
 	}
 	if honored := sub.Honored(); !honored.ToolsChanged || !slices.Equal(honored.Resources, []string{uri}) {
-		t.Fatalf("honored %+v", honored)
+		t.Fatalf("the server honored %+v", honored)
 	}
 	events := make(chan mcpclient.ListenEvent, 8)
 	go func() {
@@ -313,16 +314,16 @@ func TestEverythingTellsOfResources(t *testing.T) {
 	}()
 	says(t, s, "toggle-subscriber-updates", nil)
 	if ev := within(t, events, "an update"); ev != (mcpclient.ListenEvent{Kind: mcpclient.ListenResourceUpdated, URI: uri}) {
-		t.Errorf("told of %+v", ev)
+		t.Errorf("got event %+v", ev)
 	}
 	if err := sub.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for range events { // to the end
+	for range events { // reads the remaining events
 	}
 	var end *mcpclient.ListenError
 	if !errors.As(sub.Err(), &end) || end.Reason != mcpclient.EndClosed {
-		t.Errorf("ended by %v", sub.Err())
+		t.Errorf("the subscription ended with %v", sub.Err())
 	}
-	echoes(t, s, "still there")
+	echoes(t, s, "a resource update after Close")
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// A server that crashes and comes back has lost every session. It refuses the
-// next call, which therefore did not run, and the user of the session must not
-// notice more than that the server's state is gone.
+// A server that crashes and restarts has lost every session. It refuses the next call, which
+// therefore did not run. The session's user loses the server's state but notices nothing else.
 func TestSessionSurvivesARestartOfTheServer(t *testing.T) {
 	server := peer.StartEverything(t)
 	restored := make(chan mcpclient.SessionRestored, 1)
@@ -36,19 +35,19 @@ func TestSessionSurvivesARestartOfTheServer(t *testing.T) {
 	server.Kill()
 	server.Restart()
 	echoes(t, s, "after")
-	server.WaitLog(peer.LogSession, 1) // the log began anew: this is the second initialize
+	server.WaitLog(peer.LogSession, 1) // the log is new, so this is the second initialize
 	listsEcho(t, s)
 	select {
 	case r := <-restored:
 		if r.Era != mcpclient.EraLegacy {
-			t.Errorf("restored a session of era %v, want %v", r.Era, mcpclient.EraLegacy)
+			t.Errorf("restored a session of era %v, expected %v", r.Era, mcpclient.EraLegacy)
 		}
-	case <-time.After(time.Minute): // only a session that never tells takes so long
-		t.Error("the user was not told that the session is a new one")
+	case <-time.After(time.Minute): // only a failing test waits this long
+		t.Error("SessionRestored was not called")
 	}
 }
 
-// listsEcho walks over all tools and finds the one the test calls.
+// listsEcho iterates over all tools and looks for the one that the test calls.
 func listsEcho(t *testing.T, s *mcpclient.Session) {
 	t.Helper()
 	found := false
@@ -70,9 +69,9 @@ func echoes(t *testing.T, s *mcpclient.Session, text string) {
 		t.Fatal(err)
 	}
 	if result.IsError || len(result.Content) != 1 {
-		t.Fatalf("echo answered %+v", result)
+		t.Fatalf("echo returned %+v", result)
 	}
 	if answer, ok := result.Content[0].(mcp.TextContent); !ok || answer.Text != "Echo: "+text {
-		t.Fatalf("echo answered %+v", result.Content[0])
+		t.Fatalf("echo returned %+v", result.Content[0])
 	}
 }

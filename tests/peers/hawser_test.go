@@ -23,10 +23,10 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// The command-line client of examples/hawser, as a person or a script runs it:
-// the built program, against server-everything.
+// These tests run the built command-line client of examples/hawser against server-everything, as a
+// user or a script does.
 
-// hawserRun is one run of the program, and what it must print.
+// hawserRun is one run of the program and its expected output.
 type hawserRun struct {
 	args     []string
 	stdin    string
@@ -35,11 +35,12 @@ type hawserRun struct {
 }
 
 const (
-	typedForm = "Ada\n\n\nada@example.com\n\n1815-12-10\n\n2.5\n\n1,3\n\n\n\n\n" // the last one sends it
+	typedForm = "Ada\n\n\nada@example.com\n\n1815-12-10\n\n2.5\n\n1,3\n\n\n\n\n" // the last line sends the form
 	page      = "url=https://example.com/consent"
 )
 
-// everythingTools are runs of each tool that server-everything has for a client that can do what hawser can.
+// everythingTools has runs of each tool of server-everything that requires no more than hawser's
+// capabilities.
 var everythingTools = map[string][]hawserRun{
 	"echo": {{args: []string{"message=ahoy"}, out: []string{"Echo: ahoy\n"}}, {args: []string{"-"}, stdin: `{"message": "piped"}`, out: []string{"Echo: piped\n"}}},
 	"get-annotated-message": {
@@ -117,7 +118,7 @@ func TestHawserRunsEverythingOfEverything(t *testing.T) {
 		}
 		for _, name := range names {
 			if len(table[name]) == 0 {
-				t.Errorf("the %s %s is not run", kind, name)
+				t.Errorf("no run for the %s %s", kind, name)
 			}
 			for i, run := range table[name] {
 				t.Run(name+" "+strconv.Itoa(i), func(t *testing.T) { cli.check(t, run, command, name) })
@@ -132,7 +133,7 @@ func TestHawserReadsEverythingOfEverything(t *testing.T) {
 		t.Errorf("only %q are listed", documents)
 	} else {
 		for _, uri := range documents {
-			cli.check(t, hawserRun{out: []string{"# "}}, "read", uri) // they are all in Markdown
+			cli.check(t, hawserRun{out: []string{"# "}}, "read", uri) // all of them are in Markdown
 		}
 	}
 	for _, template := range cli.listed(t, "resources", "uriTemplate") {
@@ -145,8 +146,8 @@ func TestHawserReadsEverythingOfEverything(t *testing.T) {
 	cli.check(t, hawserRun{args: []string{"name", "", "department=Sales"}, out: []string{"David\nEve\nFrank\n"}}, "complete", "prompt", "completable-prompt")
 }
 
-// Ctrl-C: the server is told which request nobody waits for any more, before the session ends.
-func TestHawserInterruptedTellsEverything(t *testing.T) {
+// After Ctrl-C, hawser first cancels its running request at the server, then ends the session.
+func TestInterruptedHawserCancelsItsRequest(t *testing.T) {
 	server := peer.StartEverything(t)
 	watch := watchHTTP(t, server.URL)
 	cli := hawserAgainst(t, watch.URL)
@@ -172,21 +173,21 @@ func TestHawserInterruptedTellsEverything(t *testing.T) {
 		t.Errorf("stderr ends with %q, %v", rest, err)
 	}
 	if code := exitCode(t, cmd.Wait()); code != 130 {
-		t.Errorf("exit code %d, want 130", code)
+		t.Errorf("got exit code %d, expected 130", code)
 	}
 	seen := watch.seen()
 	call := slices.IndexFunc(seen, func(x exchange) bool { return x.method == "tools/call" })
 	cancelled := slices.IndexFunc(seen, func(x exchange) bool { return x.method == "notifications/cancelled" })
 	deleted := slices.IndexFunc(seen, func(x exchange) bool { return x.method == http.MethodDelete })
 	if call < 0 || cancelled < call || deleted < cancelled {
-		t.Fatalf("the server saw %+v; want the call, its cancellation, and the end of the session", seen)
+		t.Fatalf("the server received %+v, expected the call, its cancellation, and the end of the session", seen)
 	}
 	if told := seen[cancelled]; !bytes.Equal(told.about, seen[call].id) || told.status != http.StatusAccepted {
-		t.Errorf("the server took %+v as the cancellation of %+v", told, seen[call])
+		t.Errorf("the server received %+v as the cancellation of %+v", told, seen[call])
 	}
 }
 
-// hawserCLI is the built program, and the server it is run against.
+// hawserCLI is the built program and the server that it connects to.
 type hawserCLI struct{ path, url string }
 
 func hawserAgainst(t *testing.T, url string) hawserCLI {
@@ -205,14 +206,14 @@ func (c hawserCLI) command(t *testing.T, command string, args ...string) *exec.C
 	return exec.CommandContext(t.Context(), c.path, append([]string{command, c.url}, args...)...)
 }
 
-// check runs the program; args come before those of the run.
+// check runs the program with args before those of the run.
 func (c hawserCLI) check(t *testing.T, run hawserRun, command string, args ...string) {
 	t.Helper()
 	cmd := c.command(t, command, append(args, run.args...)...)
 	var out, complaints bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(run.stdin), &out, &complaints
 	if code := exitCode(t, cmd.Run()); code != run.code {
-		t.Errorf("%q: exit code %d, want %d", cmd.Args[1:], code, run.code)
+		t.Errorf("%q: got exit code %d, expected %d", cmd.Args[1:], code, run.code)
 	}
 	for where, c := range map[string]struct {
 		text  string
@@ -224,12 +225,12 @@ func (c hawserCLI) check(t *testing.T, run hawserRun, command string, args ...st
 			}
 		}
 		if strings.Contains(c.text, "\x1b") {
-			t.Errorf("%q: an escape sequence is on %s: %q", cmd.Args[1:], where, c.text)
+			t.Errorf("%q: escape sequence on %s: %q", cmd.Args[1:], where, c.text)
 		}
 	}
 }
 
-// listed returns a member of each of the listed things that has it.
+// listed returns the named member of each listed item that has it.
 func (c hawserCLI) listed(t *testing.T, command, member string) (values []string) {
 	t.Helper()
 	out, err := c.command(t, command, "--json").Output()
@@ -260,7 +261,7 @@ func exitCode(t *testing.T, err error) int {
 	return exit.ExitCode()
 }
 
-// watchedHTTP is a proxy that remembers what the server has answered to.
+// watchedHTTP is a proxy that records the requests that the server has answered.
 type watchedHTTP struct {
 	URL string
 
@@ -269,15 +270,15 @@ type watchedHTTP struct {
 	passed []exchange // guarded by mu
 }
 
-// exchange is a request to which the server has answered.
+// exchange is a request that the server has answered.
 type exchange struct {
-	method string          // of JSON-RPC, or else of HTTP
+	method string          // method of JSON-RPC, or of HTTP for requests without a message
 	id     json.RawMessage // of the request
 	about  json.RawMessage // the request that is cancelled
 	status int
 }
 
-// watchHTTP puts a proxy in front of a server, until the test ends.
+// watchHTTP starts a proxy in front of a server until the end of the test.
 func watchHTTP(t *testing.T, endpoint string) *watchedHTTP {
 	t.Helper()
 	target, err := url.Parse(endpoint)
@@ -291,7 +292,7 @@ func watchHTTP(t *testing.T, endpoint string) *watchedHTTP {
 		Rewrite:       func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host },
 		Transport:     w,
 		FlushInterval: -1,
-		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }, // the client is gone
+		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }, // the client has disconnected
 	})
 	t.Cleanup(front.Close)
 	w.URL = front.URL + target.Path
@@ -313,7 +314,7 @@ func (w *watchedHTTP) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		_ = json.Unmarshal(body, &message) // what is no message has no method
+		_ = json.Unmarshal(body, &message) // a body that is not a message leaves the method empty
 	}
 	resp, err := w.server.RoundTrip(r)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// A header that the executor fills from its environment: this process does not have
-// the secret, every request of the session does, and no other origin gets it.
-func TestSecretOfTheExecutor(t *testing.T) {
+// The executor fills a header with a secret from its environment. This process does not have the
+// secret, every request of the session carries it, and no other origin receives it.
+func TestExecutorFillsInASecretHeader(t *testing.T) {
 	peer.RequireInstalled(t)
 	for name, start := range map[string]func(t *testing.T, origin string) *peer.Executor{
 		"codex": func(t *testing.T, _ string) *peer.Executor { t.Helper(); return peer.StartCodex(t) },
@@ -40,7 +40,7 @@ func TestSecretOfTheExecutor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			within(t, standing.Arrived(), "the standing stream")
+			within(t, standing.Arrived(), "the shared stream")
 			standing.Release()
 			if _, err := s.CallTool(t.Context(), "echo", nil); err != nil {
 				t.Error(err)
@@ -50,18 +50,18 @@ func TestSecretOfTheExecutor(t *testing.T) {
 			}
 			for _, r := range srv.Requests("") {
 				if got := r.Header.Get("Authorization"); got != "Bearer "+peer.CodexValue {
-					t.Errorf("%s %s has the authorization %q", r.HTTP, r.Method, got)
+					t.Errorf("%s %s has authorization %q", r.HTTP, r.Method, got)
 				}
 			}
 			if srv.Count("GET") == 0 || srv.Count("tools/call") == 0 || srv.Count("DELETE") == 0 {
-				t.Errorf("the server saw only %q", srv.Methods())
+				t.Errorf("the server received only %q", srv.Methods())
 			}
 			seen := make(chan http.Header, 1)
 			other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }))
 			defer other.Close()
 			_ = get200(t, rt, other.URL).Body.Close()
 			if got, ok := within(t, seen, "the request to another origin")["Authorization"]; ok {
-				t.Errorf("another origin got the authorization %q", got)
+				t.Errorf("another origin received authorization %q", got)
 			}
 		})
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// An executor dies under a session and comes back. Who waits is told at once, and
-// that the tool may have run; no tool runs twice; what can be repeated or taken
-// up again is; and the session, which the server still knows, goes on.
+// An executor is killed during a session and restarts. Waiting calls fail immediately and report
+// that the tool may have run. No tool runs twice. The session retries safe requests, resumes
+// streams where it can, and continues, because the server still knows it.
 func TestExecutorIsKilled(t *testing.T) {
 	peer.RequireInstalled(t)
 	for name, x := range map[string]*peer.Executor{
@@ -34,13 +34,13 @@ func TestExecutorIsKilled(t *testing.T) {
 				links = " shared"
 			}
 			for when, test := range map[string]func(*kill){
-				"while it is idle":               (*kill).idle,
-				"before the headers came":        (*kill).headers,
-				"within a stream":                (*kill).stream,
-				"within a stream without a name": (*kill).namelessStream,
-				"within a body":                  (*kill).body,
-				"within an upload":               (*kill).upload,
-				"within an upload nobody reads":  (*kill).unreadUpload,
+				"while idle":               (*kill).idle,
+				"before the headers":        (*kill).headers,
+				"during a stream":                (*kill).stream,
+				"during a stream without event ids": (*kill).namelessStream,
+				"during a body":                  (*kill).body,
+				"during an upload":               (*kill).upload,
+				"during an upload that the server does not read":  (*kill).unreadUpload,
 			} {
 				t.Run(name+links+"/"+when, func(t *testing.T) { test(&kill{T: t, x: x, shared: shared}) })
 			}
@@ -48,7 +48,7 @@ func TestExecutorIsKilled(t *testing.T) {
 	}
 }
 
-// kill is a session over an executor that is killed.
+// kill is a session whose executor is killed.
 type kill struct {
 	*testing.T
 	x      *peer.Executor
@@ -57,13 +57,13 @@ type kill struct {
 	srv    *mcptest.Server
 	s      *mcpclient.Session
 
-	entered chan struct{} // "slow" runs
-	proceed chan struct{} // it may end
+	entered chan struct{} // receives a value when "slow" starts
+	proceed chan struct{} // lets "slow" return
 	sub     *mcpclient.Subscription
 	next    func() (mcpclient.ListenEvent, bool)
 }
 
-// watched tells when much of a body was read.
+// watched reports when 1 MiB of a body has been read.
 type watched struct {
 	transport.Transport
 	much chan struct{}
@@ -94,7 +94,7 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// begin connects, and subscribes to what the standing stream tells.
+// begin connects a session and subscribes to notifications.
 func (k *kill) begin(srv *mcptest.Server) {
 	k.Helper()
 	k.srv, k.entered, k.proceed = srv, make(chan struct{}, 8), make(chan struct{})
@@ -123,7 +123,7 @@ func (k *kill) must(err error) {
 func (k *kill) event(want mcpclient.ListenEventKind) {
 	k.Helper()
 	if ev, _ := k.next(); ev.Kind != want {
-		k.Fatalf("the subscription has event %v (%v), want %v", ev.Kind, ev.Cause, want)
+		k.Fatalf("got event %v (%v), expected %v", ev.Kind, ev.Cause, want)
 	}
 }
 
@@ -137,7 +137,7 @@ func (k *kill) slow(ctx context.Context, c *mcptest.Call) (json.RawMessage, erro
 	return mcptest.Text("done"), ctx.Err()
 }
 
-// call begins calls of a tool.
+// call starts n calls of a tool.
 func (k *kill) call(tool string, args any, n int) <-chan error {
 	done := make(chan error, n)
 	for range n {
@@ -149,26 +149,26 @@ func (k *kill) call(tool string, args any, n int) <-chan error {
 	return done
 }
 
-// fail checks that calls fail which may have run. The executor is away, so that
-// nothing but its end can have told them.
+// fail checks that the calls fail as possibly run. While the executor is down, only its end can
+// have caused this.
 func (k *kill) fail(calls <-chan error, n int) {
 	k.Helper()
 	for range n {
 		err := within(k.T, calls, "the failure of a call")
 		if mcpclient.KindOf(err) != mcpclient.KindOutcomeUnknown || !mcpclient.MayHaveRun(err) || transport.StageOf(err) != transport.MaybeSent {
-			k.Errorf("a call whose executor was killed: %v", err)
+			k.Errorf("call whose executor was killed: %v", err)
 		}
 	}
 }
 
-// goesOn checks that the session is the same as before, and so is its stream: what
-// was told while the executor was away comes all the same.
+// goesOn checks that the session has survived. Notifications that the server sent while the
+// executor was down arrive afterwards; a modern session reports missed events instead.
 func (k *kill) goesOn() {
 	k.Helper()
 	_, err := k.s.CallTool(k.Context(), "echo", nil)
 	k.must(err)
 	if n := k.srv.Count("initialize"); k.srv.Era == mcptest.Legacy && n != 1 {
-		k.Errorf("%d sessions were begun", n)
+		k.Errorf("expected 1 session, got %d", n)
 	}
 	if k.srv.Era == mcptest.Modern {
 		k.event(mcpclient.ListenMissedEvents)
@@ -178,7 +178,7 @@ func (k *kill) goesOn() {
 	k.must(k.s.Close())
 }
 
-// dies kills the executor, and tells something to nobody.
+// dies kills the executor. The server then sends a notification that cannot arrive.
 func (k *kill) dies() {
 	k.x.Kill()
 	k.srv.Tell("notifications/prompts/list_changed", nil)
@@ -187,7 +187,7 @@ func (k *kill) dies() {
 func (k *kill) ran(tool string, times int) {
 	k.Helper()
 	if n := k.srv.Executions(tool); n != times {
-		k.Errorf("%s ran %d times, want %d", tool, n, times)
+		k.Errorf("%s ran %d times, expected %d", tool, n, times)
 	}
 }
 
@@ -197,7 +197,7 @@ func legacyServer() *mcptest.Server {
 	return srv
 }
 
-// idle: the next call finds links of which nobody has told it that they are dead.
+// idle: the session still holds links to the killed executor when it makes the next call.
 func (k *kill) idle() {
 	k.begin(legacyServer())
 	const calls = 4
@@ -239,7 +239,7 @@ func (k *kill) headers() {
 	k.ran("slow", 3)
 }
 
-// stream: events with names. The call's stream is taken up where it stood.
+// stream: the events have ids. The call's stream resumes after the last event.
 func (k *kill) stream() {
 	srv := legacyServer()
 	srv.SSE = true
@@ -259,7 +259,7 @@ func (k *kill) stream() {
 	k.ran("slow", 1)
 }
 
-// namelessStream: the stream of a modern call cannot be taken up again.
+// namelessStream: a modern call's stream has no event ids and cannot resume.
 func (k *kill) namelessStream() {
 	srv := mcptest.New(mcptest.Modern)
 	srv.SSE = true
@@ -275,7 +275,7 @@ func (k *kill) namelessStream() {
 	k.ran("slow", 2)
 }
 
-// body: half of 8 MiB has come.
+// body: half of 8 MiB has arrived.
 func (k *kill) body() {
 	srv := legacyServer()
 	var ran atomic.Int32
@@ -298,11 +298,11 @@ func (k *kill) body() {
 	k.x.Restart()
 	k.goesOn()
 	if n := ran.Load(); n != 1 {
-		k.Errorf("the tool ran %d times", n)
+		k.Errorf("the tool ran %d times, expected 1", n)
 	}
 }
 
-// upload: the call has arguments of 8 MiB, and there is no answer yet.
+// upload: the call has arguments of 8 MiB and no answer yet.
 func (k *kill) upload() {
 	k.begin(legacyServer())
 	calls := k.call("slow", map[string]any{"text": strings.Repeat("x", 8*mebi)}, 1)
@@ -314,7 +314,7 @@ func (k *kill) upload() {
 	k.ran("slow", 1)
 }
 
-// unreadUpload: the server reads nothing of a body of 8 MiB, so that most of it is still at the executor.
+// unreadUpload: the server does not read a body of 8 MiB, so most of it is still at the executor.
 func (k *kill) unreadUpload() {
 	arrived, end := make(chan struct{}, 8), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -337,7 +337,7 @@ func (k *kill) unreadUpload() {
 	within(k.T, arrived, "the upload")
 	k.x.Kill()
 	if err := within(k.T, failed, "the failure of the upload"); !errors.Is(err, executor.ErrLinkLost) || transport.StageOf(err) != transport.MaybeSent {
-		k.Errorf("an upload whose executor was killed: %v", err)
+		k.Errorf("upload whose executor was killed: %v", err)
 	}
 	k.x.Restart()
 	_ = get200(k.T, rt, server.URL).Body.Close()

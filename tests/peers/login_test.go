@@ -22,8 +22,8 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// A person logs in with a browser at an authorization server that nobody here
-// wrote, and the command line lives on what that gave it.
+// A user logs in with a browser at a third-party authorization server. The command line then uses,
+// renews and revokes the tokens.
 func TestHawserLogsIn(t *testing.T) {
 	for name, dpop := range map[string]bool{"bearer": false, "DPoP with nonces": true} {
 		t.Run(name, func(t *testing.T) {
@@ -37,12 +37,12 @@ func TestHawserLogsIn(t *testing.T) {
 			out := logIn(t, cli, store)
 			for _, part := range []string{"logged in to " + resource.URL, server.Issuer, resourceScope} {
 				if !strings.Contains(out, part) {
-					t.Errorf("%q is not in what login says:\n%s", part, out)
+					t.Errorf("%q is not in the output of login:\n%s", part, out)
 				}
 			}
 			cli.check(t, hawserRun{args: append(store, "--json"), out: []string{`"refreshable":true`}}, "whoami")
 			cli.check(t, echo, "call", append([]string{"echo"}, store...)...)
-			for range 2 { // the second refresh token came with the first refresh
+			for range 2 { // the first refresh returned a new refresh token
 				resource.refuseIssued()
 				cli.check(t, echo, "call", append([]string{"echo"}, store...)...)
 			}
@@ -53,13 +53,13 @@ func TestHawserLogsIn(t *testing.T) {
 			cli.check(t, hawserRun{args: store, code: 5, err: []string{"not logged in"}}, "whoami")
 			cli.check(t, hawserRun{args: append([]string{"echo", "{}"}, store...), code: 5}, "call")
 			if strings.Contains(server.Log(), "server_error") {
-				t.Errorf("the authorization server complains:\n%s", server.Log())
+				t.Errorf("the authorization server reports errors:\n%s", server.Log())
 			}
 		})
 	}
 }
 
-// logIn runs `hawser login` and is the person at the browser. It returns what login prints.
+// logIn runs `hawser login` and plays the user at the browser. It returns the output of login.
 func logIn(t *testing.T, cli hawserCLI, args []string) string {
 	t.Helper()
 	cmd := cli.command(t, "login", append([]string{"--no-browser"}, args...)...)
@@ -82,14 +82,14 @@ func logIn(t *testing.T, cli hawserCLI, args []string) string {
 		t.Fatalf("login: %v\n%s\nthe browser shows:\n%s", err, text, final)
 	}
 	if !strings.Contains(final, "You are signed in") {
-		t.Errorf("the browser shows at the end:\n%s", final)
+		t.Errorf("the browser finally shows:\n%s", final)
 	}
 	return out.String()
 }
 
 var authorizationURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+/auth\?\S+`)
 
-// printedURL reads the address of the page that the person is to visit.
+// printedURL reads the login URL that hawser prints.
 func printedURL(t *testing.T, r *bufio.Reader) string {
 	t.Helper()
 	var all strings.Builder
@@ -100,13 +100,13 @@ func printedURL(t *testing.T, r *bufio.Reader) string {
 			return url
 		}
 		if err != nil {
-			t.Fatalf("login printed no address: %v\n%s", err, all.String())
+			t.Fatalf("login printed no URL: %v\n%s", err, all.String())
 		}
 	}
 }
 
-// consent logs in at the authorization server's own pages, agrees, and returns the
-// text of the page at which the browser ends. HAWSER_SCREENSHOT names a file for a picture of it.
+// consent logs in at the authorization server's pages, agrees, and returns the text of the final
+// page. HAWSER_SCREENSHOT names a file for a screenshot of it.
 func consent(t *testing.T, browser context.Context, page string) (final string) { //nolint:revive // chromedp's contexts are browsers
 	t.Helper()
 	var picture []byte
@@ -122,7 +122,7 @@ func consent(t *testing.T, browser context.Context, page string) (final string) 
 		chromedp.CaptureScreenshot(&picture),
 	)
 	if err != nil {
-		t.Fatalf("the browser: %v", err)
+		t.Fatalf("browser: %v", err)
 	}
 	if file := os.Getenv("HAWSER_SCREENSHOT"); file != "" {
 		if err := os.WriteFile(file, picture, 0o600); err != nil {
@@ -132,8 +132,8 @@ func consent(t *testing.T, browser context.Context, page string) (final string) 
 	return final
 }
 
-// A program of its own: client credentials, proved by a private key.
-func TestHawserHasAKey(t *testing.T) {
+// A program without a user logs in with client credentials, authenticated by a private key.
+func TestHawserLogsInWithAKey(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)

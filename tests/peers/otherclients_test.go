@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// The clients of other SDKs over the real executor: tests/interop has the test, and
-// takes the executor from its environment.
+// TestOtherClientsOverCodex runs the clients of other SDKs over the real executor. The test itself
+// is in tests/interop, which takes the executor's URL from its environment.
 func TestOtherClientsOverCodex(t *testing.T) {
 	relay := peer.StartRelay(t, peer.StartCodex(t).URL)
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "^TestOtherClientsOverAnExecutor$", ".")
@@ -21,14 +21,14 @@ func TestOtherClientsOverCodex(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	// Each combination of client and server initializes or discovers, and makes two calls.
+	// Each combination of client and server sends initialize or discover, and makes two calls.
 	runs := strings.Count(string(output), "\n        --- PASS: ")
 	exchanges := 0
 	for _, times := range relay.Exchanges() {
 		exchanges += times
 	}
 	if runs == 0 || exchanges < 3*runs {
-		t.Errorf("%d runs took %d exchanges of the executor:\n%s", runs, exchanges, output)
+		t.Errorf("%d runs made %d exchanges through the executor:\n%s", runs, exchanges, output)
 	}
 	t.Logf("%d combinations of client and server, %d exchanges", runs, exchanges)
 }

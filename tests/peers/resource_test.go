@@ -25,8 +25,8 @@ const (
 	resourceNonce = "a-nonce-of-the-resource"
 )
 
-// protected is an MCP server that takes the access tokens of an authorization
-// server: JWTs, whose signature, audience, scope and binding it checks.
+// protected is an MCP server that requires access tokens of an authorization server. The tokens are
+// JWTs, whose signature, audience, scope and key binding it checks.
 type protected struct {
 	URL string
 
@@ -36,24 +36,24 @@ type protected struct {
 	key    *ecdsa.PublicKey
 
 	mu      sync.Mutex
-	seen    map[string]bool // ids of the tokens that came
-	refused map[string]bool // ids of tokens that are not taken any more
+	seen    map[string]bool // ids of received tokens
+	refused map[string]bool // ids of revoked tokens
 }
 
-// protect starts a protected server. It ends with the test.
+// protect starts a protected server. It is closed at the end of the test.
 func protect(t *testing.T, issuer string, dpop bool) *protected {
 	t.Helper()
 	p := &protected{issuer: issuer, dpop: dpop, mcp: mcptest.New(mcptest.Modern), seen: map[string]bool{}, refused: map[string]bool{}}
 	p.mcp.Tools = []*mcptest.Tool{{Name: "echo"}}
 	p.key = signingKey(t, issuer)
 	srv := httptest.NewUnstartedServer(p)
-	p.URL = "http://" + srv.Listener.Addr().String() + "/mcp" // before anybody asks
+	p.URL = "http://" + srv.Listener.Addr().String() + "/mcp" // set before the first request
 	srv.Start()
 	t.Cleanup(func() { srv.Close(); p.mcp.Close() })
 	return p
 }
 
-// signingKey reads the key that the authorization server signs access tokens with.
+// signingKey fetches the key with which the authorization server signs access tokens.
 func signingKey(t *testing.T, issuer string) *ecdsa.PublicKey {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, issuer+"/jwks", http.NoBody)
@@ -93,7 +93,7 @@ func signingKey(t *testing.T, issuer string) *ecdsa.PublicKey {
 	return nil
 }
 
-// refuseIssued has every token that came so far refused, as if it had been revoked.
+// refuseIssued makes the server refuse every token it has received so far, as if revoked.
 func (p *protected) refuseIssued() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,7 +129,7 @@ func (p *protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var errWantsNonce = errors.New("the proof has no nonce")
 
-// check says what is wrong with the token of a request.
+// check validates the token of a request.
 func (p *protected) check(r *http.Request) error {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if (scheme == "DPoP") != p.dpop || token == "" {
@@ -153,7 +153,7 @@ func (p *protected) check(r *http.Request) error {
 		case err != nil:
 			return err
 		case proof.KeyID != claims.Cnf.JKT:
-			return errors.New("the proof is of another key")
+			return errors.New("the proof has a different key")
 		case proof.Nonce != resourceNonce:
 			return errWantsNonce
 		}

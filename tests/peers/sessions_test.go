@@ -16,9 +16,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// The life of a session is the same whoever carries its requests, in both eras
-// and with both kinds of reply. One transport carries all the servers.
-func TestSessionsTravelEveryWay(t *testing.T) {
+// A session behaves the same over every route, in both eras and with both kinds of reply. One
+// transport serves all sessions of a route.
+func TestSessionsWorkOverEveryRoute(t *testing.T) {
 	peer.RequireInstalled(t)
 	for _, w := range allWays {
 		t.Run(w.name, func(t *testing.T) {
@@ -46,8 +46,8 @@ type life struct {
 	*testing.T
 	srv     *mcptest.Server
 	s       *mcpclient.Session
-	entered chan struct{} // "never" runs
-	left    chan struct{} // it was ended from outside
+	entered chan struct{} // receives a value when "never" starts
+	left    chan struct{} // receives a value when "never" is cancelled
 }
 
 func newLife(t *testing.T, rt transport.Transport, era mcptest.Era, sse bool) *life {
@@ -77,11 +77,11 @@ func (l *life) must(err error) {
 	}
 }
 
-// equal checks what can be printed.
+// equal compares two values in printed form.
 func (l *life) equal(what string, got, want any) {
 	l.Helper()
 	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
-		l.Fatalf("%s: %s, want %s", what, g, w)
+		l.Fatalf("%s: got %s, expected %s", what, g, w)
 	}
 }
 
@@ -98,11 +98,11 @@ func (l *life) never(ctx context.Context, _ *mcptest.Call) (json.RawMessage, err
 	l.entered <- struct{}{}
 	<-ctx.Done()
 	l.left <- struct{}{}
-	return nil, errors.New("ended from outside")
+	return nil, errors.New("cancelled")
 }
 
-// ask asks for a name in the way of the era: on the call's stream, on the
-// standing one where the answer is JSON, or by a result that wants it.
+// ask elicits a name: on the call's stream, on the shared stream if replies are JSON, or with a
+// result that requires input.
 func (l *life) ask(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	params := map[string]any{"message": "Your name?", "requestedSchema": map[string]any{
 		"type": "object", "properties": map[string]any{"name": map[string]any{"type": "string"}},
@@ -170,8 +170,8 @@ func (l *life) questions() {
 	l.equal("ask", textOf(got), "Hello Ada")
 }
 
-// subscriptions has a stream cut. A legacy one is taken up where it stood; a
-// modern one begins anew, which is told.
+// subscriptions cuts a stream. A legacy stream resumes after the last event; a modern one starts
+// again, which the subscription reports as missed events.
 func (l *life) subscriptions() {
 	l.Helper()
 	sub, err := l.s.Listen(l.Context(), mcpclient.Filter{ToolsChanged: true, PromptsChanged: true})
@@ -191,20 +191,20 @@ func (l *life) subscriptions() {
 		l.srv.Tell("notifications/prompts/list_changed", nil)
 		l.equal("event", event(), mcpclient.ListenPromptsChanged)
 	} else {
-		request := within(l.T, again.Arrived(), "the GET that takes the stream up")
-		l.srv.Tell("notifications/prompts/list_changed", nil) // while nobody listens
+		request := within(l.T, again.Arrived(), "the GET that resumes the stream")
+		l.srv.Tell("notifications/prompts/list_changed", nil) // while no stream is open
 		again.Release()
 		l.equal("event", event(), mcpclient.ListenPromptsChanged)
 		if request.Header.Get("Last-Event-Id") == "" {
-			l.Error("the stream was opened without a cursor")
+			l.Error("the stream was reopened without a cursor")
 		}
 	}
 	l.must(sub.Close())
 }
 
-var errPatience = errors.New("the caller lost patience")
+var errPatience = errors.New("the caller gave up")
 
-// cancels has a call given up: the caller is free at once, and the tool is told.
+// cancels cancels a call: the caller returns immediately, and the tool's context ends.
 func (l *life) cancels() {
 	l.Helper()
 	ctx, cancel := context.WithCancelCause(l.Context())
@@ -216,14 +216,14 @@ func (l *life) cancels() {
 	<-l.entered
 	cancel(errPatience)
 	if err := <-failed; !errors.Is(err, errPatience) || mcpclient.KindOf(err) != mcpclient.KindCanceled {
-		l.Fatalf("a call that was given up: %v", err)
+		l.Fatalf("cancelled call: %v", err)
 	}
 	<-l.left
 	l.equal("executions of never", l.srv.Executions("never"), 1)
 }
 
-// hundredCalls come upon a server that has lost its sessions: it refuses each of
-// them before one begins the session anew for all.
+// hundredCalls makes a hundred calls to a server that has lost its sessions. The server refuses all
+// of them before one recovery restores the session for all.
 func (l *life) hundredCalls() {
 	l.Helper()
 	const calls = 100
@@ -234,7 +234,7 @@ func (l *life) hundredCalls() {
 		if r.Method == "tools/call" {
 			arrived <- struct{}{}
 		}
-		return false // it holds nothing back
+		return false // observes without holding
 	})
 	results := make(chan error, calls)
 	for i := range calls {
@@ -242,7 +242,7 @@ func (l *life) hundredCalls() {
 			want := fmt.Sprintf(`{"n":%d}`, i)
 			got, err := l.s.CallTool(l.Context(), "echo", json.RawMessage(want))
 			if err == nil && textOf(got) != want {
-				err = fmt.Errorf("echo answered %q to %q", textOf(got), want)
+				err = fmt.Errorf("echo returned %q, expected %q", textOf(got), want)
 			}
 			results <- err
 		}()
@@ -264,7 +264,7 @@ func (l *life) hundredCalls() {
 		begun = 1
 	}
 	l.equal("initialize", l.srv.Count("initialize"), begun)
-	l.equal("calls, with those that were refused", l.srv.Count("tools/call"), calls*(1+begun))
+	l.equal("calls, including refused ones", l.srv.Count("tools/call"), calls*(1+begun))
 }
 
 func (l *life) ends() {
@@ -278,6 +278,6 @@ func (l *life) ends() {
 	l.equal("DELETE", l.srv.Count("DELETE"), deletes)
 	l.equal("sessions", now, sessions)
 	if _, err := l.s.CallTool(l.Context(), "echo", nil); mcpclient.KindOf(err) != mcpclient.KindClosed {
-		l.Errorf("a call after Close: %v", err)
+		l.Errorf("call after Close: %v", err)
 	}
 }

@@ -16,12 +16,12 @@ import (
 
 const (
 	mebi   = 1 << 20
-	flood  = 64 * mebi // of a stream that nobody reads
-	window = 256 << 10 // that a link of its own holds of an unread body
-	spare  = 16 * mebi // for all else: messages under way, garbage
+	flood  = 64 * mebi // size of a body that the client does not read
+	window = 256 << 10 // how much of an unread body an exclusive link buffers
+	spare  = 16 * mebi // for everything else: messages in transit, garbage
 )
 
-// pattern is a body of which each part tells where it is.
+// pattern returns a body in which each part shows its position.
 func pattern(size int) []byte {
 	p := make([]byte, 0, size+16)
 	for i := 0; len(p) < size; i++ {
@@ -30,11 +30,11 @@ func pattern(size int) []byte {
 	return p[:size]
 }
 
-// Of the flood, and of what the neighbours get.
+// The bodies of the flood and of the other requests.
 var wave, ripple = pattern(mebi), pattern(100 << 10)
 
-// newFlood serves a body of flood bytes at /flood, and tells when that is over; all
-// else is answered with a ripple.
+// newFlood serves a body of flood bytes at /flood and closes over when it has ended. It answers all
+// other requests with ripple.
 func newFlood(t *testing.T) (url string, over <-chan struct{}) {
 	t.Helper()
 	ended := make(chan struct{})
@@ -54,10 +54,9 @@ func newFlood(t *testing.T) (url string, over <-chan struct{}) {
 	return server.URL, ended
 }
 
-// A consumer that stops reading holds up nobody else, and costs this process what it
-// was promised and no more. On a link of its own the body waits at the far
-// end; on a shared link it may not wait, so it ends with an error when its
-// buffer is full, after what was buffered.
+// A consumer that stops reading does not block other exchanges, and this process buffers no more
+// than documented. On an exclusive link the body waits at the executor. On a shared link it must
+// not wait: when its buffer is full, it ends with an error after the buffered data.
 func TestSlowReader(t *testing.T) {
 	for _, far := range []string{"agent", "codex"} {
 		for _, shared := range []bool{false, true} {
@@ -70,13 +69,13 @@ func TestSlowReader(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				rt := openExecutor(t, startExecutor(t, far), &executor.Options{Shared: shared})
 				url, over := newFlood(t)
-				isFine(t, rt, url) // what is needed once is there
+				isFine(t, rt, url) // creates what every later exchange needs
 				before := heap()
 				resp := get200(t, rt, url+"/flood")
 				if _, err := io.ReadFull(resp.Body, make([]byte, 1)); err != nil {
 					t.Fatal(err)
 				}
-				if shared { // all of it is taken, or, when the buffer is full, the stream is ended with its link
+				if shared { // the client takes all of it; when the buffer is full, it ends the stream and its link
 					within(t, over, "the end of the flood")
 				}
 				most := before
@@ -84,9 +83,9 @@ func TestSlowReader(t *testing.T) {
 					isFine(t, rt, url)
 					most = max(most, heap())
 				}
-				t.Logf("%d KiB of heap for 64 MiB that nobody reads, %d KiB allowed", (most-before)>>10, (bound+spare)>>10)
+				t.Logf("heap use is %d KiB for 64 MiB of unread data, %d KiB allowed", (most-before)>>10, (bound+spare)>>10)
 				if most-before > bound+spare {
-					t.Errorf("holds %d bytes", most-before)
+					t.Errorf("heap use is %d bytes", most-before)
 				}
 				rest(t, resp, shared)
 				isFine(t, rt, url)
@@ -95,24 +94,24 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// rest reads what is left of the flood.
+// rest reads the remainder of the flood.
 func rest(t *testing.T, resp *http.Response, shared bool) {
 	t.Helper()
 	got, err := io.ReadAll(resp.Body)
 	n := len(got)
 	if whole := bytes.Repeat(wave, flood/mebi)[1:]; n > len(whole) || !bytes.Equal(got, whole[:n]) {
-		t.Errorf("the %d bytes that came are not those that were sent", n)
+		t.Errorf("the %d bytes received are not those sent", n)
 	}
 	switch {
 	case shared && (!errors.Is(err, executor.ErrOverflow) || n < executor.DefaultBuffer*3/4 || n > executor.DefaultBuffer):
-		t.Errorf("a shared link had kept %d bytes: %v", n, err)
+		t.Errorf("a shared link had buffered %d bytes: %v", n, err)
 	case !shared && (err != nil || n != flood-1):
-		t.Errorf("%d bytes came: %v", n, err)
+		t.Errorf("received %d bytes: %v", n, err)
 	}
 	_ = resp.Body.Close()
 }
 
-// heap returns how many bytes of the heap are in use.
+// heap returns the number of heap bytes in use.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -139,6 +138,6 @@ func isFine(t *testing.T, rt transport.Transport, url string) {
 	resp := get200(t, rt, url)
 	defer resp.Body.Close()
 	if body, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(body, ripple) {
-		t.Fatalf("%d other bytes, %v", len(body), err)
+		t.Fatalf("got %d unexpected bytes, %v", len(body), err)
 	}
 }

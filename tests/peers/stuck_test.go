@@ -16,9 +16,9 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// An executor that runs one request of a link at a time, which is codex's
-// default, must not let a slow tool hold up anything else; and giving that tool's
-// call up must reach its server, although the protocol has no cancel.
+// By default, codex runs one request at a time on each link. A slow tool must not block anything
+// else, and cancelling its call must reach the server although the executor protocol has no cancel
+// message.
 func TestCodexWithOneRequestAtATime(t *testing.T) {
 	codex := peer.StartCodex(t, "--concurrent-requests", "1")
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -53,38 +53,38 @@ func TestCodexWithOneRequestAtATime(t *testing.T) {
 				failed <- err
 			}()
 			within(t, held, "the slow call")
-			// Its headers are withheld from here on.
+			// The headers of the slow call are withheld from here on.
 			_, callErr := s.CallTool(t.Context(), "echo", nil)
 			if err := errors.Join(callErr, s.Ping(t.Context()), other.Close()); err != nil {
-				t.Fatalf("beside a slow call: %v", err)
+				t.Fatalf("during a slow call: %v", err)
 			}
 			if n := srv.Count("DELETE"); era == mcptest.Legacy && n != 1 {
 				t.Errorf("%d DELETEs", n)
 			}
 			if len(gone)+len(failed) > 0 {
-				t.Fatal("the slow call has ended by itself")
+				t.Fatal("the slow call ended before it was cancelled")
 			}
 			cancel(errPatience)
 			if err := within(t, failed, "the end of the slow call"); !errors.Is(err, errPatience) {
-				t.Errorf("the slow call: %v", err)
+				t.Errorf("slow call: %v", err)
 			}
 			within(t, gone, "the cancel at the server")
 		})
 	}
 }
 
-// isCallOf reports whether m calls a tool without arguments.
+// isCallOf reports whether m is a call of this tool.
 func isCallOf(tool string, m *mcptest.Message) bool {
 	var params struct{ Name string }
 	return json.Unmarshal(m.Params, &params) == nil && params.Name == tool
 }
 
-// connections counts the connections that a server has, and tells when it has none.
+// connections tracks the open connections of a server and reports when none is left.
 type connections struct {
 	mu   sync.Mutex
 	open map[net.Conn]struct{} // guarded by mu
 	most int                   // guarded by mu
-	none chan struct{}         // has an element each time there are none left
+	none chan struct{}         // receives a value each time the last one closes
 }
 
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
@@ -101,7 +101,7 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// Streams that are given up while they stand open are closed at their server too.
+// Closing the body of an open stream closes the stream at its server as well.
 func TestCodexLeavesNoStreamBehind(t *testing.T) {
 	const streams = 50
 	conns := &connections{open: map[net.Conn]struct{}{}, none: make(chan struct{}, streams)}
@@ -136,7 +136,7 @@ func TestCodexLeavesNoStreamBehind(t *testing.T) {
 	most := conns.most
 	conns.mu.Unlock()
 	if most != streams {
-		t.Errorf("%d streams took %d connections", streams, most)
+		t.Errorf("%d streams used %d connections", streams, most)
 	}
 	for _, body := range bodies {
 		if err := body.Close(); err != nil {
@@ -145,6 +145,6 @@ func TestCodexLeavesNoStreamBehind(t *testing.T) {
 	}
 	within(t, conns.none, "the end of the last connection")
 	if relay.Count(http.MethodPost, server.URL) != streams {
-		t.Errorf("the executor was asked for %v", relay.Exchanges())
+		t.Errorf("the executor received %v", relay.Exchanges())
 	}
 }

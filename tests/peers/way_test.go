@@ -8,12 +8,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// way is how the requests of a test travel.
+// way is a route for the requests of a test.
 type way struct {
 	name string
-	open func(tb testing.TB) transport.Transport // closed with the test
-	// shared: all exchanges are on one link, where what is given up goes on until
-	// the link is replaced.
+	open func(tb testing.TB) transport.Transport // the transport is closed with the test
+	// shared: all exchanges use one link, on which a cancelled exchange continues until the link is
+	// replaced.
 	shared bool
 }
 
@@ -41,8 +41,8 @@ func openExecutor(tb testing.TB, url string, opts *executor.Options) transport.T
 	return rt
 }
 
-// openPipes starts an executor of its own that takes many requests at once: with
-// one link for all, one whose headers are late would hold up everybody else.
+// openPipes starts an executor that runs many requests at once. All exchanges share one link, on
+// which a request without a head would otherwise block all others.
 func openPipes(tb testing.TB) transport.Transport {
 	tb.Helper()
 	rt, err := executor.Command(tb.Context(), peer.CodexCommand(tb, "--concurrent-requests", "128"), nil)

@@ -12,21 +12,22 @@ import (
 type session struct {
 	id         string
 	subscribed bool
-	events     []string // sent on the standing stream, for who resumes it
-	standing   *outlet  // the open standing stream, nil if there is none
-	opened     bool     // there was one
+	events     []string      // sent on the shared stream; replayed when the client resumes it
+	shared     *sharedStream // the open shared stream, nil if there is none
+	opened     bool          // the shared stream has been open at least once
 }
 
-// knowsSession finds the session of a request: an honest server does nothing for one that it does not know.
-func (v *visit) knowsSession() bool {
+// knowsSession looks up the session of a request. An honest server does no work for a session that
+// it does not know.
+func (v *exchange) knowsSession() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.in = v.sessions[v.r.Header.Get("Mcp-Session-Id")]
 	return v.in != nil
 }
 
-// lost refuses a request of an unknown session.
-func (v *visit) lost() bool {
+// lost refuses a request whose session is unknown, in the style that the history prescribes.
+func (v *exchange) lost() bool {
 	v.j.logf(v.actor, "unknown session")
 	id := string(v.m.ID)
 	if id == "" {
@@ -42,18 +43,18 @@ func (v *visit) lost() bool {
 			return v.say(r, plain(status, "", contentType, body))
 		}
 	}
-	panic("no style of a lost session: " + v.h.Loss)
+	panic("unknown style of a lost session: " + v.h.Loss)
 }
 
-// proper answers as a server does on a good day.
-func (v *visit) proper() bool {
+// proper answers the request without any fault.
+func (v *exchange) proper() bool {
 	switch {
 	case v.kind == "resume":
 		return v.resume(Reply{})
 	case v.kind == "get" && v.h.Modern:
-		return v.serveListen()
+		return v.serveSubscription()
 	case v.kind == "get":
-		return v.serveStanding()
+		return v.serveShared()
 	case v.kind == "delete":
 		v.mu.Lock()
 		delete(v.sessions, v.in.id)
@@ -75,14 +76,15 @@ func (v *visit) proper() bool {
 	return v.say(Reply{}, plain(200, "", typeJSON, v.response(string(v.m.ID), v.op)))
 }
 
-func (v *visit) subscribe() {
+func (v *exchange) subscribe() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.in.subscribed = v.kind == "subscribe"
 }
 
-// initialize begins a session. One whose reply cannot be written is not counted: the client has to begin another.
-func (v *visit) initialize() bool {
+// initialize starts a session. It does not count a session whose reply could not be written,
+// because the client has to start another.
+func (v *exchange) initialize() bool {
 	if v.h.Modern {
 		v.j.beginSession()
 		return v.refuse(404, "", typeJSON, rpcError(string(v.m.ID), -32601))
@@ -99,13 +101,14 @@ func (v *visit) initialize() bool {
 	return ok
 }
 
-// response is a result for a request id. It names the call, so that the caller sees whose answer it got.
-func (v *visit) response(id string, op int) string {
+// response returns a JSON-RPC response to the request with this id. Its text names the call, which
+// lets the caller check whose answer it received.
+func (v *exchange) response(id string, op int) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{%s}}`, id, strings.TrimPrefix(v.result(op), ","))
 }
 
-// result is the members of a result.
-func (v *visit) result(op int) string {
+// result returns the members of the result object.
+func (v *exchange) result(op int) string {
 	complete := ""
 	if v.h.Modern {
 		complete = `,"resultType":"complete"`
@@ -132,8 +135,8 @@ func rpcError(id string, code int) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"no"%s}}`, id, code, data)
 }
 
-// scripted answers as the history has it.
-func (v *visit) scripted() bool {
+// scripted sends the reply that the history prescribes.
+func (v *exchange) scripted() bool {
 	r := v.script
 	if v.kind == "call" && r.How != "ask" && r.runs(v.h.Modern) {
 		v.j.execute(v.op, v.actor)
@@ -169,8 +172,8 @@ func (v *visit) scripted() bool {
 	return v.fail(r.How)
 }
 
-// fail ends the connection instead of answering.
-func (v *visit) fail(how string) bool {
+// fail breaks the connection instead of answering.
+func (v *exchange) fail(how string) bool {
 	switch how {
 	case "reset":
 		v.w.c.(*memnet.Conn).Reset()
@@ -181,8 +184,8 @@ func (v *visit) fail(how string) bool {
 	return false
 }
 
-// payload is the JSON-RPC response of a scripted reply.
-func (v *visit) payload(r Reply) string {
+// payload returns the JSON-RPC response of a scripted reply.
+func (v *exchange) payload(r Reply) string {
 	id, op := string(v.m.ID), v.op
 	if id == "" {
 		id = "null"
@@ -204,37 +207,37 @@ func (v *visit) payload(r Reply) string {
 	return v.response(id, op)
 }
 
-// ask answers a modern call with a question. The state says which call and which round it is for.
-func (v *visit) ask() bool {
+// ask answers a modern call with an elicitation. The request state names the call and the round.
+func (v *exchange) ask() bool {
 	if v.kind != "call" || !v.h.Modern || !v.h.Asks {
 		return v.proper()
 	}
 	v.checkRound()
 	state := fmt.Sprintf("s%d.%d", v.op, v.try)
 	v.j.ask(v.op, v.m.Params.RequestState, v.actor)
-	question := fmt.Sprintf(`{"resultType":"input_required","inputRequests":{"q":{"method":"elicitation/create","params":%s}},"requestState":%q}`, form(v.op), state)
-	return v.say(v.script, plain(200, "", typeJSON, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":%s}`, v.m.ID, question)))
+	elicitation := fmt.Sprintf(`{"resultType":"input_required","inputRequests":{"q":{"method":"elicitation/create","params":%s}},"requestState":%q}`, form(v.op), state)
+	return v.say(v.script, plain(200, "", typeJSON, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":%s}`, v.m.ID, elicitation)))
 }
 
-// checkRound checks the answer that comes with a later round of a modern call.
-func (v *visit) checkRound() {
+// checkRound checks the elicitation result that arrives with a later round of a modern call.
+func (v *exchange) checkRound() {
 	state := v.m.Params.RequestState
 	if state == "" {
 		return
 	}
 	if !strings.HasPrefix(state, fmt.Sprintf("s%d.", v.op)) {
-		v.j.breachf("answer to another call", v.op, "the state is %q", state)
+		v.j.breachf("elicitation result for another call", v.op, "the request state is %q", state)
 	}
 	v.checkAnswer(v.op, v.m.Params.InputResponses["q"])
 }
 
-// form is a question of a call: it names the call.
+// form returns the parameters of an elicitation. Its message names the call.
 func form(op int) string {
 	return fmt.Sprintf(`{"message":"op %d","requestedSchema":{"type":"object","properties":{"n":{"type":"integer"}}}}`, op)
 }
 
-// checkAnswer checks that a question was answered as the user of that very call did.
-func (v *visit) checkAnswer(op int, answer json.RawMessage) {
+// checkAnswer checks that the elicitation result is what the user of this call entered.
+func (v *exchange) checkAnswer(op int, answer json.RawMessage) {
 	o := v.h.op(op)
 	var got struct {
 		Action  string
@@ -243,16 +246,16 @@ func (v *visit) checkAnswer(op int, answer json.RawMessage) {
 	err := json.Unmarshal(answer, &got)
 	want := map[string]string{"": "accept", "slow": "accept", "decline": "decline", "cancel": "cancel"}[o.Answer]
 	if err != nil || got.Action != want || want == "accept" && got.Content.N != op {
-		v.j.breachf("wrong answer to a question", op, "%s, the user's answer was %q", answer, want)
+		v.j.breachf("wrong elicitation result", op, "got %s, the user chose %q", answer, want)
 	}
 }
 
-// takeAnswer takes the answer to a question on a legacy stream.
-func (v *visit) takeAnswer() bool {
+// takeAnswer handles the client's response to an elicitation on a legacy stream.
+func (v *exchange) takeAnswer() bool {
 	var id string
-	_ = json.Unmarshal(v.m.ID, &id) // another id is an unknown one
+	_ = json.Unmarshal(v.m.ID, &id) // an id that is not a string is unknown
 	v.mu.Lock()
-	q := v.questions[id]
+	q := v.elicitations[id]
 	times := 0
 	if q != nil {
 		q.times++
@@ -260,27 +263,27 @@ func (v *visit) takeAnswer() bool {
 	}
 	v.mu.Unlock()
 	var op int
-	_, _ = fmt.Sscanf(id, "q%d.", &op) // no number is an unknown one
+	_, _ = fmt.Sscanf(id, "q%d.", &op) // an id without a number is unknown
 	switch {
 	case times != 1:
-		v.j.breachf("wrong answer to a question", op, "answer number %d to %q", times, id)
+		v.j.breachf("wrong elicitation result", op, "response number %d to %q", times, id)
 		return v.refuse(202, "", "", "")
 	case v.m.Error == nil:
 		v.checkAnswer(op, v.m.Result)
 	case v.h.op(op).Answer != "fail":
-		v.j.breachf("wrong answer to a question", op, "%s", v.m.Error)
+		v.j.breachf("wrong elicitation result", op, "%s", v.m.Error)
 	}
 	close(q.answered)
 	return v.refuse(202, "", "", "")
 }
 
-// lose lets the server forget all sessions.
+// lose makes the server forget all sessions.
 func (s *server) lose() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := 1; i <= s.created; i++ {
-		if in := s.sessions[fmt.Sprintf("session-%d", i)]; in != nil && in.standing != nil {
-			_ = in.standing.w.c.Close()
+		if in := s.sessions[fmt.Sprintf("session-%d", i)]; in != nil && in.shared != nil {
+			_ = in.shared.w.c.Close()
 		}
 	}
 	clear(s.sessions)

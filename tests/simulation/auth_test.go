@@ -21,13 +21,13 @@ const (
 	redirectURI = "http://127.0.0.1:7777/callback"
 )
 
-// authServer is the authorization server of the endpoint. Its refresh tokens work once.
+// authServer is the authorization server of the endpoint. Each refresh token works once.
 type authServer struct {
 	s *server
 
-	mu      sync.Mutex // guards the rest
+	mu      sync.Mutex // guards the fields below
 	serial  int
-	access  map[string]time.Time // expiry by token
+	access  map[string]time.Time // expiry of each access token
 	refresh map[string]bool
 }
 
@@ -44,20 +44,20 @@ func (a *authServer) serve(c net.Conn) {
 			return
 		}
 		body, err := io.ReadAll(r.Body)
-		if err != nil || !a.handle(&visit{server: a.s, w: &writer{c: c, s: a.s}, r: r, body: body}) {
+		if err != nil || !a.handle(&exchange{server: a.s, w: &writer{c: c, s: a.s}, r: r, body: body}) {
 			return
 		}
 	}
 }
 
-func (a *authServer) handle(v *visit) bool {
+func (a *authServer) handle(v *exchange) bool {
 	v.actor = strings.TrimPrefix(v.r.URL.Path, "/")
 	if v.try = v.next(v.actor); v.try <= len(v.h.Other[v.actor]) && !v.isGood() {
 		v.script = v.h.Other[v.actor][v.try-1]
 	}
 	v.j.logf(v.actor, "%s, try %d: %v", v.r.Method, v.try, v.script)
 	if v.r.Header.Get("Authorization") != "" || v.r.Header.Get(secretHeader) != "" {
-		v.j.breachf("secret at a foreign origin", 0, "%s %s", v.r.Method, v.r.URL)
+		v.j.breachf("secret sent to a foreign origin", 0, "%s %s", v.r.Method, v.r.URL)
 	}
 	if !v.sleep(v.script.Wait.D() + v.moment()) {
 		return false
@@ -83,14 +83,14 @@ func (a *authServer) handle(v *visit) bool {
 	return v.w.write(plain(404, "", "", ""))
 }
 
-// token answers a token request: any code is good, a refresh token once.
-func (a *authServer) token(v *visit) (status int, answer string) {
-	form, _ := url.ParseQuery(string(v.body)) // a bad form is an empty one
+// token answers a token request. It accepts any code, and each refresh token once.
+func (a *authServer) token(v *exchange) (status int, answer string) {
+	form, _ := url.ParseQuery(string(v.body)) // an invalid form counts as empty
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if old := form.Get("refresh_token"); form.Get("grant_type") == "refresh_token" {
 		if !a.refresh[old] {
-			v.j.logf(v.actor, "refused the refresh token")
+			v.j.logf(v.actor, "refuses the refresh token")
 			return 400, `{"error":"invalid_grant"}`
 		}
 		delete(a.refresh, old)
@@ -107,7 +107,7 @@ func (a *authServer) token(v *visit) (status int, answer string) {
 	return 200, fmt.Sprintf(`{"access_token":%q,"token_type":"Bearer","expires_in":%d,"refresh_token":%q}`, access, lifetime/time.Second, refresh)
 }
 
-// accepts reports whether a request to the endpoint has a valid token.
+// accepts reports whether a request to the endpoint carries a valid token.
 func (a *authServer) accepts(r *http.Request) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -115,7 +115,7 @@ func (a *authServer) accepts(r *http.Request) bool {
 	return known && time.Now().Before(expiry)
 }
 
-// expire ends all access tokens; with everything the refresh tokens too.
+// expire invalidates all access tokens, and the refresh tokens as well if everything is set.
 func (a *authServer) expire(everything bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -130,18 +130,18 @@ func (a *authServer) challenge() string {
 	return fmt.Sprintf("WWW-Authenticate: Bearer resource_metadata=%q", metadata)
 }
 
-// metadata answers the request for the endpoint's metadata.
-func (v *visit) metadata() bool {
+// metadata answers the request for the endpoint's resource metadata.
+func (v *exchange) metadata() bool {
 	return v.w.write(plain(200, "", typeJSON, fmt.Sprintf(`{"resource":%q,"authorization_servers":[%q]}`, v.h.endpoint(), issuer)))
 }
 
-// Login implements oauth.Login: a person who agrees after a while.
+// Login implements oauth.Login. The user agrees after a pause.
 func (a *authServer) Login(ctx context.Context, flow oauth.Flow) error {
 	page, err := flow.AuthorizationURL(ctx, redirectURI)
 	if err != nil {
 		return err
 	}
-	a.s.j.logf("person", "is asked for authorization")
+	a.s.j.logf("person", "is prompted for authorization")
 	a.s.j.mu.Lock()
 	a.s.j.logins++
 	a.s.j.mu.Unlock()

@@ -24,31 +24,31 @@ type client struct {
 	h       *History
 	j       *Journal
 	session *mcpclient.Session
-	oauth   *oauth.Client // nil: none
+	oauth   *oauth.Client // nil without authorization
 
-	mu    sync.Mutex            // guards the rest
-	told  map[int]time.Duration // log messages
-	gaps  []time.Duration
-	ended bool // the stream is over for this epoch, and a gap told that
-	over  time.Duration
-	subs  []*follower
+	mu       sync.Mutex            // guards the fields below
+	received map[int]time.Duration // when each log message arrived, by number
+	missed   []time.Duration
+	ended    bool // the shared stream has ended for this session generation, and the handler was notified
+	over     time.Duration
+	subs     []*follower
 }
 
-// follower is what one subscription told.
+// follower records what one subscription received.
 type follower struct {
 	agreed, ended time.Duration // negative: not yet
-	told          map[int]bool
-	gaps          []time.Duration
+	received      map[int]bool
+	missed        []time.Duration
 }
 
-// connect begins the session.
+// connect opens the session.
 func (c *client) connect(w *world) error {
 	opts := &mcpclient.Options{
 		Transport: w.transport, Timeouts: mcpclient.Timeouts{Idle: c.h.Idle.D(), Try: c.h.Try.D()},
 		Header: http.Header{secretHeader: {"secret"}},
 	}
 	if c.h.Handlers {
-		opts.Handlers = mcpclient.Handlers{Log: c.log, MissedEvents: c.gap, SessionRestored: c.restored}
+		opts.Handlers = mcpclient.Handlers{Log: c.log, MissedEvents: c.missedEvents, SessionRestored: c.restored}
 	}
 	if c.h.Asks {
 		opts.Handlers.ElicitForm = c.elicit
@@ -64,7 +64,7 @@ func (c *client) connect(w *world) error {
 	return err
 }
 
-// close closes the session and checks that it takes no longer than it may.
+// close closes the session and checks that Close returns in time.
 func (c *client) close() {
 	began := time.Now()
 	c.j.logf("client", "Close")
@@ -81,23 +81,23 @@ func (c *client) close() {
 func (c *client) log(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
 	var data struct{ Seq int }
 	if json.Unmarshal(m.Data, &data) != nil || data.Seq == 0 {
-		return // a message of a call
+		return // a log message that belongs to a call
 	}
 	c.mu.Lock()
-	_, again := c.told[data.Seq]
-	c.told[data.Seq] = c.j.now()
+	_, again := c.received[data.Seq]
+	c.received[data.Seq] = c.j.now()
 	c.mu.Unlock()
-	c.j.logf("client", "told of message %d", data.Seq)
+	c.j.logf("client", "receives message %d", data.Seq)
 	if again {
-		c.j.breachf("event told twice", 0, "message %d", data.Seq)
+		c.j.breachf("event delivered twice", 0, "message %d", data.Seq)
 	}
 }
 
-func (c *client) gap(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) {
+func (c *client) missedEvents(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.j.logf("client", "gap %+v", g)
-	c.gaps = append(c.gaps, c.j.now())
+	c.j.logf("client", "missed events: %+v", g)
+	c.missed = append(c.missed, c.j.now())
 	if g.Ended {
 		c.ended, c.over = true, c.j.now()
 	}
@@ -107,18 +107,18 @@ func (c *client) restored(context.Context, *mcpclient.Session, mcpclient.Session
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.j.logf("client", "session restored")
-	c.gaps = append(c.gaps, c.j.now()) // this tells of a gap too
+	c.missed = append(c.missed, c.j.now()) // a restored session may have missed events as well
 	c.ended = false
 }
 
-// elicit is a user who answers the questions of a call as the history says.
+// elicit plays the user, who answers the elicitations of a call as the history prescribes.
 func (c *client) elicit(ctx context.Context, _ *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	var n int
-	_, _ = fmt.Sscanf(r.Message, "op %d", &n) // the server's own form
+	_, _ = fmt.Sscanf(r.Message, "op %d", &n) // the message comes from form
 	o := c.h.op(n)
 	actor := fmt.Sprintf("user#%d", n)
-	c.j.logf(actor, "is asked")
-	c.j.count("questions")
+	c.j.logf(actor, "is prompted")
+	c.j.count("elicitations")
 	pause := 50 * ms
 	if o.Answer == "slow" {
 		pause = 3 * time.Second
@@ -126,7 +126,7 @@ func (c *client) elicit(ctx context.Context, _ *mcpclient.Session, r *mcpclient.
 	select {
 	case <-time.After(pause + time.Duration(n*7+3)*time.Microsecond):
 	case <-ctx.Done():
-		c.j.logf(actor, "is asked no longer")
+		c.j.logf(actor, "the prompt is cancelled")
 		return nil, ctx.Err()
 	}
 	switch o.Answer {
@@ -140,7 +140,7 @@ func (c *client) elicit(ctx context.Context, _ *mcpclient.Session, r *mcpclient.
 	return mcpclient.AcceptElicitation(map[string]any{"n": n}), nil
 }
 
-// work makes the calls of one worker.
+// work makes the calls of one worker, one after the other.
 func (c *client) work(worker int) {
 	for i := range c.h.Ops {
 		if o := &c.h.Ops[i]; o.Worker == worker {
@@ -156,10 +156,10 @@ type call struct {
 	o        *Op
 	mu       sync.Mutex
 	returned bool    // guarded by mu
-	progress float64 // guarded by mu: the last one
+	progress float64 // guarded by mu: the latest value
 }
 
-// clientNumber is the address of a dialing end, which depends on the order of dials.
+// clientNumber matches the address of a dialing end. The number depends on the order of dials.
 var clientNumber = regexp.MustCompile(`mem client:\d+`)
 
 // do makes one call and judges its outcome.
@@ -168,7 +168,7 @@ func (c *client) do(o *Op) {
 	ctx, cancel := call.context()
 	defer cancel()
 	actor := fmt.Sprintf("op#%d", o.N)
-	c.j.logf(actor, "begins %s", o.Kind)
+	c.j.logf(actor, "starts %s", o.Kind)
 	began := time.Now()
 	var res *mcpclient.CallToolResult
 	var err error
@@ -218,23 +218,23 @@ func (k *call) options() []mcpclient.CallOption {
 	return opts
 }
 
-// onProgress checks that progress comes in order and before the return.
+// onProgress checks that progress arrives in order and before the call returns.
 func (k *call) onProgress(_ context.Context, p mcpclient.Progress) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
 	case k.returned:
-		k.c.j.breachf("late progress", k.o.N, "%v after the return", p.Progress)
+		k.c.j.breachf("progress after the return", k.o.N, "progress %v", p.Progress)
 	case p.Progress < k.progress && !k.o.safe():
 		k.c.j.breachf("progress out of order", k.o.N, "%v after %v", p.Progress, k.progress)
 	}
 	k.progress = p.Progress
 }
 
-// subscribe follows one subscription to its end.
+// subscribe follows one subscription until it ends.
 func (c *client) subscribe(number int, s Sub) {
 	actor := fmt.Sprintf("sub#%d", number)
-	f := &follower{agreed: -1, ended: -1, told: map[int]bool{}}
+	f := &follower{agreed: -1, ended: -1, received: map[int]bool{}}
 	c.mu.Lock()
 	c.subs = append(c.subs, f)
 	c.mu.Unlock()
@@ -242,7 +242,7 @@ func (c *client) subscribe(number int, s Sub) {
 	l, err := c.session.Listen(c.t.Context(), mcpclient.Filter{Resources: []string{"r:/x/"}})
 	if err != nil {
 		if c.j.logf(actor, "Listen: %v", err); c.h.only() && c.h.CloseAt == 0 {
-			c.j.breachf("had to work", 0, "Listen: %v", err)
+			c.j.breachf("expected success", 0, "Listen: %v", err)
 		}
 		return
 	}
@@ -255,12 +255,12 @@ func (c *client) subscribe(number int, s Sub) {
 	c.j.logf(actor, "agreed")
 	for e := range l.Events() {
 		c.mu.Lock()
-		c.j.logf(actor, "event %d %s", e.Kind, e.URI) // the cause of a gap may be one of two that come at once
+		c.j.logf(actor, "event %d %s", e.Kind, e.URI) // the reason is left out: if two causes coincide, either may be reported
 		var n int
 		if e.Kind == mcpclient.ListenMissedEvents {
-			f.gaps = append(f.gaps, c.j.now())
+			f.missed = append(f.missed, c.j.now())
 		} else if _, err := fmt.Sscanf(e.URI, "r:/x/%d", &n); err == nil {
-			f.told[n] = true
+			f.received[n] = true
 		}
 		c.mu.Unlock()
 	}

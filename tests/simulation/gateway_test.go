@@ -27,43 +27,45 @@ const (
 	gatewayAddr     = "127.0.0.1:443"
 )
 
-// gateway speaks HTTP/2 over TLS to the client and HTTP/1.1 to the server behind it, one connection per request. It
-// passes on what comes at once, never sends a request twice, and resets a stream whose connection to the server breaks,
-// before the head as well: a status of its own would be a milder fault than that of the server. (Requests that look at
-// the address of the server come to it over HTTP/1.1.)
+// gateway speaks HTTP/2 over TLS to the client and HTTP/1.1 to the server behind it, with one
+// connection per request. It forwards data immediately and never sends a request twice. When the
+// connection to the server breaks, it resets the stream, even before the head: an error status of
+// the gateway would be a milder fault than the server's. Requests for the metadata at the server's
+// address reach the gateway over HTTP/1.1.
 type gateway struct {
 	server *server
 	back   *memnet.Network
 	http   http.Server
 
-	goAway atomic.Bool // the next reply ends its connection: GOAWAY, then the streams that are open
+	goAway atomic.Bool // the next reply ends its connection with GOAWAY, then the open streams finish
 }
 
-// newGateway begins to serve.
+// newGateway starts a gateway.
 func newGateway(s *server, front, back *memnet.Network) *gateway {
 	g := &gateway{server: s, back: back}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true) // it is below the TLS of gatewayListener
+	protocols.SetUnencryptedHTTP2(true) // TLS ends in gatewayListener, above net/http
 	g.http = http.Server{
 		Handler: g, Protocols: protocols, ErrorLog: log.New(io.Discard, "", 0),
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: s.h.Streams},
 	}
 	ln := &gatewayListener{front.Listen(gatewayAddr), s}
-	s.wg.Go(func() { _ = g.http.Serve(ln) }) // ends with close
+	s.wg.Go(func() { _ = g.http.Serve(ln) }) // returns after close
 	return g
 }
 
 // close ends all connections.
 func (g *gateway) close(front *memnet.Network) {
-	front.ResetAll() // crypto/tls would wait until it can say goodbye
+	front.ResetAll() // crypto/tls would wait to send its close_notify alert
 	_ = g.http.Close()
 	time.Sleep(time.Second)
-	g.back.ResetAll() // a server on a silent connection would wait for ever
+	g.back.ResetAll() // a server on a silent connection would wait forever
 }
 
-// emptyPools takes care of Go 1.25, whose net/http keeps channels of HTTP/2 servers in a sync.Pool: one of an earlier
-// bubble must not come into the next. The second collection empties what the first one set aside.
+// emptyPools works around Go 1.25, whose net/http keeps channels of HTTP/2 servers in a sync.Pool.
+// A channel of an earlier bubble must not be used in the next one. The second collection drops what
+// the first one only moved to the victim cache.
 func emptyPools() {
 	if strings.HasPrefix(runtime.Version(), "go1.25") {
 		runtime.GC()
@@ -71,7 +73,7 @@ func emptyPools() {
 	}
 }
 
-// ServeHTTP passes a request on to the server, and the reply back.
+// ServeHTTP forwards a request to the server, and the reply to the client.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.note(r)
 	c, err := g.back.DialContext(r.Context(), "mem", endpointAddr)
@@ -80,9 +82,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer c.Close()
 	defer context.AfterFunc(r.Context(), func() { _ = c.Close() })()
-	go func() { _ = r.Write(c) }() // ends with c or the body; the server may answer before it has read everything
+	go func() { _ = r.Write(c) }() // ends with c or the body; the server may answer before it has read the whole request
 	resp, err := http.ReadResponse(bufio.NewReader(c), r)
-	if err != nil || resp.StatusCode < 200 { // HTTP/2 has no 101, and net/http sends no 99
+	if err != nil || resp.StatusCode < 200 { // HTTP/2 has no status 101, and net/http cannot send 99
 		panic(http.ErrAbortHandler)
 	}
 	header := w.Header()
@@ -100,7 +102,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// passOn sends the body of a reply as it comes. A false result means that it broke off.
+// passOn forwards the body of a reply as it arrives. It returns false if the body breaks off.
 func passOn(w http.ResponseWriter, resp *http.Response) bool {
 	flush := http.NewResponseController(w).Flush
 	if resp.ContentLength != 0 && flush() != nil {
@@ -120,7 +122,8 @@ func passOn(w http.ResponseWriter, resp *http.Response) bool {
 	}
 }
 
-// note notes whose request came last on a connection, and whether that speaks what it should.
+// note records which request used a connection last. It reports a breach if a call did not use
+// HTTP/2.
 func (g *gateway) note(r *http.Request) {
 	if r.ProtoMajor == 2 {
 		g.server.j.count("HTTP/2 requests")
@@ -165,20 +168,21 @@ func (l *gatewayListener) Accept() (net.Conn, error) {
 const (
 	frameHeader   = 9
 	frameReset    = 0x3 // RST_STREAM
-	internalError = 0x2 // what net/http resets the stream of a broken reply with
+	internalError = 0x2 // the code with which net/http resets the stream of a broken reply
 	protocolError = 0x1
 	refusedStream = 0x7
 	cancelStream  = 0x8
 )
 
-// gatewayConn is a connection to the gateway, under TLS. It resets streams with an error code of the history's.
+// gatewayConn is a TLS connection to the gateway. It replaces the error code of stream resets with
+// the one that the history prescribes.
 type gatewayConn struct {
-	net.Conn // so that net/http sees no TLS and reads the preface itself
+	net.Conn // hides the TLS connection from net/http, which then reads the preface itself
 	tls      *tls.Conn
-	code     byte // 0: as net/http does
+	code     byte // 0: the code that net/http uses
 
-	at     int // of the frame that is written, in bytes
-	length int // of its payload
+	at     int // bytes written of the current frame
+	length int // length of its payload in bytes
 	kind   byte
 }
 
@@ -194,7 +198,7 @@ func (c *gatewayConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(changed)
 }
 
-// next follows the frames, and returns what is sent for a byte of one.
+// next tracks the frames of the connection and returns the byte to send in place of b.
 func (c *gatewayConn) next(b byte) byte {
 	switch {
 	case c.at < 3:
@@ -210,17 +214,17 @@ func (c *gatewayConn) next(b byte) byte {
 	return b
 }
 
-// gatewayCertificate returns the certificate of the gateway, and who trusts it.
+// gatewayCertificate returns the gateway's certificate and a pool that trusts it.
 var gatewayCertificate = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
-	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) // signatures of one length, whatever the run
+	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) // signatures of equal length in every run
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gateway"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0), // fake time begins in 2000
+		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0), // fake time starts in 2000
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(nil, template, template, private.Public(), private)
 	if err != nil {
-		panic(err) // nothing random is in it
+		panic(err) // the input is constant
 	}
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {

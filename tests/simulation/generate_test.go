@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// dice are the random choices of one seed.
+// dice makes the random choices of one seed.
 type dice struct{ *rand.Rand }
 
-// one is true once in n times.
+// one returns true once in n times on average.
 func (d dice) one(n int) bool { return d.IntN(n) == 0 }
 
 // between returns a duration in whole milliseconds.
@@ -20,8 +20,8 @@ func (d dice) between(least, limit time.Duration) span {
 
 func pick[T any](d dice, of ...T) T { return of[d.IntN(len(of))] }
 
-// generate draws the history of a seed. One in four has one kind of fault only, so that an oracle of what must work
-// meets its case.
+// generate draws the history of a seed. One history in four has a single kind of fault, which gives
+// each rule of mustWork enough cases.
 func generate(seed uint64) *History {
 	d := dice{rand.New(rand.NewPCG(seed, 17))}
 	if d.one(4) {
@@ -30,7 +30,7 @@ func generate(seed uint64) *History {
 	return d.anything()
 }
 
-// anything draws a history in which everything may happen.
+// anything draws a history in which any fault may happen.
 func (d dice) anything() *History {
 	h := d.setting()
 	n := 0
@@ -44,7 +44,7 @@ func (d dice) anything() *History {
 		h.Other[kind] = d.others(h)
 	}
 	if d.one(2) {
-		for range 1 + d.IntN(3) { // the first connect is good
+		for range 1 + d.IntN(3) { // the first connection attempt succeeds
 			h.Other["initialize"] = append(h.Other["initialize"], Reply{}, d.other(h))
 		}
 	}
@@ -63,7 +63,7 @@ func (d dice) anything() *History {
 	return h
 }
 
-// setting draws the era, the server's habits and the way to it.
+// setting draws the era, the server's features and the route to it.
 func (d dice) setting() *History {
 	h := &History{
 		Modern: d.one(2), IDs: !d.one(3), Prime: d.one(2), Resumable: !d.one(3), Handlers: d.one(2), Asks: d.one(2), Auth: d.one(5),
@@ -79,7 +79,8 @@ func (d dice) setting() *History {
 	return h
 }
 
-// loss draws how a lost session is told: half of them by one of the first five styles, which are the most common.
+// loss draws how the server reports a lost session. Half of the draws use one of the first five
+// styles, which are the most common.
 func (d dice) loss() string {
 	if d.one(2) {
 		return lossStyles[d.IntN(5)].name
@@ -118,7 +119,7 @@ func (d dice) op(h *History, n, worker int) Op {
 	return o
 }
 
-// others draws the replies to requests of one kind that belong to no call.
+// others draws the replies to requests of one kind that do not belong to a call.
 func (d dice) others(h *History) []Reply {
 	var replies []Reply
 	for range d.IntN(4) {
@@ -153,7 +154,7 @@ func (d dice) reply(h *History) Reply {
 		d.retryAfter(&r)
 	case 7:
 		d.refusal(&r, h)
-	case 8: // the tool's own error, in a status
+	case 8: // the tool's error, sent with an error status
 		r.How, r.Status, r.NoRun = "status", pick(d, 400, 404, 404, 404, 405, 409, 410, 422, 500, 501), false
 		r.Code = pick(d, -32603, -32000, -32602, -32001, -32020, -32021, -32022)
 		r.Loses = !h.Modern && d.one(2)
@@ -179,7 +180,7 @@ func (d dice) reply(h *History) Reply {
 	return r
 }
 
-// json draws an answer in one piece.
+// json draws an answer in a single JSON body.
 func (d dice) json(r *Reply) {
 	r.How = "json"
 	if d.one(3) {
@@ -191,7 +192,7 @@ func (d dice) json(r *Reply) {
 	r.NoRun = r.NoRun && r.Code != 0
 }
 
-// stream draws an answer that comes as an event stream.
+// stream draws an answer sent as an event stream.
 func (d dice) stream(r *Reply) {
 	r.How, r.NoRun = "stream", false
 	r.Gap, r.Late, r.Unchunked = d.between(0, 900*ms), d.one(4), d.one(8)
@@ -204,7 +205,7 @@ func (d dice) stream(r *Reply) {
 	switch {
 	case d.one(5):
 		r.Code, r.ID, r.Malformed = d.code(), pick(d, "", "", "null"), d.one(12)
-	case d.one(20): // nothing but signs of life
+	case d.one(20): // only comments and empty events, which carry no data
 		r.Events, r.Gap = strings.Repeat(string(eventEmpty), 60), d.between(time.Second, 6*time.Second)
 	case d.one(10):
 		r.ID = pick(d, "string", "wrong")
@@ -219,7 +220,7 @@ func (d dice) code() int {
 	return pick(d, -32603, -32000, -32602, -32601, -32600, -32700, -32020, -32021, -32022, -32001)
 }
 
-// refusal draws a status that refuses.
+// refusal draws a status that refuses the request.
 func (d dice) refusal(r *Reply, h *History) {
 	r.How, r.NoRun = "status", true
 	switch r.Status = pick(d, 400, 403, 404, 405, 406, 409, 410, 413, 415, 421, 422, 426, 429, 431, 501, 505, 301, 307, 401); {

@@ -1,8 +1,10 @@
-// Package simulation_test plays random histories against a session in fake time and checks what the library
-// promises: no call runs twice, every verdict is true, and what must work works.
+// Package simulation_test plays random histories against a session in fake time and checks the
+// promises of the library: no call runs twice, every reported outcome is true, and calls that must
+// succeed do.
 //
-// A History is data, drawn whole from a seed before the run. Servers, gateways, networks, executors and callers only
-// follow it, so a history can be cut down, saved and played again. See "go test -args -help" for the flags.
+// A History is data, drawn from a seed before the run. Servers, gateways, networks, executors and
+// callers only follow it, so a history can be reduced, saved and replayed. See "go test -args
+// -help" for the flags.
 package simulation_test
 
 import (
@@ -16,61 +18,61 @@ import (
 
 const ms = time.Millisecond
 
-// History is everything that happens in one run.
+// History prescribes everything that happens in one run.
 type History struct {
-	Modern    bool   `json:",omitempty"` // 2026-07-28; else a session of 2025-11-25
+	Modern    bool   `json:",omitempty"` // revision 2026-07-28; otherwise a session of revision 2025-11-25
 	IDs       bool   `json:",omitempty"` // events of legacy calls have ids
-	Prime     bool   `json:",omitempty"` // legacy streams begin with an id
+	Prime     bool   `json:",omitempty"` // legacy streams start with an event that has an id
 	Resumable bool   `json:",omitempty"` // the server keeps events that have ids
-	Loss      string `json:",omitempty"` // how a lost session is told, see lossStyles
-	Handlers  bool   `json:",omitempty"` // the client listens to log messages
-	Asks      bool   `json:",omitempty"` // the client answers questions
-	Way       string `json:",omitempty"` // direct if empty, agent, agent-shared, h2
-	Streams   int    `json:",omitempty"` // h2: how many a connection has at once; 0: no limit
-	Abort     int    `json:",omitempty"` // h2: the code that streams are reset with; 0: INTERNAL_ERROR
-	Auth      bool   `json:",omitempty"` // the endpoint wants a token
-	Lifetime  span   `json:",omitempty"` // of tokens; 0: an hour
-	Buffer    int    `json:",omitempty"` // bytes that a connection holds; 0: 64 KiB
+	Loss      string `json:",omitempty"` // how the server reports a lost session, see lossStyles
+	Handlers  bool   `json:",omitempty"` // the client handles log messages
+	Asks      bool   `json:",omitempty"` // the client answers elicitations
+	Way       string `json:",omitempty"` // route to the server: direct if empty, agent, agent-shared, h2
+	Streams   int    `json:",omitempty"` // h2: concurrent streams per connection; 0: no limit
+	Abort     int    `json:",omitempty"` // h2: the error code of stream resets; 0: INTERNAL_ERROR
+	Auth      bool   `json:",omitempty"` // the endpoint requires a token
+	Lifetime  span   `json:",omitempty"` // of access tokens; 0: an hour
+	Buffer    int    `json:",omitempty"` // bytes that a connection buffers; 0: 64 KiB
 	Idle      span   `json:",omitempty"` // Timeouts.Idle
 	Try       span   `json:",omitempty"` // Timeouts.Try
-	CloseAt   span   `json:",omitempty"` // Close comes then; 0: after the calls
+	CloseAt   span   `json:",omitempty"` // when Close is called; 0: after the calls
 
 	Ops   []Op               `json:",omitempty"`
 	Subs  []Sub              `json:",omitempty"`
-	Other map[string][]Reply `json:",omitempty"` // to requests that belong to no call: by kind, in order
+	Other map[string][]Reply `json:",omitempty"` // replies to requests that do not belong to a call: by kind, in order
 	World []Event            `json:",omitempty"`
 }
 
-// Op is one call of a worker. Workers make their calls one after the other.
+// Op is one call of a worker. A worker makes its calls one after the other.
 type Op struct {
-	N        int     `shrink:"-"` // its number, from 1
+	N        int     `shrink:"-"` // number of the call, from 1
 	Worker   int     `shrink:"-"`
-	Gap      span    `json:",omitempty"` // since the worker's last call
-	Kind     string  `json:",omitempty"` // a tool call if empty, list, ping
-	Deadline span    `json:",omitempty"` // of its context; 0: none
-	Cancel   bool    `json:",omitempty"` // the context is cancelled then, without a deadline
+	Gap      span    `json:",omitempty"` // since the worker's previous call
+	Kind     string  `json:",omitempty"` // empty for a tool call, list, ping
+	Deadline span    `json:",omitempty"` // of the call's context; 0: none
+	Cancel   bool    `json:",omitempty"` // the context is cancelled after Deadline instead of having a deadline
 	Total    span    `json:",omitempty"` // WithTotalTimeout
 	Progress bool    `json:",omitempty"` // OnProgress
 	Harmless bool    `json:",omitempty"` // WithIdempotent
-	Size     int     `json:",omitempty"` // bytes of its argument
-	Answer   string  `json:",omitempty"` // what the user does when asked: accept if empty, decline, cancel, fail, slow
-	Replies  []Reply `json:",omitempty"` // by try; after the last one all is well
-	Resumes  []Reply `json:",omitempty"` // to the GETs that resume its streams, in order
+	Size     int     `json:",omitempty"` // size of its argument in bytes
+	Answer   string  `json:",omitempty"` // what the user does when prompted: accept if empty, decline, cancel, fail, slow
+	Replies  []Reply `json:",omitempty"` // one for each try; later tries have no fault
+	Resumes  []Reply `json:",omitempty"` // replies to the GETs that resume its streams, in order
 }
 
 // Sub is one subscription to a resource.
 type Sub struct {
 	At  span `json:",omitempty"`
-	End span `json:",omitempty"` // closed so long after At; 0: never
+	End span `json:",omitempty"` // how long after At it is closed; 0: never
 }
 
-// Event is something that happens to everybody.
+// Event is a change that affects all calls.
 type Event struct {
 	At   span   `json:",omitempty"`
 	Kind string `shrink:"-"` // see (*world).happen
 }
 
-// span is a duration that is readable in JSON.
+// span is a duration that reads well in JSON.
 type span time.Duration
 
 func (s span) D() time.Duration             { return time.Duration(s) }
@@ -83,7 +85,7 @@ func (s *span) UnmarshalText(text []byte) error {
 	return err
 }
 
-// op returns the call of a number, nil if there is none.
+// op returns the call with this number, or nil.
 func (h *History) op(n int) *Op {
 	for i := range h.Ops {
 		if h.Ops[i].N == n {
@@ -97,7 +99,7 @@ func (h *History) op(n int) *Op {
 func (h *History) clone() *History {
 	c := new(History)
 	if err := json.Unmarshal(h.encode(), c); err != nil {
-		panic(err) // it was encoded just now
+		panic(err) // encode has just produced this JSON
 	}
 	return c
 }
@@ -105,7 +107,7 @@ func (h *History) clone() *History {
 func (h *History) encode() []byte {
 	data, err := json.MarshalIndent(h, "", " ")
 	if err != nil {
-		panic(err) // plain data
+		panic(err) // a History is plain data
 	}
 	return append(data, '\n')
 }
@@ -123,7 +125,7 @@ func load(file string) (*History, error) {
 	return h, nil
 }
 
-// String describes a history in a few lines: the setting, then what goes on in it.
+// String describes a history in a few lines: the setting, then the events in it.
 func (h *History) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "setting: %s\n", strings.Join(h.setting(), ", "))
@@ -131,7 +133,7 @@ func (h *History) String() string {
 		h.Ops[i].describe(&b)
 	}
 	for _, s := range h.Subs {
-		fmt.Fprintf(&b, "subscription: at %v, closed after %v (0s: never)\n", s.At, s.End)
+		fmt.Fprintf(&b, "subscription: at %v, closed after %v (0s means never)\n", s.At, s.End)
 	}
 	kinds := make([]string, 0, len(h.Other))
 	for kind := range h.Other {
@@ -166,16 +168,16 @@ func (h *History) setting() []string {
 	}
 	say(h.Way == "", "direct")
 	say(h.Way != "", h.Way)
-	say(h.Streams > 0, fmt.Sprintf("%d streams a connection", h.Streams))
+	say(h.Streams > 0, fmt.Sprintf("%d streams per connection", h.Streams))
 	say(h.Abort > 0, fmt.Sprintf("streams are reset with code %d", h.Abort))
 	say(h.IDs, "event ids")
 	say(h.Prime, "prime event")
 	say(h.Resumable, "resumable streams")
-	say(h.Loss != "", "a lost session is told by "+h.Loss)
+	say(h.Loss != "", "a lost session is reported by "+h.Loss)
 	say(h.Handlers, "handlers")
-	say(h.Asks, "answers questions")
+	say(h.Asks, "answers elicitations")
 	say(h.Auth, "authorization")
-	say(h.Lifetime > 0, fmt.Sprintf("tokens live %v", h.Lifetime))
+	say(h.Lifetime > 0, fmt.Sprintf("tokens expire after %v", h.Lifetime))
 	say(h.Buffer > 0, fmt.Sprintf("buffers of %d bytes", h.Buffer))
 	say(h.Idle > 0, fmt.Sprintf("idle timeout %v", h.Idle))
 	say(h.Try > 0, fmt.Sprintf("try timeout %v", h.Try))
@@ -202,13 +204,13 @@ func (o *Op) describe(b *strings.Builder) {
 		fmt.Fprintf(b, ", %d bytes", o.Size)
 	}
 	if o.Progress {
-		b.WriteString(", wants progress")
+		b.WriteString(", with progress")
 	}
 	if o.Harmless {
-		b.WriteString(", declared harmless")
+		b.WriteString(", declared idempotent")
 	}
 	if o.Answer != "" {
-		fmt.Fprintf(b, ", the user will %s", o.Answer)
+		fmt.Fprintf(b, ", the user's answer is %q", o.Answer)
 	}
 	b.WriteByte('\n')
 	for i, r := range o.Replies {

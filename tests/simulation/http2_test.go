@@ -7,13 +7,15 @@ import (
 	"time"
 )
 
-// wayHTTP2 is the way of a History over HTTP/2: a Direct, and a gateway in front of the server. Faults of the network
-// meet all streams of a connection, those of the server one stream. All invariants and oracles hold as they are:
+// wayHTTP2 is the value of History.Way for HTTP/2: a Direct, and a gateway in front of the server.
+// Network faults affect all streams of a connection, server faults a single stream. All invariants
+// and oracles apply unchanged:
 //
-//   - A connection that breaks promises nothing to any call, as over HTTP/1.1. Direct cannot say NotSent of a request that
-//     had one; with a refused dial (refusedDials) it had none, because GOAWAY ended the one before.
-//   - GOAWAY touches no call, so there is an oracle of it (windUp) in place of that of dead links: there are no executors.
-//   - A fault must not stop time: a peer that reads nothing has net/http wait for a mutex, which is no sleep to synctest.
+//   - A connection that breaks makes no promise to any call, as over HTTP/1.1. Direct cannot report NotSent for a request that
+//     had a connection. After a refused dial (refusedDials) the request had none, because GOAWAY ended the previous one.
+//   - GOAWAY affects no call. Its oracle (windUp) replaces that of broken executor links, because there are no executors.
+//   - A fault must not stop fake time: if a peer reads nothing, net/http waits for a mutex, which synctest does not count as
+//     durably blocked.
 const wayHTTP2 = "h2"
 
 // TestHTTP2 plays a few seeds over HTTP/2; "TestSeeds -way h2" plays more.
@@ -21,7 +23,7 @@ func TestHTTP2(t *testing.T) {
 	newPlaying(t, wayHTTP2).seeds(1, 25)
 }
 
-// generateHTTP2 draws the history of a seed over HTTP/2. Its dice are others than those of generate.
+// generateHTTP2 draws the history of a seed over HTTP/2. Its dice differ from those of generate.
 func generateHTTP2(seed uint64) *History {
 	d := dice{rand.New(rand.NewPCG(seed, 29))}
 	var h *History
@@ -48,8 +50,9 @@ func generateHTTP2(seed uint64) *History {
 	return h
 }
 
-// cutRefusals answers calls with errors whose status is a proof without them, and cuts them where they begin: whoever
-// takes the cut for the end takes the call for refused.
+// cutRefusals answers calls with errors whose status alone would prove that the call did not run,
+// and cuts the body at its start. A client that mistakes the cut for the end of the body wrongly
+// reports NotRun.
 func (d dice) cutRefusals(h *History) {
 	for i := range h.Ops {
 		r := Reply{How: "status", Status: pick(d, 404, 404, 405, 501), Code: pick(d, -32603, -32000, -32602), CutBy: pick(d, "", "reset")}
@@ -58,7 +61,7 @@ func (d dice) cutRefusals(h *History) {
 	}
 }
 
-// endpoint is the URL of the server.
+// endpoint returns the URL of the server.
 func (h *History) endpoint() string {
 	if h.Way == wayHTTP2 {
 		return gatewayEndpoint

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	slack     = 50 * ms          // within which a timeout is on time
-	longest   = 30 * time.Minute // in which any call returns
-	healLimit = time.Minute      // in which a session is well again
-	pauses    = time.Minute      // of a call between its tries, while nothing can come
+	slack         = 50 * ms          // how late a timeout may fire
+	longest       = 30 * time.Minute // the longest a call may take
+	recoveryLimit = time.Minute      // the longest a session may take to recover
+	pauses        = time.Minute      // the longest pause of a call between its tries, in which nothing can arrive
 )
 
-// judge checks one call that returned.
+// judge checks one call that has returned.
 func (j *Journal) judge(h *History, o *Op, took time.Duration, res *mcpclient.CallToolResult, err error) {
 	limit := longest
 	if o.Deadline > 0 {
@@ -36,13 +36,13 @@ func (j *Journal) judge(h *History, o *Op, took time.Duration, res *mcpclient.Ca
 		j.breachf("call outlives Close", o.N, "by %v", j.now()-closed)
 	}
 	if took > limit {
-		j.breachf("late return", o.N, "after %v, its limit was %v", took, limit)
+		j.breachf("returned too late", o.N, "after %v, the limit is %v", took, limit)
 	}
 	if err != nil && kind == 0 {
 		j.breachf("error without a kind", o.N, "%v", err)
 	}
 	if reason := h.mustWork(o); err != nil && reason != "" {
-		j.breachf("had to work", o.N, "%s: %v", reason, err)
+		j.breachf("expected success", o.N, "%s: %v", reason, err)
 	}
 	if o.Kind != "" {
 		return
@@ -52,7 +52,7 @@ func (j *Journal) judge(h *History, o *Op, took time.Duration, res *mcpclient.Ca
 	}
 	j.alive(o.N)
 	if silence := j.silence[o.N]; h.Idle > 0 && silence > h.Idle.D()+pauses {
-		j.breachf("idle timeout overdue", o.N, "nothing with data for %v", silence)
+		j.breachf("idle timeout too late", o.N, "no event with data for %v", silence)
 	}
 	j.judgeVerdict(o, err)
 }
@@ -66,7 +66,8 @@ func textOf(r *mcpclient.CallToolResult) string {
 	return "?"
 }
 
-// judgeEnd checks, once nothing happens any more, that no call was executed twice and that nothing was done needlessly.
+// judgeEnd runs once the world has ended. It checks that no call was executed twice and that the
+// client made no needless requests.
 func (j *Journal) judgeEnd(h *History) {
 	for i := range h.Ops {
 		o := &h.Ops[i]
@@ -78,37 +79,38 @@ func (j *Journal) judgeEnd(h *History) {
 		}
 	}
 	if limit, counts := h.mostInitializes(j.lost); counts && j.initialized > limit {
-		j.breachf("surplus initialize", 0, "%d, at most %d are needed", j.initialized, limit)
+		j.breachf("needless initialize", 0, "got %d, at most %d needed", j.initialized, limit)
 	}
 	if limit, counts := h.mostLogins(); counts && j.logins > limit {
-		j.breachf("surplus login", 0, "%d, at most %d are needed", j.logins, limit)
+		j.breachf("needless login", 0, "got %d, at most %d needed", j.logins, limit)
 	}
 }
 
-// judgeEvents checks that no event was lost without a gap. A marker was sent before, so that all gaps are told.
+// judgeEvents checks that the client was notified of every lost event. The marker sent before has
+// flushed all notifications.
 func (c *client) judgeEvents() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.h.Handlers {
 		for _, number := range slices.Sorted(maps.Keys(c.j.emitted)) {
 			at := c.j.emitted[number]
-			_, told := c.told[number]
-			if !told && !(c.ended && at >= c.over) && !gapSince(c.gaps, at) {
-				c.j.breachf("event lost without a gap", 0, "message %d of %v", number, at)
+			_, received := c.received[number]
+			if !received && !(c.ended && at >= c.over) && !missedSince(c.missed, at) {
+				c.j.breachf("event lost without notice", 0, "message %d, sent at %v", number, at)
 			}
 		}
 	}
-	if gaps := len(c.gaps); gaps > 0 && c.h.only() {
-		c.j.breachf("needless gap", 0, "%d", gaps)
+	if missed := len(c.missed); missed > 0 && c.h.only() {
+		c.j.breachf("needless missed-events notice", 0, "%d", missed)
 	}
 	for i, f := range c.subs {
-		if len(f.gaps) > 0 && c.h.only() {
-			c.j.breachf("needless gap", 0, "%d for subscription %d", len(f.gaps), i)
+		if len(f.missed) > 0 && c.h.only() {
+			c.j.breachf("needless missed-events notice", 0, "%d notices for subscription %d", len(f.missed), i)
 		}
 		for _, number := range slices.Sorted(maps.Keys(c.j.updated)) {
 			at := c.j.updated[number]
-			if f.agreed >= 0 && at > f.agreed && f.ended < 0 && !f.told[number] && !gapSince(f.gaps, at) {
-				c.j.breachf("update lost without a gap", 0, "update %d of %v for subscription %d", number, at, i)
+			if f.agreed >= 0 && at > f.agreed && f.ended < 0 && !f.received[number] && !missedSince(f.missed, at) {
+				c.j.breachf("update lost without notice", 0, "update %d, sent at %v, for subscription %d", number, at, i)
 			}
 		}
 	}
@@ -117,29 +119,29 @@ func (c *client) judgeEvents() {
 // judgeLeft checks that Close left no exchange of the session open.
 func (c *client) judgeLeft(w *world) {
 	if c.h.Way == "agent-shared" || c.h.count("silence") > 0 {
-		return // on a shared link nothing is cancelled; on a silent network no server sees what the client does
+		return // on a shared link no exchange is cancelled; on a silent network no server notices what the client does
 	}
 	time.Sleep(100 * ms)
 	for _, actor := range w.server.open() {
-		c.j.breachf("exchange left by Close", 0, "%s", actor)
+		c.j.breachf("exchange left open by Close", 0, "%s", actor)
 	}
 }
 
-func gapSince(gaps []time.Duration, at time.Duration) bool {
-	return slices.ContainsFunc(gaps, func(gap time.Duration) bool { return gap >= at })
+func missedSince(missed []time.Duration, at time.Duration) bool {
+	return slices.ContainsFunc(missed, func(gap time.Duration) bool { return gap >= at })
 }
 
-// heal waits until the session works again.
-func (c *client) heal() {
+// awaitRecovery waits until the session works again.
+func (c *client) awaitRecovery() {
 	began := time.Now()
 	for {
 		_, err := c.session.ListTools(c.t.Context(), nil)
 		if err == nil {
 			return
 		}
-		c.j.logf("client", "not yet well: %v", err)
-		if time.Since(began) > healLimit {
-			c.j.breachf("not healed", 0, "%v", err)
+		c.j.logf("client", "not recovered yet: %v", err)
+		if time.Since(began) > recoveryLimit {
+			c.j.breachf("not recovered", 0, "%v", err)
 			return
 		}
 		time.Sleep(time.Second)

@@ -8,46 +8,47 @@ import (
 	"time"
 )
 
-// Journal is what really happened in a run: what the servers did, what the callers were told, and a trace of both.
+// Journal records what really happened in a run: what the servers did, what the callers were sent,
+// and a trace of both.
 type Journal struct {
-	mu       sync.Mutex // guards the rest
+	mu       sync.Mutex // guards the fields below
 	start    time.Time
-	numbers  map[string]int // trace lines by actor
+	numbers  map[string]int // number of trace lines by actor
 	trace    []traceLine
 	breaches []Breach
 
 	ran         map[int]int           // executions by call
-	rounds      map[string]int        // executions of a call that ended in a question, by call and state
-	final       map[int]bool          // calls that got a final word
-	answered    map[int]bool          // calls that got a response with their id
-	silence     map[int]time.Duration // the longest time of a call without a sign of life
-	sign        map[int]time.Duration // when a call was last sent, or got an event with data
-	initialized int                   // initialize requests
-	lost        int                   // sessions that the server forgot
-	logins      int                   // times that a person was asked for authorization
+	rounds      map[string]int        // executions that ended in an elicitation, by call and request state
+	final       map[int]bool          // calls that received a final refusal or a response
+	answered    map[int]bool          // calls that received a response with their id
+	silence     map[int]time.Duration // longest time of a call without data
+	sign        map[int]time.Duration // when a call was last sent or received an event with data
+	initialized int                   // number of initialize requests
+	lost        int                   // number of times the server lost its sessions
+	logins      int                   // number of times the user was prompted for authorization
 	closed      time.Duration         // when Close returned
 	emitted     map[int]time.Duration
 	updated     map[int]time.Duration
-	outcomes    map[string]int // results of calls by kind
-	counts      map[string]int // of what happened, for the summary
+	outcomes    map[string]int // number of results of calls, by kind of error
+	counts      map[string]int // number of events, for the summary
 }
 
 // traceLine is one line of the trace.
 type traceLine struct {
 	at     time.Duration
 	actor  string
-	number int // among the actor's
+	number int // sequence number among the actor's lines
 	text   string
 }
 
-// Breach is a promise that was broken.
+// Breach is a broken promise.
 type Breach struct {
-	Class string // what kind of promise
-	Op    int    // the call, 0 if it is about none
+	Class string // the promise that was broken
+	Op    int    // number of the call, 0 if no call is involved
 	Text  string
 }
 
-// String names the class and the details.
+// String returns the class and the details.
 func (b Breach) String() string { return b.Class + ": " + b.Text }
 
 func newJournal() *Journal {
@@ -58,7 +59,7 @@ func newJournal() *Journal {
 	}
 }
 
-// now is the virtual time since the run began.
+// now returns the virtual time since the run started.
 func (j *Journal) now() time.Duration { return time.Since(j.start) }
 
 // logf adds a line to the trace.
@@ -69,7 +70,7 @@ func (j *Journal) logf(actor, format string, args ...any) {
 	j.trace = append(j.trace, traceLine{j.now(), actor, j.numbers[actor], fmt.Sprintf(format, args...)})
 }
 
-// breachf notes a broken promise.
+// breachf records a broken promise.
 func (j *Journal) breachf(class string, op int, format string, args ...any) {
 	b := Breach{class, op, fmt.Sprintf(format, args...)}
 	j.logf("BREACH", "%v", b)
@@ -78,14 +79,14 @@ func (j *Journal) breachf(class string, op int, format string, args ...any) {
 	j.breaches = append(j.breaches, b)
 }
 
-// count counts what happened, for the summary.
+// count counts an event for the summary.
 func (j *Journal) count(what string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.counts[what]++
 }
 
-// beginSession notes an initialize request that was answered.
+// beginSession records an initialize request that was answered.
 func (j *Journal) beginSession() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -94,7 +95,7 @@ func (j *Journal) beginSession() {
 	}
 }
 
-// execute notes that the server executes a call.
+// execute records that the server executes a call.
 func (j *Journal) execute(op int, actor string) {
 	j.mu.Lock()
 	j.ran[op]++
@@ -103,17 +104,18 @@ func (j *Journal) execute(op int, actor string) {
 	j.logf(actor, "EXECUTES #%d, number %d", op, n)
 }
 
-// ask notes that the server executes a call up to a question.
+// ask records that the server executes a call up to an elicitation.
 func (j *Journal) ask(op int, state, actor string) {
 	j.mu.Lock()
 	j.rounds[roundKey(op, state)]++
 	j.mu.Unlock()
-	j.logf(actor, "EXECUTES #%d up to a question, state %q", op, state)
+	j.logf(actor, "EXECUTES #%d up to an elicitation, state %q", op, state)
 }
 
 func roundKey(op int, state string) string { return fmt.Sprintf("#%d %s", op, state) }
 
-// asked returns how often a call was executed up to a question, and the most that one state was.
+// asked returns how often a call was executed up to an elicitation, and the highest count for one
+// state.
 func (j *Journal) asked(op int) (all, most int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -125,7 +127,7 @@ func (j *Journal) asked(op int) (all, most int) {
 	return all, most
 }
 
-// alive notes a sign of life of a call.
+// alive records that a call was sent or received data.
 func (j *Journal) alive(op int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -135,7 +137,8 @@ func (j *Journal) alive(op int) {
 	j.sign[op] = j.now()
 }
 
-// said notes what a call is told: a final word, which a response with its id is. It is called before that is sent.
+// said records what the server is about to send to a call: a final refusal, or a response with its
+// id, which is also final. Callers call it before they send.
 func (j *Journal) said(op int, final, response bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -143,7 +146,7 @@ func (j *Journal) said(op int, final, response bool) {
 	j.answered[op] = j.answered[op] || response
 }
 
-// Trace returns the run in an order that does not depend on the scheduler.
+// Trace returns the trace in an order that does not depend on the scheduler.
 func (j *Journal) Trace() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()

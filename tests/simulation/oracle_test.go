@@ -5,31 +5,31 @@ import (
 	"time"
 )
 
-// fault is a kind of fault, for the oracle of what must work.
+// fault is a kind of fault, as the oracle distinguishes them.
 type fault string
 
 const (
 	cutStream    fault = "a stream that can be resumed was cut"
 	lostSession  fault = "sessions were lost"
-	busy         fault = "the server asked to come again"
-	recheck      fault = "headers or version were refused"
-	refusedDial  fault = "nothing could be sent for a moment"
-	windUp       fault = "the gateway wound up its connections"
-	deadLink     fault = "a link to an executor broke while nothing was under way"
+	busy         fault = "the server asked the client to retry later"
+	recheck      fault = "headers or protocol version were refused"
+	refusedDial  fault = "no request could be sent for a moment"
+	windUp       fault = "the gateway sent GOAWAY"
+	deadLink     fault = "an executor link broke between calls"
 	expiredToken fault = "a token expired"
-	askedUser    fault = "the user was asked"
-	noAnswer     fault = "a harmless request got no answer"
-	brokenStream fault = "a standing stream ended"
-	beyondHelp   fault = "anything else" // promises nothing
+	askedUser    fault = "the user was prompted"
+	noAnswer     fault = "an idempotent request got no answer"
+	brokenStream fault = "a shared stream ended"
+	beyondHelp   fault = "anything else" // no promise applies
 )
 
 const (
-	fewTries   = 2                // bad replies that a call survives, with room to spare
-	shortFault = time.Second      // a time that the retries of a call outlast
-	longTry    = 10 * time.Second // a timeout that no call of such histories comes near to
+	fewTries   = 2                // bad replies that every call survives, with a margin
+	shortFault = time.Second      // a fault that is shorter than the retries of a call
+	longTry    = 10 * time.Second // a timeout that no call of these histories reaches
 )
 
-// faults are the kinds of faults of a history.
+// faults returns the kinds of faults in a history.
 func (h *History) faults() map[fault]bool {
 	all := map[fault]bool{}
 	for i := range h.Ops {
@@ -61,7 +61,7 @@ func (h *History) faults() map[fault]bool {
 	return all
 }
 
-// faultOf is the kind of fault of one reply, "" if it is none.
+// faultOf returns the kind of fault of one reply, "" if it has none.
 func (h *History) faultOf(o *Op, r *Reply) fault {
 	plainStatus := r.How == "status" && r.Cut == 0 && r.Close == 0 && !r.Loses
 	switch {
@@ -77,7 +77,7 @@ func (h *History) faultOf(o *Op, r *Reply) fault {
 		return noAnswer
 	case r.How != "" && r.How != "json" && r.How != "stream" || r.Code != 0 || r.ID != "":
 		return beyondHelp
-	case r.Cut == 0 && r.How == "stream" && slices.Contains([]byte(r.Events), eventQuestion):
+	case r.Cut == 0 && r.How == "stream" && slices.Contains([]byte(r.Events), eventElicitation):
 		return askedUser
 	case r.Cut == 0:
 		return ""
@@ -87,7 +87,7 @@ func (h *History) faultOf(o *Op, r *Reply) fault {
 	return beyondHelp
 }
 
-// safe reports whether the call may be repeated.
+// safe reports whether the call may run twice.
 func (o *Op) safe() bool { return o.Kind != "" || o.Harmless }
 
 func (h *History) faultOfResumes(o *Op) fault {
@@ -110,7 +110,7 @@ func (h *History) faultsOfWorld(all map[fault]bool) {
 			all[lostSession] = all[lostSession] || !h.Modern
 		case "expire":
 			all[expiredToken] = all[expiredToken] || h.Auth
-		case "end-standing", "cut-standing":
+		case "end-shared", "cut-shared":
 			all[brokenStream] = true
 		case "goaway":
 			all[windUp] = all[windUp] || h.Way == wayHTTP2
@@ -128,15 +128,16 @@ func (h *History) faultsOfWorld(all map[fault]bool) {
 		}
 	}
 	if refused >= 0 {
-		all[beyondHelp] = true // it may last
+		all[beyondHelp] = true // it may last until the end
 	}
 }
 
-// mustWork decides from the history alone whether a call has to succeed, and says why. "" promises nothing. It does
-// so if there is at most one kind of fault.
+// mustWork decides from the history alone whether a call has to succeed, and returns the reason. It
+// returns "" if the call may fail. A call has to succeed only if the history has at most one kind
+// of fault.
 func (h *History) mustWork(o *Op) string {
 	all := h.faults()
-	delete(all, brokenStream) // touches no call
+	delete(all, brokenStream) // affects no call
 	if all[beyondHelp] || len(all) > 1 || h.CloseAt > 0 || o.Deadline > 0 || o.Total > 0 {
 		return ""
 	}
@@ -154,7 +155,7 @@ func (h *History) mustWork(o *Op) string {
 	return ""
 }
 
-// survives reports whether a call has to survive the only kind of fault of its history.
+// survives reports whether a call has to survive a history whose only kind of fault is f.
 func (h *History) survives(o *Op, f fault) bool {
 	switch f {
 	case cutStream:
@@ -166,7 +167,7 @@ func (h *History) survives(o *Op, f fault) bool {
 	case recheck:
 		return faulty(o) <= 1
 	case refusedDial:
-		return (h.Way == "" || h.Way == wayHTTP2) && h.closesConnections() // a connection that is reset may have carried something
+		return (h.Way == "" || h.Way == wayHTTP2) && h.closesConnections() // a reset connection may have carried part of the request
 	case deadLink:
 		return h.breaksIdleLinks()
 	case askedUser:
@@ -178,7 +179,7 @@ func (h *History) survives(o *Op, f fault) bool {
 	}
 }
 
-// faulty counts the replies of a call that are no answers.
+// faulty counts the replies of a call that are not a complete answer.
 func faulty(o *Op) (n int) {
 	for i := range o.Replies {
 		if o.Replies[i].faulty() {
@@ -200,8 +201,9 @@ func (h *History) closesConnections() bool {
 	return true
 }
 
-// breaksIdleLinks reports whether links break only between the calls of one worker, each of which takes no time. The
-// executors are gone for long only at the end: then nobody knows when calls begin.
+// breaksIdleLinks reports whether links break only between the calls of a single worker, each of
+// which takes no time. The executors may be unavailable only as the last event, because calls start
+// at unknown times afterwards.
 func (h *History) breaksIdleLinks() bool {
 	var begin time.Duration
 	for i := range h.Ops {
@@ -218,7 +220,7 @@ func (h *History) breaksIdleLinks() bool {
 	return !h.Handlers && len(h.Subs) == 0 && (last < 0 || last == len(h.World)-1)
 }
 
-// count returns how often something happens to everybody.
+// count returns how many events of this kind the history has.
 func (h *History) count(kind string) (n int) {
 	for _, e := range h.World {
 		if e.Kind == kind {
@@ -228,7 +230,8 @@ func (h *History) count(kind string) (n int) {
 	return n
 }
 
-// refusesLost reports whether requests of a lost session are refused, so that a call may be sent again.
+// refusesLost reports whether the server refuses requests of a lost session, which makes it safe to
+// resend the call.
 func (h *History) refusesLost() bool {
 	for _, style := range lossStyles {
 		if style.name == h.Loss {
@@ -238,7 +241,8 @@ func (h *History) refusesLost() bool {
 	return false
 }
 
-// mostInitializes is how many initialize requests are needed at most, if the history tells.
+// mostInitializes returns how many initialize requests are needed at most. known is false if the
+// history does not determine the number.
 func (h *History) mostInitializes(lost int) (limit int, known bool) {
 	if h.Modern {
 		lost = -1
@@ -246,13 +250,15 @@ func (h *History) mostInitializes(lost int) (limit int, known bool) {
 	return 1 + lost, h.only(lostSession, brokenStream, busy, cutStream, noAnswer, askedUser)
 }
 
-// mostLogins is how often a person is needed at most, if the history tells: a refresh token does the rest. It tells
-// only if one token ends: the next one may end before it was accepted, and such a token is not renewed again.
+// mostLogins returns how often the user has to log in at most; later tokens come from the refresh
+// token. known is false if the history does not determine the number. It does only if a single
+// token expires: the next token may expire before it was ever accepted, and the client does not
+// renew such a token.
 func (h *History) mostLogins() (limit int, known bool) {
 	return 1, h.count("expire") <= 1 && h.Lifetime == 0 && h.only(expiredToken, brokenStream)
 }
 
-// only reports whether there are no kinds of faults but these.
+// only reports whether the history has no faults other than these.
 func (h *History) only(kinds ...fault) bool {
 	all := h.faults()
 	for _, f := range kinds {

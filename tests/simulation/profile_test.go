@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// profile draws a history with one kind of fault, most of whose calls must work.
+// profile draws a history with a single kind of fault, most of whose calls must succeed.
 func (d dice) profile() *History {
 	profiles := []func(*History){
 		d.allWell, d.cutStreams, d.cutStreams, d.lostSessions, d.lostSessions, d.busyServer, d.recheckedRequests,
-		d.refusedDials, d.expiredTokens, d.questions, d.unanswered, d.standingStreams, d.standingStreams, d.deadLinks,
+		d.refusedDials, d.expiredTokens, d.elicitations, d.unanswered, d.sharedStreams, d.sharedStreams, d.deadLinks,
 	}
 	h := d.quiet()
 	profiles[d.IntN(len(profiles))](h)
@@ -33,7 +33,7 @@ func (d dice) quiet() *History {
 	return h
 }
 
-// allWell has no fault.
+// allWell adds no fault.
 func (d dice) allWell(h *History) {
 	for i := range h.Ops {
 		h.Ops[i].Kind = pick(d, "", "list", "ping")
@@ -43,7 +43,8 @@ func (d dice) allWell(h *History) {
 	}
 }
 
-// cutStreams breaks streams that can be resumed, behind their first id; the GET that resumes one may be put off.
+// cutStreams breaks resumable streams after their first event id. The server may refuse the first
+// GET that resumes a stream with a retryable status.
 func (d dice) cutStreams(h *History) {
 	h.Modern, h.IDs, h.Prime, h.Resumable, h.Buffer = false, true, true, true, 0
 	for i := range h.Ops {
@@ -55,11 +56,11 @@ func (d dice) cutStreams(h *History) {
 	}
 }
 
-// lostSessions lets the server forget its sessions while calls are under way.
+// lostSessions makes the server forget its sessions while calls are running.
 func (d dice) lostSessions(h *History) {
 	h.Modern, h.Loss = false, d.loss()
 	gap := 4 * time.Second
-	if d.one(3) { // twice in one call
+	if d.one(3) { // twice within a call
 		gap = 150 * ms
 	}
 	for at, n := d.between(200*ms, time.Second), 1+d.IntN(2); n > 0; n-- {
@@ -67,13 +68,13 @@ func (d dice) lostSessions(h *History) {
 		at += d.between(gap, 2*gap)
 	}
 	h.Other["initialize"] = []Reply{{}, {Wait: d.between(0, 200*ms)}, {Wait: d.between(0, 200*ms)}}
-	for i := range h.Ops { // refusals come one after the other, some when the next session is there already
+	for i := range h.Ops { // refusals arrive one after the other, some after the next session exists
 		h.Ops[i].Gap = d.between(0, 100*ms)
 		h.Ops[i].Replies = append(h.Ops[i].Replies, Reply{Wait: d.between(0, 300*ms)})
 	}
 }
 
-// busyServer asks to come again.
+// busyServer asks the client to retry later.
 func (d dice) busyServer(h *History) {
 	for i := range h.Ops {
 		for range 1 + d.IntN(2) {
@@ -84,7 +85,7 @@ func (d dice) busyServer(h *History) {
 	}
 }
 
-// recheckedRequests are refused for their headers or their version, as the specification has it.
+// recheckedRequests refuses the headers or the protocol version, as the specification prescribes.
 func (d dice) recheckedRequests(h *History) {
 	h.Modern = true
 	for i := range h.Ops {
@@ -92,7 +93,8 @@ func (d dice) recheckedRequests(h *History) {
 	}
 }
 
-// refusedDials keeps the server out of reach for a moment. Connections serve one request, so that each call dials.
+// refusedDials makes the server unreachable for a moment. A connection serves one request, so each
+// call dials.
 func (d dice) refusedDials(h *History) {
 	h.Way, h.Handlers = "", false
 	for i := range h.Ops {
@@ -102,7 +104,7 @@ func (d dice) refusedDials(h *History) {
 	h.World = []Event{{at, "refuse"}, {at + d.between(10*ms, 900*ms), "well"}}
 }
 
-// deadLinks breaks the links to executors between the calls of one worker.
+// deadLinks breaks the executor links between the calls of one worker.
 func (d dice) deadLinks(h *History) {
 	h.Way, h.Handlers, h.Asks = pick(d, "agent", "agent-shared"), false, false
 	at := span(0)
@@ -119,7 +121,7 @@ func (d dice) deadLinks(h *History) {
 	}
 }
 
-// expiredTokens ends tokens while calls are under way; there is a refresh token.
+// expiredTokens expires tokens while calls are running. The client has a refresh token.
 func (d dice) expiredTokens(h *History) {
 	h.Auth = true
 	h.Lifetime = pick(d, 0, 0, span(3*time.Second))
@@ -131,8 +133,8 @@ func (d dice) expiredTokens(h *History) {
 	}
 }
 
-// questions are put to the user, who answers.
-func (d dice) questions(h *History) {
+// elicitations sends elicitations to the user, who answers them.
+func (d dice) elicitations(h *History) {
 	h.Asks = true
 	for i := range h.Ops {
 		h.Ops[i].Answer = pick(d, "", "", "decline", "cancel", "slow")
@@ -143,7 +145,7 @@ func (d dice) questions(h *History) {
 	}
 }
 
-// unanswered loses the answers to requests that are safe to repeat.
+// unanswered drops the answers to requests that may run twice.
 func (d dice) unanswered(h *History) {
 	for i := range h.Ops {
 		o := &h.Ops[i]
@@ -154,14 +156,14 @@ func (d dice) unanswered(h *History) {
 	}
 }
 
-// standingStreams are cut while events come on them, and calls go on.
-func (d dice) standingStreams(h *History) {
+// sharedStreams cuts shared streams while events arrive on them and calls run.
+func (d dice) sharedStreams(h *History) {
 	h.Handlers = true
 	h.Subs = []Sub{{At: 0}, d.sub()}
 	for at := d.between(0, 500*ms); at.D() < 4*time.Second; at += d.between(600*ms, 2*time.Second) {
-		h.World = append(h.World, Event{at, pick(d, "end-standing", "cut-standing")})
+		h.World = append(h.World, Event{at, pick(d, "end-shared", "cut-shared")})
 		for range 1 + d.IntN(2) {
-			h.World = append(h.World, Event{at + d.between(0, 600*ms), "emit"}) // until the stream is there again, or just then
+			h.World = append(h.World, Event{at + d.between(0, 600*ms), "emit"}) // before the stream has been reopened, or just then
 		}
 	}
 	for k := range 1 + d.IntN(3) {
@@ -176,14 +178,14 @@ func (d dice) standingStreams(h *History) {
 	}
 }
 
-// worldEvents are what may happen to everybody.
+// worldEvents are the events that affect all calls.
 var worldEvents = []string{
-	"reset", "cut", "silence", "refuse", "well", "stall", "well", "lose", "lose", "emit", "emit", "emit", "end-standing", "cut-standing",
+	"reset", "cut", "silence", "refuse", "well", "stall", "well", "lose", "lose", "emit", "emit", "emit", "end-shared", "cut-shared",
 	"cut-links", "no-executor", "well", "reset-accept", "expire", "revoke",
 }
 
-// lossStyles are the ways in which servers tell that a session is gone. All heal the session. All but one refuse the
-// request, so that the call is sent again.
+// lossStyles are the ways in which servers report a lost session. The session recovers from each of
+// them. All but one refuse the request, so the call is sent again.
 var lossStyles = []struct {
 	name    string
 	refuses bool

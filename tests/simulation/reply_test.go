@@ -5,37 +5,37 @@ import (
 	"strings"
 )
 
-// Reply is what happens to one request. The zero value is what a server does on a good day.
+// Reply prescribes what happens to one request. The zero value is a proper answer without a fault.
 type Reply struct {
-	Wait      span   `json:",omitempty"` // before anything else
-	How       string `json:",omitempty"` // proper if empty, json, stream, accepted (a stream with 202), ask, status, redirect, reset, eof, hang
-	NoRun     bool   `json:",omitempty"` // whoever answers did not execute the call
-	Status    int    `json:",omitempty"` // of status and redirect
-	Code      int    `json:",omitempty"` // the body is a JSON-RPC error
-	ID        string `json:",omitempty"` // of the body: the request's if empty, string (the same as a string), null, wrong
-	Malformed bool   `json:",omitempty"` // the error is a text, which JSON-RPC forbids
-	Header    string `json:",omitempty"` // one more header line
-	Foreign   bool   `json:",omitempty"` // a redirect leads to another origin
-	Events    string `json:",omitempty"` // before the answer of a stream, one letter each, see events
+	Wait      span   `json:",omitempty"` // before any other step
+	How       string `json:",omitempty"` // proper if empty, json, stream, accepted (a stream with status 202), ask (an elicitation), status, redirect, reset, eof, hang
+	NoRun     bool   `json:",omitempty"` // the server or gateway that answers did not execute the call
+	Status    int    `json:",omitempty"` // for status and redirect
+	Code      int    `json:",omitempty"` // the body is a JSON-RPC error with this code
+	ID        string `json:",omitempty"` // id in the body: the request's if empty, string (the same as a string), null, wrong
+	Malformed bool   `json:",omitempty"` // the error is a string, which JSON-RPC forbids
+	Header    string `json:",omitempty"` // one additional header line
+	Foreign   bool   `json:",omitempty"` // the redirect leads to another origin
+	Events    string `json:",omitempty"` // events sent on a stream before the answer, one letter each, see the constants below
 	Gap       span   `json:",omitempty"` // before each event and the answer
 	Late      bool   `json:",omitempty"` // one more event after the answer
-	Unchunked bool   `json:",omitempty"` // the stream ends with its connection
-	Cut       int    `json:",omitempty"` // the reply breaks off after so many bytes
+	Unchunked bool   `json:",omitempty"` // the stream ends when its connection ends
+	Cut       int    `json:",omitempty"` // the reply breaks off after this many bytes
 	CutBy     string `json:",omitempty"` // eof if empty, reset, silence
-	Early     bool   `json:",omitempty"` // only the request's header was read
-	Close     span   `json:",omitempty"` // the connection is closed so long after the reply, unannounced
-	Loses     bool   `json:",omitempty"` // the server forgets its sessions right before the reply
+	Early     bool   `json:",omitempty"` // the server answers after reading only the head of the request
+	Close     span   `json:",omitempty"` // how long after the reply the connection is closed, unannounced
+	Loses     bool   `json:",omitempty"` // the server loses its sessions right before the reply
 }
 
-// The events of a stream: progress, a repetition of the last event, a comment, a log message, an event without data, a
-// question (legacy only).
+// The events of a stream: progress, a repetition of the previous event, a comment, a log message,
+// an event without data, an elicitation (legacy only).
 const (
-	eventProgress = 'p'
-	eventAgain    = 'd'
-	eventComment  = 'h'
-	eventLog      = 'l'
-	eventEmpty    = 'i'
-	eventQuestion = 'q'
+	eventProgress    = 'p'
+	eventAgain       = 'd'
+	eventComment     = 'h'
+	eventLog         = 'l'
+	eventEmpty       = 'i'
+	eventElicitation = 'q'
 )
 
 // own reports whether the body is well formed and has the id of the request.
@@ -54,20 +54,19 @@ func (r Reply) answers() bool {
 	return false
 }
 
-// final reports whether the head of the reply is the last word of a server or gateway about the call: a redirect, or a
-// refusal that says so.
+// final reports whether the head of the reply settles the call: a redirect, or a final refusal.
 func (r Reply) final() bool { return r.How == "redirect" || r.How == "status" && refuses(r.Status) }
 
-// faulty reports whether the reply is anything but a whole and good answer.
+// faulty reports whether the reply is anything but a complete and successful answer.
 func (r Reply) faulty() bool { return !r.answers() || r.Code != 0 || r.Malformed || r.Cut > 0 }
 
-// refuses reports whether a status is a final word.
+// refuses reports whether a status is a final refusal.
 func refuses(status int) bool {
 	return status >= 300 && status < 500 && status != 408 || status == 501 || status == 505
 }
 
-// unseen reports whether the reply says that nobody looked into the request. An honest server never sends such a
-// reply after it executed the call.
+// unseen reports whether the reply proves that the request was not processed. An honest server
+// never sends such a reply after it executed the call.
 func (r Reply) unseen(modern bool) bool {
 	switch {
 	case r.Early:
@@ -92,7 +91,7 @@ func (r Reply) unseen(modern bool) bool {
 	return false
 }
 
-// runs reports whether an honest server executes the call before it replies so.
+// runs reports whether an honest server executes the call before it sends this reply.
 func (r Reply) runs(modern bool) bool { return !r.NoRun && r.How != "ask" && !r.unseen(modern) }
 
 // String describes a reply in a few words.
@@ -116,7 +115,7 @@ func (r Reply) String() string {
 	add(r.Late, "and one late event")
 	add(r.Header != "", "[%s]", r.Header)
 	add(r.NoRun, "(not executed)")
-	add(r.Early, "before the body is read")
+	add(r.Early, "before reading the body")
 	add(r.Cut > 0, "cut after %d bytes", r.Cut)
 	add(r.CutBy != "", "by %s", r.CutBy)
 	add(r.Unchunked, "unchunked")

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// run plays a history and returns what happened.
+// run plays a history and returns its journal.
 func run(t *testing.T, h *History) (j *Journal) {
 	t.Helper()
 	j = newJournal()
-	// The jitter of backoffs comes from the global source: with this it is the same each time.
+	// The jitter of backoffs uses the global random source. This makes it the same in every run.
 	rand.Seed(1) //nolint:staticcheck // that is what the debug setting above is for
 	defer func() {
 		if failure := recover(); failure != nil {
@@ -28,7 +28,7 @@ func run(t *testing.T, h *History) (j *Journal) {
 	return j
 }
 
-// play is a run inside its bubble.
+// play runs the history inside a synctest bubble.
 func play(t *testing.T, h *History, j *Journal) {
 	t.Helper()
 	j.start = time.Now()
@@ -37,7 +37,7 @@ func play(t *testing.T, h *History, j *Journal) {
 		t.Error(err)
 		return
 	}
-	c := &client{t: t, h: h, j: j, told: map[int]time.Duration{}}
+	c := &client{t: t, h: h, j: j, received: map[int]time.Duration{}}
 	if err := c.connect(w); err != nil {
 		j.breachf("no connection", 0, "%v", err)
 	} else {
@@ -45,18 +45,18 @@ func play(t *testing.T, h *History, j *Journal) {
 	}
 	if c.oauth != nil {
 		if err := c.oauth.Close(); err != nil {
-			j.breachf("slow Close", 0, "of the oauth client: %v", err)
+			j.breachf("slow Close", 0, "oauth client: %v", err)
 		}
 	}
 	w.end()
 	synctest.Wait()
 	j.judgeEnd(h)
 	if n, m := w.network.Conns(), w.back.Conns(); n+m != 0 {
-		j.breachf("connections left", 0, "%d, behind the gateway %d", n, m)
+		j.breachf("connections left open", 0, "%d to the client's network, %d behind the gateway", n, m)
 	}
 }
 
-// use is the life of a session, from the first call to Close.
+// use plays a whole session, from the first call to Close.
 func (c *client) use(w *world) {
 	var workers, others sync.WaitGroup
 	stop := make(chan struct{})
@@ -91,15 +91,16 @@ func (c *client) use(w *world) {
 	others.Wait()
 }
 
-// settle lets the session recover, and sends a marker behind which every gap was told.
+// settle lets the session recover, then sends a marker event. All missed-events notices arrive
+// before the marker.
 func (c *client) settle(w *world) {
-	c.heal()
-	time.Sleep(2 * time.Minute) // streams are opened again
+	c.awaitRecovery()
+	time.Sleep(2 * time.Minute) // the shared streams are reopened
 	w.happen("emit")
 	time.Sleep(time.Second)
 }
 
-// workers is how many there are.
+// workers returns the number of workers.
 func (h *History) workers() int {
 	n := 0
 	for i := range h.Ops {

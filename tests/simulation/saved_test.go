@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSaved plays the histories that were worth keeping: each broke a promise once, or must work.
+// TestSaved plays saved histories. Each one broke a promise in the past, or must succeed.
 func TestSaved(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.json")
 	require.NoError(t, err)
@@ -25,7 +25,7 @@ func TestSaved(t *testing.T) {
 	}
 }
 
-// TestShrink makes a history smaller that is only worth its reply of status 600.
+// TestShrink reduces a history from which only the reply with status 600 is needed.
 func TestShrink(t *testing.T) {
 	h, err := load("testdata/v4-status-600.json")
 	require.NoError(t, err)

@@ -17,23 +17,23 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", 100, "how many seeds to play")
-	first    = flag.Uint64("first", 1, "the first seed")
-	way      = flag.String("way", "", "play other histories: h2 for those over HTTP/2")
+	seeds    = flag.Int("seeds", 100, "number of seeds to play")
+	first    = flag.Uint64("first", 1, "first seed")
+	way      = flag.String("way", "", "route of the histories: h2 for HTTP/2")
 	trace    = flag.Bool("trace", false, "print each history and its trace")
 	twice    = flag.Bool("twice", false, "play each seed twice and compare the traces")
-	replay   = flag.String("history", "", "play the history in this `file` instead, ten times")
-	shrinks  = flag.Bool("shrink", true, "make the history of a breach smaller")
-	reported = flag.Int("report", 3, "how many breaches to report in full")
+	replay   = flag.String("history", "", "play the history in this `file` ten times instead of seeds")
+	shrinks  = flag.Bool("shrink", true, "reduce the history of a breach")
+	reported = flag.Int("report", 3, "number of breaches to report in full")
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	log.SetOutput(io.Discard) // net/http complains of odd servers
+	log.SetOutput(io.Discard) // net/http logs complaints about misbehaving servers
 	os.Exit(m.Run())
 }
 
-// TestSeeds plays the histories of seeds, or the one of -history.
+// TestSeeds plays the histories of the seeds, or the file given with -history.
 func TestSeeds(t *testing.T) {
 	if *replay != "" {
 		h, err := load(*replay)
@@ -46,17 +46,17 @@ func TestSeeds(t *testing.T) {
 	newPlaying(t, *way).seeds(*first, *seeds)
 }
 
-// playing counts what many seeds bring to light.
+// playing collects the results of many seeds.
 type playing struct {
 	t        *testing.T
 	way      string
 	began    time.Time
 	calls    int
 	differ   int
-	breaches map[string]int    // by class
-	firsts   map[string]uint64 // the first seed by class
-	outcomes map[string]int    // of calls, by kind
-	counts   map[string]int    // of what happened
+	breaches map[string]int    // number by class
+	firsts   map[string]uint64 // first seed by class
+	outcomes map[string]int    // number of results of calls, by kind of error
+	counts   map[string]int    // number of events
 	reported map[string]bool   // classes that were reported in full
 }
 
@@ -68,7 +68,7 @@ func newPlaying(t *testing.T, way string) *playing {
 	}
 }
 
-// seeds plays n seeds and prints the counts.
+// seeds plays n seeds and prints the summary.
 func (p *playing) seeds(first uint64, n int) {
 	for seed := first; seed < first+uint64(n); seed++ {
 		p.seed(seed)
@@ -87,7 +87,7 @@ func (p *playing) seed(seed uint64) {
 		if a, b := j.Trace(), run(p.t, h).Trace(); a != b {
 			p.differ++
 			if p.differ <= *reported {
-				fmt.Printf("seed %d differs:\n%s%s\n", seed, h, difference(a, b))
+				fmt.Printf("seed %d plays differently the second time:\n%s%s\n", seed, h, difference(a, b))
 			}
 		}
 	}
@@ -98,12 +98,12 @@ func (p *playing) seed(seed uint64) {
 	for what, n := range j.counts {
 		p.counts[what] += n
 	}
-	told := map[string]bool{}
+	received := map[string]bool{}
 	for _, b := range j.breaches {
-		if told[b.Class] {
+		if received[b.Class] {
 			continue
 		}
-		told[b.Class] = true
+		received[b.Class] = true
 		if p.breaches[b.Class]++; p.breaches[b.Class] == 1 {
 			p.firsts[b.Class] = seed
 		}
@@ -118,10 +118,10 @@ func (p *playing) generate(seed uint64) *History {
 	case wayHTTP2:
 		return generateHTTP2(seed)
 	}
-	panic("-way: no such way: " + p.way)
+	panic("-way: unknown route: " + p.way)
 }
 
-// breach reports a promise that was broken, in full if it is one of the first.
+// breach reports a broken promise, in full if it is among the first ones.
 func (p *playing) breach(seed uint64, h *History, b Breach) {
 	p.t.Errorf("seed %d: %v\n\tgo test ./tests/simulation -count=1 -cpu 1 -run TestSeeds -way=%s -first %d -seeds 1", seed, b, p.way, seed)
 	if p.reported[b.Class] || len(p.reported) >= *reported {
@@ -155,7 +155,7 @@ func report(t *testing.T, h *History, file string) {
 			}
 		}
 	}
-	fmt.Printf("%v\n%s\nrepeated %d of %d; play it again:\n\tgo test ./tests/simulation -count=1 -cpu 1 -run TestSeeds -history %s\n", h, text, failed, times, file)
+	fmt.Printf("%v\n%s\nbroken in %d of %d runs; play it again:\n\tgo test ./tests/simulation -count=1 -cpu 1 -run TestSeeds -history %s\n", h, text, failed, times, file)
 	if failed > 0 {
 		t.Errorf("%s: promises were broken", file)
 	}
@@ -166,11 +166,11 @@ func (p *playing) summary(first uint64, n int) {
 	took := time.Since(p.began)
 	fmt.Printf("%d seeds from %d, %d calls, %v, %.0f seeds/s, GOMAXPROCS %d\n",
 		n, first, p.calls, took.Round(ms), float64(n)/took.Seconds(), runtime.GOMAXPROCS(0))
-	fmt.Printf("happened: %v\noutcomes: %v\n", p.counts, p.outcomes)
+	fmt.Printf("events: %v\noutcomes: %v\n", p.counts, p.outcomes)
 	if *twice {
-		fmt.Printf("%d seeds differ\n", p.differ)
+		fmt.Printf("%d seeds play differently the second time\n", p.differ)
 		if may := p.mayDiffer(n); p.differ > may {
-			p.t.Errorf("%d of %d seeds differ, at most %d may", p.differ, n, may)
+			p.t.Errorf("%d of %d seeds play differently the second time, expected at most %d", p.differ, n, may)
 		}
 	}
 	for _, class := range slices.Sorted(maps.Keys(p.breaches)) {
@@ -178,8 +178,9 @@ func (p *playing) summary(first uint64, n int) {
 	}
 }
 
-// mayDiffer is how many of n seeds may play differently the second time. Over HTTP/2 the streams of a broken connection
-// fail at one instant, and net/http ends them in the order of a map: their backoffs take jitter in that order.
+// mayDiffer returns how many of n seeds may play differently the second time. When an HTTP/2
+// connection breaks, its streams fail at the same instant and net/http ends them in map order.
+// Their backoffs then draw jitter in that order.
 func (p *playing) mayDiffer(n int) int {
 	if p.way == wayHTTP2 {
 		return 1 + n/40
@@ -187,7 +188,7 @@ func (p *playing) mayDiffer(n int) int {
 	return 1 + n/200
 }
 
-// difference shows where two traces part.
+// difference shows where two traces diverge.
 func difference(a, b string) string {
 	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
 	for i := range min(len(x), len(y)) {
@@ -199,7 +200,7 @@ func difference(a, b string) string {
 	return fmt.Sprintf("%d and %d lines", len(x), len(y))
 }
 
-// sortedKeys returns the keys of a map of texts in order.
+// sortedKeys returns the keys of a map with string keys in sorted order.
 func sortedKeys(m reflect.Value) []reflect.Value {
 	keys := m.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })

@@ -22,43 +22,43 @@ const (
 	endpoint      = "http://127.0.0.1/mcp"
 	endpointAddr  = "127.0.0.1:80"
 	foreignAddr   = "127.0.0.2:80"
-	opHeader      = "X-Op" // how a script finds its call
+	opHeader      = "X-Op" // names the call of a request, for its script
 	secretHeader  = "X-Api-Key"
 	typeJSON      = "application/json"
 	typeStream    = "text/event-stream"
 	modernVersion = "2026-07-28"
 )
 
-// server is an honest MCP server of either era, with the gateways in front of it. It speaks raw HTTP/1.1, so that it
-// can send any bytes, and follows the history.
+// server is an honest MCP server of either era, together with the gateways in front of it. It
+// follows the history. It speaks raw HTTP/1.1, which lets it send any bytes.
 type server struct {
 	h    *History
 	j    *Journal
-	done chan struct{} // closed: everything ends
-	good chan struct{} // closed: no more faults
+	done chan struct{} // closed when the run is over
+	good chan struct{} // closed when faults end
 	wg   sync.WaitGroup
 	auth *authServer
 
 	resetNext atomic.Bool // the next connection is reset
 
-	mu        sync.Mutex // guards the rest
-	sessions  map[string]*session
-	created   int
-	seen      map[string]int       // requests by actor
-	streams   map[string]kept      // events of streams that can be resumed, by name
-	questions map[string]*question // put to the client, by id
-	listening []*outlet            // open modern subscriptions
-	emits     int
-	busy      map[*visit]bool   // requests that are not answered yet
-	lastOn    map[string]string // by the client's address of a connection: whose request came last on it
+	mu           sync.Mutex // guards the fields below
+	sessions     map[string]*session
+	created      int
+	seen         map[string]int          // number of requests by actor
+	streams      map[string]kept         // events of resumable streams, by name
+	elicitations map[string]*elicitation // elicitations sent to the client, by id
+	listening    []*sharedStream         // open modern subscriptions
+	emits        int
+	busy         map[*exchange]bool // requests that are not answered yet
+	lastOn       map[string]string  // the request that last used a connection, by the client's address
 }
 
-// newServer serves the endpoint on one network, and all else on the other.
+// newServer serves the endpoint on one network and all other addresses on another.
 func newServer(h *History, j *Journal, n, endpoints *memnet.Network) *server {
 	s := &server{
 		h: h, j: j, done: make(chan struct{}), good: make(chan struct{}),
-		sessions: map[string]*session{}, seen: map[string]int{}, streams: map[string]kept{}, questions: map[string]*question{},
-		lastOn: map[string]string{}, busy: map[*visit]bool{},
+		sessions: map[string]*session{}, seen: map[string]int{}, streams: map[string]kept{}, elicitations: map[string]*elicitation{},
+		lastOn: map[string]string{}, busy: map[*exchange]bool{},
 	}
 	s.auth = newAuthServer(s)
 	s.listen(endpoints, endpointAddr, s.serve)
@@ -101,7 +101,7 @@ func (s *server) serve(c net.Conn) {
 		if err != nil {
 			return
 		}
-		v := &visit{server: s, w: &writer{c: c, s: s}, r: r}
+		v := &exchange{server: s, w: &writer{c: c, s: s}, r: r}
 		if s.early(r) {
 			if !v.handle() {
 				return
@@ -115,7 +115,7 @@ func (s *server) serve(c net.Conn) {
 	}
 }
 
-// serveForeign is another origin, to which the client must send nothing.
+// serveForeign plays another origin, which must not receive any secret.
 func (s *server) serveForeign(c net.Conn) {
 	r, err := http.ReadRequest(bufio.NewReader(c))
 	if err != nil {
@@ -123,13 +123,13 @@ func (s *server) serveForeign(c net.Conn) {
 	}
 	for _, name := range []string{"Authorization", secretHeader, "Mcp-Session-Id", opHeader} {
 		if r.Header.Get(name) != "" {
-			s.j.breachf("secret at a foreign origin", 0, "%s %s with %s", r.Method, r.URL, name)
+			s.j.breachf("secret sent to a foreign origin", 0, "%s %s with %s", r.Method, r.URL, name)
 		}
 	}
 	_, _ = io.WriteString(c, plain(404, "", "", ""))
 }
 
-// early reports whether a call is to be answered before its body is read.
+// early reports whether to answer a call before reading its body.
 func (s *server) early(r *http.Request) bool {
 	n, _ := strconv.Atoi(r.Header.Get(opHeader))
 	o := s.h.op(n)
@@ -159,7 +159,7 @@ func (s *server) next(actor string) int {
 	return s.seen[actor]
 }
 
-// sleep waits, and reports whether the run goes on.
+// sleep pauses. It returns false if the run is over.
 func (s *server) sleep(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -171,13 +171,14 @@ func (s *server) sleep(d time.Duration) bool {
 	}
 }
 
-// open returns the requests to which the client still waits for an answer: its end of the connection is open.
+// open returns the requests whose answer the client still awaits: its end of the connection is
+// open.
 func (s *server) open() []string {
 	s.mu.Lock()
-	visits := slices.Collect(maps.Keys(s.busy))
+	exchanges := slices.Collect(maps.Keys(s.busy))
 	s.mu.Unlock()
 	var open []string
-	for _, v := range visits {
+	for _, v := range exchanges {
 		var one [1]byte
 		_ = v.w.c.SetReadDeadline(time.Now().Add(ms))
 		if _, err := v.w.c.Read(one[:]); errors.Is(err, os.ErrDeadlineExceeded) && !v.w.silent.Load() {

@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// shrinkRuns bounds how often a history is played to make it smaller.
+// shrinkRuns limits how often a history is played while it is reduced.
 const shrinkRuns = 600
 
-// shrink takes away from a history what it does not need to break a promise, or whatever else breaks tells of: each
-// element of a list, each field.
+// shrink removes list elements and clears fields of a history as long as breaks still returns true
+// for the result.
 func shrink(h *History, breaks func(*History) bool) *History {
 	for runs, changed := 0, true; changed && runs < shrinkRuns; {
 		changed = false
@@ -21,14 +21,14 @@ func shrink(h *History, breaks func(*History) bool) *History {
 			}
 			if runs++; breaks(smaller) {
 				h, changed = smaller, true
-				k-- // what came behind has moved up
+				k-- // the following elements have moved up
 			}
 		}
 	}
 	return h
 }
 
-// breaks makes a test of histories: whether they break a promise of a class.
+// breaks returns a function that reports whether a history breaks a promise of this class.
 func breaks(t *testing.T, class string) func(*History) bool {
 	t.Helper()
 	return func(h *History) bool {
@@ -36,12 +36,12 @@ func breaks(t *testing.T, class string) func(*History) bool {
 	}
 }
 
-// simplify makes the k-th simplification of a history, and reports whether there is one.
+// simplify applies the k-th simplification to a history. It returns false if there are fewer.
 func simplify(h *History, k int) bool {
 	return (&simplifier{k}).value(reflect.ValueOf(h).Elem())
 }
 
-// simplifier counts down to the simplification that it makes.
+// simplifier counts down to the simplification to apply.
 type simplifier struct{ left int }
 
 func (s *simplifier) now() bool {
@@ -83,7 +83,7 @@ func (s *simplifier) value(v reflect.Value) bool {
 	return false
 }
 
-// slice drops an element, or makes one simpler.
+// slice drops an element or simplifies one.
 func (s *simplifier) slice(v reflect.Value) bool {
 	for i := range v.Len() {
 		if s.now() {
@@ -97,7 +97,7 @@ func (s *simplifier) slice(v reflect.Value) bool {
 	return false
 }
 
-// text empties a text, or takes the first letter away.
+// text empties a string.
 func (s *simplifier) text(v reflect.Value) bool {
 	switch {
 	case v.Len() == 0:

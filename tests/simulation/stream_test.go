@@ -9,26 +9,26 @@ import (
 
 // event is one event of a call's stream.
 type event struct {
-	text     string // its lines without the id
-	question string // the id of the question that it puts; the stream goes on when that is answered
+	text        string // its lines without the id
+	elicitation string // id of the elicitation in it; the stream continues after the answer
 }
 
-// question was put to the client.
-type question struct {
+// elicitation is one that was sent to the client.
+type elicitation struct {
 	answered chan struct{} // closed by the first answer
-	times    int           // it was answered so often
+	times    int           // number of answers received
 }
 
-// answerLimit is how long the server waits for the answer to a question.
+// answerLimit is how long the server waits for the answer to an elicitation.
 const answerLimit = 10 * time.Second
 
-// resumableCut is a length behind which a stream with a prime event has sent an id.
+// resumableCut is a number of bytes after which a stream with a prime event has sent an id.
 const resumableCut = 150
 
-// events are what a reply sends on its stream.
-func (v *visit) events(r Reply) []event {
+// events returns the events of a reply.
+func (v *exchange) events(r Reply) []event {
 	var events []event
-	token, progress, questions := string(v.m.Params.Meta.ProgressToken), 0, 0
+	token, progress, elicitations := string(v.m.Params.Meta.ProgressToken), 0, 0
 	for _, what := range r.Events {
 		switch what {
 		case eventProgress:
@@ -38,7 +38,7 @@ func (v *visit) events(r Reply) []event {
 					`data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":%s,"progress":%d}}`, token, progress)})
 			}
 		case eventAgain:
-			if len(events) > 0 && events[len(events)-1].question == "" {
+			if len(events) > 0 && events[len(events)-1].elicitation == "" {
 				events = append(events, events[len(events)-1])
 			}
 		case eventComment:
@@ -47,20 +47,20 @@ func (v *visit) events(r Reply) []event {
 			events = append(events, event{text: `data: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}`})
 		case eventEmpty:
 			events = append(events, event{text: "data:"})
-		case eventQuestion:
+		case eventElicitation:
 			if v.h.Modern || !v.h.Asks || v.kind != "call" {
 				continue
 			}
-			questions++
-			id := fmt.Sprintf("q%d.%d.%d", v.op, v.try, questions)
+			elicitations++
+			id := fmt.Sprintf("q%d.%d.%d", v.op, v.try, elicitations)
 			events = append(events, event{fmt.Sprintf(`data: {"jsonrpc":"2.0","id":%q,"method":"elicitation/create","params":%s}`, id, form(v.op)), id})
 		}
 	}
 	return append(events, event{text: "data: " + v.payload(r)})
 }
 
-// stream answers a request with events.
-func (v *visit) stream(r Reply) bool {
+// stream answers a request with an event stream.
+func (v *exchange) stream(r Reply) bool {
 	if v.kind == "call" {
 		v.checkRound()
 	}
@@ -75,14 +75,14 @@ func (v *visit) stream(r Reply) bool {
 	return v.send(r, name, k, 0, ids)
 }
 
-// kept is what the server keeps of a stream.
+// kept is what the server keeps of a stream in order to resume it.
 type kept struct {
 	events  []event // the last one is the answer
-	answers bool    // it is a response with the id of the call
+	answers bool    // the answer is a response with the id of the call
 }
 
-// send sends the events of a stream from a place on.
-func (v *visit) send(r Reply, name string, stream kept, from int, ids bool) bool {
+// send sends the events of a stream, starting at index from.
+func (v *exchange) send(r Reply, name string, stream kept, from int, ids bool) bool {
 	events := stream.events
 	status, framing, wrap := 200, "Transfer-Encoding: chunked", chunk
 	if r.How == "accepted" {
@@ -108,11 +108,11 @@ func (v *visit) send(r Reply, name string, stream kept, from int, ids bool) bool
 		if ids && strings.HasPrefix(text, "data:") {
 			text = fmt.Sprintf("id: %s-%d\n", name, k+1) + text
 		}
-		v.pose(events[k].question)
+		v.pose(events[k].elicitation)
 		if k == len(events)-1 {
 			v.j.said(v.op, false, stream.answers)
 		}
-		if !v.w.write(wrap(text)) || !v.awaitAnswer(events[k].question) {
+		if !v.w.write(wrap(text)) || !v.awaitAnswer(events[k].elicitation) {
 			return false
 		}
 	}
@@ -125,22 +125,23 @@ func (v *visit) send(r Reply, name string, stream kept, from int, ids bool) bool
 
 func chunk(text string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(text), text) }
 
-// pose makes a question known before it is sent.
-func (v *visit) pose(id string) {
+// pose registers an elicitation before it is sent.
+func (v *exchange) pose(id string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if id != "" && v.questions[id] == nil {
-		v.questions[id] = &question{answered: make(chan struct{})}
+	if id != "" && v.elicitations[id] == nil {
+		v.elicitations[id] = &elicitation{answered: make(chan struct{})}
 	}
 }
 
-// awaitAnswer waits until a question is answered, but not for ever. A false result ends the connection.
-func (v *visit) awaitAnswer(id string) bool {
+// awaitAnswer waits at most answerLimit for the answer to an elicitation. It returns false if the
+// connection has to end.
+func (v *exchange) awaitAnswer(id string) bool {
 	if id == "" {
 		return true
 	}
 	v.mu.Lock()
-	q := v.questions[id]
+	q := v.elicitations[id]
 	v.mu.Unlock()
 	limit := time.NewTimer(answerLimit)
 	defer limit.Stop()
@@ -154,8 +155,8 @@ func (v *visit) awaitAnswer(id string) bool {
 	}
 }
 
-// resume goes on with a stream that was cut.
-func (v *visit) resume(r Reply) bool {
+// resume continues a stream that was cut.
+func (v *exchange) resume(r Reply) bool {
 	name, at, _ := strings.Cut(v.cursor, "-")
 	from, _ := strconv.Atoi(at)
 	v.mu.Lock()
@@ -167,8 +168,9 @@ func (v *visit) resume(r Reply) bool {
 	return v.send(r, name, stream, from, true)
 }
 
-// resumeScripted answers the GET that resumes a stream: an error is about the GET, not about the call.
-func (v *visit) resumeScripted(r Reply) bool {
+// resumeScripted answers the GET that resumes a stream. An error refers to the GET, not to the
+// call.
+func (v *exchange) resumeScripted(r Reply) bool {
 	switch {
 	case r.How == "reset" || r.How == "eof" || r.How == "hang":
 		return v.fail(r.How)

@@ -2,7 +2,7 @@ package simulation_test
 
 import "github.com/hawser-mcp/hawser/mcpclient"
 
-// judgeVerdict compares what a tool call returned with what happened.
+// judgeVerdict compares the outcome of a tool call with what the server did.
 func (j *Journal) judgeVerdict(o *Op, err error) {
 	rounds, most := j.asked(o.N)
 	j.mu.Lock()
@@ -17,7 +17,7 @@ func (j *Journal) judgeVerdict(o *Op, err error) {
 	case err == nil && !answer:
 		j.breachf("success without an answer", o.N, "executed %d times", ran)
 	case err == nil && (ran == 0 || ran > 1 && !o.Harmless):
-		j.breachf("success", o.N, "executed %d times", ran)
+		j.breachf("success without exactly one execution", o.N, "executed %d times", ran)
 	}
 	if safe := outcome == mcpclient.NotRun || o.Harmless; err != nil && mcpclient.SafeToRepeat(err) != safe {
 		j.breachf("SafeToRepeat", o.N, "%v, outcome %v: %v", !safe, outcome, err)

@@ -17,13 +17,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// world is everything outside of the client: the network, the servers, the executors.
+// world is everything outside the client: the network, the servers, the executors.
 type world struct {
 	h         *History
 	j         *Journal
-	network   *memnet.Network // of the client
-	back      *memnet.Network // between the gateway and the server; the same if there is no gateway
-	gateway   *gateway        // nil: none
+	network   *memnet.Network // the client's network
+	back      *memnet.Network // between the gateway and the server; the same as network without a gateway
+	gateway   *gateway        // nil without HTTP/2
 	server    *server
 	executors *executors
 	transport transport.Transport
@@ -54,10 +54,10 @@ func newWorld(h *History, j *Journal) (*world, error) {
 	return w, err
 }
 
-// end ends the world. What is left then was left by the client.
+// end ends the world. Anything still open afterwards was left by the client.
 func (w *world) end() {
 	if w.transport != nil {
-		_ = w.transport.Close() // always nil
+		_ = w.transport.Close() // always returns nil
 	}
 	w.executors.cancel()
 	w.executors.serving.Wait()
@@ -68,7 +68,7 @@ func (w *world) end() {
 	w.server.wg.Wait()
 }
 
-// executors are programs elsewhere that perform requests. Each link leads to one.
+// executors are remote programs that perform requests. Each link leads to one of them.
 type executors struct {
 	dial    *memnet.Network
 	ctx     context.Context
@@ -80,7 +80,8 @@ type executors struct {
 	ends []*link.PipeEnd // guarded by mu
 }
 
-// outage is how long executors are gone. Longer ones draw many backoffs at the same instants, in any order.
+// outage is how long the executors are unavailable. A longer outage would put many backoffs at the
+// same instants, in arbitrary order.
 const outage = 1300*time.Millisecond + 17*time.Microsecond
 
 // open connects to an executor.
@@ -96,7 +97,7 @@ func (e *executors) open(context.Context) (executor.Link, error) {
 	return near, nil
 }
 
-// cut breaks all links, one after the other: two at one instant would race.
+// cut breaks all links one after the other, because simultaneous cuts would race.
 func (e *executors) cut() {
 	e.mu.Lock()
 	ends := e.ends
@@ -114,7 +115,7 @@ func (e *executors) setDown(down bool) {
 	e.down = down
 }
 
-// happen lets something happen to everybody.
+// happen triggers an event that affects all calls.
 func (w *world) happen(kind string) {
 	w.j.logf("world", "%s", kind)
 	switch kind {
@@ -142,8 +143,8 @@ func (w *world) happen(kind string) {
 		w.server.lose()
 	case "emit":
 		w.server.emit()
-	case "end-standing", "cut-standing":
-		w.server.endStanding(kind == "cut-standing")
+	case "end-shared", "cut-shared":
+		w.server.endShared(kind == "cut-shared")
 	case "cut-links":
 		w.executors.cut()
 	case "no-executor":
@@ -153,12 +154,12 @@ func (w *world) happen(kind string) {
 	case "expire", "revoke":
 		w.server.auth.expire(kind == "revoke")
 	default:
-		panic("no such event: " + kind)
+		panic("unknown event: " + kind)
 	}
 }
 
-// each breaks connections one after the other, ordered by who used them last: the order of dials may depend on the
-// scheduler.
+// each breaks connections one after the other, ordered by the request that last used them, because
+// the order of dials may depend on the scheduler.
 func (w *world) each(breakConn func(*memnet.Conn)) {
 	links := w.network.Links()
 	w.server.mu.Lock()
@@ -172,13 +173,13 @@ func (w *world) each(breakConn func(*memnet.Conn)) {
 	}
 }
 
-// follow lets the events of the history happen, until stop is closed.
+// follow triggers the events of the history until stop is closed.
 func (w *world) follow(stop <-chan struct{}) {
 	var all sync.WaitGroup
 	began := time.Now()
 	for i, e := range w.h.World {
 		all.Go(func() {
-			at := e.At.D() + time.Duration(500+3*i)*time.Microsecond // an instant of its own
+			at := e.At.D() + time.Duration(500+3*i)*time.Microsecond // gives each event a separate instant
 			timer := time.NewTimer(at - time.Since(began))
 			defer timer.Stop()
 			select {

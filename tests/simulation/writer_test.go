@@ -12,12 +12,12 @@ import (
 )
 
 // refuse answers with a status.
-func (v *visit) refuse(status int, header, contentType, body string) bool {
+func (v *exchange) refuse(status int, header, contentType, body string) bool {
 	return v.say(Reply{How: "status", Status: status}, plain(status, header, contentType, body))
 }
 
-// say sends a whole reply, and notes what it means to the call as far as it is sent.
-func (v *visit) say(r Reply, text string) bool {
+// say sends a whole reply. It records what the reply means for the call, as far as it is sent.
+func (v *exchange) say(r Reply, text string) bool {
 	head := strings.Index(text, "\r\n\r\n") + 4
 	sent := func(length int) bool { return v.w.cut == 0 || v.w.cut >= length }
 	if v.op > 0 && v.kind != "resume" {
@@ -26,7 +26,7 @@ func (v *visit) say(r Reply, text string) bool {
 	return v.w.write(text)
 }
 
-// plain is a reply with a body of a known length.
+// plain returns a reply whose body has a known length.
 func plain(status int, header, contentType, body string) string {
 	if header != "" {
 		header += "\r\n"
@@ -37,7 +37,7 @@ func plain(status int, header, contentType, body string) string {
 	return fmt.Sprintf("HTTP/1.1 %03d X\r\n%sContent-Length: %d\r\n\r\n%s", status, header, len(body), body)
 }
 
-// writer sends a reply, and breaks it off after some bytes.
+// writer sends a reply and breaks it off after a number of bytes.
 type writer struct {
 	c    net.Conn
 	s    *server
@@ -45,10 +45,10 @@ type writer struct {
 	cut  int // 0: never
 	by   string
 
-	silent atomic.Bool // what the client does is not seen
+	silent atomic.Bool // the server no longer sees what the client does
 }
 
-// write sends a part of the reply. A false result ends the connection.
+// write sends a part of the reply. It returns false if the connection has to end.
 func (w *writer) write(text string) bool {
 	if w.cut == 0 || w.sent+len(text) < w.cut {
 		n, err := io.WriteString(w.c, text)
@@ -58,7 +58,7 @@ func (w *writer) write(text string) bool {
 	_, _ = io.WriteString(w.c, text[:max(w.cut-w.sent, 0)])
 	switch w.by {
 	case "reset":
-		w.s.sleep(time.Microsecond) // what was written arrives
+		w.s.sleep(time.Microsecond) // lets the written bytes arrive
 		w.c.(*memnet.Conn).Reset()
 	case "silence":
 		w.silence()
@@ -66,7 +66,8 @@ func (w *writer) write(text string) bool {
 	return false
 }
 
-// silence loses everything from now on; it does not show any more whether the client waits.
+// silence drops all further data in both directions. The server can no longer tell whether the
+// client is waiting.
 func (w *writer) silence() {
 	w.silent.Store(true)
 	w.c.(*memnet.Conn).Silence()

@@ -1,11 +1,11 @@
-// An authorization server nobody here wrote: oidc-provider, with what MCP asks
-// of one switched on. It runs on loopback for the tests, and keeps everything in
-// memory. Settings come as JSON in OIDC_SETTINGS:
+// A third-party authorization server, oidc-provider, with the features that MCP requires.
+// It runs on loopback for the tests and keeps all state in memory. The settings are JSON in
+// the environment variable OIDC_SETTINGS:
 //
 //   port     where to listen
-//   clients  clients that are registered already
-//   ttl      seconds that an access token lives
-//   nonce    whether DPoP proofs need a nonce
+//   clients  clients that are already registered
+//   ttl      lifetime of access tokens in seconds
+//   nonce    whether DPoP proofs require a nonce
 //
 // It prints "ready" when it accepts connections.
 import { generateKeyPairSync } from 'node:crypto';
@@ -34,7 +34,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   ttl: { AccessToken: ttl, ClientCredentials: ttl, RefreshToken: 3600, Interaction: 600, Session: 600, Grant: 3600 },
   findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   features: {
-    devInteractions: { enabled: true }, // its own pages for login and consent
+    devInteractions: { enabled: true }, // built-in pages for login and consent
     registration: { enabled: true },
     revocation: { enabled: true },
     clientCredentials: { enabled: true },

@@ -8,8 +8,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Browser starts Debian's Chromium without a window and returns a context for
-// chromedp. It ends with the test.
+// Browser starts Debian's Chromium without a window and returns a context for chromedp. The browser
+// ends with the test.
 func Browser(tb testing.TB) context.Context {
 	tb.Helper()
 	path, err := exec.LookPath("chromium")

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// CodexVersion is what codex exec-server says of itself.
+	// CodexVersion is the version that codex exec-server reports.
 	CodexVersion = "0.169.0"
-	// CodexVariable is a variable of the executor's environment, for headers that
-	// the executor fills; CodexValue is its value.
+	// CodexVariable is a variable in the executor's environment, for headers that the executor
+	// fills. CodexValue is its value.
 	CodexVariable = "HAWSER_TEST_SECRET"
 	// CodexValue is the value of CodexVariable.
 	CodexValue = "known to the executor alone"
@@ -21,16 +21,15 @@ const (
 	codexName = "codex exec-server"
 )
 
-// StartCodex starts codex exec-server on a free port with more arguments, such as
-// "--concurrent-requests", "8", and returns when it is ready. It ends with the
-// test. Its environment holds nothing of this process's but the path.
+// StartCodex starts codex exec-server on a free port and returns when it is ready. args are
+// additional arguments, such as "--concurrent-requests", "8". The executor ends with the test. Its
+// environment has only the PATH of this process.
 func StartCodex(tb testing.TB, args ...string) *Executor {
 	tb.Helper()
 	return StartCodexIn(tb, nil, args...)
 }
 
-// StartCodexIn is StartCodex with more variables in the executor's environment,
-// such as "SSL_CERT_FILE=…".
+// StartCodexIn is StartCodex with additional environment variables, such as "SSL_CERT_FILE=…".
 func StartCodexIn(tb testing.TB, env []string, args ...string) *Executor {
 	tb.Helper()
 	return startExecutor(tb, &Executor{
@@ -39,8 +38,8 @@ func StartCodexIn(tb testing.TB, env []string, args ...string) *Executor {
 	})
 }
 
-// CodexCommand returns what makes commands that run codex exec-server with more
-// arguments on its standard input and output. Who starts one ends it.
+// CodexCommand returns a function that creates commands. Each command runs codex exec-server with
+// additional arguments over its standard input and output. The caller starts and ends it.
 func CodexCommand(tb testing.TB, args ...string) func(context.Context) (*exec.Cmd, error) {
 	tb.Helper()
 	program, env := codexBin(tb), codexEnvironment(tb)
@@ -52,8 +51,8 @@ func CodexCommand(tb testing.TB, args ...string) func(context.Context) (*exec.Cm
 	}
 }
 
-// codexEnvironment is scrubbed: a request can read the executor's variables. With
-// a proxy set, even requests to loopback would go there.
+// codexEnvironment returns a minimal environment, because a request can read the executor's
+// variables. A proxy setting would redirect even requests to loopback.
 func codexEnvironment(tb testing.TB) []string {
 	tb.Helper()
 	home := tb.TempDir()
@@ -65,8 +64,8 @@ func codexEnvironment(tb testing.TB) []string {
 
 var codexPackage = regexp.MustCompile(`codex-(linux|darwin|win32)-(x64|arm64)`)
 
-// codexBin returns the path of the program itself, which npm gets as a package
-// for this platform: its usual launcher would stand between us and its signals.
+// codexBin returns the path of the program in the npm package for this platform. The usual launcher
+// would not pass on our signals.
 func codexBin(tb testing.TB) string {
 	tb.Helper()
 	found, err := filepath.Glob(filepath.Join(modules(tb), "@openai", "codex-*", "vendor", "*", "bin", "codex*"))

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// Check is one entry of the checks.json that the conformance suite writes.
+// Check is one entry of checks.json, which the conformance suite writes.
 type Check struct {
 	ID           string          `json:"id"`
 	Name         string          `json:"name"`
@@ -21,20 +21,18 @@ type Check struct {
 	Details      json.RawMessage `json:"details"`
 }
 
-// Extension stands for the revision in scenarios of extensions: they are run at
-// the newest one, although they belong to none.
+// Extension replaces the revision in scenarios of extensions. They belong to no revision and run at
+// the newest one.
 const Extension = "extension"
 
 const newestRevision = "2026-07-28"
 
-// RunConformance lets the conformance suite drive a client program through one
-// scenario at one protocol revision, and returns the checks it made. env is
-// added to the client's environment. The program's path must hold no space: the
-// suite splits it there.
+// RunConformance runs a client program through one scenario of the conformance suite at one
+// protocol revision, and returns the checks that the suite made. env is added to the client's
+// environment. The program's path must not contain a space, because the suite splits it there.
 //
-// A suite that gives up, a client that exits with an error, and a run that wrote
-// no checks are errors with the output of both. Of the verdicts in the checks
-// this function knows nothing: see [Tally].
+// If the suite fails, the client exits with an error, or the run writes no checks, the error
+// includes the output of both. RunConformance does not evaluate the checks: see [Tally].
 func RunConformance(tb testing.TB, client, scenario, revision string, env ...string) ([]Check, error) {
 	tb.Helper()
 	results := tb.TempDir()
@@ -47,20 +45,19 @@ func RunConformance(tb testing.TB, client, scenario, revision string, env ...str
 	p := start(tb, env, bin(tb, "node"), args...)
 	err := p.wait()
 	output, _ := p.log.read()
-	// For some scenarios the suite forgives a client that fails. We do not.
+	// The suite ignores a client's failure in some scenarios. We do not.
 	if err == nil && strings.Contains(output, "Client exited with code") {
 		err = errors.New("the client failed")
 	}
-	// Each run gets a directory of its own, named after scenario and time. A
-	// scenario that does not apply to the revision is "skipped" with exit status 0
-	// and leaves it empty.
+	// Each run gets its own directory, named after the scenario and time. A scenario that does not
+	// apply to the revision is "skipped" with exit status 0 and leaves the directory empty.
 	if err == nil {
 		var checks []Check
 		if checks, err = readChecks(results, scenario); err == nil {
 			return checks, nil
 		}
 	}
-	return nil, fmt.Errorf("%w; the suite said:\n%s", err, output)
+	return nil, fmt.Errorf("%w; the suite printed:\n%s", err, output)
 }
 
 func readChecks(results, scenario string) ([]Check, error) {
@@ -69,7 +66,7 @@ func readChecks(results, scenario string) ([]Check, error) {
 		return nil, err
 	}
 	if len(files) != 1 {
-		return nil, fmt.Errorf("%d files of checks, want 1", len(files))
+		return nil, fmt.Errorf("found %d checks files, expected 1", len(files))
 	}
 	data, err := os.ReadFile(files[0])
 	if err != nil {
@@ -82,16 +79,15 @@ func readChecks(results, scenario string) ([]Check, error) {
 	return checks, nil
 }
 
-// Count is how many checks of a run came out one way or the other. What the
-// suite reports for information only is not counted: its number depends on time.
+// Count is the number of checks in a run by result. It excludes checks that are for information
+// only, because their number depends on time.
 type Count struct {
 	Success int `json:"success"`
 	Skipped int `json:"skipped"`
 }
 
-// Tally counts checks. A failure, a warning, a status it does not know, and a
-// run in which nothing succeeded are errors: the suite calls a client that sends
-// nothing at all a success.
+// Tally counts checks. It returns an error for a failure, a warning, an unknown status, or a run
+// without a successful check. The suite itself reports success for a client that sends nothing.
 func Tally(checks []Check) (Count, error) {
 	var count Count
 	var bad []string
@@ -111,16 +107,16 @@ func Tally(checks []Check) (Count, error) {
 		return count, errors.New(strings.Join(bad, "\n"))
 	}
 	if count.Success == 0 {
-		return count, fmt.Errorf("vacuous: none of %d checks succeeded", len(checks))
+		return count, fmt.Errorf("none of %d checks succeeded", len(checks))
 	}
 	return count, nil
 }
 
-// scenarioLine is a line of `conformance list --client`.
+// scenarioLine matches a line of `conformance list --client`.
 var scenarioLine = regexp.MustCompile(`(?m)^ +- (\S+) \[([^\]]*)\]$`)
 
-// ClientScenarios returns the client scenarios of the suite and the revisions
-// each applies to ("extension" for those of extensions).
+// ClientScenarios returns the client scenarios of the suite and the revisions that each applies to.
+// Scenarios of extensions have the revision "extension".
 func ClientScenarios(tb testing.TB) map[string][]string {
 	tb.Helper()
 	p := start(tb, nil, bin(tb, "node"), bin(tb, "conformance"), "list", "--client")
@@ -128,7 +124,7 @@ func ClientScenarios(tb testing.TB) map[string][]string {
 	output, _ := p.log.read()
 	lines := scenarioLine.FindAllStringSubmatch(output, -1)
 	if err != nil || len(lines) == 0 {
-		tb.Fatalf("conformance list: %v, %d scenarios; it said:\n%s", err, len(lines), output)
+		tb.Fatalf("conformance list: %v, %d scenarios; output:\n%s", err, len(lines), output)
 	}
 	scenarios := make(map[string][]string, len(lines))
 	for _, line := range lines {

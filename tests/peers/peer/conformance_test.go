@@ -13,11 +13,11 @@ func TestTally(t *testing.T) {
 		err      string // part of the error
 	}{
 		{"good", "SUCCESS INFO SUCCESS SKIPPED", Count{Success: 2, Skipped: 1}, ""},
-		{"no check at all", "", Count{}, "vacuous"},
-		{"everything skipped", "SKIPPED INFO", Count{Skipped: 1}, "vacuous"},
+		{"no checks", "", Count{}, "vacuous"},
+		{"all skipped", "SKIPPED INFO", Count{Skipped: 1}, "vacuous"},
 		{"failure", "SUCCESS FAILURE", Count{Success: 1}, "FAILURE the-id: why"},
 		{"warning", "SUCCESS WARNING", Count{Success: 1}, "WARNING the-id: why"},
-		{"a status of a later suite", "SUCCESS MAYBE", Count{Success: 1}, "MAYBE the-id: why"},
+		{"unknown status", "SUCCESS MAYBE", Count{Success: 1}, "MAYBE the-id: why"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var checks []Check
@@ -26,13 +26,13 @@ func TestTally(t *testing.T) {
 			}
 			count, err := Tally(checks)
 			if count != test.count {
-				t.Errorf("counted %+v, want %+v", count, test.count)
+				t.Errorf("counted %+v, expected %+v", count, test.count)
 			}
 			switch {
 			case test.err == "" && err != nil:
-				t.Errorf("error %v", err)
+				t.Errorf("unexpected error %v", err)
 			case test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)):
-				t.Errorf("error %v, want one with %q", err, test.err)
+				t.Errorf("error %v, expected one with %q", err, test.err)
 			}
 		})
 	}

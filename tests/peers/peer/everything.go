@@ -9,9 +9,10 @@ import (
 	"testing"
 )
 
-// What server-everything prints.
+// Texts that server-everything prints.
 const (
-	// LogSession begins the line of each session it opens, so of each initialize.
+	// LogSession starts the line that server-everything prints for each new session, and thus for
+	// each initialize.
 	LogSession = "Session initialized with ID: "
 
 	logReady  = "listening on port"
@@ -19,10 +20,10 @@ const (
 	logPrefix = "server-everything"
 )
 
-// Server is a running server-everything, a legacy-era MCP server with sessions
-// over Streamable HTTP. Its methods are for the test's own goroutine.
+// Server is a running server-everything, a legacy MCP server with sessions over Streamable HTTP.
+// Call its methods only on the test's goroutine.
 type Server struct {
-	// URL is the MCP endpoint; it stays the same over a restart.
+	// URL is the MCP endpoint. It stays the same after a restart.
 	URL string
 
 	tb      testing.TB
@@ -30,12 +31,12 @@ type Server struct {
 	process *process
 }
 
-// StartEverything starts server-everything on a free port of loopback and
-// returns when it accepts connections. It ends with the test.
+// StartEverything starts server-everything on a free loopback port and returns when it accepts
+// connections. The server ends with the test.
 func StartEverything(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{tb: tb}
-	const tries = 5 // somebody else may take the port between our look and its bind
+	const tries = 5 // another process may take the port before the server binds it
 	for range tries {
 		s.port = freePort(tb)
 		s.URL = fmt.Sprintf("http://127.0.0.1:%d/mcp", s.port)
@@ -45,16 +46,15 @@ func StartEverything(tb testing.TB) *Server {
 			tb.Fatalf("%s %v; its log:\n%s", logPrefix, err, s.Log())
 		}
 	}
-	tb.Fatalf("%s: %d ports in a row were taken", logPrefix, tries)
+	tb.Fatalf("%s: %d ports in a row were in use", logPrefix, tries)
 	return nil
 }
 
-// Kill ends the server at once, as a crash would, and returns when it is gone.
+// Kill ends the server without warning, as a crash would. It returns when the process has ended.
 func (s *Server) Kill() { s.process.kill() }
 
-// Restart starts the server anew on the same port, after a Kill if it still
-// runs, with an empty log and none of its sessions. It returns when the server
-// accepts connections.
+// Restart starts the server again on the same port, after a Kill if it is still running. Its log is
+// empty and its sessions are lost. Restart returns when the server accepts connections.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.Kill()
@@ -63,15 +63,15 @@ func (s *Server) Restart() {
 	}
 }
 
-// Log returns what the server has printed since it was last started. A line may
-// come a little later than the answer it belongs to: see [Server.WaitLog].
+// Log returns what the server has printed since its latest start. A line may appear shortly after
+// the reply that it belongs to: see [Server.WaitLog].
 func (s *Server) Log() string {
 	text, _ := s.process.log.read()
 	return text
 }
 
-// WaitLog returns once text is in the log that many times, and fails the test
-// if it does not come.
+// WaitLog returns when text is in the log that many times, and fails the test if this takes too
+// long.
 func (s *Server) WaitLog(text string, times int) {
 	s.tb.Helper()
 	if err := s.process.waitFor(text, times); err != nil {
@@ -86,15 +86,14 @@ func (s *Server) start() error {
 	return s.process.waitFor(logReady, 1)
 }
 
-// freePort returns a port nobody listens on. It is below the range from which
-// systems take the local ports of outgoing connections, so that it is still free
-// when a killed server comes back.
+// freePort returns a port on which no process listens. It is below the range of local ports for
+// outgoing connections, so it is still free when a killed server restarts.
 func freePort(tb testing.TB) int {
 	tb.Helper()
 	const first, count, tries = 20_000, 10_000, 100
 	for range tries {
 		port := first + rand.IntN(count) //nolint:gosec // a port number is no secret
-		// All addresses, as the server does.
+		// The server listens on all addresses, so this does too.
 		l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", fmt.Sprintf(":%d", port))
 		if err != nil {
 			continue

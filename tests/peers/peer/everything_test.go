@@ -20,16 +20,16 @@ func TestEverythingRestarts(t *testing.T) {
 
 	server.Kill()
 	if _, _, err := post(t.Context(), client, server.URL, ""); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Fatalf("after Kill: %v, want a refused connection", err)
+		t.Fatalf("after Kill: %v, expected a refused connection", err)
 	}
 
 	server.Restart()
 	if strings.Contains(server.Log(), LogSession) {
-		t.Errorf("the log of the restarted server holds an old session:\n%s", server.Log())
+		t.Errorf("the log of the restarted server contains an old session:\n%s", server.Log())
 	}
 	status, _, err := post(t.Context(), client, server.URL, session)
 	if err != nil || status != http.StatusBadRequest {
-		t.Errorf("the old session got status %d, %v; want 400: the server has lost it", status, err)
+		t.Errorf("the old session got status %d, %v; expected 400, because the server has lost it", status, err)
 	}
 	if again := initialize(t, client, server.URL); again == session {
 		t.Errorf("the new session has the id of the old one, %s", session)
@@ -37,8 +37,7 @@ func TestEverythingRestarts(t *testing.T) {
 	server.WaitLog(LogSession, 1)
 }
 
-// A process group that outlives its test would make the next run fail in ways
-// nobody understands.
+// A process group that outlives its test would make the next run fail for no visible reason.
 func TestEverythingEndsWithItsTest(t *testing.T) {
 	var port string
 	t.Run("test", func(t *testing.T) {
@@ -46,7 +45,7 @@ func TestEverythingEndsWithItsTest(t *testing.T) {
 	})
 	l, err := net.Listen("tcp", ":"+port)
 	if err != nil {
-		t.Fatalf("somebody still listens on port %q: %v", port, err)
+		t.Fatalf("the port is still in use: %q: %v", port, err)
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)
@@ -64,7 +63,7 @@ func initialize(t *testing.T, client *http.Client, url string) string {
 	return id
 }
 
-// post sends an initialize and reads the answer to its end.
+// post sends an initialize request and reads the whole response.
 func post(ctx context.Context, client *http.Client, url, session string) (int, http.Header, error) {
 	const body = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":` +
 		`{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`

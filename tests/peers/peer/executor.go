@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// Executor is a running executor that listens on loopback. Its methods are for the
-// test's own goroutine.
+// Executor is a running executor that listens on loopback. Call its methods only on the test's
+// goroutine.
 type Executor struct {
-	// URL is that of its WebSocket; it stays the same over a restart.
+	// URL is the URL of its WebSocket. It stays the same after a restart.
 	URL string
 
 	tb        testing.TB
@@ -25,9 +25,9 @@ type Executor struct {
 	process   *process
 }
 
-// StartAgent builds and starts this project's own executor, examples/executor, as a
-// program with more arguments. It returns when that is ready, and it ends with the
-// test. CodexVariable is in its environment, too.
+// StartAgent builds this project's executor, examples/executor, and starts it with additional
+// arguments. It returns when the executor is ready. The executor ends with the test. Its
+// environment contains CodexVariable as well.
 func StartAgent(tb testing.TB, args ...string) *Executor {
 	tb.Helper()
 	program := filepath.Join(tb.TempDir(), "executor")
@@ -45,7 +45,7 @@ func StartAgent(tb testing.TB, args ...string) *Executor {
 // startExecutor starts e on a free port.
 func startExecutor(tb testing.TB, e *Executor) *Executor {
 	tb.Helper()
-	const tries = 5 // somebody else may take the port between our look and its bind
+	const tries = 5 // another process may take the port before the executor binds it
 	for range tries {
 		e.URL = fmt.Sprintf("ws://127.0.0.1:%d", freePort(tb))
 		if err := e.start(); err == nil {
@@ -54,15 +54,15 @@ func startExecutor(tb testing.TB, e *Executor) *Executor {
 			tb.Fatalf("%s: %v; its log:\n%s", e.name, err, e.Log())
 		}
 	}
-	tb.Fatalf("%s: %d ports in a row were taken", e.name, tries)
+	tb.Fatalf("%s: %d ports in a row were in use", e.name, tries)
 	return nil
 }
 
-// Kill ends the executor with SIGKILL, as a crash would, and returns when it is gone.
+// Kill ends the executor with SIGKILL, as a crash would. It returns when the process has ended.
 func (e *Executor) Kill() { e.process.kill() }
 
-// Restart starts the executor anew on the same port, after a Kill if it still
-// runs, and returns when it is ready.
+// Restart starts the executor again on the same port, after a Kill if it is still running. It
+// returns when the executor is ready.
 func (e *Executor) Restart() {
 	e.tb.Helper()
 	e.Kill()
@@ -71,7 +71,7 @@ func (e *Executor) Restart() {
 	}
 }
 
-// Log returns what the executor has printed since it was last started.
+// Log returns what the executor has printed since its latest start.
 func (e *Executor) Log() string {
 	text, _ := e.process.log.read()
 	return text
@@ -95,7 +95,7 @@ func (e *Executor) start() error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("/readyz answered with status %d", resp.StatusCode)
+		return fmt.Errorf("/readyz returned status %d", resp.StatusCode)
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// Front is a reverse proxy in front of whatever server the first element of a
-// request's path names, and counts the requests that the server saw.
+// Front is a reverse proxy for the server that the first path element of a request names. It counts
+// the requests that reach the servers.
 type Front struct {
 	url string
 
@@ -35,7 +35,7 @@ func StartFront(tb testing.TB) *Front {
 			p.Out.URL = &url.URL{Scheme: "http", Host: host, Path: "/" + path, RawQuery: p.In.URL.RawQuery}
 			p.Out.Host = host
 		},
-		FlushInterval: -1, // streams are passed on as they come
+		FlushInterval: -1, // forwards streams immediately
 		ErrorLog:      stdlog.New(io.Discard, "", 0),
 		Transport:     &http.Transport{DisableCompression: true},
 	}
@@ -50,15 +50,15 @@ func StartFront(tb testing.TB) *Front {
 	return f
 }
 
-// Seen returns how often each request came.
+// Seen returns how often each request arrived.
 func (f *Front) Seen() map[Exchange]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.seen)
 }
 
-// Lead returns a program that runs client with the URL in its only argument led
-// through f.
+// Lead returns a program that runs client after it has changed the URL in the only argument to one
+// that leads through f.
 func (f *Front) Lead(tb testing.TB, client string) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "client")

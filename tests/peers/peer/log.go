@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// log is what a program has printed so far. Safe for concurrent use.
+// log holds what a program has printed so far. It is safe for concurrent use.
 type log struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -25,7 +25,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// read returns the text, and a channel that is closed once there is more.
+// read returns the text and a channel that is closed when there is more.
 func (l *log) read() (string, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

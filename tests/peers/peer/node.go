@@ -1,7 +1,7 @@
-// Package peer runs other people's programs for tests: the official conformance
-// suite, server-everything and the executor codex exec-server, at the versions
-// package-lock.json pins, under the Node it pins. A program that is not installed
-// is a failed test, never a skipped one. A [Relay] looks at what an executor is asked.
+// Package peer runs third-party programs for tests: the official conformance suite,
+// server-everything, the executor codex exec-server, and oidc-provider. package-lock.json pins
+// their versions and that of Node. If a program is not installed, the test fails; it is never
+// skipped. A [Relay] records what an executor receives.
 package peer
 
 import (
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// RequireInstalled fails the test at once unless the pinned programs are there.
+// RequireInstalled fails the test if the pinned programs are not installed.
 func RequireInstalled(tb testing.TB) {
 	tb.Helper()
 	for _, name := range []string{"node", "conformance", "mcp-server-everything"} {
@@ -20,7 +20,7 @@ func RequireInstalled(tb testing.TB) {
 	codexBin(tb)
 }
 
-// bin returns the path of an installed program, by the name npm gives it.
+// bin returns the path of an installed program by its npm name.
 func bin(tb testing.TB, name string) string {
 	tb.Helper()
 	path := filepath.Join(modules(tb), ".bin", name)
@@ -30,12 +30,12 @@ func bin(tb testing.TB, name string) string {
 	return path
 }
 
-// modules returns the directory of npm's packages.
+// modules returns the directory of the npm packages.
 func modules(tb testing.TB) string {
 	tb.Helper()
 	_, source, _, ok := runtime.Caller(0)
 	if !ok {
-		tb.Fatal("peer: the place of this source file is not known")
+		tb.Fatal("peer: cannot locate this source file")
 	}
 	return filepath.Join(filepath.Dir(source), "..", "node_modules")
 }

@@ -7,30 +7,30 @@ import (
 	"testing"
 )
 
-// OIDCSettings are those of an authorization server.
+// OIDCSettings are the settings of an authorization server.
 type OIDCSettings struct {
-	// Clients are registered already: metadata as in RFC 7591.
+	// Clients are already registered. Each is client metadata as in RFC 7591.
 	Clients []map[string]any `json:"clients,omitempty"`
-	// TTL is how long an access token lives, in seconds; zero means an hour.
+	// TTL is the lifetime of an access token in seconds. Zero means an hour.
 	TTL int `json:"ttl,omitempty"`
-	// Nonce has DPoP proofs need a nonce.
+	// Nonce requires a nonce in DPoP proofs.
 	Nonce bool `json:"nonce,omitempty"`
 	Port  int  `json:"port"`
 }
 
-// OIDC is a running oidc-provider: an authorization server with dynamic
-// registration, PKCE, resource indicators, rotation of refresh tokens, DPoP and
-// revocation, and pages for login and consent of its own.
+// OIDC is a running oidc-provider: an authorization server with dynamic registration, PKCE,
+// resource indicators, rotation of refresh tokens, DPoP, revocation, and pages for login and
+// consent.
 type OIDC struct {
-	// Issuer is its URL.
+	// Issuer is the URL of the server.
 	Issuer string
 
 	tb      testing.TB
 	process *process
 }
 
-// StartOIDC starts the authorization server on a free port and returns when it
-// accepts connections. It ends with the test.
+// StartOIDC starts the authorization server on a free port and returns when it accepts connections.
+// The server ends with the test.
 func StartOIDC(tb testing.TB, s OIDCSettings) *OIDC {
 	tb.Helper()
 	s.Port = freePort(tb)
@@ -51,7 +51,8 @@ func (o *OIDC) Log() string {
 	return text
 }
 
-// WaitLog returns once text is in the log that many times, and fails the test if it does not come.
+// WaitLog returns when text is in the log that many times, and fails the test if this takes too
+// long.
 func (o *OIDC) WaitLog(text string, times int) {
 	o.tb.Helper()
 	if err := o.process.waitFor(text, times); err != nil {

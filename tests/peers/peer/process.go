@@ -11,33 +11,33 @@ import (
 	"time"
 )
 
-// patience bounds every wait for a program: far more than any needs, so that
-// only one that hangs is told so.
+// patience limits every wait for a program. It is far longer than any program needs, so only a hung
+// program exceeds it.
 const patience = 60 * time.Second
 
-// errExited is how a program ends that has nothing to complain about.
+// errExited is the error of a program that has exited without an error.
 var errExited = errors.New("exit status 0")
 
-// process is a running program with everything it started, in a process group
-// of its own that ends with the test at the latest.
+// process is a running program and its children, in a separate process group that ends with the
+// test at the latest.
 type process struct {
 	cmd  *exec.Cmd
 	log  *log
-	done chan struct{} // closed once the program ended and its output was read
-	err  error         // how it ended, errExited when it ended well; read after done
+	done chan struct{} // closed when the program has ended and its output has been read
+	err  error         // why it ended, errExited after a clean exit; valid after done is closed
 	stop context.CancelFunc
 }
 
-// start runs a program with what env adds to this process's environment.
+// start runs a program in this process's environment with env added.
 func start(tb testing.TB, env []string, program string, args ...string) *process {
 	tb.Helper()
 	return startIn(tb, append(os.Environ(), env...), program, args...)
 }
 
-// startIn runs a program in that environment and no other.
+// startIn runs a program with exactly this environment.
 func startIn(tb testing.TB, environment []string, program string, args ...string) *process {
 	tb.Helper()
-	ctx, stop := context.WithCancel(tb.Context()) // done before the test's cleanups
+	ctx, stop := context.WithCancel(tb.Context()) // ends before the test's cleanups run
 	p := &process{log: newLog(), done: make(chan struct{}), stop: stop}
 	p.cmd = exec.CommandContext(ctx, program, args...) //nolint:gosec // tests choose the program
 	p.cmd.Env = environment
@@ -59,13 +59,13 @@ func startIn(tb testing.TB, environment []string, program string, args ...string
 	return p
 }
 
-// kill ends the program and all it started, and waits for the end.
+// kill kills the program and its children, and waits for the end.
 func (p *process) kill() {
 	p.stop()
 	<-p.done
 }
 
-// wait returns once the program ended; an error if it did not end well.
+// wait returns when the program has ended. It returns an error unless the program exited cleanly.
 func (p *process) wait() error {
 	select {
 	case <-p.done:
@@ -75,11 +75,11 @@ func (p *process) wait() error {
 		return p.err
 	case <-time.After(patience):
 		p.kill()
-		return fmt.Errorf("not done after %v", patience)
+		return fmt.Errorf("still running after %v", patience)
 	}
 }
 
-// waitFor returns once the program has printed text that many times.
+// waitFor returns when the program has printed text that many times.
 func (p *process) waitFor(text string, times int) error {
 	timeout := time.After(patience)
 	for {
@@ -95,7 +95,7 @@ func (p *process) waitFor(text string, times int) error {
 			}
 			return fmt.Errorf("ended without printing %q %d times: %w", text, times, p.err)
 		case <-timeout:
-			return fmt.Errorf("has not printed %q %d times after %v", text, times, patience)
+			return fmt.Errorf("did not print %q %d times within %v", text, times, patience)
 		}
 	}
 }

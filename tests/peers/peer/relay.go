@@ -17,14 +17,13 @@ import (
 	"github.com/hawser-mcp/hawser/internal/link"
 )
 
-// Exchange is what an http/request asked for.
+// Exchange is the method and URL of an http/request.
 type Exchange struct{ Method, URL string }
 
-// Relay stands between a client and an executor's WebSocket. It passes on every
-// byte as it is, counts what the executor is asked, and can cut links. Safe for
-// concurrent use.
+// Relay sits between a client and an executor's WebSocket. It forwards every byte unchanged, counts
+// the requests to the executor, and can cut links. It is safe for concurrent use.
 type Relay struct {
-	// URL is where the client dials.
+	// URL is the address that the client dials.
 	URL string
 
 	tb       testing.TB
@@ -34,13 +33,13 @@ type Relay struct {
 
 	mu        sync.Mutex
 	closed    bool
-	links     map[*net.TCPConn]struct{} // the client's sides
+	links     map[*net.TCPConn]struct{} // the client's ends
 	dialed    int
 	exchanges map[Exchange]int
 }
 
-// StartRelay starts a Relay to the executor at a URL such as [Executor.URL]. It ends
-// with the test. An executor that is down makes a dialled link end at once.
+// StartRelay starts a Relay to the executor at a URL such as [Executor.URL]. It ends with the test.
+// While the executor is down, a dialed link ends immediately.
 func StartRelay(tb testing.TB, executorURL string) *Relay {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -56,37 +55,37 @@ func StartRelay(tb testing.TB, executorURL string) *Relay {
 	return r
 }
 
-// Exchanges returns how often each http/request was sent to the executor. One is
-// counted before the executor can see it.
+// Exchanges returns how often each http/request was sent to the executor. The relay counts a
+// request before the executor can receive it.
 func (r *Relay) Exchanges() map[Exchange]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.exchanges)
 }
 
-// Count returns how many requests with that method and URL were sent to the executor.
+// Count returns how many requests with this method and URL were sent to the executor.
 func (r *Relay) Count(method, url string) int { return r.Exchanges()[Exchange{method, url}] }
 
-// Links returns how many links are open.
+// Links returns the number of open links.
 func (r *Relay) Links() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.links)
 }
 
-// Dialed returns how many links there have been.
+// Dialed returns the number of links dialed so far.
 func (r *Relay) Dialed() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.dialed
 }
 
-// Cut resets all links that are open, without a farewell. New ones can be dialled.
+// Cut resets all open links without a close handshake. The client can dial new ones.
 func (r *Relay) Cut() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for c := range r.links {
-		_, _ = c.SetLinger(0), c.Close() // a link that has just ended needs no cut
+		_, _ = c.SetLinger(0), c.Close() // fails for a link that has just ended, which needs no cut
 	}
 }
 
@@ -117,7 +116,7 @@ func (r *Relay) accept() {
 	}
 }
 
-// opened notes a link; false when the relay is closed.
+// opened records a link. It returns false if the relay is closed.
 func (r *Relay) opened(near *net.TCPConn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,7 +127,7 @@ func (r *Relay) opened(near *net.TCPConn) bool {
 	return !r.closed
 }
 
-// carry carries one link until either side ends it.
+// carry relays one link until either side ends it.
 func (r *Relay) carry(near *net.TCPConn) {
 	defer func() {
 		_ = near.Close()
@@ -140,7 +139,7 @@ func (r *Relay) carry(near *net.TCPConn) {
 	if err != nil {
 		return
 	}
-	far := link.NewConn(nc) // which acknowledges at once: the executor would wait else
+	far := link.NewConn(nc) // acknowledges data immediately; otherwise the executor would wait
 	far.HandshakeDone()
 	r.running.Go(func() {
 		_, _ = io.Copy(near, far)
@@ -149,14 +148,14 @@ func (r *Relay) carry(near *net.TCPConn) {
 	var broken *net.OpError
 	err = r.forward(far, bufio.NewReader(near))
 	if err != io.EOF && err != io.ErrUnexpectedEOF && !errors.As(err, &broken) {
-		r.tb.Errorf("peer: relay: what the client sent cannot be read: %v", err)
+		r.tb.Errorf("peer: relay: cannot read the client's data: %v", err)
 	}
 	_ = far.Close()
 }
 
-// forward passes on what the client sends and counts requests, until the link ends.
+// forward forwards the client's data and counts requests until the link ends.
 func (r *Relay) forward(far io.Writer, near *bufio.Reader) error {
-	for line := ""; line != "\r\n"; { // the handshake
+	for line := ""; line != "\r\n"; { // the HTTP upgrade request
 		var err error
 		if line, err = near.ReadString('\n'); err != nil {
 			return err
@@ -186,7 +185,7 @@ func (r *Relay) forward(far io.Writer, near *bufio.Reader) error {
 	}
 }
 
-// count looks at a message to the executor.
+// count inspects a message to the executor.
 func (r *Relay) count(message []byte) error {
 	var m execproto.Message
 	if err := m.Read(message); err != nil {
@@ -197,7 +196,7 @@ func (r *Relay) count(message []byte) error {
 	}
 	request, err := execproto.ReadHTTPRequest(m.Params)
 	if err != nil {
-		return nil // the executor refuses it: no exchange
+		return nil // the executor refuses it, so there is no exchange
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -207,7 +206,7 @@ func (r *Relay) count(message []byte) error {
 
 // frame is a frame of a client (RFC 6455 section 5.2).
 type frame struct {
-	raw     []byte // as it came
+	raw     []byte // as received
 	payload []byte // unmasked
 }
 
@@ -221,10 +220,10 @@ func readFrame(r *bufio.Reader) (frame, error) {
 		return frame{}, err
 	}
 	if raw[1]&masked == 0 {
-		return frame{}, errors.New("a client's frame that is not masked")
+		return frame{}, errors.New("the client's frame is not masked")
 	}
 	length := uint64(raw[1] &^ masked)
-	extended := map[uint64]int{126: 2, 127: 8}[length] // bytes
+	extended := map[uint64]int{126: 2, 127: 8}[length] // length in bytes of the extended length field
 	header := len(raw) + extended + mask
 	raw = append(raw, make([]byte, extended+mask)...)
 	if _, err := io.ReadFull(r, raw[2:]); err != nil {
@@ -237,7 +236,7 @@ func readFrame(r *bufio.Reader) (frame, error) {
 		length = binary.BigEndian.Uint64(raw[2:])
 	}
 	if length > execproto.MaxMessage {
-		return frame{}, fmt.Errorf("a frame of %d bytes", length)
+		return frame{}, fmt.Errorf("frame of %d bytes", length)
 	}
 	raw = append(raw, make([]byte, length)...)
 	if _, err := io.ReadFull(r, raw[header:]); err != nil {

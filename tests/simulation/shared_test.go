@@ -10,18 +10,21 @@ import (
 	"github.com/hawser-mcp/hawser/internal/memnet"
 )
 
-// outlet is an open stream on which the server tells things on its own: the standing GET of a legacy session, or a
-// modern subscription.
-type outlet struct {
+// sharedStream is an open stream of the session: the shared stream of a legacy session, or a modern
+// subscription.
+type sharedStream struct {
 	w     *writer
-	id    string      // of a modern subscription
-	queue chan string // what is to be sent; long enough that nobody waits with a lock held
+	id    string      // request id of a modern subscription
+	queue chan string // messages to send; long enough that senders never block while they hold a lock
 }
 
-func newOutlet(w *writer, id string) *outlet { return &outlet{w, id, make(chan string, 1<<12)} }
+func newSharedStream(w *writer, id string) *sharedStream {
+	return &sharedStream{w, id, make(chan string, 1<<12)}
+}
 
-// pour sends what is told on an outlet until the client or the world ends its connection.
-func (v *visit) pour(o *outlet, head string) {
+// sendQueued sends the messages of a shared stream until the client or the end of the run closes
+// its connection.
+func (v *exchange) sendQueued(o *sharedStream, head string) {
 	if !o.w.write(head) {
 		return
 	}
@@ -43,9 +46,9 @@ func (v *visit) pour(o *outlet, head string) {
 	}
 }
 
-// serveStanding holds a legacy standing stream open. It ends the one before.
-func (v *visit) serveStanding() bool {
-	o := newOutlet(v.w, "")
+// serveShared serves the shared stream of a legacy session. It ends the previous one.
+func (v *exchange) serveShared() bool {
+	o := newSharedStream(v.w, "")
 	var head strings.Builder
 	fmt.Fprintf(&head, "HTTP/1.1 200 X\r\nContent-Type: %s\r\nConnection: close\r\n\r\n: open\n\n", typeStream)
 	v.mu.Lock()
@@ -58,42 +61,43 @@ func (v *visit) serveStanding() bool {
 	for ; v.h.Resumable && from < len(v.in.events); from++ {
 		fmt.Fprintf(&head, "id: g%d\ndata: %s\n\n", from+1, v.in.events[from])
 	}
-	before := v.in.standing
-	v.in.standing, v.in.opened = o, true
+	before := v.in.shared
+	v.in.shared, v.in.opened = o, true
 	v.mu.Unlock()
 	if before != nil {
 		_ = before.w.c.Close()
 	}
-	v.pour(o, head.String())
+	v.sendQueued(o, head.String())
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.in.standing == o {
-		v.in.standing = nil
+	if v.in.shared == o {
+		v.in.shared = nil
 	}
 	return false
 }
 
-// serveListen is a modern subscription.
-func (v *visit) serveListen() bool {
-	o := newOutlet(v.w, string(v.m.ID))
+// serveSubscription serves a modern subscription.
+func (v *exchange) serveSubscription() bool {
+	o := newSharedStream(v.w, string(v.m.ID))
 	acknowledged := o.event("subscriptions/acknowledged", `"notifications":{"resourceSubscriptions":["r:/x/"],"toolsListChanged":true}`)
 	v.mu.Lock()
 	v.listening = append(v.listening, o)
 	v.mu.Unlock()
-	v.pour(o, fmt.Sprintf("HTTP/1.1 200 X\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n%s", typeStream, acknowledged))
+	v.sendQueued(o, fmt.Sprintf("HTTP/1.1 200 X\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n%s", typeStream, acknowledged))
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.listening = slices.DeleteFunc(v.listening, func(x *outlet) bool { return x == o })
+	v.listening = slices.DeleteFunc(v.listening, func(x *sharedStream) bool { return x == o })
 	return false
 }
 
-// event is a notification of a modern subscription.
-func (o *outlet) event(method, members string) string {
+// event returns a notification of a modern subscription.
+func (o *sharedStream) event(method, members string) string {
 	return chunk(fmt.Sprintf(`data: {"jsonrpc":"2.0","method":"notifications/%s","params":{%s,"_meta":{"io.modelcontextprotocol/subscriptionId":%s}}}`,
 		method, members, o.id) + "\n\n")
 }
 
-// emit sends a numbered update to subscriptions and a numbered log message to the standing stream.
+// emit sends a numbered update to the subscriptions and a numbered log message on the shared
+// stream.
 func (s *server) emit() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,42 +116,42 @@ func (s *server) emit() {
 	}
 	s.note(s.j.emitted)
 	s.note(s.j.updated)
-	s.j.logf("events", "message %d, stream open: %v, subscribed: %v", s.emits, in.standing != nil, in.subscribed)
-	in.tell(s.h, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":{"seq":%d}}}`, s.emits))
+	s.j.logf("events", "message %d, stream open: %v, subscribed: %v", s.emits, in.shared != nil, in.subscribed)
+	in.send(s.h, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":{"seq":%d}}}`, s.emits))
 	if in.subscribed {
-		in.tell(s.h, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"r:/x/%d"}}`, s.emits))
+		in.send(s.h, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"r:/x/%d"}}`, s.emits))
 	}
 }
 
-// note notes when the last event was sent. mu is held.
+// note records when the latest event was sent. The caller holds s.mu.
 func (s *server) note(at map[int]time.Duration) {
 	s.j.mu.Lock()
 	defer s.j.mu.Unlock()
 	at[s.emits] = s.j.now()
 }
 
-// tell sends a message on the standing stream of a session. The server's mu is held.
-func (in *session) tell(h *History, text string) {
+// send sends a message on the shared stream of a session. The caller holds the server's mu.
+func (in *session) send(h *History, text string) {
 	in.events = append(in.events, text)
 	id := ""
 	if h.Resumable {
 		id = fmt.Sprintf("id: g%d\n", len(in.events))
 	}
-	if in.standing != nil {
-		in.standing.queue <- id + "data: " + text + "\n\n"
+	if in.shared != nil {
+		in.shared.queue <- id + "data: " + text + "\n\n"
 	}
 }
 
-// endStanding ends standing streams and subscriptions, in good order or by a reset.
-func (s *server) endStanding(reset bool) {
+// endShared ends shared streams and subscriptions, by closing or resetting their connections.
+func (s *server) endShared(reset bool) {
 	s.mu.Lock()
 	var open []*writer
 	for _, o := range s.listening {
 		open = append(open, o.w)
 	}
 	for i := 1; i <= s.created; i++ {
-		if in := s.sessions[fmt.Sprintf("session-%d", i)]; in != nil && in.standing != nil {
-			open = append(open, in.standing.w)
+		if in := s.sessions[fmt.Sprintf("session-%d", i)]; in != nil && in.shared != nil {
+			open = append(open, in.shared.w)
 		}
 	}
 	s.mu.Unlock()

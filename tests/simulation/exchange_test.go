@@ -24,33 +24,33 @@ type message struct {
 	}
 }
 
-// visit is one request to the endpoint.
-type visit struct {
+// exchange is one request to the endpoint and its reply.
+type exchange struct {
 	*server
 	w      *writer
 	r      *http.Request
-	body   []byte // nil: not read
+	body   []byte // nil: not read yet
 	m      message
-	kind   string // what it is
-	op     int    // the call it belongs to; 0: none
-	actor  string // of the trace and of the script
-	try    int    // how many requests of the actor came so far
+	kind   string // kind of request
+	op     int    // number of the call, 0 if it does not belong to one
+	actor  string // name in the trace
+	try    int    // number of requests of this actor so far
 	script Reply
 	cursor string
-	in     *session // legacy: the session it belongs to
+	in     *session // the legacy session of the request
 }
 
-// kinds are the kinds of requests by method.
+// kinds maps methods to kinds of requests.
 var kinds = map[string]string{
 	"initialize": "initialize", "notifications/initialized": "initialized", "server/discover": "discover", "tools/list": "list", "ping": "ping",
 	"notifications/cancelled": "cancelled", "tools/call": "call", "subscriptions/listen": "get", "resources/subscribe": "subscribe",
 	"resources/unsubscribe": "unsubscribe",
 }
 
-// identify finds out what the request is, and its script. A script does not depend on who comes first: calls are
-// found by a header, the session's own requests by their kind.
-func (v *visit) identify() {
-	_ = json.Unmarshal(v.body, &v.m) // a body that was not read has no message
+// identify determines the kind of request and its script. Scripts do not depend on the order of
+// requests: a header names the call, and requests of the session itself are found by kind.
+func (v *exchange) identify() {
+	_ = json.Unmarshal(v.body, &v.m) // a body that was not read leaves the message empty
 	v.kind = kinds[v.m.Method]
 	switch {
 	case v.r.Method == http.MethodGet:
@@ -88,14 +88,14 @@ func (v *visit) identify() {
 	}
 }
 
-// handle answers the request, and reports whether the connection can go on.
-func (v *visit) handle() bool {
+// handle answers the request. It returns false if the connection has to end.
+func (v *exchange) handle() bool {
 	if strings.HasPrefix(v.r.URL.Path, "/.well-known/oauth-protected-resource") {
 		return v.metadata()
 	}
 	v.identify()
 	v.mu.Lock()
-	if v.h.Way != wayHTTP2 { // the gateway does it
+	if v.h.Way != wayHTTP2 { // over HTTP/2 the gateway does it
 		v.lastOn[v.w.c.RemoteAddr().String()] = fmt.Sprintf("%s %03d", v.actor, v.try)
 	}
 	v.busy[v] = true
@@ -130,8 +130,8 @@ func (v *visit) handle() bool {
 	return v.scripted()
 }
 
-// count counts the request.
-func (v *visit) count() {
+// count counts the request for the summary.
+func (v *exchange) count() {
 	v.j.count("requests")
 	if v.script.faulty() {
 		v.j.count("faulty replies")
@@ -141,8 +141,9 @@ func (v *visit) count() {
 	}
 }
 
-// isProper reports whether the request is answered as on a good day: a stream or a session that is opened at all is.
-func (v *visit) isProper() bool {
+// isProper reports whether to answer without a fault. A scripted stream or session that opens at
+// all is served as a proper one.
+func (v *exchange) isProper() bool {
 	switch v.script.How {
 	case "":
 		return true
@@ -152,7 +153,7 @@ func (v *visit) isProper() bool {
 	return v.kind == "get" || v.kind == "initialize" && v.script.answers() && v.script.Code == 0
 }
 
-// moment keeps what different actors do at different instants.
-func (v *visit) moment() time.Duration {
+// moment returns a delay that keeps actions of different actors at different instants.
+func (v *exchange) moment() time.Duration {
 	return time.Duration(v.op*7+v.try+100) * time.Microsecond
 }

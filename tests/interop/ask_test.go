@@ -13,8 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// connectAsked begins a session whose handlers can be asked: a legacy server may
-// do so on the standing stream, so that has to be there.
+// connectAsked connects a session whose handlers answer server requests. A legacy server may send
+// them on the shared stream, so connectAsked waits until that is open.
 func connectAsked(t *testing.T, p peer, f *front, h mcpclient.Handlers) *mcpclient.Session {
 	t.Helper()
 	s := connect(t, f, &mcpclient.Options{Handlers: h})
@@ -24,7 +24,7 @@ func connectAsked(t *testing.T, p peer, f *front, h mcpclient.Handlers) *mcpclie
 	return s
 }
 
-// ask calls the tool that asks and returns the answers as the server took them.
+// ask calls the tool "ask" and returns the answers as the server received them.
 func ask(t *testing.T, s *mcpclient.Session, args asked) (map[string]json.RawMessage, error) {
 	t.Helper()
 	result, err := s.CallTool(limit(t), "ask", args)
@@ -37,7 +37,7 @@ func ask(t *testing.T, s *mcpclient.Session, args asked) (map[string]json.RawMes
 	return answers, nil
 }
 
-// answered asks one thing, once.
+// answered sends a single server request and returns its answer.
 func answered(t *testing.T, s *mcpclient.Session, what string) string {
 	t.Helper()
 	answers, err := ask(t, s, asked{What: []string{what}})
@@ -46,9 +46,10 @@ func answered(t *testing.T, s *mcpclient.Session, what string) string {
 	return string(answers[what])
 }
 
-// requireTurns checks how the server asked: a legacy one by requests, which are
-// answered by as many responses; a modern one by results, after each of which the call was made again.
-func requireTurns(t *testing.T, p peer, f *front, questions, rounds int) {
+// requireRounds checks how the server sent its requests. The client answers each request of a legacy
+// server with a response; for a modern server, it repeats the call after each result that requires
+// input.
+func requireRounds(t *testing.T, p peer, f *front, questions, rounds int) {
 	t.Helper()
 	responses := f.count(func(r *request) bool { return r.verb == http.MethodPost && r.method == "" })
 	calls := f.count(called("tools/call"))
@@ -59,7 +60,7 @@ func requireTurns(t *testing.T, p peer, f *front, questions, rounds int) {
 	require.Equal(t, []int{0, 1 + rounds}, []int{responses, calls})
 }
 
-// form is a handler that gives the next answer of a list.
+// form returns a handler that gives the next answer of a list on each call.
 func form(answers ...*mcp.ElicitationResult) func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	next := make(chan *mcp.ElicitationResult, len(answers))
 	for _, answer := range answers {
@@ -75,13 +76,13 @@ func form(answers ...*mcp.ElicitationResult) func(context.Context, *mcpclient.Se
 	}
 }
 
-// A form arrives with all its fields, and what a person entered or chose is what the server gets.
+// A form arrives with all its fields, and the server receives what the user entered or chose.
 func TestForms(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		s := connectAsked(t, p, f, mcpclient.Handlers{
 			ElicitForm: func(ctx context.Context, s *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 				if r.Message != "Who are you?" || len(r.Form.Fields) != 7 {
-					return nil, fmt.Errorf("asked %q, %v", r.Message, r.Form.Fields)
+					return nil, fmt.Errorf("got form %q, %v", r.Message, r.Form.Fields)
 				}
 				if _, err := s.CallTool(ctx, "echo", map[string]any{"text": "meanwhile"}); err != nil {
 					return nil, err
@@ -110,13 +111,13 @@ func TestForms(t *testing.T) {
 
 const trickyName = "Jörg \U0001F600 </b>"
 
-// A person may say no, or say nothing.
-func TestFormsNotFilledIn(t *testing.T) {
+// The user declines or cancels a form, enters an invalid value, or fails to answer.
+func TestFormsNotCompleted(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connectAsked(t, p, f, mcpclient.Handlers{ElicitForm: form(mcpclient.DeclineElicitation(), mcpclient.CancelElicitation(),
 			mcpclient.AcceptElicitation(map[string]any{"name": "x"}))})
 		require.JSONEq(t, `{"action":"decline"}`, answered(t, s, askForm))
-		requireTurns(t, p, f, 1, 1)
+		requireRounds(t, p, f, 1, 1)
 		require.JSONEq(t, `{"action":"cancel"}`, answered(t, s, askForm))
 		require.JSONEq(t, `{"action":"cancel"}`, answered(t, s, askForm), "the name is too short")
 
@@ -127,8 +128,9 @@ func TestFormsNotFilledIn(t *testing.T) {
 	})
 }
 
-// A page arrives as the server gave it; a legacy server tells when the person is done there.
-func TestPages(t *testing.T) {
+// A URL elicitation arrives as the server sent it. A legacy server then notifies the client of its
+// completion.
+func TestURLElicitation(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		answers := make(chan *mcp.ElicitationResult, 4)
 		answers <- mcpclient.DeclineElicitation()
@@ -137,8 +139,8 @@ func TestPages(t *testing.T) {
 		done := make(chan string, 1)
 		s := connectAsked(t, p, f, mcpclient.Handlers{
 			ElicitURL: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
-				if r.URL.String() != pageURL || r.Message != "Log in" || r.Warnings != nil {
-					return nil, fmt.Errorf("asked %q, %v, %v", r.Message, r.URL, r.Warnings)
+				if r.URL.String() != elicitedURL || r.Message != "Log in" || r.Warnings != nil {
+					return nil, fmt.Errorf("got URL elicitation %q, %v, %v", r.Message, r.URL, r.Warnings)
 				}
 				return <-answers, nil
 			},
@@ -147,21 +149,22 @@ func TestPages(t *testing.T) {
 				w.seen <- struct{}{}
 			},
 		})
-		require.JSONEq(t, `{"action":"decline"}`, answered(t, s, askPage))
-		require.JSONEq(t, `{"action":"cancel"}`, answered(t, s, askPage))
+		require.JSONEq(t, `{"action":"decline"}`, answered(t, s, askURL))
+		require.JSONEq(t, `{"action":"cancel"}`, answered(t, s, askURL))
 		if modern(p) {
-			require.JSONEq(t, `{"action":"accept"}`, answered(t, s, askPage))
+			require.JSONEq(t, `{"action":"accept"}`, answered(t, s, askURL))
 			return
 		}
-		got, err := ask(t, s, asked{What: []string{askPage}, Visited: true})
+		got, err := ask(t, s, asked{What: []string{askURL}, Visited: true})
 		require.NoError(t, err)
-		require.JSONEq(t, `{"action":"accept"}`, string(got[askPage]))
-		require.Equal(t, pageID, receive(t, done, "notifications/elicitation/complete"))
+		require.JSONEq(t, `{"action":"accept"}`, string(got[askURL]))
+		require.Equal(t, elicitationID, receive(t, done, "notifications/elicitation/complete"))
 	})
 }
 
-// A legacy server may refuse a call until a page is visited: the person is asked, and the call ends.
-func TestPageDemandedByAnError(t *testing.T) {
+// A legacy server may refuse a call until a URL elicitation is completed: the user is prompted, and
+// the call fails.
+func TestURLElicitationRequiredByAnError(t *testing.T) {
 	each(t, legacy, func(t *testing.T, p peer, w *world, f *front) {
 		visited := make(chan string, 2)
 		s := connectAsked(t, p, f, mcpclient.Handlers{
@@ -175,14 +178,14 @@ func TestPageDemandedByAnError(t *testing.T) {
 		pages, unsafe := mcpclient.RequiredElicitations(err)
 		require.NoError(t, unsafe)
 		require.Len(t, pages, 1)
-		require.Equal(t, pageURL, pages[0].URL.String())
-		require.Equal(t, pageURL+" "+pageID, receive(t, visited, "the question"))
+		require.Equal(t, elicitedURL, pages[0].URL.String())
+		require.Equal(t, elicitedURL+" "+elicitationID, receive(t, visited, "the elicitation"))
 		require.Empty(t, visited)
 		require.Len(t, w.runs, 1)
 	})
 }
 
-// said is a message of a model.
+// said returns a sampling result with this content.
 func said(content any) *mcp.CreateMessageResult {
 	return &mcp.CreateMessageResult{
 		SamplingMessage: mcp.SamplingMessage{Role: mcp.RoleAssistant, Content: content}, Model: "m-1", StopReason: "endTurn",
@@ -194,28 +197,28 @@ func TestSampling(t *testing.T) {
 		s := connectAsked(t, p, f, mcpclient.Handlers{
 			Sample: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
 				if r.MaxTokens != 10 || r.SystemPrompt != "Be brief." || len(r.Messages) != 1 || r.Tools != nil {
-					return nil, fmt.Errorf("asked %s", r.Raw)
+					return nil, fmt.Errorf("unexpected sampling request %s", r.Raw)
 				}
 				return said(mcp.NewTextContent(trickyName)), nil
 			},
 		})
 		require.JSONEq(t, `{"role":"assistant","content":{"type":"text","text":"`+trickyName+`"},"model":"m-1","stopReason":"endTurn"}`,
 			answered(t, s, askSample))
-		requireTurns(t, p, f, 1, 1)
+		requireRounds(t, p, f, 1, 1)
 
 		_, err := ask(t, s, asked{What: []string{askTools}})
-		require.Error(t, err, "the client did not declare that it can sample with tools")
+		require.Error(t, err, "the client did not declare sampling with tools")
 		requireEcho(t, s)
 	})
 }
 
-// A model may use the tools that the request brought.
+// A model may use the tools in the sampling request.
 func TestSamplingWithTools(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connectAsked(t, p, f, mcpclient.Handlers{
 			SampleWithTools: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
 				if len(r.Tools) != 1 || r.Tools[0].Name != "look" || r.ToolChoice == nil || r.ToolChoice.Mode != mcp.ToolChoiceModeAuto {
-					return nil, fmt.Errorf("asked %s", r.Raw)
+					return nil, fmt.Errorf("unexpected sampling request %s", r.Raw)
 				}
 				answer := said(mcp.ToolUseContent{Type: "tool_use", ID: "use-1", Name: "look", Input: map[string]any{"at": trickyName}})
 				answer.StopReason = "toolUse"
@@ -227,7 +230,7 @@ func TestSamplingWithTools(t *testing.T) {
 	})
 }
 
-// No to sampling fails the question on a legacy server, whose tool fails then, and the call on a modern one.
+// Rejecting a sampling request fails the tool on a legacy server and the call on a modern one.
 func TestSamplingRejected(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connectAsked(t, p, f, mcpclient.Handlers{
@@ -247,7 +250,8 @@ func TestSamplingRejected(t *testing.T) {
 	})
 }
 
-// Roots are what they are when the server asks. A legacy server is told that they changed.
+// The client reads its roots when the server requests them. It notifies a legacy server when they
+// change.
 func TestRoots(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		roots := make(chan []mcp.Root, 1)
@@ -256,7 +260,7 @@ func TestRoots(t *testing.T) {
 		})
 		roots <- []mcp.Root{{URI: "file:///srv/a%20b", Name: "a b"}, {URI: "file:///srv/c"}}
 		require.JSONEq(t, `{"roots":[{"uri":"file:///srv/a%20b","name":"a b"},{"uri":"file:///srv/c"}]}`, answered(t, s, askRoots))
-		requireTurns(t, p, f, 1, 1)
+		requireRounds(t, p, f, 1, 1)
 		require.NoError(t, s.RootsChanged(limit(t)))
 		if legacy(p) {
 			receive(t, w.moved, "notifications/roots/list_changed")
@@ -268,7 +272,7 @@ func TestRoots(t *testing.T) {
 	})
 }
 
-// everything answers all that can be asked, without looking.
+// everything returns handlers that answer every kind of server request.
 func everything() mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -286,37 +290,37 @@ func everything() mcpclient.Handlers {
 	}
 }
 
-// One call may require several things at once.
-func TestSeveralQuestionsOfOneCall(t *testing.T) {
+// A call may require several inputs at once.
+func TestSeveralServerRequestsInOneCall(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		s := connectAsked(t, p, f, everything())
-		what := []string{askForm, askPage, askSample, askRoots}
+		what := []string{askForm, askURL, askSample, askRoots}
 		answers, err := ask(t, s, asked{What: what})
 		require.NoError(t, err)
 		require.Len(t, answers, len(what))
 		require.Contains(t, string(answers[askForm]), "Rob")
-		require.JSONEq(t, `{"action":"accept"}`, string(answers[askPage]))
+		require.JSONEq(t, `{"action":"accept"}`, string(answers[askURL]))
 		require.Contains(t, string(answers[askSample]), "42")
 		require.JSONEq(t, `{"roots":[{"uri":"file:///srv"}]}`, string(answers[askRoots]))
-		requireTurns(t, p, f, len(what), 1)
+		requireRounds(t, p, f, len(what), 1)
 		require.Equal(t, "ask", <-w.runs)
 		require.Empty(t, w.runs)
 	})
 }
 
-// A call may require input again and again, and its state comes back unchanged each time.
+// A call may require input repeatedly. The client returns the request state unchanged each time.
 func TestRounds(t *testing.T) {
 	each(t, func(p peer) bool { return !p.oneRound }, func(t *testing.T, p peer, w *world, f *front) {
 		s := connectAsked(t, p, f, everything())
 		_, err := ask(t, s, asked{What: []string{askForm, askRoots}, Rounds: 4})
 		require.NoError(t, err)
-		requireTurns(t, p, f, 2, 4)
+		requireRounds(t, p, f, 2, 4)
 		require.Len(t, w.runs, 1)
 	})
 }
 
-// Prompts and resources may require input, too.
-func TestPromptsAndResourcesThatAsk(t *testing.T) {
+// Prompts and resources may require input as well.
+func TestPromptsAndResourcesRequireInput(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connectAsked(t, p, f, everything())
 		prompt, err := s.GetPrompt(limit(t), "greet", map[string]string{"who": askWho})
@@ -333,8 +337,8 @@ func TestPromptsAndResourcesThatAsk(t *testing.T) {
 	})
 }
 
-// A call that is given up while a person is asked ends at once, and so does the person's context.
-func TestCancelWhileAsked(t *testing.T) {
+// A call that is cancelled during a prompt returns immediately, and the handler's context ends.
+func TestCancelDuringPrompt(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		asking, over := make(chan struct{}), make(chan struct{})
 		s := connectAsked(t, p, f, mcpclient.Handlers{
@@ -351,11 +355,11 @@ func TestCancelWhileAsked(t *testing.T) {
 			_, err := s.CallTool(ctx, "ask", asked{What: []string{askForm}})
 			failed <- err
 		}()
-		receive(t, asking, "the question")
+		receive(t, asking, "the prompt")
 		cancel()
 		err := receive(t, failed, "the end of the call")
 		require.Equal(t, mcpclient.KindCanceled, mcpclient.KindOf(err), "%v", err)
-		receive(t, over, "the end of the question")
+		receive(t, over, "the end of the prompt")
 		requireEcho(t, s)
 		require.Equal(t, "echo", <-w.runs)
 		require.Empty(t, w.runs)

@@ -11,7 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The era and the revision are what the server offers, and what it says about itself arrives.
+// The session has the server's era and revision, and the information that the server gives about
+// itself.
 func TestConnect(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -31,7 +32,7 @@ func TestConnect(t *testing.T) {
 	})
 }
 
-// Each revision that both sides know can be asked for.
+// The client can pin each revision that both sides support.
 func TestConnectPinned(t *testing.T) {
 	for _, version := range []string{"2025-03-26", "2025-06-18", "2025-11-25"} {
 		each(t, nil, func(t *testing.T, _ peer, _ *world, f *front) {
@@ -62,7 +63,7 @@ func requireEcho(t *testing.T, s *mcpclient.Session) {
 	require.Equal(t, trickyText, text(t, result))
 }
 
-// text returns the one text item of a result.
+// text returns the text of a result with a single text item.
 func text(t *testing.T, result *mcpclient.CallToolResult) string {
 	t.Helper()
 	require.Len(t, result.Content, 1)
@@ -71,7 +72,7 @@ func text(t *testing.T, result *mcpclient.CallToolResult) string {
 	return item.Text
 }
 
-// Lists are walked over several pages: both servers are told to make small ones.
+// Lists have several pages, because the servers are configured with a small page size.
 func TestLists(t *testing.T) {
 	each(t, nil, func(t *testing.T, _ peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -135,7 +136,7 @@ func TestCalls(t *testing.T) {
 		s := connect(t, f, nil)
 		requireEcho(t, s)
 		failed, err := s.CallTool(limit(t), "fail", nil)
-		require.NoError(t, err, "a tool that fails is a result")
+		require.NoError(t, err, "a failed tool returns a result, not an error")
 		require.True(t, failed.IsError)
 		require.Equal(t, "it went wrong", text(t, failed))
 
@@ -143,8 +144,8 @@ func TestCalls(t *testing.T) {
 		require.Equal(t, mcpclient.KindServer, mcpclient.KindOf(err), "%v", err)
 		require.Equal(t, mcpclient.Answered, mcpclient.OutcomeOf(err))
 
-		// A name that no header can hold as it is. go-sdk compares the encoded form
-		// with the body's and refuses the mirrored name; the others say "unknown tool".
+		// This name needs header encoding. go-sdk compares the encoded header with the name in the
+		// body and refuses the call; the others answer "unknown tool".
 		_, err = s.CallTool(limit(t), "ünknown\nname ", nil)
 		require.Equal(t, mcpclient.KindServer, mcpclient.KindOf(err), "%v", err)
 		require.Equal(t, []string{"echo", "fail"}, []string{<-w.runs, <-w.runs})
@@ -176,8 +177,8 @@ func TestBigIntegers(t *testing.T) {
 	})
 }
 
-// An argument that the schema wants in a header goes there, also when the tools
-// were never listed: the server's refusal makes the client read the list.
+// An argument with x-mcp-header is sent in its header even if the tools were never listed: when the
+// server refuses the call, the client lists them.
 func TestMirroredHeaders(t *testing.T) {
 	each(t, modern, func(t *testing.T, p peer, w *world, f *front) {
 		s := connect(t, f, nil)
@@ -192,6 +193,6 @@ func TestMirroredHeaders(t *testing.T) {
 			require.Equal(t, "region", <-w.runs)
 		}
 		require.Empty(t, w.runs)
-		require.Equal(t, len(values)+1, f.count(called("tools/call")), "the first one twice, since the server refused it")
+		require.Equal(t, len(values)+1, f.count(called("tools/call")), "the first call is sent twice because the server refused it")
 	})
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A call that is given up ends at once, the server's handler sees it, and the
-// session goes on. In the legacy era the server is told by a notification, in
-// the modern one by the closing of the stream.
+// A cancelled call returns immediately, the context of the server's handler ends, and the session
+// continues. The client cancels with a notification in the legacy era and by closing the stream in
+// the modern era.
 func TestCancel(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		s := connect(t, f, nil)
@@ -40,25 +40,25 @@ func TestCancel(t *testing.T) {
 			require.Zero(t, f.count(notified))
 			return
 		}
-		told := f.await(t, notified)
+		cancelled := f.await(t, notified)
 		var params struct {
 			RequestID json.RawMessage `json:"requestId"`
 		}
-		require.NoError(t, json.Unmarshal(told.params, &params))
+		require.NoError(t, json.Unmarshal(cancelled.params, &params))
 		require.Equal(t, string(f.await(t, called("tools/call")).id), string(params.RequestID))
 		requireEcho(t, s)
 	})
 }
 
-// Close ends the calls that run, here and on the server, and the session: a
-// third party finds it gone.
+// Close ends running calls, here and on the server. It also deletes a legacy session: another
+// client finds it gone.
 func TestClose(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		s, err := mcpclient.Connect(limit(t), f.url, &mcpclient.Options{
 			Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) {}},
 		})
 		require.NoError(t, err)
-		f.await(t, standing(p))
+		f.await(t, shared(p))
 		failed := make(chan error, 1)
 		go func() {
 			_, err := s.CallTool(t.Context(), "wait", nil)
@@ -82,14 +82,15 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// requireGone asks with the last session's id: a server that forgot it says 404.
+// requireGone sends a request with the last session's id. A server without that session answers
+// 404.
 func requireGone(t *testing.T, f *front) {
 	t.Helper()
 	const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
 	require.Equal(t, http.StatusNotFound, f.thirdParty(t, http.MethodPost, f.sessionID(t), ping))
 }
 
-// An idle session is gone from the server, too.
+// Close deletes an idle session from the server as well.
 func TestCloseIdle(t *testing.T) {
 	each(t, legacy, func(t *testing.T, _ peer, _ *world, f *front) {
 		s, err := mcpclient.Connect(limit(t), f.url, nil)

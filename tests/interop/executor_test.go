@@ -21,12 +21,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// executorVariable is the environment variable with the URL of an executor to use
-// in place of our agent.
+// executorVariable is the environment variable with the URL of an executor to use in place of our
+// agent.
 const executorVariable = "HAWSER_TEST_EXECUTOR"
 
-// The clients of other SDKs work over an executor as they are: it is an
-// http.RoundTripper, and takes decorators such as those of x/oauth2 and otelhttp.
+// The clients of other SDKs work over an executor unchanged. The executor's transport is an
+// http.RoundTripper and accepts decorators such as those of x/oauth2 and otelhttp.
 func TestOtherClientsOverAnExecutor(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -53,8 +53,7 @@ func TestOtherClientsOverAnExecutor(t *testing.T) {
 	}
 }
 
-// openExecutor returns a Transport over our agent, or over the executor that the
-// environment names.
+// openExecutor returns a Transport over our agent, or over the executor that the environment names.
 func openExecutor(t *testing.T) transport.Transport {
 	t.Helper()
 	url := os.Getenv(executorVariable)
@@ -72,7 +71,7 @@ func openExecutor(t *testing.T) transport.Transport {
 
 const token = "of an authorization server"
 
-// decorated is how a program stacks others' RoundTrippers on ours.
+// decorated wraps rt in third-party RoundTrippers, as a program might.
 func decorated(rt http.RoundTripper) http.RoundTripper {
 	return &oauth2.Transport{
 		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}),
@@ -81,7 +80,7 @@ func decorated(rt http.RoundTripper) http.RoundTripper {
 	}
 }
 
-// requireDecorated refuses what did not pass the decorators.
+// requireDecorated refuses requests that did not pass through the decorators.
 func requireDecorated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+token || r.Header.Get("Traceparent") == "" {
@@ -92,7 +91,7 @@ func requireDecorated(next http.Handler) http.Handler {
 	})
 }
 
-// session is one of another SDK.
+// session is a session of another SDK.
 type session struct {
 	call     func(t *testing.T, tool string, args map[string]any) string
 	progress chan float64

@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// What is asked for a completion arrives whole, and what is proposed comes back.
+// The server receives the whole completion request, and the client its whole result.
 func TestComplete(t *testing.T) {
 	each(t, nil, func(t *testing.T, _ peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -32,7 +32,7 @@ func TestComplete(t *testing.T) {
 	})
 }
 
-// A resource whose URI a template makes can be read.
+// A resource with a URI expanded from a template can be read.
 func TestTemplates(t *testing.T) {
 	each(t, nil, func(t *testing.T, _ peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -54,7 +54,8 @@ type total struct {
 	Sum int64 `json:"sum"`
 }
 
-// A typed call is checked against the schema that the server lists; the list is read for it once.
+// A typed call is checked against the schema that the server lists. The client reads the list for
+// it once.
 func TestTypedCalls(t *testing.T) {
 	each(t, nil, func(t *testing.T, _ peer, w *world, f *front) {
 		s := connect(t, f, nil)
@@ -78,12 +79,12 @@ func TestTypedCalls(t *testing.T) {
 		var failed *mcpclient.ToolError
 		require.ErrorAs(t, err, &failed)
 		require.Equal(t, "it went wrong", text(t, failed.Result))
-		require.Equal(t, lists, f.count(called("tools/list")), "it is known")
+		require.Equal(t, lists, f.count(called("tools/list")), "the tool list is cached")
 		require.Equal(t, []string{"sum", "sum", "sum", "fail"}, slices.Collect(ran(w, 4)))
 	})
 }
 
-// ran yields the tools that ran.
+// ran yields the names of the next n tools that ran.
 func ran(w *world, n int) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for range n {

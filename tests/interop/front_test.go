@@ -14,9 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// front is the HTTP server before a peer's handler. It writes down what the
-// client sent, so that tests wait for events instead of time, and lets a test
-// replace, restart or cut what is behind it.
+// front is the HTTP server in front of a peer's handler. It records the client's requests, so tests
+// wait for events instead of time. A test can replace, restart or cut the peer behind it.
 type front struct {
 	url  string
 	addr string
@@ -24,24 +23,25 @@ type front struct {
 	mu       sync.Mutex
 	peer     *instance // guarded by mu
 	server   *http.Server
-	requests []*request    // guarded by mu, in the order of arrival
-	changed  chan struct{} // guarded by mu: closed at the next change
+	requests []*request    // guarded by mu, in order of arrival
+	changed  chan struct{} // guarded by mu, closed at the next change
 }
 
-// request is one HTTP request as it arrived. All but the first group is guarded by the front's mu.
+// request is one HTTP request as it arrived. The front's mu guards all fields after the first
+// group.
 type request struct {
 	verb    string
 	method  string // of JSON-RPC
 	params  json.RawMessage
 	id      json.RawMessage
-	session string // that it carried
+	session string // session id in the request
 	cursor  string // Last-Event-ID
 	conn    net.Conn
 
 	status int
-	given  string // the session id that the response gave out
-	stream bool   // something of a successful response was written
-	over   bool   // the server is done with it
+	given  string // session id in the response
+	stream bool   // part of a successful response has been written
+	over   bool   // the server has finished handling it
 }
 
 type connKey struct{}
@@ -68,7 +68,7 @@ func (f *front) serve(listener net.Listener) {
 	go func() { _ = f.server.Serve(listener) }()
 }
 
-// stop ends the server and everything the peer still does.
+// stop ends the server and all goroutines of the peer.
 func (f *front) stop() {
 	_ = f.server.Close()
 	f.mu.Lock()
@@ -77,8 +77,8 @@ func (f *front) stop() {
 	peer.stop()
 }
 
-// swap puts a fresh instance in the old one's place, as behind a load balancer:
-// no connection breaks, but nobody knows the old sessions any more.
+// swap replaces the instance behind the front, as a load balancer might. No connection breaks, but
+// the new instance does not know the old sessions.
 func (f *front) swap(fresh *instance) {
 	f.mu.Lock()
 	old := f.peer
@@ -87,8 +87,8 @@ func (f *front) swap(fresh *instance) {
 	old.stop()
 }
 
-// restart is what the restart of a process looks like from outside: every
-// connection breaks, and a server without memory listens at the same address.
+// restart acts like the restart of a process: every connection breaks, and a server without the old
+// state listens at the same address.
 func (f *front) restart(t *testing.T, fresh *instance) {
 	t.Helper()
 	_ = f.server.Close()
@@ -101,7 +101,7 @@ func (f *front) restart(t *testing.T, fresh *instance) {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the client went away
+		return // the client has disconnected
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	conn, _ := r.Context().Value(connKey{}).(net.Conn)
@@ -122,7 +122,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.change(func() { seen.over = true })
 }
 
-// change changes what tests wait for.
+// change applies a change and wakes waiting tests.
 func (f *front) change(apply func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -131,7 +131,7 @@ func (f *front) change(apply func()) {
 	f.changed = make(chan struct{})
 }
 
-// count returns how many requests arrived that match.
+// count returns how many of the requests match.
 func (f *front) count(match func(*request) bool) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -144,7 +144,7 @@ func (f *front) count(match func(*request) bool) int {
 	return n
 }
 
-// await returns the first request that matches, waiting for it if need be.
+// await returns the first request that matches. It waits until one arrives.
 func (f *front) await(t *testing.T, match func(*request) bool) *request {
 	t.Helper()
 	ctx := limit(t)
@@ -161,7 +161,7 @@ func (f *front) await(t *testing.T, match func(*request) bool) *request {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			require.FailNow(t, "the request never came")
+			require.FailNow(t, "timed out waiting for the request")
 		}
 	}
 }
@@ -176,8 +176,8 @@ func verb(name string) func(*request) bool {
 	return func(r *request) bool { return r.verb == name }
 }
 
-// limit is how long a test waits for what must come. It is no assertion about
-// time: it turns a hang into a failure that says where.
+// limit returns a context that bounds how long a test waits for an event. It does not assert a
+// time: it turns a hang into a failure with a location.
 func limit(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -185,7 +185,7 @@ func limit(t *testing.T) context.Context {
 	return ctx
 }
 
-// receive takes the next value of a channel.
+// receive returns the next value of a channel.
 func receive[T any](t *testing.T, from <-chan T, what string) T {
 	t.Helper()
 	var zero T
@@ -193,12 +193,12 @@ func receive[T any](t *testing.T, from <-chan T, what string) T {
 	case v := <-from:
 		return v
 	case <-limit(t).Done():
-		require.FailNow(t, "nothing came: "+what)
+		require.FailNow(t, "timed out waiting for "+what)
 		return zero
 	}
 }
 
-// tap sees what a peer answers.
+// tap observes the response of a peer.
 type tap struct {
 	http.ResponseWriter
 
@@ -225,11 +225,11 @@ func (w *tap) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Flush and Unwrap: one peer asks for a Flusher, the other for a ResponseController.
+// One peer uses Flush, the other a ResponseController, which uses Unwrap.
 func (w *tap) Flush()                      { _ = http.NewResponseController(w.ResponseWriter).Flush() }
 func (w *tap) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// decorate puts a handler before the peer's.
+// decorate wraps the peer's handler.
 func (f *front) decorate(with func(http.Handler) http.Handler) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// goSDKQuestions are what a result requires. A legacy client is asked the same,
-// by requests that the server makes of them.
+// goSDKQuestions returns the requests of a result that requires input. For a legacy client, the
+// server sends them as separate requests.
 func goSDKQuestions(what ...string) mcp.InputRequestMap {
 	questions := mcp.InputRequestMap{}
 	message := &mcp.TextContent{Text: "What is it?"}
@@ -16,8 +16,8 @@ func goSDKQuestions(what ...string) mcp.InputRequestMap {
 		switch kind {
 		case askForm:
 			questions[kind] = &mcp.ElicitParams{Mode: "form", Message: "Who are you?", RequestedSchema: json.RawMessage(formSchema)}
-		case askPage:
-			questions[kind] = &mcp.ElicitParams{Mode: "url", Message: "Log in", URL: pageURL, ElicitationID: pageID}
+		case askURL:
+			questions[kind] = &mcp.ElicitParams{Mode: "url", Message: "Log in", URL: elicitedURL, ElicitationID: elicitationID}
 		case askSample:
 			questions[kind] = &mcp.CreateMessageParams{ //nolint:staticcheck // deprecated, and what servers ask all the same
 				Messages:  []*mcp.SamplingMessage{{Role: "user", Content: message}}, //nolint:staticcheck // as above
@@ -37,7 +37,7 @@ func goSDKQuestions(what ...string) mcp.InputRequestMap {
 	return questions
 }
 
-// addGoSDKFeatures adds the tools that ask, and those with a schema for their result.
+// addGoSDKFeatures adds the tools that require input and those with an output schema.
 func addGoSDKFeatures(server *mcp.Server, w *world) {
 	server.AddTool(&mcp.Tool{Name: "ask", InputSchema: json.RawMessage(anySchema)},
 		func(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -57,8 +57,8 @@ func addGoSDKFeatures(server *mcp.Server, w *world) {
 			if err != nil {
 				return nil, err
 			}
-			if r.Params.InputResponses[askPage] != nil && args.Visited {
-				if err := r.Session.NotifyElicitationComplete(ctx, &mcp.ElicitationCompleteParams{ElicitationID: pageID}); err != nil {
+			if r.Params.InputResponses[askURL] != nil && args.Visited {
+				if err := r.Session.NotifyElicitationComplete(ctx, &mcp.ElicitationCompleteParams{ElicitationID: elicitationID}); err != nil {
 					return nil, err
 				}
 			}
@@ -67,7 +67,7 @@ func addGoSDKFeatures(server *mcp.Server, w *world) {
 	server.AddTool(&mcp.Tool{Name: "locked", InputSchema: json.RawMessage(anySchema)},
 		func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			w.runs <- "locked"
-			return nil, mcp.URLElicitationRequiredError([]*mcp.ElicitParams{{Mode: "url", Message: "Log in", URL: pageURL, ElicitationID: pageID}})
+			return nil, mcp.URLElicitationRequiredError([]*mcp.ElicitParams{{Mode: "url", Message: "Log in", URL: elicitedURL, ElicitationID: elicitationID}})
 		})
 	server.AddTool(&mcp.Tool{Name: "sum", InputSchema: json.RawMessage(anySchema), OutputSchema: json.RawMessage(sumSchema)},
 		func(_ context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {

@@ -10,10 +10,11 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// goSDKPeers are the official Go SDK's settings. Stateless is how its handler
-// offers 2026-07-28; a stateful one speaks legacy revisions only and says so in
-// the result of server/discover. For a legacy client it asks itself what a tool or
-// prompt requires, but it takes a resource without contents for a mistake before it would.
+// goSDKPeers returns the configurations of the official Go SDK's server. Its handler offers
+// 2026-07-28 only when it is stateless; a stateful one speaks legacy revisions only and says so in
+// the result of server/discover. For a legacy client, it sends the requests of a tool or prompt
+// that requires input. It cannot do so for a resource, because it rejects a resource without
+// contents first.
 func goSDKPeers() []peer {
 	setting := func(name string, era mcpclient.Era, opts mcp.StreamableHTTPOptions, events bool) peer {
 		p := peer{name: "go-sdk " + name, era: era, version: "2025-11-25", resumes: events, silentCalls: opts.JSONResponse, oneRound: true, plainReads: true}
@@ -29,8 +30,8 @@ func goSDKPeers() []peer {
 		}
 		return p
 	}
-	// Without PropagateRequestCancellation this server does not end the handler of
-	// a modern request whose stream was closed.
+	// Without PropagateRequestCancellation, this server does not end the handler of a modern
+	// request whose stream was closed.
 	return []peer{
 		setting("legacy SSE", mcpclient.EraLegacy, mcp.StreamableHTTPOptions{}, false),
 		setting("legacy SSE with events", mcpclient.EraLegacy, mcp.StreamableHTTPOptions{}, true),
@@ -46,7 +47,7 @@ func startGoSDK(w *world, opts *mcp.StreamableHTTPOptions) *instance {
 		Instructions: "be kind", PageSize: 5, CompletionHandler: goSDKComplete,
 		SubscribeHandler:   func(context.Context, *mcp.SubscribeRequest) error { return nil },
 		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
-		RootsListChangedHandler: func(context.Context, *mcp.RootsListChangedRequest) { //nolint:staticcheck // deprecated, and what clients tell all the same
+		RootsListChangedHandler: func(context.Context, *mcp.RootsListChangedRequest) { //nolint:staticcheck // deprecated, but clients still send it
 			w.moved <- struct{}{}
 		},
 	})
@@ -118,10 +119,10 @@ func addGoSDKTools(server *mcp.Server, w *world) {
 		return goSDKText("done")(ctx, r)
 	})
 	add("log", anySchema, func(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		for _, level := range []mcp.LoggingLevel{"debug", "info", "error"} { //nolint:staticcheck // deprecated, and what servers send all the same
+		for _, level := range []mcp.LoggingLevel{"debug", "info", "error"} { //nolint:staticcheck // deprecated, but servers still send it
 			message := &mcp.LoggingMessageParams{Level: level, Logger: "tool", Data: map[string]any{"level": level}} //nolint:staticcheck // as above
 			_ = r.Session.Log(ctx, message)                                                                          //nolint:staticcheck // as above
-			if level != "debug" {                                                                                    // which is below the level that the test asks for
+			if level != "debug" {                                                                                    // it is below the level that the test requests
 				w.sent(ctx)
 			}
 		}
@@ -137,8 +138,8 @@ func addGoSDKTools(server *mcp.Server, w *world) {
 	})
 }
 
-// goSDKProgress sends one progress notification. An error means that nobody
-// listens, which is for the client to notice.
+// goSDKProgress sends one progress notification. It ignores the error, because the test checks what
+// the client receives.
 func goSDKProgress(ctx context.Context, r *mcp.CallToolRequest, i int) {
 	_ = r.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{
 		ProgressToken: r.Params.GetProgressToken(), Progress: float64(i), Total: steps, Message: stepName(i),

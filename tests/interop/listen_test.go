@@ -17,7 +17,8 @@ type listener struct {
 	events chan mcpclient.ListenEvent
 }
 
-// listen subscribes; the server must agree to all of it. The subscription ends with the test.
+// listen opens a subscription and requires the server to honor all of it. The subscription is
+// closed at the end of the test.
 func listen(t *testing.T, s *mcpclient.Session, filter mcpclient.Filter, opts ...mcpclient.ListenOption) *listener {
 	t.Helper()
 	sub, err := s.Listen(t.Context(), filter, opts...)
@@ -32,7 +33,7 @@ func listen(t *testing.T, s *mcpclient.Session, filter mcpclient.Filter, opts ..
 	}(sub.Events())
 	t.Cleanup(func() {
 		require.NoError(t, sub.Close())
-		for range l.events { // until all have been read, and the goroutine above is gone
+		for range l.events { // until the goroutine above has ended
 		}
 	})
 	return l
@@ -43,7 +44,7 @@ func (l *listener) next(t *testing.T) mcpclient.ListenEvent {
 	return receive(t, l.events, "an event")
 }
 
-// ended checks why a subscription ended, and that nothing comes any more.
+// ended checks why a subscription ended, and that no event follows.
 func (l *listener) ended(t *testing.T, why mcpclient.EndReason) {
 	t.Helper()
 	receive(t, l.Done(), "the end of the subscription")
@@ -51,7 +52,7 @@ func (l *listener) ended(t *testing.T, why mcpclient.EndReason) {
 	require.ErrorAs(t, l.Err(), &end)
 	require.Equal(t, why, end.Reason, "%v", end)
 	for ev := range l.events {
-		require.Fail(t, "an event after the end", "%v", ev)
+		require.Fail(t, "event after the end", "%v", ev)
 	}
 }
 
@@ -61,8 +62,8 @@ var (
 	listsOnly = mcpclient.Filter{ToolsChanged: true, PromptsChanged: true, ResourcesChanged: true}
 )
 
-// A resource that was subscribed to, and no other, is told of when it changes;
-// a legacy server is told when that is over.
+// A subscription reports updates of its resource and of no other. A legacy client unsubscribes when
+// the subscription is closed.
 func TestListenToAResource(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -82,8 +83,9 @@ func TestListenToAResource(t *testing.T) {
 		requireEcho(t, s)
 
 		if p.takesAnySession {
-			// What this server writes to a stream whose end it has not noticed is lost.
-			f.await(t, func(r *request) bool { return standing(p)(r) && r.over })
+			// This server loses what it writes to a stream before it notices that the stream has
+			// ended.
+			f.await(t, func(r *request) bool { return shared(p)(r) && r.over })
 		}
 		again := listen(t, s, textOnly)
 		f.peer.update("test://text")
@@ -91,7 +93,7 @@ func TestListenToAResource(t *testing.T) {
 	})
 }
 
-// Changes of each list are told, as far as a subscription asks for them.
+// A subscription reports changes of the lists that its filter names.
 func TestListenToLists(t *testing.T) {
 	each(t, nil, func(t *testing.T, _ peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -110,42 +112,42 @@ func TestListenToLists(t *testing.T) {
 	})
 }
 
-// A stream that breaks is opened again. What happened meanwhile comes then, if
-// the server stores events; else the gap is told, and events come as before.
-func TestListenBridgesACut(t *testing.T) {
+// A broken stream is reopened. If the server stores events, the missed ones arrive then; otherwise
+// the subscription reports missed events. Later events arrive as before.
+func TestListenSurvivesACut(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connect(t, f, nil)
 		l := listen(t, s, textOnly)
 		f.peer.update("test://text")
 		require.Equal(t, updated, l.next(t))
-		f.cut(f.await(t, standing(p)))
+		f.cut(f.await(t, shared(p)))
 		if p.resumes {
 			f.peer.update("test://text")
 			require.Equal(t, updated, l.next(t))
 			f.await(t, func(r *request) bool { return r.verb == http.MethodGet && r.cursor != "" })
 			return
 		}
-		gap := l.next(t)
-		require.Equal(t, mcpclient.ListenMissedEvents, gap.Kind)
-		require.Error(t, gap.Cause)
+		missed := l.next(t)
+		require.Equal(t, mcpclient.ListenMissedEvents, missed.Kind)
+		require.Error(t, missed.Cause)
 		f.peer.update("test://text")
 		require.Equal(t, updated, l.next(t))
 	})
 }
 
-// Who does not want that is told of the loss.
+// WithoutReopening ends a subscription whose stream is lost.
 func TestListenWithoutReopening(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connect(t, f, nil)
 		l := listen(t, s, textOnly, mcpclient.WithoutReopening())
-		f.cut(f.await(t, standing(p)))
+		f.cut(f.await(t, shared(p)))
 		l.ended(t, mcpclient.EndLost)
 		requireEcho(t, s)
 	})
 }
 
-// After the restart of a server that knows nothing any more, it is subscribed
-// to again, in a new session if it has sessions.
+// After a restart, the client subscribes again at a server that has lost all state. A legacy client
+// starts a new session first.
 func TestListenSurvivesARestart(t *testing.T) {
 	each(t, func(p peer) bool { return !p.takesAnySession || modern(p) }, func(t *testing.T, p peer, w *world, f *front) {
 		s := connect(t, f, nil)
@@ -161,7 +163,7 @@ func TestListenSurvivesARestart(t *testing.T) {
 	})
 }
 
-// The session's Close ends its subscriptions.
+// Closing the session ends its subscriptions.
 func TestCloseEndsSubscriptions(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s, err := mcpclient.Connect(limit(t), f.url, nil)

@@ -1,6 +1,6 @@
-// Package interop_test runs this module's client against servers that others
-// wrote: the official Go SDK's and mcp-go's, each in both protocol eras, over
-// loopback. What a server cannot do is said where it is listed, with the reason.
+// Package interop_test runs this module's client over loopback against third-party servers: those
+// of the official Go SDK and of mcp-go, each in both protocol eras. Limitations of a server are
+// listed with it, with the reason.
 package interop_test
 
 import (
@@ -9,5 +9,6 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The servers' goroutines count too: each instance is stopped, so what is left is a leak.
+// The check includes the servers' goroutines. Each instance is stopped, so any remaining goroutine
+// is a leak.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -10,8 +10,8 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
-// mcpGoQuestions are what a result requires. A legacy client is asked the same,
-// by requests that the server makes of them.
+// mcpGoQuestions returns the requests of a result that requires input. For a legacy client, the
+// server sends them as separate requests.
 func mcpGoQuestions(state string, what ...string) *server.InputRequestBuilder {
 	questions := server.NewInputRequestBuilder(state)
 	messages := []mcp.SamplingMessage{{Role: mcp.RoleUser, Content: mcp.NewTextContent("What is it?")}}
@@ -19,8 +19,8 @@ func mcpGoQuestions(state string, what ...string) *server.InputRequestBuilder {
 		switch kind {
 		case askForm:
 			questions.Elicit(kind, mcp.ElicitationParams{Message: "Who are you?", RequestedSchema: json.RawMessage(formSchema)})
-		case askPage:
-			questions.Elicit(kind, mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "Log in", URL: pageURL, ElicitationID: pageID})
+		case askURL:
+			questions.Elicit(kind, mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "Log in", URL: elicitedURL, ElicitationID: elicitationID})
 		case askSample:
 			questions.Sample(kind, mcp.CreateMessageParams{Messages: messages, MaxTokens: 10, SystemPrompt: "Be brief."})
 		case askTools:
@@ -35,7 +35,7 @@ func mcpGoQuestions(state string, what ...string) *server.InputRequestBuilder {
 	return questions
 }
 
-// addMCPGoFeatures adds the tools that ask, and those with a schema for their result.
+// addMCPGoFeatures adds the tools that require input and those with an output schema.
 func addMCPGoFeatures(s *server.MCPServer, w *world) {
 	s.AddTool(mcp.NewToolWithRawSchema("ask", "", json.RawMessage(anySchema)),
 		func(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -55,8 +55,8 @@ func addMCPGoFeatures(s *server.MCPServer, w *world) {
 			if err != nil {
 				return nil, err
 			}
-			if _, there := r.Params.InputResponses[askPage]; there && args.Visited {
-				if err := s.SendElicitationComplete(ctx, server.ClientSessionFromContext(ctx), pageID); err != nil {
+			if _, there := r.Params.InputResponses[askURL]; there && args.Visited {
+				if err := s.SendElicitationComplete(ctx, server.ClientSessionFromContext(ctx), elicitationID); err != nil {
 					return nil, err
 				}
 				w.sent(ctx)
@@ -66,7 +66,7 @@ func addMCPGoFeatures(s *server.MCPServer, w *world) {
 	s.AddTool(mcp.NewToolWithRawSchema("locked", "", json.RawMessage(anySchema)),
 		func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			w.runs <- "locked"
-			page := mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "Log in", URL: pageURL, ElicitationID: pageID}
+			page := mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "Log in", URL: elicitedURL, ElicitationID: elicitationID}
 			return nil, mcp.URLElicitationRequiredError{Elicitations: []mcp.ElicitationParams{page}}
 		})
 	tool := mcp.NewToolWithRawSchema("sum", "", json.RawMessage(anySchema))
@@ -95,8 +95,8 @@ func (c mcpGoCompletion) CompleteResourceArgument(
 	return c.CompletePromptArgument(ctx, uri, argument, chosen)
 }
 
-// mcpGoSubscribers are the sessions that serve modern subscriptions. One that
-// has ended takes what is sent to it and passes nothing on.
+// mcpGoSubscribers are the server sessions of modern subscriptions. A session that has ended
+// accepts notifications and discards them.
 type mcpGoSubscribers struct {
 	mu   sync.Mutex
 	list []mcpGoSubscriber // guarded by mu
@@ -117,8 +117,8 @@ func (l *mcpGoSubscribers) hooks() *server.Hooks {
 	return hooks
 }
 
-// tell tells those who subscribed to a resource that it has changed.
-func (l *mcpGoSubscribers) tell(uri string) {
+// update notifies the subscribers of a resource that it has changed.
+func (l *mcpGoSubscribers) update(uri string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.list {
@@ -133,7 +133,7 @@ func (l *mcpGoSubscribers) tell(uri string) {
 				Params: mcp.NotificationParams{AdditionalFields: map[string]any{"uri": uri}},
 			},
 		}:
-		default: // it ended long ago, and its channel is full
+		default: // the session ended earlier, and its channel is full
 		}
 	}
 }

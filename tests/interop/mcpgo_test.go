@@ -13,16 +13,16 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// mcpGoPeers are mcp-go's settings. Its handler serves both eras at once unless
-// it is told which revisions to offer.
+// mcpGoPeers returns the configurations of mcp-go's server. Its handler serves both eras at once
+// unless its revisions are restricted.
 //
-// Lockstep, because this server loses notifications when a tool returns while
-// its forwarder still holds one: what was taken off the session's channel, but
-// not written before the result, is dropped.
+// These peers run in lockstep, because this server loses notifications: if a tool returns while the
+// forwarder holds one that it has taken off the session's channel but not yet written, the server
+// drops it.
 //
-// In either era it takes subscriptions to resources and tells of no update by
-// itself. Here it tells all legacy clients, subscribed or not, and of modern
-// ones those whose subscription a hook has seen.
+// In either era the server accepts subscriptions to resources but sends no updates by itself. Here
+// the test notifies all legacy clients, whether subscribed or not, and the modern clients whose
+// subscription a hook has recorded.
 func mcpGoPeers() []peer {
 	legacyOnly := server.WithStreamableHTTPProtocolVersions("2025-11-25", "2025-06-18", "2025-03-26")
 	setting := func(name string, era mcpclient.Era, events bool, opts ...server.StreamableHTTPOption) peer {
@@ -68,7 +68,7 @@ func startMCPGo(w *world, opts ...server.StreamableHTTPOption) *instance {
 		addResource: func(uri string) { s.AddResource(mcp.NewResource(uri, uri), mcpGoResource) },
 		update: func(uri string) {
 			s.SendNotificationToAllClients(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": uri})
-			subscribers.tell(uri)
+			subscribers.update(uri)
 		},
 		stop: func() { _ = h.Shutdown(context.Background()) },
 	}
@@ -121,7 +121,7 @@ func addMCPGoTools(s *server.MCPServer, w *world) {
 			if err := s.SendLogMessageToClient(ctx, message); err != nil {
 				return nil, err
 			}
-			if level != "debug" { // which is below the level that the test asks for
+			if level != "debug" { // it is below the level that the test requests
 				w.sent(ctx)
 			}
 		}

@@ -11,13 +11,13 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// streamed leaves out servers that answer calls in plain JSON. go-sdk's sends
-// what belongs to a call on the standing GET stream then (in the modern era,
-// which has none, it cannot send it at all), although GET is for messages that
-// are "unrelated to any concurrently running request" (2025-11-25).
+// streamed excludes servers that answer calls in plain JSON. go-sdk then sends a call's
+// notifications on the shared GET stream, although that is for messages "unrelated to any
+// concurrently running request" (2025-11-25). In the modern era, which has no such stream, it
+// cannot send them at all.
 func streamed(p peer) bool { return !p.silentCalls }
 
-// Progress arrives in order, all of it, and before the result.
+// All progress arrives in order and before the result.
 func TestProgress(t *testing.T) {
 	each(t, streamed, func(t *testing.T, _ peer, w *world, f *front) {
 		requireProgress(t, connect(t, f, nil), w)
@@ -31,7 +31,7 @@ func requireProgress(t *testing.T, s *mcpclient.Session, w *world) {
 		got = append(got, p)
 		w.seen <- struct{}{}
 	}))
-	require.NoError(t, err, "%d of %d steps were told", len(got), steps)
+	require.NoError(t, err, "received %d of %d steps", len(got), steps)
 	require.Equal(t, "done", text(t, result))
 	require.Len(t, got, steps)
 	for i, p := range got {
@@ -39,15 +39,15 @@ func requireProgress(t *testing.T, s *mcpclient.Session, w *world) {
 	}
 }
 
-// Progress of a call arrives also while the standing stream is open. A legacy
-// mcp-go server without event store sends it on either stream, by chance: what
-// comes on the standing one while the callback runs is passed over, and what comes
-// late is too late. (A go-sdk server that answers in plain JSON sends it on the standing
-// one only, beside an answer that does not wait for it: what arrives in time is chance.)
-func TestProgressBesideStandingStream(t *testing.T) {
+// Progress of a call arrives while the shared stream is open as well. A legacy mcp-go server
+// without event store sends each notification on either stream at random. The client drops progress
+// that arrives on the shared stream during the callback or after the result. A go-sdk server that
+// answers in plain JSON is excluded: it sends progress on the shared stream only, and the answer
+// does not wait for it.
+func TestProgressWithSharedStreamOpen(t *testing.T) {
 	each(t, streamed, func(t *testing.T, p peer, w *world, f *front) {
 		s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) {}}})
-		f.await(t, standing(p))
+		f.await(t, shared(p))
 		if !p.lockstep || modern(p) {
 			requireProgress(t, s, w)
 			return
@@ -59,13 +59,13 @@ func TestProgressBesideStandingStream(t *testing.T) {
 		}))
 		require.NoError(t, err)
 		require.Equal(t, "done", text(t, result))
-		require.NotEmpty(t, got, "the tool waited until its first step was told")
+		require.NotEmpty(t, got, "the tool waits until its first step has been received")
 		require.InDelta(t, 1, got[0], 0)
 	})
 }
 
-// Nobody asked: the server has no token, and the call works all the same.
-func TestNoProgressUnasked(t *testing.T) {
+// Without a progress handler the server gets no token, and the call works as usual.
+func TestNoProgressWithoutHandler(t *testing.T) {
 	each(t, func(p peer) bool { return streamed(p) && !p.lockstep }, func(t *testing.T, _ peer, _ *world, f *front) {
 		s := connect(t, f, nil)
 		result, err := s.CallTool(limit(t), "work", nil)
@@ -74,11 +74,11 @@ func TestNoProgressUnasked(t *testing.T) {
 	})
 }
 
-// logs leaves out the one server that cannot send log messages: modern, with
-// plain JSON replies, there is no stream they could come on.
+// logs excludes the one server that cannot send log messages: a modern server with plain JSON
+// replies has no stream for them.
 func logs(p peer) bool { return legacy(p) || streamed(p) }
 
-// Log messages of the level that was asked for arrive, and no others.
+// Log messages at or above the requested level arrive, and no others.
 func TestLog(t *testing.T) {
 	each(t, logs, func(t *testing.T, p peer, w *world, f *front) {
 		messages := make(chan mcpclient.LogMessage, 8)
@@ -87,7 +87,7 @@ func TestLog(t *testing.T) {
 			w.seen <- struct{}{}
 		}}})
 		if legacy(p) {
-			// The messages of a call may come on either stream: wait until both can carry them.
+			// The messages of a call may arrive on either stream, so wait until both are open.
 			f.await(t, func(r *request) bool { return r.verb == http.MethodGet && r.stream })
 		}
 		require.NoError(t, s.SetLogLevel(limit(t), mcp.LoggingLevelInfo))
@@ -103,8 +103,8 @@ func TestLog(t *testing.T) {
 	})
 }
 
-// standing matches the stream that a server tells list changes on, once it is open.
-func standing(p peer) func(*request) bool {
+// shared matches the request for the shared stream of a session, once the stream is open.
+func shared(p peer) func(*request) bool {
 	return func(r *request) bool {
 		if modern(p) {
 			return r.method == "subscriptions/listen" && r.stream
@@ -113,12 +113,12 @@ func standing(p peer) func(*request) bool {
 	}
 }
 
-// A tool that is added is told of, and is there when the list is read again.
+// The client is notified of a new tool, and the tool appears when the list is read again.
 func TestToolsChanged(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		changed := make(chan struct{}, 8)
 		s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) { changed <- struct{}{} }}})
-		f.await(t, standing(p))
+		f.await(t, shared(p))
 		f.peer.addTool("late")
 		receive(t, changed, "tools/list_changed")
 		result, err := s.CallTool(limit(t), "late", nil)
@@ -130,12 +130,12 @@ func TestToolsChanged(t *testing.T) {
 			found = found || tool.Name == "late"
 		}
 		require.True(t, found)
-		require.Equal(t, 1, f.count(standing(p)))
+		require.Equal(t, 1, f.count(shared(p)))
 	})
 }
 
-// Without a handler for it, no stream is opened.
-func TestNoStandingStreamUnasked(t *testing.T) {
+// Without a handler, no shared stream is opened.
+func TestNoSharedStreamWithoutHandler(t *testing.T) {
 	each(t, nil, func(t *testing.T, _ peer, _ *world, f *front) {
 		s := connect(t, f, nil)
 		requireEcho(t, s)

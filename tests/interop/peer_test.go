@@ -12,50 +12,50 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// peer is a server that somebody else wrote, in one of its settings. All offer
-// the same tools, resources and prompts.
+// peer is a third-party server in one configuration. All peers offer the same tools, resources and
+// prompts.
 type peer struct {
 	name    string
 	era     mcpclient.Era
 	version string
 	start   func(w *world) *instance
 
-	// resumes: the server stores events, so a cut stream can be taken up again.
+	// resumes: the server stores events, so a cut stream can be resumed.
 	resumes bool
-	// lockstep: the server loses notifications that are sent faster than they are
-	// written, so its tools wait until the client has seen each one.
+	// lockstep: the server loses notifications that are sent faster than they are written, so its
+	// tools wait until the client has received each one.
 	lockstep bool
-	// takesAnySession: a GET with a session id that the server does not know opens a stream.
+	// takesAnySession: a GET with an unknown session id opens a stream.
 	takesAnySession bool
-	// distinguishesEmpty: a mirrored header with an empty value is not taken for a missing one.
+	// distinguishesEmpty: the server distinguishes an empty mirrored header from a missing one.
 	distinguishesEmpty bool
-	// silentCalls: answers are plain JSON, so nothing can come on a call's own response.
+	// silentCalls: answers are plain JSON, so a call's response carries no notifications.
 	silentCalls bool
-	// oneRound: what a tool requires is asked of a legacy client once a call.
+	// oneRound: a tool can require input of a legacy client only once per call.
 	oneRound bool
-	// plainReads: reading a resource cannot require input from this era's clients.
+	// plainReads: reading a resource cannot require input of clients of this era.
 	plainReads bool
 }
 
-// instance is one run of a peer: its memory ends with it.
+// instance is one run of a peer. Its state ends with it.
 type instance struct {
 	handler http.Handler
-	// These change a list; the server tells its clients.
+	// These change a list. The server then notifies its clients.
 	addTool, addPrompt, addResource func(name string)
-	update                          func(uri string) // tells those who subscribed that a resource has changed
+	update                          func(uri string) // notifies the subscribers of a resource that it has changed
 	stop                            func()           // ends its sessions and their goroutines
 }
 
-// world is what the tools of a peer share with the test that calls them.
+// world is the state that a peer's tools share with the test that calls them.
 type world struct {
 	lockstep bool
-	entered  chan struct{} // a call of "wait" has begun
-	ended    chan error    // its context ended, with this error
-	seen     chan struct{} // the client has seen a notification
-	runs     chan string   // a tool ran
-	proceed  chan struct{} // "pause" may go on
-	over     chan struct{} // the test has ended, and so must every tool
-	moved    chan struct{} // the client told that its roots have changed
+	entered  chan struct{} // receives a value when "wait" starts
+	ended    chan error    // receives the error of its context when "wait" is cancelled
+	seen     chan struct{} // receives a value for each notification that the client has received
+	runs     chan string   // receives the name of each tool that runs
+	proceed  chan struct{} // closed when "pause" may continue
+	over     chan struct{} // closed at the end of the test, which ends every tool
+	moved    chan struct{} // receives a value when the client notifies the server of changed roots
 }
 
 func newWorld(p peer) *world {
@@ -65,7 +65,8 @@ func newWorld(p peer) *world {
 	}
 }
 
-// sent is called by tools after each notification.
+// sent waits, in lockstep mode, until the client has received a notification. Tools call it after
+// each one.
 func (w *world) sent(ctx context.Context) {
 	if !w.lockstep {
 		return
@@ -79,7 +80,7 @@ func (w *world) sent(ctx context.Context) {
 
 var errOver = errors.New("the test has ended")
 
-// wait is the tool that never finishes by itself.
+// wait implements the tool "wait", which runs until it is cancelled.
 func (w *world) wait(ctx context.Context) error {
 	w.entered <- struct{}{}
 	select {
@@ -91,7 +92,7 @@ func (w *world) wait(ctx context.Context) error {
 	}
 }
 
-// pause waits until the test lets the tool go on.
+// pause waits until the test lets the tool continue.
 func (w *world) pause() error {
 	select {
 	case <-w.proceed:
@@ -104,7 +105,7 @@ func (w *world) pause() error {
 const (
 	steps = 50 // of the tool "work"
 
-	// bigContent has integers that no float64 holds.
+	// bigContent has integers that a float64 cannot represent.
 	bigContent = `{"id":9007199254740993,"list":[18446744073709551615,-9223372036854775807],"tiny":1e-7}`
 
 	trickyText = "line 1\nline 2\t\"quoted\" \\ ünïcode \U0001F600 \u2028 </script>"
@@ -115,17 +116,17 @@ const (
 	regionSchema = `{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}},"required":["region"]}`
 )
 
-// stepName is the message of a step's progress.
+// stepName returns the progress message of a step.
 func stepName(i int) string { return fmt.Sprintf("step %d of \"%d\"", i, steps) }
 
-// toolNames are the tools of every peer, sorted.
+// toolNames lists the tools of every peer, sorted.
 var toolNames = []string{"ask", "big", "echo", "fail", "locked", "log", "mirror", "pause", "region", "sum", "wait", "work"}
 
 func peers() []peer {
 	return append(goSDKPeers(), mcpGoPeers()...)
 }
 
-// each runs a test against every peer that is wanted (nil: all).
+// each runs a test against every peer that wanted selects; nil selects all.
 func each(t *testing.T, wanted func(peer) bool, test func(t *testing.T, p peer, w *world, f *front)) {
 	t.Helper()
 	ran := 0
@@ -147,7 +148,7 @@ func each(t *testing.T, wanted func(peer) bool, test func(t *testing.T, p peer, 
 func legacy(p peer) bool { return p.era == mcpclient.EraLegacy }
 func modern(p peer) bool { return p.era == mcpclient.EraModern }
 
-// connect begins a session that ends with the test.
+// connect opens a session that is closed at the end of the test.
 func connect(t *testing.T, f *front, opts *mcpclient.Options) *mcpclient.Session {
 	t.Helper()
 	s, err := mcpclient.Connect(limit(t), f.url, opts)

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// What the tool "ask" can ask, and the prompt "greet" and a resource, too.
+// What the tool "ask", the prompt "greet" and a resource can request of the client.
 const (
 	askForm   = "form"
-	askPage   = "page"
+	askURL    = "page"
 	askSample = "sample"
 	askTools  = "sample with tools"
 	askRoots  = "roots"
 
-	askWho         = "?" // the greeted person that makes the prompt ask
+	askWho         = "?" // the argument with which the prompt requires input
 	askingResource = "test://items/ask"
 
-	pageURL = "https://login.example.com/start?for=you"
-	pageID  = "page-1"
+	elicitedURL   = "https://login.example.com/start?for=you"
+	elicitationID = "page-1"
 
 	// formSchema has a field of each kind.
 	formSchema = `{"type":"object","properties":{` +
@@ -34,16 +34,16 @@ const (
 // asked are the arguments of the tool "ask".
 type asked struct {
 	What    []string `json:"what"`
-	Rounds  int      `json:"rounds"`  // how often the same is asked; 0 is once
-	Visited bool     `json:"visited"` // the page is done with before the tool returns
+	Rounds  int      `json:"rounds"`  // number of rounds with the same requests; 0 means one
+	Visited bool     `json:"visited"` // the URL elicitation completes before the tool returns
 }
 
-// stateOf is what a client must bring back in a round, byte for byte.
+// stateOf returns the request state of a round, which the client must return byte for byte.
 func stateOf(round int) string {
 	return fmt.Sprintf("round %d of \"ünïcode\"\n\u2028</>\U0001F600", round)
 }
 
-// next returns the state of the round after the one that a request belongs to, "" after the last.
+// next returns the state of the round that follows this state, "" after the last round.
 func (a asked) next(state string) (string, error) {
 	rounds := max(a.Rounds, 1)
 	if state == "" {
@@ -58,7 +58,7 @@ func (a asked) next(state string) (string, error) {
 			return stateOf(round + 1), nil
 		}
 	}
-	return "", fmt.Errorf("the state came back as %q", state)
+	return "", fmt.Errorf("unexpected request state %q", state)
 }
 
 // numbers are the arguments of the tool "sum".
@@ -66,8 +66,7 @@ type numbers struct {
 	Numbers []int64 `json:"numbers"`
 }
 
-// sum is what the tool "sum" makes of its arguments. Without any, it makes what
-// its schema does not allow.
+// sum implements the tool "sum". Without arguments, it returns a result that violates its schema.
 func sum(arguments json.RawMessage) (any, error) {
 	var args numbers
 	if err := json.Unmarshal(arguments, &args); err != nil {
@@ -83,7 +82,7 @@ func sum(arguments json.RawMessage) (any, error) {
 	return map[string]int64{"sum": total}, nil
 }
 
-// complete proposes values that tell what the server was asked.
+// complete proposes a value that contains the completion request as the server received it.
 func complete(of, argument, typed string, chosen map[string]string) []string {
 	data, err := json.Marshal(chosen)
 	if err != nil {
@@ -92,4 +91,4 @@ func complete(of, argument, typed string, chosen map[string]string) []string {
 	return []string{strings.Join([]string{of, argument, typed, string(data)}, " ")}
 }
 
-var errUndecided = errors.New("the person could not decide")
+var errUndecided = errors.New("the user could not decide")

@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// sessionID returns the id of the session that was given out last.
+// sessionID returns the id of the latest session.
 func (f *front) sessionID(t *testing.T) string {
 	t.Helper()
 	f.mu.Lock()
@@ -27,7 +27,7 @@ func (f *front) sessionID(t *testing.T) string {
 	return id
 }
 
-// thirdParty sends a request with somebody else's session id and returns the status.
+// thirdParty sends a request of another client with this session id and returns the status.
 func (f *front) thirdParty(t *testing.T, method, session, body string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(limit(t), method, f.url, strings.NewReader(body))
@@ -46,7 +46,7 @@ func (f *front) thirdParty(t *testing.T, method, session, body string) int {
 
 const callers = 8
 
-// losses are the ways in which a server forgets a session while connections live on.
+// losses are the ways in which a server loses a session without breaking connections.
 var losses = map[string]func(t *testing.T, p peer, w *world, f *front){
 	"deleted": func(t *testing.T, _ peer, _ *world, f *front) {
 		require.Less(t, f.thirdParty(t, http.MethodDelete, f.sessionID(t), ""), 300)
@@ -54,8 +54,8 @@ var losses = map[string]func(t *testing.T, p peer, w *world, f *front){
 	"replaced": func(_ *testing.T, p peer, w *world, f *front) { f.swap(p.start(w)) },
 }
 
-// Calls that find their session gone are answered all the same, after one new
-// initialize however many they are, and each runs once.
+// Calls in a lost session succeed after a single new initialize, however many there are. Each tool
+// runs once.
 func TestSessionLost(t *testing.T) {
 	for name, lose := range losses {
 		t.Run(name, func(t *testing.T) {
@@ -84,17 +84,17 @@ func TestSessionLost(t *testing.T) {
 	}
 }
 
-// The standing stream ends with its server. Without any call, the client opens
-// it again and hears of the next change: on a new session if the server says
-// that the old one is gone, which mcp-go does not (its GET takes any id).
-func TestStandingStreamRecovers(t *testing.T) {
+// The shared stream ends with its server. The client reopens it without any call and receives the
+// next change. It starts a new session if the server reports the old one as lost; mcp-go does not,
+// because its GET accepts any id.
+func TestSharedStreamRecovers(t *testing.T) {
 	each(t, legacy, func(t *testing.T, p peer, w *world, f *front) {
 		changed := make(chan struct{}, 8)
 		connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) { changed <- struct{}{} }}})
-		first := f.await(t, standing(p))
+		first := f.await(t, shared(p))
 		f.swap(p.start(w))
 		f.cut(first)
-		f.await(t, func(r *request) bool { return r != first && standing(p)(r) })
+		f.await(t, func(r *request) bool { return r != first && shared(p)(r) })
 		f.peer.addTool("late")
 		receive(t, changed, "tools/list_changed on the new stream")
 		initialized := 2
@@ -105,18 +105,18 @@ func TestStandingStreamRecovers(t *testing.T) {
 	})
 }
 
-// cut breaks the connection that a request came on.
+// cut breaks the connection on which a request arrived.
 func (f *front) cut(r *request) { _ = r.conn.Close() }
 
-// After a restart of the server's process, which breaks every connection, the
-// next request heals: in the legacy era with one new initialize, in the modern
-// one there is nothing to heal.
+// After a restart of the server's process, which breaks every connection, the next request
+// recovers. It needs one new initialize in the legacy era, and nothing in the modern era.
 func TestRestart(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		s := connect(t, f, nil)
 		requireEcho(t, s)
 		f.restart(t, p.start(w))
-		// A list first: a tool call could meet the dying connection and must not be repeated then.
+		// List first: a tool call could meet the closing connection, and the client must not retry
+		// it then.
 		page, err := s.ListTools(limit(t), nil)
 		require.NoError(t, err)
 		require.NotEmpty(t, page.Items)
@@ -130,8 +130,8 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// A server that stores events hands out the rest of a stream that was cut: the
-// call goes on, nothing is missing, and the tool has run once.
+// A server that stores events resumes a cut stream. The call continues, no event is missing, and
+// the tool has run once.
 func TestResume(t *testing.T) {
 	each(t, func(p peer) bool { return p.resumes }, func(t *testing.T, _ peer, w *world, f *front) {
 		s := connect(t, f, nil)
@@ -154,7 +154,7 @@ func TestResume(t *testing.T) {
 		receive(t, first, "progress")
 		f.cut(f.await(t, called("tools/call")))
 		f.await(t, func(r *request) bool { return r.verb == http.MethodGet && r.cursor != "" })
-		close(w.proceed) // the tool goes on when the stream has been taken up again
+		close(w.proceed) // the tool continues after the stream has been resumed
 		receive(t, ended, "the end of the call")
 		require.NoError(t, failed)
 		require.Equal(t, "done", text(t, answer))

@@ -12,11 +12,12 @@ func executorMutants() []mutant {
 	return slices.Concat(executorStages(), executorLimits(), executorLinks(), agentPolicy(), agentSecrets(), agentExchanges())
 }
 
-// executorStages are wrong verdicts: how far a request got, which message is whose, where a body ends.
+// executorStages are wrong outcomes: how far a request got, which message belongs to which
+// exchange, where a body ends.
 func executorStages() []mutant {
 	return []mutant{
 		{
-			name: "executor: a request under way counts as not sent", file: inExecutor + "exchange.go",
+			name: "executor: a request in progress counts as not sent", file: inExecutor + "exchange.go",
 			old: `if e.progress == queued {`, new: `if e.progress != sent {`,
 			test: "TestCancelWhileTheLinkIsStuck",
 		},
@@ -37,7 +38,7 @@ func executorStages() []mutant {
 			test: "TestFaultsBeforeTheHead",
 		},
 		{
-			name: "executor: an answer reaches any exchange, whatever its id", file: inExecutor + "conn.go",
+			name: "executor: a response is delivered to any exchange, whatever its id", file: inExecutor + "conn.go",
 			old: `return c.exchanges[id]`, new: `for _, e := range c.exchanges {
 		return e
 	}
@@ -45,7 +46,7 @@ func executorStages() []mutant {
 			test: "TestHarmlessMessages",
 		},
 		{
-			name: "executor: a second answer to one request counts", file: inExecutor + "reader.go",
+			name: "executor: a second response to one request is accepted", file: inExecutor + "reader.go",
 			old: `if e == nil || e.answered {`, new: `if e == nil {`,
 			test: "TestHarmlessMessages",
 		},
@@ -55,7 +56,7 @@ func executorStages() []mutant {
 			test: "TestFaultsInTheBody",
 		},
 		{
-			name: "executor: a body shorter than its declared length ends well", file: inExecutor + "exchange.go",
+			name: "executor: a body shorter than its declared length ends without an error", file: inExecutor + "exchange.go",
 			old: `if e.head.length < 0 || e.got == e.head.length {`, new: `if e.head.length < 0 || e.got <= e.head.length {`,
 			test: "TestDeclaredLength",
 		},
@@ -67,7 +68,7 @@ func executorStages() []mutant {
 	}
 }
 
-// executorLimits are bounds that do not hold.
+// executorLimits are limits that do not hold.
 func executorLimits() []mutant {
 	return []mutant{
 		{
@@ -96,7 +97,7 @@ func executorLimits() []mutant {
 			test: "TestWaitersComeInOrder",
 		},
 		{
-			name: "executor: any number of requests waits on a shared link", file: inExecutor + "shared.go",
+			name: "executor: any number of requests wait on a shared link", file: inExecutor + "shared.go",
 			old: `make(chan struct{}, maxPending)`, new: `make(chan struct{}, 100*maxPending)`,
 			test: "TestPendingLimit",
 		},
@@ -108,7 +109,7 @@ func executorLimits() []mutant {
 	}
 }
 
-// executorLinks are defects in the life of a link.
+// executorLinks are defects in opening, using and closing links.
 func executorLinks() []mutant {
 	return []mutant{
 		{
@@ -117,12 +118,12 @@ func executorLinks() []mutant {
 			test: "TestCancelBeforeTheHead",
 		},
 		{
-			name: "executor: closing an idle link ends the exchange that has just begun there", file: inExecutor + "conn.go",
+			name: "executor: closing an idle link ends an exchange that has just started on it", file: inExecutor + "conn.go",
 			old: `{ return live == 0 && open > 0 }`, new: `{ return true }`,
 			test: "TestLinkInUseAgainIsNotClosed",
 		},
 		{
-			name: "executor: a link is shared before the head of its response came", file: inExecutor + "conn.go",
+			name: "executor: a link is shared before the head of its response has arrived", file: inExecutor + "conn.go",
 			old: `if !e.headed.Load() {`, new: `if e.counted {`,
 			test: "TestClaimsKeepALink",
 		},
@@ -151,16 +152,16 @@ func executorLinks() []mutant {
 	}
 }
 
-// agentPolicy are ways around the egress policy and into the agent.
+// agentPolicy are ways to bypass the egress policy or to reach the agent.
 func agentPolicy() []mutant {
 	return []mutant{
 		{
-			name: "agent: only the first address of a name is judged", file: inAgent + "options.go",
+			name: "agent: only the first address of a name is checked", file: inAgent + "options.go",
 			old: `c.Policy.judge(host, target)`, new: `c.Policy.judge(host, net.JoinHostPort(addrs[0].Unmap().String(), port))`,
 			test: "TestEachAddressOfANameIsJudged",
 		},
 		{
-			name: "agent: the target of a redirect is judged only when it is dialed", file: inAgent + "exchange.go",
+			name: "agent: the target of a redirect is checked only when it is dialed", file: inAgent + "exchange.go",
 			old: `if hops > 0 {`, new: `if hops > maxRedirects {`,
 			test: "TestRefusedRedirectIsNotLookedUp",
 		},
@@ -175,12 +176,12 @@ func agentPolicy() []mutant {
 			test: "TestRules",
 		},
 		{
-			name: "agent: a denied address passes in its IPv6 form", file: inAgent + "policy.go",
+			name: "agent: a denied address is allowed in its IPv6 form", file: inAgent + "policy.go",
 			old: `v4.IsValid() {`, new: `v4.IsValid() && v4.IsUnspecified() {`,
 			test: "TestRules",
 		},
 		{
-			name: "agent: what goes through a proxy is not judged", file: inAgent + "options.go",
+			name: "agent: requests through a proxy are not checked", file: inAgent + "options.go",
 			old: `if err := c.Policy.checkProxied(req.URL); err != nil {`, new: `if err := c.Policy.checkProxied(req.URL); err == errNoHost {`,
 			test: "TestProxy",
 		},
@@ -202,7 +203,7 @@ func agentPolicy() []mutant {
 	}
 }
 
-// agentSecrets are headers that go where they must not.
+// agentSecrets are headers that are sent to the wrong server.
 func agentSecrets() []mutant {
 	return []mutant{
 		{
@@ -223,7 +224,7 @@ func agentSecrets() []mutant {
 	}
 }
 
-// agentExchanges are defects in the life of an exchange, and limits that do not hold.
+// agentExchanges are defects in running exchanges, and limits that do not hold.
 func agentExchanges() []mutant {
 	return []mutant{
 		{
@@ -232,7 +233,7 @@ func agentExchanges() []mutant {
 			test: "TestLossOfTheLinkAbortsEverything",
 		},
 		{
-			name: "agent: a request that was redirected counts as not sent", file: inAgent + "response.go",
+			name: "agent: a redirected request counts as not sent", file: inAgent + "response.go",
 			old: `!redirected && transport.StageOf(err) == transport.NotSent`, new: `transport.StageOf(err) == transport.NotSent`,
 			test: "TestRedirectToNobody",
 		},
@@ -252,7 +253,7 @@ func agentExchanges() []mutant {
 			test: "TestTurns",
 		},
 		{
-			name: "agent: two streams have one id", file: inAgent + "turns.go",
+			name: "agent: two streams have the same id", file: inAgent + "turns.go",
 			old: `taken := t.active[e.id]; taken {`, new: `taken := t.active[e.id]; taken && t.room < 0 {`,
 			test: "TestIDsOfStreams",
 		},
@@ -262,7 +263,7 @@ func agentExchanges() []mutant {
 			test: "TestReadAheadIsBounded",
 		},
 		{
-			name: "agent: a body that broke off ends well", file: inAgent + "exchange.go",
+			name: "agent: a body that breaks off ends without an error", file: inAgent + "exchange.go",
 			old: `if end != io.EOF {`, new: `if end == nil {`,
 			test: "TestFailures",
 		},

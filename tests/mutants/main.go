@@ -1,13 +1,14 @@
-// Command mutants breaks the library on purpose, one defect at a time, and checks that a test notices.
+// Command mutants breaks the library on purpose, one defect at a time, and checks that a test
+// fails.
 //
 //	go run ./tests/mutants                 # all defects
-//	go run ./tests/mutants -part 3/10      # every tenth of them, beginning with the third
-//	go run ./tests/mutants -only 'replay'  # those whose names match
-//	go run ./tests/mutants -simulation 500 # which of them the simulation alone finds, within so many seeds
+//	go run ./tests/mutants -part 3/10      # every tenth defect, starting with the third
+//	go run ./tests/mutants -only 'replay'  # the defects whose names match
+//	go run ./tests/mutants -simulation 500 # the defects that 500 seeds of the simulation find
 //
-// A defect is a piece of code and what replaces it. The piece must occur exactly once in its file: a defect
-// that no longer applies is an error, like one that no test notices. Nothing in the tree is changed: the
-// broken file is an overlay of go test.
+// A defect is a piece of code and its replacement. The piece must occur exactly once in its file. A
+// defect that does not apply is an error, as is one that no test detects. The tree is not changed:
+// go test gets the broken file as an overlay.
 package main
 
 import (
@@ -29,15 +30,15 @@ import (
 
 // mutant is one defect.
 type mutant struct {
-	name string // what is wrong with the code then
-	file string // from the root of the repository
+	name string // describes the broken behavior
+	file string // relative to the root of the repository
 	old  string // occurs once in the file
 	new  string
-	test string // the tests that notice, as for go test -run
-	pkg  string // where they are, "" for the directory of the file
+	test string // the tests that detect the defect, as for go test -run
+	pkg  string // package of the tests, "" for the directory of the file
 }
 
-// place is the package of the tests that notice.
+// place returns the package of the tests that detect the defect.
 func (m *mutant) place() string {
 	if m.pkg != "" {
 		return "./" + m.pkg
@@ -74,9 +75,9 @@ func program(out io.Writer, args []string) error {
 
 func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
-	only := flags.String("only", "", "a regular expression: the defects whose names match")
-	part := flags.String("part", "1/1", "k/n: every n-th defect, beginning with the k-th")
-	flags.IntVar(&o.seeds, "simulation", 0, "try the simulation alone with so many seeds, instead of the named tests")
+	only := flags.String("only", "", "regular expression: try only defects whose names match")
+	part := flags.String("part", "1/1", "k/n: try every n-th defect, starting with the k-th")
+	flags.IntVar(&o.seeds, "simulation", 0, "run this many seeds of the simulation instead of the named tests")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -89,12 +90,13 @@ func parse(args []string) (o options, err error) {
 	return o, nil
 }
 
-// takes reports whether the i-th defect is one of those to try.
+// takes reports whether to try the i-th defect.
 func (o *options) takes(i int, name string) bool {
 	return i%o.parts == o.part%o.parts && o.only.MatchString(name)
 }
 
-// run tries the chosen defects and reports each. The error says how many were not noticed or did not apply.
+// run tries the selected defects and reports each. The error says how many were not detected or did
+// not apply.
 func run(ctx context.Context, out io.Writer, dir string, all []mutant, o options) error {
 	tried, caught := 0, 0
 	var bad []error
@@ -119,17 +121,17 @@ func run(ctx context.Context, out io.Writer, dir string, all []mutant, o options
 	}
 	fmt.Fprintf(out, "%d of %d caught\n", caught, tried)
 	if o.seeds > 0 {
-		return nil // the simulation need not find all of them
+		return nil // the simulation need not find every defect
 	}
 	return errors.Join(bad...)
 }
 
 var (
-	errSurvived = errors.New("NOT CAUGHT: the tests pass with it")
+	errSurvived = errors.New("NOT CAUGHT: the tests pass with the defect")
 	errBroken   = errors.New("does not compile")
 )
 
-// try applies one defect and runs the tests that should notice, or the simulation.
+// try applies one defect and runs the tests that should detect it, or the simulation.
 func (m *mutant) try(ctx context.Context, dir string, seeds int) (verdict string, err error) {
 	overlay, err := m.overlay(dir)
 	if err != nil {
@@ -147,7 +149,7 @@ func (m *mutant) try(ctx context.Context, dir string, seeds int) (verdict string
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case err == nil && strings.Contains(string(text), "no tests to run"):
-		return "", fmt.Errorf("there is no test %s in %s", m.test, m.place())
+		return "", fmt.Errorf("no test %s in %s", m.test, m.place())
 	case err == nil:
 		return "", errSurvived
 	case strings.Contains(string(text), "[build failed]") || strings.Contains(string(text), "[setup failed]"):
@@ -156,7 +158,8 @@ func (m *mutant) try(ctx context.Context, dir string, seeds int) (verdict string
 	return "caught: " + failure(string(text)), nil
 }
 
-// overlay writes the broken file and what tells go test to use it.
+// overlay writes the broken file and the overlay file for go test. It returns the path of the
+// overlay file.
 func (m *mutant) overlay(dir string) (string, error) {
 	whole, err := filepath.Abs(filepath.FromSlash(m.file))
 	if err != nil {
@@ -167,7 +170,7 @@ func (m *mutant) overlay(dir string) (string, error) {
 		return "", err
 	}
 	if n := strings.Count(string(source), m.old); n != 1 {
-		return "", fmt.Errorf("does not apply: its code occurs %d times in %s", n, m.file)
+		return "", fmt.Errorf("does not apply: its code occurs %d times in %s, expected once", n, m.file)
 	}
 	broken := filepath.Join(dir, "broken.go")
 	//nolint:gosec // the directory is the program's own
@@ -187,7 +190,7 @@ var (
 	firstSeed  = regexp.MustCompile(`seed (\d+)`)
 )
 
-// failure names what noticed: the first test, and the first seed if it is the simulation.
+// failure returns the name of the first test that failed, or the first seed of the simulation.
 func failure(text string) string {
 	name := "a timeout, a panic or a leak"
 	if m := failedTest.FindStringSubmatch(text); m != nil {

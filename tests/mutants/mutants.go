@@ -2,7 +2,7 @@ package main
 
 import "slices"
 
-// mutants are all defects, by package.
+// mutants returns all defects, by package.
 func mutants() []mutant {
 	return slices.Concat(verdictMutants, sessionMutants, exchangeMutants, executorMutants(), oauthMutants(), transportMutants)
 }

@@ -10,13 +10,13 @@ import (
 
 const root = "../.."
 
-// Each defect applies to the code as it is, and names tests that exist. That they notice it, running the
-// program shows.
+// Each defect applies to the current code and names tests that exist. Running the program shows
+// whether the tests detect it.
 func TestMutantsApply(t *testing.T) {
 	seen := map[string]bool{}
 	for _, m := range mutants() {
 		if seen[m.name] {
-			t.Errorf("%s: the name is there twice", m.name)
+			t.Errorf("%s: duplicate name", m.name)
 		}
 		seen[m.name] = true
 		source, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(m.file)))
@@ -25,20 +25,21 @@ func TestMutantsApply(t *testing.T) {
 			continue
 		}
 		if n := strings.Count(string(source), m.old); n != 1 {
-			t.Errorf("%s: its code occurs %d times in %s", m.name, n, m.file)
+			t.Errorf("%s: its code occurs %d times in %s, expected once", m.name, n, m.file)
 		}
 		if m.old == m.new {
 			t.Errorf("%s: it changes nothing", m.name)
 		}
 		if !namesTest(t, m.place(), m.test) {
-			t.Errorf("%s: there is no test %s in %s", m.name, m.test, m.place())
+			t.Errorf("%s: no test %s in %s", m.name, m.test, m.place())
 		}
 	}
 }
 
 var testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 
-// namesTest reports whether a package has a test that an expression of go test -run matches.
+// namesTest reports whether a package has a test that this regular expression of go test -run
+// matches.
 func namesTest(t *testing.T, place, expression string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(place), "*_test.go"))
@@ -60,11 +61,11 @@ func namesTest(t *testing.T, place, expression string) bool {
 	return false
 }
 
-// Of ten parts, each defect is in exactly one.
+// Each defect is in exactly one of ten parts.
 func TestParts(t *testing.T) {
 	for _, bad := range []string{"0", "x/y", "1/0", "-1/10"} {
 		if _, err := parse([]string{"-part", bad}); err == nil {
-			t.Errorf("-part %s is accepted", bad)
+			t.Errorf("expected an error for -part %s", bad)
 		}
 	}
 	covered := make([]int, len(mutants()))
@@ -81,7 +82,7 @@ func TestParts(t *testing.T) {
 	}
 	for i, n := range covered {
 		if n != 1 {
-			t.Errorf("defect %d is in %d parts", i, n)
+			t.Errorf("defect %d is in %d parts, expected 1", i, n)
 		}
 	}
 }

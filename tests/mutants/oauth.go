@@ -7,16 +7,16 @@ func oauthMutants() []mutant {
 	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthTokens(), oauthRequests(), oauthEgress(), oauthStore(), oauthLoopback())
 }
 
-// oauthDiscovery are defects in finding the authorization server.
+// oauthDiscovery are defects in discovering the authorization server.
 func oauthDiscovery() []mutant {
 	return []mutant{
 		{
-			name: "oauth: metadata of another issuer are used", file: "oauth/discoverserver.go",
+			name: "oauth: metadata of another issuer is used", file: "oauth/discoverserver.go",
 			old: `if m.Issuer != issuer && (`, new: `if m.Issuer == "" && (`,
 			test: "TestServerMetadata",
 		},
 		{
-			name: "oauth: metadata of another resource are used", file: "oauth/discoverresource.go",
+			name: "oauth: metadata of another resource is used", file: "oauth/discoverresource.go",
 			old: `case !coversEndpoint(m.Resource, endpoint):`, new: `case m.Resource == "":`,
 			test: "TestMetadataOfAnotherResourceIsNotUsed",
 		},
@@ -37,7 +37,7 @@ func oauthDiscovery() []mutant {
 func oauthLogin() []mutant {
 	return []mutant{
 		{
-			name: "oauth: the code challenge is left out", file: "oauth/flow.go",
+			name: "oauth: the code challenge is omitted", file: "oauth/flow.go",
 			old: `oauth2.S256ChallengeOption(f.verifier), `, new: ``,
 			test: "TestAuthorizationRequest",
 		},
@@ -47,43 +47,43 @@ func oauthLogin() []mutant {
 			test: "TestLoginIsRefused",
 		},
 		{
-			name: "oauth: a callback with any state is taken", file: "oauth/flow.go",
+			name: "oauth: a callback with any state is accepted", file: "oauth/flow.go",
 			old: `[]byte(f.state)) != 1 {`, new: `[]byte(f.state)) > 1 {`,
 			test: "TestForeignCallbacksAndDuplicates",
 		},
 		{
-			name: "oauth: a callback from another issuer is taken", file: "oauth/flow.go",
+			name: "oauth: a callback from another issuer is accepted", file: "oauth/flow.go",
 			old: `case present && issuer[0] != server.Issuer:`, new: `case present && issuer[0] == "":`,
 			test: "TestCallbackIsJudged",
 		},
 		{
-			name: "oauth: a callback without the promised issuer is taken", file: "oauth/flow.go",
+			name: "oauth: a callback without the required issuer is accepted", file: "oauth/flow.go",
 			old: `case !present && server.IssuerInResponse:`, new: `case !present && server.Issuer == "":`,
 			test: "TestCallbackIsJudged",
 		},
 		{
-			name: "oauth: a browser is sent to any scheme", file: "oauth/flow.go",
+			name: "oauth: the browser opens a URL with any scheme", file: "oauth/flow.go",
 			old: `case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):`, new: `case u.Scheme != "":`,
 			test: "TestAuthorizationURLs",
 		},
 		{
-			name: "oauth: a user who declined is asked again", file: "oauth/known.go",
+			name: "oauth: a user who declined is prompted again", file: "oauth/known.go",
 			old: `k.declined = declinedAll`, new: `k.declined = declinedNothing`,
 			test: "TestHundredRefusalsOneWindowForWhoDeclines",
 		},
 	}
 }
 
-// oauthTokens are defects in keeping and renewing tokens.
+// oauthTokens are defects in storing and renewing tokens.
 func oauthTokens() []mutant {
 	return []mutant{
 		{
-			name: "oauth: each caller begins a login of its own", file: "oauth/flight.go",
+			name: "oauth: each caller starts a separate login", file: "oauth/flight.go",
 			old: `if f.current != nil {`, new: `if f.current != nil && limit < 0 {`,
 			test: "TestHundredStrangersOneLogin",
 		},
 		{
-			name: "oauth: a refresh ends with the caller who began it", file: "oauth/renew.go",
+			name: "oauth: a refresh ends with the caller that started it", file: "oauth/renew.go",
 			old: `c.join(&c.renewal, c.renewLimit(), c.renewing(old, refusal))`,
 			new: `c.join(&c.renewal, c.renewLimit(), func(_ context.Context, w *work) error {
 			return c.renewing(old, refusal)(ctx, w)
@@ -112,7 +112,7 @@ func oauthTokens() []mutant {
 			test: "TestSavingHasTimeOfItsOwn",
 		},
 		{
-			name: "oauth: a token that has expired is used", file: "oauth/token.go",
+			name: "oauth: an expired token is used", file: "oauth/token.go",
 			old: `case left <= min(maxExpiryMargin, lifetime/10):`, new: `case left <= -lifetime:`,
 			test: "TestFreshness",
 		},
@@ -131,16 +131,16 @@ func oauthTokens() []mutant {
 	}
 }
 
-// oauthRequests are defects in what is sent where, and in what is read and shown of the answers.
+// oauthRequests are defects in sending requests and in reading and reporting responses.
 func oauthRequests() []mutant {
 	return []mutant{
 		{
-			name: "oauth: a token goes to another origin", file: "oauth/roundtrip.go",
+			name: "oauth: a token is sent to another origin", file: "oauth/roundtrip.go",
 			old: `own || !t.client.covers(req.URL) {`, new: `own {`,
 			test: "TestTokenLeavesForOneOriginOnly",
 		},
 		{
-			name: "oauth: a token goes to another port", file: "oauth/client.go",
+			name: "oauth: a token is sent to another port", file: "oauth/client.go",
 			old: `&& portOf(a) == portOf(b)`, new: ``,
 			test: "TestTokenLeavesForOneOriginOnly",
 		},
@@ -150,7 +150,7 @@ func oauthRequests() []mutant {
 			test: "TestDetachBoundsTheBody",
 		},
 		{
-			name: "oauth: a cut body of a 401 ends well", file: "oauth/body.go",
+			name: "oauth: a cut body of a 401 ends without an error", file: "oauth/body.go",
 			old: `if err == io.EOF && d.err != nil {`, new: `if err == nil && d.err != nil {`,
 			test: "TestDetachBoundsTheBody",
 		},
@@ -160,7 +160,7 @@ func oauthRequests() []mutant {
 			test: "TestLongDocumentIsNotReadOn",
 		},
 		{
-			name: "oauth: a token is not remembered to mask it", file: "oauth/roundtrip.go",
+			name: "oauth: a token is not remembered for masking", file: "oauth/roundtrip.go",
 			old: `x.t.client.sent.note(tok)`, new: `_ = tok`,
 			test: "TestEchoedTokenIsMasked",
 		},
@@ -170,14 +170,14 @@ func oauthRequests() []mutant {
 			test: "TestNoSecretIsPrinted", pkg: "tests/redaction",
 		},
 		{
-			name: "oauth: an error repeats a secret", file: "oauth/tokenrequest.go",
+			name: "oauth: an error contains a secret", file: "oauth/tokenrequest.go",
 			old: `sanitize(scrub(reply.Description, secrets), maxDescription)`, new: `sanitize(reply.Description, maxDescription)`,
 			test: "TestNoSecretIsShown",
 		},
 	}
 }
 
-// oauthEgress are ways to where requests must not lead.
+// oauthEgress are requests to addresses that must not be reached.
 func oauthEgress() []mutant {
 	return []mutant{
 		{
@@ -204,29 +204,29 @@ func oauthEgress() []mutant {
 			test: "TestAllowPrivateAllowsNoMore",
 		},
 		{
-			name: "oauth: a name is not judged by its addresses", file: "oauth/egress.go",
+			name: "oauth: the addresses of a name are not checked", file: "oauth/egress.go",
 			old: `transport.WithDialGuard(ctx, v.judge)`, new: `transport.WithDialGuard(ctx, func(netip.AddrPort) error { return nil })`,
 			test: "TestWhereNamesMayLead",
 		},
 	}
 }
 
-// oauthStore are defects in the files of tokens.
+// oauthStore are defects in storing tokens in files.
 func oauthStore() []mutant {
 	const dir = "oauth/filestore/"
 	return []mutant{
 		{
-			name: "filestore: others may read the tokens", file: dir + "record.go",
+			name: "filestore: other users can read the tokens", file: dir + "record.go",
 			old: `f.Chmod(0o600)`, new: `f.Chmod(0o644)`,
 			test: "TestNobodyElseHasAccess",
 		},
 		{
-			name: "filestore: a directory that others may read is used", file: dir + "access_unix.go",
+			name: "filestore: a directory that other users can read is used", file: dir + "access_unix.go",
 			old: `case mode&0o077 != 0:`, new: `case mode&0o022 != 0:`,
 			test: "TestJudge",
 		},
 		{
-			name: "filestore: a lease is free at once", file: dir + "store.go",
+			name: "filestore: a lease is released immediately", file: dir + "store.go",
 			old: `return sync.OnceFunc(unlock), nil`, new: `unlock()
 	return sync.OnceFunc(func() {}), nil`,
 			test: "TestTwelveClientsRefreshOnce",
@@ -255,12 +255,12 @@ func oauthStore() []mutant {
 	}
 }
 
-// oauthLoopback are defects in receiving the browser.
+// oauthLoopback are defects in receiving the callback from the browser.
 func oauthLoopback() []mutant {
 	const dir = "oauth/loopback/"
 	return []mutant{
 		{
-			name: "loopback: a callback for a foreign host is taken", file: dir + "visit.go",
+			name: "loopback: a callback for a foreign host is accepted", file: dir + "visit.go",
 			old: `case !v.isHost(r.Host):`, new: `case r.Host == "":`,
 			test: "TestWhatIsNotACallback",
 		},
@@ -272,7 +272,7 @@ func oauthLoopback() []mutant {
 			test: "TestForeignCallback",
 		},
 		{
-			name: "loopback: other machines reach the callback", file: dir + "listen.go",
+			name: "loopback: other machines can reach the callback", file: dir + "listen.go",
 			old: `if err != nil || !addr.IsLoopback() ||`, new: `if err != nil ||`,
 			test: "TestHosts",
 		},

@@ -1,6 +1,6 @@
 package main
 
-// verdictMutants are defects of what package mcpclient says of a call.
+// verdictMutants are defects in the outcomes that package mcpclient reports for calls.
 var verdictMutants = []mutant{
 	{
 		name: "a call is replayed without proof", file: "mcpclient/retry.go",
@@ -15,25 +15,25 @@ var verdictMutants = []mutant{
 		test: "TestProgressDuringTheBackoffForbidsTheReplay",
 	},
 	{
-		name: "the best try decides the outcome", file: "mcpclient/outcome.go",
+		name: "the best try determines the outcome", file: "mcpclient/outcome.go",
 		old:  `return min(o, other) }`,
 		new:  `return max(o, other) }`,
 		test: "TestOutcomeOverSeveralTries",
 	},
 	{
-		name: "a refusal proves whatever began", file: "mcpclient/retrytable.go",
+		name: "a refusal is proof even if the reply had started", file: "mcpclient/retrytable.go",
 		old:  `if !q.began && !e.Began {`,
 		new:  `if true {`,
 		test: "TestVerdicts",
 	},
 	{
-		name: "a refusal proves what was not read", file: "mcpclient/retrytable.go",
+		name: "a refusal whose body was not read is proof", file: "mcpclient/retrytable.go",
 		old:  `if e.Unclear {`,
 		new:  `if false {`,
 		test: "TestUnreadableRefusalsProveNothing",
 	},
 	{
-		name: "a code in a 200 is proof", file: "mcpclient/retrytable.go",
+		name: "an error code in a 200 is proof", file: "mcpclient/retrytable.go",
 		old:  `if e.Status == http.StatusBadRequest && !q.began {`,
 		new:  `if !q.began {`,
 		test: "TestVerdicts",
@@ -47,7 +47,7 @@ var verdictMutants = []mutant{
 		test: "TestRetryTable",
 	},
 	{
-		name: "a lost answer was never sent", file: "mcpclient/retrytable.go",
+		name: "a lost answer counts as not sent", file: "mcpclient/retrytable.go",
 		old: `case e.Stage != transport.NotSent || q.began:
 		return unanswered(q)
 `,
@@ -61,13 +61,13 @@ var verdictMutants = []mutant{
 		test: "TestVerdicts",
 	},
 	{
-		name: "a stranger's recovery confirms a lost session", file: "mcpclient/retry.go",
+		name: "another caller's recovery confirms a lost session", file: "mcpclient/retry.go",
 		old:  `if v.confirms && (pinged || err == nil && s.isGone(ctx, c.used)) {`,
 		new:  `if v.confirms && (pinged || err == nil) {`,
 		test: "TestReplacedSessionConfirmsNothing",
 	},
 	{
-		name: "a timeout after sending is harmless", file: "mcpclient/retry.go",
+		name: "a timeout after sending counts as not run", file: "mcpclient/retry.go",
 		old: `return c.past.and(c.last)
 `,
 		new: `return NotRun
@@ -76,7 +76,7 @@ var verdictMutants = []mutant{
 	},
 }
 
-// sessionMutants are defects of how package mcpclient keeps a session.
+// sessionMutants are defects in how package mcpclient maintains a session.
 var sessionMutants = []mutant{
 	{
 		name: "the generation is not compared", file: "mcpclient/recovery.go",
@@ -85,7 +85,7 @@ var sessionMutants = []mutant{
 		test: "TestHundredCallsOneRecovery",
 	},
 	{
-		name: "each call recovers for itself", file: "mcpclient/recovery.go",
+		name: "each call runs a separate recovery", file: "mcpclient/recovery.go",
 		old: `if r.current != nil {
 		return r.current, nil
 	}
@@ -94,13 +94,13 @@ var sessionMutants = []mutant{
 		test: "TestHundredCallsOneRecovery",
 	},
 	{
-		name: "a doubted session is replaced unasked", file: "mcpclient/recovery.go",
+		name: "a suspect session is replaced without a ping", file: "mcpclient/recovery.go",
 		old:  `case found == pingAnswered, found == pingDenied && task.why == sessionDoubted:`,
 		new:  `case false:`,
 		test: "TestVerdicts",
 	},
 	{
-		name: "a server without a ping confirms each loss", file: "mcpclient/examine.go",
+		name: "a server without ping confirms each loss", file: "mcpclient/examine.go",
 		old: `return s.pings.answered.Load()
 }
 
@@ -119,13 +119,13 @@ var sessionMutants = []mutant{
 		test: "TestRecovery|TestSetLogLevel|TestLogLevel|Level",
 	},
 	{
-		name: "each call has its own login", file: "mcpclient/authorize.go",
+		name: "each call starts a separate login", file: "mcpclient/authorize.go",
 		old:  `if last := z.current; last != nil && last.number >= made.ended {`,
 		new:  `if last := z.current; last != nil && false {`,
 		test: "TestHundredCallsOneLogin",
 	},
 	{
-		name: "a login is asked for by a ping", file: "mcpclient/authorize.go",
+		name: "a ping triggers a login", file: "mcpclient/authorize.go",
 		old:  ` && c.ctx.Value(quiet{}) == nil`,
 		new:  ``,
 		test: "TestUnauthorizedMayMeanALostSession",
@@ -158,19 +158,19 @@ var sessionMutants = []mutant{
 		test: "TestClose|TestLife",
 	},
 	{
-		name: "the idle timeout is forgotten", file: "mcpclient/watch.go",
+		name: "the idle timeout is ignored", file: "mcpclient/watch.go",
 		old:  `earlier(time.Duration(e.last.Load())+e.idle, TimeoutIdle, e.idle)`,
 		new:  `_ = e.idle`,
 		test: "TestIdle|TestTimeout|Idle",
 	},
 	{
-		name: "the clocks run while a person is asked", file: "mcpclient/watch.go",
+		name: "timers run during a server request", file: "mcpclient/watch.go",
 		old:  `return w.asking > 0 || e.asking > 0 }`,
 		new:  `return false }`,
 		test: "TestClocks|Clock|TestWait",
 	},
 	{
-		name: "progress is told after the return", file: "mcpclient/progress.go",
+		name: "progress is delivered after the return", file: "mcpclient/progress.go",
 		old:  `if !c.told.Load() {`,
 		new:  `if true {`,
 		test: "TestNothingIsToldOfACallThatReturned",
@@ -189,31 +189,31 @@ var sessionMutants = []mutant{
 		test: "TestInitializeIsNeverCancelled",
 	},
 	{
-		name: "a lost stream leaves no gap", file: "mcpclient/sidestream.go",
+		name: "a lost stream reports no missed events", file: "mcpclient/sidestream.go",
 		old:  `if cause := k.gap; cause != nil {`,
 		new:  `if cause := k.gap; cause != nil && false {`,
 		test: "Gap|Standing|Listen",
 	},
 	{
-		name: "handlers of list changes are not paced", file: "mcpclient/queue.go",
+		name: "list-change handlers are not debounced", file: "mcpclient/queue.go",
 		old:  `const listDebounce = 250 * time.Millisecond`,
 		new:  `const listDebounce = 0 * time.Millisecond`,
 		test: "TestListChangesAreDebounced",
 	},
 	{
-		name: "a walk has no end", file: "mcpclient/pages.go",
+		name: "a list with endless pages is read forever", file: "mcpclient/pages.go",
 		old:  `if _, again := seen[sum]; again {`,
 		new:  `if _, again := seen[sum]; again && false {`,
 		test: "Cursor|Pages|Walk|TestLimits",
 	},
 	{
-		name: "pings are answered at any rate", file: "mcpclient/answers.go",
+		name: "the rate of ping answers is unlimited", file: "mcpclient/answers.go",
 		old:  `if wait > answerDelay || a.pending >= maxAnswers {`,
 		new:  `if false {`,
 		test: "TestFloodOfPingsIsAnsweredAtARate",
 	},
 	{
-		name: "a tool of a bad schema is offered", file: "mcpclient/toolheaders.go",
+		name: "a tool with an invalid schema is offered", file: "mcpclient/toolheaders.go",
 		old:  `s.log.Warn("tool left out: invalid x-mcp-header"`,
 		new:  `s.log.Debug("tool left out: invalid x-mcp-header"`,
 		test: "TestOneWarningForEachToolLeftOut",

@@ -3,13 +3,13 @@ package main
 // exchangeMutants are defects of package streamablehttp.
 var exchangeMutants = []mutant{
 	{
-		name: "a decorator is believed about its last try", file: "streamablehttp/request.go",
+		name: "a decorator is trusted about its last try", file: "streamablehttp/request.go",
 		old:  `if out.guard.lost() &&`,
 		new:  `if false &&`,
 		test: "TestNotSentOfADecoratorThatRetries", pkg: "mcpclient",
 	},
 	{
-		name: "a damaged answer is no answer", file: "streamablehttp/refusal.go",
+		name: "a malformed answer counts as no answer", file: "streamablehttp/refusal.go",
 		old:  `if resemblesMessage(text) {`,
 		new:  `if false {`,
 		test: "TestTraces",
@@ -39,7 +39,7 @@ var exchangeMutants = []mutant{
 		test: "Resume",
 	},
 	{
-		name: "a cut is taken for the end", file: "streamablehttp/stream.go",
+		name: "a cut counts as the end", file: "streamablehttp/stream.go",
 		old: `ctx.Err() != nil {
 			return lost
 `,
@@ -61,43 +61,43 @@ var exchangeMutants = []mutant{
 		test: "Resume|Reconnect|Retry",
 	},
 	{
-		name: "a failed resume is tried for ever", file: "streamablehttp/resume.go",
+		name: "a failed resume is retried forever", file: "streamablehttp/resume.go",
 		old:  `x.failures >= resumeTries ||`,
 		new:  `x.failures >= 20*resumeTries ||`,
 		test: "Resume|Reconnect|Retry",
 	},
 	{
-		name: "Retry-After has no bound", file: "streamablehttp/status.go",
+		name: "Retry-After has no upper limit", file: "streamablehttp/status.go",
 		old:  `return min(max(wait, 0), maxRetryAfter)`,
 		new:  `return max(wait, 0)`,
 		test: "RetryAfter|Refus",
 	},
 	{
-		name: "a redirect leaves the origin", file: "streamablehttp/request.go",
+		name: "a redirect leads to another origin", file: "streamablehttp/request.go",
 		old:  `case !strings.EqualFold(next.Scheme, from.Scheme) || !strings.EqualFold(hostPort(next), hostPort(from)):`,
 		new:  `case !strings.EqualFold(next.Scheme, from.Scheme):`,
 		test: "Redirect",
 	},
 	{
-		name: "redirects have no end", file: "streamablehttp/request.go",
+		name: "the number of redirects is unlimited", file: "streamablehttp/request.go",
 		old:  `case followed >= maxRedirects:`,
 		new:  `case followed >= 50*maxRedirects:`,
 		test: "Redirect",
 	},
 	{
-		name: "a preview repeats a secret", file: "streamablehttp/secrets.go",
+		name: "a preview contains a secret", file: "streamablehttp/secrets.go",
 		old:  `sanitize(redact.Mask(string(text[:min(len(text), maxErrorBody)]), c.secrets(resp)), limit)`,
 		new:  `sanitize(text, limit)`,
 		test: "TestSecretsOfTheRequestAreMasked",
 	},
 	{
-		name: "what decorators add is not masked", file: "streamablehttp/secrets.go",
+		name: "secrets added by decorators are not masked", file: "streamablehttp/secrets.go",
 		old:  `if holder, ok := c.rt.(redact.Holder); ok {`,
 		new:  `if holder, ok := c.rt.(redact.Holder); ok && false {`,
 		test: "TestSecretsOfTheRequestAreMasked",
 	},
 	{
-		name: "the body has no limit", file: "streamablehttp/body.go",
+		name: "the body size is unlimited", file: "streamablehttp/body.go",
 		old:  `if int64(len(buf)) > limit {`,
 		new:  `if false {`,
 		test: "Limit|TooLong|Body",
@@ -109,13 +109,13 @@ var exchangeMutants = []mutant{
 		test: "Limit|Gzip|Body",
 	},
 	{
-		name: "GetBody replays what may have been sent", file: "streamablehttp/request.go",
+		name: "GetBody resends a request that may have been sent", file: "streamablehttp/request.go",
 		old:  `return g != nil && g.exposed.Load() }`,
 		new:  `return false }`,
 		test: "Replay|Guard",
 	},
 	{
-		name: "a 101 is a refusal", file: "streamablehttp/refusal.go",
+		name: "a 101 counts as a refusal", file: "streamablehttp/refusal.go",
 		old:  `if httpstatus.Of(resp.StatusCode) == httpstatus.Informational {`,
 		new:  `if false {`,
 		test: "TestInterimStatusAsTheFinalResponse",
@@ -130,7 +130,7 @@ var exchangeMutants = []mutant{
 		test: "TestResumeIsNoEvent|Event",
 	},
 	{
-		name: "a session id of any length", file: "streamablehttp/headers.go",
+		name: "a session id of any length is accepted", file: "streamablehttp/headers.go",
 		old:  `if len(id) > maxSessionID {`,
 		new:  `if len(id) > 1000*maxSessionID {`,
 		test: "TestCheckSessionIDBoundsItsLength",

@@ -1,9 +1,9 @@
 package main
 
-// transportMutants are defects of package transport, but for HTTP/2.
+// transportMutants are defects of package transport, except for HTTP/2.
 var transportMutants = []mutant{
 	{
-		name: "transport: a write in progress counts as not begun", file: "transport/conns.go",
+		name: "transport: a write in progress counts as not started", file: "transport/conns.go",
 		old: `c.writes.Add(1)
 	return c.Conn.Write(p)`, new: `n, err := c.Conn.Write(p)
 	c.writes.Add(uint32(min(n, 1)))
@@ -16,12 +16,12 @@ var transportMutants = []mutant{
 		test: "TestOutgoingGivesNoLeaveToRepeat",
 	},
 	{
-		name: "transport: a guarded request takes a connection that was not judged", file: "transport/direct.go",
+		name: "transport: a guarded request uses a connection that was not checked", file: "transport/direct.go",
 		old: `via = d.guarded`, new: `via = d.plain`,
 		test: "TestDialGuard",
 	},
 	{
-		name: "transport: an abandoned HTTP/2 exchange was never sent", file: "transport/worker.go",
+		name: "transport: an abandoned HTTP/2 exchange counts as not sent", file: "transport/worker.go",
 		old: `err := &Error{Stage: MaybeSent, Op: "round trip", Err: errGivenUp}`, new: `err := &Error{Stage: NotSent, Op: "round trip", Err: errGivenUp}`,
 		test: "TestRoundTripThatNeverReturns",
 	},
@@ -31,7 +31,7 @@ var transportMutants = []mutant{
 		test: "TestRoundTripThatNeverReturns|TestThousandRoundTripsThatNeverReturn",
 	},
 	{
-		name: "transport: abandoned HTTP/2 exchanges have no bound", file: "transport/pool.go",
+		name: "transport: the number of abandoned HTTP/2 exchanges is unlimited", file: "transport/pool.go",
 		old: `case o.abandoned.Load() < maxAbandoned:`, new: `case true:`,
 		test: "TestThousandRoundTripsThatNeverReturn",
 	},
@@ -41,17 +41,17 @@ var transportMutants = []mutant{
 		test: "TestRequestBodyIsTheCallersAgain",
 	},
 	{
-		name: "transport: a connection is not judged when a custom dial made it", file: "transport/conns.go",
+		name: "transport: a connection from a custom dialer is not checked", file: "transport/conns.go",
 		old: `if err := judgeConn(ctx, nc); err != nil {`, new: `if err := judgeConn(ctx, nc); err == errNoConn {`,
 		test: "TestDialGuardAfterACustomDial",
 	},
 	{
-		name: "transport: NoProxy does not turn the environment's proxy off", file: "transport/direct.go",
+		name: "transport: NoProxy does not disable the environment's proxy", file: "transport/direct.go",
 		old: `case o.NoProxy:`, new: `case o.NoProxy && o.Proxy != nil:`,
 		test: "TestProxyFromTheEnvironment",
 	},
 	{
-		name: "transport: the address of a proxy is judged as the server's", file: "transport/guard.go",
+		name: "transport: the address of a proxy is checked instead of the server's", file: "transport/guard.go",
 		old: `if d == nil || d.proxied {`, new: `if d == nil {`,
 		test: "TestDialGuardLeavesProxiesAlone",
 	},

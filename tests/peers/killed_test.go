@@ -34,13 +34,13 @@ func TestExecutorIsKilled(t *testing.T) {
 				links = " shared"
 			}
 			for when, test := range map[string]func(*kill){
-				"while idle":               (*kill).idle,
-				"before the headers":        (*kill).headers,
-				"during a stream":                (*kill).stream,
+				"while idle":                        (*kill).idle,
+				"before the headers":                (*kill).headers,
+				"during a stream":                   (*kill).stream,
 				"during a stream without event ids": (*kill).namelessStream,
-				"during a body":                  (*kill).body,
-				"during an upload":               (*kill).upload,
-				"during an upload that the server does not read":  (*kill).unreadUpload,
+				"during a body":                     (*kill).body,
+				"during an upload":                  (*kill).upload,
+				"during an upload that the server does not read": (*kill).unreadUpload,
 			} {
 				t.Run(name+links+"/"+when, func(t *testing.T) { test(&kill{T: t, x: x, shared: shared}) })
 			}

@@ -14,10 +14,10 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The race detector allocates too, so these tests are not built with it.
+// The race detector allocates as well, so these tests are not built with it.
 
-// perCall returns how much one call of a scenario allocates once all is warm.
-// The collector stands still meanwhile, since it empties pools.
+// perCall returns how much one call of a scenario allocates after warm-up. The garbage collector is
+// off during the measurement, because it empties pools.
 func perCall(t *testing.T, c client, s *scenario, calls int) (allocs, size float64) {
 	t.Helper()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -30,8 +30,8 @@ func perCall(t *testing.T, c client, s *scenario, calls int) (allocs, size float
 	return float64(after.Mallocs-before.Mallocs) / n, float64(after.TotalAlloc-before.TotalAlloc) / n
 }
 
-// eras runs a test in both eras, over a RoundTripper that is known to send
-// nothing twice and over one of which nothing is known.
+// eras runs a test in both eras, over a RoundTripper that is known to send no request twice and
+// over one without that promise.
 func eras(t *testing.T, test func(t *testing.T, c client)) {
 	t.Helper()
 	for name, opts := range map[string]mcpclient.Options{"legacy": legacy, "modern": modern} {
@@ -53,7 +53,7 @@ func TestSmallCallAllocations(t *testing.T) {
 	})
 }
 
-// A context that can end, as most callers have, costs little more.
+// A cancellable context, as most callers have, adds little.
 func TestCancellableCallAllocations(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -65,7 +65,7 @@ func TestCancellableCallAllocations(t *testing.T) {
 	require.LessOrEqual(t, size, 4096.0)
 }
 
-// A text of 1 MiB with escapes, its length not announced, costs little more than itself.
+// A text of 1 MiB with escapes and without Content-Length costs little more than the text itself.
 func TestLargeCallAllocations(t *testing.T) {
 	for _, s := range []*scenario{json1m, sse1m} {
 		t.Run(s.name, func(t *testing.T) {
@@ -78,14 +78,14 @@ func TestLargeCallAllocations(t *testing.T) {
 	}
 }
 
-// Progress costs nothing but its message, whose length here is an allocator's size.
+// Progress allocates only its message, whose length here is an allocator size class.
 func TestProgressAllocations(t *testing.T) {
 	eras(t, func(t *testing.T, c client) {
 		_, none := perCall(t, c, progress0, 100)
 		_, plain := perCall(t, c, progress1000, 100)
 		_, told := perCall(t, c, messages1000, 100)
 		perEvent := func(size float64) float64 { return (size - none) / 1000 }
-		t.Logf("progress: %.2f B an event, %.2f B with a message of %d", perEvent(plain), perEvent(told), len(messages1000.message))
+		t.Logf("progress: %.2f B per event, %.2f B with a message of %d bytes", perEvent(plain), perEvent(told), len(messages1000.message))
 		require.LessOrEqual(t, perEvent(plain), 16.0)
 		require.LessOrEqual(t, perEvent(told), perEvent(plain)+float64(len(messages1000.message))+2)
 	})

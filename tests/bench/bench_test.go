@@ -9,9 +9,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// compare lets the clients take turns, b.N rounds of a few calls each, the
-// first one rotating, and reports for each: time, allocations and bytes per
-// call, and the median over the rounds of the ratio to the first client's time.
+// compare alternates between the clients for b.N rounds of a few calls each, and rotates the first
+// one. It reports for each client the time, allocations and bytes per call, and the median over the
+// rounds of the ratio to the first client's time.
 func compare(b *testing.B, s *scenario, batch int, clients ...client) {
 	b.Helper()
 	type sum struct {
@@ -41,7 +41,7 @@ func compare(b *testing.B, s *scenario, batch int, clients ...client) {
 		}
 		rounds++
 	}
-	b.ReportMetric(0, "ns/op") // a round of all clients means nothing
+	b.ReportMetric(0, "ns/op") // the time of a whole round is not meaningful
 	calls := float64(rounds * batch)
 	for i, c := range clients {
 		for r, took := range sums[i].rounds {
@@ -64,7 +64,7 @@ func run(tb testing.TB, c client, s *scenario, calls int) {
 	}
 }
 
-// BenchmarkLoopback is over TCP, against a server that decodes nothing.
+// BenchmarkLoopback measures calls over TCP, to a server that decodes nothing.
 func BenchmarkLoopback(b *testing.B) {
 	for _, s := range []*scenario{json200, sse200, json10k, sse10k, json1m, sse1m} {
 		b.Run(s.name, func(b *testing.B) {
@@ -88,7 +88,7 @@ func BenchmarkLoopback(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory is without sockets: what is left is the client.
+// BenchmarkMemory measures calls without sockets, which leaves only the cost of the client.
 func BenchmarkMemory(b *testing.B) {
 	const url = "http://memory.test/mcp"
 	with := func(name string, opts mcpclient.Options) client {
@@ -108,7 +108,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// BenchmarkCall is one client in one place, for profiles.
+// BenchmarkCall runs one client in one place, for profiles.
 func BenchmarkCall(b *testing.B) {
 	for name, opts := range map[string]mcpclient.Options{"legacy": legacy, "modern": modern} {
 		b.Run(name, func(b *testing.B) {

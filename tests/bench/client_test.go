@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// client makes one call of a scenario and checks that the whole answer came.
+// client makes one call of a scenario and checks that the whole answer has arrived.
 type client struct {
 	name string
 	call func(s *scenario) error
@@ -29,12 +29,12 @@ var (
 
 func checkLength(got, want int) error {
 	if got != want {
-		return fmt.Errorf("%d bytes, not %d", got, want)
+		return fmt.Errorf("got %d bytes, expected %d", got, want)
 	}
 	return nil
 }
 
-// floorClient is net/http with a prebuilt body; the answer is read and not looked at.
+// floorClient is net/http with a prebuilt body. It reads the answer without parsing it.
 func floorClient(tb testing.TB, url string, rt http.RoundTripper) client {
 	tb.Helper()
 	if rt == nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// throughAgent returns a Transport over an agent in this process, whose work and
-// allocations therefore count.
+// throughAgent returns a Transport over an agent in this process. The measurements therefore
+// include the agent.
 func throughAgent(tb testing.TB, opts *executor.Options) transport.Transport {
 	tb.Helper()
 	l, err := agent.Listen(context.Background(), "ws://127.0.0.1:0", nil)
@@ -37,8 +37,8 @@ func direct(tb testing.TB) transport.Transport {
 	return rt
 }
 
-// BenchmarkExecutor is a call from here, and through an agent: on a link of its
-// own that is warm, on a shared one, and on a link that is dialled for it.
+// BenchmarkExecutor measures a direct call and calls through an agent: over a warm exclusive link,
+// over a shared link, and over a freshly dialed link.
 func BenchmarkExecutor(b *testing.B) {
 	for _, s := range []*scenario{json200, sse200, sse10k, progress1000} {
 		b.Run(s.name, func(b *testing.B) {
@@ -70,7 +70,7 @@ func BenchmarkExecutor(b *testing.B) {
 
 const download = 64 * mebi
 
-// BenchmarkDownload is a body of 64 MiB, from here and through an agent.
+// BenchmarkDownload measures a body of 64 MiB, sent directly and through an agent.
 func BenchmarkDownload(b *testing.B) {
 	piece := bytes.Repeat([]byte("x"), 32<<10)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

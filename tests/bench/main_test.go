@@ -1,7 +1,7 @@
-// Package bench_test measures a call: against the floor, which is net/http with
-// a prebuilt body and no decoding, beside other clients, over loopback and over
-// an in-memory RoundTripper. Times are for reading; allocations are tested,
-// since they are the same on every machine.
+// Package bench_test measures a call, over loopback and over an in-memory RoundTripper. It compares
+// Hawser with other clients and with the floor, which is net/http with a prebuilt body and no
+// decoding. Times are for information; allocations are asserted, because they are the same on every
+// machine.
 //
 //	go test -bench . -benchtime 300x
 package bench_test

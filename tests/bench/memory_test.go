@@ -5,12 +5,13 @@ import (
 	"net/http"
 )
 
-// memory is a RoundTripper without sockets. It answers at once and allocates
-// nothing itself, for one caller at a time.
+// memory is a RoundTripper without sockets. It answers immediately and allocates nothing. It serves
+// one caller at a time.
 type memory struct {
 	in, out []byte
 	resp    http.Response
-	// A stream's body may still be drained when the next exchange begins, so each has its own.
+	// A stream's body may still be draining when the next exchange starts, so each exchange has its
+	// own.
 	bodies [256]memoryBody
 	next   int
 }
@@ -58,7 +59,7 @@ func (m *memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &m.resp, nil
 }
 
-// memoryBody hands out what is left, at most 32 KiB at a time, as a connection would.
+// memoryBody returns the remaining bytes, at most 32 KiB per Read, as a connection would.
 type memoryBody struct{ rest []byte }
 
 func (b *memoryBody) Read(p []byte) (int, error) {
@@ -72,7 +73,7 @@ func (b *memoryBody) Read(p []byte) (int, error) {
 
 func (b *memoryBody) Close() error { return nil }
 
-// onceMemory says of itself, as this module's own transports do, that it sends nothing twice.
+// onceMemory reports, like this module's transports, that it sends no request twice.
 type onceMemory struct{ memory }
 
 func (m *onceMemory) RunsOnce() bool { return true }

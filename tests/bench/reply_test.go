@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// scenario is what a tool answers.
+// scenario is a reply of a tool.
 type scenario struct {
-	name    string // also the tool's
-	stream  bool   // as an event stream
+	name    string // also the tool's name
+	stream  bool   // sent as an event stream
 	unknown bool   // the length of the body is not announced
-	events  int    // progress notifications before the answer
-	message string // of each of them
-	text    string // of the result
+	events  int    // number of progress notifications before the answer
+	message string // message of each notification
+	text    string // text of the result
 
-	result []byte // the JSON of text
+	result []byte // JSON encoding of text
 }
 
 // newScenario encodes the text once.
@@ -30,7 +30,7 @@ func newScenario(s scenario) *scenario {
 	return &s
 }
 
-// toolText is like what tools print: a newline every 60 bytes, quotes, some text beyond ASCII.
+// toolText resembles the output of tools: a newline every 60 bytes, quotes, some text beyond ASCII.
 func toolText(size int) string {
 	const line = "the \"quick\" brown fox jumps over the lazy dog, déjà vu 1234\n"
 	return strings.Repeat(line, size/len(line)+1)[:size/len(line)*len(line)] + strings.Repeat("x", size%len(line))
@@ -53,7 +53,7 @@ var (
 	scenarios = []*scenario{json200, sse200, json10k, sse10k, json1m, sse1m, progress1000, messages1000, progress0}
 )
 
-// The replies to everything but tools/call.
+// The replies to all methods except tools/call.
 const (
 	initialized = `{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"bench","version":"1"}}`
 	discovered  = `{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"resultType":"complete","ttlMs":0,"cacheScope":"private",` +
@@ -61,17 +61,17 @@ const (
 	noTools = `{"tools":[]}`
 )
 
-// reply is what a request is answered with.
+// reply is the reply to a request.
 type reply struct {
 	body    []byte
 	stream  bool
 	unknown bool
-	session bool // begins a legacy session
-	none    bool // 202: there is nothing to answer
+	session bool // starts a legacy session
+	none    bool // 202, without a body
 }
 
-// answer renders the reply to a message into buf. It allocates nothing once
-// buf is large enough, so that what is measured is the client.
+// answer appends the reply to a message to buf. It allocates nothing once buf is large enough, so
+// only the client's allocations are measured.
 func answer(buf, message []byte) reply {
 	id := member(message, `"id":`)
 	if id == nil {
@@ -95,7 +95,7 @@ func answer(buf, message []byte) reply {
 			return s.render(buf[:0], id, member(message, `"progressToken":`), bytes.Contains(message, []byte("2026-07-28")))
 		}
 	}
-	panic(fmt.Sprintf("nobody answers %.200s", message))
+	panic(fmt.Sprintf("no reply for %.200s", message))
 }
 
 func envelope(b, id []byte) []byte {
@@ -104,7 +104,7 @@ func envelope(b, id []byte) []byte {
 	return append(b, `,"result":`...)
 }
 
-// member returns the number or string that follows a key, nil if there is none.
+// member returns the number or string that follows a key, or nil.
 func member(message []byte, key string) []byte {
 	_, rest, ok := bytes.Cut(message, []byte(key))
 	if !ok {

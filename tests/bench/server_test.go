@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// server speaks HTTP/1.1 by hand on loopback, without allocations, so that the
-// process's allocations are the clients'.
+// server implements HTTP/1.1 on loopback without allocations, so all allocations of the process are
+// the clients'.
 type server struct {
 	url      string
 	listener net.Listener

@@ -21,7 +21,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// A defect of net/http: the client deadlocks on its own lock (fixed in Go 1.26.9 and 1.27.4).
+// net/http's client deadlocks on its own lock here (fixed in Go 1.26.9 and 1.27.4).
 func TestWindowThatOverflows(t *testing.T) {
 	ways(t, func(t *testing.T, rt http.RoundTripper, closeAll func() error) {
 		bad := newOverflowing(t)
@@ -51,7 +51,7 @@ func TestWindowThatOverflows(t *testing.T) {
 	})
 }
 
-// Close ends the calls too.
+// Close ends calls to a server that has frozen the client.
 func TestCloseWhileAWindowOverflows(t *testing.T) {
 	ways(t, func(t *testing.T, rt http.RoundTripper, closeAll func() error) {
 		bad := newOverflowing(t)
@@ -69,7 +69,7 @@ func TestCloseWhileAWindowOverflows(t *testing.T) {
 	})
 }
 
-// Serve ends although exchanges of its link are frozen.
+// Serve returns even if exchanges on its link are frozen.
 func TestServeWhileAWindowOverflows(t *testing.T) {
 	bad := newOverflowing(t)
 	in, toAgent, err := os.Pipe()
@@ -95,8 +95,8 @@ func TestServeWhileAWindowOverflows(t *testing.T) {
 	require.NoError(t, within(t, "Close", rt.Close))
 }
 
-// The client holds a lock while it writes, and takes it after a Read and before it resets a stream
-// (golang/go#48908).
+// net/http's client holds a lock while it writes, and needs the same lock after a Read and before
+// it resets a stream (golang/go#48908).
 func TestPeerThatStopsReading(t *testing.T) {
 	ways(t, func(t *testing.T, rt http.RoundTripper, closeAll func() error) {
 		url, deaf := newDeaf(t)
@@ -109,7 +109,7 @@ func TestPeerThatStopsReading(t *testing.T) {
 		uploadCtx, cancelUpload := context.WithCancelCause(context.WithoutCancel(t.Context()))
 		go func() { uploading <- call(uploadCtx, rt, url, bytes.NewReader(make([]byte, 16<<20))) }()
 		await(t, "the peer stops reading", deaf)
-		time.Sleep(time.Second) // the upload is stuck by then; if it is not, the test sees less
+		time.Sleep(time.Second) // long enough for the upload to block; if it has not, the test covers less
 		served()
 		read := make(chan error, 1)
 		go func() {
@@ -134,7 +134,7 @@ func TestPeerThatStopsReading(t *testing.T) {
 	})
 }
 
-// openStream opens a stream and reads its first piece.
+// openStream opens a stream and reads its first frame.
 func openStream(ctx context.Context, rt http.RoundTripper, url string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -148,12 +148,13 @@ func openStream(ctx context.Context, rt http.RoundTripper, url string) (*http.Re
 	return resp, err
 }
 
-// What a thousand frozen calls leave behind is bounded, and the server is served when it is well.
+// A thousand frozen calls leave a bounded number of goroutines behind, and the server is reachable
+// again once it behaves.
 func TestThousandWindowsThatOverflow(t *testing.T) {
 	const (
 		calls, atOnce = 1000, 50
-		abandoned     = 64 // as many as Direct lets one origin have, see DESIGN.md section 7
-		goroutines    = 5  // of one abandoned call: of ours, of net/http and of the server here
+		abandoned     = 64 // the limit of Direct for one origin, see DESIGN.md section 7
+		goroutines    = 5  // per abandoned call: of ours, of net/http and of the test's server
 	)
 	ways(t, func(t *testing.T, rt http.RoundTripper, closeAll func() error) {
 		bad := newOverflowing(t)
@@ -176,14 +177,14 @@ func TestThousandWindowsThatOverflow(t *testing.T) {
 		}
 		within(t, "a thousand calls end", func() bool { all.Wait(); return true })
 		served()
-		// Dials that were given up, and their handshakes, take a while to end.
-		left := within(t, "what the calls left behind gets down to its bound", func() int {
+		// Cancelled dials and their handshakes take a while to end.
+		left := within(t, "the number of remaining goroutines falls to its limit", func() int {
 			for runtime.NumGoroutine()-before > (abandoned+atOnce)*goroutines {
 				time.Sleep(10 * time.Millisecond)
 			}
 			return runtime.NumGoroutine() - before
 		})
-		t.Logf("%d calls were not sent, %d goroutines are left", refused.Load(), left)
+		t.Logf("%d calls were not sent, %d goroutines remain", refused.Load(), left)
 		bad.well.Store(true)
 		servedAgain(t, func(ctx context.Context) error {
 			return call(ctx, rt, bad.URL, strings.NewReader("hello"))

@@ -1,6 +1,6 @@
-// Package http2_test has HTTP/2 servers that freeze net/http's client, and watches that nobody else
-// is frozen with it. It is a package of its own because net/http leaves goroutines behind for ever
-// here: its client deadlocks on a window that overflows up to Go 1.26.8 and 1.25.14.
+// Package http2_test runs HTTP/2 servers that freeze net/http's client, and checks that exchanges
+// with other servers continue. It is a separate package because net/http leaks goroutines here: up
+// to Go 1.26.8 and 1.25.14, its client deadlocks when a window overflows.
 package http2_test
 
 import (
@@ -23,12 +23,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-var errCause = errors.New("the test's own reason to cancel")
+var errCause = errors.New("the test cancels the call")
 
-// guard bounds the wait for something that must happen.
+// guard limits the wait for an expected event.
 const guard = 20 * time.Second
 
-// within fails the test if f does not return.
+// within fails the test if f does not return in time.
 func within[T any](t *testing.T, what string, f func() T) T {
 	t.Helper()
 	done := make(chan T, 1)
@@ -42,13 +42,13 @@ func await[T any](t *testing.T, what string, ch <-chan T) T {
 	case v := <-ch:
 		return v
 	case <-time.After(guard):
-		t.Fatalf("did not happen: %s", what)
+		t.Fatalf("timed out waiting: %s", what)
 		panic("unreachable")
 	}
 }
 
-// ways runs a test on a Direct, and on an agent behind links. closeAll closes what the way is
-// made of, which must come to an end.
+// ways runs a test on a Direct and on an executor with an agent. closeAll closes the transport and
+// its agent, and must return.
 func ways(t *testing.T, test func(t *testing.T, rt http.RoundTripper, closeAll func() error)) {
 	t.Run("direct", func(t *testing.T) {
 		d := transport.NewDirect(&transport.DirectOptions{TLSConfig: transporttest.TLSConfig()})
@@ -63,7 +63,7 @@ func ways(t *testing.T, test func(t *testing.T, rt http.RoundTripper, closeAll f
 	})
 }
 
-// call makes one request and reads the response to its end.
+// call makes one request and reads the whole response.
 func call(ctx context.Context, rt http.RoundTripper, url string, body io.Reader) error {
 	method := http.MethodGet
 	if body != nil {
@@ -82,7 +82,7 @@ func call(ctx context.Context, rt http.RoundTripper, url string, body io.Reader)
 	return err
 }
 
-// innocent starts an ordinary HTTP/2 server and returns a check that it is served.
+// innocent starts an ordinary HTTP/2 server and returns a check that the server is reachable.
 func innocent(t *testing.T, rt http.RoundTripper) func() {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -102,12 +102,12 @@ func innocent(t *testing.T, rt http.RoundTripper) func() {
 	}
 }
 
-// overflowing is a server that answers the header of each request with a WINDOW_UPDATE which
-// overflows the stream's window, until it is well.
+// overflowing is a server that answers the header of each request with a WINDOW_UPDATE that
+// overflows the stream's window, until well is set.
 type overflowing struct {
 	URL  string
 	well atomic.Bool
-	sent chan struct{} // holds an element after an overflow
+	sent chan struct{} // has a value after an overflow
 }
 
 func newOverflowing(t *testing.T) *overflowing {
@@ -135,8 +135,9 @@ func newOverflowing(t *testing.T) *overflowing {
 }
 
 // newDeaf starts a server that answers a request without a body with an endless stream. When a
-// request with a body comes, it reads nothing any more from that connection; told gets an element.
-func newDeaf(t *testing.T) (url string, told <-chan struct{}) {
+// request with a body arrives, the server stops reading from its connection and sends a value on
+// stopped.
+func newDeaf(t *testing.T) (url string, stopped <-chan struct{}) {
 	t.Helper()
 	deaf := make(chan struct{}, 16)
 	url = h2test.Listen(t, func(c *h2test.Conn) {
@@ -161,7 +162,7 @@ func newDeaf(t *testing.T) (url string, told <-chan struct{}) {
 	return url, deaf
 }
 
-// trickle sends pieces that are large enough for the client to give back the window after each.
+// trickle sends frames so large that the client returns flow-control window after each.
 func trickle(c *h2test.Conn, stream uint32, gone <-chan struct{}) {
 	for {
 		c.Frame(h2test.Data, 0, stream, make([]byte, 8<<10)...)
@@ -173,7 +174,8 @@ func trickle(c *h2test.Conn, stream uint32, gone <-chan struct{}) {
 	}
 }
 
-// servedAgain repeats a call until it succeeds: an agent may not yet know that the one before ended.
+// servedAgain repeats a call until it succeeds, because an agent may not have noticed the end of
+// the previous call yet.
 func servedAgain(t *testing.T, call func(context.Context) error) {
 	t.Helper()
 	end := time.Now().Add(guard)
@@ -184,7 +186,7 @@ func servedAgain(t *testing.T, call func(context.Context) error) {
 		if err == nil {
 			return
 		}
-		require.True(t, time.Now().Before(end), "the server is not served again: %v", err)
+		require.True(t, time.Now().Before(end), "the server is still unreachable: %v", err)
 		t.Logf("not yet: %v", err)
 		time.Sleep(100 * time.Millisecond)
 	}

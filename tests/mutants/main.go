@@ -192,7 +192,7 @@ var (
 
 // failure returns the name of the first test that failed, or the first seed of the simulation.
 func failure(text string) string {
-	name := "a timeout, a panic or a leak"
+	name := "timeout, panic or leak"
 	if m := failedTest.FindStringSubmatch(text); m != nil {
 		name = m[1]
 	}

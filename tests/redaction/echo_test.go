@@ -12,7 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A server repeats the API key and the session id, in a page and in a JSON-RPC error.
+// A server echoes the API key and the session id in a text page and in a JSON-RPC error. Neither
+// appears in the errors.
 func TestEchoedSecretsAreMasked(t *testing.T) {
 	for name, reply := range map[string]struct {
 		status int

@@ -1,13 +1,13 @@
 package redaction_test
 
 const (
-	ofServer  = "it is what the server sent, which is data for the user"
+	ofServer  = "it is data for the user, sent by the server"
 	ofError   = "its texts are ours, or a peer's with the secrets of the request masked"
-	ofNumbers = "it holds numbers and durations"
-	ofTests   = "it is for tests, and holds a RoundTripper or functions"
+	ofNumbers = "it has numbers and durations only"
+	ofTests   = "it is for tests, and has only a RoundTripper or functions"
 )
 
-// harmlessTypes has the reason for each type that can hold no secret of the user's.
+// harmlessTypes gives the reason for each type that cannot hold a secret of the user.
 var harmlessTypes = map[string]string{
 	"mcpclient.CacheHint":                   ofNumbers,
 	"mcpclient.CallToolResult":              ofServer,
@@ -15,23 +15,23 @@ var harmlessTypes = map[string]string{
 	"mcpclient.InvalidItem":                 ofServer,
 	"mcpclient.Error":                       ofError,
 	"mcpclient.Field":                       ofServer,
-	"mcpclient.FieldError":                  "it names a field, and does not show its value",
-	"mcpclient.Filter":                      "it holds the URIs of resources, which the server listed",
+	"mcpclient.FieldError":                  "it names a field and does not show the field's value",
+	"mcpclient.Filter":                      "it has the URIs of resources that the server listed",
 	"mcpclient.Form":                        ofServer,
 	"mcpclient.FormRequest":                 ofServer,
 	"mcpclient.MissedEvents":                ofNumbers,
 	"mcpclient.GetPromptResult":             ofServer,
-	"mcpclient.Handlers":                    "it holds functions only",
+	"mcpclient.Handlers":                    "it has functions only",
 	"mcpclient.InputError":                  ofError,
-	"mcpclient.InputRequest":                "as InputRequired",
-	"mcpclient.InputRequired":               "it is what the server asks, and survives JSON by design: the call may go on in another process",
+	"mcpclient.InputRequest":                "see InputRequired",
+	"mcpclient.InputRequired":               "it has the server's requests and is serialized by design, because the call may continue in another process",
 	"mcpclient.Limits":                      ofNumbers,
 	"mcpclient.ListenError":                 ofError,
 	"mcpclient.ListenEvent":                 ofServer,
 	"mcpclient.LogMessage":                  ofServer,
 	"mcpclient.Option":                      ofServer,
 	"mcpclient.PageInfo":                    ofServer,
-	"mcpclient.PanicError":                  "it holds the panic of a handler of the user's",
+	"mcpclient.PanicError":                  "it has the panic value of a user's handler",
 	"mcpclient.Progress":                    ofServer,
 	"mcpclient.Prompt":                      ofServer,
 	"mcpclient.Page":                        ofServer,
@@ -58,10 +58,10 @@ var harmlessTypes = map[string]string{
 	"oauth.RedirectError":                   ofError,
 	"oauth.ResourceMetadata":                ofServer,
 	"oauth.ServerMetadata":                  ofServer,
-	"oauth.Status":                          "it tells what is known of a token, and not the token; its URLs have no query",
+	"oauth.Status":                          "it describes a token without showing it; its URLs have no query",
 	"oauth.URLError":                        ofError,
-	"oauth/filestore.Store":                 "it holds the path of a directory; tokens are read from there at each use",
-	"streamablehttp.Cursor":                 "it holds the id of an event, which opens nothing without the session",
+	"oauth/filestore.Store":                 "it has the path of a directory; tokens are read from there at each use",
+	"streamablehttp.Cursor":                 "it has an event id, which is useless without the session",
 	"streamablehttp.HTTPError":              ofError,
 	"streamablehttp.LimitError":             ofError,
 	"streamablehttp.Limits":                 ofNumbers,
@@ -72,7 +72,7 @@ var harmlessTypes = map[string]string{
 	"transport/executor.ExecutorError":      ofError,
 	"transport/executor.ProtocolError":      ofError,
 	"transport/executor.RefusedError":       ofError,
-	"transport/executor/agent.Policy":       "it holds the names of hosts, addresses and rules",
+	"transport/executor/agent.Policy":       "it has the names of hosts, addresses and rules",
 	"transport/executor/agent.PolicyError":  ofError,
 	"transport/transporttest.Buffering":     ofTests,
 	"transport/transporttest.Config":        ofTests,

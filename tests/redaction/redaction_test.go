@@ -1,5 +1,6 @@
-// Package redaction_test prints every exported type of the library that can hold a secret, in
-// every way a program may print it, with marked secrets in it.
+// Package redaction_test prints every exported type of the library that can hold a secret, in every
+// way that a program may print it. The values contain marked secrets, none of which may appear in
+// the output.
 package redaction_test
 
 import (
@@ -20,7 +21,7 @@ import (
 
 const (
 	root = "../.."
-	// mark is in every secret of the values that are printed.
+	// mark is part of every secret in the printed values.
 	mark = "S3CRET"
 )
 
@@ -46,11 +47,11 @@ func requireRedacted(t *testing.T, v any) {
 		t.Helper()
 		for _, form := range []string{mark, fmt.Sprintf("%x", mark), fmt.Sprintf("%X", mark), strings.Trim(fmt.Sprint([]byte(mark)), "[]")} {
 			if strings.Contains(text, form) {
-				t.Errorf("%T printed by %s: %s", v, how, text)
+				t.Errorf("%T printed by %s contains a secret: %s", v, how, text)
 			}
 		}
 		if text == "" {
-			t.Errorf("%T printed by %s: nothing", v, how)
+			t.Errorf("%T printed by %s is empty", v, how)
 		}
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
@@ -71,7 +72,7 @@ func requireRedacted(t *testing.T, v any) {
 	}
 }
 
-// TestEveryExportedTypeIsKnown fails when a type has no entry, or an entry no type.
+// TestEveryExportedTypeIsKnown fails if a type has no entry, or an entry no type.
 func TestEveryExportedTypeIsKnown(t *testing.T) {
 	found := exportedTypes(t)
 	for _, name := range found {
@@ -79,9 +80,9 @@ func TestEveryExportedTypeIsKnown(t *testing.T) {
 		_, harmless := harmlessTypes[name]
 		switch {
 		case printed && harmless:
-			t.Errorf("%s is in secretTypes and in harmlessTypes", name)
+			t.Errorf("%s is in both secretTypes and harmlessTypes", name)
 		case !printed && !harmless:
-			t.Errorf("%s has no entry: add a value with secrets to secretTypes, or the reason why it can hold none to harmlessTypes", name)
+			t.Errorf("%s has no entry: add a value with secrets to secretTypes, or the reason why it has none to harmlessTypes", name)
 		}
 	}
 	for name := range secretTypes {
@@ -99,7 +100,8 @@ func TestEveryExportedTypeIsKnown(t *testing.T) {
 	}
 }
 
-// exportedTypes are the exported struct types of the packages that users import, as "directory.Name".
+// exportedTypes returns the exported struct types of the packages that users import, as
+// "directory.Name".
 func exportedTypes(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -126,12 +128,12 @@ func exportedTypes(t *testing.T) []string {
 		}
 	}
 	if len(names) < 80 {
-		t.Fatalf("found %d types only: did a package move?", len(names))
+		t.Fatalf("found only %d types: was a package moved?", len(names))
 	}
 	return names
 }
 
-// structTypes are the exported types of a file that can hold a value of the user's: all but
+// structTypes returns the exported types of a file that can hold a user's value: all except
 // aliases, functions, interfaces and basic types.
 func structTypes(file *ast.File) []string {
 	var names []string

@@ -33,8 +33,8 @@ func header() http.Header {
 	return http.Header{"Authorization": {"Bearer " + bearer}, "X-Api-Key": {mark}}
 }
 
-// secretTypes has a value with secrets for each type that can hold one, as pointers. A name with
-// a space is a type that is not exported, and reaches users through an interface.
+// secretTypes has pointers to values with secrets for each type that can hold one. A name with a
+// space denotes an unexported type, which users see through an interface.
 var secretTypes = map[string]func(t *testing.T) []any{
 	"mcpclient.Session": func(t *testing.T) []any { return []any{session(t), new(mcpclient.Session)} },
 	"mcpclient.Options": func(*testing.T) []any { return []any{options(), new(mcpclient.Options)} },
@@ -97,7 +97,7 @@ func direct(t *testing.T) transport.Transport {
 	return d
 }
 
-// keyHolder is a RoundTripper of a user's.
+// keyHolder is a user's RoundTripper.
 type keyHolder struct {
 	http.RoundTripper
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// landmarks are what a reader who has never seen the code must find from
-// DESIGN.md alone: the words there, the file on the same line, and what is in it.
+// landmarks are what a reader without knowledge of the code must find in DESIGN.md: the words, a
+// file named on the same line, and a text in that file.
 var landmarks = []struct{ words, file, holds string }{
 	{"header encoding", "streamablehttp/headers.go", "func encodeHeaderValue("},
 	{"the status table", "streamablehttp/status.go", "func replyKind("},
@@ -32,10 +32,10 @@ func TestDesignLeadsToTheCode(t *testing.T) {
 			found = found || strings.Contains(line, l.words) && strings.Contains(line, path.Base(l.file))
 		}
 		if !found {
-			t.Errorf("no line of DESIGN.md speaks of %s and names %s", l.words, path.Base(l.file))
+			t.Errorf("no line of DESIGN.md contains %q and names %s", l.words, path.Base(l.file))
 		}
 		if src, err := os.ReadFile(filepath.Join(root, l.file)); err != nil || !strings.Contains(string(src), l.holds) {
-			t.Errorf("%s does not hold %q, which is why DESIGN.md names it (%v)", l.file, l.holds, err)
+			t.Errorf("%s must contain %q, because DESIGN.md names it for that (%v)", l.file, l.holds, err)
 		}
 	}
 	exists := map[string]bool{}
@@ -50,7 +50,7 @@ func TestDesignLeadsToTheCode(t *testing.T) {
 	for dependency, reason := range dependencies {
 		direct := !strings.HasPrefix(reason, "of ")
 		if named := strings.Contains(design, "| "+dependency+" |"); named != direct {
-			t.Errorf("DESIGN.md gives a reason for %s: %v, want %v", dependency, named, direct)
+			t.Errorf("DESIGN.md gives a reason for %s: %v, expected %v", dependency, named, direct)
 		}
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// Every exported name of a library package has a doc comment, fields and
-// interface methods too. A comment speaks of all members in a row below it, up to
-// the next empty line; that of a type also of its first ones.
+// Every exported name of a library package has a doc comment, including fields and interface
+// methods. A comment covers all members below it up to the next empty line. The comment of a type
+// also covers its first members.
 func TestExportedNamesAreDocumented(t *testing.T) {
 	for _, f := range goFiles(t) {
 		if !f.isLibrary() {
@@ -36,7 +36,7 @@ func TestPackagesAreDocumented(t *testing.T) {
 	}
 }
 
-// undocumented returns the exported names of a declaration that no comment speaks of.
+// undocumented returns the exported names of a declaration that no comment covers.
 func undocumented(f *goFile, decl ast.Decl) []*ast.Ident {
 	switch decl := decl.(type) {
 	case *ast.FuncDecl:
@@ -50,7 +50,7 @@ func undocumented(f *goFile, decl ast.Decl) []*ast.Ident {
 			case *ast.TypeSpec:
 				missing = append(missing, undocumentedType(f, spec, decl.Doc)...)
 			case *ast.ValueSpec:
-				// A comment above the block speaks of all its names.
+				// A comment above the block covers all its names.
 				if spec.Doc == nil && spec.Comment == nil && decl.Doc == nil {
 					missing = append(missing, exported(spec.Names)...)
 				}
@@ -78,7 +78,7 @@ func undocumentedType(f *goFile, spec *ast.TypeSpec, groupDoc *ast.CommentGroup)
 	default:
 		return missing
 	}
-	spokenOf := members.Opening // the end of what a comment speaks of
+	spokenOf := members.Opening // end of the lines that a comment covers
 	for _, member := range members.List {
 		if member.Doc == nil && member.Comment == nil && f.line(member.Pos()) > f.line(spokenOf)+1 {
 			missing = append(missing, exported(member.Names)...)
@@ -89,9 +89,9 @@ func undocumentedType(f *goFile, spec *ast.TypeSpec, groupDoc *ast.CommentGroup)
 	return missing
 }
 
-// exportedReceiver tells whether a function can be reached from outside: it is
-// no method, or one of an exported type. Methods that only satisfy a well-known
-// interface say so in their comment all the same.
+// exportedReceiver reports whether a function is reachable from outside: it is not a method, or it
+// is a method of an exported type. Methods that only implement a well-known interface need a
+// comment as well.
 func exportedReceiver(fn *ast.FuncDecl) bool {
 	if fn.Recv == nil {
 		return true

@@ -14,7 +14,7 @@ const (
 	guaranteesFile = "docs/guarantees.md"
 	minPromises    = 50
 	maxPromises    = 80
-	maxShown       = 3  // tests of one promise
+	maxShown       = 3  // maximum number of tests for one promise
 	maxCellWords   = 25 // of a promise and of its assumptions
 )
 
@@ -67,7 +67,7 @@ func testFunctions(t *testing.T) map[string]bool {
 	return tests
 }
 
-// isTestFunction tells whether go test runs the function: TestX(t *testing.T).
+// isTestFunction reports whether go test runs the function: TestX(t *testing.T).
 func isTestFunction(fn *ast.FuncDecl) bool {
 	params := fn.Type.Params.List
 	if len(params) != 1 || len(params[0].Names) > 1 || !strings.HasPrefix(fn.Name.Name, "Test") {
@@ -81,7 +81,7 @@ func isTestFunction(fn *ast.FuncDecl) bool {
 	return ok && param.Sel.Name == "T"
 }
 
-// Every promise has tests that exist, where `go test` finds them by the name in the table.
+// Every promise names existing tests that `go test` finds by the name in the table.
 func TestPromisesHaveTests(t *testing.T) {
 	promises, _ := guarantees(t)
 	if n := len(promises); n < minPromises || n > maxPromises {
@@ -91,7 +91,7 @@ func TestPromisesHaveTests(t *testing.T) {
 	for _, p := range promises {
 		named := strings.Split(p.shownBy, ", ")
 		if len(named) > maxShown {
-			t.Errorf("promise %s names %d tests, at most %d", p.number, len(named), maxShown)
+			t.Errorf("promise %s names %d tests, expected at most %d", p.number, len(named), maxShown)
 		}
 		for _, name := range named {
 			parts := shownTest.FindStringSubmatch(name)
@@ -105,7 +105,8 @@ func TestPromisesHaveTests(t *testing.T) {
 	}
 }
 
-// A promise is one short sentence, numbered in order, and assumes only what the file defines or spells out.
+// A promise is one short sentence, numbered in order. It uses only assumptions that the file
+// defines or spells out.
 func TestPromisesAreSentences(t *testing.T) {
 	promises, assumptions := guarantees(t)
 	for i, p := range promises {
@@ -117,7 +118,7 @@ func TestPromisesAreSentences(t *testing.T) {
 		}
 		for _, cell := range []string{p.text, p.assumes} {
 			if words := len(strings.Fields(cell)); words > maxCellWords {
-				t.Errorf("promise %s: a cell has %d words, at most %d", p.number, words, maxCellWords)
+				t.Errorf("promise %s: a cell has %d words, expected at most %d", p.number, words, maxCellWords)
 			}
 		}
 		if p.assumes == "—" {

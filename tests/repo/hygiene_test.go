@@ -10,29 +10,28 @@ import (
 	"testing"
 )
 
-// leaks are texts that mean something on one machine only. The patterns are
-// written so that they do not match themselves.
+// leaks are texts that only make sense on one machine. The patterns do not match themselves.
 var leaks = map[string]*regexp.Regexp{
-	"a path of somebody's machine":  regexp.MustCompile(`(?:^|[\s"'=(\[{,` + "`" + `])(?:/(?:root|work|tmp|home/\w+|Users/\w+)/|[A-Z]:\\Users\\)\w`),
+	"a path of a user's machine":  regexp.MustCompile(`(?:^|[\s"'=(\[{,` + "`" + `])(?:/(?:root|work|tmp|home/\w+|Users/\w+)/|[A-Z]:\\Users\\)\w`),
 	"the address of a registry":     regexp.MustCompile(`(?:registry\.(?:npmjs|yarnpkg)|proxy\.golang|goproxy)\.\w`),
-	"a locked address of a package": regexp.MustCompile(`"resolved"\s*:`),
+	"a pinned address of a package": regexp.MustCompile(`"resolved"\s*:`),
 }
 
-func TestNothingOfOneMachine(t *testing.T) {
+func TestNoMachineSpecificText(t *testing.T) {
 	for _, name := range allFiles(t) {
 		data, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if bytes.IndexByte(data, 0) >= 0 {
-			continue // no text
+			continue // not a text file
 		}
 		number := 0
 		for line := range bytes.Lines(data) {
 			number++
 			for what, leak := range leaks {
 				if leak.Match(line) {
-					t.Errorf("%s:%d holds %s: %s", name, number, what, bytes.TrimSpace(line))
+					t.Errorf("%s:%d contains %s: %s", name, number, what, bytes.TrimSpace(line))
 				}
 			}
 		}
@@ -54,13 +53,12 @@ func TestLeaksAreFound(t *testing.T) {
 			matched = matched || leak.MatchString(text)
 		}
 		if matched != found {
-			t.Errorf("%q: found %v, want %v", text, matched, found)
+			t.Errorf("%q: found %v, expected %v", text, matched, found)
 		}
 	}
 }
 
-// Programs that cannot be built, and editors' leftovers, are not what a
-// repository is for.
+// The repository has no build output and no editor files.
 func TestNoStrayFiles(t *testing.T) {
 	for _, name := range allFiles(t) {
 		base := path.Base(name)

@@ -7,29 +7,29 @@ import (
 	"testing"
 )
 
-// importRule says what the code of a package, without its tests, may import,
-// also through other packages of this module.
+// importRule restricts what a package may import, directly or through other packages of this
+// module. Its tests are exempt.
 type importRule struct {
 	why      string
-	onlyStd  bool     // nothing of this module, nothing of others
-	only     []string // if there are any: these and the standard library, by import path
-	never    []string // packages, of the standard library too
-	neverOwn []string // packages of this module, by directory
+	onlyStd  bool     // standard library only
+	only     []string // if not empty: these import paths and the standard library only
+	never    []string // forbidden packages, including those of the standard library
+	neverOwn []string // forbidden packages of this module, by directory
 }
 
-// importRules has one entry for each package that DESIGN.md, "Import rules" speaks of.
+// importRules has an entry for each package in section "Import rules" of DESIGN.md.
 var importRules = map[string]importRule{
 	"transport": {
-		why:  "whoever implements the seam must not need more than net/http",
+		why:  "an implementation of the seam must not need more than net/http",
 		only: []string{module + "/internal/redact"},
 	},
 	"transport/transporttest": {
-		why:      "anyone can run the contract on their own RoundTripper",
+		why:      "users must be able to run the contract on their own RoundTripper",
 		neverOwn: []string{"transport/executor", "streamablehttp", "oauth", "mcpclient"},
 		never:    []string{"github.com/stretchr/testify/require", "github.com/stretchr/testify/assert"},
 	},
 	"streamablehttp": {
-		why:      "MCP over HTTP works on any RoundTripper, authorized or not",
+		why:      "MCP over HTTP works on any RoundTripper, with or without authorization",
 		neverOwn: []string{"oauth", "transport/executor", "mcpclient"},
 	},
 	"oauth": {
@@ -37,35 +37,35 @@ var importRules = map[string]importRule{
 		neverOwn: []string{"streamablehttp", "transport/executor", "mcpclient"},
 	},
 	"internal/execproto": {
-		why:   "the executor's messages are bytes and values; what carries them and what they do is not its business",
+		why:   "the executor's messages are bytes and values, independent of links and exchanges",
 		only:  []string{module + "/internal/jsonrpc", "github.com/segmentio/asm/base64"},
 		never: []string{"net", "net/http"},
 	},
 	"internal/wire": {
-		why:  "decoders turn bytes into the types of package mcp; what a session does with those is not its business",
+		why:  "decoders convert bytes to the types of package mcp, independent of sessions",
 		only: []string{module + "/internal/jsonrpc", "github.com/mark3labs/mcp-go/mcp"},
 	},
 	"internal/link": {
-		why:  "a link carries messages and does not know what is in them",
+		why:  "a link carries messages independent of their content",
 		only: []string{"github.com/gorilla/websocket"},
 	},
 	"internal/jsonrpc":   parserRule,
 	"internal/sse":       parserRule,
 	"internal/challenge": parserRule,
 	"internal/httpstatus": {
-		why:     "oauth and executors classify statuses too, and must not need streamablehttp for it",
+		why:     "oauth and executors classify statuses as well, and must not need streamablehttp for it",
 		onlyStd: true,
 	},
 	"internal/redact": {
-		why:     "every package that holds a secret uses it, the seam too",
+		why:     "every package that holds a secret uses it, including the seam",
 		onlyStd: true,
 	},
 	"internal/netclass": {
-		why:     "what an address is does not depend on who asks, and the dialer of the seam must be able to ask",
+		why:     "the classification of an address does not depend on its user, and the dialer of the seam needs it",
 		onlyStd: true,
 	},
 	"internal/schema": {
-		why: "it validates bytes against bytes, and nothing it imports may load a schema from anywhere",
+		why: "it validates bytes against bytes, and none of its imports may load a schema",
 		only: []string{
 			module + "/internal/jsonrpc",
 			"github.com/santhosh-tekuri/jsonschema/v6", "github.com/santhosh-tekuri/jsonschema/v6/kind",
@@ -75,7 +75,7 @@ var importRules = map[string]importRule{
 }
 
 var parserRule = importRule{
-	why:      "a parser turns bytes into values; where they come from and what they mean is not its business",
+	why:      "a parser converts bytes to values, independent of their source and meaning",
 	neverOwn: []string{"internal/jsonrpc", "internal/sse", "internal/challenge"},
 	never:    []string{"net/http"},
 }
@@ -84,7 +84,7 @@ func TestImportRules(t *testing.T) {
 	direct := directImports(t)
 	for pkg, rule := range importRules {
 		if direct[pkg] == nil {
-			t.Errorf("%s has a rule but no files: is it called otherwise now?", pkg)
+			t.Errorf("%s has a rule but no files: was it renamed?", pkg)
 		}
 		for imported, through := range allImports(direct, pkg) {
 			own, isOwn := strings.CutPrefix(imported, module+"/")
@@ -123,9 +123,9 @@ func TestConformanceClientIsAnOrdinaryUser(t *testing.T) {
 	}
 }
 
-// The default client and transport belong to the program: what a library does to
-// them, or takes from them, every other library gets. http.Get and its like use them.
-func TestNobodyTouchesTheDefaultClient(t *testing.T) {
+// The default client and transport belong to the program. If one library changed them, all others
+// would be affected. http.Get and similar functions use them.
+func TestNoLibraryUsesTheDefaultClient(t *testing.T) {
 	shared := []string{"DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"}
 	for _, f := range goFiles(t) {
 		name := importName(f.ast, "net/http", "http")
@@ -145,8 +145,8 @@ func TestNobodyTouchesTheDefaultClient(t *testing.T) {
 	}
 }
 
-// importName returns the name by which a file knows an imported package, or ""
-// if it does not import it.
+// importName returns the name under which a file uses an imported package, or "" if it does not
+// import it.
 func importName(file *ast.File, imported, usual string) string {
 	for _, spec := range file.Imports {
 		switch {
@@ -160,8 +160,8 @@ func importName(file *ast.File, imported, usual string) string {
 	return ""
 }
 
-// directImports returns for each package of the root module, by directory, what
-// its files without the tests import, and in which file.
+// directImports returns the direct imports of each package of the root module, by directory, each
+// with a file that has the import. It ignores tests.
 func directImports(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	direct := map[string]map[string]string{}
@@ -179,7 +179,7 @@ func directImports(t *testing.T) map[string]map[string]string {
 	return direct
 }
 
-// allImports adds what the packages of this module in turn import.
+// allImports adds the indirect imports through packages of this module.
 func allImports(direct map[string]map[string]string, pkg string) map[string]string {
 	all := map[string]string{}
 	var add func(pkg string)
@@ -198,8 +198,7 @@ func allImports(direct map[string]map[string]string, pkg string) map[string]stri
 	return all
 }
 
-// isStd tells whether an import path is the standard library's: its first
-// element holds no dot.
+// isStd reports whether an import path is in the standard library: its first element has no dot.
 func isStd(imported string) bool {
 	first, _, _ := strings.Cut(imported, "/")
 	return !strings.Contains(first, ".")

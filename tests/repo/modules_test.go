@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// dependencies are the modules the root go.mod names, each with its reason. Every
-// user of Hawser gets them; what is heavy or optional belongs into a nested module.
+// dependencies gives the reason for each module in the root go.mod. Every user of Hawser downloads
+// them, so heavy or optional ones belong in a nested module.
 var dependencies = map[string]string{
 	"github.com/cenkalti/backoff/v4":           "the intervals of every retry",
-	"github.com/cli/browser":                   "opens the page of a login",
+	"github.com/cli/browser":                   "opens the login URL in a browser",
 	"github.com/gofrs/flock":                   "locks of the token files that processes share",
 	"github.com/gorilla/websocket":             "the link to an executor",
 	"github.com/golang-jwt/jwt/v5":             "the signatures of client assertions and DPoP proofs",
@@ -23,24 +23,25 @@ var dependencies = map[string]string{
 	"golang.org/x/oauth2":                      "authorization URLs and PKCE",
 	"github.com/mark3labs/mcp-go":              "the protocol's types, which are part of our API; its server in tests",
 	"github.com/stretchr/testify":              "tests only",
-	"go.uber.org/goleak":                       "tests only: no goroutine is left behind",
-	"github.com/google/jsonschema-go":          "of mcp-go",
-	"github.com/google/uuid":                   "of mcp-go's server",
+	"go.uber.org/goleak":                       "tests only: finds leaked goroutines",
+	"github.com/google/jsonschema-go":          "dependency of mcp-go",
+	"github.com/google/uuid":                   "dependency of mcp-go's server",
 	"github.com/santhosh-tekuri/jsonschema/v6": "validation against the schemas of tools",
-	"golang.org/x/sys":                         "of flock, browser and asm",
-	"golang.org/x/text":                        "of jsonschema",
-	"github.com/spf13/cast":                    "of mcp-go",
-	"github.com/yosida95/uritemplate/v3":       "of mcp-go",
-	"go.yaml.in/yaml/v3":                       "of testify",
+	"golang.org/x/sys":                         "dependency of flock, browser and asm",
+	"golang.org/x/text":                        "dependency of jsonschema",
+	"github.com/spf13/cast":                    "dependency of mcp-go",
+	"github.com/yosida95/uritemplate/v3":       "dependency of mcp-go",
+	"go.yaml.in/yaml/v3":                       "dependency of testify",
 }
 
-// linked are the modules of others that a program with Hawser in it has, as section 12 of DESIGN.md says.
+// linked lists the third-party modules in a program that uses Hawser, as section 12 of DESIGN.md
+// says.
 var linked = []string{
 	"github.com/cenkalti/backoff/v4", "github.com/google/jsonschema-go", "github.com/mark3labs/mcp-go",
 	"github.com/santhosh-tekuri/jsonschema/v6", "github.com/spf13/cast", "github.com/yosida95/uritemplate/v3", "golang.org/x/text",
 }
 
-// What only tests and examples need is not in the programs of users.
+// Users' programs contain nothing that only tests and examples need.
 func TestWhatUsersLink(t *testing.T) {
 	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./mcpclient")
 	list.Dir = root
@@ -51,7 +52,7 @@ func TestWhatUsersLink(t *testing.T) {
 	modules := strings.Fields(string(output))
 	slices.Sort(modules)
 	if modules = slices.Compact(modules); !slices.Equal(modules, linked) {
-		t.Errorf("programs link %q, want %q", modules, linked)
+		t.Errorf("programs link %q, expected %q", modules, linked)
 	}
 }
 
@@ -73,20 +74,20 @@ func TestDependenciesHaveReasons(t *testing.T) {
 	for _, require := range mod.Require {
 		named[require.Path] = true
 		if dependencies[require.Path] == "" {
-			t.Errorf("go.mod requires %s, for which there is no reason in this test", require.Path)
+			t.Errorf("go.mod requires %s, but this test has no reason for it", require.Path)
 		}
 	}
 	for dependency := range dependencies {
 		if !named[dependency] {
-			t.Errorf("go.mod does not require %s: its reason here is out of date", dependency)
+			t.Errorf("go.mod does not require %s: remove its reason from this test", dependency)
 		}
 	}
 	if len(mod.Replace) > 0 {
-		t.Error("the root go.mod replaces modules, which users of a library do not see")
+		t.Error("the root go.mod has replace directives, which do not apply for users of the library")
 	}
 }
 
-// CI works through a list of modules. One that is not on it is never tested.
+// CI tests the modules of a list. A module that is not on it would never be tested.
 func TestModulesAreListed(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(root, ".ci", "modules"))
 	if err != nil {
@@ -105,6 +106,6 @@ func TestModulesAreListed(t *testing.T) {
 	}
 	slices.Sort(found)
 	if !slices.Equal(listed, found) {
-		t.Errorf(".ci/modules lists %q, the tree has %q (in this order)", listed, found)
+		t.Errorf(".ci/modules lists %q, expected %q (in this order)", listed, found)
 	}
 }

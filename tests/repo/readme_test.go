@@ -13,8 +13,7 @@ import (
 
 const maxReadmeLines = 200
 
-// compiledBlock is a whole program in README.md, with the comment that says so
-// on the line above it.
+// compiledBlock matches a whole program in README.md after the comment that marks it.
 var compiledBlock = regexp.MustCompile("(?s)<!-- compiled -->\n+```go\n(.*?)\n```\n")
 
 func readme(t *testing.T) string {
@@ -28,11 +27,11 @@ func readme(t *testing.T) string {
 
 func TestReadmeIsShort(t *testing.T) {
 	if lines := strings.Count(readme(t), "\n"); lines > maxReadmeLines {
-		t.Errorf("README.md has %d lines, limit %d: a reader wants to start, the rest belongs elsewhere", lines, maxReadmeLines)
+		t.Errorf("README.md has %d lines, limit %d: a reader needs a quick start; move the rest elsewhere", lines, maxReadmeLines)
 	}
 }
 
-// The programs in README.md are the first code of ours that people copy.
+// The programs in README.md are the first code of ours that people copy, so they must compile.
 func TestReadmeExamplesCompile(t *testing.T) {
 	blocks := compiledBlock.FindAllStringSubmatch(readme(t), -1)
 	if len(blocks) == 0 {
@@ -45,8 +44,8 @@ func TestReadmeExamplesCompile(t *testing.T) {
 	}
 }
 
-// compile builds a program as if it stood in a directory of this
-// module. Nothing is written there: an overlay shows the file to the go command.
+// compile builds a program as if it were in a directory of this module. It writes nothing there,
+// because an overlay shows the file to the go command.
 func compile(t *testing.T, program string) {
 	t.Helper()
 	dir := t.TempDir()

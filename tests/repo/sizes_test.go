@@ -10,7 +10,7 @@ import (
 const (
 	maxFileLines     = 500
 	maxFuncLines     = 60
-	maxExemptLines   = 100           // of a function with a reason
+	maxExemptLines   = 100           // of a function with an exemption
 	exemptionComment = "//sizes:ok " // in its doc comment, followed by the reason
 )
 
@@ -33,18 +33,18 @@ func TestFunctionSizes(t *testing.T) {
 			exempt, reason := exemption(fn.Doc)
 			switch {
 			case exempt && reason == "":
-				t.Errorf("%s: %s: an exemption needs its reason", f.path, fn.Name.Name)
+				t.Errorf("%s: %s: an exemption needs a reason", f.path, fn.Name.Name)
 			case exempt && lines <= maxFuncLines:
 				t.Errorf("%s: %s has %d lines and needs no exemption", f.path, fn.Name.Name, lines)
 			case exempt && lines > maxExemptLines, !exempt && lines > maxFuncLines:
-				t.Errorf("%s: %s has %d lines, limit %d, for a parser with its reason (%q) %d",
+				t.Errorf("%s: %s has %d lines, limit %d, for a parser with a reason (%q) %d",
 					f.path, fn.Name.Name, lines, maxFuncLines, exemptionComment, maxExemptLines)
 			}
 		}
 	}
 }
 
-// exemption returns the reason a function gives for its length.
+// exemption returns the reason that a function gives for its length.
 func exemption(doc *ast.CommentGroup) (exempt bool, reason string) {
 	if doc == nil {
 		return false, ""

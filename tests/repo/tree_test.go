@@ -1,6 +1,5 @@
-// Package repo_test holds what must stay true of the repository itself, from
-// who imports whom to how long a function is. The rules and their reasons are in
-// DESIGN.md.
+// Package repo_test checks rules about the repository itself, from import rules to the length of
+// functions. DESIGN.md has the rules and their reasons.
 package repo_test
 
 import (
@@ -25,7 +24,7 @@ const (
 
 // goFile is one Go source file.
 type goFile struct {
-	path string // from the root of the repository, with slashes
+	path string // relative to the root of the repository, with slashes
 	src  []byte
 	ast  *ast.File
 	pos  *token.FileSet
@@ -37,14 +36,14 @@ func (f *goFile) line(p token.Pos) int {
 	return f.pos.Position(p).Line
 }
 
-// isLibrary tells whether the file is part of what users import: not a test, not
-// a program, nothing under tests and examples.
+// isLibrary reports whether users import the file: it is not a test, not a program, and not below
+// tests or examples.
 func (f *goFile) isLibrary() bool {
 	top, _, _ := strings.Cut(f.path, "/")
 	return !f.isTest() && f.ast.Name.Name != "main" && top != "tests" && top != "examples"
 }
 
-// imports returns the paths the file imports.
+// imports returns the import paths of the file.
 func (f *goFile) imports() []string {
 	paths := make([]string, 0, len(f.ast.Imports))
 	for _, spec := range f.ast.Imports {
@@ -57,8 +56,8 @@ func (f *goFile) imports() []string {
 	return paths
 }
 
-// treeFiles are the paths of all files of the repository, from its root, but for
-// those that npm, git and CI put there.
+// treeFiles returns the paths of all files of the repository, relative to its root, except those
+// that npm, git and CI create.
 var treeFiles = sync.OnceValues(func() ([]string, error) {
 	skipped := []string{".git", ".tools", "bin", "node_modules"}
 	var files []string
@@ -68,7 +67,7 @@ var treeFiles = sync.OnceValues(func() ([]string, error) {
 			return err
 		case entry.IsDir() && slices.Contains(skipped, entry.Name()):
 			return filepath.SkipDir
-		case entry.Name() == ".git": // of a worktree
+		case entry.Name() == ".git": // in a worktree
 		case entry.Type().IsRegular():
 			rel, err := filepath.Rel(root, name)
 			if err != nil {
@@ -81,7 +80,7 @@ var treeFiles = sync.OnceValues(func() ([]string, error) {
 	return files, err
 })
 
-// parsedFiles are the Go files among them, of all modules.
+// parsedFiles returns the Go files among them, of all modules.
 var parsedFiles = sync.OnceValues(func() ([]*goFile, error) {
 	names, err := treeFiles()
 	if err != nil {

@@ -1,4 +1,3 @@
-// Package tools pins the programs CI runs on the sources, in a module of their
-// own: golangci-lint alone needs 200 modules that no user of Hawser should see
-// in the root go.mod.
+// Package tools pins the programs that CI runs on the sources. It is a separate module because
+// golangci-lint alone needs 200 modules, which must not appear in the root go.mod.
 package tools

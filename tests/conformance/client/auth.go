@@ -8,13 +8,13 @@ import (
 
 	"github.com/hawser-mcp/hawser/mcpclient"
 	"github.com/hawser-mcp/hawser/oauth"
-	"github.com/hawser-mcp/hawser/tests/conformance/person"
+	"github.com/hawser-mcp/hawser/tests/conformance/browser"
 )
 
 // metadataURL is the client id that the suite expects of a client with a metadata document.
 const metadataURL = "https://conformance-test.local/client-metadata.json"
 
-// authContext is what the suite tells the client in the scenarios of authorization.
+// authContext is the suite's input for the client in authorization scenarios.
 type authContext struct {
 	ClientID         string `json:"client_id"`
 	ClientSecret     string `json:"client_secret"`
@@ -27,8 +27,8 @@ type authContext struct {
 	ValidJWT         string `json:"valid_jwt"`
 }
 
-// authScenarios are those of authorization. Where the client must stop, refused
-// tells whether it stopped for the right reason.
+// authScenarios are the authorization scenarios. Where the client must stop, refused reports
+// whether it stopped for the right reason.
 var authScenarios = map[string]scenario{
 	"auth/metadata-default":                     {auth: withLogin, run: callAll},
 	"auth/metadata-var1":                        {auth: withLogin, run: callAll},
@@ -65,12 +65,12 @@ var authScenarios = map[string]scenario{
 	"auth/wif-jwt-bearer":                       {auth: workload, run: callAll},
 }
 
-// authorizer makes the session's authorization for a scenario that has any.
+// authorizer creates the session's authorization. The scenario must have one.
 func (sc *scenario) authorizer(url string, input []byte) (*oauth.Client, error) {
 	var c authContext
 	if len(input) > 0 {
 		if err := json.Unmarshal(input, &c); err != nil {
-			return nil, fmt.Errorf("%w: the context: %w", errUsage, err)
+			return nil, fmt.Errorf("%w: MCP_CONFORMANCE_CONTEXT: %w", errUsage, err)
 		}
 	}
 	cfg, err := sc.auth(&c)
@@ -81,19 +81,19 @@ func (sc *scenario) authorizer(url string, input []byte) (*oauth.Client, error) 
 }
 
 func withLogin(*authContext) (*oauth.Config, error) {
-	return &oauth.Config{Login: oauth.LoginFunc(person.Login)}, nil
+	return &oauth.Config{Login: oauth.LoginFunc(browser.Login)}, nil
 }
 
 func withDocument(*authContext) (*oauth.Config, error) {
-	return &oauth.Config{Login: oauth.LoginFunc(person.Login), Registration: oauth.Registration{MetadataURL: metadataURL}}, nil
+	return &oauth.Config{Login: oauth.LoginFunc(browser.Login), Registration: oauth.Registration{MetadataURL: metadataURL}}, nil
 }
 
 func withProofs(*authContext) (*oauth.Config, error) {
-	return &oauth.Config{Login: oauth.LoginFunc(person.Login), DPoP: oauth.DPoPAlways}, nil
+	return &oauth.Config{Login: oauth.LoginFunc(browser.Login), DPoP: oauth.DPoPAlways}, nil
 }
 
 func preRegistered(c *authContext) (*oauth.Config, error) {
-	return &oauth.Config{Login: oauth.LoginFunc(person.Login), Registration: oauth.Registration{
+	return &oauth.Config{Login: oauth.LoginFunc(browser.Login), Registration: oauth.Registration{
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Issuer: c.Issuer,
 	}}, nil
 }
@@ -126,7 +126,7 @@ func workload(c *authContext) (*oauth.Config, error) {
 	}}, nil
 }
 
-// callAll lists the tools and calls each.
+// callAll lists the tools and calls each of them.
 func callAll(ctx context.Context, t *trial) error {
 	if err := listSome(ctx, t); err != nil {
 		return err
@@ -139,12 +139,12 @@ func callAll(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// because wants an error of package oauth of a kind.
+// because returns a function that reports whether an error is an oauth error of this kind.
 func because(kind oauth.Kind) func(error) bool {
 	return func(err error) bool { return oauth.KindOf(err) == kind }
 }
 
-// forbidden wants the server's last word on a scope.
+// forbidden reports whether the error is the server's final refusal of a scope.
 func forbidden(err error) bool {
 	var e *mcpclient.Error
 	return errors.As(err, &e) && e.Kind == mcpclient.KindForbidden

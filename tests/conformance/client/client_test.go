@@ -17,10 +17,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// offered is what the suite's servers have, for all scenarios at once.
+// offered lists the tools of the suite's servers, for all scenarios together.
 var offered = []string{"add_numbers", "test_reconnection", "valid_tool", "json_schema_2020_12_tool", "json_schema_echo"}
 
-// settings are the environment of a scenario.
+// settings returns the environment of a scenario.
 func settings(scenario string) func(string) string {
 	env := map[string]string{
 		"MCP_CONFORMANCE_SCENARIO": scenario,
@@ -29,8 +29,8 @@ func settings(scenario string) func(string) string {
 	return func(name string) string { return env[name] }
 }
 
-// drive runs a scenario against a server of an era, which the changes complete
-// or spoil. It fails the test if the client breaks a rule of the protocol.
+// drive runs a scenario against a server of an era after it has applied the changes to the server.
+// It fails the test if the client breaks a rule of the protocol.
 func drive(t *testing.T, scenario string, era mcptest.Era, changes ...func(srv *mcptest.Server)) (*mcptest.Server, error) {
 	t.Helper()
 	srv := mcptest.New(era)
@@ -46,13 +46,13 @@ func drive(t *testing.T, scenario string, era mcptest.Era, changes ...func(srv *
 	return srv, run(t.Context(), []string{"--some-option", link.URL}, settings(scenario))
 }
 
-// need is what a scenario must not succeed without.
+// need is a requirement without which a scenario must not succeed.
 type need struct {
-	method string                    // of its last call
-	era    mcptest.Era               // of the server that it is run against here
-	tools  func(srv *mcptest.Server) // adds those that only this scenario can be offered
-	empty  bool                      // the server need not have anything
-	// declares are the capabilities of a client that has handlers.
+	method string                    // method of its last call
+	era    mcptest.Era               // era of the server in this test
+	tools  func(srv *mcptest.Server) // adds tools that exist only in this scenario
+	empty  bool                      // the scenario succeeds without any tool
+	// declares is the expected capabilities of a client with handlers.
 	declares string
 }
 
@@ -79,8 +79,8 @@ var needs = map[string]need{
 
 func none(*mcptest.Server) {}
 
-// The suite forgives a client that does nothing. So the program must fail
-// unless the calls that a scenario is about were made and answered.
+// The suite accepts a client that does nothing. So the program must fail unless it made the calls
+// that a scenario tests and received their answers.
 func TestNoScenarioPassesWithoutItsCalls(t *testing.T) {
 	require.ElementsMatch(t, slices.Collect(maps.Keys(scenarios)), slices.Collect(maps.Keys(needs)))
 	for scenario, need := range needs {
@@ -88,7 +88,7 @@ func TestNoScenarioPassesWithoutItsCalls(t *testing.T) {
 			srv, err := drive(t, scenario, need.era, need.tools)
 			require.NoError(t, err)
 			require.Positive(t, srv.Count(need.method))
-			require.JSONEq(t, need.declares, string(srv.ClientCapabilities()), "a client with handlers behaves otherwise")
+			require.JSONEq(t, need.declares, string(srv.ClientCapabilities()), "a client with handlers behaves differently")
 
 			_, err = drive(t, scenario, need.era, need.tools, func(srv *mcptest.Server) {
 				srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -108,35 +108,35 @@ func TestNoScenarioPassesWithoutItsCalls(t *testing.T) {
 						tool.Run = says(`{"isError":true,"content":[]}`)
 					}
 				})
-				require.Error(t, err, "the tool said that it failed")
+				require.Error(t, err, "the tool reported a failure")
 			}
 			if !need.empty {
 				_, err = drive(t, scenario, need.era, func(srv *mcptest.Server) { srv.Tools, srv.Resources, srv.Prompts = nil, nil, nil })
-				require.ErrorIs(t, err, errIncomplete, "there was nothing to call")
+				require.ErrorIs(t, err, errIncomplete, "there was no tool to call")
 			}
 		})
 	}
 	_, err := drive(t, "request-metadata", mcptest.Legacy)
-	require.ErrorContains(t, err, "the scenario is about the modern one")
+	require.ErrorContains(t, err, "the scenario requires the modern era")
 	_, err = drive(t, "http-custom-headers", mcptest.Modern, func(srv *mcptest.Server) { srv.Tools = srv.Tools[1:] })
-	require.ErrorIs(t, err, errIncomplete, "a call of the context has no tool")
+	require.ErrorIs(t, err, errIncomplete, "the context names a call without a tool")
 }
 
-// says is a tool that has one result.
+// says returns a tool that always has this result.
 func says(result string) mcptest.ToolFunc {
 	return func(context.Context, *mcptest.Call) (json.RawMessage, error) { return json.RawMessage(result), nil }
 }
 
-// A standing GET would be counted as the reconnection that the scenario measures.
-func TestOnlyClientsWithHandlersListen(t *testing.T) {
+// The scenario would count a GET for the shared stream as the reconnection that it measures.
+func TestOnlyClientsWithHandlersOpenTheSharedStream(t *testing.T) {
 	srv, err := drive(t, "sse-retry", mcptest.Legacy)
 	require.NoError(t, err)
 	require.Zero(t, srv.Count(http.MethodGet))
 }
 
-// What was not asked properly is told apart from what failed: main exits with 2.
-func TestQuestionsThatCannotBeAnswered(t *testing.T) {
-	const url = "http://127.0.0.1:1/mcp" // never asked
+// The program distinguishes invalid input from failures: main exits with status 2.
+func TestInvalidInput(t *testing.T) {
+	const url = "http://127.0.0.1:1/mcp" // never dialed
 	with := func(name, value string) func(string) string {
 		env := settings("initialize")
 		return func(n string) string {
@@ -158,5 +158,5 @@ func TestQuestionsThatCannotBeAnswered(t *testing.T) {
 			require.ErrorContains(t, err, "executor")
 		}
 	}
-	require.False(t, errors.Is(run(t.Context(), []string{url}, settings("initialize")), errUsage), "nobody listens: that is a failure")
+	require.False(t, errors.Is(run(t.Context(), []string{url}, settings("initialize")), errUsage), "no server listens: that is a failure")
 }

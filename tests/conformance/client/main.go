@@ -1,15 +1,14 @@
-// Command client drives the session through the scenarios of the official MCP
-// conformance suite. The suite appends the server's URL as the last argument
-// and names the scenario in the environment:
+// Command client drives a session through the scenarios of the official MCP conformance suite. The
+// suite appends the server's URL as the last argument and names the scenario in the environment:
 //
 //	MCP_CONFORMANCE_SCENARIO          the scenario
-//	MCP_CONFORMANCE_PROTOCOL_VERSION  the revision to speak
-//	MCP_CONFORMANCE_CONTEXT           JSON with what the scenario needs
+//	MCP_CONFORMANCE_PROTOCOL_VERSION  the protocol revision to use
+//	MCP_CONFORMANCE_CONTEXT           JSON input of the scenario
 //	HAWSER_TRANSPORT                  direct (the default) or executor
 //	HAWSER_EXECUTOR                   the executor's ws:// URL
 //
-// It exits with 0 only if every call that the scenario needs was made and
-// ended as it must; 1 if not; 2 if it was not asked properly.
+// The exit status is 0 if all calls of the scenario were made and ended as expected, 1 if not, and
+// 2 if the arguments or the environment are invalid.
 package main
 
 import (
@@ -28,11 +27,11 @@ import (
 const (
 	exitFailed = 1
 	exitUsage  = 2
-	// patience bounds a scenario: the suite's own bound is 30 s.
+	// patience limits the time of a scenario. The suite's own limit is 30 s.
 	patience = 25 * time.Second
 )
 
-// errUsage marks a question that the program cannot answer.
+// errUsage marks invalid arguments or environment variables.
 var errUsage = errors.New("usage")
 
 func main() {
@@ -51,7 +50,7 @@ func main() {
 
 func run(ctx context.Context, args []string, env func(string) string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%w: client URL, with MCP_CONFORMANCE_SCENARIO set", errUsage)
+		return fmt.Errorf("%w: expected the server's URL as argument and MCP_CONFORMANCE_SCENARIO in the environment", errUsage)
 	}
 	name := env("MCP_CONFORMANCE_SCENARIO")
 	sc, ok := scenarios[name]
@@ -59,7 +58,7 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 		sc, ok = authScenarios[name]
 	}
 	if !ok {
-		return fmt.Errorf("%w: no scenario %q", errUsage, name)
+		return fmt.Errorf("%w: unknown scenario %q", errUsage, name)
 	}
 	network, err := chooseTransport(ctx, env)
 	if err != nil {
@@ -89,29 +88,29 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 	return sc.outcome(t.run(ctx, url, opts, &sc))
 }
 
-// run connects, runs the scenario and closes.
+// run connects, runs the scenario and closes the session.
 func (t *trial) run(ctx context.Context, url string, opts *mcpclient.Options, sc *scenario) (err error) {
 	if t.session, err = mcpclient.Connect(ctx, url, opts); err != nil {
 		return err
 	}
 	if err := sc.try(ctx, t); err != nil {
-		_ = t.session.Close() // the scenario's error is the one that matters
+		_ = t.session.Close() // the scenario's error is more useful
 		return err
 	}
 	return t.session.Close()
 }
 
-// outcome is what the error of a run means for the scenario.
+// outcome evaluates the error of a run for the scenario.
 func (sc *scenario) outcome(err error) error {
 	switch {
 	case sc.refused == nil:
 		return err
 	case err == nil:
-		return errors.New("the client went on where it must stop")
+		return errors.New("the client continued, expected it to stop")
 	case !sc.refused(err):
-		return fmt.Errorf("the client stopped for another reason: %w", err)
+		return fmt.Errorf("the client stopped for the wrong reason: %w", err)
 	}
-	fmt.Fprintln(os.Stderr, "stopped, as it must:", err)
+	fmt.Fprintln(os.Stderr, "stopped as expected:", err)
 	return nil
 }
 
@@ -122,10 +121,10 @@ func chooseTransport(ctx context.Context, env func(string) string) (transport.Tr
 	case "executor":
 		url := env("HAWSER_EXECUTOR")
 		if url == "" {
-			return nil, fmt.Errorf("%w: HAWSER_TRANSPORT=executor needs HAWSER_EXECUTOR", errUsage)
+			return nil, fmt.Errorf("%w: HAWSER_TRANSPORT=executor requires HAWSER_EXECUTOR", errUsage)
 		}
 		return executor.Dial(ctx, url, nil)
 	default:
-		return nil, fmt.Errorf("%w: HAWSER_TRANSPORT=%q: direct or executor", errUsage, name)
+		return nil, fmt.Errorf("%w: invalid HAWSER_TRANSPORT %q: expected direct or executor", errUsage, name)
 	}
 }

@@ -10,20 +10,23 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// scenario is what one scenario of the suite asks of a client.
+// scenario is what a scenario of the suite requires of a client.
 type scenario struct {
 	// run makes the calls.
 	run func(ctx context.Context, t *trial) error
-	// handlers makes what answers the server's questions. It is nil for most: a
-	// client with handlers declares more, and listens to a legacy server.
+	// handlers creates the handlers for server requests. It is nil for most scenarios, because a
+	// client with handlers declares more capabilities and opens the shared stream of a legacy
+	// session.
 	handlers func(t *trial) mcpclient.Handlers
-	// auth makes the configuration of authorization; nil for none.
+	// auth creates the configuration of authorization; nil for none.
 	auth func(c *authContext) (*oauth.Config, error)
-	// refused, if not nil, says that the client must fail, and whether it did so for the right reason.
+	// refused, if not nil, means that the client must fail. It reports whether the client failed
+	// for the right reason.
 	refused func(error) bool
-	// era is the only one that the scenario is about; unknown for any.
+	// era is the only era that the scenario tests; unknown for any.
 	era mcpclient.Era
-	// negotiated leaves the revision to the server, where pinning one would be wrong.
+	// negotiated leaves the revision to the server, for scenarios in which pinning one would be
+	// wrong.
 	negotiated bool
 }
 
@@ -41,16 +44,16 @@ var scenarios = map[string]scenario{
 	"sep-2322-client-request-state":       {run: requestState, handlers: requestStateHandler, era: mcpclient.EraModern},
 }
 
-// try runs a scenario on a session that is connected.
+// try runs a scenario on a connected session.
 func (sc *scenario) try(ctx context.Context, t *trial) error {
 	if era := t.session.Era(); sc.era != mcpclient.EraUnknown && era != sc.era {
-		return fmt.Errorf("negotiated the %v era, the scenario is about the %v one", era, sc.era)
+		return fmt.Errorf("negotiated the %v era, the scenario requires the %v era", era, sc.era)
 	}
 	return sc.run(ctx, t)
 }
 
-// justList is for what is about the handshake, or about what every request
-// carries. The server has no tools; a list shows that the session works.
+// justList is for scenarios that test the handshake, or headers of every request. The server has no
+// tools; listing them shows that the session works.
 func justList(ctx context.Context, t *trial) error { return t.list(ctx) }
 
 func toolsCall(ctx context.Context, t *trial) error {
@@ -69,7 +72,7 @@ func callOne(name string) func(ctx context.Context, t *trial) error {
 	}
 }
 
-// listSome is for what is about the list: it must not be empty.
+// listSome is for scenarios that test the tool list. The list must not be empty.
 func listSome(ctx context.Context, t *trial) error {
 	if err := t.list(ctx); err != nil {
 		return err
@@ -80,7 +83,7 @@ func listSome(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// standardHeaders uses every method whose headers mirror the body.
+// standardHeaders calls every method with headers that mirror the body.
 func standardHeaders(ctx context.Context, t *trial) error {
 	if err := t.list(ctx); err != nil {
 		return err
@@ -140,13 +143,14 @@ func customHeaders(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// invalidToolHeaders calls every tool that survived the list; the one valid tool must be among them.
+// invalidToolHeaders calls every tool that the client did not reject. The only valid tool must be
+// among them.
 func invalidToolHeaders(ctx context.Context, t *trial) error {
 	if err := t.list(ctx); err != nil {
 		return err
 	}
 	if _, ok := t.tools["valid_tool"]; !ok {
-		return fmt.Errorf("%w: valid_tool was left out", errIncomplete)
+		return fmt.Errorf("%w: valid_tool is missing", errIncomplete)
 	}
 	for name, tool := range t.tools {
 		if err := t.call(ctx, name, sampleArguments(tool)); err != nil {
@@ -156,7 +160,8 @@ func invalidToolHeaders(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// sampleArguments fills the top-level string, integer and boolean properties of a tool's schema.
+// sampleArguments returns values for the top-level string, integer and boolean properties of a
+// tool's schema.
 func sampleArguments(tool mcpclient.Tool) map[string]any {
 	var schema struct {
 		Properties map[string]struct {
@@ -180,7 +185,7 @@ func sampleArguments(tool mcpclient.Tool) map[string]any {
 	return args
 }
 
-// schemaPreservation sends back the schema of a tool, byte for byte.
+// schemaPreservation sends the schema of a tool back byte for byte.
 func schemaPreservation(ctx context.Context, t *trial) error {
 	if err := t.list(ctx); err != nil {
 		return err

@@ -9,21 +9,21 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// errIncomplete says that the server did not offer what the scenario needs, so
-// that the run would prove nothing.
+// errIncomplete means that the server does not offer what the scenario needs. Such a run proves
+// nothing.
 var errIncomplete = errors.New("the server does not offer what the scenario needs")
 
 // trial is one run of a scenario.
 type trial struct {
 	session *mcpclient.Session        // connected
-	input   []byte                    // what the suite says of the scenario
-	tools   map[string]mcpclient.Tool // by name, once listed
-	// forms is how many forms were put to a handler that are worth counting. The
-	// handlers touch nothing else here: they may run at any time.
+	input   []byte                    // the suite's input for the scenario
+	tools   map[string]mcpclient.Tool // by name, after list
+	// forms counts the forms that handlers received and that prove something. The handlers change
+	// no other field, because they may run at any time.
 	forms atomic.Int64
 }
 
-// list reads which tools there are.
+// list reads the list of tools.
 func (t *trial) list(ctx context.Context) error {
 	t.tools = make(map[string]mcpclient.Tool)
 	for tool, err := range t.session.Tools(ctx) {

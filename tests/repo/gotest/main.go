@@ -1,6 +1,6 @@
-// Command gotest is go test with one more rule: a skipped test is a failed one.
-// It prints what go test prints without -v, and the whole output of each test
-// that failed or was skipped. All arguments are go test's.
+// Command gotest is go test with an additional rule: a skipped test counts as failed. It prints the
+// output of go test without -v, and the whole output of each test that failed or was skipped. It
+// passes all arguments to go test.
 package main
 
 import (
@@ -34,7 +34,7 @@ func run(out io.Writer, args []string) error {
 		return err
 	}
 	verdict := report(out, events)
-	_, _ = io.Copy(io.Discard, events) // left only if it was unreadable: go test must not block on its pipe
+	_, _ = io.Copy(io.Discard, events) // only after a read error: go test must not block on its pipe
 	if err := cmd.Wait(); err != nil {
 		return errors.Join(fmt.Errorf("go test: %w", err), verdict)
 	}

@@ -16,22 +16,22 @@ type event struct {
 	Output  string `json:"Output"`
 }
 
-// subject is what an event is about: a test, or with an empty test its package.
+// subject is the test of an event, or the package if test is empty.
 type subject struct{ pkg, test string }
 
 func (s subject) String() string { return s.pkg + "." + s.test }
 
-// reporter follows the events of one run of go test.
+// reporter processes the events of one run of go test.
 type reporter struct {
 	out     io.Writer
-	held    map[subject]*strings.Builder // output of tests and packages that still run
-	failed  []subject                    // go test's exit status says so too
-	skipped []subject                    // go test finds nothing wrong with these
+	held    map[subject]*strings.Builder // output of running tests and packages
+	failed  []subject                    // go test's exit status reports these as well
+	skipped []subject                    // go test does not count these as failures
 }
 
-// report reads the events of go test -json and prints them in go test's own
-// words: of what passed only the closing line of its package, of anything else
-// all it said. The error names what did not pass.
+// report reads the events of go test -json and prints them in go test's format: the final line of
+// each package that passed, and the whole output of everything else. The error names what did not
+// pass.
 func report(out io.Writer, events io.Reader) error {
 	r := reporter{out: out, held: map[subject]*strings.Builder{}}
 	for decoder := json.NewDecoder(events); ; {
@@ -77,7 +77,7 @@ func (r *reporter) endTest(s subject, action string) {
 }
 
 func (r *reporter) endPackage(pkg subject, action string) {
-	// A test that began and never ended: its process crashed, or called os.Exit.
+	// A test that started and never ended: its process crashed or called os.Exit.
 	for s := range r.held {
 		if s.pkg == pkg.pkg && s.test != "" {
 			r.endTest(s, "fail")
@@ -86,12 +86,12 @@ func (r *reporter) endPackage(pkg subject, action string) {
 	output := r.take(pkg)
 	if action == "pass" {
 		lines := strings.SplitAfter(output, "\n")
-		output = lines[max(0, len(lines)-2)] // the part after the last line end is empty
+		output = lines[max(0, len(lines)-2)] // the part after the last newline is empty
 	}
-	fmt.Fprint(r.out, output) // a skipped package has no tests, and says so
+	fmt.Fprint(r.out, output) // a skipped package has no tests and says so
 }
 
-// take returns the output held for s, and holds it no longer.
+// take returns the stored output of s and removes it.
 func (r *reporter) take(s subject) string {
 	defer delete(r.held, s)
 	if r.held[s] == nil {

@@ -7,10 +7,10 @@ import (
 
 var reports = []struct {
 	name, events  string
-	printed, text string // what is printed, and the error
+	printed, text string // the expected output and error
 }{
 	{
-		name: "what passes is silent but for its package",
+		name: "a pass prints only its package",
 		events: `{"Action":"run","Package":"p","Test":"TestA"}
 			{"Action":"output","Package":"p","Test":"TestA","Output":"noise\n"}
 			{"Action":"pass","Package":"p","Test":"TestA"}
@@ -21,7 +21,7 @@ var reports = []struct {
 		printed: "ok  \tp\t0.1s\n",
 	},
 	{
-		name: "a skip fails, with its reason",
+		name: "a skip fails with its reason",
 		events: `{"Action":"output","Package":"p","Test":"TestA","Output":"not today\n"}
 			{"Action":"skip","Package":"p","Test":"TestA"}
 			{"Action":"output","Package":"p","Output":"ok  \tp\t0.1s\n"}
@@ -40,7 +40,7 @@ var reports = []struct {
 		text:    "failed: [p.TestA/sub]",
 	},
 	{
-		name: "a test that never ended failed, even if its package passed",
+		name: "a test that never ended fails even if its package passed",
 		events: `{"Action":"output","Package":"p","Test":"TestA","Output":"os.Exit(0)\n"}
 			{"Action":"output","Package":"p","Output":"ok  \tp\t0.1s\n"}
 			{"Action":"pass","Package":"p"}`,
@@ -48,7 +48,7 @@ var reports = []struct {
 		text:    "failed: [p.TestA]",
 	},
 	{
-		name: "a package without tests is no skip",
+		name: "a package without tests is not a skip",
 		events: `{"Action":"output","Package":"p","Output":"?   \tp\t[no test files]\n"}
 			{"Action":"skip","Package":"p"}`,
 		printed: "?   \tp\t[no test files]\n",
@@ -66,19 +66,19 @@ func TestReport(t *testing.T) {
 			var printed strings.Builder
 			err := report(&printed, strings.NewReader(test.events))
 			if printed.String() != test.printed {
-				t.Errorf("printed %q, want %q", printed.String(), test.printed)
+				t.Errorf("got output %q, expected %q", printed.String(), test.printed)
 			}
 			if text := errorText(err); text != test.text {
-				t.Errorf("error %q, want %q", text, test.text)
+				t.Errorf("got error %q, expected %q", text, test.text)
 			}
 		})
 	}
 }
 
-func TestReportOfSomethingElse(t *testing.T) {
+func TestReportOfInvalidOutput(t *testing.T) {
 	err := report(new(strings.Builder), strings.NewReader("panic: no JSON at all"))
 	if err == nil {
-		t.Error("no error for output that is not go test -json's")
+		t.Error("expected an error for output that is not go test -json's")
 	}
 }
 

@@ -21,14 +21,14 @@ const (
 		"name":{"type":"string","default":"John Doe"},"age":{"type":"integer","default":30},"score":{"type":"number","default":95.5},
 		"status":{"type":"string","enum":["active","inactive","pending"],"default":"active"},
 		"verified":{"type":"boolean","default":true}},"required":[]}}`
-	// formOfConfirmation has nothing to start from.
+	// formOfConfirmation has no default value.
 	formOfConfirmation = `{"message":"Please confirm","requestedSchema":{"type":"object","properties":{"confirmed":{"type":"boolean"}}}}`
 )
 
-// withDefaults adds the tool that puts a form to the client so many times.
+// withDefaults adds a tool that elicits a form this many times.
 func withDefaults(form string, times int) func(srv *mcptest.Server) {
 	return func(srv *mcptest.Server) {
-		srv.SSE = true // else a legacy server cannot ask
+		srv.SSE = true // otherwise a legacy server cannot send requests
 		srv.Tools = append(srv.Tools, &mcptest.Tool{Name: toolDefaults, Run: func(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 			for i := range times {
 				_, pending, err := c.Question(ctx, string(rune('a'+i)), "elicitation/create", json.RawMessage(form))
@@ -54,23 +54,22 @@ func TestDefaultsAreAcceptedOnce(t *testing.T) {
 	require.JSONEq(t, `{"action":"accept","content":{"name":"John Doe","age":30,"score":95.5,"status":"active","verified":true}}`, string(answer.Result))
 
 	for what, change := range map[string]func(srv *mcptest.Server){
-		"nothing was asked":             withDefaults(formWithDefaults, 0),
-		"asked twice":                   withDefaults(formWithDefaults, 2),
+		"no form elicited":             withDefaults(formWithDefaults, 0),
+		"form elicited twice":                   withDefaults(formWithDefaults, 2),
 		"the form has no default value": withDefaults(formOfConfirmation, 1),
 	} {
 		_, err := drive(t, scenario, mcptest.Legacy, change)
 		require.ErrorIs(t, err, errIncomplete, what)
 	}
 	_, err = drive(t, scenario, mcptest.Modern, withDefaults(formWithDefaults, 1))
-	require.ErrorContains(t, err, "the scenario is about the legacy one")
+	require.ErrorContains(t, err, "the scenario requires the legacy era")
 }
 
-// failed is the result of a tool to which the client did what it must not do.
+// failed is the result of a tool when the client has broken a rule.
 const failed = `{"isError":true,"content":[{"type":"text","text":"not as it must be"}]}`
 
-// asking is a tool that is not done before it was executed so many times more:
-// each time it requires a form and gives this state, "" for none. It fails if
-// the answer is not there, or the state is not what it was.
+// asking returns a tool that requires a form the given number of times, each time with this request
+// state ("" for none). It then succeeds. It fails if the input is missing or the state has changed.
 func asking(times int64, state string) mcptest.ToolFunc {
 	var executed atomic.Int64
 	return func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
@@ -85,10 +84,10 @@ func asking(times int64, state string) mcptest.ToolFunc {
 	}
 }
 
-// always is a tool that is never done.
+// always is a tool that requires input every time.
 func always(context.Context, *mcptest.Call) (json.RawMessage, error) { return confirm(""), nil }
 
-// confirm is a result that requires a form and gives a state, "" for none.
+// confirm returns a result that requires a form and has a request state, "" for none.
 func confirm(state string) json.RawMessage {
 	form := mcptest.InputRequest{Method: "elicitation/create", Params: json.RawMessage(formOfConfirmation)}
 	var sent json.RawMessage
@@ -98,7 +97,8 @@ func confirm(state string) json.RawMessage {
 	return mcptest.InputRequired(map[string]mcptest.InputRequest{"confirm": form}, sent)
 }
 
-// plain is a tool that asks nothing, and fails if it is told what another one asked.
+// plain is a tool that requires no input. It fails if the client sends it the input of another
+// tool.
 func plain(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	if c.Inputs != nil || c.State != nil {
 		return json.RawMessage(failed), nil
@@ -106,7 +106,7 @@ func plain(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	return mcptest.Text("done"), nil
 }
 
-// withRequestState adds the tools of the scenario, some of them otherwise.
+// withRequestState adds the tools of the scenario, with some of them replaced.
 func withRequestState(otherwise map[string]mcptest.ToolFunc) func(srv *mcptest.Server) {
 	return func(srv *mcptest.Server) {
 		tools := map[string]mcptest.ToolFunc{
@@ -120,7 +120,7 @@ func withRequestState(otherwise map[string]mcptest.ToolFunc) func(srv *mcptest.S
 	}
 }
 
-func TestEveryRequestStateToolAsksWhatItMust(t *testing.T) {
+func TestRequestStateToolsMustRequireInput(t *testing.T) {
 	const scenario = "sep-2322-client-request-state"
 	srv, err := drive(t, scenario, mcptest.Modern, withRequestState(nil))
 	require.NoError(t, err)
@@ -133,11 +133,11 @@ func TestEveryRequestStateToolAsksWhatItMust(t *testing.T) {
 	}, called, "another call is made while one waits")
 
 	for what, otherwise := range map[string]map[string]mcptest.ToolFunc{
-		"nothing was asked":           {toolEchoState: plain, toolNoState: plain},
-		"only one asked":              {toolNoState: plain},
-		"only one asked, but twice":   {toolEchoState: asking(2, `"s"`), toolNoState: plain},
-		"the last one asks, too":      {toolNoResultType: asking(1, "")},
-		"the unrelated one asks, too": {toolUnrelated: always},
+		"no tool requires input":           {toolEchoState: plain, toolNoState: plain},
+		"only one tool requires input":              {toolNoState: plain},
+		"only one tool requires input, but twice":   {toolEchoState: asking(2, `"s"`), toolNoState: plain},
+		"the last tool requires input as well":      {toolNoResultType: asking(1, "")},
+		"the unrelated tool requires input as well": {toolUnrelated: always},
 	} {
 		_, err := drive(t, scenario, mcptest.Modern, withRequestState(otherwise))
 		require.ErrorIs(t, err, errIncomplete, what)
@@ -146,10 +146,10 @@ func TestEveryRequestStateToolAsksWhatItMust(t *testing.T) {
 		_, err := drive(t, scenario, mcptest.Modern, withRequestState(nil), func(srv *mcptest.Server) {
 			srv.Tools = slices.DeleteFunc(srv.Tools, func(tool *mcptest.Tool) bool { return tool.Name == name })
 		})
-		require.ErrorIs(t, err, errIncomplete, "there is no %s", name)
+		require.ErrorIs(t, err, errIncomplete, "tool %s is missing", name)
 		_, err = drive(t, scenario, mcptest.Modern, withRequestState(map[string]mcptest.ToolFunc{name: says(failed)}))
 		require.Error(t, err, "%s failed", name)
 	}
 	_, err = drive(t, scenario, mcptest.Legacy, withRequestState(nil))
-	require.ErrorContains(t, err, "the scenario is about the modern one")
+	require.ErrorContains(t, err, "the scenario requires the modern era")
 }

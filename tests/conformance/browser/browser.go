@@ -1,6 +1,6 @@
-// Package person is a person with a browser, for a conformance suite whose
-// authorization servers ask nothing and send the browser straight back.
-package person
+// Package browser plays a user with a browser. The authorization servers of the conformance suite
+// ask nothing and redirect the browser straight back.
+package browser
 
 import (
 	"context"
@@ -11,12 +11,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// callback is where the authorization server sends the browser. Nobody listens
-// there: what it is sent with is read from the redirect.
+// callback is the redirect URL. No server listens there: Login reads the parameters from the
+// redirect.
 const callback = "http://localhost:3000/callback"
 
-// Login authorizes whatever is asked for. It browses from this machine, whatever
-// network the session uses.
+// Login completes any authorization. It browses from this machine, even if the session uses another
+// network.
 func Login(ctx context.Context, flow oauth.Flow) error {
 	page, err := flow.AuthorizationURL(ctx, callback)
 	if err != nil {
@@ -29,7 +29,7 @@ func Login(ctx context.Context, flow oauth.Flow) error {
 	return flow.Complete(ctx, target)
 }
 
-// visit opens a page and returns where it redirects to.
+// visit opens a URL and returns the URL that it redirects to.
 func visit(ctx context.Context, page string) (string, error) {
 	browser := transport.NewDirect(nil)
 	defer browser.Close()
@@ -44,7 +44,7 @@ func visit(ctx context.Context, page string) (string, error) {
 	defer resp.Body.Close()
 	target := resp.Header.Get("Location")
 	if resp.StatusCode != http.StatusFound || target == "" {
-		return "", fmt.Errorf("the authorization server shows a page with status %d", resp.StatusCode)
+		return "", fmt.Errorf("expected a redirect from the authorization server, got status %d", resp.StatusCode)
 	}
 	return target, nil
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// everyHandler declares all that a client can declare. Nobody asks: whoever does gets a no.
+// everyHandler declares all capabilities of a client. The suite sends no server requests here; the
+// handlers refuse any.
 func everyHandler(*trial) mcpclient.Handlers {
 	sample := func(context.Context, *mcpclient.Session, *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
 		return nil, mcpclient.ErrRejected
@@ -27,20 +28,20 @@ func everyHandler(*trial) mcpclient.Handlers {
 	}
 }
 
-// callAsking runs a tool that must succeed, and must have exactly one form filled in before.
+// callAsking runs a tool that must succeed and must elicit exactly one form.
 func (t *trial) callAsking(ctx context.Context, name string) error {
 	before := t.forms.Load()
 	if err := t.call(ctx, name, nil); err != nil {
 		return err
 	}
 	if asked := t.forms.Load() - before; asked != 1 {
-		return fmt.Errorf("%w: tool %q had %d forms filled in, not 1", errIncomplete, name, asked)
+		return fmt.Errorf("%w: tool %q elicited %d forms, expected 1", errIncomplete, name, asked)
 	}
 	return nil
 }
 
-// defaultsHandler accepts every form as it is. One without default values
-// would prove nothing and does not count.
+// defaultsHandler accepts every form unchanged. A form without default values proves nothing and
+// does not count.
 func defaultsHandler(t *trial) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -52,7 +53,8 @@ func defaultsHandler(t *trial) mcpclient.Handlers {
 	}
 }
 
-// clientDefaults has a form accepted as it is: its default values must get to the server, which checks them.
+// clientDefaults accepts a form unchanged. Its default values must reach the server, which checks
+// them.
 func clientDefaults(ctx context.Context, t *trial) error {
 	if err := t.list(ctx); err != nil {
 		return err
@@ -68,16 +70,16 @@ const (
 	toolNoResultType = "test_mrtr_no_result_type"
 )
 
-// requestStateForms is how many forms the tools of requestState ask for, all together.
+// requestStateForms is how many forms the tools of requestState elicit in total.
 const requestStateForms = 2
 
-// requestStateHandler calls another tool before it answers, so that one call is made
-// while another waits for its input: nothing of that input may be in it.
+// requestStateHandler calls another tool before it answers. That call is made while the first one
+// waits for its input, and must not carry that input.
 func requestStateHandler(t *trial) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(ctx context.Context, s *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 			if t.forms.Add(1) > requestStateForms {
-				return nil, fmt.Errorf("%w: more than %d forms", errIncomplete, requestStateForms)
+				return nil, fmt.Errorf("%w: got more than %d forms", errIncomplete, requestStateForms)
 			}
 			if err := succeed(ctx, s, toolUnrelated, nil); err != nil {
 				return nil, err
@@ -87,8 +89,7 @@ func requestStateHandler(t *trial) mcpclient.Handlers {
 	}
 }
 
-// requestState has calls go on with the input that the server requires. Those
-// that ask for it do so once each, the others never.
+// requestState calls tools that require input once each, and tools that require none.
 func requestState(ctx context.Context, t *trial) error {
 	if err := t.list(ctx); err != nil {
 		return err

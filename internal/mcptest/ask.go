@@ -8,18 +8,18 @@ import (
 )
 
 var (
-	errNoStream  = errors.New("the answer is JSON: nothing can be asked")
+	errNoStream  = errors.New("the reply is JSON: no stream for a server request")
 	errNoSession = errors.New("no session")
-	errTakenBack = errors.New("the question was taken back")
+	errCancelled = errors.New("the server request was cancelled")
 )
 
-// question is a request to the client that waits for its answer.
-type question struct {
-	reply chan *Message // has room for the answer; closed when the question is taken back
+// pendingRequest is a server request that waits for its response.
+type pendingRequest struct {
+	reply chan *Message // has room for the response; closed when the request is cancelled
 	st    *stream
 }
 
-// Ask sends the client a request on the call's stream and waits for the answer.
+// Ask sends the client a request on the call's stream and waits for the response.
 func (c *Call) Ask(ctx context.Context, method string, params any) (*Message, error) {
 	if c.st == nil {
 		return nil, errNoStream
@@ -27,9 +27,9 @@ func (c *Call) Ask(ctx context.Context, method string, params any) (*Message, er
 	return c.s.ask(ctx, c.st, method, params)
 }
 
-// Begin sends the client a request on the call's stream and does not wait: the
-// answer comes on the channel, which is closed without one if the question is
-// taken back by CancelAsk. Without a stream there is no id and no answer.
+// Begin sends the client a request on the call's stream and does not wait. The channel receives the
+// response; CancelAsk closes it without one. If the reply is JSON, there is no stream: id is nil
+// and the channel is closed.
 func (c *Call) Begin(method string, params any) (id json.RawMessage, answer <-chan *Message) {
 	if c.st == nil {
 		return nil, closedAnswer()
@@ -37,42 +37,42 @@ func (c *Call) Begin(method string, params any) (id json.RawMessage, answer <-ch
 	return c.s.begin(c.st, method, params)
 }
 
-// CancelAsk takes a question back: notifications/cancelled on the call's
-// stream. An answer that comes after that is a violation, so a test makes sure
-// that the client did not answer yet. The id of no open question is sent all the same.
+// CancelAsk cancels a request of [Call.Begin] with notifications/cancelled on the call's stream. A
+// response that arrives afterwards is a violation, so the test must ensure that the client has not
+// responded yet. CancelAsk sends the notification even if no request with this id is pending.
 func (c *Call) CancelAsk(id json.RawMessage) {
-	c.s.takeBack(id)
-	c.Tell("notifications/cancelled", takenBack(id))
+	c.s.forget(id)
+	c.Tell("notifications/cancelled", cancellation(id))
 }
 
-// Ask sends a request on a standing stream, of any session, and waits for the answer.
+// Ask sends a request on the shared stream of any session and waits for the response.
 func (s *Server) Ask(method string, params any) (*Message, error) {
-	standing := s.anyStanding()
-	if standing == nil {
+	shared := s.anyShared()
+	if shared == nil {
 		return nil, errNoSession
 	}
-	return s.ask(s.ctx, standing, method, params)
+	return s.ask(s.ctx, shared, method, params)
 }
 
-// Begin sends a request on a standing stream and does not wait; see [Call.Begin].
+// Begin sends a request on the shared stream of any session and does not wait; see [Call.Begin].
 func (s *Server) Begin(method string, params any) (id json.RawMessage, answer <-chan *Message) {
-	standing := s.anyStanding()
-	if standing == nil {
+	shared := s.anyShared()
+	if shared == nil {
 		return nil, closedAnswer()
 	}
-	return s.begin(standing, method, params)
+	return s.begin(shared, method, params)
 }
 
-// CancelAsk takes a question of [Server.Begin] back, on the stream on which it
-// was asked; see [Call.CancelAsk]. It does nothing if the question is not open.
+// CancelAsk cancels a request of [Server.Begin] on the stream that carried the request; see
+// [Call.CancelAsk]. It does nothing if the request is not pending.
 func (s *Server) CancelAsk(id json.RawMessage) {
-	if st := s.takeBack(id); st != nil {
-		st.append(Notification("notifications/cancelled", takenBack(id)))
+	if st := s.forget(id); st != nil {
+		st.append(Notification("notifications/cancelled", cancellation(id)))
 	}
 }
 
-func takenBack(id json.RawMessage) map[string]any {
-	return map[string]any{"requestId": orNull(id), "reason": "taken back"}
+func cancellation(id json.RawMessage) map[string]any {
+	return map[string]any{"requestId": orNull(id), "reason": "cancelled by the server"}
 }
 
 func closedAnswer() <-chan *Message {
@@ -81,13 +81,13 @@ func closedAnswer() <-chan *Message {
 	return answer
 }
 
-func (s *Server) anyStanding() (standing *stream) {
+func (s *Server) anyShared() (shared *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sess := range s.sessions {
-		standing = sess.standing
+		shared = sess.shared
 	}
-	return standing
+	return shared
 }
 
 func (s *Server) ask(ctx context.Context, st *stream, method string, params any) (*Message, error) {
@@ -100,7 +100,7 @@ func (s *Server) begin(st *stream, method string, params any) (json.RawMessage, 
 	s.mu.Lock()
 	s.asked++
 	id := encode(fmt.Sprintf("ask-%d", s.asked))
-	s.waiting[string(id)] = question{reply, st}
+	s.waiting[string(id)] = pendingRequest{reply, st}
 	s.mu.Unlock()
 	message := map[string]any{"jsonrpc": "2.0", "id": json.RawMessage(id), "method": method}
 	if params != nil {
@@ -110,12 +110,12 @@ func (s *Server) begin(st *stream, method string, params any) (json.RawMessage, 
 	return id, reply
 }
 
-// await waits for the answer to a question, which is forgotten if ctx ends first.
+// await waits for the response to a server request. If ctx ends first, it forgets the request.
 func (s *Server) await(ctx context.Context, id json.RawMessage, answer <-chan *Message) (*Message, error) {
 	select {
 	case m, ok := <-answer:
 		if !ok {
-			return nil, errTakenBack
+			return nil, errCancelled
 		}
 		return m, nil
 	case <-ctx.Done():
@@ -126,8 +126,9 @@ func (s *Server) await(ctx context.Context, id json.RawMessage, answer <-chan *M
 	}
 }
 
-// takeBack forgets a question and returns the stream on which it was asked; nil if it is not open.
-func (s *Server) takeBack(id json.RawMessage) *stream {
+// forget removes a pending request and returns the stream that carried it, or nil if it is not
+// pending.
+func (s *Server) forget(id json.RawMessage) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q, open := s.waiting[string(id)]
@@ -139,13 +140,13 @@ func (s *Server) takeBack(id json.RawMessage) *stream {
 	return q.st
 }
 
-// deliverResponse hands an answer of the client to whoever asked.
+// deliverResponse passes a response of the client to the goroutine that waits for it.
 func (s *Server) deliverResponse(m *Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q, open := s.waiting[string(m.ID)]
 	if !open {
-		s.broken = append(s.broken, "an answer to "+string(m.ID)+", which nobody asked")
+		s.broken = append(s.broken, "a response with the id "+string(m.ID)+" of no pending request")
 		return
 	}
 	delete(s.waiting, string(m.ID))

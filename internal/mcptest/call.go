@@ -8,33 +8,32 @@ import (
 	"strings"
 )
 
-// ToolFunc is what a tool does, or a prompt or resource that is scripted. Its
-// context ends with the server, when a legacy client cancels the call by
-// notifications/cancelled, and when a modern client closes the stream. A
-// *[Error] is answered as it is.
+// ToolFunc implements a tool, or a scripted prompt or resource. Its context ends when the server
+// closes, when a legacy client cancels the call by notifications/cancelled, and when a modern
+// client closes the stream. A *[Error] is sent unchanged.
 type ToolFunc func(ctx context.Context, c *Call) (result json.RawMessage, err error)
 
-// Call is one execution of a tool, or of a prompt or resource that is scripted.
-// What it tells the client on the way gets there only if the server answers by
-// event streams. It belongs to the goroutine that runs it.
+// Call is one execution of a tool, or of a scripted prompt or resource. Its notifications reach the
+// client only if the server replies with event streams. Use it only on the goroutine that runs the
+// call.
 type Call struct {
 	Name      string // of the tool or prompt, or the URI of the resource
 	Arguments json.RawMessage
 	ID        json.RawMessage
 	Meta      map[string]json.RawMessage
 	Header    http.Header
-	// Inputs are the inputResponses of a modern retry; nil when absent.
+	// Inputs are the inputResponses of a modern retry; nil if absent.
 	Inputs map[string]json.RawMessage
-	// State is the requestState of a modern retry, the bytes as they were sent; nil when absent.
+	// State is the requestState of a modern retry, byte for byte; nil if absent.
 	State json.RawMessage
 
 	s      *Server
-	st     *stream // nil when the answer is JSON
+	st     *stream // nil if the reply is JSON
 	method string
 	round  *round // see Questions
 }
 
-// Progress sends a notification of progress, if the client asked for it.
+// Progress sends a progress notification if the client has sent a progress token.
 func (c *Call) Progress(progress, total float64, message string) {
 	token := c.Meta["progressToken"]
 	if token == nil {
@@ -55,14 +54,15 @@ func (c *Call) Tell(method string, params any) {
 	}
 }
 
-// Raw puts text on the call's stream as it is: one event, with its blank line.
+// Raw writes text on the call's stream unchanged: one event, including its blank line.
 func (c *Call) Raw(text string) {
 	if c.st != nil {
 		c.st.raw(text)
 	}
 }
 
-// Cut ends the connection of the call's stream, by an abort or in good order. The tool goes on.
+// Cut ends the connection of the call's stream, by aborting it or closing it cleanly. The tool
+// continues.
 func (c *Call) Cut(abort bool) {
 	if c.st != nil {
 		c.st.cut(abort)
@@ -88,15 +88,15 @@ func (s *Server) callTool(w http.ResponseWriter, r *http.Request, sess *session,
 	s.execute(w, r, sess, m, c, run)
 }
 
-// runScripted answers prompts/get and resources/read of what has a Run of its
-// own; false if the request is for nothing that has.
+// runScripted answers prompts/get and resources/read for prompts and resources that have a Run
+// function. It returns false for all other requests.
 func (s *Server) runScripted(w http.ResponseWriter, r *http.Request, sess *session, m *Message) bool {
 	if m.Method != "prompts/get" && m.Method != "resources/read" {
 		return false
 	}
 	c, err := s.newCall(r, m)
 	if err != nil {
-		return false // feature answers it
+		return false // feature sends the error
 	}
 	var run ToolFunc
 	if m.Method == "prompts/get" {
@@ -121,7 +121,7 @@ func (s *Server) runScripted(w http.ResponseWriter, r *http.Request, sess *sessi
 	return true
 }
 
-// newCall reads what a tool, a prompt or a resource is told.
+// newCall reads the parameters of a request for a tool, prompt or resource.
 func (s *Server) newCall(r *http.Request, m *Message) (*Call, error) {
 	var params struct {
 		Name           string                     `json:"name"`
@@ -142,13 +142,13 @@ func (s *Server) newCall(r *http.Request, m *Message) (*Call, error) {
 		c.Name = params.URI
 	}
 	if params.InputResponses != nil {
-		_ = json.Unmarshal(params.InputResponses, &c.Inputs) // what is no object is a violation
+		_ = json.Unmarshal(params.InputResponses, &c.Inputs) // an invalid value is reported as a violation elsewhere
 	}
 	return c, nil
 }
 
-// execute runs what produces the answer to a request: in the handler when the
-// answer is JSON, else beside it, so that the stream can be cut while it goes on.
+// execute runs the function that answers a request. If the reply is JSON, it runs in the handler.
+// Otherwise it runs in a separate goroutine, so the stream can be cut while the function continues.
 func (s *Server) execute(w http.ResponseWriter, r *http.Request, sess *session, m *Message, c *Call, run ToolFunc) {
 	s.mu.Lock()
 	s.ran[c.Name]++
@@ -180,7 +180,7 @@ func (s *Server) execute(w http.ResponseWriter, r *http.Request, sess *session, 
 	c.st.follow(w, r, 0)
 }
 
-// callContext is what a tool runs under; see ToolFunc.
+// callContext returns the context of a tool; see ToolFunc.
 func (s *Server) callContext(r *http.Request, sess *session, m *Message) (context.Context, context.CancelFunc) {
 	if sess == nil {
 		ctx, cancel := context.WithCancel(r.Context())
@@ -210,7 +210,7 @@ func (s *Server) run(ctx context.Context, run ToolFunc, c *Call) (json.RawMessag
 	return result, nil
 }
 
-// asError is a failure as it is answered: a *[Error] as it is.
+// asError converts an error to the one to send. It returns a *[Error] unchanged.
 func asError(err error) *Error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -219,7 +219,7 @@ func asError(err error) *Error {
 	return e
 }
 
-// withResultType adds what every modern result has, unless it is there.
+// withResultType adds the resultType that every modern result has, unless it is present.
 func withResultType(result json.RawMessage) json.RawMessage {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(result, &members) != nil {

@@ -9,13 +9,13 @@ import (
 type Tool struct {
 	Name        string
 	Description string
-	Schema      string // of the input; "" accepts any object
-	Output      string // schema of the structured content; "" has none
+	Schema      string // schema of the input; "" accepts any object
+	Output      string // schema of the structured content; "" for none
 	Annotations map[string]any
-	// Mirrored are the top-level arguments that a modern call must have in
-	// Mcp-Param headers: header name to argument. Schema should say the same.
+	// Mirrored maps header names to the top-level arguments that a modern call must repeat in
+	// Mcp-Param headers. Schema should agree with it.
 	Mirrored map[string]string
-	// Run is the tool. Nil echoes the arguments as text.
+	// Run implements the tool. Nil returns the arguments as text.
 	Run ToolFunc
 }
 
@@ -34,21 +34,21 @@ func (t *Tool) definition() map[string]any {
 	return d
 }
 
-// Resource is one resource, a text.
+// Resource is one text resource.
 type Resource struct {
 	URI, Name, Text string
-	// Run, if not nil, produces the whole result of resources/read, in either era.
+	// Run, if not nil, returns the whole result of resources/read, in either era.
 	Run ToolFunc
 }
 
-// Prompt is one prompt of one message.
+// Prompt is a prompt with one message.
 type Prompt struct {
 	Name, Text string
-	// Run, if not nil, produces the whole result of prompts/get, in either era.
+	// Run, if not nil, returns the whole result of prompts/get, in either era.
 	Run ToolFunc
 }
 
-// Template is one resource template. What is empty is left out, but for the first two.
+// Template is one resource template. Empty fields are omitted, except the first two.
 type Template struct{ URITemplate, Name, Title, Description, MIMEType string }
 
 func (t *Template) definition() map[string]any {
@@ -61,7 +61,7 @@ func (t *Template) definition() map[string]any {
 	return d
 }
 
-// Text is the result of a tool that says one text.
+// Text returns a tool result with a single text.
 func Text(text string) json.RawMessage {
 	return encode(map[string]any{"content": []any{map[string]any{"type": "text", "text": text}}})
 }
@@ -87,7 +87,8 @@ func (s *Server) tool(name string) *Tool {
 	return nil
 }
 
-// defaultCursor makes the second page's cursor the empty string, which is a cursor like any other.
+// defaultCursor returns the empty string as the cursor of the second page, because that is a valid
+// cursor.
 func defaultCursor(page int) string {
 	if page == 1 {
 		return ""
@@ -95,7 +96,7 @@ func defaultCursor(page int) string {
 	return "page " + strconv.Itoa(page)
 }
 
-// page cuts a list down to the page that the parameters ask for.
+// page returns the page of a list that the parameters request.
 func (s *Server) page(m *Message, key string, items []any) (any, *Error) {
 	var params struct {
 		Cursor *string `json:"cursor"`
@@ -123,7 +124,7 @@ func (s *Server) page(m *Message, key string, items []any) (any, *Error) {
 	return s.complete(result), nil
 }
 
-// complete adds what every modern result has.
+// complete adds the members that every modern result has.
 func (s *Server) complete(result map[string]any) map[string]any {
 	if s.Era == Modern {
 		result["resultType"] = "complete"
@@ -131,7 +132,7 @@ func (s *Server) complete(result map[string]any) map[string]any {
 	return result
 }
 
-// feature answers what is alike in both eras.
+// feature answers the requests that are the same in both eras.
 func (s *Server) feature(m *Message) (any, *Error) {
 	items := []any{}
 	switch m.Method {
@@ -165,14 +166,14 @@ func (s *Server) feature(m *Message) (any, *Error) {
 	return s.item(m)
 }
 
-// item answers a read of one resource or prompt.
+// item answers a request for one resource or prompt.
 func (s *Server) item(m *Message) (any, *Error) {
 	var params struct {
 		Name      string            `json:"name"`
 		URI       string            `json:"uri"`
 		Arguments map[string]string `json:"arguments"`
 	}
-	_ = json.Unmarshal(m.Params, &params) // what does not fit names nothing that there is
+	_ = json.Unmarshal(m.Params, &params) // invalid parameters match no item
 	switch m.Method {
 	case "resources/read":
 		for _, r := range s.Resources {
@@ -193,7 +194,7 @@ func (s *Server) item(m *Message) (any, *Error) {
 	return nil, &Error{Code: CodeMethodNotFound, Message: "Method not found"}
 }
 
-// completion answers completion/complete, which is alike in both eras.
+// completion answers completion/complete, which is the same in both eras.
 func (s *Server) completion(m *Message) (any, *Error) {
 	if s.Complete == nil {
 		return nil, &Error{Code: CodeMethodNotFound, Message: "Method not found"}

@@ -6,25 +6,25 @@ import (
 	"sync"
 )
 
-// Gate holds requests back before the server handles them.
+// Gate holds requests before the server handles them.
 type Gate struct {
 	arrived chan *Request
 	open    chan struct{}
 	once    sync.Once
 }
 
-// Arrived gets each request when it reaches the gate.
+// Arrived receives each request that reaches the gate.
 func (g *Gate) Arrived() <-chan *Request { return g.arrived }
 
-// Release opens the gate for good.
+// Release opens the gate permanently.
 func (g *Gate) Release() { g.once.Do(func() { close(g.open) }) }
 
-// Hold makes a gate for requests of a JSON-RPC or HTTP method.
+// Hold creates a gate for requests of a JSON-RPC or HTTP method.
 func (s *Server) Hold(what string) *Gate {
 	return s.HoldIf(func(r *Request) bool { return r.is(what) })
 }
 
-// HoldIf makes a gate for requests that match.
+// HoldIf creates a gate for requests that match.
 func (s *Server) HoldIf(match func(*Request) bool) *Gate {
 	g := &Gate{arrived: make(chan *Request, 4096), open: make(chan struct{})}
 	s.mu.Lock()
@@ -38,7 +38,8 @@ type gated struct {
 	gate  *Gate
 }
 
-// pass waits at every closed gate that matches; false when the client went away.
+// pass waits at every closed gate that matches. It returns false if the client disconnects or the
+// server closes.
 func (s *Server) pass(ctx context.Context, r *Request) bool {
 	s.mu.Lock()
 	gates := s.gates
@@ -64,8 +65,8 @@ func (s *Server) pass(ctx context.Context, r *Request) bool {
 	return true
 }
 
-// Hang is an interception that never answers: it waits until the client goes
-// away or the server closes.
+// Hang is for intercepted requests that get no answer. It returns when the client disconnects or
+// the server closes.
 func (s *Server) Hang(r *http.Request) {
 	select {
 	case <-r.Context().Done():

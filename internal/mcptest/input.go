@@ -13,15 +13,14 @@ import (
 	"strings"
 )
 
-// InputRequest is what a server wants to know: one entry of inputRequests, or a request of its own.
+// InputRequest is one entry of inputRequests, or the method and parameters of a server request.
 type InputRequest struct {
 	Method string `json:"method"`
 	Params any    `json:"params,omitempty"`
 }
 
-// InputRequired is the result of a modern request that needs more first. Nil
-// requests are left out and so is a nil state; state is sent as it is, and
-// should be a JSON string (2026-07-28 basic/patterns/mrtr).
+// InputRequired returns a modern result that requires input. Nil requests and a nil state are
+// omitted. state is sent unchanged and should be a JSON string (2026-07-28 basic/patterns/mrtr).
 func InputRequired(requests map[string]InputRequest, state json.RawMessage) json.RawMessage {
 	result := map[string]any{"resultType": "input_required"}
 	if requests != nil {
@@ -33,24 +32,22 @@ func InputRequired(requests map[string]InputRequest, state json.RawMessage) json
 	return encode(result)
 }
 
-// Question asks the client one thing in the way of either era; see [Call.Questions].
+// Question sends the client one request, in the way of its era; see [Call.Questions].
 func (c *Call) Question(ctx context.Context, key, method string, params any) (answer, pending json.RawMessage, err error) {
 	answers, pending, err := c.Questions(ctx, map[string]InputRequest{key: {method, params}})
 	return answers[key], pending, err
 }
 
-// Questions asks the client several things at once, in the way of either era.
-// A legacy client is asked on the call's stream, which takes [Server.SSE]; an
-// error that it answers is err, as a *[Error]. Of a modern client the first
-// execution gets pending, which the tool must return at once; the client's
-// retry runs the tool again, and the same questions have answers then.
+// Questions sends the client several requests, in the way of its era. A legacy client receives them
+// on the call's stream, which requires [Server.SSE]; if it responds with an error, err is a
+// *[Error]. For a modern client, the first execution gets pending, which the tool must return
+// immediately. The client's retry runs the tool again, and then the same requests have answers.
 //
-// A tool may ask one thing after another. Since the server remembers nothing
-// between the executions, the answers so far go back and forth in requestState;
-// with them go what was asked and by which request, so that a retry that is not
-// one is a violation: other parameters, the same id, answers that nobody asked
-// for, a state that was changed or left out. Such a tool leaves Inputs and
-// State alone, or begins with an [InputRequired] that has a state.
+// A tool may call Questions several times. The server keeps no state between executions, so
+// requestState carries the answers so far, the keys of the requests, and the original call. This
+// lets the server report invalid retries as violations: other parameters, the same id, answers to
+// unknown requests, a changed or missing state. Such a tool must not use Inputs and State, except
+// to start with an [InputRequired] that has a state.
 func (c *Call) Questions(ctx context.Context, requests map[string]InputRequest) (
 	answers map[string]json.RawMessage, pending json.RawMessage, err error,
 ) {
@@ -75,7 +72,7 @@ func (c *Call) Questions(ctx context.Context, requests map[string]InputRequest) 
 	return nil, InputRequired(missing, next.state()), nil
 }
 
-// askAll asks a legacy client, everything before it waits for the first answer.
+// askAll sends all requests to a legacy client, then waits for the responses.
 func (c *Call) askAll(ctx context.Context, requests map[string]InputRequest) (map[string]json.RawMessage, error) {
 	if c.st == nil {
 		return nil, errNoStream
@@ -91,7 +88,7 @@ func (c *Call) askAll(ctx context.Context, requests map[string]InputRequest) (ma
 		asked = append(asked, open{key, id, answer})
 	}
 	answers, failed := make(map[string]json.RawMessage), error(nil)
-	for _, q := range asked { // all of them, or the answers to the rest would be answers that nobody asked for
+	for _, q := range asked { // wait for all of them; otherwise the remaining responses would be violations
 		m, err := c.s.await(ctx, q.id, q.answer)
 		switch {
 		case err == nil && m.Error == nil:
@@ -109,14 +106,14 @@ func (c *Call) askAll(ctx context.Context, requests map[string]InputRequest) (ma
 	return answers, nil
 }
 
-// round is what requestState says of the questions that a request was answered with.
+// round is the content of requestState: the requests that require input, and the original call.
 type round struct {
-	ID      json.RawMessage            `json:"id"` // of the request
+	ID      json.RawMessage            `json:"id"` // of the call
 	Method  string                     `json:"method"`
 	Name    string                     `json:"name"`
 	Digest  string                     `json:"digest"` // of the arguments
 	Asked   []string                   `json:"asked"`
-	Answers map[string]json.RawMessage `json:"answers"` // to what was asked before
+	Answers map[string]json.RawMessage `json:"answers"` // to earlier requests
 }
 
 const statePrefix = "mcptest."
@@ -125,7 +122,7 @@ func (c *Call) newRound() *round {
 	var value any
 	dec := json.NewDecoder(bytes.NewReader(c.Arguments))
 	dec.UseNumber()
-	_ = dec.Decode(&value) // absent arguments are null
+	_ = dec.Decode(&value) // absent arguments count as null
 	return &round{
 		ID: c.ID, Method: c.method, Name: c.Name, Digest: checksum(encode(value)),
 		Answers: make(map[string]json.RawMessage),
@@ -143,7 +140,7 @@ func (r *round) state() json.RawMessage {
 	return encode(statePrefix + base64.RawURLEncoding.EncodeToString(data) + "." + checksum(data))
 }
 
-// readState decodes a requestState. Not ours is the state of a tool that makes its own.
+// readState decodes a requestState. ours is false if the tool created the state itself.
 func readState(raw json.RawMessage) (r *round, ours bool, err error) {
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
@@ -164,8 +161,8 @@ func readState(raw json.RawMessage) (r *round, ours bool, err error) {
 	return r, true, err
 }
 
-// recall returns all answers so far: those in the state and those of this
-// request. It checks once that the request is a retry of the one that was asked.
+// recall returns all answers so far: those in the state and those of this request. On its first
+// call, it checks that the request is a valid retry of the original call.
 func (c *Call) recall() *round {
 	if c.round != nil {
 		return c.round
@@ -174,10 +171,10 @@ func (c *Call) recall() *round {
 	last, ours, err := readState(c.State)
 	switch {
 	case err != nil:
-		c.s.violation("a requestState that was changed: " + err.Error())
+		c.s.violation("a changed requestState: " + err.Error())
 		return c.round
 	case !ours && c.State == nil && c.Inputs != nil:
-		c.s.violation("inputResponses without the requestState that came with the questions")
+		c.s.violation("inputResponses without the requestState of the result")
 		fallthrough
 	case !ours:
 		maps.Copy(c.round.Answers, c.Inputs)
@@ -186,44 +183,44 @@ func (c *Call) recall() *round {
 		c.s.violation("the requestState of another request: " + last.Method + " of " + last.Name)
 		return c.round
 	case string(last.ID) == string(c.ID):
-		c.s.violation("a retry with the id of the request that it retries")
+		c.s.violation("a retry with the id of the original request")
 	}
 	maps.Copy(c.round.Answers, last.Answers)
 	for key, answer := range c.Inputs {
 		if slices.Contains(last.Asked, key) {
 			c.round.Answers[key] = answer
 		} else {
-			c.s.violation(fmt.Sprintf("an input response %q, which nobody asked for", key))
+			c.s.violation(fmt.Sprintf("an input response %q to no request", key))
 		}
 	}
 	return c.round
 }
 
-// inputParams are the parameters that only a modern retry has, as they were sent.
+// inputParams are the parameters that only a modern retry has, byte for byte.
 type inputParams struct {
 	InputResponses json.RawMessage `json:"inputResponses"`
 	RequestState   json.RawMessage `json:"requestState"`
 }
 
 func (m *Message) inputs() (p inputParams) {
-	_ = json.Unmarshal(m.Params, &p) // parameters that are no object have none
+	_ = json.Unmarshal(m.Params, &p) // parameters that are not an object have none of these
 	return p
 }
 
-// checkLegacyInputs checks that a legacy request has nothing of a modern retry.
+// checkLegacyInputs checks that a legacy request has no parameters of a modern retry.
 func (s *Server) checkLegacyInputs(m *Message) {
 	if p := m.inputs(); p.InputResponses != nil || p.RequestState != nil {
 		s.violation("a legacy " + m.Method + " with inputResponses or requestState")
 	}
 }
 
-// neverAsks are the methods whose results ask for no input, so that none can be a retry.
+// neverAsks lists the methods whose results never require input. Their requests cannot be retries.
 var neverAsks = map[string]bool{
 	"server/discover": true, "subscriptions/listen": true, "completion/complete": true, "tools/list": true,
 	"prompts/list": true, "resources/list": true, "resources/templates/list": true,
 }
 
-// checkModernInputs checks the form of what a retry has.
+// checkModernInputs checks the types of a retry's parameters.
 func (s *Server) checkModernInputs(m *Message) *Error {
 	p := m.inputs()
 	wrong := ""
@@ -233,15 +230,15 @@ func (s *Server) checkModernInputs(m *Message) *Error {
 	case neverAsks[m.Method]:
 		wrong = "inputResponses or requestState in a " + m.Method
 	case p.RequestState != nil && p.RequestState[0] != '"':
-		wrong = "a requestState that is no string"
+		wrong = "a requestState that is not a string"
 	case p.InputResponses != nil && !isObject(p.InputResponses):
-		wrong = "inputResponses that are no object"
+		wrong = "inputResponses that are not an object"
 	default:
 		var responses map[string]json.RawMessage
-		_ = json.Unmarshal(p.InputResponses, &responses) // absent ones are none
+		_ = json.Unmarshal(p.InputResponses, &responses) // nil if absent
 		for key, response := range responses {
 			if !isObject(response) {
-				wrong = fmt.Sprintf("an input response %q that is no object", key)
+				wrong = fmt.Sprintf("an input response %q that is not an object", key)
 			}
 		}
 	}
@@ -252,5 +249,5 @@ func (s *Server) checkModernInputs(m *Message) *Error {
 	return &Error{Code: CodeInvalidParams, Message: wrong}
 }
 
-// isObject reports whether a value, which is part of a message that was read, is a JSON object.
+// isObject reports whether a value is a JSON object. The value must be part of a parsed message.
 func isObject(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '{' }

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// session is what a legacy server keeps for one client.
+// session is the state of a legacy session on the server.
 type session struct {
 	id      string
 	version string
@@ -18,10 +18,10 @@ type session struct {
 	initialized bool
 	level       string
 	subscribed  map[string]bool               // URIs of resources
-	calls       map[string]context.CancelFunc // tools that run, by request id
+	calls       map[string]context.CancelFunc // running tools, by request id
 
-	standing *stream            // never done
-	streams  map[string]*stream // under Server.mu; by name
+	shared  *stream            // never done
+	streams map[string]*stream // by name, guarded by Server.mu
 }
 
 func (s *Server) newSession(version string) *session {
@@ -36,25 +36,25 @@ func (s *Server) newSession(version string) *session {
 	}
 	s.sessions[sess.id] = sess
 	s.mu.Unlock()
-	sess.standing = s.newStream(sess)
+	sess.shared = s.newStream(sess)
 	return sess
 }
 
-// LoseSessions forgets every session, as a restart does. Requests that run go on.
+// LoseSessions forgets all sessions, as a restart does. Running requests continue.
 func (s *Server) LoseSessions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.sessions)
 }
 
-// Sessions returns how many sessions there are, and how many there ever were.
+// Sessions returns the current number of sessions and the number ever created.
 func (s *Server) Sessions() (now, ever int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sessions), s.created
 }
 
-// Level returns the log level that the newest session was told, "" for none.
+// Level returns the log level of the newest session, "" if none was set.
 func (s *Server) Level() string {
 	sess := s.newest()
 	if sess == nil {
@@ -65,7 +65,7 @@ func (s *Server) Level() string {
 	return sess.level
 }
 
-// newest returns the session that began last; nil when there is none or it is gone.
+// newest returns the session that was created last, or nil if it no longer exists.
 func (s *Server) newest() *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ func (s *Server) serveLegacy(w http.ResponseWriter, r *http.Request, m *Message)
 		s.mu.Lock()
 		delete(s.sessions, sess.id)
 		s.mu.Unlock()
-		sess.standing.cut(false)
+		sess.shared.cut(false)
 		w.WriteHeader(http.StatusOK)
 	case m == nil:
 		w.WriteHeader(http.StatusMethodNotAllowed)
@@ -125,15 +125,15 @@ func (s *Server) findSession(w http.ResponseWriter, r *http.Request) *session {
 	return nil
 }
 
-// checkLegacyHeaders checks the version header, which exists since 2025-06-18,
-// and that nothing of the modern era is in the request.
+// checkLegacyHeaders checks the version header, which exists since 2025-06-18, and that the request
+// has no headers of the modern era.
 func (s *Server) checkLegacyHeaders(w http.ResponseWriter, r *http.Request, sess *session) bool {
 	want := sess.version
 	if want < "2025-06-18" {
 		want = ""
 	}
 	if got := r.Header.Get("Mcp-Protocol-Version"); got != want {
-		s.violation(fmt.Sprintf("%s with protocol version %q, negotiated %q", r.Method, got, sess.version))
+		s.violation(fmt.Sprintf("%s with protocol version %q, expected %q", r.Method, got, sess.version))
 		WriteError(w, http.StatusBadRequest, nil, CodeBadRequest, "Bad Request: protocol version")
 		return false
 	}
@@ -179,7 +179,7 @@ func (s *Server) initialize(w http.ResponseWriter, r *http.Request, m *Message) 
 	}, nil)
 }
 
-// notified takes a notification.
+// notified handles a notification.
 func (s *Server) notified(sess *session, m *Message) {
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
@@ -216,7 +216,7 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request, sess *session, 
 		var params struct {
 			Level string `json:"level"`
 		}
-		_ = json.Unmarshal(m.Params, &params) // an empty level shows in the assertion
+		_ = json.Unmarshal(m.Params, &params) // a test that checks the level notices an empty one
 		sess.mu.Lock()
 		sess.level = params.Level
 		sess.mu.Unlock()
@@ -234,7 +234,7 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request, sess *session, 
 	}
 }
 
-// serveGet opens the standing stream, or the rest of the stream that an event id names.
+// serveGet opens the shared stream, or resumes the stream of an event id.
 func (s *Server) serveGet(w http.ResponseWriter, r *http.Request, sess *session) {
 	if !accepts(r, "text/event-stream") {
 		s.violation("GET does not accept an event stream")
@@ -246,10 +246,10 @@ func (s *Server) serveGet(w http.ResponseWriter, r *http.Request, sess *session)
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
-		sess.standing.mu.Lock()
-		from := len(sess.standing.events)
-		sess.standing.mu.Unlock()
-		sess.standing.follow(w, r, from)
+		sess.shared.mu.Lock()
+		from := len(sess.shared.events)
+		sess.shared.mu.Unlock()
+		sess.shared.follow(w, r, from)
 		return
 	}
 	name, index, ok := place(last)

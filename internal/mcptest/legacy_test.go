@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 )
 
-// begin makes a session.
+// begin creates a session.
 func (c *client) begin() {
 	c.t.Helper()
 	status, _ := c.post(hello)
@@ -24,7 +24,7 @@ func (c *client) begin() {
 	require.Equal(c.t, 202, status)
 }
 
-// asked reads the next message of a stream, which must be a question.
+// asked reads the next message of a stream, which must be a server request.
 func asked(t *testing.T, r *bufio.Reader) (id, message string) {
 	t.Helper()
 	text := next(t, r)
@@ -38,7 +38,7 @@ func asked(t *testing.T, r *bufio.Reader) (id, message string) {
 	return string(m.ID), text
 }
 
-// The tool that asks a modern client over three requests asks a legacy one in the course of one.
+// A tool that requires two inputs sends a legacy client two server requests during one call.
 func TestLegacyQuestions(t *testing.T) {
 	for _, a := range askers {
 		t.Run(a.method, func(t *testing.T) {
@@ -58,16 +58,16 @@ func TestLegacyQuestions(t *testing.T) {
 				stream = bufio.NewReader(c.send(http.MethodPost, request).Body)
 				id, _ := asked(t, stream)
 				c.post(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-1,"message":"no"}}`, id))
-				require.Contains(t, next(t, stream), `"error":{"code":-1,"message":"no"}`, "the client's error is the tool's")
+				require.Contains(t, next(t, stream), `"error":{"code":-1,"message":"no"}`, "the client's error becomes the tool's error")
 				srv.SSE = false
 				_, body := c.post(request)
-				require.Contains(t, body, "nothing can be asked")
+				require.Contains(t, body, "no stream for a server request")
 			})
 		})
 	}
 }
 
-// Several questions are all asked before the first is answered.
+// All server requests are sent before the first response arrives.
 func TestLegacyQuestionsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Legacy)
@@ -92,7 +92,7 @@ func TestLegacyQuestionsAtOnce(t *testing.T) {
 	})
 }
 
-// A question that was taken back has no answer, and one that comes is a violation.
+// A response to a cancelled server request is a violation.
 func TestCancelAsk(t *testing.T) {
 	srv := mcptest.New(mcptest.Legacy)
 	srv.SSE = true
@@ -101,7 +101,7 @@ func TestCancelAsk(t *testing.T) {
 		_, other := c.Begin("ping", nil)
 		c.CancelAsk(one)
 		if m, ok := <-answer; ok {
-			return nil, fmt.Errorf("answered: %s", m.Result)
+			return nil, fmt.Errorf("unexpected response: %s", m.Result)
 		}
 		select {
 		case m := <-other:
@@ -115,7 +115,7 @@ func TestCancelAsk(t *testing.T) {
 	stream := bufio.NewReader(c.send(http.MethodPost, `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"t","arguments":{}}}`).Body)
 	one, _ := asked(t, stream)
 	other, _ := asked(t, stream)
-	require.JSONEq(t, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":`+one+`,"reason":"taken back"}}`, next(t, stream))
+	require.JSONEq(t, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":`+one+`,"reason":"cancelled by the server"}}`, next(t, stream))
 	c.post(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"y":1}}`, other))
 	require.Contains(t, next(t, stream), `{\"y\":1}`)
 	require.Empty(t, srv.Violations())
@@ -123,14 +123,14 @@ func TestCancelAsk(t *testing.T) {
 	require.Len(t, srv.Violations(), 1)
 }
 
-// The same on a standing stream.
+// Server requests on the shared stream are sent, answered and cancelled in the same way.
 func TestStandingQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Legacy)
 		c := dial(t, srv)
 		_, answer := srv.Begin("ping", nil)
 		_, ok := <-answer
-		require.False(t, ok, "there is no session")
+		require.False(t, ok, "no session exists")
 		c.begin()
 		stream := bufio.NewReader(c.send(http.MethodGet, "").Body)
 		synctest.Wait()
@@ -148,7 +148,8 @@ func TestStandingQuestions(t *testing.T) {
 	})
 }
 
-// A legacy session is told of the resources that it subscribed to, and of their parts.
+// A legacy session receives updates of the resources to which it has subscribed, and of their
+// sub-resources.
 func TestLegacySubscriptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Legacy)
@@ -178,7 +179,7 @@ func TestLegacySubscriptions(t *testing.T) {
 	})
 }
 
-// Completions, templates, capabilities in both directions.
+// Legacy sessions have completions, templates, and capabilities in both directions.
 func TestLegacyFeatures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Legacy)
@@ -205,7 +206,7 @@ func TestLegacyFeatures(t *testing.T) {
 	})
 }
 
-// What belongs to the other era, or is not whole, is remembered.
+// Requests of the other era and incomplete requests are recorded as violations.
 func TestLegacyRequestViolations(t *testing.T) {
 	for name, body := range map[string]string{
 		"inputs":    `{"jsonrpc":"2.0","id":2,"method":"tools/list","params":{"inputResponses":{}}}`,

@@ -13,18 +13,18 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Link is a served server and the way to it.
+// Link is a served server and the transport to it.
 type Link struct {
 	// URL is the MCP endpoint.
 	URL string
-	// Transport reaches it. It is closed with the test.
+	// Transport reaches the endpoint. It is closed at the end of the test.
 	Transport transport.Transport
-	// Network is what InMemory serves on; nil for Loopback.
+	// Network is the network of InMemory; nil for Loopback.
 	Network *memnet.Network
 }
 
-// InMemory serves s on a network in memory, for tests inside a synctest
-// bubble; the way there is what [Variable] says. When the test is over, it ends everything, and fails the test if the
+// InMemory serves s on an in-memory network, for tests inside a synctest bubble. [Variable] selects
+// the route to it. At the end of the test, InMemory closes everything, and fails the test if the
 // client broke a rule or left a connection open.
 func (s *Server) InMemory(t testing.TB) *Link {
 	t.Helper()
@@ -38,13 +38,13 @@ func (s *Server) InMemory(t testing.TB) *Link {
 		time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
 		synctest.Wait()
 		if n := network.Conns(); n != 0 {
-			t.Errorf("%d connections were left open", n)
+			t.Errorf("%d connections left open", n)
 		}
 	})
 	return link
 }
 
-// Loopback serves s on a port of this machine's own.
+// Loopback serves s on a loopback port.
 func (s *Server) Loopback(t testing.TB) *Link {
 	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -54,14 +54,14 @@ func (s *Server) Loopback(t testing.TB) *Link {
 	link := &Link{URL: "http://" + ln.Addr().String() + "/mcp", Transport: transport.NewDirect(&transport.DirectOptions{NoProxy: true})}
 	stop := s.serve(t, ln)
 	t.Cleanup(func() {
-		_ = link.Transport.Close() // always nil
+		_ = link.Transport.Close() // always returns nil
 		stop()
 	})
 	return link
 }
 
-// ServeOn serves s on a listener until the test is over, and fails the test if the
-// client broke a rule.
+// ServeOn serves s on a listener until the end of the test, and fails the test if the client broke
+// a rule.
 func (s *Server) ServeOn(t testing.TB, ln net.Listener) {
 	t.Helper()
 	t.Cleanup(s.serve(t, ln))
@@ -82,7 +82,7 @@ func (s *Server) serve(t testing.TB, ln net.Listener) (stop func()) {
 		}
 		s.Close()
 		for _, text := range s.Violations() {
-			t.Errorf("the client broke a rule: %s", text)
+			t.Errorf("protocol violation by the client: %s", text)
 		}
 	}
 }

@@ -8,54 +8,54 @@ import (
 	"net/http"
 )
 
-// Codes of JSON-RPC errors that the server answers with.
+// Error codes of JSON-RPC errors that the server sends.
 const (
 	CodeInvalidRequest     = -32600
 	CodeMethodNotFound     = -32601
 	CodeInvalidParams      = -32602
 	CodeInternal           = -32603
-	CodeBadRequest         = -32000 // what servers say for a session they do not know
+	CodeBadRequest         = -32000 // as servers use it for an unknown session
 	CodeSessionNotFound    = -32001
 	CodeHeaderMismatch     = -32020
 	CodeUnsupportedVersion = -32022
 )
 
-// Message is one JSON-RPC message that the client sent.
+// Message is one JSON-RPC message of the client.
 type Message struct {
-	ID     json.RawMessage `json:"id"` // nil when absent
+	ID     json.RawMessage `json:"id"` // nil if absent
 	Method string          `json:"method"`
 	Params json.RawMessage `json:"params"`
 	Result json.RawMessage `json:"result"`
 	Error  *Error          `json:"error"`
 }
 
-// IsRequest reports whether the message wants an answer.
+// IsRequest reports whether the message is a request.
 func (m *Message) IsRequest() bool { return m.Method != "" && m.ID != nil }
 
-// IsResponse reports whether the message answers a request of the server.
+// IsResponse reports whether the message is a response to a server request.
 func (m *Message) IsResponse() bool { return m.Method == "" && m.ID != nil }
 
-// Error is a JSON-RPC error; a [Tool] that returns one answers with it.
+// Error is a JSON-RPC error. If a [Tool] returns one, the server sends it.
 type Error struct {
 	Code    int64  `json:"code"`
 	Message string `json:"message"`
 	Data    any    `json:"data,omitempty"`
 }
 
-// Error returns code and message.
+// Error returns the code and the message.
 func (e *Error) Error() string { return fmt.Sprintf("%d %s", e.Code, e.Message) }
 
-// Result encodes the response to the request id.
+// Result encodes a successful response with this id.
 func Result(id json.RawMessage, result any) []byte {
 	return encode(map[string]any{"jsonrpc": "2.0", "id": orNull(id), "result": result})
 }
 
-// ErrorResponse encodes the error response to the request id; nil is null.
+// ErrorResponse encodes an error response with this id; nil means null.
 func ErrorResponse(id json.RawMessage, e *Error) []byte {
 	return encode(map[string]any{"jsonrpc": "2.0", "id": orNull(id), "error": e})
 }
 
-// Notification encodes a notification; nil params are left out.
+// Notification encodes a notification. It omits nil params.
 func Notification(method string, params any) []byte {
 	m := map[string]any{"jsonrpc": "2.0", "method": method}
 	if params != nil {
@@ -71,43 +71,43 @@ func orNull(id json.RawMessage) json.RawMessage {
 	return id
 }
 
-// encode panics on what cannot be encoded: that is a mistake of the test.
+// encode panics if v cannot be encoded, which is a defect of the test.
 func encode(v any) []byte {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false) // raw values, as a requestState, go out as the test wrote them
+	enc.SetEscapeHTML(false) // keeps raw values such as a requestState unchanged
 	if err := enc.Encode(v); err != nil {
 		panic(fmt.Sprintf("mcptest: %v", err))
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// WriteJSON answers with a JSON body.
+// WriteJSON sends a JSON body.
 func WriteJSON(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
 
-// WriteError answers with an HTTP status and a JSON-RPC error in its body.
+// WriteError sends an HTTP status and a JSON-RPC error as its body.
 func WriteError(w http.ResponseWriter, status int, id json.RawMessage, code int64, text string) {
 	WriteJSON(w, status, ErrorResponse(id, &Error{Code: code, Message: text}))
 }
 
-// StartSSE answers with the header of an event stream, at once.
+// StartSSE sends the header of an event stream immediately.
 func StartSSE(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
 	w.(http.Flusher).Flush()
 }
 
-// WriteRaw writes a piece of a stream and flushes it.
+// WriteRaw writes a part of a stream and flushes it.
 func WriteRaw(w http.ResponseWriter, text string) {
 	_, _ = w.Write([]byte(text))
 	w.(http.Flusher).Flush()
 }
 
-// parse reads a body that must hold one message.
+// parse reads a body that must contain exactly one message.
 func parse(body []byte) (*Message, error) {
 	var m Message
 	dec := json.NewDecoder(bytes.NewReader(body))

@@ -40,7 +40,7 @@ func (s *Server) serveModern(w http.ResponseWriter, r *http.Request, m *Message)
 		w.WriteHeader(http.StatusAccepted)
 		return
 	case m.Method == "initialize" || legacyOnly[m.Method]:
-		if m.Method != "initialize" { // which is how one asks whether a server is legacy
+		if m.Method != "initialize" { // clients send it to find out whether a server is legacy
 			s.violation(m.Method + " sent to a modern server")
 		}
 		WriteError(w, http.StatusNotFound, m.ID, CodeMethodNotFound, "Method not found")
@@ -73,21 +73,21 @@ func (s *Server) serveModern(w http.ResponseWriter, r *http.Request, m *Message)
 	}
 }
 
-// legacyOnly are the methods of clients that 2026-07-28 removed, but for initialize.
+// legacyOnly lists the client methods that 2026-07-28 removed, except initialize.
 var legacyOnly = map[string]bool{
 	"ping": true, "logging/setLevel": true, "resources/subscribe": true, "resources/unsubscribe": true,
 	"notifications/initialized": true, "notifications/cancelled": true, "notifications/roots/list_changed": true,
 }
 
-// checkMeta checks the members of _meta that every request has: the version
-// and the capabilities must be there, who the client is should be.
+// checkMeta checks the members of _meta that every request has. The version and the capabilities
+// are required; the client info is expected but optional.
 func (s *Server) checkMeta(method string, meta map[string]json.RawMessage) (version string, complete bool) {
 	var info struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 	}
 	if err := json.Unmarshal(meta[metaClientInfo], &info); err != nil || info.Name == "" || info.Version == "" {
-		s.violation(method + " without its client's name and version in _meta")
+		s.violation(method + " without the client's name and version in _meta")
 	}
 	capabilities := meta[metaCapabilities]
 	if isObject(capabilities) {
@@ -151,8 +151,8 @@ func (s *Server) checkModern(r *http.Request, m *Message) *Error {
 	return nil
 }
 
-// checkParamHeaders checks the mirrored arguments of a tool call: all that are
-// annotated, and no others.
+// checkParamHeaders checks the mirrored arguments of a tool call: all annotated arguments must be
+// mirrored, and no others.
 func (s *Server) checkParamHeaders(r *http.Request, t *Tool, args map[string]json.RawMessage) *Error {
 	expected := make(map[string]string)
 	if t != nil {
@@ -176,7 +176,7 @@ func (s *Server) checkParamHeaders(r *http.Request, t *Tool, args map[string]jso
 	return nil
 }
 
-// argumentText is an argument as it stands in a header; absent and null have none.
+// argumentText returns the header value of an argument. Absent and null arguments have none.
 func argumentText(raw json.RawMessage) (string, bool) {
 	var v any
 	if raw == nil || json.Unmarshal(raw, &v) != nil {
@@ -193,7 +193,7 @@ func argumentText(raw json.RawMessage) (string, bool) {
 	return "", false
 }
 
-// decodeHeader undoes the encoding of a mirrored value.
+// decodeHeader decodes a mirrored value.
 func decodeHeader(value string) (string, bool) {
 	text, ok := strings.CutPrefix(value, "=?base64?")
 	if !ok {

@@ -21,7 +21,7 @@ import (
 const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"roots":{}},` +
 	`"io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"}}`
 
-// modern is a request with what mirrors it in the headers of c.
+// modern returns a request and sets the mirrored headers of c.
 func (c *client) modern(id int, method, name, params string) string {
 	c.head["Mcp-Protocol-Version"], c.head["Mcp-Method"] = "2026-07-28", method
 	delete(c.head, "Mcp-Name")
@@ -51,7 +51,7 @@ func result(t *testing.T, body string) map[string]json.RawMessage {
 	return m.Result
 }
 
-// adds is a tool that asks for two numbers, one after the other.
+// adds is a tool that requires two numbers, one after the other.
 func adds(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	sum := 0
 	for _, key := range []string{"a", "b"} {
@@ -70,7 +70,7 @@ func adds(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 
 func number(n int) string { return fmt.Sprintf(`{"action":"accept","content":{"n":%d}}`, n) }
 
-// scripted is a server of which a tool, a prompt and a resource ask for two numbers.
+// scripted returns a server with a tool, a prompt and a resource that each require two numbers.
 func scripted(era mcptest.Era, sse bool) *mcptest.Server {
 	srv := mcptest.New(era)
 	srv.SSE = sse
@@ -80,14 +80,14 @@ func scripted(era mcptest.Era, sse bool) *mcptest.Server {
 	return srv
 }
 
-// askers are the requests that may be answered with questions.
+// askers are the requests whose results may require input.
 var askers = []struct{ method, name, params string }{
 	{"tools/call", "add", `"name":"add","arguments":{"x":"<&>"}`},
 	{"prompts/get", "add", `"name":"add"`},
 	{"resources/read", "x:add", `"uri":"x:add"`},
 }
 
-// A tool that asks one thing after another gets both answers over three requests.
+// A tool that requires two inputs, one after the other, gets both over three requests.
 func TestModernQuestions(t *testing.T) {
 	for _, sse := range []bool{false, true} {
 		for _, a := range askers {
@@ -115,26 +115,26 @@ func TestModernQuestions(t *testing.T) {
 	}
 }
 
-// What a retry says wrong of the request that it retries is remembered.
+// Invalid parameters of a retry are recorded as violations.
 func TestRetryViolations(t *testing.T) {
 	const args = `"name":"add","arguments":{"x":1}`
 	for name, row := range map[string]struct {
 		id     int
 		params string // %s is the state
-		broken string // "" when the retry is good
+		broken string // "" for a valid retry
 	}{
-		"good":                 {2, args + `,"inputResponses":{"a":{}},"requestState":%s`, ""},
-		"other order":          {2, `"arguments":{ "x": 1 },"requestState":%s,"name":"add","inputResponses":{"a":{}}`, ""},
-		"nothing":              {2, args + `,"requestState":%s`, ""},
-		"same id":              {1, args + `,"inputResponses":{"a":{}},"requestState":%s`, "with the id"},
-		"never asked":          {2, args + `,"inputResponses":{"z":{}},"requestState":%s`, `"z", which nobody asked for`},
-		"other arguments":      {2, `"name":"add","arguments":{"x":2},"inputResponses":{"a":{}},"requestState":%s`, "another request"},
-		"no state":             {2, args + `,"inputResponses":{"a":{}}`, "without the requestState"},
-		"changed state":        {2, args + `,"inputResponses":{"a":{}},"requestState":"mcptest.e30.00"`, "was changed"},
-		"state of an odd type": {2, args + `,"inputResponses":{"a":{}},"requestState":{"s":%s}`, "no string"},
-		"state of null":        {2, args + `,"requestState":null`, "no string"},
-		"list of responses":    {2, args + `,"inputResponses":[],"requestState":%s`, "no object"},
-		"odd response":         {2, args + `,"inputResponses":{"a":"x"},"requestState":%s`, "no object"},
+		"good":                  {2, args + `,"inputResponses":{"a":{}},"requestState":%s`, ""},
+		"other order":           {2, `"arguments":{ "x": 1 },"requestState":%s,"name":"add","inputResponses":{"a":{}}`, ""},
+		"nothing":               {2, args + `,"requestState":%s`, ""},
+		"same id":               {1, args + `,"inputResponses":{"a":{}},"requestState":%s`, "with the id"},
+		"never requested":       {2, args + `,"inputResponses":{"z":{}},"requestState":%s`, `"z" to no request`},
+		"other arguments":       {2, `"name":"add","arguments":{"x":2},"inputResponses":{"a":{}},"requestState":%s`, "another request"},
+		"no state":              {2, args + `,"inputResponses":{"a":{}}`, "without the requestState"},
+		"changed state":         {2, args + `,"inputResponses":{"a":{}},"requestState":"mcptest.e30.00"`, "changed requestState"},
+		"state of another type": {2, args + `,"inputResponses":{"a":{}},"requestState":{"s":%s}`, "not a string"},
+		"null state":            {2, args + `,"requestState":null`, "not a string"},
+		"list of responses":     {2, args + `,"inputResponses":[],"requestState":%s`, "not an object"},
+		"invalid response":      {2, args + `,"inputResponses":{"a":"x"},"requestState":%s`, "not an object"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := scripted(mcptest.Modern, false)
@@ -152,7 +152,7 @@ func TestRetryViolations(t *testing.T) {
 	}
 }
 
-// A tool that makes its own results sees inputs and state as they were sent.
+// A tool that creates its own results receives inputs and state unchanged.
 func TestInputRequired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const state = `"\u00e9\/<&>\u2028"`
@@ -175,7 +175,7 @@ func TestInputRequired(t *testing.T) {
 	})
 }
 
-// What 2026-07-28 removed, and a request without its _meta, are violations.
+// Methods that 2026-07-28 removed and requests without _meta are violations.
 func TestModernViolations(t *testing.T) {
 	for name, row := range map[string]struct {
 		send   func(c *client) (int, string)
@@ -212,7 +212,7 @@ func TestModernViolations(t *testing.T) {
 	}
 }
 
-// open opens a subscription and reads its messages.
+// open opens a subscription and returns its stream.
 func (c *client) open(id int, filter string) *bufio.Reader {
 	c.t.Helper()
 	resp := c.send(http.MethodPost, c.modern(id, "subscriptions/listen", "", `"notifications":`+filter))
@@ -220,7 +220,7 @@ func (c *client) open(id int, filter string) *bufio.Reader {
 	return bufio.NewReader(resp.Body)
 }
 
-// next is the next message of a stream of events.
+// next returns the next message of an event stream.
 func next(t *testing.T, r *bufio.Reader) string {
 	t.Helper()
 	text, ok := strings.CutPrefix(line(t, r), "data: ")
@@ -271,7 +271,8 @@ func TestSubscriptions(t *testing.T) {
 	})
 }
 
-// A withheld acknowledgment comes when it is let go; a server that cannot subscribe honors no resources.
+// A withheld acknowledgment is sent on Acknowledge. A server without resource subscriptions honors
+// none.
 func TestAcknowledge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Modern)
@@ -288,7 +289,7 @@ func TestAcknowledge(t *testing.T) {
 	})
 }
 
-// Capabilities say what the server was given.
+// The server declares the capabilities of its features.
 func TestModernCapabilities(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Modern)

@@ -15,12 +15,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// Variable is the environment variable that says how the requests of tests travel
-// to an [Server.InMemory]: "direct", which is the default, "agent" for an executor
-// with a link for each exchange, "agent-shared" for one that all share.
+// Variable is the environment variable that selects the route of requests to an [Server.InMemory]:
+// "direct" (the default), "agent" for an executor with one link for each exchange, or
+// "agent-shared" for an executor with one shared link.
 const Variable = "HAWSER_TEST_TRANSPORT"
 
-// Way returns what [Variable] says.
+// Way returns the value of [Variable], or its default.
 func Way() string {
 	if name := os.Getenv(Variable); name != "" {
 		return name
@@ -28,25 +28,25 @@ func Way() string {
 	return "direct"
 }
 
-// way is a way to a server in memory.
+// way is a route to a server in memory.
 type way struct {
-	// host is the server's, as a URL has it.
+	// host is the server's host in the URL.
 	host string
 	open func(t testing.TB, network *memnet.Network) (transport.Transport, func())
 }
 
-// chosen returns the way that the environment asks for.
+// chosen returns the route that the environment selects.
 func chosen(t testing.TB) way {
 	t.Helper()
 	switch name := Way(); name {
 	case "direct":
 		return way{"mcp.test", openDirect}
 	case "agent":
-		return way{"127.0.0.1", openAgent(false)} // names are resolved outside of the memory
+		return way{"127.0.0.1", openAgent(false)} // an executor resolves names, which the in-memory network cannot do
 	case "agent-shared":
 		return way{"127.0.0.1", openAgent(true)}
 	default:
-		t.Fatalf("%s=%q is no way to a server", Variable, name)
+		t.Fatalf("%s=%q: unknown route", Variable, name)
 		return way{}
 	}
 }
@@ -56,7 +56,7 @@ func openDirect(_ testing.TB, network *memnet.Network) (transport.Transport, fun
 	return direct, func() { _ = direct.Close() }
 }
 
-// openAgent makes a transport through executors of our own, in memory too.
+// openAgent returns a function that opens a transport over in-memory links to our agent.
 func openAgent(shared bool) func(t testing.TB, network *memnet.Network) (transport.Transport, func()) {
 	return func(t testing.TB, network *memnet.Network) (transport.Transport, func()) {
 		t.Helper()

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Request is one HTTP request that the server got.
+// Request is one HTTP request that the server received.
 type Request struct {
 	HTTP    string // POST, GET, DELETE
-	Method  string // of the JSON-RPC message; "response" for an answer, "" without a message
+	Method  string // of the JSON-RPC message; "response" for a response, "" without a message
 	ID      string // of the JSON-RPC message, raw
 	Session string // Mcp-Session-Id
 	Header  http.Header
@@ -18,15 +18,15 @@ type Request struct {
 	Body    []byte
 }
 
-// is reports whether what names the request: its JSON-RPC method or its HTTP method.
+// is reports whether what is the JSON-RPC method or the HTTP method of the request.
 func (r *Request) is(what string) bool { return r.Method == what || r.HTTP == what }
 
-// Meta returns a member of the request's _meta, raw; "" when absent.
+// Meta returns a member of the request's _meta, raw; "" if absent.
 func (r *Request) Meta(key string) string {
 	var params struct {
 		Meta map[string]json.RawMessage `json:"_meta"`
 	}
-	_ = json.Unmarshal(r.Params, &params) // no parameters, no _meta
+	_ = json.Unmarshal(r.Params, &params) // without parameters there is no _meta
 	return string(params.Meta[key])
 }
 
@@ -44,8 +44,8 @@ func (s *Server) record(r *http.Request, body []byte, m *Message) *Request {
 	return rec
 }
 
-// Requests returns the requests so far whose JSON-RPC or HTTP method is what;
-// "" returns all. They are in the order in which the server read them.
+// Requests returns the recorded requests whose JSON-RPC or HTTP method is what; "" returns all.
+// They are in the order in which the server read them.
 func (s *Server) Requests(what string) []*Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,10 +58,11 @@ func (s *Server) Requests(what string) []*Request {
 	return out
 }
 
-// Count returns how many requests there were; see Requests.
+// Count returns the number of recorded requests; see Requests.
 func (s *Server) Count(what string) int { return len(s.Requests(what)) }
 
-// Methods returns the requests so far in short: the JSON-RPC method of a POST, the HTTP method of others.
+// Methods returns a short form of the recorded requests: the JSON-RPC method of a POST, the HTTP
+// method of others.
 func (s *Server) Methods() []string {
 	var out []string
 	for _, r := range s.Requests("") {
@@ -74,7 +75,7 @@ func (s *Server) Methods() []string {
 	return out
 }
 
-// Reset forgets the requests and executions so far.
+// Reset clears the recorded requests and executions.
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,50 +83,50 @@ func (s *Server) Reset() {
 	clear(s.ran)
 }
 
-// Executions returns how often a tool ran, by its name; or a prompt or resource
-// that has a Run, by its name or URI.
+// Executions returns how often a tool ran, by name, or a scripted prompt or resource, by name or
+// URI.
 func (s *Server) Executions(tool string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ran[tool]
 }
 
-// Cancelled returns the request ids, raw, that notifications/cancelled named.
+// Cancelled returns the raw request ids in the received notifications/cancelled.
 func (s *Server) Cancelled() []string {
 	var ids []string
 	for _, r := range s.Requests("notifications/cancelled") {
 		var params struct {
 			RequestID json.RawMessage `json:"requestId"`
 		}
-		_ = json.Unmarshal(r.Params, &params) // a violation is an empty id
+		_ = json.Unmarshal(r.Params, &params) // invalid parameters give an empty id
 		ids = append(ids, string(params.RequestID))
 	}
 	return ids
 }
 
-// declare remembers what the client says it can do.
+// declare records the client's capabilities.
 func (s *Server) declare(capabilities json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.declared = capabilities
 }
 
-// ClientCapabilities returns what the client declared last: in initialize, or
-// in the _meta of the newest request of a modern client. Nil if it did not yet.
+// ClientCapabilities returns the capabilities that the client declared last: in initialize, or in
+// the _meta of a modern client's newest request. It returns nil if there are none yet.
 func (s *Server) ClientCapabilities() json.RawMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.declared)
 }
 
-// violation remembers that the client broke a rule.
+// violation records that the client broke a rule.
 func (s *Server) violation(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broken = append(s.broken, text)
 }
 
-// Violations returns what the client did that it must not do.
+// Violations returns the rules that the client broke.
 func (s *Server) Violations() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

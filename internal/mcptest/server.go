@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Era is which of MCP's two ways of speaking HTTP the server speaks.
+// Era is one of MCP's two ways of using HTTP.
 type Era uint8
 
 const (
 	// Legacy has initialize and sessions: revisions up to 2025-11-25.
 	Legacy Era = iota
-	// Modern is 2026-07-28.
+	// Modern is revision 2026-07-28.
 	Modern
 )
 
@@ -27,65 +27,66 @@ func (e Era) String() string {
 	return "legacy"
 }
 
-// RefuseStyle is how a request with a session id that the server does not know is refused.
+// RefuseStyle is how the server refuses a request with an unknown session id.
 type RefuseStyle uint8
 
 const (
-	// Refuse404 is a 404 with a JSON-RPC error that has no id, as the TypeScript SDK's.
+	// Refuse404 is a 404 with a JSON-RPC error without an id, as the TypeScript SDK sends it.
 	Refuse404 RefuseStyle = iota
 	// Refuse404Plain is a 404 with a line of text.
 	Refuse404Plain
-	// Refuse400 is a 400 with a JSON-RPC error that has no id, as server-everything's.
+	// Refuse400 is a 400 with a JSON-RPC error without an id, as server-everything sends it.
 	Refuse400
 )
 
-// Server is the server. Fields are set before requests come, or while none is
-// being handled. Make one with [New].
+// Server is an MCP server for tests. Create one with [New]. Set its fields before it receives
+// requests, or while it handles none.
 type Server struct {
 	Era          Era
 	Versions     []string // supported revisions; the first one is preferred
 	Name         string
 	Instructions string
-	// SSE answers requests by event streams, else by JSON.
+	// SSE replies to requests with event streams instead of JSON.
 	SSE bool
-	// EventIDs gives the events of legacy streams ids, so that they can be resumed.
+	// EventIDs adds ids to the events of legacy streams, which makes them resumable.
 	EventIDs bool
-	// Prime begins each legacy stream with an event that has an id and no data.
+	// Prime starts each legacy stream with an event that has an id and no data.
 	Prime bool
-	// RetryField, if not "", is the value of a retry field at the start of each connection of a stream.
+	// RetryField, if not "", is the value of a retry field at the start of each connection of a
+	// stream.
 	RetryField string
-	// HoldStreams keeps answered streams open until the client goes away.
+	// HoldStreams keeps answered streams open until the client disconnects.
 	HoldStreams bool
-	// Stateless is a legacy server without session ids.
+	// Stateless makes a legacy server without session ids.
 	Stateless bool
-	// NoStanding answers GET with 405.
+	// NoStanding answers the GET for the shared stream with 405.
 	NoStanding bool
-	// Refuse is how a lost session is told.
+	// Refuse is how the server reports a lost session.
 	Refuse RefuseStyle
-	// Negotiate, if not nil, chooses the revision that initialize agrees to.
+	// Negotiate, if not nil, selects the revision that initialize returns.
 	Negotiate func(proposed string) string
-	// PageSize is how many items one page of a list has; 0 for all.
+	// PageSize is the number of items on one page of a list; 0 means all.
 	PageSize int
-	// Cursor names the page with an index from 1 on; "" is a cursor, too.
+	// Cursor returns the cursor of a page, by its index from 1; "" is a valid cursor.
 	Cursor    func(page int) string
 	Tools     []*Tool
 	Resources []Resource
 	Prompts   []Prompt
-	// Templates are the resource templates; nil is one for files.
+	// Templates are the resource templates; nil means one for files.
 	Templates []Template
 	// Complete, if not nil, answers completion/complete and declares the capability.
 	Complete func(params json.RawMessage) (json.RawMessage, error)
-	// CanSubscribe declares resources.subscribe and takes subscriptions to
-	// resources, to any URI: resources/subscribe of legacy clients,
-	// resourceSubscriptions of modern ones. New sets it.
+	// CanSubscribe declares resources.subscribe and accepts subscriptions to any resource:
+	// resources/subscribe of legacy clients, resourceSubscriptions of modern clients. New sets it.
 	CanSubscribe bool
-	// Honor, if not nil, is what a modern server agrees to of the filter of a
-	// subscriptions/listen; nil agrees to all that it has.
+	// Honor, if not nil, returns the part of a subscriptions/listen filter that a modern server
+	// honors. Nil honors all that the server supports.
 	Honor func(requested Filter) Filter
 	// WithholdAck opens subscriptions without acknowledging them; see [Server.Acknowledge].
 	WithholdAck bool
-	// Intercept, if not nil, sees each request first, m nil without a message
-	// in it, and returns true if it answered it. [Server.SetIntercept] changes it later.
+	// Intercept, if not nil, is called first for each request. m is nil if the request has no
+	// message. Intercept returns true if it has answered the request. [Server.SetIntercept] changes
+	// it later.
 	Intercept func(w http.ResponseWriter, r *http.Request, m *Message) bool
 
 	ctx    context.Context // ends with Close
@@ -99,19 +100,19 @@ type Server struct {
 	ran      map[string]int
 	gates    []gated
 	sessions map[string]*session
-	created  int                 // sessions so far
-	streams  int                 // streams so far
-	asked    int                 // requests to the client so far
-	waiting  map[string]question // by request id
+	created  int                       // sessions created so far
+	streams  int                       // streams created so far
+	asked    int                       // server requests sent so far
+	waiting  map[string]pendingRequest // by request id
 	subs     []*subscription
 	declared json.RawMessage // see ClientCapabilities
 }
 
-// New returns a server of an era, without content.
+// New returns a server of an era, without tools, resources and prompts.
 func New(era Era) *Server {
 	s := &Server{
 		Era: era, Name: "mcptest", Instructions: "Use the tools.",
-		ran: make(map[string]int), sessions: make(map[string]*session), waiting: make(map[string]question),
+		ran: make(map[string]int), sessions: make(map[string]*session), waiting: make(map[string]pendingRequest),
 		Versions: []string{"2025-11-25", "2025-06-18", "2025-03-26"},
 		Cursor:   defaultCursor, CanSubscribe: true,
 	}
@@ -122,7 +123,7 @@ func New(era Era) *Server {
 	return s
 }
 
-// SetIntercept changes Intercept while requests may be handled.
+// SetIntercept changes Intercept. It may be called while requests are handled.
 func (s *Server) SetIntercept(f func(w http.ResponseWriter, r *http.Request, m *Message) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +139,7 @@ func (s *Server) Close() {
 	s.wg.Wait()
 }
 
-// enter counts a goroutine that Close waits for; false once closed.
+// enter counts a goroutine that Close waits for. It returns false after Close.
 func (s *Server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +158,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.wg.Done()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the client went away
+		return // the client has disconnected
 	}
 	var m *Message
 	if r.Method == http.MethodPost {
@@ -187,14 +188,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serveLegacy(w, r, m)
 }
 
-// checkPost is what both eras demand of every POST.
+// checkPost checks what both eras require of every POST.
 func (s *Server) checkPost(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case !accepts(r, "application/json") || !accepts(r, "text/event-stream"):
 		s.violation("POST does not accept both kinds of reply")
 		WriteError(w, http.StatusNotAcceptable, nil, CodeBadRequest, "Not Acceptable")
 	case r.Header.Get("Content-Type") != "application/json":
-		s.violation("POST of another content type")
+		s.violation("POST with another content type")
 		WriteError(w, http.StatusUnsupportedMediaType, nil, CodeBadRequest, "Unsupported Media Type")
 	default:
 		return true
@@ -202,7 +203,7 @@ func (s *Server) checkPost(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// answer sends the answer to a request: as JSON, or as a stream of one event.
+// answer sends the response to a request, as JSON or as a stream with one event.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, sess *session, id json.RawMessage, result any, e *Error) {
 	response := func() []byte {
 		if e != nil {
@@ -221,7 +222,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, sess *session, i
 	st.follow(w, r, 0)
 }
 
-// Sleep waits for d unless ctx ends; in a bubble that is fake time. It is for tools that take long.
+// Sleep waits for d unless ctx ends; inside a bubble, this is fake time. It is for slow tools.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 )
 
-// client speaks raw HTTP to a server under test.
+// client sends raw HTTP requests to a server under test.
 type client struct {
 	t    *testing.T
 	link *mcptest.Link
@@ -55,7 +55,7 @@ func (c *client) post(body string) (int, string) {
 	return resp.StatusCode, string(data)
 }
 
-// line reads the next line of a stream that has text in it.
+// line returns the next line of a stream that is not empty.
 func line(t *testing.T, r *bufio.Reader) string {
 	t.Helper()
 	for {
@@ -75,7 +75,7 @@ func TestLegacyLife(t *testing.T) {
 		srv.Tools = []*mcptest.Tool{{Name: "echo"}}
 		c := dial(t, srv)
 		code, body := c.post(`{"jsonrpc":"2.0","id":0,"method":"server/discover"}`)
-		require.Equal(t, 400, code, "a legacy server knows nothing without a session")
+		require.Equal(t, 400, code, "a legacy server refuses requests without a session")
 		require.Contains(t, body, "-32000")
 		code, body = c.post(hello)
 		require.Equal(t, 200, code)
@@ -94,7 +94,7 @@ func TestLegacyLife(t *testing.T) {
 	})
 }
 
-// A cut stream goes on where the event id says, also after the tool is done.
+// A cut stream resumes after the event id, even if the tool has ended.
 func TestStreamsAreReplayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Legacy)
@@ -114,7 +114,7 @@ func TestStreamsAreReplayed(t *testing.T) {
 		require.Contains(t, line(t, first), `"data":1`)
 		synctest.Wait()
 		c.head["Last-Event-Id"] = id
-		for range 2 { // as often as one likes
+		for range 2 { // a stream can be resumed repeatedly
 			rest := bufio.NewReader(c.send(http.MethodGet, "").Body)
 			line(t, rest)
 			require.Contains(t, line(t, rest), `"data":2`)
@@ -126,16 +126,16 @@ func TestStreamsAreReplayed(t *testing.T) {
 	})
 }
 
-// Each rule that a legacy client breaks is remembered.
+// Each rule that a legacy client breaks is recorded as a violation.
 func TestLegacyViolations(t *testing.T) {
 	for name, breakRule := range map[string]func(c *client){
-		"version header":     func(c *client) { c.head["Mcp-Protocol-Version"] = "2025-06-18" },
-		"mirrored headers":   func(c *client) { c.head["Mcp-Method"] = "ping" },
-		"accept":             func(c *client) { c.head["Accept"] = "application/json" },
-		"content type":       func(c *client) { c.head["Content-Type"] = "text/plain" },
-		"not initialized":    func(*client) {},
-		"an unasked answer":  func(c *client) { c.post(`{"jsonrpc":"2.0","id":"x","result":{}}`) },
-		"nobody's cancelled": func(c *client) { c.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{}}`) },
+		"version header":         func(c *client) { c.head["Mcp-Protocol-Version"] = "2025-06-18" },
+		"mirrored headers":       func(c *client) { c.head["Mcp-Method"] = "ping" },
+		"accept":                 func(c *client) { c.head["Accept"] = "application/json" },
+		"content type":           func(c *client) { c.head["Content-Type"] = "text/plain" },
+		"not initialized":        func(*client) {},
+		"an unexpected response": func(c *client) { c.post(`{"jsonrpc":"2.0","id":"x","result":{}}`) },
+		"nobody's cancelled":     func(c *client) { c.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{}}`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := mcptest.New(mcptest.Legacy)
@@ -148,7 +148,7 @@ func TestLegacyViolations(t *testing.T) {
 	}
 }
 
-// loopback serves without failing the test for violations, which are its subject.
+// loopback serves without failing the test for violations, which these tests provoke.
 func loopback(t *testing.T, srv *mcptest.Server) *mcptest.Link {
 	t.Helper()
 	return srv.Loopback(quiet{t})
@@ -158,12 +158,12 @@ type quiet struct{ testing.TB }
 
 func (quiet) Errorf(string, ...any) {}
 
-// A modern server checks _meta and what mirrors it, and says what is wrong.
+// A modern server checks _meta and the mirrored headers, and reports what is wrong.
 func TestModernChecks(t *testing.T) {
 	const call = `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","arguments":{"r":"é"},` + meta + `}}`
 	good := map[string]string{"Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "t", "Mcp-Param-R": "=?base64?w6k=?="}
 	for name, row := range map[string]struct {
-		header, value string // one header that is different
+		header, value string // one header that differs
 		body          string
 		status        int
 		code          string
@@ -174,7 +174,7 @@ func TestModernChecks(t *testing.T) {
 		"other method":      {"Mcp-Method", "tools/list", call, 400, "-32020"},
 		"other name":        {"Mcp-Name", "T", call, 400, "-32020"},
 		"other argument":    {"Mcp-Param-R", "e", call, 400, "-32020"},
-		"header too many":   {"Mcp-Param-X", "e", call, 400, "-32020"},
+		"additional header": {"Mcp-Param-X", "e", call, 400, "-32020"},
 		"unknown version": {"Mcp-Protocol-Version", "2099-01-01", strings.Replace(call, "2026-07-28", "2099-01-01", 1),
 			400, `"supported":["2026-07-28"]`},
 		"initialize": {body: hello, status: 404, code: "-32601"},
@@ -203,7 +203,7 @@ func TestModernChecks(t *testing.T) {
 	}
 }
 
-// A gate holds requests until it is opened.
+// A gate holds requests until it is released.
 func TestGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Legacy)
@@ -215,7 +215,7 @@ func TestGate(t *testing.T) {
 		synctest.Wait()
 		select {
 		case <-status:
-			t.Fatal("it went through a closed gate")
+			t.Fatal("a request passed a closed gate")
 		default:
 		}
 		gate.Release()

@@ -8,19 +8,18 @@ import (
 	"sync"
 )
 
-// stream is a log of events, which connections follow: one that is cut can be
-// taken up again where it stood.
+// stream is a log of events. Connections follow it; after a cut, the client can resume it.
 type stream struct {
 	s    *Server
-	name string // of its event ids; "" when they have none
+	name string // prefix of its event ids; "" without ids
 
 	mu      sync.Mutex
 	events  []string // as text, without the id
 	done    bool
-	readers int           // connections that follow
-	cuts    int           // that took effect on those
-	early   bool          // a cut came while nobody followed: it is the next one's
-	abort   bool          // the last cut was an abort, not an end
+	readers int           // number of connections that follow the stream
+	cuts    int           // number of cuts that took effect on connections
+	early   bool          // a cut happened while no connection followed; it applies to the next one
+	abort   bool          // the last cut aborted the connection
 	changed chan struct{} // closed at the next change
 }
 
@@ -36,7 +35,7 @@ func (s *Server) newStream(sess *session) *stream {
 	return st
 }
 
-// change applies f and wakes those who follow.
+// change applies f and wakes the connections that follow the stream.
 func (st *stream) change(f func()) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -45,7 +44,7 @@ func (st *stream) change(f func()) {
 	st.changed = make(chan struct{})
 }
 
-// start writes what a stream begins with.
+// start writes the start of a stream.
 func (st *stream) start() {
 	if st.s.Prime && st.name != "" {
 		st.raw("data: \n\n")
@@ -62,8 +61,8 @@ func (st *stream) raw(text string) { st.change(func() { st.events = append(st.ev
 
 func (st *stream) finish() { st.change(func() { st.done = true }) }
 
-// cut ends the connections that follow, by an abort or in good order, or the
-// next one if there is none. The stream goes on.
+// cut ends the connections that follow the stream, or the next one if there is none. It aborts them
+// or closes them cleanly. The stream continues.
 func (st *stream) cut(abort bool) {
 	st.change(func() {
 		st.abort = abort
@@ -75,7 +74,7 @@ func (st *stream) cut(abort bool) {
 	})
 }
 
-// join counts a connection that follows and returns the cuts that are not its own.
+// join registers a connection and returns the number of cuts that it ignores.
 func (st *stream) join() (cuts int) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -94,9 +93,8 @@ func (st *stream) leave() {
 	st.readers--
 }
 
-// follow writes the events from an index on to a connection, until the stream
-// is done or cut or the client goes away. What is in the log before a cut is
-// written before it.
+// follow writes the events from an index to a connection, until the stream is done or cut, or the
+// client disconnects. It writes all events before a cut first.
 func (st *stream) follow(w http.ResponseWriter, r *http.Request, from int) {
 	StartSSE(w)
 	if st.s.RetryField != "" {
@@ -131,7 +129,8 @@ func (st *stream) follow(w http.ResponseWriter, r *http.Request, from int) {
 	}
 }
 
-// place reads an event id of the server: whose stream, and how many events came up to it.
+// place parses an event id of the server. It returns the name of the stream and the number of
+// events up to this one.
 func place(eventID string) (name string, index int, ok bool) {
 	name, number, ok := strings.Cut(eventID, "-")
 	if !ok {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Filter is what a modern subscription is told of (2026-07-28 schema, SubscriptionFilter).
+// Filter selects the notifications of a modern subscription (2026-07-28 schema,
+// SubscriptionFilter).
 type Filter struct {
 	ToolsListChanged      bool     `json:"toolsListChanged,omitempty"`
 	PromptsListChanged    bool     `json:"promptsListChanged,omitempty"`
@@ -33,23 +34,23 @@ func (f Filter) wants(method string, params map[string]any) bool {
 	return false
 }
 
-// covers reports whether a subscription to a resource gets an update: of the
-// resource, or of any whose URI begins with its. That is more than the parts of
-// the resource: the client has to see what it asked for.
+// covers reports whether a subscription to a resource receives an update of the resource, or of any
+// resource whose URI starts with its URI. This includes more than its sub-resources, so the client
+// has to filter updates.
 func covers(subscribed string, params map[string]any) bool {
 	uri, ok := params["uri"].(string)
 	return ok && strings.HasPrefix(uri, subscribed)
 }
 
-// subscription is one subscriptions/listen that is open.
+// subscription is an open subscriptions/listen.
 type subscription struct {
 	id     json.RawMessage
-	filter Filter // honored
+	filter Filter // as honored
 	st     *stream
-	acked  bool // under Server.mu
+	acked  bool // guarded by Server.mu
 }
 
-// meta names the subscription, as all its messages do.
+// meta returns the _meta of a message of the subscription, which contains its id.
 func (sub *subscription) meta() map[string]any {
 	return map[string]any{metaSubscriptionID: sub.id}
 }
@@ -97,7 +98,7 @@ func (s *Server) openSubscriptions() []*subscription {
 	return slices.Clone(s.subs)
 }
 
-// Acknowledge acknowledges the subscriptions for which WithholdAck withheld it.
+// Acknowledge sends the acknowledgments that WithholdAck has withheld.
 func (s *Server) Acknowledge() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +110,7 @@ func (s *Server) Acknowledge() {
 	}
 }
 
-// EndSubscriptions ends every subscription in good order, by its result.
+// EndSubscriptions ends every subscription normally, with its result.
 func (s *Server) EndSubscriptions() {
 	for _, sub := range s.openSubscriptions() {
 		sub.st.append(Result(sub.id, map[string]any{"resultType": "complete", "_meta": sub.meta()}))
@@ -117,7 +118,7 @@ func (s *Server) EndSubscriptions() {
 	}
 }
 
-// CancelSubscriptions ends every subscription by notifications/cancelled, which names it.
+// CancelSubscriptions ends every subscription with a notifications/cancelled that names it.
 func (s *Server) CancelSubscriptions() {
 	for _, sub := range s.openSubscriptions() {
 		sub.st.append(Notification("notifications/cancelled", map[string]any{"requestId": sub.id, "_meta": sub.meta()}))
@@ -125,8 +126,7 @@ func (s *Server) CancelSubscriptions() {
 	}
 }
 
-// Subscriptions returns the filters, as they were honored, of the modern
-// subscriptions that are open, the oldest first.
+// Subscriptions returns the honored filters of the open modern subscriptions, oldest first.
 func (s *Server) Subscriptions() []Filter {
 	var filters []Filter
 	for _, sub := range s.openSubscriptions() {
@@ -137,14 +137,13 @@ func (s *Server) Subscriptions() []Filter {
 	return filters
 }
 
-// Standing returns how many clients listen: open subscriptions of a modern server.
+// Standing returns the number of open subscriptions of a modern server.
 func (s *Server) Standing() int { return len(s.openSubscriptions()) }
 
-// Tell sends a notification to every client, outside of any call: on the
-// standing streams of legacy sessions, on the modern subscriptions that want
-// it. The update of a resource, whose URI params have, goes to those legacy
-// sessions and modern subscriptions that subscribed to the resource or to one
-// whose URI its own begins with.
+// Tell sends a notification to every client, outside of any call: on the shared streams of legacy
+// sessions, and on the modern subscriptions that requested it. Updates of the resource at
+// params["uri"] are sent only to sessions and subscriptions that have subscribed to it, or to a
+// resource whose URI is a prefix of its URI.
 func (s *Server) Tell(method string, params map[string]any) {
 	s.mu.Lock()
 	sessions := slices.Collect(maps.Values(s.sessions))
@@ -153,9 +152,9 @@ func (s *Server) Tell(method string, params map[string]any) {
 		switch {
 		case method == resourceUpdated && !sess.subscribedTo(params):
 		case params == nil:
-			sess.standing.append(Notification(method, nil))
+			sess.shared.append(Notification(method, nil))
 		default:
-			sess.standing.append(Notification(method, params))
+			sess.shared.append(Notification(method, params))
 		}
 	}
 	for _, sub := range s.openSubscriptions() {
@@ -178,13 +177,13 @@ func (sub *subscription) tag(params map[string]any) map[string]any {
 	return tagged
 }
 
-// CutStanding ends the connections of standing streams and subscriptions, by
-// an abort or in good order. A legacy stream can be resumed if its events have ids.
+// CutStanding ends the connections of shared streams and subscriptions. It aborts them or closes
+// them cleanly. A legacy stream can be resumed if its events have ids.
 func (s *Server) CutStanding(abort bool) {
 	s.mu.Lock()
 	var streams []*stream
 	for _, sess := range s.sessions {
-		streams = append(streams, sess.standing)
+		streams = append(streams, sess.shared)
 	}
 	for _, sub := range s.subs {
 		streams = append(streams, sub.st)
@@ -228,7 +227,7 @@ func (sess *session) subscribedTo(params map[string]any) bool {
 	return false
 }
 
-// Subscribed returns the URIs to which the newest legacy session is subscribed, sorted.
+// Subscribed returns the URIs to which the newest legacy session has subscribed, sorted.
 func (s *Server) Subscribed() []string {
 	sess := s.newest()
 	if sess == nil {

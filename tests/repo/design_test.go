@@ -48,7 +48,7 @@ func TestDesignLeadsToTheCode(t *testing.T) {
 		}
 	}
 	for dependency, reason := range dependencies {
-		direct := !strings.HasPrefix(reason, "of ")
+		direct := !strings.HasPrefix(reason, "dependency of ")
 		if named := strings.Contains(design, "| "+dependency+" |"); named != direct {
 			t.Errorf("DESIGN.md gives a reason for %s: %v, expected %v", dependency, named, direct)
 		}

@@ -166,12 +166,12 @@ func TestFormRefusesWhatNobodyCanFillIn(t *testing.T) {
 		`{"type":"array","items":[{"enum":["a"]}]}`:              "no options",
 		`{"anyOf":[{"type":"string"},{"type":"integer"}]}`:       "not a string",
 		`{"anyOf":[{"anyOf":[{"anyOf":[{"anyOf":[{}]}]}]}]}`:     "not a string",
-		`"string"`:                  "properties.f: object wanted, string found",
-		`null`:                      "properties.f: object wanted",
+		`"string"`:                  "properties.f: expected object, got string",
+		`null`:                      "properties.f: expected object",
 		`{"type":1}`:                "properties.f.type",
-		`{"minLength":"3"}`:         "properties.f.minLength: number wanted",
-		`{"exclusiveMinimum":true}`: "properties.f.exclusiveMinimum: number wanted",
-		`{"enum":{"a":1}}`:          "properties.f.enum: array wanted",
+		`{"minLength":"3"}`:         "properties.f.minLength: expected number",
+		`{"exclusiveMinimum":true}`: "properties.f.exclusiveMinimum: expected number",
+		`{"enum":{"a":1}}`:          "properties.f.enum: expected array",
 		`{"minimum":` + strings.Repeat("1", maxBound+1) + `}`: "properties.f.minimum: the server sent more",
 	} {
 		_, err := parseForm(json.RawMessage(`{"type":"object","properties":{"f":` + property + `}}`))

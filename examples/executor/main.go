@@ -1,12 +1,12 @@
-// Command executor is the far end of executor mode as a program: it performs HTTP
-// requests for clients elsewhere, with the network of the machine it runs on.
+// Command executor runs the agent of executor mode: it performs HTTP requests for remote clients in
+// the network of the machine it runs on.
 //
 //	go run ./examples/executor                                  # WebSockets on a free loopback port
 //	go run ./examples/executor -listen stdio                    # one client, over stdin and stdout
 //	go run ./examples/executor -allow mcp.example.com -allow-env MCP_TOKEN=https://mcp.example.com
 //
-// The first line on stdout is the URL that clients connect to; everything else goes
-// to stderr. SIGTERM, SIGINT and, with stdio, the end of stdin end it with exit code 0.
+// The first line on stdout is the URL that clients connect to. All other output goes to stderr.
+// SIGTERM and SIGINT end the program with exit code 0, as does the end of stdin with -listen stdio.
 package main
 
 import (
@@ -36,14 +36,14 @@ func main() {
 	}
 }
 
-// streams are those of the process.
+// streams are the standard streams of the process.
 type streams struct {
 	in  io.ReadCloser
 	out io.WriteCloser
 	err io.Writer
 }
 
-// settings are what the command line says.
+// settings are the values of the command line.
 type settings struct {
 	listen      string
 	tokenFile   string
@@ -86,21 +86,21 @@ func parse(args []string, output io.Writer) (*settings, error) {
 	flags.SetOutput(output)
 	flags.StringVar(&set.listen, "listen", "ws://127.0.0.1:0", "where to listen: ws://IP:PORT, or stdio")
 	flags.StringVar(&set.tokenFile, "token-file", "",
-		"`file` with the token that clients must present; needed to listen at addresses other than loopback")
-	flags.Func("allow", "`host`, host:port, network (10.0.0.0/8), public, loopback or private that may be reached, and nothing else; "+
+		"`file` with the token that clients must present; required for addresses other than loopback")
+	flags.Func("allow", "allow only this `host`, host:port, network (10.0.0.0/8), public, loopback or private; "+
 		"may be repeated (default public and loopback)", appendTo(&set.allow))
-	flags.Func("deny", "`host`, host:port, network, public, loopback or private that may not be reached; may be repeated", appendTo(&set.deny))
+	flags.Func("deny", "deny this `host`, host:port, network, public, loopback or private; may be repeated", appendTo(&set.deny))
 	set.opts.HeaderEnv = make(map[string][]string)
-	flags.Func("allow-env", "`VAR=ORIGIN`: an environment variable that clients may have filled into headers to that origin; may be repeated",
+	flags.Func("allow-env", "`VAR=ORIGIN`: an environment variable that clients may send in headers to that origin; may be repeated",
 		func(text string) error {
 			name, origin, ok := strings.Cut(text, "=")
 			if !ok || name == "" || origin == "" {
-				return errors.New("not VAR=ORIGIN, such as MCP_TOKEN=https://mcp.example.com")
+				return errors.New("expected VAR=ORIGIN, such as MCP_TOKEN=https://mcp.example.com")
 			}
 			set.opts.HeaderEnv[name] = append(set.opts.HeaderEnv[name], origin)
 			return nil
 		})
-	flags.IntVar(&set.opts.Concurrent, "concurrent", agent.DefaultConcurrent, "how many requests of one link wait for their responses at once")
+	flags.IntVar(&set.opts.Concurrent, "concurrent", agent.DefaultConcurrent, "maximum number of requests per link that wait for their response heads")
 	flags.BoolVar(&debug, "debug", false, "log links and exchanges to stderr")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -109,9 +109,9 @@ func parse(args []string, output io.Writer) (*settings, error) {
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case set.opts.Concurrent < 1:
-		return nil, errors.New("-concurrent is at least 1")
+		return nil, errors.New("-concurrent must be at least 1")
 	case set.listen == "stdio" && set.tokenFile != "":
-		return nil, errors.New("-token-file is for WebSockets: whoever has the pipes needs no token")
+		return nil, errors.New("-token-file requires WebSockets: a client that has the pipes needs no token")
 	}
 	if debug {
 		set.opts.Logger = slog.New(slog.NewTextHandler(output, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -133,13 +133,13 @@ func readToken(file string) (string, error) {
 	}
 	token := strings.TrimSpace(string(text))
 	if token == "" {
-		return "", fmt.Errorf("there is no token in %s", file)
+		return "", fmt.Errorf("no token in %s", file)
 	}
 	return token, nil
 }
 
-// serveStdio serves one client. A signal ends the program without waiting: on some
-// systems a Read of stdin cannot be ended otherwise.
+// serveStdio serves one client. After a signal, the program exits without waiting, because a Read
+// of stdin cannot be interrupted on some systems.
 func serveStdio(ctx context.Context, s streams, opts *agent.Options) error {
 	served := make(chan error, 1)
 	go func() { served <- agent.ServeStdio(ctx, s.in, s.out, opts) }()

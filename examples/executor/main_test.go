@@ -21,11 +21,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// program is the program while it runs.
+// program is a running program.
 type program struct {
 	in  io.WriteCloser
 	out *bufio.Reader
-	end context.CancelFunc // a signal
+	end context.CancelFunc // sends the signal
 	ran <-chan error
 }
 
@@ -109,14 +109,14 @@ func TestStdio(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, p.line(t), `"sessionId"`)
 	require.NoError(t, p.in.Close())
-	require.NoError(t, <-p.ran, "the end of stdin is a good one")
+	require.NoError(t, <-p.ran, "the end of stdin is a clean exit")
 
 	p = start(t, "-listen", "stdio")
 	_, err = io.WriteString(p.in, begin+"\n")
 	require.NoError(t, err)
 	p.line(t)
 	p.end()
-	require.NoError(t, <-p.ran, "so is a signal")
+	require.NoError(t, <-p.ran, "a signal is a clean exit")
 }
 
 func TestCommandLine(t *testing.T) {
@@ -125,16 +125,16 @@ func TestCommandLine(t *testing.T) {
 	for args, text := range map[string]string{
 		"x":                                 "unexpected argument",
 		"-concurrent 0":                     "at least 1",
-		"-listen stdio -token-file f":       "-token-file is for WebSockets",
+		"-listen stdio -token-file f":       "-token-file requires WebSockets",
 		"-listen ws://localhost:0":          "host names are not resolved",
 		"-listen ws://0.0.0.0:0":            "needs a token",
 		"-listen wss://127.0.0.1:0":         "wss",
 		"-allow 127.1":                      "neither an address nor a name",
 		"-allow 169.254.169.254":            "never allowed",
 		"-deny a/b":                         "not a network",
-		"-allow-env KEY":                    "not VAR=ORIGIN",
+		"-allow-env KEY":                    "expected VAR=ORIGIN",
 		"-allow-env KEY=example.com":        "an origin looks like",
-		"-token-file " + empty:              "there is no token",
+		"-token-file " + empty:              "no token",
 		"-token-file " + empty + ".missing": "no such file",
 	} {
 		err := run(t.Context(), strings.Fields(args), streams{nil, nil, io.Discard})

@@ -1,5 +1,5 @@
-// Command oauthlogin connects to an MCP server that wants authorization: it logs
-// in with a browser the first time, keeps the token, and renews it from then on.
+// Command oauthlogin connects to an MCP server that requires authorization. The first time, the
+// user logs in with a browser. The program stores the tokens and renews them on later runs.
 //
 //	go run ./examples/oauthlogin https://mcp.example.com/mcp
 package main
@@ -36,8 +36,8 @@ func main() {
 	}
 }
 
-// run connects and lists the tools. Whether anybody is asked to log in depends on
-// what is in the store, and on the server. A nil network is this machine's own.
+// run connects and lists the tools. The user has to log in if the store has no usable token and the
+// server requires one. A nil network means this machine's network.
 func run(ctx context.Context, out io.Writer, url string, cfg *oauth.Config, network http.RoundTripper) (err error) {
 	auth, err := oauth.NewClient(url, cfg)
 	if err != nil {

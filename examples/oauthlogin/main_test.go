@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const metadataPath = "/.well-known/oauth-protected-resource/mcp"
 
-// guarded is an MCP server that wants a token of an authorization server.
+// guarded is an MCP server that requires a token of an authorization server.
 type guarded struct {
 	mcp    *mcptest.Server
 	auth   *authtest.Server
@@ -40,7 +40,7 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// The first run asks a person, the second one lives on what the first has stored.
+// The first run prompts the user; the second one uses the stored tokens.
 func TestOneLoginIsEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := authtest.New(t)

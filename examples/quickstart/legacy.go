@@ -11,8 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// meetForgetfulServer is about the trouble of the legacy era: the server keeps
-// a session for its client in memory, and forgets it when it is replaced.
+// meetForgetfulServer shows a problem of the legacy era: the server keeps a session for its client
+// in memory and loses it when it is replaced.
 func (q *quickstart) meetForgetfulServer(ctx context.Context) (err error) {
 	house, err := openTeahouse(ctx, q.listen, server.WithStateful(true),
 		server.WithStreamableHTTPProtocolVersions(mcp.LegacyProtocolVersions()...))
@@ -20,14 +20,14 @@ func (q *quickstart) meetForgetfulServer(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, house.close()) }()
-	q.sayf("\n2. A server of the legacy era: it keeps a session, and will lose it.")
+	q.sayf("\n2. A server of the legacy era: it keeps a session and will lose it.")
 	q.sayf("   The server listens at %s", house.url)
 
 	restored := make(chan mcpclient.SessionRestored, 1)
 	s, err := mcpclient.Connect(ctx, house.url, &mcpclient.Options{
 		Transport: q.transport,
 		Handlers: mcpclient.Handlers{
-			// Handlers run beside your calls: hand over and return.
+			// Handlers run concurrently with your calls, so pass the data on and return.
 			SessionRestored: func(_ context.Context, _ *mcpclient.Session, r mcpclient.SessionRestored) { restored <- r },
 		},
 	})
@@ -43,19 +43,19 @@ func (q *quickstart) meetForgetfulServer(ctx context.Context) (err error) {
 	}
 
 	house.replaceServer()
-	q.sayf("   Now the server is replaced by a new one that knows no session. Calling the tool again:")
+	q.sayf("   Now a new server replaces it and does not know the session. Calling the tool again:")
 	if err := q.brew(ctx, s, 1); err != nil {
 		return err
 	}
 	select {
 	case r := <-restored:
-		q.sayf("   The call succeeded. SessionRestored tells: the session was lost, a new one was begun (protocol %s).", r.ProtocolVersion)
+		q.sayf("   The call succeeded. SessionRestored reports a new session in place of the lost one (protocol %s).", r.ProtocolVersion)
 	case <-ctx.Done():
 		return errors.New("SessionRestored was not called")
 	}
 	if runs := house.runs.Load(); runs != 2 {
-		return fmt.Errorf("two calls ran the tool %d times", runs)
+		return fmt.Errorf("expected two calls to run the tool twice, it ran %d times", runs)
 	}
-	q.sayf("   Two calls, and the tool ran two times: what the server refused had not run, so it was safe to send again.")
+	q.sayf("   Two calls ran the tool twice: the server had refused the second call before running it, so the retry was safe.")
 	return nil
 }

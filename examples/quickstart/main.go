@@ -1,12 +1,12 @@
-// Command quickstart shows in half a second what a session does for you. It
-// needs no network but loopback: the MCP servers it talks to run inside it.
+// Command quickstart shows in half a second what a session does for you. It needs no network except
+// loopback, because its MCP servers run in the same process.
 //
 //	go run ./examples/quickstart
 //
-// First it meets a server of the modern era, lists its tools and calls one that
-// reports progress. Then it meets a legacy server that loses the session, and
-// goes on as if nothing had happened. At last it meets a server through an executor, on another
-// network. It exits with 0 only if all of it went so.
+// It connects to a modern server, lists the tools and calls one that reports progress. Then it
+// connects to a legacy server that loses the session, and recovers without an error. Finally it
+// connects to a server through an executor in another network. It exits with 0 only if all steps
+// succeed.
 package main
 
 import (
@@ -32,11 +32,11 @@ func main() {
 	}
 }
 
-// network is where client and server meet: loopback here, memory in the test.
+// network connects client and server: loopback here, memory in the test.
 type network struct {
 	listen    func(ctx context.Context) (net.Listener, error)
-	transport http.RoundTripper // the client's; nil lets each session make its own
-	// remote makes a transport through an executor, and what ends both.
+	transport http.RoundTripper // the client's; with nil, each session creates its own
+	// remote creates a transport through an executor, and a function that ends both.
 	remote func(ctx context.Context) (transport.Transport, func() error, error)
 }
 
@@ -44,7 +44,7 @@ func listenOnLoopback(ctx context.Context) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0") // a free port
 }
 
-// quickstart is the story, told to out.
+// quickstart runs the demonstration and prints it to out.
 type quickstart struct {
 	network
 	out io.Writer
@@ -61,9 +61,9 @@ func run(ctx context.Context, out io.Writer, n network) error {
 		return fmt.Errorf("legacy server: %w", err)
 	}
 	if err := q.meetServerElsewhere(ctx); err != nil {
-		return fmt.Errorf("server elsewhere: %w", err)
+		return fmt.Errorf("server through an executor: %w", err)
 	}
-	q.sayf("\nEverything went as said.")
+	q.sayf("\nAll steps succeeded.")
 	return nil
 }
 

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const story = `1. A server of the modern era: every request stands for itself.
+const story = `1. A server of the modern era: every request is independent.
    The server listens at http://127.0.0.1:8080/mcp
    Connected to "teahouse": modern era, protocol 2026-07-28.
    It has a tool "brew": Brews tea, one cup after the other.
@@ -31,29 +31,29 @@ const story = `1. A server of the modern era: every request stands for itself.
      cup 3 of 3: mint tea
    Result: cups of tea served: 3
 
-2. A server of the legacy era: it keeps a session, and will lose it.
+2. A server of the legacy era: it keeps a session and will lose it.
    The server listens at http://127.0.0.1:8080/mcp
    Connected to "teahouse": legacy era, protocol 2025-11-25. Nothing had to be configured for that.
    Calling the tool:
      cup 1 of 1: green tea
    Result: cups of tea served: 1
-   Now the server is replaced by a new one that knows no session. Calling the tool again:
+   Now a new server replaces it and does not know the session. Calling the tool again:
      cup 1 of 1: green tea
    Result: cups of tea served: 1
-   The call succeeded. SessionRestored tells: the session was lost, a new one was begun (protocol 2025-11-25).
-   Two calls, and the tool ran two times: what the server refused had not run, so it was safe to send again.
+   The call succeeded. SessionRestored reports a new session in place of the lost one (protocol 2025-11-25).
+   Two calls ran the tool twice: the server had refused the second call before running it, so the retry was safe.
 
-3. The same session through an executor: every request is made by another process's network.
+3. The same session through an executor: another process makes every request.
    Connected to "teahouse". Calling the tool, with progress:
      cup 1 of 2: green tea
      cup 2 of 2: black tea
    Result: cups of tea served: 2
 
-Everything went as said.
+All steps succeeded.
 `
 
-// In fake time each cup is brewed only when everybody has seen the progress of
-// the one before, so the story is the same each time.
+// In fake time, each cup is brewed only after all goroutines have processed the progress of the
+// previous one. The output is therefore always the same.
 func TestStory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := memnet.New()
@@ -69,7 +69,7 @@ func TestStory(t *testing.T) {
 		require.Equal(t, story, out.String())
 		require.NoError(t, direct.Close())
 		synctest.Wait()
-		require.Zero(t, memory.Conns(), "connections that nobody closed")
+		require.Zero(t, memory.Conns(), "connections left open")
 	})
 }
 
@@ -87,19 +87,19 @@ func remoteInMemory(ctx context.Context, memory *memnet.Network) (transport.Tran
 	return rt, func() error { return errors.Join(rt.Close(), <-served) }, nil
 }
 
-// What users run: loopback, and a transport of each session's own.
+// The program as users run it: over loopback, and with a transport for each session.
 func TestStoryOnLoopback(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), &out, network{listen: listenOnLoopback, remote: remoteOnLoopback}))
-	require.Contains(t, out.String(), "Everything went as said.")
+	require.Contains(t, out.String(), "All steps succeeded.")
 }
 
-func TestFailureIsTold(t *testing.T) {
+func TestFailureIsReported(t *testing.T) {
 	noPort := errors.New("no port left")
 	var out strings.Builder
 	err := run(t.Context(), &out, network{
 		listen: func(context.Context) (net.Listener, error) { return nil, noPort },
 	})
 	require.ErrorIs(t, err, noPort)
-	require.NotContains(t, out.String(), "Everything went as said.")
+	require.NotContains(t, out.String(), "All steps succeeded.")
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// meetModernServer is the everyday use: connect, list the tools, call one.
+// meetModernServer shows everyday use: connect, list the tools, call one.
 func (q *quickstart) meetModernServer(ctx context.Context) (err error) {
 	house, err := openTeahouse(ctx, q.listen)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, house.close()) }()
-	q.sayf("1. A server of the modern era: every request stands for itself.")
+	q.sayf("1. A server of the modern era: every request is independent.")
 	q.sayf("   The server listens at %s", house.url)
 
 	s, err := mcpclient.Connect(ctx, house.url, &mcpclient.Options{Transport: q.transport})
@@ -37,7 +37,7 @@ func (q *quickstart) meetModernServer(ctx context.Context) (err error) {
 	return q.brew(ctx, s, 3)
 }
 
-// brew calls the tool and shows its progress and its result.
+// brew calls the tool and prints its progress and its result.
 func (q *quickstart) brew(ctx context.Context, s *mcpclient.Session, cups int) error {
 	reports := 0
 	show := func(_ context.Context, p mcpclient.Progress) {
@@ -47,7 +47,7 @@ func (q *quickstart) brew(ctx context.Context, s *mcpclient.Session, cups int) e
 	result, err := s.CallTool(ctx, "brew", map[string]any{"cups": cups}, mcpclient.OnProgress(show))
 	switch {
 	case err != nil:
-		return err // no result; mcpclient.OutcomeOf(err) tells whether the tool may have run
+		return err // no result; mcpclient.OutcomeOf(err) reports whether the tool may have run
 	case result.IsError:
 		return errors.New("the tool failed: " + text(result))
 	case reports == 0:
@@ -57,7 +57,7 @@ func (q *quickstart) brew(ctx context.Context, s *mcpclient.Session, cups int) e
 	return nil
 }
 
-// text joins what a result says in words; there may be images and more.
+// text joins the texts of a result, which may also contain images and other content.
 func text(result *mcpclient.CallToolResult) string {
 	var words []string
 	for _, content := range result.Content {

@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// remoteOnLoopback starts an executor, as a sandbox elsewhere would have one,
-// and returns a transport through it.
+// remoteOnLoopback starts an executor, as a remote sandbox would, and returns a transport through
+// it.
 func remoteOnLoopback(ctx context.Context) (transport.Transport, func() error, error) {
 	far, err := agent.Listen(ctx, "ws://127.0.0.1:0", nil)
 	if err != nil {
@@ -24,8 +24,7 @@ func remoteOnLoopback(ctx context.Context) (transport.Transport, func() error, e
 	return near, func() error { return errors.Join(near.Close(), far.Close()) }, nil
 }
 
-// meetServerElsewhere is the same session once more, on another network: only the
-// transport differs.
+// meetServerElsewhere runs the same session in another network: only the transport differs.
 func (q *quickstart) meetServerElsewhere(ctx context.Context) (err error) {
 	house, err := openTeahouse(ctx, q.listen)
 	if err != nil {
@@ -37,7 +36,7 @@ func (q *quickstart) meetServerElsewhere(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeRemote()) }()
-	q.sayf("\n3. The same session through an executor: every request is made by another process's network.")
+	q.sayf("\n3. The same session through an executor: another process makes every request.")
 
 	s, err := mcpclient.Connect(ctx, house.url, &mcpclient.Options{Transport: through})
 	if err != nil {

@@ -13,15 +13,15 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
-// teahouse is an MCP server with one tool, made with mcp-go. None of it is
-// needed to use a server that runs somewhere else.
+// teahouse is an MCP server with one tool, built with mcp-go. You do not need any of it to use an
+// existing server.
 type teahouse struct {
 	url     string
-	runs    atomic.Int64 // how often the tool was run
+	runs    atomic.Int64 // how often the tool has run
 	options []server.StreamableHTTPOption
 	current atomic.Pointer[server.StreamableHTTPServer]
 	http    *http.Server
-	served  chan error // what Serve returned
+	served  chan error // result of Serve
 }
 
 func openTeahouse(
@@ -43,8 +43,8 @@ func openTeahouse(
 	return t, nil
 }
 
-// replaceServer puts a new MCP server behind the same address, as a deployment
-// does behind a load balancer. The sessions of the old one are forgotten.
+// replaceServer replaces the MCP server at the same address, as a deployment behind a load balancer
+// does. The new server does not know the old sessions.
 func (t *teahouse) replaceServer() {
 	s := server.NewMCPServer("teahouse", "1.0.0")
 	s.AddTool(mcp.NewTool("brew", mcp.WithDescription("Brews tea, one cup after the other."), mcp.WithNumber("cups")), t.brew)
@@ -53,7 +53,7 @@ func (t *teahouse) replaceServer() {
 
 var teas = [...]string{"green tea", "black tea", "mint tea"}
 
-// brew is the tool.
+// brew implements the tool.
 func (t *teahouse) brew(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	t.runs.Add(1)
 	cups := request.GetInt("cups", 1)
@@ -70,7 +70,7 @@ func (t *teahouse) brew(ctx context.Context, request mcp.CallToolRequest) (*mcp.
 	return mcp.NewToolResultText(fmt.Sprintf("cups of tea served: %d", cups)), nil
 }
 
-// reportProgress tells the client how far a call is, if it asked for that.
+// reportProgress sends a progress notification if the client has requested it.
 func reportProgress(ctx context.Context, request mcp.CallToolRequest, progress, total int, message string) error {
 	if request.Params.Meta == nil || request.Params.Meta.ProgressToken == nil {
 		return nil

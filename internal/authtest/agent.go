@@ -11,8 +11,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// Agent returns a transport that reaches the world through executors of our own, in memory too: one for each
-// exchange, or one for all if it is shared. It ends with the test. Names are not known there, see [World.ServeAt].
+// Agent returns a transport over in-memory executors that run our agent: one for each exchange, or
+// a single one if shared is set. It ends with the test. These executors cannot resolve the names of
+// [World.ServeAt].
 func (w *World) Agent(shared bool) transport.Transport {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -27,7 +28,7 @@ func (w *World) Agent(shared bool) transport.Transport {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {
-		_ = rt.Close() // always nil
+		_ = rt.Close() // always returns nil
 		cancel()
 		serving.Wait()
 	})

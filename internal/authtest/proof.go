@@ -12,16 +12,17 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Proof is a DPoP proof that was verified (RFC 9449 section 4.3).
+// Proof is a verified DPoP proof (RFC 9449 section 4.3).
 type Proof struct {
 	KeyID, ID, Nonce string
 }
 
-// VerifyProof checks the proof of a request to origin; access is the token that goes with it, if any.
+// VerifyProof checks the proof of a request to origin. access is the access token of the request,
+// if any.
 func VerifyProof(r *http.Request, origin, access string) (*Proof, error) {
 	headers := r.Header.Values("DPoP")
 	if len(headers) != 1 {
-		return nil, fmt.Errorf("%d DPoP headers", len(headers))
+		return nil, fmt.Errorf("expected 1 DPoP header, got %d", len(headers))
 	}
 	claims := jwt.MapClaims{}
 	keyID := ""
@@ -38,7 +39,7 @@ func VerifyProof(r *http.Request, origin, access string) (*Proof, error) {
 		hash := sha256.Sum256(fmt.Appendf(nil, `{"crv":%q,"kty":%q,"x":%q,"y":%q}`, jwk["crv"], jwk["kty"], jwk["x"], jwk["y"]))
 		keyID = base64.RawURLEncoding.EncodeToString(hash[:])
 		if jwk["d"] != nil {
-			return nil, errors.New("the private key is in the proof")
+			return nil, errors.New("the proof contains the private key")
 		}
 		return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 	}, jwt.WithValidMethods([]string{"ES256"}), jwt.WithIssuedAt())
@@ -67,7 +68,8 @@ func VerifyProof(r *http.Request, origin, access string) (*Proof, error) {
 	return &Proof{KeyID: keyID, ID: text("jti"), Nonce: text("nonce")}, nil
 }
 
-// checkProof checks the proof of a token request, if there is one, and returns its key's thumbprint.
+// checkProof checks the proof of a token request, if there is one, and returns the thumbprint of
+// its key.
 func (s *Server) checkProof(r *http.Request) (string, error) {
 	if !s.script.DPoP || r.Header.Get("DPoP") == "" {
 		return "", nil

@@ -10,36 +10,37 @@ import (
 	"sync"
 )
 
-// ResourceScript is how a Resource behaves.
+// ResourceScript sets the behavior of a Resource.
 type ResourceScript struct {
-	// Servers are its authorization servers; their tokens are accepted.
+	// Servers are its authorization servers, whose tokens it accepts.
 	Servers []*Server
-	// ChallengeScope is in the challenge of a 401; Scopes is scopes_supported.
+	// ChallengeScope is the scope in the challenge of a 401. Scopes is scopes_supported.
 	ChallengeScope string
 	Scopes         []string
-	// Need is a scope that requests need.
+	// Need is a scope that requests require.
 	Need string
 	// RefuseAll answers every token with 401.
 	RefuseAll bool
-	// DPoP says that tokens must be bound; Nonce is demanded in proofs.
+	// DPoP requires tokens to be bound to a key. Nonce is required in proofs.
 	DPoP  bool
 	Nonce string
 	// Metadata changes the metadata document before it is sent.
 	Metadata func(document map[string]any)
-	// Refused is called with each 401 before it is sent, and may hold it back. n counts them from 1.
+	// Refused is called with each 401 before it is sent, and may delay it. n counts the calls from
+	// 1.
 	Refused func(n int, r *http.Request)
-	// Redirect sends authorized requests on, with 307.
+	// Redirect redirects authorized requests with 307.
 	Redirect string
-	// Handler answers authorized requests. Nil answers with their bodies.
+	// Handler answers authorized requests. Nil echoes their bodies.
 	Handler http.Handler
 }
 
 // Resource is a protected resource.
 type Resource struct {
-	// Origin is where it is. URL is the endpoint.
+	// Origin is its origin, URL its endpoint.
 	Origin, URL string
 
-	mu       sync.Mutex // guards the rest
+	mu       sync.Mutex // guards the fields below
 	script   ResourceScript
 	requests []Request
 	proofs   map[string]bool
@@ -89,7 +90,7 @@ func (rs *Resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusOK, rs.metadata())
 		return
 	}
-	body, _ := io.ReadAll(r.Body) // a body that was cut is what came
+	body, _ := io.ReadAll(r.Body) // if the body was cut, the part that has arrived
 	rs.mu.Lock()
 	rs.requests = append(rs.requests, Request{Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Form: r.URL.Query()})
 	script := rs.script
@@ -120,7 +121,7 @@ func (rs *Resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			script.Handler.ServeHTTP(w, r)
 			return
 		}
-		_, _ = w.Write(body) // the client may be gone
+		_, _ = w.Write(body) // the client may have disconnected
 	}
 }
 
@@ -144,7 +145,7 @@ func (rs *Resource) metadata() map[string]any {
 	return document
 }
 
-// judge returns no challenge for a request that is authorized.
+// judge returns the challenge for a request, or "" if the request is authorized.
 func (rs *Resource) judge(r *http.Request, script *ResourceScript) (status int, challenge string) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if token == "" {

@@ -11,38 +11,39 @@ import (
 	"time"
 )
 
-// Script is how a Server behaves. The zero value issues tokens without refresh tokens.
+// Script sets the behavior of a Server. The zero value issues access tokens without refresh tokens.
 type Script struct {
-	// Lifetime is that of access tokens; zero: not said.
+	// Lifetime is the lifetime of access tokens; zero sends none.
 	Lifetime time.Duration
-	// Refresh says that refresh tokens are issued. They work once.
+	// Refresh issues refresh tokens. Each works once.
 	Refresh bool
-	// KeepRefresh says that a refresh returns no new refresh token: the old one goes on.
+	// KeepRefresh makes a refresh return no new refresh token. The old one stays valid.
 	KeepRefresh bool
-	// Prefix is what every token and code begins with.
+	// Prefix is the prefix of every token and code.
 	Prefix string
-	// Auth is how clients must authenticate at the token endpoint, "none" if empty.
+	// Auth is the method that clients must use at the token endpoint, "none" if empty.
 	Auth string
-	// DPoP says that tokens are bound to the key of the proof, if there is one. Nonce is demanded in it.
+	// DPoP binds tokens to the key of the proof, if there is one. Nonce is required in proofs.
 	DPoP  bool
 	Nonce string
-	// Scopes is scopes_supported; Granted replaces the scope that is granted.
+	// Scopes is scopes_supported. Granted replaces the granted scope.
 	Scopes, Granted []string
-	// ExpectAssertion judges the assertion of a jwt-bearer or private_key_jwt request.
+	// ExpectAssertion checks the assertion of a jwt-bearer or private_key_jwt request.
 	ExpectAssertion func(form url.Values) error
 	// Metadata changes the metadata document before it is sent.
 	Metadata func(document map[string]any)
 	// Callback changes the parameters of a callback before they are sent.
 	Callback func(answer url.Values)
-	// Token answers a token request instead of the server, unless the status is zero.
+	// Token answers a token request instead of the server, unless it returns status zero.
 	Token func(form url.Values) (status int, body string)
-	// Revoke answers a revocation instead of the server, unless the status is zero.
+	// Revoke answers a revocation instead of the server, unless it returns status zero.
 	Revoke func(form url.Values) (status int, body string)
-	// Hold keeps token requests until it is closed; what they do is done before.
+	// Hold delays the responses to token requests until it is closed. The server processes the
+	// requests before.
 	Hold <-chan struct{}
 }
 
-// Request is one that a server got.
+// Request is a request that a server received.
 type Request struct {
 	Method, Path string
 	Header       http.Header
@@ -51,17 +52,17 @@ type Request struct {
 
 // Server is an authorization server.
 type Server struct {
-	// Issuer is its issuer.
+	// Issuer is its issuer identifier.
 	Issuer string
 
-	mu       sync.Mutex // guards the rest
+	mu       sync.Mutex // guards the fields below
 	script   Script
 	requests []Request
-	codes    map[string]url.Values // of the authorization request
+	codes    map[string]url.Values // the authorization request of each code
 	clients  map[string]*client
 	access   map[string]*Grant
 	refresh  map[string]*Grant
-	used     map[string]*Grant // refresh tokens that were used up
+	used     map[string]*Grant // refresh tokens that have been used
 	proofs   map[string]bool
 	serial   int
 	reused   int
@@ -72,7 +73,7 @@ type client struct {
 	Redirects  []string
 }
 
-// Grant is what a token stands for.
+// Grant is what a token grants.
 type Grant struct {
 	ClientID, Resource, Scope, KeyID string
 	Expiry                           time.Time
@@ -108,7 +109,7 @@ func (s *Server) Change(change func(*Script)) {
 	change(&s.script)
 }
 
-// AddClient registers a client by hand.
+// AddClient registers a client.
 func (s *Server) AddClient(id, secret string, redirects ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,19 +129,20 @@ func (s *Server) Requests(path string) []Request {
 	return out
 }
 
-// Tokens returns the token requests of a grant type, by its last word: "refresh_token".
+// Tokens returns the token requests with this grant type, for example "refresh_token".
 func (s *Server) Tokens(grant string) []Request {
 	return slices.DeleteFunc(s.Requests("/token"), func(r Request) bool { return r.Form.Get("grant_type") != grant })
 }
 
-// Reused returns how many refresh tokens were used twice: each ends its whole family.
+// Reused returns how many refresh tokens were used a second time. Each reuse revokes all tokens of
+// its family.
 func (s *Server) Reused() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.reused
 }
 
-// RevokeAll ends all access tokens, and the refresh tokens too if everything says so.
+// RevokeAll revokes all access tokens, and the refresh tokens as well if everything is set.
 func (s *Server) RevokeAll(everything bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +152,7 @@ func (s *Server) RevokeAll(everything bool) {
 	}
 }
 
-// Accepts returns the grant of an access token that is valid now.
+// Accepts returns the grant of an access token, or nil if the token is not valid now.
 func (s *Server) Accepts(token string) *Grant {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,10 +165,10 @@ func (s *Server) Accepts(token string) *Grant {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_ = r.ParseForm() // a bad form is an empty one
+	_ = r.ParseForm() // an invalid form counts as empty
 	body := map[string]any{}
 	if r.URL.Path == "/register" {
-		_ = json.NewDecoder(r.Body).Decode(&body) // as above
+		_ = json.NewDecoder(r.Body).Decode(&body) // an invalid body counts as empty
 	}
 	s.mu.Lock()
 	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Form: r.Form})
@@ -199,19 +201,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply(w, status, answer)
 }
 
-// reply answers with a text, or anything else as JSON.
+// reply sends a string as text and any other answer as JSON.
 func reply(w http.ResponseWriter, status int, answer any) {
 	text, ok := answer.(string)
 	if !ok {
 		data, err := json.Marshal(answer)
 		if err != nil {
-			panic(err) // a mistake of the test
+			panic(err) // a defect of the test
 		}
 		text = string(data)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text) // the client may be gone
+	_, _ = io.WriteString(w, text) // the client may have disconnected
 }
 
 func (s *Server) metadata() map[string]any {
@@ -257,7 +259,7 @@ func (s *Server) register(body map[string]any) (int, any) {
 	return http.StatusCreated, answer
 }
 
-// authorize is a page on which the person says yes at once.
+// authorize is the authorization endpoint. The user consents immediately.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -265,7 +267,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	c := s.clients[q.Get("client_id")]
 	if c == nil || !slices.Contains(c.Redirects, q.Get("redirect_uri")) || q.Get("response_type") != "code" ||
 		q.Get("code_challenge_method") != "S256" || q.Get("state") == "" || q.Get("resource") == "" {
-		http.Error(w, "bad authorization request", http.StatusBadRequest)
+		http.Error(w, "invalid authorization request", http.StatusBadRequest)
 		return
 	}
 	s.serial++

@@ -52,7 +52,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) (int, any) {
 	return http.StatusOK, s.issue(g, form.Get("refresh_token"))
 }
 
-// judge finds what a token request is entitled to.
+// judge returns the grant for a token request, or a refusal.
 func (s *Server) judge(r *http.Request, form url.Values) (*Grant, error) {
 	grant := form.Get("grant_type")
 	if form.Get("resource") == "" {
@@ -83,14 +83,14 @@ func (s *Server) checkClient(r *http.Request, form url.Values) (string, error) {
 	method := s.script.Auth
 	id, secret, basic := r.BasicAuth()
 	if basic {
-		id, _ = url.QueryUnescape(id) // a bad one is an unknown one
+		id, _ = url.QueryUnescape(id) // an invalid id counts as an unknown one
 		secret, _ = url.QueryUnescape(secret)
 	} else {
 		id, secret = form.Get("client_id"), form.Get("client_secret")
 	}
 	if method == "private_key_jwt" {
 		if s.script.ExpectAssertion == nil || basic || id != "" {
-			return "", refuse("invalid_client", "an assertion, and nothing else")
+			return "", refuse("invalid_client", "expected an assertion and no other authentication")
 		}
 		if err := s.script.ExpectAssertion(form); err != nil {
 			return "", refuse("invalid_client", "%v", err)
@@ -102,7 +102,7 @@ func (s *Server) checkClient(r *http.Request, form url.Values) (string, error) {
 	case c == nil:
 		return "", refuse("invalid_client", "unknown client")
 	case basic != (method == "client_secret_basic"), secret != c.Secret:
-		return "", refuse("invalid_client", "the client must authenticate by %s", method)
+		return "", refuse("invalid_client", "the client must authenticate with %s", method)
 	}
 	return id, nil
 }
@@ -115,11 +115,11 @@ func (s *Server) useCode(clientID string, form url.Values) (*Grant, error) {
 	case !ok:
 		return nil, refuse("invalid_grant", "unknown code")
 	case asked.Get("client_id") != clientID, asked.Get("redirect_uri") != form.Get("redirect_uri"):
-		return nil, refuse("invalid_grant", "the code of another client")
+		return nil, refuse("invalid_grant", "the code belongs to another client")
 	case asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(challenge[:]):
 		return nil, refuse("invalid_grant", "wrong code verifier")
 	case asked.Get("resource") != form.Get("resource"):
-		return nil, refuse("invalid_target", "another resource")
+		return nil, refuse("invalid_target", "wrong resource")
 	}
 	return &Grant{ClientID: clientID, Resource: asked.Get("resource"), Scope: asked.Get("scope")}, nil
 }
@@ -136,9 +136,9 @@ func (s *Server) useRefresh(clientID string, form url.Values) (*Grant, error) {
 	case g == nil || g.Revoked:
 		return nil, refuse("invalid_grant", "the refresh token %s is not valid", value)
 	case g.ClientID != clientID:
-		return nil, refuse("invalid_grant", "the refresh token of another client")
+		return nil, refuse("invalid_grant", "the refresh token belongs to another client")
 	case g.Resource != form.Get("resource"):
-		return nil, refuse("invalid_target", "another resource")
+		return nil, refuse("invalid_target", "wrong resource")
 	}
 	if !s.script.KeepRefresh {
 		delete(s.refresh, value)
@@ -147,7 +147,7 @@ func (s *Server) useRefresh(clientID string, form url.Values) (*Grant, error) {
 	return g, nil
 }
 
-// issue makes tokens for a grant. family is the refresh token that was used, if any.
+// issue creates tokens for a grant. family is the refresh token of the request, if any.
 func (s *Server) issue(g *Grant, family string) map[string]any {
 	s.serial++
 	next := *g

@@ -1,8 +1,7 @@
-// Package authtest plays a protected resource and its authorization servers
-// over HTTP, scripted, for tests of authorization. The servers are strict:
-// what a client must not do is refused, and can be asked for afterwards.
+// Package authtest runs scripted protected resources and authorization servers over HTTP, for tests
+// of authorization. The servers are strict: they refuse invalid requests and record all of them.
 //
-// It knows nothing of package oauth, so that tests inside of it can use it.
+// It does not import package oauth, so the internal tests of that package can use it.
 package authtest
 
 import (
@@ -25,13 +24,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// World is a network in memory with a resource and its authorization server.
+// World is an in-memory network with a resource and its authorization server.
 type World struct {
-	// Network is what everything runs on.
+	// Network connects all parties.
 	Network *memnet.Network
-	// Transport reaches all of it.
+	// Transport reaches all servers.
 	Transport transport.Transport
-	// Server is the authorization server that Resource names at first.
+	// Server is the authorization server that Resource initially names.
 	Server *Server
 	// Resource is the protected resource.
 	Resource *Resource
@@ -50,11 +49,11 @@ func New(t testing.TB) *World {
 		DialContext: w.dial, NoProxy: true, TLSConfig: &tls.Config{RootCAs: w.roots, MinVersion: tls.VersionTLS12},
 	})
 	t.Cleanup(func() {
-		_ = w.Transport.Close() // always nil
+		_ = w.Transport.Close() // always returns nil
 		time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
 		synctest.Wait()
 		if n := w.Network.Conns(); n != 0 {
-			t.Errorf("%d connections were left open", n)
+			t.Errorf("%d connections left open", n)
 		}
 	})
 	w.Server = w.NewServer()
@@ -62,7 +61,7 @@ func New(t testing.TB) *World {
 	return w
 }
 
-// Serve serves a handler at an origin of its own, which it returns.
+// Serve serves a handler at a new origin, which it returns.
 func (w *World) Serve(h http.Handler) (origin string) {
 	w.next++
 	host := fmt.Sprintf("127.0.0.1:%d", w.next)
@@ -88,13 +87,13 @@ func (w *World) dial(ctx context.Context, network, addr string) (net.Conn, error
 	return w.Network.DialContext(ctx, network, addr)
 }
 
-// ServeAt serves a handler at an origin, a name under example.com or example.com itself, which stands for ip. It is
-// called before anything is sent.
+// ServeAt serves a handler at an origin. Its host, example.com or a name under it, resolves to ip.
+// Call ServeAt before any request is sent.
 func (w *World) ServeAt(origin, ip string, h http.Handler) {
 	scheme, host, _ := strings.Cut(origin, "://")
 	server := httptest.NewUnstartedServer(h)
-	_ = server.Listener.Close()                         // ours is in memory
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // a client that does not want to be here says nothing
+	_ = server.Listener.Close()                         // the server gets an in-memory listener instead
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // suppresses the error when a client refuses the connection during the handshake
 	if scheme == "https" {
 		host += ":443"
 		server.Listener = w.Network.Listen(net.JoinHostPort(ip, "443"))
@@ -109,8 +108,8 @@ func (w *World) ServeAt(origin, ip string, h http.Handler) {
 	w.t.Cleanup(server.Close)
 }
 
-// Visit is a person with a browser who says yes: it opens an authorization URL
-// and returns where it was sent to.
+// Visit plays a user with a browser who consents. It opens an authorization URL and returns the URL
+// that it is redirected to.
 func (w *World) Visit(ctx context.Context, page string) (callback string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, http.NoBody)
 	if err != nil {
@@ -122,7 +121,7 @@ func (w *World) Visit(ctx context.Context, page string) (callback string, err er
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusFound {
-		return "", fmt.Errorf("the authorization server shows status %d", resp.StatusCode)
+		return "", fmt.Errorf("expected a redirect from the authorization server, got status %d", resp.StatusCode)
 	}
 	return resp.Header.Get("Location"), nil
 }

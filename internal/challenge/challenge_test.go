@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// text writes challenges as RFC 9110 wants them.
+// text formats challenges as RFC 9110 requires.
 func text(all []Challenge) string {
 	var b strings.Builder
 	for i, c := range all {
@@ -61,10 +61,10 @@ func TestParse(t *testing.T) {
 		"control characters":           {[]string{"Bearer a=\"x\r\nEvil: y\", b=\"c\", d=e\x00f, g=h"}, `Bearer b="c", g="h"`},
 		"no value":                     {[]string{`Bearer a=, b=c`}, `Bearer a=, b="c"`},
 		"no value, later":              {[]string{`Bearer a=b, c=, d=e`}, `Bearer a="b", d="e"`},
-		"rubbish, then good":           {[]string{`@@@ "x, y" z, Bearer a=b`}, `Bearer a="b"`},
-		"rubbish between":              {[]string{`Bearer a=b, @@@, c=d`}, `Bearer a="b", c="d"`},
-		"rubbish after a scheme":       {[]string{`Bearer {"a":"b, c"}, Basic d=e`}, `Bearer, Basic d="e"`},
-		"a scheme that is no token":    {[]string{`Bea:rer a=b, c=d, Basic e=f`}, `Basic e="f"`},
+		"garbage, then a challenge":    {[]string{`@@@ "x, y" z, Bearer a=b`}, `Bearer a="b"`},
+		"garbage between":              {[]string{`Bearer a=b, @@@, c=d`}, `Bearer a="b", c="d"`},
+		"garbage after a scheme":       {[]string{`Bearer {"a":"b, c"}, Basic d=e`}, `Bearer, Basic d="e"`},
+		"invalid scheme":               {[]string{`Bea:rer a=b, c=d, Basic e=f`}, `Basic e="f"`},
 		"quotes right after the value": {[]string{`Bearer a=b"c, d=e", f=g`}, `Bearer a="b", f="g"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,8 +97,8 @@ func TestBounds(t *testing.T) {
 	require.Equal(t, `Bearer a="b"`, text(cut))
 }
 
-// What was understood is understood again when it is written as it should be, and no
-// value makes another value's challenges disappear.
+// Parsing the formatted result of a Parse gives the same result, and no value hides the challenges
+// of another value.
 func FuzzParse(f *testing.F) {
 	f.Add(`Newauth realm="apps", type=1, title="Login to \"apps\"", Basic realm="simple"`, `Bearer a==`)
 	f.Add(`Bearer a= b="c" d, "e`, "A\tb==,, c")

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Counts of allocations, which the race detector changes.
+// These tests count allocations, which the race detector changes.
 
 func requireAllocs(t *testing.T, want float64, what string, f func()) {
 	t.Helper()

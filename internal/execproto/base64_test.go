@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sameBase64 compares with the standard library, and looks at the bytes around the result.
+// sameBase64 compares the result with the standard library's, and checks that the bytes around it
+// are unchanged.
 func sameBase64(t *testing.T, data []byte) {
 	t.Helper()
 	const before, around = "before", 0xa5

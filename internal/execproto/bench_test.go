@@ -29,7 +29,7 @@ func BenchmarkReadDelta(b *testing.B) {
 	}
 }
 
-// The envelope and the scan of the text alone, without the decoding.
+// BenchmarkScanDelta reads the envelope and scans the text, without decoding it.
 func BenchmarkScanDelta(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(size.name, func(b *testing.B) {
@@ -59,7 +59,7 @@ func BenchmarkAppendDelta(b *testing.B) {
 	}
 }
 
-// What encoding/json does with the same text, for comparison.
+// BenchmarkReadDeltaStandard reads the same text with encoding/json, for comparison.
 func BenchmarkReadDeltaStandard(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(size.name, func(b *testing.B) {

@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Each fuzzer but the last holds a parser against encoding/json.
+// Each fuzz test except the last compares a parser with encoding/json.
 
 func FuzzMessage(f *testing.F) {
 	for _, seed := range []string{
@@ -28,7 +28,7 @@ func FuzzMessage(f *testing.F) {
 		var m Message
 		err := m.Read(data)
 		if errors.Is(err, jsonrpc.ErrDepth) {
-			return // the reference goes deeper
+			return // the reference allows greater depth
 		}
 		want, ok := referenceMessage(data)
 		compare(t, want, &m, ok, err)
@@ -70,7 +70,7 @@ func FuzzHTTPResponse(f *testing.F) {
 	})
 }
 
-// What is appended is read back as it was, with U+FFFD for what is not UTF-8.
+// Appended messages are read back unchanged, with U+FFFD for invalid UTF-8.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add(int64(1), "GET", "http://h/", "http-1", "accept", "*/*", "ENV", []byte("body"), true)
 	f.Add(int64(-1), "\xff", "\"\\\n", "", "é", "\u2028", "", []byte{}, false)
@@ -78,7 +78,7 @@ func FuzzRoundTrip(f *testing.F) {
 		request := &HTTPRequest{Method: method, URL: url, Headers: []Header{{Name: name, Value: value, EnvVar: env}, {}}, Body: body, TimeoutMs: -1, Stop: yes, RequestID: id, Stream: !yes}
 		m := readBack(t, AppendHTTPRequest(nil, n, request), Request)
 		if got, ok := m.ID(); !ok || got != n {
-			t.Fatalf("the id is %d, %v", got, ok)
+			t.Fatalf("got id %d, %v", got, ok)
 		}
 		gotRequest, err := ReadHTTPRequest(m.Params)
 		request.Method, request.URL, request.RequestID = valid(method), valid(url), valid(id)
@@ -96,13 +96,13 @@ func FuzzRoundTrip(f *testing.F) {
 		want := Delta{RequestID: []byte(valid(id)), Seq: n, Base64: m.Delta.Base64, Done: yes, Failed: value != "", Error: valid(value)}
 		compare(t, &want, &m.Delta, true, err)
 		if !bytes.Equal(piece, body) || len(piece) > m.Delta.Size() {
-			t.Fatalf("the piece is %q (size %d), want %q", piece, m.Delta.Size(), body)
+			t.Fatalf("got piece %q (size %d), expected %q", piece, m.Delta.Size(), body)
 		}
 
 		m = readBack(t, AppendError(nil, []byte(`"x"`), n, value, AppendStage(nil, Stage{NotSent: yes, Permanent: !yes})), Failure)
 		stage, ok := ReadStage(m.Error.Data)
 		if m.Error.Code != n || m.Error.Message != valid(value) || !ok || stage != (Stage{NotSent: yes, Permanent: !yes}) {
-			t.Fatalf("the error is %+v, its stage %+v, %v", m.Error, stage, ok)
+			t.Fatalf("got error %+v, stage %+v, %v", m.Error, stage, ok)
 		}
 	})
 }
@@ -113,7 +113,7 @@ func readBack(t *testing.T, text []byte, kind Kind) Message {
 	t.Helper()
 	var m Message
 	if err := m.Read(text); err != nil || m.Kind != kind || !json.Valid(text) {
-		t.Fatalf("%s is read as %+v, %v", text, m, err)
+		t.Fatalf("%s was read as %+v, %v", text, m, err)
 	}
 	return m
 }
@@ -121,14 +121,14 @@ func readBack(t *testing.T, text []byte, kind Kind) Message {
 func compare[T any](t *testing.T, want, got *T, ok bool, err error) {
 	t.Helper()
 	if ok != (err == nil) {
-		t.Fatalf("the reader says %v, the reference %v", err, ok)
+		t.Fatalf("the reader returned %v, the reference %v", err, ok)
 	}
 	if ok && !reflect.DeepEqual(plain(reflect.ValueOf(want)), plain(reflect.ValueOf(got))) {
-		t.Fatalf("got %+v\nwant %+v", got, want)
+		t.Fatalf("got %+v\nexpected %+v", got, want)
 	}
 }
 
-// plain writes a value down so that nil and empty slices are the same.
+// plain returns a printable form of a value in which nil and empty slices are the same.
 func plain(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -153,14 +153,14 @@ func plain(v reflect.Value) any {
 	}
 }
 
-// reference reads one object the slow way. It is wrong once something was not
-// as it should be.
+// reference reads one object with encoding/json, which is slow. It sets wrong if anything is
+// invalid.
 type reference struct {
 	members map[string]json.RawMessage
 	wrong   *bool
 }
 
-// referenceObject begins to read one, in which none of the names may be there twice.
+// referenceObject starts reading an object in which none of these names may be duplicated.
 func referenceObject(data []byte, wrong *bool, names ...string) reference {
 	r := reference{wrong: wrong}
 	if !json.Valid(data) || json.Unmarshal(data, &r.members) != nil || r.members == nil {
@@ -195,7 +195,7 @@ func (r reference) must(names ...string) {
 	}
 }
 
-// value reads a member that must be of the right kind if it is there.
+// value returns a member, which must have the right type if it is present.
 func value[T any](r reference, name string, start string) (v T) {
 	raw, there := r.members[name]
 	if there && (len(raw) == 0 || !bytes.ContainsAny(raw[:1], start) || json.Unmarshal(raw, &v) != nil) {
@@ -212,7 +212,7 @@ func (r reference) number(name string) int64 {
 	if !there {
 		return 0
 	}
-	c := jsonrpc.NewCursor(raw, 0) // which another fuzzer compares
+	c := jsonrpc.NewCursor(raw, 0) // another fuzz test covers numbers
 	n := c.Int64()
 	*r.wrong = *r.wrong || c.Err() != nil
 	return n
@@ -317,7 +317,7 @@ func referenceMessage(data []byte) (*Message, bool) {
 	return m, !wrong
 }
 
-// paramsFirst tells whether the params come before the method: they are kept raw then.
+// paramsFirst reports whether the params precede the method. The parser then keeps them raw.
 func paramsFirst(data []byte) bool {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	_, _ = dec.Token() // the brace

@@ -88,7 +88,7 @@ func TestMessagesThatAreNone(t *testing.T) {
 	require.NoError(t, m.Read([]byte(`{"id":1,"result":`+deep(126)+`}`)))
 }
 
-// deep returns that many arrays, each in the next.
+// deep returns that many nested arrays.
 func deep(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
 func TestMessageID(t *testing.T) {

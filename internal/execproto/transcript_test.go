@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a real executor (codex exec-server 0.169.0) and its client say.
+// These transcripts are from a real executor (codex exec-server 0.169.0) and its client.
 
 func TestHandshakeTranscript(t *testing.T) {
 	m := read(t, `{"id":1,"method":"initialize","params":{"clientName":"go-client","resumeSessionId":null}}`)

@@ -1,5 +1,5 @@
-// Package exectest plays an executor that does what a test tells it, message by
-// message, over links in memory: the far end of package executor.
+// Package exectest plays the far end of package executor over in-memory links, message by message,
+// as a test instructs it.
 package exectest
 
 import (
@@ -13,30 +13,29 @@ import (
 	"github.com/hawser-mcp/hawser/internal/link"
 )
 
-// maxMessage bounds what either end receives, in bytes.
+// maxMessage is the maximum message size in bytes for either end.
 const maxMessage = execproto.MaxMessage
 
-// Executor accepts links. Its zero value is ready. Its methods may be called by
-// several goroutines at once.
+// Executor accepts links. The zero value is ready to use. Its methods are safe for concurrent use.
 type Executor struct {
-	// MaxMessage bounds what the near end receives, in bytes; zero means 64 MiB.
+	// MaxMessage is the maximum message size in bytes for the near end; zero means 64 MiB.
 	MaxMessage int
-	// Greet, if set, plays the handshake in place of an orderly one.
+	// Greet, if set, performs the handshake instead of the default one.
 	Greet func(*Link)
-	// Serve, if set, plays each link after its handshake; Accept does not return it then.
+	// Serve, if set, serves each link after its handshake. Accept does not return such links.
 	Serve func(*Link)
 
 	mu    sync.Mutex
-	links []*Link    // guarded by mu; accepted, in order
-	away  error      // guarded by mu; what a dial fails with
+	links []*Link    // guarded by mu; in the order of the dials
+	away  error      // guarded by mu; error of every dial, nil if dials succeed
 	dials int        // guarded by mu
-	ready chan *Link // guarded by mu; made by the first use
+	ready chan *Link // guarded by mu; created on first use
 }
 
 // Link is the far end of one link.
 type Link struct {
 	*link.PipeEnd
-	Hello []byte // the parameters of initialize, when the handshake was orderly
+	Hello []byte // parameters of initialize, set by the default handshake
 }
 
 func (x *Executor) queue() chan *Link {
@@ -48,7 +47,7 @@ func (x *Executor) queue() chan *Link {
 	return x.ready
 }
 
-// Dial makes a link: the function that executor.Open wants.
+// Dial opens a link. It has the signature that executor.Open needs.
 func (x *Executor) Dial(context.Context) (link.Link, error) {
 	x.mu.Lock()
 	x.dials++
@@ -82,24 +81,24 @@ func (x *Executor) Dial(context.Context) (link.Link, error) {
 	return near, nil
 }
 
-// Away has every dial fail with err, until it is called with nil.
+// Away makes every dial fail with err, until it is called with nil.
 func (x *Executor) Away(err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.away = err
 }
 
-// Dials returns how many dials there were.
+// Dials returns the number of dials so far.
 func (x *Executor) Dials() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.dials
 }
 
-// Accept returns the next link whose handshake is done.
+// Accept returns the next link that has completed its handshake.
 func (x *Executor) Accept() *Link { return <-x.queue() }
 
-// CutAll cuts every link, as the death of the executor does.
+// CutAll cuts every link, as a crash of the executor does.
 func (x *Executor) CutAll() {
 	x.mu.Lock()
 	links := x.links
@@ -118,7 +117,7 @@ func (l *Link) greet() error {
 		return err
 	}
 	if m.Method != execproto.MethodInitialize {
-		return errors.New("the first message is no initialize")
+		return errors.New("the first message is not initialize")
 	}
 	l.Hello = m.Params
 	if err := l.Send(execproto.AppendResult(nil, m.RawID, []byte(hello))); err != nil {
@@ -131,7 +130,7 @@ func (l *Link) greet() error {
 	return err
 }
 
-// Next returns the next message. Its slices are its own.
+// Next returns the next message. Its slices remain valid.
 func (l *Link) Next() (*execproto.Message, error) {
 	data, err := l.Receive()
 	if err != nil {
@@ -142,7 +141,7 @@ func (l *Link) Next() (*execproto.Message, error) {
 	return m, err
 }
 
-// Request is an http/request that came.
+// Request is a received http/request.
 type Request struct {
 	*execproto.HTTPRequest
 	l     *Link
@@ -150,12 +149,12 @@ type Request struct {
 	seq   int64
 }
 
-// Request returns the next http/request; anything else fails the test.
+// Request returns the next http/request. Any other message fails the test.
 func (l *Link) Request(t testing.TB) *Request {
 	t.Helper()
 	r, err := l.NextRequest()
 	if err != nil {
-		t.Fatalf("no http/request came: %v", err)
+		t.Fatalf("no http/request received: %v", err)
 	}
 	return r
 }
@@ -167,7 +166,7 @@ func (l *Link) NextRequest() (*Request, error) {
 		return nil, err
 	}
 	if m.Kind != execproto.Request || m.Method != execproto.MethodHTTPRequest {
-		return nil, errors.New("another message came: " + m.Method)
+		return nil, errors.New("expected http/request, got " + m.Method)
 	}
 	r, err := execproto.ReadHTTPRequest(m.Params)
 	if err != nil {
@@ -176,7 +175,8 @@ func (l *Link) NextRequest() (*Request, error) {
 	return &Request{HTTPRequest: r, l: l, rawID: m.RawID}, nil
 }
 
-// Ended waits until the near end has closed the link, and returns true: what came before is dropped.
+// Ended waits until the near end has closed the link, and returns true. It drops the messages
+// before.
 func (l *Link) Ended() bool {
 	for {
 		if _, err := l.Receive(); err != nil {
@@ -185,15 +185,15 @@ func (l *Link) Ended() bool {
 	}
 }
 
-// Raw sends one message as it is.
+// Raw sends one message unchanged.
 func (l *Link) Raw(text string) { _ = l.Send([]byte(text)) }
 
-// Head answers the request.
+// Head sends the response head.
 func (r *Request) Head(status int, headers ...execproto.Header) {
 	_ = r.l.Send(execproto.AppendHTTPResponse(nil, r.rawID, &execproto.HTTPResponse{Status: status, Headers: headers}))
 }
 
-// Fail answers with an error. data may be nil.
+// Fail responds with an error. data may be nil.
 func (r *Request) Fail(code int64, message string, data any) {
 	var raw []byte
 	if data != nil {
@@ -202,7 +202,7 @@ func (r *Request) Fail(code int64, message string, data any) {
 	_ = r.l.Send(execproto.AppendError(nil, r.rawID, code, message, raw))
 }
 
-// Piece sends the next piece of the body.
+// Piece sends the next part of the body.
 func (r *Request) Piece(s string) { r.Delta(r.next(), s, false, "") }
 
 // Done sends the end of the body.
@@ -210,12 +210,12 @@ func (r *Request) Done() { r.Delta(r.next(), "", true, "") }
 
 func (r *Request) next() int64 { r.seq++; return r.seq }
 
-// Delta sends a body delta as told.
+// Delta sends a body delta with exactly these values.
 func (r *Request) Delta(seq int64, s string, done bool, failure string) {
 	_ = r.l.Send(execproto.AppendDelta(nil, r.RequestID, seq, []byte(s), done, failure))
 }
 
-// Answer answers a whole response.
+// Answer sends a whole response.
 func (r *Request) Answer(status int, body string) {
 	r.Head(status)
 	if body != "" {

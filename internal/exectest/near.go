@@ -8,16 +8,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/link"
 )
 
-// Near is the near end of a link whose network can be told to misbehave: to put
-// it around what Dial returns.
+// Near wraps the near end of a link, as Dial returns it, and simulates network faults.
 type Near struct {
 	link.Link
 	closed chan struct{}
 	end    sync.Once
 
 	mu    sync.Mutex
-	held  chan struct{} // guarded by mu; closed when Send may go on
-	err   error         // guarded by mu; of each Send
+	held  chan struct{} // guarded by mu; closed when Send may continue
+	err   error         // guarded by mu; returned by each Send
 	heard time.Time     // guarded by mu
 	pings int           // guarded by mu
 	deaf  bool          // guarded by mu; the far end does not answer pings
@@ -28,7 +27,7 @@ func NewNear(l link.Link) *Near {
 	return &Near{Link: l, closed: make(chan struct{}), heard: time.Now()}
 }
 
-// Hold has each Send wait for what it returns, and as long as the link is not closed.
+// Hold makes each Send wait until release is called or the link is closed.
 func (n *Near) Hold() (release func()) {
 	held := make(chan struct{})
 	n.mu.Lock()
@@ -37,21 +36,21 @@ func (n *Near) Hold() (release func()) {
 	return sync.OnceFunc(func() { close(held) })
 }
 
-// FailSends has each Send fail with err.
+// FailSends makes each Send fail with err.
 func (n *Near) FailSends(err error) {
 	n.mu.Lock()
 	n.err = err
 	n.mu.Unlock()
 }
 
-// Deaf has no ping answered from now on.
+// Deaf stops answers to pings.
 func (n *Near) Deaf() {
 	n.mu.Lock()
 	n.deaf = true
 	n.mu.Unlock()
 }
 
-// Send sends, unless it was told otherwise.
+// Send implements link.Link, subject to Hold and FailSends.
 func (n *Near) Send(message []byte) error {
 	n.mu.Lock()
 	held, err := n.held, n.err
@@ -69,7 +68,7 @@ func (n *Near) Send(message []byte) error {
 	return n.Link.Send(message)
 }
 
-// Receive receives, which is a sign of life.
+// Receive implements link.Link. A received message counts as a sign of life.
 func (n *Near) Receive() ([]byte, error) {
 	m, err := n.Link.Receive()
 	if err == nil {
@@ -86,7 +85,7 @@ func (n *Near) Close() error {
 	return n.Link.Close()
 }
 
-// Ping is answered at once, if the far end is not deaf.
+// Ping is answered immediately, unless Deaf was called.
 func (n *Near) Ping() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -96,14 +95,14 @@ func (n *Near) Ping() error {
 	return nil
 }
 
-// Pings returns how many pings there were.
+// Pings returns the number of pings so far.
 func (n *Near) Pings() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.pings
 }
 
-// Heard returns when there last was a sign of life.
+// Heard returns the time of the last sign of life.
 func (n *Near) Heard() time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()

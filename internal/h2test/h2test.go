@@ -1,5 +1,5 @@
-// Package h2test is an HTTP/2 peer made of hand-written frames (RFC 9113), for tests: it can do what
-// net/http's server never does.
+// Package h2test is an HTTP/2 peer for tests that writes its frames by hand (RFC 9113). It can do
+// what net/http's server never does.
 package h2test
 
 import (
@@ -23,7 +23,7 @@ const (
 	WindowUpdate = 0x8
 )
 
-// Flags of frames. EndStream of DATA and HEADERS has the value of Ack of SETTINGS.
+// Flags of frames. EndStream of DATA and HEADERS has the same value as Ack of SETTINGS.
 const (
 	Ack        = 0x1
 	EndStream  = 0x1
@@ -42,13 +42,13 @@ const MaxWindow = 1<<31 - 1
 const (
 	prefaceLen        = 24
 	headerLen         = 9
-	initialWindowSize = 0x4 // the SETTINGS parameter
+	initialWindowSize = 0x4 // a SETTINGS parameter
 	status200         = 0x88
 )
 
-// Listen serves connections on loopback that have negotiated h2 over TLS, each with serve on a
-// goroutine of its own, and returns the URL. The certificate is that of package httptest. The end
-// of the test closes the connections and waits for serve.
+// Listen serves loopback connections that have negotiated h2 over TLS, and returns the URL. It runs
+// serve for each connection in a new goroutine. The certificate is that of package httptest. At the
+// end of the test, it closes the connections and waits for serve.
 func Listen(t testing.TB, serve func(*Conn)) (url string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,7 +59,7 @@ func Listen(t testing.TB, serve func(*Conn)) (url string) {
 	return "https://" + ln.Addr().String()
 }
 
-// Serve is [Listen] for a listener of the caller's, which it closes with the test.
+// Serve is [Listen] with the caller's listener, which it closes at the end of the test.
 func Serve(t testing.TB, ln net.Listener, serve func(*Conn)) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -92,7 +92,7 @@ func Serve(t testing.TB, ln net.Listener, serve func(*Conn)) {
 	})
 }
 
-// ServerConfig returns a TLS configuration that speaks nothing but h2.
+// ServerConfig returns a TLS configuration that only negotiates h2.
 func ServerConfig() *tls.Config {
 	srv := httptest.NewTLSServer(http.NotFoundHandler())
 	defer srv.Close()
@@ -106,13 +106,14 @@ func begin(c *Conn, serve func(*Conn)) {
 	serve(c)
 }
 
-// Conn is a connection whose client has sent its preface. The server owes it SETTINGS.
+// Conn is a connection whose client has sent its preface. The server must send SETTINGS first.
 type Conn struct {
 	net.Conn
 	mu sync.Mutex // held while a frame is written
 }
 
-// Frame sends one frame. It is safe for concurrent use; an error shows in the next [Conn.Next].
+// Frame sends one frame. It is safe for concurrent use. After a failed write, the next [Conn.Next]
+// returns an error.
 func (c *Conn) Frame(kind, flags byte, stream uint32, payload ...byte) {
 	buf := make([]byte, headerLen, headerLen+len(payload))
 	binary.BigEndian.PutUint32(buf, uint32(len(payload))<<8|uint32(kind))
@@ -123,7 +124,7 @@ func (c *Conn) Frame(kind, flags byte, stream uint32, payload ...byte) {
 	_, _ = c.Write(append(buf, payload...))
 }
 
-// Settings sends empty SETTINGS: every parameter has its initial value.
+// Settings sends empty SETTINGS, which leaves every parameter at its initial value.
 func (c *Conn) Settings() { c.Frame(Settings, 0, 0) }
 
 // OpenWindows sends SETTINGS and a WINDOW_UPDATE that let the client send nearly 2 GiB.
@@ -143,17 +144,18 @@ func (c *Conn) Reset(stream, code uint32) {
 	c.Frame(RSTStream, 0, stream, binary.BigEndian.AppendUint32(nil, code)...)
 }
 
-// GoAway says that no stream after last was or will be looked at.
+// GoAway sends GOAWAY: the server processes no stream after last.
 func (c *Conn) GoAway(last uint32) {
 	c.Frame(GoAway, 0, 0, binary.BigEndian.AppendUint64(nil, uint64(last)<<32)...)
 }
 
-// Head answers status 200; flags may hold [EndStream].
+// Head sends a response head with status 200. flags may contain [EndStream].
 func (c *Conn) Head(stream uint32, flags byte) {
 	c.Frame(Headers, EndHeaders|flags, stream, status200) // an entry of HPACK's static table
 }
 
-// Next returns the next frame of the client, without its payload. It acknowledges SETTINGS on the way.
+// Next returns the next frame of the client without its payload. It acknowledges SETTINGS before it
+// returns them.
 func (c *Conn) Next() (kind, flags byte, stream uint32, err error) {
 	head := make([]byte, headerLen)
 	for {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Counts of allocations, which the race detector changes.
+// These tests count allocations, which the race detector changes.
 
 func requireAllocs(t *testing.T, want float64, what string, f func()) {
 	t.Helper()
@@ -101,7 +101,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 		out = AppendResult(out, id, nil)
 		out = AppendError(out, id, &Error{Code: -32601, Message: "a\nb\xff"})
 		if len(out) > cap(dst) {
-			t.Fatal("the buffer was too small for this test")
+			t.Fatal("the buffer is too small for this test")
 		}
 	})
 }

@@ -7,21 +7,21 @@ import (
 	"testing"
 )
 
-// The benchmarks come in pairs, ours and encoding/json's, on the same text:
-// compare them within one run.
+// The benchmarks come in pairs, ours and encoding/json's, on the same text. Compare them within one
+// run.
 
 func plainText(size int) []byte {
 	return []byte(`"` + strings.Repeat("The quick brown fox jumps over the lazy dog, 1234567890 times. ", size/63) + `"`)
 }
 
-// toolText is text as tools write it: a line end every 60 bytes, a few quotes,
-// a little that is not ASCII.
+// toolText returns text like the output of tools: a newline every 60 bytes, a few quotes, some
+// characters beyond ASCII.
 func toolText(size int) []byte {
 	line := `the 17 files of the directory were read; one, \"naïve.go\", is\n`
 	return []byte(`"` + strings.Repeat(line, size/len(line)) + `"`)
 }
 
-// asciiEscapes is what Python's json.dumps makes of Chinese.
+// asciiEscapes returns Chinese text as Python's json.dumps writes it.
 func asciiEscapes(size int) []byte {
 	return []byte(`"` + strings.Repeat(`\u4e2d\u6587 `, size/13) + `"`)
 }
@@ -65,7 +65,7 @@ func BenchmarkString(b *testing.B) {
 	}
 }
 
-// listing is a tools/list result as servers send it.
+// listing returns a tools/list result as servers send it.
 func listing(tools int) []byte {
 	tool := `{"name":"search_files","title":"Search files","description":"Searches the files of a directory for a pattern.\nReturns the matching lines.","inputSchema":{"type":"object","properties":{"path":{"type":"string","description":"Where to look"},"pattern":{"type":"string"},"limit":{"type":"integer","minimum":1,"maximum":1000,"default":50},"recursive":{"type":"boolean","default":true}},"required":["path","pattern"]},"annotations":{"readOnlyHint":true,"openWorldHint":false}}`
 	return []byte(`{"tools":[` + strings.Repeat(tool+",", tools-1) + tool + `]}`)

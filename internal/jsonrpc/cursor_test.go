@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// walk reads a whole text with the typed methods and renders what it saw, so
-// that one string shows every value in its place.
+// walk reads a whole text with the typed methods and renders it, so a single string shows every
+// value in its place.
 func walk(c *Cursor, out *strings.Builder) {
 	switch c.Kind() {
 	case Object:
@@ -83,7 +83,7 @@ func TestCursorGivesTheTextSinceAnOffset(t *testing.T) {
 	start := c.Pos()
 	c.Skip()
 	require.Equal(t, `{"a":1}`, string(c.Since(start)))
-	require.Equal(t, len(c.Since(start)), cap(c.Since(start)), "appending to it changes nothing")
+	require.Equal(t, len(c.Since(start)), cap(c.Since(start)), "appending to it does not change the text")
 	require.Equal(t, len(` ,2]`), c.Left())
 	c.NextElement()
 	c.EnterObject()
@@ -136,7 +136,7 @@ func TestCursorTellsTheKindItFound(t *testing.T) {
 			switch {
 			case want == got:
 				require.NoError(t, c.Err(), "%s read as %s", got, want)
-			case want == "null": // TryNull only tries
+			case want == "null": // TryNull does not fail
 				require.NoError(t, c.Err())
 				require.Equal(t, 2, c.Pos())
 			default:
@@ -179,8 +179,7 @@ func TestCursorErrorsAreSticky(t *testing.T) {
 	require.Equal(t, pos, c.Pos())
 }
 
-// A decoder that forgets to read a value, or reads one twice, must not be able
-// to let bad JSON pass.
+// A decoder that fails to read a value, or reads one twice, must not make bad JSON pass.
 func TestCursorRefusesToBeMisled(t *testing.T) {
 	for name, misuse := range map[string]func(*Cursor){
 		"member not read": func(c *Cursor) {
@@ -239,7 +238,7 @@ func TestCursorCountsTheContainersThatAreOpen(t *testing.T) {
 			walk(&c, &out)
 			skip := NewCursor([]byte(text), depth)
 			skip.Skip()
-			// The limit is on what is open in all, whoever opened it.
+			// The limit applies to all open containers, whichever method opened them.
 			mixed := NewCursor([]byte(text), depth)
 			mixed.EnterArray()
 			for mixed.NextElement() {
@@ -256,8 +255,8 @@ func TestCursorCountsTheContainersThatAreOpen(t *testing.T) {
 	}
 }
 
-// Eight million opening brackets end a recursive parser's stack; here they end
-// the parse at the limit, with nothing read beyond it.
+// Eight million opening brackets would overflow the stack of a recursive parser. Here parsing stops
+// at the limit and reads nothing beyond it.
 func TestHostileDepth(t *testing.T) {
 	for _, unit := range []string{`[`, `{"a":`} {
 		text := []byte(strings.Repeat(unit, 8<<20))
@@ -270,7 +269,7 @@ func TestHostileDepth(t *testing.T) {
 		err := m.Decode(append([]byte(`{"jsonrpc":"2.0","id":1,"result":`), text...), nil)
 		require.ErrorIs(t, err, ErrDepth)
 	}
-	// A caller who wants depth gets it, still without recursion.
+	// A caller can allow great depth, and still nothing is recursive.
 	const depth = 1 << 20
 	c := NewCursor([]byte(strings.Repeat("[", depth)+strings.Repeat("]", depth)), depth)
 	c.Skip()
@@ -287,7 +286,7 @@ func TestSkipGivesTheBytesOfTheValue(t *testing.T) {
 	var got, copies []string
 	for c.NextElement() && raw.NextElement() {
 		b := c.Skip()
-		require.Equal(t, len(b), cap(b), "an append must not write into the text")
+		require.Equal(t, len(b), cap(b), "appending to it must not write into the text")
 		got = append(got, string(b))
 		copied := raw.Raw()
 		copies = append(copies, string(copied))

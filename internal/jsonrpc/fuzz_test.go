@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// Each fuzzer holds a parser against encoding/json.
+// Each fuzz test compares a parser with encoding/json.
 
-// jsonSeeds are whole texts, good and bad.
+// jsonSeeds are whole texts, valid and invalid.
 var jsonSeeds = []string{
 	``, ` `, `null`, `true`, `[]`, `{}`, `[1,2]`, `{"a":{"b":[1,{}]}}`, ` { "a" : [ ] } `, `{"a":1,}`, `[1,,2]`, `{"a"}`, `"\ud83d\ude00"`,
 	`[[[[[[[[]]]]]]]]`, `-0.5e+3`, `01`, `1e`, `"` + "\xff" + `"`, "\"\n\"", `[1}`, `{]`, `nul`, `tru e`, "\x00", `{"a":1}{"b":2}`,
@@ -24,24 +24,24 @@ func FuzzSkip(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		// encoding/json gives up beyond 10,000 levels; the same limit here.
+		// encoding/json stops at 10,000 levels; use the same limit here.
 		c := NewCursor(data, 10_000)
 		value := c.Skip()
 		c.End()
 		if valid := json.Valid(data); valid != (c.Err() == nil) {
-			t.Fatalf("json.Valid says %v, Skip %v", valid, c.Err())
+			t.Fatalf("json.Valid returned %v, Skip %v", valid, c.Err())
 		}
 		if c.Err() == nil && !bytes.Equal(value, bytes.Trim(data, " \t\r\n")) {
-			t.Fatalf("Skip gave %q", value)
+			t.Fatalf("Skip returned %q", value)
 		}
-		// Walking with the typed methods accepts the same, but for numbers
-		// outside float64.
+		// Reading with the typed methods accepts the same texts, except for numbers outside
+		// float64.
 		walked := NewCursor(data, 10_000)
 		walk(&walked, new(strings.Builder))
 		walked.End()
 		var shape *ShapeError
 		if (walked.Err() == nil) != (c.Err() == nil) && !errors.As(walked.Err(), &shape) {
-			t.Fatalf("the walk says %v, Skip %v", walked.Err(), c.Err())
+			t.Fatalf("walk returned %v, Skip %v", walked.Err(), c.Err())
 		}
 	})
 }
@@ -56,11 +56,11 @@ func FuzzString(f *testing.F) {
 			data = append(append([]byte{'"'}, data...), '"')
 		}
 		requireSameString(t, data)
-		// What AppendString writes of any text comes back, with U+FFFD for each
-		// byte that is not UTF-8.
+		// The output of AppendString decodes to the original text, with U+FFFD for each byte that
+		// is not UTF-8.
 		written := AppendString(nil, string(data))
 		if std := stdString(t, string(data)); string(written) != std {
-			t.Fatalf("AppendString gave %s, encoding/json %s", written, std)
+			t.Fatalf("AppendString wrote %s, encoding/json %s", written, std)
 		}
 		requireSameString(t, written)
 	})
@@ -81,23 +81,23 @@ func FuzzNumber(f *testing.F) {
 		float.End()
 		if skip.Kind() != Number || !valid {
 			if valid || integer.Err() == nil && strings.Trim(text, " \t\r\n") == text {
-				t.Fatalf("valid %v, but Kind %v and Int64 %v", valid, skip.Kind(), integer.Err())
+				t.Fatalf("valid is %v, but Kind returned %v and Int64 %v", valid, skip.Kind(), integer.Err())
 			}
 			return
 		}
 		if want, err := strconv.ParseFloat(text, 64); (err == nil) != (float.Err() == nil) || err == nil && want != x {
-			t.Fatalf("Float64 %v, %v; strconv %v, %v", x, float.Err(), want, err)
+			t.Fatalf("Float64 returned %v, %v; strconv %v, %v", x, float.Err(), want, err)
 		}
 		if e := strings.IndexAny(text, "eE"); e >= 0 && len(text)-e > 6 {
-			return // an exponent too large for the reference to write out
+			return // the exponent is too large for the reference
 		}
 		want, ok := new(big.Rat).SetString(text)
 		if !ok {
-			t.Fatalf("math/big does not take %q", text)
+			t.Fatalf("math/big does not accept %q", text)
 		}
 		fits := want.IsInt() && want.Num().IsInt64()
 		if fits != (integer.Err() == nil) || fits && want.Num().Int64() != i {
-			t.Fatalf("Int64 %v, %v; math/big %v", i, integer.Err(), want)
+			t.Fatalf("Int64 returned %v, %v; math/big %v", i, integer.Err(), want)
 		}
 	})
 }
@@ -116,11 +116,11 @@ func FuzzMessage(f *testing.F) {
 		var m, decoded Message
 		err := m.Decode(data, nil)
 		if errors.Is(err, ErrDepth) {
-			return // the reference goes deeper
+			return // the reference allows greater depth
 		}
 		want, wantErr := referenceDecode(data)
 		if (err == nil) != (wantErr == nil) {
-			t.Fatalf("Decode says %v, the reference %v", err, wantErr)
+			t.Fatalf("Decode returned %v, the reference %v", err, wantErr)
 		}
 		dec := new(contentLength)
 		if decErr := decoded.Decode(data, dec); (decErr == nil) != (err == nil) {
@@ -146,14 +146,14 @@ func requireSameMessage(t *testing.T, want, got *Message) {
 		same = want.Error.Code == got.Error.Code && want.Error.Message == got.Error.Message && bytes.Equal(want.Error.Data, got.Error.Data)
 	}
 	if !same {
-		t.Fatalf("got %+v, error %+v\nwant %+v, error %+v", got, got.Error, want, want.Error)
+		t.Fatalf("got %+v, error %+v\nexpected %+v, error %+v", got, got.Error, want, want.Error)
 	}
 }
 
 var errReference = errors.New("not a message")
 
-// referenceDecode reads an envelope the slow way: through maps, with the
-// tokens of a json.Decoder to find what is there twice.
+// referenceDecode reads an envelope with maps, which is slow. It uses the tokens of a json.Decoder
+// to find duplicate members.
 func referenceDecode(data []byte) (*Message, error) {
 	if !json.Valid(data) {
 		return nil, errReference
@@ -195,7 +195,7 @@ func referenceDecode(data []byte) (*Message, error) {
 	return m, nil
 }
 
-// referenceError returns nil for what is not an error member.
+// referenceError returns nil for an invalid error member.
 func referenceError(raw []byte) *Error {
 	e := new(Error)
 	coded := false
@@ -212,7 +212,7 @@ func referenceError(raw []byte) *Error {
 		}
 		switch key {
 		case "code":
-			code := NewCursor(value, 0) // FuzzNumber's matter
+			code := NewCursor(value, 0) // FuzzNumber covers numbers
 			e.Code, coded = code.Int64(), true
 			if code.Err() != nil {
 				return nil
@@ -231,7 +231,7 @@ func referenceError(raw []byte) *Error {
 	return e
 }
 
-// knownTwice reports whether a member of the envelope's is there twice.
+// knownTwice reports whether a member of the envelope is duplicated.
 func knownTwice(object []byte) bool {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	_, _ = dec.Token() // the brace

@@ -10,11 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// contentLength is a decoder of the kind that callers write: it reads what it
-// knows of the result and tells where the result ends.
+// contentLength is a typical decoder of a caller: it reads the members of the result that it knows,
+// and returns where the result ends.
 type contentLength struct {
-	seen int   // DecodeResult was called so often
-	n    int64 // the result's n
+	seen int   // number of calls of DecodeResult
+	n    int64 // the result's member n
 	text string
 }
 
@@ -38,7 +38,7 @@ func (d *contentLength) DecodeResult(data []byte) (int, error) {
 	}
 }
 
-// decoderFunc is a decoder that is only a function.
+// decoderFunc is a decoder made of a function.
 type decoderFunc func(data []byte) (int, error)
 
 func (f decoderFunc) DecodeResult(data []byte) (int, error) { return f(data) }
@@ -68,7 +68,7 @@ func TestDecodeMessage(t *testing.T) {
 			m := Message{ID: []byte("old"), Method: "old", Params: []byte("old"), ResultErr: errors.New("old"), Error: &Error{}}
 			require.NoError(t, m.Decode([]byte(test.text), nil))
 			require.Equal(t, test.want, m)
-			// A message cut anywhere is not a message.
+			// A message that is cut anywhere is invalid.
 			whole := strings.TrimRight(test.text, " \r\n")
 			for cut := range len(whole) {
 				require.Error(t, m.Decode([]byte(whole[:cut]), nil), whole[:cut])
@@ -80,7 +80,7 @@ func TestDecodeMessage(t *testing.T) {
 	}
 }
 
-// refused are texts that are no message, with the type of the error.
+// refused returns invalid messages, each with the type of its error.
 func refused() map[string]any {
 	syntax, shape, envelope := new(*SyntaxError), new(*ShapeError), new(*EnvelopeError)
 	return map[string]any{
@@ -166,8 +166,8 @@ func TestResultIsDecodedInPlace(t *testing.T) {
 	}
 }
 
-// A result that the decoder does not understand is the caller's problem, not
-// the connection's: the rest of the message still says whose answer it is.
+// A result that the decoder does not understand is the caller's problem, not the connection's. The
+// rest of the message still shows which request it answers.
 func TestDecoderFailureLeavesTheMessageWhole(t *testing.T) {
 	const text = `{"jsonrpc":"2.0","result":{"n":"seven"} ,"id":1}`
 	var m Message
@@ -184,10 +184,10 @@ func TestDecoderFailureLeavesTheMessageWhole(t *testing.T) {
 		require.Error(t, m.ResultErr, n)
 		require.Equal(t, `{"n":"seven"}`, string(m.Result))
 	}
-	// A length that ends inside the value, or behind the comma, is no message.
+	// A length that ends inside the value or after the comma makes the message invalid.
 	for n := 1; n <= 15; n++ {
 		err := m.Decode([]byte(text), decoderFunc(func([]byte) (int, error) { return n, nil }))
-		if n == 13 || n == 14 { // the value, with or without the space behind it
+		if n == 13 || n == 14 { // the value, with or without the following space
 			require.NoError(t, err, n)
 		} else {
 			require.Error(t, err, n)
@@ -202,7 +202,7 @@ func TestDecoderIsNotAskedWithoutAResult(t *testing.T) {
 	} {
 		var dec contentLength
 		var m Message
-		_ = m.Decode([]byte(text), &dec) // the errors are other tests' matter
+		_ = m.Decode([]byte(text), &dec) // other tests check the errors
 		require.Zero(t, dec.seen, text)
 	}
 }
@@ -215,7 +215,7 @@ func TestWhatAMessageIs(t *testing.T) {
 		`{"jsonrpc":"2.0","id":1,"result":null}`:      "false false true",
 		`{"jsonrpc":"2.0","id":1,"error":{"code":1}}`: "false false true",
 		`{"jsonrpc":"2.0","error":{"code":1}}`:        "false false true",
-		`{"jsonrpc":"2.0","error":"x","result":nul}`:  "false false true", // an error, with what came before it
+		`{"jsonrpc":"2.0","error":"x","result":nul}`:  "false false true", // an error, returned with the members read so far
 	} {
 		var m Message
 		_ = m.Decode([]byte(text), nil)
@@ -223,7 +223,8 @@ func TestWhatAMessageIs(t *testing.T) {
 	}
 }
 
-// An error that is no object with a code answers nothing: what became of the request is open.
+// An error that is not an object with a code settles nothing: the outcome of the request is
+// unknown.
 func TestMalformedErrors(t *testing.T) {
 	for _, value := range []string{`{}`, `{"message":"it broke"}`, `"it broke"`, `{"code":"-32603"}`, `{"code":null}`, `7`, `[]`} {
 		var m Message
@@ -241,7 +242,7 @@ func TestIDIs(t *testing.T) {
 	}
 	var m Message
 	require.False(t, m.IDIs(0), "no id at all")
-	// A float64 would take these two for one.
+	// A float64 cannot distinguish these two.
 	m.ID = []byte("9007199254740993")
 	require.True(t, m.IDIs(9007199254740993))
 	require.False(t, m.IDIs(9007199254740992))
@@ -262,8 +263,8 @@ func TestMethodsAreInternedAsThemselves(t *testing.T) {
 	}
 }
 
-// serverMethods are the requests and notifications that a server may send in
-// any of the protocol's versions.
+// serverMethods are the requests and notifications that a server may send in any revision of the
+// protocol.
 var serverMethods = []string{
 	"notifications/progress", "notifications/message", "notifications/cancelled", "notifications/resources/updated",
 	"notifications/resources/list_changed", "notifications/tools/list_changed", "notifications/prompts/list_changed",

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requireSameString holds String and StringBytes against encoding/json.
+// requireSameString compares String and StringBytes with encoding/json.
 func requireSameString(t *testing.T, text []byte) {
 	t.Helper()
 	before := string(text)
@@ -23,8 +23,8 @@ func requireSameString(t *testing.T, text []byte) {
 	b := NewCursor(text, 0)
 	gotBytes := b.StringBytes()
 	b.End()
-	require.Equal(t, stdErr == nil, c.Err() == nil, "%q: encoding/json says %v, String %v", text, stdErr, c.Err())
-	require.Equal(t, stdErr == nil, b.Err() == nil, "%q: encoding/json says %v, StringBytes %v", text, stdErr, b.Err())
+	require.Equal(t, stdErr == nil, c.Err() == nil, "%q: encoding/json returned %v, String %v", text, stdErr, c.Err())
+	require.Equal(t, stdErr == nil, b.Err() == nil, "%q: encoding/json returned %v, StringBytes %v", text, stdErr, b.Err())
 	if stdErr == nil {
 		require.Equal(t, want, got, "%q", text)
 		require.Equal(t, want, string(gotBytes), "%q", text)
@@ -32,7 +32,7 @@ func requireSameString(t *testing.T, text []byte) {
 	require.Equal(t, before, string(text), "the text was changed")
 }
 
-// oddStrings are the contents of strings that decoders get wrong.
+// oddStrings are contents of strings that decoders often get wrong.
 var oddStrings = []string{
 	``, `a`, `\"`, `\\`, `\/`, `\b\f\n\r\t`, `\u0000`, `\u0041`, `\u00e9`, `\u20AC`, `\uFfFf`, `\uFFFD`, `a\u`, `\u12`, `\u123`, `\u123g`, `\u-123`,
 	`\ud83d\ude00`, `\uD83D\uDE00x`, `\ud83d`, `\ude00`, `\ud83d\ud83d\ude00`, `\ude00\ud83d`, `\ud83dx`, `\ud83d\n`, `\ud83d\u0041`, `\ud83d\u12`, `\ud83d\`,
@@ -44,11 +44,11 @@ var oddStrings = []string{
 func TestStringIsWhatEncodingJSONGives(t *testing.T) {
 	for _, content := range oddStrings {
 		requireSameString(t, []byte(`"`+content+`"`))
-		// The same at each place of the eight-byte window, with text behind.
+		// The same at each position in the eight-byte window, followed by text.
 		for pad := 1; pad <= 17; pad++ {
 			requireSameString(t, []byte(`"`+strings.Repeat("x", pad)+content+strings.Repeat("y", 17-pad)+`"`))
 		}
-		// And of the blocks that a long text is scanned in.
+		// The same at the edges of the blocks in which long texts are scanned.
 		for pad := longRun - 1; pad <= longRun+33; pad++ {
 			requireSameString(t, []byte(`"`+strings.Repeat("x", pad)+content+strings.Repeat("y", 40)+`"`))
 		}
@@ -76,8 +76,8 @@ func TestEveryUnicodeEscape(t *testing.T) {
 	requireSameString(t, []byte(`"`+text.String()+`"`))
 }
 
-// Texts glued together at random: escapes, broken UTF-8 and plain runs next to
-// each other at every alignment.
+// Random concatenations put escapes, invalid UTF-8 and plain text next to each other at every
+// alignment.
 func TestStringProperty(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
 	runs := append([]string{"plain text of some length, longer than one window", "12345678"}, oddStrings...)

@@ -21,7 +21,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/memnet"
 )
 
-// upgradeOne accepts a connection and a handshake without a server's goroutines.
+// upgradeOne accepts one connection and completes its handshake, without the goroutines of a
+// server.
 func upgradeOne(l net.Listener, upgraded chan<- *websocket.Conn) {
 	c, err := l.Accept()
 	_ = l.Close()
@@ -102,7 +103,7 @@ func TestHandshakeOfAnotherProtocol(t *testing.T) {
 		_, err := (&Dialer{NetDial: n.DialContext}).Dial(t.Context(), "ws://server/", nil)
 		var refused *RefusedError
 		require.Error(t, err, reply)
-		require.False(t, errors.As(err, &refused), "no status of HTTP refused anything: %v", err)
+		require.False(t, errors.As(err, &refused), "expected no refusal with an HTTP status: %v", err)
 	}
 }
 
@@ -129,7 +130,7 @@ func TestEndlessReplyToTheHandshake(t *testing.T) {
 	}
 }
 
-// What comes right behind the reply belongs to the link, not to the handshake.
+// Data directly after the handshake response belongs to the link, not to the handshake.
 func TestLimitEndsWithTheHandshake(t *testing.T) {
 	onNetworks(t, func(t *testing.T, near *WebSocket, far *websocket.Conn) {
 		written := async(func() (err error) {
@@ -153,11 +154,11 @@ func TestBadURLs(t *testing.T) {
 	}
 }
 
-// A context bounds the dial, the handshake and nothing after them.
+// The context limits the dial and the handshake, and nothing after them.
 func TestContextOfDial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New()
-		l := n.Listen("server:80") // which nobody accepts at first: the reply to the handshake never comes
+		l := n.Listen("server:80") // no connection is accepted at first, so no handshake response arrives
 		for _, stall := range []bool{true, false} {
 			n.Stall(stall)
 			ctx, cancel := context.WithCancelCause(t.Context())

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/memnet"
 )
 
-// lineNetworks are what the tests of Lines run on; both ends of a pair.
+// lineNetworks create both ends of a pair of Lines for the tests.
 var lineNetworks = map[string]func(t *testing.T, limit int) (near, far *Lines){
 	"os.Pipe": func(t *testing.T, limit int) (near, far *Lines) {
 		nearIn, farOut, err := os.Pipe()
@@ -37,7 +37,7 @@ var lineNetworks = map[string]func(t *testing.T, limit int) (near, far *Lines){
 	},
 }
 
-// writeEnd is what one end of a connection writes to, as a stream of its own.
+// writeEnd is the write direction of a connection, which can be closed separately.
 type writeEnd struct{ *memnet.Conn }
 
 func (w writeEnd) Close() error { return w.CloseWrite() }
@@ -104,7 +104,7 @@ func TestLineOverTheLimit(t *testing.T) {
 	}
 }
 
-// The line never ends: who waited for its end would wait for ever.
+// The line never ends. A Receive that waited for its end would wait forever.
 func TestEndlessLine(t *testing.T) {
 	onLines(t, largest, func(t *testing.T, near, far *Lines) {
 		written := async(func() error {
@@ -118,8 +118,7 @@ func TestEndlessLine(t *testing.T) {
 	})
 }
 
-// Half a line at the end of the stream may be a message, half a line before a
-// broken stream is none.
+// Half a line at the end of the stream may be a message. Half a line before a broken stream is not.
 func TestBrokenLine(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader("{1}\n{2"), iotest.ErrReader(errTest))
 	l := NewLines(io.NopCloser(broken), nil, 10)
@@ -133,7 +132,7 @@ func TestBrokenLine(t *testing.T) {
 
 func TestCloseEndsLines(t *testing.T) {
 	onLines(t, 10, func(t *testing.T, near, _ *Lines) {
-		sent := async(func() error { return near.Send(make([]byte, 1<<20)) }) // which nobody reads
+		sent := async(func() error { return near.Send(make([]byte, 1<<20)) }) // the peer does not read it
 		received := async(receive(near))
 		require.NoError(t, near.Close())
 		require.Error(t, <-sent)
@@ -156,7 +155,7 @@ func TestCloseEndsLinesAtOnce(t *testing.T) {
 	})
 }
 
-// failing writes that many bytes, then fails.
+// failing writes this many bytes, then fails.
 type failing int
 
 func (f *failing) Write(p []byte) (int, error) {
@@ -170,7 +169,8 @@ func (f *failing) Write(p []byte) (int, error) {
 
 func (f *failing) Close() error { return nil }
 
-// A line whose end alone was lost is a message for a reader that sees the stream end there.
+// If only the newline of a message is lost, a reader that sees the end of the stream there accepts
+// the message.
 func TestWhatAFailedSendLeaves(t *testing.T) {
 	for _, size := range []int{1, 100, writeBuffer - 1, writeBuffer, 3 * writeBuffer} {
 		for lost, uncertain := range map[int]bool{0: true, 1: false} {

@@ -19,9 +19,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const largest = 1 << 20 // of a message received in these tests
+const largest = 1 << 20 // limit on received messages in these tests
 
-// networks are what the tests of WebSocket run on.
+// networks create the listeners and dialers for the tests of WebSocket.
 var networks = map[string]func(t testing.TB) (net.Listener, Dialer){
 	"memnet": func(testing.TB) (net.Listener, Dialer) {
 		n := memnet.New()
@@ -50,8 +50,7 @@ func onNetworks(t *testing.T, test func(t *testing.T, near *WebSocket, far *webs
 	}
 }
 
-// pair returns both ends of a WebSocket: the near one as Dial makes it, the far
-// one as a server has it.
+// pair returns both ends of a WebSocket: the near one from Dial, the far one as a server has it.
 func pair(t testing.TB, l net.Listener, d Dialer, secure bool) (*WebSocket, *websocket.Conn) {
 	t.Helper()
 	upgraded := make(chan *websocket.Conn, 1)
@@ -67,7 +66,7 @@ func pair(t testing.TB, l net.Listener, d Dialer, secure bool) (*WebSocket, *web
 	return near, far
 }
 
-// serve serves on l until the test ends, and makes d trust it.
+// serve serves l until the end of the test, and makes d trust its certificate.
 func serve(t testing.TB, l net.Listener, d *Dialer, secure bool, handler http.HandlerFunc) (url string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -84,7 +83,7 @@ func serve(t testing.TB, l net.Listener, d *Dialer, secure bool, handler http.Ha
 	return "wss://" + l.Addr().String() + "/"
 }
 
-// rawServer lets f play the server of each connection, down to the bytes.
+// rawServer runs f as the server of each connection, which gives f control over every byte.
 func rawServer(t *testing.T, l net.Listener, f func(net.Conn)) {
 	t.Helper()
 	done := make(chan struct{})
@@ -105,7 +104,7 @@ func rawServer(t *testing.T, l net.Listener, f func(net.Conn)) {
 	})
 }
 
-// async runs f on a goroutine and returns where its error will be.
+// async runs f on a goroutine and returns a channel that receives its error.
 func async(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
@@ -119,7 +118,7 @@ func receive(l Link) func() error {
 	}
 }
 
-// requireFinal checks that a Receive after the last one says the same, for ever.
+// requireFinal checks that every further Receive returns the same error.
 func requireFinal(t *testing.T, l Link, err error) {
 	t.Helper()
 	for range 2000 {
@@ -129,7 +128,7 @@ func requireFinal(t *testing.T, l Link, err error) {
 	}
 }
 
-var errTest = errors.New("the test's own")
+var errTest = errors.New("the test's error")
 
 func canceled(t *testing.T) context.Context {
 	t.Helper()

@@ -13,7 +13,7 @@ func TestPipe(t *testing.T) {
 	a, b := Pipe(3)
 	message := []byte("one")
 	require.NoError(t, a.Send(message))
-	message[0] = 'x' // which is the sender's again
+	message[0] = 'x' // the sender may reuse its message
 	require.NoError(t, a.Send([]byte("two")))
 	require.False(t, b.Quiet())
 	for _, want := range []string{"one", "two"} {
@@ -48,7 +48,7 @@ func TestEndOfAPipe(t *testing.T) {
 	require.NoError(t, a.Send([]byte("one")))
 	a.Cut()
 	_, err = b.Receive()
-	require.Equal(t, io.ErrUnexpectedEOF, err, "what was under way is lost")
+	require.Equal(t, io.ErrUnexpectedEOF, err, "messages in transit are lost")
 	require.Error(t, a.Send(nil))
 	require.Error(t, b.Send(nil))
 }

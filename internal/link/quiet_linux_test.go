@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An idle link is looked at before it is used again. Here nobody reads from it, so
-// that only the look can tell.
+// An idle link is checked before it is reused. No goroutine reads from it here, so only the check
+// can find out that it has ended.
 func TestQuiet(t *testing.T) {
 	for name, disturb := range map[string]func(far *websocket.Conn) error{
 		"end":   func(far *websocket.Conn) error { return far.NetConn().Close() },
@@ -21,7 +21,7 @@ func TestQuiet(t *testing.T) {
 			l, d := networks["loopback"](t)
 			near, far := pair(t, l, d, false)
 			require.True(t, near.Quiet())
-			require.True(t, near.Quiet(), "a look changes nothing")
+			require.True(t, near.Quiet(), "the check changes nothing")
 			require.NoError(t, disturb(far))
 			awaitNews(t, near)
 			require.False(t, near.Quiet())
@@ -32,13 +32,13 @@ func TestQuiet(t *testing.T) {
 				require.True(t, near.Quiet())
 			}
 			require.NoError(t, near.Close())
-			require.False(t, near.Quiet(), "a closed link is of no use")
+			require.False(t, near.Quiet(), "a closed link cannot be reused")
 		})
 	}
 }
 
-// awaitNews waits, without reading, until something came through the system's
-// loopback, which may be a moment after the far end's call returned.
+// awaitNews waits, without reading, until data or an end has arrived through the system's loopback,
+// which may happen shortly after the far end's call has returned.
 func awaitNews(t *testing.T, near *WebSocket) {
 	t.Helper()
 	require.NoError(t, near.raw.(*Conn).sys.Read(func(fd uintptr) bool {
@@ -54,10 +54,10 @@ func reset(c net.Conn) error {
 	return c.Close()
 }
 
-// An executor with Nagle's algorithm on answers in three small writes: without
-// an acknowledgment at once, each exchange waits for the delayed one.
+// An executor that uses Nagle's algorithm answers in three small writes. Unless the near end
+// acknowledges immediately, each exchange waits for the delayed acknowledgment.
 func BenchmarkThreeSmallWrites(b *testing.B) {
-	for name, quick := range map[string]bool{"acknowledged at once": true, "delayed": false} {
+	for name, quick := range map[string]bool{"acknowledged immediately": true, "delayed": false} {
 		b.Run(name, func(b *testing.B) {
 			l, d := networks["loopback"](b)
 			near, far := pair(b, l, d, false)

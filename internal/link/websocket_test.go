@@ -40,8 +40,8 @@ func TestMessagesBothWays(t *testing.T) {
 
 func TestMessageOverTheLimit(t *testing.T) {
 	onNetworks(t, func(t *testing.T, near *WebSocket, far *websocket.Conn) {
-		// The length of a terabyte is announced, and only what is a little over the
-		// limit comes: who waited for the rest would wait for ever.
+		// The header announces a terabyte, but only slightly more than the limit arrives. A Receive
+		// that waited for the rest would wait forever.
 		header := binary.BigEndian.AppendUint64([]byte{0x82, 127}, 1<<40)
 		written := async(func() error {
 			_, err := far.NetConn().Write(append(header, make([]byte, 2*largest)...))
@@ -72,7 +72,8 @@ func TestLimitIsExact(t *testing.T) {
 	}
 }
 
-// An executor takes frames of 16 MiB, and hangs up at a larger one.
+// An executor accepts frames of up to 16 MiB and closes the connection when it receives a larger
+// one.
 func TestLargeMessageIsSentInFrames(t *testing.T) {
 	const size = 20 << 20
 	l, d := networks["loopback"](t)
@@ -85,7 +86,7 @@ func TestLargeMessageIsSentInFrames(t *testing.T) {
 		require.NoError(t, err)
 		opcode := byte(websocket.TextMessage)
 		if frames > 0 {
-			opcode = 0 // a continuation
+			opcode = 0 // continuation frame
 		}
 		require.Equal(t, opcode, head[0]&0xf)
 		final = head[0]&0x80 != 0
@@ -98,7 +99,7 @@ func TestLargeMessageIsSentInFrames(t *testing.T) {
 		}
 		require.LessOrEqual(t, length, uint64(16<<20))
 		total += length
-		_, err = io.CopyN(io.Discard, r, int64(length)+4) // with the mask
+		_, err = io.CopyN(io.Discard, r, int64(length)+4) // including the mask
 		require.NoError(t, err)
 	}
 	require.EqualValues(t, size, total)
@@ -107,7 +108,7 @@ func TestLargeMessageIsSentInFrames(t *testing.T) {
 
 func TestCloseEndsSendAndReceive(t *testing.T) {
 	onNetworks(t, func(t *testing.T, near *WebSocket, _ *websocket.Conn) {
-		sent := async(func() error { return near.Send(make([]byte, 64<<20)) }) // which nobody reads
+		sent := async(func() error { return near.Send(make([]byte, 64<<20)) }) // the peer does not read it
 		received := async(receive(near))
 		require.NoError(t, near.Close())
 		require.Error(t, <-sent)
@@ -117,7 +118,8 @@ func TestCloseEndsSendAndReceive(t *testing.T) {
 	})
 }
 
-// The same, known to be blocked: no time may pass between Close and the end.
+// The same test with calls that are known to be blocked: no time may pass between Close and their
+// return.
 func TestCloseEndsThemAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := pipe(t, largest)
@@ -134,7 +136,7 @@ func TestCloseEndsThemAtOnce(t *testing.T) {
 	})
 }
 
-// pipe returns a WebSocket in memory without a server, for synctest.
+// pipe returns an in-memory WebSocket without a server, for synctest.
 func pipe(t *testing.T, limit int) (near *WebSocket, far *websocket.Conn) {
 	t.Helper()
 	n := memnet.New()
@@ -173,7 +175,7 @@ func TestPings(t *testing.T) {
 	})
 }
 
-// A peer that pings and does not read must not hold up what it sends.
+// A peer that sends pings and does not read must not delay the messages that it sends.
 func TestPingsOfADeafPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := pipe(t, largest)
@@ -192,10 +194,10 @@ func TestPingsOfADeafPeer(t *testing.T) {
 
 func TestEndBetweenMessages(t *testing.T) {
 	for name, end := range map[string]func(*websocket.Conn){
-		"hangs up": func(*websocket.Conn) {},
-		"normal":   func(far *websocket.Conn) { goodbye(far, websocket.CloseNormalClosure) },
-		"going":    func(far *websocket.Conn) { goodbye(far, websocket.CloseGoingAway) },
-		"no code":  func(far *websocket.Conn) { _ = far.WriteControl(websocket.CloseMessage, nil, time.Time{}) },
+		"closes the connection": func(*websocket.Conn) {},
+		"normal":                func(far *websocket.Conn) { goodbye(far, websocket.CloseNormalClosure) },
+		"going":                 func(far *websocket.Conn) { goodbye(far, websocket.CloseGoingAway) },
+		"no code":               func(far *websocket.Conn) { _ = far.WriteControl(websocket.CloseMessage, nil, time.Time{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			onNetworks(t, func(t *testing.T, near *WebSocket, far *websocket.Conn) {

@@ -9,47 +9,47 @@ import (
 	"time"
 )
 
-// Conn is one end of a connection. All its methods may be called by several
-// goroutines at once; concurrent Writes do not mix their bytes.
+// Conn is one end of a connection. All its methods are safe for concurrent use; concurrent Writes
+// do not mix their bytes.
 type Conn struct {
 	link          *link
 	peer          *Conn
 	local, remote Addr
 
-	// Under link.mu.
-	out         stream // what this end wrote and the peer did not yet read
+	// Guarded by link.mu.
+	out         stream // bytes that this end has written and the peer has not read
 	closed      bool
 	read, write deadline
 }
 
-// link is what both ends of a connection share.
+// link is the state that both ends of a connection share.
 type link struct {
 	network *Network
 	client  *Conn
 
 	mu    sync.Mutex
-	cond  sync.Cond // of everything that a Read or Write may wait for
+	cond  sync.Cond // signals every change that a Read or Write may wait for
 	state state
 }
 
-// state is how a link fares.
+// state is the condition of a link.
 type state int
 
 const (
 	up       state = iota
-	silenced       // nothing comes through and nobody is told
-	cut            // nothing comes through: reads fail, writes do not
-	reset          // everything fails
+	silenced       // no bytes arrive, and no operation fails
+	cut            // no bytes arrive; reads fail, writes succeed
+	reset          // reads and writes fail
 )
 
 // stream is one direction of a link.
 type stream struct {
 	buf     []byte
-	limit   int  // of len(buf)
-	fin     bool // the writer will write no more
-	eof     bool // and its peer got to know
+	limit   int  // maximum of len(buf)
+	fin     bool // the writer has finished
+	eof     bool // the peer knows that the writer has finished
 	refused bool // a Write came after the reader had closed
-	writing bool // a Write is under way: the next one waits
+	writing bool // a Write is running; the next one waits
 }
 
 func newLink(n *Network, local, remote Addr, buffer int) (client, server *Conn) {
@@ -62,8 +62,8 @@ func newLink(n *Network, local, remote Addr, buffer int) (client, server *Conn) 
 	return client, server
 }
 
-// Read implements net.Conn. Bytes that arrived come before the peer's end of
-// file and before the error of a cut, but are lost to a reset.
+// Read implements net.Conn. Bytes that have arrived are read before the peer's end of file and
+// before the error of a cut; a reset discards them.
 func (c *Conn) Read(p []byte) (int, error) {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
@@ -92,10 +92,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 }
 
-// Write implements net.Conn. It returns once the bytes are in the buffer, which
-// does not mean that the peer will ever see them: on a link that is cut or
-// silenced they vanish, and so does the first Write after the peer was closed,
-// as on TCP, where only the answer to it tells.
+// Write implements net.Conn. It returns when the bytes are in the buffer, which does not mean that
+// the peer will receive them. On a cut or silenced link they are lost. So is the first Write after
+// the peer has closed, as on TCP, where only the peer's reply to it reports the error.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
@@ -119,7 +118,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 			return len(p), nil
 		case c.peer.closed:
 			c.out.refused = true
-			if n > 0 { // the peer closed on a Write half done
+			if n > 0 { // the peer closed in the middle of a Write
 				return n, c.failed("write", os.NewSyscallError("write", syscall.ECONNRESET))
 			}
 			return len(p), nil
@@ -133,7 +132,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 }
 
-// writable tells why a Write must fail now, if so.
+// writable returns the error with which a Write must fail now, or nil.
 func (c *Conn) writable() error {
 	switch {
 	case c.closed:
@@ -148,8 +147,8 @@ func (c *Conn) writable() error {
 	return nil
 }
 
-// CloseWrite ends what this end sends: the peer reads what was written and then
-// io.EOF. This end can still read.
+// CloseWrite ends the data of this end: the peer reads what was written and then io.EOF. This end
+// can still read.
 func (c *Conn) CloseWrite() error {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
@@ -160,16 +159,15 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// finish ends what this end sends.
+// finish ends the data of this end.
 func (c *Conn) finish() {
 	c.out.fin = true
 	c.out.eof = c.out.eof || c.link.state == up
 	c.link.cond.Broadcast()
 }
 
-// Close implements net.Conn. The peer reads what was written and then io.EOF;
-// what this end did not read is discarded. Reads and Writes under way at this
-// end fail with net.ErrClosed.
+// Close implements net.Conn. The peer reads what was written and then io.EOF; data that this end
+// has not read is discarded. Running Reads and Writes of this end fail with net.ErrClosed.
 func (c *Conn) Close() error {
 	c.link.mu.Lock()
 	if c.closed {
@@ -189,22 +187,21 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// Reset breaks the connection for both ends: Reads and Writes fail with
-// ECONNRESET, at once and from now on, and bytes not yet read are lost.
-func (c *Conn) Reset() { c.fare(reset) }
+// Reset breaks the connection for both ends. Running and later Reads and Writes fail with
+// ECONNRESET, and unread bytes are lost.
+func (c *Conn) Reset() { c.setState(reset) }
 
-// Cut breaks the link the way a killed peer or a lost network does: each end
-// can read what had arrived and then gets ECONNRESET, while Writes go on to
-// succeed and their bytes vanish.
-func (c *Conn) Cut() { c.fare(cut) }
+// Cut breaks the link as a killed peer or a lost network does. Each end can read what has arrived
+// and then gets ECONNRESET. Writes still succeed, but their bytes are lost.
+func (c *Conn) Cut() { c.setState(cut) }
 
-// Silence loses everything that is written from now on and tells nobody: Reads
-// wait, for ever or until their deadline, once they have read what had arrived.
-// A Close of the peer is not seen either. Cut and Reset end the silence.
-func (c *Conn) Silence() { c.fare(silenced) }
+// Silence drops everything written from now on without an error. After reading what has arrived,
+// Reads wait until their deadline, or forever. They do not notice a Close of the peer either. Cut
+// and Reset end the silence.
+func (c *Conn) Silence() { c.setState(silenced) }
 
-// fare changes the state of the link, which can only get worse.
-func (c *Conn) fare(to state) {
+// setState changes the state of the link, which can only get worse.
+func (c *Conn) setState(to state) {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
 	c.link.state = max(c.link.state, to)
@@ -226,8 +223,7 @@ func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadlines(t, &c.read
 // SetReadDeadline implements net.Conn.
 func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadlines(t, &c.read) }
 
-// SetWriteDeadline implements net.Conn. A Write that fails with it may have
-// written a part.
+// SetWriteDeadline implements net.Conn. A Write that fails because of it may have written a part.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadlines(t, &c.write) }
 
 func (c *Conn) setDeadlines(t time.Time, deadlines ...*deadline) error {

@@ -15,8 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bothWays runs a test with the dialing and with the accepting end first, in
-// a bubble of its own.
+// bothWays runs a test twice in a bubble, with the dialing and with the accepting end first.
 func bothWays(t *testing.T, test func(t *testing.T, a, b *Conn)) {
 	t.Helper()
 	t.Run("client to server", func(t *testing.T) {
@@ -65,7 +64,7 @@ func TestBytesArriveInOrder(t *testing.T) {
 			}
 			require.True(t, bytes.Equal(want, got.Bytes()))
 		}
-		// Both directions at once.
+		// Both directions at the same time.
 		sent, back := send(a), send(b)
 		receive(b)
 		receive(a)
@@ -185,7 +184,7 @@ func TestCloseEndsReadAndWrite(t *testing.T) {
 	})
 }
 
-// TCP accepts one more Write after the peer has gone, and only its answer tells.
+// TCP accepts one more Write after the peer has closed. Only the reply to it reports the error.
 func TestWriteAfterThePeerClosed(t *testing.T) {
 	bothWays(t, func(t *testing.T, a, b *Conn) {
 		t.Helper()
@@ -228,14 +227,14 @@ func TestReset(t *testing.T) {
 		}
 		for _, c := range []*Conn{a, b} {
 			_, err := c.Read(make([]byte, 1))
-			require.ErrorIs(t, err, syscall.ECONNRESET, "what was on its way is lost")
+			require.ErrorIs(t, err, syscall.ECONNRESET, "unread bytes are lost")
 			_, err = c.Write(nil)
 			require.ErrorIs(t, err, syscall.ECONNRESET)
 		}
 	})
 }
 
-// A write to a dead link succeeds, and only the read fails.
+// A Write to a cut link succeeds; only a Read fails.
 func TestCut(t *testing.T) {
 	bothWays(t, func(t *testing.T, a, b *Conn) {
 		t.Helper()
@@ -253,8 +252,8 @@ func TestCut(t *testing.T) {
 		require.NoError(t, a.Close())
 
 		got, err := io.ReadAll(b)
-		require.Equal(t, "before", string(got), "what had arrived can be read")
-		require.ErrorIs(t, err, syscall.ECONNRESET, "and then it does not look like an end")
+		require.Equal(t, "before", string(got), "bytes that have arrived can be read")
+		require.ErrorIs(t, err, syscall.ECONNRESET, "a cut does not look like an end")
 	})
 }
 
@@ -292,7 +291,7 @@ func TestSilence(t *testing.T) {
 		_, err = b.Read(make([]byte, 1))
 		require.NoError(t, err)
 		reading := async(func() (int, error) { return b.Read(make([]byte, 1)) })
-		time.Sleep(24 * time.Hour) // of fake time: the silence has no end of its own
+		time.Sleep(24 * time.Hour) // of fake time: a silence does not end by itself
 		synctest.Wait()
 		require.Empty(t, reading)
 		b.Cut()

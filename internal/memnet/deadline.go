@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// deadline is a point in time after which a waiter is to give up. It is used
-// under the lock of the cond it is set with.
+// deadline is the time after which a waiting operation fails. It is guarded by the lock of the cond
+// that is passed to set.
 type deadline struct {
 	expired bool
-	timer   *time.Timer // pending; nil when there is none
+	timer   *time.Timer // pending; nil if there is none
 }
 
-// set moves the deadline to t, the zero time meaning never, and wakes those who
-// wait on cond now and when t has come.
+// set moves the deadline to t; the zero time means never. It wakes the goroutines that wait on
+// cond, now and at t.
 func (d *deadline) set(t time.Time, cond *sync.Cond) {
 	d.stop()
 	d.expired = false
@@ -30,7 +30,7 @@ func (d *deadline) set(t time.Time, cond *sync.Cond) {
 	timer = time.AfterFunc(left, func() {
 		cond.L.Lock()
 		defer cond.L.Unlock()
-		if d.timer == timer { // else it was moved while this call was on its way
+		if d.timer == timer { // otherwise the deadline was moved before this function ran
 			d.expired = true
 			cond.Broadcast()
 		}
@@ -38,7 +38,7 @@ func (d *deadline) set(t time.Time, cond *sync.Cond) {
 	d.timer = timer
 }
 
-// stop keeps a pending timer from expiring the deadline.
+// stop prevents a pending timer from expiring the deadline.
 func (d *deadline) stop() {
 	if d.timer != nil {
 		d.timer.Stop()

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// blocked are the two calls that can wait, each on a connection where it does.
+// blocked are the two operations that can wait, each with a connection on which it does.
 var blocked = []struct {
 	name string
 	call func(*Conn) (int, error)
@@ -56,7 +56,7 @@ func TestDeadlineInTheFuture(t *testing.T) {
 		requireTimeout(t, err)
 		require.Equal(t, 3*time.Second, time.Since(start))
 		_, err = call()
-		requireTimeout(t, err) // it stays expired
+		requireTimeout(t, err) // the deadline stays expired
 	})
 }
 
@@ -78,7 +78,7 @@ func TestDeadlineCanBeMoved(t *testing.T) {
 		set(start.Add(time.Second))
 		done := async(call)
 		synctest.Wait()
-		set(start.Add(time.Hour)) // later, while the call waits
+		set(start.Add(time.Hour)) // later, while the operation waits
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Empty(t, done)
@@ -104,7 +104,7 @@ func TestDeadlineCanBeTakenBack(t *testing.T) {
 	})
 }
 
-// As with TCP an expired deadline fails a Read even if there is something to read.
+// As with TCP, an expired deadline fails a Read even if there are bytes to read.
 func TestExpiredDeadlineComesBeforeBytes(t *testing.T) {
 	bothWays(t, func(t *testing.T, a, b *Conn) {
 		t.Helper()
@@ -119,8 +119,8 @@ func TestExpiredDeadlineComesBeforeBytes(t *testing.T) {
 	})
 }
 
-// Deadlines, reads, writes and closes in any order, for the race detector; in
-// real time, as it is also used outside of bubbles.
+// Deadlines, reads, writes and closes in arbitrary order, for the race detector. The test uses real
+// time, because memnet is also used outside of bubbles.
 func TestEverythingAtOnce(t *testing.T) {
 	a, b := pair(t, New(Buffer(16)))
 	var group sync.WaitGroup

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// overHTTP runs a test in a bubble with an http.Server and an http.Transport
-// that are joined by a Network.
+// overHTTP runs a test in a bubble with an http.Server and an http.Transport that a Network
+// connects.
 func overHTTP(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, n *Network, client *http.Transport)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -45,7 +45,7 @@ func get(t *testing.T, client *http.Transport) (*http.Response, error) {
 
 func TestHTTPRequest(t *testing.T) {
 	echo := func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body) // first, else the server gives up the connection
+		body, err := io.ReadAll(r.Body) // read first; otherwise the server closes the connection
 		if err != nil {
 			panic(err)
 		}
@@ -86,7 +86,7 @@ func TestHTTPStream(t *testing.T) {
 		lines := bufio.NewReader(resp.Body)
 		line, err := lines.ReadString('\n')
 		require.NoError(t, err)
-		require.Equal(t, "one\n", line, "it is there before the second was written")
+		require.Equal(t, "one\n", line, "it arrives before the second is written")
 		close(next["two\n"])
 		line, err = lines.ReadString('\n')
 		require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestHTTPStream(t *testing.T) {
 	})
 }
 
-// halfAndWait writes a part of a body and then waits for the client to go.
+// halfAndWait writes a part of a body and then waits until the client disconnects.
 func halfAndWait(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "half")
 	w.(http.Flusher).Flush()
@@ -154,7 +154,7 @@ func TestHTTPTimeoutOnASilentLink(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		synctest.Wait()
-		n.SilenceAll() // the idle connection is dead and nobody knows
+		n.SilenceAll() // the idle connection is broken, but no end has noticed
 		start := time.Now()
 		_, err = get(t, client)
 		require.ErrorContains(t, err, "timeout awaiting response headers")
@@ -164,7 +164,7 @@ func TestHTTPTimeoutOnASilentLink(t *testing.T) {
 	})
 }
 
-// A server that stops reading stops the client's upload.
+// If the server stops reading, the client's upload stops.
 func TestHTTPBackPressure(t *testing.T) {
 	var release chan struct{}
 	handler := func(_ http.ResponseWriter, r *http.Request) {
@@ -192,7 +192,7 @@ func TestHTTPBackPressure(t *testing.T) {
 	})
 }
 
-// counted is a body that counts what is read of it.
+// counted is a body that counts the bytes read from it.
 type counted struct{ left, read int }
 
 func (c *counted) Read(p []byte) (int, error) {
@@ -205,7 +205,7 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A client that says with a half-close that it is done still gets its answer.
+// A client that ends its request with a half-close still gets the response.
 func TestHTTPHalfClose(t *testing.T) {
 	slow := func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -228,8 +228,8 @@ func TestHTTPHalfClose(t *testing.T) {
 	})
 }
 
-// The story that net.Pipe cannot tell: an idle connection dies, the next
-// request is written without an error, and only reading the answer fails.
+// This case cannot be tested with net.Pipe: an idle connection breaks, the next request is written
+// without an error, and only reading the response fails.
 func TestHTTPWriteToADeadLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := New()

@@ -5,20 +5,20 @@ import (
 	"sync"
 )
 
-// Listener is a net.Listener of a Network. Its queue of connections that were
-// not yet accepted is unbounded.
+// Listener is a net.Listener of a Network. Its queue of connections that wait to be accepted is
+// unlimited.
 type Listener struct {
 	network *Network
 	addr    Addr
 
-	// Under network.mu.
+	// Guarded by network.mu.
 	cond   sync.Cond
 	queue  []*Conn
 	closed bool
 }
 
-// Accept returns the next connection, a *Conn, or an error that wraps
-// net.ErrClosed once the listener is closed.
+// Accept returns the next connection, a *Conn. After Close, it returns an error that wraps
+// net.ErrClosed.
 func (l *Listener) Accept() (net.Conn, error) {
 	l.network.mu.Lock()
 	defer l.network.mu.Unlock()
@@ -34,8 +34,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// Close frees the address and resets the connections that wait to be accepted.
-// Those that were accepted live on.
+// Close frees the address and resets the connections that wait to be accepted. Accepted connections
+// stay open.
 func (l *Listener) Close() error {
 	l.network.mu.Lock()
 	if l.closed {
@@ -50,7 +50,7 @@ func (l *Listener) Close() error {
 	l.network.mu.Unlock()
 	for _, c := range waiting {
 		c.Reset()
-		_ = c.Close() // a first Close does not fail
+		_ = c.Close() // the first Close cannot fail
 	}
 	return nil
 }

@@ -25,13 +25,13 @@ func pair(t testing.TB, n *Network) (client, server *Conn) {
 	return c.(*Conn), s.(*Conn)
 }
 
-// result is what a Read or Write returned.
+// result is the result of a Read or Write.
 type result struct {
 	n   int
 	err error
 }
 
-// async runs f on a goroutine and returns where its result will be.
+// async runs f on a goroutine and returns a channel that receives its result.
 func async(f func() (int, error)) <-chan result {
 	done := make(chan result, 1)
 	go func() {

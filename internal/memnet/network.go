@@ -1,14 +1,14 @@
-// Package memnet is a network in memory for tests: listeners, and connections
-// that behave like TCP where a client of HTTP notices it.
+// Package memnet is an in-memory network for tests. Its connections behave like TCP where an HTTP
+// client can notice.
 //
-// Connections are buffered both ways, so a Write succeeds before anybody reads
-// and may be lost when the link dies, which net.Pipe cannot show; the buffers
-// are bounded, so a reader that stops exerts back-pressure. Links can be
-// half-closed, reset, cut and silenced, and dials refused and stalled.
+// Connections are buffered in both directions. A Write therefore succeeds before the peer reads,
+// and its bytes may be lost when the link breaks, which net.Pipe cannot reproduce. The buffers are
+// limited, so a reader that stops causes back-pressure. Links can be half-closed, reset, cut and
+// silenced; dials can be refused and stalled.
 //
-// Everything blocks on a sync.Cond or on a channel of the Network's own and
-// time comes from package time, so a Network made inside a testing/synctest
-// bubble is durably blocked when it waits, and its deadlines follow fake time.
+// All operations block on a sync.Cond or on a channel of the Network and take the time from package
+// time. Inside a testing/synctest bubble, a waiting Network is therefore durably blocked, and its
+// deadlines follow fake time.
 package memnet
 
 import (
@@ -20,12 +20,10 @@ import (
 	"syscall"
 )
 
-// DefaultBuffer is how many bytes one direction of a connection holds that were
-// written and not yet read.
+// DefaultBuffer is how many unread bytes each direction of a connection holds.
 const DefaultBuffer = 64 << 10
 
-// Addr is an address of a Network: the text given to Listen, or a number for a
-// dialing end.
+// Addr is an address of a Network: the text passed to Listen, or a number for a dialing end.
 type Addr string
 
 // Network implements net.Addr.
@@ -34,11 +32,11 @@ func (Addr) Network() string { return "mem" }
 // String implements net.Addr.
 func (a Addr) String() string { return string(a) }
 
-// An Option changes a Network that New makes.
+// An Option configures a new Network.
 type Option func(*Network)
 
-// Buffer sets the bytes that each direction of a connection can hold. A value
-// below one means DefaultBuffer.
+// Buffer sets how many unread bytes each direction of a connection holds. A value below one means
+// DefaultBuffer.
 func Buffer(bytes int) Option {
 	return func(n *Network) {
 		if bytes > 0 {
@@ -47,18 +45,18 @@ func Buffer(bytes int) Option {
 	}
 }
 
-// Network connects those who dial to those who listen. Nothing is shared
-// between two Networks. Its methods may be called by several goroutines at once.
+// Network connects dialers to listeners. Two Networks share nothing. Its methods are safe for
+// concurrent use.
 type Network struct {
 	buffer int
 
 	mu        sync.Mutex
 	listeners map[Addr]*Listener
-	links     []*Conn // the dialing ends, in the order of the dials, until both ends were closed
+	links     []*Conn // dialing ends in the order of the dials, until both ends are closed
 	dialed    int
 	accepted  int
 	refuse    bool
-	stalled   chan struct{} // closed when dials may go on; nil when they may anyway
+	stalled   chan struct{} // closed when stalled dials may continue; nil if dials are not stalled
 }
 
 // New returns an empty Network.
@@ -70,9 +68,9 @@ func New(options ...Option) *Network {
 	return n
 }
 
-// Listen returns a listener at addr, any text; http.Transport dials
-// "host:port". The address is free again when the listener is closed. Listen
-// panics when the address is taken, which is a mistake of the test.
+// Listen returns a listener at addr, which can be any text; http.Transport dials "host:port".
+// Closing the listener frees the address. Listen panics if the address is in use, which is a defect
+// of the test.
 func (n *Network) Listen(addr string) *Listener {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -86,10 +84,10 @@ func (n *Network) Listen(addr string) *Listener {
 	return l
 }
 
-// DialContext connects to the listener at addr; it fits http.Transport. Like a
-// TCP dial it does not wait for Accept. It fails with ECONNREFUSED where nobody
-// listens, and with the context's error once that is done. The connection is a
-// *Conn and not bound to the context.
+// DialContext connects to the listener at addr. It has the signature that http.Transport needs.
+// Like a TCP dial, it does not wait for Accept. It fails with ECONNREFUSED if there is no listener,
+// and with the context's error if the context is done. The connection is a *Conn, and the context
+// does not affect it.
 func (n *Network) DialContext(ctx context.Context, _, addr string) (net.Conn, error) {
 	fail := func(err error) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "mem", Addr: Addr(addr), Err: err}
@@ -112,8 +110,8 @@ func (n *Network) DialContext(ctx context.Context, _, addr string) (net.Conn, er
 	}
 }
 
-// connect puts a new connection into the queue of the listener at addr. It
-// returns neither a connection nor a channel when the dial is refused.
+// connect adds a new connection to the queue of the listener at addr. If the dial is refused, it
+// returns neither a connection nor a channel.
 func (n *Network) connect(addr Addr) (client *Conn, stalled <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -132,7 +130,7 @@ func (n *Network) connect(addr Addr) (client *Conn, stalled <-chan struct{}) {
 	return client, nil
 }
 
-// forget takes a link whose ends are both closed off the list.
+// forget removes a link whose ends are both closed.
 func (n *Network) forget(client *Conn) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -144,15 +142,15 @@ func (n *Network) forget(client *Conn) {
 	}
 }
 
-// Refuse makes dials fail as if nobody listened, until it is called with false.
-// Connections that exist are left alone.
+// Refuse(true) makes dials fail as if there were no listener, until Refuse(false). It does not
+// affect existing connections.
 func (n *Network) Refuse(refuse bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.refuse = refuse
 }
 
-// Stall makes dials wait, until it is called with false or their context ends.
+// Stall(true) makes dials wait until Stall(false), or until their context ends.
 func (n *Network) Stall(stall bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -165,26 +163,25 @@ func (n *Network) Stall(stall bool) {
 	}
 }
 
-// Conns returns how many connections have an end that was not closed. One that
-// was reset or cut still counts: both sides owe it a Close.
+// Conns returns the number of connections with an end that is not closed. It includes reset and cut
+// connections: both sides must still close them.
 func (n *Network) Conns() int { return len(n.Links()) }
 
-// Links returns the dialing ends of the connections that Conns counts, in the
-// order in which they were dialed.
+// Links returns the dialing ends of the connections that Conns counts, in the order of the dials.
 func (n *Network) Links() []*Conn {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return append([]*Conn(nil), n.links...)
 }
 
-// Dialed returns how many dials have succeeded so far.
+// Dialed returns the number of successful dials so far.
 func (n *Network) Dialed() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.dialed
 }
 
-// Accepted returns how many connections Accept has returned so far.
+// Accepted returns the number of connections that Accept has returned so far.
 func (n *Network) Accepted() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()

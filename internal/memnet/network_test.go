@@ -23,7 +23,7 @@ func dial(t *testing.T, n *Network) (net.Conn, error) {
 func TestDialRefused(t *testing.T) {
 	n := New()
 	_, err := dial(t, n)
-	require.ErrorIs(t, err, syscall.ECONNREFUSED, "nobody listens")
+	require.ErrorIs(t, err, syscall.ECONNREFUSED, "there is no listener")
 
 	ln := n.Listen("server")
 	n.Refuse(true)
@@ -59,7 +59,7 @@ func TestStalledDial(t *testing.T) {
 		n := New()
 		defer n.Listen("server").Close()
 		n.Stall(true)
-		n.Stall(true) // once more changes nothing
+		n.Stall(true) // a second call changes nothing
 
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -139,7 +139,7 @@ func TestCounts(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n.Accepted())
 	require.NoError(t, server.Close())
-	require.Equal(t, 2, n.Conns(), "the client owes its Close")
+	require.Equal(t, 2, n.Conns(), "the client has not closed its end")
 	require.NoError(t, a.Close())
 	require.Equal(t, []*Conn{b.(*Conn)}, n.Links())
 	require.Equal(t, 2, n.Dialed())
@@ -165,7 +165,7 @@ func TestAllAtOnce(t *testing.T) {
 			later, err := dial(t, n)
 			require.NoError(t, err)
 			_, err = later.Write([]byte("x"))
-			require.NoError(t, err, "a later connection is not touched")
+			require.NoError(t, err, "a later connection is not affected")
 		})
 	}
 }

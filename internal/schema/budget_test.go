@@ -15,7 +15,7 @@ func nested(open, inner, end string, n int) string {
 	return strings.Repeat(open, n) + inner + strings.Repeat(end, n)
 }
 
-// members are n members of an object.
+// members returns n members of an object.
 func members(value string, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -24,8 +24,8 @@ func members(value string, n int) string {
 	return b.String()[1:]
 }
 
-// Whatever the library does for a sub-schema, a value or a pair of them is
-// counted: also what it does before, or instead of, looking into the value.
+// All work of the library for a sub-schema, a value or a pair of them is counted. This includes
+// work before, or instead of, inspecting the value.
 func TestAllWorkIsCounted(t *testing.T) {
 	names := `"` + strings.Trim(strings.ReplaceAll(members(``, 2000), `:,"`, `,"`), `":`) + `"`
 	for name, c := range map[string]struct{ schema, value string }{
@@ -53,7 +53,7 @@ func TestAllWorkIsCounted(t *testing.T) {
 	}
 }
 
-// What an ordinary schema makes of a large value is within bounds.
+// Validating a large value against an ordinary schema stays within the limits.
 func TestLargeValues(t *testing.T) {
 	s := compile(t, `{"$defs":{"row":{"type":"object","required":["a","b"],"additionalProperties":false,"properties":{
 		"a":{"type":"integer","minimum":0},"b":{"anyOf":[{"type":"string"},{"type":"null"}]}}}},
@@ -64,8 +64,8 @@ func TestLargeValues(t *testing.T) {
 	require.EqualError(t, s.Validate(json.RawMessage(`[`+rows+`,{"a":1,"b":"x","c":0}]`)), `/50000: must not have "c"`)
 }
 
-// Each mismatch takes memory, the more the deeper it lies. Of too many only
-// that there are some is told.
+// Each mismatch needs memory, more the deeper it is. If there are too many, the error does not list
+// them.
 func TestMismatchesAreBounded(t *testing.T) {
 	deep := compile(t, `{"type":"array","items":{"$ref":"#"}}`)
 	for name, value := range map[string]string{
@@ -79,8 +79,8 @@ func TestMismatchesAreBounded(t *testing.T) {
 	require.EqualError(t, deep.Validate(json.RawMessage(nested(`[`, `1`, `]`, 20))), strings.Repeat("/0", 20)+": is of type number, not array")
 }
 
-// The library tells of each wrong value in a schema, too, before anything is
-// known of that schema; and it follows composition at each step.
+// The library reports every wrong value in a schema before it has compiled any of it, and it
+// follows composition at each step. Both costs are limited.
 func TestCostlySchemas(t *testing.T) {
 	chain := func(n int) string {
 		s := `{"$ref":"#/$defs/m2","$defs":{`

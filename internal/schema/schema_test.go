@@ -17,7 +17,7 @@ func compile(t testing.TB, text string) *Schema {
 	return s
 }
 
-// problems validates and returns what does not match, nil if all does.
+// problems validates a value and returns its mismatches, or nil.
 func problems(t *testing.T, schema, value string) []Problem {
 	t.Helper()
 	err := compile(t, schema).Validate(json.RawMessage(value))
@@ -35,7 +35,7 @@ const draft7 = `"$schema":"http://json-schema.org/draft-07/schema#",`
 func TestValidate(t *testing.T) {
 	for _, c := range []struct {
 		schema, value string
-		want          string // of the first problem; "" if it matches
+		want          string // the first problem; "" if the value matches
 	}{
 		{`true`, `1`, ""},
 		{`false`, `1`, "must not be there"},
@@ -88,13 +88,13 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// dynamicTree is the extensible recursive schema of the specification: each
-// node must hold to the stricter schema, which only a dynamic reference finds.
+// dynamicTree is the extensible recursive schema of the specification. Each node must match the
+// stricter schema, which only a dynamic reference finds.
 const dynamicTree = `{"$id":"https://example.com/strict","$dynamicAnchor":"node","$ref":"tree","unevaluatedProperties":false,
 	"$defs":{"tree":{"$id":"tree","$dynamicAnchor":"node","type":"object",
 	"properties":{"data":true,"children":{"type":"array","items":{"$dynamicRef":"#node"}}}}}}`
 
-// What cannot be used is a CompileError, whatever is wrong with it.
+// A schema that cannot be used gives a CompileError, whatever is wrong with it.
 func TestCompileRefuses(t *testing.T) {
 	chain := func(n int, keyword string) string {
 		var b strings.Builder
@@ -105,7 +105,8 @@ func TestCompileRefuses(t *testing.T) {
 		fmt.Fprintf(&b, `"d%d":{"type":"integer"}},"$ref":"#/$defs/d0"}`, n)
 		return b.String()
 	}
-	// The dynamic reference leads to {}, unless what led to it has such an anchor itself.
+	// The dynamic reference resolves to {}, unless a schema in its dynamic scope has the same
+	// anchor.
 	inScope := func(top, x string) string {
 		return `{"$id":"https://example.com/o",` + top + `"$ref":"inner","$defs":{"x":` + x +
 			`,"inner":{"$id":"inner","$dynamicRef":"#n","$defs":{"n":{"$dynamicAnchor":"n"}}}}}`
@@ -154,7 +155,8 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-// Composition that is no bomb by itself becomes one at each level of the value.
+// A composition that is cheap for one value is too costly when it repeats at each level of the
+// value.
 func TestRecursionIsBounded(t *testing.T) {
 	for name, schema := range map[string]string{
 		"properties": `{"anyOf":[{"properties":{"a":{"$ref":"#"}}},{"properties":{"a":{"$ref":"#"}}}],"allOf":[{"properties":{"a":{"$ref":"#"}}}]}`,
@@ -169,12 +171,12 @@ func TestRecursionIsBounded(t *testing.T) {
 			s := compile(t, schema)
 			err := s.Validate(json.RawMessage(strings.Repeat(open, 400) + `0` + strings.Repeat(end, 400)))
 			require.ErrorIs(t, err, errTooCostly)
-			_ = s.Validate(json.RawMessage(`1`)) // and the program serves on
+			_ = s.Validate(json.RawMessage(`1`)) // the schema stays usable
 		})
 	}
 }
 
-// Large enumerations and long texts do not multiply with large values.
+// The cost of large enumerations and long texts does not multiply with large values.
 func TestCostlyComparisons(t *testing.T) {
 	var enum, value strings.Builder
 	for i := range 50_000 {
@@ -198,7 +200,7 @@ func TestValuesThatCannotBeValidated(t *testing.T) {
 	}
 }
 
-// An error shows no value, at most MaxProblems, and nothing that a terminal acts on.
+// An error contains no value, at most MaxProblems, and no control characters.
 func TestErrorsAreBounded(t *testing.T) {
 	value := `{"` + strings.Repeat(`\u001b[31m`, 100) + `":["` + strings.Repeat("secret", 50) + `"` + strings.Repeat(`,1`, 100) + `]}`
 	got := problems(t, `{"additionalProperties":{"items":{"type":"boolean"}}}`, value)
@@ -212,7 +214,7 @@ func TestErrorsAreBounded(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(got), "secret")
 }
 
-// Validations side by side count their own steps only.
+// Concurrent validations each count only their own steps.
 func TestConcurrentUse(t *testing.T) {
 	s := compile(t, `{"items":{"type":"integer","enum":[1,2,3]},"uniqueItems":true}`)
 	var wg sync.WaitGroup
@@ -231,7 +233,7 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-// A panic, an endless loop or an unbounded error is found by what nobody thought of.
+// FuzzSchema looks for panics, endless loops and errors without a limit.
 func FuzzSchema(f *testing.F) {
 	for _, s := range []string{`{"$ref":"#/a","a":{"items":[true]}}`, dynamicTree, `{"$recursiveRef":"#"}`, `{"enum":[1e3],"multipleOf":0}`,
 		`{` + draft7 + `"dependencies":{"a":["b"],"c":{"$ref":"#"}}}`, `{"$id":"%zz","$anchor":"/"}`, `{"$vocabulary":{"x":true}}`} {

@@ -36,7 +36,7 @@ func BenchmarkReader(b *testing.B) {
 					n++
 				}
 				if n != c.count {
-					b.Fatalf("%d events, want %d", n, c.count)
+					b.Fatalf("got %d events, expected %d", n, c.count)
 				}
 			}
 		})

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cut makes chunks of s whose sizes follow from sizes, over and over; 0 is a
-// Read that returns nothing.
+// cut splits s into chunks whose sizes are taken from sizes in turn. Size 0 is a Read that returns
+// nothing.
 func cut(s string, sizes []byte) []string {
 	if len(sizes) == 0 {
 		return []string{s}
@@ -17,7 +17,7 @@ func cut(s string, sizes []byte) []string {
 	var out []string
 	for i := 0; s != ""; i++ {
 		n := min(int(sizes[i%len(sizes)]), len(s))
-		if n == 0 && i%7 != 0 { // never so many in a row that it counts as broken
+		if n == 0 && i%7 != 0 { // fewer in a row than the Reader allows
 			n = 1
 		}
 		out = append(out, s[:n])
@@ -26,8 +26,8 @@ func cut(s string, sizes []byte) []string {
 	return out
 }
 
-// FuzzReader compares the Reader with the reference: whole, byte by byte, and
-// in chunks that the fuzzer chooses.
+// FuzzReader compares the Reader with the reference: for the whole text, byte by byte, and in
+// chunks that the fuzzer chooses.
 func FuzzReader(f *testing.F) {
 	for i, c := range formats {
 		f.Add(c.stream, []byte{byte(i), 3, 1})
@@ -50,8 +50,8 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// FuzzLimit checks that a small limit gives the same outcome however the
-// bytes arrive, and only ever takes events away from the end.
+// FuzzLimit checks that a small limit gives the same result however the bytes arrive, and that it
+// can only remove events at the end.
 func FuzzLimit(f *testing.F) {
 	f.Add("data: a\n\ndata: 0123456789\n\n", []byte{2}, byte(12))
 	f.Add(": comment\n\ndata: a\r\n\r\n", []byte{1, 9}, byte(3))

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// idle are lines that say nothing, to be repeated without end.
+// idle are lines without data. Tests repeat them endlessly.
 var idle = []struct{ name, pattern string }{
 	{"LF", "\n"},
 	{"CR", "\r"},
@@ -22,7 +22,8 @@ var idle = []struct{ name, pattern string }{
 	{"Names", "event: x\r\n\r\n"},
 }
 
-// A block that says nothing is read once: repetitions of it are skipped without being cut into lines.
+// A block without data is parsed once. The Reader skips repetitions of it without splitting them
+// into lines.
 func TestRepeatedIdleBlocksArePassedOver(t *testing.T) {
 	for _, c := range idle {
 		const size = 1 << 20
@@ -31,11 +32,11 @@ func TestRepeatedIdleBlocksArePassedOver(t *testing.T) {
 		got, err := read(t, r)
 		require.Equal(t, []record{data("a")}, got, c.name)
 		require.Equal(t, io.EOF, err, c.name)
-		require.Less(t, r.cut, 6*size/firstBuffer, "%s: lines that were cut, at most a few in each window", c.name)
+		require.Less(t, r.cut, 6*size/firstBuffer, "%s: expected few split lines per window", c.name)
 	}
 }
 
-// Blocks that repeat end where something else begins, wherever the pieces of the stream end.
+// The Reader finds the end of repeated blocks wherever the chunks of the stream end.
 func TestWhatFollowsRepeatedIdleBlocks(t *testing.T) {
 	for _, c := range idle {
 		for _, next := range []string{"data: a\n\n", "id: 7\r\r", "\ndata: a\r\n\r\n", "a: b\ndata: a\n\n", ": x\nid\n\n", "data: cut"} {
@@ -53,7 +54,7 @@ func TestWhatFollowsRepeatedIdleBlocks(t *testing.T) {
 	}
 }
 
-// BenchmarkIdle reads lines that say nothing. The last four are cut into lines one by one.
+// BenchmarkIdle reads lines without data. The last four patterns are split into lines.
 func BenchmarkIdle(b *testing.B) {
 	for _, c := range append(idle[:len(idle):len(idle)], []struct{ name, pattern string }{
 		{"KeepAlives", ": keep-alive\n\n"}, {"Alternating", ":a\n:b\n"}, {"IDs", "id\n\n"}, {"EmptyData", "data\n\n"},

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// allocated returns the bytes that f allocates.
+// allocated returns the number of bytes that f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -21,8 +21,8 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// The limit counts from the first byte of a block to the line end that
-// completes it, and the outcome does not depend on how the bytes arrive.
+// The limit counts from the first byte of a block to the line end that completes it. The result
+// does not depend on how the bytes arrive.
 func TestLimit(t *testing.T) {
 	const limit = 20
 	for _, c := range []struct {
@@ -37,10 +37,10 @@ func TestLimit(t *testing.T) {
 		{"two lines fit", "data:a\ndata:b\n\n", []record{data("a\nb")}, false},
 		{"comments in a block count", "data: a\n: 345678901\n\n", nil, true},
 		{"comments before a block do not", ": 345678901\ndata: a\n\n", []record{data("a")}, false},
-		{"each block on its own", strings.Repeat("data: 789012\r\n\r\n", 3), []record{data("789012"), data("789012"), data("789012")}, false},
-		{"the one before is delivered", "data: a\n\ndata: 67890123456789\n\n", []record{data("a")}, true},
+		{"each block is counted separately", strings.Repeat("data: 789012\r\n\r\n", 3), []record{data("789012"), data("789012"), data("789012")}, false},
+		{"the previous block is delivered", "data: a\n\ndata: 67890123456789\n\n", []record{data("a")}, true},
 		{"an endless comment line", ": 3456789012345678901", nil, true},
-		{"a mark does not count", "\ufeffdata: 678901234567\n\n", []record{data("678901234567")}, false},
+		{"a byte order mark does not count", "\ufeffdata: 678901234567\n\n", []record{data("678901234567")}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			check := func(how string, pieces ...string) {
@@ -89,13 +89,13 @@ func TestEndlessLineEndsAtTheLimit(t *testing.T) {
 			var err error
 			spent := allocated(func() { _, err = NewReader(src, c.maxEvent).Next() })
 			require.Equal(t, &TooLargeError{Limit: c.max}, err)
-			require.LessOrEqual(t, src.off, max(c.max, firstBuffer), "bytes taken from the source")
-			require.LessOrEqual(t, spent, uint64(3*c.max+4*firstBuffer), "bytes allocated in all, by doubling")
+			require.LessOrEqual(t, src.off, max(c.max, firstBuffer), "bytes read from the source")
+			require.LessOrEqual(t, spent, uint64(3*c.max+4*firstBuffer), "total bytes allocated, by doubling")
 		})
 	}
 }
 
-// Keep-alive comments may come for days without an event.
+// Keep-alive comments may arrive for days without an event.
 func TestCommentsBetweenBlocksDoNotCount(t *testing.T) {
 	src := io.MultiReader(&endless{pattern: ": keep-alive\n\n: again\r\n", size: 23 * 200_000}, strings.NewReader("data: a\n\n"))
 	r := NewReader(src, 100)
@@ -117,8 +117,7 @@ func TestLongStreamKeepsItsBuffer(t *testing.T) {
 	require.Len(t, r.buf, firstBuffer)
 }
 
-// One large tool list at the beginning must not cost its memory for as long as
-// the stream then stands.
+// A large tool list at the start of a long stream must not keep its memory allocated.
 func TestBufferShrinksAfterALargeEvent(t *testing.T) {
 	const large = 8 << 20
 	r := NewReader(&packets{io.MultiReader(
@@ -138,7 +137,7 @@ func TestBufferShrinksAfterALargeEvent(t *testing.T) {
 	require.Nil(t, r.block.id)
 }
 
-// Large events in a row, though, keep the buffer that they need.
+// Several large events in a row keep their buffer.
 func TestBufferStaysForLargeEvents(t *testing.T) {
 	event := "data: " + strings.Repeat("x", 1<<20) + "\n\n"
 	r := NewReader(&endless{pattern: event}, 0)
@@ -172,8 +171,8 @@ func TestNoAllocationPerEvent(t *testing.T) {
 	}
 }
 
-// Joining the lines of an event must not copy what is already joined: 64 Ki
-// lines of 8 bytes would then cost gigabytes.
+// Joining the lines of an event must not copy the lines joined before: 64 Ki lines of 8 bytes would
+// then cost gigabytes.
 func TestManyLinesAreJoinedInLinearTime(t *testing.T) {
 	stream := strings.Repeat("data: y\n", 64<<10) + "\n"
 	want := strings.Repeat("y\n", 64<<10-1) + "y"
@@ -184,8 +183,8 @@ func TestManyLinesAreJoinedInLinearTime(t *testing.T) {
 	require.Equal(t, want, string(e.Data))
 	require.LessOrEqual(t, spent, uint64(4*len(stream)), "bytes allocated for %d", len(stream))
 
-	// The joined data is not moved while it grows: each line is copied once,
-	// to its place behind the lines before.
+	// The joined data does not move while it grows: each line is copied once, to the end of the
+	// previous lines.
 	window := []byte(stream)
 	var b block
 	for i := 0; i+8 < len(window); i += 8 {
@@ -196,8 +195,8 @@ func TestManyLinesAreJoinedInLinearTime(t *testing.T) {
 	}
 }
 
-// However small the pieces that an event arrives in, the window moves its bytes
-// at most once per doubling and once to the front of the buffer.
+// However small the chunks of an event are, the window moves its bytes at most once per doubling
+// and once to the front of the buffer.
 func TestWindowMovesInLinearTime(t *testing.T) {
 	const size = 512 << 10
 	event := "data: " + strings.Repeat("x", size) + "\n\n"
@@ -213,6 +212,6 @@ func TestWindowMovesInLinearTime(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, e.Data, size)
 		}
-		require.LessOrEqual(t, r.moved, 2*4*len(event), "bytes moved with pieces of %d", piece)
+		require.LessOrEqual(t, r.moved, 2*4*len(event), "bytes moved with chunks of %d", piece)
 	}
 }

@@ -17,12 +17,12 @@ func idOnly(s string) record { return record{ID: s, HasID: true, NilData: true} 
 
 func retryOnly(d time.Duration) record { return record{Retry: d, HasRetry: true, NilData: true} }
 
-// formats is the format line by line; every entry is also read in pieces.
+// formats covers the format line by line. Every entry is also read in chunks.
 var formats = []struct {
 	name   string
 	stream string
 	want   []record
-	err    error // io.EOF when nil
+	err    error // nil means io.EOF
 }{
 	{name: "empty stream"},
 	{name: "blank lines", stream: "\n\r\n\r\r\n\n"},
@@ -45,7 +45,7 @@ var formats = []struct {
 	{name: "part of a BOM, then the end", stream: "\xef\xbb", err: io.ErrUnexpectedEOF},
 	{name: "part of a BOM, then a line end", stream: "\xef\n\ndata: b\n\n", want: []record{data("b")}},
 
-	{name: "one space after the colon goes", stream: "data:  a \n\n", want: []record{data(" a ")}},
+	{name: "one space after the colon is removed", stream: "data:  a \n\n", want: []record{data(" a ")}},
 	{name: "no space after the colon", stream: "data:a\n\n", want: []record{data("a")}},
 	{name: "a tab stays", stream: "data:\ta\n\n", want: []record{data("\ta")}},
 	{name: "colons in the value", stream: "data: a: b:c\n\n", want: []record{data("a: b:c")}},
@@ -53,7 +53,7 @@ var formats = []struct {
 	{name: "names are not trimmed", stream: " data: a\ndata : b\n\n"},
 	{name: "a longer name is another name", stream: "datum: a\ndat: b\ndataa: c\ndata_: d\n\n"},
 	{name: "unknown fields", stream: "x: 1\ndata: a\ny\n:\nz: 2\n\n", want: []record{data("a")}},
-	{name: "bytes that are no UTF-8", stream: "data: \xff\xfe\x00\n\n", want: []record{data("\xff\xfe\x00")}},
+	{name: "invalid UTF-8", stream: "data: \xff\xfe\x00\n\n", want: []record{data("\xff\xfe\x00")}},
 
 	{name: "comments", stream: ": hello\n:\n::\n\n: again\ndata: a\n: inside\n\n", want: []record{data("a")}},
 	{name: "comment between data lines", stream: "data: a\n: b\ndata: c\n\n", want: []record{data("a\nc")}},
@@ -74,7 +74,7 @@ var formats = []struct {
 	{name: "event name", stream: "event: ping\ndata: a\n\ndata: b\n\n", want: []record{{Name: "ping", Data: "a"}, data("b")}},
 	{name: "last event name wins", stream: "event: x\nevent: y\ndata: a\n\n", want: []record{{Name: "y", Data: "a"}}},
 	{name: "empty event name resets", stream: "event: x\nevent\ndata: a\n\n", want: []record{data("a")}},
-	{name: "event name alone is no event", stream: "event: x\n\ndata: a\n\n", want: []record{data("a")}},
+	{name: "event name alone is not an event", stream: "event: x\n\ndata: a\n\n", want: []record{data("a")}},
 
 	{name: "id", stream: "id: 1\ndata: a\n\ndata: b\nid: 2\n\n",
 		want: []record{{Data: "a", ID: "1", HasID: true}, {Data: "b", ID: "2", HasID: true}}},
@@ -89,14 +89,14 @@ var formats = []struct {
 	{name: "retry with data", stream: "retry:5\ndata: a\n\n",
 		want: []record{{Data: "a", Retry: 5 * time.Millisecond, HasRetry: true}}},
 	{name: "retry zero", stream: "retry: 000\n\n", want: []record{retryOnly(0)}},
-	{name: "retry of other than digits is ignored",
+	{name: "retry with non-digits is ignored",
 		stream: "retry\nretry:\nretry: -1\nretry: +1\nretry: 1.5\nretry: 1s\nretry:  1\nretry: 1 \nretry: ١\nretry: 0x1\n\n"},
-	{name: "a bad retry leaves the good one", stream: "retry: 1\nretry: x\n\n", want: []record{retryOnly(time.Millisecond)}},
+	{name: "an invalid retry keeps the valid one", stream: "retry: 1\nretry: x\n\n", want: []record{retryOnly(time.Millisecond)}},
 	{name: "last retry wins", stream: "retry: 1\nretry: 2\n\n", want: []record{retryOnly(2 * time.Millisecond)}},
 	{name: "retry just fits", stream: "retry: 9223372036854\n\n", want: []record{retryOnly(9223372036854 * time.Millisecond)}},
 	{name: "retry saturates", stream: "retry: 9223372036855\n\nretry: 18446744073709551616\n\nretry: " + strings.Repeat("9", 300) + "\n\n",
 		want: []record{retryOnly(math.MaxInt64), retryOnly(math.MaxInt64), retryOnly(math.MaxInt64)}},
-	{name: "a long bad retry is still bad", stream: "retry: " + strings.Repeat("9", 300) + "x\n\n"},
+	{name: "a long invalid retry is still invalid", stream: "retry: " + strings.Repeat("9", 300) + "x\n\n"},
 	{name: "leading zeros of retry", stream: "retry: " + strings.Repeat("0", 300) + "7\n\n",
 		want: []record{retryOnly(7 * time.Millisecond)}},
 
@@ -135,8 +135,7 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// The difference between nil and empty is part of the API, which record hides
-// for names and ids.
+// An Event distinguishes nil from empty values, which record does not for names and ids.
 func TestNilAndEmpty(t *testing.T) {
 	r := NewReader(strings.NewReader("event\ndata\nid\n\nid:1\nevent:x\n\nretry:1\n\n"), 0)
 	e, err := r.Next()
@@ -152,7 +151,7 @@ func TestNilAndEmpty(t *testing.T) {
 	require.Equal(t, Event{Retry: time.Millisecond, HasRetry: true}, e)
 }
 
-// Appending to one slice of an event must not run over another.
+// Appending to one slice of an event must not overwrite another.
 func TestSlicesAreClipped(t *testing.T) {
 	r := NewReader(strings.NewReader("event: e\nid: i\ndata: d\n\ndata: next\n\n"), 0)
 	e, err := r.Next()
@@ -162,8 +161,8 @@ func TestSlicesAreClipped(t *testing.T) {
 	}
 }
 
-// An event is delivered by the Read that completes it. A peer that then falls
-// silent, as MCP servers do between two messages, would otherwise withhold it.
+// The Read that completes an event delivers it. If the Reader read on, a silent peer, such as an
+// MCP server between two messages, would delay the event.
 func TestNoReadBeyondTheEvent(t *testing.T) {
 	for _, end := range []string{"\n\n", "\r\r", "\r\n\r\n", "\r\n\r", "\n\r"} {
 		t.Run(fmt.Sprintf("%q", end), func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// record is an Event as plain values, so that it outlives the next call.
+// record is an Event in plain values, which stay valid after the next call.
 type record struct {
 	Name     string
 	Data     string
@@ -19,18 +19,18 @@ type record struct {
 	HasRetry bool
 }
 
-// reference parses a whole stream the way the standard describes it: cut into
-// lines, then one line after the other. It is slow and meant to be obvious.
+// reference parses a whole stream as the standard describes: it splits the stream into lines and
+// processes one line after the other. It is slow, but obviously correct.
 func reference(stream string) ([]record, error) {
 	stream = strings.TrimPrefix(stream, "\ufeff")
 	stream = strings.ReplaceAll(stream, "\r\n", "\n")
 	stream = strings.ReplaceAll(stream, "\r", "\n")
 	lines := strings.Split(stream, "\n")
-	rest := lines[len(lines)-1] // not ended by a line end
+	rest := lines[len(lines)-1] // not completed by a line end
 	lines = lines[:len(lines)-1]
 
 	var got []record
-	var fields [][2]string // of the block under way
+	var fields [][2]string // of the current block
 	for _, line := range lines {
 		switch {
 		case line == "":
@@ -50,7 +50,7 @@ func reference(stream string) ([]record, error) {
 	return got, io.EOF
 }
 
-// dispatch makes an event of the fields of a block.
+// dispatch returns the event of a block with these fields.
 func dispatch(fields [][2]string) (record, bool) {
 	var e record
 	var data []string

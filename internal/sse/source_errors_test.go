@@ -24,7 +24,7 @@ func TestSourceError(t *testing.T) {
 	}{
 		{"between blocks", "data: a\n\n", []record{data("a")}},
 		{"inside a block", "data: a\n\ndata: b\n", []record{data("a")}},
-		{"at once", "", nil},
+		{"immediately", "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := read(t, NewReader(&chunks{left: bytewise(c.stream), err: errCut}, 0))
@@ -32,7 +32,7 @@ func TestSourceError(t *testing.T) {
 			require.ErrorIs(t, err, errCut)
 
 			got, err = read(t, NewReader(iotest.DataErrReader(&chunks{left: []string{c.stream}, err: errCut}), 0))
-			require.Equal(t, c.want, got, "bytes that come with an error count")
+			require.Equal(t, c.want, got, "bytes returned with an error count")
 			require.ErrorIs(t, err, errCut)
 		})
 	}
@@ -44,8 +44,8 @@ func TestEndThatComesWithBytes(t *testing.T) {
 	require.Equal(t, io.EOF, err)
 }
 
-// A failure that wraps io.EOF, as "connection closed: EOF" does, is a cut and
-// must not be taken for the end of the stream.
+// A failure that wraps io.EOF, such as "connection closed: EOF", is a cut and must not count as the
+// end of the stream.
 func TestFailureThatWrapsEOF(t *testing.T) {
 	wrapped := fmt.Errorf("connection closed: %w", io.EOF)
 	_, err := read(t, NewReader(&chunks{err: wrapped}, 0))
@@ -82,8 +82,8 @@ func TestImpossibleCount(t *testing.T) {
 	}
 }
 
-// A panic of the source is the caller's to see; whoever recovers it finds a
-// Reader that reports an error instead of half an event.
+// A panic of the source reaches the caller. If the caller recovers, the Reader returns an error
+// instead of a partial event.
 func TestSourcePanics(t *testing.T) {
 	first := true
 	r := NewReader(readFunc(func(p []byte) (int, error) {

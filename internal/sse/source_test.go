@@ -7,12 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chunks is a source that hands out one chunk per Read and then err. Like a real
-// source it may use all of p as scratch space, so it clears what it leaves.
+// chunks is a source that returns one chunk per Read and then err. Like a real source, it may use
+// all of p as scratch space, so it overwrites the rest of p.
 type chunks struct {
 	left []string
-	err  error // io.EOF when nil
-	at   int   // of the chunk under way
+	err  error // nil means io.EOF
+	at   int   // position in the current chunk
 }
 
 func (c *chunks) Read(p []byte) (int, error) {
@@ -30,7 +30,7 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// bytewise cuts s into single bytes.
+// bytewise splits s into single bytes.
 func bytewise(s string) []string {
 	out := make([]string, len(s))
 	for i := range out {
@@ -39,7 +39,7 @@ func bytewise(s string) []string {
 	return out
 }
 
-// read collects all the events of r.
+// read returns all events of r.
 func read(t testing.TB, r *Reader) ([]record, error) {
 	t.Helper()
 	var got []record
@@ -62,7 +62,7 @@ func copied(e Event) record {
 	}
 }
 
-// counting counts the Reads of a source and the bytes of memory it saw offered.
+// counting counts the Reads of a source and the buffer bytes offered to it.
 type counting struct {
 	src   io.Reader
 	reads int
@@ -75,7 +75,7 @@ func (c *counting) Read(p []byte) (int, error) {
 	return c.src.Read(p)
 }
 
-// endless repeats a pattern for ever, or up to size bytes when size > 0.
+// endless repeats a pattern forever, or up to size bytes if size is positive.
 type endless struct {
 	pattern string
 	size    int
@@ -91,7 +91,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	}
 	n := copy(p, e.pattern[e.off%len(e.pattern):])
 	n += copy(p[n:], e.pattern[:e.off%len(e.pattern)])
-	for n < len(p) { // one whole pattern, rotated, is there
+	for n < len(p) { // p contains at least one whole pattern, possibly rotated
 		n += copy(p[n:], p[:n])
 	}
 	e.off += len(p)
@@ -105,8 +105,7 @@ const packet = 1400
 
 func (p *packets) Read(b []byte) (int, error) { return p.src.Read(b[:min(len(b), packet)]) }
 
-// scattered hands out one piece per Read, as chunks does, but leaves the rest of
-// p alone.
+// scattered returns one chunk per Read, like chunks, but does not touch the rest of p.
 type scattered struct{ left []string }
 
 func (s *scattered) Read(p []byte) (int, error) {

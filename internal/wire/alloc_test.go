@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// allocations counts those of one decode of text, the result itself included.
+// allocations returns the number of allocations in one decode of text, including the result.
 func allocations(t *testing.T, text string, decode func(c *jsonrpc.Cursor)) float64 {
 	data := []byte(text)
 	return testing.AllocsPerRun(100, func() {
@@ -20,7 +20,7 @@ func allocations(t *testing.T, text string, decode func(c *jsonrpc.Cursor)) floa
 		if err := c.Err(); err != nil {
 			t.Fatal(err)
 		}
-	}) - 1 // c itself, which lives longer in a call
+	}) - 1 // excludes c itself, which a call reuses
 }
 
 func TestCallToolResultAllocations(t *testing.T) {
@@ -51,13 +51,13 @@ func TestToolsPageAllocations(t *testing.T) {
 		d.Decode(c)
 	}
 	const tool = `{"name":"name","description":"description","inputSchema":{"type":"object"},"annotations":{"title":"title"}}`
-	// The reader, the slice, and of the tool its bytes and three strings: the schema is part of the
-	// bytes.
+	// The reader, the slice, and for the tool its bytes and three strings. The schema is part of
+	// the bytes.
 	require.Equal(t, 1+1+1+3.0, allocations(t, `{"tools":[`+tool+`]}`, page))
-	// With a _meta: the Meta, its map of two allocations, and of the one member its name and its
+	// With a _meta: the Meta, its map (two allocations), and for the only member its name and its
 	// boxed value.
 	meta := strings.Replace(tool, `"name":"name"`, `"name":"name","_meta":{"example.com/a":{"b":[1,2]}}`, 1)
 	require.Equal(t, 6+1+2+2.0, allocations(t, `{"tools":[`+meta+`]}`, page))
-	// Of two tools, the second adds its bytes and its strings: the list has room for it.
+	// With two tools: the second adds its bytes and its strings. The list has room for it.
 	require.Equal(t, 6+4.0, allocations(t, `{"tools":[`+tool+`,`+tool+`]}`, page))
 }

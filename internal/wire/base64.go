@@ -12,10 +12,10 @@ var base64Class = func() (class [256]uint8) {
 	return class
 }()
 
-// validBase64 reports whether base64.StdEncoding decodes s, without decoding it: line breaks are
-// allowed anywhere, padding is not optional.
+// validBase64 reports whether base64.StdEncoding decodes s, without decoding it. Line breaks are
+// allowed anywhere, and padding is required.
 func validBase64(s string) bool {
-	digits, i := 0, 0 // digits of the alphabet seen, modulo 4 in the end
+	digits, i := 0, 0 // number of digits seen
 	for ; ; i++ {
 		n := base64Run(s[i:])
 		digits += n
@@ -27,7 +27,7 @@ func validBase64(s string) bool {
 			break
 		}
 	}
-	// Only padding may follow, as much as is missing, and line breaks.
+	// Only the missing padding and line breaks may follow.
 	missing := -digits & 3
 	if missing == 3 {
 		return false
@@ -44,7 +44,7 @@ func validBase64(s string) bool {
 	return missing == 0
 }
 
-// base64Run returns how many digits of the alphabet s begins with.
+// base64Run returns the number of alphabet digits at the start of s.
 func base64Run(s string) (n int) {
 	for len(s)-n >= 8 {
 		b := s[n : n+8]
@@ -60,7 +60,7 @@ func base64Run(s string) (n int) {
 	return n
 }
 
-// base64 reads a string of base64 and returns it as it is; null is "".
+// base64 reads a base64 string and returns it without decoding it; null is "".
 func (r *Reader) base64() string {
 	s := r.OptString()
 	if !validBase64(s) {

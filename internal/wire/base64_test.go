@@ -16,7 +16,7 @@ func FuzzBase64(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		_, err := base64.StdEncoding.DecodeString(s)
 		if got, want := validBase64(s), err == nil; got != want {
-			t.Fatalf("validBase64(%q) = %v, encoding/base64 says %v", s, got, err)
+			t.Fatalf("validBase64(%q) = %v, encoding/base64 returned %v", s, got, err)
 		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// benchText is a result with one text of n bytes, every 50th of which needs an escape.
+// benchText returns a result with one text of n bytes, in which every 50th byte needs an escape.
 func benchText(n int) []byte {
 	text := strings.Repeat(strings.Repeat("x", 49)+"\n", n/50)
 	data, err := json.Marshal(mcp.NewToolResultText(text))
@@ -21,7 +21,7 @@ func benchText(n int) []byte {
 	return data
 }
 
-// benchTools is a page of n tools, of which meta is one more member.
+// benchTools returns a page of n tools. meta is an additional member of each.
 func benchTools(n int, meta string) []byte {
 	const tool = `{"name":"tool%d","title":"A tool","description":"Does what a tool does, and says so in a sentence.",` +
 		`"inputSchema":{"type":"object","properties":{"q":{"type":"string","description":"what to look for"},` +

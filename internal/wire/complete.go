@@ -6,14 +6,14 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// maxCompletions is how many values the protocol allows in a result (2026-07-28, "Completion").
+// maxCompletions is the maximum number of values in a result (2026-07-28, "Completion").
 const maxCompletions = 100
 
 // Complete decodes the result of completion/complete.
 type Complete struct {
 	Head
-	Out      *mcp.CompleteResult // gets the result
-	HasTotal *bool               // gets whether the server says how many values there are
+	Out      *mcp.CompleteResult // receives the result
+	HasTotal *bool               // receives whether the server sent the total number of values
 }
 
 // Decode implements [Decoder].
@@ -34,8 +34,8 @@ func (d *Complete) Decode(c *jsonrpc.Cursor) {
 	*c = r.Cursor
 }
 
-// completion reads the values; null means that there are none. Values over the limit are left out,
-// and then the result says that there are more, whatever the server says.
+// completion reads the completion values; null means that there are none. Values over the limit are
+// dropped, and the result then says that there are more, whatever the server sent.
 func (d *Complete) completion(r *Reader) {
 	out, tooMany := d.Out, false
 	out.Completion.Values, out.Completion.HasMore = nil, false
@@ -58,7 +58,7 @@ func (d *Complete) completion(r *Reader) {
 	out.Completion.HasMore = out.Completion.HasMore || tooMany
 }
 
-// completions reads the values. TooMany reports whether it left some out.
+// completions reads the values. tooMany reports whether it dropped some.
 func (r *Reader) completions() (values []string, tooMany bool) {
 	for i := range r.Elements() {
 		if tooMany = i >= maxCompletions; tooMany {
@@ -70,7 +70,7 @@ func (r *Reader) completions() (values []string, tooMany bool) {
 	return values, tooMany
 }
 
-// optTotal reads the number of all values. Null and a negative number count as absent.
+// optTotal reads the total number of values. Null and negative numbers count as absent.
 func (r *Reader) optTotal() (n int, ok bool) {
 	v := r.OptInt()
 	if v == nil || *v < 0 || int64(int(*v)) != *v {

@@ -6,7 +6,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// Contents reads a list of content. Nested says that the list is part of an item.
+// Contents reads a list of content. nested is set for a list inside an item.
 func (r *Reader) Contents(nested bool) (items []mcp.Content) {
 	for range r.Elements() {
 		items = append(items, r.Content(nested))
@@ -14,14 +14,13 @@ func (r *Reader) Contents(nested bool) (items []mcp.Content) {
 	return items
 }
 
-// Content reads one item. It fails only if the text is not JSON: an item that is damaged in any
+// Content reads one item. It fails only if the text is not JSON: an item that is invalid in any
 // other way becomes unknown content.
 //
-// Nearly all items begin with their type, so that one pass reads them. In any other, Content looks
-// for the type first. If an item has two types, the last one counts.
+// Most items start with their type, so a single pass can read them. For other items, Content finds
+// the type first. If an item has two types, the last one counts.
 //
-// A new type of content needs a case in contentItem.read, and a method there that reads its
-// members.
+// A new type of content needs a case in contentItem.read, and a method that reads its members.
 func (r *Reader) Content(nested bool) mcp.Content {
 	start := *r
 	item := contentItem{nested: nested}
@@ -50,13 +49,13 @@ func (r *Reader) Content(nested bool) mcp.Content {
 	return content
 }
 
-// unknownContent reads the next value as content without a type in package mcp.
+// unknownContent reads the next value as content that has no type in package mcp.
 func (r *Reader) unknownContent(kind string, err error) mcp.Content {
 	return r.unknown.Content(kind, r.Raw(), err)
 }
 
-// firstType returns the type of the item that begins here if it is the first member. It reads
-// ahead: r does not move.
+// firstType returns the type of the item at the current position if it is the first member. It
+// reads ahead without moving r.
 func (r *Reader) firstType() (kind []byte, ok bool) {
 	ahead := *r
 	return ahead.readFirstType()
@@ -72,8 +71,8 @@ func (r *Reader) readFirstType() (kind []byte, ok bool) {
 	return kind, r.Err() == nil
 }
 
-// lastType returns the type of the item that begins here, wherever it stands. It reads ahead: r
-// does not move.
+// lastType returns the type of the item at the current position, wherever it is in the item. It
+// reads ahead without moving r.
 func (r *Reader) lastType() (kind []byte, err error) {
 	ahead := *r
 	return ahead.readLastType()
@@ -94,17 +93,17 @@ func (r *Reader) readLastType() (kind []byte, err error) {
 	return kind, err
 }
 
-// contentItem is an item of content while it is read.
+// contentItem is a content item while it is being read.
 type contentItem struct {
 	annotations *mcp.Annotations
 	meta        *mcp.Meta
-	kind        []byte // the type it is read as
-	settled     bool   // there is no need to look for another type
-	otherType   bool   // it has another type further on, so it was read as the wrong one
-	nested      bool   // it is part of the content of a tool_result
+	kind        []byte // the type that it is read as
+	settled     bool   // another type must not change kind
+	otherType   bool   // a later type differs from kind, so the item was read as the wrong type
+	nested      bool   // it is inside the content of a tool_result
 }
 
-// read reads the item as one of type kind.
+// read reads the item as an item of type kind.
 func (i *contentItem) read(r *Reader, kind []byte) mcp.Content {
 	i.kind = kind
 	switch string(kind) {
@@ -138,7 +137,7 @@ func (i *contentItem) read(r *Reader, kind []byte) mcp.Content {
 	return r.unknownContent(string(kind), nil)
 }
 
-// member reads the value of the member key, which other types have too.
+// member reads the value of the member key, which several types have in common.
 func (i *contentItem) member(r *Reader, key []byte) {
 	switch string(key) {
 	case "annotations":
@@ -245,7 +244,7 @@ func (i *contentItem) toolUse(r *Reader) mcp.Content {
 }
 
 // toolResult reads a tool_result. MCP does not nest them, and following nested ones would be
-// unbounded work.
+// unlimited work.
 func (i *contentItem) toolResult(r *Reader) mcp.Content {
 	if i.nested {
 		r.Fail(ErrNested)

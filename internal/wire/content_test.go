@@ -45,7 +45,7 @@ func TestContentTypes(t *testing.T) {
 	}, content)
 }
 
-// However the members are ordered, also with the type last or twice.
+// The order of members does not matter, even if the type comes last or twice.
 func TestContentMemberOrder(t *testing.T) {
 	for _, tt := range []struct {
 		item string
@@ -80,7 +80,7 @@ func TestContentMemberOrder(t *testing.T) {
 	}
 }
 
-// What is wrong with one item does not touch its neighbours, and its bytes are kept.
+// An invalid item does not affect its neighbors, and its bytes are kept.
 func TestDamagedContent(t *testing.T) {
 	for _, tt := range []struct{ item, kind, err string }{
 		{`{"type":"hologram", "x" : [ 9007199254740993 ]}`, "hologram", ""},
@@ -89,32 +89,32 @@ func TestDamagedContent(t *testing.T) {
 		{`{"type":"TEXT","text":"x"}`, "TEXT", ""},
 		{`{"text":"x"}`, "", `no "type"`},
 		{`{}`, "", `no "type"`},
-		{`{"type":5,"text":"x"}`, "", "type: string wanted, number found"},
-		{`{"type":null,"text":"x"}`, "", "type: string wanted, null found"},
-		{`{"type":"text","text":"x","type":null}`, "", "type: string wanted, null found"},
+		{`{"type":5,"text":"x"}`, "", "type: expected string, got number"},
+		{`{"type":null,"text":"x"}`, "", "type: expected string, got null"},
+		{`{"type":"text","text":"x","type":null}`, "", "type: expected string, got null"},
 		{`null`, "", "object wanted"},
 		{`"text"`, "", "object wanted"},
 		{`[{"type":"text"}]`, "", "object wanted"},
-		{`{"type":"text","text":5}`, "text", "text: string wanted, number found"},
-		{`{"text":5,"type":"text"}`, "text", "text: string wanted, number found"},
-		{`{"type":"text","text":"x","annotations":[]}`, "text", "annotations: object wanted, array found"},
-		{`{"type":"text","text":"x","annotations":{"audience":[null]}}`, "text", "annotations.audience[0]: string wanted, null found"},
-		{`{"type":"text","text":"x","_meta":"y"}`, "text", "_meta: object wanted, string found"},
+		{`{"type":"text","text":5}`, "text", "text: expected string, got number"},
+		{`{"text":5,"type":"text"}`, "text", "text: expected string, got number"},
+		{`{"type":"text","text":"x","annotations":[]}`, "text", "annotations: expected object, got array"},
+		{`{"type":"text","text":"x","annotations":{"audience":[null]}}`, "text", "annotations.audience[0]: expected string, got null"},
+		{`{"type":"text","text":"x","_meta":"y"}`, "text", "_meta: expected object, got string"},
 		{`{"type":"image","data":"AQI","mimeType":"m"}`, "image", "data: not base64"},
 		{`{"type":"image","data":"AQ-_","mimeType":"m"}`, "image", "data: not base64"},
 		{`{"type":"image","data":"A\u0000ID"}`, "image", "data: not base64"},
 		{`{"type":"audio","data":"data:audio/wav;base64,AQID"}`, "audio", "data: not base64"},
-		{`{"type":"audio","data":[1]}`, "audio", "data: string wanted, array found"},
-		{`{"type":"resource_link","uri":"u","size":"big"}`, "resource_link", "size: number wanted, string found"},
+		{`{"type":"audio","data":[1]}`, "audio", "data: expected string, got array"},
+		{`{"type":"resource_link","uri":"u","size":"big"}`, "resource_link", "size: expected number, got string"},
 		{`{"type":"resource"}`, "resource", `no "resource"`},
-		{`{"type":"resource","resource":null}`, "resource", "resource: object wanted, null found"},
-		{`{"type":"resource","resource":"u"}`, "resource", "resource: object wanted, string found"},
+		{`{"type":"resource","resource":null}`, "resource", "resource: expected object, got null"},
+		{`{"type":"resource","resource":"u"}`, "resource", "resource: expected object, got string"},
 		{`{"type":"resource","resource":{"uri":"u"}}`, "resource", `resource: neither "text" nor "blob"`},
 		{`{"type":"resource","resource":{"uri":"u","text":null}}`, "resource", `resource: neither "text" nor "blob"`},
 		{`{"type":"resource","resource":{"uri":"u","blob":"?"}}`, "resource", "resource.blob: not base64"},
-		{`{"type":"resource","resource":{"uri":"u","text":{}}}`, "resource", "resource.text: string wanted, object found"},
-		{`{"type":"tool_use","id":1}`, "tool_use", "id: string wanted, number found"},
-		{`{"type":"tool_result","content":"x"}`, "tool_result", "content: array wanted, string found"},
+		{`{"type":"resource","resource":{"uri":"u","text":{}}}`, "resource", "resource.text: expected string, got object"},
+		{`{"type":"tool_use","id":1}`, "tool_use", "id: expected string, got number"},
+		{`{"type":"tool_result","content":"x"}`, "tool_result", "content: expected array, got string"},
 	} {
 		t.Run(tt.item, func(t *testing.T) {
 			got := decodeCall(t, `{"content":[{"type":"text","text":"a"},`+tt.item+`,{"type":"text","text":"b"}]}`).Content
@@ -134,8 +134,8 @@ func TestDamagedContent(t *testing.T) {
 	}
 }
 
-// A tool_result in a tool_result is kept raw, however deep they go, and an item in it
-// that is damaged does not touch it.
+// A tool_result inside a tool_result is kept raw at any depth. An invalid item in it does not
+// affect it.
 func TestNestedToolResult(t *testing.T) {
 	const inner = `{"content":[{"content":[],"type":"tool_result"}],"type":"tool_result"}`
 	const image = `{"type":"image","data":"?"}`
@@ -165,7 +165,7 @@ func TestCallToolResultFields(t *testing.T) {
 	require.Equal(t, "s", decodeCall(t, `{"requestState":"s"}`).RequestState)
 }
 
-// Structured content is any JSON value, byte for byte.
+// Structured content is any JSON value and is kept byte for byte.
 func TestStructuredContent(t *testing.T) {
 	for _, text := range []string{
 		`{"id":9007199254740993,"f":1.10,"e":1E5}`, `9007199254740993`, `[ 1,  2 ]`, `"\u00e9"`, `null`, `false`, `{"a":{"b":[{}]}}`,
@@ -176,7 +176,7 @@ func TestStructuredContent(t *testing.T) {
 	}
 	got := decodeCall(t, `{"content":[]}`)
 	require.Nil(t, got.RawStructuredContent)
-	require.True(t, got.StructuredContent == nil, "a nil interface, not one that holds a nil slice")
+	require.True(t, got.StructuredContent == nil, "expected a nil interface, not one that holds a nil slice")
 }
 
 func TestCallToolResultRaw(t *testing.T) {
@@ -187,7 +187,7 @@ func TestCallToolResultRaw(t *testing.T) {
 	}
 	require.Equal(t, fullCall, raw(true, fullCall))
 	require.Empty(t, raw(false, fullCall))
-	// Only the extension knows what is in its results.
+	// Only the extension can decode its results.
 	const task = `{ "resultType":"task", "taskId":"1" }`
 	require.Equal(t, task, raw(false, task))
 	require.Equal(t, task, raw(true, task))

@@ -1,8 +1,8 @@
-// Package wire decodes the results and parameters of MCP in one pass, where they stand in the
-// buffer of the connection, into the types of mcp-go's package mcp.
+// Package wire decodes MCP results and parameters into the types of mcp-go's package mcp. It makes
+// one pass over the connection's buffer.
 //
-// It knows one file for each kind of message: tools.go, prompts.go, resources.go, complete.go and
-// sampling.go; content.go for content, head.go for what all results have in common, and page.go for
-// lists. The caller passes pointers to the values to fill in, so that public types can embed those
-// of package mcp.
+// Each kind of message has its own file: tools.go, prompts.go, resources.go, complete.go and
+// sampling.go. content.go decodes content, head.go the members that all results share, and page.go
+// lists. The caller passes pointers to the values to fill in, so public types can embed those of
+// package mcp.
 package wire

@@ -9,7 +9,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// What a message lacks or must not have.
+// Reasons why a message is invalid.
 var (
 	ErrNoName     = errors.New(`no "name"`)
 	ErrNoURI      = errors.New(`no "uri"`)
@@ -23,11 +23,11 @@ var (
 	ErrMaxTokens  = errors.New("maxTokens must be at least 1")
 )
 
-// LimitError is a message over a limit of this package.
+// LimitError reports a message over a limit of this package.
 type LimitError struct {
-	// What is the limit's name, with its unit.
+	// What is the name of the limit, with its unit.
 	What string
-	// Limit is its value.
+	// Limit is the value of the limit.
 	Limit int64
 }
 
@@ -40,15 +40,15 @@ func (e *LimitError) Error() string {
 type PathError struct {
 	// Path leads from the root of the message to the value, as in a[2].b.
 	Path string
-	// Err is what is wrong with the value.
+	// Err is the reason.
 	Err error
 }
 
-// Error gives the path and the reason.
+// Error returns the path and the reason.
 func (e *PathError) Error() string {
 	var shape *jsonrpc.ShapeError
-	if errors.As(e.Err, &shape) { // the path says better where it is than the offset does
-		return fmt.Sprintf("%s: %s wanted, %s found", e.Path, shape.Want, shape.Got)
+	if errors.As(e.Err, &shape) { // leaves out the offset, because the path is clearer
+		return fmt.Sprintf("%s: expected %s, got %s", e.Path, shape.Want, shape.Got)
 	}
 	return e.Path + ": " + e.Err.Error()
 }
@@ -56,8 +56,8 @@ func (e *PathError) Error() string {
 // Unwrap returns the reason.
 func (e *PathError) Unwrap() error { return e.Err }
 
-// PathKey returns the name of a member for use in a path. The name is text of the peer, so an
-// unusual one is quoted and cut.
+// PathKey formats the name of a member for a path. The name is the peer's text, so PathKey quotes
+// and truncates unusual names.
 func PathKey(key []byte) string {
 	const most = 40
 	plain := len(key) > 0 && len(key) <= most

@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// FuzzCallToolResult compares with the decoding of mcp-go where the two ought to agree: it accepts
-// the text, and the text has nothing that it reads in another way on purpose.
+// FuzzCallToolResult compares the result with that of mcp-go where both should agree: mcp-go
+// accepts the text, and the text contains nothing that this package reads differently on purpose.
 func FuzzCallToolResult(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -30,7 +30,8 @@ func FuzzCallToolResult(f *testing.F) {
 				t.Fatalf("raw is %s", kept.Raw)
 			}
 			checkRaw(t, got)
-			// An error's text may have an offset, and the two start in different places.
+			// The text of an error may contain an offset, and the two decoders start at different
+			// offsets.
 			if a, b := marshal(t, got.CallToolResult), marshal(t, kept.CallToolResult); !bytes.Equal(a, b) {
 				t.Fatalf("%s with the raw result kept, otherwise %s", b, a)
 			}
@@ -46,7 +47,7 @@ func FuzzCallToolResult(f *testing.F) {
 	})
 }
 
-// The same comparison on a result that has every known type.
+// Both decoders agree on a result that has every known type.
 func TestCallToolResultAgreesWithMCPGo(t *testing.T) {
 	text := strings.Replace(fullCall, `,{"type":"hologram","points":[1,2]}`, "", 1)
 	require.True(t, plain([]byte(text)))
@@ -56,13 +57,13 @@ func TestCallToolResultAgreesWithMCPGo(t *testing.T) {
 	compare(t, decodeCall(t, text), &want)
 }
 
-// FuzzDecoders looks for panics, and for a text that is accepted but is not JSON.
+// FuzzDecoders looks for panics and for accepted texts that are not JSON.
 func FuzzDecoders(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, d := range everything {
 			if Unmarshal(data, d.dec()) == nil && !json.Valid(data) {
-				t.Fatalf("%s accepts what is not JSON", d.name)
+				t.Fatalf("%s accepts invalid JSON", d.name)
 			}
 		}
 	})
@@ -73,7 +74,7 @@ func addSeeds(f *testing.F) {
 		f.Add([]byte(d.text))
 	}
 	for _, text := range []string{
-		strings.Replace(fullCall, `,{"type":"hologram","points":[1,2]}`, "", 1), // which mcp-go accepts
+		strings.Replace(fullCall, `,{"type":"hologram","points":[1,2]}`, "", 1), // without the item that mcp-go rejects
 		`{}`, `null`, `{"content":[{"text":"a\ud83d\ude00\ud800","type":"text"}]}`, `{"content":[{"type":"text","text":null}],"isError":null}`,
 		`{"content":[{"type":"tool_result","content":[{"type":"tool_result","content":[]}]}]}`,
 		`{"content":[{"type":"hologram","type":"text","text":"x"}]}`, `{"content":[{"type":"image","data":"A"}]}`,
@@ -83,7 +84,7 @@ func addSeeds(f *testing.F) {
 	}
 }
 
-// checkRaw checks that what was not understood is JSON nevertheless.
+// checkRaw checks that parts that were not understood are still JSON.
 func checkRaw(t *testing.T, got *callToolResult) {
 	for _, item := range got.Content {
 		if u, ok := item.(unknownContent); ok && !json.Valid(u.Raw) {
@@ -98,29 +99,29 @@ func checkRaw(t *testing.T, got *callToolResult) {
 func compare(t *testing.T, got *callToolResult, want *mcp.CallToolResult) {
 	for _, item := range allContent(got.Content) {
 		if u, ok := item.(unknownContent); ok {
-			// Stricter on purpose.
+			// This package is stricter on purpose.
 			if errors.Is(u.Err, ErrBase64) || errors.Is(u.Err, ErrNested) {
 				return
 			}
-			t.Fatalf("%s is unknown (%v), and not to mcp-go", u.Raw, u.Err)
+			t.Fatalf("%s is unknown (%v), but mcp-go knows it", u.Raw, u.Err)
 		}
 	}
 	ours := got.CallToolResult
 	theirs := *want
-	theirs.InputRequests = nil // ours are for another place
+	theirs.InputRequests = nil // our decoder puts them elsewhere
 	var a, b any
 	if json.Unmarshal(marshal(t, ours), &a) != nil || json.Unmarshal(marshal(t, theirs), &b) != nil {
-		t.Fatal("what was decoded does not encode to JSON")
+		t.Fatal("the decoded result does not encode to JSON")
 	}
 	if !reflect.DeepEqual(a, b) {
-		t.Fatalf("%s\nmcp-go has %s", marshal(t, ours), marshal(t, theirs))
+		t.Fatalf("got %s\nmcp-go has %s", marshal(t, ours), marshal(t, theirs))
 	}
 	if !bytes.Equal(ours.RawStructuredContent, theirs.RawStructuredContent) {
-		t.Fatalf("structured %s, mcp-go has %s", ours.RawStructuredContent, theirs.RawStructuredContent)
+		t.Fatalf("got structured content %s, mcp-go has %s", ours.RawStructuredContent, theirs.RawStructuredContent)
 	}
 }
 
-// allContent is the items with those in tool results.
+// allContent returns the items and those inside tool results.
 func allContent(items []mcp.Content) []mcp.Content {
 	all := items[:len(items):len(items)]
 	for _, item := range items {
@@ -139,14 +140,14 @@ func marshal(t *testing.T, v any) []byte {
 	return data
 }
 
-// knownNames are the names that one of the two decoders looks for.
+// knownNames are the member names that one of the two decoders knows.
 var knownNames = strings.Fields(`_meta resultType content structuredContent isError inputRequests requestState type text data
 	mimeType uri name title description size resource blob id input toolUseId annotations audience priority lastModified
 	progressToken method params`)
 
-// plain tells that data is an object in which encoding/json and the decoders here ought to see the
-// same: no name twice, none that differs from a known one in case only, and no null where a value
-// of another kind has to be.
+// plain reports whether data is an object that encoding/json and this package should read in the
+// same way. No name is duplicated, none differs from a known one only in case, and no null replaces
+// a value of another type.
 func plain(data []byte) bool {
 	c := jsonrpc.NewCursor(data, 10_000)
 	return c.Kind() == jsonrpc.Object && plainValue(&c)

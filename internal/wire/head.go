@@ -9,7 +9,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Head is what every result may have, whatever its method.
+// Head is the members that every result may have, whatever its method.
 type Head struct {
 	Kind  mcp.ResultType // "" if absent
 	Meta  *mcp.Meta      // nil if absent
@@ -19,12 +19,13 @@ type Head struct {
 // Common implements [Decoder].
 func (h *Head) Common() *Head { return h }
 
-// Input is what the server requires before it can go on (2026-07-28, "Multi Round-Trip Requests").
+// Input is what the server requires before it can continue (2026-07-28, "Multi Round-Trip
+// Requests").
 type Input struct {
-	// Requests are as received, by the server's name for each: one with an unknown method must not
-	// affect the others. nil if absent.
+	// Requests are the raw requests, by the server's key. They stay raw because a request with an
+	// unknown method must not affect the others. nil if absent.
 	Requests map[string]json.RawMessage
-	// State is the JSON string to be sent back, byte for byte. nil if absent.
+	// State is the JSON string to send back, byte for byte. nil if absent.
 	State json.RawMessage
 }
 
@@ -37,22 +38,23 @@ func (i *Input) StateText() string {
 	return c.String()
 }
 
-// open starts reading the result that c is at. If all of it is to be kept, open copies it to *raw,
-// and the Reader reads it there.
+// open starts reading the result at the current position of c. If the whole result is to be kept,
+// open copies it to *raw, and the Reader reads that copy.
 func (h *Head) open(c *jsonrpc.Cursor, unknown *Unknown, keepRaw bool, raw *json.RawMessage) (r Reader) {
 	*h = Head{}
 	r.Cursor, r.unknown = *c, unknown
 	if keepRaw {
 		whole := r
 		*raw = whole.Raw()
-		// Its depth has been checked already, in its place.
+		// The first read has already checked the depth.
 		r = Reader{Cursor: jsonrpc.NewCursor(*raw, math.MaxInt), mine: true, unknown: unknown}
 		*c = whole.Cursor
 	}
 	return r
 }
 
-// done ends what open started. It also keeps in *raw a result of a type that an extension defines.
+// done completes what open started. It also keeps a result in *raw if an extension defines its
+// type.
 func (h *Head) done(c *jsonrpc.Cursor, r *Reader, raw *json.RawMessage) {
 	if r.mine {
 		c.Fail(r.Err())
@@ -65,7 +67,7 @@ func (h *Head) done(c *jsonrpc.Cursor, r *Reader, raw *json.RawMessage) {
 	}
 }
 
-// member reads the value of the member key. It skips the value of one that is not common.
+// member reads the value of the member key. It skips members that are not common.
 func (h *Head) member(r *Reader, key []byte) {
 	switch string(key) {
 	case "resultType":
@@ -81,12 +83,12 @@ func (h *Head) member(r *Reader, key []byte) {
 	}
 }
 
-// result returns the head as package mcp has it.
+// result returns the head as package mcp defines it.
 func (h *Head) result() mcp.Result {
 	return mcp.Result{Meta: h.Meta, ResultType: h.Kind}
 }
 
-// resultType reads a resultType without a copy of the usual ones.
+// resultType reads a resultType. It does not allocate for the usual ones.
 func (r *Reader) resultType() mcp.ResultType {
 	if r.TryNull() {
 		return ""
@@ -101,7 +103,7 @@ func (r *Reader) resultType() mcp.ResultType {
 	}
 }
 
-// rawMembers reads an object into a map of its members; null is nil.
+// rawMembers reads an object into a map of raw members; null is nil.
 func (r *Reader) rawMembers() map[string]json.RawMessage {
 	if r.TryNull() {
 		return nil
@@ -115,7 +117,7 @@ func (r *Reader) rawMembers() map[string]json.RawMessage {
 	return m
 }
 
-// state reads a string and returns its bytes; null is nil.
+// state reads a string and returns its raw bytes; null is nil.
 func (r *Reader) state() json.RawMessage {
 	if r.TryNull() {
 		return nil
@@ -145,7 +147,7 @@ func (r *Reader) Meta() *mcp.Meta {
 	return m
 }
 
-// rawMeta reads a _meta where mcp has a bare map for it; null is nil.
+// rawMeta reads a _meta for fields that are bare maps in package mcp; null is nil.
 func (r *Reader) rawMeta() map[string]any {
 	if r.TryNull() {
 		return nil
@@ -159,7 +161,7 @@ func (r *Reader) rawMeta() map[string]any {
 	return m
 }
 
-// progressToken reads a token: a string, a json.Number, and anything else raw.
+// progressToken reads a token as a string or a json.Number, and any other value raw.
 func (r *Reader) progressToken() mcp.ProgressToken {
 	switch r.Kind() {
 	case jsonrpc.Null:
@@ -202,7 +204,7 @@ func (r *Reader) annotations() *mcp.Annotations {
 	return a
 }
 
-// role reads a role without a copy of the usual ones.
+// role reads a role. It does not allocate for the usual ones.
 func (r *Reader) role() mcp.Role {
 	switch b := r.StringBytes(); string(b) {
 	case string(mcp.RoleUser):
@@ -222,8 +224,8 @@ func (r *Reader) icons() (icons []mcp.Icon) {
 	return icons
 }
 
-// icon reads an icon. Its sizes were one string in drafts of 2025-11-25, and some servers still
-// write that.
+// icon reads an icon. In drafts of 2025-11-25, its sizes were one string, and some servers still
+// send that.
 func (r *Reader) icon() (icon mcp.Icon) {
 	for key := range r.Members() {
 		switch string(key) {

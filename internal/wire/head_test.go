@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Values of a _meta are nobody's business here: they stay as they came.
+// The values of a _meta stay raw and unchanged.
 func TestMetaStaysRaw(t *testing.T) {
 	for _, tt := range []struct {
 		meta string
@@ -36,7 +36,7 @@ func TestMetaStaysRaw(t *testing.T) {
 	require.Nil(t, decodeCall(t, `{}`).Meta)
 }
 
-// What comes in goes out again.
+// A decoded _meta encodes to the same JSON.
 func TestMetaRoundTrip(t *testing.T) {
 	const meta = `{"a":9007199254740993,"progressToken":1.50}`
 	data, err := json.Marshal(decodeCall(t, `{"_meta":`+meta+`}`).Meta)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The types below stand for the public ones, which embed those of package mcp in the same way.
+// These types stand in for the public ones, which embed the types of package mcp in the same way.
 
 type callToolResult struct {
 	mcp.CallToolResult
@@ -101,7 +101,7 @@ var unknownTypes = Unknown{
 	},
 }
 
-// decodeText decodes the whole of text.
+// decodeText decodes the whole text.
 func decodeText(d Decoder, text string) error { return Unmarshal([]byte(text), d) }
 
 func decodeCall(t *testing.T, text string) *callToolResult {

@@ -11,14 +11,14 @@ import (
 )
 
 // item is an item of a list while a Reader reads it in one pass. Its bytes are copied once, when
-// its end is known. Parts of it that stay raw are slices of that copy.
+// its end is known. Its raw parts are slices of that copy.
 type item struct {
-	start int // the offset of the item in the Reader's text
+	start int // offset of the item in the Reader's text
 	meta  part
 }
 
-// part is the place of a member's value in its item. The zero value means that there is no such
-// member.
+// part is the position of a member's value in its item. The zero value means that the member is
+// absent.
 type part struct{ from, to int }
 
 // item starts reading an item.
@@ -27,7 +27,7 @@ func (r *Reader) item() item {
 	return item{start: r.Pos()}
 }
 
-// part skips the next value and returns its place in i; null counts as absent.
+// part skips the next value and returns its position in i; null counts as absent.
 func (r *Reader) part(i *item) part {
 	if r.TryNull() {
 		return part{}
@@ -36,7 +36,7 @@ func (r *Reader) part(i *item) part {
 	return part{r.Pos() - n - i.start, r.Pos() - i.start}
 }
 
-// bytes ends the reading of i. It returns the item's bytes, to be kept, and its _meta; both are nil
+// bytes ends the reading of i. It returns a copy of the item's bytes, and its _meta. Both are nil
 // after an error.
 func (r *Reader) bytes(i *item) (json.RawMessage, *mcp.Meta) {
 	text := json.RawMessage(r.Since(i.start))
@@ -46,13 +46,13 @@ func (r *Reader) bytes(i *item) (json.RawMessage, *mcp.Meta) {
 	return text, r.metaOf(i, text)
 }
 
-// metaOf reads the _meta of i. Only that is read twice: its values are parts of text.
+// metaOf reads the _meta of i. Only the _meta is read twice: its values are parts of text.
 func (r *Reader) metaOf(i *item, text json.RawMessage) *mcp.Meta {
 	raw := i.meta.of(text)
 	if raw == nil {
 		return nil
 	}
-	// Its depth has been checked already, in its place.
+	// The first read has already checked the depth.
 	inner := Reader{Cursor: jsonrpc.NewCursor(raw, math.MaxInt), mine: true, kept: r.kept}
 	meta := inner.Meta()
 	r.kept = inner.kept
@@ -64,7 +64,7 @@ func (r *Reader) metaOf(i *item, text json.RawMessage) *mcp.Meta {
 	return meta
 }
 
-// of returns the part's bytes, nil if text is nil or the part is absent.
+// of returns the part's bytes, or nil if text is nil or the part is absent.
 func (p part) of(text json.RawMessage) json.RawMessage {
 	if p.to == 0 || text == nil {
 		return nil

@@ -13,9 +13,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// List says how a list is read.
+// List describes how to read a list.
 type List[T any] struct {
-	Member string            // the member of the result that holds the items
+	Member string            // member of the result that holds the items
 	Item   func(r *Reader) T // reads one item
 }
 
@@ -24,12 +24,12 @@ type Page[T any] struct {
 	Head
 	List    *List[T]
 	Items   []T
-	Next    *string // the cursor of the next page, nil on the last one
+	Next    *string // cursor of the next page, nil on the last page
 	Cache   Cache
 	Invalid []Invalid
 }
 
-// Invalid is an item that is JSON but not what it should be.
+// Invalid is an item that is valid JSON but not a valid item.
 type Invalid struct {
 	Raw json.RawMessage // the item as received
 	Err error           // what is wrong with it
@@ -52,10 +52,10 @@ func (p *Page[T]) Decode(c *jsonrpc.Cursor) {
 	*c = r.Cursor
 }
 
-// maxGuess bounds what is allocated for items that have not been read yet.
+// maxGuess limits the allocation for items that have not been read yet.
 const maxGuess = 1024
 
-// items reads the list. It sets aside an item that is JSON but not what it should be.
+// items reads the list. It puts invalid items aside.
 func (p *Page[T]) items(r *Reader) {
 	p.Items = nil
 	for range r.Elements() {
@@ -64,7 +64,7 @@ func (p *Page[T]) items(r *Reader) {
 		err := r.Err()
 		switch {
 		case err == nil:
-			if p.Items == nil { // the length of the first item says about how many more there are
+			if p.Items == nil { // the length of the first item gives an estimate of the number of items
 				more := r.Left() / (r.Pos() - before.Pos() + len(","))
 				p.Items = make([]T, 0, 1+min(more, maxGuess))
 			}
@@ -80,13 +80,14 @@ func (p *Page[T]) items(r *Reader) {
 	}
 }
 
-// isDamage tells a value of the wrong shape from broken JSON and exceeded limits.
+// isDamage reports whether an error is a value of the wrong type, as opposed to broken JSON or an
+// exceeded limit.
 func isDamage(err error) bool {
 	var shape *jsonrpc.ShapeError
 	return errors.As(err, &shape) || errors.Is(err, ErrNoName) || errors.Is(err, ErrNoURI)
 }
 
-// cursor reads a cursor; null, which many servers write on the last page, is nil.
+// cursor reads a cursor. Null, which many servers send on the last page, is nil.
 func (r *Reader) cursor() *string {
 	if r.TryNull() {
 		return nil
@@ -95,9 +96,9 @@ func (r *Reader) cursor() *string {
 	return &s
 }
 
-// Cache is what a result says about its reuse (2026-07-28, "Caching").
+// Cache is the cache hint of a result (2026-07-28, "Caching").
 type Cache struct {
-	TTL    time.Duration // zero if the result does not say
+	TTL    time.Duration // zero if the result has none
 	HasTTL bool
 	Scope  mcp.CacheScope
 }
@@ -115,11 +116,11 @@ func (h *Cache) member(r *Reader, key []byte) bool {
 	return true
 }
 
-// MaxTTL keeps a TTL within what a Duration and a deadline can express. How long to believe a
-// server is up to the cache.
+// MaxTTL limits a TTL to what a Duration and a deadline can express. The cache decides how long to
+// trust a server.
 const MaxTTL = 365 * 24 * time.Hour
 
-// ttl reads a number of milliseconds, of whatever size, or null.
+// ttl reads a number of milliseconds of any size, or null.
 func (r *Reader) ttl() (ttl time.Duration, ok bool) {
 	switch r.Kind() {
 	case jsonrpc.Null:
@@ -130,7 +131,7 @@ func (r *Reader) ttl() (ttl time.Duration, ok bool) {
 		r.Float64() // fails
 		return 0, false
 	}
-	ms, _ := strconv.ParseFloat(string(r.Skip()), 64) // out of range is an infinity, and clamped
+	ms, _ := strconv.ParseFloat(string(r.Skip()), 64) // a number out of range is infinite and is clamped
 	ms = math.Max(0, math.Min(ms, float64(MaxTTL/time.Millisecond)))
 	return time.Duration(ms * float64(time.Millisecond)), r.Err() == nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// The offset in the error of a damaged item counts from the start of the item.
+// The offset in the error of an invalid item counts from the start of the item.
 func TestDamagedItemOffsets(t *testing.T) {
 	for _, tt := range []struct{ item, want string }{
 		{`7`, `7`},
@@ -26,7 +26,8 @@ func TestDamagedItemOffsets(t *testing.T) {
 	}
 }
 
-// The first item says how many there may be. A wrong guess costs no memory for long.
+// The first item gives an estimate of the number of items. A wrong estimate does not keep memory
+// allocated.
 func TestListsAreSizedFromTheirFirstItem(t *testing.T) {
 	page := decodeTools(t, `{"tools":[`+strings.Repeat(`{"name":"a"},`, 199)+`{"name":"b"}]}`)
 	require.Len(t, page.Items, 200)
@@ -41,7 +42,8 @@ func TestListsAreSizedFromTheirFirstItem(t *testing.T) {
 	require.Len(t, page.Items, 2001)
 }
 
-// The values of a tool's _meta are parts of its bytes, and cannot grow into them.
+// The values of a tool's _meta are slices of its bytes; appending to one must not overwrite the
+// rest.
 func TestMetaOfItemsIsPartOfTheirBytes(t *testing.T) {
 	tool := decodeTools(t, `{"tools":[ {"_meta":{"a":1},"name":"n","_meta": {"b": [2] ,"progressToken":3}} ]}`).Items[0]
 	require.Equal(t, decodeCall(t, `{"_meta":{"b":[2],"progressToken":3}}`).Meta, tool.Meta)

@@ -8,7 +8,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Prompt reads the definition of a prompt like Tool reads that of a tool.
+// Prompt reads the definition of a prompt as Tool reads that of a tool.
 func (r *Reader) Prompt() (p mcp.Prompt, raw json.RawMessage) {
 	i := r.item()
 	for key := range r.Members() {
@@ -60,8 +60,8 @@ func (r *Reader) promptArgument() (a mcp.PromptArgument) {
 // GetPrompt decodes the result of prompts/get.
 type GetPrompt struct {
 	Head
-	Out     *mcp.GetPromptResult // gets the result
-	Raw     *json.RawMessage     // gets the whole result if KeepRaw is set or an extension defines the result type
+	Out     *mcp.GetPromptResult // receives the result
+	Raw     *json.RawMessage     // receives the whole result if KeepRaw is set or an extension defines the result type
 	KeepRaw bool
 	Unknown *Unknown
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Empty decodes results that say no more than that the request succeeded, like those of ping and
-// logging/setLevel. Some servers write null.
+// Empty decodes results that only report success, like those of ping and logging/setLevel. Some
+// servers send null.
 type Empty struct{ Head }
 
 // Decode implements [Decoder].
@@ -23,11 +23,11 @@ func (d *Empty) Decode(c *jsonrpc.Cursor) {
 	*c = r.Cursor
 }
 
-// RawResult keeps a result of any kind as it is. If it is an object, it reads the common members
-// too.
+// RawResult keeps a result of any type unchanged. If it is an object, RawResult reads the common
+// members as well.
 type RawResult struct {
 	Head
-	Out *json.RawMessage // gets the result
+	Out *json.RawMessage // receives the result
 }
 
 // Decode implements [Decoder].

@@ -10,17 +10,17 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Decoder decodes one JSON-RPC result where it stands in the buffer. The buffer is reused
-// afterwards, so Decode copies what it keeps, once.
+// Decoder decodes one JSON-RPC result in the connection's buffer. The buffer is reused afterwards,
+// so Decode copies the parts that it keeps.
 type Decoder interface {
-	// Decode reads exactly one value. It leaves an error in the Cursor. It may be called again, for
-	// another answer.
+	// Decode reads exactly one value. It leaves an error in the Cursor. It may be called again for
+	// another response.
 	Decode(c *jsonrpc.Cursor)
-	// Common returns the members of the value last decoded that any result may have.
+	// Common returns the common members of the latest decoded value.
 	Common() *Head
 }
 
-// Unmarshal decodes a result that is a text of its own.
+// Unmarshal decodes a result from a complete text.
 func Unmarshal(data []byte, d Decoder) error {
 	c := jsonrpc.NewCursor(data, 0)
 	d.Decode(&c)
@@ -28,8 +28,8 @@ func Unmarshal(data []byte, d Decoder) error {
 	return c.Err()
 }
 
-// UnmarshalItem decodes an item of a list that is a text of its own. A null changes nothing, like
-// in encoding/json.
+// UnmarshalItem decodes an item of a list from a complete text. As in encoding/json, null changes
+// nothing.
 func UnmarshalItem[T any](data []byte, item *T, read func(r *Reader) T) error {
 	if string(data) == "null" {
 		return nil
@@ -43,45 +43,45 @@ func UnmarshalItem[T any](data []byte, item *T, read func(r *Reader) T) error {
 	return r.Err()
 }
 
-// Unknown makes the values that stand for content without a type in package mcp, or for damaged
-// content; then err says what is wrong with it.
+// Unknown creates the values that represent content without a type in package mcp, and invalid
+// content. For invalid content, err says what is wrong.
 type Unknown struct {
-	// Content makes an item of content. Kind is its type, "" if it has none.
+	// Content creates an item of content. kind is its type, "" if it has none.
 	Content func(kind string, raw json.RawMessage, err error) mcp.Content
-	// Resource makes contents of a resource.
+	// Resource creates contents of a resource.
 	Resource func(raw json.RawMessage, err error) mcp.ResourceContents
 }
 
-// Reader is the Cursor of the decoders. It knows the path of what fails, and whether its text may
-// be kept. Its first error is kept, and later reads do nothing.
+// Reader is the Cursor of the decoders. It records the path of a failure and whether it may keep
+// slices of its text. It keeps its first error, and later reads do nothing.
 type Reader struct {
 	jsonrpc.Cursor
-	mine    bool     // the text is not reused: raw parts of it are kept without a copy
-	kept    int      // elements and _meta members so far
-	unknown *Unknown // nil where no content can come
+	mine    bool     // the text is not reused, so raw parts are kept without a copy
+	kept    int      // number of elements and _meta members so far
+	unknown *Unknown // nil where no content can occur
 }
 
-// NewReader returns a Reader of text that nobody changes any more: raw parts are slices of it.
-// Unknown may be nil if there is no content to read.
+// NewReader returns a Reader of a text that is no longer changed: raw parts are slices of it.
+// unknown may be nil if there is no content to read.
 func NewReader(text []byte, unknown *Unknown) Reader {
 	return Reader{Cursor: jsonrpc.NewCursor(text, 0), mine: true, unknown: unknown}
 }
 
-// A value of three bytes can decode into one of hundreds. These bound the result; no honest server
-// comes near them.
+// Three bytes of text can decode into hundreds of bytes. These limits bound the result; no honest
+// server comes near them.
 const (
 	MaxElements = 100_000   // of one array
-	MaxKept     = 1_000_000 // elements and _meta members in all
+	MaxKept     = 1_000_000 // elements and _meta members in total
 )
 
-// Keep counts one more value that memory is needed for.
+// Keep counts one more value that needs memory.
 func (r *Reader) Keep() {
 	if r.kept++; r.kept > MaxKept {
 		r.Fail(&LimitError{What: "values in a result", Limit: MaxKept})
 	}
 }
 
-// Raw reads the next value and returns its bytes, to be kept.
+// Raw reads the next value and returns its bytes, which stay valid.
 func (r *Reader) Raw() json.RawMessage {
 	if r.mine {
 		return json.RawMessage(r.Skip())
@@ -89,7 +89,7 @@ func (r *Reader) Raw() json.RawMessage {
 	return r.Cursor.Raw()
 }
 
-// OptRaw is Raw with nil for null.
+// OptRaw is Raw, except that null is nil.
 func (r *Reader) OptRaw() json.RawMessage {
 	if r.TryNull() {
 		return nil
@@ -97,8 +97,8 @@ func (r *Reader) OptRaw() json.RawMessage {
 	return r.Raw()
 }
 
-// Members reads an object: it yields the name of each member, whose value the body of the loop must
-// read or skip. An error in there gets the member's name.
+// Members reads an object. It yields the name of each member; the body of the loop must read or
+// skip its value. The path of an error in the body starts with the name.
 func (r *Reader) Members() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		r.EnterObject()
@@ -115,7 +115,7 @@ func (r *Reader) Members() iter.Seq[[]byte] {
 	}
 }
 
-// Elements reads an array as Members reads an object; null is an empty one.
+// Elements reads an array as Members reads an object; null is an empty array.
 func (r *Reader) Elements() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if r.TryNull() {
@@ -138,13 +138,13 @@ func (r *Reader) Elements() iter.Seq[int] {
 	}
 }
 
-// inside puts step in front of the path of the error.
+// inside prepends step to the path of the error.
 func (r *Reader) inside(step string) {
 	err := r.Err()
 	d, ok := err.(*PathError)
 	if !ok {
 		d = &PathError{Err: err}
-		r.Cursor = jsonrpc.Cursor{} // errors are sticky
+		r.Cursor = jsonrpc.Cursor{} // the first error stays
 		r.Fail(d)
 	}
 	if d.Path != "" && d.Path[0] != '[' {
@@ -153,7 +153,7 @@ func (r *Reader) inside(step string) {
 	d.Path = step + d.Path
 }
 
-// OptString reads a string. Null, which many servers write for an absent member, is "".
+// OptString reads a string. Null, which many servers send for an absent member, is "".
 func (r *Reader) OptString() string {
 	if r.TryNull() {
 		return ""

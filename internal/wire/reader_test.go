@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// everything is a result for each decoder, with all that it knows.
+// everything has a result for each decoder, with all members that the decoder knows.
 var everything = []struct {
 	name string
 	dec  func() Decoder
@@ -31,7 +31,8 @@ var everything = []struct {
 	{"raw", func() Decoder { return &RawResult{Out: new(json.RawMessage)} }, `{"x":[1,{"y":null}],"resultType":"complete"}`},
 }
 
-// The fixtures hold all that a decoder knows. The tests of package mcpclient use them too.
+// The fixtures contain all members that a decoder knows. The tests of package mcpclient use them as
+// well.
 var (
 	fullCall      = fixture("call")
 	fullTools     = fixture("tools")
@@ -50,8 +51,8 @@ func fixture(name string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// Whatever is cut off, there is an error and no panic; whole, it decodes, also from a longer
-// buffer, of which exactly the value is read.
+// A result that is cut anywhere gives an error and no panic. A whole result decodes, even from a
+// longer buffer, of which exactly the value is read.
 func TestDecodersWholeAndTruncated(t *testing.T) {
 	for _, tt := range everything {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,7 +60,7 @@ func TestDecodersWholeAndTruncated(t *testing.T) {
 			require.NoError(t, decodeText(d, tt.text))
 			for n := range len(tt.text) {
 				if decodeText(tt.dec(), tt.text[:n]) == nil {
-					t.Fatalf("no error although cut at %d: %s", n, tt.text[:n])
+					t.Fatalf("expected an error when cut at %d: %s", n, tt.text[:n])
 				}
 			}
 			c := jsonrpc.NewCursor([]byte(tt.text+`,"id":1}`), 0)
@@ -70,7 +71,7 @@ func TestDecodersWholeAndTruncated(t *testing.T) {
 	}
 }
 
-// The buffer is used again for the next message, so nothing may alias it.
+// The buffer is reused for the next message, so no result may refer to it.
 func TestDecodersCopyWhatTheyKeep(t *testing.T) {
 	for _, tt := range everything {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,7 +98,7 @@ func dropParsed(d Decoder) {
 	}
 }
 
-// A decoder is used again when a call is repeated: nothing of the first answer may be left.
+// A decoder is reused when a call is retried: nothing of the first response may remain.
 func TestDecodersStartAfresh(t *testing.T) {
 	for _, tt := range everything {
 		t.Run(tt.name, func(t *testing.T) {
@@ -126,7 +127,7 @@ func TestDecodersResultType(t *testing.T) {
 	}
 }
 
-// Every decoder lets the caller see what the server wants to know.
+// Every decoder returns the input that the server requires.
 func TestDecodersInputRequired(t *testing.T) {
 	const text = `{"resultType":"input_required","requestState":"a\/b\ud800","inputRequests":{` +
 		`"1":{"method":"elicitation/create","params":{"n":9007199254740993}},"2":{ "method":"future/thing" },"1":{"method":"roots/list"}}}`
@@ -151,7 +152,7 @@ func TestDecodersInputRequired(t *testing.T) {
 	}
 }
 
-// Many servers write null for a member that is not there.
+// Many servers send null for an absent member.
 func TestNullIsAbsent(t *testing.T) {
 	none := func(names string) string {
 		return `"` + strings.Join(strings.Fields(names), `":null,"`) + `":null`
@@ -185,7 +186,7 @@ func TestNullIsAbsent(t *testing.T) {
 	require.Equal(t, []mcp.Icon{{}}, got.Items[0].Icons)
 }
 
-// withoutNulls removes the members that are null.
+// withoutNulls removes null members.
 func withoutNulls(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -204,7 +205,7 @@ func withoutNulls(v any) any {
 	return v
 }
 
-// dropRaw removes the bytes of items, which differ when the texts do.
+// dropRaw removes the bytes of items, which differ if the texts do.
 func dropRaw(d Decoder) {
 	switch d := d.(type) {
 	case *Page[tool]:
@@ -222,20 +223,20 @@ func TestDecodersWrongKinds(t *testing.T) {
 	for _, tt := range []struct{ decoder, text, want string }{
 		{"call", `[]`, "object wanted"},
 		{"call", `null`, "object wanted"},
-		{"call", `{"isError":"no"}`, "isError: boolean wanted, string found"},
-		{"call", `{"content":"text"}`, "content: array wanted, string found"},
-		{"call", `{"_meta":[]}`, "_meta: object wanted, array found"},
-		{"call", `{"resultType":1}`, "resultType: string wanted, number found"},
-		{"call", `{"requestState":{}}`, "requestState: string wanted, object found"},
-		{"call", `{"inputRequests":[]}`, "inputRequests: object wanted, array found"},
-		{"call, raw", `{"isError":"no"}`, "isError: boolean wanted, string found"},
+		{"call", `{"isError":"no"}`, "isError: expected boolean, got string"},
+		{"call", `{"content":"text"}`, "content: expected array, got string"},
+		{"call", `{"_meta":[]}`, "_meta: expected object, got array"},
+		{"call", `{"resultType":1}`, "resultType: expected string, got number"},
+		{"call", `{"requestState":{}}`, "requestState: expected string, got object"},
+		{"call", `{"inputRequests":[]}`, "inputRequests: expected object, got array"},
+		{"call, raw", `{"isError":"no"}`, "isError: expected boolean, got string"},
 		{"call", `{"content":[{"type":"text"},{"a":tru}]}`, "content[1]: jsonrpc: bad JSON at offset"},
-		{"tools", `{"tools":{}}`, "tools: array wanted, object found"},
-		{"tools", `{"nextCursor":1}`, "nextCursor: string wanted, number found"},
-		{"tools", `{"ttlMs":"1"}`, "ttlMs: number wanted, string found"},
-		{"prompt", `{"messages":[{"role":1}]}`, "messages[0].role: string wanted, number found"},
-		{"prompt", `{"messages":["hi"]}`, "messages[0]: object wanted, string found"},
-		{"read", `{"contents":{}}`, "contents: array wanted, object found"},
+		{"tools", `{"tools":{}}`, "tools: expected array, got object"},
+		{"tools", `{"nextCursor":1}`, "nextCursor: expected string, got number"},
+		{"tools", `{"ttlMs":"1"}`, "ttlMs: expected number, got string"},
+		{"prompt", `{"messages":[{"role":1}]}`, "messages[0].role: expected string, got number"},
+		{"prompt", `{"messages":["hi"]}`, "messages[0]: expected object, got string"},
+		{"read", `{"contents":{}}`, "contents: expected array, got object"},
 		{"empty", `"ok"`, "object wanted"},
 	} {
 		t.Run(tt.decoder+" "+tt.text, func(t *testing.T) {
@@ -245,36 +246,36 @@ func TestDecodersWrongKinds(t *testing.T) {
 	}
 }
 
-// One definition that cannot be read costs its page no other, and is not lost.
+// A definition that cannot be read does not affect the others on its page, and its bytes are kept.
 func TestPagesSetDamagedItemsAside(t *testing.T) {
 	for _, tt := range []struct{ decoder, text, want string }{
 		{"tools", `{"tools":[{"name":"a"},7]}`, "object wanted at offset 0, number found"},
 		{"tools", `{"tools":[{"name":"a"},null]}`, "object wanted at offset 0, null found"},
 		{"tools", `{"tools":[{"title":"a"}]}`, `no "name"`},
-		{"tools", `{"tools":[{"name":5}]}`, "name: string wanted, number found"},
-		{"tools", `{"tools":[{"name":"a","annotations":{"readOnlyHint":"x"}}]}`, "annotations.readOnlyHint: boolean wanted, string found"},
-		{"tools", `{"tools":[{"name":"a","icons":[{"sizes":[1]}]}]}`, "icons[0].sizes[0]: string wanted, number found"},
-		{"tools", `{"tools":[{"name":"a","_meta":1}]}`, "_meta: object wanted, number found"},
-		{"prompts", `{"prompts":[{"name":"p","arguments":[{"required":1}]}]}`, "arguments[0].required: boolean wanted, number found"},
+		{"tools", `{"tools":[{"name":5}]}`, "name: expected string, got number"},
+		{"tools", `{"tools":[{"name":"a","annotations":{"readOnlyHint":"x"}}]}`, "annotations.readOnlyHint: expected boolean, got string"},
+		{"tools", `{"tools":[{"name":"a","icons":[{"sizes":[1]}]}]}`, "icons[0].sizes[0]: expected string, got number"},
+		{"tools", `{"tools":[{"name":"a","_meta":1}]}`, "_meta: expected object, got number"},
+		{"prompts", `{"prompts":[{"name":"p","arguments":[{"required":1}]}]}`, "arguments[0].required: expected boolean, got number"},
 		{"prompts", `{"prompts":[{}]}`, `no "name"`},
-		{"resources", `{"resources":[{"uri":"a","size":1.5}]}`, "size: integer of 64 bits wanted, another number found"},
+		{"resources", `{"resources":[{"uri":"a","size":1.5}]}`, "size: expected integer of 64 bits, got another number"},
 		{"resources", `{"resources":[{"name":"a"}]}`, `no "uri"`},
-		{"resources", `{"resources":[{"uri":"a","annotations":{"priority":"1"}}]}`, "annotations.priority: number wanted, string found"},
-		{"templates", `{"resourceTemplates":[{"uriTemplate":1}]}`, "uriTemplate: string wanted, number found"},
+		{"resources", `{"resources":[{"uri":"a","annotations":{"priority":"1"}}]}`, "annotations.priority: expected number, got string"},
+		{"templates", `{"resourceTemplates":[{"uriTemplate":1}]}`, "uriTemplate: expected string, got number"},
 	} {
 		t.Run(tt.decoder+" "+tt.text, func(t *testing.T) {
 			d := decoderNamed(t, tt.decoder)
 			list := tt.text[:strings.LastIndexByte(tt.text, ']')] + `,{"name":"good","uri":"good","uriTemplate":"good"}]}`
 			require.NoError(t, decodeText(d, list))
 			items, damaged := pageOf(d)
-			require.Equal(t, strings.Count(tt.text, `{"name":"a"},`)+1, items, "the good ones")
+			require.Equal(t, strings.Count(tt.text, `{"name":"a"},`)+1, items, "the valid ones")
 			require.Len(t, damaged, 1)
 			require.ErrorContains(t, damaged[0].Err, tt.want)
 			require.Contains(t, tt.text, string(damaged[0].Raw), "the bytes are kept")
 		})
 	}
 	broken := decodeText(decoderNamed(t, "tools"), `{"tools":[{"name":tru}]}`)
-	require.ErrorContains(t, broken, "tools[0]", "broken JSON is nobody's item")
+	require.ErrorContains(t, broken, "tools[0]", "broken JSON is not an invalid item")
 }
 
 func pageOf(d Decoder) (items int, damaged []Invalid) {
@@ -301,8 +302,7 @@ func decoderNamed(t *testing.T, name string) Decoder {
 	return nil
 }
 
-// The name of a member is the peer's text: it is quoted and cut in an error, and the reason stays
-// reachable.
+// The name of a member is the peer's text. An error quotes and truncates it, and wraps the reason.
 func TestDecodeErrorNames(t *testing.T) {
 	name := strings.Repeat("x", 100) + "\n"
 	data, err := json.Marshal(map[string]any{"_meta": map[string]any{name: 1}})
@@ -320,7 +320,7 @@ func TestDecodeErrorNames(t *testing.T) {
 	require.True(t, errors.Is(err, jsonrpc.ErrDepth), "%v", err)
 }
 
-// A short text must not become a large result: lists are bounded, each and together.
+// A short text must not become a large result: each list is limited, and so is their total.
 func TestDecodersBoundWhatTheyBuild(t *testing.T) {
 	repeat := func(element string, n int) string { return "[" + strings.Repeat(element+",", n-1) + element + "]" }
 	var limit *LimitError
@@ -331,7 +331,7 @@ func TestDecodersBoundWhatTheyBuild(t *testing.T) {
 	} {
 		require.ErrorAs(t, decodeText(decoderNamed(t, decoder), text), &limit, decoder)
 	}
-	// An item that goes too far stays raw, as a damaged one does.
+	// An item over the limit stays raw, like an invalid one.
 	greedy := `{"type":"text","_meta":{` + strings.Repeat(`"a":0,`, MaxKept) + `"b":0}}`
 	unknown := decodeCall(t, `{"content":[`+greedy+`]}`).Content[0].(unknownContent)
 	require.ErrorAs(t, unknown.Err, &limit)

@@ -8,7 +8,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Resource reads the definition of a resource like Tool reads that of a tool.
+// Resource reads the definition of a resource as Tool reads that of a tool.
 func (r *Reader) Resource() (res mcp.Resource, raw json.RawMessage) {
 	i := r.item()
 	for key := range r.Members() {
@@ -42,7 +42,7 @@ func (r *Reader) Resource() (res mcp.Resource, raw json.RawMessage) {
 	return res, raw
 }
 
-// Template reads the definition of a resource template like Tool reads that of a tool. Text is the
+// Template reads the definition of a resource template as Tool reads that of a tool. text is the
 // URI template as received.
 func (r *Reader) Template() (t mcp.ResourceTemplate, text string, raw json.RawMessage) {
 	i := r.item()
@@ -72,7 +72,7 @@ func (r *Reader) Template() (t mcp.ResourceTemplate, text string, raw json.RawMe
 	return t, text, raw
 }
 
-// uriTemplate reads a URI template. Parsed is nil if the text is not one, which only matters to a
+// uriTemplate reads a URI template. parsed is nil if the text is invalid, which only matters to a
 // caller that expands it.
 func (r *Reader) uriTemplate() (text string, parsed *mcp.URITemplate) {
 	if r.TryNull() {
@@ -90,9 +90,9 @@ func (r *Reader) uriTemplate() (text string, parsed *mcp.URITemplate) {
 // ReadResource decodes the result of resources/read.
 type ReadResource struct {
 	Head
-	Out     *mcp.ReadResourceResult // gets the result
-	Raw     *json.RawMessage        // gets the whole result if KeepRaw is set or an extension defines the result type
-	Cache   *Cache                  // gets the cache hint
+	Out     *mcp.ReadResourceResult // receives the result
+	Raw     *json.RawMessage        // receives the whole result if KeepRaw is set or an extension defines the result type
+	Cache   *Cache                  // receives the cache hint
 	KeepRaw bool
 	Unknown *Unknown
 }
@@ -137,8 +137,8 @@ func (r *Reader) knownOrRaw() mcp.ResourceContents {
 	return contents
 }
 
-// resourceContents reads the contents of a resource and fails if they are damaged. If there are a
-// text and a blob, it takes the text.
+// resourceContents reads the contents of a resource and fails if they are invalid. If they have
+// both a text and a blob, the text counts.
 func (r *Reader) resourceContents() mcp.ResourceContents {
 	var (
 		uri, mimeType, text, blob string

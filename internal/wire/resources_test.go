@@ -44,7 +44,7 @@ func TestResourceTemplatesPage(t *testing.T) {
 	}, got.ResourceTemplate)
 }
 
-// One template that is none does not lose the page.
+// An invalid URI template does not affect the rest of the page.
 func TestBadURITemplate(t *testing.T) {
 	const bad = `{"uriTemplate":"file:///{\u00e9","name":"bad"}`
 	page := Page[template]{List: &templateList}
@@ -81,13 +81,13 @@ func TestReadResourceResult(t *testing.T) {
 	require.Nil(t, got.TTLMs)
 }
 
-// Invalid contents are kept, and those around them are not affected.
+// Invalid contents are kept and do not affect the contents around them.
 func TestDamagedResourceContents(t *testing.T) {
 	for _, tt := range []struct{ contents, err string }{
 		{`{"uri":"u"}`, `neither "text" nor "blob"`},
 		{`{"uri":"u", "blob":"!"}`, "blob: not base64"},
-		{`{"uri":1,"text":"x"}`, "uri: string wanted, number found"},
-		{`{"uri":"u","text":"x","_meta":[]}`, "_meta: object wanted, array found"},
+		{`{"uri":1,"text":"x"}`, "uri: expected string, got number"},
+		{`{"uri":"u","text":"x","_meta":[]}`, "_meta: expected object, got array"},
 		{`null`, "object wanted"},
 		{`"x"`, "object wanted"},
 	} {

@@ -9,17 +9,17 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// MaxSampleMessages bounds the conversation that a server may send.
+// MaxSampleMessages limits the conversation that a server may send.
 const MaxSampleMessages = 10_000
 
-// Sample is what the parameters of sampling/createMessage say.
+// Sample is the parameters of sampling/createMessage.
 type Sample struct {
 	mcp.CreateMessageParams
-	HasTemperature bool      // tells a temperature of 0 from none
+	HasTemperature bool      // distinguishes a temperature of 0 from an absent one
 	Meta           *mcp.Meta // nil if absent
 }
 
-// DecodeSample reads the parameters of sampling/createMessage. Parts of params are kept.
+// DecodeSample decodes the parameters of sampling/createMessage. The result refers to params.
 func DecodeSample(params []byte, unknown *Unknown) (s Sample, err error) {
 	r := NewReader(params, unknown)
 	r.sample(&s)
@@ -49,7 +49,7 @@ func (r *Reader) sample(s *Sample) {
 				s.StopSequences = append(s.StopSequences, r.String())
 			}
 		case "metadata":
-			s.Metadata = nil // not a nil json.RawMessage
+			s.Metadata = nil // instead of a nil json.RawMessage
 			if !r.TryNull() {
 				s.Metadata = r.Raw()
 			}
@@ -65,7 +65,7 @@ func (r *Reader) sample(s *Sample) {
 	}
 }
 
-// sampleMessages reads the conversation. null is nil, an empty list is not.
+// sampleMessages reads the conversation. Null is nil; an empty list is not.
 func (r *Reader) sampleMessages() []mcp.SamplingMessage {
 	if r.TryNull() {
 		return nil
@@ -101,8 +101,8 @@ func (r *Reader) sampleMessage() (m mcp.SamplingMessage) {
 	return m
 }
 
-// sampleContent reads the content of a message: a mcp.Content, or a []mcp.Content if it is a list.
-// null is nil.
+// sampleContent reads the content of a message as a mcp.Content, or as a []mcp.Content if it is a
+// list. Null is nil.
 func (r *Reader) sampleContent() any {
 	switch r.Kind() {
 	case jsonrpc.Null:
@@ -115,7 +115,7 @@ func (r *Reader) sampleContent() any {
 	}
 }
 
-// Blocks reads content that is one block or a list of them.
+// Blocks reads content that is one block or a list of blocks.
 func (r *Reader) Blocks() []mcp.Content {
 	if r.Kind() != jsonrpc.Array {
 		return []mcp.Content{r.Content(false)}
@@ -127,8 +127,8 @@ func (r *Reader) Blocks() []mcp.Content {
 	return blocks
 }
 
-// modelPreferences reads which model the server would like; null is nil. The values are advice, so
-// any value will do.
+// modelPreferences reads the server's model preferences; null is nil. The values are advice, so
+// their range is not checked.
 func (r *Reader) modelPreferences() *mcp.ModelPreferences {
 	if r.TryNull() {
 		return nil
@@ -165,8 +165,8 @@ func (r *Reader) modelHint() (hint mcp.ModelHint) {
 	return hint
 }
 
-// maxTokens reads the most tokens that may be sampled, a JSON number of any form. It rounds
-// fractions down and clamps what an int cannot hold. null is 0.
+// maxTokens reads the maximum number of tokens to sample, a JSON number of any form. It rounds
+// fractions down and clamps a number that an int cannot hold. Null is 0.
 func (r *Reader) maxTokens() int {
 	if r.TryNull() {
 		return 0
@@ -184,7 +184,7 @@ func (r *Reader) maxTokens() int {
 	return int(v)
 }
 
-// sampleTools reads the tools that the model may use. null is nil, an empty list is not.
+// sampleTools reads the tools that the model may use. Null is nil; an empty list is not.
 func (r *Reader) sampleTools() []mcp.Tool {
 	if r.TryNull() {
 		return nil

@@ -11,8 +11,8 @@ import (
 // CallTool decodes the result of tools/call.
 type CallTool struct {
 	Head
-	Out     *mcp.CallToolResult // gets the result
-	Raw     *json.RawMessage    // gets the whole result if KeepRaw is set or an extension defines the result type
+	Out     *mcp.CallToolResult // receives the result
+	Raw     *json.RawMessage    // receives the whole result if KeepRaw is set or an extension defines the result type
 	KeepRaw bool
 	Unknown *Unknown
 }
@@ -45,8 +45,8 @@ func (d *CallTool) read(r *Reader) {
 	}
 }
 
-// Tool reads the definition of a tool in one pass and returns it with its bytes, of which the
-// schemas are parts.
+// Tool reads the definition of a tool in one pass. It returns the definition and its bytes; the
+// schemas are slices of these bytes.
 func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
 	i := r.item()
 	var input, output part
@@ -87,7 +87,7 @@ func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
 	return t, raw
 }
 
-// toolAnnotations reads the hints about a tool; null is an empty set.
+// toolAnnotations reads the hints about a tool; null is the zero value.
 func (r *Reader) toolAnnotations() (a mcp.ToolAnnotation) {
 	if r.TryNull() {
 		return a

@@ -54,7 +54,7 @@ func TestToolSchemas(t *testing.T) {
 	}
 }
 
-// Raw and its parts share memory: growing one must not write into another.
+// Raw and its parts share memory: appending to one must not overwrite another.
 func TestToolPartsCannotGrowIntoEachOther(t *testing.T) {
 	tool := decodeTools(t, fullTools).Items[0]
 	before := string(tool.Raw)
@@ -71,7 +71,7 @@ func TestPagesWithoutItems(t *testing.T) {
 	}
 }
 
-// An empty cursor is a cursor.
+// An empty cursor is a valid cursor.
 func TestNextCursor(t *testing.T) {
 	require.Equal(t, pointer(""), decodeTools(t, `{"nextCursor":""}`).Next)
 	require.Equal(t, pointer("a\"b"), decodeTools(t, `{"nextCursor":"a\"b"}`).Next)

@@ -1,22 +1,22 @@
-# Each target is a step of CI, so that what passes here passes there.
+# Each target runs a step of CI.
 .DEFAULT_GOAL := check
 
 .PHONY: check format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers conformance-counts
 
-check: ## everything CI does
+check: ## runs all steps of CI
 	@bash .ci/run
 
 format vet lint test simulation allocations fuzz peers:
 	@bash .ci/run $@
 
-mutants: ## breaks the library in every way of tests/mutants; a test notices each
+mutants: ## applies every defect of tests/mutants; a test must detect each
 	@bash .ci/run mutants_all
 
-mutants-simulation: ## which of these defects the simulation alone notices
+mutants-simulation: ## shows which of these defects the simulation finds
 	@bash .ci/run mutants_simulation
 
-simulation-nightly: ## a million new seeds, in one process for each CPU
+simulation-nightly: ## plays a million new seeds, in one process for each CPU
 	@bash .ci/run simulation_nightly
 
-conformance-counts: ## writes down how many checks the conformance suite made
+conformance-counts: ## records how many checks the conformance suite made
 	cd tests/peers && npm ci --loglevel=error --no-progress && GOWORK=off go test -count=1 -run TestConformance . -update

@@ -42,7 +42,7 @@ func TestReadMessage(t *testing.T) {
 	}
 }
 
-func TestMessagesThatAreNone(t *testing.T) {
+func TestInvalidMessages(t *testing.T) {
 	bodyDelta := `{"method":"` + MethodBodyDelta + `","params":`
 	for text, reason := range map[string]string{
 		``: "ends", `{`: "ends", `nonsense`: "object", `{"a":nonsense}`: "bad literal", `"a"`: "object", `{}{}`: "end of the text", "{\"id\":1,\"result\":\"\n\"}": "control",

@@ -20,7 +20,7 @@ func stdString(t *testing.T, s string) string {
 	return string(bytes.TrimSuffix(out.Bytes(), []byte("\n")))
 }
 
-func TestAppendStringIsWhatEncodingJSONWrites(t *testing.T) {
+func TestAppendStringMatchesEncodingJSON(t *testing.T) {
 	texts := append([]string{"<a href=\"x\">&</a>", "a\u2028b\u2029c\u202ad", "\x7f", "\U0010ffff"}, oddStrings...)
 	for b := range 256 {
 		texts = append(texts, string([]byte{'a', byte(b), 'z'}), string([]byte{byte(b)}))
@@ -52,7 +52,7 @@ func TestAppendMessages(t *testing.T) {
 	require.Equal(t, `head{"jsonrpc":"2.0","id":2,"method":"ping"}`, string(AppendRequest([]byte("head"), 2, "ping", nil)))
 }
 
-func TestMessagesComeBackAsTheyWent(t *testing.T) {
+func TestMessagesRoundTrip(t *testing.T) {
 	var m Message
 	require.NoError(t, m.Decode(AppendRequest(nil, 42, "ping", []byte(`{"k":"v"}`)), nil))
 	require.True(t, m.IsRequest())

@@ -59,7 +59,7 @@ func TestCursorWalksEveryKindOfValue(t *testing.T) {
 	require.Equal(t, len(text), c.Pos())
 }
 
-func TestCursorGivesMembersAsTheyStand(t *testing.T) {
+func TestCursorReturnsMembersInOrder(t *testing.T) {
 	c := NewCursor([]byte(`{"a":1,"a":2,"A":3,"caf\u00e9":4}`), 0)
 	c.EnterObject()
 	var got []string
@@ -75,7 +75,7 @@ func TestCursorGivesMembersAsTheyStand(t *testing.T) {
 	require.Equal(t, []string{"a=1", "a=2", "A=3", "café=4"}, got)
 }
 
-func TestCursorGivesTheTextSinceAnOffset(t *testing.T) {
+func TestCursorReturnsTheTextSinceAnOffset(t *testing.T) {
 	c := NewCursor([]byte(`[ {"a":1} ,2]`), 0)
 	c.EnterArray()
 	c.NextElement()
@@ -116,7 +116,7 @@ func TestCursorRefusesBadStructure(t *testing.T) {
 	}
 }
 
-func TestCursorTellsTheKindItFound(t *testing.T) {
+func TestCursorReportsTheKindItFound(t *testing.T) {
 	reads := map[string]func(*Cursor){
 		"object":  (*Cursor).EnterObject,
 		"array":   (*Cursor).EnterArray,
@@ -180,7 +180,7 @@ func TestCursorErrorsAreSticky(t *testing.T) {
 }
 
 // A decoder that fails to read a value, or reads one twice, must not make bad JSON pass.
-func TestCursorRefusesToBeMisled(t *testing.T) {
+func TestCursorRefusesMisuse(t *testing.T) {
 	for name, misuse := range map[string]func(*Cursor){
 		"member not read": func(c *Cursor) {
 			c.EnterObject()
@@ -228,7 +228,7 @@ func TestCursorRefusesToBeMisled(t *testing.T) {
 	}
 }
 
-func TestCursorCountsTheContainersThatAreOpen(t *testing.T) {
+func TestCursorCountsOpenContainers(t *testing.T) {
 	nested := strings.Repeat(`[`, 3) + strings.Repeat(`]`, 3)
 	siblings := `[[],[],[[]],{"a":{}}]`
 	for _, text := range []string{nested, siblings} {
@@ -277,7 +277,7 @@ func TestHostileDepth(t *testing.T) {
 	require.NoError(t, c.Err())
 }
 
-func TestSkipGivesTheBytesOfTheValue(t *testing.T) {
+func TestSkipReturnsTheBytesOfTheValue(t *testing.T) {
 	text := []byte(` [ {"a": [1, 2 ] } , "x\"]" , -1.5e+3 , null,true ] `)
 	want := []string{`{"a": [1, 2 ] }`, `"x\"]"`, `-1.5e+3`, `null`, `true`}
 	c, raw := NewCursor(text, 0), NewCursor(text, 0)

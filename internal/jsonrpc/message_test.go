@@ -168,7 +168,7 @@ func TestResultIsDecodedInPlace(t *testing.T) {
 
 // A result that the decoder does not understand is the caller's problem, not the connection's. The
 // rest of the message still shows which request it answers.
-func TestDecoderFailureLeavesTheMessageWhole(t *testing.T) {
+func TestDecoderFailureKeepsTheMessage(t *testing.T) {
 	const text = `{"jsonrpc":"2.0","result":{"n":"seven"} ,"id":1}`
 	var m Message
 	require.NoError(t, m.Decode([]byte(text), &contentLength{}))
@@ -195,7 +195,7 @@ func TestDecoderFailureLeavesTheMessageWhole(t *testing.T) {
 	}
 }
 
-func TestDecoderIsNotAskedWithoutAResult(t *testing.T) {
+func TestDecoderIsNotCalledWithoutAResult(t *testing.T) {
 	for _, text := range []string{
 		`{"jsonrpc":"2.0","method":"ping"}`, `{"jsonrpc":"2.0","id":1,"error":{"code":1}}`,
 		`{"jsonrpc":"2.0","result":`, `{"jsonrpc":"2.0","result":}`, `{"jsonrpc":"2.0","result":x}`,
@@ -207,7 +207,7 @@ func TestDecoderIsNotAskedWithoutAResult(t *testing.T) {
 	}
 }
 
-func TestWhatAMessageIs(t *testing.T) {
+func TestMessageKinds(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"jsonrpc":"2.0","method":"x"}`:              "false true false",
 		`{"jsonrpc":"2.0","method":"x","id":0}`:       "true false false",
@@ -248,7 +248,7 @@ func TestIDIs(t *testing.T) {
 	require.False(t, m.IDIs(9007199254740992))
 }
 
-func TestErrorIsInFreshMemory(t *testing.T) {
+func TestErrorIsCopied(t *testing.T) {
 	text := []byte(`{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"plain","data":[1]}}`)
 	var m Message
 	require.NoError(t, m.Decode(text, nil))

@@ -41,7 +41,7 @@ var oddStrings = []string{
 	"\xff", "\xc3", "\xc3\x28", "\xe2\x82", "\xe2\x82\\n", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\x80", "\xf0\x9f\x98", "a\xffb\\n\xfe\\u00e9\xff", "\xef\xbf\xbd",
 }
 
-func TestStringIsWhatEncodingJSONGives(t *testing.T) {
+func TestStringMatchesEncodingJSON(t *testing.T) {
 	for _, content := range oddStrings {
 		requireSameString(t, []byte(`"`+content+`"`))
 		// The same at each position in the eight-byte window, followed by text.

@@ -155,7 +155,7 @@ func TestBadURLs(t *testing.T) {
 }
 
 // The context limits the dial and the handshake, and nothing after them.
-func TestContextOfDial(t *testing.T) {
+func TestDialContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New()
 		l := n.Listen("server:80") // no connection is accepted at first, so no handshake response arrives

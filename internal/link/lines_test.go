@@ -68,7 +68,7 @@ func TestLinesBothWays(t *testing.T) {
 	})
 }
 
-func TestLinesAsOthersWriteThem(t *testing.T) {
+func TestLinesOfOtherWriters(t *testing.T) {
 	onLines(t, 10, func(t *testing.T, near, far *Lines) {
 		_, err := io.WriteString(far.out, "\n\r\n  \n{1}\r\n\n {2} \n"+strings.Repeat("\n", 100)+"0123456789\r\n{3}")
 		require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestCloseEndsLines(t *testing.T) {
 	})
 }
 
-func TestCloseEndsLinesAtOnce(t *testing.T) {
+func TestCloseEndsLinesImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := lineNetworks["memnet"](t, 10)
 		sent, received := async(func() error { return near.Send(make([]byte, 1<<20)) }), async(receive(near))
@@ -171,7 +171,7 @@ func (f *failing) Close() error { return nil }
 
 // If only the newline of a message is lost, a reader that sees the end of the stream there accepts
 // the message.
-func TestWhatAFailedSendLeaves(t *testing.T) {
+func TestPartlyWrittenLine(t *testing.T) {
 	for _, size := range []int{1, 100, writeBuffer - 1, writeBuffer, 3 * writeBuffer} {
 		for lost, uncertain := range map[int]bool{0: true, 1: false} {
 			w := failing(size - lost)

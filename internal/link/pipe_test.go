@@ -27,7 +27,7 @@ func TestPipe(t *testing.T) {
 	require.ErrorIs(t, err, ErrTooLarge)
 }
 
-func TestEndOfAPipe(t *testing.T) {
+func TestPipeIsClosed(t *testing.T) {
 	a, b := Pipe(3)
 	require.NoError(t, a.Send([]byte("one")))
 	require.NoError(t, a.Close())
@@ -53,7 +53,7 @@ func TestEndOfAPipe(t *testing.T) {
 	require.Error(t, b.Send(nil))
 }
 
-func TestPipeEndsWhoWaits(t *testing.T) {
+func TestClosingAPipeEndsSendAndReceive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, end := range []func(near, far *PipeEnd){
 			func(near, _ *PipeEnd) { near.Close() }, func(_, far *PipeEnd) { far.Close() },

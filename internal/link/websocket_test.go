@@ -120,7 +120,7 @@ func TestCloseEndsSendAndReceive(t *testing.T) {
 
 // The same test with calls that are known to be blocked: no time may pass between Close and their
 // return.
-func TestCloseEndsThemAtOnce(t *testing.T) {
+func TestCloseEndsBlockedCallsImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := pipe(t, largest)
 		sent, received := async(func() error { return near.Send(make([]byte, largest)) }), async(receive(near))
@@ -176,7 +176,7 @@ func TestPings(t *testing.T) {
 }
 
 // A peer that sends pings and does not read must not delay the messages that it sends.
-func TestPingsOfADeafPeer(t *testing.T) {
+func TestPingsOfAPeerThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := pipe(t, largest)
 		sent := async(func() error { return near.Send(make([]byte, largest)) })
@@ -219,7 +219,7 @@ func goodbye(far *websocket.Conn, code int) {
 	_ = far.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Time{})
 }
 
-func TestEndThatIsNone(t *testing.T) {
+func TestBrokenEnd(t *testing.T) {
 	for name, frames := range map[string]string{
 		"in a frame":                  "\x81\x05abc",
 		"between frames":              "\x01\x03abc",
@@ -249,7 +249,7 @@ func TestEndThatIsNone(t *testing.T) {
 	}
 }
 
-func TestSendOnADeadLink(t *testing.T) {
+func TestSendOnABrokenLink(t *testing.T) {
 	near, _ := pipe(t, largest)
 	near.raw.(*Conn).Conn.(*memnet.Conn).Reset()
 	err := near.Send([]byte("x"))

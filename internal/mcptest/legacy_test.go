@@ -39,7 +39,7 @@ func asked(t *testing.T, r *bufio.Reader) (id, message string) {
 }
 
 // A tool that requires two inputs sends a legacy client two server requests during one call.
-func TestLegacyQuestions(t *testing.T) {
+func TestLegacyServerRequests(t *testing.T) {
 	for _, a := range askers {
 		t.Run(a.method, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestLegacyQuestions(t *testing.T) {
 }
 
 // All server requests are sent before the first response arrives.
-func TestLegacyQuestionsAtOnce(t *testing.T) {
+func TestConcurrentLegacyServerRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Legacy)
 		srv.SSE = true
@@ -124,7 +124,7 @@ func TestCancelAsk(t *testing.T) {
 }
 
 // Server requests on the shared stream are sent, answered and cancelled in the same way.
-func TestStandingQuestions(t *testing.T) {
+func TestServerRequestsOnTheSharedStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Legacy)
 		c := dial(t, srv)

@@ -88,7 +88,7 @@ var askers = []struct{ method, name, params string }{
 }
 
 // A tool that requires two inputs, one after the other, gets both over three requests.
-func TestModernQuestions(t *testing.T) {
+func TestModernInputRequests(t *testing.T) {
 	for _, sse := range []bool{false, true} {
 		for _, a := range askers {
 			t.Run(fmt.Sprint(a.method, sse), func(t *testing.T) {

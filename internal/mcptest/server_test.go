@@ -69,7 +69,7 @@ func line(t *testing.T, r *bufio.Reader) string {
 
 const hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`
 
-func TestLegacyLife(t *testing.T) {
+func TestLegacySession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Legacy)
 		srv.Tools = []*mcptest.Tool{{Name: "echo"}}

@@ -199,7 +199,7 @@ func TestWriteAfterThePeerClosed(t *testing.T) {
 	})
 }
 
-func TestPeerClosesOnAWriteHalfDone(t *testing.T) {
+func TestPeerClosesDuringAWrite(t *testing.T) {
 	bothWays(t, func(t *testing.T, a, b *Conn) {
 		t.Helper()
 		writing := async(func() (int, error) { return a.Write(make([]byte, DefaultBuffer+1)) })
@@ -268,7 +268,7 @@ func TestCutReleasesAWriter(t *testing.T) {
 	})
 }
 
-func TestEndThatCameBeforeTheCutIsAnEnd(t *testing.T) {
+func TestEndBeforeACutIsAnEnd(t *testing.T) {
 	bothWays(t, func(t *testing.T, a, b *Conn) {
 		t.Helper()
 		require.NoError(t, a.Close())

@@ -88,7 +88,7 @@ func TestDeadlineCanBeMoved(t *testing.T) {
 	})
 }
 
-func TestDeadlineCanBeTakenBack(t *testing.T) {
+func TestDeadlineCanBeCleared(t *testing.T) {
 	eachBlocked(t, func(t *testing.T, c *Conn, call func() (int, error), set func(time.Time)) {
 		t.Helper()
 		set(time.Unix(1, 0))

@@ -230,7 +230,7 @@ func TestHTTPHalfClose(t *testing.T) {
 
 // This case cannot be tested with net.Pipe: an idle connection breaks, the next request is written
 // without an error, and only reading the response fails.
-func TestHTTPWriteToADeadLink(t *testing.T) {
+func TestHTTPWriteToABrokenLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := New()
 		client, server := pair(t, n)

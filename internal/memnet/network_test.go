@@ -103,7 +103,7 @@ func TestListener(t *testing.T) {
 	})
 }
 
-func TestListenerCloseResetsWhatWaits(t *testing.T) {
+func TestListenerCloseResetsWaitingConnections(t *testing.T) {
 	n := New()
 	ln := n.Listen("server")
 	accepted, err := dial(t, n)

@@ -24,7 +24,7 @@ var idle = []struct{ name, pattern string }{
 
 // A block without data is parsed once. The Reader skips repetitions of it without splitting them
 // into lines.
-func TestRepeatedIdleBlocksArePassedOver(t *testing.T) {
+func TestRepeatedIdleBlocksAreSkipped(t *testing.T) {
 	for _, c := range idle {
 		const size = 1 << 20
 		src := io.MultiReader(&endless{pattern: c.pattern, size: size / len(c.pattern) * len(c.pattern)}, strings.NewReader("data: a\n\n"))
@@ -37,7 +37,7 @@ func TestRepeatedIdleBlocksArePassedOver(t *testing.T) {
 }
 
 // The Reader finds the end of repeated blocks wherever the chunks of the stream end.
-func TestWhatFollowsRepeatedIdleBlocks(t *testing.T) {
+func TestEventsAfterRepeatedIdleBlocks(t *testing.T) {
 	for _, c := range idle {
 		for _, next := range []string{"data: a\n\n", "id: 7\r\r", "\ndata: a\r\n\r\n", "a: b\ndata: a\n\n", ": x\nid\n\n", "data: cut"} {
 			stream := strings.Repeat(c.pattern, 7) + next

@@ -38,7 +38,7 @@ func TestSourceError(t *testing.T) {
 	}
 }
 
-func TestEndThatComesWithBytes(t *testing.T) {
+func TestEndReturnedWithBytes(t *testing.T) {
 	got, err := read(t, NewReader(iotest.DataErrReader(strings.NewReader("data: a\n\ndata: b\n\n")), 0))
 	require.Equal(t, []record{data("a"), data("b")}, got)
 	require.Equal(t, io.EOF, err)

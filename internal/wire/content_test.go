@@ -81,7 +81,7 @@ func TestContentMemberOrder(t *testing.T) {
 }
 
 // An invalid item does not affect its neighbors, and its bytes are kept.
-func TestDamagedContent(t *testing.T) {
+func TestInvalidContent(t *testing.T) {
 	for _, tt := range []struct{ item, kind, err string }{
 		{`{"type":"hologram", "x" : [ 9007199254740993 ]}`, "hologram", ""},
 		{`{"x":1,"type":"hologram"}`, "hologram", ""},

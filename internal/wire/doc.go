@@ -1,5 +1,5 @@
-// Package wire decodes MCP results and parameters into the types of mcp-go's package mcp. It makes
-// one pass over the connection's buffer.
+// Package wire decodes MCP results and parameters into the types of mcp-go's package mcp. It reads
+// the connection's buffer once.
 //
 // Each kind of message has its own file: tools.go, prompts.go, resources.go, complete.go and
 // sampling.go. content.go decodes content, head.go the members that all results share, and page.go

@@ -69,7 +69,7 @@ func (p *Page[T]) items(r *Reader) {
 				p.Items = make([]T, 0, 1+min(more, maxGuess))
 			}
 			p.Items = append(p.Items, item)
-		case isDamage(err):
+		case isInvalid(err):
 			*r = before
 			rebase(err, -r.item().start)
 			p.Invalid = append(p.Invalid, Invalid{Raw: r.Raw(), Err: err})
@@ -80,9 +80,9 @@ func (p *Page[T]) items(r *Reader) {
 	}
 }
 
-// isDamage reports whether an error is a value of the wrong type, as opposed to broken JSON or an
+// isInvalid reports whether an error is a value of the wrong type, as opposed to broken JSON or an
 // exceeded limit.
-func isDamage(err error) bool {
+func isInvalid(err error) bool {
 	var shape *jsonrpc.ShapeError
 	return errors.As(err, &shape) || errors.Is(err, ErrNoName) || errors.Is(err, ErrNoURI)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // The offset in the error of an invalid item counts from the start of the item.
-func TestDamagedItemOffsets(t *testing.T) {
+func TestInvalidItemOffsets(t *testing.T) {
 	for _, tt := range []struct{ item, want string }{
 		{`7`, `7`},
 		{`{"name":5}`, `5`},

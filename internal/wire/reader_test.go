@@ -99,7 +99,7 @@ func dropParsed(d Decoder) {
 }
 
 // A decoder is reused when a call is retried: nothing of the first response may remain.
-func TestDecodersStartAfresh(t *testing.T) {
+func TestDecodersCanBeReused(t *testing.T) {
 	for _, tt := range everything {
 		t.Run(tt.name, func(t *testing.T) {
 			used, fresh := tt.dec(), tt.dec()
@@ -219,7 +219,7 @@ func dropRaw(d Decoder) {
 	}
 }
 
-func TestDecodersWrongKinds(t *testing.T) {
+func TestDecodersWrongTypes(t *testing.T) {
 	for _, tt := range []struct{ decoder, text, want string }{
 		{"call", `[]`, "object wanted"},
 		{"call", `null`, "object wanted"},
@@ -247,7 +247,7 @@ func TestDecodersWrongKinds(t *testing.T) {
 }
 
 // A definition that cannot be read does not affect the others on its page, and its bytes are kept.
-func TestPagesSetDamagedItemsAside(t *testing.T) {
+func TestPagesSetInvalidItemsAside(t *testing.T) {
 	for _, tt := range []struct{ decoder, text, want string }{
 		{"tools", `{"tools":[{"name":"a"},7]}`, "object wanted at offset 0, number found"},
 		{"tools", `{"tools":[{"name":"a"},null]}`, "object wanted at offset 0, null found"},
@@ -267,18 +267,18 @@ func TestPagesSetDamagedItemsAside(t *testing.T) {
 			d := decoderNamed(t, tt.decoder)
 			list := tt.text[:strings.LastIndexByte(tt.text, ']')] + `,{"name":"good","uri":"good","uriTemplate":"good"}]}`
 			require.NoError(t, decodeText(d, list))
-			items, damaged := pageOf(d)
+			items, invalid := pageOf(d)
 			require.Equal(t, strings.Count(tt.text, `{"name":"a"},`)+1, items, "the valid ones")
-			require.Len(t, damaged, 1)
-			require.ErrorContains(t, damaged[0].Err, tt.want)
-			require.Contains(t, tt.text, string(damaged[0].Raw), "the bytes are kept")
+			require.Len(t, invalid, 1)
+			require.ErrorContains(t, invalid[0].Err, tt.want)
+			require.Contains(t, tt.text, string(invalid[0].Raw), "the bytes are kept")
 		})
 	}
 	broken := decodeText(decoderNamed(t, "tools"), `{"tools":[{"name":tru}]}`)
 	require.ErrorContains(t, broken, "tools[0]", "broken JSON is not an invalid item")
 }
 
-func pageOf(d Decoder) (items int, damaged []Invalid) {
+func pageOf(d Decoder) (items int, invalid []Invalid) {
 	switch d := d.(type) {
 	case *Page[tool]:
 		return len(d.Items), d.Invalid
@@ -321,7 +321,7 @@ func TestDecodeErrorNames(t *testing.T) {
 }
 
 // A short text must not become a large result: each list is limited, and so is their total.
-func TestDecodersBoundWhatTheyBuild(t *testing.T) {
+func TestDecodersLimitTheirResults(t *testing.T) {
 	repeat := func(element string, n int) string { return "[" + strings.Repeat(element+",", n-1) + element + "]" }
 	var limit *LimitError
 	for decoder, text := range map[string]string{
@@ -349,7 +349,7 @@ func TestRawDecoder(t *testing.T) {
 	}
 }
 
-func TestEmptyDecoderTakesNull(t *testing.T) {
+func TestEmptyDecoderAcceptsNull(t *testing.T) {
 	require.NoError(t, decodeText(&Empty{}, `null`))
 	require.Error(t, decodeText(&Empty{}, `[]`))
 }

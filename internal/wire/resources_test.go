@@ -82,7 +82,7 @@ func TestReadResourceResult(t *testing.T) {
 }
 
 // Invalid contents are kept and do not affect the contents around them.
-func TestDamagedResourceContents(t *testing.T) {
+func TestInvalidResourceContents(t *testing.T) {
 	for _, tt := range []struct{ contents, err string }{
 		{`{"uri":"u"}`, `neither "text" nor "blob"`},
 		{`{"uri":"u", "blob":"!"}`, "blob: not base64"},

@@ -208,7 +208,7 @@ func exchangesWith(t *testing.T, l link.Link, u *upstream) {
 }
 
 // A message larger than a frame arrives, and so does the largest body.
-func TestCodexTakesLargeMessages(t *testing.T) {
+func TestCodexAcceptsLargeMessages(t *testing.T) {
 	u, codex := newUpstream(t), peer.StartCodex(t)
 	ws := dialCodex(t, codex.URL, nil)
 	handshake(t, ws)

@@ -106,7 +106,7 @@ var everythingPrompts = map[string][]hawserRun{
 	},
 }
 
-func TestHawserRunsEverythingOfEverything(t *testing.T) {
+func TestHawserRunsAllToolsAndPrompts(t *testing.T) {
 	cli := hawserAgainst(t, peer.StartEverything(t).URL)
 	for kind, table := range map[string]map[string][]hawserRun{"tool": everythingTools, "prompt": everythingPrompts} {
 		command := map[string]string{"tool": "call", "prompt": "prompt"}[kind]
@@ -127,7 +127,7 @@ func TestHawserRunsEverythingOfEverything(t *testing.T) {
 	}
 }
 
-func TestHawserReadsEverythingOfEverything(t *testing.T) {
+func TestHawserReadsAllResources(t *testing.T) {
 	cli := hawserAgainst(t, peer.StartEverything(t).URL)
 	if documents := cli.listed(t, "resources", "uri"); len(documents) < 7 {
 		t.Errorf("only %q are listed", documents)

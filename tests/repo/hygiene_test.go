@@ -12,7 +12,7 @@ import (
 
 // leaks are texts that only make sense on one machine. The patterns do not match themselves.
 var leaks = map[string]*regexp.Regexp{
-	"a path of a user's machine":  regexp.MustCompile(`(?:^|[\s"'=(\[{,` + "`" + `])(?:/(?:root|work|tmp|home/\w+|Users/\w+)/|[A-Z]:\\Users\\)\w`),
+	"a path of a user's machine":    regexp.MustCompile(`(?:^|[\s"'=(\[{,` + "`" + `])(?:/(?:root|work|tmp|home/\w+|Users/\w+)/|[A-Z]:\\Users\\)\w`),
 	"the address of a registry":     regexp.MustCompile(`(?:registry\.(?:npmjs|yarnpkg)|proxy\.golang|goproxy)\.\w`),
 	"a pinned address of a package": regexp.MustCompile(`"resolved"\s*:`),
 }

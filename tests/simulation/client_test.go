@@ -111,7 +111,7 @@ func (c *client) restored(context.Context, *mcpclient.Session, mcpclient.Session
 	c.ended = false
 }
 
-// elicit plays the user, who answers the elicitations of a call as the history prescribes.
+// elicit plays the user. It answers the elicitations of a call as the history prescribes.
 func (c *client) elicit(ctx context.Context, _ *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	var n int
 	_, _ = fmt.Sscanf(r.Message, "op %d", &n) // the message comes from form

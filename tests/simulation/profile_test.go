@@ -133,7 +133,7 @@ func (d dice) expiredTokens(h *History) {
 	}
 }
 
-// elicitations sends elicitations to the user, who answers them.
+// elicitations makes calls prompt the user.
 func (d dice) elicitations(h *History) {
 	h.Asks = true
 	for i := range h.Ops {

@@ -54,8 +54,8 @@ func TestDefaultsAreAcceptedOnce(t *testing.T) {
 	require.JSONEq(t, `{"action":"accept","content":{"name":"John Doe","age":30,"score":95.5,"status":"active","verified":true}}`, string(answer.Result))
 
 	for what, change := range map[string]func(srv *mcptest.Server){
-		"no form elicited":             withDefaults(formWithDefaults, 0),
-		"form elicited twice":                   withDefaults(formWithDefaults, 2),
+		"no form elicited":              withDefaults(formWithDefaults, 0),
+		"form elicited twice":           withDefaults(formWithDefaults, 2),
 		"the form has no default value": withDefaults(formOfConfirmation, 1),
 	} {
 		_, err := drive(t, scenario, mcptest.Legacy, change)
@@ -133,7 +133,7 @@ func TestRequestStateToolsMustRequireInput(t *testing.T) {
 	}, called, "another call is made while one waits")
 
 	for what, otherwise := range map[string]map[string]mcptest.ToolFunc{
-		"no tool requires input":           {toolEchoState: plain, toolNoState: plain},
+		"no tool requires input":                    {toolEchoState: plain, toolNoState: plain},
 		"only one tool requires input":              {toolNoState: plain},
 		"only one tool requires input, but twice":   {toolEchoState: asking(2, `"s"`), toolNoState: plain},
 		"the last tool requires input as well":      {toolNoResultType: asking(1, "")},

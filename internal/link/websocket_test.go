@@ -195,8 +195,8 @@ func TestPingsOfAPeerThatDoesNotRead(t *testing.T) {
 func TestEndBetweenMessages(t *testing.T) {
 	for name, end := range map[string]func(*websocket.Conn){
 		"closes the connection": func(*websocket.Conn) {},
-		"normal":                func(far *websocket.Conn) { goodbye(far, websocket.CloseNormalClosure) },
-		"going":                 func(far *websocket.Conn) { goodbye(far, websocket.CloseGoingAway) },
+		"normal":                func(far *websocket.Conn) { sendClose(far, websocket.CloseNormalClosure) },
+		"going":                 func(far *websocket.Conn) { sendClose(far, websocket.CloseGoingAway) },
 		"no code":               func(far *websocket.Conn) { _ = far.WriteControl(websocket.CloseMessage, nil, time.Time{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -215,25 +215,25 @@ func TestEndBetweenMessages(t *testing.T) {
 	}
 }
 
-func goodbye(far *websocket.Conn, code int) {
+func sendClose(far *websocket.Conn, code int) {
 	_ = far.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Time{})
 }
 
 func TestBrokenEnd(t *testing.T) {
 	for name, frames := range map[string]string{
-		"in a frame":                  "\x81\x05abc",
-		"between frames":              "\x01\x03abc",
-		"goodbye in a message":        "\x01\x03abc\x88\x02\x03\xe8",
-		"goodbye with a complaint":    "\x88\x02\x03\xf0",
-		"goodbye with a bad code":     "\x88\x02\x03\xee",
-		"bad opcode":                  "\x83\x01a",
-		"masked":                      "\x81\x81mask\x00",
-		"compressed":                  "\xc1\x01a",
-		"continuation of nothing":     "\x80\x01a",
-		"message in a message":        "\x01\x01a\x81\x01b",
-		"ping of 126 bytes":           "\x89\x7e\x00\x7e" + string(make([]byte, 126)),
-		"length of more than 63 bits": "\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff",
-		"lengths that add up to more": "\x01\x01a\x80\x7f\x7f\xff\xff\xff\xff\xff\xff\xff",
+		"in a frame":                        "\x81\x05abc",
+		"between frames":                    "\x01\x03abc",
+		"close frame in a message":          "\x01\x03abc\x88\x02\x03\xe8",
+		"close frame with an error code":    "\x88\x02\x03\xf0",
+		"close frame with an invalid code":  "\x88\x02\x03\xee",
+		"invalid opcode":                    "\x83\x01a",
+		"masked":                            "\x81\x81mask\x00",
+		"compressed":                        "\xc1\x01a",
+		"continuation without a message":    "\x80\x01a",
+		"message in a message":              "\x01\x01a\x81\x01b",
+		"ping of 126 bytes":                 "\x89\x7e\x00\x7e" + string(make([]byte, 126)),
+		"length of more than 63 bits":       "\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff",
+		"total length of more than 63 bits": "\x01\x01a\x80\x7f\x7f\xff\xff\xff\xff\xff\xff\xff",
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, d := networks["memnet"](t)
@@ -257,7 +257,7 @@ func TestSendOnABrokenLink(t *testing.T) {
 	require.NotErrorIs(t, err, ErrUncertain)
 }
 
-func TestOfTheFarEnd(t *testing.T) {
+func TestFarEnd(t *testing.T) {
 	_, conn := pipe(t, largest)
 	far := NewWebSocket(conn, conn.NetConn(), 10)
 	require.Zero(t, far.Heard())

@@ -129,13 +129,13 @@ func TestStreamsAreReplayed(t *testing.T) {
 // Each rule that a legacy client breaks is recorded as a violation.
 func TestLegacyViolations(t *testing.T) {
 	for name, breakRule := range map[string]func(c *client){
-		"version header":         func(c *client) { c.head["Mcp-Protocol-Version"] = "2025-06-18" },
-		"mirrored headers":       func(c *client) { c.head["Mcp-Method"] = "ping" },
-		"accept":                 func(c *client) { c.head["Accept"] = "application/json" },
-		"content type":           func(c *client) { c.head["Content-Type"] = "text/plain" },
-		"not initialized":        func(*client) {},
-		"an unexpected response": func(c *client) { c.post(`{"jsonrpc":"2.0","id":"x","result":{}}`) },
-		"nobody's cancelled":     func(c *client) { c.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{}}`) },
+		"version header":          func(c *client) { c.head["Mcp-Protocol-Version"] = "2025-06-18" },
+		"mirrored headers":        func(c *client) { c.head["Mcp-Method"] = "ping" },
+		"accept":                  func(c *client) { c.head["Accept"] = "application/json" },
+		"content type":            func(c *client) { c.head["Content-Type"] = "text/plain" },
+		"not initialized":         func(*client) {},
+		"an unexpected response":  func(c *client) { c.post(`{"jsonrpc":"2.0","id":"x","result":{}}`) },
+		"cancelled without an id": func(c *client) { c.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{}}`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := mcptest.New(mcptest.Legacy)

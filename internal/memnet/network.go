@@ -142,7 +142,7 @@ func (n *Network) forget(client *Conn) {
 	}
 }
 
-// Refuse(true) makes dials fail as if there were no listener, until Refuse(false). It does not
+// Refuse makes dials fail as if there were no listener, until it is called with false. It does not
 // affect existing connections.
 func (n *Network) Refuse(refuse bool) {
 	n.mu.Lock()
@@ -150,7 +150,7 @@ func (n *Network) Refuse(refuse bool) {
 	n.refuse = refuse
 }
 
-// Stall(true) makes dials wait until Stall(false), or until their context ends.
+// Stall makes dials wait until it is called with false, or until their context ends.
 func (n *Network) Stall(stall bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -46,9 +46,9 @@ func answered(t *testing.T, s *mcpclient.Session, what string) string {
 	return string(answers[what])
 }
 
-// requireRounds checks how the server sent its requests. The client answers each request of a legacy
-// server with a response; for a modern server, it repeats the call after each result that requires
-// input.
+// requireRounds checks how the server sent its requests. The client answers each request of a
+// legacy server with a response; for a modern server, it repeats the call after each result that
+// requires input.
 func requireRounds(t *testing.T, p peer, f *front, questions, rounds int) {
 	t.Helper()
 	responses := f.count(func(r *request) bool { return r.verb == http.MethodPost && r.method == "" })

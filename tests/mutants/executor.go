@@ -51,7 +51,7 @@ func executorStages() []mutant {
 			test: "TestHarmlessMessages",
 		},
 		{
-			name: "executor: a missing piece of a body goes unnoticed", file: inExecutor + "reader.go",
+			name: "executor: a missing part of a body is not detected", file: inExecutor + "reader.go",
 			old: `if d.Seq != e.seq {`, new: `if d.Seq < e.seq {`,
 			test: "TestFaultsInTheBody",
 		},
@@ -92,7 +92,7 @@ func executorLimits() []mutant {
 			test: "TestRequestsThatCannotBeSent",
 		},
 		{
-			name: "executor: one link more than MaxLinks is opened", file: inExecutor + "pool.go",
+			name: "executor: one more link than MaxLinks is opened", file: inExecutor + "pool.go",
 			old: `if p.total < p.opts.MaxLinks {`, new: `if p.total <= p.opts.MaxLinks {`,
 			test: "TestWaitersComeInOrder",
 		},
@@ -102,7 +102,7 @@ func executorLimits() []mutant {
 			test: "TestPendingLimit",
 		},
 		{
-			name: "executor: refusals pile up for an executor that does not read", file: inExecutor + "reader.go",
+			name: "executor: the number of refusals for an executor that does not read is unlimited", file: inExecutor + "reader.go",
 			old: `full := c.refusals >= maxRefusals`, new: `full := c.refusals < 0`,
 			test: "TestFloodOfRequestsFromTheExecutor",
 		},

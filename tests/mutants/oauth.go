@@ -165,7 +165,7 @@ func oauthRequests() []mutant {
 			test: "TestEchoedTokenIsMasked",
 		},
 		{
-			name: "the strings of a type with secrets are printed", file: "internal/redact/print.go",
+			name: "a type with secrets prints its strings", file: "internal/redact/print.go",
 			old: `case !open:`, new: `case false:`,
 			test: "TestNoSecretIsPrinted", pkg: "tests/redaction",
 		},

@@ -15,7 +15,7 @@ var exchangeMutants = []mutant{
 		test: "TestTraces",
 	},
 	{
-		name: "the id of an answer is ignored", file: "streamablehttp/post.go",
+		name: "the id of a response is ignored", file: "streamablehttp/post.go",
 		old:  `case !msg.IDIs(x.id):`,
 		new:  `case false:`,
 		test: "TestReplyOfSuccess|TestViolationOnStream",

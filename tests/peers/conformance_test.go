@@ -190,8 +190,8 @@ func TestConformanceCounts(t *testing.T) {
 	}
 }
 
-// TestConformanceTablesAreComplete compares the tables above with the suite. A newer suite must not add
-// scenarios or revisions unnoticed.
+// TestConformanceTablesAreComplete compares the tables above with the suite. A newer suite must not
+// add scenarios or revisions unnoticed.
 func TestConformanceTablesAreComplete(t *testing.T) {
 	offered := peer.ClientScenarios(t)
 	for scenario, revisions := range scenarios {

@@ -161,9 +161,9 @@ func (k *kill) fail(calls <-chan error, n int) {
 	}
 }
 
-// goesOn checks that the session has survived. Notifications that the server sent while the
+// survives checks that the session has survived. Notifications that the server sent while the
 // executor was down arrive afterwards; a modern session reports missed events instead.
-func (k *kill) goesOn() {
+func (k *kill) survives() {
 	k.Helper()
 	_, err := k.s.CallTool(k.Context(), "echo", nil)
 	k.must(err)
@@ -178,8 +178,8 @@ func (k *kill) goesOn() {
 	k.must(k.s.Close())
 }
 
-// dies kills the executor. The server then sends a notification that cannot arrive.
-func (k *kill) dies() {
+// killExecutor kills the executor. The server then sends a notification that cannot arrive.
+func (k *kill) killExecutor() {
 	k.x.Kill()
 	k.srv.Tell("notifications/prompts/list_changed", nil)
 }
@@ -209,12 +209,12 @@ func (k *kill) idle() {
 	for range calls {
 		k.must(within(k.T, done, "a result"))
 	}
-	k.dies()
+	k.killExecutor()
 	k.x.Restart()
 	_, err := k.s.CallTool(k.Context(), "echo", nil)
 	k.must(err)
 	k.ran("echo", 1)
-	k.goesOn()
+	k.survives()
 	k.ran("slow", calls)
 }
 
@@ -230,12 +230,12 @@ func (k *kill) headers() {
 		within(k.T, k.entered, "a call")
 	}
 	within(k.T, gate.Arrived(), "the list request")
-	k.dies()
+	k.killExecutor()
 	k.fail(calls, 3)
 	k.x.Restart()
 	gate.Release()
 	k.must(within(k.T, listed, "the list"))
-	k.goesOn()
+	k.survives()
 	k.ran("slow", 3)
 }
 
@@ -251,11 +251,11 @@ func (k *kill) stream() {
 		done <- err
 	}()
 	within(k.T, progress, "progress")
-	k.dies()
+	k.killExecutor()
 	k.x.Restart()
 	close(k.proceed)
 	k.must(within(k.T, done, "the result"))
-	k.goesOn()
+	k.survives()
 	k.ran("slow", 1)
 }
 
@@ -268,10 +268,10 @@ func (k *kill) namelessStream() {
 	for range 2 {
 		within(k.T, k.entered, "a call")
 	}
-	k.dies()
+	k.killExecutor()
 	k.fail(calls, 2)
 	k.x.Restart()
-	k.goesOn()
+	k.survives()
 	k.ran("slow", 2)
 }
 
@@ -293,10 +293,10 @@ func (k *kill) body() {
 	k.begin(srv)
 	calls := k.call("big", nil, 1)
 	within(k.T, k.rt.much, "a part of the body")
-	k.dies()
+	k.killExecutor()
 	k.fail(calls, 1)
 	k.x.Restart()
-	k.goesOn()
+	k.survives()
 	if n := ran.Load(); n != 1 {
 		k.Errorf("the tool ran %d times, expected 1", n)
 	}
@@ -307,10 +307,10 @@ func (k *kill) upload() {
 	k.begin(legacyServer())
 	calls := k.call("slow", map[string]any{"text": strings.Repeat("x", 8*mebi)}, 1)
 	within(k.T, k.entered, "the call")
-	k.dies()
+	k.killExecutor()
 	k.fail(calls, 1)
 	k.x.Restart()
-	k.goesOn()
+	k.survives()
 	k.ran("slow", 1)
 }
 

@@ -58,7 +58,8 @@ func TestDesignNamesTheTestsOfEachFile(t *testing.T) {
 	}
 }
 
-// fileMap returns the files in section 15 of DESIGN.md, by path. Each package has a print.go that tests/redaction tests.
+// fileMap returns the files in section 15 of DESIGN.md, by path. Each package has a print.go that
+// tests/redaction tests.
 func fileMap(t *testing.T) map[string]mappedFile {
 	t.Helper()
 	design, err := os.ReadFile(filepath.Join(root, "DESIGN.md"))
@@ -127,7 +128,8 @@ func TestEachPackageHasAnExample(t *testing.T) {
 	}
 }
 
-// hasOutput reports whether a function has an output comment, without which go test does not run it.
+// hasOutput reports whether a function has an output comment, without which go test does not run
+// it.
 func hasOutput(f *goFile, fn *ast.FuncDecl) bool {
 	return slices.ContainsFunc(f.ast.Comments, func(c *ast.CommentGroup) bool {
 		return fn.Body.Pos() < c.Pos() && c.End() < fn.Body.End() && strings.HasPrefix(c.Text(), "Output:")

@@ -33,7 +33,7 @@ var importRules = map[string]importRule{
 		neverOwn: []string{"oauth", "transport/executor", "mcpclient"},
 	},
 	"oauth": {
-		why:      "authorization decorates the seam and knows nothing of MCP above it",
+		why:      "authorization decorates the seam and does not depend on MCP above it",
 		neverOwn: []string{"streamablehttp", "transport/executor", "mcpclient"},
 	},
 	"internal/execproto": {

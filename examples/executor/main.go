@@ -146,7 +146,7 @@ func serveStdio(ctx context.Context, s streams, opts *agent.Options) error {
 	select {
 	case err := <-served:
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the signal is why
+			return nil //nolint:nilerr // a signal caused the error
 		}
 		return err
 	case <-ctx.Done():

@@ -197,7 +197,7 @@ func (r *Request) Head(status int, headers ...execproto.Header) {
 func (r *Request) Fail(code int64, message string, data any) {
 	var raw []byte
 	if data != nil {
-		raw, _ = json.Marshal(data) //nolint:errchkjson // a test's own literal
+		raw, _ = json.Marshal(data) //nolint:errchkjson // data is a literal in a test
 	}
 	_ = r.l.Send(execproto.AppendError(nil, r.rawID, code, message, raw))
 }

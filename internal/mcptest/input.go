@@ -144,7 +144,7 @@ func (r *round) state() json.RawMessage {
 func readState(raw json.RawMessage) (r *round, ours bool, err error) {
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
-		return nil, false, nil //nolint:nilerr // a state of the tool's own need not be a text
+		return nil, false, nil //nolint:nilerr // a tool's state need not be a string
 	}
 	text, ours = strings.CutPrefix(text, statePrefix)
 	if !ours {

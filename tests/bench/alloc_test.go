@@ -83,10 +83,10 @@ func TestProgressAllocations(t *testing.T) {
 	eras(t, func(t *testing.T, c client) {
 		_, none := perCall(t, c, progress0, 100)
 		_, plain := perCall(t, c, progress1000, 100)
-		_, told := perCall(t, c, messages1000, 100)
+		_, withMessage := perCall(t, c, messages1000, 100)
 		perEvent := func(size float64) float64 { return (size - none) / 1000 }
-		t.Logf("progress: %.2f B per event, %.2f B with a message of %d bytes", perEvent(plain), perEvent(told), len(messages1000.message))
+		t.Logf("progress: %.2f B per event, %.2f B with a message of %d bytes", perEvent(plain), perEvent(withMessage), len(messages1000.message))
 		require.LessOrEqual(t, perEvent(plain), 16.0)
-		require.LessOrEqual(t, perEvent(told), perEvent(plain)+float64(len(messages1000.message))+2)
+		require.LessOrEqual(t, perEvent(withMessage), perEvent(plain)+float64(len(messages1000.message))+2)
 	})
 }

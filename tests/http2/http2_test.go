@@ -163,11 +163,11 @@ func TestThousandWindowsThatOverflow(t *testing.T) {
 		before := runtime.NumGoroutine()
 		var refused atomic.Int32
 		var all sync.WaitGroup
-		turns := make(chan struct{}, atOnce)
+		slots := make(chan struct{}, atOnce)
 		for range calls {
-			turns <- struct{}{}
+			slots <- struct{}{}
 			all.Go(func() {
-				defer func() { <-turns }()
+				defer func() { <-slots }()
 				ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Millisecond)
 				defer cancel()
 				if err := call(ctx, rt, bad.URL, strings.NewReader("hello")); transport.StageOf(err) == transport.NotSent {

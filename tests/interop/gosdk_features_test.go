@@ -7,34 +7,34 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// goSDKQuestions returns the requests of a result that requires input. For a legacy client, the
+// goSDKInputRequests returns the requests of a result that requires input. For a legacy client, the
 // server sends them as separate requests.
-func goSDKQuestions(what ...string) mcp.InputRequestMap {
-	questions := mcp.InputRequestMap{}
+func goSDKInputRequests(what ...string) mcp.InputRequestMap {
+	requests := mcp.InputRequestMap{}
 	message := &mcp.TextContent{Text: "What is it?"}
 	for _, kind := range what {
 		switch kind {
 		case askForm:
-			questions[kind] = &mcp.ElicitParams{Mode: "form", Message: "Who are you?", RequestedSchema: json.RawMessage(formSchema)}
+			requests[kind] = &mcp.ElicitParams{Mode: "form", Message: "Who are you?", RequestedSchema: json.RawMessage(formSchema)}
 		case askURL:
-			questions[kind] = &mcp.ElicitParams{Mode: "url", Message: "Log in", URL: elicitedURL, ElicitationID: elicitationID}
+			requests[kind] = &mcp.ElicitParams{Mode: "url", Message: "Log in", URL: elicitedURL, ElicitationID: elicitationID}
 		case askSample:
-			questions[kind] = &mcp.CreateMessageParams{ //nolint:staticcheck // deprecated, and what servers ask all the same
+			requests[kind] = &mcp.CreateMessageParams{ //nolint:staticcheck // deprecated, but servers still send it
 				Messages:  []*mcp.SamplingMessage{{Role: "user", Content: message}}, //nolint:staticcheck // as above
 				MaxTokens: 10, SystemPrompt: "Be brief.",
 			}
 		case askTools:
-			questions[kind] = &mcp.CreateMessageWithToolsParams{ //nolint:staticcheck // as above
+			requests[kind] = &mcp.CreateMessageWithToolsParams{ //nolint:staticcheck // as above
 				Messages:   []*mcp.SamplingMessageV2{{Role: "user", Content: []mcp.Content{message}}}, //nolint:staticcheck // as above
 				MaxTokens:  10,
 				Tools:      []*mcp.Tool{{Name: "look", InputSchema: json.RawMessage(anySchema)}},
 				ToolChoice: &mcp.ToolChoice{Mode: "auto"}, //nolint:staticcheck // as above
 			}
 		case askRoots:
-			questions[kind] = &mcp.ListRootsParams{} //nolint:staticcheck // as above
+			requests[kind] = &mcp.ListRootsParams{} //nolint:staticcheck // as above
 		}
 	}
-	return questions
+	return requests
 }
 
 // addGoSDKFeatures adds the tools that require input and those with an output schema.
@@ -50,7 +50,7 @@ func addGoSDKFeatures(server *mcp.Server, w *world) {
 				return nil, err
 			}
 			if state != "" {
-				return &mcp.CallToolResult{InputRequests: goSDKQuestions(args.What...), RequestState: state}, nil
+				return &mcp.CallToolResult{InputRequests: goSDKInputRequests(args.What...), RequestState: state}, nil
 			}
 			w.runs <- "ask"
 			answers, err := json.Marshal(r.Params.InputResponses)

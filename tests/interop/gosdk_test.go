@@ -152,7 +152,7 @@ func goSDKResource(_ context.Context, r *mcp.ReadResourceRequest) (*mcp.ReadReso
 			data, err := json.Marshal(answers)
 			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: r.Params.URI, Text: string(data)}}}, err
 		}
-		return &mcp.ReadResourceResult{InputRequests: goSDKQuestions(askForm), RequestState: stateOf(1)}, nil
+		return &mcp.ReadResourceResult{InputRequests: goSDKInputRequests(askForm), RequestState: stateOf(1)}, nil
 	}
 	contents := &mcp.ResourceContents{URI: r.Params.URI, MIMEType: "text/plain", Text: trickyText}
 	if r.Params.URI == "test://blob" {
@@ -164,7 +164,7 @@ func goSDKResource(_ context.Context, r *mcp.ReadResourceRequest) (*mcp.ReadReso
 func goSDKPrompt(_ context.Context, r *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 	if r.Params.Arguments["who"] == askWho {
 		if r.Params.InputResponses == nil {
-			return &mcp.GetPromptResult{InputRequests: goSDKQuestions(askForm), RequestState: stateOf(1)}, nil
+			return &mcp.GetPromptResult{InputRequests: goSDKInputRequests(askForm), RequestState: stateOf(1)}, nil
 		}
 		data, err := json.Marshal(r.Params.InputResponses)
 		return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: string(data)}}}}, err

@@ -10,29 +10,29 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
-// mcpGoQuestions returns the requests of a result that requires input. For a legacy client, the
+// mcpGoInputRequests returns the requests of a result that requires input. For a legacy client, the
 // server sends them as separate requests.
-func mcpGoQuestions(state string, what ...string) *server.InputRequestBuilder {
-	questions := server.NewInputRequestBuilder(state)
+func mcpGoInputRequests(state string, what ...string) *server.InputRequestBuilder {
+	requests := server.NewInputRequestBuilder(state)
 	messages := []mcp.SamplingMessage{{Role: mcp.RoleUser, Content: mcp.NewTextContent("What is it?")}}
 	for _, kind := range what {
 		switch kind {
 		case askForm:
-			questions.Elicit(kind, mcp.ElicitationParams{Message: "Who are you?", RequestedSchema: json.RawMessage(formSchema)})
+			requests.Elicit(kind, mcp.ElicitationParams{Message: "Who are you?", RequestedSchema: json.RawMessage(formSchema)})
 		case askURL:
-			questions.Elicit(kind, mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "Log in", URL: elicitedURL, ElicitationID: elicitationID})
+			requests.Elicit(kind, mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "Log in", URL: elicitedURL, ElicitationID: elicitationID})
 		case askSample:
-			questions.Sample(kind, mcp.CreateMessageParams{Messages: messages, MaxTokens: 10, SystemPrompt: "Be brief."})
+			requests.Sample(kind, mcp.CreateMessageParams{Messages: messages, MaxTokens: 10, SystemPrompt: "Be brief."})
 		case askTools:
-			questions.Sample(kind, mcp.CreateMessageParams{
+			requests.Sample(kind, mcp.CreateMessageParams{
 				Messages: messages, MaxTokens: 10, Tools: []mcp.Tool{mcp.NewToolWithRawSchema("look", "", json.RawMessage(anySchema))},
 				ToolChoice: &mcp.ToolChoice{Mode: mcp.ToolChoiceModeAuto},
 			})
 		case askRoots:
-			questions.Roots(kind)
+			requests.Roots(kind)
 		}
 	}
-	return questions
+	return requests
 }
 
 // addMCPGoFeatures adds the tools that require input and those with an output schema.
@@ -48,7 +48,7 @@ func addMCPGoFeatures(s *server.MCPServer, w *world) {
 				return nil, err
 			}
 			if state != "" {
-				return mcpGoQuestions(state, args.What...).ToolResult(), nil
+				return mcpGoInputRequests(state, args.What...).ToolResult(), nil
 			}
 			w.runs <- "ask"
 			answers, err := json.Marshal(r.Params.InputResponses)

@@ -158,7 +158,7 @@ func mcpGoResource(_ context.Context, r mcp.ReadResourceRequest) ([]mcp.Resource
 func mcpGoPrompt(_ context.Context, r mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 	if r.Params.Arguments["who"] == askWho {
 		if r.Params.InputResponses == nil {
-			return mcpGoQuestions(stateOf(1), askForm).PromptResult(), nil
+			return mcpGoInputRequests(stateOf(1), askForm).PromptResult(), nil
 		}
 		data, err := json.Marshal(r.Params.InputResponses)
 		return mcp.NewGetPromptResult("", []mcp.PromptMessage{mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(string(data)))}), err

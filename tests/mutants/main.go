@@ -143,7 +143,7 @@ func (m *mutant) try(ctx context.Context, dir string, seeds int) (verdict string
 	} else {
 		args = append(args, "-run", m.test, m.place())
 	}
-	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are of this program
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments come from this program
 	text, err := cmd.CombinedOutput()
 	switch {
 	case ctx.Err() != nil:
@@ -165,7 +165,7 @@ func (m *mutant) overlay(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	source, err := os.ReadFile(whole) //nolint:gosec // the path is in the table
+	source, err := os.ReadFile(whole) //nolint:gosec // the path comes from the table
 	if err != nil {
 		return "", err
 	}
@@ -173,7 +173,7 @@ func (m *mutant) overlay(dir string) (string, error) {
 		return "", fmt.Errorf("does not apply: its code occurs %d times in %s, expected once", n, m.file)
 	}
 	broken := filepath.Join(dir, "broken.go")
-	//nolint:gosec // the directory is the program's own
+	//nolint:gosec // the directory belongs to the program
 	if err := os.WriteFile(broken, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
 		return "", err
 	}

@@ -182,8 +182,8 @@ func TestInterruptedHawserCancelsItsRequest(t *testing.T) {
 	if call < 0 || cancelled < call || deleted < cancelled {
 		t.Fatalf("the server received %+v, expected the call, its cancellation, and the end of the session", seen)
 	}
-	if told := seen[cancelled]; !bytes.Equal(told.about, seen[call].id) || told.status != http.StatusAccepted {
-		t.Errorf("the server received %+v as the cancellation of %+v", told, seen[call])
+	if cancel := seen[cancelled]; !bytes.Equal(cancel.about, seen[call].id) || cancel.status != http.StatusAccepted {
+		t.Errorf("the server received %+v as the cancellation of %+v", cancel, seen[call])
 	}
 }
 

@@ -33,15 +33,15 @@ func TestExecutorFillsInASecretHeader(t *testing.T) {
 			rt := openExecutor(t, start(t, origin).URL, &executor.Options{HeadersFromEnv: []executor.HeaderFromEnv{
 				{Origin: origin, Name: "Authorization", Prefix: "Bearer ", Variable: peer.CodexVariable},
 			}})
-			standing := srv.Hold("GET")
+			shared := srv.Hold("GET")
 			s, err := mcpclient.Connect(t.Context(), url, &mcpclient.Options{Transport: rt, Handlers: mcpclient.Handlers{
 				ToolsChanged: func(context.Context, *mcpclient.Session) {},
 			}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			within(t, standing.Arrived(), "the shared stream")
-			standing.Release()
+			within(t, shared.Arrived(), "the shared stream")
+			shared.Release()
 			if _, err := s.CallTool(t.Context(), "echo", nil); err != nil {
 				t.Error(err)
 			}

@@ -330,7 +330,7 @@ func (k *kill) unreadUpload() {
 	go func() {
 		req, err := http.NewRequestWithContext(k.Context(), http.MethodPost, server.URL, bytes.NewReader(make([]byte, 8*mebi)))
 		if err == nil {
-			_, err = rt.RoundTrip(req) //nolint:bodyclose // it fails
+			_, err = rt.RoundTrip(req) //nolint:bodyclose // the request fails
 		}
 		failed <- err
 	}()

@@ -72,10 +72,10 @@ func logIn(t *testing.T, cli hawserCLI, args []string) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	told := bufio.NewReader(stderr)
-	page := printedURL(t, told)
+	output := bufio.NewReader(stderr)
+	page := printedURL(t, output)
 	rest := make(chan string, 1)
-	go func() { text, _ := io.ReadAll(told); rest <- string(text) }()
+	go func() { text, _ := io.ReadAll(output); rest <- string(text) }()
 	final := consent(t, peer.Browser(t), page)
 	text := <-rest
 	if err := cmd.Wait(); err != nil {
@@ -107,7 +107,7 @@ func printedURL(t *testing.T, r *bufio.Reader) string {
 
 // consent logs in at the authorization server's pages, agrees, and returns the text of the final
 // page. HAWSER_SCREENSHOT names a file for a screenshot of it.
-func consent(t *testing.T, browser context.Context, page string) (final string) { //nolint:revive // chromedp's contexts are browsers
+func consent(t *testing.T, browser context.Context, page string) (final string) { //nolint:revive // chromedp represents browsers as contexts
 	t.Helper()
 	var picture []byte
 	err := chromedp.Run(browser,

@@ -29,7 +29,7 @@ func TestSessionsWorkOverEveryRoute(t *testing.T) {
 						l := newLife(t, rt, era, sse)
 						l.lists()
 						l.calls()
-						l.questions()
+						l.elicits()
 						l.subscriptions()
 						l.cancels()
 						l.hundredCalls()
@@ -163,7 +163,7 @@ func (l *life) calls() {
 	l.must(l.s.Ping(l.Context()))
 }
 
-func (l *life) questions() {
+func (l *life) elicits() {
 	l.Helper()
 	got, err := l.s.CallTool(l.Context(), "ask", nil)
 	l.must(err)

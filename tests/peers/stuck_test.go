@@ -90,7 +90,7 @@ type connections struct {
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch state { //nolint:exhaustive // busy or idle, it is open
+	switch state { //nolint:exhaustive // the other states count as open
 	case http.StateNew:
 		c.open[conn] = struct{}{}
 		c.most = max(c.most, len(c.open))

@@ -15,7 +15,7 @@ func run(t *testing.T, h *History) (j *Journal) {
 	t.Helper()
 	j = newJournal()
 	// The jitter of backoffs uses the global random source. This makes it the same in every run.
-	rand.Seed(1) //nolint:staticcheck // that is what the debug setting above is for
+	rand.Seed(1) //nolint:staticcheck // the debug setting above makes it work
 	defer func() {
 		if failure := recover(); failure != nil {
 			j.breaches = append(j.breaches, Breach{"goroutines left", 0, fmt.Sprint(failure)})

@@ -45,7 +45,7 @@ func CodexCommand(tb testing.TB, args ...string) func(context.Context) (*exec.Cm
 	program, env := codexBin(tb), codexEnvironment(tb)
 	args = append([]string{"exec-server", "--listen", "stdio"}, args...)
 	return func(ctx context.Context) (*exec.Cmd, error) {
-		cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the pinned program
+		cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the program is pinned
 		cmd.Env = env
 		return cmd, nil
 	}

@@ -92,7 +92,7 @@ func freePort(tb testing.TB) int {
 	tb.Helper()
 	const first, count, tries = 20_000, 10_000, 100
 	for range tries {
-		port := first + rand.IntN(count) //nolint:gosec // a port number is no secret
+		port := first + rand.IntN(count) //nolint:gosec // a port number is not a secret
 		// The server listens on all addresses, so this does too.
 		l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", fmt.Sprintf(":%d", port))
 		if err != nil {

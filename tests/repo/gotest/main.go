@@ -23,7 +23,7 @@ func main() {
 func run(out io.Writer, args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	//nolint:gosec // the arguments are go test's, from whoever runs this
+	//nolint:gosec // the arguments come from the command line
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
 	cmd.Stderr = os.Stderr
 	events, err := cmd.StdoutPipe()

@@ -49,12 +49,12 @@ func answered(t *testing.T, s *mcpclient.Session, what string) string {
 // requireRounds checks how the server sent its requests. The client answers each request of a
 // legacy server with a response; for a modern server, it repeats the call after each result that
 // requires input.
-func requireRounds(t *testing.T, p peer, f *front, questions, rounds int) {
+func requireRounds(t *testing.T, p peer, f *front, requests, rounds int) {
 	t.Helper()
 	responses := f.count(func(r *request) bool { return r.verb == http.MethodPost && r.method == "" })
 	calls := f.count(called("tools/call"))
 	if legacy(p) {
-		require.Equal(t, []int{questions * rounds, 1}, []int{responses, calls})
+		require.Equal(t, []int{requests * rounds, 1}, []int{responses, calls})
 		return
 	}
 	require.Equal(t, []int{0, 1 + rounds}, []int{responses, calls})

@@ -37,7 +37,7 @@ type ResourceScript struct {
 
 // Resource is a protected resource.
 type Resource struct {
-	// Origin is its origin, URL its endpoint.
+	// Origin is the resource's origin, and URL its endpoint.
 	Origin, URL string
 
 	mu       sync.Mutex // guards the fields below

@@ -31,7 +31,7 @@ type Executor struct {
 func StartAgent(tb testing.TB, args ...string) *Executor {
 	tb.Helper()
 	program := filepath.Join(tb.TempDir(), "executor")
-	build := exec.CommandContext(tb.Context(), "go", "build", "-C", filepath.Join(modules(tb), "..", "..", ".."), //nolint:gosec // the directory belongs to the program
+	build := exec.CommandContext(tb.Context(), "go", "build", "-C", filepath.Join(modules(tb), "..", "..", ".."), //nolint:gosec // a local directory
 		"-o", program, "./examples/executor")
 	if output, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("peer: building the executor: %v\n%s", err, output)

@@ -1,7 +1,7 @@
 # Each target runs a step of CI.
 .DEFAULT_GOAL := check
 
-.PHONY: check format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers conformance-counts
+.PHONY: check format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers conformance-counts release release-check
 
 check: ## runs all steps of CI
 	@bash .ci/run
@@ -17,6 +17,12 @@ mutants-simulation: ## shows which of these defects the simulation finds
 
 simulation-nightly: ## plays a million new seeds, in one process for each CPU
 	@bash .ci/run simulation_nightly
+
+release: ## prepares a release, and pushes nothing: make release VERSION=v1.2.3
+	@go run ./tests/repo/release "$(VERSION)"
+
+release-check: ## releases a copy of the repository, and installs the release as users do
+	@bash .ci/run release
 
 conformance-counts: ## records how many checks the conformance suite made
 	cd tests/peers && npm ci --loglevel=error --no-progress && GOWORK=off go test -count=1 -run TestConformance . -update

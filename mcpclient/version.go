@@ -4,10 +4,13 @@ import (
 	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/release"
 )
 
-// Version is this module's version, as sent in the default ClientInfo.
-const Version = "0.1.0"
+// Version is the version of this module without the "v" of its tag, as in "1.2.3". The default
+// ClientInfo has it.
+const Version = release.Version
 
 // Era is which of MCP's two ways of speaking HTTP a server uses.
 type Era uint8

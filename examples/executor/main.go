@@ -21,6 +21,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/hawser-mcp/hawser/internal/release"
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
@@ -45,6 +46,7 @@ type streams struct {
 
 // settings are the values of the command line.
 type settings struct {
+	version     bool
 	listen      string
 	tokenFile   string
 	allow, deny []string
@@ -54,6 +56,10 @@ type settings struct {
 func run(ctx context.Context, args []string, s streams) error {
 	set, err := parse(args, s.err)
 	if err != nil {
+		return err
+	}
+	if set.version {
+		_, err = fmt.Fprintln(s.out, "executor version", release.Version)
 		return err
 	}
 	if set.opts.Policy, err = agent.NewPolicy(set.allow, set.deny); err != nil {
@@ -84,6 +90,7 @@ func parse(args []string, output io.Writer) (*settings, error) {
 	var debug bool
 	flags := flag.NewFlagSet("executor", flag.ContinueOnError)
 	flags.SetOutput(output)
+	flags.BoolVar(&set.version, "version", false, "print the version and exit")
 	flags.StringVar(&set.listen, "listen", "ws://127.0.0.1:0", "where to listen: ws://IP:PORT, or stdio")
 	flags.StringVar(&set.tokenFile, "token-file", "",
 		"`file` with the token that clients must present; required for addresses other than loopback")

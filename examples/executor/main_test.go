@@ -17,6 +17,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/hawser-mcp/hawser/internal/release"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -144,4 +146,10 @@ func TestCommandLine(t *testing.T) {
 	err := run(t.Context(), []string{"-h"}, streams{nil, nil, &usage})
 	require.True(t, errors.Is(err, flag.ErrHelp))
 	require.Contains(t, usage.String(), "VAR=ORIGIN")
+}
+
+func TestVersion(t *testing.T) {
+	p := start(t, "-version")
+	require.Equal(t, "executor version "+release.Version, p.line(t))
+	require.NoError(t, <-p.ran)
 }

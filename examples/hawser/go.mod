@@ -1,7 +1,5 @@
-// The example is a module of its own, so that its command line libraries are
-// no dependency of those who import Hawser. It replaces Hawser by the tree it
-// stands in; a go.work would change what every go command in the repository
-// builds, and CI and users would need GOWORK settings to get around that.
+// The command line is a module of its own, so that its libraries are no dependency of those who import
+// Hawser.
 module github.com/hawser-mcp/hawser/examples/hawser
 
 go 1.25.5
@@ -38,4 +36,6 @@ require (
 	golang.org/x/text v0.14.0 // indirect
 )
 
+// Development builds on the tree around this directory; tests/repo/release drops this line from releases.
+// A go.work would change what every go command in the repository builds.
 replace github.com/hawser-mcp/hawser => ../..

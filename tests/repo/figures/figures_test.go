@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/tests/repo/git"
 )
 
 const source = `package p
@@ -100,7 +102,7 @@ func TestFilesOf(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
 	run := func(args ...string) {
-		_, err := git(append([]string{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.com"}, args...)...)
+		_, err := git.Run(dir, append([]string{"-c", "user.name=t", "-c", "user.email=t@example.com"}, args...)...)
 		require.NoError(t, err)
 	}
 	run("init", "-q")

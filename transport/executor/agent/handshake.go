@@ -6,10 +6,8 @@ import (
 	"runtime"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/release"
 )
-
-// version is that of this agent, as a client is told.
-const version = "0.1.0"
 
 // environmentInfo is what a client is told of this side. A codex client wants
 // all of it; where we run, and as whom, is nobody's business.
@@ -37,7 +35,7 @@ func (s *session) environment() json.RawMessage {
 	}
 	return marshal(environmentInfo{
 		Shell:           shell{Name: "sh", Path: "sh"},
-		ExecutorVersion: version,
+		ExecutorVersion: release.Version,
 		PlatformOs:      platform,
 		Capabilities:    capabilities{HTTPHeaderEnvVars: len(s.c.env) > 0},
 	})

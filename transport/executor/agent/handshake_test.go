@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/release"
 )
 
 func TestHandshake(t *testing.T) {
@@ -16,7 +18,7 @@ func TestHandshake(t *testing.T) {
 		require.Nil(w.t, m.Error)
 		require.NotEmpty(w.t, m.Result.SessionID)
 		info := m.Result.EnvironmentInfo
-		require.Equal(w.t, version, info["executorVersion"])
+		require.Equal(w.t, release.Version, info["executorVersion"])
 		require.NotEmpty(w.t, info["platformOs"])
 		require.Equal(w.t, map[string]any{"httpHeaderEnvVars": false}, info["capabilities"])
 		require.Equal(w.t, map[string]any{"name": "sh", "path": "sh"}, info["shell"])

@@ -1,0 +1,6 @@
+// Package release says which release of the module this is.
+package release
+
+// Version is the version of the module, without the "v" of its tag. It is the only place in the
+// sources that names the version; tests/repo/release writes it.
+const Version = "0.1.0"

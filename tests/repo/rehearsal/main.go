@@ -1,0 +1,55 @@
+// Command rehearsal releases a copy of this repository, and installs the release as users do.
+//
+//	go run ./tests/repo/rehearsal
+//
+// It runs tests/repo/release in the copy for the next minor version, and has the go command make a
+// module proxy in a folder from the tags. From an empty directory, with nothing but that proxy, it
+// then builds the programs of README.md and installs and runs every program that users install. The
+// working tree is copied as it is, with changes that are not committed. Run it in the root directory.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+func main() {
+	if err := run("."); err != nil {
+		fmt.Fprintln(os.Stderr, "rehearsal:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root string) (err error) {
+	dir, err := os.MkdirTemp("", "rehearsal")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	version, err := nextVersion()
+	if err != nil {
+		return err
+	}
+	w := &world{root: root, version: version, clone: filepath.Join(dir, "clone"), user: filepath.Join(dir, "user"), proxy: filepath.Join(dir, "proxy")}
+	if err := w.readEnvironment(); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		name string
+		run  func() error
+	}{
+		{"prepare " + version + " in a copy of the repository", w.prepare},
+		{"make a module proxy from its tags", w.publish},
+		{"build the programs of README.md", w.buildReadme},
+		{"install and run the programs", w.install},
+	} {
+		began := time.Now()
+		if err := step.run(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+		fmt.Printf("%5.1fs  %s\n", time.Since(began).Seconds(), step.name)
+	}
+	return nil
+}

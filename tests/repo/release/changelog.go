@@ -1,0 +1,29 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+const unreleased = "## [Unreleased]\n"
+
+// cut gives what is unreleased in a changelog the version and date of its release, below a new
+// empty section for what comes next.
+func cut(changelog string, v version, date string) (string, error) {
+	before, rest, ok := strings.Cut(changelog, "\n"+unreleased)
+	if !ok {
+		return "", fmt.Errorf("CHANGELOG.md has no line %q", strings.TrimSpace(unreleased))
+	}
+	if strings.Contains(rest, "\n"+unreleased) {
+		return "", errors.New("CHANGELOG.md has two unreleased sections")
+	}
+	if strings.Contains(changelog, fmt.Sprintf("\n## [%s]", v)) {
+		return "", fmt.Errorf("CHANGELOG.md already has a section [%s]", v)
+	}
+	section, _, _ := strings.Cut(rest, "\n## ")
+	if !strings.Contains("\n"+section, "\n- ") {
+		return "", errors.New("CHANGELOG.md has nothing under [Unreleased]: say what changed, then release")
+	}
+	return fmt.Sprintf("%s\n%s\n## [%s] - %s\n%s", before, unreleased, v, date, rest), nil
+}

@@ -41,8 +41,8 @@ func readTree(dir string) (map[string][]byte, error) {
 		if !isLibrary(name) {
 			continue
 		}
-		src, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name))) //nolint:gosec // git lists it
-		if errors.Is(err, os.ErrNotExist) {                                    // deleted, but not yet in the index
+		src, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		if errors.Is(err, os.ErrNotExist) { // deleted, but not yet in the index
 			continue
 		}
 		if err != nil {

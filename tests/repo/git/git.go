@@ -48,7 +48,7 @@ func Archive(dir, rev string) (map[string][]byte, error) {
 }
 
 func run(dir string, args ...string) ([]byte, error) {
-	cmd := exec.Command("git", args...) //nolint:gosec,noctx // developers run these programs
+	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -112,7 +112,7 @@ func copyTree(from, to string) error {
 		case entry.IsDir():
 			return os.MkdirAll(target, 0o700)
 		case entry.Type().IsRegular():
-			data, err := os.ReadFile(name) //nolint:gosec // of the repository
+			data, err := os.ReadFile(name)
 			if err != nil {
 				return err
 			}

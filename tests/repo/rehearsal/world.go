@@ -36,7 +36,7 @@ func nextVersion() (string, error) {
 
 // readEnvironment finds out where this machine gets modules from.
 func (w *world) readEnvironment() error {
-	output, err := exec.Command("go", "env", "GOPROXY", "GOMODCACHE").Output() //nolint:noctx // developers run this
+	output, err := exec.Command("go", "env", "GOPROXY", "GOMODCACHE").Output()
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (w *world) readEnvironment() error {
 // command runs a program in a directory. Variables of this machine that change what the go command
 // and git do are set to their defaults, and then to those given.
 func (w *world) command(dir string, env []string, name string, args ...string) (string, error) {
-	cmd := exec.Command(name, args...) //nolint:gosec,noctx // the programs of this repository, go and git
+	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOTOOLCHAIN=local", "GO111MODULE=", "GOPRIVATE=", "GONOPROXY=", "GONOSUMDB=",
 		// Packages of other modules then come from the build cache, although the module cache is new.

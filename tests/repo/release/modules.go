@@ -12,15 +12,16 @@ import (
 
 // module is one in the repository. See `go help mod edit` for the names.
 type module struct {
-	dir    string // from the root of the repository, with slashes
-	Module struct {
-		Path string `json:"Path"`
-	} `json:"Module"`
+	dir     string     // from the root of the repository, with slashes
+	Module  modulePath `json:"Module"`
 	Replace []struct {
-		Old, New struct {
-			Path string `json:"Path"`
-		}
+		Old modulePath `json:"Old"`
+		New modulePath `json:"New"`
 	} `json:"Replace"`
+}
+
+type modulePath struct {
+	Path string `json:"Path"`
 }
 
 // nestedModules returns the nested modules that users fetch: those in .ci/modules that are not below
@@ -51,7 +52,8 @@ func readModule(root, dir string) (module, error) {
 	if err != nil {
 		return m, err
 	}
-	return m, json.Unmarshal(output, &m)
+	err = json.Unmarshal(output, &m)
+	return m, err
 }
 
 // publishable changes the go.mod and go.sum of a nested module: it requires the root module at the
@@ -81,7 +83,6 @@ func (m module) file(root, name string) string {
 
 // modEdit runs go mod edit.
 func modEdit(file string, args ...string) ([]byte, error) {
-	//nolint:gosec,noctx // developers run this
 	output, err := exec.Command("go", append(append([]string{"mod", "edit"}, args...), file)...).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("go mod edit %s: %w\n%s", file, err, output)
@@ -91,7 +92,7 @@ func modEdit(file string, args ...string) ([]byte, error) {
 
 // rewrite changes the text of a file.
 func rewrite(file string, change func(string) (string, error)) error {
-	old, err := os.ReadFile(file) //nolint:gosec // a file of the repository
+	old, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
@@ -99,5 +100,5 @@ func rewrite(file string, change func(string) (string, error)) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, []byte(text), 0o644) //nolint:gosec // readable like the rest of the clone
+	return os.WriteFile(file, []byte(text), 0o644)
 }

@@ -119,7 +119,7 @@ func (r *release) nextSteps(tags []string) string {
   2. publish:  git push --atomic origin %[2]s %[3]s
   3. check, in an empty directory:
 %[5]sTo undo it before it is pushed:
-  git tag --delete %[3]s && git reset --hard %[4].12s
+  git tag --delete %[3]s && git reset --hard %.12[4]s
 `, r.version, r.branch, all, r.head, r.installations())
 }
 

@@ -99,6 +99,7 @@ func TestRelease(t *testing.T) {
 	require.Empty(t, inGit(t, remote, "for-each-ref"), "nothing is pushed")
 	require.Contains(t, out.String(), "git push --atomic origin main v0.2.0 examples/tool/v0.2.0\n")
 	require.Contains(t, out.String(), "go install example.com/m/examples/tool@v0.2.0\n")
+	require.Contains(t, out.String(), "git reset --hard "+inGit(t, dir, "rev-parse", "HEAD~2")[:12]+"\n")
 
 	require.Contains(t, at(t, dir, "v0.2.0", versionFile), "const Version = \"0.2.0\"\n")
 	require.Equal(t, "# Changelog\n\n## [Unreleased]\n\n## [v0.2.0] - 2030-01-03\n\n### Added\n\n- Something.\n", at(t, dir, "v0.2.0", "CHANGELOG.md"))
@@ -207,7 +208,7 @@ func TestUndo(t *testing.T) {
 				text = "#!/bin/sh\nexit 1\n"
 			}
 			require.NoError(t, os.MkdirAll(filepath.Dir(script), 0o700))
-			require.NoError(t, os.WriteFile(script, []byte(text), 0o700)) //nolint:gosec // git runs it
+			require.NoError(t, os.WriteFile(script, []byte(text), 0o700))
 			requireRefused(t, dir, "v0.2.0", "git")
 		})
 	}

@@ -38,7 +38,7 @@ func (w *world) userEnv() []string {
 	}
 }
 
-// buildReadme follows README.md in an empty directory, as somebody does who uses the library.
+// buildReadme follows README.md in an empty directory, like a new user of the library.
 func (w *world) buildReadme() error {
 	readme, err := os.ReadFile(filepath.Join(w.clone, "README.md"))
 	if err != nil {

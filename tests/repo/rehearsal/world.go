@@ -34,7 +34,7 @@ func nextVersion() (string, error) {
 	return fmt.Sprintf("v%d.%d.0", major, minor+1), nil
 }
 
-// readEnvironment finds out where this machine gets modules from.
+// readEnvironment asks the go command where this machine gets modules from.
 func (w *world) readEnvironment() error {
 	output, err := exec.Command("go", "env", "GOPROXY", "GOMODCACHE").Output()
 	if err != nil {
@@ -51,8 +51,8 @@ func (w *world) readEnvironment() error {
 	return nil
 }
 
-// command runs a program in a directory. Variables of this machine that change what the go command
-// and git do are set to their defaults, and then to those given.
+// command runs a program in a directory and returns its output. The environment variables in env
+// come after defaults that make go and git behave alike on every machine.
 func (w *world) command(dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir

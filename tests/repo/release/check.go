@@ -25,7 +25,7 @@ type release struct {
 	nested  []module // the modules that are released besides the root module
 }
 
-// check finds out whether a version can be released from a clone, and changes nothing.
+// check reports whether a version can be released from a clone. It changes nothing.
 func check(dir string, v version) (*release, error) {
 	root, err := git.Run(dir, "rev-parse", "--show-toplevel")
 	if err != nil {
@@ -60,8 +60,8 @@ func (r *release) checkTags() error {
 	return err
 }
 
-// checkVersion compares the version with those that were released and with the one in the sources,
-// which is the first to be released.
+// checkVersion requires a version newer than all released ones. It may equal the version in the
+// sources, for the first release.
 func (r *release) checkVersion() error {
 	tags, err := git.Run(r.root, "tag", "--list", "v*")
 	if err != nil {

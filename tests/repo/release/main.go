@@ -25,7 +25,7 @@ func main() {
 }
 
 func run(out io.Writer, dir string, args []string, now time.Time) error {
-	if len(args) != 1 {
+	if len(args) != 1 || args[0] == "" {
 		return errors.New("expected one version: make release VERSION=v1.2.3")
 	}
 	v, err := parseVersion(args[0])

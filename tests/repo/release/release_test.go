@@ -140,7 +140,7 @@ func TestRefusals(t *testing.T) {
 		tags    []string
 		text    string
 	}{
-		"no version":       {"", nil, nil, "invalid version"},
+		"no version":       {"", nil, nil, "make release VERSION=v1.2.3"},
 		"no v":             {"0.2.0", nil, nil, "invalid version"},
 		"two numbers":      {"v0.2", nil, nil, "invalid version"},
 		"leading zero":     {"v0.02.0", nil, nil, "invalid version"},

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/fileroot"
 )
 
 // asker puts one question of the server to its handler and encodes the answer.
@@ -55,7 +57,7 @@ func (s *Session) prepare(method string, params json.RawMessage, version string)
 }
 
 func (s *Session) prepareElicitation(params json.RawMessage, version string) (asker, error) {
-	form, page, err := decodeElicitation(params, version)
+	form, link, err := decodeElicitation(params, version)
 	if err != nil {
 		return nil, badParams(err)
 	}
@@ -66,9 +68,9 @@ func (s *Session) prepareElicitation(params json.RawMessage, version string) (as
 			res, err := h.ElicitForm(ctx, s, form)
 			return s.encodeElicitation(form, res, err)
 		}, nil
-	case page != nil && h.ElicitURL != nil:
+	case link != nil && h.ElicitURL != nil:
 		return func(ctx context.Context) (json.RawMessage, error) {
-			res, err := s.askPage(ctx, page)
+			res, err := s.elicitURL(ctx, link)
 			return s.encodeElicitation(nil, res, err)
 		}, nil
 	}
@@ -160,7 +162,7 @@ func (s *Session) askRoots(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRoots(roots); err != nil {
+	if err := fileroot.Check(roots); err != nil {
 		return nil, err
 	}
 	return json.Marshal(map[string]any{"roots": append([]mcp.Root{}, roots...)})

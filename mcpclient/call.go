@@ -83,7 +83,7 @@ func (s *Session) do(c *call) error {
 	for ; ; c.rounds++ {
 		c.required = nil
 		if err := s.repeat(c); err != nil {
-			s.visitPages(c, err)
+			s.elicitRequired(c, err)
 			return err
 		}
 		if c.required == nil || c.manual {

@@ -2,44 +2,49 @@ package mcpclient
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/url"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/safeurl"
+	"github.com/hawser-mcp/hawser/internal/wire"
+	"github.com/hawser-mcp/hawser/mcpclient/form"
 )
 
-// FormRequest is a form that the server wants a person to fill in (2025-11-25
-// and 2026-07-28, "Elicitation", form mode). All texts in it are the server's: do
-// not make addresses in them clickable, nor in those of a [URLRequest] but its URL.
+// FormRequest is a form that the server asks the user to fill in (2025-11-25 and 2026-07-28,
+// "Elicitation", form mode). All its texts come from the server: do not make URLs in them clickable.
 type FormRequest struct {
-	// Message says what is asked and why.
+	// Message says what the server asks for, and why.
 	Message string
-	// Form is what to fill in.
-	Form *Form
+	// Form is the form to fill in.
+	Form *form.Form
 	// Meta is the request's _meta, nil when absent.
 	Meta *mcp.Meta
 	// Raw is the request's parameters as received.
 	Raw json.RawMessage
 }
 
-// URLRequest is a page that the server wants a person to visit (2025-11-25 and
-// 2026-07-28, "Elicitation", URL mode): to log in to a third party, to pay.
-// What happens there is between that person and the page.
+// URLRequest is a URL that the server asks the user to visit, to log in to a third party or to pay
+// (2025-11-25 and 2026-07-28, "Elicitation", URL mode). What happens there is between the user and
+// the page.
 //
-// Whoever handles it must show the whole URL and get consent before it is
-// opened, must open it where neither this program nor a model can see the page,
-// and must not fetch it ahead. Nothing here opens or fetches it. A URL that is
-// not safe to show as what it is never gets here; see Warnings for the rest.
+// A handler must show the whole URL and get consent before it is opened. It must open the URL where
+// neither this program nor a model can see the page, and must not fetch it in advance. Hawser neither
+// opens nor fetches it, and refuses URLs that are not safe to show. The other texts come from the
+// server: do not make URLs in them clickable.
 type URLRequest struct {
-	// Message says why the page is to be visited.
+	// Message says why the user should visit the URL.
 	Message string
-	// URL is the page: absolute, https (or http on this machine), without user
-	// information. Show URL.String(), and its host with emphasis.
+	// URL is absolute, https (or http on this machine) and without user information. Show URL.String()
+	// and emphasize its host.
 	URL *url.URL
-	// Warnings say what a person should know of the URL before consenting, such
-	// as that its host is in Punycode; nil if there is nothing.
+	// Warnings are what the user should know before consenting, such as that the host is in Punycode.
+	// Nil means there are none.
 	Warnings []string
-	// ElicitationID is what a legacy server calls this request when it tells
-	// that it is complete ([Handlers].ElicitationComplete); "" if it has no name.
+	// ElicitationID is the ID by which a legacy server reports completion
+	// ([Handlers].ElicitationComplete). It is empty if there is none.
 	ElicitationID string
 	// Meta is the request's _meta, nil when absent.
 	Meta *mcp.Meta
@@ -47,22 +52,87 @@ type URLRequest struct {
 	Raw json.RawMessage
 }
 
-// AcceptElicitation is the answer of a person who filled in the form, or who
-// consented to visit the page. Content encodes to the object that the form's
-// fields make; nil accepts a form as it is, with its default values, and is the
-// only content of a page.
+// AcceptElicitation answers that the user submitted the form or consented to visit the URL. Content
+// encodes to an object with the form's fields. Nil accepts the form with its default values; it is
+// the only content for a URL.
 func AcceptElicitation(content any) *mcp.ElicitationResult {
 	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{
 		Action: mcp.ElicitationResponseActionAccept, Content: content,
 	}}
 }
 
-// DeclineElicitation is the answer of a person who said no.
+// DeclineElicitation answers that the user refused.
 func DeclineElicitation() *mcp.ElicitationResult {
 	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionDecline}}
 }
 
-// CancelElicitation is the answer of a person who did not choose: the form was closed.
+// CancelElicitation answers that the user dismissed the request without a decision.
 func CancelElicitation() *mcp.ElicitationResult {
 	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionCancel}}
+}
+
+var (
+	errNoSchema = errors.New(`no "requestedSchema"`)
+	errNoURL    = errors.New(`no "url"`)
+)
+
+// decodeElicitation reads the parameters of elicitation/create and returns a form request, a URL
+// request or an error. It keeps parts of params. Without a mode, a request is for a form (2026-07-28,
+// "Elicitation Requests"). A missing message is accepted: the user can still see what is requested.
+func decodeElicitation(params json.RawMessage, version string) (*FormRequest, *URLRequest, error) {
+	var (
+		mode, message, address, id string
+		schema                     json.RawMessage
+		meta                       *mcp.Meta
+	)
+	r := wire.NewReader(params, nil)
+	for key := range r.Members() {
+		switch string(key) {
+		case "mode":
+			mode = r.OptString()
+		case "message":
+			message = r.OptString()
+		case "requestedSchema":
+			schema = r.OptRaw()
+		case "url":
+			address = r.OptString()
+		case "elicitationId":
+			id = r.OptString()
+		case "_meta":
+			meta = r.Meta()
+		default:
+			r.Skip()
+		}
+	}
+	r.End()
+	if err := r.Err(); err != nil {
+		return nil, nil, publicError(err)
+	}
+	switch mode {
+	case "", "form":
+		if schema == nil {
+			return nil, nil, errNoSchema
+		}
+		parsed, err := form.Parse(schema)
+		if err != nil {
+			return nil, nil, fmt.Errorf("requestedSchema: %w", publicError(err))
+		}
+		return &FormRequest{Message: message, Form: parsed, Meta: meta, Raw: params}, nil, nil
+	case "url":
+		if address == "" {
+			return nil, nil, errNoURL
+		}
+		u, warnings, err := safeurl.Check(address)
+		if errors.Is(err, safeurl.ErrLength) {
+			err = &LimitError{What: "bytes in a URL", Limit: safeurl.MaxLength}
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("url: %w", err)
+		}
+		if eraOf(version) == EraModern { // which has no such ID
+			id = ""
+		}
+		return nil, &URLRequest{Message: message, URL: u, Warnings: warnings, ElicitationID: id, Meta: meta, Raw: params}, nil
+	}
+	return nil, nil, fmt.Errorf("unknown mode %s", wire.PathKey([]byte(mode)))
 }

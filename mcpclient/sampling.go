@@ -13,13 +13,13 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// SampleRequest asks for a message of a model (2025-11-25 and 2026-07-28,
-// "Sampling"). The content of a message is a mcp.Content or, if the server sent
-// a list, a []mcp.Content, with [UnknownContent] for what is not known here.
-// Tools have RawInputSchema, never InputSchema. All of it is the server's text.
+// SampleRequest is a server's request for a message from a model (2025-11-25 and 2026-07-28,
+// "Sampling"). The content of each message is a mcp.Content or, if the server sent a list, a
+// []mcp.Content; unknown types are [UnknownContent]. Tools have RawInputSchema, never InputSchema. All
+// texts come from the server.
 type SampleRequest struct {
 	mcp.CreateMessageParams
-	// HasTemperature tells a temperature of 0 from none.
+	// HasTemperature distinguishes a temperature of 0 from none.
 	HasTemperature bool
 	// Meta is the request's _meta, nil when absent.
 	Meta *mcp.Meta
@@ -27,11 +27,10 @@ type SampleRequest struct {
 	Raw json.RawMessage
 }
 
-// wantsTools reports whether the request may only be sent to a client that
-// declared sampling.tools.
+// wantsTools reports whether the request requires a client that declared sampling.tools.
 func (r *SampleRequest) wantsTools() bool { return r.Tools != nil || r.ToolChoice != nil }
 
-// toolMode is how the model may use tools.
+// toolMode returns how the model may use tools.
 func (r *SampleRequest) toolMode() mcp.ToolChoiceMode {
 	if r.ToolChoice == nil || r.ToolChoice.Mode == "" {
 		return mcp.ToolChoiceModeAuto
@@ -41,18 +40,18 @@ func (r *SampleRequest) toolMode() mcp.ToolChoiceMode {
 
 var (
 	errNoMessage    = errors.New("no message")
-	errNoModel      = errors.New("the message does not name its model")
-	errManyBlocks   = fmt.Errorf("revisions before %s have one block of content in a message, not several", mcp.ProtocolVersion20251125)
-	errUseNotAsked  = errors.New("a tool_use, and the request brought no tools")
-	errUseForbidden = errors.New(`a tool_use, and the request says toolChoice "none"`)
-	errUseRequired  = errors.New(`no tool_use, and the request says toolChoice "required"`)
-	errUserUse      = errors.New("a tool_use that is not the assistant's")
+	errNoModel      = errors.New("the message has no model")
+	errManyBlocks   = fmt.Errorf("revisions before %s allow one block of content in a message", mcp.ProtocolVersion20251125)
+	errUseNotAsked  = errors.New("tool_use, but the request has no tools")
+	errUseForbidden = errors.New(`tool_use, but the request has toolChoice "none"`)
+	errUseRequired  = errors.New(`no tool_use, but the request has toolChoice "required"`)
+	errUserUse      = errors.New("tool_use in a message that is not the assistant's")
 	errUseInput     = errors.New("the input of a tool_use must be an object")
 )
 
-// encodeResult checks a model's message against the request and the revision it
-// is for, and encodes it. A message without a role is the assistant's; blocks
-// of the types of package mcp need no Type. res is not changed.
+// encodeResult checks a model's message against the request and the revision, and encodes it. A
+// message without a role is the assistant's. Blocks of the types of package mcp need no Type. It does
+// not change res.
 func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version string) (json.RawMessage, error) {
 	if res == nil {
 		return nil, errNoMessage
@@ -76,7 +75,7 @@ func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version strin
 			return nil, fmt.Errorf("content: %w", err)
 		}
 	}
-	// Not the whole of res: a resultType is no member of this result.
+	// Encoding res itself would add a resultType, which this result does not have.
 	return encodePlain(struct {
 		Meta       *mcp.Meta       `json:"_meta,omitempty"`
 		Role       mcp.Role        `json:"role"`
@@ -86,8 +85,8 @@ func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version strin
 	}{res.Meta, role, content, res.Model, res.StopReason})
 }
 
-// encodeBlocks encodes the content of a message, one block or a list, and reads
-// it again: whatever Go value it was, what is checked is what is sent.
+// encodeBlocks encodes the content of a message, one block or a list, and decodes it again, so that
+// what is checked is what is sent.
 func encodeBlocks(content any) (json.RawMessage, []mcp.Content, error) {
 	if content == nil {
 		return nil, nil, wire.ErrNoContent
@@ -105,7 +104,7 @@ func encodeBlocks(content any) (json.RawMessage, []mcp.Content, error) {
 	return data, blocks, publicError(r.Err())
 }
 
-// onlyBlock takes the one block out of encoded content, a list or not.
+// onlyBlock returns the only block of encoded content, which may be a list.
 func onlyBlock(content json.RawMessage, blocks int) (json.RawMessage, error) {
 	if blocks > 1 {
 		return nil, errManyBlocks
@@ -136,7 +135,7 @@ func (r *SampleRequest) checkAnswer(role mcp.Role, blocks []mcp.Content) error {
 				return wire.ErrNoType
 			}
 		default:
-			return fmt.Errorf("a %T does not belong in a message of a model", block)
+			return fmt.Errorf("%T is not allowed in a message of a model", block)
 		}
 	}
 	mode := r.toolMode()
@@ -153,7 +152,7 @@ func (r *SampleRequest) checkAnswer(role mcp.Role, blocks []mcp.Content) error {
 	return nil
 }
 
-// checkUse checks what the server needs of a tool_use, and adds it to those of its message.
+// checkUse checks a tool_use and adds it to those of its message.
 func checkUse(use mcp.ToolUseContent, uses map[string]bool) error {
 	if err := addUse(use, uses); err != nil {
 		return err
@@ -168,7 +167,7 @@ func checkUse(use mcp.ToolUseContent, uses map[string]bool) error {
 	return nil
 }
 
-// withTypes fills in, in a copy, what the Go types of package mcp say already.
+// withTypes returns a copy of content whose blocks have the Type of their Go types.
 func withTypes(content any) any {
 	list, ok := content.([]mcp.Content)
 	if !ok {
@@ -199,7 +198,7 @@ func withType(block any) any {
 	return block
 }
 
-// indirect returns what a pointer to one of the types of a model's message points to.
+// indirect dereferences a pointer to a block of a model's message.
 func indirect(block any) any {
 	switch p := block.(type) {
 	case *mcp.TextContent:
@@ -221,14 +220,13 @@ func orNil[T any](p *T) any {
 	return *p
 }
 
-// objectOr is input, or the empty object for a nil of any kind: a tool without
-// arguments.
+// objectOr returns input, or an empty object if input encodes to null: a tool without arguments.
 func objectOr(input any) any {
 	raw, ok := input.(json.RawMessage)
 	if !ok {
 		data, err := encodePlain(input)
 		if err != nil {
-			return input // encoding it again tells what is wrong with it
+			return input // encoding the message reports the error
 		}
 		raw = data
 	}
@@ -238,7 +236,7 @@ func objectOr(input any) any {
 	return raw
 }
 
-// encodePlain is json.Marshal without escapes for HTML.
+// encodePlain is json.Marshal without HTML escapes.
 func encodePlain(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -44,7 +44,7 @@ type Session struct {
 	asked      slots // questions that handlers have
 	answers    answers
 	questions  questions
-	pages      visits
+	urls       urlElicitations
 	subscribed subscribedResources
 
 	authorizing authorization

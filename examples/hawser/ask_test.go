@@ -24,8 +24,8 @@ const teaForm = `{"type": "object", "required": ["name", "cups"], "properties": 
 	"note": {"type": "string"}
 }}`
 
-// form is a question with a form.
-func form(message, schema string) map[string]any {
+// formParams are the parameters of a request with a form.
+func formParams(message, schema string) map[string]any {
 	return map[string]any{"message": message, "requestedSchema": json.RawMessage(schema)}
 }
 
@@ -76,7 +76,7 @@ func elicits(questions ...map[string]any) mcptest.ToolFunc {
 }
 
 func TestFormIsFilledIn(t *testing.T) {
-	r := answers(t, elicits(form("Tea at \x1b[31mfive\nSend this? [Y]es", teaForm)), lines(
+	r := answers(t, elicits(formParams("Tea at \x1b[31mfive\nSend this? [Y]es", teaForm)), lines(
 		"", "A", "Ann", // required, too short, valid
 		"ten", "10", "", // no number, out of bounds, the default
 		"1",           // by number
@@ -102,7 +102,7 @@ func TestFormIsFilledIn(t *testing.T) {
 }
 
 func TestFormIsEdited(t *testing.T) {
-	r := answers(t, elicits(form("Tea", teaForm)), lines(
+	r := answers(t, elicits(formParams("Tea", teaForm)), lines(
 		"Ann", "3", "", "1,3", "", "!!important", "e",
 		"Bob", "", "1", "!skip", "", "", "x", "y",
 	)+"\n")
@@ -125,13 +125,13 @@ func TestFormIsNotFilledIn(t *testing.T) {
 		"Ann\n":                 cancel,
 		"Ann\n!help\n!cancel\n": cancel,
 	} {
-		require.JSONEq(t, want, answers(t, elicits(form("Tea", teaForm)), typed).out, typed)
+		require.JSONEq(t, want, answers(t, elicits(formParams("Tea", teaForm)), typed).out, typed)
 	}
-	require.JSONEq(t, `{"action":"accept","content":{}}`, answers(t, elicits(form("Just yes?", `{"type":"object","properties":{}}`)), "\n").out)
+	require.JSONEq(t, `{"action":"accept","content":{}}`, answers(t, elicits(formParams("Just yes?", `{"type":"object","properties":{}}`)), "\n").out)
 }
 
 func TestFormsWithoutATerminal(t *testing.T) {
-	tool := elicits(form("One", teaForm), form("Two", `{"type":"object","properties":{"cups":{"type":"integer","default":2}}}`))
+	tool := elicits(formParams("One", teaForm), formParams("Two", `{"type":"object","properties":{"cups":{"type":"integer","default":2}}}`))
 	url := legacy("ask", tool).Loopback(t).URL
 	r := succeeds(t, "call", url, "ask")
 	require.Equal(t, "{\"action\":\"decline\"}\n{\"action\":\"decline\"}\n", r.out)
@@ -171,8 +171,8 @@ func TestHostIsEmphasised(t *testing.T) {
 func TestQuestionsWaitForEachOther(t *testing.T) {
 	const schema = `{"type":"object","properties":{"word":{"type":"string"}}}`
 	tool := func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
-		_, one := c.Begin("elicitation/create", form("Which word?", schema))
-		_, other := c.Begin("elicitation/create", form("Which word?", schema))
+		_, one := c.Begin("elicitation/create", formParams("Which word?", schema))
+		_, other := c.Begin("elicitation/create", formParams("Which word?", schema))
 		c.Log("warning", "while you type")
 		return mcptest.Text(string((<-one).Result) + string((<-other).Result)), nil
 	}

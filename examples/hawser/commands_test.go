@@ -111,7 +111,7 @@ func TestRead(t *testing.T) {
 	require.Len(t, contents[0]["contents"], 2)
 	wrong := hawser(t, "read", url, "tea://menu/{day}", "dya=x")
 	require.Equal(t, exitUsage, wrong.code)
-	require.Contains(t, wrong.err, `hawser: the template has no variable "dya": it has "day"`)
+	require.Contains(t, wrong.err, `hawser: the template has no variable "dya"; its variables: "day"`)
 	require.Equal(t, exitRefused, hawser(t, "read", url, "tea://nothing/at/all").code)
 }
 

@@ -4,11 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/mcpclient/form"
 )
 
 // maxShownOptions bounds the options that are listed; the others can be typed.
@@ -53,9 +52,9 @@ func (d *dialog) fillIn(who string, r *mcpclient.FormRequest) (map[string]any, e
 }
 
 // fillField asks for one field until the answer is valid, and puts it into values.
-func (d *dialog) fillField(form *mcpclient.Form, i int, values map[string]any) error {
-	field := &form.Fields[i]
-	d.say(fmt.Sprintf("\n%d/%d %s: %s", i+1, len(form.Fields), label(field), describeField(field)))
+func (d *dialog) fillField(f *form.Form, i int, values map[string]any) error {
+	field := &f.Fields[i]
+	d.say(fmt.Sprintf("\n%d/%d %s: %s", i+1, len(f.Fields), label(field), describeField(field)))
 	if text := oneLine(field.Description, 500); text != "" {
 		d.say("    " + text)
 	}
@@ -86,7 +85,7 @@ func (d *dialog) fillField(form *mcpclient.Form, i int, values map[string]any) e
 var errRequired = errors.New("an answer is required")
 
 // readField reads what was typed: a value, or nil to keep or drop what there is.
-func readField(field *mcpclient.Field, line string, values map[string]any) (value any, keep bool, err error) {
+func readField(field *form.Field, line string, values map[string]any) (value any, keep bool, err error) {
 	_, has := values[field.Name]
 	switch text := strings.TrimSpace(line); {
 	case text == "" && has:
@@ -100,55 +99,20 @@ func readField(field *mcpclient.Field, line string, values map[string]any) (valu
 	case strings.HasPrefix(text, "!"):
 		return nil, false, fmt.Errorf("%s is no command: there are !skip, !decline and !cancel; a text that begins with ! begins with two", text)
 	}
-	if value, ok := pick(field, line); ok {
-		err := (&mcpclient.Form{Fields: []mcpclient.Field{*field}}).Validate(map[string]any{field.Name: value})
-		return value, false, err
-	}
-	if field.Kind != mcpclient.FieldString {
-		line = strings.TrimSpace(line)
-	}
-	value, err = field.Parse(line)
+	value, err = parseField(field, line)
 	return value, false, err
-}
-
-// pick reads the numbers of options, as they were listed.
-func pick(field *mcpclient.Field, line string) (any, bool) {
-	if field.Kind != mcpclient.FieldChoice && field.Kind != mcpclient.FieldChoices {
-		return nil, false
-	}
-	named := func(text string) bool {
-		return slices.ContainsFunc(field.Options, func(o mcpclient.Option) bool { return o.Value == text || o.Title == text })
-	}
-	var values []string
-	for text := range strings.SplitSeq(line, ",") {
-		text = strings.TrimSpace(text)
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > len(field.Options) || named(text) {
-			return nil, false
-		}
-		if value := field.Options[n-1].Value; !slices.Contains(values, value) {
-			values = append(values, value)
-		}
-	}
-	if field.Kind == mcpclient.FieldChoices {
-		return values, true
-	}
-	if len(values) == 1 {
-		return values[0], true
-	}
-	return nil, false
 }
 
 // reason is an error of a field without its name, which stands above.
 func reason(err error) string {
-	var field *mcpclient.FieldError
+	var field *form.FieldError
 	if errors.As(err, &field) {
 		return field.Reason
 	}
 	return err.Error()
 }
 
-func label(field *mcpclient.Field) string {
+func label(field *form.Field) string {
 	if title := oneLine(field.Title, 100); title != "" {
 		return title
 	}
@@ -156,7 +120,7 @@ func label(field *mcpclient.Field) string {
 }
 
 // describeField says what a field takes.
-func describeField(field *mcpclient.Field) string {
+func describeField(field *form.Field) string {
 	parts := []string{kindText(field)}
 	switch least, most := field.MinLength, field.MaxLength; {
 	case least != nil && most != nil:
@@ -184,28 +148,28 @@ func describeField(field *mcpclient.Field) string {
 	return strings.Join(append(parts, "optional"), ", ")
 }
 
-func kindText(field *mcpclient.Field) string {
+func kindText(field *form.Field) string {
 	switch field.Kind {
-	case mcpclient.FieldString:
+	case form.String:
 		if format := oneLine(field.Format, 40); format != "" {
 			return "text (" + format + ")"
 		}
 		return "text"
-	case mcpclient.FieldNumber:
+	case form.Number:
 		return "a number"
-	case mcpclient.FieldInteger:
+	case form.Integer:
 		return "a whole number"
-	case mcpclient.FieldBool:
+	case form.Bool:
 		return "yes or no"
-	case mcpclient.FieldChoice:
+	case form.Choice:
 		return "one of these, by number or name"
-	case mcpclient.FieldChoices:
+	case form.Choices:
 		return "any of these, by numbers or names with commas between"
 	}
 	return ""
 }
 
-func (d *dialog) options(field *mcpclient.Field) {
+func (d *dialog) options(field *form.Field) {
 	for i, option := range field.Options {
 		if i == maxShownOptions {
 			d.say(fmt.Sprintf("    and %d more", len(field.Options)-i))
@@ -215,7 +179,7 @@ func (d *dialog) options(field *mcpclient.Field) {
 	}
 }
 
-func optionText(option mcpclient.Option) string {
+func optionText(option form.Option) string {
 	if title := oneLine(option.Title, 200); title != "" {
 		return title
 	}
@@ -223,13 +187,13 @@ func optionText(option mcpclient.Option) string {
 }
 
 // summary shows all answers before they are sent.
-func (d *dialog) summary(form *mcpclient.Form, values map[string]any) {
-	if len(form.Fields) == 0 {
+func (d *dialog) summary(f *form.Form, values map[string]any) {
+	if len(f.Fields) == 0 {
 		return
 	}
 	d.say("\nYour answers:")
-	for i := range form.Fields {
-		field := &form.Fields[i]
+	for i := range f.Fields {
+		field := &f.Fields[i]
 		text := "(left out)"
 		if value, ok := values[field.Name]; ok {
 			text = oneLine(showValue(field, value), 500)
@@ -239,7 +203,7 @@ func (d *dialog) summary(form *mcpclient.Form, values map[string]any) {
 }
 
 // showValue is a value as the person knows it.
-func showValue(field *mcpclient.Field, value any) string {
+func showValue(field *form.Field, value any) string {
 	switch v := value.(type) {
 	case bool:
 		if v {
@@ -260,7 +224,7 @@ func showValue(field *mcpclient.Field, value any) string {
 	return fmt.Sprint(value)
 }
 
-func titleOf(field *mcpclient.Field, value string) string {
+func titleOf(field *form.Field, value string) string {
 	for _, option := range field.Options {
 		if option.Value == value {
 			return optionText(option)

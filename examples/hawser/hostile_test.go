@@ -24,7 +24,7 @@ func hostile(era mcptest.Era) *mcptest.Server {
 	quotedAttack := string(quoted(attack))
 	field := `{"title":` + quotedAttack + `,"description":` + quotedAttack
 	schema := `{"type":"object","properties":{` + quotedAttack + `:` + field + `,"type":"string"}}}`
-	question := form(attack, `{"type":"object","properties":{
+	question := formParams(attack, `{"type":"object","properties":{
 		"a":`+field+`,"type":"string","default":`+quotedAttack+`},
 		"b":`+field+`,"type":"string","oneOf":[{"const":"x","title":`+quotedAttack+`}]},
 		"c":`+field+`,"type":"string","enum":[`+quotedAttack+`]}}}`)

@@ -76,7 +76,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 }
 
 func TestInterruptEndsAQuestion(t *testing.T) {
-	url := legacy("ask", elicits(form("Tea", teaForm))).Loopback(t).URL
+	url := legacy("ask", elicits(formParams("Tea", teaForm))).Loopback(t).URL
 	stdin, keyboard := io.Pipe()
 	defer keyboard.Close()
 	signals, screen := make(chan os.Signal, 1), new(buffer)

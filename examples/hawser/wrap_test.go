@@ -38,7 +38,7 @@ func TestWrap(t *testing.T) {
 func TestTerminalIsNotOverrun(t *testing.T) {
 	const columns = 60
 	long := strings.Repeat("many words ", 15)
-	srv := legacy("ask", elicits(form(long+strings.Repeat("x", 200), `{"type":"object","properties":{"word":{"type":"string","description":"`+long+`"}}}`)))
+	srv := legacy("ask", elicits(formParams(long+strings.Repeat("x", 200), `{"type":"object","properties":{"word":{"type":"string","description":"`+long+`"}}}`)))
 	srv.Tools[0].Description = long
 	srv.Tools[0].Schema = `{"type":"object","properties":{"taste":{"type":"string","description":"` + long + `"}}}`
 	url := srv.Loopback(t).URL

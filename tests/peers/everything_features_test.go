@@ -71,22 +71,24 @@ func raw(t *testing.T, text string) map[string]any {
 	return result
 }
 
-// fill fills in the form of server-everything with defaults and a user's input.
+// fill fills in the form of server-everything: its defaults, values of our own, and options chosen by
+// their titles.
 func fill(r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	content := r.Form.Defaults()
-	for name, typed := range map[string]string{
-		"name": "Ada Lövelace", "check": "yes", "email": "ada@example.com", "homepage": "https://example.com/ada", "birthdate": "1815-12-10",
-		"integer": "7", "untitledMultipleSelectEnum": "Piano, Violin", "titledSingleSelectEnum": "wonder woman", "legacyTitledEnum": "Fish",
+	for name, value := range map[string]any{
+		"name": "Ada Lövelace", "check": true, "email": "ada@example.com", "homepage": "https://example.com/ada", "birthdate": "1815-12-10",
+		"integer": 7, "untitledMultipleSelectEnum": []string{"Piano", "Violin"},
 	} {
-		i := slices.IndexFunc(r.Form.Fields, func(f mcpclient.Field) bool { return f.Name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("unexpected field %q", name)
-		}
-		value, err := r.Form.Fields[i].Parse(typed)
-		if err != nil {
-			return nil, err
-		}
 		content[name] = value
+	}
+	for name, title := range map[string]string{"titledSingleSelectEnum": "Wonder Woman", "legacyTitledEnum": "Fish"} {
+		for _, field := range r.Form.Fields {
+			for _, option := range field.Options {
+				if field.Name == name && option.Title == title {
+					content[name] = option.Value
+				}
+			}
+		}
 	}
 	return mcpclient.AcceptElicitation(content), r.Form.Validate(content)
 }

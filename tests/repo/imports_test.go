@@ -45,6 +45,29 @@ var importRules = map[string]importRule{
 		why:  "decoders convert bytes to the types of package mcp, independent of sessions",
 		only: []string{module + "/internal/jsonrpc", "github.com/mark3labs/mcp-go/mcp"},
 	},
+	"mcpclient/form": {
+		why:   "a form is data, and programs without a session can read and check it",
+		only:  []string{module + "/internal/wire", module + "/internal/jsonrpc", module + "/internal/urichars", "github.com/mark3labs/mcp-go/mcp"},
+		never: []string{"net", "net/http"},
+	},
+	"internal/safeurl": {
+		why:  "what may be shown depends on the URL alone",
+		only: []string{module + "/internal/urichars"},
+	},
+	"internal/uritemplate": {
+		why:   "expanding a template is work on strings",
+		only:  []string{module + "/internal/urichars"},
+		never: []string{"net", "net/http"},
+	},
+	"internal/urichars": {
+		why:     "it classifies bytes",
+		onlyStd: true,
+	},
+	"internal/fileroot": {
+		why:   "a root is a path of this machine; which server sees it is not its business",
+		only:  []string{"github.com/mark3labs/mcp-go/mcp"},
+		never: []string{"net/http"},
+	},
 	"internal/link": {
 		why:  "a link carries messages independent of their content",
 		only: []string{"github.com/gorilla/websocket"},

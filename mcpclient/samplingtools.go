@@ -15,8 +15,8 @@ var (
 	errNoMaxTokens = errors.New(`no "maxTokens"`)
 )
 
-// decodeSample reads the parameters of sampling/createMessage and checks their messages against the
-// protocol. It keeps parts of params.
+// decodeSample reads the parameters of sampling/createMessage and checks the order of their messages.
+// It keeps parts of params.
 func decodeSample(params json.RawMessage) (*SampleRequest, error) {
 	sample, err := wire.DecodeSample(params, &unknownTypes)
 	if err != nil {
@@ -31,7 +31,7 @@ func decodeSample(params json.RawMessage) (*SampleRequest, error) {
 	case req.MaxTokens == 0:
 		return nil, errNoMaxTokens
 	}
-	if err := checkToolTurns(req.Messages); err != nil {
+	if err := checkToolUses(req.Messages); err != nil {
 		return nil, err
 	}
 	return req, nil
@@ -40,20 +40,19 @@ func decodeSample(params json.RawMessage) (*SampleRequest, error) {
 var (
 	errMixed       = errors.New("tool results and other content in one message")
 	errNoUseID     = errors.New(`tool_use: no "id"`)
-	errSameUse     = errors.New("two tool uses with one id")
-	errUseRole     = errors.New("a tool_use in a message of the user")
-	errResultRole  = errors.New("a tool_result in a message of the assistant")
-	errOpenUse     = errors.New("a tool_use without its tool_result in the next message")
-	errStrayResult = errors.New("a tool_result that answers no tool_use of the message before it")
+	errSameUse     = errors.New("two tool uses with the same id")
+	errUseRole     = errors.New("tool_use in a message of the user")
+	errResultRole  = errors.New("tool_result in a message of the assistant")
+	errOpenUse     = errors.New("tool_use without a tool_result in the next message")
+	errStrayResult = errors.New("tool_result without a tool_use in the previous message")
 )
 
-// checkToolTurns checks that every tool_use of the assistant is answered by the very next message,
-// the user's, which has nothing but their results (2025-11-25 and 2026-07-28, "Sampling", "Message
-// Content Constraints").
-func checkToolTurns(messages []mcp.SamplingMessage) error {
+// checkToolUses checks that the next message after tool uses of the assistant is the user's, and
+// consists of their results (2025-11-25 and 2026-07-28, "Sampling", "Message Content Constraints").
+func checkToolUses(messages []mcp.SamplingMessage) error {
 	var open map[string]bool
 	for i, m := range messages {
-		uses, err := checkToolTurn(m, open)
+		uses, err := checkMessage(m, open)
 		if err != nil {
 			return fmt.Errorf("messages[%d]: %w", i, err)
 		}
@@ -65,9 +64,9 @@ func checkToolTurns(messages []mcp.SamplingMessage) error {
 	return nil
 }
 
-// checkToolTurn checks a message behind one with the tool uses in open, which it empties, and
-// returns the message's own tool uses.
-func checkToolTurn(m mcp.SamplingMessage, open map[string]bool) (uses map[string]bool, err error) {
+// checkMessage checks a message that follows one with the tool uses in open, which it empties. It
+// returns the tool uses of the message itself.
+func checkMessage(m mcp.SamplingMessage, open map[string]bool) (uses map[string]bool, err error) {
 	blocks, isList := m.Content.([]mcp.Content)
 	if block, one := m.Content.(mcp.Content); one && !isList {
 		blocks = []mcp.Content{block}
@@ -85,7 +84,7 @@ func checkToolTurn(m mcp.SamplingMessage, open map[string]bool) (uses map[string
 			results++
 			err = closeUse(b, m.Role, open)
 		case UnknownContent:
-			// One that cannot be read cannot be matched either.
+			// An invalid block cannot be matched.
 			if b.Err != nil && (b.Type == mcp.ContentTypeToolUse || b.Type == mcp.ContentTypeToolResult) {
 				err = fmt.Errorf("%s: %w", b.Type, b.Err)
 			}
@@ -115,7 +114,7 @@ func addUse(use mcp.ToolUseContent, uses map[string]bool) error {
 	return nil
 }
 
-// closeUse takes the tool_use that result answers out of open.
+// closeUse removes the tool_use with this result from open.
 func closeUse(result mcp.ToolResultContent, role mcp.Role, open map[string]bool) error {
 	switch {
 	case role != mcp.RoleUser:

@@ -18,8 +18,8 @@ import (
 
 const elicitationComplete = "notifications/elicitation/complete"
 
-// demands is a tool that fails until pages were visited.
-func demands(elicitations ...any) mcptest.ToolFunc {
+// requiresURLs returns a tool that fails because the user must visit URLs first.
+func requiresURLs(elicitations ...any) mcptest.ToolFunc {
 	return func(context.Context, *mcptest.Call) (jsonRaw, error) {
 		return nil, &mcptest.Error{
 			Code: mcpclient.CodeURLElicitationRequired, Message: "visit", Data: map[string]any{"elicitations": elicitations},
@@ -31,11 +31,11 @@ func page(id, url string) map[string]any {
 	return map[string]any{"mode": "url", "message": "Page " + id, "url": url, "elicitationId": id}
 }
 
-// The pages that an error demands are shown, page after page, but for those that
-// are not safe; the call fails with that error all the same, and runs once.
-func TestDemandedPagesAreShown(t *testing.T) {
+// The user is asked about the URLs that an error requires, one by one, except for unsafe ones. The call
+// still fails with that error, and runs once.
+func TestRequiredURLsAreShown(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
-		add(srv, "ask", demands(
+		add(srv, "ask", requiresURLs(
 			page("1", "https://one.example/"), page("2", "http://unsafe.example/"), page("3", "javascript:alert(1)"),
 			aForm, 5, page("4", "https://four.example/a?b=c"),
 		))
@@ -60,8 +60,8 @@ func TestDemandedPagesAreShown(t *testing.T) {
 	})
 }
 
-// What asks for visits, and what does not.
-func TestRequiredVisits(t *testing.T) {
+// Which errors require a URL elicitation.
+func TestRequiredElicitations(t *testing.T) {
 	rpc := func(code int64, data string) error {
 		return fmt.Errorf("wrapped: %w", &mcpclient.Error{Err: &mcpclient.RPCError{Code: code, Data: json.RawMessage(data)}})
 	}
@@ -98,8 +98,8 @@ func TestRequiredVisits(t *testing.T) {
 	require.Empty(t, pages)
 }
 
-// The first page that is not consented to is the last that is shown; without a handler none is.
-func TestVisitsEndWithANo(t *testing.T) {
+// The first URL without consent is the last one shown.
+func TestRequiredURLsEndWithoutConsent(t *testing.T) {
 	for name, answer := range map[string]func() (*mcp.ElicitationResult, error){
 		"declined":  func() (*mcp.ElicitationResult, error) { return mcpclient.DeclineElicitation(), nil },
 		"cancelled": func() (*mcp.ElicitationResult, error) { return mcpclient.CancelElicitation(), nil },
@@ -110,7 +110,7 @@ func TestVisitsEndWithANo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := newServer(mode{mcptest.Legacy, true})
-				add(srv, "ask", demands(page("1", "https://one.example/"), page("2", "https://two.example/")))
+				add(srv, "ask", requiresURLs(page("1", "https://one.example/"), page("2", "https://two.example/")))
 				shown, told := 0, 0
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 					ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
@@ -133,14 +133,14 @@ func TestVisitsEndWithANo(t *testing.T) {
 	}
 }
 
-// A person who does not come back from a page holds the call up no longer than
-// its caller, its total timeout and the session.
-func TestVisitsEndWithTheCall(t *testing.T) {
+// A user who does not return from a page blocks the call until its context, its total timeout or the
+// session ends.
+func TestRequiredURLsEndWithTheCall(t *testing.T) {
 	for _, how := range []string{"context", "total", "close"} {
 		t.Run(how, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := newServer(mode{mcptest.Legacy, true})
-				add(srv, "ask", demands(page("1", "https://one.example/"), page("2", "https://two.example/")))
+				add(srv, "ask", requiresURLs(page("1", "https://one.example/"), page("2", "https://two.example/")))
 				shown := make(chan struct{}, 4)
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 					ElicitURL: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
@@ -169,20 +169,20 @@ func TestVisitsEndWithTheCall(t *testing.T) {
 				}
 				got := <-call
 				require.Equal(t, 10*time.Minute, got.at)
-				require.Equal(t, mcpclient.KindServer, failure(t, got.err).Kind, "the server's answer is there")
+				require.Equal(t, mcpclient.KindServer, failure(t, got.err).Kind, "the server has answered")
 				synctest.Wait()
-				require.Len(t, shown, 2, "one page, and its end")
+				require.Len(t, shown, 2, "one URL, and its end")
 			})
 		})
 	}
 }
 
-// That a page is done is told once, of the pages that a person consented to,
-// however they were asked for; of none else.
+// Completion is reported once, for all elicitations that the user consented to, however they were
+// requested, and for no others.
 func TestElicitationComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
-		add(srv, "demand", demands(page("demanded", "https://one.example/")))
+		add(srv, "demand", requiresURLs(page("demanded", "https://one.example/")))
 		add(srv, "ask", asking(elicit, page("asked", "https://two.example/")))
 		add(srv, "unsafe", asking(elicit, page("unsafe", "ftp://two.example/")))
 		add(srv, "decline", asking(elicit, page("declined", "https://three.example/")))
@@ -206,9 +206,9 @@ func TestElicitationComplete(t *testing.T) {
 			synctest.Wait()
 		}
 		tell(map[string]any{"elicitationId": "demanded"})
-		require.Empty(t, d.take(), "nobody was asked yet")
+		require.Empty(t, d.take(), "the user was not asked yet")
 		for _, tool := range []string{"demand", "ask", "unsafe", "decline"} {
-			_, _ = s.CallTool(t.Context(), tool, nil) // how each ends is another test's
+			_, _ = s.CallTool(t.Context(), tool, nil) // other tests check how each ends
 		}
 		require.Empty(t, d.take())
 		for _, params := range []map[string]any{
@@ -223,17 +223,17 @@ func TestElicitationComplete(t *testing.T) {
 		_, err := s.CallTool(t.Context(), "tell", nil)
 		require.NoError(t, err)
 		synctest.Wait()
-		require.Equal(t, []string{"complete asked"}, d.take(), "also on the stream of a call")
+		require.Equal(t, []string{"complete asked"}, d.take(), "on the stream of a call too")
 		tell(map[string]any{"elicitationId": "demanded"})
 		tell(map[string]any{"elicitationId": "asked"})
 		require.Empty(t, d.take(), "once")
 	})
 }
 
-// A page may be done before its handler has said that the person consented.
-func TestPageIsDoneBeforeItsHandler(t *testing.T) {
+// A URL elicitation may be complete before its handler returns.
+func TestElicitationCompleteBeforeItsHandler(t *testing.T) {
 	for name, params := range map[string]mcptest.ToolFunc{
-		"asked": asking(elicit, page("p", "https://one.example/")), "demanded": demands(page("p", "https://one.example/")),
+		"asked": asking(elicit, page("p", "https://one.example/")), "demanded": requiresURLs(page("p", "https://one.example/")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestPageIsDoneBeforeItsHandler(t *testing.T) {
 						case <-done:
 							return mcpclient.AcceptElicitation(nil), nil
 						case <-time.After(time.Hour):
-							t.Error("the handler waits for the page, which is done")
+							t.Error("the handler was not told about the completion")
 							return mcpclient.CancelElicitation(), nil
 						}
 					},
@@ -263,8 +263,8 @@ func TestPageIsDoneBeforeItsHandler(t *testing.T) {
 	}
 }
 
-// A modern server has no names for its elicitations: nothing is told by one.
-func TestModernPagesHaveNoName(t *testing.T) {
+// Modern URL elicitations have no ID.
+func TestModernURLRequestsHaveNoID(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", asking(elicit, aPage))
 		var got *mcpclient.URLRequest

@@ -1,4 +1,4 @@
-package mcpclient
+package fileroot
 
 import (
 	"net/url"
@@ -16,10 +16,10 @@ func TestFileRoot(t *testing.T) {
 	for _, name := range []string{"plain", "with space", "100%", "a#b", "a?b", "%41", "日本é", "a&b=c;d+e", "[x]", "..a", `q"<>|`} {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.Mkdir(path, 0o700))
-		root, err := FileRoot(path + "/")
+		root, err := New(path + "/")
 		require.NoError(t, err)
 		require.Equal(t, name, root.Name)
-		require.NoError(t, checkRoots([]mcp.Root{root}))
+		require.NoError(t, Check([]mcp.Root{root}))
 
 		u, err := url.Parse(root.URI)
 		require.NoError(t, err)
@@ -32,16 +32,16 @@ func TestFileRoot(t *testing.T) {
 	file := filepath.Join(dir, "plain", "f.txt")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	t.Chdir(filepath.Join(dir, "plain"))
-	relative, err := FileRoot("./../plain/f.txt")
+	relative, err := New("./../plain/f.txt")
 	require.NoError(t, err)
 	require.Equal(t, "f.txt", relative.Name)
 	require.True(t, strings.HasSuffix(relative.URI, "/plain/f.txt"), relative.URI)
 }
 
 func TestFileRootOfNothing(t *testing.T) {
-	_, err := FileRoot(filepath.Join(t.TempDir(), "absent"))
+	_, err := New(filepath.Join(t.TempDir(), "absent"))
 	require.ErrorIs(t, err, os.ErrNotExist)
-	_, err = FileRoot("")
+	_, err = New("")
 	require.Error(t, err)
 }
 
@@ -83,30 +83,30 @@ func TestPathRoot(t *testing.T) {
 }
 
 func TestCheckRoots(t *testing.T) {
-	require.NoError(t, checkRoots(nil))
+	require.NoError(t, Check(nil))
 	for _, uri := range []string{
 		"file:///", "file:///home/a", "file:///home/a/", "FILE:///x", "file://localhost/x", "file://LocalHost/x", "file:///C:/Data", "file:///a%20b",
 		"file:///a%2520b", "file:///..a/b..", "file:///...", "file:///a%5Cb", "file:///a%252e%252e",
 	} {
-		require.NoError(t, checkRoots([]mcp.Root{{URI: uri}}), uri)
+		require.NoError(t, Check([]mcp.Root{{URI: uri}}), uri)
 	}
 	for uri, want := range map[string]error{
-		"": errRootScheme, "/home/a": errRootScheme, "https://example.com/a": errRootScheme, "file:/a": errRootScheme, "file:a": errRootScheme,
-		"fil": errRootScheme, "file://": errRootPath, "file://localhost": errRootPath, "file://server/share": errRootHost,
-		"file://localhost:80/a": errRootHost, "file://user@/a": errRootHost, "file://user@localhost/a": errRootHost, "file://home/a": errRootHost,
-		"file://localhost.example.com/a": errRootHost, "file://127.0.0.1/a": errRootHost,
-		"file:///a/../b": errRootPath, "file:///..": errRootPath, "file:///a/..": errRootPath, "file:///a/%2e%2e/b": errRootPath,
-		"file:///a/%2E./b": errRootPath, "file:///a/./b": errRootPath, "file:///a//b": errRootPath, "file:////a": errRootPath,
-		"file:////": errRootPath, "file:///a%2f..%2fb": errRootPath, "file:///C:/a%5C..%5Cb": errRootPath, "file:///a/..%5C": errRootPath,
-		"file:///a?b": errRootTail, "file:///a?": errRootTail, "file:///a#b": errRootTail, "file:///a#": errRootTail,
-		"file:///a b": errRootEncoded, "file:///é": errRootEncoded, "file:///a\nb": errRootEncoded, "file:///a\x7f": errRootEncoded,
-		"file:///a%0ab": errRootControl, "file:///a%00": errRootControl, "file:///a%1b[31m": errRootControl, "file:///a%C2%85": errRootControl,
+		"": errScheme, "/home/a": errScheme, "https://example.com/a": errScheme, "file:/a": errScheme, "file:a": errScheme,
+		"fil": errScheme, "file://": errPath, "file://localhost": errPath, "file://server/share": errHost,
+		"file://localhost:80/a": errHost, "file://user@/a": errHost, "file://user@localhost/a": errHost, "file://home/a": errHost,
+		"file://localhost.example.com/a": errHost, "file://127.0.0.1/a": errHost,
+		"file:///a/../b": errPath, "file:///..": errPath, "file:///a/..": errPath, "file:///a/%2e%2e/b": errPath,
+		"file:///a/%2E./b": errPath, "file:///a/./b": errPath, "file:///a//b": errPath, "file:////a": errPath,
+		"file:////": errPath, "file:///a%2f..%2fb": errPath, "file:///C:/a%5C..%5Cb": errPath, "file:///a/..%5C": errPath,
+		"file:///a?b": errTail, "file:///a?": errTail, "file:///a#b": errTail, "file:///a#": errTail,
+		"file:///a b": errEncoded, "file:///é": errEncoded, "file:///a\nb": errEncoded, "file:///a\x7f": errEncoded,
+		"file:///a%0ab": errControl, "file:///a%00": errControl, "file:///a%1b[31m": errControl, "file:///a%C2%85": errControl,
 	} {
-		err := checkRoots([]mcp.Root{{URI: "file:///ok"}, {URI: uri}})
+		err := Check([]mcp.Root{{URI: "file:///ok"}, {URI: uri}})
 		require.ErrorIs(t, err, want, uri)
 		require.ErrorContains(t, err, "roots[1]: ")
 	}
-	err := checkRoots([]mcp.Root{{URI: "file:///secret%zz"}})
+	err := Check([]mcp.Root{{URI: "file:///secret%zz"}})
 	require.ErrorContains(t, err, "%zz")
 	require.NotContains(t, err.Error(), "secret")
 
@@ -114,6 +114,6 @@ func TestCheckRoots(t *testing.T) {
 	for i := range many {
 		many[i].URI = "file:///a"
 	}
-	require.NoError(t, checkRoots(many[:maxRoots]))
-	require.ErrorContains(t, checkRoots(many), "10000")
+	require.NoError(t, Check(many[:maxRoots]))
+	require.ErrorContains(t, Check(many), "10000")
 }

@@ -1,4 +1,4 @@
-package mcpclient
+package form
 
 import (
 	"encoding/json"
@@ -7,11 +7,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
+
+func ptr[T any](v T) *T { return &v }
 
 func mustForm(t testing.TB, schema string) *Form {
 	t.Helper()
-	form, err := parseForm(json.RawMessage(schema))
+	form, err := Parse(json.RawMessage(schema))
 	require.NoError(t, err)
 	return form
 }
@@ -33,7 +37,7 @@ func plainOptions(values ...string) (options []Option) {
 
 var redGreen = []Option{{Value: "#f00", Title: "Red"}, {Value: "#0f0", Title: "Green"}}
 
-func choiceOf(options []Option) Field { return Field{Kind: FieldChoice, Options: options} }
+func choiceOf(options []Option) Field { return Field{Kind: Choice, Options: options} }
 
 var formFields = []struct {
 	property string
@@ -42,62 +46,62 @@ var formFields = []struct {
 	// What the protocol has.
 	{
 		`{"type":"string","title":"T","description":"D","minLength":3,"maxLength":50,"format":"email","default":"user@example.com"}`,
-		Field{Kind: FieldString, Title: "T", Description: "D", MinLength: pointer(3), MaxLength: pointer(50), Format: "email", Default: "user@example.com"},
+		Field{Kind: String, Title: "T", Description: "D", MinLength: ptr(3), MaxLength: ptr(50), Format: "email", Default: "user@example.com"},
 	},
 	{
 		`{"default":50,"type":"number","minimum":0,"maximum":1e2}`,
-		Field{Kind: FieldNumber, Minimum: "0", Maximum: "1e2", Default: json.Number("50")},
+		Field{Kind: Number, Minimum: "0", Maximum: "1e2", Default: json.Number("50")},
 	},
 	{
 		`{"type":"integer","minimum":-9007199254740993,"default":9007199254740993}`,
-		Field{Kind: FieldInteger, Minimum: "-9007199254740993", Default: json.Number("9007199254740993")},
+		Field{Kind: Integer, Minimum: "-9007199254740993", Default: json.Number("9007199254740993")},
 	},
-	{`{"type":"boolean","default":false}`, Field{Kind: FieldBool, Default: false}},
+	{`{"type":"boolean","default":false}`, Field{Kind: Bool, Default: false}},
 	{
 		`{"type":"string","enum":["Red","Green"],"default":"Red"}`,
-		Field{Kind: FieldChoice, Options: plainOptions("Red", "Green"), Default: "Red"},
+		Field{Kind: Choice, Options: plainOptions("Red", "Green"), Default: "Red"},
 	},
 	{`{"type":"string","oneOf":[{"const":"#f00","title":"Red"},{"const":"#0f0","title":"Green"}]}`, choiceOf(redGreen)},
 	{`{"type":"string","enum":["#f00","#0f0","x"],"enumNames":["Red","Green"]}`, choiceOf(append(redGreen[:2:2], Option{"x", "x"}))},
 	{
 		`{"type":"array","minItems":1,"maxItems":2,"items":{"type":"string","enum":["a","b"]},"default":["b","a"]}`,
-		Field{Kind: FieldChoices, Options: plainOptions("a", "b"), MinItems: pointer(1), MaxItems: pointer(2), Default: []string{"b", "a"}},
+		Field{Kind: Choices, Options: plainOptions("a", "b"), MinItems: ptr(1), MaxItems: ptr(2), Default: []string{"b", "a"}},
 	},
 	{
 		`{"type":"array","items":{"anyOf":[{"const":"#f00","title":"Red"},{"const":"#0f0","title":"Green"}]},"default":[]}`,
-		Field{Kind: FieldChoices, Options: redGreen, Default: []string{}},
+		Field{Kind: Choices, Options: redGreen, Default: []string{}},
 	},
 	// What servers write all the same.
 	{`{"type":"string","anyOf":[{"const":"#f00","title":"Red"},{"const":"#0f0","title":"Green"}]}`, choiceOf(redGreen)},
-	{`{"items":{"oneOf":[{"const":"#f00","title":"Red"},{"title":"Green","const":"#0f0"}]}}`, Field{Kind: FieldChoices, Options: redGreen}},
-	{`{"type":["string","null"],"default":null}`, Field{Kind: FieldString}},
-	{`{"type":["null","integer"],"minimum":null}`, Field{Kind: FieldInteger}},
-	{`{"type":["integer","number"]}`, Field{Kind: FieldNumber}},
-	{`{"type":["integer","string"]}`, Field{Kind: FieldString}},
+	{`{"items":{"oneOf":[{"const":"#f00","title":"Red"},{"title":"Green","const":"#0f0"}]}}`, Field{Kind: Choices, Options: redGreen}},
+	{`{"type":["string","null"],"default":null}`, Field{Kind: String}},
+	{`{"type":["null","integer"],"minimum":null}`, Field{Kind: Integer}},
+	{`{"type":["integer","number"]}`, Field{Kind: Number}},
+	{`{"type":["integer","string"]}`, Field{Kind: String}},
 	{`{"enum":["a","a","b",null]}`, choiceOf(plainOptions("a", "b"))},
 	{`{"enum":[null,"a"],"enumNames":["none","A"]}`, choiceOf([]Option{{"a", "A"}})},
 	{`{"const":"only"}`, choiceOf(plainOptions("only"))},
 	{`{"oneOf":[{"const":"a"},{"const":null},{"const":"b","title":""}]}`, choiceOf(plainOptions("a", "b"))},
 	{
 		`{"title":"T","anyOf":[{"type":"string","maxLength":5,"title":"inner","description":"D"},{"type":"null"}],"default":null}`,
-		Field{Kind: FieldString, Title: "T", Description: "D", MaxLength: pointer(5)},
+		Field{Kind: String, Title: "T", Description: "D", MaxLength: ptr(5)},
 	},
-	{`{"anyOf":[{"type":"integer","maximum":5},{"type":"null"}],"default":3}`, Field{Kind: FieldInteger, Maximum: "5", Default: json.Number("3")}},
+	{`{"anyOf":[{"type":"integer","maximum":5},{"type":"null"}],"default":3}`, Field{Kind: Integer, Maximum: "5", Default: json.Number("3")}},
 	{`{"anyOf":[{"enum":["a"]},{"type":"null"}]}`, choiceOf(plainOptions("a"))},
-	{`{"anyOf":[{"type":"array","maxItems":1,"items":{"enum":["a"]}},{"type":"null"}]}`, Field{Kind: FieldChoices, Options: plainOptions("a"), MaxItems: pointer(1)}},
-	{`{}`, Field{Kind: FieldString}},
-	{`true`, Field{Kind: FieldString}},
-	{`{"minimum":1}`, Field{Kind: FieldNumber, Minimum: "1"}},
-	{`{"type":"boolean","const":true}`, Field{Kind: FieldBool}},
-	{`{"type":"string","format":"password","pattern":"^x$","x":{"y":[1]}}`, Field{Kind: FieldString}},
-	{`{"type":"string","minLength":-1,"maxLength":1e99}`, Field{Kind: FieldString}},
-	{`{"type":"string","minLength":2.0,"maxLength":0.2e2}`, Field{Kind: FieldString, MinLength: pointer(2), MaxLength: pointer(20)}},
-	{`{"type":"string","title":"old","title":"new","enum":["a"],"enum":["b"]}`, Field{Kind: FieldChoice, Title: "new", Options: plainOptions("b")}},
+	{`{"anyOf":[{"type":"array","maxItems":1,"items":{"enum":["a"]}},{"type":"null"}]}`, Field{Kind: Choices, Options: plainOptions("a"), MaxItems: ptr(1)}},
+	{`{}`, Field{Kind: String}},
+	{`true`, Field{Kind: String}},
+	{`{"minimum":1}`, Field{Kind: Number, Minimum: "1"}},
+	{`{"type":"boolean","const":true}`, Field{Kind: Bool}},
+	{`{"type":"string","format":"password","pattern":"^x$","x":{"y":[1]}}`, Field{Kind: String}},
+	{`{"type":"string","minLength":-1,"maxLength":1e99}`, Field{Kind: String}},
+	{`{"type":"string","minLength":2.0,"maxLength":0.2e2}`, Field{Kind: String, MinLength: ptr(2), MaxLength: ptr(20)}},
+	{`{"type":"string","title":"old","title":"new","enum":["a"],"enum":["b"]}`, Field{Kind: Choice, Title: "new", Options: plainOptions("b")}},
 	// Exclusive bounds.
-	{`{"type":"integer","exclusiveMinimum":0,"exclusiveMaximum":10.0}`, Field{Kind: FieldInteger, Minimum: "1", Maximum: "9"}},
-	{`{"type":"integer","exclusiveMinimum":0.5,"exclusiveMaximum":1e500}`, Field{Kind: FieldInteger, Minimum: "0.5", Maximum: "1e500"}},
-	{`{"type":"integer","minimum":5,"exclusiveMinimum":2,"maximum":9,"exclusiveMaximum":7}`, Field{Kind: FieldInteger, Minimum: "5", Maximum: "6"}},
-	{`{"type":"number","exclusiveMinimum":0}`, Field{Kind: FieldNumber, Minimum: "0"}},
+	{`{"type":"integer","exclusiveMinimum":0,"exclusiveMaximum":10.0}`, Field{Kind: Integer, Minimum: "1", Maximum: "9"}},
+	{`{"type":"integer","exclusiveMinimum":0.5,"exclusiveMaximum":1e500}`, Field{Kind: Integer, Minimum: "0.5", Maximum: "1e500"}},
+	{`{"type":"integer","minimum":5,"exclusiveMinimum":2,"maximum":9,"exclusiveMaximum":7}`, Field{Kind: Integer, Minimum: "5", Maximum: "6"}},
+	{`{"type":"number","exclusiveMinimum":0}`, Field{Kind: Number, Minimum: "0"}},
 }
 
 func TestFormFields(t *testing.T) {
@@ -151,17 +155,17 @@ func TestFormRefusesWhatNobodyCanFillIn(t *testing.T) {
 		`{"$ref":"#/$defs/x"}`:                                   "not a string",
 		`{"allOf":[{"type":"string"}]}`:                          "not a string",
 		`{"type":"strng"}`:                                       "not a string",
-		`{"type":"null"}`:                                        "no value fits",
-		`{"type":["null"]}`:                                      "no value fits",
-		`{"const":null}`:                                         "no value fits",
-		`false`:                                                  "no value fits",
+		`{"type":"null"}`:                                        "no value is valid",
+		`{"type":["null"]}`:                                      "no value is valid",
+		`{"const":null}`:                                         "no value is valid",
+		`false`:                                                  "no value is valid",
 		`{"enum":[]}`:                                            "no options",
 		`{"enum":[null]}`:                                        "no options",
-		`{"type":"integer","enum":[1,2]}`:                        "not strings",
-		`{"oneOf":[{"const":"a"},{"const":2}]}`:                  "not strings",
+		`{"type":"integer","enum":[1,2]}`:                        "must be strings",
+		`{"oneOf":[{"const":"a"},{"const":2}]}`:                  "must be strings",
 		`{"type":"array"}`:                                       "no options",
 		`{"type":"array","items":{"type":"string"}}`:             "no options",
-		`{"type":"array","items":{"enum":[1]}}`:                  "not strings",
+		`{"type":"array","items":{"enum":[1]}}`:                  "must be strings",
 		`{"type":"array","items":{"type":"object"}}`:             "not a string",
 		`{"type":"array","items":[{"enum":["a"]}]}`:              "no options",
 		`{"anyOf":[{"type":"string"},{"type":"integer"}]}`:       "not a string",
@@ -174,15 +178,15 @@ func TestFormRefusesWhatNobodyCanFillIn(t *testing.T) {
 		`{"enum":{"a":1}}`:          "properties.f.enum: expected array",
 		`{"minimum":` + strings.Repeat("1", maxBound+1) + `}`: "properties.f.minimum: the server sent more",
 	} {
-		_, err := parseForm(json.RawMessage(`{"type":"object","properties":{"f":` + property + `}}`))
+		_, err := Parse(json.RawMessage(`{"type":"object","properties":{"f":` + property + `}}`))
 		require.ErrorContains(t, err, want, property)
 		require.ErrorContains(t, err, "properties.f", property)
 	}
 	for _, schema := range []string{``, `null`, `[]`, `{"type":"string"}`, `{"properties":[]}`, `{"required":[1]}`, `{"required":true}`, `{} {}`} {
-		_, err := parseForm(json.RawMessage(schema))
+		_, err := Parse(json.RawMessage(schema))
 		require.Error(t, err, schema)
 	}
-	_, err := parseForm(json.RawMessage(`{"properties":{"a\u001b[31m":{"$ref":"x"}}}`))
+	_, err := Parse(json.RawMessage(`{"properties":{"a\u001b[31m":{"$ref":"x"}}}`))
 	require.EqualError(t, err, `properties."a\x1b[31m": not a string, a number, a boolean or a choice`)
 }
 
@@ -195,18 +199,18 @@ func TestFormLimits(t *testing.T) {
 		}
 		return json.RawMessage(`{"properties":{` + b.String() + `"0":{"enum":[` + enum + `]}}}`)
 	}
-	_, err := parseForm(schema(maxFields, maxOptions))
+	_, err := Parse(schema(maxFields, maxOptions))
 	require.NoError(t, err)
 
-	var limit *LimitError
-	_, err = parseForm(schema(maxFields+1, 1))
+	var limit *wire.LimitError
+	_, err = Parse(schema(maxFields+1, 1))
 	require.ErrorAs(t, err, &limit)
-	require.Equal(t, LimitError{What: "fields in a form", Limit: maxFields}, *limit)
-	_, err = parseForm(schema(1, maxOptions+1))
+	require.Equal(t, wire.LimitError{What: "fields in a form", Limit: maxFields}, *limit)
+	_, err = Parse(schema(1, maxOptions+1))
 	require.ErrorAs(t, err, &limit)
-	require.Equal(t, LimitError{What: "options in a field", Limit: maxOptions}, *limit)
+	require.Equal(t, wire.LimitError{What: "options in a field", Limit: maxOptions}, *limit)
 	alternatives := strings.TrimSuffix(strings.Repeat(`{},`, maxOptions+1), ",")
-	_, err = parseForm(json.RawMessage(`{"properties":{"a":{"anyOf":[` + alternatives + `]}}}`))
+	_, err = Parse(json.RawMessage(`{"properties":{"a":{"anyOf":[` + alternatives + `]}}}`))
 	require.ErrorAs(t, err, &limit)
 }
 

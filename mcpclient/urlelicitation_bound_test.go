@@ -1,0 +1,23 @@
+package mcpclient
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A server that never reports completion does not fill the memory: the oldest IDs are dropped.
+func TestURLElicitationsAreBounded(t *testing.T) {
+	var e urlElicitations
+	for i := range maxURLElicitations + 1 {
+		require.True(t, e.add(fmt.Sprint(i)))
+	}
+	require.Len(t, e.ids, maxURLElicitations)
+	require.False(t, e.remove("0"))
+	require.False(t, e.add("1"), "it is known")
+	require.False(t, e.add(""))
+	require.True(t, e.remove("1"))
+	require.True(t, e.remove(fmt.Sprint(maxURLElicitations)))
+	require.Len(t, e.ids, maxURLElicitations-2)
+}

@@ -23,7 +23,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// answersForm and answersPage are handlers with one answer.
+// answersForm and answersURL are handlers with one answer.
 func answersForm(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -32,7 +32,7 @@ func answersForm(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
 	}
 }
 
-func answersPage(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
+func answersURL(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
 			return res, err
@@ -40,7 +40,7 @@ func answersPage(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
 	}
 }
 
-// What a person chose reaches the server: content only if it was accepted, and only if it matches the form.
+// The server gets the decision of the user, and content only if it was accepted and matches the form.
 func TestElicitationAnswers(t *testing.T) {
 	withDefault := map[string]any{
 		"message": "m", "requestedSchema": json.RawMessage(`{"type":"object","properties":{"name":{"type":"string","default":"Rob"}}}`),
@@ -68,10 +68,10 @@ func TestElicitationAnswers(t *testing.T) {
 		"another type":           {aForm, answersForm(mcpclient.AcceptElicitation(map[string]any{"name": 5}), nil), `{"action":"cancel"}`},
 		"no object":              {aForm, answersForm(mcpclient.AcceptElicitation("Ken"), nil), `{"action":"cancel"}`},
 		"not JSON":               {aForm, answersForm(mcpclient.AcceptElicitation(func() {}), nil), `{"action":"cancel"}`},
-		"page accepted":          {aPage, answersPage(mcpclient.AcceptElicitation(map[string]any{"kept": "back"}), nil), `{"action":"accept"}`},
-		"page declined":          {aPage, answersPage(declined, nil), `{"action":"decline"}`},
-		"page cancelled":         {aPage, answersPage(canceled, nil), `{"action":"cancel"}`},
-		"page rejected":          {aPage, answersPage(nil, mcpclient.ErrRejected), `{"action":"decline"}`},
+		"page accepted":          {aPage, answersURL(mcpclient.AcceptElicitation(map[string]any{"kept": "back"}), nil), `{"action":"accept"}`},
+		"page declined":          {aPage, answersURL(declined, nil), `{"action":"decline"}`},
+		"page cancelled":         {aPage, answersURL(canceled, nil), `{"action":"cancel"}`},
+		"page rejected":          {aPage, answersURL(nil, mcpclient.ErrRejected), `{"action":"decline"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -88,8 +88,8 @@ func TestElicitationAnswers(t *testing.T) {
 	}
 }
 
-// fails calls the tool "ask" and checks how that fails: with an error of that
-// code which a legacy server got, or with that kind on a modern one.
+// fails calls the tool "ask" and checks that the request of the server fails: with an error of that
+// code for a legacy server, and the call with an error of that kind for a modern one.
 func fails(t *testing.T, srv *mcptest.Server, s *mcpclient.Session, code int64, kind mcpclient.Kind) *mcpclient.Error {
 	t.Helper()
 	srv.Reset()
@@ -100,15 +100,15 @@ func fails(t *testing.T, srv *mcptest.Server, s *mcpclient.Session, code int64, 
 		require.Equal(t, kind, e.Kind)
 		return e
 	}
-	var rpc *mcpclient.RPCError // of the tool, which passes on what it was told
+	var rpc *mcpclient.RPCError // the tool returns the error that it received
 	require.ErrorAs(t, err, &rpc)
 	require.Equal(t, code, rpc.Code)
 	require.Equal(t, 1, srv.Count("response"))
 	return e
 }
 
-// Answers that are none fail the question.
-func TestAnswersThatAreNone(t *testing.T) {
+// An invalid answer of a handler fails the request of the server.
+func TestInvalidAnswers(t *testing.T) {
 	maybe := &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: "maybe"}}
 	samples := func(res *mcp.CreateMessageResult) mcpclient.Handlers {
 		return mcpclient.Handlers{
@@ -125,9 +125,9 @@ func TestAnswersThatAreNone(t *testing.T) {
 		handlers mcpclient.Handlers
 	}{
 		"no answer to a form":   {elicit, aForm, answersForm(nil, nil)},
-		"no answer to a page":   {elicit, aPage, answersPage(nil, nil)},
+		"no answer to a page":   {elicit, aPage, answersURL(nil, nil)},
 		"another action":        {elicit, aForm, answersForm(maybe, nil)},
-		"no action":             {elicit, aPage, answersPage(&mcp.ElicitationResult{}, nil)},
+		"no action":             {elicit, aPage, answersURL(&mcp.ElicitationResult{}, nil)},
 		"no message":            {sample, aSample, samples(nil)},
 		"a message of no model": {sample, aSample, samples(nameless)},
 	} {
@@ -142,7 +142,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-// No to sampling is an error of its own: of the question on a legacy server, of the call on a modern one.
+// Rejected sampling is an error of its own: of the request for a legacy server, of the call for a modern one.
 func TestSamplingRejected(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", asking(sample, aSample))
@@ -157,16 +157,16 @@ func TestSamplingRejected(t *testing.T) {
 	})
 }
 
-// Sample is for requests without tools, SampleWithTools for those with, and
-// for all if it is alone.
-func TestWhoIsAskedToSample(t *testing.T) {
+// Sample handles requests without tools. SampleWithTools handles those with tools, and all if Sample is
+// not set.
+func TestSampleHandlers(t *testing.T) {
 	const tools = `[{"name":"t","inputSchema":{"type":"object"}}]`
 	with := func(member, value string) map[string]any {
 		return map[string]any{"messages": aSample["messages"], "maxTokens": 10, member: json.RawMessage(value)}
 	}
 	for name, test := range map[string]struct {
 		params               map[string]any
-		both, plain, toolish string // who answers, if both handlers are set, or only one
+		both, plain, toolish string // the handler that runs if both or only one are set
 	}{
 		"plain":       {aSample, "plain", "plain", "toolish"},
 		"tools":       {with("tools", tools), "toolish", "", "toolish"},
@@ -207,7 +207,7 @@ func TestWhoIsAskedToSample(t *testing.T) {
 
 var errSecret = errors.New("secret")
 
-// failures are the ways in which a handler fails, and what a modern call's caller sees of them.
+// failures are the ways in which a handler fails, and what the caller of a modern call sees.
 var failures = map[string]struct {
 	fail  func() error
 	check func(t *testing.T, err error)
@@ -235,8 +235,8 @@ var failures = map[string]struct {
 	}},
 }
 
-// A handler that fails, panics or ends its goroutine fails its own question. A
-// legacy server learns nothing of the reason; a modern call's caller all of it.
+// A handler that fails, panics or ends its goroutine fails its own request only. A legacy server does
+// not see the reason. The caller of a modern call sees all of it.
 func TestFailingHandlers(t *testing.T) {
 	questions := map[string]mcptest.InputRequest{
 		"form": {Method: elicit, Params: aForm}, "page": {Method: elicit, Params: aPage},
@@ -248,7 +248,7 @@ func TestFailingHandlers(t *testing.T) {
 				eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 					add(srv, "ask", asking(q.Method, q.Params))
 					s := serve(t, srv, mcpclient.Options{Handlers: allFail(failing.fail)})
-					for range 20 { // more than there are slots: none is lost
+					for range 20 { // more than there are slots, so no slot leaks
 						_, err := s.CallTool(t.Context(), "ask", nil)
 						e := failure(t, err)
 						if srv.Era == mcptest.Modern {
@@ -260,7 +260,7 @@ func TestFailingHandlers(t *testing.T) {
 							failing.check(t, err)
 							continue
 						}
-						var rpc *mcpclient.RPCError // of the tool, which passes on what it was told
+						var rpc *mcpclient.RPCError // the tool returns the error that it received
 						require.ErrorAs(t, err, &rpc)
 						require.EqualValues(t, mcpclient.CodeInternal, rpc.Code)
 					}
@@ -277,7 +277,7 @@ func TestFailingHandlers(t *testing.T) {
 	}
 }
 
-// allFail are handlers of which each fails in one way.
+// allFail are handlers that all fail in the same way.
 func allFail(fail func() error) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -295,14 +295,14 @@ func allFail(fail func() error) mcpclient.Handlers {
 	}
 }
 
-// said is what a model says.
+// said is a message of a model.
 func said(words string) *mcp.CreateMessageResult {
 	return &mcp.CreateMessageResult{
 		SamplingMessage: mcp.SamplingMessage{Role: mcp.RoleAssistant, Content: mcp.TextContent{Type: "text", Text: words}}, Model: "m",
 	}
 }
 
-// passOn has srv handle a message as if nobody intercepted it, and returns its answer.
+// passOn lets srv handle an intercepted message and returns its answer.
 func passOn(t *testing.T, srv *mcptest.Server, passing *atomic.Bool, r *http.Request, m *mcptest.Message) *httptest.ResponseRecorder {
 	t.Helper()
 	message := map[string]any{"jsonrpc": "2.0", "id": m.ID}
@@ -324,7 +324,7 @@ func passOn(t *testing.T, srv *mcptest.Server, passing *atomic.Bool, r *http.Req
 	return rec
 }
 
-// An answer is not safe to repeat: it is sent once, also if nobody knows whether it arrived.
+// An answer is not safe to repeat: it is sent once, even if it may be lost.
 func TestAnswersAreSentOnce(t *testing.T) {
 	for name, lose := range map[string]func(w http.ResponseWriter){
 		"cut": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
@@ -363,8 +363,8 @@ func TestAnswersAreSentOnce(t *testing.T) {
 	}
 }
 
-// A tool runs as often as there are rounds. One whose answer is lost in a later
-// round is not run again, nor is anybody asked again.
+// A tool runs once a round. If its answer is lost in a later round, neither the tool nor a handler
+// runs again.
 func TestLostRoundIsNotRepeated(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		q := questionsOf{"q": {Method: elicit, Params: aForm}}
@@ -380,8 +380,8 @@ func TestLostRoundIsNotRepeated(t *testing.T) {
 	})
 }
 
-// What refuses a round and allows to send it again (another revision, a moment
-// of overload, headers that changed) gets the same answers: nobody is asked twice.
+// A round that is refused but may be resent (another revision, overload, changed headers) is resent
+// with the same answers. The handlers do not run again.
 func TestRefusedRoundIsSentAgain(t *testing.T) {
 	for name, refuse := range map[string]func(w http.ResponseWriter, m *mcptest.Message){
 		"version": func(w http.ResponseWriter, m *mcptest.Message) {
@@ -421,9 +421,9 @@ func TestRefusedRoundIsSentAgain(t *testing.T) {
 	}
 }
 
-// During a handshake there is no session yet that a handler could use: what the
-// server asks then is refused. That is so in the first one and in one that begins a lost session anew.
-func TestQuestionDuringTheHandshake(t *testing.T) {
+// Requests of the server during a handshake are refused, since handlers have no session yet. This holds
+// for the first handshake and for one that replaces a lost session.
+func TestServerRequestDuringTheHandshake(t *testing.T) {
 	for _, when := range []string{"connecting", "recovery"} {
 		t.Run(when, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -444,7 +444,7 @@ func TestQuestionDuringTheHandshake(t *testing.T) {
 						mcptest.StartSSE(w)
 						mcptest.WriteRaw(w, "data: {\"jsonrpc\":\"2.0\",\"id\":\"early\",\"method\":\"roots/list\"}\n\n")
 						select {
-						case m := <-answers: // it does not go on without
+						case m := <-answers: // the handshake needs it
 							answers <- m
 							mcptest.WriteRaw(w, rec.Body.String())
 						case <-r.Context().Done():
@@ -456,7 +456,7 @@ func TestQuestionDuringTheHandshake(t *testing.T) {
 				var d diary
 				h := mcpclient.Handlers{Roots: func(ctx context.Context, s *mcpclient.Session) ([]mcp.Root, error) {
 					d.notef("asked")
-					return nil, s.Ping(ctx) // which waits for the handshake, which waits for the handler
+					return nil, s.Ping(ctx) // waits for the handshake, which waits for the handler
 				}}
 				ask.Store(when == "connecting")
 				s := serve(t, srv, mcpclient.Options{Handlers: h, ProtocolVersion: "2025-11-25"})

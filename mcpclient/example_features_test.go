@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A tool that asks a person something. The same handler answers servers of both eras.
+// A tool that asks the user something. The same handler answers servers of both eras.
 func ExampleHandlers() {
 	ctx := context.Background()
 	endpoint, stop := startRestaurant()
@@ -21,7 +21,7 @@ func ExampleHandlers() {
 	s, err := mcpclient.Connect(ctx, endpoint, &mcpclient.Options{Handlers: mcpclient.Handlers{
 		ElicitForm: func(_ context.Context, s *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 			fmt.Println(s.ServerInfo().Name, "asks:", r.Message)
-			content := r.Form.Defaults() // what the server would choose
+			content := r.Form.Defaults() // the server's suggestions
 			content["guests"] = 4
 			return mcpclient.AcceptElicitation(content), nil
 		},
@@ -41,7 +41,7 @@ func ExampleHandlers() {
 	// {"action":"accept","content":{"guests":4,"time":"20:00"}}
 }
 
-// The result of a typed call is decoded, and checked against the tool's schema.
+// The result of a typed call is decoded and validated against the tool's schema.
 func ExampleCall() {
 	ctx := context.Background()
 	endpoint, stop := startRestaurant()
@@ -64,8 +64,8 @@ func ExampleCall() {
 	// 7 <nil>
 }
 
-// A subscription lives until it is closed, its context or the session ends, or
-// the server has it over. What breaks in between is opened again.
+// A subscription lasts until it is closed, its context or the session ends, or the server ends it. A
+// stream that breaks is opened again.
 func ExampleSession_Listen() {
 	ctx := context.Background()
 	endpoint, stop := startRestaurant()
@@ -80,7 +80,7 @@ func ExampleSession_Listen() {
 	if err != nil {
 		log.Panic(err)
 	}
-	if _, err := s.CallTool(ctx, "cook", nil); err != nil { // which changes the menu
+	if _, err := s.CallTool(ctx, "cook", nil); err != nil { // changes the menu
 		log.Panic(err)
 	}
 	for event := range sub.Events() {

@@ -14,7 +14,7 @@ import (
 
 const rootsChanged = "notifications/roots/list_changed"
 
-// What the handler returns when it is asked is what the server gets, each time anew.
+// The server gets what the handler returns, each time it asks.
 func TestRoots(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		for _, params := range []any{nil, map[string]any{}, map[string]any{"_meta": map[string]any{"k": 1}}} {
@@ -44,8 +44,7 @@ func TestRoots(t *testing.T) {
 	})
 }
 
-// A root that is no file URI, or that leads elsewhere than it seems, is never
-// sent, nor is any other with it.
+// An invalid or misleading root is never sent, and neither are the others in its list.
 func TestBadRootsAreNotSent(t *testing.T) {
 	for _, uri := range []string{
 		"", "/home/secret", "https://secret.example/", "file:secret", "file:/secret", "file://other.example/secret", "file:///a/../secret",
@@ -75,7 +74,7 @@ func TestBadRootsAreNotSent(t *testing.T) {
 	}
 }
 
-// More roots than anybody has.
+// Too many roots are not sent.
 func TestTooManyRoots(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", asking(listRoots, nil))
@@ -93,8 +92,8 @@ func TestTooManyRoots(t *testing.T) {
 	})
 }
 
-// A legacy server is told that the roots changed; a modern one, which has no
-// such notification, is not; and nobody is without a handler for roots.
+// A legacy server is notified that the roots changed. A modern one is not, since there is no such
+// notification. Without a handler for roots, RootsChanged fails.
 func TestRootsChanged(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -128,7 +127,7 @@ func TestRootsChanged(t *testing.T) {
 	})
 }
 
-// Telling is safe to repeat: a server that is overloaded for a moment is told again.
+// The notification is safe to repeat: after an overload it is sent again.
 func TestRootsChangedIsRepeated(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -139,7 +138,7 @@ func TestRootsChangedIsRepeated(t *testing.T) {
 	})
 }
 
-// withoutGET leaves the standing stream out of what was requested, since it comes when it comes.
+// withoutGET drops the GET of the shared stream, whose time is not defined.
 func withoutGET(methods []string) (rest []string) {
 	for _, m := range methods {
 		if m != "GET" {

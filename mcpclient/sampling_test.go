@@ -158,10 +158,10 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 		{sampleOf(`{"content":{"type":"text","text":"x"}}`), wire.ErrRole, "messages[0]"},
 		{sampleOf(`{"role":"user"}`), wire.ErrNoContent, "messages[0]"},
 		{sampleOf(`{"role":"user","content":null}`), wire.ErrNoContent, "messages[0]"},
-		// Mixed with other content, known or not.
+		// Mixed with other content, of known or unknown types.
 		{sampleOf(someUses, sampleTurn("user", resultA, resultB, `{"type":"text","text":"x"}`)), errMixed, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", `{"type":"hologram"}`, resultA, resultB)), errMixed, "messages[1]"},
-		// Not answered, not at once, twice, or by the wrong one.
+		// No result, not in the next message, twice, or by the wrong role.
 		{sampleOf(aQuestion, someUses), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", resultA)), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, aQuestion), errOpenUse, "messages[1]"},
@@ -212,7 +212,7 @@ func TestSampleMessagesAreBounded(t *testing.T) {
 	require.EqualValues(t, wire.MaxSampleMessages, limit.Limit)
 }
 
-// withTools is a request that brings a tool, in a mode.
+// withTools is a request with a tool and a tool mode.
 func withTools(t *testing.T, mode string) *SampleRequest {
 	t.Helper()
 	req, err := decodeSample(json.RawMessage(`{"messages":[],"maxTokens":1,"tools":[{"name":"n"}],"toolChoice":{"mode":"` + mode + `"}}`))
@@ -266,8 +266,7 @@ func TestSampleResult(t *testing.T) {
 	}
 }
 
-// All members of a result are there, resultType is none of them, and what the
-// handler returned is not changed.
+// The result has all its members and no resultType. The value that the handler returned is unchanged.
 func TestSampleResultMembers(t *testing.T) {
 	meta := &mcp.Meta{AdditionalFields: map[string]any{"k": json.RawMessage(`{"n":9007199254740993}`)}}
 	res := &mcp.CreateMessageResult{
@@ -354,9 +353,8 @@ func TestSampleResultsThatAreRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// FuzzSample checks that what is accepted encodes to a request that is accepted
-// again and says the same, and that a block of a message that is the model's
-// can be sent back.
+// FuzzSample checks that an accepted request encodes to an equal one that is accepted too, and that a
+// block of the model's messages can be sent back.
 func FuzzSample(f *testing.F) {
 	f.Add([]byte(fullSample))
 	f.Add([]byte(sampleOf(aQuestion, someUses, sampleTurn("user", resultA, resultB))))
@@ -389,7 +387,7 @@ func FuzzSample(f *testing.F) {
 	})
 }
 
-// sendBack makes a model's message of a block. What has to be refused is left out.
+// sendBack sends a block as a model's message, unless it must be refused.
 func sendBack(t *testing.T, req *SampleRequest, block mcp.Content) {
 	switch b := block.(type) {
 	case UnknownContent:

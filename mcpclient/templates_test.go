@@ -23,13 +23,13 @@ func TestTemplateVariables(t *testing.T) {
 	want := []string{"host", "path", "q", "a.b_c"}
 	got := tmpl.Variables()
 	require.Equal(t, want, got)
-	got[0] = "changed" // it is the caller's own
+	got[0] = "changed" // the caller owns it
 	require.Equal(t, want, tmpl.Variables())
 	require.Empty(t, parsedTemplate(t, "file:///a").Variables())
 	require.Empty(t, parsedTemplate(t, "file:///{a").Variables())
 }
 
-func TestTemplateThatIsNone(t *testing.T) {
+func TestInvalidTemplate(t *testing.T) {
 	for _, text := range []string{
 		"{", "{a", "}", "{}", "{=a}", "{a*:3}", "{a:0}", "{a:10000}", "a b", "\x1b[31m", "%zz", "{a b}",
 		strings.Repeat("a", 9000) + " \u202e",
@@ -48,7 +48,7 @@ func TestTemplateThatIsNone(t *testing.T) {
 	}
 }
 
-// A template that the user made has what package mcp sets, or only the text.
+// A template made by the user has the form that package mcp sets, or only the text.
 func TestTemplateOfTheUser(t *testing.T) {
 	made := &ResourceTemplate{ResourceTemplate: mcp.NewResourceTemplate("file:///{a}", "n")}
 	text := &ResourceTemplate{RawURITemplate: "file:///{a}"}

@@ -21,7 +21,7 @@ func TestURLsThatAreShown(t *testing.T) {
 	port := func(p string) string { return "the port is " + p + ", not the usual one" }
 	longest := "https://a.example/" + strings.Repeat("x", MaxLength-len("https://a.example/"))
 	for _, tt := range []struct {
-		text, want string // "" is as it came
+		text, want string // "" means unchanged
 		warnings   []string
 	}{
 		{text: "https://example.com"},
@@ -93,7 +93,7 @@ func TestURLsThatAreNotShown(t *testing.T) {
 	} {
 		for _, text := range tt.texts {
 			_, _, err := Check(text)
-			if tt.want == ErrSyntax || tt.want == ErrHost { // where package net/url draws the line is its own affair
+			if tt.want == ErrSyntax || tt.want == ErrHost { // net/url decides which of these it is
 				require.Contains(t, []error{ErrSyntax, ErrHost, ErrText, ErrPort}, err, "%q", text)
 				continue
 			}

@@ -20,7 +20,7 @@ func mustForm(t testing.TB, schema string) *Form {
 	return form
 }
 
-// oneField is the field that the schema of a property makes.
+// oneField returns the field for the schema of a property.
 func oneField(t testing.TB, property string) Field {
 	t.Helper()
 	form := mustForm(t, `{"type":"object","properties":{"f":`+property+`}}`)
@@ -43,7 +43,7 @@ var formFields = []struct {
 	property string
 	want     Field
 }{
-	// What the protocol has.
+	// In the protocol.
 	{
 		`{"type":"string","title":"T","description":"D","minLength":3,"maxLength":50,"format":"email","default":"user@example.com"}`,
 		Field{Kind: String, Title: "T", Description: "D", MinLength: ptr(3), MaxLength: ptr(50), Format: "email", Default: "user@example.com"},
@@ -71,7 +71,7 @@ var formFields = []struct {
 		`{"type":"array","items":{"anyOf":[{"const":"#f00","title":"Red"},{"const":"#0f0","title":"Green"}]},"default":[]}`,
 		Field{Kind: Choices, Options: redGreen, Default: []string{}},
 	},
-	// What servers write all the same.
+	// Not in the protocol, but in use.
 	{`{"type":"string","anyOf":[{"const":"#f00","title":"Red"},{"const":"#0f0","title":"Green"}]}`, choiceOf(redGreen)},
 	{`{"items":{"oneOf":[{"const":"#f00","title":"Red"},{"title":"Green","const":"#0f0"}]}}`, Field{Kind: Choices, Options: redGreen}},
 	{`{"type":["string","null"],"default":null}`, Field{Kind: String}},
@@ -111,7 +111,7 @@ func TestFormFields(t *testing.T) {
 	}
 }
 
-func TestFormDefaultsThatDoNotFitAreDropped(t *testing.T) {
+func TestFormInvalidDefaultsAreDropped(t *testing.T) {
 	for _, property := range []string{
 		`{"type":"string","default":1}`,
 		`{"type":"string","minLength":3,"default":"ab"}`,
@@ -148,7 +148,7 @@ func TestFormKeepsOrderAndRequired(t *testing.T) {
 	}
 }
 
-func TestFormRefusesWhatNobodyCanFillIn(t *testing.T) {
+func TestFormRefusesUnsupportedProperties(t *testing.T) {
 	for property, want := range map[string]string{
 		`{"type":"object","properties":{"a":{"type":"string"}}}`: "properties.f: not a string",
 		`{"properties":{"a":{}}}`:                                "not a string",

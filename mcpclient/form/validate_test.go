@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// reasonFor is what the form of one property says of a value, "" if nothing.
+// reasonFor returns why the form of one property refuses a value, "" if it is valid.
 func reasonFor(t testing.TB, property, value string) string {
 	t.Helper()
 	form := mustForm(t, `{"properties":{"f":`+property+`}}`)
@@ -137,7 +137,7 @@ func TestFormValidateField(t *testing.T) {
 	}
 }
 
-// fieldErrors are the errors that a joined one has in it, as texts.
+// fieldErrors returns the texts of the joined errors.
 func fieldErrors(t *testing.T, err error) (texts []string) {
 	t.Helper()
 	joined, ok := err.(interface{ Unwrap() []error })
@@ -163,16 +163,16 @@ func TestFormValidateContent(t *testing.T) {
 	} {
 		require.NoError(t, form.Validate(ok))
 	}
-	// In the order of the form, not of the content; what is no field comes last.
+	// In the order of the form, not of the content; unknown members come last.
 	err := form.Validate(json.RawMessage(`{"x\n":1,"color":1,"age":"old","y":{}}`))
 	require.Equal(t, []string{
 		"name: is required", "age: must be a whole number", "color: must be one of the choices",
 		`"x\n": is not a field of the form`, "y: is not a field of the form",
 	}, fieldErrors(t, err))
-	// A default is not filled in for what is sent without it.
+	// Validate does not fill in defaults.
 	require.Equal(t, []string{"color: is required"}, fieldErrors(t, form.Validate(map[string]any{"name": "x"})))
 	require.Equal(t, []string{"name: appears twice"}, fieldErrors(t, form.Validate(json.RawMessage(`{"name":"a","color":"a","name":"b"}`))))
-	// Nil is the form as it came.
+	// Nil stands for the defaults.
 	for _, none := range []any{nil, json.RawMessage(nil), json.RawMessage(` null `), (*content)(nil), map[string]any(nil)} {
 		require.Equal(t, []string{"name: is required"}, fieldErrors(t, form.Validate(none)))
 	}
@@ -187,7 +187,7 @@ func TestFormValidateContent(t *testing.T) {
 	}
 }
 
-// What was filled in may be private; errors are logged.
+// Content may be private, and errors are logged.
 func TestFormErrorsDoNotRepeatTheContent(t *testing.T) {
 	form := mustForm(t, `{"properties":{"a":`+anEmail+`,"b":`+anInteger+`,"c":`+abcChoices+`,"d":{"type":"boolean"}}}`)
 	err := form.Validate(map[string]any{"a": "s3cret", "b": "s3cret", "c": []string{"s3cret"}, "d": "s3cret"})
@@ -195,7 +195,7 @@ func TestFormErrorsDoNotRepeatTheContent(t *testing.T) {
 	require.NotContains(t, err.Error(), "s3cret")
 }
 
-// The comparison of numbers agrees with that of math/big.
+// Numbers compare as in math/big.
 func TestFormNumbersCompareExactly(t *testing.T) {
 	numbers := []string{
 		"0", "-0", "0.0", "0e5", "1", "1.0", "10e-1", "0.1e1", "-1", "9", "10", "11", "1.1", "1.01", "0.9", "0.09", "-0.9", "-9", "-10", "1e3", "999",
@@ -225,7 +225,7 @@ func TestFormNumbersCompareExactly(t *testing.T) {
 	}
 }
 
-// A Form made by hand may be odd; it must not bring the program down.
+// A form made by hand may be inconsistent, but must not cause a panic.
 func TestFormMadeByHand(t *testing.T) {
 	form := &Form{Fields: []Field{{Name: "a"}, {Name: "n", Kind: Number, Minimum: "low"}, {Name: "c", Kind: Choices}, {Name: "k", Kind: 99}}}
 	require.NoError(t, form.Validate(map[string]any{"a": "", "n": -1, "c": []string{}, "k": "x"}))

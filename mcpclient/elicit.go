@@ -14,7 +14,8 @@ import (
 )
 
 // FormRequest is a form that the server asks the user to fill in (2025-11-25 and 2026-07-28,
-// "Elicitation", form mode). All its texts come from the server: do not make URLs in them clickable.
+// "Elicitation", form mode). All its texts come from the server: do not make URLs in them
+// clickable.
 type FormRequest struct {
 	// Message says what the server asks for, and why.
 	Message string
@@ -31,17 +32,17 @@ type FormRequest struct {
 // the page.
 //
 // A handler must show the whole URL and get consent before it is opened. It must open the URL where
-// neither this program nor a model can see the page, and must not fetch it in advance. Hawser neither
-// opens nor fetches it, and refuses URLs that are not safe to show. The other texts come from the
-// server: do not make URLs in them clickable.
+// neither this program nor a model can see the page, and must not fetch it in advance. Hawser
+// neither opens nor fetches it, and refuses URLs that are not safe to show. The other texts come
+// from the server: do not make URLs in them clickable.
 type URLRequest struct {
 	// Message says why the user should visit the URL.
 	Message string
-	// URL is absolute, https (or http on this machine) and without user information. Show URL.String()
-	// and emphasize its host.
+	// URL is absolute, https (or http on this machine) and without user information. Show
+	// URL.String() and emphasize its host.
 	URL *url.URL
-	// Warnings are what the user should know before consenting, such as that the host is in Punycode.
-	// Nil means there are none.
+	// Warnings are what the user should know before consenting, such as that the host is in
+	// Punycode. Nil means there are none.
 	Warnings []string
 	// ElicitationID is the ID by which a legacy server reports completion
 	// ([Handlers].ElicitationComplete). It is empty if there is none.
@@ -77,8 +78,9 @@ var (
 )
 
 // decodeElicitation reads the parameters of elicitation/create and returns a form request, a URL
-// request or an error. It keeps parts of params. Without a mode, a request is for a form (2026-07-28,
-// "Elicitation Requests"). A missing message is accepted: the user can still see what is requested.
+// request or an error. It keeps parts of params. Without a mode, a request is for a form
+// (2026-07-28, "Elicitation Requests"). A missing message is accepted: the user can still see what
+// is requested.
 func decodeElicitation(params json.RawMessage, version string) (*FormRequest, *URLRequest, error) {
 	var (
 		mode, message, address, id string

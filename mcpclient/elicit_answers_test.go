@@ -40,7 +40,8 @@ func answersURL(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
 	}
 }
 
-// The server gets the decision of the user, and content only if it was accepted and matches the form.
+// The server gets the decision of the user, and content only if it was accepted and matches the
+// form.
 func TestElicitationAnswers(t *testing.T) {
 	withDefault := map[string]any{
 		"message": "m", "requestedSchema": json.RawMessage(`{"type":"object","properties":{"name":{"type":"string","default":"Rob"}}}`),
@@ -142,7 +143,8 @@ func TestInvalidAnswers(t *testing.T) {
 	}
 }
 
-// Rejected sampling is an error of its own: of the request for a legacy server, of the call for a modern one.
+// Rejected sampling is an error of its own: of the request for a legacy server, of the call for a
+// modern one.
 func TestSamplingRejected(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", asking(sample, aSample))
@@ -157,8 +159,8 @@ func TestSamplingRejected(t *testing.T) {
 	})
 }
 
-// Sample handles requests without tools. SampleWithTools handles those with tools, and all if Sample is
-// not set.
+// Sample handles requests without tools. SampleWithTools handles those with tools, and all if
+// Sample is not set.
 func TestSampleHandlers(t *testing.T) {
 	const tools = `[{"name":"t","inputSchema":{"type":"object"}}]`
 	with := func(member, value string) map[string]any {
@@ -235,8 +237,8 @@ var failures = map[string]struct {
 	}},
 }
 
-// A handler that fails, panics or ends its goroutine fails its own request only. A legacy server does
-// not see the reason. The caller of a modern call sees all of it.
+// A handler that fails, panics or ends its goroutine fails its own request only. A legacy server
+// does not see the reason. The caller of a modern call sees all of it.
 func TestFailingHandlers(t *testing.T) {
 	questions := map[string]mcptest.InputRequest{
 		"form": {Method: elicit, Params: aForm}, "page": {Method: elicit, Params: aPage},
@@ -421,8 +423,8 @@ func TestRefusedRoundIsSentAgain(t *testing.T) {
 	}
 }
 
-// Requests of the server during a handshake are refused, since handlers have no session yet. This holds
-// for the first handshake and for one that replaces a lost session.
+// Requests of the server during a handshake are refused, since handlers have no session yet. This
+// holds for the first handshake and for one that replaces a lost session.
 func TestServerRequestDuringTheHandshake(t *testing.T) {
 	for _, when := range []string{"connecting", "recovery"} {
 		t.Run(when, func(t *testing.T) {

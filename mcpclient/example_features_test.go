@@ -64,8 +64,8 @@ func ExampleCall() {
 	// 7 <nil>
 }
 
-// A subscription lasts until it is closed, its context or the session ends, or the server ends it. A
-// stream that breaks is opened again.
+// A subscription lasts until it is closed, its context or the session ends, or the server ends it.
+// A stream that breaks is opened again.
 func ExampleSession_Listen() {
 	ctx := context.Background()
 	endpoint, stop := startRestaurant()

@@ -15,8 +15,8 @@ import (
 
 // SampleRequest is a server's request for a message from a model (2025-11-25 and 2026-07-28,
 // "Sampling"). The content of each message is a mcp.Content or, if the server sent a list, a
-// []mcp.Content; unknown types are [UnknownContent]. Tools have RawInputSchema, never InputSchema. All
-// texts come from the server.
+// []mcp.Content; unknown types are [UnknownContent]. Tools have RawInputSchema, never InputSchema.
+// All texts come from the server.
 type SampleRequest struct {
 	mcp.CreateMessageParams
 	// HasTemperature distinguishes a temperature of 0 from none.
@@ -50,8 +50,8 @@ var (
 )
 
 // encodeResult checks a model's message against the request and the revision, and encodes it. A
-// message without a role is the assistant's. Blocks of the types of package mcp need no Type. It does
-// not change res.
+// message without a role is the assistant's. Blocks of the types of package mcp need no Type. It
+// does not change res.
 func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version string) (json.RawMessage, error) {
 	if res == nil {
 		return nil, errNoMessage

@@ -266,7 +266,8 @@ func TestSampleResult(t *testing.T) {
 	}
 }
 
-// The result has all its members and no resultType. The value that the handler returned is unchanged.
+// The result has all its members and no resultType. The value that the handler returned is
+// unchanged.
 func TestSampleResultMembers(t *testing.T) {
 	meta := &mcp.Meta{AdditionalFields: map[string]any{"k": json.RawMessage(`{"n":9007199254740993}`)}}
 	res := &mcp.CreateMessageResult{
@@ -353,8 +354,8 @@ func TestSampleResultsThatAreRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// FuzzSample checks that an accepted request encodes to an equal one that is accepted too, and that a
-// block of the model's messages can be sent back.
+// FuzzSample checks that an accepted request encodes to an equal one that is accepted too, and that
+// a block of the model's messages can be sent back.
 func FuzzSample(f *testing.F) {
 	f.Add([]byte(fullSample))
 	f.Add([]byte(sampleOf(aQuestion, someUses, sampleTurn("user", resultA, resultB))))

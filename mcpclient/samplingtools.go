@@ -15,8 +15,8 @@ var (
 	errNoMaxTokens = errors.New(`no "maxTokens"`)
 )
 
-// decodeSample reads the parameters of sampling/createMessage and checks the order of their messages.
-// It keeps parts of params.
+// decodeSample reads the parameters of sampling/createMessage and checks the order of their
+// messages. It keeps parts of params.
 func decodeSample(params json.RawMessage) (*SampleRequest, error) {
 	sample, err := wire.DecodeSample(params, &unknownTypes)
 	if err != nil {

@@ -20,9 +20,9 @@ func (t *ResourceTemplate) Variables() []string {
 }
 
 // Expand returns the URI that the template makes of values (RFC 6570). A value is a string, a
-// []string or a map[string]string, whose pairs are sorted by key. A variable without a value, or with
-// an empty list or map, is undefined. A value for a variable that the template does not have is an
-// error, since it is usually a typo. So is a URI of more than 64 KiB.
+// []string or a map[string]string, whose pairs are sorted by key. A variable without a value, or
+// with an empty list or map, is undefined. A value for a variable that the template does not have
+// is an error, since it is usually a typo. So is a URI of more than 64 KiB.
 func (t *ResourceTemplate) Expand(values map[string]any) (string, error) {
 	parsed, err := t.parse()
 	if err != nil {

@@ -61,11 +61,11 @@ func (s *Session) elicitationComplete(params []byte) {
 const maxRequired = 16
 
 // RequiredElicitations returns the URLs that the user must visit before a call that failed with err
-// can succeed: err wraps a legacy server's error with [CodeURLElicitationRequired]. The error reports
-// elicitations that are not safe to show. Both results are nil for any other err.
+// can succeed: err wraps a legacy server's error with [CodeURLElicitationRequired]. The error
+// reports elicitations that are not safe to show. Both results are nil for any other err.
 //
-// The call itself asks [Handlers].ElicitURL about the URLs before it returns. The caller repeats the
-// call once the user is done.
+// The call itself asks [Handlers].ElicitURL about the URLs before it returns. The caller repeats
+// the call once the user is done.
 func RequiredElicitations(err error) ([]*URLRequest, error) {
 	var rpc *RPCError
 	if !errors.As(err, &rpc) || rpc.Code != CodeURLElicitationRequired {

@@ -31,8 +31,8 @@ func page(id, url string) map[string]any {
 	return map[string]any{"mode": "url", "message": "Page " + id, "url": url, "elicitationId": id}
 }
 
-// The user is asked about the URLs that an error requires, one by one, except for unsafe ones. The call
-// still fails with that error, and runs once.
+// The user is asked about the URLs that an error requires, one by one, except for unsafe ones. The
+// call still fails with that error, and runs once.
 func TestRequiredURLsAreShown(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", requiresURLs(
@@ -133,8 +133,8 @@ func TestRequiredURLsEndWithoutConsent(t *testing.T) {
 	}
 }
 
-// A user who does not return from a page blocks the call until its context, its total timeout or the
-// session ends.
+// A user who does not return from a page blocks the call until its context, its total timeout or
+// the session ends.
 func TestRequiredURLsEndWithTheCall(t *testing.T) {
 	for _, how := range []string{"context", "total", "close"} {
 		t.Run(how, func(t *testing.T) {

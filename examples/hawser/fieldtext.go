@@ -18,7 +18,8 @@ import (
 //   - A number may have a plus sign and leading zeros.
 //   - A boolean is true, false, yes, no, y or n.
 //   - A choice is an option's value, its title in any case, or else its number, from 1.
-//   - Choices are separated by commas, which values and titles may contain too. Duplicates count once.
+//   - Choices are separated by commas, which values and titles may contain too. Duplicates count
+//     once.
 //
 // The error is or wraps a [*form.FieldError].
 func parseField(field *form.Field, text string) (any, error) {
@@ -65,8 +66,8 @@ func fieldValue(field *form.Field, text string) (value any, reason string) {
 // numeral is a number as users write it: sign, whole part, fraction and exponent.
 var numeral = regexp.MustCompile(`^(?:\+|(-))?(?:0*(\d+)(\.\d+)?|(\.\d+))([eE][+-]?\d+)?$`)
 
-// jsonNumber returns text as a JSON number, or unchanged if it is not a number: Validate refuses that. A
-// whole number is written without point and exponent, unless that makes it very long.
+// jsonNumber returns text as a JSON number, or unchanged if it is not a number: Validate refuses
+// that. A whole number is written without point and exponent, unless that makes it very long.
 func jsonNumber(text string, whole bool) any {
 	const longest = 400 // digits
 	m := numeral.FindStringSubmatch(text)
@@ -114,7 +115,8 @@ func choices(options []form.Option, text string) (values []string, reason string
 	return values, ""
 }
 
-// findOption returns the index of the option that text names, or -1 and why there is not exactly one.
+// findOption returns the index of the option that text names, or -1 and why there is not exactly
+// one.
 func findOption(options []form.Option, text string) (i int, reason string) {
 	i = slices.IndexFunc(options, func(o form.Option) bool { return o.Value == text })
 	if i >= 0 {

@@ -1,4 +1,5 @@
-// Package fileroot makes and checks the roots that a client exposes to servers: file URIs (RFC 8089).
+// Package fileroot makes and checks the roots that a client exposes to servers: file URIs (RFC
+// 8089).
 package fileroot
 
 import (
@@ -18,8 +19,8 @@ import (
 // maxRoots bounds a list of roots.
 const maxRoots = 10_000
 
-// New returns the root of an existing file or directory on this machine. Its name is the last element
-// of the path.
+// New returns the root of an existing file or directory on this machine. Its name is the last
+// element of the path.
 func New(path string) (mcp.Root, error) {
 	if path == "" { // filepath.Abs would return the working directory
 		return mcp.Root{}, errors.New("root: no path")
@@ -51,8 +52,8 @@ func pathRoot(abs string, windows bool) (mcp.Root, error) {
 	return root, nil
 }
 
-// Check checks roots before a server sees them (2026-07-28, "Roots": URIs must be validated to prevent
-// path traversal). Its errors do not repeat paths, which may be private.
+// Check checks roots before a server sees them (2026-07-28, "Roots": URIs must be validated to
+// prevent path traversal). Its errors do not repeat paths, which may be private.
 func Check(roots []mcp.Root) error {
 	if len(roots) > maxRoots {
 		return fmt.Errorf("more than %d roots", maxRoots)
@@ -101,7 +102,8 @@ func checkURI(uri string) error {
 	return checkPath(u.Path)
 }
 
-// checkPath checks a decoded path, in which escapes of .. and / count like the characters themselves.
+// checkPath checks a decoded path, in which escapes of .. and / count like the characters
+// themselves.
 func checkPath(p string) error {
 	if strings.ContainsFunc(p, unicode.IsControl) {
 		return errControl

@@ -18,8 +18,8 @@ const (
 	long      = 512 // more than a user reads
 )
 
-// Why a URL is refused. The texts do not repeat the URL: it comes from the server, and its query may
-// hold a secret.
+// Why a URL is refused. The texts do not repeat the URL: it comes from the server, and its query
+// may hold a secret.
 var (
 	ErrLength = errors.New("is too long")
 	ErrText   = errors.New("contains characters that are not allowed in a URL (RFC 3986), or an incomplete escape")
@@ -32,9 +32,9 @@ var (
 
 // Check returns the URL to show and warnings for the user.
 //
-// Programs disagree on how to read some texts: backslashes, IP addresses in another base, letters that
-// are not ASCII. Check refuses those. The host of the result is in lower case, so that no capital I
-// passes for an l, and the default port is removed.
+// Programs disagree on how to read some texts: backslashes, IP addresses in another base, letters
+// that are not ASCII. Check refuses those. The host of the result is in lower case, so that no
+// capital I passes for an l, and the default port is removed.
 func Check(text string) (*url.URL, []string, error) {
 	switch {
 	case len(text) > MaxLength:

@@ -104,8 +104,8 @@ func TestURLsThatAreNotShown(t *testing.T) {
 	require.Equal(t, ErrLength, err)
 }
 
-// FuzzElicitationURL checks that a URL that is shown is plain ASCII, and that checking it again changes
-// nothing.
+// FuzzElicitationURL checks that a URL that is shown is plain ASCII, and that checking it again
+// changes nothing.
 func FuzzElicitationURL(f *testing.F) {
 	for _, text := range []string{
 		"https://example.com/a%2Fb?c=d#e", "http://localhost:3000/", "http://[::1]:80/x", "https://a:b@c/", "https://EX.com:443?", "https://xn--a.b./#",

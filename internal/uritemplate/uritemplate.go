@@ -1,8 +1,8 @@
 // Package uritemplate expands URI templates (RFC 6570).
 //
-// The parser that package mcp uses, yosida95/uritemplate, does not replace it: it escapes code points
-// instead of UTF-8, drops NUL, cuts prefixes in the middle of a character, escapes the escapes in
-// reserved expansions, and does not limit the result.
+// The parser that package mcp uses, yosida95/uritemplate, does not replace it: it escapes code
+// points instead of UTF-8, drops NUL, cuts prefixes in the middle of a character, escapes the
+// escapes in reserved expansions, and does not limit the result.
 package uritemplate
 
 import (
@@ -280,8 +280,8 @@ func (e *expander) add(text string) {
 	e.uri = append(e.uri, text...)
 }
 
-// encode appends text and escapes every byte that is not unreserved. With reserved, it keeps reserved
-// characters and escapes.
+// encode appends text and escapes every byte that is not unreserved. With reserved, it keeps
+// reserved characters and escapes.
 func (e *expander) encode(text string, reserved bool) {
 	const digits = "0123456789ABCDEF"
 	for i := 0; i < len(text) && e.err == nil; i++ {

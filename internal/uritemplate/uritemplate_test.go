@@ -43,8 +43,8 @@ var rfcValues = map[string]any{
 	"v": "6", "x": "1024", "y": "768", "empty": "", "empty_keys": map[string]string{},
 }
 
-// rfcExpansions are the examples of RFC 6570, sections 1.2, 2.4 and 3.2. The RFC leaves the order of a
-// map's pairs open; here they are sorted by key.
+// rfcExpansions are the examples of RFC 6570, sections 1.2, 2.4 and 3.2. The RFC leaves the order
+// of a map's pairs open; here they are sorted by key.
 var rfcExpansions = map[string]string{
 	// Level 1 and 3.2.2, simple.
 	"{var}": "value", "{hello}": "Hello%20World%21", "{half}": "50%25", "O{empty}X": "OX", "O{undef}X": "OX", "{x,y}": "1024,768",

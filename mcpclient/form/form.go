@@ -56,8 +56,9 @@ type Field struct {
 	Format string
 	// MinLength and MaxLength limit a String, in characters. Nil means no limit.
 	MinLength, MaxLength *int
-	// Minimum and Maximum limit a number and are inclusive. Empty means no limit. An exclusive bound
-	// of the server becomes the next whole number for Integer. For Number it is taken as inclusive.
+	// Minimum and Maximum limit a number and are inclusive. Empty means no limit. An exclusive
+	// bound of the server becomes the next whole number for Integer. For Number it is taken as
+	// inclusive.
 	Minimum, Maximum json.Number
 	// Options are what Choice and Choices choose from. Their values differ from each other.
 	Options []Option

@@ -23,12 +23,13 @@ type reader struct{ wire.Reader }
 
 // Parse reads a requested schema. The form keeps the slice, which must not change afterwards.
 //
-// Parse accepts more than the protocol does where a user can answer nevertheless, such as types that
-// include null, and options without a type. It ignores keywords that the protocol does not have, such
-// as pattern, and names in "required" that are not properties: the server enforces those.
+// Parse accepts more than the protocol does where a user can answer nevertheless, such as types
+// that include null, and options without a type. It ignores keywords that the protocol does not
+// have, such as pattern, and names in "required" that are not properties: the server enforces
+// those.
 //
-// A property that fits no [Kind] is an error, and so are more than 1,000 fields, 10,000 options of a
-// field or 1,000 digits in a bound. Errors name the path, as in "properties.age.minimum: …".
+// A property that fits no [Kind] is an error, and so are more than 1,000 fields, 10,000 options of
+// a field or 1,000 digits in a bound. Errors name the path, as in "properties.age.minimum: …".
 func Parse(schema json.RawMessage) (*Form, error) {
 	r := reader{wire.NewReader(schema, nil)}
 	form := &Form{Schema: schema}
@@ -60,8 +61,8 @@ func Parse(schema json.RawMessage) (*Form, error) {
 	return form, nil
 }
 
-// fields reads the properties; null means none. If a name appears twice, the last one counts, in the
-// position of the first.
+// fields reads the properties; null means none. If a name appears twice, the last one counts, in
+// the position of the first.
 func (r *reader) fields() (fields []Field) {
 	if r.TryNull() {
 		return nil
@@ -124,8 +125,8 @@ type alternatives struct {
 	others  []*property // the first two that are not options
 }
 
-// maxNested is how deep schemas inside a property are read: the items of a list, which may be one of
-// several alternatives, each of which names an option.
+// maxNested is how deep schemas inside a property are read: the items of a list, which may be one
+// of several alternatives, each of which names an option.
 const maxNested = 3
 
 // property reads a schema that is nested level deep in a property.

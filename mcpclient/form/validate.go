@@ -11,12 +11,13 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// Validate checks the answers to a form. Content is a json.RawMessage, or anything that encodes to a
-// JSON object. If it is nil or encodes to null, Validate checks [Form.Defaults], which is then sent
-// instead. Otherwise defaults do not count: a field that is missing from content has no value.
+// Validate checks the answers to a form. Content is a json.RawMessage, or anything that encodes to
+// a JSON object. If it is nil or encodes to null, Validate checks [Form.Defaults], which is then
+// sent instead. Otherwise defaults do not count: a field that is missing from content has no value.
 //
-// The error joins a [*FieldError] for each invalid field, in the form's order, followed by those for
-// unknown members. It is nil if content is valid, and has no FieldError if content is not an object.
+// The error joins a [*FieldError] for each invalid field, in the form's order, followed by those
+// for unknown members. It is nil if content is valid, and has no FieldError if content is not an
+// object.
 func (f *Form) Validate(content any) error {
 	text, raw := content.(json.RawMessage)
 	if !raw {

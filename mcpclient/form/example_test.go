@@ -22,7 +22,8 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	for _, field := range f.Fields {
+	for i := range f.Fields {
+		field := &f.Fields[i]
 		fmt.Println(field.Name, field.Required, field.Default, field.Options)
 	}
 	answers := f.Defaults()

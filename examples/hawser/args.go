@@ -34,7 +34,7 @@ func (a *app) documentArguments(ctx context.Context, word string) (json.RawMessa
 		return nil, usageError(`quote the JSON for the shell, '{"name": "value"}', or write name=value`, "%s are not JSON: %v", where, err)
 	}
 	if data = bytes.TrimSpace(data); data[0] != '{' {
-		return nil, usageError(`an object looks like {"name": "value"}`, "%s must be a JSON object, this is of type %s", where, typeOfValue(data))
+		return nil, usageError(`an object looks like {"name": "value"}`, "%s must be a JSON object, got %s", where, typeOfValue(data))
 	}
 	return data, nil
 }
@@ -48,14 +48,14 @@ func checkJSON(data []byte) error {
 		if _, err = d.Token(); err == io.EOF {
 			return nil
 		}
-		return fmt.Errorf("%s: something follows the end of the document", position(data, int(d.InputOffset())))
+		return fmt.Errorf("%s: unexpected data after the document", position(data, int(d.InputOffset())))
 	}
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%s: %w", position(data, int(syntax.Offset)), err)
 	case len(bytes.TrimSpace(data)) == 0:
-		return errors.New("there is nothing")
+		return errors.New("no input")
 	default: // the end, too early
 		return fmt.Errorf("%s: unexpected end", position(data, len(bytes.TrimRight(data, " \t\r\n"))))
 	}
@@ -86,11 +86,11 @@ func readPairs(words []string) ([]pair, error) {
 		name, value, ok := strings.Cut(word, "=")
 		if !ok || name == "" || name == ":" {
 			return nil, usageError(`write name=value, name:=JSON, name=@file, or all arguments as one JSON object`,
-				"%q is no argument of the form name=value", oneLine(word, 60))
+				"invalid argument %q", oneLine(word, 60))
 		}
 		p := pair{name: name, value: value}
 		if p.name, p.json = strings.CutSuffix(name, ":"); seen[p.name] {
-			return nil, usageError("a list is written as JSON: "+oneLine(p.name, 60)+`:='["a", "b"]'`, "argument %s is given twice", oneLine(p.name, 60))
+			return nil, usageError("write a list as JSON: "+oneLine(p.name, 60)+`:='["a", "b"]'`, "duplicate argument %s", oneLine(p.name, 60))
 		}
 		seen[p.name] = true
 		if file, ok := strings.CutPrefix(value, "@"); ok {
@@ -148,7 +148,7 @@ func (p *pair) encode(schema *inputSchema) ([]byte, error) {
 	case wrong != nil && (guess || prop.takes("string")), !guess && prop.takes("string") && !prop.takesOther(typeOfValue([]byte(p.value))):
 		return quoted(p.value), nil
 	case wrong != nil:
-		return nil, usageError(exampleOf(prop), "argument %s must be of type %s, and %q is not", oneLine(p.name, 60), prop.kind(), oneLine(p.value, 60))
+		return nil, usageError(exampleOf(prop), "argument %s: expected %s, got %q", oneLine(p.name, 60), prop.kind(), oneLine(p.value, 60))
 	}
 	return bytes.TrimSpace([]byte(p.value)), nil
 }
@@ -194,7 +194,7 @@ func textArguments(words []string) (map[string]string, error) {
 	for _, p := range pairs {
 		values[p.name] = p.value
 		if p.json {
-			return nil, usageError("write "+oneLine(p.name, 60)+"=value", "argument %s: the arguments here are texts, not JSON", oneLine(p.name, 60))
+			return nil, usageError("write "+oneLine(p.name, 60)+"=value", "argument %s: expected text, got JSON", oneLine(p.name, 60))
 		}
 	}
 	return values, nil

@@ -92,13 +92,13 @@ func TestBadValuesAreExplained(t *testing.T) {
 	for _, c := range []struct{ word, cause, hint string }{
 		{"taa=x", "the tool has no argument taa", "did you mean tea?"},
 		{"zzzzzz=x", "the tool has no argument zzzzzz", schema.summary()},
-		{"cups=many", `argument cups must be of type integer, and "many" is not`, "for example cups=5"},
-		{"milk=yes", `argument milk must be of type boolean, and "yes" is not`, "for example milk=true"},
-		{"guests=Ann", `argument guests must be of type array of string, and "Ann" is not`, `for example guests='["a", "b"]'`},
-		{"pot=clay", `argument pot must be of type object, and "clay" is not`, `for example pot='{"a": 1}'`},
+		{"cups=many", `argument cups: expected integer, got "many"`, "for example cups=5"},
+		{"milk=yes", `argument milk: expected boolean, got "yes"`, "for example milk=true"},
+		{"guests=Ann", `argument guests: expected array of string, got "Ann"`, `for example guests='["a", "b"]'`},
+		{"pot=clay", `argument pot: expected object, got "clay"`, `for example pot='{"a": 1}'`},
 		{"cups:=many", "argument cups is not JSON: column 1: invalid character 'm' looking for beginning of value", "name:=value takes JSON, name=value takes text"},
-		{"nothing", `"nothing" is no argument of the form name=value`, "write name=value, name:=JSON, name=@file, or all arguments as one JSON object"},
-		{"=x", `"=x" is no argument of the form name=value`, "write name=value, name:=JSON, name=@file, or all arguments as one JSON object"},
+		{"nothing", `invalid argument "nothing"`, "write name=value, name:=JSON, name=@file, or all arguments as one JSON object"},
+		{"=x", `invalid argument "=x"`, "write name=value, name:=JSON, name=@file, or all arguments as one JSON object"},
 	} {
 		_, err := pairArguments([]string{c.word}, &schema)
 		var f *failure
@@ -129,8 +129,8 @@ func TestJSONErrorsHaveTheirPlace(t *testing.T) {
 		"{\n  \"a\": 1,\n}": "line 3, column 1: invalid character '}' looking for beginning of object key string",
 		`{"ä": x}`:          "column 7: invalid character 'x' looking for beginning of value",
 		`{"a": 1`:           "column 7: unexpected end",
-		`{} {}`:             "something follows the end",
-		``:                  "there is nothing",
+		`{} {}`:             "unexpected data after the document",
+		``:                  "no input",
 	} {
 		require.ErrorContains(t, checkJSON([]byte(text)), want, text)
 	}

@@ -88,16 +88,16 @@ func TestFormIsFilledIn(t *testing.T) {
 	for _, want := range []string{
 		"(HOST) asks you to fill in a form:\n  | Tea at five\n  | Send this? [Y]es\n",
 		"\n1/6 Your name: text, at least 2 characters, required\n    For the invitation\n> ",
-		"    not valid: an answer is required\n> ",
+		"    invalid: an answer is required\n> ",
 		"\n2/6 cups: a whole number, from 1, up to 9, required\n[2] > ",
 		"\n3/6 tea: one of these, by number or name, optional\n    1) Green tea\n    2) Black tea\n[Black tea] > ",
 		"    1) milk\n    2) sugar\n    3) lemon\n> ",
 		"\n5/6 warm: yes or no, optional\n[yes] > ",
-		"\nYour answers:\n  Your name: Ann\n  cups: 2\n  tea: Green tea\n  extras: lemon, milk\n  warm: no\n  note: (left out)\nSend this? [Y]es, [e]dit, [d]ecline, [c]ancel: ",
+		"\nYour answers:\n  Your name: Ann\n  cups: 2\n  tea: Green tea\n  extras: lemon, milk\n  warm: no\n  note: (skipped)\nSend this? [Y]es, [e]dit, [d]ecline, [c]ancel: ",
 	} {
 		require.Contains(t, r.err, want)
 	}
-	require.Equal(t, 4, strings.Count(r.err, "    not valid: "), r.err)
+	require.Equal(t, 4, strings.Count(r.err, "    invalid: "), r.err)
 	require.NotContains(t, r.err, "\x1b")
 }
 
@@ -109,7 +109,7 @@ func TestFormIsEdited(t *testing.T) {
 	require.JSONEq(t, `{"action":"accept","content":{"name":"Bob","cups":3,"tea":"g","warm":true,"note":"!important"}}`, r.out)
 	require.Contains(t, r.err, "[Ann] > ")
 	require.Contains(t, r.err, "[milk, lemon] > ")
-	require.Contains(t, r.err, "please answer yes, edit, decline, cancel, or the first letter of it")
+	require.Contains(t, r.err, "answer yes, edit, decline, cancel or a first letter")
 }
 
 func TestFormIsNotFilledIn(t *testing.T) {
@@ -135,12 +135,12 @@ func TestFormsWithoutATerminal(t *testing.T) {
 	url := legacy("ask", tool).Loopback(t).URL
 	r := succeeds(t, "call", url, "ask")
 	require.Equal(t, "{\"action\":\"decline\"}\n{\"action\":\"decline\"}\n", r.out)
-	require.Equal(t, "note: the server asks for a form; declined, since there is no terminal to ask on (--elicit changes that)\n", r.err)
+	require.Equal(t, "note: the server requested a form; declined without a terminal (see --elicit)\n", r.err)
 	r = succeeds(t, "call", url, "ask", "--elicit", "decline")
 	require.Equal(t, result{0, "{\"action\":\"decline\"}\n{\"action\":\"decline\"}\n", ""}, r)
 	r = succeeds(t, "call", url, "ask", "--elicit", "accept")
 	require.Equal(t, "{\"action\":\"decline\"}\n{\"action\":\"accept\",\"content\":{\"cups\":2}}\n", r.out)
-	require.Regexp(t, `^note: declined a form of .*: name is required and has no default; --elicit ask fills it in, also from piped stdin\nnote: accepted a form of .* with its defaults: Two\n$`, r.err)
+	require.Regexp(t, `^note: declined a form of .*: name is required and has no default \(use --elicit ask, which also reads piped stdin\)\nnote: accepted a form of .* with its defaults: Two\n$`, r.err)
 	r = machine{stdin: "!decline\n7\ny\n"}.hawser(t, "call", url, "ask", "--elicit", "ask")
 	require.Equal(t, "{\"action\":\"decline\"}\n{\"action\":\"accept\",\"content\":{\"cups\":7}}\n", r.out)
 }
@@ -150,12 +150,12 @@ func TestPageIsVisited(t *testing.T) {
 	for typed, action := range map[string]string{"y\n": "accept", "d\n": "decline", "c\n": "cancel", "": "cancel", "\nmaybe\nyes\n": "accept", "!decline\n": "decline"} {
 		r := answers(t, elicits(visit), typed)
 		require.JSONEq(t, `{"action":"`+action+`"}`, r.out, typed)
-		require.Contains(t, r.err, "asks you to visit a page:\n  | Log in please\n  host:    login.example.com\n  page:    https://login.example.com/a?b=c\n")
+		require.Contains(t, r.err, "asks you to visit a URL:\n  | Log in please\n  host:    login.example.com\n  URL:     https://login.example.com/a?b=c\n")
 		require.Equal(t, action == "accept", strings.Contains(r.err, "Open it in your browser now: https://login.example.com/a?b=c\n"))
 	}
 	r := answers(t, elicits(visit), "", "--elicit", "accept")
 	require.JSONEq(t, `{"action":"decline"}`, r.out, "only a person consents")
-	require.Contains(t, r.err, "https://login.example.com/a?b=c; declined: only a person can consent to that\n")
+	require.Contains(t, r.err, "https://login.example.com/a?b=c; declined, since only a user can consent\n")
 }
 
 func TestHostIsEmphasised(t *testing.T) {
@@ -179,8 +179,8 @@ func TestQuestionsWaitForEachOther(t *testing.T) {
 	r := answersOf(t, legacy("ask", tool), "first\n\nsecond\n\n")
 	require.Equal(t, 1, strings.Count(r.out, "first"))
 	require.Equal(t, 1, strings.Count(r.out, "second"))
-	const part = "asks you to fill in a form:\n  | Which word?\nEnter alone takes what is in [brackets], or leaves the field out. !skip leaves it out, too.\n" +
-		"!decline refuses the form, !cancel closes it.\n\n" +
+	const part = "asks you to fill in a form:\n  | Which word?\nPress Enter to keep the value in [brackets], or to skip a field without one. !skip skips it too.\n" +
+		"!decline declines the form, !cancel cancels it.\n\n" +
 		"1/1 word: text, optional\n> \nYour answers:\n  word: WORD\nSend this? [Y]es, [e]dit, [d]ecline, [c]ancel: "
 	for _, word := range []string{"first", "second"} {
 		require.Contains(t, r.err, strings.Replace(part, "WORD", word, 1), "nothing comes between")
@@ -196,7 +196,7 @@ func TestSampling(t *testing.T) {
 	tool := asks("sampling/createMessage", question)
 	r := answers(t, tool, "Green,\nof course\n\n")
 	require.JSONEq(t, `{"role":"assistant","content":{"type":"text","text":"Green,\nof course"},"model":"hawser-person","stopReason":"endTurn"}`, r.out)
-	require.Contains(t, r.err, "asks for a message of a model. You can play the model:\n  system:\n  | Be brief.\n  user:\n  | Which tea?\nType the reply, at most 50 tokens")
+	require.Contains(t, r.err, "requests a message from a model. You can play the model:\n  system:\n  | Be brief.\n  user:\n  | Which tea?\nType the reply (at most 50 tokens)")
 	require.Contains(t, answers(t, tool, "Green").out, `"text":"Green"`, "the end of the input ends a reply")
 	require.Contains(t, answers(t, tool, "", "--sample-reply", "Black").out, `"text":"Black"`)
 }
@@ -209,12 +209,12 @@ func TestSamplingIsRejected(t *testing.T) {
 		require.Contains(t, answersOf(t, legacy("ask", tool), typed).out, "-1 User rejected the request")
 		r := answersOf(t, modern, typed)
 		require.Equal(t, exitRefused, r.code)
-		require.Contains(t, r.err, "rejected by the user\nhint: the server needs an answer to go on: see --elicit, --sample and --root\n")
+		require.Contains(t, r.err, "rejected by the user\nhint: the server needs input; see --elicit, --sample and --root\n")
 	}
 	require.Contains(t, answersOf(t, legacy("ask", tool), "", "--sample", "decline").out, "-1 ")
 	alone := succeeds(t, "call", legacy("ask", tool).Loopback(t).URL, "ask")
 	require.Contains(t, alone.out, "-1 ")
-	require.Equal(t, "note: the server asks for a message of a model; declined, since there is no terminal to ask on (--sample or --sample-reply changes that)\n", alone.err)
+	require.Equal(t, "note: the server requested a message from a model; declined without a terminal (see --sample or --sample-reply)\n", alone.err)
 }
 
 func TestRoots(t *testing.T) {
@@ -224,7 +224,7 @@ func TestRoots(t *testing.T) {
 	require.JSONEq(t, `{"roots":[]}`, answers(t, asks("roots/list", nil), "").out, "without --root there are none")
 	bad := hawser(t, "call", "http://127.0.0.1:1/mcp", "x", "--root", dir+"/none")
 	require.Equal(t, exitUsage, bad.code)
-	require.Contains(t, bad.err, "hint: --root takes a directory or file of this machine")
+	require.Contains(t, bad.err, "hint: --root takes a directory or file on this machine")
 }
 
 func TestStaleLineIsNoAnswer(t *testing.T) {

@@ -42,7 +42,7 @@ func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, 
 		if dir, err = filestore.DefaultDir(); err != nil && login == nil {
 			return nil, nil
 		} else if err != nil {
-			return nil, usageError("--store names a directory for tokens", "%v", err)
+			return nil, usageError("--store takes a directory for tokens", "%v", err)
 		}
 	}
 	if login == nil && !f.configured() {
@@ -59,7 +59,7 @@ func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, 
 	}
 	store, err := filestore.New(dir)
 	if err != nil {
-		return nil, usageError("--store names a directory that only you may read", "the tokens cannot be kept: %v", err)
+		return nil, usageError("--store takes a directory that only you can read", "cannot store tokens: %v", err)
 	}
 	cfg.Store = store
 	c, err := oauth.NewClient(endpoint, cfg)
@@ -92,7 +92,7 @@ func (a *app) credentials(cfg *oauth.Config) error {
 	case grantCredentials:
 		cfg.Grant, cfg.Login = oauth.ClientCredentials{}, nil
 	default:
-		return usageError("--grant takes "+grantCredentials, "--grant %q is none of its values", oneLine(f.grant, 40))
+		return usageError("--grant takes "+grantCredentials, "invalid value %q for --grant", oneLine(f.grant, 40))
 	}
 	return nil
 }
@@ -126,15 +126,15 @@ func (a *app) authFailure(err error, f failure) failure {
 	login := "hawser login " + a.shown
 	switch e.Kind { //nolint:exhaustive // the others have no hint
 	case oauth.KindLoginRequired:
-		f.cause, f.hint = "not logged in to "+a.shown+", or no longer", login
+		f.cause, f.hint = "not logged in to "+a.shown, login
 	case oauth.KindDeclined:
-		f.hint = login + " asks again"
+		f.hint = "try again with: " + login
 	case oauth.KindRegistration:
-		f.hint = "if the server knows you already, --client-id says as whom"
+		f.hint = "if you have a client ID for this server, pass it with --client-id"
 	case oauth.KindNetwork:
-		f.code, f.hint = exitUnreachable, "the authorization server does not answer; --verbose shows more"
+		f.code, f.hint = exitUnreachable, "the authorization server did not answer; run with --verbose to see more"
 	case oauth.KindRefused:
-		f.hint = login + " gets a new token"
+		f.hint = "get a new token with: " + login
 	}
 	return f
 }

@@ -41,7 +41,7 @@ func completeInBash(root *cobra.Command) {
 	}
 	bash.Long = lines("Print the completion script for bash. It needs nothing but bash.", "",
 		"For this shell:", "  source <(hawser completion bash)", "",
-		"For every new one:", "  hawser completion bash > ~/.hawser-completion",
+		"For every new shell:", "  hawser completion bash > ~/.hawser-completion",
 		"  echo 'source ~/.hawser-completion' >> ~/.bashrc")
 	script := bash.RunE
 	bash.RunE = func(cmd *cobra.Command, args []string) error {

@@ -16,15 +16,14 @@ func (a *app) callCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "call URL TOOL [JSON | NAME=VALUE ...]",
 		Short: "Call a tool",
-		Long: lines("Call a tool of the server. Its arguments are checked against its input schema",
-			"before anything is sent.", "",
-			"  name=value   the type is the tool's: text stays text, all else is JSON, as in",
-			"               limit=3 and all=true",
-			"  name:=JSON   JSON, whatever the tool says",
-			"  name=@file   the value is in a file; name:=@file for JSON in a file",
+		Long: lines("Call a tool of the server. hawser checks the arguments against the tool's schema",
+			"first.", "",
+			"  name=value   text or, depending on the schema, JSON: limit=3, all=true",
+			"  name:=JSON   JSON, whatever the schema says",
+			"  name=@file   the value from a file; name:=@file for JSON from a file",
 			"  '{...}'      all arguments as one JSON object",
 			"  -            the same, from stdin", "",
-			"Ctrl-C cancels the call, and the server is told; a second one ends hawser at", "once.", "", exitHelp),
+			"Ctrl-C cancels the call and notifies the server. A second Ctrl-C exits at once.", "", exitHelp),
 		Example: lines(`  hawser call https://mcp.example.com/mcp search q=gophers limit=3`,
 			`  hawser call https://mcp.example.com/mcp search '{"q": "gophers"}'`,
 			`  echo '{"q": "gophers"}' | hawser call https://mcp.example.com/mcp search -`),
@@ -47,7 +46,7 @@ func (a *app) call(ctx context.Context, endpoint, name string, words []string) e
 			return err
 		}
 	case len(words) > 0 && strings.HasPrefix(words[0], "{"):
-		return usageError(`quote the JSON for the shell: '{"name": "value"}'`, "the arguments are not one JSON object but %d words", len(words))
+		return usageError(`quote the JSON for the shell: '{"name": "value"}'`, "expected one JSON object, got %d words", len(words))
 	default:
 		if _, err := readPairs(words); err != nil {
 			return err
@@ -71,7 +70,7 @@ func (a *app) call(ctx context.Context, endpoint, name string, words []string) e
 
 // showResult prints what a tool returned.
 func (a *app) showResult(name string, res *mcpclient.CallToolResult) error {
-	failed := &failure{code: exitTool, cause: "the tool " + oneLine(name, 100) + " says that it failed"}
+	failed := &failure{code: exitTool, cause: "the tool " + oneLine(name, 100) + " failed"}
 	if a.flags.json {
 		a.out.json(res.Raw)
 		if res.IsError {
@@ -106,13 +105,13 @@ func (a *app) toolArguments(
 		case err != nil && mcpclient.KindOf(err) != mcpclient.KindServer:
 			return nil, err
 		case err != nil: // a server may have tools and no list
-			a.log.Warn("the arguments are not checked", "error", err)
+			a.log.Warn("the arguments were not checked", "error", err)
 		case found == nil:
-			return nil, usageError(didYouMean(name, names, "hawser tools URL lists them; --no-check calls it all the same"),
+			return nil, usageError(didYouMean(name, names, "list the tools with: hawser tools URL (--no-check skips this check)"),
 				"the server has no tool %s", oneLine(name, 100))
 		default:
 			if found.Execution != nil && found.Execution.TaskSupport == mcp.TaskSupportRequired {
-				return nil, usageError("--no-check calls it all the same", "the tool %s runs only as a task, which hawser does not do", oneLine(name, 100))
+				return nil, usageError("--no-check calls it anyway", "the tool %s runs only as a task, which hawser does not support", oneLine(name, 100))
 			}
 			tool = found
 			known := readSchema(tool.RawInputSchema)
@@ -138,7 +137,7 @@ func (a *app) checkArguments(tool *mcpclient.Tool, schema *inputSchema, argument
 	var mismatch *mcpclient.SchemaError
 	if !errors.As(err, &mismatch) {
 		if err != nil {
-			a.log.Warn("the tool's schema cannot be used; the server checks the arguments", "error", err)
+			a.log.Warn("the tool's schema is unusable; only the server checks the arguments", "error", err)
 		}
 		return nil
 	}
@@ -164,5 +163,5 @@ func (a *app) checkArguments(tool *mcpclient.Tool, schema *inputSchema, argument
 			}
 		}
 	}
-	return usageError(hint, "the arguments do not fit the tool %s: %s", oneLine(tool.Name, 100), strings.Join(problems, "; "))
+	return usageError(hint, "invalid arguments for the tool %s: %s", oneLine(tool.Name, 100), strings.Join(problems, "; "))
 }

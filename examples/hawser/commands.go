@@ -40,8 +40,8 @@ func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "hawser",
 		Short: "Talk to an MCP server from the command line",
-		Long: `hawser talks to one MCP server over HTTP: it lists what the server offers, calls
-its tools, reads its resources, and answers what the server asks on the way.
+		Long: `hawser talks to an MCP server over HTTP. It lists what the server offers, calls
+tools, reads resources, and lets you answer requests of the server.
 
 ` + exitHelp,
 		Example: `  hawser tools https://mcp.example.com/mcp
@@ -52,20 +52,20 @@ its tools, reads its resources, and answers what the server asks on the way.
 	}
 	f := root.PersistentFlags()
 	f.StringArrayVarP(&a.flags.headers, "header", "H", nil,
-		"send a header, `'Name: value'`; the value may be or end with env:VARIABLE or @file, to keep a secret out of the command line")
-	f.StringVar(&a.flags.protocol, "protocol", "", "speak this `version` of the protocol, such as 2025-11-25, instead of the newest in common")
-	f.DurationVar(&a.flags.timeout, "timeout", 0, "end the command after this `time`, such as 30s (default: none, but a call ends after 5m in silence)")
-	f.BoolVar(&a.flags.json, "json", false, "print JSON, one document a line, results as the server sent them")
-	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "tell on stderr what happens underneath")
+		"send a header, `'Name: value'`, with each request; env:VARIABLE or @file at the end of the value keeps a secret off the command line")
+	f.StringVar(&a.flags.protocol, "protocol", "", "use this protocol `version`, such as 2025-11-25, instead of the newest common one")
+	f.DurationVar(&a.flags.timeout, "timeout", 0, "stop after this `time`, such as 30s (default: no limit, but a call ends after 5m of silence)")
+	f.BoolVar(&a.flags.json, "json", false, "print JSON, one document per line, with results as the server sent them")
+	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "log what happens to stderr")
 	f.StringVar(&a.flags.executor, "executor", "",
-		"send requests from an executor: `ws://HOST:PORT`, wss://… or stdio:COMMAND (default: the variable HAWSER_EXECUTOR, else from here)")
-	f.StringVar(&a.flags.executorToken, "executor-token-file", "", "a `file` with the token that the executor wants")
-	f.StringVar(&a.flags.auth.clientID, "client-id", "", "who you are for the authorization server, if it gave you an `id`")
+		"send requests through an executor: `ws://HOST:PORT`, wss://… or stdio:COMMAND (default: the variable HAWSER_EXECUTOR)")
+	f.StringVar(&a.flags.executorToken, "executor-token-file", "", "a `file` with the token for the executor")
+	f.StringVar(&a.flags.auth.clientID, "client-id", "", "the client `id` at the authorization server (default: register a client)")
 	f.StringVar(&a.flags.auth.secretFile, "client-secret-file", "", "a `file` with the secret of --client-id")
-	f.StringVar(&a.flags.auth.keyFile, "client-key-file", "", "a `file` with a private key (PEM) that proves --client-id")
-	f.StringVar(&a.flags.auth.grant, "grant", "", "`client-credentials`: get tokens as the client itself, without asking a person")
-	f.StringArrayVar(&a.flags.auth.scopes, "scope", nil, "a `scope` to ask for besides those that the server names; may be given several times")
-	f.StringVar(&a.flags.auth.store, "store", "", "keep tokens in this `directory` (default: hawser/oauth in your configuration directory)")
+	f.StringVar(&a.flags.auth.keyFile, "client-key-file", "", "a `file` with the private key (PEM) of --client-id")
+	f.StringVar(&a.flags.auth.grant, "grant", "", "`client-credentials`: get tokens as the client itself, without a user")
+	f.StringArrayVar(&a.flags.auth.scopes, "scope", nil, "another `scope` to request; repeatable")
+	f.StringVar(&a.flags.auth.store, "store", "", "store tokens in this `directory` (default: hawser/oauth in your configuration directory)")
 	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.toolsCommand(), a.callCommand(), a.resourcesCommand(),
 		a.readCommand(), a.promptsCommand(), a.promptCommand(), a.completeCommand(), a.pingCommand(), a.listenCommand())
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate(), a.env.width))
@@ -95,7 +95,7 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 		case n < least:
 			return usageError("usage: hawser "+cmd.Use, "%s needs %s", cmd.Name(), missing(cmd.Use, n))
 		case most >= 0 && n > most:
-			return usageError("usage: hawser "+cmd.Use, "%s takes no argument %q", cmd.Name(), oneLine(args[most], 60))
+			return usageError("usage: hawser "+cmd.Use, "%s: unexpected argument %q", cmd.Name(), oneLine(args[most], 60))
 		}
 		return nil
 	}
@@ -122,7 +122,7 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 // missing names the argument behind the n that are there, as the usage has it.
 func missing(use string, n int) string {
 	if words := strings.Fields(use); n+1 < len(words) && strings.Trim(words[n+1], "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" {
-		return words[n+1] + " behind " + words[n]
+		return words[n+1] + " after " + words[n]
 	}
 	return "more arguments"
 }
@@ -136,11 +136,11 @@ func (a *app) checkFlags() error {
 	case a.flags.timeout < 0:
 		return usageError("", "--timeout must not be negative")
 	case !slices.Contains([]string{"", modeAsk, modeAccept, modeDecline}, a.flags.elicit):
-		return usageError("--elicit takes ask, accept or decline", "--elicit %q is none of its values", oneLine(a.flags.elicit, 40))
+		return usageError("--elicit takes ask, accept or decline", "invalid value %q for --elicit", oneLine(a.flags.elicit, 40))
 	case !slices.Contains([]string{"", modeAsk, modeDecline}, a.flags.sample):
-		return usageError("--sample takes ask or decline; --sample-reply takes a text", "--sample %q is none of its values", oneLine(a.flags.sample, 40))
+		return usageError("--sample takes ask or decline; --sample-reply takes a text", "invalid value %q for --sample", oneLine(a.flags.sample, 40))
 	case a.flags.logLevel != "" && !slices.Contains(logLevels, a.flags.logLevel):
-		return usageError("the levels are "+strings.Join(logLevels, ", "), "--log-level %q is none of them", oneLine(a.flags.logLevel, 40))
+		return usageError("the levels are "+strings.Join(logLevels, ", "), "invalid value %q for --log-level", oneLine(a.flags.logLevel, 40))
 	}
 	return nil
 }
@@ -149,13 +149,13 @@ func (a *app) checkFlags() error {
 func (a *app) answerFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&a.flags.elicit, "elicit", "",
-		"answer to questions: `ask|accept|decline`; accept sends forms with their defaults (default ask, without a terminal decline)")
+		"how to answer forms and URLs: `ask|accept|decline`; accept sends forms with their defaults (default: ask on a terminal, else decline)")
 	f.StringVar(&a.flags.sample, "sample", "",
-		"answer to requests for a model: `ask|decline`; ask lets you type the message (default as of --elicit)")
-	f.StringVar(&a.flags.sampleReply, "sample-reply", "", "answer every request for a model with this `text`")
-	f.StringArrayVar(&a.flags.roots, "root", nil, "a `directory` that the server may work on; may be given several times")
-	f.StringVar(&a.flags.logLevel, "log-level", "", "ask the server for log messages from this `level` on: debug, info, notice, warning, error, …")
-	f.StringVar(&a.flags.save, "save", "", "save images, audio and other binary content into this `directory`")
+		"how to answer requests for a model's message: `ask|decline`; ask lets you type it (default as for --elicit)")
+	f.StringVar(&a.flags.sampleReply, "sample-reply", "", "answer every request for a model's message with this `text`")
+	f.StringArrayVar(&a.flags.roots, "root", nil, "a `directory` that the server may work on; repeatable")
+	f.StringVar(&a.flags.logLevel, "log-level", "", "request log messages from this `level` on: debug, info, notice, warning, error, …")
+	f.StringVar(&a.flags.save, "save", "", "save images, audio and other binary content to this `directory`")
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
 	}

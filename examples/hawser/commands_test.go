@@ -76,7 +76,7 @@ func TestCallJSON(t *testing.T) {
 }
 
 func TestToolThatFails(t *testing.T) {
-	require.Equal(t, result{exitTool, "", "the kettle burned\nhawser: the tool burn says that it failed\n"}, hawser(t, "call", teahouse(t), "burn"))
+	require.Equal(t, result{exitTool, "", "the kettle burned\nhawser: the tool burn failed\n"}, hawser(t, "call", teahouse(t), "burn"))
 }
 
 func TestSave(t *testing.T) {
@@ -124,8 +124,8 @@ func TestPrompts(t *testing.T) {
 	for _, c := range []struct{ word, name, err string }{
 		{"guest=a", "invit", "hawser: the server has no prompt invit\nhint: did you mean invite?\n"},
 		{"gest=a", "invite", "hawser: the prompt has no argument gest\nhint: did you mean guest?\n"},
-		{"day=a", "invite", "hawser: the prompt needs guest\nhint: it takes guest, day\n"},
-		{"day:=1", "invite", "hawser: argument day: the arguments here are texts, not JSON\nhint: write day=value\n"},
+		{"day=a", "invite", "hawser: the prompt requires guest\nhint: it takes guest, day\n"},
+		{"day:=1", "invite", "hawser: argument day: expected text, got JSON\nhint: write day=value\n"},
 	} {
 		require.Equal(t, result{exitUsage, "", c.err}, hawser(t, "prompt", url, c.name, c.word))
 	}
@@ -135,10 +135,10 @@ func TestComplete(t *testing.T) {
 	url := teahouse(t)
 	require.Equal(t, result{0, "invite:guest:A\nday=may\n", "(2 of 5)\n"}, hawser(t, "complete", url, "prompt", "invite", "guest", "A", "day=may"))
 	require.Equal(t, result{0, "tea://menu/{day}:m\n", ""}, hawser(t, "complete", url, "template", "tea://menu/{day}", "day", "m"))
-	require.Equal(t, result{0, "", "the server proposes nothing\n"}, hawser(t, "complete", url, "template", "tea://menu/{day}", "day", "none"))
+	require.Equal(t, result{0, "", "no completions\n"}, hawser(t, "complete", url, "template", "tea://menu/{day}", "day", "none"))
 	r := succeeds(t, "complete", url, "prompt", "invite", "guest", "A", "--json")
 	require.Equal(t, map[string]any{"values": []any{"invite:guest:A", "day="}, "total": 5.0, "hasMore": true}, documents(t, r.out)[0]["completion"])
-	require.Contains(t, hawser(t, "complete", url, "tool", "x", "y", "z").err, "what to complete is a prompt or a template")
+	require.Contains(t, hawser(t, "complete", url, "tool", "x", "y", "z").err, "expected prompt or template")
 }
 
 func TestPing(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 func (a *app) completeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "complete URL (prompt NAME | template URI-TEMPLATE) ARGUMENT VALUE [NAME=VALUE ...]",
-		Short: "Ask the server for values of an argument",
-		Long: lines("Ask the server how a value that begins with VALUE may go on: of an argument of a",
-			"prompt, or of a variable of a resource template. An empty VALUE is ''. With",
-			"name=value the server is told of arguments that have their value already."),
+		Short: "Complete the value of an argument",
+		Long: lines("Ask the server for values that begin with VALUE, for an argument of a prompt or",
+			"a variable of a resource template. Use '' for an empty VALUE. Add name=value for",
+			"each argument whose value is already known."),
 		Example: lines(`  hawser complete https://mcp.example.com/mcp prompt greet language fr`,
 			`  hawser complete https://mcp.example.com/mcp template 'notes://{day}' day mon`),
 	}
@@ -33,7 +33,7 @@ func (a *app) completeCommand() *cobra.Command {
 		case "template":
 			params.Ref = mcpclient.TemplateRef(args[2])
 		default:
-			return usageError("usage: hawser "+cmd.Use, "what to complete is a prompt or a template, not %q", oneLine(args[1], 60))
+			return usageError("usage: hawser "+cmd.Use, "expected prompt or template, got %q", oneLine(args[1], 60))
 		}
 		values, err := textArguments(args[5:])
 		if err != nil {
@@ -56,7 +56,7 @@ func (a *app) completeCommand() *cobra.Command {
 		}
 		switch n := len(res.Completion.Values); {
 		case n == 0:
-			a.con.line("the server proposes nothing")
+			a.con.line("no completions")
 		case res.HasTotal && res.Completion.Total > n:
 			a.con.linef("(%d of %d)", n, res.Completion.Total)
 		case res.Completion.HasMore:

@@ -54,7 +54,7 @@ func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclie
 	if auth != nil {
 		opts.Auth = auth
 	}
-	a.waiting = time.AfterFunc(patience, func() { a.con.line("waiting for " + a.host + " to answer; Ctrl-C gives up") })
+	a.waiting = time.AfterFunc(patience, func() { a.con.line("waiting for " + a.host + "; press Ctrl-C to give up") })
 	defer a.waiting.Stop()
 	s, err := mcpclient.Connect(ctx, endpoint, &opts)
 	if err != nil {
@@ -73,7 +73,7 @@ func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclie
 func (a *app) hangUp() {
 	if a.session != nil {
 		if err := a.session.Close(); err != nil {
-			a.log.Debug("the session did not end in good order", "error", err)
+			a.log.Debug("the session was not closed cleanly", "error", err)
 		}
 	}
 	for _, c := range slices.Backward(a.closers) {
@@ -104,18 +104,18 @@ func (a *app) readURL(endpoint string) error {
 		}
 		hint = "did you mean " + scheme + oneLine(strings.TrimLeft(endpoint, "/"), 200) + " ?"
 	}
-	return usageError(hint, "the URL needs http:// or https:// in front")
+	return usageError(hint, "the URL must begin with http:// or https://")
 }
 
 // checkURL refuses what package mcpclient lets pass, or explains to programmers
 // only. Whatever else is wrong with the URL, it says.
 func (a *app) checkURL(u *url.URL) error {
 	if u.User != nil {
-		return usageError("send a password in a header: --header 'Authorization: Basic env:CREDENTIALS'", "the URL holds a user name or password")
+		return usageError("send a password in a header: --header 'Authorization: Basic env:CREDENTIALS'", "the URL must not contain a user name or password")
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return usageError("a port is a number from 1 to 65535", "the URL has the port %s", oneLine(port, 20))
+			return usageError("a port is a number from 1 to 65535", "invalid port %s in the URL", oneLine(port, 20))
 		}
 	}
 	a.host, a.plain = oneLine(u.Host, 100), u.Scheme == "http"
@@ -129,18 +129,18 @@ func (a *app) handlers() (mcpclient.Handlers, error) {
 	h := mcpclient.Handlers{
 		Log:        a.serverLog,
 		ElicitForm: a.elicitForm, ElicitURL: a.elicitURL, Sample: a.sample,
-		ElicitationComplete: func(context.Context, *mcpclient.Session, string) { a.con.line("the page that you visited is done") },
+		ElicitationComplete: func(context.Context, *mcpclient.Session, string) { a.con.line("the page that you visited is complete") },
 	}
 	roots := make([]mcp.Root, len(a.flags.roots))
 	for i, dir := range a.flags.roots {
 		root, err := mcpclient.FileRoot(dir)
 		if err != nil {
-			return h, usageError("--root takes a directory or file of this machine", "%v", err)
+			return h, usageError("--root takes a directory or file on this machine", "%v", err)
 		}
 		roots[i] = root
 	}
 	h.Roots = func(context.Context, *mcpclient.Session) ([]mcp.Root, error) {
-		a.log.Info("the server asks for the directories of --root", "given", len(roots))
+		a.log.Info("the server requested the roots", "count", len(roots))
 		return roots, nil
 	}
 	return h, nil

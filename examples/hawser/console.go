@@ -82,7 +82,7 @@ func (c *console) question(asking bool) {
 		fmt.Fprint(c.w, text)
 	}
 	if c.dropped > 0 {
-		fmt.Fprintf(c.w, "(%d more lines were not kept)\n", c.dropped)
+		fmt.Fprintf(c.w, "(%d more lines dropped)\n", c.dropped)
 	}
 	c.held, c.dropped = nil, 0
 	c.bar.draw()

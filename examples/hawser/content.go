@@ -31,9 +31,9 @@ func (a *app) describe(block mcp.Content) string {
 		return a.describeContents(c.Resource)
 	case mcpclient.UnknownContent:
 		if c.Err != nil {
-			return fmt.Sprintf("[damaged %s: %s]", oneLine(c.Type, 60), oneLine(c.Err.Error(), 200))
+			return fmt.Sprintf("[invalid %s: %s]", oneLine(c.Type, 60), oneLine(c.Err.Error(), 200))
 		}
-		return fmt.Sprintf("[content of the unknown type %q, %s]", oneLine(c.Type, 60), size(len(c.Raw)))
+		return fmt.Sprintf("[content of unknown type %q, %s]", oneLine(c.Type, 60), size(len(c.Raw)))
 	}
 	return fmt.Sprintf("[%T]", block)
 }
@@ -46,7 +46,7 @@ func (a *app) describeContents(contents mcp.ResourceContents) string {
 	case mcp.BlobResourceContents:
 		return a.binary(oneLine(c.URI, 500), c.MIMEType, c.Blob)
 	case mcpclient.UnknownResourceContents:
-		return fmt.Sprintf("[damaged contents: %s]", oneLine(c.Err.Error(), 200))
+		return fmt.Sprintf("[invalid contents: %s]", oneLine(c.Err.Error(), 200))
 	}
 	return fmt.Sprintf("[%T]", contents)
 }
@@ -106,7 +106,7 @@ func save(dir, mime string, data []byte) (string, error) {
 		_, err = file.Write(data)
 		return name, errors.Join(err, file.Close())
 	}
-	return "", fmt.Errorf("%s is full of files of this kind", dir)
+	return "", fmt.Errorf("no free file name in %s", dir)
 }
 
 // size is a number of bytes for people.

@@ -59,7 +59,7 @@ func (d *dialog) done() {
 // What a person may answer instead of a value.
 var (
 	errDeclined = errors.New("declined")
-	errClosed   = errors.New("cancelled by the person")
+	errClosed   = errors.New("cancelled by the user")
 	// errEnd is the end of the input: nobody is there any more.
 	errEnd = fmt.Errorf("%w: end of the input", errClosed)
 )
@@ -71,7 +71,7 @@ func (d *dialog) ask(prompt string) (string, error) {
 	line, err := d.lines.read(d.ctx)
 	switch {
 	case err != nil && d.ctx.Err() != nil:
-		d.con.say("\n(the question is gone)\n")
+		d.con.say("\n(the request was cancelled)\n")
 		return "", err
 	case err != nil: // the end of the input, or a line that is too long
 		d.con.say("\n")
@@ -126,6 +126,6 @@ func (d *dialog) choose(prompt string, hasDefault bool, choices ...string) (stri
 				return choice, nil
 			}
 		}
-		d.say("  please answer " + strings.Join(choices, ", ") + ", or the first letter of it")
+		d.say("  answer " + strings.Join(choices, ", ") + " or a first letter")
 	}
 }

@@ -65,7 +65,7 @@ func (a *app) elicitForm(ctx context.Context, s *mcpclient.Session, r *mcpclient
 // tellDeclined says once that nobody was asked, if nobody said that it should be so.
 func (a *app) tellDeclined(what, flag, name string) {
 	if flag == "" {
-		a.con.once("note: the server asks for " + what + "; declined, since there is no terminal to ask on (" + name + " changes that)")
+		a.con.once("note: the server requested " + what + "; declined without a terminal (see " + name + ")")
 	}
 }
 
@@ -77,13 +77,13 @@ func (a *app) acceptDefaults(s *mcpclient.Session, r *mcpclient.FormRequest) *mc
 	}
 	for _, field := range r.Form.Fields {
 		if _, ok := content[field.Name]; field.Required && !ok {
-			a.con.linef("note: declined a form of %s: %s is required and has no default; --elicit ask fills it in, also from piped stdin",
+			a.con.linef("note: declined a form of %s: %s is required and has no default (use --elicit ask, which also reads piped stdin)",
 				a.asker(s), oneLine(field.Name, 60))
 			return mcpclient.DeclineElicitation()
 		}
 	}
 	if err := r.Form.Validate(content); err != nil {
-		a.con.linef("note: declined a form of %s: its own defaults are not valid: %s", a.asker(s), oneLine(err.Error(), 200))
+		a.con.linef("note: declined a form of %s: its defaults are invalid: %s", a.asker(s), oneLine(err.Error(), 200))
 		return mcpclient.DeclineElicitation()
 	}
 	a.con.linef("note: accepted a form of %s with its defaults: %s", a.asker(s), oneLine(r.Message, 200))
@@ -95,9 +95,9 @@ func (a *app) acceptDefaults(s *mcpclient.Session, r *mcpclient.FormRequest) *mc
 func (a *app) elicitURL(ctx context.Context, s *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
 	if mode := a.modeOf(a.flags.elicit); mode != modeAsk {
 		if mode == modeAccept {
-			a.con.linef("note: %s wants a page visited, %s; declined: only a person can consent to that", a.asker(s), pageText(r))
+			a.con.linef("note: %s requested a visit to %s; declined, since only a user can consent", a.asker(s), pageText(r))
 		} else {
-			a.tellDeclined("a visit to a page", a.flags.elicit, "--elicit")
+			a.tellDeclined("a visit to a URL", a.flags.elicit, "--elicit")
 		}
 		return mcpclient.DeclineElicitation(), nil
 	}
@@ -106,15 +106,15 @@ func (a *app) elicitURL(ctx context.Context, s *mcpclient.Session, r *mcpclient.
 		return nil, err
 	}
 	defer d.done()
-	d.say("\n" + a.asker(s) + " asks you to visit a page:")
+	d.say("\n" + a.asker(s) + " asks you to visit a URL:")
 	d.quote(r.Message)
 	d.con.say("  host:    ")
 	d.con.emphasise(r.URL.Hostname())
-	d.say("\n  page:    " + pageText(r))
+	d.say("\n  URL:     " + pageText(r))
 	for _, warning := range r.Warnings {
 		d.say("  warning: " + oneLine(warning, 300))
 	}
-	d.say("hawser does not open it. What happens there is between you and that page.")
+	d.say("hawser does not open it. What you do there is between you and that page.")
 	answer, err := d.choose("Do you agree to visit it? [y]es, [d]ecline, [c]ancel: ", false, "yes", "decline", "cancel")
 	switch {
 	case errors.Is(err, errDeclined) || answer == "decline":

@@ -36,7 +36,7 @@ func (a *app) openTransport(ctx context.Context) (http.RoundTripper, error) {
 	if file := a.flags.executorToken; file != "" {
 		token, err := readSecret(file)
 		if err != nil {
-			return nil, usageError("--executor-token-file takes a file with the token that the executor wants", "%v", err)
+			return nil, usageError("--executor-token-file takes a file with the token for the executor", "%v", err)
 		}
 		opts.Token = token
 	}
@@ -56,7 +56,7 @@ func dialExecutor(ctx context.Context, where string, opts *executor.Options) (tr
 	}
 	words := strings.Fields(command)
 	if len(words) == 0 {
-		return nil, usageError(executorHint, "stdio: names no command")
+		return nil, usageError(executorHint, "stdio: without a command")
 	}
 	return executor.Command(ctx, func(ctx context.Context) (*exec.Cmd, error) {
 		cmd := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // the user's own command, without a shell
@@ -75,7 +75,7 @@ func (a *app) executorFailure(err error) error {
 	if errors.As(err, &own) {
 		return own
 	}
-	f := &failure{code: exitUnreachable, hint: "is the executor running, and is this its address?"}
+	f := &failure{code: exitUnreachable, hint: "check that the executor is running at this address"}
 	cause := err
 	for errors.As(cause, &link) && link.Err != nil {
 		cause = link.Err
@@ -83,7 +83,7 @@ func (a *app) executorFailure(err error) error {
 	f.cause = "cannot use the executor: " + oneLine(cause.Error(), 300)
 	switch {
 	case errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden):
-		f.code, f.hint = exitAuth, "--executor-token-file takes a file with the token that the executor wants"
+		f.code, f.hint = exitAuth, "--executor-token-file takes a file with the token for the executor"
 	case errors.As(err, &refused):
 		f.hint = executorHint
 	case errors.Is(err, exec.ErrNotFound):
@@ -111,7 +111,7 @@ func readSecret(file string) (string, error) {
 	case len(text) > maxSecret:
 		return "", fmt.Errorf("%s is too large to be a token", file)
 	case secret == "":
-		return "", fmt.Errorf("there is nothing in %s", file)
+		return "", fmt.Errorf("%s is empty", file)
 	default:
 		return secret, nil
 	}

@@ -3,8 +3,8 @@ package main
 // Exit codes, so that a script can tell what happened. Help and README.md list them.
 const (
 	exitOK          = 0
-	exitTool        = 1   // the tool ran and says that it failed
-	exitUsage       = 2   // the command line, its arguments or a file cannot be used
+	exitTool        = 1   // the tool ran and reported an error
+	exitUsage       = 2   // invalid command line, arguments or file
 	exitUnreachable = 3   // no answer: the server is down, or too slow
 	exitRefused     = 4   // the server refused, or does not speak MCP
 	exitAuth        = 5   // the server wants (other) credentials
@@ -12,10 +12,10 @@ const (
 )
 
 const exitHelp = `Exit codes:
-  0    it worked
-  1    the tool ran and says that it failed
-  2    usage: the command line, the arguments or a file cannot be used
-  3    the server cannot be reached, or did not answer in time
-  4    the server refused, or what answers is no MCP server
+  0    success
+  1    the tool ran and reported an error
+  2    usage error: invalid command line, arguments or file
+  3    the server is unreachable or did not answer in time
+  4    the server refused the request or does not speak MCP
   5    authorization required
   130  cancelled by Ctrl-C or SIGTERM`

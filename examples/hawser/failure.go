@@ -47,7 +47,7 @@ func usageFailure(cmd *cobra.Command, err error) failure {
 	}
 	if word, ok := strings.CutPrefix(cause, "unknown command "); ok {
 		if strings.Contains(word, "://") || strings.Contains(word, "/mcp") {
-			f.hint = "the command comes before the URL: hawser tools URL"
+			f.hint = "put the command before the URL: hawser tools URL"
 		} else if word, err := strconv.QuotedPrefix(word); err == nil {
 			f.hint = didYouMean(strings.Trim(word, `"`), commandNames(cmd), f.hint)
 		}
@@ -80,8 +80,8 @@ func (a *app) serverFailure(err error) failure {
 	f = a.authFailure(err, f)
 	f.cause = withoutRemains(f.cause)
 	if errors.Is(err, errTimeIsUp) {
-		f.code, f.cause = exitUnreachable, fmt.Sprintf("not finished within %v", a.flags.timeout)
-		f.hint = "give it more time with --timeout"
+		f.code, f.cause = exitUnreachable, fmt.Sprintf("timed out after %v", a.flags.timeout)
+		f.hint = "allow more time with --timeout"
 	}
 	if hint := outcomeHint(e); hint != "" && (f.hint == "" || e.Outcome == mcpclient.Unknown) {
 		f.hint = hint
@@ -95,9 +95,9 @@ func outcomeHint(e *mcpclient.Error) string {
 	case mcpclient.SafeToRepeat(e):
 		return ""
 	case e.Outcome == mcpclient.Answered:
-		return "the server answered with an error, but the tool may have acted: look before you call it again"
+		return "the tool may have acted before it failed; check before you call it again"
 	default:
-		return "no answer came, but the tool may have run: look before you call it again"
+		return "no answer arrived, but the tool may have run; check before you call it again"
 	}
 }
 
@@ -137,20 +137,20 @@ func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string)
 		redirect *mcpclient.RedirectError
 		rpc      *mcpclient.RPCError
 	)
-	const endpointHint = "is this the URL of an MCP endpoint? Many end in /mcp"
+	const endpointHint = "check that this is the URL of an MCP endpoint; many end in /mcp"
 	switch {
 	case errors.As(e, &status):
 		cause = statusText(status)
 		switch {
 		case status.Status == http.StatusBadGateway, status.Status == http.StatusServiceUnavailable, status.Status == http.StatusGatewayTimeout:
-			hint = "a proxy answers for a server that is down, or is being started: try again later"
+			hint = "a proxy answered because the server is down or starting; try again later"
 		case e.Kind != mcpclient.KindHTTP: // authorization
 		case status.Status == http.StatusNotFound, status.Status == http.StatusMethodNotAllowed, isHTML(status):
 			hint = endpointHint
 		case status.Status == http.StatusBadRequest && status.RPC == nil && a.plain:
-			hint = "if the server wants TLS, the URL begins with https"
+			hint = "if the server requires TLS, use https"
 		case status.Status >= http.StatusInternalServerError:
-			hint = "the server failed: its log may say why"
+			hint = "the server failed; see its log"
 		}
 	case errors.As(e, &protocol):
 		cause, hint = protocolText(protocol), endpointHint
@@ -176,7 +176,7 @@ func invalidFailure(cause, hint string) (string, string) {
 	switch rest, header := strings.CutPrefix(cause, "option Header: "); {
 	case header:
 		if strings.Contains(rest, "cannot be set") {
-			return "--header: " + rest, "leave it out"
+			return "--header: " + rest, "omit this header"
 		}
 		return "--header: " + rest, headerHint
 	case strings.Contains(cause, "endpoint URL"):
@@ -187,7 +187,7 @@ func invalidFailure(cause, hint string) (string, string) {
 	return cause, hint
 }
 
-const protocolHint = "leave out --protocol to let hawser choose"
+const protocolHint = "omit --protocol to let hawser choose a version"
 
 // linkFailure is about a server that was not reached.
 func linkFailure(e *mcpclient.Error) (cause, hint string) {
@@ -200,15 +200,15 @@ func linkFailure(e *mcpclient.Error) (cause, hint string) {
 	)
 	switch {
 	case errors.Is(e, syscall.ECONNREFUSED):
-		return "connection refused", "is the server running, and is this its port?"
+		return "connection refused", "check that the server is running and listens on this port"
 	case errors.As(e, &dns) && dns.IsNotFound:
-		return "there is no host " + dns.Name, "is the host name spelt right?"
+		return "no such host: " + dns.Name, "check the spelling of the host name"
 	case errors.As(e, &record):
-		return "the server does not speak TLS on this port", "is it http instead of https?"
+		return "the server does not speak TLS on this port", "try http instead of https"
 	case errors.As(e, &authority):
-		return authority.Error(), "if the server's certificate is of an authority of your own, name its file in SSL_CERT_FILE"
+		return authority.Error(), "if the certificate is from your own authority, set SSL_CERT_FILE to the file of that authority"
 	case e.Kind == mcpclient.KindTimeout:
-		return causeOf(e), "is this the right host and port? Nothing answers there"
+		return causeOf(e), "nothing answers there; check the host and port"
 	case errors.As(e, &hostname), errors.As(e, &expired), e.Kind == mcpclient.KindNotSent, e.Kind == mcpclient.KindUnanswered:
 		return causeOf(e), ""
 	}
@@ -239,7 +239,7 @@ func isHTML(e *mcpclient.HTTPError) bool {
 
 func protocolText(e *mcpclient.ProtocolError) string {
 	if looksLikeHTML(e.Preview) {
-		return "what answers there is a web page, not an MCP server"
+		return "expected an MCP server, got a web page"
 	}
 	return e.Error()
 }
@@ -256,27 +256,27 @@ func (a *app) hintOf(e *mcpclient.Error) string {
 	errors.As(e, &rpc)
 	switch {
 	case e.Kind == mcpclient.KindAuthRequired && a.authorized:
-		return "the server does not accept this Authorization header: has the token expired?"
+		return "the server rejected the Authorization header; the token may have expired"
 	case e.Kind == mcpclient.KindAuthRequired:
-		return "hawser login " + a.shown + " logs you in; or send a token: --header 'Authorization: Bearer env:TOKEN'"
+		return "hawser login " + a.shown + " (or send a token: --header 'Authorization: Bearer env:TOKEN')"
 	case e.Kind == mcpclient.KindForbidden:
-		return "the server knows who asks and does not allow it: the token may lack a scope"
+		return "access denied; the token may lack a scope"
 	case e.Kind == mcpclient.KindVersion && a.flags.protocol != "":
 		return protocolHint
 	case e.Kind == mcpclient.KindInput:
-		return "the server needs an answer to go on: see --elicit, --sample and --root"
+		return "the server needs input; see --elicit, --sample and --root"
 	case e.Kind == mcpclient.KindTimeout:
-		return "the server did not answer in time; --verbose shows more"
+		return "the server did not answer in time; run with --verbose to see more"
 	case e.Method == "resources/read":
-		return "hawser resources URL lists what there is"
+		return "list the resources with: hawser resources URL"
 	case rpc == nil:
 		return ""
 	case rpc.Code == mcpclient.CodeURLElicitationRequired:
-		return "visit the page first, then run the command again"
+		return "visit the URL first, then run the command again"
 	case rpc.Code == mcpclient.CodeMissingCapability:
-		return "the server wants to ask something that hawser was not told to answer: see --root"
+		return "the server needs a capability that hawser did not declare; see --root"
 	case rpc.Code == mcpclient.CodeMethodNotFound:
-		return "this server does not offer that; `hawser ping` shows what it is"
+		return "the server does not support this; hawser ping URL shows what it is"
 	}
 	return ""
 }

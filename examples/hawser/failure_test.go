@@ -23,13 +23,13 @@ func TestWrongURL(t *testing.T) {
 		http.NotFound(w, r)
 		return true
 	}
-	const hint = "\nhint: is this the URL of an MCP endpoint? Many end in /mcp\n"
+	const hint = "\nhint: check that this is the URL of an MCP endpoint; many end in /mcp\n"
 	url := srv.Loopback(t).URL
 	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + url + ": HTTP status 404 Not Found: 404 page not found" + hint}, hawser(t, "tools", url+"?key=secret"))
 	html := page(t, http.StatusNotFound, "text/html", "<html>nothing here</html>")
 	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + html + ": HTTP status 404 Not Found, with an HTML page" + hint}, hawser(t, "tools", html))
 	site := page(t, http.StatusOK, "text/html; charset=utf-8", "\n<!DOCTYPE html><html><title>Welcome</title></html>")
-	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + site + ": what answers there is a web page, not an MCP server" + hint}, hawser(t, "tools", site))
+	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + site + ": expected an MCP server, got a web page" + hint}, hawser(t, "tools", site))
 }
 
 func TestURLWithoutScheme(t *testing.T) {
@@ -42,9 +42,9 @@ func TestURLWithoutScheme(t *testing.T) {
 		"me:secret@host/mcp":  "a URL looks like https://mcp.example.com/mcp",
 		"":                    "a URL looks like https://mcp.example.com/mcp",
 	} {
-		require.Equal(t, result{exitUsage, "", "hawser: the URL needs http:// or https:// in front\nhint: " + hint + "\n"}, hawser(t, "tools", url))
+		require.Equal(t, result{exitUsage, "", "hawser: the URL must begin with http:// or https://\nhint: " + hint + "\n"}, hawser(t, "tools", url))
 	}
-	require.Equal(t, result{exitUsage, "", "hawser: the URL has the port 99999\nhint: a port is a number from 1 to 65535\n"}, hawser(t, "tools", "http://127.0.0.1:99999/mcp"))
+	require.Equal(t, result{exitUsage, "", "hawser: invalid port 99999 in the URL\nhint: a port is a number from 1 to 65535\n"}, hawser(t, "tools", "http://127.0.0.1:99999/mcp"))
 	r := hawser(t, "tools", "http://me:secret@127.0.0.1/mcp")
 	require.Equal(t, exitUsage, r.code)
 	require.NotContains(t, r.err, "secret")
@@ -56,7 +56,7 @@ func TestServerIsDown(t *testing.T) {
 	require.NoError(t, err)
 	url := "http://" + listener.Addr().String() + "/mcp"
 	require.NoError(t, listener.Close())
-	want := result{exitUnreachable, "", "hawser: cannot connect to " + url + ": connection refused\nhint: is the server running, and is this its port?\n"}
+	want := result{exitUnreachable, "", "hawser: cannot connect to " + url + ": connection refused\nhint: check that the server is running and listens on this port\n"}
 	require.Equal(t, want, hawser(t, "tools", url))
 	require.Equal(t, want, hawser(t, "call", url, "brew", "tea=green"))
 }
@@ -71,13 +71,13 @@ func TestWrongArguments(t *testing.T) {
 	}{
 		{"hawser: the arguments are not JSON: column 9: invalid character 'g' looking for beginning of value\n" +
 			"hint: quote the JSON for the shell, '{\"name\": \"value\"}', or write name=value\n", []string{"brew", `{"tea": green}`}},
-		{"hawser: the arguments are not one JSON object but 2 words\nhint: quote the JSON for the shell: '{\"name\": \"value\"}'\n", []string{"brew", "{tea:", "green}"}},
-		{"hawser: the arguments must be a JSON object, this is of type array\nhint: an object looks like {\"name\": \"value\"}\n", []string{"brew", `["green"]`}},
-		{"hawser: \"green\" is no argument of the form name=value\nhint: write name=value, name:=JSON, name=@file, or all arguments as one JSON object\n", []string{"brew", "green"}},
+		{"hawser: expected one JSON object, got 2 words\nhint: quote the JSON for the shell: '{\"name\": \"value\"}'\n", []string{"brew", "{tea:", "green}"}},
+		{"hawser: the arguments must be a JSON object, got array\nhint: an object looks like {\"name\": \"value\"}\n", []string{"brew", `["green"]`}},
+		{"hawser: invalid argument \"green\"\nhint: write name=value, name:=JSON, name=@file, or all arguments as one JSON object\n", []string{"brew", "green"}},
 		{"hawser: the tool has no argument taa\nhint: did you mean tea?\n", []string{"brew", "taa=green"}},
-		{"hawser: argument cups must be of type integer, and \"many\" is not\nhint: for example cups=5\n", []string{"brew", "tea=x", "cups=many"}},
+		{"hawser: argument cups: expected integer, got \"many\"\nhint: for example cups=5\n", []string{"brew", "tea=x", "cups=many"}},
 		{"hawser: the server has no tool brw\nhint: did you mean brew?\n", []string{"brw", "tea=green"}},
-		{"hawser: the server has no tool quux\nhint: hawser tools URL lists them; --no-check calls it all the same\n", []string{"quux"}},
+		{"hawser: the server has no tool quux\nhint: list the tools with: hawser tools URL (--no-check skips this check)\n", []string{"quux"}},
 	} {
 		require.Equal(t, result{exitUsage, "", c.err}, hawser(t, append([]string{"call", url}, c.words...)...))
 	}
@@ -100,7 +100,7 @@ func TestArgumentsThatDoNotFit(t *testing.T) {
 	} {
 		r := hawser(t, append([]string{"call", url}, words...)...)
 		require.Equal(t, exitUsage, r.code, name)
-		require.Regexp(t, `^hawser: the arguments do not fit the tool brew: .*\b(tea|cups)\b.*\n`+regexp.QuoteMeta(takes)+`$`, r.err, name)
+		require.Regexp(t, `^hawser: invalid arguments for the tool brew: .*\b(tea|cups)\b.*\n`+regexp.QuoteMeta(takes)+`$`, r.err, name)
 	}
 	r := hawser(t, "call", url, "brew", `{"taa": "green"}`)
 	require.Equal(t, exitUsage, r.code)
@@ -119,11 +119,11 @@ func TestAuthorizationRequired(t *testing.T) {
 	url := srv.Loopback(t).URL
 	r := hawser(t, "tools", url)
 	require.Equal(t, exitAuth, r.code)
-	require.Contains(t, r.err, "hawser: cannot connect to "+url+": HTTP status 401 Unauthorized: not for\nhint: hawser login "+url+" logs you in; or send a token: --header 'Authorization: Bearer env:TOKEN'")
+	require.Contains(t, r.err, "hawser: cannot connect to "+url+": HTTP status 401 Unauthorized: not for\nhint: hawser login "+url+" (or send a token: --header 'Authorization: Bearer env:TOKEN')")
 	with := machine{vars: map[string]string{"TOKEN": secret}}
 	r = with.hawser(t, "tools", url, "--header", "Authorization: Bearer env:TOKEN", "--verbose")
 	require.Equal(t, exitAuth, r.code)
-	require.Contains(t, r.err, "has the token expired?")
+	require.Contains(t, r.err, "the token may have expired")
 	require.Contains(t, r.err, "not for [redacted]")
 	require.NotContains(t, r.err, secret)
 	require.Equal(t, "Bearer "+secret, srv.Requests("")[len(srv.Requests(""))-1].Header.Get("Authorization"))
@@ -134,11 +134,11 @@ func TestServerErrors(t *testing.T) {
 		srv.Tools = []*mcptest.Tool{{Name: "odd", Run: refuse}}
 		url := srv.Loopback(t).URL
 		require.Equal(t, result{exitRefused, "", "hawser: tools/call: server error -32000: not today\n" +
-			"hint: the server answered with an error, but the tool may have acted: look before you call it again\n"}, hawser(t, "call", url, "odd"))
+			"hint: the tool may have acted before it failed; check before you call it again\n"}, hawser(t, "call", url, "odd"))
 	})
 	forbidden := page(t, http.StatusForbidden, "text/plain", "no")
 	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + forbidden + ": HTTP status 403 Forbidden: no\n" +
-		"hint: the server knows who asks and does not allow it: the token may lack a scope\n"}, hawser(t, "ping", forbidden))
+		"hint: access denied; the token may lack a scope\n"}, hawser(t, "ping", forbidden))
 	require.Equal(t, exitUsage, hawser(t, "ping", forbidden, "--protocol", "1999-01-01").code)
 }
 
@@ -148,19 +148,19 @@ func TestCommandLine(t *testing.T) {
 		args []string
 	}{
 		{"hawser: tools needs the URL of a server\nhint: usage: hawser tools URL\n", []string{"tools"}},
-		{"hawser: call needs TOOL behind URL\nhint: usage: hawser call URL TOOL [JSON | NAME=VALUE ...]\n", []string{"call", "http://x"}},
+		{"hawser: call needs TOOL after URL\nhint: usage: hawser call URL TOOL [JSON | NAME=VALUE ...]\n", []string{"call", "http://x"}},
 		{"hawser: complete needs more arguments\nhint: usage: hawser complete URL (prompt NAME | template URI-TEMPLATE) ARGUMENT VALUE [NAME=VALUE ...]\n",
 			[]string{"complete", "http://x"}},
-		{"hawser: ping takes no argument \"more\"\nhint: usage: hawser ping URL\n", []string{"ping", "http://x", "more"}},
+		{"hawser: ping: unexpected argument \"more\"\nhint: usage: hawser ping URL\n", []string{"ping", "http://x", "more"}},
 		{"hawser: unknown command \"tolls\" for \"hawser\"\nhint: did you mean tools?\n", []string{"tolls"}},
 		{"hawser: unknown command \"qqqqqq\" for \"hawser\"\nhint: hawser --help\n", []string{"qqqqqq"}},
 		{"hawser: unknown flag: --jsom\nhint: did you mean --json?\n", []string{"tools", "--jsom"}},
-		{"hawser: unknown command \"http://x/mcp\" for \"hawser\"\nhint: the command comes before the URL: hawser tools URL\n", []string{"http://x/mcp", "tools"}},
+		{"hawser: unknown command \"http://x/mcp\" for \"hawser\"\nhint: put the command before the URL: hawser tools URL\n", []string{"http://x/mcp", "tools"}},
 		{"hawser: unknown flag: --quiet\nhint: hawser tools --help\n", []string{"tools", "--quiet"}},
-		{"hawser: --log-level \"loud\" is none of them\nhint: the levels are debug, info, notice, warning, error, critical, alert, emergency\n",
+		{"hawser: invalid value \"loud\" for --log-level\nhint: the levels are debug, info, notice, warning, error, critical, alert, emergency\n",
 			[]string{"call", "http://x", "y", "--log-level", "loud"}},
-		{"hawser: demo://x/{id} is a template, not yet a URI\nhint: write NAME=VALUE behind it for each name in braces\n", []string{"read", "http://x", "demo://x/{id}"}},
-		{"hawser: --elicit \"maybe\" is none of its values\nhint: --elicit takes ask, accept or decline\n", []string{"call", "http://x", "y", "--elicit", "maybe"}},
+		{"hawser: demo://x/{id} is a template, not a URI\nhint: add NAME=VALUE for each name in braces\n", []string{"read", "http://x", "demo://x/{id}"}},
+		{"hawser: invalid value \"maybe\" for --elicit\nhint: --elicit takes ask, accept or decline\n", []string{"call", "http://x", "y", "--elicit", "maybe"}},
 	} {
 		require.Equal(t, result{exitUsage, "", c.err}, hawser(t, c.args...))
 	}

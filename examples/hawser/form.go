@@ -19,8 +19,8 @@ func (d *dialog) fillIn(who string, r *mcpclient.FormRequest) (map[string]any, e
 	d.say("\n" + who + " asks you to fill in a form:")
 	d.quote(r.Message)
 	if len(r.Form.Fields) > 0 {
-		d.say("Enter alone takes what is in [brackets], or leaves the field out. !skip leaves it out, too.")
-		d.say("!decline refuses the form, !cancel closes it.")
+		d.say("Press Enter to keep the value in [brackets], or to skip a field without one. !skip skips it too.")
+		d.say("!decline declines the form, !cancel cancels it.")
 	}
 	values := r.Form.Defaults()
 	if values == nil {
@@ -34,7 +34,7 @@ func (d *dialog) fillIn(who string, r *mcpclient.FormRequest) (map[string]any, e
 		}
 		d.summary(r.Form, values)
 		if err := r.Form.Validate(values); err != nil {
-			d.say("  these answers do not fit together: " + oneLine(err.Error(), 300))
+			d.say("  invalid answers: " + oneLine(err.Error(), 300))
 			continue
 		}
 		answer, err := d.choose("Send this? [Y]es, [e]dit, [d]ecline, [c]ancel: ", true, "yes", "edit", "decline", "cancel")
@@ -71,7 +71,7 @@ func (d *dialog) fillField(f *form.Form, i int, values map[string]any) error {
 		value, keep, err := readField(field, line, values)
 		switch {
 		case err != nil:
-			d.say("    not valid: " + oneLine(reason(err), 300))
+			d.say("    invalid: " + oneLine(reason(err), 300))
 			continue
 		case value != nil:
 			values[field.Name] = value
@@ -97,7 +97,7 @@ func readField(field *form.Field, line string, values map[string]any) (value any
 	case strings.HasPrefix(text, "!!"): // a text that begins with !
 		line = strings.Replace(line, "!!", "!", 1)
 	case strings.HasPrefix(text, "!"):
-		return nil, false, fmt.Errorf("%s is no command: there are !skip, !decline and !cancel; a text that begins with ! begins with two", text)
+		return nil, false, fmt.Errorf("unknown command %s: use !skip, !decline or !cancel, and !! for a text that begins with !", text)
 	}
 	value, err = parseField(field, line)
 	return value, false, err
@@ -164,7 +164,7 @@ func kindText(field *form.Field) string {
 	case form.Choice:
 		return "one of these, by number or name"
 	case form.Choices:
-		return "any of these, by numbers or names with commas between"
+		return "any of these, by number or name, separated by commas"
 	}
 	return ""
 }
@@ -194,7 +194,7 @@ func (d *dialog) summary(f *form.Form, values map[string]any) {
 	d.say("\nYour answers:")
 	for i := range f.Fields {
 		field := &f.Fields[i]
-		text := "(left out)"
+		text := "(skipped)"
 		if value, ok := values[field.Name]; ok {
 			text = oneLine(showValue(field, value), 500)
 		}

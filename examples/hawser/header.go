@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-const headerHint = "write --header 'Name: value', 'Name: env:VARIABLE' or 'Name: @file'; in front of env: and @ may be one word, such as Bearer"
+const headerHint = "write --header 'Name: value', 'Name: env:VARIABLE' or 'Name: @file'; one word, such as Bearer, may precede env: and @"
 
 // readHeaders makes the headers of --header. The values are kept out of all
 // that is printed. No error repeats what was given: it may be a token.
@@ -15,7 +15,7 @@ func (a *app) readHeaders() (http.Header, error) {
 	for _, word := range a.flags.headers {
 		name, value, ok := strings.Cut(word, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(name, " \t\r\n") {
-			return nil, usageError(headerHint, "a --header is not of the form 'Name: value'")
+			return nil, usageError(headerHint, "--header: expected 'Name: value'")
 		}
 		value, err := a.headerValue(name, strings.TrimSpace(value))
 		if err != nil {

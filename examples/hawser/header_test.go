@@ -37,14 +37,14 @@ func TestHeaders(t *testing.T) {
 
 func TestBadHeaders(t *testing.T) {
 	for given, want := range map[string]string{
-		"sesame-123":             "hawser: a --header is not of the form 'Name: value'\n",
-		": sesame-123":           "hawser: a --header is not of the form 'Name: value'\n",
+		"sesame-123":             "hawser: --header: expected 'Name: value'\n",
+		": sesame-123":           "hawser: --header: expected 'Name: value'\n",
 		"X: env:NONE":            "hawser: header X: the environment variable NONE is not set\nhint: export NONE first\n",
 		"X: Bearer env:EMPTY":    "hawser: header X: the environment variable EMPTY is not set\n",
 		"X: @/no/such/file":      "hawser: header X: open /no/such/file: ",
-		"Host: sesame-123":       "hawser: --header: header Host is the protocol's own and cannot be set\nhint: leave it out\n",
+		"Host: sesame-123":       "hawser: --header: header Host is the protocol's own and cannot be set\nhint: omit this header\n",
 		"X: sesame\n-123":        "hawser: --header: the value of header X has characters that HTTP forbids\nhint: write --header 'Name: value'",
-		"Bearer sesame-123: yes": "hawser: a --header is not of the form 'Name: value'\n",
+		"Bearer sesame-123: yes": "hawser: --header: expected 'Name: value'\n",
 	} {
 		r := machine{vars: map[string]string{"EMPTY": ""}}.hawser(t, "tools", "http://127.0.0.1:1/mcp", "--header", given)
 		require.Equal(t, exitUsage, r.code, given)

@@ -15,16 +15,16 @@ import (
 func (a *app) listenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "listen URL",
-		Short: "Print what the server tells of changes, until Ctrl-C",
-		Long: lines("Print a line for each event: a list changed, a resource was updated, events may",
-			"have been missed (gap). Without a flag, it is about all three lists. With",
-			"--timeout it ends in good order when the time is up."),
+		Short: "Print changes that the server reports until Ctrl-C",
+		Long: lines("Print a line for each event: a list changed, a resource was updated, or events",
+			"may have been missed. Without a flag, report changes of all three lists. With",
+			"--timeout, exit with code 0 when the time is up."),
 	}
 	f := cmd.Flags()
-	f.BoolVar(&a.flags.tools, "tools", false, "changes of the list of tools")
-	f.BoolVar(&a.flags.prompts, "prompts", false, "changes of the list of prompts")
-	f.BoolVar(&a.flags.resources, "resources", false, "changes of the list of resources")
-	f.StringArrayVar(&a.flags.resource, "resource", nil, "updates of the resource with this `URI`; may be given several times")
+	f.BoolVar(&a.flags.tools, "tools", false, "report changes of the list of tools")
+	f.BoolVar(&a.flags.prompts, "prompts", false, "report changes of the list of prompts")
+	f.BoolVar(&a.flags.resources, "resources", false, "report changes of the list of resources")
+	f.StringArrayVar(&a.flags.resource, "resource", nil, "report updates of the resource with this `URI`; repeatable")
 	_ = cmd.RegisterFlagCompletionFunc("resource", cobra.NoFileCompletions) // the flag is there
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
 		err := a.listen(ctx, args[0])
@@ -53,9 +53,9 @@ func (a *app) listen(ctx context.Context, endpoint string) error {
 	defer l.Close()
 	honored := filterText(l.Honored())
 	if honored == "" {
-		return &failure{code: exitRefused, cause: "the server tells of none of: " + filterText(filter)}
+		return &failure{code: exitRefused, cause: "the server reports none of the requested changes: " + filterText(filter)}
 	}
-	a.con.line("listening for changes of " + honored + "; Ctrl-C ends it")
+	a.con.line("listening for changes of " + honored + "; press Ctrl-C to stop")
 	for event := range l.Events() {
 		if err := a.showEvent(event); err != nil {
 			return err
@@ -77,7 +77,7 @@ func listenEnd(ctx context.Context, err error) error {
 	case mcpclient.EndCompleted:
 		return nil
 	case mcpclient.EndLost:
-		return &failure{code: exitUnreachable, cause: oneLine(end.Error(), 300), hint: "is the server still running?"}
+		return &failure{code: exitUnreachable, cause: oneLine(end.Error(), 300), hint: "check that the server is still running"}
 	default:
 		return &failure{code: exitRefused, cause: oneLine(end.Error(), 300)}
 	}
@@ -103,7 +103,7 @@ func filterText(f mcpclient.Filter) string {
 // eventNames are the events' names in JSON.
 var eventNames = map[mcpclient.ListenEventKind]string{
 	mcpclient.ListenToolsChanged: "tools_changed", mcpclient.ListenPromptsChanged: "prompts_changed",
-	mcpclient.ListenResourcesChanged: "resources_changed", mcpclient.ListenResourceUpdated: "resource_updated", mcpclient.ListenMissedEvents: "gap",
+	mcpclient.ListenResourcesChanged: "resources_changed", mcpclient.ListenResourceUpdated: "resource_updated", mcpclient.ListenMissedEvents: "missed_events",
 }
 
 func (a *app) showEvent(event mcpclient.ListenEvent) error {
@@ -125,7 +125,7 @@ func (a *app) showEvent(event mcpclient.ListenEvent) error {
 		text += " " + oneLine(event.URI, 500)
 	}
 	if event.Kind == mcpclient.ListenMissedEvents {
-		text += ": events may have been missed, read again what matters"
+		text += "; read again what matters"
 		if cause != "" {
 			text += " (" + oneLine(cause, 200) + ")"
 		}

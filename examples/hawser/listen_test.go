@@ -33,7 +33,7 @@ func TestListen(t *testing.T) {
 			r := machine{signals: signals, stderr: screen, stdout: out}.hawser(t, append([]string{"listen", url}, c.flags...)...)
 			require.Equal(t, exitCancelled, r.code, r.err)
 			require.Equal(t, c.out, out.String())
-			require.Regexp(t, "^listening for changes of .*; Ctrl-C ends it\ncancelled\n$", r.err)
+			require.Regexp(t, "^listening for changes of .*; press Ctrl-C to stop\ncancelled\n$", r.err)
 		}
 	})
 }
@@ -45,7 +45,7 @@ func TestListenEndsWithItsTime(t *testing.T) {
 			srv.SSE = true
 			link := srv.InMemory(t)
 			r := machine{transport: link.Transport}.hawser(t, "listen", link.URL, "--timeout", "1h", "--tools")
-			require.Equal(t, result{exitOK, "", "listening for changes of tools; Ctrl-C ends it\n"}, r)
+			require.Equal(t, result{exitOK, "", "listening for changes of tools; press Ctrl-C to stop\n"}, r)
 		})
 	}
 }

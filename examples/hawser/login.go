@@ -14,17 +14,19 @@ import (
 func (a *app) loginCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login URL",
-		Short: "Log in to a server, in a browser, and keep the token for other commands",
-		Long: `login finds the server's authorization server, registers with it if need be, opens its
-page in a browser and waits until you come back. The page's address is printed, too:
-on a machine without a browser open it elsewhere, and enter the address at which that browser ends.
+		Short: "Log in to a server in a browser and store the token",
+		Long: `login finds the server's authorization server, registers a client if necessary,
+opens the login page in a browser and waits until you are done. It also prints
+the URL of the page: on a machine without a browser, open it elsewhere and enter
+the final URL of that browser here.
 
-The token is kept in a directory that only you may read; the other commands use and
-renew it. With --grant client-credentials nobody is asked, and no token is kept.`,
+The token is stored in a directory that only you can read. Other commands use
+and renew it. With --grant client-credentials there is no login, and no token is
+stored.`,
 	}
 	f := cmd.Flags()
-	f.IntVar(&a.flags.auth.port, "port", 0, "the `port` of this machine that the browser comes back to (default: any)")
-	f.BoolVar(&a.flags.auth.noBrowser, "no-browser", false, "only print the address of the page")
+	f.IntVar(&a.flags.auth.port, "port", 0, "the local `port` for the browser's redirect (default: any)")
+	f.BoolVar(&a.flags.auth.noBrowser, "no-browser", false, "print the URL of the login page without opening it")
 	return a.serverCommand(cmd, 1, 1, a.login)
 }
 
@@ -51,7 +53,7 @@ func (a *app) login(ctx context.Context, args []string) error {
 		return err
 	}
 	if !status.Authorized && !asked {
-		a.con.line("the server wants no authorization: there is nothing to log in to")
+		a.con.line("the server requires no authorization; no login is necessary")
 		return nil
 	}
 	return a.showStatus(status)
@@ -67,7 +69,7 @@ func (a *app) loginClient(ctx context.Context, endpoint string, begun func()) (*
 		return nil, err
 	}
 	if a.authorized {
-		return nil, usageError("leave out --header 'Authorization: …'", "there is nothing to log in to with an Authorization header")
+		return nil, usageError("omit --header 'Authorization: …'", "cannot log in with an Authorization header")
 	}
 	network, err := a.openTransport(ctx)
 	if err != nil {
@@ -82,7 +84,7 @@ func (a *app) loginClient(ctx context.Context, endpoint string, begun func()) (*
 }
 
 func (a *app) logoutCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "logout URL", Short: "Forget the token of a server, and have it revoked"}
+	cmd := &cobra.Command{Use: "logout URL", Short: "Revoke and delete the token of a server"}
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
 		c, err := a.loginClient(ctx, args[0], func() {})
 		if err != nil {
@@ -105,7 +107,7 @@ func (a *app) logoutCommand() *cobra.Command {
 }
 
 func (a *app) whoamiCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "whoami URL", Short: "Tell how you are logged in to a server, without asking it"}
+	cmd := &cobra.Command{Use: "whoami URL", Short: "Show how you are logged in to a server, without contacting it"}
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
 		c, err := a.loginClient(ctx, args[0], func() {})
 		if err != nil {
@@ -152,12 +154,12 @@ func (a *app) showStatus(s oauth.Status) error {
 	add("scopes:               ", strings.Join(s.Scopes, " "))
 	switch {
 	case !s.Expiry.IsZero() && s.Refreshable:
-		add("token:                ", "until "+s.Expiry.Local().Format(time.RFC1123)+", then it is renewed")
+		add("token:                ", "until "+s.Expiry.Local().Format(time.RFC1123)+", then renewed")
 	case !s.Expiry.IsZero():
 		add("token:                ", "until "+s.Expiry.Local().Format(time.RFC1123))
 	}
 	if s.DPoP {
-		add("token:                ", "bound to a key of this machine (DPoP)")
+		add("token:                ", "bound to a key on this machine (DPoP)")
 	}
 	a.out.text(lines(text...))
 	return nil

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) pingCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "ping URL", Short: "Ask whether the server answers, and what it is"}
+	cmd := &cobra.Command{Use: "ping URL", Short: "Check that the server answers, and show its name and version"}
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
 		s, err := a.connect(ctx, args[0], mcpclient.Handlers{})
 		if err != nil {

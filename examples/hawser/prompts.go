@@ -95,7 +95,7 @@ func (a *app) checkPrompt(ctx context.Context, s *mcpclient.Session, name string
 	for prompt, err := range s.Prompts(ctx) {
 		switch {
 		case mcpclient.KindOf(err) == mcpclient.KindServer: // a server may have prompts and no list
-			a.log.Warn("the arguments are not checked", "error", err)
+			a.log.Warn("the arguments were not checked", "error", err)
 			return nil
 		case err != nil:
 			return err
@@ -104,7 +104,7 @@ func (a *app) checkPrompt(ctx context.Context, s *mcpclient.Session, name string
 		}
 		names = append(names, prompt.Name)
 	}
-	return usageError(didYouMean(name, names, "hawser prompts URL lists them; --no-check asks for it all the same"),
+	return usageError(didYouMean(name, names, "list the prompts with: hawser prompts URL (--no-check skips this check)"),
 		"the server has no prompt %s", oneLine(name, 100))
 }
 
@@ -128,7 +128,7 @@ func checkPromptArguments(prompt *mcpclient.Prompt, values map[string]string) er
 		}
 	}
 	if len(missing) > 0 {
-		return usageError(takes, "the prompt needs %s", strings.Join(missing, ", "))
+		return usageError(takes, "the prompt requires %s", strings.Join(missing, ", "))
 	}
 	return nil
 }

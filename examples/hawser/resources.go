@@ -64,7 +64,7 @@ func (a *app) readCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "read URL URI [NAME=VALUE ...]",
 		Short: "Read a resource",
-		Long: lines("Read a resource. With name=value, the URI is a resource template (RFC 6570) and",
+		Long: lines("Read a resource. With name=value, URI is a resource template (RFC 6570) and",
 			"these are its variables."),
 		Example: lines(`  hawser read https://mcp.example.com/mcp file:///notes.txt`,
 			`  hawser read https://mcp.example.com/mcp 'notes://{day}' day=monday`),
@@ -105,7 +105,7 @@ func (a *app) readCommand() *cobra.Command {
 func expand(uri string, words []string) (string, error) {
 	if len(words) == 0 {
 		if strings.ContainsAny(uri, "{}") { // no URI has them (RFC 3986)
-			return "", usageError("write NAME=VALUE behind it for each name in braces", "%s is a template, not yet a URI", oneLine(uri, 300))
+			return "", usageError("add NAME=VALUE for each name in braces", "%s is a template, not a URI", oneLine(uri, 300))
 		}
 		return uri, nil
 	}
@@ -119,7 +119,7 @@ func expand(uri string, words []string) (string, error) {
 	}
 	template := mcpclient.ResourceTemplate{RawURITemplate: uri}
 	if uri, err = template.Expand(values); err != nil {
-		return "", usageError("hawser resources URL lists the templates", "%v", err)
+		return "", usageError("list the templates with: hawser resources URL", "%v", err)
 	}
 	return uri, nil
 }

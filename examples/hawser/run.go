@@ -16,7 +16,7 @@ import (
 // What ends a command from outside, as causes of its context.
 var (
 	errInterrupted = errors.New("cancelled")
-	errTimeIsUp    = errors.New("the time of --timeout is up")
+	errTimeIsUp    = errors.New("timed out (--timeout)")
 )
 
 // run runs one command line and returns the exit code. The first signal

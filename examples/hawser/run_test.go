@@ -87,7 +87,7 @@ func TestInterruptEndsAQuestion(t *testing.T) {
 	}()
 	r := machine{reader: stdin, person: true, signals: signals, stderr: screen}.hawser(t, "call", url, "ask")
 	require.Equal(t, exitCancelled, r.code)
-	require.True(t, strings.HasSuffix(r.err, "\n(the question is gone)\ncancelled\n"), r.err)
+	require.True(t, strings.HasSuffix(r.err, "\n(the request was cancelled)\ncancelled\n"), r.err)
 }
 
 func TestInterruptWhileArgumentsAreRead(t *testing.T) {
@@ -105,7 +105,7 @@ func TestTimeout(t *testing.T) {
 		srv := legacy("hang", tool)
 		link := srv.InMemory(t)
 		r := machine{transport: link.Transport}.hawser(t, "call", link.URL, "hang", "--timeout", "3s")
-		require.Equal(t, result{exitUnreachable, "", "hawser: not finished within 3s\nhint: no answer came, but the tool may have run: look before you call it again\n"}, r)
+		require.Equal(t, result{exitUnreachable, "", "hawser: timed out after 3s\nhint: no answer arrived, but the tool may have run; check before you call it again\n"}, r)
 	})
 }
 
@@ -119,9 +119,9 @@ func TestServerThatNeverAnswers(t *testing.T) {
 		link := srv.InMemory(t)
 		r := machine{transport: link.Transport}.hawser(t, "tools", link.URL)
 		require.Equal(t, exitUnreachable, r.code)
-		require.Equal(t, "waiting for mcp.test to answer; Ctrl-C gives up\nhawser: cannot connect to "+link.URL+": timeout: no answer within 30s\nhint: is this the right host and port? Nothing answers there\n", r.err)
+		require.Equal(t, "waiting for mcp.test; press Ctrl-C to give up\nhawser: cannot connect to "+link.URL+": timeout: no answer within 30s\nhint: nothing answers there; check the host and port\n", r.err)
 		r = machine{transport: link.Transport}.hawser(t, "tools", link.URL, "--timeout", "2s")
-		require.Equal(t, result{exitUnreachable, "", "hawser: not finished within 2s\nhint: give it more time with --timeout\n"}, r)
+		require.Equal(t, result{exitUnreachable, "", "hawser: timed out after 2s\nhint: allow more time with --timeout\n"}, r)
 	})
 }
 

@@ -24,7 +24,7 @@ func (a *app) sample(ctx context.Context, s *mcpclient.Session, r *mcpclient.Sam
 		return reply(a.flags.sampleReply, fixedModel), nil
 	}
 	if a.modeOf(a.flags.sample) == modeDecline {
-		a.tellDeclined("a message of a model", a.flags.sample, "--sample or --sample-reply")
+		a.tellDeclined("a message from a model", a.flags.sample, "--sample or --sample-reply")
 		return nil, mcpclient.ErrRejected
 	}
 	d, err := a.desk.take(ctx)
@@ -32,7 +32,7 @@ func (a *app) sample(ctx context.Context, s *mcpclient.Session, r *mcpclient.Sam
 		return nil, err
 	}
 	defer d.done()
-	d.say("\n" + a.asker(s) + " asks for a message of a model. You can play the model:")
+	d.say("\n" + a.asker(s) + " requests a message from a model. You can play the model:")
 	if r.SystemPrompt != "" {
 		d.say("  system:")
 		d.quote(r.SystemPrompt)
@@ -43,7 +43,7 @@ func (a *app) sample(ctx context.Context, s *mcpclient.Session, r *mcpclient.Sam
 			d.quote(a.describe(block))
 		}
 	}
-	d.say(fmt.Sprintf("Type the reply, at most %d tokens, and then an empty line. An empty line alone rejects.", r.MaxTokens))
+	d.say(fmt.Sprintf("Type the reply (at most %d tokens), then an empty line. An empty line alone rejects the request.", r.MaxTokens))
 	text, err := d.lineByLine()
 	switch {
 	case errors.Is(err, errDeclined), errors.Is(err, errClosed), err == nil && text == "":

@@ -223,7 +223,7 @@ func (p *property) kind() string {
 // summary lists the arguments for a hint.
 func (s *inputSchema) summary() string {
 	if len(s.properties) == 0 {
-		return "it takes no arguments that it names"
+		return "its schema names no arguments"
 	}
 	var parts []string
 	for i := range s.properties {

@@ -75,14 +75,14 @@ var everythingTools = map[string][]hawserRun{
 		},
 		{args: []string{"--elicit", "ask"}, stdin: "!decline\n", out: []string{`"action": "decline"`}},
 		{args: []string{"--elicit", "accept"}, out: []string{`"action": "decline"`}, err: []string{"name is required and has no default"}},
-		{out: []string{`"action": "decline"`}, err: []string{"(--elicit changes that)"}},
+		{out: []string{`"action": "decline"`}, err: []string{"(see --elicit)"}},
 	},
 	"trigger-url-elicitation": {
 		{args: []string{page, "--elicit", "ask"}, stdin: "y\n", out: []string{"User completed the URL elicitation flow"}, err: []string{"host:    example.com\n"}},
-		{args: []string{page, "--elicit", "accept"}, out: []string{"User declined to open the URL"}, err: []string{"only a person can consent"}},
+		{args: []string{page, "--elicit", "accept"}, out: []string{"User declined to open the URL"}, err: []string{"only a user can consent"}},
 		{
 			args: []string{page, "errorPath=true", "--elicit", "ask"}, stdin: "d\n", code: 4,
-			err: []string{"Open this link to satisfy the prerequisite", "server error -32042", "hint: visit the page first"},
+			err: []string{"Open this link to satisfy the prerequisite", "server error -32042", "hint: visit the URL first"},
 		},
 	},
 	"trigger-sampling-request": {
@@ -98,7 +98,7 @@ var everythingTools = map[string][]hawserRun{
 
 var everythingPrompts = map[string][]hawserRun{
 	"simple-prompt":      {{out: []string{"user:\nThis is a simple prompt without arguments.\n"}}},
-	"args-prompt":        {{args: []string{"city=Rome", "state=Lazio"}, out: []string{"What's weather in Rome, Lazio?"}}, {code: 2, err: []string{"the prompt needs city"}}},
+	"args-prompt":        {{args: []string{"city=Rome", "state=Lazio"}, out: []string{"What's weather in Rome, Lazio?"}}, {code: 2, err: []string{"the prompt requires city"}}},
 	"completable-prompt": {{args: []string{"department=Sales", "name=Eve"}, out: []string{"Please promote Eve to the head of the Sales team."}}},
 	"resource-prompt": {
 		{args: []string{"resourceType=Text", "resourceId=4"}, out: []string{"Resource 4: "}},

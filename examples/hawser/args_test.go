@@ -106,7 +106,7 @@ func TestBadValuesAreExplained(t *testing.T) {
 		require.Equal(t, failure{exitUsage, c.cause, c.hint}, *f, c.word)
 	}
 	_, err := pairArguments([]string{"guests=a", "guests=b"}, &schema)
-	require.EqualError(t, err, "argument guests is given twice")
+	require.EqualError(t, err, "duplicate argument guests")
 	_, err = pairArguments([]string{"tea=@" + filepath.Join(t.TempDir(), "none")}, &schema)
 	require.ErrorContains(t, err, "argument tea: open ")
 }

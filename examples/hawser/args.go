@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// jsonArguments reports whether the arguments are one JSON document, or "-" for one on stdin.
+// jsonArguments reports whether the arguments are one JSON document, or "-" for stdin.
 func jsonArguments(words []string) bool {
 	if len(words) != 1 {
 		return false
@@ -20,7 +20,7 @@ func jsonArguments(words []string) bool {
 	return text == "-" || strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[")
 }
 
-// documentArguments reads arguments that were given as JSON.
+// documentArguments reads arguments from a JSON document.
 func (a *app) documentArguments(ctx context.Context, word string) (json.RawMessage, error) {
 	data, where := []byte(word), "the arguments"
 	if word == "-" {
@@ -39,7 +39,7 @@ func (a *app) documentArguments(ctx context.Context, word string) (json.RawMessa
 	return data, nil
 }
 
-// checkJSON says where a document is not JSON.
+// checkJSON checks a document. Its error has the position.
 func checkJSON(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	var value json.RawMessage
@@ -56,12 +56,12 @@ func checkJSON(data []byte) error {
 		return fmt.Errorf("%s: %w", position(data, int(syntax.Offset)), err)
 	case len(bytes.TrimSpace(data)) == 0:
 		return errors.New("no input")
-	default: // the end, too early
+	default: // an early end
 		return fmt.Errorf("%s: unexpected end", position(data, len(bytes.TrimRight(data, " \t\r\n"))))
 	}
 }
 
-// position names the place behind offset bytes.
+// position names the position after offset bytes.
 func position(data []byte, offset int) string {
 	before := data[:min(max(offset-1, 0), len(data))]
 	line := bytes.Count(before, []byte("\n")) + 1
@@ -94,7 +94,7 @@ func readPairs(words []string) ([]pair, error) {
 		}
 		seen[p.name] = true
 		if file, ok := strings.CutPrefix(value, "@"); ok {
-			data, err := os.ReadFile(file) //nolint:gosec // the person named it
+			data, err := os.ReadFile(file) //nolint:gosec // the user named it
 			if err != nil {
 				return nil, usageError("to send a text that begins with @, write "+oneLine(p.name, 60)+`:='"@…"'`,
 					"argument %s: %v", oneLine(p.name, 60), err)
@@ -106,8 +106,8 @@ func readPairs(words []string) ([]pair, error) {
 	return pairs, nil
 }
 
-// pairArguments makes the arguments of a tool, whose schema says what a value is.
-// Nil is a schema that is not known: a value is JSON if it is that, else text.
+// pairArguments makes the arguments of a tool, whose schema decides the type of each value. If
+// schema is nil, a value is JSON if it parses as JSON, else text.
 func pairArguments(words []string, schema *inputSchema) (json.RawMessage, error) {
 	pairs, err := readPairs(words)
 	if err != nil {
@@ -131,7 +131,7 @@ func pairArguments(words []string, schema *inputSchema) (json.RawMessage, error)
 	return b.Bytes(), nil
 }
 
-// encode types the value by the schema.
+// encode encodes the value with the type from the schema.
 func (p *pair) encode(schema *inputSchema) ([]byte, error) {
 	var prop *property
 	if schema != nil {
@@ -153,7 +153,7 @@ func (p *pair) encode(schema *inputSchema) ([]byte, error) {
 	return bytes.TrimSpace([]byte(p.value)), nil
 }
 
-// quoted is a text as JSON.
+// quoted encodes text as a JSON string.
 func quoted(text string) []byte {
 	data, err := json.Marshal(text)
 	if err != nil {
@@ -162,13 +162,13 @@ func quoted(text string) []byte {
 	return data
 }
 
-// takesOther reports whether a text that is JSON is meant as that: never a
-// string in quotes, and no null, which is a word.
+// takesOther reports whether a text that parses as JSON of this type is meant as JSON. Quoted
+// strings and null are not: they are texts.
 func (p *property) takesOther(name string) bool {
 	return name != "string" && name != "null" && p.takes(name)
 }
 
-// exampleOf shows how a value is written.
+// exampleOf returns a hint with an example of a value.
 func exampleOf(p *property) string {
 	start := "for example " + oneLine(p.name, 60) + "="
 	switch {
@@ -184,7 +184,7 @@ func exampleOf(p *property) string {
 	return ""
 }
 
-// textArguments are name=value pairs whose values are texts: those of prompts and templates.
+// textArguments reads name=value pairs of texts, for prompts and templates.
 func textArguments(words []string) (map[string]string, error) {
 	pairs, err := readPairs(words)
 	if err != nil {

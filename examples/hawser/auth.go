@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/oauth/loopback"
 )
 
-// authFlags say who the client is for authorization servers.
+// authFlags are the flags for authorization.
 type authFlags struct {
 	clientID, secretFile, keyFile string
 	scopes                        []string
@@ -20,17 +20,17 @@ type authFlags struct {
 	noBrowser                     bool
 }
 
-// grantCredentials is the only value of --grant: nobody is asked.
+// grantCredentials is the only value of --grant.
 const grantCredentials = "client-credentials"
 
-// configured reports whether the command line has more to say than what is in the store.
+// configured reports whether the command line has settings for authorization.
 func (f *authFlags) configured() bool {
 	return f.clientID != "" || f.grant != "" || f.store != "" || len(f.scopes) > 0
 }
 
-// authorization returns what attaches tokens to the requests for endpoint. It is nil
-// if an Authorization header is sent anyway, or nobody ever logged in on this machine. login is
-// nil for commands that ask nobody.
+// authorization returns the client that attaches tokens to requests. It is nil if the user set an
+// Authorization header or never logged in on this machine. login is nil for commands that do not
+// ask the user.
 func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, error) {
 	f := &a.flags.auth
 	if a.authorized {
@@ -47,7 +47,7 @@ func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, 
 	}
 	if login == nil && !f.configured() {
 		if _, err := os.Stat(dir); err != nil {
-			return nil, nil //nolint:nilerr // nobody has logged in
+			return nil, nil //nolint:nilerr // no login yet
 		}
 	}
 	cfg := &oauth.Config{
@@ -70,7 +70,7 @@ func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, 
 	return c, nil
 }
 
-// credentials reads what proves who the client is.
+// credentials reads the credentials of the client.
 func (a *app) credentials(cfg *oauth.Config) error {
 	f := &a.flags.auth
 	if f.secretFile != "" {
@@ -97,8 +97,8 @@ func (a *app) credentials(cfg *oauth.Config) error {
 	return nil
 }
 
-// person is the login of somebody who sits here, with a browser here or elsewhere.
-// begun is called when they are asked.
+// person returns a login by the user, with a browser here or on another machine. It calls begun
+// before it asks the user.
 func (a *app) person(begun func()) oauth.Login {
 	login := &loopback.Login{Port: a.flags.auth.port, Out: a.con}
 	if a.flags.auth.noBrowser {
@@ -110,13 +110,13 @@ func (a *app) person(begun func()) oauth.Login {
 	return oauth.LoginFunc(func(ctx context.Context, flow oauth.Flow) error {
 		begun()
 		if a.waiting != nil {
-			a.waiting.Stop() // now it is the person who takes time
+			a.waiting.Stop() // from here on, the user takes the time
 		}
 		return login.Login(ctx, flow)
 	})
 }
 
-// authFailure is about authorization that was not given.
+// authFailure explains errors of authorization.
 func (a *app) authFailure(err error, f failure) failure {
 	var e *oauth.Error
 	if !errors.As(err, &e) {

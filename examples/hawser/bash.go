@@ -6,10 +6,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// bashWords takes the place of the one function of cobra's script that needs the
-// bash-completion package, which a fresh shell does not have. Bash takes a line
-// apart at : and =, which URLs and arguments have inside; this puts together what
-// has no blank between.
+// bashWords replaces the only function of cobra's script that needs the bash-completion package.
+// Bash splits a line at : and =, which URLs and arguments contain; this function joins the parts
+// that have no blank between them.
 const bashWords = `
 __hawser_init_completion()
 {
@@ -32,7 +31,7 @@ __hawser_init_completion()
 }
 `
 
-// completeInBash makes the script of ` + "`completion bash`" + ` one that any bash can use.
+// completeInBash makes the completion script work in any bash.
 func completeInBash(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	bash, _, err := root.Find([]string{"completion", "bash"})

@@ -68,7 +68,7 @@ func (a *app) call(ctx context.Context, endpoint, name string, words []string) e
 	return a.showResult(name, res)
 }
 
-// showResult prints what a tool returned.
+// showResult prints the result of a tool.
 func (a *app) showResult(name string, res *mcpclient.CallToolResult) error {
 	failed := &failure{code: exitTool, cause: "the tool " + oneLine(name, 100) + " failed"}
 	if a.flags.json {
@@ -104,7 +104,7 @@ func (a *app) toolArguments(
 		switch {
 		case err != nil && mcpclient.KindOf(err) != mcpclient.KindServer:
 			return nil, err
-		case err != nil: // a server may have tools and no list
+		case err != nil: // some servers have tools but no list
 			a.log.Warn("the arguments were not checked", "error", err)
 		case found == nil:
 			return nil, usageError(didYouMean(name, names, "list the tools with: hawser tools URL (--no-check skips this check)"),
@@ -131,7 +131,7 @@ func (a *app) toolArguments(
 	return arguments, a.checkArguments(tool, schema, arguments)
 }
 
-// checkArguments says what is wrong with arguments before they are sent.
+// checkArguments validates arguments before they are sent.
 func (a *app) checkArguments(tool *mcpclient.Tool, schema *inputSchema, arguments json.RawMessage) error {
 	err := tool.CheckArguments(arguments)
 	var mismatch *mcpclient.SchemaError

@@ -2,8 +2,7 @@ package main
 
 import "strings"
 
-// closest returns the name that somebody who typed name most likely meant, "" if
-// none is near.
+// closest returns the name that the user most likely meant, "" if none is similar.
 func closest(name string, names []string) string {
 	best, distance := "", max(2, len(name)/3)+1
 	for _, candidate := range names {
@@ -18,8 +17,8 @@ func closest(name string, names []string) string {
 	return best
 }
 
-// editDistance counts the letters to insert, delete, change or swap with their
-// neighbour to make one text the other.
+// editDistance counts the insertions, deletions, changes and swaps of neighboring letters that turn
+// one text into the other.
 func editDistance(from, to string) int {
 	a, b := []rune(from), []rune(to)
 	before, row := []int(nil), make([]int, len(b)+1)
@@ -44,7 +43,7 @@ func editDistance(from, to string) int {
 	return row[len(b)]
 }
 
-// didYouMean is the question as a hint, with what to say if nothing is near.
+// didYouMean returns a hint with the closest name, or otherwise if none is similar.
 func didYouMean(name string, names []string, otherwise string) string {
 	if near := closest(name, names); near != "" {
 		return "did you mean " + oneLine(near, 100) + "?"

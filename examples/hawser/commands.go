@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// flags are those of all commands; each command has its part of them.
+// flags are the flags of all commands.
 type flags struct {
 	headers  []string
 	protocol string
@@ -70,12 +70,12 @@ tools, reads resources, and lets you answer requests of the server.
 		a.readCommand(), a.promptsCommand(), a.promptCommand(), a.completeCommand(), a.pingCommand(), a.listenCommand())
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate(), a.env.width))
 	for _, name := range []string{"header", "protocol", "timeout", "executor", "client-id", "scope"} {
-		_ = root.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // the flags are there
+		_ = root.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // the flags exist
 	}
 	return root
 }
 
-// usageTemplate is cobra's, with lines that fit the terminal.
+// usageTemplate returns cobra's template with lines that fit the terminal.
 func usageTemplate(template string, columns int) string {
 	const usual, widest = 80, 110
 	if columns <= 0 {
@@ -84,8 +84,8 @@ func usageTemplate(template string, columns int) string {
 	return strings.ReplaceAll(template, "Flags.FlagUsages |", fmt.Sprintf("Flags.FlagUsagesWrapped %d |", min(columns, widest)))
 }
 
-// serverCommand makes a command that has a conversation with a server: at least
-// so many arguments, at most so many (negative: any number), the URL first.
+// serverCommand makes a command that talks to a server. It has least to most arguments, of which
+// the first is the URL. A negative most means any number.
 func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx context.Context, args []string) error) *cobra.Command {
 	cmd.DisableFlagsInUseLine = true
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -119,7 +119,7 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 	return cmd
 }
 
-// missing names the argument behind the n that are there, as the usage has it.
+// missing names the argument that the usage has after the first n.
 func missing(use string, n int) string {
 	if words := strings.Fields(use); n+1 < len(words) && strings.Trim(words[n+1], "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" {
 		return words[n+1] + " after " + words[n]
@@ -127,10 +127,10 @@ func missing(use string, n int) string {
 	return "more arguments"
 }
 
-// logLevels are those of the protocol, from the least to the most severe.
+// logLevels are the levels of the protocol, from the least to the most severe.
 var logLevels = []string{"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
 
-// checkFlags refuses values that no flag type refuses.
+// checkFlags checks values that their flag types accept.
 func (a *app) checkFlags() error {
 	switch {
 	case a.flags.timeout < 0:
@@ -145,7 +145,8 @@ func (a *app) checkFlags() error {
 	return nil
 }
 
-// answerFlags are those of commands during which the server may ask and tell.
+// answerFlags adds the flags of commands during which the server may send requests and log
+// messages.
 func (a *app) answerFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&a.flags.elicit, "elicit", "",
@@ -159,7 +160,7 @@ func (a *app) answerFlags(cmd *cobra.Command) {
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
 	}
-	_ = cmd.RegisterFlagCompletionFunc("elicit", fixed(modeAsk, modeAccept, modeDecline)) // the flags are there
+	_ = cmd.RegisterFlagCompletionFunc("elicit", fixed(modeAsk, modeAccept, modeDecline)) // the flags exist
 	_ = cmd.RegisterFlagCompletionFunc("sample", fixed(modeAsk, modeDecline))
 	_ = cmd.RegisterFlagCompletionFunc("sample-reply", cobra.NoFileCompletions)
 	_ = cmd.RegisterFlagCompletionFunc("log-level", fixed(logLevels...))

@@ -16,11 +16,10 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// patience is how long a person waits without a word for a server that does not answer.
+// patience is the time after which hawser says that it waits for the server.
 const patience = 3 * time.Second
 
-// connect begins the session that the command is about. It gives up soon: who
-// sits in front of it can type the command again.
+// connect connects to the server. It gives up early, since the user can repeat the command.
 func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.Handlers) (*mcpclient.Session, error) {
 	if err := a.readURL(endpoint); err != nil {
 		return nil, err
@@ -35,7 +34,7 @@ func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.H
 	return a.connectWith(ctx, endpoint, handlers, auth)
 }
 
-// connectWith is connect with an authorization, nil for none.
+// connectWith is connect with an authorization client, which may be nil.
 func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclient.Handlers, auth *oauth.Client) (*mcpclient.Session, error) {
 	header, err := a.readHeaders()
 	if err != nil {
@@ -69,7 +68,7 @@ func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclie
 	return s, nil
 }
 
-// hangUp ends the session; the server is told.
+// hangUp closes the session.
 func (a *app) hangUp() {
 	if a.session != nil {
 		if err := a.session.Close(); err != nil {
@@ -77,22 +76,22 @@ func (a *app) hangUp() {
 		}
 	}
 	for _, c := range slices.Backward(a.closers) {
-		_ = c.Close() // an executor, an authorization: nothing can be done about it
+		_ = c.Close() // nothing can be done about an error here
 	}
 }
 
 const urlHint = "a URL looks like https://mcp.example.com/mcp"
 
-// schemeSlip is a scheme with less behind it than it needs.
+// schemeSlip is a scheme that is not followed by two slashes.
 var schemeSlip = regexp.MustCompile(`^(?i:https?)(:/?/?|//?)`)
 
-// readURL finds the usual slips before anything is sent.
+// readURL finds common mistakes before anything is sent.
 func (a *app) readURL(endpoint string) error {
 	if strings.Contains(endpoint, "://") {
 		if u, err := url.Parse(endpoint); err == nil {
 			return a.checkURL(u)
 		}
-		return nil // package mcpclient says what is wrong, without what may be secret
+		return nil // package mcpclient reports the error without secrets
 	}
 	hint := urlHint
 	if slip := schemeSlip.FindString(endpoint); slip != "" && !strings.ContainsAny(endpoint, "@? ") {
@@ -107,11 +106,11 @@ func (a *app) readURL(endpoint string) error {
 	return usageError(hint, "the URL must begin with http:// or https://")
 }
 
-// checkURL refuses what package mcpclient lets pass, or explains to programmers
-// only. Whatever else is wrong with the URL, it says.
+// checkURL refuses what package mcpclient accepts, or explains only to programmers.
 func (a *app) checkURL(u *url.URL) error {
 	if u.User != nil {
-		return usageError("send a password in a header: --header 'Authorization: Basic env:CREDENTIALS'", "the URL must not contain a user name or password")
+		return usageError("send a password in a header: --header 'Authorization: Basic env:CREDENTIALS'",
+			"the URL must not contain a user name or password")
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
@@ -124,7 +123,7 @@ func (a *app) checkURL(u *url.URL) error {
 	return nil
 }
 
-// handlers are those of commands during which the server may ask and tell.
+// handlers returns the handlers of commands during which the server may send requests.
 func (a *app) handlers() (mcpclient.Handlers, error) {
 	h := mcpclient.Handlers{
 		Log:        a.serverLog,
@@ -146,9 +145,9 @@ func (a *app) handlers() (mcpclient.Handlers, error) {
 	return h, nil
 }
 
-// listHandlers are those of commands during which the server has no reason to
-// ask. They answer that nobody is there: a server may offer more to a client that
-// can be asked, and what is listed must be what a call finds.
+// listHandlers returns the handlers of commands during which the server has no reason to send
+// requests. They decline. A server may offer more to a client that has handlers, and a list must
+// show what a call finds.
 func listHandlers() mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -164,7 +163,7 @@ func listHandlers() mcpclient.Handlers {
 	}
 }
 
-// serverLog shows a log message of the server.
+// serverLog prints a log message of the server.
 func (a *app) serverLog(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
 	text := "[" + oneLine(string(m.Level), 20) + "] "
 	if m.Logger != "" {

@@ -9,29 +9,28 @@ import (
 	"time"
 )
 
-// maxHeld bounds how many lines wait while a person is asked.
+// maxHeld bounds the lines that wait while the user is asked.
 const maxHeld = 200
 
-// console is stderr: notes, log messages, progress and questions. Whatever is
-// said goes through clean, and no secret that was sent gets out. Its methods are
-// safe for concurrent use.
+// console is stderr: notes, log messages, progress and questions. All text goes through clean and
+// has its secrets masked. Methods are safe for concurrent use.
 type console struct {
 	w       io.Writer
 	watched bool
 	colour  bool
-	columns int // of the terminal, 0 if it does not tell
+	columns int // of the terminal, 0 if unknown
 	now     func() time.Time
 
 	mu      sync.Mutex
 	secrets []string        // guarded by mu
 	said    map[string]bool // guarded by mu; see once
 	bar     *progressBar    // guarded by mu; nil when none is shown
-	asking  bool            // guarded by mu: a person is being asked
-	held    []string        // guarded by mu: lines that wait for the end of that
+	asking  bool            // guarded by mu: the user is being asked
+	held    []string        // guarded by mu: lines that wait until then
 	dropped int             // guarded by mu
 }
 
-// line says one line, or waits with it until nobody is being asked.
+// line prints a line, or holds it back while the user is being asked.
 func (c *console) line(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,7 +49,7 @@ func (c *console) line(text string) {
 
 func (c *console) linef(format string, args ...any) { c.line(fmt.Sprintf(format, args...)) }
 
-// once is line for what need not be said twice.
+// once is line, but prints each text only once.
 func (c *console) once(text string) {
 	c.mu.Lock()
 	said := c.said[text]
@@ -64,13 +63,13 @@ func (c *console) once(text string) {
 	}
 }
 
-// Write takes lines of the logger.
+// Write prints lines of the logger.
 func (c *console) Write(p []byte) (int, error) {
 	c.line(withoutRemains(string(p)))
 	return len(p), nil
 }
 
-// question begins, or ends, the time in which only the question speaks.
+// question starts or ends a question, during which other lines are held back.
 func (c *console) question(asking bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,10 +87,10 @@ func (c *console) question(asking bool) {
 	c.bar.draw()
 }
 
-// say writes text of a question, as it is but for clean.
+// say prints text of a question.
 func (c *console) say(text string) { c.write(clean(text)) }
 
-// emphasise writes text of a question in bold, if the terminal can.
+// emphasise prints text of a question in bold, if the terminal supports it.
 func (c *console) emphasise(text string) {
 	if text = clean(text); c.colour {
 		text = "\x1b[1m" + text + "\x1b[0m"
@@ -105,11 +104,10 @@ func (c *console) write(text string) {
 	fmt.Fprint(c.w, c.withoutSecrets(text))
 }
 
-// shortestSecret bounds what is hidden: of less, too many innocent texts have a part that looks like it.
+// shortestSecret is the shortest text to hide. Shorter ones appear in too many other texts.
 const shortestSecret = 6
 
-// hide keeps a secret out of all that is said from now on: a server may repeat
-// what it was sent.
+// hide masks a secret in everything that is printed from now on, since a server may repeat it.
 func (c *console) hide(secret string) {
 	if len(secret) < shortestSecret {
 		return
@@ -122,34 +120,34 @@ func (c *console) hide(secret string) {
 func (c *console) withoutSecrets(text string) string {
 	for _, secret := range c.secrets {
 		text = strings.ReplaceAll(text, secret, "[hidden]")
-		for n := len(secret) - 1; n >= shortestSecret && strings.Contains(text, "…"); n-- { // the text was cut within it
+		for n := len(secret) - 1; n >= shortestSecret && strings.Contains(text, "…"); n-- { // the text was cut inside the secret
 			text = strings.ReplaceAll(text, secret[:n]+"…", "[hidden]…")
 		}
 	}
 	return text
 }
 
-// output is stdout: the results.
+// output is stdout, for results.
 type output struct {
 	w    io.Writer
 	con  *console
-	wide int   // columns of the terminal, 0 if it is none
-	err  error // the first one: nothing is written after it
-	late error // one that does not end the output
+	wide int   // columns of the terminal, 0 if stdout is not one
+	err  error // the first error, after which nothing is written
+	late error // an error that does not end the output
 }
 
-// text writes a server's text, ended by a line break.
+// text writes a server's text and a line break.
 func (o *output) text(text string) {
 	o.write(strings.TrimSuffix(clean(text), "\n") + "\n")
 }
 
-// item writes a line of a list, broken where the terminal ends.
+// item writes a line of a list, wrapped at the width of the terminal.
 func (o *output) item(text, indent string) { o.text(wrap(clean(text), o.wide, indent)) }
 
-// json writes a document on a line of its own.
+// json writes a document on one line.
 func (o *output) json(raw json.RawMessage) { o.write(string(safeJSON(raw)) + "\n") }
 
-// value is json for a value of ours.
+// value encodes a value and writes it on one line.
 func (o *output) value(v any) error {
 	raw, err := json.Marshal(v)
 	if err == nil {

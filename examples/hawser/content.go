@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// describe is a block of content as text: text is itself, all else is said in a
-// word, and saved if --save wants it.
+// describe returns a block of content as text. It describes other types in a word, and saves binary
+// content if --save is set.
 func (a *app) describe(block mcp.Content) string {
 	switch c := block.(type) {
 	case mcp.TextContent:
@@ -38,7 +38,7 @@ func (a *app) describe(block mcp.Content) string {
 	return fmt.Sprintf("[%T]", block)
 }
 
-// describeContents is describe for what is in a resource.
+// describeContents is describe for the contents of a resource.
 func (a *app) describeContents(contents mcp.ResourceContents) string {
 	switch c := contents.(type) {
 	case mcp.TextResourceContents:
@@ -51,7 +51,7 @@ func (a *app) describeContents(contents mcp.ResourceContents) string {
 	return fmt.Sprintf("[%T]", contents)
 }
 
-// binary says what there is, and where it was saved to.
+// binary describes binary content, and says where it was saved.
 func (a *app) binary(what, mime, encoded string) string {
 	data, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
@@ -69,25 +69,24 @@ func (a *app) binary(what, mime, encoded string) string {
 	return text + " saved to " + name
 }
 
-// fail remembers an error that does not end the output.
+// fail records an error that does not end the output.
 func (a *app) fail(err error) {
 	if a.out.err == nil {
 		a.out.late = err
 	}
 }
 
-// extensions are those of the types that servers send most; a name of the
-// server's own choice is no name for a file.
+// extensions are the file extensions of common types. The server does not choose file names.
 var extensions = map[string]string{
 	"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp", "image/svg+xml": ".svg",
 	"audio/wav": ".wav", "audio/mpeg": ".mp3", "audio/ogg": ".ogg", "application/pdf": ".pdf", "application/zip": ".zip",
 	"application/json": ".json", "text/plain": ".txt", "text/html": ".html", "text/csv": ".csv",
 }
 
-// maxSaved bounds the search for a name that is free.
+// maxSaved bounds the search for a free name.
 const maxSaved = 10_000
 
-// save writes a new file into dir, over nothing that is there.
+// save writes a new file in dir. It overwrites nothing.
 func save(dir, mime string, data []byte) (string, error) {
 	kind, _, _ := strings.Cut(mime, ";")
 	extension, ok := extensions[strings.ToLower(strings.TrimSpace(kind))]
@@ -96,7 +95,7 @@ func save(dir, mime string, data []byte) (string, error) {
 	}
 	for i := 1; i <= maxSaved; i++ {
 		name := filepath.Join(dir, "content-"+strconv.Itoa(i)+extension)
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the person named the directory, and the rest is ours
+		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user named the directory, and the rest is ours
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
@@ -109,7 +108,7 @@ func save(dir, mime string, data []byte) (string, error) {
 	return "", fmt.Errorf("no free file name in %s", dir)
 }
 
-// size is a number of bytes for people.
+// size formats a number of bytes.
 func size(n int) string {
 	switch {
 	case n < 1000:
@@ -120,8 +119,8 @@ func size(n int) string {
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
-// resultText is a tool's result for people: its content, or if that is empty
-// its structured content.
+// resultText returns a tool's result as text: its content, or its structured content if there is no
+// text.
 func (a *app) resultText(res *mcpclient.CallToolResult) string {
 	var parts []string
 	hasText := false

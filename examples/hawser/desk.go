@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// desk is where a person is asked: one question at a time, the next one waits.
+// desk asks the user questions, one at a time.
 type desk struct {
 	con   *console
 	lines *lineReader
-	turn  chan struct{} // holds one token, that of the question that is being asked
+	turn  chan struct{} // holds the token of the current question
 }
 
 func newDesk(con *console, stdin io.Reader) *desk {
 	return &desk{con: con, lines: newLineReader(stdin), turn: make(chan struct{}, 1)}
 }
 
-// take waits for the turn and gives the terminal to a question, until its done.
+// take waits until no other question uses the terminal. The caller must call done.
 func (d *desk) take(ctx context.Context) (*dialog, error) {
 	select {
 	case d.turn <- struct{}{}:
@@ -34,38 +34,38 @@ func (d *desk) take(ctx context.Context) (*dialog, error) {
 	return &dialog{desk: d, ctx: ctx}, nil
 }
 
-// close ends the reading. It does not wait for a question that is being asked:
-// that one's context has ended, and the reader ends with the program.
+// close stops reading. It does not wait for the current question: its context has ended, and the
+// reader ends with the program.
 func (d *desk) close() {
 	select {
-	case d.turn <- struct{}{}: // never given back: nobody reads after this
+	case d.turn <- struct{}{}: // kept, so that nothing is read after this
 		d.lines.close()
 	default:
 	}
 }
 
-// dialog is one question that is being asked, of several parts.
+// dialog is the current question, which may have several parts.
 type dialog struct {
 	*desk
 	ctx context.Context
 }
 
-// done gives the terminal back.
+// done releases the terminal.
 func (d *dialog) done() {
 	d.con.question(false)
 	<-d.turn
 }
 
-// What a person may answer instead of a value.
+// What the user may answer instead of a value.
 var (
 	errDeclined = errors.New("declined")
 	errClosed   = errors.New("cancelled by the user")
-	// errEnd is the end of the input: nobody is there any more.
+	// errEnd is the end of the input.
 	errEnd = fmt.Errorf("%w: end of the input", errClosed)
 )
 
-// ask shows a prompt and returns the line that was typed. The end of the input
-// is errEnd; !decline and !cancel are errDeclined and errClosed.
+// ask shows a prompt and returns the typed line. It returns errEnd at the end of the input, and
+// errDeclined and errClosed for !decline and !cancel.
 func (d *dialog) ask(prompt string) (string, error) {
 	d.con.say(prompt)
 	line, err := d.lines.read(d.ctx)
@@ -86,14 +86,14 @@ func (d *dialog) ask(prompt string) (string, error) {
 	return line, nil
 }
 
-// say says a line, broken where the terminal ends.
+// say prints a line, wrapped at the width of the terminal.
 func (d *dialog) say(text string) {
 	text = clean(text)
 	d.con.say(wrap(text, d.con.columns, margin(text)) + "\n")
 }
 
-// quote shows a server's text, of any number of lines, so that nobody takes it
-// for hawser's: each line has a mark in front, also where the terminal breaks it.
+// quote shows a text of the server. Each line has a mark in front, even where the text is wrapped,
+// so that it cannot pass for hawser's own.
 func (d *dialog) quote(text string) {
 	const most, mark = 8000, "  | "
 	text = strings.TrimSpace(strings.ReplaceAll(clean(text), "\t", "    "))
@@ -109,8 +109,8 @@ func (d *dialog) quote(text string) {
 	}
 }
 
-// choose asks until one of the choices is typed, by its first letter or in
-// full. Nothing typed is the first of them if there is a default.
+// choose asks until the user types one of the choices, or its first letter. With hasDefault, an
+// empty line is the first choice.
 func (d *dialog) choose(prompt string, hasDefault bool, choices ...string) (string, error) {
 	for {
 		line, err := d.ask(prompt)

@@ -10,14 +10,14 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// Ways to answer what the server asks.
+// Ways to answer requests of the server.
 const (
 	modeAsk     = "ask"
 	modeAccept  = "accept"
 	modeDecline = "decline"
 )
 
-// modeOf resolves the value of --elicit or --sample: who is not there is not asked.
+// modeOf resolves the value of --elicit or --sample. Without a terminal, the default is to decline.
 func (a *app) modeOf(flag string) string {
 	switch {
 	case flag != "":
@@ -28,7 +28,7 @@ func (a *app) modeOf(flag string) string {
 	return modeDecline
 }
 
-// asker says who asks: the name is the server's claim, the host is not.
+// asker names the server: by its host, and by the name that it claims.
 func (a *app) asker(s *mcpclient.Session) string {
 	if name := oneLine(s.ServerInfo().Name, 60); name != "" {
 		return name + " (" + a.host + ")"
@@ -62,14 +62,14 @@ func (a *app) elicitForm(ctx context.Context, s *mcpclient.Session, r *mcpclient
 	return mcpclient.AcceptElicitation(content), nil
 }
 
-// tellDeclined says once that nobody was asked, if nobody said that it should be so.
+// tellDeclined says once that a request was declined, unless a flag demanded it.
 func (a *app) tellDeclined(what, flag, name string) {
 	if flag == "" {
 		a.con.once("note: the server requested " + what + "; declined without a terminal (see " + name + ")")
 	}
 }
 
-// acceptDefaults accepts a form as it is, if that makes a valid answer.
+// acceptDefaults accepts a form with its defaults, if they are valid.
 func (a *app) acceptDefaults(s *mcpclient.Session, r *mcpclient.FormRequest) *mcp.ElicitationResult {
 	content := r.Form.Defaults()
 	if content == nil {
@@ -90,8 +90,8 @@ func (a *app) acceptDefaults(s *mcpclient.Session, r *mcpclient.FormRequest) *mc
 	return mcpclient.AcceptElicitation(content)
 }
 
-// elicitURL asks whether a person will visit a page. It is never opened here:
-// a terminal cannot tell that it is the person's wish.
+// elicitURL asks whether the user will visit a URL. hawser never opens it: on a terminal, it cannot
+// know that the user wants that.
 func (a *app) elicitURL(ctx context.Context, s *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
 	if mode := a.modeOf(a.flags.elicit); mode != modeAsk {
 		if mode == modeAccept {
@@ -128,7 +128,7 @@ func (a *app) elicitURL(ctx context.Context, s *mcpclient.Session, r *mcpclient.
 	return mcpclient.AcceptElicitation(nil), nil
 }
 
-// pageText is the whole URL, on one line.
+// pageText returns the whole URL on one line.
 func pageText(r *mcpclient.URLRequest) string {
 	return strings.Join(strings.Fields(clean(r.URL.String())), "%20")
 }

@@ -14,13 +14,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// executorVariable swaps every command into executor mode.
+// executorVariable switches every command to executor mode.
 const executorVariable = "HAWSER_EXECUTOR"
 
 const executorHint = "an executor is ws://HOST:PORT, wss://HOST:PORT or stdio:COMMAND"
 
-// openTransport returns what carries the requests: the network of this machine,
-// for which nil is returned, or that of an executor.
+// openTransport returns the transport for requests. It is nil for the network of this machine.
 func (a *app) openTransport(ctx context.Context) (http.RoundTripper, error) {
 	if a.network != nil {
 		return a.network, nil
@@ -65,7 +64,7 @@ func dialExecutor(ctx context.Context, where string, opts *executor.Options) (tr
 	}, opts)
 }
 
-// executorFailure is about an executor that cannot be had.
+// executorFailure explains why an executor cannot be used.
 func (a *app) executorFailure(err error) error {
 	var (
 		refused *executor.RefusedError
@@ -97,7 +96,7 @@ func (a *app) executorFailure(err error) error {
 // maxSecret bounds a file with a token, in bytes.
 const maxSecret = 64 << 10
 
-// readSecret reads a file that holds one secret. Errors do not quote it.
+// readSecret reads a file with one secret. Errors do not quote it.
 func readSecret(file string) (string, error) {
 	f, err := os.Open(file) //nolint:gosec // the user names the file
 	if err != nil {

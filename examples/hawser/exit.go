@@ -1,13 +1,13 @@
 package main
 
-// Exit codes, so that a script can tell what happened. Help and README.md list them.
+// Exit codes. The help text and README.md list them.
 const (
 	exitOK          = 0
 	exitTool        = 1   // the tool ran and reported an error
 	exitUsage       = 2   // invalid command line, arguments or file
 	exitUnreachable = 3   // no answer: the server is down, or too slow
 	exitRefused     = 4   // the server refused, or does not speak MCP
-	exitAuth        = 5   // the server wants (other) credentials
+	exitAuth        = 5   // the server requires (other) credentials
 	exitCancelled   = 130 // ended by Ctrl-C or SIGTERM
 )
 

@@ -19,8 +19,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// failure is an error as a person reads it: what happened, on one line, and
-// what to do about it.
+// failure is an error for the user: what happened, on one line, and what to do about it.
 type failure struct {
 	code        int
 	cause, hint string
@@ -32,9 +31,9 @@ func usageError(hint, format string, args ...any) error {
 	return &failure{code: exitUsage, cause: fmt.Sprintf(format, args...), hint: hint}
 }
 
-// usageFailure is about a command line that was not understood.
+// usageFailure explains an invalid command line.
 func usageFailure(cmd *cobra.Command, err error) failure {
-	cause, _, _ := strings.Cut(err.Error(), "\n") // cobra adds what it thinks was meant, over several lines
+	cause, _, _ := strings.Cut(err.Error(), "\n") // cobra adds lines with suggestions
 	f := failure{code: exitUsage, cause: "hawser: " + oneLine(cause, 300), hint: "hawser --help"}
 	if cmd != nil && cmd.HasParent() {
 		f.hint = cmd.CommandPath() + " --help"
@@ -67,7 +66,7 @@ func commandNames(cmd *cobra.Command) (names []string) {
 	return names
 }
 
-// serverFailure is about a conversation with the server that went wrong.
+// serverFailure explains an error of the session.
 func (a *app) serverFailure(err error) failure {
 	var e *mcpclient.Error
 	if !errors.As(err, &e) {
@@ -89,7 +88,7 @@ func (a *app) serverFailure(err error) failure {
 	return f
 }
 
-// outcomeHint says what became of a call that is not safe to repeat.
+// outcomeHint says what is known of a call that is not safe to repeat.
 func outcomeHint(e *mcpclient.Error) string {
 	switch {
 	case mcpclient.SafeToRepeat(e):
@@ -101,13 +100,13 @@ func outcomeHint(e *mcpclient.Error) string {
 	}
 }
 
-// remains are what is left of an escape sequence when package mcpclient has put
-// U+FFFD in the place of its control characters.
+// remains are the rest of an escape sequence after package mcpclient replaced its control
+// characters by U+FFFD.
 var remains = regexp.MustCompile(`\x{fffd}(?:\[[\x30-\x3f]*[\x20-\x2f]*[\x40-\x7e]|\][^\x{fffd}]{0,200}\x{fffd}\\?)`)
 
 func withoutRemains(text string) string { return remains.ReplaceAllString(text, "") }
 
-// codeOf is the exit code of each kind of error.
+// codeOf returns the exit code of an error.
 func codeOf(e *mcpclient.Error) int {
 	switch e.Kind {
 	case mcpclient.KindInvalid:
@@ -123,9 +122,8 @@ func codeOf(e *mcpclient.Error) int {
 	}
 }
 
-// connectFailure names the cause without the steps on the way there, which
-// --verbose has. The hints that package mcpclient puts behind its own text are not
-// to be told from that text, so they are made anew here.
+// connectFailure explains why connecting failed, without the stages, which --verbose shows. The
+// hints of package mcpclient cannot be separated from its texts, so this function makes its own.
 func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string) {
 	if e.Kind == mcpclient.KindInvalid {
 		return invalidFailure(e.Err.Error(), f.hint)
@@ -171,7 +169,7 @@ func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string)
 	return fmt.Sprintf("cannot connect to %s: %s", a.shown, oneLine(cause, 400)), hint
 }
 
-// invalidFailure is about what was refused before anything was sent.
+// invalidFailure explains what was refused before anything was sent.
 func invalidFailure(cause, hint string) (string, string) {
 	switch rest, header := strings.CutPrefix(cause, "option Header: "); {
 	case header:
@@ -189,7 +187,7 @@ func invalidFailure(cause, hint string) (string, string) {
 
 const protocolHint = "omit --protocol to let hawser choose a version"
 
-// linkFailure is about a server that was not reached.
+// linkFailure explains why the server was not reached.
 func linkFailure(e *mcpclient.Error) (cause, hint string) {
 	var (
 		dns       *net.DNSError
@@ -215,7 +213,7 @@ func linkFailure(e *mcpclient.Error) (cause, hint string) {
 	return "", ""
 }
 
-// causeOf is the cause without the stages of the request.
+// causeOf returns the cause without the stages of the request.
 func causeOf(e *mcpclient.Error) string {
 	cause := e.Err
 	var link *transport.Error
@@ -225,7 +223,7 @@ func causeOf(e *mcpclient.Error) string {
 	return cause.Error()
 }
 
-// statusText is an HTTP status without the page that came with it.
+// statusText describes an HTTP status without the page that came with it.
 func statusText(e *mcpclient.HTTPError) string {
 	if isHTML(e) {
 		return fmt.Sprintf("HTTP status %d %s, with an HTML page", e.Status, http.StatusText(e.Status))
@@ -250,7 +248,7 @@ func looksLikeHTML(preview string) bool {
 		strings.HasPrefix(preview, "<!--")
 }
 
-// hintOf says what to do about an error that any command may meet.
+// hintOf returns the hint for an error that any command may have.
 func (a *app) hintOf(e *mcpclient.Error) string {
 	var rpc *mcpclient.RPCError
 	errors.As(e, &rpc)
@@ -281,7 +279,7 @@ func (a *app) hintOf(e *mcpclient.Error) string {
 	return ""
 }
 
-// methodNotFound reports that the server does not know a request at all.
+// methodNotFound reports whether the server does not support a request.
 func methodNotFound(err error) bool {
 	var rpc *mcpclient.RPCError
 	return errors.As(err, &rpc) && rpc.Code == mcpclient.CodeMethodNotFound

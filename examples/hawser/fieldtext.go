@@ -56,6 +56,7 @@ func fieldValue(field *form.Field, text string) (value any, reason string) {
 		return field.Options[i].Value, ""
 	case form.Choices:
 		return choices(field.Options, text)
+	case form.String:
 	}
 	if field.Format != "" {
 		text = trimmed
@@ -123,13 +124,14 @@ func findOption(options []form.Option, text string) (i int, reason string) {
 		return i, ""
 	}
 	text = strings.TrimSpace(text)
-	for _, named := range []func(form.Option, string) bool{
-		func(o form.Option, title string) bool { return o.Value == text },
-		func(o form.Option, title string) bool { return title == text },
-		func(o form.Option, title string) bool { return strings.EqualFold(title, text) },
+	title := func(o form.Option) string { return strings.TrimSpace(cmp.Or(o.Title, o.Value)) }
+	for _, named := range []func(form.Option) bool{
+		func(o form.Option) bool { return o.Value == text },
+		func(o form.Option) bool { return title(o) == text },
+		func(o form.Option) bool { return strings.EqualFold(title(o), text) },
 	} {
 		for at, o := range options {
-			if !named(o, strings.TrimSpace(cmp.Or(o.Title, o.Value))) {
+			if !named(o) {
 				continue
 			}
 			if i >= 0 && options[i].Value != o.Value {

@@ -10,11 +10,11 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient/form"
 )
 
-// maxShownOptions bounds the options that are listed; the others can be typed.
+// maxShownOptions bounds the options that are listed. The others can still be typed.
 const maxShownOptions = 100
 
-// fillIn asks a person for every field of a form, shows the answers and asks
-// whether to send them. The error is errDeclined, errClosed or the context's.
+// fillIn asks the user for every field of a form, shows the answers and asks whether to send them.
+// The error is errDeclined, errClosed or the context's.
 func (d *dialog) fillIn(who string, r *mcpclient.FormRequest) (map[string]any, error) {
 	d.say("\n" + who + " asks you to fill in a form:")
 	d.quote(r.Message)
@@ -51,7 +51,7 @@ func (d *dialog) fillIn(who string, r *mcpclient.FormRequest) (map[string]any, e
 	}
 }
 
-// fillField asks for one field until the answer is valid, and puts it into values.
+// fillField asks for one field until the answer is valid, and adds it to values.
 func (d *dialog) fillField(f *form.Form, i int, values map[string]any) error {
 	field := &f.Fields[i]
 	d.say(fmt.Sprintf("\n%d/%d %s: %s", i+1, len(f.Fields), label(field), describeField(field)))
@@ -84,7 +84,7 @@ func (d *dialog) fillField(f *form.Form, i int, values map[string]any) error {
 
 var errRequired = errors.New("an answer is required")
 
-// readField reads what was typed: a value, or nil to keep or drop what there is.
+// readField reads a typed line: a value, or nil to keep or remove the current one.
 func readField(field *form.Field, line string, values map[string]any) (value any, keep bool, err error) {
 	_, has := values[field.Name]
 	switch text := strings.TrimSpace(line); {
@@ -94,16 +94,16 @@ func readField(field *form.Field, line string, values map[string]any) (value any
 		return nil, false, errRequired
 	case text == "" || text == "!skip":
 		return nil, false, nil
-	case strings.HasPrefix(text, "!!"): // a text that begins with !
+	case strings.HasPrefix(text, "!!"): // an escaped !
 		line = strings.Replace(line, "!!", "!", 1)
 	case strings.HasPrefix(text, "!"):
-		return nil, false, fmt.Errorf("unknown command %s: use !skip, !decline or !cancel, and !! for a text that begins with !", text)
+		return nil, false, fmt.Errorf("unknown command %s: use !skip, !decline or !cancel, and type !! for a ! at the start of a text", text)
 	}
 	value, err = parseField(field, line)
 	return value, false, err
 }
 
-// reason is an error of a field without its name, which stands above.
+// reason returns the text of an error without the name of the field, which is shown already.
 func reason(err error) string {
 	var field *form.FieldError
 	if errors.As(err, &field) {
@@ -119,7 +119,7 @@ func label(field *form.Field) string {
 	return oneLine(field.Name, 100)
 }
 
-// describeField says what a field takes.
+// describeField describes the values of a field.
 func describeField(field *form.Field) string {
 	parts := []string{kindText(field)}
 	switch least, most := field.MinLength, field.MaxLength; {
@@ -202,7 +202,7 @@ func (d *dialog) summary(f *form.Form, values map[string]any) {
 	}
 }
 
-// showValue is a value as the person knows it.
+// showValue formats a value for the user.
 func showValue(field *form.Field, value any) string {
 	switch v := value.(type) {
 	case bool:

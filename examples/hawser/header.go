@@ -8,8 +8,8 @@ import (
 
 const headerHint = "write --header 'Name: value', 'Name: env:VARIABLE' or 'Name: @file'; one word, such as Bearer, may precede env: and @"
 
-// readHeaders makes the headers of --header. The values are kept out of all
-// that is printed. No error repeats what was given: it may be a token.
+// readHeaders returns the headers of --header. Their values are never printed, not even in errors,
+// since they may be secrets.
 func (a *app) readHeaders() (http.Header, error) {
 	header := make(http.Header)
 	for _, word := range a.flags.headers {
@@ -43,7 +43,7 @@ func (a *app) headerValue(name, value string) (string, error) {
 		return value, nil
 	}
 	if file, ok := strings.CutPrefix(rest, "@"); ok {
-		data, err := os.ReadFile(file) //nolint:gosec // the person named it
+		data, err := os.ReadFile(file) //nolint:gosec // the user named it
 		if err != nil {
 			return "", usageError(headerHint, "header %s: %v", name, err)
 		}

@@ -13,16 +13,16 @@ const (
 	maxStdin = 64 << 20 // of arguments from stdin, in bytes
 )
 
-// lineReader reads lines that a person types. One goroutine owns the reader,
-// and reads only what was asked for: a question that ends leaves its read
-// behind, and the end of the program waits for nobody's Enter.
+// lineReader reads lines that the user types. One goroutine owns the reader and reads only on
+// demand. A question that ends early leaves its read behind, and the program ends without waiting
+// for it.
 type lineReader struct {
 	source io.Reader
 	begin  sync.Once
 	want   chan struct{}
 	got    chan typed
 
-	open bool // guarded by the desk's turn: a read was begun whose line nobody took
+	open bool // guarded by the desk's turn: the line of a started read was not used
 }
 
 type typed struct {
@@ -34,12 +34,12 @@ func newLineReader(source io.Reader) *lineReader {
 	return &lineReader{source: source, want: make(chan struct{}), got: make(chan typed, 1)}
 }
 
-// read returns the next line, io.EOF when there is none. Only one at a time may read.
+// read returns the next line, or io.EOF at the end. It must not be called concurrently.
 func (l *lineReader) read(ctx context.Context) (string, error) {
 	l.begin.Do(func() { go l.loop() })
 	if l.open {
 		select {
-		case <-l.got: // typed for a question that was gone
+		case <-l.got: // typed for a question that had ended
 			l.open = false
 		default:
 		}
@@ -73,13 +73,13 @@ func (l *lineReader) loop() {
 	}
 }
 
-// close ends the goroutine as soon as it does not wait for a line.
+// close ends the goroutine once it does not wait for a line.
 func (l *lineReader) close() {
-	l.begin.Do(func() {}) // no start after this
+	l.begin.Do(func() {}) // prevents a later start
 	close(l.want)
 }
 
-// readAll reads everything, unless the context ends first.
+// readAll reads source to its end, unless the context ends first.
 func readAll(ctx context.Context, source io.Reader) ([]byte, error) {
 	type result struct {
 		data []byte

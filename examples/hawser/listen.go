@@ -25,11 +25,11 @@ func (a *app) listenCommand() *cobra.Command {
 	f.BoolVar(&a.flags.prompts, "prompts", false, "report changes of the list of prompts")
 	f.BoolVar(&a.flags.resources, "resources", false, "report changes of the list of resources")
 	f.StringArrayVar(&a.flags.resource, "resource", nil, "report updates of the resource with this `URI`; repeatable")
-	_ = cmd.RegisterFlagCompletionFunc("resource", cobra.NoFileCompletions) // the flag is there
+	_ = cmd.RegisterFlagCompletionFunc("resource", cobra.NoFileCompletions) // the flag exists
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
 		err := a.listen(ctx, args[0])
 		if a.session != nil && errors.Is(context.Cause(ctx), errTimeIsUp) {
-			return nil // it listened for as long as it was told to
+			return nil // as requested
 		}
 		return err
 	})
@@ -64,7 +64,7 @@ func (a *app) listen(ctx context.Context, endpoint string) error {
 	return listenEnd(ctx, l.Err())
 }
 
-// listenEnd turns the end of a subscription into that of the command.
+// listenEnd returns the error of the command for the end of a subscription.
 func listenEnd(ctx context.Context, err error) error {
 	var end *mcpclient.ListenError
 	switch {
@@ -100,10 +100,11 @@ func filterText(f mcpclient.Filter) string {
 	return strings.Join(parts, ", ")
 }
 
-// eventNames are the events' names in JSON.
+// eventNames are the names of events in JSON.
 var eventNames = map[mcpclient.ListenEventKind]string{
 	mcpclient.ListenToolsChanged: "tools_changed", mcpclient.ListenPromptsChanged: "prompts_changed",
-	mcpclient.ListenResourcesChanged: "resources_changed", mcpclient.ListenResourceUpdated: "resource_updated", mcpclient.ListenMissedEvents: "missed_events",
+	mcpclient.ListenResourcesChanged: "resources_changed", mcpclient.ListenResourceUpdated: "resource_updated",
+	mcpclient.ListenMissedEvents: "missed_events",
 }
 
 func (a *app) showEvent(event mcpclient.ListenEvent) error {

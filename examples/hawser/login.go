@@ -40,7 +40,7 @@ func (a *app) login(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if before.Authorized && a.flags.auth.grant == "" { // asked for again, on purpose
+	if before.Authorized && a.flags.auth.grant == "" { // the user wants a new login
 		if err := c.Login(ctx); err != nil {
 			return err
 		}
@@ -59,8 +59,8 @@ func (a *app) login(ctx context.Context, args []string) error {
 	return a.showStatus(status)
 }
 
-// loginClient is the client of a command that is about authorization. Its requests
-// leave by the network of the session.
+// loginClient returns the client of a command for authorization. It uses the transport of the
+// session.
 func (a *app) loginClient(ctx context.Context, endpoint string, begun func()) (*oauth.Client, error) {
 	if err := a.readURL(endpoint); err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (a *app) whoamiCommand() *cobra.Command {
 	})
 }
 
-// showStatus prints what is known of a login. It holds no secret.
+// showStatus prints the status of a login. It contains no secret.
 func (a *app) showStatus(s oauth.Status) error {
 	if a.flags.json {
 		type status struct {

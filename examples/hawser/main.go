@@ -1,6 +1,5 @@
-// Command hawser talks to one MCP server from the command line: it lists what
-// the server offers, calls its tools, reads its resources, and answers what the
-// server asks on the way.
+// Command hawser talks to an MCP server from the command line. It lists what the server offers,
+// calls tools, reads resources, and lets the user answer requests of the server.
 //
 //	hawser tools https://mcp.example.com/mcp
 //	hawser call https://mcp.example.com/mcp search q=gophers limit=3
@@ -21,7 +20,7 @@ import (
 )
 
 func main() {
-	signals := make(chan os.Signal, 2) // two of them mean something
+	signals := make(chan os.Signal, 2) // the second one counts too
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(context.Background(), environment{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
@@ -45,22 +44,21 @@ func columns(f *os.File) int {
 	return width
 }
 
-// environment is all that the program sees of the machine, so that a test can
-// be the machine.
+// environment is all that the program uses of the machine, so that tests can replace it.
 type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	// person: somebody reads stderr and can type an answer on stdin.
+	// person means that a user reads stderr and can type on stdin.
 	person bool
-	// watched: stderr is a terminal, where a line may be drawn again.
+	// watched means that stderr is a terminal, on which a line can be redrawn.
 	watched bool
 	columns int // of that terminal, 0 if unknown
-	width   int // of the terminal that stdout is, 0 if it is none
+	width   int // of stdout, 0 if it is not a terminal
 	// lookup reads an environment variable.
 	lookup func(name string) (string, bool)
-	// signals ask to end: the first in good order, the second at once.
+	// signals end the program: the first one cleanly, the second one at once.
 	signals <-chan os.Signal
 	now     func() time.Time
-	// transport carries the requests; nil is the session's own.
+	// transport carries the requests. Nil means the session's default.
 	transport http.RoundTripper
 }

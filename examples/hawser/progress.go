@@ -15,24 +15,24 @@ import (
 )
 
 const (
-	barSteps   = 1000 // the resolution of the bar: servers count in fractions of anything
+	barSteps   = 1000 // the resolution of the bar
 	barWidth   = 20
-	barMargin  = barWidth + 40 // what a line with a bar needs besides the message
+	barMargin  = barWidth + 40 // columns of a line besides the message
 	barRedraw  = 50 * time.Millisecond
 	clearLine  = "\r\x1b[K"
-	fewColumns = 80 // of a terminal that does not tell
+	fewColumns = 80 // of a terminal of unknown width
 )
 
-// progressBar is the bar of the call that runs, drawn on the terminal's last
-// line. The console guards it. A nil one is not shown.
+// progressBar is the bar of the current call on the last line of the terminal. The console guards
+// it. A nil bar is not shown.
 type progressBar struct {
 	w     io.Writer
 	line  string
 	drawn time.Time
 }
 
-// progress shows one notification of progress: on a terminal as a bar, if the
-// server says what the whole is, else as a line.
+// progress shows a progress notification, as a bar if stderr is a terminal and the total is known,
+// else as a line.
 func (c *console) progress(_ context.Context, p mcpclient.Progress) {
 	if !c.watched || !p.HasTotal || p.Total <= 0 {
 		c.line(progressLine(p))
@@ -50,7 +50,7 @@ func (c *console) progress(_ context.Context, p mcpclient.Progress) {
 	}
 }
 
-// renderBar is the bar as text that fits on a line of the terminal.
+// renderBar returns the bar as text that fits on a line of the terminal.
 func renderBar(p mcpclient.Progress, message string, columns int) string {
 	if columns <= 0 {
 		columns = fewColumns
@@ -62,9 +62,9 @@ func renderBar(p mcpclient.Progress, message string, columns int) string {
 	}
 	bar := progressbar.NewOptions64(barSteps, progressbar.OptionSetWriter(io.Discard), progressbar.OptionSetWidth(barWidth),
 		progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false))
-	// Full would be the end of the bar, which is then drawn no more.
+	// A full bar would end, and would not be drawn again.
 	share := min(max(p.Progress/p.Total, 0), 1)
-	_ = bar.Set64(min(int64(share*barSteps), barSteps-1)) // it writes to nowhere
+	_ = bar.Set64(min(int64(share*barSteps), barSteps-1)) // io.Discard never fails
 	return fmt.Sprintf("%s %s/%s %s", strings.TrimSpace(bar.String()), number(p.Progress), number(p.Total), message)
 }
 
@@ -80,7 +80,7 @@ func (b *progressBar) clear() {
 	}
 }
 
-// progressLine is progress in words.
+// progressLine returns progress as a line of text.
 func progressLine(p mcpclient.Progress) string {
 	text := "progress " + number(p.Progress)
 	if p.HasTotal {
@@ -94,7 +94,7 @@ func progressLine(p mcpclient.Progress) string {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', 6, 64) }
 
-// endProgress takes the bar away: the call has ended.
+// endProgress removes the bar at the end of a call.
 func (c *console) endProgress() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -32,7 +32,7 @@ func (a *app) resourcesCommand() *cobra.Command {
 		}
 		for template, err := range s.ResourceTemplates(ctx) {
 			switch {
-			case methodNotFound(err): // many servers have resources and no templates
+			case methodNotFound(err): // many servers have resources but no templates
 				continue
 			case err != nil:
 				return err
@@ -48,7 +48,7 @@ func (a *app) resourcesCommand() *cobra.Command {
 	})
 }
 
-// showResource prints a resource, or a template, whose URI has braces.
+// showResource prints a resource or a template.
 func (a *app) showResource(uri, name, mime, description string) {
 	text := oneLine(uri, 500)
 	if mime = oneLine(mime, 80); mime != "" {
@@ -101,10 +101,10 @@ func (a *app) readCommand() *cobra.Command {
 	})
 }
 
-// expand makes the URI of a template; without values, it is a URI already.
+// expand expands a template. Without values, uri must be a URI.
 func expand(uri string, words []string) (string, error) {
 	if len(words) == 0 {
-		if strings.ContainsAny(uri, "{}") { // no URI has them (RFC 3986)
+		if strings.ContainsAny(uri, "{}") { // not allowed in a URI (RFC 3986)
 			return "", usageError("add NAME=VALUE for each name in braces", "%s is a template, not a URI", oneLine(uri, 300))
 		}
 		return uri, nil

@@ -13,15 +13,14 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// What ends a command from outside, as causes of its context.
+// Causes of the context of a command that is ended from outside.
 var (
 	errInterrupted = errors.New("cancelled")
 	errTimeIsUp    = errors.New("timed out (--timeout)")
 )
 
-// run runs one command line and returns the exit code. The first signal
-// cancels the command, which tells the server; at the second, run returns at
-// once and leaves behind what is still running.
+// run runs a command line and returns the exit code. The first signal cancels the command, which
+// notifies the server. On the second one, run returns at once and abandons what is still running.
 func run(ctx context.Context, env environment, args []string) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -50,14 +49,14 @@ type app struct {
 	desk  *desk
 	log   *slog.Logger
 
-	waiting *time.Timer // tells that the server is slow
+	waiting *time.Timer // says that the server is slow
 
-	running bool               // the command line was understood, and its command has begun
+	running bool               // the command line is valid, and its command has begun
 	session *mcpclient.Session // nil until connected
-	network http.RoundTripper  // that of an executor, once it is there
-	closers []io.Closer        // what is to be closed after the session, the last one first
-	shown   string             // the URL without what may be secret in it
-	host    string             // of the server, for questions
+	network http.RoundTripper  // of an executor, once connected
+	closers []io.Closer        // closed after the session, in reverse order
+	shown   string             // the URL without secrets
+	host    string             // of the server
 	plain   bool               // the URL is http
 
 	authorized bool // an Authorization header is sent
@@ -78,7 +77,7 @@ func isSet(env environment, name string) bool {
 	return value != ""
 }
 
-// execute runs the command line to its end, and tells what went wrong.
+// execute runs the command line and prints its error.
 func (a *app) execute(ctx context.Context, args []string) int {
 	defer a.desk.close()
 	root := a.rootCommand()
@@ -113,7 +112,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	return f.code
 }
 
-// explain turns an error into what a person reads.
+// explain returns an error as the user sees it.
 func (a *app) explain(ctx context.Context, cmd *cobra.Command, err error) failure {
 	var f *failure
 	switch cause := context.Cause(ctx); {

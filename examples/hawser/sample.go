@@ -11,14 +11,13 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// Names of the "model" that a reply is of: there is none here.
+// Names of the model in replies. There is no model.
 const (
-	personModel = "hawser-person" // somebody typed it
+	personModel = "hawser-person" // typed by the user
 	fixedModel  = "hawser-fixed"  // --sample-reply
 )
 
-// sample answers a request for a message of a model. There is no model here: a
-// person may play it.
+// sample answers a request for a message from a model. The user plays the model.
 func (a *app) sample(ctx context.Context, s *mcpclient.Session, r *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
 	if a.flags.sampleReply != "" {
 		return reply(a.flags.sampleReply, fixedModel), nil
@@ -61,7 +60,7 @@ func reply(text, model string) *mcp.CreateMessageResult {
 	}
 }
 
-// lineByLine returns the lines up to an empty one, or the end of the input.
+// lineByLine reads lines up to an empty one or the end of the input.
 func (d *dialog) lineByLine() (string, error) {
 	var lines []string
 	for {
@@ -78,7 +77,7 @@ func (d *dialog) lineByLine() (string, error) {
 	}
 }
 
-// blocksOf is the content of a message as a list.
+// blocksOf returns the content of a message as a list.
 func blocksOf(content any) []mcp.Content {
 	switch c := content.(type) {
 	case []mcp.Content:

@@ -8,10 +8,9 @@ import (
 	"unicode/utf16"
 )
 
-// clean makes a server's text fit for a terminal: it takes out escape sequences
-// (ECMA-48) with what they carry, control characters but \n and \t, and the
-// format characters that change what a reader sees, such as text direction
-// overrides. No text can draw over what hawser says, or do more than be read.
+// clean makes a server's text safe for a terminal. It removes escape sequences (ECMA-48) with their
+// contents, control characters except \n and \t, and format characters that mislead readers, such
+// as text direction overrides. No text can overwrite hawser's own or control the terminal.
 func clean(text string) string {
 	var b strings.Builder
 	runes := []rune(text)
@@ -31,12 +30,12 @@ func clean(text string) string {
 	return b.String()
 }
 
-// hidden reports whether a character is one that clean takes out.
+// hidden reports whether clean removes a character.
 func hidden(r rune) bool {
 	switch r {
 	case '\n', '\t':
 		return false
-	case '\u200c', '\u200d': // joiners: Persian, Indic scripts and emoji need them
+	case '\u200c', '\u200d': // joiners, needed by Persian, Indic scripts and emoji
 		return false
 	}
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
@@ -44,9 +43,9 @@ func hidden(r rune) bool {
 
 const escape, bell, stringEnd = '\x1b', '\a', '\u009c'
 
-// escapeLength returns how many runes the escape sequence at the start of text
-// has, 0 if there is none. Of a string (OSC, DCS and their like) that is not
-// ended on its line, only the beginning is one: it must not swallow the rest.
+// escapeLength returns the length in runes of the escape sequence at the start of text, 0 if there
+// is none. If a string (OSC, DCS and so on) does not end on its line, only its introducer counts,
+// so that it cannot hide the rest.
 func escapeLength(text []rune) int {
 	var kind rune
 	body := 1
@@ -54,7 +53,7 @@ func escapeLength(text []rune) int {
 	case first == escape && len(text) > 1:
 		kind, body = text[1], 2
 	case first >= 0x80 && first <= 0x9f:
-		kind = first - 0x40 // a C1 character is ESC and its own letter
+		kind = first - 0x40 // a C1 character stands for ESC and a letter
 	default:
 		return 0
 	}
@@ -98,8 +97,8 @@ func controlString(text []rune, body int) int {
 	return body
 }
 
-// oneLine is clean for a text that must not have lines of its own: a name, a
-// title, a part of a prompt. It is cut after limit characters.
+// oneLine is clean for a text that must fit on a line, such as a name or a title. It is cut after
+// limit characters.
 func oneLine(text string, limit int) string {
 	text = strings.Join(strings.Fields(clean(text)), " ")
 	if runes := []rune(text); len(runes) > limit {
@@ -108,9 +107,8 @@ func oneLine(text string, limit int) string {
 	return text
 }
 
-// safeJSON is a JSON document on one line, byte for byte as received but for
-// the space between its tokens and the characters that clean takes out, which
-// it escapes.
+// safeJSON returns a JSON document on one line. It keeps every byte except the space between
+// tokens, and escapes the characters that clean removes.
 func safeJSON(raw []byte) []byte {
 	var compact bytes.Buffer
 	if json.Compact(&compact, raw) != nil {
@@ -120,7 +118,7 @@ func safeJSON(raw []byte) []byte {
 	return escapeHidden(compact.String())
 }
 
-// prettyJSON is safeJSON over several lines.
+// prettyJSON is safeJSON on several lines.
 func prettyJSON(raw []byte) string {
 	var indented bytes.Buffer
 	if json.Indent(&indented, raw, "", "  ") != nil {
@@ -129,7 +127,7 @@ func prettyJSON(raw []byte) string {
 	return string(escapeHidden(indented.String()))
 }
 
-// escapeHidden escapes hidden characters of valid JSON, in which they only stand in strings.
+// escapeHidden escapes hidden characters of valid JSON, which has them in strings only.
 func escapeHidden(text string) []byte {
 	var b bytes.Buffer
 	for _, r := range text {

@@ -8,27 +8,27 @@ import (
 	"strings"
 )
 
-// maxReferences bounds how many $ref are followed for one argument.
+// maxReferences bounds the $ref that are followed for one argument.
 const maxReferences = 16
 
-// inputSchema is what of a tool's input schema says how to read and to show
-// arguments. All else is for the check of the whole.
+// inputSchema is the part of a tool's input schema that is needed to read and show arguments.
+// Validation uses the whole schema.
 type inputSchema struct {
 	properties []property // in the server's order
-	open       bool       // arguments without a property are welcome
+	open       bool       // other arguments are allowed
 }
 
 // property is one argument of a tool.
 type property struct {
 	name        string
-	types       []string // JSON Schema types, none if the schema does not say
+	types       []string // JSON Schema types, empty if unknown
 	items       []string // of an array
 	choices     []string // of an enum
 	description string
 	required    bool
 }
 
-// node is what is read of one schema.
+// node is the part of one schema that is read.
 type node struct {
 	Type                 json.RawMessage            `json:"type"`
 	Items                json.RawMessage            `json:"items"`
@@ -45,7 +45,7 @@ type node struct {
 	Ref                  string                     `json:"$ref"`
 }
 
-// readNode reads what it can: a schema may be a boolean, or wrong.
+// readNode ignores errors: a schema may be a boolean, or invalid.
 func readNode(raw json.RawMessage) (n node) {
 	_ = json.Unmarshal(raw, &n) // members of other types stay empty
 	return n
@@ -77,7 +77,7 @@ func readSchema(raw json.RawMessage) inputSchema {
 	return s
 }
 
-// literal is a JSON value as somebody would type it.
+// literal returns a JSON value as the user would type it.
 func literal(raw json.RawMessage) string {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
@@ -86,7 +86,7 @@ func literal(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// typesOf collects the types that a schema allows.
+// typesOf returns the types that a schema allows.
 func typesOf(root json.RawMessage, n node, references *int) []string {
 	var types []string
 	add := func(more ...string) {
@@ -122,7 +122,7 @@ func typesOf(root json.RawMessage, n node, references *int) []string {
 	return types
 }
 
-// lookup finds what a JSON Pointer (RFC 6901) without its first / names.
+// lookup resolves a JSON Pointer (RFC 6901) without its first slash.
 func lookup(raw json.RawMessage, path string) json.RawMessage {
 	for name := range strings.SplitSeq(path, "/") {
 		var object map[string]json.RawMessage
@@ -134,7 +134,7 @@ func lookup(raw json.RawMessage, path string) json.RawMessage {
 	return raw
 }
 
-// typeOfValue names the JSON Schema type of a value.
+// typeOfValue returns the JSON Schema type of a value.
 func typeOfValue(raw json.RawMessage) string {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {
@@ -163,7 +163,7 @@ type member struct {
 	value json.RawMessage
 }
 
-// members are the members of an object in their order, none if it is none.
+// members returns the members of an object in order, or none if raw is not an object.
 func members(raw json.RawMessage) []member {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
@@ -199,12 +199,12 @@ func (s *inputSchema) names() []string {
 	return names
 }
 
-// takes reports whether a property may have a value of a type.
+// takes reports whether a property accepts a type.
 func (p *property) takes(name string) bool {
 	return slices.Contains(p.types, name) || name == "integer" && slices.Contains(p.types, "number")
 }
 
-// kind says in words what a property takes.
+// kind describes the values of a property.
 func (p *property) kind() string {
 	text := strings.Join(p.types, " or ")
 	if len(p.types) == 1 && p.types[0] == "array" && len(p.items) > 0 {

@@ -10,16 +10,14 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// shellPatience bounds what somebody who pressed Tab waits for the server. Tests,
-// on machines that are busy, have more of it.
+// shellPatience bounds the wait for the server after Tab. Tests raise it for busy machines.
 var shellPatience = 2 * time.Second
 
-// shellSafe is what a shell may be offered of a server's names: nothing that it
-// could take for more than a word.
+// shellSafe matches names that a shell takes for a plain word. Others are not completed.
 var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./:@%+-]{0,200}$`)
 
-// proposals asks the server for names, for the shell's completion. It says
-// nothing of what goes wrong: the person is in the middle of a line.
+// proposals asks the server for names, for the shell's completion. It prints no errors, since the
+// user is editing a line.
 func (a *app) proposals(args []string, at int, names func(ctx context.Context, s *mcpclient.Session) []string) ([]string, cobra.ShellCompDirective) {
 	if len(args) < at {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -39,7 +37,7 @@ func (a *app) proposals(args []string, at int, names func(ctx context.Context, s
 		}
 	}
 	directive := cobra.ShellCompDirectiveNoFileComp
-	if len(args) > 1 { // names of arguments: the value comes right behind
+	if len(args) > 1 { // names of arguments, to be followed by a value
 		for i := range safe {
 			safe[i] += "="
 		}
@@ -52,7 +50,7 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// completeTool proposes tools, and then their arguments.
+// completeTool completes tools, then their arguments.
 func (a *app) completeTool(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.proposals(args, 1, func(ctx context.Context, s *mcpclient.Session) (names []string) {
 		if len(args) > 1 {
@@ -72,7 +70,7 @@ func (a *app) completeTool(_ *cobra.Command, args []string, _ string) ([]string,
 	})
 }
 
-// completePrompt proposes prompts, and then their arguments.
+// completePrompt completes prompts, then their arguments.
 func (a *app) completePrompt(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.proposals(args, 1, func(ctx context.Context, s *mcpclient.Session) (names []string) {
 		for prompt, err := range s.Prompts(ctx) {
@@ -92,7 +90,7 @@ func (a *app) completePrompt(_ *cobra.Command, args []string, _ string) ([]strin
 	})
 }
 
-// completeResource proposes resources.
+// completeResource completes resources.
 func (a *app) completeResource(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 1 {
 		return nil, cobra.ShellCompDirectiveNoFileComp

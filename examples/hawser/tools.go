@@ -37,14 +37,14 @@ func (a *app) toolsCommand() *cobra.Command {
 	})
 }
 
-// tellNone says that a list is empty, which on stdout is nothing at all.
+// tellNone says on stderr that a list is empty.
 func (a *app) tellNone(n int, what string) {
 	if n == 0 {
 		a.con.line("this server has no " + what)
 	}
 }
 
-// separate puts an empty line between the items of a list.
+// separate prints an empty line between the items of a list.
 func (a *app) separate(n int) {
 	if n > 0 {
 		a.out.text("")
@@ -63,7 +63,7 @@ func (a *app) showTool(tool *mcpclient.Tool, n int) {
 	a.showRows(rows)
 }
 
-// heading is a name with a description of one line.
+// heading returns a name with a one-line description.
 func heading(name, title, description string) string {
 	text := oneLine(name, 200)
 	if description == "" {
@@ -75,14 +75,14 @@ func heading(name, title, description string) string {
 	return text
 }
 
-// row is an argument of a tool, or of a prompt.
+// row is an argument of a tool or a prompt.
 type row struct {
 	name, kind  string
 	required    bool
 	description string
 }
 
-// showRows lists arguments, in columns.
+// showRows lists arguments in columns.
 func (a *app) showRows(rows []row) {
 	const widest = 30
 	names, kinds := 0, 0
@@ -105,8 +105,7 @@ func (a *app) showRows(rows []row) {
 	}
 }
 
-// findTool looks for a tool in the server's list. Names are those of all the
-// tools if it is not there.
+// findTool finds a tool in the server's list. If it is not there, names are those of all tools.
 func findTool(ctx context.Context, s *mcpclient.Session, name string) (found *mcpclient.Tool, names []string, err error) {
 	for tool, err := range s.Tools(ctx) {
 		if err != nil {

@@ -6,9 +6,9 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// wrap breaks each line of a text at its spaces where it is wider than a
-// terminal; what is carried over begins with indent. A word that is too wide
-// stays whole, so that a URL can be copied. Columns of 0: nothing is broken.
+// wrap breaks lines that are wider than columns at their spaces. Continuation lines begin with
+// indent. A word that is too wide stays whole, so that a URL can be copied. If columns is 0, wrap
+// does nothing.
 func wrap(text string, columns int, indent string) string {
 	if columns <= 0 || 2*len(indent) > columns {
 		return text
@@ -24,7 +24,7 @@ func wrap(text string, columns int, indent string) string {
 }
 
 func wrapLine(b *strings.Builder, line string, columns int, indent string) {
-	used, begun := 0, false // columns, and whether there is a word in them
+	used, begun := 0, false // columns, and whether they contain a word
 	for line != "" {
 		rest := strings.TrimLeft(line, " ")
 		gap := len(line) - len(rest)
@@ -43,8 +43,7 @@ func wrapLine(b *strings.Builder, line string, columns int, indent string) {
 	}
 }
 
-// breakWords breaks words that are wider than a line, for where nothing may
-// run over its end.
+// breakWords breaks words that are wider than columns.
 func breakWords(text string, columns int) string {
 	if columns <= 0 {
 		return text
@@ -67,5 +66,5 @@ func breakWords(text string, columns int) string {
 	return b.String()
 }
 
-// margin is the space that a line begins with.
+// margin returns the leading space of a line.
 func margin(line string) string { return line[:len(line)-len(strings.TrimLeft(line, " "))] }

@@ -84,7 +84,7 @@ func TestValuesAreTypedBySchema(t *testing.T) {
 	require.Equal(t, `{}`, string(got))
 	got, err = pairArguments([]string{"a=1", "b=x"}, nil)
 	require.NoError(t, err)
-	require.Equal(t, `{"a":1,"b":"x"}`, string(got), "without a schema, what is JSON is JSON")
+	require.Equal(t, `{"a":1,"b":"x"}`, string(got), "without a schema, values that parse as JSON are JSON")
 }
 
 func TestBadValuesAreExplained(t *testing.T) {

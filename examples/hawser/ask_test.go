@@ -29,8 +29,8 @@ func formParams(message, schema string) map[string]any {
 	return map[string]any{"message": message, "requestedSchema": json.RawMessage(schema)}
 }
 
-// asks returns a tool that asks the questions one after the other, in the way
-// of the server's era, and returns the answers.
+// asks returns a tool that sends the requests one by one, in the way of the server's era, and
+// returns the answers.
 func asks(method string, questions ...map[string]any) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 		var answers []string
@@ -50,8 +50,8 @@ func asks(method string, questions ...map[string]any) mcptest.ToolFunc {
 	}
 }
 
-// answers runs a call of a tool that asks, with the lines that a person types,
-// on a server of each era: it makes no difference to the person.
+// answers calls a tool that sends requests, on a server of each era, with the lines that the user
+// types. The user must not see a difference.
 func answers(t *testing.T, tool mcptest.ToolFunc, typed string, args ...string) result {
 	t.Helper()
 	old, modern := legacy("ask", tool), mcptest.New(mcptest.Modern)
@@ -81,7 +81,7 @@ func TestFormIsFilledIn(t *testing.T) {
 		"ten", "10", "", // no number, out of bounds, the default
 		"1",           // by number
 		"lemon, milk", // by name
-		"n", "",       // the last one is left out
+		"n", "",       // the last one is skipped
 		"", // send
 	)+"\n")
 	require.JSONEq(t, `{"action":"accept","content":{"name":"Ann","cups":2,"tea":"g","extras":["lemon","milk"],"warm":false}}`, r.out)
@@ -121,7 +121,7 @@ func TestFormIsNotFilledIn(t *testing.T) {
 		all + "d\n":             decline,
 		all + "cancel\n":        cancel,
 		all + "!decline\n":      decline,
-		"":                      cancel, // nobody is there any more
+		"":                      cancel, // end of the input
 		"Ann\n":                 cancel,
 		"Ann\n!help\n!cancel\n": cancel,
 	} {
@@ -145,7 +145,7 @@ func TestFormsWithoutATerminal(t *testing.T) {
 	require.Equal(t, "{\"action\":\"decline\"}\n{\"action\":\"accept\",\"content\":{\"cups\":7}}\n", r.out)
 }
 
-func TestPageIsVisited(t *testing.T) {
+func TestURLIsVisited(t *testing.T) {
 	visit := map[string]any{"mode": "url", "message": "Log in\x1b]0;x\a please", "url": "https://login.example.com/a?b=c", "elicitationId": "1"}
 	for typed, action := range map[string]string{"y\n": "accept", "d\n": "decline", "c\n": "cancel", "": "cancel", "\nmaybe\nyes\n": "accept", "!decline\n": "decline"} {
 		r := answers(t, elicits(visit), typed)
@@ -154,7 +154,7 @@ func TestPageIsVisited(t *testing.T) {
 		require.Equal(t, action == "accept", strings.Contains(r.err, "Open it in your browser now: https://login.example.com/a?b=c\n"))
 	}
 	r := answers(t, elicits(visit), "", "--elicit", "accept")
-	require.JSONEq(t, `{"action":"decline"}`, r.out, "only a person consents")
+	require.JSONEq(t, `{"action":"decline"}`, r.out, "only a user consents")
 	require.Contains(t, r.err, "https://login.example.com/a?b=c; declined, since only a user can consent\n")
 }
 
@@ -167,7 +167,7 @@ func TestHostIsEmphasised(t *testing.T) {
 	require.Contains(t, r.err, "host:    login.example.com\n")
 }
 
-// Two questions at the same time: the second one is asked after the first.
+// Two requests at the same time are shown one after the other.
 func TestQuestionsWaitForEachOther(t *testing.T) {
 	const schema = `{"type":"object","properties":{"word":{"type":"string"}}}`
 	tool := func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
@@ -183,7 +183,7 @@ func TestQuestionsWaitForEachOther(t *testing.T) {
 		"!decline declines the form, !cancel cancels it.\n\n" +
 		"1/1 word: text, optional\n> \nYour answers:\n  word: WORD\nSend this? [Y]es, [e]dit, [d]ecline, [c]ancel: "
 	for _, word := range []string{"first", "second"} {
-		require.Contains(t, r.err, strings.Replace(part, "WORD", word, 1), "nothing comes between")
+		require.Contains(t, r.err, strings.Replace(part, "WORD", word, 1), "nothing is printed between")
 	}
 	require.Contains(t, r.err, "[warning] ask: while you type\n")
 }
@@ -227,15 +227,15 @@ func TestRoots(t *testing.T) {
 	require.Contains(t, bad.err, "hint: --root takes a directory or file on this machine")
 }
 
-func TestStaleLineIsNoAnswer(t *testing.T) {
+func TestLineForAnEndedQuestionIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, typist := io.Pipe()
 		lines := newLineReader(in)
 		gone, end := context.WithCancelCause(t.Context())
-		end(errors.New("taken back"))
+		end(errors.New("cancelled"))
 		_, err := lines.read(gone)
-		require.EqualError(t, err, "taken back")
-		io.WriteString(typist, "yes\n") // for the question that is gone
+		require.EqualError(t, err, "cancelled")
+		io.WriteString(typist, "yes\n") // for the question that has ended
 		synctest.Wait()
 		go io.WriteString(typist, "no\n")
 		line, err := lines.read(t.Context())
@@ -244,7 +244,7 @@ func TestStaleLineIsNoAnswer(t *testing.T) {
 		_, err = lines.read(gone)
 		require.Error(t, err)
 		go func() {
-			synctest.Wait() // until the question is there: before, it would be for the one that is gone
+			synctest.Wait() // until the next question: before, the line would belong to the ended one
 			io.WriteString(typist, "for the one who asks next\n")
 		}()
 		line, err = lines.read(t.Context())

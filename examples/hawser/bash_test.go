@@ -9,9 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A bash without the bash-completion package, which knows nothing but hawser's
-// own script, completes what a person types. COMP_WORDS is what bash makes of
-// the line: it takes it apart at : and =.
+// A bash without the bash-completion package completes with hawser's script alone. COMP_WORDS is
+// how bash splits the line: at : and = too.
 func TestBashCompletes(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 )
 
-// documents are the JSON documents of an output, one a line.
+// documents returns the JSON documents of an output, one per line.
 func documents(t *testing.T, out string) []map[string]any {
 	t.Helper()
 	var all []map[string]any
@@ -37,7 +37,7 @@ func TestTools(t *testing.T) {
 	require.Contains(t, tools[0], "inputSchema")
 }
 
-func TestListsOfAServerThatHasNothing(t *testing.T) {
+func TestEmptyLists(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		url := srv.Loopback(t).URL
 		require.Equal(t, result{0, "", "this server has no tools\n"}, hawser(t, "tools", url))
@@ -75,7 +75,7 @@ func TestCallJSON(t *testing.T) {
 	require.Equal(t, true, documents(t, failed.out)[0]["isError"])
 }
 
-func TestToolThatFails(t *testing.T) {
+func TestFailingTool(t *testing.T) {
 	require.Equal(t, result{exitTool, "", "the kettle burned\nhawser: the tool burn failed\n"}, hawser(t, "call", teahouse(t), "burn"))
 }
 
@@ -92,7 +92,7 @@ func TestSave(t *testing.T) {
 	missing := hawser(t, "read", url, "tea://menu", "--save", filepath.Join(dir, "none"))
 	require.Equal(t, exitUsage, missing.code)
 	require.Contains(t, missing.err, "hawser: cannot save: ")
-	require.Contains(t, missing.out, "green tea", "what can be shown is shown")
+	require.Contains(t, missing.out, "green tea", "text is shown nevertheless")
 }
 
 func TestResources(t *testing.T) {
@@ -167,7 +167,7 @@ func TestShellCompletion(t *testing.T) {
 	require.Equal(t, []string{"ask", "accept", "decline"}, proposed("call", url, "brew", "--elicit", ""))
 }
 
-func TestShellIsNotOfferedWhatItCouldRun(t *testing.T) {
+func TestShellCompletesOnlySafeNames(t *testing.T) {
 	srv := mcptest.New(mcptest.Modern)
 	for _, name := range []string{"good", "$(reboot)", "a b", "`id`", "x;y", "-rf", "new\nline"} {
 		srv.Tools = append(srv.Tools, &mcptest.Tool{Name: name})

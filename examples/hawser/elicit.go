@@ -95,7 +95,7 @@ func (a *app) acceptDefaults(s *mcpclient.Session, r *mcpclient.FormRequest) *mc
 func (a *app) elicitURL(ctx context.Context, s *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
 	if mode := a.modeOf(a.flags.elicit); mode != modeAsk {
 		if mode == modeAccept {
-			a.con.linef("note: %s requested a visit to %s; declined, since only a user can consent", a.asker(s), pageText(r))
+			a.con.linef("note: %s requested a visit to %s; declined, since only a user can consent", a.asker(s), urlText(r))
 		} else {
 			a.tellDeclined("a visit to a URL", a.flags.elicit, "--elicit")
 		}
@@ -110,7 +110,7 @@ func (a *app) elicitURL(ctx context.Context, s *mcpclient.Session, r *mcpclient.
 	d.quote(r.Message)
 	d.con.say("  host:    ")
 	d.con.emphasise(r.URL.Hostname())
-	d.say("\n  URL:     " + pageText(r))
+	d.say("\n  URL:     " + urlText(r))
 	for _, warning := range r.Warnings {
 		d.say("  warning: " + oneLine(warning, 300))
 	}
@@ -124,11 +124,11 @@ func (a *app) elicitURL(ctx context.Context, s *mcpclient.Session, r *mcpclient.
 	case err != nil:
 		return nil, err
 	}
-	d.say("Open it in your browser now: " + pageText(r))
+	d.say("Open it in your browser now: " + urlText(r))
 	return mcpclient.AcceptElicitation(nil), nil
 }
 
-// pageText returns the whole URL on one line.
-func pageText(r *mcpclient.URLRequest) string {
+// urlText returns the whole URL on one line.
+func urlText(r *mcpclient.URLRequest) string {
 	return strings.Join(strings.Fields(clean(r.URL.String())), "%20")
 }

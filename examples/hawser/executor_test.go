@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// One flag, or one variable, and the same command runs on another network.
+// A flag or a variable runs a command through an executor.
 func TestExecutor(t *testing.T) {
 	srv := mcptest.New(mcptest.Modern)
 	srv.Tools = []*mcptest.Tool{{Name: "echo"}}

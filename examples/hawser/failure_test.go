@@ -15,7 +15,7 @@ import (
 
 const tea = `{"type": "object", "required": ["tea"], "properties": {"tea": {"type": "string"}, "cups": {"type": "integer"}}}`
 
-// The three mistakes that people make most: what they read must be enough.
+// The most common mistakes have texts that explain them.
 
 func TestWrongURL(t *testing.T) {
 	srv := mcptest.New(mcptest.Modern)
@@ -87,7 +87,7 @@ func TestWrongArguments(t *testing.T) {
 		"hint: quote the JSON for the shell, '{\"name\": \"value\"}', or write name=value\n"}, r)
 }
 
-func TestArgumentsThatDoNotFit(t *testing.T) {
+func TestInvalidArguments(t *testing.T) {
 	srv := mcptest.New(mcptest.Modern)
 	srv.Tools = []*mcptest.Tool{{Name: "brew", Schema: tea}}
 	url := srv.Loopback(t).URL

@@ -13,11 +13,11 @@ import (
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 )
 
-// attack is in every text that the server sends: a title, a colour, a move of
-// the cursor, a clipboard, C1 controls, a text direction, a line of its own.
+// attack is part of every text that the server sends: a window title, a color, a cursor movement,
+// the clipboard, C1 controls, a text direction, an extra line.
 const attack = "A\x1b]0;owned\a\x1b[31m\x1b[2J\x1b]52;c;cm0=\x1b\\\u009b1m\u202e\r\b\x7fZ"
 
-// hostile is a server whose every text is an attack.
+// hostile returns a server whose texts are all attacks.
 func hostile(era mcptest.Era) *mcptest.Server {
 	srv := mcptest.New(era)
 	srv.SSE, srv.Name, srv.Instructions = true, attack, attack
@@ -52,7 +52,7 @@ func hostile(era mcptest.Era) *mcptest.Server {
 	return srv
 }
 
-func TestNoTextReachesTheTerminalAsItIs(t *testing.T) {
+func TestTextsOfAHostileServer(t *testing.T) {
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
 		url := hostile(era).Loopback(t).URL
 		for _, command := range [][]string{
@@ -73,8 +73,8 @@ func TestNoTextReachesTheTerminalAsItIs(t *testing.T) {
 	}
 }
 
-// Pages that are no MCP server attack as well.
-func TestNoPageReachesTheTerminalAsItIs(t *testing.T) {
+// Web pages instead of MCP servers are attacks too.
+func TestPagesOfAHostileServer(t *testing.T) {
 	for _, status := range []int{200, 302, 400, 401, 404, 500} {
 		srv := page(t, status, "text/plain", attack)
 		requireHarmless(t, hawser(t, "tools", srv, "--verbose").err, srv)
@@ -94,5 +94,5 @@ func requireHarmless(t *testing.T, text string, about any) {
 	for _, r := range text {
 		require.False(t, hidden(r), "%q in %q of %v", r, text, about)
 	}
-	require.NotContains(t, strings.ReplaceAll(text, `\u001b]0;owned`, ""), "owned", about) // JSON keeps it, escaped
+	require.NotContains(t, strings.ReplaceAll(text, `\u001b]0;owned`, ""), "owned", about) // JSON keeps it escaped
 }

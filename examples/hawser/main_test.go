@@ -21,7 +21,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// asHawser makes the test binary the program itself, for a shell that runs it.
+// asHawser makes the test binary run as hawser, for tests with a shell.
 const asHawser = "TEST_BINARY_IS_HAWSER"
 
 func TestMain(m *testing.M) {
@@ -32,31 +32,31 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// machine is what a test lets the program see.
+// machine is the environment of a test.
 type machine struct {
 	stdin   string
 	reader  io.Reader // instead of stdin
 	person  bool
 	watched bool
-	width   int // of the terminal, if there is one
+	width   int // of the terminal, 0 if there is none
 	vars    map[string]string
 	signals chan os.Signal
-	stderr  *buffer // nil is a new one
+	stderr  *buffer // nil means a new one
 	stdout  *buffer
-	// transport is that of a network in memory, nil for the program's own.
+	// transport is of a network in memory. Nil means the default of the program.
 	transport http.RoundTripper
 }
 
-// now is a clock that stands still.
+// now is a fixed clock.
 func (machine) now() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
-// result is what a person sees of a run.
+// result is what the user sees of a run.
 type result struct {
 	code     int
 	out, err string
 }
 
-// hawser runs the program to its end.
+// hawser runs the program.
 func (m machine) hawser(t *testing.T, args ...string) result {
 	t.Helper()
 	stdout, stderr := cmp.Or(m.stdout, new(buffer)), cmp.Or(m.stderr, new(buffer))
@@ -79,7 +79,7 @@ func hawser(t *testing.T, args ...string) result {
 	return machine{}.hawser(t, args...)
 }
 
-// succeeds is hawser for a run that must.
+// succeeds is hawser for a run that must succeed.
 func succeeds(t *testing.T, args ...string) result {
 	t.Helper()
 	r := hawser(t, args...)
@@ -87,11 +87,11 @@ func succeeds(t *testing.T, args ...string) result {
 	return r
 }
 
-// buffer is a terminal's screen, on which several goroutines write.
+// buffer is a screen for several goroutines.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
-	// shown, if not nil, is told when the text comes up.
+	// shown, if not nil, is closed when the text appears.
 	awaited string
 	shown   chan struct{}
 }
@@ -126,7 +126,7 @@ func (b *buffer) await(text string) <-chan struct{} {
 	return shown
 }
 
-// eachEra runs a test against a server of each era that answers by event streams.
+// eachEra runs a test against a server of each era that replies with event streams.
 func eachEra(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	t.Helper()
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -146,7 +146,7 @@ func legacy(name string, tool mcptest.ToolFunc) *mcptest.Server {
 	return srv
 }
 
-// page serves one answer to everything.
+// page replies to everything with the same page.
 func page(t *testing.T, status int, contentType, body string) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -162,5 +162,5 @@ func mcpProgress(progress, total float64, message string) mcpclient.Progress {
 	return mcpclient.Progress{Progress: progress, Total: total, HasTotal: true, Message: message}
 }
 
-// width is how many columns of a terminal a text needs.
+// width returns the columns that a text needs on a terminal.
 func width(text string) int { return uniseg.StringWidth(text) }

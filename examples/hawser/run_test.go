@@ -16,7 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 )
 
-// hangs returns a tool that runs until it is cancelled, and what is closed when it begins.
+// hangs returns a tool that runs until it is cancelled, and a channel that is closed when it
+// begins.
 func hangs() (mcptest.ToolFunc, <-chan struct{}) {
 	begun := make(chan struct{})
 	return func(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
@@ -43,10 +44,10 @@ func TestInterruptCancelsTheCall(t *testing.T) {
 			r := machine{signals: signals}.hawser(t, "call", srv.Loopback(t).URL, "hang")
 			require.Equal(t, result{exitCancelled, "", "cancelled\n"}, r)
 			if srv.Era == mcptest.Legacy {
-				require.Len(t, srv.Cancelled(), 1, "the server was told")
+				require.Len(t, srv.Cancelled(), 1, "the server was notified")
 				return
 			}
-			<-ended // the closed stream has told it
+			<-ended // the stream was closed
 		})
 	}
 }
@@ -67,12 +68,12 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	go func() {
 		<-begun
 		signals <- os.Interrupt
-		<-deleting // the end in good order has begun, and hangs
+		<-deleting // closing the session has begun, and hangs
 		signals <- os.Interrupt
 	}()
 	r := machine{signals: signals}.hawser(t, "call", srv.Loopback(t).URL, "hang")
 	require.Equal(t, exitCancelled, r.code)
-	require.Empty(t, r.err, "it did not come to an end")
+	require.Empty(t, r.err, "the run was not completed")
 }
 
 func TestInterruptEndsAQuestion(t *testing.T) {
@@ -164,13 +165,13 @@ func TestBarFitsItsLine(t *testing.T) {
 	}
 }
 
-func TestVerboseTellsMore(t *testing.T) {
+func TestVerbose(t *testing.T) {
 	r := succeeds(t, "ping", mcptest.New(mcptest.Modern).Loopback(t).URL, "--verbose")
 	require.Contains(t, r.err, "level=INFO msg=connected")
 	require.NotContains(t, r.out, "level=")
 }
 
-func TestOutputThatCannotBeWritten(t *testing.T) {
+func TestOutputFails(t *testing.T) {
 	var screen buffer
 	code := run(t.Context(), environment{
 		stdin: strings.NewReader(""), stdout: full{}, stderr: &screen, lookup: os.LookupEnv, now: machine{}.now,

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTextIsMadeFitForATerminal(t *testing.T) {
+func TestClean(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"nothing":                          {"", ""},
 		"text":                             {"Grüße, 茶\n\tand tea", "Grüße, 茶\n\tand tea"},
@@ -44,7 +44,7 @@ func TestTextIsMadeFitForATerminal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := clean(c.text)
 			require.Equal(t, c.want, got)
-			require.Equal(t, got, clean(got), "clean text stays as it is")
+			require.Equal(t, got, clean(got), "clean text is unchanged")
 		})
 	}
 }
@@ -60,7 +60,7 @@ func FuzzClean(f *testing.F) {
 	})
 }
 
-func TestOneLineIsOne(t *testing.T) {
+func TestOneLine(t *testing.T) {
 	require.Equal(t, "a b c", oneLine("  a\nb\t\r\n c\u2028", 10))
 	require.Equal(t, "ää…", oneLine("äää", 2))
 }
@@ -72,7 +72,7 @@ func TestJSONIsEscaped(t *testing.T) {
 	var want, have any
 	require.NoError(t, json.Unmarshal(raw, &want))
 	require.NoError(t, json.Unmarshal(got, &have))
-	require.Equal(t, want, have, "it means the same")
+	require.Equal(t, want, have, "the value is the same")
 	require.Equal(t, `"no \u001b json"`, string(safeJSON([]byte("no \x1b json"))))
 	require.Equal(t, "{\n  \"a\": \"\\u202e\"\n}", prettyJSON([]byte("{\"a\":\"\u202e\"}")))
 }
@@ -81,7 +81,7 @@ func TestSecretsAreHidden(t *testing.T) {
 	var screen strings.Builder
 	c := &console{w: &screen}
 	c.hide("sesame-123")
-	c.hide("abc") // too short to be one
+	c.hide("abc") // too short for a secret
 	c.line("you sent sesame-123, and abc")
 	c.line("cut: sesame-…")
 	c.line("hidden: ses\x1b[0mame-123")

@@ -13,8 +13,7 @@ import (
 
 var pictureData = base64.StdEncoding.EncodeToString(make([]byte, 1234))
 
-// teahouse serves an MCP server made with mcp-go, with something of everything,
-// and returns its URL.
+// teahouse starts an MCP server made with mcp-go that has every feature, and returns its URL.
 func teahouse(t *testing.T) string {
 	t.Helper()
 	s := server.NewMCPServer("teahouse", "1.2.3", server.WithCompletions(), server.WithResourceCapabilities(true, true),
@@ -64,7 +63,7 @@ func addTools(s *server.MCPServer) {
 	}})
 }
 
-// completer proposes values for every argument.
+// completer completes every argument.
 type completer struct{}
 
 func (completer) CompletePromptArgument(_ context.Context, name string, a mcp.CompleteArgument, c mcp.CompleteContext) (*mcp.Completion, error) {

@@ -34,8 +34,8 @@ func TestWrap(t *testing.T) {
 	require.Equal(t, "as it is", breakWords("as it is", 0))
 }
 
-// What is listed and asked fits the terminal, word by word; what goes into a file is not broken.
-func TestTerminalIsNotOverrun(t *testing.T) {
+// Lists and questions are wrapped at the width of the terminal. Output to a file is not wrapped.
+func TestLinesFitTheTerminal(t *testing.T) {
 	const columns = 60
 	long := strings.Repeat("many words ", 15)
 	srv := legacy("ask", elicits(formParams(long+strings.Repeat("x", 200), `{"type":"object","properties":{"word":{"type":"string","description":"`+long+`"}}}`)))
@@ -50,15 +50,16 @@ func TestTerminalIsNotOverrun(t *testing.T) {
 	require.Contains(t, listed.out, "\n  many words ")
 	require.Contains(t, listed.out, "\n                   many words ")
 	require.Contains(t, asked.err, "\n    many words ")
-	require.Contains(t, asked.err, "\n  | "+strings.Repeat("x", columns-4)+"\n  | x", "no line of the server's is without its mark")
+	require.Contains(t, asked.err, "\n  | "+strings.Repeat("x", columns-4)+"\n  | x", "each line of the server has the mark")
 	require.Equal(t, 2, strings.Count(succeeds(t, "tools", url).out, "\n"))
 	for line := range strings.Lines(machine{width: 80}.hawser(t, "call", "--help").out) {
 		require.LessOrEqual(t, width(strings.TrimRight(line, "\n")), 80, line)
 	}
 }
 
-// A server may show more to a client that can be asked: the lists are of what a call finds.
-func TestListsAreThoseOfCalls(t *testing.T) {
+// Lists declare the same capabilities as calls, since a server may offer more to a client with
+// handlers.
+func TestListsDeclareWhatCallsDeclare(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Tools = []*mcptest.Tool{{Name: "one"}}
 		url := srv.Loopback(t).URL

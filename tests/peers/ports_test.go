@@ -1,0 +1,56 @@
+package peers_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/hawser-mcp/hawser/tests/peers/peer"
+)
+
+const (
+	portedBegins = `connected: mcp-servers/everything 2025-11-25
+tool: get-sum takes [a b]
+echo: Echo: hello
+progress: 1 of 3
+progress: 2 of 3
+progress: 3 of 3
+long call: Long running operation completed. Duration: 0.3 seconds, Steps: 3.
+form: Please provide inputs for the following fields:
+answered: User inputs:
+- Name: Ada
+`
+	portedEnds = `get-sum of a word failed: true
+demo://missing: not found
+requests without the token: 0
+`
+	// go-sdk fills in the defaults of a form, and its port does the same.
+	portedDefaults = `- Favorite Integer: 42
+- Favorite Number: 3.14
+`
+)
+
+// The programs that docs/from-mcp-go.md and docs/from-go-sdk.md quote print the same before and
+// after their port to Hawser. They are in tests/interop, the module with both SDKs.
+func TestPortsPrintTheSame(t *testing.T) {
+	server := peer.StartEverything(t)
+	for sdk, want := range map[string]string{
+		"mcpgo": portedBegins + portedEnds,
+		"gosdk": portedBegins + portedDefaults + portedEnds,
+	} {
+		for _, side := range []string{"before", "after"} {
+			t.Run(sdk+" "+side, func(t *testing.T) {
+				program := filepath.Join(t.TempDir(), side)
+				build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./ports/"+sdk+"/"+side)
+				build.Dir = filepath.Join("..", "interop")
+				if output, err := build.CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, output)
+				}
+				output, err := exec.CommandContext(t.Context(), program, server.URL).CombinedOutput() //nolint:gosec // built above
+				if err != nil || string(output) != want {
+					t.Errorf("%v, printed:\n%s\nwant:\n%s", err, output, want)
+				}
+			})
+		}
+	}
+}

@@ -5,57 +5,74 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
-
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// meetForgetfulServer shows a problem of the legacy era: the server keeps a session for its client
-// in memory and loses it when it is replaced.
-func (q *quickstart) meetForgetfulServer(ctx context.Context) (err error) {
-	house, err := openTeahouse(ctx, q.listen, server.WithStateful(true),
-		server.WithStreamableHTTPProtocolVersions(mcp.LegacyProtocolVersions()...))
+// surviveFailures connects to a server of the legacy era, which keeps a session for each client in
+// memory, and breaks things.
+func (q *quickstart) surviveFailures(ctx context.Context) (err error) {
+	house, err := openTeahouse(ctx, q.listen, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, house.close()) }()
-	q.sayf("\n2. A server of the legacy era: it keeps a session and will lose it.")
-	q.sayf("   The server listens at %s", house.url)
-
-	restored := make(chan mcpclient.SessionRestored, 1)
-	s, err := mcpclient.Connect(ctx, house.url, &mcpclient.Options{
-		Transport: q.transport,
-		Handlers: mcpclient.Handlers{
-			// Handlers run concurrently with your calls, so pass the data on and return.
-			SessionRestored: func(_ context.Context, _ *mcpclient.Session, r mcpclient.SessionRestored) { restored <- r },
-		},
-	})
+	s, err := mcpclient.Connect(ctx, house.url, &mcpclient.Options{Transport: q.transport})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	q.sayf("   Connected to %q: %s era, protocol %s. Nothing had to be configured for that.",
-		s.ServerInfo().Name, s.Era(), s.ProtocolVersion())
-	q.sayf("   Calling the tool:")
-	if err := q.brew(ctx, s, 1); err != nil {
-		return err
-	}
+	q.sayf("\n2. The same code with a server of the %s era, protocol %s, and three failures.", s.Era(), s.ProtocolVersion())
 
-	house.replaceServer()
-	q.sayf("   Now a new server replaces it and does not know the session. Calling the tool again:")
-	if err := q.brew(ctx, s, 1); err != nil {
+	for _, failure := range []func(context.Context, *mcpclient.Session, *teahouse) error{
+		q.surviveCut, q.surviveReplacement, q.surviveCrash,
+	} {
+		before := house.runs.Load()
+		if err := failure(ctx, s, house); err != nil {
+			return err
+		}
+		if runs := house.runs.Load() - before; runs != 1 {
+			return fmt.Errorf("the tool ran %d times in one call", runs)
+		}
+	}
+	q.sayf("   The next call works, in a new session:")
+	return q.brew(ctx, s, 1, nil)
+}
+
+// surviveCut breaks the connection while the tool runs.
+func (q *quickstart) surviveCut(ctx context.Context, s *mcpclient.Session, house *teahouse) error {
+	q.sayf("\n   The connection breaks in the middle of a call:")
+	err := q.brew(ctx, s, 3, func() {
+		q.sayf("     (every connection to the server is cut)")
+		house.cut()
+	})
+	if err != nil {
 		return err
 	}
-	select {
-	case r := <-restored:
-		q.sayf("   The call succeeded. SessionRestored reports a new session in place of the lost one (protocol %s).", r.ProtocolVersion)
-	case <-ctx.Done():
-		return errors.New("SessionRestored was not called")
+	q.sayf("   The tool ran once. The session reconnected and resumed the stream of the call.")
+	return nil
+}
+
+// surviveReplacement puts a new server in place of the old one between two calls.
+func (q *quickstart) surviveReplacement(ctx context.Context, s *mcpclient.Session, house *teahouse) error {
+	q.sayf("\n   The server is redeployed and has lost the session:")
+	house.replaceServer()
+	if err := q.brew(ctx, s, 1, nil); err != nil {
+		return err
 	}
-	if runs := house.runs.Load(); runs != 2 {
-		return fmt.Errorf("expected two calls to run the tool twice, it ran %d times", runs)
+	q.sayf("   The tool ran once. The server refused the call at first; it was sent again in a new session.")
+	return nil
+}
+
+// surviveCrash kills the server while the tool runs. No client can know how far the tool got.
+func (q *quickstart) surviveCrash(ctx context.Context, s *mcpclient.Session, house *teahouse) error {
+	q.sayf("\n   The server crashes in the middle of a call:")
+	err := q.brew(ctx, s, 3, func() {
+		q.sayf("     (the server crashes and is restarted)")
+		house.crash()
+	})
+	if mcpclient.OutcomeOf(err) != mcpclient.Unknown {
+		return fmt.Errorf("expected an unknown outcome, got %w", err)
 	}
-	q.sayf("   Two calls ran the tool twice: the server had refused the second call before running it, so the retry was safe.")
+	q.sayf("   The call failed: %v. The tool ran once, and Hawser does not run it a second time.", mcpclient.KindOf(err))
 	return nil
 }

@@ -1,12 +1,12 @@
-// Command quickstart shows in half a second what a session does for you. It needs no network except
-// loopback, because its MCP servers run in the same process.
+// Command quickstart shows in two seconds what a session does for you. It needs no network but
+// loopback: the MCP servers that it talks to run inside it.
 //
 //	go run ./examples/quickstart
 //
-// It connects to a modern server, lists the tools and calls one that reports progress. Then it
-// connects to a legacy server that loses the session, and recovers without an error. Finally it
-// connects to a server through an executor in another network. It exits with 0 only if all steps
-// succeed.
+// First it connects to a server of the modern era, lists its tools and calls one that reports
+// progress. Then it connects to a legacy server, and breaks the connection, redeploys the server and
+// lets it crash, each time with a call in progress or about to start. Last, it reaches a server
+// through an executor. It exits with 0 only if everything happened as shown.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 type network struct {
 	listen    func(ctx context.Context) (net.Listener, error)
 	transport http.RoundTripper // the client's; with nil, each session creates its own
-	// remote creates a transport through an executor, and a function that ends both.
+	// remote creates a transport through an executor, and a function that closes both.
 	remote func(ctx context.Context) (transport.Transport, func() error, error)
 }
 
@@ -57,7 +57,7 @@ func run(ctx context.Context, out io.Writer, n network) error {
 	if err := q.meetModernServer(ctx); err != nil {
 		return fmt.Errorf("modern server: %w", err)
 	}
-	if err := q.meetForgetfulServer(ctx); err != nil {
+	if err := q.surviveFailures(ctx); err != nil {
 		return fmt.Errorf("legacy server: %w", err)
 	}
 	if err := q.meetServerElsewhere(ctx); err != nil {

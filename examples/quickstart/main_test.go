@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -21,30 +24,37 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const story = `1. A server of the modern era: every request is independent.
-   The server listens at http://127.0.0.1:8080/mcp
-   Connected to "teahouse": modern era, protocol 2026-07-28.
-   It has a tool "brew": Brews tea, one cup after the other.
-   Calling it for three cups, with progress:
+const story = `1. A server of the modern era, protocol 2026-07-28.
+   Tool "brew": Brews tea, one cup after the other.
      cup 1 of 3: green tea
      cup 2 of 3: black tea
      cup 3 of 3: mint tea
    Result: cups of tea served: 3
 
-2. A server of the legacy era: it keeps a session and will lose it.
-   The server listens at http://127.0.0.1:8080/mcp
-   Connected to "teahouse": legacy era, protocol 2025-11-25. Nothing had to be configured for that.
-   Calling the tool:
-     cup 1 of 1: green tea
-   Result: cups of tea served: 1
-   Now a new server replaces it and does not know the session. Calling the tool again:
-     cup 1 of 1: green tea
-   Result: cups of tea served: 1
-   The call succeeded. SessionRestored reports a new session in place of the lost one (protocol 2025-11-25).
-   Two calls ran the tool twice: the server had refused the second call before running it, so the retry was safe.
+2. The same code with a server of the legacy era, protocol 2025-11-25, and three failures.
 
-3. The same session through an executor: another process makes every request.
-   Connected to "teahouse". Calling the tool, with progress:
+   The connection breaks in the middle of a call:
+     cup 1 of 3: green tea
+     (every connection to the server is cut)
+     cup 2 of 3: black tea
+     cup 3 of 3: mint tea
+   Result: cups of tea served: 3
+   The tool ran once. The session reconnected and resumed the stream of the call.
+
+   The server is redeployed and has lost the session:
+     cup 1 of 1: green tea
+   Result: cups of tea served: 1
+   The tool ran once. The server refused the call at first; it was sent again in a new session.
+
+   The server crashes in the middle of a call:
+     cup 1 of 3: green tea
+     (the server crashes and is restarted)
+   The call failed: outcome unknown. The tool ran once, and Hawser does not run it a second time.
+   The next call works, in a new session:
+     cup 1 of 1: green tea
+   Result: cups of tea served: 1
+
+3. The same code through an executor, which makes the requests in another network.
      cup 1 of 2: green tea
      cup 2 of 2: black tea
    Result: cups of tea served: 2
@@ -91,7 +101,16 @@ func remoteInMemory(ctx context.Context, memory *memnet.Network) (transport.Tran
 func TestStoryOnLoopback(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), &out, network{listen: listenOnLoopback, remote: remoteOnLoopback}))
-	require.Contains(t, out.String(), "All steps succeeded.")
+	require.Equal(t, story, out.String())
+}
+
+// README.md shows a part of what the program prints.
+func TestReadmeShowsTheOutput(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	require.NoError(t, err)
+	shown := regexp.MustCompile("(?s)```\n\\$ go run \\./examples/quickstart\n…\n(.*?)…\n```").FindSubmatch(readme)
+	require.NotNil(t, shown, "README.md shows no output of the quickstart")
+	require.Contains(t, story, string(shown[1]))
 }
 
 func TestFailureIsReported(t *testing.T) {

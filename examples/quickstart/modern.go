@@ -3,67 +3,52 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
-
-	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
 // meetModernServer shows everyday use: connect, list the tools, call one.
 func (q *quickstart) meetModernServer(ctx context.Context) (err error) {
-	house, err := openTeahouse(ctx, q.listen)
+	house, err := openTeahouse(ctx, q.listen, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, house.close()) }()
-	q.sayf("1. A server of the modern era: every request is independent.")
-	q.sayf("   The server listens at %s", house.url)
-
 	s, err := mcpclient.Connect(ctx, house.url, &mcpclient.Options{Transport: q.transport})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	q.sayf("   Connected to %q: %s era, protocol %s.", s.ServerInfo().Name, s.Era(), s.ProtocolVersion())
+	q.sayf("1. A server of the %s era, protocol %s.", s.Era(), s.ProtocolVersion())
 
 	for tool, err := range s.Tools(ctx) {
 		if err != nil {
 			return err
 		}
-		q.sayf("   It has a tool %q: %s", tool.Name, tool.Description)
+		q.sayf("   Tool %q: %s", tool.Name, tool.Description)
 	}
-	q.sayf("   Calling it for three cups, with progress:")
-	return q.brew(ctx, s, 3)
+	return q.brew(ctx, s, 3, nil)
 }
 
-// brew calls the tool and prints its progress and its result.
-func (q *quickstart) brew(ctx context.Context, s *mcpclient.Session, cups int) error {
+// brew calls the tool and prints its progress and its result. A meanwhile that is not nil runs after
+// the first cup.
+func (q *quickstart) brew(ctx context.Context, s *mcpclient.Session, cups int, meanwhile func()) error {
 	reports := 0
 	show := func(_ context.Context, p mcpclient.Progress) {
-		reports++
 		q.sayf("     cup %v of %v: %s", p.Progress, p.Total, p.Message)
+		if reports++; reports == 1 && meanwhile != nil {
+			meanwhile()
+		}
 	}
 	result, err := s.CallTool(ctx, "brew", map[string]any{"cups": cups}, mcpclient.OnProgress(show))
 	switch {
 	case err != nil:
-		return err // no result; mcpclient.OutcomeOf(err) reports whether the tool may have run
+		return err // there is no result; mcpclient.OutcomeOf(err) says whether the tool may have run
 	case result.IsError:
-		return errors.New("the tool failed: " + text(result))
+		return errors.New("the tool failed: " + result.Text())
 	case reports == 0:
 		return errors.New("no progress was reported")
 	}
-	q.sayf("   Result: %s", text(result))
+	q.sayf("   Result: %s", result.Text())
 	return nil
-}
-
-// text joins the texts of a result, which may also contain images and other content.
-func text(result *mcpclient.CallToolResult) string {
-	var words []string
-	for _, content := range result.Content {
-		if t, ok := content.(mcp.TextContent); ok {
-			words = append(words, t.Text)
-		}
-	}
-	return strings.Join(words, "\n")
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// remoteOnLoopback starts an executor, as a remote sandbox would, and returns a transport through
-// it.
+// remoteOnLoopback starts an executor, as a remote sandbox would, and returns a
+// transport through it and a function that closes both.
 func remoteOnLoopback(ctx context.Context) (transport.Transport, func() error, error) {
 	far, err := agent.Listen(ctx, "ws://127.0.0.1:0", nil)
 	if err != nil {
@@ -24,9 +24,9 @@ func remoteOnLoopback(ctx context.Context) (transport.Transport, func() error, e
 	return near, func() error { return errors.Join(near.Close(), far.Close()) }, nil
 }
 
-// meetServerElsewhere runs the same session in another network: only the transport differs.
+// meetServerElsewhere runs the same code in another network: only the transport differs.
 func (q *quickstart) meetServerElsewhere(ctx context.Context) (err error) {
-	house, err := openTeahouse(ctx, q.listen)
+	house, err := openTeahouse(ctx, q.listen, false)
 	if err != nil {
 		return err
 	}
@@ -36,13 +36,12 @@ func (q *quickstart) meetServerElsewhere(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeRemote()) }()
-	q.sayf("\n3. The same session through an executor: another process makes every request.")
 
 	s, err := mcpclient.Connect(ctx, house.url, &mcpclient.Options{Transport: through})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	q.sayf("   Connected to %q. Calling the tool, with progress:", s.ServerInfo().Name)
-	return q.brew(ctx, s, 2)
+	q.sayf("\n3. The same code through an executor, which makes the requests in another network.")
+	return q.brew(ctx, s, 2, nil)
 }

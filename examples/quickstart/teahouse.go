@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,23 +19,35 @@ import (
 type teahouse struct {
 	url     string
 	runs    atomic.Int64 // how often the tool has run
-	options []server.StreamableHTTPOption
-	current atomic.Pointer[server.StreamableHTTPServer]
+	legacy  bool         // it speaks the legacy era only, keeps sessions and stores events
+	current atomic.Pointer[instance]
 	http    *http.Server
 	served  chan error // result of Serve
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool // guarded by mu: the open connections
 }
 
-func openTeahouse(
-	ctx context.Context, listen func(context.Context) (net.Listener, error), options ...server.StreamableHTTPOption,
-) (*teahouse, error) {
+// instance is one run of the server. Its sessions end with it.
+type instance struct {
+	http.Handler
+
+	crashed chan struct{} // closed when the instance crashes
+}
+
+func openTeahouse(ctx context.Context, listen func(context.Context) (net.Listener, error), legacy bool) (*teahouse, error) {
 	listener, err := listen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t := &teahouse{url: "http://" + listener.Addr().String() + "/mcp", options: options, served: make(chan error, 1)}
+	t := &teahouse{
+		url: "http://" + listener.Addr().String() + "/mcp", legacy: legacy,
+		served: make(chan error, 1), conns: map[net.Conn]bool{},
+	}
 	t.replaceServer()
 	t.http = &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
+		ConnState:         t.track,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			t.current.Load().ServeHTTP(w, r)
 		}),
@@ -46,25 +59,63 @@ func openTeahouse(
 // replaceServer replaces the MCP server at the same address, as a deployment behind a load balancer
 // does. The new server does not know the old sessions.
 func (t *teahouse) replaceServer() {
+	crashed := make(chan struct{})
 	s := server.NewMCPServer("teahouse", "1.0.0")
-	s.AddTool(mcp.NewTool("brew", mcp.WithDescription("Brews tea, one cup after the other."), mcp.WithNumber("cups")), t.brew)
-	t.current.Store(server.NewStreamableHTTPServer(s, t.options...))
+	s.AddTool(mcp.NewTool("brew", mcp.WithDescription("Brews tea, one cup after the other."), mcp.WithNumber("cups")),
+		func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return t.brew(ctx, request, crashed)
+		})
+	var options []server.StreamableHTTPOption
+	if t.legacy {
+		options = append(options, server.WithStateful(true), server.WithEventStore(server.NewInMemoryEventStore()),
+			server.WithStreamableHTTPProtocolVersions(mcp.LegacyProtocolVersions()...))
+	}
+	t.current.Store(&instance{server.NewStreamableHTTPServer(s, options...), crashed})
+}
+
+// crash ends the MCP server in the middle of what it does. A new one takes its place.
+func (t *teahouse) crash() {
+	old := t.current.Load()
+	t.replaceServer()
+	t.cut()
+	close(old.crashed)
+}
+
+func (t *teahouse) track(c net.Conn, state http.ConnState) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if state == http.StateClosed || state == http.StateHijacked {
+		delete(t.conns, c)
+	} else {
+		t.conns[c] = true
+	}
+}
+
+// cut closes all connections.
+func (t *teahouse) cut() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := range t.conns {
+		_ = c.Close()
+	}
 }
 
 var teas = [...]string{"green tea", "black tea", "mint tea"}
 
 // brew implements the tool.
-func (t *teahouse) brew(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+func (t *teahouse) brew(ctx context.Context, request mcp.CallToolRequest, crashed <-chan struct{}) (*mcp.CallToolResult, error) {
 	t.runs.Add(1)
 	cups := request.GetInt("cups", 1)
 	for cup := 1; cup <= cups; cup++ {
 		if err := reportProgress(ctx, request, cup, cups, teas[(cup-1)%len(teas)]); err != nil {
 			return nil, err
 		}
+		// The end of ctx is no reason to stop: it ends with the connection, and a client that lost that
+		// did not cancel the call.
 		select {
 		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		case <-crashed:
+			return nil, errors.New("crashed")
 		}
 	}
 	return mcp.NewToolResultText(fmt.Sprintf("cups of tea served: %d", cups)), nil

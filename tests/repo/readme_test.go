@@ -11,41 +11,134 @@ import (
 	"testing"
 )
 
-const maxReadmeLines = 200
+const (
+	maxReadmeLines = 160
+	maxProseCell   = 25 // words of a table cell in README.md, SECURITY.md and the guides
+)
 
-// compiledBlock matches a whole program in README.md after the comment that marks it.
-var compiledBlock = regexp.MustCompile("(?s)<!-- compiled -->\n+```go\n(.*?)\n```\n")
+// goBlock is a block of Go in a document, with the comment on the line above it that says how it is
+// checked: `<!-- compiled -->` for a whole program, `<!-- from FILE -->` for an excerpt.
+var (
+	goBlock   = regexp.MustCompile("(?s)(?:<!-- (compiled|from [^ ]+) -->\n+)?```go\n(.*?)\n```")
+	tableLine = regexp.MustCompile(`(?m)^\|.*\|$`)
+)
 
-func readme(t *testing.T) string {
+// elision is the line that stands for what an excerpt leaves out.
+const elision = "// …"
+
+func document(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root, "README.md"))
+	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(data)
 }
 
+func readme(t *testing.T) string {
+	t.Helper()
+	return document(t, "README.md")
+}
+
+// documents are the pages for users whose code is checked.
+func documents(t *testing.T) []string {
+	t.Helper()
+	pages := []string{"README.md"}
+	for _, name := range allFiles(t) {
+		if strings.HasPrefix(name, "docs/") && strings.HasSuffix(name, ".md") {
+			pages = append(pages, name)
+		}
+	}
+	return pages
+}
+
 func TestReadmeIsShort(t *testing.T) {
 	if lines := strings.Count(readme(t), "\n"); lines > maxReadmeLines {
-		t.Errorf("README.md has %d lines, limit %d: a reader needs a quick start; move the rest elsewhere", lines, maxReadmeLines)
+		t.Errorf("README.md has %d lines, limit %d: a reader wants to start, the rest belongs elsewhere", lines, maxReadmeLines)
 	}
 }
 
-// The programs in README.md are the first code of ours that people copy, so they must compile.
-func TestReadmeExamplesCompile(t *testing.T) {
-	blocks := compiledBlock.FindAllStringSubmatch(readme(t), -1)
-	if len(blocks) == 0 {
-		t.Fatal("README.md has no Go program under a `<!-- compiled -->` comment")
+// The programs in README.md and docs are the first code of ours that people copy: each block is a
+// program that compiles, or an excerpt of a file that is compiled and run in CI.
+func TestDocumentsShowCodeThatCompiles(t *testing.T) {
+	programs := 0
+	for _, name := range documents(t) {
+		for i, block := range goBlock.FindAllStringSubmatch(document(t, name), -1) {
+			t.Run(fmt.Sprintf("%s block %d", filepath.Base(name), i+1), func(t *testing.T) {
+				switch file, excerpt := strings.CutPrefix(block[1], "from "); {
+				case excerpt:
+					for _, part := range missingParts(document(t, file), block[2]) {
+						t.Errorf("this is not in %s:\n%s", file, part)
+					}
+				case block[1] == "compiled":
+					compile(t, block[2])
+				default:
+					t.Error("expected `<!-- compiled -->` or `<!-- from FILE -->` above the block")
+				}
+			})
+			programs++
+		}
 	}
-	for i, block := range blocks {
-		t.Run(fmt.Sprintf("block %d", i+1), func(t *testing.T) {
-			compile(t, block[1])
-		})
+	if programs == 0 {
+		t.Fatal("no document has a Go program")
 	}
 }
 
-// compile builds a program as if it were in a directory of this module. It writes nothing there,
-// because an overlay shows the file to the go command.
+// missingParts returns the parts of an excerpt, separated by elisions, that do not stand in a source
+// file line by line, whatever their indentation.
+func missingParts(source, excerpt string) []string {
+	var missing []string
+	for part := range strings.SplitSeq("\n"+excerpt+"\n", "\n"+elision+"\n") {
+		part = strings.Trim(part, "\n")
+		found := false
+		for indent := ""; len(indent) < 5 && !found; indent += "\t" {
+			lines := strings.Split(part, "\n")
+			for i, line := range lines {
+				if line != "" {
+					lines[i] = indent + line
+				}
+			}
+			found = strings.Contains("\n"+source, "\n"+strings.Join(lines, "\n")+"\n")
+		}
+		if !found || part == "" {
+			missing = append(missing, part)
+		}
+	}
+	return missing
+}
+
+func TestExcerptsAreCompared(t *testing.T) {
+	const source = "func f() {\n\tif a {\n\t\tb()\n\n\t\tc()\n\t}\n}\n"
+	for excerpt, want := range map[string]int{
+		"if a {\n\tb()":                      0,
+		"b()\n\nc()":                         0,
+		"func f() {\n// …\nc()":              0,
+		"b()\nc()":                           1,
+		"b(":                                 1,
+		"func f() {\n// …\nd()\n// …\nelse":  2,
+		"func f() {\n\tif a {\n\t\tb()\n// …": 1, // nothing after the elision
+	} {
+		if missing := missingParts(source, excerpt); len(missing) != want {
+			t.Errorf("%q: missing %q, want %d parts", excerpt, missing, want)
+		}
+	}
+}
+
+// A table is for facts that are read at a glance.
+func TestTableCellsAreShort(t *testing.T) {
+	for _, name := range append(documents(t), "SECURITY.md") {
+		for _, row := range tableLine.FindAllString(document(t, name), -1) {
+			for _, cell := range strings.Split(strings.ReplaceAll(row, `\|`, ""), "|") {
+				if words := len(strings.Fields(cell)); words > maxProseCell {
+					t.Errorf("%s: a cell has %d words, limit %d: %s", name, words, maxProseCell, strings.TrimSpace(cell))
+				}
+			}
+		}
+	}
+}
+
+// compile builds a program as if it were in a directory of this module. Nothing is written there:
+// an overlay shows the file to the go command.
 func compile(t *testing.T, program string) {
 	t.Helper()
 	dir := t.TempDir()

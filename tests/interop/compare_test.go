@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/mark3labs/mcp-go/client"
 	mcpgotransport "github.com/mark3labs/mcp-go/client/transport"
@@ -86,12 +85,10 @@ func encoded[T any](result T, err error) (json.RawMessage, error) {
 	return json.Marshal(result)
 }
 
-// within bounds a call: some replies are never taken for an answer.
-func (s comparedSession) within(t *testing.T, tool string) (json.RawMessage, error) {
+// try calls a tool, for at most as long as limit says: some replies are never taken for an answer.
+func (s comparedSession) try(t *testing.T, tool string) (json.RawMessage, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	return s.call(ctx, tool)
+	return s.call(limit(t), tool)
 }
 
 // compare runs a situation with each client and compares what came of it.
@@ -113,13 +110,9 @@ func scripted(t *testing.T, c compared, change func(*mcptest.Server)) (*mcptest.
 	}
 	listener := httptest.NewServer(srv)
 	t.Cleanup(func() { listener.CloseClientConnections(); srv.Close(); listener.Close() })
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	s, err := c.dial(ctx, listener.URL)
-	if err != nil {
-		return srv, comparedSession{call: func(context.Context, string) (json.RawMessage, error) { return nil, err }}
-	}
-	t.Cleanup(func() { go func() { _ = s.close() }() }) // go-sdk's Close may hang
+	s, err := c.dial(limit(t), listener.URL)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.close() })
 	return srv, s
 }
 
@@ -133,11 +126,11 @@ func works(err error) string {
 func TestCompareRestart(t *testing.T) {
 	compare(t, map[string]string{"Hawser": "works, works", "go-sdk": "fails, fails", "mcp-go": "fails, fails"}, func(t *testing.T, c compared) string {
 		srv, s := scripted(t, c, nil)
-		_, err := s.within(t, "echo")
+		_, err := s.try(t, "echo")
 		require.NoError(t, err)
 		srv.LoseSessions()
-		_, first := s.within(t, "echo")
-		_, second := s.within(t, "echo")
+		_, first := s.try(t, "echo")
+		_, second := s.try(t, "echo")
 		return works(first) + ", " + works(second)
 	})
 }
@@ -180,9 +173,9 @@ func TestCompareBadReplies(t *testing.T) {
 				_, _ = io.WriteString(w, reply.body)
 				return true
 			})
-			_, err := s.within(t, "echo")
+			_, err := s.try(t, "echo")
 			require.Error(t, err)
-			if _, err = s.within(t, "echo"); err == nil {
+			if _, err = s.try(t, "echo"); err == nil {
 				usable++
 			} else {
 				t.Logf("unusable after %v: %v", reply, err)
@@ -215,7 +208,7 @@ func TestCompareCutStream(t *testing.T) {
 				}
 			}})
 		})
-		result, err := s.within(t, "cut")
+		result, err := s.try(t, "cut")
 		require.Equal(t, err == nil, strings.Contains(string(result), "done"))
 		return works(err)
 	})
@@ -228,7 +221,7 @@ func TestCompareUnknownContent(t *testing.T) {
 				return json.RawMessage(`{"content":[{"type":"text","text":"hello"},{"type":"hologram","data":"x"}]}`), nil
 			}})
 		})
-		result, err := s.within(t, "new")
+		result, err := s.try(t, "new")
 		require.Equal(t, err == nil, strings.Contains(string(result), "hello"))
 		return works(err)
 	})
@@ -241,7 +234,7 @@ func TestCompareLargeNumbers(t *testing.T) {
 				return json.RawMessage(`{"content":[],"structuredContent":{"n":9007199254740993}}`), nil
 			}})
 		})
-		result, err := s.within(t, "count")
+		result, err := s.try(t, "count")
 		require.NoError(t, err)
 		if strings.Contains(string(result), "9007199254740993") {
 			return "exact"

@@ -46,7 +46,7 @@ func TestPortsPrintTheSame(t *testing.T) {
 				if output, err := build.CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, output)
 				}
-				output, err := exec.CommandContext(t.Context(), program, server.URL).CombinedOutput() //nolint:gosec // built above
+				output, err := exec.CommandContext(t.Context(), program, server.URL).CombinedOutput()
 				if err != nil || string(output) != want {
 					t.Errorf("%v, printed:\n%s\nwant:\n%s", err, output, want)
 				}

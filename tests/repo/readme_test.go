@@ -110,12 +110,12 @@ func missingParts(source, excerpt string) []string {
 func TestExcerptsAreCompared(t *testing.T) {
 	const source = "func f() {\n\tif a {\n\t\tb()\n\n\t\tc()\n\t}\n}\n"
 	for excerpt, want := range map[string]int{
-		"if a {\n\tb()":                      0,
-		"b()\n\nc()":                         0,
-		"func f() {\n// …\nc()":              0,
-		"b()\nc()":                           1,
-		"b(":                                 1,
-		"func f() {\n// …\nd()\n// …\nelse":  2,
+		"if a {\n\tb()":                       0,
+		"b()\n\nc()":                          0,
+		"func f() {\n// …\nc()":               0,
+		"b()\nc()":                            1,
+		"b(":                                  1,
+		"func f() {\n// …\nd()\n// …\nelse":   2,
 		"func f() {\n\tif a {\n\t\tb()\n// …": 1, // nothing after the elision
 	} {
 		if missing := missingParts(source, excerpt); len(missing) != want {
@@ -128,7 +128,7 @@ func TestExcerptsAreCompared(t *testing.T) {
 func TestTableCellsAreShort(t *testing.T) {
 	for _, name := range append(documents(t), "SECURITY.md") {
 		for _, row := range tableLine.FindAllString(document(t, name), -1) {
-			for _, cell := range strings.Split(strings.ReplaceAll(row, `\|`, ""), "|") {
+			for cell := range strings.SplitSeq(strings.ReplaceAll(row, `\|`, ""), "|") {
 				if words := len(strings.Fields(cell)); words > maxProseCell {
 					t.Errorf("%s: a cell has %d words, limit %d: %s", name, words, maxProseCell, strings.TrimSpace(cell))
 				}

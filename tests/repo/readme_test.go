@@ -54,7 +54,7 @@ func documents(t *testing.T) []string {
 
 func TestReadmeIsShort(t *testing.T) {
 	if lines := strings.Count(readme(t), "\n"); lines > maxReadmeLines {
-		t.Errorf("README.md has %d lines, limit %d: a reader wants to start, the rest belongs elsewhere", lines, maxReadmeLines)
+		t.Errorf("README.md has %d lines, limit %d: a reader needs a quick start; move the rest elsewhere", lines, maxReadmeLines)
 	}
 }
 

@@ -1,0 +1,96 @@
+// Package singleflight does a piece of work once for all who need it at the same time. Unlike
+// golang.org/x/sync/singleflight, each of them waits on its own context, whose end takes nothing
+// from the others, and the goroutine of the work belongs to an owner whose Close waits for it.
+package singleflight
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+)
+
+// Group runs one [Call] at a time. The zero value is ready. All methods are safe for concurrent use.
+type Group[T any] struct {
+	ended atomic.Uint64 // calls that have ended
+
+	mu   sync.Mutex
+	last *Call[T] // guarded by mu; the one that runs, or the one that ended last
+}
+
+// Call is one piece of work, whose result is a T or an error.
+type Call[T any] struct {
+	number uint64 // how many calls ended before this one
+	done   chan struct{}
+	value  T     // may be read once done is closed
+	err    error // may be read once done is closed
+}
+
+// Ended returns how many calls have ended, for [Group.JoinSince].
+func (g *Group[T]) Ended() uint64 { return g.ended.Load() }
+
+// Running reports whether a call runs.
+func (g *Group[T]) Running() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.last != nil && g.last.number == g.ended.Load()
+}
+
+// Join returns the call that runs; joined is true then. If none does, Join has start run do on a
+// goroutine and returns that call. If start refuses, the call is nil.
+func (g *Group[T]) Join(start func(...func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
+	return g.JoinSince(math.MaxUint64, start, do)
+}
+
+// JoinSince is Join, but also joins the last call if that has ended since [Group.Ended] returned
+// ended.
+func (g *Group[T]) JoinSince(ended uint64, start func(...func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.ended.Load()
+	if g.last != nil && g.last.number >= min(ended, now) {
+		return g.last, true
+	}
+	c = &Call[T]{number: now, done: make(chan struct{})}
+	if !start(func() {
+		c.value, c.err = do()
+		g.ended.Add(1)
+		close(c.done)
+	}) {
+		return nil, false
+	}
+	g.last = c
+	return c, false
+}
+
+// Result returns the result of a call, and whether it has ended. A nil Call has not.
+func (c *Call[T]) Result() (value T, ended bool, err error) {
+	if c != nil {
+		select {
+		case <-c.done:
+			return c.value, true, c.err
+		default:
+		}
+	}
+	return value, false, nil
+}
+
+// Wait waits until the call has ended, and returns its result. If ctx or the owner's context ends
+// first, or the call is nil, because the owner refused to start it, the error is that context's
+// cause.
+func (c *Call[T]) Wait(ctx, owner context.Context) (value T, err error) {
+	if c == nil {
+		return value, context.Cause(owner)
+	}
+	if value, ended, err := c.Result(); ended {
+		return value, err
+	}
+	select {
+	case <-c.done:
+		return c.value, c.err
+	case <-ctx.Done():
+		return value, context.Cause(ctx)
+	case <-owner.Done():
+		return value, context.Cause(owner)
+	}
+}

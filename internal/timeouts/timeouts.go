@@ -1,0 +1,286 @@
+// Package timeouts ends exchanges that take too long, all of an owner's with one timer.
+package timeouts
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Kind says which limit of an exchange has passed.
+type Kind uint8
+
+const (
+	Total Kind = iota // [Exchange.Total]
+	Try               // [Exchange.Try]
+	Idle              // [Exchange.Idle]
+)
+
+// Watch watches exchanges. Its timer is set for the earliest deadline known. Activity only moves
+// deadlines away, so the timer looks again when it fires, and the usual exchange never touches it.
+// All methods are safe for concurrent use.
+type Watch struct {
+	start   time.Time
+	expired func(Kind, time.Duration) error
+
+	mu     sync.Mutex
+	first  *Exchange     // guarded by mu; doubly linked
+	timer  *time.Timer   // guarded by mu; nil until needed
+	due    time.Duration // guarded by mu; when the timer fires, 0 if it does not
+	pauses int           // guarded by mu; of all exchanges
+	closed error         // guarded by mu; the cause for all that come later
+	idle   chan struct{} // guarded by mu; closed when nothing is watched any more, after Close
+}
+
+// Exchange is what a Watch knows of one exchange. It is meant to be a field of the caller's own type,
+// so that watching allocates nothing. The exported fields must not change while it is watched.
+type Exchange struct {
+	// Cancel ends the exchange, with the cause.
+	Cancel context.CancelCauseFunc
+	// Owner is what [Watch.Close] reports. Nil means that Close cancels the exchange and says nothing.
+	Owner any
+	// Idle is how long the exchange may go without [Watch.Touch]. Zero means no limit.
+	Idle time.Duration
+	// Try ends one try, Total the exchange as a whole. They are set by [Watch.In]. Zero means no limit.
+	Try, Total Deadline
+
+	prev, next *Exchange
+	cut        bool          // guarded by Watch.mu; by Close
+	watched    int           // guarded by Watch.mu; counts the calls of Add and Remove
+	pauses     int           // guarded by Watch.mu; of this exchange
+	pausedAt   time.Duration // guarded by Watch.mu; when its timers last were paused
+	paused     atomic.Int64  // how long its timers have been paused, in nanoseconds
+	last       atomic.Int64  // the last activity, on the clock of the Watch
+}
+
+// Deadline is when a limit passes, on the clock of a [Watch].
+type Deadline struct{ At, Limit time.Duration }
+
+// Init sets the clock of w to zero. expired makes the cause with which an exchange is canceled when a
+// limit passes. Init must be called before w is used.
+func (w *Watch) Init(expired func(kind Kind, limit time.Duration) error) {
+	w.start, w.expired = time.Now(), expired
+}
+
+// Now returns the time since Init: the clock of w.
+func (w *Watch) Now() time.Duration { return time.Since(w.start) }
+
+// In returns the deadline that passes after limit.
+func (w *Watch) In(limit time.Duration) Deadline { return Deadline{w.Now() + limit, limit} }
+
+// Touch notes activity of the peer, from which [Exchange.Idle] counts.
+func (w *Watch) Touch(e *Exchange) { e.last.Store(int64(w.Now())) }
+
+// Paused returns how long the timers of e have been paused, over all its tries.
+func (e *Exchange) Paused() time.Duration { return time.Duration(e.paused.Load()) }
+
+// AddPaused counts d as time in which the timers of e were paused.
+func (e *Exchange) AddPaused(d time.Duration) { e.paused.Add(int64(d)) }
+
+// WasCut reports whether Close canceled e. It must not be called while e is watched.
+func (e *Exchange) WasCut() bool { return e.cut }
+
+// Add starts watching e. Each Add needs a Remove. After Close it fails with the cause of that.
+func (w *Watch) Add(e *Exchange) error {
+	w.Touch(e)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed != nil {
+		return w.closed
+	}
+	e.prev, e.next = nil, w.first
+	if w.first != nil {
+		w.first.prev = e
+	}
+	w.first = e
+	e.watched, e.pauses, e.pausedAt = e.watched+1, 0, w.Now()
+	if at, _, _ := w.next(e); at > 0 {
+		w.arm(at)
+	}
+	return nil
+}
+
+// Remove ends watching e. It may be called twice.
+func (w *Watch) Remove(e *Exchange) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case e.prev != nil:
+		e.prev.next = e.next
+	case w.first == e:
+		w.first = e.next
+	default:
+		return
+	}
+	if e.next != nil {
+		e.next.prev = e.prev
+	}
+	if w.isPaused(e) {
+		e.AddPaused(w.Now() - e.pausedAt)
+	}
+	e.watched, e.pauses = e.watched+1, 0
+	e.prev, e.next = nil, nil
+	if w.first == nil && w.idle != nil {
+		close(w.idle)
+		w.idle = nil
+	}
+}
+
+// next returns when the first limit of e passes, 0 for never, and which one that is. mu is held.
+func (w *Watch) next(e *Exchange) (at time.Duration, kind Kind, limit time.Duration) {
+	earlier := func(d Deadline, k Kind) {
+		if d.At > 0 && (at == 0 || d.At < at) {
+			at, kind, limit = d.At, k, d.Limit
+		}
+	}
+	earlier(e.Total, Total)
+	if w.isPaused(e) {
+		return at, kind, limit
+	}
+	earlier(e.Try, Try)
+	if e.Idle > 0 {
+		earlier(Deadline{time.Duration(e.last.Load()) + e.Idle, e.Idle}, Idle)
+	}
+	return at, kind, limit
+}
+
+// Pause pauses the Try and Idle timers of e. resume lets them go on, and may be called more than
+// once. A pause ends with the Add that it was made in.
+func (w *Watch) Pause(e *Exchange) (resume func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	watched := e.watched
+	w.pause(e)
+	e.pauses++
+	return sync.OnceFunc(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if e.watched == watched {
+			e.pauses--
+			w.resume(e)
+		}
+	})
+}
+
+// PauseAll is [Watch.Pause] for all exchanges, including those that are added before resume.
+func (w *Watch) PauseAll() (resume func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for e := w.first; e != nil; e = e.next {
+		w.pause(e)
+	}
+	w.pauses++
+	return sync.OnceFunc(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.pauses--
+		for e := w.first; e != nil; e = e.next {
+			w.resume(e)
+		}
+	})
+}
+
+// isPaused reports whether the timers of e are paused. mu is held.
+func (w *Watch) isPaused(e *Exchange) bool { return w.pauses > 0 || e.pauses > 0 }
+
+// pause notes when the timers of e are paused, if they are not. mu is held.
+func (w *Watch) pause(e *Exchange) {
+	if !w.isPaused(e) {
+		e.pausedAt = w.Now()
+	}
+}
+
+// resume lets the timers of e go on if nothing pauses them any more. mu is held.
+func (w *Watch) resume(e *Exchange) {
+	if w.isPaused(e) {
+		return
+	}
+	paused := w.Now() - e.pausedAt
+	e.AddPaused(paused)
+	if e.Try.At > 0 {
+		e.Try.At += paused
+	}
+	w.Touch(e)
+	if at, _, _ := w.next(e); at > 0 && w.closed == nil {
+		w.arm(at)
+	}
+}
+
+// arm makes sure that the timer fires at due or before. mu is held.
+func (w *Watch) arm(due time.Duration) {
+	if w.timer != nil && w.due > 0 && w.due <= due {
+		return
+	}
+	w.due = due
+	wait := max(due-w.Now(), 0)
+	if w.timer == nil {
+		w.timer = time.AfterFunc(wait, w.fire)
+		return
+	}
+	w.timer.Reset(wait)
+}
+
+// canceled is an exchange to cancel once mu is not held any more.
+type canceled struct {
+	cancel context.CancelCauseFunc
+	cause  error
+}
+
+// fire cancels what is overdue and sets the timer for the rest.
+func (w *Watch) fire() {
+	var overdue []canceled
+	w.mu.Lock()
+	w.due = 0
+	if w.closed != nil {
+		w.mu.Unlock()
+		return
+	}
+	now, due := w.Now(), time.Duration(0)
+	for e := w.first; e != nil; e = e.next {
+		switch at, kind, limit := w.next(e); {
+		case at == 0:
+		case at <= now:
+			overdue = append(overdue, canceled{e.Cancel, w.expired(kind, limit)})
+		case due == 0 || at < due:
+			due = at
+		}
+	}
+	if due > 0 {
+		w.arm(due)
+	}
+	w.mu.Unlock()
+	for _, c := range overdue {
+		c.cancel(c.cause)
+	}
+}
+
+// Close cancels every exchange with cause and lets none be added. It calls cut with the owner of each
+// exchange that has one, while nothing can be added or removed. ended is closed when nothing is
+// watched any more.
+func (w *Watch) Close(cause error, cut func(owner any)) (ended <-chan struct{}) {
+	w.mu.Lock()
+	done := make(chan struct{})
+	if w.first == nil {
+		close(done)
+	} else {
+		w.idle = done
+	}
+	w.closed = cause
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	var cancels []context.CancelCauseFunc
+	for e := w.first; e != nil; e = e.next {
+		cancels = append(cancels, e.Cancel)
+		if e.Owner != nil {
+			e.cut = true
+			cut(e.Owner)
+		}
+	}
+	w.mu.Unlock()
+	for _, cancel := range cancels {
+		cancel(cause)
+	}
+	return done
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
@@ -194,7 +195,7 @@ func (a *annotationScan) take(cur *jsonrpc.Cursor, path []string, name, kind str
 	switch {
 	case !reachable || len(path) == 0:
 		cur.Fail(fmt.Errorf("%s where no chain of properties leads", annotation))
-	case !streamablehttp.IsToken(name):
+	case !httprule.IsToken(name):
 		cur.Fail(fmt.Errorf("%s %q of %s %w", annotation, name, pathName(path), errHeaderName))
 	case kind != "string" && kind != "integer" && kind != "boolean":
 		cur.Fail(fmt.Errorf("%s of %s is on a property of type %q", annotation, pathName(path), kind))

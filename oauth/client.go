@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -77,7 +77,7 @@ func NewClient(endpoint string, cfg *Config) (*Client, error) {
 	if err != nil {
 		return nil, &Error{Kind: KindConfig, Op: "new client", Err: err}
 	}
-	c := &Client{printed: redact.NewPrinted("oauth client of " + originOf(u)), endpoint: u, closed: make(chan struct{})}
+	c := &Client{printed: redact.NewPrinted("oauth client of " + httprule.Origin(u)), endpoint: u, closed: make(chan struct{})}
 	if cfg != nil {
 		c.cfg = *cfg
 	}
@@ -233,26 +233,4 @@ func (c *Client) name() string {
 }
 
 // covers reports whether a request goes to the resource's origin.
-func (c *Client) covers(u *url.URL) bool { return sameOrigin(u, c.endpoint) }
-
-// sameOrigin reports whether two URLs have one scheme, host and port.
-func sameOrigin(a, b *url.URL) bool {
-	return a != nil && b != nil && strings.EqualFold(a.Scheme, b.Scheme) &&
-		strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
-}
-
-func portOf(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case strings.EqualFold(u.Scheme, "https"):
-		return "443"
-	default:
-		return "80"
-	}
-}
-
-// originOf names the origin of a URL, for keys and texts.
-func originOf(u *url.URL) string {
-	return strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Hostname()) + ":" + portOf(u)
-}
+func (c *Client) covers(u *url.URL) bool { return httprule.SameOrigin(u, c.endpoint) }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // How clients authenticate at token endpoints (RFC 7591 section 2, OpenID Connect Core section 9).
@@ -41,7 +43,7 @@ func (r registered) authenticate(form url.Values, header http.Header, server *Se
 	case authNone:
 		form.Set("client_id", r.clientID)
 	default:
-		return fmt.Errorf("the client is to authenticate by %q", sanitize(method, 64))
+		return fmt.Errorf("the client is to authenticate by %q", redact.Clean(method, 64))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
 )
 
@@ -105,7 +106,7 @@ func coversEndpoint(resource string, endpoint *url.URL) bool {
 		return true
 	}
 	u, err := url.Parse(resource)
-	if err != nil || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(resource, "#") || !sameOrigin(u, endpoint) {
+	if err != nil || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(resource, "#") || !httprule.SameOrigin(u, endpoint) {
 		return false
 	}
 	prefix, path := strings.TrimSuffix(u.EscapedPath(), "/"), endpoint.EscapedPath()
@@ -156,5 +157,5 @@ func originOfText(text string) string {
 	if err != nil {
 		return ""
 	}
-	return originOf(u)
+	return httprule.Origin(u)
 }

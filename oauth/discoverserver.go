@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/httprule"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // server gets the metadata of an authorization server (RFC 8414 section 3, OpenID Connect Discovery 1.0
@@ -15,7 +18,7 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 	const op = "get server metadata"
 	u, err := d.fetcher.egress.parse(issuer)
 	if err == nil && (u.RawQuery != "" || u.ForceQuery) {
-		err = &URLError{Host: sanitize(u.Hostname(), maxHost), Reason: "an issuer has no query"}
+		err = &URLError{Host: redact.Clean(u.Hostname(), maxHost), Reason: "an issuer has no query"}
 	}
 	if err != nil {
 		return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
@@ -72,7 +75,7 @@ func isNoJSON(err error) bool {
 // 3.3), nor of one that names endpoints to which nothing may be sent.
 func (d *discovery) checkServer(from *url.URL, issuer string, m *ServerMetadata, fallback bool) error {
 	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // that issuer was a guess of ours
-		return &DocumentError{Origin: originOf(from), Reason: "it is of another issuer"}
+		return &DocumentError{Origin: httprule.Origin(from), Reason: "it is of another issuer"}
 	}
 	if len(m.ScopesSupported) > maxScopes {
 		return &LimitError{"scopes", maxScopes}

@@ -21,6 +21,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/hawser-mcp/hawser/internal/challenge"
+	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
 // dpopKey proves possession of tokens (RFC 9449). Each issuer has one of its own, so
@@ -206,7 +207,7 @@ const (
 func (n *nonces) get(u *url.URL) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.all[originOf(u)]
+	return n.all[httprule.Origin(u)]
 }
 
 // take keeps the nonce of a response of u, if there is one.
@@ -215,7 +216,7 @@ func (n *nonces) take(u *url.URL, header http.Header) {
 	if !isVisible(nonce) || len(nonce) > maxNonce {
 		return
 	}
-	origin := originOf(u)
+	origin := httprule.Origin(u)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.all == nil || len(n.all) >= maxNonces {

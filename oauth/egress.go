@@ -11,7 +11,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/netclass"
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -38,7 +40,7 @@ func newEgress(endpoint *url.URL, cfg *Config) *egress {
 }
 
 // isOwn reports whether u is at the endpoint's own origin.
-func (e *egress) isOwn(u *url.URL) bool { return sameOrigin(u, e.endpoint) }
+func (e *egress) isOwn(u *url.URL) bool { return httprule.SameOrigin(u, e.endpoint) }
 
 func isInside(c netclass.Class) bool { return c == netclass.Loopback || c == netclass.Private }
 
@@ -61,7 +63,7 @@ func (e *egress) parse(text string) (*url.URL, error) {
 	host := canonicalHost(u)
 	addr, addrErr := netip.ParseAddr(host)
 	refuse := func(reason string) (*url.URL, error) {
-		return nil, &URLError{Host: sanitize(u.Hostname(), maxHost), Reason: reason}
+		return nil, &URLError{Host: redact.Clean(u.Hostname(), maxHost), Reason: reason}
 	}
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
@@ -70,7 +72,7 @@ func (e *egress) parse(text string) (*url.URL, error) {
 		return refuse("it holds a user name")
 	case u.Fragment != "" || strings.HasSuffix(text, "#"):
 		return refuse("it holds a fragment")
-	case u.Scheme == "http" && !isLoopback(host) && !e.insecure:
+	case u.Scheme == "http" && !httprule.IsLoopback(host) && !e.insecure:
 		return refuse(reasonHTTP)
 	case addrErr != nil && !isHostName(host):
 		return refuse("its host is no name of a host, nor an address in its usual form")
@@ -96,7 +98,7 @@ const (
 
 // verdict says why nothing is sent to u at a class of addresses, nil if it may be.
 func (e *egress) verdict(u *url.URL, class netclass.Class, what string) *URLError {
-	refused := &URLError{Host: sanitize(u.Hostname(), maxHost)}
+	refused := &URLError{Host: redact.Clean(u.Hostname(), maxHost)}
 	allowed := e.inside.Load() || e.isOwn(u)
 	switch {
 	case class == netclass.Never:
@@ -135,7 +137,7 @@ func (v *visit) judge(ap netip.AddrPort) error {
 		return refused
 	}
 	if v.u.Scheme == "http" && class != netclass.Loopback && !v.egress.insecure {
-		return &URLError{Host: sanitize(v.u.Hostname(), maxHost), Reason: reasonHTTP}
+		return &URLError{Host: redact.Clean(v.u.Hostname(), maxHost), Reason: reasonHTTP}
 	}
 	if isInside(class) {
 		v.mu.Lock()

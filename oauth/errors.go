@@ -3,8 +3,6 @@ package oauth
 import (
 	"errors"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Kind says why there is no token.
@@ -128,22 +126,3 @@ func codeOf(err error) string {
 var ErrClosed = errors.New("oauth: client closed")
 
 const maxDescription = 300 // bytes of a server's description that are kept
-
-// sanitize makes a server's text fit for an error or a log: valid UTF-8 without
-// control or format characters, at most limit bytes.
-func sanitize(text string, limit int) string {
-	var b strings.Builder
-	for _, r := range text[:min(len(text), limit+utf8.UTFMax)] {
-		switch {
-		case unicode.IsSpace(r):
-			r = ' '
-		case unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
-			r = utf8.RuneError
-		}
-		if b.Len()+utf8.RuneLen(r) > limit {
-			break
-		}
-		b.WriteRune(r)
-	}
-	return strings.TrimSpace(b.String())
-}

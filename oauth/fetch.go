@@ -10,7 +10,9 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 const (
@@ -75,9 +77,9 @@ func (f *fetcher) follow(from *url.URL, a *answer, redirects int) (*url.URL, err
 		refused.Reason = "it leads nowhere"
 		return nil, refused
 	}
-	refused.Origin = sanitize(originOf(to), maxHost)
+	refused.Origin = redact.Clean(httprule.Origin(to), maxHost)
 	switch {
-	case !sameOrigin(from, to):
+	case !httprule.SameOrigin(from, to):
 		refused.Reason = "it leads to another origin"
 		return nil, refused
 	case redirects >= maxRedirects:
@@ -100,7 +102,7 @@ func statusKind(op string, u *url.URL, status int) error {
 	if httpstatus.Of(status).Transient() {
 		kind = KindNetwork
 	}
-	return &Error{Kind: kind, Op: op, Err: &statusError{originOf(u), status}}
+	return &Error{Kind: kind, Op: op, Err: &statusError{httprule.Origin(u), status}}
 }
 
 // postForm posts a form to a URL that a peer named.
@@ -149,7 +151,7 @@ func (f *fetcher) post(
 	if err == nil && a.status/100 == 3 {
 		refused := &RedirectError{Status: a.status, Reason: "a POST is not repeated elsewhere"}
 		if to, parseErr := u.Parse(a.header.Get("Location")); parseErr == nil {
-			refused.Origin = sanitize(originOf(to), maxHost)
+			refused.Origin = redact.Clean(httprule.Origin(to), maxHost)
 		}
 		return nil, &Error{Kind: KindResponse, Op: op, Err: refused}
 	}
@@ -216,7 +218,7 @@ func fetchError(ctx context.Context, op string, err error) error {
 // readJSON reads a JSON object. The text decides, not its media type: files without a suffix are often served
 // with the wrong one.
 func readJSON(from *url.URL, a *answer, out any) error {
-	wrong := &DocumentError{Origin: originOf(from)}
+	wrong := &DocumentError{Origin: httprule.Origin(from)}
 	switch text := bytes.TrimLeft(a.body, " \t\r\n"); {
 	case len(text) == 0 || text[0] != '{':
 		wrong.Reason, wrong.isPage = "it is no JSON object", true
@@ -230,7 +232,7 @@ func readJSON(from *url.URL, a *answer, out any) error {
 	case errors.As(err, &wrongType):
 		wrong.Reason = "a member is of the wrong type"
 		if name := wrongType.Field; name != "" {
-			wrong.Reason = sanitize(name, 64) + " is of the wrong type"
+			wrong.Reason = redact.Clean(name, 64) + " is of the wrong type"
 		}
 		return wrong
 	case err != nil:

@@ -6,13 +6,14 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/oauth2"
+
+	"github.com/hawser-mcp/hawser/internal/httprule"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // login takes the person through one authorization and keeps the token.
@@ -105,19 +106,10 @@ func checkAuthorizationURL(text string, insecure bool) error {
 		return errors.New("the authorization endpoint is no URL")
 	case u.User != nil:
 		return errors.New("the authorization endpoint holds a user name")
-	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
+	case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):
 		return nil
 	}
-	return fmt.Errorf("an authorization endpoint of scheme %q is not opened", sanitize(u.Scheme, 32))
-}
-
-// isLoopback reports whether a host name is this machine's own.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	return fmt.Errorf("an authorization endpoint of scheme %q is not opened", redact.Clean(u.Scheme, 32))
 }
 
 // Resource implements Flow.
@@ -169,7 +161,7 @@ func checkRedirect(text string) error {
 		return errors.New("the redirect URI is no URL")
 	case u.Fragment != "":
 		return errors.New("the redirect URI holds a fragment")
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && httprule.IsLoopback(u.Hostname()):
 		return nil
 	}
 	return errors.New("the redirect URI must be https, or http on loopback")
@@ -256,8 +248,8 @@ func (f *flow) judge(answer url.Values) error {
 	if code := answer.Get("error"); code != "" {
 		secrets := []string{f.state, f.verifier, answer.Get("code")}
 		e := &Error{
-			Kind: KindRefused, Op: op, Code: sanitize(scrub(code, secrets), 64),
-			Description: sanitize(scrub(answer.Get("error_description"), secrets), maxDescription),
+			Kind: KindRefused, Op: op, Code: redact.Clean(redact.Mask(code, secrets), 64),
+			Description: redact.Clean(redact.Mask(answer.Get("error_description"), secrets), maxDescription),
 		}
 		switch code {
 		case "access_denied":

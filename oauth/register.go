@@ -12,7 +12,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // registered is who this client is for one authorization server.
@@ -42,7 +44,7 @@ type IssuerError struct {
 // Error names both issuers.
 func (e *IssuerError) Error() string {
 	return fmt.Sprintf("the client id or assertion is for %q (see Registration.Issuer, Config.Issuer), and the resource names %q",
-		sanitize(e.Registered, maxHost), sanitize(e.Named, maxHost))
+		redact.Clean(e.Registered, maxHost), redact.Clean(e.Named, maxHost))
 }
 
 // register returns who this client is: the client id of the configuration, which is bound to its issuer; the URL of its
@@ -142,7 +144,7 @@ func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI stri
 	if m.Name == "" {
 		m.Name = "Hawser"
 	}
-	if u, err := url.Parse(redirectURI); err == nil && isLoopback(u.Hostname()) {
+	if u, err := url.Parse(redirectURI); err == nil && httprule.IsLoopback(u.Hostname()) {
 		m.ApplicationType = typeNative
 	}
 	if len(server.GrantTypes) == 0 || slices.Contains(server.GrantTypes, "refresh_token") {
@@ -200,11 +202,11 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 	err = readJSON(u, a, reply)
 	switch {
 	case httpstatus.Of(a.status).Transient():
-		return nil, &Error{Kind: KindNetwork, Op: op, Err: &statusError{originOf(u), a.status}}
+		return nil, &Error{Kind: KindNetwork, Op: op, Err: &statusError{httprule.Origin(u), a.status}}
 	case a.status != http.StatusCreated && a.status != http.StatusOK || err == nil && reply.Error != "":
-		refused := &Error{Kind: KindRegistration, Op: op, Err: &statusError{originOf(u), a.status}}
+		refused := &Error{Kind: KindRegistration, Op: op, Err: &statusError{httprule.Origin(u), a.status}}
 		if err == nil {
-			refused.Code, refused.Description = sanitize(reply.Error, 64), sanitize(reply.Description, maxDescription)
+			refused.Code, refused.Description = redact.Clean(reply.Error, 64), redact.Clean(reply.Description, maxDescription)
 		}
 		return nil, refused
 	case err != nil:
@@ -230,14 +232,14 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 		who.redirectURIs = wish.Redirects
 	}
 	switch {
-	case r.ID == "" || len(r.ID) > maxClientID || sanitize(r.ID, maxClientID) != r.ID:
+	case r.ID == "" || len(r.ID) > maxClientID || redact.Clean(r.ID, maxClientID) != r.ID:
 		return nil, errors.New("the registration has no usable client_id")
 	case len(r.Secret) > maxClientID:
 		return nil, &LimitError{"bytes of a client_secret", maxClientID}
 	case !contains(who.redirectURIs, wish.Redirects):
 		return nil, errors.New("the registration is for another redirect URI")
 	case !slices.Contains([]string{"", authNone, authBasic, authPost}, who.authMethod):
-		return nil, fmt.Errorf("the client is to authenticate by %q", sanitize(who.authMethod, 64))
+		return nil, fmt.Errorf("the client is to authenticate by %q", redact.Clean(who.authMethod, 64))
 	case who.secret == "" && who.authMethod != authNone:
 		return nil, errors.New("the registration has no client_secret, and the client is to authenticate by one")
 	case math.IsNaN(r.Expires) || r.Expires < 0:

@@ -131,8 +131,8 @@ func cloneForm(form url.Values) url.Values {
 func readReply(answer *answer, op string, secrets []string) (*tokenReply, error) {
 	reply := new(tokenReply)
 	parseErr := json.Unmarshal(answer.body, reply)
-	code := sanitize(reply.Error, 64)
-	failed := &Error{Kind: KindRefused, Op: op, Code: scrub(code, secrets), Description: sanitize(scrub(reply.Description, secrets), maxDescription)}
+	code := redact.Clean(reply.Error, 64)
+	failed := &Error{Kind: KindRefused, Op: op, Code: redact.Mask(code, secrets), Description: redact.Clean(redact.Mask(reply.Description, secrets), maxDescription)}
 	ok := answer.status/100 == 2
 	switch {
 	case httpstatus.Of(answer.status).Transient() ||
@@ -164,9 +164,6 @@ func secretsOf(form url.Values, header http.Header, who *registered) []string {
 	return secrets
 }
 
-// scrub masks the secrets that a server's text repeats, before it is cut.
-func scrub(text string, secrets []string) string { return redact.Mask(text, secrets) }
-
 // publicParameters are those of token requests that are no secrets.
 var publicParameters = []string{
 	"grant_type", "resource", "scope", "client_id", "redirect_uri", "audience", "client_assertion_type",
@@ -196,7 +193,7 @@ func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord
 	case strings.EqualFold(reply.Type, typeDPoP) && req.key != nil:
 		r.Type = typeDPoP
 	default:
-		return r, fmt.Errorf("token type %q", sanitize(reply.Type, 32))
+		return r, fmt.Errorf("token type %q", redact.Clean(reply.Type, 32))
 	}
 	if reply.Scope != nil {
 		r.Granted = strings.Fields(*reply.Scope)

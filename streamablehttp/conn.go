@@ -122,7 +122,7 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 func noScheme(endpoint string) error {
 	shown, _, _ := strings.Cut(endpoint, "?")
 	if scheme, _, found := strings.Cut(shown, "://"); found {
-		return fmt.Errorf("the endpoint URL has the scheme %q; it needs http or https", sanitize(scheme, 32))
+		return fmt.Errorf("the endpoint URL has the scheme %q; it needs http or https", redact.Clean(scheme, 32))
 	}
 	if strings.Contains(shown, "@") {
 		return errors.New("the endpoint URL needs the scheme http or https")

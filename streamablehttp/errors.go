@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/challenge"
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -37,7 +38,7 @@ type RPCError struct {
 
 // Error returns "server error CODE: message".
 func (e *RPCError) Error() string {
-	return "server error " + strconv.FormatInt(e.Code, 10) + ": " + sanitize(e.Message, previewLimit)
+	return "server error " + strconv.FormatInt(e.Code, 10) + ": " + redact.Clean(e.Message, previewLimit)
 }
 
 // HTTPError is a response with a status other than 2xx, and without a JSON-RPC error that answers
@@ -78,7 +79,7 @@ func (e *HTTPError) Error() string {
 	case e.RPC != nil:
 		text += ": " + e.RPC.Error()
 	case e.Preview != "":
-		text += ": " + shorten(e.Preview)
+		text += ": " + redact.Shorten(e.Preview, lineLimit)
 	}
 	return text
 }
@@ -119,7 +120,7 @@ func (e *ProtocolError) Error() string {
 		text += ": " + e.Err.Error()
 	}
 	if e.Preview != "" {
-		text += fmt.Sprintf(" (reply begins %q)", shorten(e.Preview))
+		text += fmt.Sprintf(" (reply begins %q)", redact.Shorten(e.Preview, lineLimit))
 	}
 	return text
 }

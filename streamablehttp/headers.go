@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/httprule"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // Headers that Streamable HTTP defines, in canonical form.
@@ -79,14 +82,14 @@ func IsToken(name string) bool {
 // HTTP, or the transport sets the header itself. The error shows no values.
 func CheckHeader(h http.Header) error {
 	for name, values := range h {
-		if !IsToken(name) {
-			return fmt.Errorf("header name %q is not an HTTP token", sanitize(name, 64))
+		if !httprule.IsToken(name) {
+			return fmt.Errorf("header name %q is not an HTTP token", redact.Clean(name, 64))
 		}
 		if reserved(textproto.CanonicalMIMEHeaderKey(name)) {
 			return fmt.Errorf("header %s is the protocol's own and cannot be set", name)
 		}
 		for _, value := range values {
-			if !validHeaderValue(value) {
+			if !httprule.IsFieldValue(value) {
 				return fmt.Errorf("the value of header %s has characters that HTTP forbids", name)
 			}
 		}

@@ -77,15 +77,6 @@ func FuzzEncodeHeaderValue(f *testing.F) {
 	})
 }
 
-func TestIsToken(t *testing.T) {
-	for c := range 256 {
-		want := c > ' ' && c < 0x7f && !strings.ContainsRune(`"(),/:;<=>?@[\]{}`, rune(c)) // RFC 9110, section 5.6.2
-		require.Equal(t, want, IsToken(string([]byte{'a', byte(c)})), "%q", c)
-	}
-	require.False(t, IsToken(""))
-	require.False(t, IsToken("é"))
-}
-
 func TestCheckHeader(t *testing.T) {
 	for _, good := range []http.Header{
 		nil, {},

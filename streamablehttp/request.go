@@ -6,14 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
-	"strings"
 	"sync/atomic"
 
+	"github.com/hawser-mcp/hawser/internal/httprule"
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -184,17 +184,7 @@ func originOf(from *url.URL, location string) string {
 	if err != nil || next.Host == "" {
 		return "an unreadable target"
 	}
-	return next.Scheme + "://" + sanitize(next.Host, 256)
-}
-
-func hostPort(u *url.URL) string {
-	if u.Port() != "" {
-		return u.Host
-	}
-	if u.Scheme == "https" {
-		return net.JoinHostPort(u.Hostname(), "443")
-	}
-	return net.JoinHostPort(u.Hostname(), "80")
+	return next.Scheme + "://" + redact.Clean(next.Host, 256)
 }
 
 func contextCause(ctx context.Context) error {

@@ -2,7 +2,6 @@ package streamablehttp
 
 import (
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -68,7 +67,7 @@ func (c *Conn) masked(sent http.Header, err *transport.Error) *transport.Error {
 	}
 	text := err.Err.Error()
 	if shown := redact.Mask(text, c.secretsOf(sent)); shown != text {
-		err.Err = &maskedError{shown, err.Err}
+		err.Err = redact.Reworded(err.Err, shown)
 	}
 	return err
 }

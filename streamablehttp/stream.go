@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/internal/sse"
 )
 
@@ -49,7 +51,7 @@ func (p *Cursor) take(ev *sse.Event) {
 // fitsHeader reports whether a header can carry an event ID unchanged: it has at most maxCursor
 // bytes, no control characters, and no white space at its ends, which HTTP strips.
 func fitsHeader(id []byte) bool {
-	return len(id) <= maxCursor && len(bytes.Trim(id, " \t")) == len(id) && validHeaderValue(string(id))
+	return len(id) <= maxCursor && len(bytes.Trim(id, " \t")) == len(id) && httprule.IsFieldValue(string(id))
 }
 
 // readerPool holds stream readers without a source. Nothing in it belongs to a call.

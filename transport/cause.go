@@ -8,7 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
 // maxErrorText bounds the text of an error, which may quote a peer.
@@ -137,37 +140,18 @@ func invalidRequest(req *http.Request) bool {
 	if s := req.URL.Scheme; s != "http" && s != "https" {
 		return true
 	}
-	if req.Method != "" && !isToken(req.Method) {
+	if req.Method != "" && !httprule.IsToken(req.Method) {
 		return true
 	}
 	return invalidHeader(req.Header) || invalidHeader(req.Trailer)
 }
 
-// invalidHeader follows RFC 9110 sections 5.1 and 5.5: a name is a token, a
-// value has no control characters but tab.
+// invalidHeader follows RFC 9110, sections 5.1 and 5.5.
 func invalidHeader(h http.Header) bool {
 	for name, values := range h {
-		if !isToken(name) {
+		if !httprule.IsToken(name) || slices.ContainsFunc(values, func(v string) bool { return !httprule.IsFieldValue(v) }) {
 			return true
-		}
-		for _, v := range values {
-			for i := range len(v) {
-				if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
-					return true
-				}
-			}
 		}
 	}
 	return false
-}
-
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		alnum := '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if !alnum && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
 // HeaderFromEnv is a header field whose value the executor completes from a
@@ -33,7 +35,7 @@ func (f HeaderFromEnv) parse() (envHeader, error) {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"),
 		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: the origin of %q must be scheme://host", f.Name)
-	case !validField(f.Name, f.Prefix) || framing[http.CanonicalHeaderKey(f.Name)] || f.Variable == "":
+	case !httprule.IsToken(f.Name) || !httprule.IsFieldValue(f.Prefix) || framing[http.CanonicalHeaderKey(f.Name)] || f.Variable == "":
 		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: field %q needs a valid name and a variable", f.Name)
 	}
 	return envHeader{f, u}, nil
@@ -41,19 +43,5 @@ func (f HeaderFromEnv) parse() (envHeader, error) {
 
 // appliesTo reports whether the field may go where req goes.
 func (h envHeader) appliesTo(req *http.Request) bool {
-	return sameOrigin(h.origin, req.URL) && (req.Host == "" || req.Host == req.URL.Host)
-}
-
-func sameOrigin(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
-}
-
-func port(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case strings.EqualFold(u.Scheme, "https"):
-		return "443"
-	}
-	return "80"
+	return httprule.SameOrigin(h.origin, req.URL) && (req.Host == "" || req.Host == req.URL.Host)
 }

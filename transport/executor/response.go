@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
 // response is the head of a response.
@@ -29,7 +29,7 @@ func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error
 	h := make(http.Header, len(r.Headers))
 	chunked := false
 	for _, f := range r.Headers {
-		if !validField(f.Name, f.Value) {
+		if !httprule.IsToken(f.Name) || !httprule.IsFieldValue(f.Value) {
 			return nil, &ProtocolError{What: fmt.Sprintf("header field %.64q is not valid", f.Name)}
 		}
 		name := http.CanonicalHeaderKey(f.Name)
@@ -57,26 +57,6 @@ func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error
 		head.length = head.declared
 	}
 	return head, nil
-}
-
-// validField follows RFC 9110 sections 5.1 and 5.5.
-func validField(name, value string) bool {
-	if name == "" {
-		return false
-	}
-	for i := range len(name) {
-		c := name[i]
-		alnum := '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if !alnum && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	for i := range len(value) {
-		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // http makes the response of RoundTrip.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
 // outgoing is a request that was checked. A redirect changes it into the next one.
@@ -34,7 +35,7 @@ func (c *config) prepare(r *execproto.HTTPRequest) (*outgoing, error) {
 	if len(r.RequestID) > maxRequestID {
 		return nil, fmt.Errorf("http/request requestId is longer than %d bytes", maxRequestID)
 	}
-	if !isToken(r.Method) {
+	if !httprule.IsToken(r.Method) {
 		return nil, errors.New("http/request method is invalid: invalid HTTP method")
 	}
 	switch strings.ToUpper(r.Method) {
@@ -79,14 +80,14 @@ func readURL(text string) (*url.URL, error) {
 func (o *outgoing) readHeaders(c *config, headers []execproto.Header) error {
 	for i := range headers {
 		h := &headers[i]
-		if !isToken(h.Name) {
+		if !httprule.IsToken(h.Name) {
 			return errors.New("http/request header name is invalid: invalid HTTP header name")
 		}
 		value, err := c.headerValue(h, o.url)
 		if err != nil {
 			return err
 		}
-		if !isFieldValue(value) {
+		if !httprule.IsFieldValue(value) {
 			return fmt.Errorf("http/request header value is invalid for %s", h.Name)
 		}
 		name := http.CanonicalHeaderKey(h.Name)
@@ -165,26 +166,4 @@ func removeHopByHop(h http.Header) {
 	for _, name := range hopByHop {
 		delete(h, name)
 	}
-}
-
-// isToken is RFC 9110 section 5.6.2.
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		alnum := '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if !alnum && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isFieldValue is RFC 9110 section 5.5: no control character but tab.
-func isFieldValue(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

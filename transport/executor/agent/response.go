@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -20,7 +21,7 @@ func responseHeaders(h http.Header) []execproto.Header {
 	for name, values := range h {
 		name = strings.ToLower(name)
 		for _, v := range values {
-			if isFieldValue(v) && utf8.ValidString(v) {
+			if httprule.IsFieldValue(v) && utf8.ValidString(v) {
 				fields = append(fields, execproto.Header{Name: name, Value: v})
 			}
 		}

@@ -62,9 +62,9 @@ func (c *Client) Authorize(ctx context.Context, endpoint string, status int, hea
 		if done, err := c.settled(a); done {
 			return err
 		}
-		w, joined := c.join(&c.authorization, c.authorizeLimit(), c.authorizing(a))
-		err := c.wait(ctx, w)
-		if isDone(w) && joined && w.stepUp != a.stepUp {
+		call, joined := c.join(&c.authorization, c.authorizeLimit(), c.authorizing(a))
+		err := c.await(ctx, call)
+		if w, ended, _ := call.Result(); ended && joined && w.stepUp != a.stepUp {
 			continue
 		}
 		if err != nil || !joined {
@@ -83,20 +83,11 @@ func (c *Client) Login(ctx context.Context) error {
 	}
 	c.known.pardon()
 	for {
-		w, joined := c.join(&c.authorization, c.authorizeLimit(), c.authorizing(&ask{explicit: true}))
-		err := c.wait(ctx, w)
-		if !isDone(w) || !joined || w.prompted {
+		call, joined := c.join(&c.authorization, c.authorizeLimit(), c.authorizing(&ask{explicit: true}))
+		err := c.await(ctx, call)
+		if w, ended, _ := call.Result(); !ended || !joined || w.prompted {
 			return err
 		}
-	}
-}
-
-func isDone(w *work) bool {
-	select {
-	case <-w.done:
-		return true
-	default:
-		return false
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/goroutines"
 	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/transport"
@@ -47,14 +48,14 @@ type Client struct {
 	discovery discovery
 	registrar registrar
 
-	closing   context.Context    // ends when Close begins: nobody waits any longer, logins end
-	beginEnd  context.CancelFunc // ends closing
-	root      context.Context    // ends when Close has no more patience with requests in flight
-	endAll    context.CancelFunc // ends root
+	closing   context.Context         // ends when Close begins: nobody waits any longer, logins end
+	beginEnd  context.CancelCauseFunc // ends closing
+	root      context.Context         // ends when Close stops waiting for requests in flight
+	endAll    context.CancelFunc      // ends root
 	closeOnce sync.Once
 	closed    chan struct{} // closed when closeErr may be read
 	closeErr  error
-	owned     owned
+	owned     goroutines.Group
 
 	held   atomic.Pointer[token] // the current one; nil: none
 	loaded atomic.Bool           // the Store was asked
@@ -96,7 +97,7 @@ func NewClient(endpoint string, cfg *Config) (*Client, error) {
 	c.fetcher = fetcher{transport: c.outgoing, timeout: c.cfg.RequestTimeout, egress: newEgress(u, &c.cfg)}
 	c.discovery = discovery{fetcher: &c.fetcher}
 	c.registrar = registrar{fetcher: &c.fetcher, client: &c.cfg.Registration}
-	c.closing, c.beginEnd = context.WithCancel(context.Background())
+	c.closing, c.beginEnd = context.WithCancelCause(context.Background())
 	c.root, c.endAll = context.WithCancel(context.Background())
 	return c, nil
 }
@@ -205,8 +206,8 @@ func (c *Client) Close() error {
 }
 
 func (c *Client) close() error {
-	c.beginEnd()
-	done := c.owned.close()
+	c.beginEnd(&Error{Kind: KindClosed, Err: ErrClosed})
+	done := c.owned.Close()
 	patience, limit := time.NewTimer(closeGrace), time.NewTimer(closeLimit)
 	defer patience.Stop()
 	defer limit.Stop()

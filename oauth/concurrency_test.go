@@ -187,7 +187,6 @@ func TestLocksAreFreeDuringATokenRequest(t *testing.T) {
 		c := r.client
 		held := map[string]bool{}
 		for name, mu := range map[string]*sync.Mutex{
-			"loading": &c.loading.mu, "renewal": &c.renewal.mu, "authorization": &c.authorization.mu, "owned": &c.owned.mu,
 			"known": &c.known.mu, "nonces": &c.nonces.mu, "keys": &c.keys.mu, "base": &c.base.mu,
 		} {
 			if !mu.TryLock() {
@@ -196,8 +195,13 @@ func TestLocksAreFreeDuringATokenRequest(t *testing.T) {
 			}
 			mu.Unlock()
 		}
+		running := []bool{c.loading.Running(), c.renewal.Running(), c.authorization.Running()} // takes their locks
+		began := c.owned.Begin()
+		c.owned.End()
 		close(hold) // before anything fails: the client could not be closed
 		synctest.Wait()
 		require.Empty(t, held)
+		require.Equal(t, []bool{false, true, false}, running)
+		require.True(t, began)
 	})
 }

@@ -25,7 +25,7 @@ func (c *Client) load(ctx context.Context) error {
 		c.loaded.Store(true) // tokens of a Grant are not stored: another Grant may use the same Store
 		return nil
 	}
-	w, _ := c.join(&c.loading, c.cfg.RequestTimeout, func(ctx context.Context, _ *work) error {
+	call, _ := c.join(&c.loading, c.cfg.RequestTimeout, func(ctx context.Context, _ *work) error {
 		if c.loaded.Load() {
 			return nil
 		}
@@ -39,7 +39,7 @@ func (c *Client) load(ctx context.Context) error {
 		c.loaded.Store(true)
 		return nil
 	})
-	return c.wait(ctx, w)
+	return c.await(ctx, call)
 }
 
 // renewLimit bounds a renewal: discovery, another process that holds the lease, two token requests.
@@ -56,8 +56,8 @@ func (c *Client) renew(ctx context.Context, old *token, refusal http.Header) err
 		if now := c.held.Load(); now != nil && !now.same(old) {
 			return nil
 		}
-		w, joined := c.join(&c.renewal, c.renewLimit(), c.renewing(old, refusal))
-		err := c.wait(ctx, w)
+		call, joined := c.join(&c.renewal, c.renewLimit(), c.renewing(old, refusal))
+		err := c.await(ctx, call)
 		if err != nil || !joined {
 			return err
 		}

@@ -9,9 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
-
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/pace"
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 

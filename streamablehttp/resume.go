@@ -7,9 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
-
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
+	"github.com/hawser-mcp/hawser/internal/pace"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -22,12 +21,13 @@ import (
 func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, error) {
 	moved := x.reconnect == nil || x.cursor.id != x.resumedAt
 	if moved {
-		x.reconnect, x.failures = newReconnectBackOff(), 0
+		x.reconnect, x.failures = &pace.Reconnect{First: resumeInitial}, 0
 	}
 	var busy time.Duration // the Retry-After of the last refusal
 	for {
 		x.resumedAt = x.cursor.id
-		if err := wait(ctx, max(busy, reconnectDelay(&x.cursor, x.reconnect, moved))); err != nil {
+		asked, ok := x.cursor.Retry()
+		if err := pace.Sleep(ctx, max(busy, x.reconnect.Next(moved, asked, ok))); err != nil {
 			return nil, noAnswer(ctx, lost)
 		}
 		resp, err := x.conn.openStream(ctx, x.session, &x.cursor)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hawser-mcp/hawser/internal/pace"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -145,7 +146,7 @@ func TestResumeBringsTheRest(t *testing.T) {
 func TestResumeHonoursRetry(t *testing.T) {
 	for field, want := range map[string]time.Duration{
 		"1500": 1500 * time.Millisecond, "60000": time.Minute, "60001": time.Minute, "99999999999999999999": time.Minute,
-		"100": 100 * time.Millisecond, "99": minReconnect, "0": minReconnect,
+		"100": 100 * time.Millisecond, "99": pace.Floor, "0": pace.Floor,
 	} {
 		turns := []turn{events("id: 1\nretry: " + field + "\n\n"), events("id: 2\n\n"), refuse(503), cutAfter("id: 3\n\n"), events(answerEvent)}
 		runScript(t, turns, func(t *testing.T, s *script, _ *heard, err error) {
@@ -196,7 +197,7 @@ func TestResumeDoesNotSpin(t *testing.T) {
 		{func() string { return "retry: 0\n\n" }, 10},
 		{func() string { return "id: 1\n\n" }, 10},
 		{func() string { return ": x\n\n" }, 10},
-		{func() string { moving++; return fmt.Sprintf("id: %d\n\n", moving) }, int(time.Minute / minReconnect)},
+		{func() string { moving++; return fmt.Sprintf("id: %d\n\n", moving) }, int(time.Minute / pace.Floor)},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &script{turns: []turn{events("id: 1\nretry: 0\n\n"), func(*http.Request) (*http.Response, error) { return stream(row.again()), nil }}}

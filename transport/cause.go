@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/httprule"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // maxErrorText bounds the text of an error, which may quote a peer.
@@ -83,21 +84,25 @@ func contextCause(ctx context.Context) error {
 	return &contextError{cause, err}
 }
 
-// clean makes err fit to be shown. An end of file becomes unexpected, so that
-// a cut cannot look like an end. If the text holds something secret, only the
-// scrubbed text is left of err, because the chain holds it too.
+// clean makes err fit to be shown. An end of file becomes unexpected, so that a cut cannot look like
+// an end. If a URL in the text holds a secret, the chain may hold it too: only the scrubbed text is
+// left of err. Control characters of a peer leave the text, and the chain stays.
 func clean(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	text := err.Error()
-	if scrubbed := scrub(text); scrubbed != text {
-		return errors.New(scrubbed)
+	scrubbed := scrub(text)
+	switch shown := Scrub(text); {
+	case scrubbed != text:
+		return errors.New(shown)
+	case shown != text:
+		return redact.Reworded(err, shown)
 	}
 	return err
 }
 
-// scrub takes query, fragment and userinfo out of every URL in s and bounds its length.
+// scrub removes query, fragment and userinfo from every URL in s and bounds its length.
 func scrub(s string) string {
 	const scheme = "://"
 	var out strings.Builder
@@ -125,10 +130,7 @@ func scrub(s string) string {
 		}
 		out.WriteString(u)
 	}
-	if out.Len() > maxErrorText {
-		return strings.ToValidUTF8(out.String()[:maxErrorText], "") + "…"
-	}
-	return out.String()
+	return redact.Shorten(out.String(), maxErrorText)
 }
 
 // invalidRequest reports whether net/http refuses req before it looks for a

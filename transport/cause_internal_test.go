@@ -57,6 +57,10 @@ func TestCleanKeepsTheChainUnlessItHoldsASecret(t *testing.T) {
 	require.ErrorIs(t, clean(fmt.Errorf("dial: %w", cause)), cause)
 	require.NotErrorIs(t, clean(fmt.Errorf("http://h?secret: %w", cause)), cause)
 	require.Equal(t, io.ErrUnexpectedEOF, clean(fmt.Errorf("broken: %w", io.EOF)))
+	escaped := clean(fmt.Errorf("\x1b[2J: %w", cause))
+	require.ErrorIs(t, escaped, cause)
+	require.EqualError(t, escaped, "\ufffd[2J: refused")
+	require.Equal(t, "a b", Scrub("a\nb\r\n"))
 }
 
 func TestContextCauseIsBoth(t *testing.T) {

@@ -7,50 +7,29 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"github.com/hawser-mcp/hawser/internal/goroutines"
 )
 
-// connSet knows the connections and the dials of one Direct, so that Close can
-// reach the connections net/http has in use: it closes only idle ones itself.
+// connSet holds the connections and the dials of one Direct, so that Close can reach the connections
+// that net/http is using. net/http itself closes only idle ones.
 type connSet struct {
-	dialsDone chan struct{} // closed when the set is closed and no dial is in progress
+	dials goroutines.Group
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{} // guarded by mu
-	dials  int                // guarded by mu
 	closed bool               // guarded by mu
 }
 
-func (s *connSet) init() {
-	s.conns = make(map[*conn]struct{})
-	s.dialsDone = make(chan struct{})
-}
-
-// beginDial reports whether a dial may begin; endDial must follow if so.
-func (s *connSet) beginDial() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.dials++
-	return true
-}
-
-func (s *connSet) endDial() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dials--
-	if s.closed && s.dials == 0 {
-		close(s.dialsDone)
-	}
-}
-
-// add reports whether c was added; a closed set takes no more.
+// add adds c. It returns false when the set is closed.
 func (s *connSet) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
+	}
+	if s.conns == nil {
+		s.conns = make(map[*conn]struct{})
 	}
 	s.conns[c] = struct{}{}
 	return true
@@ -69,9 +48,6 @@ func (s *connSet) close() {
 	open := make([]*conn, 0, len(s.conns))
 	for c := range s.conns {
 		open = append(open, c)
-	}
-	if s.dials == 0 {
-		close(s.dialsDone)
 	}
 	s.mu.Unlock()
 	closeConns(open)
@@ -145,10 +121,10 @@ var errNoConn = errors.New("DialContext returned neither a connection nor an err
 // values of a request's context but not its end, so that a dial whose request
 // was given up can serve the next one. It ends with the timeout and with Close.
 func (d *direct) dial(ctx context.Context, p *pool, network, addr string) (net.Conn, error) {
-	if !d.conns.beginDial() {
+	if !d.conns.dials.Begin() {
 		return nil, ErrClosed
 	}
-	defer d.conns.endDial()
+	defer d.conns.dials.End()
 	var cancel context.CancelFunc
 	if d.timeout > 0 {
 		ctx, cancel = context.WithTimeout(ctx, d.timeout)

@@ -111,7 +111,6 @@ func NewDirect(opts *DirectOptions) Transport {
 		d.dialer = (&net.Dialer{KeepAlive: keepAliveInterval, ControlContext: judgeSocket}).DialContext
 	}
 	d.closing, d.endDials = context.WithCancel(context.Background())
-	d.conns.init()
 	d.http1Only = o.HTTP1Only
 	d.pools = pools{
 		open:   func(p *pool) sender { return d.newHTTP(&o, p) },
@@ -249,6 +248,7 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 func (d *direct) Close() error {
 	d.closeOnce.Do(func() {
 		d.closed.Store(true) // before anything fails, so that it fails with ErrClosed
+		d.conns.dials.Close()
 		d.endDials()
 		d.conns.close()
 		d.plain.CloseIdleConnections()
@@ -257,7 +257,7 @@ func (d *direct) Close() error {
 	limit := time.NewTimer(directCloseLimit)
 	defer limit.Stop()
 	select {
-	case <-d.conns.dialsDone:
+	case <-d.conns.dials.Close():
 	case <-limit.C:
 	}
 	return nil

@@ -28,7 +28,6 @@ func TestStageOfAConnectionThatCarriedNothing(t *testing.T) {
 			near, far := net.Pipe()
 			defer far.Close()
 			var set connSet
-			set.init()
 			c := &conn{Conn: near, set: &set}
 			go func() { _, _ = io.Copy(io.Discard, far) }()
 			_, err := c.Write([]byte("the exchange before"))
@@ -65,7 +64,6 @@ func TestStageWhileAWriteIsInProgress(t *testing.T) {
 	defer far.Close()
 	held := &heldConn{Conn: near, writing: make(chan struct{}), release: make(chan struct{})}
 	var set connSet
-	set.init()
 	c := &conn{Conn: held, set: &set}
 	e := &exchange{req: &http.Request{}, gotConn: true, conn: c, writes: c.writes.Load()}
 	done := make(chan struct{})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // For those who implement a transport of their own: the errors of [NewDirect],
@@ -24,9 +26,9 @@ func Canceled(ctx context.Context, stage Stage, op string) *Error {
 	return &Error{Stage: stage, Op: op, Err: contextCause(ctx)}
 }
 
-// Scrub returns text without the query, fragment and userinfo of each URL in it,
-// and bounds its length to 1 KiB.
-func Scrub(text string) string { return scrub(text) }
+// Scrub makes a peer's text fit for an error: without the query, fragment and userinfo of each URL in
+// it and without control characters, on one line of about 1 KiB at most.
+func Scrub(text string) string { return redact.Clean(scrub(text), maxErrorText+len("…")) }
 
 var errInvalidRequest = errors.New("no absolute http or https URL, or an invalid method or header field")
 

@@ -33,12 +33,14 @@ type Reconnect struct {
 	backoff *backoff.ExponentialBackOff
 }
 
-// Next returns how long to wait before the stream is opened again. useful says that it brought
-// something since the last call, which starts the backoff anew. asked is the reconnection time that
-// the server asked for, if ok; it replaces the backoff of a stream that was useful and only ever
-// lengthens that of another one: a server that keeps ending streams is slowed down all the same.
+// Reset begins with the first wait again, because the stream was useful.
+func (r *Reconnect) Reset() { r.backoff = nil }
+
+// Next returns how long to wait before the stream is opened again: what the server asked for, if ok,
+// else the backoff. The backoff slows down a server that asks for little and keeps ending streams
+// that were not useful.
 func (r *Reconnect) Next(useful bool, asked time.Duration, ok bool) time.Duration {
-	if r.backoff == nil || useful {
+	if r.backoff == nil {
 		r.backoff = Exponential(r.First, 2, Ceiling)
 	}
 	next := r.backoff.NextBackOff()

@@ -30,15 +30,16 @@ func TestReconnectGrowsUntilAStreamWasUseful(t *testing.T) {
 	for range 3 {
 		require.LessOrEqual(t, r.Next(false, 0, false), Ceiling+Ceiling/5)
 	}
+	r.Reset()
 	about(t, time.Second, r.Next(true, 0, false))
-	about(t, 2*time.Second, r.Next(false, 0, false))
+	about(t, 2*time.Second, r.Next(true, 0, false))
 }
 
 func TestReconnectAsTheServerAsks(t *testing.T) {
 	r := Reconnect{First: time.Second}
 	require.Equal(t, time.Minute, r.Next(true, time.Minute, true))
 	require.Equal(t, Floor, r.Next(true, 0, true))
-	about(t, 2*time.Second, r.Next(false, 0, true))
+	about(t, 4*time.Second, r.Next(false, 0, true))
 	require.Equal(t, time.Minute, r.Next(false, time.Minute, true))
 }
 

@@ -141,7 +141,7 @@ func executorLinks() []mutant {
 		},
 		{
 			name: "executor: a variable of the executor's environment fills the header of any origin", file: inExecutor + "envheader.go",
-			old: `return sameOrigin(h.origin, req.URL) &&`, new: `return h.origin != nil &&`,
+			old: `return httprule.SameOrigin(h.origin, req.URL) &&`, new: `return h.origin != nil &&`,
 			test: "TestHeadersFromEnv",
 		},
 		{

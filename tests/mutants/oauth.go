@@ -63,7 +63,7 @@ func oauthLogin() []mutant {
 		},
 		{
 			name: "oauth: the browser opens a URL with any scheme", file: "oauth/flow.go",
-			old: `case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):`, new: `case u.Scheme != "":`,
+			old: `case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):`, new: `case u.Scheme != "":`,
 			test: "TestAuthorizationURLs",
 		},
 		{
@@ -78,8 +78,8 @@ func oauthLogin() []mutant {
 func oauthTokens() []mutant {
 	return []mutant{
 		{
-			name: "oauth: each caller starts a separate login", file: "oauth/flight.go",
-			old: `if f.current != nil {`, new: `if f.current != nil && limit < 0 {`,
+			name: "oauth: each caller starts a separate login", file: "internal/singleflight/singleflight.go", pkg: "oauth",
+			old: `if g.last != nil && g.last.number >= min(ended, now) {`, new: `if g.last != nil && g.last.number >= ended {`,
 			test: "TestHundredStrangersOneLogin",
 		},
 		{
@@ -122,10 +122,10 @@ func oauthTokens() []mutant {
 			test: "TestTokenOfAnotherClientIsNotUsed",
 		},
 		{
-			name: "oauth: a lock is held during the token request", file: "oauth/flight.go",
-			old: `err := do(ctx, w)
-		f.mu.Lock()`, new: `f.mu.Lock()
-		err := do(ctx, w)`,
+			name: "oauth: a lock is held during the token request", file: "internal/singleflight/singleflight.go", pkg: "oauth",
+			old: `c.value, c.err = do()`, new: `g.mu.Lock()
+		c.value, c.err = do()
+		g.mu.Unlock()`,
 			test: "TestLocksAreFreeDuringATokenRequest",
 		},
 	}
@@ -140,8 +140,8 @@ func oauthRequests() []mutant {
 			test: "TestTokenLeavesForOneOriginOnly",
 		},
 		{
-			name: "oauth: a token is sent to another port", file: "oauth/client.go",
-			old: `&& portOf(a) == portOf(b)`, new: ``,
+			name: "oauth: a token is sent to another port", file: "internal/httprule/httprule.go", pkg: "oauth",
+			old: `&& port(a) == port(b)`, new: ``,
 			test: "TestTokenLeavesForOneOriginOnly",
 		},
 		{
@@ -171,7 +171,7 @@ func oauthRequests() []mutant {
 		},
 		{
 			name: "oauth: an error contains a secret", file: "oauth/tokenrequest.go",
-			old: `sanitize(scrub(reply.Description, secrets), maxDescription)`, new: `sanitize(reply.Description, maxDescription)`,
+			old: `redact.Clean(redact.Mask(reply.Description, secrets), maxDescription)`, new: `redact.Clean(reply.Description, maxDescription)`,
 			test: "TestNoSecretIsShown",
 		},
 	}
@@ -190,7 +190,7 @@ func oauthEgress() []mutant {
 		},
 		{
 			name: "oauth: a redirect to another origin is followed", file: "oauth/fetch.go",
-			old: `case !sameOrigin(from, to):`, new: `case to.Host == "":`,
+			old: `case !httprule.SameOrigin(from, to):`, new: `case to.Host == "":`,
 			test: "TestRedirects",
 		},
 		{

@@ -55,8 +55,8 @@ var exchangeMutants = []mutant{
 		test: "TestModernStreamsAreNotResumed",
 	},
 	{
-		name: "retry: 0 reconnects in a busy loop", file: "streamablehttp/resume.go",
-		old:  `return max(asked, minReconnect)`,
+		name: "retry: 0 reconnects in a busy loop", file: "internal/pace/pace.go", pkg: "streamablehttp",
+		old:  `return max(asked, Floor)`,
 		new:  `return asked`,
 		test: "Resume|Reconnect|Retry",
 	},
@@ -74,7 +74,7 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "a redirect leads to another origin", file: "streamablehttp/request.go",
-		old:  `case !strings.EqualFold(next.Scheme, from.Scheme) || !strings.EqualFold(hostPort(next), hostPort(from)):`,
+		old:  `case !httprule.SameOrigin(next, from):`,
 		new:  `case !strings.EqualFold(next.Scheme, from.Scheme):`,
 		test: "Redirect",
 	},

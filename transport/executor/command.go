@@ -68,7 +68,7 @@ func (t *executor) startProcess(command func(context.Context) (*exec.Cmd, error)
 		return nil, err
 	}
 	p.end = end
-	if !t.owned.begin(p.reap) { // Close of the Transport came first
+	if !t.owned.Go(p.reap) { // Close of the Transport came first
 		_ = p.Close()
 		p.reap()
 		return nil, transport.ErrClosed

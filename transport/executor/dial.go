@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/link"
 	"github.com/hawser-mcp/hawser/internal/redact"
@@ -41,7 +40,7 @@ func Dial(ctx context.Context, rawURL string, opts *Options) (transport.Transpor
 		var refused *link.RefusedError
 		if errors.As(err, &refused) {
 			text := redact.Mask(refused.Text, []string{token})
-			return nil, &RefusedError{Status: refused.Status, Text: strings.TrimSpace(transport.Scrub(text))}
+			return nil, &RefusedError{Status: refused.Status, Text: transport.Scrub(text)}
 		}
 		if err != nil {
 			return nil, err

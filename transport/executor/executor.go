@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/goroutines"
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
+	"github.com/hawser-mcp/hawser/internal/pace"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -26,7 +27,7 @@ type executor struct {
 
 	closing context.Context // ends when Close is called
 	end     context.CancelCauseFunc
-	owned   owned
+	owned   goroutines.Group
 }
 
 func newExecutor(opts *Options) (*executor, error) {
@@ -178,7 +179,7 @@ func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 	defer cancel(nil)
 	defer context.AfterFunc(t.closing, func() { cancel(transport.ErrClosed) })()
 	if t.opts.Reconnect > 0 {
-		if err := wait(ctx, t.pace.pause()); err != nil {
+		if err := pace.Sleep(ctx, t.pace.pause()); err != nil {
 			return nil, t.openFailed(ctx, err)
 		}
 	}
@@ -248,7 +249,7 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 	if p, ok := l.(pinger); ok && t.opts.KeepAlive > 0 {
 		work = append(work, func() { c.keepAlive(p) })
 	}
-	if !t.owned.begin(work...) {
+	if !t.owned.Go(work...) {
 		_ = l.Close()
 		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "connect to the executor", Err: transport.ErrClosed}
 	}
@@ -298,59 +299,8 @@ func (t *executor) Close() error {
 	if t.links != nil {
 		t.links.close(transport.ErrClosed)
 	}
-	t.owned.wait(closeLimit)
+	limit, stop := context.WithTimeout(context.Background(), closeLimit)
+	defer stop()
+	_ = t.owned.Wait(limit) // what still runs then is the user's Link
 	return nil
-}
-
-// owned are the goroutines that Close waits for.
-type owned struct {
-	mu     sync.Mutex
-	n      int           // guarded by mu
-	closed bool          // guarded by mu
-	done   chan struct{} // guarded by mu; closed when the last one ended, made by wait
-}
-
-// begin runs each f on a goroutine of its own. It is false when wait was called.
-func (o *owned) begin(fs ...func()) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed {
-		return false
-	}
-	o.n += len(fs)
-	for _, f := range fs {
-		go func() {
-			defer o.end()
-			f()
-		}()
-	}
-	return true
-}
-
-func (o *owned) end() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.n--; o.n == 0 && o.done != nil {
-		close(o.done)
-	}
-}
-
-// wait waits until all have ended, but no longer than limit.
-func (o *owned) wait(limit time.Duration) {
-	o.mu.Lock()
-	o.closed = true
-	if o.done == nil {
-		o.done = make(chan struct{})
-		if o.n == 0 {
-			close(o.done)
-		}
-	}
-	done := o.done
-	o.mu.Unlock()
-	t := time.NewTimer(limit)
-	defer t.Stop()
-	select {
-	case <-done:
-	case <-t.C:
-	}
 }

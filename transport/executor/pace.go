@@ -1,21 +1,23 @@
 package executor
 
 import (
-	"context"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
+	"github.com/hawser-mcp/hawser/internal/pace"
 )
 
-// pacer spaces the tries to reach an executor that is away, for all exchanges together.
+// pacer spaces the dials of an executor that cannot be reached, for all exchanges together. Its zero
+// value is ready.
 type pacer struct {
 	mu      sync.Mutex
 	growing *backoff.ExponentialBackOff // guarded by mu
-	due     time.Time                   // guarded by mu; of the next try
+	due     time.Time                   // guarded by mu; of the next dial
 }
 
-// failed has the next try wait. Failures of the same moment count once.
+// failed delays the next dial. Failures at the same time count once.
 func (p *pacer) failed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -24,42 +26,21 @@ func (p *pacer) failed() {
 		return
 	}
 	if p.growing == nil {
-		p.growing = backoff.NewExponentialBackOff(
-			backoff.WithInitialInterval(reconnectFirst), backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.2),
-			backoff.WithMaxInterval(reconnectMost), backoff.WithMaxElapsedTime(0),
-		)
+		p.growing = pace.Exponential(reconnectFirst, 2, reconnectMost)
 	}
 	p.due = now.Add(p.growing.NextBackOff())
 }
 
-// succeeded lets the next try be made at once.
+// succeeded allows the next dial at once.
 func (p *pacer) succeeded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.growing != nil {
-		p.growing.Reset()
-	}
-	p.due = time.Time{}
+	p.growing, p.due = nil, time.Time{}
 }
 
-// pause returns how long the next try has to wait.
+// pause returns how long the next dial has to wait.
 func (p *pacer) pause() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return max(0, time.Until(p.due))
-}
-
-// wait waits for d, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -25,6 +27,9 @@ const secret = "s3cret"
 
 // secretURL is what an executor quotes in its errors.
 const secretURL = "http://user:" + secret + "@mcp.test/mcp?key=" + secret + "#" + secret
+
+// escapes are characters that a terminal or a reader of a log would take for something else.
+const escapes = "\x1b[2J\u202e\x07"
 
 // everything collects what is told about exchanges.
 type everything struct {
@@ -50,6 +55,7 @@ func (e *everything) requireNoSecret(t *testing.T, atLeast int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	require.NotContains(t, e.buf.String(), secret)
+	require.False(t, strings.ContainsAny(e.buf.String(), escapes[:1]+escapes[4:]), "%q", e.buf.String())
 	require.Greater(t, strings.Count(e.buf.String(), "\n"), atLeast, "nothing was told")
 }
 
@@ -58,12 +64,13 @@ func (e *everything) logger() *slog.Logger {
 }
 
 func TestNoSecretInErrorsAndLogs(t *testing.T) {
-	quoting := "error sending request for url (" + secretURL + ")"
+	plain := "error sending request for url (" + secretURL + ")"
+	quoting := plain + escapes
 	faults := []func(l *exectest.Link, r *exectest.Request){
 		func(_ *exectest.Link, r *exectest.Request) { r.Fail(execproto.CodeFailed, quoting, nil) },
 		func(_ *exectest.Link, r *exectest.Request) { r.Fail(execproto.CodeInvalidParams, quoting, nil) },
 		func(l *exectest.Link, _ *exectest.Request) {
-			l.Raw(`{"id":-1,"error":{"code":-32600,"message":"` + quoting + `"}}`)
+			l.Raw(`{"id":-1,"error":{"code":-32600,"message":"` + plain + `\u001b"}}`)
 		},
 		func(l *exectest.Link, _ *exectest.Request) { l.Raw(secret) },
 		func(l *exectest.Link, _ *exectest.Request) { l.Cut() },
@@ -135,7 +142,7 @@ func TestNoSecretOfHandshakes(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "Bearer "+secret, r.Header.Get("Authorization"))
 		assert.Empty(t, r.Header.Get("Origin"), "executors refuse any")
-		http.Error(rw, "not "+secretURL, http.StatusForbidden)
+		http.Error(rw, "not "+secretURL+escapes, http.StatusForbidden)
 	}))
 	defer srv.Close()
 	addr := srv.Listener.Addr().String()
@@ -170,4 +177,25 @@ func TestEchoedTokenIsMasked(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "no such token: Bearer [redacted]", refused.Text)
 	require.NotContains(t, err.Error(), secret)
+}
+
+// The reason of a closed WebSocket is a text of the far end.
+func TestReasonOfAClosedLinkIsClean(t *testing.T) {
+	w := newWire(t, func(s *socket) {
+		s.request()
+		reason := websocket.FormatCloseMessage(websocket.ClosePolicyViolation, "go away"+escapes)
+		_ = s.WriteControl(websocket.CloseMessage, reason, time.Now().Add(time.Second))
+		s.untilEnd()
+	})
+	var told everything
+	rt := w.dial(&executor.Options{Reconnect: -1, Logger: told.logger()})
+	resp, err := rt.RoundTrip(newRequest(t.Context(), t, http.MethodPost, "hello"))
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	require.ErrorIs(t, err, executor.ErrLinkLost)
+	require.ErrorContains(t, err, "go away")
+	require.ErrorAs(t, err, new(*websocket.CloseError))
+	told.add(err)
+	told.requireNoSecret(t, 1)
 }

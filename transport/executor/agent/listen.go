@@ -17,6 +17,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/hawser-mcp/hawser/internal/goroutines"
 	"github.com/hawser-mcp/hawser/internal/link"
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
@@ -34,13 +35,8 @@ type Listener struct {
 	upgrader  websocket.Upgrader
 	ctx       context.Context
 	end       context.CancelCauseFunc
-	accepting sync.WaitGroup
-	slots     chan struct{} // one element for each link
-	closing   sync.Once
-
-	mu     sync.Mutex
-	closed bool
-	links  sync.WaitGroup // Add under mu and only while not closed
+	owned     goroutines.Group // the acceptor, and the links
+	slots     chan struct{}    // one element for each link
 }
 
 const (
@@ -78,7 +74,7 @@ func Listen(ctx context.Context, address string, opts *Options) (*Listener, erro
 		return nil, err
 	}
 	l := newListener(c, tcp)
-	l.accepting.Go(func() { _ = l.http.Serve(tcp) })
+	l.owned.Go(func() { _ = l.http.Serve(tcp) })
 	return l, nil
 }
 
@@ -139,37 +135,13 @@ func (l *Listener) Addr() net.Addr { return l.tcp.Addr() }
 // Close ends every link and its exchanges, and returns when they have ended,
 // after 5 s at most. It may be called more than once and always returns nil.
 func (l *Listener) Close() error {
-	l.closing.Do(func() {
-		l.mu.Lock()
-		l.closed = true
-		l.mu.Unlock()
-		l.end(errListenerClosed)
-		_ = l.http.Close()
-	})
-	done := make(chan struct{})
-	go func() {
-		l.links.Wait()
-		l.accepting.Wait()
-		close(done)
-	}()
-	limit := time.NewTimer(closeLimit)
-	defer limit.Stop()
-	select {
-	case <-done:
-	case <-limit.C:
-	}
+	l.owned.Close()
+	l.end(errListenerClosed)
+	_ = l.http.Close()
+	limit, stop := context.WithTimeout(context.Background(), closeLimit)
+	defer stop()
+	_ = l.owned.Wait(limit) // what still runs then is net/http's
 	return l.c.direct.Close()
-}
-
-// enter reports whether one more link may begin; l.links.Done must follow if so.
-func (l *Listener) enter() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return false
-	}
-	l.links.Add(1)
-	return true
 }
 
 // handle answers an HTTP request, which becomes a link if all is well.
@@ -222,11 +194,11 @@ func (l *Listener) serveLink(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too many links", http.StatusServiceUnavailable)
 		return
 	}
-	if !l.enter() {
+	if !l.owned.Begin() {
 		http.Error(w, "closing", http.StatusServiceUnavailable)
 		return
 	}
-	defer l.links.Done()
+	defer l.owned.End()
 	conn, err := l.upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return // it was answered

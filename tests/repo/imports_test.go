@@ -20,8 +20,8 @@ type importRule struct {
 // importRules has an entry for each package in section "Import rules" of DESIGN.md.
 var importRules = map[string]importRule{
 	"transport": {
-		why:  "an implementation of the seam must not need more than net/http",
-		only: []string{module + "/internal/redact"},
+		why:  "whoever implements the seam must not need more than net/http",
+		only: []string{module + "/internal/goroutines", module + "/internal/httprule", module + "/internal/redact"},
 	},
 	"transport/transporttest": {
 		why:      "users must be able to run the contract on their own RoundTripper",
@@ -83,6 +83,14 @@ var importRules = map[string]importRule{
 		why:     "every package that holds a secret uses it, including the seam",
 		onlyStd: true,
 	},
+	"internal/goroutines":   machineRule,
+	"internal/singleflight": machineRule,
+	"internal/timeouts":     machineRule,
+	"internal/httprule":     machineRule,
+	"internal/pace": {
+		why:  "sessions and links wait by the same rules, and these know neither",
+		only: []string{"github.com/cenkalti/backoff/v4"},
+	},
 	"internal/netclass": {
 		why:     "the classification of an address does not depend on its user, and the dialer of the seam needs it",
 		onlyStd: true,
@@ -101,6 +109,11 @@ var parserRule = importRule{
 	why:      "a parser converts bytes to values, independent of their source and meaning",
 	neverOwn: []string{"internal/jsonrpc", "internal/sse", "internal/challenge"},
 	never:    []string{"net/http"},
+}
+
+var machineRule = importRule{
+	why:     "it is used by packages that must not know each other, and knows none of them",
+	onlyStd: true,
 }
 
 func TestImportRules(t *testing.T) {

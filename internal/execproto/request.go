@@ -33,19 +33,7 @@ func AppendHTTPRequest(dst []byte, id int64, r *HTTPRequest) []byte {
 	dst = strconv.AppendInt(append(dst, `{"id":`...), id, 10)
 	dst = jsonrpc.AppendString(append(dst, `,"method":"`+MethodHTTPRequest+`","params":{"method":`...), r.Method)
 	dst = jsonrpc.AppendString(append(dst, `,"url":`...), r.URL)
-	dst = append(dst, `,"headers":[`...)
-	for i, h := range r.Headers {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = jsonrpc.AppendString(append(dst, `{"name":`...), h.Name)
-		dst = jsonrpc.AppendString(append(dst, `,"value":`...), h.Value)
-		if h.EnvVar != "" {
-			dst = jsonrpc.AppendString(append(dst, `,"valueEnvVar":`...), h.EnvVar)
-		}
-		dst = append(dst, '}')
-	}
-	dst = append(dst, ']')
+	dst = appendHeaders(dst, r.Headers)
 	if len(r.Body) > 0 {
 		dst = appendBase64(append(dst, `,"bodyBase64":"`...), r.Body)
 		dst = append(dst, '"')
@@ -58,6 +46,22 @@ func AppendHTTPRequest(dst []byte, id int64, r *HTTPRequest) []byte {
 	dst = jsonrpc.AppendString(append(dst, `","requestId":`...), r.RequestID)
 	dst = strconv.AppendBool(append(dst, `,"streamResponse":`...), r.Stream)
 	return append(dst, `}}`...)
+}
+
+func appendHeaders(dst []byte, headers []Header) []byte {
+	dst = append(dst, `,"headers":[`...)
+	for i, h := range headers {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = jsonrpc.AppendString(append(dst, `{"name":`...), h.Name)
+		dst = jsonrpc.AppendString(append(dst, `,"value":`...), h.Value)
+		if h.EnvVar != "" {
+			dst = jsonrpc.AppendString(append(dst, `,"valueEnvVar":`...), h.EnvVar)
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
 }
 
 var (

@@ -50,15 +50,7 @@ func (r *HTTPResponse) readStatus(c *jsonrpc.Cursor) {
 func AppendHTTPResponse(dst, rawID []byte, r *HTTPResponse) []byte {
 	dst = append(append(dst, `{"id":`...), rawID...)
 	dst = strconv.AppendInt(append(dst, `,"result":{"status":`...), int64(r.Status), 10)
-	dst = append(dst, `,"headers":[`...)
-	for i, h := range r.Headers {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = jsonrpc.AppendString(append(dst, `{"name":`...), h.Name)
-		dst = jsonrpc.AppendString(append(dst, `,"value":`...), h.Value)
-		dst = append(dst, '}')
-	}
-	dst = appendBase64(append(dst, `],"bodyBase64":"`...), r.Body)
+	dst = appendHeaders(dst, r.Headers)
+	dst = appendBase64(append(dst, `,"bodyBase64":"`...), r.Body)
 	return append(dst, `"}}`...)
 }

@@ -36,6 +36,9 @@ func Shorten(text string, limit int) string {
 	return strings.ToValidUTF8(text[:limit], "") + "…"
 }
 
+// Line is Clean for a text that is marked with "…" if it is cut: at limit bytes, before that mark.
+func Line(text string, limit int) string { return Clean(Shorten(text, limit), limit+len("…")) }
+
 // Reworded returns err with another text. [errors.Is] and [errors.As] find what err wraps, but
 // nothing unwraps to err, whose own text stays hidden.
 func Reworded(err error, text string) error { return &reworded{text, err} }

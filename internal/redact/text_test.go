@@ -52,6 +52,8 @@ func TestShorten(t *testing.T) {
 	require.Equal(t, "abc", Shorten("abc", 3))
 	require.Equal(t, "ab…", Shorten("abc", 2))
 	require.Equal(t, "é…", Shorten("éé", 3))
+	require.Equal(t, "a b…", Line("a\nb\x1b", 3))
+	require.Equal(t, "a b\ufffd", Line("a\nb\x1b", 4))
 }
 
 func TestRewordedErrorsAreStillFound(t *testing.T) {

@@ -3,9 +3,8 @@ package schema
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // MaxProblems is how many problems an [Error] tells of.
@@ -67,29 +66,5 @@ func (e *CompileError) Error() string { return "schema cannot be used: " + e.Err
 func (e *CompileError) Unwrap() error { return e.Err }
 
 func compileError(err error) error {
-	return &CompileError{Err: errors.New(printable(err.Error(), maxReason))}
-}
-
-// printable cuts text to a number of bytes and takes its control characters out.
-func printable(text string, limit int) string {
-	cut := len(text) > limit
-	if cut {
-		for limit > 0 && !utf8.RuneStart(text[limit]) {
-			limit--
-		}
-		text = text[:limit]
-	}
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	if cut {
-		text += "…"
-	}
-	return text
+	return &CompileError{Err: errors.New(redact.Line(err.Error(), maxReason))}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // documentURL is the base of references within a document.
@@ -28,7 +30,7 @@ type noLoader struct{}
 
 // Load implements jsonschema.URLLoader.
 func (noLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("%q is outside of the document, and nothing is loaded", printable(url, maxPath))
+	return nil, fmt.Errorf("%q is outside of the document, and nothing is loaded", redact.Line(url, maxPath))
 }
 
 // linked is a document compiled by the library.
@@ -131,7 +133,7 @@ func explore(l *linked) (*graph, error) {
 	}
 	for _, s := range g.order {
 		if !strings.HasPrefix(s.Location, documentURL) {
-			return nil, fmt.Errorf("%q is outside of the document, and nothing is loaded", printable(s.Location, maxPath))
+			return nil, fmt.Errorf("%q is outside of the document, and nothing is loaded", redact.Line(s.Location, maxPath))
 		}
 		if s.DynamicAnchor != "" {
 			g.anchored[s.DynamicAnchor] = append(g.anchored[s.DynamicAnchor], s)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // problemsOf is the library's tree of failures as an *Error; other errors stay what they are.
@@ -44,7 +46,7 @@ func (e *Error) collect(f *jsonschema.ValidationError) {
 		causes = nil
 	}
 	if len(causes) == 0 {
-		e.Problems = append(e.Problems, Problem{Path: pointer(f.InstanceLocation), Reason: printable(reason(f), maxReason)})
+		e.Problems = append(e.Problems, Problem{Path: pointer(f.InstanceLocation), Reason: redact.Line(reason(f), maxReason)})
 		return
 	}
 	for _, cause := range causes {
@@ -92,7 +94,7 @@ func pointer(tokens []string) string {
 		b.WriteByte('/')
 		b.WriteString(pointerEscaper.Replace(token[:min(len(token), maxPath)]))
 	}
-	return printable(b.String(), maxPath)
+	return redact.Line(b.String(), maxPath)
 }
 
 // reason says what is wrong without the value that is.
@@ -173,7 +175,7 @@ func scalarReason(f *jsonschema.ValidationError) string {
 }
 
 // name shows the name of a member.
-func name(s string) string { return strconv.Quote(printable(s, 64)) }
+func name(s string) string { return strconv.Quote(redact.Line(s, 64)) }
 
 // names shows the first few names.
 func names(list []string) string {

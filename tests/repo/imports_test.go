@@ -98,7 +98,7 @@ var importRules = map[string]importRule{
 	"internal/schema": {
 		why: "it validates bytes against bytes, and none of its imports may load a schema",
 		only: []string{
-			module + "/internal/jsonrpc",
+			module + "/internal/jsonrpc", module + "/internal/redact",
 			"github.com/santhosh-tekuri/jsonschema/v6", "github.com/santhosh-tekuri/jsonschema/v6/kind",
 		},
 		never: []string{"net/http", "os"},

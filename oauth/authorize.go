@@ -12,27 +12,27 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
-// ask is what a refusal, or a person, wants of an authorization.
+// ask says what a refused request, or the user, needs from an authorization.
 type ask struct {
 	explicit bool        // Login was called
 	stepUp   bool        // 403: the token is good, but not for this
 	header   http.Header // of the refusal
 	hint     string      // resource_metadata of the challenge
 	scopes   []string    // of the challenge
-	began    time.Time   // when the request that was refused began
+	began    time.Time   // when the refused request was made
 }
 
-// Authorize does what a refused request needs, so that it can be sent again. endpoint is the
-// URL of the request, status and header are the response's: 401, or 403 with an
-// insufficient_scope challenge (MCP authorization, RFC 6750 section 3.1). began is when
-// that request was begun: a token that was obtained since only needs to be used.
+// Authorize obtains the authorization that a refused request needs, so that it can be sent again.
+// endpoint is the URL of the request, status and header are those of the response: 401, or 403 with
+// an insufficient_scope challenge (MCP authorization, RFC 6750 section 3.1). began is when the
+// request was made: if a token was obtained since then, there is nothing to do.
 //
-// Otherwise a refresh, a Grant or a login obtains one. All of it is done once, however many calls ask, and
-// each of them waits on its own context, whose end takes nothing from the others.
-// It fails with an [*Error]; with the context's cause if that ended first. What
-// the person declined ([ErrDeclined]), and a login that failed while the request was under way, is not asked
-// again. How often to call Authorize for one request is the caller's to bound: three times at most is
-// what the MCP conformance suite allows.
+// Otherwise a refresh, a Grant or a login obtains a token. That happens once, however many calls
+// ask, and each of them waits on its own context, whose end does not affect the others. Authorize
+// fails with an [*Error], or with the context's cause if that ended first. A login that the user
+// declined ([ErrDeclined]), or that failed while the request was in flight, is not repeated. The
+// caller bounds how often Authorize is called for one request: the MCP conformance suite allows
+// three times.
 //
 //	for tries := 0; ; tries++ {
 //		began := time.Now()
@@ -58,7 +58,7 @@ func (c *Client) Authorize(ctx context.Context, endpoint string, status int, hea
 	if err := c.load(ctx); err != nil {
 		return err
 	}
-	for range 3 { // the work of others may have been about something else
+	for range 3 { // the call that was joined may have been about something else
 		if done, err := c.settled(a); done {
 			return err
 		}
@@ -74,9 +74,9 @@ func (c *Client) Authorize(ctx context.Context, endpoint string, status int, hea
 	return nil
 }
 
-// Login asks the person for a new authorization, whether or not there is a token, and
-// also if the person declined before; with a Grant it obtains a new token. If a person is being asked already,
-// that is awaited instead. ctx bounds the wait, Config.LoginTimeout the login.
+// Login asks the user for a new authorization, even if there is a token or the user declined
+// before. With a Grant it obtains a new token. If the user is being asked already, Login waits for
+// that instead. ctx bounds the wait, Config.LoginTimeout the login.
 func (c *Client) Login(ctx context.Context) error {
 	if err := c.load(ctx); err != nil {
 		return err
@@ -120,8 +120,8 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 	return nil, &Error{Kind: KindScope, Op: "authorize", Err: errors.New("another authorization is not what the server asks for")}
 }
 
-// settled reports whether there is nothing to do for a refusal: there is a newer token, or
-// what would be done is known to fail.
+// settled reports whether a refusal needs no work: there is a newer token, or the work is known to
+// fail.
 func (c *Client) settled(a *ask) (bool, error) {
 	if a.explicit {
 		return false, nil
@@ -190,13 +190,13 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 		return err
 	}
 	if !a.explicit && !a.stepUp {
-		// Another process may have been here already.
+		// Another process may have stored a token.
 		stored, _, err := c.loadToken(ctx, tokenKey(at.resource, at.server.Issuer))
 		if err != nil {
 			return err
 		}
 		if stored.supersedes(cur) {
-			c.held.CompareAndSwap(cur, stored) // else somebody was faster
+			c.held.CompareAndSwap(cur, stored) // otherwise another goroutine was faster
 			return nil
 		}
 	}
@@ -207,9 +207,9 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 	return c.login(ctx, at)
 }
 
-// chooseScopes returns the scopes to ask for (MCP authorization, scope
-// selection strategy and step-up authorization flow): those of the challenge, else all that the resource names; after an
-// insufficient_scope those that were asked for before, besides.
+// chooseScopes returns the scopes to ask for (MCP authorization, "Scope Selection Strategy",
+// "Step-Up Authorization Flow"): those of the challenge, else all that the resource names. After
+// insufficient_scope, the scopes that were requested before are added.
 func (c *Client) chooseScopes(a *ask, at *target, cur *token) []string {
 	var scopes []string
 	if cur != nil && a.stepUp {
@@ -230,5 +230,5 @@ func (c *Client) chooseScopes(a *ask, at *target, cur *token) []string {
 	return scopes
 }
 
-// scopeOffline asks for a refresh token, where the server knows it.
+// scopeOffline asks for a refresh token, where the server supports it.
 const scopeOffline = "offline_access"

@@ -9,13 +9,14 @@ import (
 )
 
 const (
-	maxReplayBody  = 1 << 20         // a body without GetBody is kept in memory up to this size
-	maxRefusedBody = 64 << 10        // of a 401 that may be handed on
+	maxReplayBody  = 1 << 20         // a body without GetBody is kept in memory up to this size, in bytes
+	maxRefusedBody = 64 << 10        // of the body of a 401 that may be returned to the caller, in bytes
 	refusedTimeout = 2 * time.Second // for reading it
 )
 
-// bodies returns where the body of each replay comes from; nil if it can be sent once
-// only. A body of known, small size is read into memory first if need be; then first is what to send instead.
+// bodies returns a function that makes the body for each resend, nil if the request can be sent
+// only once. If need be, it reads a small body of known length into memory; first is the body to
+// send first.
 func bodies(req *http.Request) (first io.ReadCloser, again func() (io.ReadCloser, error), err error) {
 	switch {
 	case req.Body == nil || req.Body == http.NoBody:
@@ -41,12 +42,12 @@ func bodies(req *http.Request) (first io.ReadCloser, again func() (io.ReadCloser
 
 func closeBody(req *http.Request) {
 	if req.Body != nil {
-		_ = req.Body.Close() // nothing to tell: the request is not sent
+		_ = req.Body.Close() // the request is not sent, so its error does not matter
 	}
 }
 
-// detach takes the body of a refusal off its connection: nothing is held while a token
-// is obtained, which may need that connection.
+// detach reads the body of a refusal into memory, so that no connection is held while a token is
+// obtained: that may need the same connection.
 func detach(resp *http.Response) {
 	if resp.Body == nil || resp.Body == http.NoBody {
 		resp.Body = http.NoBody
@@ -56,14 +57,14 @@ func detach(resp *http.Response) {
 	timer := time.AfterFunc(refusedTimeout, func() { _ = body.Close() }) // ends a Read that takes too long
 	text, err := io.ReadAll(io.LimitReader(body, maxRefusedBody+1))
 	timer.Stop()
-	_ = body.Close() // what was read is what there is
+	_ = body.Close() // what was read is all there is
 	if err == nil && len(text) > maxRefusedBody {
 		text, err = text[:maxRefusedBody], errors.New("oauth: the body of a 401 is longer than what is kept of it")
 	}
 	resp.Body = &detached{Reader: bytes.NewReader(text), err: err}
 }
 
-// detached is a body in memory, which ends as the real one did.
+// detached is a body in memory that ends with the same error as the original.
 type detached struct {
 	*bytes.Reader
 

@@ -25,17 +25,17 @@ const (
 )
 
 const (
-	closeGrace = 3 * time.Second // Close lets a token request end that may have used up a refresh token
-	closeLimit = 5 * time.Second // Close in all
-	saveLimit  = 5 * time.Second // saving a token, whatever else has run out
+	closeGrace = 3 * time.Second // how long Close waits for a token request that may have consumed a refresh token
+	closeLimit = 5 * time.Second // for Close as a whole
+	saveLimit  = 5 * time.Second // for saving a token, even if other time limits have passed
 )
 
-// Client obtains and keeps the tokens of one protected resource. What it does
-// belongs to it: a caller only waits, on its own context, and never takes a refresh or a
-// login down with it. All methods may be called concurrently.
+// Client obtains and keeps the tokens of one protected resource. Its work runs on goroutines of its
+// own: a caller only waits for it, on its own context, and never cancels a refresh or a login of
+// others. All methods are safe for concurrent use.
 //
-// An MCP session uses it through mcpclient.Options.Auth. Any other client takes
-// RoundTripper, and calls [Client.Authorize] when a request is answered with 401 or 403 all the same.
+// MCP sessions use it through mcpclient.Options.Auth. Other clients use RoundTripper, and call
+// [Client.Authorize] when a request is still answered with 401 or 403.
 type Client struct {
 	printed
 
@@ -48,7 +48,7 @@ type Client struct {
 	discovery discovery
 	registrar registrar
 
-	closing   context.Context         // ends when Close begins: nobody waits any longer, logins end
+	closing   context.Context         // ends when Close begins: waits and logins end
 	beginEnd  context.CancelCauseFunc // ends closing
 	root      context.Context         // ends when Close stops waiting for requests in flight
 	endAll    context.CancelFunc      // ends root
@@ -57,12 +57,12 @@ type Client struct {
 	closeErr  error
 	owned     goroutines.Group
 
-	held   atomic.Pointer[token] // the current one; nil: none
-	loaded atomic.Bool           // the Store was asked
+	held   atomic.Pointer[token] // the current one; nil if there is none
+	loaded atomic.Bool           // the Store was read
 
-	loading       flight // the Store is read
-	renewal       flight // a token is refreshed, or obtained by the Grant
-	authorization flight // a person is asked
+	loading       flight // reads the Store
+	renewal       flight // refreshes a token, or obtains one by the Grant
+	authorization flight // asks the user
 
 	nonces nonces
 	keys   dpopKeys
@@ -71,8 +71,8 @@ type Client struct {
 	base   base
 }
 
-// NewClient returns a Client for the MCP server at endpoint, an http or https
-// URL. Nothing is sent yet. cfg may be nil; it is copied. The Client must be closed.
+// NewClient returns a Client for the MCP server at endpoint, an http or https URL. It sends
+// nothing. cfg may be nil; it is copied. The Client must be closed.
 func NewClient(endpoint string, cfg *Config) (*Client, error) {
 	u, err := parseEndpoint(endpoint)
 	if err != nil {
@@ -126,8 +126,8 @@ func orDefault[T ~int64](v, usual T) T {
 // base is the transport for requests to authorization servers.
 type base struct {
 	mu    sync.Mutex
-	given http.RoundTripper   // guarded by mu: the one under the last RoundTripper that was made
-	own   transport.Transport // guarded by mu: made when there is no other
+	given http.RoundTripper   // guarded by mu: the base of the last RoundTripper
+	own   transport.Transport // guarded by mu: made when no other is set
 	done  bool                // guarded by mu
 }
 
@@ -138,7 +138,7 @@ func (b *base) set(rt http.RoundTripper) {
 	b.given = rt
 }
 
-// get returns the transport; the client's own if there is no other.
+// get returns the transport, the client's own if no other is set.
 func (b *base) get() http.RoundTripper {
 	b.mu.Lock()
 	given := b.given
@@ -190,10 +190,10 @@ func (c *Client) outgoing() http.RoundTripper {
 	return c.base.get()
 }
 
-// Close ends the client: whoever waits for it fails with [ErrClosed], a login
-// ends, a token request in flight gets a moment to end, so that no rotated token is lost. It takes at
-// most 5 s, and fails if something is still running then. It may be called more than once. Tokens stay
-// in the Store; see [Client.Logout].
+// Close ends the client. Waiting callers fail with [ErrClosed] and a login ends. A token request in
+// flight gets a moment to finish, so that no rotated token is lost. Close takes at most 5 s, and
+// fails if something is still running then. It may be called more than once. Tokens stay in the
+// Store; see [Client.Logout].
 func (c *Client) Close() error {
 	first := false
 	c.closeOnce.Do(func() { first = true })
@@ -201,7 +201,7 @@ func (c *Client) Close() error {
 		c.closeErr = c.close()
 		close(c.closed)
 	}
-	<-c.closed // not on the Once: the one that closes waits for peers
+	<-c.closed // not on the Once: the call that closes waits for peers
 	return c.closeErr
 }
 
@@ -226,7 +226,7 @@ func (c *Client) close() error {
 	return errors.Join(err, c.base.close())
 }
 
-// name is the endpoint for people to read: without the query, which may hold a secret.
+// name returns the endpoint for display: without the query, which may hold a secret.
 func (c *Client) name() string {
 	u := *c.endpoint
 	u.RawQuery, u.ForceQuery = "", false

@@ -9,7 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// How clients authenticate at token endpoints (RFC 7591 section 2, OpenID Connect Core section 9).
+// Methods of client authentication at token endpoints (RFC 7591 section 2, OpenID Connect Core
+// section 9).
 const (
 	authBasic      = "client_secret_basic"
 	authPost       = "client_secret_post"
@@ -48,8 +49,9 @@ func (r registered) authenticate(form url.Values, header http.Header, server *Se
 	return nil
 }
 
-// method chooses how the client authenticates: as it was registered, else what
-// the server's metadata offer for what the client has, else basic (RFC 8414 section 2).
+// method chooses how the client authenticates: as it was registered, else by a method that the
+// server's metadata list and for which the client has credentials, else client_secret_basic (RFC
+// 8414 section 2).
 func (r registered) method(server *ServerMetadata, key *ClientKey) string {
 	offered := server.TokenAuthMethods
 	switch {

@@ -21,20 +21,21 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// ClientKey signs the assertions with which a client authenticates instead of
-// with a secret: private_key_jwt (RFC 7523 section 2.2).
+// ClientKey signs the assertions that authenticate a client in place of a secret: private_key_jwt
+// (RFC 7523 section 2.2).
 type ClientKey struct {
-	// Signer signs: an RSA, ECDSA or Ed25519 key, in memory or elsewhere. One of
-	// Signer and PEM is needed.
+	// Signer is an RSA, ECDSA or Ed25519 key, in memory or elsewhere. Either Signer or PEM is
+	// required.
 	Signer crypto.Signer
 	// PEM is a private key in PKCS #8, PKCS #1 or SEC 1.
 	PEM []byte
-	// ID is sent as kid, if it is not empty.
+	// ID is sent as kid, unless it is empty.
 	ID string
-	// Algorithm is that of JWS (RFC 7518): RS256, PS256, ES256, EdDSA and so on. Empty: RS256,
-	// EdDSA, or the ECDSA one of the curve.
+	// Algorithm is a JWS algorithm (RFC 7518): RS256, PS256, ES256, EdDSA and so on. Empty means
+	// RS256, EdDSA, or the ECDSA algorithm of the curve.
 	Algorithm string
-	// Audience is who the assertion is for. Empty: the issuer of the authorization server.
+	// Audience is the audience of the assertion. Empty means the issuer of the authorization
+	// server.
 	Audience string
 }
 
@@ -47,7 +48,7 @@ func (ClientKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalJSON hides the key.
 func (ClientKey) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
-// assertionLifetime is how long an assertion is valid: one request.
+// assertionLifetime is how long an assertion is valid. Each serves one request.
 const assertionLifetime = time.Minute
 
 func (k ClientKey) assertion(clientID, audience string) (string, error) {
@@ -92,8 +93,8 @@ func (k ClientKey) signer() (crypto.Signer, error) {
 	return signer, nil
 }
 
-// signerMethod is a signing method over any crypto.Signer, also one whose key
-// is not in this process, which the JWT library's own methods do not take.
+// signerMethod is a signing method over any crypto.Signer. The JWT library's own methods do not
+// accept keys outside of this process.
 type signerMethod struct {
 	alg  string
 	hash crypto.Hash
@@ -158,7 +159,7 @@ func orText(s, usual string) string {
 // Alg implements jwt.SigningMethod.
 func (m *signerMethod) Alg() string { return m.alg }
 
-// Verify implements jwt.SigningMethod; nobody verifies here.
+// Verify implements jwt.SigningMethod. It is never used.
 func (m *signerMethod) Verify(string, []byte, any) error { return jwt.ErrSignatureInvalid }
 
 // Sign implements jwt.SigningMethod.
@@ -177,7 +178,7 @@ func (m *signerMethod) Sign(text string, key any) ([]byte, error) {
 	if err != nil || m.size == 0 {
 		return sig, err
 	}
-	var rs struct{ R, S *big.Int } // RFC 7518 section 3.4 wants them side by side
+	var rs struct{ R, S *big.Int } // RFC 7518 section 3.4 requires both, side by side
 	if _, err := asn1.Unmarshal(sig, &rs); err != nil {
 		return nil, errors.New("the key's signature is no ECDSA signature")
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// storedClient is what the Store keeps of a dynamic registration.
+// storedClient is what the Store holds of a dynamic registration.
 type storedClient struct {
 	ID        string    `json:"client_id"`
 	Secret    string    `json:"client_secret,omitempty"`
@@ -22,15 +22,15 @@ type storedClient struct {
 // Format hides the secret.
 func (storedClient) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// isDynamic reports whether this client registers itself with a server: it has no
-// client id that it could use there.
+// isDynamic reports whether this client registers itself with a server, because it has no client ID
+// for it.
 func (c *Client) isDynamic(server *ServerMetadata) bool {
 	r := &c.cfg.Registration
 	return r.ClientID == "" && (r.MetadataURL == "" || !server.ClientIDMetadata)
 }
 
-// register returns who this client is for a server. A dynamic registration
-// is kept, and used by logins for as long as it is for the redirect URI.
+// register returns this client's identity for a server. A dynamic registration is stored, and later
+// logins with the same redirect URI use it.
 func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
 	if !c.isDynamic(server) {
 		return c.registrar.register(ctx, server, redirectURI)
@@ -49,7 +49,8 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 	return who, c.keepClient(ctx, who)
 }
 
-// keepClient saves a registration for the next login, whatever the Store has: the tokens of others keep their own.
+// keepClient stores a registration for the next login, and overwrites what the Store has: existing
+// tokens carry the credentials that they were issued to.
 func (c *Client) keepClient(ctx context.Context, who *registered) error {
 	data, err := json.Marshal(storedClient{ //nolint:gosec // for the Store
 		ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: who.redirectURIs, Expires: who.expires,
@@ -66,12 +67,13 @@ func (c *Client) keepClient(ctx context.Context, who *registered) error {
 			return storeError(ctx, "save registration", err)
 		}
 	}
-	return nil // others are as good for the next login
+	return nil // any registration will do for the next login
 }
 
 func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
 
-// identity returns who this client is for a server, without registering it: who tok was issued to, if there is one.
+// identity returns this client's identity for a server without registering it. If tok is not nil,
+// that is the client it was issued to.
 func (c *Client) identity(ctx context.Context, server *ServerMetadata, tok *token) (*registered, error) {
 	switch {
 	case !c.isDynamic(server):
@@ -102,8 +104,8 @@ func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, st
 	return &registered{clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, expires: s.Expires, issuer: issuer}, version, nil
 }
 
-// unregister forgets a registration that the server no longer knows, so that the next
-// login begins with a new one.
+// unregister deletes a registration that the server no longer knows, so that the next login
+// registers anew.
 func (c *Client) unregister(ctx context.Context, issuer, clientID string) {
 	stored, version, err := c.loadClient(ctx, issuer)
 	if err == nil && stored != nil && stored.clientID == clientID {

@@ -11,66 +11,71 @@ import (
 	"time"
 )
 
-// Config configures a [Client]. Nil and the zero value are good: a token is
-// obtained only if there is a Login or a Grant.
+// Config configures a [Client]. Nil and the zero value are valid, but tokens are obtained only with
+// a Login or a Grant.
 type Config struct {
-	// Transport carries the requests to authorization servers: discovery,
-	// registration, tokens. Nil means the transport under [Client.RoundTripper], so that a
-	// server that only an executor can see is reached through it; set a
-	// transport.NewDirect to keep codes and tokens out of the executor.
+	// Transport carries the requests to authorization servers: discovery, registration, tokens. Nil
+	// means the transport below [Client.RoundTripper], so that servers behind an executor are
+	// reached through it. Set a transport.NewDirect to keep codes and tokens away from the
+	// executor.
 	Transport http.RoundTripper
-	// Store keeps tokens. Nil means memory.
+	// Store keeps tokens. Nil means in memory.
 	Store Store
-	// Login takes a person through the authorization code grant. Nil: no person is asked.
+	// Login takes the user through the authorization code grant. Nil means that the user is never
+	// asked.
 	Login Login
-	// Grant obtains tokens without a person. If it is set, Login is not used.
+	// Grant obtains tokens without the user. If it is set, Login is not used.
 	Grant Grant
-	// Registration is who this client is for the authorization server.
+	// Registration is how this client is known to the authorization server.
 	Registration Registration
-	// Scopes are asked for in addition to those that the server names. Usually nil.
+	// Scopes are requested in addition to those that the server names. Usually nil.
 	Scopes []string
-	// DPoP binds tokens to a key of this client where the authorization server
-	// can (RFC 9449).
+	// DPoP says when tokens are bound to a key of this client (RFC 9449).
 	DPoP DPoPMode
-	// Issuer is the authorization server to use if the resource names several; empty: the first.
+	// Issuer selects the authorization server if the resource names several. Empty means the first.
 	Issuer string
-	// AllowPrivate lets OAuth URLs that a public server names lead to private
-	// addresses. The resource's own origin may be on loopback or in a private network anyway, and so may what it names
-	// if it is inside itself: by its address, by a name that the public DNS does not have (localhost,
-	// one without a dot, .internal, .local and the like), or because its own origin was reached there. The shared
-	// address space of VPNs (100.64.0.0/10) counts as private.
+	// AllowPrivate lets OAuth URLs that a public server names lead to private addresses, including
+	// the shared address space of VPNs (100.64.0.0/10). The resource's own origin may always be on
+	// loopback or in a private network. If it is, so may the OAuth URLs that it names. It is if its
+	// address says so, if its name does not exist in the public DNS (localhost, names without a
+	// dot, .internal, .local and the like), or once it has been reached at such an address.
 	AllowPrivate bool
-	// AllowInsecureHTTP lets OAuth URLs be http off loopback too, for a resource that is itself http: whoever can
-	// read or change what passes on that network can take codes, tokens and client secrets. It is for networks of
-	// containers and the like that nobody else is on. For a resource that is https it changes nothing.
+	// AllowInsecureHTTP allows plain http beyond loopback in the OAuth URLs of a resource that
+	// itself uses http. Anyone who can read or change the traffic can take codes, tokens and client
+	// secrets: use it only on isolated networks, such as one between containers. It has no effect
+	// for an https resource.
 	AllowInsecureHTTP bool
 	// LoginTimeout bounds one login. Zero means 5 minutes.
 	LoginTimeout time.Duration
 	// RequestTimeout bounds one request to an authorization server. Zero means 30 s.
 	RequestTimeout time.Duration
-	// Logger gets what the client does on its own. Nil discards it. No secret is logged.
+	// Logger receives what the client does by itself, without secrets. Nil discards it.
 	Logger *slog.Logger
 }
 
-// Registration is how this client is known to authorization servers. What is set
-// first counts: ClientID, MetadataURL, dynamic registration.
+// Registration is how this client is known to authorization servers. The first that is set counts:
+// ClientID, MetadataURL, dynamic registration.
 type Registration struct {
-	// ClientID was given by the authorization server Issuer (pre-registration).
+	// ClientID was issued by the authorization server Issuer (pre-registration).
 	ClientID string
-	// ClientSecret belongs to ClientID; empty for a public client.
+	// ClientSecret belongs to ClientID. Empty means a public client.
 	ClientSecret string
-	// Key authenticates ClientID, or the client of MetadataURL, instead of a secret (private_key_jwt). Nil: none.
+	// Key authenticates ClientID, or the client of MetadataURL, in place of a secret
+	// (private_key_jwt). It may be nil.
 	Key *ClientKey
-	// Issuer is the authorization server that ClientID is for. Empty: the first one that is
-	// met, from then on only that one, as the Store remembers: a resource cannot lead ClientID and its secret elsewhere.
+	// Issuer is the authorization server that issued ClientID. Empty means the first one that is
+	// met; the Store remembers it, so that a resource cannot send ClientID and its secret
+	// elsewhere.
 	Issuer string
-	// AuthMethod is how ClientID authenticates at the token endpoint; empty: as the server's metadata says.
+	// AuthMethod is how ClientID authenticates at the token endpoint. Empty means as the server's
+	// metadata say.
 	AuthMethod string
-	// MetadataURL is the https URL of a Client ID Metadata Document, which is used if the server supports it.
+	// MetadataURL is the https URL of a Client ID Metadata Document. It is used if the server
+	// supports that.
 	MetadataURL string
-	// Name is shown to the person at dynamic registration (RFC 7591). Empty means "Hawser".
+	// Name is shown to the user at dynamic registration (RFC 7591). Empty means "Hawser".
 	Name string
-	// NoDynamic refuses dynamic registration.
+	// NoDynamic disables dynamic registration.
 	NoDynamic bool
 }
 
@@ -78,13 +83,13 @@ type Registration struct {
 type DPoPMode uint8
 
 const (
-	// DPoPIfRequired binds tokens if the resource says that it requires it. The default.
+	// DPoPIfRequired binds tokens if the resource requires it. This is the default.
 	DPoPIfRequired DPoPMode = iota
 	// DPoPIfSupported binds tokens if the authorization server supports it.
 	DPoPIfSupported
-	// DPoPAlways binds tokens, and fails with servers that cannot.
+	// DPoPAlways binds tokens, and fails with servers that do not support it.
 	DPoPAlways
-	// DPoPNever never does.
+	// DPoPNever never binds tokens.
 	DPoPNever
 )
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// discover finds the authorization server of the endpoint; hint is the
-// challenge's resource_metadata, cur the token that there is.
+// discover finds the authorization server of the endpoint. hint is the challenge's
+// resource_metadata, cur the current token.
 func (c *Client) discover(ctx context.Context, hint string, cur *token) (at *target, err error) {
 	err = c.fromWhereItIs(ctx, func() error {
 		at, err = c.discoverOnce(ctx, hint, cur)
@@ -17,8 +17,9 @@ func (c *Client) discover(ctx context.Context, hint string, cur *token) (at *tar
 	return at, err
 }
 
-// fromWhereItIs does something again that was refused because the resource was not known to be inside, if
-// it is: a stored token and a challenge lead elsewhere before its own origin was reached.
+// fromWhereItIs calls do, and once more if a URL was refused only because the resource was not
+// known to be inside, and it turns out to be: a stored token or a challenge may lead elsewhere
+// before the resource's own origin was reached.
 func (c *Client) fromWhereItIs(ctx context.Context, do func() error) error {
 	err := do()
 	if isOutside(err) && c.discovery.locate(ctx, c.endpoint) {
@@ -51,12 +52,13 @@ func (c *Client) discoverOnce(ctx context.Context, hint string, cur *token) (*ta
 		resource: resource.Resource, server: server, supported: resource.ScopesSupported, bound: resource.DPoPRequired, found: time.Now(),
 	}
 	c.known.setTarget(&at)
-	mine := at // what is known is shared
+	mine := at // the known target is shared
 	return &mine, nil
 }
 
-// chooseIssuer chooses among the authorization servers that a resource names: the
-// one configured, the only one that the client's credentials are for, the one of the current token, the first.
+// chooseIssuer chooses among the authorization servers that a resource names: the configured one,
+// the one that the client's credentials are pinned to, that of the current token, or the first, in
+// this order.
 func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string, error) {
 	if len(named) == 0 {
 		return "", &Error{Kind: KindMetadata, Op: "choose authorization server", Err: errors.New("the resource names none")}
@@ -79,7 +81,7 @@ func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string
 	return named[0], nil
 }
 
-// metadataAge is how long the metadata of an authorization server are used for its tokens.
+// metadataAge is how long the metadata of an authorization server are reused.
 const metadataAge = time.Hour
 
 // serverOf returns the authorization server of a token.

@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
 )
 
-// discovery reads metadata documents. It keeps none: see Client.discover and Client.serverOf.
+// discovery reads metadata documents. It keeps none; see Client.discover and Client.serverOf.
 type discovery struct{ fetcher *fetcher }
 
 const (
@@ -22,14 +22,15 @@ const (
 	maxServers = 32   // that a resource names
 	maxScopes  = 1000 // that a document names
 
-	revisionNow   = "2026-07-28" // the MCP-Protocol-Version of requests for metadata
-	revisionFirst = "2025-03-26" // of those that only this revision knows
+	revisionNow   = "2026-07-28" // sent as MCP-Protocol-Version with requests for metadata
+	revisionFirst = "2025-03-26" // sent with requests that only this revision defines
 )
 
-// resource gets the metadata of the endpoint (RFC 9728 section 3): from hint, the
-// challenge's resource_metadata, if there is one; else from the well-known place for its path, then, also if there is
-// a page that is no JSON, from that of its origin. Only if both answer 404 the resource is older than these documents (MCP 2025-03-26): its
-// authorization server is its own origin.
+// resource gets the metadata of the endpoint (RFC 9728 section 3). If the challenge has a
+// resource_metadata, hint, that is the only place. Else it is the well-known place for the
+// endpoint's path and then, on a 4xx or a page that is not JSON, that of its origin. If both answer
+// 404, the resource is older than these documents (MCP 2025-03-26), and its authorization server is
+// its own origin.
 func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string) (*ResourceMetadata, error) {
 	candidates := []string{hint}
 	if hint == "" {
@@ -45,7 +46,7 @@ func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string
 			return nil, err
 		}
 		if statusOf(err) != http.StatusNotFound || last == nil {
-			last = err // it says more
+			last = err // it is more specific than a 404
 		}
 		absent = absent && statusOf(err) == http.StatusNotFound
 	}
@@ -58,15 +59,15 @@ func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string
 	return &ResourceMetadata{Resource: u.String(), AuthorizationServers: []string{base.String()}, Guessed: true}, nil
 }
 
-// locate asks the endpoint's origin for anything, and reports whether it was reached inside.
+// locate sends a request to the endpoint's origin, and reports whether that was reached inside.
 func (d *discovery) locate(ctx context.Context, endpoint *url.URL) bool {
 	place, header := resourceCandidates(endpoint)[0], http.Header{"Mcp-Protocol-Version": {revisionNow}}
-	_ = d.fetcher.getJSON(ctx, "reach resource", place, header, new(ResourceMetadata)) // whatever it answers: what counts is where it is
+	_ = d.fetcher.getJSON(ctx, "reach resource", place, header, new(ResourceMetadata)) // the answer does not matter, only where the server is
 	return d.fetcher.egress.inside.Load()
 }
 
-// resourceCandidates are the well-known places for the metadata of an endpoint. Its query is not asked
-// for: it may hold a secret, and documents are not that particular.
+// resourceCandidates returns the well-known places for the metadata of an endpoint. They leave out
+// its query, which may hold a secret.
 func resourceCandidates(endpoint *url.URL) []string {
 	origin := endpoint.Scheme + "://" + endpoint.Host
 	path := strings.TrimSuffix(endpoint.EscapedPath(), "/")
@@ -100,7 +101,7 @@ func (d *discovery) resourceAt(ctx context.Context, endpoint *url.URL, text stri
 }
 
 // coversEndpoint reports whether a resource identifier is that of the endpoint (RFC 9728 section
-// 3.3), or of a part of its origin in which it is: servers name the origin alone.
+// 3.3) or a prefix of its path at the same origin: some servers name only the origin.
 func coversEndpoint(resource string, endpoint *url.URL) bool {
 	if resource == endpoint.String() {
 		return true
@@ -114,7 +115,7 @@ func coversEndpoint(resource string, endpoint *url.URL) bool {
 	return ok && (rest == "" || rest[0] == '/') && !hasDots(prefix) && !hasDots(path)
 }
 
-// hasDots reports whether a path has segments that lead elsewhere.
+// hasDots reports whether a path has "." or ".." segments.
 func hasDots(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
@@ -125,7 +126,8 @@ func hasDots(path string) bool {
 	return false
 }
 
-// validScopes returns the scopes that can be asked for (RFC 6749 section 3.3), the first 1,000 at most.
+// validScopes returns the scopes that may be requested (RFC 6749 section 3.3), at most the first
+// 1,000.
 func validScopes(scopes []string) []string {
 	var valid []string
 	for _, s := range scopes[:min(len(scopes), maxScopes)] {
@@ -136,14 +138,14 @@ func validScopes(scopes []string) []string {
 	return valid
 }
 
-// isMissing reports whether an answer says no more than that there is no document: the next place may
-// have it. A document that is wrong, or a failure, ends the search.
+// isMissing reports whether an answer only says that there is no document, so that the next place
+// may have it. An invalid document or a failure ends the search.
 func isMissing(err error) bool {
 	status := statusOf(err)
 	return status/100 == 4 && !httpstatus.Of(status).Transient()
 }
 
-// statusOf returns the status that is the reason of err, 0 if none is.
+// statusOf returns the status that caused err, 0 if none did.
 func statusOf(err error) int {
 	var s *statusError
 	if errors.As(err, &s) {

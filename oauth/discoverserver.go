@@ -11,9 +11,10 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// server gets the metadata of an authorization server (RFC 8414 section 3, OpenID Connect Discovery 1.0
-// section 4) from the first place that has them. fallback says that the issuer is the origin of a resource without
-// a document: then, without a document of the server either, the default endpoints are taken (MCP 2025-03-26).
+// server gets the metadata of an authorization server (RFC 8414 section 3, OpenID Connect Discovery
+// 1.0 section 4) from the first place that has them. fallback says that the issuer is the origin of
+// a resource without metadata: if the server has no metadata either, the default endpoints are used
+// (MCP 2025-03-26).
 func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*ServerMetadata, error) {
 	const op = "get server metadata"
 	u, err := d.fetcher.egress.parse(issuer)
@@ -41,7 +42,7 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 			absent = absent && statusOf(err) == http.StatusNotFound
 			last = err
 		case isNoJSON(err):
-			absent, last = false, err // some servers have a page for any path
+			absent, last = false, err // some servers answer every path with a page
 		default:
 			return nil, err
 		}
@@ -55,8 +56,8 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 	}, nil
 }
 
-// serverCandidates are the well-known places for the metadata of an issuer, in their order. One with a path never has
-// its document at the place of the whole origin: that is another issuer's.
+// serverCandidates returns the well-known places for the metadata of an issuer, in order. If the
+// issuer has a path, the place of its origin is not among them: that belongs to another issuer.
 func serverCandidates(issuer *url.URL) []string {
 	origin, path := issuer.Scheme+"://"+issuer.Host, strings.TrimSuffix(issuer.EscapedPath(), "/")
 	candidates := []string{origin + wellKnownServer + path, origin + wellKnownOpenID + path}
@@ -71,10 +72,10 @@ func isNoJSON(err error) bool {
 	return errors.As(err, &e) && e.isPage
 }
 
-// checkServer judges a document. Nothing of one of another issuer is used (RFC 8414 section
-// 3.3), nor of one that names endpoints to which nothing may be sent.
+// checkServer checks a document. A document of another issuer is refused (RFC 8414 section 3.3),
+// and one with endpoints that nothing may be sent to.
 func (d *discovery) checkServer(from *url.URL, issuer string, m *ServerMetadata, fallback bool) error {
-	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // that issuer was a guess of ours
+	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // we guessed that issuer
 		return &DocumentError{Origin: httprule.Origin(from), Reason: "it is of another issuer"}
 	}
 	if len(m.ScopesSupported) > maxScopes {

@@ -24,8 +24,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
-// dpopKey proves possession of tokens (RFC 9449). Each issuer has one of its own, so
-// that servers cannot tell by it that two clients are one.
+// dpopKey proves possession of tokens (RFC 9449). Each issuer has its own key, so that servers
+// cannot correlate clients by it.
 type dpopKey struct {
 	private    *ecdsa.PrivateKey
 	public     map[string]string // JWK
@@ -41,7 +41,7 @@ func newDPoPKey(private *ecdsa.PrivateKey) (*dpopKey, error) {
 	if private.Curve != elliptic.P256() {
 		return nil, errors.New("the key is not one of P-256")
 	}
-	point, err := private.PublicKey.Bytes() // 4, x, y
+	point, err := private.PublicKey.Bytes() // 0x04, x, y
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,8 @@ func newDPoPKey(private *ecdsa.PrivateKey) (*dpopKey, error) {
 	return k, nil
 }
 
-// proof returns a DPoP proof for one request; access is the token that goes with it, if any.
+// proof returns a DPoP proof for one request. access is the token of the request, "" if it has
+// none.
 func (k *dpopKey) proof(method string, u *url.URL, access, nonce string) (string, error) {
 	claims := jwt.MapClaims{"jti": rand.Text(), "htm": method, "htu": targetURI(u), "iat": time.Now().Unix()}
 	if access != "" {
@@ -69,7 +70,7 @@ func (k *dpopKey) proof(method string, u *url.URL, access, nonce string) (string
 	return t.SignedString(k.private)
 }
 
-// targetURI is a URL without query and fragment (RFC 9449 section 4.2).
+// targetURI returns a URL without query and fragment (RFC 9449 section 4.2).
 func targetURI(u *url.URL) string {
 	path := u.EscapedPath()
 	if path == "" {
@@ -99,8 +100,8 @@ func (d *dpopKeys) put(issuer string, k *dpopKey) {
 	d.all[issuer] = k
 }
 
-// dpopKey returns the key for an issuer: the one in the Store, else a new one
-// if create says so, else nil.
+// dpopKey returns the key for an issuer from the Store. If there is none, it makes one if create is
+// true, and else returns nil.
 func (c *Client) dpopKey(ctx context.Context, issuer string, create bool) (*dpopKey, error) {
 	if k := c.keys.get(issuer); k != nil {
 		return k, nil
@@ -175,8 +176,8 @@ func decodeDPoPKey(data []byte) (*dpopKey, error) {
 	return newDPoPKey(private)
 }
 
-// chooseDPoP returns the key that tokens of a server are bound to, nil for none, and
-// whether they must be.
+// chooseDPoP returns the key that a server's tokens are bound to, nil for bearer tokens, and
+// whether they must be bound.
 func (c *Client) chooseDPoP(ctx context.Context, server *ServerMetadata, required bool) (key *dpopKey, must bool, err error) {
 	mode := c.cfg.DPoP
 	must = mode == DPoPAlways || required && mode != DPoPNever
@@ -193,7 +194,7 @@ func (c *Client) chooseDPoP(ctx context.Context, server *ServerMetadata, require
 	return key, must, err
 }
 
-// nonces are what servers want in DPoP proofs, by origin. They are taken from any response.
+// nonces holds the latest DPoP nonce of each origin. Any response may bring one.
 type nonces struct {
 	mu  sync.Mutex
 	all map[string]string // guarded by mu
@@ -201,7 +202,7 @@ type nonces struct {
 
 const (
 	maxNonce  = 1 << 10 // bytes of a nonce
-	maxNonces = 32      // origins; there are two or three in a client's life
+	maxNonces = 32      // origins; a client usually meets two or three
 )
 
 func (n *nonces) get(u *url.URL) string {
@@ -210,7 +211,7 @@ func (n *nonces) get(u *url.URL) string {
 	return n.all[httprule.Origin(u)]
 }
 
-// take keeps the nonce of a response of u, if there is one.
+// take keeps the nonce of a response from u, if it has one.
 func (n *nonces) take(u *url.URL, header http.Header) {
 	nonce := header.Get("DPoP-Nonce")
 	if !isVisible(nonce) || len(nonce) > maxNonce {

@@ -17,12 +17,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// egress says which URLs of a peer's this client sends requests to. What a server names must not
-// lead it to where only this client can go (MCP security best practices, "Server-Side Request Forgery").
-// The endpoint's own origin may be inside, on loopback or in a private network, whatever its name: the user chose it,
-// and the session talks to it anyway.
+// egress decides which URLs named by a peer this client sends requests to. A server must not lead
+// it to places that only this client can reach (MCP security best practices, "Server-Side Request
+// Forgery"). The endpoint's own origin may be inside, which means on loopback or in a private
+// network: the user chose it, and the session connects to it anyway.
 type egress struct {
-	endpoint *url.URL    // nil: none
+	endpoint *url.URL    // may be nil
 	inside   atomic.Bool // the endpoint is inside: by its address or name, or because it was reached there
 	private  bool        // Config.AllowPrivate
 	insecure bool        // Config.AllowInsecureHTTP, and the endpoint is http
@@ -44,8 +44,8 @@ func (e *egress) isOwn(u *url.URL) bool { return httprule.SameOrigin(u, e.endpoi
 
 func isInside(c netclass.Class) bool { return c == netclass.Loopback || c == netclass.Private }
 
-// classOf returns the class of an address, and for Never a word for it. Shared address space counts as
-// private: VPNs give it to their members.
+// classOf returns the class of an address, and for Never a word that describes it. Shared address
+// space counts as private, because VPNs give it to their members.
 func classOf(addr netip.Addr) (netclass.Class, string) {
 	class, what := netclass.Of(addr)
 	if class == netclass.Never && what == netclass.SharedSpace {
@@ -54,7 +54,7 @@ func classOf(addr netip.Addr) (netclass.Class, string) {
 	return class, what
 }
 
-// parse reads a URL that a peer named and judges all of it that can be judged before a name is looked up.
+// parse reads a URL named by a peer, and checks all that can be checked without resolving its host.
 func (e *egress) parse(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Opaque != "" || u.Host == "" || len(text) > maxURL {
@@ -92,11 +92,11 @@ func (e *egress) parse(text string) (*url.URL, error) {
 const reasonHTTP = "http is for loopback only (see Config.AllowInsecureHTTP)"
 
 const (
-	maxURL  = 8 << 10 // bytes of a URL that a peer named
+	maxURL  = 8 << 10 // bytes of a URL named by a peer
 	maxHost = 255
 )
 
-// verdict says why nothing is sent to u at a class of addresses, nil if it may be.
+// verdict returns why nothing may be sent to u at addresses of a class, nil if it may.
 func (e *egress) verdict(u *url.URL, class netclass.Class, what string) *URLError {
 	refused := &URLError{Host: redact.Clean(u.Hostname(), maxHost)}
 	allowed := e.inside.Load() || e.isOwn(u)
@@ -119,7 +119,7 @@ func isOutside(err error) bool {
 	return errors.As(err, &refused) && refused.outside
 }
 
-// visit is one request to u. It judges the addresses that the host of u stands for, and notes
+// visit is one request to u. It checks the addresses that the host of u resolves to, and notes
 // whether the endpoint itself was reached inside.
 type visit struct {
 	egress *egress
@@ -153,8 +153,8 @@ func (v *visit) context(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: v.gotConn})
 }
 
-// gotConn sees the connection that the request goes out on: of all addresses that were judged, the one
-// that counts. One that was not judged is a proxy's.
+// gotConn notes the connection that carries the request: of all checked addresses, only that one
+// counts. An address that was not checked is that of a proxy.
 func (v *visit) gotConn(info httptrace.GotConnInfo) {
 	addr := info.Conn.RemoteAddr()
 	if addr == nil {
@@ -166,7 +166,7 @@ func (v *visit) gotConn(info httptrace.GotConnInfo) {
 	v.inside = err == nil && slices.Contains(v.allowed, ap.Addr().Unmap())
 }
 
-// answered is called when the server has answered, and so, over https, has shown that the name is its own.
+// answered is called when the server has answered. Over https, that proves the name.
 func (v *visit) answered() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -175,7 +175,7 @@ func (v *visit) answered() {
 	}
 }
 
-// canonicalHost is the host of a URL in lower case, without the dot of the DNS root.
+// canonicalHost returns the host of a URL in lower case, without the trailing dot of the DNS root.
 func canonicalHost(u *url.URL) string {
 	return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 }
@@ -183,11 +183,12 @@ func canonicalHost(u *url.URL) string {
 // metadataHosts are names of metadata services of clouds.
 var metadataHosts = []string{"metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"}
 
-// privateSuffixes are those of names that the public DNS does not have (RFC 6762, RFC 8375, ICANN).
+// privateSuffixes are suffixes of names that do not exist in the public DNS (RFC 6762, RFC 8375,
+// ICANN).
 var privateSuffixes = []string{".local", ".internal", ".home.arpa", ".lan", ".localdomain", ".intranet", ".corp", ".home"}
 
-// classOfName returns the class of the addresses that a host name can only
-// stand for; for all others Public, which its addresses have to prove.
+// classOfName returns the class that the addresses of a host name must have. It is Public if the
+// name does not tell: its addresses decide then.
 func classOfName(host string) netclass.Class {
 	switch {
 	case slices.Contains(metadataHosts, host):
@@ -205,8 +206,8 @@ func classOfName(host string) netclass.Class {
 	return netclass.Public
 }
 
-// isHostName reports whether host consists of labels of letters, digits and hyphens, and is not
-// what others take for an IPv4 address (WHATWG URL, "ends in a number": 127.1, 0x7f000001, 2130706433).
+// isHostName reports whether host consists of labels of letters, digits and hyphens, and cannot be
+// read as an IPv4 address (WHATWG URL, "ends in a number": 127.1, 0x7f000001, 2130706433).
 func isHostName(host string) bool {
 	labels := strings.Split(host, ".")
 	for _, label := range labels {

@@ -17,18 +17,18 @@ const (
 	profileIDJAG = "urn:ietf:params:oauth:grant-profile:id-jag"
 )
 
-// EnterpriseManaged uses the person's login at their organisation's identity provider (MCP
-// extension enterprise-managed-authorization): the provider exchanges its ID token for an assertion
-// (ID-JAG, RFC 8693), which the resource's authorization server exchanges for an access token (RFC 7523).
-// Config.Registration says who this client is for the latter.
+// EnterpriseManaged uses the user's login at their organisation's identity provider (MCP extension
+// enterprise-managed-authorization). The provider exchanges the user's ID token for an assertion
+// (ID-JAG, RFC 8693), and the resource's authorization server exchanges that for an access token
+// (RFC 7523). Config.Registration identifies this client to the authorization server.
 type EnterpriseManaged struct {
-	// IDToken returns the person's ID token from the identity provider. It is called for each
-	// token, and must end with ctx.
+	// IDToken returns the user's ID token from the identity provider. It is called for each access
+	// token, and must return when ctx ends.
 	IDToken func(ctx context.Context) (string, error)
-	// TokenEndpoint is the identity provider's.
+	// TokenEndpoint is the identity provider's token endpoint.
 	TokenEndpoint string
-	// ClientID is who this client is for the identity provider, ClientSecret
-	// its secret; empty for a public client. AuthMethod is client_secret_basic, the default, or client_secret_post.
+	// ClientID identifies this client to the identity provider. ClientSecret is its secret, empty
+	// for a public client. AuthMethod is client_secret_basic (the default) or client_secret_post.
 	ClientID, ClientSecret, AuthMethod string
 }
 

@@ -5,32 +5,34 @@ import (
 	"strings"
 )
 
-// Kind says why there is no token.
+// Kind says why no token was obtained.
 type Kind uint8
 
 // The kinds of an [*Error].
 const (
-	// KindNetwork: an authorization server was not reached, or it failed (5xx, 429): trying again can help.
+	// KindNetwork: an authorization server was not reached, or failed (5xx, 429). A retry may help.
 	KindNetwork Kind = iota + 1
-	// KindRefused: an authorization server refused; Code and Description say why.
+	// KindRefused: an authorization server refused. Code and Description say why.
 	KindRefused
-	// KindMetadata: the metadata of the resource or of its authorization server are missing, wrong or forbidden.
+	// KindMetadata: the metadata of the resource or of its authorization server are missing,
+	// invalid or not allowed.
 	KindMetadata
-	// KindRegistration: this client is unknown to the authorization server and cannot become known.
+	// KindRegistration: the authorization server does not know this client, and it cannot be
+	// registered.
 	KindRegistration
-	// KindResponse: an authorization server's answer is not what it must be.
+	// KindResponse: the answer of an authorization server is invalid.
 	KindResponse
-	// KindLogin: the login failed on this side: no browser, no time left.
+	// KindLogin: the login failed on this side: no browser, or a timeout.
 	KindLogin
-	// KindDeclined: the person declined, see [ErrDeclined].
+	// KindDeclined: the user declined, see [ErrDeclined].
 	KindDeclined
-	// KindLoginRequired: only a person can help, and Config.Login is nil.
+	// KindLoginRequired: only the user can help, and Config.Login is nil.
 	KindLoginRequired
-	// KindScope: the token has what was asked for, and the resource wants more.
+	// KindScope: the token has the requested scopes, and the resource demands more.
 	KindScope
 	// KindStore: the [Store] failed.
 	KindStore
-	// KindConfig: the configuration cannot work with this server.
+	// KindConfig: the configuration does not work with this server.
 	KindConfig
 	// KindClosed: the [Client] was closed.
 	KindClosed
@@ -51,21 +53,22 @@ func (k Kind) String() string {
 	return "error"
 }
 
-// Error is how a [Client] fails to obtain a token. It wraps its cause, and holds no
+// Error is the error of a [Client] that cannot obtain a token. It wraps its cause. It holds no
 // token, code, secret or query of a URL.
 type Error struct {
 	// Kind says why.
 	Kind Kind
-	// Op is what was being done, in a few words: "refresh token".
+	// Op is what the client was doing, in a few words: "refresh token".
 	Op string
-	// Code is the error code that the authorization server sent (RFC 6749 sections 4.1.2.1
-	// and 5.2), "" if none. Description is what it said besides, bounded and without control characters.
+	// Code is the error code from the authorization server (RFC 6749 sections 4.1.2.1 and 5.2), ""
+	// if there is none. Description is its error_description, bounded and without control
+	// characters.
 	Code, Description string
-	// Err is the cause; may be nil.
+	// Err is the cause. It may be nil.
 	Err error
 }
 
-// Error names what was being done, what happened and the cause, on one line.
+// Error returns what the client was doing, the kind and the cause, on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("oauth: ")
@@ -87,13 +90,14 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Permanent reports whether trying the same again cannot help, unless something is changed
-// first: the configuration, the server, the person's mind.
+// Permanent reports whether a retry is pointless until something changes: the configuration, the
+// server, or the user's mind.
 func (e *Error) Permanent() bool {
 	return e.Kind != KindNetwork && e.Kind != KindStore && e.Kind != KindLogin
 }
 
-// FromPeer reports whether an authorization server or the resource said it; else this side did.
+// FromPeer reports whether the error came from an authorization server or the resource, and not
+// from this side.
 func (e *Error) FromPeer() bool {
 	switch e.Kind {
 	case KindRefused, KindMetadata, KindResponse, KindScope:
@@ -103,7 +107,7 @@ func (e *Error) FromPeer() bool {
 	}
 }
 
-// KindOf returns the kind of err, 0 if it is not of this package.
+// KindOf returns the kind of err, 0 if err is not from this package.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -112,8 +116,7 @@ func KindOf(err error) Kind {
 	return 0
 }
 
-// codeOf returns the error code with which an authorization server refused, "" if
-// it did not.
+// codeOf returns the error code of an authorization server that refused, "" for other errors.
 func codeOf(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Kind == KindRefused {

@@ -23,25 +23,24 @@ const (
 	opPost = "post form"
 )
 
-// fetcher sends every request of this package but those for the resource itself. It
-// sends to https URLs and to http ones on loopback, and to no place that egress forbids; it follows no
-// redirect to another origin, and none of a POST; it bounds what it reads, and the time for all of it.
-// Its errors are [*Error] and hold no query.
+// fetcher sends all requests of this package except those for the resource itself. It sends only to
+// URLs that egress allows. It follows redirects of a GET to the same origin, and none of a POST. It
+// bounds size and time of what it reads. Its errors are [*Error], and hold no query.
 type fetcher struct {
 	transport func() http.RoundTripper
 	timeout   time.Duration // of one request with its redirects
 	egress    *egress
 }
 
-// answer is what a server answered to a POST, whatever its status.
+// answer is the response to a POST, whatever its status.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// getJSON gets a JSON object and reads it into out. A status other than 200 is a
-// *statusError: of kind KindNetwork for 5xx, 408 and 429, else KindMetadata.
+// getJSON gets a JSON object and decodes it into out. A status other than 200 is a *statusError: of
+// KindNetwork if it is transient, else of KindMetadata.
 func (f *fetcher) getJSON(ctx context.Context, op, text string, header http.Header, out any) error {
 	ctx, stop := context.WithTimeoutCause(ctx, f.timeout, errTooSlow)
 	defer stop()
@@ -69,7 +68,7 @@ func (f *fetcher) getJSON(ctx context.Context, op, text string, header http.Head
 	}
 }
 
-// follow returns where a redirect leads, if it is to be followed.
+// follow returns the target of a redirect, if it may be followed.
 func (f *fetcher) follow(from *url.URL, a *answer, redirects int) (*url.URL, error) {
 	refused := &RedirectError{Status: a.status}
 	to, err := from.Parse(a.header.Get("Location"))
@@ -105,7 +104,7 @@ func statusKind(op string, u *url.URL, status int) error {
 	return &Error{Kind: kind, Op: op, Err: &statusError{httprule.Origin(u), status}}
 }
 
-// postForm posts a form to a URL that a peer named.
+// postForm posts a form to a URL named by a peer.
 func (f *fetcher) postForm(ctx context.Context, text string, form url.Values, header http.Header) (*answer, error) {
 	u, err := f.egress.parse(text)
 	if err != nil {
@@ -114,7 +113,7 @@ func (f *fetcher) postForm(ctx context.Context, text string, form url.Values, he
 	return f.post(ctx, opPost, u, f.visit(u), "application/x-www-form-urlencoded", []byte(form.Encode()), header)
 }
 
-// postFormTrusted posts a form to a URL that was configured, wherever it leads.
+// postFormTrusted posts a form to a configured URL, wherever it leads.
 func (f *fetcher) postFormTrusted(ctx context.Context, text string, form url.Values, header http.Header) (*answer, error) {
 	var anywhere egress
 	anywhere.inside.Store(true)
@@ -125,7 +124,7 @@ func (f *fetcher) postFormTrusted(ctx context.Context, text string, form url.Val
 	return f.post(ctx, opPost, u, nil, "application/x-www-form-urlencoded", []byte(form.Encode()), header)
 }
 
-// postJSON posts a JSON text to a URL that a peer named.
+// postJSON posts JSON to a URL named by a peer.
 func (f *fetcher) postJSON(ctx context.Context, op, text string, body []byte) (*answer, error) {
 	u, err := f.egress.parse(text)
 	if err != nil {
@@ -160,8 +159,8 @@ func (f *fetcher) post(
 
 func (f *fetcher) visit(u *url.URL) *visit { return &visit{egress: f.egress, u: u} }
 
-// send sends one request, judged by v unless that is nil. The body of the answer is read if its status is
-// the one wanted, 0 for any.
+// send sends one request, checked by v unless that is nil. It reads the body if the status is want,
+// or if want is 0.
 func (f *fetcher) send(ctx context.Context, op string, req *http.Request, v *visit, want int) (*answer, error) {
 	outgoing := ctx
 	if v != nil {
@@ -198,8 +197,8 @@ func (f *fetcher) send(ctx context.Context, op string, req *http.Request, v *vis
 	return a, nil
 }
 
-// fetchError types a failure of the network: by the refusal of a guard, else the end of the
-// context, else as it is, without the URL that a foreign RoundTripper may have put around it.
+// fetchError turns a network failure into an *Error: the guard's refusal, else the cause of the
+// context, else the error itself without the URL that a foreign RoundTripper may have added.
 func fetchError(ctx context.Context, op string, err error) error {
 	var refused *URLError
 	if errors.As(err, &refused) {
@@ -215,8 +214,8 @@ func fetchError(ctx context.Context, op string, err error) error {
 	return &Error{Kind: KindNetwork, Op: op, Err: err}
 }
 
-// readJSON reads a JSON object. The text decides, not its media type: files without a suffix are often served
-// with the wrong one.
+// readJSON decodes a JSON object. It ignores the media type, because files without a suffix are
+// often served with a wrong one.
 func readJSON(from *url.URL, a *answer, out any) error {
 	wrong := &DocumentError{Origin: httprule.Origin(from)}
 	switch text := bytes.TrimLeft(a.body, " \t\r\n"); {

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// login takes the person through one authorization and keeps the token.
+// login takes the user through one authorization and keeps the token.
 func (c *Client) login(ctx context.Context, at *target) error {
 	f, err := c.newFlow(ctx, at)
 	if err != nil {
@@ -56,11 +56,11 @@ func (c *Client) login(ctx context.Context, at *target) error {
 
 var errLoginTimeout = errors.New("timeout: the login was not completed in time")
 
-// flow is one authorization code grant (OAuth 2.1 section 4.1) with PKCE, and
-// with what must be remembered from before the person leaves until they come back.
+// flow is one authorization code grant (OAuth 2.1 section 4.1) with PKCE: what the client remembers
+// until the user comes back.
 type flow struct {
 	c        *Client
-	at       *target // its server's issuer is the validated one
+	at       *target // the issuer of its server is validated
 	key      *dpopKey
 	bound    bool
 	state    string
@@ -69,9 +69,9 @@ type flow struct {
 
 	mu       sync.Mutex
 	redirect string        // guarded by mu
-	who      *registered   // guarded by mu: set when the person may leave
-	started  bool          // guarded by mu: the callback came
-	over     bool          // guarded by mu: no callback counts any more
+	who      *registered   // guarded by mu: set when the user may leave
+	started  bool          // guarded by mu: a callback came
+	over     bool          // guarded by mu: callbacks no longer count
 	finished chan struct{} // closed when token and err may be read
 	token    *token
 	err      error
@@ -97,8 +97,8 @@ func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
 	}, nil
 }
 
-// checkAuthorizationURL refuses whatever a browser must not be sent to: anything but
-// https, or http on loopback; insecure allows all http (Config.AllowInsecureHTTP).
+// checkAuthorizationURL refuses URLs that a browser must not be sent to: it allows https, and http
+// on loopback. insecure allows all http (Config.AllowInsecureHTTP).
 func checkAuthorizationURL(text string, insecure bool) error {
 	u, err := url.Parse(text)
 	switch {
@@ -153,7 +153,7 @@ func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string
 	return config.AuthCodeURL(f.state, options...), nil
 }
 
-// checkRedirect refuses redirect URIs that would carry a code over a network in the clear.
+// checkRedirect refuses redirect URIs that would send a code over a network in the clear.
 func checkRedirect(text string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -167,8 +167,8 @@ func checkRedirect(text string) error {
 	return errors.New("the redirect URI must be https, or http on loopback")
 }
 
-// Complete implements Flow. A callback that comes twice, as browsers do it,
-// ends as the first one; its code is exchanged once.
+// Complete implements Flow. Browsers may send a callback twice: the second one gets the result of
+// the first, and the code is exchanged once.
 func (f *flow) Complete(ctx context.Context, callbackURL string) error {
 	answer, err := f.readCallback(callbackURL)
 	if err != nil {
@@ -210,8 +210,8 @@ func (f *flow) readCallback(callbackURL string) (url.Values, error) {
 	return answer, nil
 }
 
-// finish judges the authorization response and exchanges the code. The context
-// of a callback may end with the browser's patience: a code that is being exchanged is not given up for that.
+// finish checks the authorization response and exchanges the code. The context of a callback may
+// end with the browser's request, and does not cancel the exchange.
 func (f *flow) finish(ctx context.Context, answer url.Values, who *registered, redirect string) (*token, error) {
 	if err := f.judge(answer); err != nil {
 		return nil, err
@@ -230,8 +230,8 @@ func (f *flow) finish(ctx context.Context, answer url.Values, who *registered, r
 	return tok, err
 }
 
-// judge checks an authorization response: first who it is from (RFC 9207
-// section 2.4, compared byte by byte), and only then what it says.
+// judge checks an authorization response: first its issuer (RFC 9207 section 2.4, compared byte by
+// byte), then the rest.
 func (f *flow) judge(answer url.Values) error {
 	op, server := "log in", f.at.server
 	for _, name := range []string{"iss", "code", "error", "error_description"} {
@@ -265,8 +265,8 @@ func (f *flow) judge(answer url.Values) error {
 	return nil
 }
 
-// end closes the flow to callbacks and returns what it brought. A code that is
-// being exchanged is waited for.
+// end rejects further callbacks and returns the result. It waits for a code that is being
+// exchanged.
 func (f *flow) end() (*token, error) {
 	f.mu.Lock()
 	f.over = true

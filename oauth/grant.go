@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// Grant obtains tokens without a person: [ClientCredentials], [JWTBearer], [EnterpriseManaged]. Its tokens are
-// kept in memory only, and obtained again when they expire or are refused.
+// Grant obtains tokens without the user: [ClientCredentials], [JWTBearer], [EnterpriseManaged]. Its
+// tokens are kept only in memory, and obtained again when they expire or are refused.
 type Grant interface {
-	// tokenRequest returns the parameters of the token request, without resource,
-	// scope and the client's authentication. at is the server and the resource they are for.
+	// tokenRequest returns the parameters of the token request, without resource, scope and client
+	// authentication. at is the server and the resource of the token.
 	tokenRequest(ctx context.Context, c *Client, at *target) (url.Values, error)
-	// authenticates reports whether the request carries the client's authentication besides.
+	// authenticates reports whether the request also carries client authentication.
 	authenticates() bool
 }
 
-// target is what a token is for.
+// target describes the token to obtain.
 type target struct {
 	resource  string
 	server    *ServerMetadata
@@ -29,8 +29,8 @@ type target struct {
 	found     time.Time
 }
 
-// obtain gets the first token of the Grant or the next one. refusal is the
-// header of a 401, nil if old has only expired.
+// obtain gets the first or the next token by the Grant. refusal is the header of a 401, nil if old
+// has only expired.
 func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) error {
 	a := &ask{}
 	at := c.known.target()
@@ -84,15 +84,15 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 	if err != nil {
 		return err
 	}
-	tok.anew, tok.Refresh = true, "" // it is asked for again, not refreshed
+	tok.anew, tok.Refresh = true, "" // the next one is obtained anew, not refreshed
 	c.held.Store(tok)
 	return nil
 }
 
-// errSpent keeps an assertion from being sent again (MCP workload-identity-federation).
+// errSpent is returned for an assertion that was refused before (MCP workload-identity-federation).
 var errSpent = errors.New("this assertion was refused before; it is not sent again")
 
-// grantError types the error of a Grant's own source.
+// grantError wraps an error of the user's callback in a Grant.
 func grantError(ctx context.Context, err error) error {
 	var typed *Error
 	if errors.As(err, &typed) {

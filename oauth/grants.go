@@ -6,9 +6,9 @@ import (
 	"net/url"
 )
 
-// ClientCredentials is the grant of a client that acts for itself (RFC 6749 section 4.4, MCP
-// extension oauth-client-credentials). Config.Registration says who it is: ClientID with
-// ClientSecret or, better, with Key. There is no dynamic registration.
+// ClientCredentials is the grant of a client that acts on its own behalf (RFC 6749 section 4.4, MCP
+// extension oauth-client-credentials). Config.Registration identifies it: ClientID with
+// ClientSecret or, preferably, Key. It is never registered dynamically.
 type ClientCredentials struct{}
 
 func (ClientCredentials) tokenRequest(context.Context, *Client, *target) (url.Values, error) {
@@ -26,13 +26,13 @@ func (ClientCredentials) check(r *Registration) error {
 
 const grantJWTBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name
 
-// JWTBearer presents an assertion that somebody else signed (RFC 7523 section 2.1): the
-// token of the platform a workload runs on (MCP extension workload-identity-federation).
-// The client has no id of its own and is not registered. Assertions go to Config.Issuer; if that is empty, to the
-// first authorization server that the resource names, and from then on only there.
+// JWTBearer presents an assertion signed by a third party (RFC 7523 section 2.1), such as the token
+// of the platform that a workload runs on (MCP extension workload-identity-federation). The client
+// needs no ID or registration. Assertions are sent only to Config.Issuer; if that is empty, only to
+// the first authorization server that the resource names.
 type JWTBearer struct {
-	// Assertion returns the assertion, fresh: one that the server refused with invalid_grant is not sent again.
-	// It is called for each token, and must end with ctx.
+	// Assertion returns a fresh assertion: one that the server refused with invalid_grant is not
+	// sent again. It is called for each token, and must return when ctx ends.
 	Assertion func(ctx context.Context) (string, error)
 }
 

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// known is what the client remembers between its pieces of work.
+// known is what the client remembers from one piece of work to the next.
 type known struct {
 	mu       sync.Mutex
-	at       *target                    // guarded by mu: what discovery found last
+	at       *target                    // guarded by mu: the result of the last discovery
 	declined declined                   // guarded by mu
 	failed   *failedLogin               // guarded by mu: the last login, if it failed
-	steps    map[string]bool            // guarded by mu: scopes that a step-up has brought
-	spent    map[[sha256.Size]byte]bool // guarded by mu: digests of assertions that were refused
+	steps    map[string]bool            // guarded by mu: scopes that a step-up has obtained
+	spent    map[[sha256.Size]byte]bool // guarded by mu: digests of refused assertions
 }
 
-// declined is how far the person does not want to be asked again.
+// declined says what the user does not want to be asked again.
 type declined uint8
 
 const (
@@ -36,7 +36,7 @@ type failedLogin struct {
 // maxRemembered bounds what a server can make the client remember.
 const maxRemembered = 256
 
-// verdict returns why a person is not asked (again) for a, nil if one may be.
+// verdict returns why the user must not be asked for a, nil if they may be.
 func (k *known) verdict(a *ask, cur *token) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -51,7 +51,7 @@ func (k *known) verdict(a *ask, cur *token) error {
 	return nil
 }
 
-// learn keeps how a login for a ended.
+// learn records the result of a login for a.
 func (k *known) learn(a *ask, err error, before, after *token) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -73,14 +73,14 @@ func (k *known) learn(a *ask, err error, before, after *token) {
 	}
 }
 
-// pardon forgets what would keep a person from being asked.
+// pardon forgets all reasons not to ask the user.
 func (k *known) pardon() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.declined, k.failed, k.steps = declinedNothing, nil, nil
 }
 
-// stepKey names the scopes that a step-up asks for.
+// stepKey identifies the scopes of a step-up.
 func stepKey(cur *token, a *ask) string {
 	var before []string
 	if cur != nil {
@@ -109,7 +109,7 @@ func (k *known) isDeclined() bool {
 	return k.declined == declinedAll
 }
 
-// spend remembers an assertion that was refused: it is not sent again.
+// spend records a refused assertion, so that it is not sent again.
 func (k *known) spend(assertion string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

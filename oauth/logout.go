@@ -7,10 +7,9 @@ import (
 	"net/url"
 )
 
-// Logout forgets the token, here and in the Store, and then asks the
-// authorization server to revoke it (RFC 7009), as far as that is possible: only the Store's failure is an
-// error. A refresh in flight is waited for. The registration stays. The next
-// request that needs a token leads to a login again.
+// Logout deletes the token, here and in the Store, and then asks the authorization server to revoke
+// it (RFC 7009). Only a failure of the Store is an error. Logout waits for a refresh in flight. The
+// registration stays. The next request that needs a token starts a new login.
 func (c *Client) Logout(ctx context.Context) error {
 	ctx, stop := context.WithTimeoutCause(ctx, c.renewLimit()+c.cfg.RequestTimeout, errTooSlow)
 	defer stop()
@@ -36,7 +35,7 @@ func (c *Client) Logout(ctx context.Context) error {
 	return nil
 }
 
-// erase deletes what the Store has, under the lease, and returns it.
+// erase deletes the token from the Store, under the lease, and returns it.
 func (c *Client) erase(ctx context.Context, tok *token) (*token, error) {
 	key := tokenKey(tok.Resource, tok.Issuer)
 	release, err := c.store.Lease(ctx, key, c.cfg.RequestTimeout)
@@ -63,7 +62,7 @@ func (c *Client) erase(ctx context.Context, tok *token) (*token, error) {
 	return nil, &Error{Kind: KindStore, Op: "delete token", Err: ErrConflict}
 }
 
-// revoke revokes the refresh token, with which the access token ends; else the access token.
+// revoke revokes the refresh token, which also ends the access token, or else the access token.
 func (c *Client) revoke(ctx context.Context, tok *token) error {
 	server, err := c.serverOf(ctx, tok)
 	if err != nil || server.RevocationEndpoint == "" {

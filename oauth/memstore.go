@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// NewMemoryStore returns a Store that forgets everything when the process
-// ends. Clients that share it share tokens and registrations.
+// NewMemoryStore returns a Store in memory. Clients that share it share tokens and registrations.
 func NewMemoryStore() Store {
 	return &memoryStore{values: map[string]memoryValue{}, leases: map[string]*memoryLease{}}
 }
@@ -27,7 +26,7 @@ type memoryValue struct {
 	version string
 }
 
-// memoryLease is held from when it is put into the map until gone is closed.
+// memoryLease is held from its entry into the map until gone is closed.
 type memoryLease struct {
 	gone  chan struct{}
 	timer *time.Timer

@@ -1,6 +1,6 @@
 package oauth
 
-// ResourceMetadata is what a protected resource says of itself (RFC 9728 section 2).
+// ResourceMetadata is the metadata of a protected resource (RFC 9728 section 2).
 type ResourceMetadata struct {
 	Resource               string   `json:"resource"`
 	AuthorizationServers   []string `json:"authorization_servers"`
@@ -10,13 +10,13 @@ type ResourceMetadata struct {
 	DPoPAlgorithms         []string `json:"dpop_signing_alg_values_supported"`
 	DPoPRequired           bool     `json:"dpop_bound_access_tokens_required"`
 
-	// Guessed says that the resource has no document: it is older than 2025-06-18, and its
+	// Guessed says that the resource has no metadata: it is older than 2025-06-18, and its
 	// authorization server is at its own origin.
 	Guessed bool `json:"-"`
 }
 
-// ServerMetadata is what an authorization server says of itself (RFC 8414
-// section 2, OpenID Connect Discovery 1.0 section 3).
+// ServerMetadata is the metadata of an authorization server (RFC 8414 section 2, OpenID Connect
+// Discovery 1.0 section 3).
 type ServerMetadata struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
@@ -33,7 +33,7 @@ type ServerMetadata struct {
 	ClientIDMetadata      bool     `json:"client_id_metadata_document_supported"`
 	IssuerInResponse      bool     `json:"authorization_response_iss_parameter_supported"`
 
-	// Guessed says that the server has no document: the endpoints are the defaults
-	// of revision 2025-03-26.
+	// Guessed says that the server has no metadata, and that the endpoints are the defaults of
+	// revision 2025-03-26.
 	Guessed bool `json:"-"`
 }

@@ -5,19 +5,21 @@ import (
 	"errors"
 )
 
-// The resource says which authorization server it has, and may say another one
-// tomorrow. Tokens and dynamic registrations are of the server that gave them, and simply stay behind. What the configuration
-// brings along, a client id with its secret or an assertion, would follow; it is pinned to the first server
-// that is met, in the Store, unless the configuration says which one it is for.
+// The resource names its authorization server, and may name another one tomorrow. Tokens and
+// dynamic registrations belong to the server that issued them, so they stay behind. Credentials
+// from the configuration, a client ID with its secret or an assertion, would follow the resource to
+// the new server. Unless the configuration names their server, they are pinned to the first one
+// that is met, in the Store.
 
-// isPinned reports whether the configuration brings credentials along and does not say for whom.
+// isPinned reports whether the configuration has credentials and does not say which server they are
+// for.
 func (c *Client) isPinned() bool {
 	r := &c.cfg.Registration
 	assertion := c.cfg.Grant != nil && !c.cfg.Grant.authenticates()
 	return c.cfg.Issuer == "" && (r.ClientID != "" && r.Issuer == "" || r.ClientID == "" && assertion)
 }
 
-// pinned returns the only issuer that the credentials of the configuration are for, "" if any may be.
+// pinned returns the only issuer that the configured credentials may be sent to, "" if any may.
 func (c *Client) pinned(ctx context.Context) (string, error) {
 	switch r := &c.cfg.Registration; {
 	case r.ClientID != "" && r.Issuer != "":
@@ -32,7 +34,7 @@ func (c *Client) pinned(ctx context.Context) (string, error) {
 	return string(issuer), storeError(ctx, "load issuer", err)
 }
 
-// pin binds the credentials of the configuration to an issuer, before they are sent there.
+// pin binds the configured credentials to an issuer, before they are sent there.
 func (c *Client) pin(ctx context.Context, issuer string) error {
 	if !c.isPinned() {
 		return nil

@@ -9,11 +9,10 @@ import (
 	"time"
 )
 
-// errNothing says that a token cannot be renewed without a person.
+// errNothing says that a token cannot be renewed without the user.
 var errNothing = &Error{Kind: KindLoginRequired, Op: "renew token", Err: errors.New("there is no refresh token that works")}
 
-// isRefusal reports whether err is a verdict, after which only a person can
-// help; otherwise the next try may succeed.
+// isRefusal reports whether only the user can help. Otherwise the next try may succeed.
 func isRefusal(err error) bool {
 	e, ok := err.(*Error)
 	return ok && e.Permanent() && e.Kind != KindClosed
@@ -22,7 +21,7 @@ func isRefusal(err error) bool {
 // load reads the Store once, before the first request.
 func (c *Client) load(ctx context.Context) error {
 	if c.cfg.Grant != nil {
-		c.loaded.Store(true) // tokens of a Grant are not stored: another Grant may use the same Store
+		c.loaded.Store(true) // tokens of a Grant are not stored: the Store may be shared with another Grant
 		return nil
 	}
 	call, _ := c.join(&c.loading, c.cfg.RequestTimeout, func(ctx context.Context, _ *work) error {
@@ -42,15 +41,14 @@ func (c *Client) load(ctx context.Context) error {
 	return c.await(ctx, call)
 }
 
-// renewLimit bounds a renewal: discovery, another process that holds the lease, two token requests.
+// renewLimit bounds a renewal: discovery, waiting for another process's lease, two token requests.
 func (c *Client) renewLimit() time.Duration { return 4 * c.cfg.RequestTimeout }
 
-// leaseLimit bounds what is done under a lease.
+// leaseLimit bounds the work under a lease.
 func (c *Client) leaseLimit() time.Duration { return 2 * c.cfg.RequestTimeout }
 
-// renew replaces a token without a person, once for all who ask. It returns nil
-// when the current token is another one than old. refusal is the header of a 401 to old,
-// nil if old has only expired.
+// renew replaces a token without the user, once for all callers. It returns nil when the current
+// token is no longer old. refusal is the header of a 401 to old, nil if old has only expired.
 func (c *Client) renew(ctx context.Context, old *token, refusal http.Header) error {
 	for {
 		if now := c.held.Load(); now != nil && !now.same(old) {
@@ -64,7 +62,7 @@ func (c *Client) renew(ctx context.Context, old *token, refusal http.Header) err
 	}
 }
 
-// renewInBackground begins to renew a token that still is good, unless it was tried a moment ago.
+// renewInBackground starts to renew a token that is still valid, unless that failed a moment ago.
 func (c *Client) renewInBackground(old *token) {
 	if c.cfg.Grant == nil && !old.isRefreshable() || time.Now().UnixNano() < old.retryFrom.Load() {
 		return
@@ -94,7 +92,7 @@ func (c *Client) renewing(old *token, refusal http.Header) func(context.Context,
 	}
 }
 
-// adoptStored takes a token that another process stored.
+// adoptStored takes over a token that another process stored.
 func (c *Client) adoptStored(ctx context.Context, old *token) error {
 	now := c.held.Load()
 	tok, err := c.stored(ctx)
@@ -104,13 +102,13 @@ func (c *Client) adoptStored(ctx context.Context, old *token) error {
 	case !tok.supersedes(old):
 		return errNothing
 	}
-	c.held.CompareAndSwap(now, tok) // else a login was faster
+	c.held.CompareAndSwap(now, tok) // otherwise a login was faster
 	return nil
 }
 
-// refresh uses the refresh token of old, or takes what another process got with
-// it: a refresh token that rotates must be used once (OAuth 2.1 section 4.3.1).
-// The new one is saved before anybody uses it.
+// refresh uses the refresh token of old, or adopts the token that another process got with it: a
+// rotating refresh token must be used once (OAuth 2.1 section 4.3.1). The new token is saved before
+// it is used.
 func (c *Client) refresh(ctx context.Context, old *token) error {
 	server, err := c.serverOf(ctx, old)
 	if err != nil {
@@ -182,8 +180,8 @@ func isDeadToken(err error) bool {
 	return slices.Contains([]string{"invalid_grant", "invalid_client", "unauthorized_client"}, codeOf(err))
 }
 
-// bury takes a refresh token that was refused out of the Store, if it still is the one there. The
-// access token stays: it is for the resource to refuse it.
+// bury deletes a refused refresh token from the Store, if it is still there. The access token
+// stays: the resource decides about that.
 func (c *Client) bury(ctx context.Context, key string, old *token, version string) {
 	old.dead.Store(true)
 	if version == "" {
@@ -196,13 +194,13 @@ func (c *Client) bury(ctx context.Context, key string, old *token, version strin
 	}
 }
 
-// keep saves a token and makes it the current one, in this order and under the
-// lease. Time for saving there always is: what it replaces may be used up. If the Store does not
-// take it, it is used all the same.
+// keep saves a token and makes it the current one, in this order and under the lease. Saving has
+// its own time limit, because the old token may be used up. If the Store fails, the token is used
+// anyway.
 func (c *Client) keep(ctx context.Context, key string, next *token, version string) {
 	err := c.save(ctx, key, next.tokenRecord, version)
 	if errors.Is(err, ErrConflict) {
-		// Somebody stored another one without the lease, or after it ran out.
+		// Another one was stored without the lease, or after it had expired.
 		if stored, _, loadErr := c.loadToken(ctx, key); loadErr == nil && stored != nil {
 			c.held.Store(stored)
 			return

@@ -13,23 +13,25 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// RoundTripper returns base with authorization. Requests to the resource's origin get
-// the current token, unless they carry an Authorization header already; all others pass
-// as they are, so that no token leaves for another scheme, host or port. Nil means a
-// [transport.NewDirect] that is closed with the Client. Requests to authorization servers take the base of the last call,
-// unless there is a Config.Transport.
+// RoundTripper returns base with authorization. Requests to the resource's origin get the current
+// token, unless they carry an Authorization header already. All other requests pass unchanged, so
+// that no token goes to another scheme, host or port. Nil means a [transport.NewDirect] that is
+// closed with the Client. Requests to authorization servers use the base of the last call, unless
+// there is a Config.Transport.
 //
-// A token is renewed silently: in the background before it expires, while calls go on with it;
-// with the call waiting, on its own context, when it has expired; and when the resource answers 401 to a
-// token that is still the current one. The request is then sent again, once for a newer token that is
-// there and once for a renewed one, if its body can be had again: through GetBody, or because it has a
-// length of at most 1 MiB. A request is sent again only after a 401, or a demand for a DPoP nonce, so that it is
-// executed at most once if base does so: see [transport.RunsOnce].
+// Tokens are renewed silently: in the background before they expire, while requests go on with the
+// old one; before the request, which waits on its own context, if the token has expired; and after
+// a 401 to the current token. After a 401 the request is sent again, at most once with a newer
+// token that is there and once with a renewed one. That requires a body that can be sent again:
+// through GetBody, or because it has a length of at most 1 MiB. Requests are sent again only after
+// a 401 or a demand for a DPoP nonce, so they run at most once if base guarantees that: see
+// [transport.RunsOnce].
 //
-// A token that cannot be had because an authorization server or the Store failed, or because a
-// Grant was refused, is an error: a [*transport.Error] of stage NotSent (after a 401, too: a refused request
-// did not run) that wraps an [*Error]. Where only a person can help, the 401 is
-// returned; no person is ever asked inside RoundTrip, see [Client.Authorize]. After Close nothing is renewed any more.
+// If no token can be obtained because an authorization server or the Store failed, or because a
+// Grant was refused, the error is a [*transport.Error] of stage NotSent that wraps an [*Error]. It
+// is NotSent even after a 401, because a refused request did not run. If only the user can help,
+// the 401 is returned: RoundTrip never prompts the user, see [Client.Authorize]. After Close,
+// tokens are no longer renewed.
 func (c *Client) RoundTripper(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = c.base.direct()
@@ -44,7 +46,7 @@ type roundTripper struct {
 	once   bool
 }
 
-// RunsOnce says whether a RoundTrip executes a request at most once, see [transport.RunsOnce].
+// RunsOnce reports whether a RoundTrip runs a request at most once, see [transport.RunsOnce].
 func (t *roundTripper) RunsOnce() bool { return t.once }
 
 // RoundTrip implements http.RoundTripper; see [Client.RoundTripper].
@@ -63,7 +65,7 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	x := &exchange{t: t, req: req, again: again}
 	resp, err := x.send(tok, first)
-	for range 2 { // a newer token that was there, a renewed one
+	for range 2 { // once with a newer token that was there, once with a renewed one
 		if err != nil || resp.StatusCode != http.StatusUnauthorized || again == nil {
 			break
 		}
@@ -88,10 +90,11 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// RequestSecrets implements redact.Holder: it returns the tokens that were attached of late.
+// RequestSecrets implements redact.Holder: it returns the tokens that were attached last.
 func (t *roundTripper) RequestSecrets() []string { return t.client.sent.secrets() }
 
-// maxAttached is how many tokens are remembered to mask them: a call may end after its token was replaced.
+// maxAttached is how many tokens are remembered for masking: a call may end after its token was
+// replaced.
 const maxAttached = 4
 
 // attached remembers the tokens that were attached to requests, the newest last.
@@ -198,15 +201,14 @@ func (x *exchange) try(tok *token, body io.ReadCloser) (*http.Response, error) {
 	return resp, err
 }
 
-// notSent says that a request was not executed for want of a token.
+// notSent says that a request was not sent because there is no token.
 func notSent(err error) error {
 	e, ours := err.(*Error)
 	return &transport.Error{Stage: transport.NotSent, Permanent: ours && e.Permanent(), Op: "obtain token", Err: err}
 }
 
-// usable returns the token for a request, nil if there is none. It waits only
-// if there is no other way to get one: until the Store was read once, and
-// while a token that has expired is renewed.
+// usable returns the token for a request, nil if there is none. It waits only until the Store was
+// read once, and while an expired token is renewed.
 func (c *Client) usable(ctx context.Context) (*token, error) {
 	if !c.loaded.Load() {
 		if err := c.load(ctx); err != nil {
@@ -229,16 +231,16 @@ func (c *Client) usable(ctx context.Context) (*token, error) {
 	case err == nil:
 		return c.held.Load(), nil
 	case isRefusal(err) && c.cfg.Grant == nil:
-		// Whether the token is good is for the resource to say: this clock may be wrong, and an
-		// explicit 401 is better than what a server shows to strangers.
+		// The resource decides whether the token is valid: this clock may be wrong, and a plain 401
+		// is better than what a server shows to anonymous clients.
 		return c.held.Load(), nil
 	default:
 		return nil, err
 	}
 }
 
-// replace returns what to send a request with that was answered with 401 to
-// tok, nil if there is nothing without a person. The response's body is in memory afterwards.
+// replace returns the token to send a request with again that was answered with 401 to tok, nil if
+// only the user can help. It reads the response's body into memory.
 func (c *Client) replace(ctx context.Context, tok *token, resp *http.Response) (*token, error) {
 	detach(resp)
 	if tok.isHopeless() && c.held.Load().same(tok) {

@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// binding says where the token of an endpoint comes from. It is what discovery
-// found last, so that the next process finds the token before it has asked anybody.
+// binding says which token belongs to an endpoint: the last result of discovery. With it the next
+// process finds the token without sending a request.
 type binding struct {
 	Resource string `json:"resource"`
 	Issuer   string `json:"issuer"`
@@ -60,10 +60,10 @@ func (c *Client) bind(ctx context.Context, resource, issuer string) error {
 	return &Error{Kind: KindStore, Op: "save resource", Err: ErrConflict}
 }
 
-// maxConflicts is how often a value is read and saved again after others were faster.
+// maxConflicts is how often a value is read and saved again after a conflict.
 const maxConflicts = 5
 
-// loadToken returns the token of key, nil if there is none that this client could use.
+// loadToken returns the token of key, nil if there is none that this client can use.
 func (c *Client) loadToken(ctx context.Context, key string) (*token, string, error) {
 	data, version, err := c.store.Load(ctx, key)
 	switch {
@@ -78,9 +78,9 @@ func (c *Client) loadToken(ctx context.Context, key string) (*token, string, err
 		c.log.Warn("a stored token is damaged", "error", err)
 		return nil, version, nil
 	case key != tokenKey(r.Resource, r.Issuer):
-		return nil, version, nil // not where it belongs
+		return nil, version, nil // it is stored under another key
 	case c.cfg.Registration.ClientID != "" && r.ClientID != c.cfg.Registration.ClientID:
-		return nil, version, nil // another client's
+		return nil, version, nil // it was issued to another client
 	}
 	if r.KeyID == "" {
 		return newToken(r, nil), version, nil
@@ -96,14 +96,14 @@ func (c *Client) loadToken(ctx context.Context, key string) (*token, string, err
 	return newToken(r, k), version, nil
 }
 
-// supersedes reports whether a token from the Store is to be used instead of
-// old, which may be nil.
+// supersedes reports whether a token from the Store is to be used in place of old, which may be
+// nil.
 func (t *token) supersedes(old *token) bool {
 	return t != nil && !t.same(old) && (old == nil || !old.unsaved || t.Obtained.After(old.Obtained))
 }
 
-// install saves a token that replaces whatever the Store has, and makes it the
-// current one. It was hard to get: if the Store fails, it is used all the same.
+// install saves a token, whatever the Store has, and makes it the current one. If the Store fails,
+// the token is used anyway: the user had to log in for it.
 func (c *Client) install(ctx context.Context, next *token) {
 	key := tokenKey(next.Resource, next.Issuer)
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), c.leaseLimit()+2*saveLimit) // another process may be refreshing
@@ -116,12 +116,13 @@ func (c *Client) install(ctx context.Context, next *token) {
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		c.log.Warn("token not saved: the store fails", "error", err)
-		version = "" // Save will say so, too
+		version = "" // Save reports the same failure
 	}
 	c.keep(ctx, key, next, version)
 }
 
-// forget takes a token out of the Store, and from among the current, if it still is the one there.
+// forget deletes a token from the Store, and makes it no longer the current one, if it is still
+// there.
 func (c *Client) forget(ctx context.Context, old *token) error {
 	c.held.CompareAndSwap(old, nil)
 	key := tokenKey(old.Resource, old.Issuer)

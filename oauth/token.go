@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// token is an access token with what belongs to it. It never changes, apart from
-// what this process learns about it.
+// token is an access token with its context. It is immutable, except for what this process learns
+// about it.
 type token struct {
 	tokenRecord
 
 	header  string    // the value of Authorization
-	key     *dpopKey  // what it is bound to; nil for a bearer token
+	key     *dpopKey  // the key it is bound to; nil for a bearer token
 	since   time.Time // when this process got it, with its monotonic clock
 	own     bool      // this process obtained it
 	anew    bool      // … by a login or a Grant, not by a refresh
-	unsaved bool      // the Store did not take it; what it holds is older
+	unsaved bool      // the Store failed to save it, and holds an older one
 
 	accepted  atomic.Bool  // the resource accepted it
 	refused   atomic.Bool  // the resource answered it with 401
-	dead      atomic.Bool  // its refresh token is of no use any more
-	retryFrom atomic.Int64 // when the next refresh in the background may begin, Unix nanoseconds
+	dead      atomic.Bool  // its refresh token no longer works
+	retryFrom atomic.Int64 // when the next background refresh may begin, in Unix nanoseconds
 }
 
 // tokenRecord is what the Store keeps of a token. It prints as nothing.
@@ -41,12 +41,12 @@ type tokenRecord struct {
 	Resource  string    `json:"resource"`
 	Issuer    string    `json:"issuer"`
 	ClientID  string    `json:"client_id,omitempty"`
-	// How the client that it was issued to authenticates, if that was registered dynamically: the Store may
-	// have another registration by the time that the token is refreshed.
+	// ClientSecret and ClientAuth are the credentials of the dynamic registration that the token
+	// was issued to. The Store may hold another registration by the time of a refresh.
 	ClientSecret string `json:"client_secret,omitempty"`
 	ClientAuth   string `json:"client_auth,omitempty"`
 	Guessed      bool   `json:"guessed,omitempty"` // the server has no metadata
-	KeyID        string `json:"jkt,omitempty"`     // thumbprint of the key that it is bound to
+	KeyID        string `json:"jkt,omitempty"`     // thumbprint of the key it is bound to
 }
 
 const (
@@ -87,18 +87,18 @@ func decodeToken(data []byte) (tokenRecord, error) {
 var errBadRecord = errors.New("the stored token is damaged")
 
 const (
-	maxExpiryMargin  = 5 * time.Second  // a token is no longer used so long before it expires
-	maxRefreshMargin = time.Minute      // … and is refreshed in the background so long before
-	refreshPause     = 10 * time.Second // between refreshes in the background that failed
+	maxExpiryMargin  = 5 * time.Second  // a token is no longer used this long before it expires
+	maxRefreshMargin = time.Minute      // a token is refreshed in the background this long before it expires
+	refreshPause     = 10 * time.Second // between background refreshes that failed
 )
 
-// freshness says what a token needs before it is used.
+// freshness says what has to happen before a token is used.
 type freshness uint8
 
 const (
 	fresh   freshness = iota
-	due               // usable, and soon not any more
-	expired           // as far as this clock tells
+	due               // valid, but not for long
+	expired           // according to this clock
 )
 
 func (t *token) freshness(now time.Time) freshness {
@@ -119,17 +119,17 @@ func (t *token) freshness(now time.Time) freshness {
 // isRefreshable reports whether a refresh may replace the token.
 func (t *token) isRefreshable() bool { return t != nil && t.Refresh != "" && !t.dead.Load() }
 
-// isHopeless reports whether the token was refused without ever having been
-// accepted, although it is as good as this client can get one: another refresh
-// would only bring the like of it. Of another process's token nothing is known.
+// isHopeless reports whether the token was refused although it is new and was never accepted:
+// another refresh would give the same result. It is false for tokens of other processes, whose
+// history is unknown.
 func (t *token) isHopeless() bool {
 	return t != nil && t.own && t.refused.Load() && !t.accepted.Load() && time.Since(t.Obtained) < hopelessWithin
 }
 
-// A token that was kept for longer may have been revoked since.
+// A token that is older may have been revoked meanwhile.
 const hopelessWithin = time.Minute
 
-// same reports whether two tokens are one for the resource.
+// same reports whether two tokens are the same for the resource.
 func (t *token) same(o *token) bool {
 	return t == o || t != nil && o != nil && t.Access == o.Access
 }
@@ -140,12 +140,12 @@ func (t *token) mark(refused bool) {
 	if refused {
 		flag = &t.refused
 	}
-	if !flag.Load() { // a write is dearer, and many calls share it
+	if !flag.Load() { // a write costs more than a read, and many calls share it
 		flag.Store(true)
 	}
 }
 
-// union returns a with those of b that it lacks, in this order.
+// union returns a, followed by the elements of b that are not in a.
 func union(a []string, b ...string) []string {
 	all := slices.Clone(a)
 	for _, s := range b {

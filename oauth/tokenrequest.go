@@ -21,14 +21,14 @@ import (
 type tokenRequest struct {
 	op       string
 	at       *target
-	who      *registered // nil: the request carries no authentication
-	form     url.Values  // without the client's authentication
-	key      *dpopKey    // for DPoP proofs; nil for none
+	who      *registered // nil: without client authentication
+	form     url.Values  // without client authentication
+	key      *dpopKey    // for DPoP proofs; nil without DPoP
 	bound    bool        // the token must be bound to key
-	endpoint string      // empty: that of at.server
+	endpoint string      // empty: the token endpoint of at.server
 }
 
-// tokenReply is what token endpoints answer (RFC 6749 sections 5.1 and 5.2).
+// tokenReply is the response of a token endpoint (RFC 6749 sections 5.1 and 5.2).
 type tokenReply struct {
 	Access      string          `json:"access_token"`
 	Type        string          `json:"token_type"`
@@ -71,8 +71,8 @@ func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, e
 	return t, nil
 }
 
-// postToken sends a token request, and once more if the server wants a nonce in
-// the DPoP proof (RFC 9449 section 8).
+// postToken sends a token request, and sends it once more if the server demands a nonce in the DPoP
+// proof (RFC 9449 section 8).
 func (c *Client) postToken(ctx context.Context, req *tokenRequest) (*tokenReply, error) {
 	reply, retry, err := c.postTokenOnce(ctx, req)
 	if retry {
@@ -127,7 +127,8 @@ func cloneForm(form url.Values) url.Values {
 	return out
 }
 
-// readReply reads the answer of a token endpoint. secrets are those of the request: no error repeats them.
+// readReply reads the response of a token endpoint. secrets are those of the request; no error
+// repeats them.
 func readReply(answer *answer, op string, secrets []string) (*tokenReply, error) {
 	reply := new(tokenReply)
 	parseErr := json.Unmarshal(answer.body, reply)
@@ -149,7 +150,8 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	return nil, failed
 }
 
-// secretsOf returns the secrets of a token request: in its form, in its header, and what that was made of.
+// secretsOf returns the secrets in the form and the header of a token request, and those they were
+// made from.
 func secretsOf(form url.Values, header http.Header, who *registered) []string {
 	var secrets []string
 	for name, values := range form {
@@ -164,16 +166,16 @@ func secretsOf(form url.Values, header http.Header, who *registered) []string {
 	return secrets
 }
 
-// publicParameters are those of token requests that are no secrets.
+// publicParameters are the parameters of token requests that are not secret.
 var publicParameters = []string{
 	"grant_type", "resource", "scope", "client_id", "redirect_uri", "audience", "client_assertion_type",
 	"requested_token_type", "subject_token_type",
 }
 
-const maxLifetime = 10 * 365 * 24 * time.Hour // of a token; beyond it the server's arithmetic is wrong
+const maxLifetime = 10 * 365 * 24 * time.Hour // of a token; a longer one is a mistake of the server
 
-// accept checks a reply and makes a record of it. The lifetime counts from when
-// the request was sent: the earliest that the server can have meant.
+// accept checks a reply and turns it into a record. The lifetime counts from when the request was
+// sent, the earliest time that the server can have meant.
 func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord, error) {
 	r := tokenRecord{
 		Access: reply.Access, Refresh: reply.Refresh, Obtained: began.Round(0),
@@ -208,8 +210,8 @@ func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord
 	return r, nil
 }
 
-// readLifetime reads expires_in: seconds, as a number or, from some servers, as a text.
-// Absent, null and zero say nothing.
+// readLifetime reads expires_in: seconds as a number or, from some servers, as a string. Absent,
+// null and zero mean unknown.
 func readLifetime(raw json.RawMessage) (time.Duration, error) {
 	text := strings.Trim(string(raw), `" `)
 	if text == "" || text == "null" {
@@ -225,7 +227,7 @@ func readLifetime(raw json.RawMessage) (time.Duration, error) {
 	return time.Duration(seconds * float64(time.Second)), nil
 }
 
-// asError makes err an [*Error]: one that is not yet comes from the network.
+// asError turns err into an [*Error]. An error that is not one comes from the network.
 func asError(err error, op string) error {
 	var e *Error
 	if errors.As(err, &e) {

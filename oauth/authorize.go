@@ -117,7 +117,7 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 			return a, nil
 		}
 	}
-	return nil, &Error{Kind: KindScope, Op: "authorize", Err: errors.New("another authorization is not what the server asks for")}
+	return nil, &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the response does not ask for authorization")}
 }
 
 // settled reports whether a refusal needs no work: there is a newer token, or the work is known to
@@ -171,12 +171,12 @@ func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
 	moved := cur != nil && (cur.Issuer != at.server.Issuer || cur.Resource != at.resource)
 	switch {
 	case moved:
-		c.log.Info("the resource has another authorization server now", "issuer", at.server.Issuer, "before", cur.Issuer)
+		c.log.Info("the resource moved to another authorization server", "issuer", at.server.Issuer, "before", cur.Issuer)
 		if err := c.forget(ctx, cur); err != nil {
 			return err
 		}
 	case !a.explicit && !a.stepUp && cur.isHopeless() && cur.anew:
-		return &Error{Kind: KindRefused, Op: "authorize", Err: errors.New("the resource refuses a token that was just obtained for it")}
+		return &Error{Kind: KindRefused, Op: "authorize", Err: errors.New("the resource refused a token that was just issued for it")}
 	}
 	at.scopes = c.chooseScopes(a, at, cur)
 	if c.cfg.Grant != nil {
@@ -201,7 +201,7 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 		}
 	}
 	if c.cfg.Login == nil {
-		return &Error{Kind: KindLoginRequired, Op: "authorize", Err: errors.New("no Config.Login asks a person")}
+		return &Error{Kind: KindLoginRequired, Op: "authorize", Err: errors.New("Config.Login is nil")}
 	}
 	w.prompted = true
 	return c.login(ctx, at)

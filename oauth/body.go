@@ -33,7 +33,7 @@ func bodies(req *http.Request) (first io.ReadCloser, again func() (io.ReadCloser
 	case err != nil:
 		return nil, nil, err
 	case int64(len(text)) != req.ContentLength:
-		return nil, nil, errors.New("the request's body is not as long as its ContentLength says")
+		return nil, nil, errors.New("the length of the request body differs from ContentLength")
 	}
 	again = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
 	first, _ = again()
@@ -59,7 +59,7 @@ func detach(resp *http.Response) {
 	timer.Stop()
 	_ = body.Close() // what was read is all there is
 	if err == nil && len(text) > maxRefusedBody {
-		text, err = text[:maxRefusedBody], errors.New("oauth: the body of a 401 is longer than what is kept of it")
+		text, err = text[:maxRefusedBody], errors.New("oauth: the body of a 401 is longer than 64 KiB")
 	}
 	resp.Body = &detached{Reader: bytes.NewReader(text), err: err}
 }

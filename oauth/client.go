@@ -106,7 +106,7 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil:
-		return nil, errors.New("the endpoint is no URL")
+		return nil, errors.New("invalid endpoint URL")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return nil, errors.New("the endpoint must be an http or https URL")
 	case u.User != nil:
@@ -219,7 +219,7 @@ func (c *Client) close() error {
 		case <-patience.C:
 			c.endAll()
 		case <-limit.C:
-			running, err = false, errors.New("oauth: close: something is still running")
+			running, err = false, errors.New("oauth: close: goroutines are still running")
 		}
 	}
 	c.endAll()

@@ -44,7 +44,7 @@ func (r registered) authenticate(form url.Values, header http.Header, server *Se
 	case authNone:
 		form.Set("client_id", r.clientID)
 	default:
-		return fmt.Errorf("the client is to authenticate by %q", redact.Clean(method, 64))
+		return fmt.Errorf("unsupported client authentication method %q", redact.Clean(method, 64))
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func (k ClientKey) signer() (crypto.Signer, error) {
 	}
 	block, _ := pem.Decode(k.PEM)
 	if block == nil {
-		return nil, errors.New("the client's key is no PEM")
+		return nil, errors.New("the client's key is not PEM")
 	}
 	var key any
 	var err error
@@ -88,7 +88,7 @@ func (k ClientKey) signer() (crypto.Signer, error) {
 	}
 	signer, ok := key.(crypto.Signer)
 	if err != nil || !ok {
-		return nil, errors.New("the client's key is no private key in PKCS #8, PKCS #1 or SEC 1")
+		return nil, errors.New("the client's key is not a private key in PKCS #8, PKCS #1 or SEC 1")
 	}
 	return signer, nil
 }
@@ -113,7 +113,7 @@ func signingMethodFor(signer crypto.Signer, alg string) (jwt.SigningMethod, erro
 			return &signerMethod{alg: orText(alg, "EdDSA"), opts: crypto.Hash(0)}, nil
 		}
 	}
-	return nil, fmt.Errorf("the client's key cannot sign by %q", alg)
+	return nil, fmt.Errorf("the client's key does not support algorithm %q", alg)
 }
 
 func rsaMethod(alg string) (jwt.SigningMethod, error) {
@@ -128,7 +128,7 @@ func rsaMethod(alg string) (jwt.SigningMethod, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("an RSA key cannot sign by %q", alg)
+	return nil, fmt.Errorf("an RSA key does not support algorithm %q", alg)
 }
 
 func ecdsaMethod(curve elliptic.Curve, alg string) (jwt.SigningMethod, error) {
@@ -142,7 +142,7 @@ func ecdsaMethod(curve elliptic.Curve, alg string) (jwt.SigningMethod, error) {
 		m = &signerMethod{alg: "ES512", hash: crypto.SHA512, opts: crypto.SHA512, size: 66}
 	}
 	if m == nil || alg != "" && alg != m.alg {
-		return nil, fmt.Errorf("an ECDSA key of this curve cannot sign by %q", alg)
+		return nil, fmt.Errorf("an ECDSA key of this curve does not support algorithm %q", alg)
 	}
 	return m, nil
 }
@@ -180,7 +180,7 @@ func (m *signerMethod) Sign(text string, key any) ([]byte, error) {
 	}
 	var rs struct{ R, S *big.Int } // RFC 7518 section 3.4 requires both, side by side
 	if _, err := asn1.Unmarshal(sig, &rs); err != nil {
-		return nil, errors.New("the key's signature is no ECDSA signature")
+		return nil, errors.New("invalid ECDSA signature from the key")
 	}
 	return append(rs.R.FillBytes(make([]byte, m.size)), rs.S.FillBytes(make([]byte, m.size))...), nil
 }

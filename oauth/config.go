@@ -125,7 +125,7 @@ func (cfg *Config) check() error {
 		}
 	}
 	if r.ClientSecret != "" && r.ClientID == "" {
-		return errors.New("a ClientSecret without its ClientID")
+		return errors.New("Registration.ClientSecret is set without ClientID")
 	}
 	if r.MetadataURL != "" {
 		u, err := url.Parse(r.MetadataURL)

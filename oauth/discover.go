@@ -61,11 +61,11 @@ func (c *Client) discoverOnce(ctx context.Context, hint string, cur *token) (*ta
 // this order.
 func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string, error) {
 	if len(named) == 0 {
-		return "", &Error{Kind: KindMetadata, Op: "choose authorization server", Err: errors.New("the resource names none")}
+		return "", &Error{Kind: KindMetadata, Op: "choose authorization server", Err: errors.New("the resource names no authorization servers")}
 	}
 	if c.cfg.Issuer != "" {
 		if !slices.Contains(named, c.cfg.Issuer) {
-			return "", &Error{Kind: KindConfig, Op: "choose authorization server", Err: errors.New("the resource does not name the one that is configured")}
+			return "", &Error{Kind: KindConfig, Op: "choose authorization server", Err: errors.New("the resource does not name Config.Issuer")}
 		}
 		return c.cfg.Issuer, nil
 	}

@@ -86,9 +86,9 @@ func (d *discovery) resourceAt(ctx context.Context, endpoint *url.URL, text stri
 	wrong := &DocumentError{Origin: originOfText(text)}
 	switch {
 	case !coversEndpoint(m.Resource, endpoint):
-		wrong.Reason = "it is about another resource"
+		wrong.Reason = "it describes another resource"
 	case len(m.AuthorizationServers) == 0:
-		wrong.Reason = "it names no authorization server"
+		wrong.Reason = "it names no authorization servers"
 	case len(m.AuthorizationServers) > maxServers:
 		return nil, &Error{Kind: KindMetadata, Op: op, Err: &LimitError{"authorization servers", maxServers}}
 	case len(m.ScopesSupported) > maxScopes:

@@ -19,7 +19,7 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 	const op = "get server metadata"
 	u, err := d.fetcher.egress.parse(issuer)
 	if err == nil && (u.RawQuery != "" || u.ForceQuery) {
-		err = &URLError{Host: redact.Clean(u.Hostname(), maxHost), Reason: "an issuer has no query"}
+		err = &URLError{Host: redact.Clean(u.Hostname(), maxHost), Reason: "an issuer must not have a query"}
 	}
 	if err != nil {
 		return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
@@ -76,7 +76,7 @@ func isNoJSON(err error) bool {
 // and one with endpoints that nothing may be sent to.
 func (d *discovery) checkServer(from *url.URL, issuer string, m *ServerMetadata, fallback bool) error {
 	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // we guessed that issuer
-		return &DocumentError{Origin: httprule.Origin(from), Reason: "it is of another issuer"}
+		return &DocumentError{Origin: httprule.Origin(from), Reason: "it has another issuer"}
 	}
 	if len(m.ScopesSupported) > maxScopes {
 		return &LimitError{"scopes", maxScopes}

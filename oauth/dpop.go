@@ -39,7 +39,7 @@ const dpopAlgorithm = "ES256"
 
 func newDPoPKey(private *ecdsa.PrivateKey) (*dpopKey, error) {
 	if private.Curve != elliptic.P256() {
-		return nil, errors.New("the key is not one of P-256")
+		return nil, errors.New("the key is not a P-256 key")
 	}
 	point, err := private.PublicKey.Bytes() // 0x04, x, y
 	if err != nil {
@@ -171,7 +171,7 @@ func decodeDPoPKey(data []byte) (*dpopKey, error) {
 	}
 	private, ok := key.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, errors.New("the key is not one of P-256")
+		return nil, errors.New("the key is not a P-256 key")
 	}
 	return newDPoPKey(private)
 }

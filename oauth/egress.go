@@ -58,7 +58,7 @@ func classOf(addr netip.Addr) (netclass.Class, string) {
 func (e *egress) parse(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Opaque != "" || u.Host == "" || len(text) > maxURL {
-		return nil, &URLError{Reason: "it is no absolute URL"}
+		return nil, &URLError{Reason: "not an absolute URL"}
 	}
 	host := canonicalHost(u)
 	addr, addrErr := netip.ParseAddr(host)
@@ -67,17 +67,17 @@ func (e *egress) parse(text string) (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
-		return refuse("its scheme is not https")
+		return refuse("scheme must be https")
 	case u.User != nil:
-		return refuse("it holds a user name")
+		return refuse("userinfo is not allowed")
 	case u.Fragment != "" || strings.HasSuffix(text, "#"):
-		return refuse("it holds a fragment")
+		return refuse("fragments are not allowed")
 	case u.Scheme == "http" && !httprule.IsLoopback(host) && !e.insecure:
 		return refuse(reasonHTTP)
 	case addrErr != nil && !isHostName(host):
-		return refuse("its host is no name of a host, nor an address in its usual form")
+		return refuse("invalid host name or address")
 	case addrErr == nil && addr.Zone() != "":
-		return refuse("its address has a zone")
+		return refuse("addresses with a zone are not allowed")
 	}
 	class, what := classOfName(host), "a metadata service"
 	if addrErr == nil {
@@ -104,9 +104,9 @@ func (e *egress) verdict(u *url.URL, class netclass.Class, what string) *URLErro
 	case class == netclass.Never:
 		refused.Reason = "its address is " + what + ": never allowed"
 	case class == netclass.Loopback && !allowed:
-		refused.Reason, refused.outside = "it leads to this machine, where only a resource inside may lead", true
+		refused.Reason, refused.outside = "it leads to this machine, which only a resource on this machine or in a private network may do", true
 	case class == netclass.Private && !allowed && !e.private:
-		refused.Reason, refused.outside = "it leads to a private network, where only a resource inside may lead (see Config.AllowPrivate)", true
+		refused.Reason, refused.outside = "it leads to a private network, which only a resource in one may do (see Config.AllowPrivate)", true
 	default:
 		return nil
 	}

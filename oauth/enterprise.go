@@ -32,7 +32,7 @@ type EnterpriseManaged struct {
 	ClientID, ClientSecret, AuthMethod string
 }
 
-var errNoIDJAG = errors.New("the authorization server does not take assertions of identity providers (ID-JAG)")
+var errNoIDJAG = errors.New("the authorization server does not support ID-JAG assertions")
 
 func (g EnterpriseManaged) tokenRequest(ctx context.Context, c *Client, at *target) (url.Values, error) {
 	if p := at.server.GrantProfiles; len(p) > 0 && !slices.Contains(p, profileIDJAG) {
@@ -43,7 +43,7 @@ func (g EnterpriseManaged) tokenRequest(ctx context.Context, c *Client, at *targ
 	case err != nil:
 		return nil, err
 	case idToken == "":
-		return nil, errors.New("the source of ID tokens returned none")
+		return nil, errors.New("IDToken returned an empty token")
 	}
 	form := url.Values{
 		"grant_type":           {"urn:ietf:params:oauth:grant-type:token-exchange"},
@@ -59,9 +59,9 @@ func (g EnterpriseManaged) tokenRequest(ctx context.Context, c *Client, at *targ
 	case err != nil:
 		return nil, err
 	case reply.IssuedType != typeIDJAG:
-		return nil, &Error{Kind: KindResponse, Op: "exchange ID token", Err: errors.New("what the identity provider issued is no ID-JAG")}
+		return nil, &Error{Kind: KindResponse, Op: "exchange ID token", Err: errors.New("the identity provider did not issue an ID-JAG")}
 	case !isVisible(reply.Access):
-		return nil, &Error{Kind: KindResponse, Op: "exchange ID token", Err: errors.New("the identity provider issued nothing")}
+		return nil, &Error{Kind: KindResponse, Op: "exchange ID token", Err: errors.New("the identity provider issued an invalid token")}
 	}
 	return url.Values{"grant_type": {grantJWTBearer}, "assertion": {reply.Access}}, nil
 }

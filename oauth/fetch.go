@@ -73,13 +73,13 @@ func (f *fetcher) follow(from *url.URL, a *answer, redirects int) (*url.URL, err
 	refused := &RedirectError{Status: a.status}
 	to, err := from.Parse(a.header.Get("Location"))
 	if err != nil || a.header.Get("Location") == "" {
-		refused.Reason = "it leads nowhere"
+		refused.Reason = "missing or invalid Location"
 		return nil, refused
 	}
 	refused.Origin = redact.Clean(httprule.Origin(to), maxHost)
 	switch {
 	case !httprule.SameOrigin(from, to):
-		refused.Reason = "it leads to another origin"
+		refused.Reason = "it leaves the origin"
 		return nil, refused
 	case redirects >= maxRedirects:
 		refused.Reason = "too many"
@@ -148,7 +148,7 @@ func (f *fetcher) post(
 	req.Header.Set("Content-Type", contentType)
 	a, err := f.send(ctx, op, req, v, 0)
 	if err == nil && a.status/100 == 3 {
-		refused := &RedirectError{Status: a.status, Reason: "a POST is not repeated elsewhere"}
+		refused := &RedirectError{Status: a.status, Reason: "a POST is not redirected"}
 		if to, parseErr := u.Parse(a.header.Get("Location")); parseErr == nil {
 			refused.Origin = redact.Clean(httprule.Origin(to), maxHost)
 		}
@@ -220,7 +220,7 @@ func readJSON(from *url.URL, a *answer, out any) error {
 	wrong := &DocumentError{Origin: httprule.Origin(from)}
 	switch text := bytes.TrimLeft(a.body, " \t\r\n"); {
 	case len(text) == 0 || text[0] != '{':
-		wrong.Reason, wrong.isPage = "it is no JSON object", true
+		wrong.Reason, wrong.isPage = "not a JSON object", true
 		return wrong
 	case isNestedDeeper(text, maxNesting):
 		return &LimitError{"levels of a document", maxNesting}
@@ -229,13 +229,13 @@ func readJSON(from *url.URL, a *answer, out any) error {
 	var wrongType *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrongType):
-		wrong.Reason = "a member is of the wrong type"
+		wrong.Reason = "a member has the wrong type"
 		if name := wrongType.Field; name != "" {
-			wrong.Reason = redact.Clean(name, 64) + " is of the wrong type"
+			wrong.Reason = redact.Clean(name, 64) + " has the wrong type"
 		}
 		return wrong
 	case err != nil:
-		wrong.Reason, wrong.isPage = "it is not JSON", true
+		wrong.Reason, wrong.isPage = "invalid JSON", true
 		return wrong
 	}
 	return nil

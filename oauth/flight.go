@@ -35,4 +35,4 @@ func (c *Client) await(ctx context.Context, call *singleflight.Call[work]) error
 	return err
 }
 
-var errTooSlow = errors.New("timeout: it took too long")
+var errTooSlow = errors.New("timeout")

@@ -30,7 +30,7 @@ func (c *Client) login(ctx context.Context, at *target) error {
 	switch {
 	case tok != nil:
 		if err != nil {
-			c.log.Info("the login reported an error although it is complete", "error", err)
+			c.log.Info("login completed, but Login returned an error", "error", err)
 		}
 		tok.anew = true
 		c.install(context.WithoutCancel(ctx), tok)
@@ -54,7 +54,7 @@ func (c *Client) login(ctx context.Context, at *target) error {
 	return &Error{Kind: KindLogin, Op: "log in", Err: err}
 }
 
-var errLoginTimeout = errors.New("timeout: the login was not completed in time")
+var errLoginTimeout = errors.New("timeout: login not completed")
 
 // flow is one authorization code grant (OAuth 2.1 section 4.1) with PKCE: what the client remembers
 // until the user comes back.
@@ -82,7 +82,7 @@ func (*flow) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
 func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
 	if !at.server.Guessed && !slices.Contains(at.server.ChallengeMethods, "S256") {
-		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: errors.New("the authorization server does not say that it supports PKCE with S256")}
+		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: errors.New("the authorization server does not announce PKCE with S256")}
 	}
 	if err := checkAuthorizationURL(at.server.AuthorizationEndpoint, c.fetcher.egress.insecure); err != nil {
 		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: err}
@@ -103,13 +103,13 @@ func checkAuthorizationURL(text string, insecure bool) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		return errors.New("the authorization endpoint is no URL")
+		return errors.New("invalid authorization endpoint URL")
 	case u.User != nil:
-		return errors.New("the authorization endpoint holds a user name")
+		return errors.New("the authorization endpoint has userinfo")
 	case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):
 		return nil
 	}
-	return fmt.Errorf("an authorization endpoint of scheme %q is not opened", redact.Clean(u.Scheme, 32))
+	return fmt.Errorf("the authorization endpoint must be https or http on loopback, got scheme %q", redact.Clean(u.Scheme, 32))
 }
 
 // Resource implements Flow.
@@ -128,7 +128,7 @@ func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string
 	f.redirect = redirectURI
 	f.mu.Unlock()
 	if again {
-		return "", &Error{Kind: KindConfig, Op: "log in", Err: errors.New("AuthorizationURL is called once")}
+		return "", &Error{Kind: KindConfig, Op: "log in", Err: errors.New("AuthorizationURL was called twice")}
 	}
 	who, err := f.c.register(ctx, f.at.server, redirectURI)
 	if err != nil {
@@ -158,9 +158,9 @@ func checkRedirect(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "":
-		return errors.New("the redirect URI is no URL")
+		return errors.New("invalid redirect URI")
 	case u.Fragment != "":
-		return errors.New("the redirect URI holds a fragment")
+		return errors.New("the redirect URI has a fragment")
 	case u.Scheme == "https", u.Scheme == "http" && httprule.IsLoopback(u.Hostname()):
 		return nil
 	}
@@ -198,14 +198,14 @@ func (f *flow) Complete(ctx context.Context, callbackURL string) error {
 func (f *flow) readCallback(callbackURL string) (url.Values, error) {
 	u, err := url.Parse(callbackURL)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it is no URL", ErrForeignCallback)
+		return nil, fmt.Errorf("%w: not a URL", ErrForeignCallback)
 	}
 	answer, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return nil, fmt.Errorf("%w: its query cannot be read", ErrForeignCallback)
+		return nil, fmt.Errorf("%w: invalid query", ErrForeignCallback)
 	}
 	if len(answer["state"]) != 1 || subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(f.state)) != 1 {
-		return nil, fmt.Errorf("%w: its state is missing or another", ErrForeignCallback)
+		return nil, fmt.Errorf("%w: missing or wrong state", ErrForeignCallback)
 	}
 	return answer, nil
 }
@@ -236,14 +236,14 @@ func (f *flow) judge(answer url.Values) error {
 	op, server := "log in", f.at.server
 	for _, name := range []string{"iss", "code", "error", "error_description"} {
 		if len(answer[name]) > 1 {
-			return &Error{Kind: KindResponse, Op: op, Err: fmt.Errorf("%s comes more than once in the callback", name)}
+			return &Error{Kind: KindResponse, Op: op, Err: fmt.Errorf("duplicate parameter %s in the callback", name)}
 		}
 	}
 	switch issuer, present := answer["iss"]; {
 	case present && issuer[0] != server.Issuer:
 		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback is from another authorization server (iss)")}
 	case !present && server.IssuerInResponse:
-		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not say which authorization server it is from (iss)")}
+		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not name its authorization server (iss)")}
 	}
 	if code := answer.Get("error"); code != "" {
 		secrets := []string{f.state, f.verifier, answer.Get("code")}

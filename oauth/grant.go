@@ -90,7 +90,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 }
 
 // errSpent is returned for an assertion that was refused before (MCP workload-identity-federation).
-var errSpent = errors.New("this assertion was refused before; it is not sent again")
+var errSpent = errors.New("the server already refused this assertion")
 
 // grantError wraps an error of the user's callback in a Grant.
 func grantError(ctx context.Context, err error) error {

@@ -42,7 +42,7 @@ func (g JWTBearer) tokenRequest(ctx context.Context, _ *Client, _ *target) (url.
 	case err != nil:
 		return nil, err
 	case assertion == "":
-		return nil, errors.New("the source of assertions returned none")
+		return nil, errors.New("Assertion returned an empty assertion")
 	}
 	return url.Values{"grant_type": {grantJWTBearer}, "assertion": {assertion}}, nil
 }
@@ -51,7 +51,7 @@ func (JWTBearer) authenticates() bool { return false }
 
 func (g JWTBearer) check(*Registration) error {
 	if g.Assertion == nil {
-		return errors.New("JWTBearer needs its Assertion")
+		return errors.New("JWTBearer needs Assertion")
 	}
 	return nil
 }

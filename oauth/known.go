@@ -46,7 +46,7 @@ func (k *known) verdict(a *ask, cur *token) error {
 	case k.failed != nil && !k.failed.at.Before(a.began):
 		return k.failed.err
 	case a.stepUp && cur != nil && (k.steps[stepKey(cur, a)] || len(k.steps) >= maxRemembered):
-		return &Error{Kind: KindScope, Op: "authorize", Err: errors.New("these scopes were asked for, and the resource wants more")}
+		return &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the token has the requested scopes, but the resource demands more")}
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ type Flow interface {
 var (
 	// ErrDeclined says that the user did not authorize. The user is not asked again until
 	// [Client.Login] is called.
-	ErrDeclined = errors.New("oauth: the person declined")
+	ErrDeclined = errors.New("oauth: the user declined")
 	// ErrForeignCallback says that a callback does not belong to this login.
 	ErrForeignCallback = errors.New("oauth: this callback does not belong to the login in progress")
 )

@@ -2,9 +2,9 @@ package oauth
 
 import "fmt"
 
-// URLError says that nothing was sent to a URL that a peer named. An [*Error] wraps it.
+// URLError says that nothing was sent to a URL named by a peer. An [*Error] wraps it.
 type URLError struct {
-	// Host is the URL's host; empty if it has none.
+	// Host is the URL's host, empty if it has none.
 	Host string
 	// Reason says why.
 	Reason string
@@ -15,17 +15,18 @@ type URLError struct {
 // Error names the host.
 func (e *URLError) Error() string {
 	if e.Host == "" {
-		return "a URL is refused: " + e.Reason
+		return "URL refused: " + e.Reason
 	}
-	return fmt.Sprintf("a URL of host %q is refused: %s", e.Host, e.Reason)
+	return fmt.Sprintf("URL of host %q refused: %s", e.Host, e.Reason)
 }
 
 // RedirectError is a redirect of an authorization server or of a metadata document that was not
-// followed: GET follows those to the same origin, three at most, POST none. An [*Error] wraps it.
+// followed. A GET follows at most three redirects to the same origin, a POST none. An [*Error]
+// wraps it.
 type RedirectError struct {
 	// Status is the redirect's HTTP status.
 	Status int
-	// Origin is where it pointed: scheme, host and port, nothing else; empty if that is no URL.
+	// Origin is the target's scheme, host and port, empty if the target is not a URL.
 	Origin string
 	// Reason says why it was refused.
 	Reason string
@@ -36,14 +37,14 @@ func (e *RedirectError) Error() string {
 	return fmt.Sprintf("redirect %d to %q not followed: %s", e.Status, e.Origin, e.Reason)
 }
 
-// DocumentError says that what a server sent is not the document it must be. An [*Error] wraps it.
+// DocumentError says that a document from a server is invalid. An [*Error] wraps it.
 type DocumentError struct {
 	// Origin is where it came from: scheme, host and port.
 	Origin string
-	// Reason says what is wrong, in our words.
+	// Reason says what is wrong, in this package's words.
 	Reason string
 
-	isPage bool // it is not even JSON
+	isPage bool // it is not JSON
 }
 
 // Error names the origin.
@@ -64,7 +65,7 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("more than the limit of %d %s", e.Limit, e.What)
 }
 
-// statusError says that a server answered with a status that is no answer.
+// statusError is an unexpected status of a response.
 type statusError struct {
 	origin string
 	status int

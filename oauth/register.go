@@ -17,7 +17,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// registered is who this client is for one authorization server.
+// registered is this client's identity for one authorization server.
 type registered struct {
 	clientID, secret, authMethod string
 	redirectURIs                 []string
@@ -28,16 +28,17 @@ type registered struct {
 // Format hides the secret.
 func (registered) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// registrar finds out who this client is for an authorization server. It keeps no registrations: see Client.register.
+// registrar determines this client's identity for an authorization server. It keeps no
+// registrations: see Client.register.
 type registrar struct {
 	fetcher *fetcher
 	client  *Registration
 }
 
-// IssuerError says that the client id of [Registration] is for another authorization server than the
-// one that the resource names. An [*Error] of KindRegistration wraps it.
+// IssuerError says that the client ID of [Registration] is for another authorization server than
+// the one that the resource names. An [*Error] of KindRegistration wraps it.
 type IssuerError struct {
-	// Registered is the issuer that the client id is for, Named the one that the resource names.
+	// Registered is the issuer that the client ID is for, Named the one that the resource names.
 	Registered, Named string
 }
 
@@ -47,8 +48,9 @@ func (e *IssuerError) Error() string {
 		redact.Clean(e.Registered, maxHost), redact.Clean(e.Named, maxHost))
 }
 
-// register returns who this client is: the client id of the configuration, which is bound to its issuer; the URL of its
-// metadata document, which is the same for all that support it; or who the server says at a dynamic registration.
+// register returns this client's identity: the configured client ID, which is bound to its issuer;
+// the URL of its metadata document, which is the same for all servers that support it; or the
+// result of a dynamic registration.
 func (r *registrar) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
 	const op = "register"
 	c := r.client
@@ -64,17 +66,17 @@ func (r *registrar) register(ctx context.Context, server *ServerMetadata, redire
 		}
 		return who, nil
 	case c.NoDynamic:
-		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("there is no client id for this server, and Registration.NoDynamic")}
+		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("no client ID configured and dynamic registration is disabled")}
 	case server.RegistrationEndpoint == "":
-		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("there is no client id for this server, and it does not give any")}
+		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("no client ID configured and the server does not register clients")}
 	case redirectURI == "":
-		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("a client without a person to log in is not registered dynamically")}
+		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("a client without a Login cannot be registered dynamically")}
 	}
 	return r.negotiate(ctx, server, newClientMetadata(c, server, redirectURI))
 }
 
-// negotiate registers what is wished for, else what a server may want instead that says no more than that it
-// does not want this.
+// negotiate registers with the preferred metadata. If the server refuses them without saying why,
+// negotiate tries what else it may accept.
 func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who, first := r.dynamic(ctx, server, wish)
 	for _, other := range wish.others(server, codeIn(first)) {
@@ -89,16 +91,16 @@ func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish 
 	return who, first
 }
 
-// others returns what else to wish for after a refusal with a code.
+// others returns the metadata to try after a refusal with a code.
 func (m clientMetadata) others(server *ServerMetadata, code string) []*clientMetadata {
 	var others []*clientMetadata
 	if code == "invalid_client_metadata" && m.AuthMethod != authNone && len(server.TokenAuthMethods) == 0 {
-		public := m // some take nothing else, and do not say so
+		public := m // some servers accept only public clients, and do not say so
 		public.AuthMethod = authNone
 		others = append(others, &public)
 	}
 	if code == "invalid_client_metadata" || code == "invalid_redirect_uri" {
-		converted := m // some know one type only
+		converted := m // some servers know only one type
 		converted.ApplicationType = otherType(m.ApplicationType)
 		others = append(others, &converted)
 	}
@@ -117,7 +119,7 @@ func otherType(t string) string {
 	return typeNative
 }
 
-// codeIn returns the code with which a registration was refused.
+// codeIn returns the error code of a refused registration.
 func codeIn(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Kind == KindRegistration {
@@ -126,7 +128,7 @@ func codeIn(err error) string {
 	return ""
 }
 
-// clientMetadata is what a client says of itself (RFC 7591 section 2).
+// clientMetadata is the metadata of a client (RFC 7591 section 2).
 type clientMetadata struct {
 	Name            string   `json:"client_name"`
 	Redirects       []string `json:"redirect_uris"`
@@ -154,9 +156,10 @@ func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI stri
 	return m
 }
 
-// wishedAuth chooses how to authenticate: not at all, for a program on the person's machine keeps no secret from
-// them (OAuth 2.1 section 2.1), if the server takes that. One whose metadata do not say takes client_secret_basic (RFC
-// 8414 section 2); one without metadata is asked for what the programs of its time are, public clients.
+// wishedAuth returns the preferred authentication method. That is none, if the server accepts it: a
+// program on the user's machine cannot keep a secret from them (OAuth 2.1 section 2.1). If the
+// server's metadata list no methods, it is client_secret_basic (RFC 8414 section 2); if there are
+// no metadata, it is none, as for the public clients of that time.
 func wishedAuth(server *ServerMetadata) string {
 	offered := server.TokenAuthMethods
 	switch {
@@ -173,7 +176,7 @@ func wishedAuth(server *ServerMetadata) string {
 	return ""
 }
 
-// registration is what a server answers (RFC 7591 sections 3.2.1 and 3.2.2).
+// registration is the response to a registration (RFC 7591 sections 3.2.1 and 3.2.2).
 type registration struct {
 	ID          string   `json:"client_id"`
 	Secret      string   `json:"client_secret"`
@@ -197,7 +200,7 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 	if err != nil {
 		return nil, err
 	}
-	u, _ := url.Parse(server.RegistrationEndpoint) // postJSON has parsed it
+	u, _ := url.Parse(server.RegistrationEndpoint) // postJSON has parsed it before
 	reply := new(registration)
 	err = readJSON(u, a, reply)
 	switch {
@@ -219,12 +222,13 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 	return who, nil
 }
 
-const maxClientID = 4 << 10 // bytes, also of a secret
+const maxClientID = 4 << 10 // bytes of a client ID, and of a client secret
 
-// accept checks what a server registered: it may differ from the wish, if this client can live with it.
+// accept checks the response to a registration. It may differ from the request, as far as this
+// client can work with it.
 func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who := &registered{clientID: r.ID, secret: r.Secret, authMethod: r.AuthMethod, redirectURIs: r.Redirects, issuer: server.Issuer}
-	repeated := r.AuthMethod == wish.AuthMethod && len(server.TokenAuthMethods) == 0 // and not meant
+	repeated := r.AuthMethod == wish.AuthMethod && len(server.TokenAuthMethods) == 0 // the server only repeated the request
 	if who.secret == "" && (who.authMethod == "" || repeated) {
 		who.authMethod = authNone
 	}
@@ -237,23 +241,24 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 	case len(r.Secret) > maxClientID:
 		return nil, &LimitError{"bytes of a client_secret", maxClientID}
 	case !contains(who.redirectURIs, wish.Redirects):
-		return nil, errors.New("the registration is for another redirect URI")
+		return nil, errors.New("the server registered another redirect URI")
 	case !slices.Contains([]string{"", authNone, authBasic, authPost}, who.authMethod):
-		return nil, fmt.Errorf("the client is to authenticate by %q", redact.Clean(who.authMethod, 64))
+		return nil, fmt.Errorf("unsupported client authentication method %q", redact.Clean(who.authMethod, 64))
 	case who.secret == "" && who.authMethod != authNone:
-		return nil, errors.New("the registration has no client_secret, and the client is to authenticate by one")
+		return nil, errors.New("the registration has no client_secret, which its authentication method needs")
 	case math.IsNaN(r.Expires) || r.Expires < 0:
-		return nil, errors.New("client_secret_expires_at is no time")
+		return nil, errors.New("client_secret_expires_at is not a time")
 	}
-	who.redirectURIs = slices.Clone(wish.Redirects) // no more than is used is kept
+	who.redirectURIs = slices.Clone(wish.Redirects) // only what is used is kept
 	if r.Secret != "" {
 		who.expires = readTime(r.Expires)
 	}
 	return who, nil
 }
 
-// readTime reads seconds since 1970, 0 for never (RFC 7591 section 3.2.1). What is beyond the year 5138 was meant in milliseconds or
-// smaller units, as some servers count; what is then still beyond it is never.
+// readTime reads seconds since 1970, 0 for never (RFC 7591 section 3.2.1). Some servers count in
+// milliseconds or smaller units: values beyond the year 5138 are read so. What is still beyond it
+// means never.
 func readTime(seconds float64) time.Time {
 	const beyond = 1e11
 	for range 3 {

@@ -197,11 +197,11 @@ func TestIdentityOfTheConfiguration(t *testing.T) {
 		"of another issuer":    {Registration{ClientID: "c", Issuer: asOrigin + "/"}, portable, registered{}, "is for"},
 		"document":             {Registration{MetadataURL: document}, portable, registered{clientID: document, authMethod: authNone}, ""},
 		"document with a key":  {Registration{MetadataURL: document, Key: &ClientKey{}}, portable, registered{clientID: document, authMethod: authPrivateKey}, ""},
-		"document, not known":  {Registration{MetadataURL: document}, plain, registered{}, "does not give any"},
-		"none given":           {Registration{}, plain, registered{}, "does not give any"},
-		"no dynamic":           {Registration{NoDynamic: true}, portable, registered{}, "NoDynamic"},
-		"nobody to come back":  {Registration{}, portable, registered{}, "without a person"},
-		"registration is evil": {Registration{}, &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: "https://10.0.0.1/"}, registered{}, "without a person"},
+		"document, not known":  {Registration{MetadataURL: document}, plain, registered{}, "does not register clients"},
+		"none given":           {Registration{}, plain, registered{}, "does not register clients"},
+		"no dynamic":           {Registration{NoDynamic: true}, portable, registered{}, "dynamic registration is disabled"},
+		"nobody to come back":  {Registration{}, portable, registered{}, "without a Login"},
+		"registration is evil": {Registration{}, &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: "https://10.0.0.1/"}, registered{}, "without a Login"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := pages(nil)

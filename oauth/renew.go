@@ -10,7 +10,7 @@ import (
 )
 
 // errNothing says that a token cannot be renewed without the user.
-var errNothing = &Error{Kind: KindLoginRequired, Op: "renew token", Err: errors.New("there is no refresh token that works")}
+var errNothing = &Error{Kind: KindLoginRequired, Op: "renew token", Err: errors.New("no refresh token")}
 
 // isRefusal reports whether only the user can help. Otherwise the next try may succeed.
 func isRefusal(err error) bool {
@@ -190,7 +190,7 @@ func (c *Client) bury(ctx context.Context, key string, old *token, version strin
 	r := old.tokenRecord
 	r.Refresh = ""
 	if err := c.save(ctx, key, r, version); err != nil && !errors.Is(err, ErrConflict) {
-		c.log.Warn("a refresh token that was refused stays in the store", "issuer", old.Issuer, "error", err)
+		c.log.Warn("refused refresh token not deleted from the store", "issuer", old.Issuer, "error", err)
 	}
 }
 
@@ -208,7 +208,7 @@ func (c *Client) keep(ctx context.Context, key string, next *token, version stri
 	}
 	if err != nil {
 		next.unsaved = true
-		c.log.Warn("token not saved: it ends with this process", "issuer", next.Issuer, "error", err)
+		c.log.Warn("token not saved, used until this process ends", "issuer", next.Issuer, "error", err)
 	}
 	c.held.Store(next)
 }

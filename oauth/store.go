@@ -31,5 +31,5 @@ var (
 	// ErrNotFound says that a Store has no value of that key.
 	ErrNotFound = errors.New("oauth: not in the store")
 	// ErrConflict says that a value in a Store was changed concurrently.
-	ErrConflict = errors.New("oauth: changed in the store meanwhile")
+	ErrConflict = errors.New("oauth: changed concurrently in the store")
 )

@@ -88,7 +88,7 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return nil, false, &Error{Kind: KindMetadata, Op: req.op, Err: errors.New("the token endpoint is no URL")}
+		return nil, false, &Error{Kind: KindMetadata, Op: req.op, Err: errors.New("invalid token endpoint URL")}
 	}
 	form, header := cloneForm(req.form), make(http.Header)
 	if req.who != nil {
@@ -141,9 +141,9 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 		failed.Kind, failed.Err = KindNetwork, fmt.Errorf("status %d", answer.status)
 	case code != "" && parseErr == nil:
 	case !ok:
-		failed.Kind, failed.Err = KindResponse, fmt.Errorf("status %d without an OAuth error", answer.status)
+		failed.Kind, failed.Err = KindResponse, fmt.Errorf("status %d without an OAuth error code", answer.status)
 	case parseErr != nil:
-		failed.Kind, failed.Err = KindResponse, errors.New("not a JSON object of the right types")
+		failed.Kind, failed.Err = KindResponse, errors.New("invalid JSON")
 	default:
 		return reply, nil
 	}
@@ -187,7 +187,7 @@ func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord
 	}
 	switch {
 	case !isVisible(r.Access):
-		return r, errors.New("no access token, or one that fits no header")
+		return r, errors.New("missing or invalid access token")
 	case strings.EqualFold(reply.Type, typeBearer) && req.bound:
 		return r, errors.New("the token is not bound to the DPoP key")
 	case strings.EqualFold(reply.Type, typeBearer):
@@ -195,7 +195,7 @@ func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord
 	case strings.EqualFold(reply.Type, typeDPoP) && req.key != nil:
 		r.Type = typeDPoP
 	default:
-		return r, fmt.Errorf("token type %q", redact.Clean(reply.Type, 32))
+		return r, fmt.Errorf("unsupported token type %q", redact.Clean(reply.Type, 32))
 	}
 	if reply.Scope != nil {
 		r.Granted = strings.Fields(*reply.Scope)
@@ -220,7 +220,7 @@ func readLifetime(raw json.RawMessage) (time.Duration, error) {
 	seconds, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err != nil || math.IsNaN(seconds) || seconds < 0:
-		return 0, errors.New("expires_in is no number of seconds")
+		return 0, errors.New("expires_in is not a number of seconds")
 	case seconds >= maxLifetime.Seconds():
 		return maxLifetime, nil
 	}

@@ -4,12 +4,12 @@ package filestore
 
 import "os"
 
-// noFollow is nothing: Windows lets administrators alone make symbolic links.
+// noFollow has no effect: on Windows only administrators can make symbolic links.
 const noFollow = 0
 
-// checkAccess finds nothing: who may use a directory follows from the one above it,
-// which is the user's own.
+// checkAccess checks nothing: access to a directory is inherited from the user's own directory
+// above it.
 func checkAccess(*os.Root) error { return nil }
 
-// syncDir does nothing: a directory cannot be synced.
+// syncDir does nothing: directories cannot be synced.
 func syncDir(*os.Root) {}

@@ -11,7 +11,7 @@ import (
 // noFollow refuses to open a symbolic link.
 const noFollow = syscall.O_NOFOLLOW
 
-// checkAccess looks at who owns the directory and who may use it.
+// checkAccess checks who owns the directory and who may use it.
 func checkAccess(root *os.Root) error {
 	info, err := root.Stat(".")
 	if err != nil {
@@ -19,28 +19,28 @@ func checkAccess(root *os.Root) error {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return fmt.Errorf("%w: its owner is not known", ErrUnsafe)
+		return fmt.Errorf("%w: unknown owner", ErrUnsafe)
 	}
 	return judge(info.Mode().Perm(), int(stat.Uid), os.Geteuid())
 }
 
-// judge says whether a directory of that mode and owner is this user's alone.
+// judge returns an error unless a directory with that mode and owner belongs to this user alone.
 func judge(mode os.FileMode, owner, user int) error {
 	switch {
 	case owner != user:
-		return fmt.Errorf("%w: its owner is user %d, and this is user %d", ErrUnsafe, owner, user)
+		return fmt.Errorf("%w: owned by user %d, this process runs as user %d", ErrUnsafe, owner, user)
 	case mode&0o077 != 0:
-		return fmt.Errorf("%w: its mode is %#o, and must be 0700 (chmod 700)", ErrUnsafe, mode)
+		return fmt.Errorf("%w: mode %#o, must be 0700 (run chmod 700)", ErrUnsafe, mode)
 	}
 	return nil
 }
 
-// syncDir makes a rename outlive a power failure, where the file system can do that.
+// syncDir makes a rename survive a power failure, where the file system supports that.
 func syncDir(root *os.Root) {
 	dir, err := root.Open(".")
 	if err != nil {
 		return
 	}
 	defer dir.Close()
-	_ = dir.Sync() // not all can
+	_ = dir.Sync() // not all support it
 }

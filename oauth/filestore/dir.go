@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// open opens the directory, which it makes if it is not there, and looks each time
-// at who has access to it. Nothing that is done in an os.Root leaves it by a symbolic link.
+// open opens the directory, makes it if it does not exist, and checks each time who has access to
+// it. An os.Root cannot be left through symbolic links.
 func (s *Store) open() (*os.Root, error) {
 	root, err := os.OpenRoot(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -27,8 +27,8 @@ func (s *Store) open() (*os.Root, error) {
 	return root, nil
 }
 
-// makeDir makes a directory for this user alone, whatever the umask is. One that is
-// there already is left as it is: it may be somebody's home.
+// makeDir makes a directory for this user alone, whatever the umask is. It leaves an existing
+// directory as it is, which may be somebody's home.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err

@@ -13,26 +13,26 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// format is what each file begins with. Another one is another version's, and left alone.
+// format begins each file. A file with another format is from another version, and left alone.
 const format = "hawser oauth store 1"
 
-// record is what a file holds.
+// record is the content of a file.
 type record struct {
 	Format  string `json:"format"`
-	Key     string `json:"key"` // for people, and to notice a file that was copied to another name
+	Key     string `json:"key"` // for humans, and to detect a file that was copied to another name
 	Version string `json:"version"`
 	Value   []byte `json:"value"`
 }
 
-// newRecord gives a value a version that no other ever has.
+// newRecord gives a value a version that is never used again.
 func newRecord(key string, value []byte) record {
 	return record{Format: format, Key: asJSON(key), Version: rand.Text(), Value: value}
 }
 
-// asJSON returns what is left of a text in JSON, which has no bytes that are no characters.
+// asJSON returns a text as it survives JSON, which replaces invalid UTF-8.
 func asJSON(text string) string { return string([]rune(text)) }
 
-// A key may hold any characters, and more than a name may have.
+// nameOf hashes a key, which may hold characters that file names must not have, and too many.
 func nameOf(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])
@@ -51,7 +51,7 @@ func read(root *os.Root, key string) (record, error) {
 	case err != nil:
 		return record{}, err
 	case !info.Mode().IsRegular():
-		return record{}, damaged(name, "it is no regular file")
+		return record{}, damaged(name, "not a regular file")
 	}
 	data, err := root.ReadFile(name)
 	if err != nil {
@@ -60,9 +60,9 @@ func read(root *os.Root, key string) (record, error) {
 	var r record
 	switch err := json.Unmarshal(data, &r); {
 	case err != nil:
-		return record{}, damaged(name, "it is not the JSON that it should be") // whose error may quote a secret
+		return record{}, damaged(name, "invalid JSON") // the error may quote a secret
 	case r.Format != format:
-		return record{}, damaged(name, fmt.Sprintf("its format is not %q", format))
+		return record{}, damaged(name, fmt.Sprintf("unknown format, expected %q", format))
 	case r.Key != asJSON(key):
 		return record{}, damaged(name, "it belongs to another key")
 	case r.Version == "":
@@ -72,7 +72,7 @@ func read(root *os.Root, key string) (record, error) {
 }
 
 func damaged(name, why string) error {
-	return fmt.Errorf("%s: %w: %s (move it away to start anew)", name, ErrDamaged, why)
+	return fmt.Errorf("%s: %w: %s (move the file away to start over)", name, ErrDamaged, why)
 }
 
 // write replaces the record of a key. The caller holds the lock of the directory.
@@ -82,7 +82,7 @@ func write(root *os.Root, key string, r record) error {
 		return err
 	}
 	name, next := valueFile(key), nameOf(key)+".tmp"
-	if err := root.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // of one who died here
+	if err := root.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a process that died here
 		return err
 	}
 	err = writeNew(root, next, data)
@@ -90,14 +90,14 @@ func write(root *os.Root, key string, r record) error {
 		err = root.Rename(next, name)
 	}
 	if err != nil {
-		_ = root.Remove(next) // the first error says more
+		_ = root.Remove(next) // the first error is more specific
 		return err
 	}
 	syncDir(root)
 	return nil
 }
 
-// writeNew writes a file that does not exist yet, down to the disk.
+// writeNew writes a file that does not exist yet, and syncs it to disk.
 func writeNew(root *os.Root, name string, data []byte) error {
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -1,11 +1,11 @@
-// Package filestore keeps tokens in files of a directory that only their owner
-// may read. Any number of processes of one machine share it.
+// Package filestore keeps tokens in files of a directory that only their owner may read. Any number
+// of processes on one machine can share it.
 //
 //	store, err := filestore.New("")
 //	auth, err := oauth.NewClient(url, &oauth.Config{Store: store, Login: &loopback.Login{}})
 //
-// The files are not encrypted: whoever can read the files of this user, or their
-// backups, has the tokens.
+// The files are not encrypted: anyone who can read this user's files, or their backups, has the
+// tokens.
 package filestore
 
 import (
@@ -23,33 +23,33 @@ import (
 )
 
 var (
-	// ErrUnsafe says that others may read or change the directory, which therefore is not used.
-	ErrUnsafe = errors.New("others have access to the directory")
-	// ErrDamaged says that a file of the store holds something else than it should. It is left as it is.
-	ErrDamaged = errors.New("damaged, or not a file of this store")
+	// ErrUnsafe says that other users have access to the directory. It is not used then.
+	ErrUnsafe = errors.New("other users have access to the directory")
+	// ErrDamaged says that a file of the store is invalid. It is left as it is.
+	ErrDamaged = errors.New("damaged or not a file of this store")
 )
 
-// lockPoll is how often a lock that another process holds is tried. The
-// kernel has no wait that a context could end.
+// lockPoll is how often to try a lock that another process holds. The kernel has no way to wait for
+// it with a context.
 const lockPoll = 10 * time.Millisecond
 
-// dirLock is the file whose lock guards all values: reading them too, because
-// Windows does not replace a file that somebody reads.
+// dirLock is the file whose lock guards all values. Reads need it too, because Windows does not
+// replace a file that is being read.
 const dirLock = "store.lock"
 
-// Store is an [oauth.Store] in a directory. Values are replaced as a whole: neither
-// a crash nor a full disk leaves half of one. Locks are the kernel's, which ends them
-// with their holder, at once; a holder that is stopped keeps them. On a network
-// file system they are as good as its flock.
+// Store is an [oauth.Store] in a directory. Values are replaced as a whole: neither a crash nor a
+// full disk leaves half of one. The kernel holds the locks, and releases them at once when a
+// process ends. A process that is suspended keeps its locks. On network file systems they are as
+// good as flock there.
 type Store struct {
 	dir  string
-	turn chan struct{} // whoever holds it may try for dirLock: one of this process at a time
+	turn chan struct{} // held while a goroutine of this process tries for dirLock
 }
 
 var _ oauth.Store = (*Store)(nil)
 
-// New returns the store in a directory, "" for [DefaultDir], which is made if it is
-// not there. One that others may read or write is not used: [ErrUnsafe] is wrapped.
+// New returns the store in a directory, which it makes if it does not exist; "" means [DefaultDir].
+// If others may read or write the directory, the error wraps [ErrUnsafe].
 func New(dir string) (*Store, error) {
 	if dir == "" {
 		var err error
@@ -57,7 +57,7 @@ func New(dir string) (*Store, error) {
 			return nil, err
 		}
 	}
-	dir, err := filepath.Abs(dir) // the program may go elsewhere
+	dir, err := filepath.Abs(dir) // the program may change its working directory
 	if err != nil {
 		return nil, fmt.Errorf("oauth/filestore: %w", err)
 	}
@@ -73,7 +73,7 @@ func New(dir string) (*Store, error) {
 func DefaultDir() (string, error) {
 	config, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("oauth/filestore: no directory: %w", err)
+		return "", fmt.Errorf("oauth/filestore: no default directory: %w", err)
 	}
 	return filepath.Join(config, "hawser", "oauth"), nil
 }
@@ -81,7 +81,7 @@ func DefaultDir() (string, error) {
 // Dir returns the directory.
 func (s *Store) Dir() string { return s.dir }
 
-// Load implements [oauth.Store]. [ErrDamaged] is wrapped if the file of key holds something else.
+// Load implements [oauth.Store]. Its error wraps [ErrDamaged] if the file of key is invalid.
 func (s *Store) Load(ctx context.Context, key string) (value []byte, version string, err error) {
 	err = s.locked(ctx, func(root *os.Root) error {
 		r, err := read(root, key)
@@ -94,7 +94,7 @@ func (s *Store) Load(ctx context.Context, key string) (value []byte, version str
 	return value, version, err
 }
 
-// Save implements [oauth.Store]. A file that is damaged is not replaced.
+// Save implements [oauth.Store]. It does not replace a damaged file.
 func (s *Store) Save(ctx context.Context, key string, value []byte, version string) (string, error) {
 	next := newRecord(key, value)
 	err := s.locked(ctx, func(root *os.Root) error {
@@ -129,8 +129,8 @@ func (s *Store) Delete(ctx context.Context, key, version string) error {
 	})
 }
 
-// Lease implements [oauth.Store]. ttl is not needed: the lease of a process that
-// dies is free at once.
+// Lease implements [oauth.Store]. It does not need ttl: the lease of a process that dies is free at
+// once.
 func (s *Store) Lease(ctx context.Context, key string, _ time.Duration) (release func(), err error) {
 	root, err := s.open()
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *Store) Lease(ctx context.Context, key string, _ time.Duration) (release
 	return sync.OnceFunc(unlock), nil
 }
 
-// locked does something with the directory while no other process does.
+// locked calls do with the directory while no other process uses it.
 func (s *Store) locked(ctx context.Context, do func(root *os.Root) error) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -171,7 +171,7 @@ func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error
 	_, err = f.TryLockContext(ctx, lockPoll)
 	switch {
 	case err == nil:
-		return func() { _ = f.Close() }, nil // it is ours: the kernel has no reason to refuse
+		return func() { _ = f.Close() }, nil // the lock is ours: closing it does not fail
 	case ctx.Err() != nil:
 		return nil, s.failed(context.Cause(ctx))
 	default:
@@ -179,7 +179,7 @@ func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error
 	}
 }
 
-// failed says whose error it is. nil stays nil.
+// failed adds the directory to err, unless that is nil.
 func (s *Store) failed(err error) error {
 	if err == nil {
 		return nil

@@ -11,13 +11,12 @@ import (
 	"github.com/cli/browser"
 )
 
-// A browser's chatter must not get into what the program itself prints: its
-// standard output may be read by another program.
+// The output of a browser must not mix with that of the program, whose standard output another
+// program may read.
 func init() { browser.Stdout = os.Stderr } //nolint:gochecknoinits // before anybody can open anything
 
-// openBrowser opens a page in the system's browser, without a shell. A browser that stays
-// in the foreground is left to the person: neither its window nor the goroutine that
-// waits for it ends with the login.
+// openBrowser opens a page in the system's browser, without a shell. If the browser stays in the
+// foreground, neither its window nor the goroutine that waits for it ends with the login.
 func openBrowser(ctx context.Context, page string) error {
 	opened := make(chan error, 1)
 	go func() { opened <- browser.OpenURL(page) }()
@@ -29,18 +28,18 @@ func openBrowser(ctx context.Context, page string) error {
 	}
 }
 
-// checkPage returns the authorization server's page as it may be printed and opened:
-// https, or http where package oauth allows it, which has judged the URL; and without
-// characters that a terminal or another program might take for more than a text.
+// checkPage returns the authorization server's page in a form that is safe to print and open:
+// https, or http where package oauth allows it, which has checked the URL; and without characters
+// that are special to a terminal or another program.
 func checkPage(page string) (string, error) {
 	u, err := url.Parse(page)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		return "", errors.New("the authorization URL is no URL")
+		return "", errors.New("invalid authorization URL")
 	case u.User != nil:
-		return "", errors.New("the authorization URL holds a user name")
+		return "", errors.New("the authorization URL has userinfo")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return "", fmt.Errorf("the authorization URL of scheme %q is not opened", u.Scheme)
+		return "", fmt.Errorf("the authorization URL must be http or https, got scheme %q", u.Scheme)
 	}
 	var plain strings.Builder
 	for _, b := range []byte(u.String()) {

@@ -13,12 +13,11 @@ import (
 const (
 	defaultHost = "127.0.0.1"
 	defaultPath = "/callback"
-	// portTries is how many ports are tried until one is free on all addresses.
+	// portTries is how many ports to try until one is free on all addresses.
 	portTries = 5
 )
 
-// listen listens where the person is to come back. last is the redirect URI of the
-// last login.
+// listen listens for the user's return. last is the redirect URI of the last login.
 func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
 	host, path := l.Host, l.Path
 	if host == "" {
@@ -33,7 +32,7 @@ func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
 	}
 	redirect := &url.URL{Scheme: "http", Path: path}
 	if !strings.HasPrefix(path, "/") || redirect.EscapedPath() != path {
-		return nil, nil, fmt.Errorf("path %q: it must begin with / and need no escapes", path)
+		return nil, nil, fmt.Errorf("invalid path %q: must begin with / and need no escaping", path)
 	}
 	ports := []int{l.Port}
 	if l.Port == 0 {
@@ -50,21 +49,20 @@ func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
 	return nil, nil, err
 }
 
-// addressesOf returns a host as browsers write it, and the addresses of loopback that
-// it stands for. A browser may try either one of localhost first, so nobody else may
-// have the other.
+// addressesOf returns a host as browsers write it, and its loopback addresses. For localhost a
+// browser may try either of two, so no other program may have the other one.
 func addressesOf(host string) (name string, addresses []string, err error) {
 	if strings.EqualFold(host, "localhost") {
 		return "localhost", []string{"127.0.0.1", "::1"}, nil
 	}
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	if err != nil || !addr.IsLoopback() || addr.Zone() != "" {
-		return "", nil, fmt.Errorf("host %q is not loopback", host)
+		return "", nil, fmt.Errorf("invalid host %q: not loopback", host)
 	}
 	return addr.String(), []string{addr.String()}, nil
 }
 
-// listenOn listens on one port of all addresses, but for IPv6 on a machine without it.
+// listenOn listens on one port of all addresses, except for IPv6 on a machine without it.
 func listenOn(addresses []string, port int) ([]net.Listener, error) {
 	var listeners []net.Listener
 	for _, address := range addresses {
@@ -92,7 +90,7 @@ func has(address string) bool {
 	return ln.Close() == nil
 }
 
-// portOf returns the port of a redirect URI on loopback, 0 if it is none.
+// portOf returns the port of a loopback redirect URI, 0 for other URIs.
 func portOf(redirect string) int {
 	u, err := url.Parse(redirect)
 	if err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) {

@@ -1,5 +1,5 @@
-// Package loopback takes a person to an authorization server with a browser, and
-// receives them back on this machine (RFC 8252 sections 7.3 and 8.3).
+// Package loopback takes the user to an authorization server with a browser, and receives them back
+// on this machine (RFC 8252 sections 7.3 and 8.3).
 //
 //	auth, err := oauth.NewClient(url, &oauth.Config{Login: &loopback.Login{}})
 package loopback
@@ -18,34 +18,34 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// Login is an [oauth.Login] with a browser. Its zero value is good. It must not be
-// changed while it is used, and may be used by several clients at once.
+// Login is an [oauth.Login] with a browser. The zero value is ready. It must not be changed while
+// in use, and may serve several clients at once.
 //
-// It listens on an address of loopback for as long as one login takes, opens the
-// authorization server's page, prints its address too, and waits for the browser to
-// come back. Requests that do not belong to the login change nothing. When Login has
-// returned, the port is free.
+// During a login it listens on a loopback address, opens the authorization server's page, prints
+// that page's address as well, and waits for the browser to come back. Requests that do not belong
+// to the login have no effect. When Login returns, the port is free.
 type Login struct {
-	// Port is where to listen. Zero means the port of the last login, if it is free, else
-	// one that the system chooses.
+	// Port is where to listen. Zero means the port of the last login if it is free, else one that
+	// the system chooses.
 	Port int
-	// Host is that of the redirect URI: an address of loopback, or "localhost", which is both
+	// Host is the host of the redirect URI: a loopback address, or "localhost", which means both
 	// 127.0.0.1 and ::1. Empty means 127.0.0.1.
 	Host string
-	// Path is that of the redirect URI. Empty means /callback.
+	// Path is the path of the redirect URI. Empty means /callback.
 	Path string
-	// Open shows a page to the person and returns when that is done, when it failed, or
-	// when ctx ends. An error is told to the person, who still has the printed address. Nil means
-	// the system's browser. The URL is http or https, ASCII without spaces and control characters.
+	// Open shows a page to the user. It returns when that is done or has failed, or when ctx ends.
+	// Login prints an error; the user still has the printed address. Nil means the system's
+	// browser. The URL is http or https, in ASCII without spaces and control characters.
 	Open func(ctx context.Context, url string) error
-	// Out gets what the person is told. Nil means [os.Stderr], [io.Discard] silence.
+	// Out receives what is printed for the user. Nil means [os.Stderr]; [io.Discard] prints
+	// nothing.
 	Out io.Writer
-	// Paste returns what the person enters: the address at which a browser on another machine
-	// ended. It is called until it fails or a login is complete; it must end with
-	// ctx. Nil means that nothing can be entered. See [Lines].
+	// Paste returns what the user enters: the address at which a browser on another machine ended.
+	// It is called until it fails or a login is complete, and must return when ctx ends. Nil means
+	// that nothing can be entered. See [Lines].
 	Paste func(ctx context.Context) (string, error)
-	// Timeout bounds one login. Zero means no other bound than the caller's, which for
-	// an oauth.Client is Config.LoginTimeout.
+	// Timeout bounds one login. Zero means only the caller's bound, which for an oauth.Client is
+	// Config.LoginTimeout.
 	Timeout time.Duration
 }
 
@@ -61,7 +61,7 @@ func (l Login) MarshalJSON() ([]byte, error) {
 	return redact.JSON(redact.Describe("loopback.Login", l, "Host", "Path"))
 }
 
-// linger is how long a browser may take for the last page after it came back.
+// linger is how long the browser may take to load the last page after it came back.
 const linger = 3 * time.Second
 
 // Login implements [oauth.Login].
@@ -73,7 +73,7 @@ func (l *Login) Login(ctx context.Context, flow oauth.Flow) error {
 	return l.receive(ctx, flow, listeners, redirect)
 }
 
-// receive does everything but to listen. It closes the listeners.
+// receive does all but listening. It closes the listeners.
 func (l *Login) receive(ctx context.Context, flow oauth.Flow, listeners []net.Listener, redirect *url.URL) error {
 	if l.Timeout > 0 {
 		var stop context.CancelFunc
@@ -88,14 +88,14 @@ func (l *Login) receive(ctx context.Context, flow oauth.Flow, listeners []net.Li
 	stop()
 	v.end(listeners)
 	select {
-	case <-v.over: // perhaps only just
+	case <-v.over: // it may have ended just now
 		return v.err
 	default:
 		return err
 	}
 }
 
-// converse leads the person there and back. It fails if nobody comes back.
+// converse takes the user there and back. It fails if the user does not come back.
 func (l *Login) converse(ctx context.Context, v *visit) error {
 	page, err := v.flow.AuthorizationURL(ctx, v.redirect.String())
 	if err != nil {
@@ -108,7 +108,7 @@ func (l *Login) converse(ctx context.Context, v *visit) error {
 	select {
 	case <-v.over:
 	case <-ctx.Done():
-		return fmt.Errorf("oauth/loopback: nobody came back: %w", context.Cause(ctx))
+		return fmt.Errorf("oauth/loopback: login timed out waiting for the browser: %w", context.Cause(ctx))
 	}
 	if !v.isVisited {
 		return nil
@@ -123,7 +123,7 @@ func (l *Login) converse(ctx context.Context, v *visit) error {
 	return nil
 }
 
-// guide tells the person where to go, opens the page, and takes what is entered.
+// guide tells the user where to go, opens the page, and reads what the user enters.
 func (l *Login) guide(v *visit, page string) {
 	tell := &console{out: l.Out}
 	if tell.out == nil {

@@ -14,13 +14,13 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// page is what a person sees. Nothing of a request or of a peer is on it, but for the host
-// of the resource, which the program chose.
+// page is shown to the user. It has nothing from a request or a peer on it, except the host of the
+// resource, which the program chose.
 type page struct {
 	Status      int
 	Good        bool
 	Title, Text string
-	Resource    string // is named between Title and Text, if it is set
+	Resource    string // shown between Title and Text, unless it is empty
 }
 
 var (
@@ -46,8 +46,8 @@ var (
 	}
 )
 
-// endPage returns the page of a login that ended. The reasons of a failure are in
-// the program's hands: they may hold what a server says.
+// endPage returns the last page of a login. It does not show the text of an error, which may come
+// from a server: the program has that.
 func endPage(err error) page {
 	switch {
 	case err == nil:
@@ -78,7 +78,7 @@ func endPage(err error) page {
 	}
 }
 
-// reason says in plain words why a login failed.
+// reason says why a login failed.
 func reason(err error) string {
 	switch oauth.KindOf(err) {
 	case oauth.KindNetwork:
@@ -102,14 +102,15 @@ var layout string
 
 var pageTemplate = template.Must(template.New("page").Parse(layout))
 
-// contentPolicy lets a page have its own style and nothing else: no script, no frame, no request.
+// contentPolicy allows a page its own style and nothing else: no scripts, frames or requests.
 var contentPolicy = func() string {
 	sum := sha256.Sum256([]byte(style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// setHeaders sets what every answer has: nobody keeps it, frames it, or learns the address from it.
+// setHeaders sets the headers of every response: it must not be stored, framed, or leak its
+// address.
 func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", contentPolicy)

@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// paste takes addresses that the person enters, until one ends the login.
+// paste reads addresses that the user enters, until one ends the login.
 func (v *visit) paste(read func(context.Context) (string, error), tell *console) {
 	for {
 		line, err := read(v.running)
@@ -38,10 +38,10 @@ func (v *visit) paste(read func(context.Context) (string, error), tell *console)
 	}
 }
 
-// queryOf returns the query of an address, if it is that of a callback.
+// queryOf returns the query of an address, if that is one of a callback.
 func (v *visit) queryOf(address string) (string, bool) {
 	if !strings.Contains(address, "://") {
-		address = "http://" + address // as some browsers copy it
+		address = "http://" + address // some browsers copy it without
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != v.redirect.Scheme || !v.isHost(u.Host) || u.Path != v.redirect.Path || u.RawQuery == "" {
@@ -50,13 +50,13 @@ func (v *visit) queryOf(address string) (string, bool) {
 	return u.RawQuery, true
 }
 
-// maxLine is more than an address is long.
+// maxLine is longer than any address.
 const maxLine = 64 << 10
 
-// Lines returns a function for Login.Paste that reads from r line by line, one call at a
-// time. A Read cannot be taken back: one that waits when a login ends goes on waiting, and
-// what it brings is the first line of the next login. Nobody else should
-// read from r, the standard input for instance, unless the process ends with the login.
+// Lines returns a function for Login.Paste that reads from r line by line, one call at a time. A
+// Read cannot be canceled: one that waits when a login ends goes on waiting, and its line goes to
+// the next login. Nothing else should read from r, such as the standard input, unless the process
+// ends with the login.
 func Lines(r io.Reader) func(ctx context.Context) (string, error) {
 	l := &lines{r: bufio.NewReaderSize(r, maxLine)}
 	return l.next
@@ -98,7 +98,7 @@ func (l *lines) next(ctx context.Context) (string, error) {
 func (l *lines) read() line {
 	text, err := l.r.ReadSlice('\n')
 	if len(text) > 0 {
-		err = nil // comes again
+		err = nil // the next call reports it
 	}
 	return line{string(text), err}
 }

@@ -20,7 +20,7 @@ const maxErrorText = 1 << 10
 
 var errBadProxy = errors.New("the environment's proxy setting is not a usable URL")
 
-// permanent reports whether err says that the same request cannot succeed.
+// permanent reports whether err means that the same request cannot succeed later.
 func permanent(err error) bool {
 	var (
 		dns    *net.DNSError
@@ -38,18 +38,18 @@ func permanent(err error) bool {
 	case errors.As(err, &addr), errors.As(err, &verify), errors.As(err, &own), errors.As(err, &guard):
 		return true
 	case errors.As(err, &record):
-		return true // whoever answers on that port does not speak TLS
+		return true // the server on that port does not speak TLS
 	}
 	return false
 }
 
-// verificationError is a refusal by the user's own TLS callbacks.
+// verificationError is an error of the user's own TLS callbacks.
 type verificationError struct{ err error }
 
 func (e *verificationError) Error() string { return e.err.Error() }
 func (e *verificationError) Unwrap() error { return e.err }
 
-// markVerification makes refusals by the callbacks of cfg recognisable.
+// markVerification makes errors of the callbacks in cfg recognizable.
 func markVerification(cfg *tls.Config) {
 	if f := cfg.VerifyConnection; f != nil {
 		cfg.VerifyConnection = func(cs tls.ConnectionState) error { return asVerification(f(cs)) }
@@ -68,14 +68,14 @@ func asVerification(err error) error {
 	return &verificationError{err}
 }
 
-// contextError is the cause a context was ended with, when that is not itself
-// context.Canceled or context.DeadlineExceeded: it is both.
+// contextError is the cause of an ended context, for a cause that wraps neither context.Canceled
+// nor context.DeadlineExceeded. It wraps both the cause and that error.
 type contextError struct{ cause, err error }
 
 func (e *contextError) Error() string   { return e.cause.Error() }
 func (e *contextError) Unwrap() []error { return []error{e.cause, e.err} }
 
-// contextCause returns an error that is the cause of an ended context, and its Err.
+// contextCause returns an error that wraps the cause of an ended context and its Err.
 func contextCause(ctx context.Context) error {
 	cause, err := context.Cause(ctx), ctx.Err()
 	if errors.Is(cause, err) {
@@ -84,9 +84,10 @@ func contextCause(ctx context.Context) error {
 	return &contextError{cause, err}
 }
 
-// clean makes err fit to be shown. An end of file becomes unexpected, so that a cut cannot look like
-// an end. If a URL in the text holds a secret, the chain may hold it too: only the scrubbed text is
-// left of err. Control characters of a peer leave the text, and the chain stays.
+// clean makes err fit for display. An end of file becomes an unexpected one, so that a cut does not
+// look like a normal end. If a URL in the text has a secret, only the scrubbed text is left of err,
+// because the chain may hold the secret too. Control characters are removed from the text, and the
+// chain stays.
 func clean(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -121,7 +122,7 @@ func scrub(s string) string {
 		u := after[:end]
 		rest = after[end:]
 		if strings.Contains(u, "@") {
-			// A password may itself hold '/' or '?': do not look for its end.
+			// A password may contain '/' or '?', so its end cannot be found.
 			out.WriteString("[redacted]")
 			continue
 		}
@@ -133,8 +134,8 @@ func scrub(s string) string {
 	return redact.Shorten(out.String(), maxErrorText)
 }
 
-// invalidRequest reports whether net/http refuses req before it looks for a
-// connection. It is asked after a failure only, so it costs a good request nothing.
+// invalidRequest reports whether net/http refuses req before it looks for a connection. It is
+// called only after a failure, so that valid requests pay nothing.
 func invalidRequest(req *http.Request) bool {
 	if req.URL == nil || req.Header == nil || req.URL.Host == "" {
 		return true

@@ -75,17 +75,17 @@ func closeConns(open []*conn) {
 	}
 }
 
-// conn is a connection that counts its writes and can be reached by Close.
+// conn is a connection that counts its writes. Close of the Direct closes it.
 type conn struct {
 	net.Conn
 	set    *connSet
-	pool   *pool         // nil for none
-	writes atomic.Uint32 // begun, not finished: what was never begun cannot have arrived
+	pool   *pool         // nil if it has none
+	writes atomic.Uint32 // writes that were begun; with none, nothing can have arrived
 
-	// user is the HTTP/1 exchange that is using this connection.
+	// user is the HTTP/1 exchange on this connection.
 	user atomic.Pointer[exchange]
-	// sending is the streamed body of the HTTP/1 request that is using this
-	// connection. It is closed with the connection; see requestBody.
+	// sending is the streamed body of the HTTP/1 request on this connection. It is closed with the
+	// connection; see requestBody.
 	sending atomic.Pointer[requestBody]
 }
 
@@ -96,8 +96,8 @@ func (c *conn) Write(p []byte) (int, error) {
 
 var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// ReadFrom is what net/http sends bodies of more than a few KiB with. Without
-// it, io.Copy would allocate 32 KiB for each of them.
+// ReadFrom sends bodies of more than a few KiB for net/http. Without it, io.Copy would allocate 32
+// KiB for each.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	buf := copyBuffers.Get().(*[32 << 10]byte)
 	defer copyBuffers.Put(buf)
@@ -117,9 +117,9 @@ func (c *conn) Close() error {
 
 var errNoConn = errors.New("DialContext returned neither a connection nor an error")
 
-// dial makes every connection of the transport. ctx is net/http's: it has the
-// values of a request's context but not its end, so that a dial whose request
-// was given up can serve the next one. It ends with the timeout and with Close.
+// dial makes every connection of the transport. ctx is net/http's: it has the values of a request's
+// context but not its end, so that a canceled request's dial can serve the next one. The dial ends
+// with the timeout and with Close.
 func (d *direct) dial(ctx context.Context, p *pool, network, addr string) (net.Conn, error) {
 	if !d.conns.dials.Begin() {
 		return nil, ErrClosed

@@ -13,94 +13,92 @@ import (
 
 // Defaults of [DirectOptions].
 const (
-	// DefaultDialTimeout bounds one TCP dial, and apart from it one TLS handshake.
+	// DefaultDialTimeout bounds one TCP dial and, separately, one TLS handshake.
 	DefaultDialTimeout = 10 * time.Second
-	// DefaultIdleTimeout is how long a connection that nobody uses is kept.
+	// DefaultIdleTimeout is how long an idle connection is kept.
 	DefaultIdleTimeout = 90 * time.Second
 	// DefaultMaxIdlePerHost is how many idle connections to one host are kept.
 	DefaultMaxIdlePerHost = 64
-	// DefaultMaxHeaderBytes bounds the header of a response, informational responses included.
+	// DefaultMaxHeaderBytes bounds the header of a response, including informational responses.
 	DefaultMaxHeaderBytes = 1 << 20
 )
 
 const (
 	maxIdleConns      = 4 * DefaultMaxIdlePerHost
-	expectContinue    = time.Second      // how long a body waits for "100 Continue" when the request asks for it
-	pingAfterSilence  = 30 * time.Second // HTTP/2: a dead connection is found although nobody writes to it
+	expectContinue    = time.Second      // how long a body waits for "100 Continue" if the request asks for that
+	pingAfterSilence  = 30 * time.Second // HTTP/2: detects dead connections while nothing is sent
 	pingTimeout       = 15 * time.Second
-	writeTimeout      = 15 * time.Second // HTTP/2: a peer that reads nothing loses the connection
+	writeTimeout      = 15 * time.Second // HTTP/2: closes the connection of a peer that does not read
 	directCloseLimit  = 5 * time.Second
 	keepAliveInterval = 15 * time.Second
 )
 
-// DirectOptions are the options of [NewDirect]. The zero value is good for
-// most programs. They are copied; what they point to is never changed.
+// DirectOptions are the options of [NewDirect]. The zero value suits most programs. They are
+// copied, and what they point to is never changed.
 type DirectOptions struct {
-	// DialContext makes the connections, to a proxy if there is one. It must
-	// return when its context ends. Nil means a [net.Dialer].
+	// DialContext makes connections, to the proxy if there is one. It must return when its context
+	// ends. Nil means a [net.Dialer].
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
-	// DialTimeout bounds one dial and one TLS handshake. Zero means
-	// [DefaultDialTimeout], negative no limit but the request's context.
+	// DialTimeout bounds one dial and, separately, one TLS handshake. Zero means
+	// [DefaultDialTimeout], negative means no limit except the request's context.
 	DialTimeout time.Duration
 	// TLSConfig is cloned. Nil means Go's defaults.
 	TLSConfig *tls.Config
-	// Proxy names the proxy of a request; a nil URL means none. Nil means the
-	// environment's (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), see [http.ProxyFromEnvironment].
+	// Proxy returns the proxy of a request, nil for none. If Proxy is nil, the environment decides
+	// (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), see [http.ProxyFromEnvironment].
 	Proxy func(*http.Request) (*url.URL, error)
-	// NoProxy turns proxies off, whatever Proxy and the environment say.
+	// NoProxy disables proxies, whatever Proxy and the environment say.
 	NoProxy bool
-	// HTTP1Only turns HTTP/2 off.
+	// HTTP1Only disables HTTP/2.
 	HTTP1Only bool
-	// MaxIdlePerHost is how many idle connections to one host are kept. Zero
-	// means [DefaultMaxIdlePerHost], negative none: no connection is used twice.
+	// MaxIdlePerHost is how many idle connections to one host are kept. Zero means
+	// [DefaultMaxIdlePerHost], negative means none: each connection is used once.
 	MaxIdlePerHost int
-	// IdleTimeout is how long an idle connection is kept. Zero means
-	// [DefaultIdleTimeout], negative for ever.
+	// IdleTimeout is how long an idle connection is kept. Zero means [DefaultIdleTimeout], negative
+	// means forever.
 	IdleTimeout time.Duration
 	// MaxHeaderBytes bounds the header of a response. Zero or less means
 	// [DefaultMaxHeaderBytes].
 	MaxHeaderBytes int64
 }
 
-// direct is the Transport over this process's own net/http.
+// direct is the Transport over net/http in this process.
 type direct struct {
-	plain     *http.Transport // speaks nothing but HTTP/1.1
-	guarded   *http.Transport // for requests with a guard: see WithDialGuard
+	plain     *http.Transport // speaks only HTTP/1.1
+	guarded   *http.Transport // for requests with a guard, see WithDialGuard
 	pools     pools           // for https, unless http1Only
 	http1Only bool
 	dialer    func(ctx context.Context, network, addr string) (net.Conn, error)
-	timeout   time.Duration // of a dial; 0 for none
+	timeout   time.Duration // of a dial; 0 means none
 	conns     connSet
 
 	closed    atomic.Bool
-	closing   context.Context // ends when Close is called; dials live in it
+	closing   context.Context // ends with Close; dials run in it
 	endDials  context.CancelFunc
 	closeOnce sync.Once
 }
 
-// NewDirect returns a Transport that sends requests from this process, over
-// HTTP/1.1 or HTTP/2, with connections of its own. It keeps the contract of
-// this package; besides:
+// NewDirect returns a Transport that sends requests from this process, over HTTP/1.1 or HTTP/2, on
+// connections of its own. It keeps the contract of this package. In addition:
 //
-//   - It has no response-header timeout (many servers send headers only when
-//     the work is done): bound requests by their contexts.
-//   - One RoundTrip executes a request at most once. net/http by itself repeats
-//     requests, also POSTs; here only a GET, HEAD, OPTIONS or TRACE without a
-//     body can be repeated, when a reused HTTP/1 connection turns out to be dead.
-//   - An HTTP/1 body that has neither a length nor chunks ends when the server
-//     closes the connection; a clean close there cannot be told from a cut
-//     (RFC 9112 section 8).
-//   - Errors hold no query string and no userinfo of a URL.
-//   - Over HTTP/2 net/http may block for ever, because of a peer or a defect of its own.
-//     RoundTrip, Read and Close end nevertheless, 200 ms after their context or the Direct at the
-//     latest, and other origins are served. A server that this happens with is reached over a new
-//     connection; when too much was left behind, see [ErrTooManyAbandoned].
-//   - net/http prints some things that a server does to the standard logger of package log, with
-//     words of the server: "Unsolicited response received on idle HTTP channel starting with …".
-//     It cannot be told not to. If that matters, redirect or filter that logger with [log.SetOutput].
+//   - It has no timeout for response headers, because many servers send them only when the work is
+//     done. Bound requests by their contexts.
+//   - One RoundTrip runs a request at most once, although net/http by itself repeats requests, even
+//     POSTs. The exception is a GET, HEAD, OPTIONS or TRACE without a body, when a reused HTTP/1
+//     connection turns out to be dead.
+//   - An HTTP/1 body with neither a length nor chunks ends when the server closes the connection. A
+//     clean close then looks like a cut (RFC 9112 section 8).
+//   - Errors hold no query and no userinfo of a URL.
+//   - Over HTTP/2 net/http may block forever, because of a peer or a defect of its own. RoundTrip, Read
+//     and Close still return at most 200 ms after their context or the Direct ended, and other origins
+//     are still served. The blocked server is reached over a new connection. When too many exchanges
+//     were left behind, see [ErrTooManyAbandoned].
+//   - net/http logs some server behavior to the standard logger of package log, with the server's words:
+//     "Unsolicited response received on idle HTTP channel starting with …". This cannot be turned off.
+//     If it matters, redirect or filter that logger with [log.SetOutput].
 //
-// Close fails what is open at once, with an error that wraps [ErrClosed].
-// opts may be nil. The Transport is safe for concurrent use.
+// Close fails everything in flight at once, with an error that wraps [ErrClosed]. opts may be nil.
+// The Transport is safe for concurrent use.
 func NewDirect(opts *DirectOptions) Transport {
 	var o DirectOptions
 	if opts != nil {
@@ -124,7 +122,7 @@ func NewDirect(opts *DirectOptions) Transport {
 	return d
 }
 
-// newHTTP returns an http.Transport for a pool; for nil, one that speaks nothing but HTTP/1.1.
+// newHTTP returns an http.Transport for a pool or, for nil, one that speaks only HTTP/1.1.
 func (d *direct) newHTTP(o *DirectOptions, p *pool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -161,7 +159,7 @@ func (d *direct) newHTTP(o *DirectOptions, p *pool) *http.Transport {
 	return t
 }
 
-// orDefault reads a duration option: zero means def, negative none (which net/http spells 0).
+// orDefault reads a duration option: zero means def, negative means none, for which net/http has 0.
 func orDefault(v, def time.Duration) time.Duration {
 	switch {
 	case v == 0:
@@ -182,7 +180,7 @@ func (o *DirectOptions) proxy() func(*http.Request) (*url.URL, error) {
 	return func(req *http.Request) (*url.URL, error) {
 		u, err := http.ProxyFromEnvironment(req)
 		if err != nil {
-			return nil, errBadProxy // the original quotes the setting, password and all
+			return nil, errBadProxy // the original error quotes the setting with its password
 		}
 		return u, nil
 	}
@@ -210,7 +208,7 @@ func (o *DirectOptions) tlsConfig(p *pool) *tls.Config {
 	return cfg
 }
 
-// RoundTrip implements [http.RoundTripper] as the package comment says.
+// RoundTrip implements [http.RoundTripper], see the package comment.
 func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	if d.closed.Load() {
 		closeBody(req)
@@ -242,9 +240,9 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// Close closes every connection, so that whatever is open fails at once, and
-// ends dials in progress. It returns when those have ended, after 5 s at most,
-// and always returns nil. It may be called more than once.
+// Close closes every connection, so that everything in flight fails at once, and cancels dials. It
+// returns when the dials have ended, after at most 5 s, and always returns nil. It may be called
+// more than once.
 func (d *direct) Close() error {
 	d.closeOnce.Do(func() {
 		d.closed.Store(true) // before anything fails, so that it fails with ErrClosed

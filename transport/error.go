@@ -5,17 +5,16 @@ import (
 	"strings"
 )
 
-// Stage says how far a request got. The zero value is [MaybeSent], the only
-// one that is safe to assume.
+// Stage says how far a request got. The zero value is [MaybeSent], which is always safe to assume.
 type Stage uint8
 
 const (
-	// MaybeSent means that the server may have seen the request and may have acted on it.
+	// MaybeSent means that the server may have received the request and acted on it.
 	MaybeSent Stage = iota
-	// NotSent means that nothing of the request can have reached the server.
+	// NotSent means that no part of the request can have reached the server.
 	NotSent
-	// Answered means that the server's whole verdict was read. It is set above
-	// the seam only: below it, a response is a response, whatever its status.
+	// Answered means that the server's whole answer was read. It is set only above the seam: below
+	// it, any response is a success, whatever its status.
 	Answered
 )
 
@@ -34,15 +33,15 @@ func (s Stage) String() string {
 // ErrClosed is wrapped by the error of a RoundTrip on a closed transport.
 var ErrClosed = errors.New("transport closed")
 
-// Error is how a RoundTrip, or a Read of its response's body, fails.
+// Error is the error of a RoundTrip, or of a Read from its response's body.
 type Error struct {
 	// Stage says how far the request got.
 	Stage Stage
-	// Permanent says that trying the same request again cannot help: the
-	// transport is closed, the URL is bad, the host does not exist, TLS
-	// verification failed, a policy refused it.
+	// Permanent says that a retry of the same request cannot succeed: the transport is closed, the
+	// URL is invalid, the host does not exist, TLS verification failed, or a policy refused the
+	// request.
 	Permanent bool
-	// Op is what was being done, in two or three words: "dial", "read body".
+	// Op is the operation that failed, in two or three words: "dial", "read body".
 	Op string
 	// Err is the cause.
 	Err error
@@ -72,8 +71,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// StageOf returns how far the request of err got. An error that is not, and
-// does not wrap, an [*Error] comes from a foreign RoundTripper: [MaybeSent].
+// StageOf returns how far the request of err got. If err neither is nor wraps an [*Error], it comes
+// from a foreign RoundTripper, and the stage is [MaybeSent].
 func StageOf(err error) Stage {
 	var e *Error
 	if errors.As(err, &e) {
@@ -82,7 +81,7 @@ func StageOf(err error) Stage {
 	return MaybeSent
 }
 
-// IsPermanent reports whether err says that trying again cannot help.
+// IsPermanent reports whether err says that a retry cannot succeed.
 func IsPermanent(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Permanent

@@ -11,25 +11,25 @@ import (
 	"sync/atomic"
 )
 
-// exchange is one RoundTrip of a Direct: the trace that sees how far the
-// request got, and the body of the response. All in one allocation.
+// exchange is one RoundTrip of a Direct: the trace that sees how far the request got, and the body
+// of the response, in one allocation.
 //
-// The fields of the first group belong to the goroutine of RoundTrip (net/http
-// calls GotConn on it), those of the second to the reader of the body.
+// The first group of fields belongs to the goroutine of RoundTrip, on which net/http calls GotConn,
+// the second to the reader of the body.
 type exchange struct {
 	d      *direct
 	req    *http.Request // the caller's
 	body   io.ReadCloser // of the response
 	cancel context.CancelCauseFunc
 	trace  httptrace.ClientTrace
-	sender *requestBody // only if the body may block or there is a worker
-	worker *worker      // only if the exchange may go over HTTP/2
+	sender *requestBody // nil unless the body may block or there is a worker
+	worker *worker      // nil unless the exchange may use HTTP/2
 
 	gotConn bool
 	sent    bool      // an earlier connection may have carried the request
-	conn    *conn     // the last connection; nil if it cannot be known
-	tls     *tls.Conn // the same, if it has TLS
-	writes  uint32    // of conn, when the exchange got it
+	conn    *conn     // the last connection; nil if it is unknown
+	tls     *tls.Conn // the same, with TLS
+	writes  uint32    // conn.writes when the exchange got the connection
 	h2      bool      // the response came over HTTP/2
 
 	readErr  error       // sticky
@@ -39,17 +39,16 @@ type exchange struct {
 	closed   atomic.Bool
 }
 
-// errReplay ends a request that net/http is about to send once more.
+// errReplay cancels a request that net/http is about to send again.
 var errReplay = errors.New("the connection or the server gave the request up, and it is not sent twice")
 
-// outgoing returns the request as net/http gets it. The caller's own trace
-// keeps working: httptrace calls it after ours.
+// outgoing returns the request for net/http. The caller's own trace keeps working: httptrace calls
+// it after ours.
 //
-// GetBody is gone from it, because it is what net/http repeats a POST with: on
-// HTTP/2 after RST_STREAM (PROTOCOL_ERROR or REFUSED_STREAM) or GOAWAY, up to
-// seven times, on a dead HTTP/1 connection if there is an Idempotency-Key.
-// Without it net/http repeats only what it has not begun to send. A request
-// without a body has no such guard, so it gets another: see got.
+// The request has no GetBody, with which net/http would repeat a POST: on HTTP/2 up to seven times
+// after RST_STREAM (PROTOCOL_ERROR or REFUSED_STREAM) or GOAWAY, and on a dead HTTP/1 connection if
+// there is an Idempotency-Key. Without GetBody, net/http repeats only requests that it has not
+// begun to send. For requests without a body, see got.
 func (e *exchange) outgoing() *http.Request {
 	e.trace.GotConn = e.got
 	ctx := guarded(httptrace.WithClientTrace(e.req.Context(), &e.trace))
@@ -69,7 +68,7 @@ func (e *exchange) outgoing() *http.Request {
 	return out
 }
 
-// safe reports whether a method may be repeated freely (RFC 9110 section 9.2.1).
+// safe reports whether a method is safe (RFC 9110 section 9.2.1) and may be repeated.
 func safe(method string) bool {
 	switch method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
@@ -78,9 +77,9 @@ func safe(method string) bool {
 	return false
 }
 
-// hideIdempotencyKey spells these headers in lower case if they are there.
-// net/http takes the canonical spelling as leave to repeat a request without a
-// body; for the server the spelling makes no difference (RFC 9110 section 5.1).
+// hideIdempotencyKey spells these headers in lower case. net/http takes the canonical spelling as
+// permission to repeat a request without a body. To servers the spelling makes no difference (RFC
+// 9110 section 5.1).
 func hideIdempotencyKey(h http.Header) http.Header {
 	for canonical, lower := range map[string]string{
 		"Idempotency-Key":   "idempotency-key",
@@ -95,7 +94,7 @@ func hideIdempotencyKey(h http.Header) http.Header {
 	return h
 }
 
-// got is the trace's GotConn: from here on the request may be on the wire.
+// got is the trace's GotConn: from now on the request may be on the wire.
 func (e *exchange) got(info httptrace.GotConnInfo) {
 	if e.gotConn && !e.unsent() {
 		e.sent = true
@@ -105,14 +104,13 @@ func (e *exchange) got(info httptrace.GotConnInfo) {
 	if e.conn != nil {
 		e.writes = e.conn.writes.Load()
 	}
-	// HTTP/2 looks at the context once more before it writes headers, so this
-	// is in time. HTTP/1 repeats only safe methods here, once per dead
-	// connection, and needs no end.
+	// HTTP/2 checks the context once more before it writes headers, so this is in time. HTTP/1
+	// repeats only safe methods here, once per dead connection, which is allowed.
 	if e.sent && e.cancel != nil && (!safe(e.req.Method) || isHTTP2(e.tls)) {
 		e.cancel(errReplay)
 	}
 	if e.conn == nil || isHTTP2(e.tls) {
-		return // its streams all end with the connection, without help
+		return // its streams all end with the connection
 	}
 	e.conn.user.Store(e)
 	if e.sender != nil && e.sender.blocks {
@@ -121,7 +119,7 @@ func (e *exchange) got(info httptrace.GotConnInfo) {
 	}
 }
 
-// unwrap finds our connection under TLS, also under TLS to a proxy.
+// unwrap returns our connection below TLS, including TLS to a proxy.
 func unwrap(nc net.Conn) (*conn, *tls.Conn) {
 	var outer *tls.Conn
 	for {
@@ -143,14 +141,14 @@ func isHTTP2(c *tls.Conn) bool {
 	return c != nil && c.ConnectionState().NegotiatedProtocol == "h2"
 }
 
-// unsent reports whether the last connection provably carried nothing of the
-// request. An HTTP/1 connection belongs to one exchange at a time, so its
-// counter tells; a connection shared by HTTP/2 streams tells nothing.
+// unsent reports whether the last connection provably carried nothing of the request. An HTTP/1
+// connection serves one exchange at a time, so its counter proves that. A connection shared by
+// HTTP/2 streams proves nothing.
 func (e *exchange) unsent() bool {
 	if e.conn == nil || isHTTP2(e.tls) {
 		return false
 	}
-	_ = e.conn.Close() // net/http gave it up; now nothing can be written any more
+	_ = e.conn.Close() // net/http has given it up; now nothing more can be written
 	return e.conn.writes.Load() == e.writes
 }
 
@@ -161,7 +159,7 @@ func (e *exchange) stage() Stage {
 	return MaybeSent
 }
 
-// fail makes the error of RoundTrip.
+// fail returns the error of RoundTrip.
 func (e *exchange) fail(err error) *Error {
 	e.release()
 	if invalidRequest(e.req) {
@@ -174,7 +172,7 @@ func (e *exchange) fail(err error) *Error {
 	return e.failure(e.stage(), op, err)
 }
 
-// failure names the cause: the caller's context first, then Close, then err.
+// failure picks the cause: the caller's context first, then Close, then err.
 func (e *exchange) failure(stage Stage, op string, err error) *Error {
 	switch ctx := e.req.Context(); {
 	case ctx.Err() != nil:
@@ -187,7 +185,7 @@ func (e *exchange) failure(stage Stage, op string, err error) *Error {
 	return &Error{Stage: stage, Permanent: permanent(err), Op: op, Err: clean(err)}
 }
 
-// release lets go of what refers to the exchange when it is over.
+// release drops the references to the exchange when it is over.
 func (e *exchange) release() {
 	if e.conn != nil {
 		e.conn.user.CompareAndSwap(e, nil) // the next exchange may already be there
@@ -208,29 +206,29 @@ func (e *exchange) accept(resp *http.Response) {
 	resp.Body = (*responseBody)(e)
 	e.accepted.Store(true)
 	if e.d.closed.Load() && !e.h2 {
-		e.abandon() // Close was too early to see the body
+		e.abandon() // Close came too early to see the body
 	}
 }
 
-// abandon ends net/http's goroutines of an HTTP/1 exchange whose connection
-// was closed and whose body nobody may be reading.
+// abandon ends net/http's goroutines of an HTTP/1 exchange whose connection is closed and whose
+// body may not be read.
 func (e *exchange) abandon() {
 	if e.accepted.Load() {
 		_ = e.body.Close()
 	}
 }
 
-// responseBody is the exchange as the body of its response. Read is for one
-// goroutine at a time, Close for any.
+// responseBody is the exchange as the body of its response. Read is for one goroutine at a time,
+// Close for any.
 type responseBody exchange
 
-// Read reads what there is. Its error is io.EOF only after the whole body,
-// else an [*Error]; it stays the same from then on.
+// Read reads what is available. Its error is io.EOF only after the whole body, else an [*Error].
+// Later calls return the same error.
 func (b *responseBody) Read(p []byte) (int, error) {
 	if b.readErr != nil {
 		return 0, b.readErr
 	}
-	if b.closed.Load() { // over HTTP/2 the body below may not know it yet
+	if b.closed.Load() { // over HTTP/2, the body below may not be closed yet
 		return 0, &Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
 	}
 	n, err := b.next(p)
@@ -259,7 +257,7 @@ func (b *responseBody) next(p []byte) (int, error) {
 	return b.body.Read(p)
 }
 
-// Close gives up what was not read, without waiting for the peer. It always returns nil.
+// Close discards what was not read, without waiting for the peer. It always returns nil.
 func (b *responseBody) Close() error {
 	if b.closed.Swap(true) {
 		return nil
@@ -276,7 +274,7 @@ func (b *responseBody) Close() error {
 		return nil
 	}
 	if !b.ended.Load() && b.conn != nil {
-		_ = b.conn.Close() // net/http would; but over TLS it would first send an alert, for up to 5 s
+		_ = b.conn.Close() // net/http would do it, but over TLS it first sends an alert, for up to 5 s
 	}
 	_ = b.body.Close()
 	e.release()

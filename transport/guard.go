@@ -9,16 +9,16 @@ import (
 	"syscall"
 )
 
-// WithDialGuard returns a context whose requests go to no address that judge
-// refuses. [NewDirect] asks it for each address that a host name stands for, before
-// it connects; after the fact where DirectOptions.DialContext makes connections, and only if their
-// RemoteAddr is an IP address. Such a request has a connection of its own, over HTTP/1.1, so that
-// none that somebody else made without the guard carries it. Its refusal is a permanent [*Error] of
-// stage NotSent that wraps judge's.
+// WithDialGuard returns a context whose requests connect to no address that judge refuses.
+// [NewDirect] calls judge for each address that a host name resolves to, before it connects. If
+// DirectOptions.DialContext makes the connections, it calls judge afterwards, and only if their
+// RemoteAddr is an IP address. Such a request uses a new HTTP/1.1 connection, so that it never uses
+// one made without the guard. A refusal is a permanent [*Error] of stage NotSent that wraps judge's
+// error.
 //
-// Not judged is the address of a proxy: what is behind it, only the proxy knows. Other transports may
-// not know the guard: an address that stands in a URL is for the caller to judge. judge may be called
-// concurrently, and must not block.
+// The address of a proxy is not judged: only the proxy knows what is behind it. Other transports
+// may ignore the guard, so callers must judge an address in a URL themselves. judge may be called
+// concurrently and must not block.
 func WithDialGuard(ctx context.Context, judge func(netip.AddrPort) error) context.Context {
 	return context.WithValue(ctx, guardKey{}, judge)
 }
@@ -33,7 +33,7 @@ func guardOf(ctx context.Context) judge {
 	return g
 }
 
-// dialing is what the dial of a guarded request knows of it.
+// dialing is what the dial of a guarded request needs to know.
 type dialing struct {
 	judge   judge
 	proxied bool // set before the dial begins
@@ -46,7 +46,7 @@ func dialingOf(ctx context.Context) *dialing {
 	return d
 }
 
-// guarded tells the dials of a request's context of its guard, if it has one.
+// guarded passes the guard of a request's context, if there is one, on to its dials.
 func guarded(ctx context.Context) context.Context {
 	g := guardOf(ctx)
 	if g == nil {
@@ -55,7 +55,7 @@ func guarded(ctx context.Context) context.Context {
 	return context.WithValue(ctx, dialingKey{}, &dialing{judge: g})
 }
 
-// seesGuard makes a choice of proxies known to the dials of guarded requests.
+// seesGuard tells the dials of guarded requests which proxy was chosen.
 func seesGuard(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	if proxy == nil {
 		return nil
@@ -69,13 +69,13 @@ func seesGuard(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) 
 	}
 }
 
-// guardError is the refusal of a guard.
+// guardError is an error of a guard.
 type guardError struct{ err error }
 
 func (e *guardError) Error() string { return e.err.Error() }
 func (e *guardError) Unwrap() error { return e.err }
 
-// judgeAddress asks the guard of a dial about an address. One that is no IP address cannot be judged.
+// judgeAddress asks the guard of a dial about an address. Anything but an IP address passes.
 func judgeAddress(ctx context.Context, address string) error {
 	d := dialingOf(ctx)
 	if d == nil || d.proxied {
@@ -91,12 +91,12 @@ func judgeAddress(ctx context.Context, address string) error {
 	return nil
 }
 
-// judgeSocket is asked by a net.Dialer before it connects.
+// judgeSocket is called by a net.Dialer before it connects.
 func judgeSocket(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	return judgeAddress(ctx, address)
 }
 
-// judgeConn is asked when a connection is there.
+// judgeConn is called with a new connection.
 func judgeConn(ctx context.Context, c net.Conn) error {
 	if addr := c.RemoteAddr(); addr != nil {
 		return judgeAddress(ctx, addr.String())

@@ -8,14 +8,13 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// For those who implement a transport of their own: the errors of [NewDirect],
-// made the same way.
+// Helpers for other implementations of a transport, so that their errors look like those of
+// [NewDirect].
 
-// Failed returns the Error of an exchange that failed with err, at the stage
-// that the implementer knows. It is permanent if err is known to come again: no
-// such host, TLS verification and the like. The text is safe to show: it holds no
-// query and no userinfo of a URL; io.EOF becomes io.ErrUnexpectedEOF, because a
-// cut must not look like an end.
+// Failed returns the Error of an exchange that failed with err at the given stage. It is permanent
+// if err would come again: no such host, failed TLS verification and the like. The text is safe to
+// show: it has no query or userinfo of a URL, and no control characters. io.EOF becomes
+// io.ErrUnexpectedEOF, because a cut must not look like a normal end.
 func Failed(stage Stage, op string, err error) *Error {
 	return &Error{Stage: stage, Permanent: permanent(err), Op: op, Err: clean(err)}
 }
@@ -32,9 +31,9 @@ func Scrub(text string) string { return redact.Clean(scrub(text), maxErrorText+l
 
 var errInvalidRequest = errors.New("no absolute http or https URL, or an invalid method or header field")
 
-// CheckRequest returns an error if req is one that net/http would refuse to
-// send: its URL is not an absolute one of http or https, its method is no token
-// or a header field is invalid (RFC 9110 section 5). It does not quote req.
+// CheckRequest returns an error if net/http would refuse to send req: its URL is not an absolute
+// http or https URL, its method is not a token, or a header field is invalid (RFC 9110 section 5).
+// The error does not quote req.
 func CheckRequest(req *http.Request) error {
 	if invalidRequest(req) {
 		return errInvalidRequest

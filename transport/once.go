@@ -2,10 +2,9 @@ package transport
 
 import "net/http"
 
-// RunsOnce reports whether rt is known to execute a request at most once per
-// RoundTrip, whatever its GetBody says. A plain [net/http.Transport] is not: it
-// sends a POST again after some failures. A RoundTripper says so of itself
-// with a method RunsOnce() bool.
+// RunsOnce reports whether rt is known to run a request at most once per RoundTrip, whatever its
+// GetBody is. A plain [net/http.Transport] is not: it sends a POST again after some failures. A
+// RoundTripper declares it by a method RunsOnce() bool.
 func RunsOnce(rt http.RoundTripper) bool {
 	once, ok := rt.(interface{ RunsOnce() bool })
 	return ok && once.RunsOnce()

@@ -11,22 +11,24 @@ import (
 )
 
 const (
-	// maxOrigins is how many origins have a pool. The one used longest ago loses its pool first.
+	// maxOrigins is how many origins have a pool. The least recently used one loses its pool first.
 	maxOrigins = 256
 	// maxAbandoned is how many abandoned exchanges of one origin net/http may still be running.
-	// Beyond it, the origin gets a new pool only after a pause, and that pool one request at first.
+	// Beyond it, the origin gets its next pool only after a pause, and that pool admits one request
+	// at first.
 	maxAbandoned = 64
-	// firstPause is the first of these pauses. Each is twice as long as the one before, so that
-	// what is left behind grows with the logarithm of the time, and the origin still recovers.
+	// firstPause is the first of these pauses. Each is twice as long as the one before: the number
+	// of exchanges left behind grows with the logarithm of the time, and the origin can still
+	// recover.
 	firstPause = time.Second
 )
 
-// ErrTooManyAbandoned is wrapped by the error of a RoundTrip that [NewDirect] refused because
-// net/http has not ended the exchanges that this process abandoned earlier at that server. The
-// error's stage is [NotSent]. The server is tried again after a pause that doubles each time.
+// ErrTooManyAbandoned is wrapped by the error of a RoundTrip that [NewDirect] refused, because
+// net/http is still running too many exchanges with that server that were abandoned before. The
+// stage is [NotSent]. The server is tried again after a pause, which doubles each time.
 var ErrTooManyAbandoned = errors.New("too many exchanges with this server were abandoned and have not ended: try again later")
 
-// errProtocolChanged fails a connection that no request has used.
+// errProtocolChanged fails a connection before any request has used it.
 var errProtocolChanged = errors.New("the server has changed from HTTP/1.1 to HTTP/2: try again")
 
 // sender is what a pool needs of an http.Transport.
@@ -35,9 +37,9 @@ type sender interface {
 	CloseIdleConnections()
 }
 
-// pools has a pool for each https origin. One lock of net/http guards all HTTP/2 connections of an
-// http.Transport, and every https request takes it. A connection that never lets go of it would
-// freeze all origins that share the http.Transport.
+// pools has a pool for each https origin. All HTTP/2 connections of an http.Transport share a lock,
+// which every https request takes. A connection that never releases it would freeze all origins
+// that share the http.Transport.
 type pools struct {
 	open  func(*pool) sender // makes the http.Transport of a pool
 	conns *connSet
@@ -51,15 +53,15 @@ type pools struct {
 type origin struct {
 	pools     *pools
 	used      uint64       // guarded by pools.mu
-	abandoned atomic.Int32 // exchanges that net/http still runs although their callers have left
+	abandoned atomic.Int32 // exchanges that net/http still runs after their callers have left
 
 	mu        sync.Mutex
 	current   *pool         // guarded by mu; nil if the next request needs a new one
-	pause     time.Duration // guarded by mu; before the next pool, while too many are abandoned
+	pause     time.Duration // guarded by mu; before the next pool, while too many exchanges are abandoned
 	notBefore time.Time     // guarded by mu; end of the pause
 }
 
-// What the connections of a pool speak. It is decided once, so that a request over HTTP/1 needs no
+// What the connections of a pool speak. It is decided once, so that requests over HTTP/1 need no
 // protection from HTTP/2.
 const (
 	undecided uint32 = iota
@@ -67,23 +69,23 @@ const (
 	http2
 )
 
-// pool is an http.Transport for one origin, with connections of its own. The origin replaces it
-// when net/http does not end an exchange; exchanges in flight stay with the old pool.
+// pool is an http.Transport for one origin, with its own connections. The origin replaces it when
+// net/http does not end an exchange. Exchanges in flight stay with the old pool.
 type pool struct {
 	sender   sender
 	origin   *origin
 	protocol atomic.Uint32
-	trial    atomic.Bool // one request tries the server; others are refused until it has returned
+	trial    atomic.Bool // one request tries the server; others are refused until it returns
 	idle     atomic.Bool // CloseIdleConnections was called
 
 	once sync.Once
-	dead chan struct{} // closed when the connections are given up
+	dead chan struct{} // closed when the connections are closed for good
 
-	// doubts counts exchanges that are over for their callers while net/http has not returned. It
-	// does within microseconds, or never: new requests wait until that is known.
+	// doubts counts exchanges that have ended for their callers before net/http returned. net/http
+	// returns within microseconds, or never. New requests wait until that is known.
 	doubts  atomic.Int32
 	mu      sync.Mutex
-	settled chan struct{} // guarded by mu; closed when there is no doubt left, nil if nobody waits
+	settled chan struct{} // guarded by mu; closed when doubts is 0, nil if nobody waits
 }
 
 // get returns the pool for a request to host, whose context is ctx.
@@ -102,7 +104,7 @@ func (ps *pools) get(ctx context.Context, host string) (*pool, error) {
 	return o.get()
 }
 
-// settle waits until there is no doubt about p, for a while. One doubt lasts for grace at most, but
+// settle waits, within bounds, until doubts is 0. A single doubt lasts at most for grace, but
 // others may follow.
 func (p *pool) settle(ctx context.Context) {
 	p.mu.Lock()
@@ -111,7 +113,7 @@ func (p *pool) settle(ctx context.Context) {
 	}
 	settled := p.settled
 	p.mu.Unlock()
-	if p.doubts.Load() == 0 { // since before settled was there
+	if p.doubts.Load() == 0 { // since before settled was made
 		p.believe(0)
 	}
 	limit := time.NewTimer(2 * grace)
@@ -123,7 +125,7 @@ func (p *pool) settle(ctx context.Context) {
 	}
 }
 
-// believe takes n doubts away.
+// believe subtracts n doubts.
 func (p *pool) believe(n int32) {
 	if p.doubts.Add(-n) > 0 {
 		return
@@ -136,7 +138,7 @@ func (p *pool) believe(n int32) {
 	}
 }
 
-// origin returns the origin of host, and the one that had to go for it, if any.
+// origin returns the origin of host, and the one that was evicted for it, if any.
 func (ps *pools) origin(host string) (o, evicted *origin) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -153,8 +155,8 @@ func (ps *pools) origin(host string) (o, evicted *origin) {
 	return o, evicted
 }
 
-// evict forgets the origin used longest ago and returns it. It is called with the lock held. An
-// origin with abandoned exchanges stays: its count bounds them.
+// evict removes the least recently used origin and returns it. The lock is held. Origins with
+// abandoned exchanges stay, because their count bounds those.
 func (ps *pools) evict() *origin {
 	var oldest *origin
 	var host string
@@ -167,8 +169,8 @@ func (ps *pools) evict() *origin {
 	return oldest
 }
 
-// closeIdle closes the idle connections of all pools, each on a goroutine of its own: this takes
-// locks of HTTP/2 that net/http may never give back.
+// closeIdle closes the idle connections of all pools, each on its own goroutine: this takes HTTP/2
+// locks that net/http may never release.
 func (ps *pools) closeIdle() {
 	ps.mu.Lock()
 	all := make([]*origin, 0, len(ps.byHost))
@@ -205,8 +207,7 @@ func (o *origin) get() (*pool, error) {
 	return p, nil
 }
 
-// mayTry reports whether the pause is over, and begins the next one if so. It is called with the
-// lock held.
+// mayTry reports whether the pause is over, and begins the next one if so. The lock is held.
 func (o *origin) mayTry(now time.Time) bool {
 	if o.pause == 0 {
 		o.pause = firstPause
@@ -220,7 +221,7 @@ func (o *origin) mayTry(now time.Time) bool {
 	return true
 }
 
-// replace has the next request use a new pool.
+// replace makes the next request use a new pool.
 func (o *origin) replace() {
 	o.mu.Lock()
 	p := o.current
@@ -231,8 +232,8 @@ func (o *origin) replace() {
 	}
 }
 
-// retire has the next request use another pool than p. What was in flight may go on; the
-// connections that are idle after a while are closed.
+// retire makes the next request use another pool than p. Exchanges in flight continue. Connections
+// that are idle after a while are closed.
 func (p *pool) retire() {
 	o := p.origin
 	o.mu.Lock()
@@ -243,14 +244,14 @@ func (p *pool) retire() {
 	}
 }
 
-// closeIdle closes the idle connections. It may never return.
+// closeIdle closes the idle connections. It may block forever.
 func (p *pool) closeIdle() {
 	if p.idle.CompareAndSwap(false, true) {
 		p.sender.CloseIdleConnections()
 	}
 }
 
-// giveUp closes the connections, and ends the exchanges that net/http does not end for that.
+// giveUp closes the connections, and fails the exchanges that do not end with them.
 func (p *pool) giveUp() {
 	p.once.Do(func() {
 		close(p.dead)
@@ -258,8 +259,8 @@ func (p *pool) giveUp() {
 	})
 }
 
-// returned is called when net/http has ended a RoundTrip of p, with a response of the major version
-// proto, or 0.
+// returned is called when net/http has ended a RoundTrip of p. proto is the major version of the
+// response, 0 if there was none.
 func (p *pool) returned(proto int) {
 	if p.trial.Load() {
 		p.trial.Store(false)
@@ -269,8 +270,8 @@ func (p *pool) returned(proto int) {
 	}
 }
 
-// handshake is called at the end of each TLS handshake, before a request gets the connection. No
-// connection of a pool that has decided for HTTP/1 may speak HTTP/2.
+// handshake is called at the end of each TLS handshake, before a request gets the connection. In a
+// pool that has decided for HTTP/1, no connection may speak HTTP/2.
 func (p *pool) handshake(cs tls.ConnectionState) error {
 	if cs.NegotiatedProtocol != "h2" {
 		return nil

@@ -12,16 +12,16 @@ var errBodyTaken = errors.New("the exchange is over, and its request body is not
 
 // requestBody is a request body between the caller and net/http.
 //
-// If the body was not made from memory, a Read of it may block. net/http waits for that Read even
-// after the HTTP/1 connection is gone; only closing the body helps, which conn.Close does.
+// A Read of a body that is not from memory may block. net/http waits for that Read even after the
+// HTTP/1 connection is gone. Only closing the body helps, which conn.Close does.
 //
 // A worker lends the body to net/http, which may still want to read it when the exchange is over.
-// The caller's bytes are the caller's again then: see end.
+// By then the bytes belong to the caller again: see end.
 type requestBody struct {
 	io.ReadCloser
 	blocks  bool                 // a Read may block
 	reading chan struct{}        // holds an element while a Read runs; nil if the body is not lent
-	conn    atomic.Pointer[conn] // whose Close closes this
+	conn    atomic.Pointer[conn] // its Close closes this body
 	closed  atomic.Bool
 }
 
@@ -38,23 +38,23 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// Close closes the caller's body the first time, whoever is first.
+// Close closes the caller's body once.
 func (b *requestBody) Close() error {
 	if b.closed.Swap(true) {
 		return nil
 	}
 	if c := b.conn.Load(); c != nil {
-		c.sending.CompareAndSwap(b, nil) // an idle connection keeps nothing of the caller's
+		c.sending.CompareAndSwap(b, nil) // an idle connection must not refer to the caller's body
 	}
 	if b.blocks && b.reading != nil {
-		go func() { _ = b.ReadCloser.Close() }() // net/http would wait for it, and with it the exchange
+		go func() { _ = b.ReadCloser.Close() }() // net/http, and with it the exchange, would wait for it
 		return nil
 	}
 	return b.ReadCloser.Close()
 }
 
-// end takes a lent body back. When it returns, net/http reads nothing of it any more; only a Read
-// that the caller's own code holds up is not waited for longer than grace.
+// end takes a lent body back. When it returns, net/http no longer reads it. It waits at most grace
+// for a Read that the caller's own code blocks.
 func (b *requestBody) end() {
 	_ = b.Close()
 	select {
@@ -84,7 +84,7 @@ func (e *exchange) lendBody(out *http.Request) {
 	e.sender.reading = make(chan struct{}, 1)
 }
 
-// takeBody ends what lendBody began.
+// takeBody undoes lendBody.
 func (e *exchange) takeBody() {
 	if b := e.sender; b != nil && b.reading != nil {
 		b.end()

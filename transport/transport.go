@@ -40,9 +40,9 @@ import (
 	"net/http"
 )
 
-// Transport carries HTTP requests for a session. Whoever makes a Transport
-// closes it; where one is used, a plain [http.RoundTripper] is accepted, so a
-// decorator that hides Close is no harm. See the package comment for the contract.
+// Transport carries HTTP requests for a session. The caller that makes a Transport closes it. A
+// plain [http.RoundTripper] is accepted wherever a Transport is used, so a decorator may hide
+// Close. See the package comment for the contract.
 type Transport interface {
 	http.RoundTripper
 	io.Closer

@@ -12,48 +12,48 @@ import (
 const (
 	// grace is how long net/http has to return after a context or the Direct ended.
 	grace = 200 * time.Millisecond
-	// patience is how long an abandoned exchange may hold on to its pool's connections.
+	// patience is how long an abandoned exchange may keep its pool's connections open.
 	patience = 5 * time.Second
 )
 
-// errGivenUp is the cause of an exchange whose connection was given up for another one's sake.
+// errGivenUp is the cause of exchanges whose connection was closed because of another exchange.
 var errGivenUp = errors.New("the connection was given up: net/http did not end another exchange on it")
 
-// worker runs net/http for one exchange that may go over HTTP/2, on a goroutine of its own. The
-// exchange's caller waits for it and leaves when its context or the Direct ends and net/http does
-// not return. net/http takes locks that a peer can hold up and that its own defects never release.
+// worker runs net/http for one exchange that may use HTTP/2, on its own goroutine. The caller waits
+// for it, and leaves if net/http does not return after its context or the Direct has ended.
+// net/http takes locks that a peer can hold up and that its own defects never release.
 type worker struct {
 	pool    *pool
 	ctx     context.Context // the caller's
 	closing <-chan struct{} // ends with the Direct
-	results chan result     // holds one, so that the worker never waits
-	asks    chan *pull      // what to read into
+	results chan result     // has room for one, so that the worker never waits
+	asks    chan *pull      // memory to read into
 	quit    chan struct{}   // closed with the body
-	bulk    bool            // of the reader: the last piece was large
+	bulk    bool            // of the reader: the last read was large
 
 	mu        sync.Mutex
-	waiting   bool        // guarded by mu; somebody waits for a result
+	waiting   bool        // guarded by mu; the caller waits for a result
 	running   int         // guarded by mu; goroutines of the exchange
 	abandoned bool        // guarded by mu; counted in the origin
 	limit     *time.Timer // guarded by mu; of a body's close
 }
 
-// result is what one call of net/http returned.
+// result is the result of one call of net/http.
 type result struct {
 	resp *http.Response
 	n    int
 	err  error
 }
 
-// pull is memory for one Read of a body. It is not the caller's, which belongs to the caller again
-// after it left, although net/http may still write.
+// pull is memory for one Read of a body. It is not the caller's memory, which net/http must not
+// write to after the caller has left.
 type pull struct {
 	b    []byte
 	pool *sync.Pool
 }
 
 const (
-	smallPull = 4 << 10 // an idle stream holds one
+	smallPull = 4 << 10 // for idle streams, in bytes
 	largePull = 32 << 10
 )
 
@@ -67,7 +67,7 @@ func pullPool(size int) *sync.Pool {
 
 func (b *pull) free() { b.pool.Put(b) }
 
-// apart is RoundTrip on a worker.
+// apart runs RoundTrip on a worker.
 func (e *exchange) apart(p *pool) (*http.Response, error) {
 	w := &worker{
 		pool: p, ctx: e.req.Context(), closing: e.d.closing.Done(),
@@ -104,7 +104,7 @@ func (w *worker) run(out *http.Request) {
 	resp, err := w.pool.sender.RoundTrip(out)
 	var body io.ReadCloser
 	if err == nil {
-		body = resp.Body // the caller replaces the one in resp
+		body = resp.Body // the caller replaces resp.Body
 	}
 	if !w.deliver(result{resp: resp, err: err}) {
 		if err == nil {
@@ -113,13 +113,13 @@ func (w *worker) run(out *http.Request) {
 		return
 	}
 	if err != nil || resp.ProtoMajor != 2 || body == http.NoBody {
-		return // bodies of HTTP/1 are read by their readers
+		return // HTTP/1 bodies are read by their readers
 	}
 	for w.read(body) {
 	}
 }
 
-// read does the next Read that the reader asks for. It is false after the last one.
+// read does the next Read that the reader asks for. It returns false after the last one.
 func (w *worker) read(body io.Reader) bool {
 	var buf *pull
 	select {
@@ -141,7 +141,7 @@ func (w *worker) read(body io.Reader) bool {
 	return err == nil
 }
 
-// deliver hands a result to the caller. It is false if the caller has left.
+// deliver passes a result to the caller. It returns false if the caller has left.
 func (w *worker) deliver(r result) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -153,7 +153,7 @@ func (w *worker) deliver(r result) bool {
 	return true
 }
 
-// wait waits for a result. It is false if the caller has left without one.
+// wait waits for a result. It returns false if the caller has left without one.
 func (w *worker) wait() (result, bool) {
 	select {
 	case r := <-w.results:
@@ -182,7 +182,7 @@ func (w *worker) wait() (result, bool) {
 	return r, ok
 }
 
-// lastResult makes the caller leave, unless a result came first.
+// lastResult makes the caller leave, unless there is a result.
 func (w *worker) lastResult() (result, bool) {
 	w.mu.Lock()
 	leaves := w.waiting
@@ -194,7 +194,7 @@ func (w *worker) lastResult() (result, bool) {
 	return <-w.results, true
 }
 
-// pull is Read through the worker.
+// pull reads through the worker.
 func (w *worker) pull(p []byte) (int, error) {
 	pool := smallPulls
 	if w.bulk && len(p) > smallPull {
@@ -230,7 +230,7 @@ func (w *worker) pull(p []byte) (int, error) {
 	return n, r.err
 }
 
-// close closes the body on a goroutine of its own: resetting a stream takes locks, too.
+// close closes the body on its own goroutine, because resetting a stream takes locks too.
 func (w *worker) close(e *exchange) {
 	w.pool.doubts.Add(1)
 	w.mu.Lock()
@@ -244,7 +244,7 @@ func (w *worker) close(e *exchange) {
 	}()
 }
 
-// overdue is called when a body was closed and net/http did not return.
+// overdue is called when net/http has not returned from the close of a body.
 func (w *worker) overdue() {
 	w.abandon()
 	w.pool.believe(1)
@@ -265,8 +265,8 @@ func (w *worker) exit() {
 	}
 }
 
-// abandon has the origin take a new pool, if net/http has not returned, and counts the exchange
-// until it does. After a while the connections of the old pool are closed, which ends exchanges
+// abandon makes the origin use a new pool if net/http has not returned, and counts the exchange
+// until it returns. After a while the connections of the old pool are closed, which ends exchanges
 // that wait for a peer.
 func (w *worker) abandon() {
 	w.mu.Lock()
@@ -283,7 +283,7 @@ func (w *worker) abandon() {
 	time.AfterFunc(patience, w.judge)
 }
 
-// judge decides what becomes of the connections of a pool that an exchange was abandoned in.
+// judge decides what happens to the connections of a pool with an abandoned exchange.
 func (w *worker) judge() {
 	w.mu.Lock()
 	still := w.abandoned
@@ -293,8 +293,8 @@ func (w *worker) judge() {
 	}
 }
 
-// abandoned is the error of a RoundTrip whose worker still runs. It reads nothing that net/http may
-// write.
+// abandoned returns the error of a RoundTrip whose worker still runs. It reads nothing that
+// net/http may write.
 func (e *exchange) abandoned() *Error {
 	err := &Error{Stage: MaybeSent, Op: "round trip", Err: errGivenUp}
 	switch ctx := e.req.Context(); {

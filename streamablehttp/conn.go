@@ -127,7 +127,7 @@ func noScheme(endpoint string) error {
 	if strings.Contains(shown, "@") {
 		return errors.New("the endpoint URL needs the scheme http or https")
 	}
-	shown = sanitize(strings.TrimLeft(shown, "/"), 256)
+	shown = redact.Clean(strings.TrimLeft(shown, "/"), 256)
 	scheme := "https://" // do not suggest sending tokens unencrypted
 	if host, _, _ := strings.Cut(shown, "/"); strings.Contains(host, ":") || host == "localhost" {
 		scheme = "http://"

@@ -64,20 +64,6 @@ func isPlainHeaderValue(value string) bool {
 	return !strings.HasPrefix(value, sentinelStart) || !strings.HasSuffix(value, sentinelEnd)
 }
 
-// IsToken reports whether name is an HTTP token (RFC 9110, section 5.6.2). Header names must be.
-func IsToken(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
-		default:
-			return false
-		}
-	}
-	return name != ""
-}
-
 // CheckHeader returns an error if h cannot be sent with requests: a name or value is invalid in
 // HTTP, or the transport sets the header itself. The error shows no values.
 func CheckHeader(h http.Header) error {
@@ -106,15 +92,6 @@ func reserved(canonical string) bool {
 	return strings.HasPrefix(canonical, "Mcp-") &&
 		(canonical == headerSession || canonical == headerVersion || canonical == headerMethod ||
 			canonical == headerName || strings.HasPrefix(canonical, headerParam))
-}
-
-func validHeaderValue(value string) bool {
-	for i := range len(value) {
-		if c := value[i]; (c < ' ' && c != '\t') || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 var errSessionID = errors.New("the server's session ID contains characters other than visible ASCII")

@@ -11,8 +11,9 @@ const (
 	defaultMaxEvent = 64 << 20
 	// maxErrorBody bounds what is read of an error reply, in bytes.
 	maxErrorBody = 64 << 10
-	// previewLimit bounds Preview fields, in bytes.
+	// previewLimit bounds Preview fields, lineLimit what an error text shows of one, in bytes.
 	previewLimit = 2 << 10
+	lineLimit    = 200
 	// errorBodyTime bounds the wait for the body of an error reply, whose status is already known.
 	errorBodyTime = 5 * time.Second
 	// maxSessionID bounds a session ID, in bytes: the most that common servers accept in a header.
@@ -31,10 +32,6 @@ const (
 	resumeTries = 4
 	// resumeInitial is the first wait before a cut stream is resumed, unless the server set one.
 	resumeInitial = 250 * time.Millisecond
-	// reconnectCeiling bounds the backoff between tries to resume a stream.
-	reconnectCeiling = 30 * time.Second
-	// minReconnect prevents a busy loop with a server that sends "retry: 0" and closes at once.
-	minReconnect = 100 * time.Millisecond
 
 	// drainLimit and drainTime bound what is read of a stream after its answer, to reuse its
 	// connection.

@@ -126,7 +126,7 @@ type exchange struct {
 	drained bool // the drainer owns the body and cancel
 
 	// The state of resuming, unused until a stream is cut.
-	reconnect *backoff.ExponentialBackOff
+	reconnect *pace.Reconnect
 	resumedAt string // the event ID at the last GET
 	failures  int    // failed GETs in a row
 }

@@ -171,7 +171,7 @@ func redirectTarget(from *url.URL, resp *http.Response, followed int) (*url.URL,
 		return nil, refuse(fmt.Sprintf("more than %d redirects", maxRedirects))
 	case next.User != nil:
 		return nil, refuse("its target contains a user name or password")
-	case !strings.EqualFold(next.Scheme, from.Scheme) || !strings.EqualFold(hostPort(next), hostPort(from)):
+	case !httprule.SameOrigin(next, from):
 		return nil, refuse("it leaves the endpoint's origin")
 	}
 	next.Fragment, next.RawFragment = "", ""

@@ -13,7 +13,7 @@ import (
 )
 
 // resume opens the rest of a cut answer stream by GET with its cursor. It waits for the server's
-// reconnection time, or else for a growing backoff, which starts again after each new event ID. A
+// reconnection time (a MUST since 2025-11-25), or else for a growing backoff, which starts again after each new event ID. A
 // refusal, or four failures in a row, ends the call without knowing whether the request ran.
 //
 // A server may close the stream any number of times: that is how long waits are polled. The call's
@@ -46,29 +46,6 @@ func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, erro
 	}
 }
 
-// newReconnectBackOff returns the backoff for streams whose server set no reconnection time.
-func newReconnectBackOff() *backoff.ExponentialBackOff {
-	return backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(resumeInitial), backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.2),
-		backoff.WithMaxInterval(reconnectCeiling), backoff.WithMaxElapsedTime(0),
-	)
-}
-
-// reconnectDelay returns the server's reconnection time if it set one (a MUST since 2025-11-25),
-// else the next backoff. A stream that ends again without a new event ID waits for the longer of
-// the two.
-func reconnectDelay(cursor *Cursor, b *backoff.ExponentialBackOff, moved bool) time.Duration {
-	next := b.NextBackOff()
-	asked, ok := cursor.Retry()
-	switch {
-	case !ok:
-		return next
-	case moved:
-		return max(asked, minReconnect)
-	}
-	return max(asked, next)
-}
-
 // worthReconnecting reports whether a failed GET says nothing about the stream itself. After a 409
 // the server has not noticed yet that the last connection is gone.
 func worthReconnecting(err error) bool {
@@ -79,16 +56,4 @@ func worthReconnecting(err error) bool {
 	}
 	var link *transport.Error
 	return errors.As(err, &link) && !link.Permanent
-}
-
-// wait sleeps for d, or returns the cause if ctx ends first.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

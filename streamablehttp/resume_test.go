@@ -178,7 +178,7 @@ func TestResumeBacksOff(t *testing.T) {
 		expected := resumeInitial
 		for i, waited := range s.waited[1 : len(s.waited)-1] {
 			require.InDelta(t, float64(expected), float64(waited), float64(expected)/5+1, "wait %d", i)
-			expected = min(2*expected, reconnectCeiling)
+			expected = min(2*expected, pace.Ceiling)
 		}
 		require.LessOrEqual(t, s.waited[len(s.waited)-1], resumeInitial*6/5)
 	})

@@ -18,7 +18,7 @@ const minSecret = 8
 // secrets of the request masked. Masking comes first, since a secret that is cut would not be
 // found.
 func shown[T string | []byte](c *Conn, resp *http.Response, text T, limit int) string {
-	return sanitize(redact.Mask(string(text[:min(len(text), maxErrorBody)]), c.secrets(resp)), limit)
+	return redact.Clean(redact.Mask(string(text[:min(len(text), maxErrorBody)]), c.secrets(resp)), limit)
 }
 
 // secrets returns the secrets of the request that resp answers. It is called for errors only, so
@@ -71,17 +71,6 @@ func (c *Conn) masked(sent http.Header, err *transport.Error) *transport.Error {
 	}
 	return err
 }
-
-// maskedError replaces the text of err. It has no Unwrap, because the text of err has the secrets;
-// errors.As and errors.Is still find err.
-type maskedError struct {
-	text string
-	err  error
-}
-
-func (e *maskedError) Error() string        { return e.text }
-func (e *maskedError) Is(target error) bool { return errors.Is(e.err, target) }
-func (e *maskedError) As(target any) bool   { return errors.As(e.err, target) }
 
 // headerSecrets passes the values of a header to add, without those of the protocol. For
 // credentials and cookies it adds their parts too.

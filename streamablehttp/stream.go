@@ -189,7 +189,7 @@ func (x *exchange) deliver(msg *jsonrpc.Message) error {
 		return nil
 	}
 	if x.session.modern {
-		return &ProtocolError{Reason: "server sent the request " + sanitize(msg.Method, 64) + " on a stream: 2026-07-28 forbids that"}
+		return &ProtocolError{Reason: "server sent the request " + redact.Clean(msg.Method, 64) + " on a stream: 2026-07-28 forbids that"}
 	}
 	if err := x.recv.Request(msg.Method, msg.ID, msg.Params); err != nil {
 		return &receiverError{err}

@@ -6,96 +6,58 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// Authorizer gets the session into servers that want authorization. A client of
-// package oauth is one.
+// Authorizer obtains authorization for servers that require it. The Client of package oauth is one.
 type Authorizer interface {
-	// RoundTripper decorates the session's transport: it attaches what the server
-	// wants to see to each request for the endpoint, renews it silently, and never prompts the user.
+	// RoundTripper decorates the session's transport. It attaches the authorization to each request
+	// for the endpoint and renews it silently, without prompting the user.
 	RoundTripper(base http.RoundTripper) http.RoundTripper
-	// Authorize is called when the server has refused a request nevertheless: with
-	// status 401, or with 403 because the scope does not suffice. header has the
-	// WWW-Authenticate fields; began is when the request was made: if there is newer authorization than
-	// that, there is nothing to do. It may ask a person, and is called by one
-	// goroutine at a time, with a context of the session's. After nil the requests that were refused are
-	// made again. Its error fails them.
+	// Authorize is called when the server still refused a request: with status 401, or with 403 for
+	// insufficient scope. header has the WWW-Authenticate fields. began is when the request was made:
+	// if there is newer authorization, there is nothing to do. Authorize may prompt the user. It is
+	// called by one goroutine at a time, with a context of the session. After nil, the refused
+	// requests are sent again; its error fails them.
 	Authorize(ctx context.Context, endpoint string, status int, header http.Header, began time.Time) error
 }
 
 // maxAuthorizations bounds how often one call is authorized.
 const maxAuthorizations = 3
 
-// authorization has the Authorizer called once, however many calls were
-// refused. The work belongs to the session; each call waits on its own context.
-type authorization struct {
-	ended atomic.Uint64 // how many have ended
-
-	mu      sync.Mutex
-	current *authorizing // guarded by mu; what runs, or ran last
-}
-
-// authorizing is one call of the Authorizer. Err may be read once done is closed.
-type authorizing struct {
-	number uint64 // it is the one after so many others
-	done   chan struct{}
-	err    error
-}
-
-// attempt is when a request was made: its refusal is settled by what the
-// Authorizer did since then.
+// attempt is when a request was made. Its refusal is settled by any authorization that ended later.
 type attempt struct {
 	at    time.Time
 	ended uint64 // authorizations that had ended by then
 }
 
-func (s *Session) attempt() attempt { return attempt{time.Now(), s.authorizing.ended.Load()} }
+func (s *Session) attempt() attempt { return attempt{time.Now(), s.authorizing.Ended()} }
 
-// authorize gets authorization after a refusal, or takes the outcome of what
-// ended since the request was made.
+// authorize calls the Authorizer after a refusal, once however many calls were refused, or returns the
+// result of a call that ended since the request was made. The call runs on a goroutine of the session,
+// and each refused call waits on its own context.
 func (s *Session) authorize(ctx context.Context, refusal *streamablehttp.HTTPError, made attempt) error {
-	a := s.joinAuthorizing(refusal, made)
-	if a == nil {
-		return ErrClosed
+	var err error
+	start := func(run func()) bool {
+		return s.owned.Go(func() {
+			run()
+			s.authorized(err)
+		})
 	}
-	select {
-	case <-a.done:
-		return a.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-s.root.Done():
-		return ErrClosed
-	}
+	call, _ := s.authorizing.JoinSince(made.ended, start, func() (struct{}, error) {
+		err = s.callAuthorizer(refusal, made.at)
+		return struct{}{}, err
+	})
+	_, failure := call.Wait(ctx, s.root)
+	return failure
 }
 
-// joinAuthorizing returns the work that settles this refusal, starting it if need
-// be; nil when the session is closing.
-func (s *Session) joinAuthorizing(refusal *streamablehttp.HTTPError, made attempt) *authorizing {
-	z := &s.authorizing
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	if last := z.current; last != nil && last.number >= made.ended {
-		return last // it runs, or ended after the request was made
-	}
-	a := &authorizing{number: z.ended.Load(), done: make(chan struct{})}
-	if !s.owned.start(func() { s.runAuthorizing(a, refusal, made.at) }) {
-		return nil
-	}
-	z.current = a
-	return a
-}
-
-func (s *Session) runAuthorizing(a *authorizing, refusal *streamablehttp.HTTPError, began time.Time) {
-	a.err = s.callAuthorizer(refusal, began)
-	s.authorizing.ended.Add(1)
-	close(a.done)
-	if a.err != nil {
-		s.log.Warn("authorization failed", "error", brief(a.err))
+// authorized is called after the Authorizer, once the refused calls go on.
+func (s *Session) authorized(err error) {
+	if err != nil {
+		s.log.Warn("authorization failed", "error", brief(err))
 		return
 	}
 	s.log.Info("authorized")
@@ -112,7 +74,7 @@ func (s *Session) callAuthorizer(refusal *streamablehttp.HTTPError, began time.T
 	return s.opts.Auth.Authorize(s.root, s.conn.Endpoint(), refusal.Status, header, began)
 }
 
-// unauthorized returns the refusal that err is, if authorization may help against it.
+// unauthorized returns err as an HTTPError if authorization may help.
 func (s *Session) unauthorized(err error) *streamablehttp.HTTPError {
 	var e *streamablehttp.HTTPError
 	if s.opts.Auth == nil || !errors.As(err, &e) {
@@ -129,8 +91,8 @@ func (s *Session) mayAuthorize(c *call) bool {
 	return s.opts.Auth != nil && c.authorized < maxAuthorizations && c.ctx.Value(quiet{}) == nil
 }
 
-// reauthorize does the authorization that a refused call needs. It returns the
-// call's failure if authorization fails. The time it took does not count against the call's timers.
+// reauthorize obtains the authorization that a refused call needs. If that fails, it returns the call's
+// failure. The call's timers are paused meanwhile.
 func (s *Session) reauthorize(c *call, v verdict, refusal error) error {
 	c.authorized++
 	ctx, cancel := c.bounded()

@@ -75,6 +75,6 @@ func (s *Session) cancelAll(ctx context.Context, cut []running) {
 		wg.Go(func() { s.tellCancelled(ctx, gone, KindClosed) })
 	}
 	wg.Wait()
-	_ = s.notices.wait(ctx) // what is not done by now is stopped
+	_ = s.notices.Wait(ctx) // what is not done by now is stopped
 	s.notices.stop()
 }

@@ -40,7 +40,7 @@ func (s *Session) close() error {
 	s.side.stop()
 	deleted := s.farewell(bound, cut, ended)
 	var err error
-	if waitErr := errors.Join(s.owned.wait(bound), s.notices.wait(bound)); waitErr != nil {
+	if waitErr := errors.Join(s.owned.Wait(bound), s.notices.Wait(bound)); waitErr != nil {
 		err = fmt.Errorf("mcp close: goroutines are still running: %w", waitErr)
 	}
 	if state := s.now.Load(); state != deleted && state.inSession() {

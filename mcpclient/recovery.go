@@ -3,33 +3,17 @@ package mcpclient
 import (
 	"context"
 	"errors"
-	"sync"
 )
 
 // errSessionAlive says that a refusal was not the loss of the session.
 var errSessionAlive = errors.New("the session is alive")
 
-// recovery begins a new session when the server lost the old one: once,
-// however many calls met the loss, each waiting on its own context. The work
-// belongs to the session, not to the call that asked first.
+// recovery is one recovery of the session: it replaces a session that the server lost, once, however
+// many calls noticed. It runs on a goroutine of the session, and each call waits on its own context.
 type recovery struct {
-	mu      sync.Mutex
-	current *recoveryTask // guarded by mu
-}
-
-// recoveryTask is one recovery while it runs. Err and pinged may be read once done is closed.
-type recoveryTask struct {
-	generation uint64
+	generation uint64 // to replace
 	why        reason
-	done       chan struct{}
-	err        error
 	pinged     bool // a ping was refused, and not because the server has no ping: the session is gone
-}
-
-func (r *recovery) running() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.current != nil
 }
 
 // reason says why a recovery was asked for, the weaker ones first.
@@ -59,75 +43,57 @@ func (s *Session) recoverWhy(v verdict) reason {
 	return sessionGone
 }
 
-// recover replaces the generation that a call was refused on. If it has been
-// replaced already, there is nothing to do but to send the call again. A
-// recovery that fails leaves the old generation in place: the next call that needs
-// it tries again. Pinged says that a ping found that the session of the generation is gone.
+// recover replaces the generation that a call was refused on, or joins the recovery that does. If the
+// generation has been replaced already, the call just needs to be sent again. A recovery that fails
+// leaves the old generation in place, and the next call tries again. pinged says that a ping showed
+// that the session of the generation is gone.
 func (s *Session) recover(ctx context.Context, generation uint64, why reason) (pinged bool, err error) {
-	for {
-		task, err := s.joinRecovery(generation, why)
-		if task == nil {
-			return false, err
+	for s.isCurrent(generation) {
+		call, _ := s.recovery.Join(s.owned.Go, func() (recovery, error) {
+			r := recovery{generation: generation, why: why}
+			return r, s.runRecovery(&r)
+		})
+		r, err := call.Wait(ctx, s.root)
+		if _, ended, _ := call.Result(); ended {
+			switch {
+			case r.generation != generation:
+				continue // joined the end of the recovery before
+			case errors.Is(err, errSessionAlive) && why > r.why:
+				continue // joined a recovery that knew less
+			}
 		}
-		select {
-		case <-task.done:
-		case <-ctx.Done():
-			return false, context.Cause(ctx)
-		case <-s.root.Done():
-			return false, ErrClosed
-		}
-		if errors.Is(task.err, errSessionAlive) && why > task.why {
-			continue // joined somebody's doubt, but this caller knows more
-		}
-		return task.pinged, task.err
+		return r.pinged, err
 	}
+	return false, nil
 }
 
-// joinRecovery returns the running recovery of a generation, starting it if need
-// be; nil if the generation is past or the session is closing.
-func (s *Session) joinRecovery(generation uint64, why reason) (*recoveryTask, error) {
-	r := &s.recovery
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if s.now.Load().generation != generation {
-		return nil, nil
-	}
-	if r.current != nil {
-		return r.current, nil
-	}
-	task := &recoveryTask{generation: generation, why: why, done: make(chan struct{})}
-	if !s.owned.start(func() { s.runRecovery(task) }) {
-		return nil, ErrClosed
-	}
-	r.current = task
-	return task, nil
-}
+// isCurrent reports whether a generation has not been replaced.
+func (s *Session) isCurrent(generation uint64) bool { return s.now.Load().generation == generation }
 
-func (s *Session) runRecovery(task *recoveryTask) {
-	next, err := s.replaceSession(task)
-	r := &s.recovery
-	r.mu.Lock()
-	if err == nil {
-		next.generation = task.generation + 1
+// runRecovery does one recovery, unless the generation has been replaced meanwhile.
+func (s *Session) runRecovery(r *recovery) error {
+	if !s.isCurrent(r.generation) {
+		return nil
+	}
+	next, err := s.replaceSession(r)
+	switch {
+	case err == nil:
+		next.generation = r.generation + 1
 		s.now.Store(next)
-	}
-	task.err, r.current = err, nil
-	r.mu.Unlock()
-	if err == nil {
 		s.log.Info("session restored", "era", next.era, "version", next.version)
 		s.enqueue(event{kind: eventRestored, restored: SessionRestored{Era: next.era, ProtocolVersion: next.version}})
 		s.side.follow(s, next)
-	} else if !errors.Is(err, errSessionAlive) {
+	case !errors.Is(err, errSessionAlive):
 		s.log.Warn("session recovery failed", "error", brief(err))
 	}
-	close(task.done)
+	return err
 }
 
 // replaceSession does the work: it asks whether the old session lives when
 // that is in doubt, negotiates, and restores what the client knows.
-func (s *Session) replaceSession(task *recoveryTask) (*sessionState, error) {
+func (s *Session) replaceSession(r *recovery) (*sessionState, error) {
 	old := s.now.Load()
-	next, err := s.successor(task, old)
+	next, err := s.successor(r, old)
 	if err != nil {
 		return nil, err
 	}
@@ -136,8 +102,8 @@ func (s *Session) replaceSession(task *recoveryTask) (*sessionState, error) {
 }
 
 // successor negotiates the state that replaces old, if it has to be replaced.
-func (s *Session) successor(task *recoveryTask, old *sessionState) (*sessionState, error) {
-	switch task.why {
+func (s *Session) successor(r *recovery, old *sessionState) (*sessionState, error) {
+	switch r.why {
 	case versionRefused:
 		return s.negotiate(s.root, EraUnknown)
 	case versionDoubted:
@@ -152,7 +118,7 @@ func (s *Session) successor(task *recoveryTask, old *sessionState) (*sessionStat
 	}
 	found := s.examine(s.root, old)
 	switch {
-	case found == pingAnswered, found == pingDenied && task.why == sessionDoubted:
+	case found == pingAnswered, found == pingDenied && r.why == sessionDoubted:
 		return nil, errSessionAlive
 	case found == pingDenied:
 		return s.readmitted(old)
@@ -161,8 +127,8 @@ func (s *Session) successor(task *recoveryTask, old *sessionState) (*sessionStat
 	if err != nil {
 		return nil, err
 	}
-	task.pinged = s.proves(next)
-	if !task.pinged && task.why == sessionDoubted {
+	r.pinged = s.proves(next)
+	if !r.pinged && r.why == sessionDoubted {
 		return nil, s.keepOld(next)
 	}
 	return next, nil

@@ -3,12 +3,14 @@ package mcpclient
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/hawser-mcp/hawser/internal/goroutines"
+	"github.com/hawser-mcp/hawser/internal/pacing"
+	"github.com/hawser-mcp/hawser/internal/singleflight"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
@@ -34,7 +36,7 @@ type Session struct {
 	ids        atomic.Int64                 // last request id given out
 	tokens     atomic.Int64                 // last progress token given out
 	level      atomic.Pointer[mcp.LoggingLevel]
-	recovery   recovery
+	recovery   singleflight.Group[recovery]
 	pings      pings
 	watch      watch
 	queue      queue
@@ -47,7 +49,7 @@ type Session struct {
 	urls       urlElicitations
 	subscribed subscribedResources
 
-	authorizing authorization
+	authorizing singleflight.Group[struct{}]
 
 	// root ends with Close; it is the parent of everything the session does on
 	// its own, and of handlers' contexts.
@@ -106,7 +108,7 @@ func (s *Session) State() State {
 	switch {
 	case s.root.Err() != nil:
 		return StateClosed
-	case s.recovery.running():
+	case s.recovery.Running():
 		return StateRecovering
 	}
 	return StateReady
@@ -139,48 +141,12 @@ func (s *Session) Instructions() string { return s.now.Load().instructions }
 func (s *Session) nextID() int64 { return s.ids.Add(1) }
 
 // owned are the goroutines that the session started and Close waits for.
-type owned struct {
-	mu     sync.Mutex
-	wg     sync.WaitGroup
-	closed bool // guarded by mu: no more starts
-}
+type owned struct{ goroutines.Group }
 
 // start runs f on a goroutine of the session, unless the session is closing.
-func (o *owned) start(f func()) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed {
-		return false
-	}
-	o.wg.Go(f)
-	return true
-}
+func (o *owned) start(f func()) bool { return o.Go(f) }
 
-// wait refuses further starts and waits for the rest, at most until ctx ends.
-func (o *owned) wait(ctx context.Context) error {
-	o.mu.Lock()
-	o.closed = true
-	o.mu.Unlock()
-	done := make(chan struct{})
-	go func() { o.wg.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// sleep waits for d unless ctx or the session ends first.
+// sleep waits for d. It returns the cause if ctx or the session ends first.
 func (s *Session) sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-s.root.Done():
-		return ErrClosed
-	}
+	return pacing.SleepWithin(ctx, s.root, d)
 }

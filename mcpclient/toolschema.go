@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/internal/schema"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -98,7 +99,7 @@ func (s *Session) outputSchema(ctx context.Context, tool string) (*schema.Schema
 	}
 	compiled, err := output.get()
 	if err != nil {
-		err = fmt.Errorf("output of tool %q: %w", shown(tool, maxShownName), err)
+		err = fmt.Errorf("output of tool %q: %w", redact.Line(tool, maxShownName), err)
 		return nil, &Error{Kind: KindProtocol, Method: methodCallTool, Stage: transport.NotSent, Outcome: NotRun, Err: err}
 	}
 	return compiled, nil

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/internal/schema"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -34,13 +34,13 @@ type ToolError struct {
 
 // Error names the tool and what it said, shortened and without control characters.
 func (e *ToolError) Error() string {
-	text := fmt.Sprintf("tool %q failed", shown(e.Tool, maxShownName))
+	text := fmt.Sprintf("tool %q failed", redact.Line(e.Tool, maxShownName))
 	if e.Result == nil {
 		return text
 	}
 	for _, item := range e.Result.Content {
 		if said, ok := item.(mcp.TextContent); ok {
-			return text + ": " + shown(said.Text, maxShownText)
+			return text + ": " + redact.Line(said.Text, maxShownText)
 		}
 	}
 	return text
@@ -119,7 +119,7 @@ func Call[In, Out any](ctx context.Context, s *Session, tool string, in In, opts
 	}
 	out, err := Decode[Out](res)
 	if err != nil {
-		e := badResult(KindProtocol, fmt.Errorf("result of tool %q: %w", shown(tool, maxShownName), err))
+		e := badResult(KindProtocol, fmt.Errorf("result of tool %q: %w", redact.Line(tool, maxShownName), err))
 		return zero, s.harmlessIf(e, tool, opts)
 	}
 	return out, nil
@@ -163,10 +163,10 @@ func checkResult(tool string, res *CallToolResult, output *schema.Schema) *Error
 	case output == nil:
 		return nil
 	case res.RawStructuredContent == nil:
-		return badResult(KindProtocol, fmt.Errorf("result of tool %q: %w", shown(tool, maxShownName), errNoStructured))
+		return badResult(KindProtocol, fmt.Errorf("result of tool %q: %w", redact.Line(tool, maxShownName), errNoStructured))
 	}
 	if err := output.Validate(res.RawStructuredContent); err != nil {
-		return badResult(KindProtocol, fmt.Errorf("structured content of tool %q: %w", shown(tool, maxShownName), schemaError(err)))
+		return badResult(KindProtocol, fmt.Errorf("structured content of tool %q: %w", redact.Line(tool, maxShownName), schemaError(err)))
 	}
 	return nil
 }
@@ -248,26 +248,7 @@ func (t *Tool) CheckArguments(args any) error {
 	}
 	input, err := argumentSchemas.get(t.RawInputSchema)
 	if err != nil {
-		return fmt.Errorf("input of tool %q: %w", shown(t.Name, maxShownName), err)
+		return fmt.Errorf("input of tool %q: %w", redact.Line(t.Name, maxShownName), err)
 	}
 	return schemaError(input.Validate(data))
-}
-
-// shown is a text as errors show it: at most limit characters, printable ones.
-func shown(text string, limit int) string {
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r == '\n' || r == '\t':
-			r = ' '
-		case !unicode.IsPrint(r):
-			continue
-		}
-		if limit--; limit < 0 {
-			b.WriteString("…")
-			break
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }

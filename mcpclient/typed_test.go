@@ -125,7 +125,7 @@ func TestTypedCallOfUnusableResult(t *testing.T) {
 			case "fails":
 				var failed *mcpclient.ToolError
 				require.ErrorAs(t, err, &failed)
-				require.Equal(t, `tool "fails" failed: no[31m luck`, failed.Error())
+				require.Equal(t, "tool \"fails\" failed: no\ufffd[31m luck", failed.Error())
 				require.True(t, failed.Result.IsError)
 			case "mismatch":
 				var mismatch *mcpclient.SchemaError

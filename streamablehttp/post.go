@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
-	"github.com/hawser-mcp/hawser/internal/pace"
+	"github.com/hawser-mcp/hawser/internal/pacing"
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
@@ -126,7 +126,7 @@ type exchange struct {
 	drained bool // the drainer owns the body and cancel
 
 	// The state of resuming, unused until a stream is cut.
-	reconnect *pace.Reconnect
+	reconnect *pacing.Reconnect
 	resumedAt string // the event ID at the last GET
 	failures  int    // failed GETs in a row
 }

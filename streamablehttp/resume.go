@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
-	"github.com/hawser-mcp/hawser/internal/pace"
+	"github.com/hawser-mcp/hawser/internal/pacing"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -21,13 +21,13 @@ import (
 func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, error) {
 	moved := x.reconnect == nil || x.cursor.id != x.resumedAt
 	if moved {
-		x.reconnect, x.failures = &pace.Reconnect{First: resumeInitial}, 0
+		x.reconnect, x.failures = &pacing.Reconnect{First: resumeInitial}, 0
 	}
 	var busy time.Duration // the Retry-After of the last refusal
 	for {
 		x.resumedAt = x.cursor.id
 		asked, ok := x.cursor.Retry()
-		if err := pace.Sleep(ctx, max(busy, x.reconnect.Next(moved, asked, ok))); err != nil {
+		if err := pacing.Sleep(ctx, max(busy, x.reconnect.Next(moved, asked, ok))); err != nil {
 			return nil, noAnswer(ctx, lost)
 		}
 		resp, err := x.conn.openStream(ctx, x.session, &x.cursor)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hawser-mcp/hawser/internal/pace"
+	"github.com/hawser-mcp/hawser/internal/pacing"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -146,7 +146,7 @@ func TestResumeBringsTheRest(t *testing.T) {
 func TestResumeHonoursRetry(t *testing.T) {
 	for field, want := range map[string]time.Duration{
 		"1500": 1500 * time.Millisecond, "60000": time.Minute, "60001": time.Minute, "99999999999999999999": time.Minute,
-		"100": 100 * time.Millisecond, "99": pace.Floor, "0": pace.Floor,
+		"100": 100 * time.Millisecond, "99": pacing.Floor, "0": pacing.Floor,
 	} {
 		turns := []turn{events("id: 1\nretry: " + field + "\n\n"), events("id: 2\n\n"), refuse(503), cutAfter("id: 3\n\n"), events(answerEvent)}
 		runScript(t, turns, func(t *testing.T, s *script, _ *heard, err error) {
@@ -178,7 +178,7 @@ func TestResumeBacksOff(t *testing.T) {
 		expected := resumeInitial
 		for i, waited := range s.waited[1 : len(s.waited)-1] {
 			require.InDelta(t, float64(expected), float64(waited), float64(expected)/5+1, "wait %d", i)
-			expected = min(2*expected, pace.Ceiling)
+			expected = min(2*expected, pacing.Ceiling)
 		}
 		require.LessOrEqual(t, s.waited[len(s.waited)-1], resumeInitial*6/5)
 	})
@@ -197,7 +197,7 @@ func TestResumeDoesNotSpin(t *testing.T) {
 		{func() string { return "retry: 0\n\n" }, 10},
 		{func() string { return "id: 1\n\n" }, 10},
 		{func() string { return ": x\n\n" }, 10},
-		{func() string { moving++; return fmt.Sprintf("id: %d\n\n", moving) }, int(time.Minute / pace.Floor)},
+		{func() string { moving++; return fmt.Sprintf("id: %d\n\n", moving) }, int(time.Minute / pacing.Floor)},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &script{turns: []turn{events("id: 1\nretry: 0\n\n"), func(*http.Request) (*http.Response, error) { return stream(row.again()), nil }}}

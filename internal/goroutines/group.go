@@ -16,31 +16,27 @@ type Group struct {
 	done   chan struct{} // guarded by mu; made by Close, closed when n is 0
 }
 
-// Go runs each f on a goroutine of its own. It returns false, and runs none, after Close.
-func (g *Group) Go(fs ...func()) bool {
-	if !g.begin(len(fs)) {
+// Go runs f on a goroutine of its own. After Close it returns false, and does not run f.
+func (g *Group) Go(f func()) bool {
+	if !g.Begin() {
 		return false
 	}
-	for _, f := range fs {
-		go func() {
-			defer g.End()
-			f()
-		}()
-	}
+	go func() {
+		defer g.End()
+		f()
+	}()
 	return true
 }
 
 // Begin adds work that runs on a goroutine of somebody else. It returns false after Close, and
 // otherwise the caller must call End when the work is done.
-func (g *Group) Begin() bool { return g.begin(1) }
-
-func (g *Group) begin(n int) bool {
+func (g *Group) Begin() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return false
 	}
-	g.n += n
+	g.n++
 	return true
 }
 

@@ -16,7 +16,8 @@ func TestWaitsForAllThatBegan(t *testing.T) {
 		var g Group
 		var ended atomic.Int32
 		work := func() { time.Sleep(time.Second); ended.Add(1) }
-		require.True(t, g.Go(work, work))
+		require.True(t, g.Go(work))
+		require.True(t, g.Go(work))
 		require.True(t, g.Begin())
 		go func() { time.Sleep(2 * time.Second); ended.Add(1); g.End() }()
 		start := time.Now()

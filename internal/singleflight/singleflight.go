@@ -38,13 +38,13 @@ func (g *Group[T]) Running() bool {
 
 // Join returns the call that runs; joined is true then. If none does, Join has start run do on a
 // goroutine and returns that call. If start refuses, the call is nil.
-func (g *Group[T]) Join(start func(...func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
+func (g *Group[T]) Join(start func(func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
 	return g.JoinSince(math.MaxUint64, start, do)
 }
 
 // JoinSince is Join, but also joins the last call if that has ended since [Group.Ended] returned
 // ended.
-func (g *Group[T]) JoinSince(ended uint64, start func(...func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
+func (g *Group[T]) JoinSince(ended uint64, start func(func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.ended.Load()

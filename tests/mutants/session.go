@@ -80,22 +80,19 @@ var verdictMutants = []mutant{
 var sessionMutants = []mutant{
 	{
 		name: "the generation is not compared", file: "mcpclient/recovery.go",
-		old:  `if s.now.Load().generation != generation {`,
-		new:  `if false {`,
+		old:  `return s.now.Load().generation == generation`,
+		new:  `return true`,
 		test: "TestHundredCallsOneRecovery",
 	},
 	{
-		name: "each call runs a separate recovery", file: "mcpclient/recovery.go",
-		old: `if r.current != nil {
-		return r.current, nil
-	}
-`,
-		new:  ``,
+		name: "each call runs a separate recovery", file: "internal/singleflight/singleflight.go", pkg: "mcpclient",
+		old:  `return g.JoinSince(math.MaxUint64, start, do)`,
+		new:  `return new(Group[T]).JoinSince(math.MaxUint64, start, do)`,
 		test: "TestHundredCallsOneRecovery",
 	},
 	{
-		name: "a suspect session is replaced without a ping", file: "mcpclient/recovery.go",
-		old:  `case found == pingAnswered, found == pingDenied && task.why == sessionDoubted:`,
+		name: "a doubted session is replaced unasked", file: "mcpclient/recovery.go",
+		old:  `case found == pingAnswered, found == pingDenied && r.why == sessionDoubted:`,
 		new:  `case false:`,
 		test: "TestVerdicts",
 	},
@@ -120,8 +117,8 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "each call starts a separate login", file: "mcpclient/authorize.go",
-		old:  `if last := z.current; last != nil && last.number >= made.ended {`,
-		new:  `if last := z.current; last != nil && false {`,
+		old:  `s.authorizing.JoinSince(made.ended, start,`,
+		new:  `s.authorizing.JoinSince(^uint64(0), start,`,
 		test: "TestHundredCallsOneLogin",
 	},
 	{

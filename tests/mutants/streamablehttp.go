@@ -55,7 +55,7 @@ var exchangeMutants = []mutant{
 		test: "TestModernStreamsAreNotResumed",
 	},
 	{
-		name: "retry: 0 reconnects in a busy loop", file: "internal/pace/pace.go", pkg: "streamablehttp",
+		name: "retry: 0 reconnects in a busy loop", file: "internal/pacing/pacing.go", pkg: "streamablehttp",
 		old:  `return max(asked, Floor)`,
 		new:  `return asked`,
 		test: "Resume|Reconnect|Retry",
@@ -86,8 +86,8 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "a preview contains a secret", file: "streamablehttp/secrets.go",
-		old:  `sanitize(redact.Mask(string(text[:min(len(text), maxErrorBody)]), c.secrets(resp)), limit)`,
-		new:  `sanitize(text, limit)`,
+		old:  `redact.Clean(redact.Mask(string(text[:min(len(text), maxErrorBody)]), c.secrets(resp)), limit)`,
+		new:  `redact.Clean(text, limit)`,
 		test: "TestSecretsOfTheRequestAreMasked",
 	},
 	{

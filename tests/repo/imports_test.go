@@ -87,7 +87,7 @@ var importRules = map[string]importRule{
 	"internal/singleflight": machineRule,
 	"internal/timeouts":     machineRule,
 	"internal/httprule":     machineRule,
-	"internal/pace": {
+	"internal/pacing": {
 		why:  "sessions and links wait by the same rules, and these know neither",
 		only: []string{"github.com/cenkalti/backoff/v4"},
 	},

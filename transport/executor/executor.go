@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/execproto"
 	"github.com/hawser-mcp/hawser/internal/goroutines"
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
-	"github.com/hawser-mcp/hawser/internal/pace"
+	"github.com/hawser-mcp/hawser/internal/pacing"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -179,7 +179,7 @@ func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 	defer cancel(nil)
 	defer context.AfterFunc(t.closing, func() { cancel(transport.ErrClosed) })()
 	if t.opts.Reconnect > 0 {
-		if err := pace.Sleep(ctx, t.pace.pause()); err != nil {
+		if err := pacing.Sleep(ctx, t.pace.pause()); err != nil {
 			return nil, t.openFailed(ctx, err)
 		}
 	}
@@ -249,9 +249,11 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 	if p, ok := l.(pinger); ok && t.opts.KeepAlive > 0 {
 		work = append(work, func() { c.keepAlive(p) })
 	}
-	if !t.owned.Go(work...) {
-		_ = l.Close()
-		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "connect to the executor", Err: transport.ErrClosed}
+	for _, f := range work {
+		if !t.owned.Go(f) {
+			_ = l.Close()
+			return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "connect to the executor", Err: transport.ErrClosed}
+		}
 	}
 	t.opts.Logger.Debug("link to an executor", "version", transport.Scrub(env.Version))
 	return c, nil

@@ -6,7 +6,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
-	"github.com/hawser-mcp/hawser/internal/pace"
+	"github.com/hawser-mcp/hawser/internal/pacing"
 )
 
 // pacer spaces the dials of an executor that cannot be reached, for all exchanges together. Its zero
@@ -26,7 +26,7 @@ func (p *pacer) failed() {
 		return
 	}
 	if p.growing == nil {
-		p.growing = pace.Exponential(reconnectFirst, 2, reconnectMost)
+		p.growing = pacing.Exponential(reconnectFirst, 2, reconnectMost)
 	}
 	p.due = now.Add(p.growing.NextBackOff())
 }

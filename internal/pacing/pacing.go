@@ -1,5 +1,5 @@
-// Package pace says how long to wait before something is tried again.
-package pace
+// Package pacing says how long to wait before something is tried again.
+package pacing
 
 import (
 	"context"

@@ -101,7 +101,7 @@ func (s *Session) reauthorize(c *call, v verdict, refusal error) error {
 	errors.As(refusal, &status)
 	begun := s.watch.now()
 	err := s.authorize(ctx, status, c.made)
-	c.waited.Add(int64(s.watch.now() - begun))
+	c.AddPaused(s.watch.now() - begun)
 	switch {
 	case err == nil:
 		return nil

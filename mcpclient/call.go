@@ -12,6 +12,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/timeouts"
 	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
@@ -74,7 +75,7 @@ func (s *Session) do(c *call) error {
 		return c.failure(KindCanceled, notSent(canceled(c.ctx)))
 	}
 	if c.total > 0 && (!c.tryBound || c.ownTotal) {
-		c.end, c.endLimit = s.watch.now()+c.total, c.total
+		c.Total = s.watch.In(c.total)
 	}
 	if c.progress != nil {
 		s.waiting.add(c)
@@ -116,7 +117,9 @@ func (s *Session) try(c *call) error {
 		return err
 	}
 	c.id = s.nextID()
-	c.owner = c
+	if !c.notify {
+		c.Owner = c
+	}
 	c.made = s.attempt()
 	c.setBounds()
 	// The exchange has a context of its own, so that after its answer a stream
@@ -129,12 +132,12 @@ func (s *Session) try(c *call) error {
 	if deadline, ok := c.ctx.Deadline(); ok {
 		ctx = deadlineContext{ctx, deadline}
 	}
-	c.cancel, c.exchange = cancel, ctx
-	if err := s.watch.add(&c.watched); err != nil {
+	c.Cancel, c.exchange = cancel, ctx
+	if err := s.watch.Add(&c.watched); err != nil {
 		cancel(nil)
 		return notSent(err)
 	}
-	defer s.watch.remove(&c.watched)
+	defer s.watch.Remove(&c.watched)
 	req := streamablehttp.Request{
 		ID: c.id, Method: c.method, Name: c.name, HasName: c.hasName, Params: c.mirrored, Header: c.header,
 		Body: c.encode(), OnHeader: c.onHeader, MaxReply: c.maxReply,
@@ -161,13 +164,13 @@ func (d deadlineContext) Deadline() (time.Time, bool) { return d.at, true }
 
 // setBounds tells the watch how long this try may take.
 func (c *call) setBounds() {
-	c.idle, c.tryLimit, c.tryEnd = c.timeouts.Idle, 0, 0
+	c.Idle, c.Try = c.timeouts.Idle, timeouts.Deadline{}
 	if !c.tryBound {
 		return
 	}
-	c.idle = 0
+	c.Idle = 0
 	if limit := c.timeouts.Try; limit > 0 {
-		c.tryLimit, c.tryEnd = limit, c.s.watch.now()+limit
+		c.Try = c.s.watch.In(limit)
 	}
 }
 
@@ -255,7 +258,7 @@ func (c *call) DecodeResult(data []byte) (int, error) {
 }
 
 // Event implements streamablehttp.Receiver: the peer is alive.
-func (c *call) Event() { c.s.watch.touch(&c.watched) }
+func (c *call) Event() { c.s.watch.Touch(&c.watched) }
 
 // Notification implements streamablehttp.Receiver. Progress and log messages
 // of a call are delivered here, in order, before the call returns.

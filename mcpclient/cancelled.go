@@ -27,7 +27,7 @@ func (n *notices) open() { n.ctx, n.stop = context.WithCancel(context.Background
 // sendCancelled tells a legacy server that nobody waits for a request any more,
 // unless Close does.
 func (s *Session) sendCancelled(c *call, why Kind) {
-	if c.used == nil || c.notify || c.cut {
+	if c.used == nil || c.notify || c.WasCut() {
 		return
 	}
 	gone := running{c.used, c.id, c.method}

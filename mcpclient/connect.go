@@ -18,7 +18,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
@@ -46,7 +45,7 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 		printed: redact.NewPrinted("mcpclient.Session(" + conn.Endpoint() + ")"),
 		conn:    conn, closeConn: closeConn, endpoint: endpoint, opts: resolved, log: resolved.Logger,
 	}
-	s.watch.start = time.Now()
+	s.watch.Init(expired)
 	s.asked, s.answers.slots = newSlots(), newSlots()
 	s.closer.done = make(chan struct{})
 	s.root, s.cancel = context.WithCancelCause(context.Background())

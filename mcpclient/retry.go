@@ -193,16 +193,16 @@ func answered(op string, err error) error {
 
 // bounded is the caller's context, shortened to the call's total timeout.
 func (c *call) bounded() (context.Context, context.CancelFunc) {
-	if c.end == 0 {
+	if c.Total.At == 0 {
 		return c.ctx, func() {}
 	}
-	left := max(c.end-c.s.watch.now(), 0)
+	left := max(c.Total.At-c.s.watch.now(), 0)
 	return context.WithTimeoutCause(c.ctx, left, &TimeoutError{What: TimeoutTotal, After: c.total})
 }
 
 // endsWithin reports whether the call's total timeout leaves no time after a pause.
 func (c *call) endsWithin(pause time.Duration) bool {
-	return c.end > 0 && c.s.watch.now()+pause >= c.end
+	return c.Total.At > 0 && c.s.watch.now()+pause >= c.Total.At
 }
 
 // over returns the error of a call that was ended from this side: by its
@@ -326,7 +326,7 @@ type retryBudget struct {
 }
 
 func newRetryBudget(s *Session, c *call) retryBudget {
-	b := retryBudget{policy: s.opts.Retry, watch: &s.watch, start: s.watch.now(), call: c, stood: c.stood()}
+	b := retryBudget{policy: s.opts.Retry, watch: &s.watch, start: s.watch.now(), call: c, stood: c.Paused()}
 	if c.maxTries > 0 {
 		b.policy.MaxTries = c.maxTries
 	}
@@ -344,7 +344,7 @@ func (b *retryBudget) next(asked time.Duration) (time.Duration, bool) {
 		return 0, false
 	}
 	pause := b.backoff.NextBackOff()
-	elapsed := b.watch.now() - b.start - b.ordered - (b.call.stood() - b.stood)
+	elapsed := b.watch.now() - b.start - b.ordered - (b.call.Paused() - b.stood)
 	if asked >= 0 {
 		pause, elapsed = asked, elapsed-asked // which does not count
 		b.ordered += asked

@@ -78,9 +78,9 @@ func (s *Session) serve(stream context.Context, on *call, state *sessionState, m
 // stopClocks stops the clocks of whoever waits for the question.
 func (s *Session) stopClocks(on *call) (start func()) {
 	if on == nil {
-		return s.watch.stopAll()
+		return s.watch.PauseAll()
 	}
-	return s.watch.stop(&on.watched)
+	return s.watch.Pause(&on.watched)
 }
 
 // reply posts what came of a question, unless nobody waits for it any more.

@@ -46,9 +46,9 @@ type Exchange struct {
 	Try, Total Deadline
 
 	prev, next *Exchange
-	cut        bool          // guarded by Watch.mu; by Close
-	watched    int           // guarded by Watch.mu; counts the calls of Add and Remove
-	pauses     int           // guarded by Watch.mu; of this exchange
+	watched    uint32        // guarded by Watch.mu; counts the calls of Add and Remove
+	pauses     int32         // guarded by Watch.mu; of this exchange
+	cut        bool          // guarded by Watch.mu; Close canceled it
 	pausedAt   time.Duration // guarded by Watch.mu; when its timers last were paused
 	paused     atomic.Int64  // how long its timers have been paused, in nanoseconds
 	last       atomic.Int64  // the last activity, on the clock of the Watch

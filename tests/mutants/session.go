@@ -140,7 +140,7 @@ var sessionMutants = []mutant{
 		test: "TestInputIsNotLostWithTheEra",
 	},
 	{
-		name: "Close does not cancel calls", file: "mcpclient/watch.go",
+		name: "Close does not cancel calls", file: "internal/timeouts/timeouts.go", pkg: "mcpclient",
 		old: `for _, cancel := range cancels {
 		cancel(cause)
 	}`,
@@ -155,14 +155,14 @@ var sessionMutants = []mutant{
 		test: "TestClose|TestLife",
 	},
 	{
-		name: "the idle timeout is ignored", file: "mcpclient/watch.go",
-		old:  `earlier(time.Duration(e.last.Load())+e.idle, TimeoutIdle, e.idle)`,
-		new:  `_ = e.idle`,
+		name: "the idle timeout is ignored", file: "internal/timeouts/timeouts.go", pkg: "mcpclient",
+		old:  `earlier(Deadline{time.Duration(e.last.Load()) + e.Idle, e.Idle}, Idle)`,
+		new:  `_ = e.Idle`,
 		test: "TestIdle|TestTimeout|Idle",
 	},
 	{
-		name: "timers run during a server request", file: "mcpclient/watch.go",
-		old:  `return w.asking > 0 || e.asking > 0 }`,
+		name: "timers run during a server request", file: "internal/timeouts/timeouts.go", pkg: "mcpclient",
+		old:  `return w.pauses > 0 || e.pauses > 0 }`,
 		new:  `return false }`,
 		test: "TestClocks|Clock|TestWait",
 	},

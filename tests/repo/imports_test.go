@@ -20,7 +20,7 @@ type importRule struct {
 // importRules has an entry for each package in section "Import rules" of DESIGN.md.
 var importRules = map[string]importRule{
 	"transport": {
-		why:  "whoever implements the seam must not need more than net/http",
+		why:  "an implementation of the seam must not need more than net/http",
 		only: []string{module + "/internal/goroutines", module + "/internal/httprule", module + "/internal/redact"},
 	},
 	"transport/transporttest": {

@@ -9,13 +9,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// shrink is the size in bytes above which a buffer is let go when it is empty.
+// shrink is the size in bytes above which an empty buffer is freed.
 const shrink = 2 << 20
 
-// put adds a piece to the unread body. On a link of its own it waits until the
-// consumer makes room, which makes the executor wait; on a shared link, and
-// before the head came, nobody may wait, and what does not fit is an error. It is
-// called by the link's reader only.
+// put adds a piece to the unread body. On a link of its own it waits for the consumer to make room,
+// which makes the executor wait. On a shared link, and before the head, nothing may wait: what does
+// not fit is an error. Only the link's reader calls put.
 func (e *exchange) put(d *execproto.Delta) error {
 	if len(d.Base64) == 0 {
 		return nil
@@ -47,7 +46,7 @@ func (e *exchange) put(d *execproto.Delta) error {
 	}
 }
 
-// awaitSpace waits until a consumer has read something. It is false when the link is over.
+// awaitSpace waits until a consumer has read something. It returns false when the link is over.
 func (c *conn) awaitSpace() bool {
 	c.stalled.Store(true)
 	defer c.stalled.Store(false)
@@ -60,7 +59,7 @@ func (c *conn) awaitSpace() bool {
 	}
 }
 
-// add decodes the piece into the buffer. The caller holds mu.
+// add decodes the piece into the buffer. mu is held.
 func (e *exchange) add(d *execproto.Delta) error {
 	if e.off > 0 && len(e.buf)+d.Size() > cap(e.buf) {
 		e.buf = e.buf[:copy(e.buf, e.buf[e.off:])]
@@ -85,8 +84,8 @@ func (e *exchange) add(d *execproto.Delta) error {
 // a time, Close for any.
 type body exchange
 
-// Read reads what there is, and waits if there is nothing. Its error is io.EOF
-// only after the whole body, else a [*transport.Error]; it stays the same.
+// Read reads what is available, and waits if that is nothing. Its error is io.EOF only after the
+// whole body, else a [*transport.Error]. Later calls return the same error.
 func (b *body) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -117,7 +116,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 var errClosedBody = &transport.Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
 
-// Close gives up what was not read, without waiting for anybody. It always returns nil.
+// Close discards what was not read, without waiting. It always returns nil.
 func (b *body) Close() error {
 	(*exchange)(b).giveUp(errClosedBody, true)
 	return nil

@@ -11,17 +11,17 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// owner is told what becomes of a conn. Its methods are called without a lock held.
+// owner is notified of changes of a conn, without a lock held.
 type owner interface {
-	// ended is called when an exchange ended: live are those that somebody waits
-	// for, open includes those that were given up and whose end is still to come.
+	// ended is called when an exchange ended. live counts the exchanges that callers wait for. open
+	// also counts those that were given up and have not ended at the executor.
 	ended(c *conn, live, open int)
 	// gone is called once, when the link is over.
 	gone(c *conn)
 }
 
-// conn is one link after its handshake, with the exchanges on it. Two
-// goroutines serve it, one that reads and one that writes; both end with the link.
+// conn is one link after its handshake, with its exchanges. A reader and a writer goroutine serve
+// it. Both end with the link.
 type conn struct {
 	link   Link
 	env    execproto.Environment
@@ -33,17 +33,17 @@ type conn struct {
 	over   chan struct{} // closed when the link is over
 
 	stalled  atomic.Bool  // the reader waits for a slow consumer
-	resumed  atomic.Int64 // when it last did not wait any more, in nanoseconds since 1970
+	resumed  atomic.Int64 // when stalled last became false, in nanoseconds since 1970
 	buffered atomic.Int64 // unread bytes of all bodies
 	sharing  atomic.Bool  // more than one exchange may use the link
 
 	mu        sync.Mutex
-	exchanges map[int64]*exchange // guarded by mu; by id, until nothing more can come for it
-	live      int                 // guarded by mu; those that somebody waits for
-	claims    int                 // guarded by mu; further ones that were let in by share and have not begun
+	exchanges map[int64]*exchange // guarded by mu; by id, until nothing more can arrive for it
+	live      int                 // guarded by mu; those that callers wait for
+	claims    int                 // guarded by mu; more of them, which share has admitted and which have not begun
 	queue     []outgoing          // guarded by mu; for the writer
 	refusals  int                 // guarded by mu; answers to the executor's requests in queue
-	retired   bool                // guarded by mu; no new exchange, closed after the last one
+	retired   bool                // guarded by mu; no new exchanges, closed after the last live one
 	served    int                 // guarded by mu; exchanges begun
 	err       error               // guarded by mu; why the link is over
 }
@@ -66,7 +66,7 @@ func newConn(l Link, env execproto.Environment, o owner, opts *Options) *conn {
 	return c
 }
 
-// signal wakes the one goroutine that waits on ch, now or when it next does.
+// signal wakes the goroutine that waits on ch, now or when it next waits.
 func signal(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:
@@ -74,8 +74,8 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// begin puts e on the link and its frame into the writer's queue. It is false
-// when the link takes no exchange any more.
+// begin registers e and queues its frame for the writer. It returns false when the link accepts no
+// more exchanges.
 func (c *conn) begin(e *exchange, frame *[]byte) bool {
 	c.mu.Lock()
 	if c.err != nil || c.retired {
@@ -83,7 +83,7 @@ func (c *conn) begin(e *exchange, frame *[]byte) bool {
 		return false
 	}
 	e.c = c
-	c.exchanges[e.id] = e // before anything is sent: an answer may be fast
+	c.exchanges[e.id] = e // before anything is sent, because the answer may be fast
 	c.live++
 	c.claims = max(0, c.claims-1)
 	c.served++
@@ -93,15 +93,15 @@ func (c *conn) begin(e *exchange, frame *[]byte) bool {
 	return true
 }
 
-// lookup returns the exchange that a message is for, nil if it is nobody's.
+// lookup returns the exchange of a message, nil if there is none.
 func (c *conn) lookup(id int64) *exchange {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.exchanges[id]
 }
 
-// ended is told by an exchange that nobody waits for it any more. forget says
-// that nothing more can come for it either; otherwise its id stays reserved.
+// ended says that nobody waits for e any more. forget says that nothing more can arrive for it
+// either; otherwise its id stays reserved.
 func (c *conn) ended(e *exchange, forget bool) {
 	c.mu.Lock()
 	if c.exchanges[e.id] != e {
@@ -118,14 +118,14 @@ func (c *conn) ended(e *exchange, forget bool) {
 	c.tellOwner()
 }
 
-// unused is told by whom the link was given to that no exchange will begin on it.
+// unused returns a link on which the caller will begin no exchange.
 func (c *conn) unused() {
 	c.mu.Lock()
 	c.claims = max(0, c.claims-1)
 	c.tellOwner()
 }
 
-// tellOwner unlocks mu, which the caller holds, and tells the owner what is left.
+// tellOwner unlocks mu, which is held, and notifies the owner.
 func (c *conn) tellOwner() {
 	live, open := c.counts()
 	retired := c.retired
@@ -137,7 +137,7 @@ func (c *conn) tellOwner() {
 	c.owner.ended(c, live, open)
 }
 
-// counts returns how many exchanges are live, and how many are open at all. The caller holds mu.
+// counts returns how many exchanges are live, and how many are open. mu is held.
 func (c *conn) counts() (live, open int) {
 	return c.live + c.claims, len(c.exchanges) + c.claims
 }
@@ -150,7 +150,7 @@ func (c *conn) idle() bool {
 	return open == 0
 }
 
-// retire lets no new exchange begin; the link is closed after the last live one.
+// retire admits no new exchanges and closes the link after the last live one.
 func (c *conn) retire() {
 	c.mu.Lock()
 	c.retired = true
@@ -171,13 +171,12 @@ func (c *conn) isOver() bool {
 	}
 }
 
-// fail ends the link, and with it every exchange on it, at once. Only the first
-// call counts.
+// fail ends the link, and with it all its exchanges, at once. Only the first call counts.
 func (c *conn) fail(err error) {
 	c.failIf(err, func(int, int) bool { return true })
 }
 
-// failIf is fail if what is on the link at that moment allows it.
+// failIf is fail, unless allowed refuses with the counts at that moment.
 func (c *conn) failIf(err error, allowed func(live, open int) bool) {
 	c.mu.Lock()
 	if c.err != nil || !allowed(c.counts()) {
@@ -220,7 +219,7 @@ func (c *conn) cause() error {
 	return c.err
 }
 
-// quiet reports whether an idle link is still good: nothing came, not even its end.
+// quiet reports whether an idle link still works: nothing arrived on it, not even its end.
 func (c *conn) quiet() bool {
 	if c.isOver() {
 		return false
@@ -229,10 +228,10 @@ func (c *conn) quiet() bool {
 	return !ok || q.Quiet()
 }
 
-// errUnused ends a link that nobody needs any more.
+// errUnused ends a link that is no longer needed.
 var errUnused = errors.New("link not needed any more")
 
-// errEnded is the end of a link that showed when it was about to be used.
+// errEnded says that an idle link turned out to have ended when it was about to be used.
 var errEnded = errors.New("it had ended while it was idle")
 
 // takes reports whether a new exchange may begin.
@@ -242,7 +241,7 @@ func (c *conn) takes() bool {
 	return c.err == nil && !c.retired
 }
 
-// share lets in one more exchange, if all on the link have their heads.
+// share admits one more exchange, if all on the link have their heads.
 func (c *conn) share() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -256,7 +255,7 @@ func (c *conn) share() bool {
 	}
 	c.claims++
 	c.sharing.Store(true)
-	signal(c.space) // its reader may be waiting for a slow consumer
+	signal(c.space) // the reader may be waiting for a slow consumer
 	return true
 }
 

@@ -12,12 +12,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Dial returns a Transport over the executor at rawURL, "ws://host:port" or
-// "wss://host:port". It opens the first link, so that a wrong address or token
-// shows at once. ctx bounds that only. opts may be nil.
+// Dial returns a Transport over the executor at rawURL, "ws://host:port" or "wss://host:port". It
+// opens the first link, so that a wrong address or token fails at once. ctx bounds only that. opts
+// may be nil.
 //
-// Over ws the token and everything else travels in the clear: use it on loopback,
-// or inside a network that is trusted.
+// ws is not encrypted, and neither is the token: use it on loopback or in a trusted network.
 func Dial(ctx context.Context, rawURL string, opts *Options) (transport.Transport, error) {
 	if err := checkURL(rawURL); err != nil {
 		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "executor", Err: err}

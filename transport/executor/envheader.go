@@ -10,9 +10,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
-// HeaderFromEnv is a header field whose value the executor completes from a
-// variable of its own environment. It is sent to one origin only; a request that
-// has the field already, or credentials in its URL for Authorization, keeps its own.
+// HeaderFromEnv is a header field that the executor completes with a variable of its own
+// environment. It is sent to one origin only. A request that already has the field, or for
+// Authorization has credentials in its URL, keeps its own.
 type HeaderFromEnv struct {
 	Origin   string // scheme://host[:port], such as "https://mcp.example.com"
 	Name     string // of the field, such as "Authorization"
@@ -28,7 +28,7 @@ type envHeader struct {
 	origin *url.URL
 }
 
-// parse checks the field.
+// parse checks f and parses its origin.
 func (f HeaderFromEnv) parse() (envHeader, error) {
 	u, err := url.Parse(f.Origin)
 	switch {
@@ -41,7 +41,7 @@ func (f HeaderFromEnv) parse() (envHeader, error) {
 	return envHeader{f, u}, nil
 }
 
-// appliesTo reports whether the field may go where req goes.
+// appliesTo reports whether the field may be sent with req.
 func (h envHeader) appliesTo(req *http.Request) bool {
 	return httprule.SameOrigin(h.origin, req.URL) && (req.Host == "" || req.Host == req.URL.Host)
 }

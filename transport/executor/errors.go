@@ -9,21 +9,21 @@ import (
 )
 
 var (
-	// ErrLinkLost is wrapped when the link to the executor ended under an exchange.
+	// ErrLinkLost is wrapped when the link to the executor ended during an exchange.
 	ErrLinkLost = errors.New("link to the executor lost")
-	// ErrOverflow is wrapped by the error of a body that was not read while more of
-	// it came over a shared link than [Options.Buffer] or [Options.BufferAll] allow.
+	// ErrOverflow is wrapped by the error of a body on a shared link that was not read in time:
+	// more of it arrived than [Options.Buffer] or [Options.BufferAll] allow.
 	ErrOverflow = errors.New("body not read in time: the buffer of a shared link is full")
 	// ErrTooLarge is wrapped when a request is too large for one message to an executor.
 	ErrTooLarge = errors.New("request too large for an executor")
-	// ErrSilent is wrapped when an executor did not answer in time.
+	// ErrSilent is wrapped when an executor does not answer in time.
 	ErrSilent = errors.New("the executor does not answer")
 )
 
-// ExecutorError is what an executor said instead of a response. Message is its
-// own text, without queries of URLs.
+// ExecutorError is an error from an executor in place of a response. Message is its text, without
+// queries of URLs and control characters.
 type ExecutorError struct { //nolint:revive // it is the executor's error, as RefusedError and ProtocolError are not
-	Code    int64 // a code of JSON-RPC: −32602 for parameters it refuses, −32603 for a request that failed
+	Code    int64 // a JSON-RPC code: −32602 for parameters that it refuses, −32603 for a request that failed
 	Message string
 }
 
@@ -32,11 +32,10 @@ func (e *ExecutorError) Error() string {
 	return fmt.Sprintf("the executor failed: %s (%d)", e.Message, e.Code)
 }
 
-// RefusedError is an executor's, or somebody else's, refusal of a link: a wrong
-// token, or no executor at all.
+// RefusedError says that the far end refused the link: a wrong token, or not an executor.
 type RefusedError struct {
-	Status int    // of the WebSocket handshake; 0 when the refusal came later
-	Text   string // the beginning of what was said
+	Status int    // of the WebSocket handshake; 0 if the refusal came later
+	Text   string // the beginning of the far end's text, without control characters
 }
 
 // Error returns status and text.
@@ -50,13 +49,13 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("link refused with status %d: %s", e.Status, e.Text)
 }
 
-// ProtocolError is a breach of the protocol by the executor.
+// ProtocolError says that the executor violated the protocol.
 type ProtocolError struct{ What string }
 
-// Error says what was wrong.
+// Error returns what was wrong.
 func (e *ProtocolError) Error() string { return "the executor broke the protocol: " + e.What }
 
-// lost is the end of a link, with its cause.
+// lost returns the error of a lost link with its cause.
 func lost(err error) error {
 	var breach *ProtocolError
 	switch {

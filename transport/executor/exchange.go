@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// progress is how far a request's message got.
+// progress is how far the message of a request got.
 type progress uint8
 
 const (
@@ -24,36 +24,36 @@ const (
 	sent
 )
 
-// exchange is one request on one link and the body of its response. Three
-// goroutines meet here: the caller's, and the reader and the writer of the link.
+// exchange is one request on one link and the body of its response. Three goroutines use it: the
+// caller's, and the reader and the writer of the link.
 type exchange struct {
 	id   int64
 	req  *http.Request
 	c    *conn         // set when the exchange begins
-	wake chan struct{} // wakes the caller, who waits for the head or for the body
+	wake chan struct{} // wakes the caller, who waits for the head or the body
 
-	// Of the link's reader.
+	// Used by the link's reader.
 	answered bool  // the answer to the request came
 	done     bool  // the last delta came
 	seq      int64 // of the last delta
 
-	counted bool        // guarded by c.mu; nobody waits for it any more
-	headed  atomic.Bool // the executor is done with it but for its body
+	counted bool        // guarded by c.mu; the caller no longer waits for it
+	headed  atomic.Bool // the executor has sent the head, or failed
 
 	mu       sync.Mutex
-	stop     func() bool // guarded by mu; ends the watch over the context
-	deadline *time.Timer // guarded by mu; of the head
+	stop     func() bool // guarded by mu; stops watching the context
+	deadline *time.Timer // guarded by mu; for the head
 	progress progress    // guarded by mu
 	head     *response   // guarded by mu
 	early    bool        // guarded by mu; the whole body came before the head
-	buf      []byte      // guarded by mu; what came and is not read, from off
+	buf      []byte      // guarded by mu; what arrived and is unread, from off
 	off      int         // guarded by mu
-	got      int64       // guarded by mu; bytes of the body that came
+	got      int64       // guarded by mu; bytes of the body that arrived
 	err      error       // guarded by mu; how it ended, known once buf is read
-	lost     error       // guarded by mu; how the link ended while the request was under way
+	lost     error       // guarded by mu; how the link ended while the request was being sent
 }
 
-// watch has the end of ctx, or of the time for the head, end the exchange.
+// watch makes the exchange end with ctx, or when the head does not arrive in time.
 func (e *exchange) watch(ctx context.Context, headerTimeout time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -74,7 +74,7 @@ func (e *exchange) watch(ctx context.Context, headerTimeout time.Duration) {
 	}
 }
 
-// settle ends what watches over the exchange. The caller holds mu.
+// settle stops what watch started. mu is held.
 func (e *exchange) settle() {
 	if e.stop != nil {
 		e.stop()
@@ -84,7 +84,7 @@ func (e *exchange) settle() {
 	}
 }
 
-// wait returns the head of the response. It is woken by the link and by what watches.
+// wait returns the head of the response. The link and watch wake it.
 func (e *exchange) wait() (*response, error) {
 	for {
 		e.mu.Lock()
@@ -100,8 +100,8 @@ func (e *exchange) wait() (*response, error) {
 	}
 }
 
-// writing is called by the writer before it sends the request. It is false when
-// the exchange ended while it was queued.
+// writing is called by the writer before it sends the request. It returns false if the exchange
+// ended while it was queued.
 func (e *exchange) writing() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -112,13 +112,13 @@ func (e *exchange) writing() bool {
 	return true
 }
 
-// written is called by the writer when the request was sent, or not.
+// written is called by the writer with the result of sending the request.
 func (e *exchange) written(err error) {
 	e.mu.Lock()
 	e.progress = sent
 	cause := e.lost
 	if err != nil && e.err == nil {
-		stage := transport.NotSent // a part of a message is none
+		stage := transport.NotSent // a part of a message counts as none
 		if errors.Is(err, link.ErrUncertain) {
 			stage = transport.MaybeSent
 		}
@@ -133,11 +133,11 @@ func (e *exchange) written(err error) {
 	}
 }
 
-// linkLost ends the exchange with its link. What came before can still be read.
+// linkLost ends the exchange with its link. What arrived before can still be read.
 func (e *exchange) linkLost(cause error) {
 	e.mu.Lock()
 	if e.err != nil || e.progress == underWay {
-		e.lost = cause // which the writer will see
+		e.lost = cause // for the writer
 		e.mu.Unlock()
 		return
 	}
@@ -147,7 +147,7 @@ func (e *exchange) linkLost(cause error) {
 	signal(e.wake)
 }
 
-// finish is the end of the body.
+// finish ends the body.
 func (e *exchange) finish() {
 	e.mu.Lock()
 	switch {
@@ -162,8 +162,7 @@ func (e *exchange) finish() {
 	signal(e.wake)
 }
 
-// ending is io.EOF, or the error of an end that comes before the length that was
-// declared. The caller holds mu.
+// ending returns io.EOF, or an error if the body is shorter than the declared length. mu is held.
 func (e *exchange) ending() error {
 	if e.head.length < 0 || e.got == e.head.length {
 		return io.EOF
@@ -171,20 +170,20 @@ func (e *exchange) ending() error {
 	return bodyError(fmt.Errorf("%w: %d bytes of %d came", io.ErrUnexpectedEOF, e.got, e.head.length))
 }
 
-// giveUp ends the exchange with an error; more may come for it. Dropping discards what
-// was not read.
+// giveUp ends the exchange with an error, while more may arrive for it. drop discards what was not
+// read.
 func (e *exchange) giveUp(err error, drop bool) {
 	e.mu.Lock()
 	e.end(err, drop)
 }
 
-// cancel is giveUp for those outside the link; the error tells how far the request got.
+// cancel is giveUp for goroutines outside the link. The error depends on how far the request got.
 func (e *exchange) cancel(reason func(transport.Stage) error) {
 	e.mu.Lock()
 	e.end(reason(e.stage()), true)
 }
 
-// stage says how far the request got if the exchange fails now. The caller holds mu.
+// stage returns how far the request got, for an exchange that fails now. mu is held.
 func (e *exchange) stage() transport.Stage {
 	if e.progress == queued {
 		return transport.NotSent
@@ -192,7 +191,7 @@ func (e *exchange) stage() transport.Stage {
 	return transport.MaybeSent
 }
 
-// end unlocks mu, which the caller holds, and tells the caller of RoundTrip and the link.
+// end unlocks mu, which is held, and notifies the caller of RoundTrip and the link.
 func (e *exchange) end(err error, drop bool) {
 	unsent, over := e.progress == queued, e.err != nil
 	complete := drop && !over && e.complete()
@@ -206,26 +205,26 @@ func (e *exchange) end(err error, drop bool) {
 		e.settle()
 		e.err = err
 	case drop && unread > 0 && e.err == io.EOF:
-		e.err = err // the whole body came, but it was not read: that must not look like its end
+		e.err = err // the whole body arrived, but was not read: that must not look like its end
 	}
 	e.mu.Unlock()
 	if over {
 		return
 	}
 	signal(e.wake)
-	if complete { // there is nothing to cancel: the link is free as soon as the far end says so
+	if complete { // there is nothing to cancel: the link is free once the executor says so
 		time.AfterFunc(drainGrace, func() { e.c.ended(e, false) })
 		return
 	}
 	e.c.ended(e, unsent)
 }
 
-// complete reports whether nothing can come any more but the last frame. The caller holds mu.
+// complete reports whether only the last frame is missing. mu is held.
 func (e *exchange) complete() bool {
 	return e.head != nil && (e.head.declared == 0 || e.head.length >= 0 && e.got == e.head.length)
 }
 
-// setHead gives the head of the response to the caller.
+// setHead passes the head of the response to the caller.
 func (e *exchange) setHead(r *execproto.HTTPResponse) error {
 	head, err := newResponse(e.req, r)
 	if err != nil {

@@ -19,13 +19,13 @@ import (
 type executor struct {
 	opts    Options
 	fromEnv []envHeader
-	dial    func(ctx context.Context) (Link, error) // nil when there is only the one link
+	dial    func(ctx context.Context) (Link, error) // nil for a single link
 	links   links
 	pace    pacer
-	dials   chan struct{} // a token for each dial in progress
-	ids     atomic.Int64  // of messages; they go on when a link is replaced
+	dials   chan struct{} // an element for each dial in progress
+	ids     atomic.Int64  // of messages; they continue when a link is replaced
 
-	closing context.Context // ends when Close is called
+	closing context.Context // ends with Close
 	end     context.CancelCauseFunc
 	owned   goroutines.Group
 }
@@ -43,9 +43,9 @@ func newExecutor(opts *Options) (*executor, error) {
 	return t, nil
 }
 
-// Open returns a Transport whose links dial makes, several at once if need be.
-// The context given to dial bounds the dial only, the link lives until its Close.
-// Open makes the first link, so that a mistake shows at once; ctx bounds that only.
+// Open returns a Transport over links that dial makes, several at once if need be. The context
+// passed to dial bounds only the dial; the link lives until its Close. Open makes the first link,
+// so that mistakes show at once. ctx bounds only that.
 func Open(ctx context.Context, dial func(context.Context) (Link, error), opts *Options) (transport.Transport, error) {
 	t, err := newExecutor(opts)
 	if err != nil {
@@ -71,8 +71,8 @@ func (t *executor) start(ctx context.Context, dial func(context.Context) (Link, 
 	return t, nil
 }
 
-// New returns a Transport over one link, which it owns from here on, also when it
-// fails. All exchanges share the link; when it is lost, the Transport is of no more use.
+// New returns a Transport over one link, which it owns from now on, even if New fails. All
+// exchanges share the link. When the link is lost, the Transport no longer works.
 func New(ctx context.Context, l Link, opts *Options) (transport.Transport, error) {
 	t, err := newExecutor(opts)
 	if err != nil {
@@ -93,10 +93,10 @@ func New(ctx context.Context, l Link, opts *Options) (transport.Transport, error
 	return t, nil
 }
 
-// RunsOnce says that a RoundTrip executes a request at most once, see [transport.RunsOnce].
+// RunsOnce says that a RoundTrip runs a request at most once, see [transport.RunsOnce].
 func (t *executor) RunsOnce() bool { return true }
 
-// RoundTrip implements [http.RoundTripper] as package transport says.
+// RoundTrip implements [http.RoundTripper], see package transport.
 func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.closing.Err() != nil {
 		closeBody(req)
@@ -106,7 +106,7 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var began time.Time // of the first try that failed
+	var began time.Time // of the first failed try
 	for {
 		now := time.Now()
 		resp, again, err := t.try(c)
@@ -114,7 +114,7 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		if errors.Is(err, ErrLinkLost) {
-			now = time.Now() // it had a link: how long it had to wait for that one does not count
+			now = time.Now() // it had a link: the time it waited for that does not count
 		}
 		if began.IsZero() {
 			began = now
@@ -125,7 +125,7 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// try makes the exchange on one link. again says that no link carried the request.
+// try runs the exchange on one link. again says that no link carried the request.
 func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 	ctx := c.req.Context()
 	id := t.ids.Add(1)
@@ -161,7 +161,7 @@ func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 	return nil, again, err
 }
 
-// lostEarly makes the error of an exchange that could not begin.
+// lostEarly returns the error of an exchange that could not begin.
 func (t *executor) lostEarly(l *conn) error {
 	cause := l.cause()
 	if l.begun() == 0 {
@@ -173,7 +173,7 @@ func (t *executor) lostEarly(l *conn) error {
 	return &transport.Error{Stage: transport.NotSent, Permanent: errors.Is(cause, transport.ErrClosed), Op: "round trip", Err: cause}
 }
 
-// open makes a link, when the pace of tries allows it.
+// open makes a link, after the pause between dials.
 func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -211,7 +211,7 @@ func (t *executor) handshakeTime(ctx context.Context) (context.Context, context.
 	return context.WithTimeoutCause(ctx, t.opts.HandshakeTimeout, fmt.Errorf("%w: no link after %v", ErrSilent, t.opts.HandshakeTimeout))
 }
 
-// openFailed makes the error of a link that could not be had.
+// openFailed returns the error of a link that could not be opened.
 func (t *executor) openFailed(ctx context.Context, err error) error {
 	const op = "connect to the executor"
 	if t.closing.Err() != nil {
@@ -259,7 +259,7 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 	return c, nil
 }
 
-// handshake introduces this client, on the caller's goroutine.
+// handshake introduces this client to the executor, on the caller's goroutine.
 func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environment, err error) {
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	id := t.ids.Add(1)
@@ -288,14 +288,14 @@ func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environ
 	}
 }
 
-// permanent reports whether the next try will be refused too.
+// permanent reports whether the next try would be refused too.
 func (e *RefusedError) permanent() bool {
-	return e.Status == 0 || !httpstatus.Of(e.Status).Transient() // 0: it was refused in words
+	return e.Status == 0 || !httpstatus.Of(e.Status).Transient() // 0: it was refused after the WebSocket handshake
 }
 
-// Close ends every link, and with it every exchange, at once. It returns when
-// the goroutines of this Transport have ended, after 5 s at most, and always
-// returns nil. It may be called more than once.
+// Close ends every link, and all exchanges with them, at once. It returns when the goroutines of
+// this Transport have ended, after at most 5 s, and always returns nil. It may be called more than
+// once.
 func (t *executor) Close() error {
 	t.end(transport.ErrClosed)
 	if t.links != nil {

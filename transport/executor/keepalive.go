@@ -2,15 +2,14 @@ package executor
 
 import "time"
 
-// pinger is a link that can ask for a sign of life.
+// pinger is a link that can ping the far end.
 type pinger interface {
 	Ping() error
 	Heard() time.Time
 }
 
-// keepAlive is the goroutine that asks a silent executor for a sign of life, and
-// ends a link that stays silent. The writer cannot do it: a link that is stuck
-// may have it waiting in Send.
+// keepAlive is the goroutine that pings a silent executor and ends a link that stays silent. The
+// writer cannot do that, because it may be stuck in Send.
 func (c *conn) keepAlive(p pinger) {
 	t := time.NewTicker(c.opts.KeepAlive)
 	defer t.Stop()
@@ -29,8 +28,8 @@ func (c *conn) keepAlive(p pinger) {
 	}
 }
 
-// silence returns how long the link has been silent. It is not silent while its
-// reader waits for a slow consumer, nor was it then.
+// silence returns how long the link has been silent. Time in which the reader waited for a slow
+// consumer does not count.
 func (c *conn) silence(p pinger) time.Duration {
 	heard := p.Heard()
 	if heard.IsZero() || c.stalled.Load() {

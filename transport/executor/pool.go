@@ -10,43 +10,43 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// links gives out links to exchanges.
+// links provides links for exchanges.
 type links interface {
 	// acquire returns a link for one exchange, which must begin on it. Its error is
 	// a [*transport.Error] of stage NotSent.
 	acquire(ctx context.Context, standing bool) (*conn, error)
-	// headed is called for each acquire that succeeded, when the exchange has the
-	// head of its response, or an error.
+	// headed is called once for each successful acquire, when the exchange has the head of its
+	// response or an error.
 	headed()
-	// close ends every link, with err for what is open on it.
+	// close ends every link, with err for the exchanges on it.
 	close(err error)
 }
 
-// opener makes a link with its handshake done, owned by o.
+// opener makes a link, including its handshake, for owner o.
 type opener func(ctx context.Context, o owner) (*conn, error)
 
-// pool gives each exchange a link of its own.
+// pool gives each exchange its own link.
 type pool struct {
 	open opener
 	opts *Options
 
 	mu       sync.Mutex
 	members  map[*conn]*member // guarded by mu; the links that are open
-	idle     []*conn           // guarded by mu; the one used last is at the end
-	total    int               // guarded by mu; open, or being opened
-	standing int               // guarded by mu; of total, those in use by streams that stand open
-	waiters  []*waiter         // guarded by mu; in the order they came
+	idle     []*conn           // guarded by mu; the last one was used last
+	total    int               // guarded by mu; open or being opened
+	standing int               // guarded by mu; of total, those that shared streams use
+	waiters  []*waiter         // guarded by mu; in order of arrival
 	closed   error             // guarded by mu
 }
 
 // member is what the pool knows of a link.
 type member struct {
 	standing bool
-	expiry   *time.Timer // while it is idle; nil when it may stay for ever
+	expiry   *time.Timer // while the link is idle; nil without a limit
 }
 
-// waiter is an exchange for which there is no link. It is granted a link, or
-// with nil leave to open one, for which it is counted already.
+// waiter is an exchange without a link. It is granted a link, or with nil the right to open one,
+// which is already counted.
 type waiter struct {
 	standing bool
 	grant    chan *conn
@@ -56,7 +56,7 @@ func newPool(open opener, opts *Options) *pool {
 	return &pool{open: open, opts: opts, members: make(map[*conn]*member)}
 }
 
-// headed lets a stream that waits share a link, now that a head came.
+// headed lets a waiting shared stream use a link together with others, now that a head arrived.
 func (p *pool) headed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,8 +70,8 @@ func (p *pool) headed() {
 	}
 }
 
-// acquire takes an idle link, opens one, or waits for one, in this order. What
-// stands open leaves the last link to others, and shares a link of its kind if it must.
+// acquire takes an idle link, opens one, or waits for one, in this order. Shared streams leave the
+// last link to other requests, and use a link together if they must.
 func (p *pool) acquire(ctx context.Context, standing bool) (*conn, error) {
 	for {
 		c, w, err := p.take(standing)
@@ -92,7 +92,7 @@ func (p *pool) acquire(ctx context.Context, standing bool) (*conn, error) {
 	}
 }
 
-// take returns a link, a place in the queue, or with neither leave to open one.
+// take returns a link, a place in the queue, or neither, which is the right to open one.
 func (p *pool) take(standing bool) (*conn, *waiter, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,7 +121,7 @@ func (p *pool) take(standing bool) (*conn, *waiter, error) {
 	return nil, w, nil
 }
 
-// count counts a link that is about to be opened, or is not opened after all. The caller holds mu.
+// count adds n to the number of links that are open or being opened. mu is held.
 func (p *pool) count(standing bool, n int) {
 	p.total += n
 	if standing {
@@ -129,7 +129,7 @@ func (p *pool) count(standing bool, n int) {
 	}
 }
 
-// use marks an idle link as used. The caller holds mu.
+// use marks an idle link as used. mu is held.
 func (p *pool) use(c *conn, standing bool) {
 	m := p.members[c]
 	if m.expiry != nil {
@@ -140,8 +140,8 @@ func (p *pool) use(c *conn, standing bool) {
 	}
 }
 
-// shareable returns a link on which only streams stand open whose heads came:
-// executors that run one request at a time can begin another one there. The caller holds mu.
+// shareable returns a link on which only shared streams are open that have their heads: an executor
+// that runs one request at a time can begin another one there. mu is held.
 func (p *pool) shareable() *conn {
 	for c, m := range p.members {
 		if m.standing && c.share() {
@@ -151,9 +151,9 @@ func (p *pool) shareable() *conn {
 	return nil
 }
 
-// await waits for a grant. Who waits for long shares a link on which nothing but
-// bodies is outstanding: it may be this very exchange that they wait for, as a call
-// waits for the answer to what its server asked.
+// await waits for a grant. After a second the exchange may use a link on which only bodies are
+// outstanding: such a body may wait for this very exchange, as a call does whose server sent a
+// request.
 func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
 	long := time.NewTicker(shareAfter)
 	defer long.Stop()
@@ -179,7 +179,7 @@ func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
 	}
 }
 
-// leave takes w out of the queue. It is false when w was granted something.
+// leave removes w from the queue. It returns false if w was granted something.
 func (p *pool) leave(w *waiter) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -195,8 +195,8 @@ func (p *pool) dequeue(w *waiter) bool {
 	return i >= 0
 }
 
-// shareAny lets w share any link that can be shared, nil if there is none. A link
-// whose reader waits for a slow consumer is none: it could not make the executor wait any more.
+// shareAny lets w use any link that can be shared, nil if there is none. It skips links whose
+// reader waits for a slow consumer, because such a link could no longer make the executor wait.
 func (p *pool) shareAny(w *waiter) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -228,7 +228,7 @@ func (p *pool) openOne(ctx context.Context, standing bool) (*conn, error) {
 	return c, nil
 }
 
-// giveBack returns what was granted and not used.
+// giveBack returns an unused grant.
 func (p *pool) giveBack(c *conn, standing bool) {
 	if c != nil {
 		c.unused()
@@ -241,23 +241,23 @@ func (p *pool) giveBack(c *conn, standing bool) {
 	p.mu.Unlock()
 }
 
-// ended takes a link back after its exchange. One on which an exchange was given
-// up is closed, which is the cancel, as soon as it can be done at nobody's cost; it
-// takes no more streams when there are many of these.
+// ended takes a link back after its exchange. If the exchange was given up, the link is closed once
+// that harms no other exchange: closing it is the only cancel. If many exchanges were given up, the
+// link admits no more.
 func (p *pool) ended(c *conn, live, open int) {
 	switch {
 	case open == 0:
 		p.release(c)
 	case live == 0:
-		c.failIf(errUnused, noneLive) // unless it has ended meanwhile, and the link is in use again
+		c.failIf(errUnused, noneLive) // unless it ended meanwhile, and the link is in use again
 	case open-live >= maxGivenUp:
 		c.retire()
 	default:
-		p.headed() // a stream may share the link now
+		p.headed() // a shared stream may use the link now
 	}
 }
 
-// release gives an unused link to the first who waits, keeps it, or closes it.
+// release gives an unused link to the first waiter, keeps it, or closes it.
 func (p *pool) release(c *conn) {
 	p.mu.Lock()
 	m := p.members[c]
@@ -291,7 +291,7 @@ func (p *pool) release(c *conn) {
 	}
 }
 
-// nextWaiter takes the first waiter that may have a link from the queue. The caller holds mu.
+// nextWaiter removes the first waiter that may have a link from the queue. mu is held.
 func (p *pool) nextWaiter() *waiter {
 	for i, w := range p.waiters {
 		if !w.standing || p.standing < p.opts.MaxLinks-1 {
@@ -302,7 +302,7 @@ func (p *pool) nextWaiter() *waiter {
 	return nil
 }
 
-// grantSlot lets a waiter open a link in place of one that is gone. The caller holds mu.
+// grantSlot lets a waiter open a link in place of one that is gone. mu is held.
 func (p *pool) grantSlot() {
 	if p.total >= p.opts.MaxLinks {
 		return

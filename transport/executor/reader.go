@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// read is the goroutine that takes what comes from the executor to where it belongs.
+// read is the goroutine that passes messages of the executor to their exchanges.
 func (c *conn) read() {
 	var m execproto.Message
 	for {
@@ -32,7 +32,7 @@ func (c *conn) read() {
 	}
 }
 
-// take acts on one message. An error ends the link.
+// take handles one message. An error ends the link.
 func (c *conn) take(m *execproto.Message) error {
 	switch m.Kind {
 	case execproto.BodyDelta:
@@ -41,13 +41,13 @@ func (c *conn) take(m *execproto.Message) error {
 		return c.answer(m)
 	case execproto.Request:
 		return c.refuse(m)
-	case execproto.Notification: // not ours to know
+	case execproto.Notification: // unknown notifications are ignored
 	}
 	return nil
 }
 
-// refuse answers a request of the executor. The reader does not wait for the
-// writer: an executor that asks faster than it reads has lost its link.
+// refuse answers a request of the executor. The reader does not wait for the writer: if the
+// executor sends requests faster than it reads answers, the link ends.
 func (c *conn) refuse(m *execproto.Message) error {
 	frame := newFrame()
 	*frame = execproto.AppendError(*frame, m.RawID, execproto.CodeUnknownMethod, "not implemented by this client", nil)
@@ -66,8 +66,8 @@ func (c *conn) refuse(m *execproto.Message) error {
 	return nil
 }
 
-// answer takes the answer to an http/request to its exchange. One for an id that
-// is unknown, or was answered before, is nobody's.
+// answer passes the answer of an http/request to its exchange. Answers with an unknown id, and
+// second answers, are ignored.
 func (c *conn) answer(m *execproto.Message) error {
 	id, ok := m.ID()
 	if ok && id == execproto.NobodysID && m.Kind == execproto.Failure {
@@ -82,7 +82,7 @@ func (c *conn) answer(m *execproto.Message) error {
 	}
 	e.answered = true
 	if e.done || m.Kind == execproto.Failure {
-		c.ended(e, true) // first the link is free, then its user is told
+		c.ended(e, true) // the link must be free before its user learns of the end
 	}
 	if m.Kind == execproto.Failure {
 		e.giveUp(failure(&m.Error), false)
@@ -103,7 +103,7 @@ func (c *conn) answer(m *execproto.Message) error {
 	return nil
 }
 
-// delta takes a piece of a body to its exchange. One for an unknown id is ignored.
+// delta passes a piece of a body to its exchange. Pieces for an unknown id are ignored.
 func (c *conn) delta(d *execproto.Delta) {
 	id, err := strconv.ParseInt(string(d.RequestID), 10, 64)
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *conn) delta(d *execproto.Delta) {
 	e.seq++
 	err = e.deliver(d)
 	if e.done && e.answered {
-		c.ended(e, true) // first the link is free, then its user is told
+		c.ended(e, true) // the link must be free before its user learns of the end
 	}
 	switch {
 	case err != nil:
@@ -127,7 +127,7 @@ func (c *conn) delta(d *execproto.Delta) {
 	}
 }
 
-// deliver gives the piece to the reader of the body. An error is the end of it.
+// deliver passes the piece to the reader of the body. An error ends the body.
 func (e *exchange) deliver(d *execproto.Delta) error {
 	if d.Seq != e.seq {
 		return &ProtocolError{What: fmt.Sprintf("body delta %d came where %d was due", d.Seq, e.seq)}
@@ -143,7 +143,7 @@ func (e *exchange) deliver(d *execproto.Delta) error {
 
 func bodyError(err error) error { return transport.Failed(transport.MaybeSent, "read body", err) }
 
-// failure maps the executor's error to how far the request got.
+// failure converts the executor's error, with how far the request got.
 func failure(f *execproto.Error) *transport.Error {
 	e := &transport.Error{Op: "http/request", Err: &ExecutorError{Code: f.Code, Message: transport.Scrub(f.Message)}}
 	switch f.Code {

@@ -18,14 +18,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// maxBody is how large a body may be so that its message, with its header,
-// stays within what executors take.
+// maxBody is the largest body in bytes whose message fits into the executor's limit.
 const maxBody = (execproto.MaxMessage - maxHead) / 4 * 3
 
-// maxHead is what is left for the rest of the message, in bytes.
+// maxHead is the room for the rest of the message, in bytes.
 const maxHead = 1 << 20
 
-// framing are header fields that the executor writes itself, or that belong to one connection.
+// framing are header fields that the executor sets itself, or that belong to one connection.
 var framing = map[string]bool{
 	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Keep-Alive": true,
 	"Proxy-Connection": true, "Te": true, "Trailer": true, "Upgrade": true,
@@ -35,11 +34,11 @@ var framing = map[string]bool{
 type call struct {
 	req      *http.Request
 	msg      execproto.HTTPRequest
-	standing bool // an event stream that stands open, see standing
-	fromEnv  bool // a header is filled by the executor
+	standing bool // a shared stream, see standing
+	fromEnv  bool // the executor fills in a header
 }
 
-// newCall reads req, body and all. The error is a [*transport.Error] of stage NotSent.
+// newCall reads req with its body. The error is a [*transport.Error] of stage NotSent.
 func (t *executor) newCall(req *http.Request) (*call, error) {
 	refuse := func(err error) error {
 		e := transport.Failed(transport.NotSent, "send request", err) // the user's own error may quote a URL
@@ -55,7 +54,7 @@ func (t *executor) newCall(req *http.Request) (*call, error) {
 		return nil, refuse(err)
 	}
 	if req.URL.Opaque != "" {
-		closeBody(req) // its origin is not what it seems
+		closeBody(req) // its origin would be ambiguous
 		return nil, refuse(errOpaque)
 	}
 	body, err := readBody(req, t.closing)
@@ -79,15 +78,15 @@ func (t *executor) newCall(req *http.Request) (*call, error) {
 
 var errOpaque = errors.New("the URL has an opaque part")
 
-// plainURL is the URL without userinfo, which goes into a header, and without fragment.
+// plainURL returns the URL without userinfo, which becomes a header, and without fragment.
 func plainURL(u *url.URL) string {
 	plain := *u
 	plain.User, plain.Fragment, plain.RawFragment = nil, "", ""
 	return plain.String()
 }
 
-// standing reports whether req asks for a stream that stands open for the whole
-// session: the GET of the legacy revisions, subscriptions/listen of the modern one.
+// standing reports whether req opens the shared stream of a session: the GET of the legacy
+// revisions, or subscriptions/listen of the modern one.
 func standing(req *http.Request) bool {
 	switch req.Method {
 	case "", http.MethodGet:
@@ -143,7 +142,7 @@ func wantsLength(method string) bool {
 	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
-// frame returns the message. id is that of the message and of its body.
+// frame returns the message. id identifies the message and the body.
 func (c *call) frame(id int64) (*[]byte, error) {
 	c.msg.RequestID = strconv.FormatInt(id, 10)
 	f := newFrame()
@@ -162,9 +161,9 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// readBody reads the body of req and closes it. One that is not from memory may
-// block, so that is read on a goroutine of its own, which is left behind when the
-// context or closing ends: the body was closed, and only its owner can end a Read then.
+// readBody reads the body of req and closes it. A body that is not from memory may block, so it is
+// read on its own goroutine. When the context or closing ends, that goroutine is left behind: the
+// body was closed, and only its owner can end a Read then.
 func readBody(req *http.Request, closing context.Context) ([]byte, error) { //nolint:revive // the request's context is the first
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil, nil
@@ -202,7 +201,7 @@ func readBody(req *http.Request, closing context.Context) ([]byte, error) { //no
 
 func readLimited(req *http.Request) ([]byte, error) {
 	if n := req.ContentLength; n > 0 {
-		body := make([]byte, n+1) // one byte more shows a body that is too long
+		body := make([]byte, n+1) // one byte more detects a body that is too long
 		switch k, err := io.ReadFull(req.Body, body); {
 		case err == nil:
 			return nil, fmt.Errorf("request body: more than its ContentLength of %d bytes", n)

@@ -13,18 +13,18 @@ import (
 type response struct {
 	status   int
 	header   http.Header
-	declared int64 // ContentLength; −1 when unknown
-	length   int64 // that the body must have; −1 when unknown
+	declared int64 // Content-Length; −1 if unknown
+	length   int64 // required length of the body; −1 if unknown
 }
 
-// hopByHop are the header fields of one connection (RFC 9110 section 7.6.1): the
-// executor's connection to the server, of which nothing is left here.
+// hopByHop are header fields of one connection (RFC 9110 section 7.6.1), here the executor's
+// connection to the server.
 var hopByHop = map[string]bool{
 	"Connection": true, "Keep-Alive": true, "Proxy-Connection": true, "Proxy-Authenticate": true,
 	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
 }
 
-// newResponse checks what the executor says of the response to req.
+// newResponse checks the head of the response to req.
 func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error) {
 	h := make(http.Header, len(r.Headers))
 	chunked := false
@@ -39,7 +39,7 @@ func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error
 		chunked = chunked || name == "Transfer-Encoding"
 	}
 	if chunked {
-		delete(h, "Content-Length") // it does not count then (RFC 9112 section 6.3)
+		delete(h, "Content-Length") // it must be ignored then (RFC 9112 section 6.3)
 	}
 	head := &response{status: r.Status, header: h, declared: -1}
 	if r.Status < 200 || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified {
@@ -59,7 +59,7 @@ func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error
 	return head, nil
 }
 
-// http makes the response of RoundTrip.
+// http returns the response of RoundTrip.
 func (r *response) http(e *exchange) *http.Response {
 	return &http.Response{
 		Status:     strconv.Itoa(r.status) + " " + http.StatusText(r.status),

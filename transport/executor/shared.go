@@ -10,31 +10,31 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// shared gives all exchanges the same link, and makes a new one when that is
-// lost, or when it is full of exchanges that were given up.
+// shared gives all exchanges the same link, and opens a new one when that is lost or full of
+// exchanges that were given up.
 type shared struct {
-	open    opener        // nil when there is only the one link
-	pending chan struct{} // a token for each exchange that waits for its head
+	open    opener        // nil for a single link
+	pending chan struct{} // an element for each exchange that waits for its head
 
 	mu      sync.Mutex
 	link    *conn              // guarded by mu; nil before the first one
-	opening *opening           // guarded by mu; nil when nobody opens a link
-	links   map[*conn]struct{} // guarded by mu; link, and those before it that still carry something
+	opening *opening           // guarded by mu; nil unless a link is being opened
+	links   map[*conn]struct{} // guarded by mu; link, and earlier ones that still carry exchanges
 	closed  error              // guarded by mu
 }
 
 // opening is a link that is being opened.
 type opening struct {
-	done chan struct{} // closed at the end
-	err  error         // why it failed, for all who wait; nil also when who opens it gave up
+	done chan struct{} // closed when opening has ended
+	err  error         // the failure, for all waiters; nil also if the opener gave up
 }
 
 func newShared(open opener) *shared {
 	return &shared{open: open, pending: make(chan struct{}, maxPending), links: make(map[*conn]struct{})}
 }
 
-// acquire waits while too many exchanges wait for their heads: executors stop
-// reading when too many requests are queued.
+// acquire waits while too many exchanges wait for their heads: executors stop reading when too many
+// requests are queued.
 func (s *shared) acquire(ctx context.Context, _ bool) (*conn, error) {
 	select {
 	case s.pending <- struct{}{}:
@@ -50,7 +50,7 @@ func (s *shared) acquire(ctx context.Context, _ bool) (*conn, error) {
 
 func (s *shared) headed() { <-s.pending }
 
-// current returns the link, or opens one, once for all who wait for it.
+// current returns the link, or opens one, once for all waiters.
 func (s *shared) current(ctx context.Context) (*conn, error) {
 	for {
 		c, err := s.usable()
@@ -59,7 +59,7 @@ func (s *shared) current(ctx context.Context) (*conn, error) {
 		}
 		o, mine := s.begin()
 		if mine {
-			if c, err = s.usable(); c == nil && err == nil { // it may be there since
+			if c, err = s.usable(); c == nil && err == nil { // it may have been opened meanwhile
 				c, err = s.open(ctx, s)
 			}
 			s.opened(o, c, err, ctx.Err() != nil)
@@ -76,7 +76,7 @@ func (s *shared) current(ctx context.Context) (*conn, error) {
 	}
 }
 
-// begin returns the link that is being opened. It is the caller's to open if nobody has begun.
+// begin returns the link that is being opened. mine says that the caller must open it.
 func (s *shared) begin() (o *opening, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +87,7 @@ func (s *shared) begin() (o *opening, mine bool) {
 	return s.opening, true
 }
 
-// opened ends o. A link could not be had, or the one who opened it gave up.
+// opened ends o, with a link, an error, or nothing if the opener gave up.
 func (s *shared) opened(o *opening, c *conn, err error, gaveUp bool) {
 	if c != nil {
 		s.use(c)
@@ -109,12 +109,12 @@ func (s *shared) use(c *conn) {
 	s.mu.Unlock()
 	if closed != nil {
 		c.fail(closed)
-	} else if c.isOver() { // before it was known here
+	} else if c.isOver() { // it ended before it was registered
 		s.gone(c)
 	}
 }
 
-// usable returns the link if it is good, an error if there can be none.
+// usable returns the link if it works, an error if there can never be one, or neither.
 func (s *shared) usable() (*conn, error) {
 	s.mu.Lock()
 	c, closed := s.link, s.closed
@@ -126,7 +126,7 @@ func (s *shared) usable() (*conn, error) {
 		return nil, nil
 	}
 	if s.open != nil && c.idle() && !c.quiet() {
-		c.failIf(lost(errEnded), noneOpen) // unless somebody has begun meanwhile
+		c.failIf(lost(errEnded), noneOpen) // unless an exchange began meanwhile
 	}
 	switch {
 	case c.takes():
@@ -137,8 +137,8 @@ func (s *shared) usable() (*conn, error) {
 	return nil, nil
 }
 
-// ended replaces a link that carries too much which nobody wants, and closes one
-// that carries nothing else: that is the only cancel there is.
+// ended replaces a link with too many exchanges that were given up, and closes one with no others:
+// closing is the only cancel.
 func (s *shared) ended(c *conn, live, open int) {
 	if s.open == nil || open == live {
 		return

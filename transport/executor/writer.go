@@ -2,7 +2,7 @@ package executor
 
 import "sync"
 
-// keepFrame is how large a buffer of a message is kept for the next one, in bytes.
+// keepFrame is the size in bytes up to which a message buffer is reused.
 const keepFrame = 1 << 20
 
 var frames = sync.Pool{New: func() any { return new([]byte) }}
@@ -19,7 +19,7 @@ func freeFrame(f *[]byte) {
 	}
 }
 
-// write is the goroutine that sends what is in the queue.
+// write is the goroutine that sends queued messages.
 func (c *conn) write() {
 	defer c.dropQueue()
 	for {
@@ -33,7 +33,7 @@ func (c *conn) write() {
 	}
 }
 
-// sendNext sends the first message of the queue. It is false when there is none.
+// sendNext sends the first queued message. It returns false if there is none.
 func (c *conn) sendNext() bool {
 	c.mu.Lock()
 	if len(c.queue) == 0 || c.err != nil {
@@ -48,7 +48,7 @@ func (c *conn) sendNext() bool {
 	c.mu.Unlock()
 	defer freeFrame(out.frame)
 	if out.e != nil && !out.e.writing() {
-		return true // it was cancelled while it waited
+		return true // canceled while it waited
 	}
 	err := c.link.Send(*out.frame)
 	if out.e != nil {
@@ -60,7 +60,7 @@ func (c *conn) sendNext() bool {
 	return true
 }
 
-// dropQueue frees what the end of the link has left in the queue.
+// dropQueue frees the messages that are left at the end of the link.
 func (c *conn) dropQueue() {
 	c.mu.Lock()
 	queue := c.queue

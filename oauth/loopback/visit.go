@@ -19,29 +19,29 @@ import (
 const (
 	headerTimeout = 10 * time.Second // for a request's header
 	idleTimeout   = time.Minute      // between two requests of a connection
-	maxHeader     = 64 << 10         // bytes of a request's header, the code among them
+	maxHeader     = 64 << 10         // bytes of a request's header, which includes the code
 )
 
-// visit is one login, as the person's browser meets it.
+// visit is one login as the user's browser sees it.
 type visit struct {
 	flow     oauth.Flow
-	resource string   // the host of what is authorized
-	redirect *url.URL // where the person comes back to
-	done     string   // path of the page that says how it ended: its address holds no code
+	resource string   // the host of the resource
+	redirect *url.URL // where the user comes back to
+	done     string   // path of the last page, whose address holds no code
 
 	running context.Context // ends with the login
 
-	turn      chan struct{} // held by the callback that is being judged
+	turn      chan struct{} // held while a callback is judged
 	over      chan struct{} // closed when err and isVisited may be read
 	err       error         // how it ended
-	isVisited bool          // by a browser, which is to be shown how it ended
+	isVisited bool          // a browser has to be shown how it ended
 
 	completed bool          // guarded by turn
-	shown     chan struct{} // closed when it was shown
+	shown     chan struct{} // closed when the last page was shown
 	showOnce  sync.Once
 
 	server  *http.Server
-	owned   sync.WaitGroup // goroutines of this login, but for those of connections
+	owned   sync.WaitGroup // goroutines of this login, except those of connections
 	conns   sync.WaitGroup // connections
 	closing atomic.Bool
 }
@@ -61,7 +61,7 @@ func newVisit(flow oauth.Flow, redirect *url.URL) *visit {
 func (v *visit) serve(listeners []net.Listener) {
 	v.server = &http.Server{
 		Handler: v, ConnState: v.connState, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		DisableGeneralOptionsHandler: true, ErrorLog: log.New(io.Discard, "", 0), // what strangers send is no news
+		DisableGeneralOptionsHandler: true, ErrorLog: log.New(io.Discard, "", 0), // foreign requests are not worth a log
 	}
 	for _, ln := range listeners {
 		v.owned.Go(func() { _ = v.server.Serve(ln) }) // ErrServerClosed
@@ -72,14 +72,14 @@ func (v *visit) serve(listeners []net.Listener) {
 func (v *visit) end(listeners []net.Listener) {
 	v.closing.Store(true)
 	for _, ln := range listeners {
-		_ = ln.Close() // also one that Serve has not got to
+		_ = ln.Close() // Serve may not have started yet
 	}
-	_ = v.server.Close() // that the listeners are closed is no news
+	_ = v.server.Close() // the listeners are closed already
 	v.owned.Wait()
 	v.conns.Wait()
 }
 
-// connState counts connections, and closes those that came too late for end.
+// connState counts connections, and closes those that arrive too late for end.
 func (v *visit) connState(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -93,11 +93,11 @@ func (v *visit) connState(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// errOver says that another callback has ended the login.
+// errOver says that another callback ended the login.
 var errOver = errors.New("the login is over")
 
-// complete hands a callback to the flow, one at a time. It reports whether this one has
-// ended the login; if it has not, the error says why.
+// complete passes a callback to the flow, one at a time. ended says that this one ended the login;
+// otherwise err says why it did not.
 func (v *visit) complete(ctx context.Context, query string, byBrowser bool) (ended bool, err error) {
 	select {
 	case v.turn <- struct{}{}:
@@ -117,8 +117,8 @@ func (v *visit) complete(ctx context.Context, query string, byBrowser bool) (end
 	return true, err
 }
 
-// isHost reports whether a request is for the host of the redirect URI. Another name may
-// be one that a web page made lead here (DNS rebinding).
+// isHost reports whether a request is for the host of the redirect URI. Another name may be part of
+// a DNS rebinding attack.
 func (v *visit) isHost(host string) bool {
 	return strings.TrimSuffix(host, ":80") == strings.TrimSuffix(v.redirect.Host, ":80")
 }
@@ -140,8 +140,8 @@ func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// callback answers a browser that came back. What ended the login leads to
-// a page whose address, unlike this one's, may stay in the browser.
+// callback answers a browser that came back. It redirects to a page whose address, unlike this one,
+// may stay in the browser's history.
 func (v *visit) callback(w http.ResponseWriter, r *http.Request) {
 	ended, err := v.complete(r.Context(), r.URL.RawQuery, true)
 	switch {
@@ -158,7 +158,7 @@ func (v *visit) callback(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// showEnd says how the login ended.
+// showEnd shows how the login ended.
 func (v *visit) showEnd(w http.ResponseWriter) {
 	select {
 	case <-v.over:

@@ -243,17 +243,17 @@ func agentExchanges() []mutant {
 			test: "TestBufferedResponse",
 		},
 		{
-			name: "agent: the request bodies of a link have no common limit", file: inAgent + "turns.go",
+			name: "agent: the request bodies of a link have no common limit", file: inAgent + "slots.go",
 			old: `t.held+size > maxHeld {`, new: `t.held < 0 {`,
 			test: "TestHeldBodies",
 		},
 		{
-			name: "agent: a link has any number of exchanges", file: inAgent + "turns.go",
+			name: "agent: a link has any number of exchanges", file: inAgent + "slots.go",
 			old: `if t.room == 0 ||`, new: `if t.room < 0 && t.free < 0 ||`,
 			test: "TestTurns",
 		},
 		{
-			name: "agent: two streams have the same id", file: inAgent + "turns.go",
+			name: "agent: two streams have the same id", file: inAgent + "slots.go",
 			old: `taken := t.active[e.id]; taken {`, new: `taken := t.active[e.id]; taken && t.room < 0 {`,
 			test: "TestIDsOfStreams",
 		},

@@ -56,7 +56,7 @@ func (t *executor) startProcess(command func(context.Context) (*exec.Cmd, error)
 	life, end := context.WithCancel(context.Background())
 	cmd, err := command(life)
 	if err == nil && cmd == nil {
-		err = errors.New("neither a command nor an error")
+		err = errors.New("the function returned neither a command nor an error")
 	}
 	if err != nil {
 		end()

@@ -221,7 +221,7 @@ func TestCommandsThatCannotStart(t *testing.T) {
 		text      string
 	}{
 		"no such program": {func(context.Context) (*exec.Cmd, error) { return exec.Command("/nonexistent/executor"), nil }, true, "start the executor"},
-		"no command":      {func(context.Context) (*exec.Cmd, error) { return nil, nil }, false, "neither a command nor an error"},
+		"no command":      {func(context.Context) (*exec.Cmd, error) { return nil, nil }, false, "the function returned neither a command nor an error"},
 		"an error":        {func(context.Context) (*exec.Cmd, error) { return nil, errors.New("not today") }, false, "not today"},
 		"ends at once":    {func(context.Context) (*exec.Cmd, error) { return exec.Command(os.Args[0], "-test.list=^$"), nil }, false, "connect"},
 	} {

@@ -229,10 +229,10 @@ func (c *conn) quiet() bool {
 }
 
 // errUnused ends a link that is no longer needed.
-var errUnused = errors.New("link not needed any more")
+var errUnused = errors.New("link no longer needed")
 
 // errEnded says that an idle link turned out to have ended when it was about to be used.
-var errEnded = errors.New("it had ended while it was idle")
+var errEnded = errors.New("it ended while it was idle")
 
 // takes reports whether a new exchange may begin.
 func (c *conn) takes() bool {

@@ -59,13 +59,13 @@ func checkURL(rawURL string) error {
 	u, err := url.Parse(rawURL)
 	switch {
 	case err != nil:
-		return errors.New("the URL cannot be read") // err would quote it
+		return errors.New("invalid URL") // err would quote it
 	case u.Scheme != "ws" && u.Scheme != "wss":
 		return errors.New("the URL must begin with ws:// or wss://")
 	case u.Host == "":
 		return errors.New("the URL has no host")
 	case u.User != nil:
-		return errors.New("the URL holds a user name or password: use Options.Token")
+		return errors.New("the URL has a user name or password: use Options.Token")
 	}
 	return nil
 }

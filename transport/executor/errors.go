@@ -53,7 +53,7 @@ func (e *RefusedError) Error() string {
 type ProtocolError struct{ What string }
 
 // Error returns what was wrong.
-func (e *ProtocolError) Error() string { return "the executor broke the protocol: " + e.What }
+func (e *ProtocolError) Error() string { return "the executor violated the protocol: " + e.What }
 
 // lost returns the error of a lost link with its cause.
 func lost(err error) error {

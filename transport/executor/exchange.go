@@ -167,7 +167,7 @@ func (e *exchange) ending() error {
 	if e.head.length < 0 || e.got == e.head.length {
 		return io.EOF
 	}
-	return bodyError(fmt.Errorf("%w: %d bytes of %d came", io.ErrUnexpectedEOF, e.got, e.head.length))
+	return bodyError(fmt.Errorf("%w: got %d bytes of %d", io.ErrUnexpectedEOF, e.got, e.head.length))
 }
 
 // giveUp ends the exchange with an error, while more may arrive for it. drop discards what was not

@@ -273,7 +273,7 @@ func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environ
 			return env, err
 		}
 		if err = m.Read(data); err != nil {
-			return env, &ProtocolError{What: "an answer to the handshake that cannot be read: " + err.Error()}
+			return env, &ProtocolError{What: "invalid answer to the handshake: " + err.Error()}
 		}
 		got, ok := m.ID()
 		switch {
@@ -281,7 +281,7 @@ func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environ
 			return env, &RefusedError{Text: transport.Scrub(m.Error.Message)}
 		case m.Kind == execproto.Result && ok && got == id:
 			if env, err = execproto.ReadEnvironment(m.Result); err != nil {
-				return env, &ProtocolError{What: "an answer to the handshake that cannot be read: " + err.Error()}
+				return env, &ProtocolError{What: "invalid answer to the handshake: " + err.Error()}
 			}
 			return env, l.Send([]byte(execproto.Initialized))
 		}

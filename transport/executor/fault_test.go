@@ -71,7 +71,7 @@ var headFaults = []struct {
 		do: func(l *exectest.Link, _ *exectest.Request) { l.Cut() }},
 	{name: "link closed", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true,
 		do: func(l *exectest.Link, _ *exectest.Request) { _ = l.Close() }},
-	{name: "not JSON", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true, text: "cannot be read", do: raw(`{"id":`)},
+	{name: "not JSON", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true, text: "invalid message", do: raw(`{"id":`)},
 	{name: "a batch", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true, text: "batch", do: raw(`[]`)},
 	{name: "neither result nor error", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true, do: raw(`{"id":2}`)},
 	{name: "over the limit", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true, text: "limit of 8388608 bytes",
@@ -155,7 +155,7 @@ var bodyFaults = []struct {
 	{name: "link cut", wraps: executor.ErrLinkLost, linkDies: true, do: func(l *exectest.Link, _ *exectest.Request) { l.Cut() }},
 	{name: "link closed after a piece", wraps: executor.ErrLinkLost, linkDies: true, before: "two",
 		do: func(l *exectest.Link, r *exectest.Request) { r.Delta(2, "two", false, ""); _ = l.Close() }},
-	{name: "not JSON after a piece", wraps: executor.ErrLinkLost, linkDies: true, before: "two", text: "cannot be read",
+	{name: "not JSON after a piece", wraps: executor.ErrLinkLost, linkDies: true, before: "two", text: "invalid message",
 		do: func(l *exectest.Link, r *exectest.Request) { r.Delta(2, "two", false, ""); l.Raw("}") }},
 	{name: "delta without an id", wraps: executor.ErrLinkLost, linkDies: true, text: "requestId",
 		do: raw(`{"method":"http/request/bodyDelta","params":{"seq":2}}`)},
@@ -323,7 +323,7 @@ func TestFloodOfRequestsFromTheExecutor(t *testing.T) {
 			}
 		}
 		requireBody(w, resp, "", func(err error) {
-			requireStage(w, err, transport.MaybeSent, false, "more requests than it reads answers")
+			requireStage(w, err, transport.MaybeSent, false, "it sends more requests than it reads answers")
 			require.ErrorIs(w, err, executor.ErrLinkLost)
 		})
 		w.worksOnNewLink()

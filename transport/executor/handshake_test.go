@@ -46,10 +46,10 @@ func TestHandshakeFaults(t *testing.T) {
 		"not understood": {func(string) []string {
 			return []string{`{"error":{"code":-32600,"message":"failed to parse"},"id":-1}`}
 		}, true, "failed to parse", new(*executor.RefusedError)},
-		"garbage": {func(string) []string { return []string{`SSH-2.0-OpenSSH`} }, false, "cannot be read", new(*executor.ProtocolError)},
+		"garbage": {func(string) []string { return []string{`SSH-2.0-OpenSSH`} }, false, "invalid answer to the handshake", new(*executor.ProtocolError)},
 		"garbage in the result": {func(id string) []string {
 			return []string{`{"id":` + id + `,"result":7}`}
-		}, false, "cannot be read", new(*executor.ProtocolError)},
+		}, false, "invalid answer to the handshake", new(*executor.ProtocolError)},
 	} {
 		fake(t, name, func(t *testing.T) {
 			x := &exectest.Executor{Greet: greet(c.answer)}
@@ -216,7 +216,7 @@ func TestDialFailures(t *testing.T) {
 		"scheme":       {url: "http://h/?secret", permanent: true, text: "ws:// or wss://"},
 		"no host":      {url: "ws:///", permanent: true, text: "no host"},
 		"userinfo":     {url: "ws://u:secret@h", permanent: true, text: "Options.Token"},
-		"unreadable":   {url: "ws://h:secret", permanent: true, text: "cannot be read"},
+		"unreadable":   {url: "ws://h:secret", permanent: true, text: "invalid URL"},
 		"no token": {url: "ws://" + addr, text: "no token today",
 			opts: executor.Options{TokenFunc: func(context.Context) (string, error) { return "", errors.New("no token today") }}},
 	} {

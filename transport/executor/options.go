@@ -13,9 +13,9 @@ import (
 
 // Defaults of [Options].
 const (
-	// DefaultMaxLinks is how many links are open at most.
+	// DefaultMaxLinks bounds the open links.
 	DefaultMaxLinks = 64
-	// DefaultMaxIdleLinks is how many unused links are kept.
+	// DefaultMaxIdleLinks bounds the unused links that are kept.
 	DefaultMaxIdleLinks = 8
 	// DefaultIdleTimeout is how long an unused link is kept.
 	DefaultIdleTimeout = 60 * time.Second
@@ -23,11 +23,11 @@ const (
 	DefaultHandshakeTimeout = 10 * time.Second
 	// DefaultMaxMessage bounds a message from the executor, in bytes.
 	DefaultMaxMessage = 8 << 20
-	// DefaultBuffer is how much of one unread body a shared link holds, in bytes.
+	// DefaultBuffer bounds one unread body on a shared link, in bytes.
 	DefaultBuffer = 16 << 20
-	// DefaultBufferAll is how much of all unread bodies a shared link holds, in bytes.
+	// DefaultBufferAll bounds all unread bodies on a shared link together, in bytes.
 	DefaultBufferAll = 64 << 20
-	// DefaultKeepAlive is how long a link may be silent before the executor is asked for a sign of life.
+	// DefaultKeepAlive is how long a link may be silent before it is pinged.
 	DefaultKeepAlive = 30 * time.Second
 	// DefaultReconnect is how long an exchange tries to get a link.
 	DefaultReconnect = 2 * time.Second
@@ -36,10 +36,10 @@ const (
 const (
 	clientName     = "hawser"
 	maxDials       = 8         // at once
-	windowSize     = 256 << 10 // of an unread body on a link of its own, in bytes
+	windowSize     = 256 << 10 // of an unread body on its own link, in bytes
 	shareAfter     = time.Second
-	maxPending     = 64 // exchanges without a response's head, on a shared link
-	maxGivenUp     = 16 // exchanges given up before a shared link is replaced
+	maxPending     = 64 // exchanges on a shared link that wait for their heads
+	maxGivenUp     = 16 // exchanges that were given up before a shared link is replaced
 	drainGrace     = time.Second
 	closeLimit     = 5 * time.Second
 	reconnectFirst = 50 * time.Millisecond
@@ -57,14 +57,14 @@ const (
 // than once.
 type Link = link.Link
 
-// Options are the options of [Dial], [Command], [Open] and [New]. The zero
-// value is good for most programs. They are copied.
+// Options are the options of [Dial], [Command], [Open] and [New]. The zero value suits most
+// programs. They are copied.
 type Options struct {
-	// Token is sent as a bearer token when a WebSocket is dialled.
+	// Token is sent as a bearer token with each WebSocket handshake.
 	Token string
-	// TokenFunc, if set, is asked for the token at each dial, in place of Token.
+	// TokenFunc returns the token for each dial. If it is set, Token is ignored.
 	TokenFunc func(context.Context) (string, error)
-	// ClientName is what the executor is told of this program. Empty means "hawser".
+	// ClientName is sent to the executor. Empty means "hawser".
 	ClientName string
 	// TLS is for wss URLs. It is cloned. Nil means Go's defaults.
 	TLS *tls.Config
@@ -72,30 +72,29 @@ type Options struct {
 	// ends. Nil means a [net.Dialer].
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// Shared has all exchanges share one link.
+	// Shared makes all exchanges share one link.
 	Shared bool
-	// MaxLinks is how many links are open at most, also those being dialled; who needs
-	// one more waits. Zero means [DefaultMaxLinks]; 1 is the same as Shared.
+	// MaxLinks bounds the open links, including those being dialed. Exchanges beyond it wait. Zero
+	// means [DefaultMaxLinks]; 1 is the same as Shared.
 	MaxLinks int
-	// MaxIdleLinks is how many unused links are kept. Zero means
-	// [DefaultMaxIdleLinks], negative none: each exchange has a new one.
+	// MaxIdleLinks bounds the unused links that are kept. Zero means [DefaultMaxIdleLinks],
+	// negative means none: each exchange gets a new link.
 	MaxIdleLinks int
-	// IdleTimeout is how long an unused link is kept. Zero means
-	// [DefaultIdleTimeout], negative for ever.
+	// IdleTimeout is how long an unused link is kept. Zero means [DefaultIdleTimeout], negative
+	// means forever.
 	IdleTimeout time.Duration
 
-	// HandshakeTimeout bounds dialling a link and its handshake. Zero means
-	// [DefaultHandshakeTimeout], negative no bound but the context's.
+	// HandshakeTimeout bounds the dial of a link and its handshake. Zero means
+	// [DefaultHandshakeTimeout], negative means no bound except the context.
 	HandshakeTimeout time.Duration
-	// HeaderTimeout is how long to wait for the head of a response. Zero means no
-	// bound but the context's: many MCP servers answer when their work is done.
+	// HeaderTimeout bounds the wait for the head of a response. Zero means no bound except the
+	// context: many MCP servers answer only when their work is done.
 	HeaderTimeout time.Duration
-	// KeepAlive is how long a link may be silent before the executor is asked for a
-	// sign of life; when it is silent for twice as long the link is lost. It is for WebSockets.
-	// Zero means [DefaultKeepAlive], negative never.
+	// KeepAlive is how long a WebSocket may be silent before it is pinged. After twice that time
+	// without an answer the link is lost. Zero means [DefaultKeepAlive], negative means never.
 	KeepAlive time.Duration
-	// Reconnect is how long an exchange that found no link tries for one, under a
-	// backoff that all exchanges share. Zero means [DefaultReconnect], negative: one try.
+	// Reconnect is how long an exchange without a link tries to get one, with a backoff that all
+	// exchanges share. Zero means [DefaultReconnect], negative means one try.
 	Reconnect time.Duration
 
 	// MaxMessage bounds one message from the executor, in bytes. Zero means [DefaultMaxMessage].
@@ -104,16 +103,15 @@ type Options struct {
 	// on a shared link. Zero means [DefaultBuffer] and [DefaultBufferAll].
 	Buffer, BufferAll int
 
-	// HeadersFromEnv are header fields that the executor fills from its own
-	// environment, so that a secret never leaves it.
+	// HeadersFromEnv are header fields that the executor fills in from its own environment, so that
+	// a secret never leaves it.
 	HeadersFromEnv []HeaderFromEnv
-	// Logger gets what happens to links: at the level Warn that an executor broke the
-	// protocol, at Debug all else. Nil means no log.
+	// Logger receives what happens to links: violations of the protocol at level Warn, all else at
+	// Debug. Nil means no log.
 	Logger *slog.Logger
 }
 
-// withDefaults returns a copy with every default filled in. A duration of zero
-// then means none.
+// withDefaults returns a copy with all defaults filled in. In it, a zero duration means none.
 func (o *Options) withDefaults() Options {
 	var c Options
 	if o != nil {

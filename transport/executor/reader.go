@@ -20,7 +20,7 @@ func (c *conn) read() {
 		}
 		if err == nil {
 			if err = m.Read(data); err != nil {
-				err = &ProtocolError{What: "a message that cannot be read: " + err.Error()}
+				err = &ProtocolError{What: "invalid message: " + err.Error()}
 			} else {
 				err = c.take(&m)
 			}
@@ -60,7 +60,7 @@ func (c *conn) refuse(m *execproto.Message) error {
 	c.mu.Unlock()
 	if full {
 		freeFrame(frame)
-		return &ProtocolError{What: "more requests than it reads answers"}
+		return &ProtocolError{What: "it sends more requests than it reads answers"}
 	}
 	signal(c.outbox)
 	return nil
@@ -71,7 +71,7 @@ func (c *conn) refuse(m *execproto.Message) error {
 func (c *conn) answer(m *execproto.Message) error {
 	id, ok := m.ID()
 	if ok && id == execproto.NobodysID && m.Kind == execproto.Failure {
-		return &ProtocolError{What: "it could not read a message of ours: " + transport.Scrub(m.Error.Message)}
+		return &ProtocolError{What: "it could not read our message: " + transport.Scrub(m.Error.Message)}
 	}
 	if !ok {
 		return nil
@@ -91,7 +91,7 @@ func (c *conn) answer(m *execproto.Message) error {
 	head, err := execproto.ReadHTTPResponse(m.Result)
 	switch {
 	case err != nil:
-		err = &ProtocolError{What: "a response that cannot be read: " + err.Error()}
+		err = &ProtocolError{What: "invalid response: " + err.Error()}
 	case len(head.Body) > 0:
 		err = &ProtocolError{What: "a body in the answer to a streamed request"}
 	default:

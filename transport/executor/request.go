@@ -106,7 +106,7 @@ func (c *call) setHeaders(fromEnv []envHeader) error {
 		}
 		for _, v := range values {
 			if !utf8.ValidString(v) {
-				return fmt.Errorf("header field %s is not UTF-8, which a message to an executor must be", name)
+				return fmt.Errorf("header field %s is not UTF-8, as executors require", name)
 			}
 			headers = append(headers, execproto.Header{Name: name, Value: v})
 		}
@@ -150,7 +150,7 @@ func (c *call) frame(id int64) (*[]byte, error) {
 	*f = execproto.AppendHTTPRequest(*f, id, &c.msg)
 	if n := len(*f); n > execproto.MaxMessage {
 		freeFrame(f)
-		return nil, fmt.Errorf("%w: a message of %d bytes, %d at most", ErrTooLarge, n, execproto.MaxMessage)
+		return nil, fmt.Errorf("%w: message of %d bytes, limit %d", ErrTooLarge, n, execproto.MaxMessage)
 	}
 	return f, nil
 }
@@ -170,7 +170,7 @@ func readBody(req *http.Request, closing context.Context) ([]byte, error) { //no
 	}
 	if req.ContentLength > maxBody {
 		closeBody(req)
-		return nil, fmt.Errorf("%w: a body of %d bytes, %d at most", ErrTooLarge, req.ContentLength, maxBody)
+		return nil, fmt.Errorf("%w: body of %d bytes, limit %d", ErrTooLarge, req.ContentLength, maxBody)
 	}
 	if req.GetBody != nil {
 		defer closeBody(req)
@@ -215,7 +215,7 @@ func readLimited(req *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("request body: %w", err)
 	case len(body) > maxBody:
-		return nil, fmt.Errorf("%w: a body of more than %d bytes", ErrTooLarge, maxBody)
+		return nil, fmt.Errorf("%w: body over the limit of %d bytes", ErrTooLarge, maxBody)
 	}
 	return body, nil
 }

@@ -7,21 +7,20 @@ import (
 
 const (
 	aheadPiece = 64 << 10  // of one Read, in bytes
-	aheadMost  = 256 << 10 // read ahead, and as much on its way to the link
+	aheadMost  = 256 << 10 // bound of what is read ahead, and of what is being sent meanwhile
 )
 
-// ahead is a body that is read while what came before is sent: pieces that
-// arrive meanwhile become one delta, so a link that is slower than the server has
-// fewer and larger messages to carry.
+// ahead is a body that is read while earlier pieces are sent. Pieces that arrive meanwhile become
+// one delta: a link that is slower than the server carries fewer and larger messages.
 type ahead struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	buf     []byte // guarded by mu; at most aheadMost
 	err     error  // guarded by mu; how the body ended, once buf is taken
-	stopped bool   // guarded by mu; nobody takes any more
+	stopped bool   // guarded by mu; nothing is taken any more
 }
 
-// aheadBuffers are what one ahead needs, kept for the next one.
+// aheadBuffers are the buffers of one ahead, kept for the next.
 type aheadBuffers struct {
 	piece       [aheadPiece]byte
 	filled, out []byte
@@ -31,8 +30,8 @@ var aheadPool = sync.Pool{New: func() any {
 	return &aheadBuffers{filled: make([]byte, 0, aheadMost), out: make([]byte, 0, aheadMost)}
 }}
 
-// pumpAhead is pump for a body that comes in bulk. It returns at the end of the
-// body, with its error, or when the body has become slow, with none.
+// pumpAhead is pump for a body that arrives in bulk. It returns the error at the end of the body,
+// or nil when the body has become slow.
 func (e *exchange) pumpAhead(body io.Reader, seq int64) (int64, error) {
 	b := aheadPool.Get().(*aheadBuffers)
 	defer aheadPool.Put(b)
@@ -49,14 +48,14 @@ func (e *exchange) pumpAhead(body io.Reader, seq int64) (int64, error) {
 		}
 		seq++
 		if e.sendDelta(seq, out, false, "") != nil {
-			a.stop() // the session is over, and with it the body
+			a.stop() // the session is over, and so is the body
 			reading.Wait()
 			return seq, errLinkGone
 		}
 	}
 }
 
-// fill reads the body until it ends, becomes slow, or nobody takes any more.
+// fill reads the body until it ends, becomes slow, or nothing is taken any more.
 func (a *ahead) fill(body io.Reader, piece []byte) {
 	for {
 		n, err := body.Read(piece)
@@ -66,7 +65,7 @@ func (a *ahead) fill(body io.Reader, piece []byte) {
 	}
 }
 
-// put adds a piece. It is false when no more is to be read.
+// put adds a piece. It returns false when no more should be read.
 func (a *ahead) put(piece []byte, err error, slow bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -80,8 +79,8 @@ func (a *ahead) put(piece []byte, err error, slow bool) bool {
 	return !a.stopped
 }
 
-// take returns what was read, in place of a buffer that is free; nothing when
-// the body is at its end, or is not read ahead any more.
+// take returns what was read, in exchange for a free buffer. It returns nothing at the end of the
+// body, or when the body is no longer read ahead.
 func (a *ahead) take(free []byte) ([]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -64,7 +64,7 @@ func pumping(t *testing.T, l *stopping) (*exchange, context.CancelCauseFunc) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	s := &session{c: c, link: l, log: c.Logger, ctx: ctx, writing: make(chan struct{}, 1), end: cancel}
-	s.turns.init(1, 1)
+	s.slots.init(1, 1)
 	return &exchange{s: s, id: "a"}, cancel
 }
 

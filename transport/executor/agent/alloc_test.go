@@ -33,7 +33,7 @@ func TestAllocationsOfADelta(t *testing.T) {
 	c, err := newConfig(nil)
 	require.NoError(t, err)
 	s := &session{c: c, link: new(sink), log: c.Logger, ctx: t.Context(), writing: make(chan struct{}, 1)}
-	s.turns.init(1, 1)
+	s.slots.init(1, 1)
 	e := &exchange{s: s, id: "a"}
 	const n = 1000
 	for _, size := range []int{100, aheadPiece} {

@@ -22,12 +22,12 @@ type exchange struct {
 	out      *outgoing
 }
 
-var errTimeout = errors.New("the time limit (timeoutMs) is over")
+var errTimeout = errors.New("timeout (timeoutMs)")
 
 func newExchange(s *session, rawID []byte, r *execproto.HTTPRequest, out *outgoing) *exchange {
 	e := &exchange{s: s, rawID: append([]byte(nil), rawID...), id: r.RequestID, stream: r.Stream, out: out}
 	if r.TimeoutMs >= 0 {
-		const most = math.MaxInt64 / int64(time.Millisecond) / 2 // far beyond any clock
+		const most = math.MaxInt64 / int64(time.Millisecond) / 2 // far in the future
 		e.deadline = time.Now().Add(time.Duration(min(r.TimeoutMs, most)) * time.Millisecond)
 	}
 	return e
@@ -65,7 +65,7 @@ func (e *exchange) context() (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(e.s.ctx, e.deadline, errTimeout)
 }
 
-// buffered answers with head and body at once.
+// buffered answers with head and body in one message.
 func (e *exchange) buffered(head *execproto.HTTPResponse, body io.ReadCloser) {
 	data, err := readAll(body, e.s.c.MaxBuffered)
 	e.s.leave(e, true)
@@ -77,7 +77,7 @@ func (e *exchange) buffered(head *execproto.HTTPResponse, body io.ReadCloser) {
 	_ = e.sendResponse(head)
 }
 
-// fetch sends the request, and those that redirects ask for.
+// fetch sends the request and follows redirects.
 func (e *exchange) fetch(ctx context.Context) (*http.Response, *failure) {
 	for hops := 0; ; hops++ {
 		if hops > 0 {
@@ -89,7 +89,7 @@ func (e *exchange) fetch(ctx context.Context) (*http.Response, *failure) {
 		if err != nil {
 			return nil, failed(err, hops > 0)
 		}
-		if resp.StatusCode == http.StatusSwitchingProtocols { // nobody asked for it: there is no body
+		if resp.StatusCode == http.StatusSwitchingProtocols { // the request did not ask for it, so there is no body
 			_ = resp.Body.Close()
 			resp.Body = http.NoBody
 		}
@@ -106,12 +106,12 @@ func (e *exchange) fetch(ctx context.Context) (*http.Response, *failure) {
 	}
 }
 
-// smallPiece is what is read at once of a stream that is idle or slow, in bytes.
+// smallPiece is the size in bytes of a Read of an idle or slow stream.
 const smallPiece = 4 << 10
 
-// pump sends the body piece by piece: what one Read gave, at once. The next piece
-// is read when this one is on the link, so a slow link slows the server down.
-// A stream that is idle holds little memory; what comes in bulk is read ahead.
+// pump sends the body piece by piece, each Read at once. It reads the next piece when the last one
+// is on the link, so that a slow link slows the server down. An idle stream holds little memory; a
+// body in bulk is read ahead.
 func (e *exchange) pump(body io.Reader) {
 	var piece [smallPiece]byte
 	seq := int64(0)
@@ -135,8 +135,8 @@ func (e *exchange) pump(body io.Reader) {
 
 var errLinkGone = errors.New("the link is gone")
 
-// finish sends the last frame. The id is free before: a client that has seen the
-// frame may use it again.
+// finish sends the last frame. It frees the ID first, because a client that has seen the frame may
+// use the ID again.
 func (e *exchange) finish(seq int64, end error) {
 	e.s.leave(e, false)
 	text := ""

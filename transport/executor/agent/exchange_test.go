@@ -34,7 +34,7 @@ func TestBufferedResponse(t *testing.T) {
 		w.handshake()
 		e := w.refused(params{"method": "GET", "url": upstream, "requestId": ""})
 		require.Equal(w.t, "maybeSent permanent", e.stage())
-		require.Contains(w.t, e.Message, "over the limit")
+		require.Contains(w.t, e.Message, "too large without streaming")
 		w.ok(get(upstream, "a"))
 		require.Len(w.t, w.body("a"), len(body), "streamed, there is no limit")
 	})
@@ -185,7 +185,7 @@ func TestTurns(t *testing.T) {
 // Bodies of requests that wait are held, so there is an end to that too; but one
 // exchange alone may have any.
 func TestHeldBodies(t *testing.T) {
-	var u turns
+	var u slots
 	u.init(1, 10)
 	enter := func(size int) *failure {
 		_, refusal := u.enter(&exchange{out: &outgoing{body: make([]byte, size)}})

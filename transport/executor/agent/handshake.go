@@ -9,8 +9,11 @@ import (
 	"github.com/hawser-mcp/hawser/internal/release"
 )
 
-// environmentInfo is what a client is told of this side. A codex client wants
-// all of it; where we run, and as whom, is nobody's business.
+// version is that of this agent, as a client is told.
+const version = "0.1.0"
+
+// environmentInfo describes this side to a client. codex clients require all of it. It does not
+// reveal where the agent runs, or as which user.
 type environmentInfo struct {
 	Shell           shell        `json:"shell"`
 	ExecutorVersion string       `json:"executorVersion"`
@@ -18,7 +21,7 @@ type environmentInfo struct {
 	Capabilities    capabilities `json:"capabilities"`
 }
 
-// shell is required by codex clients. No process is ever started here.
+// shell is required by codex clients. The agent never starts a process.
 type shell struct {
 	Name string `json:"name"`
 	Path string `json:"path"`
@@ -41,7 +44,7 @@ func (s *session) environment() json.RawMessage {
 	})
 }
 
-// marshal encodes what always can be.
+// marshal encodes values that always can be encoded.
 func marshal(v any) json.RawMessage {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -52,7 +55,7 @@ func marshal(v any) json.RawMessage {
 
 const maxSessionID = 128 // of one that a client wants to resume, in bytes
 
-// initialize answers the first request of a link. One that failed may be tried again.
+// initialize answers the first request of a link. A failed one may be tried again.
 func (s *session) initialize(m *execproto.Message) {
 	if s.state != begun {
 		s.fail(m.RawID, &failure{code: execproto.CodeInvalidRequest, text: "initialize may only be sent once per connection"})
@@ -64,7 +67,7 @@ func (s *session) initialize(m *execproto.Message) {
 	}
 	if len(m.Params) > 0 {
 		if json.Unmarshal(m.Params, &params) != nil {
-			s.fail(m.RawID, &failure{code: execproto.CodeInvalidParams, text: "initialize: the parameters are not those of initialize"})
+			s.fail(m.RawID, &failure{code: execproto.CodeInvalidParams, text: "initialize: invalid parameters"})
 			return
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/execproto"
 )
 
-// origin is scheme, host and port of a URL (RFC 6454), in one spelling.
+// origin is scheme, host and port of a URL (RFC 6454) in canonical form.
 type origin string
 
 func originOf(u *url.URL) origin {
@@ -29,13 +29,13 @@ func readHeaderEnv(vars map[string][]string) (map[string][]origin, error) {
 			return nil, fmt.Errorf("%q is not the name of an environment variable", name)
 		}
 		if len(texts) == 0 {
-			return nil, fmt.Errorf("no origin that the variable %s may be sent to", name)
+			return nil, fmt.Errorf("variable %s: no origins given", name)
 		}
 		for _, text := range texts {
 			u, err := url.Parse(text)
 			if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" ||
 				u.Fragment != "" || strings.Trim(u.Path, "/") != "" || originOf(u) == "" {
-				return nil, fmt.Errorf("the variable %s: an origin looks like https://api.example.com", name)
+				return nil, fmt.Errorf("variable %s: invalid origin, expected one like https://api.example.com", name)
 			}
 			env[name] = append(env[name], originOf(u))
 		}
@@ -43,8 +43,8 @@ func readHeaderEnv(vars map[string][]string) (map[string][]origin, error) {
 	return env, nil
 }
 
-// headerValue returns the value of a header of a request to u. Its errors go to the
-// client and never hold a value.
+// headerValue returns the value of a header of a request to u. Its errors are sent to the client,
+// and never hold a value.
 func (c *config) headerValue(h *execproto.Header, u *url.URL) (string, error) {
 	if h.EnvVar == "" {
 		return h.Value, nil

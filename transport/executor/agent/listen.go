@@ -22,37 +22,37 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// Listener serves clients that come over WebSockets, at the path "/". It answers
-// GET /readyz with status 200 and nobody's Origin: what runs in a browser stays out.
+// Listener serves clients over WebSockets at the path "/". It answers GET /readyz with status 200.
+// It refuses requests with an Origin header, which come from browsers.
 type Listener struct {
 	printed
 
 	c         *config
 	tcp       net.Listener
 	http      *http.Server
-	token     [sha256.Size]byte // hashed; of no meaning when there is none
+	token     [sha256.Size]byte // hashed; meaningless without a token
 	handshake time.Duration
 	upgrader  websocket.Upgrader
 	ctx       context.Context
 	end       context.CancelCauseFunc
 	owned     goroutines.Group // the acceptor, and the links
-	slots     chan struct{}    // one element for each link
+	slots     chan struct{}    // an element for each link
 }
 
 const (
 	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = time.Minute // of an HTTP connection between two requests
+	idleTimeout       = time.Minute // of an HTTP connection between requests
 	maxRequestHeader  = 16 << 10
 	closeLimit        = 5 * time.Second
 	wsReadBuffer      = 32 << 10
 	wsWriteBuffer     = 64 << 10
 )
 
-var errListenerClosed = errors.New("the listener was closed")
+var errListenerClosed = errors.New("listener closed")
 
-// Listen serves WebSocket links at address, "ws://IP:PORT" with port 0 for a
-// free one, until Close. Without Options.Token only a loopback address is taken:
-// whoever reaches the port can use our network. ctx bounds only this call. opts may be nil.
+// Listen serves WebSocket links at address, "ws://IP:PORT", until Close. Port 0 means a free one.
+// Without Options.Token it accepts only loopback addresses, because anyone who reaches the port can
+// use this process's network. ctx bounds only the call. opts may be nil.
 func Listen(ctx context.Context, address string, opts *Options) (*Listener, error) {
 	ap, err := readListenAddress(address)
 	if err != nil {
@@ -83,17 +83,17 @@ func readListenAddress(address string) (netip.AddrPort, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Scheme == "" || u.Host == "":
-		return netip.AddrPort{}, fmt.Errorf("%q is no address to listen at: ws://127.0.0.1:0 is one", address)
+		return netip.AddrPort{}, fmt.Errorf("invalid listen address %q: expected one like ws://127.0.0.1:0", address)
 	case u.Scheme == "wss":
 		return netip.AddrPort{}, errors.New("listening with TLS (wss) is not supported: put a proxy in front")
 	case u.Scheme != "ws":
-		return netip.AddrPort{}, fmt.Errorf("the scheme of an address to listen at is ws, not %q", u.Scheme)
+		return netip.AddrPort{}, fmt.Errorf("the scheme of a listen address must be ws, got %q", u.Scheme)
 	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return netip.AddrPort{}, errors.New("an address to listen at ends with its port: there is no path, query or userinfo")
+		return netip.AddrPort{}, errors.New("a listen address has no path, query or userinfo")
 	}
 	ap, err := netip.ParseAddrPort(u.Host)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%q is not IP:PORT; host names are not resolved", u.Host)
+		return netip.AddrPort{}, fmt.Errorf("expected IP:PORT, got %q: host names are not resolved", u.Host)
 	}
 	return ap, nil
 }
@@ -109,7 +109,7 @@ func newListener(c *config, tcp net.Listener) *Listener {
 			ReadBufferSize:  wsReadBuffer,
 			WriteBufferSize: wsWriteBuffer,
 			WriteBufferPool: new(sync.Pool),
-			CheckOrigin:     func(*http.Request) bool { return true }, // see handler: there is none
+			CheckOrigin:     func(*http.Request) bool { return true }, // requests with an Origin never come here, see handle
 		},
 	}
 	if c.HandshakeTimeout != 0 {
@@ -126,14 +126,14 @@ func newListener(c *config, tcp net.Listener) *Listener {
 	return l
 }
 
-// URL returns the address of the Listener with the port it really has: "ws://127.0.0.1:36229".
+// URL returns the address of the Listener with its actual port: "ws://127.0.0.1:36229".
 func (l *Listener) URL() string { return "ws://" + l.tcp.Addr().String() }
 
 // Addr returns the same as a network address.
 func (l *Listener) Addr() net.Addr { return l.tcp.Addr() }
 
-// Close ends every link and its exchanges, and returns when they have ended,
-// after 5 s at most. It may be called more than once and always returns nil.
+// Close ends every link with its exchanges. It returns when they have ended, after at most 5 s, and
+// always returns nil. It may be called more than once.
 func (l *Listener) Close() error {
 	l.owned.Close()
 	l.end(errListenerClosed)
@@ -144,10 +144,10 @@ func (l *Listener) Close() error {
 	return l.c.direct.Close()
 }
 
-// handle answers an HTTP request, which becomes a link if all is well.
+// handle answers an HTTP request, or turns it into a link.
 func (l *Listener) handle(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case len(r.Header["Origin"]) > 0: // a page in a browser, which may be anybody's
+	case len(r.Header["Origin"]) > 0: // from a browser
 		w.WriteHeader(http.StatusForbidden)
 	case r.URL.Path == "/readyz":
 		w.WriteHeader(http.StatusOK)
@@ -164,7 +164,7 @@ func (l *Listener) handle(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// unauthorized returns what is wrong with the token of a request, if anything.
+// unauthorized returns why the token of a request is refused, "" if it is not.
 func (l *Listener) unauthorized(r *http.Request) string {
 	if l.c.Token == "" {
 		return ""
@@ -178,7 +178,7 @@ func (l *Listener) unauthorized(r *http.Request) string {
 	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return "invalid authorization header"
 	}
-	// Hashes are of one length, so that the time tells nothing about the token.
+	// Hashes have the same length, so that timing reveals nothing about the token.
 	if hash := sha256.Sum256([]byte(token)); subtle.ConstantTimeCompare(hash[:], l.token[:]) != 1 {
 		return "invalid websocket bearer token"
 	}
@@ -201,7 +201,7 @@ func (l *Listener) serveLink(w http.ResponseWriter, r *http.Request) {
 	defer l.owned.End()
 	conn, err := l.upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return // it was answered
+		return // Upgrade has answered
 	}
 	l.c.Logger.Debug("link begins", "client", r.RemoteAddr)
 	err = l.c.serve(l.ctx, link.NewWebSocket(conn, conn.NetConn(), maxMessage), l.handshake)

@@ -21,65 +21,61 @@ type Link = link.Link
 
 // Defaults of [Options].
 const (
-	// DefaultConcurrent is how many exchanges of a link wait for their headers at once.
+	// DefaultConcurrent bounds the exchanges of a link that wait for response headers.
 	DefaultConcurrent = 64
-	// DefaultMaxExchanges is how many exchanges a link may have in all.
+	// DefaultMaxExchanges bounds the exchanges of a link.
 	DefaultMaxExchanges = 1024
-	// DefaultMaxBuffered bounds a response that is not streamed, in bytes (16 MiB).
+	// DefaultMaxBuffered bounds a response that is not streamed, in bytes.
 	DefaultMaxBuffered = 16 << 20
-	// DefaultMaxLinks is how many links a Listener serves at once.
+	// DefaultMaxLinks bounds the links of a Listener.
 	DefaultMaxLinks = 1024
 	// DefaultHandshakeTimeout bounds the handshake of a Listener's link.
 	DefaultHandshakeTimeout = 10 * time.Second
 )
 
-// Options are the options of [Serve], [ServeStdio] and [Listen]. The zero value is
-// good for a program on the same machine. They are copied.
+// Options are the options of [Serve], [ServeStdio] and [Listen]. The zero value suits a program on
+// the same machine. They are copied.
 type Options struct {
-	// Token is what clients of a Listener must present: "Authorization: Bearer TOKEN".
-	// Empty means that none is needed, which only a loopback address may have.
+	// Token must be presented by clients of a Listener: "Authorization: Bearer TOKEN". Empty means
+	// that no token is needed, which is allowed only on loopback.
 	Token string
-	// Policy says which servers may be reached. Nil means the policy of
-	// NewPolicy(nil, nil): public and loopback addresses.
+	// Policy says which servers may be reached. Nil means NewPolicy(nil, nil): public and loopback
+	// addresses.
 	Policy *Policy
-	// HeaderEnv are the environment variables that a client may have filled into a
-	// header, each with the origins ("https://api.example.com") it may be sent to.
-	// Their values stay on this side.
+	// HeaderEnv are the environment variables that a client may use in headers, each with the
+	// origins ("https://api.example.com") it may be sent to. The client never sees their values.
 	HeaderEnv map[string][]string
-	// Concurrent is how many exchanges of one link may wait for their response's
-	// headers, or be buffered, at once; more of them wait for their turn, in order. An
-	// open stream does not count. Zero means [DefaultConcurrent].
+	// Concurrent bounds the exchanges of one link that wait for response headers or are buffered.
+	// More exchanges wait, in order. Open streams do not count. Zero means [DefaultConcurrent].
 	Concurrent int
-	// MaxExchanges is how many exchanges of one link there may be, those that wait and
-	// open streams included; more are refused. Zero means [DefaultMaxExchanges].
+	// MaxExchanges bounds the exchanges of one link, including waiting ones and open streams. More
+	// are refused. Zero means [DefaultMaxExchanges].
 	MaxExchanges int
-	// MaxBuffered bounds a response that the client did not want streamed, in bytes.
-	// Zero means [DefaultMaxBuffered].
+	// MaxBuffered bounds a response that is not streamed, in bytes. Zero means
+	// [DefaultMaxBuffered].
 	MaxBuffered int64
-	// MaxLinks is how many links a Listener serves at once; more are answered with
-	// status 503. Zero means [DefaultMaxLinks].
+	// MaxLinks bounds the links of a Listener. More are answered with status 503. Zero means
+	// [DefaultMaxLinks].
 	MaxLinks int
-	// HandshakeTimeout is how long a client may take from the start of its link to the
-	// end of the handshake. Zero means [DefaultHandshakeTimeout] for the links of
-	// a Listener and none for others; negative means none.
+	// HandshakeTimeout bounds the time from the start of a link to the end of its handshake. Zero
+	// means [DefaultHandshakeTimeout] for a Listener and none for other links; negative means none.
 	HandshakeTimeout time.Duration
-	// TLSConfig is for connections to servers; it is cloned. Nil means Go's defaults.
+	// TLSConfig is used for connections to servers. It is cloned. Nil means Go's defaults.
 	TLSConfig *tls.Config
-	// DialContext makes connections, to addresses of the form "IP:port" that Policy has
-	// allowed. Nil means a [net.Dialer].
+	// DialContext makes connections to addresses "IP:port" that Policy allows. Nil means a
+	// [net.Dialer].
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Resolver resolves names. Nil means [net.DefaultResolver].
 	Resolver *net.Resolver
-	// Proxy names the proxy of a request, see [http.ProxyFromEnvironment]; nil means none.
-	// The proxy's own address must be one that Policy allows. What a proxy
-	// connects to is out of our sight: Policy judges hosts that are names by their names
-	// alone, and takes them for public.
+	// Proxy returns the proxy of a request, see [http.ProxyFromEnvironment]. Nil means no proxies.
+	// Policy must allow the proxy's address. Policy cannot see what a proxy connects to: it judges
+	// host names only by name then, as public.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Logger gets what happens, without queries, header values and tokens. Nil means none.
+	// Logger receives what happens, without queries, header values and tokens. Nil means no log.
 	Logger *slog.Logger
 }
 
-// config is what links share: checked options, and the connections to servers.
+// config is shared by links: the checked options, and the connections to servers.
 type config struct {
 	Options
 
@@ -125,9 +121,8 @@ func setDefault(v *int, def int) {
 
 const keepAlive = 15 * time.Second // between TCP keep-alive probes to a server
 
-// dial connects to addr if the policy allows it. A name is judged by each of the
-// addresses it stands for, when the connection to that is made: nobody can put
-// another one in between.
+// dial connects to addr if the policy allows it. Each address of a name is judged when the
+// connection is made, so that it cannot change in between.
 func (c *config) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -140,7 +135,7 @@ func (c *config) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	return d.DialContext(ctx, network, addr)
 }
 
-// dialWith is dial for a DialContext of the user's.
+// dialWith is dial with the user's DialContext.
 func (c *config) dialWith(ctx context.Context, network, host, port string) (net.Conn, error) {
 	resolver := c.Resolver
 	if resolver == nil {
@@ -167,8 +162,8 @@ func (c *config) dialWith(ctx context.Context, network, host, port string) (net.
 	return nil, first
 }
 
-// proxy asks the user's Proxy, and the policy when there is one: the dialer will
-// see the address of the proxy only.
+// proxy calls the user's Proxy. If it returns one, the policy judges the URL here, because the
+// dialer sees only the address of the proxy.
 func (c *config) proxy(req *http.Request) (*url.URL, error) {
 	u, err := c.Proxy(req)
 	if err != nil || u == nil {
@@ -181,8 +176,8 @@ func (c *config) proxy(req *http.Request) (*url.URL, error) {
 }
 
 const (
-	maxMessage = execproto.MaxMessage // that a client sends, in bytes
-	// maxHeld bounds the request bodies of one link's exchanges together, in bytes. One
-	// exchange alone may have any that fits into a message.
+	maxMessage = execproto.MaxMessage // from a client, in bytes
+	// maxHeld bounds the request bodies of one link's exchanges together, in bytes. A single
+	// exchange may have any body that fits into a message.
 	maxHeld = 128 << 20
 )

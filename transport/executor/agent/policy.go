@@ -28,10 +28,10 @@ type Policy struct {
 
 var defaultPolicy = new(Policy)
 
-// PolicyError is a refusal.
+// PolicyError says that the policy refused a host or an address.
 type PolicyError struct {
-	Host string // as in the URL, or the address of a connection
-	Rule string // what is against it
+	Host string // the URL's host, or the address of a connection
+	Rule string // the reason
 }
 
 // Error names host and rule.
@@ -77,8 +77,8 @@ func NewPolicy(allow, deny []string) (*Policy, error) {
 	return p, nil
 }
 
-// CheckURL refuses what can be refused before a name is resolved. An error is a
-// [*PolicyError], or tells what is wrong with the URL's host or port.
+// CheckURL refuses what can be refused before a name is resolved. Its error is a [*PolicyError], or
+// says what is wrong with the URL's host or port.
 func (p *Policy) CheckURL(u *url.URL) error {
 	host, addr, port, err := target(u)
 	if err != nil {
@@ -91,7 +91,7 @@ func (p *Policy) CheckURL(u *url.URL) error {
 		return err
 	}
 	if slices.ContainsFunc(p.allow, rule.needsAddress) || len(p.allow) == 0 {
-		return nil // the address will tell
+		return nil // the address decides
 	}
 	if !slices.ContainsFunc(p.allow, func(r rule) bool { return r.namesHost(host, port) }) {
 		return &PolicyError{host, "no rule allows it"}
@@ -99,7 +99,7 @@ func (p *Policy) CheckURL(u *url.URL) error {
 	return nil
 }
 
-// checkProxied judges a URL whose host a proxy will resolve.
+// checkProxied judges a URL whose host a proxy resolves.
 func (p *Policy) checkProxied(u *url.URL) error {
 	host, addr, port, err := target(u)
 	switch {
@@ -116,16 +116,16 @@ func (p *Policy) checkProxied(u *url.URL) error {
 	return p.allowed(host, addr, netclass.Public, port)
 }
 
-// Control returns a function for the ControlContext of a [net.Dialer] that
-// connects to host, which is a name or an address. It is called with each address
-// that host stands for, and refuses with a [*PolicyError].
+// Control returns a function for the ControlContext of a [net.Dialer] that connects to host, a name
+// or an address. The dialer calls it with each address of host, and it refuses with a
+// [*PolicyError].
 func (p *Policy) Control(host string) func(ctx context.Context, network, address string, c syscall.RawConn) error {
 	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		return p.judge(host, address)
 	}
 }
 
-// judge judges one connection, to address "IP:port", that is for host.
+// judge judges one connection for host, to address "IP:port".
 func (p *Policy) judge(host, address string) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -160,7 +160,7 @@ func (p *Policy) denied(host string, addr netip.Addr, port uint16) error {
 	return nil
 }
 
-// allowed asks the rules of allow. addr may be invalid, then class is what is believed.
+// allowed applies the rules of allow. If addr is invalid, class is what is assumed.
 func (p *Policy) allowed(host string, addr netip.Addr, c netclass.Class, port uint16) error {
 	if len(p.allow) == 0 {
 		if c == netclass.Private {
@@ -183,10 +183,10 @@ func (p *Policy) allowed(host string, addr netip.Addr, c netclass.Class, port ui
 
 var (
 	errNoHost  = errors.New("the URL has no host")
-	errBadPort = errors.New("the port of the URL is none")
+	errBadPort = errors.New("invalid port")
 )
 
-// target reads where a URL leads. addr is invalid when the host is a name.
+// target returns the host and port of a URL. addr is invalid if the host is a name.
 func target(u *url.URL) (host string, addr netip.Addr, port uint16, err error) {
 	host = canonicalHost(u.Hostname())
 	if host == "" {

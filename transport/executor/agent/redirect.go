@@ -8,7 +8,7 @@ import (
 
 const (
 	maxRedirects  = 10
-	redirectDrain = 2 << 10 // how long a redirect's body may be to be read, so that its connection is used again
+	redirectDrain = 2 << 10 // up to this length, the body of a redirect is read, so that its connection can be reused
 )
 
 var errTooManyRedirects = errors.New("too many redirects")
@@ -23,10 +23,9 @@ func redirects(resp *http.Response) bool {
 	return false
 }
 
-// redirect changes o into the request that a redirect asks for (RFC 9110 section
-// 15.4). What was meant for one origin does not go to another: credentials,
-// cookies, headers filled from the environment, the Host. They do not come back
-// either when a later redirect leads home.
+// redirect turns o into the request for the target of a redirect (RFC 9110 section 15.4).
+// Credentials, cookies, headers filled from the environment and the Host do not go to another
+// origin. They do not return either when a later redirect leads back.
 func (o *outgoing) redirect(resp *http.Response) error {
 	if resp.ContentLength > 0 && resp.ContentLength <= redirectDrain {
 		_, _ = io.Copy(io.Discard, resp.Body)
@@ -34,13 +33,13 @@ func (o *outgoing) redirect(resp *http.Response) error {
 	_ = resp.Body.Close()
 	next, err := o.url.Parse(resp.Header.Get("Location"))
 	if err != nil {
-		return errors.New("the target of a redirect cannot be parsed")
+		return errors.New("invalid redirect target")
 	}
 	if next.Scheme != "http" && next.Scheme != "https" {
 		return errors.New("redirect target uses unsupported URL scheme")
 	}
 	if _, _, _, err := target(next); err != nil {
-		return errors.New("the target of a redirect has no usable host or port")
+		return errors.New("invalid host or port in the redirect target")
 	}
 	next.User, next.Fragment, next.RawFragment = nil, "", ""
 	if originOf(next) != originOf(o.url) {

@@ -107,8 +107,8 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 		for target, text := range map[string]string{
 			"ftp://127.0.0.1/secret":           "redirect target uses unsupported URL scheme",
 			"file:///secret":                   "redirect target uses unsupported URL scheme",
-			"http://127.0.0.1:x/":              "the target of a redirect cannot be parsed",
-			"http:///secret":                   "the target of a redirect has no usable host or port",
+			"http://127.0.0.1:x/":              "invalid redirect target",
+			"http:///secret":                   "invalid host or port in the redirect target",
 			"http://10.0.0.1/secret":           `the egress policy refuses "10.0.0.1"`,
 			"http://169.254.169.254/":          `the egress policy refuses "169.254.169.254"`,
 			"//[fe80::1]/secret":               `the egress policy refuses "fe80::1"`,

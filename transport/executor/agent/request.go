@@ -15,22 +15,22 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
-// outgoing is a request that was checked. A redirect changes it into the next one.
+// outgoing is a request that was checked. A redirect turns it into the next one.
 type outgoing struct {
 	method string
 	url    *url.URL
 	host   string // of the Host header; empty for that of the URL
 	header http.Header
-	secret []string // names of headers that were filled from the environment
+	secret []string // names of headers filled from the environment
 	body   []byte
 	stop   bool // redirects are not followed
 }
 
-// maxRequestID bounds an id that a client chose for its exchange, which each delta repeats.
+// maxRequestID bounds the ID of an exchange, which each delta repeats, in bytes.
 const maxRequestID = 256
 
-// prepare checks what a client asked for. Its errors go to the client: they name
-// the field and hold no value.
+// prepare checks a client's request. Its errors are sent to the client: they name the field and
+// hold no value.
 func (c *config) prepare(r *execproto.HTTPRequest) (*outgoing, error) {
 	if len(r.RequestID) > maxRequestID {
 		return nil, fmt.Errorf("http/request requestId is longer than %d bytes", maxRequestID)
@@ -39,7 +39,7 @@ func (c *config) prepare(r *execproto.HTTPRequest) (*outgoing, error) {
 		return nil, errors.New("http/request method is invalid: invalid HTTP method")
 	}
 	switch strings.ToUpper(r.Method) {
-	case http.MethodConnect, http.MethodTrace: // a tunnel; an echo of headers we filled
+	case http.MethodConnect, http.MethodTrace: // a tunnel; an echo of headers that may hold secrets
 		return nil, errors.New("http/request method is invalid: CONNECT and TRACE are not supported")
 	}
 	u, err := readURL(r.URL)
@@ -59,12 +59,12 @@ func (c *config) prepare(r *execproto.HTTPRequest) (*outgoing, error) {
 	return o, nil
 }
 
-// readURL reads the URL of a request. Errors of package url quote it, so they are not used.
+// readURL reads the URL of a request. It does not use the errors of package url, which quote it.
 func readURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return nil, errors.New("http/request url is invalid: it cannot be parsed")
+		return nil, errors.New("http/request url is invalid: not a URL")
 	case u.Scheme == "":
 		return nil, errors.New("http/request url is invalid: relative URL without a base")
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -97,18 +97,18 @@ func (o *outgoing) readHeaders(c *config, headers []execproto.Header) error {
 		o.header[name] = append(o.header[name], value)
 	}
 	removeHopByHop(o.header)
-	o.header.Del("Content-Length") // the body's own
+	o.header.Del("Content-Length") // net/http sets that of the body
 	if err := o.takeHost(); err != nil {
 		return err
 	}
 	if _, ok := o.header["User-Agent"]; !ok {
-		o.header["User-Agent"] = nil // or net/http adds its own
+		o.header["User-Agent"] = nil // otherwise net/http adds its own
 	}
 	return nil
 }
 
-// takeHost takes the Host header out: net/http has a place of its own for it. A
-// secret goes to the origin it is bound to, so it must not choose another virtual host there.
+// takeHost moves the Host header to its own field, as net/http requires. A secret is bound to its
+// origin, so Host must not select another virtual host there.
 func (o *outgoing) takeHost() error {
 	values, ok := o.header["Host"]
 	if !ok {
@@ -125,7 +125,7 @@ func (o *outgoing) takeHost() error {
 	return nil
 }
 
-// useUserinfo turns the userinfo of the URL into basic authentication.
+// useUserinfo turns the URL's userinfo into basic authentication.
 func (o *outgoing) useUserinfo() {
 	if o.header.Get("Authorization") == "" {
 		password, _ := o.url.User.Password()
@@ -135,9 +135,8 @@ func (o *outgoing) useUserinfo() {
 	o.url.User = nil
 }
 
-// request returns the next request to send. Its GetBody tells the Direct below that the
-// body is from memory; Direct does not hand it on to net/http, which would
-// repeat requests with it.
+// request returns the next request to send. Its GetBody tells the Direct below that the body is in
+// memory. Direct does not pass it on to net/http, which would repeat requests with it.
 func (o *outgoing) request(ctx context.Context) *http.Request {
 	req := (&http.Request{
 		Method: o.method,
@@ -154,7 +153,7 @@ func (o *outgoing) request(ctx context.Context) *http.Request {
 	return req
 }
 
-// hopByHop are the fields that belong to one connection (RFC 9110 section 7.6.1).
+// hopByHop are fields of one connection (RFC 9110 section 7.6.1).
 var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
 
 func removeHopByHop(h http.Header) {

@@ -13,8 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// responseHeaders returns the fields of a response, names in lower case, sorted,
-// repeated fields one by one. A value that is not text is left out.
+// responseHeaders returns the fields of a response, sorted, with names in lower case and repeated
+// fields one by one. It leaves out values that are not text.
 func responseHeaders(h http.Header) []execproto.Header {
 	removeHopByHop(h)
 	fields := make([]execproto.Header, 0, len(h))
@@ -30,7 +30,7 @@ func responseHeaders(h http.Header) []execproto.Header {
 	return fields
 }
 
-// failure is how an exchange fails, as the client is told.
+// failure is an error of an exchange, as sent to the client.
 type failure struct {
 	code  int64
 	text  string
@@ -40,12 +40,12 @@ type failure struct {
 // Error returns the text.
 func (f *failure) Error() string { return f.text }
 
-// invalid is the failure of a request that cannot be sent.
+// invalid returns the failure of a request that cannot be sent.
 func invalid(err error) *failure {
 	return &failure{execproto.CodeInvalidParams, err.Error(), execproto.Stage{NotSent: true, Permanent: true}}
 }
 
-// failed is the failure of an exchange. When it was redirected, a server has seen it.
+// failed returns the failure of an exchange. After a redirect, a server has seen the request.
 func failed(err error, redirected bool) *failure {
 	var refused *PolicyError
 	if errors.As(err, &refused) && !redirected {
@@ -61,7 +61,7 @@ func failed(err error, redirected bool) *failure {
 	}
 }
 
-// cause returns the text of an error below its stage. Those of Direct are scrubbed already.
+// cause returns the text of an error without its stage. Texts of a Direct are scrubbed.
 func cause(err error) string {
 	var e *transport.Error
 	if errors.As(err, &e) && e.Err != nil {
@@ -80,7 +80,7 @@ func readAll(body io.ReadCloser, limit int64) ([]byte, *failure) {
 	case int64(len(data)) > limit:
 		return nil, &failure{
 			code:  execproto.CodeFailed,
-			text:  "failed to read http/request response body: it is over the limit for one that is not streamed",
+			text:  "failed to read http/request response body: too large without streaming",
 			stage: execproto.Stage{Permanent: true},
 		}
 	}

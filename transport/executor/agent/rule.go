@@ -13,7 +13,7 @@ import (
 // classNames are the classes that a rule can name.
 var classNames = map[string]netclass.Class{"public": netclass.Public, "loopback": netclass.Loopback, "private": netclass.Private}
 
-// ruleKind is what a rule goes by.
+// ruleKind is what a rule compares.
 type ruleKind uint8
 
 const (
@@ -25,10 +25,10 @@ const (
 
 // rule is one rule of a Policy.
 type rule struct {
-	text   string // as it was written
+	text   string // as written
 	kind   ruleKind
 	name   string // byName
-	below  bool   // byName: what is below name, not name itself
+	below  bool   // byName: hosts below name, not name itself
 	prefix netip.Prefix
 	class  netclass.Class
 	port   uint16 // 0 for any
@@ -65,7 +65,7 @@ func parseRule(text string) (rule, error) {
 	return r, checkName(r.name)
 }
 
-// splitRule takes the port off a rule; it is 0 when there is none.
+// splitRule splits off the port of a rule, 0 if it has none.
 func splitRule(text string) (host string, port uint16, err error) {
 	host, digits, hasPort := text, "", false
 	if inner, isBracketed := strings.CutPrefix(text, "["); isBracketed {
@@ -74,7 +74,7 @@ func splitRule(text string) (host string, port uint16, err error) {
 		host, after, closed = strings.Cut(inner, "]")
 		digits, hasPort = strings.CutPrefix(after, ":")
 		if !closed || after != "" && !hasPort {
-			return "", 0, errors.New("the brackets are not those of [address]:port")
+			return "", 0, errors.New("misplaced brackets, expected [address]:port")
 		}
 	} else if strings.Count(text, ":") == 1 {
 		host, digits, hasPort = strings.Cut(text, ":")
@@ -89,25 +89,25 @@ func splitRule(text string) (host string, port uint16, err error) {
 	return host, uint16(n), nil
 }
 
-// checkName checks the name of a host. What a resolver might take for an address
-// ("127.1", "0x7f.1") is none: which one it means is not for us to guess.
+// checkName checks a host name. Names that a resolver may take for an address ("127.1", "0x7f.1")
+// are invalid, because their meaning is ambiguous.
 func checkName(name string) error {
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	switch {
 	case last == "":
-		return errors.New("there is no host in it")
+		return errors.New("missing host")
 	case '0' <= last[0] && last[0] <= '9':
 		return errors.New("neither an address nor a name")
 	}
 	for _, c := range name {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
-			return errors.New("not the name of a host (write international names in punycode)")
+			return errors.New("not a host name (use punycode for international names)")
 		}
 	}
 	return nil
 }
 
-// useful refuses a rule that would allow what is never allowed.
+// useful refuses a rule that allows what is never allowed.
 func (r rule) useful() error {
 	if r.kind != byNetwork {
 		return nil
@@ -120,7 +120,7 @@ func (r rule) useful() error {
 
 func (r rule) hasPort(port uint16) bool { return r.port == 0 || r.port == port }
 
-// namesHost reports whether the host of a URL, whatever its address, fits the rule.
+// namesHost reports whether the rule covers the host of a URL whatever its address is.
 func (r rule) namesHost(host string, port uint16) bool {
 	switch {
 	case !r.hasPort(port):
@@ -135,7 +135,7 @@ func (r rule) namesHost(host string, port uint16) bool {
 	return host == r.name
 }
 
-// needsAddress reports whether the rule can only be applied when the address is known.
+// needsAddress reports whether the rule can only be applied to a known address.
 func (r rule) needsAddress() bool { return r.kind == byNetwork || r.kind == byClass }
 
 // reachesLoopback reports whether a rule that names a host may mean this machine (RFC 6761).
@@ -143,7 +143,7 @@ func (r rule) reachesLoopback() bool {
 	return r.kind == byPort || r.name == "localhost" || strings.HasSuffix(r.name, ".localhost")
 }
 
-// covers reports whether the rule speaks of a connection. addr may be invalid.
+// covers reports whether the rule applies to a connection. addr may be invalid.
 func (r rule) covers(host string, addr netip.Addr, port uint16) bool {
 	switch r.kind {
 	case byNetwork:

@@ -12,10 +12,10 @@ import (
 	"github.com/hawser-mcp/hawser/internal/execproto"
 )
 
-// Serve serves one link: until the client ends it, which is no error; until ctx ends,
-// with its cause; or until the client breaks a rule that cannot be answered.
-// It closes the link. When it returns, every exchange of the link has ended, at the
-// server too, and every goroutine and connection it made. opts may be nil.
+// Serve serves one link until the client ends it, which is no error, until ctx ends, with its
+// cause, or until the client breaks a rule in a way that cannot be answered. It closes the link.
+// When it returns, all exchanges of the link have ended, also at the server, with every goroutine
+// and connection that it made. opts may be nil.
 func Serve(ctx context.Context, link Link, opts *Options) error {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -33,32 +33,32 @@ type session struct {
 	log     *slog.Logger
 	ctx     context.Context         // ends with the link; its cause says why
 	end     context.CancelCauseFunc // ends it
-	writing chan struct{}           // holds an element while somebody sends
+	writing chan struct{}           // has an element while a message is being sent
 
-	// Of the reader.
+	// Used by the reader.
 	state     state
-	handshake *time.Timer // nil for none
+	handshake *time.Timer // may be nil
 	message   execproto.Message
 
-	turns     turns
+	slots     slots
 	exchanges sync.WaitGroup
 }
 
-// state is how far the handshake is.
+// state is the progress of the handshake.
 type state uint8
 
 const (
 	begun       state = iota
 	initialized       // initialize was answered
-	ready             // the client said initialized
+	ready             // the client sent initialized
 )
 
-var errHandshakeTimeout = errors.New("the client did not finish the handshake in time")
+var errHandshakeTimeout = errors.New("timeout: handshake not finished")
 
-// serve serves one link whose handshake may take timeout; 0 for any time.
+// serve serves one link. timeout bounds its handshake; 0 means no bound.
 func (c *config) serve(ctx context.Context, link Link, timeout time.Duration) error {
 	s := &session{c: c, link: link, log: c.Logger, writing: make(chan struct{}, 1)}
-	s.turns.init(c.Concurrent, c.MaxExchanges)
+	s.slots.init(c.Concurrent, c.MaxExchanges)
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	closed := make(chan struct{})
 	stop := context.AfterFunc(s.ctx, func() {
@@ -82,7 +82,7 @@ func (c *config) serve(ctx context.Context, link Link, timeout time.Duration) er
 	return nil
 }
 
-// read handles messages until the link ends, and returns why it did.
+// read handles messages until the link ends, and returns why it ended.
 func (s *session) read() error {
 	for {
 		data, err := s.link.Receive()
@@ -101,12 +101,11 @@ func (s *session) read() error {
 }
 
 const (
-	maxRawID    = 256 // of a request's id, which its answer repeats, in bytes
-	maxEchoName = 64  // of a method's name that is quoted, in bytes
+	maxRawID    = 256 // of a request's ID, which its answer repeats, in bytes
+	maxEchoName = 64  // of a quoted method name, in bytes
 )
 
-// handle handles one message. Notifications that we do not know and answers to nothing are
-// passed over: they do no harm.
+// handle handles one message. It ignores unknown notifications and answers without a request.
 func (s *session) handle(m *execproto.Message) {
 	switch {
 	case m.Kind == execproto.Notification && m.Method == execproto.MethodInitialized && s.state == initialized:
@@ -146,7 +145,7 @@ func (s *session) request(m *execproto.Message) {
 	}
 }
 
-// isReady answers requests that come before the handshake is over.
+// isReady refuses requests before the end of the handshake.
 func (s *session) isReady(m *execproto.Message, family string) bool {
 	text := ""
 	switch s.state {
@@ -161,7 +160,7 @@ func (s *session) isReady(m *execproto.Message, family string) bool {
 	return false
 }
 
-// httpRequest begins an exchange, or puts it into the queue.
+// httpRequest starts an exchange, or queues it.
 func (s *session) httpRequest(m *execproto.Message) {
 	r, err := execproto.ReadHTTPRequest(m.Params)
 	if err != nil {
@@ -174,7 +173,7 @@ func (s *session) httpRequest(m *execproto.Message) {
 		return
 	}
 	e := newExchange(s, m.RawID, r, out)
-	start, refusal := s.turns.enter(e)
+	start, refusal := s.slots.enter(e)
 	switch {
 	case refusal != nil:
 		s.fail(m.RawID, refusal)
@@ -187,17 +186,17 @@ func (s *session) start(e *exchange) {
 	s.exchanges.Go(e.run)
 }
 
-// release gives the turn of an exchange to the next one.
+// release passes the slot of an exchange to the next one.
 func (s *session) release() {
-	if next := s.turns.release(); next != nil && s.ctx.Err() == nil {
-		s.start(next) // our caller is an exchange, so nobody waits for the last of them yet
+	if next := s.slots.release(); next != nil && s.ctx.Err() == nil {
+		s.start(next) // the caller is an exchange, so nothing waits for the last of them yet
 	}
 }
 
-// leave ends the part of an exchange in the session, before its last message is
-// sent; holding says that it has not given up its turn.
+// leave removes an exchange from the session before its last message is sent. holding says that it
+// still has its slot.
 func (s *session) leave(e *exchange, holding bool) {
-	s.turns.leave(e)
+	s.slots.leave(e)
 	if holding {
 		s.release()
 	}
@@ -210,9 +209,9 @@ var frames = sync.Pool{New: func() any { return new(frame) }}
 
 const keepFrame = 512 << 10 // how large a frame is kept, in bytes
 
-// begin waits for the turn to send one message. It returns the memory for it, which
-// is given to finish: however many exchanges wait, a link has one at a time.
-// An error means that the session is over.
+// begin waits until it may send a message, and returns memory for it, which must be passed to
+// finish. However many exchanges wait, a link has one such frame. It fails when the session is
+// over.
 func (s *session) begin() (*frame, error) {
 	select {
 	case s.writing <- struct{}{}:
@@ -259,7 +258,7 @@ func (s *session) fail(rawID []byte, why *failure) {
 	}
 }
 
-// failNobody answers a message whose id is not to be had.
+// failNobody answers a message whose ID is unknown.
 func (s *session) failNobody(text string) {
 	s.fail([]byte("-1"), &failure{code: execproto.CodeInvalidRequest, text: text})
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/execproto"
 )
 
-// turns says which exchanges of a link may run. An exchange holds a turn until the
-// headers of its response came; then it may go on for long without one.
-type turns struct {
+// slots decides which exchanges of a link may run. An exchange holds a slot until the headers of
+// its response arrive. Afterwards it may run for long without one.
+type slots struct {
 	mu      sync.Mutex
 	free    int
 	room    int                 // for exchanges
@@ -18,13 +18,13 @@ type turns struct {
 	active  map[string]struct{} // ids of the streamed exchanges
 }
 
-func (t *turns) init(concurrent, exchanges int) {
+func (t *slots) init(concurrent, exchanges int) {
 	t.free, t.room = concurrent, exchanges
 	t.active = make(map[string]struct{})
 }
 
-// enter takes an exchange in. start says that it has a turn; else it waits for one.
-func (t *turns) enter(e *exchange) (start bool, refusal *failure) {
+// enter admits an exchange. start says that it has a slot; otherwise it waits for one.
+func (t *slots) enter(e *exchange) (start bool, refusal *failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e.stream {
@@ -54,8 +54,8 @@ func (t *turns) enter(e *exchange) (start bool, refusal *failure) {
 	return true, nil
 }
 
-// release gives up a turn. It returns the exchange that has it now, nil if none waits.
-func (t *turns) release() *exchange {
+// release frees a slot. It returns the exchange that gets it, nil if none waits.
+func (t *slots) release() *exchange {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.waiting) == 0 {
@@ -68,8 +68,8 @@ func (t *turns) release() *exchange {
 	return next
 }
 
-// leave lets an exchange out: its id may be used again.
-func (t *turns) leave(e *exchange) {
+// leave removes an exchange: its ID may be used again.
+func (t *slots) leave(e *exchange) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.room++

@@ -9,9 +9,6 @@ import (
 	"github.com/hawser-mcp/hawser/internal/release"
 )
 
-// version is that of this agent, as a client is told.
-const version = "0.1.0"
-
 // environmentInfo describes this side to a client. codex clients require all of it. It does not
 // reveal where the agent runs, or as which user.
 type environmentInfo struct {

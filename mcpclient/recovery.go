@@ -49,9 +49,10 @@ func (s *Session) recoverWhy(v verdict) reason {
 // that the session of the generation is gone.
 func (s *Session) recover(ctx context.Context, generation uint64, why reason) (pinged bool, err error) {
 	for s.isCurrent(generation) {
-		call, _ := s.recovery.Join(s.owned.Go, func() (recovery, error) {
-			r := recovery{generation: generation, why: why}
-			return r, s.runRecovery(&r)
+		call, _ := s.recovery.Join(s.owned.Go, func() (r recovery, err error) {
+			r = recovery{generation: generation, why: why}
+			err = s.runRecovery(&r)
+			return r, err
 		})
 		r, err := call.Wait(ctx, s.root)
 		if _, ended, _ := call.Result(); ended {

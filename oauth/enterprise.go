@@ -43,7 +43,7 @@ func (g EnterpriseManaged) tokenRequest(ctx context.Context, c *Client, at *targ
 	case err != nil:
 		return nil, err
 	case idToken == "":
-		return nil, errors.New("IDToken returned an empty token")
+		return nil, errors.New("empty token from EnterpriseManaged.IDToken")
 	}
 	form := url.Values{
 		"grant_type":           {"urn:ietf:params:oauth:grant-type:token-exchange"},

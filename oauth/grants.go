@@ -42,7 +42,7 @@ func (g JWTBearer) tokenRequest(ctx context.Context, _ *Client, _ *target) (url.
 	case err != nil:
 		return nil, err
 	case assertion == "":
-		return nil, errors.New("Assertion returned an empty assertion")
+		return nil, errors.New("empty assertion from JWTBearer.Assertion")
 	}
 	return url.Values{"grant_type": {grantJWTBearer}, "assertion": {assertion}}, nil
 }

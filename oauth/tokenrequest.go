@@ -133,7 +133,10 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	reply := new(tokenReply)
 	parseErr := json.Unmarshal(answer.body, reply)
 	code := redact.Clean(reply.Error, 64)
-	failed := &Error{Kind: KindRefused, Op: op, Code: redact.Mask(code, secrets), Description: redact.Clean(redact.Mask(reply.Description, secrets), maxDescription)}
+	failed := &Error{
+		Kind: KindRefused, Op: op, Code: redact.Mask(code, secrets),
+		Description: redact.Clean(redact.Mask(reply.Description, secrets), maxDescription),
+	}
 	ok := answer.status/100 == 2
 	switch {
 	case httpstatus.Of(answer.status).Transient() ||

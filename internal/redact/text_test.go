@@ -63,5 +63,5 @@ func TestRewordedErrorsAreStillFound(t *testing.T) {
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	var found *fs.PathError
 	require.ErrorAs(t, err, &found)
-	require.Nil(t, errors.Unwrap(errors.Unwrap(err)))
+	require.NoError(t, errors.Unwrap(errors.Unwrap(err)))
 }

@@ -39,7 +39,7 @@ func endOf(ctx context.Context) (time.Time, error) {
 	return time.Now(), context.Cause(ctx)
 }
 
-func requireEnd(t *testing.T, ctx context.Context, at time.Time, want error) {
+func requireEnd(ctx context.Context, t *testing.T, at time.Time, want error) {
 	t.Helper()
 	got, err := endOf(ctx)
 	require.Equal(t, at, got)
@@ -52,9 +52,9 @@ func TestTheFirstLimitEndsAnExchange(t *testing.T) {
 		const s = time.Second
 		total, try, idle := &Exchange{Total: w.In(3 * s), Idle: 4 * s}, &Exchange{Try: w.In(2 * s), Total: w.In(5 * s)}, &Exchange{Idle: s}
 		ends := []context.Context{add(t, w, total), add(t, w, try), add(t, w, idle)}
-		requireEnd(t, ends[2], start.Add(s), expiry{Idle, s})
-		requireEnd(t, ends[1], start.Add(2*s), expiry{Try, 2 * s})
-		requireEnd(t, ends[0], start.Add(3*s), expiry{Total, 3 * s})
+		requireEnd(ends[2], t, start.Add(s), expiry{Idle, s})
+		requireEnd(ends[1], t, start.Add(2*s), expiry{Try, 2 * s})
+		requireEnd(ends[0], t, start.Add(3*s), expiry{Total, 3 * s})
 		for _, e := range []*Exchange{total, try, idle} {
 			w.Remove(e)
 			w.Remove(e)
@@ -70,7 +70,7 @@ func TestActivityPutsOffIdle(t *testing.T) {
 			time.Sleep(900 * time.Millisecond)
 			w.Touch(e)
 		}
-		requireEnd(t, ctx, start.Add(5500*time.Millisecond), expiry{Idle, time.Second})
+		requireEnd(ctx, t, start.Add(5500*time.Millisecond), expiry{Idle, time.Second})
 		w.Remove(e)
 	})
 }
@@ -99,14 +99,14 @@ func TestPauses(t *testing.T) {
 		ends := []context.Context{add(t, w, try), add(t, w, idle), add(t, w, total)}
 		resumeAll := w.PauseAll()
 		resumeOne := w.Pause(try)
-		requireEnd(t, ends[2], start.Add(3*s), expiry{Total, 3 * s})
+		requireEnd(ends[2], t, start.Add(3*s), expiry{Total, 3 * s})
 		time.Sleep(s)
 		resumeAll()
 		resumeAll()
-		requireEnd(t, ends[1], start.Add(6*s), expiry{Idle, 2 * s})
+		requireEnd(ends[1], t, start.Add(6*s), expiry{Idle, 2 * s})
 		require.Equal(t, 4*s, idle.Paused())
 		resumeOne()
-		requireEnd(t, ends[0], start.Add(8*s), expiry{Try, 2 * s})
+		requireEnd(ends[0], t, start.Add(8*s), expiry{Try, 2 * s})
 		require.Equal(t, 6*s, try.Paused())
 		for _, e := range []*Exchange{total, try, idle} {
 			w.Remove(e)
@@ -124,7 +124,7 @@ func TestAPauseEndsWithItsTry(t *testing.T) {
 		require.Equal(t, time.Minute, e.Paused())
 		start, ctx := time.Now(), add(t, w, e)
 		resume() // that of the try before
-		requireEnd(t, ctx, start.Add(time.Second), expiry{Idle, time.Second})
+		requireEnd(ctx, t, start.Add(time.Second), expiry{Idle, time.Second})
 		e.AddPaused(time.Second)
 		require.Equal(t, 61*time.Second, e.Paused())
 		w.Remove(e)
@@ -140,7 +140,7 @@ func TestClose(t *testing.T) {
 		ended := w.Close(closed, func(owner any) { cut = append(cut, owner) })
 		require.Equal(t, []any{"known"}, cut)
 		for _, ctx := range ends {
-			requireEnd(t, ctx, time.Now(), closed)
+			requireEnd(ctx, t, time.Now(), closed)
 		}
 		require.Equal(t, closed, w.Add(new(Exchange)))
 		w.Remove(unknown)

@@ -10,20 +10,19 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// abandonTime bounds the deletion of unused sessions after the context of the handshake has ended
-// It is enough for a new connection with TLS and the DELETE
-// at a round-trip time of 60 ms.
+// abandonTime bounds the deletion of unused sessions after the context of the handshake has ended.
+// It is enough for a new TLS connection and the DELETE at a round-trip time of 60 ms.
 const abandonTime = 250 * time.Millisecond
 
-// maxBegun bounds how many sessions of one handshake are remembered; the oldest are forgotten.
+// maxBegun bounds the remembered sessions of one handshake. The oldest are forgotten.
 const maxBegun = 16
 
-// begun are the sessions that a legacy server began during one handshake: each
-// try of initialize may begin one, even if its reply is lost after the header.
+// begun records the sessions that a legacy server began during one handshake. Each try of
+// initialize may begin one, even if its reply is lost after the header.
 type begun struct {
-	version string // proposed, then agreed
+	version string // proposed at first, then agreed
 	ids     []string
-	last    string // of the last try, "" for none
+	last    string // of the last try, "" if there is none
 }
 
 // add notes the session ID in the header of a reply to initialize.
@@ -46,9 +45,8 @@ func isLimit(err error) bool {
 	return errors.As(err, &limit)
 }
 
-// abandon deletes, all at once, the sessions of a handshake that are not
-// used, and waits for that. Keep is the one that is used; nil for none. When ctx
-// has ended, or ends meanwhile, the server is given [abandonTime] and no more.
+// abandon deletes the unused sessions of a handshake, all at once, and waits for that. keep is the
+// session in use, nil if there is none. Once ctx has ended, the server has at most [abandonTime].
 func (s *Session) abandon(ctx context.Context, b *begun, keep *sessionState) {
 	unused := slices.DeleteFunc(b.ids, func(id string) bool { return keep != nil && id == keep.http.ID() })
 	if len(unused) == 0 {

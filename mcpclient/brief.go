@@ -5,8 +5,7 @@ import (
 	"fmt"
 )
 
-// brief describes an error for the log: what kind it is and its numbers, but
-// no text of the server, which may hold anything.
+// brief describes an error for the log: its kind and numbers, without any text of the server.
 func brief(err error) string {
 	var (
 		status   *HTTPError

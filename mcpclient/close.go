@@ -8,19 +8,18 @@ import (
 	"time"
 )
 
-// closer makes Close run once while everybody waits for it, on a channel: the
-// one that runs waits for peers.
+// closer makes Close run once. Other callers wait on a channel, because the first one waits for
+// peers.
 type closer struct {
 	once sync.Once
 	done chan struct{} // closed when err may be read
 	err  error
 }
 
-// Close ends the session: calls in flight fail with [KindClosed], a legacy
-// session is deleted on the server, and every goroutine of the session ends.
-// It takes at most [Timeouts].Close. A server that does not answer the DELETE is
-// no error. Close may be called more than once and from several goroutines;
-// not from a handler, which it would wait for.
+// Close ends the session: calls in flight fail with [KindClosed], a legacy session is deleted on
+// the server, and every goroutine of the session ends. It takes at most [Timeouts].Close. A server
+// that does not answer the DELETE is not an error. Close may be called more than once and
+// concurrently, but not from a handler, for which it would wait.
 func (s *Session) Close() error {
 	first := false
 	s.closer.once.Do(func() { first = true })
@@ -44,14 +43,14 @@ func (s *Session) close() error {
 		err = fmt.Errorf("mcp close: goroutines are still running: %w", waitErr)
 	}
 	if state := s.now.Load(); state != deleted && state.inSession() {
-		s.deleteSession(bound, state) // a recovery ended after all
+		s.deleteSession(bound, state) // a recovery ended meanwhile
 	}
 	return errors.Join(err, s.closeConn())
 }
 
-// farewell tells a legacy server that its calls and its session are over. The
-// calls end first: what a server answers to a cancellation is no result of theirs.
-// It returns the state whose session it deleted.
+// farewell tells a legacy server that the calls and the session are over. The calls end first, so
+// that they do not take answers to their cancellation for results. It returns the state whose
+// session it deleted.
 func (s *Session) farewell(bound context.Context, cut []running, ended <-chan struct{}) *sessionState {
 	patience, stop := context.WithTimeout(bound, s.opts.Timeouts.Close/8) // a call may be in its callback
 	select {
@@ -69,11 +68,10 @@ func (s *Session) farewell(bound context.Context, cut []running, ended <-chan st
 	return state
 }
 
-// deleteTimeout bounds the DELETE, so that a server that does not answer leaves
-// Close time for the rest.
+// deleteTimeout bounds the DELETE, so that Close has time left if a server does not answer.
 const deleteTimeout = 2 * time.Second
 
-// deleteSession tells the server that its session is over. The outcome changes nothing.
+// deleteSession tells the server that the session is over, and ignores the outcome.
 func (s *Session) deleteSession(ctx context.Context, state *sessionState) {
 	ctx, cancel := context.WithTimeout(ctx, min(deleteTimeout, s.opts.Timeouts.Close/2))
 	defer cancel()

@@ -2,10 +2,9 @@ package mcpclient
 
 import "sync"
 
-// EraCache remembers which era each endpoint speaks, so that a new session
-// starts with the right handshake. A verdict that turns out wrong is replaced.
-// The zero value is ready, safe for concurrent use, and keeps the last 1,024
-// endpoints in memory.
+// EraCache remembers the era of each endpoint, so that a new session starts with the right
+// handshake. An entry that turns out to be wrong is replaced. The zero value is ready to use. It
+// keeps the last 1,024 endpoints in memory, and is safe for concurrent use.
 type EraCache struct {
 	printed // its keys are endpoint URLs
 
@@ -16,7 +15,7 @@ type EraCache struct {
 
 const eraCacheSize = 1024
 
-// Lookup returns the era of an endpoint URL, EraUnknown if none is remembered.
+// Lookup returns the era of an endpoint URL, EraUnknown if it is not known.
 func (c *EraCache) Lookup(endpoint string) Era {
 	if c == nil {
 		return EraUnknown
@@ -26,7 +25,7 @@ func (c *EraCache) Lookup(endpoint string) Era {
 	return c.eras[endpoint]
 }
 
-// Store remembers the era of an endpoint URL; EraUnknown forgets it.
+// Store sets the era of an endpoint URL. EraUnknown removes it.
 func (c *EraCache) Store(endpoint string, era Era) {
 	if c == nil {
 		return

@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// errSessionAlive says that a refusal was not the loss of the session.
+// errSessionAlive says that the session was not lost after all.
 var errSessionAlive = errors.New("the session is alive")
 
 // recovery is one recovery of the session: it replaces a session that the server lost, once, however
@@ -16,13 +16,13 @@ type recovery struct {
 	pinged     bool // a ping was refused, and not because the server has no ping: the session is gone
 }
 
-// reason says why a recovery was asked for, the weaker ones first.
+// reason says why a recovery was requested, in ascending order of certainty.
 type reason uint8
 
 const (
-	sessionDoubted reason = iota // it may be gone: ask first
-	accessDoubted                // so it is, and even a ping that is refused for its credentials says so
-	versionDoubted               // the server may have been upgraded: ask first
+	sessionDoubted reason = iota // it may be gone: ping first
+	accessDoubted                // the same, and a ping refused for its credentials confirms it
+	versionDoubted               // the server may have been upgraded: send discover first
 	versionRefused               // the server no longer speaks the negotiated revision
 	sessionGone                  // the server said so
 )
@@ -30,7 +30,7 @@ const (
 func (s *Session) recoverWhy(v verdict) reason {
 	switch {
 	case v.step == stepProbe && v.confirms && s.pings.useless():
-		return sessionGone // the server names the session, and cannot be asked
+		return sessionGone // the server names the session, and does not support pings
 	case v.step == stepProbe && (v.confirms || v.kind == KindAuthRequired):
 		return accessDoubted
 	case v.step == stepProbe:
@@ -58,9 +58,9 @@ func (s *Session) recover(ctx context.Context, generation uint64, why reason) (p
 		if _, ended, _ := call.Result(); ended {
 			switch {
 			case r.generation != generation:
-				continue // joined the end of the recovery before
+				continue // joined the recovery of an earlier generation
 			case errors.Is(err, errSessionAlive) && why > r.why:
-				continue // joined a recovery that knew less
+				continue // joined a recovery for a weaker reason
 			}
 		}
 		return r.pinged, err
@@ -90,8 +90,8 @@ func (s *Session) runRecovery(r *recovery) error {
 	return err
 }
 
-// replaceSession does the work: it asks whether the old session lives when
-// that is in doubt, negotiates, and restores what the client knows.
+// replaceSession finds out whether the old session is alive, if that is in doubt, negotiates, and
+// restores the log level.
 func (s *Session) replaceSession(r *recovery) (*sessionState, error) {
 	old := s.now.Load()
 	next, err := s.successor(r, old)
@@ -102,7 +102,7 @@ func (s *Session) replaceSession(r *recovery) (*sessionState, error) {
 	return next, nil
 }
 
-// successor negotiates the state that replaces old, if it has to be replaced.
+// successor negotiates the state that replaces old, unless the old session is alive.
 func (s *Session) successor(r *recovery, old *sessionState) (*sessionState, error) {
 	switch r.why {
 	case versionRefused:
@@ -135,8 +135,9 @@ func (s *Session) successor(r *recovery, old *sessionState) (*sessionState, erro
 	return next, nil
 }
 
-// readmitted begins a session to find out whether the old one was refused or the credentials. Without a session
-// there is nothing to refuse but those; and a session that is new cannot have been lost.
+// readmitted begins a session to find out whether the server refused the old session or the
+// credentials. Without a session, only the credentials can be refused, and a new session cannot be
+// lost.
 func (s *Session) readmitted(old *sessionState) (*sessionState, error) {
 	next, err := s.initialize(quietly(s.root), old.version, 1)
 	switch kind := KindOf(err); {
@@ -150,7 +151,7 @@ func (s *Session) readmitted(old *sessionState) (*sessionState, error) {
 	return next, nil
 }
 
-// keepOld gives a session up that was begun to find something out.
+// keepOld deletes a session that was begun only to find something out.
 func (s *Session) keepOld(next *sessionState) error {
 	if next.inSession() {
 		s.deleteSession(s.root, next)
@@ -158,11 +159,11 @@ func (s *Session) keepOld(next *sessionState) error {
 	return errSessionAlive
 }
 
-// SessionRestored tells that the server no longer takes the session, or its revision, and that a new one was
-// begun. What the server kept for the old one is gone; the log level and the
-// standing stream were set up again.
+// SessionRestored says that the server lost the session, or no longer accepts its revision, and
+// that a new session replaced it. The server's state of the old session is gone. The log level and
+// the shared stream were restored.
 type SessionRestored struct {
-	// Era and ProtocolVersion are the new session's.
+	// Era and ProtocolVersion are those of the new session.
 	Era             Era
 	ProtocolVersion string
 }

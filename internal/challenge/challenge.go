@@ -3,9 +3,9 @@ package challenge
 
 import "strings"
 
-// What a peer can make the parser keep. What is beyond is passed over.
+// Limits on what a peer can make the parser keep. The rest is ignored.
 const (
-	// MaxBytes bounds what is read of all values together.
+	// MaxBytes bounds all values together.
 	MaxBytes = 32 << 10
 	// MaxChallenges bounds the challenges.
 	MaxChallenges = 32
@@ -25,11 +25,11 @@ type Challenge struct {
 
 type param struct{ name, value string }
 
-// Is reports whether the challenge is of a scheme, in whatever case.
+// Is reports whether the challenge has a scheme, ignoring case.
 func (c *Challenge) Is(scheme string) bool { return strings.EqualFold(c.Scheme, scheme) }
 
-// Param returns the value of a parameter, unquoted; "" if there is none. The
-// case of the name does not matter. Of several the first counts.
+// Param returns the value of a parameter, unquoted, "" if there is none. Names are compared without
+// case. Of duplicates, the first counts.
 func (c *Challenge) Param(name string) string {
 	for _, p := range c.params {
 		if strings.EqualFold(p.name, name) {
@@ -39,11 +39,11 @@ func (c *Challenge) Param(name string) string {
 	return ""
 }
 
-// Parse returns the challenges of all values of a header field, in their order.
+// Parse returns the challenges in all values of a header field, in order.
 //
-// What does not fit the grammar is passed over up to the next comma, and takes
-// nothing else with it. Read all the same are the mistakes that servers make: values with
-// characters that need quotes (URLs) without them, parameters without a comma between.
+// Text outside of the grammar is skipped up to the next comma. Common mistakes of servers are
+// tolerated: unquoted values with characters that need quotes (URLs), and parameters without a
+// comma between them.
 func Parse(values []string) []Challenge {
 	var p parser
 	left := MaxBytes
@@ -62,7 +62,7 @@ func Parse(values []string) []Challenge {
 // parser reads one value at a time.
 type parser struct {
 	all  []Challenge
-	open bool   // the last of all belongs to this value, and takes parameters
+	open bool   // the last challenge is from this value, and takes parameters
 	rest string // of the value
 }
 
@@ -81,7 +81,7 @@ func (p *parser) field() {
 			p.rest = value
 			p.param(name)
 		case after != "" && after[0] != ' ' && after[0] != '\t' && after[0] != ',':
-			p.open = false // what follows belongs to a scheme that has no name
+			p.open = false // what follows belongs to a scheme without a name
 			p.skip()
 		default:
 			p.rest = after
@@ -90,7 +90,7 @@ func (p *parser) field() {
 	}
 }
 
-// scheme begins a challenge, with its token68 if that is what follows.
+// scheme begins a challenge, with its token68 if one follows.
 func (p *parser) scheme(name string) {
 	p.open = len(p.all) < MaxChallenges
 	if !p.open {
@@ -141,7 +141,7 @@ func (p *parser) param(name string) {
 	}
 }
 
-// skip passes over what is left before the next comma that is not quoted.
+// skip skips to the next unquoted comma.
 func (p *parser) skip() {
 	for p.rest != "" && p.rest[0] != ',' {
 		if p.rest[0] == '"' {
@@ -169,8 +169,8 @@ func cutToken(s string) (token, rest string) {
 	return s[:end], s[end:]
 }
 
-// cutQuoted cuts a quoted string off the beginning of s (RFC 9110 section 5.6.4); it is
-// not ok if it does not end or holds control characters.
+// cutQuoted cuts a quoted string off the beginning of s (RFC 9110 section 5.6.4). ok is false if it
+// does not end, or contains control characters.
 func cutQuoted(s string) (value, rest string, ok bool) {
 	var b strings.Builder
 	from := 1

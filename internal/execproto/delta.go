@@ -19,12 +19,12 @@ type Delta struct {
 
 var deltaObject = object{[]string{"requestId", "seq", "deltaBase64", "done", "error"}, 1}
 
-// Decode appends the piece of the body to dst. After an error it is of no use.
+// Decode appends the decoded piece to dst. After an error the result is useless.
 func (d *Delta) Decode(dst []byte) ([]byte, error) {
 	return appendDecoded(dst, d.Base64)
 }
 
-// Size returns how many bytes Decode appends at most.
+// Size returns the most bytes that Decode appends.
 func (d *Delta) Size() int { return decodedLen(d.Base64) }
 
 func (d *Delta) read(c *jsonrpc.Cursor) {
@@ -50,8 +50,8 @@ func (d *Delta) read(c *jsonrpc.Cursor) {
 	})
 }
 
-// AppendDelta appends the notification that carries piece, the last one when
-// done is set. A failure that is not empty says that the body broke off.
+// AppendDelta appends the notification with piece. done marks the last one. A non-empty failure
+// says that the body broke off.
 func AppendDelta(dst []byte, requestID string, seq int64, piece []byte, done bool, failure string) []byte {
 	dst = jsonrpc.AppendString(append(dst, `{"method":"`+MethodBodyDelta+`","params":{"requestId":`...), requestID)
 	dst = strconv.AppendInt(append(dst, `,"seq":`...), seq, 10)

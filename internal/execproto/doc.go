@@ -1,13 +1,12 @@
-// Package execproto reads and writes the messages between a client and an
-// executor: initialize, http/request and http/request/bodyDelta.
+// Package execproto reads and writes the messages between a client and an executor: initialize,
+// http/request and http/request/bodyDelta.
 //
-// The envelope is JSON-RPC 2.0 in shape, but no jsonrpc member is sent, and one
-// that is received is ignored, as are members of other names. Both ends use this
-// package: package executor writes requests and reads what comes back, package
-// agent the other way round.
+// The envelope has the shape of JSON-RPC 2.0, but no jsonrpc member is sent, and a received one is
+// ignored, like all unknown members. Both ends use this package: package executor writes requests
+// and reads answers, package agent the reverse.
 package execproto
 
-// The methods of the protocol that both ends know.
+// Methods that both ends know.
 const (
 	MethodInitialize        = "initialize"         // request of the client
 	MethodInitialized       = "initialized"        // notification of the client
@@ -19,21 +18,21 @@ const (
 
 // Codes of errors.
 const (
-	CodeInvalidRequest = -32600 // a message that cannot be read, or at the wrong time
+	CodeInvalidRequest = -32600 // an unreadable message, or one at the wrong time
 	CodeUnknownMethod  = -32601
 	CodeInvalidParams  = -32602 // nothing was sent to the server
 	CodeFailed         = -32603 // anything else
 )
 
 const (
-	// NobodysID is the id of an error that answers a message whose id could not be read.
+	// NobodysID is the ID in the error that answers a message with an unreadable ID.
 	NobodysID = -1
-	// MaxMessage is how large one message may be for an executor, in bytes (64 MiB).
+	// MaxMessage bounds a message that an executor accepts, in bytes.
 	MaxMessage = 64 << 20
-	// MaxFrame is how large one WebSocket frame of a message may be for an executor, in bytes (16 MiB).
+	// MaxFrame bounds a WebSocket frame that an executor accepts, in bytes.
 	MaxFrame = 16 << 20
-	// MaxDelta is how many bytes of a body one delta carries at most, decoded (1 MiB).
+	// MaxDelta bounds the decoded piece of a body in one delta, in bytes.
 	MaxDelta = 1 << 20
-	// maxDepth bounds the nesting of a message; executors read about as deep.
+	// maxDepth bounds the nesting of a message, about as executors do.
 	maxDepth = 127
 )

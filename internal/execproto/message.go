@@ -31,8 +31,8 @@ type Message struct {
 	Delta  Delta
 }
 
-// Error is why a request failed. Message is the far end's own text: it may
-// quote URLs with their queries.
+// Error says why a request failed. Message is the text of the far end, and may quote URLs with
+// their queries.
 type Error struct {
 	Code    int64
 	Message string
@@ -46,7 +46,7 @@ var (
 	errID       = errors.New("an id that is neither a number nor a string")
 )
 
-// Read reads the one message that data holds into m, which is reset first.
+// Read reads the message in data into m, after resetting it.
 func (m *Message) Read(data []byte) error {
 	*m = Message{}
 	c := jsonrpc.NewCursor(data, maxDepth)
@@ -66,7 +66,7 @@ func (m *Message) Read(data []byte) error {
 
 var envelope = object{members: []string{"id", "method", "params", "result", "error"}}
 
-// members are those of the envelope that were there.
+// members says which members of the envelope were present.
 type members struct{ method, result, failure, delta bool }
 
 func (m *Message) member(c *jsonrpc.Cursor, member string, seen *members) {
@@ -81,7 +81,7 @@ func (m *Message) member(c *jsonrpc.Cursor, member string, seen *members) {
 	case "method":
 		seen.method = true
 		if name := c.StringBytes(); string(name) == MethodBodyDelta {
-			m.Method = MethodBodyDelta // no copy for the most frequent one
+			m.Method = MethodBodyDelta // avoids a copy for the most frequent method
 		} else {
 			m.Method = string(name)
 		}
@@ -102,7 +102,7 @@ func (m *Message) member(c *jsonrpc.Cursor, member string, seen *members) {
 	}
 }
 
-// classify tells what the members make.
+// classify sets the kind of the message from its members.
 func (m *Message) classify(seen members) error {
 	switch {
 	case seen.method && (seen.result || seen.failure), seen.result && seen.failure:
@@ -134,7 +134,7 @@ func (m *Message) classify(seen members) error {
 	return nil
 }
 
-// ID returns the id when it is an integer, as all ids of this package's clients are.
+// ID returns the ID if it is an integer, as all IDs of this package's clients are.
 func (m *Message) ID() (int64, bool) {
 	id, err := strconv.ParseInt(string(m.RawID), 10, 64)
 	return id, err == nil
@@ -167,8 +167,8 @@ func AppendResult(dst, rawID, result []byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendError appends the failure of the request with the id rawID. data is raw
-// JSON; with nil the member is left out.
+// AppendError appends the failure of the request with the ID rawID. data is raw JSON; nil omits the
+// member.
 func AppendError(dst, rawID []byte, code int64, message string, data []byte) []byte {
 	dst = strconv.AppendInt(append(dst, `{"error":{"code":`...), code, 10)
 	dst = jsonrpc.AppendString(append(dst, `,"message":`...), message)

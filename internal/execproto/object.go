@@ -6,16 +6,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// object is a JSON object as this package reads it: the members it knows, of
-// which the first ones must be there.
+// object describes a JSON object: the known members, of which the first ones are required.
 type object struct {
 	members  []string
 	required int
 }
 
-// read reads the object that is c's next value; value reads the value of one
-// member. Members of other names are checked and passed over. One that is there
-// twice fails c: two readers might believe different ones.
+// read reads the object at c, and calls value for each known member. Unknown members are checked
+// and skipped. A duplicate member is an error, because readers could disagree about which one
+// counts.
 func (o object) read(c *jsonrpc.Cursor, value func(member string)) {
 	c.EnterObject()
 	var seen uint

@@ -9,20 +9,20 @@ import (
 
 var errBody = errors.New("bodyBase64 is not base64")
 
-// HTTPRequest is what http/request asks for.
+// HTTPRequest is the parameters of http/request.
 type HTTPRequest struct {
 	Method    string
 	URL       string
 	Headers   []Header
 	Body      []byte
-	TimeoutMs int64 // of the whole exchange, its body included; negative for none
+	TimeoutMs int64 // of the whole exchange with its body; negative means none
 	Stop      bool  // redirects are returned, not followed
 	RequestID string
 	Stream    bool // the body follows in deltas
 }
 
-// Header is one header field. With an EnvVar, the executor appends the value of
-// that variable of its own environment to Value.
+// Header is one header field. If EnvVar is set, the executor appends the value of that environment
+// variable to Value.
 type Header struct {
 	Name, Value string
 	EnvVar      string
@@ -69,8 +69,8 @@ var (
 	headerObject  = object{[]string{"name", "value", "valueEnvVar"}, 2}
 )
 
-// ReadHTTPRequest reads the parameters of http/request. Its errors are for the
-// client: they name the field.
+// ReadHTTPRequest reads the parameters of http/request. Its errors are for the client, and name the
+// field.
 func ReadHTTPRequest(params []byte) (*HTTPRequest, error) {
 	r := &HTTPRequest{TimeoutMs: -1}
 	c := jsonrpc.NewCursor(params, maxDepth)
@@ -123,7 +123,7 @@ func readHeaders(c *jsonrpc.Cursor) (headers []Header) {
 	return headers
 }
 
-// readBody reads the body of a request or of a response; nil for an empty one.
+// readBody reads the body of a request or a response, nil if it is empty.
 func readBody(c *jsonrpc.Cursor) []byte {
 	if c.TryNull() {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// HTTPResponse is the head of a response, and its body when it was not streamed.
+// HTTPResponse is the head of a response, with the body if that is not streamed.
 type HTTPResponse struct {
 	Status  int
 	Headers []Header

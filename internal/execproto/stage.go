@@ -2,8 +2,8 @@ package execproto
 
 import "github.com/hawser-mcp/hawser/internal/jsonrpc"
 
-// Stage is the error.data of our agent: how far a request that failed got.
-// Other executors do not say.
+// Stage is the error.data of package agent: how far a failed request got. Other executors do not
+// send it.
 type Stage struct {
 	NotSent   bool // nothing of the request can have reached the server
 	Permanent bool // the same request cannot succeed
@@ -11,7 +11,7 @@ type Stage struct {
 
 var stageObject = object{members: []string{"stage", "permanent"}}
 
-// ReadStage reads the data of a Failure. ok is false when it says nothing.
+// ReadStage reads the data of a Failure. ok is false if it has no stage.
 func ReadStage(data []byte) (s Stage, ok bool) {
 	c := jsonrpc.NewCursor(data, maxDepth)
 	if len(data) == 0 || c.Kind() != jsonrpc.Object {

@@ -13,16 +13,16 @@ const maxHandshake = 256 << 10
 
 var errLongHandshake = errors.New("the reply to the WebSocket handshake is too long")
 
-// Conn is the connection of a WebSocket that was dialled. It acknowledges what
-// it read at once: an executor that leaves Nagle's algorithm on would otherwise
-// wait for the delayed acknowledgment, about 40 ms in each exchange.
+// Conn is the connection below a dialed WebSocket. It acknowledges what it reads at once: an
+// executor that uses Nagle's algorithm would otherwise wait for the delayed acknowledgment, about
+// 40 ms in each exchange.
 type Conn struct {
 	net.Conn
-	sys    syscall.RawConn // nil when there is no socket below
+	sys    syscall.RawConn // nil without a socket below
 	ackNow func(fd uintptr)
 	heard  atomic.Int64 // when something was last read, in nanoseconds since 1970
 	moved  atomic.Int64 // when something was last written, likewise
-	budget atomic.Int64 // of bytes that may still be read; negative for any number
+	budget atomic.Int64 // bytes that may still be read; negative means no limit
 }
 
 // NewConn wraps a connection that is about to be used for a handshake.
@@ -38,7 +38,7 @@ func NewConn(nc net.Conn) *Conn {
 	return c
 }
 
-// HandshakeDone lifts the limit of what may be read.
+// HandshakeDone removes the read limit.
 func (c *Conn) HandshakeDone() { c.budget.Store(-1) }
 
 // Read reads, and acknowledges what was read.
@@ -55,7 +55,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			c.budget.Add(int64(-n))
 		}
 		c.heard.Store(time.Now().UnixNano())
-		if c.ackNow != nil && n < len(p) { // else more is there already, and the far end is not waiting
+		if c.ackNow != nil && n < len(p) { // otherwise more data is waiting, and the far end is not
 			_ = c.sys.Control(c.ackNow)
 		}
 	}
@@ -69,7 +69,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// quiet reports whether neither data nor an end is waiting in the socket.
+// quiet reports whether the socket holds neither data nor an end.
 func (c *Conn) quiet() bool {
 	if c.sys == nil {
 		return true

@@ -17,14 +17,14 @@ import (
 type Dialer struct {
 	NetDial    func(ctx context.Context, network, addr string) (net.Conn, error) // nil for a net.Dialer
 	TLS        *tls.Config                                                       // nil for Go's defaults
-	MaxMessage int                                                               // of a message received, in bytes
-	Timeout    time.Duration                                                     // of dial and handshake; 0 for none
+	MaxMessage int                                                               // of a received message, in bytes
+	Timeout    time.Duration                                                     // of dial and handshake; 0 means none
 }
 
-// RefusedError is a server's answer to the handshake that is not a WebSocket.
+// RefusedError is an answer to the handshake that is not a WebSocket.
 type RefusedError struct {
 	Status int
-	Text   string // the beginning of the body: the peer's own words
+	Text   string // the beginning of the body, as sent by the peer
 }
 
 // Error returns the status.
@@ -34,11 +34,11 @@ func (e *RefusedError) Error() string {
 
 const refusalPreview = 512
 
-// Write buffers are shared by all links: one is in use only while a message is sent.
+// Write buffers are shared by all links: each is in use only while a message is sent.
 var writeBuffers sync.Pool
 
-// Dial makes a link to url, ws or wss. No Origin header is sent: executors refuse
-// any. A refusal is a [*RefusedError].
+// Dial makes a link to url, ws or wss. It sends no Origin header, because executors refuse any. A
+// refusal is a [*RefusedError].
 func (d *Dialer) Dial(ctx context.Context, url string, header http.Header) (*WebSocket, error) {
 	dial := d.NetDial
 	if dial == nil {

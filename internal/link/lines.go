@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Lines is a Link over a pair of byte streams, such as the pipes of a child
-// process: one message a line (newline-delimited JSON), blank lines are passed over.
+// Lines is a Link over a pair of byte streams, such as the pipes of a child process, with one
+// message a line (newline-delimited JSON). Blank lines are ignored.
 type Lines struct {
 	in   io.ReadCloser
 	out  io.WriteCloser
@@ -22,9 +22,9 @@ type Lines struct {
 	end  sync.Once
 }
 
-// NewLines returns the Link that reads from in and writes to out, whose received
-// messages may have maxMessage bytes. Close closes both; for the promises of
-// [Link] that must end a Read and a Write in progress, as it does on pipes.
+// NewLines returns the Link that reads from in and writes to out. maxMessage bounds received
+// messages, in bytes. Close closes both streams. For the guarantees of [Link] that must end a Read
+// and a Write in progress, as it does on pipes.
 func NewLines(in io.ReadCloser, out io.WriteCloser, maxMessage int) *Lines {
 	return &Lines{in: in, out: out, r: bufio.NewReaderSize(in, readBuffer), max: maxMessage}
 }
@@ -43,8 +43,8 @@ func (l *Lines) Send(message []byte) error {
 	return sent(n, len(message), err)
 }
 
-// sent judges a Write of n bytes that should have begun with a whole message:
-// the last line of a stream counts without its end.
+// sent returns the error of a Write of n bytes that should have written a whole message. At the end
+// of a stream, a line counts without its newline.
 func sent(n, message int, err error) error {
 	if err != nil && n >= message {
 		return errors.Join(ErrUncertain, err)
@@ -57,7 +57,7 @@ func (l *Lines) Receive() ([]byte, error) {
 	for l.err == nil {
 		var line []byte
 		if line, l.err = l.readLine(); l.err != nil && l.err != io.EOF {
-			break // what was read of a line is no message
+			break // a partial line is not a message
 		}
 		if line = bytes.TrimSpace(line); len(line) > l.max {
 			l.err = fmt.Errorf("%w of %d bytes", ErrTooLarge, l.max)
@@ -68,7 +68,7 @@ func (l *Lines) Receive() ([]byte, error) {
 	return nil, l.err
 }
 
-// readLine reads a line, or the beginning of one that is over the limit.
+// readLine reads a line, or the beginning of one over the limit.
 func (l *Lines) readLine() ([]byte, error) {
 	line, err := l.r.ReadSlice('\n')
 	if err != bufio.ErrBufferFull {

@@ -4,5 +4,5 @@ package link
 
 import "syscall"
 
-// peekQuiet cannot look here: the goroutine that reads finds an end a moment later.
+// peekQuiet cannot look into the socket here. The reading goroutine detects an end a moment later.
 func peekQuiet(syscall.RawConn) bool { return true }

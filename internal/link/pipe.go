@@ -10,10 +10,9 @@ import (
 // pipeDepth is how many messages one direction of a Pipe holds before Send waits.
 const pipeDepth = 64
 
-// Pipe returns the two ends of a Link in memory, whose messages may have
-// maxMessage bytes. A Send succeeds before the other end receives, as on a
-// network; what is under way when an end is closed can still be received by the
-// other one, unless the link is cut with [PipeEnd.Cut].
+// Pipe returns the two ends of a Link in memory. maxMessage bounds messages, in bytes. As on a
+// network, a Send succeeds before the other end receives, and messages in flight at Close can still
+// be received, unless the link is cut with [PipeEnd.Cut].
 func Pipe(maxMessage int) (a, b *PipeEnd) {
 	ab, ba := newFlow(), newFlow()
 	return &PipeEnd{in: ba, out: ab, max: maxMessage}, &PipeEnd{in: ab, out: ba, max: maxMessage}
@@ -46,13 +45,13 @@ func (p *PipeEnd) Close() error {
 	return nil
 }
 
-// Cut ends the link as a broken network does: what is under way is lost.
+// Cut ends the link like a broken network: messages in flight are lost.
 func (p *PipeEnd) Cut() {
 	p.in.end(io.ErrUnexpectedEOF, io.ErrClosedPipe, true)
 	p.out.end(io.ErrUnexpectedEOF, io.ErrClosedPipe, true)
 }
 
-// Quiet reports whether nothing came that Receive has not returned.
+// Quiet reports whether Receive has returned all that arrived.
 func (p *PipeEnd) Quiet() bool {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
@@ -103,7 +102,7 @@ func (f *flow) take() ([]byte, error) {
 	return message, nil
 }
 
-// end ends the flow; the first end counts. drop loses what is under way.
+// end ends the flow. Only the first call counts. drop discards messages in flight.
 func (f *flow) end(takeErr, putErr error, drop bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

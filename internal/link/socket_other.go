@@ -2,5 +2,5 @@
 
 package link
 
-// quickAck is not to be had here.
+// quickAck is not available here.
 var quickAck func(fd uintptr)

@@ -28,10 +28,10 @@ type WebSocket struct {
 	sending atomic.Bool // a message is being sent
 }
 
-// NewWebSocket returns the Link over conn, whose messages may have max bytes.
-// raw is the connection below conn and below its TLS: closing that never waits.
+// NewWebSocket returns the Link over conn. max bounds received messages, in bytes. raw is the
+// connection below conn and its TLS: closing it never waits.
 func NewWebSocket(conn *websocket.Conn, raw net.Conn, maxMessage int) *WebSocket {
-	conn.SetReadLimit(0) // Receive has a limit of its own, which does not write to the peer
+	conn.SetReadLimit(0) // Receive has its own limit, which does not write to the peer
 	w := &WebSocket{conn: conn, raw: raw, max: maxMessage}
 	pong := conn.PingHandler()
 	conn.SetPingHandler(func(data string) error {
@@ -50,7 +50,7 @@ func (w *WebSocket) Send(message []byte) error {
 	return w.conn.WriteMessage(websocket.TextMessage, message)
 }
 
-// Receive returns the next message, text or binary. Pings are answered on the way.
+// Receive returns the next message, text or binary, and answers pings meanwhile.
 func (w *WebSocket) Receive() ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
@@ -93,8 +93,8 @@ func (w *WebSocket) receive() ([]byte, error) {
 	return nil, fmt.Errorf("in the middle of a message: %w", err)
 }
 
-// farewells are the codes of a connection that ends in order, when no message is
-// under way. Executors hang up without a word, which is read as the last one.
+// farewells are the close codes of an orderly end between messages. Executors hang up without a
+// close frame, which is the last code.
 var farewells = []int{
 	websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived, websocket.CloseAbnormalClosure,
 }
@@ -105,9 +105,9 @@ func (w *WebSocket) Close() error {
 	return w.raw.Close()
 }
 
-// Ping asks the far end for a sign of life, see [WebSocket.Heard]. It does nothing
-// while a message is being sent: between two frames of it a ping that cannot be written at once
-// would break the connection, and what is sent is a sign of life itself.
+// Ping pings the far end, see [WebSocket.Heard]. It does nothing while a message is being sent: a
+// ping between two frames that cannot be written at once would break the connection, and sending
+// shows that the link is alive.
 func (w *WebSocket) Ping() error {
 	if w.sending.Load() {
 		return nil
@@ -115,8 +115,8 @@ func (w *WebSocket) Ping() error {
 	return w.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(controlWait))
 }
 
-// Heard returns when something last came from the far end or, while a message is
-// being sent, when the last part of it could be written; the zero time if that is not known.
+// Heard returns when something last arrived from the far end or, while a message is being sent,
+// when its last part was written. It is the zero time if that is not known.
 func (w *WebSocket) Heard() time.Time {
 	c, ok := w.raw.(*Conn)
 	if !ok {
@@ -129,9 +129,8 @@ func (w *WebSocket) Heard() time.Time {
 	return time.Unix(0, heard)
 }
 
-// Quiet reports whether nothing came that Receive has not returned: no message
-// and no end. It is exact where the system can look at a socket without reading
-// from it; elsewhere it is true.
+// Quiet reports whether Receive has returned all that arrived, and the link has not ended. It is
+// exact where the system can look into a socket without reading; elsewhere it is true.
 func (w *WebSocket) Quiet() bool {
 	c, ok := w.raw.(*Conn)
 	return !ok || c.quiet()

@@ -1,15 +1,16 @@
-// Package netclass tells what kind of network an IP address belongs to, whatever form it has.
+// Package netclass classifies IP addresses by the kind of network they belong to.
 package netclass
 
 import "net/netip"
 
-// Class is what kind of network an address belongs to.
+// Class is a kind of network.
 type Class uint8
 
 const (
-	// Never is what no policy allows: metadata services, link-local, reserved and the like.
+	// Never is what no policy allows: metadata services, link-local and reserved addresses and the
+	// like.
 	Never Class = iota
-	// Public is what the Internet routes.
+	// Public is routed on the Internet.
 	Public
 	// Loopback is this machine.
 	Loopback
@@ -17,12 +18,12 @@ const (
 	Private
 )
 
-// SharedSpace is the word for shared address space (RFC 6598), which is Never: carriers use it, and VPNs.
+// SharedSpace describes shared address space (RFC 6598), which is Never. Carriers and VPNs use it.
 const SharedSpace = "shared address space"
 
-// neverRanges are networks no server of a client's is to be found in: an address
-// in one means a mistake or an attack. The text is what a refusal says. From the
-// IANA special-purpose address registries (RFC 6890), and the clouds' manuals.
+// neverRanges are networks in which no server can be: an address in one is a mistake or an attack.
+// The texts are for refusals. The ranges are from the IANA special-purpose address registries (RFC
+// 6890) and the documentation of clouds.
 var neverRanges = []struct {
 	prefix netip.Prefix
 	text   string
@@ -69,7 +70,8 @@ var (
 	nat64         = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052
 )
 
-// Of returns the class of an address, and for Never a word for it. An invalid address is Never.
+// Of returns the class of an address, and a description if that is Never. An invalid address is
+// Never.
 func Of(a netip.Addr) (Class, string) {
 	if !a.IsValid() {
 		return Never, "invalid"
@@ -94,8 +96,8 @@ func Of(a netip.Addr) (Class, string) {
 	return classify6(a)
 }
 
-// NeverWithin returns the word for all addresses of a network if one range that is Never
-// holds it, else "".
+// NeverWithin returns the description of the single Never range that contains a network, "" if
+// there is none.
 func NeverWithin(p netip.Prefix) string {
 	for _, r := range neverRanges {
 		if r.prefix.Bits() <= p.Bits() && r.prefix.Contains(p.Addr()) {
@@ -105,7 +107,7 @@ func NeverWithin(p netip.Prefix) string {
 	return ""
 }
 
-// classify6 judges what is left of IPv6: a form that holds an IPv4 address by that.
+// classify6 classifies IPv6 addresses. A form that embeds an IPv4 address has the class of that.
 func classify6(a netip.Addr) (Class, string) {
 	if v4 := Embedded(a); v4.IsValid() {
 		c, _ := Of(v4)
@@ -120,8 +122,8 @@ func classify6(a netip.Addr) (Class, string) {
 	return Public, ""
 }
 
-// Embedded returns the IPv4 address to which packets for a, an IPv6 address, go in the
-// end; an invalid one if there is none.
+// Embedded returns the IPv4 address to which packets for the IPv6 address a are delivered, an
+// invalid address if there is none.
 func Embedded(a netip.Addr) netip.Addr {
 	b := a.As16()
 	switch {

@@ -8,17 +8,19 @@ import (
 )
 
 const (
-	// minSecret is how long a secret must be to be masked: a shorter one is part of other words.
+	// minSecret is the least length of a secret that is masked, in bytes. A shorter one may be part
+	// of ordinary words.
 	minSecret = 4
-	// minPrefix is how much of a secret must stand at the end of a text, where it was cut, to be masked.
+	// minPrefix is how much of a secret must be at the end of a text, where it was cut, to be
+	// masked, in bytes.
 	minPrefix = 8
-	// maxEscaped is how much of a text is searched for escaped secrets.
+	// maxEscaped bounds the text that is searched for escaped secrets, in bytes.
 	maxEscaped = 64 << 10
 )
 
 // Holder is a RoundTripper that adds secrets to the requests that pass through it.
 type Holder interface {
-	// RequestSecrets returns the secrets that it added of late.
+	// RequestSecrets returns the secrets that it added last.
 	RequestSecrets() []string
 }
 
@@ -42,7 +44,7 @@ func Mask(text string, secrets []string) string {
 	}
 	slices.SortFunc(found, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	var b strings.Builder
-	end := 0 // of what is done
+	end := 0 // of the text that is done
 	for i, s := range found {
 		if s.to <= end {
 			continue
@@ -80,8 +82,8 @@ func spans(text, secret string) []span {
 	return found
 }
 
-// unescape returns a text without escapes, and where each of its bytes, and its end, is in the
-// text. Both are empty if there are no escapes.
+// unescape returns a text without escapes, and the position in text of each of its bytes and of its
+// end. Both are empty if there are no escapes.
 func unescape(text string) (plain string, at []int) {
 	if !strings.ContainsAny(text, `\%&`) {
 		return "", nil
@@ -97,7 +99,7 @@ func unescape(text string) (plain string, at []int) {
 	return b.String(), append(at, len(text))
 }
 
-// unescaped returns the first byte of a text and how many bytes it takes there.
+// unescaped returns the first byte of a text, and how many bytes represent it.
 func unescaped(text string) (c byte, n int) {
 	switch {
 	case strings.HasPrefix(text, `\u00`) && len(text) >= 6:

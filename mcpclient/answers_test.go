@@ -15,10 +15,10 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// asks are what a server may ask without there being a handler: each is answered by a POST.
+// asks are server requests that need no handler: each is answered by a POST.
 var asks = []string{"ping", "roots/list", "unknown/method"}
 
-// flooded is a tool that asks so much at once, does not wait for the answers and returns.
+// flooded is a tool that sends many requests at once and returns without waiting for the responses.
 func flooded(method string, n int) mcptest.ToolFunc {
 	return func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
 		for range n {
@@ -29,8 +29,8 @@ func flooded(method string, n int) mcptest.ToolFunc {
 	}
 }
 
-// A flood of requests that need no handler is answered 64 times at once, then 32 times a
-// second for 6 s. The rest is dropped, which is logged once. The stream they came on goes on.
+// Of a flood of requests that need no handler, 64 are answered at once, then 32 a second for 6 s.
+// The rest is dropped and logged once. The stream goes on.
 func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
 	for _, method := range asks {
 		for _, where := range []string{"call", "standing stream"} {
@@ -76,7 +76,7 @@ func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
 	}
 }
 
-// A server that waits for each answer before it asks again gets all of them, if more slowly.
+// A server that waits for each response before its next request gets all of them, only more slowly.
 func TestEachAnswerOfAPatientServerComes(t *testing.T) {
 	for _, method := range asks {
 		for _, where := range []string{"call", "standing stream"} {
@@ -106,7 +106,7 @@ func TestEachAnswerOfAPatientServerComes(t *testing.T) {
 	}
 }
 
-// Pings as they are usual are answered at once, for as long as they come.
+// Pings at a usual rate are answered at once, for as long as they come.
 func TestUsualPingsAreAnsweredAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -123,7 +123,8 @@ func TestUsualPingsAreAnsweredAtOnce(t *testing.T) {
 	})
 }
 
-// A server that does not take the answers gets 16 at once, and no more than 256 wait. Close ends them.
+// A server that does not accept the responses gets 16 at once, and at most 256 wait. Close ends
+// them.
 func TestAnswersToAServerThatDoesNotTakeThem(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		answers := srv.HoldIf(func(r *mcptest.Request) bool { return r.Method == "response" })

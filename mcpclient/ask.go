@@ -13,11 +13,11 @@ import (
 	"github.com/hawser-mcp/hawser/internal/fileroot"
 )
 
-// asker puts one question of the server to its handler and encodes the answer.
-type asker func(ctx context.Context) (json.RawMessage, error)
+// answerer calls the handler of one server request and encodes its answer.
+type answerer func(ctx context.Context) (json.RawMessage, error)
 
-// refusal is why a question is put to nobody: the server must not ask it, or
-// not like this. Its text is for the server.
+// refusal is why no handler is called for a server request: the server must not send it, or its
+// parameters are invalid. Its text is for the server.
 type refusal struct {
 	code   int64
 	reason string
@@ -28,10 +28,10 @@ func (e *refusal) Error() string { return e.reason }
 // codeInvalidRequest is for a request at the wrong time (JSON-RPC 2.0, section 5.1).
 const codeInvalidRequest = -32600
 
-// errTooEarly refuses a question of the handshake: there is no session for a handler to use.
+// errTooEarly refuses a request during the handshake: there is no session for a handler to use.
 var errTooEarly = &refusal{codeInvalidRequest, "the session is not initialized yet"}
 
-// maxRefusal bounds how much of what is wrong with a question is told.
+// maxRefusal bounds the text of a refusal, in bytes.
 const maxRefusal = 256
 
 func badParams(err error) *refusal {
@@ -39,9 +39,9 @@ func badParams(err error) *refusal {
 	return &refusal{code: CodeInvalidParams, reason: strings.ToValidUTF8(text[:min(len(text), maxRefusal)], "")}
 }
 
-// prepare reads a question, of either era, and finds who answers it. Params are
-// the question's own. The error is a *refusal.
-func (s *Session) prepare(method string, params json.RawMessage, version string) (asker, error) {
+// prepare decodes a server request, of either era, and finds its handler. It keeps params. The
+// error is a *refusal.
+func (s *Session) prepare(method string, params json.RawMessage, version string) (answerer, error) {
 	h := &s.opts.Handlers
 	switch {
 	case s.now.Load() == nil:
@@ -53,10 +53,10 @@ func (s *Session) prepare(method string, params json.RawMessage, version string)
 	case method == methodListRoots && h.Roots != nil:
 		return s.askRoots, nil
 	}
-	return nil, &refusal{CodeMethodNotFound, fmt.Sprintf("this client does not support %q", method[:min(len(method), maxAskedMethod)])}
+	return nil, &refusal{CodeMethodNotFound, fmt.Sprintf("this client does not support %q", method[:min(len(method), maxRequestMethod)])}
 }
 
-func (s *Session) prepareElicitation(params json.RawMessage, version string) (asker, error) {
+func (s *Session) prepareElicitation(params json.RawMessage, version string) (answerer, error) {
 	form, link, err := decodeElicitation(params, version)
 	if err != nil {
 		return nil, badParams(err)
@@ -83,9 +83,9 @@ var (
 	errNoReply = errors.New("the handler returned neither an answer nor an error")
 )
 
-// encodeElicitation is the result of an elicitation. Only what matches the form
-// leaves as accepted; content goes with nothing else (2026-07-28,
-// "Elicitation", "Response Actions").
+// encodeElicitation encodes the result of an elicitation. Content that does not match the form is
+// not sent as accepted; only an accepted form has content (2026-07-28, "Elicitation", "Response
+// Actions").
 func (s *Session) encodeElicitation(form *FormRequest, res *mcp.ElicitationResult, err error) (json.RawMessage, error) {
 	switch {
 	case errors.Is(err, ErrRejected):
@@ -107,7 +107,7 @@ func (s *Session) encodeElicitation(form *FormRequest, res *mcp.ElicitationResul
 		}
 		content, err := form.content(res.Content)
 		if err != nil {
-			s.log.Warn("an accepted form was not sent: its content does not match", "error", err)
+			s.log.Warn("accepted form not sent: its content does not match the schema", "error", err)
 			out.Action, content = mcp.ElicitationResponseActionCancel, nil
 		}
 		out.Content = content
@@ -118,7 +118,7 @@ func (s *Session) encodeElicitation(form *FormRequest, res *mcp.ElicitationResul
 	return json.Marshal(out)
 }
 
-// content encodes what was filled in, after checking it; nil is the form as it came.
+// content validates and encodes what was entered into the form; nil means its default values.
 func (r *FormRequest) content(filled any) (json.RawMessage, error) {
 	data, err := json.Marshal(filled)
 	if err != nil {
@@ -132,7 +132,7 @@ func (r *FormRequest) content(filled any) (json.RawMessage, error) {
 	return data, r.Form.Validate(json.RawMessage(data))
 }
 
-func (s *Session) prepareSample(params json.RawMessage, version string) (asker, error) {
+func (s *Session) prepareSample(params json.RawMessage, version string) (answerer, error) {
 	r, err := decodeSample(params)
 	if err != nil {
 		return nil, badParams(err)
@@ -168,22 +168,23 @@ func (s *Session) askRoots(ctx context.Context) (json.RawMessage, error) {
 	return json.Marshal(map[string]any{"roots": append([]mcp.Root{}, roots...)})
 }
 
-// PanicError is the panic of a handler that answers questions of the server.
+// PanicError is the panic of a handler for server requests.
 type PanicError struct {
-	// Value is what it panicked with.
+	// Value is the value of the panic.
 	Value any
-	// Stack is where.
+	// Stack is the stack trace of its goroutine.
 	Stack []byte
 }
 
-// Error gives the value.
+// Error shows the value.
 func (e *PanicError) Error() string { return fmt.Sprintf("a handler panicked: %v", e.Value) }
 
-// errGone is for a handler that ended its goroutine.
+// errGone is for a handler that called runtime.Goexit.
 var errGone = errors.New("the handler ended its goroutine")
 
-// put asks, and delivers what came of it: always, whatever the handler did.
-func (s *Session) put(ctx context.Context, ask asker, deliver func(answer json.RawMessage, err error)) {
+// handle runs a handler and delivers its answer or error, even if the handler panics or ends its
+// goroutine.
+func (s *Session) handle(ctx context.Context, call answerer, deliver func(answer json.RawMessage, err error)) {
 	var answer json.RawMessage
 	err := errGone
 	defer func() {
@@ -194,5 +195,5 @@ func (s *Session) put(ctx context.Context, ask asker, deliver func(answer json.R
 		}
 		deliver(answer, err)
 	}()
-	answer, err = ask(ctx)
+	answer, err = call(ctx)
 }

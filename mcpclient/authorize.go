@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
@@ -86,29 +87,27 @@ func (s *Session) unauthorized(err error) *streamablehttp.HTTPError {
 	return nil
 }
 
-// mayAuthorize reports whether there is an Authorizer that the call may use once more.
-func (s *Session) mayAuthorize(c *call) bool {
-	return s.opts.Auth != nil && c.authorized < maxAuthorizations && c.ctx.Value(quiet{}) == nil
+// mayAuthorize reports whether there is an Authorizer that the message may use once more.
+func (s *Session) mayAuthorize(d *delivery) bool {
+	return s.opts.Auth != nil && d.authorized < maxAuthorizations && d.ctx.Value(quiet{}) == nil
 }
 
-// reauthorize obtains the authorization that a refused call needs. If that fails, it returns the call's
-// failure. The call's timers are paused meanwhile.
-func (s *Session) reauthorize(c *call, v verdict, refusal error) error {
-	c.authorized++
-	ctx, cancel := c.bounded()
+// reauthorize does the authorization that a refused message needs. It returns the message's failure
+// if authorization fails. The message's timers are paused meanwhile.
+func (s *Session) reauthorize(d *delivery, v verdict.Verdict, refusal error) error {
+	d.authorized++
+	ctx, cancel := d.bounded()
 	defer cancel()
 	var status *streamablehttp.HTTPError
 	errors.As(refusal, &status)
 	begun := s.watch.now()
-	err := s.authorize(ctx, status, c.made)
-	c.AddPaused(s.watch.now() - begun)
-	switch {
-	case err == nil:
+	err := s.authorize(ctx, status, d.made)
+	d.AddPaused(s.watch.now() - begun)
+	if err == nil {
 		return nil
-	case ctx.Err() != nil:
-		return s.over(c, withCause(refusal, context.Cause(ctx)))
-	case s.root.Err() != nil:
-		return s.over(c, withCause(refusal, ErrClosed))
 	}
-	return c.failed(v, answered("authorize", err))
+	if ended := d.interrupted(ctx, refusal); ended != nil {
+		return ended
+	}
+	return d.failed(Kind(v.Kind), answered("authorize", err))
 }

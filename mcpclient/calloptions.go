@@ -1,10 +1,8 @@
 package mcpclient
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -17,36 +15,30 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// CallOption changes one call.
-type CallOption func(*callOptions)
+// CallOption configures one call.
+type CallOption func(*call)
 
+// callOptions is what the options of a call set, besides its message and its timeouts.
 type callOptions struct {
-	header http.Header
-	meta   []byte // user's members of _meta, without braces
-
-	metaMembers map[string]json.RawMessage // the same, to find doubles
-	timeouts    Timeouts
-	total       time.Duration // of tool calls and the like, or of any call that was given one; 0: none
-	ownTotal    bool          // the call was given one
+	header      http.Header
+	metaMembers map[string]json.RawMessage // the user's _meta, to find duplicates
+	total       time.Duration              // of calls with side effects, or of any call with WithTotalTimeout; 0: none
+	ownTotal    bool                       // WithTotalTimeout was given
+	maxTries    int                        // 0: those of the session's policy
 	progress    func(context.Context, Progress)
-	token       int64
 	keepRaw     bool
 	idempotent  bool
-	manual      bool   // the caller answers input_required itself
-	input       []byte // members of the parameters that answer an input_required, without braces
-	mirrored    []streamablehttp.Param
-	err         error // the first option that made no sense
+	manual      bool  // the caller answers input_required itself
+	err         error // of the first invalid option
 }
 
-// newCallOptions starts from the session's timeouts.
-func (s *Session) newCallOptions(opts []CallOption) callOptions {
-	o := callOptions{timeouts: s.opts.Timeouts, total: s.opts.Timeouts.Total}
+// apply applies the options, in order.
+func (c *call) apply(opts []CallOption) {
 	for _, opt := range opts {
 		if opt != nil {
-			opt(&o)
+			opt(c)
 		}
 	}
-	return o
 }
 
 func (o *callOptions) fail(err error) {
@@ -55,76 +47,94 @@ func (o *callOptions) fail(err error) {
 	}
 }
 
-// WithIdleTimeout sets how long the call may go without any event of its
-// stream; progress resets it. Negative means no bound. For requests that are
-// safe to repeat it bounds each try.
+// WithIdleTimeout ends the call when its stream has delivered no event, such as progress, for this
+// long. For requests that are safe to repeat it bounds each try instead. Zero changes nothing;
+// negative means no bound.
 func WithIdleTimeout(d time.Duration) CallOption {
-	return func(o *callOptions) {
+	return func(c *call) {
 		if d != 0 {
-			o.timeouts.Idle = duration(d, 0, 0)
-			o.timeouts.Try = o.timeouts.Idle
+			c.timeouts.Idle = duration(d, 0, 0)
+			c.timeouts.Try = c.timeouts.Idle
 		}
 	}
 }
 
-// WithTotalTimeout bounds the call as a whole, whatever progress it makes and
-// however often it is tried.
+// WithTotalTimeout bounds the call as a whole, whatever progress it makes and however often it is
+// tried. Zero changes nothing; negative means no bound.
 func WithTotalTimeout(d time.Duration) CallOption {
-	return func(o *callOptions) {
+	return func(c *call) {
 		if d != 0 {
-			o.total, o.ownTotal = duration(d, 0, 0), true
+			c.total, c.ownTotal = duration(d, 0, 0), true
 		}
 	}
 }
 
-// WithHeader sends a header with this call only. Headers that the protocol
-// defines cannot be set.
+// WithTries sets how many times the call is sent at most, the first time included, in place of
+// [Retry].MaxTries: 1 is never retried. The other bounds of [Retry] stay, and each round of input
+// counts anew. n < 1 fails the call with [KindInvalid].
+//
+// A tool call that may have run is never sent again, however many tries there are; it is retried if
+// it could not be sent, or after 425 and 429. A repair needs no try left: a call that was refused
+// because the session was lost, or the revision, the tool list or the authorization is out of date,
+// is sent again after the repair, if the refusal proves that it did not run or it is harmless. The
+// first replacement of the session counts as a try; a second one in the same call needs a try left.
+func WithTries(n int) CallOption {
+	return func(c *call) {
+		if n < 1 {
+			c.fail(fmt.Errorf("WithTries: expected at least 1, got %d", n))
+		}
+		c.maxTries = n
+	}
+}
+
+// WithHeader sends a header with this call only. A header that the protocol defines fails the call
+// with [KindInvalid].
 func WithHeader(name, value string) CallOption {
-	return func(o *callOptions) {
+	return func(c *call) {
 		h := http.Header{name: {value}}
 		if err := streamablehttp.CheckHeader(h); err != nil {
-			o.fail(err)
+			c.fail(err)
 			return
 		}
-		if o.header == nil {
-			o.header = make(http.Header)
+		if c.header == nil {
+			c.header = make(http.Header)
 		}
-		o.header.Add(name, value)
+		c.header.Add(name, value)
 	}
 }
 
-// WithMeta adds members to the request's _meta. Keys that the protocol sets
-// itself are refused; the map is not changed.
+// WithMeta adds members to the request's _meta. A key that the protocol sets itself fails the call
+// with [KindInvalid]. The map is not changed.
 func WithMeta(meta map[string]any) CallOption {
-	return func(o *callOptions) {
+	return func(c *call) {
 		for _, key := range slices.Sorted(maps.Keys(meta)) {
 			value, err := json.Marshal(meta[key])
 			if err != nil {
-				o.fail(fmt.Errorf("_meta %q: %w", key, err))
+				c.fail(fmt.Errorf("_meta %q: %w", key, err))
 				return
 			}
-			o.addMeta(key, value)
+			c.addMeta(key, value)
 		}
 	}
 }
 
-// addMeta adds a member; of two with one key the last wins.
-func (o *callOptions) addMeta(key string, value []byte) {
+// addMeta adds a member to _meta. Of two members with the same key the last wins.
+func (c *call) addMeta(key string, value []byte) {
 	if reservedMeta(key) {
-		o.fail(fmt.Errorf("_meta key %q is set by the protocol", key))
+		c.fail(fmt.Errorf("_meta key %q is set by the protocol", key))
 		return
 	}
-	if o.metaMembers == nil {
-		o.metaMembers = make(map[string]json.RawMessage)
+	if c.metaMembers == nil {
+		c.metaMembers = make(map[string]json.RawMessage)
 	}
-	o.metaMembers[key] = append(json.RawMessage(nil), value...)
-	o.meta = o.meta[:0]
-	for _, key := range slices.Sorted(maps.Keys(o.metaMembers)) {
-		if len(o.meta) > 0 {
-			o.meta = append(o.meta, ',')
+	c.metaMembers[key] = append(json.RawMessage(nil), value...)
+	c.msg.meta = c.msg.meta[:0]
+	for _, key := range slices.Sorted(maps.Keys(c.metaMembers)) {
+		if len(c.msg.meta) > 0 {
+			c.msg.meta = append(c.msg.meta, ',')
 		}
-		o.meta = jsonrpc.AppendString(o.meta, key)
-		o.meta = append(append(o.meta, ':'), o.metaMembers[key]...)
+		c.msg.meta = jsonrpc.AppendString(c.msg.meta, key)
+		c.msg.meta = append(append(c.msg.meta, ':'), c.metaMembers[key]...)
 	}
 }
 
@@ -137,94 +147,40 @@ func reservedMeta(key string) bool {
 	return false
 }
 
-// WithRawResult keeps the whole result as received in its Raw field.
+// WithRawResult keeps the exact bytes of the result in its Raw field.
 func WithRawResult() CallOption {
-	return func(o *callOptions) { o.keepRaw = true }
+	return func(c *call) { c.keepRaw = true }
 }
 
-// WithIdempotent declares that repeating this call does no harm: when its answer is lost
-// it is sent again, like a list request, instead of failing with
-// [KindOutcomeUnknown]. [SafeToRepeat] is true for its errors; their outcome says what happened, as for any call.
+// WithIdempotent declares that running this call twice does no harm. If its answer is lost, it is
+// sent again, like a list request, instead of failing with [KindOutcomeUnknown]. [SafeToRepeat]
+// returns true for its errors. Their outcome does not change: it says what happened.
 func WithIdempotent() CallOption {
-	return func(o *callOptions) { o.idempotent = true }
+	return func(c *call) { c.idempotent = true }
 }
 
-// WithManualInput returns the result of a tool, prompt or resource for which a
-// modern server requires input as it is, with Input set, instead of asking the
-// session's handlers. On a legacy server it changes nothing.
+// WithManualInput returns the result as it is, with Input set, if a modern server requires input
+// for a tool, prompt or resource. Without it, the session's handlers give the input. It changes
+// nothing for a legacy server.
 func WithManualInput() CallOption {
-	return func(o *callOptions) { o.manual = true }
+	return func(c *call) { c.manual = true }
 }
 
-// WithInput goes on with a call for which a modern server required input. The
-// call is made again with the same arguments; answers has a result for each of
-// the requests, by key: a [*mcp.ElicitationResult], a [*mcp.CreateMessageResult],
-// a [*mcp.ListRootsResult], or anything else that encodes to what they do.
+// WithInput continues a call for which a modern server required input: make the call again with the
+// same arguments and this option. answers has a result for each request, by its key: a
+// [*mcp.ElicitationResult], a [*mcp.CreateMessageResult], a [*mcp.ListRootsResult], or anything
+// that encodes to the same JSON.
 func WithInput(in *InputRequired, answers map[string]any) CallOption {
-	return func(o *callOptions) { o.takeInput(in, answers) }
+	return func(c *call) { c.takeInput(in, answers) }
 }
 
-// OnProgress asks the server for progress of this call. The function runs with
-// the call's context, in order, one at a time and always before the call
-// returns. It runs on the call's goroutine and delays only this call; with a
-// server that sends progress on the standing stream, which is open only if there
-// are [Handlers], it runs on that stream's and delays what comes on it too; what
-// comes there while it still runs is passed over.
+// OnProgress asks the server for progress of this call and sets the callback for it. The callback
+// runs with the call's context, in the order of the notifications, one at a time and always before
+// the call returns. It runs on the call's goroutine and delays only this call.
+//
+// A legacy server may also send progress on the shared stream, which is open only if there are
+// [Handlers]. Then the callback runs on the goroutine of that stream and delays the stream; updates
+// that arrive while the callback runs are dropped.
 func OnProgress(f func(ctx context.Context, p Progress)) CallOption {
-	return func(o *callOptions) { o.progress = f }
-}
-
-// errNotObject is for parameters that do not encode to a JSON object.
-var errNotObject = errors.New("must be a JSON object")
-
-// splitParams encodes the parameters of a raw request and moves the members of
-// a _meta in it to the options, where the protocol's own can join them.
-func (o *callOptions) splitParams(params any) []byte {
-	if params == nil {
-		return nil
-	}
-	data, err := json.Marshal(params)
-	if err != nil {
-		o.fail(err)
-		return nil
-	}
-	cur := jsonrpc.NewCursor(data, 0)
-	if cur.TryNull() {
-		return nil
-	}
-	if cur.Kind() != jsonrpc.Object {
-		o.fail(fmt.Errorf("parameters %w, got %v", errNotObject, cur.Kind()))
-		return nil
-	}
-	if !bytes.Contains(data, []byte("_meta")) && !bytes.Contains(data, []byte(`\u`)) {
-		return data
-	}
-	rest := []byte{'{'}
-	cur.EnterObject()
-	for key, ok := cur.NextKey(); ok; key, ok = cur.NextKey() {
-		if string(key) == "_meta" {
-			o.takeMeta(&cur)
-			continue
-		}
-		if len(rest) > 1 {
-			rest = append(rest, ',')
-		}
-		rest = jsonrpc.AppendString(rest, string(key))
-		rest = append(append(rest, ':'), cur.Skip()...)
-	}
-	if err := cur.Err(); err != nil {
-		o.fail(err)
-	}
-	return append(rest, '}')
-}
-
-func (o *callOptions) takeMeta(cur *jsonrpc.Cursor) {
-	if cur.TryNull() {
-		return
-	}
-	cur.EnterObject()
-	for key, ok := cur.NextKey(); ok; key, ok = cur.NextKey() {
-		name := string(key)
-		o.addMeta(name, cur.Skip())
-	}
+	return func(c *call) { c.progress = f }
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A call that nobody waits for any more: a legacy server is told, once and by
-// the right id; a modern one sees the stream close and is told nothing else.
+// When a call is cancelled, a legacy server gets one notification with the right ID. A modern
+// server sees the stream close and gets nothing else.
 func TestCancellationReachesTheTool(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		ended := make(chan time.Time, 1)
@@ -49,9 +49,9 @@ func TestCancellationReachesTheTool(t *testing.T) {
 	})
 }
 
-// The session's own timeouts cancel like the caller does. Not after the minute in
-// which the server closes a connection that net/http dialed in reserve: the notice
-// might be sent on that one.
+// The session's own timeouts cancel a call like its caller does. This runs before the minute after
+// which the server closes a connection that net/http dialed in reserve: the notification might be
+// sent on that one.
 func TestTimeoutCancelsTheTool(t *testing.T) {
 	const patience = 50 * time.Second
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
@@ -109,7 +109,7 @@ func TestNothingToCancel(t *testing.T) {
 	})
 }
 
-// A callback that ends its call's context from within: the call ends, and tells the server.
+// A callback that ends the context of its call ends the call and cancels it on the server.
 func TestCallbackCancelsItsCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "work", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -127,7 +127,7 @@ func TestCallbackCancelsItsCall(t *testing.T) {
 	})
 }
 
-// Cancelling one call leaves the others alone, and a stream that is being resumed ends, too.
+// Cancelling one call does not affect the others. A stream that is being resumed ends, too.
 func TestCancellationDuringResumption(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime, srv.RetryField = true, "30000"

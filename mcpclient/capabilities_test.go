@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The five handlers that answer questions. The diary tells who was asked.
+// The five handlers for server requests. The diary records which were called.
 func (d *diary) askers(which ...string) (h mcpclient.Handlers) {
 	for _, name := range which {
 		switch name {
@@ -49,7 +49,7 @@ func (d *diary) askers(which ...string) (h mcpclient.Handlers) {
 	return h
 }
 
-// What the client declares is what its handlers can do, no more and no less.
+// The client declares exactly the capabilities that its handlers have.
 func TestDeclaredCapabilities(t *testing.T) {
 	for _, test := range []struct {
 		set            []string
@@ -84,7 +84,7 @@ func TestDeclaredCapabilities(t *testing.T) {
 	}
 }
 
-// Handlers that are only told something declare nothing.
+// Handlers for notifications declare nothing.
 func TestListenersAreNoCapability(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -95,7 +95,7 @@ func TestListenersAreNoCapability(t *testing.T) {
 	})
 }
 
-// After a recovery the new session is told the same.
+// After a recovery the new session gets the same capabilities.
 func TestCapabilitiesAreDeclaredAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -111,7 +111,8 @@ func TestCapabilitiesAreDeclaredAgain(t *testing.T) {
 	})
 }
 
-// What the client did not declare is refused, before anybody is asked; so is what cannot be read.
+// A request that the client did not declare, or that cannot be decoded, is refused without calling
+// a handler.
 func TestRefusedQuestions(t *testing.T) {
 	type object = map[string]any
 	const method, params = mcpclient.CodeMethodNotFound, mcpclient.CodeInvalidParams
@@ -158,7 +159,8 @@ func TestRefusedQuestions(t *testing.T) {
 	}
 }
 
-// Of several questions one of which is not allowed, none is asked on a modern server: the call cannot go on anyway.
+// If one of several input requests of a modern server is not allowed, no handler is called: the
+// call cannot continue anyway.
 func TestOneQuestionThatIsNotAllowed(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
@@ -176,7 +178,7 @@ func TestOneQuestionThatIsNotAllowed(t *testing.T) {
 	})
 }
 
-// Results that require input in a way that cannot be are no MCP.
+// Results that require input in an invalid way are protocol errors.
 func TestBadInputRequired(t *testing.T) {
 	many := make(questionsOf)
 	for i := range 1001 {
@@ -228,7 +230,7 @@ func TestBadInputRequired(t *testing.T) {
 	}
 }
 
-// Where the protocol has no such result, it is none: nobody is asked.
+// For methods that do not allow required input, such a result is invalid and no handler is called.
 func TestInputRequiredElsewhere(t *testing.T) {
 	for method, do := range map[string]func(ctx context.Context, s *mcpclient.Session) error{
 		"tools/list":     func(ctx context.Context, s *mcpclient.Session) error { _, err := s.ListTools(ctx, nil); return err },

@@ -26,12 +26,10 @@ const (
 	chaosBound   = 10 * time.Minute // in which any call returns, whatever happens
 )
 
-// TestChaos lets a server and its network go wrong in every way at once, while
-// calls run, and holds the session to its promises: no tool runs twice, an
-// outcome that is told is true, every call returns, the session heals, and
-// Close ends everything in time. The dice depend on the seed alone; which
-// goroutine comes first is the scheduler's choice, so a seed is a strong hint,
-// not a recording.
+// TestChaos makes a server and its network fail in every way at once while calls run. It checks the
+// promises of the session: no tool runs twice, every outcome is true, every call returns, the
+// session recovers, and Close ends everything in time. The dice depend on the seed alone. The
+// scheduler chooses the order of goroutines, so a seed is a strong hint, not a recording.
 func TestChaos(t *testing.T) {
 	for _, m := range modes {
 		for seed := range uint64(4) {
@@ -108,7 +106,7 @@ func (c *chaos) run() {
 	c.t.Logf("seed %d: %d calls, outcomes %v", c.seed, c.last.Load(), c.kinds)
 }
 
-// round runs the workers while things go wrong, and ends with all well again.
+// round runs the workers while faults occur, and ends with everything working again.
 func (c *chaos) round(work func(w uint64)) {
 	c.on.Store(true)
 	stop := make(chan struct{})
@@ -126,7 +124,7 @@ func (c *chaos) round(work func(w uint64)) {
 	c.link.Network.ResetAll() // a silent connection would stay silent
 }
 
-// trouble does things to the network and to the server's memory.
+// trouble disturbs the network and makes the server forget sessions.
 func (c *chaos) trouble(stop <-chan struct{}) {
 	dice := rand.New(rand.NewPCG(c.seed, 1<<32))
 	net := c.link.Network
@@ -146,7 +144,7 @@ func (c *chaos) trouble(stop <-chan struct{}) {
 	}
 }
 
-// work is one worker's calls.
+// work makes the calls of one worker.
 func (c *chaos) work(w uint64) {
 	dice := rand.New(rand.NewPCG(c.seed, w))
 	for step := 0; step < chaosSteps && c.s.State() != mcpclient.StateClosed; step++ {
@@ -172,7 +170,7 @@ func (c *chaos) work(w uint64) {
 	}
 }
 
-// call runs the tool under a number of its own and compares what is told with what happened.
+// call runs the tool with a number of its own and compares the reported outcome with what happened.
 func (c *chaos) call(ctx context.Context) {
 	n := c.last.Add(1)
 	res, err := c.s.CallTool(ctx, "count", map[string]any{"n": n}, mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {}))
@@ -202,8 +200,8 @@ func (c *chaos) told(method string, err error) {
 	c.kinds[kind]++
 }
 
-// chance is a number below limit that depends on the seed and on what it is for, and
-// differs each time the same thing comes again.
+// chance returns a number below limit that depends on the seed and on its purpose. It differs each
+// time the same purpose occurs again.
 func (c *chaos) chance(what string, limit int) int {
 	c.mu.Lock()
 	c.seen[what]++
@@ -226,7 +224,7 @@ func (c *chaos) execute(args json.RawMessage) int64 {
 	return in.N
 }
 
-// tool takes its time and tells of it; at times its stream breaks off.
+// tool takes some time and reports progress; sometimes its stream breaks off.
 func (c *chaos) tool(ctx context.Context, call *mcptest.Call) (json.RawMessage, error) {
 	n := c.execute(call.Arguments)
 	fate := c.chance(fmt.Sprint("tool ", n), 10)
@@ -243,7 +241,7 @@ func (c *chaos) tool(ctx context.Context, call *mcptest.Call) (json.RawMessage, 
 	return mcptest.Text("done"), nil
 }
 
-// intercept answers some requests wrongly: before they ran, or after.
+// intercept answers some requests wrongly, before or after they ran.
 func (c *chaos) intercept(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 	if !c.on.Load() {
 		return false
@@ -267,8 +265,8 @@ func (c *chaos) intercept(w http.ResponseWriter, r *http.Request, m *mcptest.Mes
 	return c.misbehave(w, r, fate)
 }
 
-// misbehave is what the dice choose. Those with an even number below 12 may
-// follow upon an execution; the others refuse, so that nothing ran.
+// misbehave is the fault that the dice choose. Faults with an even number below 12 may follow an
+// execution; the others refuse the request, so that nothing ran.
 func (c *chaos) misbehave(w http.ResponseWriter, r *http.Request, fate int) bool {
 	switch fate {
 	case 0, 1:

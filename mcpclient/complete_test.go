@@ -157,7 +157,7 @@ func TestCompleteResults(t *testing.T) {
 	})
 }
 
-// It is safe to repeat, and is repeated; what the server refuses is not.
+// A completion is safe to repeat and is repeated; a refused one is not.
 func TestCompleteIsRepeated(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

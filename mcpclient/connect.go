@@ -1,15 +1,14 @@
-// Package mcpclient is an MCP client session over Streamable HTTP: it connects
-// to one server, whichever protocol era it speaks, and keeps the conversation
-// going over lost sessions, broken streams and restarts, without ever running
-// a tool with side effects twice on its own.
+// Package mcpclient is an MCP client session over Streamable HTTP. A [Session] connects to one
+// server of either protocol era. It recovers automatically from lost sessions, broken streams and
+// restarts of the server. Recovery never runs a tool with side effects twice.
 //
 //	s, err := mcpclient.Connect(ctx, "https://mcp.example.com/mcp", nil)
 //	if err != nil { … }
 //	defer s.Close()
 //	res, err := s.CallTool(ctx, "search", map[string]any{"q": "gophers"})
 //
-// The protocol's types are those of github.com/mark3labs/mcp-go/mcp, decoded
-// here in one pass and without loss.
+// The protocol's types are those of github.com/mark3labs/mcp-go/mcp. This package decodes them in
+// one pass and without loss.
 package mcpclient
 
 import (
@@ -20,18 +19,18 @@ import (
 	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/redact"
+	"github.com/hawser-mcp/hawser/internal/verdict"
 )
 
-// Connect begins a session with the MCP server at endpoint, an http or https
-// URL. It negotiates the protocol era and revision (see [Options]) and returns
-// when the server answered. The context bounds Connect only; the session lives
-// until its Close. Nil options are good defaults.
+// Connect starts a session with the MCP server at endpoint, an http or https URL. It negotiates the
+// protocol era and revision (see [Options]) and returns when the server has answered. The context
+// bounds Connect only; the session lives until its Close. Nil options are good defaults.
 //
-// A server that cannot be reached is tried again for a while ([Retry]): bound the context
-// if that is too long, or set Retry.MaxTries to 1.
+// If the server cannot be reached, Connect retries for a while, as [Options].ConnectRetry says.
+// Bound the context or set ConnectRetry.MaxTries to 1 if that is too long.
 //
-// The error is an [*Error]; nothing is left behind then. Deleting a session that the
-// server began delays the return by at most 250 ms after the context has ended.
+// The error is an [*Error], and leaves nothing behind. Deleting a session that the server started
+// delays the return by at most 250 ms after the context has ended.
 func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, error) {
 	resolved, err := opts.resolved()
 	if err != nil {
@@ -46,7 +45,7 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 		conn:    conn, closeConn: closeConn, endpoint: endpoint, opts: resolved, log: resolved.Logger,
 	}
 	s.watch.Init(expired)
-	s.asked, s.answers.slots = newSlots(), newSlots()
+	s.slots, s.answers.slots = newSlots(), newSlots()
 	s.closer.done = make(chan struct{})
 	s.root, s.cancel = context.WithCancelCause(context.Background())
 	s.notices.open()
@@ -64,9 +63,9 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	return s, nil
 }
 
-// connectError names the endpoint, and what a wrong one looks like.
+// connectError names the endpoint in the error and adds a hint if the endpoint may be wrong.
 func connectError(endpoint string, err error) error {
-	out := Error{Kind: KindProtocol, Stage: stageOf(err), Err: err}
+	out := Error{Kind: KindProtocol, Stage: verdict.StageOf(err), Err: err}
 	step := ""
 	var e *Error
 	if errors.As(err, &e) {
@@ -80,9 +79,9 @@ func connectError(endpoint string, err error) error {
 	)
 	switch {
 	case errors.As(err, &record):
-		out.Err = &hintedError{out.Err, "the server does not speak TLS on this port: is it http instead of https?"}
+		out.Err = &hintedError{out.Err, "the server does not speak TLS on this port: is the URL http instead of https?"}
 	case errors.As(err, &status) && status.Status == http.StatusBadRequest && status.RPC == nil && strings.HasPrefix(endpoint, "http:"):
-		out.Err = &hintedError{out.Err, "if the server wants TLS, the URL begins with https"}
+		out.Err = &hintedError{out.Err, "if the server expects TLS, use an https URL"}
 	case errors.As(err, &status) && (status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed),
 		errors.As(err, &protocol):
 		out.Err = &hintedError{out.Err, "is this the URL of an MCP endpoint? Many end in /mcp"}
@@ -90,7 +89,7 @@ func connectError(endpoint string, err error) error {
 	return &out
 }
 
-// hintedError adds what to look at to a cause.
+// hintedError adds a hint to a cause.
 type hintedError struct {
 	err  error
 	hint string

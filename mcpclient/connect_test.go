@@ -12,8 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The server falls silent for good once it has begun a session. Then the session,
-// which nobody will use, cannot be deleted either, and Connect does not wait for that.
+// The server stops answering once it has started a session. Then the unused session cannot be
+// deleted either, and Connect does not wait for that.
 func TestContextEndsConnectThoughTheSessionCannotBeDeleted(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		const patience = 3 * time.Second

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What could not be understood can be passed on as it came.
+// Unknown content can be passed on unchanged.
 func TestUnknownMarshalsToItsBytes(t *testing.T) {
 	const item = `{"type":"hologram","id":9007199254740993}`
 	got := decodeCall(t, `{"content":[`+item+`]}`)
@@ -32,8 +32,7 @@ func TestUnknownWithoutBytesMarshalsToNull(t *testing.T) {
 	require.Equal(t, `[null,null]`, string(data))
 }
 
-// encoding/json uses the same decoders for these types, so that nothing is lost
-// there either.
+// encoding/json uses the same decoders for these types, so nothing is lost there either.
 func TestUnmarshalJSON(t *testing.T) {
 	var call CallToolResult
 	require.NoError(t, json.Unmarshal([]byte(fullCall), &call))

@@ -12,9 +12,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// An answer's stream is cut around an event with an id. Behind the id a legacy
-// stream is resumed, for a list and for a tool call, which are sent once;
-// before it, and in the modern era, the table for a lost answer holds.
+// A stream is cut around an event with an ID. After the event, a legacy stream is resumed, for a
+// list and for a tool call, which are sent once. Before it, and in the modern era, the rules for a
+// lost answer apply.
 func TestStreamCutAroundAnEventID(t *testing.T) {
 	const notice = `data: {"jsonrpc":"2.0","method":"notifications/x"}` + "\n\n"
 	for name, row := range map[string]struct {

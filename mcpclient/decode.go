@@ -6,10 +6,11 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// unknownTypes makes the values that stand for content without a type in package mcp.
+// unknownTypes makes the values for content without a type in package mcp.
 var unknownTypes = wire.Unknown{
 	Content: func(kind string, raw json.RawMessage, err error) mcp.Content {
 		return UnknownContent{Type: kind, Raw: raw, Err: publicError(err)}
@@ -19,7 +20,7 @@ var unknownTypes = wire.Unknown{
 	},
 }
 
-// publicError makes a [LimitError] of an exceeded limit of package wire. It keeps the path.
+// publicError turns an exceeded limit of package wire into a [LimitError]. It keeps the path.
 func publicError(err error) error {
 	if err == nil {
 		return nil // errors.As would allocate
@@ -78,11 +79,18 @@ func (r *CompleteResult) decoder() *wire.Complete {
 	return &wire.Complete{Out: &r.CompleteResult, HasTotal: &r.HasTotal}
 }
 
-// publicPage returns a decoded page as users see it.
+// publicPage turns a decoded page into a Page.
 func publicPage[T any](p *wire.Page[T]) *Page[T] {
 	info := PageInfo{NextCursor: p.Next, Cache: CacheHint(p.Cache), Meta: p.Meta, ResultType: p.Kind}
 	for _, item := range p.Invalid {
 		info.Invalid = append(info.Invalid, InvalidItem(item))
 	}
 	return &Page[T]{Items: p.Items, PageInfo: info}
+}
+
+// skipValue reads over one JSON value and returns its length.
+func skipValue(data []byte) (int, error) {
+	cur := jsonrpc.NewCursor(data, 0)
+	cur.Skip()
+	return cur.Pos(), cur.Err()
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The longest timeout there is does not wrap round to none, or to one that takes the others with it.
+// The longest possible timeout does not overflow to none or break other timeouts.
 func TestLongestTimeoutLeavesTheOthersAlone(t *testing.T) {
 	t.Run("idle", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -46,8 +46,8 @@ func TestLongestTimeoutLeavesTheOthersAlone(t *testing.T) {
 	})
 }
 
-// A JSON-RPC error with the request's id is its answer, whatever status and
-// content type it comes with: nothing is sent again.
+// A JSON-RPC error with the request's ID is its answer, whatever its status and content type:
+// nothing is sent again.
 func TestErrorAsAStreamUnderStatus500IsTheAnswer(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -76,7 +76,7 @@ func TestErrorAsAStreamUnderStatus500IsTheAnswer(t *testing.T) {
 	})
 }
 
-// What a server says about itself is kept as long as the session lives: it must not be a megabyte.
+// The description of a server is kept as long as the session lives, so it must not be a megabyte.
 func TestHandshakeOverTheLimit(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Instructions = strings.Repeat("x", 1<<20)
@@ -89,7 +89,7 @@ func TestHandshakeOverTheLimit(t *testing.T) {
 	})
 }
 
-// A stream whose connections bring nothing but a time to come back is idle, however often it is asked.
+// A stream whose connections carry only a reconnection time is idle, however often it reconnects.
 func TestPolledStreamThatBringsNothingIsIdle(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime = true
@@ -116,7 +116,7 @@ func TestPolledStreamThatBringsNothingIsIdle(t *testing.T) {
 	})
 }
 
-// A hook may use a session of its own. That one being closed does not make this one closed.
+// A hook may use another session. If that one is closed, this one is not.
 func TestHookOfAClosedSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

@@ -2,29 +2,33 @@ package mcpclient
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Kind says in one word how a call failed.
+// Kind says how a call failed. [KindOf] returns the kind of an error.
 type Kind uint8
 
 const (
-	// KindInvalid: the caller's input cannot be sent. Nothing was.
+	// KindInvalid: the caller's input cannot be sent. Nothing was sent.
 	KindInvalid Kind = iota + 1
-	// KindNotSent: the request could not be sent, even after retries. Tries before the last may have
-	// been refused; see [Unreachable].
+	// KindNotSent: the request could not be sent, even after retries. Tries before the last may
+	// have been refused; see [Unreachable].
 	KindNotSent
-	// KindOutcomeUnknown: the server may have acted on the request, and its
-	// answer is lost. It was not repeated, since repeating it may not be safe.
+	// KindOutcomeUnknown: the server may have acted on the request, and its answer is lost. It was
+	// not sent again, since that may not be safe.
 	KindOutcomeUnknown
-	// KindUnanswered: a request that is safe to repeat got no answer, also after
-	// retries. A status such as 503 in its last try makes it a KindHTTP.
+	// KindUnanswered: a request that is safe to repeat got no answer, even after retries. If its
+	// last try got a status such as 503, the kind is KindHTTP.
 	KindUnanswered
 	// KindServer: the server answered with a JSON-RPC error. See [RPCError].
 	KindServer
@@ -40,8 +44,8 @@ const (
 	KindLimit
 	// KindVersion: client and server have no protocol revision in common.
 	KindVersion
-	// KindSessionLost: the server's session ended, and it was not, or could not
-	// be, replaced for this call.
+	// KindSessionLost: the server's session ended, and it was not, or could not be, replaced for
+	// this call.
 	KindSessionLost
 	// KindTimeout: a timeout of the session or the call ended it. See [TimeoutError].
 	KindTimeout
@@ -49,10 +53,9 @@ const (
 	KindCanceled
 	// KindClosed: the session is closed.
 	KindClosed
-	// KindInput: the server requires input for the call, and there is none: a
-	// handler failed, or there were more rounds than [Limits].InputRounds.
+	// KindInput: the server requires input for the call, and a handler failed to give it.
 	KindInput
-	// KindTool: the tool ran and says that it failed. Only [Call] makes an error of it. See [ToolError].
+	// KindTool: the tool ran and reported that it failed. Only [Call] returns it. See [ToolError].
 	KindTool
 )
 
@@ -117,18 +120,17 @@ type (
 	RedirectError = streamablehttp.RedirectError
 )
 
-// Error is how a call of a [Session] fails; every method that talks to the
-// server returns one. It wraps its cause.
+// Error is the error of every [Session] method that talks to the server. It wraps its cause.
 type Error struct {
-	// Kind says how.
+	// Kind says how the call failed.
 	Kind Kind
 	// Method is the JSON-RPC method, or "connect".
 	Method string
 	// Stage says how far the request got in its last try.
 	Stage transport.Stage
-	// Outcome says what is known of whether the server acted on the call, over all its tries.
+	// Outcome is what is known of whether the server acted on the call, over all its tries.
 	Outcome Outcome
-	// Tries is how many times the request was sent or tried to be sent.
+	// Tries is how many times the session tried to send the request.
 	Tries int
 	// Err is the cause.
 	Err error
@@ -162,8 +164,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// causeText is an error's text without the stages of the seam, which the kind
-// of an Error says better.
+// causeText is an error's text without the stages of the seam, which the kind of an Error says
+// better.
 func causeText(err error) string {
 	var link *transport.Error
 	switch {
@@ -182,9 +184,8 @@ func causeText(err error) string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// FromPeer reports whether the server said it (true) or this side did: a
-// status, a JSON-RPC error or a bad reply are the server's words; timeouts, lost links,
-// limits and bad input are ours.
+// FromPeer reports whether the error comes from the server: a status, a JSON-RPC error or a bad
+// reply. Timeouts, lost connections, limits and invalid input come from this side.
 func (e *Error) FromPeer() bool {
 	switch e.Kind {
 	case KindServer, KindHTTP, KindAuthRequired, KindForbidden, KindProtocol:
@@ -200,19 +201,13 @@ var ErrClosed = errors.New("session closed")
 // ErrSessionLost is wrapped when the server no longer knows the session.
 var ErrSessionLost = errors.New("the server no longer knows the session")
 
-// invalid is the error of input that cannot be sent.
+// invalid returns the error of input that cannot be sent.
 func invalid(method string, err error) *Error {
 	return &Error{Kind: KindInvalid, Method: method, Stage: transport.NotSent, Outcome: NotRun, Err: err}
 }
 
-// invalidError is input that cannot be sent.
-type invalidError struct{ err error }
-
-func (e *invalidError) Error() string { return e.err.Error() }
-func (e *invalidError) Unwrap() error { return e.err }
-
-// endedError is an error of an exchange that was ended from this side: it reads
-// as what ended it and wraps both.
+// endedError is the error of an exchange that was ended from this side. Its text is that of the
+// cause; it wraps both.
 type endedError struct{ cause, err error }
 
 func (e *endedError) Error() string   { return e.cause.Error() }
@@ -222,20 +217,20 @@ func (e *endedError) Unwrap() []error { return []error{e.cause, e.err} }
 type Timeout string
 
 const (
-	// TimeoutTry: no answer to one try.
+	// TimeoutTry: one try got no answer.
 	TimeoutTry Timeout = "try"
-	// TimeoutIdle: no event of a tool call.
+	// TimeoutIdle: a tool call received no event.
 	TimeoutIdle Timeout = "idle"
 	// TimeoutTotal: the call as a whole took too long.
 	TimeoutTotal Timeout = "total"
 )
 
-// TimeoutError is the cause of [KindTimeout]. It is a
-// [context.DeadlineExceeded] for errors.Is and has the Timeout method of net.Error.
+// TimeoutError is the cause of [KindTimeout]. For errors.Is it is a [context.DeadlineExceeded], and
+// it has the Timeout method of net.Error.
 type TimeoutError struct {
-	// What ran out.
+	// What is the timeout that expired.
 	What Timeout
-	// After is the timeout's length.
+	// After is its length.
 	After time.Duration
 }
 
@@ -243,7 +238,7 @@ type TimeoutError struct {
 func (e *TimeoutError) Error() string {
 	switch e.What {
 	case TimeoutIdle:
-		return fmt.Sprintf("timeout: nothing came for %v", e.After)
+		return fmt.Sprintf("timeout: no event for %v", e.After)
 	case TimeoutTotal:
 		return fmt.Sprintf("timeout: not finished within %v", e.After)
 	default:
@@ -257,6 +252,66 @@ func (e *TimeoutError) Timeout() bool { return true }
 // Is makes the error a context.DeadlineExceeded.
 func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
+// Outcome is what is known of whether the server acted on a call. It is a fact. Whether the call
+// can be made again without harm is another question; see [SafeToRepeat].
+type Outcome uint8
+
+const (
+	// Unknown: nothing final came back. The call may have run, or may still run.
+	Unknown Outcome = iota
+	// Answered: the server, or a gateway before it, gave a final answer to the call: a JSON-RPC
+	// response, a redirect, or a 4xx status. The server may have acted.
+	Answered
+	// NotRun: the call provably did not run. It was never sent, or it was refused in a way that
+	// HTTP or MCP reserves for requests that were not processed, and nothing else came for it.
+	NotRun
+)
+
+// String returns the outcome in words.
+func (o Outcome) String() string {
+	switch o {
+	case Answered:
+		return "answered"
+	case NotRun:
+		return "not run"
+	default:
+		return "unknown"
+	}
+}
+
+// OutcomeOf returns the outcome of the call that ended with err: [Answered] for nil, [Unknown] for
+// an error that is not an [*Error]. A call of several tries or rounds is Unknown if one of them is,
+// and NotRun only if all are.
+func OutcomeOf(err error) Outcome {
+	var e *Error
+	switch {
+	case err == nil:
+		return Answered
+	case errors.As(err, &e):
+		return e.Outcome
+	}
+	return Unknown
+}
+
+// MayHaveRun reports whether the server may have acted on the call that ended with err: err is not
+// nil, and its outcome is not [NotRun].
+func MayHaveRun(err error) bool { return err != nil && OutcomeOf(err) != NotRun }
+
+// SafeToRepeat reports whether the call that ended with err can be made again without harm: it
+// provably did not run, or it is harmless. Requests that only read are harmless, and so is a call
+// that was declared so, with [WithIdempotent] or by [Options].TrustToolHints. It returns false for
+// nil.
+func SafeToRepeat(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Outcome == NotRun || e.harmless)
+}
+
+// Unreachable reports whether the server could not be reached: no try of the call was sent.
+func Unreachable(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == KindNotSent && e.Outcome == NotRun && !e.reached
+}
+
 // KindOf returns the kind of err, 0 if it is not of this package.
 func KindOf(err error) Kind {
 	var e *Error
@@ -266,8 +321,8 @@ func KindOf(err error) Kind {
 	return 0
 }
 
-// IsNotFound reports whether the server does not know the resource that the call named: a JSON-RPC error
-// −32002, or −32602 to resources/read, which is what 2026-07-28 has for it.
+// IsNotFound reports whether the server does not know the resource that the call named: it answered
+// with the JSON-RPC error −32002, or, as 2026-07-28 demands, with −32602 to resources/read.
 func IsNotFound(err error) bool {
 	var (
 		e   *Error
@@ -279,7 +334,37 @@ func IsNotFound(err error) bool {
 	return rpc.Code == CodeResourceNotFound || rpc.Code == CodeInvalidParams && e.Method == methodReadResource
 }
 
-// Codes of JSON-RPC errors that MCP gives a meaning of its own.
+// maxCapabilities bounds the data that RequiredCapabilities decodes, in bytes.
+const maxCapabilities = 64 << 10
+
+// RequiredCapabilities returns the capabilities that the server requires of the client before it
+// processes the call that ended with err: err is the answer of a modern server with
+// [CodeMissingCapability] (2026-07-28, "MissingRequiredClientCapabilityError"). It returns nil and
+// nil if err is anything else, and an error if the server did not name the capabilities or named
+// more than 64 KiB of them. Capabilities follow from the [Handlers] that are set.
+func RequiredCapabilities(err error) (*mcp.ClientCapabilities, error) {
+	rpc := verdict.RPCError(err)
+	switch {
+	case rpc == nil || rpc.Code != CodeMissingCapability:
+		return nil, nil
+	case len(rpc.Data) > maxCapabilities:
+		return nil, &LimitError{What: "bytes of required capabilities", Limit: maxCapabilities}
+	}
+	var data struct {
+		Required *mcp.ClientCapabilities `json:"requiredCapabilities"`
+	}
+	if len(rpc.Data) > 0 {
+		if err := json.Unmarshal(rpc.Data, &data); err != nil {
+			return nil, fmt.Errorf("data of error %d: %w", rpc.Code, err)
+		}
+	}
+	if data.Required == nil {
+		return nil, fmt.Errorf("data of error %d: no requiredCapabilities", rpc.Code)
+	}
+	return data.Required, nil
+}
+
+// Codes of JSON-RPC errors with a meaning in MCP.
 const (
 	// CodeMethodNotFound: the server does not know the method.
 	CodeMethodNotFound = -32601
@@ -287,14 +372,16 @@ const (
 	CodeInvalidParams = -32602
 	// CodeInternal: something went wrong in the peer.
 	CodeInternal = -32603
-	// CodeResourceNotFound is what servers before 2026-07-28 say for an unknown resource; later ones say -32602.
+	// CodeResourceNotFound: the resource is unknown. Since 2026-07-28 servers answer −32602
+	// instead.
 	CodeResourceNotFound = -32002
 	// CodeHeaderMismatch: a mirrored header differs from the body (2026-07-28).
 	CodeHeaderMismatch = -32020
-	// CodeMissingCapability: the server needs a capability the client did not declare (2026-07-28).
+	// CodeMissingCapability: the server requires a capability that the client did not declare
+	// (2026-07-28); see [RequiredCapabilities].
 	CodeMissingCapability = -32021
-	// CodeURLElicitationRequired: a person must visit a page before the request
-	// can be processed (2025-11-25); see [RequiredElicitations].
+	// CodeURLElicitationRequired: the user must complete URL elicitations before the request can be
+	// processed (2025-11-25); see [RequiredElicitations].
 	CodeURLElicitationRequired = -32042
 	// CodeUnsupportedVersion: the server does not speak the revision of the request (2026-07-28).
 	CodeUnsupportedVersion = -32022

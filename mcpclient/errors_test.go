@@ -85,7 +85,7 @@ func TestOutcomeOf(t *testing.T) {
 	require.False(t, mcpclient.SafeToRepeat(stranger))
 }
 
-// The cause of a failure can be found under it, whatever the layer it came from.
+// The cause of a failure is wrapped, whatever layer it came from.
 func TestCausesAreWrapped(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -112,8 +112,8 @@ func TestCausesAreWrapped(t *testing.T) {
 	})
 }
 
-// However a call fails, its error's text has nothing in it that is a secret:
-// no query of the endpoint, no session id, no header value.
+// However a call fails, the text of its error holds no secret: no query of the endpoint, no session
+// ID, no header value.
 func TestErrorsHoldNoSecrets(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -171,7 +171,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	})
 }
 
-// What a hostile server says is shown without its control characters, and not at length.
+// Texts of a hostile server are shown without control characters and shortened.
 func TestServerTextIsSanitised(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		evil := "\x1b[2J\r\nlevel=info msg=fine \u202e" + strings.Repeat("x", 100_000)

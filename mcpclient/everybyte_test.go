@@ -19,8 +19,9 @@ import (
 // longText makes an answer of about 2 KB.
 var longText = strings.Repeat("0123456789abcdef", 120)
 
-// framings are the ways in which a response holds an answer. It is complete once so many bytes came; if
-// the connection is reset behind them, only if the response says where it ends.
+// framings are the ways in which a response holds an answer. The answer is complete after the given
+// number of bytes. If the connection is reset after them, that holds only if the response says
+// where it ends.
 var framings = map[string]func(answer string, reset bool) (response string, complete int){
 	"JSON": func(answer string, _ bool) (string, int) {
 		text := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
@@ -41,8 +42,8 @@ var framings = map[string]func(answer string, reset bool) (response string, comp
 	},
 }
 
-// An answer of 2 KB is cut at every byte by the end of the connection, and at every seventh by a reset. Whatever is left of
-// it, the call is sent once, and is a success exactly if the whole answer came.
+// An answer of 2 KB is cut at every byte by the end of the connection, and at every seventh by a
+// reset. The call is always sent once, and succeeds exactly if the whole answer came.
 func TestAnswerCutAtEveryByte(t *testing.T) {
 	for name, frame := range framings {
 		for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -105,7 +106,7 @@ func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (
 	}
 }
 
-// hijack takes a request's connection, and closes it when f is done with it.
+// hijack takes over the connection of a request, and closes it when f returns.
 func hijack(t *testing.T, w http.ResponseWriter, f func(net.Conn, *bufio.ReadWriter)) {
 	t.Helper()
 	conn, rw, err := w.(http.Hijacker).Hijack()

@@ -20,12 +20,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// withSharedStream has the shared stream opened, on which a server may show that it works on a call.
+// withSharedStream sets a handler that opens the shared stream, on which a server may show that it
+// works on a call.
 func withSharedStream() mcpclient.Options {
 	return mcpclient.Options{Handlers: mcpclient.Handlers{Log: func(context.Context, *mcpclient.Session, mcpclient.LogMessage) {}}}
 }
 
-// refuseFirst answers the first call of a tool with f; the server works on it all the same.
+// refuseFirst answers the first call of a tool with f, although the server works on it.
 func refuseFirst(srv *mcptest.Server, f func(w http.ResponseWriter, m *mcptest.Message)) {
 	var calls atomic.Int32
 	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -39,8 +40,8 @@ func refuseFirst(srv *mcptest.Server, f func(w http.ResponseWriter, m *mcptest.M
 
 var watching = mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {})
 
-// What the server sends for a call, on whatever stream and however damaged, shows that it works on it: no
-// refusal has the call sent again then, not even below the session.
+// Whatever the server sends for a call, on whatever stream and however damaged, shows that it works
+// on the call. After that no refusal makes the call be sent again, not even below the session.
 func TestTracesForbidEachReplay(t *testing.T) {
 	tell := func(params map[string]any) func(*mcptest.Server) {
 		return func(srv *mcptest.Server) { srv.Tell("notifications/progress", params) }
@@ -87,7 +88,7 @@ func TestTracesForbidEachReplay(t *testing.T) {
 	}
 }
 
-// Between the decision to send again and the sending there is time: for a header hook, for instance.
+// Some time passes between the decision to resend and the sending, for instance in a header hook.
 func TestTraceRightBeforeTheNextTry(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		refused := false
@@ -112,8 +113,8 @@ func TestTraceRightBeforeTheNextTry(t *testing.T) {
 	})
 }
 
-// The tool ran, and its answer under a refusing status is damaged, cut, too long or encoded: nothing of that
-// proves that it did not run.
+// The tool ran, and its answer with a refusing status is damaged, cut, too long or encoded. None of
+// that proves that it did not run.
 func TestUnreadableRefusalsProveNothing(t *testing.T) {
 	answer := rpcBody("$id", -32002, "no such row")
 	long := strings.Replace(answer, "no such row", strings.Repeat("x", 70<<10), 1)
@@ -149,7 +150,7 @@ func TestUnreadableRefusalsProveNothing(t *testing.T) {
 	}
 }
 
-// retrying is a decorator that sends a request again on its own, and tells of the last try only.
+// retrying is a decorator that resends requests by itself and reports only the last try.
 type retrying struct{ base http.RoundTripper }
 
 func (r retrying) Close() error { return nil }
@@ -173,7 +174,7 @@ func (r retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// What a decorator says of its last try does not hold for the tries before it.
+// What a decorator reports about its last try does not hold for the tries before it.
 func TestNotSentOfADecoratorThatRetries(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -193,7 +194,7 @@ func TestNotSentOfADecoratorThatRetries(t *testing.T) {
 	})
 }
 
-// A result with our id that does not decode is an answer: the tool has run.
+// A result with our ID that does not decode is an answer: the tool has run.
 func TestResultThatDoesNotDecodeIsAnAnswer(t *testing.T) {
 	for _, w := range []wire{
 		{status: 200, body: `{"jsonrpc":"2.0","id":$id,"result":{"content":7}}`},
@@ -208,8 +209,8 @@ func TestResultThatDoesNotDecodeIsAnAnswer(t *testing.T) {
 	}
 }
 
-// A legacy gateway passes on what its upstream server says of revisions. The session is not begun anew for
-// that: a modern server is asked for first.
+// A legacy gateway passes on what its upstream server says about revisions. The session is not
+// restarted for that: the client asks for a modern server first.
 func TestVersionErrorOfAnUpstreamServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -228,8 +229,8 @@ func TestVersionErrorOfAnUpstreamServer(t *testing.T) {
 	})
 }
 
-// The server requires input, and is rolled back to a legacy revision before it gets the answers. They
-// belong to a call that it does not know any more; without them the tool would begin anew.
+// The server requires input and is rolled back to a legacy revision before it gets the answers.
+// They belong to a call that it no longer knows; without them the tool would start again.
 func TestInputIsNotLostWithTheEra(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
@@ -266,7 +267,7 @@ func TestInputIsNotLostWithTheEra(t *testing.T) {
 	})
 }
 
-// A call that was declared harmless is so in each of its errors, those of its result included.
+// A call that was declared harmless is so in each of its errors, including those of its result.
 func TestHarmlessCallsAreSafeToRepeat(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "fail", func(context.Context, *mcptest.Call) (jsonRaw, error) {

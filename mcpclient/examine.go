@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/verdict"
 )
 
 // pingPatience bounds the ping that finds out whether a session is alive: calls wait for it.
@@ -43,14 +45,14 @@ func (s *Session) examine(ctx context.Context, state *sessionState) finding {
 	if err == nil {
 		s.pings.answered.Store(true)
 	}
-	switch named := namesSession(text); {
+	switch named := verdict.NamesSession(text); {
 	case code == 0:
 		return pingAnswered
 	case code == http.StatusUnauthorized && status != nil && len(status.Challenges) == 0:
 		return pingDenied
 	case named:
 		return pingRefused
-	case isUnknownMethod(rpc), !tellsOfSessions(code):
+	case verdict.IsUnknownMethod(rpc), !verdict.SaysSessionLost(code):
 		return pingAnswered
 	}
 	return pingRefused

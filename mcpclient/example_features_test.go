@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"net/http"
 	"net/http/httptest"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -130,4 +131,48 @@ func book(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 
 func freeTables(context.Context, *mcptest.Call) (json.RawMessage, error) {
 	return json.RawMessage(`{"resultType":"complete","content":[],"structuredContent":{"free":7}}`), nil
+}
+
+// A user waits for the connection, so it fails after one try. Calls are retried as usual, except for
+// the one that says otherwise.
+func ExampleOptions_connectRetry() {
+	ctx := context.Background()
+	opts := mcpclient.Options{ConnectRetry: mcpclient.Retry{MaxTries: 1}}
+
+	down := httptest.NewServer(http.NotFoundHandler())
+	down.Close()
+	_, err := mcpclient.Connect(ctx, down.URL, &opts)
+	fmt.Println("unreachable:", mcpclient.Unreachable(err))
+
+	endpoint, stop := startServer()
+	defer stop()
+	s, err := mcpclient.Connect(ctx, endpoint, &opts)
+	if err != nil {
+		log.Panic(err)
+	}
+	defer s.Close()
+	fmt.Println("alive:", s.Ping(ctx, mcpclient.WithTries(1)) == nil)
+	// Output:
+	// unreachable: true
+	// alive: true
+}
+
+// The error of a call says which capabilities the server requires. A session declares those whose
+// handlers are set.
+func ExampleRequiredCapabilities() {
+	var err error = &mcpclient.RPCError{
+		Code: mcpclient.CodeMissingCapability, Message: "sampling required",
+		Data: []byte(`{"requiredCapabilities":{"sampling":{}}}`),
+	}
+	required, invalid := mcpclient.RequiredCapabilities(err)
+	switch {
+	case invalid != nil:
+		fmt.Println("the server does not say which:", invalid)
+	case required == nil:
+		fmt.Println("another error:", err)
+	case required.Sampling != nil:
+		fmt.Println("set Handlers.Sample to use this tool")
+	}
+	// Output:
+	// set Handlers.Sample to use this tool
 }

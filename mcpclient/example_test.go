@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Connect to a server, see what tools it has, and call one.
+// Connect to a server, list its tools, and call one.
 func Example() {
 	ctx := context.Background()
 	endpoint, stop := startServer() // such as "https://mcp.example.com/mcp"
@@ -51,8 +51,8 @@ func Example() {
 	// Hello, gopher!
 }
 
-// The function runs in order, one at a time, and never after the call
-// returned: it can use the caller's variables without a lock.
+// The callback runs in order, one at a time, and never after the call returned: it can use the
+// variables of the caller without a lock.
 func ExampleOnProgress() {
 	ctx := context.Background()
 	endpoint, stop := startServer()
@@ -76,8 +76,8 @@ func ExampleOnProgress() {
 	// done at 3 <nil>
 }
 
-// The connection breaks after the tool began its work. What is safe to repeat
-// was repeated already; whether to pay again is nothing a library may decide.
+// The connection breaks after the tool started its work. Requests that are safe to repeat have
+// already been repeated. Whether to pay again is not a decision for a library.
 func ExampleOutcomeOf() {
 	ctx := context.Background()
 	endpoint, stop := startServer()
@@ -102,7 +102,7 @@ func ExampleOutcomeOf() {
 		fmt.Println("No answer came. It may have been paid: look before paying again.")
 	}
 
-	// The kind tells more, and so does the cause.
+	// The kind says more, and so does the cause.
 	var e *mcpclient.Error
 	if errors.As(err, &e) {
 		fmt.Println("kind:", e.Kind, "- sent", e.Tries, "time")
@@ -134,8 +134,8 @@ func ExampleRPCError() {
 	// outcome: answered
 }
 
-// Sessions with several servers share a transport, and with it connections,
-// proxy and TLS settings. Whoever makes it closes it, after the sessions.
+// Sessions with several servers share a transport, and with it connections, proxy and TLS settings.
+// The caller that creates it closes it, after the sessions.
 func ExampleOptions_sharedTransport() {
 	ctx := context.Background()
 	first, stopFirst := startServer()
@@ -163,7 +163,7 @@ func ExampleOptions_sharedTransport() {
 	// greeter modern
 }
 
-// A transport is any http.RoundTripper: here one that counts what passes.
+// A transport is any http.RoundTripper: here one that counts requests.
 func ExampleOptions_decoratedTransport() {
 	ctx := context.Background()
 	endpoint, stop := startServer()
@@ -185,7 +185,7 @@ func ExampleOptions_decoratedTransport() {
 	// HTTP requests: 2
 }
 
-// counter is for one goroutine; a RoundTripper in earnest is safe for many.
+// counter is for one goroutine. A real RoundTripper must be safe for concurrent use.
 type counter struct {
 	next     http.RoundTripper
 	requests int
@@ -196,7 +196,7 @@ func (c *counter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(req)
 }
 
-// startServer starts an MCP server on loopback, for the examples.
+// startServer starts an MCP server on loopback for the examples.
 func startServer() (endpoint string, stop func()) {
 	mcpServer := mcptest.New(mcptest.Modern)
 	mcpServer.Name, mcpServer.SSE = "greeter", true
@@ -227,7 +227,7 @@ func index(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	return mcptest.Text("indexed"), nil
 }
 
-// pay pays, and then the connection breaks.
+// pay pays, and then breaks the connection.
 func pay(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	c.Cut(true)
 	<-ctx.Done()

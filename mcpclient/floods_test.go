@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// flood answers one request of a method by a body of so many equal bytes, which
-// it makes as they are read. Everything else goes to the server.
+// flood answers one request of a method with a body of many equal bytes, which it makes as they are
+// read. All other requests go to the server.
 type flood struct {
 	http.RoundTripper
 
@@ -66,7 +66,7 @@ func (f *flood) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.RoundTripper.RoundTrip(again)
 }
 
-// reply is a response of prefix and the flood, without a length.
+// reply returns a response of prefix and the flood, without a length.
 func (f *flood) reply(status int, contentType, prefix string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Header: http.Header{"Content-Type": {contentType}},
@@ -81,9 +81,9 @@ type floodCloser struct {
 
 func (c floodCloser) Close() error { c.body.done.Store(true); return nil }
 
-// With the limits that nobody set, what is too large ends the call by the
-// limit's name, is not read to its end, and costs memory within reason. An
-// error page costs next to nothing, and the status is still the error.
+// With the default limits, an oversized reply fails the call with the name of the limit, is not
+// read to its end, and costs little memory. An oversized error page costs almost nothing, and the
+// status is still the error.
 func TestFloodsEndAtTheDefaultLimits(t *testing.T) {
 	const mib = 1 << 20
 	for _, row := range []struct {

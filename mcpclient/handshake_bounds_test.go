@@ -50,8 +50,8 @@ func TestSessionIDOverTheLimit(t *testing.T) {
 	}
 }
 
-// A handshake of 100 MiB is refused as soon as more than 1 MiB was read, however it is sent.
-// Limits that the user has lifted do not change that.
+// A handshake of 100 MiB is refused as soon as more than 1 MiB is read, however it is sent. Limits
+// that the user has lifted do not change that.
 func TestHandshakeIsBoundedWhileItIsRead(t *testing.T) {
 	const mib = 1 << 20
 	for method, version := range map[string]string{"initialize": "2025-11-25", "server/discover": "2026-07-28"} {
@@ -87,7 +87,7 @@ func TestHandshakeIsBoundedWhileItIsRead(t *testing.T) {
 	}
 }
 
-// A smaller limit of the user's stays in force during the handshake.
+// A smaller limit of the user applies during the handshake, too.
 func TestHandshakeKeepsASmallerLimit(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Instructions = strings.Repeat("x", 10_000)
@@ -100,7 +100,7 @@ func TestHandshakeKeepsASmallerLimit(t *testing.T) {
 	})
 }
 
-// countedBody counts what is read of a body.
+// countedBody counts the bytes that are read of a body.
 type countedBody struct {
 	io.Reader
 	read   int

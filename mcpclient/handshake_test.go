@@ -12,9 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A server that is just starting refuses the first steps of the handshake. They
-// are tried again, after 250 ms, 1 s and 4 s, each give or take a fifth: when
-// connecting, and when a session that was lost is begun anew.
+// A server that is just starting refuses the first steps of the handshake. They are retried after
+// 250 ms, 1 s and 4 s, each ± a fifth, both in Connect and when a lost session is replaced.
 func TestHandshakeIsTriedAgain(t *testing.T) {
 	for _, row := range []struct{ method, pinned string }{
 		{"initialize", "2025-11-25"}, {"initialize", ""}, {"notifications/initialized", "2025-11-25"}, {"notifications/initialized", ""},

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// mode is one of the ways in which a server may speak.
+// mode is one of the ways in which a server may answer.
 type mode struct {
 	era mcptest.Era
 	sse bool
@@ -31,21 +31,21 @@ func (m mode) String() string {
 
 var modes = []mode{{mcptest.Legacy, false}, {mcptest.Legacy, true}, {mcptest.Modern, false}, {mcptest.Modern, true}}
 
-// direct reports whether requests leave from here: what a dial does is known then.
+// direct reports whether requests leave from this process: then the result of a dial is known.
 func direct() bool { return mcptest.Way() == "direct" }
 
-// sharesLink reports whether requests travel through an executor on one link.
-// What is given up there goes on at the server until the link is replaced: the
-// protocol of executors has no cancel.
+// sharesLink reports whether requests travel through an executor on one link. An exchange that is
+// given up goes on at the server until the link is replaced: the protocol of executors has no
+// cancel.
 func sharesLink() bool { return mcptest.Way() == "agent-shared" }
 
-// replaced is how long it takes until a shared link that nobody uses is replaced.
+// replaced is how long it takes until an unused shared link is replaced.
 const replaced = time.Second
 
-// debounce is how long after a list_changed handler began the next run begins at the earliest.
+// debounce is the least time between two runs of a list_changed handler.
 const debounce = 250 * time.Millisecond
 
-// lag is how much later than at once a modern server sees that a call was given up.
+// lag is the delay until a modern server sees that a call was given up.
 func lag(srv *mcptest.Server) time.Duration {
 	if sharesLink() && srv.Era == mcptest.Modern {
 		return replaced
@@ -53,7 +53,7 @@ func lag(srv *mcptest.Server) time.Duration {
 	return 0
 }
 
-// eachMode runs a test in a bubble of fake time for each way of speaking.
+// eachMode runs a test in fake time for each mode.
 func eachMode(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	t.Helper()
 	for _, m := range modes {
@@ -138,7 +138,7 @@ func echoes(t *testing.T, s *mcpclient.Session) {
 	require.JSONEq(t, `{"still":"alive"}`, text(t, res))
 }
 
-// text is the only text in a result.
+// text returns the only text of a result.
 func text(t *testing.T, res *mcpclient.CallToolResult) string {
 	t.Helper()
 	require.Len(t, res.Content, 1)
@@ -147,7 +147,7 @@ func text(t *testing.T, res *mcpclient.CallToolResult) string {
 	return content.Text
 }
 
-// failure is err as what every call fails with.
+// failure returns err as an *Error.
 func failure(t *testing.T, err error) *mcpclient.Error {
 	t.Helper()
 	var e *mcpclient.Error
@@ -155,14 +155,14 @@ func failure(t *testing.T, err error) *mcpclient.Error {
 	return e
 }
 
-// outcome is what came of a call that was made on a goroutine of its own.
+// outcome is the result of a call on another goroutine.
 type outcome struct {
 	res *mcpclient.CallToolResult
 	err error
 	at  time.Duration // when, on the clock of the bubble
 }
 
-// begin calls a tool on a goroutine.
+// begin calls a tool on another goroutine.
 func begin(ctx context.Context, s *mcpclient.Session, tool string, opts ...mcpclient.CallOption) <-chan outcome {
 	done := make(chan outcome, 1)
 	start := time.Now()
@@ -184,15 +184,15 @@ func listed(t *testing.T, s *mcpclient.Session) []string {
 	return names
 }
 
-// done is a tool that has nothing to do.
+// done is a tool that returns at once.
 func done(context.Context, *mcptest.Call) (json.RawMessage, error) { return mcptest.Text("done"), nil }
 
 type ctx = context.Context
 
-// jsonRaw is what tools return.
+// jsonRaw is the result of tools.
 type jsonRaw = json.RawMessage
 
-// never is a tool that does not end by itself.
+// never is a tool that does not return by itself.
 func never(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
 	<-ctx.Done()
 	return nil, errors.New("ended from outside")

@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// initialize performs the legacy handshake (2025-11-25, "Lifecycle") and deletes
-// every session that was begun for it and is not used.
+// initialize performs the legacy handshake (2025-11-25, "Lifecycle") and deletes every session that
+// the server started for it and that is not used. tries 0 means those of the session's policy.
 func (s *Session) initialize(ctx context.Context, version string, tries int) (*sessionState, error) {
 	sessions := begun{version: version}
 	state, err := s.greet(ctx, &sessions, tries)
@@ -23,7 +23,7 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 	return state, err
 }
 
-// greet sends initialize, then notifications/initialized on the session it began.
+// greet sends initialize, then notifications/initialized in the session that it started.
 func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessionState, error) {
 	version := sessions.version
 	params, err := json.Marshal(mcp.InitializeParams{
@@ -52,16 +52,17 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
-		err := fmt.Errorf("%w: proposed %s, the server wants %s", errNoCommonVersion, version, quoteAll([]string{agreed}))
+		err := fmt.Errorf("%w: proposed %s, the server answered %s", errNoCommonVersion, version, quoteAll([]string{agreed}))
 		return nil, s.versionError(methodInitialize, err)
 	}
-	if err := s.notify(ctx, state, methodInitialized, nil); err != nil {
+	if err := s.notify(ctx, state, methodInitialized, s.handshakeRetry(0)); err != nil {
 		return nil, err
 	}
 	return state, nil
 }
 
-// wireVersion is what a revision's version header says: nothing before there was one.
+// wireVersion returns the value of the version header for a revision: "" for those without the
+// header.
 func wireVersion(version string) string {
 	if version < mcp.ProtocolVersion20250618 {
 		return ""
@@ -69,20 +70,12 @@ func wireVersion(version string) string {
 	return version
 }
 
-// notify sends a notification on a state, with the retries of a repeatable request.
-func (s *Session) notify(ctx context.Context, state *sessionState, method string, params []byte) error {
-	return s.do(&call{
-		ctx: ctx, on: state, method: method, params: params, notify: true, repeatable: true, tryBound: true,
-		callOptions: s.newCallOptions(nil),
-	})
-}
-
 func contains(versions []string, version string) bool { return slices.Contains(versions, version) }
 
-// quoteAll lists a peer's version strings for an error text.
+// quoteAll lists a server's version strings for an error text.
 func quoteAll(versions []string) string {
 	if len(versions) == 0 {
-		return "no version it named"
+		return "no version that it names"
 	}
 	shown := make([]string, 0, len(versions))
 	for _, v := range versions[:min(len(versions), 8)] {

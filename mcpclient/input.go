@@ -14,28 +14,29 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// InputRequired is what a modern server wants to know before it can go on with
-// a call (2026-07-28, "Multi Round-Trip Requests"). With [WithManualInput] it
-// comes with the result, and [WithInput] goes on with the call: then, later, or in
-// another process, for it survives JSON.
+// InputRequired is the input that a modern server requires before it continues a call (2026-07-28,
+// "Multi Round-Trip Requests"). With [WithManualInput] the result of the call holds it. [WithInput]
+// continues the call: at once, later, or in another process, since InputRequired can be marshalled
+// to JSON and back.
 type InputRequired struct {
-	// Requests are what it asks, ordered by their keys.
+	// Requests are the server's requests, ordered by their keys.
 	Requests []InputRequest `json:"requests,omitempty"`
-	// State is for the server, a JSON string that goes back byte for byte; nil if there is none.
+	// State is a JSON string for the server, which is sent back byte for byte; nil if there is
+	// none.
 	State json.RawMessage `json:"state,omitempty"`
 }
 
-// InputRequest is one question of a modern server.
+// InputRequest is one request for input.
 type InputRequest struct {
-	// Key is the server's name for it.
+	// Key identifies the request within its InputRequired.
 	Key string `json:"key"`
-	// Method is what is asked: elicitation/create, sampling/createMessage or roots/list.
+	// Method is elicitation/create, sampling/createMessage or roots/list.
 	Method string `json:"method"`
 	// Params are the parameters as received, nil if there are none.
 	Params json.RawMessage `json:"params,omitempty"`
 }
 
-// maxInputRequests bounds how much one result may ask.
+// maxInputRequests bounds the requests for input in one result.
 const maxInputRequests = 1000
 
 var (
@@ -43,10 +44,10 @@ var (
 	errNoMethod        = errors.New(`no "method"`)
 )
 
-// parseInput reads the requests.
+// parseInput decodes the requests.
 func parseInput(in *wire.Input) (*InputRequired, error) {
 	if len(in.Requests) > maxInputRequests {
-		return nil, &LimitError{What: "questions in a result", Limit: maxInputRequests}
+		return nil, &LimitError{What: "input requests in a result", Limit: maxInputRequests}
 	}
 	if len(in.Requests) == 0 && in.State == nil {
 		return nil, errNothingRequired
@@ -80,11 +81,17 @@ func (q *InputRequest) read(data json.RawMessage) error {
 	return r.Err()
 }
 
-// takeRequired takes what the server requires. A raw request gets it as it is.
+// errNoInputHere is for input that is required for a method that does not allow it (2026-07-28,
+// "Multi Round-Trip Requests", "Supported Requests").
+var errNoInputHere = errors.New("input_required is no result of this method")
+
+// takeRequired takes the input that the server requires. The caller of a raw request gets it as it
+// is.
 func (c *call) takeRequired() error {
-	switch {
-	case c.on != nil, c.method != methodCallTool && c.method != methodGetPrompt && c.method != methodReadResource:
-		return errNotHere
+	switch c.msg.method {
+	case methodCallTool, methodGetPrompt, methodReadResource:
+	default:
+		return errNoInputHere
 	}
 	if c.inputTo == nil {
 		return nil
@@ -100,53 +107,49 @@ func (c *call) takeRequired() error {
 	return nil
 }
 
-// nextRound has the questions of the last answer answered and prepares the call
-// to be made again with that. All of them are, before it is; the answers and the state belong to
-// this call alone.
-func (s *Session) nextRound(c *call) error {
-	in := c.required
+// nextRound gets all the input that the last answer requires and prepares the call to be made again
+// with it.
+func (c *call) nextRound() error {
+	s, in := c.s, c.required
 	ctx, cancel := c.bounded()
 	defer cancel()
-	answers, err := s.answerAll(ctx, c, in)
+	answers, err := s.answerAll(ctx, c.state.version, in)
 	if err == nil && len(in.Requests) == 0 {
-		err = s.sleep(ctx, c.nextUnasked()) // the server only wants to be asked again, most often because it is busy
+		err = s.sleep(ctx, c.inputPause()) // the call only has to be made again, most often because the server is busy
 	} else {
-		c.unasked = nil
+		c.inputBackoff = nil
 	}
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return s.over(c, withCause(answered("", err), context.Cause(ctx)))
-	case s.root.Err() != nil:
-		return s.over(c, withCause(answered("", err), ErrClosed))
-	default:
+	if err != nil {
+		if ended := c.interrupted(ctx, answered("", err)); ended != nil {
+			return ended
+		}
 		return c.failedInput(err)
 	}
-	c.input = appendInput(nil, in, answers)
+	c.msg.input = appendInput(nil, in, answers)
 	c.began.Store(false)
 	s.waiting.renew(c)
 	return nil
 }
 
-// failedInput is the error of a call whose questions were not answered.
+// failedInput returns the error of a call whose input was not given.
 func (c *call) failedInput(err error) *Error {
 	kind := KindInput
 	var no *refusal
 	if errors.As(err, &no) {
-		kind = KindProtocol // a question that the server must not ask, or not like this
+		kind = KindProtocol // a request that the server must not send, or with invalid parameters
 	}
 	return c.failure(kind, answered("", err))
 }
 
-// InputError is why a question of a modern server was not answered.
+// InputError is why input that a modern server required was not given.
 type InputError struct {
-	// Key and Method are the question's.
+	// Key and Method are those of the [InputRequest].
 	Key, Method string
-	// Err is the handler's error, or what is wrong with the question.
+	// Err is the handler's error, or what is wrong with the request.
 	Err error
 }
 
-// Error names the question and the cause.
+// Error names the request and the cause.
 func (e *InputError) Error() string {
 	return fmt.Sprintf("%s %s: %v", wire.PathKey([]byte(e.Method)), strconv.QuoteToASCII(e.Key[:min(len(e.Key), 64)]), e.Err)
 }
@@ -154,17 +157,16 @@ func (e *InputError) Error() string {
 // Unwrap returns the cause.
 func (e *InputError) Unwrap() error { return e.Err }
 
-// answerAll puts the questions to their handlers, beside each other, and returns
-// the answers in the order of the questions. The first that fails ends it; what
-// handlers do then is not waited for.
-func (s *Session) answerAll(parent context.Context, c *call, in *InputRequired) ([]json.RawMessage, error) {
-	askers := make([]asker, len(in.Requests))
+// answerAll runs the handlers of all requests concurrently and returns their answers in the order
+// of the requests. If one fails, it returns at once and does not wait for the other handlers.
+func (s *Session) answerAll(parent context.Context, version string, in *InputRequired) ([]json.RawMessage, error) {
+	answerers := make([]answerer, len(in.Requests))
 	for i, q := range in.Requests {
-		ask, err := s.prepare(q.Method, q.Params, c.used.version)
+		ask, err := s.prepare(q.Method, q.Params, version)
 		if err != nil {
 			return nil, &InputError{q.Key, q.Method, err}
 		}
-		askers[i] = ask
+		answerers[i] = ask
 	}
 	ctx, cancel := handlerContext(parent)
 	defer cancel(nil)
@@ -173,15 +175,15 @@ func (s *Session) answerAll(parent context.Context, c *call, in *InputRequired) 
 		answer json.RawMessage
 		err    error
 	}
-	outcomes := make(chan outcome, len(askers))
+	outcomes := make(chan outcome, len(answerers))
 	own := s.slotsFor(parent)
-	for i, ask := range askers {
+	for i, ask := range answerers {
 		if err := own.take(ctx, s.root); err != nil {
-			break // an answer that failed ended ctx, and is there
+			break // a failed answer ended ctx, and is in outcomes
 		}
 		if !s.owned.start(func() {
 			defer own.give()
-			s.put(ctx, ask, func(answer json.RawMessage, err error) {
+			s.handle(ctx, ask, func(answer json.RawMessage, err error) {
 				outcomes <- outcome{i, answer, err}
 				if err != nil {
 					cancel(err)
@@ -192,8 +194,8 @@ func (s *Session) answerAll(parent context.Context, c *call, in *InputRequired) 
 			return nil, ErrClosed
 		}
 	}
-	answers := make([]json.RawMessage, len(askers))
-	for range askers {
+	answers := make([]json.RawMessage, len(answerers))
+	for range answerers {
 		select {
 		case o := <-outcomes:
 			if o.err != nil {
@@ -209,7 +211,7 @@ func (s *Session) answerAll(parent context.Context, c *call, in *InputRequired) 
 	return answers, nil
 }
 
-// appendInput encodes the members with which a call goes on.
+// appendInput encodes the members that continue a call.
 func appendInput(b []byte, in *InputRequired, answers []json.RawMessage) []byte {
 	if len(in.Requests) > 0 {
 		b = append(b, `"inputResponses":{`...)
@@ -228,17 +230,17 @@ func appendInput(b []byte, in *InputRequired, answers []json.RawMessage) []byte 
 	return b
 }
 
-// takeInput encodes the answers for [WithInput].
-func (o *callOptions) takeInput(in *InputRequired, answers map[string]any) {
+// takeInput encodes the input for [WithInput].
+func (c *call) takeInput(in *InputRequired, answers map[string]any) {
 	if in == nil {
-		o.fail(errors.New("WithInput: no InputRequired"))
+		c.fail(errors.New("WithInput: InputRequired is nil"))
 		return
 	}
 	state := bytes.TrimSpace(in.State)
 	if cur := jsonrpc.NewCursor(state, 0); len(state) > 0 {
 		cur.StringBytes()
 		if cur.End(); cur.Err() != nil {
-			o.fail(errors.New("WithInput: the state is not a JSON string"))
+			c.fail(errors.New("WithInput: the state is not a JSON string"))
 			return
 		}
 	}
@@ -246,23 +248,23 @@ func (o *callOptions) takeInput(in *InputRequired, answers map[string]any) {
 	for i, q := range in.Requests {
 		answer, there := answers[q.Key]
 		if !there {
-			o.fail(fmt.Errorf("WithInput: no answer to %q", q.Key))
+			c.fail(fmt.Errorf("WithInput: no answer to %q", q.Key))
 			return
 		}
 		data, err := json.Marshal(answer)
 		if err != nil {
-			o.fail(fmt.Errorf("WithInput: answer to %q: %w", q.Key, err))
+			c.fail(fmt.Errorf("WithInput: answer to %q: %w", q.Key, err))
 			return
 		}
-		if err := checkObject(data); err != nil {
-			o.fail(fmt.Errorf("WithInput: answer to %q %w", q.Key, err))
+		if err := wire.CheckObject(data); err != nil {
+			c.fail(fmt.Errorf("WithInput: answer to %q %w", q.Key, err))
 			return
 		}
 		encoded[i] = data
 	}
 	if len(answers) != len(in.Requests) {
-		o.fail(errors.New("WithInput: there is an answer to what was not asked"))
+		c.fail(fmt.Errorf("WithInput: expected %d answers, got %d", len(in.Requests), len(answers)))
 		return
 	}
-	o.input = appendInput(nil, in, encoded)
+	c.msg.input = appendInput(nil, in, encoded)
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// onModern runs a test in fake time with a modern server that answers by event streams.
+// onModern runs a test in fake time with a modern server that answers with event streams.
 func onModern(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Modern, true})) })
@@ -40,7 +40,7 @@ func refuseOnce(srv *mcptest.Server, method string, status int) {
 
 type questionsOf = map[string]mcptest.InputRequest
 
-// rounds is a tool whose executions are scripted, the last one for all that come after.
+// rounds is a tool with scripted executions. The last one repeats.
 func rounds(scripts ...mcptest.ToolFunc) mcptest.ToolFunc {
 	var mu sync.Mutex
 	n := 0
@@ -63,7 +63,7 @@ func requires(q questionsOf, state string) mcptest.ToolFunc {
 	}
 }
 
-// The state goes back byte for byte, whatever the escapes in it.
+// The state is sent back byte for byte, whatever its escapes.
 func TestStateGoesBackByteForByte(t *testing.T) {
 	for _, state := range []string{
 		`""`, `"plain"`, `"a\/b\ud83d\ude00\u0000"`, `"<&>\u003c"`, `"\ud800"`, `"é\u00e9 \u2028"`, `"` + strings.Repeat(`\u0061\\`, 50_000) + `"`,
@@ -90,7 +90,7 @@ func TestStateGoesBackByteForByte(t *testing.T) {
 	}
 }
 
-// A round has the answers and the state of the one before it, and nothing of earlier ones.
+// A round carries the answers and the state of the round before it, and nothing of earlier ones.
 func TestRoundsHaveNothingOfEarlierOnes(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -120,8 +120,8 @@ func TestRoundsHaveNothingOfEarlierOnes(t *testing.T) {
 	})
 }
 
-// Each round is a request of its own: another id, another progress token, whose
-// progress arrives; and the same in everything else.
+// Each round is a separate request: it has a new ID and a new progress token, whose progress
+// arrives. Everything else is the same.
 func TestEachRoundIsARequest(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		round := 0
@@ -156,7 +156,7 @@ func TestEachRoundIsARequest(t *testing.T) {
 	})
 }
 
-// Sixteen rounds are enough, or as many as the options say.
+// At most sixteen rounds are allowed, or as many as the options say.
 func TestInputRoundsHaveALimit(t *testing.T) {
 	for _, test := range []struct{ option, asks, limit int }{
 		{0, 16, 0}, {0, 17, 16}, {0, 1000, 16}, {2, 2, 0}, {2, 3, 2}, {-1, 40, 0},
@@ -202,8 +202,8 @@ func TestInputRoundsHaveALimit(t *testing.T) {
 	}
 }
 
-// All questions of a result are answered before the call is made again, each
-// answer under the key of its question, whatever the keys are and whoever answers last.
+// All input requests of a result are answered before the call is made again, each answer under the
+// key of its request, whatever the keys are and whichever handler is last.
 func TestAnswersAreKeyedAsAsked(t *testing.T) {
 	keys := []string{"", "a", "a\"b\\", "ключ", "<&>", "\u0000", "__proto__", strings.Repeat("k", 5000)}
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
@@ -241,7 +241,7 @@ func TestAnswersAreKeyedAsAsked(t *testing.T) {
 	})
 }
 
-// The first question that fails ends the call, at once, and the contexts of the other handlers.
+// The first handler that fails ends the call at once, and the contexts of the other handlers.
 func TestOneFailedQuestionEndsTheCall(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		q := questionsOf{"roots": {Method: listRoots}}
@@ -287,7 +287,7 @@ func TestOneFailedQuestionEndsTheCall(t *testing.T) {
 	})
 }
 
-// A question that fails ends the call also while others wait for one of the sixteen to be done.
+// A handler that fails ends the call even while other requests wait for one of the sixteen slots.
 func TestFailedQuestionWhileOthersWaitTheirTurn(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		q := questionsOf{"!": {Method: listRoots}} // the first
@@ -308,8 +308,8 @@ func TestFailedQuestionWhileOthersWaitTheirTurn(t *testing.T) {
 	})
 }
 
-// With WithManualInput the caller sees what is required, and no handler does;
-// WithInput goes on, also from JSON, in another session, round after round.
+// With WithManualInput the caller gets what is required, and no handler is called. WithInput
+// continues, also from JSON, in another session, round after round.
 func TestManualInput(t *testing.T) {
 	const state = `"a\/b\ud83d\ude00\u0000"`
 	script := func() mcptest.ToolFunc {
@@ -384,7 +384,7 @@ func askManually(t *testing.T, s *mcpclient.Session, what string, opts ...mcpcli
 	return res.Input
 }
 
-// After WithInput alone, what is required next is for the handlers again.
+// With WithInput alone, the handlers give the input that is required next.
 func TestHandlersGoOnAfterWithInput(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", rounds(requires(questionsOf{"a": {Method: listRoots}}, `"1"`), requires(questionsOf{"b": {Method: elicit, Params: aForm}}, `"2"`), done))
@@ -398,7 +398,7 @@ func TestHandlersGoOnAfterWithInput(t *testing.T) {
 	})
 }
 
-// Answers that do not fit what was asked are not sent.
+// Answers that do not match the requests are not sent.
 func TestInputThatCannotBeSent(t *testing.T) {
 	asked := func(keys ...string) *mcpclient.InputRequired {
 		in := &mcpclient.InputRequired{State: json.RawMessage(`"s"`)}
@@ -439,7 +439,7 @@ func TestInputThatCannotBeSent(t *testing.T) {
 	})
 }
 
-// A raw request gets what the server said, whatever it requires.
+// The caller of a raw request gets the result as sent, whatever it requires.
 func TestRawRequestIsNotAnswered(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -454,7 +454,7 @@ func TestRawRequestIsNotAnswered(t *testing.T) {
 	})
 }
 
-// Calls that ask at the same time get their own answers, and none of another's.
+// Calls that require input at the same time get their own answers.
 func TestAnswersStayWithTheirCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {

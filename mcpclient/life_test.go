@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The ordinary life of a session is the same in both eras and both kinds of reply.
+// A session behaves the same in both eras and with both kinds of reply.
 func TestLifeOfASession(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Resources = []mcptest.Resource{{URI: "file:///a b", Name: "a", Text: "alpha"}, {URI: "file:///ü", Name: "u", Text: "umlaut"}}
@@ -51,7 +51,7 @@ func TestLifeOfASession(t *testing.T) {
 	})
 }
 
-// introduced checks what a session knows of its server.
+// introduced checks what a session knows about its server.
 func introduced(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	t.Helper()
 	require.Equal(t, "mcptest", s.ServerInfo().Name)
@@ -71,7 +71,7 @@ func introduced(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	require.Contains(t, string(srv.Requests("initialize")[0].Params), `{"name":"tester","version":"3"}`)
 }
 
-// lists checks walks over pages, of which one has the empty string as its cursor.
+// lists checks walks over pages, one of which has the empty string as its cursor.
 func lists(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	t.Helper()
 	srv.PageSize = 2
@@ -100,7 +100,7 @@ func lists(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	require.Equal(t, "ask", prompts.Items[0].Name)
 }
 
-// calls checks tool calls with what belongs to them.
+// calls checks tool calls and their options.
 func calls(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	t.Helper()
 	args := map[string]any{"n": 1}
@@ -130,8 +130,8 @@ func calls(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	require.Equal(t, 3, srv.Executions("echo"))
 }
 
-// Progress and log messages of a call come in order, on the call's goroutine,
-// before the call returns. The JSON answer has no room for them.
+// Progress and log messages of a call are delivered in order, on the goroutine of the call, before
+// it returns. A JSON answer has no room for them.
 func TestProgressAndLogComeBeforeTheResult(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "work", func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
@@ -169,7 +169,7 @@ func TestProgressAndLogComeBeforeTheResult(t *testing.T) {
 	})
 }
 
-// A tool that fails says so in its result: that is no error of the call.
+// A tool that fails reports it in its result, which is no error of the call.
 func TestToolErrorIsAResult(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "fail", func(context.Context, *mcptest.Call) (json.RawMessage, error) {
@@ -183,7 +183,7 @@ func TestToolErrorIsAResult(t *testing.T) {
 	})
 }
 
-// The same session over the network of this machine, in real time.
+// The same session over the loopback interface, in real time.
 func TestLifeOverLoopback(t *testing.T) {
 	for _, m := range modes {
 		t.Run(m.String(), func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// walkAll ranges over the tools to the end and returns how many there were.
+// walkAll ranges over all tools and returns their number.
 func walkAll(t *testing.T, s *mcpclient.Session) (n int, err error) {
 	t.Helper()
 	for _, e := range s.Tools(t.Context()) {
@@ -26,7 +26,7 @@ func walkAll(t *testing.T, s *mcpclient.Session) (n int, err error) {
 	return n, err
 }
 
-// answerLists answers each tools/list by f, which gets how many came before.
+// answerLists answers each tools/list with f, which gets the number of earlier ones.
 func answerLists(srv *mcptest.Server, f func(n int) map[string]any) {
 	n := 0
 	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -59,7 +59,7 @@ func limited(t *testing.T, err error, what string, limit int64) {
 	require.Equal(t, limit, l.Limit)
 }
 
-// A server with pages without end, each with a new cursor, is left at the limit.
+// A walk over endless pages, each with a new cursor, ends at the limit.
 func TestEndlessListOfPages(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		answerLists(srv, func(n int) map[string]any {
@@ -78,7 +78,7 @@ func TestEndlessListOfPages(t *testing.T) {
 	})
 }
 
-// The limits are the user's to set: lower, or none.
+// The user can lower the limits or lift them.
 func TestListLimitsAreOptions(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.PageSize = 2
@@ -98,7 +98,7 @@ func TestListLimitsAreOptions(t *testing.T) {
 	})
 }
 
-// A cursor that comes again would never end.
+// A repeated cursor would make the walk endless.
 func TestRepeatedCursorIsAnError(t *testing.T) {
 	for name, cursors := range map[string][]string{"same": {"a", "a"}, "empty": {"", ""}, "circle": {"a", "b", "c", "a"}} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestRepeatedCursorIsAnError(t *testing.T) {
 	}
 }
 
-// A walk asks for a page when the loop gets there, and stops when the loop does.
+// A walk requests a page when the loop reaches it, and stops when the loop does.
 func TestWalkIsLazyAndStartsAnew(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.PageSize = 1
@@ -141,7 +141,7 @@ func TestWalkIsLazyAndStartsAnew(t *testing.T) {
 	})
 }
 
-// What is larger than allowed fails its call only, as JSON and as an event.
+// An oversized reply fails only its own call, as JSON and as an event.
 func TestReplyOverTheLimit(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "huge", func(_ ctx, _ *mcptest.Call) (jsonRaw, error) { return mcptest.Text(strings.Repeat("x", 100_000)), nil })
@@ -158,7 +158,7 @@ func TestReplyOverTheLimit(t *testing.T) {
 	})
 }
 
-// A result that nests too deep is not decoded.
+// A result that nests too deeply is not decoded.
 func TestReplyTooDeep(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "deep", func(_ ctx, _ *mcptest.Call) (jsonRaw, error) {
@@ -171,7 +171,7 @@ func TestReplyTooDeep(t *testing.T) {
 	})
 }
 
-// AllTools returns what all pages hold, the damaged items with their bytes.
+// AllTools returns the items of all pages and the invalid items with their bytes.
 func TestAllTools(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		bad := map[string]any{"title": "no name"}
@@ -197,7 +197,7 @@ func TestAllTools(t *testing.T) {
 		require.ErrorContains(t, damaged[1].Err, `no "name"`)
 
 		all, damaged, err = s.AllTools(t.Context())
-		limited(t, err, "damaged list items", 3)
+		limited(t, err, "invalid list items", 3)
 		require.Empty(t, all)
 		require.Empty(t, damaged)
 		echoes(t, s)

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -156,11 +156,12 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessio
 		if r.generation == state.generation {
 			return nil
 		}
-		generation, err := s.askFor(ctx, nil, methodSubscribe, uri)
+		c := s.newQuery(ctx, message{method: methodSubscribe, params: wire.URIParams(uri)}, &wire.Empty{}, nil)
+		err := c.do()
 		switch {
 		case err == nil:
-			r.generation, r.doubt = generation, 0
-		case stageOf(err) == transport.MaybeSent:
+			r.generation, r.doubt = c.state.generation, 0
+		case verdict.StageOf(err) == transport.MaybeSent:
 			r.doubt = state.generation
 		}
 		return err
@@ -179,8 +180,8 @@ func (t *subscribedResources) drop(ctx context.Context, s *Session, state *sessi
 			return nil
 		}
 		r.generation, r.doubt = 0, 0
-		_, err := s.askFor(ctx, state, methodUnsubscribe, uri)
-		return err
+		msg := message{method: methodUnsubscribe, params: wire.URIParams(uri)}
+		return s.newStateRequest(ctx, state, msg, &wire.Empty{}).do(s.opts.Retry)
 	})
 	if !left {
 		t.release(uri, r)
@@ -218,16 +219,4 @@ func (r *subscribedResource) talk(ctx context.Context, f func() error) error {
 	}
 	defer func() { <-r.turn }()
 	return f()
-}
-
-// askFor sends a request about one resource and returns the generation in which it was taken.
-func (s *Session) askFor(ctx context.Context, on *sessionState, method, uri string) (uint64, error) {
-	c := &call{
-		ctx: ctx, on: on, method: method, params: append(jsonrpc.AppendString([]byte(`{"uri":`), uri), '}'), result: &wire.Empty{},
-		repeatable: true, tryBound: true, callOptions: s.newCallOptions(nil),
-	}
-	if err := s.do(c); err != nil {
-		return 0, err
-	}
-	return c.used.generation, nil
 }

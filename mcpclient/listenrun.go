@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -13,7 +14,7 @@ func (l *Subscription) run() {
 	defer stop()
 	defer l.cancel(nil)
 	defer l.s.side.leave(l.s, l)
-	l.budget = newRetryBudget(l.s, &call{})
+	l.budget = newRetryBudget(&l.s.watch, l.s.opts.Retry, nil)
 	for {
 		state := l.s.now.Load()
 		serve := l.runLegacy
@@ -108,8 +109,8 @@ func (l *Subscription) failure() *Error {
 	case errors.As(cause, &timeout):
 		e.Kind, e.Stage, e.Outcome = KindTimeout, transport.MaybeSent, Unknown
 	default:
-		v := judge(unwrapNoStream(cause), situation{repeatable: true, modern: true})
-		e.Kind, e.Stage, e.Outcome = v.kind, stageOf(cause), v.outcome
+		v := verdict.Judge(unwrapNoStream(cause), verdict.Situation{Repeatable: true, Modern: true})
+		e.Kind, e.Stage, e.Outcome = Kind(v.Kind), verdict.StageOf(cause), Outcome(v.Outcome)
 	}
 	return e
 }

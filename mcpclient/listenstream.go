@@ -47,8 +47,8 @@ func (l *listenStream) open(parent context.Context, f Filter) error {
 		defer l.patience.Stop()
 	}
 	l.id = l.s.nextID()
-	c := &call{s: l.s, used: l.state, method: methodListen, params: f.params(), id: l.id}
-	req := streamablehttp.Request{ID: c.id, Method: c.method, Body: c.encode(), Cancel: cancel}
+	msg := message{method: methodListen, params: f.params(), id: l.id}
+	req := streamablehttp.Request{ID: msg.id, Method: msg.method, Body: msg.encode(l.state, l.s.level.Load()), Cancel: cancel}
 	err := l.s.conn.Call(ctx, l.state.http, &req, l)
 	if err != nil && l.cancelled.Load() {
 		return errCancelledByServer

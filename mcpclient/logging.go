@@ -39,19 +39,15 @@ func (s *Session) SetLogLevel(ctx context.Context, level mcp.LoggingLevel, opts 
 		s.level.Store(&level)
 		return nil
 	}
-	if err := s.do(s.setLevel(ctx, nil, level, opts)); err != nil {
+	if err := s.newQuery(ctx, setLevel(level), &wire.Empty{}, opts).do(); err != nil {
 		return err
 	}
 	s.level.Store(&level)
 	return nil
 }
 
-func (s *Session) setLevel(ctx context.Context, on *sessionState, level mcp.LoggingLevel, opts []CallOption) *call {
-	params := append(jsonrpc.AppendString([]byte(`{"level":`), string(level)), '}')
-	return &call{
-		ctx: ctx, on: on, method: methodSetLevel, params: params, result: &wire.Empty{},
-		repeatable: true, tryBound: true, callOptions: s.newCallOptions(opts),
-	}
+func setLevel(level mcp.LoggingLevel) message {
+	return message{method: methodSetLevel, params: append(jsonrpc.AppendString([]byte(`{"level":`), string(level)), '}')}
 }
 
 // restoreLevel tells a new legacy session the level that the old one knew.
@@ -60,7 +56,7 @@ func (s *Session) restoreLevel(state *sessionState) {
 	if level == nil || state.modern() {
 		return
 	}
-	if err := s.do(s.setLevel(s.root, state, *level, nil)); err != nil {
+	if err := s.newStateRequest(s.root, state, setLevel(*level), &wire.Empty{}).do(s.opts.Retry); err != nil {
 		s.log.Warn("log level not restored", "error", brief(err))
 	}
 }

@@ -9,20 +9,18 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/hawser-mcp/hawser/internal/httpstatus"
-	"github.com/hawser-mcp/hawser/transport"
-
+	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/internal/wire"
+	"github.com/hawser-mcp/hawser/transport"
 )
 
-// negotiate finds out which era and revision the endpoint speaks and returns
-// the state to talk to it (2026-07-28, "Backward Compatibility"). It asks
-// server/discover first, which a legacy server cannot half-execute, unless the
-// hint or the cache says legacy.
+// negotiate finds out which era and revision the endpoint speaks and returns a session state for it
+// (2026-07-28, "Backward Compatibility"). It sends server/discover first, which a legacy server
+// cannot half execute, unless the hint or the cache says legacy.
 //
-// Only a reply can be evidence about the era: network failures, timeouts, 401
-// and 403 prove nothing and end the negotiation; 5xx after its retries allows
-// one initialize, whose success is not remembered.
+// Only a reply is evidence about the era: network failures, timeouts, 401 and 403 prove nothing and
+// end the negotiation. A 5xx after its retries allows one initialize, whose success is not
+// remembered.
 func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error) {
 	if pinned := s.opts.ProtocolVersion; pinned != "" {
 		if eraOf(pinned) == EraModern {
@@ -36,7 +34,7 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 	var refusal error // of an initialize that was sent first
 	if hint == EraLegacy {
 		next, err := s.initialize(ctx, legacyVersion, 0)
-		if err == nil || !speaksModern(err) {
+		if err == nil || !verdict.ProvesModern(err) {
 			return next, err
 		}
 		refusal = err
@@ -46,17 +44,25 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 		s.opts.EraCache.Store(s.endpoint, EraModern)
 		return next, nil
 	}
-	version, tries, legacy := legacyEvidence(err)
+	legacy, outage := verdict.SuggestsLegacy(err)
+	version, tries := legacyVersion, 0
+	if outage {
+		tries = 1
+	}
+	var only *onlyLegacyError
 	switch {
+	case errors.As(err, &only):
+		version = only.version
 	case !legacy:
 		return nil, err
-	case refusal != nil && version == legacyVersion:
+	}
+	if refusal != nil && version == legacyVersion {
 		return nil, refusal // it would be the same request again
 	}
 	next, initErr := s.initialize(ctx, version, tries)
 	if initErr != nil {
 		if tries == 1 {
-			return nil, err // the outage that discover met tells more
+			return nil, err // discover's error says more
 		}
 		return nil, initErr
 	}
@@ -69,70 +75,12 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 // errNoCommonVersion is wrapped by errors of KindVersion.
 var errNoCommonVersion = errors.New("no common protocol version")
 
-// onlyLegacyError is discover's when the server names nothing but legacy revisions.
+// onlyLegacyError is the error of discover if the server names only legacy revisions.
 type onlyLegacyError struct{ version string }
 
 func (e *onlyLegacyError) Error() string { return "the server speaks only legacy revisions" }
 
-// speaksModern reports whether the refusal of an initialize proves a modern server.
-func speaksModern(err error) bool {
-	var rpc *RPCError
-	if errors.As(err, &rpc) && modernCode(rpc.Code) {
-		return true
-	}
-	var status *HTTPError
-	if !errors.As(err, &status) {
-		return errors.As(err, &rpc) && rpc.Code == CodeMethodNotFound
-	}
-	if status.RPC != nil && modernCode(status.RPC.Code) {
-		return true
-	}
-	return status.Status == http.StatusBadRequest || status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed
-}
-
-// modernCode reports whether a code is one of those that 2026-07-28 introduced.
-func modernCode(code int64) bool {
-	return code == CodeHeaderMismatch || code == CodeMissingCapability || code == CodeUnsupportedVersion
-}
-
-// legacyEvidence reads from discover's error whether the server is a legacy
-// one, and with which revision and how many tries (0: as usual) to greet it.
-func legacyEvidence(err error) (version string, tries int, legacy bool) {
-	var (
-		only     *onlyLegacyError
-		rpc      *RPCError
-		status   *HTTPError
-		protocol *ProtocolError
-	)
-	switch {
-	case errors.As(err, &only):
-		return only.version, 0, true
-	case errors.As(err, &status):
-		return statusEvidence(status)
-	case errors.As(err, &rpc):
-		return statusEvidence(&HTTPError{Status: rpc.Status, RPC: rpc})
-	case errors.As(err, &protocol):
-		return legacyVersion, 0, true
-	}
-	return "", 0, false
-}
-
-func statusEvidence(e *HTTPError) (string, int, bool) {
-	class := httpstatus.Of(e.Status)
-	switch {
-	case e.RPC != nil && modernCode(e.RPC.Code):
-		return "", 0, false
-	case class == httpstatus.NotFound && isUnknownMethod(e.RPC):
-		return "", 0, false // how a modern server refuses a method
-	case class == httpstatus.Broken || e.Status == http.StatusNotImplemented || e.Status == http.StatusHTTPVersionNotSupported:
-		return legacyVersion, 1, true
-	case class == httpstatus.Denied, class == httpstatus.Limited, class == httpstatus.Unsettled, class == httpstatus.Redirect:
-		return "", 0, false
-	}
-	return legacyVersion, 0, true // another 4xx, or an error in a 2xx: a server that does not know the method
-}
-
-// discover asks a modern server what it is.
+// discover gets a modern server's description of itself.
 func (s *Session) discover(ctx context.Context, version string) (*sessionState, error) {
 	state := &sessionState{era: EraModern, version: version, http: s.conn.NewSession(version, "", true), meta: s.modernMeta(version)}
 	var result discoverResult
@@ -145,7 +93,7 @@ func (s *Session) discover(ctx context.Context, version string) (*sessionState, 
 		switch {
 		case !refused:
 			return nil, err
-		case contains(supported, version) && !retried: // also when it is the very version just sent
+		case contains(supported, version) && !retried: // even if it is the version just sent
 			continue
 		case s.opts.ProtocolVersion == "" && newestLegacy(supported) != "":
 			return nil, s.versionError(methodDiscover, &onlyLegacyError{newestLegacy(supported)})
@@ -153,7 +101,7 @@ func (s *Session) discover(ctx context.Context, version string) (*sessionState, 
 		return nil, s.versionError(methodDiscover, fmt.Errorf("%w: the server speaks %s", errNoCommonVersion, quoteAll(supported)))
 	}
 	if len(result.SupportedVersions) == 0 {
-		// Servers exist that answer anything with an empty result: no evidence of the modern era.
+		// Some servers answer anything with an empty result: that is no evidence of the modern era.
 		return nil, &Error{Kind: KindProtocol, Method: methodDiscover, Stage: transport.Answered, Outcome: Answered, Tries: 1, harmless: true,
 			Err: &ProtocolError{Reason: "the result of server/discover names no version", Status: http.StatusOK}}
 	}
@@ -167,8 +115,8 @@ func (s *Session) discover(ctx context.Context, version string) (*sessionState, 
 	return state, nil
 }
 
-// discoverResult is the result of server/discover. Its ServerInfo sits in
-// _meta; pre-release servers put it at the top.
+// discoverResult is the result of server/discover. ServerInfo is in _meta; servers of pre-releases
+// have it at the top.
 type discoverResult struct {
 	SupportedVersions []string               `json:"supportedVersions"`
 	Capabilities      mcp.ServerCapabilities `json:"capabilities"`
@@ -186,28 +134,17 @@ func (r *discoverResult) server() mcp.Implementation {
 	return r.ServerInfo
 }
 
-// refusedVersion reads the error of a server that does not speak the request's revision.
+// refusedVersion reports whether err says that the server does not speak the revision of the
+// request, and returns the revisions that it names instead.
 func refusedVersion(err error) (supported []string, refused bool) {
-	var rpc *RPCError
-	var status *HTTPError
-	if !errors.As(err, &rpc) && errors.As(err, &status) {
-		rpc = status.RPC
-	}
-	if rpc == nil || rpc.Code != CodeUnsupportedVersion {
-		return nil, false
-	}
-	var data struct {
-		Supported []string `json:"supported"`
-	}
-	_ = json.Unmarshal(rpc.Data, &data) // without a list there is nothing in common
-	return data.Supported, true
+	return verdict.RefusedVersion(verdict.RPCError(err))
 }
 
 func (s *Session) versionError(method string, err error) error {
 	return &Error{Kind: KindVersion, Method: method, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err, harmless: true}
 }
 
-// modernMeta encodes once the members that _meta of every modern request has.
+// modernMeta encodes the members that _meta of every modern request has.
 func (s *Session) modernMeta(version string) []byte {
 	member := func(key string, value any) string {
 		data, err := json.Marshal(value)
@@ -221,26 +158,37 @@ func (s *Session) modernMeta(version string) []byte {
 		member(mcp.MetaKeyClientCapabilities, s.opts.Handlers.capabilities(EraModern)))
 }
 
-// maxHandshake bounds the reply in which a server describes itself, while it is
-// read. What it says is kept for as long as the session lives.
+// maxHandshake bounds the reply in which a server describes itself, in bytes. The description is
+// kept for as long as the session lives.
 const maxHandshake = 1 << 20
 
-// handshake sends one request of the negotiation on a state that is not the
-// session's yet. Tries 0 means the session's policy.
+// handshake sends one request of the negotiation on a state that is not the session's yet. Tries 0
+// means those of the session's policy.
 func (s *Session) handshake(
 	ctx context.Context, state *sessionState, method string, params []byte, result any, onHeader func(http.Header), tries int,
 ) error {
 	var raw json.RawMessage
-	c := &call{
-		ctx: ctx, on: state, method: method, params: params, repeatable: true, tryBound: true, maxTries: tries, maxReply: maxHandshake,
-		result: &wire.RawResult{Out: &raw}, onHeader: onHeader, callOptions: s.newCallOptions(nil),
-	}
-	if err := s.do(c); err != nil {
+	r := s.newStateRequest(ctx, state, message{method: method, params: params}, &wire.RawResult{Out: &raw})
+	r.maxReply, r.onHeader = maxHandshake, onHeader
+	if err := r.do(s.handshakeRetry(tries)); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(raw, result); err != nil {
 		bad := &ProtocolError{Reason: "result of " + method + " does not decode", Status: http.StatusOK, Err: err}
-		return c.failed(verdict{kind: KindProtocol}, bad)
+		return r.failed(KindProtocol, bad)
 	}
 	return nil
+}
+
+// handshakeRetry returns the retries of a request of the negotiation: Options.ConnectRetry while
+// Connect runs, else Options.Retry. Tries 0 means those of the policy.
+func (s *Session) handshakeRetry(tries int) Retry {
+	policy := s.opts.Retry
+	if s.now.Load() == nil {
+		policy = s.opts.ConnectRetry
+	}
+	if tries > 0 {
+		policy.MaxTries = tries
+	}
+	return policy
 }

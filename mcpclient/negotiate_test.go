@@ -25,19 +25,19 @@ func onDiscover(srv *mcptest.Server, answer func(w http.ResponseWriter, m *mcpte
 	}
 }
 
-// rpc answers with a status and a JSON-RPC error of the request's id.
+// rpc answers with a status and a JSON-RPC error with the request's ID.
 func rpc(code int, rpcCode int64, data any) func(http.ResponseWriter, *mcptest.Message) {
 	return func(w http.ResponseWriter, m *mcptest.Message) {
 		mcptest.WriteJSON(w, code, mcptest.ErrorResponse(m.ID, &mcptest.Error{Code: rpcCode, Message: "no", Data: data}))
 	}
 }
 
-// nobody answers with a status and a JSON-RPC error without an id.
+// nobody answers with a status and a JSON-RPC error without an ID.
 func nobody(code int, rpcCode int64) func(http.ResponseWriter, *mcptest.Message) {
 	return func(w http.ResponseWriter, _ *mcptest.Message) { mcptest.WriteError(w, code, nil, rpcCode, "no") }
 }
 
-// evidence is what replies to server/discover say about the era.
+// evidence lists what replies to server/discover prove about the era.
 func evidence() []evidenceRow {
 	return []evidenceRow{
 		{"400 plain", status(400, "Bad Request"), 0},
@@ -78,8 +78,8 @@ type evidenceRow struct {
 	kind   mcpclient.Kind // 0: a legacy session
 }
 
-// A legacy server is greeted with initialize, once; a modern one, or where
-// nothing was proved, never.
+// The client sends initialize once to a legacy server, and never to a modern one or if nothing was
+// proved.
 func TestEvidenceAboutTheEra(t *testing.T) {
 	for _, row := range evidence() {
 		t.Run(row.name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestEvidenceAboutTheEra(t *testing.T) {
 	}
 }
 
-// The conformance server refuses the first request with the very version it supports.
+// The conformance server refuses the first request with the version that it supports.
 func TestVersionRefusedThoughSupported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, false})
@@ -124,7 +124,7 @@ func TestVersionRefusedThoughSupported(t *testing.T) {
 	})
 }
 
-// It is tried again once, not for ever.
+// The request is retried once, not for ever.
 func TestVersionRefusedForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, false})
@@ -136,7 +136,7 @@ func TestVersionRefusedForEver(t *testing.T) {
 	})
 }
 
-// A server that names legacy versions only is greeted with the newest of those that both know.
+// A server that names only legacy versions is sent an initialize with the newest version in common.
 func TestOnlyLegacyVersionsSupported(t *testing.T) {
 	supported := []string{"2024-11-05", "2025-03-26", "2025-06-18"}
 	for name, answer := range map[string]func(http.ResponseWriter, *mcptest.Message){
@@ -159,8 +159,8 @@ func TestOnlyLegacyVersionsSupported(t *testing.T) {
 	}
 }
 
-// An outage proves nothing. When discover met nothing but 5xx, one initialize
-// is tried; what it finds holds for this session only.
+// An outage proves nothing. If discover got only 5xx replies, the client tries one initialize,
+// whose result holds for this session only.
 func TestOutageAllowsOneInitialize(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		onDiscover(srv, status(503, ""))
@@ -185,7 +185,7 @@ func TestOutageAllowsOneInitialize(t *testing.T) {
 	})
 }
 
-// A remembered era saves the detour, and a wrong memory is corrected, in both directions.
+// A remembered era saves a round trip, and a wrong memory is corrected, in both directions.
 func TestEraCache(t *testing.T) {
 	cache := new(mcpclient.EraCache)
 	t.Run("legacy is remembered", func(t *testing.T) {
@@ -219,7 +219,7 @@ func TestEraCache(t *testing.T) {
 	})
 }
 
-// The cache is bounded and forgets the oldest.
+// The cache is bounded and forgets the oldest entry.
 func TestEraCacheIsBounded(t *testing.T) {
 	var cache mcpclient.EraCache
 	for i := range 2000 {
@@ -240,7 +240,7 @@ func TestEraCacheIsBounded(t *testing.T) {
 	require.Equal(t, mcpclient.EraUnknown, none.Lookup("x"))
 }
 
-// A pinned version is spoken without a detour, or not at all.
+// A pinned version is used without negotiation, or not at all.
 func TestPinnedVersion(t *testing.T) {
 	t.Run("legacy", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -274,7 +274,8 @@ func TestPinnedVersion(t *testing.T) {
 	})
 }
 
-// A server may negotiate down. Before 2025-06-18 there was no version header, which the server checks.
+// A server may negotiate an older revision. Before 2025-06-18 there was no version header, which
+// the server checks.
 func TestNegotiatedDown(t *testing.T) {
 	for _, version := range []string{"2025-06-18", "2025-03-26"} {
 		t.Run(version, func(t *testing.T) {
@@ -291,14 +292,13 @@ func TestNegotiatedDown(t *testing.T) {
 	}
 }
 
-// A version that nobody knows ends the negotiation; the session that the server
-// made for it is not left behind.
+// An unknown version ends the negotiation; the session that the server started for it is deleted.
 func TestNegotiatedToTheUnknown(t *testing.T) {
 	for _, version := range []string{"2099-01-01", "2024-11-05", "2026-07-28", ""} {
 		t.Run(version, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				srv.Negotiate = func(string) string { return version }
-				// What follows is refused or not by other rules than this test's.
+				// Rules that this test is not about decide what happens next.
 				srv.Intercept = func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 					if r.Method == http.MethodDelete {
 						srv.LoseSessions()
@@ -317,7 +317,7 @@ func TestNegotiatedToTheUnknown(t *testing.T) {
 	}
 }
 
-// A server whose handshake breaks off halfway does not keep a session.
+// If the handshake fails halfway, the session on the server is deleted.
 func TestHalfAHandshakeIsCleanedUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -335,7 +335,7 @@ func TestHalfAHandshakeIsCleanedUp(t *testing.T) {
 	})
 }
 
-// A session id that no header can carry back is refused before it is used.
+// A session ID that cannot be sent in a header is refused before it is used.
 func TestImpossibleSessionID(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -352,7 +352,7 @@ func TestImpossibleSessionID(t *testing.T) {
 	})
 }
 
-// A stateless legacy server gives no session id: nothing to lose, nothing to delete.
+// A stateless legacy server sends no session ID: there is nothing to lose or to delete.
 func TestStatelessLegacyServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Stateless = true
@@ -366,7 +366,8 @@ func TestStatelessLegacyServer(t *testing.T) {
 	})
 }
 
-// The version that was agreed on is refused one day: negotiated anew once, and the call is sent again.
+// If the negotiated version is refused later, the client negotiates again once and resends the
+// call.
 func TestVersionRefusedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, true})
@@ -394,7 +395,7 @@ func TestVersionRefusedLater(t *testing.T) {
 	})
 }
 
-// Where nobody listens nothing is proved, and nothing was sent.
+// A refused connection proves nothing about the era, and nothing was sent.
 func TestNobodyListens(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

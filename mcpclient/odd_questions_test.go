@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// An id that is longer than any sensible one is not sent back: its question is
-// passed over, and the call goes on.
+// A server request with an absurdly long ID is dropped, since the ID would have to be sent back.
+// The call goes on.
 func TestQuestionWithAHugeID(t *testing.T) {
 	for _, size := range []int{255, 1 << 20} { // and its quotes
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestQuestionWithAHugeID(t *testing.T) {
 	}
 }
 
-// Answers to a modern server's questions have no place in a legacy request.
+// Input for a modern server is never sent in a legacy request.
 func TestInputForALegacyServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})

@@ -21,17 +21,16 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// plain is an MCP server of few words, for wires on which net/http's server
-// cannot be made to fail the way that is wanted. It counts what arrived whole,
-// which is what it executed.
+// plain is a minimal MCP server for connections that net/http's server cannot be made to break as
+// needed. It counts the requests that arrived whole, which are those that it executed.
 type plain struct {
 	mu       sync.Mutex
 	executed []mcptest.Message
 	failed   bool // the one request that is to fail has failed
 }
 
-// execute takes one request that arrived whole. It reports whether this is the
-// one to fail, else how to answer it; an empty body is a 202.
+// execute takes one request that arrived whole. It reports whether this is the one to fail, or how
+// to answer it; an empty body is a 202.
 func (p *plain) execute(body []byte, fails string) (fail bool, answer []byte) {
 	var m mcptest.Message
 	if len(body) == 0 || json.Unmarshal(body, &m) != nil {
@@ -89,8 +88,8 @@ func listenAndServe(t *testing.T, ln net.Listener, serve func(c net.Conn)) {
 	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
 }
 
-// resetting serves HTTP/2 and resets the stream of one request with a code of
-// RFC 9113, section 7, after it has executed the request.
+// resetting serves HTTP/2 and resets the stream of one request with a code of RFC 9113, section 7,
+// after it has executed the request.
 func resetting(code uint32) func(t *testing.T, p *plain, method string) (url string) {
 	return func(t *testing.T, p *plain, method string) string {
 		t.Helper()
@@ -149,8 +148,7 @@ func (p *plain) serveHTTP2(c net.Conn, method string, code uint32) {
 	}
 }
 
-// dying serves HTTP/1 and closes the connection, which was used before, on one
-// request that it has executed.
+// dying serves HTTP/1 and closes a reused connection on one request that it has executed.
 func dying(t *testing.T, p *plain, method string) (url string) {
 	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -182,9 +180,9 @@ func dying(t *testing.T, p *plain, method string) (url string) {
 	return "http://" + ln.Addr().String() + "/mcp"
 }
 
-// A connection fails under a request that the server has executed. net/http
-// alone would run it again, up to seven times; so a list is repeated by the
-// table only, and a tool never.
+// A connection fails during a request that the server has executed. net/http alone would run it
+// again, up to seven times; so only the retry table repeats a list, and nothing repeats a tool
+// call.
 func TestNothingBelowRepeatsARequest(t *testing.T) {
 	for name, serve := range map[string]func(t *testing.T, p *plain, method string) (url string){
 		"HTTP2 PROTOCOL_ERROR": resetting(1),

@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// What cannot work is refused before anything is sent.
+// Invalid options are refused before anything is sent.
 func TestConnectRefusesWhatCannotWork(t *testing.T) {
 	refuse := roundTripper(func(*http.Request) (*http.Response, error) {
 		panic("nothing may be sent")
@@ -52,7 +52,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// Input of a call that cannot be sent fails that call, unsent.
+// Invalid input fails the call without sending it.
 func TestCallsRefuseWhatCannotWork(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -106,8 +106,8 @@ func TestNilArguments(t *testing.T) {
 	})
 }
 
-// Headers of the options go with each request to the endpoint, those of the
-// hook, too; an error of the hook fails its call, unsent.
+// Headers of the options and of the hook are sent with each request to the endpoint. An error of
+// the hook fails its call without sending it.
 func TestHeadersOfOptionsAndHook(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		type key struct{}
@@ -143,7 +143,7 @@ func TestHeadersOfOptionsAndHook(t *testing.T) {
 	})
 }
 
-// Nothing that the caller passed in is written to, and changing it afterwards changes nothing.
+// Nothing that the caller passed in is written to, and changing it later has no effect.
 func TestInputIsLeftAlone(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -179,7 +179,7 @@ func TestInputIsLeftAlone(t *testing.T) {
 	})
 }
 
-// The hosts that decorate the seam may write into a request's headers: no other request sees it.
+// Decorators of the seam may write into the headers of a request: no other request sees that.
 func TestDecoratorsMayWriteHeaders(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

@@ -6,12 +6,12 @@ import (
 	"iter"
 	"net/http"
 
-	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// list is one of the server's lists: how to ask for it and how to read it.
+// list is one of the server's lists: how to request and decode it.
 type list[T any] struct {
 	method string
 	items  wire.List[T]
@@ -34,23 +34,11 @@ var (
 	}
 )
 
-// listParams encodes the parameters of a list request. Nil asks for the first page; the empty
-// string is a cursor like any other (2026-07-28, "Pagination").
-func listParams(cursor *string) []byte {
-	if cursor == nil {
-		return nil
-	}
-	return append(jsonrpc.AppendString([]byte(`{"cursor":`), *cursor), '}')
-}
-
-// page reads one page. It logs the damaged items.
+// page requests one page. It logs the invalid items.
 func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []CallOption) (*Page[T], error) {
 	d := &wire.Page[T]{List: &l.items}
-	c := &call{
-		ctx: ctx, method: l.method, params: listParams(cursor), result: d,
-		repeatable: true, tryBound: true, callOptions: s.newCallOptions(opts),
-	}
-	if err := s.do(c); err != nil {
+	c := s.newQuery(ctx, message{method: l.method, params: wire.PageParams(cursor)}, d, opts)
+	if err := c.do(); err != nil {
 		return nil, err
 	}
 	page := publicPage(d)
@@ -58,7 +46,7 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 		s.log.Warn("left out a list item that cannot be read", "method", l.method, "error", item.Err)
 	}
 	if l.learn != nil {
-		page.Items = l.learn(s, page.Items, c.used.modern())
+		page.Items = l.learn(s, page.Items, c.state.modern())
 	}
 	return page, nil
 }
@@ -95,9 +83,9 @@ func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption) iter
 				return
 			}
 			cursor = page.NextCursor
-			sum := sha256.Sum256([]byte(*cursor)) // a cursor may be long: remember its digest only
+			sum := sha256.Sum256([]byte(*cursor)) // a cursor may be long: only its digest is kept
 			if _, again := seen[sum]; again {
-				reason := l.method + " gives a cursor it gave before"
+				reason := l.method + " repeats a cursor"
 				yield(nil, l.failed(KindProtocol, &streamablehttp.ProtocolError{Reason: reason, Status: http.StatusOK}))
 				return
 			}
@@ -124,27 +112,27 @@ func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.
 	}
 }
 
-// all returns the items and the damaged items of all pages; see pages. There may be as many damaged
+// all returns the items and the invalid items of all pages; see pages. There may be as many invalid
 // items as Limits.Items.
-func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items []T, damaged []InvalidItem, err error) {
+func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items []T, invalid []InvalidItem, err error) {
 	for page, err := range l.pages(ctx, s, opts) {
 		if err != nil {
 			return nil, nil, err
 		}
 		items = append(items, page.Items...)
-		if damaged = append(damaged, page.Invalid...); len(damaged) > s.opts.Limits.Items {
-			return nil, nil, l.tooMany("damaged list items", s.opts.Limits.Items)
+		if invalid = append(invalid, page.Invalid...); len(invalid) > s.opts.Limits.Items {
+			return nil, nil, l.tooMany("invalid list items", s.opts.Limits.Items)
 		}
 	}
-	return items, damaged, nil
+	return items, invalid, nil
 }
 
-// tooMany is the error for a list over a limit.
+// tooMany returns the error for a list over a limit.
 func (l *list[T]) tooMany(what string, limit int) error {
 	return l.failed(KindLimit, &streamablehttp.LimitError{What: what, Limit: int64(limit)})
 }
 
-// failed is the error for a list whose pages were answered, but make no list.
+// failed returns the error for a list whose pages were all answered.
 func (l *list[T]) failed(kind Kind, err error) error {
-	return &Error{Kind: kind, Method: l.method, Stage: stageOf(err), Outcome: Answered, Tries: 1, Err: err, harmless: true}
+	return &Error{Kind: kind, Method: l.method, Stage: verdict.StageOf(err), Outcome: Answered, Tries: 1, Err: err, harmless: true}
 }

@@ -27,14 +27,14 @@ type progressCalls struct {
 }
 
 func (p *progressCalls) add(c *call) {
-	c.telling = make(chan struct{}, 1)
+	c.callbackSlot = make(chan struct{}, 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.calls == nil {
 		p.calls = make(map[int64]*call)
 	}
-	c.token = c.s.tokens.Add(1)
-	p.calls[c.token] = c
+	c.msg.token = c.s.tokens.Add(1)
+	p.calls[c.msg.token] = c
 }
 
 // renew gives a call that is made again, as another request, a token of its own.
@@ -44,20 +44,20 @@ func (p *progressCalls) renew(c *call) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.calls, c.token)
-	c.token = c.s.tokens.Add(1)
-	p.calls[c.token] = c
+	delete(p.calls, c.msg.token)
+	c.msg.token = c.s.tokens.Add(1)
+	p.calls[c.msg.token] = c
 }
 
 // remove ends the telling. A callback that still runs on the standing stream's
 // goroutine is waited for, unless the call's context has ended.
 func (p *progressCalls) remove(c *call) {
 	p.mu.Lock()
-	delete(p.calls, c.token)
+	delete(p.calls, c.msg.token)
 	p.mu.Unlock()
-	c.told.Store(true)
+	c.closed.Store(true)
 	select {
-	case c.telling <- struct{}{}:
+	case c.callbackSlot <- struct{}{}:
 	case <-c.ctx.Done():
 	case <-c.s.root.Done():
 	}
@@ -83,7 +83,7 @@ func (s *Session) routeProgress(params []byte) {
 	}
 	c.Event()
 	select {
-	case c.telling <- struct{}{}:
+	case c.callbackSlot <- struct{}{}:
 		c.tell(p)
 	default:
 	}
@@ -94,11 +94,11 @@ func (s *Session) routeProgress(params []byte) {
 // it must not cost the call its answer.
 func (c *call) deliverProgress(params []byte) {
 	token, p, ok := decodeProgress(params)
-	if !ok || token != c.token {
+	if !ok || token != c.msg.token {
 		return
 	}
 	select {
-	case c.telling <- struct{}{}:
+	case c.callbackSlot <- struct{}{}:
 		c.tell(p)
 	case <-c.exchange.Done():
 	}
@@ -107,8 +107,8 @@ func (c *call) deliverProgress(params []byte) {
 // tell runs the callback, whose turn the caller has taken. No callback begins after
 // the call returned.
 func (c *call) tell(p Progress) {
-	defer func() { <-c.telling }()
-	if !c.told.Load() {
+	defer func() { <-c.callbackSlot }()
+	if !c.closed.Load() {
 		c.progress(c.ctx, p)
 	}
 }

@@ -2,10 +2,11 @@ package mcpclient
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 
-	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // Prompts yields the server's prompts like [Session.Tools] yields tools.
@@ -18,24 +19,51 @@ func (s *Session) ListPrompts(ctx context.Context, cursor *string, opts ...CallO
 	return promptList.page(ctx, s, cursor, opts)
 }
 
-// GetPrompt gets a prompt with its arguments filled in. The map is not changed; nil is no arguments.
+// GetPrompt returns a prompt with its arguments filled in. A nil map is no arguments. It is not
+// changed.
 func (s *Session) GetPrompt(ctx context.Context, name string, args map[string]string, opts ...CallOption) (*GetPromptResult, error) {
 	result := new(GetPromptResult)
-	c := &call{
-		ctx: ctx, method: methodGetPrompt, name: name, hasName: true, repeatable: true, tryBound: true,
-		callOptions: s.newCallOptions(opts),
+	c := s.newQuery(ctx, message{method: methodGetPrompt, name: name, hasName: true}, nil, opts)
+	var err error
+	if c.msg.params, err = wire.PromptParams(name, args); err != nil {
+		c.fail(err)
 	}
-	c.params = jsonrpc.AppendString([]byte(`{"name":`), name)
-	if len(args) > 0 {
-		data, err := json.Marshal(args)
-		if err != nil {
-			c.fail(err)
-		}
-		c.params = append(append(c.params, `,"arguments":`...), data...)
-	}
-	c.params = append(c.params, '}')
 	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
-	if err := s.do(c); err != nil {
+	if err := c.do(); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// CompleteResult holds the values that the server proposes for an argument, at most 100.
+type CompleteResult struct {
+	mcp.CompleteResult
+	// HasTotal says that the server sent the total number of values.
+	HasTotal bool
+}
+
+// PromptRef returns a reference to a prompt for [Session.Complete].
+func PromptRef(name string) mcp.PromptReference {
+	return mcp.PromptReference{Type: wire.RefPrompt, Name: name}
+}
+
+// TemplateRef returns a reference to a resource template for [Session.Complete].
+func TemplateRef(uriTemplate string) mcp.ResourceReference {
+	return mcp.ResourceReference{Type: wire.RefResource, URI: uriTemplate}
+}
+
+// Complete returns proposals for an argument of a prompt or resource template while a user types it
+// (2026-07-28, "Completion"). params.Ref is the result of [PromptRef] or [TemplateRef]. Values that
+// were chosen before go into params.Context, which is not sent to servers before 2025-06-18.
+func (s *Session) Complete(ctx context.Context, params mcp.CompleteParams, opts ...CallOption) (*CompleteResult, error) {
+	result := new(CompleteResult)
+	c := s.newQuery(ctx, message{method: methodComplete}, result.decoder(), opts)
+	var err error
+	withContext := s.now.Load().version >= mcp.ProtocolVersion20250618
+	if c.msg.params, err = wire.CompleteParams(params, withContext); err != nil {
+		c.fail(err)
+	}
+	if err := c.do(); err != nil {
 		return nil, err
 	}
 	return result, nil

@@ -23,7 +23,7 @@ const (
 	listRoots = "roots/list"
 )
 
-// What a server may ask, in its simplest form.
+// The server requests, in their simplest form.
 var (
 	aForm = map[string]any{
 		"mode": "form", "message": "Who are you?",
@@ -36,7 +36,8 @@ var (
 	}
 )
 
-// asking is a tool, or a prompt or resource, that asks one thing and returns the answer as its text.
+// asking is a tool, or a prompt or resource, that sends one server request and returns the answer
+// as its text.
 func asking(method string, params any) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 		answer, pending, err := c.Question(ctx, "q", method, params)
@@ -47,12 +48,12 @@ func asking(method string, params any) mcptest.ToolFunc {
 	}
 }
 
-// named is what a person enters into aForm.
+// named is what a user enters into aForm.
 func named(name string) *mcp.ElicitationResult {
 	return mcpclient.AcceptElicitation(map[string]any{"name": name})
 }
 
-// people answer forms, each when it is let go. Ended contexts do not hurry them.
+// people answer forms, each when it is released. They ignore the end of their contexts.
 type people struct {
 	mu                   sync.Mutex
 	asked, busy, busiest int // guarded by mu
@@ -74,7 +75,7 @@ func (p *people) form(context.Context, *mcpclient.Session, *mcpclient.FormReques
 	return named("gopher"), nil
 }
 
-// letGo lets so many people answer.
+// letGo releases n users.
 func (p *people) letGo(n int) {
 	for range n {
 		p.free <- struct{}{}
@@ -82,15 +83,15 @@ func (p *people) letGo(n int) {
 	synctest.Wait()
 }
 
-// counts are how many were asked so far, are busy now, and were at the same time.
+// counts returns how many were asked so far, are busy now, and were busy at the same time.
 func (p *people) counts() (asked, busy, busiest int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asked, p.busy, p.busiest
 }
 
-// A handler may call a tool that asks again, and so on: however many do so at
-// the same time, none waits for another.
+// A handler may call a tool that sends another server request, and so on: however many do so at the
+// same time, none waits for another.
 func TestHandlerCallsAToolThatAsks(t *testing.T) {
 	for _, n := range []int{1, 16} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -144,8 +145,8 @@ func TestHandlerCallsAToolThatAsks(t *testing.T) {
 	}
 }
 
-// A handler that never returns, and does not look at its context, holds up its
-// own call only, which its caller can end; and Close no longer than it may take.
+// A handler that never returns and ignores its context delays only its own call, which its caller
+// can end. Close waits for it only within its timeout.
 func TestHandlerThatNeverReturns(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -191,7 +192,7 @@ func TestHandlerThatNeverReturns(t *testing.T) {
 	})
 }
 
-// seventeen are the ways in which a server asks seventeen people; ended checks what came of it.
+// seventeen are the ways in which a server asks seventeen users; ended checks the results.
 var seventeen = map[string]func(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) (ended func()){
 	"one call": func(t *testing.T, _ *mcptest.Server, s *mcpclient.Session) func() {
 		t.Helper()
@@ -229,8 +230,8 @@ var seventeen = map[string]func(t *testing.T, srv *mcptest.Server, s *mcpclient.
 	},
 }
 
-// Seventeen questions at once, wherever they come from: sixteen are with
-// people, and the last one is as soon as one of those has answered.
+// Of seventeen server requests at once, wherever they come from, sixteen are handled, and the last
+// one as soon as one of those has been answered.
 func TestSixteenPeopleAreAskedAtOnce(t *testing.T) {
 	many := make(map[string]mcptest.InputRequest)
 	for i := range 17 {
@@ -270,8 +271,8 @@ func TestSixteenPeopleAreAskedAtOnce(t *testing.T) {
 	}
 }
 
-// While sixteen people think, a ping is answered and a question that nobody has
-// to be asked about is refused, on the standing stream and on a call's.
+// While sixteen users think, a ping is answered and a request without a handler is refused, on the
+// shared stream and on that of a call.
 func TestPingWhileSixteenThink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
@@ -311,7 +312,7 @@ func TestPingWhileSixteenThink(t *testing.T) {
 	})
 }
 
-// A question that waits for one of the sixteen is as good as with a person: its call's clock stands still too.
+// A request that waits for one of the sixteen slots pauses the timers of its call, too.
 func TestClockStandsWhileAQuestionWaitsItsTurn(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", asking(elicit, aForm))
@@ -331,7 +332,7 @@ func TestClockStandsWhileAQuestionWaitsItsTurn(t *testing.T) {
 	})
 }
 
-// waiting is a person who answers when the question is moot, which is too late.
+// waiting is a user who answers after the request has ended, which is too late.
 func waiting(asked chan<- struct{}) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -343,7 +344,7 @@ func waiting(asked chan<- struct{}) mcpclient.Handlers {
 	}
 }
 
-// waitingQuestion is a question that waits for its answer.
+// waitingQuestion is a server request that waits for its answer.
 type waitingQuestion struct {
 	srv    *mcptest.Server
 	s      *mcpclient.Session
@@ -353,7 +354,7 @@ type waitingQuestion struct {
 	finish chan struct{} // lets the tool return
 }
 
-// mootness are the ways in which nobody waits for it any more.
+// mootness are the ways in which a server request ends.
 var mootness = map[string]func(t *testing.T, x *waitingQuestion){
 	"taken back":         func(_ *testing.T, x *waitingQuestion) { x.ask.CancelAsk(x.id) },
 	"answered without":   func(_ *testing.T, x *waitingQuestion) { close(x.finish) },
@@ -364,9 +365,9 @@ var mootness = map[string]func(t *testing.T, x *waitingQuestion){
 	"standing, recovery": func(t *testing.T, x *waitingQuestion) { t.Helper(); x.srv.LoseSessions(); echoes(t, x.s) },
 }
 
-// A question that nobody waits for any more ends its handler's context, and its
-// answer is not sent: the server took it back, or answered the call without it,
-// or the call, the session or the client's session with the server ended.
+// When a server request ends, the context of its handler ends and its answer is not sent: the
+// server cancelled it, or answered the call without it, or the call, the session or the server
+// session ended.
 func TestMootQuestionsAreNotAnswered(t *testing.T) {
 	for name, moot := range mootness {
 		for _, hold := range []bool{false, true} {
@@ -418,7 +419,7 @@ func TestMootQuestionsAreNotAnswered(t *testing.T) {
 	}
 }
 
-// A question of a session that was begun anew is taken back by its id there.
+// A request in a replaced session is cancelled by its ID there.
 func TestTakenBackInALaterSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
@@ -439,7 +440,7 @@ func TestTakenBackInALaterSession(t *testing.T) {
 	})
 }
 
-// A question that comes twice, on whatever stream, is asked once and answered once.
+// A request that comes twice, on whatever stream, is handled once and answered once.
 func TestSameQuestionTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})

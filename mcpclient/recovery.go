@@ -3,6 +3,8 @@ package mcpclient
 import (
 	"context"
 	"errors"
+
+	"github.com/hawser-mcp/hawser/internal/verdict"
 )
 
 // errSessionAlive says that the session was not lost after all.
@@ -27,17 +29,17 @@ const (
 	sessionGone                  // the server said so
 )
 
-func (s *Session) recoverWhy(v verdict) reason {
+func (s *Session) recoverWhy(v verdict.Verdict) reason {
 	switch {
-	case v.step == stepProbe && v.confirms && s.pings.useless():
+	case v.Step == verdict.StepProbe && v.Confirms && s.pings.useless():
 		return sessionGone // the server names the session, and does not support pings
-	case v.step == stepProbe && (v.confirms || v.kind == KindAuthRequired):
+	case v.Step == verdict.StepProbe && (v.Confirms || v.Kind == verdict.KindAuthRequired):
 		return accessDoubted
-	case v.step == stepProbe:
+	case v.Step == verdict.StepProbe:
 		return sessionDoubted
-	case v.step == stepVersion && v.kind == KindVersion:
+	case v.Step == verdict.StepVersion && v.Kind == verdict.KindVersion:
 		return versionRefused
-	case v.step == stepVersion:
+	case v.Step == verdict.StepVersion:
 		return versionDoubted
 	}
 	return sessionGone

@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// What users of package mcp look for in its fields is found where they look: as methods, since the fields
+// What users of package mcp look for in its fields is found there: as methods, since the fields
 // cannot hold it.
 func TestShadowedFields(t *testing.T) {
 	const schema = `{"type":"object","oneOf":[{"x":9007199254740993}]}`
@@ -60,7 +60,7 @@ func TestEndpointAndDone(t *testing.T) {
 	})
 }
 
-// Arguments that are not JSON are told so, with the place; those that are, with their kind.
+// The error for arguments that are not JSON names the offset; that for other JSON names its kind.
 func TestArgumentsThatAreNoObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, newServer(mode{mcptest.Modern, false}), mcpclient.Options{})

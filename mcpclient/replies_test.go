@@ -17,8 +17,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// expected is what a call makes of a bad reply. A tool call runs once in all of
-// them: the server executes it and then answers badly, if it does not refuse.
+// expected is the result of a bad reply. A tool call runs once in all of them: the server executes
+// it and then answers badly, unless it refuses it.
 type expected struct {
 	kind    mcpclient.Kind    // 0: the call succeeds
 	outcome mcpclient.Outcome // of one that does not
@@ -33,16 +33,16 @@ var (
 	unread  = expected{kind: mcpclient.KindHTTP, tries: 1, outcome: mcpclient.NotRun}
 	noMCP   = expected{kind: mcpclient.KindProtocol, tries: 1}
 	lost    = expected{kind: mcpclient.KindOutcomeUnknown, tries: 1}
-	// unreadable is an error without an id: it does not say what became of the request.
+	// unreadable is an error without an ID: it does not say what happened to the request.
 	unreadable   = expected{kind: mcpclient.KindServer, tries: 1}
 	server       = expected{kind: mcpclient.KindServer, tries: 1, outcome: mcpclient.Answered}
 	unauthorized = expected{kind: mcpclient.KindAuthRequired, tries: 1, outcome: mcpclient.NotRun}
 	forbidden    = expected{kind: mcpclient.KindForbidden, tries: 1, outcome: mcpclient.Answered}
-	// again is a first bad reply and a second good one, after the first backoff of 250 ms ± a fifth.
+	// again is a bad reply and then a good one, after the first backoff of 250 ms ± a fifth.
 	again = expected{tries: 2, atLeast: 200 * time.Millisecond, atMost: 300 * time.Millisecond}
 )
 
-// reply is one way in which a server, or what stands before it, answers a request badly once.
+// reply is one way in which a server, or a gateway before it, answers a request badly once.
 type reply struct {
 	name   string
 	write  func(w http.ResponseWriter, m *mcptest.Message)
@@ -77,7 +77,7 @@ func stream(text string, abort bool) func(http.ResponseWriter, *mcptest.Message)
 	}
 }
 
-// answerTo is a good answer in the era that the request is of.
+// answerTo returns a good answer in the era of the request.
 func answerTo(m *mcptest.Message) string {
 	switch m.Method {
 	case "tools/list":
@@ -155,8 +155,8 @@ func redirect(code int, to string) func(http.ResponseWriter, *mcptest.Message) {
 	}
 }
 
-// Each bad reply has its outcome, at once or after exactly the wait that the
-// table says, is the matter of its call alone, and the next call works.
+// Each bad reply has its outcome, at once or after exactly the wait of the retry table. It affects
+// only its own call, and the next call works.
 func TestBadReplies(t *testing.T) {
 	for _, row := range replies {
 		for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -218,7 +218,7 @@ func badReply(t *testing.T, srv *mcptest.Server, method string, write func(http.
 	require.Equal(t, []string{"tools/call"}, srv.Methods(), "the next call goes through at once")
 }
 
-// Failures end with the tries, if these are over before the time is.
+// Retries end with the tries if these are used up before the time is.
 func TestRepeatedFailuresEnd(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var broken atomic.Bool
@@ -287,7 +287,7 @@ func TestRetriesEndWithTheirTime(t *testing.T) {
 	}
 }
 
-// A request that never left is sent again, a tool call, too: it cannot have run.
+// A request that was never sent is sent again, even a tool call: it cannot have run.
 func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -317,7 +317,7 @@ func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 	})
 }
 
-// Retry-After is obeyed, in both of its forms, but not for longer than a minute.
+// Retry-After is obeyed, in both of its forms, but for at most a minute.
 func TestRetryAfterIsObeyedUpToAMinute(t *testing.T) {
 	for name, header := range map[string]func() (string, time.Duration){
 		"seconds": func() (string, time.Duration) { return "42", 42 * time.Second },

@@ -10,76 +10,75 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// Ping asks whether the server answers. A legacy server has a request for it;
-// a modern one has none and is asked to introduce itself instead, which is as cheap.
+// Ping checks that the server answers. It sends ping to a legacy server, and server/discover to a
+// modern one, which has no ping.
 func (s *Session) Ping(ctx context.Context, opts ...CallOption) error {
 	method := methodPing
 	if s.now.Load().modern() {
 		method = methodDiscover
 	}
-	return s.do(s.emptyCall(ctx, nil, method, opts))
+	return s.newQuery(ctx, message{method: method}, &wire.Empty{}, opts).do()
 }
 
+// pingOn pings a session once.
 func (s *Session) pingOn(ctx context.Context, state *sessionState) error {
-	c := s.emptyCall(ctx, state, methodPing, nil)
-	c.maxTries = 1
-	if try := c.timeouts.Try; try <= 0 || try > pingPatience {
-		c.timeouts.Try = pingPatience
+	r := s.newStateRequest(ctx, state, message{method: methodPing}, &wire.Empty{})
+	if try := r.timeouts.Try; try <= 0 || try > pingPatience {
+		r.timeouts.Try = pingPatience
 	}
-	return s.do(c)
+	policy := s.opts.Retry
+	policy.MaxTries = 1
+	return r.do(policy)
 }
 
-func (s *Session) emptyCall(ctx context.Context, on *sessionState, method string, opts []CallOption) *call {
-	return &call{
-		ctx: ctx, on: on, method: method, result: &wire.Empty{}, repeatable: true, tryBound: true,
-		callOptions: s.newCallOptions(opts),
-	}
-}
-
-// Request sends any request, for methods that have none of their own here.
-// Params encodes to a JSON object; nil sends none. The result is the exact bytes.
+// Request sends a request of any method, for methods without a function in this package. params is
+// anything that encodes to a JSON object; nil sends none. Request returns the exact bytes of the
+// result.
 //
-// It is taken for a request with side effects, which is not repeated when its
-// answer is lost, unless [WithIdempotent] says otherwise. Methods of the
-// handshake and of streams are the session's own and refused.
+// The request is assumed to have side effects and is not repeated when its answer is lost, unless
+// [WithIdempotent] says otherwise. Methods that the session sends itself, and notifications, fail
+// with [KindInvalid].
 func (s *Session) Request(ctx context.Context, method string, params any, opts ...CallOption) (json.RawMessage, error) {
 	var result json.RawMessage
-	c := &call{ctx: ctx, method: method, callOptions: s.newCallOptions(opts)}
+	c := s.newCall(ctx, message{method: method}, opts)
 	c.result = &wire.RawResult{Out: &result}
-	c.params = c.splitParams(params)
+	var err error
+	if c.msg.params, err = wire.RequestParams(params, c.addMeta); err != nil {
+		c.fail(err)
+	}
 	c.repeatable = c.idempotent
 	switch {
 	case method == "":
 		c.fail(errors.New("no method"))
 	case method == methodInitialize, method == methodListen:
-		c.fail(fmt.Errorf("%s is the session's own", method))
+		c.fail(fmt.Errorf("only the session itself sends %s", method))
 	case strings.HasPrefix(method, "notifications/"):
 		c.fail(fmt.Errorf("%s is a notification, which has no answer", method))
 	case method == methodCallTool, method == methodGetPrompt, method == methodReadResource:
 		c.mirrorName()
 	}
-	if err := s.do(c); err != nil {
+	if err := c.do(); err != nil {
 		return nil, err
 	}
 	return result, nil
 }
 
-// mirrorName finds what a raw request's standard headers mirror.
+// mirrorName finds what the standard headers of a raw request mirror.
 func (c *call) mirrorName() {
 	var params struct {
 		Name      *string         `json:"name"`
 		URI       *string         `json:"uri"`
 		Arguments json.RawMessage `json:"arguments"`
 	}
-	if json.Unmarshal(c.params, &params) != nil {
-		return // the server will say what is wrong with it
+	if json.Unmarshal(c.msg.params, &params) != nil {
+		return // the server reports what is wrong
 	}
 	name := params.Name
-	if c.method == methodReadResource {
+	if c.msg.method == methodReadResource {
 		name = params.URI
 	}
 	if name != nil {
-		c.name, c.hasName = *name, true
+		c.msg.name, c.msg.hasName = *name, true
 	}
 	c.args = params.Arguments
 }

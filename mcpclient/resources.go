@@ -4,7 +4,7 @@ import (
 	"context"
 	"iter"
 
-	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
 // Resources yields the server's resources like [Session.Tools] yields tools.
@@ -28,17 +28,13 @@ func (s *Session) ListResourceTemplates(ctx context.Context, cursor *string, opt
 	return templateList.page(ctx, s, cursor, opts)
 }
 
-// ReadResource reads a resource. One resource may have several contents, or
-// none. A resource that does not exist is an [RPCError] with
-// [CodeInvalidParams] or, from older servers, [CodeResourceNotFound].
+// ReadResource reads a resource, which may have any number of contents. [IsNotFound] reports
+// whether it failed because the resource does not exist.
 func (s *Session) ReadResource(ctx context.Context, uri string, opts ...CallOption) (*ReadResourceResult, error) {
 	result := new(ReadResourceResult)
-	c := &call{
-		ctx: ctx, method: methodReadResource, name: uri, hasName: true, repeatable: true, tryBound: true,
-		params: append(jsonrpc.AppendString([]byte(`{"uri":`), uri), '}'), callOptions: s.newCallOptions(opts),
-	}
+	c := s.newQuery(ctx, message{method: methodReadResource, params: wire.URIParams(uri), name: uri, hasName: true}, nil, opts)
 	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
-	if err := s.do(c); err != nil {
+	if err := c.do(); err != nil {
 		return nil, err
 	}
 	return result, nil

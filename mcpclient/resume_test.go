@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// cutter is a tool that reports progress, has its stream cut, and goes on when it was resumed.
+// cutter is a tool that reports progress, cuts its stream, and continues when it is resumed.
 func cutter(srv *mcptest.Server, cuts int, abort bool) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 		for i := range cuts {
@@ -31,8 +31,8 @@ func cutter(srv *mcptest.Server, cuts int, abort bool) mcptest.ToolFunc {
 	}
 }
 
-// A stream that is cut after an event with an id is resumed from there: the
-// tool runs once and nothing it said is lost or told twice.
+// A stream that is cut after an event with an ID is resumed there: the tool runs once, and nothing
+// that it sent is lost or delivered twice.
 func TestCutStreamIsResumed(t *testing.T) {
 	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
 		t.Run(name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestCutStreamIsResumed(t *testing.T) {
 	}
 }
 
-// Events without an id, or none, leave nothing to resume from.
+// Without an event ID there is nothing to resume from.
 func TestCutStreamWithoutIDsIsNotResumed(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.EventIDs = false
@@ -90,8 +90,8 @@ func TestModernStreamIsNeverResumed(t *testing.T) {
 	})
 }
 
-// A server that primes its streams and closes them to be polled is waited for
-// at least as long as it asked. Connections that bring nothing leave the cursor where it was.
+// A server that primes its streams and closes them to be polled is polled no sooner than it asked.
+// Connections without events leave the cursor where it was.
 func TestPolledStreamKeepsItsCursor(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime, srv.RetryField = true, "3000"
@@ -132,7 +132,7 @@ func TestPolledStreamKeepsItsCursor(t *testing.T) {
 	})
 }
 
-// A reconnection time of years is taken for a minute.
+// A reconnection time of years is cut to a minute.
 func TestAbsurdRetryIsClamped(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime, srv.RetryField = true, "99999999999"
@@ -147,7 +147,7 @@ func TestAbsurdRetryIsClamped(t *testing.T) {
 	})
 }
 
-// GETs that bring no stream are tried four times in a row, then the outcome is unknown.
+// After four GETs in a row without a stream the outcome is unknown.
 func TestResumingGivesUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime = true
@@ -170,7 +170,7 @@ func TestResumingGivesUp(t *testing.T) {
 	})
 }
 
-// A list whose stream is cut for good is simply asked for again.
+// A list whose stream is lost is simply requested again.
 func TestCutListIsRepeated(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.EventIDs = false

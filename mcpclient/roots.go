@@ -7,6 +7,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/fileroot"
+	"github.com/hawser-mcp/hawser/internal/verdict"
 )
 
 // FileRoot returns the root of a file or directory on this machine: its file URI (RFC 8089), named
@@ -25,7 +26,6 @@ func (s *Session) RootsChanged(ctx context.Context) error {
 	case s.now.Load().modern():
 		return nil
 	}
-	return s.do(&call{
-		ctx: ctx, method: methodRootsChanged, notify: true, repeatable: true, tryBound: true, callOptions: s.newCallOptions(nil),
-	})
+	p := &posting{delivery: s.newDelivery(ctx, message{method: methodRootsChanged})}
+	return s.repeat(&p.delivery, p, verdict.Situation{}, s.opts.Retry)
 }

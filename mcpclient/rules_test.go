@@ -20,7 +20,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// logged is a log at its most talkative, safe for concurrent use.
+// logged is a log at the debug level, safe for concurrent use.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer // guarded by mu
@@ -68,8 +68,8 @@ func TestUnknownResultTypeIsNotComplete(t *testing.T) {
 	}
 }
 
-// An initialize is never cancelled by a notification (2025-11-25, "Cancellation"), however it ends: by the
-// context of Connect, by its timeout, or while a recovery makes it.
+// initialize is never cancelled by a notification (2025-11-25, "Cancellation"), however it ends: by
+// the context of Connect, by its timeout, or during a recovery.
 func TestInitializeIsNeverCancelled(t *testing.T) {
 	hang := func(srv *mcptest.Server) {
 		srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
@@ -111,8 +111,8 @@ func TestInitializeIsNeverCancelled(t *testing.T) {
 	})
 }
 
-// Each tool that is left out is told of by one warning with its name and the reason (2026-07-28, "Schema
-// Extension").
+// Each tool that is left out is logged with one warning that has its name and the reason
+// (2026-07-28, "Schema Extension").
 func TestOneWarningForEachToolLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, false})
@@ -140,8 +140,8 @@ func TestOneWarningForEachToolLeftOut(t *testing.T) {
 	})
 }
 
-// What a server asks a model, and what the model says, stays out of the log and out of errors, whatever
-// goes wrong (2026-07-28, "Sampling", "Security Considerations").
+// What a server asks a model, and what the model answers, stays out of the log and of errors,
+// whatever goes wrong (2026-07-28, "Sampling", "Security Considerations").
 func TestMessagesStayOutOfTheLog(t *testing.T) {
 	const asked, answered = "the-patient-is-ill", "take-two-pills"
 	for name, sample := range map[string]func() (*mcp.CreateMessageResult, error){

@@ -231,7 +231,7 @@ func objectOr(input any) any {
 		raw = data
 	}
 	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || string(trimmed) == "null" {
-		raw = noArguments
+		raw = json.RawMessage("{}")
 	}
 	return raw
 }

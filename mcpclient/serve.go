@@ -4,68 +4,66 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// answerTimeout bounds the sending of one answer.
+// answerTimeout bounds the sending of one response to the server.
 const answerTimeout = 30 * time.Second
 
-// maxAskedID and maxAskedMethod bound what of a request is sent back.
+// maxRequestID and maxRequestMethod bound what a response repeats of a server request, in bytes.
 const (
-	maxAskedID     = 256
-	maxAskedMethod = 64
+	maxRequestID     = 256
+	maxRequestMethod = 64
 )
 
-// errTakenBack ends the context of a handler whose question the server took back.
-var errTakenBack = errors.New("the server took its question back")
+// errRequestCancelled ends the context of a handler whose request the server cancelled.
+var errRequestCancelled = errors.New("the server cancelled its request")
 
-// serve answers a request that a legacy server sent on a stream, on a goroutine
-// of its own, so that the stream goes on. When all slots for handlers are taken the
-// stream waits: that holds up the server that asks so much, nobody else. On is the call that the stream
-// belongs to, nil for the standing one.
-func (s *Session) serve(stream context.Context, on *call, state *sessionState, method string, id, params []byte) error {
-	if len(id) > maxAskedID {
-		return nil // no peer that means well has such an id: not worth an answer
+// serve handles a request that a legacy server sent on a stream, on a goroutine of its own, so that
+// the stream goes on. When all slots for handlers are taken, the stream waits: that delays only a
+// server that sends so many requests. timers are those of the call that the stream belongs to, nil
+// for the shared stream.
+func (s *Session) serve(stream context.Context, timers *watched, state *sessionState, method string, id, params []byte) error {
+	if len(id) > maxRequestID {
+		return nil // no honest peer has such an ID
 	}
 	id = append([]byte(nil), id...)
 	if method == methodPing {
-		return s.serveNow(stream, state, method, func() []byte { return jsonrpc.AppendResult(nil, id, []byte("{}")) })
+		return s.serveNow(stream, state, method, jsonrpc.AppendResult(nil, id, []byte("{}")))
 	}
-	ask, err := s.prepare(method, append(json.RawMessage(nil), params...), state.version)
-	if on != nil && on.on != nil {
-		err = errTooEarly
-	}
+	answer, err := s.prepare(method, append(json.RawMessage(nil), params...), state.version)
 	if err != nil {
-		return s.serveNow(stream, state, method, func() []byte { return refuse(id, err) })
+		return s.serveNow(stream, state, method, refuse(id, err))
 	}
-	startClocks := s.stopClocks(on)
+	resume := s.pauseTimers(timers)
 	own := s.slotsFor(stream)
 	if err := own.take(stream, s.root); err != nil {
-		startClocks()
+		resume()
 		return err
 	}
 	ctx, cancel := handlerContext(stream)
-	key := questionKey{state.generation, string(id)}
-	if !s.questions.add(key, cancel) {
-		startClocks()
+	key := requestKey{state.generation, string(id)}
+	if !s.pending.add(key, cancel) {
+		resume()
 		cancel(nil)
 		own.give()
 		return nil
 	}
-	stop := context.AfterFunc(ctx, startClocks) // a handler that goes on after its question is moot stops no clock
+	stop := context.AfterFunc(ctx, resume) // a handler that goes on after its request ended pauses no timer
 	end := func() {
-		s.questions.remove(key)
+		s.pending.remove(key)
 		stop()
-		startClocks()
+		resume()
 		cancel(nil)
 		own.give()
 	}
 	if !s.owned.start(func() {
 		defer end()
-		s.put(ctx, ask, func(answer json.RawMessage, err error) {
-			startClocks()
+		s.handle(ctx, answer, func(answer json.RawMessage, err error) {
+			resume()
 			s.reply(ctx, state, method, id, answer, err)
 		})
 	}) {
@@ -75,34 +73,48 @@ func (s *Session) serve(stream context.Context, on *call, state *sessionState, m
 	return nil
 }
 
-// stopClocks stops the clocks of whoever waits for the question.
-func (s *Session) stopClocks(on *call) (start func()) {
-	if on == nil {
-		return s.watch.PauseAll()
+// serveEarly is serve for the stream of a request that no user made, such as initialize: there is
+// no session for a handler to use.
+func (s *Session) serveEarly(stream context.Context, state *sessionState, method string, id []byte) error {
+	switch {
+	case len(id) > maxRequestID:
+		return nil
+	case method == methodPing:
+		return s.serveNow(stream, state, method, jsonrpc.AppendResult(nil, id, []byte("{}")))
 	}
-	return s.watch.Pause(&on.watched)
+	return s.serveNow(stream, state, method, refuse(id, errTooEarly))
 }
 
-// reply posts what came of a question, unless nobody waits for it any more.
+// pauseTimers pauses the timers of the exchanges that may wait for a server request: those of one
+// call, or all if timers is nil.
+func (s *Session) pauseTimers(timers *watched) (resume func()) {
+	if timers == nil {
+		return s.watch.PauseAll()
+	}
+	return s.watch.Pause(timers)
+}
+
+// reply posts the response to a server request, unless the request has ended.
 func (s *Session) reply(ctx context.Context, state *sessionState, method string, id []byte, answer json.RawMessage, err error) {
 	if ctx.Err() != nil {
-		s.log.Debug("question without an answer: nobody waits for it any more", "method", method)
+		s.log.Debug("server request ended before it was answered", "method", method)
 		return
 	}
 	body := refuse(id, err)
 	if err == nil {
 		body = jsonrpc.AppendResult(make([]byte, 0, len(answer)+len(id)+40), id, answer)
 	} else {
-		s.log.Warn("question of the server not answered", "method", method, "error", brief(err))
+		s.log.Warn("server request not answered", "method", method, "error", brief(err))
 	}
 	s.post(ctx, state, method, body)
 }
 
-// codeRejected is what a person's "no" to sampling is (2025-11-25, "Sampling", "Error Handling").
+// codeRejected is the code for a user's refusal of sampling (2025-11-25, "Sampling", "Error
+// Handling").
 const codeRejected = -1
 
-// refuse is the response to a question that has no answer. What a handler says
-// stays here: it may tell more of this side than a server should know.
+// refuse returns the response to a server request that is not answered. It does not hold the text
+// of a handler's error, which the server should not see.
 func refuse(id []byte, err error) []byte {
 	out := jsonrpc.Error{Code: CodeInternal, Message: "the client could not answer"}
 	var no *refusal
@@ -117,15 +129,78 @@ func refuse(id []byte, err error) []byte {
 	return jsonrpc.AppendError(nil, id, &out)
 }
 
-// post sends the response to one request of the server, with the values of the
-// context that the request came with. It may outlive that.
-func (s *Session) post(stream context.Context, state *sessionState, method string, body []byte) {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(stream), answerTimeout, &TimeoutError{What: TimeoutTotal, After: answerTimeout})
-	defer cancel()
-	stop := context.AfterFunc(s.root, cancel)
-	defer stop()
-	c := &call{ctx: ctx, on: state, method: method, notify: true, tryBound: true, response: body, callOptions: s.newCallOptions(nil)}
-	if err := s.do(c); err != nil {
-		s.log.Debug("answer to the server not delivered", "method", method, "error", brief(err))
+// The rate of the responses that need no handler: to pings, and refusals. Each is a POST of about
+// 50 µs of CPU, so the rate costs 0.2 % of a core. A hundred streams with a keep-alive ping every 4
+// s stay below it.
+const (
+	answerBurst    = 64
+	answerInterval = time.Second / 32
+	// answerDelay is the longest that a response may wait. One that would wait longer is dropped.
+	answerDelay = 6 * time.Second
+	// maxAnswers bounds the responses that wait or are being sent.
+	maxAnswers = 256
+)
+
+// answers paces the responses that need no handler, over all streams of a session. The response
+// waits, the stream does not. So a server that waits for each response is slowed down, and a flood
+// beyond the rate is dropped.
+type answers struct {
+	slots slots // POSTs at once
+
+	mu      sync.Mutex
+	full    time.Duration // guarded by mu: when the whole burst is available again, on the watch's clock
+	pending int           // guarded by mu
+	dropped bool          // guarded by mu: a response was dropped and logged
+}
+
+// reserve returns how long a response has to wait. ok is false if it must be dropped; first is true
+// the first time that happens. If ok, the caller calls done after sending it.
+func (a *answers) reserve(now time.Duration) (wait time.Duration, ok, first bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	full := max(a.full, now)
+	wait = max(full-(answerBurst-1)*answerInterval-now, 0)
+	if wait > answerDelay || a.pending >= maxAnswers {
+		first = !a.dropped
+		a.dropped = true
+		return 0, false, first
 	}
+	a.full = full + answerInterval
+	a.pending++
+	return wait, true, false
+}
+
+func (a *answers) done() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pending--
+}
+
+// serveNow posts a response that needs no handler, after the wait that the rate demands. The stream
+// goes on meanwhile, and the response outlives it.
+func (s *Session) serveNow(stream context.Context, state *sessionState, method string, body []byte) error {
+	a := &s.answers
+	wait, ok, first := a.reserve(s.watch.now())
+	if !ok {
+		if first {
+			s.log.Warn("the server sends pings, or requests that are refused, too fast: some are not answered",
+				"method", method[:min(len(method), maxRequestMethod)])
+		}
+		return nil
+	}
+	if !s.owned.start(func() {
+		defer a.done()
+		if wait > 0 && s.sleep(s.root, wait) != nil {
+			return
+		}
+		if a.slots.take(s.root, s.root) != nil {
+			return
+		}
+		defer a.slots.give()
+		s.post(stream, state, method, body)
+	}) {
+		a.done()
+		return ErrClosed
+	}
+	return nil
 }

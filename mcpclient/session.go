@@ -43,9 +43,9 @@ type Session struct {
 	side       sideStream
 	tools      toolIndex
 	waiting    progressCalls
-	asked      slots // questions that handlers have
+	slots      slots // of the handlers that answer server requests
 	answers    answers
-	questions  questions
+	pending    pendingRequests
 	urls       urlElicitations
 	subscribed subscribedResources
 

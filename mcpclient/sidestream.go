@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
+	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -268,7 +269,7 @@ func (k *streamKeeper) run() {
 		}
 		_, resumable := k.cursor.ID()
 		// A GET that may have arrived may have opened a stream, whose events are lost then.
-		gap := !resumable && (k.live || !k.opened && stageOf(err) == transport.MaybeSent)
+		gap := !resumable && (k.live || !k.opened && verdict.StageOf(err) == transport.MaybeSent)
 		if gap {
 			k.live, k.gap = false, err
 		}
@@ -357,7 +358,7 @@ func (k *streamKeeper) absent() ending {
 func (k *streamKeeper) judgeStatus(e *streamablehttp.HTTPError) ending {
 	class := httpstatus.Of(e.Status)
 	switch {
-	case tellsOfSessions(e.Status):
+	case verdict.SaysSessionLost(e.Status):
 		if _, resumed := k.cursor.ID(); resumed {
 			k.cursor = streamablehttp.Cursor{} // it may be the cursor that is refused
 			return streamLost
@@ -408,7 +409,7 @@ func (k *streamKeeper) Notification(method string, params []byte) {
 	case methodProgress:
 		k.s.routeProgress(params)
 	case methodCancelled:
-		k.s.takeBack(k.state, params)
+		k.s.cancelRequest(k.state, params)
 	default:
 		k.s.enqueueNotification(method, params)
 	}

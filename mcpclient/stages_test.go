@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// stall makes the server go silent in the middle of its reply to a method: at
-// the headers, in a JSON body, in an event stream, or while it is busy.
+// stall makes the server stop in the middle of its reply to a method: at the headers, in a JSON
+// body, in an event stream, or while it is busy.
 func stall(srv *mcptest.Server, method, where string) {
 	srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 		if m == nil || m.Method != method {
@@ -39,7 +39,7 @@ func stall(srv *mcptest.Server, method, where string) {
 	})
 }
 
-// each stage of a handshake or a recovery, by the request that it waits for and how.
+// each stage of a handshake or a recovery: the request that it waits for, and how.
 func eachStage(t *testing.T, methods []string, test func(t *testing.T, srv *mcptest.Server, method, where string)) {
 	t.Helper()
 	for _, method := range methods {
@@ -57,7 +57,7 @@ func eachStage(t *testing.T, methods []string, test func(t *testing.T, srv *mcpt
 	}
 }
 
-// A context ends Connect in the middle of every reply that it waits for, and while it backs off.
+// A context ends Connect in the middle of every reply that it waits for, and during backoff.
 func TestContextEndsConnectInEveryReply(t *testing.T) {
 	eachStage(t, []string{"server/discover", "initialize", "notifications/initialized"}, func(t *testing.T, srv *mcptest.Server, method, where string) {
 		link := srv.InMemory(t)
@@ -84,8 +84,8 @@ func recovering(t *testing.T, srv *mcptest.Server, method, where string) *mcpcli
 
 var recoveryStages = []string{"ping", "initialize", "notifications/initialized", "logging/setLevel"}
 
-// refusedWith is what a call that was refused knows while the recovery is at a stage: only once the ping
-// is answered does a 400 prove that it did not run.
+// refusedWith is what a refused call knows at a stage of the recovery: a 400 proves that it did not
+// run only after the ping is answered.
 func refusedWith(stage string) mcpclient.Outcome {
 	if stage == "ping" {
 		return mcpclient.Answered
@@ -93,7 +93,7 @@ func refusedWith(stage string) mcpclient.Outcome {
 	return mcpclient.NotRun
 }
 
-// A context ends a call's wait for a recovery wherever the recovery is, and the next call works.
+// A context ends a call's wait for a recovery at every stage of it, and the next call works.
 func TestContextEndsTheWaitForEveryStageOfARecovery(t *testing.T) {
 	eachStage(t, recoveryStages, func(t *testing.T, srv *mcptest.Server, method, where string) {
 		s := recovering(t, srv, method, where)
@@ -110,7 +110,7 @@ func TestContextEndsTheWaitForEveryStageOfARecovery(t *testing.T) {
 	})
 }
 
-// Close ends a recovery and those who wait for it, wherever it is, at once.
+// Close ends a recovery and the calls that wait for it, at every stage, at once.
 func TestCloseEndsEveryStageOfARecovery(t *testing.T) {
 	eachStage(t, recoveryStages, func(t *testing.T, srv *mcptest.Server, method, where string) {
 		s := recovering(t, srv, method, where)

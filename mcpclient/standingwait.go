@@ -18,7 +18,7 @@ var errNotStanding = errors.New("the standing stream was not there yet")
 // until the standing stream was tried in this generation. Servers ask there, too, and
 // what they ask before the stream is open is lost: the call would wait in vain.
 func (s *Session) awaitStanding(c *call) error {
-	state, side := c.used, &s.side
+	state, side := c.state, &s.side
 	if state.modern() || side.tried.Load() >= state.generation || !s.opts.Handlers.asks() || !c.mayAsk() {
 		return nil
 	}
@@ -46,8 +46,7 @@ func (s *Session) awaitStanding(c *call) error {
 // mayAsk reports whether the server may want to ask something before it answers:
 // a list, a ping and the like need nobody.
 func (c *call) mayAsk() bool {
-	return c.on == nil && !c.notify && c.response == nil &&
-		(!c.tryBound || c.method == methodGetPrompt || c.method == methodReadResource)
+	return !c.tryBound || c.msg.method == methodGetPrompt || c.msg.method == methodReadResource
 }
 
 // everyGeneration is for a stream that need not be waited for any more.

@@ -24,8 +24,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The same storm again: go test ./mcpclient -run TestStorm -storm 20000 -seed 7, with HAWSER_TEST_TRANSPORT
-// for the way.
+// To repeat a storm: go test ./mcpclient -run TestStorm -storm 20000 -seed 7, with
+// HAWSER_TEST_TRANSPORT set as reported.
 var (
 	stormSize = flag.Int("storm", 400, "random bad replies of TestStorm, in each era")
 	stormSeed = flag.Uint64("seed", 1, "what the replies of TestStorm depend on")
@@ -33,9 +33,9 @@ var (
 
 const stormWorkers = 4
 
-// TestStorm sends random bad replies: any status, header and framing, bodies that are parts of messages, out of
-// order, mutated, cut. Whatever comes, each call returns with a kind and in time, no tool runs twice, and
-// "not run" is never said of one that ran.
+// TestStorm sends random bad replies: any status, header and framing, bodies that are parts of
+// messages, out of order, mutated, cut. Each call returns with a kind and in time, no tool runs
+// twice, and NotRun is never reported for a tool that ran.
 func TestStorm(t *testing.T) {
 	log.SetOutput(io.Discard) // net/http tells of replies that nobody asked for
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -90,7 +90,7 @@ func (s *storm) run() {
 	s.t.Logf("seed %d: outcomes %v", *stormSeed, s.kinds)
 }
 
-// call makes the n-th call and holds what it returns against what happened.
+// call makes the n-th call and compares its outcome with what happened.
 func (s *storm) call(n int) {
 	start, returned := time.Now(), false
 	_, err := s.s.CallTool(s.t.Context(), "echo", map[string]any{"n": n}, mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {
@@ -118,7 +118,7 @@ func (s *storm) call(n int) {
 	}
 }
 
-// intercept answers tool calls with bad replies. A request that is refused does not run; any other does.
+// intercept answers tool calls with bad replies. A refused request does not run; any other does.
 func (s *storm) intercept(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 	if m != nil && m.IsResponse() { // to a question in a bad reply
 		w.WriteHeader(http.StatusAccepted)
@@ -155,7 +155,7 @@ func (s *storm) intercept(w http.ResponseWriter, _ *http.Request, m *mcptest.Mes
 	return true
 }
 
-// stormDice draws replies to the request with an id.
+// stormDice draws replies to the request with an ID.
 type stormDice struct {
 	*rand.Rand
 	id     string
@@ -164,11 +164,11 @@ type stormDice struct {
 
 func (d *stormDice) pick(of ...string) string { return of[d.IntN(len(of))] }
 
-// unreadStatuses are those that an honest server only sends for what it did not look at: see the assumptions in
-// DESIGN.md, section 4.
+// unreadStatuses are those that an honest server sends only for requests that it did not process:
+// see the assumptions in DESIGN.md, section 4.
 var unreadStatuses = []int{307, 308, 401, 404, 405, 406, 411, 413, 414, 415, 421, 425, 426, 429, 431, 501, 505}
 
-// response draws a whole response, and whether the connection is reset behind it.
+// response draws a whole response, and whether the connection is reset after it.
 func (d *stormDice) response(refuses bool) (text string, abort bool) {
 	status := d.IntN(1000)
 	switch {
@@ -204,7 +204,8 @@ func (d *stormDice) response(refuses bool) (text string, abort bool) {
 	return text, d.IntN(8) == 0
 }
 
-// body draws what a response holds. In one that proves a refusal, or could, there is no code that proves one too.
+// body draws the body of a response. In one that proves a refusal, or could, there is no code that
+// proves one, too.
 func (d *stormDice) body(contentType string, plain bool) string {
 	if contentType != "text/event-stream" {
 		return d.mutated(d.message(plain))
@@ -217,7 +218,7 @@ func (d *stormDice) body(contentType string, plain bool) string {
 	return b.String()
 }
 
-// message draws something like a message, at times a good answer.
+// message draws something like a message, sometimes a good answer.
 func (d *stormDice) message(plain bool) string {
 	if d.IntN(5) == 0 {
 		return `{"jsonrpc":"2.0","id":` + d.id + `,"result":{"content":[],"resultType":"complete"}}`
@@ -239,7 +240,7 @@ func (d *stormDice) message(plain bool) string {
 	)
 }
 
-// mutated changes some bytes, at times.
+// mutated sometimes changes some bytes.
 func (d *stormDice) mutated(text string) string {
 	if text == "" || d.IntN(4) > 0 {
 		return text

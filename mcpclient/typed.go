@@ -13,26 +13,28 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/internal/schema"
+	"github.com/hawser-mcp/hawser/internal/wire"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// What errors show of a server's texts, in characters.
+// The bounds of a server's texts in errors, in characters.
 const (
 	maxShownText = 200
 	maxShownName = 64
-	// maxShownProblems is how many mismatches the text of a SchemaError has.
+	// maxShownProblems bounds the mismatches in the text of a SchemaError.
 	maxShownProblems = 3
 )
 
-// ToolError is a tool's own failure: a result with isError.
+// ToolError is a failure that a tool reported: a result with IsError.
 type ToolError struct {
-	// Tool is its name.
+	// Tool is the name of the tool.
 	Tool string
-	// Result is what it returned.
+	// Result is its result.
 	Result *CallToolResult
 }
 
-// Error names the tool and what it said, shortened and without control characters.
+// Error names the tool and shows the first text of its result, shortened and without control
+// characters.
 func (e *ToolError) Error() string {
 	text := fmt.Sprintf("tool %q failed", redact.Line(e.Tool, maxShownName))
 	if e.Result == nil {
@@ -48,20 +50,19 @@ func (e *ToolError) Error() string {
 
 // SchemaError says where a value does not match a schema.
 type SchemaError struct {
-	// Problems are what is wrong, each with its place as a JSON Pointer. There
-	// are at most 20, and none shows a value.
+	// Problems are the mismatches, at most 20. They never show a value.
 	Problems []SchemaProblem
 }
 
-// SchemaProblem is one mismatch of a value and a schema.
+// SchemaProblem is one mismatch between a value and a schema.
 type SchemaProblem struct {
-	// Path is where in the value, a JSON Pointer (RFC 6901); "" is the whole.
+	// Path is the place in the value, a JSON Pointer (RFC 6901); "" is the whole value.
 	Path string
 	// Reason says what is wrong there.
 	Reason string
 }
 
-// Error lists the problems, shortened.
+// Error lists the first problems.
 func (e *SchemaError) Error() string {
 	var b strings.Builder
 	b.WriteString("does not match the schema")
@@ -79,7 +80,7 @@ func (e *SchemaError) Error() string {
 	return b.String()
 }
 
-// schemaError is an error of validation in the words of this package.
+// schemaError turns an error of validation into a SchemaError.
 func schemaError(err error) error {
 	var mismatch *schema.Error
 	if !errors.As(err, &mismatch) {
@@ -92,18 +93,16 @@ func schemaError(err error) error {
 	return e
 }
 
-// Call runs a tool with typed arguments and returns its structured content as
-// an Out: see [Decode]. If the tool has an output schema, the content is
-// validated against it (2026-07-28, "Output Schema"); a tool that the session
-// has not listed yet is looked for first, without the options. If the list cannot
-// be had, or the schema cannot be used, the tool is not run. A tool that the server
-// does not list is run, and nothing validated.
+// Call runs a tool with typed arguments and returns its structured content as an Out: see [Decode].
+// If the tool has an output schema, Call validates the content against it (2026-07-28, "Output
+// Schema"). For a tool that the session has not listed yet, Call lists the tools first, without the
+// options. If the tool list or the schema cannot be obtained, Call fails without running the tool.
+// A tool missing from the list runs without validation.
 //
-// What [Session.CallTool] returns as a result with IsError is an error here: a
-// [KindTool] that wraps a [*ToolError]. A result that does not match the schema
-// is a [KindProtocol] that wraps a [*SchemaError]; the tool has run then, as it
-// has with every error that the result is the cause of. With [WithManualInput], a tool
-// that requires input is a [KindInput]: what it asks for is told by CallTool alone.
+// A result with IsError, which [Session.CallTool] returns as a result, is a [KindTool] here, which
+// wraps a [*ToolError]. A result that does not match the schema is a [KindProtocol], which wraps a
+// [*SchemaError]. In both cases the tool has run. With [WithManualInput], a tool that requires
+// input fails with [KindInput]; only CallTool returns what it requires.
 func Call[In, Out any](ctx context.Context, s *Session, tool string, in In, opts ...CallOption) (Out, error) {
 	var zero Out
 	output, err := s.outputSchema(ctx, tool)
@@ -125,14 +124,15 @@ func Call[In, Out any](ctx context.Context, s *Session, tool string, in In, opts
 	return out, nil
 }
 
-// harmlessIf notes in the error of a tool call whether the call was declared harmless.
+// harmlessIf records in the error of a tool call whether the call was declared harmless.
 func (s *Session) harmlessIf(e *Error, tool string, opts []CallOption) error {
-	o := s.newCallOptions(opts)
-	e.harmless = s.declaredHarmless(&o, s.tools.lookup(tool))
+	var c call
+	c.apply(opts)
+	e.harmless = s.declaredHarmless(&c.callOptions, tool)
 	return e
 }
 
-// toolNotRun is the error of what comes before a tool call: whatever became of that, the tool did not run.
+// toolNotRun turns an error from before a tool call into one that says that the tool did not run.
 func toolNotRun(err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -143,17 +143,17 @@ func toolNotRun(err error) error {
 	return &out
 }
 
-// badResult is the error of a call whose tool has run, and whose result is of no use.
+// badResult returns the error of a call whose tool has run and whose result cannot be returned.
 func badResult(kind Kind, err error) *Error {
 	return &Error{Kind: kind, Method: methodCallTool, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err}
 }
 
 var (
-	errManualInput  = errors.New("the tool requires input, and with WithManualInput only CallTool can tell which")
+	errManualInput  = errors.New("the tool requires input: with WithManualInput use CallTool, which returns what it requires")
 	errNoStructured = errors.New("no structured content, although the tool has an output schema")
 )
 
-// checkResult reports why a result is none that Call can return.
+// checkResult reports why Call cannot return a result.
 func checkResult(tool string, res *CallToolResult, output *schema.Schema) *Error {
 	switch {
 	case res.Input != nil:
@@ -177,13 +177,13 @@ var (
 	errTrailing    = errors.New("more than one JSON value")
 )
 
-// Decode returns a result's structured content as a T. Numbers lose no digit:
-// in a T with interfaces they are a json.Number. A result that has none is read
-// as its one text: as it is if T is a string, else as JSON, which servers send
-// besides structured content or, if older, instead of it.
+// Decode returns a result's structured content as a T. Numbers lose no digit: where T has an
+// interface, they are a json.Number. If there is no structured content and exactly one text, Decode
+// uses the text: as it is if T is a string, else as JSON, which older servers send instead of
+// structured content.
 //
-// A result with IsError is decoded like any other: what a tool says of its
-// failure may be structured, too.
+// Decode treats a result with IsError like any other: the description of a failure may be
+// structured, too.
 func Decode[T any](res *CallToolResult) (T, error) {
 	var out T
 	if res == nil {
@@ -233,20 +233,18 @@ func oneText(res *CallToolResult) (text string, ok bool) {
 	return text, ok
 }
 
-// CheckArguments reports whether arguments match the tool's input schema: nil,
-// a [*SchemaError], or another error if the schema cannot be used. Args is
-// anything that encodes to a JSON object; nil is the empty object.
-// [Session.CallTool] does not check: the server does.
+// CheckArguments validates arguments against the tool's input schema. It returns nil, a
+// [*SchemaError], or another error if the schema cannot be used. args is anything that encodes to a
+// JSON object; nil is the empty object. [Session.CallTool] does not validate: the server does.
 func (t *Tool) CheckArguments(args any) error {
-	var o callOptions
-	_, data := o.toolParams(t.Name, args)
-	if o.err != nil {
-		return o.err
+	_, data, err := wire.ToolParams(t.Name, args)
+	if err != nil {
+		return err
 	}
 	if t.RawInputSchema == nil { // a Tool that was not listed
 		return nil
 	}
-	input, err := argumentSchemas.get(t.RawInputSchema)
+	input, err := argumentSchemas.Get(t.RawInputSchema)
 	if err != nil {
 		return fmt.Errorf("input of tool %q: %w", redact.Line(t.Name, maxShownName), err)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// generator makes JSON texts that a careless decoder damages. Its texts hold no
-// line ends, since an event stream would split them.
+// generator makes JSON texts that a careless decoder damages. Its texts hold no line ends, since an
+// event stream would split them.
 type generator struct{ *rand.Rand }
 
 func newGenerator(seed uint64) generator { return generator{rand.New(rand.NewPCG(seed, 1))} }
@@ -55,7 +55,7 @@ func (g generator) value(depth int) string {
 	}
 }
 
-// object is an object of some random members and those given.
+// object returns an object of some random members and the given ones.
 func (g generator) object(depth, n int, members ...string) string {
 	all := append([]string{}, members...)
 	for i := range n {
@@ -65,7 +65,7 @@ func (g generator) object(depth, n int, members ...string) string {
 	return "{" + g.space() + strings.Join(all, g.space()+","+g.space()) + g.space() + "}"
 }
 
-// schema is an input or output schema with keywords that nobody knows.
+// schema returns an input or output schema with unknown keywords.
 func (g generator) schema(depth int) string {
 	members := []string{`"type":"object"`, `"x-unknown":` + g.value(2), `"default":` + g.value(2), `"minProperties":` + g.pick("0", "9007199254740993")}
 	if depth > 0 {
@@ -74,7 +74,7 @@ func (g generator) schema(depth int) string {
 	return g.object(2, 3, members...)
 }
 
-// definition is a random tool's definition and its schemas.
+// definition returns a random tool's definition and its schemas.
 type definition struct{ raw, input, output string }
 
 func (g generator) definition(name string) definition {
@@ -89,7 +89,7 @@ func (g generator) definition(name string) definition {
 	return d
 }
 
-// Whatever a server says of a tool is there afterwards, byte for byte.
+// A tool keeps everything that the server sent for it, byte for byte.
 func TestPropertyListLosesNothing(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -116,8 +116,8 @@ func TestPropertyListLosesNothing(t *testing.T) {
 	})
 }
 
-// toolResult is a random result: its bytes, its structured content, and the
-// items of its content that no type of package mcp can hold.
+// toolResult returns a random result: its bytes, its structured content, and the content items that
+// no type of package mcp can hold.
 type toolResult struct {
 	raw, structured string
 	content         []string
@@ -148,8 +148,8 @@ func (g generator) result(structured string) toolResult {
 	return r
 }
 
-// Whatever a tool returns is there afterwards, byte for byte, and no integer
-// that is decoded has lost a digit.
+// A result keeps everything that the tool returned, byte for byte, and no decoded integer has lost
+// a digit.
 func TestPropertyCallLosesNothing(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -197,7 +197,7 @@ func (r toolResult) check(t *testing.T, res *mcpclient.CallToolResult, seed uint
 	}
 }
 
-// A typed call keeps to both: the schema is compared without loss, and so is what comes out.
+// A typed call does both: it validates without loss and decodes without loss.
 func TestPropertyTypedCallKeepsIntegers(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		next := ""

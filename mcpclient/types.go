@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
@@ -10,31 +11,33 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// The types in this file are those of package mcp, with a home for what those
-// cannot hold. Values of _meta members and of structured content are
-// json.RawMessage: the exact bytes, in which no integer has lost a digit. Raw
-// fields of one value may share memory: treat them as read-only.
+// The types in this file embed those of package mcp and add what those cannot hold. Values of _meta
+// members and of structured content are json.RawMessage: the exact bytes, in which no integer has
+// lost a digit. Raw fields of one value may share memory: treat them as read-only.
 
 // Tool is a tool as the server listed it.
 //
-// RawInputSchema is always set, to the exact bytes, and RawOutputSchema
-// when there is one; InputSchema and OutputSchema are never set, since they cannot
-// hold every schema. The input schema of a tool that has none is
-// {"type":"object"}.
+// RawInputSchema is always set to the exact bytes; for a tool without an input schema it is
+// {"type":"object"}. RawOutputSchema is set if there is an output schema. The fields InputSchema
+// and OutputSchema of the embedded Tool are never set, since they cannot hold every schema.
 type Tool struct {
 	mcp.Tool
-	// Raw is the whole definition as received, with the members unknown here.
+	// Raw is the whole definition as received, including members that this package does not know.
 	Raw json.RawMessage `json:"-"`
 }
 
 // InputSchema returns the exact bytes of the input schema, RawInputSchema. It shadows the field of
-// [mcp.Tool] with that name, which cannot hold every schema and is never set; so it is in the embedded
-// Tool if that is handed on.
+// [mcp.Tool] with that name, which is never set: code that is passed the embedded Tool finds it
+// empty.
 func (t Tool) InputSchema() json.RawMessage { return t.RawInputSchema }
 
-// OutputSchema returns the exact bytes of the output schema, nil if there is none. It shadows a field
-// like InputSchema does.
+// OutputSchema returns the exact bytes of the output schema, nil if there is none. Like
+// InputSchema, it shadows a field.
 func (t Tool) OutputSchema() json.RawMessage { return t.RawOutputSchema }
+
+// DisplayName returns the name to show to users: the tool's title, else the title of its
+// annotations, else its name (2026-07-28, "Tool"). It is the server's text.
+func (t Tool) DisplayName() string { return cmp.Or(t.Title, t.Annotations.Title, t.Name) }
 
 // UnmarshalJSON decodes a tool without losing anything.
 func (t *Tool) UnmarshalJSON(data []byte) error {
@@ -44,7 +47,7 @@ func (t *Tool) UnmarshalJSON(data []byte) error {
 // Prompt is a prompt as the server listed it.
 type Prompt struct {
 	mcp.Prompt
-	// Raw is the whole definition as received, with the members unknown here.
+	// Raw is the whole definition as received, including members that this package does not know.
 	Raw json.RawMessage `json:"-"`
 }
 
@@ -56,7 +59,7 @@ func (p *Prompt) UnmarshalJSON(data []byte) error {
 // Resource is a resource as the server listed it.
 type Resource struct {
 	mcp.Resource
-	// Raw is the whole definition as received, with the members unknown here.
+	// Raw is the whole definition as received, including members that this package does not know.
 	Raw json.RawMessage `json:"-"`
 }
 
@@ -65,12 +68,12 @@ func (r *Resource) UnmarshalJSON(data []byte) error {
 	return publicError(wire.UnmarshalItem(data, r, readResource))
 }
 
-// ResourceTemplate is a template of resources as the server listed it.
+// ResourceTemplate is a resource template as the server listed it.
 type ResourceTemplate struct {
 	mcp.ResourceTemplate // URITemplate is nil if RawURITemplate is not a URI template
-	// RawURITemplate is the template as received (RFC 6570, if the server keeps to it).
+	// RawURITemplate is the template as received. It should be a URI template (RFC 6570).
 	RawURITemplate string `json:"-"`
-	// Raw is the whole definition as received, with the members unknown here.
+	// Raw is the whole definition as received, including members that this package does not know.
 	Raw json.RawMessage `json:"-"`
 }
 
@@ -79,26 +82,26 @@ func (t *ResourceTemplate) UnmarshalJSON(data []byte) error {
 	return publicError(wire.UnmarshalItem(data, t, readTemplate))
 }
 
-// CallToolResult is what a tool returned.
+// CallToolResult is the result of a tool call.
 //
-// RawStructuredContent is the exact bytes of the structured content, and
-// StructuredContent the same as a json.RawMessage: nil if there is none,
-// "null" if there is a null. Content may have items of type [UnknownContent].
-// InputRequests is never set; see Input.
+// RawStructuredContent is the exact bytes of the structured content: nil if there is none, "null"
+// if it is null. Content may have items of type [UnknownContent]. InputRequests is never set; see
+// Input.
 type CallToolResult struct {
 	mcp.CallToolResult
-	// Input is what the server requires to go on, with [WithManualInput] only.
+	// Input is the input that the server requires. It is only set with [WithManualInput].
 	Input *InputRequired `json:"-"`
-	// Raw is the whole result as received, if it was asked for with
-	// [WithRawResult], or its ResultType is one that an extension brought.
+	// Raw is the whole result as received, if [WithRawResult] was given or the ResultType comes
+	// from an extension.
 	Raw json.RawMessage `json:"-"`
 }
 
-// StructuredContent returns the exact bytes of the structured content, nil if there is none; [Decode] reads
-// them into a value. It shadows the field of [mcp.CallToolResult] with that name, which holds the same bytes.
+// StructuredContent returns the exact bytes of the structured content, nil if there is none.
+// [Decode] reads them into a value. It shadows the field of [mcp.CallToolResult] with that name,
+// which holds the same bytes.
 func (r *CallToolResult) StructuredContent() json.RawMessage { return r.RawStructuredContent }
 
-// Text returns the text of all text content, one item a line.
+// Text returns the text of all text items, joined with newlines.
 func (r *CallToolResult) Text() string {
 	var parts []string
 	for _, item := range r.Content {
@@ -109,91 +112,135 @@ func (r *CallToolResult) Text() string {
 	return strings.Join(parts, "\n")
 }
 
-// UnmarshalJSON decodes a result without losing structured content, _meta
-// or content of unknown types. Raw is not set.
+// UnmarshalJSON decodes a result without losing structured content, _meta or content of unknown
+// types. It does not set Raw.
 func (r *CallToolResult) UnmarshalJSON(data []byte) error {
 	*r = CallToolResult{}
 	return publicError(wire.Unmarshal(data, r.decoder(false)))
 }
 
-// GetPromptResult is a prompt with its arguments filled in. The content of its
-// messages may be of type [UnknownContent]. InputRequests is never set; see Input.
+// GetPromptResult is a prompt with its arguments filled in. The content of its messages may be of
+// type [UnknownContent]. InputRequests is never set; see Input.
 type GetPromptResult struct {
 	mcp.GetPromptResult
-	// Input is what the server requires to go on, with [WithManualInput] only.
+	// Input is the input that the server requires. It is only set with [WithManualInput].
 	Input *InputRequired `json:"-"`
-	// Raw is the whole result as received, if it was asked for with
-	// [WithRawResult], or its ResultType is one that an extension brought.
+	// Raw is the whole result as received, if [WithRawResult] was given or the ResultType comes
+	// from an extension.
 	Raw json.RawMessage `json:"-"`
 }
 
-// UnmarshalJSON decodes a result without losing _meta or content of unknown
-// types. Raw is not set.
+// UnmarshalJSON decodes a result without losing _meta or content of unknown types. It does not set
+// Raw.
 func (r *GetPromptResult) UnmarshalJSON(data []byte) error {
 	*r = GetPromptResult{}
 	return publicError(wire.Unmarshal(data, r.decoder(false)))
 }
 
-// ReadResourceResult is what is in a resource. Contents may have items of type
+// ReadResourceResult holds the contents of a resource, which may have items of type
 // [UnknownResourceContents]. InputRequests is never set; see Input.
 type ReadResourceResult struct {
 	mcp.ReadResourceResult
-	// Input is what the server requires to go on, with [WithManualInput] only.
+	// Input is the input that the server requires. It is only set with [WithManualInput].
 	Input *InputRequired `json:"-"`
-	// Cache says how long the result may be used again.
+	// Cache says how long the result may be reused.
 	Cache CacheHint `json:"-"`
-	// Raw is the whole result as received, if it was asked for with
-	// [WithRawResult], or its ResultType is one that an extension brought.
+	// Raw is the whole result as received, if [WithRawResult] was given or the ResultType comes
+	// from an extension.
 	Raw json.RawMessage `json:"-"`
 }
 
-// UnmarshalJSON decodes a result without losing _meta or contents that are
-// damaged. Raw is not set.
+// UnmarshalJSON decodes a result without losing _meta or invalid contents. It does not set Raw.
 func (r *ReadResourceResult) UnmarshalJSON(data []byte) error {
 	*r = ReadResourceResult{}
 	return publicError(wire.Unmarshal(data, r.decoder(false)))
 }
 
-// CacheHint is what the server says about using a result again (2026-07-28,
-// caching).
+// CacheHint is what the server says about reusing a result (2026-07-28, caching).
 type CacheHint struct {
-	// TTL is how long after its receipt the result is fresh: 0 is stale at
-	// once, also if the server said nothing or something negative. It is at most 365 days.
+	// TTL is how long after its receipt the result is fresh, at most 365 days. Zero means already
+	// stale; the same is assumed when the server sends nothing or a negative value.
 	TTL time.Duration
-	// HasTTL tells that the server said something about it.
+	// HasTTL says that the server sent a value.
 	HasTTL bool
-	// Scope is whom the result is for. Absent ("") and any other value than
-	// public must be treated as private.
+	// Scope says who may reuse the result. Treat "" and every value other than public as private.
 	Scope mcp.CacheScope
 }
 
 // Page is one page of a list. T is [Tool], [Prompt], [Resource] or [ResourceTemplate].
 type Page[T any] struct {
-	// Items are those that could be read, in the server's order.
+	// Items are the valid items, in the server's order.
 	Items []T
 	PageInfo
 }
 
-// PageInfo is what a page of any list has besides its items.
+// PageInfo holds what a page of any list has besides its items.
 type PageInfo struct {
-	// NextCursor asks for the page after this one; nil means that this is the
-	// last. A cursor is opaque, and an empty one is a cursor.
+	// NextCursor asks for the next page; nil means that this is the last. A cursor is opaque; "" is
+	// one, too.
 	NextCursor *string
-	// Cache says how long the page may be used again.
+	// Cache says how long the page may be reused.
 	Cache CacheHint
-	// Meta is the page's _meta, nil when absent.
+	// Meta is the page's _meta, nil if absent.
 	Meta *mcp.Meta
-	// ResultType is "" when absent, which means complete.
+	// ResultType is "" if absent, which means complete.
 	ResultType mcp.ResultType
-	// Invalid are the items that could not be read: one bad definition costs a
-	// page no other.
+	// Invalid are the items that cannot be decoded. They do not affect the others.
 	Invalid []InvalidItem
 }
 
-// InvalidItem is an item of a list that is not what the protocol says.
+// InvalidItem is an item of a list that cannot be decoded.
 type InvalidItem struct {
 	// Raw is the item as received.
 	Raw json.RawMessage
 	// Err says what is wrong with it.
 	Err error
+}
+
+// These interfaces have an unexported method, so implementing them takes embedding them. Unexported
+// names keep the embedded fields out of the API.
+type (
+	sealedContent          = mcp.Content
+	sealedResourceContents = mcp.ResourceContents
+)
+
+// UnknownContent is a content item that has no type in package mcp: its type is unknown to this
+// package, or it is invalid (image data that is not base64, an embedded resource without contents,
+// a member of the wrong kind). The items around it are not affected.
+//
+// It marshals to the bytes that it was decoded from.
+type UnknownContent struct {
+	sealedContent
+	// Type is the item's type, "" if absent.
+	Type string
+	// Raw is the whole item as received.
+	Raw json.RawMessage
+	// Err says what is wrong with the item; nil if only its type is unknown.
+	Err error
+}
+
+// MarshalJSON returns Raw.
+func (c UnknownContent) MarshalJSON() ([]byte, error) { return orNull(c.Raw), nil }
+
+// UnknownResourceContents are contents of a resource that have no type in package mcp: they have
+// neither a text nor a blob, or are invalid (a blob that is not base64, a member of the wrong
+// kind). The contents around them are not affected.
+//
+// They marshal to the bytes that they were decoded from.
+type UnknownResourceContents struct {
+	sealedResourceContents
+	// Raw are the whole contents as received.
+	Raw json.RawMessage
+	// Err says what is wrong with them; it is never nil in a result.
+	Err error
+}
+
+// MarshalJSON returns Raw.
+func (c UnknownResourceContents) MarshalJSON() ([]byte, error) { return orNull(c.Raw), nil }
+
+func orNull(raw json.RawMessage) []byte {
+	if len(raw) == 0 {
+		return []byte("null")
+	}
+	return raw
 }

@@ -117,7 +117,7 @@ func (s *Session) elicitURL(ctx context.Context, r *URLRequest) (*mcp.Elicitatio
 // elicitRequired asks the user about the URL elicitations that an error requires, one by one, until
 // the user does not consent.
 func (s *Session) elicitRequired(c *call, err error) {
-	if s.opts.Handlers.ElicitURL == nil || c.on != nil || c.used == nil || c.used.modern() {
+	if s.opts.Handlers.ElicitURL == nil || c.state == nil || c.state.modern() {
 		return
 	}
 	requests, unsafe := RequiredElicitations(err)
@@ -146,7 +146,7 @@ func (s *Session) consents(parent context.Context, r *URLRequest) bool {
 		defer own.give()
 		defer cancel(nil)
 		consent := false
-		s.put(ctx, func(ctx context.Context) (json.RawMessage, error) {
+		s.handle(ctx, func(ctx context.Context) (json.RawMessage, error) {
 			res, err := s.elicitURL(ctx, r)
 			consent = err == nil && res != nil && res.Action == mcp.ElicitationResponseActionAccept
 			return nil, err

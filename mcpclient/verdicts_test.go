@@ -18,7 +18,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// wire is one reply to a tool call, as it stands on the wire. $id in the body stands for the request's id.
+// wire is one reply to a tool call, as sent. $id in the body stands for the request's ID.
 type wire struct {
 	status int
 	body   string
@@ -30,7 +30,7 @@ func rpcBody(id string, code int, text string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%q,"data":{"supported":["2026-07-28"],"requested":"x"}}}`, id, code, text)
 }
 
-// own and foreign are JSON-RPC errors with the request's id and without one.
+// own and foreign are JSON-RPC errors with and without the request's ID.
 func own(status, code int, text string) wire {
 	return wire{status: status, body: rpcBody("$id", code, text)}
 }
@@ -38,14 +38,14 @@ func foreign(status, code int, text string) wire {
 	return wire{status: status, body: rpcBody("null", code, text)}
 }
 
-// lostAfter is a reply of a server whose session is gone by the next request.
+// lostAfter is a reply of a server that has lost the session by the next request.
 func lostAfter(w wire) wire { w.gone = true; return w }
 
 const ownResult = `{"jsonrpc":"2.0","id":$id,"result":{"content":[],"resultType":"complete"}}`
 
-// verdictRow has the fate of a call that gets a reply: its outcome (N: not run, A: answered, U: unknown; nothing if
-// it succeeds), its kind, and how many requests the server got for it. The columns are the situations
-// in which the reply comes; "" where it cannot.
+// verdictRow describes a call that gets a reply: its outcome (N: not run, A: answered, U: unknown;
+// nothing if it succeeds), its kind, and how many requests the server got for it. The columns are
+// the situations in which the reply comes; "" where it cannot.
 type verdictRow struct {
 	reply                    wire
 	direct, progress, resume string // legacy: at once; after progress; to the GET that resumes a cut stream
@@ -54,7 +54,7 @@ type verdictRow struct {
 }
 
 var verdictRows = []verdictRow{
-	// Refusals whatever the body.
+	// Refusals, whatever the body.
 	{wire{status: 401, header: "Www-Authenticate: Bearer"}, "N auth 1", "A auth 1", "U lost 1", "N auth 1", "", "A auth 1"},
 	{own(401, -32603, "x"), "N auth 1", "A auth 1", "U lost 1", "N auth 1", "", "A auth 1"},
 	{lostAfter(wire{status: 401}), "2", "A auth 1", "U lost 1", "N auth 1", "", "A auth 1"},
@@ -69,7 +69,7 @@ var verdictRows = []verdictRow{
 	{own(400, -32021, "x"), "A server 1", "A server 1", "U lost 1", "N server 1", "", "A server 1"},
 	{own(400, -32022, "x"), "2", "A version 1", "U lost 1", "2", "", "2"},
 	{foreign(400, -32022, "x"), "2", "A version 1", "U lost 1", "2", "", "2"},
-	// Refusals without an answer of ours.
+	// Refusals without our response.
 	{wire{status: 405}, "N http 1", "A http 1", "U lost 1", "N http 1", "", "A http 1"},
 	{own(405, -32603, "x"), "A server 1", "A server 1", "U lost 1", "A server 1", "", "A server 1"},
 	{wire{status: 406}, "N http 1", "A http 1", "U lost 1", "N http 1", "", "A http 1"},
@@ -96,7 +96,7 @@ var verdictRows = []verdictRow{
 	{lostAfter(own(400, -32602, "no such session")), "A server 1", "A server 1", "U lost 1", "A server 1", "", "A server 1"},
 	{lostAfter(wire{status: 410, body: "session gone"}), "2", "A http 1", "U lost 1", "A http 1", "", "A http 1"},
 	{lostAfter(wire{status: 422, body: `{"error":"session"}`}), "2", "A http 1", "U lost 1", "A http 1", "", "A http 1"},
-	// Other final words.
+	// Other final answers.
 	{wire{status: 302, header: "Location: /elsewhere"}, "A http 1", "A http 1", "U lost 1", "A http 1", "", "A http 1"},
 	{wire{status: 409}, "A http 1", "A http 1", "1", "A http 1", "", "A http 1"},
 	{own(500, -32603, "x"), "A server 1", "A server 1", "1", "A server 1", "", "A server 1"},
@@ -104,7 +104,7 @@ var verdictRows = []verdictRow{
 	{own(200, -32020, "x"), "A server 1", "A server 1", "A server 1", "A server 1", "A server 1", "A server 1"},
 	{own(200, -32022, "x"), "A server 1", "A server 1", "A server 1", "A version 1", "A version 1", "A version 1"},
 	{lostAfter(own(200, -32001, "Session not found")), "A server 1", "A server 1", "A server 1", "A server 1", "A server 1", "A server 1"},
-	// No word at all.
+	// No answer at all.
 	{wire{status: 101}, "U protocol 1", "U protocol 1", "U lost 1", "U protocol 1", "", "U protocol 1"},
 	{wire{status: 202}, "U protocol 1", "U protocol 1", "U lost 1", "U protocol 1", "", "U protocol 1"},
 	{foreign(200, -32700, "x"), "U server 1", "U protocol 1", "U lost 1", "U server 1", "U protocol 1", "U server 1"},
@@ -123,7 +123,7 @@ var shortKinds = map[mcpclient.Kind]string{
 	mcpclient.KindProtocol: "protocol", mcpclient.KindOutcomeUnknown: "lost", mcpclient.KindSessionLost: "session", mcpclient.KindVersion: "version",
 }
 
-// fate writes down what became of a call.
+// fate describes what happened to a call.
 func fate(err error, requests int) string {
 	if err == nil {
 		return fmt.Sprint(requests)
@@ -132,7 +132,7 @@ func fate(err error, requests int) string {
 	return fmt.Sprintf("%s %s %d", letter[mcpclient.OutcomeOf(err)], shortKinds[mcpclient.KindOf(err)], requests)
 }
 
-// Each reply has its outcome and its kind, and is answered by another request only if it proves that the
+// Each reply has its outcome and its kind, and leads to another request only if it proves that the
 // call did not run, in every situation in which it can come.
 func TestVerdicts(t *testing.T) {
 	for _, row := range verdictRows {
@@ -232,7 +232,7 @@ func (v *verdictRun) call(w http.ResponseWriter, m *mcptest.Message) bool {
 	return true
 }
 
-// write puts the reply on the wire, after progress if that is the situation.
+// write sends the reply, after progress if that is the situation.
 func (v *verdictRun) write(w http.ResponseWriter, id string) {
 	body := strings.ReplaceAll(v.reply.body, "$id", id)
 	const progress = `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}`

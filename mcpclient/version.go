@@ -12,13 +12,13 @@ import (
 // ClientInfo has it.
 const Version = release.Version
 
-// Era is which of MCP's two ways of speaking HTTP a server uses.
+// Era is one of the two generations of the protocol, which use HTTP differently.
 type Era uint8
 
 const (
 	// EraUnknown: not negotiated.
 	EraUnknown Era = iota
-	// EraLegacy: revisions up to 2025-11-25, with initialize and a session.
+	// EraLegacy: revisions up to 2025-11-25, with a handshake and a session.
 	EraLegacy
 	// EraModern: 2026-07-28 and later, stateless.
 	EraModern
@@ -41,8 +41,8 @@ const (
 	legacyVersion = mcp.ProtocolVersion20251125 // the newest with a handshake, proposed first
 )
 
-// supportedVersions are the revisions of Streamable HTTP, newest first.
-// 2024-11-05 used another transport.
+// supportedVersions are the revisions of Streamable HTTP, newest first. 2024-11-05 used another
+// transport.
 var supportedVersions = []string{
 	modernVersion, legacyVersion, mcp.ProtocolVersion20250618, mcp.ProtocolVersion20250326,
 }

@@ -9,7 +9,7 @@ import (
 // watch ends exchanges that take too long, and all of them when the session closes.
 type watch struct{ timeouts.Watch }
 
-// watched is the part of a call that the watch sees.
+// watched is the part of a delivery that the watch sees.
 type watched = timeouts.Exchange
 
 func (w *watch) now() time.Duration { return w.Now() }
@@ -29,17 +29,20 @@ func expired(kind timeouts.Kind, limit time.Duration) error {
 
 // running is an exchange that was in flight.
 type running struct {
-	on     *sessionState
-	id     int64
+	state  *sessionState
+	id     int64 // 0 for a notification
 	method string
 }
+
+// running returns the exchange of the last try.
+func (d *delivery) running() running { return running{d.state, d.msg.id, d.msg.method} }
 
 // close cancels every exchange and refuses new ones. It returns the calls that it canceled, and a
 // channel that is closed when all exchanges have ended.
 func (w *watch) close(cause error) (cut []running, ended <-chan struct{}) {
 	ended = w.Close(cause, func(owner any) {
-		if c, ok := owner.(*call); ok {
-			cut = append(cut, running{c.used, c.id, c.method})
+		if d, ok := owner.(*delivery); ok {
+			cut = append(cut, d.running())
 		}
 	})
 	return cut, ended

@@ -3,74 +3,74 @@ package main
 // verdictMutants are defects in the outcomes that package mcpclient reports for calls.
 var verdictMutants = []mutant{
 	{
-		name: "a call is replayed without proof", file: "mcpclient/retry.go",
-		old:  `return c.repeatable || c.last == NotRun && !c.began.Load() }`,
-		new:  `return true || c.began.Load() }`,
+		name: "a call is replayed without proof", file: "mcpclient/delivery.go",
+		old:  `return d.repeatable || d.last == verdict.NotRun && !d.began.Load()`,
+		new:  `return true || d.last == verdict.NotRun`,
 		test: "TestVerdicts",
 	},
 	{
-		name: "progress during the backoff is ignored", file: "mcpclient/retry.go",
-		old:  `return c.repeatable || c.last == NotRun && !c.began.Load() }`,
-		new:  `return c.repeatable || c.last == NotRun }`,
+		name: "progress during the backoff is ignored", file: "mcpclient/delivery.go",
+		old:  `return d.repeatable || d.last == verdict.NotRun && !d.began.Load()`,
+		new:  `return d.repeatable || d.last == verdict.NotRun`,
 		test: "TestProgressDuringTheBackoffForbidsTheReplay",
 	},
 	{
-		name: "the best try determines the outcome", file: "mcpclient/outcome.go",
+		name: "the best try determines the outcome", file: "internal/verdict/verdict.go",
 		old:  `return min(o, other) }`,
 		new:  `return max(o, other) }`,
-		test: "TestOutcomeOverSeveralTries",
+		test: "TestOutcomeOverSeveralTries", pkg: "mcpclient",
 	},
 	{
-		name: "a refusal is proof even if the reply had started", file: "mcpclient/retrytable.go",
-		old:  `if !q.began && !e.Began {`,
+		name: "a refusal is proof even if the reply had started", file: "internal/verdict/refusals.go",
+		old:  `if !q.Began && !e.Began {`,
 		new:  `if true {`,
-		test: "TestVerdicts",
+		test: "TestVerdicts", pkg: "mcpclient",
 	},
 	{
-		name: "a refusal whose body was not read is proof", file: "mcpclient/retrytable.go",
+		name: "a refusal whose body was not read is proof", file: "internal/verdict/refusals.go",
 		old:  `if e.Unclear {`,
 		new:  `if false {`,
-		test: "TestUnreadableRefusalsProveNothing",
+		test: "TestUnreadableRefusalsProveNothing", pkg: "mcpclient",
 	},
 	{
-		name: "an error code in a 200 is proof", file: "mcpclient/retrytable.go",
-		old:  `if e.Status == http.StatusBadRequest && !q.began {`,
-		new:  `if !q.began {`,
-		test: "TestVerdicts",
+		name: "an error code in a 200 is proof", file: "internal/verdict/refusals.go",
+		old:  `if e.Status == http.StatusBadRequest && !q.Began {`,
+		new:  `if !q.Began {`,
+		test: "TestVerdicts", pkg: "mcpclient",
 	},
 	{
-		name: "a 5xx is a refusal", file: "mcpclient/retrytable.go",
-		old: `case q.repeatable:
-		return verdict{step: stepWait, kind: KindHTTP, wait: e.RetryAfter}`,
+		name: "a 5xx is a refusal", file: "internal/verdict/refusals.go",
+		old: `case q.Repeatable:
+		return Verdict{Step: StepWait, Kind: KindHTTP, Wait: e.RetryAfter}`,
 		new: `case true:
-		return verdict{step: stepWait, kind: KindHTTP, outcome: NotRun, wait: e.RetryAfter}`,
+		return Verdict{Step: StepWait, Kind: KindHTTP, Outcome: NotRun, Wait: e.RetryAfter}`,
 		test: "TestRetryTable",
 	},
 	{
-		name: "a lost answer counts as not sent", file: "mcpclient/retrytable.go",
-		old: `case e.Stage != transport.NotSent || q.began:
+		name: "a lost answer counts as not sent", file: "internal/verdict/verdict.go",
+		old: `case e.Stage != transport.NotSent || q.Began:
 		return unanswered(q)
 `,
 		new:  ``,
-		test: "TestVerdicts|TestBadReplies",
+		test: "TestVerdicts|TestBadReplies", pkg: "mcpclient",
 	},
 	{
-		name: "any text confirms a lost session", file: "mcpclient/retrytable.go",
-		old:  `v.confirms = (named || isUnknownMethod(e.RPC)) && `,
-		new:  `v.confirms = `,
-		test: "TestVerdicts",
+		name: "any text confirms a lost session", file: "internal/verdict/refusals.go",
+		old:  `v.Confirms = (named || IsUnknownMethod(e.RPC)) && `,
+		new:  `v.Confirms = `,
+		test: "TestVerdicts", pkg: "mcpclient",
 	},
 	{
 		name: "another caller's recovery confirms a lost session", file: "mcpclient/retry.go",
-		old:  `if v.confirms && (pinged || err == nil && s.isGone(ctx, c.used)) {`,
-		new:  `if v.confirms && (pinged || err == nil) {`,
+		old:  `if v.Confirms && (pinged || err == nil && s.isGone(ctx, d.state)) {`,
+		new:  `if v.Confirms && (pinged || err == nil) {`,
 		test: "TestReplacedSessionConfirmsNothing",
 	},
 	{
-		name: "a timeout after sending counts as not run", file: "mcpclient/retry.go",
-		old: `return c.past.and(c.last)
+		name: "a timeout after sending counts as not run", file: "mcpclient/delivery.go",
+		old: `return d.past.And(d.last)
 `,
-		new: `return NotRun
+		new: `return verdict.NotRun
 `,
 		test: "TestBadReplies",
 	},
@@ -123,7 +123,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a ping triggers a login", file: "mcpclient/authorize.go",
-		old:  ` && c.ctx.Value(quiet{}) == nil`,
+		old:  ` && d.ctx.Value(quiet{}) == nil`,
 		new:  ``,
 		test: "TestUnauthorizedMayMeanALostSession",
 	},
@@ -135,7 +135,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "input is sent in the wrong era", file: "mcpclient/call.go",
-		old:  `if c.rounds > 0 && !c.used.modern() {`,
+		old:  `if c.rounds > 0 && !c.state.modern() {`,
 		new:  `if false {`,
 		test: "TestInputIsNotLostWithTheEra",
 	},
@@ -168,15 +168,15 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "progress is delivered after the return", file: "mcpclient/progress.go",
-		old:  `if !c.told.Load() {`,
+		old:  `if !c.closed.Load() {`,
 		new:  `if true {`,
 		test: "TestNothingIsToldOfACallThatReturned",
 	},
 	{
-		name: "an unknown resultType is complete", file: "mcpclient/resulttype.go",
-		old: `return fmt.Errorf("unknown resultType %q", string(t[:min(len(t), 64)]))`,
+		name: "an unknown resultType is complete", file: "mcpclient/call.go",
+		old: `return false, fmt.Errorf("unknown resultType %q", string(t[:min(len(t), 64)]))`,
 		new: `_ = fmt.Sprint(t)
-		return nil`,
+		return false, nil`,
 		test: "TestUnknownResultTypeIsNotComplete",
 	},
 	{
@@ -204,13 +204,13 @@ var sessionMutants = []mutant{
 		test: "Cursor|Pages|Walk|TestLimits",
 	},
 	{
-		name: "the rate of ping answers is unlimited", file: "mcpclient/answers.go",
+		name: "the rate of ping answers is unlimited", file: "mcpclient/serve.go",
 		old:  `if wait > answerDelay || a.pending >= maxAnswers {`,
 		new:  `if false {`,
 		test: "TestFloodOfPingsIsAnsweredAtARate",
 	},
 	{
-		name: "a tool with an invalid schema is offered", file: "mcpclient/toolheaders.go",
+		name: "a tool with an invalid schema is offered", file: "mcpclient/toolindex.go",
 		old:  `s.log.Warn("tool left out: invalid x-mcp-header"`,
 		new:  `s.log.Debug("tool left out: invalid x-mcp-header"`,
 		test: "TestOneWarningForEachToolLeftOut",

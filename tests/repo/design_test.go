@@ -17,7 +17,7 @@ var landmarks = []struct{ words, file, holds string }{
 	{"generation recovery", "mcpclient/recovery.go", "func (s *Session) recover("},
 	{"the SSE window", "internal/sse/reader.go", "type Reader struct"},
 	{"the cursor", "streamablehttp/stream.go", "type Cursor struct"},
-	{"the retry table", "mcpclient/retrytable.go", "func judge("},
+	{"the retry table", "internal/verdict/verdict.go", "func Judge("},
 }
 
 func TestDesignLeadsToTheCode(t *testing.T) {

@@ -1,4 +1,4 @@
-package mcpclient
+package verdict
 
 import (
 	"errors"
@@ -31,29 +31,29 @@ func after(status int, d time.Duration) *streamablehttp.HTTPError {
 
 // The verdicts of the table by what happens next and what is known.
 var (
-	unsent  = func(s step) verdict { return withWait(verdict{step: s, kind: KindNotSent, outcome: NotRun}) }
-	limited = func(d time.Duration) verdict {
-		return verdict{step: stepWait, kind: KindHTTP, outcome: NotRun, wait: d}
+	unsent  = func(s Step) Verdict { return withWait(Verdict{Step: s, Kind: KindNotSent, Outcome: NotRun}) }
+	limited = func(d time.Duration) Verdict {
+		return Verdict{Step: StepWait, Kind: KindHTTP, Outcome: NotRun, Wait: d}
 	}
-	repeated = func(k Kind) verdict { return verdict{step: stepWait, kind: k, wait: -1} }
-	final    = func(k Kind, o Outcome) verdict { return verdict{kind: k, outcome: o} }
+	repeated = func(k Kind) Verdict { return Verdict{Step: StepWait, Kind: k, Wait: -1} }
+	final    = func(k Kind, o Outcome) Verdict { return Verdict{Kind: k, Outcome: o} }
 	unknown  = final(KindOutcomeUnknown, Unknown)
 
-	toRecover  = verdict{step: stepRecover, kind: KindSessionLost, outcome: NotRun, wait: -1}
-	toHeal     = verdict{step: stepProbe, kind: KindHTTP, outcome: Answered, wait: -1}
-	toConfirm  = verdict{step: stepProbe, kind: KindHTTP, outcome: Answered, confirms: true, wait: -1}
-	answerHeal = verdict{step: stepProbe, kind: KindServer, outcome: Answered, wait: -1}
-	answerConf = verdict{step: stepProbe, kind: KindServer, outcome: Answered, confirms: true, wait: -1}
-	newVersion = func(o Outcome) verdict { return verdict{step: stepVersion, kind: KindVersion, outcome: o, wait: -1} }
-	freshTools = func(o Outcome) verdict { return verdict{step: stepTools, kind: KindServer, outcome: o, wait: -1} }
-	answer     = func(o Outcome) verdict { return verdict{kind: KindServer, outcome: o, wait: -1} }
-	denied     = func(s step, k Kind, o Outcome) verdict { return verdict{step: s, kind: k, outcome: o, wait: -1} }
+	toRecover  = Verdict{Step: StepRecover, Kind: KindSessionLost, Outcome: NotRun, Wait: -1}
+	toHeal     = Verdict{Step: StepProbe, Kind: KindHTTP, Outcome: Answered, Wait: -1}
+	toConfirm  = Verdict{Step: StepProbe, Kind: KindHTTP, Outcome: Answered, Confirms: true, Wait: -1}
+	answerHeal = Verdict{Step: StepProbe, Kind: KindServer, Outcome: Answered, Wait: -1}
+	answerConf = Verdict{Step: StepProbe, Kind: KindServer, Outcome: Answered, Confirms: true, Wait: -1}
+	newVersion = func(o Outcome) Verdict { return Verdict{Step: StepVersion, Kind: KindVersion, Outcome: o, Wait: -1} }
+	freshTools = func(o Outcome) Verdict { return Verdict{Step: StepTools, Kind: KindServer, Outcome: o, Wait: -1} }
+	answer     = func(o Outcome) Verdict { return Verdict{Kind: KindServer, Outcome: o, Wait: -1} }
+	denied     = func(s Step, k Kind, o Outcome) Verdict { return Verdict{Step: s, Kind: k, Outcome: o, Wait: -1} }
 )
 
-// withWait fills in what only a verdict with a step has.
-func withWait(v verdict) verdict {
-	if v.step != stepFail {
-		v.wait = -1
+// withWait fills in what only a Verdict with a step has.
+func withWait(v Verdict) Verdict {
+	if v.Step != StepFail {
+		v.Wait = -1
 	}
 	return v
 }
@@ -95,23 +95,23 @@ func ours(status int, code int64, text string) *streamablehttp.RPCError {
 type tableRow struct {
 	name       string
 	err        error
-	repeatable verdict
-	tool       verdict
+	repeatable Verdict
+	tool       Verdict
 }
 
 // same is a row that makes no difference between the two.
-func same(name string, err error, v verdict) tableRow { return tableRow{name, err, v, v} }
+func same(name string, err error, v Verdict) tableRow { return tableRow{name, err, v, v} }
 
-// retryRows is the retry table of DESIGN.md, "What a reply proves", in a legacy session. In the modern
-// era the rows of modernRows differ.
+// retryRows is the retry table of DESIGN.md, "What a reply proves", in a legacy session. In the
+// modern era the rows of modernRows differ.
 var retryRows = []tableRow{
-	same("not sent", &transport.Error{Stage: transport.NotSent}, unsent(stepWait)),
-	same("not sent, permanent", &transport.Error{Stage: transport.NotSent, Permanent: true}, unsent(stepFail)),
+	same("not sent", &transport.Error{Stage: transport.NotSent}, unsent(StepWait)),
+	same("not sent, permanent", &transport.Error{Stage: transport.NotSent, Permanent: true}, unsent(StepFail)),
 	{"maybe sent", &transport.Error{Stage: transport.MaybeSent}, repeated(KindUnanswered), unknown},
 	{"maybe sent, permanent", &transport.Error{Stage: transport.MaybeSent, Permanent: true}, repeated(KindUnanswered), unknown},
 	{"a 404 below a lost stream", &transport.Error{Stage: transport.MaybeSent, Err: httpErr(404)}, repeated(KindUnanswered), unknown},
 	{"an error nobody knows", errors.New("?"), repeated(KindUnanswered), unknown},
-	same("input that cannot be sent", &invalidError{errors.New("?")}, final(KindInvalid, NotRun)),
+	same("input that cannot be sent", &InvalidError{errors.New("?")}, final(KindInvalid, NotRun)),
 
 	same("404", httpErr(404), toRecover),
 	same("404 with an error of nobody's id", withRPC(404, -32001), toRecover),
@@ -137,19 +137,19 @@ var retryRows = []tableRow{
 	same("200 with an error that names the session", ours(200, -32001, "Session not found"), answerHeal),
 	same("200 with an error of no id", &streamablehttp.RPCError{Code: -32700, Status: 200, NoID: true}, final(KindServer, Unknown)),
 
-	same("401", httpErr(401), denied(stepProbe, KindAuthRequired, NotRun)),
-	same("401 with a challenge", challenged(401, "Bearer"), denied(stepFail, KindAuthRequired, NotRun)),
-	same("403", httpErr(403), denied(stepFail, KindForbidden, Answered)),
-	same("403 with a challenge", challenged(403, "Bearer"), denied(stepFail, KindForbidden, NotRun)),
+	same("401", httpErr(401), denied(StepProbe, KindAuthRequired, NotRun)),
+	same("401 with a challenge", challenged(401, "Bearer"), denied(StepFail, KindAuthRequired, NotRun)),
+	same("403", httpErr(403), denied(StepFail, KindForbidden, Answered)),
+	same("403 with a challenge", challenged(403, "Bearer"), denied(StepFail, KindForbidden, NotRun)),
 	same("429 without a time", httpErr(429), limited(-1)),
 	same("429 with a time", after(429, 7*time.Second), limited(7*time.Second)),
 	same("425 with a time", after(425, 7*time.Second), limited(7*time.Second)),
-	same("429 with a result of ours", began(429), verdict{step: stepWait, kind: KindHTTP, outcome: Answered, wait: -1}),
+	same("429 with a result of ours", began(429), Verdict{Step: StepWait, Kind: KindHTTP, Outcome: Answered, Wait: -1}),
 
 	{"408", httpErr(408), repeated(KindHTTP), unknown},
-	{"408 with a time", after(408, time.Second), verdict{step: stepWait, kind: KindHTTP, wait: time.Second}, unknown},
+	{"408 with a time", after(408, time.Second), Verdict{Step: StepWait, Kind: KindHTTP, Wait: time.Second}, unknown},
 	{"500", httpErr(500), repeated(KindHTTP), unknown},
-	{"503 with a time", after(503, time.Second), verdict{step: stepWait, kind: KindHTTP, wait: time.Second}, unknown},
+	{"503 with a time", after(503, time.Second), Verdict{Step: StepWait, Kind: KindHTTP, Wait: time.Second}, unknown},
 	{"520, a gateway's own", httpErr(520), repeated(KindHTTP), unknown},
 	{"600", httpErr(600), repeated(KindHTTP), unknown},
 	{"999", httpErr(999), repeated(KindHTTP), unknown},
@@ -181,7 +181,7 @@ var retryRows = []tableRow{
 	same("a code that the era does not know", ours(400, -32022, "?"), answerHeal),
 	same("another such code", ours(400, -32020, "?"), answerHeal),
 	same("an upgraded server", upgraded(400), newVersion(NotRun)),
-	same("an upgraded server, in a 200", upgraded(200), verdict{step: stepVersion, kind: KindServer, outcome: Answered, wait: -1}),
+	same("an upgraded server, in a 200", upgraded(200), Verdict{Step: StepVersion, Kind: KindServer, Outcome: Answered, Wait: -1}),
 }
 
 // upgraded is the refusal of a server that speaks the modern revision alone.
@@ -195,7 +195,7 @@ var modernRows = []tableRow{
 	same("404", httpErr(404), final(KindHTTP, Answered)),
 	same("400", httpErr(400), final(KindHTTP, Answered)),
 	same("400 with an error of nobody's id", withRPC(400, -32000), final(KindHTTP, Answered)),
-	same("401", httpErr(401), denied(stepFail, KindAuthRequired, NotRun)),
+	same("401", httpErr(401), denied(StepFail, KindAuthRequired, NotRun)),
 	same("version refused", ours(400, -32022, "?"), newVersion(NotRun)),
 	same("version refused by nobody's id", withRPC(400, -32022), newVersion(NotRun)),
 	same("version refused in a 200", ours(200, -32022, "?"), newVersion(Answered)),
@@ -211,83 +211,83 @@ var modernRows = []tableRow{
 func TestRetryTable(t *testing.T) {
 	for _, row := range retryRows {
 		t.Run(row.name, func(t *testing.T) {
-			require.Equal(t, row.repeatable, judge(row.err, situation{repeatable: true, inSession: true}), "repeatable")
-			require.Equal(t, row.tool, judge(row.err, situation{tool: true, inSession: true}), "tool call")
+			require.Equal(t, row.repeatable, Judge(row.err, Situation{Repeatable: true, InSession: true}), "repeatable")
+			require.Equal(t, row.tool, Judge(row.err, Situation{Tool: true, InSession: true}), "tool call")
 		})
 	}
 	for _, row := range modernRows {
 		t.Run("modern "+row.name, func(t *testing.T) {
-			require.Equal(t, row.repeatable, judge(row.err, situation{repeatable: true, modern: true}), "repeatable")
-			require.Equal(t, row.tool, judge(row.err, situation{tool: true, modern: true}), "tool call")
+			require.Equal(t, row.repeatable, Judge(row.err, Situation{Repeatable: true, Modern: true}), "repeatable")
+			require.Equal(t, row.tool, Judge(row.err, Situation{Tool: true, Modern: true}), "tool call")
 		})
 	}
 }
 
 // What happens at most once per call is returned the second time.
 func TestRetryTableEachRepairOnce(t *testing.T) {
-	used := situation{tool: true, modern: true, versioned: true, relisted: true}
-	require.Equal(t, denied(stepFail, KindVersion, NotRun), judge(ours(400, -32022, ""), used))
-	require.Equal(t, answer(NotRun), judge(ours(400, -32020, ""), used))
+	used := Situation{Tool: true, Modern: true, Versioned: true, Relisted: true}
+	require.Equal(t, denied(StepFail, KindVersion, NotRun), Judge(ours(400, -32022, ""), used))
+	require.Equal(t, answer(NotRun), Judge(ours(400, -32020, ""), used))
 }
 
 // Without a session id nothing can have been forgotten; the handshake has nothing to recover to.
 func TestRetryTableWithoutSession(t *testing.T) {
-	for name, q := range map[string]situation{
-		"no session id": {tool: true},
-		"handshake":     {repeatable: true, inSession: true, handshake: true},
+	for name, q := range map[string]Situation{
+		"no session id": {Tool: true},
+		"handshake":     {Repeatable: true, InSession: true, Fixed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, err := range []error{httpErr(404), withRPC(400, -32000), says(400, "no session"), says(410, "no session")} {
-				require.Equal(t, final(KindHTTP, Answered), judge(err, q))
+				require.Equal(t, final(KindHTTP, Answered), Judge(err, q))
 			}
-			require.Equal(t, denied(stepFail, KindAuthRequired, NotRun), judge(httpErr(401), q))
+			require.Equal(t, denied(StepFail, KindAuthRequired, NotRun), Judge(httpErr(401), q))
 		})
 	}
-	handshake := situation{repeatable: true, handshake: true, modern: true}
-	require.Equal(t, answer(NotRun), judge(ours(400, -32022, ""), handshake))
-	require.Equal(t, answer(NotRun), judge(ours(400, -32020, ""), handshake))
+	handshake := Situation{Repeatable: true, Fixed: true, Modern: true}
+	require.Equal(t, answer(NotRun), Judge(ours(400, -32022, ""), handshake))
+	require.Equal(t, answer(NotRun), Judge(ours(400, -32020, ""), handshake))
 }
 
 // An Authorizer is called for missing credentials, and for a token that does not allow enough.
 func TestRetryTableAuthorizes(t *testing.T) {
-	q := situation{tool: true, modern: true, authorizes: true}
-	require.Equal(t, denied(stepAuthorize, KindAuthRequired, NotRun), judge(httpErr(401), q))
-	require.Equal(t, denied(stepAuthorize, KindAuthRequired, NotRun), judge(challenged(401, "Bearer"), q))
-	require.Equal(t, denied(stepFail, KindForbidden, Answered), judge(httpErr(403), q))
-	require.Equal(t, denied(stepFail, KindForbidden, NotRun), judge(challenged(403, "Bearer"), q))
-	require.Equal(t, denied(stepAuthorize, KindForbidden, NotRun), judge(challenged(403, `Bearer error="insufficient_scope"`), q))
+	q := Situation{Tool: true, Modern: true, Authorizes: true}
+	require.Equal(t, denied(StepAuthorize, KindAuthRequired, NotRun), Judge(httpErr(401), q))
+	require.Equal(t, denied(StepAuthorize, KindAuthRequired, NotRun), Judge(challenged(401, "Bearer"), q))
+	require.Equal(t, denied(StepFail, KindForbidden, Answered), Judge(httpErr(403), q))
+	require.Equal(t, denied(StepFail, KindForbidden, NotRun), Judge(challenged(403, "Bearer"), q))
+	require.Equal(t, denied(StepAuthorize, KindForbidden, NotRun), Judge(challenged(403, `Bearer error="insufficient_scope"`), q))
 }
 
-// However it is asked, NotRun is only ever said of what never left and of refusals that stand on the
-// list of DESIGN.md, and never once anything showed that the request began.
+// However it is asked, NotRun is only ever said of what never left and of refusals that stand on
+// the list of DESIGN.md, and never once anything showed that the request began.
 func TestRetryTableProvesLittle(t *testing.T) {
 	unread := []int{405, 406, 411, 413, 414, 415, 421, 426, 431, 501, 505}
-	proof := func(err error, q situation) bool {
+	proof := func(err error, q Situation) bool {
 		switch e := err.(type) {
 		case *transport.Error:
 			return e.Stage == transport.NotSent
-		case *invalidError:
+		case *InvalidError:
 			return true
 		case *streamablehttp.RPCError:
-			return e.Status == 400 && (q.modern && -32022 <= e.Code && e.Code <= -32020 || e.Code == -32022 && e.Data != nil)
+			return e.Status == 400 && (q.Modern && -32022 <= e.Code && e.Code <= -32020 || e.Code == -32022 && e.Data != nil)
 		case *streamablehttp.HTTPError:
-			modernCode := e.RPC != nil && q.modern && -32022 <= e.RPC.Code && e.RPC.Code <= -32020
+			modernCode := e.RPC != nil && q.Modern && -32022 <= e.RPC.Code && e.RPC.Code <= -32020
 			return !e.Began && (e.Status == 401 || e.Status == 403 && e.Challenges != nil || e.Status == 425 || e.Status == 429 ||
-				e.Status == 404 && q.inSession && !q.handshake || e.Status == 400 && modernCode || slices.Contains(unread, e.Status))
+				e.Status == 404 && q.InSession && !q.Fixed || e.Status == 400 && modernCode || slices.Contains(unread, e.Status))
 		}
 		return false
 	}
 	for _, row := range slices.Concat(retryRows, modernRows) {
 		for bits := range 1 << 8 {
-			q := situation{
-				handshake: bits&1 != 0, inSession: bits&2 != 0, repeatable: bits&4 != 0, began: bits&8 != 0,
-				versioned: bits&16 != 0, relisted: bits&32 != 0, tool: bits&64 != 0, modern: bits&128 != 0,
+			q := Situation{
+				Fixed: bits&1 != 0, InSession: bits&2 != 0, Repeatable: bits&4 != 0, Began: bits&8 != 0,
+				Versioned: bits&16 != 0, Relisted: bits&32 != 0, Tool: bits&64 != 0, Modern: bits&128 != 0,
 			}
-			v := judge(row.err, q)
-			_, invalid := row.err.(*invalidError)
-			require.Equal(t, v.outcome == NotRun, v.outcome == NotRun && proof(row.err, q) && (!q.began || invalid), "%s %+v", row.name, q)
-			require.False(t, v.confirms && (q.began || v.step != stepProbe), "%s %+v", row.name, q)
-			require.NotZero(t, v.kind, row.name)
+			v := Judge(row.err, q)
+			_, invalid := row.err.(*InvalidError)
+			require.Equal(t, v.Outcome == NotRun, v.Outcome == NotRun && proof(row.err, q) && (!q.Began || invalid), "%s %+v", row.name, q)
+			require.False(t, v.Confirms && (q.Began || v.Step != StepProbe), "%s %+v", row.name, q)
+			require.NotZero(t, v.Kind, row.name)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// mirrored is a tool whose arguments region and limit are mirrored into headers.
+// mirrored is a tool whose arguments region, limit and dry are mirrored into headers.
 func mirrored() *mcptest.Tool {
 	return &mcptest.Tool{
 		Name: "query",
@@ -31,7 +31,7 @@ func modernWith(tools ...*mcptest.Tool) *mcptest.Server {
 	return srv
 }
 
-// Annotated arguments are mirrored once the tool was listed; the server checks each.
+// Annotated arguments are mirrored once the tool is listed; the server checks each.
 func TestArgumentsAreMirrored(t *testing.T) {
 	for name, args := range map[string]map[string]any{
 		"plain":    {"region": "eu-west", "limit": 17, "dry": true, "sql": "select 1"},
@@ -60,7 +60,7 @@ func TestArgumentsAreMirrored(t *testing.T) {
 	}
 }
 
-// What cannot be mirrored faithfully is not sent.
+// Arguments that cannot be mirrored faithfully are not sent.
 func TestArgumentThatCannotBeMirrored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := modernWith(mirrored())
@@ -75,8 +75,8 @@ func TestArgumentThatCannotBeMirrored(t *testing.T) {
 	})
 }
 
-// A tool that was never listed, or was listed otherwise before, is refused by
-// the server; the list is read again once and the call sent again with the right headers.
+// If a tool was never listed, or its definition changed, the server refuses the call. The client
+// lists the tools again once and resends the call with the right headers.
 func TestHeaderMismatchIsRepairedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := modernWith(mirrored())
@@ -99,7 +99,7 @@ func TestHeaderMismatchIsRepairedOnce(t *testing.T) {
 	})
 }
 
-// A server that refuses whatever is sent gets no third request.
+// A server that refuses every request gets no third one.
 func TestHeaderMismatchForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := modernWith(mirrored())
@@ -119,8 +119,8 @@ func TestHeaderMismatchForEver(t *testing.T) {
 	})
 }
 
-// Tools whose annotations break the rules are left out, the others stay. The
-// rule is of the modern era: an older server means nothing by the word.
+// Tools with invalid annotations are left out, the others stay. The rule belongs to the modern era:
+// an older server does not know the annotation.
 func TestInvalidAnnotationsLeaveTheToolOut(t *testing.T) {
 	property := func(p string) string { return `{"type":"object","properties":{"a":` + p + `}}` }
 	invalid := []string{
@@ -162,7 +162,8 @@ func TestInvalidAnnotationsLeaveTheToolOut(t *testing.T) {
 	}
 }
 
-// A tool that the server calls read-only or idempotent is repeated only for a user who trusts it.
+// A tool that the server lists as read-only or idempotent is repeated only for a user who trusts
+// it.
 func TestToolHintsNeedTrust(t *testing.T) {
 	for _, hint := range []string{"readOnlyHint", "idempotentHint", "openWorldHint"} {
 		for _, trust := range []bool{false, true} {
@@ -186,7 +187,7 @@ func TestToolHintsNeedTrust(t *testing.T) {
 	}
 }
 
-// The caller knows that this call may be repeated.
+// The caller declares that this call may be repeated.
 func TestWithIdempotent(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -213,7 +214,7 @@ func breakOnce(srv *mcptest.Server, method string) {
 	})
 }
 
-// Names that no header can hold as they are come through all the same.
+// Names that a header cannot hold unencoded arrive unchanged.
 func TestOddNamesInHeaders(t *testing.T) {
 	names := []string{"ü", " x ", "=?base64?eA==?=", "a\tb", "日本語", strings.Repeat("n", 1000)}
 	synctest.Test(t, func(t *testing.T) {

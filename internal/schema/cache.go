@@ -1,0 +1,64 @@
+package schema
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"sync"
+)
+
+// Lazy is a schema that is compiled when it is first needed, once. It is safe for concurrent use.
+type Lazy struct {
+	raw      json.RawMessage
+	once     sync.Once
+	compiled *Schema
+	err      error
+}
+
+// NewLazy returns the schema of a text, which must not change.
+func NewLazy(raw json.RawMessage) *Lazy { return &Lazy{raw: raw} }
+
+// Is reports whether raw is the text of the schema. A nil Lazy is the schema of no text.
+func (l *Lazy) Is(raw json.RawMessage) bool {
+	return (l == nil) == (raw == nil) && (l == nil || bytes.Equal(l.raw, raw))
+}
+
+// Get returns the compiled schema.
+func (l *Lazy) Get() (*Schema, error) {
+	l.once.Do(func() { l.compiled, l.err = Compile(l.raw) })
+	return l.compiled, l.err
+}
+
+// The bounds of a Cache. Compiled, a schema takes up to a hundred times its length.
+const (
+	maxCached      = 128
+	maxCachedBytes = 1 << 20
+)
+
+// Cache keeps compiled schemas by the digest of their text, within bounds. The zero value is ready
+// and safe for concurrent use.
+type Cache struct {
+	mu      sync.Mutex
+	schemas map[[sha256.Size]byte]*Lazy // guarded by mu
+	bytes   int                         // guarded by mu: of all their texts
+}
+
+// Get returns the schema of a text. Callers that ask at the same time share one compilation.
+func (c *Cache) Get(raw json.RawMessage) (*Schema, error) {
+	sum := sha256.Sum256(raw)
+	c.mu.Lock()
+	entry := c.schemas[sum]
+	if entry == nil {
+		if len(c.schemas) >= maxCached || c.bytes+len(raw) > maxCachedBytes {
+			c.schemas, c.bytes = nil, 0
+		}
+		if c.schemas == nil {
+			c.schemas = make(map[[sha256.Size]byte]*Lazy)
+		}
+		entry = NewLazy(bytes.Clone(raw))
+		c.schemas[sum] = entry
+		c.bytes += len(raw)
+	}
+	c.mu.Unlock()
+	return entry.Get()
+}

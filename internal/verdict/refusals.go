@@ -1,0 +1,203 @@
+package verdict
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+)
+
+// The codes of JSON-RPC errors that the table knows. mcpclient exports and documents them.
+const (
+	codeMethodNotFound     = -32601
+	codeInvalidParams      = -32602
+	codeHeaderMismatch     = -32020
+	codeMissingCapability  = -32021
+	codeUnsupportedVersion = -32022
+)
+
+// proof is the outcome of a refusal that proves that the request did not run, whatever its body
+// says, unless something shows that the server began it.
+func (q *Situation) proof(e *streamablehttp.HTTPError) Outcome {
+	if !q.Began && !e.Began {
+		return NotRun
+	}
+	return finalWord(e)
+}
+
+// proofUnanswered is proof for a refusal that proves it only without a response to the request.
+func (q *Situation) proofUnanswered(e *streamablehttp.HTTPError) Outcome {
+	if e.Unclear {
+		return finalWord(e)
+	}
+	return q.proof(e)
+}
+
+// finalWord is the outcome of a status that proves nothing: a 3xx or 4xx is final, a 5xx is not.
+func finalWord(e *streamablehttp.HTTPError) Outcome {
+	if e.Status >= 500 && !e.Answered {
+		return Unknown
+	}
+	return Answered
+}
+
+func judgeStatus(e *streamablehttp.HTTPError, q Situation) Verdict {
+	named := NamesSession(e.Preview) || e.RPC != nil && NamesSession(e.RPC.Message)
+	switch httpstatus.Of(e.Status) {
+	case httpstatus.Limited:
+		return Verdict{Step: StepWait, Kind: KindHTTP, Outcome: q.proof(e), Wait: e.RetryAfter}
+	case httpstatus.Unsettled, httpstatus.Broken:
+		return judgeBroken(e, q)
+	case httpstatus.Denied:
+		return q.heal(judgeDenied(e, q), named)
+	case httpstatus.NotFound:
+		if q.established() && q.proofUnanswered(e) == NotRun && !IsUnknownMethod(e.RPC) {
+			return Verdict{Step: StepRecover, Kind: KindSessionLost, Outcome: NotRun, Wait: -1}
+		}
+	default:
+	}
+	if httpstatus.Unread(e.Status) {
+		return q.heal(Verdict{Kind: KindHTTP, Outcome: q.proofUnanswered(e)}, named)
+	}
+	if e.RPC != nil && e.Status == http.StatusBadRequest {
+		if v, is := judgeCode(e.RPC, q, KindHTTP); is {
+			v.Outcome = q.proof(e)
+			return v
+		}
+	}
+	v := Verdict{Kind: KindHTTP, Outcome: Answered}
+	if q.established() && SaysSessionLost(e.Status) {
+		v.Confirms = (named || IsUnknownMethod(e.RPC)) && q.proofUnanswered(e) == NotRun
+		return q.heal(v, true)
+	}
+	return q.heal(v, named)
+}
+
+// judgeBroken is for a status after which the request may have run, unless the body is its result.
+func judgeBroken(e *streamablehttp.HTTPError, q Situation) Verdict {
+	switch {
+	case q.Repeatable:
+		return Verdict{Step: StepWait, Kind: KindHTTP, Wait: e.RetryAfter}
+	case e.Answered:
+		return Verdict{Kind: KindHTTP, Outcome: Answered}
+	}
+	return unanswered(q)
+}
+
+// judgeDenied is for 401 and 403. Some servers answer 401 without a challenge for a session that
+// they have lost.
+func judgeDenied(e *streamablehttp.HTTPError, q Situation) Verdict {
+	v := Verdict{Kind: KindAuthRequired, Outcome: q.proof(e), Wait: -1}
+	switch {
+	case e.Status == http.StatusForbidden:
+		v.Kind = KindForbidden
+		if len(e.Challenges) == 0 {
+			v.Outcome = Answered
+		}
+		if e.InsufficientScope() && q.Authorizes {
+			v.Step = StepAuthorize
+		}
+	case len(e.Challenges) == 0 && q.established():
+		v.Step = StepProbe
+	case q.Authorizes:
+		v.Step = StepAuthorize
+	}
+	return v
+}
+
+// judgeAnswer is for a JSON-RPC error that answers the request.
+func judgeAnswer(e *streamablehttp.RPCError, q Situation) Verdict {
+	if e.NoID {
+		return q.heal(Verdict{Kind: KindServer}, NamesSession(e.Message))
+	}
+	if v, is := judgeCode(e, q, KindServer); is {
+		if e.Status == http.StatusBadRequest && !q.Began {
+			v.Outcome = NotRun
+		}
+		return v
+	}
+	v := Verdict{Kind: KindServer, Outcome: Answered, Wait: -1}
+	named := NamesSession(e.Message)
+	switch {
+	case !q.established() || e.Code == codeMethodNotFound:
+	case e.Code == codeInvalidParams && e.Status != http.StatusNotFound && !named: // it is about the arguments
+	case named, SaysSessionLost(e.Status):
+		v.Step = StepProbe
+		v.Confirms = named && SaysSessionLost(e.Status) && -32099 <= e.Code && e.Code <= -32000 && !q.Began
+	}
+	return v
+}
+
+// judgeCode reads the codes that 2026-07-28 defines. In earlier revisions they are the server's own
+// and do not say whether the request ran. The specification puts these refusals into an HTTP 400:
+// only there are they proof, elsewhere they are an answer that shows what to repair.
+func judgeCode(e *streamablehttp.RPCError, q Situation, kind Kind) (v Verdict, is bool) {
+	v = Verdict{Kind: kind, Outcome: Answered, Wait: -1}
+	switch {
+	case e.Code == codeUnsupportedVersion && (q.Modern || namesModern(e)):
+		if q.Fixed {
+			break
+		}
+		if q.Modern || e.Status == http.StatusBadRequest {
+			v.Kind = KindVersion
+		}
+		if !q.Versioned {
+			v.Step = StepVersion
+		}
+	case e.Code == codeHeaderMismatch && q.Modern:
+		if q.Tool && !q.Relisted {
+			v.Step = StepTools
+		}
+	case e.Code == codeMissingCapability && q.Modern:
+	default:
+		return v, false
+	}
+	return v, true
+}
+
+// namesModern reports whether a refused revision came with a list that has a modern one: the server
+// was upgraded while a legacy session was open.
+func namesModern(e *streamablehttp.RPCError) bool {
+	supported, refused := RefusedVersion(e)
+	return refused && slices.Contains(supported, mcp.ProtocolVersion20260728)
+}
+
+// RefusedVersion reports whether e says that the server does not speak the revision of the request,
+// and returns the revisions that it names instead. A nil e is no such error.
+func RefusedVersion(e *streamablehttp.RPCError) (supported []string, refused bool) {
+	if e == nil || e.Code != codeUnsupportedVersion {
+		return nil, false
+	}
+	var data struct {
+		Supported []string `json:"supported"`
+	}
+	_ = json.Unmarshal(e.Data, &data) // without a list there is nothing in common
+	return data.Supported, true
+}
+
+// SaysSessionLost reports whether servers are known to answer with this status for a session that
+// they do not know.
+func SaysSessionLost(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}
+
+// NamesSession reports whether a text of a server speaks of the session, or of a client that has
+// not initialized one.
+func NamesSession(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "session") || strings.Contains(text, "initializ")
+}
+
+// IsUnknownMethod reports whether e says that the server does not know the method.
+func IsUnknownMethod(e *streamablehttp.RPCError) bool {
+	return e != nil && e.Code == codeMethodNotFound
+}

@@ -1,0 +1,239 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/timeouts"
+	"github.com/hawser-mcp/hawser/internal/verdict"
+	"github.com/hawser-mcp/hawser/internal/wire"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// delivery is one message with its tries: the timers of the try under way, and what is known of the
+// tries before it. It belongs to the goroutine that sends the message.
+type delivery struct {
+	watched
+
+	s        *Session
+	ctx      context.Context // the caller's
+	msg      message
+	state    *sessionState   // the session state that the last try was sent on
+	exchange context.Context // the last try's own; see send
+
+	timeouts   Timeouts
+	tryBound   bool // each try is bounded by timeouts.Try, not by timeouts.Idle
+	repeatable bool // class R of the retry table
+
+	tries      int
+	past       verdict.Outcome // of the tries and rounds before the last
+	last       verdict.Outcome // of the last try
+	reached    bool            // a try reached the server, whatever came of it
+	began      atomic.Bool     // progress of this round came on the shared stream: the server works on it
+	authorized int             // how often authorization was requested
+	made       attempt         // when the last try was
+}
+
+// newDelivery returns a delivery of a message that is safe to repeat and needs nobody's input.
+func (s *Session) newDelivery(ctx context.Context, msg message) delivery {
+	return delivery{
+		s: s, ctx: ctx, msg: msg, timeouts: s.opts.Timeouts, tryBound: true, repeatable: true,
+		past: verdict.NotRun, last: verdict.NotRun,
+	}
+}
+
+// send sends the message once on d.state and waits for its end. A nil receiver expects no answer.
+func (d *delivery) send(req *streamablehttp.Request, receiver streamablehttp.Receiver) error {
+	d.made = d.s.attempt()
+	d.setBounds()
+	// The exchange has a context of its own, so that after its answer a stream may be drained
+	// although the caller's context has ended.
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(d.ctx))
+	if d.ctx.Done() != nil {
+		stop := context.AfterFunc(d.ctx, func() { cancel(context.Cause(d.ctx)) })
+		defer stop()
+	}
+	if deadline, ok := d.ctx.Deadline(); ok {
+		ctx = deadlineContext{ctx, deadline}
+	}
+	d.Cancel, d.exchange = cancel, ctx
+	if err := d.s.watch.Add(&d.watched); err != nil {
+		cancel(nil)
+		return notSent(err)
+	}
+	defer d.s.watch.Remove(&d.watched)
+	if receiver == nil {
+		defer cancel(nil)
+		return d.s.conn.Notify(ctx, d.state.http, req)
+	}
+	req.Cancel = cancel
+	return d.s.conn.Call(ctx, d.state.http, req, receiver)
+}
+
+// deadlineContext shows the caller's deadline to hooks and decorators. The end of the embedded
+// context shows that it has passed.
+type deadlineContext struct {
+	context.Context
+	at time.Time
+}
+
+func (d deadlineContext) Deadline() (time.Time, bool) { return d.at, true }
+
+// setBounds sets how long this try may take.
+func (d *delivery) setBounds() {
+	d.Idle, d.Try = d.timeouts.Idle, timeouts.Deadline{}
+	if !d.tryBound {
+		return
+	}
+	d.Idle = 0
+	if limit := d.timeouts.Try; limit > 0 {
+		d.Try = d.s.watch.In(limit)
+	}
+}
+
+// decode reads the result of a request.
+func (d *delivery) decode(cursor *jsonrpc.Cursor, data []byte, result wire.Decoder) error {
+	depth := d.s.opts.Limits.Depth
+	*cursor = jsonrpc.NewCursor(data, depth)
+	result.Decode(cursor)
+	err := cursor.Err()
+	if errors.Is(err, jsonrpc.ErrDepth) {
+		err = &LimitError{What: "levels of nested JSON", Limit: int64(depth)}
+	}
+	return publicError(err)
+}
+
+// mayResend reports whether the message may be sent again: because it is harmless, or because its
+// last try provably did not run. Progress that came meanwhile, on whatever stream, refutes the
+// proof.
+func (d *delivery) mayResend() bool {
+	return d.repeatable || d.last == verdict.NotRun && !d.began.Load()
+}
+
+// outcome is what is known of the message so far, over all its tries and rounds.
+func (d *delivery) outcome() verdict.Outcome {
+	if d.last == verdict.NotRun && d.began.Load() {
+		return verdict.Unknown
+	}
+	return d.past.And(d.last)
+}
+
+// bounded is the caller's context, bounded by what is left of the total timeout: for what a call
+// does between its tries.
+func (d *delivery) bounded() (context.Context, context.CancelFunc) {
+	if d.Total.At == 0 {
+		return d.ctx, func() {}
+	}
+	left := max(d.Total.At-d.s.watch.now(), 0)
+	return context.WithTimeoutCause(d.ctx, left, &TimeoutError{What: TimeoutTotal, After: d.Total.Limit})
+}
+
+// endsWithin reports whether the total timeout leaves no time after a pause.
+func (d *delivery) endsWithin(pause time.Duration) bool {
+	return d.Total.At > 0 && d.s.watch.now()+pause >= d.Total.At
+}
+
+// over returns the error of a message that was ended from this side: by its context, a timeout, or
+// Close. It returns nil if it was not, in particular if the server had answered before. It sends a
+// legacy server a cancellation.
+func (d *delivery) over(err error) error {
+	if _, link := err.(*transport.Error); !link {
+		return nil
+	}
+	var kind Kind
+	timeout := d.timedOut(err)
+	switch {
+	case d.ctx.Err() != nil:
+		kind, err = KindCanceled, withCause(err, canceled(d.ctx))
+	case d.s.root.Err() != nil && errors.Is(err, ErrClosed):
+		kind, err = KindClosed, withCause(err, ErrClosed)
+	case timeout != nil && (timeout.What != TimeoutTry || !d.repeatable):
+		kind, err = KindTimeout, withCause(err, timeout)
+	default:
+		return nil
+	}
+	if verdict.StageOf(err) == transport.MaybeSent && kind != KindClosed {
+		d.s.sendCancelled(d, kind)
+	}
+	return d.failure(kind, err)
+}
+
+// interrupted is over for what a message does between its tries under ctx: it returns nil if
+// neither ctx nor the session has ended.
+func (d *delivery) interrupted(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return d.over(withCause(err, context.Cause(ctx)))
+	case d.s.root.Err() != nil:
+		return d.over(withCause(err, ErrClosed))
+	}
+	return nil
+}
+
+// failed makes the error of a message from a row of the table.
+func (d *delivery) failed(kind Kind, err error) error {
+	if timeout := d.timedOut(err); timeout != nil {
+		kind, err = KindTimeout, withCause(err, timeout)
+	}
+	switch {
+	case kind == KindNotSent && d.repeatable && d.outcome() != verdict.NotRun:
+		kind = KindUnanswered // an earlier try was sent
+	case kind == KindSessionLost && !errors.Is(err, ErrSessionLost):
+		err = answered("", fmt.Errorf("%w: %w", ErrSessionLost, err))
+	}
+	return d.failure(kind, err)
+}
+
+// timedOut returns the timeout of this session that ended the last try, or the wait after it. It
+// does not search the error's chain: a hook's error may hold another session's timeout.
+func (d *delivery) timedOut(err error) *TimeoutError {
+	link, isLink := err.(*transport.Error)
+	if !isLink {
+		return nil
+	}
+	if ended, ok := link.Err.(*endedError); ok {
+		if timeout, ok := ended.cause.(*TimeoutError); ok {
+			return timeout
+		}
+	}
+	if d.exchange == nil {
+		return nil
+	}
+	timeout, _ := context.Cause(d.exchange).(*TimeoutError)
+	return timeout
+}
+
+func (d *delivery) failure(kind Kind, err error) *Error {
+	return &Error{
+		Kind: kind, Method: d.msg.method, Stage: verdict.StageOf(err), Outcome: Outcome(d.outcome()), Tries: d.tries, Err: err,
+		harmless: d.repeatable, reached: d.reached,
+	}
+}
+
+// notSent marks an error that came before anything was sent.
+func notSent(err error) error {
+	return &transport.Error{Stage: transport.NotSent, Permanent: true, Err: err}
+}
+
+// answered marks an error that follows from the server's verdict.
+func answered(op string, err error) error {
+	return &transport.Error{Stage: transport.Answered, Op: op, Err: err}
+}
+
+// canceled is the error of an ended context: its error and its cause.
+func canceled(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != ctx.Err() {
+		return fmt.Errorf("%w: %w", ctx.Err(), cause)
+	}
+	return ctx.Err()
+}
+
+// withCause puts cause in front of err and keeps err's stage.
+func withCause(err, cause error) error {
+	return &transport.Error{Stage: verdict.StageOf(err), Err: &endedError{cause, err}}
+}

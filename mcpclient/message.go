@@ -1,0 +1,118 @@
+package mcpclient
+
+import (
+	"strconv"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+)
+
+// JSON-RPC methods of MCP that this client sends or understands.
+const (
+	methodInitialize    = "initialize"
+	methodInitialized   = "notifications/initialized"
+	methodDiscover      = "server/discover"
+	methodPing          = "ping"
+	methodListTools     = "tools/list"
+	methodCallTool      = "tools/call"
+	methodListResources = "resources/list"
+	methodListTemplates = "resources/templates/list"
+	methodReadResource  = "resources/read"
+	methodListPrompts   = "prompts/list"
+	methodGetPrompt     = "prompts/get"
+	methodComplete      = "completion/complete"
+	methodSetLevel      = "logging/setLevel"
+	methodListen        = "subscriptions/listen"
+	methodSubscribe     = "resources/subscribe"
+	methodUnsubscribe   = "resources/unsubscribe"
+
+	methodElicit    = "elicitation/create"
+	methodSample    = "sampling/createMessage"
+	methodListRoots = "roots/list"
+
+	methodCancelled        = "notifications/cancelled"
+	methodProgress         = "notifications/progress"
+	methodLog              = "notifications/message"
+	methodToolsChanged     = "notifications/tools/list_changed"
+	methodPromptsChanged   = "notifications/prompts/list_changed"
+	methodResourcesChanged = "notifications/resources/list_changed"
+	methodResourceUpdated  = "notifications/resources/updated"
+	methodAcknowledged     = "notifications/subscriptions/acknowledged"
+	methodRootsChanged     = "notifications/roots/list_changed"
+
+	methodElicitationComplete = "notifications/elicitation/complete"
+)
+
+// message is a JSON-RPC request or notification, as it is sent.
+type message struct {
+	method string
+	params []byte // a JSON object without _meta; nil for none
+	id     int64  // of a request, new for each try; 0 for a notification
+
+	name     string // mirrored into Mcp-Name if hasName
+	hasName  bool
+	mirrored []streamablehttp.Param // arguments that are mirrored into headers
+
+	meta  []byte // the user's members of _meta, without braces
+	token int64  // the progress token; 0 for none
+	input []byte // the members of params that answer an input_required, without braces
+}
+
+// encode returns the message for one try on state. It does not encode the parameters again. Level
+// is the log level that a modern server is sent with each request, nil for none.
+func (m *message) encode(state *sessionState, level *mcp.LoggingLevel) []byte {
+	b := make([]byte, 0, len(m.params)+len(m.input)+len(state.meta)+len(m.meta)+len(m.method)+160)
+	b = append(b, `{"jsonrpc":"2.0"`...)
+	if m.id != 0 {
+		b = append(b, `,"id":`...)
+		b = strconv.AppendInt(b, m.id, 10)
+	}
+	b = append(b, `,"method":`...)
+	b = jsonrpc.AppendString(b, m.method)
+	meta := state.modern() || m.token != 0 || len(m.meta) > 0
+	if len(m.params) > 0 || len(m.input) > 0 || meta {
+		b = append(b, `,"params":`...)
+		b = m.appendParams(b, state, meta, level)
+	}
+	return append(b, '}')
+}
+
+func (m *message) appendParams(b []byte, state *sessionState, meta bool, level *mcp.LoggingLevel) []byte {
+	if len(m.params) > 2 {
+		b = append(b, m.params[:len(m.params)-1]...)
+	} else {
+		b = append(b, '{')
+	}
+	if len(m.input) > 0 && state.modern() {
+		b = append(appendComma(b), m.input...)
+	}
+	if !meta {
+		return append(b, '}')
+	}
+	b = append(appendComma(b), `"_meta":{`...)
+	if state.modern() {
+		b = append(b, state.meta...)
+		if level != nil {
+			b = append(b, `,"`+mcp.MetaKeyLogLevel+`":`...)
+			b = jsonrpc.AppendString(b, string(*level))
+		}
+	}
+	if m.token != 0 {
+		b = append(appendComma(b), `"progressToken":`...)
+		b = strconv.AppendInt(b, m.token, 10)
+	}
+	if len(m.meta) > 0 {
+		b = append(appendComma(b), m.meta...)
+	}
+	return append(b, "}}"...)
+}
+
+// appendComma separates the next member from the members that an object already has.
+func appendComma(b []byte) []byte {
+	if b[len(b)-1] == '{' {
+		return b
+	}
+	return append(b, ',')
+}

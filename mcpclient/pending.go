@@ -1,0 +1,113 @@
+package mcpclient
+
+import (
+	"context"
+	"sync"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// maxHandlers is how many server requests are handled at once.
+const maxHandlers = 16
+
+// slots bounds what is done at the same time for the server.
+type slots chan struct{}
+
+func newSlots() slots { return make(slots, maxHandlers) }
+
+type slotsKey struct{}
+
+// slotsFor returns the slots for server requests that come with a call. A call that a handler makes
+// has slots of its own: with those of the session, sixteen handlers whose calls lead to further
+// requests would wait for each other.
+func (s *Session) slotsFor(ctx context.Context) slots {
+	if own, ok := ctx.Value(slotsKey{}).(slots); ok {
+		return own
+	}
+	return s.slots
+}
+
+// take waits for a slot.
+func (sl slots) take(ctx, root context.Context) error {
+	select {
+	case sl <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-root.Done():
+		return ErrClosed
+	}
+}
+
+func (sl slots) give() { <-sl }
+
+// handlerContext returns the context of a handler: with the values and the end of the stream or
+// call that the request came with. cancel ends it if the server cancels the request.
+func handlerContext(parent context.Context) (context.Context, context.CancelCauseFunc) {
+	return context.WithCancelCause(context.WithValue(parent, slotsKey{}, newSlots()))
+}
+
+// pendingRequests are the requests of a legacy server that wait for their responses.
+type pendingRequests struct {
+	mu      sync.Mutex
+	waiting map[requestKey]context.CancelCauseFunc // guarded by mu
+}
+
+// requestKey is the ID of a server request, as written, in its session.
+type requestKey struct {
+	generation uint64
+	id         string
+}
+
+// add notes a request. It returns false if the request is there already: then it came twice.
+func (q *pendingRequests) add(key requestKey, cancel context.CancelCauseFunc) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, there := q.waiting[key]; there {
+		return false
+	}
+	if q.waiting == nil {
+		q.waiting = make(map[requestKey]context.CancelCauseFunc)
+	}
+	q.waiting[key] = cancel
+	return true
+}
+
+func (q *pendingRequests) remove(key requestKey) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.waiting, key)
+}
+
+// cancelRequest ends the handler of the request that a notifications/cancelled of the server names
+// (2025-11-25, "Cancellation").
+func (s *Session) cancelRequest(state *sessionState, params []byte) {
+	id := cancelledID(params)
+	if id == nil {
+		return
+	}
+	s.pending.mu.Lock()
+	cancel := s.pending.waiting[requestKey{state.generation, string(id)}]
+	s.pending.mu.Unlock()
+	if cancel != nil {
+		cancel(errRequestCancelled)
+	}
+}
+
+// cancelledID returns the request ID of a notifications/cancelled, as written; nil if there is
+// none.
+func cancelledID(params []byte) (id []byte) {
+	cur := jsonrpc.NewCursor(params, 0)
+	cur.EnterObject()
+	for key, ok := cur.NextKey(); ok; key, ok = cur.NextKey() {
+		if string(key) == "requestId" {
+			id = cur.Skip()
+		} else {
+			cur.Skip()
+		}
+	}
+	if cur.Err() != nil {
+		return nil
+	}
+	return id
+}

@@ -1,0 +1,115 @@
+package mcpclient
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/verdict"
+	"github.com/hawser-mcp/hawser/internal/wire"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+)
+
+// stateRequest is a request that is sent on one given session state, also if that is not the
+// session's own (yet, or any more): of the handshake, a ping, a restored log level. It receives
+// what comes back.
+type stateRequest struct {
+	delivery
+	result   wire.Decoder
+	onHeader func(http.Header) // gets the header of each reply; nil for none
+	maxReply int64             // less than the limits allow; 0: what they allow
+}
+
+// newStateRequest returns a request on state. It is bounded by Timeouts.Try.
+func (s *Session) newStateRequest(ctx context.Context, state *sessionState, msg message, result wire.Decoder) *stateRequest {
+	r := &stateRequest{delivery: s.newDelivery(ctx, msg), result: result}
+	r.state = state
+	return r
+}
+
+// do sends the request with its retries. Its error is an *Error.
+func (r *stateRequest) do(policy Retry) error {
+	return r.s.repeat(&r.delivery, r, verdict.Situation{Fixed: true}, policy)
+}
+
+func (r *stateRequest) try() error {
+	r.msg.id = r.s.nextID()
+	r.Owner = &r.delivery
+	return r.send(&streamablehttp.Request{
+		ID: r.msg.id, Method: r.msg.method, Body: r.msg.encode(r.state, r.s.level.Load()),
+		OnHeader: r.onHeader, MaxReply: r.maxReply,
+	}, r)
+}
+
+// DecodeResult implements streamablehttp.Receiver.
+func (r *stateRequest) DecodeResult(data []byte) (int, error) {
+	var cursor jsonrpc.Cursor
+	if err := r.decode(&cursor, data, r.result); err != nil {
+		return 0, err
+	}
+	if r.state.modern() {
+		if required, err := requiresInput(r.result); err != nil {
+			return 0, err
+		} else if required {
+			return 0, errNoInputHere
+		}
+	}
+	return cursor.Pos(), nil
+}
+
+// Event implements streamablehttp.Receiver: the peer is alive.
+func (r *stateRequest) Event() { r.s.watch.Touch(&r.watched) }
+
+// Notification implements streamablehttp.Receiver. Log messages are queued: there may be no session
+// yet for their handler to use.
+func (r *stateRequest) Notification(method string, params []byte) {
+	switch method {
+	case methodProgress:
+	case methodLog:
+		r.s.enqueueLog(params)
+	case methodCancelled:
+		r.s.cancelRequest(r.state, params)
+	default:
+		r.s.enqueueNotification(method, params)
+	}
+}
+
+// Request implements streamablehttp.Receiver.
+func (r *stateRequest) Request(method string, id, _ []byte) error {
+	return r.s.serveEarly(r.exchange, r.state, method, id)
+}
+
+// posting is a message without an answer: a notification, or a response to a request of the server.
+type posting struct {
+	delivery
+	response []byte // the whole message, if it is a response
+}
+
+func (p *posting) try() error {
+	body := p.response
+	if body == nil {
+		body = p.msg.encode(p.state, p.s.level.Load())
+	}
+	return p.send(&streamablehttp.Request{Method: p.msg.method, Body: body}, nil)
+}
+
+// notify sends a notification on a session state, with the retries of a repeatable request.
+func (s *Session) notify(ctx context.Context, state *sessionState, method string, policy Retry) error {
+	p := &posting{delivery: s.newDelivery(ctx, message{method: method})}
+	p.state = state
+	return s.repeat(&p.delivery, p, verdict.Situation{Fixed: true}, policy)
+}
+
+// post sends the response to one request of the server, with the values of the context that the
+// request came with. It may outlive that context.
+func (s *Session) post(stream context.Context, state *sessionState, method string, body []byte) {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(stream), answerTimeout, &TimeoutError{What: TimeoutTotal, After: answerTimeout})
+	defer cancel()
+	stop := context.AfterFunc(s.root, cancel)
+	defer stop()
+	p := &posting{delivery: s.newDelivery(ctx, message{method: method}), response: body}
+	p.state, p.repeatable = state, false
+	if err := s.repeat(&p.delivery, p, verdict.Situation{Fixed: true}, s.opts.Retry); err != nil {
+		s.log.Debug("answer to the server not delivered", "method", method, "error", brief(err))
+	}
+}

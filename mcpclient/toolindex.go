@@ -1,0 +1,199 @@
+package mcpclient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"github.com/hawser-mcp/hawser/internal/mirror"
+	"github.com/hawser-mcp/hawser/internal/redact"
+	"github.com/hawser-mcp/hawser/internal/schema"
+	"github.com/hawser-mcp/hawser/internal/verdict"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// listedTool is what the session remembers of a listed tool for calling it.
+type listedTool struct {
+	mirrored  []mirror.Param // arguments that are mirrored into headers (2026-07-28)
+	hintsSafe bool           // annotated as read-only or idempotent
+}
+
+// toolIndex holds the newest definition of each tool that matters for calling it.
+type toolIndex struct {
+	mu    sync.RWMutex
+	tools map[string]*listedTool // guarded by mu
+
+	schemas toolSchemas
+}
+
+// lookup returns what is remembered of a tool, nil for a tool without peculiarities.
+func (x *toolIndex) lookup(name string) *listedTool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.tools[name]
+}
+
+// learnTools remembers a page of tools and returns those that may be used.
+func (s *Session) learnTools(tools []Tool, modern bool) []Tool {
+	x := &s.tools
+	kept := tools[:0]
+	for i := range tools {
+		t := &tools[i]
+		info := &listedTool{hintsSafe: isTrue(t.Annotations.ReadOnlyHint) || isTrue(t.Annotations.IdempotentHint)}
+		if modern {
+			params, err := mirror.Params(t.RawInputSchema)
+			if err != nil {
+				s.log.Warn("tool left out: invalid x-mcp-header", "tool", t.Name, "error", err)
+				x.store(s, t.Name, nil)
+				x.schemas.forget(t.Name)
+				continue
+			}
+			info.mirrored = params
+		}
+		x.store(s, t.Name, info)
+		x.schemas.learn(t.Name, t.RawOutputSchema, s.opts.Limits.Items)
+		kept = append(kept, *t)
+	}
+	clear(tools[len(kept):])
+	return kept
+}
+
+// store keeps what differs from the usual: most tools need no entry.
+func (x *toolIndex) store(s *Session, name string, info *listedTool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if info == nil || (len(info.mirrored) == 0 && !info.hintsSafe) {
+		delete(x.tools, name)
+		return
+	}
+	if x.tools == nil {
+		x.tools = make(map[string]*listedTool)
+	}
+	if _, there := x.tools[name]; there || len(x.tools) < s.opts.Limits.Items {
+		x.tools[name] = info
+	}
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }
+
+// mirror sets the headers that the arguments of a tool call are mirrored into. It looks the
+// definition up for each try: a new list may have changed it.
+func (c *call) mirror() (err error) {
+	if c.msg.method != methodCallTool {
+		return nil
+	}
+	c.msg.mirrored = nil
+	tool := c.s.tools.lookup(c.msg.name)
+	if tool == nil || !c.state.modern() {
+		return nil
+	}
+	if c.msg.mirrored, err = mirror.Headers(tool.mirrored, c.args); err != nil {
+		return &verdict.InvalidError{Err: err}
+	}
+	return nil
+}
+
+// toolSchemas holds the output schemas of the tools that were listed. A schema is compiled by the
+// first [Call] that needs it.
+type toolSchemas struct {
+	mu      sync.Mutex
+	outputs map[string]*schema.Lazy // guarded by mu; nil for a tool that has none
+	missing map[string]bool         // guarded by mu: tools that a walk over the whole list did not find
+}
+
+// learn remembers a listed tool's output schema, at most limit of them. A definition that did not
+// change keeps its compiled schema.
+func (x *toolSchemas) learn(name string, raw json.RawMessage, limit int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	old, known := x.outputs[name]
+	switch {
+	case known && old.Is(raw):
+		return
+	case !known && len(x.outputs) >= limit:
+		return
+	case x.outputs == nil:
+		x.outputs = make(map[string]*schema.Lazy)
+	}
+	delete(x.missing, name)
+	x.outputs[name] = nil
+	if raw != nil {
+		x.outputs[name] = schema.NewLazy(raw)
+	}
+}
+
+// forget is for a tool that is no longer listed, or not as a usable one.
+func (x *toolSchemas) forget(name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.outputs, name)
+}
+
+// lookup returns a tool's output schema, nil if it has none, and whether that is known.
+func (x *toolSchemas) lookup(name string) (output *schema.Lazy, known bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	output, known = x.outputs[name]
+	return output, known || x.missing[name]
+}
+
+// miss remembers that the server does not list a tool.
+func (x *toolSchemas) miss(name string, limit int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.missing == nil {
+		x.missing = make(map[string]bool)
+	}
+	if len(x.missing) < limit {
+		x.missing[name] = true
+	}
+}
+
+// outputSchema returns the compiled output schema of a tool, nil if it has none or the server does
+// not list it. It searches the list for a tool that was not listed in this session. If that fails,
+// so does outputSchema: a tool does not run unvalidated because the list could not be obtained.
+func (s *Session) outputSchema(ctx context.Context, tool string) (*schema.Schema, error) {
+	output, known := s.tools.schemas.lookup(tool)
+	if !known {
+		var err error
+		if output, err = s.findOutputSchema(ctx, tool); err != nil {
+			return nil, err
+		}
+	}
+	if output == nil {
+		return nil, nil
+	}
+	compiled, err := output.Get()
+	if err != nil {
+		err = fmt.Errorf("output of tool %q: %w", redact.Line(tool, maxShownName), err)
+		return nil, &Error{Kind: KindProtocol, Method: methodCallTool, Stage: transport.NotSent, Outcome: NotRun, Err: err}
+	}
+	return compiled, nil
+}
+
+// findOutputSchema lists the tools until one has the name. If none has, it remembers that: there is
+// no second search for it in this session.
+func (s *Session) findOutputSchema(ctx context.Context, tool string) (*schema.Lazy, error) {
+	for t, err := range s.Tools(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if t.Name != tool {
+			continue
+		}
+		if output, known := s.tools.schemas.lookup(tool); known {
+			return output, nil
+		}
+		if t.RawOutputSchema != nil { // there are more tools than the session remembers
+			return schema.NewLazy(t.RawOutputSchema), nil
+		}
+		return nil, nil
+	}
+	s.tools.schemas.miss(tool, s.opts.Limits.Items)
+	return nil, nil
+}
+
+// argumentSchemas are the input schemas that [Tool.CheckArguments] compiled: a Tool is a value,
+// which has no room for its own.
+var argumentSchemas schema.Cache

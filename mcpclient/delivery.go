@@ -39,7 +39,7 @@ type delivery struct {
 	made       attempt         // when the last try was
 }
 
-// newDelivery returns a delivery of a message that is safe to repeat and needs nobody's input.
+// newDelivery returns a delivery of a message that is safe to repeat, with the session's timeouts.
 func (s *Session) newDelivery(ctx context.Context, msg message) delivery {
 	return delivery{
 		s: s, ctx: ctx, msg: msg, timeouts: s.opts.Timeouts, tryBound: true, repeatable: true,

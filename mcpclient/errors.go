@@ -93,7 +93,7 @@ type (
 	//	RPC         *RPCError      the JSON-RPC error in the body, or nil
 	//	RetryAfter  time.Duration  the wait that the server asked for, negative if none
 	//	Challenges  []string       the values of WWW-Authenticate
-	//	Unclear     bool           the body was not read whole, or may be a damaged response
+	//	Unclear     bool           the body was not read whole, or may be an invalid response
 	//	Began       bool           the body shows that the server looked at the request
 	//	Answered    bool           the body is the result of the request
 	//

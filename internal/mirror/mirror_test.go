@@ -24,7 +24,7 @@ func TestParams(t *testing.T) {
 		"no token":   {`{"properties":{"a":{"type":"string","x-mcp-header":"a b"}}}`, nil, "not an HTTP token"},
 		"other type": {`{"properties":{"a":{"type":"number","x-mcp-header":"A"}}}`, nil, `got type "number"`},
 		"twice":      {`{"properties":{"a":{"type":"string","x-mcp-header":"A"},"b":{"type":"string","x-mcp-header":"a"}}}`, nil, "duplicate"},
-		"damaged":    {`{"properties":{"x-mcp-header"`, nil, "end"},
+		"cut":        {`{"properties":{"x-mcp-header"`, nil, "end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Params([]byte(test.schema))

@@ -16,7 +16,7 @@ func httpErr(status int) *streamablehttp.HTTPError {
 	return &streamablehttp.HTTPError{Status: status, RetryAfter: -1}
 }
 
-// withRPC is a status whose body has a JSON-RPC error of nobody's id.
+// withRPC is a status whose body has a JSON-RPC error without the request's ID.
 func withRPC(status int, code int64) *streamablehttp.HTTPError {
 	e := httpErr(status)
 	e.RPC = &streamablehttp.RPCError{Code: code, Status: status}
@@ -29,7 +29,7 @@ func after(status int, d time.Duration) *streamablehttp.HTTPError {
 	return e
 }
 
-// The verdicts of the table by what happens next and what is known.
+// The verdicts of the table, by the next step and the outcome.
 var (
 	unsent  = func(s Step) Verdict { return withWait(Verdict{Step: s, Kind: KindNotSent, Outcome: NotRun}) }
 	limited = func(d time.Duration) Verdict {
@@ -50,7 +50,7 @@ var (
 	denied     = func(s Step, k Kind, o Outcome) Verdict { return Verdict{Step: s, Kind: k, Outcome: o, Wait: -1} }
 )
 
-// withWait fills in what only a Verdict with a step has.
+// withWait sets the wait that only a Verdict with a step has.
 func withWait(v Verdict) Verdict {
 	if v.Step != StepFail {
 		v.Wait = -1
@@ -86,12 +86,12 @@ func unclear(status int) *streamablehttp.HTTPError {
 	return e
 }
 
-// ours is a JSON-RPC error with the request's id.
+// ours is a JSON-RPC error with the request's ID.
 func ours(status int, code int64, text string) *streamablehttp.RPCError {
 	return &streamablehttp.RPCError{Status: status, Code: code, Message: text}
 }
 
-// tableRow is what came, and what follows for a request that may be repeated and for a tool call.
+// tableRow is a reply and its verdict for a request that may be repeated and for a tool call.
 type tableRow struct {
 	name       string
 	err        error
@@ -99,7 +99,7 @@ type tableRow struct {
 	tool       Verdict
 }
 
-// same is a row that makes no difference between the two.
+// same is a row with the same verdict for both.
 func same(name string, err error, v Verdict) tableRow { return tableRow{name, err, v, v} }
 
 // retryRows is the retry table of DESIGN.md, "What a reply proves", in a legacy session. In the
@@ -110,12 +110,12 @@ var retryRows = []tableRow{
 	{"maybe sent", &transport.Error{Stage: transport.MaybeSent}, repeated(KindUnanswered), unknown},
 	{"maybe sent, permanent", &transport.Error{Stage: transport.MaybeSent, Permanent: true}, repeated(KindUnanswered), unknown},
 	{"a 404 below a lost stream", &transport.Error{Stage: transport.MaybeSent, Err: httpErr(404)}, repeated(KindUnanswered), unknown},
-	{"an error nobody knows", errors.New("?"), repeated(KindUnanswered), unknown},
+	{"an unknown error", errors.New("?"), repeated(KindUnanswered), unknown},
 	same("input that cannot be sent", &InvalidError{errors.New("?")}, final(KindInvalid, NotRun)),
 
 	same("404", httpErr(404), toRecover),
-	same("404 with an error of nobody's id", withRPC(404, -32001), toRecover),
-	same("404, no such method, by nobody's id", withRPC(404, -32601), toConfirm),
+	same("404 with an error without our ID", withRPC(404, -32001), toRecover),
+	same("404, no such method, without our ID", withRPC(404, -32601), toConfirm),
 	same("404 with a result of ours", began(404), toHeal),
 	same("404 that was not read", unclear(404), toHeal),
 	same("405 that was not read", unclear(405), final(KindHTTP, Answered)),
@@ -126,7 +126,7 @@ var retryRows = []tableRow{
 	same("404 of our id that names the session, odd code", ours(404, -32603, "Session not found"), answerHeal),
 	same("404, no such method", ours(404, -32601, "x"), answer(Answered)),
 	same("400 plain", httpErr(400), toHeal),
-	same("400 with an error of nobody's id", withRPC(400, -32000), toHeal),
+	same("400 with an error without our ID", withRPC(400, -32000), toHeal),
 	same("400 that names the session", says(400, "No valid session ID provided"), toConfirm),
 	same("400 of our id", ours(400, -32602, "wrong arguments"), answer(Answered)),
 	same("400 of our id that names the session", ours(400, -32000, "no valid session"), answerConf),
@@ -184,7 +184,7 @@ var retryRows = []tableRow{
 	same("an upgraded server, in a 200", upgraded(200), Verdict{Step: StepVersion, Kind: KindServer, Outcome: Answered, Wait: -1}),
 }
 
-// upgraded is the refusal of a server that speaks the modern revision alone.
+// upgraded is the refusal of a server that speaks only the modern revision.
 func upgraded(status int) *streamablehttp.RPCError {
 	e := ours(status, -32022, "?")
 	e.Data = []byte(`{"supported":["2026-07-28"],"requested":"2025-11-25"}`)
@@ -194,10 +194,10 @@ func upgraded(status int) *streamablehttp.RPCError {
 var modernRows = []tableRow{
 	same("404", httpErr(404), final(KindHTTP, Answered)),
 	same("400", httpErr(400), final(KindHTTP, Answered)),
-	same("400 with an error of nobody's id", withRPC(400, -32000), final(KindHTTP, Answered)),
+	same("400 with an error without our ID", withRPC(400, -32000), final(KindHTTP, Answered)),
 	same("401", httpErr(401), denied(StepFail, KindAuthRequired, NotRun)),
 	same("version refused", ours(400, -32022, "?"), newVersion(NotRun)),
-	same("version refused by nobody's id", withRPC(400, -32022), newVersion(NotRun)),
+	same("version refused without our ID", withRPC(400, -32022), newVersion(NotRun)),
 	same("version refused in a 200", ours(200, -32022, "?"), newVersion(Answered)),
 	same("version refused in a 500", ours(500, -32022, "?"), newVersion(Answered)),
 	{"headers refused", ours(400, -32020, "?"), answer(NotRun), freshTools(NotRun)},
@@ -223,14 +223,15 @@ func TestRetryTable(t *testing.T) {
 	}
 }
 
-// What happens at most once per call is returned the second time.
+// A repair that happens at most once per call is not repeated: the error is returned.
 func TestRetryTableEachRepairOnce(t *testing.T) {
 	used := Situation{Tool: true, Modern: true, Versioned: true, Relisted: true}
 	require.Equal(t, denied(StepFail, KindVersion, NotRun), Judge(ours(400, -32022, ""), used))
 	require.Equal(t, answer(NotRun), Judge(ours(400, -32020, ""), used))
 }
 
-// Without a session id nothing can have been forgotten; the handshake has nothing to recover to.
+// Without a session ID the server cannot have lost a session; the handshake has nothing to recover
+// to.
 func TestRetryTableWithoutSession(t *testing.T) {
 	for name, q := range map[string]Situation{
 		"no session id": {Tool: true},
@@ -248,7 +249,7 @@ func TestRetryTableWithoutSession(t *testing.T) {
 	require.Equal(t, answer(NotRun), Judge(ours(400, -32020, ""), handshake))
 }
 
-// An Authorizer is called for missing credentials, and for a token that does not allow enough.
+// An Authorizer is called for missing credentials and for a token without the required scope.
 func TestRetryTableAuthorizes(t *testing.T) {
 	q := Situation{Tool: true, Modern: true, Authorizes: true}
 	require.Equal(t, denied(StepAuthorize, KindAuthRequired, NotRun), Judge(httpErr(401), q))
@@ -258,8 +259,8 @@ func TestRetryTableAuthorizes(t *testing.T) {
 	require.Equal(t, denied(StepAuthorize, KindForbidden, NotRun), Judge(challenged(403, `Bearer error="insufficient_scope"`), q))
 }
 
-// However it is asked, NotRun is only ever said of what never left and of refusals that stand on
-// the list of DESIGN.md, and never once anything showed that the request began.
+// In every situation, NotRun is the outcome only of requests that were never sent and of refusals
+// on the list of DESIGN.md, and never after anything showed that the request began.
 func TestRetryTableProvesLittle(t *testing.T) {
 	unread := []int{405, 406, 411, 413, 414, 415, 421, 426, 431, 501, 505}
 	proof := func(err error, q Situation) bool {

@@ -140,6 +140,18 @@ var sessionMutants = []mutant{
 		test: "TestInputIsNotLostWithTheEra",
 	},
 	{
+		name: "WithTries is ignored", file: "mcpclient/call.go",
+		old:  `if c.maxTries > 0 {`,
+		new:  `if false {`,
+		test: "TestWithTries",
+	},
+	{
+		name: "Connect retries like the session", file: "mcpclient/negotiate.go",
+		old:  `if s.now.Load() == nil {`,
+		new:  `if false {`,
+		test: "TestConnectRetry",
+	},
+	{
 		name: "Close does not cancel calls", file: "internal/timeouts/timeouts.go", pkg: "mcpclient",
 		old: `for _, cancel := range cancels {
 		cancel(cause)

@@ -62,7 +62,7 @@ func (s *Session) authorized(err error) {
 		return
 	}
 	s.log.Info("authorized")
-	s.side.reopen()
+	s.shared.wake()
 }
 
 func (s *Session) callAuthorizer(refusal *streamablehttp.HTTPError, began time.Time) (err error) {

@@ -99,7 +99,7 @@ func (c *call) try() error {
 	if err := c.mirror(); err != nil {
 		return err
 	}
-	if err := s.awaitStanding(c); err != nil {
+	if err := s.awaitShared(c); err != nil {
 		return err
 	}
 	c.msg.id = s.nextID()

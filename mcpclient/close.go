@@ -36,7 +36,7 @@ func (s *Session) close() error {
 	defer stop()
 	s.cancel(ErrClosed)
 	cut, ended := s.watch.close(ErrClosed)
-	s.side.stop()
+	s.shared.stop()
 	deleted := s.farewell(bound, cut, ended)
 	var err error
 	if waitErr := errors.Join(s.owned.Wait(bound), s.notices.Wait(bound)); waitErr != nil {

@@ -48,6 +48,7 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	s.slots, s.answers.slots = newSlots(), newSlots()
 	s.closer.done = make(chan struct{})
 	s.root, s.cancel = context.WithCancelCause(context.Background())
+	s.events = s.newEventQueue()
 	s.notices.open()
 	first, err := s.negotiate(ctx, EraUnknown)
 	if err != nil {
@@ -58,8 +59,8 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	first.generation = 1
 	s.now.Store(first)
 	s.log.Info("connected", "endpoint", conn.Endpoint(), "era", first.era, "version", first.version)
-	s.side.follow(s, first)
-	s.openQueue()
+	s.shared.follow(s, first)
+	s.events.Open()
 	return s, nil
 }
 

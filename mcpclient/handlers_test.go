@@ -15,9 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A handler that blocks holds up no call. What piles up behind it is told
-// once if it says nothing new.
-func TestBlockedHandlerHoldsUpNoCall(t *testing.T) {
+// A handler that blocks delays no call. Equal changes that wait behind it lead to one run.
+func TestBlockedHandlerBlocksNoCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		block := make(chan struct{})
@@ -40,12 +39,13 @@ func TestBlockedHandlerHoldsUpNoCall(t *testing.T) {
 		close(block)
 		time.Sleep(debounce)
 		synctest.Wait()
-		require.Equal(t, []string{"prompts", "tools"}, d.take(), "in the order in which they first came")
+		require.Equal(t, []string{"prompts", "tools"}, d.take(), "in the order of the first of each kind")
 	})
 }
 
-// More notifications than the queue holds: the newest are dropped, and that is told after what came before.
-func TestQueueOverflowIsToldAsAGap(t *testing.T) {
+// When more notifications come than the queue holds, the newest are dropped. This is reported after
+// those that came before.
+func TestQueueOverflowIsReportedAsMissedEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		block := make(chan struct{})
@@ -63,14 +63,14 @@ func TestQueueOverflowIsToldAsAGap(t *testing.T) {
 		echoes(t, s)
 		close(block)
 		synctest.Wait()
-		require.Equal(t, []string{`n {"i":0}`, `n {"i":1}`, `n {"i":2}`, `n {"i":3}`, "gap 6"}, d.take())
+		require.Equal(t, []string{`n {"i":0}`, `n {"i":1}`, `n {"i":2}`, `n {"i":3}`, "missed 6"}, d.take())
 		srv.Tell("notifications/n", map[string]any{"i": 10})
 		synctest.Wait()
 		require.Equal(t, []string{`n {"i":10}`}, d.take())
 	})
 }
 
-// However full the queue is, that the session was lost and begun anew is told.
+// SessionRestored runs however full the queue is.
 func TestSessionRestoredIsNeverDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -91,7 +91,7 @@ func TestSessionRestoredIsNeverDropped(t *testing.T) {
 	})
 }
 
-// A handler may call the session, also while others do.
+// A handler may call the session, concurrently with others.
 func TestHandlerCallsTheSession(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -110,7 +110,7 @@ func TestHandlerCallsTheSession(t *testing.T) {
 	})
 }
 
-// Notifications on the stream of a call that belong to no call go to the handlers' queue.
+// Notifications that belong to no call but come on the stream of one go to the handlers' queue.
 func TestNotificationsOnACallsStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -128,7 +128,7 @@ func TestNotificationsOnACallsStream(t *testing.T) {
 	})
 }
 
-// Progress for somebody else, or that does not decode, is passed over.
+// Progress for another token, or that does not decode, is ignored.
 func TestProgressOfAnotherCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "confused", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -150,10 +150,10 @@ func TestProgressOfAnotherCall(t *testing.T) {
 	})
 }
 
-// Requests of a legacy server are answered on goroutines of their own while
-// the call goes on: ping with an empty result, what was never offered with "method not found".
+// Requests of a legacy server are answered on other goroutines while the call goes on: ping with an
+// empty result, a capability that was not declared with "method not found".
 func TestServerRequests(t *testing.T) {
-	for _, where := range []string{"call", "standing stream"} {
+	for _, where := range []string{"call", "shared stream"} {
 		t.Run(where, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				ask := func(ctx context.Context, c *mcptest.Call, method string) (*mcptest.Message, error) {
@@ -189,7 +189,7 @@ func TestServerRequests(t *testing.T) {
 }
 
 // A modern server must not send requests; one that does gets no answer, and its call fails.
-func TestModernServerMustNotAsk(t *testing.T) {
+func TestModernServerMustNotSendRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, true})
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -206,7 +206,8 @@ func TestModernServerMustNotAsk(t *testing.T) {
 	})
 }
 
-// A server that asks more than it listens to holds up nothing, and its call can still be ended.
+// A server that sends requests without reading the answers delays nothing, and its call can still
+// be canceled.
 func TestFloodOfServerRequests(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "flood", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -226,13 +227,13 @@ func TestFloodOfServerRequests(t *testing.T) {
 		got := <-flood
 		require.Equal(t, mcpclient.KindCanceled, failure(t, got.err).Kind)
 		require.Zero(t, got.at)
-		time.Sleep(time.Minute) // of fake time: the answers that the server does not take are given up
+		time.Sleep(time.Minute) // of fake time: answers that the server does not read time out
 		synctest.Wait()
 		answers.Release()
 	})
 }
 
-// A log message can be anything; one that is nothing is passed over.
+// A log message can be any value; one without data is ignored.
 func TestOddLogMessages(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "log", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -249,5 +250,61 @@ func TestOddLogMessages(t *testing.T) {
 		got := d.take()
 		require.Len(t, got, 1)
 		require.Contains(t, got[0], `log {"deep"`)
+	})
+}
+
+// A slow progress callback delays the call's own stream and nothing else, even when progress for
+// that call comes on the shared stream.
+func TestSlowProgressCallbackBlocksNoOtherStream(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var d diary
+		token := make(chan json.RawMessage, 1)
+		add(srv, "work", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			token <- c.Meta["progressToken"]
+			c.Progress(1, 2, "")
+			return mcptest.Text("worked"), nil
+		})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		synctest.Wait()
+		block := make(chan struct{})
+		work := begin(t.Context(), s, "work", mcpclient.OnProgress(func(context.Context, mcpclient.Progress) { <-block }))
+		synctest.Wait()
+		srv.Tell("notifications/progress", map[string]any{"progressToken": <-token, "progress": 2})
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		require.Equal(t, []string{"tools"}, d.take())
+		require.Empty(t, work, "its callback is still busy")
+		close(block)
+		got := <-work
+		require.NoError(t, got.err)
+		require.Equal(t, "worked", text(t, got.res))
+	})
+}
+
+// A call whose callback does not return does not keep Close from canceling the others on the
+// server.
+func TestCloseDoesNotDependOnACallback(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		add(srv, "never", never)
+		add(srv, "talk", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Progress(1, 2, "")
+			return never(ctx, c)
+		})
+		s := serve(t, srv, mcpclient.Options{})
+		block := make(chan struct{})
+		stuck := begin(t.Context(), s, "talk", mcpclient.OnProgress(func(context.Context, mcpclient.Progress) { <-block }))
+		synctest.Wait()
+		other := begin(t.Context(), s, "never")
+		synctest.Wait()
+		calls := srv.Requests("tools/call")
+		require.Len(t, calls, 2)
+		start := time.Now()
+		require.NoError(t, s.Close())
+		require.LessOrEqual(t, time.Since(start), mcpclient.DefaultCloseTimeout)
+		require.Contains(t, srv.Cancelled(), calls[1].ID)
+		require.Equal(t, mcpclient.KindClosed, failure(t, (<-other).err).Kind)
+		require.Empty(t, stuck)
+		close(block)
+		require.Equal(t, mcpclient.KindClosed, failure(t, (<-stuck).err).Kind)
 	})
 }

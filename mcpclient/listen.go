@@ -13,20 +13,20 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Filter says what a subscription is about. The zero Filter is about nothing.
+// Filter selects the events of a subscription. The zero Filter selects none.
 type Filter struct {
-	// ToolsChanged, PromptsChanged and ResourcesChanged ask to be told when a list changes.
+	// ToolsChanged, PromptsChanged and ResourcesChanged select changes of a list.
 	ToolsChanged, PromptsChanged, ResourcesChanged bool
-	// Resources are the URIs of resources to be told of when they change.
+	// Resources are the URIs of the resources whose updates are selected.
 	Resources []string
 }
 
-// empty reports whether a filter is about nothing.
+// empty reports whether a filter selects nothing.
 func (f Filter) empty() bool {
 	return !f.ToolsChanged && !f.PromptsChanged && !f.ResourcesChanged && len(f.Resources) == 0
 }
 
-// within is the part of f that is in other too.
+// within returns the part of f that is also in other.
 func (f Filter) within(other Filter) Filter {
 	f.ToolsChanged = f.ToolsChanged && other.ToolsChanged
 	f.PromptsChanged = f.PromptsChanged && other.PromptsChanged
@@ -42,7 +42,7 @@ func (f Filter) within(other Filter) Filter {
 	return f
 }
 
-// params are the parameters of a subscriptions/listen for what f names.
+// params returns the parameters of a subscriptions/listen with the filter.
 func (f Filter) params() []byte {
 	data, err := json.Marshal(map[string]any{"notifications": mcp.SubscriptionFilter{
 		ToolsListChanged: f.ToolsChanged, PromptsListChanged: f.PromptsChanged, ResourcesListChanged: f.ResourcesChanged,
@@ -54,46 +54,47 @@ func (f Filter) params() []byte {
 	return data
 }
 
-// ListenEventKind says what a [ListenEvent] tells.
+// ListenEventKind is the kind of a [ListenEvent].
 type ListenEventKind uint8
 
 const (
-	// ListenToolsChanged: the list of tools is worth reading again.
+	// ListenToolsChanged: the list of tools has changed.
 	ListenToolsChanged ListenEventKind = iota + 1
-	// ListenPromptsChanged: the list of prompts is.
+	// ListenPromptsChanged: the list of prompts has changed.
 	ListenPromptsChanged
-	// ListenResourcesChanged: the list of resources is.
+	// ListenResourcesChanged: the list of resources has changed.
 	ListenResourcesChanged
-	// ListenResourceUpdated: a resource is, or a part of one.
+	// ListenResourceUpdated: a resource, or a part of one, has changed.
 	ListenResourceUpdated
-	// ListenMissedEvents: events may have been missed, and they come again from here on:
-	// everything subscribed to is worth reading again.
+	// ListenMissedEvents: events may have been missed, and none is missed from here on. Read
+	// everything subscribed to again.
 	ListenMissedEvents
 )
 
 // ListenEvent is one event of a subscription.
 type ListenEvent struct {
 	Kind ListenEventKind
-	// URI is the resource of ListenResourceUpdated: one that was subscribed to, or a part of it.
+	// URI is the resource of a ListenResourceUpdated: one that was subscribed to, or a part of it.
 	URI string
-	// Cause says how a ListenMissedEvents came about: the stream's end, or a full queue.
+	// Cause is the cause of a ListenMissedEvents: the end of the stream, or too many waiting
+	// events.
 	Cause error
 }
 
-// EndReason says why a subscription ended.
+// EndReason is why a subscription ended.
 type EndReason uint8
 
 const (
 	// EndClosed: this side ended it: Close, its context, or the session's Close.
 	EndClosed EndReason = iota + 1
-	// EndCompleted: the server ended it in good order.
+	// EndCompleted: the server completed it.
 	EndCompleted
 	// EndCancelled: the server cancelled it.
 	EndCancelled
 	// EndLost: the stream was lost and is not opened again ([WithoutReopening]).
 	EndLost
-	// EndRefused: the server refuses the subscription, or has nothing of what it
-	// asks for, or what it sends cannot be read; at first, or when it was asked again.
+	// EndRefused: the server refused the subscription, supports nothing in its filter, or sent
+	// something that cannot be read; at first, or when the stream was opened again.
 	EndRefused
 )
 
@@ -102,7 +103,7 @@ var endReasons = [...]string{
 	EndLost: "stream lost", EndRefused: "refused",
 }
 
-// String returns the reason in words.
+// String returns the reason in words, for messages.
 func (r EndReason) String() string {
 	if int(r) < len(endReasons) && endReasons[r] != "" {
 		return endReasons[r]
@@ -110,14 +111,14 @@ func (r EndReason) String() string {
 	return "unknown reason"
 }
 
-// ListenError is why a subscription ended, or did not begin.
+// ListenError is the error of a subscription that ended, or could not begin.
 type ListenError struct {
 	Reason EndReason
-	// Err is the cause, if there is one besides the reason.
+	// Err is the cause, nil if the reason says it all.
 	Err error
 }
 
-// Error gives the reason and the cause.
+// Error returns the reason and the cause.
 func (e *ListenError) Error() string {
 	text := "subscription: " + e.Reason.String()
 	if e.Err != nil {
@@ -129,7 +130,7 @@ func (e *ListenError) Error() string {
 // Unwrap returns the cause.
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// ListenOption changes one subscription.
+// ListenOption configures one subscription.
 type ListenOption func(*listenOptions)
 
 type listenOptions struct{ once bool }
@@ -137,24 +138,27 @@ type listenOptions struct{ once bool }
 // WithoutReopening ends the subscription with [EndLost] when its stream is lost.
 func WithoutReopening() ListenOption { return func(o *listenOptions) { o.once = true } }
 
-// Listen subscribes to what the filter names. It returns when the server has
-// agreed; [Subscription.Honored] says to what. The context ends the
-// subscription, at any time; so do [Subscription.Close] and the session's Close.
+// Listen subscribes to the events that the filter selects. It returns once the server has agreed;
+// [Subscription.Honored] says to which of them. The subscription ends when its context ends, and
+// with [Subscription.Close] and [Session.Close].
 //
-// Any number of subscriptions may run beside each other. A stream that is lost
-// is opened again, under backoff, and a ListenMissedEvents tells of it. On a modern server each
-// subscription is a subscriptions/listen of its own (2026-07-28, "Subscriptions"); on a
-// legacy one all share the standing stream, and resources are subscribed to one by one.
+// Any number of subscriptions may run concurrently. A lost stream is opened again, with backoff,
+// and a ListenMissedEvents reports it. On a modern server each subscription is a
+// subscriptions/listen of its own (2026-07-28, "Subscriptions"). On a legacy one all of them share
+// one stream, and each resource is subscribed to once.
 //
 // The error is an [*Error] that wraps a [*ListenError].
 func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*Subscription, error) {
 	if f.empty() {
-		return nil, invalid(methodListen, errors.New("the filter names nothing"))
+		return nil, invalid(methodListen, errors.New("the filter selects nothing"))
 	}
 	if ctx.Err() != nil {
 		return nil, notListening(KindCanceled, canceled(ctx))
 	}
-	l := &Subscription{printed: redact.NewPrinted("mcpclient.Subscription"), s: s, wants: f, ready: make(chan struct{}), done: make(chan struct{})}
+	l := &Subscription{
+		printed: redact.NewPrinted("mcpclient.Subscription"), streamReopener: streamReopener{s: s},
+		wants: f, ready: make(chan struct{}), done: make(chan struct{}), events: newEvents(s.opts.Limits.Notifications),
+	}
 	l.wants.Resources = slices.Compact(slices.Sorted(slices.Values(f.Resources)))
 	l.filled = sync.NewCond(&l.mu)
 	for _, opt := range opts {
@@ -164,7 +168,7 @@ func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*
 	}
 	l.caller = ctx
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
-	if !s.owned.start(l.run) {
+	if !s.owned.start(l.follow) {
 		l.cancel(nil)
 		return nil, notListening(KindClosed, ErrClosed)
 	}
@@ -183,7 +187,7 @@ func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*
 	}
 }
 
-// notListening is the error of a subscription for which nothing was sent.
+// notListening returns the error of Listen if nothing was sent.
 func notListening(kind Kind, cause error) *Error {
 	return &Error{
 		Kind: kind, Method: methodListen, Stage: transport.NotSent, Outcome: NotRun, Err: &ListenError{EndClosed, cause}, harmless: true,

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,7 +31,7 @@ const (
 // toTools is the simplest filter.
 var toTools = mcpclient.Filter{ToolsChanged: true}
 
-// listen subscribes; the server has to agree.
+// listen subscribes. The server must agree.
 func listen(t *testing.T, s *mcpclient.Session, f mcpclient.Filter, opts ...mcpclient.ListenOption) *mcpclient.Subscription {
 	t.Helper()
 	l, err := s.Listen(t.Context(), f, opts...)
@@ -39,7 +40,7 @@ func listen(t *testing.T, s *mcpclient.Session, f mcpclient.Filter, opts ...mcpc
 	return l
 }
 
-// listening is what came of a Listen that was begun on a goroutine of its own.
+// listening is the result of a Listen on another goroutine.
 type listening struct {
 	l   *mcpclient.Subscription
 	err error
@@ -57,7 +58,7 @@ func beginListen(ctx ctx, s *mcpclient.Session, f mcpclient.Filter, opts ...mcpc
 	return ended
 }
 
-// noListen is how a Listen that must not succeed fails.
+// noListen checks that a Listen has failed, and how.
 func noListen(t *testing.T, l *mcpclient.Subscription, err error, kind mcpclient.Kind, why mcpclient.EndReason) *mcpclient.Error {
 	t.Helper()
 	require.Error(t, err)
@@ -70,7 +71,7 @@ func noListen(t *testing.T, l *mcpclient.Subscription, err error, kind mcpclient
 	return e
 }
 
-// reason is why a subscription ended, or did not begin.
+// reason returns why a subscription ended or did not begin.
 func reason(t *testing.T, err error) mcpclient.EndReason {
 	t.Helper()
 	var e *mcpclient.ListenError
@@ -85,12 +86,12 @@ func ended(t *testing.T, l *mcpclient.Subscription, why mcpclient.EndReason) {
 	select {
 	case <-l.Done():
 	default:
-		require.Fail(t, "the subscription goes on")
+		require.Fail(t, "the subscription has not ended")
 	}
 	require.Equal(t, why, reason(t, l.Err()), "%v", l.Err())
 }
 
-// eventText is an event in short.
+// eventText returns an event in short.
 func eventText(ev mcpclient.ListenEvent) string {
 	switch ev.Kind {
 	case mcpclient.ListenToolsChanged:
@@ -103,14 +104,14 @@ func eventText(ev mcpclient.ListenEvent) string {
 		return ev.URI
 	case mcpclient.ListenMissedEvents:
 		if ev.Cause == nil {
-			return "gap without a cause"
+			return "missed without a cause"
 		}
-		return "gap" + ev.URI
+		return "missed" + ev.URI
 	}
 	return fmt.Sprintf("%+v", ev)
 }
 
-// read notes the events of a subscription as they come.
+// read records the events of a subscription as they come.
 func read(l *mcpclient.Subscription) *diary {
 	var d diary
 	go func() {
@@ -122,7 +123,7 @@ func read(l *mcpclient.Subscription) *diary {
 	return &d
 }
 
-// rest is what waits on a subscription that has ended.
+// rest returns the events that wait in a subscription that has ended.
 func rest(l *mcpclient.Subscription) (events []string) {
 	for ev := range l.Events() {
 		events = append(events, eventText(ev))
@@ -130,7 +131,7 @@ func rest(l *mcpclient.Subscription) (events []string) {
 	return events
 }
 
-// pass lets time go by: that of the bubble.
+// pass lets fake time pass.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -144,7 +145,7 @@ func tell(srv *mcptest.Server, methods ...string) {
 	}
 }
 
-// update tells that resources changed.
+// update sends updates of resources.
 func update(srv *mcptest.Server, uris ...string) {
 	for _, uri := range uris {
 		srv.Tell(resourceUpdated, map[string]any{"uri": uri})
@@ -152,16 +153,17 @@ func update(srv *mcptest.Server, uris ...string) {
 	}
 }
 
-// standing names the request by which a client listens.
-func standing(srv *mcptest.Server) string {
+// streamMethod names the request that opens a shared stream or a subscription.
+func streamMethod(srv *mcptest.Server) string {
 	if srv.Era == mcptest.Modern {
 		return listenMethod
 	}
 	return http.MethodGet
 }
 
-// atStanding intercepts the requests by which a client listens. The message is nil for a GET.
-func atStanding(answer func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool) func(http.ResponseWriter, *http.Request, *mcptest.Message) bool {
+// atStream intercepts the requests that open a shared stream or a subscription. The message is nil
+// for a GET.
+func atStream(answer func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool) func(http.ResponseWriter, *http.Request, *mcptest.Message) bool {
 	return func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 		if r.Method != http.MethodGet && (m == nil || m.Method != listenMethod) {
 			return false
@@ -170,7 +172,7 @@ func atStanding(answer func(w http.ResponseWriter, r *http.Request, m *mcptest.M
 	}
 }
 
-// What the server agrees to is what was asked for, each resource once; the caller's filter stays as it was.
+// The server agrees to the whole filter, each resource once. The caller's filter is not changed.
 func TestListenIsHonoredWhole(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -190,7 +192,7 @@ func TestListenIsHonoredWhole(t *testing.T) {
 	})
 }
 
-// A server may agree to less: that is said, and it is no error.
+// A server may agree to a part of the filter. Honored returns that part, and there is no error.
 func TestListenIsHonoredInPart(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.CanSubscribe = false
@@ -204,7 +206,7 @@ func TestListenIsHonoredInPart(t *testing.T) {
 	})
 }
 
-// A server that has nothing of what is asked for refuses: that is no success.
+// A server that supports nothing in the filter has refused.
 func TestListenThatIsNotHonored(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.CanSubscribe = false
@@ -212,7 +214,7 @@ func TestListenThatIsNotHonored(t *testing.T) {
 		l, err := s.Listen(t.Context(), mcpclient.Filter{Resources: []string{"file:///a"}})
 		noListen(t, l, err, mcpclient.KindServer, mcpclient.EndRefused)
 		pass(time.Hour)
-		require.Equal(t, 1, srv.Count(standing(srv)))
+		require.Equal(t, 1, srv.Count(streamMethod(srv)))
 		require.Zero(t, srv.Count(subscribeMethod))
 		require.Empty(t, srv.Subscriptions())
 		echoes(t, s)
@@ -233,11 +235,11 @@ func TestListenWithAnEndedContext(t *testing.T) {
 		e := failure(t, err)
 		require.Equal(t, []any{mcpclient.KindCanceled, transport.NotSent, 0}, []any{e.Kind, e.Stage, e.Tries})
 		synctest.Wait()
-		require.Zero(t, srv.Count(standing(srv)))
+		require.Zero(t, srv.Count(streamMethod(srv)))
 	})
 }
 
-// A filter that names nothing is the caller's mistake; nothing is sent.
+// A filter that selects nothing is invalid, and nothing is sent.
 func TestListenToNothing(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -249,11 +251,11 @@ func TestListenToNothing(t *testing.T) {
 			require.Equal(t, transport.NotSent, e.Stage)
 		}
 		synctest.Wait()
-		require.Zero(t, srv.Count(standing(srv)))
+		require.Zero(t, srv.Count(streamMethod(srv)))
 	})
 }
 
-// A legacy server says in its capabilities which lists it tells of.
+// The capabilities of a legacy server say which list changes it notifies of.
 func TestListenIsHonoredByCapabilities(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, false})
@@ -286,7 +288,8 @@ func TestListenIsHonoredByCapabilities(t *testing.T) {
 	})
 }
 
-// Every kind of event, in the order in which the server tells them; what was not asked for is not told.
+// Events of every kind come in the order in which the server sent them. Those that the filter does
+// not select do not come.
 func TestListenEvents(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -300,8 +303,8 @@ func TestListenEvents(t *testing.T) {
 	})
 }
 
-// An update may be of a part of what was subscribed to, and names it. What only
-// begins with the same letters is something else.
+// An update may be of a part of a resource that was subscribed to, and names that part. A URI that
+// only has the same prefix is another resource.
 func TestListenToParts(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -319,7 +322,8 @@ func TestListenToParts(t *testing.T) {
 	})
 }
 
-// Each subscription, and the handlers besides, get what is theirs; one that ends takes nothing from the others.
+// Each subscription gets its own events, and so do the handlers. The end of one takes nothing from
+// the others.
 func TestListensBesideEachOther(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var h diary
@@ -360,20 +364,20 @@ func TestListensBesideEachOther(t *testing.T) {
 		if srv.Era == mcptest.Modern {
 			require.Equal(t, 6, srv.Count(listenMethod))
 			if !sharesLink() {
-				require.Equal(t, 1, srv.Standing(), "that of the handlers")
+				require.Equal(t, 1, srv.Standing(), "the handlers' stream")
 			}
 			return
 		}
-		require.Equal(t, 1, srv.Count("GET"), "one for all")
+		require.Equal(t, 1, srv.Count("GET"), "one GET serves all")
 		require.Empty(t, srv.Subscribed())
 	})
 }
 
-// Calls go on while a listen hangs before its headers, or is refused.
+// Calls succeed while a listen hangs before its headers, or is refused.
 func TestListenDisturbsNoCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
-		gate := srv.Hold(standing(srv))
+		gate := srv.Hold(streamMethod(srv))
 		begun := beginListen(t.Context(), s, toTools)
 		<-gate.Arrived()
 		echoes(t, s)
@@ -390,14 +394,14 @@ func TestListenDisturbsNoCall(t *testing.T) {
 	})
 }
 
-// The subscription hangs when it is opened again, or the network is gone for it alone: calls go on.
+// Calls succeed while a subscription hangs when it is opened again, or only its network fails.
 func TestReopeningDisturbsNoCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, toTools)
 		d := read(l)
 		srv.Reset()
-		srv.SetIntercept(atStanding(func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+		srv.SetIntercept(atStream(func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 			srv.Hang(r)
 			return true
 		}))
@@ -406,8 +410,42 @@ func TestReopeningDisturbsNoCall(t *testing.T) {
 			pass(20 * time.Second)
 			echoes(t, s)
 		}
-		require.Empty(t, d.take(), "there is no gap to tell before it is there again")
+		require.Empty(t, d.take(), "missed events are reported when the stream is open again")
 		require.NoError(t, l.Err())
-		require.Zero(t, srv.Count("initialize")+srv.Count("server/discover"), "the session is not doubted")
+		require.Zero(t, srv.Count("initialize")+srv.Count("server/discover"), "the session is not suspected")
+	})
+}
+
+// The caller gives up before the answer to resources/subscribe. The server may have subscribed, so
+// the client unsubscribes.
+func TestListenCanceledAfterTheResourceWasTaken(t *testing.T) {
+	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		link := srv.InMemory(t)
+		inner := link.Transport
+		taken := make(chan struct{})
+		var lost atomic.Bool
+		via := roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := inner.RoundTrip(r)
+			if err == nil && r.Method == http.MethodPost && srv.Count(subscribeMethod) == 1 && lost.CompareAndSwap(false, true) {
+				close(taken)
+				<-r.Context().Done()
+				_ = resp.Body.Close()
+				return nil, context.Cause(r.Context())
+			}
+			return resp, err
+		})
+		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: via})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		ctx, cancel := context.WithCancel(t.Context())
+		begun := beginListen(ctx, s, mcpclient.Filter{Resources: []string{"file:///a"}})
+		<-taken
+		synctest.Wait()
+		require.Equal(t, []string{"file:///a"}, srv.Subscribed())
+		cancel()
+		got := <-begun
+		noListen(t, got.l, got.err, mcpclient.KindCanceled, mcpclient.EndClosed)
+		pass(time.Minute)
+		require.Empty(t, srv.Subscribed())
 	})
 }

@@ -73,8 +73,12 @@ func (s *Session) deliverLog(ctx context.Context, params []byte) {
 
 // enqueueLog queues a log message that belongs to no call.
 func (s *Session) enqueueLog(params []byte) {
+	h := s.opts.Handlers.Log
+	if h == nil {
+		return
+	}
 	if m, err := decodeLog(params); err == nil {
-		s.enqueue(event{kind: eventLog, log: m})
+		s.enqueue(len(m.Data)+len(m.Logger), func() { h(s.root, s, m) })
 	}
 }
 

@@ -84,8 +84,8 @@ func (s *Session) runRecovery(r *recovery) error {
 		next.generation = r.generation + 1
 		s.now.Store(next)
 		s.log.Info("session restored", "era", next.era, "version", next.version)
-		s.enqueue(event{kind: eventRestored, restored: SessionRestored{Era: next.era, ProtocolVersion: next.version}})
-		s.side.follow(s, next)
+		s.enqueueRestored(SessionRestored{Era: next.era, ProtocolVersion: next.version})
+		s.shared.follow(s, next)
 	case !errors.Is(err, errSessionAlive):
 		s.log.Warn("session recovery failed", "error", brief(err))
 	}

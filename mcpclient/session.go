@@ -39,8 +39,8 @@ type Session struct {
 	recovery   singleflight.Group[recovery]
 	pings      pings
 	watch      watch
-	queue      queue
-	side       sideStream
+	events     *eventQueue
+	shared     sharedStream
 	tools      toolIndex
 	waiting    progressCalls
 	slots      slots // of the handlers that answer server requests

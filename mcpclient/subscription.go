@@ -6,52 +6,51 @@ import (
 	"iter"
 	"strings"
 	"sync"
+
+	"github.com/hawser-mcp/hawser/internal/queue"
 )
 
-// Subscription is what [Session.Listen] returns. Its methods are safe for concurrent use.
+// Subscription receives events of a server; see [Session.Listen]. Its methods are safe for
+// concurrent use.
 type Subscription struct {
 	printed
 
-	s      *Session
+	// The reopener belongs to the goroutine of follow, as do the fields below. Its context ends
+	// with Close and the caller's context. In a modern session it keeps the stream open; in a
+	// legacy one the shared stream serves the subscription, and only missed and opened are used.
+	streamReopener
+
 	wants  Filter
 	opts   listenOptions
 	caller context.Context
-	ctx    context.Context // ends with Close and the caller's context
 	cancel context.CancelCauseFunc
 	ready  chan struct{} // closed when the server agreed for the first time
 	done   chan struct{} // closed when err may be read
 	err    *ListenError
 
-	// Only run uses these, and what waits for done.
-	began      bool        // ready is closed
 	authorized int         // how often authorization was sought since the server last agreed
-	versioned  bool        // the revision was negotiated again for it since the server last agreed
-	missed     error       // a loss that is to be told once the server has agreed again
+	versioned  bool        // the revision was renegotiated since the server last agreed
 	tries      int         // since the server last agreed
-	budget     retryBudget // of the beginning
+	budget     retryBudget // until the server agrees for the first time
 
 	mu      sync.Mutex
-	filled  *sync.Cond     // events, or the end
-	honored Filter         // guarded by mu
-	events  []ListenEvent  // guarded by mu
-	pending map[string]int // guarded by mu: how many of events are about a URI
-	bytes   int            // guarded by mu: of the URIs in events
-	ended   bool           // guarded by mu
+	filled  *sync.Cond                             // there is an event, or the subscription has ended
+	honored Filter                                 // guarded by mu
+	events  queue.Buffer[ListenEvent, ListenEvent] // guarded by mu; an event's key is the event without its cause
+	ended   bool                                   // guarded by mu
 }
 
-// Honored returns what of the filter the server agreed to when it was last
-// asked. Treat it as read-only.
+// Honored returns the part of the filter that the server last agreed to. Treat it as read-only.
 func (l *Subscription) Honored() Filter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.honored
 }
 
-// Events yields the events as they come, and ends when the subscription does
-// and every event that came before was yielded; [Subscription.Err] then says
-// why. Of equal events that wait, one is yielded. Unlike handlers, events are not
-// debounced: the loop sets the pace. Breaking out of the loop ends nothing. Several
-// loops share the events.
+// Events yields events as they come. It ends when the subscription has ended and all events before
+// that were yielded; [Subscription.Err] then returns why. Of equal events that wait, only one is
+// yielded. Unlike handlers, events are not debounced: the loop sets the pace. Breaking out of the
+// loop does not end the subscription. Concurrent loops share the events.
 func (l *Subscription) Events() iter.Seq[ListenEvent] {
 	return func(yield func(ListenEvent) bool) {
 		for {
@@ -76,45 +75,49 @@ func (l *Subscription) Err() error {
 	}
 }
 
-// Close ends the subscription. It does not wait for the server. It may be called more than once.
+// Close ends the subscription without waiting for the server. It may be called more than once. The
+// error is always nil.
 func (l *Subscription) Close() error {
 	l.cancel(nil)
 	return nil
 }
 
-// errOverflow is the cause of a gap.
-var errOverflow = errors.New("more events than fit were waiting to be read")
+// errOverflow is the cause of a ListenMissedEvents.
+var errOverflow = errors.New("more events were waiting than the limits allow")
 
 // maxEventURI bounds the URI of an event.
 const maxEventURI = 64 << 10
 
-// push adds an event, unless one that says the same waits already. When too
-// much waits, the event is lost, and a gap tells that.
-func (l *Subscription) push(ev ListenEvent) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ended || l.waits(ev) {
-		return
+// newEvents returns the buffer of a subscription's events.
+func newEvents(limit int) queue.Buffer[ListenEvent, ListenEvent] {
+	return queue.Buffer[ListenEvent, ListenEvent]{
+		MaxItems: limit, MaxBytes: maxQueued, Dropped: listenItem(ListenEvent{Kind: ListenMissedEvents, Cause: errOverflow}),
 	}
-	full := len(l.events) >= l.s.opts.Limits.Notifications || l.bytes+len(ev.URI) > maxQueued || len(ev.URI) > maxEventURI
-	if full && ev.Kind == ListenResourceUpdated {
-		if ev = (ListenEvent{Kind: ListenMissedEvents, Cause: errOverflow}); l.waits(ev) {
-			return
-		}
-	}
-	if l.pending == nil {
-		l.pending = make(map[string]int)
-	}
-	if ev.Kind == ListenResourceUpdated {
-		l.pending[ev.URI]++
-	}
-	l.bytes += len(ev.URI)
-	l.events = append(l.events, ev)
-	l.filled.Signal()
 }
 
-// gap tells that the stream is there again after a loss, if the subscription had begun before it.
-func (l *Subscription) gap(cause error) {
+// listenItem says how an event waits. Equal events are yielded once. Only updates of resources are
+// dropped when too many wait; a ListenMissedEvents stands for them.
+func listenItem(ev ListenEvent) queue.Item[ListenEvent, ListenEvent] {
+	return queue.Item[ListenEvent, ListenEvent]{
+		Value: ev, Bytes: len(ev.URI), Key: ListenEvent{Kind: ev.Kind, URI: ev.URI},
+		Last: ev.Kind == ListenMissedEvents, Keep: ev.Kind != ListenResourceUpdated,
+	}
+}
+
+// push adds an event, unless an equal one waits.
+func (l *Subscription) push(ev ListenEvent) {
+	if len(ev.URI) > maxEventURI {
+		ev = ListenEvent{Kind: ListenMissedEvents, Cause: errOverflow}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended && l.events.Push(listenItem(ev)) {
+		l.filled.Signal()
+	}
+}
+
+// missedEvents reports that events may have been missed, unless the subscription has not begun yet.
+func (l *Subscription) missedEvents(cause error) {
 	select {
 	case <-l.ready:
 		l.push(ListenEvent{Kind: ListenMissedEvents, Cause: cause})
@@ -122,46 +125,20 @@ func (l *Subscription) gap(cause error) {
 	}
 }
 
-// waits reports whether an event like ev is in the queue. Of gaps only the last
-// event counts: what comes after a gap says something new. mu is held.
-func (l *Subscription) waits(ev ListenEvent) bool {
-	switch ev.Kind {
-	case ListenResourceUpdated:
-		return l.pending[ev.URI] > 0
-	case ListenMissedEvents:
-		last := len(l.events) - 1
-		return last >= 0 && l.events[last].Kind == ListenMissedEvents
-	default:
-	}
-	for i := range l.events {
-		if l.events[i].Kind == ev.Kind {
-			return true
-		}
-	}
-	return false
-}
-
-// pop takes the oldest event, waiting for one; false when there is none and none will come.
+// pop takes the oldest event and waits for one. It returns false if none waits and none will come.
 func (l *Subscription) pop() (ListenEvent, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.events) == 0 {
-		if l.ended {
-			return ListenEvent{}, false
+	for {
+		ev, _, ok := l.events.Take(0)
+		if ok || l.ended {
+			return ev, ok
 		}
 		l.filled.Wait()
 	}
-	ev := l.events[0]
-	l.events[0] = ListenEvent{}
-	l.events = l.events[1:]
-	l.bytes -= len(ev.URI)
-	if ev.Kind == ListenResourceUpdated {
-		delete(l.pending, ev.URI)
-	}
-	return ev, true
 }
 
-// notified turns a notification into an event, if it is about what the subscription wants.
+// notified turns a notification into an event, if the filter selects it.
 func (l *Subscription) notified(method string, params []byte) {
 	switch method {
 	case methodToolsChanged:
@@ -183,8 +160,8 @@ func (l *Subscription) notified(method string, params []byte) {
 	}
 }
 
-// covers reports whether a resource was subscribed to, or is part of one that was
-// (2026-07-28, "Resources", "Subscriptions").
+// covers reports whether a resource was subscribed to, or is a part of one that was (2026-07-28,
+// "Resources", "Subscriptions").
 func (f Filter) covers(uri string) bool {
 	for _, want := range f.Resources {
 		rest, part := strings.CutPrefix(uri, want)

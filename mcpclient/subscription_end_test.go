@@ -8,14 +8,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What comes on the shared stream after a subscription has ended is none of its events.
-func TestNoEventAfterTheEnd(t *testing.T) {
-	s := new(Session)
-	s.opts.Limits.Notifications = 10
-	l := &Subscription{s: s, wants: Filter{ToolsChanged: true, PromptsChanged: true}, done: make(chan struct{})}
+func newEndable(f Filter) *Subscription {
+	l := &Subscription{events: newEvents(10), wants: f, done: make(chan struct{})}
 	l.filled = sync.NewCond(&l.mu)
+	return l
+}
+
+// Notifications that come after a subscription has ended are not its events.
+func TestNoEventAfterTheEnd(t *testing.T) {
+	l := newEndable(Filter{ToolsChanged: true, PromptsChanged: true})
 	l.notified(methodToolsChanged, nil)
 	l.finish(&ListenError{Reason: EndClosed})
 	l.notified(methodPromptsChanged, nil)
 	require.Equal(t, []ListenEvent{{Kind: ListenToolsChanged}}, slices.Collect(l.Events()))
+}
+
+// When Events ends, Err returns why.
+func TestErrAfterTheLastEvent(t *testing.T) {
+	for range 2000 {
+		l := newEndable(Filter{ToolsChanged: true})
+		go l.finish(&ListenError{Reason: EndCompleted})
+		require.Empty(t, slices.Collect(l.Events()))
+		require.Error(t, l.Err())
+	}
 }

@@ -19,7 +19,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// While events wait, the same one again says nothing new; once read, it does. What waited is yielded after the end.
+// Of equal events that wait, one is yielded; after that, the next one is. Waiting events are
+// yielded after the end.
 func TestEventsWaitOnce(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -42,7 +43,8 @@ func TestEventsWaitOnce(t *testing.T) {
 	})
 }
 
-// More events than may wait: the loss is told, once, where it happened; events of lists find room still.
+// When more events come than may wait, the loss is reported once, where it happened. List changes
+// still find room.
 func TestEventsOverflow(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{Notifications: 3}})
@@ -60,25 +62,25 @@ func TestEventsOverflow(t *testing.T) {
 		srv.CutStanding(true)
 		require.NoError(t, l.Close())
 		ended(t, l, mcpclient.EndClosed)
-		require.Equal(t, []string{"file:///a/1", "file:///a/2", "gap", "tools", "gap"}, rest(l))
+		require.Equal(t, []string{"file:///a/1", "file:///a/2", "missed", "tools", "missed"}, rest(l))
 	})
 }
 
-// A URI that is too long to be kept is a gap, not a silence.
+// An update with a URI that is too long is reported as missed events.
 func TestEventOfAHugeURI(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, mcpclient.Filter{Resources: []string{"file:///a"}})
 		d := read(l)
 		update(srv, "file:///a/"+strings.Repeat("x", 64<<10))
-		require.Equal(t, []string{"gap"}, d.take())
+		require.Equal(t, []string{"missed"}, d.take())
 		update(srv, "file:///a/"+strings.Repeat("x", 32<<10))
 		require.Len(t, d.take(), 1)
 		require.NoError(t, l.Err())
 	})
 }
 
-// The URIs that wait are bounded in bytes, too.
+// The waiting URIs are bounded in bytes, too.
 func TestEventsOverflowInBytes(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{Notifications: -1}})
@@ -92,11 +94,11 @@ func TestEventsOverflowInBytes(t *testing.T) {
 		events := rest(l)
 		require.Greater(t, len(events), 200)
 		require.Less(t, len(events), 290, "16 MiB at most")
-		require.Equal(t, "gap", events[len(events)-1])
+		require.Equal(t, "missed", events[len(events)-1])
 	})
 }
 
-// Two loops share the events: each goes to one of them, and both end.
+// Two loops share the events: each event goes to one of them, and both loops end.
 func TestEventsInTwoLoops(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -132,7 +134,7 @@ func TestEventsInTwoLoops(t *testing.T) {
 	})
 }
 
-// Breaking out of a loop ends nothing, and neither does nobody reading; Done and Err tell when it has ended.
+// A subscription does not end when a loop breaks or no loop runs. Done and Err report its end.
 func TestEventsAfterABreak(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -161,7 +163,7 @@ func TestEventsAfterABreak(t *testing.T) {
 	})
 }
 
-// What a subscription was told of is told whole: reasons have words.
+// Every reason has a text.
 func TestEndReasonsInWords(t *testing.T) {
 	seen := make(map[string]bool)
 	for why := mcpclient.EndClosed; why <= mcpclient.EndRefused; why++ {
@@ -175,7 +177,7 @@ func TestEndReasonsInWords(t *testing.T) {
 	require.Contains(t, (&mcpclient.ListenError{Reason: mcpclient.EndLost, Err: mcpclient.ErrSessionLost}).Error(), mcpclient.ErrSessionLost.Error())
 }
 
-// subscriber is a subscription of the chaos, and the changes that it has not heard of yet.
+// subscriber is a subscription of the chaos, and the changes that it has not received yet.
 type subscriber struct {
 	l     *mcpclient.Subscription
 	about []string // events that it is subscribed to
@@ -183,10 +185,11 @@ type subscriber struct {
 
 	mu    sync.Mutex
 	owed  map[string]bool // guarded by mu
-	heard int             // guarded by mu: gaps
+	heard int             // guarded by mu: how many ListenMissedEvents came
 }
 
-// follow crosses out what is heard of. A gap is about all that was told before it.
+// follow removes the changes that were received. A ListenMissedEvents covers all that came before
+// it.
 func (sub *subscriber) follow() {
 	for ev := range sub.l.Events() {
 		sub.mu.Lock()
@@ -254,7 +257,7 @@ func (c *turmoil) subscribe(i int) *subscriber {
 		opts = append(opts, mcpclient.WithoutReopening())
 	}
 	l, err := c.s.Listen(c.t.Context(), chosen.f, opts...)
-	for range 4 { // the server is asked less and less often, and once for all
+	for range 4 { // the pauses grow, and one stream serves all
 		if mcpclient.KindOf(err) != mcpclient.KindTimeout {
 			break
 		}
@@ -266,9 +269,9 @@ func (c *turmoil) subscribe(i int) *subscriber {
 	return sub
 }
 
-// change tells of a change, which from now on every subscriber to it is owed.
+// change sends a change, which every subscriber to it must receive from now on.
 func (c *turmoil) change(text string) {
-	synctest.Wait() // what was told before is heard
+	synctest.Wait() // what was sent before has arrived
 	for _, sub := range c.subs {
 		sub.mu.Lock()
 		if slices.Contains(sub.about, text) {
@@ -283,7 +286,7 @@ func (c *turmoil) change(text string) {
 	}
 }
 
-// replace begins anew what has ended, if it may have.
+// replace starts a new subscription for one that has ended, if it was allowed to.
 func (c *turmoil) replace() {
 	synctest.Wait()
 	for i, sub := range c.subs {
@@ -307,7 +310,7 @@ func (c *turmoil) step() {
 	switch c.rnd.IntN(16) {
 	case 0, 1:
 		c.srv.CutStanding(c.rnd.IntN(2) == 0)
-		if c.rnd.IntN(2) == 0 { // while the stream is away: replace would have it opened at once
+		if c.rnd.IntN(2) == 0 { // while the stream is lost: replace would open it at once
 			c.change(chaosChanges[c.rnd.IntN(len(chaosChanges))])
 		}
 	case 2:
@@ -337,7 +340,8 @@ func (c *turmoil) step() {
 	c.replace()
 }
 
-// Whatever happens to streams and sessions, no change is missed in silence: it is heard of, or a gap is told after it.
+// Whatever happens to streams and sessions, each change is received, or missed events are reported
+// after it.
 func TestNoChangeIsMissedSilently(t *testing.T) {
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
 		t.Run(era.String(), func(t *testing.T) {
@@ -349,7 +353,7 @@ func TestNoChangeIsMissedSilently(t *testing.T) {
 					})
 				})
 			}
-			require.Greater(t, gaps, 60, "the chaos is one")
+			require.Greater(t, gaps, 60, "there was enough chaos")
 		})
 	}
 }
@@ -359,7 +363,7 @@ func missesNothing(t *testing.T, era mcptest.Era, seed uint64) (gaps int) {
 	srv := newServer(mode{era, true})
 	srv.EventIDs = seed%2 == 1
 	c := &turmoil{t: t, srv: srv, rnd: rand.New(rand.NewPCG(seed, 1))}
-	srv.Intercept = atStanding(c.isBusy)
+	srv.Intercept = atStream(c.isBusy)
 	c.s = serve(t, srv, mcpclient.Options{})
 	for i := range len(chaosFilters) + 1 {
 		c.subs = append(c.subs, c.subscribe(i))
@@ -367,7 +371,7 @@ func missesNothing(t *testing.T, era mcptest.Era, seed uint64) (gaps int) {
 	for range 80 {
 		c.step()
 	}
-	echoes(t, c.s) // which finds out if the session is lost
+	echoes(t, c.s) // which detects a lost session
 	pass(5 * time.Minute)
 	c.replace()
 	for i, sub := range c.subs {
@@ -385,7 +389,7 @@ func missesNothing(t *testing.T, era mcptest.Era, seed uint64) (gaps int) {
 		require.NoError(t, sub.l.Err())
 		require.Empty(t, sub.owes(), "subscriber %d, when all was well again", i)
 		sub.mu.Lock()
-		require.Zero(t, sub.heard, "it is heard of, not a gap")
+		require.Zero(t, sub.heard, "it is received as an event, not as missed events")
 		sub.mu.Unlock()
 	}
 	return gaps

@@ -52,8 +52,12 @@ func (e *urlElicitations) remove(id string) bool {
 // elicitationComplete handles the notification that a URL elicitation is complete (2025-11-25,
 // "Completion Notifications for URL Mode Elicitation"). It ignores unknown and completed IDs.
 func (s *Session) elicitationComplete(params []byte) {
-	if id := stringMember(params, "elicitationId"); id != "" && s.urls.remove(id) {
-		s.enqueue(event{kind: eventElicited, params: json.RawMessage(id)})
+	id := stringMember(params, "elicitationId")
+	if id == "" || !s.urls.remove(id) {
+		return
+	}
+	if h := s.opts.Handlers.ElicitationComplete; h != nil {
+		s.enqueue(len(id), func() { h(s.root, s, id) })
 	}
 }
 

@@ -91,6 +91,10 @@ var importRules = map[string]importRule{
 		why:  "sessions and links wait by the same rules, and these know neither",
 		only: []string{"github.com/cenkalti/backoff/v4"},
 	},
+	"internal/queue": {
+		why:     "it holds values and does not know what they are",
+		onlyStd: true,
+	},
 	"internal/netclass": {
 		why:     "the classification of an address does not depend on its user, and the dialer of the seam needs it",
 		onlyStd: true,

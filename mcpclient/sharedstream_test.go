@@ -19,7 +19,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// diary is what handlers were told, in order.
+// diary records the runs of handlers, in order.
 type diary struct {
 	mu      sync.Mutex
 	entries []string
@@ -31,7 +31,7 @@ func (d *diary) notef(format string, args ...any) {
 	d.entries = append(d.entries, fmt.Sprintf(format, args...))
 }
 
-// take returns the entries so far and starts a new page.
+// take returns the entries so far and removes them.
 func (d *diary) take() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -40,7 +40,7 @@ func (d *diary) take() []string {
 	return entries
 }
 
-// handlers note everything.
+// handlers returns handlers that record everything.
 func (d *diary) handlers() mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ToolsChanged:     func(context.Context, *mcpclient.Session) { d.notef("tools") },
@@ -48,7 +48,9 @@ func (d *diary) handlers() mcpclient.Handlers {
 		ResourcesChanged: func(context.Context, *mcpclient.Session) { d.notef("resources") },
 		Log:              func(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) { d.notef("log %s", m.Data) },
 		SessionRestored:  func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) { d.notef("restored") },
-		MissedEvents:     func(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) { d.notef("gap %d", g.Dropped) },
+		MissedEvents: func(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) {
+			d.notef("missed %d", g.Dropped)
+		},
 		Notification: func(_ context.Context, _ *mcpclient.Session, method string, params json.RawMessage) {
 			d.notef("%s %s", method, params)
 		},
@@ -57,8 +59,8 @@ func (d *diary) handlers() mcpclient.Handlers {
 
 const toolsChanged = "notifications/tools/list_changed"
 
-// The standing stream carries what belongs to no call to the handlers, in order.
-func TestStandingStream(t *testing.T) {
+// The shared stream delivers what belongs to no call to the handlers, in order.
+func TestSharedStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
@@ -78,13 +80,13 @@ func TestStandingStream(t *testing.T) {
 		srv.Tell("notifications/x/y", map[string]any{"a": 1})
 		srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 		synctest.Wait()
-		require.Equal(t, []string{"log 1", `notifications/x/y {"a":1}`}, d.take(), "progress outside of its call is nobody's")
+		require.Equal(t, []string{"log 1", `notifications/x/y {"a":1}`}, d.take(), "progress of no call is ignored")
 		echoes(t, s)
 	})
 }
 
-// Without a handler for what comes on it, no standing stream is opened.
-func TestNoStandingStreamUnasked(t *testing.T) {
+// Without a handler that needs it, no shared stream is opened.
+func TestNoSharedStreamWithoutHandlers(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 			MissedEvents: func(context.Context, *mcpclient.Session, mcpclient.MissedEvents) {}, SessionRestored: func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) {},
@@ -97,8 +99,8 @@ func TestNoStandingStreamUnasked(t *testing.T) {
 	})
 }
 
-// A server without a standing stream says so once; nobody asks again, and no call minds.
-func TestRefusedStandingStreamIsRemembered(t *testing.T) {
+// A server that has no shared stream is not asked for it again, and no call is affected.
+func TestRefusedSharedStreamIsRemembered(t *testing.T) {
 	rows := map[string]func(w http.ResponseWriter){
 		"405": func(w http.ResponseWriter) { w.WriteHeader(http.StatusMethodNotAllowed) },
 		"404": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
@@ -125,7 +127,7 @@ func TestRefusedStandingStreamIsRemembered(t *testing.T) {
 				time.Sleep(24 * time.Hour) // of fake time
 				synctest.Wait()
 				require.Equal(t, 1, srv.Count("GET"))
-				require.Equal(t, 1, srv.Count("initialize"), "the session is alive: a ping says so")
+				require.Equal(t, 1, srv.Count("initialize"), "the session is alive, as a ping shows")
 				echoes(t, s)
 				require.Empty(t, d.take())
 			})
@@ -133,7 +135,7 @@ func TestRefusedStandingStreamIsRemembered(t *testing.T) {
 	}
 }
 
-// A modern server that knows no subscriptions is not asked again either.
+// A modern server without subscriptions is not asked again either.
 func TestRefusedSubscriptionIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, true})
@@ -154,8 +156,8 @@ func TestRefusedSubscriptionIsRemembered(t *testing.T) {
 	})
 }
 
-// A lost standing stream is taken up where it stood: what was said meanwhile is told, and there is no gap.
-func TestLostStandingStreamIsResumed(t *testing.T) {
+// A lost shared stream is resumed: notifications sent meanwhile arrive, and no events are missed.
+func TestLostSharedStreamIsResumed(t *testing.T) {
 	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -166,7 +168,7 @@ func TestLostStandingStreamIsResumed(t *testing.T) {
 				synctest.Wait()
 				srv.CutStanding(abort)
 				synctest.Wait()
-				require.Equal(t, 1, srv.Count("GET"), "not at once: under backoff")
+				require.Equal(t, 1, srv.Count("GET"), "only after a pause")
 				srv.Tell("notifications/n", map[string]any{"n": 2})
 				echoes(t, s)
 				time.Sleep(time.Second) // of fake time
@@ -181,8 +183,8 @@ func TestLostStandingStreamIsResumed(t *testing.T) {
 	}
 }
 
-// A stream without event ids cannot be resumed: the gap is told, once for each loss.
-func TestGapIsTold(t *testing.T) {
+// A stream without event IDs cannot be resumed: each loss is reported once.
+func TestMissedEventsAreReported(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
@@ -191,7 +193,7 @@ func TestGapIsTold(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(time.Minute) // of fake time
 		synctest.Wait()
-		require.Equal(t, []string{"gap 0"}, d.take())
+		require.Equal(t, []string{"missed 0"}, d.take())
 		srv.Tell(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take(), "the stream is open again")
@@ -199,8 +201,8 @@ func TestGapIsTold(t *testing.T) {
 	})
 }
 
-// A server that is away for hours: one gap, however often the stream was asked for.
-func TestGapIsToldOnceForOneOutage(t *testing.T) {
+// A server is unreachable for hours: one report, however often the stream was tried.
+func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		link := srv.InMemory(t)
@@ -213,7 +215,7 @@ func TestGapIsToldOnceForOneOutage(t *testing.T) {
 		link.Network.Refuse(false)
 		time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
 		synctest.Wait()
-		require.Equal(t, []string{"gap 0"}, d.take())
+		require.Equal(t, []string{"missed 0"}, d.take())
 		srv.Tell(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
@@ -221,8 +223,9 @@ func TestGapIsToldOnceForOneOutage(t *testing.T) {
 	})
 }
 
-// A server that comes up and goes down is not hammered: the waits grow to half a minute.
-func TestStandingStreamBackoff(t *testing.T) {
+// A server that refuses the stream again and again is not hammered: the pauses grow to half a
+// minute.
+func TestSharedStreamBackoff(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var at []time.Duration
 		start := time.Now()
@@ -243,13 +246,13 @@ func TestStandingStreamBackoff(t *testing.T) {
 		for i := range at[1:] {
 			require.LessOrEqual(t, at[i+1]-at[i], 36*time.Second)
 		}
-		require.Empty(t, d.take(), "a stream that was never open has no gap")
+		require.Empty(t, d.take(), "a stream that was never open has missed nothing")
 	})
 }
 
-// To a server that has not noticed the loss of a stream yet, the next one is one
-// too many. It takes it once it has noticed.
-func TestStandingStreamBesideItsGhost(t *testing.T) {
+// A server that has not noticed yet that a stream was lost refuses the next one as a conflict. The
+// client keeps trying until it is accepted.
+func TestSharedStreamConflict(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.EventIDs = false
 		l := listen(t, serve(t, srv, mcpclient.Options{}), toTools)
@@ -265,15 +268,15 @@ func TestStandingStreamBesideItsGhost(t *testing.T) {
 		srv.CutStanding(true)
 		pass(10 * time.Minute)
 		require.NoError(t, l.Err())
-		require.Equal(t, []string{"gap"}, d.take())
+		require.Equal(t, []string{"missed"}, d.take())
 		srv.Tell(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 	})
 }
 
-// The server ends a subscription in good order: it is over.
-func TestSubscriptionEndedInGoodOrder(t *testing.T) {
+// A subscription that the server completes is not opened again.
+func TestHandlersSubscriptionCompletedByTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, true})
 		var d diary
@@ -287,9 +290,9 @@ func TestSubscriptionEndedInGoodOrder(t *testing.T) {
 	})
 }
 
-// The cursor of the standing stream is refused: it is opened anew without one,
-// and what was said meanwhile is a gap.
-func TestRefusedCursorOfTheStandingStream(t *testing.T) {
+// If the cursor of the shared stream is refused, the stream is opened without one, and missed
+// events are reported.
+func TestRefusedCursorOfTheSharedStream(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 			if r.Method != http.MethodGet || r.Header.Get("Last-Event-Id") == "" {
@@ -307,7 +310,7 @@ func TestRefusedCursorOfTheStandingStream(t *testing.T) {
 		srv.CutStanding(true)
 		time.Sleep(time.Minute) // of fake time
 		synctest.Wait()
-		require.Equal(t, []string{"gap 0"}, d.take())
+		require.Equal(t, []string{"missed 0"}, d.take())
 		srv.Tell(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
@@ -315,9 +318,9 @@ func TestRefusedCursorOfTheStandingStream(t *testing.T) {
 	})
 }
 
-// Nobody calls, and the server loses the session: the standing stream finds
-// out, and the session is begun anew so that notifications go on.
-func TestStandingStreamFindsTheLoss(t *testing.T) {
+// The server loses the session, and no call is made: the shared stream detects it, and a new
+// session is started so that notifications continue.
+func TestSharedStreamDetectsALostSession(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -341,9 +344,9 @@ func TestStandingStreamFindsTheLoss(t *testing.T) {
 	}
 }
 
-// The session is lost before the standing stream was first opened, or the GET
-// reached another server than the POSTs did: that refusal is of the session, not of the stream.
-func TestLossBeforeTheStandingStreamOpens(t *testing.T) {
+// The session is lost before the shared stream was first opened, or the GET reaches another server
+// than the POSTs did: the session is refused, not the stream.
+func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -360,15 +363,15 @@ func TestLossBeforeTheStandingStreamOpens(t *testing.T) {
 				synctest.Wait()
 				srv.Tell(toolsChanged, nil)
 				synctest.Wait()
-				require.Contains(t, d.take(), "tools", "the new session has its standing stream")
+				require.Contains(t, d.take(), "tools", "the new session has its shared stream")
 			})
 		})
 	}
 }
 
-// The name of the host cannot be looked up for a while, or a header cannot be
-// made: the server was not asked, so it cannot have said that there is no such stream.
-func TestStandingStreamAfterAFailureOfOurOwn(t *testing.T) {
+// The host cannot be resolved for a while, or a header cannot be made. Nothing was sent, so the
+// server cannot have said that it has no such stream.
+func TestSharedStreamAfterALocalFailure(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		t.Run(map[bool]string{false: "at first", true: "when reopened"}[lost], func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -404,8 +407,8 @@ func TestStandingStreamAfterAFailureOfOurOwn(t *testing.T) {
 	}
 }
 
-// A message on the standing stream that does not parse is passed over.
-func TestBadMessageOnTheStandingStream(t *testing.T) {
+// A message on the shared stream that does not parse is ignored.
+func TestBadMessageOnTheSharedStream(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		gate := make(chan struct{})
 		srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
@@ -425,5 +428,34 @@ func TestBadMessageOnTheStandingStream(t *testing.T) {
 		require.Equal(t, []string{"tools"}, d.take())
 		echoes(t, s)
 		close(gate)
+	})
+}
+
+// A shared stream that is refused for its credentials is reported as ended. It is opened again for
+// the next session.
+func TestRefusedCredentialsEndTheSharedStreamOfOneSession(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+			refused := r.Method == http.MethodGet && r.Header.Get("Mcp-Session-Id") == "session-1"
+			if refused {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+			return refused
+		}
+		var d diary
+		h := d.handlers()
+		h.MissedEvents = func(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) { d.notef("ended %v", g.Ended) }
+		s := serve(t, srv, mcpclient.Options{Handlers: h})
+		time.Sleep(time.Hour) // of fake time
+		synctest.Wait()
+		require.Equal(t, []string{"ended true"}, d.take())
+		require.Equal(t, 1, srv.Count("GET"))
+		srv.LoseSessions()
+		echoes(t, s)
+		synctest.Wait()
+		require.Equal(t, 2, srv.Count("GET"))
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		require.Equal(t, []string{"restored", "tools"}, d.take())
 	})
 }

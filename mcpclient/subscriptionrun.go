@@ -8,21 +8,21 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// run keeps the subscription over the generations of the session until it ends.
-func (l *Subscription) run() {
+// follow keeps the subscription over the generations of the session until it ends.
+func (l *Subscription) follow() {
 	stop := context.AfterFunc(l.s.root, func() { l.cancel(ErrClosed) })
 	defer stop()
 	defer l.cancel(nil)
-	defer l.s.side.leave(l.s, l)
+	defer l.s.shared.leave(l.s, l)
 	l.budget = newRetryBudget(&l.s.watch, l.s.opts.Retry, nil)
 	for {
-		state := l.s.now.Load()
+		l.state, l.pace, l.live = l.s.now.Load(), new(reopenPace), false
 		serve := l.runLegacy
-		if state.modern() {
+		if l.state.modern() {
 			serve = l.runModern
 		}
-		end := serve(state)
-		if end == nil && l.began && l.opts.once {
+		end := serve()
+		if end == nil && l.opened && l.opts.once {
 			end = &ListenError{EndLost, ErrSessionLost}
 		}
 		if l.ctx.Err() != nil {
@@ -32,13 +32,13 @@ func (l *Subscription) run() {
 			l.finish(end)
 			return
 		}
-		if l.began {
+		if l.opened {
 			l.missed = ErrSessionLost
 		}
 	}
 }
 
-// closed is the end of a subscription that this side ended.
+// closed returns the end of a subscription that this side ended.
 func (l *Subscription) closed() *ListenError {
 	switch {
 	case l.caller.Err() != nil:
@@ -49,33 +49,32 @@ func (l *Subscription) closed() *ListenError {
 	return &ListenError{Reason: EndClosed}
 }
 
-// finish ends the subscription; what waits to be read stays.
+// finish ends the subscription. Events that wait stay readable.
 func (l *Subscription) finish(end *ListenError) {
 	l.err = end
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.ended = true
+	close(l.done) // under mu, so that Err has the reason when Events ends
 	l.filled.Broadcast()
-	l.mu.Unlock()
-	close(l.done)
 }
 
-// agreed notes what the server agreed to, and tells what was missed before that.
+// agreed notes what the server agreed to, and reports what was missed before that.
 func (l *Subscription) agreed(honored Filter) {
 	l.mu.Lock()
 	l.honored = honored
 	l.mu.Unlock()
 	l.tries, l.authorized, l.versioned = 0, 0, false
-	if l.missed != nil {
-		l.push(ListenEvent{Kind: ListenMissedEvents, Cause: l.missed})
-		l.missed = nil
+	first := !l.opened
+	if missed := l.acknowledged(); missed != nil {
+		l.missedEvents(missed)
 	}
-	if !l.began {
-		l.began = true
+	if first {
 		close(l.ready)
 	}
 }
 
-// notBegun is the end of a subscription that was asked for until its tries were over.
+// notBegun returns the end of a subscription that never began and is not retried any more.
 func notBegun(err error) *ListenError {
 	if status := (*HTTPError)(nil); errors.As(err, &status) {
 		return &ListenError{EndRefused, err}
@@ -83,13 +82,13 @@ func notBegun(err error) *ListenError {
 	return &ListenError{EndLost, err}
 }
 
-// canceled is the error of a subscription whose caller did not wait for its beginning.
+// canceled returns the error of Listen if its context ended before the subscription began.
 func (l *Subscription) canceled() *Error {
 	cause := &ListenError{EndClosed, canceled(l.caller)}
 	return &Error{Kind: KindCanceled, Method: methodListen, Stage: transport.MaybeSent, Tries: 1, Err: cause, harmless: true}
 }
 
-// failure is the error of a subscription that did not begin. Done is closed.
+// failure returns the error of Listen for a subscription that never began. Done is closed.
 func (l *Subscription) failure() *Error {
 	cause := l.err.Err
 	e := &Error{Method: methodListen, Stage: transport.Answered, Outcome: Answered, Tries: max(l.tries, 1), Err: l.err, harmless: true}
@@ -104,7 +103,7 @@ func (l *Subscription) failure() *Error {
 		e.Kind, e.Stage, e.Outcome = KindClosed, transport.MaybeSent, Unknown
 	case errors.As(cause, &inner):
 		e.Kind, e.Stage, e.Outcome = inner.Kind, inner.Stage, inner.Outcome
-	case cause == nil, cause == errNothingHonored: // the server ended or cancelled it at once
+	case cause == nil, cause == errNothingHonored: // the server completed, canceled or refused it at once
 		e.Kind = KindServer
 	case errors.As(cause, &timeout):
 		e.Kind, e.Stage, e.Outcome = KindTimeout, transport.MaybeSent, Unknown
@@ -115,7 +114,7 @@ func (l *Subscription) failure() *Error {
 	return e
 }
 
-// unwrapNoStream returns the verdict behind the refusal of a standing stream.
+// unwrapNoStream returns the error with which the server refused a shared stream.
 func unwrapNoStream(err error) error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok && errors.Is(err, errNoStream) {
 		return joined.Unwrap()[1]

@@ -12,39 +12,38 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// errNoStream says that a legacy server does not tell anything on its own.
+// errNoStream is the refusal of a legacy server without a shared stream.
 var errNoStream = errors.New("the server has no stream for notifications")
 
-// runLegacy listens on the standing stream of a generation: nil when the session has moved on.
-func (l *Subscription) runLegacy(state *sessionState) *ListenError {
-	side := &l.s.side
-	side.join(l.s, l)
+// runLegacy receives events of the shared stream. It returns nil if the session has moved on.
+func (l *Subscription) runLegacy() *ListenError {
+	shared, state := &l.s.shared, l.state
+	shared.join(l.s, l)
 	var (
-		pace       pace
-		late       <-chan time.Time // when the server has taken too long to agree for the first time
+		late       <-chan time.Time // the server has taken too long to agree for the first time
 		limit      = l.s.opts.Timeouts.Try
 		honored    Filter
 		subscribed bool
 		losses     int // when the server agreed
 	)
 	defer func() { l.unsubscribe(state, honored.Resources) }()
-	if !l.began && limit > 0 {
+	if !l.opened && limit > 0 {
 		timer := time.NewTimer(limit)
 		defer timer.Stop()
 		late = timer.C
 	}
 	for {
-		st, changed := side.look()
+		st, changed := shared.look()
 		switch {
 		case l.ctx.Err() != nil:
 			return l.closed()
-		case st.generation > state.generation || l.s.now.Load() != state:
+		case l.s.now.Load() != state:
 			return nil
-		case st.over != nil && l.began:
+		case st.over != nil && l.opened:
 			return &ListenError{EndRefused, st.over}
 		case st.over != nil:
 			return &ListenError{EndRefused, fmt.Errorf("%w: %w", errNoStream, st.over)}
-		case !l.began && !st.open && permanent(st.failed):
+		case !l.opened && !st.open && permanent(st.failed):
 			return notBegun(st.failed)
 		case subscribed && l.opts.once && st.losses > losses:
 			return &ListenError{EndLost, st.lost}
@@ -57,7 +56,7 @@ func (l *Subscription) runLegacy(state *sessionState) *ListenError {
 				continue
 			} else if end := l.refused(err); end != nil {
 				return end
-			} else if l.s.sleep(l.ctx, pace.next(false, 0, nil)) != nil {
+			} else if l.s.sleep(l.ctx, l.pace.next(false, 0, 0, false)) != nil {
 				return l.closed()
 			}
 			continue
@@ -66,27 +65,27 @@ func (l *Subscription) runLegacy(state *sessionState) *ListenError {
 		case <-changed:
 		case <-l.ctx.Done():
 		case <-late:
-			if !l.began {
+			if !l.opened {
 				return &ListenError{EndLost, &TimeoutError{What: TimeoutTry, After: limit}}
 			}
 		}
 	}
 }
 
-// refused says whether an error of resources/subscribe ends the subscription.
+// refused returns how an error of resources/subscribe ends the subscription, nil if it does not.
 func (l *Subscription) refused(err error) *ListenError {
 	switch {
 	case l.ctx.Err() != nil, l.s.root.Err() != nil:
 		return l.closed()
-	case !lost(err):
+	case !retryable(err):
 		return &ListenError{EndRefused, err}
-	case !l.began:
+	case !l.opened:
 		return notBegun(err)
 	}
-	return nil // it was agreed to before: asked for again until the server says no
+	return nil // the server agreed before: retry until it refuses
 }
 
-// subscribe asks a legacy server for what it offers of the filter, and returns that.
+// subscribe subscribes to what a legacy server supports of the filter, and returns that part.
 func (l *Subscription) subscribe(state *sessionState) (Filter, error) {
 	honored, offers := l.wants, &state.capabilities
 	honored.ToolsChanged = honored.ToolsChanged && offers.Tools != nil && offers.Tools.ListChanged
@@ -107,7 +106,7 @@ func (l *Subscription) subscribe(state *sessionState) (Filter, error) {
 	return honored, nil
 }
 
-// unsubscribe tells the server, off everybody's path, that its updates are not wanted any more.
+// unsubscribe ends subscriptions to resources in the background.
 func (l *Subscription) unsubscribe(state *sessionState, uris []string) {
 	if len(uris) == 0 {
 		return
@@ -117,14 +116,14 @@ func (l *Subscription) unsubscribe(state *sessionState, uris []string) {
 		defer cancel()
 		for _, uri := range uris {
 			if err := l.s.subscribed.drop(ctx, l.s, state, uri); err != nil {
-				l.s.log.Debug("subscription of a resource not ended", "error", brief(err))
+				l.s.log.Debug("unsubscribe from a resource failed", "error", brief(err))
 			}
 		}
 	})
 }
 
-// subscribedResources are the resources that a legacy session is subscribed to,
-// each once, however many subscriptions want it.
+// subscribedResources are the resources that a legacy session is subscribed to, each once, however
+// many subscriptions need it.
 type subscribedResources struct {
 	mu  sync.Mutex
 	uri map[string]*subscribedResource // guarded by mu
@@ -132,14 +131,14 @@ type subscribedResources struct {
 
 type subscribedResource struct {
 	wanted     int           // guarded by subscribedResources.mu
-	turn       chan struct{} // full while somebody talks to the server about it
-	generation uint64        // of whoever has the turn: subscribed to in this generation; 0: not at all
-	doubt      uint64        // of whoever has the turn: in this generation the answer was lost
+	slot       chan struct{} // full while a goroutine talks to the server about the resource
+	generation uint64        // guarded by slot: in which the server agreed to subscribe; 0: in none
+	uncertain  uint64        // guarded by slot: the generation in which its answer was lost
 }
 
-// add subscribes to a resource, unless the session is subscribed already. One
-// that fails must be dropped too: the request may have arrived, or another may
-// have left it to this one to tell the server of the end.
+// add subscribes to a resource, unless the session is subscribed already. It needs a drop even if
+// it fails: the request may have arrived, or a concurrent drop may have left unsubscribing to this
+// one.
 func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessionState, uri string) error {
 	t.mu.Lock()
 	r := t.uri[uri]
@@ -147,7 +146,7 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessio
 		if t.uri == nil {
 			t.uri = make(map[string]*subscribedResource)
 		}
-		r = &subscribedResource{turn: make(chan struct{}, 1)}
+		r = &subscribedResource{slot: make(chan struct{}, 1)}
 		t.uri[uri] = r
 	}
 	r.wanted++
@@ -160,26 +159,26 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessio
 		err := c.do()
 		switch {
 		case err == nil:
-			r.generation, r.doubt = c.state.generation, 0
+			r.generation, r.uncertain = c.state.generation, 0
 		case verdict.StageOf(err) == transport.MaybeSent:
-			r.doubt = state.generation
+			r.uncertain = state.generation
 		}
 		return err
 	})
 }
 
-// drop is the end of one add. The last one tells the server; the wish counts
-// until it was told, so that nobody subscribes beside it.
+// drop undoes one add. The last one unsubscribes. It counts until the server has answered, so that
+// no add subscribes concurrently.
 func (t *subscribedResources) drop(ctx context.Context, s *Session, state *sessionState, uri string) error {
 	t.mu.Lock()
 	r := t.uri[uri]
 	t.mu.Unlock()
 	left := false
 	err := r.talk(ctx, func() error {
-		if left = t.leave(r); left || (r.generation != state.generation && r.doubt != state.generation) || s.now.Load() != state {
+		if left = t.leave(r); left || (r.generation != state.generation && r.uncertain != state.generation) || s.now.Load() != state {
 			return nil
 		}
-		r.generation, r.doubt = 0, 0
+		r.generation, r.uncertain = 0, 0
 		msg := message{method: methodUnsubscribe, params: wire.URIParams(uri)}
 		return s.newStateRequest(ctx, state, msg, &wire.Empty{}).do(s.opts.Retry)
 	})
@@ -189,8 +188,8 @@ func (t *subscribedResources) drop(ctx context.Context, s *Session, state *sessi
 	return err
 }
 
-// leave takes one wish back, unless it is the last: while somebody has the
-// turn, so that of those who leave at once one is the last.
+// leave undoes one add, unless it is the last. The caller holds the slot, so that of concurrent
+// drops one is the last.
 func (t *subscribedResources) leave(r *subscribedResource) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -201,7 +200,7 @@ func (t *subscribedResources) leave(r *subscribedResource) bool {
 	return true
 }
 
-// release takes one wish back.
+// release undoes one add.
 func (t *subscribedResources) release(uri string, r *subscribedResource) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -210,13 +209,13 @@ func (t *subscribedResources) release(uri string, r *subscribedResource) {
 	}
 }
 
-// talk runs f when nobody else talks to the server about the resource.
+// talk runs f while no other goroutine talks to the server about the resource.
 func (r *subscribedResource) talk(ctx context.Context, f func() error) error {
 	select {
-	case r.turn <- struct{}{}:
+	case r.slot <- struct{}{}:
 	case <-ctx.Done():
 		return notSent(context.Cause(ctx))
 	}
-	defer func() { <-r.turn }()
+	defer func() { <-r.slot }()
 	return f()
 }

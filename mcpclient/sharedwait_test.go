@@ -13,10 +13,10 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// onStanding gives a legacy server a tool that asks on the standing stream, as
-// those do that do not know which call a question belongs to. Before it is open,
-// what is asked there is lost.
-func onStanding(srv *mcptest.Server) {
+// onSharedStream gives a legacy server a tool that sends a request on the shared stream, like
+// servers that do not know which call a request belongs to. Requests before the stream is open are
+// lost.
+func onSharedStream(srv *mcptest.Server) {
 	add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
 		answer, err := srv.Ask(elicit, aForm)
 		if err != nil {
@@ -26,7 +26,7 @@ func onStanding(srv *mcptest.Server) {
 	})
 }
 
-// slowGet delays what a server does with a GET.
+// slowGet delays the handling of each GET.
 func slowGet(srv *mcptest.Server, by time.Duration) {
 	srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 		if r.Method == http.MethodGet {
@@ -41,10 +41,10 @@ func slowGet(srv *mcptest.Server, by time.Duration) {
 
 const namedKen = `{"action":"accept","content":{"name":"Ken"}}`
 
-// The first call after Connect, and after a new session was begun, is not made before the standing stream is there.
-func TestFirstCallIsAskedOnTheStandingStream(t *testing.T) {
+// The first call after Connect, and of each new session, waits until the shared stream is open.
+func TestFirstCallWaitsForTheSharedStream(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
-		onStanding(srv)
+		onSharedStream(srv)
 		slowGet(srv, time.Second)
 		s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("Ken"), nil)})
 		for _, want := range []time.Duration{time.Second, 0} {
@@ -62,9 +62,9 @@ func TestFirstCallIsAskedOnTheStandingStream(t *testing.T) {
 	})
 }
 
-// A stream that does not come is waited for once. One that is refused, or that
-// nobody asks on, is not waited for, and neither is any by what asks nobody.
-func TestWhoWaitsForTheStandingStream(t *testing.T) {
+// Calls wait once for a stream that does not open. They do not wait for a refused one, nor without
+// handlers for requests; and requests that need no handler never wait.
+func TestWhichCallsWaitForTheSharedStream(t *testing.T) {
 	ask := answersForm(named("Ken"), nil)
 	for name, test := range map[string]struct {
 		handlers mcpclient.Handlers
@@ -72,9 +72,9 @@ func TestWhoWaitsForTheStandingStream(t *testing.T) {
 		refused  bool
 		want     time.Duration
 	}{
-		"held back":   {handlers: ask, get: time.Hour, want: 2 * time.Second},
-		"refused":     {handlers: ask, refused: true},
-		"nobody asks": {handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) {}}, get: time.Hour},
+		"held back":           {handlers: ask, get: time.Hour, want: 2 * time.Second},
+		"refused":             {handlers: ask, refused: true},
+		"no request handlers": {handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) {}}, get: time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -95,8 +95,9 @@ func TestWhoWaitsForTheStandingStream(t *testing.T) {
 	}
 }
 
-// The wait ends with the caller's context, the call's total timeout, and Close; nothing was sent then.
-func TestWaitForTheStandingStreamEnds(t *testing.T) {
+// The wait ends with the caller's context, the call's total timeout, and Close. Nothing was sent
+// then.
+func TestWaitForTheSharedStreamEnds(t *testing.T) {
 	for name, test := range map[string]struct {
 		end  func(cancel context.CancelFunc, s *mcpclient.Session)
 		opts []mcpclient.CallOption

@@ -23,7 +23,7 @@ func legacyBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Legacy, true})) })
 }
 
-// countOpen counts the standing streams that clients hold open. It is an interception.
+// countOpen is an interception that counts the shared streams that clients hold open.
 func countOpen(srv *mcptest.Server) *atomic.Int32 {
 	var open atomic.Int32
 	srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
@@ -43,13 +43,14 @@ func onMethod(method string, answer func(w http.ResponseWriter, r *http.Request,
 	}
 }
 
-// One stream for all, closed when the last subscription ends, opened again for the next.
-func TestOneStandingStreamForAllListens(t *testing.T) {
+// All subscriptions share one stream, which is closed when the last one ends and opened again for
+// the next.
+func TestOneSharedStreamForAllSubscriptions(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		open := countOpen(srv)
 		s := serve(t, srv, mcpclient.Options{})
 		synctest.Wait()
-		require.Zero(t, srv.Count("GET"), "nobody wants it yet")
+		require.Zero(t, srv.Count("GET"), "nothing needs it yet")
 		for round := 1; round <= 3; round++ {
 			a := listen(t, s, toTools)
 			b := listen(t, s, mcpclient.Filter{PromptsChanged: true})
@@ -66,7 +67,7 @@ func TestOneStandingStreamForAllListens(t *testing.T) {
 			if sharesLink() {
 				pass(replaced)
 			}
-			require.Zero(t, open.Load(), "nobody wants it any more")
+			require.Zero(t, open.Load(), "nothing needs it any more")
 			pass(time.Hour)
 			require.Equal(t, round, srv.Count("GET"))
 		}
@@ -74,8 +75,8 @@ func TestOneStandingStreamForAllListens(t *testing.T) {
 	})
 }
 
-// A handler wants the stream for itself: the end of a subscription does not close it.
-func TestHandlersKeepTheStandingStream(t *testing.T) {
+// The end of a subscription does not close a stream that handlers need.
+func TestHandlersKeepTheSharedStream(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var h diary
 		open := countOpen(srv)
@@ -94,7 +95,8 @@ func TestHandlersKeepTheStandingStream(t *testing.T) {
 	})
 }
 
-// A resource that two want is subscribed to once, and unsubscribed from when the last one ends.
+// A resource of two subscriptions is subscribed to once, and unsubscribed from when the last one
+// ends.
 func TestResourcesAreCounted(t *testing.T) {
 	for _, m := range []mode{{mcptest.Legacy, false}, {mcptest.Legacy, true}} {
 		t.Run(m.String(), func(t *testing.T) {
@@ -120,13 +122,13 @@ func TestResourcesAreCounted(t *testing.T) {
 				step(c, 3)
 				d = read(listen(t, s, mcpclient.Filter{Resources: []string{"file:///b"}}))
 				update(srv, "file:///b")
-				require.Equal(t, []string{"file:///b"}, d.take(), "subscribed to anew")
+				require.Equal(t, []string{"file:///b"}, d.take(), "subscribed to again")
 			})
 		})
 	}
 }
 
-// The end of one subscription is still being told when the next one begins: the next one is subscribed in the end.
+// A subscription that begins while another one still unsubscribes is subscribed in the end.
 func TestListenWhileTheResourceIsLeft(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -148,7 +150,8 @@ func TestListenWhileTheResourceIsLeft(t *testing.T) {
 	})
 }
 
-// Many subscriptions to the same resources come and go at once: in the end the server's view is right.
+// Many subscriptions to the same resources begin and end concurrently. In the end the server's
+// state is right.
 func TestManyListensToOneResource(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -178,7 +181,8 @@ func TestManyListensToOneResource(t *testing.T) {
 	})
 }
 
-// The server refuses a resource, for good or after tries: Listen fails, and what had been subscribed to is undone.
+// The server refuses a resource, at once or after retries: Listen fails, and unsubscribes from the
+// others.
 func TestRefusedResource(t *testing.T) {
 	rows := []struct {
 		name  string
@@ -214,8 +218,8 @@ func TestRefusedResource(t *testing.T) {
 				noListen(t, l, err, row.kind, row.why)
 				require.Equal(t, row.tries, tried)
 				synctest.Wait()
-				require.Equal(t, []string{"file:///a"}, srv.Subscribed(), "what another wants stays")
-				require.Equal(t, 2, srv.Count(subscribeMethod)-tried, "a, for the other, and b; d was not asked for")
+				require.Equal(t, []string{"file:///a"}, srv.Subscribed(), "another subscription's resource stays")
+				require.Equal(t, 2, srv.Count(subscribeMethod)-tried, "a, for the other, and b, but not d")
 				d := read(shared)
 				update(srv, "file:///a")
 				require.Equal(t, []string{"file:///a"}, d.take())
@@ -225,8 +229,8 @@ func TestRefusedResource(t *testing.T) {
 	}
 }
 
-// A session that is lost under a subscription is begun anew, by a call or by the stream alone: what was subscribed to is
-// again, and the gap is told when it is.
+// A session that is lost under a subscription is replaced, because of a call or of the stream
+// alone. Its resources are subscribed to again, and missed events are reported then.
 func TestListenOutlivesItsSession(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain, mcptest.Refuse400} {
 		for _, ids := range []bool{false, true} {
@@ -262,13 +266,13 @@ func outlive(t *testing.T, srv *mcptest.Server, call bool) {
 		echoes(t, s)
 	}
 	pass(20 * time.Second)
-	require.Empty(t, da.take(), "not told before it is there again")
+	require.Empty(t, da.take(), "not reported before the stream is open again")
 	gate.Release()
 	synctest.Wait()
 	require.Equal(t, []string{"file:///a", "file:///b"}, srv.Subscribed())
-	require.Equal(t, []string{"gap"}, da.take())
-	require.Equal(t, []string{"gap"}, db.take())
-	require.Equal(t, 4, srv.Count(subscribeMethod), "each once in each session")
+	require.Equal(t, []string{"missed"}, da.take())
+	require.Equal(t, []string{"missed"}, db.take())
+	require.Equal(t, 4, srv.Count(subscribeMethod), "once per resource and session")
 	_, ever := srv.Sessions()
 	require.Equal(t, 2, ever)
 	tell(srv, toolsChanged)
@@ -282,8 +286,8 @@ func outlive(t *testing.T, srv *mcptest.Server, call bool) {
 	require.Equal(t, []string{"file:///b"}, srv.Subscribed())
 }
 
-// A new session needs one standing stream, not one that is opened to be closed again.
-func TestOneStandingStreamForEachSession(t *testing.T) {
+// A new session opens one shared stream, and not a second one that is closed again.
+func TestOneSharedStreamForEachSession(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		d := read(listen(t, s, toTools))
@@ -291,13 +295,13 @@ func TestOneStandingStreamForEachSession(t *testing.T) {
 			srv.LoseSessions()
 			echoes(t, s)
 			synctest.Wait()
-			require.Equal(t, []string{"gap"}, d.take())
+			require.Equal(t, []string{"missed"}, d.take())
 			require.Equal(t, n, srv.Count("GET"))
 		}
 	})
 }
 
-// The new session refuses what the old one had agreed to.
+// The new session refuses a resource that the old one had agreed to.
 func TestRefusedAfterTheSessionWasLost(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -314,15 +318,15 @@ func TestRefusedAfterTheSessionWasLost(t *testing.T) {
 		var refusal *mcpclient.RPCError
 		require.ErrorAs(t, l.Err(), &refusal)
 		require.Equal(t, 2, srv.Count(subscribeMethod))
-		require.Empty(t, rest(l), "it was not there again")
+		require.Empty(t, rest(l), "it did not begin again")
 		d := read(other)
 		tell(srv, toolsChanged)
-		require.Equal(t, []string{"gap", "tools"}, d.take(), "the other goes on")
+		require.Equal(t, []string{"missed", "tools"}, d.take(), "the other one continues")
 		echoes(t, s)
 	})
 }
 
-// The server comes back without what it offered.
+// The new session does not support the resource any more.
 func TestNothingOfferedAfterTheSessionWasLost(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -337,7 +341,8 @@ func TestNothingOfferedAfterTheSessionWasLost(t *testing.T) {
 	})
 }
 
-// A server that restarts is busy for a while: that is no refusal of a subscription it had agreed to.
+// A server that is busy after a restart does not thereby refuse a subscription that it had agreed
+// to.
 func TestBusyAfterTheSessionWasLost(t *testing.T) {
 	for _, code := range []int{503, 429} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
@@ -357,7 +362,7 @@ func TestBusyAfterTheSessionWasLost(t *testing.T) {
 				echoes(t, s)
 				pass(5 * time.Minute)
 				require.NoError(t, l.Err())
-				require.Equal(t, []string{"gap"}, d.take())
+				require.Equal(t, []string{"missed"}, d.take())
 				update(srv, "file:///a")
 				require.Equal(t, []string{"file:///a"}, d.take())
 			})
@@ -365,7 +370,7 @@ func TestBusyAfterTheSessionWasLost(t *testing.T) {
 	}
 }
 
-// A stream whose events have ids is taken up where it stood: nothing is lost, and there is no gap to tell.
+// A stream whose events have IDs is resumed, and no events are missed.
 func TestListenIsResumed(t *testing.T) {
 	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
 		t.Run(name, func(t *testing.T) {
@@ -391,10 +396,10 @@ func TestListenIsResumed(t *testing.T) {
 	}
 }
 
-// The cursor is refused: the loss that it did not bridge is a gap.
+// If the cursor is refused, missed events are reported.
 func TestListenWhoseCursorIsRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
-		srv.Intercept = atStanding(func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+		srv.Intercept = atStream(func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 			if r.Header.Get("Last-Event-Id") == "" {
 				return false
 			}
@@ -407,11 +412,11 @@ func TestListenWhoseCursorIsRefused(t *testing.T) {
 		require.Equal(t, []string{"tools"}, d.take())
 		srv.CutStanding(true)
 		pass(time.Minute)
-		require.Equal(t, []string{"gap"}, d.take())
+		require.Equal(t, []string{"missed"}, d.take())
 	})
 }
 
-// While the stream is away, whether or not it can be resumed, the server cannot agree to anything.
+// Listen waits while the stream is lost, whether or not it can be resumed.
 func TestListenWhileTheStreamIsAway(t *testing.T) {
 	for _, ids := range []bool{false, true} {
 		t.Run(fmt.Sprint("event ids ", ids), func(t *testing.T) {
@@ -427,7 +432,7 @@ func TestListenWhileTheStreamIsAway(t *testing.T) {
 				synctest.Wait()
 				begun := beginListen(t.Context(), s, toTools)
 				pass(10 * time.Second)
-				require.Empty(t, begun, "nobody is there to agree")
+				require.Empty(t, begun, "the stream is not open")
 				link.Network.Refuse(false)
 				got := <-begun
 				require.NoError(t, got.err)
@@ -439,61 +444,28 @@ func TestListenWhileTheStreamIsAway(t *testing.T) {
 	}
 }
 
-// The stream is asked for less and less often while the server is away. Who listens then has it asked for now: a server
-// that is back must not be taken for one that does not answer.
+// The pauses grow while the server is unreachable. A new Listen skips the pause, so that a server
+// that is back is not taken for one that does not answer.
 func TestListenAfterALongOutage(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Timeouts: mcpclient.Timeouts{Try: 10 * time.Second}})
 		first := read(listen(t, s, toTools))
 		away := make(chan struct{}, 1000)
-		srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+		srv.SetIntercept(atStream(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			away <- struct{}{}
 			return true
 		}))
 		srv.CutStanding(true)
 		for range 12 {
-			<-away // so that the wait is at its longest, and has just begun
+			<-away // so that the pause is at its longest, and has just begun
 		}
 		srv.SetIntercept(nil)
 		l, err := s.Listen(t.Context(), toTools)
 		require.NoError(t, err)
 		synctest.Wait()
-		require.Contains(t, first.take(), "gap")
+		require.Contains(t, first.take(), "missed")
 		tell(srv, toolsChanged)
 		require.NoError(t, l.Err())
-	})
-}
-
-// The answer to a subscription to a resource is lost with the caller's patience. The server may have taken it, so it is taken back.
-func TestListenCanceledAfterTheResourceWasTaken(t *testing.T) {
-	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
-		link := srv.InMemory(t)
-		inner := link.Transport
-		taken := make(chan struct{})
-		var lost atomic.Bool
-		via := roundTripper(func(r *http.Request) (*http.Response, error) {
-			resp, err := inner.RoundTrip(r)
-			if err == nil && r.Method == http.MethodPost && srv.Count(subscribeMethod) == 1 && lost.CompareAndSwap(false, true) {
-				close(taken)
-				<-r.Context().Done()
-				_ = resp.Body.Close()
-				return nil, context.Cause(r.Context())
-			}
-			return resp, err
-		})
-		s, err := mcpclient.Connect(t.Context(), link.URL, &mcpclient.Options{Transport: via})
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, s.Close()) })
-		ctx, cancel := context.WithCancel(t.Context())
-		begun := beginListen(ctx, s, mcpclient.Filter{Resources: []string{"file:///a"}})
-		<-taken
-		synctest.Wait()
-		require.Equal(t, []string{"file:///a"}, srv.Subscribed())
-		cancel()
-		got := <-begun
-		noListen(t, got.l, got.err, mcpclient.KindCanceled, mcpclient.EndClosed)
-		pass(time.Minute)
-		require.Empty(t, srv.Subscribed())
 	})
 }

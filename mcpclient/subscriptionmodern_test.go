@@ -23,7 +23,8 @@ func modernBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 // frame is one message on a scripted subscription, given the id of its request.
 type frame func(id json.RawMessage) []byte
 
-// of is a notification that belongs to the subscription of another request, off by so many ids; 0 is its own.
+// of returns a notification of the subscription whose ID is off by this much; 0 is the stream's
+// own.
 func of(off int64, method string, params map[string]any) frame {
 	return func(id json.RawMessage) []byte {
 		var n int64
@@ -46,9 +47,9 @@ func ackOf(off int64) frame {
 	return of(off, ackMethod, map[string]any{"notifications": map[string]any{"toolsListChanged": true, "promptsListChanged": true}})
 }
 
-// script answers every listen with frames and keeps the stream open.
+// script answers each listen with frames and keeps the stream open.
 func script(srv *mcptest.Server, frames ...frame) {
-	srv.SetIntercept(atStanding(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+	srv.SetIntercept(atStream(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 		mcptest.StartSSE(w)
 		for _, f := range frames {
 			mcptest.WriteRaw(w, "data: "+string(f(m.ID))+"\n\n")
@@ -58,8 +59,9 @@ func script(srv *mcptest.Server, frames ...frame) {
 	}))
 }
 
-// What comes before the acknowledgment, or belongs to another subscription, is passed over; logs and progress go nowhere.
-func TestListenPassesOver(t *testing.T) {
+// Notifications before the acknowledgment, or of another subscription, are ignored, and so are logs
+// and progress.
+func TestListenIgnores(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		foreign := func(method, id string) frame {
 			return func(json.RawMessage) []byte {
@@ -92,8 +94,8 @@ func TestListenPassesOver(t *testing.T) {
 	})
 }
 
-// A cancellation that names another request is not ours.
-func TestListenIsNotCancelledByAnothersName(t *testing.T) {
+// A cancellation of another request does not end the subscription.
+func TestCancellationOfAnotherSubscription(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		cancel := map[string]any{"requestId": 0}
 		script(srv, ackOf(0), of(1, "notifications/cancelled", cancel), of(-1, "notifications/cancelled", cancel),
@@ -108,7 +110,7 @@ func TestListenIsNotCancelledByAnothersName(t *testing.T) {
 	})
 }
 
-// Listen does not return before the server acknowledged, and then at once.
+// Listen returns as soon as the server acknowledged, and not before.
 func TestListenWaitsForTheAcknowledgment(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.WithholdAck = true
@@ -125,12 +127,12 @@ func TestListenWaitsForTheAcknowledgment(t *testing.T) {
 		d := read(got.l)
 		pass(time.Hour)
 		tell(srv, toolsChanged)
-		require.Equal(t, []string{"tools"}, d.take(), "the patience was for the acknowledgment alone")
+		require.Equal(t, []string{"tools"}, d.take(), "the timeout was for the acknowledgment alone")
 		require.Equal(t, 1, srv.Count(listenMethod))
 	})
 }
 
-// An acknowledgment, or headers, that do not come are waited for as long as any try.
+// The wait for the headers and the acknowledgment is bounded like any try.
 func TestListenWithoutAnAcknowledgment(t *testing.T) {
 	for _, where := range []string{"acknowledgment", "headers"} {
 		t.Run(where, func(t *testing.T) {
@@ -146,7 +148,7 @@ func TestListenWithoutAnAcknowledgment(t *testing.T) {
 				var timeout *mcpclient.TimeoutError
 				require.ErrorAs(t, err, &timeout)
 				require.Equal(t, mcpclient.DefaultTryTimeout, timeout.After)
-				require.Equal(t, mcpclient.DefaultTryTimeout, time.Since(start), "as of any other request that is safe to repeat: its tries are over after 15 s")
+				require.Equal(t, mcpclient.DefaultTryTimeout, time.Since(start), "like any other request that is safe to repeat: no retry after 15 s")
 				require.Equal(t, 1, e.Tries)
 				pass(lag(srv))
 				require.Empty(t, srv.Subscriptions(), "nothing is left open")
@@ -156,7 +158,8 @@ func TestListenWithoutAnAcknowledgment(t *testing.T) {
 	}
 }
 
-// An acknowledgment that does not come again is waited for under backoff, without an end: the server agreed before.
+// If the acknowledgment does not come when the stream is opened again, it is retried without limit:
+// the server agreed before.
 func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -168,7 +171,7 @@ func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 		require.Empty(t, d.take())
 		most := 1
 		if sharesLink() {
-			most = 16 // then the link is replaced
+			most = 16 // the link is replaced then
 		}
 		require.NotEmpty(t, srv.Subscriptions())
 		require.LessOrEqual(t, len(srv.Subscriptions()), most, "one at a time")
@@ -177,19 +180,19 @@ func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 		require.Less(t, n, 25)
 		srv.Acknowledge()
 		synctest.Wait()
-		require.Equal(t, []string{"gap"}, d.take())
+		require.Equal(t, []string{"missed"}, d.take())
 		require.NoError(t, l.Err())
 	})
 }
 
-// A server that is busy at first is asked again, a few times.
+// A server that is busy at first is asked again a few times.
 func TestListenIsTriedAgain(t *testing.T) {
 	for _, code := range []int{503, 502, 500, 429, 408} {
 		for _, failures := range []int{3, 1000} {
 			t.Run(fmt.Sprint(code, " ", failures, " times"), func(t *testing.T) {
 				modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 					n := 0
-					srv.Intercept = atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+					srv.Intercept = atStream(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
 						n++
 						if n > failures {
 							return false
@@ -221,7 +224,7 @@ func TestListenIsTriedAgain(t *testing.T) {
 	}
 }
 
-// A server that refuses the revision has it negotiated again, once.
+// If the server refuses the revision, it is renegotiated once.
 func TestListenOfARefusedVersion(t *testing.T) {
 	for _, refusals := range []int{1, 1000} {
 		for _, when := range []string{"at first", "when reopened"} {
@@ -235,7 +238,7 @@ func TestListenOfARefusedVersion(t *testing.T) {
 					}
 					srv.Reset()
 					n := 0
-					srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+					srv.SetIntercept(atStream(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 						if n++; n > refusals {
 							return false
 						}
@@ -264,7 +267,7 @@ func TestListenOfARefusedVersion(t *testing.T) {
 					ended(t, l, mcpclient.EndClosed)
 					want := []string{"tools"}
 					if when == "when reopened" {
-						want = []string{"gap", "tools"}
+						want = []string{"missed", "tools"}
 					}
 					require.Equal(t, want, rest(l))
 				})
@@ -273,7 +276,7 @@ func TestListenOfARefusedVersion(t *testing.T) {
 	}
 }
 
-// A server that agrees to something else than what was asked for has agreed to nothing.
+// A server that agrees only to something outside the filter has agreed to nothing.
 func TestListenHonoredForSomethingElse(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Honor = func(mcptest.Filter) mcptest.Filter {
@@ -283,11 +286,11 @@ func TestListenHonoredForSomethingElse(t *testing.T) {
 		l, err := s.Listen(t.Context(), mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
 		noListen(t, l, err, mcpclient.KindServer, mcpclient.EndRefused)
 		l = listen(t, s, mcpclient.Filter{PromptsChanged: true})
-		require.Equal(t, mcpclient.Filter{PromptsChanged: true}, l.Honored(), "of the filter")
+		require.Equal(t, mcpclient.Filter{PromptsChanged: true}, l.Honored(), "the part that is in the filter")
 	})
 }
 
-// A server that agrees to nothing any more when it is asked again has refused.
+// A server that agrees to nothing when the stream is opened again has refused.
 func TestListenIsNotHonoredAnyMore(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -295,17 +298,17 @@ func TestListenIsNotHonoredAnyMore(t *testing.T) {
 		srv.Honor = func(mcptest.Filter) mcptest.Filter { return mcptest.Filter{ToolsListChanged: true} }
 		srv.CutStanding(true)
 		pass(time.Minute)
-		require.Equal(t, mcpclient.Filter{ToolsChanged: true}, l.Honored(), "as it was last asked")
+		require.Equal(t, mcpclient.Filter{ToolsChanged: true}, l.Honored(), "what it last agreed to")
 		srv.Honor = func(mcptest.Filter) mcptest.Filter { return mcptest.Filter{} }
 		srv.CutStanding(false)
 		pass(time.Minute)
 		ended(t, l, mcpclient.EndRefused)
-		require.Equal(t, []string{"gap"}, rest(l))
+		require.Equal(t, []string{"missed"}, rest(l))
 		require.Equal(t, 3, srv.Count(listenMethod))
 	})
 }
 
-// The session was negotiated again for a call: the subscription goes on, and misses nothing.
+// A renegotiation because of a call does not end a subscription, and it misses nothing.
 func TestListenOutlivesANewRevision(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -327,7 +330,7 @@ func TestListenOutlivesANewRevision(t *testing.T) {
 		require.Contains(t, d.take(), "tools")
 		srv.CutStanding(true)
 		pass(time.Minute)
-		require.Contains(t, d.take(), "gap")
+		require.Contains(t, d.take(), "missed")
 		tell(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
 		require.NoError(t, l.Err())

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +17,12 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// changes are the notifications that a list has changed.
+// changes are the notifications of changed lists.
 var changes = map[string]string{
 	"tools": toolsChanged, "prompts": "notifications/prompts/list_changed", "resources": "notifications/resources/list_changed",
 }
 
-// moments notes when handlers run.
+// moments records when handlers run.
 type moments struct {
 	start time.Time
 	mu    sync.Mutex
@@ -52,8 +54,8 @@ func (m *moments) handlers() mcpclient.Handlers {
 	}
 }
 
-// However often a list changes, its handler runs at once, then at most every 250 ms,
-// and once after the last change. Nothing else is delayed.
+// However often a list changes, its handler runs at once, then at most every 250 ms, and once after
+// the last change. Nothing else is delayed.
 func TestListChangesAreDebounced(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		m := newMoments()
@@ -84,13 +86,13 @@ func TestListChangesAreDebounced(t *testing.T) {
 		}
 		srv.Tell(toolsChanged, nil)
 		synctest.Wait()
-		require.Len(t, m.of("tools"), 9, "after a while without changes, the next is told at once again")
+		require.Len(t, m.of("tools"), 9, "after a while without changes, the handler runs at once again")
 	})
 }
 
-// A change that comes while its handler runs is told, by a run that begins 250 ms after the
-// last one began, or when that one has ended.
-func TestChangeDuringItsHandlerIsTold(t *testing.T) {
+// A change that comes while its handler runs leads to another run, 250 ms after the last one began
+// or as soon as that one has ended.
+func TestChangeDuringItsHandlerRunsItAgain(t *testing.T) {
 	for _, takes := range []time.Duration{100 * time.Millisecond, time.Second} {
 		eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 			m := newMoments()
@@ -110,12 +112,12 @@ func TestChangeDuringItsHandlerIsTold(t *testing.T) {
 	}
 }
 
-// Changes that wait for their time take no room from other notifications, and keep none waiting.
-func TestHeldChangesTakeNoRoom(t *testing.T) {
+// Debounced changes take no room from other notifications, and delay none.
+func TestDebouncedChangesTakeNoRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		m := newMoments()
 		h := m.handlers()
-		h.MissedEvents = func(context.Context, *mcpclient.Session, mcpclient.MissedEvents) { m.note("gap") }
+		h.MissedEvents = func(context.Context, *mcpclient.Session, mcpclient.MissedEvents) { m.note("missed") }
 		serve(t, srv, mcpclient.Options{Handlers: h, Limits: mcpclient.Limits{Notifications: 1}})
 		synctest.Wait()
 		for range 2 {
@@ -130,7 +132,7 @@ func TestHeldChangesTakeNoRoom(t *testing.T) {
 			synctest.Wait()
 			require.Equal(t, []time.Duration{time.Millisecond}, m.of(fmt.Sprintf(`notifications/n{"i":%d}`, i)))
 		}
-		require.Empty(t, m.of("gap"))
+		require.Empty(t, m.of("missed"))
 		time.Sleep(time.Second)
 		for kind := range changes {
 			require.Equal(t, []time.Duration{0, 250 * time.Millisecond}, m.of(kind))
@@ -138,8 +140,8 @@ func TestHeldChangesTakeNoRoom(t *testing.T) {
 	})
 }
 
-// Close does not wait for a change that waits for its time, and does not tell it.
-func TestCloseEndsHeldChanges(t *testing.T) {
+// Close does not wait for a debounced change, and drops it.
+func TestCloseDropsDebouncedChanges(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		m := newMoments()
 		s := serve(t, srv, mcpclient.Options{Handlers: m.handlers()})
@@ -152,5 +154,71 @@ func TestCloseEndsHeldChanges(t *testing.T) {
 		require.Less(t, time.Since(m.start), 250*time.Millisecond)
 		time.Sleep(time.Second)
 		require.Len(t, m.of("tools"), 1)
+	})
+}
+
+// Without a handler for missed events, a full queue drops the newest notifications, and the rest
+// goes on.
+func TestQueueOverflowWithoutAMissedEventsHandler(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		var told, changed atomic.Int32
+		block := make(chan struct{})
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			ToolsChanged: func(context.Context, *mcpclient.Session) { changed.Add(1) },
+			Notification: func(context.Context, *mcpclient.Session, string, json.RawMessage) {
+				<-block
+				told.Add(1)
+			},
+		}})
+		synctest.Wait()
+		srv.Tell("notifications/n", nil)
+		synctest.Wait() // its handler is busy with it
+		for range mcpclient.DefaultMaxNotifications + 100 {
+			srv.Tell("notifications/n", nil)
+		}
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		close(block)
+		synctest.Wait()
+		require.EqualValues(t, 1+mcpclient.DefaultMaxNotifications, told.Load())
+		require.EqualValues(t, 1, changed.Load(), "a list change always finds room")
+		time.Sleep(debounce)
+		srv.Tell(toolsChanged, nil)
+		synctest.Wait()
+		require.EqualValues(t, 2, changed.Load())
+		echoes(t, s)
+	})
+}
+
+// A server logs during the handshake: the handler gets a session that can be used.
+func TestLogDuringTheHandshakeWaitsForTheSession(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			switch {
+			case r.Method == http.MethodGet:
+				w.WriteHeader(http.StatusMethodNotAllowed)
+			case m.Method == "initialize":
+				mcptest.StartSSE(w)
+				log := mcptest.Notification("notifications/message", map[string]any{"level": "info", "data": "hello"})
+				result := mcptest.Result(m.ID, json.RawMessage(`{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"x","version":"1"}}`))
+				mcptest.WriteRaw(w, "data: "+string(log)+"\n\ndata: "+string(result)+"\n\n")
+			case m.Method == "notifications/initialized":
+				w.WriteHeader(http.StatusAccepted)
+			case m.Method == "ping":
+				mcptest.WriteJSON(w, http.StatusOK, mcptest.Result(m.ID, struct{}{}))
+			default:
+				return false
+			}
+			return true
+		}
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
+			Log: func(ctx context.Context, s *mcpclient.Session, m mcpclient.LogMessage) {
+				d.notef("%s in a %s session, ping: %v", m.Data, s.Era(), s.Ping(ctx))
+			},
+		}})
+		synctest.Wait()
+		require.Equal(t, []string{`"hello" in a legacy session, ping: <nil>`}, d.take())
+		require.Equal(t, mcpclient.EraLegacy, s.Era())
 	})
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A stream that is lost is opened again. The gap is told when it is there again, not before: what is read again then misses nothing.
+// A lost stream is opened again. Missed events are reported when it is open, not before, so that a
+// consumer that reads everything again then misses nothing.
 func TestLostListenIsReopened(t *testing.T) {
 	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
 		t.Run(name, func(t *testing.T) {
@@ -26,20 +27,20 @@ func TestLostListenIsReopened(t *testing.T) {
 				d := read(l)
 				synctest.Wait()
 				for range 3 {
-					streams := srv.Count(standing(srv))
-					gate := srv.Hold(standing(srv))
+					streams := srv.Count(streamMethod(srv))
+					gate := srv.Hold(streamMethod(srv))
 					srv.CutStanding(abort)
 					synctest.Wait()
-					require.Equal(t, streams, srv.Count(standing(srv)), "not at once: under backoff")
+					require.Equal(t, streams, srv.Count(streamMethod(srv)), "only after a pause")
 					tell(srv, toolsChanged)
 					pass(20 * time.Second)
-					require.Greater(t, srv.Count(standing(srv)), streams)
-					require.Empty(t, d.take(), "it is not there yet")
+					require.Greater(t, srv.Count(streamMethod(srv)), streams)
+					require.Empty(t, d.take(), "the stream is not open yet")
 					require.Empty(t, h.take())
 					gate.Release()
 					synctest.Wait()
-					require.Equal(t, []string{"gap"}, d.take())
-					require.Equal(t, []string{"gap 0"}, h.take())
+					require.Equal(t, []string{"missed"}, d.take())
+					require.Equal(t, []string{"missed 0"}, h.take())
 					tell(srv, toolsChanged)
 					update(srv, "file:///a")
 					require.Equal(t, []string{"tools", "file:///a"}, d.take())
@@ -52,8 +53,8 @@ func TestLostListenIsReopened(t *testing.T) {
 	}
 }
 
-// The cause of a gap is how the stream ended, or that the session did.
-func TestCauseOfAGap(t *testing.T) {
+// The cause of missed events is the end of the stream or the loss of the session.
+func TestCauseOfMissedEvents(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, toTools)
@@ -78,7 +79,8 @@ func TestCauseOfAGap(t *testing.T) {
 	})
 }
 
-// A server that is away, or opens streams only to end them, is not hammered: the waits double up to half a minute.
+// A server that is down, or ends each stream at once, is not hammered: the pauses double up to half
+// a minute.
 func TestBackoffOfAListen(t *testing.T) {
 	rows := map[string]func(w http.ResponseWriter, m *mcptest.Message){
 		"503": func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(http.StatusServiceUnavailable) },
@@ -97,7 +99,7 @@ func TestBackoffOfAListen(t *testing.T) {
 				l := listen(t, s, toTools)
 				synctest.Wait()
 				at := []time.Time{time.Now()}
-				srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+				srv.SetIntercept(atStream(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 					at = append(at, time.Now())
 					answer(w, m)
 					return true
@@ -117,13 +119,13 @@ func TestBackoffOfAListen(t *testing.T) {
 				tell(srv, toolsChanged)
 				require.NoError(t, l.Close())
 				ended(t, l, mcpclient.EndClosed)
-				require.Equal(t, []string{"gap", "tools"}, rest(l))
+				require.Equal(t, []string{"missed", "tools"}, rest(l))
 			})
 		})
 	}
 }
 
-// Whoever wants to know of the loss at once gets an end instead of a gap.
+// WithoutReopening ends the subscription at the first loss.
 func TestListenWithoutReopening(t *testing.T) {
 	for _, abort := range []bool{true, false} {
 		t.Run(fmt.Sprint("abort ", abort), func(t *testing.T) {
@@ -136,7 +138,7 @@ func TestListenWithoutReopening(t *testing.T) {
 				require.Error(t, errors.Unwrap(l.Err()), "it has a cause")
 				require.Equal(t, []string{"tools"}, rest(l))
 				pass(time.Hour)
-				require.Equal(t, 1, srv.Count(standing(srv)), "nobody wants it any more")
+				require.Equal(t, 1, srv.Count(streamMethod(srv)), "nothing needs it any more")
 				again := listen(t, s, toTools, mcpclient.WithoutReopening())
 				d := read(again)
 				tell(srv, toolsChanged)
@@ -146,7 +148,7 @@ func TestListenWithoutReopening(t *testing.T) {
 	}
 }
 
-// A session that is lost is a loss, too.
+// A lost session is a loss, too.
 func TestLostSessionWithoutReopening(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -156,11 +158,11 @@ func TestLostSessionWithoutReopening(t *testing.T) {
 		echoes(t, s)
 		ended(t, l, mcpclient.EndLost)
 		require.ErrorIs(t, l.Err(), mcpclient.ErrSessionLost)
-		require.Equal(t, []string{"gap"}, other.take())
+		require.Equal(t, []string{"missed"}, other.take())
 	})
 }
 
-// refusal is one way to say no to a client that wants to listen.
+// refusal is one way to refuse a stream.
 type refusal struct {
 	name  string
 	write func(w http.ResponseWriter, m *mcptest.Message)
@@ -170,7 +172,7 @@ type refusal struct {
 func refusals(era mcptest.Era) []refusal {
 	unknown := mcpclient.KindServer
 	if era == mcptest.Legacy {
-		unknown = mcpclient.KindHTTP // a GET has no id that an error could be for
+		unknown = mcpclient.KindHTTP // a GET has no ID, so an error answers no request
 	}
 	plainly := func(code int) func(http.ResponseWriter, *mcptest.Message) {
 		return func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(code) }
@@ -196,14 +198,14 @@ func refusals(era mcptest.Era) []refusal {
 	}
 }
 
-// eachRefusal runs a test for each way to say no in each era.
+// eachRefusal runs a test for each refusal in each era.
 func eachRefusal(t *testing.T, test func(t *testing.T, srv *mcptest.Server, no refusal, answer func(http.ResponseWriter, *http.Request, *mcptest.Message) bool)) {
 	t.Helper()
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
 		for _, no := range refusals(era) {
 			t.Run(era.String()+" "+no.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					test(t, newServer(mode{era, true}), no, atStanding(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+					test(t, newServer(mode{era, true}), no, atStream(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 						no.write(w, m)
 						return true
 					}))
@@ -213,7 +215,7 @@ func eachRefusal(t *testing.T, test func(t *testing.T, srv *mcptest.Server, no r
 	}
 }
 
-// A server that says no has not agreed, however it says it.
+// A server that refuses has not agreed, whatever the refusal.
 func TestRefusedListen(t *testing.T) {
 	eachRefusal(t, func(t *testing.T, srv *mcptest.Server, no refusal, answer func(http.ResponseWriter, *http.Request, *mcptest.Message) bool) {
 		srv.Intercept = answer
@@ -222,16 +224,16 @@ func TestRefusedListen(t *testing.T) {
 			l, err := s.Listen(t.Context(), mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
 			noListen(t, l, err, no.kind, mcpclient.EndRefused)
 			pass(time.Hour)
-			require.LessOrEqual(t, srv.Count(standing(srv)), 2, "once for each Listen at most")
+			require.LessOrEqual(t, srv.Count(streamMethod(srv)), 2, "at most once per Listen")
 			require.Empty(t, srv.Subscribed())
 			echoes(t, s)
 		}
 		_, ever := srv.Sessions()
-		require.LessOrEqual(t, ever, 1, "it is not the session that is refused")
+		require.LessOrEqual(t, ever, 1, "the session is not refused")
 	})
 }
 
-// A server that says no when it is asked again has ended the subscription.
+// A refusal when the stream is opened again ends the subscription.
 func TestReopenedListenIsRefused(t *testing.T) {
 	eachRefusal(t, func(t *testing.T, srv *mcptest.Server, _ refusal, answer func(http.ResponseWriter, *http.Request, *mcptest.Message) bool) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -241,18 +243,18 @@ func TestReopenedListenIsRefused(t *testing.T) {
 		pass(time.Hour)
 		ended(t, l, mcpclient.EndRefused)
 		require.Error(t, errors.Unwrap(l.Err()), "it has a cause")
-		require.Equal(t, 2, srv.Count(standing(srv)))
-		require.Empty(t, srv.Subscribed(), "it is unsubscribed from what nobody hears of any more")
+		require.Equal(t, 2, srv.Count(streamMethod(srv)))
+		require.Empty(t, srv.Subscribed(), "the resource is unsubscribed from")
 		require.Empty(t, rest(l))
 		echoes(t, s)
 		srv.SetIntercept(nil)
 		d := read(listen(t, s, toTools))
 		tell(srv, toolsChanged)
-		require.Equal(t, []string{"tools"}, d.take(), "it may be asked for anew")
+		require.Equal(t, []string{"tools"}, d.take(), "a new Listen may succeed")
 	})
 }
 
-// A legacy server that is busy whenever it is asked for its stream: Listen waits as long as for any try.
+// A legacy server refuses its stream as busy: Listen waits as long as for any try.
 func TestListenToABusyLegacyServer(t *testing.T) {
 	for _, held := range []string{"GET held", "GET 503", "resources/subscribe held"} {
 		t.Run(held, func(t *testing.T) {
@@ -261,7 +263,7 @@ func TestListenToABusyLegacyServer(t *testing.T) {
 				case "GET held":
 					srv.Hold("GET")
 				case "GET 503":
-					srv.Intercept = atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+					srv.Intercept = atStream(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
 						w.WriteHeader(http.StatusServiceUnavailable)
 						return true
 					})
@@ -275,14 +277,14 @@ func TestListenToABusyLegacyServer(t *testing.T) {
 				require.Equal(t, mcpclient.DefaultTryTimeout, time.Since(start))
 				n := srv.Count("GET")
 				pass(time.Hour)
-				require.Equal(t, n, srv.Count("GET"), "nobody wants it any more")
+				require.Equal(t, n, srv.Count("GET"), "nothing needs it any more")
 				echoes(t, s)
 			})
 		})
 	}
 }
 
-// The server ends a subscription, in good order or not: it is over, and not asked for again.
+// A subscription that the server completes or cancels is not opened again.
 func TestListenEndedByTheServer(t *testing.T) {
 	rows := map[mcpclient.EndReason]func(*mcptest.Server){
 		mcpclient.EndCompleted: (*mcptest.Server).EndSubscriptions,
@@ -311,7 +313,7 @@ func TestListenEndedByTheServer(t *testing.T) {
 	}
 }
 
-// An end instead of the acknowledgment is no success, however friendly it is.
+// Listen fails if the server completes or cancels the subscription instead of acknowledging it.
 func TestListenEndedBeforeItBegan(t *testing.T) {
 	rows := map[mcpclient.EndReason]frame{
 		mcpclient.EndCompleted: func(id jsonRaw) []byte { return mcptest.Result(id, map[string]any{"resultType": "complete"}) },
@@ -331,14 +333,14 @@ func TestListenEndedBeforeItBegan(t *testing.T) {
 	}
 }
 
-// The context of Listen ends it at any time, before the server agreed and after.
+// The context of Listen ends the subscription, before and after the server agreed.
 func TestContextOfAListen(t *testing.T) {
 	for _, held := range []string{"headers", "acknowledgment", "nothing"} {
 		t.Run(held, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				switch {
 				case held == "headers":
-					srv.Hold(standing(srv))
+					srv.Hold(streamMethod(srv))
 				case held == "acknowledgment":
 					srv.WithholdAck = true
 					srv.Hold(subscribeMethod)
@@ -368,14 +370,15 @@ func TestContextOfAListen(t *testing.T) {
 				require.Empty(t, srv.Subscriptions())
 				require.Empty(t, srv.Subscribed())
 				pass(time.Hour)
-				require.Equal(t, 1, srv.Count(standing(srv)))
+				require.Equal(t, 1, srv.Count(streamMethod(srv)))
 				echoes(t, s)
 			})
 		})
 	}
 }
 
-// The session's Close ends its subscriptions, those that wait for the server too, and what waited is still yielded.
+// Session.Close ends its subscriptions, even those that wait for the server. Waiting events are
+// still yielded.
 func TestCloseEndsListens(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -402,6 +405,6 @@ func TestCloseEndsListens(t *testing.T) {
 		require.Nil(t, late)
 		require.Equal(t, mcpclient.KindClosed, failure(t, err).Kind)
 		require.ErrorIs(t, err, mcpclient.ErrClosed)
-		require.Equal(t, mcpclient.EndClosed, reason(t, err), "as Listen's comment says of every error")
+		require.Equal(t, mcpclient.EndClosed, reason(t, err), "as Listen documents for every error")
 	})
 }

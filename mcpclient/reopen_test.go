@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,23 +18,23 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// A standing stream that a server ended for good is asked for again when
-// somebody subscribes, although handlers want it too; they have it back then.
+// A shared stream that a server ended for good is opened again for a subscription. Handlers get it
+// back then.
 func TestListenBringsTheStreamBackForHandlers(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
-		srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+		srv.SetIntercept(atStream(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
 			w.WriteHeader(http.StatusForbidden)
 			return true
 		}))
 		srv.CutStanding(true)
 		pass(time.Hour)
-		asked := srv.Count(standing(srv))
+		asked := srv.Count(streamMethod(srv))
 		srv.SetIntercept(nil)
 		pass(time.Hour)
-		require.Equal(t, asked, srv.Count(standing(srv)), "it is over")
+		require.Equal(t, asked, srv.Count(streamMethod(srv)), "the stream has ended")
 		d.take()
 		l := read(listen(t, s, toTools))
 		tell(srv, toolsChanged)
@@ -42,14 +43,13 @@ func TestListenBringsTheStreamBackForHandlers(t *testing.T) {
 	})
 }
 
-// A server that says how long it wants to be left alone is, when a
-// subscription is to be opened again.
-func TestListenWaitsAsLongAsItIsAsked(t *testing.T) {
+// The pause before a subscription is opened again is at least as long as Retry-After.
+func TestReopeningWaitsForRetryAfter(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, toTools)
 		var at []time.Time
-		srv.SetIntercept(atStanding(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
+		srv.SetIntercept(atStream(func(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
 			if at = append(at, time.Now()); len(at) > 1 {
 				return false
 			}
@@ -63,11 +63,11 @@ func TestListenWaitsAsLongAsItIsAsked(t *testing.T) {
 		require.Equal(t, 50*time.Second, at[1].Sub(at[0]))
 		require.NoError(t, l.Close())
 		ended(t, l, mcpclient.EndClosed)
-		require.Equal(t, []string{"gap"}, rest(l))
+		require.Equal(t, []string{"missed"}, rest(l))
 	})
 }
 
-// What can never be sent is not tried again.
+// A request that can never be sent is not retried.
 func TestListenThatCanNeverBeSent(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -91,8 +91,8 @@ func TestListenThatCanNeverBeSent(t *testing.T) {
 	})
 }
 
-// A server that was legacy and is modern now has the subscription renewed in the
-// way of its era; what comes on the stream of a call is none of its events any more.
+// When a legacy server becomes modern, the subscription is renewed in the new era. Notifications on
+// the stream of a call are not its events any more.
 func TestListenOutlivesAnUpgrade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, now := newServer(mode{mcptest.Legacy, true}), newServer(mode{mcptest.Modern, true})
@@ -125,7 +125,7 @@ func TestListenOutlivesAnUpgrade(t *testing.T) {
 		echoes(t, s)
 		require.Equal(t, mcpclient.EraModern, s.Era())
 		synctest.Wait()
-		require.Equal(t, []string{"gap"}, d.take())
+		require.Equal(t, []string{"missed"}, d.take())
 		tell(now, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
 		_, err = s.CallTool(t.Context(), "tell", nil)
@@ -133,5 +133,29 @@ func TestListenOutlivesAnUpgrade(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, d.take())
 		require.NoError(t, l.Err())
+	})
+}
+
+// A shared stream that was refused for its credentials does not authorize. It is opened again as
+// soon as a call was authorized.
+func TestAuthorizationWakesTheSharedStream(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		wants, gate, d := new(sync.Map), new(doorkeeper), new(diary)
+		gate.set("first")
+		gate.ask = func(context.Context, int, http.Header) error { gate.set("second"); return nil }
+		wants.Store("token", "first")
+		locked(srv, wants)
+		s := serve(t, srv, mcpclient.Options{Auth: gate, Handlers: d.handlers()})
+		synctest.Wait()
+		wants.Store("token", "second")
+		srv.CutStanding(true)
+		pass(10 * time.Minute)
+		require.Zero(t, gate.count())
+		echoes(t, s)
+		synctest.Wait()
+		require.Equal(t, 1, gate.count())
+		require.Equal(t, []string{"missed 0"}, d.take())
+		tell(srv, toolsChanged)
+		require.Equal(t, []string{"tools"}, d.take())
 	})
 }

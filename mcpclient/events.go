@@ -1,0 +1,103 @@
+package mcpclient
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/queue"
+)
+
+// listDebounce is the shortest time between the beginnings of two runs of a handler for list
+// changes.
+const listDebounce = 250 * time.Millisecond
+
+// maxQueued bounds the bytes of events that wait for handlers, and of those that wait in a
+// subscription.
+const maxQueued = 16 << 20
+
+// event is a run of a handler that waits: run, or if that is nil, MissedEvents. Its key in the
+// queue is the method of a list change, keyRestored, keyMissed, or "" for a message, which never
+// merges.
+type event struct {
+	run    func()
+	missed MissedEvents
+}
+
+const (
+	keyRestored = "restored"
+	keyMissed   = "missed"
+)
+
+type eventQueue = queue.Runner[string, event]
+
+func (s *Session) newEventQueue() *eventQueue {
+	return queue.NewRunner(s.root, queue.Buffer[string, event]{
+		MaxItems: s.opts.Limits.Notifications, MaxBytes: maxQueued, Dropped: missedItem(MissedEvents{Dropped: 1}),
+		Merge: func(waiting *event, next event) {
+			waiting.run = next.run
+			waiting.missed.Dropped += next.missed.Dropped
+			waiting.missed.Ended = waiting.missed.Ended || next.missed.Ended
+		},
+	}, s.owned.Go, s.dispatch)
+}
+
+func (s *Session) dispatch(ev event) {
+	if ev.run != nil {
+		ev.run()
+	} else if h := s.opts.Handlers.MissedEvents; h != nil { // it may stand for dropped events of other handlers
+		h(s.root, s, ev.missed)
+	}
+}
+
+// enqueue runs a handler after what waits already. size is how many bytes it holds meanwhile.
+func (s *Session) enqueue(size int, run func()) {
+	s.events.Push(queue.Item[string, event]{Value: event{run: run}, Bytes: size})
+}
+
+func missedItem(g MissedEvents) queue.Item[string, event] {
+	return queue.Item[string, event]{Value: event{missed: g}, Key: keyMissed, Last: true, Keep: true}
+}
+
+func (s *Session) enqueueMissed(g MissedEvents) {
+	if s.opts.Handlers.MissedEvents != nil {
+		s.events.Push(missedItem(g))
+	}
+}
+
+func (s *Session) enqueueRestored(r SessionRestored) {
+	if h := s.opts.Handlers.SessionRestored; h != nil {
+		s.events.Push(queue.Item[string, event]{Value: event{run: func() { h(s.root, s, r) }}, Key: keyRestored, Keep: true})
+	}
+}
+
+func (s *Session) enqueueChange(method string, h func(ctx context.Context, s *Session)) {
+	if h != nil {
+		s.events.Push(queue.Item[string, event]{Value: event{run: func() { h(s.root, s) }}, Key: method, Keep: true, Every: listDebounce})
+	}
+}
+
+// enqueueNotification handles a notification that does not belong to a call.
+func (s *Session) enqueueNotification(method string, params []byte) {
+	for _, l := range s.shared.joined() {
+		l.notified(method, params)
+	}
+	h := &s.opts.Handlers
+	switch method {
+	case methodToolsChanged:
+		s.enqueueChange(method, h.ToolsChanged)
+	case methodPromptsChanged:
+		s.enqueueChange(method, h.PromptsChanged)
+	case methodResourcesChanged:
+		s.enqueueChange(method, h.ResourcesChanged)
+	case methodAcknowledged:
+		// of a subscription that this client does not know
+	case methodElicitationComplete:
+		s.elicitationComplete(params)
+	default:
+		if h.Notification != nil {
+			params := append(json.RawMessage(nil), params...)
+			s.enqueue(len(method)+len(params), func() { h.Notification(s.root, s, method, params) })
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package mcpclient
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/pacing"
+)
+
+// streamReopener keeps one stream open for one session state. [streamReopener.run] opens the
+// stream, has its end judged, pauses and opens it again. It also tracks whether events may be
+// missed, so that this is reported once, when the stream is open again. The shared stream and the
+// subscriptions of a modern session are kept open this way. All fields except wake belong to the
+// goroutine of run.
+type streamReopener struct {
+	s     *Session
+	ctx   context.Context // ends the stream
+	state *sessionState
+	pace  *reopenPace
+	wake  chan struct{} // full: the next pause is skipped; nil: none is
+
+	start  time.Duration // when the stream was last opened, on the session's clock
+	spoken bool          // since then a message came
+	opened bool          // the server accepted the stream at least once
+	live   bool          // accepted, and no events missed since
+	missed error         // the loss to report once the stream is open again
+}
+
+// reopenable is a stream that a [streamReopener] keeps open.
+type reopenable interface {
+	// open opens the stream and reads it to its end. It calls acknowledged when the server accepts
+	// it.
+	open(ctx context.Context) error
+	// ended judges why the stream ended: it returns whether and after which pause to open it again.
+	ended(err error) (pause time.Duration, again bool)
+}
+
+// run keeps the stream open until its context ends, the session has another state, or its end is
+// final.
+func (r *streamReopener) run(stream reopenable) {
+	for r.ctx.Err() == nil && r.s.now.Load() == r.state {
+		r.start, r.spoken = r.s.watch.now(), false
+		err := stream.open(r.ctx)
+		if r.ctx.Err() != nil {
+			return
+		}
+		pause, again := stream.ended(err)
+		if !again {
+			return
+		}
+		r.s.log.Debug("stream lost", "error", brief(err), "pause", pause)
+		r.wait(pause)
+	}
+}
+
+// paced returns the pause before the stream is opened again. asked is the reconnection time that the
+// server asked for, if ok.
+func (r *streamReopener) paced(asked time.Duration, ok bool) time.Duration {
+	return r.pace.next(r.spoken, r.s.watch.now()-r.start, asked, ok)
+}
+
+func (r *streamReopener) wait(pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.wake:
+	case <-r.ctx.Done():
+	}
+}
+
+// miss notes that events may be missed from now on.
+func (r *streamReopener) miss(cause error) { r.live, r.missed = false, cause }
+
+// acknowledged notes that the server accepted the stream. It returns the loss before that, if any.
+// This is the time to report it: a consumer that reads everything again now misses nothing.
+func (r *streamReopener) acknowledged() (missed error) {
+	missed, r.missed = r.missed, nil
+	r.opened, r.live = true, true
+	return missed
+}
+
+// reopenInitial is the first pause before a stream is opened again.
+const reopenInitial = 500 * time.Millisecond
+
+// reopenPace computes the pauses between the openings of a stream. The zero value is ready to use. It
+// is safe for concurrent use: the shared stream's pace outlives session states.
+type reopenPace struct {
+	mu        sync.Mutex
+	reconnect pacing.Reconnect // guarded by mu
+	last      time.Duration    // guarded by mu
+}
+
+// next returns the next pause. Pauses grow until a stream was useful: it brought a message, or lived
+// longer than the last pause. asked is the reconnection time that the server asked for, if ok.
+func (p *reopenPace) next(spoken bool, lived, asked time.Duration, ok bool) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reconnect.First = reopenInitial
+	useful := spoken || (p.last > 0 && lived > p.last)
+	if useful {
+		p.reconnect.Reset()
+	}
+	p.last = p.reconnect.Next(useful, asked, ok)
+	return p.last
+}

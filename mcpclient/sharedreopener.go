@@ -1,0 +1,217 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
+	"github.com/hawser-mcp/hawser/internal/verdict"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// sharedReopener keeps the shared stream of one session generation open. It receives what comes on
+// a GET; a [subscriptionStream] does that for the handlers' subscription.
+type sharedReopener struct {
+	streamReopener
+
+	cancel    context.CancelFunc    // ends the stream
+	cursor    streamablehttp.Cursor // of a GET
+	subscribe subscriptionStream    // of a modern session
+}
+
+func newSharedReopener(s *Session, state *sessionState) *sharedReopener {
+	k := new(sharedReopener)
+	k.streamReopener = streamReopener{s: s, state: state, pace: &s.shared.pace, wake: make(chan struct{}, 1)}
+	k.ctx, k.cancel = context.WithCancel(s.root)
+	k.subscribe = subscriptionStream{
+		r: &k.streamReopener, filter: s.opts.Handlers.filter(),
+		acknowledged: func(Filter) { k.acknowledge() }, notified: s.enqueueNotification,
+	}
+	return k
+}
+
+// streamEnd is what the end of a shared stream means for the next one.
+type streamEnd uint8
+
+const (
+	streamRetryable   streamEnd = iota // open it again
+	streamOver                         // not again in this generation, which is reported
+	streamMoved                        // not again in this generation: the next one brings its own
+	streamUnsupported                  // never again: the server has no such stream
+)
+
+// open implements reopenable.
+func (k *sharedReopener) open(ctx context.Context) error {
+	if k.state.modern() {
+		return k.subscribe.open(ctx)
+	}
+	return k.s.conn.Listen(ctx, k.state.http, &k.cursor, k, k.acknowledge)
+}
+
+// acknowledge notes that the server accepted the stream.
+func (k *sharedReopener) acknowledge() {
+	k.s.shared.suspected.Store(false)
+	if missed := k.acknowledged(); missed != nil {
+		k.s.missedEvents(missed)
+	}
+	k.s.shared.note(k, func(st *sharedStatus) {
+		st.open = true
+		select {
+		case <-k.wake: // it is open: an earlier request to hurry is served
+		default:
+		}
+	})
+}
+
+// ended implements reopenable.
+func (k *sharedReopener) ended(err error) (time.Duration, bool) {
+	end := k.judge(err)
+	if end == streamUnsupported && k.opened {
+		end = streamOver // there was such a stream
+	}
+	switch end {
+	case streamRetryable:
+		return k.lost(err), true
+	case streamOver:
+		k.s.shared.note(k, func(st *sharedStatus) { st.open, st.over = false, err })
+	case streamUnsupported:
+		k.s.shared.refuse(err)
+	case streamMoved:
+		return 0, false
+	}
+	k.s.log.Debug("shared stream ended", "error", brief(err), "unsupported", end == streamUnsupported)
+	if end == streamOver && k.ctx.Err() == nil || end == streamUnsupported && k.missed != nil {
+		k.s.enqueueMissed(MissedEvents{Ended: true})
+	}
+	return 0, false
+}
+
+// lost notes that the stream is not open, and returns the pause before it is opened again.
+func (k *sharedReopener) lost(err error) time.Duration {
+	_, resumable := k.cursor.ID()
+	// A GET that may have arrived may have opened a stream, whose events are lost then.
+	missed := !resumable && (k.live || !k.opened && !k.state.modern() && verdict.StageOf(err) == transport.MaybeSent)
+	if missed {
+		k.miss(err)
+	}
+	k.s.shared.note(k, func(st *sharedStatus) {
+		if st.open, st.failed = false, err; missed {
+			st.losses, st.lost = st.losses+1, err
+		}
+	})
+	return k.paced(k.cursor.Retry())
+}
+
+// missedEvents reports that events of the shared stream may have been missed: to the handlers and
+// to the subscriptions that it serves.
+func (s *Session) missedEvents(cause error) {
+	s.enqueueMissed(MissedEvents{})
+	for _, l := range s.shared.joined() {
+		l.missedEvents(cause)
+	}
+}
+
+// judge says what the end of a stream means.
+func (k *sharedReopener) judge(err error) streamEnd {
+	if k.state.modern() {
+		switch {
+		case err == nil: // the server completed the subscription
+			return streamOver
+		case retryable(err) || k.s.unauthorized(err) != nil:
+			return streamRetryable
+		case unsupported(err):
+			return streamUnsupported
+		}
+		return streamOver
+	}
+	var (
+		status   *streamablehttp.HTTPError
+		link     *transport.Error
+		protocol *streamablehttp.ProtocolError
+	)
+	switch {
+	case err == io.EOF:
+		return streamRetryable
+	case errors.As(err, &status):
+		return k.judgeStatus(status)
+	case errors.Is(err, transport.ErrClosed):
+		return streamOver
+	case errors.As(err, &link):
+		return streamRetryable // whatever it is, the server did not refuse
+	case errors.As(err, &protocol):
+		return streamUnsupported // a web page instead of a stream
+	}
+	return streamOver // another refusal, or a limit that the same events would exceed again
+}
+
+// judgeStatus is judge for a GET that was refused.
+func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
+	class := httpstatus.Of(e.Status)
+	switch {
+	case verdict.SaysSessionLost(e.Status):
+		if _, resumed := k.cursor.ID(); resumed {
+			k.cursor = streamablehttp.Cursor{} // the server may have refused only that
+			return streamRetryable
+		}
+		if !k.state.inSession() || (!k.opened && k.s.shared.suspected.Swap(true)) {
+			return streamUnsupported
+		}
+		// The session may be gone, and without a call nothing else would notice. The next
+		// generation brings its own stream.
+		_, err := k.s.recover(k.ctx, k.state.generation, sessionDoubted)
+		switch {
+		case errors.Is(err, errSessionAlive):
+			return streamUnsupported
+		case err == nil:
+			return streamMoved
+		}
+		return streamRetryable
+	case class.Transient():
+		return streamRetryable
+	case class == httpstatus.Conflict:
+		return streamRetryable // the server has not noticed yet that the last stream is gone
+	case class == httpstatus.Unsupported:
+		return streamUnsupported
+	}
+	if e.Status == http.StatusUnauthorized && len(e.Challenges) == 0 && k.state.inSession() && !k.s.shared.suspected.Swap(true) {
+		// Some servers answer so for a session that they have lost.
+		if _, err := k.s.recover(k.ctx, k.state.generation, accessDoubted); err == nil {
+			return streamMoved
+		}
+	}
+	if k.s.unauthorized(e) != nil {
+		return streamRetryable // a stream does not prompt the user; it is woken when a call was authorized
+	}
+	return streamOver // 401, 403 and similar say nothing about the stream
+}
+
+// DecodeResult implements streamablehttp.Receiver.
+func (k *sharedReopener) DecodeResult(data []byte) (int, error) { return skipValue(data) }
+
+// Event implements streamablehttp.Receiver.
+func (k *sharedReopener) Event() {}
+
+// Notification implements streamablehttp.Receiver.
+func (k *sharedReopener) Notification(method string, params []byte) {
+	switch method {
+	case methodLog:
+		k.s.enqueueLog(params)
+	case methodProgress:
+		k.s.routeProgress(params)
+	case methodCancelled:
+		k.s.cancelRequest(k.state, params)
+	default:
+		k.s.enqueueNotification(method, params)
+	}
+	k.spoken = true
+}
+
+// Request implements streamablehttp.Receiver.
+func (k *sharedReopener) Request(method string, id, params []byte) error {
+	k.spoken = true
+	return k.s.serve(k.ctx, nil, k.state, method, id, params)
+}

@@ -1,0 +1,185 @@
+package mcpclient
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// sharedStream is the stream that belongs to the session instead of to a call: a GET of a legacy
+// session, the handlers' subscription of a modern one. It is opened only if a handler or, in a
+// legacy session, a subscription needs it. It is opened in the background, once for each session
+// generation, and its failures never touch a call.
+type sharedStream struct {
+	tried     atomic.Uint64 // the newest generation in which calls need not wait for the stream
+	suspected atomic.Bool   // since the stream was last open, a refused GET had the session examined
+	pace      reopenPace    // outlives generations, so that losing sessions in a row slows down
+
+	mu       sync.Mutex
+	reopener *sharedReopener            // guarded by mu: keeps the stream of the newest generation open
+	closed   bool                       // guarded by mu
+	refused  error                      // guarded by mu: the server has no such stream, in any generation
+	subs     map[*Subscription]struct{} // guarded by mu: those of a legacy session
+	status   sharedStatus               // guarded by mu
+	changed  chan struct{}              // guarded by mu: closed at the next change of status or generation; nil if nothing waits
+}
+
+// sharedStatus is the state of the shared stream, for those that wait for it.
+type sharedStatus struct {
+	open   bool
+	losses int   // how often events may have been missed
+	lost   error // the last of these losses
+	failed error // why the last try to open it failed; nil since a subscription joined
+	over   error // why it is not opened again in this generation
+}
+
+// follow starts the stream for a session state, unless it was started for a newer one.
+func (d *sharedStream) follow(s *Session, state *sessionState) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.followLocked(s, state)
+}
+
+// followLocked is follow with mu held.
+func (d *sharedStream) followLocked(s *Session, state *sessionState) {
+	defer d.broadcast()
+	h := &s.opts.Handlers
+	wanted := h.needGET() || len(d.subs) > 0
+	if state.modern() {
+		wanted = !h.filter().empty()
+	}
+	if !wanted || d.closed || d.refused != nil || d.reopener != nil && d.reopener.state.generation >= state.generation {
+		return
+	}
+	d.halt()
+	k := newSharedReopener(s, state)
+	d.reopener, d.status = k, sharedStatus{losses: d.status.losses}
+	if !s.owned.start(func() { defer k.cancel(); k.run(k) }) {
+		k.cancel()
+	}
+}
+
+// halt ends the stream, if there is one. mu is held.
+func (d *sharedStream) halt() {
+	if d.reopener != nil {
+		d.reopener.cancel()
+	}
+}
+
+// broadcast wakes those that wait for a change. mu is held.
+func (d *sharedStream) broadcast() {
+	if d.changed != nil {
+		close(d.changed)
+		d.changed = nil
+	}
+}
+
+// look returns the status, and a channel that is closed when the status changes.
+func (d *sharedStream) look() (sharedStatus, <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.changed == nil {
+		d.changed = make(chan struct{})
+	}
+	st := d.status
+	if st.over == nil {
+		st.over = d.refused
+	}
+	return st, d.changed
+}
+
+// note changes the status, unless another reopener has replaced k.
+func (d *sharedStream) note(k *sharedReopener, change func(st *sharedStatus)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.reopener == k {
+		change(&d.status)
+		d.setTried(k.state.generation)
+		d.broadcast()
+	}
+}
+
+// join adds a subscription of a legacy session. It opens the stream if it is not open.
+func (d *sharedStream) join(s *Session, l *Subscription) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, joined := d.subs[l]; !joined && d.status.over != nil { // the server may take it by now
+		d.reopener = nil
+	}
+	if d.subs == nil {
+		d.subs = make(map[*Subscription]struct{})
+	}
+	d.subs[l] = struct{}{}
+	d.status.failed = nil
+	d.wakeLocked()
+	d.followLocked(s, s.now.Load()) // under mu, so that a concurrent recovery sees the subscription
+}
+
+// leave removes a subscription. It closes a stream that nothing needs any more.
+func (d *sharedStream) leave(s *Session, l *Subscription) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, joined := d.subs[l]; !joined {
+		return
+	}
+	delete(d.subs, l)
+	if len(d.subs) == 0 && !s.opts.Handlers.needGET() {
+		d.halt()
+		d.reopener, d.status.open = nil, false
+	}
+}
+
+// joined returns the subscriptions that the stream serves.
+func (d *sharedStream) joined() []*Subscription {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.subs))
+}
+
+// wake skips the pause before the stream is opened again: a reason for the last refusal is gone.
+func (d *sharedStream) wake() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.wakeLocked()
+}
+
+func (d *sharedStream) wakeLocked() {
+	if d.reopener == nil || d.status.open {
+		return
+	}
+	select {
+	case d.reopener.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (d *sharedStream) stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	d.halt()
+}
+
+// refuse notes that the server has no such stream.
+func (d *sharedStream) refuse(cause error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refused = cause
+	d.setTried(everyGeneration)
+	d.broadcast()
+}
+
+// everyGeneration is for a stream that calls never wait for.
+const everyGeneration = math.MaxUint64
+
+// setTried notes that the stream was opened, lost or refused in a generation.
+func (d *sharedStream) setTried(generation uint64) {
+	for {
+		old := d.tried.Load()
+		if old >= generation || d.tried.CompareAndSwap(old, generation) {
+			return
+		}
+	}
+}

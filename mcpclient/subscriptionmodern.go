@@ -1,0 +1,110 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// errNothingHonored is the refusal of a server that supports nothing in a filter.
+var errNothingHonored = errors.New("the server supports none of the requested subscriptions")
+
+// modernSubscription keeps the stream of a subscription open in one state of a modern session.
+type modernSubscription struct {
+	l      *Subscription
+	stream subscriptionStream
+	made   attempt // when the stream was last opened
+	none   bool    // the server agreed to nothing
+	end    *ListenError
+}
+
+// runModern keeps a subscriptions/listen open. It returns nil if the session has moved on.
+func (l *Subscription) runModern() *ListenError {
+	l.s.shared.leave(l.s, l) // it may come from a legacy session
+	m := &modernSubscription{l: l}
+	m.stream = subscriptionStream{r: &l.streamReopener, filter: l.wants, acknowledged: m.acknowledged, notified: l.notified}
+	l.streamReopener.run(m)
+	return m.end
+}
+
+func (m *modernSubscription) acknowledged(honored Filter) {
+	honored = m.l.wants.within(honored)
+	if m.none = honored.empty(); m.none {
+		m.stream.cancel(errNothingHonored)
+		return
+	}
+	m.l.agreed(honored)
+}
+
+// open implements reopenable.
+func (m *modernSubscription) open(ctx context.Context) error {
+	m.l.tries++
+	m.made = m.l.s.attempt()
+	return m.stream.open(ctx)
+}
+
+// ended implements reopenable.
+func (m *modernSubscription) ended(err error) (pause time.Duration, again bool) {
+	l := m.l
+	switch {
+	case m.none:
+		m.end = &ListenError{EndRefused, errNothingHonored}
+	case err == nil:
+		m.end = &ListenError{Reason: EndCompleted}
+	case err == errCancelledByServer:
+		m.end = &ListenError{Reason: EndCancelled}
+	}
+	if m.end != nil {
+		return 0, false
+	}
+	if _, refused := refusedVersion(err); refused && !l.versioned {
+		l.versioned = true
+		if _, failed := l.s.recover(l.ctx, l.state.generation, versionRefused); failed == nil {
+			return 0, false
+		}
+	}
+	if refusal := l.s.unauthorized(err); refusal != nil && l.authorized < maxAuthorizations {
+		l.authorized++
+		if err = l.s.authorize(l.ctx, refusal, m.made); err == nil {
+			return 0, true
+		}
+	}
+	if l.live {
+		l.miss(err)
+	}
+	pause, m.end = l.judge(err)
+	return pause, m.end == nil
+}
+
+// judge says how the end of a stream ends the subscription: not if it returns nil, and the pause
+// before the stream is opened again. A subscription that never began is retried like any request
+// that is safe to repeat; one that began is retried without limit.
+func (l *Subscription) judge(err error) (pause time.Duration, end *ListenError) {
+	asked := time.Duration(-1)
+	if status := (*HTTPError)(nil); errors.As(err, &status) {
+		asked = status.RetryAfter
+	}
+	pause = l.paced(0, false)
+	switch {
+	case !retryable(err):
+		return 0, &ListenError{EndRefused, err}
+	case l.opened && l.opts.once:
+		return 0, &ListenError{EndLost, err}
+	case l.opened:
+		return max(pause, asked), nil
+	case permanent(err):
+		return 0, notBegun(err)
+	}
+	var again bool
+	if pause, again = l.budget.next(asked); !again {
+		return 0, notBegun(err)
+	}
+	return pause, nil
+}
+
+func permanent(err error) bool {
+	var link *transport.Error
+	return errors.As(err, &link) && link.Stage == transport.NotSent && link.Permanent
+}

@@ -1,0 +1,181 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/wire"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// subscriptionStream is a subscriptions/listen of a modern server (2026-07-28, "Subscriptions"),
+// which a [streamReopener] keeps open: for the session's handlers, or for a [Subscription]. It
+// receives what comes on the stream.
+type subscriptionStream struct {
+	r      *streamReopener
+	filter Filter
+	// acknowledged gets what the server agreed to, once each time the stream is opened.
+	acknowledged func(honored Filter)
+	// notified gets what comes after that.
+	notified func(method string, params []byte)
+
+	id       int64
+	cancel   context.CancelCauseFunc
+	timeout  *time.Timer // of the acknowledgment, nil if there is none
+	agreed   bool        // acknowledged
+	canceled atomic.Bool // the server canceled the subscription
+}
+
+// errCancelledByServer ends a stream whose subscription the server canceled.
+var errCancelledByServer = errors.New("cancelled by the server")
+
+// open subscribes and reads the stream to its end: nil if the server completed the subscription.
+func (l *subscriptionStream) open(parent context.Context) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	l.cancel, l.agreed = cancel, false
+	s := l.r.s
+	if limit := s.opts.Timeouts.Try; limit > 0 {
+		l.timeout = time.AfterFunc(limit, func() { cancel(&TimeoutError{What: TimeoutTry, After: limit}) })
+		defer l.timeout.Stop()
+	}
+	l.id = s.nextID()
+	msg := message{method: methodListen, params: l.filter.params(), id: l.id}
+	req := streamablehttp.Request{ID: msg.id, Method: msg.method, Body: msg.encode(l.r.state, s.level.Load()), Cancel: cancel}
+	err := s.conn.Call(ctx, l.r.state.http, &req, l)
+	if err != nil && l.canceled.Load() {
+		return errCancelledByServer
+	}
+	return err
+}
+
+// DecodeResult implements streamablehttp.Receiver.
+func (l *subscriptionStream) DecodeResult(data []byte) (int, error) { return skipValue(data) }
+
+// Event implements streamablehttp.Receiver.
+func (l *subscriptionStream) Event() {}
+
+// Request implements streamablehttp.Receiver; modern servers send none.
+func (l *subscriptionStream) Request(string, []byte, []byte) error { return nil }
+
+// Notification implements streamablehttp.Receiver. The acknowledgment comes
+// first; progress and log messages never come here.
+func (l *subscriptionStream) Notification(method string, params []byte) {
+	switch method {
+	case methodProgress, methodLog:
+		return
+	case methodCancelled:
+		if n, ok := idNumber(cancelledID(params)); ok && n == l.id {
+			l.canceled.Store(true)
+			l.cancel(errCancelledByServer)
+		}
+		return
+	}
+	subscription := member(member(params, "_meta"), mcp.MetaKeySubscriptionID)
+	if n, ok := idNumber(subscription); subscription != nil && (!ok || n != l.id) {
+		l.r.s.log.Debug("ignored a notification of another subscription", "method", method)
+		return
+	}
+	switch {
+	case method == methodAcknowledged && !l.agreed:
+		if l.timeout != nil {
+			l.timeout.Stop()
+		}
+		l.agreed = true
+		l.acknowledged(readFilter(member(params, "notifications")))
+	case method == methodAcknowledged:
+	case !l.agreed:
+		l.r.s.log.Debug("ignored a notification before the acknowledgment", "method", method)
+	default:
+		l.r.spoken = true
+		l.notified(method, params)
+	}
+}
+
+// retryable reports whether a stream that ended with err is worth opening again in the same
+// generation. A refusal that is retryable says nothing about the stream itself.
+func retryable(err error) bool {
+	var (
+		status *streamablehttp.HTTPError
+		link   *transport.Error
+	)
+	switch {
+	case errors.Is(err, transport.ErrClosed):
+		return false
+	case errors.As(err, &status):
+		return httpstatus.Of(status.Status).Transient()
+	}
+	return errors.As(err, &link)
+}
+
+// unsupported reports whether a refusal says that the server has no subscriptions at all.
+func unsupported(err error) bool {
+	var (
+		status   *streamablehttp.HTTPError
+		rpc      *streamablehttp.RPCError
+		protocol *streamablehttp.ProtocolError
+	)
+	switch {
+	case errors.As(err, &status):
+		class := httpstatus.Of(status.Status)
+		return class == httpstatus.NotFound || class == httpstatus.Unsupported || status.Status == http.StatusBadRequest
+	case errors.As(err, &rpc):
+		return rpc.Code == CodeMethodNotFound
+	}
+	return errors.As(err, &protocol)
+}
+
+// idNumber reads an ID that this client issued: a number.
+func idNumber(id []byte) (int64, bool) {
+	cur := jsonrpc.NewCursor(id, 0)
+	n := cur.Int64()
+	return n, cur.Err() == nil
+}
+
+// member returns a member of a JSON object as written, nil if there is none or object is none.
+func member(object []byte, name string) (value []byte) {
+	r := wire.Reader{Cursor: jsonrpc.NewCursor(object, 0)}
+	for key := range r.Members() {
+		if raw := r.Skip(); string(key) == name {
+			value = raw
+		}
+	}
+	if r.Err() != nil {
+		return nil
+	}
+	return value
+}
+
+// readFilter reads the filter of an acknowledgment. One that is malformed is empty.
+func readFilter(data []byte) (f Filter) {
+	r := wire.Reader{Cursor: jsonrpc.NewCursor(data, 0)}
+	for key := range r.Members() {
+		switch string(key) {
+		case "toolsListChanged":
+			f.ToolsChanged = r.OptBool()
+		case "promptsListChanged":
+			f.PromptsChanged = r.OptBool()
+		case "resourcesListChanged":
+			f.ResourcesChanged = r.OptBool()
+		case "resourceSubscriptions":
+			f.Resources = nil
+			for range r.Elements() {
+				f.Resources = append(f.Resources, r.String())
+			}
+		default:
+			r.Skip()
+		}
+	}
+	if r.Err() != nil {
+		return Filter{}
+	}
+	return f
+}

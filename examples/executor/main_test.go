@@ -135,7 +135,7 @@ func TestCommandLine(t *testing.T) {
 		"-allow 169.254.169.254":            "never allowed",
 		"-deny a/b":                         "not a network",
 		"-allow-env KEY":                    "expected VAR=ORIGIN",
-		"-allow-env KEY=example.com":        "an origin looks like",
+		"-allow-env KEY=example.com":        "invalid origin",
 		"-token-file " + empty:              "no token",
 		"-token-file " + empty + ".missing": "no such file",
 	} {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/internal/verdict"
+	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
 // Connect starts a session with the MCP server at endpoint, an http or https URL. It negotiates the
@@ -79,6 +80,7 @@ func connectError(endpoint string, err error) error {
 		record   tls.RecordHeaderError
 	)
 	switch {
+	case errors.Is(err, streamablehttp.ErrOldTransport), out.Kind == KindVersion:
 	case errors.As(err, &record):
 		out.Err = &hintedError{out.Err, "the server does not speak TLS on this port: is the URL http instead of https?"}
 	case errors.As(err, &status) && status.Status == http.StatusBadRequest && status.RPC == nil && strings.HasPrefix(endpoint, "http:"):

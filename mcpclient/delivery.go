@@ -29,6 +29,7 @@ type delivery struct {
 	timeouts   Timeouts
 	tryBound   bool // each try is bounded by timeouts.Try, not by timeouts.Idle
 	repeatable bool // class R of the retry table
+	once       bool // a try that timed out is the last
 
 	tries      int
 	past       verdict.Outcome // of the tries and rounds before the last
@@ -152,7 +153,7 @@ func (d *delivery) over(err error) error {
 		kind, err = KindCanceled, withCause(err, canceled(d.ctx))
 	case d.s.root.Err() != nil && errors.Is(err, ErrClosed):
 		kind, err = KindClosed, withCause(err, ErrClosed)
-	case timeout != nil && (timeout.What != TimeoutTry || !d.repeatable):
+	case timeout != nil && (timeout.What != TimeoutTry || !d.repeatable || d.once):
 		kind, err = KindTimeout, withCause(err, timeout)
 	default:
 		return nil

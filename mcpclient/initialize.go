@@ -35,7 +35,7 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 	var result mcp.InitializeResult
 	before := &sessionState{era: EraLegacy, http: s.conn.NewSession("", "", false)}
 	takeID := func(h http.Header) { sessions.add(h.Get("Mcp-Session-Id")) }
-	if err := s.handshake(ctx, before, methodInitialize, params, &result, takeID, tries); err != nil {
+	if err := s.handshake(ctx, before, greeting{method: methodInitialize, params: params, onHeader: takeID, tries: tries}, &result); err != nil {
 		return nil, err
 	}
 	agreed, sessionID := result.ProtocolVersion, sessions.last
@@ -48,11 +48,14 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 		return nil, &Error{Kind: kind, Method: methodInitialize, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err, harmless: true}
 	}
 	state := &sessionState{
-		era: EraLegacy, version: agreed, http: s.conn.NewSession(wireVersion(agreed), sessionID, false),
+		era: EraLegacy, version: agreed, proposed: version, http: s.conn.NewSession(wireVersion(agreed), sessionID, false),
 		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
 		err := fmt.Errorf("%w: proposed %s, the server answered %s", errNoCommonVersion, version, quoteAll([]string{agreed}))
+		if agreed == "" {
+			err = fmt.Errorf("%w: the server named no protocol version in its answer to initialize", errNoCommonVersion)
+		}
 		return nil, s.versionError(methodInitialize, err)
 	}
 	if err := s.notify(ctx, state, methodInitialized, s.handshakeRetry(0)); err != nil {

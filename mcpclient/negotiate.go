@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/internal/wire"
+	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -18,13 +20,12 @@ import (
 // (2026-07-28, "Backward Compatibility"). It sends server/discover first, which a legacy server
 // cannot half execute, unless the hint or the cache says legacy.
 //
-// Only a reply is evidence about the era: network failures, timeouts, 401 and 403 prove nothing and
-// end the negotiation. A 5xx after its retries allows one initialize, whose success is not
-// remembered.
+// What discover's failure says about the era is [verdict.GuessEra]. Where it proves nothing, one
+// initialize decides, and discover's failure is reported if that fails too.
 func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error) {
 	if pinned := s.opts.ProtocolVersion; pinned != "" {
 		if eraOf(pinned) == EraModern {
-			return s.discover(ctx, pinned)
+			return s.discover(ctx, pinned, 0)
 		}
 		return s.initialize(ctx, pinned, 0)
 	}
@@ -33,43 +34,69 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 	}
 	var refusal error // of an initialize that was sent first
 	if hint == EraLegacy {
-		next, err := s.initialize(ctx, legacyVersion, 0)
+		next, err := s.propose(ctx, s.proposal(), 0)
 		if err == nil || !verdict.ProvesModern(err) {
 			return next, err
 		}
 		refusal = err
 	}
-	next, err := s.discover(ctx, modernVersion)
+	silence := discoverSilence
+	if hint == EraModern {
+		silence = 0
+	}
+	next, err := s.discover(ctx, modernVersion, silence)
 	if err == nil {
 		s.opts.EraCache.Store(s.endpoint, EraModern)
 		return next, nil
 	}
-	legacy, outage := verdict.SuggestsLegacy(err)
-	version, tries := legacyVersion, 0
-	if outage {
-		tries = 1
-	}
+	guess, version, tries := verdict.GuessEra(err), legacyVersion, 0
 	var only *onlyLegacyError
 	switch {
 	case errors.As(err, &only):
 		version = only.version
-	case !legacy:
+	case guess == verdict.NoGuess, guess == verdict.Perhaps && hint == EraModern:
 		return nil, err
+	case guess != verdict.Legacy:
+		tries = 1
 	}
 	if refusal != nil && version == legacyVersion {
 		return nil, refusal // it would be the same request again
 	}
-	next, initErr := s.initialize(ctx, version, tries)
+	next, initErr := s.propose(ctx, version, tries)
 	if initErr != nil {
-		if tries == 1 {
-			return nil, err // discover's error says more
+		if tries == 1 && !errors.Is(initErr, streamablehttp.ErrOldTransport) {
+			return nil, bothFailed(err, initErr) // discover's error says more
 		}
 		return nil, initErr
 	}
-	if tries == 0 {
+	if guess != verdict.Outage {
 		s.opts.EraCache.Store(s.endpoint, EraLegacy)
 	}
 	return next, nil
+}
+
+// proposal returns the revision to propose: that which the current session began with, if it is
+// legacy, else the newest.
+func (s *Session) proposal() string {
+	if state := s.now.Load(); state != nil && state.proposed != "" {
+		return state.proposed
+	}
+	return legacyVersion
+}
+
+// discoverSilence bounds the wait for an answer to server/discover. Some legacy servers and gateways
+// never answer a method that they do not know.
+const discoverSilence = 10 * time.Second
+
+// bothFailed adds to the error of a discover that the initialize after it failed too.
+func bothFailed(err, initErr error) error {
+	e, ok := err.(*Error)
+	if !ok || e.Kind == KindCanceled || e.Kind == KindClosed {
+		return err
+	}
+	out := *e
+	out.Err = &hintedError{e.Err, "initialize failed too: " + causeText(initErr) + "; to skip server/discover, set ProtocolVersion"}
+	return &out
 }
 
 // errNoCommonVersion is wrapped by errors of KindVersion.
@@ -80,12 +107,13 @@ type onlyLegacyError struct{ version string }
 
 func (e *onlyLegacyError) Error() string { return "the server speaks only legacy revisions" }
 
-// discover gets a modern server's description of itself.
-func (s *Session) discover(ctx context.Context, version string) (*sessionState, error) {
+// discover gets a modern server's description of itself. A positive silence bounds the wait for its
+// answer, which is not repeated then.
+func (s *Session) discover(ctx context.Context, version string, silence time.Duration) (*sessionState, error) {
 	state := &sessionState{era: EraModern, version: version, http: s.conn.NewSession(version, "", true), meta: s.modernMeta(version)}
 	var result discoverResult
 	for retried := false; ; retried = true {
-		err := s.handshake(ctx, state, methodDiscover, nil, &result, nil, 0)
+		err := s.handshake(ctx, state, greeting{method: methodDiscover, silence: silence}, &result)
 		if err == nil {
 			break
 		}
@@ -162,19 +190,28 @@ func (s *Session) modernMeta(version string) []byte {
 // kept for as long as the session lives.
 const maxHandshake = 1 << 20
 
-// handshake sends one request of the negotiation on a state that is not the session's yet. Tries 0
-// means those of the session's policy.
-func (s *Session) handshake(
-	ctx context.Context, state *sessionState, method string, params []byte, result any, onHeader func(http.Header), tries int,
-) error {
+// greeting is a request of the negotiation.
+type greeting struct {
+	method   string
+	params   []byte
+	onHeader func(http.Header) // gets the header of each reply; nil for none
+	tries    int               // 0: those of the session's policy
+	silence  time.Duration     // positive: a try without an answer ends then, and is not repeated
+}
+
+// handshake sends one request of the negotiation on a state that is not the session's yet.
+func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting, result any) error {
 	var raw json.RawMessage
-	r := s.newStateRequest(ctx, state, message{method: method, params: params}, &wire.RawResult{Out: &raw})
-	r.maxReply, r.onHeader = maxHandshake, onHeader
-	if err := r.do(s.handshakeRetry(tries)); err != nil {
+	r := s.newStateRequest(ctx, state, message{method: g.method, params: g.params}, &wire.RawResult{Out: &raw})
+	r.maxReply, r.onHeader = maxHandshake, g.onHeader
+	if limit := r.timeouts.Try; g.silence > 0 && (limit <= 0 || limit > g.silence) {
+		r.timeouts.Try, r.once = g.silence, true
+	}
+	if err := r.do(s.handshakeRetry(g.tries)); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(raw, result); err != nil {
-		bad := &ProtocolError{Reason: "result of " + method + " does not decode", Status: http.StatusOK, Err: err}
+		bad := &ProtocolError{Reason: "result of " + g.method + " does not decode", Status: http.StatusOK, Err: err}
 		return r.failed(KindProtocol, bad)
 	}
 	return nil

@@ -57,18 +57,17 @@ func evidence() []evidenceRow {
 			mcptest.WriteJSON(w, 200, mcptest.Result(m.ID, struct{}{}))
 		}, 0},
 		{"202", status(202, ""), 0},
-		{"404 -32601 is modern", rpc(404, -32601, nil), mcpclient.KindServer},
-		{"404 -32601 without an id is modern", nobody(404, -32601), mcpclient.KindHTTP},
+		{"404 -32601", rpc(404, -32601, nil), 0},
+		{"404 -32601 without an id", nobody(404, -32601), 0},
 		{"400 -32020 is modern", rpc(400, -32020, nil), mcpclient.KindServer},
 		{"400 -32021 is modern", rpc(400, -32021, nil), mcpclient.KindServer},
 		{"400 -32022 without a list is modern", rpc(400, -32022, nil), mcpclient.KindVersion},
 		{"400 -32022 with unknown versions", rpc(400, -32022, map[string]any{"supported": []string{"2099-01-01"}}), mcpclient.KindVersion},
 		{"401", status(401, ""), mcpclient.KindAuthRequired},
-		{"403", status(403, ""), mcpclient.KindForbidden},
+		{"403", status(403, ""), 0},
 		{"408", status(408, ""), mcpclient.KindHTTP},
 		{"429", status(429, ""), mcpclient.KindHTTP},
 		{"302 elsewhere", redirect(302, "http://elsewhere.test/login"), mcpclient.KindHTTP},
-		{"connection lost", func(http.ResponseWriter, *mcptest.Message) { panic(http.ErrAbortHandler) }, mcpclient.KindUnanswered},
 	}
 }
 
@@ -277,7 +276,7 @@ func TestPinnedVersion(t *testing.T) {
 // A server may negotiate an older revision. Before 2025-06-18 there was no version header, which
 // the server checks.
 func TestNegotiatedDown(t *testing.T) {
-	for _, version := range []string{"2025-06-18", "2025-03-26"} {
+	for _, version := range []string{"2025-06-18", "2025-03-26", "2024-11-05"} {
 		t.Run(version, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				srv.Negotiate = func(string) string { return version }
@@ -286,7 +285,7 @@ func TestNegotiatedDown(t *testing.T) {
 				echoes(t, s)
 				header := srv.Requests("tools/call")[0].Header
 				_, there := header["Mcp-Protocol-Version"]
-				require.Equal(t, version != "2025-03-26", there)
+				require.Equal(t, version == "2025-06-18", there)
 			})
 		})
 	}
@@ -294,7 +293,7 @@ func TestNegotiatedDown(t *testing.T) {
 
 // An unknown version ends the negotiation; the session that the server started for it is deleted.
 func TestNegotiatedToTheUnknown(t *testing.T) {
-	for _, version := range []string{"2099-01-01", "2024-11-05", "2026-07-28", ""} {
+	for _, version := range []string{"2099-01-01", "2024-10-07", "2026-07-28", ""} {
 		t.Run(version, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				srv.Negotiate = func(string) string { return version }
@@ -308,7 +307,11 @@ func TestNegotiatedToTheUnknown(t *testing.T) {
 				_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{})
 				e := failure(t, err)
 				require.Equal(t, mcpclient.KindVersion, e.Kind, "%v", err)
-				require.ErrorContains(t, err, fmt.Sprintf("%q", version))
+				if version != "" {
+					require.ErrorContains(t, err, fmt.Sprintf("%q", version))
+				} else {
+					require.ErrorContains(t, err, "the server named no protocol version")
+				}
 				require.Equal(t, 1, srv.Count("DELETE"))
 				require.Equal(t, "session-1", srv.Requests("DELETE")[0].Session)
 				require.Zero(t, srv.Count("notifications/initialized"))

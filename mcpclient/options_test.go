@@ -30,7 +30,7 @@ func TestConnectRefusesWhatCannotWork(t *testing.T) {
 		"no host":           {"http:///mcp", mcpclient.Options{}},
 		"unparsable URL":    {"http://host/%zz?token=secret", mcpclient.Options{}},
 		"password":          {"http://user:secret@host/mcp", mcpclient.Options{}},
-		"unknown version":   {"http://host/mcp", mcpclient.Options{ProtocolVersion: "2024-11-05"}},
+		"unknown version":   {"http://host/mcp", mcpclient.Options{ProtocolVersion: "2024-10-07"}},
 		"unknown loss":      {"http://host/mcp", mcpclient.Options{SessionLoss: 7}},
 		"protocol's header": {"http://host/mcp", mcpclient.Options{Header: http.Header{"Mcp-Session-Id": {"x"}}}},
 		"lower case header": {"http://host/mcp", mcpclient.Options{Header: http.Header{"mcp-method": {"x"}}}},

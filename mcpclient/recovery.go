@@ -110,7 +110,7 @@ func (s *Session) successor(r *recovery, old *sessionState) (*sessionState, erro
 	case versionRefused:
 		return s.negotiate(s.root, EraUnknown)
 	case versionDoubted:
-		next, err := s.discover(quietly(s.root), modernVersion)
+		next, err := s.discover(quietly(s.root), modernVersion, 0)
 		if err != nil {
 			return nil, errSessionAlive
 		}

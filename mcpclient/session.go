@@ -66,6 +66,7 @@ type sessionState struct {
 	generation   uint64
 	era          Era
 	version      string
+	proposed     string // legacy: the revision of initialize
 	http         *streamablehttp.Session
 	server       mcp.Implementation
 	capabilities mcp.ServerCapabilities

@@ -74,9 +74,23 @@ func TestConnectIsBounded(t *testing.T) {
 		hangOn(srv, "server/discover")
 		start := time.Now()
 		_, err := tryConnect(t, link, mcpclient.Options{})
-		require.Equal(t, mcpclient.DefaultTryTimeout, time.Since(start))
+		require.Equal(t, 10*time.Second, time.Since(start), "then one initialize decides")
+		require.Equal(t, 1, srv.Count("initialize"))
+		if srv.Era == mcptest.Modern {
+			require.True(t, mcpclient.KindOf(err) == mcpclient.KindTimeout, "%v", err)
+			return
+		}
+		require.NoError(t, err)
+	})
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.Intercept = func(http.ResponseWriter, *http.Request, *mcptest.Message) bool {
+			time.Sleep(time.Hour)
+			return true
+		}
+		start := time.Now()
+		_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{})
+		require.Equal(t, 10*time.Second+mcpclient.DefaultTryTimeout, time.Since(start))
 		require.True(t, mcpclient.KindOf(err) == mcpclient.KindTimeout, "%v", err)
-		require.Zero(t, srv.Count("initialize"), "a timeout proves nothing about the era")
 	})
 }
 

@@ -41,10 +41,11 @@ const (
 	legacyVersion = mcp.ProtocolVersion20251125 // the newest with a handshake, proposed first
 )
 
-// supportedVersions are the revisions of Streamable HTTP, newest first. 2024-11-05 used another
-// transport.
+// supportedVersions are the revisions that sessions speak, newest first. 2024-11-05 used another
+// transport, but many servers of Streamable HTTP answer initialize with it.
 var supportedVersions = []string{
 	modernVersion, legacyVersion, mcp.ProtocolVersion20250618, mcp.ProtocolVersion20250326,
+	mcp.ProtocolVersion20241105,
 }
 
 func known(version string) bool { return slices.Contains(supportedVersions, version) }

@@ -50,7 +50,8 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 		opened()
 	}
 	x := exchange{conn: c, session: s, recv: recv}
-	err = c.messages(resp, cursor, c.limits.event(), recv.Event, func(data []byte) (bool, error) {
+	alive := func([]byte) error { recv.Event(); return nil }
+	err = c.messages(resp, cursor, c.limits.event(), alive, func(data []byte) (bool, error) {
 		var msg jsonrpc.Message
 		if err := msg.Decode(data, nil); err != nil {
 			// The stream serves the whole session, so one invalid message does not end it.

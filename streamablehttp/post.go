@@ -76,6 +76,7 @@ type Receiver interface {
 // backoff of 250 ms to 30 s, and for 100 ms at least. It gives up after four failures in a row.
 func (c *Conn) Call(ctx context.Context, s *Session, req *Request, recv Receiver) error {
 	x := exchange{conn: c, session: s, limits: c.limits.within(req.MaxReply), id: req.ID, recv: recv, cancel: req.Cancel}
+	x.greets = req.Method == "initialize" || req.Method == "server/discover"
 	if x.cancel == nil {
 		x.cancel = func(error) {}
 	}
@@ -123,6 +124,7 @@ type exchange struct {
 	cursor  Cursor
 	events  int  // events with data, on all streams
 	resumed bool // a GET has resumed the stream
+	greets  bool // the request negotiates the protocol
 	drained bool // the drainer owns the body and cancel
 
 	// The state of resuming, unused until a stream is cut.

@@ -59,8 +59,8 @@ var readerPool = sync.Pool{New: func() any { return sse.NewReader(nil, 0) }}
 
 // messages reads the messages of a stream, each at most maxEvent bytes, until take reports the last
 // one or an error, or the stream ends. It returns nil after the last message, io.EOF at the end of
-// the stream. It calls event for each event with data. Take must not keep data.
-func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event func(), take func(data []byte) (last bool, err error)) error {
+// the stream. It calls event for each event with data; an error of it ends the reading. Take must not keep data.
+func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event func(name []byte) error, take func(data []byte) (last bool, err error)) error {
 	body, err := c.decoded(resp)
 	if err != nil {
 		return err
@@ -84,7 +84,9 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event
 		if len(ev.Data) == 0 {
 			continue // heartbeats and IDs do not show that the server works on the request
 		}
-		event()
+		if err := event(ev.Name); err != nil {
+			return err
+		}
 		if ev.Name != nil && string(ev.Name) != "message" {
 			continue
 		}
@@ -115,10 +117,15 @@ func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) er
 	}
 }
 
-// event counts an event with data and reports it to the receiver.
-func (x *exchange) event() {
+// event counts an event with data and reports it to the receiver. The old transport is recognised
+// while the protocol is negotiated.
+func (x *exchange) event(name []byte) error {
 	x.events++
 	x.recv.Event()
+	if x.greets && string(name) == eventEndpoint {
+		return &ProtocolError{Reason: "no answer", Status: http.StatusOK, Err: ErrOldTransport}
+	}
+	return nil
 }
 
 // alone reports whether the server has sent nothing but the current message for the request.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/streamablehttp"
+	"github.com/hawser-mcp/hawser/transport"
 )
 
 // RPCError returns the JSON-RPC error in err: the answer itself, or the body of a refusal; nil for
@@ -34,10 +35,19 @@ func ProvesModern(err error) bool {
 	return status.Status == http.StatusBadRequest || status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed
 }
 
-// SuggestsLegacy reports whether the error of a server/discover allows to try initialize. Outage
-// says that it may as well be an outage: then one try is enough, and its success proves nothing for
-// later.
-func SuggestsLegacy(err error) (legacy, outage bool) {
+// Guess is what the failure of a server/discover says about the era.
+type Guess uint8
+
+const (
+	NoGuess Guess = iota // nothing, or that the server is modern: the failure stands
+	Legacy               // the server does not know the method: it is a legacy server
+	Perhaps              // something on the way may hide a legacy server: one initialize decides
+	Outage               // as Perhaps, but the success of initialize proves nothing for later
+)
+
+// GuessEra reads the error of a server/discover. server/discover is mandatory in 2026-07-28, so a
+// server that says that it does not know the method is not a modern one, whatever the status.
+func GuessEra(err error) Guess {
 	var (
 		status   *streamablehttp.HTTPError
 		protocol *streamablehttp.ProtocolError
@@ -45,26 +55,34 @@ func SuggestsLegacy(err error) (legacy, outage bool) {
 	rpc := RPCError(err)
 	switch {
 	case errors.As(err, &status):
-		return statusSuggestsLegacy(status.Status, rpc)
+		return guessByStatus(status.Status, len(status.Challenges) > 0, rpc)
 	case rpc != nil:
-		return statusSuggestsLegacy(rpc.Status, rpc)
+		return guessByStatus(rpc.Status, false, rpc)
+	case errors.As(err, &protocol):
+		return Legacy
 	}
-	return errors.As(err, &protocol), false
+	var link *transport.Error
+	if errors.As(err, &link) && link.Stage == transport.MaybeSent {
+		return Perhaps // silence, or a connection that was cut
+	}
+	return NoGuess
 }
 
-func statusSuggestsLegacy(status int, rpc *streamablehttp.RPCError) (legacy, outage bool) {
+func guessByStatus(status int, challenged bool, rpc *streamablehttp.RPCError) Guess {
 	class := httpstatus.Of(status)
 	switch {
 	case rpc != nil && modernCode(rpc.Code):
-		return false, false
-	case class == httpstatus.NotFound && IsUnknownMethod(rpc): // how a modern server refuses a method
-		return false, false
+		return NoGuess
+	case class == httpstatus.NotFound && IsUnknownMethod(rpc): // of a modern server for any other method
+		return Perhaps
+	case status == http.StatusForbidden && !challenged: // a gateway with a list of methods
+		return Perhaps
 	case class == httpstatus.Broken || status == http.StatusNotImplemented || status == http.StatusHTTPVersionNotSupported:
-		return true, true
+		return Outage
 	case class == httpstatus.Denied, class == httpstatus.Limited, class == httpstatus.Unsettled, class == httpstatus.Redirect:
-		return false, false
+		return NoGuess
 	}
-	return true, false // another 4xx, or an error in a 2xx: a server that does not know the method
+	return Legacy // another 4xx, or an error in a 2xx: a server that does not know the method
 }
 
 // modernCode reports whether a code is one of those that 2026-07-28 introduced.

@@ -39,6 +39,14 @@ var verdictMutants = []mutant{
 		test: "TestVerdicts", pkg: "mcpclient",
 	},
 	{
+		name: "404 with -32601 to server/discover proves a modern server", file: "internal/verdict/era.go",
+		old: `case class == httpstatus.NotFound && IsUnknownMethod(rpc): // of a modern server for any other method
+		return Perhaps`,
+		new: `case class == httpstatus.NotFound && IsUnknownMethod(rpc):
+		return NoGuess`,
+		test: "TestEvidenceAboutTheEra", pkg: "mcpclient",
+	},
+	{
 		name: "a 5xx is a refusal", file: "internal/verdict/refusals.go",
 		old: `case q.Repeatable:
 		return Verdict{Step: StepWait, Kind: KindHTTP, Wait: e.RetryAfter}`,

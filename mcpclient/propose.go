@@ -1,0 +1,135 @@
+package mcpclient
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/httpstatus"
+	"github.com/hawser-mcp/hawser/internal/verdict"
+	"github.com/hawser-mcp/hawser/streamablehttp"
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// propose is initialize for a revision that is not pinned. A server should answer a revision that it
+// does not speak with one that it does. Some refuse instead: they get one more initialize, with the
+// newest revision in common that the refusal names, or else with 2025-06-18.
+//
+// A session proposes later what it was granted first.
+//
+// If the endpoint turns out to be of the old HTTP+SSE transport, the error says so.
+func (s *Session) propose(ctx context.Context, version string, tries int) (*sessionState, error) {
+	next, err := s.initialize(ctx, version, tries)
+	if err == nil || !refusesInitialize(err) {
+		return next, err
+	}
+	named := namedVersions(err, version)
+	other := newestLegacy(named)
+	switch {
+	case other != "":
+	case len(named) > 0:
+		return nil, withVersions(err, named)
+	case s.now.Load() != nil: // it once took this revision
+		return nil, err
+	case s.isOldTransport(ctx):
+		old := &ProtocolError{Reason: "initialize was refused", Err: streamablehttp.ErrOldTransport}
+		return nil, &Error{Kind: KindProtocol, Method: methodInitialize, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: old, harmless: true}
+	case version > mcp.ProtocolVersion20250618 && refusesVersion(err):
+		other = mcp.ProtocolVersion20250618
+	default:
+		return nil, err
+	}
+	s.log.Info("initialize is sent again with another revision", "refused", version, "proposed", other)
+	next, again := s.initialize(ctx, other, 1)
+	if again != nil {
+		return nil, withVersions(err, named)
+	}
+	return next, nil
+}
+
+// refusesInitialize reports whether err is a refusal of initialize that may be about the revision or
+// the transport.
+func refusesInitialize(err error) bool {
+	var status *HTTPError
+	if errors.As(err, &status) {
+		class := httpstatus.Of(status.Status)
+		return status.Status/100 == 4 && class != httpstatus.Denied && class != httpstatus.Limited && class != httpstatus.Unsettled
+	}
+	return refusesVersion(err)
+}
+
+// refusesVersion reports whether err is a refusal of initialize that may be about the revision.
+func refusesVersion(err error) bool {
+	rpc := verdict.RPCError(err)
+	if rpc != nil {
+		return rpc.Code == CodeInvalidParams || rpc.Status == http.StatusBadRequest
+	}
+	var status *HTTPError
+	return errors.As(err, &status) && status.Status == http.StatusBadRequest
+}
+
+var versionDate = regexp.MustCompile(`\b20[0-9]{2}-[01][0-9]-[0-3][0-9]\b`)
+
+// namedVersions returns the revisions other than the proposed one that a refusal names.
+func namedVersions(err error, proposed string) (named []string) {
+	var (
+		status *HTTPError
+		text   string
+	)
+	if errors.As(err, &status) {
+		text = status.Preview
+	}
+	if rpc := verdict.RPCError(err); rpc != nil {
+		text += " " + rpc.Message + " " + string(rpc.Data[:min(len(rpc.Data), maxVersionText)])
+	}
+	for _, v := range versionDate.FindAllString(text, maxVersions) {
+		if v != proposed && !contains(named, v) {
+			named = append(named, v)
+		}
+	}
+	return named
+}
+
+// Bounds of the search for revisions in a refusal.
+const (
+	maxVersionText = 4 << 10 // bytes
+	maxVersions    = 16
+)
+
+// withVersions makes err one of KindVersion if the server names revisions.
+func withVersions(err error, named []string) error {
+	e, ok := err.(*Error)
+	if !ok || len(named) == 0 {
+		return err
+	}
+	out := *e
+	out.Kind, out.Err = KindVersion, &namedVersionsError{e.Err, named}
+	return &out
+}
+
+// namedVersionsError adds to a refusal the revisions that it names.
+type namedVersionsError struct {
+	err   error
+	named []string
+}
+
+func (e *namedVersionsError) Error() string {
+	return errNoCommonVersion.Error() + ": the server names " + quoteAll(e.named) + ": " + causeText(e.err)
+}
+func (e *namedVersionsError) Unwrap() []error { return []error{errNoCommonVersion, e.err} }
+
+// isOldTransport reports whether a GET opens a stream of the old HTTP+SSE transport.
+func (s *Session) isOldTransport(ctx context.Context) bool {
+	probe, cancel := context.WithTimeout(ctx, oldTransportTime)
+	defer cancel()
+	stop := context.AfterFunc(s.root, cancel)
+	defer stop()
+	return s.conn.IsOldTransport(probe)
+}
+
+// oldTransportTime bounds the search for the old HTTP+SSE transport.
+const oldTransportTime = 3 * time.Second

@@ -53,6 +53,11 @@ type Options struct {
 	ConnectRetry Retry
 	// Limits bounds what the server may send. See [Limits].
 	Limits Limits
+	// NoCookies drops the cookies that the server sets. By default they are kept for the life of the
+	// session, since balancers pin sessions by cookie, and sent to the endpoint's own origin only:
+	// same scheme, host and port. At most 32 are kept, of 4 KiB each. A Cookie header in Header or
+	// of HeaderHook replaces them.
+	NoCookies bool
 	// AcceptGzip asks the server for compressed replies.
 	AcceptGzip bool
 	// TrustToolHints lets the session repeat a tool call whose answer was lost if the server lists
@@ -221,7 +226,7 @@ func (o *Options) open(endpoint string) (*streamablehttp.Conn, func() error, err
 		rt = o.Auth.RoundTripper(rt)
 	}
 	conn, err := streamablehttp.New(endpoint, streamablehttp.Config{
-		RoundTripper: rt, Header: o.Header, Hook: o.HeaderHook, AcceptGzip: o.AcceptGzip, Logger: o.Logger,
+		RoundTripper: rt, Header: o.Header, Hook: o.HeaderHook, AcceptGzip: o.AcceptGzip, NoCookies: o.NoCookies, Logger: o.Logger,
 		Limits: streamablehttp.Limits{MaxBody: o.Limits.Body, MaxEvent: o.Limits.Event},
 	})
 	if err != nil {

@@ -38,6 +38,10 @@ type Config struct {
 	Hook func(ctx context.Context, header http.Header) error
 	// AcceptGzip requests compressed replies. Without it a compressed reply is a [*ProtocolError].
 	AcceptGzip bool
+	// NoCookies drops the cookies that the endpoint sets. By default they are kept as long as the
+	// Conn and sent to the endpoint's own origin: same scheme, host and port. At most 32 are kept,
+	// of 4 KiB each, and 8 KiB are sent. A Cookie header in Header, Hook or a request replaces them.
+	NoCookies bool
 	// Limits bounds the size of replies.
 	Limits Limits
 	// Logger logs stream messages that cannot be parsed. Nil discards them.
@@ -56,6 +60,7 @@ type Conn struct {
 	limits     Limits
 	log        *slog.Logger
 	guarded    bool // the RoundTripper may send a request twice unless GetBody refuses
+	cookies    cookies
 	drain      drainer
 }
 
@@ -81,6 +86,7 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 	for name, values := range cfg.Header {
 		c.header[textproto.CanonicalMIMEHeaderKey(name)] = append(make([]string, 0, len(values)), values...)
 	}
+	c.cookies.off = cfg.NoCookies
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

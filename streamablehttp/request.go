@@ -26,14 +26,17 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 		}
 	}
 	target := c.url
+	_, own := header["Cookie"]
 	for redirects := 0; ; redirects++ {
 		if isSet(began) { // since the last try failed, or while the hook ran
 			return nil, &transport.Error{Stage: transport.MaybeSent, Op: "send request", Err: errReplay}
 		}
+		c.cookies.add(header, &target, own)
 		resp, err := c.send(ctx, method, target, header, body, began)
 		if err != nil {
 			return nil, c.masked(header, linkError(contextCause(ctx), "send request", err))
 		}
+		c.cookies.take(&target, resp)
 		if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect {
 			if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
 				c.discard(resp)

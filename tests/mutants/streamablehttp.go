@@ -3,6 +3,20 @@ package main
 // exchangeMutants are defects of package streamablehttp.
 var exchangeMutants = []mutant{
 	{
+		name: "cookies of any origin are kept", file: "streamablehttp/cookies.go",
+		old:  ` || !fromOrigin(target, resp) {`,
+		new:  ` {`,
+		test: "TestCookiesStayAtTheirOrigin",
+	},
+	{
+		name: "the caller's Cookie header is replaced", file: "streamablehttp/cookies.go",
+		old: `	if own {
+		return`,
+		new: `	if false {
+		return`,
+		test: "TestCookiesOfTheCaller",
+	},
+	{
 		name: "a decorator is trusted about its last try", file: "streamablehttp/request.go",
 		old:  `if out.guard.lost() &&`,
 		new:  `if false &&`,

@@ -1,0 +1,35 @@
+package streamablehttp
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The old transport shows by its first event, within bounds of time and size.
+func TestIsOldTransport(t *testing.T) {
+	for name, row := range map[string]struct {
+		reply func() *http.Response
+		want  bool
+	}{
+		"endpoint":     {func() *http.Response { return stream("event: endpoint\ndata: /messages\n\n") }, true},
+		"other event":  {func() *http.Response { return stream("data: {}\n\n") }, false},
+		"no stream":    {func() *http.Response { return text(200, "text/html", "<html>") }, false},
+		"refused":      {func() *http.Response { return text(405, "", "") }, false},
+		"silent":       {func() *http.Response { return respond(200, typeStream, newHangingBody("")) }, false},
+		"endless line": {func() *http.Response { return stream("data: " + strings.Repeat("x", 1<<20)) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				require.Equal(t, row.want, newConn(t, always(row.reply)).IsOldTransport(ctx))
+			})
+		})
+	}
+}

@@ -2,7 +2,6 @@ package mcpclient
 
 import (
 	"context"
-	"crypto/sha256"
 	"iter"
 	"net/http"
 
@@ -15,6 +14,7 @@ import (
 type list[T any] struct {
 	method string
 	items  wire.List[T]
+	key    func(item *T) string // what identifies an item in the list
 	// learn remembers items and returns those that may be used; nil keeps all.
 	learn func(s *Session, items []T, modern bool) []T
 }
@@ -22,15 +22,19 @@ type list[T any] struct {
 var (
 	toolList = list[Tool]{
 		method: methodListTools, items: wire.List[Tool]{Member: "tools", Item: readTool}, learn: (*Session).learnTools,
+		key: func(t *Tool) string { return t.Name },
 	}
 	promptList = list[Prompt]{
 		method: methodListPrompts, items: wire.List[Prompt]{Member: "prompts", Item: readPrompt},
+		key: func(p *Prompt) string { return p.Name },
 	}
 	resourceList = list[Resource]{
 		method: methodListResources, items: wire.List[Resource]{Member: "resources", Item: readResource},
+		key: func(r *Resource) string { return r.URI },
 	}
 	templateList = list[ResourceTemplate]{
 		method: methodListTemplates, items: wire.List[ResourceTemplate]{Member: "resourceTemplates", Item: readTemplate},
+		key: func(t *ResourceTemplate) string { return t.RawURITemplate },
 	}
 )
 
@@ -42,6 +46,9 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 		return nil, err
 	}
 	page := publicPage(d)
+	if next := page.NextCursor; next != nil && *next == "" && !c.state.modern() {
+		page.NextCursor = nil // many legacy servers end a list so
+	}
 	for _, item := range page.Invalid {
 		s.log.Warn("left out a list item that cannot be read", "method", l.method, "error", item.Err)
 	}
@@ -54,42 +61,55 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 // pages yields the pages of the list. It ends with an error if a page fails, if the server repeats
 // a cursor (the walk would never end), and at the limits of pages and items. Each range over it
 // starts at the first page.
-func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption) iter.Seq2[*Page[T], error] {
+//
+// If the server refuses a cursor, the walk starts again at the first page, once (2026-07-28,
+// "Pagination"). It calls anew then; if anew is nil, it leaves out the items that it has yielded.
+//
+// A modern server may give the cursor "", but some mean the end by it. So it is used once: what
+// comes again, or again leads to "", is the end.
+func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption, anew func()) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
 		limits := &s.opts.Limits
-		var cursor *string
-		seen, items := make(map[[sha256.Size]byte]struct{}), 0
+		w := listWalk[T]{list: l}
+		restarted, items := false, 0
 		for pages := 1; ; pages++ {
-			page, err := l.page(ctx, s, cursor, opts)
+			page, err := l.page(ctx, s, w.cursor, opts)
+			if err != nil && w.cursor != nil && !restarted && refusesCursor(err) {
+				s.log.Info("a list is read again from its first page", "method", l.method, "error", brief(err))
+				restarted = true
+				if w = (listWalk[T]{list: l, keys: w.keys, known: true}); anew != nil {
+					anew()
+					w, items = listWalk[T]{list: l}, 0
+				}
+				continue
+			}
 			if err != nil {
 				yield(nil, err)
 				return
 			}
+			last := w.take(page)
 			over := len(page.Items) > limits.Items-items
 			if over {
 				page.Items = page.Items[:limits.Items-items]
 			}
 			items += len(page.Items)
-			switch next := page.NextCursor; {
+			switch {
 			case !yield(page, nil):
 				return
 			case over:
 				yield(nil, l.tooMany("list items", limits.Items))
 				return
-			case next == nil:
+			case last:
 				return
 			case pages >= limits.Pages:
 				yield(nil, l.tooMany("list pages", limits.Pages))
 				return
 			}
-			cursor = page.NextCursor
-			sum := sha256.Sum256([]byte(*cursor)) // a cursor may be long: only its digest is kept
-			if _, again := seen[sum]; again {
+			if !w.next(page) {
 				reason := l.method + " repeats a cursor"
 				yield(nil, l.failed(KindProtocol, &streamablehttp.ProtocolError{Reason: reason, Status: http.StatusOK}))
 				return
 			}
-			seen[sum] = struct{}{}
 		}
 	}
 }
@@ -97,7 +117,7 @@ func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption) iter
 // walk yields the items of all pages; see pages.
 func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for page, err := range l.pages(ctx, s, opts) {
+		for page, err := range l.pages(ctx, s, opts, nil) {
 			if err != nil {
 				var zero T
 				yield(zero, err)
@@ -115,7 +135,7 @@ func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.
 // all returns the items and the invalid items of all pages; see pages. There may be as many invalid
 // items as Limits.Items.
 func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items []T, invalid []InvalidItem, err error) {
-	for page, err := range l.pages(ctx, s, opts) {
+	for page, err := range l.pages(ctx, s, opts, func() { items, invalid = nil, nil }) {
 		if err != nil {
 			return nil, nil, err
 		}

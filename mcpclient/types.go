@@ -176,8 +176,8 @@ type Page[T any] struct {
 
 // PageInfo holds what a page of any list has besides its items.
 type PageInfo struct {
-	// NextCursor asks for the next page; nil means that this is the last. A cursor is opaque; "" is
-	// one, too.
+	// NextCursor asks for the next page; nil means that this is the last. A cursor is opaque. A
+	// modern server may give ""; from a legacy server "" means the end, and is nil here.
 	NextCursor *string
 	// Cache says how long the page may be reused.
 	Cache CacheHint

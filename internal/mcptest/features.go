@@ -87,13 +87,16 @@ func (s *Server) tool(name string) *Tool {
 	return nil
 }
 
-// defaultCursor returns the empty string as the cursor of the second page, because that is a valid
+// legacyCursor returns the cursor of a page.
+func legacyCursor(page int) string { return "page " + strconv.Itoa(page) }
+
+// modernCursor returns the empty string as the cursor of the second page, because that is a valid
 // cursor.
-func defaultCursor(page int) string {
+func modernCursor(page int) string {
 	if page == 1 {
 		return ""
 	}
-	return "page " + strconv.Itoa(page)
+	return legacyCursor(page)
 }
 
 // page returns the page of a list that the parameters request.

@@ -67,7 +67,8 @@ type Server struct {
 	Negotiate func(proposed string) string
 	// PageSize is the number of items on one page of a list; 0 means all.
 	PageSize int
-	// Cursor returns the cursor of a page, by its index from 1; "" is a valid cursor.
+	// Cursor returns the cursor of a page, by its index from 1; "" is a valid cursor of a modern
+	// server.
 	Cursor    func(page int) string
 	Tools     []*Tool
 	Resources []Resource
@@ -114,10 +115,10 @@ func New(era Era) *Server {
 		Era: era, Name: "mcptest", Instructions: "Use the tools.",
 		ran: make(map[string]int), sessions: make(map[string]*session), waiting: make(map[string]pendingRequest),
 		Versions: []string{"2025-11-25", "2025-06-18", "2025-03-26"},
-		Cursor:   defaultCursor, CanSubscribe: true,
+		Cursor:   legacyCursor, CanSubscribe: true,
 	}
 	if era == Modern {
-		s.Versions = []string{"2026-07-28"}
+		s.Versions, s.Cursor = []string{"2026-07-28"}, modernCursor
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s

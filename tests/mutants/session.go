@@ -224,6 +224,12 @@ var sessionMutants = []mutant{
 		test: "TestListChangesAreDebounced",
 	},
 	{
+		name: "a list is started anew for ever", file: "mcpclient/pages.go",
+		old:  `w.cursor != nil && !restarted && refusesCursor(err)`,
+		new:  `w.cursor != nil && refusesCursor(err)`,
+		test: "TestRefusedCursor",
+	},
+	{
 		name: "a list with endless pages is read forever", file: "mcpclient/pages.go",
 		old:  `if _, again := seen[sum]; again {`,
 		new:  `if _, again := seen[sum]; again && false {`,

@@ -224,15 +224,15 @@ var sessionMutants = []mutant{
 		test: "TestListChangesAreDebounced",
 	},
 	{
-		name: "a list is started anew for ever", file: "mcpclient/pages.go",
+		name: "a refused cursor ends the walk", file: "mcpclient/pages.go",
 		old:  `w.cursor != nil && !restarted && refusesCursor(err)`,
-		new:  `w.cursor != nil && refusesCursor(err)`,
+		new:  `false && !restarted && refusesCursor(err)`,
 		test: "TestRefusedCursor",
 	},
 	{
-		name: "a list with endless pages is read forever", file: "mcpclient/pages.go",
-		old:  `if _, again := seen[sum]; again {`,
-		new:  `if _, again := seen[sum]; again && false {`,
+		name: "a list with endless pages is read forever", file: "mcpclient/listwalk.go",
+		old:  `if _, again := w.seen[sum]; again {`,
+		new:  `if _, again := w.seen[sum]; again && false {`,
 		test: "Cursor|Pages|Walk|TestLimits",
 	},
 	{

@@ -116,6 +116,7 @@ type (
 	//
 	//	Status int     the HTTP status of the redirect
 	//	Origin string  the scheme, host and port of the target
+	//	Target string  the URL of the target without its query
 	//	Reason string  why it was not followed
 	RedirectError = streamablehttp.RedirectError
 )

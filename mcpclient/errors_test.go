@@ -190,7 +190,7 @@ func TestServerTextIsSanitised(t *testing.T) {
 			})
 			_, err := s.CallTool(t.Context(), "echo", nil)
 			require.Error(t, err)
-			require.False(t, strings.ContainsAny(err.Error(), "\n\r\x1b\u202e"), "%q", err.Error()[:100])
+			require.False(t, strings.ContainsAny(err.Error(), "\n\r\x1b\u202e"), "%.100q", err.Error())
 			require.Less(t, len(err.Error()), 8<<10)
 		}
 		srv.SetIntercept(nil)

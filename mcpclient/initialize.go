@@ -3,13 +3,16 @@ package mcpclient
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/hawser-mcp/hawser/internal/verdict"
 	"github.com/hawser-mcp/hawser/streamablehttp"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -34,7 +37,7 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 	}
 	var result mcp.InitializeResult
 	before := &sessionState{era: EraLegacy, http: s.conn.NewSession("", "", false)}
-	takeID := func(h http.Header) { sessions.add(h.Get("Mcp-Session-Id")) }
+	takeID := func(h http.Header) { sessions.add(onlyID(h.Get("Mcp-Session-Id"))) }
 	if err := s.handshake(ctx, before, greeting{method: methodInitialize, params: params, onHeader: takeID, tries: tries}, &result); err != nil {
 		return nil, err
 	}
@@ -58,10 +61,50 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 		}
 		return nil, s.versionError(methodInitialize, err)
 	}
-	if err := s.notify(ctx, state, methodInitialized, s.handshakeRetry(0)); err != nil {
+	if err := s.confirm(ctx, state); err != nil {
 		return nil, err
 	}
 	return state, nil
+}
+
+// confirm sends notifications/initialized. It is a MUST for the client, but servers refuse it or hold
+// its reply back for ever although the session works. So a 400, a 405, a JSON-RPC error and
+// silence are only logged: the first request of the session shows whether it works.
+func (s *Session) confirm(ctx context.Context, state *sessionState) error {
+	p := &posting{delivery: s.newDelivery(ctx, message{method: methodInitialized, params: []byte("{}")})}
+	p.state = state
+	if limit := p.timeouts.Try; limit <= 0 || limit > confirmTime {
+		p.timeouts.Try, p.once = confirmTime, true
+	}
+	err := s.repeat(&p.delivery, p, verdict.Situation{Fixed: true}, s.handshakeRetry(0))
+	var status *HTTPError
+	switch kind := KindOf(err); {
+	case err == nil:
+		return nil
+	case kind == KindTimeout && ctx.Err() == nil, kind == KindServer,
+		errors.As(err, &status) && (status.Status == http.StatusBadRequest || status.Status == http.StatusMethodNotAllowed):
+		s.log.Info("the server did not accept notifications/initialized", "error", brief(err))
+		return nil
+	}
+	return err
+}
+
+// confirmTime bounds the wait for the reply to notifications/initialized.
+const confirmTime = 5 * time.Second
+
+// onlyID returns the session ID of a header that something on the way has joined from equal ones,
+// as in "id, id". Anything else stays as it is.
+func onlyID(value string) string {
+	first, rest, joined := strings.Cut(value, ",")
+	if !joined {
+		return value
+	}
+	for other := range strings.SplitSeq(rest, ",") {
+		if strings.TrimSpace(other) != first {
+			return value
+		}
+	}
+	return first
 }
 
 // wireVersion returns the value of the version header for a revision: "" for those without the

@@ -81,7 +81,7 @@ func (d *delivery) pause(budget *retryBudget, v verdict.Verdict, refusal error) 
 	if !ok || d.endsWithin(pause) {
 		return d.failed(Kind(v.Kind), refusal)
 	}
-	d.s.log.Debug("request is tried again", "method", d.msg.method, "tries", d.tries, "pause", pause, "error", brief(refusal))
+	d.s.log.Info("request is tried again", "method", d.msg.method, "tries", d.tries, "pause", pause, "error", brief(refusal))
 	if ended := d.s.sleep(d.ctx, pause); ended != nil {
 		return d.over(withCause(refusal, ended))
 	}

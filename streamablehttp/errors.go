@@ -148,13 +148,20 @@ type RedirectError struct {
 	Status int
 	// Origin is the scheme, host and port of the target, without its path and query.
 	Origin string
+	// Target is the URL of the target without its query, cleaned of secrets of the request, if the
+	// target is at the endpoint's own host; else empty.
+	Target string
 	// Reason says why the redirect was not followed.
 	Reason string
 }
 
-// Error returns the status, the target's origin and the reason.
+// Error returns the status, the target and the reason.
 func (e *RedirectError) Error() string {
-	return fmt.Sprintf("redirect %d to %s not followed: %s", e.Status, e.Origin, e.Reason)
+	target := e.Target
+	if target == "" {
+		target = e.Origin
+	}
+	return fmt.Sprintf("redirect %d to %s not followed: %s", e.Status, target, e.Reason)
 }
 
 // linkError turns an error of a RoundTripper or of a body into a *transport.Error that nothing

@@ -49,25 +49,51 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 	if opened != nil {
 		opened()
 	}
-	x := exchange{conn: c, session: s, recv: recv}
-	alive := func([]byte) error { recv.Event(); return nil }
-	err = c.messages(resp, cursor, c.limits.event(), alive, func(data []byte) (bool, error) {
-		var msg jsonrpc.Message
-		if err := msg.Decode(data, nil); err != nil {
-			// The stream serves the whole session, so one invalid message does not end it.
-			c.log.WarnContext(ctx, "dropped a message on the shared stream that does not parse", "error", err)
-			return false, nil
-		}
-		if msg.IsResponse() {
-			return false, nil
-		}
-		return false, x.deliver(&msg)
-	})
+	l := listener{exchange{conn: c, session: s, recv: recv}}
+	err = c.messages(resp, cursor, c.limits.event(), &l)
 	if err == io.EOF || !isBroken(err) {
 		return err
 	}
 	return cut(contextCause(ctx), "read stream", err)
 }
+
+// listener is the sink of a shared stream.
+type listener struct{ exchange }
+
+// take passes on a message, or a batch of them. The stream serves the whole session, so an invalid
+// one does not end it.
+func (l *listener) take(data []byte) (last bool, err error) {
+	data = l.single(data)
+	if !l.isBatch(data) {
+		return false, l.takeOne(data)
+	}
+	bad := jsonrpc.Each(data, func(message []byte) bool {
+		err = l.takeOne(message)
+		return err == nil
+	})
+	if bad != nil {
+		l.drop(bad)
+	}
+	return false, err
+}
+
+func (l *listener) takeOne(data []byte) error {
+	var msg jsonrpc.Message
+	if err := msg.Decode(data, nil); err != nil {
+		l.drop(err)
+		return nil
+	}
+	if msg.IsResponse() {
+		return nil
+	}
+	return l.deliver(&msg)
+}
+
+func (l *listener) drop(err error) {
+	l.conn.log.Warn("dropped a message on the shared stream that does not parse", "error", err)
+}
+
+func (l *listener) rest([]byte) (bool, error) { return false, nil }
 
 // Delete ends a legacy session on the server. 404 and 405 count as success: the session is gone, or
 // clients may not end it. Errors are as for [Conn.Call].

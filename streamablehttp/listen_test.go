@@ -77,7 +77,7 @@ func TestListenRefused(t *testing.T) {
 	for _, resp := range []func() *http.Response{
 		func() *http.Response { return text(http.StatusOK, typeJSON, answer) },
 		func() *http.Response { return text(http.StatusOK, "text/html", "<html>") },
-		func() *http.Response { return text(http.StatusAccepted, typeStream, "") },
+		func() *http.Response { return text(http.StatusNoContent, typeStream, "") },
 	} {
 		c := newConn(t, always(resp))
 		err := c.Listen(t.Context(), c.legacy(), new(Cursor), new(heard), func() { t.Error("it was not opened") })

@@ -122,10 +122,12 @@ type exchange struct {
 	recv    Receiver
 	cancel  context.CancelCauseFunc
 	cursor  Cursor
-	events  int  // events with data, on all streams
-	resumed bool // a GET has resumed the stream
-	greets  bool // the request negotiates the protocol
-	drained bool // the drainer owns the body and cancel
+	events  int            // events with data, on all streams
+	resumed bool           // a GET has resumed the stream
+	greets  bool           // the request negotiates the protocol
+	resp    *http.Response // the stream that is read
+	foreign error          // the last answer to another request
+	drained bool           // the drainer owns the body and cancel
 
 	// The state of resuming, unused until a stream is cut.
 	reconnect *pacing.Reconnect
@@ -156,10 +158,7 @@ func (x *exchange) run(ctx context.Context, req *Request) error {
 		c.discardSmall(resp)
 		return &ProtocolError{Reason: fmt.Sprintf("status %d without an answer to the request", resp.StatusCode), Status: resp.StatusCode}
 	default:
-		return &ProtocolError{
-			Reason: fmt.Sprintf("unexpected content type %q of the reply", shown(c, resp, resp.Header.Get("Content-Type"), 128)),
-			Status: resp.StatusCode, Preview: c.preview(resp),
-		}
+		return x.readUnlabelled(ctx, resp)
 	}
 }
 
@@ -182,14 +181,34 @@ func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
 	if len(*buf) == 0 {
 		return &ProtocolError{Reason: "empty reply to the request", Status: resp.StatusCode}
 	}
+	if resemblesStream(*buf) {
+		return x.readEvents(resp, *buf)
+	}
+	return x.readMessage(resp, jsonrpc.Trim(*buf))
+}
+
+// readMessage reads the body of a reply: the answer, or a batch that has it.
+func (x *exchange) readMessage(resp *http.Response, text []byte) error {
+	c := x.conn
+	x.resp = resp
+	if text = x.single(text); x.isBatch(text) {
+		last, err := x.take(text)
+		switch {
+		case last || err != nil:
+			return unwrap(err)
+		case x.foreign != nil:
+			return x.foreign
+		}
+		return &ProtocolError{Reason: "batch without the response to the request", Status: resp.StatusCode, Preview: shown(c, resp, text, previewLimit)}
+	}
 	var msg jsonrpc.Message
-	if err := msg.Decode(*buf, x.recv); err != nil {
-		return c.undecodable("reply is not a valid JSON-RPC message", resp, *buf, err)
+	if err := msg.Decode(text, x.recv); err != nil {
+		return c.undecodable("reply is not a valid JSON-RPC message", resp, text, err)
 	}
 	if !msg.IsResponse() {
-		return &ProtocolError{Reason: "reply is not a response to the request", Status: resp.StatusCode, Preview: shown(c, resp, *buf, previewLimit)}
+		return &ProtocolError{Reason: "reply is not a response to the request", Status: resp.StatusCode, Preview: shown(c, resp, text, previewLimit)}
 	}
-	return x.verdict(&msg, *buf, resp)
+	return x.verdict(&msg, text, resp)
 }
 
 // verdict returns the outcome of the call for a response.

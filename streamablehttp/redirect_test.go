@@ -81,14 +81,14 @@ func TestRedirectRefused(t *testing.T) {
 		endpoint, target, origin string
 		statuses                 []int
 	}{
-		{"http://server/mcp", "http://server/secret?token=secret", "http://server", []int{301, 302, 303, 300, 305}},
+		{"http://server/mcp", "http://server/path?token=secret", "http://server", []int{301, 302, 303, 300, 305}},
 		{"http://server/mcp", "http://evil.example:81/secret?token=secret#secret", "http://evil.example:81", []int{301, 302, 303, 307, 308}},
 		{"http://server/mcp", "//evil.example/secret", "http://evil.example", []int{307, 308}},
-		{"https://server/mcp", "http://server/secret", "http://server", []int{307, 308}},
-		{"http://server/mcp", "https://server/secret", "https://server", []int{307, 308}},
-		{"http://server/mcp", "http://server:8080/secret", "http://server:8080", []int{307, 308}},
-		{"http://server:443/mcp", "https://server/secret", "https://server", []int{307, 308}},
-		{"http://server/mcp", "http://user:secret@server/secret", "http://server", []int{301, 307, 308}},
+		{"https://server/mcp", "http://server/path", "http://server", []int{307, 308}},
+		{"http://server/mcp", "https://server/path", "https://server", []int{307, 308}},
+		{"http://server/mcp", "http://server:8080/path", "http://server:8080", []int{307, 308}},
+		{"http://server:443/mcp", "https://server/path", "https://server", []int{307, 308}},
+		{"http://server/mcp", "http://user:secret@server/path", "http://server", []int{301, 307, 308}},
 		{"http://server/mcp", "http://secret@server/", "http://server", []int{307}},
 		{"http://server/mcp", "http://server@evil.example/secret", "http://evil.example", []int{307}},
 		{"http://server/mcp", "http://server.evil.example/secret", "http://server.evil.example", []int{307}},
@@ -147,5 +147,22 @@ func TestRedirectHasItsOwnHeader(t *testing.T) {
 	for i, header := range kept {
 		require.Equal(t, []string{strconv.Itoa(i)}, header["X-Hop"])
 		require.Equal(t, []string{"session-1"}, header[headerSession])
+	}
+}
+
+// The error shows where the redirect leads, so that the URL can be mended, without its query.
+func TestRedirectErrorShowsThePath(t *testing.T) {
+	for location, want := range map[string]string{
+		"/mcp/?key=secret":           "redirect 301 to http://server/mcp/ not followed: only 307 and 308 are followed",
+		"https://server/mcp#x":       "redirect 301 to https://server/mcp not followed: only 307 and 308 are followed",
+		"https://user:pw@server/a?b": "redirect 301 to https://server/a not followed: only 307 and 308 are followed",
+		"https://host/a?b":           "redirect 301 to https://host not followed: only 307 and 308 are followed",
+	} {
+		_, err := callOnce(t, always(func() *http.Response {
+			resp := text(http.StatusMovedPermanently, "", "")
+			resp.Header.Set("Location", location)
+			return resp
+		}))
+		require.EqualError(t, err, want)
 	}
 }

@@ -40,19 +40,17 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 		if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect {
 			if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
 				c.discard(resp)
-				return nil, &RedirectError{Status: resp.StatusCode, Origin: originOf(&target, location), Reason: "only 307 and 308 are followed"}
+				return nil, c.notFollowed(&target, resp, "only 307 and 308 are followed")
 			}
 			return resp, nil
 		}
-		next, err := redirectTarget(&target, resp, redirects)
+		next, err := c.redirectTarget(&target, resp, redirects)
 		c.discard(resp)
 		switch {
 		case err != nil:
 			return nil, err
 		case isSet(began):
-			return nil, &RedirectError{
-				Status: resp.StatusCode, Origin: originOf(&target, resp.Header.Get("Location")), Reason: "the server already works on the request",
-			}
+			return nil, c.notFollowed(&target, resp, "the server already works on the request")
 		}
 		target, header = *next, header.Clone() // a decorator may still use the map
 	}
@@ -161,11 +159,9 @@ func (g *replayGuard) refuses() bool { return g != nil && g.exposed.Load() }
 // lost reports whether a request was sent and got no response.
 func (g *replayGuard) lost() bool { return g != nil && g.written.Load() }
 
-func redirectTarget(from *url.URL, resp *http.Response, followed int) (*url.URL, error) {
+func (c *Conn) redirectTarget(from *url.URL, resp *http.Response, followed int) (*url.URL, error) {
 	location := resp.Header.Get("Location")
-	refuse := func(reason string) error {
-		return &RedirectError{Status: resp.StatusCode, Origin: originOf(from, location), Reason: reason}
-	}
+	refuse := func(reason string) error { return c.notFollowed(from, resp, reason) }
 	next, err := from.Parse(location)
 	switch {
 	case location == "" || err != nil:
@@ -179,6 +175,16 @@ func redirectTarget(from *url.URL, resp *http.Response, followed int) (*url.URL,
 	}
 	next.Fragment, next.RawFragment = "", ""
 	return next, nil
+}
+
+// notFollowed returns the error for a redirect. It shows a path of the endpoint's own host only.
+func (c *Conn) notFollowed(from *url.URL, resp *http.Response, reason string) *RedirectError {
+	location := resp.Header.Get("Location")
+	e := &RedirectError{Status: resp.StatusCode, Origin: originOf(from, location), Reason: reason}
+	if next, err := from.Parse(location); err == nil && next.Host != "" && next.Hostname() == from.Hostname() {
+		e.Target = e.Origin + shown(c, resp, next.EscapedPath(), 256)
+	}
+	return e
 }
 
 // originOf returns the target of a Location without path and query.

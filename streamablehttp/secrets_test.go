@@ -111,7 +111,7 @@ func TestSecretsOfTheRequestAreMasked(t *testing.T) {
 		"error in a 401":    func() *http.Response { return text(http.StatusUnauthorized, typeJSON, rpcErrorText("1", echo)) },
 		"error without id":  func() *http.Response { return text(http.StatusOK, typeJSON, rpcErrorText("null", echo)) },
 		"error on a stream": func() *http.Response { return stream("data: " + rpcErrorText("1", echo) + "\n\n") },
-		"event":             func() *http.Response { return stream("data: " + echo + "\n\n") },
+		"event":             func() *http.Response { return stream("data: {" + echo + "\n\n") },
 		"result":            func() *http.Response { return stream(`data: {"jsonrpc":"2.0","id":1,"result":` + echo + "}\n\n") },
 		"cut": func() *http.Response {
 			return text(http.StatusForbidden, "text/plain", "legacy: "+keySecret+" "+sessionSecret[:10])

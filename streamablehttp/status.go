@@ -25,6 +25,8 @@ func replyKind(resp *http.Response) reply {
 	switch {
 	case resp.StatusCode/100 != 2:
 		return replyRefused
+	case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusNoContent && mediaType(resp.Header) == typeStream:
+		return replyStream // some servers send 202 with their answer
 	case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusNonAuthoritativeInfo:
 		return replyEmpty
 	}
@@ -43,12 +45,28 @@ func mediaType(h http.Header) string {
 	case typeJSON, typeStream, "":
 		return value
 	}
+	value = onlyType(value)
 	name, _, err := mime.ParseMediaType(value)
 	if err != nil {
 		name, _, _ = strings.Cut(value, ";")
 		name = strings.ToLower(strings.TrimSpace(name))
 	}
 	return name
+}
+
+// onlyType returns the type of a header that proxies have doubled, as in "a/b, a/b". Different ones
+// stay as they are.
+func onlyType(value string) string {
+	first, rest, doubled := strings.Cut(value, ",")
+	if !doubled {
+		return value
+	}
+	for other := range strings.SplitSeq(rest, ",") {
+		if !strings.EqualFold(strings.TrimSpace(other), strings.TrimSpace(first)) {
+			return value
+		}
+	}
+	return first
 }
 
 // retryAfter parses a Retry-After header, in seconds or as a date, and clamps it to maxRetryAfter.

@@ -13,41 +13,44 @@ import (
 
 func TestReplyKind(t *testing.T) {
 	byType := map[string]reply{
-		"":                                   replyJSON,
-		"application/json":                   replyJSON,
-		"application/json; charset=utf-8":    replyJSON,
-		"Application/JSON;charset=UTF-8":     replyJSON,
-		"APPLICATION/JSON":                   replyJSON,
-		" application/json ":                 replyJSON,
-		"application/json; =":                replyJSON,
-		"application/json;":                  replyJSON,
-		"application/json; a=1; a=2":         replyJSON,
-		"text/event-stream":                  replyStream,
-		"Text/Event-Stream":                  replyStream,
-		"text/event-stream;charset=utf-8":    replyStream,
-		"text/event-stream; charset=":        replyStream,
-		"application/problem+json":           replyOther,
-		"application/vnd.api+json":           replyOther,
-		"application/json-rpc":               replyOther,
-		"application/jsonx":                  replyOther,
-		"text/event-streams":                 replyOther,
-		"text/html; charset=utf-8":           replyOther,
-		"text/plain":                         replyOther,
-		"application/octet-stream":           replyOther,
-		"json":                               replyOther,
-		";":                                  replyJSON, // as good as missing
-		"application/json, text/html":        replyOther,
-		"application /json":                  replyOther,
-		strings.Repeat("a", 1<<20):           replyOther,
-		"text/html; x=application/json":      replyOther,
-		"\x1b[31mapplication/json":           replyOther,
-		"application/json; q=\"unterminated": replyJSON,
+		"":                                    replyJSON,
+		"application/json":                    replyJSON,
+		"application/json; charset=utf-8":     replyJSON,
+		"Application/JSON;charset=UTF-8":      replyJSON,
+		"APPLICATION/JSON":                    replyJSON,
+		" application/json ":                  replyJSON,
+		"application/json; =":                 replyJSON,
+		"application/json;":                   replyJSON,
+		"application/json; a=1; a=2":          replyJSON,
+		"text/event-stream":                   replyStream,
+		"Text/Event-Stream":                   replyStream,
+		"text/event-stream;charset=utf-8":     replyStream,
+		"text/event-stream; charset=":         replyStream,
+		"application/problem+json":            replyOther,
+		"application/vnd.api+json":            replyOther,
+		"application/json-rpc":                replyOther,
+		"application/jsonx":                   replyOther,
+		"text/event-streams":                  replyOther,
+		"text/html; charset=utf-8":            replyOther,
+		"text/plain":                          replyOther,
+		"application/octet-stream":            replyOther,
+		"json":                                replyOther,
+		";":                                   replyJSON, // as good as missing
+		"application/json, text/html":         replyOther,
+		"application/json, application/json":  replyJSON,
+		"text/event-stream,text/event-stream": replyStream,
+		"application /json":                   replyOther,
+		strings.Repeat("a", 1<<20):            replyOther,
+		"text/html; x=application/json":       replyOther,
+		"\x1b[31mapplication/json":            replyOther,
+		"application/json; q=\"unterminated":  replyJSON,
 	}
 	for status := range 1000 {
 		for contentType, want := range byType {
 			switch {
 			case status/100 != 2:
 				want = replyRefused
+			case status != 200 && status != 204 && want == replyStream:
 			case status != 200 && status != 201 && status != 203:
 				want = replyEmpty
 			}
@@ -197,7 +200,9 @@ func TestReplyOfSuccess(t *testing.T) {
 		{"answer without id", `{"jsonrpc":"2.0","result":{}}`, &ProtocolError{}},
 		{"notification", `{"jsonrpc":"2.0","method":"m"}`, &ProtocolError{}},
 		{"request", `{"jsonrpc":"2.0","id":1,"method":"m"}`, &ProtocolError{}},
-		{"batch", "[" + answer + "]", &ProtocolError{}},
+		{"batch of one", "[" + answer + "]", nil},
+		{"batch", "[" + answer + ",1]", &ProtocolError{}},
+		{"byte order mark", "\ufeff" + answer, nil},
 		{"two messages", answer + answer, &ProtocolError{}},
 		{"junk behind", answer + "x", &ProtocolError{}},
 		{"cut JSON", answer[:20], &ProtocolError{}},

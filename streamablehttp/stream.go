@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -57,10 +58,21 @@ func fitsHeader(id []byte) bool {
 // readerPool holds stream readers without a source. Nothing in it belongs to a call.
 var readerPool = sync.Pool{New: func() any { return sse.NewReader(nil, 0) }}
 
-// messages reads the messages of a stream, each at most maxEvent bytes, until take reports the last
+// sink takes what comes on a stream.
+type sink interface {
+	// event is called for each event with data. An error ends the reading.
+	event(name []byte) error
+	// take gets the data of a message, which it must not keep, and reports whether it is the last.
+	take(data []byte) (last bool, err error)
+	// rest gets what the end of the stream cut short: data of an event, or a body that is no event
+	// stream. It reports whether that is the last message.
+	rest(data []byte) (last bool, err error)
+}
+
+// messages reads the messages of a stream, each at most maxEvent bytes, until to reports the last
 // one or an error, or the stream ends. It returns nil after the last message, io.EOF at the end of
-// the stream. It calls event for each event with data; an error of it ends the reading. Take must not keep data.
-func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event func(name []byte) error, take func(data []byte) (last bool, err error)) error {
+// the stream.
+func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, to sink) error {
 	body, err := c.decoded(resp)
 	if err != nil {
 		return err
@@ -78,19 +90,29 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event
 			if errors.As(err, &tooLarge) {
 				return &LimitError{What: "event bytes", Limit: int64(tooLarge.Limit)}
 			}
+			if err != io.EOF && err != io.ErrUnexpectedEOF { // not an end of the server's
+				return err
+			}
+			data, raw := r.Rest()
+			if data == nil {
+				data = raw
+			}
+			if last, ended := to.rest(data); last || ended != nil {
+				return ended
+			}
 			return err
 		}
 		cursor.take(&ev)
 		if len(ev.Data) == 0 {
 			continue // heartbeats and IDs do not show that the server works on the request
 		}
-		if err := event(ev.Name); err != nil {
+		if err := to.event(ev.Name); err != nil {
 			return err
 		}
 		if ev.Name != nil && string(ev.Name) != "message" {
 			continue
 		}
-		last, err := take(ev.Data)
+		last, err := to.take(ev.Data)
 		if last || err != nil {
 			return err
 		}
@@ -100,7 +122,8 @@ func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event
 // readAnswerStream reads the stream of a POST, and the streams that resume it, until the answer.
 func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) error {
 	for {
-		err := x.conn.messages(resp, &x.cursor, x.limits.event(), x.event, x.take(resp))
+		x.resp = resp
+		err := x.conn.messages(resp, &x.cursor, x.limits.event(), x)
 		if err == nil || !isBroken(err) {
 			x.leave(resp, err)
 			return unwrap(err)
@@ -108,6 +131,9 @@ func (x *exchange) readAnswerStream(ctx context.Context, resp *http.Response) er
 		x.conn.discard(resp)
 		lost := noAnswer(ctx, err)
 		if _, resumable := x.cursor.ID(); !resumable || x.session.modern || ctx.Err() != nil {
+			if err == io.EOF && x.foreign != nil {
+				return x.foreign
+			}
 			return lost
 		}
 		if resp, err = x.resume(ctx, lost); err != nil {
@@ -175,18 +201,88 @@ func unwrap(err error) error {
 	return err
 }
 
-// take returns the function that handles the messages of an answer stream.
-func (x *exchange) take(resp *http.Response) func([]byte) (bool, error) {
-	return func(data []byte) (bool, error) {
-		var msg jsonrpc.Message
-		if err := msg.Decode(data, x.recv); err != nil {
-			return false, x.conn.undecodable("event is not a valid JSON-RPC message", resp, data, err)
-		}
-		if msg.IsResponse() {
-			return true, x.verdict(&msg, data, resp)
-		}
-		return false, x.deliver(&msg)
+// take handles a message of an answer stream, or a batch of them.
+func (x *exchange) take(data []byte) (last bool, err error) {
+	data = x.single(data)
+	if !x.isBatch(data) {
+		return x.takeOne(data)
 	}
+	bad := jsonrpc.Each(data, func(message []byte) bool {
+		last, err = x.takeOne(message)
+		return !last && err == nil
+	})
+	if bad != nil && !last && err == nil {
+		err = x.conn.undecodable("event is not a valid JSON-RPC batch", x.resp, data, bad)
+	}
+	return last, err
+}
+
+// takeOne handles one message. Some servers send heartbeats that are no messages, or answers to
+// other requests, on the stream of a request: both are passed over, and the end of the stream
+// decides.
+func (x *exchange) takeOne(data []byte) (bool, error) {
+	var msg jsonrpc.Message
+	if err := msg.Decode(data, x.recv); err != nil {
+		if isNoise(data, err) {
+			x.conn.log.Info("passed over an event that is not a JSON-RPC message", "error", err)
+			return false, nil
+		}
+		return false, x.conn.undecodable("event is not a valid JSON-RPC message", x.resp, data, err)
+	}
+	switch {
+	case !msg.IsResponse():
+		return false, x.deliver(&msg)
+	case isNull(msg.ID) || msg.IDIs(x.id):
+		return true, x.verdict(&msg, data, x.resp)
+	}
+	x.foreign = x.verdict(&msg, data, x.resp)
+	x.conn.log.Info("passed over the answer to another request")
+	return false, nil
+}
+
+// rest takes the answer from what the end of the stream cut short, if it is whole: the standard
+// discards an event without its blank line, but servers forget that line, and some label JSON as an
+// event stream. Anything else was cut.
+func (x *exchange) rest(data []byte) (bool, error) {
+	if len(data) == 0 {
+		return false, nil
+	}
+	data = x.single(jsonrpc.Trim(data))
+	var msg jsonrpc.Message
+	if msg.Decode(data, nil) != nil || !msg.IsResponse() || !msg.IDIs(x.id) {
+		return false, nil
+	}
+	if err := x.event(nil); err != nil {
+		return false, err
+	}
+	return x.takeOne(data)
+}
+
+// single unwraps a batch of one message, which some servers of all legacy revisions send.
+func (x *exchange) single(data []byte) []byte {
+	if x.session.modern {
+		return data
+	}
+	return jsonrpc.Only(data)
+}
+
+// isBatch reports whether data is a batch that the revision allows: one without a version header,
+// 2025-03-26 or 2024-11-05.
+func (x *exchange) isBatch(data []byte) bool {
+	return !x.session.modern && x.session.version == "" && jsonrpc.IsBatch(data)
+}
+
+// isNoise reports whether data, for which decoding gave err, is certainly no message: text that is
+// no JSON object, or JSON without any member of a message. Damaged JSON may have been the answer.
+func isNoise(data []byte, err error) bool {
+	for _, member := range []string{`"jsonrpc"`, `"result"`, `"error"`, `"method"`} {
+		if bytes.Contains(data, []byte(member)) {
+			return false
+		}
+	}
+	var envelope *jsonrpc.EnvelopeError
+	data = jsonrpc.Trim(data)
+	return errors.As(err, &envelope) || len(data) == 0 || data[0] != '{' && data[0] != '['
 }
 
 // deliver passes a message other than the answer to the receiver.

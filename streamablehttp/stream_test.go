@@ -123,21 +123,35 @@ func TestErrorWithoutIDOnResumedStream(t *testing.T) {
 
 func TestViolationOnStream(t *testing.T) {
 	for name, event := range map[string]string{
-		"answer to another request": strings.Replace(answerEvent, `:1,`, `:2,`, 1),
-		"answer of a string":        strings.Replace(answerEvent, `:1,`, `:"x",`, 1),
-		"answer without id":         `data: {"jsonrpc":"2.0","result":{}}` + "\n\n",
-		"error of another request":  `data: {"jsonrpc":"2.0","id":2,"error":{"code":1,"message":""}}` + "\n\n",
-		"batch":                     "data: [" + answer + "]\n\n",
-		"no JSON":                   "data: hello\n\n",
-		"cut JSON":                  "data: {\"jsonrpc\":\n\n" + answerEvent,
-		"two in one event":          "data: " + answer + "\ndata: " + answer + "\n\n",
-		"web page":                  "data: <html>\x1b[2J\n\n",
+		"answer without id": `data: {"jsonrpc":"2.0","result":{}}` + "\n\n",
+		"cut JSON":          "data: {\"jsonrpc\":\n\n" + answerEvent,
+		"two in one event":  "data: " + answer + "\ndata: " + answer + "\n\n",
 	} {
 		body := &trackedBody{Reader: strings.NewReader("id: 7\n\n" + event + answerEvent)}
 		_, err := callOnce(t, always(func() *http.Response { return respond(http.StatusOK, typeStream, body) }))
 		require.IsType(t, (*ProtocolError)(nil), err, name)
 		requireOneLine(t, err)
 		require.Positive(t, body.closed.Load(), name)
+	}
+}
+
+// What is certainly not the answer is passed over: the end of the stream decides.
+func TestPassedOverOnStream(t *testing.T) {
+	for name, event := range map[string]string{
+		"answer to another request": strings.Replace(answerEvent, `:1,`, `:2,`, 1),
+		"answer of a string":        strings.Replace(answerEvent, `:1,`, `:"x",`, 1),
+		"error of another request":  `data: {"jsonrpc":"2.0","id":2,"error":{"code":1,"message":""}}` + "\n\n",
+		"text":                      "data: ping\n\n",
+		"heartbeat object":          "data: {\"type\":\"ping\",\"id\":3}\n\n",
+		"web page":                  "data: <html>\x1b[2J\n\n",
+		"number":                    "data: 1\n\n",
+	} {
+		recv, err := callOnce(t, always(func() *http.Response { return stream(event + answerEvent) }))
+		require.NoError(t, err, name)
+		require.Equal(t, result, recv.result, name)
+		_, err = callOnce(t, always(func() *http.Response { return stream(event) }))
+		require.Error(t, err, name)
+		require.NotEqual(t, transport.NotSent, transport.StageOf(err), name)
 	}
 }
 
@@ -193,8 +207,9 @@ func TestStreamEndsWithoutTheAnswer(t *testing.T) {
 		{"id: 4\n\n" + notification, io.EOF, true, errNoAnswer},
 		{"id: 4\n\n", broken, true, broken},
 		{"id: 4\n", io.EOF, false, io.ErrUnexpectedEOF}, // the block is cut, so is its id
-		{"data: " + answer, io.EOF, false, io.ErrUnexpectedEOF},
-		{"data: " + answer + "\n", io.EOF, true, io.ErrUnexpectedEOF},
+		{"data: " + answer[:30], io.EOF, false, io.ErrUnexpectedEOF},
+		{"data: " + answer[:30] + "\n", io.EOF, true, io.ErrUnexpectedEOF},
+		{"data: " + answer, io.ErrUnexpectedEOF, false, io.ErrUnexpectedEOF}, // cut, not ended
 		{notification, broken, false, broken},
 		{notification, &transport.Error{Stage: transport.NotSent, Permanent: true, Err: broken}, false, broken},
 	} {
@@ -212,6 +227,64 @@ func TestStreamEndsWithoutTheAnswer(t *testing.T) {
 		require.ErrorIs(t, err, row.want, "%q", row.events)
 		require.Equal(t, 1, requests, "%q", row.events)
 	}
+}
+
+// Servers and gateways label replies wrongly, and forget the last line of a stream. A whole answer
+// with the ID of the request is the answer.
+func TestAnswerWithAWrongLabel(t *testing.T) {
+	pretty := "{\n \"jsonrpc\":\"2.0\",\n \"id\":1, \"result\":{\"ok\":true}}\n"
+	for name, resp := range map[string]*http.Response{
+		"last event without a blank line": stream("event: message\ndata: " + answer + "\n"),
+		"last event without a line end":   stream("data: " + answer),
+		"event of two lines":              stream(`data: {"jsonrpc":"2.0","id":1,` + "\n" + `data: "result":{"ok":true}}`),
+		"JSON as a stream":                stream(answer),
+		"pretty JSON as a stream":         stream("\ufeff" + pretty),
+		"a stream as JSON":                text(200, typeJSON, "event: message\ndata: "+answer+"\n\n"),
+		"a stream without a type":         text(200, "", ": hi\n\ndata: "+answer+"\n\n"),
+		"JSON as text":                    text(200, "text/plain; charset=utf-8", answer),
+		"JSON as HTML":                    text(200, "text/html", "\n"+pretty),
+		"a stream with 202":               text(202, typeStream, answerEvent),
+	} {
+		recv, err := callOnce(t, always(func() *http.Response { return resp }))
+		require.NoError(t, err, name)
+		require.JSONEq(t, result, recv.result, name)
+	}
+	other := strings.Replace(answer, `:1,`, `:2,`, 1)
+	for name, resp := range map[string]*http.Response{
+		"cut event":          stream("data: " + answer[:len(answer)-1]),
+		"another's":          stream("data: " + other),
+		"JSON of another":    stream(other),
+		"text of another":    text(200, "text/plain", other),
+		"other JSON as text": text(200, "text/plain", `{"error":"x"}`),
+		"a stream of others": text(200, typeJSON, "data: "+other+"\n\n"),
+	} {
+		_, err := callOnce(t, always(func() *http.Response { return resp }))
+		require.Error(t, err, name)
+		require.NotEqual(t, transport.NotSent, transport.StageOf(err), name)
+	}
+}
+
+// Batches are read in sessions without a version header, as 2025-03-26 demands.
+func TestBatchOfMessages(t *testing.T) {
+	batch := `[{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","id":9,"method":"b"},` + answer + `]`
+	for name, resp := range map[string]func() *http.Response{
+		"JSON":   func() *http.Response { return text(200, typeJSON, batch) },
+		"stream": func() *http.Response { return stream("data: " + batch + "\n\n") },
+	} {
+		c := newConn(t, always(resp))
+		recv := new(heard)
+		require.NoError(t, c.do(t.Context(), c.NewSession("", "session-1", false), recv), name)
+		require.Equal(t, result, recv.result)
+		require.Equal(t, []string{"notification a ", "request 9 b "}, recv.messages)
+		for _, s := range []*Session{c.legacy(), c.modern()} {
+			err := c.do(t.Context(), s, new(heard))
+			require.ErrorContains(t, err, "batch", name)
+		}
+	}
+	c := newConn(t, always(func() *http.Response { return stream("data: " + batch + "\n\n") }))
+	recv := new(heard)
+	require.Equal(t, io.EOF, c.Listen(t.Context(), c.NewSession("", "session-1", false), new(Cursor), recv, nil))
+	require.Equal(t, []string{"notification a ", "request 9 b "}, recv.messages)
 }
 
 // A result that cannot be decoded is a protocol error that previews the message.

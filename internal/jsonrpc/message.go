@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 )
 
 // Error is the error member of a response (JSON-RPC 2.0 section 5.1). It is in
@@ -44,6 +45,7 @@ const (
 	memberParams
 	memberResult
 	memberError
+	nullResult // not a member: the result is null
 )
 
 // memberOf knows the envelope's members by their exact name; 0 is any other.
@@ -74,7 +76,7 @@ var errResultLength = errors.New("jsonrpc: the decoder of the result gave an imp
 //
 // The error is a [*SyntaxError], a [*ShapeError], one that wraps [ErrDepth],
 // or an [*EnvelopeError]: for a batch, a jsonrpc member that is missing or not
-// "2.0", a member that is there twice, a result next to an error, a method
+// "2.0", a member that is there twice, a result other than null next to an error, a method
 // next to one of them, and for none of the three. Members of other names are
 // checked and ignored. After an error, m has what was read so far, for
 // diagnosis only.
@@ -97,6 +99,9 @@ func (m *Message) Decode(data []byte, dec ResultDecoder) error {
 			break
 		}
 		seen |= which
+		if which == memberResult && c.Kind() == Null {
+			seen |= nullResult
+		}
 		m.decodeMember(&c, which, dec)
 	}
 	c.End()
@@ -121,6 +126,9 @@ func (m *Message) decodeMember(c *Cursor, which member, dec ResultDecoder) {
 			c.wrongShape("number, string or null as id")
 		}
 	case memberMethod:
+		if c.TryNull() {
+			return
+		}
 		m.Method = internMethod(c.StringBytes())
 		if m.Method == "" {
 			c.Fail(&EnvelopeError{`its "method" is empty`})
@@ -176,9 +184,10 @@ func decodeError(c *Cursor) *Error {
 		}
 		switch string(key) {
 		case "code":
-			e.Code, coded = c.Int64(), true
+			e.decodeCode(c)
+			coded = true
 		case "message":
-			e.Message = c.String()
+			e.decodeMessage(c)
 		case "data":
 			e.Data = c.Raw()
 		default:
@@ -187,8 +196,47 @@ func decodeError(c *Cursor) *Error {
 	}
 }
 
+// decodeCode reads the code. A text, or a number that is no integer, leaves 0, which proves nothing, and stays in the
+// message.
+func (e *Error) decodeCode(c *Cursor) {
+	kind := c.Kind()
+	if kind != Number && kind != String {
+		e.Code = c.Int64() // fails
+		return
+	}
+	raw := c.Skip()
+	if raw == nil {
+		return
+	}
+	if kind == Number {
+		if code, ok := parseInteger(raw); ok {
+			e.Code = code
+			return
+		}
+	}
+	e.Message += "(code " + string(raw[:min(len(raw), maxOddCode)]) + ") "
+}
+
+// maxOddCode bounds what is shown of a code that is no integer, in bytes.
+const maxOddCode = 64
+
+// decodeMessage reads the message. One that is no string is kept as its JSON.
+func (e *Error) decodeMessage(c *Cursor) {
+	switch c.Kind() {
+	case String:
+		e.Message += c.String()
+	case Null:
+		c.TryNull()
+	default:
+		e.Message += string(c.Skip())
+	}
+}
+
 // check tells whether the members that were there make a message.
 func (m *Message) check(seen member) error {
+	if seen&nullResult != 0 && m.Error != nil { // as JSON-RPC 1.0 has it
+		m.HasResult, m.Result, m.ResultErr = false, nil, nil
+	}
 	answers := m.HasResult || m.Error != nil
 	switch {
 	case seen&memberVersion == 0:
@@ -204,10 +252,13 @@ func (m *Message) check(seen member) error {
 }
 
 // IsRequest reports whether the peer asks for an answer.
-func (m *Message) IsRequest() bool { return m.Method != "" && m.ID != nil }
+func (m *Message) IsRequest() bool { return m.Method != "" && !m.IsNotification() }
 
-// IsNotification reports whether the peer tells something and wants no answer.
-func (m *Message) IsNotification() bool { return m.Method != "" && m.ID == nil }
+// IsNotification reports whether the peer tells something and wants no answer. Some servers give
+// notifications the ID null.
+func (m *Message) IsNotification() bool {
+	return m.Method != "" && (m.ID == nil || string(m.ID) == "null" && strings.HasPrefix(m.Method, "notifications/"))
+}
 
 // IsResponse reports whether the message is an answer: a result or an error.
 // Its ID may be absent or null if the peer could not tell what it answers.

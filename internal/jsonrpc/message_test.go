@@ -104,12 +104,11 @@ func refused() map[string]any {
 		`{"jsonrpc":"2.0","id":1,"error":null}`:  envelope,
 		`{"jsonrpc":"2.0","params":{}}`:          envelope,
 		`{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1}}`:           envelope,
-		`{"jsonrpc":"2.0","id":1,"result":null,"error":{"code":1}}`:         envelope,
 		`{"jsonrpc":"2.0","id":1,"result":{},"method":"x"}`:                 envelope,
 		`{"jsonrpc":"2.0","id":1,"error":{"code":1},"method":"x"}`:          envelope,
 		`{"jsonrpc":"2.0","method":""}`:                                     envelope,
 		`{"jsonrpc":"2.0","method":"","id":1,"result":{}}`:                  envelope,
-		`{"jsonrpc":"2.0","method":null}`:                                   shape,
+		`{"jsonrpc":"2.0","method":null}`:                                   envelope,
 		`{"jsonrpc":"2.0","method":1}`:                                      shape,
 		`{"jsonrpc":"2.0","id":true,"result":{}}`:                           shape,
 		`{"jsonrpc":"2.0","id":{},"result":{}}`:                             shape,
@@ -122,11 +121,6 @@ func refused() map[string]any {
 		`{"jsonrpc":"2.0","id":1,"result":{},"x":[}`:                        syntax,
 		`{"jsonrpc":"2.0","id":1,"error":1}`:                                shape,
 		`{"jsonrpc":"2.0","id":1,"error":[]}`:                               shape,
-		`{"jsonrpc":"2.0","id":1,"error":{"code":"1"}}`:                     shape,
-		`{"jsonrpc":"2.0","id":1,"error":{"code":1.5}}`:                     shape,
-		`{"jsonrpc":"2.0","id":1,"error":{"code":1e99}}`:                    shape,
-		`{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":{}}}`:          shape,
-		`{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":null}}`:        shape,
 		`{"jsonrpc":"2.0","id":1,"error":{"code":1,"data":}}`:               syntax,
 		`{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"result":{}}`:              envelope,
 		`{"jsonrpc":"2.0","id":1,"id":1,"result":{}}`:                       envelope,
@@ -226,10 +220,50 @@ func TestMessageKinds(t *testing.T) {
 // An error that is not an object with a code settles nothing: the outcome of the request is
 // unknown.
 func TestMalformedErrors(t *testing.T) {
-	for _, value := range []string{`{}`, `{"message":"it broke"}`, `"it broke"`, `{"code":"-32603"}`, `{"code":null}`, `7`, `[]`} {
+	for _, value := range []string{`{}`, `{"message":"it broke"}`, `"it broke"`, `{"code":null}`, `7`, `[]`} {
 		var m Message
 		require.Error(t, m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"error":`+value+`}`), nil), value)
 	}
+}
+
+// What some servers send besides the standard is unambiguous.
+func TestToleratedMessages(t *testing.T) {
+	for text, want := range map[string]Message{
+		`{"jsonrpc":"2.0","id":1,"method":null,"params":null,"error":null,"result":{}}`:   {ID: []byte("1"), HasResult: true, Result: []byte("{}")},
+		`{"jsonrpc":"2.0","id":1,"result":null,"error":{"code":-32000,"message":"boom"}}`: {ID: []byte("1"), Error: &Error{Code: -32000, Message: "boom"}},
+		`{"jsonrpc":"2.0","id":1,"error":{"code":4,"message":"boom"},"result":null}`:      {ID: []byte("1"), Error: &Error{Code: 4, Message: "boom"}},
+		`{"jsonrpc":"2.0","id":1,"error":{"code":4,"message":null}}`:                      {ID: []byte("1"), Error: &Error{Code: 4}},
+		`{"jsonrpc":"2.0","id":1,"error":{"code":4,"message":{"a":1}}}`:                   {ID: []byte("1"), Error: &Error{Code: 4, Message: `{"a":1}`}},
+		`{"jsonrpc":"2.0","id":1,"error":{"code":"-32022","message":"x"}}`:                {ID: []byte("1"), Error: &Error{Message: `(code "-32022") x`}},
+		`{"jsonrpc":"2.0","id":1,"error":{"code":1e99,"message":"x"}}`:                    {ID: []byte("1"), Error: &Error{Message: `(code 1e99) x`}},
+	} {
+		var m Message
+		require.NoError(t, m.Decode([]byte(text), nil), text)
+		require.Equal(t, want, m, text)
+	}
+	for text, want := range map[string]string{
+		`{"jsonrpc":"2.0","id":null,"method":"notifications/message"}`: "false true",
+		`{"jsonrpc":"2.0","id":null,"method":"ping"}`:                  "true false",
+		`{"jsonrpc":"2.0","id":1,"method":"notifications/message"}`:    "true false",
+	} {
+		var m Message
+		require.NoError(t, m.Decode([]byte(text), nil), text)
+		require.Equal(t, want, fmt.Sprint(m.IsRequest(), m.IsNotification()), text)
+	}
+}
+
+func TestBatch(t *testing.T) {
+	for text, want := range map[string]string{
+		`[{"a":1}]`: `{"a":1}`, "\ufeff [ 7 ] ": "7", `[1,2]`: `[1,2]`, `[]`: `[]`, `[1`: `[1`, `[1] x`: `[1] x`, `{}`: `{}`,
+	} {
+		require.Equal(t, want, string(Only([]byte(text))), text)
+	}
+	var seen []string
+	each := func(m []byte) bool { seen = append(seen, string(m)); return string(m) != "3" }
+	require.NoError(t, Each([]byte(` [1, 2,3,4 garbage`), each), "f ended it")
+	require.Equal(t, []string{"1", "2", "3"}, seen)
+	require.Error(t, Each([]byte(`[1,`), each))
+	require.Error(t, Each([]byte(`{}`), each))
 }
 
 func TestIDIs(t *testing.T) {

@@ -179,14 +179,23 @@ func (s *Server) initialize(w http.ResponseWriter, r *http.Request, m *Message) 
 	}, nil)
 }
 
+// told notes that the client of a session has sent notifications/initialized.
+func (s *Server) told(r *http.Request) {
+	s.mu.Lock()
+	sess := s.sessions[r.Header.Get("Mcp-Session-Id")]
+	s.mu.Unlock()
+	if sess != nil {
+		sess.mu.Lock()
+		sess.initialized = true
+		sess.mu.Unlock()
+	}
+}
+
 // notified handles a notification.
 func (s *Server) notified(sess *session, m *Message) {
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
-	switch m.Method {
-	case "notifications/initialized":
-		sess.initialized = true
-	case "notifications/cancelled":
+	if m.Method == "notifications/cancelled" {
 		var params struct {
 			RequestID json.RawMessage `json:"requestId"`
 		}

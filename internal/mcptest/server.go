@@ -170,6 +170,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	rec := s.record(r, body, m)
+	if m != nil && m.Method == "notifications/initialized" {
+		s.told(r) // whatever becomes of it: a client goes on if it is refused
+	}
 	if !s.pass(r.Context(), rec) {
 		return
 	}

@@ -77,7 +77,7 @@ func (s *scan) schema(cur *jsonrpc.Cursor, path []string, reachable bool) {
 		case isData(string(key)):
 			cur.Skip()
 		default:
-			s.elsewhere(cur)
+			s.forbidden(cur, namesSchemas(string(key)))
 		}
 	}
 	if annotated && cur.Err() == nil {
@@ -95,29 +95,43 @@ func (s *scan) properties(cur *jsonrpc.Cursor, path []string) {
 
 // elsewhere reads a value that must not hold an annotation: below "items", "anyOf", "$defs" and the
 // like.
-func (s *scan) elsewhere(cur *jsonrpc.Cursor) {
+func (s *scan) elsewhere(cur *jsonrpc.Cursor) { s.forbidden(cur, false) }
+
+// forbidden is elsewhere for a value that may be a map of schemas by name: its names are not keywords.
+func (s *scan) forbidden(cur *jsonrpc.Cursor, named bool) {
 	switch cur.Kind() {
 	case jsonrpc.Object:
 		cur.EnterObject()
 		for key, ok := cur.NextKey(); ok; key, ok = cur.NextKey() {
-			if string(key) == annotation && cur.Kind() == jsonrpc.String {
+			switch {
+			case named:
+				s.forbidden(cur, false)
+			case string(key) == annotation && cur.Kind() == jsonrpc.String:
 				cur.Fail(errUnreachable)
 				return
-			}
-			if isData(string(key)) {
+			case isData(string(key)):
 				cur.Skip()
-				continue
+			default:
+				s.forbidden(cur, namesSchemas(string(key)))
 			}
-			s.elsewhere(cur)
 		}
 	case jsonrpc.Array:
 		cur.EnterArray()
 		for cur.NextElement() {
-			s.elsewhere(cur)
+			s.forbidden(cur, false)
 		}
 	default:
 		cur.Skip()
 	}
+}
+
+// namesSchemas reports whether a schema keyword holds schemas by name.
+func namesSchemas(keyword string) bool {
+	switch keyword {
+	case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas":
+		return true
+	}
+	return false
 }
 
 // isData reports whether a schema keyword holds values, in which the annotation's name has no

@@ -14,17 +14,21 @@ func TestParams(t *testing.T) {
 		want   []Param
 		bad    string
 	}{
-		"none":       {`{"properties":{"a":{"type":"string"}}}`, nil, ""},
-		"one":        {`{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}`, []Param{{[]string{"a"}, "A"}}, ""},
-		"nested":     {`{"properties":{"a":{"properties":{"b":{"type":"integer","x-mcp-header":"B"}}}}}`, []Param{{[]string{"a", "b"}, "B"}}, ""},
-		"in data":    {`{"properties":{"a":{"default":{"x-mcp-header":"A"}}}}`, nil, ""},
-		"root":       {`{"type":"string","x-mcp-header":"A"}`, nil, "reachable"},
-		"items":      {`{"items":{"type":"string","x-mcp-header":"A"}}`, nil, "reachable"},
-		"not text":   {`{"properties":{"a":{"type":"string","x-mcp-header":1}}}`, nil, "expected a string"},
-		"no token":   {`{"properties":{"a":{"type":"string","x-mcp-header":"a b"}}}`, nil, "not an HTTP token"},
-		"other type": {`{"properties":{"a":{"type":"number","x-mcp-header":"A"}}}`, nil, `got type "number"`},
-		"twice":      {`{"properties":{"a":{"type":"string","x-mcp-header":"A"},"b":{"type":"string","x-mcp-header":"a"}}}`, nil, "duplicate"},
-		"cut":        {`{"properties":{"x-mcp-header"`, nil, "end"},
+		"none":                    {`{"properties":{"a":{"type":"string"}}}`, nil, ""},
+		"one":                     {`{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}`, []Param{{[]string{"a"}, "A"}}, ""},
+		"nested":                  {`{"properties":{"a":{"properties":{"b":{"type":"integer","x-mcp-header":"B"}}}}}`, []Param{{[]string{"a", "b"}, "B"}}, ""},
+		"in data":                 {`{"properties":{"a":{"default":{"x-mcp-header":"A"}}}}`, nil, ""},
+		"root":                    {`{"type":"string","x-mcp-header":"A"}`, nil, "reachable"},
+		"named default":           {`{"items":{"properties":{"default":{"type":"string","x-mcp-header":"A"}}}}`, nil, "reachable"},
+		"named enum":              {`{"$defs":{"enum":{"type":"string","x-mcp-header":"A"}}}`, nil, "reachable"},
+		"named as the annotation": {`{"items":{"properties":{"x-mcp-header":{"type":"string"}}}}`, nil, ""},
+		"in a default":            {`{"items":{"default":{"type":"string","x-mcp-header":"A"}}}`, nil, ""},
+		"items":                   {`{"items":{"type":"string","x-mcp-header":"A"}}`, nil, "reachable"},
+		"not text":                {`{"properties":{"a":{"type":"string","x-mcp-header":1}}}`, nil, "expected a string"},
+		"no token":                {`{"properties":{"a":{"type":"string","x-mcp-header":"a b"}}}`, nil, "not an HTTP token"},
+		"other type":              {`{"properties":{"a":{"type":"number","x-mcp-header":"A"}}}`, nil, `got type "number"`},
+		"twice":                   {`{"properties":{"a":{"type":"string","x-mcp-header":"A"},"b":{"type":"string","x-mcp-header":"a"}}}`, nil, "duplicate"},
+		"cut":                     {`{"properties":{"x-mcp-header"`, nil, "end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Params([]byte(test.schema))

@@ -150,6 +150,20 @@ func (r *Reader) Next() (Event, error) {
 	}
 }
 
+// Rest returns what the stream held of a block that its end cut short: the data of the event as far
+// as it came, and the raw bytes of the block. The standard discards both. It must be called after
+// an error of Next, once at most, and both are nil between blocks.
+func (r *Reader) Rest() (data, raw []byte) {
+	raw = r.buf[r.start:r.end]
+	if stop := r.end; r.pos < stop && r.buf[r.pos] != ':' {
+		r.block.field(r.buf[r.start:], r.pos-r.start, stop-r.start)
+	}
+	if r.block.hasData {
+		data = r.buf[r.start+r.block.dataFrom : r.start+r.block.dataTo]
+	}
+	return data, raw
+}
+
 // passIdle drops buf[from:pos], which said nothing, and the empty lines and comments
 // behind it. Exact repetitions are compared, not cut into lines: a stream of nothing
 // but those costs little more than reading it.

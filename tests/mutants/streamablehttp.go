@@ -54,10 +54,12 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "a cut counts as the end", file: "streamablehttp/stream.go",
-		old: `ctx.Err() != nil {
+		old: `				return x.foreign
+			}
 			return lost
 `,
-		new: `ctx.Err() != nil {
+		new: `				return x.foreign
+			}
 			return nil
 `,
 		test: "Cut|Resume",

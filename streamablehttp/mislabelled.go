@@ -1,0 +1,81 @@
+package streamablehttp
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+)
+
+// A whole answer with the ID of the request is the answer, whatever the content type says:
+// frameworks default to text/plain, and gateways relabel.
+
+// peekLimit bounds what is looked at to tell JSON from a web page, in bytes.
+const peekLimit = 64
+
+// body is a response body that is read through another reader.
+type body struct {
+	io.Reader
+	io.Closer
+}
+
+// readUnlabelled reads a reply of another content type, if it looks like JSON. If that is not the
+// answer, the content type is what is wrong.
+func (x *exchange) readUnlabelled(ctx context.Context, resp *http.Response) error {
+	c := x.conn
+	wrong := &ProtocolError{
+		Reason: fmt.Sprintf("unexpected content type %q of the reply", shown(c, resp, resp.Header.Get("Content-Type"), 128)),
+		Status: resp.StatusCode,
+	}
+	buffered := bufio.NewReaderSize(resp.Body, peekLimit)
+	watchdog := time.AfterFunc(errorBodyTime, func() { c.discard(resp) })
+	_, _ = buffered.Peek(1) // what comes first is enough
+	watchdog.Stop()
+	head, _ := buffered.Peek(min(buffered.Buffered(), peekLimit))
+	resp.Body = body{buffered, resp.Body}
+	if head = jsonrpc.Trim(head); len(head) == 0 || head[0] != '{' && head[0] != '[' {
+		wrong.Preview = c.preview(resp)
+		return wrong
+	}
+	err := x.readJSON(ctx, resp)
+	if e, ok := err.(*ProtocolError); ok && !e.Answers {
+		wrong.Preview = e.Preview
+		return wrong
+	}
+	return err
+}
+
+// resemblesStream reports whether a body that should be JSON is an event stream.
+func resemblesStream(text []byte) bool {
+	text = jsonrpc.Trim(text)
+	for _, field := range []string{"data:", "event:", "id:", "retry:", ":"} {
+		if bytes.HasPrefix(text, []byte(field)) {
+			return true
+		}
+	}
+	return false
+}
+
+// readEvents reads an event stream that came as JSON, and has been read to its end.
+func (x *exchange) readEvents(resp *http.Response, text []byte) error {
+	plain := *resp
+	plain.Header, plain.Body = http.Header{}, io.NopCloser(bytes.NewReader(text))
+	x.resp = resp
+	err := x.conn.messages(&plain, &x.cursor, x.limits.event(), x)
+	switch {
+	case err == nil || !isBroken(err):
+		return unwrap(err)
+	case x.foreign != nil:
+		return x.foreign
+	}
+	wrong := &ProtocolError{
+		Reason: "the reply is an event stream without an answer, sent as JSON", Status: resp.StatusCode,
+		Preview: shown(x.conn, resp, text, previewLimit),
+	}
+	return wrong
+}

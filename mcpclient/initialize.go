@@ -35,7 +35,7 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 	if err != nil {
 		return nil, invalid(methodInitialize, err)
 	}
-	var result mcp.InitializeResult
+	var result initializeResult
 	before := &sessionState{era: EraLegacy, http: s.conn.NewSession("", "", false)}
 	takeID := func(h http.Header) { sessions.add(onlyID(h.Get("Mcp-Session-Id"))) }
 	if err := s.handshake(ctx, before, greeting{method: methodInitialize, params: params, onHeader: takeID, tries: tries}, &result); err != nil {
@@ -52,7 +52,7 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 	}
 	state := &sessionState{
 		era: EraLegacy, version: agreed, proposed: version, http: s.conn.NewSession(wireVersion(agreed), sessionID, false),
-		server: result.ServerInfo, capabilities: result.Capabilities, instructions: result.Instructions,
+		server: result.ServerInfo.Implementation, capabilities: result.Capabilities.ServerCapabilities, instructions: string(result.Instructions),
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
 		err := fmt.Errorf("%w: proposed %s, the server answered %s", errNoCommonVersion, version, quoteAll([]string{agreed}))

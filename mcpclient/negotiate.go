@@ -139,27 +139,38 @@ func (s *Session) discover(ctx context.Context, version string, silence time.Dur
 		}
 		return nil, s.versionError(methodDiscover, fmt.Errorf("%w: the server speaks %s", errNoCommonVersion, quoteAll(result.SupportedVersions)))
 	}
-	state.capabilities, state.instructions, state.server = result.Capabilities, result.Instructions, result.server()
+	state.capabilities, state.server = result.Capabilities.ServerCapabilities, result.server()
+	state.instructions = string(result.Instructions)
 	return state, nil
 }
 
 // discoverResult is the result of server/discover. ServerInfo is in _meta; servers of pre-releases
 // have it at the top.
 type discoverResult struct {
-	SupportedVersions []string               `json:"supportedVersions"`
-	Capabilities      mcp.ServerCapabilities `json:"capabilities"`
-	Instructions      string                 `json:"instructions"`
-	ServerInfo        mcp.Implementation     `json:"serverInfo"`
-	Meta              struct {
-		ServerInfo *mcp.Implementation `json:"io.modelcontextprotocol/serverInfo"`
-	} `json:"_meta"`
+	SupportedVersions []string     `json:"supportedVersions"`
+	Capabilities      lenientCaps  `json:"capabilities"`
+	Instructions      lenientText  `json:"instructions"`
+	ServerInfo        lenientInfo  `json:"serverInfo"`
+	Meta              discoverMeta `json:"_meta"`
+}
+
+type discoverMeta struct{ info *lenientInfo }
+
+// UnmarshalJSON implements json.Unmarshaler. It does not fail.
+func (m *discoverMeta) UnmarshalJSON(data []byte) error {
+	var meta struct {
+		ServerInfo *lenientInfo `json:"io.modelcontextprotocol/serverInfo"`
+	}
+	_ = json.Unmarshal(data, &meta)
+	m.info = meta.ServerInfo
+	return nil
 }
 
 func (r *discoverResult) server() mcp.Implementation {
-	if r.Meta.ServerInfo != nil {
-		return *r.Meta.ServerInfo
+	if r.Meta.info != nil {
+		return r.Meta.info.Implementation
 	}
-	return r.ServerInfo
+	return r.ServerInfo.Implementation
 }
 
 // refusedVersion reports whether err says that the server does not speak the revision of the

@@ -129,9 +129,9 @@ func (r *Reader) state() json.RawMessage {
 	return r.Raw()
 }
 
-// Meta reads a _meta; null is nil. Its values stay raw.
+// Meta reads a _meta; what is no object is nil. Its values stay raw.
 func (r *Reader) Meta() *mcp.Meta {
-	if r.TryNull() {
+	if r.Other(jsonrpc.Object) {
 		return nil
 	}
 	m := &mcp.Meta{AdditionalFields: map[string]any{}}
@@ -147,9 +147,9 @@ func (r *Reader) Meta() *mcp.Meta {
 	return m
 }
 
-// rawMeta reads a _meta for fields that are bare maps in package mcp; null is nil.
+// rawMeta reads a _meta for fields that are bare maps in package mcp; what is no object is nil.
 func (r *Reader) rawMeta() map[string]any {
-	if r.TryNull() {
+	if r.Other(jsonrpc.Object) {
 		return nil
 	}
 	m := map[string]any{}
@@ -176,27 +176,29 @@ func (r *Reader) progressToken() mcp.ProgressToken {
 	}
 }
 
-// annotations reads the annotations of content and resources; null is nil.
+// annotations reads the annotations of content and resources; what is no object is nil.
 func (r *Reader) annotations() *mcp.Annotations {
-	if r.TryNull() {
+	if r.Other(jsonrpc.Object) {
 		return nil
 	}
 	a := &mcp.Annotations{}
 	for key := range r.Members() {
 		switch string(key) {
 		case "audience":
-			a.Audience = nil
+			if a.Audience = nil; r.Other(jsonrpc.Array) {
+				continue
+			}
 			for range r.Elements() {
 				a.Audience = append(a.Audience, r.role())
 			}
 		case "priority":
 			a.Priority = nil
-			if !r.TryNull() {
+			if !r.Other(jsonrpc.Number) {
 				v := r.Float64()
 				a.Priority = &v
 			}
 		case "lastModified":
-			a.LastModified = r.OptString()
+			a.LastModified = r.laxString()
 		default:
 			r.Skip()
 		}

@@ -87,9 +87,14 @@ func isInvalid(err error) bool {
 	return errors.As(err, &shape) || errors.Is(err, ErrNoName) || errors.Is(err, ErrNoURI)
 }
 
-// cursor reads a cursor. Null, which many servers send on the last page, is nil.
+// cursor reads a cursor. Null, which many servers send on the last page, is nil, and so is anything
+// that is no string or number.
 func (r *Reader) cursor() *string {
-	if r.TryNull() {
+	if r.Kind() == jsonrpc.Number {
+		s := string(r.Skip())
+		return &s
+	}
+	if r.Other(jsonrpc.String) {
 		return nil
 	}
 	s := r.String()
@@ -109,7 +114,7 @@ func (h *Cache) member(r *Reader, key []byte) bool {
 	case "ttlMs":
 		h.TTL, h.HasTTL = r.ttl()
 	case "cacheScope":
-		h.Scope = mcp.CacheScope(r.OptString())
+		h.Scope = mcp.CacheScope(r.laxString())
 	default:
 		return false
 	}
@@ -120,15 +125,9 @@ func (h *Cache) member(r *Reader, key []byte) bool {
 // trust a server.
 const MaxTTL = 365 * 24 * time.Hour
 
-// ttl reads a number of milliseconds of any size, or null.
+// ttl reads a number of milliseconds of any size. Anything else counts as absent.
 func (r *Reader) ttl() (ttl time.Duration, ok bool) {
-	switch r.Kind() {
-	case jsonrpc.Null:
-		r.TryNull()
-		return 0, false
-	case jsonrpc.Number:
-	default:
-		r.Float64() // fails
+	if r.Other(jsonrpc.Number) {
 		return 0, false
 	}
 	ms, _ := strconv.ParseFloat(string(r.Skip()), 64) // a number out of range is infinite and is clamped

@@ -14,7 +14,7 @@ func TestInvalidItemOffsets(t *testing.T) {
 	for _, tt := range []struct{ item, want string }{
 		{`7`, `7`},
 		{`{"name":5}`, `5`},
-		{`{"name":"a", "_meta": 1}`, `1}`},
+		{`{"name":"a", "icons": [1]}`, `1]`},
 		{`{"name":"a","_meta":{"b":1,"progressToken":null},"icons":[{"src":7}]}`, `7}`},
 	} {
 		page := decodeTools(t, `{"nextCursor":"c", "tools" : [{"name":"first"} , `+tt.item+` ] }`)

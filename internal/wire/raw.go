@@ -7,13 +7,14 @@ import (
 )
 
 // Empty decodes results that only report success, like those of ping and logging/setLevel. Some
-// servers send null.
+// servers send null or an array.
 type Empty struct{ Head }
 
 // Decode implements [Decoder].
 func (d *Empty) Decode(c *jsonrpc.Cursor) {
 	d.Head = Head{}
-	if c.TryNull() {
+	if c.Kind() != jsonrpc.Object {
+		c.Skip()
 		return
 	}
 	r := Reader{Cursor: *c}

@@ -153,6 +153,27 @@ func (r *Reader) inside(step string) {
 	d.Path = step + d.Path
 }
 
+// Other reports whether the next value is of another kind than an optional member should have, and
+// skips it then: a wrong type costs that member only.
+func (r *Reader) Other(kind jsonrpc.Kind) bool {
+	if found := r.Kind(); found == kind || found == jsonrpc.Invalid {
+		return false
+	}
+	r.Skip()
+	return true
+}
+
+// laxString reads an optional string; anything else is "".
+func (r *Reader) laxString() string {
+	if r.Other(jsonrpc.String) {
+		return ""
+	}
+	return r.String()
+}
+
+// laxBool reads an optional boolean; anything else is false.
+func (r *Reader) laxBool() bool { return !r.Other(jsonrpc.Bool) && r.Bool() }
+
 // OptString reads a string. Null, which many servers send for an absent member, is "".
 func (r *Reader) OptString() string {
 	if r.TryNull() {
@@ -173,9 +194,9 @@ func (r *Reader) OptInt() *int64 {
 	return &v
 }
 
-// optHint reads a boolean whose absence does not mean false; null is nil.
+// optHint reads a boolean whose absence does not mean false; anything else is nil.
 func (r *Reader) optHint() *bool {
-	if r.TryNull() {
+	if r.Other(jsonrpc.Bool) {
 		return nil
 	}
 	v := r.Bool()

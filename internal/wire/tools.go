@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -31,11 +32,11 @@ func (d *CallTool) read(r *Reader) {
 	for key := range r.Members() {
 		switch string(key) {
 		case "content":
-			d.Out.Content = r.Contents(false)
+			d.Out.Content = r.someContent()
 		case "structuredContent":
 			d.Out.RawStructuredContent = r.Raw()
 		case "isError":
-			d.Out.IsError = r.OptBool()
+			d.Out.IsError = r.isError()
 		default:
 			d.member(r, key)
 		}
@@ -43,6 +44,45 @@ func (d *CallTool) read(r *Reader) {
 	if d.Out.RawStructuredContent != nil {
 		d.Out.StructuredContent = d.Out.RawStructuredContent
 	}
+}
+
+// someContent reads the content of a result: a list, or, as some servers send it, one item or a text
+// alone.
+func (r *Reader) someContent() []mcp.Content {
+	switch r.Kind() {
+	case jsonrpc.Object:
+		return []mcp.Content{r.Content(false)}
+	case jsonrpc.String:
+		return []mcp.Content{mcp.TextContent{Type: mcp.ContentTypeText, Text: r.String()}}
+	default:
+		return r.Contents(false)
+	}
+}
+
+// isError reads an isError. Some servers send "true" or 1. What does not say which it is fails, so
+// that no failure passes for a success.
+func (r *Reader) isError() bool {
+	before := *r
+	switch r.Kind() {
+	case jsonrpc.String:
+		switch strings.ToLower(r.String()) {
+		case "true":
+			return true
+		case "false":
+			return false
+		}
+		*r = before
+	case jsonrpc.Number:
+		switch string(r.Skip()) {
+		case "1":
+			return true
+		case "0":
+			return false
+		}
+		*r = before
+	default:
+	}
+	return r.OptBool()
 }
 
 // Tool reads the definition of a tool in one pass. It returns the definition and its bytes; the
@@ -55,9 +95,9 @@ func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
 		case "name":
 			t.Name = r.OptString()
 		case "title":
-			t.Title = r.OptString()
+			t.Title = r.laxString()
 		case "description":
-			t.Description = r.OptString()
+			t.Description = r.laxString()
 		case "inputSchema":
 			input = r.part(&i)
 		case "outputSchema":
@@ -67,9 +107,11 @@ func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
 		case "execution":
 			t.Execution = r.toolExecution()
 		case "defer_loading":
-			t.DeferLoading = r.OptBool()
+			t.DeferLoading = r.laxBool()
 		case "icons":
-			t.Icons = r.icons()
+			if !r.Other(jsonrpc.Array) {
+				t.Icons = r.icons()
+			}
 		case "_meta":
 			i.meta = r.part(&i)
 		default:
@@ -87,15 +129,15 @@ func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
 	return t, raw
 }
 
-// toolAnnotations reads the hints about a tool; null is the zero value.
+// toolAnnotations reads the hints about a tool; what is no object is the zero value.
 func (r *Reader) toolAnnotations() (a mcp.ToolAnnotation) {
-	if r.TryNull() {
+	if r.Other(jsonrpc.Object) {
 		return a
 	}
 	for key := range r.Members() {
 		switch string(key) {
 		case "title":
-			a.Title = r.OptString()
+			a.Title = r.laxString()
 		case "readOnlyHint":
 			a.ReadOnlyHint = r.optHint()
 		case "destructiveHint":
@@ -111,15 +153,15 @@ func (r *Reader) toolAnnotations() (a mcp.ToolAnnotation) {
 	return a
 }
 
-// toolExecution reads how a tool may be run; null is nil.
+// toolExecution reads how a tool may be run; what is no object is nil.
 func (r *Reader) toolExecution() *mcp.ToolExecution {
-	if r.TryNull() {
+	if r.Other(jsonrpc.Object) {
 		return nil
 	}
 	e := &mcp.ToolExecution{}
 	for key := range r.Members() {
 		if string(key) == "taskSupport" {
-			e.TaskSupport = mcp.TaskSupport(r.OptString())
+			e.TaskSupport = mcp.TaskSupport(r.laxString())
 		} else {
 			r.Skip()
 		}

@@ -25,7 +25,7 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.reason }
 
-// codeInvalidRequest is for a request at the wrong time (JSON-RPC 2.0, section 5.1).
+// codeInvalidRequest answers a request that came at the wrong time (JSON-RPC 2.0, section 5.1).
 const codeInvalidRequest = -32600
 
 // errTooEarly refuses a request during the handshake: there is no session for a handler to use.
@@ -39,8 +39,8 @@ func badParams(err error) *refusal {
 	return &refusal{code: CodeInvalidParams, reason: strings.ToValidUTF8(text[:min(len(text), maxRefusal)], "")}
 }
 
-// prepare decodes a server request, of either era, and finds its handler. It keeps params. The
-// error is a *refusal.
+// prepare decodes a server request of either era and finds its handler. The returned answerer keeps
+// a reference to params. The error is a *refusal.
 func (s *Session) prepare(method string, params json.RawMessage, version string) (answerer, error) {
 	h := &s.opts.Handlers
 	switch {
@@ -83,9 +83,9 @@ var (
 	errNoReply = errors.New("the handler returned neither an answer nor an error")
 )
 
-// encodeElicitation encodes the result of an elicitation. Content that does not match the form is
-// not sent as accepted; only an accepted form has content (2026-07-28, "Elicitation", "Response
-// Actions").
+// encodeElicitation encodes the result of an elicitation. If the content does not match the form,
+// the result is sent as cancelled. Only an accepted form has content (2026-07-28, "Elicitation",
+// "Response Actions").
 func (s *Session) encodeElicitation(form *FormRequest, res *mcp.ElicitationResult, err error) (json.RawMessage, error) {
 	switch {
 	case errors.Is(err, ErrRejected):
@@ -118,7 +118,8 @@ func (s *Session) encodeElicitation(form *FormRequest, res *mcp.ElicitationResul
 	return json.Marshal(out)
 }
 
-// content validates and encodes what was entered into the form; nil means its default values.
+// content validates and encodes what the user entered into the form. nil stands for the default
+// values.
 func (r *FormRequest) content(filled any) (json.RawMessage, error) {
 	data, err := json.Marshal(filled)
 	if err != nil {
@@ -168,7 +169,7 @@ func (s *Session) askRoots(ctx context.Context) (json.RawMessage, error) {
 	return json.Marshal(map[string]any{"roots": append([]mcp.Root{}, roots...)})
 }
 
-// PanicError is the panic of a handler for server requests.
+// PanicError is the error of a server request whose handler panicked.
 type PanicError struct {
 	// Value is the value of the panic.
 	Value any
@@ -179,7 +180,7 @@ type PanicError struct {
 // Error shows the value.
 func (e *PanicError) Error() string { return fmt.Sprintf("a handler panicked: %v", e.Value) }
 
-// errGone is for a handler that called runtime.Goexit.
+// errGone is the error of a handler that called runtime.Goexit.
 var errGone = errors.New("the handler ended its goroutine")
 
 // handle runs a handler and delivers its answer or error, even if the handler panics or ends its

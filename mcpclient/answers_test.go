@@ -69,7 +69,7 @@ func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
 						time.Sleep(time.Minute)
 						require.Equal(t, 64+6*32, srv.Count("response"))
 					}
-					require.Equal(t, 1, strings.Count(log.String(), "too fast"), "%s", log.String())
+					require.Equal(t, 1, strings.Count(log.String(), "arrive too fast"), "%s", log.String())
 				})
 			})
 		}

@@ -11,11 +11,12 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// list is one of the server's lists: how to request and decode it.
+// list describes one of the server's lists: how to request and decode it.
 type list[T any] struct {
 	method string
 	items  wire.List[T]
-	// learn remembers items and returns those that may be used; nil keeps all.
+	// learn remembers the items of a page and returns the usable ones. Nil means that all are
+	// usable.
 	learn func(s *Session, items []T, modern bool) []T
 }
 
@@ -43,7 +44,7 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 	}
 	page := publicPage(d)
 	for _, item := range page.Invalid {
-		s.log.Warn("left out a list item that cannot be read", "method", l.method, "error", item.Err)
+		s.log.Warn("left out a list item that cannot be decoded", "method", l.method, "error", item.Err)
 	}
 	if l.learn != nil {
 		page.Items = l.learn(s, page.Items, c.state.modern())
@@ -52,7 +53,7 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 }
 
 // pages yields the pages of the list. It ends with an error if a page fails, if the server repeats
-// a cursor (the walk would never end), and at the limits of pages and items. Each range over it
+// a cursor (the list would never end), or at the limits of pages and items. Each range over it
 // starts at the first page.
 func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
@@ -83,7 +84,7 @@ func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption) iter
 				return
 			}
 			cursor = page.NextCursor
-			sum := sha256.Sum256([]byte(*cursor)) // a cursor may be long: only its digest is kept
+			sum := sha256.Sum256([]byte(*cursor)) // a cursor may be long, so only its digest is kept
 			if _, again := seen[sum]; again {
 				reason := l.method + " repeats a cursor"
 				yield(nil, l.failed(KindProtocol, &streamablehttp.ProtocolError{Reason: reason, Status: http.StatusOK}))
@@ -94,7 +95,7 @@ func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption) iter
 	}
 }
 
-// walk yields the items of all pages; see pages.
+// walk yields the items of all pages. Its errors are those of pages.
 func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range l.pages(ctx, s, opts) {
@@ -112,8 +113,8 @@ func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.
 	}
 }
 
-// all returns the items and the invalid items of all pages; see pages. There may be as many invalid
-// items as Limits.Items.
+// all returns the items and the invalid items of all pages. Its errors are those of pages. There
+// may be as many invalid items as Limits.Items.
 func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items []T, invalid []InvalidItem, err error) {
 	for page, err := range l.pages(ctx, s, opts) {
 		if err != nil {
@@ -127,12 +128,12 @@ func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items
 	return items, invalid, nil
 }
 
-// tooMany returns the error for a list over a limit.
+// tooMany returns the error for a list that exceeds a limit.
 func (l *list[T]) tooMany(what string, limit int) error {
 	return l.failed(KindLimit, &streamablehttp.LimitError{What: what, Limit: int64(limit)})
 }
 
-// failed returns the error for a list whose pages were all answered.
+// failed returns the error for a list all of whose requested pages arrived.
 func (l *list[T]) failed(kind Kind, err error) error {
 	return &Error{Kind: kind, Method: l.method, Stage: verdict.StageOf(err), Outcome: Answered, Tries: 1, Err: err, harmless: true}
 }

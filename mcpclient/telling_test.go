@@ -17,7 +17,7 @@ func TestNothingIsToldOfACallThatReturned(t *testing.T) {
 	c.progress = func(context.Context, Progress) { told++ }
 	for range 2 {
 		c.callbackSlot <- struct{}{}
-		c.tell(Progress{})
+		c.runCallback(Progress{})
 		c.closed.Store(true)
 	}
 	require.Equal(t, 1, told)

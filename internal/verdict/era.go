@@ -8,8 +8,8 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// RPCError returns the JSON-RPC error in err: the answer itself, or the body of a refusal; nil for
-// none.
+// RPCError returns the JSON-RPC error in err, nil if there is none. It is the answer itself or the
+// body of a refusal.
 func RPCError(err error) *streamablehttp.RPCError {
 	var (
 		rpc    *streamablehttp.RPCError
@@ -34,9 +34,9 @@ func ProvesModern(err error) bool {
 	return status.Status == http.StatusBadRequest || status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed
 }
 
-// SuggestsLegacy reports whether the error of a server/discover allows to try initialize. Outage
-// says that it may as well be an outage: then one try is enough, and its success proves nothing for
-// later.
+// SuggestsLegacy reports whether the error of a server/discover allows the client to try
+// initialize. outage says that the error may also come from an outage: the client should then send
+// initialize only once, and must not remember its success.
 func SuggestsLegacy(err error) (legacy, outage bool) {
 	var (
 		status   *streamablehttp.HTTPError
@@ -64,10 +64,10 @@ func statusSuggestsLegacy(status int, rpc *streamablehttp.RPCError) (legacy, out
 	case class == httpstatus.Denied, class == httpstatus.Limited, class == httpstatus.Unsettled, class == httpstatus.Redirect:
 		return false, false
 	}
-	return true, false // another 4xx, or an error in a 2xx: a server that does not know the method
+	return true, false // another 4xx, or an error in a 2xx, from a server that does not know the method
 }
 
-// modernCode reports whether a code is one of those that 2026-07-28 introduced.
+// modernCode reports whether 2026-07-28 introduced a code.
 func modernCode(code int64) bool {
 	return code == codeHeaderMismatch || code == codeMissingCapability || code == codeUnsupportedVersion
 }

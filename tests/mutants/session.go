@@ -92,7 +92,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a doubted session is replaced unasked", file: "mcpclient/recovery.go",
-		old:  `case found == pingAnswered, found == pingDenied && r.why == sessionDoubted:`,
+		old:  `case found == pingAnswered, found == pingDenied && r.why == sessionSuspected:`,
 		new:  `case false:`,
 		test: "TestVerdicts",
 	},

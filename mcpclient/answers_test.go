@@ -24,7 +24,7 @@ func flooded(method string, n int) mcptest.ToolFunc {
 		for range n {
 			c.Begin(method, nil)
 		}
-		c.Tell("notifications/n", nil)
+		c.Notify("notifications/n", nil)
 		return mcptest.Text("done"), nil
 	}
 }
@@ -58,7 +58,7 @@ func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
 							for range 500 {
 								srv.Begin(method, nil)
 							}
-							srv.Tell("notifications/n", nil)
+							srv.Notify("notifications/n", nil)
 						}
 						synctest.Wait()
 						require.Equal(t, []time.Duration{0}, told, "what comes behind the flood is not delayed")
@@ -84,9 +84,9 @@ func TestEachAnswerOfAPatientServerComes(t *testing.T) {
 				const n = 500
 				add(srv, "patient", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 					for range n {
-						ask := func() (*mcptest.Message, error) { return srv.Ask(method, nil) }
+						ask := func() (*mcptest.Message, error) { return srv.SendRequest(method, nil) }
 						if where == "call" {
-							ask = func() (*mcptest.Message, error) { return c.Ask(ctx, method, nil) }
+							ask = func() (*mcptest.Message, error) { return c.SendRequest(ctx, method, nil) }
 						}
 						if _, err := ask(); err != nil {
 							return nil, err

@@ -131,8 +131,8 @@ func (c *chaos) trouble(stop <-chan struct{}) {
 	well := func() { net.Refuse(false); net.Stall(false) }
 	troubles := []func(){
 		net.CutAll, net.ResetAll, net.SilenceAll, c.srv.LoseSessions, c.srv.LoseSessions, c.srv.EndSubscriptions, well, well,
-		func() { net.Refuse(true) }, func() { net.Stall(true) }, func() { c.srv.CutStanding(dice.IntN(2) == 0) },
-		func() { c.srv.Tell("notifications/tools/list_changed", nil) },
+		func() { net.Refuse(true) }, func() { net.Stall(true) }, func() { c.srv.CutSharedStreams(dice.IntN(2) == 0) },
+		func() { c.srv.Notify("notifications/tools/list_changed", nil) },
 	}
 	for {
 		select {

@@ -87,7 +87,7 @@ func eachAsk(t *testing.T, run mcptest.ToolFunc, test func(t *testing.T, srv *mc
 // answered asks, and then does what is left to do.
 func answered(then mcptest.ToolFunc) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-		_, pending, err := c.Question(ctx, "q", elicit, aForm)
+		_, pending, err := c.RequestInput(ctx, "q", elicit, aForm)
 		if err != nil || pending != nil {
 			return pending, err
 		}
@@ -342,7 +342,7 @@ func TestMootQuestionsStopNoClock(t *testing.T) {
 		call := begin(t.Context(), s, "never")
 		time.Sleep(7 * time.Minute) // of fake time
 		require.Empty(t, call)
-		srv.CancelAsk(id)
+		srv.CancelRequest(id)
 		got := <-call
 		require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindTimeout, "%v", got.err)
 		require.Equal(t, 12*time.Minute, got.at, "five minutes after the question was taken back")
@@ -360,7 +360,7 @@ func TestClocksStandStillForAllQuestions(t *testing.T) {
 			}}
 		}
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-			_, pending, err := c.Questions(ctx, many)
+			_, pending, err := c.RequestInputs(ctx, many)
 			if err != nil || pending != nil {
 				return pending, err
 			}

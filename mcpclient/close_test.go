@@ -227,7 +227,7 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 		})
 		require.NoError(t, err)
 		synctest.Wait()
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		start := time.Now()
 		require.Error(t, s.Close())
@@ -241,7 +241,7 @@ func TestHandlersContextEndsWithTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(ctx context.Context, _ *mcpclient.Session) { <-ctx.Done() }}})
 		synctest.Wait()
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		start := time.Now()
 		require.NoError(t, s.Close())

@@ -64,10 +64,10 @@ func TestListChangesAreDebounced(t *testing.T) {
 		const storm = 1600
 		for i := range storm {
 			for _, method := range changes {
-				srv.Tell(method, nil)
+				srv.Notify(method, nil)
 			}
 			if srv.Era == mcptest.Legacy {
-				srv.Tell("notifications/n", map[string]any{"i": i})
+				srv.Notify("notifications/n", map[string]any{"i": i})
 			}
 			time.Sleep(time.Millisecond) // of fake time
 		}
@@ -84,7 +84,7 @@ func TestListChangesAreDebounced(t *testing.T) {
 				require.Equal(t, []time.Duration{time.Duration(i) * time.Millisecond}, m.of(fmt.Sprintf(`notifications/n{"i":%d}`, i)))
 			}
 		}
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Len(t, m.of("tools"), 9, "after a while without changes, the handler runs at once again")
 	})
@@ -103,9 +103,9 @@ func TestChangeDuringItsHandlerRunsItAgain(t *testing.T) {
 			}
 			serve(t, srv, mcpclient.Options{Handlers: h})
 			synctest.Wait()
-			srv.Tell(toolsChanged, nil)
+			srv.Notify(toolsChanged, nil)
 			time.Sleep(takes / 2)
-			srv.Tell(toolsChanged, nil)
+			srv.Notify(toolsChanged, nil)
 			time.Sleep(5 * time.Second)
 			require.Equal(t, []time.Duration{0, max(takes, 250*time.Millisecond)}, m.of("tools"))
 		})
@@ -122,13 +122,13 @@ func TestDebouncedChangesTakeNoRoom(t *testing.T) {
 		synctest.Wait()
 		for range 2 {
 			for _, method := range changes {
-				srv.Tell(method, nil)
+				srv.Notify(method, nil)
 				synctest.Wait()
 			}
 		}
 		time.Sleep(time.Millisecond)
 		for i := range 3 {
-			srv.Tell("notifications/n", map[string]any{"i": i})
+			srv.Notify("notifications/n", map[string]any{"i": i})
 			synctest.Wait()
 			require.Equal(t, []time.Duration{time.Millisecond}, m.of(fmt.Sprintf(`notifications/n{"i":%d}`, i)))
 		}
@@ -147,7 +147,7 @@ func TestCloseDropsDebouncedChanges(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: m.handlers()})
 		synctest.Wait()
 		for range 2 {
-			srv.Tell(toolsChanged, nil)
+			srv.Notify(toolsChanged, nil)
 			synctest.Wait()
 		}
 		require.NoError(t, s.Close())
@@ -171,19 +171,19 @@ func TestQueueOverflowWithoutAMissedEventsHandler(t *testing.T) {
 			},
 		}})
 		synctest.Wait()
-		srv.Tell("notifications/n", nil)
+		srv.Notify("notifications/n", nil)
 		synctest.Wait() // its handler is busy with it
 		for range mcpclient.DefaultMaxNotifications + 100 {
-			srv.Tell("notifications/n", nil)
+			srv.Notify("notifications/n", nil)
 		}
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		close(block)
 		synctest.Wait()
 		require.EqualValues(t, 1+mcpclient.DefaultMaxNotifications, told.Load())
 		require.EqualValues(t, 1, changed.Load(), "a list change always finds room")
 		time.Sleep(debounce)
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.EqualValues(t, 2, changed.Load())
 		echoes(t, s)

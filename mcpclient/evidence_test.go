@@ -44,7 +44,7 @@ var watching = mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {}
 // on the call. After that no refusal makes the call be sent again, not even below the session.
 func TestTracesForbidEachReplay(t *testing.T) {
 	tell := func(params map[string]any) func(*mcptest.Server) {
-		return func(srv *mcptest.Server) { srv.Tell("notifications/progress", params) }
+		return func(srv *mcptest.Server) { srv.Notify("notifications/progress", params) }
 	}
 	progress := tell(map[string]any{"progressToken": 1, "progress": 1})
 	status := func(code int, header ...string) func(http.ResponseWriter) {
@@ -96,7 +96,7 @@ func TestTraceRightBeforeTheNextTry(t *testing.T) {
 		opts.HeaderHook = func(context.Context, http.Header) error {
 			if refused { // it fetches a token for the second try
 				refused = false
-				srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+				srv.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 				time.Sleep(time.Second)
 			}
 			return nil

@@ -110,7 +110,7 @@ func startRestaurant() (endpoint string, stop func()) {
 		{Name: "book", Run: book},
 		{Name: "free tables", Output: `{"type":"object","properties":{"free":{"type":"integer"}},"required":["free"]}`, Run: freeTables},
 		{Name: "cook", Run: func(context.Context, *mcptest.Call) (json.RawMessage, error) {
-			mcpServer.Tell("notifications/resources/updated", map[string]any{"uri": "menu://today"})
+			mcpServer.Notify("notifications/resources/updated", map[string]any{"uri": "menu://today"})
 			return mcptest.Text("done"), nil
 		}},
 	}

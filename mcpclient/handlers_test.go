@@ -28,8 +28,8 @@ func TestBlockedHandlerBlocksNoCall(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: h})
 		synctest.Wait()
 		for range 50 {
-			srv.Tell(toolsChanged, nil)
-			srv.Tell("notifications/prompts/list_changed", nil)
+			srv.Notify(toolsChanged, nil)
+			srv.Notify("notifications/prompts/list_changed", nil)
 			synctest.Wait()
 		}
 		for range 20 {
@@ -57,14 +57,14 @@ func TestQueueOverflowIsReportedAsMissedEvents(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: h, Limits: mcpclient.Limits{Notifications: 3}})
 		synctest.Wait()
 		for i := range 10 {
-			srv.Tell("notifications/n", map[string]any{"i": i})
+			srv.Notify("notifications/n", map[string]any{"i": i})
 			synctest.Wait()
 		}
 		echoes(t, s)
 		close(block)
 		synctest.Wait()
 		require.Equal(t, []string{`n {"i":0}`, `n {"i":1}`, `n {"i":2}`, `n {"i":3}`, "missed 6"}, d.take())
-		srv.Tell("notifications/n", map[string]any{"i": 10})
+		srv.Notify("notifications/n", map[string]any{"i": 10})
 		synctest.Wait()
 		require.Equal(t, []string{`n {"i":10}`}, d.take())
 	})
@@ -80,7 +80,7 @@ func TestSessionRestoredIsNeverDropped(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: h, Limits: mcpclient.Limits{Notifications: 2}})
 		synctest.Wait()
 		for range 10 {
-			srv.Tell("notifications/n", nil)
+			srv.Notify("notifications/n", nil)
 			synctest.Wait()
 		}
 		srv.LoseSessions()
@@ -104,7 +104,7 @@ func TestHandlerCallsTheSession(t *testing.T) {
 		}}})
 		ready <- s
 		synctest.Wait()
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"echo <nil>"}, d.take())
 	})
@@ -115,8 +115,8 @@ func TestNotificationsOnACallsStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		add(srv, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
-			c.Tell(toolsChanged, nil)
-			c.Tell("notifications/n", map[string]any{"x": 1})
+			c.Notify(toolsChanged, nil)
+			c.Notify("notifications/n", map[string]any{"x": 1})
 			return mcptest.Text("told"), nil
 		})
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
@@ -136,7 +136,7 @@ func TestProgressOfAnotherCall(t *testing.T) {
 				`{"progressToken":999,"progress":1}`, `{"progressToken":"x","progress":1}`, `{"progress":1}`, `{}`,
 				`{"progressToken":` + string(c.Meta["progressToken"]) + `,"progress":"x"}`,
 			} {
-				c.Tell("notifications/progress", json.RawMessage(params))
+				c.Notify("notifications/progress", json.RawMessage(params))
 			}
 			c.Raw("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n")
 			c.Progress(7, 8, "mine")
@@ -158,9 +158,9 @@ func TestServerRequests(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				ask := func(ctx context.Context, c *mcptest.Call, method string) (*mcptest.Message, error) {
 					if where == "call" {
-						return c.Ask(ctx, method, map[string]any{"x": 1})
+						return c.SendRequest(ctx, method, map[string]any{"x": 1})
 					}
-					return srv.Ask(method, map[string]any{"x": 1})
+					return srv.SendRequest(method, map[string]any{"x": 1})
 				}
 				add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 					pong, err := ask(ctx, c, "ping")
@@ -193,7 +193,7 @@ func TestModernServerMustNotSendRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, true})
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-			_, err := c.Ask(ctx, "ping", nil)
+			_, err := c.SendRequest(ctx, "ping", nil)
 			return nil, err
 		})
 		s := serve(t, srv, mcpclient.Options{})
@@ -238,9 +238,9 @@ func TestOddLogMessages(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "log", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
 			c.Raw("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n")
-			c.Tell("notifications/message", json.RawMessage(`[1]`))
-			c.Tell("notifications/message", json.RawMessage(`{"level":5,"data":1}`))
-			c.Tell("notifications/message", json.RawMessage(`{"level":"info","logger":null,"data":{"deep":[`+strings.Repeat("[", 50)+strings.Repeat("]", 50)+`]}}`))
+			c.Notify("notifications/message", json.RawMessage(`[1]`))
+			c.Notify("notifications/message", json.RawMessage(`{"level":5,"data":1}`))
+			c.Notify("notifications/message", json.RawMessage(`{"level":"info","logger":null,"data":{"deep":[`+strings.Repeat("[", 50)+strings.Repeat("]", 50)+`]}}`))
 			return mcptest.Text("logged"), nil
 		})
 		var d diary
@@ -269,8 +269,8 @@ func TestSlowProgressCallbackBlocksNoOtherStream(t *testing.T) {
 		block := make(chan struct{})
 		work := begin(t.Context(), s, "work", mcpclient.OnProgress(func(context.Context, mcpclient.Progress) { <-block }))
 		synctest.Wait()
-		srv.Tell("notifications/progress", map[string]any{"progressToken": <-token, "progress": 2})
-		srv.Tell(toolsChanged, nil)
+		srv.Notify("notifications/progress", map[string]any{"progressToken": <-token, "progress": 2})
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 		require.Empty(t, work, "its callback is still busy")

@@ -460,7 +460,7 @@ func TestAnswersStayWithTheirCall(t *testing.T) {
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 			var all []string
 			for round := range 3 { // what is no retry of its own call is a violation; see Questions
-				answer, pending, err := c.Question(ctx, fmt.Sprint("q", round), elicit, map[string]any{
+				answer, pending, err := c.RequestInput(ctx, fmt.Sprint("q", round), elicit, map[string]any{
 					"message": string(c.Arguments), "requestedSchema": aForm["requestedSchema"],
 				})
 				if err != nil || pending != nil {

@@ -140,7 +140,7 @@ func pass(d time.Duration) {
 // tell sends notifications, one after the other.
 func tell(srv *mcptest.Server, methods ...string) {
 	for _, method := range methods {
-		srv.Tell(method, nil)
+		srv.Notify(method, nil)
 		synctest.Wait()
 	}
 }
@@ -148,7 +148,7 @@ func tell(srv *mcptest.Server, methods ...string) {
 // update sends updates of resources.
 func update(srv *mcptest.Server, uris ...string) {
 	for _, uri := range uris {
-		srv.Tell(resourceUpdated, map[string]any{"uri": uri})
+		srv.Notify(resourceUpdated, map[string]any{"uri": uri})
 		synctest.Wait()
 	}
 }
@@ -314,8 +314,8 @@ func TestListenToParts(t *testing.T) {
 		update(srv, "file:///ab", "file:///a.txt", "file:///a%2Fx")
 		update(srv, parts...)
 		require.Equal(t, parts, d.take())
-		srv.Tell(resourceUpdated, map[string]any{"uri": 7})
-		srv.Tell(resourceUpdated, nil)
+		srv.Notify(resourceUpdated, map[string]any{"uri": 7})
+		srv.Notify(resourceUpdated, nil)
 		synctest.Wait()
 		require.Empty(t, d.take())
 		require.NoError(t, l.Err())
@@ -364,7 +364,7 @@ func TestListensBesideEachOther(t *testing.T) {
 		if srv.Era == mcptest.Modern {
 			require.Equal(t, 6, srv.Count(listenMethod))
 			if !sharesLink() {
-				require.Equal(t, 1, srv.Standing(), "the handlers' stream")
+				require.Equal(t, 1, srv.SubscriptionCount(), "the handlers' stream")
 			}
 			return
 		}
@@ -405,7 +405,7 @@ func TestReopeningDisturbsNoCall(t *testing.T) {
 			srv.Hang(r)
 			return true
 		}))
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		for range 10 {
 			pass(20 * time.Second)
 			echoes(t, s)

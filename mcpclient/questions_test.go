@@ -40,7 +40,7 @@ var (
 // as its text.
 func asking(method string, params any) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-		answer, pending, err := c.Question(ctx, "q", method, params)
+		answer, pending, err := c.RequestInput(ctx, "q", method, params)
 		if err != nil || pending != nil {
 			return pending, err
 		}
@@ -171,7 +171,7 @@ func TestHandlerThatNeverReturns(t *testing.T) {
 		res, err := s.CallTool(t.Context(), "roots", nil)
 		require.NoError(t, err)
 		require.JSONEq(t, `{"roots":[]}`, text(t, res))
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 		require.Empty(t, call)
@@ -245,7 +245,7 @@ func TestSixteenPeopleAreAskedAtOnce(t *testing.T) {
 				}
 				add(srv, "ask", asking(elicit, aForm))
 				add(srv, "ask many", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-					answers, pending, err := c.Questions(ctx, many)
+					answers, pending, err := c.RequestInputs(ctx, many)
 					if err != nil || pending != nil {
 						return pending, err
 					}
@@ -278,7 +278,7 @@ func TestPingWhileSixteenThink(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		add(srv, "ask", asking(elicit, aForm))
 		add(srv, "ping", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-			pong, err := c.Ask(ctx, "ping", nil)
+			pong, err := c.SendRequest(ctx, "ping", nil)
 			if err != nil {
 				return nil, err
 			}
@@ -295,10 +295,10 @@ func TestPingWhileSixteenThink(t *testing.T) {
 		asked, busy, _ := p.counts()
 		require.Equal(t, []int{16, 16}, []int{asked, busy})
 		start := time.Now()
-		pong, err := srv.Ask("ping", nil)
+		pong, err := srv.SendRequest("ping", nil)
 		require.NoError(t, err)
 		require.Equal(t, "{}", string(pong.Result))
-		no, err := srv.Ask(listRoots, nil)
+		no, err := srv.SendRequest(listRoots, nil)
 		require.NoError(t, err)
 		require.EqualValues(t, mcpclient.CodeMethodNotFound, no.Error.Code)
 		res, err := s.CallTool(t.Context(), "ping", nil)
@@ -356,11 +356,11 @@ type waitingQuestion struct {
 
 // mootness are the ways in which a server request ends.
 var mootness = map[string]func(t *testing.T, x *waitingQuestion){
-	"taken back":         func(_ *testing.T, x *waitingQuestion) { x.ask.CancelAsk(x.id) },
+	"taken back":         func(_ *testing.T, x *waitingQuestion) { x.ask.CancelRequest(x.id) },
 	"answered without":   func(_ *testing.T, x *waitingQuestion) { close(x.finish) },
 	"cancelled":          func(_ *testing.T, x *waitingQuestion) { x.cancel() },
 	"closed":             func(t *testing.T, x *waitingQuestion) { t.Helper(); require.NoError(t, x.s.Close()) },
-	"standing, back":     func(_ *testing.T, x *waitingQuestion) { x.srv.CancelAsk(x.id) },
+	"standing, back":     func(_ *testing.T, x *waitingQuestion) { x.srv.CancelRequest(x.id) },
 	"standing, closed":   func(t *testing.T, x *waitingQuestion) { t.Helper(); require.NoError(t, x.s.Close()) },
 	"standing, recovery": func(t *testing.T, x *waitingQuestion) { t.Helper(); x.srv.LoseSessions(); echoes(t, x.s) },
 }
@@ -431,7 +431,7 @@ func TestTakenBackInALaterSession(t *testing.T) {
 		synctest.Wait()
 		id, _ := srv.Begin(elicit, aForm)
 		<-asked
-		srv.CancelAsk(id)
+		srv.CancelRequest(id)
 		start := time.Now()
 		<-asked
 		require.Zero(t, time.Since(start))

@@ -380,7 +380,7 @@ func TestRecoveryRestoresAndTells(t *testing.T) {
 		require.Equal(t, 1, srv.Count("logging/setLevel"))
 		require.Equal(t, 1, srv.Count("GET"), "the standing stream follows")
 		require.Equal(t, "session-2", srv.Requests("GET")[0].Session)
-		srv.Tell("notifications/tools/list_changed", nil)
+		srv.Notify("notifications/tools/list_changed", nil)
 		synctest.Wait()
 		require.Equal(t, []string{"restored legacy 2025-11-25", "tools"}, told)
 	})

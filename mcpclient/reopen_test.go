@@ -29,7 +29,7 @@ func TestListenBringsTheStreamBackForHandlers(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			return true
 		}))
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Hour)
 		asked := srv.Count(streamMethod(srv))
 		srv.SetIntercept(nil)
@@ -57,7 +57,7 @@ func TestReopeningWaitsForRetryAfter(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
 		}))
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Hour)
 		require.Len(t, at, 2)
 		require.Equal(t, 50*time.Second, at[1].Sub(at[0]))
@@ -97,7 +97,7 @@ func TestListenOutlivesAnUpgrade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, now := newServer(mode{mcptest.Legacy, true}), newServer(mode{mcptest.Modern, true})
 		add(now, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
-			c.Tell(toolsChanged, nil)
+			c.Notify(toolsChanged, nil)
 			return mcptest.Text("told"), nil
 		})
 		before, after := old.InMemory(t), now.InMemory(t)
@@ -148,7 +148,7 @@ func TestAuthorizationWakesTheSharedStream(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Auth: gate, Handlers: d.handlers()})
 		synctest.Wait()
 		wants.Store("token", "second")
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(10 * time.Minute)
 		require.Zero(t, gate.count())
 		echoes(t, s)

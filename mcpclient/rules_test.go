@@ -160,7 +160,7 @@ func TestMessagesStayOutOfTheLog(t *testing.T) {
 				eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 					params := jsonRaw(`{"maxTokens":9,"systemPrompt":"` + asked + `","messages":[{"role":"user","content":` + content + `}]}`)
 					add(srv, "doctor", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-						_, pending, err := c.Question(ctx, "k", "sampling/createMessage", params)
+						_, pending, err := c.RequestInput(ctx, "k", "sampling/createMessage", params)
 						if err != nil || pending != nil {
 							return pending, err
 						}

@@ -253,7 +253,7 @@ func TestProgressDuringTheBackoffForbidsTheReplay(t *testing.T) {
 		srv.SetIntercept(busy)
 		call := begin(t.Context(), s, "echo", mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {}))
 		time.Sleep(time.Second)
-		srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+		srv.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 		synctest.Wait()
 		srv.SetIntercept(nil)
 		got := <-call
@@ -432,7 +432,7 @@ func TestStandingStreamFindsALossToldBy401(t *testing.T) {
 		}})
 		synctest.Wait()
 		g.lose("session-1")
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Equal(t, 1, restored)

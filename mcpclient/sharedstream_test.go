@@ -66,7 +66,7 @@ func TestSharedStream(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
 		for _, method := range []string{"notifications/prompts/list_changed", toolsChanged, "notifications/resources/list_changed"} {
-			srv.Tell(method, nil)
+			srv.Notify(method, nil)
 			synctest.Wait()
 		}
 		require.Equal(t, []string{"prompts", "tools", "resources"}, d.take())
@@ -76,9 +76,9 @@ func TestSharedStream(t *testing.T) {
 			return
 		}
 		require.Equal(t, []string{"server/discover", "initialize", "notifications/initialized", "GET"}, srv.Methods(), "not before the session is ready")
-		srv.Tell("notifications/message", map[string]any{"level": "info", "data": 1})
-		srv.Tell("notifications/x/y", map[string]any{"a": 1})
-		srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+		srv.Notify("notifications/message", map[string]any{"level": "info", "data": 1})
+		srv.Notify("notifications/x/y", map[string]any{"a": 1})
+		srv.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 		synctest.Wait()
 		require.Equal(t, []string{"log 1", `notifications/x/y {"a":1}`}, d.take(), "progress of no call is ignored")
 		echoes(t, s)
@@ -164,18 +164,18 @@ func TestLostSharedStreamIsResumed(t *testing.T) {
 				var d diary
 				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 				synctest.Wait()
-				srv.Tell("notifications/n", map[string]any{"n": 1})
+				srv.Notify("notifications/n", map[string]any{"n": 1})
 				synctest.Wait()
-				srv.CutStanding(abort)
+				srv.CutSharedStreams(abort)
 				synctest.Wait()
 				require.Equal(t, 1, srv.Count("GET"), "only after a pause")
-				srv.Tell("notifications/n", map[string]any{"n": 2})
+				srv.Notify("notifications/n", map[string]any{"n": 2})
 				echoes(t, s)
 				time.Sleep(time.Second) // of fake time
 				synctest.Wait()
 				require.Equal(t, 2, srv.Count("GET"))
 				require.NotEmpty(t, srv.Requests("GET")[1].Header.Get("Last-Event-Id"))
-				srv.Tell("notifications/n", map[string]any{"n": 3})
+				srv.Notify("notifications/n", map[string]any{"n": 3})
 				synctest.Wait()
 				require.Equal(t, []string{`notifications/n {"n":1}`, `notifications/n {"n":2}`, `notifications/n {"n":3}`}, d.take())
 			})
@@ -189,12 +189,12 @@ func TestMissedEventsAreReported(t *testing.T) {
 		var d diary
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		synctest.Wait()
 		time.Sleep(time.Minute) // of fake time
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take(), "the stream is open again")
 		echoes(t, s)
@@ -216,7 +216,7 @@ func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 		time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 		echoes(t, s)
@@ -265,11 +265,11 @@ func TestSharedStreamConflict(t *testing.T) {
 			w.WriteHeader(http.StatusConflict)
 			return true
 		})
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(10 * time.Minute)
 		require.NoError(t, l.Err())
 		require.Equal(t, []string{"missed"}, d.take())
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 	})
@@ -304,14 +304,14 @@ func TestRefusedCursorOfTheSharedStream(t *testing.T) {
 		var d diary
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		time.Sleep(time.Minute) // of fake time
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 		echoes(t, s)
@@ -328,13 +328,13 @@ func TestSharedStreamDetectsALostSession(t *testing.T) {
 				var d diary
 				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 				synctest.Wait()
-				srv.CutStanding(true)
+				srv.CutSharedStreams(true)
 				srv.LoseSessions()
 				time.Sleep(time.Minute) // of fake time
 				synctest.Wait()
 				require.Equal(t, 2, srv.Count("initialize"))
 				require.Contains(t, d.take(), "restored")
-				srv.Tell(toolsChanged, nil)
+				srv.Notify(toolsChanged, nil)
 				synctest.Wait()
 				require.Equal(t, []string{"tools"}, d.take())
 				echoes(t, s)
@@ -361,7 +361,7 @@ func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 				echoes(t, s)
 				time.Sleep(time.Minute) // of fake time
 				synctest.Wait()
-				srv.Tell(toolsChanged, nil)
+				srv.Notify(toolsChanged, nil)
 				synctest.Wait()
 				require.Contains(t, d.take(), "tools", "the new session has its shared stream")
 			})
@@ -392,14 +392,14 @@ func TestSharedStreamAfterALocalFailure(t *testing.T) {
 				synctest.Wait()
 				if lost {
 					down.Store(true)
-					srv.CutStanding(true)
+					srv.CutSharedStreams(true)
 				}
 				time.Sleep(time.Minute) // of fake time
 				synctest.Wait()
 				down.Store(false)
 				time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
 				synctest.Wait()
-				srv.Tell(toolsChanged, nil)
+				srv.Notify(toolsChanged, nil)
 				synctest.Wait()
 				require.Contains(t, d.take(), "tools")
 			})
@@ -454,7 +454,7 @@ func TestRefusedCredentialsEndTheSharedStreamOfOneSession(t *testing.T) {
 		echoes(t, s)
 		synctest.Wait()
 		require.Equal(t, 2, srv.Count("GET"))
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"restored", "tools"}, d.take())
 	})

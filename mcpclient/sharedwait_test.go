@@ -18,7 +18,7 @@ import (
 // lost.
 func onSharedStream(srv *mcptest.Server) {
 	add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
-		answer, err := srv.Ask(elicit, aForm)
+		answer, err := srv.SendRequest(elicit, aForm)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +79,7 @@ func TestWhichCallsWaitForTheSharedStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				slowGet(srv, test.get)
-				srv.NoStanding = test.refused
+				srv.NoSharedStream = test.refused
 				s := serve(t, srv, mcpclient.Options{Handlers: test.handlers})
 				start := time.Now()
 				require.NoError(t, s.Ping(t.Context()))

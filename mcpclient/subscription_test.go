@@ -59,7 +59,7 @@ func TestEventsOverflow(t *testing.T) {
 			break
 		}
 		update(srv, "file:///a/12")
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		require.NoError(t, l.Close())
 		ended(t, l, mcpclient.EndClosed)
 		require.Equal(t, []string{"file:///a/1", "file:///a/2", "missed", "tools", "missed"}, rest(l))
@@ -121,7 +121,7 @@ func TestEventsInTwoLoops(t *testing.T) {
 		for i := range 100 {
 			uri := fmt.Sprintf("file:///a/%02d", i)
 			want = append(want, uri)
-			srv.Tell(resourceUpdated, map[string]any{"uri": uri})
+			srv.Notify(resourceUpdated, map[string]any{"uri": uri})
 		}
 		synctest.Wait()
 		mu.Lock()
@@ -280,9 +280,9 @@ func (c *turmoil) change(text string) {
 		sub.mu.Unlock()
 	}
 	if strings.HasPrefix(text, "file:") {
-		c.srv.Tell(resourceUpdated, map[string]any{"uri": text})
+		c.srv.Notify(resourceUpdated, map[string]any{"uri": text})
 	} else {
-		c.srv.Tell("notifications/"+text+"/list_changed", nil)
+		c.srv.Notify("notifications/"+text+"/list_changed", nil)
 	}
 }
 
@@ -309,7 +309,7 @@ var chaosChanges = []string{"tools", "prompts", "resources", "file:///a", "file:
 func (c *turmoil) step() {
 	switch c.rnd.IntN(16) {
 	case 0, 1:
-		c.srv.CutStanding(c.rnd.IntN(2) == 0)
+		c.srv.CutSharedStreams(c.rnd.IntN(2) == 0)
 		if c.rnd.IntN(2) == 0 { // while the stream is lost: replace would open it at once
 			c.change(chaosChanges[c.rnd.IntN(len(chaosChanges))])
 		}
@@ -321,7 +321,7 @@ func (c *turmoil) step() {
 		}
 	case 3:
 		if c.srv.Era == mcptest.Legacy {
-			c.srv.CutStanding(true)
+			c.srv.CutSharedStreams(true)
 			c.srv.LoseSessions()
 		} else {
 			c.srv.CancelSubscriptions()

@@ -259,7 +259,7 @@ func outlive(t *testing.T, srv *mcptest.Server, call bool) {
 		return r.Session == "session-2" && (r.Method == subscribeMethod || r.HTTP == http.MethodGet)
 	})
 	if !call {
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 	}
 	srv.LoseSessions()
 	if call {
@@ -381,7 +381,7 @@ func TestListenIsResumed(t *testing.T) {
 				d := read(l)
 				update(srv, "file:///a/1")
 				for n := 2; n < 10; n++ {
-					srv.CutStanding(abort)
+					srv.CutSharedStreams(abort)
 					synctest.Wait()
 					update(srv, fmt.Sprintf("file:///a/%d", n))
 					pass(time.Minute)
@@ -410,7 +410,7 @@ func TestListenWhoseCursorIsRefused(t *testing.T) {
 		d := read(listen(t, s, toTools))
 		tell(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Minute)
 		require.Equal(t, []string{"missed"}, d.take())
 	})
@@ -456,7 +456,7 @@ func TestListenAfterALongOutage(t *testing.T) {
 			away <- struct{}{}
 			return true
 		}))
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		for range 12 {
 			<-away // so that the pause is at its longest, and has just begun
 		}

@@ -166,7 +166,7 @@ func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 		l := listen(t, s, toTools)
 		d := read(l)
 		srv.WithholdAck = true
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(10 * time.Minute)
 		require.Empty(t, d.take())
 		most := 1
@@ -250,7 +250,7 @@ func TestListenOfARefusedVersion(t *testing.T) {
 					if l == nil {
 						l, err = s.Listen(t.Context(), toTools)
 					} else {
-						srv.CutStanding(true)
+						srv.CutSharedStreams(true)
 						pass(time.Hour)
 						err = l.Err()
 					}
@@ -296,11 +296,11 @@ func TestListenIsNotHonoredAnyMore(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true})
 		srv.Honor = func(mcptest.Filter) mcptest.Filter { return mcptest.Filter{ToolsListChanged: true} }
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Minute)
 		require.Equal(t, mcpclient.Filter{ToolsChanged: true}, l.Honored(), "what it last agreed to")
 		srv.Honor = func(mcptest.Filter) mcptest.Filter { return mcptest.Filter{} }
-		srv.CutStanding(false)
+		srv.CutSharedStreams(false)
 		pass(time.Minute)
 		ended(t, l, mcpclient.EndRefused)
 		require.Equal(t, []string{"missed"}, rest(l))
@@ -328,7 +328,7 @@ func TestListenOutlivesANewRevision(t *testing.T) {
 		synctest.Wait()
 		tell(srv, toolsChanged)
 		require.Contains(t, d.take(), "tools")
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Minute)
 		require.Contains(t, d.take(), "missed")
 		tell(srv, toolsChanged)

@@ -29,7 +29,7 @@ func TestLostListenIsReopened(t *testing.T) {
 				for range 3 {
 					streams := srv.Count(streamMethod(srv))
 					gate := srv.Hold(streamMethod(srv))
-					srv.CutStanding(abort)
+					srv.CutSharedStreams(abort)
 					synctest.Wait()
 					require.Equal(t, streams, srv.Count(streamMethod(srv)), "only after a pause")
 					tell(srv, toolsChanged)
@@ -58,7 +58,7 @@ func TestCauseOfMissedEvents(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, toTools)
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Minute)
 		for ev := range l.Events() {
 			require.Equal(t, mcpclient.ListenMissedEvents, ev.Kind)
@@ -104,7 +104,7 @@ func TestBackoffOfAListen(t *testing.T) {
 					answer(w, m)
 					return true
 				}))
-				srv.CutStanding(true)
+				srv.CutSharedStreams(true)
 				pass(10 * time.Minute)
 				require.Greater(t, len(at), 15)
 				wait := 500 * time.Millisecond
@@ -133,7 +133,7 @@ func TestListenWithoutReopening(t *testing.T) {
 				s := serve(t, srv, mcpclient.Options{})
 				l := listen(t, s, toTools, nil, mcpclient.WithoutReopening())
 				tell(srv, toolsChanged)
-				srv.CutStanding(abort)
+				srv.CutSharedStreams(abort)
 				ended(t, l, mcpclient.EndLost)
 				require.Error(t, errors.Unwrap(l.Err()), "it has a cause")
 				require.Equal(t, []string{"tools"}, rest(l))
@@ -239,7 +239,7 @@ func TestReopenedListenIsRefused(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
 		srv.SetIntercept(answer)
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Hour)
 		ended(t, l, mcpclient.EndRefused)
 		require.Error(t, errors.Unwrap(l.Err()), "it has a cause")

@@ -123,8 +123,8 @@ func TestRequiredURLsEndWithoutConsent(t *testing.T) {
 				_, err := s.CallTool(t.Context(), "ask", nil)
 				require.Equal(t, mcpclient.KindServer, failure(t, err).Kind)
 				require.Equal(t, 1, shown)
-				srv.Tell(elicitationComplete, map[string]any{"elicitationId": "1"})
-				srv.Tell(elicitationComplete, map[string]any{"elicitationId": "2"})
+				srv.Notify(elicitationComplete, map[string]any{"elicitationId": "1"})
+				srv.Notify(elicitationComplete, map[string]any{"elicitationId": "2"})
 				synctest.Wait()
 				require.Zero(t, told)
 				echoes(t, s)
@@ -187,7 +187,7 @@ func TestElicitationComplete(t *testing.T) {
 		add(srv, "unsafe", asking(elicit, page("unsafe", "ftp://two.example/")))
 		add(srv, "decline", asking(elicit, page("declined", "https://three.example/")))
 		add(srv, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
-			c.Tell(elicitationComplete, map[string]any{"elicitationId": "asked"})
+			c.Notify(elicitationComplete, map[string]any{"elicitationId": "asked"})
 			return mcptest.Text("told"), nil
 		})
 		var d diary
@@ -202,7 +202,7 @@ func TestElicitationComplete(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: h})
 		synctest.Wait()
 		tell := func(params map[string]any) {
-			srv.Tell(elicitationComplete, params)
+			srv.Notify(elicitationComplete, params)
 			synctest.Wait()
 		}
 		tell(map[string]any{"elicitationId": "demanded"})
@@ -242,7 +242,7 @@ func TestElicitationCompleteBeforeItsHandler(t *testing.T) {
 				done := make(chan string, 2)
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 					ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
-						srv.Tell(elicitationComplete, map[string]any{"elicitationId": "p"})
+						srv.Notify(elicitationComplete, map[string]any{"elicitationId": "p"})
 						select {
 						case <-done:
 							return mcpclient.AcceptElicitation(nil), nil
@@ -255,7 +255,7 @@ func TestElicitationCompleteBeforeItsHandler(t *testing.T) {
 				}})
 				synctest.Wait()
 				_, _ = s.CallTool(t.Context(), "ask", nil)
-				srv.Tell(elicitationComplete, map[string]any{"elicitationId": "p"})
+				srv.Notify(elicitationComplete, map[string]any{"elicitationId": "p"})
 				synctest.Wait()
 				require.Empty(t, done, "once")
 			})

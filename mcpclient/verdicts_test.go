@@ -253,7 +253,7 @@ func (v *verdictRun) write(w http.ResponseWriter, id string) {
 		mcptest.WriteRaw(w, "data: "+body+"\n\n")
 		return
 	case v.is("after progress"):
-		v.srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+		v.srv.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 		time.Sleep(time.Millisecond) // of fake time: it comes on the standing stream before the status
 	}
 	v.reply.writeBody(w, body)

@@ -29,7 +29,7 @@ func TestNoReplayOfWhatBegan(t *testing.T) {
 			if m == nil || m.Method != "tools/call" || calls.Add(1) > 1 {
 				return false
 			}
-			s.server.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+			s.server.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 			time.Sleep(time.Second)
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 			w.WriteHeader(http.StatusUnauthorized)

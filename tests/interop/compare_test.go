@@ -198,7 +198,7 @@ func TestCompareCutStream(t *testing.T) {
 				return false
 			})
 			srv.Tools = append(srv.Tools, &mcptest.Tool{Name: "cut", Run: func(ctx context.Context, call *mcptest.Call) (json.RawMessage, error) {
-				call.Tell("notifications/message", map[string]string{"level": "info", "data": "begun"})
+				call.Notify("notifications/message", map[string]string{"level": "info", "data": "begun"})
 				call.Cut(true)
 				select {
 				case <-resumed:

@@ -70,7 +70,7 @@ func legacySession(t *testing.T, tr *transcript) {
 	_, err = s.CallTool(t.Context(), "echo", map[string]any{"text": "hello"})
 	require.NoError(t, err)
 	time.Sleep(time.Second)
-	srv.Tell("notifications/tools/list_changed", nil)
+	srv.Notify("notifications/tools/list_changed", nil)
 	time.Sleep(time.Second)
 	<-changed
 	require.NoError(t, s.Close())

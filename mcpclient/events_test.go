@@ -54,8 +54,8 @@ func (m *moments) handlers() mcpclient.Handlers {
 	}
 }
 
-// However often a list changes, its handler runs at once, then at most every 250 ms, and once after
-// the last change. Nothing else is delayed.
+// However often a list changes, its handler runs at once, then at most every 250 ms, and once more
+// after the last change. Nothing else is delayed.
 func TestListChangesAreDebounced(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		m := newMoments()
@@ -90,8 +90,8 @@ func TestListChangesAreDebounced(t *testing.T) {
 	})
 }
 
-// A change that comes while its handler runs leads to another run, 250 ms after the last one began
-// or as soon as that one has ended.
+// A change that arrives while its handler runs causes another run, 250 ms after the start of the
+// last one or, if the handler takes longer, when it returns.
 func TestChangeDuringItsHandlerRunsItAgain(t *testing.T) {
 	for _, takes := range []time.Duration{100 * time.Millisecond, time.Second} {
 		eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -112,7 +112,7 @@ func TestChangeDuringItsHandlerRunsItAgain(t *testing.T) {
 	}
 }
 
-// Debounced changes take no room from other notifications, and delay none.
+// Debounced changes take no room from other notifications and do not delay them.
 func TestDebouncedChangesTakeNoRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		m := newMoments()
@@ -157,8 +157,8 @@ func TestCloseDropsDebouncedChanges(t *testing.T) {
 	})
 }
 
-// Without a handler for missed events, a full queue drops the newest notifications, and the rest
-// goes on.
+// Without a handler for missed events, a full queue drops the newest notifications and keeps
+// delivering the others.
 func TestQueueOverflowWithoutAMissedEventsHandler(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var told, changed atomic.Int32
@@ -172,7 +172,7 @@ func TestQueueOverflowWithoutAMissedEventsHandler(t *testing.T) {
 		}})
 		synctest.Wait()
 		srv.Notify("notifications/n", nil)
-		synctest.Wait() // its handler is busy with it
+		synctest.Wait() // the handler is running
 		for range mcpclient.DefaultMaxNotifications + 100 {
 			srv.Notify("notifications/n", nil)
 		}
@@ -181,7 +181,7 @@ func TestQueueOverflowWithoutAMissedEventsHandler(t *testing.T) {
 		close(block)
 		synctest.Wait()
 		require.EqualValues(t, 1+mcpclient.DefaultMaxNotifications, told.Load())
-		require.EqualValues(t, 1, changed.Load(), "a list change always finds room")
+		require.EqualValues(t, 1, changed.Load(), "there is always room for a list change")
 		time.Sleep(debounce)
 		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
@@ -190,7 +190,8 @@ func TestQueueOverflowWithoutAMissedEventsHandler(t *testing.T) {
 	})
 }
 
-// A server logs during the handshake: the handler gets a session that can be used.
+// A server sends log messages during the handshake. The handler receives them with a session that
+// it can use.
 func TestLogDuringTheHandshakeWaitsForTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {

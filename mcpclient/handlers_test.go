@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A handler that blocks delays no call. Equal changes that wait behind it lead to one run.
+// A handler that blocks does not delay calls. Equal changes that wait behind it cause one run.
 func TestBlockedHandlerBlocksNoCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -39,12 +39,12 @@ func TestBlockedHandlerBlocksNoCall(t *testing.T) {
 		close(block)
 		time.Sleep(debounce)
 		synctest.Wait()
-		require.Equal(t, []string{"prompts", "tools"}, d.take(), "in the order of the first of each kind")
+		require.Equal(t, []string{"prompts", "tools"}, d.take(), "in the order of the first change of each list")
 	})
 }
 
-// When more notifications come than the queue holds, the newest are dropped. This is reported after
-// those that came before.
+// When more notifications arrive than the queue holds, the newest are dropped. This is reported
+// after the notifications that were kept.
 func TestQueueOverflowIsReportedAsMissedEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -70,7 +70,7 @@ func TestQueueOverflowIsReportedAsMissedEvents(t *testing.T) {
 	})
 }
 
-// SessionRestored runs however full the queue is.
+// SessionRestored runs even if the queue is full.
 func TestSessionRestoredIsNeverDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -91,7 +91,7 @@ func TestSessionRestoredIsNeverDropped(t *testing.T) {
 	})
 }
 
-// A handler may call the session, concurrently with others.
+// A handler may call the session, concurrently with other calls.
 func TestHandlerCallsTheSession(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -110,7 +110,7 @@ func TestHandlerCallsTheSession(t *testing.T) {
 	})
 }
 
-// Notifications that belong to no call but come on the stream of one go to the handlers' queue.
+// Notifications that belong to no call but arrive on a call's stream go to the handlers' queue.
 func TestNotificationsOnACallsStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -128,7 +128,7 @@ func TestNotificationsOnACallsStream(t *testing.T) {
 	})
 }
 
-// Progress for another token, or that does not decode, is ignored.
+// Progress with another token, or that does not decode, is ignored.
 func TestProgressOfAnotherCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "confused", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -150,8 +150,8 @@ func TestProgressOfAnotherCall(t *testing.T) {
 	})
 }
 
-// Requests of a legacy server are answered on other goroutines while the call goes on: ping with an
-// empty result, a capability that was not declared with "method not found".
+// Requests of a legacy server are answered on other goroutines while the call continues. A ping
+// gets an empty result, and a capability that was not declared gets "method not found".
 func TestServerRequests(t *testing.T) {
 	for _, where := range []string{"call", "shared stream"} {
 		t.Run(where, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestFloodOfServerRequests(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		flood := begin(ctx, s, "flood")
 		synctest.Wait()
-		require.Len(t, answers.Arrived(), 16, "no more at once")
+		require.Len(t, answers.Arrived(), 16, "at most 16 at once")
 		echoes(t, s)
 		cancel()
 		got := <-flood
@@ -253,8 +253,8 @@ func TestOddLogMessages(t *testing.T) {
 	})
 }
 
-// A slow progress callback delays the call's own stream and nothing else, even when progress for
-// that call comes on the shared stream.
+// A slow progress callback delays the call's own stream and nothing else, even if progress of the
+// call arrives on the shared stream.
 func TestSlowProgressCallbackBlocksNoOtherStream(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -273,7 +273,7 @@ func TestSlowProgressCallbackBlocksNoOtherStream(t *testing.T) {
 		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
-		require.Empty(t, work, "its callback is still busy")
+		require.Empty(t, work, "the callback is still running")
 		close(block)
 		got := <-work
 		require.NoError(t, got.err)
@@ -281,8 +281,8 @@ func TestSlowProgressCallbackBlocksNoOtherStream(t *testing.T) {
 	})
 }
 
-// A call whose callback does not return does not keep Close from canceling the others on the
-// server.
+// A call whose callback does not return does not prevent Close from canceling the other calls on
+// the server.
 func TestCloseDoesNotDependOnACallback(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "never", never)

@@ -199,7 +199,7 @@ func TestRefusedInitializeIsNotRepeated(t *testing.T) {
 }
 
 // The recovery itself runs into its timeout. The call was refused before: it did not run.
-func TestRecoveryThatHangsLeavesNoDoubtAboutTheCall(t *testing.T) {
+func TestHangingRecoveryDoesNotChangeTheOutcome(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var hangs atomic.Bool
 		srv.Intercept = func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
@@ -354,7 +354,7 @@ func TestSessionLossFail(t *testing.T) {
 }
 
 // A new session gets what the old one knew, and the user is told.
-func TestRecoveryRestoresAndTells(t *testing.T) {
+func TestRecoveryRestoresAndReports(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var mu sync.Mutex
 		var told []string
@@ -387,7 +387,7 @@ func TestRecoveryRestoresAndTells(t *testing.T) {
 }
 
 // A level that was never set is not restored.
-func TestRecoveryRestoresNothingUnasked(t *testing.T) {
+func TestRecoveryRestoresOnlyWhatWasSet(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		srv.LoseSessions()

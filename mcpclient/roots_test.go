@@ -98,7 +98,7 @@ func TestRootsChanged(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
 		var d diary
-		s := connect(t, link, mcpclient.Options{Handlers: d.askers("roots")})
+		s := connect(t, link, mcpclient.Options{Handlers: d.requestHandlers("roots")})
 		srv.Reset()
 		require.NoError(t, s.RootsChanged(t.Context()))
 		want := []string{rootsChanged}
@@ -111,7 +111,7 @@ func TestRootsChanged(t *testing.T) {
 			require.NotEmpty(t, r.Session)
 		}
 
-		bare := connect(t, link, mcpclient.Options{Handlers: d.askers("form", "sample")})
+		bare := connect(t, link, mcpclient.Options{Handlers: d.requestHandlers("form", "sample")})
 		srv.Reset()
 		e := failure(t, bare.RootsChanged(t.Context()))
 		require.Equal(t, mcpclient.KindInvalid, e.Kind)
@@ -131,7 +131,7 @@ func TestRootsChanged(t *testing.T) {
 func TestRootsChangedIsRepeated(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
-		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("roots")})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("roots")})
 		refuseOnce(srv, rootsChanged, 503)
 		require.NoError(t, s.RootsChanged(t.Context()))
 		require.Equal(t, 2, srv.Count(rootsChanged))

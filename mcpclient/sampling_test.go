@@ -77,8 +77,8 @@ func TestSampleRequest(t *testing.T) {
 }
 
 const (
-	aQuestion = `{"role":"user","content":{"type":"text","text":"hi"}}`
-	someUses  = `{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"n","input":{}},` +
+	aMessage = `{"role":"user","content":{"type":"text","text":"hi"}}`
+	someUses = `{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"n","input":{}},` +
 		`{"type":"tool_use","id":"b","name":"n","input":{}}]}`
 	resultA = `{"type":"tool_result","toolUseId":"a","content":[]}`
 	resultB = `{"type":"tool_result","toolUseId":"b","content":[]}`
@@ -94,18 +94,18 @@ func sampleTurn(role string, blocks ...string) string {
 
 func TestSampleRequestsThatPass(t *testing.T) {
 	for name, text := range map[string]string{
-		"plain":           sampleOf(aQuestion),
+		"plain":           sampleOf(aMessage),
 		"no messages yet": sampleOf(),
 		"no blocks":       sampleOf(sampleTurn("user")),
-		"null for what is absent": `{"maxTokens":1,"messages":[` + aQuestion + `],"tools":null,"toolChoice":null,"modelPreferences":null,
+		"null for what is absent": `{"maxTokens":1,"messages":[` + aMessage + `],"tools":null,"toolChoice":null,"modelPreferences":null,
 			"metadata":null,"temperature":null,"systemPrompt":null,"includeContext":null,"stopSequences":null,"_meta":null}`,
-		"answered uses":          sampleOf(aQuestion, someUses, sampleTurn("user", resultB, resultA), aQuestion),
+		"answered uses":          sampleOf(aMessage, someUses, sampleTurn("user", resultB, resultA), aMessage),
 		"answered twice in turn": sampleOf(someUses, sampleTurn("user", resultA, resultB), someUses, sampleTurn("user", resultA, resultB)),
 		"one result, not listed": sampleOf(
 			sampleTurn("assistant", `{"type":"tool_use","id":"a","name":"n","input":{}}`), `{"role":"user","content":`+resultA+`}`,
 		),
 		"content that is no block": sampleOf(`{"role":"user","content":"hi"}`),
-		"two of one role":          sampleOf(aQuestion, aQuestion),
+		"two of one role":          sampleOf(aMessage, aMessage),
 	} {
 		got, err := decodeSample(json.RawMessage(text))
 		require.NoError(t, err, name)
@@ -154,7 +154,7 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 		{`{"messages":[]}`, errNoMaxTokens, ""},
 		{`{"maxTokens":1}`, errNoMessages, ""},
 		{`{"maxTokens":1,"messages":null}`, errNoMessages, ""},
-		{sampleOf(aQuestion, `{"role":"system","content":{"type":"text","text":"x"}}`), wire.ErrRole, "messages[1]"},
+		{sampleOf(aMessage, `{"role":"system","content":{"type":"text","text":"x"}}`), wire.ErrRole, "messages[1]"},
 		{sampleOf(`{"content":{"type":"text","text":"x"}}`), wire.ErrRole, "messages[0]"},
 		{sampleOf(`{"role":"user"}`), wire.ErrNoContent, "messages[0]"},
 		{sampleOf(`{"role":"user","content":null}`), wire.ErrNoContent, "messages[0]"},
@@ -162,9 +162,9 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 		{sampleOf(someUses, sampleTurn("user", resultA, resultB, `{"type":"text","text":"x"}`)), errMixed, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", `{"type":"hologram"}`, resultA, resultB)), errMixed, "messages[1]"},
 		// No result, not in the next message, twice, or by the wrong role.
-		{sampleOf(aQuestion, someUses), errOpenUse, "messages[1]"},
+		{sampleOf(aMessage, someUses), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", resultA)), errOpenUse, "messages[1]"},
-		{sampleOf(someUses, aQuestion), errOpenUse, "messages[1]"},
+		{sampleOf(someUses, aMessage), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, someUses), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", resultA), sampleTurn("user", resultB)), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user")), errOpenUse, "messages[1]"},
@@ -187,7 +187,7 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 		{`[]`, nil, "object"},
 		{`null`, nil, "object"},
 		{``, nil, "ends"},
-		{sampleOf(aQuestion) + "x", nil, "end of the text"},
+		{sampleOf(aMessage) + "x", nil, "end of the text"},
 		{`{"messages":[],"maxTokens":1`, nil, "ends"},
 	} {
 		got, err := decodeSample(json.RawMessage(tt.text))
@@ -201,12 +201,12 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 }
 
 func TestSampleMessagesAreBounded(t *testing.T) {
-	many := strings.Repeat(aQuestion+",", wire.MaxSampleMessages-1) + aQuestion
+	many := strings.Repeat(aMessage+",", wire.MaxSampleMessages-1) + aMessage
 	got, err := decodeSample(json.RawMessage(sampleOf(many)))
 	require.NoError(t, err)
 	require.Len(t, got.Messages, wire.MaxSampleMessages)
 
-	_, err = decodeSample(json.RawMessage(sampleOf(many, aQuestion)))
+	_, err = decodeSample(json.RawMessage(sampleOf(many, aMessage)))
 	var limit *LimitError
 	require.ErrorAs(t, err, &limit)
 	require.EqualValues(t, wire.MaxSampleMessages, limit.Limit)
@@ -358,7 +358,7 @@ func TestSampleResultsThatAreRefused(t *testing.T) {
 // a block of the model's messages can be sent back.
 func FuzzSample(f *testing.F) {
 	f.Add([]byte(fullSample))
-	f.Add([]byte(sampleOf(aQuestion, someUses, sampleTurn("user", resultA, resultB))))
+	f.Add([]byte(sampleOf(aMessage, someUses, sampleTurn("user", resultA, resultB))))
 	f.Add([]byte(`{"messages":[{"role":"user","content":"\ud800"}],"maxTokens":1e300,"tools":[],"toolChoice":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		req, err := decodeSample(data)

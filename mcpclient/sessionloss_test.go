@@ -74,7 +74,7 @@ func TestUnauthorizedMayMeanALostSession(t *testing.T) {
 
 // One call doubts the session, and its ping is refused by a bare 401, which leaves the session the benefit
 // of the doubt. Another one that got such a 401 itself joins that, and finds out more: nobody has to log in.
-func TestJoinedDoubtIsNotTheWholeTruth(t *testing.T) {
+func TestJoinedRecoveryForAWeakerReason(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var calls atomic.Int32
 		var lost atomic.Bool
@@ -106,7 +106,7 @@ func TestJoinedDoubtIsNotTheWholeTruth(t *testing.T) {
 }
 
 // Anybody may initialize, and all else needs a login: a new session does not help against that.
-func TestServerThatLetsAnybodyInitialize(t *testing.T) {
+func TestServerThatInitializesWithoutCredentials(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 			if m == nil || m.Method == "initialize" || m.Method == "notifications/initialized" || r.Header.Get("Authorization") == "Bearer good" {
@@ -143,7 +143,7 @@ func TestUnauthorizedWithoutAuthorizer(t *testing.T) {
 
 // However a server tells that it lost a session, at the latest the call after the next finds a new one; a
 // call that the refusal does not prove not to have run is not made again.
-func TestSessionsHealHoweverTheLossIsTold(t *testing.T) {
+func TestSessionsRecoverHoweverTheLossIsReported(t *testing.T) {
 	for name, row := range map[string]struct {
 		status   int
 		body     string
@@ -421,7 +421,7 @@ func TestAnswersDoNotWaitForRepairs(t *testing.T) {
 
 // Nobody calls, and the server loses the session and says 401 without a challenge: the standing stream
 // finds out.
-func TestStandingStreamFindsALossToldBy401(t *testing.T) {
+func TestSharedStreamDetectsALossReportedBy401(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		g := &gatekeeper{srv: srv}
 		srv.SetIntercept(g.intercept)

@@ -18,7 +18,7 @@ var errNoSharedStream = errors.New("the shared stream was not open yet")
 // be answered.
 func (s *Session) awaitShared(c *call) error {
 	state, shared := c.state, &s.shared
-	if state.modern() || shared.tried.Load() >= state.generation || !s.opts.Handlers.answerRequests() || !c.mayAsk() {
+	if state.modern() || shared.tried.Load() >= state.generation || !s.opts.Handlers.answerRequests() || !c.mayCauseRequests() {
 		return nil
 	}
 	ctx, cancel := c.bounded()
@@ -42,8 +42,8 @@ func (s *Session) awaitShared(c *call) error {
 	}
 }
 
-// mayAsk reports whether the server may send requests before it answers the call. It does so for
+// mayCauseRequests reports whether the server may send requests before it answers the call. It does so for
 // tool calls, prompts and resources, not for lists or pings.
-func (c *call) mayAsk() bool {
+func (c *call) mayCauseRequests() bool {
 	return !c.tryBound || c.msg.method == methodGetPrompt || c.msg.method == methodReadResource
 }

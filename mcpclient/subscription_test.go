@@ -27,9 +27,9 @@ func TestEventsWaitOnce(t *testing.T) {
 		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true, Resources: []string{"file:///a", "file:///b"}})
 		for range 50 {
 			update(srv, "file:///a")
-			tell(srv, toolsChanged)
+			notify(srv, toolsChanged)
 			update(srv, "file:///b")
-			tell(srv, promptsChanged)
+			notify(srv, promptsChanged)
 		}
 		for ev := range l.Events() {
 			require.Equal(t, "file:///a", eventText(ev))
@@ -52,7 +52,7 @@ func TestEventsOverflow(t *testing.T) {
 		for i := range 10 {
 			update(srv, fmt.Sprintf("file:///a/%d", i))
 		}
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		update(srv, "file:///a/10", "file:///a/0", "file:///a/11")
 		for ev := range l.Events() {
 			require.Equal(t, "file:///a/0", eventText(ev))
@@ -140,7 +140,7 @@ func TestEventsAfterABreak(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, toTools)
 		for range 3 {
-			tell(srv, toolsChanged)
+			notify(srv, toolsChanged)
 			for ev := range l.Events() {
 				require.Equal(t, mcpclient.ListenEvent{Kind: mcpclient.ListenToolsChanged}, ev)
 				break
@@ -158,7 +158,7 @@ func TestEventsAfterABreak(t *testing.T) {
 		ended(t, l, mcpclient.EndClosed)
 		require.NoError(t, l.Close())
 		require.Empty(t, rest(l))
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Empty(t, rest(l), "nothing comes after the end")
 	})
 }

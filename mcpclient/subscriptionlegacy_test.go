@@ -60,7 +60,7 @@ func TestOneSharedStreamForAllSubscriptions(t *testing.T) {
 			require.NoError(t, a.Close())
 			synctest.Wait()
 			require.EqualValues(t, 1, open.Load())
-			tell(srv, promptsChanged)
+			notify(srv, promptsChanged)
 			require.NoError(t, b.Close())
 			ended(t, b, mcpclient.EndClosed)
 			require.Equal(t, []string{"prompts"}, rest(b))
@@ -89,7 +89,7 @@ func TestHandlersKeepTheSharedStream(t *testing.T) {
 		require.NoError(t, l.Close())
 		pass(time.Hour)
 		require.EqualValues(t, 1, open.Load())
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, h.take())
 		require.Equal(t, 1, srv.Count("GET"))
 	})
@@ -275,7 +275,7 @@ func outlive(t *testing.T, srv *mcptest.Server, call bool) {
 	require.Equal(t, 4, srv.Count(subscribeMethod), "once per resource and session")
 	_, ever := srv.Sessions()
 	require.Equal(t, 2, ever)
-	tell(srv, toolsChanged)
+	notify(srv, toolsChanged)
 	update(srv, "file:///b")
 	require.Equal(t, []string{"tools", "file:///b"}, da.take())
 	require.Equal(t, []string{"file:///b"}, db.take())
@@ -320,7 +320,7 @@ func TestRefusedAfterTheSessionWasLost(t *testing.T) {
 		require.Equal(t, 2, srv.Count(subscribeMethod))
 		require.Empty(t, rest(l), "it did not begin again")
 		d := read(other)
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"missed", "tools"}, d.take(), "the other one continues")
 		echoes(t, s)
 	})
@@ -408,7 +408,7 @@ func TestListenWhoseCursorIsRefused(t *testing.T) {
 		})
 		s := serve(t, srv, mcpclient.Options{})
 		d := read(listen(t, s, toTools))
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
 		srv.CutSharedStreams(true)
 		pass(time.Minute)
@@ -417,7 +417,7 @@ func TestListenWhoseCursorIsRefused(t *testing.T) {
 }
 
 // Listen waits while the stream is lost, whether or not it can be resumed.
-func TestListenWhileTheStreamIsAway(t *testing.T) {
+func TestListenWhileTheStreamIsLost(t *testing.T) {
 	for _, ids := range []bool{false, true} {
 		t.Run(fmt.Sprint("event ids ", ids), func(t *testing.T) {
 			legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -425,7 +425,7 @@ func TestListenWhileTheStreamIsAway(t *testing.T) {
 				link := srv.InMemory(t)
 				s := connect(t, link, mcpclient.Options{})
 				first := read(listen(t, s, toTools))
-				tell(srv, toolsChanged)
+				notify(srv, toolsChanged)
 				require.Equal(t, []string{"tools"}, first.take())
 				link.Network.Refuse(true)
 				link.Network.ResetAll()
@@ -437,7 +437,7 @@ func TestListenWhileTheStreamIsAway(t *testing.T) {
 				got := <-begun
 				require.NoError(t, got.err)
 				d := read(got.l)
-				tell(srv, toolsChanged)
+				notify(srv, toolsChanged)
 				require.Contains(t, d.take(), "tools")
 			})
 		})
@@ -465,7 +465,7 @@ func TestListenAfterALongOutage(t *testing.T) {
 		require.NoError(t, err)
 		synctest.Wait()
 		require.Contains(t, first.take(), "missed")
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.NoError(t, l.Err())
 	})
 }

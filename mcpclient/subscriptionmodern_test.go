@@ -126,7 +126,7 @@ func TestListenWaitsForTheAcknowledgment(t *testing.T) {
 		require.Equal(t, 20*time.Second, got.at)
 		d := read(got.l)
 		pass(time.Hour)
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take(), "the timeout was for the acknowledgment alone")
 		require.Equal(t, 1, srv.Count(listenMethod))
 	})
@@ -205,7 +205,7 @@ func TestListenIsTriedAgain(t *testing.T) {
 					if failures == 3 {
 						require.NoError(t, err)
 						d := read(l)
-						tell(srv, toolsChanged)
+						notify(srv, toolsChanged)
 						require.Equal(t, []string{"tools"}, d.take(), "there was nothing to miss")
 						return
 					}
@@ -262,7 +262,7 @@ func TestListenOfARefusedVersion(t *testing.T) {
 						return
 					}
 					require.NoError(t, err)
-					tell(srv, toolsChanged)
+					notify(srv, toolsChanged)
 					require.NoError(t, l.Close())
 					ended(t, l, mcpclient.EndClosed)
 					want := []string{"tools"}
@@ -277,7 +277,7 @@ func TestListenOfARefusedVersion(t *testing.T) {
 }
 
 // A server that agrees only to something outside the filter has agreed to nothing.
-func TestListenHonoredForSomethingElse(t *testing.T) {
+func TestListenHonoredForOtherEvents(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Honor = func(mcptest.Filter) mcptest.Filter {
 			return mcptest.Filter{PromptsListChanged: true, ResourceSubscriptions: []string{"file:///b"}}
@@ -326,12 +326,12 @@ func TestListenOutlivesANewRevision(t *testing.T) {
 		})
 		echoes(t, s)
 		synctest.Wait()
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Contains(t, d.take(), "tools")
 		srv.CutSharedStreams(true)
 		pass(time.Minute)
 		require.Contains(t, d.take(), "missed")
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
 		require.NoError(t, l.Err())
 	})

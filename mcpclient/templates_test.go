@@ -61,7 +61,7 @@ func TestTemplateOfTheUser(t *testing.T) {
 	}
 }
 
-func TestTemplateLeavesTheValuesAlone(t *testing.T) {
+func TestExpandDoesNotChangeTheValues(t *testing.T) {
 	values := map[string]any{"l": []string{"b", "a"}, "m": map[string]string{"z": "1", "a": "2"}}
 	got, err := parsedTemplate(t, "{l}{?m*}").Expand(values)
 	require.NoError(t, err)

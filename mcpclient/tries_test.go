@@ -104,7 +104,7 @@ func TestConnectRetry(t *testing.T) {
 }
 
 // A recovery negotiates with the session's retries.
-func TestConnectRetryIsNotTheRecoverys(t *testing.T) {
+func TestRecoveryDoesNotUseConnectRetry(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{
 			Retry: mcpclient.Retry{MaxTries: 3, Initial: -1}, ConnectRetry: mcpclient.Retry{MaxTries: -1},

@@ -40,7 +40,7 @@ func TestRequiredURLsAreShown(t *testing.T) {
 			aForm, 5, page("4", "https://four.example/a?b=c"),
 		))
 		var d diary
-		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form", "url")})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("form", "url")})
 		_, err := s.CallTool(t.Context(), "ask", nil)
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindServer, e.Kind)
@@ -266,7 +266,7 @@ func TestElicitationCompleteBeforeItsHandler(t *testing.T) {
 // Modern URL elicitations have no ID.
 func TestModernURLRequestsHaveNoID(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
-		add(srv, "ask", asking(elicit, aPage))
+		add(srv, "ask", asking(elicit, aURL))
 		var got *mcpclient.URLRequest
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 			ElicitURL: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {

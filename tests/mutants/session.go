@@ -182,7 +182,7 @@ var sessionMutants = []mutant{
 		name: "progress is delivered after the return", file: "mcpclient/progress.go",
 		old:  `if !c.closed.Load() {`,
 		new:  `if true {`,
-		test: "TestNothingIsToldOfACallThatReturned",
+		test: "TestNoProgressAfterTheCallReturned",
 	},
 	{
 		name: "an unknown resultType is complete", file: "mcpclient/call.go",

@@ -69,10 +69,10 @@ func TestElicitationAnswers(t *testing.T) {
 		"another type":           {aForm, answersForm(mcpclient.AcceptElicitation(map[string]any{"name": 5}), nil), `{"action":"cancel"}`},
 		"no object":              {aForm, answersForm(mcpclient.AcceptElicitation("Ken"), nil), `{"action":"cancel"}`},
 		"not JSON":               {aForm, answersForm(mcpclient.AcceptElicitation(func() {}), nil), `{"action":"cancel"}`},
-		"page accepted":          {aPage, answersURL(mcpclient.AcceptElicitation(map[string]any{"kept": "back"}), nil), `{"action":"accept"}`},
-		"page declined":          {aPage, answersURL(declined, nil), `{"action":"decline"}`},
-		"page cancelled":         {aPage, answersURL(canceled, nil), `{"action":"cancel"}`},
-		"page rejected":          {aPage, answersURL(nil, mcpclient.ErrRejected), `{"action":"decline"}`},
+		"page accepted":          {aURL, answersURL(mcpclient.AcceptElicitation(map[string]any{"kept": "back"}), nil), `{"action":"accept"}`},
+		"page declined":          {aURL, answersURL(declined, nil), `{"action":"decline"}`},
+		"page cancelled":         {aURL, answersURL(canceled, nil), `{"action":"cancel"}`},
+		"page rejected":          {aURL, answersURL(nil, mcpclient.ErrRejected), `{"action":"decline"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -126,9 +126,9 @@ func TestInvalidAnswers(t *testing.T) {
 		handlers mcpclient.Handlers
 	}{
 		"no answer to a form":   {elicit, aForm, answersForm(nil, nil)},
-		"no answer to a page":   {elicit, aPage, answersURL(nil, nil)},
+		"no answer to a page":   {elicit, aURL, answersURL(nil, nil)},
 		"another action":        {elicit, aForm, answersForm(maybe, nil)},
-		"no action":             {elicit, aPage, answersURL(&mcp.ElicitationResult{}, nil)},
+		"no action":             {elicit, aURL, answersURL(&mcp.ElicitationResult{}, nil)},
 		"no message":            {sample, aSample, samples(nil)},
 		"a message of no model": {sample, aSample, samples(nameless)},
 	} {
@@ -223,7 +223,7 @@ var failures = map[string]struct {
 		var p *mcpclient.PanicError
 		require.ErrorAs(t, err, &p)
 		require.Equal(t, "secret", p.Value)
-		require.Contains(t, string(p.Stack), "elicit_answers_test.go")
+		require.Contains(t, string(p.Stack), "serverrequest_test.go")
 	}},
 	"panic with an error": {func() error { panic(errSecret) }, func(t *testing.T, err error) {
 		t.Helper()
@@ -241,7 +241,7 @@ var failures = map[string]struct {
 // does not see the reason. The caller of a modern call sees all of it.
 func TestFailingHandlers(t *testing.T) {
 	questions := map[string]mcptest.InputRequest{
-		"form": {Method: elicit, Params: aForm}, "page": {Method: elicit, Params: aPage},
+		"form": {Method: elicit, Params: aForm}, "page": {Method: elicit, Params: aURL},
 		"sample": {Method: sample, Params: aSample}, "roots": {Method: listRoots},
 	}
 	for how, failing := range failures {
@@ -369,10 +369,10 @@ func TestAnswersAreSentOnce(t *testing.T) {
 // runs again.
 func TestLostRoundIsNotRepeated(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
-		q := questionsOf{"q": {Method: elicit, Params: aForm}}
+		q := requestsOf{"q": {Method: elicit, Params: aForm}}
 		add(srv, "ask", rounds(requires(q, `"1"`), requires(q, `"2"`), cutOff))
 		var d diary
-		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form")})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("form")})
 		_, err := s.CallTool(t.Context(), "ask", nil)
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindOutcomeUnknown, e.Kind)
@@ -394,7 +394,7 @@ func TestRefusedRoundIsSentAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onModern(t, func(t *testing.T, srv *mcptest.Server) {
-				add(srv, "ask", rounds(requires(questionsOf{"q": {Method: elicit, Params: aForm}}, `"1"`), done))
+				add(srv, "ask", rounds(requires(requestsOf{"q": {Method: elicit, Params: aForm}}, `"1"`), done))
 				calls := 0
 				srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 					if m.Method != "tools/call" {
@@ -407,7 +407,7 @@ func TestRefusedRoundIsSentAgain(t *testing.T) {
 					return false
 				}
 				var d diary
-				s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form")})
+				s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("form")})
 				_, err := s.CallTool(t.Context(), "ask", nil)
 				require.NoError(t, err)
 				require.Equal(t, 2, srv.Executions("ask"))

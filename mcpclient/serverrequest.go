@@ -51,7 +51,7 @@ func (s *Session) prepare(method string, params json.RawMessage, version string)
 	case method == methodSample && (h.Sample != nil || h.SampleWithTools != nil):
 		return s.prepareSample(params, version)
 	case method == methodListRoots && h.Roots != nil:
-		return s.askRoots, nil
+		return s.answerRoots, nil
 	}
 	return nil, &refusal{CodeMethodNotFound, fmt.Sprintf("this client does not support %q", method[:min(len(method), maxRequestMethod)])}
 }
@@ -158,7 +158,7 @@ func (s *Session) prepareSample(params json.RawMessage, version string) (answere
 	}, nil
 }
 
-func (s *Session) askRoots(ctx context.Context) (json.RawMessage, error) {
+func (s *Session) answerRoots(ctx context.Context) (json.RawMessage, error) {
 	roots, err := s.opts.Handlers.Roots(ctx, s)
 	if err != nil {
 		return nil, err

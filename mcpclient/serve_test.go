@@ -77,7 +77,7 @@ func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
 }
 
 // A server that waits for each response before its next request gets all of them, only more slowly.
-func TestEachAnswerOfAPatientServerComes(t *testing.T) {
+func TestServerThatWaitsGetsEveryAnswer(t *testing.T) {
 	for _, method := range asks {
 		for _, where := range []string{"call", "standing stream"} {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -125,7 +125,7 @@ func TestUsualPingsAreAnsweredAtOnce(t *testing.T) {
 
 // A server that does not accept the responses gets 16 at once, and at most 256 wait. Close ends
 // them.
-func TestAnswersToAServerThatDoesNotTakeThem(t *testing.T) {
+func TestAnswersThatTheServerDoesNotRead(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		answers := srv.HoldIf(func(r *mcptest.Request) bool { return r.Method == "response" })
 		var d diary

@@ -44,8 +44,8 @@ func during(f func() error) <-chan finish {
 
 const messages = `{"messages":[{"role":"user","content":{"type":"text","text":"hi"}}]}`
 
-// asksOf are a tool, a prompt and a resource of srv that do the same, and the calls that ask for them.
-func asksOf(srv *mcptest.Server, run mcptest.ToolFunc) map[string]func(ctx context.Context, s *mcpclient.Session, opts ...mcpclient.CallOption) error {
+// callsThatAsk are a tool, a prompt and a resource of srv that do the same, and the calls that ask for them.
+func callsThatAsk(srv *mcptest.Server, run mcptest.ToolFunc) map[string]func(ctx context.Context, s *mcpclient.Session, opts ...mcpclient.CallOption) error {
 	result := func(result string) mcptest.ToolFunc {
 		return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 			pending, err := run(ctx, c)
@@ -77,9 +77,9 @@ func asksOf(srv *mcptest.Server, run mcptest.ToolFunc) map[string]func(ctx conte
 // eachAsk runs a test for a call of each method that may ask, in each era.
 func eachAsk(t *testing.T, run mcptest.ToolFunc, test func(t *testing.T, srv *mcptest.Server, what string, ask func(context.Context, *mcpclient.Session, ...mcpclient.CallOption) error)) {
 	t.Helper()
-	for what := range asksOf(newServer(mode{}), run) {
+	for what := range callsThatAsk(newServer(mode{}), run) {
 		t.Run(what, func(t *testing.T) {
-			eachEra(t, func(t *testing.T, srv *mcptest.Server) { test(t, srv, what, asksOf(srv, run)[what]) })
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) { test(t, srv, what, callsThatAsk(srv, run)[what]) })
 		})
 	}
 }
@@ -116,7 +116,7 @@ func TestSlowAnswersTimeNothingOut(t *testing.T) {
 }
 
 // After the answer the clocks go on: the idle timeout anew, a try's timeout where it stood.
-func TestClocksGoOnAfterTheAnswer(t *testing.T) {
+func TestTimersResumeAfterTheAnswer(t *testing.T) {
 	silent := func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 		if c.Inputs == nil {
 			if err := mcptest.Sleep(ctx, 20*time.Second); err != nil {
@@ -149,7 +149,7 @@ func TestClocksGoOnAfterTheAnswer(t *testing.T) {
 }
 
 // A question on the standing stream does not say which call waits for it: the clocks of all stand still.
-func TestQuestionOnTheStandingStreamStopsAllClocks(t *testing.T) {
+func TestRequestOnTheSharedStreamPausesAllTimers(t *testing.T) {
 	for _, wait := range []time.Duration{time.Minute, 6 * time.Minute} { // after the answer
 		t.Run(wait.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestQuestionOnTheStandingStreamStopsAllClocks(t *testing.T) {
 }
 
 // The same for tries: of a prompt that is slow, and of a list whose answer waits for a person.
-func TestQuestionOnTheStandingStreamStopsTries(t *testing.T) {
+func TestRequestOnTheSharedStreamPausesTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		srv.Prompts = []mcptest.Prompt{{Name: "slow", Run: func(ctx context.Context, _ *mcptest.Call) (jsonRaw, error) {
@@ -207,7 +207,7 @@ func TestQuestionOnTheStandingStreamStopsTries(t *testing.T) {
 
 // The total timeout and the caller's context go on while a person is asked; they
 // end the call at once, and what the person is asked.
-func TestAskingHasAnEnd(t *testing.T) {
+func TestServerRequestsAreBounded(t *testing.T) {
 	for _, how := range []string{"total timeout", "context", "deadline"} {
 		t.Run(how, func(t *testing.T) {
 			eachAsk(t, answered(nothing), func(t *testing.T, srv *mcptest.Server, _ string, ask func(context.Context, *mcpclient.Session, ...mcpclient.CallOption) error) {
@@ -254,7 +254,7 @@ func TestAskingHasAnEnd(t *testing.T) {
 
 // What a person takes is not taken from the retries: an answer that is lost
 // right after is asked for again.
-func TestAskingIsNotTakenFromTheRetries(t *testing.T) {
+func TestAnswerTimeDoesNotCountAgainstRetries(t *testing.T) {
 	cuts := 0
 	cut := answered(func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 		if cuts++; cuts%2 == 1 {
@@ -277,7 +277,7 @@ func TestAskingIsNotTakenFromTheRetries(t *testing.T) {
 }
 
 // Nor is it if the stream breaks off while the person is still asked.
-func TestCutWhileAskingIsNotTakenFromTheRetries(t *testing.T) {
+func TestAnswerTimeAfterACutDoesNotCountAgainstRetries(t *testing.T) {
 	for range 10 { // whoever comes first
 		synctest.Test(t, func(t *testing.T) {
 			srv := newServer(mode{mcptest.Legacy, true})
@@ -302,7 +302,7 @@ func TestCutWhileAskingIsNotTakenFromTheRetries(t *testing.T) {
 }
 
 // The same while the question is on the standing stream: the call that is cut meanwhile has lost no time.
-func TestAskingElsewhereIsNotTakenFromTheRetries(t *testing.T) {
+func TestAnswerTimeOnTheSharedStreamDoesNotCountAgainstRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		tries := 0
@@ -330,7 +330,7 @@ func TestAskingElsewhereIsNotTakenFromTheRetries(t *testing.T) {
 
 // A question that is moot stops no clock, whatever its handler does: one that
 // the server took back, one whose call ended.
-func TestMootQuestionsStopNoClock(t *testing.T) {
+func TestEndedRequestsPauseNoTimers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		add(srv, "never", never)
@@ -351,7 +351,7 @@ func TestMootQuestionsStopNoClock(t *testing.T) {
 }
 
 // Clocks stand still until the last of several questions is answered.
-func TestClocksStandStillForAllQuestions(t *testing.T) {
+func TestTimersArePausedForAllRequests(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		many := make(map[string]mcptest.InputRequest)
 		for i := range 3 {
@@ -379,7 +379,7 @@ func TestClocksStandStillForAllQuestions(t *testing.T) {
 }
 
 // A state without questions is waited on, ever longer, and nobody is asked.
-func TestStateAloneIsWaitedOn(t *testing.T) {
+func TestStateWithoutRequestsIsPaced(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		var at []time.Duration
 		start := time.Now()
@@ -401,7 +401,7 @@ func TestStateAloneIsWaitedOn(t *testing.T) {
 }
 
 // Such a wait ends with the caller's context, the total timeout, and Close.
-func TestWaitOnAStateEnds(t *testing.T) {
+func TestStateWithoutRequestsIsBounded(t *testing.T) {
 	for how, kind := range map[string]mcpclient.Kind{
 		"context": mcpclient.KindCanceled, "total": mcpclient.KindTimeout, "close": mcpclient.KindClosed,
 	} {

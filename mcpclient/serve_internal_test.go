@@ -16,7 +16,7 @@ import (
 
 // A server request with an absurdly long ID is dropped, since the ID would have to be sent back.
 // The call goes on.
-func TestQuestionWithAHugeID(t *testing.T) {
+func TestServerRequestWithAHugeID(t *testing.T) {
 	for _, size := range []int{255, 1 << 20} { // and its quotes
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

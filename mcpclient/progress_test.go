@@ -10,7 +10,7 @@ import (
 // Progress on the shared stream may find its call just before the call returns. If the call did not
 // wait because its context had ended, the callback may get its slot only after that: then it does
 // not run.
-func TestNothingIsToldOfACallThatReturned(t *testing.T) {
+func TestNoProgressAfterTheCallReturned(t *testing.T) {
 	told := 0
 	c := &call{callbackSlot: make(chan struct{}, 1)}
 	c.ctx = t.Context()

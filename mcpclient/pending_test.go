@@ -29,7 +29,7 @@ var (
 		"mode": "form", "message": "Who are you?",
 		"requestedSchema": json.RawMessage(`{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}`),
 	}
-	aPage   = map[string]any{"mode": "url", "message": "Log in", "url": "https://login.example.com/", "elicitationId": "e-1"}
+	aURL    = map[string]any{"mode": "url", "message": "Log in", "url": "https://login.example.com/", "elicitationId": "e-1"}
 	aSample = map[string]any{
 		"messages":  json.RawMessage(`[{"role":"user","content":{"type":"text","text":"Hello?"}}]`),
 		"maxTokens": 10,
@@ -232,7 +232,7 @@ var seventeen = map[string]func(t *testing.T, srv *mcptest.Server, s *mcpclient.
 
 // Of seventeen server requests at once, wherever they come from, sixteen are handled, and the last
 // one as soon as one of those has been answered.
-func TestSixteenPeopleAreAskedAtOnce(t *testing.T) {
+func TestSixteenHandlersRunAtOnce(t *testing.T) {
 	many := make(map[string]mcptest.InputRequest)
 	for i := range 17 {
 		many[fmt.Sprint("q", i)] = mcptest.InputRequest{Method: elicit, Params: aForm}
@@ -273,7 +273,7 @@ func TestSixteenPeopleAreAskedAtOnce(t *testing.T) {
 
 // While sixteen users think, a ping is answered and a request without a handler is refused, on the
 // shared stream and on that of a call.
-func TestPingWhileSixteenThink(t *testing.T) {
+func TestPingWhileSixteenHandlersRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		add(srv, "ask", asking(elicit, aForm))
@@ -313,7 +313,7 @@ func TestPingWhileSixteenThink(t *testing.T) {
 }
 
 // A request that waits for one of the sixteen slots pauses the timers of its call, too.
-func TestClockStandsWhileAQuestionWaitsItsTurn(t *testing.T) {
+func TestTimersArePausedWhileARequestWaitsForASlot(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", asking(elicit, aForm))
 		p := newPeople()
@@ -368,7 +368,7 @@ var mootness = map[string]func(t *testing.T, x *waitingQuestion){
 // When a server request ends, the context of its handler ends and its answer is not sent: the
 // server cancelled it, or answered the call without it, or the call, the session or the server
 // session ended.
-func TestMootQuestionsAreNotAnswered(t *testing.T) {
+func TestEndedRequestsAreNotAnswered(t *testing.T) {
 	for name, moot := range mootness {
 		for _, hold := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " ", hold), func(t *testing.T) {
@@ -420,7 +420,7 @@ func TestMootQuestionsAreNotAnswered(t *testing.T) {
 }
 
 // A request in a replaced session is cancelled by its ID there.
-func TestTakenBackInALaterSession(t *testing.T) {
+func TestCancelledInALaterSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		asked := make(chan struct{}, 2)
@@ -441,7 +441,7 @@ func TestTakenBackInALaterSession(t *testing.T) {
 }
 
 // A request that comes twice, on whatever stream, is handled once and answered once.
-func TestSameQuestionTwice(t *testing.T) {
+func TestSameServerRequestTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {

@@ -21,9 +21,9 @@ import (
 type doorkeeper struct {
 	ask func(ctx context.Context, status int, header http.Header) error
 
-	mu    sync.Mutex
-	token string // guarded by mu
-	asked int    // guarded by mu
+	mu      sync.Mutex
+	token   string // guarded by mu
+	prompts int    // guarded by mu
 }
 
 type attaching struct {
@@ -46,7 +46,7 @@ func (d *doorkeeper) RoundTripper(base http.RoundTripper) http.RoundTripper {
 
 func (d *doorkeeper) Authorize(ctx context.Context, _ string, status int, header http.Header, _ time.Time) error {
 	d.mu.Lock()
-	d.asked++
+	d.prompts++
 	d.mu.Unlock()
 	return d.ask(ctx, status, header)
 }
@@ -60,7 +60,7 @@ func (d *doorkeeper) set(token string) {
 func (d *doorkeeper) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.asked
+	return d.prompts
 }
 
 // locked makes srv refuse every request without the token that it currently expects.

@@ -209,22 +209,22 @@ func TestBadInputRequired(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onModern(t, func(t *testing.T, srv *mcptest.Server) {
-				asked := atomic.Int32{}
+				calls := atomic.Int32{}
 				add(srv, "ask", rounds(func(context.Context, *mcptest.Call) (jsonRaw, error) {
 					return jsonRaw(`{"resultType":"input_required"` + test.members + `}`), nil
 				}, done))
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
-					Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { asked.Add(1); return nil, nil },
+					Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { calls.Add(1); return nil, nil },
 				}})
 				_, err := s.CallTool(t.Context(), "ask", nil)
 				if test.kind == 0 {
 					require.NoError(t, err)
-					require.EqualValues(t, 1000, asked.Load())
+					require.EqualValues(t, 1000, calls.Load())
 					return
 				}
 				require.Equal(t, test.kind, failure(t, err).Kind)
 				require.Equal(t, 1, srv.Executions("ask"))
-				require.Zero(t, asked.Load())
+				require.Zero(t, calls.Load())
 				echoes(t, s)
 			})
 		})

@@ -44,11 +44,11 @@ func TestCloseEndsCalls(t *testing.T) {
 		}
 		require.True(t, mcpclient.KindOf(<-list) == mcpclient.KindClosed)
 		synctest.Wait()
-		told := 0
+		notices := 0
 		if s.Era() == mcpclient.EraLegacy {
-			told = 11 // before the DELETE, because a server may wait for its handlers before it answers that
+			notices = 11 // before the DELETE, because a server may wait for its handlers before it answers that
 		}
-		require.Equal(t, told, srv.Count("notifications/cancelled"), "a modern server sees the closed streams")
+		require.Equal(t, notices, srv.Count("notifications/cancelled"), "a modern server sees the closed streams")
 
 		require.NoError(t, s.Close(), "twice")
 		_, err := s.CallTool(t.Context(), "echo", nil)

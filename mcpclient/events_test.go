@@ -161,13 +161,13 @@ func TestCloseDropsDebouncedChanges(t *testing.T) {
 // delivering the others.
 func TestQueueOverflowWithoutAMissedEventsHandler(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
-		var told, changed atomic.Int32
+		var delivered, changed atomic.Int32
 		block := make(chan struct{})
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 			ToolsChanged: func(context.Context, *mcpclient.Session) { changed.Add(1) },
 			Notification: func(context.Context, *mcpclient.Session, string, json.RawMessage) {
 				<-block
-				told.Add(1)
+				delivered.Add(1)
 			},
 		}})
 		synctest.Wait()
@@ -180,7 +180,7 @@ func TestQueueOverflowWithoutAMissedEventsHandler(t *testing.T) {
 		synctest.Wait()
 		close(block)
 		synctest.Wait()
-		require.EqualValues(t, 1+mcpclient.DefaultMaxNotifications, told.Load())
+		require.EqualValues(t, 1+mcpclient.DefaultMaxNotifications, delivered.Load())
 		require.EqualValues(t, 1, changed.Load(), "there is always room for a list change")
 		time.Sleep(debounce)
 		srv.Notify(toolsChanged, nil)

@@ -114,14 +114,14 @@ func TestHandlerCallsTheSession(t *testing.T) {
 func TestNotificationsOnACallsStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
-		add(srv, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+		add(srv, "notify", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
 			c.Notify(toolsChanged, nil)
 			c.Notify("notifications/n", map[string]any{"x": 1})
-			return mcptest.Text("told"), nil
+			return mcptest.Text("sent"), nil
 		})
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
-		_, err := s.CallTool(t.Context(), "tell", nil)
+		_, err := s.CallTool(t.Context(), "notify", nil)
 		require.NoError(t, err)
 		synctest.Wait()
 		require.Equal(t, []string{"tools", `notifications/n {"x":1}`}, d.take())

@@ -135,12 +135,12 @@ func TestEachRoundIsARequest(t *testing.T) {
 		tool.Mirrored = map[string]string{"Where": "where"}
 		s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("gopher"), nil)})
 		listed(t, s)
-		var told []float64
+		var updates []float64
 		args := map[string]any{"where": "here", "n": json.Number("9007199254740993")}
 		_, err := s.CallTool(t.Context(), "ask", args, mcpclient.WithHeader("X-Own", "mine"), mcpclient.WithMeta(map[string]any{"k": "v"}),
-			mcpclient.OnProgress(func(_ context.Context, p mcpclient.Progress) { told = append(told, p.Progress) }))
+			mcpclient.OnProgress(func(_ context.Context, p mcpclient.Progress) { updates = append(updates, p.Progress) }))
 		require.NoError(t, err)
-		require.Equal(t, []float64{1, 2}, told)
+		require.Equal(t, []float64{1, 2}, updates)
 		calls := srv.Requests("tools/call")
 		require.Len(t, calls, 2)
 		require.NotEqual(t, calls[0].ID, calls[1].ID)
@@ -164,7 +164,7 @@ func TestInputRoundsHaveALimit(t *testing.T) {
 		for _, alone := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%+v %v", test, alone), func(t *testing.T) {
 				onModern(t, func(t *testing.T, srv *mcptest.Server) {
-					left, asked := test.asks, 0
+					left, calls := test.asks, 0
 					add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
 						if left--; left < 0 {
 							return mcptest.Text("done"), nil
@@ -175,10 +175,10 @@ func TestInputRoundsHaveALimit(t *testing.T) {
 						return mcptest.InputRequired(requestsOf{"q": {Method: listRoots}}, nil), nil
 					})
 					s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{InputRounds: test.option}, Handlers: mcpclient.Handlers{
-						Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { asked++; return nil, nil },
+						Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { calls++; return nil, nil },
 					}})
 					_, err := s.CallTool(t.Context(), "ask", nil)
-					questions := test.asks
+					want := test.asks
 					if test.limit == 0 {
 						require.NoError(t, err)
 						require.Equal(t, test.asks+1, srv.Executions("ask"))
@@ -190,12 +190,12 @@ func TestInputRoundsHaveALimit(t *testing.T) {
 						require.EqualValues(t, test.limit, limit.Limit)
 						require.Equal(t, test.limit+1, srv.Executions("ask"))
 						require.Equal(t, test.limit+1, e.Tries)
-						questions = test.limit
+						want = test.limit
 					}
 					if alone {
-						questions = 0
+						want = 0
 					}
-					require.Equal(t, questions, asked, "no handler runs in vain")
+					require.Equal(t, want, calls, "no handler runs in vain")
 				})
 			})
 		}
@@ -250,7 +250,7 @@ func TestOneFailedRequestEndsTheCall(t *testing.T) {
 		}
 		add(srv, "ask", requires(q, `"s"`))
 		errNo := errors.New("no roots today")
-		ends, asked := make(chan time.Duration, 20), atomic.Int32{}
+		ends, calls := make(chan time.Duration, 20), atomic.Int32{}
 		block := make(chan struct{})
 		start := time.Now()
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
@@ -258,7 +258,7 @@ func TestOneFailedRequestEndsTheCall(t *testing.T) {
 				return nil, errors.Join(errNo, mcptest.Sleep(ctx, time.Hour))
 			},
 			ElicitForm: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
-				if n := asked.Add(1); n <= 5 {
+				if n := calls.Add(1); n <= 5 {
 					return named("gopher"), nil // so that roots gets a slot
 				}
 				<-ctx.Done()
@@ -296,8 +296,8 @@ func TestFailedRequestWhileOthersWaitForASlot(t *testing.T) {
 		}
 		add(srv, "ask", requires(q, `"s"`))
 		errNo := errors.New("no roots today")
-		p := newPeople()
-		defer p.letGo(20)
+		p := newSlowUsers()
+		defer p.release(20)
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 			Roots:      func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { return nil, errNo },
 			ElicitForm: p.form,
@@ -400,7 +400,7 @@ func TestHandlersContinueAfterWithInput(t *testing.T) {
 
 // Answers that do not match the requests are not sent.
 func TestInputThatCannotBeSent(t *testing.T) {
-	asked := func(keys ...string) *mcpclient.InputRequired {
+	required := func(keys ...string) *mcpclient.InputRequired {
 		in := &mcpclient.InputRequired{State: json.RawMessage(`"s"`)}
 		for _, key := range keys {
 			in.Requests = append(in.Requests, mcpclient.InputRequest{Key: key, Method: listRoots})
@@ -412,18 +412,18 @@ func TestInputThatCannotBeSent(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{})
 		srv.Reset()
 		for name, option := range map[string]mcpclient.CallOption{
-			"nothing asked":   mcpclient.WithInput(nil, map[string]any{}),
-			"no answers":      mcpclient.WithInput(asked("a"), nil),
-			"one lacks":       mcpclient.WithInput(asked("a", "b"), map[string]any{"a": one}),
-			"one more":        mcpclient.WithInput(asked("a"), map[string]any{"a": one, "b": one}),
-			"another":         mcpclient.WithInput(asked("a"), map[string]any{"b": one}),
-			"nil answer":      mcpclient.WithInput(asked("a"), map[string]any{"a": nil}),
-			"nil pointer":     mcpclient.WithInput(asked("a"), map[string]any{"a": (*mcp.ElicitationResult)(nil)}),
-			"no object":       mcpclient.WithInput(asked("a"), map[string]any{"a": []int{1}}),
-			"not JSON":        mcpclient.WithInput(asked("a"), map[string]any{"a": func() {}}),
-			"bad JSON":        mcpclient.WithInput(asked("a"), map[string]any{"a": json.RawMessage(`{"a"`)}),
-			"state no string": mcpclient.WithInput(&mcpclient.InputRequired{State: json.RawMessage(`{"a":1}`)}, nil),
-			"state and more":  mcpclient.WithInput(&mcpclient.InputRequired{State: json.RawMessage(`"a","b":1`)}, nil),
+			"no input":              mcpclient.WithInput(nil, map[string]any{}),
+			"no answers":            mcpclient.WithInput(required("a"), nil),
+			"one missing":           mcpclient.WithInput(required("a", "b"), map[string]any{"a": one}),
+			"one too many":          mcpclient.WithInput(required("a"), map[string]any{"a": one, "b": one}),
+			"other key":             mcpclient.WithInput(required("a"), map[string]any{"b": one}),
+			"nil answer":            mcpclient.WithInput(required("a"), map[string]any{"a": nil}),
+			"nil pointer":           mcpclient.WithInput(required("a"), map[string]any{"a": (*mcp.ElicitationResult)(nil)}),
+			"not an object":         mcpclient.WithInput(required("a"), map[string]any{"a": []int{1}}),
+			"not JSON":              mcpclient.WithInput(required("a"), map[string]any{"a": func() {}}),
+			"bad JSON":              mcpclient.WithInput(required("a"), map[string]any{"a": json.RawMessage(`{"a"`)}),
+			"state is not a string": mcpclient.WithInput(&mcpclient.InputRequired{State: json.RawMessage(`{"a":1}`)}, nil),
+			"state with a suffix":   mcpclient.WithInput(&mcpclient.InputRequired{State: json.RawMessage(`"a","b":1`)}, nil),
 		} {
 			for _, do := range []func() error{
 				func() error { _, err := s.CallTool(t.Context(), "echo", nil, option); return err },

@@ -344,12 +344,12 @@ func TestConcurrentListens(t *testing.T) {
 			diaries[i] = read(subs[i])
 		}
 		synctest.Wait()
-		told := [][]string{{"tools"}, {"tools", "file:///a"}, {"file:///a", "file:///b"}, {"prompts"}, {"prompts", "resources", "file:///b"}}
+		wanted := [][]string{{"tools"}, {"tools", "file:///a"}, {"file:///a", "file:///b"}, {"prompts"}, {"prompts", "resources", "file:///b"}}
 		for closed := range 5 {
 			notify(srv, toolsChanged, promptsChanged, resourcesChanged)
 			update(srv, "file:///a", "file:///b")
 			for i := range subs {
-				want := told[i]
+				want := wanted[i]
 				if i < closed {
 					want = nil
 				}

@@ -7,19 +7,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Progress on the shared stream may find its call just before the call returns. If the call did not
-// wait because its context had ended, the callback may get its slot only after that: then it does
-// not run.
+// Progress on the shared stream may find its call just before the call returns. If the call's
+// context had ended, the call did not wait, and the callback may get its slot only afterwards. It
+// does not run then.
 func TestNoProgressAfterTheCallReturned(t *testing.T) {
-	told := 0
+	delivered := 0
 	c := &call{callbackSlot: make(chan struct{}, 1)}
 	c.ctx = t.Context()
-	c.progress = func(context.Context, Progress) { told++ }
+	c.progress = func(context.Context, Progress) { delivered++ }
 	for range 2 {
 		c.callbackSlot <- struct{}{}
 		c.runCallback(Progress{})
 		c.closed.Store(true)
 	}
-	require.Equal(t, 1, told)
-	require.Empty(t, c.callbackSlot, "the turn is given back")
+	require.Equal(t, 1, delivered)
+	require.Empty(t, c.callbackSlot, "the slot is released")
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// asks are server requests that need no handler: each is answered by a POST.
-var asks = []string{"ping", "roots/list", "unknown/method"}
+// unhandled are server requests that need no handler. Each is answered with a POST.
+var unhandled = []string{"ping", "roots/list", "unknown/method"}
 
 // flooded is a tool that sends many requests at once and returns without waiting for the responses.
 func flooded(method string, n int) mcptest.ToolFunc {
@@ -29,27 +29,27 @@ func flooded(method string, n int) mcptest.ToolFunc {
 	}
 }
 
-// Of a flood of requests that need no handler, 64 are answered at once, then 32 a second for 6 s.
-// The rest is dropped and logged once. The stream goes on.
+// Of many requests that need no handler, 64 are answered at once, then 32 per second for 6 s. The
+// others are dropped, which is logged once. The stream continues.
 func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
-	for _, method := range asks {
-		for _, where := range []string{"call", "standing stream"} {
+	for _, method := range unhandled {
+		for _, where := range []string{"call", "shared stream"} {
 			t.Run(method+" on the "+where, func(t *testing.T) {
 				inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 					add(srv, "flood", flooded(method, 500))
-					var told []time.Duration
+					var delivered []time.Duration
 					start := time.Now()
 					var log bytes.Buffer
 					s := serve(t, srv, mcpclient.Options{
 						Logger: slog.New(slog.NewTextHandler(&log, nil)),
 						Handlers: mcpclient.Handlers{Notification: func(context.Context, *mcpclient.Session, string, jsonRaw) {
-							told = append(told, time.Since(start))
+							delivered = append(delivered, time.Since(start))
 						}},
 					})
 					synctest.Wait()
 					for range 2 {
 						srv.Reset()
-						start, told = time.Now(), nil
+						start, delivered = time.Now(), nil
 						if where == "call" {
 							got := <-begin(t.Context(), s, "flood")
 							require.NoError(t, got.err)
@@ -61,7 +61,7 @@ func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
 							srv.Notify("notifications/n", nil)
 						}
 						synctest.Wait()
-						require.Equal(t, []time.Duration{0}, told, "what comes behind the flood is not delayed")
+						require.Equal(t, []time.Duration{0}, delivered, "messages after the flood are not delayed")
 						require.Equal(t, 64, srv.Count("response"))
 						time.Sleep(time.Second)
 						synctest.Wait()
@@ -76,10 +76,11 @@ func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
 	}
 }
 
-// A server that waits for each response before its next request gets all of them, only more slowly.
+// A server that waits for each response before its next request gets all responses, only more
+// slowly.
 func TestServerThatWaitsGetsEveryAnswer(t *testing.T) {
-	for _, method := range asks {
-		for _, where := range []string{"call", "standing stream"} {
+	for _, method := range unhandled {
+		for _, where := range []string{"call", "shared stream"} {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				const n = 500
 				add(srv, "patient", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -106,7 +107,7 @@ func TestServerThatWaitsGetsEveryAnswer(t *testing.T) {
 	}
 }
 
-// Pings at a usual rate are answered at once, for as long as they come.
+// Pings at a usual rate are always answered at once.
 func TestUsualPingsAreAnsweredAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -123,7 +124,7 @@ func TestUsualPingsAreAnsweredAtOnce(t *testing.T) {
 	})
 }
 
-// A server that does not accept the responses gets 16 at once, and at most 256 wait. Close ends
+// If a server does not read the responses, 16 are sent at once and at most 256 wait. Close ends
 // them.
 func TestAnswersThatTheServerDoesNotRead(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -143,6 +144,6 @@ func TestAnswersThatTheServerDoesNotRead(t *testing.T) {
 		require.NoError(t, s.Close())
 		require.Less(t, time.Since(start), mcpclient.DefaultCloseTimeout)
 		answers.Release()
-		require.LessOrEqual(t, srv.Count("response"), 16, "what waited was not sent")
+		require.LessOrEqual(t, srv.Count("response"), 16, "the waiting responses were not sent")
 	})
 }

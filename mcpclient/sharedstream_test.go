@@ -19,7 +19,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// diary records the runs of handlers, in order.
+// diary records the calls of handlers, in order.
 type diary struct {
 	mu      sync.Mutex
 	entries []string
@@ -59,7 +59,7 @@ func (d *diary) handlers() mcpclient.Handlers {
 
 const toolsChanged = "notifications/tools/list_changed"
 
-// The shared stream delivers what belongs to no call to the handlers, in order.
+// The shared stream delivers messages that belong to no call to the handlers, in order.
 func TestSharedStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -201,7 +201,7 @@ func TestMissedEventsAreReported(t *testing.T) {
 	})
 }
 
-// A server is unreachable for hours: one report, however often the stream was tried.
+// A server is unreachable for hours. The loss is reported once, however often the stream is tried.
 func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -223,8 +223,7 @@ func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 	})
 }
 
-// A server that refuses the stream again and again is not hammered: the pauses grow to half a
-// minute.
+// If a server refuses the stream repeatedly, the pauses grow to half a minute.
 func TestSharedStreamBackoff(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var at []time.Duration
@@ -250,8 +249,8 @@ func TestSharedStreamBackoff(t *testing.T) {
 	})
 }
 
-// A server that has not noticed yet that a stream was lost refuses the next one as a conflict. The
-// client keeps trying until it is accepted.
+// A server that has not noticed the loss of a stream refuses the next one as a conflict. The client
+// keeps trying until the stream is accepted.
 func TestSharedStreamConflict(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.EventIDs = false
@@ -344,8 +343,8 @@ func TestSharedStreamDetectsALostSession(t *testing.T) {
 	}
 }
 
-// The session is lost before the shared stream was first opened, or the GET reaches another server
-// than the POSTs did: the session is refused, not the stream.
+// The session is lost before the shared stream is opened, or the GET reaches another server than
+// the POSTs. The session is refused, not the stream.
 func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
@@ -369,8 +368,8 @@ func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 	}
 }
 
-// The host cannot be resolved for a while, or a header cannot be made. Nothing was sent, so the
-// server cannot have said that it has no such stream.
+// For a while, the host cannot be resolved, or a header hook fails. Nothing was sent, so the server
+// cannot have refused the stream.
 func TestSharedStreamAfterALocalFailure(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		t.Run(map[bool]string{false: "at first", true: "when reopened"}[lost], func(t *testing.T) {

@@ -23,7 +23,7 @@ func legacyBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Legacy, true})) })
 }
 
-// countOpen is an interception that counts the shared streams that clients hold open.
+// countOpen counts the shared streams that clients hold open.
 func countOpen(srv *mcptest.Server) *atomic.Int32 {
 	var open atomic.Int32
 	srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
@@ -50,7 +50,7 @@ func TestOneSharedStreamForAllSubscriptions(t *testing.T) {
 		open := countOpen(srv)
 		s := serve(t, srv, mcpclient.Options{})
 		synctest.Wait()
-		require.Zero(t, srv.Count("GET"), "nothing needs it yet")
+		require.Zero(t, srv.Count("GET"), "nothing needs the stream yet")
 		for round := 1; round <= 3; round++ {
 			a := listen(t, s, toTools)
 			b := listen(t, s, mcpclient.Filter{PromptsChanged: true})
@@ -67,7 +67,7 @@ func TestOneSharedStreamForAllSubscriptions(t *testing.T) {
 			if sharesLink() {
 				pass(replaced)
 			}
-			require.Zero(t, open.Load(), "nothing needs it any more")
+			require.Zero(t, open.Load(), "nothing needs the stream any more")
 			pass(time.Hour)
 			require.Equal(t, round, srv.Count("GET"))
 		}
@@ -95,8 +95,8 @@ func TestHandlersKeepTheSharedStream(t *testing.T) {
 	})
 }
 
-// A resource of two subscriptions is subscribed to once, and unsubscribed from when the last one
-// ends.
+// A resource that two subscriptions use is subscribed to once. The client unsubscribes when the
+// last one ends.
 func TestResourcesAreCounted(t *testing.T) {
 	for _, m := range []mode{{mcptest.Legacy, false}, {mcptest.Legacy, true}} {
 		t.Run(m.String(), func(t *testing.T) {
@@ -128,7 +128,8 @@ func TestResourcesAreCounted(t *testing.T) {
 	}
 }
 
-// A subscription that begins while another one still unsubscribes is subscribed in the end.
+// A subscription that starts while another one is unsubscribing from the same resource ends up
+// subscribed.
 func TestListenWhileTheResourceIsLeft(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -150,8 +151,8 @@ func TestListenWhileTheResourceIsLeft(t *testing.T) {
 	})
 }
 
-// Many subscriptions to the same resources begin and end concurrently. In the end the server's
-// state is right.
+// Many subscriptions to the same resources start and end concurrently. Afterwards the server's
+// state is correct.
 func TestManyListensToOneResource(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -181,8 +182,8 @@ func TestManyListensToOneResource(t *testing.T) {
 	})
 }
 
-// The server refuses a resource, at once or after retries: Listen fails, and unsubscribes from the
-// others.
+// The server refuses a resource, at once or after retries. Listen fails and unsubscribes from the
+// other resources.
 func TestRefusedResource(t *testing.T) {
 	rows := []struct {
 		name  string
@@ -219,7 +220,7 @@ func TestRefusedResource(t *testing.T) {
 				require.Equal(t, row.tries, tried)
 				synctest.Wait()
 				require.Equal(t, []string{"file:///a"}, srv.Subscribed(), "another subscription's resource stays")
-				require.Equal(t, 2, srv.Count(subscribeMethod)-tried, "a, for the other, and b, but not d")
+				require.Equal(t, 2, srv.Count(subscribeMethod)-tried, "a, for the other subscription, and b, but not d")
 				d := read(shared)
 				update(srv, "file:///a")
 				require.Equal(t, []string{"file:///a"}, d.take())
@@ -229,8 +230,8 @@ func TestRefusedResource(t *testing.T) {
 	}
 }
 
-// A session that is lost under a subscription is replaced, because of a call or of the stream
-// alone. Its resources are subscribed to again, and missed events are reported then.
+// If the session is lost during a subscription, it is replaced, whether a call or only the stream
+// detects the loss. Its resources are subscribed to again, and then missed events are reported.
 func TestListenOutlivesItsSession(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain, mcptest.Refuse400} {
 		for _, ids := range []bool{false, true} {
@@ -286,7 +287,7 @@ func outlive(t *testing.T, srv *mcptest.Server, call bool) {
 	require.Equal(t, []string{"file:///b"}, srv.Subscribed())
 }
 
-// A new session opens one shared stream, and not a second one that is closed again.
+// A new session opens exactly one shared stream.
 func TestOneSharedStreamForEachSession(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -318,7 +319,7 @@ func TestRefusedAfterTheSessionWasLost(t *testing.T) {
 		var refusal *mcpclient.RPCError
 		require.ErrorAs(t, l.Err(), &refusal)
 		require.Equal(t, 2, srv.Count(subscribeMethod))
-		require.Empty(t, rest(l), "it did not begin again")
+		require.Empty(t, rest(l), "the subscription did not start again")
 		d := read(other)
 		notify(srv, toolsChanged)
 		require.Equal(t, []string{"missed", "tools"}, d.take(), "the other one continues")
@@ -326,7 +327,7 @@ func TestRefusedAfterTheSessionWasLost(t *testing.T) {
 	})
 }
 
-// The new session does not support the resource any more.
+// The new session no longer supports the resource.
 func TestNothingOfferedAfterTheSessionWasLost(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -341,8 +342,7 @@ func TestNothingOfferedAfterTheSessionWasLost(t *testing.T) {
 	})
 }
 
-// A server that is busy after a restart does not thereby refuse a subscription that it had agreed
-// to.
+// A server that is busy after a restart has not refused a subscription that it had agreed to.
 func TestBusyAfterTheSessionWasLost(t *testing.T) {
 	for _, code := range []int{503, 429} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
@@ -445,7 +445,7 @@ func TestListenWhileTheStreamIsLost(t *testing.T) {
 }
 
 // The pauses grow while the server is unreachable. A new Listen skips the pause, so that a server
-// that is back is not taken for one that does not answer.
+// that is back is not mistaken for one that does not answer.
 func TestListenAfterALongOutage(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Timeouts: mcpclient.Timeouts{Try: 10 * time.Second}})
@@ -458,7 +458,7 @@ func TestListenAfterALongOutage(t *testing.T) {
 		}))
 		srv.CutSharedStreams(true)
 		for range 12 {
-			<-away // so that the pause is at its longest, and has just begun
+			<-away // the longest pause has just started
 		}
 		srv.SetIntercept(nil)
 		l, err := s.Listen(t.Context(), toTools)

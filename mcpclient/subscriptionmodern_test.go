@@ -20,11 +20,10 @@ func modernBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Modern, true})) })
 }
 
-// frame is one message on a scripted subscription, given the id of its request.
+// frame returns one message of a scripted subscription, for the ID of its request.
 type frame func(id json.RawMessage) []byte
 
-// of returns a notification of the subscription whose ID is off by this much; 0 is the stream's
-// own.
+// of returns a notification of the subscription whose ID differs from the stream's by off.
 func of(off int64, method string, params map[string]any) frame {
 	return func(id json.RawMessage) []byte {
 		var n int64
@@ -47,7 +46,7 @@ func ackOf(off int64) frame {
 	return of(off, ackMethod, map[string]any{"notifications": map[string]any{"toolsListChanged": true, "promptsListChanged": true}})
 }
 
-// script answers each listen with frames and keeps the stream open.
+// script answers each listen request with frames and keeps the stream open.
 func script(srv *mcptest.Server, frames ...frame) {
 	srv.SetIntercept(atStream(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 		mcptest.StartSSE(w)
@@ -59,8 +58,8 @@ func script(srv *mcptest.Server, frames ...frame) {
 	}))
 }
 
-// Notifications before the acknowledgment, or of another subscription, are ignored, and so are logs
-// and progress.
+// Notifications before the acknowledgment or of another subscription are ignored, as are log
+// messages and progress.
 func TestListenIgnores(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		foreign := func(method, id string) frame {
@@ -110,7 +109,7 @@ func TestCancellationOfAnotherSubscription(t *testing.T) {
 	})
 }
 
-// Listen returns as soon as the server acknowledged, and not before.
+// Listen returns when the server acknowledges it, and not before.
 func TestListenWaitsForTheAcknowledgment(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.WithholdAck = true
@@ -127,7 +126,7 @@ func TestListenWaitsForTheAcknowledgment(t *testing.T) {
 		d := read(got.l)
 		pass(time.Hour)
 		notify(srv, toolsChanged)
-		require.Equal(t, []string{"tools"}, d.take(), "the timeout was for the acknowledgment alone")
+		require.Equal(t, []string{"tools"}, d.take(), "the timeout was only for the acknowledgment")
 		require.Equal(t, 1, srv.Count(listenMethod))
 	})
 }
@@ -151,15 +150,15 @@ func TestListenWithoutAnAcknowledgment(t *testing.T) {
 				require.Equal(t, mcpclient.DefaultTryTimeout, time.Since(start), "like any other request that is safe to repeat: no retry after 15 s")
 				require.Equal(t, 1, e.Tries)
 				pass(lag(srv))
-				require.Empty(t, srv.Subscriptions(), "nothing is left open")
+				require.Empty(t, srv.Subscriptions(), "no subscription is left open")
 				echoes(t, s)
 			})
 		})
 	}
 }
 
-// If the acknowledgment does not come when the stream is opened again, it is retried without limit:
-// the server agreed before.
+// If the acknowledgment does not arrive when the stream is opened again, the client retries without
+// limit, because the server agreed before.
 func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -171,7 +170,7 @@ func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 		require.Empty(t, d.take())
 		most := 1
 		if sharesLink() {
-			most = 16 // the link is replaced then
+			most = 16 // then the link is replaced
 		}
 		require.NotEmpty(t, srv.Subscriptions())
 		require.LessOrEqual(t, len(srv.Subscriptions()), most, "one at a time")
@@ -185,7 +184,7 @@ func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 	})
 }
 
-// A server that is busy at first is asked again a few times.
+// If the server is busy at first, the request is retried a few times.
 func TestListenIsTriedAgain(t *testing.T) {
 	for _, code := range []int{503, 502, 500, 429, 408} {
 		for _, failures := range []int{3, 1000} {
@@ -206,7 +205,7 @@ func TestListenIsTriedAgain(t *testing.T) {
 						require.NoError(t, err)
 						d := read(l)
 						notify(srv, toolsChanged)
-						require.Equal(t, []string{"tools"}, d.take(), "there was nothing to miss")
+						require.Equal(t, []string{"tools"}, d.take(), "no events were missed")
 						return
 					}
 					require.Nil(t, l)
@@ -276,7 +275,7 @@ func TestListenOfARefusedVersion(t *testing.T) {
 	}
 }
 
-// A server that agrees only to something outside the filter has agreed to nothing.
+// If a server agrees only to events outside the filter, that is a refusal.
 func TestListenHonoredForOtherEvents(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Honor = func(mcptest.Filter) mcptest.Filter {
@@ -290,7 +289,7 @@ func TestListenHonoredForOtherEvents(t *testing.T) {
 	})
 }
 
-// A server that agrees to nothing when the stream is opened again has refused.
+// If a server agrees to nothing when the stream is opened again, that is a refusal.
 func TestListenIsNotHonoredAnyMore(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -308,7 +307,7 @@ func TestListenIsNotHonoredAnyMore(t *testing.T) {
 	})
 }
 
-// A renegotiation because of a call does not end a subscription, and it misses nothing.
+// A renegotiation for a call does not end a subscription, and the subscription misses nothing.
 func TestListenOutlivesANewRevision(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A lost stream is opened again. Missed events are reported when it is open, not before, so that a
+// A lost stream is opened again. Missed events are reported only when it is open, so that a
 // consumer that reads everything again then misses nothing.
 func TestLostListenIsReopened(t *testing.T) {
 	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
@@ -79,8 +79,7 @@ func TestCauseOfMissedEvents(t *testing.T) {
 	})
 }
 
-// A server that is down, or ends each stream at once, is not hammered: the pauses double up to half
-// a minute.
+// If a server is down, or ends each stream at once, the pauses double up to half a minute.
 func TestBackoffOfAListen(t *testing.T) {
 	rows := map[string]func(w http.ResponseWriter, m *mcptest.Message){
 		"503": func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(http.StatusServiceUnavailable) },
@@ -135,7 +134,7 @@ func TestListenWithoutReopening(t *testing.T) {
 				notify(srv, toolsChanged)
 				srv.CutSharedStreams(abort)
 				ended(t, l, mcpclient.EndLost)
-				require.Error(t, errors.Unwrap(l.Err()), "it has a cause")
+				require.Error(t, errors.Unwrap(l.Err()), "the error has a cause")
 				require.Equal(t, []string{"tools"}, rest(l))
 				pass(time.Hour)
 				require.Equal(t, 1, srv.Count(streamMethod(srv)), "nothing needs it any more")
@@ -148,7 +147,7 @@ func TestListenWithoutReopening(t *testing.T) {
 	}
 }
 
-// A lost session is a loss, too.
+// A lost session also counts as a lost stream.
 func TestLostSessionWithoutReopening(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -162,7 +161,7 @@ func TestLostSessionWithoutReopening(t *testing.T) {
 	})
 }
 
-// refusal is one way to refuse a stream.
+// refusal is one way of refusing a stream.
 type refusal struct {
 	name  string
 	write func(w http.ResponseWriter, m *mcptest.Message)
@@ -215,7 +214,7 @@ func eachRefusal(t *testing.T, test func(t *testing.T, srv *mcptest.Server, no r
 	}
 }
 
-// A server that refuses has not agreed, whatever the refusal.
+// Every refusal means that the server has not agreed.
 func TestRefusedListen(t *testing.T) {
 	eachRefusal(t, func(t *testing.T, srv *mcptest.Server, no refusal, answer func(http.ResponseWriter, *http.Request, *mcptest.Message) bool) {
 		srv.Intercept = answer
@@ -242,7 +241,7 @@ func TestReopenedListenIsRefused(t *testing.T) {
 		srv.CutSharedStreams(true)
 		pass(time.Hour)
 		ended(t, l, mcpclient.EndRefused)
-		require.Error(t, errors.Unwrap(l.Err()), "it has a cause")
+		require.Error(t, errors.Unwrap(l.Err()), "the error has a cause")
 		require.Equal(t, 2, srv.Count(streamMethod(srv)))
 		require.Empty(t, srv.Subscribed(), "the resource is unsubscribed from")
 		require.Empty(t, rest(l))
@@ -254,7 +253,7 @@ func TestReopenedListenIsRefused(t *testing.T) {
 	})
 }
 
-// A legacy server refuses its stream as busy: Listen waits as long as for any try.
+// A legacy server refuses its stream because it is busy. Listen waits as long as for any try.
 func TestListenToABusyLegacyServer(t *testing.T) {
 	for _, held := range []string{"GET held", "GET 503", "resources/subscribe held"} {
 		t.Run(held, func(t *testing.T) {
@@ -303,7 +302,7 @@ func TestListenEndedByTheServer(t *testing.T) {
 				pass(time.Hour)
 				require.Equal(t, 1, srv.Count(listenMethod))
 				require.NoError(t, l.Close())
-				require.Equal(t, why, reason(t, l.Err()), "the first reason stays")
+				require.Equal(t, why, reason(t, l.Err()), "the first reason is kept")
 				echoes(t, s)
 				d = read(listen(t, s, toTools))
 				notify(srv, toolsChanged)
@@ -333,7 +332,7 @@ func TestListenEndedBeforeItBegan(t *testing.T) {
 	}
 }
 
-// The context of Listen ends the subscription, before and after the server agreed.
+// The context of Listen ends the subscription, before and after the server has agreed.
 func TestContextOfAListen(t *testing.T) {
 	for _, held := range []string{"headers", "acknowledgment", "nothing"} {
 		t.Run(held, func(t *testing.T) {

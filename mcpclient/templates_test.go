@@ -48,7 +48,7 @@ func TestInvalidTemplate(t *testing.T) {
 	}
 }
 
-// A template made by the user has the form that package mcp sets, or only the text.
+// A template that the user creates has either the form that package mcp sets, or only the text.
 func TestTemplateOfTheUser(t *testing.T) {
 	made := &ResourceTemplate{ResourceTemplate: mcp.NewResourceTemplate("file:///{a}", "n")}
 	text := &ResourceTemplate{RawURITemplate: "file:///{a}"}

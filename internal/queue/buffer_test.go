@@ -25,10 +25,10 @@ func add(b *Buffer[string, string], values ...string) {
 	}
 }
 
-var gap = Item[string, string]{Value: "gap", Key: "gap", Last: true}
+var dropped = Item[string, string]{Value: "dropped", Key: "dropped", Last: true}
 
 func newBuffer(items, bytes int) *Buffer[string, string] {
-	return &Buffer[string, string]{MaxItems: items, MaxBytes: bytes, Dropped: gap}
+	return &Buffer[string, string]{MaxItems: items, MaxBytes: bytes, Dropped: dropped}
 }
 
 func TestBufferKeepsOrder(t *testing.T) {
@@ -57,12 +57,12 @@ func TestBufferMergesEqualKeys(t *testing.T) {
 func TestBufferMergesWithTheNewestOnly(t *testing.T) {
 	b := newBuffer(10, 100)
 	for range 2 {
-		b.Push(gap)
-		b.Push(gap)
+		b.Push(dropped)
+		b.Push(dropped)
 		add(b, "a")
 	}
-	b.Push(gap)
-	require.Equal(t, []string{"gap", "a", "gap"}, taken(b, 0), "the second a was merged into the first, so the gap before it too")
+	b.Push(dropped)
+	require.Equal(t, []string{"dropped", "a", "dropped"}, taken(b, 0), "the second a was merged into the first, so the drop before it is reported as well")
 }
 
 func TestFullBufferDropsTheNewest(t *testing.T) {
@@ -70,7 +70,7 @@ func TestFullBufferDropsTheNewest(t *testing.T) {
 	add(b, "a", "b", "c", "d", "a")
 	b.Push(Item[string, string]{Value: "kept", Keep: true})
 	add(b, "e", "f")
-	require.Equal(t, []string{"a", "b", "gap", "kept", "gap"}, taken(b, 0))
+	require.Equal(t, []string{"a", "b", "dropped", "kept", "dropped"}, taken(b, 0))
 	add(b, "g")
 	require.Equal(t, []string{"g"}, taken(b, 0))
 }
@@ -78,9 +78,9 @@ func TestFullBufferDropsTheNewest(t *testing.T) {
 func TestBufferIsBoundedInBytes(t *testing.T) {
 	b := newBuffer(10, 4)
 	add(b, "aaa", "bb", "c")
-	require.Equal(t, []string{"aaa", "gap", "c"}, taken(b, 0))
+	require.Equal(t, []string{"aaa", "dropped", "c"}, taken(b, 0))
 	add(b, "longer than four", "d")
-	require.Equal(t, []string{"longer than four", "gap"}, taken(b, 0), "one item may be longer")
+	require.Equal(t, []string{"longer than four", "dropped"}, taken(b, 0), "one item may be longer")
 	add(b, "aaaa")
 	require.Equal(t, []string{"aaaa"}, taken(b, 0), "what was taken makes room")
 }

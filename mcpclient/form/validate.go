@@ -83,7 +83,7 @@ func (f *Field) take(r *reader) (value any, reason string) {
 	found := r.Kind()
 	if found == jsonrpc.Null {
 		r.Skip()
-		return nil, "must have a value, or be left out"
+		return nil, "must have a value or be left out"
 	}
 	want, reason := f.wants()
 	if found != want {

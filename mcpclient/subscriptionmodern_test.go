@@ -308,7 +308,7 @@ func TestListenIsNotHonoredAnyMore(t *testing.T) {
 }
 
 // A renegotiation for a call does not end a subscription, and the subscription misses nothing.
-func TestListenOutlivesANewRevision(t *testing.T) {
+func TestListenOutlivesARevisionChange(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, toTools)

@@ -91,7 +91,7 @@ var sessionMutants = []mutant{
 		test: "TestHundredCallsOneRecovery",
 	},
 	{
-		name: "a doubted session is replaced unasked", file: "mcpclient/recovery.go",
+		name: "a suspected session is replaced without a ping", file: "mcpclient/recovery.go",
 		old:  `case found == pingAnswered, found == pingDenied && r.why == sessionSuspected:`,
 		new:  `case false:`,
 		test: "TestVerdicts",

@@ -29,20 +29,20 @@ type Authorizer interface {
 // maxAuthorizations bounds how often one call requests authorization.
 const maxAuthorizations = 3
 
-// attempt records when a request was made. Any authorization that ended later settles the request's
-// refusal.
-type attempt struct {
+// sendTime records when a request was made. Any authorization that ended later settles the
+// request's refusal.
+type sendTime struct {
 	at    time.Time
 	ended uint64 // how many authorizations had ended by then
 }
 
-func (s *Session) attempt() attempt { return attempt{time.Now(), s.authorizing.Ended()} }
+func (s *Session) sendTime() sendTime { return sendTime{time.Now(), s.authorizing.Ended()} }
 
 // authorize calls the Authorizer after a refusal. Calls that are refused at the same time share one
 // call of the Authorizer. If one has ended since the request was made, authorize returns its
 // result. The Authorizer runs on a goroutine of the session, and each refused call waits on its own
 // context.
-func (s *Session) authorize(ctx context.Context, refusal *streamablehttp.HTTPError, made attempt) error {
+func (s *Session) authorize(ctx context.Context, refusal *streamablehttp.HTTPError, made sendTime) error {
 	var err error
 	start := func(run func()) bool {
 		return s.owned.Go(func() {

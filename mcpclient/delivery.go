@@ -36,7 +36,7 @@ type delivery struct {
 	reached    bool            // a try reached the server
 	began      atomic.Bool     // the shared stream carried progress of this round: the server is working on it
 	authorized int             // how often authorization was requested
-	made       attempt         // when the last try was made
+	made       sendTime        // when the last try was made
 }
 
 // newDelivery returns a delivery of a message that is safe to repeat, with the session's timeouts.
@@ -50,7 +50,7 @@ func (s *Session) newDelivery(ctx context.Context, msg message) delivery {
 // send sends the message once on d.state and waits until the exchange ends. A nil receiver expects
 // no answer.
 func (d *delivery) send(req *streamablehttp.Request, receiver streamablehttp.Receiver) error {
-	d.made = d.s.attempt()
+	d.made = d.s.sendTime()
 	d.setBounds()
 	// The exchange has its own context, so that its stream can still be drained after the answer
 	// when the caller's context has ended.

@@ -44,8 +44,8 @@ func during(f func() error) <-chan finish {
 
 const messages = `{"messages":[{"role":"user","content":{"type":"text","text":"hi"}}]}`
 
-// callsThatAsk gives srv a tool, a prompt and a resource that all run run, and returns the calls for
-// them.
+// callsThatAsk gives srv a tool, a prompt and a resource that all run run, and returns the calls
+// for them.
 func callsThatAsk(srv *mcptest.Server, run mcptest.ToolFunc) map[string]func(ctx context.Context, s *mcpclient.Session, opts ...mcpclient.CallOption) error {
 	result := func(result string) mcptest.ToolFunc {
 		return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -305,8 +305,8 @@ func TestAnswerTimeAfterACutDoesNotCountAgainstRetries(t *testing.T) {
 	}
 }
 
-// The same holds if the request is on the shared stream: a call whose stream breaks meanwhile has lost
-// no time.
+// The same holds if the request is on the shared stream: a call whose stream breaks meanwhile has
+// lost no time.
 func TestAnswerTimeOnTheSharedStreamDoesNotCountAgainstRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})

@@ -104,8 +104,8 @@ func (c *call) deliverProgress(params []byte) {
 	}
 }
 
-// runCallback runs the callback; the caller holds the callback slot. No callback starts after the call has
-// returned.
+// runCallback runs the callback; the caller holds the callback slot. No callback starts after the
+// call has returned.
 func (c *call) runCallback(p Progress) {
 	defer func() { <-c.callbackSlot }()
 	if !c.closed.Load() {

@@ -42,8 +42,8 @@ func (s *Session) awaitShared(c *call) error {
 	}
 }
 
-// mayCauseRequests reports whether the server may send requests before it answers the call. It does so for
-// tool calls, prompts and resources, not for lists or pings.
+// mayCauseRequests reports whether the server may send requests before it answers the call. It does
+// so for tool calls, prompts and resources, not for lists or pings.
 func (c *call) mayCauseRequests() bool {
 	return !c.tryBound || c.msg.method == methodGetPrompt || c.msg.method == methodReadResource
 }

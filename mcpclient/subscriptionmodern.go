@@ -15,8 +15,8 @@ var errNothingHonored = errors.New("the server supports none of the requested su
 type modernSubscription struct {
 	l      *Subscription
 	stream subscriptionStream
-	made   attempt // when the stream was last opened
-	none   bool    // the server agreed to none of the filter
+	made   sendTime // when the stream was last opened
+	none   bool     // the server agreed to none of the filter
 	end    *ListenError
 }
 
@@ -41,7 +41,7 @@ func (m *modernSubscription) acknowledged(honored Filter) {
 // open implements reopenable.
 func (m *modernSubscription) open(ctx context.Context) error {
 	m.l.tries++
-	m.made = m.l.s.attempt()
+	m.made = m.l.s.sendTime()
 	return m.stream.open(ctx)
 }
 

@@ -11,7 +11,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// The types in this file embed those of package mcp and add what those cannot hold. Values of _meta\n// members and of structured content are json.RawMessage, so integers keep all their digits. Raw\n// fields of one value may share memory: treat them as read-only.
+// The types in this file embed those of package mcp and add what those cannot hold. Values of _meta
+// members and of structured content are json.RawMessage, so integers keep all their digits. Raw
+// fields of one value may share memory: treat them as read-only.
 
 // Tool is a tool as the server listed it.
 //

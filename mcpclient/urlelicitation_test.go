@@ -111,13 +111,13 @@ func TestRequiredURLsEndWithoutConsent(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := newServer(mode{mcptest.Legacy, true})
 				add(srv, "ask", requiresURLs(page("1", "https://one.example/"), page("2", "https://two.example/")))
-				shown, told := 0, 0
+				shown, completed := 0, 0
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 					ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
 						shown++
 						return answer()
 					},
-					ElicitationComplete: func(context.Context, *mcpclient.Session, string) { told++ },
+					ElicitationComplete: func(context.Context, *mcpclient.Session, string) { completed++ },
 				}})
 				synctest.Wait()
 				_, err := s.CallTool(t.Context(), "ask", nil)
@@ -126,7 +126,7 @@ func TestRequiredURLsEndWithoutConsent(t *testing.T) {
 				srv.Notify(elicitationComplete, map[string]any{"elicitationId": "1"})
 				srv.Notify(elicitationComplete, map[string]any{"elicitationId": "2"})
 				synctest.Wait()
-				require.Zero(t, told)
+				require.Zero(t, completed)
 				echoes(t, s)
 			})
 		})

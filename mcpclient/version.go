@@ -8,8 +8,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/release"
 )
 
-// Version is the version of this module without the "v" of its tag, as in "1.2.3". It is part of the
-// default ClientInfo.
+// Version is the version of this module without the "v" of its tag, as in "1.2.3". It is part of
+// the default ClientInfo.
 const Version = release.Version
 
 // Era is one of the two generations of the protocol, which use HTTP differently.

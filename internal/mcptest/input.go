@@ -38,8 +38,8 @@ func (c *Call) RequestInput(ctx context.Context, key, method string, params any)
 	return answers[key], pending, err
 }
 
-// RequestInputs sends the client several requests, in the way of its era. A legacy client receives them
-// on the call's stream, which requires [Server.SSE]; if it responds with an error, err is a
+// RequestInputs sends the client several requests, in the way of its era. A legacy client receives
+// them on the call's stream, which requires [Server.SSE]; if it responds with an error, err is a
 // *[Error]. For a modern client, the first execution gets pending, which the tool must return
 // immediately. The client's retry runs the tool again, and then the same requests have answers.
 //

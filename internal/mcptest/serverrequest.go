@@ -28,8 +28,8 @@ func (c *Call) SendRequest(ctx context.Context, method string, params any) (*Mes
 }
 
 // Begin sends the client a request on the call's stream and does not wait. The channel receives the
-// response; CancelRequest closes it without one. If the reply is JSON, there is no stream: id is nil
-// and the channel is closed.
+// response; CancelRequest closes it without one. If the reply is JSON, there is no stream: id is
+// nil and the channel is closed.
 func (c *Call) Begin(method string, params any) (id json.RawMessage, answer <-chan *Message) {
 	if c.st == nil {
 		return nil, closedAnswer()
@@ -37,9 +37,10 @@ func (c *Call) Begin(method string, params any) (id json.RawMessage, answer <-ch
 	return c.s.begin(c.st, method, params)
 }
 
-// CancelRequest cancels a request of [Call.Begin] with notifications/cancelled on the call's stream. A
-// response that arrives afterwards is a violation, so the test must ensure that the client has not
-// responded yet. CancelRequest sends the notification even if no request with this id is pending.
+// CancelRequest cancels a request of [Call.Begin] with notifications/cancelled on the call's
+// stream. A response that arrives afterwards is a violation, so the test must ensure that the
+// client has not responded yet. CancelRequest sends the notification even if no request with this
+// id is pending.
 func (c *Call) CancelRequest(id json.RawMessage) {
 	c.s.forget(id)
 	c.Notify("notifications/cancelled", cancellation(id))

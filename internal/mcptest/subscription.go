@@ -177,8 +177,8 @@ func (sub *subscription) tag(params map[string]any) map[string]any {
 	return tagged
 }
 
-// CutSharedStreams ends the connections of shared streams and subscriptions. It aborts them or closes
-// them cleanly. A legacy stream can be resumed if its events have ids.
+// CutSharedStreams ends the connections of shared streams and subscriptions. It aborts them or
+// closes them cleanly. A legacy stream can be resumed if its events have ids.
 func (s *Server) CutSharedStreams(abort bool) {
 	s.mu.Lock()
 	var streams []*stream

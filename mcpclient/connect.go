@@ -24,7 +24,7 @@ import (
 
 // Connect starts a session with the MCP server at endpoint, an http or https URL. It negotiates the
 // protocol era and revision (see [Options]) and returns when the server has answered. The context
-// bounds only Connect itself; the session lasts until its Close. nil options select the defaults.
+// bounds only Connect itself; the session lasts until its Close. Nil options select the defaults.
 //
 // If the server cannot be reached, Connect retries as [Options].ConnectRetry says. For a quick
 // failure, pass a context with a deadline or set ConnectRetry.MaxTries to 1.

@@ -22,8 +22,8 @@ const (
 	pingDenied                  // refused by a bare 401, which may mean the session or the credentials
 )
 
-// examine pings a session once. The session counts as alive unless the ping is refused as for a
-// lost session.
+// examine pings a session once. The session counts as alive unless the refusal of the ping means
+// that it is lost.
 func (s *Session) examine(ctx context.Context, state *sessionState) finding {
 	if s.pings.useless() {
 		return pingAnswered

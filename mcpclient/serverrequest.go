@@ -78,8 +78,8 @@ func (s *Session) prepareElicitation(params json.RawMessage, version string) (an
 }
 
 var (
-	errMode    = errors.New("a mode of elicitation that this client did not declare")
-	errNoTools = errors.New("sampling with tools, which this client did not declare")
+	errMode    = errors.New("this client did not declare this mode of elicitation")
+	errNoTools = errors.New("this client did not declare sampling with tools")
 	errNoReply = errors.New("the handler returned neither an answer nor an error")
 )
 

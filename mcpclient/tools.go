@@ -42,7 +42,7 @@ func (s *Session) relistTools(ctx context.Context) error {
 // CallTool runs a tool. args is anything that encodes to a JSON object, such as a struct, a map or
 // a json.RawMessage; nil means the empty object. CallTool does not change args.
 //
-// A tool that fails reports that in the result (IsError); CallTool returns no error then. An error
+// A tool that fails reports that in the result (IsError), and CallTool returns no error. An error
 // means that there is no result, but the tool may still have run: see [OutcomeOf]. After a lost
 // answer, the session never runs a tool a second time unless [WithIdempotent] or
 // [Options].TrustToolHints allows it.

@@ -186,7 +186,7 @@ func (c *Client) chooseDPoP(ctx context.Context, server *ServerMetadata, require
 	}
 	if len(server.DPoPAlgorithms) > 0 && !slices.Contains(server.DPoPAlgorithms, dpopAlgorithm) {
 		if must {
-			err = &Error{Kind: KindConfig, Op: "choose DPoP algorithm", Err: errors.New("the authorization server does not take " + dpopAlgorithm)}
+			err = &Error{Kind: KindConfig, Op: "choose DPoP algorithm", Err: errors.New("the authorization server does not support " + dpopAlgorithm)}
 		}
 		return nil, must, err
 	}

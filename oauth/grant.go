@@ -23,8 +23,8 @@ type Grant interface {
 type target struct {
 	resource  string
 	server    *ServerMetadata
-	scopes    []string // to ask for
-	supported []string // that the resource names
+	scopes    []string // to request
+	supported []string // named by the resource
 	bound     bool     // the resource requires DPoP
 	found     time.Time
 }
@@ -39,7 +39,7 @@ func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) er
 		if a, err = readRefusal(http.StatusUnauthorized, refusal); err != nil {
 			return err
 		}
-		at = nil // it may have another authorization server now
+		at = nil // the resource may have another authorization server now
 	}
 	if at == nil {
 		var err error
@@ -84,7 +84,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 	if err != nil {
 		return err
 	}
-	tok.anew, tok.Refresh = true, "" // the next one is obtained anew, not refreshed
+	tok.anew, tok.Refresh = true, "" // the Grant obtains the next one
 	c.held.Store(tok)
 	return nil
 }
@@ -92,7 +92,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 // errSpent is returned for an assertion that was refused before (MCP workload-identity-federation).
 var errSpent = errors.New("the server already refused this assertion")
 
-// grantError wraps an error of the user's callback in a Grant.
+// grantError wraps an error that a Grant's callback returned.
 func grantError(ctx context.Context, err error) error {
 	var typed *Error
 	if errors.As(err, &typed) {

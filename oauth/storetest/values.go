@@ -145,7 +145,8 @@ func remove(ctx context.Context, s oauth.Store) error {
 		want("Delete after Delete", s.Delete(ctx, key, second), nil))
 }
 
-// Who saw a value that was deleted and stored anew must not take the new one for it.
+// A client that saw a value which was deleted and stored again must not mistake the new value for
+// the old one.
 func versions(ctx context.Context, s oauth.Store) error {
 	old, err := save(ctx, s, key, "old", "")
 	if err != nil {

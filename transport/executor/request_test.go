@@ -113,9 +113,9 @@ func TestRequestsThatCannotBeSent(t *testing.T) {
 		text   string
 		wraps  error
 	}{
-		"relative":         {change: setURL("/p"), text: "no absolute http or https URL"},
-		"scheme":           {change: setURL("ftp://h/"), text: "no absolute http or https URL"},
-		"no URL":           {change: func(r *http.Request) { r.URL = nil }, text: "no absolute http or https URL"},
+		"relative":         {change: setURL("/p"), text: "not an absolute http or https URL"},
+		"scheme":           {change: setURL("ftp://h/"), text: "not an absolute http or https URL"},
+		"no URL":           {change: func(r *http.Request) { r.URL = nil }, text: "not an absolute http or https URL"},
 		"opaque":           {change: func(r *http.Request) { r.URL.Opaque = "//evil.test/" }, text: "opaque"},
 		"method":           {change: func(r *http.Request) { r.Method = "GET /" }, text: "invalid method"},
 		"line break":       {change: func(r *http.Request) { r.Header.Set("X-A", "1\r\nX-B: secret") }, text: "header field"},

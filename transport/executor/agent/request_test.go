@@ -23,7 +23,7 @@ func headers(pairs ...string) []map[string]string {
 	return list
 }
 
-func TestParametersThatAreRefused(t *testing.T) {
+func TestRefusedParameters(t *testing.T) {
 	p := get(upstream+"/", "a")
 	without := func(name string) params {
 		q := maps.Clone(p)
@@ -77,12 +77,12 @@ func TestParametersThatAreRefused(t *testing.T) {
 			require.Equal(w.t, "notSent permanent", e.stage())
 		}
 		require.Equal(w.t, 1, w.net.Dialed(), "only the link was dialed")
-		require.Equal(w.t, 200, w.ok(p.with("bodyBase64", nil).with("timeoutMs", nil)).Status, "the id was never taken")
+		require.Equal(w.t, 200, w.ok(p.with("bodyBase64", nil).with("timeoutMs", nil)).Status, "the id is still free")
 		w.body("a")
 	})
 }
 
-// seen keeps what requests looked like on the wire.
+// seen is a request as it looked on the wire.
 type seen struct {
 	method, url, host, body string
 	header                  http.Header
@@ -99,7 +99,7 @@ func look(requests chan<- seen) http.HandlerFunc {
 	}
 }
 
-func TestRequestsGoOutAsAsked(t *testing.T) {
+func TestRequestsAreSentAsReceived(t *testing.T) {
 	requests := make(chan seen, 1)
 	inWorld(t, nil, look(requests), func(w *world) {
 		w.handshake()
@@ -114,7 +114,7 @@ func TestRequestsGoOutAsAsked(t *testing.T) {
 		require.Equal(w.t, seen{"GET", "/a%20b?q=1", "127.0.0.1", "", http.Header{}, 0}, r, "nothing is added")
 
 		r = sent(get(base, "").with("method", "get"))
-		require.Equal(w.t, "get", r.method, "the case is kept")
+		require.Equal(w.t, "get", r.method, "the method keeps its case")
 
 		r = sent(get(base, "").with("method", "POST").with("bodyBase64", base64.StdEncoding.EncodeToString([]byte(`{"a":1}`))).
 			with("headers", headers("content-type", "application/json", "x-a", "1", "X-B", "2", "x-a", "3", "User-Agent", "me",
@@ -163,7 +163,8 @@ func TestSwitchingProtocolsHasNoBody(t *testing.T) {
 	})
 }
 
-// serveRaw answers each connection to addr with raw bytes after the request's header, and closes it.
+// serveRaw answers each connection to addr with raw bytes after the request's header, and closes
+// it.
 func (w *world) serveRaw(addr, raw string) {
 	ln := w.net.Listen(addr)
 	done := make(chan struct{})

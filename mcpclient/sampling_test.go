@@ -187,9 +187,9 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 		{`{"messages":[],"maxTokens":1,"stopSequences":[null]}`, nil, "stopSequences[0]: expected string"},
 		{`[]`, nil, "object"},
 		{`null`, nil, "object"},
-		{``, nil, "ends"},
+		{``, nil, "got the end of the text"},
 		{sampleOf(aMessage) + "x", nil, "end of the text"},
-		{`{"messages":[],"maxTokens":1`, nil, "ends"},
+		{`{"messages":[],"maxTokens":1`, nil, "got the end of the text"},
 	} {
 		got, err := decodeSample(json.RawMessage(tt.text))
 		require.Error(t, err, tt.text)

@@ -132,7 +132,7 @@ func TestTypedCallOfUnusableResult(t *testing.T) {
 				var mismatch *mcpclient.SchemaError
 				require.ErrorAs(t, err, &mismatch)
 				require.ElementsMatch(t, []mcpclient.SchemaProblem{
-					{Path: "/total", Reason: "is less than 9007199254740993"}, {Path: "/ids/0", Reason: "is of type string, not integer"},
+					{Path: "/total", Reason: "is less than 9007199254740993"}, {Path: "/ids/0", Reason: "is of type string, expected integer"},
 				}, mismatch.Problems)
 			}
 		}
@@ -305,7 +305,7 @@ func TestSchemaOfArguments(t *testing.T) {
 		require.NotErrorAs(t, err, new(*mcpclient.SchemaError))
 	}
 	tool.RawInputSchema = jsonRaw(`{"$ref":"file:///etc/hostname"}`)
-	require.ErrorContains(t, tool.CheckArguments(nil), "outside of the document")
+	require.ErrorContains(t, tool.CheckArguments(nil), "outside the document")
 }
 
 func TestTextOfSchemaErrors(t *testing.T) {

@@ -221,8 +221,8 @@ func dropRaw(d Decoder) {
 
 func TestDecodersWrongTypes(t *testing.T) {
 	for _, tt := range []struct{ decoder, text, want string }{
-		{"call", `[]`, "object wanted"},
-		{"call", `null`, "object wanted"},
+		{"call", `[]`, "expected object"},
+		{"call", `null`, "expected object"},
 		{"call", `{"isError":"no"}`, "isError: expected boolean, got string"},
 		{"call", `{"content":"text"}`, "content: expected array, got string"},
 		{"call", `{"_meta":[]}`, "_meta: expected object, got array"},
@@ -230,14 +230,14 @@ func TestDecodersWrongTypes(t *testing.T) {
 		{"call", `{"requestState":{}}`, "requestState: expected string, got object"},
 		{"call", `{"inputRequests":[]}`, "inputRequests: expected object, got array"},
 		{"call, raw", `{"isError":"no"}`, "isError: expected boolean, got string"},
-		{"call", `{"content":[{"type":"text"},{"a":tru}]}`, "content[1]: jsonrpc: bad JSON at offset"},
+		{"call", `{"content":[{"type":"text"},{"a":tru}]}`, "content[1]: jsonrpc: invalid JSON at offset"},
 		{"tools", `{"tools":{}}`, "tools: expected array, got object"},
 		{"tools", `{"nextCursor":1}`, "nextCursor: expected string, got number"},
 		{"tools", `{"ttlMs":"1"}`, "ttlMs: expected number, got string"},
 		{"prompt", `{"messages":[{"role":1}]}`, "messages[0].role: expected string, got number"},
 		{"prompt", `{"messages":["hi"]}`, "messages[0]: expected object, got string"},
 		{"read", `{"contents":{}}`, "contents: expected array, got object"},
-		{"empty", `"ok"`, "object wanted"},
+		{"empty", `"ok"`, "expected object"},
 	} {
 		t.Run(tt.decoder+" "+tt.text, func(t *testing.T) {
 			err := decodeText(decoderNamed(t, tt.decoder), tt.text)
@@ -249,8 +249,8 @@ func TestDecodersWrongTypes(t *testing.T) {
 // A definition that cannot be read does not affect the others on its page, and its bytes are kept.
 func TestPagesSetInvalidItemsAside(t *testing.T) {
 	for _, tt := range []struct{ decoder, text, want string }{
-		{"tools", `{"tools":[{"name":"a"},7]}`, "object wanted at offset 0, number found"},
-		{"tools", `{"tools":[{"name":"a"},null]}`, "object wanted at offset 0, null found"},
+		{"tools", `{"tools":[{"name":"a"},7]}`, "expected object at offset 0, got number"},
+		{"tools", `{"tools":[{"name":"a"},null]}`, "expected object at offset 0, got null"},
 		{"tools", `{"tools":[{"title":"a"}]}`, `no "name"`},
 		{"tools", `{"tools":[{"name":5}]}`, "name: expected string, got number"},
 		{"tools", `{"tools":[{"name":"a","annotations":{"readOnlyHint":"x"}}]}`, "annotations.readOnlyHint: expected boolean, got string"},
@@ -258,7 +258,7 @@ func TestPagesSetInvalidItemsAside(t *testing.T) {
 		{"tools", `{"tools":[{"name":"a","_meta":1}]}`, "_meta: expected object, got number"},
 		{"prompts", `{"prompts":[{"name":"p","arguments":[{"required":1}]}]}`, "arguments[0].required: expected boolean, got number"},
 		{"prompts", `{"prompts":[{}]}`, `no "name"`},
-		{"resources", `{"resources":[{"uri":"a","size":1.5}]}`, "size: expected integer of 64 bits, got another number"},
+		{"resources", `{"resources":[{"uri":"a","size":1.5}]}`, "size: expected a 64-bit integer, got another number"},
 		{"resources", `{"resources":[{"name":"a"}]}`, `no "uri"`},
 		{"resources", `{"resources":[{"uri":"a","annotations":{"priority":"1"}}]}`, "annotations.priority: expected number, got string"},
 		{"templates", `{"resourceTemplates":[{"uriTemplate":1}]}`, "uriTemplate: expected string, got number"},
@@ -309,7 +309,7 @@ func TestDecodeErrorNames(t *testing.T) {
 	require.NoError(t, err)
 	bad := strings.Replace(string(data), ":1}", ":tru}", 1)
 	err = decodeText(&Empty{}, bad)
-	require.ErrorContains(t, err, `_meta."`+strings.Repeat("x", 40)+`"…: jsonrpc: bad JSON`)
+	require.ErrorContains(t, err, `_meta."`+strings.Repeat("x", 40)+`"…: jsonrpc: invalid JSON`)
 	var syntax *jsonrpc.SyntaxError
 	require.ErrorAs(t, err, &syntax)
 	require.ErrorContains(t, decodeText(&Empty{}, `{"a\"b":tru}`), `"a\"b": `)

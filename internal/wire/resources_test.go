@@ -88,8 +88,8 @@ func TestInvalidResourceContents(t *testing.T) {
 		{`{"uri":"u", "blob":"!"}`, "blob: not base64"},
 		{`{"uri":1,"text":"x"}`, "uri: expected string, got number"},
 		{`{"uri":"u","text":"x","_meta":[]}`, "_meta: expected object, got array"},
-		{`null`, "object wanted"},
-		{`"x"`, "object wanted"},
+		{`null`, "expected object"},
+		{`"x"`, "expected object"},
 	} {
 		var got readResourceResult
 		require.NoError(t, decodeText(got.decoder(false), `{"contents":[`+tt.contents+`,{"uri":"u","text":"next"}]}`))

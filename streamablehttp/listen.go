@@ -34,12 +34,12 @@ func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*htt
 }
 
 // Listen opens the shared stream of a legacy session once, and passes its notifications and
-// requests to recv until it ends. It calls opened, if not nil, when the server accepts the stream.
-// It resumes after the last event of cursor, and updates cursor. Responses and messages that cannot
-// be parsed are dropped; the latter are logged.
+// requests to recv until the stream ends. It calls opened, if not nil, when the server accepts the
+// stream. It resumes after the last event of cursor, and updates cursor. Responses and messages
+// that cannot be parsed are dropped; the latter are logged.
 //
-// The error is never nil. It is io.EOF if the server ended the stream, and else as for [Conn.Call].
-// The caller decides whether to open the stream again.
+// The error is never nil. It is io.EOF if the server ended the stream, and otherwise as for
+// [Conn.Call]. The caller decides whether to open the stream again.
 func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Receiver, opened func()) error {
 	resp, err := c.openStream(ctx, s, cursor)
 	if err != nil {
@@ -54,7 +54,7 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 		var msg jsonrpc.Message
 		if err := msg.Decode(data, nil); err != nil {
 			// The stream serves the whole session, so one invalid message does not end it.
-			c.log.WarnContext(ctx, "dropped a message on the shared stream that does not parse", "error", err)
+			c.log.WarnContext(ctx, "dropped an invalid message on the shared stream", "error", err)
 			return false, nil
 		}
 		if msg.IsResponse() {
@@ -68,8 +68,8 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 	return cut(contextCause(ctx), "read stream", err)
 }
 
-// Delete ends a legacy session on the server. 404 and 405 count as success: the session is gone, or
-// clients may not end it. Errors are as for [Conn.Call].
+// Delete ends a legacy session on the server. 404 and 405 count as success: the session no longer
+// exists, or clients may not end it. Errors are as for [Conn.Call].
 func (c *Conn) Delete(ctx context.Context, s *Session) error {
 	resp, err := c.roundTrip(ctx, http.MethodDelete, cloneHeader(s.del, 0), nil, nil)
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 )
 
 // Cursor is the position in an event stream: the ID of its last event, and the reconnection time
-// that its server asked for. Each stream has its own. A value lasts over reconnects until a newer
-// one arrives. The zero value is the start of a stream. A Cursor is not safe for concurrent use.
+// that its server requested. Each stream has its own Cursor. A value survives reconnects until a
+// newer one arrives. The zero value is the start of a stream. A Cursor is not safe for concurrent
+// use.
 type Cursor struct {
 	id    string
 	hasID bool
@@ -28,8 +29,8 @@ type Cursor struct {
 // than 4 KiB, or one that a header cannot carry, cannot be used.
 func (p *Cursor) ID() (string, bool) { return p.id, p.hasID && p.id != "" }
 
-// Retry returns the reconnection time that the server asked for, at most 60 s, and whether it
-// asked.
+// Retry returns the reconnection time that the server requested, at most 60 s, and whether it
+// requested one.
 func (p *Cursor) Retry() (time.Duration, bool) { return p.retry, p.asked }
 
 // take updates the cursor from an event.
@@ -37,7 +38,7 @@ func (p *Cursor) take(ev *sse.Event) {
 	if ev.HasID {
 		switch {
 		case !fitsHeader(ev.ID):
-			p.id = "" // it cannot be sent back, so the stream cannot be resumed
+			p.id = "" // the ID cannot be sent back, so the stream cannot be resumed
 		case p.id != string(ev.ID):
 			p.id = string(ev.ID)
 		}
@@ -58,8 +59,8 @@ func fitsHeader(id []byte) bool {
 var readerPool = sync.Pool{New: func() any { return sse.NewReader(nil, 0) }}
 
 // messages reads the messages of a stream, each at most maxEvent bytes, until take reports the last
-// one or an error, or the stream ends. It returns nil after the last message, io.EOF at the end of
-// the stream. It calls event for each event with data. Take must not keep data.
+// one or an error, or the stream ends. It returns nil after the last message, and io.EOF at the end
+// of the stream. It calls event for each event with data. take must not keep data.
 func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, event func(), take func(data []byte) (last bool, err error)) error {
 	body, err := c.decoded(resp)
 	if err != nil {
@@ -135,7 +136,8 @@ func (x *exchange) leave(resp *http.Response, err error) {
 	x.conn.discard(resp)
 }
 
-// isBroken reports whether err is the end or the loss of a stream, not a verdict on its messages.
+// isBroken reports whether err is the end or the loss of a stream, and not an error in its
+// messages.
 func isBroken(err error) bool {
 	switch err.(type) {
 	case *ProtocolError, *LimitError, *RPCError, *receiverError, *resumeError:
@@ -144,7 +146,7 @@ func isBroken(err error) bool {
 	return true
 }
 
-// receiverError wraps an error of a Receiver, to tell it from an error of the stream.
+// receiverError wraps an error of a Receiver, to distinguish it from an error of the stream.
 type receiverError struct{ err error }
 
 func (e *receiverError) Error() string { return e.err.Error() }

@@ -88,8 +88,8 @@ func TestErrorOnStream(t *testing.T) {
 	require.Equal(t, want, protocol.Err)
 }
 
-// An error without an ID counts as the answer only if it is the only message. After any sign that
-// the server began, it is a protocol error.
+// An error without an ID counts as the answer only if it is the only message. If anything shows
+// that the server began to process the request, it is a protocol error.
 func TestErrorWithoutIDOnStream(t *testing.T) {
 	const unread = `data: {"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}}` + "\n\n"
 	const progress = `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}` + "\n\n"
@@ -192,7 +192,7 @@ func TestStreamEndsWithoutTheAnswer(t *testing.T) {
 		{"id: 4\n\nid:\n\n", io.EOF, false, errNoAnswer},
 		{"id: 4\n\n" + notification, io.EOF, true, errNoAnswer},
 		{"id: 4\n\n", broken, true, broken},
-		{"id: 4\n", io.EOF, false, io.ErrUnexpectedEOF}, // the block is cut, so is its id
+		{"id: 4\n", io.EOF, false, io.ErrUnexpectedEOF}, // the block is truncated, and so is its id
 		{"data: " + answer, io.EOF, false, io.ErrUnexpectedEOF},
 		{"data: " + answer + "\n", io.EOF, true, io.ErrUnexpectedEOF},
 		{notification, broken, false, broken},
@@ -220,7 +220,7 @@ func TestUndecodableResult(t *testing.T) {
 		func() *http.Response { return stream(answerEvent) },
 		func() *http.Response { return text(http.StatusOK, typeJSON, answer) },
 	} {
-		bad := errors.New("not what was asked for")
+		bad := errors.New("unexpected result")
 		c := newConn(t, always(resp))
 		err := c.do(t.Context(), c.legacy(), &picky{err: bad})
 		require.IsType(t, (*ProtocolError)(nil), err)

@@ -72,7 +72,7 @@ func CheckHeader(h http.Header) error {
 			return fmt.Errorf("header name %q is not an HTTP token", redact.Clean(name, 64))
 		}
 		if reserved(textproto.CanonicalMIMEHeaderKey(name)) {
-			return fmt.Errorf("header %s is set by the protocol and cannot be overridden", name)
+			return fmt.Errorf("header %s belongs to the protocol and cannot be set", name)
 		}
 		for _, value := range values {
 			if !httprule.IsFieldValue(value) {

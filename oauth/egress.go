@@ -106,7 +106,7 @@ func (e *egress) verdict(u *url.URL, class netclass.Class, what string) *URLErro
 	case class == netclass.Loopback && !allowed:
 		refused.Reason, refused.outside = "it leads to this machine, which is allowed only for a resource on this machine or in a private network", true
 	case class == netclass.Private && !allowed && !e.private:
-		refused.Reason, refused.outside = "it leads to a private network, which is allowed only for a resource in a private network (see Config.AllowPrivate)", true
+		refused.Reason, refused.outside = "it leads to a private network, which is allowed only for a private resource (see Config.AllowPrivate)", true
 	default:
 		return nil
 	}

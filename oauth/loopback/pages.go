@@ -26,7 +26,7 @@ type page struct {
 var (
 	foreignPage = page{
 		Status: http.StatusBadRequest, Title: "This is another sign-in",
-		Text: "The address that led here does not belong to the sign-in in progress, which continues. Return to its page, or start again from your program.",
+		Text: "The address that led here belongs to another sign-in. The current one continues: return to its page, or start again from your program.",
 	}
 	againPage = page{
 		Status: http.StatusConflict, Title: "Already done",

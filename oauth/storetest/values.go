@@ -194,7 +194,7 @@ func race(ctx context.Context, s oauth.Store) error {
 	for i, err := range errs {
 		switch {
 		case err == nil && winner >= 0:
-			return fmt.Errorf("Saves %d and %d both succeeded", winner, i)
+			return fmt.Errorf("both %d and %d saved the first value", winner, i)
 		case err == nil:
 			winner = i
 		case !errors.Is(err, oauth.ErrConflict):
@@ -202,7 +202,7 @@ func race(ctx context.Context, s oauth.Store) error {
 		}
 	}
 	if winner < 0 {
-		return errors.New("no Save succeeded")
+		return errors.New("no concurrent Save succeeded")
 	}
 	return holds(ctx, s, key, fmt.Sprint("saver ", winner), saved[winner])
 }

@@ -305,7 +305,7 @@ func TestCancelAfterTheEnd(t *testing.T) {
 }
 
 // IDs continue when a link is replaced, so that a late message cannot be mistaken for a new one.
-func TestIDsContinueOnANewLink(t *testing.T) {
+func TestIDsContinueOnTheNextLink(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		seen := make(map[string]bool)
 		l := w.l

@@ -64,11 +64,11 @@ func TestRefusedParameters(t *testing.T) {
 			{p.with("bodyBase64", "secret!"), "bodyBase64"},
 			{p.with("bodyBase64", "YQ"), "bodyBase64"},
 			{p.with("timeoutMs", -1), "timeoutMs"},
-			{p.with("timeoutMs", 1.5), "wanted"},
-			{p.with("timeoutMs", "1"), "wanted"},
-			{p.with("redirectPolicy", nil), "wanted"},
+			{p.with("timeoutMs", 1.5), "expected"},
+			{p.with("timeoutMs", "1"), "expected"},
+			{p.with("redirectPolicy", nil), "expected"},
 			{p.with("redirectPolicy", "Follow"), "redirectPolicy"},
-			{p.with("streamResponse", "yes"), "wanted"},
+			{p.with("streamResponse", "yes"), "expected"},
 		} {
 			e := w.refused(c.p)
 			require.Equal(w.t, -32602, e.Code, "%v", c.p)

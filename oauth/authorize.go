@@ -48,7 +48,7 @@ type ask struct {
 func (c *Client) Authorize(ctx context.Context, endpoint string, status int, header http.Header, began time.Time) error {
 	u, err := parseEndpoint(endpoint)
 	if err != nil || !c.covers(u) {
-		return &Error{Kind: KindConfig, Op: "authorize", Err: errors.New("the endpoint is not one of " + httprule.Origin(c.endpoint))}
+		return &Error{Kind: KindConfig, Op: "authorize", Err: errors.New("the endpoint does not belong to " + httprule.Origin(c.endpoint))}
 	}
 	a, err := readRefusal(status, header)
 	if err != nil {

@@ -77,7 +77,7 @@ func (k ClientKey) signer() (crypto.Signer, error) {
 	}
 	block, _ := pem.Decode(k.PEM)
 	if block == nil {
-		return nil, errors.New("the client's key is not PEM")
+		return nil, errors.New("the client's key is not in PEM format")
 	}
 	var key any
 	var err error

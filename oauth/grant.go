@@ -29,8 +29,8 @@ type target struct {
 	found     time.Time
 }
 
-// obtain gets the first or the next token by the Grant. refusal is the header of a 401, nil if old
-// has only expired.
+// obtain gets the first or the next token from the Grant. refusal is the header of a 401, or nil if
+// old has only expired.
 func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) error {
 	a := &ask{}
 	at := c.known.target()
@@ -56,7 +56,7 @@ func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) er
 	return c.grant(ctx, &next)
 }
 
-// grant obtains a token by the Grant and makes it the current one.
+// grant obtains a token from the Grant and makes it the current one.
 func (c *Client) grant(ctx context.Context, at *target) error {
 	g := c.cfg.Grant
 	form, err := g.tokenRequest(ctx, c, at)

@@ -11,8 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/goroutines"
 )
 
-// connSet holds the connections and the dials of one Direct, so that Close can reach the connections
-// that net/http is using. net/http itself closes only idle ones.
+// connSet holds the connections and the dials of one Direct, so that Close can reach the
+// connections that net/http is using. net/http itself closes only idle ones.
 type connSet struct {
 	dials goroutines.Group
 

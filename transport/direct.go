@@ -57,8 +57,7 @@ type DirectOptions struct {
 	// IdleTimeout is how long an idle connection is kept. Zero means [DefaultIdleTimeout], negative
 	// means no limit.
 	IdleTimeout time.Duration
-	// MaxHeaderBytes bounds the header of a response. Zero or less means
-	// [DefaultMaxHeaderBytes].
+	// MaxHeaderBytes bounds the header of a response. Zero or less means [DefaultMaxHeaderBytes].
 	MaxHeaderBytes int64
 }
 

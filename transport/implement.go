@@ -19,8 +19,8 @@ func Failed(stage Stage, op string, err error) *Error {
 	return &Error{Stage: stage, Permanent: permanent(err), Op: op, Err: clean(err)}
 }
 
-// Canceled returns the Error of an exchange whose context ended: it wraps
-// [context.Cause] and ctx.Err.
+// Canceled returns the Error of an exchange whose context ended: it wraps [context.Cause] and
+// ctx.Err.
 func Canceled(ctx context.Context, stage Stage, op string) *Error {
 	return &Error{Stage: stage, Op: op, Err: contextCause(ctx)}
 }

@@ -1,7 +1,6 @@
-// Package transport is the seam between an MCP session and the network: an
-// [http.RoundTripper] that can be closed. Everything above it (sessions,
-// streams, authorization) is written once; everything below it decides only
-// how an HTTP request travels.
+// Package transport is the seam between an MCP session and the network: an [http.RoundTripper] that
+// can be closed. Everything above it (sessions, streams, authorization) is written once; everything
+// below it decides only how an HTTP request travels.
 //
 // # The contract
 //

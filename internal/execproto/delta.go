@@ -6,8 +6,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Delta is a piece of a response's body: the parameters of
-// http/request/bodyDelta. Its slices alias the text it was read from.
+// Delta is a piece of a response's body: the parameters of http/request/bodyDelta. Its slices alias
+// the text it was read from.
 type Delta struct {
 	RequestID []byte
 	Seq       int64  // 1 for the first piece of a body

@@ -26,8 +26,8 @@ const (
 	Conflict
 	// Unsupported is 405, 501 or 505: the server does not support the request, and will not later.
 	Unsupported
-	// Limited is 425 or 429: the request was not processed and may be sent again later
-	// (RFC 8470, section 5.2; RFC 6585, section 4).
+	// Limited is 425 or 429: the request was not processed and may be sent again later (RFC 8470,
+	// section 5.2; RFC 6585, section 4).
 	Limited
 	// Unsettled is 408: the server did not get the whole request in time, or a gateway reports that
 	// for it.

@@ -54,8 +54,8 @@ const (
 // error. It is also an error to read a value twice, or to call NextKey or NextElement before the
 // previous value was read.
 //
-// A Cursor keeps a reference to the text and never changes it. Make one with
-// [NewCursor]; it is not for concurrent use.
+// A Cursor keeps a reference to the text and never changes it. Make one with [NewCursor]; it is not
+// for concurrent use.
 type Cursor struct {
 	data     []byte
 	err      error
@@ -258,8 +258,7 @@ func (c *Cursor) value() byte {
 	return c.next()
 }
 
-// skipSpace returns the offset of the first byte from i on that is not JSON
-// white space.
+// skipSpace returns the offset of the first byte from i on that is not JSON white space.
 func skipSpace(data []byte, i int) int {
 	for ; i < len(data); i++ {
 		switch data[i] {

@@ -285,8 +285,7 @@ func (q quoted) decode(raw []byte) []byte {
 	}
 }
 
-// appendText appends text without escapes, with U+FFFD for each byte that is
-// not UTF-8.
+// appendText appends text without escapes, with U+FFFD for each byte that is not UTF-8.
 func (q quoted) appendText(dst, text []byte) []byte {
 	if !q.broken {
 		return append(dst, text...)

@@ -1,6 +1,6 @@
-// Package schema validates JSON values against the schemas that servers send:
-// JSON Schema 2020-12, and the drafts 2019-09, 7, 6 and 4 where "$schema"
-// declares them (MCP 2026-07-28, "JSON Schema Usage").
+// Package schema validates JSON values against the schemas that servers send: JSON Schema 2020-12,
+// and the drafts 2019-09, 7, 6 and 4 where "$schema" declares them (MCP 2026-07-28, "JSON Schema
+// Usage").
 //
 // Schemas and values may be hostile. No schema is loaded from outside the document: such a
 // reference is an error. The cost of compiling a schema and of validating a value is bounded, and

@@ -1,5 +1,5 @@
-// Package sse reads a text/event-stream, the format of server-sent events
-// (WHATWG HTML, section 9.2, "Server-sent events").
+// Package sse reads a text/event-stream, the format of server-sent events (WHATWG HTML, section
+// 9.2, "Server-sent events").
 //
 // It only parses: it keeps no last event ID, does not reconnect, and does not interpret the events.
 // The returned events are not copied out of the window that the source was read into.

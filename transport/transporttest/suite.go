@@ -25,8 +25,8 @@ const DefaultGuard = 20 * time.Second
 
 // Config says what is tested and how.
 type Config struct {
-	// New returns a RoundTripper for one case of one clause. If it has a Close
-	// method, the suite calls it at the end of the case.
+	// New returns a RoundTripper for one case of one clause. If it has a Close method, the suite
+	// calls it at the end of the case.
 	New func(t *testing.T) http.RoundTripper
 	// HTTP2 makes the upstreams speak HTTP/2 over TLS. The RoundTripper must then trust
 	// [TLSConfig]. Upstreams that violate the wire protocol, or never speak, still use plain
@@ -71,8 +71,8 @@ func Run(t *testing.T, cfg Config) {
 	}
 }
 
-// TLSConfig returns a client configuration that trusts the suite's upstreams.
-// Each call returns a new one.
+// TLSConfig returns a client configuration that trusts the suite's upstreams. Each call returns a
+// new one.
 func TLSConfig() *tls.Config {
 	return &tls.Config{RootCAs: upstreamRoots()}
 }

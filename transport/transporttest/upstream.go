@@ -20,8 +20,8 @@ type upstream struct {
 	ln  *cutListener
 }
 
-// upstream starts a server for the case. A handler that blocks must watch its
-// request's context, which ends with the case at the latest.
+// upstream starts a server for the case. A handler that blocks must watch its request's context,
+// which ends with the case at the latest.
 func (p *probe) upstream(h http.HandlerFunc) *upstream {
 	p.Helper()
 	srv := httptest.NewUnstartedServer(h)
@@ -116,8 +116,8 @@ func reset(c *acceptedConn) {
 	_ = c.Close()
 }
 
-// peer starts a server that speaks raw TCP: serve gets each connection, which
-// is reset afterwards and at the end of the case. A nil serve never accepts.
+// peer starts a server that speaks raw TCP: serve gets each connection, which is reset afterwards
+// and at the end of the case. A nil serve never accepts.
 func (p *probe) peer(serve func(net.Conn)) string {
 	p.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")

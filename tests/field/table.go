@@ -1,0 +1,99 @@
+package field
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+const intro = `# Compatibility
+
+Real servers, gateways and authorization servers differ from the specification, and from each other. This page lists what they
+do, where it was reported, and what a Hawser session makes of it. A scripted server plays every row in CI, in each era where it
+applies, direct and through an executor (` + "`go test ./tests/field`" + `). After every row that a session survives, the next call works.
+The rules behind the results are in [errors and retries](errors-and-retries.md) and [guarantees](guarantees.md).
+
+The test writes this page: add a row to a ` + "`corpus_*.go`" + ` file in ` + "`tests/field`" + `, and run ` + "`go test ./tests/field -update`" + `.
+`
+
+// Document is docs/compatibility.md.
+func Document() string {
+	var b strings.Builder
+	b.WriteString(intro)
+	kind := Kind("")
+	for _, q := range Corpus() {
+		if q.Kind != kind {
+			kind = q.Kind
+			fmt.Fprintf(&b, "\n## %s\n\n| row | what the server sends | era | what comes out | seen at |\n|---|---|---|---|---|\n", kind)
+		}
+		cells := []string{q.ID, q.Sends, eraText(q.Eras), q.outcome(), q.links()}
+		for i := range cells {
+			cells[i] = strings.ReplaceAll(cells[i], "|", `\|`)
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+	}
+	return b.String()
+}
+
+func eraText(e Era) string {
+	if e == 0 {
+		e = Both
+	}
+	return e.String()
+}
+
+// outcome describes what must come out of the quirk.
+func (q *Quirk) outcome() string {
+	if why, pending := Pending[q.ID]; pending {
+		return "not yet: " + why
+	}
+	if q.Want.Note != "" {
+		return q.Want.Note
+	}
+	text := q.Want.describe()
+	if q.CLI != nil {
+		text = strings.TrimPrefix(text+"; "+q.CLI.describe(), "; ")
+	}
+	return text
+}
+
+func (w *Want) describe() string {
+	says := ""
+	for i, text := range w.Says {
+		says += []string{" that says ", " and "}[min(i, 1)] + "“" + text + "”"
+	}
+	switch {
+	case w.Kind == 0:
+		return "works"
+	case w.Connect:
+		return fmt.Sprintf("error of Connect (%v)%s", w.Kind, says)
+	case w.Outcome == mcpclient.Unknown:
+		return fmt.Sprintf("error (%v)%s: it may have run", w.Kind, says)
+	case w.Outcome == mcpclient.NotRun:
+		return fmt.Sprintf("error (%v)%s: it did not run", w.Kind, says)
+	default:
+		return fmt.Sprintf("error (%v)%s", w.Kind, says)
+	}
+}
+
+func (c *CLI) describe() string {
+	text := fmt.Sprintf("`hawser` exits with %d", c.Code)
+	for i, line := range append(c.Out, c.Err...) {
+		text += []string{" and prints ", " and "}[min(i, 1)] + "“" + line + "”"
+	}
+	return text
+}
+
+// links are the sources; those of the form owner/repository#number lead to it.
+func (q *Quirk) links() string {
+	links := make([]string, len(q.Sources))
+	for i, source := range q.Sources {
+		repository, number, isIssue := strings.Cut(source, "#")
+		links[i] = source
+		if isIssue && strings.Contains(repository, "/") {
+			links[i] = fmt.Sprintf("[%s](https://github.com/%s/issues/%s)", source, repository, number)
+		}
+	}
+	return strings.Join(links, ", ")
+}

@@ -38,6 +38,7 @@ var content = []Quirk{
 		Sources: []string{"anthropics/claude-ai-mcp#154"},
 		Scripts: each("tools/call", text(200, "$OK"), page(200, "$OK"), as(200, "application/octet-stream", "$OK"), as(200, "application/json-rpc", "$OK")),
 		Want:    works(),
+		CLI:     prints("call $URL t", "ok"),
 	},
 	{
 		ID: "F52b", Kind: Content, Sends: "a page labelled text/html",
@@ -72,6 +73,7 @@ var content = []Quirk{
 		ID: "F57", Kind: Content, Sends: "bytes that are not UTF-8 in a text",
 		Sources: []string{"DeusData/codebase-memory-mcp#511"},
 		Scripts: each("tools/call", result("{\"content\":[{\"type\":\"text\",\"text\":\"a\xb0b\"}]}")), Want: gives("a\ufffdb").calls(1).note("works, with U+FFFD"),
+		CLI: prints("call $URL t", "a\ufffdb"),
 	},
 	{
 		ID: "F58", Kind: Content, Sends: "a lone surrogate in a text",

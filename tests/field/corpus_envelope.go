@@ -9,6 +9,7 @@ var envelope = []Quirk{
 		Scripts: one(always("POST", when(func(x *Exchange) bool { return x.id != "" && x.method != "initialize" },
 			message(`{"jsonrpc":"2.0","id":"$ID","result":$RESULT}`)))),
 		Want: works(),
+		CLI:  prints("call $URL t", "ok"),
 	},
 	{
 		ID: "S9", Kind: Envelope, Sends: "arrays of messages in a session of 2025-03-26",
@@ -65,11 +66,13 @@ var envelope = []Quirk{
 		Sources: []string{"mayswind/ezbookkeeping#347"},
 		Scripts: each("tools/call", rpcError(400, `{"code":-32603,"message":"cannot add transaction"}`)),
 		Want:    fails(mcpclient.KindServer, mcpclient.Answered, "cannot add transaction"),
+		CLI:     complains("call $URL t", "cannot add transaction"),
 	},
 	{
 		ID: "F36", Kind: Envelope, Sends: "500 without a byte for a call",
 		Sources: []string{"Tr3kkR/Yuzu#3377", "PrefectHQ/fastmcp#2595"},
 		Scripts: each("tools/call", status(500)), Want: fails(mcpclient.KindOutcomeUnknown, mcpclient.Unknown, "500"),
+		CLI: complains("call $URL t", "500", "may have run"),
 	},
 	{
 		ID: "F37", Kind: Envelope, Sends: "a gateway wraps the event stream in JSON",

@@ -55,6 +55,7 @@ var negotiation = []Quirk{
 		Sources: []string{"servers at /sse"}, Eras: Legacy,
 		Scripts: []Script{oldSSE(page(404, "<html>Cannot POST /sse</html>")), oldSSE(status(405))},
 		Want:    refused(mcpclient.KindHTTP, "HTTP+SSE", "2024-11-05"),
+		CLI:     complains("tools $URL", "HTTP+SSE", "2024-11-05"),
 	},
 	{
 		ID: "F1", Kind: Negotiation, Sends: "capabilities.tools is an array of tools, or true",
@@ -78,6 +79,7 @@ var negotiation = []Quirk{
 		Sources: []string{"automateyournetwork/pyATS_MCP#1", "ian-cowley/MCPSqlServer#3"}, Eras: Legacy,
 		Scripts: one(always("initialize", initialized(`{"capabilities":{"tools":{}},"serverInfo":{"name":"f","version":"1"}}`))),
 		Want:    refused(mcpclient.KindVersion, "no protocol version"),
+		CLI:     complains("tools $URL", "no protocol version"),
 	},
 	{
 		ID: "F5", Kind: Negotiation, Sends: "server/discover: 400 that demands the header Mcp-Session-Id",
@@ -167,6 +169,7 @@ var negotiation = []Quirk{
 		ID: "F19", Kind: Negotiation, Sends: "initialize: 500 without a body",
 		Sources: []string{"heroku/heroku-mcp-server#226"}, Eras: Legacy,
 		Scripts: one(always("initialize", status(500))), Want: refused(mcpclient.KindHTTP, "initialize", "500"),
+		CLI: complains("tools $URL", "500"),
 	},
 	{
 		ID: "E9", Kind: Negotiation, Sends: "initialize or server/discover: 503 three times, then an answer",
@@ -174,6 +177,7 @@ var negotiation = []Quirk{
 		Scripts: []Script{all(on("initialize", status(503), status(503), status(503)), on("server/discover", honest, honest)),
 			on("server/discover", status(503), status(503), status(503))},
 		Want: works().sessions(anyNumber),
+		CLI:  prints("call $URL t", "ok"),
 	},
 }
 

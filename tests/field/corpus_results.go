@@ -55,12 +55,14 @@ var results = []Quirk{
 		ID: "S4", Kind: Results, Sends: "`\"nextCursor\":\"\"` on the last page",
 		Sources: []string{"modelcontextprotocol/java-sdk#575", "modelcontextprotocol/java-sdk#628", "modelcontextprotocol/csharp-sdk#1072"},
 		Scripts: one(walks(page1(`""`), map[string]Answer{"": result(page1(`""`))})), Do: list, Want: gives("t").note("works: the end of the list"),
+		CLI: prints("tools $URL", "t"),
 	},
 	{
 		ID: "S13", Kind: Results, Sends: "a tool that requires tasks: taskSupport is “required”",
 		Sources: []string{"2025-11-25, Tasks"}, Eras: Legacy,
 		Scripts: one(always("tools/list", result(`{"tools":[{"name":"t","inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}]}`))),
 		Do:      listed, Want: fails(mcpclient.KindInvalid, mcpclient.NotRun, "task").calls(none),
+		CLI: complains("call $URL t", "task"),
 	},
 	{
 		ID: "S14c", Kind: Results, Sends: "an optional member of a tool has the wrong type",
@@ -167,6 +169,7 @@ var results = []Quirk{
 		Sources: []string{"nota/gyazo-mcp-server#129"},
 		Scripts: gets(`{"content":[{"type":"image","data":"data:image/png;base64,iVBORw0KGgo=","mimeType":"image/png"},{"type":"text","text":"ok"}]}`),
 		Want:    gives("UnknownContent ok").calls(1).note("works: kept as unknown content"),
+		CLI:     prints("call $URL t", "ok"),
 	},
 	{
 		ID: "F95", Kind: Results, Sends: "structuredContent is an array",

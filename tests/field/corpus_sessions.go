@@ -111,11 +111,13 @@ var sessions = []Quirk{
 		ID: "S15", Kind: Sessions, Sends: "429 with Retry-After: 60 for a call",
 		Sources: []string{"gateways with rate limits"},
 		Scripts: one(on("tools/call", with("Retry-After", "60", status(429)))), Want: Want{Value: "ok", Calls: 2, Logs: []string{"429", "1m0s"}, Note: "works: the log says what is waited for"},
+		CLI: prints("call $URL t", "429", "ok"),
 	},
 	{
 		ID: "F66", Kind: Sessions, Sends: "an expired token behind the server is told by 400 invalid_grant",
 		Sources: []string{"shopware/shopware#19689", "freee/freee-mcp#394", "PrefectHQ/fastmcp#2461"},
 		Scripts: []Script{on("tools/call", object(400, `{"error":"invalid_grant","error_description":"token expired"}`))},
 		Want:    fails(mcpclient.KindHTTP, mcpclient.Answered, "token expired"),
+		CLI:     complains("call $URL t", "token expired"),
 	},
 }

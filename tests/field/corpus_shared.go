@@ -70,6 +70,7 @@ var shared = []Quirk{
 		Sources: []string{"servers without resumption"}, Eras: Legacy,
 		Scripts: []Script{all(on("tools/call", broken), always("GET", when(resumed, status(405)))), all(on("tools/call", broken), always("GET", when(resumed, text(400, "unknown event"))))},
 		Want:    fails(mcpclient.KindOutcomeUnknown, mcpclient.Unknown, "tools/call"),
+		CLI:     complains("call $URL t", "may have run"),
 	},
 	{
 		ID: "F79c", Kind: Shared, Sends: "the resumption of a call's stream gets 503 or 425 once",

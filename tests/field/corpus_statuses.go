@@ -15,6 +15,7 @@ var statuses = []Quirk{
 		ID: "F60", Kind: Statuses, Sends: "421 or 403 because of the Host header",
 		Sources: []string{"PrefectHQ/fastmcp#4468", "modelcontextprotocol/python-sdk#1798"},
 		Scripts: eachAlways("POST", text(421, "Invalid Host header")), Want: refused(mcpclient.KindHTTP, "421", "Invalid Host header"),
+		CLI: complains("tools $URL", "Invalid Host header"),
 	},
 	{
 		ID: "F61", Kind: Statuses, Sends: "403 because there is no User-Agent",
@@ -25,17 +26,20 @@ var statuses = []Quirk{
 		ID: "F62", Kind: Statuses, Sends: "a challenge for browsers: 403 with HTML",
 		Sources: []string{"exa-labs/exa-mcp-server#414", "anthropics/claude-code#72673"},
 		Scripts: one(always("POST", with("Cf-Mitigated", "challenge", page(403, challenge)))), Want: refused(mcpclient.KindForbidden, "Just a moment"),
+		CLI: complains("tools $URL", "403", "HTML page"),
 	},
 	{
 		ID: "F63", Kind: Statuses, Sends: "a firewall refuses one call for its arguments: 403 with HTML",
 		Sources: []string{"anthropics/claude-code#64384"},
 		Scripts: each("tools/call", page(403, "<html>Blocked by WAF</html>")), Want: fails(mcpclient.KindForbidden, mcpclient.Answered, "403", "Blocked by WAF"),
+		CLI: complains("call $URL t", "Blocked by WAF"),
 	},
 	{
 		ID: "F64", Kind: Statuses, Sends: "a gateway's deadline for a call: 504 after 29 s, 524 after 100 s",
 		Sources: []string{"aws/chalice#537", "aws/chalice#1580", "cloudflare/cloudflare-docs#32243"},
 		Scripts: each("tools/call", after(29*time.Second, object(504, `{"message":"Endpoint request timed out"}`)), after(100*time.Second, page(524, "A timeout occurred"))),
 		Want:    fails(mcpclient.KindOutcomeUnknown, mcpclient.Unknown, "status 5"),
+		CLI:     complains("call $URL t", "504", "may have run"),
 	},
 	{
 		ID: "F64b", Kind: Statuses, Sends: "a gateway's deadline for a list",
@@ -90,6 +94,7 @@ var statuses = []Quirk{
 		Sources: []string{"GitbookIO/gitbook#4280"},
 		Scripts: each("tools/call", redirect(307, "https://login.example.com/sso?next=1")),
 		Want:    fails(mcpclient.KindHTTP, mcpclient.Answered, "login.example.com"),
+		CLI:     complains("call $URL t", "login.example.com"),
 	},
 	{
 		ID: "F73b", Kind: Statuses, Sends: "a call is answered 201 or 203 with the whole answer",

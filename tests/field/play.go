@@ -45,6 +45,8 @@ type Play struct {
 	// Session is nil until it is connected.
 	Session *mcpclient.Session
 
+	redirectURI string // of logins, "" for the default
+
 	began   time.Time
 	network *memnet.Network
 	stop    []func()
@@ -89,6 +91,22 @@ func (p *Play) throughAgent() error {
 	return err
 }
 
+// CheckCLI compares what a command line printed and called.
+func (p *Play) CheckCLI(c *CLI, code int, output string) (found []string) {
+	if failed := code != 0; failed != c.Fails {
+		found = append(found, fmt.Sprintf("exit code %d: %s", code, output))
+	}
+	for _, text := range c.Says {
+		if !strings.Contains(output, text) {
+			found = append(found, fmt.Sprintf("the output lacks %q: %s", text, output))
+		}
+	}
+	if calls := p.Server.Count("tools/call"); c.Calls == none && calls > 0 {
+		found = append(found, fmt.Sprintf("%d calls of the tool", calls))
+	}
+	return found
+}
+
 // End closes everything and reports connections that are left open.
 func (p *Play) End() error {
 	for i := len(p.stop) - 1; i >= 0; i-- {
@@ -120,6 +138,14 @@ func (p *Play) run(q *Quirk) (found []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	options := &mcpclient.Options{Transport: p.Transport, Logger: slog.New(slog.NewTextHandler(&p.logs, nil))}
+	if q.Kind == Authorization {
+		client, err := p.authorizer(q)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		defer client.Close()
+		options.Auth = client
+	}
 	if q.Options != nil {
 		q.Options(options, p)
 	}

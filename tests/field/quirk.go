@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
 )
 
 // Quirk is a situation and what must come out of it.
@@ -31,6 +32,8 @@ type Quirk struct {
 	Scripts []Script
 	// Options changes the options of the session.
 	Options func(o *mcpclient.Options, p *Play)
+	// OAuth changes the authorization of the session, which only quirks of that kind have.
+	OAuth func(c *oauth.Config, p *Play)
 	// Do uses the session. Nil means one call of the tool "t".
 	Do Action
 	// Want is what must come out for a session.
@@ -115,13 +118,23 @@ const (
 	anyNumber = -2
 )
 
-// CLI is what must come out at the command line. $URL in Args is the endpoint.
+// CLI is what must come out at the command line, which is tested in examples/hawser.
 type CLI struct {
-	Args []string
-	Code int
-	// Out and Err are texts that standard output and standard error contain.
-	Out, Err []string
+	// Args is the command line. $URL is the endpoint.
+	Args string
+	// Fails means that the exit code is not zero.
+	Fails bool
+	// Says are texts that the output contains.
+	Says []string
+	// Calls is how often the tool must be called: none, or zero for any number.
+	Calls int
 }
+
+// prints is a command line that succeeds.
+func prints(args string, says ...string) *CLI { return &CLI{Args: args, Says: says} }
+
+// complains is a command line that fails.
+func complains(args string, says ...string) *CLI { return &CLI{Args: args, Fails: true, Says: says} }
 
 // works is the result of a call that succeeds.
 func works() Want { return Want{Value: "ok"} }

@@ -18,13 +18,16 @@ import (
 type Server struct {
 	era  Era
 	base string // its origin
-	auth bool   // the endpoint requires the token "tok"
+	auth bool   // the endpoint requires the newest token
 	done chan struct{}
 
 	mu      sync.Mutex // guards the fields below
 	rules   []*rule
 	posts   map[string]int // requests by kind
 	begun   int            // sessions
+	tokens  int            // issued
+	token   string         // accepted, "" if none is
+	open    bool           // only calls of tools need the token
 	call    string         // the honest response to the last call of the tool "t"
 	pending chan string    // events for the shared stream
 }
@@ -156,9 +159,8 @@ func (r *rule) matches(x *Exchange) bool {
 
 // honest answers as the specification demands.
 func (s *Server) honest(x *Exchange) {
-	if s.auth && x.Header.Get("Authorization") != "Bearer tok" {
-		x.w.Header().Set("WWW-Authenticate", `Bearer resource_metadata="`+s.base+metadataPath+`"`)
-		x.reply(http.StatusUnauthorized, "", "")
+	if !s.authorized(x) {
+		with("Www-Authenticate", `Bearer resource_metadata="$BASE`+metadataPath+`"`, status(http.StatusUnauthorized))(x)
 		return
 	}
 	known := s.era == Modern || x.method == "initialize" || x.method == "server/discover" || x.Header.Get("Mcp-Session-Id") == s.session()
@@ -236,13 +238,18 @@ func (x *Exchange) good() string {
 
 // expand replaces the placeholders of a text: $ID is the ID of the request, $OK the honest response to
 // it, $RESULT its result, $CALL the honest response to the last call of the tool "t", $BASE the origin
-// of the server and $HOST its host.
+// of the server and $HOST its host. $TOKEN issues a token.
 func (x *Exchange) expand(text string) string {
 	x.server.mu.Lock()
 	call := x.server.call
+	if strings.Contains(text, "$TOKEN") {
+		x.server.tokens++
+		x.server.token = fmt.Sprintf("tok%d", x.server.tokens)
+	}
+	token := x.server.token
 	x.server.mu.Unlock()
 	return strings.NewReplacer("$ID", x.id, "$OK", x.good(), "$RESULT", honestResults[x.server.era][x.method],
-		"$CALL", call, "$BASE", x.server.base, "$HOST", host).Replace(text)
+		"$CALL", call, "$BASE", x.server.base, "$HOST", host, "$TOKEN", token).Replace(text)
 }
 
 // reply writes a whole reply. An empty content type is not sent.

@@ -48,14 +48,17 @@ func (q *Quirk) outcome() string {
 	if why, pending := Pending[q.ID]; pending {
 		return "not yet: " + why
 	}
-	if q.Want.Note != "" {
-		return q.Want.Note
+	text := q.Want.Note
+	if text == "" {
+		text = q.Want.describe()
 	}
-	text := q.Want.describe()
-	if q.CLI != nil {
-		text = strings.TrimPrefix(text+"; "+q.CLI.describe(), "; ")
+	if q.CLI == nil {
+		return text
 	}
-	return text
+	if why, pending := PendingCLI[q.ID]; pending {
+		return text + "; not yet at the command line: " + why
+	}
+	return text + "; " + q.CLI.describe()
 }
 
 func (w *Want) describe() string {
@@ -78,11 +81,14 @@ func (w *Want) describe() string {
 }
 
 func (c *CLI) describe() string {
-	text := fmt.Sprintf("`hawser` exits with %d", c.Code)
-	for i, line := range append(c.Out, c.Err...) {
-		text += []string{" and prints ", " and "}[min(i, 1)] + "“" + line + "”"
+	text := "prints"
+	if c.Fails {
+		text = "fails, printing"
 	}
-	return text
+	for i, line := range c.Says {
+		text += []string{" ", " and "}[min(i, 1)] + "“" + line + "”"
+	}
+	return "`hawser " + c.Args + "` " + text
 }
 
 // links are the sources; those of the form owner/repository#number lead to it.

@@ -129,7 +129,7 @@ func within(d time.Duration, action Action) Action {
 	}
 }
 
-// closes closes another session with the same server.
+// closes is Close, after which the play goes on with another session.
 func closes(ctx context.Context, p *Play) (string, error) {
 	if err := p.Session.Close(); err != nil {
 		return "", err

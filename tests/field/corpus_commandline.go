@@ -20,7 +20,7 @@ var commandLine = []Quirk{
 	},
 	{
 		ID: "C4b", Kind: CommandLine, Sends: "302 from /mcp to /mcp/",
-		Sources: []string{"prebid/salesagent#266"}, Scripts: eachAlways("POST", when(at("/mcp"), redirect(302, "/mcp/"))),
+		Sources: []string{"prebid/salesagent#266"}, Scripts: eachAlways("POST", when(slashless, redirect(302, "/mcp/"))),
 		Want: refused(mcpclient.KindHTTP, "/mcp/"), CLI: complains("tools $URL", "http://127.0.0.1/mcp/"),
 	},
 	{

@@ -71,12 +71,12 @@ var statuses = []Quirk{
 	{
 		ID: "F69", Kind: Statuses, Sends: "307 from /mcp to /mcp/, with a relative Location",
 		Sources: []string{"modelcontextprotocol/python-sdk#732", "PrefectHQ/fastmcp#1867"},
-		Scripts: []Script{always("*", when(at("/mcp"), redirect(307, "/mcp/"))), always("*", when(at("/mcp"), redirect(307, "mcp/")))}, Want: works().calls(2).sessions(anyNumber),
+		Scripts: []Script{always("*", when(slashless, redirect(307, "/mcp/"))), always("*", when(slashless, redirect(307, "mcp/")))}, Want: works().calls(2).sessions(anyNumber),
 	},
 	{
 		ID: "F71", Kind: Statuses, Sends: "301 or 302 from /mcp to /mcp/",
 		Sources: []string{"prebid/salesagent#266", "modelcontextprotocol/modelcontextprotocol#2755"},
-		Scripts: eachAlways("POST", when(at("/mcp"), redirect(301, "/mcp/")), when(at("/mcp"), redirect(302, "/mcp/"))),
+		Scripts: eachAlways("POST", when(slashless, redirect(301, "/mcp/")), when(slashless, redirect(302, "/mcp/"))),
 		Want:    refused(mcpclient.KindHTTP, "/mcp/"),
 	},
 	{
@@ -87,7 +87,7 @@ var statuses = []Quirk{
 	{
 		ID: "F72", Kind: Statuses, Sends: "308 from /mcp to /mcp/",
 		Sources: []string{"stacklok/toolhive#4454"},
-		Scripts: one(always("*", when(at("/mcp"), redirect(308, "/mcp/")))), Want: works().calls(2).sessions(anyNumber),
+		Scripts: one(always("*", when(slashless, redirect(308, "/mcp/")))), Want: works().calls(2).sessions(anyNumber),
 	},
 	{
 		ID: "F73", Kind: Statuses, Sends: "an expired token: 307 to a login page on another host",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,7 +66,7 @@ func Start(q *Quirk, variant int, era Era, way Way) (*Play, error) {
 	p.stop = append(p.stop, func() {
 		close(p.Server.done)
 		_ = server.Close() // in memory, it cannot fail
-		<-served
+		_ = <-served       // http.ErrServerClosed
 	})
 	if way == Direct {
 		p.Transport = transport.NewDirect(&transport.DirectOptions{DialContext: p.network.DialContext, NoProxy: true})
@@ -109,8 +110,8 @@ func (p *Play) CheckCLI(c *CLI, code int, output string) (found []string) {
 
 // End closes everything and reports connections that are left open.
 func (p *Play) End() error {
-	for i := len(p.stop) - 1; i >= 0; i-- {
-		p.stop[i]()
+	for _, stop := range slices.Backward(p.stop) {
+		stop()
 	}
 	time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
 	synctest.Wait()
@@ -182,7 +183,7 @@ func (p *Play) run(q *Quirk) (found []string) {
 }
 
 // check compares what an action returned.
-func (w *Want) check(value string, err error) (found []string) {
+func (w Want) check(value string, err error) (found []string) {
 	switch {
 	case w.MayFail:
 	case w.Kind == 0 && err != nil:

@@ -2,6 +2,7 @@ package field
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,6 +28,11 @@ func always(kind string, answer Answer) Script {
 	return func(s *Server) {
 		s.rules = append(s.rules, &rule{kind: kind, answers: []Answer{answer}, forever: true})
 	}
+}
+
+// first gives one answer to the first n requests of a kind, and then the others.
+func first(kind string, n int, answer Answer, others ...Answer) Script {
+	return on(kind, append(slices.Repeat([]Answer{answer}, n), others...)...)
 }
 
 // all combines scripts. Where several have an answer, the first that applies is given.
@@ -175,10 +181,8 @@ func lost(answer Answer) Script {
 	})
 }
 
-// at is the condition that the request has the path.
-func at(path string) func(x *Exchange) bool {
-	return func(x *Exchange) bool { return x.URL.Path == path }
-}
+// slashless is the condition that the path of the endpoint lacks its final slash.
+func slashless(x *Exchange) bool { return !strings.HasSuffix(x.URL.Path, "/") }
 
 // says is the condition that the body of the request contains a text.
 func says(text string) func(x *Exchange) bool {

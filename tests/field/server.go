@@ -1,7 +1,6 @@
 package field
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -281,7 +280,7 @@ func (x *Exchange) wait(d time.Duration) {
 }
 
 // contains reports whether the body of the request contains a text.
-func (x *Exchange) contains(text string) bool { return bytes.Contains([]byte(x.body), []byte(text)) }
+func (x *Exchange) contains(text string) bool { return strings.Contains(x.body, text) }
 
 // header reports whether the request has a header with the value among its values.
 func (x *Exchange) header(name, value string) bool {

@@ -61,10 +61,10 @@ func (q *Quirk) outcome() string {
 	return text + "; " + q.CLI.describe()
 }
 
-func (w *Want) describe() string {
+func (w Want) describe() string {
 	says := ""
-	for i, text := range w.Says {
-		says += []string{" that says ", " and "}[min(i, 1)] + "“" + text + "”"
+	if len(w.Says) > 0 {
+		says = " that says " + quoted(w.Says)
 	}
 	switch {
 	case w.Kind == 0:
@@ -81,15 +81,14 @@ func (w *Want) describe() string {
 }
 
 func (c *CLI) describe() string {
-	text := "prints"
 	if c.Fails {
-		text = "fails, printing"
+		return fmt.Sprintf("`hawser %s` fails, printing %s", c.Args, quoted(c.Says))
 	}
-	for i, line := range c.Says {
-		text += []string{" ", " and "}[min(i, 1)] + "“" + line + "”"
-	}
-	return "`hawser " + c.Args + "` " + text
+	return fmt.Sprintf("`hawser %s` prints %s", c.Args, quoted(c.Says))
 }
+
+// quoted joins texts in quotes.
+func quoted(texts []string) string { return "“" + strings.Join(texts, "” and “") + "”" }
 
 // links are the sources; those of the form owner/repository#number lead to it.
 func (q *Quirk) links() string {

@@ -61,12 +61,15 @@ func Start(q *Quirk, variant int, era Era, way Way) (*Play, error) {
 	p.Server = newServer(era, "http://"+host, q.Scripts[variant])
 	p.Server.auth = q.Kind == Authorization
 	server := &http.Server{Handler: p.Server, ReadHeaderTimeout: time.Minute}
-	ln, served := p.network.Listen(host+":80"), make(chan error, 1)
-	go func() { served <- server.Serve(ln) }()
+	ln, served := p.network.Listen(host+":80"), make(chan struct{})
+	go func() {
+		_ = server.Serve(ln) // it always ends with an error
+		close(served)
+	}()
 	p.stop = append(p.stop, func() {
 		close(p.Server.done)
 		_ = server.Close() // in memory, it cannot fail
-		_ = <-served       // http.ErrServerClosed
+		<-served
 	})
 	if way == Direct {
 		p.Transport = transport.NewDirect(&transport.DirectOptions{DialContext: p.network.DialContext, NoProxy: true})

@@ -47,7 +47,11 @@ func playCLI(t *testing.T, q *field.Quirk, era field.Era) []string {
 		t.Fatal(err)
 	}
 	args := strings.Fields(strings.ReplaceAll(q.CLI.Args, "$URL", p.URL))
-	r := machine{transport: p.Transport}.hawser(t, args...)
+	m := machine{transport: p.Transport, vars: map[string]string{"HOME": t.TempDir(), "XDG_CACHE_HOME": t.TempDir()}}
+	var r result
+	for range max(q.CLI.Runs, 1) {
+		r = m.hawser(t, args...)
+	}
 	found := p.CheckCLI(q.CLI, r.code, r.out+r.err)
 	if err := p.End(); err != nil {
 		found = append(found, err.Error())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -147,4 +149,19 @@ func deadline(d time.Duration, action Action) Action {
 		defer cancel()
 		return action(ctx, p)
 	}
+}
+
+// bothAtOnce makes two calls at once and counts those that are answered.
+func bothAtOnce(ctx context.Context, p *Play) (string, error) {
+	var answered atomic.Int32
+	var calls sync.WaitGroup
+	for range 2 {
+		calls.Go(func() {
+			if _, err := call(ctx, p); err == nil {
+				answered.Add(1)
+			}
+		})
+	}
+	calls.Wait()
+	return fmt.Sprintf("%d answered", answered.Load()), nil
 }

@@ -160,6 +160,12 @@ var authorization = []Quirk{
 		Want: works(),
 	},
 	{
+		ID: "F100", Kind: Authorization, Sends: "no resource metadata, and the authorization server's only below the endpoint's path",
+		Sources: []string{"keurcien/auxilia#228"},
+		Scripts: one(noResource(status(404)), always(serverPath, status(404)), always("/register", status(404)), always("/mcp"+openIDPath, message(serverMetadata("$BASE/mcp", pkce)))),
+		Want:    needsLogin("/.well-known/"),
+	},
+	{
 		ID: "F101", Kind: Authorization, Sends: "two resource_metadata; the first leads to 404, the second is right",
 		Sources: []string{"getsentry/sentry-mcp#939", "getsentry/sentry-mcp#955"},
 		Scripts: []Script{secondChallenge(`Bearer resource_metadata="$BASE/nothing", resource_metadata="$BASE/prm"`),

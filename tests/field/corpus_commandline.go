@@ -14,6 +14,16 @@ var commandLine = []Quirk{
 		CLI: complains("tools $URL --timeout 2s", "503"),
 	},
 	{
+		ID: "C3", Kind: CommandLine, Sends: "nothing: no server listens",
+		Sources: []string{"first use"}, Scripts: one(down), Want: refused(mcpclient.KindNotSent, "connection refused"),
+		CLI: complains("tools $URL", "connection refused"),
+	},
+	{
+		ID: "S16", Kind: CommandLine, Sends: "an error or a new process for each server/discover",
+		Sources: []string{"servers that start a process for each session"}, Eras: Legacy, Scripts: one(all()), Want: works(),
+		CLI: &CLI{Args: "call $URL t", Says: []string{"ok"}, Runs: 2},
+	},
+	{
 		ID: "C4", Kind: CommandLine, Sends: "401 with a Basic challenge, or without any",
 		Sources: []string{"servers behind passwords"}, Scripts: eachAlways("POST", with("Www-Authenticate", `Basic realm="x"`, status(401)), status(401)),
 		Want: refused(mcpclient.KindAuthRequired, "401"), CLI: complains("tools $URL", "--header"),

@@ -54,7 +54,7 @@ var negotiation = []Quirk{
 		ID: "S12", Kind: Negotiation, Sends: "an HTTP+SSE server of 2024-11-05: POST is refused, GET sends the event endpoint",
 		Sources: []string{"servers at /sse"}, Eras: Legacy,
 		Scripts: []Script{oldSSE(page(404, "<html>Cannot POST /sse</html>")), oldSSE(status(405))},
-		Want:    refused(mcpclient.KindHTTP, "HTTP+SSE", "2024-11-05"),
+		Want:    refused(mcpclient.KindProtocol, "HTTP+SSE", "2024-11-05"),
 		CLI:     complains("tools $URL", "HTTP+SSE", "2024-11-05"),
 	},
 	{
@@ -123,20 +123,20 @@ var negotiation = []Quirk{
 	{
 		ID: "F12", Kind: Negotiation, Sends: "notifications/initialized: 200 with null, text, nothing or a result; 204",
 		Sources: []string{"awslabs/mcp#3295", "modelcontextprotocol/java-sdk#748", "modelcontextprotocol/typescript-sdk#1303"}, Eras: Legacy,
-		Scripts: each("notifications/initialized", object(200, "null"), text(200, "ok"), object(200, ""), status(204),
+		Scripts: eachAlways("notifications/initialized", object(200, "null"), text(200, "ok"), object(200, ""), status(204),
 			object(200, `{"jsonrpc":"2.0","id":null,"result":{}}`)),
 		Want: works(),
 	},
 	{
 		ID: "F13", Kind: Negotiation, Sends: "notifications/initialized: 200 with the error −32601",
 		Sources: []string{"pzalutski-pixel/sharplens-mcp#6", "cookjohn/zotero-mcp#36"}, Eras: Legacy,
-		Scripts: each("notifications/initialized", object(200, `{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"Method not found"}}`)),
+		Scripts: eachAlways("notifications/initialized", object(200, `{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"Method not found"}}`)),
 		Want:    works(),
 	},
 	{
 		ID: "F14", Kind: Negotiation, Sends: "notifications/initialized: 400 because of its missing ID or params, or from a proxy",
 		Sources: []string{"Jefferson49/webtrees-API#29", "hyperdxio/hyperdx#2686", "outline/outline#13775"}, Eras: Legacy,
-		Scripts: each("notifications/initialized", object(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid Request"}}`), status(400), status(405)),
+		Scripts: eachAlways("notifications/initialized", object(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid Request"}}`), status(400), status(405)),
 		Want:    works(),
 	},
 	{

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -61,6 +62,20 @@ func TestPendingQuirksExist(t *testing.T) {
 	for id := range Pending {
 		if !slices.ContainsFunc(Corpus(), func(q Quirk) bool { return q.ID == id }) {
 			t.Errorf("no quirk %s", id)
+		}
+	}
+}
+
+// A row costs at most 30 lines.
+func TestRowsAreShort(t *testing.T) {
+	files, err := filepath.Glob("corpus_*.go")
+	require.NoError(t, err)
+	for _, name := range files {
+		source, err := os.ReadFile(name)
+		require.NoError(t, err)
+		for _, row := range strings.Split(string(source), "\n\t{\n")[1:] {
+			row, _, _ = strings.Cut(row, "\n\t},\n")
+			require.LessOrEqual(t, strings.Count(row, "\n")+3, 30, "%s: %s", name, row)
 		}
 	}
 }

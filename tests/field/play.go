@@ -66,6 +66,7 @@ func Start(q *Quirk, variant int, era Era, way Way) (*Play, error) {
 		_ = server.Serve(ln) // it always ends with an error
 		close(served)
 	}()
+	p.network.Refuse(p.Server.down)
 	p.stop = append(p.stop, func() {
 		close(p.Server.done)
 		_ = server.Close() // in memory, it cannot fail
@@ -107,6 +108,9 @@ func (p *Play) CheckCLI(c *CLI, code int, output string) (found []string) {
 	}
 	if calls := p.Server.Count("tools/call"); c.Calls == none && calls > 0 {
 		found = append(found, fmt.Sprintf("%d calls of the tool", calls))
+	}
+	if probes := p.Server.Count("server/discover"); c.Runs > 1 && probes > 1 {
+		found = append(found, fmt.Sprintf("%d requests of server/discover", probes))
 	}
 	return found
 }

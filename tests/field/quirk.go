@@ -128,6 +128,9 @@ type CLI struct {
 	Says []string
 	// Calls is how often the tool must be called: none, or zero for any number.
 	Calls int
+	// Runs is how often the command line is run, zero for once. All runs must find out the era at
+	// most once.
+	Runs int
 }
 
 // prints is a command line that succeeds.

@@ -133,6 +133,9 @@ func cut(answer Answer) Answer {
 // nothing is an answer without a byte; combined with cut it breaks the connection at once.
 func nothing(*Exchange) bool { return true }
 
+// down is a server that does not listen.
+func down(s *Server) { s.down = true }
+
 // never does not answer until the client leaves.
 func never(x *Exchange) bool { x.wait(aDay); return true }
 

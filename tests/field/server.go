@@ -17,6 +17,7 @@ import (
 type Server struct {
 	era  Era
 	base string // its origin
+	down bool   // nothing listens
 	auth bool   // the endpoint requires the newest token
 	done chan struct{}
 

@@ -39,6 +39,11 @@ var commandLine = []Quirk{
 		CLI: complains("call $URL t --json", `"kind"`, `"safe_to_repeat"`, `"hint"`),
 	},
 	{
+		ID: "A8", Kind: CommandLine, Sends: "authorization that needs other parameters, or a callback at localhost",
+		Sources: []string{"Google's authorization server"}, Scripts: one(all()), Want: works(),
+		CLI: prints("tools $URL --auth-param access_type=offline --callback http://localhost:8976/callback", "t"),
+	},
+	{
 		ID: "C6", Kind: CommandLine, Sends: "honest answers, with --trace",
 		Sources: []string{"first use"}, Scripts: one(all()), Want: works(), CLI: prints("call $URL t --trace", "tools/call", "200", "ok"),
 	},

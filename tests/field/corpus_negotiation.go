@@ -20,6 +20,15 @@ func offers(capabilities ...string) []Script {
 	return scripts
 }
 
+// discovers makes one variant of every value of a modern server's capabilities.
+func discovers(capabilities ...string) []Script {
+	scripts := make([]Script, len(capabilities))
+	for i, c := range capabilities {
+		scripts[i] = always("server/discover", result(`{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":`+c+`}`))
+	}
+	return scripts
+}
+
 // unlessOlder gives the answer to initialize with 2025-11-25, and accepts older revisions.
 func unlessOlder(answer Answer) Script {
 	return all(always("initialize", when(says("2025-11-25"), answer)), on("initialize", initialized(hello("2025-06-18", `{"tools":{}}`))))
@@ -66,6 +75,11 @@ var negotiation = []Quirk{
 		ID: "F2", Kind: Negotiation, Sends: "PHP encodes empty objects as [], in capabilities and their members",
 		Sources: []string{"logiscape/mcp-sdk-php#1"}, Eras: Legacy,
 		Scripts: offers(`[]`, `{"tools":[]}`, `{"tools":{},"experimental":[]}`, `{"tools":{},"logging":[],"prompts":null}`), Want: works(),
+	},
+	{
+		ID: "F2b", Kind: Negotiation, Sends: "capabilities of server/discover are arrays, true or null",
+		Sources: []string{"springfall2008/batpred#3496", "logiscape/mcp-sdk-php#1"}, Eras: Modern,
+		Scripts: discovers(`{"tools":[{"name":"x"}]}`, `{"tools":true}`, `[]`, `{"tools":{},"experimental":[],"prompts":null}`), Do: list, Want: gives("t"),
 	},
 	{
 		ID: "F3", Kind: Negotiation, Sends: "initialize result without serverInfo.version, or without serverInfo",

@@ -9,6 +9,7 @@ var Pending = map[string]string{
 	"S12":   "Connect fails, and the error does not name the old transport",
 	"F1":    "Connect fails: a malformed capability is not ignored",
 	"F2":    "Connect fails: a malformed capability is not ignored",
+	"F2b":   "Connect fails: a malformed capability is not ignored",
 	"F4":    "the error shows an empty version",
 	"F9":    "Connect fails: a cut is no reason to try initialize",
 	"F10":   "Connect fails: no second initialize with an older revision",
@@ -94,5 +95,6 @@ var PendingCLI = map[string]string{
 	"S16": "each run asks again",
 	"C4b": "the hint shows only the origin",
 	"C5":  "errors are prose",
+	"A8":  "no such flags",
 	"C6":  "no such flag",
 }

@@ -139,11 +139,10 @@ var authorization = []Quirk{
 		Want: works(),
 	},
 	{
-		ID: "A12", Kind: Authorization, Sends: "the callback comes back without its port",
+		ID: "A12", Kind: Authorization, Sends: "the registration returns the loopback redirect URI without its port",
 		Sources: []string{"RFC 8252, 7.3"},
-		Scripts: one(always("/authorize", func(x *Exchange) bool {
-			return redirect(302, "http://127.0.0.1/callback?code=x&state="+x.URL.Query().Get("state"))(x)
-		})),
+		Scripts: []Script{always("/register", object(201, `{"client_id":"c","redirect_uris":["http://127.0.0.1/callback"]}`)),
+			always("/register", object(201, `{"client_id":"c","redirect_uris":["http://127.0.0.1:1/callback/"]}`))},
 		Want: works(),
 	},
 	{
@@ -265,13 +264,13 @@ var authorization = []Quirk{
 		Scripts: tokens(`{"access_token":"$TOKEN","token_type":"Bearer","scope":"a,b"}`, `{"access_token":"$TOKEN","token_type":"Bearer","scope":""}`), Want: works(),
 	},
 	{
-		ID: "F118", Kind: Authorization, Sends: "a dead refresh token is told by invalid_request, invalid_token or 401",
+		ID: "F118", Kind: Authorization, Sends: "a dead refresh token is reported by invalid_request, invalid_token or 401",
 		Sources: []string{"obot-platform/obot#7501", "FlowFuse/flowfuse#8547", "metabase/metabase#80389"},
 		Scripts: []Script{refreshes(object(400, `{"error":"invalid_request"}`)), refreshes(object(400, `{"error":"invalid_token"}`)), refreshes(object(401, `{"error":"invalid_token"}`))},
 		Do:      twoCalls, Want: works().note("works: the user logs in once more"),
 	},
 	{
-		ID: "F119", Kind: Authorization, Sends: "a dead refresh token is told by 500, for ever",
+		ID: "F119", Kind: Authorization, Sends: "a dead refresh token is reported by 500, forever",
 		Sources: []string{"freee/freee-mcp#394"},
 		Scripts: one(refreshes(object(500, `{"error":"server_error"}`))),
 		Do: func(ctx context.Context, p *Play) (string, error) {

@@ -9,7 +9,7 @@ var commandLine = []Quirk{
 		CLI: &CLI{Args: "call $URL t --save missing/directory", Fails: true, Says: []string{"missing/directory"}, Calls: none},
 	},
 	{
-		ID: "C2", Kind: CommandLine, Sends: "503 for ever, while --timeout is shorter than the retries",
+		ID: "C2", Kind: CommandLine, Sends: "503 forever, while --timeout is shorter than the retries",
 		Sources: []string{"first use"}, Scripts: one(always("POST", status(503))), Want: refused(mcpclient.KindHTTP, "503"),
 		CLI: complains("tools $URL --timeout 2s", "503"),
 	},

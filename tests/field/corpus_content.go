@@ -67,7 +67,7 @@ var content = []Quirk{
 	{
 		ID: "F56b", Kind: Content, Sends: "Content-Length is greater than the body of a list",
 		Sources: []string{"wso2/api-platform#2885"},
-		Scripts: each("tools/list", with("Content-Length", "1000", message(`{"jsonrpc":`))), Do: list, Want: gives("t").note("works: the list is asked for again"),
+		Scripts: each("tools/list", with("Content-Length", "1000", message(`{"jsonrpc":`))), Do: list, Want: gives("t").note("works: the list is requested again"),
 	},
 	{
 		ID: "F57", Kind: Content, Sends: "bytes that are not UTF-8 in a text",

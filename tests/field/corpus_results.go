@@ -83,7 +83,7 @@ var results = []Quirk{
 		ID: "S19", Kind: Results, Sends: "the cursor is refused with −32602 in the middle of a list",
 		Sources: []string{"2026-07-28, Pagination"},
 		Scripts: one(on("tools/list", result(page1(`"a"`)), rpcError(200, `{"code":-32602,"message":"Invalid cursor"}`))), Do: list,
-		Want: gives("t").note("works: the walk begins once more"),
+		Want: gives("t").note("works: the listing starts over"),
 	},
 	{
 		ID: "F82", Kind: Results, Sends: "`\"properties\":[]` in an input schema",
@@ -132,7 +132,7 @@ var results = []Quirk{
 		Scripts: []Script{walks(page1(`false`), nil)}, Do: list, Want: gives("t").note("works: the end of the list"),
 	},
 	{
-		ID: "F89c", Kind: Results, Sends: "the same page comes for ever",
+		ID: "F89c", Kind: Results, Sends: "the same page comes forever",
 		Sources: []string{"servers that ignore cursors"},
 		Scripts: one(walks(page1(`"x"`), map[string]Answer{"x": result(page1(`"x"`))})), Do: list,
 		Want: fails(mcpclient.KindProtocol, mcpclient.Answered, "cursor"),

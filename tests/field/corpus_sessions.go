@@ -9,7 +9,7 @@ import (
 
 const notFound = `{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}`
 
-// losses makes one variant of every way to tell that the session is lost.
+// losses makes one variant of every way to report a lost session.
 func losses(answers ...Answer) []Script {
 	scripts := make([]Script, len(answers))
 	for i, answer := range answers {
@@ -20,24 +20,24 @@ func losses(answers ...Answer) []Script {
 
 // recovers is the result of a call in a lost session: a new session, and the call once more.
 func recovers() Want {
-	return works().calls(2).sessions(2).note("works: a new session, the call once more")
+	return works().calls(2).sessions(2).note("works: a new session, and the call is sent again")
 }
 
 // recoversNext is the result if the call may have run: it may fail, and the next one works.
 func recoversNext() Want {
-	return Want{MayFail: true, Calls: anyNumber, Sessions: 2, Note: "the call may fail; a new session is begun, and the next call works"}
+	return Want{MayFail: true, Calls: anyNumber, Sessions: 2, Note: "the call may fail; a new session starts, and the next call works"}
 }
 
 var sessions = []Quirk{
 	{
-		ID: "S3", Kind: Sessions, Sends: "a lost session is told by a 4xx status other than 404",
+		ID: "S3", Kind: Sessions, Sends: "a lost session is reported by a 4xx status other than 404",
 		Sources: []string{"affine-mcp#301", "anubis#123", "openai/codex#46158"}, Eras: Legacy,
 		Scripts: losses(text(400, "Bad Request: No valid session ID provided"), object(400, `{"error":"Session not found"}`),
 			rpcError(400, `{"code":-32000,"message":"Session not found"}`), text(410, "session gone"), text(422, "unknown session"), text(401, "session expired")),
 		Want: recovers(),
 	},
 	{
-		ID: "S3b", Kind: Sessions, Sends: "a lost session is told by 200 with a JSON-RPC error",
+		ID: "S3b", Kind: Sessions, Sends: "a lost session is reported by 200 with a JSON-RPC error",
 		Sources: []string{"modelcontextprotocol/rust-sdk#689", "anthropics/claude-code#17412"}, Eras: Legacy,
 		Scripts: losses(rpcError(200, `{"code":-32000,"message":"Session not found"}`), message(notFound)), Want: recoversNext(),
 	},
@@ -67,12 +67,12 @@ var sessions = []Quirk{
 		Want: works(),
 	},
 	{
-		ID: "F22", Kind: Sessions, Sends: "a lost session is told by 404 with neither result nor error",
+		ID: "F22", Kind: Sessions, Sends: "a lost session is reported by 404 with neither result nor error",
 		Sources: []string{"helidon-io/helidon-mcp#152"}, Eras: Legacy,
 		Scripts: losses(object(404, `{"jsonrpc":"2.0","id":$ID}`)), Want: recovers(),
 	},
 	{
-		ID: "F23", Kind: Sessions, Sends: "a lost session is told by 503 with a text that says so",
+		ID: "F23", Kind: Sessions, Sends: "a lost session is reported by 503 with a text that says so",
 		Sources: []string{"markmhendrickson/neotoma#1923", "markmhendrickson/neotoma#2312"}, Eras: Legacy,
 		Scripts: losses(object(503, `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"MCP session is unknown or expired on this API instance"}}`)),
 		Want:    recoversNext(),
@@ -84,17 +84,17 @@ var sessions = []Quirk{
 		Want:    recoversNext(),
 	},
 	{
-		ID: "F25", Kind: Sessions, Sends: "a lost session is told by 200 with −32600 “Invalid Request”",
+		ID: "F25", Kind: Sessions, Sends: "a lost session is reported by 200 with −32600 “Invalid Request”",
 		Sources: []string{"aklivity/zilla#2528"}, Eras: Legacy,
 		Scripts: losses(rpcError(200, `{"code":-32600,"message":"Invalid Request"}`)), Want: recoversNext(),
 	},
 	{
-		ID: "F25b", Kind: Sessions, Sends: "a lost session is told by 403 “session expired”",
+		ID: "F25b", Kind: Sessions, Sends: "a lost session is reported by 403 “session expired”",
 		Sources: []string{"gateways that check sessions"}, Eras: Legacy,
 		Scripts: losses(object(403, `{"error":"session expired"}`)), Want: recoversNext(),
 	},
 	{
-		ID: "F26", Kind: Sessions, Sends: "the lost session is told by 404 on the shared stream first",
+		ID: "F26", Kind: Sessions, Sends: "the lost session is reported by 404 on the shared stream first",
 		Sources: []string{"danny-avila/LibreChat#11869"}, Eras: Legacy,
 		Scripts: one(on("GET", sse(""), object(404, notFound)), always("*", when(func(x *Exchange) bool {
 			return x.server.Count("GET") > 1 && x.header("Mcp-Session-Id", "s1")
@@ -114,7 +114,7 @@ var sessions = []Quirk{
 		CLI: prints("call $URL t", "429", "ok"),
 	},
 	{
-		ID: "F66", Kind: Sessions, Sends: "an expired token behind the server is told by 400 invalid_grant",
+		ID: "F66", Kind: Sessions, Sends: "an expired token behind the server is reported by 400 invalid_grant",
 		Sources: []string{"shopware/shopware#19689", "freee/freee-mcp#394", "PrefectHQ/fastmcp#2461"},
 		Scripts: []Script{on("tools/call", object(400, `{"error":"invalid_grant","error_description":"token expired"}`))},
 		Want:    fails(mcpclient.KindHTTP, mcpclient.Answered, "token expired"),

@@ -54,7 +54,7 @@ var shared = []Quirk{
 		Want:    works().note("works: the stream is resumed"),
 	},
 	{
-		ID: "F79", Kind: Shared, Sends: "the resumption of a call's stream is empty and ends, for ever",
+		ID: "F79", Kind: Shared, Sends: "the resumption of a call's stream is empty and ends, forever",
 		Sources: []string{"modelcontextprotocol/rust-sdk#958"}, Eras: Legacy,
 		Scripts: one(on("tools/call", broken), always("GET", when(resumed, sse("")))),
 		Do:      within(3*time.Minute, call), Want: fails(mcpclient.KindOutcomeUnknown, mcpclient.Unknown, "tools/call").calls(1),
@@ -73,7 +73,7 @@ var shared = []Quirk{
 		Do: deadline(2*time.Minute, bothAtOnce), Want: gives("1 answered").note("works for its own call; never taken for the other one, whose outcome is unknown"),
 	},
 	{
-		ID: "F79b", Kind: Shared, Sends: "the resumption of a call's stream is refused with 404, 405 or 400",
+		ID: "F79b", Kind: Shared, Sends: "the resumption of a call's stream is refused with 405 or 400",
 		Sources: []string{"servers without resumption"}, Eras: Legacy,
 		Scripts: []Script{all(on("tools/call", broken), always("GET", when(resumed, status(405)))), all(on("tools/call", broken), always("GET", when(resumed, text(400, "unknown event"))))},
 		Want:    fails(mcpclient.KindOutcomeUnknown, mcpclient.Unknown, "tools/call"),

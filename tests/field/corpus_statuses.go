@@ -12,7 +12,7 @@ const challenge = `<!DOCTYPE html><html><head><title>Just a moment...</title></h
 
 var statuses = []Quirk{
 	{
-		ID: "F60", Kind: Statuses, Sends: "421 or 403 because of the Host header",
+		ID: "F60", Kind: Statuses, Sends: "421 because of the Host header",
 		Sources: []string{"PrefectHQ/fastmcp#4468", "modelcontextprotocol/python-sdk#1798"},
 		Scripts: eachAlways("POST", text(421, "Invalid Host header")), Want: refused(mcpclient.KindHTTP, "421", "Invalid Host header"),
 		CLI: complains("tools $URL", "Invalid Host header"),
@@ -44,7 +44,7 @@ var statuses = []Quirk{
 	{
 		ID: "F64b", Kind: Statuses, Sends: "a gateway's deadline for a list",
 		Sources: []string{"simonx1/ruby-mcp-client#19"},
-		Scripts: each("tools/list", object(504, `{"message":"Endpoint request timed out"}`)), Do: list, Want: gives("t").note("works: the list is asked for again"),
+		Scripts: each("tools/list", object(504, `{"message":"Endpoint request timed out"}`)), Do: list, Want: gives("t").note("works: the list is requested again"),
 	},
 	{
 		ID: "F65", Kind: Statuses, Sends: "406 unless text/event-stream stands first in Accept",
@@ -66,7 +66,7 @@ var statuses = []Quirk{
 	{
 		ID: "F68b", Kind: Statuses, Sends: "the connection is cut, or 502, for a list",
 		Sources: []string{"growthbook/growthbook-mcp#74"},
-		Scripts: each("tools/list", status(502), cut(nothing)), Do: list, Want: gives("t").note("works: the list is asked for again"),
+		Scripts: each("tools/list", status(502), cut(nothing)), Do: list, Want: gives("t").note("works: the list is requested again"),
 	},
 	{
 		ID: "F69", Kind: Statuses, Sends: "307 from /mcp to /mcp/, with a relative Location",

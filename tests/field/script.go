@@ -176,8 +176,7 @@ func tell(body string, answer Answer) Answer {
 	}
 }
 
-// lost is the way in which a server says that it has lost the session "s1", which it does from the
-// first call of the tool on.
+// lost reports with an answer that the session "s1" is lost, from the first call of the tool on.
 func lost(answer Answer) Script {
 	return always("*", func(x *Exchange) bool {
 		return x.server.Count("tools/call") > 0 && x.header("Mcp-Session-Id", "s1") && answer(x)

@@ -22,12 +22,12 @@ func Document() string {
 	var b strings.Builder
 	corpus := Corpus()
 	b.WriteString(intro)
-	fmt.Fprintf(&b, "\nOf %d rows, %d come out as wanted.\n", len(corpus), len(corpus)-len(Pending))
+	fmt.Fprintf(&b, "\n%d of %d rows give the wanted result. The others say “not yet”, and what happens today.\n", len(corpus)-len(Pending), len(corpus))
 	kind := Kind("")
 	for _, q := range corpus {
 		if q.Kind != kind {
 			kind = q.Kind
-			fmt.Fprintf(&b, "\n## %s\n\n| row | what the server sends | era | what comes out | seen at |\n|---|---|---|---|---|\n", kind)
+			fmt.Fprintf(&b, "\n## %s\n\n| row | what the server does | era | result | reported in |\n|---|---|---|---|---|\n", kind)
 		}
 		cells := []string{q.ID, q.Sends, eraText(q.Eras), q.outcome(), q.links()}
 		for i := range cells {

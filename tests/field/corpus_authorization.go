@@ -81,7 +81,7 @@ var authorization = []Quirk{
 		Want:    needsLogin("invalid_target", "resource"),
 	},
 	{
-		ID: "A5", Kind: Authorization, Sends: "a client registered without scopes may ask for none",
+		ID: "A5", Kind: Authorization, Sends: "a client registered without scopes may request none",
 		Sources: []string{"NyxID#1217"},
 		Scripts: one(always(metadataPath, message(`{"resource":"$BASE/mcp","authorization_servers":["$BASE"],"scopes_supported":["a"]}`)),
 			always("/register", when(not(says(`"scope"`)), object(201, `{"client_id":"unscoped"}`))),
@@ -139,10 +139,10 @@ var authorization = []Quirk{
 		Want: works(),
 	},
 	{
-		ID: "A12", Kind: Authorization, Sends: "the registration returns the loopback redirect URI without its port",
+		ID: "A12", Kind: Authorization, Sends: "the registration returns the loopback redirect URI without its port, or with the scheme in capitals",
 		Sources: []string{"RFC 8252, 7.3"},
 		Scripts: []Script{always("/register", object(201, `{"client_id":"c","redirect_uris":["http://127.0.0.1/callback"]}`)),
-			always("/register", object(201, `{"client_id":"c","redirect_uris":["http://127.0.0.1:1/callback/"]}`))},
+			always("/register", object(201, `{"client_id":"c","redirect_uris":["HTTP://127.0.0.1:1/callback"]}`))},
 		Want: works(),
 	},
 	{

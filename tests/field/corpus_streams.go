@@ -96,7 +96,7 @@ var streams = []Quirk{
 		Scripts: each("tools/call", sse(`data: {"jsonrpc":"2.0","id":999,"result":{}}`+"\n\n", event)), Want: works(),
 	},
 	{
-		ID: "F98", Kind: Streams, Sends: "progress with a token that nobody gave",
+		ID: "F98", Kind: Streams, Sends: "progress with an unknown token",
 		Sources: []string{"twentyhq/twenty#24559", "kaeawc/auto-mobile#6118"},
 		Scripts: each("tools/call", sse(`data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":999,"progress":1}}`+"\n\n", event)),
 		Want:    works(),

@@ -68,7 +68,7 @@ var shared = []Quirk{
 	{
 		ID: "F80", Kind: Shared, Sends: "every stream begins with the event ID 0: two calls are cut, and both resumptions get the answer of one",
 		Sources: []string{"modelcontextprotocol/rust-sdk#791"}, Eras: Legacy,
-		Scripts: one(on("tools/call", after(time.Second, cut(sse("id: 0\ndata: \n\n"))), after(time.Second, cut(sse("id: 0\ndata: \n\n")))),
+		Scripts: one(first("tools/call", 2, after(time.Second, cut(sse("id: 0\ndata: \n\n")))),
 			always("GET", when(resumed, sse("id: 1\ndata: $CALL\n\n")))),
 		Do: deadline(2*time.Minute, bothAtOnce), Want: gives("1 answered").note("works for its own call; never taken for the other one, whose outcome is unknown"),
 	},

@@ -9,12 +9,15 @@ import (
 
 const intro = `# Compatibility
 
-Real servers, gateways and authorization servers differ from the specification, and from each other. This page lists what they
-do, where it was reported, and what a Hawser session makes of it. A scripted server plays every row in CI, in each era where it
-applies, direct and through an executor (` + "`go test ./tests/field`" + `). After every row that a session survives, the next call works.
-The rules behind the results are in [errors and retries](errors-and-retries.md) and [guarantees](guarantees.md).
+Real servers, gateways and authorization servers differ from the specification and from each other.
+This page lists what they do, where it was reported, and how a Hawser session handles it. A scripted
+server plays every row in CI, in each era where it applies, direct and through an executor
+(` + "`go test ./tests/field`" + `). After every row in which Connect succeeds, the next call works. The rules
+behind the results are in [errors and retries](errors-and-retries.md) and
+[guarantees](guarantees.md).
 
-The test writes this page: add a row to a ` + "`corpus_*.go`" + ` file in ` + "`tests/field`" + `, and run ` + "`go test ./tests/field -update`" + `.
+The test writes this page. To add a row, append it to a ` + "`corpus_*.go`" + ` file in ` + "`tests/field`" + ` and run
+` + "`go test ./tests/field -update`" + `.
 `
 
 // Document is docs/compatibility.md.

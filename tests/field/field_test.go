@@ -3,6 +3,7 @@ package field
 import (
 	"flag"
 	"fmt"
+	"go/format"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -53,7 +54,9 @@ func remove(t *testing.T, id string) {
 	require.NoError(t, err)
 	list, others, _ := strings.Cut(string(source), "var PendingCLI")
 	row := regexp.MustCompile(`(?m)^\t"` + id + `": .*\n`)
-	require.NoError(t, os.WriteFile("pending.go", []byte(row.ReplaceAllString(list, "")+"var PendingCLI"+others), 0o600))
+	formatted, err := format.Source([]byte(row.ReplaceAllString(list, "") + "var PendingCLI" + others))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile("pending.go", formatted, 0o600))
 }
 
 // plays runs all plays of a quirk and returns what came out otherwise than wanted.

@@ -131,7 +131,7 @@ func within(d time.Duration, action Action) Action {
 	}
 }
 
-// closes is Close, after which the play goes on with another session.
+// closes is Close, after which the play continues with another session.
 func closes(ctx context.Context, p *Play) (string, error) {
 	if err := p.Session.Close(); err != nil {
 		return "", err

@@ -1,13 +1,17 @@
 # Each target runs a step of CI.
 .DEFAULT_GOAL := check
 
-.PHONY: check format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers conformance-counts release release-check
+.PHONY: check field format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers conformance-counts release release-check
 
 check: ## runs all steps of CI
 	@bash .ci/run
 
 format vet lint test simulation allocations fuzz peers:
 	@bash .ci/run $@
+
+field: ## plays what real servers do, for sessions and at the command line
+	GOWORK=off go test -count=1 ./tests/field
+	cd examples/hawser && GOWORK=off go test -count=1 -run TestFieldCorpus .
 
 mutants: ## applies every defect of tests/mutants; a test must detect each
 	@bash .ci/run mutants_all

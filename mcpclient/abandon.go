@@ -10,11 +10,11 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// abandonTime bounds the deletion of unused sessions after the context of the handshake has ended.
+// abandonTime bounds the deletion of unused sessions once the context of the handshake has ended.
 // It is enough for a new TLS connection and the DELETE at a round-trip time of 60 ms.
 const abandonTime = 250 * time.Millisecond
 
-// maxBegun bounds the remembered sessions of one handshake. The oldest are forgotten.
+// maxBegun bounds how many sessions of one handshake are remembered. The oldest are forgotten.
 const maxBegun = 16
 
 // begun records the sessions that a legacy server began during one handshake. Each try of
@@ -22,7 +22,7 @@ const maxBegun = 16
 type begun struct {
 	version string // proposed at first, then agreed
 	ids     []string
-	last    string // of the last try, "" if there is none
+	last    string // session ID from the last try, "" if there was none
 }
 
 // add notes the session ID in the header of a reply to initialize.
@@ -45,8 +45,9 @@ func isLimit(err error) bool {
 	return errors.As(err, &limit)
 }
 
-// abandon deletes the unused sessions of a handshake, all at once, and waits for that. keep is the
-// session in use, nil if there is none. Once ctx has ended, the server has at most [abandonTime].
+// abandon deletes the unused sessions of a handshake, all at once, and waits until that is done.
+// keep is the session in use, nil if there is none. Once ctx has ended, the deletion has at most
+// [abandonTime].
 func (s *Session) abandon(ctx context.Context, b *begun, keep *sessionState) {
 	unused := slices.DeleteFunc(b.ids, func(id string) bool { return keep != nil && id == keep.http.ID() })
 	if len(unused) == 0 {

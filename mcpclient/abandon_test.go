@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// beginOnly answers an initialize with the header of a session whose body never ends.
+// beginOnly answers an initialize with the header of a new session and a body that never ends.
 func beginOnly(srv *mcptest.Server, w http.ResponseWriter, r *http.Request, id, contentType string) {
 	w.Header().Set("Mcp-Session-Id", id)
 	w.Header().Set("Content-Type", contentType)
@@ -24,8 +24,8 @@ func beginOnly(srv *mcptest.Server, w http.ResponseWriter, r *http.Request, id, 
 	srv.Hang(r)
 }
 
-// When the context of Connect ends after the server began a session, the session is
-// deleted, even if that takes a new connection to a server that is far away.
+// If the context of Connect ends after the server has started a session, the session is deleted,
+// even if that takes a new connection to a distant server.
 func TestCanceledConnectDeletesItsSession(t *testing.T) {
 	const (
 		patience = time.Second
@@ -74,11 +74,11 @@ func TestCanceledConnectDeletesItsSession(t *testing.T) {
 	}
 }
 
-// Each try of initialize may begin a session. Those that are not used are deleted:
-// when a later try succeeds, also without a session, and when Connect fails.
+// Each try of initialize may start a session. Unused sessions are deleted when Connect fails, and
+// when a later try succeeds, with or without a session.
 func TestSessionsOfFailedTriesAreDeleted(t *testing.T) {
 	for _, row := range []struct {
-		name, last string // of the sessions, as the last try begins them; "-": it never ends
+		name, last string // the session ID of the last try; "-": that try never ends
 		deleted    []string
 	}{
 		{"success", "b", []string{"a"}},

@@ -17,29 +17,32 @@ type Authorizer interface {
 	// RoundTripper decorates the session's transport. It attaches the authorization to each request
 	// for the endpoint and renews it silently, without prompting the user.
 	RoundTripper(base http.RoundTripper) http.RoundTripper
-	// Authorize is called when the server still refused a request: with status 401, or with 403 for
-	// insufficient scope. header has the WWW-Authenticate fields. began is when the request was made:
-	// if there is newer authorization, there is nothing to do. Authorize may prompt the user. It is
-	// called by one goroutine at a time, with a context of the session. After nil, the refused
-	// requests are sent again; its error fails them.
+	// Authorize is called when the server refused a request with status 401, or with 403 for
+	// insufficient scope, although RoundTripper had attached the authorization. header holds the
+	// WWW-Authenticate fields. began is when the request was made: if the authorization is newer
+	// than that, Authorize has nothing to do. Authorize may prompt the user. One goroutine at a
+	// time calls it, with a context of the session. If it returns nil, the refused requests are
+	// sent again; otherwise they fail with its error.
 	Authorize(ctx context.Context, endpoint string, status int, header http.Header, began time.Time) error
 }
 
-// maxAuthorizations bounds how often one call is authorized.
+// maxAuthorizations bounds how often one call requests authorization.
 const maxAuthorizations = 3
 
-// attempt is when a request was made. Its refusal is settled by any authorization that ended later.
-type attempt struct {
+// sendTime records when a request was made. Any authorization that ended later settles the
+// request's refusal.
+type sendTime struct {
 	at    time.Time
-	ended uint64 // authorizations that had ended by then
+	ended uint64 // how many authorizations had ended by then
 }
 
-func (s *Session) attempt() attempt { return attempt{time.Now(), s.authorizing.Ended()} }
+func (s *Session) sendTime() sendTime { return sendTime{time.Now(), s.authorizing.Ended()} }
 
-// authorize calls the Authorizer after a refusal, once however many calls were refused, or returns the
-// result of a call that ended since the request was made. The call runs on a goroutine of the session,
-// and each refused call waits on its own context.
-func (s *Session) authorize(ctx context.Context, refusal *streamablehttp.HTTPError, made attempt) error {
+// authorize calls the Authorizer after a refusal. Calls that are refused at the same time share one
+// call of the Authorizer. If one has ended since the request was made, authorize returns its
+// result. The Authorizer runs on a goroutine of the session, and each refused call waits on its own
+// context.
+func (s *Session) authorize(ctx context.Context, refusal *streamablehttp.HTTPError, made sendTime) error {
 	var err error
 	start := func(run func()) bool {
 		return s.owned.Go(func() {
@@ -55,7 +58,7 @@ func (s *Session) authorize(ctx context.Context, refusal *streamablehttp.HTTPErr
 	return failure
 }
 
-// authorized is called after the Authorizer, once the refused calls go on.
+// authorized logs the outcome of the Authorizer. After a success it wakes the shared stream.
 func (s *Session) authorized(err error) {
 	if err != nil {
 		s.log.Warn("authorization failed", "error", brief(err))
@@ -75,7 +78,7 @@ func (s *Session) callAuthorizer(refusal *streamablehttp.HTTPError, began time.T
 	return s.opts.Auth.Authorize(s.root, s.conn.Endpoint(), refusal.Status, header, began)
 }
 
-// unauthorized returns err as an HTTPError if authorization may help.
+// unauthorized returns err as an HTTPError if authorization may help, else nil.
 func (s *Session) unauthorized(err error) *streamablehttp.HTTPError {
 	var e *streamablehttp.HTTPError
 	if s.opts.Auth == nil || !errors.As(err, &e) {
@@ -87,13 +90,14 @@ func (s *Session) unauthorized(err error) *streamablehttp.HTTPError {
 	return nil
 }
 
-// mayAuthorize reports whether there is an Authorizer that the message may use once more.
+// mayAuthorize reports whether the session has an Authorizer that it may call once more for the
+// message.
 func (s *Session) mayAuthorize(d *delivery) bool {
 	return s.opts.Auth != nil && d.authorized < maxAuthorizations && d.ctx.Value(quiet{}) == nil
 }
 
-// reauthorize does the authorization that a refused message needs. It returns the message's failure
-// if authorization fails. The message's timers are paused meanwhile.
+// reauthorize obtains the authorization that a refused message needs, while the message's timers
+// are paused. If that fails, it returns the message's failure.
 func (s *Session) reauthorize(d *delivery, v verdict.Verdict, refusal error) error {
 	d.authorized++
 	ctx, cancel := d.bounded()

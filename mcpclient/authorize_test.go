@@ -16,14 +16,14 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// doorkeeper is an Authorizer that attaches a token, and gets the one that the
-// server wants when ask lets it.
+// doorkeeper is an Authorizer that attaches a token. If ask succeeds, it obtains the token that the
+// server expects.
 type doorkeeper struct {
 	ask func(ctx context.Context, status int, header http.Header) error
 
-	mu    sync.Mutex
-	token string // guarded by mu
-	asked int    // guarded by mu
+	mu      sync.Mutex
+	token   string // guarded by mu
+	prompts int    // guarded by mu
 }
 
 type attaching struct {
@@ -46,7 +46,7 @@ func (d *doorkeeper) RoundTripper(base http.RoundTripper) http.RoundTripper {
 
 func (d *doorkeeper) Authorize(ctx context.Context, _ string, status int, header http.Header, _ time.Time) error {
 	d.mu.Lock()
-	d.asked++
+	d.prompts++
 	d.mu.Unlock()
 	return d.ask(ctx, status, header)
 }
@@ -60,10 +60,10 @@ func (d *doorkeeper) set(token string) {
 func (d *doorkeeper) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.asked
+	return d.prompts
 }
 
-// locked has srv refuse every request that does not carry the token it wants now.
+// locked makes srv refuse every request without the token that it currently expects.
 func locked(srv *mcptest.Server, wants *sync.Map) {
 	srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 		token, _ := wants.Load("token")
@@ -94,8 +94,8 @@ func TestConnectAuthorizes(t *testing.T) {
 	})
 }
 
-// A token ends under a hundred calls. Half of the refusals come back only when
-// the person has logged in again. Nobody is asked twice, and every call has its result.
+// A token expires while a hundred calls run. Half of the refusals arrive only after the user has
+// logged in again. The user is not prompted twice, and every call gets its result.
 func TestHundredCallsOneLogin(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		d, wants, s := loggedIn(t, srv)
@@ -114,12 +114,12 @@ func TestHundredCallsOneLogin(t *testing.T) {
 		for _, call := range calls {
 			require.NoError(t, (<-call).err)
 		}
-		require.Equal(t, 2, d.count(), "one for connecting, one for all calls")
+		require.Equal(t, 2, d.count(), "one login for connecting, one for all calls")
 		require.Equal(t, 100, srv.Executions("echo"))
 	})
 }
 
-var errDeclined = errors.New("the person declined")
+var errDeclined = errors.New("the user declined")
 
 func TestHundredCallsOneRefusal(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
@@ -144,12 +144,12 @@ func TestHundredCallsOneRefusal(t *testing.T) {
 			require.Equal(t, mcpclient.NotRun, e.Outcome)
 			require.Zero(t, got.at)
 		}
-		require.Equal(t, 2, d.count(), "nobody is asked again by calls that were made before")
+		require.Equal(t, 2, d.count(), "calls that were made before do not prompt the user again")
 		require.Zero(t, srv.Executions("echo"))
 	})
 }
 
-// loggedIn connects with a token that the server takes.
+// loggedIn connects with a token that the server accepts.
 func loggedIn(t *testing.T, srv *mcptest.Server) (*doorkeeper, *sync.Map, *mcpclient.Session) {
 	t.Helper()
 	wants := new(sync.Map)
@@ -160,7 +160,7 @@ func loggedIn(t *testing.T, srv *mcptest.Server) (*doorkeeper, *sync.Map, *mcpcl
 	return d, wants, serve(t, srv, mcpclient.Options{Auth: d})
 }
 
-// holdHalf holds every second refusal of a tool call back, until release is called.
+// holdHalf holds back every second refusal of a tool call until release is called.
 func holdHalf(srv *mcptest.Server, wants *sync.Map) (release func()) {
 	var mu sync.Mutex
 	n, open := 0, make(chan struct{})
@@ -182,9 +182,9 @@ func holdHalf(srv *mcptest.Server, wants *sync.Map) (release func()) {
 	return sync.OnceFunc(func() { close(open) })
 }
 
-// A person may take longer than the call may be silent, and a call whose caller
-// leaves does not take the login with it.
-func TestLoginStopsTheClock(t *testing.T) {
+// A login may take longer than the idle timeout of the call. A caller that gives up does not end
+// the login.
+func TestLoginPausesTheTimers(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		d, wants, s := loggedIn(t, srv)
 		wants.Store("token", "second")
@@ -206,7 +206,7 @@ func TestLoginStopsTheClock(t *testing.T) {
 	})
 }
 
-// A server that is never content is asked three times, then it is over.
+// If the server refuses every token, three authorizations are requested, then the call fails.
 func TestAuthorizationsAreBounded(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		d, _, s := loggedIn(t, srv)
@@ -237,8 +237,8 @@ func TestAuthorizerThatPanics(t *testing.T) {
 	})
 }
 
-// The time that a person takes is none of the time in which a request is tried
-// again: a server that stumbles right after the login is asked once more.
+// The time that a user takes to log in does not count against the retries: if the server fails
+// right after the login, the request is retried.
 func TestLoginLeavesTheTries(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		d, _, s := loggedIn(t, srv)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// brief describes an error for the log: its kind and numbers, without any text of the server.
+// brief describes an error for the log: its kind and numbers, without any text from the server.
 func brief(err error) string {
 	var (
 		status   *HTTPError

@@ -16,24 +16,24 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// call is one request of the user, over all its tries and rounds of input, and the receiver of what
-// comes back for it. It lives on its caller's goroutine.
+// call is one request of the user, with all its tries and rounds of input. It receives what the
+// server sends for the request. It belongs to its caller's goroutine.
 type call struct {
 	delivery
 	callOptions
 
 	result wire.Decoder
-	cursor jsonrpc.Cursor // over the result while it is decoded; here so that it is not on the heap
+	cursor jsonrpc.Cursor // reads the result; a field, because a local variable would escape to the heap
 
-	required     *InputRequired  // what the answer to the last try requires, instead of being the result
-	inputTo      **InputRequired // gets it, for a caller that answers by hand; nil: the result stays as it is
+	required     *InputRequired  // set if the answer to the last try requires input and is not the result
+	inputTo      **InputRequired // where to store required with WithManualInput; nil: the result is returned as it is
 	inputBackoff *backoff.ExponentialBackOff
-	rounds       int // of input
+	rounds       int // rounds of input so far
 
-	args []byte // of a tool call
+	args []byte // the arguments of a tool call
 
-	callbackSlot chan struct{} // full while the progress callback runs: it may be called from two streams
-	closed       atomic.Bool   // the call is over: no callback begins
+	callbackSlot chan struct{} // full while the progress callback runs; two streams may call it
+	closed       atomic.Bool   // the call is over: no callback may start
 }
 
 // newCall returns a call that may have side effects: bounded by the idle timeout, and not
@@ -88,13 +88,13 @@ func (c *call) do() error {
 	}
 }
 
-var errEraBetweenRounds = errors.New("the server required input and then went back to a legacy revision, which cannot take it")
+var errEraBetweenRounds = errors.New("the server required input and then went back to a legacy revision, which does not support it")
 
 // try sends the call once, on c.state.
 func (c *call) try() error {
 	s := c.s
 	if c.rounds > 0 && !c.state.modern() {
-		return &verdict.InvalidError{Err: errEraBetweenRounds} // the answers would be lost, and the tool would begin anew
+		return &verdict.InvalidError{Err: errEraBetweenRounds} // the answers would be lost, and the tool would start over
 	}
 	if err := c.mirror(); err != nil {
 		return err
@@ -116,10 +116,10 @@ func (c *call) try() error {
 
 // DecodeResult implements streamablehttp.Receiver.
 func (c *call) DecodeResult(data []byte) (int, error) {
-	defer func() { c.cursor = jsonrpc.Cursor{} }() // the buffer is not ours
+	defer func() { c.cursor = jsonrpc.Cursor{} }() // the buffer belongs to the caller
 	c.required = nil
 	if c.inputTo != nil {
-		*c.inputTo = nil // of the answer before
+		*c.inputTo = nil // set by an earlier answer
 	}
 	if err := c.decode(&c.cursor, data, c.result); err != nil {
 		return 0, err
@@ -137,8 +137,7 @@ func (c *call) DecodeResult(data []byte) (int, error) {
 }
 
 // requiresInput reports whether a modern server requires input instead of sending the result. A
-// missing type means complete; an unknown one is not a result that this client can read
-// (2026-07-28, "ResultType").
+// missing type means complete. A result of an unknown type is an error (2026-07-28, "ResultType").
 func requiresInput(result wire.Decoder) (bool, error) {
 	switch t := result.Common().Kind; t {
 	case "", mcp.ResultTypeComplete:
@@ -150,11 +149,11 @@ func requiresInput(result wire.Decoder) (bool, error) {
 	}
 }
 
-// Event implements streamablehttp.Receiver: the peer is alive.
+// Event implements streamablehttp.Receiver. It resets the idle timeout.
 func (c *call) Event() { c.s.watch.Touch(&c.watched) }
 
-// Notification implements streamablehttp.Receiver. Progress and log messages of a call are
-// delivered here, in order, before the call returns.
+// Notification implements streamablehttp.Receiver. It delivers progress and log messages of the
+// call in order, before the call returns.
 func (c *call) Notification(method string, params []byte) {
 	switch method {
 	case methodProgress:
@@ -175,8 +174,8 @@ func (c *call) Request(method string, id, params []byte) error {
 	return c.s.serve(c.exchange, &c.watched, c.state, method, id, params)
 }
 
-// inputPause returns how long to wait before a call is made again for which the server required no
-// input.
+// inputPause returns the pause before the call is made again when the server sent input_required
+// without any requests.
 func (c *call) inputPause() time.Duration {
 	if c.inputBackoff == nil {
 		c.inputBackoff = newBackOff(c.s.opts.Retry.Initial, 2)

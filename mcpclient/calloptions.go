@@ -18,21 +18,21 @@ import (
 // CallOption configures one call.
 type CallOption func(*call)
 
-// callOptions is what the options of a call set, besides its message and its timeouts.
+// callOptions holds what the options of a call set, apart from its message and its timeouts.
 type callOptions struct {
 	header      http.Header
 	metaMembers map[string]json.RawMessage // the user's _meta, to find duplicates
-	total       time.Duration              // of calls with side effects, or of any call with WithTotalTimeout; 0: none
+	total       time.Duration              // total timeout, used for calls with side effects and with WithTotalTimeout; 0: none
 	ownTotal    bool                       // WithTotalTimeout was given
-	maxTries    int                        // 0: those of the session's policy
+	maxTries    int                        // 0: as many as the session's policy allows
 	progress    func(context.Context, Progress)
 	keepRaw     bool
 	idempotent  bool
-	manual      bool  // the caller answers input_required itself
-	err         error // of the first invalid option
+	manual      bool  // the caller itself provides the input that the server requires
+	err         error // the error of the first invalid option
 }
 
-// apply applies the options, in order.
+// apply applies the options in order.
 func (c *call) apply(opts []CallOption) {
 	for _, opt := range opts {
 		if opt != nil {
@@ -48,7 +48,7 @@ func (o *callOptions) fail(err error) {
 }
 
 // WithIdleTimeout ends the call when its stream has delivered no event, such as progress, for this
-// long. For requests that are safe to repeat it bounds each try instead. Zero changes nothing;
+// long. For a request that is safe to repeat, it bounds each try instead. Zero changes nothing;
 // negative means no bound.
 func WithIdleTimeout(d time.Duration) CallOption {
 	return func(c *call) {
@@ -59,8 +59,8 @@ func WithIdleTimeout(d time.Duration) CallOption {
 	}
 }
 
-// WithTotalTimeout bounds the call as a whole, whatever progress it makes and however often it is
-// tried. Zero changes nothing; negative means no bound.
+// WithTotalTimeout bounds the whole call, including all its tries, even if it makes progress. Zero
+// changes nothing; negative means no bound.
 func WithTotalTimeout(d time.Duration) CallOption {
 	return func(c *call) {
 		if d != 0 {
@@ -69,15 +69,18 @@ func WithTotalTimeout(d time.Duration) CallOption {
 	}
 }
 
-// WithTries sets how many times the call is sent at most, the first time included, in place of
-// [Retry].MaxTries: 1 is never retried. The other bounds of [Retry] stay, and each round of input
-// counts anew. n < 1 fails the call with [KindInvalid].
+// WithTries sets how many times the call is sent at most, including the first time. It replaces
+// [Retry].MaxTries; 1 means no retries. The other bounds of [Retry] still apply. Each round of
+// input starts a new count. n < 1 fails the call with [KindInvalid].
 //
-// A tool call that may have run is never sent again, however many tries there are; it is retried if
-// it could not be sent, or after 425 and 429. A repair needs no try left: a call that was refused
-// because the session was lost, or the revision, the tool list or the authorization is out of date,
-// is sent again after the repair, if the refusal proves that it did not run or it is harmless. The
-// first replacement of the session counts as a try; a second one in the same call needs a try left.
+// WithTries never makes the session repeat a tool call that may have run. Such a call is only
+// retried if it could not be sent, or after 425 and 429.
+//
+// If a call is refused because the session was lost, or because the revision, the tool list or the
+// authorization is out of date, the session repairs that and sends the call again. It does so only
+// if the refusal proves that the call did not run, or if the call is harmless. This needs no
+// remaining try, with one exception: the first replacement of the session counts as a try, and a
+// second replacement in the same call needs one left.
 func WithTries(n int) CallOption {
 	return func(c *call) {
 		if n < 1 {
@@ -118,7 +121,7 @@ func WithMeta(meta map[string]any) CallOption {
 	}
 }
 
-// addMeta adds a member to _meta. Of two members with the same key the last wins.
+// addMeta adds a member to _meta. If a key is added twice, the last value wins.
 func (c *call) addMeta(key string, value []byte) {
 	if reservedMeta(key) {
 		c.fail(fmt.Errorf("_meta key %q is set by the protocol", key))
@@ -152,35 +155,36 @@ func WithRawResult() CallOption {
 	return func(c *call) { c.keepRaw = true }
 }
 
-// WithIdempotent declares that running this call twice does no harm. If its answer is lost, it is
-// sent again, like a list request, instead of failing with [KindOutcomeUnknown]. [SafeToRepeat]
-// returns true for its errors. Their outcome does not change: it says what happened.
+// WithIdempotent declares that running this call twice does no harm. If its answer is lost, the
+// session sends it again, like a list request, instead of failing with [KindOutcomeUnknown].
+// [SafeToRepeat] returns true for its errors. The outcome of an error stays the same, since it says
+// what happened.
 func WithIdempotent() CallOption {
 	return func(c *call) { c.idempotent = true }
 }
 
-// WithManualInput returns the result as it is, with Input set, if a modern server requires input
-// for a tool, prompt or resource. Without it, the session's handlers give the input. It changes
-// nothing for a legacy server.
+// WithManualInput returns the result with Input set if a modern server requires input for a tool,
+// prompt or resource. Without this option, the session's handlers provide the input. The option has
+// no effect on a legacy server.
 func WithManualInput() CallOption {
 	return func(c *call) { c.manual = true }
 }
 
-// WithInput continues a call for which a modern server required input: make the call again with the
-// same arguments and this option. answers has a result for each request, by its key: a
+// WithInput continues a call for which a modern server required input. Make the call again with the
+// same arguments and this option. answers maps the key of each request to its result: a
 // [*mcp.ElicitationResult], a [*mcp.CreateMessageResult], a [*mcp.ListRootsResult], or anything
 // that encodes to the same JSON.
 func WithInput(in *InputRequired, answers map[string]any) CallOption {
 	return func(c *call) { c.takeInput(in, answers) }
 }
 
-// OnProgress asks the server for progress of this call and sets the callback for it. The callback
-// runs with the call's context, in the order of the notifications, one at a time and always before
-// the call returns. It runs on the call's goroutine and delays only this call.
+// OnProgress asks the server for progress of this call and sets the callback that receives it. The
+// callback runs with the call's context, once for each notification, in order, one at a time and
+// always before the call returns. It runs on the call's goroutine and delays only this call.
 //
-// A legacy server may also send progress on the shared stream, which is open only if there are
-// [Handlers]. Then the callback runs on the goroutine of that stream and delays the stream; updates
-// that arrive while the callback runs are dropped.
+// A legacy server may also send progress on the shared stream, which is only open if [Handlers] are
+// set. The callback then runs on that stream's goroutine and delays the stream. Updates that arrive
+// on it while the callback runs are dropped.
 func OnProgress(f func(ctx context.Context, p Progress)) CallOption {
 	return func(c *call) { c.progress = f }
 }

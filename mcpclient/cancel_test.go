@@ -37,7 +37,7 @@ func TestCancellationReachesTheTool(t *testing.T) {
 		require.ErrorIs(t, got.err, context.Canceled)
 		require.ErrorIs(t, got.err, errPatience)
 		require.Zero(t, got.at)
-		require.Equal(t, at.Add(lag(srv)), <-ended, "the tool was told at once")
+		require.Equal(t, at.Add(lag(srv)), <-ended, "the tool was cancelled at once")
 		synctest.Wait()
 		if srv.Era == mcptest.Modern {
 			require.Zero(t, srv.Count("notifications/cancelled"))
@@ -49,9 +49,9 @@ func TestCancellationReachesTheTool(t *testing.T) {
 	})
 }
 
-// The session's own timeouts cancel a call like its caller does. This runs before the minute after
-// which the server closes a connection that net/http dialed in reserve: the notification might be
-// sent on that one.
+// A timeout of the session cancels a call on the server, as its caller would. The test ends within
+// a minute: after that, the server closes a spare connection that net/http has dialed, and the
+// notification might be sent on it.
 func TestTimeoutCancelsTheTool(t *testing.T) {
 	const patience = 50 * time.Second
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
@@ -127,7 +127,7 @@ func TestCallbackCancelsItsCall(t *testing.T) {
 	})
 }
 
-// Cancelling one call does not affect the others. A stream that is being resumed ends, too.
+// Cancelling one call does not affect the others. A stream that is being resumed also ends.
 func TestCancellationDuringResumption(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime, srv.RetryField = true, "30000"

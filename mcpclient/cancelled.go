@@ -13,8 +13,8 @@ import (
 // cancelTimeout bounds the sending of a cancellation. Only Close waits for it.
 const cancelTimeout = 5 * time.Second
 
-// notices are the cancellations that are being sent. Close waits for them a while before it ends
-// them: a user who cancels a call and closes the session at once means both.
+// notices are the cancellations that are being sent. Close gives them some time before it ends
+// them, because a user who cancels a call and then closes the session wants both.
 type notices struct {
 	owned
 	ctx  context.Context
@@ -23,8 +23,8 @@ type notices struct {
 
 func (n *notices) open() { n.ctx, n.stop = context.WithCancel(context.Background()) }
 
-// sendCancelled sends a legacy server a cancellation for the request of the last try, unless Close
-// sends it.
+// sendCancelled sends a legacy server a cancellation of the last try's request. It does nothing if
+// Close sends one.
 func (s *Session) sendCancelled(d *delivery, why Kind) {
 	gone := d.running()
 	if d.WasCut() || !gone.cancellable() {
@@ -37,8 +37,8 @@ func (s *Session) sendCancelled(d *delivery, why Kind) {
 	})
 }
 
-// cancellable reports whether a message cancels the request: for a modern server closing the stream
-// does, and initialize must not be cancelled.
+// cancellable reports whether a request is cancelled by a notification. A modern server is not sent
+// one, because closing the stream cancels the request. initialize must not be cancelled.
 func (r *running) cancellable() bool {
 	return r.id != 0 && !r.state.modern() && r.method != methodInitialize
 }
@@ -54,12 +54,13 @@ func (s *Session) postCancelled(ctx context.Context, gone running, why Kind) {
 	}
 }
 
-// maxNotices bounds how many cancellations Close sends. The DELETE of the session ends the other
-// calls.
+// maxNotices bounds how many cancellations Close sends. The DELETE of the session ends the
+// remaining calls.
 const maxNotices = 64
 
-// cancelAll cancels, all at once, the calls that Close ended, and waits within ctx for that and for
-// the notices under way: a server may wait for its handlers before it answers the DELETE.
+// cancelAll sends cancellations for the calls that Close ended, all at once. Within ctx, it waits
+// for them and for cancellations that are already being sent: a server may wait for its handlers
+// before it answers the DELETE.
 func (s *Session) cancelAll(ctx context.Context, cut []running) {
 	var wg sync.WaitGroup
 	sent := 0
@@ -71,6 +72,6 @@ func (s *Session) cancelAll(ctx context.Context, cut []running) {
 		wg.Go(func() { s.postCancelled(ctx, gone, KindClosed) })
 	}
 	wg.Wait()
-	_ = s.notices.Wait(ctx) // the rest is ended
+	_ = s.notices.Wait(ctx) // those that are left are ended below
 	s.notices.stop()
 }

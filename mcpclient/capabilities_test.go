@@ -15,8 +15,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The five handlers for server requests. The diary records which were called.
-func (d *diary) askers(which ...string) (h mcpclient.Handlers) {
+// requestHandlers returns the selected handlers for server requests. The diary records which ones
+// run.
+func (d *diary) requestHandlers(which ...string) (h mcpclient.Handlers) {
 	for _, name := range which {
 		switch name {
 		case "form":
@@ -75,7 +76,7 @@ func TestDeclaredCapabilities(t *testing.T) {
 				want = test.modern
 			}
 			var d diary
-			s := serve(t, srv, mcpclient.Options{Handlers: d.askers(test.set...)})
+			s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers(test.set...)})
 			require.JSONEq(t, want, string(srv.ClientCapabilities()), "%v, connecting", test.set)
 			echoes(t, s)
 			require.JSONEq(t, want, string(srv.ClientCapabilities()), "%v, calling", test.set)
@@ -85,7 +86,7 @@ func TestDeclaredCapabilities(t *testing.T) {
 }
 
 // Handlers for notifications declare nothing.
-func TestListenersAreNoCapability(t *testing.T) {
+func TestListenersDeclareNoCapability(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		h := d.handlers()
@@ -99,7 +100,7 @@ func TestListenersAreNoCapability(t *testing.T) {
 func TestCapabilitiesAreDeclaredAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
-		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form", "roots")})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("form", "roots")})
 		srv.LoseSessions()
 		srv.Reset()
 		echoes(t, s)
@@ -111,9 +112,9 @@ func TestCapabilitiesAreDeclaredAgain(t *testing.T) {
 	})
 }
 
-// A request that the client did not declare, or that cannot be decoded, is refused without calling
-// a handler.
-func TestRefusedQuestions(t *testing.T) {
+// A request for a capability that the client did not declare, or that cannot be decoded, is refused
+// without calling a handler.
+func TestRefusedServerRequests(t *testing.T) {
 	type object = map[string]any
 	const method, params = mcpclient.CodeMethodNotFound, mcpclient.CodeInvalidParams
 	withTools := object{"messages": aSample["messages"], "maxTokens": 1, "tools": json.RawMessage(`[{"name":"t","inputSchema":{"type":"object"}}]`)}
@@ -132,14 +133,14 @@ func TestRefusedQuestions(t *testing.T) {
 		"a client's method":           {all, "tools/call", object{"name": "echo"}, method},
 		"form, url declared":          {[]string{"url"}, elicit, aForm, params},
 		"no mode, url declared":       {[]string{"url"}, elicit, object{"message": "m", "requestedSchema": aForm["requestedSchema"]}, params},
-		"url, form declared":          {[]string{"form"}, elicit, aPage, params},
+		"url, form declared":          {[]string{"form"}, elicit, aURL, params},
 		"tools not declared":          {[]string{"sample"}, sample, withTools, params},
 		"unknown mode":                {all, elicit, object{"mode": "hologram", "message": "m", "url": "https://a.example"}, params},
 		"form without schema":         {all, elicit, object{"message": "m"}, params},
 		"nested form":                 {all, elicit, object{"message": "m", "requestedSchema": json.RawMessage(`{"type":"object","properties":{"a":{"type":"object"}}}`)}, params},
-		"page without url":            {all, elicit, object{"mode": "url", "message": "m"}, params},
-		"page that is not safe":       {all, elicit, object{"mode": "url", "message": "m", "url": "javascript:alert(1)"}, params},
-		"page with a user":            {all, elicit, object{"mode": "url", "message": "m", "url": "https://bank.example@evil.example/"}, params},
+		"URL mode without url":        {all, elicit, object{"mode": "url", "message": "m"}, params},
+		"URL that is not safe":        {all, elicit, object{"mode": "url", "message": "m", "url": "javascript:alert(1)"}, params},
+		"URL with a user":             {all, elicit, object{"mode": "url", "message": "m", "url": "https://bank.example@evil.example/"}, params},
 		"elicitation without params":  {all, elicit, nil, params},
 		"elicitation, params a list":  {all, elicit, []int{1}, params},
 		"sampling without params":     {all, sample, nil, params},
@@ -149,9 +150,9 @@ func TestRefusedQuestions(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				add(srv, "ask", asking(test.method, test.params))
 				var d diary
-				s := serve(t, srv, mcpclient.Options{Handlers: d.askers(test.set...)})
+				s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers(test.set...)})
 				e := fails(t, srv, s, test.code, mcpclient.KindProtocol)
-				require.Empty(t, d.take(), "nobody was asked")
+				require.Empty(t, d.take(), "no handler ran")
 				require.Equal(t, mcpclient.Answered, e.Outcome)
 				echoes(t, s)
 			})
@@ -159,9 +160,9 @@ func TestRefusedQuestions(t *testing.T) {
 	}
 }
 
-// If one of several input requests of a modern server is not allowed, no handler is called: the
-// call cannot continue anyway.
-func TestOneQuestionThatIsNotAllowed(t *testing.T) {
+// If one of several input requests of a modern server is not allowed, no handler is called, because
+// the call cannot continue anyway.
+func TestOneRequestThatIsNotAllowed(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
 			return mcptest.InputRequired(map[string]mcptest.InputRequest{
@@ -169,7 +170,7 @@ func TestOneQuestionThatIsNotAllowed(t *testing.T) {
 			}, nil), nil
 		})
 		var d diary
-		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form", "sample")})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("form", "sample")})
 		e := fails(t, srv, s, 0, mcpclient.KindProtocol)
 		require.Empty(t, d.take())
 		var in *mcpclient.InputError
@@ -180,7 +181,7 @@ func TestOneQuestionThatIsNotAllowed(t *testing.T) {
 
 // Results that require input in an invalid way are protocol errors.
 func TestBadInputRequired(t *testing.T) {
-	many := make(questionsOf)
+	many := make(requestsOf)
 	for i := range 1001 {
 		many[fmt.Sprint(i)] = mcptest.InputRequest{Method: listRoots}
 	}
@@ -193,37 +194,37 @@ func TestBadInputRequired(t *testing.T) {
 		members string
 		kind    mcpclient.Kind
 	}{
-		"neither":               {``, mcpclient.KindProtocol},
-		"nulls":                 {`,"inputRequests":null,"requestState":null`, mcpclient.KindProtocol},
-		"no questions":          {`,"inputRequests":{}`, mcpclient.KindProtocol},
-		"questions as a list":   {`,"inputRequests":[{"method":"roots/list"}]`, mcpclient.KindProtocol},
-		"a question as text":    {`,"inputRequests":{"q":"roots/list"}`, mcpclient.KindProtocol},
-		"no method":             {`,"inputRequests":{"q":{"params":{}}}`, mcpclient.KindProtocol},
-		"method as a number":    {`,"inputRequests":{"q":{"method":5}}`, mcpclient.KindProtocol},
-		"one of two is bad":     {`,"inputRequests":{"a":{"method":"roots/list"},"q":null}`, mcpclient.KindProtocol},
-		"state as a number":     {`,"requestState":5`, mcpclient.KindProtocol},
-		"state as an object":    {`,"requestState":{},"inputRequests":{"q":{"method":"roots/list"}}`, mcpclient.KindProtocol},
-		"more questions":        {`,"inputRequests":` + string(tooMany), mcpclient.KindLimit},
-		"as many as are wanted": {`,"inputRequests":` + string(enough), 0},
+		"neither":            {``, mcpclient.KindProtocol},
+		"nulls":              {`,"inputRequests":null,"requestState":null`, mcpclient.KindProtocol},
+		"no requests":        {`,"inputRequests":{}`, mcpclient.KindProtocol},
+		"requests as a list": {`,"inputRequests":[{"method":"roots/list"}]`, mcpclient.KindProtocol},
+		"a request as text":  {`,"inputRequests":{"q":"roots/list"}`, mcpclient.KindProtocol},
+		"no method":          {`,"inputRequests":{"q":{"params":{}}}`, mcpclient.KindProtocol},
+		"method as a number": {`,"inputRequests":{"q":{"method":5}}`, mcpclient.KindProtocol},
+		"one of two is bad":  {`,"inputRequests":{"a":{"method":"roots/list"},"q":null}`, mcpclient.KindProtocol},
+		"state as a number":  {`,"requestState":5`, mcpclient.KindProtocol},
+		"state as an object": {`,"requestState":{},"inputRequests":{"q":{"method":"roots/list"}}`, mcpclient.KindProtocol},
+		"too many requests":  {`,"inputRequests":` + string(tooMany), mcpclient.KindLimit},
+		"as many as allowed": {`,"inputRequests":` + string(enough), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onModern(t, func(t *testing.T, srv *mcptest.Server) {
-				asked := atomic.Int32{}
+				calls := atomic.Int32{}
 				add(srv, "ask", rounds(func(context.Context, *mcptest.Call) (jsonRaw, error) {
 					return jsonRaw(`{"resultType":"input_required"` + test.members + `}`), nil
 				}, done))
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
-					Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { asked.Add(1); return nil, nil },
+					Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { calls.Add(1); return nil, nil },
 				}})
 				_, err := s.CallTool(t.Context(), "ask", nil)
 				if test.kind == 0 {
 					require.NoError(t, err)
-					require.EqualValues(t, 1000, asked.Load())
+					require.EqualValues(t, 1000, calls.Load())
 					return
 				}
 				require.Equal(t, test.kind, failure(t, err).Kind)
 				require.Equal(t, 1, srv.Executions("ask"))
-				require.Zero(t, asked.Load())
+				require.Zero(t, calls.Load())
 				echoes(t, s)
 			})
 		})
@@ -245,13 +246,13 @@ func TestInputRequiredElsewhere(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			onModern(t, func(t *testing.T, srv *mcptest.Server) {
 				var d diary
-				s := serve(t, srv, mcpclient.Options{Handlers: d.askers("roots")})
+				s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("roots")})
 				srv.Reset()
 				srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 					if m == nil || m.Method != method {
 						return false
 					}
-					mcptest.WriteJSON(w, http.StatusOK, mcptest.Result(m.ID, mcptest.InputRequired(questionsOf{"q": {Method: listRoots}}, jsonRaw(`"s"`))))
+					mcptest.WriteJSON(w, http.StatusOK, mcptest.Result(m.ID, mcptest.InputRequired(requestsOf{"q": {Method: listRoots}}, jsonRaw(`"s"`))))
 					return true
 				})
 				require.Equal(t, mcpclient.KindProtocol, failure(t, do(t.Context(), s)).Kind)

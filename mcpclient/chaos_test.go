@@ -23,13 +23,14 @@ import (
 const (
 	chaosWorkers = 8
 	chaosSteps   = 60               // of each worker
-	chaosBound   = 10 * time.Minute // in which any call returns, whatever happens
+	chaosBound   = 10 * time.Minute // every call returns within this time
 )
 
-// TestChaos makes a server and its network fail in every way at once while calls run. It checks the
-// promises of the session: no tool runs twice, every outcome is true, every call returns, the
-// session recovers, and Close ends everything in time. The dice depend on the seed alone. The
-// scheduler chooses the order of goroutines, so a seed is a strong hint, not a recording.
+// TestChaos injects every kind of server and network fault at the same time while calls run. It
+// checks the promises of the session: no tool runs twice, every outcome is true, every call
+// returns, the session recovers, and Close ends everything in time. The faults depend only on the
+// seed. The scheduler chooses the order of goroutines, so the same seed is likely, but not certain,
+// to reproduce a failure.
 func TestChaos(t *testing.T) {
 	for _, m := range modes {
 		for seed := range uint64(4) {
@@ -40,7 +41,7 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// chaos is one run.
+// chaos is one run of the test.
 type chaos struct {
 	t    *testing.T
 	seed uint64
@@ -82,7 +83,7 @@ func newChaos(t *testing.T, m mode, seed uint64) *chaos {
 func (c *chaos) run() {
 	c.round(c.work)
 	start := time.Now()
-	for n := 0; ; n++ { // the session heals by itself
+	for n := 0; ; n++ { // the session recovers by itself
 		_, err := c.s.CallTool(c.t.Context(), "echo", nil)
 		if err == nil {
 			break
@@ -90,7 +91,7 @@ func (c *chaos) run() {
 		require.Less(c.t, time.Since(start), time.Minute, "seed %d: %d calls after the chaos failed, the last with %v", c.seed, n, err)
 		time.Sleep(time.Second)
 	}
-	c.round(func(w uint64) { // once more, and Close in the middle of it
+	c.round(func(w uint64) { // one more round, during which the session is closed
 		if w > 0 {
 			c.work(w)
 			return
@@ -131,8 +132,8 @@ func (c *chaos) trouble(stop <-chan struct{}) {
 	well := func() { net.Refuse(false); net.Stall(false) }
 	troubles := []func(){
 		net.CutAll, net.ResetAll, net.SilenceAll, c.srv.LoseSessions, c.srv.LoseSessions, c.srv.EndSubscriptions, well, well,
-		func() { net.Refuse(true) }, func() { net.Stall(true) }, func() { c.srv.CutStanding(dice.IntN(2) == 0) },
-		func() { c.srv.Tell("notifications/tools/list_changed", nil) },
+		func() { net.Refuse(true) }, func() { net.Stall(true) }, func() { c.srv.CutSharedStreams(dice.IntN(2) == 0) },
+		func() { c.srv.Notify("notifications/tools/list_changed", nil) },
 	}
 	for {
 		select {
@@ -157,9 +158,9 @@ func (c *chaos) work(w uint64) {
 		switch what := dice.IntN(10); what {
 		case 0:
 			_, err := c.s.ListTools(ctx, nil)
-			c.told("tools/list", err)
+			c.checkKind("tools/list", err)
 		case 1:
-			c.told("ping", c.s.Ping(ctx))
+			c.checkKind("ping", c.s.Ping(ctx))
 		default:
 			c.call(ctx)
 		}
@@ -170,11 +171,11 @@ func (c *chaos) work(w uint64) {
 	}
 }
 
-// call runs the tool with a number of its own and compares the reported outcome with what happened.
+// call runs the tool with a unique number and compares the reported outcome with what happened.
 func (c *chaos) call(ctx context.Context) {
 	n := c.last.Add(1)
 	res, err := c.s.CallTool(ctx, "count", map[string]any{"n": n}, mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {}))
-	c.told("tools/call", err)
+	c.checkKind("tools/call", err)
 	c.mu.Lock()
 	ran := c.ran[n]
 	c.mu.Unlock()
@@ -188,8 +189,8 @@ func (c *chaos) call(ctx context.Context) {
 	}
 }
 
-// told checks the form of an outcome and counts it.
-func (c *chaos) told(method string, err error) {
+// checkKind checks the kind of a call's error and counts it.
+func (c *chaos) checkKind(method string, err error) {
 	kind := mcpclient.KindOf(err)
 	if err != nil && (kind == 0 || kind == mcpclient.KindOutcomeUnknown && method != "tools/call" ||
 		kind == mcpclient.KindUnanswered && method == "tools/call") {
@@ -200,8 +201,8 @@ func (c *chaos) told(method string, err error) {
 	c.kinds[kind]++
 }
 
-// chance returns a number below limit that depends on the seed and on its purpose. It differs each
-// time the same purpose occurs again.
+// chance returns a number below limit that depends on the seed, the purpose, and how often it was
+// called for that purpose.
 func (c *chaos) chance(what string, limit int) int {
 	c.mu.Lock()
 	c.seen[what]++
@@ -212,7 +213,7 @@ func (c *chaos) chance(what string, limit int) int {
 	return rand.New(rand.NewPCG(h.Sum64(), 0)).IntN(limit)
 }
 
-// execute counts that a call with these arguments ran, and returns its number.
+// execute counts that the call with these arguments ran, and returns its number.
 func (c *chaos) execute(args json.RawMessage) int64 {
 	var in struct{ N int64 }
 	if err := json.Unmarshal(args, &in); err != nil {
@@ -224,7 +225,7 @@ func (c *chaos) execute(args json.RawMessage) int64 {
 	return in.N
 }
 
-// tool takes some time and reports progress; sometimes its stream breaks off.
+// tool takes some time and reports progress. Sometimes its stream breaks.
 func (c *chaos) tool(ctx context.Context, call *mcptest.Call) (json.RawMessage, error) {
 	n := c.execute(call.Arguments)
 	fate := c.chance(fmt.Sprint("tool ", n), 10)
@@ -258,15 +259,15 @@ func (c *chaos) intercept(w http.ResponseWriter, r *http.Request, m *mcptest.Mes
 		if err := json.Unmarshal(m.Params, &params); err != nil {
 			c.t.Errorf("seed %d: parameters %s", c.seed, m.Params)
 		}
-		c.execute(params.Arguments) // it ran, and what follows hides it
+		c.execute(params.Arguments) // the tool ran, but the reply hides that
 	case !m.IsRequest() && (fate == 2 || fate == 3 || fate == 8 || fate == 10):
-		return false // a status that says that a notification was taken is believed
+		return false // the client trusts a status that accepts a notification
 	}
 	return c.misbehave(w, r, fate)
 }
 
-// misbehave is the fault that the dice choose. Faults with an even number below 12 may follow an
-// execution; the others refuse the request, so that nothing ran.
+// misbehave injects the fault with this number. Faults with an even number below 12 may follow an
+// execution. The others refuse the request, so the tool did not run.
 func (c *chaos) misbehave(w http.ResponseWriter, r *http.Request, fate int) bool {
 	switch fate {
 	case 0, 1:

@@ -8,18 +8,17 @@ import (
 	"time"
 )
 
-// closer makes Close run once. Other callers wait on a channel, because the first one waits for
-// peers.
+// closer makes Close run once. Concurrent callers wait on a channel.
 type closer struct {
 	once sync.Once
 	done chan struct{} // closed when err may be read
 	err  error
 }
 
-// Close ends the session: calls in flight fail with [KindClosed], a legacy session is deleted on
-// the server, and every goroutine of the session ends. It takes at most [Timeouts].Close. A server
-// that does not answer the DELETE is not an error. Close may be called more than once and
-// concurrently, but not from a handler, for which it would wait.
+// Close ends the session: calls in flight fail with [KindClosed], the session is deleted on a
+// legacy server, and all goroutines of the session end. Close takes at most [Timeouts].Close. It
+// returns no error if the server does not answer the DELETE. It may be called more than once and
+// concurrently, but not from a handler, because Close waits for handlers.
 func (s *Session) Close() error {
 	first := false
 	s.closer.once.Do(func() { first = true })
@@ -43,16 +42,16 @@ func (s *Session) close() error {
 		err = fmt.Errorf("mcp close: goroutines are still running: %w", waitErr)
 	}
 	if state := s.now.Load(); state != deleted && state.inSession() {
-		s.deleteSession(bound, state) // a recovery ended meanwhile
+		s.deleteSession(bound, state) // a recovery replaced the session meanwhile
 	}
 	return errors.Join(err, s.closeConn())
 }
 
-// farewell tells a legacy server that the calls and the session are over. The calls end first, so
-// that they do not take answers to their cancellation for results. It returns the state whose
-// session it deleted.
+// farewell tells a legacy server that the calls and the session are over. It first waits for the
+// calls to end, so that they do not mistake answers to their cancellation for results. It returns
+// the state whose session it deleted.
 func (s *Session) farewell(bound context.Context, cut []running, ended <-chan struct{}) *sessionState {
-	patience, stop := context.WithTimeout(bound, s.opts.Timeouts.Close/8) // a call may be in its callback
+	patience, stop := context.WithTimeout(bound, s.opts.Timeouts.Close/8) // a call may be running its callback
 	select {
 	case <-ended:
 	case <-patience.Done():
@@ -68,10 +67,10 @@ func (s *Session) farewell(bound context.Context, cut []running, ended <-chan st
 	return state
 }
 
-// deleteTimeout bounds the DELETE, so that Close has time left if a server does not answer.
+// deleteTimeout bounds the DELETE, so that Close has time left if the server does not answer.
 const deleteTimeout = 2 * time.Second
 
-// deleteSession tells the server that the session is over, and ignores the outcome.
+// deleteSession ends the session on the server and ignores the outcome.
 func (s *Session) deleteSession(ctx context.Context, state *sessionState) {
 	ctx, cancel := context.WithTimeout(ctx, min(deleteTimeout, s.opts.Timeouts.Close/2))
 	defer cancel()

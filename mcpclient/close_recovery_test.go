@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A recovery that has begun a session ends only after Close has deleted the old one,
-// because a header hook takes its time. The new session is deleted, too.
+// A recovery that has started a session ends only after Close has deleted the old one, because a
+// header hook is slow. The new session is also deleted.
 func TestCloseDeletesTheSessionOfALateRecovery(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var slow atomic.Bool

@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// Close ends whatever hangs, at once.
+// Close ends all pending calls at once.
 func TestCloseEndsCalls(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -33,7 +33,7 @@ func TestCloseEndsCalls(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		require.NoError(t, s.Close())
-		require.LessOrEqual(t, time.Since(start), 50*time.Millisecond, "no longer than a drain")
+		require.LessOrEqual(t, time.Since(start), 50*time.Millisecond, "no longer than draining a stream")
 		for _, call := range calls {
 			got := <-call
 			e := failure(t, got.err)
@@ -44,11 +44,11 @@ func TestCloseEndsCalls(t *testing.T) {
 		}
 		require.True(t, mcpclient.KindOf(<-list) == mcpclient.KindClosed)
 		synctest.Wait()
-		told := 0
+		notices := 0
 		if s.Era() == mcpclient.EraLegacy {
-			told = 11 // before the DELETE, which a server may answer only when its handlers are done
+			notices = 11 // before the DELETE, because a server may wait for its handlers before it answers that
 		}
-		require.Equal(t, told, srv.Count("notifications/cancelled"), "a modern server sees the closed streams")
+		require.Equal(t, notices, srv.Count("notifications/cancelled"), "a modern server sees the closed streams")
 
 		require.NoError(t, s.Close(), "twice")
 		_, err := s.CallTool(t.Context(), "echo", nil)
@@ -62,8 +62,8 @@ func TestCloseEndsCalls(t *testing.T) {
 	})
 }
 
-// Who cancels a call and closes the session at once, as a program does that is
-// interrupted, has cancelled it on the server, too: before the DELETE, and once.
+// A program that is interrupted cancels a call and closes the session at once. The call is
+// cancelled on the server exactly once, before the DELETE.
 func TestCloseAfterACancellation(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "never", never)
@@ -75,14 +75,15 @@ func TestCloseAfterACancellation(t *testing.T) {
 		require.Equal(t, mcpclient.KindCanceled, failure(t, (<-call).err).Kind)
 		start := time.Now()
 		require.NoError(t, s.Close())
-		require.LessOrEqual(t, time.Since(start), 50*time.Millisecond, "no longer than a drain")
+		require.LessOrEqual(t, time.Since(start), 50*time.Millisecond, "no longer than draining a stream")
 		require.Equal(t, []string{srv.Requests("tools/call")[0].ID}, srv.Cancelled())
 		methods := srv.Methods()
 		require.Equal(t, []string{"notifications/cancelled", "DELETE"}, methods[len(methods)-2:])
 	})
 }
 
-// A server that does not answer the notice costs Close a quarter of its time, and no error.
+// If the server does not answer the cancellation, Close spends a quarter of its time on it and
+// returns no error.
 func TestCloseWaitsForNoticesWithinBounds(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "never", never)
@@ -102,7 +103,7 @@ func TestCloseWaitsForNoticesWithinBounds(t *testing.T) {
 	})
 }
 
-// Calls that wait, for a backoff or for a recovery, are ended, too.
+// Close also ends calls that wait for a backoff or for a recovery.
 func TestCloseEndsWaiting(t *testing.T) {
 	t.Run("backoff", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -120,7 +121,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 			require.NoError(t, s.Close())
 			got := <-call
 			require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindClosed, "%v", got.err)
-			require.False(t, mcpclient.MayHaveRun(got.err), "it was refused")
+			require.False(t, mcpclient.MayHaveRun(got.err), "the server refused the call")
 			require.Zero(t, got.at)
 		})
 	})
@@ -134,7 +135,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 			require.NoError(t, s.Close())
 			got := <-call
 			require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindClosed, "%v", got.err)
-			require.False(t, mcpclient.MayHaveRun(got.err), "it was refused")
+			require.False(t, mcpclient.MayHaveRun(got.err), "the server refused the call")
 			require.Zero(t, got.at)
 		})
 	})
@@ -157,7 +158,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 	})
 }
 
-// A server that never answers the DELETE costs its bound and no error.
+// If the server never answers the DELETE, Close returns after its timeout without an error.
 func TestCloseIsBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -173,7 +174,7 @@ func TestCloseIsBounded(t *testing.T) {
 	})
 }
 
-// The link is dead: nothing comes back for anything.
+// The connection is dead: no request gets a reply.
 func TestCloseOverADeadLink(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -193,7 +194,7 @@ func TestCloseOverADeadLink(t *testing.T) {
 	})
 }
 
-// A DELETE that is refused, whatever way, is no error.
+// A refused DELETE is not an error, whatever the refusal.
 func TestRefusedDelete(t *testing.T) {
 	for _, code := range []int{405, 404, 400, 500, 302} {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -210,12 +211,13 @@ func TestRefusedDelete(t *testing.T) {
 			start := time.Now()
 			require.NoError(t, s.Close(), code)
 			require.Zero(t, time.Since(start))
-			require.Equal(t, 1, srv.Count("DELETE"), "it is not repeated")
+			require.Equal(t, 1, srv.Count("DELETE"), "the DELETE is not repeated")
 		})
 	}
 }
 
-// A handler that never returns holds Close up for its bound, which is told. That is the user's to end.
+// If a handler never returns, Close waits until its timeout and returns an error. The user has to
+// end the handler.
 func TestCloseWaitsForHandlers(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		block := make(chan struct{})
@@ -227,7 +229,7 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 		})
 		require.NoError(t, err)
 		synctest.Wait()
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		start := time.Now()
 		require.Error(t, s.Close())
@@ -236,12 +238,12 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 	})
 }
 
-// A handler sees in its context that the session closes.
+// The context of a handler ends when the session closes.
 func TestHandlersContextEndsWithTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(ctx context.Context, _ *mcpclient.Session) { <-ctx.Done() }}})
 		synctest.Wait()
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		start := time.Now()
 		require.NoError(t, s.Close())
@@ -249,7 +251,7 @@ func TestHandlersContextEndsWithTheSession(t *testing.T) {
 	})
 }
 
-// Several who close wait for the same end.
+// Concurrent calls of Close wait for the same result.
 func TestConcurrentClose(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -268,7 +270,8 @@ func TestConcurrentClose(t *testing.T) {
 	})
 }
 
-// A transport that was given is the user's: it works when the session is closed.
+// A transport that the user passed in belongs to the user. It still works after the session is
+// closed.
 func TestSharedTransportSurvives(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

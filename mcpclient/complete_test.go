@@ -27,7 +27,7 @@ func completes(srv *mcptest.Server, result string) {
 	})
 }
 
-// sentParams are the parameters of the last completion, without _meta.
+// sentParams returns the parameters of the last completion, without _meta.
 func sentParams(t *testing.T, srv *mcptest.Server) string {
 	t.Helper()
 	requests := srv.Requests(completeMethod)
@@ -99,7 +99,7 @@ func TestCompleteReferences(t *testing.T) {
 	})
 }
 
-func TestCompleteContextIsOfLaterRevisions(t *testing.T) {
+func TestCompleteContextNeedsALaterRevision(t *testing.T) {
 	for version, sent := range map[string]bool{"2025-03-26": false, "2025-06-18": true, "2025-11-25": true} {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 			srv.Versions = []string{version}
@@ -157,7 +157,7 @@ func TestCompleteResults(t *testing.T) {
 	})
 }
 
-// A completion is safe to repeat and is repeated; a refused one is not.
+// A completion is safe to repeat, so it is repeated after a lost answer. A refused one is not.
 func TestCompleteIsRepeated(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

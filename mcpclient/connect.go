@@ -1,14 +1,14 @@
 // Package mcpclient is an MCP client session over Streamable HTTP. A [Session] connects to one
 // server of either protocol era. It recovers automatically from lost sessions, broken streams and
-// restarts of the server. Recovery never runs a tool with side effects twice.
+// server restarts. Recovery never runs a tool with side effects twice.
 //
 //	s, err := mcpclient.Connect(ctx, "https://mcp.example.com/mcp", nil)
 //	if err != nil { … }
 //	defer s.Close()
 //	res, err := s.CallTool(ctx, "search", map[string]any{"q": "gophers"})
 //
-// The protocol's types are those of github.com/mark3labs/mcp-go/mcp. This package decodes them in
-// one pass and without loss.
+// The protocol's types come from github.com/mark3labs/mcp-go/mcp. This package decodes them in one
+// pass and keeps everything that the server sent.
 package mcpclient
 
 import (
@@ -25,13 +25,13 @@ import (
 
 // Connect starts a session with the MCP server at endpoint, an http or https URL. It negotiates the
 // protocol era and revision (see [Options]) and returns when the server has answered. The context
-// bounds Connect only; the session lives until its Close. Nil options are good defaults.
+// bounds only Connect itself; the session lasts until its Close. Nil options select the defaults.
 //
-// If the server cannot be reached, Connect retries for a while, as [Options].ConnectRetry says.
-// Bound the context or set ConnectRetry.MaxTries to 1 if that is too long.
+// If the server cannot be reached, Connect retries as [Options].ConnectRetry says. For a quick
+// failure, pass a context with a deadline or set ConnectRetry.MaxTries to 1.
 //
-// The error is an [*Error], and leaves nothing behind. Deleting a session that the server started
-// delays the return by at most 250 ms after the context has ended.
+// The error is an [*Error]. A failed Connect leaves nothing behind. If it has to delete a session
+// that the server started, it returns at most 250 ms after the context has ended.
 func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, error) {
 	resolved, err := opts.resolved()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The server stops answering once it has started a session. Then the unused session cannot be
-// deleted either, and Connect does not wait for that.
+// The server stops answering after it has started a session. The unused session cannot be deleted,
+// and Connect does not wait for that.
 func TestContextEndsConnectThoughTheSessionCannotBeDeleted(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		const patience = 3 * time.Second
@@ -32,6 +32,6 @@ func TestContextEndsConnectThoughTheSessionCannotBeDeleted(t *testing.T) {
 		require.Equal(t, mcpclient.KindCanceled, failure(t, err).Kind)
 		require.ErrorIs(t, err, errPatience)
 		require.LessOrEqual(t, time.Since(start), patience+250*time.Millisecond)
-		require.Equal(t, 1, srv.Count("DELETE"), "it was tried")
+		require.Equal(t, 1, srv.Count("DELETE"), "the session's deletion was tried")
 	})
 }

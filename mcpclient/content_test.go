@@ -32,7 +32,7 @@ func TestUnknownWithoutBytesMarshalsToNull(t *testing.T) {
 	require.Equal(t, `[null,null]`, string(data))
 }
 
-// encoding/json uses the same decoders for these types, so nothing is lost there either.
+// encoding/json uses the same decoders for these types, so they keep everything as well.
 func TestUnmarshalJSON(t *testing.T) {
 	var call CallToolResult
 	require.NoError(t, json.Unmarshal([]byte(fullCall), &call))

@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// unknownTypes makes the values for content without a type in package mcp.
+// unknownTypes makes the values for content that has no type in package mcp.
 var unknownTypes = wire.Unknown{
 	Content: func(kind string, raw json.RawMessage, err error) mcp.Content {
 		return UnknownContent{Type: kind, Raw: raw, Err: publicError(err)}
@@ -20,7 +20,7 @@ var unknownTypes = wire.Unknown{
 	},
 }
 
-// publicError turns an exceeded limit of package wire into a [LimitError]. It keeps the path.
+// publicError turns a limit error of package wire into a [LimitError] and keeps its path.
 func publicError(err error) error {
 	if err == nil {
 		return nil // errors.As would allocate
@@ -79,7 +79,7 @@ func (r *CompleteResult) decoder() *wire.Complete {
 	return &wire.Complete{Out: &r.CompleteResult, HasTotal: &r.HasTotal}
 }
 
-// publicPage turns a decoded page into a Page.
+// publicPage converts a decoded page into a Page.
 func publicPage[T any](p *wire.Page[T]) *Page[T] {
 	info := PageInfo{NextCursor: p.Next, Cache: CacheHint(p.Cache), Meta: p.Meta, ResultType: p.Kind}
 	for _, item := range p.Invalid {
@@ -88,7 +88,7 @@ func publicPage[T any](p *wire.Page[T]) *Page[T] {
 	return &Page[T]{Items: p.Items, PageInfo: info}
 }
 
-// skipValue reads over one JSON value and returns its length.
+// skipValue skips one JSON value and returns its length.
 func skipValue(data []byte) (int, error) {
 	cur := jsonrpc.NewCursor(data, 0)
 	cur.Skip()

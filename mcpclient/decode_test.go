@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// The fixtures hold everything that a decoder knows.
+// The fixtures contain every member that a decoder knows.
 var (
 	fullCall      = fixture("call")
 	fullTools     = fixture("tools")

@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// delivery is one message with its tries: the timers of the try under way, and what is known of the
-// tries before it. It belongs to the goroutine that sends the message.
+// delivery is one message with all its tries: the timers of the current try, and what is known of
+// the earlier ones. It belongs to the goroutine that sends the message.
 type delivery struct {
 	watched
 
@@ -24,7 +24,7 @@ type delivery struct {
 	ctx      context.Context // the caller's
 	msg      message
 	state    *sessionState   // the session state that the last try was sent on
-	exchange context.Context // the last try's own; see send
+	exchange context.Context // the context of the last try; see send
 
 	timeouts   Timeouts
 	tryBound   bool // each try is bounded by timeouts.Try, not by timeouts.Idle
@@ -32,12 +32,12 @@ type delivery struct {
 	once       bool // a try that timed out is the last
 
 	tries      int
-	past       verdict.Outcome // of the tries and rounds before the last
+	past       verdict.Outcome // of all tries and rounds before the last try
 	last       verdict.Outcome // of the last try
-	reached    bool            // a try reached the server, whatever came of it
-	began      atomic.Bool     // progress of this round came on the shared stream: the server works on it
+	reached    bool            // a try reached the server
+	began      atomic.Bool     // the shared stream carried progress of this round: the server is working on it
 	authorized int             // how often authorization was requested
-	made       attempt         // when the last try was
+	made       sendTime        // when the last try was made
 }
 
 // newDelivery returns a delivery of a message that is safe to repeat, with the session's timeouts.
@@ -48,12 +48,13 @@ func (s *Session) newDelivery(ctx context.Context, msg message) delivery {
 	}
 }
 
-// send sends the message once on d.state and waits for its end. A nil receiver expects no answer.
+// send sends the message once on d.state and waits until the exchange ends. A nil receiver expects
+// no answer.
 func (d *delivery) send(req *streamablehttp.Request, receiver streamablehttp.Receiver) error {
-	d.made = d.s.attempt()
+	d.made = d.s.sendTime()
 	d.setBounds()
-	// The exchange has a context of its own, so that after its answer a stream may be drained
-	// although the caller's context has ended.
+	// The exchange has its own context, so that its stream can still be drained after the answer
+	// when the caller's context has ended.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(d.ctx))
 	if d.ctx.Done() != nil {
 		stop := context.AfterFunc(d.ctx, func() { cancel(context.Cause(d.ctx)) })
@@ -76,8 +77,8 @@ func (d *delivery) send(req *streamablehttp.Request, receiver streamablehttp.Rec
 	return d.s.conn.Call(ctx, d.state.http, req, receiver)
 }
 
-// deadlineContext shows the caller's deadline to hooks and decorators. The end of the embedded
-// context shows that it has passed.
+// deadlineContext shows the caller's deadline to hooks and decorators. When the deadline passes,
+// the embedded context ends.
 type deadlineContext struct {
 	context.Context
 	at time.Time
@@ -85,7 +86,7 @@ type deadlineContext struct {
 
 func (d deadlineContext) Deadline() (time.Time, bool) { return d.at, true }
 
-// setBounds sets how long this try may take.
+// setBounds sets the timeouts of this try.
 func (d *delivery) setBounds() {
 	d.Idle, d.Try = d.timeouts.Idle, timeouts.Deadline{}
 	if !d.tryBound {
@@ -109,14 +110,13 @@ func (d *delivery) decode(cursor *jsonrpc.Cursor, data []byte, result wire.Decod
 	return publicError(err)
 }
 
-// mayResend reports whether the message may be sent again: because it is harmless, or because its
-// last try provably did not run. Progress that came meanwhile, on whatever stream, refutes the
-// proof.
+// mayResend reports whether the message may be sent again: it is harmless, or its last try provably
+// did not run. Progress that arrived meanwhile on any stream refutes that proof.
 func (d *delivery) mayResend() bool {
 	return d.repeatable || d.last == verdict.NotRun && !d.began.Load()
 }
 
-// outcome is what is known of the message so far, over all its tries and rounds.
+// outcome returns what is known of the message so far, over all its tries and rounds.
 func (d *delivery) outcome() verdict.Outcome {
 	if d.last == verdict.NotRun && d.began.Load() {
 		return verdict.Unknown
@@ -124,8 +124,8 @@ func (d *delivery) outcome() verdict.Outcome {
 	return d.past.And(d.last)
 }
 
-// bounded is the caller's context, bounded by what is left of the total timeout: for what a call
-// does between its tries.
+// bounded returns the caller's context, bounded by the remaining total timeout. A call uses it for
+// work between its tries.
 func (d *delivery) bounded() (context.Context, context.CancelFunc) {
 	if d.Total.At == 0 {
 		return d.ctx, func() {}
@@ -139,9 +139,9 @@ func (d *delivery) endsWithin(pause time.Duration) bool {
 	return d.Total.At > 0 && d.s.watch.now()+pause >= d.Total.At
 }
 
-// over returns the error of a message that was ended from this side: by its context, a timeout, or
-// Close. It returns nil if it was not, in particular if the server had answered before. It sends a
-// legacy server a cancellation.
+// over returns the error of a message that this side ended: through its context, a timeout, or
+// Close. It returns nil for any other message, in particular if the server answered first. It sends
+// a legacy server a cancellation.
 func (d *delivery) over(err error) error {
 	if _, link := err.(*transport.Error); !link {
 		return nil
@@ -164,8 +164,8 @@ func (d *delivery) over(err error) error {
 	return d.failure(kind, err)
 }
 
-// interrupted is over for what a message does between its tries under ctx: it returns nil if
-// neither ctx nor the session has ended.
+// interrupted is over for work under ctx between two tries. It returns nil if neither ctx nor the
+// session has ended.
 func (d *delivery) interrupted(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -176,7 +176,7 @@ func (d *delivery) interrupted(ctx context.Context, err error) error {
 	return nil
 }
 
-// failed makes the error of a message from a row of the table.
+// failed returns the error of a message for a row of the retry table.
 func (d *delivery) failed(kind Kind, err error) error {
 	if timeout := d.timedOut(err); timeout != nil {
 		kind, err = KindTimeout, withCause(err, timeout)
@@ -190,8 +190,9 @@ func (d *delivery) failed(kind Kind, err error) error {
 	return d.failure(kind, err)
 }
 
-// timedOut returns the timeout of this session that ended the last try, or the wait after it. It
-// does not search the error's chain: a hook's error may hold another session's timeout.
+// timedOut returns the timeout of this session that ended the last try or the pause after it, nil
+// if there was none. It does not search the error's chain: a hook's error may wrap another
+// session's timeout.
 func (d *delivery) timedOut(err error) *TimeoutError {
 	link, isLink := err.(*transport.Error)
 	if !isLink {
@@ -216,17 +217,17 @@ func (d *delivery) failure(kind Kind, err error) *Error {
 	}
 }
 
-// notSent marks an error that came before anything was sent.
+// notSent returns an error that occurred before anything was sent.
 func notSent(err error) error {
 	return &transport.Error{Stage: transport.NotSent, Permanent: true, Err: err}
 }
 
-// answered marks an error that follows from the server's verdict.
+// answered returns an error that follows from the server's reply.
 func answered(op string, err error) error {
 	return &transport.Error{Stage: transport.Answered, Op: op, Err: err}
 }
 
-// canceled is the error of an ended context: its error and its cause.
+// canceled returns the error of an ended context together with its cause.
 func canceled(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != ctx.Err() {
 		return fmt.Errorf("%w: %w", ctx.Err(), cause)

@@ -17,45 +17,45 @@ import (
 // "Elicitation", form mode). All its texts come from the server: do not make URLs in them
 // clickable.
 type FormRequest struct {
-	// Message says what the server asks for, and why.
+	// Message says what the server requests and why.
 	Message string
 	// Form is the form to fill in.
 	Form *form.Form
-	// Meta is the request's _meta, nil when absent.
+	// Meta is the request's _meta, nil if absent.
 	Meta *mcp.Meta
-	// Raw is the request's parameters as received.
+	// Raw holds the request's parameters as received.
 	Raw json.RawMessage
 }
 
-// URLRequest is a URL that the server asks the user to visit, to log in to a third party or to pay
-// (2025-11-25 and 2026-07-28, "Elicitation", URL mode). What happens there is between the user and
-// the page.
+// URLRequest is a URL that the server asks the user to visit, for example to log in to a third
+// party or to pay (2025-11-25 and 2026-07-28, "Elicitation", URL mode). The client does not see
+// what the user does on that page.
 //
-// A handler must show the whole URL and get consent before it is opened. It must open the URL where
-// neither this program nor a model can see the page, and must not fetch it in advance. Hawser
-// neither opens nor fetches it, and refuses URLs that are not safe to show. The other texts come
-// from the server: do not make URLs in them clickable.
+// A handler must show the whole URL and get the user's consent before it opens the URL. It must
+// open it where neither this program nor a model can see the page, and must not fetch it in
+// advance. Hawser neither opens nor fetches the URL, and refuses URLs that are not safe to show.
+// The other texts also come from the server: do not make URLs in them clickable.
 type URLRequest struct {
 	// Message says why the user should visit the URL.
 	Message string
-	// URL is absolute, https (or http on this machine) and without user information. Show
+	// URL is absolute, has the scheme https (or http on this machine) and no user information. Show
 	// URL.String() and emphasize its host.
 	URL *url.URL
-	// Warnings are what the user should know before consenting, such as that the host is in
-	// Punycode. Nil means there are none.
+	// Warnings are what the user should know before consenting, for example that the host is in
+	// Punycode. Nil means that there are none.
 	Warnings []string
 	// ElicitationID is the ID by which a legacy server reports completion
-	// ([Handlers].ElicitationComplete). It is empty if there is none.
+	// ([Handlers].ElicitationComplete), "" if there is none.
 	ElicitationID string
-	// Meta is the request's _meta, nil when absent.
+	// Meta is the request's _meta, nil if absent.
 	Meta *mcp.Meta
-	// Raw is the request's parameters as received.
+	// Raw holds the request's parameters as received.
 	Raw json.RawMessage
 }
 
-// AcceptElicitation answers that the user submitted the form or consented to visit the URL. Content
-// encodes to an object with the form's fields. Nil accepts the form with its default values; it is
-// the only content for a URL.
+// AcceptElicitation answers that the user submitted the form or consented to visit the URL. For a
+// form, content must encode to an object with the form's fields, and nil accepts the default
+// values. For a URL, content must be nil.
 func AcceptElicitation(content any) *mcp.ElicitationResult {
 	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{
 		Action: mcp.ElicitationResponseActionAccept, Content: content,
@@ -77,10 +77,9 @@ var (
 	errNoURL    = errors.New(`no "url"`)
 )
 
-// decodeElicitation reads the parameters of elicitation/create and returns a form request, a URL
-// request or an error. It keeps parts of params. Without a mode, a request is for a form
-// (2026-07-28, "Elicitation Requests"). A missing message is accepted: the user can still see what
-// is requested.
+// decodeElicitation decodes the parameters of elicitation/create into a form request or a URL
+// request, which keep parts of params. A request without a mode is for a form (2026-07-28,
+// "Elicitation Requests"). A missing message is accepted: the user can still see what is requested.
 func decodeElicitation(params json.RawMessage, version string) (*FormRequest, *URLRequest, error) {
 	var (
 		mode, message, address, id string
@@ -131,7 +130,7 @@ func decodeElicitation(params json.RawMessage, version string) (*FormRequest, *U
 		if err != nil {
 			return nil, nil, fmt.Errorf("url: %w", err)
 		}
-		if eraOf(version) == EraModern { // which has no such ID
+		if eraOf(version) == EraModern { // modern requests have no ID
 			id = ""
 		}
 		return nil, &URLRequest{Message: message, URL: u, Warnings: warnings, ElicitationID: id, Meta: meta, Raw: params}, nil

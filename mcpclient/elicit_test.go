@@ -48,9 +48,9 @@ func TestDecodeElicitationURL(t *testing.T) {
 
 func TestDecodeElicitationRefuses(t *testing.T) {
 	for params, want := range map[string]string{
-		``:                                       "the text ends",
-		`null`:                                   "object wanted",
-		`[]`:                                     "object wanted",
+		``:                                       "got the end of the text",
+		`null`:                                   "expected object",
+		`[]`:                                     "expected object",
 		`{}`:                                     `no "requestedSchema"`,
 		`{"mode":"form","requestedSchema":null}`: `no "requestedSchema"`,
 		`{"mode":"url","requestedSchema":{}}`:    `no "url"`,

@@ -3,8 +3,8 @@ package mcpclient
 import "sync"
 
 // EraCache remembers the era of each endpoint, so that a new session starts with the right
-// handshake. An entry that turns out to be wrong is replaced. The zero value is ready to use. It
-// keeps the last 1,024 endpoints in memory, and is safe for concurrent use.
+// handshake. A wrong entry is replaced once a handshake shows it. The zero value is ready to use.
+// It keeps the last 1,024 endpoints in memory and is safe for concurrent use.
 type EraCache struct {
 	printed // its keys are endpoint URLs
 
@@ -15,7 +15,7 @@ type EraCache struct {
 
 const eraCacheSize = 1024
 
-// Lookup returns the era of an endpoint URL, EraUnknown if it is not known.
+// Lookup returns the era of an endpoint URL, EraUnknown if there is no entry.
 func (c *EraCache) Lookup(endpoint string) Era {
 	if c == nil {
 		return EraUnknown

@@ -22,10 +22,10 @@ const (
 	// KindInvalid: the caller's input cannot be sent. Nothing was sent.
 	KindInvalid Kind = iota + 1
 	// KindNotSent: the request could not be sent, even after retries. Tries before the last may
-	// have been refused; see [Unreachable].
+	// have reached a server that refused them; see [Unreachable].
 	KindNotSent
-	// KindOutcomeUnknown: the server may have acted on the request, and its answer is lost. It was
-	// not sent again, since that may not be safe.
+	// KindOutcomeUnknown: the server may have acted on the request, and its answer was lost. It was
+	// not sent again, because that may not be safe.
 	KindOutcomeUnknown
 	// KindUnanswered: a request that is safe to repeat got no answer, even after retries. If its
 	// last try got a status such as 503, the kind is KindHTTP.
@@ -38,22 +38,22 @@ const (
 	KindAuthRequired
 	// KindForbidden: the server answered 403.
 	KindForbidden
-	// KindProtocol: the reply is not MCP. See [ProtocolError].
+	// KindProtocol: the reply is not valid MCP. See [ProtocolError].
 	KindProtocol
 	// KindLimit: the reply is over a limit. See [LimitError].
 	KindLimit
 	// KindVersion: client and server have no protocol revision in common.
 	KindVersion
-	// KindSessionLost: the server's session ended, and it was not, or could not be, replaced for
-	// this call.
+	// KindSessionLost: the server lost the session, and it could not be replaced for this call, or
+	// the options forbid that.
 	KindSessionLost
-	// KindTimeout: a timeout of the session or the call ended it. See [TimeoutError].
+	// KindTimeout: a timeout of the session or of the call ended the call. See [TimeoutError].
 	KindTimeout
-	// KindCanceled: the caller's context ended it.
+	// KindCanceled: the caller's context ended the call.
 	KindCanceled
 	// KindClosed: the session is closed.
 	KindClosed
-	// KindInput: the server requires input for the call, and a handler failed to give it.
+	// KindInput: the server requires input for the call, and a handler failed to provide it.
 	KindInput
 	// KindTool: the tool ran and reported that it failed. Only [Call] returns it. See [ToolError].
 	KindTool
@@ -83,9 +83,9 @@ type (
 	//	Message string           the server's text, with the secrets of the request masked
 	//	Data    json.RawMessage  the data member as sent, not masked, nil if absent
 	//	Status  int              the HTTP status of the response
-	//	NoID    bool             it had no ID, and says that the request could not be read
+	//	NoID    bool             it has no ID and says that the server could not read the request
 	RPCError = streamablehttp.RPCError
-	// HTTPError is an HTTP status that refused the request:
+	// HTTPError is an HTTP status with which the server refused the request:
 	//
 	//	Status      int            the HTTP status
 	//	ContentType string         the media type of the response
@@ -93,11 +93,11 @@ type (
 	//	RPC         *RPCError      the JSON-RPC error in the body, or nil
 	//	RetryAfter  time.Duration  the wait that the server asked for, negative if none
 	//	Challenges  []string       the values of WWW-Authenticate
-	//	Unclear     bool           the body was not read whole, or may be an invalid response
-	//	Began       bool           the body shows that the server looked at the request
+	//	Unclear     bool           the body was not read to its end, or may be an invalid response
+	//	Began       bool           the body shows that the server started to process the request
 	//	Answered    bool           the body is the result of the request
 	//
-	// The method InsufficientScope reports whether more authorization may help.
+	// The method InsufficientScope reports whether a wider authorization may help.
 	HTTPError = streamablehttp.HTTPError
 	// ProtocolError is a reply that is not valid MCP:
 	//
@@ -105,7 +105,7 @@ type (
 	//	Status  int     the HTTP status of the reply
 	//	Preview string  the beginning of the reply, with the secrets of the request masked
 	//	Err     error   the cause, or nil
-	//	Answers bool    it is the response to the request, but cannot be decoded
+	//	Answers bool    it is the response to the request but cannot be decoded
 	ProtocolError = streamablehttp.ProtocolError
 	// LimitError is a reply over a limit:
 	//
@@ -121,27 +121,28 @@ type (
 	RedirectError = streamablehttp.RedirectError
 )
 
-// Error is the error of every [Session] method that talks to the server. It wraps its cause.
+// Error is the error of every [Session] method that sends something to the server. It wraps its
+// cause.
 type Error struct {
 	// Kind says how the call failed.
 	Kind Kind
 	// Method is the JSON-RPC method, or "connect".
 	Method string
-	// Stage says how far the request got in its last try.
+	// Stage says how far the last try of the request got.
 	Stage transport.Stage
-	// Outcome is what is known of whether the server acted on the call, over all its tries.
+	// Outcome says what is known, over all tries, about whether the server acted on the call.
 	Outcome Outcome
 	// Tries is how many times the session tried to send the request.
 	Tries int
 	// Err is the cause.
 	Err error
 
-	where    string // the endpoint and the step of a connect, for the text
-	harmless bool   // sending it again does no harm, whatever became of it
+	where    string // for the text: the endpoint and the step of a connect
+	harmless bool   // sending it again does no harm, even if it ran
 	reached  bool   // a try reached the server
 }
 
-// Error names the method, what happened and the cause, on one line.
+// Error returns the method, what happened and the cause, on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("mcp ")
@@ -165,8 +166,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// causeText is an error's text without the stages of the seam, which the kind of an Error says
-// better.
+// causeText returns an error's text without the stages of transport errors, because the kind of an
+// Error is clearer.
 func causeText(err error) string {
 	var link *transport.Error
 	switch {
@@ -186,7 +187,7 @@ func causeText(err error) string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // FromPeer reports whether the error comes from the server: a status, a JSON-RPC error or a bad
-// reply. Timeouts, lost connections, limits and invalid input come from this side.
+// reply. Timeouts, lost connections, exceeded limits and invalid input come from this side.
 func (e *Error) FromPeer() bool {
 	switch e.Kind {
 	case KindServer, KindHTTP, KindAuthRequired, KindForbidden, KindProtocol:
@@ -199,16 +200,16 @@ func (e *Error) FromPeer() bool {
 // ErrClosed is wrapped by the errors of a closed session.
 var ErrClosed = errors.New("session closed")
 
-// ErrSessionLost is wrapped when the server no longer knows the session.
+// ErrSessionLost is wrapped by errors that say that the server no longer knows the session.
 var ErrSessionLost = errors.New("the server no longer knows the session")
 
-// invalid returns the error of input that cannot be sent.
+// invalid returns the error for input that cannot be sent.
 func invalid(method string, err error) *Error {
 	return &Error{Kind: KindInvalid, Method: method, Stage: transport.NotSent, Outcome: NotRun, Err: err}
 }
 
-// endedError is the error of an exchange that was ended from this side. Its text is that of the
-// cause; it wraps both.
+// endedError is the error of an exchange that this side ended. It has the text of the cause and
+// wraps both.
 type endedError struct{ cause, err error }
 
 func (e *endedError) Error() string   { return e.cause.Error() }
@@ -231,11 +232,11 @@ const (
 type TimeoutError struct {
 	// What is the timeout that expired.
 	What Timeout
-	// After is its length.
+	// After is the length of the timeout.
 	After time.Duration
 }
 
-// Error names the timeout.
+// Error returns a text that names the timeout.
 func (e *TimeoutError) Error() string {
 	switch e.What {
 	case TimeoutIdle:
@@ -250,21 +251,22 @@ func (e *TimeoutError) Error() string {
 // Timeout returns true.
 func (e *TimeoutError) Timeout() bool { return true }
 
-// Is makes the error a context.DeadlineExceeded.
+// Is reports true for context.DeadlineExceeded.
 func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// Outcome is what is known of whether the server acted on a call. It is a fact. Whether the call
-// can be made again without harm is another question; see [SafeToRepeat].
+// Outcome says what is known about whether the server acted on a call. Whether the call can be
+// repeated without harm is a separate matter; see [SafeToRepeat].
 type Outcome uint8
 
 const (
-	// Unknown: nothing final came back. The call may have run, or may still run.
+	// Unknown: no final answer arrived. The call may have run, or may still be running.
 	Unknown Outcome = iota
 	// Answered: the server, or a gateway before it, gave a final answer to the call: a JSON-RPC
-	// response, a redirect, or a 4xx status. The server may have acted.
+	// response, a redirect, or a 4xx status. The server may have acted on the call.
 	Answered
-	// NotRun: the call provably did not run. It was never sent, or it was refused in a way that
-	// HTTP or MCP reserves for requests that were not processed, and nothing else came for it.
+	// NotRun: the call provably did not run. Either it was never sent, or the server refused it in
+	// a way that HTTP or MCP reserves for requests that were not processed, and sent nothing else
+	// for it.
 	NotRun
 )
 
@@ -281,8 +283,8 @@ func (o Outcome) String() string {
 }
 
 // OutcomeOf returns the outcome of the call that ended with err: [Answered] for nil, [Unknown] for
-// an error that is not an [*Error]. A call of several tries or rounds is Unknown if one of them is,
-// and NotRun only if all are.
+// an error that is not an [*Error]. A call with several tries or rounds is Unknown if any of them
+// is, and NotRun only if all of them are.
 func OutcomeOf(err error) Outcome {
 	var e *Error
 	switch {
@@ -294,26 +296,26 @@ func OutcomeOf(err error) Outcome {
 	return Unknown
 }
 
-// MayHaveRun reports whether the server may have acted on the call that ended with err: err is not
-// nil, and its outcome is not [NotRun].
+// MayHaveRun reports whether the server may have acted on the call that ended with err. It returns
+// true if err is not nil and its outcome is not [NotRun].
 func MayHaveRun(err error) bool { return err != nil && OutcomeOf(err) != NotRun }
 
-// SafeToRepeat reports whether the call that ended with err can be made again without harm: it
-// provably did not run, or it is harmless. Requests that only read are harmless, and so is a call
-// that was declared so, with [WithIdempotent] or by [Options].TrustToolHints. It returns false for
-// nil.
+// SafeToRepeat reports whether the call that ended with err can be repeated without harm: it
+// provably did not run, or it is harmless. Requests that only read are harmless. A tool call or raw
+// request is harmless if [WithIdempotent] or [Options].TrustToolHints says so. SafeToRepeat returns
+// false for nil.
 func SafeToRepeat(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && (e.Outcome == NotRun || e.harmless)
 }
 
-// Unreachable reports whether the server could not be reached: no try of the call was sent.
+// Unreachable reports whether the server could not be reached, so that no try of the call was sent.
 func Unreachable(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Kind == KindNotSent && e.Outcome == NotRun && !e.reached
 }
 
-// KindOf returns the kind of err, 0 if it is not of this package.
+// KindOf returns the kind of err, 0 if err is not an [*Error].
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -323,7 +325,7 @@ func KindOf(err error) Kind {
 }
 
 // IsNotFound reports whether the server does not know the resource that the call named: it answered
-// with the JSON-RPC error −32002, or, as 2026-07-28 demands, with −32602 to resources/read.
+// with the JSON-RPC error −32002 or, as 2026-07-28 demands, answered resources/read with −32602.
 func IsNotFound(err error) bool {
 	var (
 		e   *Error
@@ -338,11 +340,11 @@ func IsNotFound(err error) bool {
 // maxCapabilities bounds the data that RequiredCapabilities decodes, in bytes.
 const maxCapabilities = 64 << 10
 
-// RequiredCapabilities returns the capabilities that the server requires of the client before it
-// processes the call that ended with err: err is the answer of a modern server with
-// [CodeMissingCapability] (2026-07-28, "MissingRequiredClientCapabilityError"). It returns nil and
-// nil if err is anything else, and an error if the server did not name the capabilities or named
-// more than 64 KiB of them. Capabilities follow from the [Handlers] that are set.
+// RequiredCapabilities returns the client capabilities that the server requires before it processes
+// the call that ended with err. Modern servers name them in an error with [CodeMissingCapability]
+// (2026-07-28, "MissingRequiredClientCapabilityError"). It returns nil and nil for any other err.
+// It returns an error if the server named no capabilities, or more than 64 KiB of them. To declare
+// a capability, set its handler in [Handlers].
 func RequiredCapabilities(err error) (*mcp.ClientCapabilities, error) {
 	rpc := verdict.RPCError(err)
 	switch {
@@ -371,9 +373,9 @@ const (
 	CodeMethodNotFound = -32601
 	// CodeInvalidParams: the server does not accept the parameters.
 	CodeInvalidParams = -32602
-	// CodeInternal: something went wrong in the peer.
+	// CodeInternal: an internal error of the peer.
 	CodeInternal = -32603
-	// CodeResourceNotFound: the resource is unknown. Since 2026-07-28 servers answer −32602
+	// CodeResourceNotFound: the resource is unknown. Since 2026-07-28, servers answer −32602
 	// instead.
 	CodeResourceNotFound = -32002
 	// CodeHeaderMismatch: a mirrored header differs from the body (2026-07-28).
@@ -384,6 +386,6 @@ const (
 	// CodeURLElicitationRequired: the user must complete URL elicitations before the request can be
 	// processed (2025-11-25); see [RequiredElicitations].
 	CodeURLElicitationRequired = -32042
-	// CodeUnsupportedVersion: the server does not speak the revision of the request (2026-07-28).
+	// CodeUnsupportedVersion: the server does not support the revision of the request (2026-07-28).
 	CodeUnsupportedVersion = -32022
 )

@@ -67,7 +67,7 @@ func TestPredicates(t *testing.T) {
 	require.True(t, timeout.Timeout())
 }
 
-// The outcome says what is known. MayHaveRun follows from it literally.
+// MayHaveRun is false only for a nil error and for NotRun.
 func TestOutcomeOf(t *testing.T) {
 	for _, o := range []mcpclient.Outcome{mcpclient.Unknown, mcpclient.Answered, mcpclient.NotRun} {
 		err := fmt.Errorf("agent: %w", &mcpclient.Error{Outcome: o})
@@ -85,7 +85,7 @@ func TestOutcomeOf(t *testing.T) {
 	require.False(t, mcpclient.SafeToRepeat(stranger))
 }
 
-// The cause of a failure is wrapped, whatever layer it came from.
+// Every error wraps its cause, whatever layer the cause comes from.
 func TestCausesAreWrapped(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -97,7 +97,7 @@ func TestCausesAreWrapped(t *testing.T) {
 		_, err := s.CallTool(t.Context(), "echo", nil)
 		if direct() {
 			require.ErrorIs(t, err, syscall.ECONNREFUSED)
-		} else { // an executor tells in words
+		} else { // an executor reports the cause as text
 			require.ErrorContains(t, err, syscall.ECONNREFUSED.Error())
 		}
 		require.True(t, unsent(err))
@@ -112,8 +112,8 @@ func TestCausesAreWrapped(t *testing.T) {
 	})
 }
 
-// However a call fails, the text of its error holds no secret: no query of the endpoint, no session
-// ID, no header value.
+// However a call fails, the text of its error contains no secret: no query of the endpoint, no
+// session ID, no header value.
 func TestErrorsHoldNoSecrets(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -171,7 +171,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	})
 }
 
-// Texts of a hostile server are shown without control characters and shortened.
+// Texts from a hostile server are truncated and shown without control characters.
 func TestServerTextIsSanitised(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		evil := "\x1b[2J\r\nlevel=info msg=fine \u202e" + strings.Repeat("x", 100_000)

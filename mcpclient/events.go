@@ -8,17 +8,16 @@ import (
 	"github.com/hawser-mcp/hawser/internal/queue"
 )
 
-// listDebounce is the shortest time between the beginnings of two runs of a handler for list
-// changes.
+// listDebounce is the shortest time between the starts of two runs of a handler for list changes.
 const listDebounce = 250 * time.Millisecond
 
-// maxQueued bounds the bytes of events that wait for handlers, and of those that wait in a
+// maxQueued bounds the bytes of the events that wait for handlers, and of those that wait in one
 // subscription.
 const maxQueued = 16 << 20
 
-// event is a run of a handler that waits: run, or if that is nil, MissedEvents. Its key in the
-// queue is the method of a list change, keyRestored, keyMissed, or "" for a message, which never
-// merges.
+// event is a queued call of a handler: run or, if that is nil, MissedEvents. Its key in the queue
+// is the method of a list change, keyRestored, keyMissed, or "" for a message, which is never
+// merged.
 type event struct {
 	run    func()
 	missed MissedEvents
@@ -45,12 +44,13 @@ func (s *Session) newEventQueue() *eventQueue {
 func (s *Session) dispatch(ev event) {
 	if ev.run != nil {
 		ev.run()
-	} else if h := s.opts.Handlers.MissedEvents; h != nil { // it may stand for dropped events of other handlers
+	} else if h := s.opts.Handlers.MissedEvents; h != nil { // may be nil: the queue reports events dropped for other handlers this way
 		h(s.root, s, ev.missed)
 	}
 }
 
-// enqueue runs a handler after what waits already. size is how many bytes it holds meanwhile.
+// enqueue queues a call of a handler. size is the memory that the call holds until it runs, in
+// bytes.
 func (s *Session) enqueue(size int, run func()) {
 	s.events.Push(queue.Item[string, event]{Value: event{run: run}, Bytes: size})
 }
@@ -91,7 +91,7 @@ func (s *Session) enqueueNotification(method string, params []byte) {
 	case methodResourcesChanged:
 		s.enqueueChange(method, h.ResourcesChanged)
 	case methodAcknowledged:
-		// of a subscription that this client does not know
+		// It belongs to a subscription that this client does not know.
 	case methodElicitationComplete:
 		s.elicitationComplete(params)
 	default:

@@ -54,8 +54,8 @@ func (m *moments) handlers() mcpclient.Handlers {
 	}
 }
 
-// However often a list changes, its handler runs at once, then at most every 250 ms, and once after
-// the last change. Nothing else is delayed.
+// However often a list changes, its handler runs at once, then at most every 250 ms, and once more
+// after the last change. Nothing else is delayed.
 func TestListChangesAreDebounced(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		m := newMoments()
@@ -64,10 +64,10 @@ func TestListChangesAreDebounced(t *testing.T) {
 		const storm = 1600
 		for i := range storm {
 			for _, method := range changes {
-				srv.Tell(method, nil)
+				srv.Notify(method, nil)
 			}
 			if srv.Era == mcptest.Legacy {
-				srv.Tell("notifications/n", map[string]any{"i": i})
+				srv.Notify("notifications/n", map[string]any{"i": i})
 			}
 			time.Sleep(time.Millisecond) // of fake time
 		}
@@ -84,14 +84,14 @@ func TestListChangesAreDebounced(t *testing.T) {
 				require.Equal(t, []time.Duration{time.Duration(i) * time.Millisecond}, m.of(fmt.Sprintf(`notifications/n{"i":%d}`, i)))
 			}
 		}
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Len(t, m.of("tools"), 9, "after a while without changes, the handler runs at once again")
 	})
 }
 
-// A change that comes while its handler runs leads to another run, 250 ms after the last one began
-// or as soon as that one has ended.
+// A change that arrives while its handler runs causes another run, 250 ms after the start of the
+// last one or, if the handler takes longer, when it returns.
 func TestChangeDuringItsHandlerRunsItAgain(t *testing.T) {
 	for _, takes := range []time.Duration{100 * time.Millisecond, time.Second} {
 		eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -103,16 +103,16 @@ func TestChangeDuringItsHandlerRunsItAgain(t *testing.T) {
 			}
 			serve(t, srv, mcpclient.Options{Handlers: h})
 			synctest.Wait()
-			srv.Tell(toolsChanged, nil)
+			srv.Notify(toolsChanged, nil)
 			time.Sleep(takes / 2)
-			srv.Tell(toolsChanged, nil)
+			srv.Notify(toolsChanged, nil)
 			time.Sleep(5 * time.Second)
 			require.Equal(t, []time.Duration{0, max(takes, 250*time.Millisecond)}, m.of("tools"))
 		})
 	}
 }
 
-// Debounced changes take no room from other notifications, and delay none.
+// Debounced changes take no room from other notifications and do not delay them.
 func TestDebouncedChangesTakeNoRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		m := newMoments()
@@ -122,13 +122,13 @@ func TestDebouncedChangesTakeNoRoom(t *testing.T) {
 		synctest.Wait()
 		for range 2 {
 			for _, method := range changes {
-				srv.Tell(method, nil)
+				srv.Notify(method, nil)
 				synctest.Wait()
 			}
 		}
 		time.Sleep(time.Millisecond)
 		for i := range 3 {
-			srv.Tell("notifications/n", map[string]any{"i": i})
+			srv.Notify("notifications/n", map[string]any{"i": i})
 			synctest.Wait()
 			require.Equal(t, []time.Duration{time.Millisecond}, m.of(fmt.Sprintf(`notifications/n{"i":%d}`, i)))
 		}
@@ -147,7 +147,7 @@ func TestCloseDropsDebouncedChanges(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: m.handlers()})
 		synctest.Wait()
 		for range 2 {
-			srv.Tell(toolsChanged, nil)
+			srv.Notify(toolsChanged, nil)
 			synctest.Wait()
 		}
 		require.NoError(t, s.Close())
@@ -157,40 +157,41 @@ func TestCloseDropsDebouncedChanges(t *testing.T) {
 	})
 }
 
-// Without a handler for missed events, a full queue drops the newest notifications, and the rest
-// goes on.
+// Without a handler for missed events, a full queue drops the newest notifications and keeps
+// delivering the others.
 func TestQueueOverflowWithoutAMissedEventsHandler(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
-		var told, changed atomic.Int32
+		var delivered, changed atomic.Int32
 		block := make(chan struct{})
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 			ToolsChanged: func(context.Context, *mcpclient.Session) { changed.Add(1) },
 			Notification: func(context.Context, *mcpclient.Session, string, json.RawMessage) {
 				<-block
-				told.Add(1)
+				delivered.Add(1)
 			},
 		}})
 		synctest.Wait()
-		srv.Tell("notifications/n", nil)
-		synctest.Wait() // its handler is busy with it
+		srv.Notify("notifications/n", nil)
+		synctest.Wait() // the handler is running
 		for range mcpclient.DefaultMaxNotifications + 100 {
-			srv.Tell("notifications/n", nil)
+			srv.Notify("notifications/n", nil)
 		}
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		close(block)
 		synctest.Wait()
-		require.EqualValues(t, 1+mcpclient.DefaultMaxNotifications, told.Load())
-		require.EqualValues(t, 1, changed.Load(), "a list change always finds room")
+		require.EqualValues(t, 1+mcpclient.DefaultMaxNotifications, delivered.Load())
+		require.EqualValues(t, 1, changed.Load(), "there is always room for a list change")
 		time.Sleep(debounce)
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.EqualValues(t, 2, changed.Load())
 		echoes(t, s)
 	})
 }
 
-// A server logs during the handshake: the handler gets a session that can be used.
+// A server sends log messages during the handshake. The handler receives them with a session that
+// it can use.
 func TestLogDuringTheHandshakeWaitsForTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {

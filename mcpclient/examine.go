@@ -10,20 +10,20 @@ import (
 	"github.com/hawser-mcp/hawser/internal/verdict"
 )
 
-// pingPatience bounds the ping that finds out whether a session is alive: calls wait for it.
+// pingPatience bounds the ping that checks whether a session is alive, because calls wait for it.
 const pingPatience = 5 * time.Second
 
-// finding is what a ping says about a session.
+// finding is the result of a ping that checks a session.
 type finding uint8
 
 const (
-	pingAnswered finding = iota // it lives, or nothing says that it does not
-	pingRefused                 // refused as for a session that is gone
+	pingAnswered finding = iota // the session is alive, or nothing proves that it is gone
+	pingRefused                 // refused in a way that means a lost session
 	pingDenied                  // refused by a bare 401, which may mean the session or the credentials
 )
 
-// examine pings a session once. Anything but a refusal that a dead session gets
-// leaves it the benefit of the doubt.
+// examine pings a session once. The session counts as alive unless the refusal of the ping means
+// that it is lost.
 func (s *Session) examine(ctx context.Context, state *sessionState) finding {
 	if s.pings.useless() {
 		return pingAnswered
@@ -58,29 +58,30 @@ func (s *Session) examine(ctx context.Context, state *sessionState) finding {
 	return pingRefused
 }
 
-// pings is what is known of a server's pings.
+// pings records what is known about a server's support of ping.
 type pings struct {
-	answered atomic.Bool   // once
-	refused  atomic.Uint32 // how often even a new session's was refused
+	answered atomic.Bool   // the server has answered a ping
+	refused  atomic.Uint32 // how often it refused a ping in a new session
 }
 
-// maxRefusedPings is after how many refused pings of new sessions a server has no ping: one may be the
-// fault of something on the way.
+// maxRefusedPings is how many refused pings in new sessions show that the server does not support
+// ping. A single refusal may come from a proxy.
 const maxRefusedPings = 3
 
-// useless reports whether the server has no ping. Its refusals say nothing then.
+// useless reports whether the server does not support ping, so that a refused ping proves nothing.
 func (p *pings) useless() bool { return !p.answered.Load() && p.refused.Load() >= maxRefusedPings }
 
-// proves reports whether the refusal of a ping proves anything: the server answers one in a session that
-// was just begun, or has answered one before.
+// proves reports whether a refused ping proves anything: the server answers a ping in the fresh
+// session, or has answered one before.
 func (s *Session) proves(fresh *sessionState) bool {
 	if !s.pings.answered.Load() && s.examine(s.root, fresh) != pingAnswered && s.pings.refused.Add(1) == maxRefusedPings {
-		s.log.Warn("the server refuses pings: a lost session is only recognised if the server names it")
+		s.log.Warn("the server refuses pings: a lost session is only recognized if the server names it")
 	}
 	return s.pings.answered.Load()
 }
 
-// isGone reports whether a ping proves that a session is gone which others have replaced meanwhile.
+// isGone reports whether a ping proves that a session, which another call has already replaced, is
+// gone.
 func (s *Session) isGone(ctx context.Context, state *sessionState) bool {
 	if s.examine(ctx, state) != pingRefused {
 		return false
@@ -91,7 +92,8 @@ func (s *Session) isGone(ctx context.Context, state *sessionState) bool {
 	return s.pings.answered.Load()
 }
 
-// quietly marks the context of requests that only find something out: they ask nobody for authorization.
+// quietly marks the context of requests that only check something. They never ask for
+// authorization.
 func quietly(ctx context.Context) context.Context { return context.WithValue(ctx, quiet{}, true) }
 
 type quiet struct{}

@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A tool that asks the user something. The same handler answers servers of both eras.
+// A tool that requires input from the user. The same handler serves servers of both eras.
 func ExampleHandlers() {
 	ctx := context.Background()
 	endpoint, stop := startRestaurant()
@@ -65,8 +65,8 @@ func ExampleCall() {
 	// 7 <nil>
 }
 
-// A subscription lasts until it is closed, its context or the session ends, or the server ends it.
-// A stream that breaks is opened again.
+// A subscription lasts until it is closed, until its context or the session ends, or until the
+// server ends it. If its stream breaks, it is opened again.
 func ExampleSession_Listen() {
 	ctx := context.Background()
 	endpoint, stop := startRestaurant()
@@ -110,7 +110,7 @@ func startRestaurant() (endpoint string, stop func()) {
 		{Name: "book", Run: book},
 		{Name: "free tables", Output: `{"type":"object","properties":{"free":{"type":"integer"}},"required":["free"]}`, Run: freeTables},
 		{Name: "cook", Run: func(context.Context, *mcptest.Call) (json.RawMessage, error) {
-			mcpServer.Tell("notifications/resources/updated", map[string]any{"uri": "menu://today"})
+			mcpServer.Notify("notifications/resources/updated", map[string]any{"uri": "menu://today"})
 			return mcptest.Text("done"), nil
 		}},
 	}
@@ -133,8 +133,8 @@ func freeTables(context.Context, *mcptest.Call) (json.RawMessage, error) {
 	return json.RawMessage(`{"resultType":"complete","content":[],"structuredContent":{"free":7}}`), nil
 }
 
-// A user waits for the connection, so it fails after one try. Calls are retried as usual, except for
-// the one that says otherwise.
+// A user waits for the connection, so Connect makes a single try. Calls are retried as usual,
+// except for the one that overrides this.
 func ExampleOptions_connectRetry() {
 	ctx := context.Background()
 	opts := mcpclient.Options{ConnectRetry: mcpclient.Retry{MaxTries: 1}}
@@ -157,8 +157,8 @@ func ExampleOptions_connectRetry() {
 	// alive: true
 }
 
-// The error of a call says which capabilities the server requires. A session declares those whose
-// handlers are set.
+// The error of a call names the capabilities that the server requires. A session declares a
+// capability if its handler is set.
 func ExampleRequiredCapabilities() {
 	var err error = &mcpclient.RPCError{
 		Code: mcpclient.CodeMissingCapability, Message: "sampling required",
@@ -167,7 +167,7 @@ func ExampleRequiredCapabilities() {
 	required, invalid := mcpclient.RequiredCapabilities(err)
 	switch {
 	case invalid != nil:
-		fmt.Println("the server does not say which:", invalid)
+		fmt.Println("the server does not name them:", invalid)
 	case required == nil:
 		fmt.Println("another error:", err)
 	case required.Sampling != nil:

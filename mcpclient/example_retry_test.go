@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A loop around a tool with side effects: it pays again only if that cannot pay twice.
+// A retry loop around a tool with side effects. It pays again only if that cannot pay twice.
 func ExampleSafeToRepeat() {
 	ctx := context.Background()
 	endpoint, stop := startBank()
@@ -33,11 +33,11 @@ func ExampleSafeToRepeat() {
 	// result: <nil>
 }
 
-// settle is the pause between tries. Use one that is longer than the tool can run: after an unknown
-// outcome it may still be running.
+// settle is the pause between tries. Use a pause longer than the tool can run, because after an
+// unknown outcome it may still be running.
 const settle = 10 * time.Millisecond
 
-// payOnce pays an invoice. It looks before each try, since an earlier one may have paid.
+// payOnce pays an invoice. Before each try, it checks whether an earlier try has paid.
 func payOnce(ctx context.Context, s *mcpclient.Session, invoice int) error {
 	args := map[string]any{"invoice": invoice}
 	var last error
@@ -53,7 +53,7 @@ func payOnce(ctx context.Context, s *mcpclient.Session, invoice int) error {
 		res, err := s.CallTool(ctx, "pay", args)
 		switch {
 		case err == nil && res.IsError:
-			return errors.New(res.Text()) // the tool ran and reports a failure of its own
+			return errors.New(res.Text()) // the tool ran and reported a failure
 		case err == nil:
 			return nil
 		case !mayPass(err):
@@ -68,7 +68,7 @@ func payOnce(ctx context.Context, s *mcpclient.Session, invoice int) error {
 	return last
 }
 
-// isPaid only reads, so a lost answer is no problem: the session asks again.
+// isPaid only reads, so the session repeats it after a lost answer.
 func isPaid(ctx context.Context, s *mcpclient.Session, args any) (bool, error) {
 	res, err := s.CallTool(ctx, "invoice_status", args, mcpclient.WithIdempotent())
 	if err != nil {
@@ -78,7 +78,7 @@ func isPaid(ctx context.Context, s *mcpclient.Session, args any) (bool, error) {
 }
 
 // mayPass reports whether another try may succeed. Many failures that are safe to repeat are not
-// worth repeating: invalid arguments, a missing login, a closed session.
+// worth repeating, such as invalid arguments, a missing login or a closed session.
 func mayPass(err error) bool {
 	switch mcpclient.KindOf(err) {
 	case mcpclient.KindNotSent, mcpclient.KindOutcomeUnknown, mcpclient.KindTimeout, mcpclient.KindSessionLost:
@@ -100,7 +100,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// startBank starts a server whose connection breaks right after it was paid.
+// startBank starts a server whose connection breaks right after the invoice was paid.
 func startBank() (endpoint string, stop func()) {
 	var paid atomic.Bool
 	server := mcptest.New(mcptest.Modern)

@@ -51,8 +51,8 @@ func Example() {
 	// Hello, gopher!
 }
 
-// The callback runs in order, one at a time, and never after the call returned: it can use the
-// variables of the caller without a lock.
+// The callback runs in order, one call at a time, and never after the tool call has returned, so it
+// can use the caller's variables without a lock.
 func ExampleOnProgress() {
 	ctx := context.Background()
 	endpoint, stop := startServer()
@@ -76,8 +76,8 @@ func ExampleOnProgress() {
 	// done at 3 <nil>
 }
 
-// The connection breaks after the tool started its work. Requests that are safe to repeat have
-// already been repeated. Whether to pay again is not a decision for a library.
+// The connection breaks after the tool has started. The session has already repeated requests that
+// are safe to repeat. Whether to pay again is the caller's decision.
 func ExampleOutcomeOf() {
 	ctx := context.Background()
 	endpoint, stop := startServer()
@@ -99,20 +99,20 @@ func ExampleOutcomeOf() {
 	case mcpclient.OutcomeOf(err) == mcpclient.Answered:
 		fmt.Println("The server answered with an error. It may have been paid:", err)
 	default: // mcpclient.Unknown
-		fmt.Println("No answer came. It may have been paid: look before paying again.")
+		fmt.Println("No answer arrived. It may have been paid: check before paying again.")
 	}
 
-	// The kind says more, and so does the cause.
+	// The kind and the cause give more details.
 	var e *mcpclient.Error
 	if errors.As(err, &e) {
 		fmt.Println("kind:", e.Kind, "- sent", e.Tries, "time")
 	}
 	// Output:
-	// No answer came. It may have been paid: look before paying again.
+	// No answer arrived. It may have been paid: check before paying again.
 	// kind: outcome unknown - sent 1 time
 }
 
-// A JSON-RPC error is the server's answer: here it says what is wrong.
+// A JSON-RPC error is the server's answer. Here it says what is wrong.
 func ExampleRPCError() {
 	ctx := context.Background()
 	endpoint, stop := startServer()
@@ -134,8 +134,8 @@ func ExampleRPCError() {
 	// outcome: answered
 }
 
-// Sessions with several servers share a transport, and with it connections, proxy and TLS settings.
-// The caller that creates it closes it, after the sessions.
+// Sessions with several servers share a transport with its connections, proxy and TLS settings. The
+// caller that creates the transport closes it after the sessions.
 func ExampleOptions_sharedTransport() {
 	ctx := context.Background()
 	first, stopFirst := startServer()
@@ -145,7 +145,7 @@ func ExampleOptions_sharedTransport() {
 
 	shared := transport.NewDirect(&transport.DirectOptions{MaxIdlePerHost: 8})
 	defer shared.Close()
-	var eras mcpclient.EraCache // what one session finds out about a server, the next one knows
+	var eras mcpclient.EraCache // sessions share what they learn about a server's era
 
 	for _, endpoint := range []string{first, second, first} {
 		s, err := mcpclient.Connect(ctx, endpoint, &mcpclient.Options{Transport: shared, EraCache: &eras})
@@ -163,7 +163,7 @@ func ExampleOptions_sharedTransport() {
 	// greeter modern
 }
 
-// A transport is any http.RoundTripper: here one that counts requests.
+// A transport is any http.RoundTripper, here one that counts requests.
 func ExampleOptions_decoratedTransport() {
 	ctx := context.Background()
 	endpoint, stop := startServer()
@@ -185,7 +185,7 @@ func ExampleOptions_decoratedTransport() {
 	// HTTP requests: 2
 }
 
-// counter is for one goroutine. A real RoundTripper must be safe for concurrent use.
+// counter must be used by one goroutine only. A real RoundTripper must be safe for concurrent use.
 type counter struct {
 	next     http.RoundTripper
 	requests int

@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A handler that blocks delays no call. Equal changes that wait behind it lead to one run.
+// A handler that blocks does not delay calls. Equal changes that wait behind it cause one run.
 func TestBlockedHandlerBlocksNoCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -28,8 +28,8 @@ func TestBlockedHandlerBlocksNoCall(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: h})
 		synctest.Wait()
 		for range 50 {
-			srv.Tell(toolsChanged, nil)
-			srv.Tell("notifications/prompts/list_changed", nil)
+			srv.Notify(toolsChanged, nil)
+			srv.Notify("notifications/prompts/list_changed", nil)
 			synctest.Wait()
 		}
 		for range 20 {
@@ -39,12 +39,12 @@ func TestBlockedHandlerBlocksNoCall(t *testing.T) {
 		close(block)
 		time.Sleep(debounce)
 		synctest.Wait()
-		require.Equal(t, []string{"prompts", "tools"}, d.take(), "in the order of the first of each kind")
+		require.Equal(t, []string{"prompts", "tools"}, d.take(), "in the order of the first change of each list")
 	})
 }
 
-// When more notifications come than the queue holds, the newest are dropped. This is reported after
-// those that came before.
+// When more notifications arrive than the queue holds, the newest are dropped. This is reported
+// after the notifications that were kept.
 func TestQueueOverflowIsReportedAsMissedEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -57,20 +57,20 @@ func TestQueueOverflowIsReportedAsMissedEvents(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: h, Limits: mcpclient.Limits{Notifications: 3}})
 		synctest.Wait()
 		for i := range 10 {
-			srv.Tell("notifications/n", map[string]any{"i": i})
+			srv.Notify("notifications/n", map[string]any{"i": i})
 			synctest.Wait()
 		}
 		echoes(t, s)
 		close(block)
 		synctest.Wait()
 		require.Equal(t, []string{`n {"i":0}`, `n {"i":1}`, `n {"i":2}`, `n {"i":3}`, "missed 6"}, d.take())
-		srv.Tell("notifications/n", map[string]any{"i": 10})
+		srv.Notify("notifications/n", map[string]any{"i": 10})
 		synctest.Wait()
 		require.Equal(t, []string{`n {"i":10}`}, d.take())
 	})
 }
 
-// SessionRestored runs however full the queue is.
+// SessionRestored runs even if the queue is full.
 func TestSessionRestoredIsNeverDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -80,7 +80,7 @@ func TestSessionRestoredIsNeverDropped(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: h, Limits: mcpclient.Limits{Notifications: 2}})
 		synctest.Wait()
 		for range 10 {
-			srv.Tell("notifications/n", nil)
+			srv.Notify("notifications/n", nil)
 			synctest.Wait()
 		}
 		srv.LoseSessions()
@@ -91,7 +91,7 @@ func TestSessionRestoredIsNeverDropped(t *testing.T) {
 	})
 }
 
-// A handler may call the session, concurrently with others.
+// A handler may call the session, concurrently with other calls.
 func TestHandlerCallsTheSession(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -104,31 +104,31 @@ func TestHandlerCallsTheSession(t *testing.T) {
 		}}})
 		ready <- s
 		synctest.Wait()
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"echo <nil>"}, d.take())
 	})
 }
 
-// Notifications that belong to no call but come on the stream of one go to the handlers' queue.
+// Notifications that belong to no call but arrive on a call's stream go to the handlers' queue.
 func TestNotificationsOnACallsStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
-		add(srv, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
-			c.Tell(toolsChanged, nil)
-			c.Tell("notifications/n", map[string]any{"x": 1})
-			return mcptest.Text("told"), nil
+		add(srv, "notify", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Notify(toolsChanged, nil)
+			c.Notify("notifications/n", map[string]any{"x": 1})
+			return mcptest.Text("sent"), nil
 		})
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
-		_, err := s.CallTool(t.Context(), "tell", nil)
+		_, err := s.CallTool(t.Context(), "notify", nil)
 		require.NoError(t, err)
 		synctest.Wait()
 		require.Equal(t, []string{"tools", `notifications/n {"x":1}`}, d.take())
 	})
 }
 
-// Progress for another token, or that does not decode, is ignored.
+// Progress with another token, or that does not decode, is ignored.
 func TestProgressOfAnotherCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "confused", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -136,7 +136,7 @@ func TestProgressOfAnotherCall(t *testing.T) {
 				`{"progressToken":999,"progress":1}`, `{"progressToken":"x","progress":1}`, `{"progress":1}`, `{}`,
 				`{"progressToken":` + string(c.Meta["progressToken"]) + `,"progress":"x"}`,
 			} {
-				c.Tell("notifications/progress", json.RawMessage(params))
+				c.Notify("notifications/progress", json.RawMessage(params))
 			}
 			c.Raw("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n")
 			c.Progress(7, 8, "mine")
@@ -150,17 +150,17 @@ func TestProgressOfAnotherCall(t *testing.T) {
 	})
 }
 
-// Requests of a legacy server are answered on other goroutines while the call goes on: ping with an
-// empty result, a capability that was not declared with "method not found".
+// Requests of a legacy server are answered on other goroutines while the call continues. A ping
+// gets an empty result, and a capability that was not declared gets "method not found".
 func TestServerRequests(t *testing.T) {
 	for _, where := range []string{"call", "shared stream"} {
 		t.Run(where, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				ask := func(ctx context.Context, c *mcptest.Call, method string) (*mcptest.Message, error) {
 					if where == "call" {
-						return c.Ask(ctx, method, map[string]any{"x": 1})
+						return c.SendRequest(ctx, method, map[string]any{"x": 1})
 					}
-					return srv.Ask(method, map[string]any{"x": 1})
+					return srv.SendRequest(method, map[string]any{"x": 1})
 				}
 				add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 					pong, err := ask(ctx, c, "ping")
@@ -193,7 +193,7 @@ func TestModernServerMustNotSendRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, true})
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-			_, err := c.Ask(ctx, "ping", nil)
+			_, err := c.SendRequest(ctx, "ping", nil)
 			return nil, err
 		})
 		s := serve(t, srv, mcpclient.Options{})
@@ -221,7 +221,7 @@ func TestFloodOfServerRequests(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		flood := begin(ctx, s, "flood")
 		synctest.Wait()
-		require.Len(t, answers.Arrived(), 16, "no more at once")
+		require.Len(t, answers.Arrived(), 16, "at most 16 at once")
 		echoes(t, s)
 		cancel()
 		got := <-flood
@@ -238,9 +238,9 @@ func TestOddLogMessages(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "log", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
 			c.Raw("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n")
-			c.Tell("notifications/message", json.RawMessage(`[1]`))
-			c.Tell("notifications/message", json.RawMessage(`{"level":5,"data":1}`))
-			c.Tell("notifications/message", json.RawMessage(`{"level":"info","logger":null,"data":{"deep":[`+strings.Repeat("[", 50)+strings.Repeat("]", 50)+`]}}`))
+			c.Notify("notifications/message", json.RawMessage(`[1]`))
+			c.Notify("notifications/message", json.RawMessage(`{"level":5,"data":1}`))
+			c.Notify("notifications/message", json.RawMessage(`{"level":"info","logger":null,"data":{"deep":[`+strings.Repeat("[", 50)+strings.Repeat("]", 50)+`]}}`))
 			return mcptest.Text("logged"), nil
 		})
 		var d diary
@@ -253,8 +253,8 @@ func TestOddLogMessages(t *testing.T) {
 	})
 }
 
-// A slow progress callback delays the call's own stream and nothing else, even when progress for
-// that call comes on the shared stream.
+// A slow progress callback delays the call's own stream and nothing else, even if progress of the
+// call arrives on the shared stream.
 func TestSlowProgressCallbackBlocksNoOtherStream(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -269,11 +269,11 @@ func TestSlowProgressCallbackBlocksNoOtherStream(t *testing.T) {
 		block := make(chan struct{})
 		work := begin(t.Context(), s, "work", mcpclient.OnProgress(func(context.Context, mcpclient.Progress) { <-block }))
 		synctest.Wait()
-		srv.Tell("notifications/progress", map[string]any{"progressToken": <-token, "progress": 2})
-		srv.Tell(toolsChanged, nil)
+		srv.Notify("notifications/progress", map[string]any{"progressToken": <-token, "progress": 2})
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
-		require.Empty(t, work, "its callback is still busy")
+		require.Empty(t, work, "the callback is still running")
 		close(block)
 		got := <-work
 		require.NoError(t, got.err)
@@ -281,8 +281,8 @@ func TestSlowProgressCallbackBlocksNoOtherStream(t *testing.T) {
 	})
 }
 
-// A call whose callback does not return does not keep Close from canceling the others on the
-// server.
+// A call whose callback does not return does not prevent Close from canceling the other calls on
+// the server.
 func TestCloseDoesNotDependOnACallback(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "never", never)

@@ -42,7 +42,7 @@ func TestSessionIDOverTheLimit(t *testing.T) {
 			} else {
 				limited(t, err, "bytes in the session ID", 8<<10)
 				require.Less(t, len(err.Error()), 200)
-				require.Equal(t, 1, srv.Count("initialize"), "it is not tried again")
+				require.Equal(t, 1, srv.Count("initialize"), "the handshake is not retried")
 				require.Zero(t, srv.Count("notifications/initialized"))
 			}
 			require.Equal(t, 1, srv.Count("DELETE"))
@@ -50,8 +50,8 @@ func TestSessionIDOverTheLimit(t *testing.T) {
 	}
 }
 
-// A handshake of 100 MiB is refused as soon as more than 1 MiB is read, however it is sent. Limits
-// that the user has lifted do not change that.
+// A handshake of 100 MiB is refused as soon as more than 1 MiB was read, whatever its encoding.
+// Limits that the user has lifted do not change that.
 func TestHandshakeIsBoundedWhileItIsRead(t *testing.T) {
 	const mib = 1 << 20
 	for method, version := range map[string]string{"initialize": "2025-11-25", "server/discover": "2026-07-28"} {
@@ -87,7 +87,7 @@ func TestHandshakeIsBoundedWhileItIsRead(t *testing.T) {
 	}
 }
 
-// A smaller limit of the user applies during the handshake, too.
+// A smaller limit of the user also applies during the handshake.
 func TestHandshakeKeepsASmallerLimit(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Instructions = strings.Repeat("x", 10_000)
@@ -100,7 +100,7 @@ func TestHandshakeKeepsASmallerLimit(t *testing.T) {
 	})
 }
 
-// countedBody counts the bytes that are read of a body.
+// countedBody counts the bytes that are read from a body.
 type countedBody struct {
 	io.Reader
 	read   int
@@ -118,7 +118,7 @@ func (b *countedBody) Close() error {
 	return nil
 }
 
-// packed is a text as one gzip member.
+// packed returns a text as one gzip member.
 func packed(text string) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)

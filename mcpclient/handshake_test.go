@@ -12,8 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A server that is just starting refuses the first steps of the handshake. They are retried after
-// 250 ms, 1 s and 4 s, each ± a fifth, both in Connect and when a lost session is replaced.
+// A server that is still starting refuses the first requests of the handshake. They are retried
+// after 250 ms, 1 s and 4 s, each ± a fifth, both in Connect and when a lost session is replaced.
 func TestHandshakeIsTriedAgain(t *testing.T) {
 	for _, row := range []struct{ method, pinned string }{
 		{"initialize", "2025-11-25"}, {"initialize", ""}, {"notifications/initialized", "2025-11-25"}, {"notifications/initialized", ""},
@@ -21,7 +21,7 @@ func TestHandshakeIsTriedAgain(t *testing.T) {
 		t.Run(row.method+" pinned "+row.pinned, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				link, opts, method := srv.InMemory(t), mcpclient.Options{ProtocolVersion: row.pinned}, row.method
-				if row.pinned == "" { // the era is known from before: only then is initialize the first request
+				if row.pinned == "" { // the era is cached, so initialize is the first request
 					opts.EraCache = new(mcpclient.EraCache)
 					connect(t, link, opts)
 					srv.Reset()

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// mode is one of the ways in which a server may answer.
+// mode is one combination of era and kind of reply.
 type mode struct {
 	era mcptest.Era
 	sse bool
@@ -31,21 +31,21 @@ func (m mode) String() string {
 
 var modes = []mode{{mcptest.Legacy, false}, {mcptest.Legacy, true}, {mcptest.Modern, false}, {mcptest.Modern, true}}
 
-// direct reports whether requests leave from this process: then the result of a dial is known.
+// direct reports whether requests leave from this process, so that the result of a dial is known.
 func direct() bool { return mcptest.Way() == "direct" }
 
-// sharesLink reports whether requests travel through an executor on one link. An exchange that is
-// given up goes on at the server until the link is replaced: the protocol of executors has no
-// cancel.
+// sharesLink reports whether all requests use one link to an executor. An exchange that the client
+// gives up continues on the server until the link is replaced, because the executor protocol has no
+// cancellation.
 func sharesLink() bool { return mcptest.Way() == "agent-shared" }
 
 // replaced is how long it takes until an unused shared link is replaced.
 const replaced = time.Second
 
-// debounce is the least time between two runs of a list_changed handler.
+// debounce is the shortest time between two runs of a handler for list changes.
 const debounce = 250 * time.Millisecond
 
-// lag is the delay until a modern server sees that a call was given up.
+// lag returns the delay until a modern server sees that a call was given up.
 func lag(srv *mcptest.Server) time.Duration {
 	if sharesLink() && srv.Era == mcptest.Modern {
 		return replaced
@@ -77,7 +77,7 @@ func eachEra(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	}
 }
 
-// inBubble runs a test in fake time with a legacy server that answers by resumable event streams.
+// inBubble runs a test in fake time with a legacy server that replies with resumable event streams.
 func inBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -87,7 +87,7 @@ func inBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	})
 }
 
-// unsent reports whether an error says that nothing was sent, in any try.
+// unsent reports whether an error says that no try was sent.
 func unsent(err error) bool {
 	var e *mcpclient.Error
 	return errors.As(err, &e) && e.Stage == transport.NotSent && e.Outcome == mcpclient.NotRun
@@ -101,13 +101,13 @@ func newServer(m mode) *mcptest.Server {
 	return srv
 }
 
-// serve serves srv in memory and connects to it.
+// serve serves srv in memory and connects a session to it.
 func serve(t *testing.T, srv *mcptest.Server, opts mcpclient.Options) *mcpclient.Session {
 	t.Helper()
 	return connect(t, srv.InMemory(t), opts)
 }
 
-// connect connects to a served server. The session is closed with the test.
+// connect connects to a served server. The session is closed at the end of the test.
 func connect(t *testing.T, link *mcptest.Link, opts mcpclient.Options) *mcpclient.Session {
 	t.Helper()
 	s, err := tryConnect(t, link, opts)
@@ -125,7 +125,7 @@ func tryConnect(t *testing.T, link *mcptest.Link, opts mcpclient.Options) (*mcpc
 	return s, err
 }
 
-// add gives the server one more tool.
+// add adds a tool to the server.
 func add(srv *mcptest.Server, name string, run mcptest.ToolFunc) {
 	srv.Tools = append(srv.Tools, &mcptest.Tool{Name: name, Run: run})
 }
@@ -159,7 +159,7 @@ func failure(t *testing.T, err error) *mcpclient.Error {
 type outcome struct {
 	res *mcpclient.CallToolResult
 	err error
-	at  time.Duration // when, on the clock of the bubble
+	at  time.Duration // when it returned, on the bubble's clock
 }
 
 // begin calls a tool on another goroutine.
@@ -192,10 +192,10 @@ type ctx = context.Context
 // jsonRaw is the result of tools.
 type jsonRaw = json.RawMessage
 
-// never is a tool that does not return by itself.
+// never is a tool that runs until its context ends.
 func never(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
 	<-ctx.Done()
-	return nil, errors.New("ended from outside")
+	return nil, errors.New("the call was cancelled")
 }
 
 // takes is a tool that takes some time.

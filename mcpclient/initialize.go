@@ -17,8 +17,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// initialize performs the legacy handshake (2025-11-25, "Lifecycle") and deletes every session that
-// the server started for it and that is not used. tries 0 means those of the session's policy.
+// initialize performs the legacy handshake (2025-11-25, "Lifecycle"). It deletes every session that
+// the server started during the handshake, except the one in use. If tries is 0, the session's
+// policy decides.
 func (s *Session) initialize(ctx context.Context, version string, tries int) (*sessionState, error) {
 	sessions := begun{version: version}
 	state, err := s.greet(ctx, &sessions, tries)
@@ -107,7 +108,7 @@ func onlyID(value string) string {
 	return first
 }
 
-// wireVersion returns the value of the version header for a revision: "" for those without the
+// wireVersion returns the value of the version header for a revision, "" for revisions without that
 // header.
 func wireVersion(version string) string {
 	if version < mcp.ProtocolVersion20250618 {
@@ -121,7 +122,7 @@ func contains(versions []string, version string) bool { return slices.Contains(v
 // quoteAll lists a server's version strings for an error text.
 func quoteAll(versions []string) string {
 	if len(versions) == 0 {
-		return "no version that it names"
+		return "no versions"
 	}
 	shown := make([]string, 0, len(versions))
 	for _, v := range versions[:min(len(versions), 8)] {

@@ -15,14 +15,13 @@ import (
 )
 
 // InputRequired is the input that a modern server requires before it continues a call (2026-07-28,
-// "Multi Round-Trip Requests"). With [WithManualInput] the result of the call holds it. [WithInput]
-// continues the call: at once, later, or in another process, since InputRequired can be marshalled
+// "Multi Round-Trip Requests"). The result of a call with [WithManualInput] holds it. [WithInput]
+// continues the call, either at once, later, or in another process: InputRequired can be marshalled
 // to JSON and back.
 type InputRequired struct {
 	// Requests are the server's requests, ordered by their keys.
 	Requests []InputRequest `json:"requests,omitempty"`
-	// State is a JSON string for the server, which is sent back byte for byte; nil if there is
-	// none.
+	// State is a JSON string, nil if there is none. It is sent back to the server byte for byte.
 	State json.RawMessage `json:"state,omitempty"`
 }
 
@@ -32,7 +31,7 @@ type InputRequest struct {
 	Key string `json:"key"`
 	// Method is elicitation/create, sampling/createMessage or roots/list.
 	Method string `json:"method"`
-	// Params are the parameters as received, nil if there are none.
+	// Params are the request's parameters as received, nil if there are none.
 	Params json.RawMessage `json:"params,omitempty"`
 }
 
@@ -44,7 +43,7 @@ var (
 	errNoMethod        = errors.New(`no "method"`)
 )
 
-// parseInput decodes the requests.
+// parseInput decodes the input that a result requires.
 func parseInput(in *wire.Input) (*InputRequired, error) {
 	if len(in.Requests) > maxInputRequests {
 		return nil, &LimitError{What: "input requests in a result", Limit: maxInputRequests}
@@ -81,12 +80,11 @@ func (q *InputRequest) read(data json.RawMessage) error {
 	return r.Err()
 }
 
-// errNoInputHere is for input that is required for a method that does not allow it (2026-07-28,
-// "Multi Round-Trip Requests", "Supported Requests").
-var errNoInputHere = errors.New("input_required is no result of this method")
+// errNoInputHere is the error for a result that requires input for a method that does not allow it
+// (2026-07-28, "Multi Round-Trip Requests", "Supported Requests").
+var errNoInputHere = errors.New("input_required is not allowed as a result of this method")
 
-// takeRequired takes the input that the server requires. The caller of a raw request gets it as it
-// is.
+// takeRequired stores the input that the server requires. Raw requests return it unchanged instead.
 func (c *call) takeRequired() error {
 	switch c.msg.method {
 	case methodCallTool, methodGetPrompt, methodReadResource:
@@ -107,7 +105,7 @@ func (c *call) takeRequired() error {
 	return nil
 }
 
-// nextRound gets all the input that the last answer requires and prepares the call to be made again
+// nextRound obtains all input that the last answer requires and prepares the call to be made again
 // with it.
 func (c *call) nextRound() error {
 	s, in := c.s, c.required
@@ -115,7 +113,7 @@ func (c *call) nextRound() error {
 	defer cancel()
 	answers, err := s.answerAll(ctx, c.state.version, in)
 	if err == nil && len(in.Requests) == 0 {
-		err = s.sleep(ctx, c.inputPause()) // the call only has to be made again, most often because the server is busy
+		err = s.sleep(ctx, c.inputPause()) // the call only has to be made again, usually because the server is busy
 	} else {
 		c.inputBackoff = nil
 	}
@@ -131,25 +129,25 @@ func (c *call) nextRound() error {
 	return nil
 }
 
-// failedInput returns the error of a call whose input was not given.
+// failedInput returns the error of a call whose input was not provided.
 func (c *call) failedInput(err error) *Error {
 	kind := KindInput
 	var no *refusal
 	if errors.As(err, &no) {
-		kind = KindProtocol // a request that the server must not send, or with invalid parameters
+		kind = KindProtocol // the server must not send the request, or its parameters are invalid
 	}
 	return c.failure(kind, answered("", err))
 }
 
-// InputError is why input that a modern server required was not given.
+// InputError says why input that a modern server required was not provided.
 type InputError struct {
-	// Key and Method are those of the [InputRequest].
+	// Key and Method are taken from the [InputRequest].
 	Key, Method string
-	// Err is the handler's error, or what is wrong with the request.
+	// Err is the handler's error, or the reason why the request is invalid.
 	Err error
 }
 
-// Error names the request and the cause.
+// Error returns a text that names the request and the cause.
 func (e *InputError) Error() string {
 	return fmt.Sprintf("%s %s: %v", wire.PathKey([]byte(e.Method)), strconv.QuoteToASCII(e.Key[:min(len(e.Key), 64)]), e.Err)
 }
@@ -158,7 +156,7 @@ func (e *InputError) Error() string {
 func (e *InputError) Unwrap() error { return e.Err }
 
 // answerAll runs the handlers of all requests concurrently and returns their answers in the order
-// of the requests. If one fails, it returns at once and does not wait for the other handlers.
+// of the requests. If one fails, answerAll returns at once and does not wait for the others.
 func (s *Session) answerAll(parent context.Context, version string, in *InputRequired) ([]json.RawMessage, error) {
 	answerers := make([]answerer, len(in.Requests))
 	for i, q := range in.Requests {
@@ -179,7 +177,7 @@ func (s *Session) answerAll(parent context.Context, version string, in *InputReq
 	own := s.slotsFor(parent)
 	for i, ask := range answerers {
 		if err := own.take(ctx, s.root); err != nil {
-			break // a failed answer ended ctx, and is in outcomes
+			break // an answer failed, which ended ctx; outcomes has its error
 		}
 		if !s.owned.start(func() {
 			defer own.give()
@@ -211,7 +209,7 @@ func (s *Session) answerAll(parent context.Context, version string, in *InputReq
 	return answers, nil
 }
 
-// appendInput encodes the members that continue a call.
+// appendInput encodes the parameters that continue a call.
 func appendInput(b []byte, in *InputRequired, answers []json.RawMessage) []byte {
 	if len(in.Requests) > 0 {
 		b = append(b, `"inputResponses":{`...)
@@ -230,7 +228,7 @@ func appendInput(b []byte, in *InputRequired, answers []json.RawMessage) []byte 
 	return b
 }
 
-// takeInput encodes the input for [WithInput].
+// takeInput encodes the input of [WithInput].
 func (c *call) takeInput(in *InputRequired, answers map[string]any) {
 	if in == nil {
 		c.fail(errors.New("WithInput: InputRequired is nil"))

@@ -20,7 +20,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// onModern runs a test in fake time with a modern server that answers with event streams.
+// onModern runs a test in fake time with a modern server that replies with event streams.
 func onModern(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Modern, true})) })
@@ -38,9 +38,9 @@ func refuseOnce(srv *mcptest.Server, method string, status int) {
 	})
 }
 
-type questionsOf = map[string]mcptest.InputRequest
+type requestsOf = map[string]mcptest.InputRequest
 
-// rounds is a tool with scripted executions. The last one repeats.
+// rounds is a tool that runs one script per execution. The last script repeats.
 func rounds(scripts ...mcptest.ToolFunc) mcptest.ToolFunc {
 	var mu sync.Mutex
 	n := 0
@@ -53,8 +53,8 @@ func rounds(scripts ...mcptest.ToolFunc) mcptest.ToolFunc {
 	}
 }
 
-// requires is a round that requires input.
-func requires(q questionsOf, state string) mcptest.ToolFunc {
+// requires is a script that requires input.
+func requires(q requestsOf, state string) mcptest.ToolFunc {
 	return func(context.Context, *mcptest.Call) (jsonRaw, error) {
 		if state == "" {
 			return mcptest.InputRequired(q, nil), nil
@@ -63,15 +63,15 @@ func requires(q questionsOf, state string) mcptest.ToolFunc {
 	}
 }
 
-// The state is sent back byte for byte, whatever its escapes.
+// The state is sent back byte for byte, including its escapes.
 func TestStateGoesBackByteForByte(t *testing.T) {
 	for _, state := range []string{
 		`""`, `"plain"`, `"a\/b\ud83d\ude00\u0000"`, `"<&>\u003c"`, `"\ud800"`, `"é\u00e9 \u2028"`, `"` + strings.Repeat(`\u0061\\`, 50_000) + `"`,
 	} {
 		t.Run(state[:min(len(state), 30)], func(t *testing.T) {
-			for _, q := range []questionsOf{nil, {}, {"q": {Method: elicit, Params: aForm}}} {
+			for _, q := range []requestsOf{nil, {}, {"q": {Method: elicit, Params: aForm}}} {
 				onModern(t, func(t *testing.T, srv *mcptest.Server) {
-					srv.SSE = q != nil // either way
+					srv.SSE = q != nil // covers both kinds of reply
 					add(srv, "ask", rounds(requires(q, state), func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
 						if string(c.State) != state || len(c.Inputs) != len(q) {
 							return nil, errors.New("another state")
@@ -91,7 +91,7 @@ func TestStateGoesBackByteForByte(t *testing.T) {
 }
 
 // A round carries the answers and the state of the round before it, and nothing of earlier ones.
-func TestRoundsHaveNothingOfEarlierOnes(t *testing.T) {
+func TestRoundsKeepNothingOfEarlierRounds(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		note := func(script mcptest.ToolFunc) mcptest.ToolFunc {
@@ -106,8 +106,8 @@ func TestRoundsHaveNothingOfEarlierOnes(t *testing.T) {
 		}
 		form := mcptest.InputRequest{Method: elicit, Params: aForm}
 		add(srv, "ask", rounds(
-			note(requires(questionsOf{"first": form}, `"one"`)), note(requires(questionsOf{"second": form}, "")),
-			note(requires(nil, `"two"`)), note(requires(questionsOf{"third": form}, "")), note(done),
+			note(requires(requestsOf{"first": form}, `"one"`)), note(requires(requestsOf{"second": form}, "")),
+			note(requires(nil, `"two"`)), note(requires(requestsOf{"third": form}, "")), note(done),
 		))
 		s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("gopher"), nil)})
 		_, err := s.CallTool(t.Context(), "ask", map[string]any{"x": 1})
@@ -135,12 +135,12 @@ func TestEachRoundIsARequest(t *testing.T) {
 		tool.Mirrored = map[string]string{"Where": "where"}
 		s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("gopher"), nil)})
 		listed(t, s)
-		var told []float64
+		var updates []float64
 		args := map[string]any{"where": "here", "n": json.Number("9007199254740993")}
 		_, err := s.CallTool(t.Context(), "ask", args, mcpclient.WithHeader("X-Own", "mine"), mcpclient.WithMeta(map[string]any{"k": "v"}),
-			mcpclient.OnProgress(func(_ context.Context, p mcpclient.Progress) { told = append(told, p.Progress) }))
+			mcpclient.OnProgress(func(_ context.Context, p mcpclient.Progress) { updates = append(updates, p.Progress) }))
 		require.NoError(t, err)
-		require.Equal(t, []float64{1, 2}, told)
+		require.Equal(t, []float64{1, 2}, updates)
 		calls := srv.Requests("tools/call")
 		require.Len(t, calls, 2)
 		require.NotEqual(t, calls[0].ID, calls[1].ID)
@@ -164,7 +164,7 @@ func TestInputRoundsHaveALimit(t *testing.T) {
 		for _, alone := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%+v %v", test, alone), func(t *testing.T) {
 				onModern(t, func(t *testing.T, srv *mcptest.Server) {
-					left, asked := test.asks, 0
+					left, calls := test.asks, 0
 					add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
 						if left--; left < 0 {
 							return mcptest.Text("done"), nil
@@ -172,13 +172,13 @@ func TestInputRoundsHaveALimit(t *testing.T) {
 						if alone {
 							return mcptest.InputRequired(nil, json.RawMessage(`"s"`)), nil
 						}
-						return mcptest.InputRequired(questionsOf{"q": {Method: listRoots}}, nil), nil
+						return mcptest.InputRequired(requestsOf{"q": {Method: listRoots}}, nil), nil
 					})
 					s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{InputRounds: test.option}, Handlers: mcpclient.Handlers{
-						Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { asked++; return nil, nil },
+						Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { calls++; return nil, nil },
 					}})
 					_, err := s.CallTool(t.Context(), "ask", nil)
-					questions := test.asks
+					want := test.asks
 					if test.limit == 0 {
 						require.NoError(t, err)
 						require.Equal(t, test.asks+1, srv.Executions("ask"))
@@ -190,24 +190,24 @@ func TestInputRoundsHaveALimit(t *testing.T) {
 						require.EqualValues(t, test.limit, limit.Limit)
 						require.Equal(t, test.limit+1, srv.Executions("ask"))
 						require.Equal(t, test.limit+1, e.Tries)
-						questions = test.limit
+						want = test.limit
 					}
 					if alone {
-						questions = 0
+						want = 0
 					}
-					require.Equal(t, questions, asked, "nobody is asked in vain")
+					require.Equal(t, want, calls, "no handler runs in vain")
 				})
 			})
 		}
 	}
 }
 
-// All input requests of a result are answered before the call is made again, each answer under the
-// key of its request, whatever the keys are and whichever handler is last.
-func TestAnswersAreKeyedAsAsked(t *testing.T) {
+// All input requests of a result are answered before the call is made again. Each answer has the
+// key of its request, whatever the keys and the order of the handlers.
+func TestAnswersHaveTheKeysOfTheRequests(t *testing.T) {
 	keys := []string{"", "a", "a\"b\\", "ключ", "<&>", "\u0000", "__proto__", strings.Repeat("k", 5000)}
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
-		q := make(questionsOf)
+		q := make(requestsOf)
 		for i, key := range keys {
 			q[key] = mcptest.InputRequest{Method: elicit, Params: map[string]any{"message": fmt.Sprint(i), "requestedSchema": aForm["requestedSchema"]}}
 		}
@@ -218,19 +218,19 @@ func TestAnswersAreKeyedAsAsked(t *testing.T) {
 			return mcptest.Text("done"), nil
 		}))
 		var d diary
-		h := d.askers("sample", "roots")
+		h := d.requestHandlers("sample", "roots")
 		h.ElicitForm = func(ctx context.Context, _ *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 			wait, err := time.ParseDuration(r.Message + "m")
 			if err != nil {
 				return nil, err
 			}
-			return named("no. " + r.Message), mcptest.Sleep(ctx, time.Hour-wait) // the first answers last
+			return named("no. " + r.Message), mcptest.Sleep(ctx, time.Hour-wait) // the first handler answers last
 		}
 		s := serve(t, srv, mcpclient.Options{Handlers: h})
 		start := time.Now()
 		_, err := s.CallTool(t.Context(), "ask", nil)
 		require.NoError(t, err)
-		require.Equal(t, time.Hour, time.Since(start), "they think at the same time")
+		require.Equal(t, time.Hour, time.Since(start), "the handlers run concurrently")
 		require.Equal(t, 2, srv.Executions("ask"))
 		require.Len(t, got, len(q))
 		for i, key := range keys {
@@ -241,16 +241,16 @@ func TestAnswersAreKeyedAsAsked(t *testing.T) {
 	})
 }
 
-// The first handler that fails ends the call at once, and the contexts of the other handlers.
-func TestOneFailedQuestionEndsTheCall(t *testing.T) {
+// The first handler that fails ends the call at once, and also the contexts of the other handlers.
+func TestOneFailedRequestEndsTheCall(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
-		q := questionsOf{"roots": {Method: listRoots}}
-		for i := range 20 { // more than may be asked at once
+		q := requestsOf{"roots": {Method: listRoots}}
+		for i := range 20 { // more than there are slots
 			q[fmt.Sprint(i)] = mcptest.InputRequest{Method: elicit, Params: aForm}
 		}
 		add(srv, "ask", requires(q, `"s"`))
 		errNo := errors.New("no roots today")
-		ends, asked := make(chan time.Duration, 20), atomic.Int32{}
+		ends, calls := make(chan time.Duration, 20), atomic.Int32{}
 		block := make(chan struct{})
 		start := time.Now()
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
@@ -258,12 +258,12 @@ func TestOneFailedQuestionEndsTheCall(t *testing.T) {
 				return nil, errors.Join(errNo, mcptest.Sleep(ctx, time.Hour))
 			},
 			ElicitForm: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
-				if n := asked.Add(1); n <= 5 {
-					return named("gopher"), nil // so that roots gets its turn
+				if n := calls.Add(1); n <= 5 {
+					return named("gopher"), nil // so that roots gets a slot
 				}
 				<-ctx.Done()
 				ends <- time.Since(start)
-				<-block // it takes its time
+				<-block // a slow handler
 				return named("gopher"), nil
 			},
 		}})
@@ -288,16 +288,16 @@ func TestOneFailedQuestionEndsTheCall(t *testing.T) {
 }
 
 // A handler that fails ends the call even while other requests wait for one of the sixteen slots.
-func TestFailedQuestionWhileOthersWaitTheirTurn(t *testing.T) {
+func TestFailedRequestWhileOthersWaitForASlot(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
-		q := questionsOf{"!": {Method: listRoots}} // the first
+		q := requestsOf{"!": {Method: listRoots}} // the first
 		for i := range 20 {
 			q[fmt.Sprint(i)] = mcptest.InputRequest{Method: elicit, Params: aForm}
 		}
 		add(srv, "ask", requires(q, `"s"`))
 		errNo := errors.New("no roots today")
-		p := newPeople()
-		defer p.letGo(20)
+		p := newSlowUsers()
+		defer p.release(20)
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 			Roots:      func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { return nil, errNo },
 			ElicitForm: p.form,
@@ -308,13 +308,13 @@ func TestFailedQuestionWhileOthersWaitTheirTurn(t *testing.T) {
 	})
 }
 
-// With WithManualInput the caller gets what is required, and no handler is called. WithInput
-// continues, also from JSON, in another session, round after round.
+// With WithManualInput, the caller gets the required input requests, and no handler is called.
+// WithInput continues the call, even from JSON, in another session, round after round.
 func TestManualInput(t *testing.T) {
 	const state = `"a\/b\ud83d\ude00\u0000"`
 	script := func() mcptest.ToolFunc {
 		return rounds(
-			requires(questionsOf{"b": {Method: elicit, Params: aForm}, "a": {Method: listRoots}}, state), requires(questionsOf{"c": {Method: sample, Params: aSample}}, ""),
+			requires(requestsOf{"b": {Method: elicit, Params: aForm}, "a": {Method: listRoots}}, state), requires(requestsOf{"c": {Method: sample, Params: aSample}}, ""),
 			requires(nil, state), func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
 				if string(c.State) != state || c.Inputs != nil {
 					return nil, errors.New("another state")
@@ -330,13 +330,13 @@ func TestManualInput(t *testing.T) {
 	for _, what := range []string{"tool", "prompt", "resource"} {
 		t.Run(what, func(t *testing.T) {
 			onModern(t, func(t *testing.T, srv *mcptest.Server) {
-				asksOf(srv, script())
+				callsThatAsk(srv, script())
 				link := srv.InMemory(t)
 				var d diary
 				opts := []mcpclient.CallOption{mcpclient.WithManualInput()}
 				var keys []string
 				for round := range 4 {
-					s := connect(t, link, mcpclient.Options{Handlers: d.askers("form", "url", "sample", "tools", "roots")})
+					s := connect(t, link, mcpclient.Options{Handlers: d.requestHandlers("form", "url", "sample", "tools", "roots")})
 					in := askManually(t, s, what, opts...)
 					if round == 3 {
 						require.Nil(t, in)
@@ -352,7 +352,7 @@ func TestManualInput(t *testing.T) {
 					opts = []mcpclient.CallOption{mcpclient.WithManualInput(), mcpclient.WithInput(again, answers[round])}
 				}
 				require.Equal(t, []string{"a roots/list", "b " + elicit, "c " + sample}, keys)
-				require.Empty(t, d.take(), "no handler was asked")
+				require.Empty(t, d.take(), "no handler ran")
 				var bodies []string
 				for _, r := range append(append(srv.Requests("tools/call"), srv.Requests("prompts/get")...), srv.Requests("resources/read")...) {
 					bodies = append(bodies, string(r.Body))
@@ -366,7 +366,7 @@ func TestManualInput(t *testing.T) {
 	}
 }
 
-// askManually makes a call of asksOf and returns what it requires.
+// askManually makes a call of callsThatAsk and returns the input that it requires.
 func askManually(t *testing.T, s *mcpclient.Session, what string, opts ...mcpclient.CallOption) *mcpclient.InputRequired {
 	t.Helper()
 	switch what {
@@ -384,12 +384,12 @@ func askManually(t *testing.T, s *mcpclient.Session, what string, opts ...mcpcli
 	return res.Input
 }
 
-// With WithInput alone, the handlers give the input that is required next.
-func TestHandlersGoOnAfterWithInput(t *testing.T) {
+// Without WithManualInput, a call with WithInput uses the handlers for later rounds.
+func TestHandlersContinueAfterWithInput(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
-		add(srv, "ask", rounds(requires(questionsOf{"a": {Method: listRoots}}, `"1"`), requires(questionsOf{"b": {Method: elicit, Params: aForm}}, `"2"`), done))
+		add(srv, "ask", rounds(requires(requestsOf{"a": {Method: listRoots}}, `"1"`), requires(requestsOf{"b": {Method: elicit, Params: aForm}}, `"2"`), done))
 		var d diary
-		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form")})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("form")})
 		in := askManually(t, s, "tool", mcpclient.WithManualInput())
 		require.Nil(t, askManually(t, s, "tool", mcpclient.WithInput(in, map[string]any{"a": map[string]any{"roots": []any{}}})))
 		require.Equal(t, []string{"form"}, d.take())
@@ -400,7 +400,7 @@ func TestHandlersGoOnAfterWithInput(t *testing.T) {
 
 // Answers that do not match the requests are not sent.
 func TestInputThatCannotBeSent(t *testing.T) {
-	asked := func(keys ...string) *mcpclient.InputRequired {
+	required := func(keys ...string) *mcpclient.InputRequired {
 		in := &mcpclient.InputRequired{State: json.RawMessage(`"s"`)}
 		for _, key := range keys {
 			in.Requests = append(in.Requests, mcpclient.InputRequest{Key: key, Method: listRoots})
@@ -412,18 +412,18 @@ func TestInputThatCannotBeSent(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{})
 		srv.Reset()
 		for name, option := range map[string]mcpclient.CallOption{
-			"nothing asked":   mcpclient.WithInput(nil, map[string]any{}),
-			"no answers":      mcpclient.WithInput(asked("a"), nil),
-			"one lacks":       mcpclient.WithInput(asked("a", "b"), map[string]any{"a": one}),
-			"one more":        mcpclient.WithInput(asked("a"), map[string]any{"a": one, "b": one}),
-			"another":         mcpclient.WithInput(asked("a"), map[string]any{"b": one}),
-			"nil answer":      mcpclient.WithInput(asked("a"), map[string]any{"a": nil}),
-			"nil pointer":     mcpclient.WithInput(asked("a"), map[string]any{"a": (*mcp.ElicitationResult)(nil)}),
-			"no object":       mcpclient.WithInput(asked("a"), map[string]any{"a": []int{1}}),
-			"not JSON":        mcpclient.WithInput(asked("a"), map[string]any{"a": func() {}}),
-			"bad JSON":        mcpclient.WithInput(asked("a"), map[string]any{"a": json.RawMessage(`{"a"`)}),
-			"state no string": mcpclient.WithInput(&mcpclient.InputRequired{State: json.RawMessage(`{"a":1}`)}, nil),
-			"state and more":  mcpclient.WithInput(&mcpclient.InputRequired{State: json.RawMessage(`"a","b":1`)}, nil),
+			"no input":              mcpclient.WithInput(nil, map[string]any{}),
+			"no answers":            mcpclient.WithInput(required("a"), nil),
+			"one missing":           mcpclient.WithInput(required("a", "b"), map[string]any{"a": one}),
+			"one too many":          mcpclient.WithInput(required("a"), map[string]any{"a": one, "b": one}),
+			"other key":             mcpclient.WithInput(required("a"), map[string]any{"b": one}),
+			"nil answer":            mcpclient.WithInput(required("a"), map[string]any{"a": nil}),
+			"nil pointer":           mcpclient.WithInput(required("a"), map[string]any{"a": (*mcp.ElicitationResult)(nil)}),
+			"not an object":         mcpclient.WithInput(required("a"), map[string]any{"a": []int{1}}),
+			"not JSON":              mcpclient.WithInput(required("a"), map[string]any{"a": func() {}}),
+			"bad JSON":              mcpclient.WithInput(required("a"), map[string]any{"a": json.RawMessage(`{"a"`)}),
+			"state is not a string": mcpclient.WithInput(&mcpclient.InputRequired{State: json.RawMessage(`{"a":1}`)}, nil),
+			"state with a suffix":   mcpclient.WithInput(&mcpclient.InputRequired{State: json.RawMessage(`"a","b":1`)}, nil),
 		} {
 			for _, do := range []func() error{
 				func() error { _, err := s.CallTool(t.Context(), "echo", nil, option); return err },
@@ -439,12 +439,12 @@ func TestInputThatCannotBeSent(t *testing.T) {
 	})
 }
 
-// The caller of a raw request gets the result as sent, whatever it requires.
+// A raw request returns the result as the server sent it, even if it requires input.
 func TestRawRequestIsNotAnswered(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
-		add(srv, "ask", requires(questionsOf{"a": {Method: listRoots}}, `"\/"`))
-		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("roots")})
+		add(srv, "ask", requires(requestsOf{"a": {Method: listRoots}}, `"\/"`))
+		s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("roots")})
 		res, err := s.Request(t.Context(), "tools/call", map[string]any{"name": "ask", "arguments": map[string]any{}})
 		require.NoError(t, err)
 		require.JSONEq(t, `{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}},"requestState":"/"}`, string(res))
@@ -454,13 +454,13 @@ func TestRawRequestIsNotAnswered(t *testing.T) {
 	})
 }
 
-// Calls that require input at the same time get their own answers.
+// Concurrent calls that require input each get their own answers.
 func TestAnswersStayWithTheirCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 			var all []string
-			for round := range 3 { // what is no retry of its own call is a violation; see Questions
-				answer, pending, err := c.Question(ctx, fmt.Sprint("q", round), elicit, map[string]any{
+			for round := range 3 { // a retry of another call would be a violation; see RequestInputs
+				answer, pending, err := c.RequestInput(ctx, fmt.Sprint("q", round), elicit, map[string]any{
 					"message": string(c.Arguments), "requestedSchema": aForm["requestedSchema"],
 				})
 				if err != nil || pending != nil {

@@ -17,7 +17,7 @@ func walkAll(t *testing.T, s *mcpclient.Session) (n int, err error) {
 	t.Helper()
 	for _, e := range s.Tools(t.Context()) {
 		if e != nil {
-			require.NoError(t, err, "one error ends the walk")
+			require.NoError(t, err, "the walk ends at its only error")
 			err = e
 			continue
 		}
@@ -26,7 +26,7 @@ func walkAll(t *testing.T, s *mcpclient.Session) (n int, err error) {
 	return n, err
 }
 
-// answerLists answers each tools/list with f, which gets the number of earlier ones.
+// answerLists answers each tools/list with f, whose argument is the number of earlier requests.
 func answerLists(srv *mcptest.Server, f func(n int) map[string]any) {
 	n := 0
 	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -98,7 +98,7 @@ func TestListLimitsAreOptions(t *testing.T) {
 	})
 }
 
-// A repeated cursor would make the walk endless.
+// A repeated cursor would make the list endless.
 func TestRepeatedCursorIsAnError(t *testing.T) {
 	for name, cursors := range map[string][]string{"same": {"a", "a"}, "circle": {"a", "b", "c", "a"}} {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestRepeatedCursorIsAnError(t *testing.T) {
 }
 
 // A walk requests a page when the loop reaches it, and stops when the loop does.
-func TestWalkIsLazyAndStartsAnew(t *testing.T) {
+func TestListIsLazyAndStartsAgain(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.PageSize = 1
 		add(srv, "second", done)
@@ -141,7 +141,7 @@ func TestWalkIsLazyAndStartsAnew(t *testing.T) {
 	})
 }
 
-// An oversized reply fails only its own call, as JSON and as an event.
+// An oversized reply fails only its own call, whether it is JSON or an event.
 func TestReplyOverTheLimit(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "huge", func(_ ctx, _ *mcptest.Call) (jsonRaw, error) { return mcptest.Text(strings.Repeat("x", 100_000)), nil })
@@ -152,13 +152,13 @@ func TestReplyOverTheLimit(t *testing.T) {
 			what = "event bytes"
 		}
 		limited(t, err, what, 10_000)
-		require.True(t, mcpclient.MayHaveRun(err), "the tool ran, and its result is lost")
+		require.True(t, mcpclient.MayHaveRun(err), "the tool ran, but its result is lost")
 		require.Equal(t, 1, srv.Executions("huge"))
 		echoes(t, s)
 	})
 }
 
-// A result that nests too deeply is not decoded.
+// A result that is nested too deeply is not decoded.
 func TestReplyTooDeep(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "deep", func(_ ctx, _ *mcptest.Call) (jsonRaw, error) {
@@ -188,18 +188,18 @@ func TestAllTools(t *testing.T) {
 			}
 		})
 		s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{Items: 3}})
-		all, damaged, err := s.AllTools(t.Context())
+		all, invalid, err := s.AllTools(t.Context())
 		require.NoError(t, err)
 		require.Len(t, all, 3)
 		require.Equal(t, "c", all[2].Name)
-		require.Len(t, damaged, 2)
-		require.JSONEq(t, `{"title":"no name"}`, string(damaged[0].Raw))
-		require.ErrorContains(t, damaged[1].Err, `no "name"`)
+		require.Len(t, invalid, 2)
+		require.JSONEq(t, `{"title":"no name"}`, string(invalid[0].Raw))
+		require.ErrorContains(t, invalid[1].Err, `no "name"`)
 
-		all, damaged, err = s.AllTools(t.Context())
+		all, invalid, err = s.AllTools(t.Context())
 		limited(t, err, "invalid list items", 3)
 		require.Empty(t, all)
-		require.Empty(t, damaged)
+		require.Empty(t, invalid)
 		echoes(t, s)
 	})
 }

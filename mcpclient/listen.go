@@ -42,7 +42,7 @@ func (f Filter) within(other Filter) Filter {
 	return f
 }
 
-// params returns the parameters of a subscriptions/listen with the filter.
+// params returns the parameters of a subscriptions/listen request with the filter.
 func (f Filter) params() []byte {
 	data, err := json.Marshal(map[string]any{"notifications": mcp.SubscriptionFilter{
 		ToolsListChanged: f.ToolsChanged, PromptsListChanged: f.PromptsChanged, ResourcesListChanged: f.ResourcesChanged,
@@ -66,35 +66,36 @@ const (
 	ListenResourcesChanged
 	// ListenResourceUpdated: a resource, or a part of one, has changed.
 	ListenResourceUpdated
-	// ListenMissedEvents: events may have been missed, and none is missed from here on. Read
-	// everything subscribed to again.
+	// ListenMissedEvents: events may have been missed before this one, but none are missed after
+	// it. Read everything that you subscribed to again.
 	ListenMissedEvents
 )
 
 // ListenEvent is one event of a subscription.
 type ListenEvent struct {
 	Kind ListenEventKind
-	// URI is the resource of a ListenResourceUpdated: one that was subscribed to, or a part of it.
+	// URI is the updated resource of a ListenResourceUpdated: a resource that was subscribed to, or
+	// a part of one.
 	URI string
-	// Cause is the cause of a ListenMissedEvents: the end of the stream, or too many waiting
-	// events.
+	// Cause is why events were missed, for a ListenMissedEvents: the stream ended, or too many
+	// events were waiting.
 	Cause error
 }
 
-// EndReason is why a subscription ended.
+// EndReason says why a subscription ended.
 type EndReason uint8
 
 const (
-	// EndClosed: this side ended it: Close, its context, or the session's Close.
+	// EndClosed: this side ended it, through Close, its context, or the session's Close.
 	EndClosed EndReason = iota + 1
 	// EndCompleted: the server completed it.
 	EndCompleted
 	// EndCancelled: the server cancelled it.
 	EndCancelled
-	// EndLost: the stream was lost and is not opened again ([WithoutReopening]).
+	// EndLost: the stream was lost, and [WithoutReopening] says not to open it again.
 	EndLost
 	// EndRefused: the server refused the subscription, supports nothing in its filter, or sent
-	// something that cannot be read; at first, or when the stream was opened again.
+	// something that cannot be decoded. This may also happen when the stream is opened again.
 	EndRefused
 )
 
@@ -103,7 +104,7 @@ var endReasons = [...]string{
 	EndLost: "stream lost", EndRefused: "refused",
 }
 
-// String returns the reason in words, for messages.
+// String returns the reason in words.
 func (r EndReason) String() string {
 	if int(r) < len(endReasons) && endReasons[r] != "" {
 		return endReasons[r]
@@ -111,10 +112,10 @@ func (r EndReason) String() string {
 	return "unknown reason"
 }
 
-// ListenError is the error of a subscription that ended, or could not begin.
+// ListenError is the error of a subscription that ended or could not start.
 type ListenError struct {
 	Reason EndReason
-	// Err is the cause, nil if the reason says it all.
+	// Err is the cause, nil if there is none besides the reason.
 	Err error
 }
 
@@ -139,13 +140,13 @@ type listenOptions struct{ once bool }
 func WithoutReopening() ListenOption { return func(o *listenOptions) { o.once = true } }
 
 // Listen subscribes to the events that the filter selects. It returns once the server has agreed;
-// [Subscription.Honored] says to which of them. The subscription ends when its context ends, and
-// with [Subscription.Close] and [Session.Close].
+// [Subscription.Honored] returns the events that the server agreed to. The subscription ends when
+// its context ends, or when [Subscription.Close] or [Session.Close] is called.
 //
-// Any number of subscriptions may run concurrently. A lost stream is opened again, with backoff,
-// and a ListenMissedEvents reports it. On a modern server each subscription is a
-// subscriptions/listen of its own (2026-07-28, "Subscriptions"). On a legacy one all of them share
-// one stream, and each resource is subscribed to once.
+// Any number of subscriptions may run concurrently. A lost stream is opened again with backoff, and
+// a ListenMissedEvents reports it. On a modern server, each subscription is a separate
+// subscriptions/listen request (2026-07-28, "Subscriptions"). On a legacy server, all subscriptions
+// share one stream, and each resource is subscribed to once.
 //
 // The error is an [*Error] that wraps a [*ListenError].
 func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*Subscription, error) {
@@ -180,14 +181,14 @@ func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*
 		return nil, l.canceled()
 	}
 	select {
-	case <-l.ready: // it began, and has ended since
+	case <-l.ready: // it started, and has already ended
 		return l, nil
 	default:
 		return nil, l.failure()
 	}
 }
 
-// notListening returns the error of Listen if nothing was sent.
+// notListening returns the error of a Listen that sent nothing.
 func notListening(kind Kind, cause error) *Error {
 	return &Error{
 		Kind: kind, Method: methodListen, Stage: transport.NotSent, Outcome: NotRun, Err: &ListenError{EndClosed, cause}, harmless: true,

@@ -31,7 +31,7 @@ const (
 // toTools is the simplest filter.
 var toTools = mcpclient.Filter{ToolsChanged: true}
 
-// listen subscribes. The server must agree.
+// listen subscribes and requires that the server agrees.
 func listen(t *testing.T, s *mcpclient.Session, f mcpclient.Filter, opts ...mcpclient.ListenOption) *mcpclient.Subscription {
 	t.Helper()
 	l, err := s.Listen(t.Context(), f, opts...)
@@ -44,10 +44,10 @@ func listen(t *testing.T, s *mcpclient.Session, f mcpclient.Filter, opts ...mcpc
 type listening struct {
 	l   *mcpclient.Subscription
 	err error
-	at  time.Duration // when, on the clock of the bubble
+	at  time.Duration // when it returned, on the bubble's clock
 }
 
-// beginListen subscribes on a goroutine.
+// beginListen subscribes on another goroutine.
 func beginListen(ctx ctx, s *mcpclient.Session, f mcpclient.Filter, opts ...mcpclient.ListenOption) <-chan listening {
 	ended := make(chan listening, 1)
 	start := time.Now()
@@ -58,7 +58,7 @@ func beginListen(ctx ctx, s *mcpclient.Session, f mcpclient.Filter, opts ...mcpc
 	return ended
 }
 
-// noListen checks that a Listen has failed, and how.
+// noListen checks that a Listen has failed, with this kind and reason.
 func noListen(t *testing.T, l *mcpclient.Subscription, err error, kind mcpclient.Kind, why mcpclient.EndReason) *mcpclient.Error {
 	t.Helper()
 	require.Error(t, err)
@@ -71,7 +71,7 @@ func noListen(t *testing.T, l *mcpclient.Subscription, err error, kind mcpclient
 	return e
 }
 
-// reason returns why a subscription ended or did not begin.
+// reason returns why a subscription ended or could not start.
 func reason(t *testing.T, err error) mcpclient.EndReason {
 	t.Helper()
 	var e *mcpclient.ListenError
@@ -79,7 +79,7 @@ func reason(t *testing.T, err error) mcpclient.EndReason {
 	return e.Reason
 }
 
-// ended checks that a subscription is over, and why.
+// ended checks that a subscription has ended for this reason.
 func ended(t *testing.T, l *mcpclient.Subscription, why mcpclient.EndReason) {
 	t.Helper()
 	synctest.Wait()
@@ -91,7 +91,7 @@ func ended(t *testing.T, l *mcpclient.Subscription, why mcpclient.EndReason) {
 	require.Equal(t, why, reason(t, l.Err()), "%v", l.Err())
 }
 
-// eventText returns an event in short.
+// eventText returns a short text for an event.
 func eventText(ev mcpclient.ListenEvent) string {
 	switch ev.Kind {
 	case mcpclient.ListenToolsChanged:
@@ -111,7 +111,7 @@ func eventText(ev mcpclient.ListenEvent) string {
 	return fmt.Sprintf("%+v", ev)
 }
 
-// read records the events of a subscription as they come.
+// read records the events of a subscription as they arrive.
 func read(l *mcpclient.Subscription) *diary {
 	var d diary
 	go func() {
@@ -123,7 +123,7 @@ func read(l *mcpclient.Subscription) *diary {
 	return &d
 }
 
-// rest returns the events that wait in a subscription that has ended.
+// rest returns the events that are left in a subscription that has ended.
 func rest(l *mcpclient.Subscription) (events []string) {
 	for ev := range l.Events() {
 		events = append(events, eventText(ev))
@@ -137,10 +137,10 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// tell sends notifications, one after the other.
-func tell(srv *mcptest.Server, methods ...string) {
+// notify sends notifications, one after the other.
+func notify(srv *mcptest.Server, methods ...string) {
 	for _, method := range methods {
-		srv.Tell(method, nil)
+		srv.Notify(method, nil)
 		synctest.Wait()
 	}
 }
@@ -148,7 +148,7 @@ func tell(srv *mcptest.Server, methods ...string) {
 // update sends updates of resources.
 func update(srv *mcptest.Server, uris ...string) {
 	for _, uri := range uris {
-		srv.Tell(resourceUpdated, map[string]any{"uri": uri})
+		srv.Notify(resourceUpdated, map[string]any{"uri": uri})
 		synctest.Wait()
 	}
 }
@@ -201,12 +201,12 @@ func TestListenIsHonoredInPart(t *testing.T) {
 		require.Equal(t, mcpclient.Filter{ToolsChanged: true}, l.Honored())
 		require.Zero(t, srv.Count(subscribeMethod))
 		d := read(l)
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
 	})
 }
 
-// A server that supports nothing in the filter has refused.
+// If a server supports nothing in the filter, that is a refusal.
 func TestListenThatIsNotHonored(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.CanSubscribe = false
@@ -255,7 +255,7 @@ func TestListenToNothing(t *testing.T) {
 	})
 }
 
-// The capabilities of a legacy server say which list changes it notifies of.
+// The capabilities of a legacy server say which list changes it reports.
 func TestListenIsHonoredByCapabilities(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, false})
@@ -288,23 +288,23 @@ func TestListenIsHonoredByCapabilities(t *testing.T) {
 	})
 }
 
-// Events of every kind come in the order in which the server sent them. Those that the filter does
-// not select do not come.
+// Events of every kind arrive in the order in which the server sent them. Events that the filter
+// does not select do not arrive.
 func TestListenEvents(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		all := read(listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true, ResourcesChanged: true, Resources: []string{"file:///a"}}))
 		some := read(listen(t, s, mcpclient.Filter{PromptsChanged: true}))
-		tell(srv, resourcesChanged, toolsChanged)
+		notify(srv, resourcesChanged, toolsChanged)
 		update(srv, "file:///a", "file:///elsewhere")
-		tell(srv, promptsChanged, toolsChanged)
+		notify(srv, promptsChanged, toolsChanged)
 		require.Equal(t, []string{"resources", "tools", "file:///a", "prompts", "tools"}, all.take())
 		require.Equal(t, []string{"prompts"}, some.take())
 	})
 }
 
-// An update may be of a part of a resource that was subscribed to, and names that part. A URI that
-// only has the same prefix is another resource.
+// An update may be for a part of a subscribed resource; it names that part. A URI that only shares
+// the prefix is another resource.
 func TestListenToParts(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -314,17 +314,17 @@ func TestListenToParts(t *testing.T) {
 		update(srv, "file:///ab", "file:///a.txt", "file:///a%2Fx")
 		update(srv, parts...)
 		require.Equal(t, parts, d.take())
-		srv.Tell(resourceUpdated, map[string]any{"uri": 7})
-		srv.Tell(resourceUpdated, nil)
+		srv.Notify(resourceUpdated, map[string]any{"uri": 7})
+		srv.Notify(resourceUpdated, nil)
 		synctest.Wait()
 		require.Empty(t, d.take())
 		require.NoError(t, l.Err())
 	})
 }
 
-// Each subscription gets its own events, and so do the handlers. The end of one takes nothing from
-// the others.
-func TestListensBesideEachOther(t *testing.T) {
+// Each subscription gets its own events, and so do the handlers. The end of one does not affect the
+// others.
+func TestConcurrentListens(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var h diary
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
@@ -344,12 +344,12 @@ func TestListensBesideEachOther(t *testing.T) {
 			diaries[i] = read(subs[i])
 		}
 		synctest.Wait()
-		told := [][]string{{"tools"}, {"tools", "file:///a"}, {"file:///a", "file:///b"}, {"prompts"}, {"prompts", "resources", "file:///b"}}
+		wanted := [][]string{{"tools"}, {"tools", "file:///a"}, {"file:///a", "file:///b"}, {"prompts"}, {"prompts", "resources", "file:///b"}}
 		for closed := range 5 {
-			tell(srv, toolsChanged, promptsChanged, resourcesChanged)
+			notify(srv, toolsChanged, promptsChanged, resourcesChanged)
 			update(srv, "file:///a", "file:///b")
 			for i := range subs {
-				want := told[i]
+				want := wanted[i]
 				if i < closed {
 					want = nil
 				}
@@ -364,7 +364,7 @@ func TestListensBesideEachOther(t *testing.T) {
 		if srv.Era == mcptest.Modern {
 			require.Equal(t, 6, srv.Count(listenMethod))
 			if !sharesLink() {
-				require.Equal(t, 1, srv.Standing(), "the handlers' stream")
+				require.Equal(t, 1, srv.SubscriptionCount(), "the handlers' stream")
 			}
 			return
 		}
@@ -373,7 +373,7 @@ func TestListensBesideEachOther(t *testing.T) {
 	})
 }
 
-// Calls succeed while a listen hangs before its headers, or is refused.
+// Calls succeed while a listen request hangs before its headers, or is refused.
 func TestListenDisturbsNoCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -388,13 +388,13 @@ func TestListenDisturbsNoCall(t *testing.T) {
 		got := <-begun
 		require.NoError(t, got.err)
 		d := read(got.l)
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
 		echoes(t, s)
 	})
 }
 
-// Calls succeed while a subscription hangs when it is opened again, or only its network fails.
+// Calls succeed while a subscription hangs when it is opened again, and while its network fails.
 func TestReopeningDisturbsNoCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -405,14 +405,14 @@ func TestReopeningDisturbsNoCall(t *testing.T) {
 			srv.Hang(r)
 			return true
 		}))
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		for range 10 {
 			pass(20 * time.Second)
 			echoes(t, s)
 		}
 		require.Empty(t, d.take(), "missed events are reported when the stream is open again")
 		require.NoError(t, l.Err())
-		require.Zero(t, srv.Count("initialize")+srv.Count("server/discover"), "the session is not suspected")
+		require.Zero(t, srv.Count("initialize")+srv.Count("server/discover"), "the session is not suspected of being lost")
 	})
 }
 

@@ -13,13 +13,13 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// LogMessage is a log message of the server. All of it is the server's text.
+// LogMessage is a log message of the server. All its texts come from the server.
 type LogMessage struct {
 	// Level is an RFC 5424 severity name.
 	Level mcp.LoggingLevel
-	// Logger names the part of the server that logs, "" if it did not say.
+	// Logger names the part of the server that logged the message, "" if the server did not say.
 	Logger string
-	// Data is what was logged, as received: a string, an object, anything.
+	// Data is what was logged, as received. It may be any JSON value.
 	Data json.RawMessage
 }
 
@@ -28,12 +28,12 @@ var loggingLevels = []mcp.LoggingLevel{
 	mcp.LoggingLevelError, mcp.LoggingLevelCritical, mcp.LoggingLevelAlert, mcp.LoggingLevelEmergency,
 }
 
-// SetLogLevel asks the server for log messages of this level and above. A
-// legacy server is told now, and again after a recovery; a modern one is told
-// with each request from now on. Messages go to [Handlers].Log.
+// SetLogLevel asks the server for log messages of this level and above. A legacy server receives
+// the level now, and again after each recovery. A modern server receives it with every later
+// request. The messages go to [Handlers].Log.
 func (s *Session) SetLogLevel(ctx context.Context, level mcp.LoggingLevel, opts ...CallOption) error {
 	if !slices.Contains(loggingLevels, level) {
-		return invalid(methodSetLevel, fmt.Errorf("no such log level: %q", level))
+		return invalid(methodSetLevel, fmt.Errorf("unknown log level %q", level))
 	}
 	if s.now.Load().modern() {
 		s.level.Store(&level)
@@ -50,7 +50,7 @@ func setLevel(level mcp.LoggingLevel) message {
 	return message{method: methodSetLevel, params: append(jsonrpc.AppendString([]byte(`{"level":`), string(level)), '}')}
 }
 
-// restoreLevel tells a new legacy session the level that the old one knew.
+// restoreLevel sets the log level in a new legacy session, if one was set before.
 func (s *Session) restoreLevel(state *sessionState) {
 	level := s.level.Load()
 	if level == nil || state.modern() {
@@ -61,7 +61,7 @@ func (s *Session) restoreLevel(state *sessionState) {
 	}
 }
 
-// deliverLog hands a log message of a call to its handler at once.
+// deliverLog passes a log message of a call to the handler at once.
 func (s *Session) deliverLog(ctx context.Context, params []byte) {
 	if s.opts.Handlers.Log == nil {
 		return
@@ -71,7 +71,7 @@ func (s *Session) deliverLog(ctx context.Context, params []byte) {
 	}
 }
 
-// enqueueLog queues a log message that belongs to no call.
+// enqueueLog queues a log message that does not belong to a call.
 func (s *Session) enqueueLog(params []byte) {
 	h := s.opts.Handlers.Log
 	if h == nil {

@@ -45,11 +45,11 @@ const (
 	methodElicitationComplete = "notifications/elicitation/complete"
 )
 
-// message is a JSON-RPC request or notification, as it is sent.
+// message is a JSON-RPC request or notification to send.
 type message struct {
 	method string
 	params []byte // a JSON object without _meta; nil for none
-	id     int64  // of a request, new for each try; 0 for a notification
+	id     int64  // new for each try of a request; 0 for a notification
 
 	name     string // mirrored into Mcp-Name if hasName
 	hasName  bool
@@ -57,11 +57,11 @@ type message struct {
 
 	meta  []byte // the user's members of _meta, without braces
 	token int64  // the progress token; 0 for none
-	input []byte // the members of params that answer an input_required, without braces
+	input []byte // the members of params that hold the required input, without braces
 }
 
-// encode returns the message for one try on state. It does not encode the parameters again. Level
-// is the log level that a modern server is sent with each request, nil for none.
+// encode returns the message for one try on state. It does not encode the parameters again. level
+// is the log level to send to a modern server, nil for none.
 func (m *message) encode(state *sessionState, level *mcp.LoggingLevel) []byte {
 	b := make([]byte, 0, len(m.params)+len(m.input)+len(state.meta)+len(m.meta)+len(m.method)+160)
 	b = append(b, `{"jsonrpc":"2.0"`...)
@@ -109,7 +109,7 @@ func (m *message) appendParams(b []byte, state *sessionState, meta bool, level *
 	return append(b, "}}"...)
 }
 
-// appendComma separates the next member from the members that an object already has.
+// appendComma adds a comma unless the next member is the first of its object.
 func appendComma(b []byte) []byte {
 	if b[len(b)-1] == '{' {
 		return b

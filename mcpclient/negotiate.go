@@ -16,12 +16,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// negotiate finds out which era and revision the endpoint speaks and returns a session state for it
-// (2026-07-28, "Backward Compatibility"). It sends server/discover first, which a legacy server
-// cannot half execute, unless the hint or the cache says legacy.
+// negotiate finds out which era and revision the endpoint supports and returns a session state for
+// it (2026-07-28, "Backward Compatibility"). It sends server/discover first, unless hint or the
+// cache says that the server is legacy. A legacy server just refuses server/discover.
 //
-// What discover's failure says about the era is [verdict.GuessEra]. Where it proves nothing, one
-// initialize decides, and discover's failure is reported if that fails too.
+// Only a reply is evidence of the era. Network failures, timeouts, 401 and 403 prove nothing and
+// end the negotiation. After a 5xx that outlasts its retries, negotiate sends one initialize; if
+// that succeeds, the era is not remembered.
 func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error) {
 	if pinned := s.opts.ProtocolVersion; pinned != "" {
 		if eraOf(pinned) == EraModern {
@@ -32,7 +33,7 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 	if hint == EraUnknown {
 		hint = s.opts.EraCache.Lookup(s.endpoint)
 	}
-	var refusal error // of an initialize that was sent first
+	var refusal error // the refusal of an initialize that was sent first
 	if hint == EraLegacy {
 		next, err := s.propose(ctx, s.proposal(), 0)
 		if err == nil || !verdict.ProvesModern(err) {
@@ -60,7 +61,7 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 		tries = 1
 	}
 	if refusal != nil && version == legacyVersion {
-		return nil, refusal // it would be the same request again
+		return nil, refusal // another initialize would be the same request
 	}
 	next, initErr := s.propose(ctx, version, tries)
 	if initErr != nil {
@@ -105,7 +106,7 @@ var errNoCommonVersion = errors.New("no common protocol version")
 // onlyLegacyError is the error of discover if the server names only legacy revisions.
 type onlyLegacyError struct{ version string }
 
-func (e *onlyLegacyError) Error() string { return "the server speaks only legacy revisions" }
+func (e *onlyLegacyError) Error() string { return "the server supports only legacy revisions" }
 
 // discover gets a modern server's description of itself. A positive silence bounds the wait for its
 // answer, which is not repeated then.
@@ -126,10 +127,11 @@ func (s *Session) discover(ctx context.Context, version string, silence time.Dur
 		case s.opts.ProtocolVersion == "" && newestLegacy(supported) != "":
 			return nil, s.versionError(methodDiscover, &onlyLegacyError{newestLegacy(supported)})
 		}
-		return nil, s.versionError(methodDiscover, fmt.Errorf("%w: the server speaks %s", errNoCommonVersion, quoteAll(supported)))
+		return nil, s.versionError(methodDiscover, fmt.Errorf("%w: the server supports %s", errNoCommonVersion, quoteAll(supported)))
 	}
 	if len(result.SupportedVersions) == 0 {
-		// Some servers answer anything with an empty result: that is no evidence of the modern era.
+		// Some servers answer any request with an empty result, which is no evidence of the modern
+		// era.
 		return nil, &Error{Kind: KindProtocol, Method: methodDiscover, Stage: transport.Answered, Outcome: Answered, Tries: 1, harmless: true,
 			Err: &ProtocolError{Reason: "the result of server/discover names no version", Status: http.StatusOK}}
 	}
@@ -137,15 +139,15 @@ func (s *Session) discover(ctx context.Context, version string, silence time.Dur
 		if legacy := newestLegacy(result.SupportedVersions); legacy != "" && s.opts.ProtocolVersion == "" {
 			return nil, s.versionError(methodDiscover, &onlyLegacyError{legacy})
 		}
-		return nil, s.versionError(methodDiscover, fmt.Errorf("%w: the server speaks %s", errNoCommonVersion, quoteAll(result.SupportedVersions)))
+		return nil, s.versionError(methodDiscover, fmt.Errorf("%w: the server supports %s", errNoCommonVersion, quoteAll(result.SupportedVersions)))
 	}
 	state.capabilities, state.server = result.Capabilities.ServerCapabilities, result.server()
 	state.instructions = string(result.Instructions)
 	return state, nil
 }
 
-// discoverResult is the result of server/discover. ServerInfo is in _meta; servers of pre-releases
-// have it at the top.
+// discoverResult is the result of server/discover. The server info belongs in _meta; pre-release
+// servers send it at the top level.
 type discoverResult struct {
 	SupportedVersions []string     `json:"supportedVersions"`
 	Capabilities      lenientCaps  `json:"capabilities"`
@@ -173,7 +175,7 @@ func (r *discoverResult) server() mcp.Implementation {
 	return r.ServerInfo.Implementation
 }
 
-// refusedVersion reports whether err says that the server does not speak the revision of the
+// refusedVersion reports whether err says that the server does not support the revision of the
 // request, and returns the revisions that it names instead.
 func refusedVersion(err error) (supported []string, refused bool) {
 	return verdict.RefusedVersion(verdict.RPCError(err))
@@ -183,7 +185,7 @@ func (s *Session) versionError(method string, err error) error {
 	return &Error{Kind: KindVersion, Method: method, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err, harmless: true}
 }
 
-// modernMeta encodes the members that _meta of every modern request has.
+// modernMeta encodes the members that are in the _meta of every modern request.
 func (s *Session) modernMeta(version string) []byte {
 	member := func(key string, value any) string {
 		data, err := json.Marshal(value)
@@ -197,8 +199,8 @@ func (s *Session) modernMeta(version string) []byte {
 		member(mcp.MetaKeyClientCapabilities, s.opts.Handlers.capabilities(EraModern)))
 }
 
-// maxHandshake bounds the reply in which a server describes itself, in bytes. The description is
-// kept for as long as the session lives.
+// maxHandshake bounds the reply in which a server describes itself, in bytes. The session keeps the
+// description until it ends.
 const maxHandshake = 1 << 20
 
 // greeting is a request of the negotiation.
@@ -228,8 +230,8 @@ func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting
 	return nil
 }
 
-// handshakeRetry returns the retries of a request of the negotiation: Options.ConnectRetry while
-// Connect runs, else Options.Retry. Tries 0 means those of the policy.
+// handshakeRetry returns the retry policy for a request of the negotiation: Options.ConnectRetry
+// while Connect runs, Options.Retry later. tries replaces MaxTries unless it is 0.
 func (s *Session) handshakeRetry(tries int) Retry {
 	policy := s.opts.Retry
 	if s.now.Load() == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// onDiscover answers server/discover.
+// onDiscover answers server/discover with a function.
 func onDiscover(srv *mcptest.Server, answer func(w http.ResponseWriter, m *mcptest.Message)) {
 	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 		if m == nil || m.Method != "server/discover" {
@@ -32,8 +32,8 @@ func rpc(code int, rpcCode int64, data any) func(http.ResponseWriter, *mcptest.M
 	}
 }
 
-// nobody answers with a status and a JSON-RPC error without an ID.
-func nobody(code int, rpcCode int64) func(http.ResponseWriter, *mcptest.Message) {
+// noID answers with a status and a JSON-RPC error without an ID.
+func noID(code int, rpcCode int64) func(http.ResponseWriter, *mcptest.Message) {
 	return func(w http.ResponseWriter, _ *mcptest.Message) { mcptest.WriteError(w, code, nil, rpcCode, "no") }
 }
 
@@ -42,7 +42,7 @@ func evidence() []evidenceRow {
 	return []evidenceRow{
 		{"400 plain", status(400, "Bad Request"), 0},
 		{"400 empty", status(400, ""), 0},
-		{"400 -32000 without an id", nobody(400, -32000), 0},
+		{"400 -32000 without an id", noID(400, -32000), 0},
 		{"400 -32000", rpc(400, -32000, nil), 0},
 		{"400 -32600", rpc(400, -32600, nil), 0},
 		{"404 plain", status(404, "page not found"), 0},
@@ -58,7 +58,7 @@ func evidence() []evidenceRow {
 		}, 0},
 		{"202", status(202, ""), 0},
 		{"404 -32601", rpc(404, -32601, nil), 0},
-		{"404 -32601 without an id", nobody(404, -32601), 0},
+		{"404 -32601 without an id", noID(404, -32601), 0},
 		{"400 -32020 is modern", rpc(400, -32020, nil), mcpclient.KindServer},
 		{"400 -32021 is modern", rpc(400, -32021, nil), mcpclient.KindServer},
 		{"400 -32022 without a list is modern", rpc(400, -32022, nil), mcpclient.KindVersion},
@@ -77,8 +77,8 @@ type evidenceRow struct {
 	kind   mcpclient.Kind // 0: a legacy session
 }
 
-// The client sends initialize once to a legacy server, and never to a modern one or if nothing was
-// proved.
+// The client sends initialize once to a legacy server. It never sends it to a modern server, or if
+// nothing was proved.
 func TestEvidenceAboutTheEra(t *testing.T) {
 	for _, row := range evidence() {
 		t.Run(row.name, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestVersionRefusedThoughSupported(t *testing.T) {
 	})
 }
 
-// The request is retried once, not for ever.
+// The request is retried only once.
 func TestVersionRefusedForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, false})
@@ -135,7 +135,8 @@ func TestVersionRefusedForEver(t *testing.T) {
 	})
 }
 
-// A server that names only legacy versions is sent an initialize with the newest version in common.
+// If a server names only legacy versions, the client sends initialize with the newest common
+// version.
 func TestOnlyLegacyVersionsSupported(t *testing.T) {
 	supported := []string{"2024-11-05", "2025-03-26", "2025-06-18"}
 	for name, answer := range map[string]func(http.ResponseWriter, *mcptest.Message){
@@ -179,12 +180,12 @@ func TestOutageAllowsOneInitialize(t *testing.T) {
 		}
 		_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{})
 		require.Equal(t, mcpclient.KindHTTP, failure(t, err).Kind)
-		require.ErrorContains(t, err, "(server/discover)", "the outage itself is told")
+		require.ErrorContains(t, err, "(server/discover)", "the error is that of the outage")
 		require.Equal(t, 1, srv.Count("initialize"), "one try, no retries")
 	})
 }
 
-// A remembered era saves a round trip, and a wrong memory is corrected, in both directions.
+// A cached era saves a round trip. A wrong entry is corrected, in both directions.
 func TestEraCache(t *testing.T) {
 	cache := new(mcpclient.EraCache)
 	t.Run("legacy is remembered", func(t *testing.T) {
@@ -207,7 +208,7 @@ func TestEraCache(t *testing.T) {
 			require.Equal(t, mcpclient.EraModern, cache.Lookup(link.URL))
 		})
 	})
-	t.Run("and legacy again", func(t *testing.T) {
+	t.Run("the server became legacy again", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 			link := srv.InMemory(t)
 			s := connect(t, link, mcpclient.Options{EraCache: cache})
@@ -248,7 +249,7 @@ func TestPinnedVersion(t *testing.T) {
 			require.Zero(t, srv.Count("server/discover"))
 			srv.LoseSessions()
 			echoes(t, s)
-			require.Equal(t, "2025-06-18", s.ProtocolVersion(), "also after a recovery")
+			require.Equal(t, "2025-06-18", s.ProtocolVersion(), "even after a recovery")
 		})
 	})
 	t.Run("modern", func(t *testing.T) {
@@ -257,14 +258,14 @@ func TestPinnedVersion(t *testing.T) {
 			require.Equal(t, mcpclient.EraModern, s.Era())
 		})
 	})
-	t.Run("modern, of a legacy server", func(t *testing.T) {
+	t.Run("modern, from a legacy server", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 			_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{ProtocolVersion: "2026-07-28"})
 			require.Error(t, err)
 			require.Equal(t, []string{"server/discover"}, srv.Methods())
 		})
 	})
-	t.Run("legacy, of a server that wants another", func(t *testing.T) {
+	t.Run("legacy, from a server that chooses another", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 			srv.Negotiate = func(string) string { return "2025-03-26" }
 			_, err := tryConnect(t, srv.InMemory(t), mcpclient.Options{ProtocolVersion: "2025-11-25"})
@@ -273,8 +274,8 @@ func TestPinnedVersion(t *testing.T) {
 	})
 }
 
-// A server may negotiate an older revision. Before 2025-06-18 there was no version header, which
-// the server checks.
+// A server may negotiate an older revision. The version header exists since 2025-06-18, and the
+// server checks it.
 func TestNegotiatedDown(t *testing.T) {
 	for _, version := range []string{"2025-06-18", "2025-03-26", "2024-11-05"} {
 		t.Run(version, func(t *testing.T) {
@@ -297,7 +298,7 @@ func TestNegotiatedToTheUnknown(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				srv.Negotiate = func(string) string { return version }
-				// Rules that this test is not about decide what happens next.
+				// The steps after this are the subject of other tests.
 				srv.Intercept = func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 					if r.Method == http.MethodDelete {
 						srv.LoseSessions()
@@ -355,7 +356,7 @@ func TestImpossibleSessionID(t *testing.T) {
 	})
 }
 
-// A stateless legacy server sends no session ID: there is nothing to lose or to delete.
+// A stateless legacy server sends no session ID, so there is no session to lose or to delete.
 func TestStatelessLegacyServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Stateless = true
@@ -399,7 +400,7 @@ func TestVersionRefusedLater(t *testing.T) {
 }
 
 // A refused connection proves nothing about the era, and nothing was sent.
-func TestNobodyListens(t *testing.T) {
+func TestConnectToAClosedPort(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
 		link.Network.Refuse(true)

@@ -102,6 +102,6 @@ func TestRetriesAreLogged(t *testing.T) {
 			return true
 		})
 		echoes(t, s)
-		require.Contains(t, log.String(), `level=INFO msg="request is tried again" method=tools/call tries=1 pause=1m0s`)
+		require.Contains(t, log.String(), `level=INFO msg="retrying request" method=tools/call tries=1 pause=1m0s`)
 	})
 }

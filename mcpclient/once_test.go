@@ -21,16 +21,16 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// plain is a minimal MCP server for connections that net/http's server cannot be made to break as
-// needed. It counts the requests that arrived whole, which are those that it executed.
+// plain is a minimal MCP server for connections that must break in ways that net/http's server does
+// not support. It counts the complete requests, which are those that it executes.
 type plain struct {
 	mu       sync.Mutex
 	executed []mcptest.Message
-	failed   bool // the one request that is to fail has failed
+	failed   bool // the request that should fail has failed
 }
 
-// execute takes one request that arrived whole. It reports whether this is the one to fail, or how
-// to answer it; an empty body is a 202.
+// execute handles one complete request. It reports whether the request should fail, or how to
+// answer it; an empty answer means a 202.
 func (p *plain) execute(body []byte, fails string) (fail bool, answer []byte) {
 	var m mcptest.Message
 	if len(body) == 0 || json.Unmarshal(body, &m) != nil {
@@ -60,7 +60,7 @@ func (p *plain) execute(body []byte, fails string) (fail bool, answer []byte) {
 	return false, nil
 }
 
-// ids returns the id of each execution of a method.
+// ids returns the request ID of each execution of a method.
 func (p *plain) ids(method string) (ids []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,8 +88,8 @@ func listenAndServe(t *testing.T, ln net.Listener, serve func(c net.Conn)) {
 	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
 }
 
-// resetting serves HTTP/2 and resets the stream of one request with a code of RFC 9113, section 7,
-// after it has executed the request.
+// resetting serves HTTP/2. It executes one request and then resets its stream with an error code of
+// RFC 9113, section 7.
 func resetting(code uint32) func(t *testing.T, p *plain, method string) (url string) {
 	return func(t *testing.T, p *plain, method string) string {
 		t.Helper()
@@ -148,7 +148,8 @@ func (p *plain) serveHTTP2(c net.Conn, method string, code uint32) {
 	}
 }
 
-// dying serves HTTP/1 and closes a reused connection on one request that it has executed.
+// dying serves HTTP/1. It executes one request on a reused connection and then closes the
+// connection.
 func dying(t *testing.T, p *plain, method string) (url string) {
 	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -180,9 +181,9 @@ func dying(t *testing.T, p *plain, method string) (url string) {
 	return "http://" + ln.Addr().String() + "/mcp"
 }
 
-// A connection fails during a request that the server has executed. net/http alone would run it
-// again, up to seven times; so only the retry table repeats a list, and nothing repeats a tool
-// call.
+// A connection fails during a request that the server has executed. net/http alone would send it
+// again, up to seven times. Here only the retry table repeats a list request, and nothing repeats a
+// tool call.
 func TestNothingBelowRepeatsARequest(t *testing.T) {
 	for name, serve := range map[string]func(t *testing.T, p *plain, method string) (url string){
 		"HTTP2 PROTOCOL_ERROR": resetting(1),
@@ -197,7 +198,7 @@ func TestNothingBelowRepeatsARequest(t *testing.T) {
 					defer direct.Close()
 					s, err := mcpclient.Connect(t.Context(), serve(t, &p, method), &mcpclient.Options{
 						Transport: direct, ProtocolVersion: version,
-						Header: http.Header{"Idempotency-Key": {"one"}}, // net/http takes it as leave to repeat
+						Header: http.Header{"Idempotency-Key": {"one"}}, // which allows net/http to repeat the request
 					})
 					require.NoError(t, err)
 					defer func() { require.NoError(t, s.Close()) }()
@@ -215,9 +216,9 @@ func TestNothingBelowRepeatsARequest(t *testing.T) {
 					ids := p.ids(method)
 					require.Len(t, ids, executions)
 					slices.Sort(ids)
-					require.Len(t, slices.Compact(ids), executions, "a try of ours has an id of its own")
+					require.Len(t, slices.Compact(ids), executions, "each of our tries has a new ID")
 					_, err = s.CallTool(t.Context(), "charge", nil)
-					require.NoError(t, err, "the session works on")
+					require.NoError(t, err, "the session still works")
 				})
 			}
 		}

@@ -15,54 +15,55 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Options configures a session. Nil and the zero value are good defaults. [Connect] copies it; what
-// it points to must not change while the session lives. Options print, and marshal to JSON, without
-// header values.
+// Options configures a session. Nil and the zero value select the defaults. [Connect] copies the
+// Options; what they point to must not change before the session ends. Options print, and marshal
+// to JSON, without header values.
 type Options struct {
-	// Transport carries the session's requests. Sessions may share it; Close of a session does not
-	// close it. Nil means a [transport.NewDirect] of the session's own, closed with the session.
+	// Transport carries the session's requests. Sessions may share it, and Close of a session does
+	// not close it. Nil means that the session creates a [transport.NewDirect] and closes it.
 	Transport http.RoundTripper
-	// Auth authorizes the session's requests: a client of package oauth. It is not closed with the
-	// session. Nil means no authorization.
+	// Auth authorizes the session's requests. The Client of package oauth is an Authorizer. The
+	// session does not close it. Nil means no authorization.
 	Auth Authorizer
-	// ClientInfo is how the client introduces itself. An empty name means "hawser".
+	// ClientInfo identifies the client to the server. An empty name means "hawser".
 	ClientInfo mcp.Implementation
 	// Header is sent with every request to the endpoint, and nowhere else.
 	Header http.Header
-	// HeaderHook may add headers to each request to the endpoint. It runs on the goroutine and with
-	// the context of the call. If it returns an error, the call fails without being sent.
+	// HeaderHook may add headers to each request to the endpoint. It runs on the call's goroutine
+	// with the call's context. If it returns an error, the call fails without being sent.
 	HeaderHook func(ctx context.Context, header http.Header) error
 	// Handlers receive the server's notifications and answer its requests.
 	Handlers Handlers
-	// Logger receives what the session does on its own, such as recovery, reconnects and dropped
-	// tools. Nil discards it. No token, session ID or message is logged.
+	// Logger logs what the session does by itself, such as recovering, reconnecting and leaving out
+	// invalid tools. Nil disables logging. Tokens, session IDs and messages are never logged.
 	Logger *slog.Logger
-	// EraCache remembers between sessions which era an endpoint speaks. Nil means none: each
-	// Connect negotiates anew.
+	// EraCache remembers the era of each endpoint across sessions. Nil means none: every Connect
+	// negotiates from scratch.
 	EraCache *EraCache
-	// ProtocolVersion pins the revision, such as "2025-11-25". Empty negotiates.
+	// ProtocolVersion pins the protocol revision, such as "2025-11-25". If it is empty, the
+	// revision is negotiated.
 	ProtocolVersion string
 	// SessionLoss says what happens to a call when the server has lost the legacy session.
 	SessionLoss SessionLoss
-	// Timeouts bounds waiting. See [Timeouts].
+	// Timeouts bounds how long the session waits.
 	Timeouts Timeouts
-	// Retry bounds repetition. See [Retry].
+	// Retry bounds how often the session repeats a request.
 	Retry Retry
-	// ConnectRetry bounds the tries of each request that [Connect] sends. A zero field means that
-	// of Retry. The session negotiates with Retry when it recovers later.
+	// ConnectRetry replaces Retry for the requests that [Connect] sends. Zero fields mean those of
+	// Retry. A later recovery negotiates with Retry.
 	ConnectRetry Retry
-	// Limits bounds what the server may send. See [Limits].
+	// Limits bounds what the server may send.
 	Limits Limits
 	// NoCookies drops the cookies that the server sets. By default they are kept for the life of the
 	// session, since balancers pin sessions by cookie, and sent to the endpoint's own origin only:
 	// same scheme, host and port. At most 32 are kept, of 4 KiB each. A Cookie header in Header or
 	// of HeaderHook replaces them.
 	NoCookies bool
-	// AcceptGzip asks the server for compressed replies.
+	// AcceptGzip asks the server to compress its replies with gzip.
 	AcceptGzip bool
 	// TrustToolHints lets the session repeat a tool call whose answer was lost if the server lists
-	// the tool as read-only or idempotent. The hints are the server's claim: set this only for
-	// servers that you trust.
+	// the tool as read-only or idempotent. Such hints are only claims: set this only for servers
+	// that you trust.
 	TrustToolHints bool
 }
 
@@ -71,19 +72,19 @@ type Options struct {
 type SessionLoss uint8
 
 const (
-	// SessionLossReplay starts a new session and sends the call again, as often as its retries
-	// allow. It is the default.
+	// SessionLossReplay starts a new session and sends the call again, as often as the call's
+	// retries allow. It is the default.
 	SessionLossReplay SessionLoss = iota
-	// SessionLossFail starts a new session but fails the call with [KindSessionLost]. It is for
-	// servers that keep state in the session, which the caller must rebuild first.
+	// SessionLossFail starts a new session but fails the call with [KindSessionLost]. Use it for
+	// servers that keep state in the session, so that the caller can rebuild that state first.
 	SessionLossFail
 )
 
 // Timeouts bounds how long the session waits. Zero means the default, negative means no bound. The
 // caller's context applies as well.
 type Timeouts struct {
-	// Try bounds each try of connecting, of lists and of everything else that is safe to repeat.
-	// Default 30 s.
+	// Try bounds each try of connecting, of list requests and of all other requests that are safe
+	// to repeat. Default 30 s.
 	Try time.Duration
 	// Idle ends a tool call that has received no event with data, such as progress or a log
 	// message, for this long. Comments that only keep a connection open do not count. Default 5
@@ -98,14 +99,14 @@ type Timeouts struct {
 // Retry bounds how often the session repeats a request that is safe to repeat. Zero means the
 // default.
 type Retry struct {
-	// MaxTries is how many times a request is sent at most, the first time included. Default 4;
+	// MaxTries is how many times a request is sent at most, including the first time. Default 4;
 	// negative means once.
 	MaxTries int
 	// MaxElapsed is the time after which no further try starts. Time that the server asked to wait
 	// (Retry-After) does not count. Default 15 s; negative means no bound.
 	MaxElapsed time.Duration
-	// Initial is the wait before the second try. It grows fourfold with each try, up to 8 s, and
-	// varies by a fifth. Default 250 ms; negative means no wait.
+	// Initial is the pause before the second try. Each later pause is four times as long, up to 8
+	// s. Pauses vary by 20 %. Default 250 ms; negative means no pause.
 	Initial time.Duration
 }
 
@@ -118,13 +119,13 @@ type Limits struct {
 	Event int
 	// Depth is how deeply the JSON of a reply may nest. Default 512, which is also the maximum.
 	Depth int
-	// Pages is how many pages one walk over a list reads. Default 1,000.
+	// Pages is how many pages of a list are read at most. Default 1,000.
 	Pages int
-	// Items is how many items one walk over a list yields. Default 100,000. A single page never has
+	// Items is how many items of a list are read at most. Default 100,000. A single page never has
 	// more than 100,000.
 	Items int
-	// Notifications is how many notifications may wait for their handlers. They may hold 16 MiB in
-	// all. Default 1,024.
+	// Notifications is how many notifications may wait for their handlers. They may hold at most 16
+	// MiB. Default 1,024.
 	Notifications int
 	// InputRounds is how often a modern server may require input for one call. Default 16.
 	InputRounds int
@@ -147,7 +148,7 @@ const (
 
 const maxInt = int(^uint(0) >> 1)
 
-// orDefault resolves an option field: zero is the default, negative is none.
+// orDefault resolves an option: zero means def, and a negative value means none.
 func orDefault[T ~int | ~int64](value, def, none T) T {
 	switch {
 	case value < 0:
@@ -158,7 +159,7 @@ func orDefault[T ~int | ~int64](value, def, none T) T {
 	return value
 }
 
-// forever bounds durations, so that sums of them do not overflow.
+// forever bounds durations, so that their sums do not overflow.
 const forever = 100 * 365 * 24 * time.Hour
 
 // duration is orDefault for durations. A result of 0 means no bound.
@@ -166,7 +167,8 @@ func duration(value, def, none time.Duration) time.Duration {
 	return min(orDefault(value, def, none), forever)
 }
 
-// resolved returns o with every zero replaced by its default. In durations 0 now means no bound.
+// resolved returns a copy of o in which every zero is replaced by its default. In its durations, 0
+// means no bound.
 func (o *Options) resolved() (Options, error) {
 	var r Options
 	if o != nil {
@@ -196,17 +198,17 @@ func (o *Options) resolved() (Options, error) {
 		return r, errors.New("unknown SessionLoss")
 	}
 	if r.ProtocolVersion != "" && !known(r.ProtocolVersion) {
-		return r, fmt.Errorf("protocol version %q is not one of %v", r.ProtocolVersion, supportedVersions)
+		return r, fmt.Errorf("unknown protocol version %q: expected one of %v", r.ProtocolVersion, supportedVersions)
 	}
 	return r, nil
 }
 
-// or returns r with its zero fields taken from other.
+// or returns r with its zero fields replaced by those of other.
 func (r Retry) or(other Retry) Retry {
 	return Retry{cmp.Or(r.MaxTries, other.MaxTries), cmp.Or(r.MaxElapsed, other.MaxElapsed), cmp.Or(r.Initial, other.Initial)}
 }
 
-// resolved returns r with every zero replaced by the default.
+// resolved returns r with every zero replaced by its default.
 func (r Retry) resolved() Retry {
 	return Retry{
 		MaxTries:   orDefault(r.MaxTries, DefaultMaxTries, 1),
@@ -215,7 +217,8 @@ func (r Retry) resolved() Retry {
 	}
 }
 
-// open returns the session's Conn, and a function that closes what the session owns of it.
+// open returns the session's Conn, and a function that closes the Conn and a transport that the
+// session created.
 func (o *Options) open(endpoint string) (*streamablehttp.Conn, func() error, error) {
 	rt, closeTransport := o.Transport, func() error { return nil }
 	if rt == nil {

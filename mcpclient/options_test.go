@@ -16,7 +16,7 @@ import (
 )
 
 // Invalid options are refused before anything is sent.
-func TestConnectRefusesWhatCannotWork(t *testing.T) {
+func TestConnectRefusesInvalidOptions(t *testing.T) {
 	refuse := roundTripper(func(*http.Request) (*http.Response, error) {
 		panic("nothing may be sent")
 	})
@@ -53,7 +53,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // Invalid input fails the call without sending it.
-func TestCallsRefuseWhatCannotWork(t *testing.T) {
+func TestCallsRefuseInvalidInput(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		synctest.Wait()
@@ -91,7 +91,7 @@ func TestCallsRefuseWhatCannotWork(t *testing.T) {
 	})
 }
 
-// Nil is the empty object in all its forms.
+// Every kind of nil stands for the empty object.
 func TestNilArguments(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -106,8 +106,8 @@ func TestNilArguments(t *testing.T) {
 	})
 }
 
-// Headers of the options and of the hook are sent with each request to the endpoint. An error of
-// the hook fails its call without sending it.
+// Headers from the options and from the hook are sent with each request to the endpoint. If the
+// hook fails, its call fails without being sent.
 func TestHeadersOfOptionsAndHook(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		type key struct{}
@@ -119,7 +119,7 @@ func TestHeadersOfOptionsAndHook(t *testing.T) {
 			if broken {
 				return noTicket
 			}
-			require.Empty(t, h, "the hook sees nothing of the request")
+			require.Empty(t, h, "the hook gets an empty header")
 			if v, ok := ctx.Value(key{}).(string); ok {
 				h.Set("X-Ticket", v)
 			}
@@ -143,8 +143,8 @@ func TestHeadersOfOptionsAndHook(t *testing.T) {
 	})
 }
 
-// Nothing that the caller passed in is written to, and changing it later has no effect.
-func TestInputIsLeftAlone(t *testing.T) {
+// Values that the caller passed in are not modified, and changing them later has no effect.
+func TestInputIsNotChanged(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
 		opts := mcpclient.Options{Transport: link.Transport, Header: http.Header{"X-A": {"1"}}}
@@ -179,7 +179,7 @@ func TestInputIsLeftAlone(t *testing.T) {
 	})
 }
 
-// Decorators of the seam may write into the headers of a request: no other request sees that.
+// A decorator of the transport may modify the headers of a request; no other request is affected.
 func TestDecoratorsMayWriteHeaders(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

@@ -10,12 +10,13 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// list is one of the server's lists: how to request and decode it.
+// list describes one of the server's lists: how to request and decode it.
 type list[T any] struct {
 	method string
 	items  wire.List[T]
 	key    func(item *T) string // what identifies an item in the list
-	// learn remembers items and returns those that may be used; nil keeps all.
+	// learn remembers the items of a page and returns the usable ones. Nil means that all are
+	// usable.
 	learn func(s *Session, items []T, modern bool) []T
 }
 
@@ -50,7 +51,7 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 		page.NextCursor = nil // many legacy servers end a list so
 	}
 	for _, item := range page.Invalid {
-		s.log.Warn("left out a list item that cannot be read", "method", l.method, "error", item.Err)
+		s.log.Warn("left out a list item that cannot be decoded", "method", l.method, "error", item.Err)
 	}
 	if l.learn != nil {
 		page.Items = l.learn(s, page.Items, c.state.modern())
@@ -59,15 +60,15 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 }
 
 // pages yields the pages of the list. It ends with an error if a page fails, if the server repeats
-// a cursor (the walk would never end), and at the limits of pages and items. Each range over it
+// a cursor (the list would never end), or at the limits of pages and items. Each range over it
 // starts at the first page.
 //
 // If the server refuses a cursor, the walk starts again at the first page, once (2026-07-28,
-// "Pagination"). It calls anew then; if anew is nil, it leaves out the items that it has yielded.
+// "Pagination"). It calls restart then; if restart is nil, it leaves out the items that it has yielded.
 //
 // A modern server may give the cursor "", but some mean the end by it. So it is used once: what
 // comes again, or again leads to "", is the end.
-func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption, anew func()) iter.Seq2[*Page[T], error] {
+func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption, restart func()) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
 		limits := &s.opts.Limits
 		w := listWalk[T]{list: l}
@@ -77,8 +78,8 @@ func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption, anew
 			if err != nil && w.cursor != nil && !restarted && refusesCursor(err) {
 				s.log.Info("a list is read again from its first page", "method", l.method, "error", brief(err))
 				restarted = true
-				if w = (listWalk[T]{list: l, keys: w.keys, known: true}); anew != nil {
-					anew()
+				if w = (listWalk[T]{list: l, keys: w.keys, known: true}); restart != nil {
+					restart()
 					w, items = listWalk[T]{list: l}, 0
 				}
 				continue
@@ -114,7 +115,7 @@ func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption, anew
 	}
 }
 
-// walk yields the items of all pages; see pages.
+// walk yields the items of all pages. Its errors are those of pages.
 func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range l.pages(ctx, s, opts, nil) {
@@ -132,8 +133,8 @@ func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.
 	}
 }
 
-// all returns the items and the invalid items of all pages; see pages. There may be as many invalid
-// items as Limits.Items.
+// all returns the items and the invalid items of all pages. Its errors are those of pages. There
+// may be as many invalid items as Limits.Items.
 func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items []T, invalid []InvalidItem, err error) {
 	for page, err := range l.pages(ctx, s, opts, func() { items, invalid = nil, nil }) {
 		if err != nil {
@@ -147,12 +148,12 @@ func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items
 	return items, invalid, nil
 }
 
-// tooMany returns the error for a list over a limit.
+// tooMany returns the error for a list that exceeds a limit.
 func (l *list[T]) tooMany(what string, limit int) error {
 	return l.failed(KindLimit, &streamablehttp.LimitError{What: what, Limit: int64(limit)})
 }
 
-// failed returns the error for a list whose pages were all answered.
+// failed returns the error for a list all of whose requested pages arrived.
 func (l *list[T]) failed(kind Kind, err error) error {
 	return &Error{Kind: kind, Method: l.method, Stage: verdict.StageOf(err), Outcome: Answered, Tries: 1, Err: err, harmless: true}
 }

@@ -10,16 +10,16 @@ import (
 // maxHandlers is how many server requests are handled at once.
 const maxHandlers = 16
 
-// slots bounds what is done at the same time for the server.
+// slots bounds how many handlers, or how many POSTs, run at once.
 type slots chan struct{}
 
 func newSlots() slots { return make(slots, maxHandlers) }
 
 type slotsKey struct{}
 
-// slotsFor returns the slots for server requests that come with a call. A call that a handler makes
-// has slots of its own: with those of the session, sixteen handlers whose calls lead to further
-// requests would wait for each other.
+// slotsFor returns the slots for server requests that come with a call. Each call that a handler
+// makes has separate slots. Otherwise sixteen handlers whose calls lead to further requests would
+// wait for each other.
 func (s *Session) slotsFor(ctx context.Context) slots {
 	if own, ok := ctx.Value(slotsKey{}).(slots); ok {
 		return own
@@ -41,25 +41,26 @@ func (sl slots) take(ctx, root context.Context) error {
 
 func (sl slots) give() { <-sl }
 
-// handlerContext returns the context of a handler: with the values and the end of the stream or
-// call that the request came with. cancel ends it if the server cancels the request.
+// handlerContext returns the context of a handler. It has the values of the stream or call that the
+// request came with, and ends with it. cancel ends it when the server cancels the request.
 func handlerContext(parent context.Context) (context.Context, context.CancelCauseFunc) {
 	return context.WithCancelCause(context.WithValue(parent, slotsKey{}, newSlots()))
 }
 
-// pendingRequests are the requests of a legacy server that wait for their responses.
+// pendingRequests are the requests of a legacy server that have not been answered yet.
 type pendingRequests struct {
 	mu      sync.Mutex
 	waiting map[requestKey]context.CancelCauseFunc // guarded by mu
 }
 
-// requestKey is the ID of a server request, as written, in its session.
+// requestKey is the ID of a server request, as received, and the session generation that it belongs
+// to.
 type requestKey struct {
 	generation uint64
 	id         string
 }
 
-// add notes a request. It returns false if the request is there already: then it came twice.
+// add notes a request. It returns false if a request with this ID is already pending.
 func (q *pendingRequests) add(key requestKey, cancel context.CancelCauseFunc) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -79,8 +80,8 @@ func (q *pendingRequests) remove(key requestKey) {
 	delete(q.waiting, key)
 }
 
-// cancelRequest ends the handler of the request that a notifications/cancelled of the server names
-// (2025-11-25, "Cancellation").
+// cancelRequest ends the handler of the request that a notifications/cancelled from the server
+// names (2025-11-25, "Cancellation").
 func (s *Session) cancelRequest(state *sessionState, params []byte) {
 	id := cancelledID(params)
 	if id == nil {
@@ -94,7 +95,7 @@ func (s *Session) cancelRequest(state *sessionState, params []byte) {
 	}
 }
 
-// cancelledID returns the request ID of a notifications/cancelled, as written; nil if there is
+// cancelledID returns the request ID of a notifications/cancelled as received, nil if there is
 // none.
 func cancelledID(params []byte) (id []byte) {
 	cur := jsonrpc.NewCursor(params, 0)

@@ -6,7 +6,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// printed is embedded in types with locks that hold secrets.
+// printed is embedded in types that hold secrets and locks.
 type printed = redact.Printed
 
 // Format prints the options without header values and other secrets, whatever the verb.

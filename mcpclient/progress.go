@@ -9,18 +9,18 @@ import (
 
 // Progress is one progress notification of a call.
 type Progress struct {
-	// Progress is how far the work is, in units of the server's choice. It
-	// should grow; a server may not keep to that.
+	// Progress is the amount of work done so far, in a unit that the server chooses. It should
+	// grow, but a server may not comply.
 	Progress float64
-	// Total is the value at the end, when HasTotal.
+	// Total is the value of Progress at the end, if HasTotal is set.
 	Total    float64
 	HasTotal bool
-	// Message says what is being done, "" if the server did not.
+	// Message describes the current work, "" if the server sent none.
 	Message string
 }
 
-// progressCalls are the calls that wait for progress, by token: a legacy server
-// may send it on the standing stream instead of the call's own.
+// progressCalls are the calls that wait for progress, by token. A legacy server may send progress
+// on the shared stream instead of the call's own stream.
 type progressCalls struct {
 	mu    sync.Mutex
 	calls map[int64]*call // guarded by mu
@@ -37,7 +37,7 @@ func (p *progressCalls) add(c *call) {
 	p.calls[c.msg.token] = c
 }
 
-// renew gives a call that is made again, as another request, a token of its own.
+// renew gives a call a new token, because the call is sent again as another request.
 func (p *progressCalls) renew(c *call) {
 	if c.progress == nil {
 		return
@@ -49,8 +49,8 @@ func (p *progressCalls) renew(c *call) {
 	p.calls[c.msg.token] = c
 }
 
-// remove ends the telling. A callback that still runs on the standing stream's
-// goroutine is waited for, unless the call's context has ended.
+// remove ends the delivery of progress to a call. It waits for a callback that is still running on
+// the shared stream's goroutine, unless the call's context has ended.
 func (p *progressCalls) remove(c *call) {
 	p.mu.Lock()
 	delete(p.calls, c.msg.token)
@@ -69,29 +69,29 @@ func (p *progressCalls) find(token int64) *call {
 	return p.calls[token]
 }
 
-// routeProgress hands progress that came on the standing stream to its call. It shows that the server
-// works on the call, whatever the reply says. A callback that is busy is not waited for: others depend on that stream.
+// routeProgress passes progress from the shared stream to its call. The progress proves that the
+// server is working on the call, whatever the reply says. It is dropped if the call's callback is
+// still running, because the stream serves other calls as well.
 func (s *Session) routeProgress(params []byte) {
 	token, p, ok := decodeProgress(params)
 	c := s.waiting.find(token)
 	if c == nil {
 		return
 	}
-	c.began.Store(true) // even if the rest is damaged
+	c.began.Store(true) // even if the rest is invalid
 	if !ok {
 		return
 	}
 	c.Event()
 	select {
 	case c.callbackSlot <- struct{}{}:
-		c.tell(p)
+		c.runCallback(p)
 	default:
 	}
 }
 
-// deliverProgress hands progress that came on the call's own stream to its
-// callback. One that carries another token, or does not decode, is passed over:
-// it must not cost the call its answer.
+// deliverProgress passes progress from the call's own stream to the callback. It ignores progress
+// that has another token or does not decode, so that the call still gets its answer.
 func (c *call) deliverProgress(params []byte) {
 	token, p, ok := decodeProgress(params)
 	if !ok || token != c.msg.token {
@@ -99,30 +99,30 @@ func (c *call) deliverProgress(params []byte) {
 	}
 	select {
 	case c.callbackSlot <- struct{}{}:
-		c.tell(p)
+		c.runCallback(p)
 	case <-c.exchange.Done():
 	}
 }
 
-// tell runs the callback, whose turn the caller has taken. No callback begins after
-// the call returned.
-func (c *call) tell(p Progress) {
+// runCallback runs the callback; the caller holds the callback slot. No callback starts after the
+// call has returned.
+func (c *call) runCallback(p Progress) {
 	defer func() { <-c.callbackSlot }()
 	if !c.closed.Load() {
 		c.progress(c.ctx, p)
 	}
 }
 
-// decodeProgress reads the parameters of a progress notification with a token of ours, 0 if there is
-// none. A damaged member costs the notification, but not its token.
+// decodeProgress decodes the parameters of a progress notification. It returns token 0 if they have
+// no token of this client. If another member is invalid, it returns the token and ok is false.
 func decodeProgress(params []byte) (token int64, p Progress, ok bool) {
 	cur := jsonrpc.NewCursor(params, 0)
-	damaged := false
+	invalid := false
 	number := func() float64 {
 		if cur.Kind() == jsonrpc.Number {
 			return cur.Float64()
 		}
-		damaged = true
+		invalid = true
 		cur.Skip()
 		return 0
 	}
@@ -143,18 +143,18 @@ func decodeProgress(params []byte) (token int64, p Progress, ok bool) {
 			case cur.Kind() == jsonrpc.String:
 				p.Message = cur.String()
 			default:
-				damaged = true
+				invalid = true
 				cur.Skip()
 			}
 		default:
 			cur.Skip()
 		}
 	}
-	return token, p, !damaged && cur.Err() == nil
+	return token, p, !invalid && cur.Err() == nil
 }
 
-// progressToken reads a token of ours: a number, or its digits as a string, which is how some servers
-// return it.
+// progressToken decodes a token of this client: a number, or its digits as a string, which some
+// servers send.
 func progressToken(raw []byte) int64 {
 	if n := len(raw); n > 2 && raw[0] == '"' {
 		raw = raw[1 : n-1]

@@ -9,7 +9,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// Prompts yields the server's prompts like [Session.Tools] yields tools.
+// Prompts yields the server's prompts. It works like [Session.Tools].
 func (s *Session) Prompts(ctx context.Context, opts ...CallOption) iter.Seq2[Prompt, error] {
 	return promptList.walk(ctx, s, opts)
 }
@@ -19,8 +19,8 @@ func (s *Session) ListPrompts(ctx context.Context, cursor *string, opts ...CallO
 	return promptList.page(ctx, s, cursor, opts)
 }
 
-// GetPrompt returns a prompt with its arguments filled in. A nil map is no arguments. It is not
-// changed.
+// GetPrompt returns a prompt with its arguments filled in. A nil map means no arguments. GetPrompt
+// does not change args.
 func (s *Session) GetPrompt(ctx context.Context, name string, args map[string]string, opts ...CallOption) (*GetPromptResult, error) {
 	result := new(GetPromptResult)
 	c := s.newQuery(ctx, message{method: methodGetPrompt, name: name, hasName: true}, nil, opts)
@@ -38,7 +38,7 @@ func (s *Session) GetPrompt(ctx context.Context, name string, args map[string]st
 // CompleteResult holds the values that the server proposes for an argument, at most 100.
 type CompleteResult struct {
 	mcp.CompleteResult
-	// HasTotal says that the server sent the total number of values.
+	// HasTotal says whether the server sent the total number of values.
 	HasTotal bool
 }
 
@@ -52,9 +52,10 @@ func TemplateRef(uriTemplate string) mcp.ResourceReference {
 	return mcp.ResourceReference{Type: wire.RefResource, URI: uriTemplate}
 }
 
-// Complete returns proposals for an argument of a prompt or resource template while a user types it
-// (2026-07-28, "Completion"). params.Ref is the result of [PromptRef] or [TemplateRef]. Values that
-// were chosen before go into params.Context, which is not sent to servers before 2025-06-18.
+// Complete returns proposed values for an argument of a prompt or resource template, for example
+// while a user types it (2026-07-28, "Completion"). Set params.Ref to the result of [PromptRef] or
+// [TemplateRef]. Put values that are already chosen into params.Context, which is not sent to
+// servers before 2025-06-18.
 func (s *Session) Complete(ctx context.Context, params mcp.CompleteParams, opts ...CallOption) (*CompleteResult, error) {
 	result := new(CompleteResult)
 	c := s.newQuery(ctx, message{method: methodComplete}, result.decoder(), opts)

@@ -7,48 +7,48 @@ import (
 	"github.com/hawser-mcp/hawser/internal/verdict"
 )
 
-// errSessionAlive says that the session was not lost after all.
+// errSessionAlive says that the session was not lost.
 var errSessionAlive = errors.New("the session is alive")
 
-// recovery is one recovery of the session: it replaces a session that the server lost, once, however
-// many calls noticed. It runs on a goroutine of the session, and each call waits on its own context.
+// recovery replaces a session that the server lost, once for all calls that noticed the loss. It
+// runs on a goroutine of the session, and each call waits on its own context.
 type recovery struct {
-	generation uint64 // to replace
+	generation uint64 // the generation to replace
 	why        reason
-	pinged     bool // a ping was refused, and not because the server has no ping: the session is gone
+	pinged     bool // a refused ping proved that the session is gone
 }
 
 // reason says why a recovery was requested, in ascending order of certainty.
 type reason uint8
 
 const (
-	sessionDoubted reason = iota // it may be gone: ping first
-	accessDoubted                // the same, and a ping refused for its credentials confirms it
-	versionDoubted               // the server may have been upgraded: send discover first
-	versionRefused               // the server no longer speaks the negotiated revision
-	sessionGone                  // the server said so
+	sessionSuspected reason = iota // it may be gone: ping first
+	accessSuspected                // the same, but a ping refused for its credentials also confirms it
+	versionSuspected               // the server may have been upgraded: send discover first
+	versionRefused                 // the server no longer supports the negotiated revision
+	sessionGone                    // the server said so
 )
 
 func (s *Session) recoverWhy(v verdict.Verdict) reason {
 	switch {
 	case v.Step == verdict.StepProbe && v.Confirms && s.pings.useless():
-		return sessionGone // the server names the session, and does not support pings
+		return sessionGone // the server names the session and does not support ping
 	case v.Step == verdict.StepProbe && (v.Confirms || v.Kind == verdict.KindAuthRequired):
-		return accessDoubted
+		return accessSuspected
 	case v.Step == verdict.StepProbe:
-		return sessionDoubted
+		return sessionSuspected
 	case v.Step == verdict.StepVersion && v.Kind == verdict.KindVersion:
 		return versionRefused
 	case v.Step == verdict.StepVersion:
-		return versionDoubted
+		return versionSuspected
 	}
 	return sessionGone
 }
 
-// recover replaces the generation that a call was refused on, or joins the recovery that does. If the
-// generation has been replaced already, the call just needs to be sent again. A recovery that fails
-// leaves the old generation in place, and the next call tries again. pinged says that a ping showed
-// that the session of the generation is gone.
+// recover replaces the generation on which a call was refused, or joins a recovery that does so. If
+// the generation has already been replaced, the call only needs to be sent again. If the recovery
+// fails, the old generation stays in place, and the next call tries again. pinged says that a ping
+// proved that the session of the generation is gone.
 func (s *Session) recover(ctx context.Context, generation uint64, why reason) (pinged bool, err error) {
 	for s.isCurrent(generation) {
 		call, _ := s.recovery.Join(s.owned.Go, func() (r recovery, err error) {
@@ -70,10 +70,10 @@ func (s *Session) recover(ctx context.Context, generation uint64, why reason) (p
 	return false, nil
 }
 
-// isCurrent reports whether a generation has not been replaced.
+// isCurrent reports whether a generation is the current one.
 func (s *Session) isCurrent(generation uint64) bool { return s.now.Load().generation == generation }
 
-// runRecovery does one recovery, unless the generation has been replaced meanwhile.
+// runRecovery runs one recovery, unless the generation has already been replaced.
 func (s *Session) runRecovery(r *recovery) error {
 	if !s.isCurrent(r.generation) {
 		return nil
@@ -92,8 +92,8 @@ func (s *Session) runRecovery(r *recovery) error {
 	return err
 }
 
-// replaceSession finds out whether the old session is alive, if that is in doubt, negotiates, and
-// restores the log level.
+// replaceSession checks whether the old session is alive if that is uncertain, negotiates a new
+// session and restores the log level.
 func (s *Session) replaceSession(r *recovery) (*sessionState, error) {
 	old := s.now.Load()
 	next, err := s.successor(r, old)
@@ -104,12 +104,13 @@ func (s *Session) replaceSession(r *recovery) (*sessionState, error) {
 	return next, nil
 }
 
-// successor negotiates the state that replaces old, unless the old session is alive.
+// successor negotiates the state that replaces old. It returns errSessionAlive if the old session
+// is alive.
 func (s *Session) successor(r *recovery, old *sessionState) (*sessionState, error) {
 	switch r.why {
 	case versionRefused:
 		return s.negotiate(s.root, EraUnknown)
-	case versionDoubted:
+	case versionSuspected:
 		next, err := s.discover(quietly(s.root), modernVersion, 0)
 		if err != nil {
 			return nil, errSessionAlive
@@ -117,11 +118,11 @@ func (s *Session) successor(r *recovery, old *sessionState) (*sessionState, erro
 		return next, nil
 	case sessionGone:
 		return s.negotiate(s.root, old.era)
-	case sessionDoubted, accessDoubted:
+	case sessionSuspected, accessSuspected:
 	}
 	found := s.examine(s.root, old)
 	switch {
-	case found == pingAnswered, found == pingDenied && r.why == sessionDoubted:
+	case found == pingAnswered, found == pingDenied && r.why == sessionSuspected:
 		return nil, errSessionAlive
 	case found == pingDenied:
 		return s.readmitted(old)
@@ -131,15 +132,14 @@ func (s *Session) successor(r *recovery, old *sessionState) (*sessionState, erro
 		return nil, err
 	}
 	r.pinged = s.proves(next)
-	if !r.pinged && r.why == sessionDoubted {
+	if !r.pinged && r.why == sessionSuspected {
 		return nil, s.keepOld(next)
 	}
 	return next, nil
 }
 
-// readmitted begins a session to find out whether the server refused the old session or the
-// credentials. Without a session, only the credentials can be refused, and a new session cannot be
-// lost.
+// readmitted starts a new session to find out whether the server refused the old session or the
+// credentials. It keeps the old session if the server also refuses the credentials in the new one.
 func (s *Session) readmitted(old *sessionState) (*sessionState, error) {
 	next, err := s.initialize(quietly(s.root), old.version, 1)
 	switch kind := KindOf(err); {
@@ -153,7 +153,7 @@ func (s *Session) readmitted(old *sessionState) (*sessionState, error) {
 	return next, nil
 }
 
-// keepOld deletes a session that was begun only to find something out.
+// keepOld deletes a session that was only started to check something.
 func (s *Session) keepOld(next *sessionState) error {
 	if next.inSession() {
 		s.deleteSession(s.root, next)
@@ -161,9 +161,9 @@ func (s *Session) keepOld(next *sessionState) error {
 	return errSessionAlive
 }
 
-// SessionRestored says that the server lost the session, or no longer accepts its revision, and
-// that a new session replaced it. The server's state of the old session is gone. The log level and
-// the shared stream were restored.
+// SessionRestored reports that the server lost the session, or no longer accepts its revision, and
+// that a new session replaced it. State that the server kept in the old session is gone. The log
+// level and the shared stream were restored.
 type SessionRestored struct {
 	// Era and ProtocolVersion are those of the new session.
 	Era             Era

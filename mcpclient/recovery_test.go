@@ -17,9 +17,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A server restarts under a hundred calls. Half of its refusals come before
-// the recovery, half only when it is over; one caller loses patience. There is one new
-// session, and everybody else gets a result.
+// A server restarts during a hundred calls. Half of its refusals arrive before the recovery, half
+// only after it, and one caller gives up. There is one new session, and all other calls get a
+// result.
 func TestHundredCallsOneRecovery(t *testing.T) {
 	for _, sse := range []bool{false, true} {
 		t.Run(mode{mcptest.Legacy, sse}.String(), func(t *testing.T) {
@@ -42,7 +42,7 @@ func hundredCalls(t *testing.T, srv *mcptest.Server) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	impatient := begin(ctx, s, "echo")
-	synctest.Wait() // it was refused and waits for the recovery
+	synctest.Wait() // the call was refused and waits for the recovery
 	require.Equal(t, mcpclient.StateRecovering, s.State())
 	waiting := make([]<-chan outcome, 99)
 	for i := range waiting {
@@ -56,12 +56,12 @@ func hundredCalls(t *testing.T, srv *mcptest.Server) {
 	e := failure(t, got.err)
 	require.Equal(t, mcpclient.KindCanceled, e.Kind)
 	require.ErrorIs(t, got.err, context.Canceled)
-	require.Equal(t, mcpclient.NotRun, e.Outcome, "the server refused it: it cannot have run")
+	require.Equal(t, mcpclient.NotRun, e.Outcome, "the server refused the call, so it cannot have run")
 	require.Zero(t, got.at)
 
 	greeting.Release()
 	synctest.Wait()
-	require.Equal(t, mcpclient.StateReady, s.State(), "the waiter that gave up did not take the recovery with it")
+	require.Equal(t, mcpclient.StateReady, s.State(), "the caller that gave up did not end the recovery")
 	late.Release()
 	for _, call := range waiting {
 		got := <-call
@@ -72,12 +72,13 @@ func hundredCalls(t *testing.T, srv *mcptest.Server) {
 	require.Equal(t, 1, srv.Count("initialize"))
 	require.Equal(t, 1, srv.Count("notifications/initialized"))
 	require.Zero(t, srv.Count("server/discover"), "the era is known")
-	require.Zero(t, srv.Count("notifications/cancelled"), "nothing runs that could be cancelled")
+	require.Zero(t, srv.Count("notifications/cancelled"), "no call is running that could be cancelled")
 	now, ever := srv.Sessions()
 	require.Equal(t, []int{1, 2}, []int{now, ever})
 }
 
-// forgetful has a server lose its sessions at each of the next losses calls of a tool, before it looks at the call.
+// forgetful makes a server lose its sessions at each of the next losses calls of a tool, before it
+// handles the call.
 func forgetful(srv *mcptest.Server, style mcptest.RefuseStyle, losses int32) {
 	var lost atomic.Int32
 	srv.Refuse = style
@@ -89,8 +90,8 @@ func forgetful(srv *mcptest.Server, style mcptest.RefuseStyle, losses int32) {
 	})
 }
 
-// A server that restarts several times within one call has refused it as often: it did not run, and
-// the call goes on until it is answered.
+// A server that restarts several times during one call has refused it each time, so the call did
+// not run. The client sends it again until it is answered.
 func TestSessionsLostAgainAndAgain(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
@@ -103,7 +104,8 @@ func TestSessionsLostAgainAndAgain(t *testing.T) {
 				require.Equal(t, 1, srv.Executions("echo"))
 				require.Equal(t, 4, srv.Count("tools/call"))
 				require.Equal(t, 3, srv.Count("initialize"))
-				// The first recovery comes at once, the others after 250 ms and 1 s, each ± a fifth.
+				// The first recovery starts at once, the others after 250 ms and 1 s, each ± a
+				// fifth.
 				require.GreaterOrEqual(t, time.Since(start), 1000*time.Millisecond)
 				require.LessOrEqual(t, time.Since(start), 1500*time.Millisecond)
 			})
@@ -111,8 +113,8 @@ func TestSessionsLostAgainAndAgain(t *testing.T) {
 	}
 }
 
-// A server that forgets its sessions at once must not send a call round in circles: the tries end it, or
-// the caller's deadline.
+// If a server loses each new session at once, the call ends when its tries are used up, or at the
+// caller's deadline.
 func TestEndlessLossesEnd(t *testing.T) {
 	for name, row := range map[string]struct {
 		within time.Duration
@@ -147,7 +149,7 @@ func TestEndlessLossesEnd(t *testing.T) {
 	}
 }
 
-// A recovery that fails fails the calls that waited for it, and no others.
+// A failed recovery fails only the calls that waited for it.
 func TestFailedRecoveryIsTriedAgainByTheNextCall(t *testing.T) {
 	for code, kind := range map[int]mcpclient.Kind{
 		http.StatusTeapot: mcpclient.KindSessionLost, http.StatusForbidden: mcpclient.KindForbidden, http.StatusUnauthorized: mcpclient.KindAuthRequired,
@@ -179,9 +181,9 @@ func failedRecovery(t *testing.T, srv *mcptest.Server, code int, kind mcpclient.
 		require.ErrorIs(t, err, mcpclient.ErrSessionLost)
 		require.Equal(t, mcpclient.NotRun, e.Outcome)
 		var status *mcpclient.HTTPError
-		require.ErrorAs(t, err, &status, "what stood in the way of the recovery is told")
+		require.ErrorAs(t, err, &status, "the error wraps the cause of the failed recovery")
 		require.Equal(t, code, status.Status)
-		require.Equal(t, 1, srv.Count("initialize"), "each call tries once")
+		require.Equal(t, 1, srv.Count("initialize"), "each call tries one recovery")
 	}
 	broken.Store(false)
 	srv.Reset()
@@ -189,7 +191,8 @@ func failedRecovery(t *testing.T, srv *mcptest.Server, code int, kind mcpclient.
 	require.Equal(t, 1, srv.Count("initialize"))
 }
 
-// A recovery whose initialize is refused asks the other era's way once, but does not greet again.
+// If the initialize of a recovery is refused, the client sends discover once, but does not repeat
+// initialize.
 func TestRefusedInitializeIsNotRepeated(t *testing.T) {
 	for _, code := range []int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
@@ -198,8 +201,8 @@ func TestRefusedInitializeIsNotRepeated(t *testing.T) {
 	}
 }
 
-// The recovery itself runs into its timeout. The call was refused before: it did not run.
-func TestRecoveryThatHangsLeavesNoDoubtAboutTheCall(t *testing.T) {
+// The recovery itself times out. The call was refused before that, so it did not run.
+func TestHangingRecoveryDoesNotChangeTheOutcome(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var hangs atomic.Bool
 		srv.Intercept = func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
@@ -224,8 +227,8 @@ func TestRecoveryThatHangsLeavesNoDoubtAboutTheCall(t *testing.T) {
 	})
 }
 
-// The tool ran, its stream was cut, and the session is gone when the rest of
-// the stream is asked for: whether it came to its end cannot be known.
+// The tool ran, its stream broke, and the session is lost when the client resumes the stream.
+// Whether the tool finished cannot be known.
 func TestLossOnTheResumingGetIsNotReplayed(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "charge", func(_ context.Context, c *mcptest.Call) (res jsonRaw, err error) {
@@ -235,7 +238,7 @@ func TestLossOnTheResumingGetIsNotReplayed(t *testing.T) {
 			c.Cut(true)
 			return mcptest.Text("charged"), nil
 		})
-		// The answer must not make it into the stream before the cut.
+		// The answer must not enter the stream before the cut.
 		srv.HoldStreams = true
 		charge := srv.Tools[1].Run
 		release := make(chan struct{})
@@ -259,8 +262,8 @@ func TestLossOnTheResumingGetIsNotReplayed(t *testing.T) {
 	})
 }
 
-// Real servers answer 400 with a JSON-RPC error for a session they lost. One
-// ping finds out for all.
+// Some servers answer 400 with a JSON-RPC error for a session that they lost. One ping decides for
+// all calls.
 func TestRefusalBy400IsProbedOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Refuse = mcptest.Refuse400
@@ -279,13 +282,13 @@ func TestRefusalBy400IsProbedOnce(t *testing.T) {
 		for _, call := range calls {
 			require.NoError(t, (<-call).err)
 		}
-		require.Equal(t, 2, srv.Count("ping"), "one of each session")
+		require.Equal(t, 2, srv.Count("ping"), "one in each session")
 		require.Equal(t, 1, srv.Count("initialize"))
 		require.Equal(t, 50, srv.Executions("echo"))
 	})
 }
 
-// The same 400 from a session that is alive is the answer to the call.
+// The same 400 in a live session is the answer to the call.
 func TestRefusalBy400OfALiveSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -301,13 +304,12 @@ func TestRefusalBy400OfALiveSession(t *testing.T) {
 		require.Equal(t, mcpclient.KindHTTP, e.Kind)
 		require.Equal(t, 1, srv.Count("prompts/get"))
 		require.Equal(t, 1, srv.Count("ping"))
-		require.Equal(t, 1, srv.Count("initialize"), "only the first one")
+		require.Equal(t, 1, srv.Count("initialize"), "only the first handshake")
 	})
 }
 
-// A ping that a busy server puts off says nothing about the session: it must
-// not cost the server's state.
-func TestProbeThatIsPutOffKeepsTheSession(t *testing.T) {
+// A ping that a busy server refuses says nothing about the session, which must be kept.
+func TestRefusedProbeOfABusyServerKeepsTheSession(t *testing.T) {
 	for _, code := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusUnauthorized} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -331,7 +333,8 @@ func TestProbeThatIsPutOffKeepsTheSession(t *testing.T) {
 	}
 }
 
-// With SessionLoss Fail the session heals, and the call that met the loss is the caller's to repeat.
+// With SessionLossFail, the session recovers, and the caller has to repeat the call that found the
+// loss.
 func TestSessionLossFail(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
@@ -353,15 +356,15 @@ func TestSessionLossFail(t *testing.T) {
 	}
 }
 
-// A new session gets what the old one knew, and the user is told.
-func TestRecoveryRestoresAndTells(t *testing.T) {
+// A new session gets the settings of the old one, and the user is notified.
+func TestRecoveryRestoresAndReports(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var mu sync.Mutex
-		var told []string
+		var delivered []string
 		note := func(text string) {
 			mu.Lock()
 			defer mu.Unlock()
-			told = append(told, text)
+			delivered = append(delivered, text)
 		}
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 			ToolsChanged: func(context.Context, *mcpclient.Session) { note("tools") },
@@ -378,16 +381,16 @@ func TestRecoveryRestoresAndTells(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, "error", srv.Level())
 		require.Equal(t, 1, srv.Count("logging/setLevel"))
-		require.Equal(t, 1, srv.Count("GET"), "the standing stream follows")
+		require.Equal(t, 1, srv.Count("GET"), "the shared stream is opened in the new session")
 		require.Equal(t, "session-2", srv.Requests("GET")[0].Session)
-		srv.Tell("notifications/tools/list_changed", nil)
+		srv.Notify("notifications/tools/list_changed", nil)
 		synctest.Wait()
-		require.Equal(t, []string{"restored legacy 2025-11-25", "tools"}, told)
+		require.Equal(t, []string{"restored legacy 2025-11-25", "tools"}, delivered)
 	})
 }
 
-// A level that was never set is not restored.
-func TestRecoveryRestoresNothingUnasked(t *testing.T) {
+// A log level that was never set is not restored.
+func TestRecoveryRestoresOnlyWhatWasSet(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		srv.LoseSessions()
@@ -398,7 +401,7 @@ func TestRecoveryRestoresNothingUnasked(t *testing.T) {
 	})
 }
 
-// Calls on the old session that the server still runs are left alone by a recovery.
+// A recovery does not disturb calls of the old session that the server is still running.
 func TestRecoveryLeavesRunningCallsAlone(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		release := make(chan struct{})

@@ -9,21 +9,21 @@ import (
 )
 
 // streamReopener keeps one stream open for one session state. [streamReopener.run] opens the
-// stream, has its end judged, pauses and opens it again. It also tracks whether events may be
-// missed, so that this is reported once, when the stream is open again. The shared stream and the
-// subscriptions of a modern session are kept open this way. All fields except wake belong to the
-// goroutine of run.
+// stream, lets [reopenable] judge its end, pauses, and opens it again. It also tracks whether
+// events may have been missed, so that the loss is reported once, when the stream is open again. It
+// serves the shared stream and the subscriptions of a modern session. All fields except wake belong
+// to the goroutine of run.
 type streamReopener struct {
 	s     *Session
 	ctx   context.Context // ends the stream
 	state *sessionState
 	pace  *reopenPace
-	wake  chan struct{} // full: the next pause is skipped; nil: none is
+	wake  chan struct{} // full: skip the next pause; nil: never skip
 
 	start  time.Duration // when the stream was last opened, on the session's clock
-	spoken bool          // since then a message came
+	spoken bool          // a message has arrived since then
 	opened bool          // the server accepted the stream at least once
-	live   bool          // accepted, and no events missed since
+	live   bool          // accepted, with no events missed since
 	missed error         // the loss to report once the stream is open again
 }
 
@@ -32,12 +32,13 @@ type reopenable interface {
 	// open opens the stream and reads it to its end. It calls acknowledged when the server accepts
 	// it.
 	open(ctx context.Context) error
-	// ended judges why the stream ended: it returns whether and after which pause to open it again.
+	// ended judges why the stream ended. It returns whether to open the stream again, and after
+	// which pause.
 	ended(err error) (pause time.Duration, again bool)
 }
 
-// run keeps the stream open until its context ends, the session has another state, or its end is
-// final.
+// run keeps the stream open until its context ends, the session state changes, or the stream ends
+// for good.
 func (r *streamReopener) run(stream reopenable) {
 	for r.ctx.Err() == nil && r.s.now.Load() == r.state {
 		r.start, r.spoken = r.s.watch.now(), false
@@ -54,8 +55,8 @@ func (r *streamReopener) run(stream reopenable) {
 	}
 }
 
-// paced returns the pause before the stream is opened again. asked is the reconnection time that the
-// server asked for, if ok.
+// paced returns the pause before the stream is opened again. If ok, the server asked for the
+// reconnection time asked.
 func (r *streamReopener) paced(asked time.Duration, ok bool) time.Duration {
 	return r.pace.next(r.spoken, r.s.watch.now()-r.start, asked, ok)
 }
@@ -70,11 +71,12 @@ func (r *streamReopener) wait(pause time.Duration) {
 	}
 }
 
-// miss notes that events may be missed from now on.
+// miss notes that events may be missed from now on, and why.
 func (r *streamReopener) miss(cause error) { r.live, r.missed = false, cause }
 
-// acknowledged notes that the server accepted the stream. It returns the loss before that, if any.
-// This is the time to report it: a consumer that reads everything again now misses nothing.
+// acknowledged notes that the server accepted the stream. It returns the cause of an earlier loss
+// of events, nil if there was none. A consumer that reads its state again at this point misses
+// nothing.
 func (r *streamReopener) acknowledged() (missed error) {
 	missed, r.missed = r.missed, nil
 	r.opened, r.live = true, true
@@ -84,16 +86,16 @@ func (r *streamReopener) acknowledged() (missed error) {
 // reopenInitial is the first pause before a stream is opened again.
 const reopenInitial = 500 * time.Millisecond
 
-// reopenPace computes the pauses between the openings of a stream. The zero value is ready to use. It
-// is safe for concurrent use: the shared stream's pace outlives session states.
+// reopenPace computes the pauses before a stream is opened again. The zero value is ready to use.
+// It is safe for concurrent use, because the shared stream's pace is used across session states.
 type reopenPace struct {
 	mu        sync.Mutex
 	reconnect pacing.Reconnect // guarded by mu
 	last      time.Duration    // guarded by mu
 }
 
-// next returns the next pause. Pauses grow until a stream was useful: it brought a message, or lived
-// longer than the last pause. asked is the reconnection time that the server asked for, if ok.
+// next returns the next pause. Pauses grow until a stream was useful: it brought a message, or
+// stayed open longer than the last pause. If ok, the server asked for the reconnection time asked.
 func (p *reopenPace) next(spoken bool, lived, asked time.Duration, ok bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

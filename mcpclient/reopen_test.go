@@ -18,8 +18,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// A shared stream that a server ended for good is opened again for a subscription. Handlers get it
-// back then.
+// A shared stream that the server ended for good is opened again for a subscription, and then
+// serves the handlers again.
 func TestListenBringsTheStreamBackForHandlers(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -29,15 +29,15 @@ func TestListenBringsTheStreamBackForHandlers(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			return true
 		}))
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Hour)
-		asked := srv.Count(streamMethod(srv))
+		requests := srv.Count(streamMethod(srv))
 		srv.SetIntercept(nil)
 		pass(time.Hour)
-		require.Equal(t, asked, srv.Count(streamMethod(srv)), "the stream has ended")
+		require.Equal(t, requests, srv.Count(streamMethod(srv)), "the stream has ended")
 		d.take()
 		l := read(listen(t, s, toTools))
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, l.take())
 		require.Equal(t, []string{"tools"}, d.take())
 	})
@@ -57,7 +57,7 @@ func TestReopeningWaitsForRetryAfter(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
 		}))
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Hour)
 		require.Len(t, at, 2)
 		require.Equal(t, 50*time.Second, at[1].Sub(at[0]))
@@ -92,13 +92,13 @@ func TestListenThatCanNeverBeSent(t *testing.T) {
 }
 
 // When a legacy server becomes modern, the subscription is renewed in the new era. Notifications on
-// the stream of a call are not its events any more.
+// the stream of a call are no longer its events.
 func TestListenOutlivesAnUpgrade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, now := newServer(mode{mcptest.Legacy, true}), newServer(mode{mcptest.Modern, true})
-		add(now, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
-			c.Tell(toolsChanged, nil)
-			return mcptest.Text("told"), nil
+		add(now, "notify", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Notify(toolsChanged, nil)
+			return mcptest.Text("sent"), nil
 		})
 		before, after := old.InMemory(t), now.InMemory(t)
 		var upgraded atomic.Bool
@@ -126,9 +126,9 @@ func TestListenOutlivesAnUpgrade(t *testing.T) {
 		require.Equal(t, mcpclient.EraModern, s.Era())
 		synctest.Wait()
 		require.Equal(t, []string{"missed"}, d.take())
-		tell(now, toolsChanged)
+		notify(now, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
-		_, err = s.CallTool(t.Context(), "tell", nil)
+		_, err = s.CallTool(t.Context(), "notify", nil)
 		require.NoError(t, err)
 		synctest.Wait()
 		require.Empty(t, d.take())
@@ -136,8 +136,8 @@ func TestListenOutlivesAnUpgrade(t *testing.T) {
 	})
 }
 
-// A shared stream that was refused for its credentials does not authorize. It is opened again as
-// soon as a call was authorized.
+// A shared stream that was refused for its credentials does not request authorization. It is opened
+// again as soon as a call has been authorized.
 func TestAuthorizationWakesTheSharedStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		wants, gate, d := new(sync.Map), new(doorkeeper), new(diary)
@@ -148,14 +148,14 @@ func TestAuthorizationWakesTheSharedStream(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Auth: gate, Handlers: d.handlers()})
 		synctest.Wait()
 		wants.Store("token", "second")
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(10 * time.Minute)
 		require.Zero(t, gate.count())
 		echoes(t, s)
 		synctest.Wait()
 		require.Equal(t, 1, gate.count())
 		require.Equal(t, []string{"missed 0"}, d.take())
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
 	})
 }

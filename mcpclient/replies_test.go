@@ -17,11 +17,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// expected is the result of a bad reply. A tool call runs once in all of them: the server executes
-// it and then answers badly, unless it refuses it.
+// expected is the result of a bad reply. A tool call always runs once: the server executes it and
+// then answers badly, unless it refuses the call.
 type expected struct {
 	kind    mcpclient.Kind    // 0: the call succeeds
-	outcome mcpclient.Outcome // of one that does not
+	outcome mcpclient.Outcome // of a call that fails
 	tries   int               // HTTP requests with the method
 	atLeast time.Duration     // in fake time
 	atMost  time.Duration
@@ -33,22 +33,22 @@ var (
 	unread  = expected{kind: mcpclient.KindHTTP, tries: 1, outcome: mcpclient.NotRun}
 	noMCP   = expected{kind: mcpclient.KindProtocol, tries: 1}
 	lost    = expected{kind: mcpclient.KindOutcomeUnknown, tries: 1}
-	// unreadable is an error without an ID: it does not say what happened to the request.
+	// unreadable is an error without an ID, which does not say what happened to the request.
 	unreadable   = expected{kind: mcpclient.KindServer, tries: 1}
 	server       = expected{kind: mcpclient.KindServer, tries: 1, outcome: mcpclient.Answered}
 	unauthorized = expected{kind: mcpclient.KindAuthRequired, tries: 1, outcome: mcpclient.NotRun}
 	forbidden    = expected{kind: mcpclient.KindForbidden, tries: 1, outcome: mcpclient.Answered}
-	// again is a bad reply and then a good one, after the first backoff of 250 ms ± a fifth.
+	// again is a bad reply followed by a good one, after the first backoff of 250 ms ± a fifth.
 	again = expected{tries: 2, atLeast: 200 * time.Millisecond, atMost: 300 * time.Millisecond}
 )
 
-// reply is one way in which a server, or a gateway before it, answers a request badly once.
+// reply is one way in which a server, or a gateway in front of it, answers one request badly.
 type reply struct {
 	name   string
 	write  func(w http.ResponseWriter, m *mcptest.Message)
 	list   expected
 	tool   expected
-	legacy *expected // of both, where the legacy session makes a difference
+	legacy *expected // for both, in a legacy session, where that makes a difference
 }
 
 func status(code int, body string) func(http.ResponseWriter, *mcptest.Message) {
@@ -66,7 +66,7 @@ func body(contentType, text string) func(http.ResponseWriter, *mcptest.Message) 
 	}
 }
 
-// stream answers with an event stream; %s in the text is the good answer.
+// stream answers with an event stream. %s in the text stands for the good answer.
 func stream(text string, abort bool) func(http.ResponseWriter, *mcptest.Message) {
 	return func(w http.ResponseWriter, m *mcptest.Message) {
 		mcptest.StartSSE(w)
@@ -95,7 +95,7 @@ var replies = []reply{
 	{name: "200 id as a string", write: func(w http.ResponseWriter, m *mcptest.Message) {
 		mcptest.WriteJSON(w, 200, mcptest.Result([]byte(fmt.Sprintf("%q", m.ID)), map[string]any{"tools": []any{}, "content": []any{}, "resultType": "complete"}))
 	}, list: works, tool: works},
-	{name: "200 with an error that is no object", write: func(w http.ResponseWriter, m *mcptest.Message) {
+	{name: "200 with an error that is not an object", write: func(w http.ResponseWriter, m *mcptest.Message) {
 		body("application/json", fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":"it broke"}`, m.ID))(w, m)
 	}, list: noMCP, tool: noMCP},
 	{name: "202", write: status(202, ""), list: noMCP, tool: noMCP},
@@ -156,8 +156,8 @@ func redirect(code int, to string) func(http.ResponseWriter, *mcptest.Message) {
 	}
 }
 
-// Each bad reply has its outcome, at once or after exactly the wait of the retry table. It affects
-// only its own call, and the next call works.
+// Each bad reply has its outcome, either at once or after exactly the pauses of the retry table. It
+// affects only its own call, and the next call works.
 func TestBadReplies(t *testing.T) {
 	for _, row := range replies {
 		for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -216,10 +216,10 @@ func badReply(t *testing.T, srv *mcptest.Server, method string, write func(http.
 	}
 	srv.Reset()
 	echoes(t, s)
-	require.Equal(t, []string{"tools/call"}, srv.Methods(), "the next call goes through at once")
+	require.Equal(t, []string{"tools/call"}, srv.Methods(), "the next call succeeds at once")
 }
 
-// Retries end with the tries if these are used up before the time is.
+// Retries end when the tries are used up, even if time is left.
 func TestRepeatedFailuresEnd(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var broken atomic.Bool
@@ -246,23 +246,23 @@ func TestRepeatedFailuresEnd(t *testing.T) {
 	})
 }
 
-// Retry.MaxElapsed ends the retries when many tries are allowed. Only the wait that the server asks
-// for does not count.
+// Retry.MaxElapsed ends the retries when many tries are allowed. Pauses that the server asked for
+// do not count.
 func TestRetriesEndWithTheirTime(t *testing.T) {
 	for _, row := range []struct {
 		retry       mcpclient.Retry
-		asked       string        // Retry-After of the first two refusals, or of all if it is 0
-		slow        time.Duration // each refusal
-		least, most int           // tries
+		retryAfter  string        // Retry-After of the first two refusals, or of all if it is 0
+		slow        time.Duration // the time of each refusal
+		least, most int           // number of tries
 		after       time.Duration
 	}{
-		// The waits are 250 ms, 1 s, 4 s and then 8 s, each ± a fifth.
+		// The pauses are 250 ms, 1 s, 4 s and then 8 s, each ± a fifth.
 		{mcpclient.Retry{MaxTries: 1000}, "", 0, 4, 5, 15 * time.Second},
 		{mcpclient.Retry{MaxTries: 1000, MaxElapsed: 3 * time.Second}, "", 0, 3, 3, 3 * time.Second},
 		{mcpclient.Retry{MaxTries: 1000}, "60", 0, 5, 7, 2*time.Minute + 15*time.Second},
 		{mcpclient.Retry{MaxTries: 1000}, "0", 2 * time.Second, 8, 8, 16 * time.Second},
 	} {
-		t.Run(fmt.Sprintf("%+v %q", row.retry, row.asked), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%+v %q", row.retry, row.retryAfter), func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				s := serve(t, srv, mcpclient.Options{Retry: row.retry})
 				var refusals atomic.Int32
@@ -271,8 +271,8 @@ func TestRetriesEndWithTheirTime(t *testing.T) {
 						return false
 					}
 					time.Sleep(row.slow)
-					if n := refusals.Add(1); row.asked != "" && (n <= 2 || row.asked == "0") {
-						w.Header().Set("Retry-After", row.asked)
+					if n := refusals.Add(1); row.retryAfter != "" && (n <= 2 || row.retryAfter == "0") {
+						w.Header().Set("Retry-After", row.retryAfter)
 					}
 					w.WriteHeader(http.StatusServiceUnavailable)
 					return true
@@ -288,7 +288,7 @@ func TestRetriesEndWithTheirTime(t *testing.T) {
 	}
 }
 
-// A request that was never sent is sent again, even a tool call: it cannot have run.
+// A request that was never sent is sent again, even a tool call, because it cannot have run.
 func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -318,7 +318,7 @@ func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 	})
 }
 
-// Retry-After is obeyed, in both of its forms, but for at most a minute.
+// Retry-After is obeyed in both of its forms, for at most a minute.
 func TestRetryAfterIsObeyedUpToAMinute(t *testing.T) {
 	for name, header := range map[string]func() (string, time.Duration){
 		"seconds": func() (string, time.Duration) { return "42", 42 * time.Second },

@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// Ping checks that the server answers. It sends ping to a legacy server, and server/discover to a
-// modern one, which has no ping.
+// Ping checks that the server answers. It sends ping to a legacy server. Modern servers have no
+// ping, so it sends them server/discover.
 func (s *Session) Ping(ctx context.Context, opts ...CallOption) error {
 	method := methodPing
 	if s.now.Load().modern() {
@@ -31,12 +31,12 @@ func (s *Session) pingOn(ctx context.Context, state *sessionState) error {
 	return r.do(policy)
 }
 
-// Request sends a request of any method, for methods without a function in this package. params is
-// anything that encodes to a JSON object; nil sends none. Request returns the exact bytes of the
-// result.
+// Request sends a request with any method, for methods that this package has no function for.
+// params is anything that encodes to a JSON object; nil sends no parameters. Request returns the
+// exact bytes of the result.
 //
-// The request is assumed to have side effects and is not repeated when its answer is lost, unless
-// [WithIdempotent] says otherwise. Methods that the session sends itself, and notifications, fail
+// The request is assumed to have side effects: if its answer is lost, it is not repeated unless
+// [WithIdempotent] is given. Notifications, and methods that only the session itself sends, fail
 // with [KindInvalid].
 func (s *Session) Request(ctx context.Context, method string, params any, opts ...CallOption) (json.RawMessage, error) {
 	var result json.RawMessage
@@ -63,7 +63,7 @@ func (s *Session) Request(ctx context.Context, method string, params any, opts .
 	return result, nil
 }
 
-// mirrorName finds what the standard headers of a raw request mirror.
+// mirrorName finds the values of a raw request that go into the standard headers.
 func (c *call) mirrorName() {
 	var params struct {
 		Name      *string         `json:"name"`

@@ -7,7 +7,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// Resources yields the server's resources like [Session.Tools] yields tools.
+// Resources yields the server's resources. It works like [Session.Tools].
 func (s *Session) Resources(ctx context.Context, opts ...CallOption) iter.Seq2[Resource, error] {
 	return resourceList.walk(ctx, s, opts)
 }
@@ -17,7 +17,7 @@ func (s *Session) ListResources(ctx context.Context, cursor *string, opts ...Cal
 	return resourceList.page(ctx, s, cursor, opts)
 }
 
-// ResourceTemplates yields the server's resource templates like [Session.Tools] yields tools.
+// ResourceTemplates yields the server's resource templates. It works like [Session.Tools].
 func (s *Session) ResourceTemplates(ctx context.Context, opts ...CallOption) iter.Seq2[ResourceTemplate, error] {
 	return templateList.walk(ctx, s, opts)
 }

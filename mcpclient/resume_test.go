@@ -13,7 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// cutter is a tool that reports progress, cuts its stream, and continues when it is resumed.
+// cutter is a tool that reports progress, cuts its stream, and continues once the stream is
+// resumed.
 func cutter(srv *mcptest.Server, cuts int, abort bool) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 		for i := range cuts {
@@ -72,7 +73,7 @@ func TestCutStreamWithoutIDsIsNotResumed(t *testing.T) {
 	})
 }
 
-// A modern stream is never resumed, whatever its events carry.
+// A modern stream is never resumed, even if its events have IDs.
 func TestModernStreamIsNeverResumed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, true})
@@ -90,8 +91,8 @@ func TestModernStreamIsNeverResumed(t *testing.T) {
 	})
 }
 
-// A server that primes its streams and closes them to be polled is polled no sooner than it asked.
-// Connections without events leave the cursor where it was.
+// A server that closes its streams to be polled is not polled sooner than it asked. Connections
+// without events do not change the cursor.
 func TestPolledStreamKeepsItsCursor(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime, srv.RetryField = true, "3000"
@@ -108,7 +109,7 @@ func TestPolledStreamKeepsItsCursor(t *testing.T) {
 			}
 			polls++
 			if polls <= 5 {
-				mcptest.StartSSE(w) // and nothing in it
+				mcptest.StartSSE(w) // without any event
 				return true
 			}
 			close(answered)
@@ -119,8 +120,8 @@ func TestPolledStreamKeepsItsCursor(t *testing.T) {
 		got := <-begin(t.Context(), s, "work")
 		require.NoError(t, got.err)
 		require.Equal(t, "polled", text(t, got.res))
-		require.GreaterOrEqual(t, got.at, 6*3*time.Second, "never sooner than it asked")
-		require.LessOrEqual(t, got.at, time.Minute, "a stream that does not move is slowed down, within reason")
+		require.GreaterOrEqual(t, got.at, 6*3*time.Second, "never sooner than the server asked")
+		require.LessOrEqual(t, got.at, time.Minute, "a stream without new events is polled less often, within reason")
 		gets := srv.Requests("GET")
 		require.Len(t, gets, 6)
 		first := gets[0].Header.Get("Last-Event-Id")
@@ -132,7 +133,7 @@ func TestPolledStreamKeepsItsCursor(t *testing.T) {
 	})
 }
 
-// A reconnection time of years is cut to a minute.
+// A reconnection time of years is reduced to a minute.
 func TestAbsurdRetryIsClamped(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime, srv.RetryField = true, "99999999999"
@@ -147,7 +148,7 @@ func TestAbsurdRetryIsClamped(t *testing.T) {
 	})
 }
 
-// After four GETs in a row without a stream the outcome is unknown.
+// After four consecutive GETs without a stream, the outcome is unknown.
 func TestResumingGivesUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime = true
@@ -170,7 +171,7 @@ func TestResumingGivesUp(t *testing.T) {
 	})
 }
 
-// A list whose stream is lost is simply requested again.
+// A list whose stream is lost is requested again.
 func TestCutListIsRepeated(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.EventIDs = false

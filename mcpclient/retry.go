@@ -12,11 +12,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// sender sends its delivery's message once, as the session stands now.
+// sender sends the message of its delivery once, on the delivery's session state.
 type sender interface{ try() error }
 
-// repeat sends a message until the retry table says that it is over. The caller sets d.state if
-// q.Fixed; else each try goes to the session's current state.
+// repeat sends a message until the retry table says that it is finished. If q.Fixed is set, every
+// try uses d.state, which the caller has set. Otherwise each try uses the session's current state.
 func (s *Session) repeat(d *delivery, from sender, q verdict.Situation, policy Retry) error {
 	if d.ctx.Err() != nil {
 		return d.failure(KindCanceled, notSent(canceled(d.ctx)))
@@ -52,7 +52,7 @@ func (s *Session) repeat(d *delivery, from sender, q verdict.Situation, policy R
 		case verdict.StepRecover, verdict.StepProbe, verdict.StepVersion:
 			q.Versioned = q.Versioned || v.Step == verdict.StepVersion
 			if recoveries++; recoveries == 1 {
-				budget.waits++ // it counts, but it is always granted
+				budget.waits++ // the first recovery counts but is always allowed
 			} else if out := d.pauseAgain(&budget, v, err); out != nil {
 				return out
 			}
@@ -75,21 +75,22 @@ func (s *Session) repeat(d *delivery, from sender, q verdict.Situation, policy R
 	}
 }
 
-// pause waits before the message is sent again. It returns the failure if there is no time left.
+// pause waits before the message is sent again. If there is no time left, it returns the message's
+// failure.
 func (d *delivery) pause(budget *retryBudget, v verdict.Verdict, refusal error) error {
 	pause, ok := budget.next(v.Wait)
 	if !ok || d.endsWithin(pause) {
 		return d.failed(Kind(v.Kind), refusal)
 	}
-	d.s.log.Info("request is tried again", "method", d.msg.method, "tries", d.tries, "pause", pause, "error", brief(refusal))
+	d.s.log.Info("retrying request", "method", d.msg.method, "tries", d.tries, "pause", pause, "error", brief(refusal))
 	if ended := d.s.sleep(d.ctx, pause); ended != nil {
 		return d.over(withCause(refusal, ended))
 	}
 	return nil
 }
 
-// pauseAgain waits before another recovery for the same message, if the message is to be sent again
-// after it: a server may lose its sessions again and again.
+// pauseAgain waits before another recovery for the same message, because a server may lose its
+// sessions repeatedly. It does not wait if the message will not be sent again.
 func (d *delivery) pauseAgain(budget *retryBudget, v verdict.Verdict, refusal error) error {
 	if !v.Confirms && !d.mayResend() {
 		return nil
@@ -97,8 +98,8 @@ func (d *delivery) pauseAgain(budget *retryBudget, v verdict.Verdict, refusal er
 	return d.pause(budget, v, refusal)
 }
 
-// relist reads the tools again for a call whose mirrored headers were refused. The whole list may
-// take as long as one try.
+// relist lists the tools again for a call whose mirrored headers were refused. Reading the whole
+// list may take as long as one try.
 func (s *Session) relist(d *delivery, v verdict.Verdict, refusal error) error {
 	outer, cancelOuter := d.bounded()
 	defer cancelOuter()
@@ -123,20 +124,20 @@ func (s *Session) relist(d *delivery, v verdict.Verdict, refusal error) error {
 	return d.failed(Kind(v.Kind), refusal)
 }
 
-// giveUpTry cancels a try that timed out on a legacy server, although the message is sent again.
+// giveUpTry sends a legacy server a cancellation of a try that timed out, before the message is
+// sent again.
 func (d *delivery) giveUpTry(err error) {
 	if d.timedOut(err) != nil && verdict.StageOf(err) == transport.MaybeSent {
 		d.s.sendCancelled(d, KindTimeout)
 	}
 }
 
-// repairPatience bounds how long a call that has its answer waits for the repair that the answer
-// calls for. The repair goes on without it.
+// repairPatience bounds how long an answered call waits for a repair that its answer requires. The
+// repair continues without it.
 const repairPatience = 2 * time.Second
 
-// renew brings the session to a new generation for a message that the old one refused. A call that
-// has its answer waits a moment for that, so that the next call most often finds the session
-// repaired.
+// renew replaces the session generation that refused a message. A call that has its answer waits a
+// moment for that, so that the next call usually finds the session repaired.
 func (s *Session) renew(d *delivery, v verdict.Verdict, refusal error) error {
 	kind, why := Kind(v.Kind), s.recoverWhy(v)
 	if !v.Confirms && !d.mayResend() {
@@ -180,19 +181,20 @@ func (s *Session) renew(d *delivery, v verdict.Verdict, refusal error) error {
 	return lost("begin a new session", KindSessionLost, err)
 }
 
-// repair starts a recovery for a message that is over, and waits for it a moment.
+// repair starts a recovery for a call that has its answer, and waits for it at most
+// [repairPatience].
 func (s *Session) repair(d *delivery, why reason) {
 	bounded, stop := d.bounded()
 	defer stop()
 	ctx, cancel := context.WithTimeout(bounded, repairPatience)
 	defer cancel()
-	_, _ = s.recover(ctx, d.state.generation, why) // the call has its answer, whatever comes of it
+	_, _ = s.recover(ctx, d.state.generation, why) // the call has its answer, so the outcome does not matter
 }
 
 // retryCeiling bounds the wait between two tries.
 const retryCeiling = 8 * time.Second
 
-// newBackOff paces what is sent again.
+// newBackOff returns the backoff between tries.
 func newBackOff(initial time.Duration, factor float64) *backoff.ExponentialBackOff {
 	return backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(initial), backoff.WithMultiplier(factor), backoff.WithRandomizationFactor(0.2),
@@ -207,16 +209,16 @@ type retryBudget struct {
 	start   time.Duration // on the watch's clock
 	backoff *backoff.ExponentialBackOff
 	waits   int
-	ordered time.Duration // waits that the server asked for: not counted
-	timers  *watched      // nor is the time in which these were paused; nil if they never are
-	paused  time.Duration // how much of that was before this budget
+	ordered time.Duration // pauses that the server asked for; they do not count
+	timers  *watched      // the time while these are paused does not count; nil if they never are
+	paused  time.Duration // how long they were paused before this budget was created
 }
 
 func newRetryBudget(w *watch, policy Retry, timers *watched) retryBudget {
 	return retryBudget{policy: policy, watch: w, start: w.now(), timers: timers, paused: pausedTime(timers)}
 }
 
-// pausedTime is for how long the timers were paused so far; 0 if they are nil.
+// pausedTime returns how long the timers were paused so far, 0 if timers is nil.
 func pausedTime(timers *watched) time.Duration {
 	if timers == nil {
 		return 0
@@ -224,8 +226,8 @@ func pausedTime(timers *watched) time.Duration {
 	return timers.Paused()
 }
 
-// next returns how long to wait before the next try and whether there is one. Asked is what the
-// server asked for, negative if it did not.
+// next returns how long to wait before the next try, and whether there is one. asked is the wait
+// that the server asked for, negative if it asked for none.
 func (b *retryBudget) next(asked time.Duration) (time.Duration, bool) {
 	policy := &b.policy
 	if b.backoff == nil {

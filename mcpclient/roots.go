@@ -10,15 +10,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/verdict"
 )
 
-// FileRoot returns the root of a file or directory on this machine: its file URI (RFC 8089), named
+// FileRoot returns the root for a file or directory on this machine: its file URI (RFC 8089), named
 // after the last element of the path. A relative path is made absolute; symbolic links are kept.
 //
-// It fails if nothing exists at the path, and wraps the reason. It also fails for Windows shares
-// and for paths with control characters.
+// It returns an error that wraps the reason if nothing exists at the path. It also fails for
+// Windows shares and for paths with control characters.
 func FileRoot(path string) (mcp.Root, error) { return fileroot.New(path) }
 
-// RootsChanged tells the server that [Handlers].Roots would now return something else. Modern
-// servers ask whenever they need the roots, so nothing is sent to them.
+// RootsChanged notifies the server that the result of [Handlers].Roots has changed. Modern servers
+// request the roots whenever they need them, so RootsChanged sends them nothing.
 func (s *Session) RootsChanged(ctx context.Context) error {
 	switch {
 	case s.opts.Handlers.Roots == nil:

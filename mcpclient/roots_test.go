@@ -14,7 +14,7 @@ import (
 
 const rootsChanged = "notifications/roots/list_changed"
 
-// The server gets what the handler returns, each time it asks.
+// The server gets the handler's current result each time it requests the roots.
 func TestRoots(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		for _, params := range []any{nil, map[string]any{}, map[string]any{"_meta": map[string]any{"k": 1}}} {
@@ -44,7 +44,7 @@ func TestRoots(t *testing.T) {
 	})
 }
 
-// An invalid or misleading root is never sent, and neither are the others in its list.
+// An invalid or misleading root is never sent, nor are the other roots in its list.
 func TestBadRootsAreNotSent(t *testing.T) {
 	for _, uri := range []string{
 		"", "/home/secret", "https://secret.example/", "file:secret", "file:/secret", "file://other.example/secret", "file:///a/../secret",
@@ -92,13 +92,13 @@ func TestTooManyRoots(t *testing.T) {
 	})
 }
 
-// A legacy server is notified that the roots changed. A modern one is not, since there is no such
-// notification. Without a handler for roots, RootsChanged fails.
+// A legacy server is notified that the roots have changed. A modern server is not, since there is
+// no such notification. Without a handler for roots, RootsChanged fails.
 func TestRootsChanged(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
 		var d diary
-		s := connect(t, link, mcpclient.Options{Handlers: d.askers("roots")})
+		s := connect(t, link, mcpclient.Options{Handlers: d.requestHandlers("roots")})
 		srv.Reset()
 		require.NoError(t, s.RootsChanged(t.Context()))
 		want := []string{rootsChanged}
@@ -111,7 +111,7 @@ func TestRootsChanged(t *testing.T) {
 			require.NotEmpty(t, r.Session)
 		}
 
-		bare := connect(t, link, mcpclient.Options{Handlers: d.askers("form", "sample")})
+		bare := connect(t, link, mcpclient.Options{Handlers: d.requestHandlers("form", "sample")})
 		srv.Reset()
 		e := failure(t, bare.RootsChanged(t.Context()))
 		require.Equal(t, mcpclient.KindInvalid, e.Kind)
@@ -127,18 +127,18 @@ func TestRootsChanged(t *testing.T) {
 	})
 }
 
-// The notification is safe to repeat: after an overload it is sent again.
+// The notification is safe to repeat, so it is sent again after an overload.
 func TestRootsChangedIsRepeated(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
-		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("roots")})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("roots")})
 		refuseOnce(srv, rootsChanged, 503)
 		require.NoError(t, s.RootsChanged(t.Context()))
 		require.Equal(t, 2, srv.Count(rootsChanged))
 	})
 }
 
-// withoutGET drops the GET of the shared stream, whose time is not defined.
+// withoutGET drops the GET of the shared stream, which may happen at any time.
 func withoutGET(methods []string) (rest []string) {
 	for _, m := range methods {
 		if m != "GET" {

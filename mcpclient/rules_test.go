@@ -42,7 +42,7 @@ func (l *logged) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// A result of a type that 2026-07-28 does not define is an invalid response, never a complete one
+// A result with a type that 2026-07-28 does not define is an invalid response, never a complete one
 // ("ResultType"). The tool may have run.
 func TestUnknownResultTypeIsNotComplete(t *testing.T) {
 	for _, resultType := range []string{`"partial"`, `"Complete"`, `"complete "`, `7`, `{}`, `"` + strings.Repeat("x", 10_000) + `"`} {
@@ -84,7 +84,7 @@ func TestInitializeIsNeverCancelled(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 			hang(srv)
 			link := srv.InMemory(t)
-			for _, after := range []time.Duration{time.Second, time.Hour} { // before the timeout, and behind it
+			for _, after := range []time.Duration{time.Second, time.Hour} { // before and after the timeout
 				ctx, cancel := context.WithTimeout(t.Context(), after)
 				_, err := mcpclient.Connect(ctx, link.URL, &mcpclient.Options{Transport: link.Transport})
 				cancel()
@@ -111,7 +111,7 @@ func TestInitializeIsNeverCancelled(t *testing.T) {
 	})
 }
 
-// Each tool that is left out is logged with one warning that has its name and the reason
+// Each tool that is left out is logged with one warning that names the tool and the reason
 // (2026-07-28, "Schema Extension").
 func TestOneWarningForEachToolLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -140,14 +140,14 @@ func TestOneWarningForEachToolLeftOut(t *testing.T) {
 	})
 }
 
-// What a server asks a model, and what the model answers, stays out of the log and of errors,
-// whatever goes wrong (2026-07-28, "Sampling", "Security Considerations").
+// What a server asks a model, and what the model answers, never appears in logs or errors, whatever
+// fails (2026-07-28, "Sampling", "Security Considerations").
 func TestMessagesStayOutOfTheLog(t *testing.T) {
-	const asked, answered = "the-patient-is-ill", "take-two-pills"
+	const prompt, answer = "the-patient-is-ill", "take-two-pills"
 	for name, sample := range map[string]func() (*mcp.CreateMessageResult, error){
 		"answer": func() (*mcp.CreateMessageResult, error) {
 			return &mcp.CreateMessageResult{Model: "m", SamplingMessage: mcp.SamplingMessage{
-				Role: mcp.RoleAssistant, Content: mcp.TextContent{Type: "text", Text: answered},
+				Role: mcp.RoleAssistant, Content: mcp.TextContent{Type: "text", Text: answer},
 			}}, nil
 		},
 		"error":    func() (*mcp.CreateMessageResult, error) { return nil, errors.New("no model") },
@@ -155,12 +155,12 @@ func TestMessagesStayOutOfTheLog(t *testing.T) {
 		"panic":    func() (*mcp.CreateMessageResult, error) { panic("out of models") },
 		"nothing":  func() (*mcp.CreateMessageResult, error) { return nil, nil },
 	} {
-		for _, content := range []string{`{"type":"text","text":"` + asked + `"}`, `{"type":"` + asked + `"}`, `"` + asked + `"`, `[{"text":"` + asked + `"}]`} {
+		for _, content := range []string{`{"type":"text","text":"` + prompt + `"}`, `{"type":"` + prompt + `"}`, `"` + prompt + `"`, `[{"text":"` + prompt + `"}]`} {
 			t.Run(name+" to "+content, func(t *testing.T) {
 				eachEra(t, func(t *testing.T, srv *mcptest.Server) {
-					params := jsonRaw(`{"maxTokens":9,"systemPrompt":"` + asked + `","messages":[{"role":"user","content":` + content + `}]}`)
+					params := jsonRaw(`{"maxTokens":9,"systemPrompt":"` + prompt + `","messages":[{"role":"user","content":` + content + `}]}`)
 					add(srv, "doctor", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-						_, pending, err := c.Question(ctx, "k", "sampling/createMessage", params)
+						_, pending, err := c.RequestInput(ctx, "k", "sampling/createMessage", params)
 						if err != nil || pending != nil {
 							return pending, err
 						}
@@ -173,7 +173,7 @@ func TestMessagesStayOutOfTheLog(t *testing.T) {
 						},
 					}})
 					_, err := s.CallTool(t.Context(), "doctor", nil)
-					for _, secret := range []string{asked, answered} {
+					for _, secret := range []string{prompt, answer} {
 						require.NotContains(t, log.String(), secret)
 						require.NotContains(t, fmt.Sprint(err), secret)
 					}

@@ -15,15 +15,15 @@ import (
 
 // SampleRequest is a server's request for a message from a model (2025-11-25 and 2026-07-28,
 // "Sampling"). The content of each message is a mcp.Content or, if the server sent a list, a
-// []mcp.Content; unknown types are [UnknownContent]. Tools have RawInputSchema, never InputSchema.
-// All texts come from the server.
+// []mcp.Content. Content of unknown types is [UnknownContent]. Tools have RawInputSchema, never
+// InputSchema. All texts come from the server.
 type SampleRequest struct {
 	mcp.CreateMessageParams
-	// HasTemperature distinguishes a temperature of 0 from none.
+	// HasTemperature distinguishes a temperature of 0 from an absent one.
 	HasTemperature bool
-	// Meta is the request's _meta, nil when absent.
+	// Meta is the request's _meta, nil if absent.
 	Meta *mcp.Meta
-	// Raw is the request's parameters as received.
+	// Raw holds the request's parameters as received.
 	Raw json.RawMessage
 }
 
@@ -41,7 +41,7 @@ func (r *SampleRequest) toolMode() mcp.ToolChoiceMode {
 var (
 	errNoMessage    = errors.New("no message")
 	errNoModel      = errors.New("the message has no model")
-	errManyBlocks   = fmt.Errorf("revisions before %s allow one block of content in a message", mcp.ProtocolVersion20251125)
+	errManyBlocks   = fmt.Errorf("revisions before %s allow only one block of content in a message", mcp.ProtocolVersion20251125)
 	errUseNotAsked  = errors.New("tool_use, but the request has no tools")
 	errUseForbidden = errors.New(`tool_use, but the request has toolChoice "none"`)
 	errUseRequired  = errors.New(`no tool_use, but the request has toolChoice "required"`)
@@ -50,8 +50,8 @@ var (
 )
 
 // encodeResult checks a model's message against the request and the revision, and encodes it. A
-// message without a role is the assistant's. Blocks of the types of package mcp need no Type. It
-// does not change res.
+// message without a role is the assistant's. Blocks that have a type in package mcp need no Type.
+// encodeResult does not change res.
 func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version string) (json.RawMessage, error) {
 	if res == nil {
 		return nil, errNoMessage
@@ -85,8 +85,8 @@ func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version strin
 	}{res.Meta, role, content, res.Model, res.StopReason})
 }
 
-// encodeBlocks encodes the content of a message, one block or a list, and decodes it again, so that
-// what is checked is what is sent.
+// encodeBlocks encodes the content of a message, which is one block or a list. It decodes the
+// result again, so that the blocks that are checked are those that are sent.
 func encodeBlocks(content any) (json.RawMessage, []mcp.Content, error) {
 	if content == nil {
 		return nil, nil, wire.ErrNoContent
@@ -135,7 +135,7 @@ func (r *SampleRequest) checkAnswer(role mcp.Role, blocks []mcp.Content) error {
 				return wire.ErrNoType
 			}
 		default:
-			return fmt.Errorf("%T is not allowed in a message of a model", block)
+			return fmt.Errorf("%T is not allowed in a message from a model", block)
 		}
 	}
 	mode := r.toolMode()
@@ -152,7 +152,7 @@ func (r *SampleRequest) checkAnswer(role mcp.Role, blocks []mcp.Content) error {
 	return nil
 }
 
-// checkUse checks a tool_use and adds it to those of its message.
+// checkUse checks a tool_use and adds its ID to uses.
 func checkUse(use mcp.ToolUseContent, uses map[string]bool) error {
 	if err := addUse(use, uses); err != nil {
 		return err

@@ -77,8 +77,8 @@ func TestSampleRequest(t *testing.T) {
 }
 
 const (
-	aQuestion = `{"role":"user","content":{"type":"text","text":"hi"}}`
-	someUses  = `{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"n","input":{}},` +
+	aMessage = `{"role":"user","content":{"type":"text","text":"hi"}}`
+	someUses = `{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"n","input":{}},` +
 		`{"type":"tool_use","id":"b","name":"n","input":{}}]}`
 	resultA = `{"type":"tool_result","toolUseId":"a","content":[]}`
 	resultB = `{"type":"tool_result","toolUseId":"b","content":[]}`
@@ -94,18 +94,18 @@ func sampleTurn(role string, blocks ...string) string {
 
 func TestSampleRequestsThatPass(t *testing.T) {
 	for name, text := range map[string]string{
-		"plain":           sampleOf(aQuestion),
+		"plain":           sampleOf(aMessage),
 		"no messages yet": sampleOf(),
 		"no blocks":       sampleOf(sampleTurn("user")),
-		"null for what is absent": `{"maxTokens":1,"messages":[` + aQuestion + `],"tools":null,"toolChoice":null,"modelPreferences":null,
+		"null for what is absent": `{"maxTokens":1,"messages":[` + aMessage + `],"tools":null,"toolChoice":null,"modelPreferences":null,
 			"metadata":null,"temperature":null,"systemPrompt":null,"includeContext":null,"stopSequences":null,"_meta":null}`,
-		"answered uses":          sampleOf(aQuestion, someUses, sampleTurn("user", resultB, resultA), aQuestion),
-		"answered twice in turn": sampleOf(someUses, sampleTurn("user", resultA, resultB), someUses, sampleTurn("user", resultA, resultB)),
+		"answered uses":              sampleOf(aMessage, someUses, sampleTurn("user", resultB, resultA), aMessage),
+		"two tool uses with results": sampleOf(someUses, sampleTurn("user", resultA, resultB), someUses, sampleTurn("user", resultA, resultB)),
 		"one result, not listed": sampleOf(
 			sampleTurn("assistant", `{"type":"tool_use","id":"a","name":"n","input":{}}`), `{"role":"user","content":`+resultA+`}`,
 		),
-		"content that is no block": sampleOf(`{"role":"user","content":"hi"}`),
-		"two of one role":          sampleOf(aQuestion, aQuestion),
+		"content that is not a block": sampleOf(`{"role":"user","content":"hi"}`),
+		"two messages of one role":    sampleOf(aMessage, aMessage),
 	} {
 		got, err := decodeSample(json.RawMessage(text))
 		require.NoError(t, err, name)
@@ -154,17 +154,18 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 		{`{"messages":[]}`, errNoMaxTokens, ""},
 		{`{"maxTokens":1}`, errNoMessages, ""},
 		{`{"maxTokens":1,"messages":null}`, errNoMessages, ""},
-		{sampleOf(aQuestion, `{"role":"system","content":{"type":"text","text":"x"}}`), wire.ErrRole, "messages[1]"},
+		{sampleOf(aMessage, `{"role":"system","content":{"type":"text","text":"x"}}`), wire.ErrRole, "messages[1]"},
 		{sampleOf(`{"content":{"type":"text","text":"x"}}`), wire.ErrRole, "messages[0]"},
 		{sampleOf(`{"role":"user"}`), wire.ErrNoContent, "messages[0]"},
 		{sampleOf(`{"role":"user","content":null}`), wire.ErrNoContent, "messages[0]"},
-		// Mixed with other content, of known or unknown types.
+		// Tool results together with other content, of known or unknown types.
 		{sampleOf(someUses, sampleTurn("user", resultA, resultB, `{"type":"text","text":"x"}`)), errMixed, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", `{"type":"hologram"}`, resultA, resultB)), errMixed, "messages[1]"},
-		// No result, not in the next message, twice, or by the wrong role.
-		{sampleOf(aQuestion, someUses), errOpenUse, "messages[1]"},
+		// No result, a result that is not in the next message, two results, or a result of the
+		// wrong role.
+		{sampleOf(aMessage, someUses), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", resultA)), errOpenUse, "messages[1]"},
-		{sampleOf(someUses, aQuestion), errOpenUse, "messages[1]"},
+		{sampleOf(someUses, aMessage), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, someUses), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", resultA), sampleTurn("user", resultB)), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user")), errOpenUse, "messages[1]"},
@@ -186,9 +187,9 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 		{`{"messages":[],"maxTokens":1,"stopSequences":[null]}`, nil, "stopSequences[0]: expected string"},
 		{`[]`, nil, "object"},
 		{`null`, nil, "object"},
-		{``, nil, "ends"},
-		{sampleOf(aQuestion) + "x", nil, "end of the text"},
-		{`{"messages":[],"maxTokens":1`, nil, "ends"},
+		{``, nil, "got the end of the text"},
+		{sampleOf(aMessage) + "x", nil, "end of the text"},
+		{`{"messages":[],"maxTokens":1`, nil, "got the end of the text"},
 	} {
 		got, err := decodeSample(json.RawMessage(tt.text))
 		require.Error(t, err, tt.text)
@@ -201,12 +202,12 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 }
 
 func TestSampleMessagesAreBounded(t *testing.T) {
-	many := strings.Repeat(aQuestion+",", wire.MaxSampleMessages-1) + aQuestion
+	many := strings.Repeat(aMessage+",", wire.MaxSampleMessages-1) + aMessage
 	got, err := decodeSample(json.RawMessage(sampleOf(many)))
 	require.NoError(t, err)
 	require.Len(t, got.Messages, wire.MaxSampleMessages)
 
-	_, err = decodeSample(json.RawMessage(sampleOf(many, aQuestion)))
+	_, err = decodeSample(json.RawMessage(sampleOf(many, aMessage)))
 	var limit *LimitError
 	require.ErrorAs(t, err, &limit)
 	require.EqualValues(t, wire.MaxSampleMessages, limit.Limit)
@@ -266,8 +267,7 @@ func TestSampleResult(t *testing.T) {
 	}
 }
 
-// The result has all its members and no resultType. The value that the handler returned is
-// unchanged.
+// The result has all its members and no resultType. The handler's value is not changed.
 func TestSampleResultMembers(t *testing.T) {
 	meta := &mcp.Meta{AdditionalFields: map[string]any{"k": json.RawMessage(`{"n":9007199254740993}`)}}
 	res := &mcp.CreateMessageResult{
@@ -314,29 +314,29 @@ func TestSampleResultsThatAreRefused(t *testing.T) {
 		"another role": {
 			auto, &mcp.CreateMessageResult{SamplingMessage: mcp.SamplingMessage{Role: "system", Content: text}, Model: "m"}, wire.ErrRole,
 		},
-		"no content":                {auto, modelMessage(nil), wire.ErrNoContent},
-		"empty content":             {auto, modelMessage([]mcp.Content{}), wire.ErrNoContent},
-		"nil list":                  {auto, modelMessage([]mcp.Content(nil)), wire.ErrNoContent},
-		"nil in a list":             {auto, modelMessage([]mcp.Content{nil}), nil},
-		"nil pointer":               {auto, modelMessage((*mcp.TextContent)(nil)), nil},
-		"a string":                  {auto, modelMessage("x"), nil},
-		"what does not encode":      {auto, modelMessage(make(chan int)), nil},
-		"bad raw JSON":              {auto, modelMessage(json.RawMessage(`{`)), nil},
-		"no type":                   {auto, modelMessage(map[string]any{"text": "x"}), wire.ErrNoType},
-		"empty type":                {auto, modelMessage(map[string]any{"type": ""}), wire.ErrNoType},
-		"bad base64":                {auto, modelMessage(mcp.ImageContent{Data: "%"}), wire.ErrBase64},
-		"unknown without bytes":     {auto, modelMessage(UnknownContent{Type: "x"}), nil},
-		"a resource":                {auto, modelMessage(mcp.NewEmbeddedResource(mcp.TextResourceContents{URI: "a:b", Text: "x"})), nil},
-		"a link":                    {auto, modelMessage(mcp.NewResourceLink("a:b", "n", "", "")), nil},
-		"a tool result":             {auto, modelMessage(mcp.ToolResultContent{Type: "tool_result", ToolUseID: "1"}), nil},
-		"tool use not asked for":    {plain, modelMessage(aUse), errUseNotAsked},
-		"tool use forbidden":        {none, modelMessage([]mcp.Content{text, aUse}), errUseForbidden},
-		"tool use missing":          {required, modelMessage(text), errUseRequired},
-		"tool use, not unique":      {auto, modelMessage([]mcp.Content{aUse, aUse}), errSameUse},
-		"tool use without id":       {auto, modelMessage(mcp.ToolUseContent{Name: "n"}), errNoUseID},
-		"tool use without name":     {auto, modelMessage(mcp.ToolUseContent{ID: "1"}), wire.ErrNoName},
-		"tool use with a list":      {auto, modelMessage(mcp.ToolUseContent{ID: "1", Name: "n", Input: []int{1}}), errUseInput},
-		"tool use that will not do": {auto, modelMessage(mcp.ToolUseContent{ID: "1", Name: "n", Input: func() {}}), nil},
+		"no content":                     {auto, modelMessage(nil), wire.ErrNoContent},
+		"empty content":                  {auto, modelMessage([]mcp.Content{}), wire.ErrNoContent},
+		"nil list":                       {auto, modelMessage([]mcp.Content(nil)), wire.ErrNoContent},
+		"nil in a list":                  {auto, modelMessage([]mcp.Content{nil}), nil},
+		"nil pointer":                    {auto, modelMessage((*mcp.TextContent)(nil)), nil},
+		"a string":                       {auto, modelMessage("x"), nil},
+		"content that does not encode":   {auto, modelMessage(make(chan int)), nil},
+		"bad raw JSON":                   {auto, modelMessage(json.RawMessage(`{`)), nil},
+		"no type":                        {auto, modelMessage(map[string]any{"text": "x"}), wire.ErrNoType},
+		"empty type":                     {auto, modelMessage(map[string]any{"type": ""}), wire.ErrNoType},
+		"bad base64":                     {auto, modelMessage(mcp.ImageContent{Data: "%"}), wire.ErrBase64},
+		"unknown without bytes":          {auto, modelMessage(UnknownContent{Type: "x"}), nil},
+		"a resource":                     {auto, modelMessage(mcp.NewEmbeddedResource(mcp.TextResourceContents{URI: "a:b", Text: "x"})), nil},
+		"a link":                         {auto, modelMessage(mcp.NewResourceLink("a:b", "n", "", "")), nil},
+		"a tool result":                  {auto, modelMessage(mcp.ToolResultContent{Type: "tool_result", ToolUseID: "1"}), nil},
+		"tool use without tools":         {plain, modelMessage(aUse), errUseNotAsked},
+		"tool use forbidden":             {none, modelMessage([]mcp.Content{text, aUse}), errUseForbidden},
+		"tool use missing":               {required, modelMessage(text), errUseRequired},
+		"tool use, not unique":           {auto, modelMessage([]mcp.Content{aUse, aUse}), errSameUse},
+		"tool use without id":            {auto, modelMessage(mcp.ToolUseContent{Name: "n"}), errNoUseID},
+		"tool use without name":          {auto, modelMessage(mcp.ToolUseContent{ID: "1"}), wire.ErrNoName},
+		"tool use with a list":           {auto, modelMessage(mcp.ToolUseContent{ID: "1", Name: "n", Input: []int{1}}), errUseInput},
+		"tool use with an invalid input": {auto, modelMessage(mcp.ToolUseContent{ID: "1", Name: "n", Input: func() {}}), nil},
 		"tool use of the user": {
 			auto, &mcp.CreateMessageResult{SamplingMessage: mcp.SamplingMessage{Role: mcp.RoleUser, Content: aUse}, Model: "m"}, errUserUse,
 		},
@@ -354,11 +354,11 @@ func TestSampleResultsThatAreRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// FuzzSample checks that an accepted request encodes to an equal one that is accepted too, and that
-// a block of the model's messages can be sent back.
+// FuzzSample checks that an accepted request encodes to an equal request, which is also accepted,
+// and that a block of its model's messages can be sent back.
 func FuzzSample(f *testing.F) {
 	f.Add([]byte(fullSample))
-	f.Add([]byte(sampleOf(aQuestion, someUses, sampleTurn("user", resultA, resultB))))
+	f.Add([]byte(sampleOf(aMessage, someUses, sampleTurn("user", resultA, resultB))))
 	f.Add([]byte(`{"messages":[{"role":"user","content":"\ud800"}],"maxTokens":1e300,"tools":[],"toolChoice":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		req, err := decodeSample(data)
@@ -366,11 +366,11 @@ func FuzzSample(f *testing.F) {
 			return
 		}
 		if !json.Valid(data) {
-			t.Fatal("it is not JSON")
+			t.Fatal("accepted a request that is not JSON")
 		}
 		again, err := decodeSample(marshal(t, req.CreateMessageParams))
 		if err != nil {
-			t.Fatalf("it does not survive its encoding: %v", err)
+			t.Fatalf("the encoded request is refused: %v", err)
 		}
 		if a, b := marshal(t, req.CreateMessageParams), marshal(t, again.CreateMessageParams); !bytes.Equal(a, b) {
 			t.Fatalf("%s\nbecame %s", a, b)
@@ -388,7 +388,7 @@ func FuzzSample(f *testing.F) {
 	})
 }
 
-// sendBack sends a block as a model's message, unless it must be refused.
+// sendBack sends a block as a model's message, unless the block must be refused.
 func sendBack(t *testing.T, req *SampleRequest, block mcp.Content) {
 	switch b := block.(type) {
 	case UnknownContent:

@@ -15,8 +15,8 @@ var (
 	errNoMaxTokens = errors.New(`no "maxTokens"`)
 )
 
-// decodeSample reads the parameters of sampling/createMessage and checks the order of their
-// messages. It keeps parts of params.
+// decodeSample decodes the parameters of sampling/createMessage and checks the order of its
+// messages. The result keeps parts of params.
 func decodeSample(params json.RawMessage) (*SampleRequest, error) {
 	sample, err := wire.DecodeSample(params, &unknownTypes)
 	if err != nil {
@@ -47,8 +47,9 @@ var (
 	errStrayResult = errors.New("tool_result without a tool_use in the previous message")
 )
 
-// checkToolUses checks that the next message after tool uses of the assistant is the user's, and
-// consists of their results (2025-11-25 and 2026-07-28, "Sampling", "Message Content Constraints").
+// checkToolUses checks that each message with tool uses is the assistant's, and that the next
+// message is the user's and consists of their results (2025-11-25 and 2026-07-28, "Sampling",
+// "Message Content Constraints").
 func checkToolUses(messages []mcp.SamplingMessage) error {
 	var open map[string]bool
 	for i, m := range messages {
@@ -64,8 +65,8 @@ func checkToolUses(messages []mcp.SamplingMessage) error {
 	return nil
 }
 
-// checkMessage checks a message that follows one with the tool uses in open, which it empties. It
-// returns the tool uses of the message itself.
+// checkMessage checks a message that follows one with the tool uses in open. It removes the uses
+// that have a result from open and returns the tool uses of the message itself.
 func checkMessage(m mcp.SamplingMessage, open map[string]bool) (uses map[string]bool, err error) {
 	blocks, isList := m.Content.([]mcp.Content)
 	if block, one := m.Content.(mcp.Content); one && !isList {
@@ -84,7 +85,7 @@ func checkMessage(m mcp.SamplingMessage, open map[string]bool) (uses map[string]
 			results++
 			err = closeUse(b, m.Role, open)
 		case UnknownContent:
-			// An invalid block cannot be matched.
+			// A tool_use or tool_result that is invalid cannot be matched.
 			if b.Err != nil && (b.Type == mcp.ContentTypeToolUse || b.Type == mcp.ContentTypeToolResult) {
 				err = fmt.Errorf("%s: %w", b.Type, b.Err)
 			}
@@ -102,7 +103,7 @@ func checkMessage(m mcp.SamplingMessage, open map[string]bool) (uses map[string]
 	return uses, nil
 }
 
-// addUse adds a tool_use to those of its message.
+// addUse adds the ID of a tool_use to uses.
 func addUse(use mcp.ToolUseContent, uses map[string]bool) error {
 	switch {
 	case use.ID == "":
@@ -114,7 +115,7 @@ func addUse(use mcp.ToolUseContent, uses map[string]bool) error {
 	return nil
 }
 
-// closeUse removes the tool_use with this result from open.
+// closeUse removes the tool_use that the result belongs to from open.
 func closeUse(result mcp.ToolResultContent, role mcp.Role, open map[string]bool) error {
 	switch {
 	case role != mcp.RoleUser:

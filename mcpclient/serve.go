@@ -13,7 +13,8 @@ import (
 // answerTimeout bounds the sending of one response to the server.
 const answerTimeout = 30 * time.Second
 
-// maxRequestID and maxRequestMethod bound what a response repeats of a server request, in bytes.
+// maxRequestID and maxRequestMethod bound the parts of a server request that a response repeats, in
+// bytes.
 const (
 	maxRequestID     = 256
 	maxRequestMethod = 64
@@ -22,13 +23,13 @@ const (
 // errRequestCancelled ends the context of a handler whose request the server cancelled.
 var errRequestCancelled = errors.New("the server cancelled its request")
 
-// serve handles a request that a legacy server sent on a stream, on a goroutine of its own, so that
-// the stream goes on. When all slots for handlers are taken, the stream waits: that delays only a
-// server that sends so many requests. timers are those of the call that the stream belongs to, nil
-// for the shared stream.
+// serve handles a request that a legacy server sent on a stream. It runs the handler on another
+// goroutine, so that the stream continues. When all slots are taken, the stream waits, which only
+// affects a server that sends this many requests. timers are those of the call that the stream
+// belongs to, nil for the shared stream.
 func (s *Session) serve(stream context.Context, timers *watched, state *sessionState, method string, id, params []byte) error {
 	if len(id) > maxRequestID {
-		return nil // no honest peer has such an ID
+		return nil // no honest server sends an ID of this length
 	}
 	id = append([]byte(nil), id...)
 	if method == methodPing {
@@ -52,7 +53,7 @@ func (s *Session) serve(stream context.Context, timers *watched, state *sessionS
 		own.give()
 		return nil
 	}
-	stop := context.AfterFunc(ctx, resume) // a handler that goes on after its request ended pauses no timer
+	stop := context.AfterFunc(ctx, resume) // a handler that continues after its request has ended must not pause timers
 	end := func() {
 		s.pending.remove(key)
 		stop()
@@ -73,8 +74,8 @@ func (s *Session) serve(stream context.Context, timers *watched, state *sessionS
 	return nil
 }
 
-// serveEarly is serve for the stream of a request that no user made, such as initialize: there is
-// no session for a handler to use.
+// serveEarly is serve for the stream of a request that the session itself makes, such as
+// initialize. It runs no handlers, because there may be no session for them to use.
 func (s *Session) serveEarly(stream context.Context, state *sessionState, method string, id []byte) error {
 	switch {
 	case len(id) > maxRequestID:
@@ -85,7 +86,7 @@ func (s *Session) serveEarly(stream context.Context, state *sessionState, method
 	return s.serveNow(stream, state, method, refuse(id, errTooEarly))
 }
 
-// pauseTimers pauses the timers of the exchanges that may wait for a server request: those of one
+// pauseTimers pauses the timers of the exchanges that may depend on a server request: those of one
 // call, or all if timers is nil.
 func (s *Session) pauseTimers(timers *watched) (resume func()) {
 	if timers == nil {
@@ -109,12 +110,12 @@ func (s *Session) reply(ctx context.Context, state *sessionState, method string,
 	s.post(ctx, state, method, body)
 }
 
-// codeRejected is the code for a user's refusal of sampling (2025-11-25, "Sampling", "Error
-// Handling").
+// codeRejected is the error code for sampling that the user declined (2025-11-25, "Sampling",
+// "Error Handling").
 const codeRejected = -1
 
-// refuse returns the response to a server request that is not answered. It does not hold the text
-// of a handler's error, which the server should not see.
+// refuse returns the error response to a server request, or nil if err is nil. It leaves out the
+// text of a handler's error, which the server should not see.
 func refuse(id []byte, err error) []byte {
 	out := jsonrpc.Error{Code: CodeInternal, Message: "the client could not answer"}
 	var no *refusal
@@ -129,32 +130,34 @@ func refuse(id []byte, err error) []byte {
 	return jsonrpc.AppendError(nil, id, &out)
 }
 
-// The rate of the responses that need no handler: to pings, and refusals. Each is a POST of about
-// 50 µs of CPU, so the rate costs 0.2 % of a core. A hundred streams with a keep-alive ping every 4
-// s stay below it.
+// The rate of responses that need no handler: answers to pings, and refusals. Each is a POST that
+// takes about 50 µs of CPU, so the rate uses 0.2 % of a core. A hundred streams with a keep-alive
+// ping every 4 s stay below it.
 const (
 	answerBurst    = 64
 	answerInterval = time.Second / 32
-	// answerDelay is the longest that a response may wait. One that would wait longer is dropped.
+	// answerDelay is the longest time that a response may wait. A response that would wait longer
+	// is dropped.
 	answerDelay = 6 * time.Second
-	// maxAnswers bounds the responses that wait or are being sent.
+	// maxAnswers bounds how many responses wait or are being sent.
 	maxAnswers = 256
 )
 
-// answers paces the responses that need no handler, over all streams of a session. The response
-// waits, the stream does not. So a server that waits for each response is slowed down, and a flood
-// beyond the rate is dropped.
+// answers paces the responses that need no handler, over all streams of a session. Responses wait;
+// streams do not. A server that waits for each response is slowed down. Requests that flood the
+// session beyond the rate get no response.
 type answers struct {
 	slots slots // POSTs at once
 
 	mu      sync.Mutex
-	full    time.Duration // guarded by mu: when the whole burst is available again, on the watch's clock
+	full    time.Duration // guarded by mu: when the whole burst is available again, in watch time
 	pending int           // guarded by mu
 	dropped bool          // guarded by mu: a response was dropped and logged
 }
 
-// reserve returns how long a response has to wait. ok is false if it must be dropped; first is true
-// the first time that happens. If ok, the caller calls done after sending it.
+// reserve returns how long a response has to wait. If ok is false, the response must be dropped;
+// first is true the first time this happens. If ok is true, the caller must call done after sending
+// the response.
 func (a *answers) reserve(now time.Duration) (wait time.Duration, ok, first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -176,14 +179,14 @@ func (a *answers) done() {
 	a.pending--
 }
 
-// serveNow posts a response that needs no handler, after the wait that the rate demands. The stream
-// goes on meanwhile, and the response outlives it.
+// serveNow posts a response that needs no handler, after the wait that the rate requires. The
+// stream continues meanwhile. The response is sent even if the stream ends.
 func (s *Session) serveNow(stream context.Context, state *sessionState, method string, body []byte) error {
 	a := &s.answers
 	wait, ok, first := a.reserve(s.watch.now())
 	if !ok {
 		if first {
-			s.log.Warn("the server sends pings, or requests that are refused, too fast: some are not answered",
+			s.log.Warn("some pings or refused requests of the server are not answered: they arrive too fast",
 				"method", method[:min(len(method), maxRequestMethod)])
 		}
 		return nil

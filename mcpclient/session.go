@@ -14,15 +14,14 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// Session is a client's conversation with one MCP server. It heals by itself:
-// a session that the server forgot is begun anew, a lost stream is reopened,
-// what may be repeated is; an error belongs to the call that met it, and only
-// [Session.Close] closes. One thing it does not heal: a server that goes back
-// from the modern era to the legacy one must be connected to again.
+// Session is a session with one MCP server. It recovers automatically: it starts a new session if
+// the server lost the old one, opens lost streams again, and retries requests that are safe to
+// retry. An error fails only the call that it occurred in, and only [Session.Close] ends the
+// session. If a server goes back from the modern era to the legacy one, you must connect again.
 //
-// All methods are safe for concurrent use, also from handlers. A call runs on
-// its caller's goroutine and ends, promptly, with its context. A Session prints
-// as its endpoint without the query.
+// All methods are safe for concurrent use, including from handlers. A call runs on its caller's
+// goroutine and returns promptly when its context ends. A Session prints as its endpoint without
+// the query.
 type Session struct {
 	printed
 
@@ -33,8 +32,8 @@ type Session struct {
 	log       *slog.Logger
 
 	now        atomic.Pointer[sessionState] // nil until connected
-	ids        atomic.Int64                 // last request id given out
-	tokens     atomic.Int64                 // last progress token given out
+	ids        atomic.Int64                 // the last request ID that was used
+	tokens     atomic.Int64                 // the last progress token that was used
 	level      atomic.Pointer[mcp.LoggingLevel]
 	recovery   singleflight.Group[recovery]
 	pings      pings
@@ -43,7 +42,7 @@ type Session struct {
 	shared     sharedStream
 	tools      toolIndex
 	waiting    progressCalls
-	slots      slots // of the handlers that answer server requests
+	slots      slots // for handlers that answer server requests
 	answers    answers
 	pending    pendingRequests
 	urls       urlElicitations
@@ -51,8 +50,8 @@ type Session struct {
 
 	authorizing singleflight.Group[struct{}]
 
-	// root ends with Close; it is the parent of everything the session does on
-	// its own, and of handlers' contexts.
+	// root ends with Close. It is the parent of the contexts of handlers and of everything that the
+	// session does by itself.
 	root    context.Context
 	cancel  context.CancelCauseFunc
 	owned   owned
@@ -60,8 +59,8 @@ type Session struct {
 	closer  closer
 }
 
-// sessionState is the protocol's state between a recovery and the next: immutable,
-// replaced whole.
+// sessionState is the protocol state between two recoveries. It is immutable and is replaced as a
+// whole.
 type sessionState struct {
 	generation   uint64
 	era          Era
@@ -71,28 +70,28 @@ type sessionState struct {
 	server       mcp.Implementation
 	capabilities mcp.ServerCapabilities
 	instructions string
-	meta         []byte // modern: the members every request's _meta has, without braces
+	meta         []byte // of a modern session: the members of every request's _meta, without braces
 }
 
 func (state *sessionState) modern() bool { return state.era == EraModern }
 
-// inSession reports whether requests carry a session id, so that the server can have forgotten it.
+// inSession reports whether requests carry a session ID, so that the server may lose the session.
 func (state *sessionState) inSession() bool { return state.http.ID() != "" }
 
-// State is what a session is doing.
+// State says what a session is currently doing.
 type State uint8
 
 const (
 	// StateReady: calls go to the server.
 	StateReady State = iota
-	// StateRecovering: the server's session is gone and a new one is begun;
-	// calls that need it wait for that.
+	// StateRecovering: the server lost the session, and a new one is being started. Calls that need
+	// it wait.
 	StateRecovering
 	// StateClosed: Close was called.
 	StateClosed
 )
 
-// String returns the state in one word.
+// String returns "ready", "recovering" or "closed".
 func (s State) String() string {
 	switch s {
 	case StateReady:
@@ -104,7 +103,7 @@ func (s State) String() string {
 	}
 }
 
-// State returns what the session is doing at this moment.
+// State returns what the session is currently doing.
 func (s *Session) State() State {
 	switch {
 	case s.root.Err() != nil:
@@ -121,33 +120,33 @@ func (s *Session) Endpoint() string { return s.conn.Endpoint() }
 // Done returns a channel that is closed when [Session.Close] begins.
 func (s *Session) Done() <-chan struct{} { return s.root.Done() }
 
-// Era returns which era the server speaks.
+// Era returns the era of the protocol that the server supports.
 func (s *Session) Era() Era { return s.now.Load().era }
 
 // ProtocolVersion returns the negotiated revision, such as "2025-11-25".
 func (s *Session) ProtocolVersion() string { return s.now.Load().version }
 
-// ServerInfo returns how the server introduced itself. It is the server's
-// claim: do not decide anything by it. The result is a copy.
+// ServerInfo returns the name and version by which the server identifies itself. They are only a
+// claim: do not base decisions on them. The result is a copy.
 func (s *Session) ServerInfo() mcp.Implementation { return s.now.Load().server }
 
-// Capabilities returns what the server offers. Treat it as read-only: maps in
-// it are shared.
+// Capabilities returns what the server supports. Treat the result as read-only: its maps are
+// shared.
 func (s *Session) Capabilities() mcp.ServerCapabilities { return s.now.Load().capabilities }
 
-// Instructions returns the server's guidance for a model's prompt, "" if none. It is the
-// server's text: decide what your model should make of it.
+// Instructions returns the server's instructions for a model's prompt, "" if there are none. They
+// come from the server: decide how far your model should follow them.
 func (s *Session) Instructions() string { return s.now.Load().instructions }
 
 func (s *Session) nextID() int64 { return s.ids.Add(1) }
 
-// owned are the goroutines that the session started and Close waits for.
+// owned holds the goroutines that the session started and that Close waits for.
 type owned struct{ goroutines.Group }
 
-// start runs f on a goroutine of the session, unless the session is closing.
+// start runs f on a goroutine of the session. It returns false if the session is closing.
 func (o *owned) start(f func()) bool { return o.Go(f) }
 
-// sleep waits for d. It returns the cause if ctx or the session ends first.
+// sleep waits for d. If ctx or the session ends first, it returns the cause.
 func (s *Session) sleep(ctx context.Context, d time.Duration) error {
 	return pacing.SleepWithin(ctx, s.root, d)
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// gatekeeper refuses by a bare 401, without a challenge: requests of sessions that it does not know, if
-// the server says so, and requests without the right token.
+// gatekeeper refuses requests with a 401 without a challenge: those of a session that is lost, and
+// those without the right token.
 type gatekeeper struct {
 	srv   *mcptest.Server
 	token atomic.Pointer[string]
-	lost  atomic.Pointer[string] // the session that is gone
+	lost  atomic.Pointer[string] // the lost session
 }
 
 func (g *gatekeeper) intercept(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
@@ -37,8 +37,8 @@ func (g *gatekeeper) intercept(w http.ResponseWriter, r *http.Request, _ *mcptes
 func (g *gatekeeper) lose(session string) { g.lost.Store(&session) }
 func (g *gatekeeper) want(token string)   { g.token.Store(&token) }
 
-// A bare 401 in a session may mean the session or the credentials. The ping, and an initialize after it,
-// find out which: nobody is sent to a login for a session that the server lost.
+// A 401 without a challenge may be about the session or about the credentials. A ping, and then an
+// initialize, find out which. No user has to log in because the server lost a session.
 func TestUnauthorizedMayMeanALostSession(t *testing.T) {
 	for name, row := range map[string]struct {
 		lost, revoked bool
@@ -46,7 +46,7 @@ func TestUnauthorizedMayMeanALostSession(t *testing.T) {
 		logins        int
 	}{
 		"session lost":  {lost: true, initializes: 1},
-		"token revoked": {revoked: true, initializes: 1, logins: 1}, // the initialize is refused as well
+		"token revoked": {revoked: true, initializes: 1, logins: 1}, // the initialize is also refused
 		"both":          {lost: true, revoked: true, initializes: 2, logins: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,9 +72,10 @@ func TestUnauthorizedMayMeanALostSession(t *testing.T) {
 	}
 }
 
-// One call doubts the session, and its ping is refused by a bare 401, which leaves the session the benefit
-// of the doubt. Another one that got such a 401 itself joins that, and finds out more: nobody has to log in.
-func TestJoinedDoubtIsNotTheWholeTruth(t *testing.T) {
+// One call suspects that the session is lost. Its ping is refused with a bare 401, so that the
+// session counts as alive. Another call that got such a 401 joins this recovery and then starts one
+// that finds out more. No user has to log in.
+func TestJoinedRecoveryForAWeakerReason(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var calls atomic.Int32
 		var lost atomic.Bool
@@ -105,8 +106,9 @@ func TestJoinedDoubtIsNotTheWholeTruth(t *testing.T) {
 	})
 }
 
-// Anybody may initialize, and all else needs a login: a new session does not help against that.
-func TestServerThatLetsAnybodyInitialize(t *testing.T) {
+// The server allows initialize without credentials and requires a login for all other requests. A
+// new session does not help.
+func TestServerThatInitializesWithoutCredentials(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 			if m == nil || m.Method == "initialize" || m.Method == "notifications/initialized" || r.Header.Get("Authorization") == "Bearer good" {
@@ -121,11 +123,12 @@ func TestServerThatLetsAnybodyInitialize(t *testing.T) {
 		echoes(t, s)
 		require.Equal(t, 1, d.count())
 		now, _ := srv.Sessions()
-		require.Equal(t, 1, now, "the one that was tried is given up")
+		require.Equal(t, 1, now, "the new session was deleted")
 	})
 }
 
-// Without an Authorizer the same works for a lost session, and anything else is told as it is.
+// Without an Authorizer, a lost session is detected in the same way, and any other refusal is
+// reported as it is.
 func TestUnauthorizedWithoutAuthorizer(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		g := &gatekeeper{srv: srv}
@@ -141,9 +144,9 @@ func TestUnauthorizedWithoutAuthorizer(t *testing.T) {
 	})
 }
 
-// However a server tells that it lost a session, at the latest the call after the next finds a new one; a
-// call that the refusal does not prove not to have run is not made again.
-func TestSessionsHealHoweverTheLossIsTold(t *testing.T) {
+// However a server reports a lost session, the client has a new session after two calls at most. A
+// call is sent again only if the refusal proves that it did not run.
+func TestSessionsRecoverHoweverTheLossIsReported(t *testing.T) {
 	for name, row := range map[string]struct {
 		status   int
 		body     string
@@ -159,7 +162,7 @@ func TestSessionsHealHoweverTheLossIsTold(t *testing.T) {
 		"400, no id":          {400, rpcBody("null", -32000, "Bad Request: No valid session ID provided"), true},
 		"400, our id":         {400, rpcBody("$id", -32000, "Bad Request: Server not initialized"), true},
 		"400, our id, silent": {400, rpcBody("$id", -32000, "Bad Request"), false},
-		"400, damaged":        {400, `{"jsonrpc":"2.0","id":$id,"error":"no session"}`, false},
+		"400, invalid":        {400, `{"jsonrpc":"2.0","id":$id,"error":"no session"}`, false},
 		"410":                 {410, "session expired", true},
 		"422":                 {422, `{"detail":"unexpected session"}`, true},
 		"401":                 {401, "", true},
@@ -199,8 +202,8 @@ func TestSessionsHealHoweverTheLossIsTold(t *testing.T) {
 	}
 }
 
-// A refusal that only a ping can confirm is not confirmed by somebody else's recovery: the session was
-// replaced for other reasons, and lives.
+// If only a ping can confirm a refusal, the recovery of another call does not confirm it: the
+// session may have been replaced for other reasons while it was alive.
 func TestReplacedSessionConfirmsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		arrived, replaced := make(chan struct{}), make(chan struct{})
@@ -210,7 +213,7 @@ func TestReplacedSessionConfirmsNothing(t *testing.T) {
 				return false
 			}
 			switch calls.Add(1) {
-			case 1: // it runs, and fails in an odd way
+			case 1: // the tool runs and fails in an unusual way
 				close(arrived)
 				<-replaced
 				wire{status: 422, body: "the tool has lost its session with the database"}.write(w, m)
@@ -234,8 +237,8 @@ func TestReplacedSessionConfirmsNothing(t *testing.T) {
 	})
 }
 
-// Progress that arrives while a refused call waits for its next try refutes the refusal: the server works
-// on what it refused, and another request would have it done twice.
+// Progress that arrives while a refused call waits for its next try refutes the refusal. The server
+// is working on the call, and another request would make it run twice.
 func TestProgressDuringTheBackoffForbidsTheReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		busy := func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -253,7 +256,7 @@ func TestProgressDuringTheBackoffForbidsTheReplay(t *testing.T) {
 		srv.SetIntercept(busy)
 		call := begin(t.Context(), s, "echo", mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {}))
 		time.Sleep(time.Second)
-		srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+		srv.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 		synctest.Wait()
 		srv.SetIntercept(nil)
 		got := <-call
@@ -265,19 +268,19 @@ func TestProgressDuringTheBackoffForbidsTheReplay(t *testing.T) {
 	})
 }
 
-// The outcome of a call is that of its worst try: what was repeated because it is harmless may have run
-// in any of them.
+// The outcome of a call is that of its worst try, because a harmless call may have run in any of
+// its tries.
 func TestOutcomeOverSeveralTries(t *testing.T) {
 	for name, row := range map[string]struct {
 		statuses []int
 		want     mcpclient.Outcome
 		kind     mcpclient.Kind
 	}{
-		"refused each time":      {[]int{429, 425, 429, 429}, mcpclient.NotRun, mcpclient.KindHTTP},
-		"refused at last":        {[]int{503, 429, 429, 429}, mcpclient.Unknown, mcpclient.KindHTTP},
-		"answered at last":       {[]int{503, 409}, mcpclient.Unknown, mcpclient.KindHTTP},
-		"refused, then answered": {[]int{429, 409}, mcpclient.Answered, mcpclient.KindHTTP},
-		"refused, then unread":   {[]int{429, 413}, mcpclient.NotRun, mcpclient.KindHTTP},
+		"refused each time":        {[]int{429, 425, 429, 429}, mcpclient.NotRun, mcpclient.KindHTTP},
+		"refused in the last try":  {[]int{503, 429, 429, 429}, mcpclient.Unknown, mcpclient.KindHTTP},
+		"answered in the last try": {[]int{503, 409}, mcpclient.Unknown, mcpclient.KindHTTP},
+		"refused, then answered":   {[]int{429, 409}, mcpclient.Answered, mcpclient.KindHTTP},
+		"refused, then unread":     {[]int{429, 413}, mcpclient.NotRun, mcpclient.KindHTTP},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -301,7 +304,8 @@ func TestOutcomeOverSeveralTries(t *testing.T) {
 	}
 }
 
-// A harmless call that may have run once, and then finds nobody, was not "never sent".
+// A harmless call that may have run once is not reported as never sent if the server is unreachable
+// later.
 func TestUnreachableAfterALostAnswer(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -322,12 +326,12 @@ func TestUnreachableAfterALostAnswer(t *testing.T) {
 	})
 }
 
-// A server without a ping refuses one like the ping of a session that is gone. A second ping, of a new
-// session, shows that: nothing is proven then, and the old session is kept, unless the refusal named it.
-// After three of these the server is not asked any more.
+// A server without ping refuses a ping as it would in a lost session. A second ping, in a new
+// session, shows that nothing is proven, so the old session is kept unless the refusal names it.
+// After three such pings, the client sends no more.
 func TestServerWithoutAPing(t *testing.T) {
 	for name, text := range map[string]string{
-		"a tool that speaks of a session": "session variable x is not set", "a tool that does not": "bad argument",
+		"a tool that mentions a session": "session variable x is not set", "a tool that does not": "bad argument",
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -351,16 +355,17 @@ func TestServerWithoutAPing(t *testing.T) {
 				require.LessOrEqual(t, srv.Count("ping"), 12, "only for the first three calls")
 				now, ever := srv.Sessions()
 				if strings.Contains(text, "session") {
-					return // what it says of sessions is believed
+					return // the client trusts a text that names the session
 				}
-				require.Equal(t, []int{1, 4}, []int{now, ever}, "three were tried and given up")
+				require.Equal(t, []int{1, 4}, []int{now, ever}, "three new sessions were tried and deleted")
 				require.Equal(t, "session-1", srv.Requests("tools/call")[5].Session)
 			})
 		})
 	}
 }
 
-// A gateway refuses the ping of the new session once. That must not cost the recovery for good.
+// A gateway refuses the ping of the new session once. That must not disable the detection of lost
+// sessions.
 func TestPingThatIsRefusedOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var pings atomic.Int32
@@ -388,7 +393,7 @@ func TestPingThatIsRefusedOnce(t *testing.T) {
 	})
 }
 
-// A call that has its answer does not wait for what the answer shows to be broken.
+// A call that has its answer does not wait until the problem that the answer shows is repaired.
 func TestAnswersDoNotWaitForRepairs(t *testing.T) {
 	for name, hangs := range map[string]string{"ping": "ping", "initialize": "initialize", "list": "tools/list", "discover": "server/discover"} {
 		t.Run(name, func(t *testing.T) {
@@ -419,9 +424,9 @@ func TestAnswersDoNotWaitForRepairs(t *testing.T) {
 	}
 }
 
-// Nobody calls, and the server loses the session and says 401 without a challenge: the standing stream
-// finds out.
-func TestStandingStreamFindsALossToldBy401(t *testing.T) {
+// The server loses the session and answers 401 without a challenge. Without any call, the shared
+// stream detects this.
+func TestSharedStreamDetectsALossReportedBy401(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		g := &gatekeeper{srv: srv}
 		srv.SetIntercept(g.intercept)
@@ -432,7 +437,7 @@ func TestStandingStreamFindsALossToldBy401(t *testing.T) {
 		}})
 		synctest.Wait()
 		g.lose("session-1")
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Equal(t, 1, restored)

@@ -13,13 +13,14 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// sharedReopener keeps the shared stream of one session generation open. It receives what comes on
-// a GET; a [subscriptionStream] does that for the handlers' subscription.
+// sharedReopener keeps the shared stream of one session generation open. It receives the messages
+// of a GET stream. In a modern session, a [subscriptionStream] receives those of the handlers'
+// subscription.
 type sharedReopener struct {
 	streamReopener
 
 	cancel    context.CancelFunc    // ends the stream
-	cursor    streamablehttp.Cursor // of a GET
+	cursor    streamablehttp.Cursor // of a GET stream
 	subscribe subscriptionStream    // of a modern session
 }
 
@@ -34,14 +35,14 @@ func newSharedReopener(s *Session, state *sessionState) *sharedReopener {
 	return k
 }
 
-// streamEnd is what the end of a shared stream means for the next one.
+// streamEnd says what the end of a shared stream means for opening it again.
 type streamEnd uint8
 
 const (
 	streamRetryable   streamEnd = iota // open it again
-	streamOver                         // not again in this generation, which is reported
-	streamMoved                        // not again in this generation: the next one brings its own
-	streamUnsupported                  // never again: the server has no such stream
+	streamOver                         // do not open it again in this generation; report that
+	streamMoved                        // do not open it again: the next generation opens another
+	streamUnsupported                  // never open it again: the server has no such stream
 )
 
 // open implements reopenable.
@@ -61,7 +62,7 @@ func (k *sharedReopener) acknowledge() {
 	k.s.shared.note(k, func(st *sharedStatus) {
 		st.open = true
 		select {
-		case <-k.wake: // it is open: an earlier request to hurry is served
+		case <-k.wake: // the stream is open, so an earlier wake is obsolete
 		default:
 		}
 	})
@@ -71,7 +72,7 @@ func (k *sharedReopener) acknowledge() {
 func (k *sharedReopener) ended(err error) (time.Duration, bool) {
 	end := k.judge(err)
 	if end == streamUnsupported && k.opened {
-		end = streamOver // there was such a stream
+		end = streamOver // the server did have the stream before
 	}
 	switch end {
 	case streamRetryable:
@@ -90,10 +91,10 @@ func (k *sharedReopener) ended(err error) (time.Duration, bool) {
 	return 0, false
 }
 
-// lost notes that the stream is not open, and returns the pause before it is opened again.
+// lost notes that the stream is not open and returns the pause before it is opened again.
 func (k *sharedReopener) lost(err error) time.Duration {
 	_, resumable := k.cursor.ID()
-	// A GET that may have arrived may have opened a stream, whose events are lost then.
+	// A GET that may have reached the server may have opened a stream whose events are lost.
 	missed := !resumable && (k.live || !k.opened && !k.state.modern() && verdict.StageOf(err) == transport.MaybeSent)
 	if missed {
 		k.miss(err)
@@ -106,8 +107,8 @@ func (k *sharedReopener) lost(err error) time.Duration {
 	return k.paced(k.cursor.Retry())
 }
 
-// missedEvents reports that events of the shared stream may have been missed: to the handlers and
-// to the subscriptions that it serves.
+// missedEvents reports to the handlers, and to the subscriptions that use the shared stream, that
+// events may have been missed.
 func (s *Session) missedEvents(cause error) {
 	s.enqueueMissed(MissedEvents{})
 	for _, l := range s.shared.joined() {
@@ -115,7 +116,7 @@ func (s *Session) missedEvents(cause error) {
 	}
 }
 
-// judge says what the end of a stream means.
+// judge decides what the end of the stream means.
 func (k *sharedReopener) judge(err error) streamEnd {
 	if k.state.modern() {
 		switch {
@@ -141,7 +142,7 @@ func (k *sharedReopener) judge(err error) streamEnd {
 	case errors.Is(err, transport.ErrClosed):
 		return streamOver
 	case errors.As(err, &link):
-		return streamRetryable // whatever it is, the server did not refuse
+		return streamRetryable // whatever the cause, the server did not refuse
 	case errors.As(err, &protocol):
 		return streamUnsupported // a web page instead of a stream
 	}
@@ -154,15 +155,15 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 	switch {
 	case verdict.SaysSessionLost(e.Status):
 		if _, resumed := k.cursor.ID(); resumed {
-			k.cursor = streamablehttp.Cursor{} // the server may have refused only that
+			k.cursor = streamablehttp.Cursor{} // the server may have refused only the cursor
 			return streamRetryable
 		}
 		if !k.state.inSession() || (!k.opened && k.s.shared.suspected.Swap(true)) {
 			return streamUnsupported
 		}
 		// The session may be gone, and without a call nothing else would notice. The next
-		// generation brings its own stream.
-		_, err := k.s.recover(k.ctx, k.state.generation, sessionDoubted)
+		// generation opens another stream.
+		_, err := k.s.recover(k.ctx, k.state.generation, sessionSuspected)
 		switch {
 		case errors.Is(err, errSessionAlive):
 			return streamUnsupported
@@ -178,13 +179,13 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		return streamUnsupported
 	}
 	if e.Status == http.StatusUnauthorized && len(e.Challenges) == 0 && k.state.inSession() && !k.s.shared.suspected.Swap(true) {
-		// Some servers answer so for a session that they have lost.
-		if _, err := k.s.recover(k.ctx, k.state.generation, accessDoubted); err == nil {
+		// Some servers answer 401 without a challenge when they have lost the session.
+		if _, err := k.s.recover(k.ctx, k.state.generation, accessSuspected); err == nil {
 			return streamMoved
 		}
 	}
 	if k.s.unauthorized(e) != nil {
-		return streamRetryable // a stream does not prompt the user; it is woken when a call was authorized
+		return streamRetryable // a stream does not prompt the user; the authorization of a call wakes it
 	}
 	return streamOver // 401, 403 and similar say nothing about the stream
 }

@@ -8,30 +8,30 @@ import (
 	"sync/atomic"
 )
 
-// sharedStream is the stream that belongs to the session instead of to a call: a GET of a legacy
-// session, the handlers' subscription of a modern one. It is opened only if a handler or, in a
+// sharedStream is the stream that belongs to the session and not to a call: a GET in a legacy
+// session, the handlers' subscription in a modern one. It is opened only if a handler or, in a
 // legacy session, a subscription needs it. It is opened in the background, once for each session
-// generation, and its failures never touch a call.
+// generation. Its failures never affect a call.
 type sharedStream struct {
 	tried     atomic.Uint64 // the newest generation in which calls need not wait for the stream
-	suspected atomic.Bool   // since the stream was last open, a refused GET had the session examined
-	pace      reopenPace    // outlives generations, so that losing sessions in a row slows down
+	suspected atomic.Bool   // the session was examined because of a refused GET since the stream was last open
+	pace      reopenPace    // shared by all generations, so that repeated losses of the session lengthen the pauses
 
 	mu       sync.Mutex
 	reopener *sharedReopener            // guarded by mu: keeps the stream of the newest generation open
 	closed   bool                       // guarded by mu
-	refused  error                      // guarded by mu: the server has no such stream, in any generation
-	subs     map[*Subscription]struct{} // guarded by mu: those of a legacy session
+	refused  error                      // guarded by mu: the refusal that shows that the server has no such stream
+	subs     map[*Subscription]struct{} // guarded by mu: the subscriptions of a legacy session
 	status   sharedStatus               // guarded by mu
-	changed  chan struct{}              // guarded by mu: closed at the next change of status or generation; nil if nothing waits
+	changed  chan struct{}              // guarded by mu: closed at the next change of status or generation; nil if no goroutine waits
 }
 
-// sharedStatus is the state of the shared stream, for those that wait for it.
+// sharedStatus is the status of the shared stream. Calls and subscriptions wait for it to change.
 type sharedStatus struct {
 	open   bool
 	losses int   // how often events may have been missed
 	lost   error // the last of these losses
-	failed error // why the last try to open it failed; nil since a subscription joined
+	failed error // why the last try to open it failed; reset when a subscription joins
 	over   error // why it is not opened again in this generation
 }
 
@@ -68,7 +68,7 @@ func (d *sharedStream) halt() {
 	}
 }
 
-// broadcast wakes those that wait for a change. mu is held.
+// broadcast wakes all goroutines that wait for a change. mu is held.
 func (d *sharedStream) broadcast() {
 	if d.changed != nil {
 		close(d.changed)
@@ -105,7 +105,7 @@ func (d *sharedStream) note(k *sharedReopener, change func(st *sharedStatus)) {
 func (d *sharedStream) join(s *Session, l *Subscription) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, joined := d.subs[l]; !joined && d.status.over != nil { // the server may take it by now
+	if _, joined := d.subs[l]; !joined && d.status.over != nil { // the server may accept the stream by now
 		d.reopener = nil
 	}
 	if d.subs == nil {
@@ -117,7 +117,7 @@ func (d *sharedStream) join(s *Session, l *Subscription) {
 	d.followLocked(s, s.now.Load()) // under mu, so that a concurrent recovery sees the subscription
 }
 
-// leave removes a subscription. It closes a stream that nothing needs any more.
+// leave removes a subscription. It ends the stream if nothing needs it any more.
 func (d *sharedStream) leave(s *Session, l *Subscription) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -131,14 +131,15 @@ func (d *sharedStream) leave(s *Session, l *Subscription) {
 	}
 }
 
-// joined returns the subscriptions that the stream serves.
+// joined returns the subscriptions that use the stream.
 func (d *sharedStream) joined() []*Subscription {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Collect(maps.Keys(d.subs))
 }
 
-// wake skips the pause before the stream is opened again: a reason for the last refusal is gone.
+// wake skips the pause before the stream is opened again, because the reason for the last refusal
+// may be gone.
 func (d *sharedStream) wake() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -171,10 +172,11 @@ func (d *sharedStream) refuse(cause error) {
 	d.broadcast()
 }
 
-// everyGeneration is for a stream that calls never wait for.
+// everyGeneration is the value of tried if calls never wait for the stream.
 const everyGeneration = math.MaxUint64
 
-// setTried notes that the stream was opened, lost or refused in a generation.
+// setTried notes that the stream was opened, lost or refused in a generation, so that calls no
+// longer wait for it.
 func (d *sharedStream) setTried(generation uint64) {
 	for {
 		old := d.tried.Load()

@@ -19,7 +19,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// diary records the runs of handlers, in order.
+// diary records the calls of handlers, in order.
 type diary struct {
 	mu      sync.Mutex
 	entries []string
@@ -59,14 +59,14 @@ func (d *diary) handlers() mcpclient.Handlers {
 
 const toolsChanged = "notifications/tools/list_changed"
 
-// The shared stream delivers what belongs to no call to the handlers, in order.
+// The shared stream delivers messages that belong to no call to the handlers, in order.
 func TestSharedStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
 		for _, method := range []string{"notifications/prompts/list_changed", toolsChanged, "notifications/resources/list_changed"} {
-			srv.Tell(method, nil)
+			srv.Notify(method, nil)
 			synctest.Wait()
 		}
 		require.Equal(t, []string{"prompts", "tools", "resources"}, d.take())
@@ -76,9 +76,9 @@ func TestSharedStream(t *testing.T) {
 			return
 		}
 		require.Equal(t, []string{"server/discover", "initialize", "notifications/initialized", "GET"}, srv.Methods(), "not before the session is ready")
-		srv.Tell("notifications/message", map[string]any{"level": "info", "data": 1})
-		srv.Tell("notifications/x/y", map[string]any{"a": 1})
-		srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+		srv.Notify("notifications/message", map[string]any{"level": "info", "data": 1})
+		srv.Notify("notifications/x/y", map[string]any{"a": 1})
+		srv.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 		synctest.Wait()
 		require.Equal(t, []string{"log 1", `notifications/x/y {"a":1}`}, d.take(), "progress of no call is ignored")
 		echoes(t, s)
@@ -164,18 +164,18 @@ func TestLostSharedStreamIsResumed(t *testing.T) {
 				var d diary
 				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 				synctest.Wait()
-				srv.Tell("notifications/n", map[string]any{"n": 1})
+				srv.Notify("notifications/n", map[string]any{"n": 1})
 				synctest.Wait()
-				srv.CutStanding(abort)
+				srv.CutSharedStreams(abort)
 				synctest.Wait()
 				require.Equal(t, 1, srv.Count("GET"), "only after a pause")
-				srv.Tell("notifications/n", map[string]any{"n": 2})
+				srv.Notify("notifications/n", map[string]any{"n": 2})
 				echoes(t, s)
 				time.Sleep(time.Second) // of fake time
 				synctest.Wait()
 				require.Equal(t, 2, srv.Count("GET"))
 				require.NotEmpty(t, srv.Requests("GET")[1].Header.Get("Last-Event-Id"))
-				srv.Tell("notifications/n", map[string]any{"n": 3})
+				srv.Notify("notifications/n", map[string]any{"n": 3})
 				synctest.Wait()
 				require.Equal(t, []string{`notifications/n {"n":1}`, `notifications/n {"n":2}`, `notifications/n {"n":3}`}, d.take())
 			})
@@ -189,19 +189,19 @@ func TestMissedEventsAreReported(t *testing.T) {
 		var d diary
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		synctest.Wait()
 		time.Sleep(time.Minute) // of fake time
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take(), "the stream is open again")
 		echoes(t, s)
 	})
 }
 
-// A server is unreachable for hours: one report, however often the stream was tried.
+// A server is unreachable for hours. The loss is reported once, however often the stream is tried.
 func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -216,15 +216,14 @@ func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 		time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 		echoes(t, s)
 	})
 }
 
-// A server that refuses the stream again and again is not hammered: the pauses grow to half a
-// minute.
+// If a server refuses the stream repeatedly, the pauses grow to half a minute.
 func TestSharedStreamBackoff(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var at []time.Duration
@@ -250,8 +249,8 @@ func TestSharedStreamBackoff(t *testing.T) {
 	})
 }
 
-// A server that has not noticed yet that a stream was lost refuses the next one as a conflict. The
-// client keeps trying until it is accepted.
+// A server that has not noticed the loss of a stream refuses the next one as a conflict. The client
+// keeps trying until the stream is accepted.
 func TestSharedStreamConflict(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.EventIDs = false
@@ -265,11 +264,11 @@ func TestSharedStreamConflict(t *testing.T) {
 			w.WriteHeader(http.StatusConflict)
 			return true
 		})
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(10 * time.Minute)
 		require.NoError(t, l.Err())
 		require.Equal(t, []string{"missed"}, d.take())
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 	})
@@ -304,14 +303,14 @@ func TestRefusedCursorOfTheSharedStream(t *testing.T) {
 		var d diary
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		time.Sleep(time.Minute) // of fake time
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 		echoes(t, s)
@@ -328,13 +327,13 @@ func TestSharedStreamDetectsALostSession(t *testing.T) {
 				var d diary
 				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 				synctest.Wait()
-				srv.CutStanding(true)
+				srv.CutSharedStreams(true)
 				srv.LoseSessions()
 				time.Sleep(time.Minute) // of fake time
 				synctest.Wait()
 				require.Equal(t, 2, srv.Count("initialize"))
 				require.Contains(t, d.take(), "restored")
-				srv.Tell(toolsChanged, nil)
+				srv.Notify(toolsChanged, nil)
 				synctest.Wait()
 				require.Equal(t, []string{"tools"}, d.take())
 				echoes(t, s)
@@ -344,8 +343,8 @@ func TestSharedStreamDetectsALostSession(t *testing.T) {
 	}
 }
 
-// The session is lost before the shared stream was first opened, or the GET reaches another server
-// than the POSTs did: the session is refused, not the stream.
+// The session is lost before the shared stream is opened, or the GET reaches another server than
+// the POSTs. The session is refused, not the stream.
 func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
@@ -361,7 +360,7 @@ func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 				echoes(t, s)
 				time.Sleep(time.Minute) // of fake time
 				synctest.Wait()
-				srv.Tell(toolsChanged, nil)
+				srv.Notify(toolsChanged, nil)
 				synctest.Wait()
 				require.Contains(t, d.take(), "tools", "the new session has its shared stream")
 			})
@@ -369,8 +368,8 @@ func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 	}
 }
 
-// The host cannot be resolved for a while, or a header cannot be made. Nothing was sent, so the
-// server cannot have said that it has no such stream.
+// For a while, the host cannot be resolved, or a header hook fails. Nothing was sent, so the server
+// cannot have refused the stream.
 func TestSharedStreamAfterALocalFailure(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		t.Run(map[bool]string{false: "at first", true: "when reopened"}[lost], func(t *testing.T) {
@@ -392,14 +391,14 @@ func TestSharedStreamAfterALocalFailure(t *testing.T) {
 				synctest.Wait()
 				if lost {
 					down.Store(true)
-					srv.CutStanding(true)
+					srv.CutSharedStreams(true)
 				}
 				time.Sleep(time.Minute) // of fake time
 				synctest.Wait()
 				down.Store(false)
 				time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
 				synctest.Wait()
-				srv.Tell(toolsChanged, nil)
+				srv.Notify(toolsChanged, nil)
 				synctest.Wait()
 				require.Contains(t, d.take(), "tools")
 			})
@@ -454,7 +453,7 @@ func TestRefusedCredentialsEndTheSharedStreamOfOneSession(t *testing.T) {
 		echoes(t, s)
 		synctest.Wait()
 		require.Equal(t, 2, srv.Count("GET"))
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"restored", "tools"}, d.take())
 	})

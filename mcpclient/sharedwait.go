@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// sharedWait is how long calls wait for the shared stream, once a generation. Opening it takes a
-// round trip, unless a proxy holds back the header of a stream until the first event.
+// sharedWait bounds how long calls wait for the shared stream, once per generation. Opening the
+// stream usually takes one round trip, but a proxy may hold back its header until the first event.
 const sharedWait = 2 * time.Second
 
 var errNoSharedStream = errors.New("the shared stream was not open yet")
 
-// awaitShared has a call to a legacy server wait until the shared stream was tried in this
-// generation, if the server may send a request meanwhile. Some servers send requests on that
-// stream, and lose those that they send before it is open: the call would wait in vain.
+// awaitShared makes a call to a legacy server wait until the session has tried to open the shared
+// stream in this generation, if the server may send a request during the call. Some servers send
+// such requests on the shared stream and lose them if it is not open yet. The call would then never
+// be answered.
 func (s *Session) awaitShared(c *call) error {
 	state, shared := c.state, &s.shared
-	if state.modern() || shared.tried.Load() >= state.generation || !s.opts.Handlers.answerRequests() || !c.mayAsk() {
+	if state.modern() || shared.tried.Load() >= state.generation || !s.opts.Handlers.answerRequests() || !c.mayCauseRequests() {
 		return nil
 	}
 	ctx, cancel := c.bounded()
@@ -41,8 +42,8 @@ func (s *Session) awaitShared(c *call) error {
 	}
 }
 
-// mayAsk reports whether the server may send a request before it answers. It does not for a list, a
-// ping and similar requests.
-func (c *call) mayAsk() bool {
+// mayCauseRequests reports whether the server may send requests before it answers the call. It does
+// so for tool calls, prompts and resources, not for lists or pings.
+func (c *call) mayCauseRequests() bool {
 	return !c.tryBound || c.msg.method == methodGetPrompt || c.msg.method == methodReadResource
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// onSharedStream gives a legacy server a tool that sends a request on the shared stream, like
-// servers that do not know which call a request belongs to. Requests before the stream is open are
-// lost.
+// onSharedStream gives a legacy server a tool that sends a request on the shared stream, as servers
+// do that do not know which call a request belongs to. Requests that are sent before the stream is
+// open are lost.
 func onSharedStream(srv *mcptest.Server) {
 	add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
-		answer, err := srv.Ask(elicit, aForm)
+		answer, err := srv.SendRequest(elicit, aForm)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +41,8 @@ func slowGet(srv *mcptest.Server, by time.Duration) {
 
 const namedKen = `{"action":"accept","content":{"name":"Ken"}}`
 
-// The first call after Connect, and of each new session, waits until the shared stream is open.
+// The first call after Connect, and the first in each new session, waits until the shared stream is
+// open.
 func TestFirstCallWaitsForTheSharedStream(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		onSharedStream(srv)
@@ -62,8 +63,8 @@ func TestFirstCallWaitsForTheSharedStream(t *testing.T) {
 	})
 }
 
-// Calls wait once for a stream that does not open. They do not wait for a refused one, nor without
-// handlers for requests; and requests that need no handler never wait.
+// Calls wait only once for a stream that does not open. They do not wait for a refused stream, or
+// without handlers for requests. Requests that need no handler never wait.
 func TestWhichCallsWaitForTheSharedStream(t *testing.T) {
 	ask := answersForm(named("Ken"), nil)
 	for name, test := range map[string]struct {
@@ -79,7 +80,7 @@ func TestWhichCallsWaitForTheSharedStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				slowGet(srv, test.get)
-				srv.NoStanding = test.refused
+				srv.NoSharedStream = test.refused
 				s := serve(t, srv, mcpclient.Options{Handlers: test.handlers})
 				start := time.Now()
 				require.NoError(t, s.Ping(t.Context()))
@@ -95,8 +96,8 @@ func TestWhichCallsWaitForTheSharedStream(t *testing.T) {
 	}
 }
 
-// The wait ends with the caller's context, the call's total timeout, and Close. Nothing was sent
-// then.
+// The wait ends with the caller's context, the call's total timeout, and Close. Nothing has been
+// sent then.
 func TestWaitForTheSharedStreamEnds(t *testing.T) {
 	for name, test := range map[string]struct {
 		end  func(cancel context.CancelFunc, s *mcpclient.Session)

@@ -10,17 +10,17 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// stateRequest is a request that is sent on one given session state, also if that is not the
-// session's own (yet, or any more): of the handshake, a ping, a restored log level. It receives
-// what comes back.
+// stateRequest is a request on a given session state, which the session may not use yet, or no
+// longer uses. The handshake, pings and the restoring of the log level use it. It receives what the
+// server sends for the request.
 type stateRequest struct {
 	delivery
 	result   wire.Decoder
-	onHeader func(http.Header) // gets the header of each reply; nil for none
-	maxReply int64             // less than the limits allow; 0: what they allow
+	onHeader func(http.Header) // called with the header of each reply; may be nil
+	maxReply int64             // a limit stricter than Limits.Body; 0 for none
 }
 
-// newStateRequest returns a request on state. It is bounded by Timeouts.Try.
+// newStateRequest returns a request on state. Timeouts.Try bounds it.
 func (s *Session) newStateRequest(ctx context.Context, state *sessionState, msg message, result wire.Decoder) *stateRequest {
 	r := &stateRequest{delivery: s.newDelivery(ctx, msg), result: result}
 	r.state = state
@@ -57,11 +57,11 @@ func (r *stateRequest) DecodeResult(data []byte) (int, error) {
 	return cursor.Pos(), nil
 }
 
-// Event implements streamablehttp.Receiver: the peer is alive.
+// Event implements streamablehttp.Receiver. It resets the idle timeout.
 func (r *stateRequest) Event() { r.s.watch.Touch(&r.watched) }
 
-// Notification implements streamablehttp.Receiver. Log messages are queued: there may be no session
-// yet for their handler to use.
+// Notification implements streamablehttp.Receiver. Log messages are queued, because there may be no
+// session yet for their handler to use.
 func (r *stateRequest) Notification(method string, params []byte) {
 	switch method {
 	case methodProgress:
@@ -79,7 +79,7 @@ func (r *stateRequest) Request(method string, id, _ []byte) error {
 	return r.s.serveEarly(r.exchange, r.state, method, id)
 }
 
-// posting is a message without an answer: a notification, or a response to a request of the server.
+// posting is a message that expects no answer: a notification, or a response to a server request.
 type posting struct {
 	delivery
 	response []byte // the whole message, if it is a response
@@ -93,15 +93,16 @@ func (p *posting) try() error {
 	return p.send(&streamablehttp.Request{Method: p.msg.method, Body: body}, nil)
 }
 
-// notify sends a notification on a session state, with the retries of a repeatable request.
+// notify sends a notification on a session state, with the retries of a request that is safe to
+// repeat.
 func (s *Session) notify(ctx context.Context, state *sessionState, method string, policy Retry) error {
 	p := &posting{delivery: s.newDelivery(ctx, message{method: method})}
 	p.state = state
 	return s.repeat(&p.delivery, p, verdict.Situation{Fixed: true}, policy)
 }
 
-// post sends the response to one request of the server, with the values of the context that the
-// request came with. It may outlive that context.
+// post sends the response to one server request, with the values of the stream's context. It
+// continues even if that context ends.
 func (s *Session) post(stream context.Context, state *sessionState, method string, body []byte) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(stream), answerTimeout, &TimeoutError{What: TimeoutTotal, After: answerTimeout})
 	defer cancel()

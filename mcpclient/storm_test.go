@@ -24,20 +24,20 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// To repeat a storm: go test ./mcpclient -run TestStorm -storm 20000 -seed 7, with
+// To repeat a run: go test ./mcpclient -run TestStorm -storm 20000 -seed 7, with
 // HAWSER_TEST_TRANSPORT set as reported.
 var (
 	stormSize = flag.Int("storm", 400, "random bad replies of TestStorm, in each era")
-	stormSeed = flag.Uint64("seed", 1, "what the replies of TestStorm depend on")
+	stormSeed = flag.Uint64("seed", 1, "seed of the replies of TestStorm")
 )
 
 const stormWorkers = 4
 
-// TestStorm sends random bad replies: any status, header and framing, bodies that are parts of
-// messages, out of order, mutated, cut. Each call returns with a kind and in time, no tool runs
-// twice, and NotRun is never reported for a tool that ran.
+// TestStorm sends random bad replies: any status, header and framing, and bodies that are parts of
+// messages, out of order, mutated or truncated. Each call returns in time and with a kind, no tool
+// runs twice, and NotRun is never reported for a tool that ran.
 func TestStorm(t *testing.T) {
-	log.SetOutput(io.Discard) // net/http tells of replies that nobody asked for
+	log.SetOutput(io.Discard) // net/http logs unsolicited replies
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
 		t.Run(era.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { newStorm(t, era).run() })
@@ -84,13 +84,13 @@ func (s *storm) run() {
 		if err == nil {
 			break
 		}
-		require.Less(s.t, time.Since(start), time.Minute, "the session does not heal: %v", err)
+		require.Less(s.t, time.Since(start), time.Minute, "the session does not recover: %v", err)
 		time.Sleep(time.Second)
 	}
 	s.t.Logf("seed %d: outcomes %v", *stormSeed, s.kinds)
 }
 
-// call makes the n-th call and compares its outcome with what happened.
+// call makes call number n and compares its outcome with what happened.
 func (s *storm) call(n int) {
 	start, returned := time.Now(), false
 	_, err := s.s.CallTool(s.t.Context(), "echo", map[string]any{"n": n}, mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {
@@ -114,13 +114,13 @@ func (s *storm) call(n int) {
 	case err != nil && kind == 0:
 		s.t.Errorf("seed %d, call %d has no kind: %v", *stormSeed, n, err)
 	case err != nil && mcpclient.OutcomeOf(err) == mcpclient.NotRun && ran > 0:
-		s.t.Errorf("seed %d, call %d is said not to have run: %v", *stormSeed, n, err)
+		s.t.Errorf("seed %d, call %d ran but is reported as not run: %v", *stormSeed, n, err)
 	}
 }
 
 // intercept answers tool calls with bad replies. A refused request does not run; any other does.
 func (s *storm) intercept(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
-	if m != nil && m.IsResponse() { // to a question in a bad reply
+	if m != nil && m.IsResponse() { // to a request in a bad reply
 		w.WriteHeader(http.StatusAccepted)
 		return true
 	}
@@ -155,7 +155,7 @@ func (s *storm) intercept(w http.ResponseWriter, _ *http.Request, m *mcptest.Mes
 	return true
 }
 
-// stormDice draws replies to the request with an ID.
+// stormDice draws random replies to the request with this ID.
 type stormDice struct {
 	*rand.Rand
 	id     string
@@ -164,11 +164,11 @@ type stormDice struct {
 
 func (d *stormDice) pick(of ...string) string { return of[d.IntN(len(of))] }
 
-// unreadStatuses are those that an honest server sends only for requests that it did not process:
+// unreadStatuses are those that an honest server sends only for requests that it did not process;
 // see the assumptions in DESIGN.md, section 4.
 var unreadStatuses = []int{307, 308, 401, 404, 405, 406, 411, 413, 414, 415, 421, 425, 426, 429, 431, 501, 505}
 
-// response draws a whole response, and whether the connection is reset after it.
+// response draws a complete response, and whether the connection is reset after it.
 func (d *stormDice) response(refuses bool) (text string, abort bool) {
 	status := d.IntN(1000)
 	switch {
@@ -204,8 +204,8 @@ func (d *stormDice) response(refuses bool) (text string, abort bool) {
 	return text, d.IntN(8) == 0
 }
 
-// body draws the body of a response. In one that proves a refusal, or could, there is no code that
-// proves one, too.
+// body draws the body of a response. If the status may prove a refusal, the body has no code that
+// also proves one.
 func (d *stormDice) body(contentType string, plain bool) string {
 	if contentType != "text/event-stream" {
 		return d.mutated(d.message(plain))
@@ -218,7 +218,7 @@ func (d *stormDice) body(contentType string, plain bool) string {
 	return b.String()
 }
 
-// message draws something like a message, sometimes a good answer.
+// message draws text that resembles a message, sometimes a good answer.
 func (d *stormDice) message(plain bool) string {
 	if d.IntN(5) == 0 {
 		return `{"jsonrpc":"2.0","id":` + d.id + `,"result":{"content":[],"resultType":"complete"}}`

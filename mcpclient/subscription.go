@@ -10,14 +10,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/queue"
 )
 
-// Subscription receives events of a server; see [Session.Listen]. Its methods are safe for
+// Subscription receives events from a server; see [Session.Listen]. Its methods are safe for
 // concurrent use.
 type Subscription struct {
 	printed
 
-	// The reopener belongs to the goroutine of follow, as do the fields below. Its context ends
-	// with Close and the caller's context. In a modern session it keeps the stream open; in a
-	// legacy one the shared stream serves the subscription, and only missed and opened are used.
+	// The reopener and the fields below belong to the goroutine of follow. The reopener's context
+	// ends with Close and with the caller's context. In a modern session, it keeps the stream open.
+	// In a legacy session, the shared stream provides the events, and only missed and opened are
+	// used.
 	streamReopener
 
 	wants  Filter
@@ -28,13 +29,13 @@ type Subscription struct {
 	done   chan struct{} // closed when err may be read
 	err    *ListenError
 
-	authorized int         // how often authorization was sought since the server last agreed
+	authorized int         // how often authorization was requested since the server last agreed
 	versioned  bool        // the revision was renegotiated since the server last agreed
 	tries      int         // since the server last agreed
 	budget     retryBudget // until the server agrees for the first time
 
 	mu      sync.Mutex
-	filled  *sync.Cond                             // there is an event, or the subscription has ended
+	filled  *sync.Cond                             // signalled when an event arrives or the subscription ends
 	honored Filter                                 // guarded by mu
 	events  queue.Buffer[ListenEvent, ListenEvent] // guarded by mu; an event's key is the event without its cause
 	ended   bool                                   // guarded by mu
@@ -47,10 +48,10 @@ func (l *Subscription) Honored() Filter {
 	return l.honored
 }
 
-// Events yields events as they come. It ends when the subscription has ended and all events before
-// that were yielded; [Subscription.Err] then returns why. Of equal events that wait, only one is
-// yielded. Unlike handlers, events are not debounced: the loop sets the pace. Breaking out of the
-// loop does not end the subscription. Concurrent loops share the events.
+// Events yields events as they arrive. It ends when the subscription has ended and all its events
+// were yielded; [Subscription.Err] then returns why. Equal events that are waiting are yielded
+// once. Unlike handlers, events are not debounced: the loop sets the pace. Breaking out of the loop
+// does not end the subscription. Concurrent loops share the events.
 func (l *Subscription) Events() iter.Seq[ListenEvent] {
 	return func(yield func(ListenEvent) bool) {
 		for {
@@ -62,10 +63,11 @@ func (l *Subscription) Events() iter.Seq[ListenEvent] {
 	}
 }
 
-// Done is closed when the subscription has ended.
+// Done returns a channel that is closed when the subscription has ended.
 func (l *Subscription) Done() <-chan struct{} { return l.done }
 
-// Err returns why the subscription ended, a [*ListenError]; nil while it runs.
+// Err returns why the subscription ended, as a [*ListenError]. It returns nil while the
+// subscription is active.
 func (l *Subscription) Err() error {
 	select {
 	case <-l.done:
@@ -82,10 +84,10 @@ func (l *Subscription) Close() error {
 	return nil
 }
 
-// errOverflow is the cause of a ListenMissedEvents.
+// errOverflow is the cause of a ListenMissedEvents when too many events were waiting.
 var errOverflow = errors.New("more events were waiting than the limits allow")
 
-// maxEventURI bounds the URI of an event.
+// maxEventURI bounds the URI of an event, in bytes.
 const maxEventURI = 64 << 10
 
 // newEvents returns the buffer of a subscription's events.
@@ -95,8 +97,8 @@ func newEvents(limit int) queue.Buffer[ListenEvent, ListenEvent] {
 	}
 }
 
-// listenItem says how an event waits. Equal events are yielded once. Only updates of resources are
-// dropped when too many wait; a ListenMissedEvents stands for them.
+// listenItem says how an event waits. Equal events are yielded once. If too many wait, only
+// resource updates are dropped, and a ListenMissedEvents replaces them.
 func listenItem(ev ListenEvent) queue.Item[ListenEvent, ListenEvent] {
 	return queue.Item[ListenEvent, ListenEvent]{
 		Value: ev, Bytes: len(ev.URI), Key: ListenEvent{Kind: ev.Kind, URI: ev.URI},
@@ -104,7 +106,7 @@ func listenItem(ev ListenEvent) queue.Item[ListenEvent, ListenEvent] {
 	}
 }
 
-// push adds an event, unless an equal one waits.
+// push adds an event, unless an equal one is waiting.
 func (l *Subscription) push(ev ListenEvent) {
 	if len(ev.URI) > maxEventURI {
 		ev = ListenEvent{Kind: ListenMissedEvents, Cause: errOverflow}
@@ -116,7 +118,8 @@ func (l *Subscription) push(ev ListenEvent) {
 	}
 }
 
-// missedEvents reports that events may have been missed, unless the subscription has not begun yet.
+// missedEvents reports that events may have been missed, unless the subscription has not started
+// yet.
 func (l *Subscription) missedEvents(cause error) {
 	select {
 	case <-l.ready:
@@ -125,7 +128,8 @@ func (l *Subscription) missedEvents(cause error) {
 	}
 }
 
-// pop takes the oldest event and waits for one. It returns false if none waits and none will come.
+// pop removes the oldest event, waiting for one if necessary. It returns false if the subscription
+// has ended and no event is left.
 func (l *Subscription) pop() (ListenEvent, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -138,7 +142,7 @@ func (l *Subscription) pop() (ListenEvent, bool) {
 	}
 }
 
-// notified turns a notification into an event, if the filter selects it.
+// notified turns a notification into an event if the filter selects it.
 func (l *Subscription) notified(method string, params []byte) {
 	switch method {
 	case methodToolsChanged:
@@ -160,7 +164,7 @@ func (l *Subscription) notified(method string, params []byte) {
 	}
 }
 
-// covers reports whether a resource was subscribed to, or is a part of one that was (2026-07-28,
+// covers reports whether a resource was subscribed to or is a part of one that was (2026-07-28,
 // "Resources", "Subscriptions").
 func (f Filter) covers(uri string) bool {
 	for _, want := range f.Resources {

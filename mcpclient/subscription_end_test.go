@@ -14,7 +14,7 @@ func newEndable(f Filter) *Subscription {
 	return l
 }
 
-// Notifications that come after a subscription has ended are not its events.
+// Notifications that arrive after a subscription has ended are not its events.
 func TestNoEventAfterTheEnd(t *testing.T) {
 	l := newEndable(Filter{ToolsChanged: true, PromptsChanged: true})
 	l.notified(methodToolsChanged, nil)

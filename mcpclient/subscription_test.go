@@ -19,17 +19,17 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// Of equal events that wait, one is yielded; after that, the next one is. Waiting events are
-// yielded after the end.
+// Equal events that wait are yielded once; a later equal event is yielded again. Events that wait
+// at the end are still yielded.
 func TestEventsWaitOnce(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true, Resources: []string{"file:///a", "file:///b"}})
 		for range 50 {
 			update(srv, "file:///a")
-			tell(srv, toolsChanged)
+			notify(srv, toolsChanged)
 			update(srv, "file:///b")
-			tell(srv, promptsChanged)
+			notify(srv, promptsChanged)
 		}
 		for ev := range l.Events() {
 			require.Equal(t, "file:///a", eventText(ev))
@@ -43,8 +43,8 @@ func TestEventsWaitOnce(t *testing.T) {
 	})
 }
 
-// When more events come than may wait, the loss is reported once, where it happened. List changes
-// still find room.
+// When more events arrive than may wait, the loss is reported once, after the events that were
+// kept. There is still room for list changes.
 func TestEventsOverflow(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{Notifications: 3}})
@@ -52,14 +52,14 @@ func TestEventsOverflow(t *testing.T) {
 		for i := range 10 {
 			update(srv, fmt.Sprintf("file:///a/%d", i))
 		}
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		update(srv, "file:///a/10", "file:///a/0", "file:///a/11")
 		for ev := range l.Events() {
 			require.Equal(t, "file:///a/0", eventText(ev))
 			break
 		}
 		update(srv, "file:///a/12")
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		require.NoError(t, l.Close())
 		ended(t, l, mcpclient.EndClosed)
 		require.Equal(t, []string{"file:///a/1", "file:///a/2", "missed", "tools", "missed"}, rest(l))
@@ -80,7 +80,7 @@ func TestEventOfAHugeURI(t *testing.T) {
 	})
 }
 
-// The waiting URIs are bounded in bytes, too.
+// The URIs of waiting events are also bounded in bytes.
 func TestEventsOverflowInBytes(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{Notifications: -1}})
@@ -98,7 +98,7 @@ func TestEventsOverflowInBytes(t *testing.T) {
 	})
 }
 
-// Two loops share the events: each event goes to one of them, and both loops end.
+// Two loops share the events. Each event goes to one of them, and both loops end.
 func TestEventsInTwoLoops(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -121,7 +121,7 @@ func TestEventsInTwoLoops(t *testing.T) {
 		for i := range 100 {
 			uri := fmt.Sprintf("file:///a/%02d", i)
 			want = append(want, uri)
-			srv.Tell(resourceUpdated, map[string]any{"uri": uri})
+			srv.Notify(resourceUpdated, map[string]any{"uri": uri})
 		}
 		synctest.Wait()
 		mu.Lock()
@@ -140,7 +140,7 @@ func TestEventsAfterABreak(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, toTools)
 		for range 3 {
-			tell(srv, toolsChanged)
+			notify(srv, toolsChanged)
 			for ev := range l.Events() {
 				require.Equal(t, mcpclient.ListenEvent{Kind: mcpclient.ListenToolsChanged}, ev)
 				break
@@ -158,8 +158,8 @@ func TestEventsAfterABreak(t *testing.T) {
 		ended(t, l, mcpclient.EndClosed)
 		require.NoError(t, l.Close())
 		require.Empty(t, rest(l))
-		tell(srv, toolsChanged)
-		require.Empty(t, rest(l), "nothing comes after the end")
+		notify(srv, toolsChanged)
+		require.Empty(t, rest(l), "no event arrives after the end")
 	})
 }
 
@@ -177,19 +177,18 @@ func TestEndReasonsInWords(t *testing.T) {
 	require.Contains(t, (&mcpclient.ListenError{Reason: mcpclient.EndLost, Err: mcpclient.ErrSessionLost}).Error(), mcpclient.ErrSessionLost.Error())
 }
 
-// subscriber is a subscription of the chaos, and the changes that it has not received yet.
+// subscriber is one subscription of the test, with the changes that it has not received yet.
 type subscriber struct {
 	l     *mcpclient.Subscription
-	about []string // events that it is subscribed to
+	about []string // the events that it subscribes to
 	once  bool
 
 	mu    sync.Mutex
 	owed  map[string]bool // guarded by mu
-	heard int             // guarded by mu: how many ListenMissedEvents came
+	heard int             // guarded by mu: the number of ListenMissedEvents
 }
 
-// follow removes the changes that were received. A ListenMissedEvents covers all that came before
-// it.
+// follow removes the changes that were received. A ListenMissedEvents covers all changes before it.
 func (sub *subscriber) follow() {
 	for ev := range sub.l.Events() {
 		sub.mu.Lock()
@@ -208,7 +207,7 @@ func (sub *subscriber) owes() []string {
 	return slices.Sorted(maps.Keys(sub.owed))
 }
 
-// turmoil is a random sequence of changes and mishaps over several subscriptions.
+// turmoil is a random sequence of changes and failures during several subscriptions.
 type turmoil struct {
 	t    *testing.T
 	srv  *mcptest.Server
@@ -217,17 +216,17 @@ type turmoil struct {
 	subs []*subscriber
 
 	mu     sync.Mutex
-	refuse int // guarded by mu: requests to listen that the server is too busy for
+	refuse int // guarded by mu: how many requests to listen the busy server will refuse
 }
 
-// busy sets how many requests to listen the server is too busy for.
+// busy sets how many requests to listen the server refuses as too busy.
 func (c *turmoil) busy(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refuse = n
 }
 
-// isBusy answers a request to listen, if the server is too busy for it.
+// isBusy refuses a request to listen if the server is too busy.
 func (c *turmoil) isBusy(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -257,7 +256,7 @@ func (c *turmoil) subscribe(i int) *subscriber {
 		opts = append(opts, mcpclient.WithoutReopening())
 	}
 	l, err := c.s.Listen(c.t.Context(), chosen.f, opts...)
-	for range 4 { // the pauses grow, and one stream serves all
+	for range 4 { // the pauses grow, and one stream serves all subscriptions
 		if mcpclient.KindOf(err) != mcpclient.KindTimeout {
 			break
 		}
@@ -269,9 +268,9 @@ func (c *turmoil) subscribe(i int) *subscriber {
 	return sub
 }
 
-// change sends a change, which every subscriber to it must receive from now on.
+// change sends a change, which every subscriber to it must receive.
 func (c *turmoil) change(text string) {
-	synctest.Wait() // what was sent before has arrived
+	synctest.Wait() // until earlier messages have arrived
 	for _, sub := range c.subs {
 		sub.mu.Lock()
 		if slices.Contains(sub.about, text) {
@@ -280,13 +279,13 @@ func (c *turmoil) change(text string) {
 		sub.mu.Unlock()
 	}
 	if strings.HasPrefix(text, "file:") {
-		c.srv.Tell(resourceUpdated, map[string]any{"uri": text})
+		c.srv.Notify(resourceUpdated, map[string]any{"uri": text})
 	} else {
-		c.srv.Tell("notifications/"+text+"/list_changed", nil)
+		c.srv.Notify("notifications/"+text+"/list_changed", nil)
 	}
 }
 
-// replace starts a new subscription for one that has ended, if it was allowed to.
+// replace starts a new subscription for one that was allowed to end and has ended.
 func (c *turmoil) replace() {
 	synctest.Wait()
 	for i, sub := range c.subs {
@@ -309,7 +308,7 @@ var chaosChanges = []string{"tools", "prompts", "resources", "file:///a", "file:
 func (c *turmoil) step() {
 	switch c.rnd.IntN(16) {
 	case 0, 1:
-		c.srv.CutStanding(c.rnd.IntN(2) == 0)
+		c.srv.CutSharedStreams(c.rnd.IntN(2) == 0)
 		if c.rnd.IntN(2) == 0 { // while the stream is lost: replace would open it at once
 			c.change(chaosChanges[c.rnd.IntN(len(chaosChanges))])
 		}
@@ -321,7 +320,7 @@ func (c *turmoil) step() {
 		}
 	case 3:
 		if c.srv.Era == mcptest.Legacy {
-			c.srv.CutStanding(true)
+			c.srv.CutSharedStreams(true)
 			c.srv.LoseSessions()
 		} else {
 			c.srv.CancelSubscriptions()
@@ -345,20 +344,20 @@ func (c *turmoil) step() {
 func TestNoChangeIsMissedSilently(t *testing.T) {
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
 		t.Run(era.String(), func(t *testing.T) {
-			gaps := 0
+			losses := 0
 			for seed := range uint64(60) {
 				t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						gaps += missesNothing(t, era, seed)
+						losses += missesNothing(t, era, seed)
 					})
 				})
 			}
-			require.Greater(t, gaps, 60, "there was enough chaos")
+			require.Greater(t, losses, 60, "the test missed enough events")
 		})
 	}
 }
 
-func missesNothing(t *testing.T, era mcptest.Era, seed uint64) (gaps int) {
+func missesNothing(t *testing.T, era mcptest.Era, seed uint64) (losses int) {
 	t.Helper()
 	srv := newServer(mode{era, true})
 	srv.EventIDs = seed%2 == 1
@@ -377,7 +376,7 @@ func missesNothing(t *testing.T, era mcptest.Era, seed uint64) (gaps int) {
 	for i, sub := range c.subs {
 		require.Empty(t, sub.owes(), "subscriber %d", i)
 		sub.mu.Lock()
-		gaps += sub.heard
+		losses += sub.heard
 		sub.heard = 0
 		sub.mu.Unlock()
 	}
@@ -387,10 +386,10 @@ func missesNothing(t *testing.T, era mcptest.Era, seed uint64) (gaps int) {
 	synctest.Wait()
 	for i, sub := range c.subs {
 		require.NoError(t, sub.l.Err())
-		require.Empty(t, sub.owes(), "subscriber %d, when all was well again", i)
+		require.Empty(t, sub.owes(), "subscriber %d, after everything worked again", i)
 		sub.mu.Lock()
-		require.Zero(t, sub.heard, "it is received as an event, not as missed events")
+		require.Zero(t, sub.heard, "the change is received as an event, not as missed events")
 		sub.mu.Unlock()
 	}
-	return gaps
+	return losses
 }

@@ -12,19 +12,20 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// errNoStream is the refusal of a legacy server without a shared stream.
+// errNoStream is the error for a legacy server without a shared stream.
 var errNoStream = errors.New("the server has no stream for notifications")
 
-// runLegacy receives events of the shared stream. It returns nil if the session has moved on.
+// runLegacy receives the events of the shared stream. It returns nil if the session state has
+// changed.
 func (l *Subscription) runLegacy() *ListenError {
 	shared, state := &l.s.shared, l.state
 	shared.join(l.s, l)
 	var (
-		late       <-chan time.Time // the server has taken too long to agree for the first time
+		late       <-chan time.Time // fires if the server takes too long to agree for the first time
 		limit      = l.s.opts.Timeouts.Try
 		honored    Filter
 		subscribed bool
-		losses     int // when the server agreed
+		losses     int // the count of losses when the server agreed
 	)
 	defer func() { l.unsubscribe(state, honored.Resources) }()
 	if !l.opened && limit > 0 {
@@ -44,7 +45,7 @@ func (l *Subscription) runLegacy() *ListenError {
 		case st.over != nil:
 			return &ListenError{EndRefused, fmt.Errorf("%w: %w", errNoStream, st.over)}
 		case !l.opened && !st.open && permanent(st.failed):
-			return notBegun(st.failed)
+			return neverStarted(st.failed)
 		case subscribed && l.opts.once && st.losses > losses:
 			return &ListenError{EndLost, st.lost}
 		case st.open && !subscribed:
@@ -72,7 +73,8 @@ func (l *Subscription) runLegacy() *ListenError {
 	}
 }
 
-// refused returns how an error of resources/subscribe ends the subscription, nil if it does not.
+// refused returns how an error of resources/subscribe ends the subscription. It returns nil if the
+// error does not end it.
 func (l *Subscription) refused(err error) *ListenError {
 	switch {
 	case l.ctx.Err() != nil, l.s.root.Err() != nil:
@@ -80,12 +82,13 @@ func (l *Subscription) refused(err error) *ListenError {
 	case !retryable(err):
 		return &ListenError{EndRefused, err}
 	case !l.opened:
-		return notBegun(err)
+		return neverStarted(err)
 	}
-	return nil // the server agreed before: retry until it refuses
+	return nil // the server agreed before, so keep trying until it refuses
 }
 
-// subscribe subscribes to what a legacy server supports of the filter, and returns that part.
+// subscribe subscribes to the part of the filter that a legacy server supports, and returns that
+// part.
 func (l *Subscription) subscribe(state *sessionState) (Filter, error) {
 	honored, offers := l.wants, &state.capabilities
 	honored.ToolsChanged = honored.ToolsChanged && offers.Tools != nil && offers.Tools.ListChanged
@@ -122,23 +125,23 @@ func (l *Subscription) unsubscribe(state *sessionState, uris []string) {
 	})
 }
 
-// subscribedResources are the resources that a legacy session is subscribed to, each once, however
-// many subscriptions need it.
+// subscribedResources are the resources that a legacy session is subscribed to. Each is subscribed
+// to once, however many subscriptions use it.
 type subscribedResources struct {
 	mu  sync.Mutex
 	uri map[string]*subscribedResource // guarded by mu
 }
 
 type subscribedResource struct {
-	wanted     int           // guarded by subscribedResources.mu
-	slot       chan struct{} // full while a goroutine talks to the server about the resource
-	generation uint64        // guarded by slot: in which the server agreed to subscribe; 0: in none
-	uncertain  uint64        // guarded by slot: the generation in which its answer was lost
+	wanted     int           // guarded by subscribedResources.mu: how many adds were not dropped
+	slot       chan struct{} // full while a goroutine subscribes or unsubscribes
+	generation uint64        // guarded by slot: the generation in which the server agreed; 0: none
+	uncertain  uint64        // guarded by slot: the generation in which the server's answer was lost
 }
 
-// add subscribes to a resource, unless the session is subscribed already. It needs a drop even if
-// it fails: the request may have arrived, or a concurrent drop may have left unsubscribing to this
-// one.
+// add subscribes to a resource, unless the session is already subscribed. Even a failed add needs a
+// drop: the request may have reached the server, or a concurrent drop may rely on this add to
+// unsubscribe.
 func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessionState, uri string) error {
 	t.mu.Lock()
 	r := t.uri[uri]
@@ -167,8 +170,8 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessio
 	})
 }
 
-// drop undoes one add. The last one unsubscribes. It counts until the server has answered, so that
-// no add subscribes concurrently.
+// drop undoes one add. The last drop unsubscribes. Until the server has answered, its add still
+// counts, so that no other add subscribes concurrently.
 func (t *subscribedResources) drop(ctx context.Context, s *Session, state *sessionState, uri string) error {
 	t.mu.Lock()
 	r := t.uri[uri]
@@ -188,8 +191,8 @@ func (t *subscribedResources) drop(ctx context.Context, s *Session, state *sessi
 	return err
 }
 
-// leave undoes one add, unless it is the last. The caller holds the slot, so that of concurrent
-// drops one is the last.
+// leave undoes one add, unless it is the last one. The caller holds the slot, so that exactly one
+// of several concurrent drops is the last.
 func (t *subscribedResources) leave(r *subscribedResource) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -209,7 +212,7 @@ func (t *subscribedResources) release(uri string, r *subscribedResource) {
 	}
 }
 
-// talk runs f while no other goroutine talks to the server about the resource.
+// talk runs f while no other goroutine subscribes to the resource or unsubscribes from it.
 func (r *subscribedResource) talk(ctx context.Context, f func() error) error {
 	select {
 	case r.slot <- struct{}{}:

@@ -23,7 +23,7 @@ func legacyBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Legacy, true})) })
 }
 
-// countOpen is an interception that counts the shared streams that clients hold open.
+// countOpen counts the shared streams that clients hold open.
 func countOpen(srv *mcptest.Server) *atomic.Int32 {
 	var open atomic.Int32
 	srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
@@ -50,7 +50,7 @@ func TestOneSharedStreamForAllSubscriptions(t *testing.T) {
 		open := countOpen(srv)
 		s := serve(t, srv, mcpclient.Options{})
 		synctest.Wait()
-		require.Zero(t, srv.Count("GET"), "nothing needs it yet")
+		require.Zero(t, srv.Count("GET"), "nothing needs the stream yet")
 		for round := 1; round <= 3; round++ {
 			a := listen(t, s, toTools)
 			b := listen(t, s, mcpclient.Filter{PromptsChanged: true})
@@ -60,14 +60,14 @@ func TestOneSharedStreamForAllSubscriptions(t *testing.T) {
 			require.NoError(t, a.Close())
 			synctest.Wait()
 			require.EqualValues(t, 1, open.Load())
-			tell(srv, promptsChanged)
+			notify(srv, promptsChanged)
 			require.NoError(t, b.Close())
 			ended(t, b, mcpclient.EndClosed)
 			require.Equal(t, []string{"prompts"}, rest(b))
 			if sharesLink() {
 				pass(replaced)
 			}
-			require.Zero(t, open.Load(), "nothing needs it any more")
+			require.Zero(t, open.Load(), "nothing needs the stream any more")
 			pass(time.Hour)
 			require.Equal(t, round, srv.Count("GET"))
 		}
@@ -89,14 +89,14 @@ func TestHandlersKeepTheSharedStream(t *testing.T) {
 		require.NoError(t, l.Close())
 		pass(time.Hour)
 		require.EqualValues(t, 1, open.Load())
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, h.take())
 		require.Equal(t, 1, srv.Count("GET"))
 	})
 }
 
-// A resource of two subscriptions is subscribed to once, and unsubscribed from when the last one
-// ends.
+// A resource that two subscriptions use is subscribed to once. The client unsubscribes when the
+// last one ends.
 func TestResourcesAreCounted(t *testing.T) {
 	for _, m := range []mode{{mcptest.Legacy, false}, {mcptest.Legacy, true}} {
 		t.Run(m.String(), func(t *testing.T) {
@@ -128,7 +128,8 @@ func TestResourcesAreCounted(t *testing.T) {
 	}
 }
 
-// A subscription that begins while another one still unsubscribes is subscribed in the end.
+// A subscription that starts while another one is unsubscribing from the same resource ends up
+// subscribed.
 func TestListenWhileTheResourceIsLeft(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -150,8 +151,8 @@ func TestListenWhileTheResourceIsLeft(t *testing.T) {
 	})
 }
 
-// Many subscriptions to the same resources begin and end concurrently. In the end the server's
-// state is right.
+// Many subscriptions to the same resources start and end concurrently. Afterwards the server's
+// state is correct.
 func TestManyListensToOneResource(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -181,8 +182,8 @@ func TestManyListensToOneResource(t *testing.T) {
 	})
 }
 
-// The server refuses a resource, at once or after retries: Listen fails, and unsubscribes from the
-// others.
+// The server refuses a resource, at once or after retries. Listen fails and unsubscribes from the
+// other resources.
 func TestRefusedResource(t *testing.T) {
 	rows := []struct {
 		name  string
@@ -219,7 +220,7 @@ func TestRefusedResource(t *testing.T) {
 				require.Equal(t, row.tries, tried)
 				synctest.Wait()
 				require.Equal(t, []string{"file:///a"}, srv.Subscribed(), "another subscription's resource stays")
-				require.Equal(t, 2, srv.Count(subscribeMethod)-tried, "a, for the other, and b, but not d")
+				require.Equal(t, 2, srv.Count(subscribeMethod)-tried, "a, for the other subscription, and b, but not d")
 				d := read(shared)
 				update(srv, "file:///a")
 				require.Equal(t, []string{"file:///a"}, d.take())
@@ -229,8 +230,8 @@ func TestRefusedResource(t *testing.T) {
 	}
 }
 
-// A session that is lost under a subscription is replaced, because of a call or of the stream
-// alone. Its resources are subscribed to again, and missed events are reported then.
+// If the session is lost during a subscription, it is replaced, whether a call or only the stream
+// detects the loss. Its resources are subscribed to again, and then missed events are reported.
 func TestListenOutlivesItsSession(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain, mcptest.Refuse400} {
 		for _, ids := range []bool{false, true} {
@@ -259,7 +260,7 @@ func outlive(t *testing.T, srv *mcptest.Server, call bool) {
 		return r.Session == "session-2" && (r.Method == subscribeMethod || r.HTTP == http.MethodGet)
 	})
 	if !call {
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 	}
 	srv.LoseSessions()
 	if call {
@@ -275,7 +276,7 @@ func outlive(t *testing.T, srv *mcptest.Server, call bool) {
 	require.Equal(t, 4, srv.Count(subscribeMethod), "once per resource and session")
 	_, ever := srv.Sessions()
 	require.Equal(t, 2, ever)
-	tell(srv, toolsChanged)
+	notify(srv, toolsChanged)
 	update(srv, "file:///b")
 	require.Equal(t, []string{"tools", "file:///b"}, da.take())
 	require.Equal(t, []string{"file:///b"}, db.take())
@@ -286,7 +287,7 @@ func outlive(t *testing.T, srv *mcptest.Server, call bool) {
 	require.Equal(t, []string{"file:///b"}, srv.Subscribed())
 }
 
-// A new session opens one shared stream, and not a second one that is closed again.
+// A new session opens exactly one shared stream.
 func TestOneSharedStreamForEachSession(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -318,15 +319,15 @@ func TestRefusedAfterTheSessionWasLost(t *testing.T) {
 		var refusal *mcpclient.RPCError
 		require.ErrorAs(t, l.Err(), &refusal)
 		require.Equal(t, 2, srv.Count(subscribeMethod))
-		require.Empty(t, rest(l), "it did not begin again")
+		require.Empty(t, rest(l), "the subscription did not start again")
 		d := read(other)
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"missed", "tools"}, d.take(), "the other one continues")
 		echoes(t, s)
 	})
 }
 
-// The new session does not support the resource any more.
+// The new session no longer supports the resource.
 func TestNothingOfferedAfterTheSessionWasLost(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -341,8 +342,7 @@ func TestNothingOfferedAfterTheSessionWasLost(t *testing.T) {
 	})
 }
 
-// A server that is busy after a restart does not thereby refuse a subscription that it had agreed
-// to.
+// A server that is busy after a restart has not refused a subscription that it had agreed to.
 func TestBusyAfterTheSessionWasLost(t *testing.T) {
 	for _, code := range []int{503, 429} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
@@ -381,7 +381,7 @@ func TestListenIsResumed(t *testing.T) {
 				d := read(l)
 				update(srv, "file:///a/1")
 				for n := 2; n < 10; n++ {
-					srv.CutStanding(abort)
+					srv.CutSharedStreams(abort)
 					synctest.Wait()
 					update(srv, fmt.Sprintf("file:///a/%d", n))
 					pass(time.Minute)
@@ -408,16 +408,16 @@ func TestListenWhoseCursorIsRefused(t *testing.T) {
 		})
 		s := serve(t, srv, mcpclient.Options{})
 		d := read(listen(t, s, toTools))
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Minute)
 		require.Equal(t, []string{"missed"}, d.take())
 	})
 }
 
 // Listen waits while the stream is lost, whether or not it can be resumed.
-func TestListenWhileTheStreamIsAway(t *testing.T) {
+func TestListenWhileTheStreamIsLost(t *testing.T) {
 	for _, ids := range []bool{false, true} {
 		t.Run(fmt.Sprint("event ids ", ids), func(t *testing.T) {
 			legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -425,7 +425,7 @@ func TestListenWhileTheStreamIsAway(t *testing.T) {
 				link := srv.InMemory(t)
 				s := connect(t, link, mcpclient.Options{})
 				first := read(listen(t, s, toTools))
-				tell(srv, toolsChanged)
+				notify(srv, toolsChanged)
 				require.Equal(t, []string{"tools"}, first.take())
 				link.Network.Refuse(true)
 				link.Network.ResetAll()
@@ -437,7 +437,7 @@ func TestListenWhileTheStreamIsAway(t *testing.T) {
 				got := <-begun
 				require.NoError(t, got.err)
 				d := read(got.l)
-				tell(srv, toolsChanged)
+				notify(srv, toolsChanged)
 				require.Contains(t, d.take(), "tools")
 			})
 		})
@@ -445,7 +445,7 @@ func TestListenWhileTheStreamIsAway(t *testing.T) {
 }
 
 // The pauses grow while the server is unreachable. A new Listen skips the pause, so that a server
-// that is back is not taken for one that does not answer.
+// that is back is not mistaken for one that does not answer.
 func TestListenAfterALongOutage(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Timeouts: mcpclient.Timeouts{Try: 10 * time.Second}})
@@ -456,16 +456,16 @@ func TestListenAfterALongOutage(t *testing.T) {
 			away <- struct{}{}
 			return true
 		}))
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		for range 12 {
-			<-away // so that the pause is at its longest, and has just begun
+			<-away // the longest pause has just started
 		}
 		srv.SetIntercept(nil)
 		l, err := s.Listen(t.Context(), toTools)
 		require.NoError(t, err)
 		synctest.Wait()
 		require.Contains(t, first.take(), "missed")
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.NoError(t, l.Err())
 	})
 }

@@ -8,21 +8,21 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// errNothingHonored is the refusal of a server that supports nothing in a filter.
+// errNothingHonored is the error for a server that supports nothing in the filter.
 var errNothingHonored = errors.New("the server supports none of the requested subscriptions")
 
-// modernSubscription keeps the stream of a subscription open in one state of a modern session.
+// modernSubscription keeps the stream of a subscription open during one state of a modern session.
 type modernSubscription struct {
 	l      *Subscription
 	stream subscriptionStream
-	made   attempt // when the stream was last opened
-	none   bool    // the server agreed to nothing
+	made   sendTime // when the stream was last opened
+	none   bool     // the server agreed to none of the filter
 	end    *ListenError
 }
 
-// runModern keeps a subscriptions/listen open. It returns nil if the session has moved on.
+// runModern keeps a subscriptions/listen open. It returns nil if the session state has changed.
 func (l *Subscription) runModern() *ListenError {
-	l.s.shared.leave(l.s, l) // it may come from a legacy session
+	l.s.shared.leave(l.s, l) // the subscription may have started in a legacy session
 	m := &modernSubscription{l: l}
 	m.stream = subscriptionStream{r: &l.streamReopener, filter: l.wants, acknowledged: m.acknowledged, notified: l.notified}
 	l.streamReopener.run(m)
@@ -41,7 +41,7 @@ func (m *modernSubscription) acknowledged(honored Filter) {
 // open implements reopenable.
 func (m *modernSubscription) open(ctx context.Context) error {
 	m.l.tries++
-	m.made = m.l.s.attempt()
+	m.made = m.l.s.sendTime()
 	return m.stream.open(ctx)
 }
 
@@ -78,9 +78,9 @@ func (m *modernSubscription) ended(err error) (pause time.Duration, again bool) 
 	return pause, m.end == nil
 }
 
-// judge says how the end of a stream ends the subscription: not if it returns nil, and the pause
-// before the stream is opened again. A subscription that never began is retried like any request
-// that is safe to repeat; one that began is retried without limit.
+// judge returns how the end of a stream ends the subscription. If end is nil, the stream is opened
+// again after the pause. A subscription that never started is retried like any request that is safe
+// to repeat. One that has started is retried without limit.
 func (l *Subscription) judge(err error) (pause time.Duration, end *ListenError) {
 	asked := time.Duration(-1)
 	if status := (*HTTPError)(nil); errors.As(err, &status) {
@@ -95,11 +95,11 @@ func (l *Subscription) judge(err error) (pause time.Duration, end *ListenError) 
 	case l.opened:
 		return max(pause, asked), nil
 	case permanent(err):
-		return 0, notBegun(err)
+		return 0, neverStarted(err)
 	}
 	var again bool
 	if pause, again = l.budget.next(asked); !again {
-		return 0, notBegun(err)
+		return 0, neverStarted(err)
 	}
 	return pause, nil
 }

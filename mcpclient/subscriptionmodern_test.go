@@ -20,11 +20,10 @@ func modernBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Modern, true})) })
 }
 
-// frame is one message on a scripted subscription, given the id of its request.
+// frame returns one message of a scripted subscription, for the ID of its request.
 type frame func(id json.RawMessage) []byte
 
-// of returns a notification of the subscription whose ID is off by this much; 0 is the stream's
-// own.
+// of returns a notification of the subscription whose ID differs from the stream's by off.
 func of(off int64, method string, params map[string]any) frame {
 	return func(id json.RawMessage) []byte {
 		var n int64
@@ -47,7 +46,7 @@ func ackOf(off int64) frame {
 	return of(off, ackMethod, map[string]any{"notifications": map[string]any{"toolsListChanged": true, "promptsListChanged": true}})
 }
 
-// script answers each listen with frames and keeps the stream open.
+// script answers each listen request with frames and keeps the stream open.
 func script(srv *mcptest.Server, frames ...frame) {
 	srv.SetIntercept(atStream(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 		mcptest.StartSSE(w)
@@ -59,8 +58,8 @@ func script(srv *mcptest.Server, frames ...frame) {
 	}))
 }
 
-// Notifications before the acknowledgment, or of another subscription, are ignored, and so are logs
-// and progress.
+// Notifications before the acknowledgment or of another subscription are ignored, as are log
+// messages and progress.
 func TestListenIgnores(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		foreign := func(method, id string) frame {
@@ -110,7 +109,7 @@ func TestCancellationOfAnotherSubscription(t *testing.T) {
 	})
 }
 
-// Listen returns as soon as the server acknowledged, and not before.
+// Listen returns when the server acknowledges it, and not before.
 func TestListenWaitsForTheAcknowledgment(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.WithholdAck = true
@@ -126,8 +125,8 @@ func TestListenWaitsForTheAcknowledgment(t *testing.T) {
 		require.Equal(t, 20*time.Second, got.at)
 		d := read(got.l)
 		pass(time.Hour)
-		tell(srv, toolsChanged)
-		require.Equal(t, []string{"tools"}, d.take(), "the timeout was for the acknowledgment alone")
+		notify(srv, toolsChanged)
+		require.Equal(t, []string{"tools"}, d.take(), "the timeout was only for the acknowledgment")
 		require.Equal(t, 1, srv.Count(listenMethod))
 	})
 }
@@ -151,27 +150,27 @@ func TestListenWithoutAnAcknowledgment(t *testing.T) {
 				require.Equal(t, mcpclient.DefaultTryTimeout, time.Since(start), "like any other request that is safe to repeat: no retry after 15 s")
 				require.Equal(t, 1, e.Tries)
 				pass(lag(srv))
-				require.Empty(t, srv.Subscriptions(), "nothing is left open")
+				require.Empty(t, srv.Subscriptions(), "no subscription is left open")
 				echoes(t, s)
 			})
 		})
 	}
 }
 
-// If the acknowledgment does not come when the stream is opened again, it is retried without limit:
-// the server agreed before.
+// If the acknowledgment does not arrive when the stream is opened again, the client retries without
+// limit, because the server agreed before.
 func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, toTools)
 		d := read(l)
 		srv.WithholdAck = true
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(10 * time.Minute)
 		require.Empty(t, d.take())
 		most := 1
 		if sharesLink() {
-			most = 16 // the link is replaced then
+			most = 16 // then the link is replaced
 		}
 		require.NotEmpty(t, srv.Subscriptions())
 		require.LessOrEqual(t, len(srv.Subscriptions()), most, "one at a time")
@@ -185,7 +184,7 @@ func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 	})
 }
 
-// A server that is busy at first is asked again a few times.
+// If the server is busy at first, the request is retried a few times.
 func TestListenIsTriedAgain(t *testing.T) {
 	for _, code := range []int{503, 502, 500, 429, 408} {
 		for _, failures := range []int{3, 1000} {
@@ -205,8 +204,8 @@ func TestListenIsTriedAgain(t *testing.T) {
 					if failures == 3 {
 						require.NoError(t, err)
 						d := read(l)
-						tell(srv, toolsChanged)
-						require.Equal(t, []string{"tools"}, d.take(), "there was nothing to miss")
+						notify(srv, toolsChanged)
+						require.Equal(t, []string{"tools"}, d.take(), "no events were missed")
 						return
 					}
 					require.Nil(t, l)
@@ -250,7 +249,7 @@ func TestListenOfARefusedVersion(t *testing.T) {
 					if l == nil {
 						l, err = s.Listen(t.Context(), toTools)
 					} else {
-						srv.CutStanding(true)
+						srv.CutSharedStreams(true)
 						pass(time.Hour)
 						err = l.Err()
 					}
@@ -262,7 +261,7 @@ func TestListenOfARefusedVersion(t *testing.T) {
 						return
 					}
 					require.NoError(t, err)
-					tell(srv, toolsChanged)
+					notify(srv, toolsChanged)
 					require.NoError(t, l.Close())
 					ended(t, l, mcpclient.EndClosed)
 					want := []string{"tools"}
@@ -276,8 +275,8 @@ func TestListenOfARefusedVersion(t *testing.T) {
 	}
 }
 
-// A server that agrees only to something outside the filter has agreed to nothing.
-func TestListenHonoredForSomethingElse(t *testing.T) {
+// If a server agrees only to events outside the filter, that is a refusal.
+func TestListenHonoredForOtherEvents(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Honor = func(mcptest.Filter) mcptest.Filter {
 			return mcptest.Filter{PromptsListChanged: true, ResourceSubscriptions: []string{"file:///b"}}
@@ -290,17 +289,17 @@ func TestListenHonoredForSomethingElse(t *testing.T) {
 	})
 }
 
-// A server that agrees to nothing when the stream is opened again has refused.
+// If a server agrees to nothing when the stream is opened again, that is a refusal.
 func TestListenIsNotHonoredAnyMore(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, PromptsChanged: true})
 		srv.Honor = func(mcptest.Filter) mcptest.Filter { return mcptest.Filter{ToolsListChanged: true} }
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Minute)
 		require.Equal(t, mcpclient.Filter{ToolsChanged: true}, l.Honored(), "what it last agreed to")
 		srv.Honor = func(mcptest.Filter) mcptest.Filter { return mcptest.Filter{} }
-		srv.CutStanding(false)
+		srv.CutSharedStreams(false)
 		pass(time.Minute)
 		ended(t, l, mcpclient.EndRefused)
 		require.Equal(t, []string{"missed"}, rest(l))
@@ -308,8 +307,8 @@ func TestListenIsNotHonoredAnyMore(t *testing.T) {
 	})
 }
 
-// A renegotiation because of a call does not end a subscription, and it misses nothing.
-func TestListenOutlivesANewRevision(t *testing.T) {
+// A renegotiation for a call does not end a subscription, and the subscription misses nothing.
+func TestListenOutlivesARevisionChange(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, toTools)
@@ -326,12 +325,12 @@ func TestListenOutlivesANewRevision(t *testing.T) {
 		})
 		echoes(t, s)
 		synctest.Wait()
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Contains(t, d.take(), "tools")
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Minute)
 		require.Contains(t, d.take(), "missed")
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take())
 		require.NoError(t, l.Err())
 	})

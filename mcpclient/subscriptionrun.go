@@ -8,7 +8,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// follow keeps the subscription over the generations of the session until it ends.
+// follow keeps the subscription running across session generations until it ends.
 func (l *Subscription) follow() {
 	stop := context.AfterFunc(l.s.root, func() { l.cancel(ErrClosed) })
 	defer stop()
@@ -38,7 +38,7 @@ func (l *Subscription) follow() {
 	}
 }
 
-// closed returns the end of a subscription that this side ended.
+// closed returns the reason for a subscription that this side ended.
 func (l *Subscription) closed() *ListenError {
 	switch {
 	case l.caller.Err() != nil:
@@ -49,7 +49,7 @@ func (l *Subscription) closed() *ListenError {
 	return &ListenError{Reason: EndClosed}
 }
 
-// finish ends the subscription. Events that wait stay readable.
+// finish ends the subscription. Events that are waiting can still be read.
 func (l *Subscription) finish(end *ListenError) {
 	l.err = end
 	l.mu.Lock()
@@ -59,7 +59,7 @@ func (l *Subscription) finish(end *ListenError) {
 	l.filled.Broadcast()
 }
 
-// agreed notes what the server agreed to, and reports what was missed before that.
+// agreed notes what the server agreed to, and reports events that were missed before.
 func (l *Subscription) agreed(honored Filter) {
 	l.mu.Lock()
 	l.honored = honored
@@ -74,21 +74,21 @@ func (l *Subscription) agreed(honored Filter) {
 	}
 }
 
-// notBegun returns the end of a subscription that never began and is not retried any more.
-func notBegun(err error) *ListenError {
+// neverStarted returns the end of a subscription that never started and is not retried any more.
+func neverStarted(err error) *ListenError {
 	if status := (*HTTPError)(nil); errors.As(err, &status) {
 		return &ListenError{EndRefused, err}
 	}
 	return &ListenError{EndLost, err}
 }
 
-// canceled returns the error of Listen if its context ended before the subscription began.
+// canceled returns the error of Listen if its context ended before the subscription started.
 func (l *Subscription) canceled() *Error {
 	cause := &ListenError{EndClosed, canceled(l.caller)}
 	return &Error{Kind: KindCanceled, Method: methodListen, Stage: transport.MaybeSent, Tries: 1, Err: cause, harmless: true}
 }
 
-// failure returns the error of Listen for a subscription that never began. Done is closed.
+// failure returns the error of Listen for a subscription that never started. done is closed.
 func (l *Subscription) failure() *Error {
 	cause := l.err.Err
 	e := &Error{Method: methodListen, Stage: transport.Answered, Outcome: Answered, Tries: max(l.tries, 1), Err: l.err, harmless: true}
@@ -114,7 +114,8 @@ func (l *Subscription) failure() *Error {
 	return e
 }
 
-// unwrapNoStream returns the error with which the server refused a shared stream.
+// unwrapNoStream returns the error with which the server refused a shared stream, without
+// errNoStream.
 func unwrapNoStream(err error) error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok && errors.Is(err, errNoStream) {
 		return joined.Unwrap()[1]

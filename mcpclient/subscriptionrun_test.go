@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A lost stream is opened again. Missed events are reported when it is open, not before, so that a
+// A lost stream is opened again. Missed events are reported only when it is open, so that a
 // consumer that reads everything again then misses nothing.
 func TestLostListenIsReopened(t *testing.T) {
 	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
@@ -29,10 +29,10 @@ func TestLostListenIsReopened(t *testing.T) {
 				for range 3 {
 					streams := srv.Count(streamMethod(srv))
 					gate := srv.Hold(streamMethod(srv))
-					srv.CutStanding(abort)
+					srv.CutSharedStreams(abort)
 					synctest.Wait()
 					require.Equal(t, streams, srv.Count(streamMethod(srv)), "only after a pause")
-					tell(srv, toolsChanged)
+					notify(srv, toolsChanged)
 					pass(20 * time.Second)
 					require.Greater(t, srv.Count(streamMethod(srv)), streams)
 					require.Empty(t, d.take(), "the stream is not open yet")
@@ -41,7 +41,7 @@ func TestLostListenIsReopened(t *testing.T) {
 					synctest.Wait()
 					require.Equal(t, []string{"missed"}, d.take())
 					require.Equal(t, []string{"missed 0"}, h.take())
-					tell(srv, toolsChanged)
+					notify(srv, toolsChanged)
 					update(srv, "file:///a")
 					require.Equal(t, []string{"tools", "file:///a"}, d.take())
 					require.Equal(t, []string{"tools"}, h.take())
@@ -58,7 +58,7 @@ func TestCauseOfMissedEvents(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, toTools)
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Minute)
 		for ev := range l.Events() {
 			require.Equal(t, mcpclient.ListenMissedEvents, ev.Kind)
@@ -79,8 +79,7 @@ func TestCauseOfMissedEvents(t *testing.T) {
 	})
 }
 
-// A server that is down, or ends each stream at once, is not hammered: the pauses double up to half
-// a minute.
+// If a server is down, or ends each stream at once, the pauses double up to half a minute.
 func TestBackoffOfAListen(t *testing.T) {
 	rows := map[string]func(w http.ResponseWriter, m *mcptest.Message){
 		"503": func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(http.StatusServiceUnavailable) },
@@ -104,7 +103,7 @@ func TestBackoffOfAListen(t *testing.T) {
 					answer(w, m)
 					return true
 				}))
-				srv.CutStanding(true)
+				srv.CutSharedStreams(true)
 				pass(10 * time.Minute)
 				require.Greater(t, len(at), 15)
 				wait := 500 * time.Millisecond
@@ -116,7 +115,7 @@ func TestBackoffOfAListen(t *testing.T) {
 				}
 				srv.SetIntercept(nil)
 				pass(time.Minute)
-				tell(srv, toolsChanged)
+				notify(srv, toolsChanged)
 				require.NoError(t, l.Close())
 				ended(t, l, mcpclient.EndClosed)
 				require.Equal(t, []string{"missed", "tools"}, rest(l))
@@ -132,23 +131,23 @@ func TestListenWithoutReopening(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				s := serve(t, srv, mcpclient.Options{})
 				l := listen(t, s, toTools, nil, mcpclient.WithoutReopening())
-				tell(srv, toolsChanged)
-				srv.CutStanding(abort)
+				notify(srv, toolsChanged)
+				srv.CutSharedStreams(abort)
 				ended(t, l, mcpclient.EndLost)
-				require.Error(t, errors.Unwrap(l.Err()), "it has a cause")
+				require.Error(t, errors.Unwrap(l.Err()), "the error has a cause")
 				require.Equal(t, []string{"tools"}, rest(l))
 				pass(time.Hour)
 				require.Equal(t, 1, srv.Count(streamMethod(srv)), "nothing needs it any more")
 				again := listen(t, s, toTools, mcpclient.WithoutReopening())
 				d := read(again)
-				tell(srv, toolsChanged)
+				notify(srv, toolsChanged)
 				require.Equal(t, []string{"tools"}, d.take())
 			})
 		})
 	}
 }
 
-// A lost session is a loss, too.
+// A lost session also counts as a lost stream.
 func TestLostSessionWithoutReopening(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -162,7 +161,7 @@ func TestLostSessionWithoutReopening(t *testing.T) {
 	})
 }
 
-// refusal is one way to refuse a stream.
+// refusal is one way of refusing a stream.
 type refusal struct {
 	name  string
 	write func(w http.ResponseWriter, m *mcptest.Message)
@@ -215,7 +214,7 @@ func eachRefusal(t *testing.T, test func(t *testing.T, srv *mcptest.Server, no r
 	}
 }
 
-// A server that refuses has not agreed, whatever the refusal.
+// Every refusal means that the server has not agreed.
 func TestRefusedListen(t *testing.T) {
 	eachRefusal(t, func(t *testing.T, srv *mcptest.Server, no refusal, answer func(http.ResponseWriter, *http.Request, *mcptest.Message) bool) {
 		srv.Intercept = answer
@@ -239,22 +238,22 @@ func TestReopenedListenIsRefused(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
 		srv.SetIntercept(answer)
-		srv.CutStanding(true)
+		srv.CutSharedStreams(true)
 		pass(time.Hour)
 		ended(t, l, mcpclient.EndRefused)
-		require.Error(t, errors.Unwrap(l.Err()), "it has a cause")
+		require.Error(t, errors.Unwrap(l.Err()), "the error has a cause")
 		require.Equal(t, 2, srv.Count(streamMethod(srv)))
 		require.Empty(t, srv.Subscribed(), "the resource is unsubscribed from")
 		require.Empty(t, rest(l))
 		echoes(t, s)
 		srv.SetIntercept(nil)
 		d := read(listen(t, s, toTools))
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		require.Equal(t, []string{"tools"}, d.take(), "a new Listen may succeed")
 	})
 }
 
-// A legacy server refuses its stream as busy: Listen waits as long as for any try.
+// A legacy server refuses its stream because it is busy. Listen waits as long as for any try.
 func TestListenToABusyLegacyServer(t *testing.T) {
 	for _, held := range []string{"GET held", "GET 503", "resources/subscribe held"} {
 		t.Run(held, func(t *testing.T) {
@@ -296,17 +295,17 @@ func TestListenEndedByTheServer(t *testing.T) {
 				s := serve(t, srv, mcpclient.Options{})
 				l := listen(t, s, toTools)
 				d := read(l)
-				tell(srv, toolsChanged)
+				notify(srv, toolsChanged)
 				end(srv)
 				ended(t, l, why)
 				require.Equal(t, []string{"tools", "end"}, d.take())
 				pass(time.Hour)
 				require.Equal(t, 1, srv.Count(listenMethod))
 				require.NoError(t, l.Close())
-				require.Equal(t, why, reason(t, l.Err()), "the first reason stays")
+				require.Equal(t, why, reason(t, l.Err()), "the first reason is kept")
 				echoes(t, s)
 				d = read(listen(t, s, toTools))
-				tell(srv, toolsChanged)
+				notify(srv, toolsChanged)
 				require.Equal(t, []string{"tools"}, d.take())
 			})
 		})
@@ -333,7 +332,7 @@ func TestListenEndedBeforeItBegan(t *testing.T) {
 	}
 }
 
-// The context of Listen ends the subscription, before and after the server agreed.
+// The context of Listen ends the subscription, before and after the server has agreed.
 func TestContextOfAListen(t *testing.T) {
 	for _, held := range []string{"headers", "acknowledgment", "nothing"} {
 		t.Run(held, func(t *testing.T) {
@@ -384,7 +383,7 @@ func TestCloseEndsListens(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{})
 		l := listen(t, s, mcpclient.Filter{ToolsChanged: true, Resources: []string{"file:///a"}})
 		reading := read(listen(t, s, toTools))
-		tell(srv, toolsChanged)
+		notify(srv, toolsChanged)
 		update(srv, "file:///a")
 		srv.WithholdAck = true
 		srv.Hold(subscribeMethod)

@@ -16,20 +16,21 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// subscriptionStream is a subscriptions/listen of a modern server (2026-07-28, "Subscriptions"),
-// which a [streamReopener] keeps open: for the session's handlers, or for a [Subscription]. It
-// receives what comes on the stream.
+// subscriptionStream is a subscriptions/listen request to a modern server (2026-07-28,
+// "Subscriptions"), for the session's handlers or for a [Subscription]. A [streamReopener] keeps it
+// open. It receives the messages of the stream.
 type subscriptionStream struct {
 	r      *streamReopener
 	filter Filter
-	// acknowledged gets what the server agreed to, once each time the stream is opened.
+	// acknowledged is called with the part of the filter that the server agreed to, once each time
+	// the stream is opened.
 	acknowledged func(honored Filter)
-	// notified gets what comes after that.
+	// notified is called for each later notification.
 	notified func(method string, params []byte)
 
 	id       int64
 	cancel   context.CancelCauseFunc
-	timeout  *time.Timer // of the acknowledgment, nil if there is none
+	timeout  *time.Timer // for the acknowledgment; nil if there is no timeout
 	agreed   bool        // acknowledged
 	canceled atomic.Bool // the server canceled the subscription
 }
@@ -37,7 +38,8 @@ type subscriptionStream struct {
 // errCancelledByServer ends a stream whose subscription the server canceled.
 var errCancelledByServer = errors.New("cancelled by the server")
 
-// open subscribes and reads the stream to its end: nil if the server completed the subscription.
+// open subscribes and reads the stream to its end. It returns nil if the server completed the
+// subscription.
 func (l *subscriptionStream) open(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -63,11 +65,11 @@ func (l *subscriptionStream) DecodeResult(data []byte) (int, error) { return ski
 // Event implements streamablehttp.Receiver.
 func (l *subscriptionStream) Event() {}
 
-// Request implements streamablehttp.Receiver; modern servers send none.
+// Request implements streamablehttp.Receiver. Modern servers send no requests.
 func (l *subscriptionStream) Request(string, []byte, []byte) error { return nil }
 
-// Notification implements streamablehttp.Receiver. The acknowledgment comes
-// first; progress and log messages never come here.
+// Notification implements streamablehttp.Receiver. The acknowledgment arrives first; progress and
+// log messages do not belong on this stream.
 func (l *subscriptionStream) Notification(method string, params []byte) {
 	switch method {
 	case methodProgress, methodLog:
@@ -101,7 +103,7 @@ func (l *subscriptionStream) Notification(method string, params []byte) {
 }
 
 // retryable reports whether a stream that ended with err is worth opening again in the same
-// generation. A refusal that is retryable says nothing about the stream itself.
+// generation. A retryable refusal proves nothing about the stream itself.
 func retryable(err error) bool {
 	var (
 		status *streamablehttp.HTTPError
@@ -133,14 +135,15 @@ func unsupported(err error) bool {
 	return errors.As(err, &protocol)
 }
 
-// idNumber reads an ID that this client issued: a number.
+// idNumber decodes an ID that this client issued, a number.
 func idNumber(id []byte) (int64, bool) {
 	cur := jsonrpc.NewCursor(id, 0)
 	n := cur.Int64()
 	return n, cur.Err() == nil
 }
 
-// member returns a member of a JSON object as written, nil if there is none or object is none.
+// member returns a member of a JSON object as received. It returns nil if object is not an object
+// or has no such member.
 func member(object []byte, name string) (value []byte) {
 	r := wire.Reader{Cursor: jsonrpc.NewCursor(object, 0)}
 	for key := range r.Members() {
@@ -154,7 +157,7 @@ func member(object []byte, name string) (value []byte) {
 	return value
 }
 
-// readFilter reads the filter of an acknowledgment. One that is malformed is empty.
+// readFilter decodes the filter of an acknowledgment. If it is malformed, the result is empty.
 func readFilter(data []byte) (f Filter) {
 	r := wire.Reader{Cursor: jsonrpc.NewCursor(data, 0)}
 	for key := range r.Members() {

@@ -19,10 +19,10 @@ func (t *ResourceTemplate) Variables() []string {
 	return slices.Clone(parsed.Varnames())
 }
 
-// Expand returns the URI that the template makes of values (RFC 6570). A value is a string, a
+// Expand expands the template with values and returns the URI (RFC 6570). A value is a string, a
 // []string or a map[string]string, whose pairs are sorted by key. A variable without a value, or
-// with an empty list or map, is undefined. A value for a variable that the template does not have
-// is an error, since it is usually a typo. So is a URI of more than 64 KiB.
+// with an empty list or map, is undefined. Expand fails for a value whose variable the template
+// does not have, since that is usually a typo, and for a URI longer than 64 KiB.
 func (t *ResourceTemplate) Expand(values map[string]any) (string, error) {
 	parsed, err := t.parse()
 	if err != nil {
@@ -31,7 +31,7 @@ func (t *ResourceTemplate) Expand(values map[string]any) (string, error) {
 	return uritemplate.Expand(parsed.Raw(), parsed.Varnames(), values)
 }
 
-// parse returns the parsed template. A template that the user made may have only one of its two
+// parse returns the parsed template. A template that the user created may have only one of its two
 // forms.
 func (t *ResourceTemplate) parse() (*mcp.URITemplate, error) {
 	if t.URITemplate != nil && t.URITemplate.Template != nil {

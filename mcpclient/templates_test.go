@@ -48,7 +48,7 @@ func TestInvalidTemplate(t *testing.T) {
 	}
 }
 
-// A template made by the user has the form that package mcp sets, or only the text.
+// A template that the user creates has either the form that package mcp sets, or only the text.
 func TestTemplateOfTheUser(t *testing.T) {
 	made := &ResourceTemplate{ResourceTemplate: mcp.NewResourceTemplate("file:///{a}", "n")}
 	text := &ResourceTemplate{RawURITemplate: "file:///{a}"}
@@ -61,7 +61,7 @@ func TestTemplateOfTheUser(t *testing.T) {
 	}
 }
 
-func TestTemplateLeavesTheValuesAlone(t *testing.T) {
+func TestExpandDoesNotChangeTheValues(t *testing.T) {
 	values := map[string]any{"l": []string{"b", "a"}, "m": map[string]string{"z": "1", "a": "2"}}
 	got, err := parsedTemplate(t, "{l}{?m*}").Expand(values)
 	require.NoError(t, err)

@@ -19,8 +19,8 @@ import (
 
 var errPatience = errors.New("out of patience")
 
-// endedAfter checks that f, given a context that ends after d, returned then
-// and not later, with an error that names both the context and its cause.
+// endedAfter checks that f, with a context that ends after d, returns exactly then, with an error
+// that wraps both the context's error and its cause.
 func endedAfter(t *testing.T, d time.Duration, f func(ctx context.Context) error) *mcpclient.Error {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), d, errPatience)
@@ -35,7 +35,7 @@ func endedAfter(t *testing.T, d time.Duration, f func(ctx context.Context) error
 	return e
 }
 
-// hangOn makes the server keep quiet when asked for a method.
+// hangOn makes the server not answer a method.
 func hangOn(srv *mcptest.Server, method string) {
 	srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 		if m != nil && m.Method == method {
@@ -46,7 +46,7 @@ func hangOn(srv *mcptest.Server, method string) {
 	})
 }
 
-// The caller's context ends Connect at every stage of it, and nothing is left behind.
+// The caller's context ends Connect at every stage, and nothing is left behind.
 func TestContextEndsConnect(t *testing.T) {
 	const patience = 3 * time.Second
 	for _, stage := range []string{"dial", "server/discover", "initialize", "notifications/initialized"} {
@@ -67,7 +67,7 @@ func TestContextEndsConnect(t *testing.T) {
 	}
 }
 
-// Without a context that ends, Connect is bounded all the same.
+// Connect is bounded even if its context never ends.
 func TestConnectIsBounded(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -94,13 +94,14 @@ func TestConnectIsBounded(t *testing.T) {
 	})
 }
 
-// hangs are the ways in which a peer never answers a tool call, by where the call then is.
+// hangs lists the ways in which a peer never answers a tool call, named by what the call is waiting
+// for.
 func hangs() map[string]func(*mcptest.Server, *mcptest.Link) {
 	return map[string]func(*mcptest.Server, *mcptest.Link){
 		"dial": func(_ *mcptest.Server, link *mcptest.Link) {
 			link.Network.Stall(true)
 			link.Network.ResetAll()
-			synctest.Wait() // until it was noticed
+			synctest.Wait() // until both sides have noticed
 		},
 		"waiting for headers": func(srv *mcptest.Server, _ *mcptest.Link) { hangOn(srv, "tools/call") },
 		"dead link":           func(_ *mcptest.Server, link *mcptest.Link) { link.Network.SilenceAll() },
@@ -138,7 +139,7 @@ func hangs() map[string]func(*mcptest.Server, *mcptest.Link) {
 	}
 }
 
-// The caller's context ends a call wherever it is, with a peer that never answers.
+// The caller's context ends a call that a peer never answers, whatever the call is waiting for.
 func TestContextEndsACall(t *testing.T) {
 	const patience = 3 * time.Second
 	for name, arrange := range hangs() {
@@ -169,7 +170,8 @@ func TestContextEndsACall(t *testing.T) {
 	}
 }
 
-// The body of a refusal that never ends costs its bound, not the call: the status is known.
+// If the body of a refusal never ends, reading it is bounded. The call fails with the status, which
+// is known.
 func TestEndlessErrorBodyIsBounded(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
@@ -191,7 +193,7 @@ func TestEndlessErrorBodyIsBounded(t *testing.T) {
 	})
 }
 
-// A context ends the wait for a recovery, and while the tool list is read again.
+// A context ends the wait for a recovery and for a new tool list.
 func TestContextEndsTheWaitForARepair(t *testing.T) {
 	t.Run("recovery", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -224,8 +226,8 @@ func TestContextEndsTheWaitForARepair(t *testing.T) {
 	})
 }
 
-// Servers that answer by JSON send their headers when the tool is done. That
-// may take as long as the idle timeout, or as long as the caller allows.
+// Servers that answer with JSON send their headers when the tool has finished. That may take as
+// long as the idle timeout, or as long as the caller allows.
 func TestToolWhoseHeadersComeLate(t *testing.T) {
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
 		for _, row := range []struct {
@@ -271,8 +273,8 @@ func idle(t *testing.T, err error) {
 	require.EqualValues(t, "idle", timeout.What)
 }
 
-// Progress keeps a call alive: half an hour with a sign of life each minute is
-// fine, silence for five minutes is not, and a total timeout does not care.
+// Progress keeps a call alive. Half an hour with progress each minute is allowed, five minutes of
+// silence are not, and the total timeout applies in any case.
 func TestProgressKeepsACallAlive(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "long", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -311,7 +313,7 @@ func TestProgressKeepsACallAlive(t *testing.T) {
 	})
 }
 
-// The total timeout is of the call, whatever it is doing.
+// The total timeout bounds the whole call, whatever the call is doing.
 func TestTotalTimeoutBoundsEverything(t *testing.T) {
 	const total = 5 * time.Second
 	check := func(t *testing.T, err error, start time.Time, want mcpclient.Outcome) {
@@ -368,8 +370,8 @@ func TestTotalTimeoutBoundsEverything(t *testing.T) {
 	})
 }
 
-// A server that holds every answered stream open costs nothing but those
-// streams: answers come at once, and the connections are given up.
+// If a server holds every answered stream open, answers still arrive at once, and the connections
+// are closed.
 func TestAnsweredStreamsThatStayOpen(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.HoldStreams = true
@@ -378,12 +380,12 @@ func TestAnsweredStreamsThatStayOpen(t *testing.T) {
 		for range 100 {
 			start := time.Now()
 			echoes(t, s)
-			if mcptest.Way() != "agent" { // there a stream is a link, and when there are no more the next call waits for the drain of one
+			if mcptest.Way() != "agent" { // there, each stream uses a link, and without a free link the next call waits until a stream is drained
 				require.Zero(t, time.Since(start))
 			}
 		}
 		time.Sleep(time.Minute) // of fake time
 		synctest.Wait()
-		require.LessOrEqual(t, link.Network.Conns(), 1, "streams that were given up do not pile up")
+		require.LessOrEqual(t, link.Network.Conns(), 1, "abandoned streams do not accumulate")
 	})
 }

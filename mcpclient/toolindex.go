@@ -13,13 +13,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// listedTool is what the session remembers of a listed tool for calling it.
+// listedTool is what the session remembers of a listed tool, for later calls.
 type listedTool struct {
 	mirrored  []mirror.Param // arguments that are mirrored into headers (2026-07-28)
 	hintsSafe bool           // annotated as read-only or idempotent
 }
 
-// toolIndex holds the newest definition of each tool that matters for calling it.
+// toolIndex holds what the session remembers of the newest tool definitions.
 type toolIndex struct {
 	mu    sync.RWMutex
 	tools map[string]*listedTool // guarded by mu
@@ -27,7 +27,7 @@ type toolIndex struct {
 	schemas toolSchemas
 }
 
-// lookup returns what is remembered of a tool, nil for a tool without peculiarities.
+// lookup returns what is remembered of a tool, nil if nothing is.
 func (x *toolIndex) lookup(name string) *listedTool {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -59,7 +59,7 @@ func (s *Session) learnTools(tools []Tool, modern bool) []Tool {
 	return kept
 }
 
-// store keeps what differs from the usual: most tools need no entry.
+// store remembers a tool that differs from the default. Most tools need no entry.
 func (x *toolIndex) store(s *Session, name string, info *listedTool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -77,8 +77,8 @@ func (x *toolIndex) store(s *Session, name string, info *listedTool) {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// mirror sets the headers that the arguments of a tool call are mirrored into. It looks the
-// definition up for each try: a new list may have changed it.
+// mirror sets the headers that mirror the arguments of a tool call. It looks up the definition for
+// each try, because a new list may have changed it.
 func (c *call) mirror() (err error) {
 	if c.msg.method != methodCallTool {
 		return nil
@@ -94,16 +94,16 @@ func (c *call) mirror() (err error) {
 	return nil
 }
 
-// toolSchemas holds the output schemas of the tools that were listed. A schema is compiled by the
-// first [Call] that needs it.
+// toolSchemas holds the output schemas of listed tools. The first [Call] that needs a schema
+// compiles it.
 type toolSchemas struct {
 	mu      sync.Mutex
 	outputs map[string]*schema.Lazy // guarded by mu; nil for a tool that has none
-	missing map[string]bool         // guarded by mu: tools that a walk over the whole list did not find
+	missing map[string]bool         // guarded by mu: tools that are not in the complete list
 }
 
-// learn remembers a listed tool's output schema, at most limit of them. A definition that did not
-// change keeps its compiled schema.
+// learn remembers the output schema of a listed tool. It remembers at most limit tools. If the
+// definition has not changed, its compiled schema is kept.
 func (x *toolSchemas) learn(name string, raw json.RawMessage, limit int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -123,14 +123,15 @@ func (x *toolSchemas) learn(name string, raw json.RawMessage, limit int) {
 	}
 }
 
-// forget is for a tool that is no longer listed, or not as a usable one.
+// forget removes a tool that is no longer listed, or whose listing is invalid.
 func (x *toolSchemas) forget(name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.outputs, name)
 }
 
-// lookup returns a tool's output schema, nil if it has none, and whether that is known.
+// lookup returns a tool's output schema, nil if it has none. known reports whether the session
+// knows that.
 func (x *toolSchemas) lookup(name string) (output *schema.Lazy, known bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -150,9 +151,10 @@ func (x *toolSchemas) miss(name string, limit int) {
 	}
 }
 
-// outputSchema returns the compiled output schema of a tool, nil if it has none or the server does
-// not list it. It searches the list for a tool that was not listed in this session. If that fails,
-// so does outputSchema: a tool does not run unvalidated because the list could not be obtained.
+// outputSchema returns the compiled output schema of a tool, nil if the tool has none or the server
+// does not list it. If the tool was not listed in this session yet, outputSchema searches the list
+// for it. It fails if the list cannot be obtained, so that no tool runs without validation for that
+// reason.
 func (s *Session) outputSchema(ctx context.Context, tool string) (*schema.Schema, error) {
 	output, known := s.tools.schemas.lookup(tool)
 	if !known {
@@ -172,8 +174,8 @@ func (s *Session) outputSchema(ctx context.Context, tool string) (*schema.Schema
 	return compiled, nil
 }
 
-// findOutputSchema lists the tools until one has the name. If none has, it remembers that: there is
-// no second search for it in this session.
+// findOutputSchema lists the tools until it finds the tool. If the list does not have it,
+// findOutputSchema remembers that, and the session does not search for it again.
 func (s *Session) findOutputSchema(ctx context.Context, tool string) (*schema.Lazy, error) {
 	for t, err := range s.Tools(ctx) {
 		if err != nil {
@@ -194,6 +196,6 @@ func (s *Session) findOutputSchema(ctx context.Context, tool string) (*schema.La
 	return nil, nil
 }
 
-// argumentSchemas are the input schemas that [Tool.CheckArguments] compiled: a Tool is a value,
-// which has no room for its own.
+// argumentSchemas holds the input schemas that [Tool.CheckArguments] compiled. A Tool is a value
+// and cannot hold its compiled schema.
 var argumentSchemas schema.Cache

@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// mirrored is a tool whose arguments region, limit and dry are mirrored into headers.
+// mirrored returns a tool whose arguments region, limit and dry are mirrored into headers.
 func mirrored() *mcptest.Tool {
 	return &mcptest.Tool{
 		Name: "query",
@@ -31,7 +31,7 @@ func modernWith(tools ...*mcptest.Tool) *mcptest.Server {
 	return srv
 }
 
-// Annotated arguments are mirrored once the tool is listed; the server checks each.
+// Annotated arguments are mirrored once the tool has been listed. The server checks each header.
 func TestArgumentsAreMirrored(t *testing.T) {
 	for name, args := range map[string]map[string]any{
 		"plain":    {"region": "eu-west", "limit": 17, "dry": true, "sql": "select 1"},
@@ -60,7 +60,7 @@ func TestArgumentsAreMirrored(t *testing.T) {
 	}
 }
 
-// Arguments that cannot be mirrored faithfully are not sent.
+// Arguments that cannot be mirrored exactly are not sent.
 func TestArgumentThatCannotBeMirrored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := modernWith(mirrored())
@@ -99,7 +99,7 @@ func TestHeaderMismatchIsRepairedOnce(t *testing.T) {
 	})
 }
 
-// A server that refuses every request gets no third one.
+// If a server refuses every request, there is no third one.
 func TestHeaderMismatchForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := modernWith(mirrored())
@@ -119,8 +119,8 @@ func TestHeaderMismatchForEver(t *testing.T) {
 	})
 }
 
-// Tools with invalid annotations are left out, the others stay. The rule belongs to the modern era:
-// an older server does not know the annotation.
+// Tools with invalid annotations are left out, and the others are kept. This rule belongs to the
+// modern era; an older server does not know the annotation.
 func TestInvalidAnnotationsLeaveTheToolOut(t *testing.T) {
 	property := func(p string) string { return `{"type":"object","properties":{"a":` + p + `}}` }
 	invalid := []string{
@@ -162,8 +162,8 @@ func TestInvalidAnnotationsLeaveTheToolOut(t *testing.T) {
 	}
 }
 
-// A tool that the server lists as read-only or idempotent is repeated only for a user who trusts
-// it.
+// A tool that the server lists as read-only or idempotent is repeated only if the user trusts the
+// server's hints.
 func TestToolHintsNeedTrust(t *testing.T) {
 	for _, hint := range []string{"readOnlyHint", "idempotentHint", "openWorldHint"} {
 		for _, trust := range []bool{false, true} {
@@ -196,7 +196,7 @@ func TestWithIdempotent(t *testing.T) {
 		require.NoError(t, err)
 		breakOnce(srv, "tools/list")
 		_, err = s.Request(t.Context(), "tools/list", nil)
-		require.Equal(t, mcpclient.KindOutcomeUnknown, failure(t, err).Kind, "a raw request is taken for one with side effects")
+		require.Equal(t, mcpclient.KindOutcomeUnknown, failure(t, err).Kind, "a raw request is assumed to have side effects")
 		breakOnce(srv, "tools/list")
 		_, err = s.Request(t.Context(), "tools/list", nil, mcpclient.WithIdempotent())
 		require.NoError(t, err)

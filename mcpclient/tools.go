@@ -7,29 +7,29 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// Tools yields the server's tools. It requests a page when the loop needs it. A page that fails
-// ends the loop with its error. Each range over the result starts at the first page.
+// Tools yields the server's tools. It requests each page when the loop reaches it. If a page fails,
+// the loop ends with its error. Each range over the result starts at the first page.
 func (s *Session) Tools(ctx context.Context, opts ...CallOption) iter.Seq2[Tool, error] {
 	return toolList.walk(ctx, s, opts)
 }
 
-// AllTools returns the tools of all pages, and the items of the list that could not be read. Like
-// [Session.Tools], it leaves out tools with invalid x-mcp-header annotations. An error means that
-// the list is incomplete; then AllTools returns neither.
+// AllTools returns the tools of all pages, and the items of the list that could not be decoded.
+// Like [Session.Tools], it leaves out tools with invalid x-mcp-header annotations. If it returns an
+// error, the list is incomplete and both results are nil.
 func (s *Session) AllTools(ctx context.Context, opts ...CallOption) ([]Tool, []InvalidItem, error) {
 	return toolList.all(ctx, s, opts)
 }
 
-// ListTools returns one page of the server's tools: the first for a nil cursor, then the one that a
-// page's NextCursor names, until that is nil.
+// ListTools returns one page of the server's tools. A nil cursor requests the first page;
+// NextCursor of each page requests the next one, and is nil on the last page.
 //
-// On a modern server, it leaves out and logs tools whose x-mcp-header annotations are invalid, as
+// For a modern server, it leaves out and logs tools whose x-mcp-header annotations are invalid, as
 // 2026-07-28 demands.
 func (s *Session) ListTools(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Tool], error) {
 	return toolList.page(ctx, s, cursor, opts)
 }
 
-// relistTools lists all tools again, to learn which arguments are mirrored into headers.
+// relistTools lists all tools again to learn which arguments are mirrored into headers.
 func (s *Session) relistTools(ctx context.Context) error {
 	for _, err := range s.Tools(ctx) {
 		if err != nil {
@@ -39,13 +39,13 @@ func (s *Session) relistTools(ctx context.Context) error {
 	return nil
 }
 
-// CallTool runs a tool. args is anything that encodes to a JSON object: a struct, a map, a
-// json.RawMessage; nil is the empty object. It is not changed.
+// CallTool runs a tool. args is anything that encodes to a JSON object, such as a struct, a map or
+// a json.RawMessage; nil means the empty object. CallTool does not change args.
 //
-// A tool that fails reports it in the result (IsError), which is not an error here. An error means
-// that there is no result; [OutcomeOf] says whether the tool may have run nevertheless. A lost
-// answer never makes the session run a tool twice, unless [WithIdempotent] or
-// [Options].TrustToolHints allow it.
+// A tool that fails reports that in the result (IsError), and CallTool returns no error. An error
+// means that there is no result, but the tool may still have run: see [OutcomeOf]. After a lost
+// answer, the session never runs a tool a second time unless [WithIdempotent] or
+// [Options].TrustToolHints allows it.
 func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...CallOption) (*CallToolResult, error) {
 	result := new(CallToolResult)
 	c := s.newCall(ctx, message{method: methodCallTool, name: name, hasName: true}, opts)
@@ -61,8 +61,8 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	return result, nil
 }
 
-// declaredHarmless reports whether the caller said that a tool may run twice, or trusts the server
-// that says so.
+// declaredHarmless reports whether a tool may run twice: the caller says so, or trusts the server's
+// hints that say so.
 func (s *Session) declaredHarmless(o *callOptions, tool string) bool {
 	if o.idempotent || !s.opts.TrustToolHints {
 		return o.idempotent

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// compiled returns the output schema of a tool, which several goroutines request at once.
+// compiled returns the compiled output schema of a tool, which several goroutines request at once.
 func compiled(t *testing.T, x *toolSchemas, name string) any {
 	t.Helper()
 	var (
@@ -21,7 +21,7 @@ func compiled(t *testing.T, x *toolSchemas, name string) any {
 		wg.Go(func() {
 			output, known := x.lookup(name)
 			if !known || output == nil {
-				t.Error("not known")
+				t.Error("the schema is not known")
 				return
 			}
 			s, err := output.Get()
@@ -38,8 +38,8 @@ func compiled(t *testing.T, x *toolSchemas, name string) any {
 	return one
 }
 
-// A schema is compiled once, however many calls need it and however often the list is read, until
-// its definition changes.
+// A schema is compiled once, however many calls need it and however often the tools are listed,
+// until its definition changes.
 func TestOutputSchemaIsCompiledOnce(t *testing.T) {
 	var x toolSchemas
 	x.learn("a", json.RawMessage(`{"type":"object"}`), 10)

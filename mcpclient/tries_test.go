@@ -25,7 +25,7 @@ func refuseWith(srv *mcptest.Server, method string, status int) {
 	})
 }
 
-// A call is sent as often as WithTries says, whatever the session's Retry says.
+// A call is sent as often as WithTries allows, regardless of the session's Retry.
 func TestWithTries(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Retry: mcpclient.Retry{MaxElapsed: -1}})
@@ -55,7 +55,7 @@ func TestWithTries(t *testing.T) {
 	})
 }
 
-// A lost session is replaced for a call with one try: once.
+// For a call with one try, a lost session is replaced once.
 func TestWithTriesAndALostSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -77,17 +77,17 @@ func TestWithTriesAndALostSession(t *testing.T) {
 	})
 }
 
-// Connect has retries of its own. What of them is not set is the session's.
+// Connect has separate retries. Fields that are not set are taken from the session's Retry.
 func TestConnectRetry(t *testing.T) {
 	for name, test := range map[string]struct {
 		retry, connect mcpclient.Retry
 		tries          int
 		after          time.Duration
 	}{
-		"none of its own": {mcpclient.Retry{MaxTries: 2, Initial: -1}, mcpclient.Retry{}, 2, 0},
-		"tries":           {mcpclient.Retry{MaxTries: 5, Initial: -1}, mcpclient.Retry{MaxTries: 3}, 3, 0},
-		"once":            {mcpclient.Retry{}, mcpclient.Retry{MaxTries: -1}, 1, 0},
-		"more":            {mcpclient.Retry{MaxTries: 1}, mcpclient.Retry{MaxTries: 6, Initial: -1}, 6, 0},
+		"none set": {mcpclient.Retry{MaxTries: 2, Initial: -1}, mcpclient.Retry{}, 2, 0},
+		"tries":    {mcpclient.Retry{MaxTries: 5, Initial: -1}, mcpclient.Retry{MaxTries: 3}, 3, 0},
+		"once":     {mcpclient.Retry{}, mcpclient.Retry{MaxTries: -1}, 1, 0},
+		"more":     {mcpclient.Retry{MaxTries: 1}, mcpclient.Retry{MaxTries: 6, Initial: -1}, 6, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestConnectRetry(t *testing.T) {
 }
 
 // A recovery negotiates with the session's retries.
-func TestConnectRetryIsNotTheRecoverys(t *testing.T) {
+func TestRecoveryDoesNotUseConnectRetry(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{
 			Retry: mcpclient.Retry{MaxTries: 3, Initial: -1}, ConnectRetry: mcpclient.Retry{MaxTries: -1},
@@ -123,7 +123,8 @@ func answer(code int64, data string) error {
 	return &mcpclient.RPCError{Code: code, Data: []byte(data)}
 }
 
-// What a server requires of the client is in its error, wherever the error is.
+// The error of a call names the client capabilities that the server requires, whatever the kind of
+// error.
 func TestRequiredCapabilities(t *testing.T) {
 	const sampling = `{"requiredCapabilities":{"sampling":{},"elicitation":{"url":{}},"extensions":{"x":{"y":1}}}}`
 	for name, test := range map[string]struct {
@@ -179,7 +180,7 @@ func TestRequiredCapabilitiesOfACall(t *testing.T) {
 	})
 }
 
-// The title comes first, then that of the annotations (2026-07-28, "Tool").
+// The tool's title is preferred, then that of its annotations (2026-07-28, "Tool").
 func TestDisplayName(t *testing.T) {
 	for want, definition := range map[string]string{
 		"Title":     `{"name":"name","title":"Title","annotations":{"title":"Annotated"},"inputSchema":{}}`,

@@ -17,24 +17,24 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// The bounds of a server's texts in errors, in characters.
+// Bounds of the server's texts in errors, in characters.
 const (
 	maxShownText = 200
 	maxShownName = 64
-	// maxShownProblems bounds the mismatches in the text of a SchemaError.
+	// maxShownProblems bounds the problems in the text of a SchemaError.
 	maxShownProblems = 3
 )
 
 // ToolError is a failure that a tool reported: a result with IsError.
 type ToolError struct {
-	// Tool is the name of the tool.
+	// Tool is the name of the tool that failed.
 	Tool string
-	// Result is its result.
+	// Result is the result that reported the failure.
 	Result *CallToolResult
 }
 
-// Error names the tool and shows the first text of its result, shortened and without control
-// characters.
+// Error returns the name of the tool and the first text of its result, shortened and without
+// control characters.
 func (e *ToolError) Error() string {
 	text := fmt.Sprintf("tool %q failed", redact.Line(e.Tool, maxShownName))
 	if e.Result == nil {
@@ -56,13 +56,13 @@ type SchemaError struct {
 
 // SchemaProblem is one mismatch between a value and a schema.
 type SchemaProblem struct {
-	// Path is the place in the value, a JSON Pointer (RFC 6901); "" is the whole value.
+	// Path is the location in the value, as a JSON Pointer (RFC 6901); "" is the whole value.
 	Path string
 	// Reason says what is wrong there.
 	Reason string
 }
 
-// Error lists the first problems.
+// Error returns the first problems.
 func (e *SchemaError) Error() string {
 	var b strings.Builder
 	b.WriteString("does not match the schema")
@@ -80,7 +80,7 @@ func (e *SchemaError) Error() string {
 	return b.String()
 }
 
-// schemaError turns an error of validation into a SchemaError.
+// schemaError converts a validation error into a SchemaError.
 func schemaError(err error) error {
 	var mismatch *schema.Error
 	if !errors.As(err, &mismatch) {
@@ -93,16 +93,17 @@ func schemaError(err error) error {
 	return e
 }
 
-// Call runs a tool with typed arguments and returns its structured content as an Out: see [Decode].
-// If the tool has an output schema, Call validates the content against it (2026-07-28, "Output
-// Schema"). For a tool that the session has not listed yet, Call lists the tools first, without the
-// options. If the tool list or the schema cannot be obtained, Call fails without running the tool.
-// A tool missing from the list runs without validation.
+// Call runs a tool with typed arguments and decodes its structured content into an Out; see
+// [Decode]. If the tool has an output schema, Call validates the content against it (2026-07-28,
+// "Output Schema"). If the session has not listed the tool yet, Call first lists the tools, without
+// opts. If the tool list or the schema cannot be obtained, Call fails without running the tool. A
+// tool missing from the list runs without validation.
 //
-// A result with IsError, which [Session.CallTool] returns as a result, is a [KindTool] here, which
-// wraps a [*ToolError]. A result that does not match the schema is a [KindProtocol], which wraps a
-// [*SchemaError]. In both cases the tool has run. With [WithManualInput], a tool that requires
-// input fails with [KindInput]; only CallTool returns what it requires.
+// If a result has IsError set, Call returns a [KindTool] error that wraps a [*ToolError], whereas
+// [Session.CallTool] returns the result. If a result does not match the schema, Call returns a
+// [KindProtocol] error that wraps a [*SchemaError]. In both cases the tool has run. With
+// [WithManualInput], Call fails with [KindInput] if the tool requires input; only CallTool returns
+// the required input.
 func Call[In, Out any](ctx context.Context, s *Session, tool string, in In, opts ...CallOption) (Out, error) {
 	var zero Out
 	output, err := s.outputSchema(ctx, tool)
@@ -132,7 +133,7 @@ func (s *Session) harmlessIf(e *Error, tool string, opts []CallOption) error {
 	return e
 }
 
-// toolNotRun turns an error from before a tool call into one that says that the tool did not run.
+// toolNotRun changes the outcome of an error from before a tool call to [NotRun].
 func toolNotRun(err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -143,17 +144,17 @@ func toolNotRun(err error) error {
 	return &out
 }
 
-// badResult returns the error of a call whose tool has run and whose result cannot be returned.
+// badResult returns the error for a tool that has run but whose result cannot be returned.
 func badResult(kind Kind, err error) *Error {
 	return &Error{Kind: kind, Method: methodCallTool, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err}
 }
 
 var (
-	errManualInput  = errors.New("the tool requires input: with WithManualInput use CallTool, which returns what it requires")
+	errManualInput  = errors.New("the tool requires input: with WithManualInput, use CallTool, which returns the required input")
 	errNoStructured = errors.New("no structured content, although the tool has an output schema")
 )
 
-// checkResult reports why Call cannot return a result.
+// checkResult returns the error if Call cannot return the result, else nil.
 func checkResult(tool string, res *CallToolResult, output *schema.Schema) *Error {
 	switch {
 	case res.Input != nil:
@@ -173,24 +174,24 @@ func checkResult(tool string, res *CallToolResult, output *schema.Schema) *Error
 
 var (
 	errNoResult    = errors.New("no result")
-	errUndecodable = errors.New("neither structured content nor exactly one text")
+	errUndecodable = errors.New("expected structured content or exactly one text")
 	errTrailing    = errors.New("more than one JSON value")
 )
 
-// Decode returns a result's structured content as a T. Numbers lose no digit: where T has an
-// interface, they are a json.Number. If there is no structured content and exactly one text, Decode
-// uses the text: as it is if T is a string, else as JSON, which older servers send instead of
-// structured content.
+// Decode decodes a result's structured content into a T. Numbers keep all digits: in an interface,
+// they are a json.Number. If there is no structured content but exactly one text, Decode uses the
+// text. It returns the text unchanged if T is a string and decodes it as JSON otherwise, because
+// older servers send JSON texts instead of structured content.
 //
-// Decode treats a result with IsError like any other: the description of a failure may be
-// structured, too.
+// Decode treats a result with IsError like any other, because a failure may also have structured
+// content.
 func Decode[T any](res *CallToolResult) (T, error) {
 	var out T
 	if res == nil {
 		return out, errNoResult
 	}
 	raw := res.RawStructuredContent
-	if raw == nil && res.CallToolResult.StructuredContent != nil { // a result that no server sent
+	if raw == nil && res.CallToolResult.StructuredContent != nil { // the user created the result
 		data, err := json.Marshal(res.CallToolResult.StructuredContent)
 		if err != nil {
 			return out, err
@@ -219,7 +220,7 @@ func Decode[T any](res *CallToolResult) (T, error) {
 	return out, nil
 }
 
-// oneText is the only text in a result.
+// oneText returns the text of a result that has exactly one.
 func oneText(res *CallToolResult) (text string, ok bool) {
 	for _, item := range res.Content {
 		content, isText := item.(mcp.TextContent)
@@ -241,7 +242,7 @@ func (t *Tool) CheckArguments(args any) error {
 	if err != nil {
 		return err
 	}
-	if t.RawInputSchema == nil { // a Tool that was not listed
+	if t.RawInputSchema == nil { // the user created the tool
 		return nil
 	}
 	input, err := argumentSchemas.Get(t.RawInputSchema)

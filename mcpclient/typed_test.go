@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// query and hits are what a typed tool takes and returns.
+// query and hits are the arguments and the result of a typed tool.
 type query struct {
 	Q string `json:"q"`
 }
@@ -26,11 +26,11 @@ type hits struct {
 	IDs   []uint64 `json:"ids,omitempty"`
 }
 
-// hitsSchema has no line end, which would end a line of an event stream.
+// hitsSchema has no line break, which would end a line of an event stream.
 const hitsSchema = `{"type":"object","properties":{"total":{"type":"integer","minimum":9007199254740993},` +
 	`"ids":{"type":"array","items":{"type":"integer"}}},"required":["total"]}`
 
-// typedTools has the server list tools with these output schemas, "" for none.
+// typedTools makes the server list tools with these output schemas, "" for none.
 func typedTools(srv *mcptest.Server, outputs map[string]string) {
 	var tools []jsonRaw
 	for name, output := range outputs {
@@ -43,7 +43,7 @@ func typedTools(srv *mcptest.Server, outputs map[string]string) {
 	serveDefinitions(srv, tools)
 }
 
-// serveDefinitions answers tools/list with definitions as they are, byte for byte.
+// serveDefinitions answers tools/list with definitions, byte for byte.
 func serveDefinitions(srv *mcptest.Server, tools []jsonRaw) {
 	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 		if m == nil || m.Method != "tools/list" {
@@ -61,7 +61,7 @@ func serveDefinitions(srv *mcptest.Server, tools []jsonRaw) {
 	})
 }
 
-// answerRaw answers with a result that no encoder touches.
+// answerRaw answers with a result, byte for byte.
 func answerRaw(srv *mcptest.Server, w http.ResponseWriter, m *mcptest.Message, result []byte) {
 	body := `{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":` + string(result) + `}`
 	if !srv.SSE {
@@ -100,7 +100,8 @@ func TestTypedCall(t *testing.T) {
 	})
 }
 
-// Each way in which a result is no Out: the tool has run, and the error says so.
+// The ways in which a result cannot be decoded into an Out. The tool has run, and the error says
+// so.
 func TestTypedCallOfUnusableResult(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "fails", returns(`{"isError":true,"content":[{"type":"text","text":"no\u001b[31m luck"}]}`))
@@ -131,14 +132,14 @@ func TestTypedCallOfUnusableResult(t *testing.T) {
 				var mismatch *mcpclient.SchemaError
 				require.ErrorAs(t, err, &mismatch)
 				require.ElementsMatch(t, []mcpclient.SchemaProblem{
-					{Path: "/total", Reason: "is less than 9007199254740993"}, {Path: "/ids/0", Reason: "is of type string, not integer"},
+					{Path: "/total", Reason: "is less than 9007199254740993"}, {Path: "/ids/0", Reason: "is of type string, expected integer"},
 				}, mismatch.Problems)
 			}
 		}
 	})
 }
 
-// A tool whose output could not be validated is not run.
+// A tool whose output could not be validated does not run.
 func TestTypedCallDoesNotRunUnvalidated(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "remote", done)
@@ -152,7 +153,7 @@ func TestTypedCallDoesNotRunUnvalidated(t *testing.T) {
 			require.Equal(t, mcpclient.NotRun, e.Outcome)
 			require.True(t, unsent(err))
 			_, err = s.CallTool(t.Context(), tool, nil)
-			require.NoError(t, err, "who does not validate can call")
+			require.NoError(t, err, "CallTool does not validate, so it works")
 			require.Equal(t, 1, srv.Executions(tool))
 		}
 
@@ -169,7 +170,7 @@ func TestTypedCallDoesNotRunUnvalidated(t *testing.T) {
 	})
 }
 
-// A tool that is not listed is looked for once, not at each call.
+// A tool that is not listed is searched for once, not for each call.
 func TestTypedCallOfUnlistedTool(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "hidden", returns(`{"content":[{"type":"text","text":"{\"total\":5}"}]}`))
@@ -185,7 +186,7 @@ func TestTypedCallOfUnlistedTool(t *testing.T) {
 	})
 }
 
-// The newest definition counts, and callers side by side share what is compiled.
+// The newest definition is used, and concurrent callers share the compiled schema.
 func TestTypedCallFollowsTheList(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "n", returns(`{"content":[],"structuredContent":7}`))
@@ -216,7 +217,7 @@ func TestTypedCallFollowsTheList(t *testing.T) {
 func TestTypedCallWithManualInput(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		if srv.Era == mcptest.Legacy {
-			return // its results never require input
+			return // legacy results never require input
 		}
 		add(srv, "asks", returns(`{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}`))
 		typedTools(srv, map[string]string{"asks": ""})
@@ -304,7 +305,7 @@ func TestSchemaOfArguments(t *testing.T) {
 		require.NotErrorAs(t, err, new(*mcpclient.SchemaError))
 	}
 	tool.RawInputSchema = jsonRaw(`{"$ref":"file:///etc/hostname"}`)
-	require.ErrorContains(t, tool.CheckArguments(nil), "outside of the document")
+	require.ErrorContains(t, tool.CheckArguments(nil), "outside the document")
 }
 
 func TestTextOfSchemaErrors(t *testing.T) {
@@ -320,7 +321,7 @@ func TestTextOfSchemaErrors(t *testing.T) {
 	require.Equal(t, `tool "t" failed`, (&mcpclient.ToolError{Tool: "t"}).Error())
 }
 
-// CheckArguments after the first time, which compiles.
+// Later calls of CheckArguments; the first one compiles the schema.
 func BenchmarkCheckArguments(b *testing.B) {
 	tool := new(mcpclient.Tool)
 	tool.RawInputSchema = jsonRaw(`{"type":"object","required":["q"],"properties":{"q":{"type":"string"},"n":{"type":"integer"}}}`)

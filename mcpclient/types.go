@@ -12,8 +12,8 @@ import (
 )
 
 // The types in this file embed those of package mcp and add what those cannot hold. Values of _meta
-// members and of structured content are json.RawMessage: the exact bytes, in which no integer has
-// lost a digit. Raw fields of one value may share memory: treat them as read-only.
+// members and of structured content are json.RawMessage, so integers keep all their digits. Raw
+// fields of one value may share memory: treat them as read-only.
 
 // Tool is a tool as the server listed it.
 //
@@ -27,19 +27,19 @@ type Tool struct {
 }
 
 // InputSchema returns the exact bytes of the input schema, RawInputSchema. It shadows the field of
-// [mcp.Tool] with that name, which is never set: code that is passed the embedded Tool finds it
-// empty.
+// [mcp.Tool] with that name, which is never set. Code that receives the embedded Tool sees an empty
+// field.
 func (t Tool) InputSchema() json.RawMessage { return t.RawInputSchema }
 
 // OutputSchema returns the exact bytes of the output schema, nil if there is none. Like
 // InputSchema, it shadows a field.
 func (t Tool) OutputSchema() json.RawMessage { return t.RawOutputSchema }
 
-// DisplayName returns the name to show to users: the tool's title, else the title of its
-// annotations, else its name (2026-07-28, "Tool"). It is the server's text.
+// DisplayName returns the name to show to users: the tool's title, else the title in its
+// annotations, else its name (2026-07-28, "Tool"). The text comes from the server.
 func (t Tool) DisplayName() string { return cmp.Or(t.Title, t.Annotations.Title, t.Name) }
 
-// UnmarshalJSON decodes a tool without losing anything.
+// UnmarshalJSON decodes a tool and keeps everything that it holds.
 func (t *Tool) UnmarshalJSON(data []byte) error {
 	return publicError(wire.UnmarshalItem(data, t, readTool))
 }
@@ -51,7 +51,7 @@ type Prompt struct {
 	Raw json.RawMessage `json:"-"`
 }
 
-// UnmarshalJSON decodes a prompt without losing anything.
+// UnmarshalJSON decodes a prompt and keeps everything that it holds.
 func (p *Prompt) UnmarshalJSON(data []byte) error {
 	return publicError(wire.UnmarshalItem(data, p, readPrompt))
 }
@@ -63,7 +63,7 @@ type Resource struct {
 	Raw json.RawMessage `json:"-"`
 }
 
-// UnmarshalJSON decodes a resource without losing anything.
+// UnmarshalJSON decodes a resource and keeps everything that it holds.
 func (r *Resource) UnmarshalJSON(data []byte) error {
 	return publicError(wire.UnmarshalItem(data, r, readResource))
 }
@@ -77,16 +77,16 @@ type ResourceTemplate struct {
 	Raw json.RawMessage `json:"-"`
 }
 
-// UnmarshalJSON decodes a template without losing anything.
+// UnmarshalJSON decodes a template and keeps everything that it holds.
 func (t *ResourceTemplate) UnmarshalJSON(data []byte) error {
 	return publicError(wire.UnmarshalItem(data, t, readTemplate))
 }
 
 // CallToolResult is the result of a tool call.
 //
-// RawStructuredContent is the exact bytes of the structured content: nil if there is none, "null"
-// if it is null. Content may have items of type [UnknownContent]. InputRequests is never set; see
-// Input.
+// RawStructuredContent holds the exact bytes of the structured content: nil if there is none,
+// "null" if it is null. Content may have items of type [UnknownContent]. InputRequests is never
+// set; see Input.
 type CallToolResult struct {
 	mcp.CallToolResult
 	// Input is the input that the server requires. It is only set with [WithManualInput].
@@ -97,8 +97,8 @@ type CallToolResult struct {
 }
 
 // StructuredContent returns the exact bytes of the structured content, nil if there is none.
-// [Decode] reads them into a value. It shadows the field of [mcp.CallToolResult] with that name,
-// which holds the same bytes.
+// [Decode] decodes them into a value. The method shadows the field of [mcp.CallToolResult] with
+// that name, which holds the same bytes.
 func (r *CallToolResult) StructuredContent() json.RawMessage { return r.RawStructuredContent }
 
 // Text returns the text of all text items, joined with newlines.
@@ -156,14 +156,15 @@ func (r *ReadResourceResult) UnmarshalJSON(data []byte) error {
 	return publicError(wire.Unmarshal(data, r.decoder(false)))
 }
 
-// CacheHint is what the server says about reusing a result (2026-07-28, caching).
+// CacheHint says how long, and by whom, a result may be reused (2026-07-28, caching).
 type CacheHint struct {
-	// TTL is how long after its receipt the result is fresh, at most 365 days. Zero means already
-	// stale; the same is assumed when the server sends nothing or a negative value.
+	// TTL is how long the result stays fresh after it was received, at most 365 days. Zero means
+	// already stale; the same is assumed when the server sends nothing or a negative value.
 	TTL time.Duration
-	// HasTTL says that the server sent a value.
+	// HasTTL says whether the server sent a value.
 	HasTTL bool
-	// Scope says who may reuse the result. Treat "" and every value other than public as private.
+	// Scope says who may reuse the result. Treat every value except public as private, including
+	// "".
 	Scope mcp.CacheScope
 }
 
@@ -176,14 +177,14 @@ type Page[T any] struct {
 
 // PageInfo holds what a page of any list has besides its items.
 type PageInfo struct {
-	// NextCursor asks for the next page; nil means that this is the last. A cursor is opaque. A
-	// modern server may give ""; from a legacy server "" means the end, and is nil here.
+	// NextCursor requests the next page; nil means that this is the last page. A cursor is opaque,
+	// and "" is a valid cursor.
 	NextCursor *string
 	// Cache says how long the page may be reused.
 	Cache CacheHint
 	// Meta is the page's _meta, nil if absent.
 	Meta *mcp.Meta
-	// ResultType is "" if absent, which means complete.
+	// ResultType is the page's resultType, "" if absent, which means complete.
 	ResultType mcp.ResultType
 	// Invalid are the items that cannot be decoded. They do not affect the others.
 	Invalid []InvalidItem
@@ -197,16 +198,16 @@ type InvalidItem struct {
 	Err error
 }
 
-// These interfaces have an unexported method, so implementing them takes embedding them. Unexported
-// names keep the embedded fields out of the API.
+// These interfaces have an unexported method, so a type can only implement them by embedding them.
+// Unexported names keep the embedded fields out of the API.
 type (
 	sealedContent          = mcp.Content
 	sealedResourceContents = mcp.ResourceContents
 )
 
-// UnknownContent is a content item that has no type in package mcp: its type is unknown to this
-// package, or it is invalid (image data that is not base64, an embedded resource without contents,
-// a member of the wrong kind). The items around it are not affected.
+// UnknownContent is a content item that has no type in package mcp. Either its type is unknown to
+// this package, or it is invalid, such as an image whose data is not base64, an embedded resource
+// without contents, or a member of the wrong type. The other items are not affected.
 //
 // It marshals to the bytes that it was decoded from.
 type UnknownContent struct {
@@ -222,14 +223,14 @@ type UnknownContent struct {
 // MarshalJSON returns Raw.
 func (c UnknownContent) MarshalJSON() ([]byte, error) { return orNull(c.Raw), nil }
 
-// UnknownResourceContents are contents of a resource that have no type in package mcp: they have
-// neither a text nor a blob, or are invalid (a blob that is not base64, a member of the wrong
-// kind). The contents around them are not affected.
+// UnknownResourceContents are contents of a resource that have no type in package mcp. They have
+// neither a text nor a blob, or they are invalid, such as a blob that is not base64 or a member of
+// the wrong type. The other contents are not affected.
 //
 // They marshal to the bytes that they were decoded from.
 type UnknownResourceContents struct {
 	sealedResourceContents
-	// Raw are the whole contents as received.
+	// Raw holds the whole contents as received.
 	Raw json.RawMessage
 	// Err says what is wrong with them; it is never nil in a result.
 	Err error

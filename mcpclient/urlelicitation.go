@@ -13,17 +13,18 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// maxURLElicitations bounds the URL elicitations whose completion is still reported.
+// maxURLElicitations bounds how many URL elicitations the session remembers to report their
+// completion.
 const maxURLElicitations = 1024
 
-// urlElicitations are the IDs of the URL elicitations that the user is asked about or consented to,
-// and that are not complete.
+// urlElicitations holds the IDs of the URL elicitations that the user is being asked about or has
+// consented to, and that are not complete yet.
 type urlElicitations struct {
 	mu  sync.Mutex
 	ids []string // guarded by mu; the oldest is dropped first
 }
 
-// add adds an ID. It reports false if the ID is empty or known.
+// add adds an ID. It returns false if the ID is empty or already known.
 func (e *urlElicitations) add(id string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -50,7 +51,8 @@ func (e *urlElicitations) remove(id string) bool {
 }
 
 // elicitationComplete handles the notification that a URL elicitation is complete (2025-11-25,
-// "Completion Notifications for URL Mode Elicitation"). It ignores unknown and completed IDs.
+// "Completion Notifications for URL Mode Elicitation"). It ignores IDs that are unknown or already
+// complete.
 func (s *Session) elicitationComplete(params []byte) {
 	id := stringMember(params, "elicitationId")
 	if id == "" || !s.urls.remove(id) {
@@ -61,15 +63,16 @@ func (s *Session) elicitationComplete(params []byte) {
 	}
 }
 
-// maxRequired bounds the URL elicitations in one error.
+// maxRequired bounds how many URL elicitations one error may require.
 const maxRequired = 16
 
 // RequiredElicitations returns the URLs that the user must visit before a call that failed with err
-// can succeed: err wraps a legacy server's error with [CodeURLElicitationRequired]. The error
-// reports elicitations that are not safe to show. Both results are nil for any other err.
+// can succeed. err must wrap a legacy server's error with [CodeURLElicitationRequired]; for any
+// other err, both results are nil. The returned error reports elicitations that are not safe to
+// show.
 //
-// The call itself asks [Handlers].ElicitURL about the URLs before it returns. The caller repeats
-// the call once the user is done.
+// The call itself asks [Handlers].ElicitURL about the URLs before it returns. Repeat the call once
+// the user is done.
 func RequiredElicitations(err error) ([]*URLRequest, error) {
 	var rpc *RPCError
 	if !errors.As(err, &rpc) || rpc.Code != CodeURLElicitationRequired {
@@ -103,7 +106,7 @@ func RequiredElicitations(err error) ([]*URLRequest, error) {
 }
 
 // elicitURL runs the handler for a URL elicitation. The server may report completion before the
-// handler returns, so the ID is added first and removed without consent.
+// handler returns, so the ID is added first. Without consent it is removed again.
 func (s *Session) elicitURL(ctx context.Context, r *URLRequest) (*mcp.ElicitationResult, error) {
 	consent := false
 	if s.urls.add(r.ElicitationID) {
@@ -118,8 +121,8 @@ func (s *Session) elicitURL(ctx context.Context, r *URLRequest) (*mcp.Elicitatio
 	return res, err
 }
 
-// elicitRequired asks the user about the URL elicitations that an error requires, one by one, until
-// the user does not consent.
+// elicitRequired asks the user about the URL elicitations that an error requires, one at a time,
+// and stops when the user does not consent.
 func (s *Session) elicitRequired(c *call, err error) {
 	if s.opts.Handlers.ElicitURL == nil || c.state == nil || c.state.modern() {
 		return

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A server that never reports completion does not fill the memory: the oldest IDs are dropped.
+// If a server never reports completion, memory stays bounded: the oldest IDs are dropped.
 func TestURLElicitationsAreBounded(t *testing.T) {
 	var e urlElicitations
 	for i := range maxURLElicitations + 1 {
@@ -15,7 +15,7 @@ func TestURLElicitationsAreBounded(t *testing.T) {
 	}
 	require.Len(t, e.ids, maxURLElicitations)
 	require.False(t, e.remove("0"))
-	require.False(t, e.add("1"), "it is known")
+	require.False(t, e.add("1"), "the ID is known")
 	require.False(t, e.add(""))
 	require.True(t, e.remove("1"))
 	require.True(t, e.remove(fmt.Sprint(maxURLElicitations)))

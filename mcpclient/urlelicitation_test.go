@@ -31,8 +31,8 @@ func page(id, url string) map[string]any {
 	return map[string]any{"mode": "url", "message": "Page " + id, "url": url, "elicitationId": id}
 }
 
-// The user is asked about the URLs that an error requires, one by one, except for unsafe ones. The
-// call still fails with that error, and runs once.
+// The user is asked about the URLs that an error requires, one at a time, except for unsafe ones.
+// The call still fails with that error, and runs once.
 func TestRequiredURLsAreShown(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", requiresURLs(
@@ -40,12 +40,12 @@ func TestRequiredURLsAreShown(t *testing.T) {
 			aForm, 5, page("4", "https://four.example/a?b=c"),
 		))
 		var d diary
-		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form", "url")})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("form", "url")})
 		_, err := s.CallTool(t.Context(), "ask", nil)
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindServer, e.Kind)
 		require.Equal(t, 1, srv.Executions("ask"))
-		if srv.Era == mcptest.Modern { // which has no such error
+		if srv.Era == mcptest.Modern { // modern servers have no such error
 			require.Empty(t, d.take())
 		} else {
 			require.Equal(t, []string{"url https://one.example/", "url https://four.example/a?b=c"}, d.take())
@@ -60,7 +60,7 @@ func TestRequiredURLsAreShown(t *testing.T) {
 	})
 }
 
-// Which errors require a URL elicitation.
+// Errors that require a URL elicitation, and errors that do not.
 func TestRequiredElicitations(t *testing.T) {
 	rpc := func(code int64, data string) error {
 		return fmt.Errorf("wrapped: %w", &mcpclient.Error{Err: &mcpclient.RPCError{Code: code, Data: json.RawMessage(data)}})
@@ -111,29 +111,29 @@ func TestRequiredURLsEndWithoutConsent(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := newServer(mode{mcptest.Legacy, true})
 				add(srv, "ask", requiresURLs(page("1", "https://one.example/"), page("2", "https://two.example/")))
-				shown, told := 0, 0
+				shown, completed := 0, 0
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 					ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
 						shown++
 						return answer()
 					},
-					ElicitationComplete: func(context.Context, *mcpclient.Session, string) { told++ },
+					ElicitationComplete: func(context.Context, *mcpclient.Session, string) { completed++ },
 				}})
 				synctest.Wait()
 				_, err := s.CallTool(t.Context(), "ask", nil)
 				require.Equal(t, mcpclient.KindServer, failure(t, err).Kind)
 				require.Equal(t, 1, shown)
-				srv.Tell(elicitationComplete, map[string]any{"elicitationId": "1"})
-				srv.Tell(elicitationComplete, map[string]any{"elicitationId": "2"})
+				srv.Notify(elicitationComplete, map[string]any{"elicitationId": "1"})
+				srv.Notify(elicitationComplete, map[string]any{"elicitationId": "2"})
 				synctest.Wait()
-				require.Zero(t, told)
+				require.Zero(t, completed)
 				echoes(t, s)
 			})
 		})
 	}
 }
 
-// A user who does not return from a page blocks the call until its context, its total timeout or
+// If the user does not return from a URL, the call waits until its context, its total timeout or
 // the session ends.
 func TestRequiredURLsEndWithTheCall(t *testing.T) {
 	for _, how := range []string{"context", "total", "close"} {
@@ -171,13 +171,13 @@ func TestRequiredURLsEndWithTheCall(t *testing.T) {
 				require.Equal(t, 10*time.Minute, got.at)
 				require.Equal(t, mcpclient.KindServer, failure(t, got.err).Kind, "the server has answered")
 				synctest.Wait()
-				require.Len(t, shown, 2, "one URL, and its end")
+				require.Len(t, shown, 2, "one URL, and the end of its handler")
 			})
 		})
 	}
 }
 
-// Completion is reported once, for all elicitations that the user consented to, however they were
+// Completion is reported once for each elicitation that the user consented to, however it was
 // requested, and for no others.
 func TestElicitationComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -186,9 +186,9 @@ func TestElicitationComplete(t *testing.T) {
 		add(srv, "ask", asking(elicit, page("asked", "https://two.example/")))
 		add(srv, "unsafe", asking(elicit, page("unsafe", "ftp://two.example/")))
 		add(srv, "decline", asking(elicit, page("declined", "https://three.example/")))
-		add(srv, "tell", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
-			c.Tell(elicitationComplete, map[string]any{"elicitationId": "asked"})
-			return mcptest.Text("told"), nil
+		add(srv, "notify", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
+			c.Notify(elicitationComplete, map[string]any{"elicitationId": "asked"})
+			return mcptest.Text("sent"), nil
 		})
 		var d diary
 		h := d.handlers()
@@ -201,31 +201,31 @@ func TestElicitationComplete(t *testing.T) {
 		h.ElicitationComplete = func(_ context.Context, _ *mcpclient.Session, id string) { d.notef("complete %s", id) }
 		s := serve(t, srv, mcpclient.Options{Handlers: h})
 		synctest.Wait()
-		tell := func(params map[string]any) {
-			srv.Tell(elicitationComplete, params)
+		notifyComplete := func(params map[string]any) {
+			srv.Notify(elicitationComplete, params)
 			synctest.Wait()
 		}
-		tell(map[string]any{"elicitationId": "demanded"})
+		notifyComplete(map[string]any{"elicitationId": "demanded"})
 		require.Empty(t, d.take(), "the user was not asked yet")
 		for _, tool := range []string{"demand", "ask", "unsafe", "decline"} {
-			_, _ = s.CallTool(t.Context(), tool, nil) // other tests check how each ends
+			_, _ = s.CallTool(t.Context(), tool, nil) // other tests check the results
 		}
 		require.Empty(t, d.take())
 		for _, params := range []map[string]any{
 			nil, {}, {"elicitationId": nil}, {"elicitationId": ""}, {"elicitationId": 5}, {"elicitationId": "unknown"},
 			{"elicitationId": "unsafe"}, {"elicitationId": "declined"},
 		} {
-			tell(params)
+			notifyComplete(params)
 			require.Empty(t, d.take(), "%v", params)
 		}
-		tell(map[string]any{"elicitationId": "demanded"})
+		notifyComplete(map[string]any{"elicitationId": "demanded"})
 		require.Equal(t, []string{"complete demanded"}, d.take())
-		_, err := s.CallTool(t.Context(), "tell", nil)
+		_, err := s.CallTool(t.Context(), "notify", nil)
 		require.NoError(t, err)
 		synctest.Wait()
-		require.Equal(t, []string{"complete asked"}, d.take(), "on the stream of a call too")
-		tell(map[string]any{"elicitationId": "demanded"})
-		tell(map[string]any{"elicitationId": "asked"})
+		require.Equal(t, []string{"complete asked"}, d.take(), "also on the stream of a call")
+		notifyComplete(map[string]any{"elicitationId": "demanded"})
+		notifyComplete(map[string]any{"elicitationId": "asked"})
 		require.Empty(t, d.take(), "once")
 	})
 }
@@ -242,12 +242,12 @@ func TestElicitationCompleteBeforeItsHandler(t *testing.T) {
 				done := make(chan string, 2)
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 					ElicitURL: func(context.Context, *mcpclient.Session, *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
-						srv.Tell(elicitationComplete, map[string]any{"elicitationId": "p"})
+						srv.Notify(elicitationComplete, map[string]any{"elicitationId": "p"})
 						select {
 						case <-done:
 							return mcpclient.AcceptElicitation(nil), nil
 						case <-time.After(time.Hour):
-							t.Error("the handler was not told about the completion")
+							t.Error("ElicitationComplete was not called")
 							return mcpclient.CancelElicitation(), nil
 						}
 					},
@@ -255,7 +255,7 @@ func TestElicitationCompleteBeforeItsHandler(t *testing.T) {
 				}})
 				synctest.Wait()
 				_, _ = s.CallTool(t.Context(), "ask", nil)
-				srv.Tell(elicitationComplete, map[string]any{"elicitationId": "p"})
+				srv.Notify(elicitationComplete, map[string]any{"elicitationId": "p"})
 				synctest.Wait()
 				require.Empty(t, done, "once")
 			})
@@ -266,7 +266,7 @@ func TestElicitationCompleteBeforeItsHandler(t *testing.T) {
 // Modern URL elicitations have no ID.
 func TestModernURLRequestsHaveNoID(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
-		add(srv, "ask", asking(elicit, aPage))
+		add(srv, "ask", asking(elicit, aURL))
 		var got *mcpclient.URLRequest
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 			ElicitURL: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {

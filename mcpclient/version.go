@@ -8,15 +8,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/release"
 )
 
-// Version is the version of this module without the "v" of its tag, as in "1.2.3". The default
-// ClientInfo has it.
+// Version is the version of this module without the "v" of its tag, as in "1.2.3". It is part of
+// the default ClientInfo.
 const Version = release.Version
 
 // Era is one of the two generations of the protocol, which use HTTP differently.
 type Era uint8
 
 const (
-	// EraUnknown: not negotiated.
+	// EraUnknown: not negotiated yet.
 	EraUnknown Era = iota
 	// EraLegacy: revisions up to 2025-11-25, with a handshake and a session.
 	EraLegacy
@@ -38,7 +38,7 @@ func (e Era) String() string {
 
 const (
 	modernVersion = mcp.ProtocolVersion20260728
-	legacyVersion = mcp.ProtocolVersion20251125 // the newest with a handshake, proposed first
+	legacyVersion = mcp.ProtocolVersion20251125 // the newest revision with a handshake, proposed first
 )
 
 // supportedVersions are the revisions that sessions speak, newest first. 2024-11-05 used another
@@ -58,7 +58,7 @@ func eraOf(version string) Era {
 	return EraLegacy
 }
 
-// newestLegacy returns the newest legacy revision among what a server supports, "" if none.
+// newestLegacy returns the newest legacy revision in supported, "" if there is none.
 func newestLegacy(supported []string) string {
 	for _, v := range supportedVersions {
 		if eraOf(v) == EraLegacy && slices.Contains(supported, v) {

@@ -6,15 +6,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/timeouts"
 )
 
-// watch ends exchanges that take too long, and all of them when the session closes.
+// watch ends exchanges that exceed a timeout, and all exchanges when the session closes.
 type watch struct{ timeouts.Watch }
 
-// watched is the part of a delivery that the watch sees.
+// watched is the part of a delivery that the watch uses.
 type watched = timeouts.Exchange
 
 func (w *watch) now() time.Duration { return w.Now() }
 
-// expired returns the cause with which an exchange ends when a limit passes.
+// expired returns the cause for ending an exchange that exceeds a timeout.
 func expired(kind timeouts.Kind, limit time.Duration) error {
 	what := TimeoutTotal
 	switch kind {
@@ -27,7 +27,7 @@ func expired(kind timeouts.Kind, limit time.Duration) error {
 	return &TimeoutError{What: what, After: limit}
 }
 
-// running is an exchange that was in flight.
+// running identifies an exchange that was in flight.
 type running struct {
 	state  *sessionState
 	id     int64 // 0 for a notification

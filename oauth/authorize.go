@@ -12,11 +12,11 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
-// ask says what a refused request, or the user, needs from an authorization.
+// ask describes the authorization that a refused request or the user needs.
 type ask struct {
 	explicit bool        // Login was called
-	stepUp   bool        // 403: the token is good, but not for this
-	header   http.Header // of the refusal
+	stepUp   bool        // 403: the token is good, but lacks scopes
+	header   http.Header // of the refused response
 	hint     string      // resource_metadata of the challenge
 	scopes   []string    // of the challenge
 	began    time.Time   // when the refused request was made
@@ -48,7 +48,7 @@ type ask struct {
 func (c *Client) Authorize(ctx context.Context, endpoint string, status int, header http.Header, began time.Time) error {
 	u, err := parseEndpoint(endpoint)
 	if err != nil || !c.covers(u) {
-		return &Error{Kind: KindConfig, Op: "authorize", Err: errors.New("the endpoint is not one of " + httprule.Origin(c.endpoint))}
+		return &Error{Kind: KindConfig, Op: "authorize", Err: errors.New("the endpoint does not belong to " + httprule.Origin(c.endpoint))}
 	}
 	a, err := readRefusal(status, header)
 	if err != nil {
@@ -58,7 +58,7 @@ func (c *Client) Authorize(ctx context.Context, endpoint string, status int, hea
 	if err := c.load(ctx); err != nil {
 		return err
 	}
-	for range 3 { // the call that was joined may have been about something else
+	for range 3 { // the work that was joined may not have been for this request
 		if done, err := c.settled(a); done {
 			return err
 		}
@@ -75,8 +75,8 @@ func (c *Client) Authorize(ctx context.Context, endpoint string, status int, hea
 }
 
 // Login asks the user for a new authorization, even if there is a token or the user declined
-// before. With a Grant it obtains a new token. If the user is being asked already, Login waits for
-// that instead. ctx bounds the wait, Config.LoginTimeout the login.
+// before. With a Grant it obtains a new token instead. If a login is in progress already, Login
+// waits for that one. ctx bounds the wait, Config.LoginTimeout the login.
 func (c *Client) Login(ctx context.Context) error {
 	if err := c.load(ctx); err != nil {
 		return err
@@ -120,8 +120,8 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 	return nil, &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the response does not ask for authorization")}
 }
 
-// settled reports whether a refusal needs no work: there is a newer token, or the work is known to
-// fail.
+// settled reports whether a refusal needs no work, because there is a newer token or because the
+// work is known to fail.
 func (c *Client) settled(a *ask) (bool, error) {
 	if a.explicit {
 		return false, nil
@@ -207,9 +207,9 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 	return c.login(ctx, at)
 }
 
-// chooseScopes returns the scopes to ask for (MCP authorization, "Scope Selection Strategy",
-// "Step-Up Authorization Flow"): those of the challenge, else all that the resource names. After
-// insufficient_scope, the scopes that were requested before are added.
+// chooseScopes returns the scopes to request (MCP authorization, "Scope Selection Strategy",
+// "Step-Up Authorization Flow"): those of the challenge, or all that the resource names if the
+// challenge has none. After insufficient_scope, the scopes that were requested before are added.
 func (c *Client) chooseScopes(a *ask, at *target, cur *token) []string {
 	var scopes []string
 	if cur != nil && a.stepUp {

@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// The resource moves to another authorization server: neither tokens nor client
-// ids of the old one are seen by the new one.
+// The resource moves to another authorization server. The new one receives neither tokens nor
+// client IDs of the old one.
 func TestAuthorizationServerChanges(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -45,7 +45,7 @@ func TestAuthorizationServerChanges(t *testing.T) {
 	})
 }
 
-// A resource that refuses even fresh tokens does not lead to login after login.
+// A resource that refuses even fresh tokens does not cause repeated logins.
 func TestFreshTokenRefusedDoesNotLoop(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -74,8 +74,8 @@ func TestStepUpAsksForTheUnion(t *testing.T) {
 	})
 }
 
-// The server grants less than was asked for: one step-up, then an error, also
-// for later calls; other calls go on.
+// The server grants fewer scopes than were requested. That causes one step-up and then an error,
+// which later calls get as well. Other calls are not affected.
 func TestStepUpInVainIsRemembered(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(func(s *authtest.Script) { s.Granted = []string{"basic"} })
@@ -94,7 +94,7 @@ func TestStepUpInVainIsRemembered(t *testing.T) {
 	})
 }
 
-func TestDeclinedStepUpLeavesOtherCallsAlone(t *testing.T) {
+func TestDeclinedStepUpDoesNotAffectOtherCalls(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
 		r.mustCall()
@@ -108,12 +108,13 @@ func TestDeclinedStepUpLeavesOtherCallsAlone(t *testing.T) {
 		r.mustCall()
 		w.Server.RevokeAll(true)
 		r.person.answer = nil
-		r.mustCall() // signing in again is another question
+		r.mustCall() // a declined step-up does not block a login
 	})
 }
 
-// Who wants to sign in is not answered with a no to a step-up, although one was being asked for.
-func TestJoinedStepUpIsAnotherQuestion(t *testing.T) {
+// A user declines a step-up while Login is called. Login is a separate request, and must not fail
+// because of that.
+func TestLoginDoesNotFailWithADeclinedStepUp(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
 		r.mustCall()
@@ -129,7 +130,7 @@ func TestJoinedStepUpIsAnotherQuestion(t *testing.T) {
 		w.Server.RevokeAll(true)
 		go authorize(http.StatusUnauthorized, `Bearer`)
 		synctest.Wait()
-		require.Equal(t, 2, r.person.times(), "one at a time")
+		require.Equal(t, 2, r.person.times(), "one login at a time")
 		r.person.answer = nil
 		close(declines)
 		require.ErrorIs(t, <-answers, ErrDeclined)
@@ -138,7 +139,7 @@ func TestJoinedStepUpIsAnotherQuestion(t *testing.T) {
 	})
 }
 
-// A 401 to a token that is past says nothing about the current one, however fresh the old one was.
+// A 401 to an earlier token says nothing about the current one, however fresh the earlier one was.
 func TestLateRefusalOfFreshToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
@@ -167,7 +168,7 @@ func TestIssuerIsChosen(t *testing.T) {
 	for _, c := range []struct {
 		cfg  Config
 		cur  string
-		want string // "" for an error
+		want string // "" if an error is expected
 	}{
 		{want: "a"},
 		{cur: "b", want: "b"},
@@ -212,8 +213,8 @@ func TestAuthorizeIsForThisResource(t *testing.T) {
 	})
 }
 
-// A login that failed is the answer for all whose requests were under way; who
-// comes later may try again.
+// All requests that were in flight when a login failed get its error. A later request may try
+// again.
 func TestFailedLoginIsSharedNotSticky(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
@@ -235,14 +236,14 @@ func TestLoginIsBounded(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
 		require.ErrorIs(t, r.call(ctx), context.DeadlineExceeded) // gives up; the login goes on
-		err := r.call(t.Context())                                // joins it
+		err := r.call(t.Context())                                // joins the login
 		require.ErrorIs(t, err, errLoginTimeout)
 		require.Equal(t, KindLogin, KindOf(err))
 		require.Equal(t, 1, r.person.times())
 	})
 }
 
-func TestNobodyToAsk(t *testing.T) {
+func TestWithoutLoginNoUserIsPrompted(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		store := NewMemoryStore()
 		r := newRig(t, w, &Config{Store: store})
@@ -268,7 +269,7 @@ func TestCloseEndsLoginsAndWaiters(t *testing.T) {
 	})
 }
 
-// Close lets a refresh end that has used up its token already.
+// Close waits for a refresh that has already used up its token.
 func TestCloseLosesNoRotatedToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -299,7 +300,7 @@ func TestCloseIsBounded(t *testing.T) {
 		failed := make(chan error)
 		go func() { failed <- r.call(t.Context()) }()
 		synctest.Wait()
-		err := r.client.Close() // its Login does not end with its context
+		err := r.client.Close() // the Login does not return when its context ends
 		require.ErrorContains(t, err, "still running")
 		require.ErrorIs(t, <-failed, ErrClosed)
 		close(release)

@@ -10,13 +10,13 @@ import (
 
 const (
 	maxReplayBody  = 1 << 20         // a body without GetBody is kept in memory up to this size, in bytes
-	maxRefusedBody = 64 << 10        // of the body of a 401 that may be returned to the caller, in bytes
-	refusedTimeout = 2 * time.Second // for reading it
+	maxRefusedBody = 64 << 10        // a 401's body is kept for the caller up to this size, in bytes
+	refusedTimeout = 2 * time.Second // for reading the body of a 401
 )
 
-// bodies returns a function that makes the body for each resend, nil if the request can be sent
-// only once. If need be, it reads a small body of known length into memory; first is the body to
-// send first.
+// bodies returns a function that makes the body for each resend, or nil if the request can be sent
+// only once. It reads a small body of known length into memory if the request has no GetBody. first
+// is the body of the first sending.
 func bodies(req *http.Request) (first io.ReadCloser, again func() (io.ReadCloser, error), err error) {
 	switch {
 	case req.Body == nil || req.Body == http.NoBody:
@@ -46,8 +46,8 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// detach reads the body of a refusal into memory, so that no connection is held while a token is
-// obtained: that may need the same connection.
+// detach reads the body of a refusal into memory. Otherwise it would hold a connection that may be
+// needed to obtain a token.
 func detach(resp *http.Response) {
 	if resp.Body == nil || resp.Body == http.NoBody {
 		resp.Body = http.NoBody
@@ -57,7 +57,7 @@ func detach(resp *http.Response) {
 	timer := time.AfterFunc(refusedTimeout, func() { _ = body.Close() }) // ends a Read that takes too long
 	text, err := io.ReadAll(io.LimitReader(body, maxRefusedBody+1))
 	timer.Stop()
-	_ = body.Close() // what was read is all there is
+	_ = body.Close() // the rest is dropped
 	if err == nil && len(text) > maxRefusedBody {
 		text, err = text[:maxRefusedBody], errors.New("oauth: the body of a 401 is longer than 64 KiB")
 	}

@@ -30,9 +30,9 @@ const (
 	saveLimit  = 5 * time.Second // for saving a token, even if other time limits have passed
 )
 
-// Client obtains and keeps the tokens of one protected resource. Its work runs on goroutines of its
-// own: a caller only waits for it, on its own context, and never cancels a refresh or a login of
-// others. All methods are safe for concurrent use.
+// Client obtains and keeps the tokens of one protected resource. It does its work on its own
+// goroutines: a caller waits for the work on the caller's context, and never cancels a refresh or a
+// login that others wait for. All methods are safe for concurrent use.
 //
 // MCP sessions use it through mcpclient.Options.Auth. Other clients use RoundTripper, and call
 // [Client.Authorize] when a request is still answered with 401 or 403.
@@ -57,7 +57,7 @@ type Client struct {
 	closeErr  error
 	owned     goroutines.Group
 
-	held   atomic.Pointer[token] // the current one; nil if there is none
+	held   atomic.Pointer[token] // the current token; nil if there is none
 	loaded atomic.Bool           // the Store was read
 
 	loading       flight // reads the Store
@@ -138,7 +138,7 @@ func (b *base) set(rt http.RoundTripper) {
 	b.given = rt
 }
 
-// get returns the transport, the client's own if no other is set.
+// get returns the transport that was set, or the client's own.
 func (b *base) get() http.RoundTripper {
 	b.mu.Lock()
 	given := b.given
@@ -191,9 +191,9 @@ func (c *Client) outgoing() http.RoundTripper {
 }
 
 // Close ends the client. Waiting callers fail with [ErrClosed] and a login ends. A token request in
-// flight gets a moment to finish, so that no rotated token is lost. Close takes at most 5 s, and
-// fails if something is still running then. It may be called more than once. Tokens stay in the
-// Store; see [Client.Logout].
+// flight gets 3 s to finish, so that no rotated token is lost. Close takes at most 5 s, and fails
+// if something is still running then. It may be called more than once. Tokens stay in the Store;
+// see [Client.Logout].
 func (c *Client) Close() error {
 	first := false
 	c.closeOnce.Do(func() { first = true })
@@ -201,7 +201,7 @@ func (c *Client) Close() error {
 		c.closeErr = c.close()
 		close(c.closed)
 	}
-	<-c.closed // not on the Once: the call that closes waits for peers
+	<-c.closed // not in the Once: the first Close may wait for slow servers
 	return c.closeErr
 }
 

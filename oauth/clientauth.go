@@ -49,9 +49,9 @@ func (r registered) authenticate(form url.Values, header http.Header, server *Se
 	return nil
 }
 
-// method chooses how the client authenticates: as it was registered, else by a method that the
-// server's metadata list and for which the client has credentials, else client_secret_basic (RFC
-// 8414 section 2).
+// method chooses how the client authenticates: the method that it was registered with, or else a
+// method that the server's metadata lists and for which the client has credentials, or else
+// client_secret_basic (RFC 8414 section 2).
 func (r registered) method(server *ServerMetadata, key *ClientKey) string {
 	offered := server.TokenAuthMethods
 	switch {

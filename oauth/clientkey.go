@@ -21,15 +21,15 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// ClientKey signs the assertions that authenticate a client in place of a secret: private_key_jwt
-// (RFC 7523 section 2.2).
+// ClientKey signs the assertions that authenticate a client without a client secret:
+// private_key_jwt (RFC 7523 section 2.2).
 type ClientKey struct {
-	// Signer is an RSA, ECDSA or Ed25519 key, in memory or elsewhere. Either Signer or PEM is
-	// required.
+	// Signer is an RSA, ECDSA or Ed25519 key, in memory or in an external key store. Either Signer
+	// or PEM is required.
 	Signer crypto.Signer
 	// PEM is a private key in PKCS #8, PKCS #1 or SEC 1.
 	PEM []byte
-	// ID is sent as kid, unless it is empty.
+	// ID is sent as the "kid" header, unless it is empty.
 	ID string
 	// Algorithm is a JWS algorithm (RFC 7518): RS256, PS256, ES256, EdDSA and so on. Empty means
 	// RS256, EdDSA, or the ECDSA algorithm of the curve.
@@ -48,7 +48,7 @@ func (ClientKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalJSON hides the key.
 func (ClientKey) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
-// assertionLifetime is how long an assertion is valid. Each serves one request.
+// assertionLifetime is how long an assertion is valid. Each assertion is used for one request.
 const assertionLifetime = time.Minute
 
 func (k ClientKey) assertion(clientID, audience string) (string, error) {
@@ -77,7 +77,7 @@ func (k ClientKey) signer() (crypto.Signer, error) {
 	}
 	block, _ := pem.Decode(k.PEM)
 	if block == nil {
-		return nil, errors.New("the client's key is not PEM")
+		return nil, errors.New("the client's key is not in PEM format")
 	}
 	var key any
 	var err error
@@ -94,7 +94,7 @@ func (k ClientKey) signer() (crypto.Signer, error) {
 }
 
 // signerMethod is a signing method over any crypto.Signer. The JWT library's own methods do not
-// accept keys outside of this process.
+// accept keys that live outside this process.
 type signerMethod struct {
 	alg  string
 	hash crypto.Hash

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// storedClient is what the Store holds of a dynamic registration.
+// storedClient is the stored form of a dynamic registration.
 type storedClient struct {
 	ID        string    `json:"client_id"`
 	Secret    string    `json:"client_secret,omitempty"`
@@ -49,8 +49,8 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 	return who, c.keepClient(ctx, who)
 }
 
-// keepClient stores a registration for the next login, and overwrites what the Store has: existing
-// tokens carry the credentials that they were issued to.
+// keepClient stores a registration for the next login, and overwrites the one in the Store. That is
+// safe because each token carries the credentials of the registration that it was issued to.
 func (c *Client) keepClient(ctx context.Context, who *registered) error {
 	data, err := json.Marshal(storedClient{ //nolint:gosec // for the Store
 		ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: who.redirectURIs, Expires: who.expires,
@@ -73,7 +73,7 @@ func (c *Client) keepClient(ctx context.Context, who *registered) error {
 func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
 
 // identity returns this client's identity for a server without registering it. If tok is not nil,
-// that is the client it was issued to.
+// the identity is the client that tok was issued to.
 func (c *Client) identity(ctx context.Context, server *ServerMetadata, tok *token) (*registered, error) {
 	switch {
 	case !c.isDynamic(server):
@@ -99,20 +99,20 @@ func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, st
 	var s storedClient
 	if json.Unmarshal(data, &s) != nil || s.ID == "" {
 		c.log.Warn("a stored registration is damaged", "issuer", issuer)
-		return nil, version, nil //nolint:nilerr // as if there were none
+		return nil, version, nil //nolint:nilerr // treated as missing
 	}
 	return &registered{clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, expires: s.Expires, issuer: issuer}, version, nil
 }
 
 // unregister deletes a registration that the server no longer knows, so that the next login
-// registers anew.
+// registers again.
 func (c *Client) unregister(ctx context.Context, issuer, clientID string) {
 	stored, version, err := c.loadClient(ctx, issuer)
 	if err == nil && stored != nil && stored.clientID == clientID {
 		err = c.store.Delete(ctx, clientKey(issuer), version)
 	}
 	if err != nil && !errors.Is(err, ErrConflict) {
-		c.log.Warn("a registration that the server does not know stays in the store", "issuer", issuer, "error", err)
+		c.log.Warn("could not delete a registration that the server no longer knows", "issuer", issuer, "error", err)
 	}
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// from is a person who comes back to another port than the rest.
+// from makes the user come back to another port than usual.
 func (p *person) from(redirectURI string) {
 	p.answer = func(ctx context.Context, flow Flow) error { return p.visit(ctx, flow, redirectURI) }
 }
 
-// A token is refreshed and revoked by the client that it was issued to, also after another one was registered
-// with the same server: by another process, for another resource, at another port.
+// A token is refreshed and revoked by the client that it was issued to, even after another client
+// was registered with the same server: by another process, for another resource, at another port.
 func TestTokenKeepsItsClient(t *testing.T) {
 	for _, method := range []string{authBasic, authPost} {
 		t.Run(method, func(t *testing.T) {
@@ -53,7 +53,8 @@ func TestTokenKeepsItsClient(t *testing.T) {
 	}
 }
 
-// Somebody else stores a registration while this one is made: it is kept all the same, and nobody registers twice.
+// Another client stores a registration while this client registers. The token keeps the
+// registration that it was issued to, and there is no second registration.
 func TestRegistrationOutlivesAConflict(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		store := &faulty{Store: NewMemoryStore()}
@@ -65,7 +66,7 @@ func TestRegistrationOutlivesAConflict(t *testing.T) {
 				return
 			}
 			faster++
-			_, version, _ := store.Load(ctx, key) // none at first
+			_, version, _ := store.Load(ctx, key) // there is none at first
 			_, err := store.Store.Save(ctx, key, []byte(`{"client_id":"other","redirect_uris":["http://127.0.0.1:1/"]}`), version)
 			require.NoError(t, err)
 		}

@@ -15,8 +15,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// manyRefused makes n calls whose token was revoked: all are refused before another can be had. Half of the 401s are held
-// back until after the refusal was dealt with, and say nothing about the new token.
+// manyRefused makes n calls whose token was revoked. All of them are refused before a new token can
+// be obtained. Half of the 401s are held back until the others have been handled: they say nothing
+// about the new token.
 func manyRefused(r *rig, n int) []error {
 	var refused atomic.Int32
 	late, hold := make(chan struct{}), make(chan struct{})
@@ -33,7 +34,7 @@ func manyRefused(r *rig, n int) []error {
 	synctest.Wait()
 	all := int(refused.Load())
 	close(hold)
-	synctest.Wait() // half of the calls are through
+	synctest.Wait() // half of the calls are done
 	close(late)
 	errs := <-done
 	r.Server.Change(func(s *authtest.Script) { s.Hold = nil })
@@ -74,7 +75,7 @@ func TestHundredRefusalsOneLoginWhenRefreshIsRefused(t *testing.T) {
 	})
 }
 
-func TestHundredRefusalsOneWindowForWhoDeclines(t *testing.T) {
+func TestHundredRefusalsPromptOnceIfDeclined(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
 		r := newRig(t, w, nil)
@@ -89,7 +90,7 @@ func TestHundredRefusalsOneWindowForWhoDeclines(t *testing.T) {
 		for _, err := range r.calls(crowd) {
 			require.ErrorIs(t, err, ErrDeclined)
 		}
-		require.Equal(t, 2, r.person.times(), "nobody is asked again")
+		require.Equal(t, 2, r.person.times(), "the user is not prompted again")
 
 		r.person.answer = nil
 		require.NoError(t, r.client.Login(t.Context()))
@@ -98,7 +99,7 @@ func TestHundredRefusalsOneWindowForWhoDeclines(t *testing.T) {
 	})
 }
 
-func TestHundredStrangersOneLogin(t *testing.T) {
+func TestHundredCallsWithoutATokenLogInOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
 		for _, err := range manyRefused(r, crowd) {
@@ -109,8 +110,8 @@ func TestHundredStrangersOneLogin(t *testing.T) {
 	})
 }
 
-// The caller who began a refresh gives up; the refresh token is used up by then,
-// and the new one must not be lost.
+// The caller that started a refresh gives up. The refresh token is used up by then, and the new one
+// must not be lost.
 func TestCancelLosesNoRotatedToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -122,7 +123,7 @@ func TestCancelLosesNoRotatedToken(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		failed := make(chan error)
 		go func() { failed <- r.call(ctx) }()
-		synctest.Wait() // the server has rotated the token; its answer is held back
+		synctest.Wait() // the server has rotated the token; its response is held back
 		require.Len(t, w.Server.Tokens("refresh_token"), 1)
 		cancel(http.ErrAbortHandler)
 		require.ErrorIs(t, <-failed, http.ErrAbortHandler)
@@ -134,9 +135,9 @@ func TestCancelLosesNoRotatedToken(t *testing.T) {
 	})
 }
 
-// A token endpoint that does not answer delays only those who need a token,
-// each until its own deadline.
-func TestStuckTokenEndpointDelaysWhoNeedsIt(t *testing.T) {
+// A token endpoint that does not answer delays only the callers that need a token, each until its
+// own deadline.
+func TestStuckTokenEndpointDelaysOnlyCallsThatNeedAToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
 		r := newRig(t, w, nil)
@@ -145,16 +146,16 @@ func TestStuckTokenEndpointDelaysWhoNeedsIt(t *testing.T) {
 		defer close(hold)
 		w.Server.Change(func(s *authtest.Script) { s.Hold = hold })
 
-		time.Sleep(time.Hour - 30*time.Second) // due: refreshed in the background, calls go on
+		time.Sleep(time.Hour - 30*time.Second) // due: refreshed in the background while calls continue
 		began := time.Now()
 		for range 3 {
 			r.mustCall()
 		}
 		synctest.Wait()
-		require.Equal(t, began, time.Now(), "nobody waited")
+		require.Equal(t, began, time.Now(), "no call waited")
 		require.Len(t, w.Server.Tokens("refresh_token"), 1)
 
-		time.Sleep(26 * time.Second) // expired: calls wait for the refresh that is under way
+		time.Sleep(26 * time.Second) // expired: calls wait for the refresh in progress
 		began = time.Now()
 		done := make(chan time.Duration, 2)
 		for _, patience := range []time.Duration{time.Second, 2 * time.Second} {
@@ -173,7 +174,7 @@ func TestStuckTokenEndpointDelaysWhoNeedsIt(t *testing.T) {
 	})
 }
 
-// A lock that is held while a server thinks would stop calls that need no token.
+// A lock held while a server answers would block calls that need no token.
 func TestLocksAreFreeDuringATokenRequest(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -212,7 +213,7 @@ func TestLocksAreFreeDuringATokenRequest(t *testing.T) {
 			}
 		}
 		c.owned.End()
-		close(hold) // before anything fails: the client could not be closed
+		close(hold) // before any assertion can fail: the client could not be closed otherwise
 		synctest.Wait()
 		require.Empty(t, held)
 	})

@@ -35,10 +35,11 @@ type Config struct {
 	// Issuer selects the authorization server if the resource names several. Empty means the first.
 	Issuer string
 	// AllowPrivate lets OAuth URLs that a public server names lead to private addresses, including
-	// the shared address space of VPNs (100.64.0.0/10). The resource's own origin may always be on
-	// loopback or in a private network. If it is, so may the OAuth URLs that it names. It is if its
-	// address says so, if its name does not exist in the public DNS (localhost, names without a
-	// dot, .internal, .local and the like), or once it has been reached at such an address.
+	// the shared address space of VPNs (100.64.0.0/10). It is not needed if the resource itself is
+	// on loopback or in a private network: OAuth URLs may then lead there too, and its own origin
+	// always may. The resource counts as private if its address is, if its name does not exist in
+	// the public DNS (localhost, names without a dot, .internal, .local and similar), or once it
+	// has been reached at a private address.
 	AllowPrivate bool
 	// AllowInsecureHTTP allows plain http beyond loopback in the OAuth URLs of a resource that
 	// itself uses http. Anyone who can read or change the traffic can take codes, tokens and client
@@ -49,12 +50,12 @@ type Config struct {
 	LoginTimeout time.Duration
 	// RequestTimeout bounds one request to an authorization server. Zero means 30 s.
 	RequestTimeout time.Duration
-	// Logger receives what the client does by itself, without secrets. Nil discards it.
+	// Logger logs what the client does in the background, without secrets. Nil discards the logs.
 	Logger *slog.Logger
 }
 
-// Registration is how this client is known to authorization servers. The first that is set counts:
-// ClientID, MetadataURL, dynamic registration.
+// Registration is how this client is known to authorization servers. The first field that is set
+// counts, in this order: ClientID, MetadataURL, then dynamic registration.
 type Registration struct {
 	// ClientID was issued by the authorization server Issuer (pre-registration).
 	ClientID string
@@ -63,12 +64,12 @@ type Registration struct {
 	// Key authenticates ClientID, or the client of MetadataURL, in place of a secret
 	// (private_key_jwt). It may be nil.
 	Key *ClientKey
-	// Issuer is the authorization server that issued ClientID. Empty means the first one that is
-	// met; the Store remembers it, so that a resource cannot send ClientID and its secret
-	// elsewhere.
+	// Issuer is the authorization server that issued ClientID. Empty means the first one that the
+	// resource names. The Store remembers it, so that a resource cannot send ClientID and its
+	// secret elsewhere.
 	Issuer string
-	// AuthMethod is how ClientID authenticates at the token endpoint. Empty means as the server's
-	// metadata say.
+	// AuthMethod is how ClientID authenticates at the token endpoint. Empty means a method that the
+	// server's metadata lists.
 	AuthMethod string
 	// MetadataURL is the https URL of a Client ID Metadata Document. It is used if the server
 	// supports that.

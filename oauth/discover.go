@@ -17,9 +17,9 @@ func (c *Client) discover(ctx context.Context, hint string, cur *token) (at *tar
 	return at, err
 }
 
-// fromWhereItIs calls do, and once more if a URL was refused only because the resource was not
-// known to be inside, and it turns out to be: a stored token or a challenge may lead elsewhere
-// before the resource's own origin was reached.
+// fromWhereItIs calls do. It calls do a second time if a URL was refused only because the resource
+// was not known to be private, and the resource then turns out to be. That happens when a stored
+// token or a challenge names a URL before the resource's own origin was reached.
 func (c *Client) fromWhereItIs(ctx context.Context, do func() error) error {
 	err := do()
 	if isOutside(err) && c.discovery.locate(ctx, c.endpoint) {
@@ -81,7 +81,7 @@ func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string
 	return named[0], nil
 }
 
-// metadataAge is how long the metadata of an authorization server are reused.
+// metadataAge is how long the metadata of an authorization server is reused.
 const metadataAge = time.Hour
 
 // serverOf returns the authorization server of a token.

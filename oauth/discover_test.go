@@ -17,14 +17,15 @@ func document(t *testing.T, v any) string {
 	return string(text)
 }
 
-// resourceCase is what is served where, and what is asked for in what order.
+// resourceCase lists the documents that are served, and the URLs that the client must request, in
+// order.
 type resourceCase struct {
 	endpoint, hint string
 	pages          map[string]string
 	asked          []string
-	resource       string // of the metadata found; empty: an error
+	resource       string // of the metadata found; empty if an error is expected
 	guessed        bool
-	want           any // the error's type
+	want           any // the expected type of the error
 	kind           Kind
 }
 
@@ -127,7 +128,7 @@ func TestResourceMetadata(t *testing.T) {
 	}
 }
 
-// gets returns the URLs that were asked for.
+// gets returns the URLs that were requested.
 func gets(w *web) []string {
 	var urls []string
 	for _, line := range w.asked {
@@ -186,9 +187,9 @@ type serverCase struct {
 	fallback bool
 	pages    map[string]string
 	asked    []string
-	want     any // the error's type; nil: found
+	want     any // the expected type of the error; nil if the metadata is found
 	kind     Kind
-	token    string // the token endpoint that is found, if another
+	token    string // the expected token endpoint, if not the usual one
 }
 
 func serverCases(t *testing.T) map[string]serverCase {
@@ -276,7 +277,7 @@ func TestServerMetadata(t *testing.T) {
 	}
 }
 
-// What a challenge asks for is bounded, and nothing of it but scopes.
+// The number of scopes that a challenge can request is bounded, and invalid scopes are dropped.
 func TestScopesOfAChallenge(t *testing.T) {
 	challenge := `Bearer scope="a b\"c ` + strings.Repeat("x ", 2*maxScopes) + `late", DPoP scope="a d"`
 	a, err := readRefusal(http.StatusUnauthorized, http.Header{"Www-Authenticate": {challenge}})

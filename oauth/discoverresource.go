@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
 )
 
-// discovery reads metadata documents. It keeps none; see Client.discover and Client.serverOf.
+// discovery reads metadata documents. It caches nothing; see Client.discover and Client.serverOf.
 type discovery struct{ fetcher *fetcher }
 
 const (
@@ -19,18 +19,18 @@ const (
 	wellKnownServer   = "/.well-known/oauth-authorization-server"
 	wellKnownOpenID   = "/.well-known/openid-configuration"
 
-	maxServers = 32   // that a resource names
-	maxScopes  = 1000 // that a document names
+	maxServers = 32   // per resource
+	maxScopes  = 1000 // per document
 
 	revisionNow   = "2026-07-28" // sent as MCP-Protocol-Version with requests for metadata
 	revisionFirst = "2025-03-26" // sent with requests that only this revision defines
 )
 
 // resource gets the metadata of the endpoint (RFC 9728 section 3). If the challenge has a
-// resource_metadata, hint, that is the only place. Else it is the well-known place for the
-// endpoint's path and then, on a 4xx or a page that is not JSON, that of its origin. If both answer
-// 404, the resource is older than these documents (MCP 2025-03-26), and its authorization server is
-// its own origin.
+// resource_metadata (hint), only that URL is tried. Otherwise the well-known URL for the endpoint's
+// path is tried first and then, on a 4xx or a page that is not JSON, that of its origin. If both
+// answer 404, the resource predates these documents (MCP 2025-03-26), and its authorization server
+// is its own origin.
 func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string) (*ResourceMetadata, error) {
 	candidates := []string{hint}
 	if hint == "" {
@@ -46,7 +46,7 @@ func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string
 			return nil, err
 		}
 		if statusOf(err) != http.StatusNotFound || last == nil {
-			last = err // it is more specific than a 404
+			last = err // this error is more specific than a 404
 		}
 		absent = absent && statusOf(err) == http.StatusNotFound
 	}
@@ -59,15 +59,16 @@ func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string
 	return &ResourceMetadata{Resource: u.String(), AuthorizationServers: []string{base.String()}, Guessed: true}, nil
 }
 
-// locate sends a request to the endpoint's origin, and reports whether that was reached inside.
+// locate sends a request to the endpoint's origin, and reports whether it was reached on loopback
+// or in a private network.
 func (d *discovery) locate(ctx context.Context, endpoint *url.URL) bool {
 	place, header := resourceCandidates(endpoint)[0], http.Header{"Mcp-Protocol-Version": {revisionNow}}
 	_ = d.fetcher.getJSON(ctx, "reach resource", place, header, new(ResourceMetadata)) // the answer does not matter, only where the server is
 	return d.fetcher.egress.inside.Load()
 }
 
-// resourceCandidates returns the well-known places for the metadata of an endpoint. They leave out
-// its query, which may hold a secret.
+// resourceCandidates returns the well-known URLs for the metadata of an endpoint. They omit the
+// endpoint's query, which may hold a secret.
 func resourceCandidates(endpoint *url.URL) []string {
 	origin := endpoint.Scheme + "://" + endpoint.Host
 	path := strings.TrimSuffix(endpoint.EscapedPath(), "/")
@@ -100,8 +101,8 @@ func (d *discovery) resourceAt(ctx context.Context, endpoint *url.URL, text stri
 	return nil, &Error{Kind: KindMetadata, Op: op, Err: wrong}
 }
 
-// coversEndpoint reports whether a resource identifier is that of the endpoint (RFC 9728 section
-// 3.3) or a prefix of its path at the same origin: some servers name only the origin.
+// coversEndpoint reports whether a resource identifier equals the endpoint (RFC 9728 section 3.3)
+// or is a prefix of its path at the same origin: some servers name only the origin.
 func coversEndpoint(resource string, endpoint *url.URL) bool {
 	if resource == endpoint.String() {
 		return true
@@ -138,14 +139,14 @@ func validScopes(scopes []string) []string {
 	return valid
 }
 
-// isMissing reports whether an answer only says that there is no document, so that the next place
-// may have it. An invalid document or a failure ends the search.
+// isMissing reports whether an answer only says that there is no document, so that the next URL is
+// tried. An invalid document or a failure ends the search.
 func isMissing(err error) bool {
 	status := statusOf(err)
 	return status/100 == 4 && !httpstatus.Of(status).Transient()
 }
 
-// statusOf returns the status that caused err, 0 if none did.
+// statusOf returns the HTTP status that caused err, or 0.
 func statusOf(err error) int {
 	var s *statusError
 	if errors.As(err, &s) {

@@ -12,8 +12,8 @@ import (
 )
 
 // server gets the metadata of an authorization server (RFC 8414 section 3, OpenID Connect Discovery
-// 1.0 section 4) from the first place that has them. fallback says that the issuer is the origin of
-// a resource without metadata: if the server has no metadata either, the default endpoints are used
+// 1.0 section 4) from the first URL that has it. fallback says that the issuer is the origin of a
+// resource without metadata: if the server has no metadata either, the default endpoints are used
 // (MCP 2025-03-26).
 func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*ServerMetadata, error) {
 	const op = "get server metadata"
@@ -56,8 +56,8 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 	}, nil
 }
 
-// serverCandidates returns the well-known places for the metadata of an issuer, in order. If the
-// issuer has a path, the place of its origin is not among them: that belongs to another issuer.
+// serverCandidates returns the well-known URLs for the metadata of an issuer, in order. If the
+// issuer has a path, the URL of its origin is not among them, because it belongs to another issuer.
 func serverCandidates(issuer *url.URL) []string {
 	origin, path := issuer.Scheme+"://"+issuer.Host, strings.TrimSuffix(issuer.EscapedPath(), "/")
 	candidates := []string{origin + wellKnownServer + path, origin + wellKnownOpenID + path}
@@ -72,10 +72,10 @@ func isNoJSON(err error) bool {
 	return errors.As(err, &e) && e.isPage
 }
 
-// checkServer checks a document. A document of another issuer is refused (RFC 8414 section 3.3),
-// and one with endpoints that nothing may be sent to.
+// checkServer checks a metadata document. It refuses the document of another issuer (RFC 8414
+// section 3.3), and endpoints that this client must not send requests to.
 func (d *discovery) checkServer(from *url.URL, issuer string, m *ServerMetadata, fallback bool) error {
-	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // we guessed that issuer
+	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // the issuer was guessed
 		return &DocumentError{Origin: httprule.Origin(from), Reason: "it has another issuer"}
 	}
 	if len(m.ScopesSupported) > maxScopes {

@@ -1,7 +1,7 @@
-// Package oauth reaches MCP servers that want authorization: it decorates any
-// [http.RoundTripper], attaches tokens to the requests for one protected
-// resource, and obtains and renews them (MCP authorization, OAuth 2.1, RFC 9728, RFC 8414, RFC 7591, RFC 8707,
-// RFC 9207, RFC 9449).
+// Package oauth connects to MCP servers that require authorization. It decorates any
+// [http.RoundTripper], attaches tokens to the requests for one protected resource, and obtains and
+// renews them (MCP authorization, OAuth 2.1, RFC 9728, RFC 8414, RFC 7591, RFC 8707, RFC 9207, RFC
+// 9449).
 //
 //	auth, err := oauth.NewClient("https://mcp.example.com/mcp", &oauth.Config{Login: &loopback.Login{}})
 //	defer auth.Close()

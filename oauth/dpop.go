@@ -101,7 +101,7 @@ func (d *dpopKeys) put(issuer string, k *dpopKey) {
 }
 
 // dpopKey returns the key for an issuer from the Store. If there is none, it makes one if create is
-// true, and else returns nil.
+// true, and otherwise returns nil.
 func (c *Client) dpopKey(ctx context.Context, issuer string, create bool) (*dpopKey, error) {
 	if k := c.keys.get(issuer); k != nil {
 		return k, nil
@@ -186,7 +186,7 @@ func (c *Client) chooseDPoP(ctx context.Context, server *ServerMetadata, require
 	}
 	if len(server.DPoPAlgorithms) > 0 && !slices.Contains(server.DPoPAlgorithms, dpopAlgorithm) {
 		if must {
-			err = &Error{Kind: KindConfig, Op: "choose DPoP algorithm", Err: errors.New("the authorization server does not take " + dpopAlgorithm)}
+			err = &Error{Kind: KindConfig, Op: "choose DPoP algorithm", Err: errors.New("the authorization server does not support " + dpopAlgorithm)}
 		}
 		return nil, must, err
 	}
@@ -194,7 +194,7 @@ func (c *Client) chooseDPoP(ctx context.Context, server *ServerMetadata, require
 	return key, must, err
 }
 
-// nonces holds the latest DPoP nonce of each origin. Any response may bring one.
+// nonces holds the latest DPoP nonce of each origin. Any response may carry a new one.
 type nonces struct {
 	mu  sync.Mutex
 	all map[string]string // guarded by mu

@@ -25,7 +25,8 @@ func (e echo) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// A token that this package attaches is masked in errors above it, also after it was replaced.
+// A token that this package attaches is masked in the errors of the layers above, even after it was
+// replaced.
 func TestEchoedTokenIsMasked(t *testing.T) {
 	for _, status := range []int{http.StatusOK, http.StatusBadRequest, http.StatusForbidden, http.StatusInternalServerError} {
 		c, err := NewClient("https://mcp.test/mcp", nil)
@@ -48,7 +49,8 @@ func TestEchoedTokenIsMasked(t *testing.T) {
 	}
 }
 
-// What is remembered of tokens has a bound, and a token that is attached again stands once.
+// The number of remembered tokens is bounded, and a token that is attached again is remembered only
+// once.
 func TestAttachedTokens(t *testing.T) {
 	var a attached
 	var tokens []*token
@@ -65,7 +67,7 @@ func TestAttachedTokens(t *testing.T) {
 	require.Equal(t, want, a.secrets())
 }
 
-// receiver takes nothing.
+// receiver is a transport for attached tokens that discards them.
 type receiver struct{}
 
 func (receiver) DecodeResult(data []byte) (int, error) { return len(data), nil }

@@ -19,8 +19,8 @@ import (
 
 // egress decides which URLs named by a peer this client sends requests to. A server must not lead
 // it to places that only this client can reach (MCP security best practices, "Server-Side Request
-// Forgery"). The endpoint's own origin may be inside, which means on loopback or in a private
-// network: the user chose it, and the session connects to it anyway.
+// Forgery"). "Inside" means on loopback or in a private network. The endpoint's own origin may be
+// inside: the user chose it, and the session connects to it anyway.
 type egress struct {
 	endpoint *url.URL    // may be nil
 	inside   atomic.Bool // the endpoint is inside: by its address or name, or because it was reached there
@@ -44,8 +44,8 @@ func (e *egress) isOwn(u *url.URL) bool { return httprule.SameOrigin(u, e.endpoi
 
 func isInside(c netclass.Class) bool { return c == netclass.Loopback || c == netclass.Private }
 
-// classOf returns the class of an address, and for Never a word that describes it. Shared address
-// space counts as private, because VPNs give it to their members.
+// classOf returns the class of an address and, for the class Never, a word that describes it.
+// Shared address space counts as private, because VPNs give it to their members.
 func classOf(addr netip.Addr) (netclass.Class, string) {
 	class, what := netclass.Of(addr)
 	if class == netclass.Never && what == netclass.SharedSpace {
@@ -96,17 +96,17 @@ const (
 	maxHost = 255
 )
 
-// verdict returns why nothing may be sent to u at addresses of a class, nil if it may.
+// verdict returns why nothing may be sent to u at addresses of a class, or nil if it may be sent.
 func (e *egress) verdict(u *url.URL, class netclass.Class, what string) *URLError {
 	refused := &URLError{Host: redact.Clean(u.Hostname(), maxHost)}
 	allowed := e.inside.Load() || e.isOwn(u)
 	switch {
 	case class == netclass.Never:
-		refused.Reason = "its address is " + what + ": never allowed"
+		refused.Reason = "its address is " + what + ", which is never allowed"
 	case class == netclass.Loopback && !allowed:
-		refused.Reason, refused.outside = "it leads to this machine, which only a resource on this machine or in a private network may do", true
+		refused.Reason, refused.outside = "it leads to this machine, which is allowed only for a resource on this machine or in a private network", true
 	case class == netclass.Private && !allowed && !e.private:
-		refused.Reason, refused.outside = "it leads to a private network, which only a resource in one may do (see Config.AllowPrivate)", true
+		refused.Reason, refused.outside = "it leads to a private network, which is allowed only for a private resource (see Config.AllowPrivate)", true
 	default:
 		return nil
 	}
@@ -126,11 +126,11 @@ type visit struct {
 	u      *url.URL
 
 	mu      sync.Mutex
-	allowed []netip.Addr // guarded by mu: those inside
+	allowed []netip.Addr // guarded by mu: the checked addresses that are inside
 	inside  bool         // guarded by mu: the request went to one of them
 }
 
-// judge is for transport.WithDialGuard.
+// judge checks an address before it is dialed, for transport.WithDialGuard.
 func (v *visit) judge(ap netip.AddrPort) error {
 	class, what := classOf(ap.Addr())
 	if refused := v.egress.verdict(v.u, class, what); refused != nil {
@@ -153,8 +153,8 @@ func (v *visit) context(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: v.gotConn})
 }
 
-// gotConn notes the connection that carries the request: of all checked addresses, only that one
-// counts. An address that was not checked is that of a proxy.
+// gotConn notes the connection that carries the request: of all checked addresses, only the
+// connected one counts. An address that was not checked belongs to a proxy.
 func (v *visit) gotConn(info httptrace.GotConnInfo) {
 	addr := info.Conn.RemoteAddr()
 	if addr == nil {
@@ -166,7 +166,7 @@ func (v *visit) gotConn(info httptrace.GotConnInfo) {
 	v.inside = err == nil && slices.Contains(v.allowed, ap.Addr().Unmap())
 }
 
-// answered is called when the server has answered. Over https, that proves the name.
+// answered is called when the server has answered. Over https, an answer proves the server's name.
 func (v *visit) answered() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -188,7 +188,7 @@ var metadataHosts = []string{"metadata.google.internal", "metadata.goog", "insta
 var privateSuffixes = []string{".local", ".internal", ".home.arpa", ".lan", ".localdomain", ".intranet", ".corp", ".home"}
 
 // classOfName returns the class that the addresses of a host name must have. It is Public if the
-// name does not tell: its addresses decide then.
+// name does not determine the class: then the addresses decide.
 func classOfName(host string) netclass.Class {
 	switch {
 	case slices.Contains(metadataHosts, host):

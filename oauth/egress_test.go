@@ -23,7 +23,7 @@ const (
 	privateEndpoint  = "https://10.1.2.3/mcp"
 )
 
-// Which URLs a server may name depends on where the resource is.
+// The URLs that a server may name depend on where the resource is.
 func TestEgress(t *testing.T) {
 	nobody, everybody := []string{}, []string{publicEndpoint, loopbackEndpoint, privateEndpoint, "https://mcp.internal/"}
 	inside := everybody[1:]
@@ -76,7 +76,7 @@ func TestAllowPrivateAllowsNoMore(t *testing.T) {
 	}
 }
 
-// A name is judged again by what it stands for, when it is dialled.
+// A name is checked again when it is dialed, by the addresses that it resolves to.
 func TestGuardOfNames(t *testing.T) {
 	for _, c := range []struct {
 		endpoint, url, address string

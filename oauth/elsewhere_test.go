@@ -12,14 +12,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// ways are the transports over which the same must hold.
+// ways are the transports that the test runs over.
 var ways = map[string]func(w *authtest.World){
 	"direct":        func(*authtest.World) {},
 	"agent":         func(w *authtest.World) { w.Transport = w.Agent(false) },
 	"agent, shared": func(w *authtest.World) { w.Transport = w.Agent(true) },
 }
 
-// two are two resources with authorization servers of their own, used by clients that share all they can.
+// two holds two resources, each with its own authorization server. Their clients share everything
+// that clients can share.
 type two struct{ a, b *rig }
 
 func newTwo(t *testing.T, w *authtest.World) *two {
@@ -37,7 +38,8 @@ func newTwo(t *testing.T, w *authtest.World) *two {
 	return both
 }
 
-// What leads from one resource to another, and never takes a token, a code or a refresh token along.
+// None of the ways that lead from one resource to another passes on a token, a code or a refresh
+// token.
 func TestTokenOfOneResourceNeverReachesAnother(t *testing.T) {
 	temptations := map[string]func(t *testing.T, w *two){
 		"a request to the other": func(t *testing.T, w *two) {
@@ -77,7 +79,7 @@ func TestTokenOfOneResourceNeverReachesAnother(t *testing.T) {
 	}
 }
 
-// get gets a page as a client that follows redirects does.
+// get gets a page and follows redirects.
 func (w *two) get(t *testing.T, page string, want int) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, page, strings.NewReader("hello"))
@@ -88,11 +90,11 @@ func (w *two) get(t *testing.T, page string, want int) {
 	require.Equal(t, want, resp.StatusCode)
 }
 
-// check looks for what the one's server issued in all that the other got.
+// check searches everything that b's servers received for what a's server issued.
 func (w *two) check(t *testing.T) {
 	t.Helper()
 	issued := "of-" + w.a.Resource.Origin + "-"
-	require.Contains(t, fmt.Sprint(w.a.Resource.Requests()), issued, "that is how they look")
+	require.Contains(t, fmt.Sprint(w.a.Resource.Requests()), issued, "issued tokens look like this in a request")
 	got := append(w.b.Resource.Requests(), w.b.Server.Requests("")...)
 	require.NotContains(t, fmt.Sprint(got), issued)
 }

@@ -70,7 +70,7 @@ func (EnterpriseManaged) authenticates() bool { return true }
 
 func (g EnterpriseManaged) check(r *Registration) error {
 	if g.IDToken == nil || g.TokenEndpoint == "" || g.ClientID == "" || r.ClientID == "" && r.MetadataURL == "" {
-		return errors.New("EnterpriseManaged needs IDToken, TokenEndpoint, ClientID, and a Registration with ClientID or MetadataURL")
+		return errors.New("EnterpriseManaged requires IDToken, TokenEndpoint, ClientID, and a Registration with ClientID or MetadataURL")
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ const (
 	KindLogin
 	// KindDeclined: the user declined, see [ErrDeclined].
 	KindDeclined
-	// KindLoginRequired: only the user can help, and Config.Login is nil.
+	// KindLoginRequired: the user must log in, and Config.Login is nil.
 	KindLoginRequired
 	// KindScope: the token has the requested scopes, and the resource demands more.
 	KindScope
@@ -40,7 +40,7 @@ const (
 
 var kindNames = [...]string{
 	KindNetwork: "authorization server unavailable", KindRefused: "refused by the authorization server", KindMetadata: "bad metadata",
-	KindRegistration: "not registered", KindResponse: "bad answer of the authorization server", KindLogin: "login failed",
+	KindRegistration: "not registered", KindResponse: "bad response from the authorization server", KindLogin: "login failed",
 	KindDeclined: "declined", KindLoginRequired: "login required", KindScope: "insufficient scope", KindStore: "token store",
 	KindConfig: "configuration", KindClosed: "closed",
 }
@@ -68,7 +68,7 @@ type Error struct {
 	Err error
 }
 
-// Error returns what the client was doing, the kind and the cause, on one line.
+// Error returns the operation, the kind and the cause, on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("oauth: ")
@@ -96,7 +96,7 @@ func (e *Error) Permanent() bool {
 	return e.Kind != KindNetwork && e.Kind != KindStore && e.Kind != KindLogin
 }
 
-// FromPeer reports whether the error came from an authorization server or the resource, and not
+// FromPeer reports whether the error came from an authorization server or the resource, rather than
 // from this side.
 func (e *Error) FromPeer() bool {
 	switch e.Kind {
@@ -107,7 +107,7 @@ func (e *Error) FromPeer() bool {
 	}
 }
 
-// KindOf returns the kind of err, 0 if err is not from this package.
+// KindOf returns the kind of err, or 0 if err is not from this package.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -116,7 +116,7 @@ func KindOf(err error) Kind {
 	return 0
 }
 
-// codeOf returns the error code of an authorization server that refused, "" for other errors.
+// codeOf returns the error code of an authorization server's refusal, or "" for other errors.
 func codeOf(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Kind == KindRefused {

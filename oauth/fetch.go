@@ -24,11 +24,12 @@ const (
 )
 
 // fetcher sends all requests of this package except those for the resource itself. It sends only to
-// URLs that egress allows. It follows redirects of a GET to the same origin, and none of a POST. It
-// bounds size and time of what it reads. Its errors are [*Error], and hold no query.
+// URLs that egress allows. It follows redirects of a GET to the same origin, and no redirect of a
+// POST. It bounds the size of what it reads and the time that it takes. Its errors are [*Error] and
+// contain no URL query.
 type fetcher struct {
 	transport func() http.RoundTripper
-	timeout   time.Duration // of one request with its redirects
+	timeout   time.Duration // of one request, including its redirects
 	egress    *egress
 }
 
@@ -39,8 +40,8 @@ type answer struct {
 	body   []byte
 }
 
-// getJSON gets a JSON object and decodes it into out. A status other than 200 is a *statusError: of
-// KindNetwork if it is transient, else of KindMetadata.
+// getJSON gets a JSON object and decodes it into out. A status other than 200 is a *statusError,
+// wrapped in an error of KindNetwork if it is transient, of KindMetadata otherwise.
 func (f *fetcher) getJSON(ctx context.Context, op, text string, header http.Header, out any) error {
 	ctx, stop := context.WithTimeoutCause(ctx, f.timeout, errTooSlow)
 	defer stop()
@@ -79,10 +80,10 @@ func (f *fetcher) follow(from *url.URL, a *answer, redirects int) (*url.URL, err
 	refused.Origin = redact.Clean(httprule.Origin(to), maxHost)
 	switch {
 	case !httprule.SameOrigin(from, to):
-		refused.Reason = "it leaves the origin"
+		refused.Reason = "it leads to another origin"
 		return nil, refused
 	case redirects >= maxRedirects:
-		refused.Reason = "too many"
+		refused.Reason = "too many redirects"
 		return nil, refused
 	}
 	return f.egress.parse(to.String())
@@ -113,7 +114,7 @@ func (f *fetcher) postForm(ctx context.Context, text string, form url.Values, he
 	return f.post(ctx, opPost, u, f.visit(u), "application/x-www-form-urlencoded", []byte(form.Encode()), header)
 }
 
-// postFormTrusted posts a form to a configured URL, wherever it leads.
+// postFormTrusted posts a form to a configured URL. egress does not check it.
 func (f *fetcher) postFormTrusted(ctx context.Context, text string, form url.Values, header http.Header) (*answer, error) {
 	var anywhere egress
 	anywhere.inside.Store(true)
@@ -148,7 +149,7 @@ func (f *fetcher) post(
 	req.Header.Set("Content-Type", contentType)
 	a, err := f.send(ctx, op, req, v, 0)
 	if err == nil && a.status/100 == 3 {
-		refused := &RedirectError{Status: a.status, Reason: "a POST is not redirected"}
+		refused := &RedirectError{Status: a.status, Reason: "redirects of a POST are not followed"}
 		if to, parseErr := u.Parse(a.header.Get("Location")); parseErr == nil {
 			refused.Origin = redact.Clean(httprule.Origin(to), maxHost)
 		}
@@ -159,8 +160,8 @@ func (f *fetcher) post(
 
 func (f *fetcher) visit(u *url.URL) *visit { return &visit{egress: f.egress, u: u} }
 
-// send sends one request, checked by v unless that is nil. It reads the body if the status is want,
-// or if want is 0.
+// send sends one request, and lets v check its addresses unless v is nil. It reads the body if the
+// status is want, or if want is 0.
 func (f *fetcher) send(ctx context.Context, op string, req *http.Request, v *visit, want int) (*answer, error) {
 	outgoing := ctx
 	if v != nil {
@@ -197,8 +198,9 @@ func (f *fetcher) send(ctx context.Context, op string, req *http.Request, v *vis
 	return a, nil
 }
 
-// fetchError turns a network failure into an *Error: the guard's refusal, else the cause of the
-// context, else the error itself without the URL that a foreign RoundTripper may have added.
+// fetchError turns a network failure into an *Error. Its cause is the guard's refusal, otherwise
+// the cause of the context, otherwise err without the URL that a foreign RoundTripper may have
+// added.
 func fetchError(ctx context.Context, op string, err error) error {
 	var refused *URLError
 	if errors.As(err, &refused) {
@@ -215,7 +217,7 @@ func fetchError(ctx context.Context, op string, err error) error {
 }
 
 // readJSON decodes a JSON object. It ignores the media type, because files without a suffix are
-// often served with a wrong one.
+// often served with the wrong one.
 func readJSON(from *url.URL, a *answer, out any) error {
 	wrong := &DocumentError{Origin: httprule.Origin(from)}
 	switch text := bytes.TrimLeft(a.body, " \t\r\n"); {

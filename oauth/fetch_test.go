@@ -20,7 +20,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// web answers requests to any origin, and remembers them.
+// web answers requests to any origin, and records them.
 type web struct {
 	handler http.HandlerFunc
 	asked   []string // "GET https://…"
@@ -35,7 +35,7 @@ func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
 	return recorder.Result(), nil
 }
 
-// pages serves JSON texts by URL; a text that is a number is a status.
+// pages serves JSON texts by URL. A text that is a number is served as a status.
 func pages(texts map[string]string) *web {
 	return &web{handler: func(w http.ResponseWriter, r *http.Request) {
 		text, ok := texts[r.URL.String()]
@@ -56,7 +56,7 @@ func newFetcher(t *testing.T, endpoint string, rt http.RoundTripper) *fetcher {
 	return &fetcher{transport: func() http.RoundTripper { return rt }, timeout: DefaultRequestTimeout, egress: egressOf(t, endpoint, &Config{})}
 }
 
-// What a document may not be. Every refusal has a type and repeats nothing secret.
+// Invalid documents are refused. Every refusal has a type, and its text repeats no secret.
 func TestDocumentsAreRefused(t *testing.T) {
 	serve := func(text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
@@ -105,7 +105,7 @@ func TestRedirects(t *testing.T) {
 	for name, c := range map[string]struct {
 		to    func(n int) string
 		asked int
-		want  any // nil: followed
+		want  any // nil if the redirect is followed
 	}{
 		"same origin":     {func(n int) string { return []string{"/a", "b?c=d", "HTTPS://AS.example.com:443/d"}[n-1] }, 4, nil},
 		"loop":            {func(int) string { return "/x" }, 4, new(*RedirectError)},
@@ -144,7 +144,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// The rest of a document that is too long is not read, however much there is.
+// The rest of a document that is too long is not read, however long it is.
 func TestLongDocumentIsNotReadOn(t *testing.T) {
 	source := strings.NewReader(strings.Repeat(" ", 2*maxDocument))
 	rt := &seen{answer: func(*http.Request) (*http.Response, error) {
@@ -152,10 +152,10 @@ func TestLongDocumentIsNotReadOn(t *testing.T) {
 	}}
 	err := newFetcher(t, publicEndpoint, rt).getJSON(t.Context(), "get", "https://as.example.com/", nil, new(ServerMetadata))
 	require.ErrorAs(t, err, new(*LimitError))
-	require.Equal(t, maxDocument-1, source.Len(), "one byte more is read than is allowed")
+	require.Equal(t, maxDocument-1, source.Len(), "only one byte more than allowed is read")
 }
 
-// A POST carries secrets: it goes where it was sent, or nowhere.
+// A POST carries secrets, so it is never redirected.
 func TestPostIsNotRedirected(t *testing.T) {
 	for _, location := range []string{"/token2", "https://evil.example.com/", ""} {
 		w := &web{handler: func(w http.ResponseWriter, _ *http.Request) {
@@ -178,7 +178,7 @@ func TestPostIsNotRedirected(t *testing.T) {
 	}
 	require.Empty(t, w.asked)
 	_, err := f.postFormTrusted(t.Context(), "https://10.0.0.1/token", nil, nil)
-	require.NoError(t, err, "a configured URL leads where the user wants")
+	require.NoError(t, err, "a configured URL may lead anywhere")
 	_, err = f.postFormTrusted(t.Context(), "http://idp.example.com/token", nil, nil)
 	require.Equal(t, KindConfig, KindOf(err))
 }
@@ -197,10 +197,10 @@ func TestPostSendsWhatItShould(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, a.status)
 	require.Equal(t, "n", a.header.Get("DPoP-Nonce"))
 	require.Equal(t, http.Header{"Dpop": {"proof"}, "Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}}, w.headers[0])
-	require.Equal(t, http.Header{"Dpop": {"proof"}}, header, "what was passed in is not changed")
+	require.Equal(t, http.Header{"Dpop": {"proof"}}, header, "the caller's header is not changed")
 }
 
-// A server that sends a byte now and then holds nobody up for longer than RequestTimeout.
+// A server that sends a byte now and then delays the caller by RequestTimeout at most.
 func TestSlowLoris(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		gone := make(chan struct{})
@@ -222,7 +222,7 @@ func TestSlowLoris(t *testing.T) {
 	})
 }
 
-// The time is for all redirects together.
+// RequestTimeout covers all redirects together.
 func TestSlowRedirects(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		origin := w.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -239,7 +239,8 @@ func TestSlowRedirects(t *testing.T) {
 	})
 }
 
-// A name that was public a moment ago and now stands for an address inside is not connected to.
+// The client does not connect to a name that resolved to a public address at first and now resolves
+// to a private one.
 func TestRebinding(t *testing.T) {
 	network := memnet.New()
 	for _, inside := range []string{"10.0.0.1:443", "127.0.0.1:443", "169.254.169.254:443", "[fd12::1]:443"} {

@@ -8,18 +8,19 @@ import (
 	"github.com/hawser-mcp/hawser/internal/singleflight"
 )
 
-// work is the result of one piece of work of a [Client]: loading, a renewal, an authorization.
+// work is the result of one background operation of a [Client]: loading, a renewal, an
+// authorization.
 type work struct {
 	prompted bool // an authorization: the user was prompted
 	stepUp   bool // an authorization: for more scopes
 }
 
-// flight is a single flight: it does one piece of work at a time, for all who need it.
+// flight is a single flight: it runs one operation at a time, for all callers that need it.
 type flight = singleflight.Group[work]
 
-// join returns the work that is in progress, and starts it if there is none. It runs on a goroutine
-// of the client, within a limit of its own: no caller's context ends it. joined says that it was in
-// progress already, and may be about something else.
+// join returns the operation in progress, and starts one if there is none. The operation runs on a
+// goroutine of the client, within its own time limit: no caller's context ends it. joined reports
+// that it was in progress already; it may not have been started for this caller's purpose.
 func (c *Client) join(f *flight, limit time.Duration, do func(context.Context, *work) error) (call *singleflight.Call[work], joined bool) {
 	return f.Join(c.owned.Go, func() (w work, err error) {
 		ctx, stop := context.WithTimeoutCause(c.root, limit, errTooSlow)
@@ -29,7 +30,7 @@ func (c *Client) join(f *flight, limit time.Duration, do func(context.Context, *
 	})
 }
 
-// await waits for work, until the caller's context ends or the client is closed.
+// await waits for an operation, until the caller's context ends or the client is closed.
 func (c *Client) await(ctx context.Context, call *singleflight.Call[work]) error {
 	_, err := call.Wait(ctx, c.closing)
 	return err

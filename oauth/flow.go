@@ -56,8 +56,8 @@ func (c *Client) login(ctx context.Context, at *target) error {
 
 var errLoginTimeout = errors.New("timeout: login not completed")
 
-// flow is one authorization code grant (OAuth 2.1 section 4.1) with PKCE: what the client remembers
-// until the user comes back.
+// flow is one authorization code grant (OAuth 2.1 section 4.1) with PKCE: the state that the client
+// keeps until the user comes back.
 type flow struct {
 	c        *Client
 	at       *target // the issuer of its server is validated
@@ -65,12 +65,12 @@ type flow struct {
 	bound    bool
 	state    string
 	verifier string
-	last     string // the redirect URI of the last registration
+	last     string // the redirect URI of the last dynamic registration
 
 	mu       sync.Mutex
 	redirect string        // guarded by mu
-	who      *registered   // guarded by mu: set when the user may leave
-	started  bool          // guarded by mu: a callback came
+	who      *registered   // guarded by mu: set once the authorization URL is complete
+	started  bool          // guarded by mu: a callback arrived
 	over     bool          // guarded by mu: callbacks no longer count
 	finished chan struct{} // closed when token and err may be read
 	token    *token
@@ -82,7 +82,7 @@ func (*flow) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
 func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
 	if !at.server.Guessed && !slices.Contains(at.server.ChallengeMethods, "S256") {
-		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: errors.New("the authorization server does not announce PKCE with S256")}
+		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: errors.New("the authorization server does not support PKCE with S256")}
 	}
 	if err := checkAuthorizationURL(at.server.AuthorizationEndpoint, c.fetcher.egress.insecure); err != nil {
 		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: err}
@@ -105,7 +105,7 @@ func checkAuthorizationURL(text string, insecure bool) error {
 	case err != nil || u.Host == "" || u.Opaque != "":
 		return errors.New("invalid authorization endpoint URL")
 	case u.User != nil:
-		return errors.New("the authorization endpoint has userinfo")
+		return errors.New("the authorization endpoint must not hold a user name or password")
 	case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):
 		return nil
 	}
@@ -153,7 +153,7 @@ func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string
 	return config.AuthCodeURL(f.state, options...), nil
 }
 
-// checkRedirect refuses redirect URIs that would send a code over a network in the clear.
+// checkRedirect refuses redirect URIs that would send a code over a network unencrypted.
 func checkRedirect(text string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -167,8 +167,8 @@ func checkRedirect(text string) error {
 	return errors.New("the redirect URI must be https, or http on loopback")
 }
 
-// Complete implements Flow. Browsers may send a callback twice: the second one gets the result of
-// the first, and the code is exchanged once.
+// Complete implements Flow. Browsers may send a callback twice: the second one returns the result
+// of the first, and the code is exchanged once.
 func (f *flow) Complete(ctx context.Context, callbackURL string) error {
 	answer, err := f.readCallback(callbackURL)
 	if err != nil {
@@ -211,7 +211,7 @@ func (f *flow) readCallback(callbackURL string) (url.Values, error) {
 }
 
 // finish checks the authorization response and exchanges the code. The context of a callback may
-// end with the browser's request, and does not cancel the exchange.
+// end with the browser's request; that does not cancel the exchange.
 func (f *flow) finish(ctx context.Context, answer url.Values, who *registered, redirect string) (*token, error) {
 	if err := f.judge(answer); err != nil {
 		return nil, err

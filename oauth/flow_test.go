@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// callbacks are what a callback may say, and what becomes of it (RFC 9207, MCP
+// callbacks are the parameters that a callback may have, and the outcome of each (RFC 9207, MCP
 // "authorization response validation").
 func callbacks() map[string]callbackCase {
 	set := func(name, value string) func(url.Values) { return func(v url.Values) { v.Set(name, value) } }
@@ -61,7 +61,7 @@ func callbacks() map[string]callbackCase {
 type callbackCase struct {
 	change   func(url.Values)
 	metadata func(map[string]any)
-	kind     Kind // 0: a token
+	kind     Kind // 0 if a token is expected
 	text     string
 }
 
@@ -79,7 +79,7 @@ func TestCallbackIsJudged(t *testing.T) {
 				}
 				require.ErrorContains(t, err, c.text)
 				require.NotContains(t, err.Error(), "\x1b")
-				require.Empty(t, w.Server.Tokens("authorization_code"), "the code was sent somewhere")
+				require.Empty(t, w.Server.Tokens("authorization_code"), "the code must not be sent")
 				if strings.Contains(name, "by another") || strings.Contains(name, "without") {
 					require.NotContains(t, err.Error(), "said by")
 				}
@@ -88,13 +88,13 @@ func TestCallbackIsJudged(t *testing.T) {
 	}
 }
 
-// The right callback may come after a foreign one, and twice.
+// The right callback may arrive after a foreign one, and may arrive twice.
 func TestForeignCallbacksAndDuplicates(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
 		r.person.answer = func(ctx context.Context, flow Flow) error {
 			require.Equal(t, w.Resource.URL, flow.Resource())
-			require.ErrorIs(t, flow.Complete(ctx, callbackURI+"?code=x&state=y"), ErrForeignCallback, "before the person left")
+			require.ErrorIs(t, flow.Complete(ctx, callbackURI+"?code=x&state=y"), ErrForeignCallback, "before the authorization URL was requested")
 			page, err := flow.AuthorizationURL(ctx, callbackURI)
 			require.NoError(t, err)
 			_, err = flow.AuthorizationURL(ctx, callbackURI)
@@ -132,7 +132,7 @@ func TestAuthorizationRequest(t *testing.T) {
 		require.Equal(t, w.Resource.URL, page.Get("resource"))
 		require.Equal(t, w.Resource.URL, form.Get("resource"))
 		require.Equal(t, page.Get("redirect_uri"), form.Get("redirect_uri"))
-		require.NotContains(t, page, "scope", "none is named anywhere")
+		require.NotContains(t, page, "scope", "no scope is named anywhere")
 		require.GreaterOrEqual(t, len(page.Get("state")), 26)
 		hash := sha256.Sum256([]byte(form.Get("code_verifier")))
 		require.Equal(t, base64.RawURLEncoding.EncodeToString(hash[:]), page.Get("code_challenge"))
@@ -166,7 +166,7 @@ func TestScopesAreChosen(t *testing.T) {
 	}
 }
 
-// Servers that cannot do it safely are refused before the person is asked.
+// Servers without a safe login are refused before the user is prompted.
 func TestLoginIsRefused(t *testing.T) {
 	for name, change := range map[string]func(map[string]any){
 		"no PKCE said":    func(d map[string]any) { delete(d, "code_challenge_methods_supported") },
@@ -194,7 +194,7 @@ func TestLoginIsRefused(t *testing.T) {
 	}
 }
 
-// What token endpoints answer.
+// How responses of token endpoints are handled.
 func TestTokenReplies(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
@@ -244,7 +244,7 @@ func TestTokenReplies(t *testing.T) {
 	}
 }
 
-// A registration that the server has forgotten is not used again.
+// A registration that the server no longer knows is not used again.
 func TestForgottenRegistration(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)

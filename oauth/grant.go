@@ -23,14 +23,14 @@ type Grant interface {
 type target struct {
 	resource  string
 	server    *ServerMetadata
-	scopes    []string // to ask for
-	supported []string // that the resource names
+	scopes    []string // to request
+	supported []string // named by the resource
 	bound     bool     // the resource requires DPoP
 	found     time.Time
 }
 
-// obtain gets the first or the next token by the Grant. refusal is the header of a 401, nil if old
-// has only expired.
+// obtain gets the first or the next token from the Grant. refusal is the header of a 401, or nil if
+// old has only expired.
 func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) error {
 	a := &ask{}
 	at := c.known.target()
@@ -39,7 +39,7 @@ func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) er
 		if a, err = readRefusal(http.StatusUnauthorized, refusal); err != nil {
 			return err
 		}
-		at = nil // it may have another authorization server now
+		at = nil // the resource may have another authorization server now
 	}
 	if at == nil {
 		var err error
@@ -56,7 +56,7 @@ func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) er
 	return c.grant(ctx, &next)
 }
 
-// grant obtains a token by the Grant and makes it the current one.
+// grant obtains a token from the Grant and makes it the current one.
 func (c *Client) grant(ctx context.Context, at *target) error {
 	g := c.cfg.Grant
 	form, err := g.tokenRequest(ctx, c, at)
@@ -84,7 +84,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 	if err != nil {
 		return err
 	}
-	tok.anew, tok.Refresh = true, "" // the next one is obtained anew, not refreshed
+	tok.anew, tok.Refresh = true, "" // the Grant obtains the next one
 	c.held.Store(tok)
 	return nil
 }
@@ -92,7 +92,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 // errSpent is returned for an assertion that was refused before (MCP workload-identity-federation).
 var errSpent = errors.New("the server already refused this assertion")
 
-// grantError wraps an error of the user's callback in a Grant.
+// grantError wraps an error that a Grant's callback returned.
 func grantError(ctx context.Context, err error) error {
 	var typed *Error
 	if errors.As(err, &typed) {

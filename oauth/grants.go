@@ -19,7 +19,7 @@ func (ClientCredentials) authenticates() bool { return true }
 
 func (ClientCredentials) check(r *Registration) error {
 	if r.ClientID == "" || r.ClientSecret == "" && r.Key == nil {
-		return errors.New("ClientCredentials needs Registration.ClientID with ClientSecret or Key")
+		return errors.New("ClientCredentials requires Registration.ClientID with ClientSecret or Key")
 	}
 	return nil
 }
@@ -28,11 +28,11 @@ const grantJWTBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:go
 
 // JWTBearer presents an assertion signed by a third party (RFC 7523 section 2.1), such as the token
 // of the platform that a workload runs on (MCP extension workload-identity-federation). The client
-// needs no ID or registration. Assertions are sent only to Config.Issuer; if that is empty, only to
-// the first authorization server that the resource names.
+// needs no ID or registration. Assertions are sent only to Config.Issuer or, if that is empty, to
+// the first authorization server that the resource named.
 type JWTBearer struct {
-	// Assertion returns a fresh assertion: one that the server refused with invalid_grant is not
-	// sent again. It is called for each token, and must return when ctx ends.
+	// Assertion returns a fresh assertion. It is called for each token, and must return when ctx
+	// ends. An assertion that the server refused with invalid_grant is not sent again.
 	Assertion func(ctx context.Context) (string, error)
 }
 
@@ -51,7 +51,7 @@ func (JWTBearer) authenticates() bool { return false }
 
 func (g JWTBearer) check(*Registration) error {
 	if g.Assertion == nil {
-		return errors.New("JWTBearer needs Assertion")
+		return errors.New("JWTBearer requires Assertion")
 	}
 	return nil
 }

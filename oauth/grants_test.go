@@ -25,7 +25,7 @@ func TestClientCredentials(t *testing.T) {
 		w.Resource.Change(func(s *authtest.ResourceScript) { s.Scopes = []string{"a", "b"} })
 		w.Server.AddClient("robot", "SECRETrobot")
 		r := newRig(t, w, &Config{Grant: ClientCredentials{}, Registration: Registration{ClientID: "robot", ClientSecret: "SECRETrobot"}})
-		resp, err := r.send(t.Context()) // inside RoundTrip: nobody needs to be asked
+		resp, err := r.send(t.Context()) // inside RoundTrip: no user is needed
 		require.NoError(t, err)
 		resp.Body.Close()
 		require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -75,7 +75,8 @@ func TestClientCredentialsByKey(t *testing.T) {
 	})
 }
 
-// A grant that is refused is a permanent error of the request, told once for all, and nothing else is tried.
+// A refused grant is a permanent error of the request. It is reported to all callers, and nothing
+// else is tried.
 func TestGrantRefused(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(func(s *authtest.Script) { s.Auth = authBasic })
@@ -89,7 +90,7 @@ func TestGrantRefused(t *testing.T) {
 	})
 }
 
-// A resource refuses even fresh tokens: one more, then it is over.
+// A resource that refuses even fresh tokens gets one more token, then the call fails.
 func TestGrantRefusedByTheResource(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(func(s *authtest.Script) { s.Auth = authBasic })
@@ -102,7 +103,7 @@ func TestGrantRefusedByTheResource(t *testing.T) {
 	})
 }
 
-// A secret follows no resource to another authorization server.
+// A secret does not follow the resource to another authorization server.
 func TestGrantWithASecretStays(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(func(s *authtest.Script) { s.Auth = authBasic })

@@ -18,11 +18,11 @@ import (
 
 const callbackURI = "http://127.0.0.1:7777/callback"
 
-// person is a Login that says yes, unless told otherwise.
+// person is a Login whose user authorizes, unless answer is set.
 type person struct {
 	world *authtest.World
 	asked atomic.Int32
-	// answer replaces what the person does.
+	// answer replaces the user's actions.
 	answer func(ctx context.Context, flow Flow) error
 }
 
@@ -51,7 +51,7 @@ func (p *person) visit(ctx context.Context, flow Flow, redirectURI string) error
 
 func (p *person) times() int { return int(p.asked.Load()) }
 
-// rig is a client in a world, and someone who uses it as an MCP session does.
+// rig is a client in a World. It is used as an MCP session uses it.
 type rig struct {
 	*authtest.World
 
@@ -67,7 +67,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *authtest.World)) {
 	synctest.Test(t, func(t *testing.T) { test(t, authtest.New(t)) })
 }
 
-// newRig makes a client with a person; cfg may be nil.
+// newRig makes a client with a user; cfg may be nil.
 func newRig(t *testing.T, w *authtest.World, cfg *Config) *rig {
 	t.Helper()
 	r := &rig{World: w, t: t, person: &person{world: w}}
@@ -99,7 +99,7 @@ func (r *rig) send(ctx context.Context) (*http.Response, error) {
 func (r *rig) call(ctx context.Context) error {
 	for tries := 0; ; tries++ {
 		if tries > 0 {
-			time.Sleep(time.Nanosecond) // a real clock never stands still
+			time.Sleep(time.Nanosecond) // a real clock always advances
 		}
 		began := time.Now()
 		resp, err := r.send(ctx)
@@ -141,7 +141,7 @@ func (r *rig) calls(n int) []error {
 	return all
 }
 
-// refreshing is a script with refresh tokens.
+// refreshing makes the server issue refresh tokens.
 func refreshing(s *authtest.Script) {
 	s.Lifetime, s.Refresh = time.Hour, true
 }

@@ -19,22 +19,23 @@ const (
 	namedServer   = "https://as.example.com"
 )
 
-// place moves a world's resource and its authorization server to names that stand for addresses.
+// place gives a World's resource and authorization server names that resolve to the given
+// addresses.
 func place(w *authtest.World, resource, resourceIP, server, serverIP string) {
 	w.Server = w.NewServerAt(server, serverIP)
 	w.Server.Change(refreshing)
 	w.Resource = w.NewResourceAt(resource, resourceIP, w.Server)
 }
 
-// Where a resource and its server may be whose names say nothing: the resource where the user has put it, the
-// server inside only if the resource is.
+// Where a resource and its server may be if their names do not determine it: the resource anywhere,
+// because the user configured it, and the server in a private place only if the resource is in one.
 func TestWhereNamesMayLead(t *testing.T) {
 	const plainResource, plainServer = "http://mcp.example.com", "http://as.example.com"
 	insecure := &Config{AllowInsecureHTTP: true}
 	for name, c := range map[string]struct {
 		cfg                                    *Config
 		resource, resourceIP, server, serverIP string
-		refused                                string // the reason, if it is not authorized
+		refused                                string // the expected reason, if the URL is refused
 	}{
 		"public":                          {nil, namedResource, "1.1.1.1", namedServer, "1.1.1.2", ""},
 		"private network":                 {nil, namedResource, "10.1.2.3", namedServer, "10.1.2.4", ""},
@@ -75,7 +76,7 @@ func TestWhereNamesMayLead(t *testing.T) {
 	}
 }
 
-// A process that begins with a token that has expired has not been anywhere yet.
+// A process that starts with an expired token has not reached the resource yet.
 func TestRefreshInsideBeginsWithTheResource(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		place(w, namedResource, "10.1.2.3", namedServer, "10.1.2.4")
@@ -89,7 +90,7 @@ func TestRefreshInsideBeginsWithTheResource(t *testing.T) {
 	})
 }
 
-// So does a challenge that points to another origin inside.
+// Neither has a process that gets a challenge that points to another private origin.
 func TestHintInsideOfAnotherOrigin(t *testing.T) {
 	for _, c := range []struct {
 		resourceIP string
@@ -118,8 +119,9 @@ type at struct {
 
 func (a at) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(a.addr) }
 
-// The resource is inside if the answer came from there, not if its name stands for an address inside
-// among others, or if a proxy is there, or if nobody answered.
+// The resource counts as private only if the response came from a private address. It does not
+// count if a private address is only one of several that its name resolves to, if the address
+// belongs to a proxy, or if there was no response.
 func TestWhereTheAnswerCameFrom(t *testing.T) {
 	for name, c := range map[string]struct {
 		url, judged, connected string
@@ -148,7 +150,7 @@ func TestWhereTheAnswerCameFrom(t *testing.T) {
 	}
 }
 
-// A browser is sent to http off loopback only where that is allowed.
+// A browser is sent to an http URL beyond loopback only where that is allowed.
 func TestAuthorizationURLs(t *testing.T) {
 	for text, want := range map[string][2]bool{
 		"https://as.example.com/": {true, true}, "http://127.0.0.1/": {true, true}, "http://as.example.com/": {false, true},

@@ -2,23 +2,23 @@ package oauth
 
 import "fmt"
 
-// What the Store keeps, and under which keys. They are quoted, so that no name
-// that a server chooses for itself runs into another.
+// The keys of the Store. Their parts are quoted, so that a server cannot choose a name that
+// collides with another key.
 
-// bindingKey is where the resource and issuer of an endpoint are kept: which
-// token to look for before anything was asked.
+// bindingKey is the key of an endpoint's binding: its resource and issuer, which identify the
+// stored token before any request is sent.
 func bindingKey(endpoint string) string { return fmt.Sprintf("resource %q", endpoint) }
 
-// tokenKey is where the token for a resource from an issuer is kept.
+// tokenKey is the key of the token for a resource from an issuer.
 func tokenKey(resource, issuer string) string { return fmt.Sprintf("token %q %q", resource, issuer) }
 
-// issuerKey is where the issuer is kept that the configured client id of an endpoint is for.
+// issuerKey is the key of the issuer that an endpoint's configured client ID belongs to.
 func issuerKey(endpoint, clientID string) string {
 	return fmt.Sprintf("issuer %q %q", endpoint, clientID)
 }
 
-// dpopStoreKey is where the key for DPoP proofs at an issuer is kept.
+// dpopStoreKey is the key of the private key for DPoP proofs at an issuer.
 func dpopStoreKey(issuer string) string { return fmt.Sprintf("key %q", issuer) }
 
-// clientKey is where the registration with an issuer is kept.
+// clientKey is the key of the registration with an issuer.
 func clientKey(issuer string) string { return fmt.Sprintf("client %q", issuer) }

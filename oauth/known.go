@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// known is what the client remembers from one piece of work to the next.
+// known is what the client remembers between operations.
 type known struct {
 	mu       sync.Mutex
 	at       *target                    // guarded by mu: the result of the last discovery
@@ -19,7 +19,7 @@ type known struct {
 	spent    map[[sha256.Size]byte]bool // guarded by mu: digests of refused assertions
 }
 
-// declined says what the user does not want to be asked again.
+// declined says which requests the user declined: those are not repeated.
 type declined uint8
 
 const (
@@ -33,10 +33,10 @@ type failedLogin struct {
 	err error
 }
 
-// maxRemembered bounds what a server can make the client remember.
+// maxRemembered bounds the number of entries that a server can make the client remember.
 const maxRemembered = 256
 
-// verdict returns why the user must not be asked for a, nil if they may be.
+// verdict returns why the user must not be asked for a, or nil if they may be.
 func (k *known) verdict(a *ask, cur *token) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

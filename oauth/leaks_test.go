@@ -31,7 +31,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// leaks collects all that a run shows, and the secrets that it used, as the peers and the store saw them.
+// leaks collects everything that a run shows, and the secrets that the run used, as the servers and
+// the store received them.
 type leaks struct {
 	mu      sync.Mutex
 	shown   bytes.Buffer    // guarded by mu
@@ -40,7 +41,7 @@ type leaks struct {
 
 func newLeaks() *leaks { return &leaks{secrets: map[string]bool{}} }
 
-// Write is for loggers.
+// Write implements io.Writer for loggers.
 func (l *leaks) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,20 +52,20 @@ func (l *leaks) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// show prints something public, or an error with all that it wraps, in all usual ways.
+// show prints a public value, or an error and everything that it wraps, in all usual ways.
 func (l *leaks) show(v any) {
 	for _, verb := range []string{"%v\n", "%+v\n", "%#v\n", "%s\n", "%q\n"} {
 		fmt.Fprintf(l, verb, v)
 	}
 	l.logger().Debug("shown", "v", v)
-	text, _ := json.Marshal(v) //nolint:errchkjson // what cannot be marshalled, shows nothing
+	text, _ := json.Marshal(v) //nolint:errchkjson // a value that cannot be marshaled shows nothing
 	fmt.Fprintln(l, string(text))
 	if err, ok := v.(error); ok && errors.Unwrap(err) != nil {
 		l.show(errors.Unwrap(err))
 	}
 }
 
-// use notes secrets.
+// use records secrets.
 func (l *leaks) use(secrets ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,12 +76,13 @@ func (l *leaks) use(secrets ...string) {
 	}
 }
 
-// secretParameters are those of requests to an authorization server, and of its callbacks.
+// secretParameters are the secret parameters of requests to an authorization server and of its
+// callbacks.
 var secretParameters = []string{
 	"code", "code_verifier", "state", "refresh_token", "client_secret", "client_assertion", "assertion", "token", "subject_token",
 }
 
-// heard notes the secrets of requests.
+// heard records the secrets in requests.
 func (l *leaks) heard(requests []authtest.Request) {
 	for _, r := range requests {
 		for _, name := range secretParameters {
@@ -97,14 +99,14 @@ func (l *leaks) heard(requests []authtest.Request) {
 	}
 }
 
-// noting is a Store that notes the secrets it gets.
+// noting is a Store that records the secrets that it gets.
 type noting struct {
 	oauth.Store
 
 	l *leaks
 }
 
-// Format keeps the test itself from showing them.
+// Format keeps the test itself from printing the secrets.
 func (noting) Format(f fmt.State, _ rune) { fmt.Fprint(f, "a store") }
 
 func (n noting) Save(ctx context.Context, key string, value []byte, version string) (string, error) {
@@ -118,13 +120,14 @@ func (n noting) Save(ctx context.Context, key string, value []byte, version stri
 	return n.Store.Save(ctx, key, value, version)
 }
 
-// check looks for each secret as it is, and as texts and dumps have it.
+// check searches the output for each secret, as it is and in the encodings that texts and dumps
+// use.
 func (l *leaks) check(t *testing.T, atLeast int) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	shown := l.shown.String()
-	require.GreaterOrEqual(t, len(l.secrets), atLeast, "that many are used")
+	require.GreaterOrEqual(t, len(l.secrets), atLeast, "too few secrets: the run does not test what it should")
 	require.Greater(t, len(shown), 1000)
 	for s := range l.secrets {
 		for _, form := range []string{s, url.QueryEscape(s), base64.StdEncoding.EncodeToString([]byte(s)), hex.EncodeToString([]byte(s)), strings.Trim(fmt.Sprint([]byte(s)), "[]")} {
@@ -135,7 +138,7 @@ func (l *leaks) check(t *testing.T, atLeast int) {
 	}
 }
 
-// echo is a token or revocation endpoint that refuses, and repeats all that it was sent.
+// echo is a token or revocation endpoint that refuses, and repeats everything that it received.
 func echo(code string, more ...string) func(form url.Values) (int, string) {
 	return func(form url.Values) (int, string) {
 		var all []string
@@ -147,7 +150,8 @@ func echo(code string, more ...string) func(form url.Values) (int, string) {
 	}
 }
 
-// run is what a session does in its life: it works, is refreshed, is refused by everybody, is logged out. Whatever fails is shown.
+// run performs the operations of a session's lifetime: it works, is refreshed, is refused by all
+// servers and is logged out. All errors are shown.
 func (l *leaks) run(t *testing.T, s *stage, cfg *oauth.Config) {
 	t.Helper()
 	call := func() error {
@@ -196,7 +200,8 @@ func (l *leaks) run(t *testing.T, s *stage, cfg *oauth.Config) {
 	l.heard(s.Resource.Requests())
 }
 
-// TestNoSecretIsShown greps all that full runs log, return and print for all the secrets that they used.
+// TestNoSecretIsShown searches everything that full runs log, return and print for all the secrets
+// that they used.
 func TestNoSecretIsShown(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -206,7 +211,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	for name, c := range map[string]struct {
 		auth   string
 		cfg    oauth.Config
-		person bool // else a Grant
+		person bool // false: a Grant is used
 	}{
 		"login":              {"none", oauth.Config{}, true},
 		"login, secret":      {"client_secret_post", oauth.Config{}, true},

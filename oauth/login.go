@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// Login takes the user to the authorization server and back. Package oauth/loopback does it with a
-// browser on this machine. It is called for one login at a time, with a context of the [Client]
-// that bounds the login.
+// Login sends the user to the authorization server and waits for them to come back. Package
+// oauth/loopback does it with a browser on this machine. It is called for one login at a time, with
+// a context of the [Client] that bounds the login.
 //
-// Login returns nil or the error of flow.Complete, unless that is [ErrForeignCallback], or an error
-// of its own. It wraps [ErrDeclined] if the user does not want to authorize.
+// Login returns nil, its own error, or the error of flow.Complete. It must not return
+// [ErrForeignCallback]. Its error wraps [ErrDeclined] if the user does not want to authorize.
 type Login interface {
 	Login(ctx context.Context, flow Flow) error
 }
@@ -27,8 +27,8 @@ type Flow interface {
 	// sends the user back to: http on loopback, or https.
 	AuthorizationURL(ctx context.Context, redirectURI string) (string, error)
 	// Complete takes the full URL that the user was sent back to, checks it, and exchanges the
-	// code. It wraps [ErrForeignCallback] if the callback does not belong to this flow (wrong or
-	// missing state): the right one may still come.
+	// code. Its error wraps [ErrForeignCallback] if the callback does not belong to this flow
+	// (wrong or missing state): the right callback may still arrive.
 	Complete(ctx context.Context, callbackURL string) error
 }
 

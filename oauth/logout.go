@@ -7,9 +7,9 @@ import (
 	"net/url"
 )
 
-// Logout deletes the token, here and in the Store, and then asks the authorization server to revoke
-// it (RFC 7009). Only a failure of the Store is an error. Logout waits for a refresh in flight. The
-// registration stays. The next request that needs a token starts a new login.
+// Logout deletes the token from memory and from the Store, and then asks the authorization server
+// to revoke it (RFC 7009). Only a failure of the Store is an error. Logout waits for a refresh in
+// flight. The registration is kept. The next request that needs a token requires a new login.
 func (c *Client) Logout(ctx context.Context) error {
 	ctx, stop := context.WithTimeoutCause(ctx, c.renewLimit()+c.cfg.RequestTimeout, errTooSlow)
 	defer stop()
@@ -62,7 +62,8 @@ func (c *Client) erase(ctx context.Context, tok *token) (*token, error) {
 	return nil, &Error{Kind: KindStore, Op: "delete token", Err: ErrConflict}
 }
 
-// revoke revokes the refresh token, which also ends the access token, or else the access token.
+// revoke revokes the refresh token, which also ends the access token. Without a refresh token it
+// revokes the access token.
 func (c *Client) revoke(ctx context.Context, tok *token) error {
 	server, err := c.serverOf(ctx, tok)
 	if err != nil || server.RevocationEndpoint == "" {

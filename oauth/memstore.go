@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// NewMemoryStore returns a Store in memory. Clients that share it share tokens and registrations.
+// NewMemoryStore returns a Store that keeps its values in memory. Clients with the same Store share
+// tokens and registrations.
 func NewMemoryStore() Store {
 	return &memoryStore{values: map[string]memoryValue{}, leases: map[string]*memoryLease{}}
 }
@@ -26,7 +27,7 @@ type memoryValue struct {
 	version string
 }
 
-// memoryLease is held from its entry into the map until gone is closed.
+// memoryLease is held from when it is added to the map until gone is closed.
 type memoryLease struct {
 	gone  chan struct{}
 	timer *time.Timer

@@ -10,8 +10,8 @@ type ResourceMetadata struct {
 	DPoPAlgorithms         []string `json:"dpop_signing_alg_values_supported"`
 	DPoPRequired           bool     `json:"dpop_bound_access_tokens_required"`
 
-	// Guessed says that the resource has no metadata: it is older than 2025-06-18, and its
-	// authorization server is at its own origin.
+	// Guessed says that the resource has no metadata: it predates revision 2025-06-18, and its
+	// authorization server is its own origin.
 	Guessed bool `json:"-"`
 }
 

@@ -5,11 +5,11 @@ import (
 	"errors"
 )
 
-// The resource names its authorization server, and may name another one tomorrow. Tokens and
-// dynamic registrations belong to the server that issued them, so they stay behind. Credentials
-// from the configuration, a client ID with its secret or an assertion, would follow the resource to
-// the new server. Unless the configuration names their server, they are pinned to the first one
-// that is met, in the Store.
+// Why credentials are pinned. A resource names its authorization server, and may name another one
+// later. Tokens and dynamic registrations belong to the server that issued them, so they are not
+// sent to the new one. Configured credentials, a client ID with its secret or an assertion, would
+// be. So unless the configuration names their server, the Store pins them to the first server that
+// the resource names.
 
 // isPinned reports whether the configuration has credentials and does not say which server they are
 // for.
@@ -19,7 +19,8 @@ func (c *Client) isPinned() bool {
 	return c.cfg.Issuer == "" && (r.ClientID != "" && r.Issuer == "" || r.ClientID == "" && assertion)
 }
 
-// pinned returns the only issuer that the configured credentials may be sent to, "" if any may.
+// pinned returns the only issuer that the configured credentials may be sent to, or "" if any
+// issuer may receive them.
 func (c *Client) pinned(ctx context.Context) (string, error) {
 	switch r := &c.cfg.Registration; {
 	case r.ClientID != "" && r.Issuer != "":

@@ -12,7 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// credentials are those that a configuration brings along, which the resource must not lead elsewhere.
+// credentials are configurations with credentials that the resource must not be able to send to
+// another server.
 func credentials(w *authtest.World) map[string]func() *Config {
 	secret := Registration{ClientID: "me", ClientSecret: "SECRETmine"}
 	assertion := JWTBearer{Assertion: func(context.Context) (string, error) { return "SECRETassertion", nil }}
@@ -29,9 +30,9 @@ func credentials(w *authtest.World) map[string]func() *Config {
 	}
 }
 
-// The resource names another authorization server. Credentials that belong to the first one that was met, or to
-// the one configured, are never shown to it: not by this process and not by the next (RFC 9728 is the
-// resource's word, and the resource may be in other hands).
+// The resource names another authorization server. Credentials belong to the configured server, or
+// to the first one that the resource named. They are never sent to the new server, by this process
+// or the next. RFC 9728 metadata is written by the resource, which may have been taken over.
 func TestCredentialsStayWithTheirServer(t *testing.T) {
 	for _, name := range []string{"secret, grant", "secret, login", "assertion", "assertion, issuer", "secret, issuer"} {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestCredentialsStayWithTheirServer(t *testing.T) {
 	}
 }
 
-// Whoever says which server it is now can move.
+// If the configuration names the new server, the credentials move there.
 func TestCredentialsMoveWhenToldTo(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		next := w.NewServer()
@@ -84,8 +85,8 @@ func TestCredentialsMoveWhenToldTo(t *testing.T) {
 	})
 }
 
-// A challenge points to metadata elsewhere. If they are about another resource nothing of them is used: no
-// token, code or refresh token goes to the servers that they name.
+// A challenge points to metadata elsewhere. If the metadata is about another resource, none of it
+// is used: no token, code or refresh token is sent to the servers that it names.
 func TestMetadataOfAnotherResourceIsNotUsed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -104,7 +105,7 @@ func TestMetadataOfAnotherResourceIsNotUsed(t *testing.T) {
 		require.Equal(t, KindMetadata, KindOf(err), "%v", err)
 		require.Empty(t, evil.Requests(""))
 		require.Empty(t, other.Requests())
-		require.Same(t, before, r.client.held.Load(), "what there is stays")
+		require.Same(t, before, r.client.held.Load(), "the current token is kept")
 		require.Equal(t, 1, r.person.times())
 	})
 }

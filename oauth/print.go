@@ -6,10 +6,11 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// redacted is how everything secret prints, whatever the verb.
+// redacted replaces everything secret when it is printed, whatever the verb.
 const redacted = redact.Text
 
-// printed is embedded in Client, which has locks: it prints as the origin of its resource.
+// printed is embedded in Client, because Client holds locks. It prints as the origin of the
+// resource.
 type printed = redact.Printed
 
 // Format prints the configuration without secrets, whatever the verb.

@@ -47,7 +47,7 @@ type DocumentError struct {
 	isPage bool // it is not JSON
 }
 
-// Error names the origin.
+// Error returns the origin and the reason.
 func (e *DocumentError) Error() string {
 	return fmt.Sprintf("the document from %s: %s", e.Origin, e.Reason)
 }
@@ -60,7 +60,7 @@ type LimitError struct {
 	Limit int
 }
 
-// Error names the limit.
+// Error returns the limit with its unit.
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("more than the limit of %d %s", e.Limit, e.What)
 }
@@ -71,4 +71,4 @@ type statusError struct {
 	status int
 }
 
-func (e *statusError) Error() string { return fmt.Sprintf("status %d of %s", e.status, e.origin) }
+func (e *statusError) Error() string { return fmt.Sprintf("status %d from %s", e.status, e.origin) }

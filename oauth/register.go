@@ -28,17 +28,18 @@ type registered struct {
 // Format hides the secret.
 func (registered) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// registrar determines this client's identity for an authorization server. It keeps no
+// registrar determines this client's identity for an authorization server. It does not store
 // registrations: see Client.register.
 type registrar struct {
 	fetcher *fetcher
 	client  *Registration
 }
 
-// IssuerError says that the client ID of [Registration] is for another authorization server than
-// the one that the resource names. An [*Error] of KindRegistration wraps it.
+// IssuerError says that the client ID of [Registration] belongs to a different authorization server
+// than the one that the resource names. An [*Error] of KindRegistration wraps it.
 type IssuerError struct {
-	// Registered is the issuer that the client ID is for, Named the one that the resource names.
+	// Registered is the issuer that the client ID belongs to, Named the one that the resource
+	// names.
 	Registered, Named string
 }
 
@@ -49,7 +50,7 @@ func (e *IssuerError) Error() string {
 }
 
 // register returns this client's identity: the configured client ID, which is bound to its issuer;
-// the URL of its metadata document, which is the same for all servers that support it; or the
+// or the URL of its metadata document, which is the same for all servers that support it; or the
 // result of a dynamic registration.
 func (r *registrar) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
 	const op = "register"
@@ -75,8 +76,8 @@ func (r *registrar) register(ctx context.Context, server *ServerMetadata, redire
 	return r.negotiate(ctx, server, newClientMetadata(c, server, redirectURI))
 }
 
-// negotiate registers with the preferred metadata. If the server refuses them without saying why,
-// negotiate tries what else it may accept.
+// negotiate registers with the preferred metadata. If the server refuses that without a reason,
+// negotiate tries other metadata that it may accept.
 func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who, first := r.dynamic(ctx, server, wish)
 	for _, other := range wish.others(server, codeIn(first)) {
@@ -156,10 +157,10 @@ func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI stri
 	return m
 }
 
-// wishedAuth returns the preferred authentication method. That is none, if the server accepts it: a
-// program on the user's machine cannot keep a secret from them (OAuth 2.1 section 2.1). If the
-// server's metadata list no methods, it is client_secret_basic (RFC 8414 section 2); if there are
-// no metadata, it is none, as for the public clients of that time.
+// wishedAuth returns the preferred authentication method. It is "none" if the server accepts that:
+// a program on the user's machine cannot keep a secret from them (OAuth 2.1 section 2.1). If the
+// server's metadata lists no methods, it is client_secret_basic (RFC 8414 section 2). If there is
+// no metadata, it is "none", as for the public clients of revision 2025-03-26.
 func wishedAuth(server *ServerMetadata) string {
 	offered := server.TokenAuthMethods
 	switch {
@@ -224,7 +225,7 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 
 const maxClientID = 4 << 10 // bytes of a client ID, and of a client secret
 
-// accept checks the response to a registration. It may differ from the request, as far as this
+// accept checks the response to a registration. It may differ from the request, as long as this
 // client can work with it.
 func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who := &registered{clientID: r.ID, secret: r.Secret, authMethod: r.AuthMethod, redirectURIs: r.Redirects, issuer: server.Issuer}
@@ -241,24 +242,24 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 	case len(r.Secret) > maxClientID:
 		return nil, &LimitError{"bytes of a client_secret", maxClientID}
 	case !contains(who.redirectURIs, wish.Redirects):
-		return nil, errors.New("the server registered another redirect URI")
+		return nil, errors.New("the server registered a different redirect URI")
 	case !slices.Contains([]string{"", authNone, authBasic, authPost}, who.authMethod):
 		return nil, fmt.Errorf("unsupported client authentication method %q", redact.Clean(who.authMethod, 64))
 	case who.secret == "" && who.authMethod != authNone:
-		return nil, errors.New("the registration has no client_secret, which its authentication method needs")
+		return nil, errors.New("the registration has no client_secret, which its authentication method requires")
 	case math.IsNaN(r.Expires) || r.Expires < 0:
 		return nil, errors.New("client_secret_expires_at is not a time")
 	}
-	who.redirectURIs = slices.Clone(wish.Redirects) // only what is used is kept
+	who.redirectURIs = slices.Clone(wish.Redirects) // the server's other URIs are not used
 	if r.Secret != "" {
 		who.expires = readTime(r.Expires)
 	}
 	return who, nil
 }
 
-// readTime reads seconds since 1970, 0 for never (RFC 7591 section 3.2.1). Some servers count in
-// milliseconds or smaller units: values beyond the year 5138 are read so. What is still beyond it
-// means never.
+// readTime reads seconds since 1970; 0 means never (RFC 7591 section 3.2.1). Some servers count in
+// milliseconds or smaller units, so values beyond the year 5138 are divided until they fit. A value
+// that never fits means never.
 func readTime(seconds float64) time.Time {
 	const beyond = 1e11
 	for range 3 {

@@ -20,7 +20,8 @@ func newRegistrar(t *testing.T, r Registration, rt http.RoundTripper) *registrar
 	return &registrar{fetcher: newFetcher(t, publicEndpoint, rt), client: &r}
 }
 
-// desk is a registration endpoint that answers with texts, one after another, and keeps what it was asked.
+// desk is a registration endpoint. It answers with the given texts in order, and records the
+// requests.
 type desk struct {
 	status  int
 	answers []string
@@ -45,7 +46,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, text)
 }
 
-func TestWhatIsRegistered(t *testing.T) {
+func TestRegisteredMetadata(t *testing.T) {
 	for name, c := range map[string]struct {
 		redirect, name string
 		server         ServerMetadata
@@ -91,7 +92,7 @@ func TestRegistrationReplies(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		text   string
-		kind   Kind // 0: accepted
+		kind   Kind // 0 if the reply is accepted
 		says   string
 		want   registered
 	}{
@@ -140,7 +141,8 @@ func TestRegistrationReplies(t *testing.T) {
 	}
 }
 
-// Some servers know one type of application only, or public clients only without saying so; another wish is tried then.
+// Some servers know only one application type, or accept only public clients without saying so. The
+// client then tries other metadata.
 func TestRegistrationIsAdjusted(t *testing.T) {
 	const (
 		redirect = `{"error":"invalid_redirect_uri","error_description":"first"}`
@@ -151,7 +153,7 @@ func TestRegistrationIsAdjusted(t *testing.T) {
 	basic, none, public := "native client_secret_basic", "native none", []string{authNone}
 	for name, c := range map[string]struct {
 		offered, answers, wishes []string
-		says                     string // of the error; empty: registered
+		says                     string // part of the error; empty if the client is registered
 	}{
 		"another type":             {nil, []string{redirect, good}, []string{basic, "web client_secret_basic"}, ""},
 		"another type, public":     {public, []string{metadata, good}, []string{none, "web none"}, ""},
@@ -181,7 +183,7 @@ func TestRegistrationIsAdjusted(t *testing.T) {
 	}
 }
 
-// Who this client is without being registered, in the order of what it has.
+// Which identity the client uses without dynamic registration, in order of preference.
 func TestIdentityOfTheConfiguration(t *testing.T) {
 	const document = "https://me.example.com/client.json"
 	portable := &ServerMetadata{Issuer: asOrigin, ClientIDMetadata: true, RegistrationEndpoint: asOrigin + "/register"}
@@ -190,7 +192,7 @@ func TestIdentityOfTheConfiguration(t *testing.T) {
 		config Registration
 		server *ServerMetadata
 		want   registered
-		says   string // of the error
+		says   string // part of the error
 	}{
 		"client id":            {Registration{ClientID: "c", ClientSecret: "s", AuthMethod: authPost, MetadataURL: document}, portable, registered{clientID: "c", secret: "s", authMethod: authPost}, ""},
 		"of its issuer":        {Registration{ClientID: "c", Issuer: asOrigin}, plain, registered{clientID: "c"}, ""},
@@ -219,8 +221,8 @@ func TestIdentityOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// A client id that does not say whose it is belongs to the first server it was used with, for other
-// processes too; its secret goes to no other.
+// A client ID without a configured issuer belongs to the first server that it was used with, in
+// other processes as well. Its secret is sent to no other server.
 func TestClientIDStaysWithItsIssuer(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		cfg := &Config{Store: NewMemoryStore(), Registration: Registration{ClientID: "c", ClientSecret: "SECRET"}}

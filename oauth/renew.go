@@ -12,7 +12,7 @@ import (
 // errNothing says that a token cannot be renewed without the user.
 var errNothing = &Error{Kind: KindLoginRequired, Op: "renew token", Err: errors.New("no refresh token")}
 
-// isRefusal reports whether only the user can help. Otherwise the next try may succeed.
+// isRefusal reports whether the user must log in again. Otherwise the next try may succeed.
 func isRefusal(err error) bool {
 	e, ok := err.(*Error)
 	return ok && e.Permanent() && e.Kind != KindClosed
@@ -62,7 +62,7 @@ func (c *Client) renew(ctx context.Context, old *token, refusal http.Header) err
 	}
 }
 
-// renewInBackground starts to renew a token that is still valid, unless that failed a moment ago.
+// renewInBackground starts to renew a token that is still valid, unless a renewal failed recently.
 func (c *Client) renewInBackground(old *token) {
 	if c.cfg.Grant == nil && !old.isRefreshable() || time.Now().UnixNano() < old.retryFrom.Load() {
 		return
@@ -86,13 +86,13 @@ func (c *Client) renewing(old *token, refusal http.Header) func(context.Context,
 		}
 		if err != nil && old != nil {
 			old.retryFrom.Store(time.Now().Add(refreshPause).UnixNano())
-			c.log.Info("token not renewed", "issuer", old.Issuer, "error", err)
+			c.log.Info("token renewal failed", "issuer", old.Issuer, "error", err)
 		}
 		return err
 	}
 }
 
-// adoptStored takes over a token that another process stored.
+// adoptStored makes a token that another process stored the current one.
 func (c *Client) adoptStored(ctx context.Context, old *token) error {
 	now := c.held.Load()
 	tok, err := c.stored(ctx)
@@ -106,9 +106,9 @@ func (c *Client) adoptStored(ctx context.Context, old *token) error {
 	return nil
 }
 
-// refresh uses the refresh token of old, or adopts the token that another process got with it: a
-// rotating refresh token must be used once (OAuth 2.1 section 4.3.1). The new token is saved before
-// it is used.
+// refresh uses the refresh token of old, or adopts the token that another process obtained with it:
+// a rotating refresh token must be used only once (OAuth 2.1 section 4.3.1). The new token is saved
+// before it is used.
 func (c *Client) refresh(ctx context.Context, old *token) error {
 	server, err := c.serverOf(ctx, old)
 	if err != nil {
@@ -180,8 +180,8 @@ func isDeadToken(err error) bool {
 	return slices.Contains([]string{"invalid_grant", "invalid_client", "unauthorized_client"}, codeOf(err))
 }
 
-// bury deletes a refused refresh token from the Store, if it is still there. The access token
-// stays: the resource decides about that.
+// bury deletes a refused refresh token from the Store, unless the Store has another one by now. The
+// access token stays current: the resource decides whether it is valid.
 func (c *Client) bury(ctx context.Context, key string, old *token, version string) {
 	old.dead.Store(true)
 	if version == "" {
@@ -194,13 +194,12 @@ func (c *Client) bury(ctx context.Context, key string, old *token, version strin
 	}
 }
 
-// keep saves a token and makes it the current one, in this order and under the lease. Saving has
-// its own time limit, because the old token may be used up. If the Store fails, the token is used
-// anyway.
+// keep saves a token under the lease, and then makes it the current one. Saving has its own time
+// limit, because the old token may be used up. If the Store fails, the token is used anyway.
 func (c *Client) keep(ctx context.Context, key string, next *token, version string) {
 	err := c.save(ctx, key, next.tokenRecord, version)
 	if errors.Is(err, ErrConflict) {
-		// Another one was stored without the lease, or after it had expired.
+		// Another token was stored without the lease, or after the lease had expired.
 		if stored, _, loadErr := c.loadToken(ctx, key); loadErr == nil && stored != nil {
 			c.held.Store(stored)
 			return
@@ -208,7 +207,7 @@ func (c *Client) keep(ctx context.Context, key string, next *token, version stri
 	}
 	if err != nil {
 		next.unsaved = true
-		c.log.Warn("token not saved, used until this process ends", "issuer", next.Issuer, "error", err)
+		c.log.Warn("token not saved: it is used until this process ends", "issuer", next.Issuer, "error", err)
 	}
 	c.held.Store(next)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// Two processes share a store and a refresh token that works once.
+// Two processes share a store and a refresh token that can be used only once.
 func TestProcessesShareRotatingTokens(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -22,7 +22,7 @@ func TestProcessesShareRotatingTokens(t *testing.T) {
 		a, b := newRig(t, w, &Config{Store: store}), newRig(t, w, &Config{Store: store})
 		a.mustCall()
 		b.mustCall()
-		require.Equal(t, 0, b.person.times(), "the other one's token is used at once")
+		require.Equal(t, 0, b.person.times(), "the other process's token is used at once")
 		for range 3 {
 			w.Server.RevokeAll(false)
 			errs := make(chan error)
@@ -41,7 +41,8 @@ func TestProcessesShareRotatingTokens(t *testing.T) {
 	})
 }
 
-// A token that another process got a moment ago is refreshed when it is refused: that process' luck says nothing.
+// A new token from another process is refreshed if it is refused, because this process does not
+// know whether it was ever accepted.
 func TestYoungTokenOfAnotherProcessIsRefreshed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -64,7 +65,7 @@ func TestYoungTokenOfAnotherProcessIsRefreshed(t *testing.T) {
 			resp.Body.Close()
 			require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
 		}
-		require.Len(t, w.Server.Tokens("refresh_token"), 2, "one that it got itself is not")
+		require.Len(t, w.Server.Tokens("refresh_token"), 2, "a token that it obtained itself is not refreshed")
 	})
 }
 
@@ -110,8 +111,8 @@ func TestRefreshBeforeExpiry(t *testing.T) {
 	})
 }
 
-// A refresh token that comes back without a new one goes on.
-func TestOldRefreshTokenIsKeptOnlyIfNoneCame(t *testing.T) {
+// A refresh token stays in use if the server does not return a new one.
+func TestOldRefreshTokenIsKeptIfThereIsNoNewOne(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(func(s *authtest.Script) { refreshing(s); s.KeepRefresh = true })
 		r := newRig(t, w, nil)
@@ -129,8 +130,8 @@ func TestOldRefreshTokenIsKeptOnlyIfNoneCame(t *testing.T) {
 	})
 }
 
-// While the authorization server is down, a token that is still valid stays in use, and the server
-// is not asked by every call.
+// While the authorization server is down, a token that is still valid stays in use, and calls do
+// not each send a request to the server.
 func TestTransientFailureKeepsTheToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -156,7 +157,7 @@ func TestTransientFailureKeepsTheToken(t *testing.T) {
 	})
 }
 
-// A client with an id of its own does not use what another one stored.
+// A client with a different ID does not use the token that another client stored.
 func TestTokenOfAnotherClientIsNotUsed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		store := NewMemoryStore()
@@ -168,7 +169,7 @@ func TestTokenOfAnotherClientIsNotUsed(t *testing.T) {
 	})
 }
 
-// faulty is a Store whose methods fail when they are told to.
+// faulty is a Store whose methods fail on demand.
 type faulty struct {
 	Store
 
@@ -204,7 +205,7 @@ func TestTokenIsSavedBeforeItIsUsed(t *testing.T) {
 		store.saved = func(_ context.Context, value string) {
 			saved = true
 			require.NotContains(t, value, old.Access)
-			require.Same(t, old, r.client.held.Load(), "to be used before it is saved")
+			require.Same(t, old, r.client.held.Load(), "the new token must be saved before it is used")
 		}
 		time.Sleep(time.Hour)
 		r.mustCall()
@@ -212,8 +213,8 @@ func TestTokenIsSavedBeforeItIsUsed(t *testing.T) {
 	})
 }
 
-// Saving a rotated token is not cut short by Close, nor by what ran out before it.
-func TestSavingHasTimeOfItsOwn(t *testing.T) {
+// Neither Close nor the end of an earlier time limit cuts off the saving of a rotated token.
+func TestSavingHasItsOwnTimeLimit(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
 		store := &faulty{Store: NewMemoryStore()}
@@ -242,7 +243,7 @@ func TestSavingHasTimeOfItsOwn(t *testing.T) {
 	})
 }
 
-// A store that takes nothing must not cost the session: the token is used from memory.
+// A store that cannot save must not end the session: the token is used from memory.
 func TestTokenThatCannotBeSavedIsUsed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -277,8 +278,8 @@ func TestStoreThatCannotBeReadFailsTheCall(t *testing.T) {
 	})
 }
 
-// A dead refresh token is not used twice, and the one of another process survives.
-func TestDeadTokenIsDroppedAlone(t *testing.T) {
+// A refused refresh token is not used twice. A newer one from another process is kept.
+func TestOnlyTheRefusedTokenIsDropped(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
 		store := NewMemoryStore()
@@ -291,10 +292,10 @@ func TestDeadTokenIsDroppedAlone(t *testing.T) {
 		require.Len(t, w.Server.Tokens("refresh_token"), 1)
 		tok, err := r.client.stored(t.Context())
 		require.NoError(t, err)
-		require.Empty(t, tok.Refresh, "it is of no use to other processes either")
+		require.Empty(t, tok.Refresh, "other processes must not use it either")
 		other := newRig(t, w, &Config{Store: store})
 		other.mustCall()
-		r.mustCall() // its own login fails, but it finds the other's token
+		r.mustCall() // its own login fails, but it finds the other process's token
 		require.Equal(t, 1, other.person.times())
 	})
 }

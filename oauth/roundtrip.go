@@ -14,24 +14,24 @@ import (
 )
 
 // RoundTripper returns base with authorization. Requests to the resource's origin get the current
-// token, unless they carry an Authorization header already. All other requests pass unchanged, so
-// that no token goes to another scheme, host or port. Nil means a [transport.NewDirect] that is
-// closed with the Client. Requests to authorization servers use the base of the last call, unless
-// there is a Config.Transport.
+// token, unless they already carry an Authorization header. All other requests pass unchanged, so
+// that no token is sent to another scheme, host or port. If base is nil, a [transport.NewDirect] is
+// used, which is closed with the Client. Requests to authorization servers use the base of the last
+// call, unless Config.Transport is set.
 //
-// Tokens are renewed silently: in the background before they expire, while requests go on with the
-// old one; before the request, which waits on its own context, if the token has expired; and after
-// a 401 to the current token. After a 401 the request is sent again, at most once with a newer
-// token that is there and once with a renewed one. That requires a body that can be sent again:
-// through GetBody, or because it has a length of at most 1 MiB. Requests are sent again only after
-// a 401 or a demand for a DPoP nonce, so they run at most once if base guarantees that: see
-// [transport.RunsOnce].
+// Tokens are renewed without the user: in the background before they expire, while requests
+// continue with the old one; before the request, which waits on its own context, if the token has
+// expired; and after a 401 to the current token. After a 401 the request is sent again, at most
+// once with a newer token that already exists and once with a renewed one. That requires a body
+// that can be sent again: through GetBody, or because its length is known and at most 1 MiB.
+// Requests are sent again only after a 401 or a demand for a DPoP nonce, so they run at most once
+// if base guarantees that: see [transport.RunsOnce].
 //
 // If no token can be obtained because an authorization server or the Store failed, or because a
 // Grant was refused, the error is a [*transport.Error] of stage NotSent that wraps an [*Error]. It
-// is NotSent even after a 401, because a refused request did not run. If only the user can help,
-// the 401 is returned: RoundTrip never prompts the user, see [Client.Authorize]. After Close,
-// tokens are no longer renewed.
+// is NotSent even after a 401, because a refused request did not run. If the user must log in, the
+// 401 is returned: RoundTrip never prompts the user, see [Client.Authorize]. After Close, tokens
+// are no longer renewed.
 func (c *Client) RoundTripper(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = c.base.direct()
@@ -46,7 +46,7 @@ type roundTripper struct {
 	once   bool
 }
 
-// RunsOnce reports whether a RoundTrip runs a request at most once, see [transport.RunsOnce].
+// RunsOnce reports whether RoundTrip runs a request at most once, see [transport.RunsOnce].
 func (t *roundTripper) RunsOnce() bool { return t.once }
 
 // RoundTrip implements http.RoundTripper; see [Client.RoundTripper].
@@ -65,7 +65,7 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	x := &exchange{t: t, req: req, again: again}
 	resp, err := x.send(tok, first)
-	for range 2 { // once with a newer token that was there, once with a renewed one
+	for range 2 { // once with a newer token that already exists, once with a renewed one
 		if err != nil || resp.StatusCode != http.StatusUnauthorized || again == nil {
 			break
 		}
@@ -78,7 +78,7 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		body, bodyErr := again()
 		if bodyErr != nil {
-			break // it cannot be sent again: the 401 stands
+			break // the request cannot be sent again, so the 401 is returned
 		}
 		tok = next
 		resp, err = x.send(tok, body)
@@ -90,7 +90,7 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// RequestSecrets implements redact.Holder: it returns the tokens that were attached last.
+// RequestSecrets implements redact.Holder: it returns the most recently attached tokens.
 func (t *roundTripper) RequestSecrets() []string { return t.client.sent.secrets() }
 
 // maxAttached is how many tokens are remembered for masking: a call may end after its token was
@@ -105,7 +105,7 @@ type attached struct {
 	recent []*token // guarded by mu
 }
 
-// note remembers a token. It takes no lock if the token is that of the last request.
+// note remembers a token. It takes no lock if the last request had the same token.
 func (a *attached) note(tok *token) {
 	if a.newest.Load() == tok {
 		return
@@ -138,8 +138,8 @@ type exchange struct {
 	again func() (io.ReadCloser, error)
 }
 
-// send sends the request with a token, and once more if the resource wants a
-// nonce in the DPoP proof (RFC 9449 section 9).
+// send sends the request with a token, and sends it again if the resource requires a nonce in the
+// DPoP proof (RFC 9449 section 9).
 func (x *exchange) send(tok *token, body io.ReadCloser) (*http.Response, error) {
 	resp, err := x.try(tok, body)
 	if err != nil || tok == nil {
@@ -158,11 +158,11 @@ func (x *exchange) send(tok *token, body io.ReadCloser) (*http.Response, error) 
 	return resp, nil
 }
 
-// withNonce sends the request again, now that the nonce is known, if that is possible.
+// withNonce sends the request again with the nonce from the refusal, if the body can be sent again.
 func (x *exchange) withNonce(tok *token, refused *http.Response) (*http.Response, error) {
 	body, bodyErr := x.again()
 	if bodyErr != nil {
-		return refused, nil //nolint:nilerr // the refusal stands
+		return refused, nil //nolint:nilerr // the refusal is returned
 	}
 	resp, err := x.try(tok, body)
 	if err == nil {
@@ -171,7 +171,7 @@ func (x *exchange) withNonce(tok *token, refused *http.Response) (*http.Response
 	return resp, err
 }
 
-// try sends a copy of the request, which carries the token if there is one.
+// try sends a copy of the request, with the token unless that is nil.
 func (x *exchange) try(tok *token, body io.ReadCloser) (*http.Response, error) {
 	out := x.req.WithContext(x.req.Context())
 	out.Body = body
@@ -207,8 +207,8 @@ func notSent(err error) error {
 	return &transport.Error{Stage: transport.NotSent, Permanent: ours && e.Permanent(), Op: "obtain token", Err: err}
 }
 
-// usable returns the token for a request, nil if there is none. It waits only until the Store was
-// read once, and while an expired token is renewed.
+// usable returns the token for a request, nil if there is none. It waits only for the first read of
+// the Store, and for the renewal of an expired token.
 func (c *Client) usable(ctx context.Context) (*token, error) {
 	if !c.loaded.Load() {
 		if err := c.load(ctx); err != nil {
@@ -231,16 +231,16 @@ func (c *Client) usable(ctx context.Context) (*token, error) {
 	case err == nil:
 		return c.held.Load(), nil
 	case isRefusal(err) && c.cfg.Grant == nil:
-		// The resource decides whether the token is valid: this clock may be wrong, and a plain 401
-		// is better than what a server shows to anonymous clients.
+		// The resource decides whether the token is valid: this machine's clock may be wrong, and a
+		// plain 401 is better than what a server shows to anonymous clients.
 		return c.held.Load(), nil
 	default:
 		return nil, err
 	}
 }
 
-// replace returns the token to send a request with again that was answered with 401 to tok, nil if
-// only the user can help. It reads the response's body into memory.
+// replace returns the token to resend a request with after a 401 to tok, or nil if the user must
+// log in. It reads the response's body into memory.
 func (c *Client) replace(ctx context.Context, tok *token, resp *http.Response) (*token, error) {
 	detach(resp)
 	if tok.isHopeless() && c.held.Load().same(tok) {

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// seen is a RoundTripper that records requests, and answers them if it has an answer.
+// seen is a RoundTripper that records requests. It answers them if answer is set.
 type seen struct {
 	rt       http.RoundTripper
 	requests []*http.Request
@@ -35,7 +35,7 @@ func ok(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 }
 
-func TestTokenLeavesForOneOriginOnly(t *testing.T) {
+func TestTokenIsSentToOneOriginOnly(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
 		r.mustCall()
@@ -97,8 +97,9 @@ func TestOwnAuthorizationIsLeftAlone(t *testing.T) {
 	})
 }
 
-// A body of known length is kept for the replay; a stream is not, and the 401 is handed on.
-func TestReplayNeedsTheBodyAgain(t *testing.T) {
+// A body of known length is kept in memory so that it can be sent again. A stream is not: its 401
+// is returned.
+func TestResendNeedsTheBodyAgain(t *testing.T) {
 	for name, length := range map[string]int64{"known length": 5, "unknown length": -1, "too long to keep": maxReplayBody + 1} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *authtest.World) {
@@ -129,7 +130,7 @@ func TestReplayNeedsTheBodyAgain(t *testing.T) {
 				}
 				require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
 				require.Equal(t, "refused\n", string(got))
-				r.mustCall() // the refresh comes with the next one
+				r.mustCall() // the next call refreshes
 				require.Equal(t, 1, r.person.times())
 			})
 		})
@@ -144,8 +145,8 @@ func TestRunsOnceIsPassedOn(t *testing.T) {
 	})
 }
 
-// A refusal holds no connection while a token is obtained: the token request
-// may need it.
+// A refusal must not hold a connection while a token is obtained, because the token request may
+// need it.
 func TestRefusalHoldsNoConnection(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -155,7 +156,7 @@ func TestRefusalHoldsNoConnection(t *testing.T) {
 		open := 0
 		base := &seen{answer: func(req *http.Request) (*http.Response, error) {
 			if req.URL.Path == "/token" && open > 0 {
-				t.Error("the refusal is still open")
+				t.Error("the refused response still holds its connection")
 			}
 			resp, err := w.Transport.RoundTrip(req)
 			if err == nil {
@@ -187,9 +188,9 @@ func TestDetachBoundsTheBody(t *testing.T) {
 	source := strings.NewReader(strings.Repeat("x", 2*maxRefusedBody))
 	long := &http.Response{Body: io.NopCloser(source)}
 	detach(long)
-	require.Equal(t, maxRefusedBody-1, source.Len(), "one byte more is read than is kept: it shows a cut")
+	require.Equal(t, maxRefusedBody-1, source.Len(), "one byte more than is kept is read, which shows that the body is longer")
 	got, err := io.ReadAll(long.Body)
-	require.Error(t, err, "a cut must not look like an end")
+	require.Error(t, err, "a truncated body must not look complete")
 	require.Len(t, got, maxRefusedBody)
 
 	synctest.Test(t, func(t *testing.T) {
@@ -202,8 +203,8 @@ func TestDetachBoundsTheBody(t *testing.T) {
 	})
 }
 
-// A failing authorization server is no reason to ask a person: the request was
-// not sent, or refused, and the error says so.
+// If the authorization server fails, the user is not prompted. The request was not sent, or was
+// refused, and the error says so.
 func TestUnavailableServerIsNotSent(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)

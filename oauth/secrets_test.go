@@ -13,8 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// Whatever holds a secret is printed in every way there is, and none shows it.
-// All secrets of the test hold the word.
+// No type that holds a secret shows it, whichever way it is printed. All secrets of this test
+// contain the word SECRET.
 func TestNothingPrintsSecrets(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		var log bytes.Buffer
@@ -52,9 +52,9 @@ func TestNothingPrintsSecrets(t *testing.T) {
 			}
 			switch v.(type) {
 			case storedClient, storedKey:
-				continue // they are what is stored
+				continue // their JSON is the stored form
 			}
-			text, _ := json.Marshal(v) // functions cannot be marshalled; what can, holds no secret
+			text, _ := json.Marshal(v) // a value with functions cannot be marshaled and shows nothing
 			require.NotContains(t, string(text), "SECRET", "JSON of %T", v)
 			for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
 				slog.New(handler).Info("x", "v", v)

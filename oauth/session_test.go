@@ -18,7 +18,7 @@ import (
 
 const redirectURI = "http://127.0.0.1:7777/callback"
 
-// stage is an MCP session with a client of this package, in front of a server that wants authorization.
+// stage is an MCP session with a client of this package and a server that requires authorization.
 type stage struct {
 	*authtest.World
 
@@ -29,7 +29,7 @@ type stage struct {
 	declines atomic.Bool
 }
 
-// Login implements oauth.Login: a person who says yes, unless they decline.
+// Login implements oauth.Login: its user authorizes, unless they decline.
 func (s *stage) Login(ctx context.Context, flow oauth.Flow) error {
 	s.asked.Add(1)
 	if s.declines.Load() {
@@ -46,7 +46,7 @@ func (s *stage) Login(ctx context.Context, flow oauth.Flow) error {
 	return flow.Complete(ctx, callback)
 }
 
-// onStage runs a test with a session of each era that is logged in.
+// onStage runs a test with a logged-in session of each era.
 func onStage(t *testing.T, test func(t *testing.T, s *stage)) {
 	t.Helper()
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -87,13 +87,13 @@ func (s *stage) connect(t *testing.T, opts mcpclient.Options) {
 	var err error
 	s.session, err = mcpclient.Connect(t.Context(), s.Resource.URL, &opts)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.session.Close() }) // its server may refuse the goodbye
+	t.Cleanup(func() { _ = s.session.Close() }) // its server may refuse the DELETE
 }
 
 const crowd = 100
 
-// crowd makes a hundred calls at once, all of which are refused before a token can be had. Half of the refusals are
-// held back until the other calls are through.
+// crowd makes a hundred calls at once. All of them are refused before a token can be obtained. Half
+// of the refusals are held back until the other calls are done.
 func (s *stage) crowd(t *testing.T) []error {
 	t.Helper()
 	var refused atomic.Int32
@@ -148,7 +148,7 @@ func TestSessionHundredCallsOnePrompt(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.Len(t, s.Server.Tokens("refresh_token"), 1)
-		require.EqualValues(t, 2, s.asked.Load(), "one prompt more")
+		require.EqualValues(t, 2, s.asked.Load(), "one more prompt")
 		require.Equal(t, crowd, s.server.Executions("echo"))
 	})
 }
@@ -166,13 +166,13 @@ func TestSessionHundredCallsDeclined(t *testing.T) {
 			require.ErrorIs(t, err, oauth.ErrDeclined)
 			require.Equal(t, oauth.KindDeclined, oauth.KindOf(err))
 		}
-		require.Equal(t, began, time.Now(), "nobody waited")
+		require.Equal(t, began, time.Now(), "no call waited")
 		require.EqualValues(t, 2, s.asked.Load(), "no second window")
 		require.Zero(t, s.server.Executions("echo"))
 	})
 }
 
-// A call that gives up takes the refresh with it from nobody, and loses no token.
+// A call that gives up does not cancel the refresh for other calls, and no token is lost.
 func TestSessionCancelDuringRefresh(t *testing.T) {
 	onStage(t, func(t *testing.T, s *stage) {
 		s.Server.RevokeAll(false)
@@ -194,7 +194,7 @@ func TestSessionCancelDuringRefresh(t *testing.T) {
 		require.Len(t, s.Server.Tokens("refresh_token"), 1)
 		cancel(http.ErrAbortHandler)
 		require.ErrorIs(t, <-impatient, http.ErrAbortHandler)
-		require.Empty(t, patient, "it still waits")
+		require.Empty(t, patient, "the other call still waits")
 		close(hold)
 		require.NoError(t, <-patient)
 		require.Len(t, s.Server.Tokens("refresh_token"), 1)

@@ -6,14 +6,14 @@ import (
 	"errors"
 )
 
-// binding says which token belongs to an endpoint: the last result of discovery. With it the next
-// process finds the token without sending a request.
+// binding says which token belongs to an endpoint, by the last result of discovery. With it the
+// next process finds the token without sending a request.
 type binding struct {
 	Resource string `json:"resource"`
 	Issuer   string `json:"issuer"`
 }
 
-// stored returns the token that the Store has for the endpoint, nil if none.
+// stored returns the token that the Store has for the endpoint, or nil.
 func (c *Client) stored(ctx context.Context) (*token, error) {
 	b, _, err := c.loadBinding(ctx)
 	if err != nil || b == nil {
@@ -33,12 +33,12 @@ func (c *Client) loadBinding(ctx context.Context) (*binding, string, error) {
 	}
 	var b binding
 	if json.Unmarshal(data, &b) != nil || b.Issuer == "" {
-		return nil, version, nil //nolint:nilerr // as if there were none
+		return nil, version, nil //nolint:nilerr // treated as missing
 	}
 	return &b, version, nil
 }
 
-// bind remembers where the token of the endpoint comes from.
+// bind records which resource and issuer the token of the endpoint belongs to.
 func (c *Client) bind(ctx context.Context, resource, issuer string) error {
 	for range maxConflicts {
 		b, version, err := c.loadBinding(ctx)
@@ -60,10 +60,10 @@ func (c *Client) bind(ctx context.Context, resource, issuer string) error {
 	return &Error{Kind: KindStore, Op: "save resource", Err: ErrConflict}
 }
 
-// maxConflicts is how often a value is read and saved again after a conflict.
+// maxConflicts is how often a value is read and saved again after conflicts.
 const maxConflicts = 5
 
-// loadToken returns the token of key, nil if there is none that this client can use.
+// loadToken returns the token of key, or nil if there is none that this client can use.
 func (c *Client) loadToken(ctx context.Context, key string) (*token, string, error) {
 	data, version, err := c.store.Load(ctx, key)
 	switch {
@@ -78,7 +78,7 @@ func (c *Client) loadToken(ctx context.Context, key string) (*token, string, err
 		c.log.Warn("a stored token is damaged", "error", err)
 		return nil, version, nil
 	case key != tokenKey(r.Resource, r.Issuer):
-		return nil, version, nil // it is stored under another key
+		return nil, version, nil // it belongs under another key
 	case c.cfg.Registration.ClientID != "" && r.ClientID != c.cfg.Registration.ClientID:
 		return nil, version, nil // it was issued to another client
 	}
@@ -90,14 +90,13 @@ func (c *Client) loadToken(ctx context.Context, key string) (*token, string, err
 	case err != nil:
 		return nil, "", err
 	case k == nil || k.thumbprint != r.KeyID:
-		c.log.Warn("a stored token is bound to a key that is gone", "issuer", r.Issuer)
+		c.log.Warn("a stored token is bound to a DPoP key that is no longer stored", "issuer", r.Issuer)
 		return nil, version, nil
 	}
 	return newToken(r, k), version, nil
 }
 
-// supersedes reports whether a token from the Store is to be used in place of old, which may be
-// nil.
+// supersedes reports whether a token from the Store replaces old, which may be nil.
 func (t *token) supersedes(old *token) bool {
 	return t != nil && !t.same(old) && (old == nil || !old.unsaved || t.Obtained.After(old.Obtained))
 }
@@ -115,14 +114,13 @@ func (c *Client) install(ctx context.Context, next *token) {
 		_, version, err = c.store.Load(ctx, key)
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		c.log.Warn("token not saved: the store fails", "error", err)
+		c.log.Warn("token not saved", "error", err)
 		version = "" // Save reports the same failure
 	}
 	c.keep(ctx, key, next, version)
 }
 
-// forget deletes a token from the Store, and makes it no longer the current one, if it is still
-// there.
+// forget deletes a token from the Store and stops using it, unless it was replaced meanwhile.
 func (c *Client) forget(ctx context.Context, old *token) error {
 	c.held.CompareAndSwap(old, nil)
 	key := tokenKey(old.Resource, old.Issuer)
@@ -136,7 +134,8 @@ func (c *Client) forget(ctx context.Context, old *token) error {
 	return nil
 }
 
-// storeError wraps a Store's failure; nil stays nil. If ctx ended, that is the cause.
+// storeError wraps a failure of the Store; nil stays nil. If ctx ended, its cause becomes the
+// cause.
 func storeError(ctx context.Context, op string, err error) error {
 	switch {
 	case err == nil:

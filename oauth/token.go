@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// token is an access token with its context. It is immutable, except for what this process learns
-// about it.
+// token is an access token with what this process knows about it. It is immutable except for the
+// atomic fields.
 type token struct {
 	tokenRecord
 
@@ -29,7 +29,7 @@ type token struct {
 	retryFrom atomic.Int64 // when the next background refresh may begin, in Unix nanoseconds
 }
 
-// tokenRecord is what the Store keeps of a token. It prints as nothing.
+// tokenRecord is the stored form of a token. It never prints its values.
 type tokenRecord struct {
 	Access    string    `json:"access_token"`
 	Type      string    `json:"token_type"`
@@ -70,7 +70,7 @@ func (tokenRecord) MarshalJSON() ([]byte, error) { return json.Marshal(redacted)
 // encode returns the record for the Store.
 func (r tokenRecord) encode() ([]byte, error) {
 	type plain tokenRecord        // without the methods that hide it
-	return json.Marshal(plain(r)) //nolint:gosec // it is to hold the token
+	return json.Marshal(plain(r)) //nolint:gosec // the Store must hold the token
 }
 
 func decodeToken(data []byte) (tokenRecord, error) {
@@ -92,12 +92,12 @@ const (
 	refreshPause     = 10 * time.Second // between background refreshes that failed
 )
 
-// freshness says what has to happen before a token is used.
+// freshness says what to do before a token is used.
 type freshness uint8
 
 const (
 	fresh   freshness = iota
-	due               // valid, but not for long
+	due               // valid, but expires soon
 	expired           // according to this clock
 )
 
@@ -126,10 +126,10 @@ func (t *token) isHopeless() bool {
 	return t != nil && t.own && t.refused.Load() && !t.accepted.Load() && time.Since(t.Obtained) < hopelessWithin
 }
 
-// A token that is older may have been revoked meanwhile.
+// An older token may have been revoked since.
 const hopelessWithin = time.Minute
 
-// same reports whether two tokens are the same for the resource.
+// same reports whether two tokens look the same to the resource.
 func (t *token) same(o *token) bool {
 	return t == o || t != nil && o != nil && t.Access == o.Access
 }
@@ -140,7 +140,7 @@ func (t *token) mark(refused bool) {
 	if refused {
 		flag = &t.refused
 	}
-	if !flag.Load() { // a write costs more than a read, and many calls share it
+	if !flag.Load() { // reading first is cheaper: many calls share the flag
 		flag.Store(true)
 	}
 }
@@ -166,7 +166,7 @@ func contains(a, b []string) bool {
 	return true
 }
 
-// isVisible reports whether s is not empty and fit for a header: visible ASCII.
+// isVisible reports whether s is not empty and can be sent in a header: visible ASCII.
 func isVisible(s string) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' {

@@ -21,7 +21,7 @@ import (
 type tokenRequest struct {
 	op       string
 	at       *target
-	who      *registered // nil: without client authentication
+	who      *registered // nil: no client authentication
 	form     url.Values  // without client authentication
 	key      *dpopKey    // for DPoP proofs; nil without DPoP
 	bound    bool        // the token must be bound to key
@@ -71,7 +71,7 @@ func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, e
 	return t, nil
 }
 
-// postToken sends a token request, and sends it once more if the server demands a nonce in the DPoP
+// postToken sends a token request, and sends it again if the server requires a nonce in the DPoP
 // proof (RFC 9449 section 8).
 func (c *Client) postToken(ctx context.Context, req *tokenRequest) (*tokenReply, error) {
 	reply, retry, err := c.postTokenOnce(ctx, req)
@@ -153,8 +153,8 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	return nil, failed
 }
 
-// secretsOf returns the secrets in the form and the header of a token request, and those they were
-// made from.
+// secretsOf returns the secrets in the form and the header of a token request, and the values that
+// they were computed from.
 func secretsOf(form url.Values, header http.Header, who *registered) []string {
 	var secrets []string
 	for name, values := range form {
@@ -175,7 +175,7 @@ var publicParameters = []string{
 	"requested_token_type", "subject_token_type",
 }
 
-const maxLifetime = 10 * 365 * 24 * time.Hour // of a token; a longer one is a mistake of the server
+const maxLifetime = 10 * 365 * 24 * time.Hour // of a token; a longer one is a server's mistake
 
 // accept checks a reply and turns it into a record. The lifetime counts from when the request was
 // sent, the earliest time that the server can have meant.

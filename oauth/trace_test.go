@@ -15,9 +15,9 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// A 401 after the server showed that it works on the call is no proof that it does not: the decorator
-// renews the token, and does not send the call again with it.
-func TestNoReplayOfWhatBegan(t *testing.T) {
+// A server that has shown that it works on the call may have run it, even if it answers 401
+// afterwards. The decorator renews the token, but does not send that call again.
+func TestNoResendOfACallThatHasBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, mcptest.Legacy, oauth.Config{})
 		s.connect(t, mcpclient.Options{Handlers: mcpclient.Handlers{
@@ -29,7 +29,7 @@ func TestNoReplayOfWhatBegan(t *testing.T) {
 			if m == nil || m.Method != "tools/call" || calls.Add(1) > 1 {
 				return false
 			}
-			s.server.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+			s.server.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 			time.Sleep(time.Second)
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 			w.WriteHeader(http.StatusUnauthorized)

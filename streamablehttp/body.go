@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// pooledMax is the largest buffer kept for the next reply, in bytes. It keeps one huge reply from
-// pinning memory.
+// pooledMax is the largest buffer kept for the next reply, in bytes, so that one huge reply does
+// not keep its memory allocated.
 const pooledMax = 4 << 20
 
 // bufferPool holds *[]byte. Nothing in it belongs to a call.
@@ -28,14 +28,15 @@ func putBuffer(b *[]byte) {
 // errTooLong is returned by readAll for a body over the limit.
 var errTooLong = errors.New("longer than the limit")
 
-// readAll reads src to its end into a pooled buffer. Length is the expected length, −1 if unknown.
+// readAll reads src to its end into a pooled buffer. length is the expected length, or −1 if it is
+// unknown.
 func readAll(src io.Reader, length, limit int64) (*[]byte, error) {
 	if length > limit {
 		return nil, errTooLong
 	}
 	pooled := bufferPool.Get().(*[]byte)
 	buf := (*pooled)[:0]
-	if need := min(length, 1<<20) + 1; int64(cap(buf)) < need { // trust a claimed length only up to 1 MiB
+	if need := min(length, 1<<20) + 1; int64(cap(buf)) < need { // trust a declared length only up to 1 MiB
 		buf = make([]byte, 0, need)
 	}
 	for {
@@ -107,8 +108,8 @@ func (g *gzipBody) Read(p []byte) (int, error) {
 	return g.zr.Read(p)
 }
 
-// errorBody reads the beginning of an error reply and reports whether that is all of it. The status
-// is already known, so a body that is cut, endless or slow only costs a bounded wait.
+// errorBody reads the beginning of an error reply and reports whether that is the whole body. The
+// status is already known, so a body that is truncated, endless or slow only costs a bounded wait.
 func (c *Conn) errorBody(resp *http.Response) (text []byte, whole bool) {
 	defer c.discard(resp)
 	body, err := c.decoded(resp)
@@ -117,7 +118,7 @@ func (c *Conn) errorBody(resp *http.Response) (text []byte, whole bool) {
 	}
 	watchdog := time.AfterFunc(errorBodyTime, func() { _ = resp.Body.Close() })
 	defer watchdog.Stop()
-	text, err = io.ReadAll(io.LimitReader(body, maxErrorBody)) // show what came before a read error
+	text, err = io.ReadAll(io.LimitReader(body, maxErrorBody)) // after a read error, show what was read before
 	return text, err == nil && len(text) < maxErrorBody
 }
 

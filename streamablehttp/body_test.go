@@ -184,7 +184,7 @@ func (b dripping) Read(p []byte) (int, error) {
 	}
 }
 
-// The status is the verdict, so Call waits at most 5 s for the body.
+// The status decides the outcome, so Call waits at most 5 s for the body.
 func TestErrorPageThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -284,7 +284,7 @@ func TestErrorsOutliveTheirBuffers(t *testing.T) {
 func TestAcceptedReplyKeepsItsConnection(t *testing.T) {
 	accept := func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
-		w.(http.Flusher).Flush() // now the length cannot be known
+		w.(http.Flusher).Flush() // from now on the length is unknown
 	}
 	overNetwork(t, accept, func(t *testing.T, n *memnet.Network, rt transport.Transport) {
 		c := newConn(t, rt)

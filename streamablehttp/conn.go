@@ -3,13 +3,13 @@
 // 2025-03-26 to 2025-11-25, it also opens the GET stream, resumes streams and sends DELETE. For
 // 2026-07-28 it mirrors parts of the body into headers.
 //
-// It knows HTTP, event streams and the JSON-RPC envelope, and turns each exchange into one outcome.
-// It keeps no session and repeats no request: it only resumes streams that were cut, to get the
-// same answer. Package mcpclient adds the session and decides what is sent again.
+// It handles HTTP, event streams and the JSON-RPC envelope, and turns each exchange into one
+// outcome. It keeps no session and repeats no request: it only resumes streams that were cut, to
+// get the same answer. Package mcpclient adds the session and decides which requests to send again.
 //
-// Use it to build a gateway or a proxy. [New] returns a [Conn], [Conn.NewSession] the headers of a
-// revision, and [Conn.Call] runs one request on the caller's goroutine. The [Receiver] gets the
-// result straight from the wire buffer.
+// Use it to build a gateway or a proxy. [New] returns a [Conn], [Conn.NewSession] returns the
+// headers of a revision, and [Conn.Call] runs one request on the caller's goroutine. The [Receiver]
+// gets the result directly from the receive buffer.
 package streamablehttp
 
 import (
@@ -30,7 +30,7 @@ import (
 type Config struct {
 	// RoundTripper sends the requests. It is required, and the Conn never closes it.
 	RoundTripper http.RoundTripper
-	// Header is sent with every request. [CheckHeader] says what is allowed.
+	// Header is sent with every request. [CheckHeader] reports which headers are allowed.
 	Header http.Header
 	// Hook, if not nil, adds headers to each request just before it is sent. It runs on the
 	// caller's goroutine with the caller's context. If it fails, so does the request, and nothing
@@ -64,7 +64,7 @@ type Conn struct {
 	drain      drainer
 }
 
-// New returns a Conn for an endpoint: an absolute http or https URL. User information in it is
+// New returns a Conn for an endpoint: an absolute http or https URL. A URL with userinfo is
 // refused; send credentials in a header.
 func New(endpoint string, cfg Config) (*Conn, error) {
 	u, err := parseEndpoint(endpoint)
@@ -98,7 +98,7 @@ var errUserinfo = errors.New("the endpoint URL contains a user name or password:
 func parseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil && strings.Contains(endpoint, "@") {
-		return nil, errUserinfo // a password may be what breaks the URL, and the error would quote it
+		return nil, errUserinfo // the password may be the invalid part, and the error would quote it
 	}
 	if err != nil {
 		var parse *url.Error // quotes the whole URL, which may contain secrets
@@ -124,21 +124,21 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	return u, nil
 }
 
-// noScheme suggests the usual fix. It does not show the query or user information.
+// noScheme suggests the usual correction. It does not show the query or userinfo.
 func noScheme(endpoint string) error {
 	shown, _, _ := strings.Cut(endpoint, "?")
 	if scheme, _, found := strings.Cut(shown, "://"); found {
-		return fmt.Errorf("the endpoint URL has the scheme %q; it needs http or https", redact.Clean(scheme, 32))
+		return fmt.Errorf("the endpoint URL must be http or https, got scheme %q", redact.Clean(scheme, 32))
 	}
 	if strings.Contains(shown, "@") {
-		return errors.New("the endpoint URL needs the scheme http or https")
+		return errors.New("the endpoint URL must begin with http:// or https://")
 	}
 	shown = redact.Clean(strings.TrimLeft(shown, "/"), 256)
 	scheme := "https://" // do not suggest sending tokens unencrypted
 	if host, _, _ := strings.Cut(shown, "/"); strings.Contains(host, ":") || host == "localhost" {
 		scheme = "http://"
 	}
-	return fmt.Errorf("the endpoint URL needs the scheme http or https: did you mean %q?", scheme+shown)
+	return fmt.Errorf("the endpoint URL must begin with http:// or https://: did you mean %q?", scheme+shown)
 }
 
 // Endpoint returns the URL without its query, which may contain secrets.
@@ -148,6 +148,6 @@ func (c *Conn) Endpoint() string {
 	return u.String()
 }
 
-// Close cuts short the draining of answered streams and waits until it has ended. End running calls
+// Close stops the draining of answered streams and waits until it has stopped. End running calls
 // first.
 func (c *Conn) Close() { c.drain.close() }

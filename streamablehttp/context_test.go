@@ -61,7 +61,7 @@ func TestContextEnds(t *testing.T) {
 	}
 }
 
-// The same while a stream is being resumed.
+// A call also ends with its context while its stream is being resumed.
 func TestContextEndsWhileResuming(t *testing.T) {
 	for name, get := range map[string]func(w http.ResponseWriter, r *http.Request){
 		"waiting":           func(http.ResponseWriter, *http.Request) { panic("not reached") },
@@ -130,7 +130,7 @@ func TestStageIsKept(t *testing.T) {
 		require.Equal(t, row.permanent, link.Permanent)
 		require.ErrorIs(t, err, errLink)
 	}
-	// One exchange does not change the error of another.
+	// An exchange must not change the error of another one.
 	shared := &transport.Error{Stage: transport.NotSent, Op: "dial", Err: errLink}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errEnough)
@@ -158,7 +158,7 @@ func TestErrorsDoNotQuoteTheURL(t *testing.T) {
 	}
 }
 
-// Test doubles and decorators leave out what net/http always sets.
+// Test doubles and decorators omit fields that net/http always sets.
 func TestSloppyRoundTripper(t *testing.T) {
 	for _, resp := range []*http.Response{{StatusCode: 200}, {StatusCode: 202}, {StatusCode: 500}, {StatusCode: 307}, {}} {
 		c := newConn(t, always(func() *http.Response { copied := *resp; return &copied }))

@@ -9,8 +9,8 @@ import (
 
 // drainer reads the rest of answered streams in the background, so that their connections can be
 // reused and callers do not wait. It is one goroutine, started by the first stream and ended by
-// close. If its queue is full, because a server keeps its streams open, further streams are just
-// closed.
+// close. If its queue is full, because a server keeps its streams open, further streams are closed
+// without draining.
 type drainer struct {
 	mu     sync.Mutex
 	queue  chan leftover

@@ -67,7 +67,7 @@ func TestAnsweredStreamThatStaysOpen(t *testing.T) {
 				require.Zero(t, time.Since(start), "Call returns at once")
 				time.Sleep(drainTime)
 				synctest.Wait()
-				require.Zero(t, open.Load(), "%s: the stream is given up", name)
+				require.Zero(t, open.Load(), "%s: the stream is closed", name)
 			}
 			require.Equal(t, 100, n.Accepted())
 		})
@@ -113,7 +113,7 @@ func TestDrainEndsTheContext(t *testing.T) {
 			require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
 			<-inFlight.Context().Done()
 			synctest.Wait()
-			require.Less(t, body.read.Load(), int64(256<<10), "what is drained is bounded")
+			require.Less(t, body.read.Load(), int64(256<<10), "the number of drained bytes is bounded")
 		}
 	})
 }
@@ -154,12 +154,12 @@ func TestCloseCutsDrainsShort(t *testing.T) {
 	hold := answering(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	overNetwork(t, hold, func(t *testing.T, n *memnet.Network, rt transport.Transport) {
 		c := newConn(t, rt)
-		for range drainQueue + 20 { // also more than fit in the queue
+		for range drainQueue + 20 { // more than fit in the queue
 			require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
 		}
 		start := time.Now()
 		c.Close()
-		require.LessOrEqual(t, time.Since(start), drainTime, "all together")
+		require.LessOrEqual(t, time.Since(start), drainTime, "for all streams together")
 		require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)), "a late call still gets its answer")
 		c.Close()
 		synctest.Wait()

@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// errNoAnswer is wrapped when a stream ended properly, but before the response.
+// errNoAnswer is wrapped if a stream ended normally, but before the response.
 var errNoAnswer = errors.New("the stream ended without an answer")
 
 // RPCError is the JSON-RPC error that answers a request (JSON-RPC 2.0, section 5.1). It has the ID
@@ -26,7 +26,7 @@ type RPCError struct {
 	// Message is the server's text. Secrets of the request in it are masked. Treat it as data, not
 	// as markup.
 	Message string
-	// Data is the data member as the server sent it, nil if absent. Secrets of the request in it
+	// Data is the data member as the server sent it, or nil if absent. Secrets of the request in it
 	// are not masked. Error does not show it.
 	Data json.RawMessage
 	// Status is the HTTP status of the response.
@@ -51,19 +51,19 @@ type HTTPError struct {
 	// Preview is the beginning of the body, at most 2 KiB. Control characters are replaced, secrets
 	// of the request masked.
 	Preview string
-	// RPC is the JSON-RPC error in the body, nil if there is none. It does not answer the request:
-	// its ID is missing or wrong, or the status is about credentials or the rate of requests.
+	// RPC is the JSON-RPC error in the body, or nil. It does not answer the request: its ID is
+	// missing or wrong, or the status is about credentials or the rate of requests.
 	RPC *RPCError
-	// RetryAfter is the wait that the server asked for (RFC 9110, section 10.2.3), at most 60 s. It
-	// is negative if the server sent none.
+	// RetryAfter is the wait that the server requested (RFC 9110, section 10.2.3), at most 60 s. It
+	// is negative if the server requested none.
 	RetryAfter time.Duration
 	// Challenges are the values of WWW-Authenticate, as received.
 	Challenges []string
 	// Unclear is set if the body was not read to its end, or may be a damaged response. At most 64
 	// KiB are read, for at most 5 s.
 	Unclear bool
-	// Began is set if the body shows that the server looked at the request: a result with its ID, a
-	// message that is no response, an event ID, or more than one event.
+	// Began is set if the body shows that the server processed the request: it has a result with
+	// the request's ID, a message that is not a response, an event ID, or more than one event.
 	Began bool
 	// Answered is set if the body is a JSON-RPC result with the ID of the request.
 	Answered bool
@@ -95,10 +95,10 @@ func (e *HTTPError) InsufficientScope() bool {
 	})
 }
 
-// ProtocolError is a reply that is not valid MCP: it has no answer, another content type, bytes
-// that cannot be parsed, or the answer to another request.
+// ProtocolError is a reply that is not valid MCP: it has no answer, an unexpected content type,
+// bytes that cannot be parsed, or the answer to another request.
 type ProtocolError struct {
-	// Reason says what is wrong. It is the client's text and quotes at most a few words of the
+	// Reason says what is wrong. It is this package's text and quotes at most a few words of the
 	// reply.
 	Reason string
 	// Status is the HTTP status of the reply.
@@ -164,8 +164,8 @@ func (e *RedirectError) Error() string {
 	return fmt.Sprintf("redirect %d to %s not followed: %s", e.Status, target, e.Reason)
 }
 
-// linkError turns an error of a RoundTripper or of a body into a *transport.Error that nothing
-// wraps, so the outermost error has the stage. If the context has ended, the error wraps its cause.
+// linkError turns an error of a RoundTripper or of a body into an unwrapped *transport.Error, so
+// that the outermost error has the stage. If the context has ended, the error wraps its cause.
 func linkError(cause error, op string, err error) *transport.Error {
 	if quoted, ok := err.(*url.Error); ok { // from a decorator that sends with an http.Client
 		err = quoted.Err // without the URL, whose query may be secret

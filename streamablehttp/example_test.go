@@ -58,7 +58,8 @@ func ExampleConn_Call() {
 	// error: <nil>
 }
 
-// A legacy server closes the stream before its answer. Call resumes the stream after the last event.
+// A legacy server closes the stream before its answer. Call resumes the stream after the last
+// event.
 func ExampleConn_Call_resume() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

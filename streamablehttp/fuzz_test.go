@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// requireOutcome requires that an error of Call has a documented type and a printable text, and
-// that only a success left a result.
+// requireOutcome checks that an error of Call has a documented type and a printable text, and that
+// the receiver got a result only on success.
 func requireOutcome(t *testing.T, recv *heard, err error) {
 	t.Helper()
 	switch e := err.(type) {
@@ -85,7 +85,7 @@ func FuzzReply(f *testing.F) {
 			recv := new(heard)
 			err := c.do(t.Context(), c.legacy(), recv)
 			requireOutcome(t, recv, err)
-			synctest.Wait() // what was answered is drained
+			synctest.Wait() // answered streams have been drained
 			for _, b := range bodies {
 				require.Positive(t, b.closed.Load())
 			}

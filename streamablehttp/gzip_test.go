@@ -36,12 +36,12 @@ func TestUnrequestedEncoding(t *testing.T) {
 			require.Positive(t, body.closed.Load())
 		}
 		_, err := callOnce(t, encoded(http.StatusOK, contentType, "br", bytes.NewReader(nil)), acceptGzip)
-		require.IsType(t, (*ProtocolError)(nil), err, "asked for gzip only")
+		require.IsType(t, (*ProtocolError)(nil), err, "only gzip was requested")
 	}
 	_, err := callOnce(t, encoded(http.StatusOK, typeJSON, "identity", strings.NewReader(answer)))
 	require.NoError(t, err)
 
-	// For an error reply the status is still the verdict.
+	// For an error reply, the status still decides the outcome.
 	_, err = callOnce(t, encoded(http.StatusBadGateway, "text/html", "gzip", bytes.NewReader(zipped("<html>"))))
 	refused, ok := err.(*HTTPError)
 	require.True(t, ok, "%T", err)
@@ -89,8 +89,8 @@ func TestGzipBomb(t *testing.T) {
 	}
 }
 
-// A compressed body that is cut at any byte is a lost answer, even if the part that arrived decodes
-// to all of it.
+// A compressed body that is truncated at any byte is a lost answer, even if the part that arrived
+// decodes to the whole answer.
 func TestGzipCut(t *testing.T) {
 	whole := zipped(answer)
 	for cut := range whole {
@@ -120,7 +120,7 @@ func TestGzipStream(t *testing.T) {
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		if r.Header.Get("Accept-Encoding") != "gzip" {
-			panic("gzip was not asked for")
+			panic("gzip was not requested")
 		}
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Set("Content-Type", typeStream)

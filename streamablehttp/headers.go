@@ -41,9 +41,9 @@ const (
 	sentinelEnd   = "?="
 )
 
-// encodeHeaderValue returns value as a header can carry it (2026-07-28, Streamable HTTP, "Value
-// Encoding"). Printable ASCII without white space at either end stays as it is; anything else
-// becomes =?base64?…?=. A plain value that looks encoded is encoded too, so decoding is
+// encodeHeaderValue returns value in a form that a header can carry (2026-07-28, Streamable HTTP,
+// "Value Encoding"). Printable ASCII without white space at either end is unchanged; anything else
+// becomes =?base64?…?=. A plain value that looks encoded is also encoded, so that decoding is
 // unambiguous.
 func encodeHeaderValue(value string) string {
 	if isPlainHeaderValue(value) {
@@ -64,15 +64,15 @@ func isPlainHeaderValue(value string) bool {
 	return !strings.HasPrefix(value, sentinelStart) || !strings.HasSuffix(value, sentinelEnd)
 }
 
-// CheckHeader returns an error if h cannot be sent with requests: a name or value is invalid in
-// HTTP, or the transport sets the header itself. The error shows no values.
+// CheckHeader returns an error if h cannot be sent with requests, because a name or value is
+// invalid in HTTP, or because this package sets the header itself. The error shows no values.
 func CheckHeader(h http.Header) error {
 	for name, values := range h {
 		if !httprule.IsToken(name) {
 			return fmt.Errorf("header name %q is not an HTTP token", redact.Clean(name, 64))
 		}
 		if reserved(textproto.CanonicalMIMEHeaderKey(name)) {
-			return fmt.Errorf("header %s is the protocol's own and cannot be set", name)
+			return fmt.Errorf("header %s belongs to the protocol and cannot be set", name)
 		}
 		for _, value := range values {
 			if !httprule.IsFieldValue(value) {
@@ -122,9 +122,9 @@ type Session struct {
 	del     http.Header
 }
 
-// NewSession returns the state for requests of one revision. Version is empty before the revision
-// is negotiated, id outside a legacy session. Set modern for 2026-07-28 or later, where headers
-// mirror the body; id is ignored then.
+// NewSession returns the state for requests of one revision. version is empty before the revision
+// is negotiated, and id outside a legacy session. Set modern for 2026-07-28 or later: headers then
+// mirror the body, and id is ignored.
 func (c *Conn) NewSession(version, id string, modern bool) *Session {
 	common := make(http.Header, len(c.header)+4)
 	for name, values := range c.header {
@@ -150,7 +150,7 @@ func (c *Conn) NewSession(version, id string, modern bool) *Session {
 	return s
 }
 
-// Version returns the protocol revision, "" before it is negotiated.
+// Version returns the protocol revision, or "" before it is negotiated.
 func (s *Session) Version() string { return s.version }
 
 // ID returns the legacy session ID, or "". It is a secret: keep it out of logs.

@@ -109,7 +109,7 @@ func TestCheckSessionID(t *testing.T) {
 	for _, id := range []string{"a b", "a\tb", "a\r\nX: y", "é", "\x00", "\x7f"} {
 		err := CheckSessionID(id)
 		require.Error(t, err, "%q", id)
-		require.NotContains(t, err.Error(), id, "it is a secret")
+		require.NotContains(t, err.Error(), id, "the ID is a secret")
 	}
 }
 
@@ -117,5 +117,5 @@ func TestCheckSessionIDBoundsItsLength(t *testing.T) {
 	require.NoError(t, CheckSessionID(strings.Repeat("x", 8<<10)))
 	err := CheckSessionID(strings.Repeat("x", 8<<10+1))
 	require.Equal(t, &LimitError{What: "bytes in the session ID", Limit: 8 << 10}, err)
-	require.IsType(t, errSessionID, CheckSessionID(strings.Repeat("é", 8<<10)), "it cannot be sent back, whatever its length")
+	require.IsType(t, errSessionID, CheckSessionID(strings.Repeat("é", 8<<10)), "the ID cannot be sent back, whatever its length")
 }

@@ -2,28 +2,29 @@ package streamablehttp
 
 import "time"
 
-// Limits on what a server may make the client hold or wait for. The doc comments of [Config],
-// [Limits] and the errors give the numbers that users need.
+// Limits on the memory and the time that a server can cost the client. The doc comments of
+// [Config], [Limits] and the errors give the numbers that users need.
 const (
 	// defaultMaxBody bounds a JSON reply, in bytes.
 	defaultMaxBody = 64 << 20
 	// defaultMaxEvent bounds one event of a stream, in bytes.
 	defaultMaxEvent = 64 << 20
-	// maxErrorBody bounds what is read of an error reply, in bytes.
+	// maxErrorBody bounds the part of an error reply that is read, in bytes.
 	maxErrorBody = 64 << 10
-	// previewLimit bounds Preview fields, lineLimit what an error text shows of one, in bytes.
+	// previewLimit bounds Preview fields, lineLimit the part of a preview in an error text, in
+	// bytes.
 	previewLimit = 2 << 10
 	lineLimit    = 200
 	// errorBodyTime bounds the wait for the body of an error reply, whose status is already known.
 	errorBodyTime = 5 * time.Second
-	// maxSessionID bounds a session ID, in bytes: the most that common servers accept in a header.
+	// maxSessionID bounds a session ID, in bytes. Common servers accept no longer headers.
 	maxSessionID = 8 << 10
 	// maxRetryAfter clamps a Retry-After header.
 	maxRetryAfter = 60 * time.Second
 	// maxRedirects bounds the redirects of one request.
 	maxRedirects = 3
 
-	// maxRetry clamps the reconnection time that a stream asks for.
+	// maxRetry clamps the reconnection time that a stream requests.
 	maxRetry = 60 * time.Second
 	// maxCursor bounds the event ID sent back in a header, in bytes. A stream with a longer one
 	// cannot be resumed.
@@ -33,8 +34,8 @@ const (
 	// resumeInitial is the first wait before a cut stream is resumed, unless the server set one.
 	resumeInitial = 250 * time.Millisecond
 
-	// drainLimit and drainTime bound what is read of a stream after its answer, to reuse its
-	// connection.
+	// drainLimit and drainTime bound the part of a stream that is read after its answer, so that
+	// its connection can be reused.
 	drainLimit = 64 << 10
 	drainTime  = 50 * time.Millisecond
 )
@@ -70,7 +71,7 @@ func (l Limits) event() int {
 	return l.MaxEvent
 }
 
-// within lowers each limit to size. Zero changes nothing.
+// within lowers each limit to at most size. A size of zero changes nothing.
 func (l Limits) within(size int64) Limits {
 	if size <= 0 {
 		return l

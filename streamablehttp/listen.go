@@ -34,12 +34,12 @@ func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*htt
 }
 
 // Listen opens the shared stream of a legacy session once, and passes its notifications and
-// requests to recv until it ends. It calls opened, if not nil, when the server accepts the stream.
-// It resumes after the last event of cursor, and updates cursor. Responses and messages that cannot
-// be parsed are dropped; the latter are logged.
+// requests to recv until the stream ends. It calls opened, if not nil, when the server accepts the
+// stream. It resumes after the last event of cursor, and updates cursor. Responses and messages
+// that cannot be parsed are dropped; the latter are logged.
 //
-// The error is never nil. It is io.EOF if the server ended the stream, and else as for [Conn.Call].
-// The caller decides whether to open the stream again.
+// The error is never nil. It is io.EOF if the server ended the stream, and otherwise as for
+// [Conn.Call]. The caller decides whether to open the stream again.
 func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Receiver, opened func()) error {
 	resp, err := c.openStream(ctx, s, cursor)
 	if err != nil {
@@ -90,13 +90,13 @@ func (l *listener) takeOne(data []byte) error {
 }
 
 func (l *listener) drop(err error) {
-	l.conn.log.Warn("dropped a message on the shared stream that does not parse", "error", err)
+	l.conn.log.Warn("dropped an invalid message on the shared stream", "error", err)
 }
 
 func (l *listener) rest([]byte) (bool, error) { return false, nil }
 
-// Delete ends a legacy session on the server. 404 and 405 count as success: the session is gone, or
-// clients may not end it. Errors are as for [Conn.Call].
+// Delete ends a legacy session on the server. 404 and 405 count as success: the session no longer
+// exists, or clients may not end it. Errors are as for [Conn.Call].
 func (c *Conn) Delete(ctx context.Context, s *Session) error {
 	resp, err := c.roundTrip(ctx, http.MethodDelete, cloneHeader(s.del, 0), nil, nil)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 func TestListen(t *testing.T) {
 	text := "id: 1\nretry: 70000\n\n" +
 		"data: " + `{"jsonrpc":"2.0","method":"a"}` + "\n\n" +
-		answerEvent + // belongs to nobody
+		answerEvent + // answers no request
 		"data: {not json \x1b[2J\n\n" +
 		"data: [1]\n\n" +
 		"event: other\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"other\"}\n\n" +
@@ -37,7 +37,7 @@ func TestListen(t *testing.T) {
 	require.Equal(t, []string{"notification a ", `request "x" b `}, recv.messages)
 	require.Empty(t, recv.result)
 	require.NotContains(t, log.String(), "\x1b")
-	require.Equal(t, 2, strings.Count(log.String(), "does not parse"))
+	require.Equal(t, 2, strings.Count(log.String(), "dropped an invalid message"))
 
 	id, ok := cursor.ID()
 	require.Equal(t, "2", id)
@@ -50,7 +50,7 @@ func TestListen(t *testing.T) {
 		err = c.Listen(t.Context(), c.legacy(), &cursor, recv, nil)
 		require.True(t, err == io.EOF, "%v", err)
 	}
-	require.Equal(t, []string{"", "2", "2", ""}, rt.cursors, "kept over a stream without events, until it is taken back")
+	require.Equal(t, []string{"", "2", "2", ""}, rt.cursors, "kept by a stream without events, and reset by an empty id")
 }
 
 func TestListenThatBreaks(t *testing.T) {
@@ -68,11 +68,11 @@ func TestListenThatBreaks(t *testing.T) {
 func TestListenRefused(t *testing.T) {
 	for _, status := range []int{400, 401, 404, 405, 500, 503} {
 		c := newConn(t, always(func() *http.Response { return text(status, typeJSON, refusals[0].body) }))
-		err := c.Listen(t.Context(), c.legacy(), new(Cursor), new(heard), func() { t.Error("it was not opened") })
+		err := c.Listen(t.Context(), c.legacy(), new(Cursor), new(heard), func() { t.Error("the stream was not opened") })
 		refused, ok := err.(*HTTPError)
 		require.True(t, ok, "%T", err)
 		require.Equal(t, status, refused.Status)
-		require.NotNil(t, refused.RPC, "no answer to anything, whatever its id")
+		require.NotNil(t, refused.RPC, "the body is not an answer, whatever its id")
 	}
 	for _, resp := range []func() *http.Response{
 		func() *http.Response { return text(http.StatusOK, typeJSON, answer) },
@@ -80,7 +80,7 @@ func TestListenRefused(t *testing.T) {
 		func() *http.Response { return text(http.StatusNoContent, typeStream, "") },
 	} {
 		c := newConn(t, always(resp))
-		err := c.Listen(t.Context(), c.legacy(), new(Cursor), new(heard), func() { t.Error("it was not opened") })
+		err := c.Listen(t.Context(), c.legacy(), new(Cursor), new(heard), func() { t.Error("the stream was not opened") })
 		require.IsType(t, (*ProtocolError)(nil), err)
 	}
 	huge := newConn(t, always(func() *http.Response { return respond(http.StatusOK, typeStream, &endless{'x', 1 << 20}) }),
@@ -89,7 +89,8 @@ func TestListenRefused(t *testing.T) {
 	require.Equal(t, &LimitError{What: "event bytes", Limit: 1 << 10}, err)
 }
 
-// An event ID that a header cannot carry does not end the stream; it only cannot be resumed.
+// An event ID that a header cannot carry does not end the stream. It only means that the stream
+// cannot be resumed.
 func TestListenWithOddCursor(t *testing.T) {
 	rt := &script{turns: []turn{events("id: a\x01b\n\n"), events("")}}
 	c := newConn(t, rt)
@@ -173,6 +174,6 @@ func TestNotifyAnsweredWithAStream(t *testing.T) {
 		require.NoError(t, c.Notify(t.Context(), c.legacy(), toolCall()))
 		require.LessOrEqual(t, time.Since(start), drainTime)
 		synctest.Wait()
-		require.Zero(t, n.Conns(), "the stream is given up")
+		require.Zero(t, n.Conns(), "the stream is closed")
 	})
 }

@@ -97,7 +97,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// failing returns a text and then an error in place of io.EOF.
+// failing returns a text and then an error instead of io.EOF.
 func failing(text string, err error) io.Reader {
 	return io.MultiReader(strings.NewReader(text), errReader{err})
 }
@@ -137,7 +137,7 @@ type heard struct {
 	result   string
 	messages []string
 	events   int
-	refuse   error // what Request returns
+	refuse   error // the result of Request
 	notified func(method string)
 }
 
@@ -214,7 +214,7 @@ func callOnce(t testing.TB, rt http.RoundTripper, changes ...func(*Config)) (*he
 	return recv, c.do(t.Context(), c.legacy(), recv)
 }
 
-// requireCut requires an error that says that the answer is lost and the request may have run.
+// requireCut checks that err says that the answer is lost and the request may have run.
 func requireCut(t testing.TB, err error) *transport.Error {
 	t.Helper()
 	link, ok := err.(*transport.Error)
@@ -225,7 +225,7 @@ func requireCut(t testing.TB, err error) *transport.Error {
 	return link
 }
 
-// requireOneLine requires an error text that is safe for logs and terminals.
+// requireOneLine checks that an error text is safe for logs and terminals.
 func requireOneLine(t testing.TB, err error) {
 	t.Helper()
 	require.NotContains(t, err.Error(), "\n")

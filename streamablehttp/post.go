@@ -16,7 +16,7 @@ import (
 
 // Request is one JSON-RPC message to send. A Request is not changed.
 type Request struct {
-	// ID is the JSON-RPC ID in Body. The response must have it. [Conn.Notify] ignores it.
+	// ID is the JSON-RPC ID in Body, which the response must have. [Conn.Notify] ignores it.
 	ID int64
 	// Method is the JSON-RPC method in Body.
 	Method string
@@ -33,47 +33,48 @@ type Request struct {
 	// MaxReply, if positive, lowers the limits of the Conn for this reply, in bytes.
 	MaxReply int64
 	// Began, if not nil, is set by the caller once anything other than the reply shows that the
-	// server works on the request. From then on it is not sent again: no redirect is followed, and
-	// GetBody fails.
+	// server processes the request. From then on the request is not sent again: no redirect is
+	// followed, and GetBody fails.
 	Began *atomic.Bool
 	// OnHeader, if not nil, is called with the header of a 2xx response before its body is read.
 	OnHeader func(http.Header)
 	// Cancel, if not nil, ends the context of the call. [Conn.Call] calls it when the exchange is
-	// over, up to 50 ms after it returned: it drains an answered stream to reuse its connection.
-	// Without Cancel, draining ends when the caller ends the context.
+	// over, which may be up to 50 ms after Call has returned: it drains an answered stream to reuse
+	// its connection. Without Cancel, draining ends when the caller ends the context.
 	Cancel context.CancelCauseFunc
 }
 
-// Receiver gets the messages that answer one request. All methods run on the goroutine of
-// [Conn.Call] or [Conn.Listen], in the order of the wire. Byte slices are valid during the call
-// only.
+// Receiver gets the messages that arrive for one request. All methods run on the goroutine of
+// [Conn.Call] or [Conn.Listen], in the order of arrival. Byte slices are valid only during the
+// call.
 type Receiver interface {
 	// DecodeResult decodes the JSON-RPC result that starts at data[0], and returns its length in
-	// bytes. Data continues after the result.
+	// bytes. data continues after the result.
 	DecodeResult(data []byte) (n int, err error)
 	// Notification gets a notification that arrived before the answer.
 	Notification(method string, params []byte)
-	// Request gets a request of the server. An error ends the call, and the error of the call wraps
-	// it.
+	// Request gets a request from the server. An error ends the call, and the error of the call
+	// wraps it.
 	Request(method string, id, params []byte) error
 	// Event is called when the header of the response, or an event with data, has arrived.
 	Event()
 }
 
 // Call sends a request and waits for its answer, on the caller's goroutine. The error is nil if the
-// receiver decoded the result. Otherwise it is one of
+// receiver decoded the result. Otherwise it is one of:
 //
-//   - *transport.Error: there is no verdict. Its stage says how far the request got. It is MaybeSent if
-//     the reply was cut or ended without the answer;
+//   - *transport.Error: the exchange failed without an answer. The stage says how far the request
+//     got. It is MaybeSent if the reply was cut off or ended without the answer;
 //   - [*RPCError]: the server answered with an error;
 //   - [*HTTPError]: the status is not 2xx, and no JSON-RPC error answers the request;
-//   - [*ProtocolError]: the server took the request, but its reply is not valid MCP;
-//   - [*LimitError]: the reply is over a limit;
-//   - [*RedirectError]: a redirect that is not followed.
+//   - [*ProtocolError]: the server accepted the request, but its reply is not valid MCP;
+//   - [*LimitError]: the reply exceeds a limit;
+//   - [*RedirectError]: a redirect was not followed.
 //
 // A legacy stream that is cut after an event with an ID is resumed by GET (2025-11-25,
-// "Resumability and Redelivery"). Call waits for the server's reconnection time, or else for a
-// backoff of 250 ms to 30 s, and for 100 ms at least. It gives up after four failures in a row.
+// "Resumability and Redelivery"). Before each GET, Call waits for the server's reconnection time
+// or, without one, for a backoff of 250 ms to 30 s; it always waits at least 100 ms. It gives up
+// after four failures in a row.
 func (c *Conn) Call(ctx context.Context, s *Session, req *Request, recv Receiver) error {
 	x := exchange{conn: c, session: s, limits: c.limits.within(req.MaxReply), id: req.ID, recv: recv, cancel: req.Cancel}
 	x.greets = req.Method == "initialize" || req.Method == "server/discover"
@@ -88,7 +89,7 @@ func (c *Conn) Call(ctx context.Context, s *Session, req *Request, recv Receiver
 	return x.run(ctx, req)
 }
 
-// Notify sends a message that has no answer: a notification, or a response to a request of the
+// Notify sends a message that has no answer: a notification, or a response to a request from the
 // server. Any 2xx is success, whatever its body. Errors are as for [Conn.Call].
 func (c *Conn) Notify(ctx context.Context, s *Session, req *Request) error {
 	resp, err := c.roundTrip(ctx, http.MethodPost, s.postHeader(req), req.Body, req.Began)
@@ -103,7 +104,7 @@ func (c *Conn) Notify(ctx context.Context, s *Session, req *Request) error {
 }
 
 // discardSmall reads a body that should be empty, so that the connection can be reused. It closes a
-// body that is declared large or does not end. A body of unknown length is most often empty: Node
+// body that is declared large or does not end. A body of unknown length is usually empty: Node
 // sends "202" with chunked encoding.
 func (c *Conn) discardSmall(resp *http.Response) {
 	if resp.ContentLength != 0 && resp.ContentLength <= drainLimit {
@@ -129,7 +130,7 @@ type exchange struct {
 	foreign error          // the last answer to another request
 	drained bool           // the drainer owns the body and cancel
 
-	// The state of resuming, unused until a stream is cut.
+	// State of resuming, unused until a stream is cut.
 	reconnect *pacing.Reconnect
 	resumedAt string // the event ID at the last GET
 	failures  int    // failed GETs in a row

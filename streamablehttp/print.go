@@ -6,7 +6,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// printed formats Conn, which has locks and so cannot have value methods.
+// printed formats Conn. Conn holds locks, so it cannot have value methods.
 type printed = redact.Printed
 
 // Format prints the configuration without header values, for every verb.

@@ -93,12 +93,12 @@ func TestRedirectRefused(t *testing.T) {
 		{"http://server/mcp", "http://server@evil.example/secret", "http://evil.example", []int{307}},
 		{"http://server/mcp", "http://server.evil.example/secret", "http://server.evil.example", []int{307}},
 		{"http://server/mcp", "", "http://server", []int{307, 308}},
-		{"http://server/mcp", "http://[secret/", "an unreadable target", []int{301, 307}},
-		{"http://server/mcp", "http://server:secret/", "an unreadable target", []int{302, 308}},
-		{"http://server/mcp", "javascript:secret", "an unreadable target", []int{302, 307}},
-		{"http://server/mcp", "file:///secret", "an unreadable target", []int{302, 307}},
-		{"http://server/mcp", "http:secret", "an unreadable target", []int{307}},
-		{"http://server/mcp", "http:///secret", "an unreadable target", []int{307}},
+		{"http://server/mcp", "http://[secret/", "an invalid target", []int{301, 307}},
+		{"http://server/mcp", "http://server:secret/", "an invalid target", []int{302, 308}},
+		{"http://server/mcp", "javascript:secret", "an invalid target", []int{302, 307}},
+		{"http://server/mcp", "file:///secret", "an invalid target", []int{302, 307}},
+		{"http://server/mcp", "http:secret", "an invalid target", []int{307}},
+		{"http://server/mcp", "http:///secret", "an invalid target", []int{307}},
 		{"http://server/mcp", "http://ev\u202eil/secret", "http://ev\ufffdil", []int{307}},
 	} {
 		for _, status := range row.statuses {
@@ -110,7 +110,7 @@ func TestRedirectRefused(t *testing.T) {
 			require.Equal(t, row.origin, refused.Origin, row.target)
 			require.NotContains(t, err.Error(), "secret", row.target)
 			requireOneLine(t, err)
-			require.Len(t, rt.seen, 1, "nothing went to the target")
+			require.Len(t, rt.seen, 1, "nothing was sent to the target")
 		}
 	}
 	rt := &redirecting{status: 308, targets: []string{"/1", "/2", "/3", "/4?secret"}}
@@ -128,7 +128,7 @@ func TestRedirectWithoutTarget(t *testing.T) {
 	}
 }
 
-// Each hop has its own header map, since a decorator may still use that of the hop before.
+// Each hop has its own header map, because a decorator may still use the map of the previous hop.
 func TestRedirectHasItsOwnHeader(t *testing.T) {
 	var kept []http.Header
 	rt := roundTripper(func(req *http.Request) (*http.Response, error) {

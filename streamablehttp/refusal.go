@@ -87,8 +87,8 @@ func (e *HTTPError) readEvents(text []byte) (first []byte) {
 	return first
 }
 
-// statusCounts reports whether the status is about credentials or the rate of requests. Then the
-// status counts, not the body.
+// statusCounts reports whether the status is about credentials or the rate of requests. The status
+// then decides the outcome, whatever the body says.
 func (e *HTTPError) statusCounts() bool {
 	return e.Status == http.StatusUnauthorized || httpstatus.Of(e.Status) == httpstatus.Limited ||
 		(e.Status == http.StatusForbidden && len(e.Challenges) > 0)

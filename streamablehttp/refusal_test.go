@@ -12,7 +12,7 @@ import (
 
 const withoutID = `{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"m"}}`
 
-// The body of a refusal can show that the server looked at the request, or leave that open.
+// The body of a refusal may show that the server processed the request, or leave that open.
 func TestTraces(t *testing.T) {
 	for body, trace := range map[string]string{
 		`{"jsonrpc":"2.0","id":1,"result":{}}`:                answered,
@@ -56,7 +56,7 @@ func TestTracesOfWhatIsNotRead(t *testing.T) {
 	requireTrace(t, none, text(http.StatusNotFound, "text/html", strings.Repeat("x", 2*maxErrorBody)), "a long page")
 }
 
-// What the body of a refusal shows, the strongest first.
+// What the body of a refusal shows, strongest first.
 const (
 	answered = "answered"
 	began    = "began"

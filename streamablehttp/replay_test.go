@@ -53,7 +53,7 @@ func TestReplayGuard(t *testing.T) {
 		return answerAny(req), nil
 	})
 	c := newConn(t, rt)
-	for range 2 { // each request has a guard of its own
+	for range 2 { // each request has its own guard
 		allowed = nil
 		require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
 		require.Equal(t, []bool{true, true, false, true, true, false, true}, allowed)
@@ -133,8 +133,8 @@ func killsSecond(executed *atomic.Int64) func(net.Conn) {
 	}
 }
 
-// Without the guard, net/http resends a POST with an Idempotency-Key when its connection dies, even
-// if it ran.
+// Without the guard, net/http resends a POST with an Idempotency-Key when its connection is lost,
+// even if it ran.
 func TestNetHTTPDoesNotRunARequestTwice(t *testing.T) {
 	run := func(wrap func(http.RoundTripper) http.RoundTripper) (int64, error) {
 		var executed atomic.Int64
@@ -154,7 +154,7 @@ func TestNetHTTPDoesNotRunARequestTwice(t *testing.T) {
 
 	executed, err = run(func(rt http.RoundTripper) http.RoundTripper { return once{rt} })
 	require.NoError(t, err)
-	require.EqualValues(t, 2, executed, "without the guard, so that this test shows something")
+	require.EqualValues(t, 2, executed, "without the guard the request must run twice, or the test proves nothing")
 }
 
 // Frames of HTTP/2 (RFC 9113, section 6).
@@ -205,7 +205,7 @@ func resets(executed *atomic.Int64, interim bool) func(net.Conn) {
 	}
 }
 
-// Over HTTP/2, net/http resends a request after a reset that it takes for a refusal.
+// Over HTTP/2, net/http resends a request after a reset that it treats as a refusal.
 func TestNetHTTP2DoesNotRunARequestTwice(t *testing.T) {
 	for _, row := range []struct {
 		name             string
@@ -232,7 +232,7 @@ func TestNetHTTP2DoesNotRunARequestTwice(t *testing.T) {
 		if row.guarded {
 			require.EqualValues(t, 1, executed.Load(), row.name)
 		} else {
-			require.Greater(t, executed.Load(), int64(1), "%s: so that this test shows something", row.name)
+			require.Greater(t, executed.Load(), int64(1), "%s: the request must run twice, or the test proves nothing", row.name)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 	target := c.url
 	_, own := header["Cookie"]
 	for redirects := 0; ; redirects++ {
-		if isSet(began) { // since the last try failed, or while the hook ran
+		if isSet(began) { // it may have been set while the hook ran, or after the last try failed
 			return nil, &transport.Error{Stage: transport.MaybeSent, Op: "send request", Err: errReplay}
 		}
 		c.cookies.add(header, &target, own)
@@ -92,7 +92,7 @@ func (c *Conn) send(
 	}
 	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
-		if out.guard.lost() && transport.StageOf(err) == transport.NotSent { // the error is about its last try only
+		if out.guard.lost() && transport.StageOf(err) == transport.NotSent { // the error is only about net/http's last try
 			err = &transport.Error{Stage: transport.MaybeSent, Err: err}
 		}
 		return nil, err
@@ -127,12 +127,12 @@ func (o *outgoing) getBody() (io.ReadCloser, error) {
 
 func isSet(b *atomic.Bool) bool { return b != nil && b.Load() }
 
-var errReplay = errors.New("the request may have been sent already: not sent again")
+var errReplay = errors.New("the request may already have been sent, and must not be sent twice")
 
-// replayGuard prevents an unknown RoundTripper from sending a POST twice on its own. net/http does
-// so if GetBody is set, after an HTTP/2 RST_STREAM or when a reused connection turns out to be
-// dead. GetBody fails from the moment a connection is taken until a response byte arrives. After
-// that, authorization can replay the request for a 401.
+// replayGuard prevents an unknown RoundTripper from sending a POST twice by itself. If GetBody is
+// set, net/http does that after an HTTP/2 RST_STREAM, and when a reused connection turns out to be
+// dead. GetBody fails from the moment when a connection is taken until a response byte arrives.
+// After that, authorization can send the request again for a 401.
 type replayGuard struct {
 	exposed atomic.Bool
 	written atomic.Bool // a header was written, and no response byte has arrived
@@ -144,8 +144,8 @@ func (g *replayGuard) trace() *httptrace.ClientTrace {
 		GotConn:              func(httptrace.GotConnInfo) { g.exposed.Store(true) },
 		WroteHeaders:         func() { g.written.Store(true) },
 		GotFirstResponseByte: func() { g.exposed.Store(false); g.written.Store(false) },
-		// An interim response proves nothing: the server may still reset the stream. Its first byte
-		// opened the guard, so close it again.
+		// An interim response proves nothing: the server may still reset the stream. The first byte
+		// of that response opened the guard, so close it again.
 		Got1xxResponse: func(int, textproto.MIMEHeader) error {
 			g.exposed.Store(true)
 			g.written.Store(true)
@@ -171,7 +171,7 @@ func (c *Conn) redirectTarget(from *url.URL, resp *http.Response, followed int) 
 	case next.User != nil:
 		return nil, refuse("its target contains a user name or password")
 	case !httprule.SameOrigin(next, from):
-		return nil, refuse("it leaves the endpoint's origin")
+		return nil, refuse("it leads to another origin")
 	}
 	next.Fragment, next.RawFragment = "", ""
 	return next, nil
@@ -187,11 +187,11 @@ func (c *Conn) notFollowed(from *url.URL, resp *http.Response, reason string) *R
 	return e
 }
 
-// originOf returns the target of a Location without path and query.
+// originOf returns the target of a Location, without path and query.
 func originOf(from *url.URL, location string) string {
 	next, err := from.Parse(location)
 	if err != nil || next.Host == "" {
-		return "an unreadable target"
+		return "an invalid target"
 	}
 	return next.Scheme + "://" + redact.Clean(next.Host, 256)
 }

@@ -13,11 +13,12 @@ import (
 )
 
 // resume opens the rest of a cut answer stream by GET with its cursor. It waits for the server's
-// reconnection time (a MUST since 2025-11-25), or else for a growing backoff, which starts again after each new event ID. A
-// refusal, or four failures in a row, ends the call without knowing whether the request ran.
+// reconnection time (a MUST since 2025-11-25) or, without one, for a growing backoff, which is
+// reset by each new event ID. A refusal, or four failures in a row, ends the call; whether the
+// request ran is then unknown.
 //
-// A server may close the stream any number of times: that is how long waits are polled. The call's
-// context and its idle timeout bound the wait.
+// A server may close the stream any number of times: servers do that to let clients poll for a slow
+// answer. The call's context and its idle timeout bound the wait.
 func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, error) {
 	moved := x.reconnect == nil || x.cursor.id != x.resumedAt
 	if moved {
@@ -46,8 +47,8 @@ func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, erro
 	}
 }
 
-// worthReconnecting reports whether a failed GET says nothing about the stream itself. After a 409
-// the server has not noticed yet that the last connection is gone.
+// worthReconnecting reports whether a failed GET says nothing about the stream itself. A 409 means
+// that the server has not yet noticed the end of the last connection.
 func worthReconnecting(err error) bool {
 	var status *HTTPError
 	if errors.As(err, &status) {

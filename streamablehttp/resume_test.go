@@ -19,7 +19,7 @@ import (
 
 var errLink = errors.New("link lost")
 
-// turn is the answer of a script to one request.
+// turn answers one request of a script.
 type turn func(*http.Request) (*http.Response, error)
 
 func events(s string) turn {
@@ -160,7 +160,7 @@ func TestResumeHonoursRetry(t *testing.T) {
 			t.Helper()
 			require.NoError(t, err)
 			const ms = time.Millisecond
-			require.Equal(t, []time.Duration{0, 100 * ms, 200 * ms, 200 * ms}, s.waited, "kept until a newer one comes")
+			require.Equal(t, []time.Duration{0, 100 * ms, 200 * ms, 200 * ms}, s.waited, "kept until a newer one arrives")
 		})
 }
 
@@ -184,9 +184,9 @@ func TestResumeBacksOff(t *testing.T) {
 	})
 }
 
-// A server that asks for an immediate reconnect and closes each time causes no busy loop.
-// Reconnects back off while nothing new arrives, even beyond the server's time. With progress there
-// are ten a second.
+// A server that requests an immediate reconnect and closes each stream at once does not cause a
+// busy loop. Without new events the wait grows, even beyond the time that the server requested.
+// With progress there are ten reconnects per second.
 func TestResumeDoesNotSpin(t *testing.T) {
 	moving := 0
 	for _, row := range []struct {
@@ -241,12 +241,12 @@ func TestReconnectsByStatus(t *testing.T) {
 	}
 }
 
-// Reopening a stream does not count as an event of the call. Only messages on it do.
+// Reopening a stream does not count as an event of the call. Only messages on the stream count.
 func TestResumeIsNoEvent(t *testing.T) {
 	runScript(t, []turn{events("id: 1\n\n"), events(""), events(": x\n\n"), events(answerEvent)}, func(t *testing.T, _ *script, recv *heard, err error) {
 		t.Helper()
 		require.NoError(t, err)
-		require.Equal(t, 2, recv.events, "the header and the answer: an id says nothing")
+		require.Equal(t, 2, recv.events, "the header and the answer; an event with only an id does not count")
 	})
 }
 

@@ -10,13 +10,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// minSecret is the least length, in bytes, of a value that is masked. A shorter one may be part of
-// ordinary words.
+// minSecret is the minimum length, in bytes, of a value that is masked. A shorter one may be part
+// of ordinary words.
 const minSecret = 8
 
 // shown returns a server's text for use in an error: one line, at most limit bytes, with the
-// secrets of the request masked. Masking comes first, since a secret that is cut would not be
-// found.
+// secrets of the request masked. It masks before it truncates, because a truncated secret would not
+// be found.
 func shown[T string | []byte](c *Conn, resp *http.Response, text T, limit int) string {
 	return redact.Clean(redact.Mask(string(text[:min(len(text), maxErrorBody)]), c.secrets(resp)), limit)
 }
@@ -43,7 +43,7 @@ func (c *Conn) secretsOf(sent http.Header) []string {
 	}
 	headerSecrets(sent, add)
 	headerSecrets(c.header, add)
-	if holder, ok := c.rt.(redact.Holder); ok { // resp.Request may lack the tokens that it attached
+	if holder, ok := c.rt.(redact.Holder); ok { // resp.Request may not have the tokens that the holder attached
 		add(holder.RequestSecrets()...)
 	}
 	for parameter := range strings.SplitSeq(c.url.RawQuery, "&") {
@@ -72,8 +72,8 @@ func (c *Conn) masked(sent http.Header, err *transport.Error) *transport.Error {
 	return err
 }
 
-// headerSecrets passes the values of a header to add, without those of the protocol. For
-// credentials and cookies it adds their parts too.
+// headerSecrets passes the values of a header to add, except those of the protocol's own headers.
+// For credentials and cookies it also adds their parts.
 func headerSecrets(header http.Header, add func(...string)) {
 	for name, values := range header {
 		if name != headerSession && reserved(name) || name == "User-Agent" {

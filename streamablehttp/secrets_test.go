@@ -45,7 +45,7 @@ func (d decorator) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (decorator) RequestSecrets() []string { return []string{holderSecret} }
 
-// callWithSecrets makes a legacy call whose request has all of them.
+// callWithSecrets makes a legacy call whose request has all the secrets.
 func callWithSecrets(t *testing.T, reply func() *http.Response) error {
 	t.Helper()
 	c, err := New("http://server/mcp?key=SECRET-of+query", Config{
@@ -65,7 +65,7 @@ func callWithSecrets(t *testing.T, reply func() *http.Response) error {
 	return c.Call(ctx, c.NewSession("2025-11-25", sessionSecret, false), req, new(heard))
 }
 
-// requireMasked requires that no text of err contains a secret, and that one was masked.
+// requireMasked checks that no text of err contains a secret, and that at least one was masked.
 func requireMasked(t *testing.T, err error) {
 	t.Helper()
 	require.Error(t, err)
@@ -88,7 +88,7 @@ func requireMasked(t *testing.T, err error) {
 	all := strings.Join(texts, "\n")
 	require.NotContains(t, all, "SECRET")
 	require.Contains(t, all, "[redacted]")
-	require.Contains(t, all, "legacy") // what is short is no secret
+	require.Contains(t, all, "legacy") // short values are not masked
 }
 
 func TestSecretsOfTheRequestAreMasked(t *testing.T) {
@@ -128,7 +128,7 @@ func rpcErrorText(id, message string) string {
 	return `{"jsonrpc":"2.0","id":` + id + `,"error":{"code":1,"message":"` + message + `","data":"` + keySecret + `"}}`
 }
 
-// Data is for the program to read, so it is not masked.
+// Data is meant for the program, so it is not masked.
 func TestDataIsLeftAsItIs(t *testing.T) {
 	err := callWithSecrets(t, func() *http.Response { return text(http.StatusOK, typeJSON, rpcErrorText("1", keySecret)) })
 	refused, ok := err.(*RPCError)

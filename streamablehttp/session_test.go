@@ -128,7 +128,7 @@ func TestHook(t *testing.T) {
 	require.Len(t, rt.requests, 1)
 }
 
-// careless is a decorator that changes the request it is given, as some real ones do.
+// careless is a decorator that changes the request that it gets, as some real ones do.
 type careless struct {
 	base http.RoundTripper
 	next func() string
@@ -147,8 +147,8 @@ func (d careless) RoundTrip(req *http.Request) (*http.Response, error) {
 	return d.base.RoundTrip(req)
 }
 
-// Each request has its own header map, and shared values have no capacity to append to. Run it with
-// -race.
+// Each request has its own header map, and shared values have no spare capacity to append to. Run
+// this test with -race.
 func TestCarelessDecorator(t *testing.T) {
 	roomy := func(value string) []string { return append(make([]string, 0, 8), value) }
 	fromHook := roomy("hook")
@@ -200,6 +200,6 @@ func TestCarelessDecorator(t *testing.T) {
 	}
 	wg.Wait()
 	require.Equal(t, []string{"hook"}, fromHook)
-	require.Empty(t, fromHook[:2][1], "nobody appended to the hook's own memory")
+	require.Empty(t, fromHook[:2][1], "the hook's own slice must not be appended to")
 	require.Equal(t, http.Header{"X-Call": {"call"}}, ofCalls)
 }

@@ -20,7 +20,7 @@ const (
 )
 
 // replyKind is the status table: it maps status and content type to the kind of a reply. A missing
-// content type counts as JSON, since servers forget it and decoding is strict.
+// content type counts as JSON, because some servers omit it and decoding is strict.
 func replyKind(resp *http.Response) reply {
 	switch {
 	case resp.StatusCode/100 != 2:

@@ -69,8 +69,8 @@ func TestReplyKind(t *testing.T) {
 // refusals are bodies of replies other than 2xx, and the errors they become.
 var refusals = []struct {
 	body string
-	rpc  int64 // code of the JSON-RPC error in it; 0: there is none
-	ours bool  // it answers our request
+	rpc  int64 // code of the JSON-RPC error in the body; 0 if there is none
+	ours bool  // the error has the ID of the request
 }{
 	{`{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"m"}}`, -32602, true},
 	{`{"jsonrpc":"2.0","id":1.0,"error":{"code":-32602,"message":"m","data":{"a":1}}}`, -32602, true},
@@ -180,7 +180,7 @@ func TestReplyOfSuccess(t *testing.T) {
 	refused := `{"jsonrpc":"2.0","id":%s,"error":{"code":5,"message":"no","data":[1]}}`
 	for _, row := range []struct {
 		name, body string
-		want       any // nil, or an error of the type that is due
+		want       any // nil, or an error of the expected type
 	}{
 		{"answer", answer, nil},
 		{"answer with a fraction", `{"jsonrpc":"2.0","id":1.0,"result":{"ok":true}}`, nil},
@@ -281,7 +281,7 @@ func TestRetryAfter(t *testing.T) {
 		"Fri, 31 Dec 9999 23:59:59 GMT":    time.Minute,
 		"Sat, 01 Jan 2000 00:00:30":        -1,
 	} {
-		synctest.Test(t, func(t *testing.T) { // where it is 2000-01-01 00:00:00 UTC
+		synctest.Test(t, func(t *testing.T) { // fake time starts at 2000-01-01 00:00:00 UTC
 			_, err := callOnce(t, always(func() *http.Response {
 				resp := text(http.StatusServiceUnavailable, "", "")
 				resp.Header.Set("Retry-After", value)

@@ -16,8 +16,9 @@ import (
 )
 
 // Cursor is the position in an event stream: the ID of its last event, and the reconnection time
-// that its server asked for. Each stream has its own. A value lasts over reconnects until a newer
-// one arrives. The zero value is the start of a stream. A Cursor is not safe for concurrent use.
+// that its server requested. Each stream has its own Cursor. A value survives reconnects until a
+// newer one arrives. The zero value is the start of a stream. A Cursor is not safe for concurrent
+// use.
 type Cursor struct {
 	id    string
 	hasID bool
@@ -29,8 +30,8 @@ type Cursor struct {
 // than 4 KiB, or one that a header cannot carry, cannot be used.
 func (p *Cursor) ID() (string, bool) { return p.id, p.hasID && p.id != "" }
 
-// Retry returns the reconnection time that the server asked for, at most 60 s, and whether it
-// asked.
+// Retry returns the reconnection time that the server requested, at most 60 s, and whether it
+// requested one.
 func (p *Cursor) Retry() (time.Duration, bool) { return p.retry, p.asked }
 
 // take updates the cursor from an event.
@@ -38,7 +39,7 @@ func (p *Cursor) take(ev *sse.Event) {
 	if ev.HasID {
 		switch {
 		case !fitsHeader(ev.ID):
-			p.id = "" // it cannot be sent back, so the stream cannot be resumed
+			p.id = "" // the ID cannot be sent back, so the stream cannot be resumed
 		case p.id != string(ev.ID):
 			p.id = string(ev.ID)
 		}
@@ -168,7 +169,8 @@ func (x *exchange) leave(resp *http.Response, err error) {
 	x.conn.discard(resp)
 }
 
-// isBroken reports whether err is the end or the loss of a stream, not a verdict on its messages.
+// isBroken reports whether err is the end or the loss of a stream, and not an error in its
+// messages.
 func isBroken(err error) bool {
 	switch err.(type) {
 	case *ProtocolError, *LimitError, *RPCError, *receiverError, *resumeError:
@@ -177,7 +179,7 @@ func isBroken(err error) bool {
 	return true
 }
 
-// receiverError wraps an error of a Receiver, to tell it from an error of the stream.
+// receiverError wraps an error of a Receiver, to distinguish it from an error of the stream.
 type receiverError struct{ err error }
 
 func (e *receiverError) Error() string { return e.err.Error() }
@@ -218,13 +220,13 @@ func (x *exchange) take(data []byte) (last bool, err error) {
 }
 
 // takeOne handles one message. Some servers send heartbeats that are no messages, or answers to
-// other requests, on the stream of a request: both are passed over, and the end of the stream
+// other requests, on the stream of a request: both are skipped, and the end of the stream
 // decides.
 func (x *exchange) takeOne(data []byte) (bool, error) {
 	var msg jsonrpc.Message
 	if err := msg.Decode(data, x.recv); err != nil {
 		if isNoise(data, err) {
-			x.conn.log.Info("passed over an event that is not a JSON-RPC message", "error", err)
+			x.conn.log.Info("skipped an event that is not a JSON-RPC message", "error", err)
 			return false, nil
 		}
 		return false, x.conn.undecodable("event is not a valid JSON-RPC message", x.resp, data, err)
@@ -236,7 +238,7 @@ func (x *exchange) takeOne(data []byte) (bool, error) {
 		return true, x.verdict(&msg, data, x.resp)
 	}
 	x.foreign = x.verdict(&msg, data, x.resp)
-	x.conn.log.Info("passed over the answer to another request")
+	x.conn.log.Info("skipped the answer to another request")
 	return false, nil
 }
 

@@ -88,8 +88,8 @@ func TestErrorOnStream(t *testing.T) {
 	require.Equal(t, want, protocol.Err)
 }
 
-// An error without an ID counts as the answer only if it is the only message. After any sign that
-// the server began, it is a protocol error.
+// An error without an ID counts as the answer only if it is the only message. If anything shows
+// that the server began to process the request, it is a protocol error.
 func TestErrorWithoutIDOnStream(t *testing.T) {
 	const unread = `data: {"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}}` + "\n\n"
 	const progress = `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}` + "\n\n"
@@ -135,8 +135,8 @@ func TestViolationOnStream(t *testing.T) {
 	}
 }
 
-// What is certainly not the answer is passed over: the end of the stream decides.
-func TestPassedOverOnStream(t *testing.T) {
+// What is certainly not the answer is skipped: the end of the stream decides.
+func TestSkippedOnStream(t *testing.T) {
 	for name, event := range map[string]string{
 		"answer to another request": strings.Replace(answerEvent, `:1,`, `:2,`, 1),
 		"answer of a string":        strings.Replace(answerEvent, `:1,`, `:"x",`, 1),
@@ -293,7 +293,7 @@ func TestUndecodableResult(t *testing.T) {
 		func() *http.Response { return stream(answerEvent) },
 		func() *http.Response { return text(http.StatusOK, typeJSON, answer) },
 	} {
-		bad := errors.New("not what was asked for")
+		bad := errors.New("unexpected result")
 		c := newConn(t, always(resp))
 		err := c.do(t.Context(), c.legacy(), &picky{err: bad})
 		require.IsType(t, (*ProtocolError)(nil), err)

@@ -16,10 +16,10 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// The race detector allocates too, so this test is not built with it.
+// The race detector allocates as well, so this test is not built with it.
 
-// allocsPerCall returns how many allocations one small POST costs on both sides together, once all
-// is warm. The collector stands still meanwhile, since it empties pools.
+// allocsPerCall returns how many allocations one small POST costs, on both sides together, after a
+// warm-up. The garbage collector is off during the measurement, because it empties pools.
 func allocsPerCall(t *testing.T, rt http.RoundTripper, url string) float64 {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -81,7 +81,7 @@ func TestAllocations(t *testing.T) {
 			direct := transport.NewDirect(&transport.DirectOptions{TLSConfig: transporttest.TLSConfig()})
 			defer direct.Close()
 			floor, got := allocsPerCall(t, bare, srv.URL), allocsPerCall(t, direct, srv.URL)
-			t.Logf("%.2f allocations, net/http alone %.2f", got, floor)
+			t.Logf("%.2f allocations, %.2f with net/http alone", got, floor)
 			if got-floor > tt.more {
 				t.Errorf("%.2f allocations a call, %.2f more than net/http alone, want at most %.1f more", got, got-floor, tt.more)
 			}

@@ -15,10 +15,10 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// maxErrorText bounds the text of an error, which may quote a peer.
+// maxErrorText bounds the text of an error, in bytes: it may quote a peer.
 const maxErrorText = 1 << 10
 
-var errBadProxy = errors.New("the environment's proxy setting is not a usable URL")
+var errBadProxy = errors.New("the environment's proxy setting is not a valid URL")
 
 // permanent reports whether err means that the same request cannot succeed later.
 func permanent(err error) bool {
@@ -68,8 +68,8 @@ func asVerification(err error) error {
 	return &verificationError{err}
 }
 
-// contextError is the cause of an ended context, for a cause that wraps neither context.Canceled
-// nor context.DeadlineExceeded. It wraps both the cause and that error.
+// contextError wraps the cause of an ended context and the context's Err. It is used for causes
+// that wrap neither context.Canceled nor context.DeadlineExceeded.
 type contextError struct{ cause, err error }
 
 func (e *contextError) Error() string   { return e.cause.Error() }
@@ -84,10 +84,10 @@ func contextCause(ctx context.Context) error {
 	return &contextError{cause, err}
 }
 
-// clean makes err fit for display. An end of file becomes an unexpected one, so that a cut does not
-// look like a normal end. If a URL in the text has a secret, only the scrubbed text is left of err,
-// because the chain may hold the secret too. Control characters are removed from the text, and the
-// chain stays.
+// clean makes err safe to display. io.EOF becomes io.ErrUnexpectedEOF, so that a truncated response
+// does not look complete. If a URL in the text holds a secret, clean replaces err by its scrubbed
+// text, because the wrapped errors may hold the secret as well. Otherwise it removes control
+// characters from the text and keeps the wrapped errors.
 func clean(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -103,7 +103,7 @@ func clean(err error) error {
 	return err
 }
 
-// scrub removes query, fragment and userinfo from every URL in s and bounds its length.
+// scrub removes query, fragment and userinfo from every URL in s and bounds the length of s.
 func scrub(s string) string {
 	const scheme = "://"
 	var out strings.Builder
@@ -122,7 +122,7 @@ func scrub(s string) string {
 		u := after[:end]
 		rest = after[end:]
 		if strings.Contains(u, "@") {
-			// A password may contain '/' or '?', so its end cannot be found.
+			// A password may contain '/' or '?', so it is not known where the password ends.
 			out.WriteString("[redacted]")
 			continue
 		}
@@ -149,7 +149,7 @@ func invalidRequest(req *http.Request) bool {
 	return invalidHeader(req.Header) || invalidHeader(req.Trailer)
 }
 
-// invalidHeader follows RFC 9110, sections 5.1 and 5.5.
+// invalidHeader reports whether a field is invalid by RFC 9110, sections 5.1 and 5.5.
 func invalidHeader(h http.Header) bool {
 	for name, values := range h {
 		if !httprule.IsToken(name) || slices.ContainsFunc(values, func(v string) bool { return !httprule.IsFieldValue(v) }) {

@@ -38,7 +38,7 @@ func FuzzScrub(f *testing.F) {
 			t.Fatalf("%d bytes", len(out))
 		}
 		if len(out) > maxErrorText {
-			return // a cut text need not be stable
+			return // a truncated text need not be stable
 		}
 		for i, part := range strings.Split(out, "://") {
 			u := part
@@ -63,7 +63,7 @@ func TestCleanKeepsTheChainUnlessItHoldsASecret(t *testing.T) {
 	require.Equal(t, "a b", Scrub("a\nb\r\n"))
 }
 
-func TestContextCauseIsBoth(t *testing.T) {
+func TestContextCauseWrapsCauseAndErr(t *testing.T) {
 	cause := errors.New("the user pressed escape")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(cause)

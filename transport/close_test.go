@@ -58,8 +58,8 @@ func TestCloseEndsATLSHandshake(t *testing.T) {
 	require.ErrorIs(t, err, transport.ErrClosed)
 }
 
-// The caller's context is looked at before Close: its cause is what the caller asked for.
-func TestCloseIsTheCauseOfWhatItEnds(t *testing.T) {
+// The caller's context is checked before Close: its cause is the one that the caller set.
+func TestCloseIsTheCauseOfTheErrorsItMakes(t *testing.T) {
 	for _, protocol := range []string{"HTTP1", "HTTP2"} {
 		t.Run(protocol, func(t *testing.T) {
 			arrived := make(chan struct{})
@@ -91,7 +91,7 @@ func TestCloseIsTheCauseOfWhatItEnds(t *testing.T) {
 			_, err = resp.Body.Read(make([]byte, 1))
 			requireStage(t, err, transport.MaybeSent, true)
 			require.ErrorIs(t, err, transport.ErrClosed)
-			// The body is left open on purpose: TestMain sees that Close ended its goroutines.
+			// The body is left open on purpose: TestMain checks that Close ended its goroutines.
 		})
 	}
 }
@@ -136,7 +136,7 @@ func TestCloseAmongConcurrentCallers(t *testing.T) {
 	}
 }
 
-// blockingBody is a request body that never comes until it is closed.
+// blockingBody is a request body whose Read blocks until the body is closed.
 type blockingBody struct {
 	once   sync.Once
 	closed chan struct{}
@@ -152,8 +152,8 @@ func (b *blockingBody) Close() error {
 	return nil
 }
 
-// net/http waits for a Read of the request's body even when the connection is
-// gone. The exchange must fail all the same.
+// net/http waits for a Read of the request's body even when the connection is closed. The exchange
+// must fail nevertheless.
 func TestLostConnectionEndsABlockedRequestBody(t *testing.T) {
 	addr := listen(t, func(c net.Conn) {
 		readHead(c)
@@ -187,7 +187,7 @@ func TestCloseEndsABlockedRequestBody(t *testing.T) {
 	require.ErrorIs(t, <-failed, transport.ErrClosed)
 }
 
-// A server may answer while the request's body is still on its way.
+// A server may answer while the request's body is still being sent.
 func TestEarlyResponse(t *testing.T) {
 	h1 := "http://" + listen(t, func(c net.Conn) {
 		readHead(c)
@@ -223,8 +223,8 @@ func TestEarlyResponse(t *testing.T) {
 	}
 }
 
-// stuckConn is a connection whose peer stops reading: once stuck, a Write waits
-// until the connection is closed.
+// stuckConn is a connection whose peer stops reading: once it is stuck, a Write waits until the
+// connection is closed.
 type stuckConn struct {
 	net.Conn
 	stuck  atomic.Bool
@@ -245,8 +245,8 @@ func (c *stuckConn) Close() error {
 	return c.Conn.Close()
 }
 
-// Giving up a body may write: an alert over TLS, a reset over HTTP/2. A peer
-// that reads nothing must not hold that up.
+// Closing a body early may write: an alert over TLS, a reset over HTTP/2. A peer that does not read
+// must not delay that.
 func TestCloseOfABodyOnAStuckConnection(t *testing.T) {
 	for _, protocol := range []string{"HTTP1", "HTTP2"} {
 		t.Run(protocol, func(t *testing.T) {

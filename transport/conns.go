@@ -11,8 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/goroutines"
 )
 
-// connSet holds the connections and the dials of one Direct, so that Close can reach the connections
-// that net/http is using. net/http itself closes only idle ones.
+// connSet holds the connections and the dials of one Direct, so that Close can reach the
+// connections that net/http is using. net/http itself closes only idle ones.
 type connSet struct {
 	dials goroutines.Group
 
@@ -41,7 +41,7 @@ func (s *connSet) remove(c *conn) {
 	s.mu.Unlock()
 }
 
-// close closes every connection. The lock is not held while doing so.
+// close closes every connection, without holding the lock.
 func (s *connSet) close() {
 	s.mu.Lock()
 	s.closed = true
@@ -80,7 +80,7 @@ type conn struct {
 	net.Conn
 	set    *connSet
 	pool   *pool         // nil if it has none
-	writes atomic.Uint32 // writes that were begun; with none, nothing can have arrived
+	writes atomic.Uint32 // writes that were begun; at 0 nothing can have reached the server
 
 	// user is the HTTP/1 exchange on this connection.
 	user atomic.Pointer[exchange]
@@ -97,7 +97,7 @@ func (c *conn) Write(p []byte) (int, error) {
 var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // ReadFrom sends bodies of more than a few KiB for net/http. Without it, io.Copy would allocate 32
-// KiB for each.
+// KiB for each body.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	buf := copyBuffers.Get().(*[32 << 10]byte)
 	defer copyBuffers.Put(buf)
@@ -117,9 +117,9 @@ func (c *conn) Close() error {
 
 var errNoConn = errors.New("DialContext returned neither a connection nor an error")
 
-// dial makes every connection of the transport. ctx is net/http's: it has the values of a request's
-// context but not its end, so that a canceled request's dial can serve the next one. The dial ends
-// with the timeout and with Close.
+// dial makes every connection of the transport. ctx comes from net/http: it has the values of a
+// request's context but does not end with it, so that a canceled request's dial can serve the next
+// one. The dial ends with the timeout and with Close.
 func (d *direct) dial(ctx context.Context, p *pool, network, addr string) (net.Conn, error) {
 	if !d.conns.dials.Begin() {
 		return nil, ErrClosed

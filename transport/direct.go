@@ -33,10 +33,10 @@ const (
 	keepAliveInterval = 15 * time.Second
 )
 
-// DirectOptions are the options of [NewDirect]. The zero value suits most programs. They are
-// copied, and what they point to is never changed.
+// DirectOptions are the options of [NewDirect]. The zero value suits most programs. NewDirect
+// copies the options and never changes what they point to.
 type DirectOptions struct {
-	// DialContext makes connections, to the proxy if there is one. It must return when its context
+	// DialContext makes connections, to the proxy if one is used. It must return when its context
 	// ends. Nil means a [net.Dialer].
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	// DialTimeout bounds one dial and, separately, one TLS handshake. Zero means
@@ -44,8 +44,8 @@ type DirectOptions struct {
 	DialTimeout time.Duration
 	// TLSConfig is cloned. Nil means Go's defaults.
 	TLSConfig *tls.Config
-	// Proxy returns the proxy of a request, nil for none. If Proxy is nil, the environment decides
-	// (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), see [http.ProxyFromEnvironment].
+	// Proxy returns the proxy of a request, or nil to use none. If Proxy is nil, the environment
+	// decides (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), see [http.ProxyFromEnvironment].
 	Proxy func(*http.Request) (*url.URL, error)
 	// NoProxy disables proxies, whatever Proxy and the environment say.
 	NoProxy bool
@@ -55,10 +55,9 @@ type DirectOptions struct {
 	// [DefaultMaxIdlePerHost], negative means none: each connection is used once.
 	MaxIdlePerHost int
 	// IdleTimeout is how long an idle connection is kept. Zero means [DefaultIdleTimeout], negative
-	// means forever.
+	// means no limit.
 	IdleTimeout time.Duration
-	// MaxHeaderBytes bounds the header of a response. Zero or less means
-	// [DefaultMaxHeaderBytes].
+	// MaxHeaderBytes bounds the header of a response. Zero or less means [DefaultMaxHeaderBytes].
 	MaxHeaderBytes int64
 }
 
@@ -79,7 +78,7 @@ type direct struct {
 }
 
 // NewDirect returns a Transport that sends requests from this process, over HTTP/1.1 or HTTP/2, on
-// connections of its own. It keeps the contract of this package. In addition:
+// its own connections. It keeps the contract of this package. In addition:
 //
 //   - It has no timeout for response headers, because many servers send them only when the work is
 //     done. Bound requests by their contexts.
@@ -87,15 +86,15 @@ type direct struct {
 //     POSTs. The exception is a GET, HEAD, OPTIONS or TRACE without a body, when a reused HTTP/1
 //     connection turns out to be dead.
 //   - An HTTP/1 body with neither a length nor chunks ends when the server closes the connection. A
-//     clean close then looks like a cut (RFC 9112 section 8).
-//   - Errors hold no query and no userinfo of a URL.
-//   - Over HTTP/2 net/http may block forever, because of a peer or a defect of its own. RoundTrip, Read
-//     and Close still return at most 200 ms after their context or the Direct ended, and other origins
-//     are still served. The blocked server is reached over a new connection. When too many exchanges
-//     were left behind, see [ErrTooManyAbandoned].
-//   - net/http logs some server behavior to the standard logger of package log, with the server's words:
-//     "Unsolicited response received on idle HTTP channel starting with …". This cannot be turned off.
-//     If it matters, redirect or filter that logger with [log.SetOutput].
+//     clean close then cannot be distinguished from a truncated body (RFC 9112 section 8).
+//   - Errors contain no query and no userinfo of a URL.
+//   - Over HTTP/2 net/http may block forever, because of a peer or a defect of net/http. RoundTrip,
+//     Read and Close still return at most 200 ms after their context or the Direct has ended, and
+//     other origins are not affected. The blocked server is reached over a new connection. If too
+//     many exchanges of one server were abandoned, RoundTrip fails with [ErrTooManyAbandoned].
+//   - net/http logs some server behavior to the standard logger of package log, with text from the
+//     server: "Unsolicited response received on idle HTTP channel starting with …". This cannot be
+//     turned off. To avoid it, redirect or filter that logger with [log.SetOutput].
 //
 // Close fails everything in flight at once, with an error that wraps [ErrClosed]. opts may be nil.
 // The Transport is safe for concurrent use.
@@ -159,7 +158,8 @@ func (d *direct) newHTTP(o *DirectOptions, p *pool) *http.Transport {
 	return t
 }
 
-// orDefault reads a duration option: zero means def, negative means none, for which net/http has 0.
+// orDefault reads a duration option: zero means def. Negative means no limit, which net/http writes
+// as 0.
 func orDefault(v, def time.Duration) time.Duration {
 	switch {
 	case v == 0:
@@ -245,7 +245,7 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 // more than once.
 func (d *direct) Close() error {
 	d.closeOnce.Do(func() {
-		d.closed.Store(true) // before anything fails, so that it fails with ErrClosed
+		d.closed.Store(true) // set first, so that everything in flight fails with ErrClosed
 		d.conns.dials.Close()
 		d.endDials()
 		d.conns.close()

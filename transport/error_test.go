@@ -31,10 +31,10 @@ func TestErrorText(t *testing.T) {
 func TestStageOfAnyError(t *testing.T) {
 	ours := &transport.Error{Stage: transport.NotSent, Permanent: true, Err: errors.New("refused")}
 	wrapped := fmt.Errorf("call: %w", ours)
-	foreign := errors.New("somebody else's")
+	foreign := errors.New("an error of another package")
 	require.Equal(t, transport.NotSent, transport.StageOf(wrapped))
 	require.True(t, transport.IsPermanent(wrapped))
-	require.Equal(t, transport.MaybeSent, transport.StageOf(foreign), "the safe reading")
+	require.Equal(t, transport.MaybeSent, transport.StageOf(foreign), "MaybeSent is always safe")
 	require.False(t, transport.IsPermanent(foreign))
 	require.False(t, transport.IsPermanent(nil))
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// A Direct is an [http.RoundTripper] for any HTTP client. Whoever creates it closes it.
+// A Direct is an [http.RoundTripper] for any HTTP client. The program that creates it must close
+// it.
 func ExampleNewDirect() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "hello")
@@ -34,7 +35,7 @@ func ExampleNewDirect() {
 // The stage of an error says whether the server can have received the request.
 func ExampleStageOf() {
 	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close() // so no connection can be made
+	server.Close() // from now on no connection can be made
 	network := transport.NewDirect(nil)
 	defer network.Close()
 

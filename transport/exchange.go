@@ -11,14 +11,14 @@ import (
 	"sync/atomic"
 )
 
-// exchange is one RoundTrip of a Direct: the trace that sees how far the request got, and the body
-// of the response, in one allocation.
+// exchange is one RoundTrip of a Direct. It holds the trace that sees how far the request got, and
+// the body of the response, in one allocation.
 //
-// The first group of fields belongs to the goroutine of RoundTrip, on which net/http calls GotConn,
-// the second to the reader of the body.
+// The first group of fields belongs to the goroutine of RoundTrip, on which net/http calls GotConn.
+// The second group belongs to the reader of the body.
 type exchange struct {
 	d      *direct
-	req    *http.Request // the caller's
+	req    *http.Request // the caller's request
 	body   io.ReadCloser // of the response
 	cancel context.CancelCauseFunc
 	trace  httptrace.ClientTrace
@@ -28,7 +28,7 @@ type exchange struct {
 	gotConn bool
 	sent    bool      // an earlier connection may have carried the request
 	conn    *conn     // the last connection; nil if it is unknown
-	tls     *tls.Conn // the same, with TLS
+	tls     *tls.Conn // the same connection, with TLS
 	writes  uint32    // conn.writes when the exchange got the connection
 	h2      bool      // the response came over HTTP/2
 
@@ -40,15 +40,15 @@ type exchange struct {
 }
 
 // errReplay cancels a request that net/http is about to send again.
-var errReplay = errors.New("the connection or the server gave the request up, and it is not sent twice")
+var errReplay = errors.New("the connection or the server dropped the request, and it must not be sent twice")
 
-// outgoing returns the request for net/http. The caller's own trace keeps working: httptrace calls
-// it after ours.
+// outgoing returns the request for net/http. The caller's own trace still works: httptrace calls it
+// after this one.
 //
-// The request has no GetBody, with which net/http would repeat a POST: on HTTP/2 up to seven times
-// after RST_STREAM (PROTOCOL_ERROR or REFUSED_STREAM) or GOAWAY, and on a dead HTTP/1 connection if
-// there is an Idempotency-Key. Without GetBody, net/http repeats only requests that it has not
-// begun to send. For requests without a body, see got.
+// The request has no GetBody. With it, net/http would send a POST again: on HTTP/2 up to seven
+// times after RST_STREAM (PROTOCOL_ERROR or REFUSED_STREAM) or GOAWAY, and on a dead HTTP/1
+// connection if there is an Idempotency-Key. Without GetBody, net/http repeats only requests that
+// it has not begun to send. For requests without a body, see got.
 func (e *exchange) outgoing() *http.Request {
 	e.trace.GotConn = e.got
 	ctx := guarded(httptrace.WithClientTrace(e.req.Context(), &e.trace))
@@ -77,9 +77,9 @@ func safe(method string) bool {
 	return false
 }
 
-// hideIdempotencyKey spells these headers in lower case. net/http takes the canonical spelling as
-// permission to repeat a request without a body. To servers the spelling makes no difference (RFC
-// 9110 section 5.1).
+// hideIdempotencyKey spells the Idempotency-Key headers in lower case. net/http takes their
+// canonical spelling as permission to repeat a request without a body. Servers ignore the spelling
+// (RFC 9110 section 5.1).
 func hideIdempotencyKey(h http.Header) http.Header {
 	for canonical, lower := range map[string]string{
 		"Idempotency-Key":   "idempotency-key",
@@ -94,7 +94,7 @@ func hideIdempotencyKey(h http.Header) http.Header {
 	return h
 }
 
-// got is the trace's GotConn: from now on the request may be on the wire.
+// got is the GotConn function of the trace: from now on the request may be on the wire.
 func (e *exchange) got(info httptrace.GotConnInfo) {
 	if e.gotConn && !e.unsent() {
 		e.sent = true
@@ -104,13 +104,13 @@ func (e *exchange) got(info httptrace.GotConnInfo) {
 	if e.conn != nil {
 		e.writes = e.conn.writes.Load()
 	}
-	// HTTP/2 checks the context once more before it writes headers, so this is in time. HTTP/1
-	// repeats only safe methods here, once per dead connection, which is allowed.
+	// net/http's HTTP/2 checks the context again before it writes headers, so this cancel is in
+	// time. HTTP/1 repeats only safe methods here, once per dead connection, which is allowed.
 	if e.sent && e.cancel != nil && (!safe(e.req.Method) || isHTTP2(e.tls)) {
 		e.cancel(errReplay)
 	}
 	if e.conn == nil || isHTTP2(e.tls) {
-		return // its streams all end with the connection
+		return // all HTTP/2 streams end with the connection
 	}
 	e.conn.user.Store(e)
 	if e.sender != nil && e.sender.blocks {
@@ -119,7 +119,7 @@ func (e *exchange) got(info httptrace.GotConnInfo) {
 	}
 }
 
-// unwrap returns our connection below TLS, including TLS to a proxy.
+// unwrap returns the conn below TLS, including TLS to a proxy.
 func unwrap(nc net.Conn) (*conn, *tls.Conn) {
 	var outer *tls.Conn
 	for {
@@ -142,13 +142,13 @@ func isHTTP2(c *tls.Conn) bool {
 }
 
 // unsent reports whether the last connection provably carried nothing of the request. An HTTP/1
-// connection serves one exchange at a time, so its counter proves that. A connection shared by
-// HTTP/2 streams proves nothing.
+// connection serves one exchange at a time, so its write counter proves that. On an HTTP/2
+// connection, which several streams share, the counter proves nothing.
 func (e *exchange) unsent() bool {
 	if e.conn == nil || isHTTP2(e.tls) {
 		return false
 	}
-	_ = e.conn.Close() // net/http has given it up; now nothing more can be written
+	_ = e.conn.Close() // net/http no longer uses it; from now on nothing can be written
 	return e.conn.writes.Load() == e.writes
 }
 
@@ -188,14 +188,14 @@ func (e *exchange) failure(stage Stage, op string, err error) *Error {
 // release drops the references to the exchange when it is over.
 func (e *exchange) release() {
 	if e.conn != nil {
-		e.conn.user.CompareAndSwap(e, nil) // the next exchange may already be there
+		e.conn.user.CompareAndSwap(e, nil) // the next exchange may already use the connection
 	}
 	if e.cancel != nil {
 		e.cancel(nil)
 	}
 }
 
-// accept puts the exchange between the caller and the response's body.
+// accept makes the exchange the body of the response.
 func (e *exchange) accept(resp *http.Response) {
 	e.h2 = resp.ProtoMajor == 2
 	if resp.Body == http.NoBody {
@@ -206,24 +206,24 @@ func (e *exchange) accept(resp *http.Response) {
 	resp.Body = (*responseBody)(e)
 	e.accepted.Store(true)
 	if e.d.closed.Load() && !e.h2 {
-		e.abandon() // Close came too early to see the body
+		e.abandon() // Close ran before the body was set
 	}
 }
 
-// abandon ends net/http's goroutines of an HTTP/1 exchange whose connection is closed and whose
-// body may not be read.
+// abandon ends the goroutines that net/http runs for an HTTP/1 exchange whose connection is closed,
+// even if the caller never reads the body.
 func (e *exchange) abandon() {
 	if e.accepted.Load() {
 		_ = e.body.Close()
 	}
 }
 
-// responseBody is the exchange as the body of its response. Read is for one goroutine at a time,
-// Close for any.
+// responseBody is the exchange as the body of its response. Read may be called by one goroutine at
+// a time, Close by any.
 type responseBody exchange
 
-// Read reads what is available. Its error is io.EOF only after the whole body, else an [*Error].
-// Later calls return the same error.
+// Read reads the available bytes. Its error is io.EOF only after the whole body, otherwise an
+// [*Error]. Later calls return the same error.
 func (b *responseBody) Read(p []byte) (int, error) {
 	if b.readErr != nil {
 		return 0, b.readErr
@@ -257,7 +257,7 @@ func (b *responseBody) next(p []byte) (int, error) {
 	return b.body.Read(p)
 }
 
-// Close discards what was not read, without waiting for the peer. It always returns nil.
+// Close discards the rest of the body, without waiting for the peer. It always returns nil.
 func (b *responseBody) Close() error {
 	if b.closed.Swap(true) {
 		return nil
@@ -274,7 +274,7 @@ func (b *responseBody) Close() error {
 		return nil
 	}
 	if !b.ended.Load() && b.conn != nil {
-		_ = b.conn.Close() // net/http would do it, but over TLS it first sends an alert, for up to 5 s
+		_ = b.conn.Close() // net/http would also close it, but over TLS it first sends an alert, for up to 5 s
 	}
 	_ = b.body.Close()
 	e.release()

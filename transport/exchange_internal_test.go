@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An idle connection may be found dead before a byte of the request is
-// written. The counter of an HTTP/1 connection proves it.
+// An idle connection may turn out to be dead before a byte of the request is written. The write
+// counter of an HTTP/1 connection proves that nothing was sent.
 func TestStageOfAConnectionThatCarriedNothing(t *testing.T) {
 	for _, tt := range []struct {
 		what    string
@@ -22,7 +22,7 @@ func TestStageOfAConnectionThatCarriedNothing(t *testing.T) {
 	}{
 		{"nothing written", false, true, NotSent},
 		{"written", true, true, MaybeSent},
-		{"a connection we do not know", false, false, MaybeSent},
+		{"an unknown connection", false, false, MaybeSent},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			near, far := net.Pipe()
@@ -46,7 +46,7 @@ func TestStageOfAConnectionThatCarriedNothing(t *testing.T) {
 	}
 }
 
-// heldConn is a connection whose Write does not end before it is released.
+// heldConn is a connection whose Write blocks until it is released.
 type heldConn struct {
 	net.Conn
 	writing, release chan struct{}
@@ -58,7 +58,7 @@ func (h *heldConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A write that has begun may have arrived, although it has not returned.
+// A write that has begun may have reached the server, although it has not returned.
 func TestStageWhileAWriteIsInProgress(t *testing.T) {
 	near, far := net.Pipe()
 	defer far.Close()
@@ -75,9 +75,9 @@ func TestStageWhileAWriteIsInProgress(t *testing.T) {
 	require.Equal(t, MaybeSent, stage)
 }
 
-// What net/http repeats a request by: a GetBody, or the canonical spelling of
-// two headers on a request without a body.
-func TestOutgoingGivesNoLeaveToRepeat(t *testing.T) {
+// net/http repeats a request that has a GetBody, or that has no body and one of two headers in its
+// canonical spelling.
+func TestOutgoingDoesNotLetNetHTTPRepeat(t *testing.T) {
 	for _, body := range []string{"", "hello"} {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://upstream/", strings.NewReader(body))
 		require.NoError(t, err)
@@ -102,7 +102,7 @@ type closeSpy struct {
 
 func (s *closeSpy) Close() error { s.closed = true; return nil }
 
-// Close may come between net/http's response and the moment its body is known here.
+// Close may run after net/http has returned a response and before its body is set.
 func TestResponseDuringCloseIsAbandoned(t *testing.T) {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://upstream/", nil)
 	require.NoError(t, err)

@@ -121,17 +121,17 @@ func TestStageBeforeTheRequestIsSent(t *testing.T) {
 func TestInvalidRequestIsPermanent(t *testing.T) {
 	d := newDirect(t, nil)
 	for what, spoil := range map[string]func(*http.Request){
-		"no URL":             func(r *http.Request) { r.URL = nil },
-		"no header":          func(r *http.Request) { r.Header = nil },
-		"no host":            func(r *http.Request) { r.URL.Host = "" },
-		"unknown scheme":     func(r *http.Request) { r.URL.Scheme = "gopher" },
-		"header name":        func(r *http.Request) { r.Header["a b"] = []string{"x"} },
-		"empty header name":  func(r *http.Request) { r.Header[""] = []string{"x"} },
-		"header value":       func(r *http.Request) { r.Header.Set("X-Test", "secret\r\nX-Other: y") },
-		"header value, DEL":  func(r *http.Request) { r.Header.Set("X-Test", "secret\x7f") },
-		"trailer":            func(r *http.Request) { r.Trailer = http.Header{"X-Test": {"secret\n"}} },
-		"method":             func(r *http.Request) { r.Method = "PO ST" },
-		"address of nothing": func(r *http.Request) { r.URL.Host = "127.0.0.1:port" },
+		"no URL":            func(r *http.Request) { r.URL = nil },
+		"no header":         func(r *http.Request) { r.Header = nil },
+		"no host":           func(r *http.Request) { r.URL.Host = "" },
+		"unknown scheme":    func(r *http.Request) { r.URL.Scheme = "gopher" },
+		"header name":       func(r *http.Request) { r.Header["a b"] = []string{"x"} },
+		"empty header name": func(r *http.Request) { r.Header[""] = []string{"x"} },
+		"header value":      func(r *http.Request) { r.Header.Set("X-Test", "secret\r\nX-Other: y") },
+		"header value, DEL": func(r *http.Request) { r.Header.Set("X-Test", "secret\x7f") },
+		"trailer":           func(r *http.Request) { r.Trailer = http.Header{"X-Test": {"secret\n"}} },
+		"method":            func(r *http.Request) { r.Method = "PO ST" },
+		"port not a number": func(r *http.Request) { r.URL.Host = "127.0.0.1:port" },
 	} {
 		t.Run(what, func(t *testing.T) {
 			req := newRequest(t, http.MethodPost, "http://127.0.0.1:1/?token=secret", "hello")
@@ -162,8 +162,8 @@ func TestStageAfterTheRequestIsSent(t *testing.T) {
 	}
 }
 
-// Whatever the moment of a cancel, what is called not sent was not seen.
-func TestNotSentWasNotSeen(t *testing.T) {
+// Whenever a request is canceled, the server has not seen it if the error says NotSent.
+func TestNotSentMeansNotSeenByTheServer(t *testing.T) {
 	for _, protocol := range []string{"HTTP1", "HTTP2"} {
 		t.Run(protocol, func(t *testing.T) {
 			var mu sync.Mutex
@@ -176,7 +176,7 @@ func TestNotSentWasNotSeen(t *testing.T) {
 			srv.EnableHTTP2 = protocol == "HTTP2"
 			srv.StartTLS()
 			d := newDirect(t, &transport.DirectOptions{HTTP1Only: protocol == "HTTP1"})
-			errCause := errors.New("cancelled on the way")
+			errCause := errors.New("canceled on the way")
 			stages := make(map[string]transport.Stage)
 			for i := range 300 {
 				ctx, cancel := context.WithCancelCause(context.Background())

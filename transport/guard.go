@@ -9,16 +9,16 @@ import (
 	"syscall"
 )
 
-// WithDialGuard returns a context whose requests connect to no address that judge refuses.
+// WithDialGuard returns a context whose requests do not connect to addresses that judge refuses.
 // [NewDirect] calls judge for each address that a host name resolves to, before it connects. If
-// DirectOptions.DialContext makes the connections, it calls judge afterwards, and only if their
+// DirectOptions.DialContext makes the connections, judge is called afterwards, and only if their
 // RemoteAddr is an IP address. Such a request uses a new HTTP/1.1 connection, so that it never uses
 // one made without the guard. A refusal is a permanent [*Error] of stage NotSent that wraps judge's
 // error.
 //
-// The address of a proxy is not judged: only the proxy knows what is behind it. Other transports
-// may ignore the guard, so callers must judge an address in a URL themselves. judge may be called
-// concurrently and must not block.
+// The address of a proxy is not checked: only the proxy knows which addresses are behind it. Other
+// transports may ignore the guard, so callers must check an address in a URL themselves. judge may
+// be called concurrently and must not block.
 func WithDialGuard(ctx context.Context, judge func(netip.AddrPort) error) context.Context {
 	return context.WithValue(ctx, guardKey{}, judge)
 }
@@ -33,7 +33,7 @@ func guardOf(ctx context.Context) judge {
 	return g
 }
 
-// dialing is what the dial of a guarded request needs to know.
+// dialing holds the guard of a request for its dial.
 type dialing struct {
 	judge   judge
 	proxied bool // set before the dial begins
@@ -46,7 +46,8 @@ func dialingOf(ctx context.Context) *dialing {
 	return d
 }
 
-// guarded passes the guard of a request's context, if there is one, on to its dials.
+// guarded returns a context that passes the guard of a request to its dials. Without a guard it
+// returns ctx.
 func guarded(ctx context.Context) context.Context {
 	g := guardOf(ctx)
 	if g == nil {
@@ -55,7 +56,7 @@ func guarded(ctx context.Context) context.Context {
 	return context.WithValue(ctx, dialingKey{}, &dialing{judge: g})
 }
 
-// seesGuard tells the dials of guarded requests which proxy was chosen.
+// seesGuard wraps proxy, so that the dials of guarded requests know which proxy was chosen.
 func seesGuard(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	if proxy == nil {
 		return nil
@@ -75,7 +76,8 @@ type guardError struct{ err error }
 func (e *guardError) Error() string { return e.err.Error() }
 func (e *guardError) Unwrap() error { return e.err }
 
-// judgeAddress asks the guard of a dial about an address. Anything but an IP address passes.
+// judgeAddress passes an address to the guard of a dial. It allows anything that is not an IP
+// address.
 func judgeAddress(ctx context.Context, address string) error {
 	d := dialingOf(ctx)
 	if d == nil || d.proxied {
@@ -83,7 +85,7 @@ func judgeAddress(ctx context.Context, address string) error {
 	}
 	addr, err := netip.ParseAddrPort(address)
 	if err != nil || addr.Port() == 0 {
-		return nil //nolint:nilerr // a DialContext of the user's does not tell: a tunnel has no remote address
+		return nil //nolint:nilerr // the connection of a user's DialContext may have no IP address, such as a tunnel
 	}
 	if err := d.judge(addr); err != nil {
 		return &guardError{err}
@@ -91,12 +93,12 @@ func judgeAddress(ctx context.Context, address string) error {
 	return nil
 }
 
-// judgeSocket is called by a net.Dialer before it connects.
+// judgeSocket is the hook that a net.Dialer calls before it connects.
 func judgeSocket(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	return judgeAddress(ctx, address)
 }
 
-// judgeConn is called with a new connection.
+// judgeConn checks a new connection.
 func judgeConn(ctx context.Context, c net.Conn) error {
 	if addr := c.RemoteAddr(); addr != nil {
 		return judgeAddress(ctx, addr.String())

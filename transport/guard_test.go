@@ -20,7 +20,7 @@ import (
 
 var errForbidden = errors.New("forbidden place")
 
-// guard refuses some addresses and remembers all that it was asked for.
+// guard refuses some addresses, and records all addresses that it was called with.
 type guard struct {
 	refuse func(netip.AddrPort) bool
 
@@ -73,7 +73,8 @@ func mustEcho(t *testing.T, rt http.RoundTripper, req *http.Request) {
 	require.NoError(t, resp.Body.Close())
 }
 
-// Nothing connects to an address that the guard refuses, and a connection from before does not help.
+// The guard refuses every connection to a forbidden address, even if there is an earlier connection
+// to it.
 func TestDialGuard(t *testing.T) {
 	for name, start := range map[string]func(*httptest.Server){
 		"HTTP": (*httptest.Server).Start, "TLS": (*httptest.Server).StartTLS,
@@ -91,16 +92,16 @@ func TestDialGuard(t *testing.T) {
 
 			lax := &guard{refuse: nothing}
 			mustEcho(t, d, under(lax, newRequest(t, http.MethodPost, srv.URL, "hello")))
-			require.Equal(t, 2, conns(), "a guarded request has a connection of its own")
+			require.Equal(t, 2, conns(), "a guarded request uses a new connection")
 			_, err = d.RoundTrip(under(strict, newRequest(t, http.MethodPost, srv.URL, "hello")))
-			require.ErrorIs(t, err, errForbidden, "what another guard let through is not used")
+			require.ErrorIs(t, err, errForbidden, "a connection that another guard allowed is not used")
 			mustEcho(t, d, newRequest(t, http.MethodPost, srv.URL, "hello"))
 			require.Equal(t, 2, conns())
 		})
 	}
 }
 
-// A name is judged by what it stands for at the moment of the dial.
+// A name is judged by the addresses that it resolves to at the time of the dial.
 func TestDialGuardJudgesNames(t *testing.T) {
 	srv, conns := echoServer(t, (*httptest.Server).Start)
 	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
@@ -113,7 +114,7 @@ func TestDialGuardJudgesNames(t *testing.T) {
 	require.Zero(t, conns())
 }
 
-// A DialContext of the user's is judged by where it got.
+// The connection of a user's DialContext is judged by its remote address.
 func TestDialGuardAfterACustomDial(t *testing.T) {
 	srv, _ := echoServer(t, (*httptest.Server).Start)
 	dial := func(remote net.Addr) transport.Transport {
@@ -129,7 +130,7 @@ func TestDialGuardAfterACustomDial(t *testing.T) {
 	require.ErrorIs(t, err, errForbidden)
 	mustEcho(t, inside, newRequest(t, http.MethodPost, "http://as.test", "hello"))
 
-	// What the connection does not tell cannot be judged: a pipe, a tunnel.
+	// A connection without an IP address, such as a pipe or a tunnel, cannot be judged.
 	for _, remote := range []net.Addr{nil, &net.UnixAddr{Name: "/run/x", Net: "unix"}, &net.TCPAddr{IP: net.IPv4zero}} {
 		strict := &guard{refuse: everything}
 		mustEcho(t, dial(remote), under(strict, newRequest(t, http.MethodPost, "http://as.test", "hello")))
@@ -144,7 +145,7 @@ type elsewhere struct {
 
 func (e elsewhere) RemoteAddr() net.Addr { return e.remote }
 
-// The address of a proxy is the user's choice, whatever is asked of it.
+// The address of a proxy is the user's choice, so the guard does not judge it.
 func TestDialGuardLeavesProxiesAlone(t *testing.T) {
 	proxy, _ := echoServer(t, (*httptest.Server).Start)
 	target, err := url.Parse(proxy.URL)
@@ -155,7 +156,7 @@ func TestDialGuardLeavesProxiesAlone(t *testing.T) {
 	require.Empty(t, g.asked)
 }
 
-// lenient sends every request with a guard that refuses nothing.
+// lenient sends every request with a guard that allows everything.
 type lenient struct{ transport.Transport }
 
 func (l lenient) RoundTrip(req *http.Request) (*http.Response, error) {

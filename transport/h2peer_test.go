@@ -7,11 +7,11 @@ import (
 	"github.com/hawser-mcp/hawser/internal/h2test"
 )
 
-// h2Peer is an HTTP/2 server of a few frames, which can answer a whole request
-// in ways net/http's server never would.
+// h2Peer is a minimal HTTP/2 server. It can answer a complete request in ways that net/http's
+// server never would.
 type h2Peer struct {
 	URL      string
-	executed atomic.Int32 // requests that arrived whole
+	executed atomic.Int32 // requests that arrived completely
 }
 
 func newH2Peer(t *testing.T, answer func(c *h2test.Conn, stream uint32, execution int32)) *h2Peer {

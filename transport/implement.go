@@ -8,28 +8,28 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// Helpers for other implementations of a transport, so that their errors look like those of
-// [NewDirect].
+// The functions below are for other implementations of a transport, so that their errors look like
+// those of [NewDirect].
 
 // Failed returns the Error of an exchange that failed with err at the given stage. It is permanent
-// if err would come again: no such host, failed TLS verification and the like. The text is safe to
-// show: it has no query or userinfo of a URL, and no control characters. io.EOF becomes
-// io.ErrUnexpectedEOF, because a cut must not look like a normal end.
+// if a retry would fail in the same way: no such host, failed TLS verification and similar errors.
+// Its text is safe to show: it has no query or userinfo of a URL, and no control characters. io.EOF
+// becomes io.ErrUnexpectedEOF, because a truncated response must not look complete.
 func Failed(stage Stage, op string, err error) *Error {
 	return &Error{Stage: stage, Permanent: permanent(err), Op: op, Err: clean(err)}
 }
 
-// Canceled returns the Error of an exchange whose context ended: it wraps
-// [context.Cause] and ctx.Err.
+// Canceled returns the Error of an exchange whose context ended: it wraps [context.Cause] and
+// ctx.Err.
 func Canceled(ctx context.Context, stage Stage, op string) *Error {
 	return &Error{Stage: stage, Op: op, Err: contextCause(ctx)}
 }
 
-// Scrub makes a peer's text fit for an error: without the query, fragment and userinfo of each URL in
-// it and without control characters, on one line of about 1 KiB at most.
+// Scrub makes a peer's text safe for an error text. It removes control characters and the query,
+// fragment and userinfo of each URL. The result is one line of about 1 KiB at most.
 func Scrub(text string) string { return redact.Clean(scrub(text), maxErrorText+len("…")) }
 
-var errInvalidRequest = errors.New("no absolute http or https URL, or an invalid method or header field")
+var errInvalidRequest = errors.New("the URL is not an absolute http or https URL, or the method or a header field is invalid")
 
 // CheckRequest returns an error if net/http would refuse to send req: its URL is not an absolute
 // http or https URL, its method is not a token, or a header field is invalid (RFC 9110 section 5).

@@ -2,9 +2,9 @@ package transport
 
 import "net/http"
 
-// RunsOnce reports whether rt is known to run a request at most once per RoundTrip, whatever its
-// GetBody is. A plain [net/http.Transport] is not: it sends a POST again after some failures. A
-// RoundTripper declares it by a method RunsOnce() bool.
+// RunsOnce reports whether rt is known to run a request at most once per RoundTrip, even if the
+// request has a GetBody. A plain [net/http.Transport] is not: it sends a POST again after some
+// failures. A RoundTripper declares it with a method RunsOnce() bool.
 func RunsOnce(rt http.RoundTripper) bool {
 	once, ok := rt.(interface{ RunsOnce() bool })
 	return ok && once.RunsOnce()

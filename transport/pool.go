@@ -11,42 +11,43 @@ import (
 )
 
 const (
-	// maxOrigins is how many origins have a pool. The least recently used one loses its pool first.
+	// maxOrigins is how many origins have a pool. Beyond it, the least recently used origin loses
+	// its pool.
 	maxOrigins = 256
 	// maxAbandoned is how many abandoned exchanges of one origin net/http may still be running.
-	// Beyond it, the origin gets its next pool only after a pause, and that pool admits one request
-	// at first.
+	// Above this number, the origin gets its next pool only after a pause, and that pool admits one
+	// request at first.
 	maxAbandoned = 64
-	// firstPause is the first of these pauses. Each is twice as long as the one before: the number
-	// of exchanges left behind grows with the logarithm of the time, and the origin can still
-	// recover.
+	// firstPause is the first of these pauses. Each pause is twice as long as the previous one. So
+	// the number of abandoned exchanges grows with the logarithm of the time, and the origin can
+	// still recover.
 	firstPause = time.Second
 )
 
 // ErrTooManyAbandoned is wrapped by the error of a RoundTrip that [NewDirect] refused, because
-// net/http is still running too many exchanges with that server that were abandoned before. The
-// stage is [NotSent]. The server is tried again after a pause, which doubles each time.
-var ErrTooManyAbandoned = errors.New("too many exchanges with this server were abandoned and have not ended: try again later")
+// net/http is still running too many abandoned exchanges with that server. The stage is [NotSent].
+// The server is tried again after a pause, which doubles each time.
+var ErrTooManyAbandoned = errors.New("too many abandoned exchanges with this server have not ended: try again later")
 
 // errProtocolChanged fails a connection before any request has used it.
-var errProtocolChanged = errors.New("the server has changed from HTTP/1.1 to HTTP/2: try again")
+var errProtocolChanged = errors.New("the server changed from HTTP/1.1 to HTTP/2: try again")
 
-// sender is what a pool needs of an http.Transport.
+// sender is the part of http.Transport that a pool uses.
 type sender interface {
 	http.RoundTripper
 	CloseIdleConnections()
 }
 
-// pools has a pool for each https origin. All HTTP/2 connections of an http.Transport share a lock,
-// which every https request takes. A connection that never releases it would freeze all origins
-// that share the http.Transport.
+// pools holds one pool for each https origin. All HTTP/2 connections of an http.Transport share a
+// lock, which every https request takes. A connection that never releases the lock would freeze all
+// origins that share the http.Transport.
 type pools struct {
 	open  func(*pool) sender // makes the http.Transport of a pool
 	conns *connSet
 
 	mu     sync.Mutex
 	byHost map[string]*origin // guarded by mu
-	uses   uint64             // guarded by mu; the clock of origin.used
+	uses   uint64             // guarded by mu; counts uses, for origin.used
 }
 
 // origin is one https origin.
@@ -61,7 +62,7 @@ type origin struct {
 	notBefore time.Time     // guarded by mu; end of the pause
 }
 
-// What the connections of a pool speak. It is decided once, so that requests over HTTP/1 need no
+// The protocol of a pool's connections. It is decided once, so that requests over HTTP/1 need no
 // protection from HTTP/2.
 const (
 	undecided uint32 = iota
@@ -69,8 +70,8 @@ const (
 	http2
 )
 
-// pool is an http.Transport for one origin, with its own connections. The origin replaces it when
-// net/http does not end an exchange. Exchanges in flight stay with the old pool.
+// pool is an http.Transport for one origin, with its own connections. The origin gets a new pool
+// when net/http does not end an exchange. Exchanges in flight stay with the old pool.
 type pool struct {
 	sender   sender
 	origin   *origin
@@ -81,11 +82,12 @@ type pool struct {
 	once sync.Once
 	dead chan struct{} // closed when the connections are closed for good
 
-	// doubts counts exchanges that have ended for their callers before net/http returned. net/http
-	// returns within microseconds, or never. New requests wait until that is known.
-	doubts  atomic.Int32
-	mu      sync.Mutex
-	settled chan struct{} // guarded by mu; closed when doubts is 0, nil if nobody waits
+	// suspects counts exchanges that have ended for their callers although net/http has not
+	// returned yet. net/http returns within microseconds, or never. New requests wait until it is
+	// known which.
+	suspects atomic.Int32
+	mu       sync.Mutex
+	settled  chan struct{} // guarded by mu; closed when suspects is 0; nil if no request waits for that
 }
 
 // get returns the pool for a request to host, whose context is ctx.
@@ -95,7 +97,7 @@ func (ps *pools) get(ctx context.Context, host string) (*pool, error) {
 		evicted.replace()
 	}
 	p, err := o.get()
-	if err != nil || p.doubts.Load() == 0 {
+	if err != nil || p.suspects.Load() == 0 {
 		return p, err
 	}
 	if p.settle(ctx); ctx.Err() != nil {
@@ -104,7 +106,7 @@ func (ps *pools) get(ctx context.Context, host string) (*pool, error) {
 	return o.get()
 }
 
-// settle waits, within bounds, until doubts is 0. A single doubt lasts at most for grace, but
+// settle waits, within bounds, until suspects is 0. One exchange is suspect for grace at most, but
 // others may follow.
 func (p *pool) settle(ctx context.Context) {
 	p.mu.Lock()
@@ -113,8 +115,8 @@ func (p *pool) settle(ctx context.Context) {
 	}
 	settled := p.settled
 	p.mu.Unlock()
-	if p.doubts.Load() == 0 { // since before settled was made
-		p.believe(0)
+	if p.suspects.Load() == 0 { // it may have become 0 before settled was made
+		p.confirm(0)
 	}
 	limit := time.NewTimer(2 * grace)
 	defer limit.Stop()
@@ -125,9 +127,9 @@ func (p *pool) settle(ctx context.Context) {
 	}
 }
 
-// believe subtracts n doubts.
-func (p *pool) believe(n int32) {
-	if p.doubts.Add(-n) > 0 {
+// confirm removes n suspects: net/http has returned, or the exchanges count as abandoned.
+func (p *pool) confirm(n int32) {
+	if p.suspects.Add(-n) > 0 {
 		return
 	}
 	p.mu.Lock()
@@ -138,7 +140,7 @@ func (p *pool) believe(n int32) {
 	}
 }
 
-// origin returns the origin of host, and the one that was evicted for it, if any.
+// origin returns the origin of host, and the origin that was evicted to make room for it, if any.
 func (ps *pools) origin(host string) (o, evicted *origin) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -155,8 +157,8 @@ func (ps *pools) origin(host string) (o, evicted *origin) {
 	return o, evicted
 }
 
-// evict removes the least recently used origin and returns it. The lock is held. Origins with
-// abandoned exchanges stay, because their count bounds those.
+// evict removes the least recently used origin and returns it. The caller holds the lock. Origins
+// with abandoned exchanges are kept, because their counters bound those exchanges.
 func (ps *pools) evict() *origin {
 	var oldest *origin
 	var host string
@@ -169,8 +171,8 @@ func (ps *pools) evict() *origin {
 	return oldest
 }
 
-// closeIdle closes the idle connections of all pools, each on its own goroutine: this takes HTTP/2
-// locks that net/http may never release.
+// closeIdle closes the idle connections of all pools, each on its own goroutine, because that takes
+// HTTP/2 locks that net/http may never release.
 func (ps *pools) closeIdle() {
 	ps.mu.Lock()
 	all := make([]*origin, 0, len(ps.byHost))
@@ -207,7 +209,8 @@ func (o *origin) get() (*pool, error) {
 	return p, nil
 }
 
-// mayTry reports whether the pause is over, and begins the next one if so. The lock is held.
+// mayTry reports whether the pause is over. If so, it begins the next one. The caller holds the
+// lock.
 func (o *origin) mayTry(now time.Time) bool {
 	if o.pause == 0 {
 		o.pause = firstPause
@@ -232,8 +235,8 @@ func (o *origin) replace() {
 	}
 }
 
-// retire makes the next request use another pool than p. Exchanges in flight continue. Connections
-// that are idle after a while are closed.
+// retire makes the next request use a new pool instead of p. Exchanges in flight continue.
+// Connections that are idle after patience are closed.
 func (p *pool) retire() {
 	o := p.origin
 	o.mu.Lock()
@@ -251,7 +254,7 @@ func (p *pool) closeIdle() {
 	}
 }
 
-// giveUp closes the connections, and fails the exchanges that do not end with them.
+// giveUp closes the connections, and fails the exchanges that do not end with their connections.
 func (p *pool) giveUp() {
 	p.once.Do(func() {
 		close(p.dead)
@@ -260,7 +263,7 @@ func (p *pool) giveUp() {
 }
 
 // returned is called when net/http has ended a RoundTrip of p. proto is the major version of the
-// response, 0 if there was none.
+// response, or 0 if there was no response.
 func (p *pool) returned(proto int) {
 	if p.trial.Load() {
 		p.trial.Store(false)

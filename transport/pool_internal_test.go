@@ -16,9 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What net/http leaves behind when it freezes, and what becomes of the memory it was given.
+// The tests in this file check what net/http leaves behind when it freezes, and the memory that was
+// lent to it.
 
-// A response that comes when nobody waits for it any more is closed.
+// A response that arrives after its caller has left is closed.
 func TestLateResponseIsClosed(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		late := make(chan struct{})
@@ -40,7 +41,7 @@ func TestLateResponseIsClosed(t *testing.T) {
 	})
 }
 
-// memory is a request body whose bytes are the caller's.
+// memory is a request body with the caller's bytes.
 type memory struct {
 	io.Reader
 	reads  atomic.Int32
@@ -60,7 +61,7 @@ func (m *memory) Read(p []byte) (int, error) {
 
 func (m *memory) Close() error { close(m.closed); return nil }
 
-func TestRequestBodyIsTheCallersAgain(t *testing.T) {
+func TestRequestBodyIsReturnedToTheCaller(t *testing.T) {
 	for what, end := range map[string]func(n *network, req *http.Request) (*http.Response, error){
 		"abandoned": func(n *network, _ *http.Request) (*http.Response, error) {
 			n.frozen()
@@ -97,13 +98,13 @@ func TestRequestBodyIsTheCallersAgain(t *testing.T) {
 	}
 }
 
-// A Read of the caller's bytes that is in progress ends before RoundTrip returns.
+// RoundTrip does not return before a Read of the caller's bytes has ended.
 func TestRoundTripWaitsForAReadOfItsBody(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		var reading atomic.Bool
 		body := newMemory(func() {
 			reading.Store(true)
-			time.Sleep(grace + grace/2) // it begins with RoundTrip, which is abandoned after grace
+			time.Sleep(grace + grace/2) // grace begins with RoundTrip, which is abandoned afterwards
 			reading.Store(false)
 		})
 		n.serve = func(_ *fake, req *http.Request) (*http.Response, error) {
@@ -119,7 +120,7 @@ func TestRoundTripWaitsForAReadOfItsBody(t *testing.T) {
 }
 
 // After patience the connections of a frozen pool are closed, and the exchanges on them fail.
-func TestConnectionsOfAFrozenPoolAreGivenUp(t *testing.T) {
+func TestConnectionsOfAFrozenPoolAreClosed(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		n.serve = n.freezesFor("bad")
 		ctx, cancel := context.WithCancelCause(context.Background())
@@ -138,8 +139,8 @@ func TestConnectionsOfAFrozenPoolAreGivenUp(t *testing.T) {
 	})
 }
 
-// If net/http returns in the meantime, nothing but idle connections is closed.
-func TestConnectionsOfASlowPoolLive(t *testing.T) {
+// If net/http returns before that, only idle connections are closed.
+func TestConnectionsOfASlowPoolStayOpen(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		thaw := make(chan struct{})
 		n.serve = func(_ *fake, req *http.Request) (*http.Response, error) {
@@ -158,7 +159,7 @@ func TestConnectionsOfASlowPoolLive(t *testing.T) {
 		time.Sleep(2 * patience)
 		select {
 		case <-old.dead:
-			t.Error("the connections were given up")
+			t.Error("the connections were closed")
 		default:
 		}
 		<-n.senders[0].closed
@@ -166,8 +167,8 @@ func TestConnectionsOfASlowPoolLive(t *testing.T) {
 	})
 }
 
-// A thousand calls, one after the other, leave no more than maxAbandoned behind; later the server
-// is tried now and then, with one request at a time, and served when it is well.
+// A thousand calls in sequence abandon no more than maxAbandoned exchanges. Later the server is
+// tried now and then, with one request at a time, and is used again when it has recovered.
 func TestThousandRoundTripsThatNeverReturn(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		n.serve = n.freezesFor("bad")
@@ -203,7 +204,7 @@ func TestThousandRoundTripsThatNeverReturn(t *testing.T) {
 	})
 }
 
-// While the server is on trial, others are refused at once.
+// While one request tries the server, other requests are refused at once.
 func TestOneRequestTriesTheServer(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		n.serve = n.freezesFor("nobody")
@@ -239,13 +240,13 @@ func TestOriginsAreBounded(t *testing.T) {
 		for i := range maxOrigins {
 			n.served(fmt.Sprint("good-", i))
 		}
-		<-n.senders[1].closed // of good-0
+		<-n.senders[1].closed // the http.Transport of good-0
 		require.Len(t, n.d.pools.byHost, maxOrigins)
-		require.Equal(t, 1, n.abandoned("bad"), "it is not forgotten")
+		require.Equal(t, 1, n.abandoned("bad"), "the origin is not evicted")
 	})
 }
 
-// What a pool speaks is decided once: no request of HTTP/1 meets a connection of HTTP/2.
+// The protocol of a pool is decided once: no HTTP/1 request uses an HTTP/2 connection.
 func TestProtocolOfAPool(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		get := func() *pool {

@@ -14,7 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// protocolServer serves TLS at addr, over HTTP/2 or not, and answers with the protocol.
+// protocolServer serves TLS at addr, with or without HTTP/2, and answers with the protocol of the
+// request.
 func protocolServer(t *testing.T, addr string, http2 bool) *httptest.Server {
 	t.Helper()
 	ln, err := net.Listen("tcp", addr)
@@ -29,8 +30,8 @@ func protocolServer(t *testing.T, addr string, http2 bool) *httptest.Server {
 	return srv
 }
 
-// A server may change its protocol between two connections. A request that meets the change was
-// not sent, and the next one is served.
+// A server may change its protocol between two connections. The request that meets the change is
+// not sent, and the next one succeeds.
 func TestServerThatChangesItsProtocol(t *testing.T) {
 	d := newDirect(t, nil)
 	addr := "127.0.0.1:0"
@@ -69,7 +70,7 @@ func ask(t *testing.T, rt http.RoundTripper, url string) (string, error) {
 	return string(data), err
 }
 
-// http and https requests of one Direct have nothing in common but its Close.
+// http and https requests of one Direct share nothing but its Close.
 func TestPlainAndTLSAtOnce(t *testing.T) {
 	plain, _ := newEcho(t, "HTTP1")
 	secure, _ := newEcho(t, "HTTP2")

@@ -16,11 +16,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// proxiedEnv tells a test that it runs in a process of its own; net/http reads
-// the proxy's variables only once in a process.
+// proxiedEnv tells the test that it runs in a child process: net/http reads the proxy variables
+// only once per process.
 const proxiedEnv = "HAWSER_TEST_PROXIED"
 
-// Requests go through the proxy that the environment names, unless told otherwise.
+// Requests go through the proxy that the environment names, unless the options disable it.
 func TestProxyFromTheEnvironment(t *testing.T) {
 	if os.Getenv(proxiedEnv) != "" {
 		proxied(t)
@@ -37,7 +37,7 @@ func TestProxyFromTheEnvironment(t *testing.T) {
 	output, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	require.Equal(t, "http://mcp.test/mcp", <-asked)
-	require.Empty(t, asked, "NoProxy asks nobody")
+	require.Empty(t, asked, "NoProxy must not ask the proxy")
 }
 
 func proxied(t *testing.T) {

@@ -21,16 +21,16 @@ func newRequest(t testing.TB, method, url, body string) *http.Request {
 	t.Helper()
 	var r io.Reader
 	if body != "" {
-		r = strings.NewReader(body) // gives the request a GetBody, which net/http repeats with
+		r = strings.NewReader(body) // gives the request a GetBody, which lets net/http repeat it
 	}
 	req, err := http.NewRequestWithContext(context.Background(), method, url, r)
 	require.NoError(t, err)
 	return req
 }
 
-// An HTTP/2 server may give up a request it has executed. net/http alone sends
-// it again, up to seven times; so did a tool with side effects run three times.
-func TestHTTP2GivenUpRequestExecutesOnce(t *testing.T) {
+// An HTTP/2 server may reset the stream of a request that it has executed. net/http alone sends
+// such a request again, up to seven times, and would run a tool with side effects that often.
+func TestHTTP2ResetRequestExecutesOnce(t *testing.T) {
 	for name, giveUp := range map[string]func(c *h2test.Conn, stream uint32){
 		"PROTOCOL_ERROR": func(c *h2test.Conn, stream uint32) { c.Reset(stream, h2test.ProtocolError) },
 		"REFUSED_STREAM": func(c *h2test.Conn, stream uint32) { c.Reset(stream, h2test.RefusedStream) },
@@ -55,11 +55,11 @@ func TestHTTP2GivenUpRequestExecutesOnce(t *testing.T) {
 				require.Error(t, err)
 				require.Equal(t, transport.MaybeSent, transport.StageOf(err))
 				require.False(t, transport.IsPermanent(err))
-				require.NotErrorIs(t, err, context.Canceled, "nobody cancelled")
+				require.NotErrorIs(t, err, context.Canceled, "the caller did not cancel")
 				require.EqualValues(t, 1, peer.executed.Load())
 
 				resp, err := d.RoundTrip(newRequest(t, r.method, peer.URL, r.body))
-				require.NoError(t, err, "the transport works on")
+				require.NoError(t, err, "the transport still works")
 				require.Equal(t, http.StatusOK, resp.StatusCode)
 				require.NoError(t, resp.Body.Close())
 			})
@@ -67,8 +67,8 @@ func TestHTTP2GivenUpRequestExecutesOnce(t *testing.T) {
 	}
 }
 
-// dyingPeer answers the first request of each connection, and reads the second
-// one whole before it closes the connection without a word.
+// dyingPeer answers the first request of each connection. It reads the second one completely, and
+// then closes the connection without an answer.
 type dyingPeer struct {
 	URL      string
 	executed atomic.Int32 // requests after the first
@@ -81,7 +81,7 @@ func newDyingPeer(t *testing.T) *dyingPeer {
 	require.NoError(t, err)
 	p := &dyingPeer{URL: "http://" + ln.Addr().String(), keys: make(chan string, 8)}
 	var wg sync.WaitGroup
-	first := true // the goroutine below owns it
+	first := true // used only by the goroutine below
 	wg.Go(func() {
 		for {
 			c, err := ln.Accept()
@@ -116,8 +116,8 @@ func (p *dyingPeer) serve(c net.Conn, first bool) {
 	}
 }
 
-// net/http takes an Idempotency-Key as leave to repeat any request on a new
-// connection when a reused one dies. The server had executed it.
+// If a reused connection fails, net/http sends any request with an Idempotency-Key again on a new
+// connection, although the server may have executed it.
 func TestReusedConnectionThatDiesExecutesOnce(t *testing.T) {
 	for _, r := range []struct {
 		what, method, body string
@@ -144,7 +144,7 @@ func TestReusedConnectionThatDiesExecutesOnce(t *testing.T) {
 			require.NoError(t, send())
 			err := send()
 			require.Equal(t, r.executions, peer.executed.Load())
-			require.Equal(t, "one", <-peer.keys, "the header is sent, however it is spelled")
+			require.Equal(t, "one", <-peer.keys, "the header is sent, in any spelling")
 			if r.executions > 1 {
 				require.NoError(t, err)
 				return

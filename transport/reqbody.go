@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-var errBodyTaken = errors.New("the exchange is over, and its request body is not read any more")
+var errBodyTaken = errors.New("the exchange is over: its request body must not be read any more")
 
-// requestBody is a request body between the caller and net/http.
+// requestBody stands between the caller's request body and net/http.
 //
-// A Read of a body that is not from memory may block. net/http waits for that Read even after the
-// HTTP/1 connection is gone. Only closing the body helps, which conn.Close does.
+// A Read of a body that is not in memory may block. net/http waits for that Read even after the
+// HTTP/1 connection is closed. Only closing the body ends the Read, so conn.Close does that.
 //
-// A worker lends the body to net/http, which may still want to read it when the exchange is over.
-// By then the bytes belong to the caller again: see end.
+// A worker lends the body to net/http, which may still read it when the exchange is over. By then
+// the bytes belong to the caller again: see end.
 type requestBody struct {
 	io.ReadCloser
 	blocks  bool                 // a Read may block
-	reading chan struct{}        // holds an element while a Read runs; nil if the body is not lent
+	reading chan struct{}        // full while a Read runs; nil if the body is not lent
 	conn    atomic.Pointer[conn] // its Close closes this body
 	closed  atomic.Bool
 }
@@ -47,14 +47,14 @@ func (b *requestBody) Close() error {
 		c.sending.CompareAndSwap(b, nil) // an idle connection must not refer to the caller's body
 	}
 	if b.blocks && b.reading != nil {
-		go func() { _ = b.ReadCloser.Close() }() // net/http, and with it the exchange, would wait for it
+		go func() { _ = b.ReadCloser.Close() }() // net/http, and so the exchange, would wait for the user's Close
 		return nil
 	}
 	return b.ReadCloser.Close()
 }
 
-// end takes a lent body back. When it returns, net/http no longer reads it. It waits at most grace
-// for a Read that the caller's own code blocks.
+// end takes a lent body back. When it returns, net/http no longer reads the body. It waits at most
+// grace for a Read that blocks in the caller's code.
 func (b *requestBody) end() {
 	_ = b.Close()
 	select {
@@ -72,7 +72,7 @@ func (b *requestBody) end() {
 	}
 }
 
-// lendBody puts a requestBody between out's body and net/http.
+// lendBody wraps out's body in a requestBody.
 func (e *exchange) lendBody(out *http.Request) {
 	if out.Body == nil || out.Body == http.NoBody {
 		return

@@ -18,7 +18,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// countingListener counts what it accepts.
+// countingListener counts the connections that it accepts.
 type countingListener struct {
 	net.Listener
 	accepted atomic.Int32
@@ -72,14 +72,15 @@ func TestConcurrentCallersReuseConnections(t *testing.T) {
 						}
 						defer resp.Body.Close()
 						if got, err := io.ReadAll(resp.Body); err != nil || string(got) != body {
-							t.Errorf("%d bytes came back, %v; want %d", len(got), err, size)
+							t.Errorf("got %d bytes, error %v, want %d bytes", len(got), err, size)
 						}
 					})
 				}
 				wg.Wait()
 			}
-			// A dial may lose against a connection that becomes free, so some more than callers are possible;
-			// net/http's own default, two idle per host, comes to over a thousand here.
+			// A dial may lose against a connection that becomes free, so there may be somewhat more
+			// connections than callers. With net/http's own default of two idle connections per
+			// host there would be over a thousand.
 			require.LessOrEqual(t, accepted.Load(), int32(2*callers))
 		})
 	}

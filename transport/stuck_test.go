@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// impatientConn brings every deadline of a Write forward, so that tests need not wait for it.
+// impatientConn shortens every write deadline, so that the test need not wait for it.
 type impatientConn struct{ net.Conn }
 
 func (c impatientConn) SetWriteDeadline(t time.Time) error {
@@ -25,7 +25,7 @@ func (c impatientConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// An HTTP/2 peer that reads nothing any more loses its connection, even if no context ends.
+// An HTTP/2 peer that no longer reads loses its connection, even if no context ends.
 func TestHTTP2PeerThatReadsNothingLosesItsConnection(t *testing.T) {
 	var conns atomic.Int32
 	url := h2test.Listen(t, func(c *h2test.Conn) {
@@ -58,7 +58,7 @@ func TestHTTP2PeerThatReadsNothingLosesItsConnection(t *testing.T) {
 	_, err := d.RoundTrip(req)
 	requireStage(t, err, transport.MaybeSent, false)
 	resp, err := d.RoundTrip(newRequest(t, http.MethodPost, url, "hello"))
-	require.NoError(t, err, "on a connection of its own")
+	require.NoError(t, err, "on a new connection")
 	require.NoError(t, resp.Body.Close())
 }
 

@@ -10,32 +10,33 @@ import (
 )
 
 const (
-	// grace is how long net/http has to return after a context or the Direct ended.
+	// grace is how long net/http has to return after a context or the Direct has ended.
 	grace = 200 * time.Millisecond
-	// patience is how long an abandoned exchange may keep its pool's connections open.
+	// patience is how long the connections of a pool with an abandoned exchange may stay open.
 	patience = 5 * time.Second
 )
 
 // errGivenUp is the cause of exchanges whose connection was closed because of another exchange.
-var errGivenUp = errors.New("the connection was given up: net/http did not end another exchange on it")
+var errGivenUp = errors.New("the connection was closed: net/http did not end another exchange on it")
 
 // worker runs net/http for one exchange that may use HTTP/2, on its own goroutine. The caller waits
-// for it, and leaves if net/http does not return after its context or the Direct has ended.
-// net/http takes locks that a peer can hold up and that its own defects never release.
+// for it, and leaves if net/http does not return in time after its context or the Direct has ended.
+// net/http takes locks that a peer can keep it from releasing, or that it never releases because of
+// its own defects.
 type worker struct {
 	pool    *pool
 	ctx     context.Context // the caller's
 	closing <-chan struct{} // ends with the Direct
 	results chan result     // has room for one, so that the worker never waits
-	asks    chan *pull      // memory to read into
+	asks    chan *pull      // reads to perform, each with its buffer
 	quit    chan struct{}   // closed with the body
-	bulk    bool            // of the reader: the last read was large
+	bulk    bool            // used by the reader: the last read was large
 
 	mu        sync.Mutex
 	waiting   bool        // guarded by mu; the caller waits for a result
 	running   int         // guarded by mu; goroutines of the exchange
 	abandoned bool        // guarded by mu; counted in the origin
-	limit     *time.Timer // guarded by mu; of a body's close
+	limit     *time.Timer // guarded by mu; bounds the close of the body
 }
 
 // result is the result of one call of net/http.
@@ -45,15 +46,15 @@ type result struct {
 	err  error
 }
 
-// pull is memory for one Read of a body. It is not the caller's memory, which net/http must not
-// write to after the caller has left.
+// pull is the buffer of one Read of a body. It is not the caller's buffer: net/http must not write
+// to that after the caller has left.
 type pull struct {
 	b    []byte
 	pool *sync.Pool
 }
 
 const (
-	smallPull = 4 << 10 // for idle streams, in bytes
+	smallPull = 4 << 10 // buffer size in bytes, for idle streams
 	largePull = 32 << 10
 )
 
@@ -113,13 +114,13 @@ func (w *worker) run(out *http.Request) {
 		return
 	}
 	if err != nil || resp.ProtoMajor != 2 || body == http.NoBody {
-		return // HTTP/1 bodies are read by their readers
+		return // over HTTP/1 the caller's goroutine reads the body
 	}
 	for w.read(body) {
 	}
 }
 
-// read does the next Read that the reader asks for. It returns false after the last one.
+// read performs the next Read that the reader requests. It returns false after the last one.
 func (w *worker) read(body io.Reader) bool {
 	var buf *pull
 	select {
@@ -164,8 +165,8 @@ func (w *worker) wait() (result, bool) {
 	case <-w.closing:
 	case <-w.pool.dead:
 	}
-	w.pool.doubts.Add(1)
-	defer w.pool.believe(1)
+	w.pool.suspects.Add(1)
+	defer w.pool.confirm(1)
 	limit := time.NewTimer(grace)
 	defer limit.Stop()
 	select {
@@ -182,7 +183,7 @@ func (w *worker) wait() (result, bool) {
 	return r, ok
 }
 
-// lastResult makes the caller leave, unless there is a result.
+// lastResult makes the caller leave, unless a result is available.
 func (w *worker) lastResult() (result, bool) {
 	w.mu.Lock()
 	leaves := w.waiting
@@ -230,9 +231,9 @@ func (w *worker) pull(p []byte) (int, error) {
 	return n, r.err
 }
 
-// close closes the body on its own goroutine, because resetting a stream takes locks too.
+// close closes the body on its own goroutine, because resetting a stream also takes locks.
 func (w *worker) close(e *exchange) {
-	w.pool.doubts.Add(1)
+	w.pool.suspects.Add(1)
 	w.mu.Lock()
 	w.running++
 	w.limit = time.AfterFunc(grace, w.overdue)
@@ -244,13 +245,13 @@ func (w *worker) close(e *exchange) {
 	}()
 }
 
-// overdue is called when net/http has not returned from the close of a body.
+// overdue is called when net/http has not returned in time from the close of a body.
 func (w *worker) overdue() {
 	w.abandon()
-	w.pool.believe(1)
+	w.pool.confirm(1)
 }
 
-// exit is called at the end of each goroutine.
+// exit is called at the end of each goroutine of the exchange.
 func (w *worker) exit() {
 	w.mu.Lock()
 	w.running--
@@ -261,13 +262,13 @@ func (w *worker) exit() {
 	sure := w.running == 0 && w.limit != nil && w.limit.Stop()
 	w.mu.Unlock()
 	if sure {
-		w.pool.believe(1)
+		w.pool.confirm(1)
 	}
 }
 
 // abandon makes the origin use a new pool if net/http has not returned, and counts the exchange
-// until it returns. After a while the connections of the old pool are closed, which ends exchanges
-// that wait for a peer.
+// until net/http returns. After patience it closes the connections of the old pool, which ends
+// exchanges that wait for a peer.
 func (w *worker) abandon() {
 	w.mu.Lock()
 	first := w.running > 0 && !w.abandoned
@@ -283,7 +284,7 @@ func (w *worker) abandon() {
 	time.AfterFunc(patience, w.judge)
 }
 
-// judge decides what happens to the connections of a pool with an abandoned exchange.
+// judge decides whether to close the connections of a pool with an abandoned exchange.
 func (w *worker) judge() {
 	w.mu.Lock()
 	still := w.abandoned
@@ -293,7 +294,7 @@ func (w *worker) judge() {
 	}
 }
 
-// abandoned returns the error of a RoundTrip whose worker still runs. It reads nothing that
+// abandoned returns the error of a RoundTrip whose worker is still running. It reads nothing that
 // net/http may write.
 func (e *exchange) abandoned() *Error {
 	err := &Error{Stage: MaybeSent, Op: "round trip", Err: errGivenUp}

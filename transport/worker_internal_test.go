@@ -16,8 +16,8 @@ import (
 
 var errCause = errors.New("the test's own reason to cancel")
 
-// network stands in for net/http: it makes the http.Transports of a Direct, whose calls return
-// when a test lets them, which may be never. Time is fake.
+// network replaces net/http: it makes the http.Transports of a Direct. Their calls return when a
+// test allows it, which may be never. Time is fake.
 type network struct {
 	t       *testing.T
 	d       *direct
@@ -32,7 +32,7 @@ type network struct {
 type fake struct {
 	n      *network
 	number int           // in the order they were made, from 1
-	lock   chan struct{} // what net/http holds while it handles a connection; frozen calls keep it
+	lock   chan struct{} // held while net/http handles a connection; frozen calls never release it
 	closed chan struct{}
 	once   sync.Once
 }
@@ -85,7 +85,7 @@ func (s *fake) CloseIdleConnections() {
 // frozen is a call of net/http that never returns.
 func (n *network) frozen() { <-n.thaw }
 
-// answer is a whole HTTP/2 response.
+// answer returns a complete HTTP/2 response.
 func answer(req *http.Request, body io.ReadCloser) *http.Response {
 	return &http.Response{StatusCode: http.StatusOK, ProtoMajor: 2, Header: http.Header{}, Body: body, Request: req}
 }
@@ -94,7 +94,7 @@ func ok(req *http.Request) (*http.Response, error) {
 	return answer(req, io.NopCloser(strings.NewReader("hello"))), nil
 }
 
-// freezesFor freezes requests to one host and answers others.
+// freezesFor freezes requests to one host, and answers others.
 func (n *network) freezesFor(host string) func(*fake, *http.Request) (*http.Response, error) {
 	return func(_ *fake, req *http.Request) (*http.Response, error) {
 		if req.URL.Host == host {
@@ -104,7 +104,7 @@ func (n *network) freezesFor(host string) func(*fake, *http.Request) (*http.Resp
 	}
 }
 
-// send makes a request to a host, and returns what RoundTrip will.
+// send sends a request to a host, and returns a channel with the result of RoundTrip.
 func (n *network) send(ctx context.Context, host string, body io.Reader) <-chan result {
 	n.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+host+"/", body)
@@ -117,7 +117,7 @@ func (n *network) send(ctx context.Context, host string, body io.Reader) <-chan 
 	return ch
 }
 
-// served requires that a request to a host is answered.
+// served checks that a request to a host is answered.
 func (n *network) served(host string) {
 	n.t.Helper()
 	r := <-n.send(context.Background(), host, strings.NewReader("hi"))
@@ -137,7 +137,8 @@ func requireAbandoned(t *testing.T, err, cause error, permanent bool) {
 	require.ErrorIs(t, err, cause)
 }
 
-// requirePrompt checks that what ended at begin was given up within the bound that DESIGN.md, section 7 has for it.
+// requirePrompt checks that a call that began at begin returned within the bound that DESIGN.md
+// section 7 gives.
 func requirePrompt(t *testing.T, begin time.Time) {
 	t.Helper()
 	require.LessOrEqual(t, time.Since(begin), 200*time.Millisecond)
@@ -158,7 +159,7 @@ func TestRoundTripThatNeverReturns(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		first, second := n.send(ctx, "bad", nil), n.send(ctx, "bad", nil)
 		synctest.Wait()
-		n.served("good") // before anybody knows that something is wrong
+		n.served("good") // before the freeze can be noticed
 		begin := time.Now()
 		cancel(errCause)
 		requireAbandoned(t, (<-first).err, errCause, false)
@@ -172,8 +173,8 @@ func TestRoundTripThatNeverReturns(t *testing.T) {
 	})
 }
 
-// A request that comes while it is not yet known whether net/http is frozen waits until it is.
-func TestRequestThatComesInDoubt(t *testing.T) {
+// A request that arrives while it is unknown whether net/http is frozen waits until that is known.
+func TestRequestWaitsForASuspectedFreeze(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		n.serve = func(s *fake, req *http.Request) (*http.Response, error) {
 			if s.number == 1 {
@@ -196,10 +197,10 @@ func TestRequestThatComesInDoubt(t *testing.T) {
 	})
 }
 
-// pieces is a response body whose calls may be frozen.
+// pieces is a response body whose calls can freeze.
 type pieces struct {
 	n           *network
-	read, close func() // called before each Read; by Close
+	read, close func() // read is called before each Read, close by Close
 	got         []byte // the memory of the last Read
 	closed      chan struct{}
 }
@@ -216,7 +217,7 @@ func (p *pieces) Close() error {
 	return nil
 }
 
-// openBody returns a response with body, which has been read once.
+// openBody returns a response with body. One Read of it has already succeeded.
 func (n *network) openBody(ctx context.Context, body *pieces) *http.Response {
 	n.t.Helper()
 	body.n, body.closed = n, make(chan struct{})
@@ -261,7 +262,7 @@ func TestReadThatNeverReturns(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		<-body.closed
 		copy(body.got, "written late")
-		require.Equal(t, make([]byte, 16), caller, "net/http never had the caller's memory")
+		require.Equal(t, make([]byte, 16), caller, "net/http must never get the caller's memory")
 	})
 }
 
@@ -277,7 +278,7 @@ func TestCloseOfABodyThatNeverReturns(t *testing.T) {
 	})
 }
 
-// Close of the body ends a Read in progress at once, and both may be frozen.
+// Close of the body ends a Read in progress at once, even if both calls freeze.
 func TestCloseDuringAReadThatNeverReturns(t *testing.T) {
 	for what, closing := range map[string]func(*network) func(){
 		"the Read":  func(*network) func() { return func() {} },
@@ -303,8 +304,8 @@ func TestCloseDuringAReadThatNeverReturns(t *testing.T) {
 	}
 }
 
-// Close of the Direct ends everything, although nothing in net/http returns any more.
-func TestCloseWhileNothingReturns(t *testing.T) {
+// Close of the Direct ends everything, although no call of net/http returns any more.
+func TestCloseWhileNoCallReturns(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		resp := n.openBody(context.Background(), &pieces{read: n.frozen, close: n.frozen})
 		n.idle = n.frozen

@@ -35,7 +35,7 @@ func asks(method string, questions ...map[string]any) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 		var answers []string
 		for i, q := range questions {
-			answer, pending, err := c.Question(ctx, "question "+strconv.Itoa(i), method, q)
+			answer, pending, err := c.RequestInput(ctx, "question "+strconv.Itoa(i), method, q)
 			var refused *mcptest.Error
 			switch {
 			case errors.As(err, &refused):

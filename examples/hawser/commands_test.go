@@ -117,7 +117,7 @@ func TestRead(t *testing.T) {
 
 func TestPrompts(t *testing.T) {
 	url := teahouse(t)
-	require.Equal(t, result{0, "invite - An invitation to tea\n    guest  required  Who is invited\n    day\n", ""}, hawser(t, "prompts", url))
+	require.Equal(t, result{0, "invite - An invitation to tea\n    guest  required  The person to invite\n    day\n", ""}, hawser(t, "prompts", url))
 	require.Equal(t, "invite", documents(t, succeeds(t, "prompts", url, "--json").out)[0]["name"])
 	require.Equal(t, result{0, "user:\nInvite 12\n\nassistant:\n[image image/png, 1.2 kB]\n", ""}, hawser(t, "prompt", url, "invite", "guest=12"))
 	require.Len(t, documents(t, succeeds(t, "prompt", url, "invite", "guest=Ann", "--json").out)[0]["messages"], 2)

@@ -48,7 +48,7 @@ func TestURLWithoutScheme(t *testing.T) {
 	r := hawser(t, "tools", "http://me:secret@127.0.0.1/mcp")
 	require.Equal(t, exitUsage, r.code)
 	require.NotContains(t, r.err, "secret")
-	require.Equal(t, result{exitUsage, "", "hawser: the endpoint URL has the scheme \"ftp\"; it needs http or https\nhint: a URL looks like https://mcp.example.com/mcp\n"}, hawser(t, "tools", "ftp://127.0.0.1/mcp"))
+	require.Equal(t, result{exitUsage, "", "hawser: the endpoint URL must be http or https, got scheme \"ftp\"\nhint: a URL looks like https://mcp.example.com/mcp\n"}, hawser(t, "tools", "ftp://127.0.0.1/mcp"))
 }
 
 func TestServerIsDown(t *testing.T) {

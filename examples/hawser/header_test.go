@@ -42,7 +42,7 @@ func TestBadHeaders(t *testing.T) {
 		"X: env:NONE":            "hawser: header X: the environment variable NONE is not set\nhint: export NONE first\n",
 		"X: Bearer env:EMPTY":    "hawser: header X: the environment variable EMPTY is not set\n",
 		"X: @/no/such/file":      "hawser: header X: open /no/such/file: ",
-		"Host: sesame-123":       "hawser: --header: header Host is the protocol's own and cannot be set\nhint: omit this header\n",
+		"Host: sesame-123":       "hawser: --header: header Host belongs to the protocol and cannot be set\nhint: omit this header\n",
 		"X: sesame\n-123":        "hawser: --header: the value of header X has characters that HTTP forbids\nhint: write --header 'Name: value'",
 		"Bearer sesame-123: yes": "hawser: --header: expected 'Name: value'\n",
 	} {

@@ -25,8 +25,8 @@ func TestListen(t *testing.T) {
 			listening, told := screen.await("listening"), out.await(c.out)
 			go func() {
 				<-listening
-				srv.Tell("notifications/tools/list_changed", nil)
-				srv.Tell("notifications/prompts/list_changed", nil)
+				srv.Notify("notifications/tools/list_changed", nil)
+				srv.Notify("notifications/prompts/list_changed", nil)
 				<-told
 				signals <- os.Interrupt
 			}()

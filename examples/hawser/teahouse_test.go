@@ -20,7 +20,7 @@ func teahouse(t *testing.T) string {
 		server.WithPromptCompletionProvider(completer{}), server.WithResourceCompletionProvider(completer{}))
 	addTools(s)
 	s.AddPrompt(mcp.NewPrompt("invite", mcp.WithPromptDescription("An invitation\nto tea"),
-		mcp.WithArgument("guest", mcp.RequiredArgument(), mcp.ArgumentDescription("Who is invited")), mcp.WithArgument("day")),
+		mcp.WithArgument("guest", mcp.RequiredArgument(), mcp.ArgumentDescription("The person to invite")), mcp.WithArgument("day")),
 		func(_ context.Context, r mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 			return mcp.NewGetPromptResult("", []mcp.PromptMessage{
 				mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent("Invite "+r.Params.Arguments["guest"])),

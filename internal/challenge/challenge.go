@@ -3,7 +3,7 @@ package challenge
 
 import "strings"
 
-// Limits on what a peer can make the parser keep. The rest is ignored.
+// Limits on what a peer can make the parser store. The rest of the header is ignored.
 const (
 	// MaxBytes bounds all values together.
 	MaxBytes = 32 << 10
@@ -17,7 +17,7 @@ const (
 type Challenge struct {
 	// Scheme is the auth-scheme as it was sent; see [Challenge.Is].
 	Scheme string
-	// Token68 is what some schemes have instead of parameters; usually empty.
+	// Token68 is a value that some schemes send instead of parameters. It is usually empty.
 	Token68 string
 
 	params []param
@@ -25,11 +25,11 @@ type Challenge struct {
 
 type param struct{ name, value string }
 
-// Is reports whether the challenge has a scheme, ignoring case.
+// Is reports whether the challenge has the given scheme, ignoring case.
 func (c *Challenge) Is(scheme string) bool { return strings.EqualFold(c.Scheme, scheme) }
 
-// Param returns the value of a parameter, unquoted, "" if there is none. Names are compared without
-// case. Of duplicates, the first counts.
+// Param returns the value of a parameter, unquoted, or "" if there is none. It ignores the case of
+// names. Of duplicate parameters, it returns the first.
 func (c *Challenge) Param(name string) string {
 	for _, p := range c.params {
 		if strings.EqualFold(p.name, name) {
@@ -41,9 +41,9 @@ func (c *Challenge) Param(name string) string {
 
 // Parse returns the challenges in all values of a header field, in order.
 //
-// Text outside of the grammar is skipped up to the next comma. Common mistakes of servers are
-// tolerated: unquoted values with characters that need quotes (URLs), and parameters without a
-// comma between them.
+// Text that violates the grammar is skipped up to the next comma. Common mistakes of servers are
+// tolerated: unquoted values with characters that require quotes, as in URLs, and parameters
+// without a comma between them.
 func Parse(values []string) []Challenge {
 	var p parser
 	left := MaxBytes
@@ -59,11 +59,11 @@ func Parse(values []string) []Challenge {
 	return p.all
 }
 
-// parser reads one value at a time.
+// parser reads one header value at a time.
 type parser struct {
 	all  []Challenge
-	open bool   // the last challenge is from this value, and takes parameters
-	rest string // of the value
+	open bool   // the last challenge is from this header value, and may get more parameters
+	rest string // unread rest of the header value
 }
 
 func (p *parser) field() {
@@ -81,7 +81,7 @@ func (p *parser) field() {
 			p.rest = value
 			p.param(name)
 		case after != "" && after[0] != ' ' && after[0] != '\t' && after[0] != ',':
-			p.open = false // what follows belongs to a scheme without a name
+			p.open = false // the following parameters belong to a scheme without a name
 			p.skip()
 		default:
 			p.rest = after
@@ -90,7 +90,7 @@ func (p *parser) field() {
 	}
 }
 
-// scheme begins a challenge, with its token68 if one follows.
+// scheme begins a challenge, and reads its token68 if there is one.
 func (p *parser) scheme(name string) {
 	p.open = len(p.all) < MaxChallenges
 	if !p.open {
@@ -160,7 +160,7 @@ func startsParam(text string) bool {
 
 func skipSpace(s string) string { return strings.TrimLeft(s, " \t") }
 
-// cutToken cuts a token off the beginning of s (RFC 9110 section 5.6.2).
+// cutToken cuts a token from the beginning of s (RFC 9110 section 5.6.2).
 func cutToken(s string) (token, rest string) {
 	end := 0
 	for end < len(s) && isTokenChar(s[end]) {
@@ -169,8 +169,8 @@ func cutToken(s string) (token, rest string) {
 	return s[:end], s[end:]
 }
 
-// cutQuoted cuts a quoted string off the beginning of s (RFC 9110 section 5.6.4). ok is false if it
-// does not end, or contains control characters.
+// cutQuoted cuts a quoted string from the beginning of s (RFC 9110 section 5.6.4). ok is false if
+// the string does not end, or contains control characters.
 func cutQuoted(s string) (value, rest string, ok bool) {
 	var b strings.Builder
 	from := 1
@@ -189,7 +189,7 @@ func cutQuoted(s string) (value, rest string, ok bool) {
 	return "", "", false
 }
 
-// isText reports whether s has no control characters but tabs.
+// isText reports whether s has no control characters except tabs.
 func isText(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7f {

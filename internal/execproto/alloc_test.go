@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests count allocations, which the race detector changes.
+// These tests count allocations, so they are not built with the race detector, which changes the
+// number.
 
 func requireAllocs(t *testing.T, want float64, what string, f func()) {
 	t.Helper()
@@ -47,7 +48,7 @@ func TestAnswerAllocatesLittle(t *testing.T) {
 			t.Fatal(id)
 		}
 	})
-	requireAllocs(t, 1+2+4, "the response, its headers (grown once), their texts", func() {
+	requireAllocs(t, 1+2+4, "the response, its headers (grown once) and their texts", func() {
 		if _, err := ReadHTTPResponse(m.Result); err != nil {
 			t.Fatal(err)
 		}

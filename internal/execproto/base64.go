@@ -6,11 +6,11 @@ import (
 	"github.com/segmentio/asm/base64"
 )
 
-// Bodies are in base64 (RFC 4648 section 4), which is most of the work there is with
-// them: the standard library's takes more time than the network on one machine. This one
-// uses vector instructions, and the standard library where there are none.
+// Bodies are sent in base64 (RFC 4648 section 4), and the encoding is most of the work: the
+// standard library needs more time for it than a local network does. The functions below use vector
+// instructions where available, and otherwise the standard library.
 
-// appendBase64 appends data, encoded.
+// appendBase64 appends the encoding of data.
 func appendBase64(dst, data []byte) []byte {
 	n, size := len(dst), base64.StdEncoding.EncodedLen(len(data))
 	dst = slices.Grow(dst, size)[:n+size]
@@ -18,7 +18,7 @@ func appendBase64(dst, data []byte) []byte {
 	return dst
 }
 
-// appendDecoded appends what text stands for. After an error dst is of no use.
+// appendDecoded appends the decoded text. After an error the result must not be used.
 func appendDecoded(dst, text []byte) ([]byte, error) {
 	n, size := len(dst), decodedLen(text)
 	dst = slices.Grow(dst, size)
@@ -26,5 +26,5 @@ func appendDecoded(dst, text []byte) ([]byte, error) {
 	return dst[:n+k], err
 }
 
-// decodedLen is how many bytes text stands for at most.
+// decodedLen returns the maximum number of bytes that text decodes to.
 func decodedLen(text []byte) int { return base64.StdEncoding.DecodedLen(len(text)) }

@@ -6,25 +6,25 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Delta is a piece of a response's body: the parameters of
-// http/request/bodyDelta. Its slices alias the text it was read from.
+// Delta is a piece of a response's body: the parameters of http/request/bodyDelta. Its slices alias
+// the text it was read from.
 type Delta struct {
 	RequestID []byte
-	Seq       int64  // 1 for the first one of a body
+	Seq       int64  // 1 for the first piece of a body
 	Base64    []byte // the piece; often empty on the last one
-	Done      bool   // nothing follows
-	Failed    bool   // the body broke off here, whatever Done says
-	Error     string // why, when Failed
+	Done      bool   // this is the last piece
+	Failed    bool   // the body was cut off here, whatever Done says
+	Error     string // why the body was cut off, if Failed
 }
 
 var deltaObject = object{[]string{"requestId", "seq", "deltaBase64", "done", "error"}, 1}
 
-// Decode appends the decoded piece to dst. After an error the result is useless.
+// Decode appends the decoded piece to dst. After an error the result must not be used.
 func (d *Delta) Decode(dst []byte) ([]byte, error) {
 	return appendDecoded(dst, d.Base64)
 }
 
-// Size returns the most bytes that Decode appends.
+// Size returns the maximum number of bytes that Decode appends.
 func (d *Delta) Size() int { return decodedLen(d.Base64) }
 
 func (d *Delta) read(c *jsonrpc.Cursor) {
@@ -50,8 +50,8 @@ func (d *Delta) read(c *jsonrpc.Cursor) {
 	})
 }
 
-// AppendDelta appends the notification with piece. done marks the last one. A non-empty failure
-// says that the body broke off.
+// AppendDelta appends the notification with piece. done marks the last piece. A non-empty failure
+// says that the body was cut off, and why.
 func AppendDelta(dst []byte, requestID string, seq int64, piece []byte, done bool, failure string) []byte {
 	dst = jsonrpc.AppendString(append(dst, `{"method":"`+MethodBodyDelta+`","params":{"requestId":`...), requestID)
 	dst = strconv.AppendInt(append(dst, `,"seq":`...), seq, 10)

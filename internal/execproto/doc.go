@@ -3,10 +3,10 @@
 //
 // The envelope has the shape of JSON-RPC 2.0, but no jsonrpc member is sent, and a received one is
 // ignored, like all unknown members. Both ends use this package: package executor writes requests
-// and reads answers, package agent the reverse.
+// and reads responses, package agent does the reverse.
 package execproto
 
-// Methods that both ends know.
+// The methods of the protocol.
 const (
 	MethodInitialize        = "initialize"         // request of the client
 	MethodInitialized       = "initialized"        // notification of the client
@@ -16,7 +16,7 @@ const (
 	MethodBodyDelta         = "http/request/bodyDelta"
 )
 
-// Codes of errors.
+// Error codes.
 const (
 	CodeInvalidRequest = -32600 // an unreadable message, or one at the wrong time
 	CodeUnknownMethod  = -32601
@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	// NobodysID is the ID in the error that answers a message with an unreadable ID.
+	// NobodysID is the ID in the error response to a message whose ID cannot be read.
 	NobodysID = -1
 	// MaxMessage bounds a message that an executor accepts, in bytes.
 	MaxMessage = 64 << 20
@@ -33,6 +33,6 @@ const (
 	MaxFrame = 16 << 20
 	// MaxDelta bounds the decoded piece of a body in one delta, in bytes.
 	MaxDelta = 1 << 20
-	// maxDepth bounds the nesting of a message, about as executors do.
+	// maxDepth bounds the nesting of a message. The limits of executors are similar.
 	maxDepth = 127
 )

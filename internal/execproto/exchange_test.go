@@ -73,7 +73,7 @@ func TestReadHTTPRequest(t *testing.T) {
 		`{"url":"u","requestId":"r"}`:    "missing field `method`",
 		`{"method":"m","requestId":"r"}`: "missing field `url`",
 		`{"method":"m","url":"u"}`:       "missing field `requestId`",
-		`[]`:                             "object", ``: "ends", start + `}{}`: "end of the text",
+		`[]`:                             "object", ``: "got the end of the text", start + `}{}`: "end of the text",
 		start + `,"url":"v"}`:                             "duplicate field `url`",
 		start + `,"headers":null}`:                        "array",
 		start + `,"headers":{}}`:                          "array",
@@ -120,7 +120,7 @@ func TestHTTPResponse(t *testing.T) {
 	}
 }
 
-func TestDeltaLeavesOut(t *testing.T) {
+func TestDeltaOmitsMembers(t *testing.T) {
 	for text, want := range map[string]Delta{
 		`{"requestId":""}`: {RequestID: []byte{}},
 		`{"requestId":"a","seq":-1,"x":{},"deltaBase64":null,"done":null}`:           {RequestID: []byte("a"), Seq: -1},

@@ -6,14 +6,14 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Environment describes an executor. Old executors send nothing of it.
+// Environment describes an executor. Old executors do not send it.
 type Environment struct {
 	Version       string // of the executor
-	HeaderEnvVars bool   // it can fill headers from its environment
+	HeaderEnvVars bool   // the executor can fill headers from its environment
 }
 
-// AppendInitialize appends the request that begins a link. It resumes no session, because HTTP
-// exchanges never outlive their link.
+// AppendInitialize appends the request that starts the handshake. It resumes no session, because
+// HTTP exchanges never outlive their link.
 func AppendInitialize(dst []byte, id int64, clientName string) []byte {
 	dst = strconv.AppendInt(append(dst, `{"id":`...), id, 10)
 	dst = jsonrpc.AppendString(append(dst, `,"method":"`+MethodInitialize+`","params":{"clientName":`...), clientName)

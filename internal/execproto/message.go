@@ -8,42 +8,42 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Kind is what a message is.
+// Kind is the kind of a message.
 type Kind uint8
 
 // The kinds of messages.
 const (
 	Request Kind = iota + 1
 	Notification
-	BodyDelta // the notification of that name
+	BodyDelta // an http/request/bodyDelta notification
 	Result
 	Failure
 )
 
-// Message is one message that was read. Its slices alias the text.
+// Message is a received message. Its slices alias the text.
 type Message struct {
 	Kind   Kind
-	RawID  []byte // of a request, a result or a failure: raw JSON
+	RawID  []byte // ID of a request, a result or a failure, as raw JSON
 	Method string // of a request or a notification
-	Params []byte // raw and checked; nil when absent
-	Result []byte // raw and checked
+	Params []byte // raw and syntactically valid; nil when absent
+	Result []byte // raw and syntactically valid
 	Error  Error
 	Delta  Delta
 }
 
-// Error says why a request failed. Message is the text of the far end, and may quote URLs with
+// Error says why a request failed. Message is the text from the far end, which may quote URLs with
 // their queries.
 type Error struct {
 	Code    int64
 	Message string
-	Data    json.RawMessage // raw JSON in fresh memory; nil when absent
+	Data    json.RawMessage // a copy of the raw JSON; nil when absent
 }
 
 var (
-	errEnvelope = errors.New("neither a request nor a notification nor an answer")
+	errEnvelope = errors.New("neither a request nor a notification nor a response")
 	errBatch    = errors.New("a batch (an array)")
 	errNull     = errors.New("the id of a request is null")
-	errID       = errors.New("an id that is neither a number nor a string")
+	errID       = errors.New("the id is neither a number nor a string")
 )
 
 // Read reads the message in data into m, after resetting it.
@@ -66,7 +66,7 @@ func (m *Message) Read(data []byte) error {
 
 var envelope = object{members: []string{"id", "method", "params", "result", "error"}}
 
-// members says which members of the envelope were present.
+// members records which members of the envelope were present.
 type members struct{ method, result, failure, delta bool }
 
 func (m *Message) member(c *jsonrpc.Cursor, member string, seen *members) {
@@ -116,7 +116,7 @@ func (m *Message) classify(seen members) error {
 		if seen.delta {
 			return nil
 		}
-		c := jsonrpc.NewCursor(m.Params, maxDepth) // params came before the method
+		c := jsonrpc.NewCursor(m.Params, maxDepth) // params preceded the method
 		m.Delta.read(&c)
 		c.End()
 		return c.Err()
@@ -134,7 +134,7 @@ func (m *Message) classify(seen members) error {
 	return nil
 }
 
-// ID returns the ID if it is an integer, as all IDs of this package's clients are.
+// ID returns the ID if it is an integer. All IDs of package executor are integers.
 func (m *Message) ID() (int64, bool) {
 	id, err := strconv.ParseInt(string(m.RawID), 10, 64)
 	return id, err == nil
@@ -160,15 +160,15 @@ func (e *Error) read(c *jsonrpc.Cursor) bool {
 	return true
 }
 
-// AppendResult appends the answer to the request with the id rawID. result is raw JSON.
+// AppendResult appends the response to the request with the ID rawID. result is raw JSON.
 func AppendResult(dst, rawID, result []byte) []byte {
 	dst = append(append(dst, `{"id":`...), rawID...)
 	dst = append(append(dst, `,"result":`...), result...)
 	return append(dst, '}')
 }
 
-// AppendError appends the failure of the request with the ID rawID. data is raw JSON; nil omits the
-// member.
+// AppendError appends the error response to the request with the ID rawID. data is raw JSON; nil
+// omits the member.
 func AppendError(dst, rawID []byte, code int64, message string, data []byte) []byte {
 	dst = strconv.AppendInt(append(dst, `{"error":{"code":`...), code, 10)
 	dst = jsonrpc.AppendString(append(dst, `,"message":`...), message)

@@ -45,7 +45,7 @@ func TestReadMessage(t *testing.T) {
 func TestInvalidMessages(t *testing.T) {
 	bodyDelta := `{"method":"` + MethodBodyDelta + `","params":`
 	for text, reason := range map[string]string{
-		``: "ends", `{`: "ends", `nonsense`: "object", `{"a":nonsense}`: "bad literal", `"a"`: "object", `{}{}`: "end of the text", "{\"id\":1,\"result\":\"\n\"}": "control",
+		``: "got the end of the text", `{`: "got the end of the text", `nonsense`: "object", `{"a":nonsense}`: "invalid literal", `"a"`: "object", `{}{}`: "end of the text", "{\"id\":1,\"result\":\"\n\"}": "control",
 		`[{"id":1,"method":"m"}]`:                                 "batch",
 		`{}`:                                                      "neither",
 		`{"id":1}`:                                                "neither",
@@ -67,7 +67,7 @@ func TestInvalidMessages(t *testing.T) {
 		`{"id":1,"error":{"code":1,"code":2}}`:                    "duplicate field `code`",
 		`{"id":1,"result":1,"x":` + deep(127) + `}`:               "deep",
 		`{"id":1,"method":"m","params":` + deep(127):              "deep",
-		bodyDelta[:len(bodyDelta)-len(`,"params":`)] + `}`:        "ends",
+		bodyDelta[:len(bodyDelta)-len(`,"params":`)] + `}`:        "got the end of the text",
 		bodyDelta + `null}`:                                       "object",
 		bodyDelta + `{"seq":1}}`:                                  "missing field `requestId`",
 		bodyDelta + `{"requestId":null}}`:                         "string",
@@ -88,7 +88,7 @@ func TestInvalidMessages(t *testing.T) {
 	require.NoError(t, m.Read([]byte(`{"id":1,"result":`+deep(126)+`}`)))
 }
 
-// deep returns that many nested arrays.
+// deep returns n nested arrays.
 func deep(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
 func TestMessageID(t *testing.T) {

@@ -6,15 +6,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// object describes a JSON object: the known members, of which the first ones are required.
+// object describes a JSON object by its known members. The first ones are required.
 type object struct {
 	members  []string
 	required int
 }
 
 // read reads the object at c, and calls value for each known member. Unknown members are checked
-// and skipped. A duplicate member is an error, because readers could disagree about which one
-// counts.
+// and skipped. A duplicate member is an error, because readers could disagree about which one is
+// valid.
 func (o object) read(c *jsonrpc.Cursor, value func(member string)) {
 	c.EnterObject()
 	var seen uint

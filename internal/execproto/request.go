@@ -15,8 +15,8 @@ type HTTPRequest struct {
 	URL       string
 	Headers   []Header
 	Body      []byte
-	TimeoutMs int64 // of the whole exchange with its body; negative means none
-	Stop      bool  // redirects are returned, not followed
+	TimeoutMs int64 // bounds the whole exchange with its body; negative means no limit
+	Stop      bool  // redirects are returned and not followed
 	RequestID string
 	Stream    bool // the body follows in deltas
 }
@@ -28,7 +28,7 @@ type Header struct {
 	EnvVar      string
 }
 
-// AppendHTTPRequest appends the request. It never has a timeout.
+// AppendHTTPRequest appends the request, without a timeout.
 func AppendHTTPRequest(dst []byte, id int64, r *HTTPRequest) []byte {
 	dst = strconv.AppendInt(append(dst, `{"id":`...), id, 10)
 	dst = jsonrpc.AppendString(append(dst, `,"method":"`+MethodHTTPRequest+`","params":{"method":`...), r.Method)
@@ -69,8 +69,8 @@ var (
 	headerObject  = object{[]string{"name", "value", "valueEnvVar"}, 2}
 )
 
-// ReadHTTPRequest reads the parameters of http/request. Its errors are for the client, and name the
-// field.
+// ReadHTTPRequest reads the parameters of http/request. Its errors are sent to the client, and name
+// the invalid field.
 func ReadHTTPRequest(params []byte) (*HTTPRequest, error) {
 	r := &HTTPRequest{TimeoutMs: -1}
 	c := jsonrpc.NewCursor(params, maxDepth)
@@ -123,7 +123,7 @@ func readHeaders(c *jsonrpc.Cursor) (headers []Header) {
 	return headers
 }
 
-// readBody reads the body of a request or a response, nil if it is empty.
+// readBody reads the body of a request or a response. It returns nil if the body is empty.
 func readBody(c *jsonrpc.Cursor) []byte {
 	if c.TryNull() {
 		return nil
@@ -144,7 +144,7 @@ func (r *HTTPRequest) readTimeout(c *jsonrpc.Cursor) {
 		return
 	}
 	if r.TimeoutMs = c.Int64(); r.TimeoutMs < 0 {
-		c.Fail(errors.New("timeoutMs is negative"))
+		c.Fail(errors.New("timeoutMs must not be negative"))
 	}
 }
 
@@ -155,6 +155,6 @@ func (r *HTTPRequest) readPolicy(c *jsonrpc.Cursor) {
 	case "follow":
 		r.Stop = false
 	default:
-		c.Fail(errors.New("redirectPolicy is neither follow nor stop"))
+		c.Fail(errors.New(`redirectPolicy must be "follow" or "stop"`))
 	}
 }

@@ -40,13 +40,13 @@ func ReadHTTPResponse(result []byte) (*HTTPResponse, error) {
 func (r *HTTPResponse) readStatus(c *jsonrpc.Cursor) {
 	status := c.Int64()
 	if status < 100 || status > 999 {
-		c.Fail(fmt.Errorf("status %d is none of HTTP", status))
+		c.Fail(fmt.Errorf("invalid HTTP status %d", status))
 		return
 	}
 	r.Status = int(status)
 }
 
-// AppendHTTPResponse appends the answer to the http/request with the id rawID.
+// AppendHTTPResponse appends the response to the http/request with the ID rawID.
 func AppendHTTPResponse(dst, rawID []byte, r *HTTPResponse) []byte {
 	dst = append(append(dst, `{"id":`...), rawID...)
 	dst = strconv.AppendInt(append(dst, `,"result":{"status":`...), int64(r.Status), 10)

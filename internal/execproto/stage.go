@@ -2,16 +2,16 @@ package execproto
 
 import "github.com/hawser-mcp/hawser/internal/jsonrpc"
 
-// Stage is the error.data of package agent: how far a failed request got. Other executors do not
-// send it.
+// Stage is the data member of an error from package agent: how far a failed request got. Other
+// executors do not send it.
 type Stage struct {
-	NotSent   bool // nothing of the request can have reached the server
+	NotSent   bool // no part of the request can have reached the server
 	Permanent bool // the same request cannot succeed
 }
 
 var stageObject = object{members: []string{"stage", "permanent"}}
 
-// ReadStage reads the data of a Failure. ok is false if it has no stage.
+// ReadStage reads the data of an error. ok is false if it has no stage.
 func ReadStage(data []byte) (s Stage, ok bool) {
 	c := jsonrpc.NewCursor(data, maxDepth)
 	if len(data) == 0 || c.Kind() != jsonrpc.Object {
@@ -33,7 +33,7 @@ func ReadStage(data []byte) (s Stage, ok bool) {
 	return s, ok && c.Err() == nil
 }
 
-// AppendStage appends the data of a Failure.
+// AppendStage appends s as the data of an error.
 func AppendStage(dst []byte, s Stage) []byte {
 	stage := "maybeSent"
 	if s.NotSent {

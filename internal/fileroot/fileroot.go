@@ -1,4 +1,4 @@
-// Package fileroot makes and checks the roots that a client exposes to servers: file URIs (RFC
+// Package fileroot creates and checks the roots that a client exposes to servers: file URIs (RFC
 // 8089).
 package fileroot
 
@@ -16,10 +16,10 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// maxRoots bounds a list of roots.
+// maxRoots bounds the number of roots in a list.
 const maxRoots = 10_000
 
-// New returns the root of an existing file or directory on this machine. Its name is the last
+// New returns the root for an existing file or directory on this machine. Its name is the last
 // element of the path.
 func New(path string) (mcp.Root, error) {
 	if path == "" { // filepath.Abs would return the working directory
@@ -35,7 +35,7 @@ func New(path string) (mcp.Root, error) {
 	return pathRoot(abs, runtime.GOOS == "windows")
 }
 
-// pathRoot returns the root of an absolute, clean path.
+// pathRoot returns the root for an absolute, clean path.
 func pathRoot(abs string, windows bool) (mcp.Root, error) {
 	if windows {
 		abs = strings.ReplaceAll(abs, `\`, "/")
@@ -52,8 +52,8 @@ func pathRoot(abs string, windows bool) (mcp.Root, error) {
 	return root, nil
 }
 
-// Check checks roots before a server sees them (2026-07-28, "Roots": URIs must be validated to
-// prevent path traversal). Its errors do not repeat paths, which may be private.
+// Check checks roots before they are sent to a server (2026-07-28, "Roots": URIs must be validated
+// to prevent path traversal). Its errors do not repeat paths, which may be private.
 func Check(roots []mcp.Root) error {
 	if len(roots) > maxRoots {
 		return fmt.Errorf("more than %d roots", maxRoots)
@@ -102,8 +102,7 @@ func checkURI(uri string) error {
 	return checkPath(u.Path)
 }
 
-// checkPath checks a decoded path, in which escapes of .. and / count like the characters
-// themselves.
+// checkPath checks a decoded path, so that percent-encoded .. and / count as well.
 func checkPath(p string) error {
 	if strings.ContainsFunc(p, unicode.IsControl) {
 		return errControl
@@ -111,7 +110,7 @@ func checkPath(p string) error {
 	if clean := path.Clean(p); !strings.HasPrefix(p, "/") || p != clean && (clean == "/" || p != clean+"/") {
 		return errPath
 	}
-	for element := range strings.FieldsFuncSeq(p, func(c rune) bool { return c == '/' || c == '\\' }) { // Windows separates by \ too
+	for element := range strings.FieldsFuncSeq(p, func(c rune) bool { return c == '/' || c == '\\' }) { // Windows also separates elements by \
 		if element == ".." {
 			return errPath
 		}

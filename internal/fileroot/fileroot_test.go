@@ -38,7 +38,7 @@ func TestFileRoot(t *testing.T) {
 	require.True(t, strings.HasSuffix(relative.URI, "/plain/f.txt"), relative.URI)
 }
 
-func TestFileRootOfNothing(t *testing.T) {
+func TestFileRootOfAMissingFile(t *testing.T) {
 	_, err := New(filepath.Join(t.TempDir(), "absent"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = New("")

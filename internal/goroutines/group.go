@@ -1,4 +1,4 @@
-// Package goroutines counts the goroutines that a Close method has to wait for.
+// Package goroutines counts the goroutines that a Close method must wait for.
 package goroutines
 
 import (
@@ -7,16 +7,16 @@ import (
 )
 
 // Group is a set of goroutines, or of other work in progress, that ends with its owner. Once Close
-// or Wait is called, nothing more begins. The zero value is an empty Group. All methods are safe for
-// concurrent use.
+// or Wait is called, no more work can begin. The zero value is an empty Group. All methods are safe
+// for concurrent use.
 type Group struct {
 	mu     sync.Mutex
-	n      int           // guarded by mu; begun and not ended
+	n      int           // guarded by mu; number of goroutines and work in progress
 	closed bool          // guarded by mu
 	done   chan struct{} // guarded by mu; made by Close, closed when n is 0
 }
 
-// Go runs f on a goroutine of its own. After Close it returns false, and does not run f.
+// Go runs f on a new goroutine. After Close it does not run f and returns false.
 func (g *Group) Go(f func()) bool {
 	if !g.Begin() {
 		return false
@@ -28,8 +28,8 @@ func (g *Group) Go(f func()) bool {
 	return true
 }
 
-// Begin adds work that runs on a goroutine of somebody else. It returns false after Close, and
-// otherwise the caller must call End when the work is done.
+// Begin adds work that runs on a goroutine that the Group did not start. After Close it returns
+// false. Otherwise the caller must call End when the work is done.
 func (g *Group) Begin() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -40,7 +40,7 @@ func (g *Group) Begin() bool {
 	return true
 }
 
-// End ends what Begin added.
+// End ends work that Begin added.
 func (g *Group) End() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -49,8 +49,8 @@ func (g *Group) End() {
 	}
 }
 
-// Close lets nothing more begin. The channel it returns is closed when all work has ended. Close may
-// be called more than once.
+// Close prevents new work from beginning. The returned channel is closed when all work has ended.
+// Close may be called more than once.
 func (g *Group) Close() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -63,7 +63,8 @@ func (g *Group) Close() <-chan struct{} {
 	return g.done
 }
 
-// Wait closes the Group and waits until all work has ended. If ctx ends first, it returns the cause.
+// Wait calls Close and waits until all work has ended. If ctx ends first, it returns the cause of
+// ctx.
 func (g *Group) Wait(ctx context.Context) error {
 	select {
 	case <-g.Close():

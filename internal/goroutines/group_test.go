@@ -39,7 +39,7 @@ func TestNothingBeginsAfterClose(t *testing.T) {
 func TestWaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g Group
-		release, why := make(chan struct{}), errors.New("no more patience")
+		release, why := make(chan struct{}), errors.New("the test's reason to stop waiting")
 		require.True(t, g.Go(func() { <-release }))
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, why)
 		defer cancel()

@@ -1,4 +1,4 @@
-// Package httprule has the rules of HTTP and of URLs that several packages check.
+// Package httprule implements rules of HTTP and of URLs that several packages need.
 package httprule
 
 import (
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// IsToken reports whether s is an HTTP token (RFC 9110, section 5.6.2), as methods and names of
-// header fields must be.
+// IsToken reports whether s is an HTTP token (RFC 9110, section 5.6.2), as methods and header field
+// names must be.
 func IsToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]

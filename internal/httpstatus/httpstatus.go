@@ -1,6 +1,5 @@
-// Package httpstatus classifies HTTP status codes (RFC 9110, section 15), once for the whole
-// library. Whoever decides by a status decides by its class; DESIGN.md, section 4, lists the places
-// that differ on purpose.
+// Package httpstatus classifies HTTP status codes (RFC 9110, section 15) for the whole library. All
+// decisions about a status use its class; DESIGN.md, section 4, lists the deliberate exceptions.
 package httpstatus
 
 import "net/http"
@@ -9,27 +8,29 @@ import "net/http"
 type Class uint8
 
 const (
-	// Broken is a 5xx but 501 and 505: the request may have run. Codes outside of 100 to 599 count as
-	// such (RFC 9110, section 15), as do those that gateways have of their own, such as 520.
+	// Broken is any 5xx except 501 and 505: the request may have run. Codes outside 100 to 599
+	// count as Broken (RFC 9110, section 15), and so do codes that gateways invented, such as 520.
 	Broken Class = iota
-	// Informational is a 1xx. As the final response it breaks the protocol: no client of ours asks for another one.
+	// Informational is a 1xx. As the final response it violates HTTP: this library never asks to
+	// switch protocols.
 	Informational
 	// Success is a 2xx.
 	Success
 	// Redirect is a 3xx.
 	Redirect
-	// Denied is 401 or 403: credentials are missing or do not suffice.
+	// Denied is 401 or 403: credentials are missing or insufficient.
 	Denied
 	// NotFound is 404.
 	NotFound
 	// Conflict is 409.
 	Conflict
-	// Unsupported is 405, 501 or 505: the server does not do that, now or later.
+	// Unsupported is 405, 501 or 505: the server does not support the request, and will not later.
 	Unsupported
-	// Limited is 425 or 429: the request was not processed and may be sent again later
-	// (RFC 8470, section 5.2; RFC 6585, section 4).
+	// Limited is 425 or 429: the request was not processed and may be sent again later (RFC 8470,
+	// section 5.2; RFC 6585, section 4).
 	Limited
-	// Unsettled is 408: the server did not get the whole request in time, or a gateway says so for it.
+	// Unsettled is 408: the server did not get the whole request in time, or a gateway reports that
+	// for it.
 	Unsettled
 	// Refused is any other 4xx.
 	Refused
@@ -67,10 +68,10 @@ func Of(status int) Class {
 // Transient reports whether the same request may succeed later.
 func (c Class) Transient() bool { return c == Limited || c == Unsettled || c == Broken }
 
-// Unread reports whether a status refuses a request before anything acts on its content: the
-// method, the version, the host, the size or the form of the request is the reason. Sources: RFC 9110,
-// sections 15.5.6 (405), 15.5.7 (406), 15.5.12 (411), 15.5.14 (413), 15.5.15 (414), 15.5.16 (415),
-// 15.5.20 (421), 15.5.22 (426), 15.6.2 (501), 15.6.6 (505); RFC 6585, section 5 (431).
+// Unread reports whether a status refuses a request before anything acts on its content, because of
+// its method, version, host, size or form. Sources: RFC 9110, sections 15.5.6 (405), 15.5.7 (406),
+// 15.5.12 (411), 15.5.14 (413), 15.5.15 (414), 15.5.16 (415), 15.5.20 (421), 15.5.22 (426), 15.6.2
+// (501), 15.6.6 (505); RFC 6585, section 5 (431).
 func Unread(status int) bool {
 	switch status {
 	case http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusLengthRequired,

@@ -41,7 +41,7 @@ func TestTransient(t *testing.T) {
 	}
 }
 
-// No status can both say that nobody looked at the request and that it may succeed later.
+// No status can say both that the request was not read and that it may succeed later.
 func TestUnread(t *testing.T) {
 	unread := []int{405, 406, 411, 413, 414, 415, 421, 426, 431, 501, 505}
 	for status := range 1000 {

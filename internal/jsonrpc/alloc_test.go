@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests count allocations, which the race detector changes.
+// These tests count allocations, so they are not built with the race detector, which changes the
+// number.
 
 func requireAllocs(t *testing.T, want float64, what string, f func()) {
 	t.Helper()

@@ -7,12 +7,12 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends s as a JSON string, escaped as encoding/json does with
-// SetEscapeHTML(false): each byte that is not UTF-8 becomes \ufffd.
+// AppendString appends s as a JSON string, escaped like encoding/json with SetEscapeHTML(false):
+// each byte that is not UTF-8 becomes \ufffd.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for {
-		n, high := indexSpecial([]byte(s)) // the compiler sees that no copy is needed
+		n, high := indexSpecial([]byte(s)) // the compiler avoids the copy
 		if high {
 			dst = appendUnicode(dst, s[:n])
 		} else {
@@ -26,7 +26,7 @@ func AppendString(dst []byte, s string) []byte {
 	}
 }
 
-// appendUnicode appends text in which nothing but bytes above 0x7f may need an escape.
+// appendUnicode appends text in which only bytes above 0x7f may need an escape.
 func appendUnicode(dst []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
@@ -39,7 +39,7 @@ func appendUnicode(dst []byte, s string) []byte {
 		case r == utf8.RuneError && size == 1:
 			dst = append(append(dst, s[start:i]...), `\ufffd`...)
 			start = i + size
-		case r == '\u2028' || r == '\u2029': // line ends in older JavaScript
+		case r == '\u2028' || r == '\u2029': // line terminators in older JavaScript
 			dst = append(append(dst, s[start:i]...), `\u202`...)
 			dst = append(dst, hexDigits[r&0xf])
 			start = i + size
@@ -69,8 +69,7 @@ func appendEscape(dst []byte, b byte) []byte {
 	return append(dst, '\\', b)
 }
 
-// AppendRequest appends a request. params is raw JSON; with nil the member is
-// left out.
+// AppendRequest appends a request. params is raw JSON; if it is nil, the member is omitted.
 func AppendRequest(dst []byte, id int64, method string, params []byte) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
 	dst = strconv.AppendInt(dst, id, 10)
@@ -78,8 +77,8 @@ func AppendRequest(dst []byte, id int64, method string, params []byte) []byte {
 	return appendCall(dst, method, params)
 }
 
-// AppendNotification appends a notification. params is raw JSON; with nil the
-// member is left out.
+// AppendNotification appends a notification. params is raw JSON; if it is nil, the member is
+// omitted.
 func AppendNotification(dst []byte, method string, params []byte) []byte {
 	return appendCall(append(dst, `{"jsonrpc":"2.0","method":`...), method, params)
 }
@@ -92,8 +91,8 @@ func appendCall(dst []byte, method string, params []byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendResult appends the response that carries result, both raw JSON. A nil
-// id is written as null, a nil result as the empty object, MCP's empty result.
+// AppendResult appends a response with a result. rawID and result are raw JSON. A nil rawID is
+// written as null, a nil result as {}, which is MCP's empty result.
 func AppendResult(dst []byte, rawID, result []byte) []byte {
 	dst = append(appendID(dst, rawID), `,"result":`...)
 	if result == nil {
@@ -102,8 +101,8 @@ func AppendResult(dst []byte, rawID, result []byte) []byte {
 	return append(append(dst, result...), '}')
 }
 
-// AppendError appends the response that carries e. A nil id is written as
-// null; nil Data is left out. e must not be nil.
+// AppendError appends a response with the error e. A nil rawID is written as null, and nil Data is
+// omitted. e must not be nil.
 func AppendError(dst []byte, rawID []byte, e *Error) []byte {
 	dst = append(appendID(dst, rawID), `,"error":{"code":`...)
 	dst = strconv.AppendInt(dst, e.Code, 10)
@@ -115,7 +114,7 @@ func AppendError(dst []byte, rawID []byte, e *Error) []byte {
 	return append(dst, "}}"...)
 }
 
-// appendID appends the start of a response.
+// appendID appends the start of a response, up to its ID.
 func appendID(dst []byte, rawID []byte) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
 	if rawID == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stdString returns what encoding/json writes for s, which AppendString must match.
+// stdString returns the encoding of s by encoding/json, which AppendString must match.
 func stdString(t *testing.T, s string) string {
 	t.Helper()
 	var out bytes.Buffer

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The benchmarks come in pairs, ours and encoding/json's, on the same text. Compare them within one
+// Each benchmark has a counterpart with encoding/json on the same text. Compare the two within one
 // run.
 
 func plainText(size int) []byte {

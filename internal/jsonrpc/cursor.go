@@ -5,15 +5,15 @@ import (
 	"fmt"
 )
 
-// DefaultMaxDepth is how many containers may be open at once when the caller
-// of [NewCursor] does not say.
+// DefaultMaxDepth is how many objects and arrays may be open at once if the caller of [NewCursor]
+// sets no limit.
 const DefaultMaxDepth = 512
 
-// Kind is the kind of a JSON value, known from its first byte.
+// Kind is the kind of a JSON value. The first byte of the value determines it.
 type Kind uint8
 
-// The kinds of JSON values. Invalid is what stands where no value begins, and
-// the end of the text.
+// The kinds of JSON values. Invalid means that no value begins here, for example at the end of the
+// text.
 const (
 	Invalid Kind = iota
 	Null
@@ -26,7 +26,7 @@ const (
 
 var kindNames = [...]string{"no value", "null", "boolean", "number", "string", "array", "object"}
 
-// String gives the name of the kind as error texts have it.
+// String returns the name of the kind for error texts.
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -40,33 +40,33 @@ var kindOf = [256]Kind{
 	'5': Number, '6': Number, '7': Number, '8': Number, '9': Number,
 }
 
-// place is where in the grammar a Cursor stands.
+// place is the position of a Cursor in the JSON grammar.
 type place uint8
 
 const (
 	wantValue  place = iota // at the start of the text, after a colon, or at an element
 	opened                  // just inside a container
-	afterValue              // behind a value: a comma, a closing bracket or the end follows
+	afterValue              // after a value: a comma, a closing bracket or the end follows
 )
 
-// Cursor reads one JSON text (RFC 8259) in a single pass, value by value, in
-// the order of the text. Errors are sticky: after the first one every method
-// returns a zero value and Err tells. Reading a value twice, or asking for the
-// next member before the last one's value was read, is such an error too.
+// Cursor reads one JSON text (RFC 8259) in a single pass, value by value, in the order of the text.
+// Errors are sticky: after the first error every method returns a zero value, and Err returns the
+// error. It is also an error to read a value twice, or to call NextKey or NextElement before the
+// previous value was read.
 //
-// A Cursor keeps a reference to the text and never changes it. Make one with
-// [NewCursor]; it is not for concurrent use.
+// A Cursor keeps a reference to the text and never changes it. Make one with [NewCursor]; it is not
+// for concurrent use.
 type Cursor struct {
 	data     []byte
 	err      error
-	pos      int // of the next unread byte
-	depth    int // containers open now
+	pos      int // offset of the next unread byte
+	depth    int // number of open objects and arrays
 	maxDepth int
 	place    place
 }
 
-// NewCursor returns a Cursor at the start of data. At most maxDepth containers
-// may be open at once, [DefaultMaxDepth] if maxDepth is not positive.
+// NewCursor returns a Cursor at the start of data. At most maxDepth objects and arrays may be open
+// at once; zero or less means [DefaultMaxDepth].
 func NewCursor(data []byte, maxDepth int) Cursor {
 	if maxDepth <= 0 {
 		maxDepth = DefaultMaxDepth
@@ -74,24 +74,24 @@ func NewCursor(data []byte, maxDepth int) Cursor {
 	return Cursor{data: data, maxDepth: maxDepth}
 }
 
-// Err returns the first error: a [*SyntaxError], a [*ShapeError], one that
-// wraps [ErrDepth], or what was given to Fail.
+// Err returns the first error: a [*SyntaxError], a [*ShapeError], an error that wraps [ErrDepth],
+// or the argument of Fail.
 func (c *Cursor) Err() error { return c.err }
 
-// Fail stops the Cursor with err unless it already has an error: the way for
-// a decoder to report what the values mean. A nil err does nothing.
+// Fail stops the Cursor with err, unless it already has an error. Decoders use it to report values
+// that are well-formed but not acceptable. A nil err has no effect.
 func (c *Cursor) Fail(err error) {
 	if c.err == nil && err != nil {
 		c.err = err
-		c.data = nil // so that every method stands at the end of the text and finds nothing
+		c.data = nil // so that every method is at the end of the text
 	}
 }
 
-// Pos returns the offset of the next unread byte: after a value was read, of
-// the byte behind it.
+// Pos returns the offset of the next unread byte. After a value was read, that is the offset just
+// after the value.
 func (c *Cursor) Pos() int { return c.pos }
 
-// Since returns the text from the offset start to the next unread byte, nil after an error. It
+// Since returns the text from the offset start to the next unread byte, or nil after an error. It
 // aliases the Cursor's text.
 func (c *Cursor) Since(start int) []byte {
 	if c.err != nil {
@@ -100,19 +100,18 @@ func (c *Cursor) Since(start int) []byte {
 	return c.data[start:c.pos:c.pos]
 }
 
-// Left returns the number of unread bytes, 0 after an error.
+// Left returns the number of unread bytes, or 0 after an error.
 func (c *Cursor) Left() int { return max(0, len(c.data)-c.pos) }
 
-// Kind returns the kind of the next value without reading it, [Invalid] if
-// none begins here.
+// Kind returns the kind of the next value without reading it, or [Invalid] if no value begins here.
 func (c *Cursor) Kind() Kind { return kindOf[c.next()] }
 
-// EnterObject reads the opening brace of an object, of which NextKey gives the
-// members. Anything else is a [*ShapeError].
+// EnterObject reads the opening brace of an object. NextKey then returns its members. If the next
+// value is not an object, the error is a [*ShapeError].
 func (c *Cursor) EnterObject() { c.enter('{', Object) }
 
-// EnterArray reads the opening bracket of an array, of which NextElement gives
-// the elements. Anything else is a [*ShapeError].
+// EnterArray reads the opening bracket of an array. NextElement then moves through its elements. If
+// the next value is not an array, the error is a [*ShapeError].
 func (c *Cursor) EnterArray() { c.enter('[', Array) }
 
 func (c *Cursor) enter(open byte, kind Kind) {
@@ -129,11 +128,10 @@ func (c *Cursor) enter(open byte, kind Kind) {
 	c.place = opened
 }
 
-// NextKey reads up to the next member's value and returns the member's name,
-// unescaped. ok is false when the closing brace was read instead, or on error.
-// The value must be read (or skipped) before the next NextKey. key is valid
-// until then; it aliases the text unless it had escapes. Names that occur
-// twice are the caller's business.
+// NextKey reads up to the next member's value and returns the member's name, unescaped. ok is false
+// after the closing brace and on errors. The value must be read (or skipped) before the next call.
+// key is valid until then; it aliases the text unless it had escapes. NextKey does not check for
+// duplicate names.
 func (c *Cursor) NextKey() (key []byte, ok bool) {
 	b := c.next()
 	switch {
@@ -144,11 +142,11 @@ func (c *Cursor) NextKey() (key []byte, ok bool) {
 		c.pos++
 		b = c.next()
 	case c.place != opened:
-		c.unexpected("comma or closing brace")
+		c.unexpected("a comma or closing brace")
 		return nil, false
 	}
 	if b != '"' {
-		c.unexpected("name of a member")
+		c.unexpected("the name of a member")
 		return nil, false
 	}
 	key = c.text()
@@ -161,9 +159,8 @@ func (c *Cursor) NextKey() (key []byte, ok bool) {
 	return key, true
 }
 
-// NextElement moves to the next element of an array, which must be read (or
-// skipped) before the next NextElement. It is false when the closing bracket
-// was read instead, or on error.
+// NextElement moves to the next element of an array. The element must be read (or skipped) before
+// the next call. It returns false after the closing bracket and on errors.
 func (c *Cursor) NextElement() bool {
 	b := c.next()
 	switch {
@@ -173,7 +170,7 @@ func (c *Cursor) NextElement() bool {
 	case b == ',' && c.place == afterValue:
 		c.pos++
 	case c.place != opened:
-		c.unexpected("comma or closing bracket")
+		c.unexpected("a comma or closing bracket")
 	}
 	c.place = wantValue
 	return c.err == nil
@@ -181,7 +178,7 @@ func (c *Cursor) NextElement() bool {
 
 // leave reads a closing brace or bracket.
 func (c *Cursor) leave() {
-	if c.depth == 0 { // the caller never entered: not a matter of the text, but no reason to go on
+	if c.depth == 0 { // the caller entered no container: a bug of the caller, but the Cursor must stop
 		c.unexpected("value")
 		return
 	}
@@ -203,8 +200,7 @@ func (c *Cursor) Bool() bool {
 	return false
 }
 
-// TryNull reads null and returns true if that is the next value; otherwise it
-// reads nothing.
+// TryNull reads null and returns true if that is the next value. Otherwise it reads nothing.
 func (c *Cursor) TryNull() bool {
 	return c.value() == 'n' && c.literal("null")
 }
@@ -212,7 +208,7 @@ func (c *Cursor) TryNull() bool {
 func (c *Cursor) literal(word string) bool {
 	end := c.pos + len(word)
 	if end > len(c.data) || string(c.data[c.pos:end]) != word {
-		c.syntax(c.pos, "bad literal")
+		c.syntax(c.pos, "invalid literal")
 		return false
 	}
 	c.pos = end
@@ -220,7 +216,7 @@ func (c *Cursor) literal(word string) bool {
 	return true
 }
 
-// Raw returns a copy of the next value's bytes, checked as Skip does.
+// Raw returns a copy of the next value's bytes. It checks them as Skip does.
 func (c *Cursor) Raw() json.RawMessage {
 	b := c.Skip()
 	if b == nil {
@@ -229,16 +225,16 @@ func (c *Cursor) Raw() json.RawMessage {
 	return append(make(json.RawMessage, 0, len(b)), b...)
 }
 
-// End checks that nothing but white space follows.
+// End checks that only white space follows.
 func (c *Cursor) End() {
 	c.next()
 	if c.err == nil && (c.pos < len(c.data) || c.depth > 0 || c.place != afterValue) {
-		c.unexpected("end of the text")
+		c.unexpected("the end of the text")
 	}
 }
 
-// next moves to the next byte that is not white space and returns it, 0 at the
-// end and after an error. (A NUL byte in the text is no token either.)
+// next moves to the next byte that is not white space and returns it. It returns 0 at the end and
+// after an error. (A NUL byte in the text is no valid token either.)
 func (c *Cursor) next() byte {
 	if i := c.pos; i < len(c.data) && c.data[i] > ' ' {
 		return c.data[i] // small enough to be inlined
@@ -254,16 +250,15 @@ func (c *Cursor) nextPastSpace() byte {
 	return c.data[c.pos]
 }
 
-// value is next for a method that reads a value: one must be due.
+// value calls next for a method that reads a value. It fails if no value is expected here.
 func (c *Cursor) value() byte {
 	if c.place != wantValue {
-		c.syntax(c.pos, "value read where none is due")
+		c.syntax(c.pos, "a value was read where none is expected")
 	}
 	return c.next()
 }
 
-// skipSpace returns the offset of the first byte from i on that is not JSON
-// white space.
+// skipSpace returns the offset of the first byte from i on that is not JSON white space.
 func skipSpace(data []byte, i int) int {
 	for ; i < len(data); i++ {
 		switch data[i] {
@@ -279,22 +274,22 @@ func (c *Cursor) syntax(offset int, msg string) {
 	c.Fail(&SyntaxError{Offset: offset, Msg: msg})
 }
 
-// unexpected fails at the next byte, which should have been what want says.
+// unexpected fails at the next byte. want names what was expected there.
 func (c *Cursor) unexpected(want string) {
 	if c.err != nil {
 		return
 	}
 	if c.pos >= len(c.data) {
-		c.syntax(c.pos, "the text ends where a "+want+" is due")
+		c.syntax(c.pos, "expected "+want+", got the end of the text")
 		return
 	}
-	c.syntax(c.pos, fmt.Sprintf("%q found, %s wanted", c.data[c.pos], want))
+	c.syntax(c.pos, fmt.Sprintf("expected %s, got %q", want, c.data[c.pos]))
 }
 
-// wrongKind fails because the next value is not a want.
+// wrongKind fails because the next value is not of the kind want.
 func (c *Cursor) wrongKind(want Kind) { c.wrongShape(want.String()) }
 
-// wrongShape fails because the next value is not what want says.
+// wrongShape fails because the next value is not the one that want describes.
 func (c *Cursor) wrongShape(want string) {
 	if c.err != nil {
 		return
@@ -311,5 +306,5 @@ func (c *Cursor) wrongShape(want string) {
 }
 
 func (c *Cursor) tooDeep(offset int) {
-	c.Fail(fmt.Errorf("%w: more than %d containers open at offset %d", ErrDepth, c.maxDepth, offset))
+	c.Fail(fmt.Errorf("%w: more than %d levels at offset %d", ErrDepth, c.maxDepth, offset))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// walk reads a whole text with the typed methods and renders it, so a single string shows every
+// walk reads a whole text with the typed methods and renders it as one string, which shows every
 // value in its place.
 func walk(c *Cursor, out *strings.Builder) {
 	switch c.Kind() {
@@ -179,7 +179,7 @@ func TestCursorErrorsAreSticky(t *testing.T) {
 	require.Equal(t, pos, c.Pos())
 }
 
-// A decoder that fails to read a value, or reads one twice, must not make bad JSON pass.
+// A decoder that does not read a value, or reads one twice, must not make invalid JSON pass.
 func TestCursorRefusesMisuse(t *testing.T) {
 	for name, misuse := range map[string]func(*Cursor){
 		"member not read": func(c *Cursor) {
@@ -202,7 +202,7 @@ func TestCursorRefusesMisuse(t *testing.T) {
 			c.Int64()
 			c.Int64()
 		},
-		"value in place of a name": func(c *Cursor) {
+		"value instead of a name": func(c *Cursor) {
 			c.EnterObject()
 			c.Skip()
 		},
@@ -269,7 +269,7 @@ func TestHostileDepth(t *testing.T) {
 		err := m.Decode(append([]byte(`{"jsonrpc":"2.0","id":1,"result":`), text...), nil)
 		require.ErrorIs(t, err, ErrDepth)
 	}
-	// A caller can allow great depth, and still nothing is recursive.
+	// A caller may allow a great depth, and still no method is recursive.
 	const depth = 1 << 20
 	c := NewCursor([]byte(strings.Repeat("[", depth)+strings.Repeat("]", depth)), depth)
 	c.Skip()
@@ -317,10 +317,10 @@ func TestFloat64(t *testing.T) {
 
 func TestErrorTexts(t *testing.T) {
 	for text, want := range map[string]string{
-		`[1 2]`:   `jsonrpc: bad JSON at offset 3: '2' found, comma or closing bracket wanted`,
-		`[1`:      `jsonrpc: bad JSON at offset 2: the text ends where a comma or closing bracket is due`,
-		`["a\x"]`: `jsonrpc: bad JSON at offset 3: bad escape in a string`,
-		`[[[`:     `jsonrpc: nested too deeply: more than 2 containers open at offset 2`,
+		`[1 2]`:   `jsonrpc: invalid JSON at offset 3: expected a comma or closing bracket, got '2'`,
+		`[1`:      `jsonrpc: invalid JSON at offset 2: expected a comma or closing bracket, got the end of the text`,
+		`["a\x"]`: `jsonrpc: invalid JSON at offset 3: invalid escape in a string`,
+		`[[[`:     `jsonrpc: nested too deeply: more than 2 levels at offset 2`,
 	} {
 		c := NewCursor([]byte(text), 2)
 		c.Skip()
@@ -328,6 +328,6 @@ func TestErrorTexts(t *testing.T) {
 	}
 	c := NewCursor([]byte(` "1"`), 0)
 	c.Int64()
-	require.EqualError(t, c.Err(), "jsonrpc: number wanted at offset 1, string found")
+	require.EqualError(t, c.Err(), "jsonrpc: expected number at offset 1, got string")
 	require.Equal(t, "no value", Kind(200).String())
 }

@@ -5,38 +5,37 @@ import (
 	"fmt"
 )
 
-// ErrDepth is wrapped by the error that tells of more open containers than
-// the [Cursor] allows.
+// ErrDepth is wrapped by the error for a text that is nested more deeply than the [Cursor] allows.
 var ErrDepth = errors.New("jsonrpc: nested too deeply")
 
-// SyntaxError tells that the text is not JSON as RFC 8259 defines it.
+// SyntaxError says that the text is not JSON as RFC 8259 defines it.
 type SyntaxError struct {
-	Offset int    // of the byte that cannot be there, from the start of the text
-	Msg    string // what was wrong or missing
+	Offset int    // of the invalid byte, from the start of the text
+	Msg    string // what is wrong or missing
 }
 
 // Error implements error.
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("jsonrpc: bad JSON at offset %d: %s", e.Offset, e.Msg)
+	return fmt.Sprintf("jsonrpc: invalid JSON at offset %d: %s", e.Offset, e.Msg)
 }
 
-// ShapeError tells of well-formed JSON of another kind than the one asked
-// for, or of a number outside the range or set asked for.
+// ShapeError says that a well-formed JSON value is not of the expected kind, or that a number is
+// not in the expected range or set.
 type ShapeError struct {
 	Offset int    // of the value's first byte, from the start of the text
-	Want   string // what was asked for
-	Got    string // what stands there
+	Want   string // the expected value
+	Got    string // the value found
 }
 
 // Error implements error.
 func (e *ShapeError) Error() string {
-	return fmt.Sprintf("jsonrpc: %s wanted at offset %d, %s found", e.Want, e.Offset, e.Got)
+	return fmt.Sprintf("jsonrpc: expected %s at offset %d, got %s", e.Want, e.Offset, e.Got)
 }
 
-// EnvelopeError tells of well-formed JSON that is not one JSON-RPC 2.0
-// message: a batch, a missing version, a result next to an error.
+// EnvelopeError says that well-formed JSON is not one JSON-RPC 2.0 message. It may be a batch, lack
+// a version, or have both a result and an error.
 type EnvelopeError struct {
-	Msg string // what is wrong, without any text of the peer's
+	Msg string // what is wrong, without any text from the peer
 }
 
 // Error implements error.

@@ -7,31 +7,29 @@ import (
 	"strings"
 )
 
-// Error is the error member of a response (JSON-RPC 2.0 section 5.1). It is in
-// fresh memory. Message and Data are the peer's own words.
+// Error is the error member of a response (JSON-RPC 2.0 section 5.1). It is a copy, not part of the
+// message's text. Message and Data are the peer's text, unchanged.
 type Error struct {
 	Code    int64
 	Message string
 	Data    json.RawMessage // nil when absent
 }
 
-// ResultDecoder decodes the result of a response where it stands in the
-// buffer. data starts at the result's first byte and goes on past its end; n
-// is how many bytes the value took. What is kept must be copied if the buffer
-// is used again.
+// ResultDecoder decodes the result of a response in place. data starts at the first byte of the
+// result and continues after its end; n is the length of the result in bytes. The decoder must copy
+// what it keeps if the buffer is reused.
 type ResultDecoder interface {
 	DecodeResult(data []byte) (n int, err error)
 }
 
-// Message is one decoded JSON-RPC 2.0 message. Its slices alias the text it
-// was decoded from.
+// Message is one decoded JSON-RPC 2.0 message. Its slices alias the text that it was decoded from.
 type Message struct {
 	ID        []byte // raw JSON of the id: a number, a string or null; nil when absent
 	Method    string // "" when absent
-	Params    []byte // raw and checked; nil when absent or null
-	HasResult bool   // there was a result member; null is a result
-	Result    []byte // raw and checked, when there was no decoder or it failed; else nil
-	ResultErr error  // what the decoder said; the rest of the message is whole
+	Params    []byte // raw and syntactically valid; nil when absent or null
+	HasResult bool   // whether there was a result member; null is a result
+	Result    []byte // raw and syntactically valid if there was no decoder or it failed; else nil
+	ResultErr error  // error of the decoder; the rest of the message is valid
 	Error     *Error // nil when absent or null
 }
 
@@ -48,7 +46,7 @@ const (
 	nullResult // not a member: the result is null
 )
 
-// memberOf knows the envelope's members by their exact name; 0 is any other.
+// memberOf returns the member of the envelope with exactly this name, or 0 for any other name.
 func memberOf(key []byte) member {
 	switch string(key) {
 	case "jsonrpc":
@@ -67,24 +65,22 @@ func memberOf(key []byte) member {
 	return 0
 }
 
-var errResultLength = errors.New("jsonrpc: the decoder of the result gave an impossible length")
+var errResultLength = errors.New("jsonrpc: the decoder of the result returned an impossible length")
 
-// Decode reads the one message that data holds; nothing but white space may
-// follow it. m is reset first. If dec is not nil, it decodes the result; when
-// it fails, the result is checked and kept raw, ResultErr says why, and the
-// message is whole nevertheless.
+// Decode reads one message from data, which may also contain white space but nothing else. It
+// resets m first. If dec is not nil, it decodes the result. If dec fails, the result is checked and
+// kept raw in Result, ResultErr has the error, and the message is still valid.
 //
-// The error is a [*SyntaxError], a [*ShapeError], one that wraps [ErrDepth],
-// or an [*EnvelopeError]: for a batch, a jsonrpc member that is missing or not
-// "2.0", a member that is there twice, a result other than null next to an error, a method
-// next to one of them, and for none of the three. Members of other names are
-// checked and ignored. After an error, m has what was read so far, for
-// diagnosis only.
+// The error is a [*SyntaxError], a [*ShapeError], one that wraps [ErrDepth], or an
+// [*EnvelopeError]. An EnvelopeError reports a batch; a jsonrpc member that is missing or not
+// "2.0"; a duplicate member; more than one of a method, a result and an error; or none of these
+// three. Members with other names are checked and ignored. After an error, m has the members read
+// so far, for diagnosis only.
 func (m *Message) Decode(data []byte, dec ResultDecoder) error {
 	*m = Message{}
 	c := NewCursor(data, 0)
 	if c.Kind() == Array {
-		return &EnvelopeError{"a batch (an array), which MCP does not have"}
+		return &EnvelopeError{"a batch (an array), which MCP does not allow"}
 	}
 	c.EnterObject()
 	var seen member
@@ -95,7 +91,7 @@ func (m *Message) Decode(data []byte, dec ResultDecoder) error {
 		}
 		which := memberOf(key)
 		if seen&which != 0 {
-			c.Fail(&EnvelopeError{"a member is there twice"})
+			c.Fail(&EnvelopeError{"duplicate member"})
 			break
 		}
 		seen |= which
@@ -111,7 +107,7 @@ func (m *Message) Decode(data []byte, dec ResultDecoder) error {
 	return m.check(seen)
 }
 
-// decodeMember reads the value of the member which.
+// decodeMember reads the value of a member.
 func (m *Message) decodeMember(c *Cursor, which member, dec ResultDecoder) {
 	switch which {
 	case memberVersion:
@@ -123,7 +119,7 @@ func (m *Message) decodeMember(c *Cursor, which member, dec ResultDecoder) {
 		case Number, String, Null:
 			m.ID = c.Skip()
 		default:
-			c.wrongShape("number, string or null as id")
+			c.wrongShape("number, string or null for the id")
 		}
 	case memberMethod:
 		if c.TryNull() {
@@ -146,7 +142,7 @@ func (m *Message) decodeMember(c *Cursor, which member, dec ResultDecoder) {
 	}
 }
 
-// decodeResult gives the result to the decoder, or keeps it raw.
+// decodeResult passes the result to the decoder, or keeps it raw.
 func (m *Message) decodeResult(c *Cursor, dec ResultDecoder) {
 	m.HasResult = true
 	if dec != nil && c.Kind() != Invalid {
@@ -166,7 +162,8 @@ func (m *Message) decodeResult(c *Cursor, dec ResultDecoder) {
 	m.Result = c.Skip()
 }
 
-// decodeError reads an error object. One without a code is no error object: what it answers stays open.
+// decodeError reads an error object. An error without a code does not count as one, so the request
+// stays unanswered.
 func decodeError(c *Cursor) *Error {
 	if c.TryNull() {
 		return nil
@@ -232,7 +229,7 @@ func (e *Error) decodeMessage(c *Cursor) {
 	}
 }
 
-// check tells whether the members that were there make a message.
+// check reports whether the members that were found make a message.
 func (m *Message) check(seen member) error {
 	if seen&nullResult != 0 && m.Error != nil { // as JSON-RPC 1.0 has it
 		m.HasResult, m.Result, m.ResultErr = false, nil, nil
@@ -260,12 +257,12 @@ func (m *Message) IsNotification() bool {
 	return m.Method != "" && (m.ID == nil || string(m.ID) == "null" && strings.HasPrefix(m.Method, "notifications/"))
 }
 
-// IsResponse reports whether the message is an answer: a result or an error.
-// Its ID may be absent or null if the peer could not tell what it answers.
+// IsResponse reports whether the message is a response: a result or an error. Its ID may be absent
+// or null if the peer could not identify the request.
 func (m *Message) IsResponse() bool { return m.HasResult || m.Error != nil }
 
-// IDIs reports whether the message's ID is the number id: 1, even 1.0, or its
-// decimal digits as a string, which is how some servers return it.
+// IDIs reports whether the message's ID is the number id, such as 1 or 1.0, or a string of its
+// decimal digits, which is how some servers return it.
 func (m *Message) IDIs(id int64) bool {
 	if len(m.ID) == 0 {
 		return false

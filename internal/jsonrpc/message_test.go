@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// contentLength is a typical decoder of a caller: it reads the members of the result that it knows,
-// and returns where the result ends.
+// contentLength is a typical decoder: it reads the members of the result that it knows, and returns
+// where the result ends.
 type contentLength struct {
 	seen int   // number of calls of DecodeResult
 	n    int64 // the result's member n
@@ -38,7 +38,7 @@ func (d *contentLength) DecodeResult(data []byte) (int, error) {
 	}
 }
 
-// decoderFunc is a decoder made of a function.
+// decoderFunc is a function as a decoder.
 type decoderFunc func(data []byte) (int, error)
 
 func (f decoderFunc) DecodeResult(data []byte) (int, error) { return f(data) }
@@ -68,7 +68,7 @@ func TestDecodeMessage(t *testing.T) {
 			m := Message{ID: []byte("old"), Method: "old", Params: []byte("old"), ResultErr: errors.New("old"), Error: &Error{}}
 			require.NoError(t, m.Decode([]byte(test.text), nil))
 			require.Equal(t, test.want, m)
-			// A message that is cut anywhere is invalid.
+			// A message that is truncated anywhere is invalid.
 			whole := strings.TrimRight(test.text, " \r\n")
 			for cut := range len(whole) {
 				require.Error(t, m.Decode([]byte(whole[:cut]), nil), whole[:cut])
@@ -160,8 +160,8 @@ func TestResultIsDecodedInPlace(t *testing.T) {
 	}
 }
 
-// A result that the decoder does not understand is the caller's problem, not the connection's. The
-// rest of the message still shows which request it answers.
+// A result that the decoder cannot read is the caller's problem, not the connection's. The rest of
+// the message still shows which request was answered.
 func TestDecoderFailureKeepsTheMessage(t *testing.T) {
 	const text = `{"jsonrpc":"2.0","result":{"n":"seven"} ,"id":1}`
 	var m Message
@@ -181,7 +181,7 @@ func TestDecoderFailureKeepsTheMessage(t *testing.T) {
 	// A length that ends inside the value or after the comma makes the message invalid.
 	for n := 1; n <= 15; n++ {
 		err := m.Decode([]byte(text), decoderFunc(func([]byte) (int, error) { return n, nil }))
-		if n == 13 || n == 14 { // the value, with or without the following space
+		if n == 13 || n == 14 { // the length of the value, with or without the following space
 			require.NoError(t, err, n)
 		} else {
 			require.Error(t, err, n)
@@ -217,8 +217,7 @@ func TestMessageKinds(t *testing.T) {
 	}
 }
 
-// An error that is not an object with a code settles nothing: the outcome of the request is
-// unknown.
+// An error that is not an object with a code does not answer the request: its outcome is unknown.
 func TestMalformedErrors(t *testing.T) {
 	for _, value := range []string{`{}`, `{"message":"it broke"}`, `"it broke"`, `{"code":null}`, `7`, `[]`} {
 		var m Message

@@ -1,8 +1,7 @@
 package jsonrpc
 
-// internMethod returns the name of a method as a string. The names that MCP
-// knows (2025-03-26 to 2026-07-28) for what a server sends to a client cost no
-// allocation.
+// internMethod returns the name of a method as a string. Method names that an MCP server may send
+// (2025-03-26 to 2026-07-28) are not allocated.
 func internMethod(name []byte) string {
 	switch string(name) {
 	case "notifications/progress":

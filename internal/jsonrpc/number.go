@@ -6,9 +6,8 @@ import (
 	"strconv"
 )
 
-// Int64 reads a number that is an integer in the range of int64, however it is
-// written: 1, -5, 1.0 and 1e3 are. Any other number is a [*ShapeError]. No
-// precision is lost on the way.
+// Int64 reads a number that is an integer in the range of int64, however it is written: 1, -5, 1.0
+// and 1e3 are integers. Any other number is a [*ShapeError]. No precision is lost.
 func (c *Cursor) Int64() int64 {
 	raw := c.numberValue()
 	if raw == nil {
@@ -16,14 +15,14 @@ func (c *Cursor) Int64() int64 {
 	}
 	v, ok := parseInteger(raw)
 	if !ok {
-		c.Fail(&ShapeError{Offset: c.pos - len(raw), Want: "integer of 64 bits", Got: "another number"})
+		c.Fail(&ShapeError{Offset: c.pos - len(raw), Want: "a 64-bit integer", Got: "another number"})
 		return 0
 	}
 	return v
 }
 
-// Float64 reads a number as the nearest float64. One that is too large for a
-// float64 is a [*ShapeError].
+// Float64 reads a number as the nearest float64. A number that is too large for a float64 is a
+// [*ShapeError].
 func (c *Cursor) Float64() float64 {
 	raw := c.numberValue()
 	if raw == nil {
@@ -31,13 +30,13 @@ func (c *Cursor) Float64() float64 {
 	}
 	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil {
-		c.Fail(&ShapeError{Offset: c.pos - len(raw), Want: "number of 64 bits", Got: "a larger one"})
+		c.Fail(&ShapeError{Offset: c.pos - len(raw), Want: "a 64-bit number", Got: "a larger number"})
 		return 0
 	}
 	return f
 }
 
-// numberValue reads a number and returns its text, nil on error.
+// numberValue reads a number and returns its text, or nil on error.
 func (c *Cursor) numberValue() []byte {
 	if kindOf[c.value()] != Number {
 		c.wrongKind(Number)
@@ -52,18 +51,18 @@ func (c *Cursor) numberValue() []byte {
 	return c.data[start:c.pos]
 }
 
-// number reads over the number that begins at the next byte.
+// number skips the number that begins at the next byte.
 func (c *Cursor) number() {
 	end, ok := scanNumber(c.data, c.pos)
 	if !ok {
-		c.syntax(end, "bad number")
+		c.syntax(end, "invalid number")
 		return
 	}
 	c.pos = end
 }
 
-// scanNumber returns the offset behind the number that begins at data[i]; if
-// it is not one (RFC 8259 section 6), of the byte that should be a digit.
+// scanNumber returns the offset after the number that begins at data[i]. If the number is invalid
+// (RFC 8259 section 6), it returns the offset of the byte that should be a digit.
 func scanNumber(data []byte, i int) (end int, ok bool) {
 	if i < len(data) && data[i] == '-' {
 		i++
@@ -71,7 +70,7 @@ func scanNumber(data []byte, i int) (end int, ok bool) {
 	switch {
 	case i >= len(data) || !isDigit(data[i]):
 		return i, false
-	case data[i] == '0': // no digit may follow; if one does, no token of JSON begins with it
+	case data[i] == '0': // no digit may follow; the next token would be invalid
 		i++
 	default:
 		i = skipDigits(data, i+1)
@@ -105,8 +104,8 @@ func skipDigits(data []byte, i int) int {
 	return i
 }
 
-// parseInteger returns the value of a number of valid syntax if it is an
-// integer in the range of int64.
+// parseInteger returns the value of a syntactically valid number, if it is an integer in the range
+// of int64.
 func parseInteger(num []byte) (v int64, ok bool) {
 	digits := num
 	neg := digits[0] == '-'
@@ -126,7 +125,7 @@ func parseInteger(num []byte) (v int64, ok bool) {
 	return int64(mag), true
 }
 
-// parsePlain is for up to 18 digits and nothing else: nearly every number.
+// parsePlain parses up to 18 digits and nothing else, which covers nearly every number.
 func parsePlain(digits []byte) (v uint64, ok bool) {
 	if len(digits) > 18 {
 		return 0, false
@@ -140,8 +139,8 @@ func parsePlain(digits []byte) (v uint64, ok bool) {
 	return v, true
 }
 
-// parseScaled is for the rest: fraction, exponent, many digits. Its work is
-// linear in the length of the text however large the exponent is.
+// parseScaled parses all other numbers: with a fraction, an exponent or many digits. Its time is
+// linear in the length of the text, however large the exponent is.
 func parseScaled(num []byte) (v uint64, ok bool) {
 	mantissa, exp := num, int64(0)
 	if e := bytes.IndexAny(num, "eE"); e >= 0 {
@@ -149,12 +148,12 @@ func parseScaled(num []byte) (v uint64, ok bool) {
 	}
 	whole, fraction, _ := bytes.Cut(mantissa, []byte{'.'})
 	fraction = bytes.TrimRight(fraction, "0")
-	exp -= int64(len(fraction)) // now the value is the digits of whole and fraction, times 10^exp
+	exp -= int64(len(fraction)) // now the value is the digits of whole and fraction times 10^exp
 	if exp < 0 {
 		significant := bytes.TrimRight(whole, "0")
 		switch {
 		case len(fraction) > 0:
-			return 0, false // its last digit is not zero and stays behind the point
+			return 0, false // the last digit is not zero and stays after the decimal point
 		case len(significant) == 0:
 			return 0, true
 		case int64(len(whole)-len(significant)) < -exp:
@@ -184,8 +183,8 @@ func timesTen(v, plus uint64) (uint64, bool) {
 	return v*10 + plus, true
 }
 
-// parseExponent returns the value of an exponent, clamped to what no length of
-// a text can make up for.
+// parseExponent returns the value of an exponent. It is clamped to a value that the digits of no
+// text can compensate.
 func parseExponent(text []byte) int64 {
 	const limit = 1 << 48
 	neg := text[0] == '-'

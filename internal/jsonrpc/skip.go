@@ -1,8 +1,8 @@
 package jsonrpc
 
-// Skip reads the next value, whatever it is, checks its syntax and depth
-// wholly, and returns its bytes: a part of the text, without white space
-// around it. It is nil on error. It does not recurse.
+// Skip reads the next value of any kind, checks its syntax and depth completely, and returns its
+// bytes without surrounding white space. They alias the text. Skip returns nil on errors. It does
+// not recurse.
 func (c *Cursor) Skip() []byte {
 	b := c.value()
 	start := c.pos
@@ -19,7 +19,7 @@ func (c *Cursor) Skip() []byte {
 	return c.data[start:c.pos:c.pos]
 }
 
-// skipScalar reads the value that is not a container and begins with b.
+// skipScalar reads a value that begins with b and is neither an object nor an array.
 func (c *Cursor) skipScalar(b byte) {
 	switch b {
 	case '"':
@@ -39,7 +39,7 @@ func (c *Cursor) skipScalar(b byte) {
 	}
 }
 
-// skipString reads a string of which nothing is wanted.
+// skipString reads a string without decoding it.
 func (c *Cursor) skipString() {
 	if n, _ := indexSpecial(c.data[c.pos+1:]); c.pos+1+n < len(c.data) && c.data[c.pos+1+n] == '"' {
 		c.pos += n + 2
@@ -53,15 +53,15 @@ func (c *Cursor) skipString() {
 	c.pos = q.end + 1
 }
 
-// nesting is a stack of open containers, a bit each: 1 for an object.
+// nesting is a stack of open containers with one bit for each: 1 for an object.
 type nesting struct {
-	n     int                          // containers open
+	n     int                          // number of open containers
 	words [DefaultMaxDepth / 64]uint64 // enough for DefaultMaxDepth
 	more  []uint64                     // for a Cursor that goes deeper
 }
 
-// word returns the word that holds container i's bit, which is there already
-// or is the next one to be there.
+// word returns the word with the bit of container i. It appends the word if i is the first
+// container in it.
 func (s *nesting) word(i int) *uint64 {
 	w := i / 64
 	if w < len(s.words) {
@@ -82,7 +82,7 @@ func (s *nesting) push(object bool) {
 	s.n++
 }
 
-// pop closes the innermost container and tells whether the one around it is an object.
+// pop closes the innermost container and reports whether the one around it is an object.
 func (s *nesting) pop() (object bool) {
 	s.n--
 	if s.n == 0 {
@@ -91,8 +91,8 @@ func (s *nesting) pop() (object bool) {
 	return *s.word(s.n - 1)>>((s.n-1)%64)&1 != 0
 }
 
-// skipContainer reads a whole object or array. A long function, because it is
-// one loop over the grammar with the stack of open containers in hand.
+// skipContainer reads a whole object or array. The function is long because it is one loop over the
+// grammar, with the stack of open containers in local variables.
 func (c *Cursor) skipContainer() {
 	var open nesting
 	object := false // whether the innermost open container is an object
@@ -107,7 +107,7 @@ func (c *Cursor) skipContainer() {
 			object = b == '{'
 			open.push(object)
 			c.pos++
-			if n := c.next(); n != b+2 { // '{' and '}', '[' and ']' are two apart
+			if n := c.next(); n != b+2 { // '{' and '}' are two apart, and so are '[' and ']'
 				if object {
 					c.skipKey(n)
 				}
@@ -118,7 +118,7 @@ func (c *Cursor) skipContainer() {
 		} else {
 			c.skipScalar(b)
 		}
-		// Behind a value: close what ends here, up to the next comma.
+		// After a value: close the containers that end here, up to the next comma.
 		for {
 			if open.n == 0 {
 				return
@@ -132,7 +132,7 @@ func (c *Cursor) skipContainer() {
 				break
 			}
 			if b != closing(object) {
-				c.unexpected("comma or closing bracket")
+				c.unexpected("a comma or closing bracket")
 				return
 			}
 			c.pos++
@@ -151,7 +151,7 @@ func closing(object bool) byte {
 // skipKey reads the name of a member that begins with b, and its colon.
 func (c *Cursor) skipKey(b byte) {
 	if b != '"' {
-		c.unexpected("name of a member")
+		c.unexpected("the name of a member")
 		return
 	}
 	c.skipString()

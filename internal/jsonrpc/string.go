@@ -9,8 +9,8 @@ import (
 	"unsafe"
 )
 
-// String reads a string and returns a copy of its decoded text, in one
-// allocation of the exact size.
+// String reads a string and returns a copy of its decoded text. It makes one allocation of exactly
+// the right size.
 func (c *Cursor) String() string {
 	raw, q, ok := c.scan()
 	switch {
@@ -20,11 +20,11 @@ func (c *Cursor) String() string {
 		return string(raw)
 	}
 	buf := q.decode(raw)
-	return unsafe.String(unsafe.SliceData(buf), len(buf)) // buf is fresh and nobody else's
+	return unsafe.String(unsafe.SliceData(buf), len(buf)) // buf is new and has no other reference
 }
 
-// StringBytes reads a string and returns its decoded text: a part of the text
-// read, or fresh memory if there is anything to decode.
+// StringBytes reads a string and returns its decoded text. The result aliases the text if there is
+// nothing to decode, and is newly allocated otherwise.
 func (c *Cursor) StringBytes() []byte {
 	raw, q, ok := c.scan()
 	switch {
@@ -36,7 +36,7 @@ func (c *Cursor) StringBytes() []byte {
 	return q.decode(raw)
 }
 
-// scan reads a string value and returns what is between its quotes.
+// scan reads a string value and returns the bytes between its quotes.
 func (c *Cursor) scan() (raw []byte, q quoted, ok bool) {
 	if c.value() != '"' {
 		c.wrongKind(String)
@@ -47,7 +47,7 @@ func (c *Cursor) scan() (raw []byte, q quoted, ok bool) {
 	return raw, q, ok
 }
 
-// text reads the name of a member, of which the quote is the next byte.
+// text reads the name of a member. The next byte is its opening quote.
 func (c *Cursor) text() []byte {
 	raw, q, ok := c.quoted()
 	if ok && !q.verbatim() {
@@ -56,8 +56,8 @@ func (c *Cursor) text() []byte {
 	return raw
 }
 
-// quoted scans the string of which the quote is the next byte, and settles
-// what UTF-8 decoding will make of it.
+// quoted scans a string whose opening quote is the next byte. It also determines how UTF-8 decoding
+// changes the string.
 func (c *Cursor) quoted() (raw []byte, q quoted, ok bool) {
 	start := c.pos + 1
 	q = scanString(c.data, start)
@@ -67,29 +67,29 @@ func (c *Cursor) quoted() (raw []byte, q quoted, ok bool) {
 	}
 	c.pos = q.end + 1
 	raw = c.data[start:q.end:q.end]
-	// Escapes are ASCII, so they cannot hide or mend a broken sequence.
+	// Escapes are ASCII, so they can neither hide nor complete an invalid sequence.
 	if q.high && !utf8.Valid(raw) {
 		q.broken = true
-		q.size += 2 * countInvalid(raw) // one byte becomes the three of U+FFFD
+		q.size += 2 * countInvalid(raw) // one byte becomes the three bytes of U+FFFD
 	}
 	return raw, q, true
 }
 
-// quoted is what scanString learns of a string.
+// quoted is the result of scanString.
 type quoted struct {
 	end    int    // offset of the closing quote, or of the offending byte
-	size   int    // of the decoded text in bytes
+	size   int    // of the decoded text, in bytes
 	high   bool   // it has bytes above 0x7f
-	broken bool   // its UTF-8 is not valid: found out, and size corrected, by Cursor.quoted
+	broken bool   // its UTF-8 is invalid; set, with the corrected size, by Cursor.quoted
 	esc    bool   // it has escapes
-	bad    string // what is wrong with it
+	bad    string // what is wrong with the string
 }
 
-// verbatim tells that the text between the quotes is the decoded text.
+// verbatim reports whether the decoded text equals the bytes between the quotes.
 func (q quoted) verbatim() bool { return !q.esc && !q.broken }
 
-// scanString checks the string of which data[start] is the first byte behind
-// the opening quote, and measures it. Bytes above 0x7f are not looked at.
+// scanString checks and measures a string. data[start] is the first byte after its opening quote.
+// It does not check bytes above 0x7f.
 func scanString(data []byte, start int) (q quoted) {
 	i, saved := start, 0
 	for {
@@ -108,7 +108,7 @@ func scanString(data []byte, start int) (q quoted) {
 		case '\\':
 			width, size := measureEscape(data[i:])
 			if width == 0 {
-				q.bad = "bad escape in a string"
+				q.bad = "invalid escape in a string"
 				return q
 			}
 			q.esc = true
@@ -126,19 +126,19 @@ const (
 	highBits = 0x8080808080808080
 )
 
-// special has the high bit of each byte of x set that ends a run of plain
-// text: a quote, a backslash, a control character. Bits above the lowest one
-// set may be wrong (a borrow), the lowest is exact.
+// special returns a word in which the high bit is set for each byte of x that ends plain text: a
+// quote, a backslash or a control character. The lowest set bit is exact; bits above it may be
+// wrong because of a borrow.
 func special(x uint64) uint64 {
-	// With bit 1 turned over, the quote (0x22) joins the bytes below 0x21, from
-	// which the space (0x20) goes away.
+	// With bit 1 flipped, the quote (0x22) joins the bytes below 0x21, and the space (0x20) leaves
+	// them.
 	quoteOrControl := (x ^ lowBits*0x02) - lowBits*0x21
 	backslash := (x ^ lowBits*'\\') - lowBits
 	return (quoteOrControl | backslash) &^ x & highBits
 }
 
-// indexSpecial returns the offset of the first quote, backslash or control
-// character, len(b) if there is none, and whether bytes above 0x7f are before it.
+// indexSpecial returns the offset of the first quote, backslash or control character, or len(b) if
+// there is none. high reports whether there are bytes above 0x7f before it.
 func indexSpecial(b []byte) (i int, high bool) {
 	var seen uint64
 	for len(b)-i >= 8 {
@@ -162,12 +162,12 @@ func indexSpecial(b []byte) (i int, high bool) {
 	return i, seen&highBits != 0
 }
 
-// longRun is after how many bytes of plain text many more are likely.
+// longRun is a number of plain bytes: after this many, many more are likely.
 const longRun = 64
 
-// indexBlock returns the offset of the first 32 bytes that hold a quote, a
-// backslash or a control character, or of the rest, and all bits that were seen
-// before it. It is nearly twice as fast as a word at a time.
+// indexBlock returns the offset of the first 32-byte block that has a quote, a backslash or a
+// control character, or of the remaining bytes. It also returns the OR of all bytes before that
+// offset. It is nearly twice as fast as one word at a time.
 func indexBlock(b []byte) (i int, seen uint64) {
 	for ; len(b)-i >= 32; i += 32 {
 		w := b[i : i+32 : i+32]
@@ -181,8 +181,8 @@ func indexBlock(b []byte) (i int, seen uint64) {
 	return i, seen
 }
 
-// measureEscape returns how many bytes the escape at the start of b has, and
-// how many its decoded text; 0 if it is not one. A surrogate pair counts as one.
+// measureEscape returns the length in bytes of the escape at the start of b, and of its decoded
+// text. It returns 0 for an invalid escape. A surrogate pair counts as one escape.
 func measureEscape(b []byte) (width, size int) {
 	if len(b) >= 2 && unescaped[b[1]] != 0 {
 		return 2, 1 // small enough to be inlined
@@ -201,14 +201,14 @@ func measureUnicode(b []byte) (width, size int) {
 	return width, utf8.RuneLen(r)
 }
 
-// unescaped is what follows a backslash, except for the u, and what it means.
+// unescaped maps the byte after a backslash, except u, to its meaning.
 var unescaped = [256]byte{
 	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
 }
 
-// decodeUnicode decodes the \uXXXX at the start of b, with the one behind it if
-// they are a surrogate pair; a lone surrogate becomes U+FFFD. width is 0 if b
-// does not start with four hexadecimal digits behind the two bytes.
+// decodeUnicode decodes the \uXXXX at the start of b, and the following one if they are a surrogate
+// pair. A lone surrogate becomes U+FFFD. width is 0 unless four hexadecimal digits follow the first
+// two bytes.
 func decodeUnicode(b []byte) (r rune, width int) {
 	r = hex4(b)
 	if r < 0 {
@@ -225,12 +225,12 @@ func decodeUnicode(b []byte) (r rune, width int) {
 	return utf8.RuneError, 6
 }
 
-// hex4 returns the value of the four hexadecimal digits behind \u, or -1.
+// hex4 returns the value of the four hexadecimal digits after \u, or -1.
 func hex4(b []byte) rune {
 	if len(b) < 6 {
 		return -1
 	}
-	// A bad digit is -1, which the shifts keep negative.
+	// An invalid digit is -1, and the shifts keep it negative.
 	return hexValue(b[2])<<12 | hexValue(b[3])<<8 | hexValue(b[4])<<4 | hexValue(b[5])
 }
 
@@ -250,7 +250,7 @@ var hexValues = func() (values [256]int8) {
 	return values
 }()
 
-// countInvalid counts the bytes that are part of no valid UTF-8 sequence.
+// countInvalid counts the bytes that do not belong to a valid UTF-8 sequence.
 func countInvalid(b []byte) (n int) {
 	for len(b) > 0 {
 		r, size := utf8.DecodeRune(b)
@@ -266,7 +266,7 @@ func countInvalid(b []byte) (n int) {
 func (q quoted) decode(raw []byte) []byte {
 	dst := make([]byte, 0, q.size)
 	for {
-		if len(raw) == 0 || raw[0] != '\\' { // escapes often come in a row
+		if len(raw) == 0 || raw[0] != '\\' { // escapes often follow each other
 			n := bytes.IndexByte(raw, '\\')
 			if n < 0 {
 				return q.appendText(dst, raw)
@@ -285,8 +285,7 @@ func (q quoted) decode(raw []byte) []byte {
 	}
 }
 
-// appendText appends text without escapes, with U+FFFD for each byte that is
-// not UTF-8.
+// appendText appends text without escapes, with U+FFFD for each byte that is not UTF-8.
 func (q quoted) appendText(dst, text []byte) []byte {
 	if !q.broken {
 		return append(dst, text...)

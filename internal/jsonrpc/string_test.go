@@ -29,7 +29,7 @@ func requireSameString(t *testing.T, text []byte) {
 		require.Equal(t, want, got, "%q", text)
 		require.Equal(t, want, string(gotBytes), "%q", text)
 	}
-	require.Equal(t, before, string(text), "the text was changed")
+	require.Equal(t, before, string(text), "the text must not change")
 }
 
 // oddStrings are contents of strings that decoders often get wrong.
@@ -44,11 +44,11 @@ var oddStrings = []string{
 func TestStringMatchesEncodingJSON(t *testing.T) {
 	for _, content := range oddStrings {
 		requireSameString(t, []byte(`"`+content+`"`))
-		// The same at each position in the eight-byte window, followed by text.
+		// The same content at each position in the eight-byte window, followed by text.
 		for pad := 1; pad <= 17; pad++ {
 			requireSameString(t, []byte(`"`+strings.Repeat("x", pad)+content+strings.Repeat("y", 17-pad)+`"`))
 		}
-		// The same at the edges of the blocks in which long texts are scanned.
+		// The same content at the edges of the blocks in which long texts are scanned.
 		for pad := longRun - 1; pad <= longRun+33; pad++ {
 			requireSameString(t, []byte(`"`+strings.Repeat("x", pad)+content+strings.Repeat("y", 40)+`"`))
 		}
@@ -116,7 +116,7 @@ func TestStringBytesAliasesOnlyWhatNeedsNoDecoding(t *testing.T) {
 	require.NoError(t, c.Err())
 	require.Len(t, got, 3)
 	for _, b := range got {
-		require.Equal(t, len(b), cap(b), "the decoded size was not exact: %q", b)
+		require.Equal(t, len(b), cap(b), "the decoded size must be exact: %q", b)
 	}
 	clear(text)
 	require.Equal(t, "\x00\x00\x00\x00\x00", string(got[0]))

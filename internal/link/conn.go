@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// maxHandshake bounds what is read of the reply to a WebSocket handshake, in bytes.
+// maxHandshake bounds the reply to a WebSocket handshake, in bytes.
 const maxHandshake = 256 << 10
 
 var errLongHandshake = errors.New("the reply to the WebSocket handshake is too long")
 
-// Conn is the connection below a dialed WebSocket. It acknowledges what it reads at once: an
-// executor that uses Nagle's algorithm would otherwise wait for the delayed acknowledgment, about
-// 40 ms in each exchange.
+// Conn is the connection below a dialed WebSocket. It acknowledges received bytes at once.
+// Otherwise an executor that uses Nagle's algorithm would wait for the delayed acknowledgment,
+// about 40 ms in each exchange.
 type Conn struct {
 	net.Conn
-	sys    syscall.RawConn // nil without a socket below
+	sys    syscall.RawConn // nil if the connection is not a socket
 	ackNow func(fd uintptr)
-	heard  atomic.Int64 // when something was last read, in nanoseconds since 1970
-	moved  atomic.Int64 // when something was last written, likewise
+	heard  atomic.Int64 // time of the last read, in nanoseconds since 1970
+	moved  atomic.Int64 // time of the last write, in the same unit
 	budget atomic.Int64 // bytes that may still be read; negative means no limit
 }
 
@@ -41,7 +41,7 @@ func NewConn(nc net.Conn) *Conn {
 // HandshakeDone removes the read limit.
 func (c *Conn) HandshakeDone() { c.budget.Store(-1) }
 
-// Read reads, and acknowledges what was read.
+// Read reads, and acknowledges the received bytes at once.
 func (c *Conn) Read(p []byte) (int, error) {
 	if budget := c.budget.Load(); budget >= 0 {
 		if budget == 0 {
@@ -55,21 +55,21 @@ func (c *Conn) Read(p []byte) (int, error) {
 			c.budget.Add(int64(-n))
 		}
 		c.heard.Store(time.Now().UnixNano())
-		if c.ackNow != nil && n < len(p) { // otherwise more data is waiting, and the far end is not
+		if c.ackNow != nil && n < len(p) { // otherwise more data is available, and the far end does not wait
 			_ = c.sys.Control(c.ackNow)
 		}
 	}
 	return n, err
 }
 
-// Write writes.
+// Write writes, and notes the time.
 func (c *Conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.moved.Store(time.Now().UnixNano())
 	return n, err
 }
 
-// quiet reports whether the socket holds neither data nor an end.
+// quiet reports whether the socket holds neither unread data nor the end of the connection.
 func (c *Conn) quiet() bool {
 	if c.sys == nil {
 		return true

@@ -17,11 +17,11 @@ import (
 type Dialer struct {
 	NetDial    func(ctx context.Context, network, addr string) (net.Conn, error) // nil for a net.Dialer
 	TLS        *tls.Config                                                       // nil for Go's defaults
-	MaxMessage int                                                               // of a received message, in bytes
-	Timeout    time.Duration                                                     // of dial and handshake; 0 means none
+	MaxMessage int                                                               // limit of a received message, in bytes
+	Timeout    time.Duration                                                     // bounds the dial and the handshake; 0 means no limit
 }
 
-// RefusedError is an answer to the handshake that is not a WebSocket.
+// RefusedError is a response to the handshake that does not accept the WebSocket.
 type RefusedError struct {
 	Status int
 	Text   string // the beginning of the body, as sent by the peer
@@ -34,11 +34,11 @@ func (e *RefusedError) Error() string {
 
 const refusalPreview = 512
 
-// Write buffers are shared by all links: each is in use only while a message is sent.
+// All links share the write buffers, because each is in use only while a message is sent.
 var writeBuffers sync.Pool
 
-// Dial makes a link to url, ws or wss. It sends no Origin header, because executors refuse any. A
-// refusal is a [*RefusedError].
+// Dial makes a link to url, which must be ws or wss. It sends no Origin header, because executors
+// refuse requests with one. A refusal is a [*RefusedError].
 func (d *Dialer) Dial(ctx context.Context, url string, header http.Header) (*WebSocket, error) {
 	dial := d.NetDial
 	if dial == nil {
@@ -53,7 +53,7 @@ func (d *Dialer) Dial(ctx context.Context, url string, header http.Header) (*Web
 				return nil, err
 			}
 			raw = NewConn(nc)
-			watched = context.AfterFunc(ctx, func() { _ = nc.Close() }) // gorilla looks at deadlines only
+			watched = context.AfterFunc(ctx, func() { _ = nc.Close() }) // gorilla observes only deadlines
 			return raw, nil
 		},
 		TLSClientConfig:  d.TLS,

@@ -10,21 +10,21 @@ import (
 )
 
 // Lines is a Link over a pair of byte streams, such as the pipes of a child process, with one
-// message a line (newline-delimited JSON). Blank lines are ignored.
+// message per line (newline-delimited JSON). Blank lines are ignored.
 type Lines struct {
 	in   io.ReadCloser
 	out  io.WriteCloser
 	r    *bufio.Reader
 	max  int
-	line []byte // a line longer than the reader's buffer
-	err  error  // of Receive, which is final
+	line []byte // buffer for a line that is longer than the reader's buffer
+	err  error  // the error of Receive, which is final
 	w    []byte
 	end  sync.Once
 }
 
-// NewLines returns the Link that reads from in and writes to out. maxMessage bounds received
-// messages, in bytes. Close closes both streams. For the guarantees of [Link] that must end a Read
-// and a Write in progress, as it does on pipes.
+// NewLines returns a Link that reads from in and writes to out. maxMessage bounds received
+// messages, in bytes. Close closes both streams. To keep the contract of [Link], that must end a
+// Read and a Write in progress, as it does on pipes.
 func NewLines(in io.ReadCloser, out io.WriteCloser, maxMessage int) *Lines {
 	return &Lines{in: in, out: out, r: bufio.NewReaderSize(in, readBuffer), max: maxMessage}
 }
@@ -43,8 +43,8 @@ func (l *Lines) Send(message []byte) error {
 	return sent(n, len(message), err)
 }
 
-// sent returns the error of a Write of n bytes that should have written a whole message. At the end
-// of a stream, a line counts without its newline.
+// sent returns the error of Send after a Write of n bytes. The error wraps ErrUncertain if only the
+// newline is missing, because the far end may accept such a line at the end of the stream.
 func sent(n, message int, err error) error {
 	if err != nil && n >= message {
 		return errors.Join(ErrUncertain, err)
@@ -68,7 +68,7 @@ func (l *Lines) Receive() ([]byte, error) {
 	return nil, l.err
 }
 
-// readLine reads a line, or the beginning of one over the limit.
+// readLine reads a line, or the beginning of a line that exceeds the limit.
 func (l *Lines) readLine() ([]byte, error) {
 	line, err := l.r.ReadSlice('\n')
 	if err != bufio.ErrBufferFull {

@@ -4,14 +4,14 @@ package link
 
 import "errors"
 
-// Link carries messages in both directions, in order. Send is for one goroutine at a time, Receive
-// for one other, Close for any.
+// Link carries messages in both directions, in order. Send may be called by one goroutine at a
+// time, Receive by one other, Close by any.
 type Link interface {
-	// Send sends one message and does not keep it. After an error, the far end cannot have the
-	// whole message, unless the error wraps [ErrUncertain], and the link can no longer be used.
+	// Send sends one message and does not keep it. After an error the link can no longer be used,
+	// and the far end cannot have the whole message, unless the error wraps [ErrUncertain].
 	Send(message []byte) error
 	// Receive returns the next message, which is valid until the next Receive. An error is final.
-	// It is io.EOF if the far end ended the link between two messages, and wraps [ErrTooLarge] for
+	// It is io.EOF if the far end closed the link between two messages. It wraps [ErrTooLarge] for
 	// a message over the limit.
 	Receive() ([]byte, error)
 	// Close ends the link at once, including a Send and a Receive in progress, without waiting for
@@ -20,7 +20,8 @@ type Link interface {
 }
 
 var (
-	// ErrUncertain is wrapped by an error of Send after which the far end may have the whole message.
+	// ErrUncertain is wrapped by an error of Send after which the far end may have the whole
+	// message.
 	ErrUncertain = errors.New("the message may have arrived")
 	// ErrTooLarge is wrapped by an error of Receive for a message over the limit.
 	ErrTooLarge = errors.New("message over the limit")

@@ -50,7 +50,7 @@ func onNetworks(t *testing.T, test func(t *testing.T, near *WebSocket, far *webs
 	}
 }
 
-// pair returns both ends of a WebSocket: the near one from Dial, the far one as a server has it.
+// pair returns both ends of a WebSocket: the near one from Dial, the far one from a server.
 func pair(t testing.TB, l net.Listener, d Dialer, secure bool) (*WebSocket, *websocket.Conn) {
 	t.Helper()
 	upgraded := make(chan *websocket.Conn, 1)

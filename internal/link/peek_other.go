@@ -4,5 +4,6 @@ package link
 
 import "syscall"
 
-// peekQuiet cannot look into the socket here. The reading goroutine detects an end a moment later.
+// peekQuiet cannot look into the socket on this system. The reading goroutine detects the end soon
+// afterwards.
 func peekQuiet(syscall.RawConn) bool { return true }

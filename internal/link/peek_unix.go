@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// peekQuiet looks into the socket without reading. Any data makes it false: an idle link should not
-// receive any.
+// peekQuiet looks into the socket without reading. Any data makes the result false: an idle link
+// should not receive any.
 func peekQuiet(sys syscall.RawConn) bool {
 	quiet := false
 	err := sys.Control(func(fd uintptr) {

@@ -11,8 +11,8 @@ import (
 const pipeDepth = 64
 
 // Pipe returns the two ends of a Link in memory. maxMessage bounds messages, in bytes. As on a
-// network, a Send succeeds before the other end receives, and messages in flight at Close can still
-// be received, unless the link is cut with [PipeEnd.Cut].
+// network, a Send succeeds before the other end receives, and messages in flight can still be
+// received after Close, but not after [PipeEnd.Cut].
 func Pipe(maxMessage int) (a, b *PipeEnd) {
 	ab, ba := newFlow(), newFlow()
 	return &PipeEnd{in: ba, out: ab, max: maxMessage}, &PipeEnd{in: ab, out: ba, max: maxMessage}
@@ -24,12 +24,12 @@ type PipeEnd struct {
 	max     int
 }
 
-// Send copies the message to the other end.
+// Send sends a copy of the message to the other end.
 func (p *PipeEnd) Send(message []byte) error {
 	return p.out.put(append([]byte(nil), message...))
 }
 
-// Receive returns the next message of the other end.
+// Receive returns the next message from the other end.
 func (p *PipeEnd) Receive() ([]byte, error) {
 	message, err := p.in.take()
 	if err == nil && len(message) > p.max {
@@ -45,25 +45,25 @@ func (p *PipeEnd) Close() error {
 	return nil
 }
 
-// Cut ends the link like a broken network: messages in flight are lost.
+// Cut ends the link like a network failure: messages in flight are lost.
 func (p *PipeEnd) Cut() {
 	p.in.end(io.ErrUnexpectedEOF, io.ErrClosedPipe, true)
 	p.out.end(io.ErrUnexpectedEOF, io.ErrClosedPipe, true)
 }
 
-// Quiet reports whether Receive has returned all that arrived.
+// Quiet reports whether Receive has returned everything that arrived.
 func (p *PipeEnd) Quiet() bool {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
 	return len(p.in.queue) == 0 && p.in.takeErr == nil
 }
 
-// flow is one direction.
+// flow is one direction of a Pipe.
 type flow struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	queue   [][]byte // guarded by mu
-	takeErr error    // guarded by mu; once queue is empty
+	takeErr error    // guarded by mu; returned once queue is empty
 	putErr  error    // guarded by mu
 }
 
@@ -102,7 +102,7 @@ func (f *flow) take() ([]byte, error) {
 	return message, nil
 }
 
-// end ends the flow. Only the first call counts. drop discards messages in flight.
+// end ends the flow. Only the first call has an effect. drop discards messages in flight.
 func (f *flow) end(takeErr, putErr error, drop bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

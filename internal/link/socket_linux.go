@@ -2,7 +2,7 @@ package link
 
 import "syscall"
 
-// tcpQuickAck is TCP_QUICKACK of tcp(7). It is not permanent, so it is set again after each read.
+// tcpQuickAck is TCP_QUICKACK of tcp(7). The kernel resets it, so it is set again after each read.
 const tcpQuickAck = 12
 
 func quickAck(fd uintptr) {

@@ -22,16 +22,16 @@ type WebSocket struct {
 	raw    net.Conn // below TLS
 	max    int
 	buf    []byte
-	err    error // of Receive, which is final
+	err    error // the error of Receive, which is final
 	closed atomic.Bool
 
 	sending atomic.Bool // a message is being sent
 }
 
-// NewWebSocket returns the Link over conn. max bounds received messages, in bytes. raw is the
-// connection below conn and its TLS: closing it never waits.
+// NewWebSocket returns a Link over conn. maxMessage bounds received messages, in bytes. raw is the
+// connection below conn and its TLS: closing raw never blocks.
 func NewWebSocket(conn *websocket.Conn, raw net.Conn, maxMessage int) *WebSocket {
-	conn.SetReadLimit(0) // Receive has its own limit, which does not write to the peer
+	conn.SetReadLimit(0) // Receive has its own limit: gorilla's writes to the peer
 	w := &WebSocket{conn: conn, raw: raw, max: maxMessage}
 	pong := conn.PingHandler()
 	conn.SetPingHandler(func(data string) error {
@@ -50,7 +50,7 @@ func (w *WebSocket) Send(message []byte) error {
 	return w.conn.WriteMessage(websocket.TextMessage, message)
 }
 
-// Receive returns the next message, text or binary, and answers pings meanwhile.
+// Receive returns the next message, text or binary. It also answers pings.
 func (w *WebSocket) Receive() ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
@@ -93,8 +93,8 @@ func (w *WebSocket) receive() ([]byte, error) {
 	return nil, fmt.Errorf("in the middle of a message: %w", err)
 }
 
-// farewells are the close codes of an orderly end between messages. Executors hang up without a
-// close frame, which is the last code.
+// farewells are the close codes of a normal end between messages. The last code means that the
+// connection was closed without a close frame, as executors do.
 var farewells = []int{
 	websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived, websocket.CloseAbnormalClosure,
 }
@@ -106,8 +106,8 @@ func (w *WebSocket) Close() error {
 }
 
 // Ping pings the far end, see [WebSocket.Heard]. It does nothing while a message is being sent: a
-// ping between two frames that cannot be written at once would break the connection, and sending
-// shows that the link is alive.
+// ping that cannot be written at once would break the connection between two frames, and the
+// progress of sending shows that the link works.
 func (w *WebSocket) Ping() error {
 	if w.sending.Load() {
 		return nil
@@ -115,8 +115,8 @@ func (w *WebSocket) Ping() error {
 	return w.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(controlWait))
 }
 
-// Heard returns when something last arrived from the far end or, while a message is being sent,
-// when its last part was written. It is the zero time if that is not known.
+// Heard returns the time when something last arrived from the far end or, while a message is being
+// sent, when its last part was written. It is the zero time if that is unknown.
 func (w *WebSocket) Heard() time.Time {
 	c, ok := w.raw.(*Conn)
 	if !ok {
@@ -129,8 +129,8 @@ func (w *WebSocket) Heard() time.Time {
 	return time.Unix(0, heard)
 }
 
-// Quiet reports whether Receive has returned all that arrived, and the link has not ended. It is
-// exact where the system can look into a socket without reading; elsewhere it is true.
+// Quiet reports whether Receive has returned everything that arrived, and the link has not ended.
+// It is exact where the system can look into a socket without reading; elsewhere it is always true.
 func (w *WebSocket) Quiet() bool {
 	c, ok := w.raw.(*Conn)
 	return !ok || c.quiet()

@@ -30,7 +30,7 @@ type Call struct {
 	s      *Server
 	st     *stream // nil if the reply is JSON
 	method string
-	round  *round // see Questions
+	round  *round // see RequestInputs
 }
 
 // Progress sends a progress notification if the client has sent a progress token.
@@ -39,16 +39,16 @@ func (c *Call) Progress(progress, total float64, message string) {
 	if token == nil {
 		return
 	}
-	c.Tell("notifications/progress", map[string]any{"progressToken": token, "progress": progress, "total": total, "message": message})
+	c.Notify("notifications/progress", map[string]any{"progressToken": token, "progress": progress, "total": total, "message": message})
 }
 
 // Log sends a log message.
 func (c *Call) Log(level string, data any) {
-	c.Tell("notifications/message", map[string]any{"level": level, "logger": c.Name, "data": data})
+	c.Notify("notifications/message", map[string]any{"level": level, "logger": c.Name, "data": data})
 }
 
-// Tell sends a notification on the call's stream.
-func (c *Call) Tell(method string, params any) {
+// Notify sends a notification on the call's stream.
+func (c *Call) Notify(method string, params any) {
 	if c.st != nil {
 		c.st.append(Notification(method, params))
 	}

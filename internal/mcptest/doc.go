@@ -2,7 +2,7 @@
 // can notice, and can be scripted. It plays either era of the protocol: legacy (initialize, session
 // ids, shared and resumable streams, DELETE) and modern (2026-07-28: server/discover, per-request
 // _meta and mirrored headers, which it checks, subscriptions/listen, multi round-trip requests).
-// [Call.Question] sends a server request in either era.
+// [Call.RequestInput] sends a server request in either era.
 //
 // The server is strict: if a client breaks a rule, the server answers as the specification says and
 // records a violation, which fails the test that serves it with [Server.InMemory] or

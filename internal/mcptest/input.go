@@ -32,27 +32,27 @@ func InputRequired(requests map[string]InputRequest, state json.RawMessage) json
 	return encode(result)
 }
 
-// Question sends the client one request, in the way of its era; see [Call.Questions].
-func (c *Call) Question(ctx context.Context, key, method string, params any) (answer, pending json.RawMessage, err error) {
-	answers, pending, err := c.Questions(ctx, map[string]InputRequest{key: {method, params}})
+// RequestInput sends the client one request, in the way of its era; see [Call.RequestInputs].
+func (c *Call) RequestInput(ctx context.Context, key, method string, params any) (answer, pending json.RawMessage, err error) {
+	answers, pending, err := c.RequestInputs(ctx, map[string]InputRequest{key: {method, params}})
 	return answers[key], pending, err
 }
 
-// Questions sends the client several requests, in the way of its era. A legacy client receives them
-// on the call's stream, which requires [Server.SSE]; if it responds with an error, err is a
+// RequestInputs sends the client several requests, in the way of its era. A legacy client receives
+// them on the call's stream, which requires [Server.SSE]; if it responds with an error, err is a
 // *[Error]. For a modern client, the first execution gets pending, which the tool must return
 // immediately. The client's retry runs the tool again, and then the same requests have answers.
 //
-// A tool may call Questions several times. The server keeps no state between executions, so
+// A tool may call RequestInputs several times. The server keeps no state between executions, so
 // requestState carries the answers so far, the keys of the requests, and the original call. This
 // lets the server report invalid retries as violations: other parameters, the same id, answers to
 // unknown requests, a changed or missing state. Such a tool must not use Inputs and State, except
 // to start with an [InputRequired] that has a state.
-func (c *Call) Questions(ctx context.Context, requests map[string]InputRequest) (
+func (c *Call) RequestInputs(ctx context.Context, requests map[string]InputRequest) (
 	answers map[string]json.RawMessage, pending json.RawMessage, err error,
 ) {
 	if c.s.Era == Legacy {
-		answers, err = c.askAll(ctx, requests)
+		answers, err = c.requestAll(ctx, requests)
 		return answers, nil, err
 	}
 	known := c.recall()
@@ -72,8 +72,8 @@ func (c *Call) Questions(ctx context.Context, requests map[string]InputRequest) 
 	return nil, InputRequired(missing, next.state()), nil
 }
 
-// askAll sends all requests to a legacy client, then waits for the responses.
-func (c *Call) askAll(ctx context.Context, requests map[string]InputRequest) (map[string]json.RawMessage, error) {
+// requestAll sends all requests to a legacy client, then waits for the responses.
+func (c *Call) requestAll(ctx context.Context, requests map[string]InputRequest) (map[string]json.RawMessage, error) {
 	if c.st == nil {
 		return nil, errNoStream
 	}
@@ -82,13 +82,13 @@ func (c *Call) askAll(ctx context.Context, requests map[string]InputRequest) (ma
 		id     json.RawMessage
 		answer <-chan *Message
 	}
-	var asked []open
+	var sent []open
 	for _, key := range slices.Sorted(maps.Keys(requests)) {
 		id, answer := c.s.begin(c.st, requests[key].Method, requests[key].Params)
-		asked = append(asked, open{key, id, answer})
+		sent = append(sent, open{key, id, answer})
 	}
 	answers, failed := make(map[string]json.RawMessage), error(nil)
-	for _, q := range asked { // wait for all of them; otherwise the remaining responses would be violations
+	for _, q := range sent { // wait for all of them; otherwise the remaining responses would be violations
 		m, err := c.s.await(ctx, q.id, q.answer)
 		switch {
 		case err == nil && m.Error == nil:

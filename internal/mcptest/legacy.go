@@ -250,7 +250,7 @@ func (s *Server) serveGet(w http.ResponseWriter, r *http.Request, sess *session)
 	}
 	last := r.Header.Get("Last-Event-Id")
 	if last == "" {
-		if s.NoStanding {
+		if s.NoSharedStream {
 			w.Header().Set("Allow", "POST, DELETE")
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return

@@ -73,7 +73,7 @@ func TestConcurrentLegacyServerRequests(t *testing.T) {
 		srv := mcptest.New(mcptest.Legacy)
 		srv.SSE = true
 		srv.Tools = []*mcptest.Tool{{Name: "t", Run: func(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
-			answers, pending, err := c.Questions(ctx, map[string]mcptest.InputRequest{"x": {Method: "roots/list"}, "w": {Method: "ping"}})
+			answers, pending, err := c.RequestInputs(ctx, map[string]mcptest.InputRequest{"x": {Method: "roots/list"}, "w": {Method: "ping"}})
 			if err != nil || pending != nil {
 				return nil, errors.Join(err, errors.New("failed"))
 			}
@@ -93,13 +93,13 @@ func TestConcurrentLegacyServerRequests(t *testing.T) {
 }
 
 // A response to a cancelled server request is a violation.
-func TestCancelAsk(t *testing.T) {
+func TestCancelRequest(t *testing.T) {
 	srv := mcptest.New(mcptest.Legacy)
 	srv.SSE = true
 	srv.Tools = []*mcptest.Tool{{Name: "t", Run: func(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 		one, answer := c.Begin("roots/list", nil)
 		_, other := c.Begin("ping", nil)
-		c.CancelAsk(one)
+		c.CancelRequest(one)
 		if m, ok := <-answer; ok {
 			return nil, fmt.Errorf("unexpected response: %s", m.Result)
 		}
@@ -137,7 +137,7 @@ func TestServerRequestsOnTheSharedStream(t *testing.T) {
 		id, answer := srv.Begin("roots/list", nil)
 		got, _ := asked(t, stream)
 		require.Equal(t, string(id), got)
-		srv.CancelAsk(id)
+		srv.CancelRequest(id)
 		require.Contains(t, next(t, stream), `"requestId":`+got)
 		_, ok = <-answer
 		require.False(t, ok)
@@ -168,7 +168,7 @@ func TestLegacySubscriptions(t *testing.T) {
 		require.JSONEq(t, `{"jsonrpc":"2.0","id":3,"result":{}}`, ask("unsubscribe", "x:b"))
 		require.Equal(t, []string{"x:a/", "x:c"}, srv.Subscribed())
 		for _, uri := range []string{"x:b", "x:a/1", "x:a", "x:c"} {
-			srv.Tell("notifications/resources/updated", map[string]any{"uri": uri})
+			srv.Notify("notifications/resources/updated", map[string]any{"uri": uri})
 		}
 		require.Contains(t, next(t, stream), `"x:a/1"`)
 		require.Contains(t, next(t, stream), `"x:c"`)

@@ -55,7 +55,7 @@ func result(t *testing.T, body string) map[string]json.RawMessage {
 func adds(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	sum := 0
 	for _, key := range []string{"a", "b"} {
-		answer, pending, err := c.Question(ctx, key, "elicitation/create", map[string]any{"message": key + "?"})
+		answer, pending, err := c.RequestInput(ctx, key, "elicitation/create", map[string]any{"message": key + "?"})
 		if err != nil || pending != nil {
 			return pending, err
 		}
@@ -246,12 +246,12 @@ func TestSubscriptions(t *testing.T) {
 			{ResourceSubscriptions: []string{"file:///f"}},
 		}, srv.Subscriptions())
 		params := map[string]any{"uri": "file:///d/e", "_meta": map[string]any{"a": 1}}
-		srv.Tell("notifications/resources/updated", params)
+		srv.Notify("notifications/resources/updated", params)
 		require.Equal(t, map[string]any{"uri": "file:///d/e", "_meta": map[string]any{"a": 1}}, params)
-		srv.Tell("notifications/tools/list_changed", nil)
-		srv.Tell("notifications/resources/updated", map[string]any{"uri": "file:///g"})
-		srv.Tell("notifications/prompts/list_changed", nil)
-		srv.Tell("notifications/resources/updated", map[string]any{"uri": "file:///f"})
+		srv.Notify("notifications/tools/list_changed", nil)
+		srv.Notify("notifications/resources/updated", map[string]any{"uri": "file:///g"})
+		srv.Notify("notifications/prompts/list_changed", nil)
+		srv.Notify("notifications/resources/updated", map[string]any{"uri": "file:///f"})
 		require.JSONEq(t, `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":
 			{"uri":"file:///d/e","_meta":{"a":1,"io.modelcontextprotocol/subscriptionId":1}}}`, next(t, one))
 		require.Contains(t, next(t, one), "tools/list_changed")

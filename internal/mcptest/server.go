@@ -59,8 +59,8 @@ type Server struct {
 	HoldStreams bool
 	// Stateless makes a legacy server without session ids.
 	Stateless bool
-	// NoStanding answers the GET for the shared stream with 405.
-	NoStanding bool
+	// NoSharedStream answers the GET for the shared stream with 405.
+	NoSharedStream bool
 	// Refuse is how the server reports a lost session.
 	Refuse RefuseStyle
 	// Negotiate, if not nil, selects the revision that initialize returns.
@@ -94,19 +94,19 @@ type Server struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // handlers and tools
 
-	mu       sync.Mutex
-	closed   bool
-	requests []*Request
-	broken   []string
-	ran      map[string]int
-	gates    []gated
-	sessions map[string]*session
-	created  int                       // sessions created so far
-	streams  int                       // streams created so far
-	asked    int                       // server requests sent so far
-	waiting  map[string]pendingRequest // by request id
-	subs     []*subscription
-	declared json.RawMessage // see ClientCapabilities
+	mu        sync.Mutex
+	closed    bool
+	requests  []*Request
+	broken    []string
+	ran       map[string]int
+	gates     []gated
+	sessions  map[string]*session
+	created   int                       // sessions created so far
+	streams   int                       // streams created so far
+	requested int                       // server requests sent so far
+	waiting   map[string]pendingRequest // by request id
+	subs      []*subscription
+	declared  json.RawMessage // see ClientCapabilities
 }
 
 // New returns a server of an era, without tools, resources and prompts.

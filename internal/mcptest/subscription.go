@@ -137,14 +137,14 @@ func (s *Server) Subscriptions() []Filter {
 	return filters
 }
 
-// Standing returns the number of open subscriptions of a modern server.
-func (s *Server) Standing() int { return len(s.openSubscriptions()) }
+// SubscriptionCount returns the number of open subscriptions of a modern server.
+func (s *Server) SubscriptionCount() int { return len(s.openSubscriptions()) }
 
-// Tell sends a notification to every client, outside of any call: on the shared streams of legacy
+// Notify sends a notification to every client, outside of any call: on the shared streams of legacy
 // sessions, and on the modern subscriptions that requested it. Updates of the resource at
 // params["uri"] are sent only to sessions and subscriptions that have subscribed to it, or to a
 // resource whose URI is a prefix of its URI.
-func (s *Server) Tell(method string, params map[string]any) {
+func (s *Server) Notify(method string, params map[string]any) {
 	s.mu.Lock()
 	sessions := slices.Collect(maps.Values(s.sessions))
 	s.mu.Unlock()
@@ -177,9 +177,9 @@ func (sub *subscription) tag(params map[string]any) map[string]any {
 	return tagged
 }
 
-// CutStanding ends the connections of shared streams and subscriptions. It aborts them or closes
-// them cleanly. A legacy stream can be resumed if its events have ids.
-func (s *Server) CutStanding(abort bool) {
+// CutSharedStreams ends the connections of shared streams and subscriptions. It aborts them or
+// closes them cleanly. A legacy stream can be resumed if its events have ids.
+func (s *Server) CutSharedStreams(abort bool) {
 	s.mu.Lock()
 	var streams []*stream
 	for _, sess := range s.sessions {

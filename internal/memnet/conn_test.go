@@ -114,7 +114,7 @@ func TestBackPressure(t *testing.T) {
 		a, b := pair(t, New(Buffer(100)))
 		written := async(func() (int, error) { return a.Write(make([]byte, 250)) })
 		synctest.Wait()
-		require.Empty(t, written, "100 bytes fit, the rest waits for a reader")
+		require.Empty(t, written, "100 bytes fit; the rest waits for a reader")
 
 		_, err := io.ReadFull(b, make([]byte, 149))
 		require.NoError(t, err)

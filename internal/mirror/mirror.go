@@ -1,5 +1,5 @@
-// Package mirror finds the arguments of a tool that are mirrored into HTTP headers, and their
-// values (2026-07-28, "Custom Headers from Tool Parameters").
+// Package mirror finds the arguments of a tool that are mirrored into HTTP headers, and the values
+// of these headers (2026-07-28, "Custom Headers from Tool Parameters").
 package mirror
 
 import (
@@ -15,7 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// Param is one x-mcp-header annotation: the argument at Path is mirrored into Mcp-Param-Name.
+// Param is one x-mcp-header annotation: the argument at Path is mirrored into the header
+// Mcp-Param-Name.
 type Param struct {
 	Path []string
 	Name string
@@ -29,9 +30,9 @@ var (
 	errValue       = errors.New("only a string, an integer within ±(2^53-1) or a boolean can be sent in a header")
 )
 
-// Params returns the annotations of an input schema. Valid ones are on properties of type string,
-// integer or boolean that are reached through "properties" alone. Any other is an error, which
-// makes the tool invalid.
+// Params returns the annotations of an input schema. An annotation is valid on a property of type
+// string, integer or boolean that is reachable through "properties" alone. An invalid annotation is
+// an error and makes the tool invalid.
 func Params(schema []byte) ([]Param, error) {
 	if !bytes.Contains(schema, []byte(annotation)) && !bytes.Contains(schema, []byte(`\u`)) {
 		return nil, nil
@@ -50,7 +51,7 @@ type scan struct {
 	names map[string]bool // in lower case
 }
 
-// schema reads one schema. Reachable says that only "properties" led to it.
+// schema reads one schema. reachable says whether it was reached through "properties" alone.
 func (s *scan) schema(cur *jsonrpc.Cursor, path []string, reachable bool) {
 	if cur.Kind() != jsonrpc.Object {
 		s.elsewhere(cur)
@@ -85,7 +86,7 @@ func (s *scan) schema(cur *jsonrpc.Cursor, path []string, reachable bool) {
 	}
 }
 
-// properties reads the members of "properties": each value is a schema of its own.
+// properties reads the members of "properties"; each value is a schema.
 func (s *scan) properties(cur *jsonrpc.Cursor, path []string) {
 	cur.EnterObject()
 	for key, ok := cur.NextKey(); ok; key, ok = cur.NextKey() {
@@ -134,7 +135,7 @@ func namesSchemas(keyword string) bool {
 	return false
 }
 
-// isData reports whether a schema keyword holds values, in which the annotation's name has no
+// isData reports whether a schema keyword holds plain values, in which the annotation's name has no
 // meaning.
 func isData(keyword string) bool {
 	switch keyword {
@@ -144,7 +145,7 @@ func isData(keyword string) bool {
 	return false
 }
 
-// take checks one annotation and keeps it.
+// take checks one annotation and adds it to the result.
 func (s *scan) take(cur *jsonrpc.Cursor, path []string, name, kind string, reachable bool) {
 	lower := strings.ToLower(name)
 	switch {
@@ -165,7 +166,7 @@ func (s *scan) take(cur *jsonrpc.Cursor, path []string, name, kind string, reach
 func quote(path []string) string { return strconv.Quote(strings.Join(path, ".")) }
 
 // Headers returns the headers for the arguments of a call, a JSON object. Arguments that are absent
-// or null have none. An argument that cannot be sent in a header is an error that names it.
+// or null have no header. If an argument cannot be sent in a header, the error names it.
 func Headers(params []Param, args []byte) ([]streamablehttp.Param, error) {
 	var headers []streamablehttp.Param
 	for _, p := range params {
@@ -180,10 +181,10 @@ func Headers(params []Param, args []byte) ([]streamablehttp.Param, error) {
 	return headers, nil
 }
 
-// maxSafeInteger bounds integers that are mirrored: ±(2⁵³−1).
+// maxSafeInteger bounds mirrored integers: ±(2⁵³−1).
 const maxSafeInteger = 1<<53 - 1
 
-// argument returns the argument at path as the text of a header.
+// argument returns the argument at path as a header value.
 func argument(args []byte, path []string) (text string, there bool, err error) {
 	cur := jsonrpc.NewCursor(args, 0)
 	for _, name := range path {

@@ -1,4 +1,4 @@
-// Package netclass classifies IP addresses by the kind of network they belong to.
+// Package netclass classifies IP addresses by their kind of network.
 package netclass
 
 import "net/netip"
@@ -7,23 +7,24 @@ import "net/netip"
 type Class uint8
 
 const (
-	// Never is what no policy allows: metadata services, link-local and reserved addresses and the
-	// like.
+	// Never is the class of addresses that no policy allows: metadata services, link-local,
+	// reserved and similar addresses.
 	Never Class = iota
-	// Public is routed on the Internet.
+	// Public addresses are routed on the Internet.
 	Public
-	// Loopback is this machine.
+	// Loopback addresses are this machine.
 	Loopback
-	// Private are RFC 1918 and unique local addresses.
+	// Private addresses are RFC 1918 and unique local addresses.
 	Private
 )
 
-// SharedSpace describes shared address space (RFC 6598), which is Never. Carriers and VPNs use it.
+// SharedSpace describes shared address space (RFC 6598), which carriers and VPNs use. Its class is
+// Never.
 const SharedSpace = "shared address space"
 
-// neverRanges are networks in which no server can be: an address in one is a mistake or an attack.
-// The texts are for refusals. The ranges are from the IANA special-purpose address registries (RFC
-// 6890) and the documentation of clouds.
+// neverRanges are networks in which no server can be: such an address is a mistake or an attack.
+// The texts are used in refusals. The ranges are from the IANA special-purpose address registries
+// (RFC 6890) and the documentation of cloud providers.
 var neverRanges = []struct {
 	prefix netip.Prefix
 	text   string
@@ -63,15 +64,15 @@ var privateRanges = []netip.Prefix{
 }
 
 var (
-	globalUnicast = netip.MustParsePrefix("2000::/3")     // RFC 4291: all that was ever given out
+	globalUnicast = netip.MustParsePrefix("2000::/3")     // RFC 4291: all addresses assigned so far
 	assignments   = netip.MustParsePrefix("2001::/23")    // RFC 2928: protocols, not servers
 	teredo        = netip.MustParsePrefix("2001::/32")    // RFC 4380
 	sixToFour     = netip.MustParsePrefix("2002::/16")    // RFC 3056
 	nat64         = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052
 )
 
-// Of returns the class of an address, and a description if that is Never. An invalid address is
-// Never.
+// Of returns the class of an address, and a description if the class is Never. An invalid address
+// is Never.
 func Of(a netip.Addr) (Class, string) {
 	if !a.IsValid() {
 		return Never, "invalid"
@@ -96,7 +97,7 @@ func Of(a netip.Addr) (Class, string) {
 	return classify6(a)
 }
 
-// NeverWithin returns the description of the single Never range that contains a network, "" if
+// NeverWithin returns the description of the single Never range that contains a network, or "" if
 // there is none.
 func NeverWithin(p netip.Prefix) string {
 	for _, r := range neverRanges {
@@ -107,7 +108,8 @@ func NeverWithin(p netip.Prefix) string {
 	return ""
 }
 
-// classify6 classifies IPv6 addresses. A form that embeds an IPv4 address has the class of that.
+// classify6 classifies IPv6 addresses. An address that embeds an IPv4 address has the class of that
+// address.
 func classify6(a netip.Addr) (Class, string) {
 	if v4 := Embedded(a); v4.IsValid() {
 		c, _ := Of(v4)
@@ -122,7 +124,7 @@ func classify6(a netip.Addr) (Class, string) {
 	return Public, ""
 }
 
-// Embedded returns the IPv4 address to which packets for the IPv6 address a are delivered, an
+// Embedded returns the IPv4 address that packets for the IPv6 address a are delivered to, or an
 // invalid address if there is none.
 func Embedded(a netip.Addr) netip.Addr {
 	b := a.As16()

@@ -42,8 +42,8 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// Whatever an address looks like: what is refused as it stands is refused with a zone and
-// as IPv4-mapped, and what holds an IPv4 address is not better off than that.
+// An address that is refused is also refused with a zone and as IPv4-mapped. An address that holds
+// an IPv4 address is never allowed more than that address.
 func FuzzOf(f *testing.F) {
 	for _, addr := range []string{"127.0.0.1", "::1", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "2001::1", "fe80::1"} {
 		f.Add(netip.MustParseAddr(addr).AsSlice())

@@ -1,4 +1,4 @@
-// Package pacing says how long to wait before something is tried again.
+// Package pacing computes how long to wait before a retry.
 package pacing
 
 import (
@@ -11,13 +11,13 @@ import (
 const (
 	// Ceiling is the longest wait of a [Reconnect].
 	Ceiling = 30 * time.Second
-	// Floor is the shortest reconnection time that a server may ask for. It keeps a server that asks
-	// for "retry: 0" and closes at once from turning the client into a busy loop.
+	// Floor is the shortest reconnection time that a server can request. Without it, a server that
+	// sends "retry: 0" and closes streams at once would keep the client in a busy loop.
 	Floor = 100 * time.Millisecond
 )
 
-// Exponential returns a backoff that begins at first and grows by factor up to most, without end and
-// with 20 % of jitter.
+// Exponential returns a backoff without end, with 20 % of jitter. It begins with first and grows by
+// factor up to most.
 func Exponential(first time.Duration, factor float64, most time.Duration) *backoff.ExponentialBackOff {
 	return backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(first), backoff.WithMultiplier(factor), backoff.WithRandomizationFactor(0.2),
@@ -25,7 +25,7 @@ func Exponential(first time.Duration, factor float64, most time.Duration) *backo
 	)
 }
 
-// Reconnect paces how often one stream is opened again. It is not safe for concurrent use.
+// Reconnect paces the reopening of one stream. It is not safe for concurrent use.
 type Reconnect struct {
 	// First is the first wait. Later ones double, up to [Ceiling].
 	First time.Duration
@@ -33,12 +33,13 @@ type Reconnect struct {
 	backoff *backoff.ExponentialBackOff
 }
 
-// Reset begins with the first wait again, because the stream was useful.
+// Reset makes the next wait the first one again, because the stream was useful.
 func (r *Reconnect) Reset() { r.backoff = nil }
 
-// Next returns how long to wait before the stream is opened again: what the server asked for, if ok,
-// else the backoff. The backoff slows down a server that asks for little and keeps ending streams
-// that were not useful.
+// Next returns how long to wait before the stream is opened again: the time that the server
+// requested, if ok, otherwise the backoff. useful says that the last stream was useful. If streams
+// keep ending without being useful, the backoff also slows down a server that requests a shorter
+// time.
 func (r *Reconnect) Next(useful bool, asked time.Duration, ok bool) time.Duration {
 	if r.backoff == nil {
 		r.backoff = Exponential(r.First, 2, Ceiling)
@@ -53,12 +54,12 @@ func (r *Reconnect) Next(useful bool, asked time.Duration, ok bool) time.Duratio
 	return max(asked, next)
 }
 
-// Sleep waits for d. If ctx ends first, it returns the cause.
+// Sleep waits for d. If ctx ends first, it returns the cause of ctx.
 func Sleep(ctx context.Context, d time.Duration) error {
 	return SleepWithin(ctx, context.Background(), d)
 }
 
-// SleepWithin waits for d. If ctx or owner ends first, it returns the cause.
+// SleepWithin waits for d. If ctx or owner ends first, it returns the cause of that context.
 func SleepWithin(ctx, owner context.Context, d time.Duration) error {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()

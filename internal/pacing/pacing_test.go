@@ -35,7 +35,7 @@ func TestReconnectGrowsUntilAStreamWasUseful(t *testing.T) {
 	about(t, 2*time.Second, r.Next(true, 0, false))
 }
 
-func TestReconnectAsTheServerAsks(t *testing.T) {
+func TestReconnectAsTheServerRequests(t *testing.T) {
 	r := Reconnect{First: time.Second}
 	require.Equal(t, time.Minute, r.Next(true, time.Minute, true))
 	require.Equal(t, Floor, r.Next(true, 0, true))

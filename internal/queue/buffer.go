@@ -1,45 +1,45 @@
-// Package queue holds values that wait for a consumer: in order, bounded in number and bytes, with
-// equal values merged and values of some kinds held back so that they come at a limited rate.
+// Package queue holds values that wait for a consumer. It keeps their order, bounds their number
+// and bytes, merges equal values, and limits the rate of some kinds of values.
 package queue
 
 import "time"
 
-// Item is a value that waits in a [Buffer], and how it may be treated there.
+// Item is a value that waits in a [Buffer], with the rules for treating it there.
 type Item[K comparable, V any] struct {
 	Value V
 	// Bytes is how much the item counts against the bound in bytes.
 	Bytes int
-	// Key names what the item is about. An item is merged into a waiting one with an equal key.
-	// Items with the zero key are never merged.
+	// Key identifies what the item is about. An item is merged into a waiting item with an equal
+	// key. Items with the zero key are never merged.
 	Key K
-	// Last restricts merging to the newest item: an item between two others says something new.
+	// Last limits merging to the newest item, for items whose position matters.
 	Last bool
 	// Keep admits the item even if the buffer is full.
 	Keep bool
-	// Every holds the item back until this long after the last one with its key was taken. Items
-	// behind it go first, and it does not count against the bound in number.
+	// Every holds the item back until this long after the last item with its key was taken. Items
+	// behind it are taken first. It does not count against MaxItems.
 	Every time.Duration
 }
 
-// Buffer is an ordered, bounded buffer of items. Set its exported fields before the first Push. It
-// is not safe for concurrent use.
+// Buffer is an ordered, bounded buffer of items. Set its exported fields before the first Push. A
+// Buffer is not safe for concurrent use.
 type Buffer[K comparable, V any] struct {
-	// MaxItems and MaxBytes bound what waits. A single item may be larger than MaxBytes.
+	// MaxItems and MaxBytes bound the waiting items. A single item may be larger than MaxBytes.
 	MaxItems, MaxBytes int
-	// Dropped takes the place of an item that does not fit. Its Keep is taken as set.
+	// Dropped replaces an item that does not fit. It is added as if its Keep were set.
 	Dropped Item[K, V]
-	// Merge folds an item into a waiting one. Nil leaves the waiting one as it is.
+	// Merge merges an item into a waiting one. If Merge is nil, the waiting item stays as it is.
 	Merge func(waiting *V, next V)
 
 	items []Item[K, V]
 	bytes int
-	held  int                 // how many items have an Every
-	keys  map[K]struct{}      // of items that merge with any
-	due   map[K]time.Duration // when an item with an Every may be taken
+	held  int                 // number of items with an Every
+	keys  map[K]struct{}      // keys of items that merge with any waiting item
+	due   map[K]time.Duration // when an item with this key and an Every may be taken
 }
 
-// Push adds an item, merges it into a waiting one, or, if it does not fit, does that with Dropped.
-// It reports whether there is a new item.
+// Push adds an item or merges it into a waiting one. If the item does not fit, Push does that with
+// Dropped instead. Push reports whether the buffer has a new item.
 func (b *Buffer[K, V]) Push(it Item[K, V]) bool {
 	if b.merge(it) {
 		return false
@@ -65,13 +65,13 @@ func (b *Buffer[K, V]) Push(it Item[K, V]) bool {
 	return true
 }
 
-// merges reports whether the item merges with any waiting one, not only with the newest.
+// merges reports whether the item merges with any waiting item, not only with the newest one.
 func (it *Item[K, V]) merges() bool {
 	var zero K
 	return it.Key != zero && !it.Last
 }
 
-// merge merges an item into a waiting one with its key, if there is one.
+// merge merges an item into a waiting item with its key. It returns false if there is none.
 func (b *Buffer[K, V]) merge(it Item[K, V]) bool {
 	var zero K
 	first := max(len(b.items)-1, 0)
@@ -96,10 +96,10 @@ func (b *Buffer[K, V]) merge(it Item[K, V]) bool {
 	return false
 }
 
-// Take removes the oldest item that is not held back at now. If all are held back, it returns how
-// long until one is not. OK is false if the buffer is empty.
+// Take removes the oldest item that is not held back at time now. If all items are held back, Take
+// returns how long to wait. ok is false if the buffer is empty.
 func (b *Buffer[K, V]) Take(now time.Duration) (v V, wait time.Duration, ok bool) {
-	for i := range b.items { // skips one item at most for each key with an Every
+	for i := range b.items { // skips at most one item for each key with an Every
 		it := &b.items[i]
 		if it.Every > 0 {
 			if left := b.due[it.Key] - now; left > 0 {
@@ -118,7 +118,7 @@ func (b *Buffer[K, V]) Take(now time.Duration) (v V, wait time.Duration, ok bool
 	return v, wait, len(b.items) > 0
 }
 
-// remove takes an item out. Those before it keep their order.
+// remove removes an item. The items before it keep their order.
 func (b *Buffer[K, V]) remove(i int) V {
 	it := b.items[i]
 	copy(b.items[1:i+1], b.items[:i])

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// taken empties a buffer as of now, as far as items are not held back.
+// taken takes all items that are not held back at now.
 func taken(b *Buffer[string, string], now time.Duration) (values []string) {
 	for {
 		v, wait, ok := b.Take(now)
@@ -18,23 +18,23 @@ func taken(b *Buffer[string, string], now time.Duration) (values []string) {
 	}
 }
 
-// add pushes values that are their own keys.
+// add pushes values that are also their own keys.
 func add(b *Buffer[string, string], values ...string) {
 	for _, v := range values {
 		b.Push(Item[string, string]{Value: v, Key: v, Bytes: len(v)})
 	}
 }
 
-var gap = Item[string, string]{Value: "gap", Key: "gap", Last: true}
+var dropped = Item[string, string]{Value: "dropped", Key: "dropped", Last: true}
 
 func newBuffer(items, bytes int) *Buffer[string, string] {
-	return &Buffer[string, string]{MaxItems: items, MaxBytes: bytes, Dropped: gap}
+	return &Buffer[string, string]{MaxItems: items, MaxBytes: bytes, Dropped: dropped}
 }
 
 func TestBufferKeepsOrder(t *testing.T) {
 	b := newBuffer(10, 100)
 	for _, v := range []string{"a", "a", "b"} {
-		require.True(t, b.Push(Item[string, string]{Value: v}), "items without a key never merge")
+		require.True(t, b.Push(Item[string, string]{Value: v}), "items without a key are never merged")
 	}
 	require.Equal(t, []string{"a", "a", "b"}, taken(b, 0))
 	_, wait, ok := b.Take(0)
@@ -47,7 +47,7 @@ func TestBufferMergesEqualKeys(t *testing.T) {
 	add(b, "a", "b", "a", "b", "c")
 	require.Equal(t, []string{"a", "b", "c"}, taken(b, 0))
 	add(b, "a")
-	require.Equal(t, []string{"a"}, taken(b, 0), "an item that was taken is not merged with")
+	require.Equal(t, []string{"a"}, taken(b, 0), "nothing is merged into an item that was taken")
 
 	b.Merge = func(waiting *string, next string) { *waiting += next }
 	add(b, "a", "b", "a", "b", "b")
@@ -57,12 +57,12 @@ func TestBufferMergesEqualKeys(t *testing.T) {
 func TestBufferMergesWithTheNewestOnly(t *testing.T) {
 	b := newBuffer(10, 100)
 	for range 2 {
-		b.Push(gap)
-		b.Push(gap)
+		b.Push(dropped)
+		b.Push(dropped)
 		add(b, "a")
 	}
-	b.Push(gap)
-	require.Equal(t, []string{"gap", "a", "gap"}, taken(b, 0), "the second a was merged into the first, so the gap before it too")
+	b.Push(dropped)
+	require.Equal(t, []string{"dropped", "a", "dropped"}, taken(b, 0), "the second a was merged into the first, and so was the item before it")
 }
 
 func TestFullBufferDropsTheNewest(t *testing.T) {
@@ -70,7 +70,7 @@ func TestFullBufferDropsTheNewest(t *testing.T) {
 	add(b, "a", "b", "c", "d", "a")
 	b.Push(Item[string, string]{Value: "kept", Keep: true})
 	add(b, "e", "f")
-	require.Equal(t, []string{"a", "b", "gap", "kept", "gap"}, taken(b, 0))
+	require.Equal(t, []string{"a", "b", "dropped", "kept", "dropped"}, taken(b, 0))
 	add(b, "g")
 	require.Equal(t, []string{"g"}, taken(b, 0))
 }
@@ -78,11 +78,11 @@ func TestFullBufferDropsTheNewest(t *testing.T) {
 func TestBufferIsBoundedInBytes(t *testing.T) {
 	b := newBuffer(10, 4)
 	add(b, "aaa", "bb", "c")
-	require.Equal(t, []string{"aaa", "gap", "c"}, taken(b, 0))
+	require.Equal(t, []string{"aaa", "dropped", "c"}, taken(b, 0))
 	add(b, "longer than four", "d")
-	require.Equal(t, []string{"longer than four", "gap"}, taken(b, 0), "one item may be longer")
+	require.Equal(t, []string{"longer than four", "dropped"}, taken(b, 0), "a single item may exceed the bound")
 	add(b, "aaaa")
-	require.Equal(t, []string{"aaaa"}, taken(b, 0), "what was taken makes room")
+	require.Equal(t, []string{"aaaa"}, taken(b, 0), "taking items makes room")
 }
 
 func TestBufferHoldsBack(t *testing.T) {
@@ -91,16 +91,16 @@ func TestBufferHoldsBack(t *testing.T) {
 		return Item[string, string]{Value: v, Key: v, Every: 10, Keep: true}
 	}
 	b.Push(slow("x"))
-	require.Equal(t, []string{"x"}, taken(b, 5), "the first is not held back")
+	require.Equal(t, []string{"x"}, taken(b, 5), "the first item is not held back")
 	b.Push(slow("x"))
 	b.Push(slow("y"))
 	b.Push(slow("x"))
 	add(b, "a")
-	require.Equal(t, []string{"y", "a"}, taken(b, 6), "items behind go first, and what is held back takes no room")
+	require.Equal(t, []string{"y", "a"}, taken(b, 6), "later items are taken first, and items that are held back take no room")
 	b.Push(slow("y"))
 	_, wait, ok := b.Take(8)
 	require.True(t, ok)
-	require.Equal(t, time.Duration(7), wait, "until x may be taken")
+	require.Equal(t, time.Duration(7), wait, "the time until x may be taken")
 	require.Equal(t, []string{"x"}, taken(b, 15))
 	require.Equal(t, []string{"y"}, taken(b, 16))
 }

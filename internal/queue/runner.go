@@ -13,17 +13,18 @@ type Runner[K comparable, V any] struct {
 	start func(f func()) bool
 	run   func(v V)
 	begun time.Time
-	wake  chan struct{} // full: the goroutine looks again before the time of an item that is held back
+	wake  chan struct{} // full: the goroutine checks the buffer again before an item that is held back is due
 
 	mu     sync.Mutex
 	buffer Buffer[K, V] // guarded by mu
-	open   bool         // guarded by mu: items are passed on
-	busy   bool         // guarded by mu: the goroutine runs
+	open   bool         // guarded by mu: Open was called
+	busy   bool         // guarded by mu: the goroutine is running
 }
 
-// NewRunner returns a runner that passes items to run once [Runner.Open] was called, and until ctx
-// ends. Items that wait then are discarded. start runs a function on a new goroutine, or returns
-// false. run is called without a lock, and may call Push.
+// NewRunner returns a runner that passes items to run, one at a time, from the call of
+// [Runner.Open] until ctx ends. Items that are still waiting then are discarded. start runs a
+// function on a new goroutine; it returns false if it cannot. run is called without a lock and may
+// call Push.
 func NewRunner[K comparable, V any](ctx context.Context, buffer Buffer[K, V], start func(f func()) bool, run func(v V)) *Runner[K, V] {
 	return &Runner[K, V]{ctx: ctx, buffer: buffer, start: start, run: run, begun: time.Now(), wake: make(chan struct{}, 1)}
 }
@@ -38,14 +39,14 @@ func (r *Runner[K, V]) Push(it Item[K, V]) {
 	if r.busy {
 		select {
 		case r.wake <- struct{}{}:
-		default: // it looks again already
+		default: // it will check the buffer again anyway
 		}
 		return
 	}
 	r.launch()
 }
 
-// Open lets items be passed on.
+// Open starts passing items on.
 func (r *Runner[K, V]) Open() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,14 +54,14 @@ func (r *Runner[K, V]) Open() {
 	r.launch()
 }
 
-// launch starts the goroutine if there is something to do and it does not run. mu is held.
+// launch starts the goroutine if items wait and it is not running. mu is held.
 func (r *Runner[K, V]) launch() {
 	if r.open && !r.busy && len(r.buffer.items) > 0 {
 		r.busy = r.start(r.deliver)
 	}
 }
 
-// deliver passes items on until none waits or the context ends.
+// deliver passes items on until none is waiting or the context ends.
 func (r *Runner[K, V]) deliver() {
 	for r.ctx.Err() == nil {
 		v, wait, ok := r.next()
@@ -82,7 +83,7 @@ func (r *Runner[K, V]) next() (v V, wait time.Duration, ok bool) {
 	return v, wait, r.busy
 }
 
-// pause waits until the next item is not held back, another one comes, or the context ends.
+// pause waits until wait has passed, another item arrives, or the context ends.
 func (r *Runner[K, V]) pause(wait time.Duration) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rig is a runner and what it ran, with the time since the beginning.
+// rig is a runner with the values that it ran and the time of each run.
 type rig struct {
 	*Runner[string, string]
 	group  sync.WaitGroup
@@ -43,7 +43,7 @@ func newRig(t *testing.T, run func(v string)) *rig {
 	return g
 }
 
-// seen returns what ran so far, and when.
+// seen returns the values that ran so far, and when.
 func (g *rig) seen() ([]string, []time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -76,7 +76,7 @@ func TestRunnerWaitsForOpen(t *testing.T) {
 		g.push("c")
 		synctest.Wait()
 		g.requireRan(t, "", "a", "b", "c")
-		require.Equal(t, 2, g.starts, "no goroutine waits for items")
+		require.Equal(t, 2, g.starts, "no goroutine is left waiting for items")
 	})
 }
 
@@ -110,10 +110,10 @@ func TestRunnerDebounces(t *testing.T) {
 		}
 		g.push("a")
 		synctest.Wait()
-		g.requireRan(t, "an item that comes meanwhile is not delayed", "x", "x", "x", "x", "a")
+		g.requireRan(t, "other items are not delayed", "x", "x", "x", "x", "a")
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		g.requireRan(t, "the last one is never lost", "x", "x", "x", "x", "a", "x")
+		g.requireRan(t, "the last item is never lost", "x", "x", "x", "x", "a", "x")
 		_, at := g.seen()
 		require.Equal(t, time.Second, at[5])
 	})
@@ -126,7 +126,7 @@ func TestEndOfARunner(t *testing.T) {
 		g.Open()
 		g.push("a", "b")
 		g.group.Wait()
-		g.requireRan(t, "what waits is discarded", "a")
+		g.requireRan(t, "waiting items are discarded", "a")
 	})
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, func(string) {})
@@ -137,7 +137,7 @@ func TestEndOfARunner(t *testing.T) {
 		}
 		g.stop()
 		g.group.Wait()
-		g.requireRan(t, "the end does not wait for an item that is held back", "x")
+		g.requireRan(t, "the end of the runner does not wait for an item that is held back", "x")
 	})
 }
 

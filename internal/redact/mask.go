@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// minSecret is the least length of a secret that is masked, in bytes. A shorter one may be part
-	// of ordinary words.
+	// minSecret is the minimum length of a secret that is masked, in bytes. A shorter one may be
+	// part of ordinary words.
 	minSecret = 4
-	// minPrefix is how much of a secret must be at the end of a text, where it was cut, to be
-	// masked, in bytes.
+	// minPrefix is the minimum length in bytes at which the beginning of a secret is masked at the
+	// end of a text. The text may have been truncated there.
 	minPrefix = 8
 	// maxEscaped bounds the text that is searched for escaped secrets, in bytes.
 	maxEscaped = 64 << 10
@@ -20,13 +20,13 @@ const (
 
 // Holder is a RoundTripper that adds secrets to the requests that pass through it.
 type Holder interface {
-	// RequestSecrets returns the secrets that it added last.
+	// RequestSecrets returns the secrets that it added most recently.
 	RequestSecrets() []string
 }
 
-// Mask returns a peer's text with [Text] in place of each secret of at least 4 bytes. It finds
-// secrets that are escaped as in JSON, URLs and HTML, and the beginning of one, of at least
-// 8 bytes, at the end of the text. Mask the text before it is cut.
+// Mask returns a peer's text in which [Text] replaces each secret of at least 4 bytes. It also
+// finds secrets that are escaped as in JSON, URLs and HTML, and at the end of the text the first 8
+// or more bytes of a secret. Call Mask before the text is truncated.
 func Mask(text string, secrets []string) string {
 	var found []span
 	plain, at := unescape(text[:min(len(text), maxEscaped)])
@@ -44,7 +44,7 @@ func Mask(text string, secrets []string) string {
 	}
 	slices.SortFunc(found, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	var b strings.Builder
-	end := 0 // of the text that is done
+	end := 0 // end of the processed part of the text
 	for i, s := range found {
 		if s.to <= end {
 			continue
@@ -59,10 +59,11 @@ func Mask(text string, secrets []string) string {
 	return b.String()
 }
 
-// span is a part of a text.
+// span is a range of a text.
 type span struct{ from, to int }
 
-// spans returns where a secret is in a text, and its beginning at the end of the text.
+// spans returns the positions of a secret in a text, including that of its beginning at the end of
+// the text.
 func spans(text, secret string) []span {
 	var found []span
 	end := 0
@@ -82,8 +83,8 @@ func spans(text, secret string) []span {
 	return found
 }
 
-// unescape returns a text without escapes, and the position in text of each of its bytes and of its
-// end. Both are empty if there are no escapes.
+// unescape returns a text without escapes, and the position in the original text of each byte and
+// of the end. Both are empty if there are no escapes.
 func unescape(text string) (plain string, at []int) {
 	if !strings.ContainsAny(text, `\%&`) {
 		return "", nil
@@ -99,7 +100,8 @@ func unescape(text string) (plain string, at []int) {
 	return b.String(), append(at, len(text))
 }
 
-// unescaped returns the first byte of a text, and how many bytes represent it.
+// unescaped returns the first byte of a text, decoded if it is escaped, and the length of its
+// representation.
 func unescaped(text string) (c byte, n int) {
 	switch {
 	case strings.HasPrefix(text, `\u00`) && len(text) >= 6:

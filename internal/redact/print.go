@@ -1,5 +1,5 @@
-// Package redact keeps secrets out of what programs print: the types that hold them, and the
-// texts of servers that repeat them.
+// Package redact keeps secrets out of printed texts: the values of types that hold secrets, and
+// server texts that repeat them.
 package redact
 
 import (
@@ -13,13 +13,13 @@ import (
 	"strings"
 )
 
-// Text stands in place of a secret.
+// Text replaces a secret.
 const Text = "[redacted]"
 
-// Describe returns a type's name with the fields of v, a struct, that hold no secret. These are
+// Describe returns a type's name with the fields of v, a struct, that cannot hold a secret:
 // booleans, numbers and lengths, keys of maps, and whether functions, pointers and interfaces are
-// set. The strings of a field are left out unless shown names the field; see [Address] for those
-// that are URLs. Fields that are zero or unexported are left out.
+// set. It omits the strings of a field unless shown names the field; see [Address] for fields that
+// are URLs. It also omits zero and unexported fields.
 func Describe(name string, v any, shown ...string) string {
 	return name + fields(reflect.ValueOf(v), shown)
 }
@@ -30,11 +30,11 @@ func Write(f fmt.State, text string) { _, _ = io.WriteString(f, text) }
 // JSON implements json.Marshaler for a type that prints as text.
 func JSON(text string) ([]byte, error) { return json.Marshal(text) }
 
-// Printed is embedded in a type with locks, to print it as a text both by value and by pointer:
-// a method of the type itself would have to copy the locks.
+// Printed is embedded in a type with locks, to print it as a fixed text both by value and by
+// pointer: a method of the type itself would have to copy the locks.
 type Printed struct{ text string }
 
-// NewPrinted returns a Printed with its text.
+// NewPrinted returns a Printed with the given text.
 func NewPrinted(text string) Printed { return Printed{text} }
 
 // Format prints the text, whatever the verb.
@@ -50,7 +50,7 @@ func (p Printed) shown() string {
 	return p.text
 }
 
-// Address returns a URL without its user information, query and fragment.
+// Address returns a URL without its userinfo, query and fragment.
 func Address(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Opaque != "" {
@@ -72,7 +72,7 @@ func fields(v reflect.Value, shown []string) string {
 	return "{" + strings.Join(parts, " ") + "}"
 }
 
-// value is one field's text; open says that its strings are shown.
+// value returns the text of one field. open says that its strings are shown.
 func value(v reflect.Value, open bool) string {
 	switch v.Kind() {
 	case reflect.String:
@@ -112,7 +112,7 @@ func value(v reflect.Value, open bool) string {
 	}
 }
 
-// names are the keys of a map, sorted.
+// names returns the keys of a map, sorted.
 func names(v reflect.Value) string {
 	keys := make(map[string]bool, v.Len())
 	for _, key := range v.MapKeys() {
@@ -121,7 +121,7 @@ func names(v reflect.Value) string {
 	return fmt.Sprint(slices.Sorted(maps.Keys(keys)))
 }
 
-// texts are the elements of a slice that is shown.
+// texts returns the elements of a slice that is shown.
 func texts(v reflect.Value) string {
 	all := make([]string, v.Len())
 	for i := range all {

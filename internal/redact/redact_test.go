@@ -38,7 +38,8 @@ func TestMaskOverlapping(t *testing.T) {
 	require.Equal(t, "<[redacted]>", Mask("<abcdefghijkl>", []string{"abcdefgh", "efghijkl"}))
 }
 
-// A server chooses the session id and the text. Time that grows with both would end the test run.
+// A server chooses both the session id and the text. If the time grew with their product, the test
+// run would time out.
 func TestMaskIsLinear(t *testing.T) {
 	secret := strings.Repeat("a", 8<<10)
 	text := strings.Repeat(secret[1:]+"b", 1<<10)

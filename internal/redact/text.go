@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Clean makes a peer's text fit for one line of an error or a log: at most limit bytes of valid
-// UTF-8, with a space for each white space, and U+FFFD for each control and format character, such
-// as terminal escapes and marks of text direction. Hide secrets with [Mask] first: they could not be
-// found in a text that was cut.
+// Clean makes a peer's text safe for one line of an error or a log. The result has at most limit
+// bytes of valid UTF-8. Each white-space character becomes a space. Each control or format
+// character, such as terminal escapes and marks of text direction, becomes U+FFFD. Call [Mask]
+// first: it might not find a secret in a truncated text.
 func Clean[T string | []byte](text T, limit int) string {
 	var b strings.Builder
 	for _, r := range string(text[:min(len(text), limit+utf8.UTFMax)]) {
@@ -28,7 +28,7 @@ func Clean[T string | []byte](text T, limit int) string {
 	return strings.TrimSpace(b.String())
 }
 
-// Shorten cuts a text that has more than limit bytes, and marks the cut with "…".
+// Shorten truncates a text that has more than limit bytes, and appends "…".
 func Shorten(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -36,11 +36,12 @@ func Shorten(text string, limit int) string {
 	return strings.ToValidUTF8(text[:limit], "") + "…"
 }
 
-// Line is Clean for a text that is marked with "…" if it is cut: at limit bytes, before that mark.
+// Line calls Clean on a text that is truncated to limit bytes. A truncated text ends with "…",
+// which does not count.
 func Line(text string, limit int) string { return Clean(Shorten(text, limit), limit+len("…")) }
 
-// Reworded returns err with another text. [errors.Is] and [errors.As] find what err wraps, but
-// nothing unwraps to err, whose own text stays hidden.
+// Reworded returns err with another text. [errors.Is] and [errors.As] find the errors that err
+// wraps, but not err itself, so its own text stays hidden.
 func Reworded(err error, text string) error { return &reworded{text, err} }
 
 type reworded struct {

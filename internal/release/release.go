@@ -1,4 +1,4 @@
-// Package release says which release of the module this is.
+// Package release holds the version of the module.
 package release
 
 // Version is the version of the module, without the "v" of its tag. It is the only place in the

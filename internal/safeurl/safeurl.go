@@ -1,4 +1,4 @@
-// Package safeurl decides which URLs of a server may be shown to a user (MCP 2026-07-28,
+// Package safeurl decides which URLs from a server may be shown to the user (MCP 2026-07-28,
 // "Elicitation", "Safe URL Handling").
 package safeurl
 
@@ -13,28 +13,28 @@ import (
 )
 
 const (
-	// MaxLength is the most bytes of a URL.
+	// MaxLength is the maximum length of a URL, in bytes.
 	MaxLength = 8 << 10
-	long      = 512 // more than a user reads
+	long      = 512 // longer than a user would read
 )
 
-// Why a URL is refused. The texts do not repeat the URL: it comes from the server, and its query
-// may hold a secret.
+// Reasons for refusing a URL. Their texts do not repeat the URL: it comes from the server, and its
+// query may hold a secret.
 var (
 	ErrLength = errors.New("is too long")
 	ErrText   = errors.New("contains characters that are not allowed in a URL (RFC 3986), or an incomplete escape")
 	ErrSyntax = errors.New("is not a URL")
 	ErrScheme = errors.New("must be https, or http on this machine")
-	ErrHost   = errors.New("has no host, or one that is neither a name nor an IP address in the usual notation")
+	ErrHost   = errors.New("must have a host that is a name or an IP address in the usual notation")
 	ErrPort   = errors.New("invalid port")
 	ErrUser   = errors.New("must not contain a user name or password")
 )
 
 // Check returns the URL to show and warnings for the user.
 //
-// Programs disagree on how to read some texts: backslashes, IP addresses in another base, letters
-// that are not ASCII. Check refuses those. The host of the result is in lower case, so that no
-// capital I passes for an l, and the default port is removed.
+// Programs disagree on how to read backslashes, IP addresses in another base, and letters outside
+// ASCII. Check refuses URLs that contain them. In the result, the host is in lower case, so that a
+// capital I cannot pass for an l, and a default port is removed.
 func Check(text string) (*url.URL, []string, error) {
 	switch {
 	case len(text) > MaxLength:
@@ -78,9 +78,9 @@ func Check(text string) (*url.URL, []string, error) {
 	return u, warnings(u, host, port, ip.IsValid() && !local, local), nil
 }
 
-// readHost reads a host in lower case: an IP address, or a name of letters, digits, hyphens and
-// underscores. Browsers take a name that ends in a number for an IP address (WHATWG URL, "ends in a
-// number"); in an unusual notation it is neither.
+// readHost parses a host in lower case: an IP address, or a name of letters, digits, hyphens and
+// underscores. Browsers read a name that ends in a number as an IP address (WHATWG URL, "ends in a
+// number"). readHost accepts it as neither unless it is in the usual notation.
 func readHost(host string) (ip netip.Addr, isName bool) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if ip.Zone() != "" {
@@ -106,7 +106,7 @@ func readHost(host string) (ip netip.Addr, isName bool) {
 	return netip.Addr{}, !isNumber(labels[len(labels)-1])
 }
 
-// isNumber reports whether a label is a number, in base ten or with 0x.
+// isNumber reports whether a label is a decimal number, or a hexadecimal number with 0x.
 func isNumber(label string) bool {
 	digits, hex := strings.CutPrefix(label, "0x")
 	for i := range len(digits) {
@@ -117,7 +117,7 @@ func isNumber(label string) bool {
 	return true
 }
 
-// otherPort returns the port of a URL, "" if it is the default of the scheme.
+// otherPort returns the port of a URL, "" if it is the default port of the scheme.
 func otherPort(u *url.URL) (string, error) {
 	text := u.Port()
 	if text == "" {
@@ -133,7 +133,7 @@ func otherPort(u *url.URL) (string, error) {
 	return strconv.FormatUint(n, 10), nil
 }
 
-// warnings returns what the user should know about a URL before consenting.
+// warnings returns what the user should know about a URL before consenting to open it.
 func warnings(u *url.URL, host, port string, address, local bool) (list []string) {
 	add := func(applies bool, warning string) {
 		if applies {

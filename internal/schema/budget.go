@@ -13,44 +13,44 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// The steps of a validation: about a tenth of a microsecond each, and 200 bytes at most.
+// Costs of validation steps. A step takes about a tenth of a microsecond, and 200 bytes at most.
 const (
 	baseBudget = 1_000_000
 	perValue   = 10
 )
 
 var (
-	errTooCostly = errors.New("value cannot be validated: the schema makes that too costly")
-	errEnum      = errors.New("is none of the allowed values")
-	errConst     = errors.New("is not the only allowed value")
-	errUnique    = errors.New("has an item twice")
+	errTooCostly = errors.New("cannot validate the value: the schema makes it too expensive")
+	errEnum      = errors.New("is not one of the allowed values")
+	errConst     = errors.New("is not the allowed value")
+	errUnique    = errors.New("has duplicate items")
 )
 
-// typeError is a value that the keyword "type" does not allow.
+// typeError is the error for a value that the keyword "type" does not allow.
 type typeError struct {
 	got  string
 	want []string
 }
 
 func (e *typeError) Error() string {
-	return fmt.Sprintf("is of type %s, not %s", e.got, strings.Join(e.want, " or "))
+	return fmt.Sprintf("is of type %s, expected %s", e.got, strings.Join(e.want, " or "))
 }
 
-// overBudget is what a validation panics with to leave the library.
+// overBudget is the panic value that ends a validation inside the library.
 type overBudget struct{}
 
-// budget counts what a validation costs. That a schema is small and its
-// composition harmless does not bound it: by recursion into the members of a
-// value two branches become four, and so on at each level.
+// budget counts the cost of a validation. A small schema with harmless composition can still be
+// expensive: with recursion into the members of a value, two branches become four at the next
+// level, and so on.
 type budget struct {
 	left  int64
-	price int64 // of a step
-	reach int64 // steps that it takes to look at all that leads to the deepest value
+	price int64 // cost of one step
+	reach int64 // steps to visit the whole path to the deepest value
 	chain int64 // the longest chain at one place
 }
 
-// begin sets what a validation may cost. If it is to tell why a value does not
-// match, each step may leave an error behind, and in it the place in the value.
+// begin sets the budget of a validation. If why is set, the library collects the reasons of
+// mismatches: each step may then leave an error behind that holds a path in the value.
 func (b *budget) begin(left int64, size extent, why bool) {
 	b.left, b.price = left, 1
 	if why {
@@ -65,19 +65,19 @@ func (b *budget) spend(steps int64) {
 	}
 }
 
-// watch has a sub-schema counted wherever it is applied. "format" is a keyword
-// that the library checks before it looks into the value, in every draft and mode. Those
-// that come before it are checked here as well: "type", so that no application is
-// missed; enum, const and also uniqueItems, because the library computes with
-// fractions for each comparison. Schemas that are true or false, which have no
-// keywords, are counted where they are applied from.
+// watch makes the budget count every application of a sub-schema. It hooks into "format", a keyword
+// that the library checks before it looks into the value, in every draft and mode. The keywords
+// that the library checks earlier are checked here instead: "type", so that no application is
+// missed; enum, const and uniqueItems, also because the library computes with fractions for each
+// comparison. The schemas true and false have no keywords, so they are counted where they are
+// applied.
 func (b *budget) watch(s *jsonschema.Schema) {
 	g := &guard{budget: b, visit: 1 + int64(len(s.Required)), member: 1 + 4*int64(len(s.PatternProperties))}
 	for _, sub := range inPlace(s) {
 		if sub != nil {
 			g.visit++
 			if sub.Bool != nil {
-				g.member++ // its unevaluated members are listed before it is looked at
+				g.member++ // the library lists a value's unevaluated members before it visits the value
 			}
 		}
 	}
@@ -106,7 +106,7 @@ func (b *budget) watch(s *jsonschema.Schema) {
 	s.Format = &jsonschema.Format{Name: "", Validate: g.check}
 }
 
-// takeOver takes the keywords that are checked here from the library.
+// takeOver moves the keywords that are checked here from the library to the guard.
 func (g *guard) takeOver(s *jsonschema.Schema) {
 	if s.Types != nil && !s.Types.IsEmpty() {
 		g.types = s.Types.ToStrings()
@@ -127,12 +127,12 @@ func (g *guard) takeOver(s *jsonschema.Schema) {
 // guard is the check of one sub-schema.
 type guard struct {
 	budget   *budget
-	visit    int64 // steps of each application
-	member   int64 // steps of each member of an object, and item of an array
-	bounds   int64 // keywords that compute with numbers
+	visit    int64 // steps per application
+	member   int64 // steps per member of an object and per item of an array
+	bounds   int64 // number of keywords that compute with numbers
 	letter   int64 // size of the pattern for strings
-	name     int64 // size of the patterns for names
-	dynamic  bool  // a reference looks at all that led to it
+	name     int64 // size of the patterns for member names
+	dynamic  bool  // a dynamic reference visits the whole path that led to it
 	types    []string
 	enum     map[string]struct{}
 	constant string
@@ -180,7 +180,7 @@ func (g *guard) allows(got string, value any) bool {
 	return ok && slices.Contains(g.types, "integer") && whole(string(number))
 }
 
-// typeOf is the type of a value in the words of the keyword. All numbers are "number".
+// typeOf returns the type of a value in the words of the keyword. All numbers are "number".
 func typeOf(value any) string {
 	switch value.(type) {
 	case nil:
@@ -198,17 +198,17 @@ func typeOf(value any) string {
 	}
 }
 
-// numberCost is what it takes to compute with a number, which is written out for that.
+// numberCost is the cost of computing with a number, which the library writes out in full.
 func numberCost(number string) int64 {
 	size := len(number)
 	if e := strings.IndexAny(number, "eE"); e >= 0 {
-		exponent, _ := strconv.Atoi(number[e+1:]) // cheap has seen it
+		exponent, _ := strconv.Atoi(number[e+1:]) // cheap has checked it
 		size += max(exponent, -exponent)
 	}
 	return 1 + int64(size)/8
 }
 
-// patternCost is an upper bound of what a match takes: each instruction at each byte.
+// patternCost is an upper bound of the cost of a match: every instruction at every byte.
 func patternCost(size int64, text int) int64 {
 	return size * int64(text) / 16
 }
@@ -244,7 +244,7 @@ func (g *guard) canonical(value any) []byte {
 	g.budget.spend(int64(len(g.buf) / 16))
 	text := g.buf
 	if cap(g.buf) > 64<<10 {
-		g.buf = nil // do not keep it for the life of the schema
+		g.buf = nil // do not keep a large buffer as long as the schema
 	}
 	return text
 }

@@ -24,8 +24,8 @@ func members(value string, n int) string {
 	return b.String()[1:]
 }
 
-// All work of the library for a sub-schema, a value or a pair of them is counted. This includes
-// work before, or instead of, inspecting the value.
+// All work of the library for a sub-schema, a value or a pair of values is counted, even work
+// before, or instead of, visiting the value.
 func TestAllWorkIsCounted(t *testing.T) {
 	names := `"` + strings.Trim(strings.ReplaceAll(members(``, 2000), `:,"`, `,"`), `":`) + `"`
 	for name, c := range map[string]struct{ schema, value string }{
@@ -76,10 +76,10 @@ func TestMismatchesAreBounded(t *testing.T) {
 			require.EqualError(t, deep.Validate(json.RawMessage(value)), "does not match the schema")
 		})
 	}
-	require.EqualError(t, deep.Validate(json.RawMessage(nested(`[`, `1`, `]`, 20))), strings.Repeat("/0", 20)+": is of type number, not array")
+	require.EqualError(t, deep.Validate(json.RawMessage(nested(`[`, `1`, `]`, 20))), strings.Repeat("/0", 20)+": is of type number, expected array")
 }
 
-// The library reports every wrong value in a schema before it has compiled any of it, and it
+// The library reports every invalid value in a schema before it has compiled any of it, and it
 // follows composition at each step. Both costs are limited.
 func TestCostlySchemas(t *testing.T) {
 	chain := func(n int) string {
@@ -91,9 +91,9 @@ func TestCostlySchemas(t *testing.T) {
 	}
 	compile(t, chain(MaxChain))
 	for name, c := range map[string]struct{ schema, want string }{
-		"deep":  {nested(`{"not":`, `{"allOf":[`+list("1", 2000)+`]}`, `}`, 400), "more values than a schema may have"},
-		"many":  {`{"allOf":[` + list("1", 200_000) + `]}`, "more values than a schema may have"},
-		"chain": {chain(MaxChain + 1), "composition leads on more than 100 times"},
+		"deep":  {nested(`{"not":`, `{"allOf":[`+list("1", 2000)+`]}`, `}`, 400), "too many values"},
+		"many":  {`{"allOf":[` + list("1", 200_000) + `]}`, "too many values"},
+		"chain": {chain(MaxChain + 1), "composition chain of more than 100 steps"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Compile(json.RawMessage(c.schema))

@@ -7,32 +7,32 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// MaxProblems is how many problems an [Error] tells of.
+// MaxProblems is how many problems an [Error] lists.
 const MaxProblems = 20
 
-// The lengths, in bytes, of what errors show.
+// The maximum lengths, in bytes, of texts in errors.
 const (
 	maxPath   = 256
 	maxReason = 200
 )
 
-// Error says where a value does not match its schema. It shows no value, only
-// names of members and words of the schema, bounded and without control characters.
+// Error says where a value does not match its schema. It contains no value, only member names and
+// words of the schema, bounded and without control characters.
 type Error struct {
-	// Problems are at most MaxProblems; there is at least one.
+	// Problems has at least one and at most MaxProblems elements.
 	Problems []Problem
 }
 
 // Problem is one mismatch.
 type Problem struct {
-	// Path is where in the value, a JSON Pointer (RFC 6901); "" is the whole. A
-	// path that is too long is cut and ends with "…".
+	// Path is the place in the value, as a JSON Pointer (RFC 6901); "" is the whole value. A path
+	// that is too long is cut off and ends with "…".
 	Path string
 	// Reason says what is wrong there.
 	Reason string
 }
 
-// Error shows the first problem and how many more there are.
+// Error returns the first problem and how many more there are.
 func (e *Error) Error() string {
 	if len(e.Problems) == 0 {
 		return "does not match the schema"
@@ -44,7 +44,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// String shows where and what.
+// String returns the path and the reason.
 func (p Problem) String() string {
 	if p.Path == "" {
 		return p.Reason
@@ -52,14 +52,14 @@ func (p Problem) String() string {
 	return p.Path + ": " + p.Reason
 }
 
-// CompileError is a schema that cannot be used: it is not one, refers to what is
-// outside of it, is over a bound, or has a pattern that package regexp does not know.
+// CompileError says that a schema cannot be used: it is not a valid schema, refers to something
+// outside the document, exceeds a bound, or has a pattern that package regexp does not support.
 type CompileError struct {
-	// Err says why; its text is bounded and has no control characters.
+	// Err is the cause. Its text is bounded and has no control characters.
 	Err error
 }
 
-// Error says why.
+// Error returns the cause.
 func (e *CompileError) Error() string { return "schema cannot be used: " + e.Err.Error() }
 
 // Unwrap returns the cause.

@@ -13,39 +13,40 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// documentURL is the base of references within a document.
+// documentURL is the base URL of references within a document.
 const documentURL = "mcp-schema://document/"
 
-// mismatchURL is what matches if the document does not.
+// mismatchURL is the URL of a schema that matches if the document does not.
 const mismatchURL = "mcp-schema://mismatch/"
 
 var (
-	errLoop      = errors.New("a reference leads to its own place: validation would never end")
-	errChain     = fmt.Errorf("composition leads on more than %d times at one place", MaxChain)
+	errLoop      = errors.New("a reference applies to its own place again: validation would never end")
+	errChain     = fmt.Errorf("composition chain of more than %d steps at one place", MaxChain)
 	errExpansion = fmt.Errorf("composition applies more than %d sub-schemas to one place", MaxExpansion)
 )
 
-// noLoader refuses every reference that leads out of the document.
+// noLoader refuses every reference to something outside the document.
 type noLoader struct{}
 
 // Load implements jsonschema.URLLoader.
 func (noLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("%q is outside of the document, and nothing is loaded", redact.Line(url, maxPath))
+	return nil, fmt.Errorf("%q is outside the document: external schemas are not loaded", redact.Line(url, maxPath))
 }
 
 // linked is a document compiled by the library.
 type linked struct {
 	schema *jsonschema.Schema
-	// mismatch is "not" the schema: below it the library only finds out whether, not why.
+	// mismatch is a "not" with the schema: inside it, the library only finds out whether the value
+	// matches, not why.
 	mismatch *jsonschema.Schema
-	dynamic  []*jsonschema.Schema // those with a dynamic anchor, which no field of the others may lead to
+	dynamic  []*jsonschema.Schema // schemas with a dynamic anchor, which may not be reachable through other schemas
 }
 
 // link compiles a document. The document is not changed.
 func link(document any) (l *linked, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			l, err = nil, errors.New("the schema makes the library fail")
+			l, err = nil, errors.New("the schema makes the validation library fail")
 		}
 	}()
 	c := jsonschema.NewCompiler()
@@ -67,7 +68,8 @@ func link(document any) (l *linked, err error) {
 		return nil, compileText(err)
 	}
 	for _, pointer := range dynamicAnchors(nil, document, "") {
-		// What stands in the data of an enum or the like may not compile, and is no target then.
+		// An object inside the data of an enum or a similar keyword may not compile. It is not a
+		// target then.
 		if s, err := c.Compile(documentURL + "#" + pointer); err == nil {
 			l.dynamic = append(l.dynamic, s)
 		}
@@ -75,8 +77,8 @@ func link(document any) (l *linked, err error) {
 	return l, nil
 }
 
-// compileText leaves the place of the document out of an error, and of a
-// document that breaks the rules of its dialect shows what and where.
+// compileText returns the error without the location of the document. If a document violates its
+// dialect, the text says where and how.
 func compileText(err error) error {
 	var invalid *jsonschema.SchemaValidationError
 	var failure *jsonschema.ValidationError
@@ -86,7 +88,7 @@ func compileText(err error) error {
 	return errors.New(strings.ReplaceAll(err.Error(), documentURL, ""))
 }
 
-// dynamicAnchors adds the pointers, as fragments of a URL, to all objects with a $dynamicAnchor.
+// dynamicAnchors appends the pointers, as URL fragments, to all objects with a $dynamicAnchor.
 func dynamicAnchors(found []string, value any, pointer string) []string {
 	switch v := value.(type) {
 	case map[string]any:
@@ -106,18 +108,18 @@ func dynamicAnchors(found []string, value any, pointer string) []string {
 
 var fragmentEscaper = strings.NewReplacer("~", "~0", "/", "~1", "%", "%25", "#", "%23")
 
-// graph is what a compiled document consists of.
+// graph holds all sub-schemas of a compiled document.
 type graph struct {
 	order    []*jsonschema.Schema
 	seen     map[*jsonschema.Schema]bool
-	anchored map[string][]*jsonschema.Schema // by dynamic anchor; "" are those with $recursiveAnchor
-	sizes    map[*jsonschema.Schema]int      // 0 while it is computed
-	chains   map[*jsonschema.Schema]int      // the longest that begins there
-	chain    int                             // the longest of all
+	anchored map[string][]*jsonschema.Schema // by dynamic anchor; "" is for $recursiveAnchor
+	sizes    map[*jsonschema.Schema]int      // 0 while the size is being computed
+	chains   map[*jsonschema.Schema]int      // the longest chain that begins there
+	chain    int                             // the longest chain of all
 }
 
-// explore finds all sub-schemas and checks that they lie in the document and
-// what composition makes of them.
+// explore finds all sub-schemas. It checks that they lie in the document, and that their
+// composition stays within the bounds.
 func explore(l *linked) (*graph, error) {
 	g := &graph{
 		seen: make(map[*jsonschema.Schema]bool), anchored: make(map[string][]*jsonschema.Schema),
@@ -125,7 +127,7 @@ func explore(l *linked) (*graph, error) {
 	}
 	g.add(l.schema)
 	g.add(l.dynamic...)
-	for next := 0; next < len(g.order); { // which grows
+	for next := 0; next < len(g.order); { // g.order grows in the loop
 		s := g.order[next]
 		g.add(inPlace(s)...)
 		g.add(below(s)...)
@@ -133,7 +135,7 @@ func explore(l *linked) (*graph, error) {
 	}
 	for _, s := range g.order {
 		if !strings.HasPrefix(s.Location, documentURL) {
-			return nil, fmt.Errorf("%q is outside of the document, and nothing is loaded", redact.Line(s.Location, maxPath))
+			return nil, fmt.Errorf("%q is outside the document: external schemas are not loaded", redact.Line(s.Location, maxPath))
 		}
 		if s.DynamicAnchor != "" {
 			g.anchored[s.DynamicAnchor] = append(g.anchored[s.DynamicAnchor], s)
@@ -159,8 +161,8 @@ func (g *graph) add(schemas ...*jsonschema.Schema) {
 	}
 }
 
-// size is how many sub-schemas apply to the place that s applies to, each
-// counted as often as it is come to.
+// size returns how many sub-schemas apply to the place that s applies to. A sub-schema counts once
+// for each way that leads to it.
 func (g *graph) size(s *jsonschema.Schema) (int, error) {
 	if size, ok := g.sizes[s]; ok {
 		if size == 0 {
@@ -190,7 +192,7 @@ func (g *graph) size(s *jsonschema.Schema) (int, error) {
 	return total, nil
 }
 
-// dynamicTargets are what a dynamic reference may lead to besides its static target.
+// dynamicTargets returns the possible targets of a dynamic reference other than its static one.
 func (g *graph) dynamicTargets(s *jsonschema.Schema) []*jsonschema.Schema {
 	var found []*jsonschema.Schema
 	if ref := s.DynamicRef; ref != nil && ref.Anchor != "" && ref.Ref.DynamicAnchor == ref.Anchor {
@@ -202,7 +204,7 @@ func (g *graph) dynamicTargets(s *jsonschema.Schema) []*jsonschema.Schema {
 	return found
 }
 
-// inPlace are the sub-schemas that apply to the same place as s; some are nil.
+// inPlace returns the sub-schemas that apply to the same place as s; some are nil.
 func inPlace(s *jsonschema.Schema) []*jsonschema.Schema {
 	subs := slices.Concat(s.AllOf, s.AnyOf, s.OneOf)
 	subs = append(subs, s.Ref, s.RecursiveRef, s.Not, s.If, s.Then, s.Else)
@@ -216,7 +218,7 @@ func inPlace(s *jsonschema.Schema) []*jsonschema.Schema {
 	return subs
 }
 
-// below are the sub-schemas that apply to members and items; some are nil.
+// below returns the sub-schemas that apply to members and items; some are nil.
 func below(s *jsonschema.Schema) []*jsonschema.Schema {
 	subs := []*jsonschema.Schema{
 		s.PropertyNames, s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems, s.ContentSchema,
@@ -230,7 +232,7 @@ func below(s *jsonschema.Schema) []*jsonschema.Schema {
 	return subs
 }
 
-// appendSchema appends what a keyword holds that may be of several types.
+// appendSchema appends the schemas of a keyword whose value may have several types.
 func appendSchema(subs []*jsonschema.Schema, keyword any) []*jsonschema.Schema {
 	switch v := keyword.(type) {
 	case *jsonschema.Schema:

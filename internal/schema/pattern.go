@@ -8,10 +8,10 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// The size of patterns, in instructions: repetitions make a short one large.
+// Limits for patterns, in instructions: repetitions can make a short pattern large.
 const (
 	maxPattern  = 10_000
-	maxPatterns = 100_000 // of one schema
+	maxPatterns = 100_000 // of all patterns of a schema
 )
 
 // patterns compiles the patterns of one schema.
@@ -20,16 +20,16 @@ type patterns struct{ size int }
 func (p *patterns) compile(text string) (jsonschema.Regexp, error) {
 	size := programSize(text)
 	if p.size += size; size > maxPattern || p.size > maxPatterns {
-		return nil, fmt.Errorf("patterns of more than %d instructions, or %d in all", maxPattern, maxPatterns)
+		return nil, fmt.Errorf("patterns are too large: more than %d instructions in one, or %d in all", maxPattern, maxPatterns)
 	}
 	return regexp.Compile(text)
 }
 
-// programSize estimates the instructions of a pattern without building them.
+// programSize estimates the number of instructions of a pattern without building them.
 func programSize(text string) int {
 	re, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return 1 // regexp.Compile says why
+		return 1 // regexp.Compile will return the error
 	}
 	return instructions(re)
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// problemsOf is the library's tree of failures as an *Error; other errors stay what they are.
+// problemsOf converts the library's tree of failures to an *Error. It returns other errors
+// unchanged.
 func problemsOf(failure error) error {
 	var tree *jsonschema.ValidationError
 	if !errors.As(failure, &tree) {
@@ -27,7 +28,7 @@ func problemsOf(failure error) error {
 	return e
 }
 
-// collect adds the problems of a tree of failures, in its order.
+// collect adds the problems of a tree of failures, in the order of the tree.
 func (e *Error) collect(f *jsonschema.ValidationError) {
 	if len(e.Problems) >= MaxProblems {
 		return
@@ -54,8 +55,8 @@ func (e *Error) collect(f *jsonschema.ValidationError) {
 	}
 }
 
-// meant are the failures of the one alternative whose type fits the value: of "a
-// string, or null" an object means neither, but of "an object, or null" the first.
+// meant returns the failures of the one alternative whose type fits the value. For an object, "a
+// string or null" has no such alternative, but "an object or null" has.
 func meant(f *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	var fitting []*jsonschema.ValidationError
 	for _, cause := range f.Causes {
@@ -73,7 +74,7 @@ func meant(f *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return fitting
 }
 
-// wrongType reports whether a failure is that of the keyword "type".
+// wrongType reports whether a failure is one of the keyword "type".
 func wrongType(f *jsonschema.ValidationError) bool {
 	format, ok := f.ErrorKind.(*kind.Format)
 	if !ok {
@@ -97,11 +98,11 @@ func pointer(tokens []string) string {
 	return redact.Line(b.String(), maxPath)
 }
 
-// reason says what is wrong without the value that is.
+// reason says what is wrong, without the value itself.
 func reason(f *jsonschema.ValidationError) string {
 	switch k := f.ErrorKind.(type) {
-	case *kind.Type: // of the dialect's own schema only, as enum and const
-		return fmt.Sprintf("is of type %s, not %s", k.Got, strings.Join(k.Want, " or "))
+	case *kind.Type: // only from the dialect's own schema, as are enum and const
+		return fmt.Sprintf("is of type %s, expected %s", k.Got, strings.Join(k.Want, " or "))
 	case *kind.Format:
 		return k.Err.Error()
 	case *kind.Enum:
@@ -109,35 +110,35 @@ func reason(f *jsonschema.ValidationError) string {
 	case *kind.Const:
 		return errConst.Error()
 	case *kind.Required:
-		return "has no " + names(k.Missing)
+		return "lacks " + names(k.Missing)
 	case *kind.DependentRequired:
-		return "has no " + names(k.Missing) + ", which " + name(k.Prop) + " needs"
+		return "lacks " + names(k.Missing) + ", required by " + name(k.Prop)
 	case *kind.Dependency:
-		return "has no " + names(k.Missing) + ", which " + name(k.Prop) + " needs"
+		return "lacks " + names(k.Missing) + ", required by " + name(k.Prop)
 	case *kind.AdditionalProperties:
 		return "must not have " + names(k.Properties)
 	case *kind.PropertyNames:
-		return "must not have a member called " + name(k.Property)
+		return "must not have a member named " + name(k.Property)
 	case *kind.MinProperties:
-		return fmt.Sprintf("has %d members, fewer than %d", k.Got, k.Want)
+		return fmt.Sprintf("has %d members, expected at least %d", k.Got, k.Want)
 	case *kind.MaxProperties:
-		return fmt.Sprintf("has %d members, more than %d", k.Got, k.Want)
+		return fmt.Sprintf("has %d members, expected at most %d", k.Got, k.Want)
 	case *kind.MinItems:
-		return fmt.Sprintf("has %d items, fewer than %d", k.Got, k.Want)
+		return fmt.Sprintf("has %d items, expected at least %d", k.Got, k.Want)
 	case *kind.MaxItems:
-		return fmt.Sprintf("has %d items, more than %d", k.Got, k.Want)
+		return fmt.Sprintf("has %d items, expected at most %d", k.Got, k.Want)
 	case *kind.AdditionalItems:
 		return fmt.Sprintf("has %d items too many", k.Count)
 	case *kind.Contains, *kind.MinContains:
-		return "has too few items of the kind that must be there"
+		return `has too few items that match "contains"`
 	case *kind.MaxContains:
-		return "has too many items of the kind that is bounded"
+		return `has too many items that match "contains"`
 	case *kind.UniqueItems:
 		return errUnique.Error()
 	case *kind.Not:
-		return "matches what it must not"
+		return "matches a schema that it must not match"
 	case *kind.FalseSchema:
-		return "must not be there"
+		return "is not allowed"
 	case *kind.AnyOf:
 		return fmt.Sprintf("matches none of %d alternatives", len(f.Causes))
 	case *kind.OneOf:
@@ -154,17 +155,17 @@ func reason(f *jsonschema.ValidationError) string {
 func scalarReason(f *jsonschema.ValidationError) string {
 	switch k := f.ErrorKind.(type) {
 	case *kind.MinLength:
-		return fmt.Sprintf("has %d characters, fewer than %d", k.Got, k.Want)
+		return fmt.Sprintf("has %d characters, expected at least %d", k.Got, k.Want)
 	case *kind.MaxLength:
-		return fmt.Sprintf("has %d characters, more than %d", k.Got, k.Want)
+		return fmt.Sprintf("has %d characters, expected at most %d", k.Got, k.Want)
 	case *kind.Pattern:
 		return "does not match the pattern " + name(k.Want)
 	case *kind.Minimum:
 		return "is less than " + number(k.Want)
 	case *kind.ExclusiveMinimum:
-		return "is not more than " + number(k.Want)
+		return "is not greater than " + number(k.Want)
 	case *kind.Maximum:
-		return "is more than " + number(k.Want)
+		return "is greater than " + number(k.Want)
 	case *kind.ExclusiveMaximum:
 		return "is not less than " + number(k.Want)
 	case *kind.MultipleOf:
@@ -192,7 +193,7 @@ func names(list []string) string {
 	return b.String()
 }
 
-// number shows a bound of the schema as JSON has it.
+// number shows a bound of the schema in JSON syntax.
 func number(r *big.Rat) string {
 	if r.IsInt() {
 		return r.Num().String()

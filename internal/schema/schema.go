@@ -1,14 +1,14 @@
-// Package schema validates JSON values against the schemas that servers send:
-// JSON Schema 2020-12, and the drafts 2019-09, 7, 6 and 4 where "$schema"
-// declares them (MCP 2026-07-28, "JSON Schema Usage").
+// Package schema validates JSON values against the schemas that servers send: JSON Schema 2020-12,
+// and the drafts 2019-09, 7, 6 and 4 where "$schema" declares them (MCP 2026-07-28, "JSON Schema
+// Usage").
 //
-// Schemas and values are hostile. Nothing is loaded: a reference that leads out
-// of the document is an error. What a schema may cost to compile, and what a value
-// may cost to validate, is bounded; numbers are compared exactly, whatever their size.
-// "format" is an annotation in every draft, and so are the content keywords.
+// Schemas and values may be hostile. No schema is loaded from outside the document: such a
+// reference is an error. The cost of compiling a schema and of validating a value is bounded, and
+// numbers are compared exactly, whatever their size. "format" and the content keywords are
+// annotations in every draft.
 //
-// Patterns are those of package regexp, whose time is linear: a schema with a
-// lookahead or a back-reference cannot be used.
+// Patterns have the syntax of package regexp, which matches in linear time: a schema with a
+// lookahead or a backreference cannot be used.
 package schema
 
 import (
@@ -21,34 +21,33 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// The bounds of a schema and of a validation.
+// The bounds on a schema and on a validation.
 const (
-	// MaxBytes is how long a schema may be.
+	// MaxBytes bounds the length of a schema, in bytes.
 	MaxBytes = 1 << 20
-	// MaxDepth is how deep a schema or a value may be nested.
+	// MaxDepth bounds the nesting of a schema or a value.
 	MaxDepth = 512
-	// MaxSubschemas is how many objects a schema may have: each may be a sub-schema.
+	// MaxSubschemas bounds the objects in a schema, because each may be a sub-schema.
 	MaxSubschemas = 4_000
-	// MaxExpansion is how many sub-schemas may apply to one place of a value,
-	// counted as often as references and composition lead to them.
+	// MaxExpansion bounds the sub-schemas that apply to one place of a value. A sub-schema counts
+	// each time that a reference or composition leads to it.
 	MaxExpansion = 10_000
-	// MaxChain is how long a chain of references and composition may be that
-	// leads from one place of a value to itself.
+	// MaxChain bounds the length of a chain of references and composition at one place of a value.
 	MaxChain = 100
-	// MaxValues is how many values a validated value may have in it.
+	// MaxValues bounds the number of values inside a validated value.
 	MaxValues = 1_000_000
-	// MaxExponent is how large the exponent of a number may be, up or down.
+	// MaxExponent bounds the absolute value of a number's exponent.
 	MaxExponent = 1_000
-	// MaxNumber is how many characters a number may have.
+	// MaxNumber bounds the characters of a number.
 	MaxNumber = 1_000
 )
 
 const (
-	// maxPointers bounds the memory for the places of all sub-schemas, as the library writes them down.
+	// maxPointers bounds the memory for the locations of all sub-schemas, which the library stores
+	// as text.
 	maxPointers = 8 << 20
-	// maxWeight bounds the values of a schema, each with the number of steps that
-	// lead to it: the library tells of each that its dialect does not allow, in up to
-	// fifty errors with a place in each.
+	// maxWeight bounds the values of a schema, each multiplied by its depth. For each value that
+	// the dialect does not allow, the library creates up to fifty errors, each with a location.
 	maxWeight = 250_000
 )
 
@@ -56,19 +55,18 @@ const (
 type Schema struct {
 	document any
 	mu       sync.Mutex
-	free     []*program // guarded by mu: compiled and not in use
+	free     []*program // guarded by mu: compiled programs that are not in use
 }
 
-// program is one compiled form of a schema. The library keeps no state of a
-// validation that could be counted in, so the counter is part of the program, and
-// a program serves one validation at a time. Others are compiled when validations
-// run side by side.
+// program is one compiled form of a schema. The library has no per-validation state that could hold
+// the budget, so the budget is part of the program, and a program runs one validation at a time.
+// Concurrent validations compile further programs.
 type program struct {
 	linked
 	budget *budget
 }
 
-// Compile compiles a schema. Its error is a [*CompileError]. Raw is not kept.
+// Compile compiles a schema. Its error is a [*CompileError]. It does not keep raw.
 func Compile(raw json.RawMessage) (*Schema, error) {
 	if len(raw) > MaxBytes {
 		return nil, compileError(fmt.Errorf("more than %d bytes", MaxBytes))
@@ -89,7 +87,7 @@ func Compile(raw json.RawMessage) (*Schema, error) {
 	return s, nil
 }
 
-// program compiles the document once more.
+// program compiles the document again.
 func (s *Schema) program() (*program, error) {
 	l, err := link(s.document)
 	if err != nil {
@@ -106,15 +104,15 @@ func (s *Schema) program() (*program, error) {
 	return p, nil
 }
 
-// Validate reports where a value does not match: a [*Error]. A value that cannot
-// be validated, since it is not JSON or is over a bound, is another error.
-// Time and memory are in proportion to the value, at most [MaxValues], plus a
-// constant of about a million steps, and the same again if it does not match; the value
-// decoded takes up to 50 bytes for each of its own.
+// Validate reports where a value does not match: a [*Error]. If a value cannot be validated,
+// because it is not JSON or exceeds a bound, the error is of another type. Time and memory are
+// proportional to the value, which has at most [MaxValues] values, plus a constant of about a
+// million steps; both double if the value does not match. The decoded value takes up to 50 bytes
+// for each byte of instance.
 func (s *Schema) Validate(instance json.RawMessage) error {
 	value, size, err := decode(instance, MaxValues)
 	if err != nil {
-		return fmt.Errorf("value cannot be validated: %w", err)
+		return fmt.Errorf("cannot validate the value: %w", err)
 	}
 	p, err := s.take()
 	if err != nil {
@@ -148,16 +146,16 @@ func (s *Schema) put(p *program) {
 	}
 }
 
-// errLibrary is a panic of the library: a schema must not end the program.
-var errLibrary = errors.New("value cannot be validated: the schema makes the library fail")
+// errLibrary replaces a panic of the library: a schema must not crash the program.
+var errLibrary = errors.New("cannot validate the value: the schema makes the validation library fail")
 
-// validate validates a decoded value: whether it matches first, which takes
-// little memory, and only then why not. Of a value whose mismatches are too many to be
-// told, that is all that is told.
+// validate validates a decoded value. It first finds out whether the value matches, which takes
+// little memory, and only then why not. If there are too many mismatches to list, the error only
+// says that the value does not match.
 func (p *program) validate(value any, size extent) error {
 	p.budget.begin(baseBudget+perValue*int64(size.values), size, false)
 	mismatch, err := run(p.mismatch, value)
-	if err != nil || mismatch != nil { // it does not mismatch
+	if err != nil || mismatch != nil { // the value matches, or the validation failed
 		return err
 	}
 	p.budget.begin(baseBudget+int64(size.values), size, true)
@@ -170,7 +168,7 @@ func (p *program) validate(value any, size extent) error {
 	}
 }
 
-// run has the library validate a value. Err is why it could not.
+// run lets the library validate a value. err says why the validation failed.
 func run(schema *jsonschema.Schema, value any) (failure, err error) {
 	defer func() {
 		switch recover().(type) {

@@ -38,44 +38,44 @@ func TestValidate(t *testing.T) {
 		want          string // the first problem; "" if the value matches
 	}{
 		{`true`, `1`, ""},
-		{`false`, `1`, "must not be there"},
+		{`false`, `1`, "is not allowed"},
 		{`{"minimum":9007199254740993}`, `9007199254740992`, "is less than 9007199254740993"},
 		{`{"minimum":9007199254740993}`, `9007199254740993`, ""},
-		{`{"maximum":0.25}`, `0.26`, "is more than 0.25"},
-		{`{"enum":[9007199254740993]}`, `9007199254740992`, "is none of the allowed values"},
+		{`{"maximum":0.25}`, `0.26`, "is greater than 0.25"},
+		{`{"enum":[9007199254740993]}`, `9007199254740992`, "is not one of the allowed values"},
 		{`{"enum":[9007199254740993]}`, `9007199254740993.0`, ""},
-		{`{"const":9007199254740993}`, `9007199254740992`, "is not the only allowed value"},
+		{`{"const":9007199254740993}`, `9007199254740992`, "is not the allowed value"},
 		{`{"const":{"a":[1,-0]}}`, `{"a":[10e-1,0.0]}`, ""},
-		{`{"const":"1"}`, `1`, "is not the only allowed value"},
-		{`{"enum":[]}`, `1`, "is none of the allowed values"},
+		{`{"const":"1"}`, `1`, "is not the allowed value"},
+		{`{"enum":[]}`, `1`, "is not one of the allowed values"},
 		{`{"multipleOf":2}`, `9007199254740993`, "is not a multiple of 2"},
 		{`{"multipleOf":0.01}`, `0.07`, ""},
 		{`{"type":"integer"}`, `1.0`, ""},
-		{`{"type":"integer"}`, `1.5`, "is of type number, not integer"},
-		{`{"type":["string","null"]}`, `1`, "is of type number, not null or string"},
+		{`{"type":"integer"}`, `1.5`, "is of type number, expected integer"},
+		{`{"type":["string","null"]}`, `1`, "is of type number, expected null or string"},
 		{`{"minLength":5}`, `12`, ""},
-		{`{"uniqueItems":true}`, `[1,{"a":1,"b":2},{"b":2.0,"a":1}]`, "has an item twice"},
+		{`{"uniqueItems":true}`, `[1,{"a":1,"b":2},{"b":2.0,"a":1}]`, "has duplicate items"},
 		{`{"uniqueItems":true}`, `[1,"1",true,"true",null,"n"]`, ""},
 		{`{"format":"email"}`, `"no"`, ""},
 		{`{` + draft7 + `"format":"email"}`, `"no"`, ""},
 		{`{` + draft7 + `"items":[{"type":"string"}],"additionalItems":false}`, `["a",1]`, "has 1 items too many"},
 		{`{"prefixItems":[{"type":"string"}],"items":false}`, `["a"]`, ""},
-		{`{` + draft7 + `"definitions":{"a":{"type":"string"}},"$ref":"#/definitions/a"}`, `1`, "is of type number, not string"},
-		{`{` + draft7 + `"definitions":{"a":{"enum":[1]}},"properties":{"x":{"$ref":"#/definitions/a"}}}`, `{"x":2}`, "/x: is none of the allowed values"},
-		{`{"allOf":[{"properties":{"a":{}}}],"unevaluatedProperties":false}`, `{"a":1,"b":2}`, "/b: must not be there"},
-		{`{"properties":{"a~/b":{"items":{"type":"string"}}}}`, `{"a~/b":["x",1]}`, "/a~0~1b/1: is of type number, not string"},
-		{`{"required":["a","b"]}`, `{}`, `has no "a", "b"`},
+		{`{` + draft7 + `"definitions":{"a":{"type":"string"}},"$ref":"#/definitions/a"}`, `1`, "is of type number, expected string"},
+		{`{` + draft7 + `"definitions":{"a":{"enum":[1]}},"properties":{"x":{"$ref":"#/definitions/a"}}}`, `{"x":2}`, "/x: is not one of the allowed values"},
+		{`{"allOf":[{"properties":{"a":{}}}],"unevaluatedProperties":false}`, `{"a":1,"b":2}`, "/b: is not allowed"},
+		{`{"properties":{"a~/b":{"items":{"type":"string"}}}}`, `{"a~/b":["x",1]}`, "/a~0~1b/1: is of type number, expected string"},
+		{`{"required":["a","b"]}`, `{}`, `lacks "a", "b"`},
 		{`{"additionalProperties":false}`, `{"x":1}`, `must not have "x"`},
-		{`{"anyOf":[{"type":"object","required":["a"]},{"type":"null"}]}`, `{}`, `has no "a"`},
+		{`{"anyOf":[{"type":"object","required":["a"]},{"type":"null"}]}`, `{}`, `lacks "a"`},
 		{`{"anyOf":[{"type":"string"},{"type":"null"}]}`, `{}`, `matches none of 2 alternatives`},
 		{`{"oneOf":[{"type":"number"},{"type":"integer"}]}`, `1`, `matches more than one of the alternatives`},
-		{`{"not":{"enum":[1]}}`, `1`, "matches what it must not"},
+		{`{"not":{"enum":[1]}}`, `1`, "matches a schema that it must not match"},
 		{`{"pattern":"^a+$"}`, `"b"`, `does not match the pattern "^a+$"`},
-		{`{"propertyNames":{"maxLength":1}}`, `{"ab":1}`, `must not have a member called "ab"`},
-		{`{"$id":"https://example.com/a","$defs":{"x":{"$id":"b","type":"string"}},"$ref":"b"}`, `1`, "is of type number, not string"},
-		{`{"$anchor":"top","properties":{"a":{"$ref":"#top"},"b":{"type":"null"}}}`, `{"a":{"a":{"b":1}}}`, "/a/a/b: is of type number, not null"},
+		{`{"propertyNames":{"maxLength":1}}`, `{"ab":1}`, `must not have a member named "ab"`},
+		{`{"$id":"https://example.com/a","$defs":{"x":{"$id":"b","type":"string"}},"$ref":"b"}`, `1`, "is of type number, expected string"},
+		{`{"$anchor":"top","properties":{"a":{"$ref":"#top"},"b":{"type":"null"}}}`, `{"a":{"a":{"b":1}}}`, "/a/a/b: is of type number, expected null"},
 		{`{"x-unknown":{"$ref":"https://example.com"},"type":"string"}`, `"a"`, ""},
-		{dynamicTree, `{"data":1,"children":[{"data":2,"children":[{"daat":3}]}]}`, "/children/0/children/0/daat: must not be there"},
+		{dynamicTree, `{"data":1,"children":[{"data":2,"children":[{"daat":3}]}]}`, "/children/0/children/0/daat: is not allowed"},
 		{dynamicTree, `{"data":1,"children":[{"data":2}]}`, ""},
 	} {
 		got := problems(t, c.schema, c.value)
@@ -94,7 +94,7 @@ const dynamicTree = `{"$id":"https://example.com/strict","$dynamicAnchor":"node"
 	"$defs":{"tree":{"$id":"tree","$dynamicAnchor":"node","type":"object",
 	"properties":{"data":true,"children":{"type":"array","items":{"$dynamicRef":"#node"}}}}}}`
 
-// A schema that cannot be used gives a CompileError, whatever is wrong with it.
+// A schema that cannot be used causes a CompileError, whatever is wrong with it.
 func TestCompileRefuses(t *testing.T) {
 	chain := func(n int, keyword string) string {
 		var b strings.Builder
@@ -113,24 +113,24 @@ func TestCompileRefuses(t *testing.T) {
 	}
 	long := strings.Repeat("k", 100_000)
 	for name, c := range map[string]struct{ schema, want string }{
-		"not JSON":         {`{`, "bad JSON"},
-		"two values":       {`{} {}`, "bad JSON"},
+		"not JSON":         {`{`, "invalid JSON"},
+		"two values":       {`{} {}`, "invalid JSON"},
 		"a number":         {`1`, "is of type number"},
 		"unknown type":     {`{"type":"foo"}`, "not a valid schema"},
-		"text as number":   {`{"minimum":"1"}`, "/minimum: is of type string, not number"},
-		"http":             {`{"$ref":"http://127.0.0.1:1/x"}`, "outside of the document"},
-		"file":             {`{"$ref":"file:///etc/hostname"}`, "outside of the document"},
-		"relative":         {`{"$ref":"other.json"}`, "outside of the document"},
-		"meta":             {`{"$ref":"https://json-schema.org/draft/2020-12/schema"}`, "outside of the document"},
+		"text as number":   {`{"minimum":"1"}`, "/minimum: is of type string, expected number"},
+		"http":             {`{"$ref":"http://127.0.0.1:1/x"}`, "outside the document"},
+		"file":             {`{"$ref":"file:///etc/hostname"}`, "outside the document"},
+		"relative":         {`{"$ref":"other.json"}`, "outside the document"},
+		"meta":             {`{"$ref":"https://json-schema.org/draft/2020-12/schema"}`, "outside the document"},
 		"nested meta":      {`{"properties":{"a":{"items":{"$ref":"http://json-schema.org/draft-07/schema#/definitions/x"}}}}`, ""},
-		"dialect":          {`{"$schema":"https://example.com/dialect"}`, "outside of the document"},
+		"dialect":          {`{"$schema":"https://example.com/dialect"}`, "outside the document"},
 		"dangling":         {`{"$ref":"#/$defs/none"}`, "not found"},
-		"loop":             {`{"$ref":"#"}`, "leads to its own place"},
-		"loop of two":      {`{"$defs":{"a":{"allOf":[{"$ref":"#/$defs/b"}]},"b":{"not":{"$ref":"#/$defs/a"}}},"$ref":"#/$defs/a"}`, "leads to its own place"},
-		"unused loop":      {`{"properties":{"a":{"anyOf":[{"$ref":"#/properties/a"}]}}}`, "leads to its own place"},
-		"dynamic loop":     {`{"$dynamicAnchor":"x","allOf":[{"$dynamicRef":"#x"}]}`, "leads to its own place"},
-		"loop in scope":    {inScope(`"$dynamicAnchor":"n",`, `{}`), "leads to its own place"},
-		"loop elsewhere":   {inScope(``, `{"$dynamicAnchor":"n","allOf":[{"$ref":"#/$defs/x"}]}`), "leads to its own place"},
+		"loop":             {`{"$ref":"#"}`, "applies to its own place"},
+		"loop of two":      {`{"$defs":{"a":{"allOf":[{"$ref":"#/$defs/b"}]},"b":{"not":{"$ref":"#/$defs/a"}}},"$ref":"#/$defs/a"}`, "applies to its own place"},
+		"unused loop":      {`{"properties":{"a":{"anyOf":[{"$ref":"#/properties/a"}]}}}`, "applies to its own place"},
+		"dynamic loop":     {`{"$dynamicAnchor":"x","allOf":[{"$dynamicRef":"#x"}]}`, "applies to its own place"},
+		"loop in scope":    {inScope(`"$dynamicAnchor":"n",`, `{}`), "applies to its own place"},
+		"loop elsewhere":   {inScope(``, `{"$dynamicAnchor":"n","allOf":[{"$ref":"#/$defs/x"}]}`), "applies to its own place"},
 		"bomb allOf":       {chain(40, "allOf"), "more than 10000 sub-schemas"},
 		"bomb oneOf":       {chain(40, "oneOf"), "more than 10000 sub-schemas"},
 		"number":           {`{"minimum":1e1000000000}`, "exponent"},
@@ -140,7 +140,7 @@ func TestCompileRefuses(t *testing.T) {
 		"too long":         {`{"title":"` + strings.Repeat("x", MaxBytes) + `"}`, "bytes"},
 		"too deep":         {strings.Repeat(`{"not":`, MaxDepth+1) + `true` + strings.Repeat(`}`, MaxDepth+1), "deep"},
 		"too many":         {`{"anyOf":[` + strings.Repeat(`true,`, MaxSubschemas) + `true]}`, "sub-schemas"},
-		"long places":      {`{"properties":{"` + long + `":{"anyOf":[` + strings.Repeat(`{},`, 1000) + `{}]}}}`, "places"},
+		"long places":      {`{"properties":{"` + long + `":{"anyOf":[` + strings.Repeat(`{},`, 1000) + `{}]}}}`, "locations"},
 		"lookahead":        {`{"pattern":"^(?=a)"}`, "(?="},
 		"large pattern":    {`{"pattern":"((a{10}){10}){10}(((bc{10}){10}){10}){10}"}`, ""},
 		"thousand strings": {`{"pattern":"` + strings.Repeat("(abcdefghij){1000}", 20) + `"}`, "instructions"},
@@ -171,7 +171,7 @@ func TestRecursionIsBounded(t *testing.T) {
 			s := compile(t, schema)
 			err := s.Validate(json.RawMessage(strings.Repeat(open, 400) + `0` + strings.Repeat(end, 400)))
 			require.ErrorIs(t, err, errTooCostly)
-			_ = s.Validate(json.RawMessage(`1`)) // the schema stays usable
+			_ = s.Validate(json.RawMessage(`1`)) // the schema can still be used
 		})
 	}
 }
@@ -194,13 +194,13 @@ func TestValuesThatCannotBeValidated(t *testing.T) {
 	for _, value := range []string{``, `{`, `1 2`, `1e1000000000`, `-1e-99999`, strings.Repeat("1", MaxNumber+1),
 		strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1), `[` + strings.Repeat("1,", MaxValues) + `1]`} {
 		err := s.Validate(json.RawMessage(value))
-		require.ErrorContains(t, err, "value cannot be validated")
+		require.ErrorContains(t, err, "cannot validate the value")
 		require.NotErrorAs(t, err, new(*Error))
 		require.Less(t, len(err.Error()), 300)
 	}
 }
 
-// An error contains no value, at most MaxProblems, and no control characters.
+// An error contains no value and no control characters, and at most MaxProblems problems.
 func TestErrorsAreBounded(t *testing.T) {
 	value := `{"` + strings.Repeat(`\u001b[31m`, 100) + `":["` + strings.Repeat("secret", 50) + `"` + strings.Repeat(`,1`, 100) + `]}`
 	got := problems(t, `{"additionalProperties":{"items":{"type":"boolean"}}}`, value)
@@ -233,7 +233,7 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-// FuzzSchema looks for panics, endless loops and errors without a limit.
+// FuzzSchema looks for panics, endless loops and errors of unbounded length.
 func FuzzSchema(f *testing.F) {
 	for _, s := range []string{`{"$ref":"#/a","a":{"items":[true]}}`, dynamicTree, `{"$recursiveRef":"#"}`, `{"enum":[1e3],"multipleOf":0}`,
 		`{` + draft7 + `"dependencies":{"a":["b"],"c":{"$ref":"#"}}}`, `{"$id":"%zz","$anchor":"/"}`, `{"$vocabulary":{"x":true}}`} {

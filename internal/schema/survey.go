@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// survey bounds what compiling a document takes, before it is compiled.
+// survey bounds the cost of compiling a document, before the document is compiled.
 func survey(document any) error {
 	s := surveyor{}
 	s.visit(document, 0, 1)
@@ -15,7 +15,7 @@ func survey(document any) error {
 	case s.weight > maxWeight:
 		return errWeight
 	case s.pointers > maxPointers:
-		return fmt.Errorf("the places of its sub-schemas take more than %d bytes", maxPointers)
+		return fmt.Errorf("the locations of its sub-schemas take more than %d bytes", maxPointers)
 	}
 	return nil
 }
@@ -26,9 +26,9 @@ type surveyor struct {
 	weight     int
 }
 
-var errWeight = errors.New("more values than a schema may have, or too deep in it")
+var errWeight = errors.New("the schema has too many values, or they are nested too deeply")
 
-// visit looks at a value to which a pointer of a length, of so many steps, leads.
+// visit checks a value. length is the length of its JSON Pointer, steps its depth.
 func (s *surveyor) visit(value any, length, steps int) {
 	if s.weight += steps; s.subschemas > MaxSubschemas || s.pointers > maxPointers || s.weight > maxWeight {
 		return

@@ -11,12 +11,12 @@ import (
 )
 
 var (
-	errNumber = fmt.Errorf("a number of more than %d characters, or with an exponent beyond %d", MaxNumber, MaxExponent)
-	errValues = errors.New("more values than may be validated")
+	errNumber = fmt.Errorf("a number has more than %d characters, or an exponent beyond %d", MaxNumber, MaxExponent)
+	errValues = errors.New("the value has too many values inside")
 )
 
-// reader builds the tree that the library works on: map[string]any, []any,
-// string, bool, nil, and json.Number, which keeps every digit.
+// reader builds the tree that the library works on: map[string]any, []any, string, bool, nil, and
+// json.Number, which keeps every digit.
 type reader struct {
 	jsonrpc.Cursor
 	extent
@@ -25,12 +25,12 @@ type reader struct {
 
 // extent is how large a value is.
 type extent struct {
-	values int // in all
-	depth  int // how deep the deepest lies
+	values int // number of all values inside, with itself
+	depth  int // depth of the deepest value
 }
 
-// decode reads one JSON text of at most limit values and tells how large it is.
-// Of members with the same name the last one counts.
+// decode reads one JSON text with at most limit values, and returns how large it is. If members
+// have the same name, the last one counts.
 func decode(data []byte, limit int) (value any, size extent, err error) {
 	r := reader{Cursor: jsonrpc.NewCursor(data, MaxDepth), limit: limit}
 	value = r.value(0)
@@ -76,7 +76,7 @@ func (r *reader) value(depth int) any {
 	}
 }
 
-// cheap reports whether a number can be computed with exactly at a small cost.
+// cheap reports whether exact computation with a number is cheap.
 func cheap(number string) bool {
 	if len(number) > MaxNumber {
 		return false
@@ -89,8 +89,8 @@ func cheap(number string) bool {
 	return err == nil && exponent <= MaxExponent && exponent >= -MaxExponent
 }
 
-// canonical appends a text that two values share exactly if they are equal in
-// the sense of JSON Schema: 1, 1.0 and 10e-1 are.
+// canonical appends a text that is the same for two values if and only if they are equal in the
+// sense of JSON Schema, as 1, 1.0 and 10e-1 are.
 func canonical(b []byte, value any) []byte {
 	switch v := value.(type) {
 	case nil:
@@ -115,11 +115,11 @@ func canonical(b []byte, value any) []byte {
 		}
 		return append(b, '}')
 	default:
-		panic("schema: not a value that decode makes")
+		panic("schema: the value was not made by decode")
 	}
 }
 
-// canonicalNumber writes a number as its significant digits and the power of ten of the last of them.
+// canonicalNumber writes a number as its significant digits and the power of ten of the last digit.
 func canonicalNumber(b []byte, number string) []byte {
 	negative, significant, exponent := scientific(number)
 	if significant == "" {
@@ -138,13 +138,13 @@ func whole(number string) bool {
 	return significant == "" || exponent >= 0
 }
 
-// scientific takes a number apart: its significant digits, none for zero, and
-// the power of ten of the last of them.
+// scientific splits a number into its significant digits, none for zero, and the power of ten of
+// the last digit.
 func scientific(number string) (negative bool, significant string, exponent int) {
 	digits := number
 	if e := strings.IndexAny(number, "eE"); e >= 0 {
 		digits = number[:e]
-		exponent, _ = strconv.Atoi(number[e+1:]) // cheap has seen it
+		exponent, _ = strconv.Atoi(number[e+1:]) // cheap has checked it
 	}
 	negative = strings.HasPrefix(digits, "-")
 	whole, fraction, _ := strings.Cut(strings.TrimPrefix(digits, "-"), ".")

@@ -1,6 +1,7 @@
-// Package singleflight does a piece of work once for all who need it at the same time. Unlike
-// golang.org/x/sync/singleflight, each of them waits on its own context, whose end takes nothing
-// from the others, and the goroutine of the work belongs to an owner whose Close waits for it.
+// Package singleflight runs an operation once for all callers that need it at the same time. Unlike
+// in golang.org/x/sync/singleflight, each caller waits on its own context, whose end does not
+// affect the others, and the goroutine of the operation belongs to an owner whose Close waits for
+// it.
 package singleflight
 
 import (
@@ -10,15 +11,16 @@ import (
 	"sync/atomic"
 )
 
-// Group runs one [Call] at a time. The zero value is ready. All methods are safe for concurrent use.
+// Group runs one [Call] at a time. The zero value is ready to use. All methods are safe for
+// concurrent use.
 type Group[T any] struct {
 	ended atomic.Uint64 // calls that have ended
 
 	mu   sync.Mutex
-	last *Call[T] // guarded by mu; the one that runs, or the one that ended last
+	last *Call[T] // guarded by mu; the running call, or the one that ended last
 }
 
-// Call is one piece of work, whose result is a T or an error.
+// Call is one run of the operation. Its result is a T or an error.
 type Call[T any] struct {
 	number uint64 // how many calls ended before this one
 	done   chan struct{}
@@ -29,20 +31,20 @@ type Call[T any] struct {
 // Ended returns how many calls have ended, for [Group.JoinSince].
 func (g *Group[T]) Ended() uint64 { return g.ended.Load() }
 
-// Running reports whether a call runs.
+// Running reports whether a call is running.
 func (g *Group[T]) Running() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.last != nil && g.last.number == g.ended.Load()
 }
 
-// Join returns the call that runs; joined is true then. If none does, Join has start run do on a
-// goroutine and returns that call. If start refuses, the call is nil.
+// Join returns the running call, and joined is true. If there is none, Join makes start run do on a
+// goroutine, and returns the new call. If start refuses, the call is nil.
 func (g *Group[T]) Join(start func(func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
 	return g.JoinSince(math.MaxUint64, start, do)
 }
 
-// JoinSince is Join, but also joins the last call if that has ended since [Group.Ended] returned
+// JoinSince is like Join, but also joins the last call if it has ended since [Group.Ended] returned
 // ended.
 func (g *Group[T]) JoinSince(ended uint64, start func(func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
 	g.mu.Lock()
@@ -63,7 +65,8 @@ func (g *Group[T]) JoinSince(ended uint64, start func(func()) bool, do func() (T
 	return c, false
 }
 
-// Result returns the result of a call, and whether it has ended. A nil Call has not.
+// Result returns the result of a call, and whether the call has ended. For a nil Call, ended is
+// false.
 func (c *Call[T]) Result() (value T, ended bool, err error) {
 	if c != nil {
 		select {
@@ -76,8 +79,8 @@ func (c *Call[T]) Result() (value T, ended bool, err error) {
 }
 
 // Wait waits until the call has ended, and returns its result. If ctx or the owner's context ends
-// first, or the call is nil, because the owner refused to start it, the error is that context's
-// cause.
+// first, the error is the cause of that context. For a nil Call, which the owner refused to start,
+// the error is the cause of the owner's context.
 func (c *Call[T]) Wait(ctx, owner context.Context) (value T, err error) {
 	if c == nil {
 		return value, context.Cause(owner)

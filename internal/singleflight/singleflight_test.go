@@ -16,7 +16,7 @@ func slow(value int, err error) func() (int, error) {
 	return func() (int, error) { time.Sleep(time.Second); return value, err }
 }
 
-func TestOneCallForAllWhoJoin(t *testing.T) {
+func TestOneCallForAllCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g Group[int]
 		var owned goroutines.Group
@@ -39,7 +39,7 @@ func TestOneCallForAllWhoJoin(t *testing.T) {
 		require.Equal(t, why, err)
 
 		third, joined := g.Join(owned.Go, slow(3, nil))
-		require.False(t, joined, "what has ended is not joined")
+		require.False(t, joined, "a call that has ended is not joined")
 		value, err = third.Wait(t.Context(), t.Context())
 		require.Equal(t, 3, value)
 		require.NoError(t, err)
@@ -62,7 +62,7 @@ func TestEachWaitsOnItsOwnContext(t *testing.T) {
 		require.Equal(t, closing, err)
 		<-owned.Close()
 		value, err := c.Wait(ctx, owner)
-		require.NoError(t, err, "a result that is there comes before the end of a context")
+		require.NoError(t, err, "a result takes precedence over the end of a context")
 		require.Equal(t, 1, value)
 	})
 }
@@ -95,13 +95,13 @@ func TestJoinSince(t *testing.T) {
 		_, _ = first.Wait(t.Context(), t.Context())
 		for _, since := range []uint64{before, during} {
 			c, joined := g.JoinSince(since, owned.Go, slow(2, nil))
-			require.True(t, joined, "it ended since")
+			require.True(t, joined, "the call has ended since")
 			require.Same(t, first, c)
 		}
 		second, joined := g.JoinSince(g.Ended(), owned.Go, slow(2, nil))
 		require.False(t, joined)
 		c, joined := g.JoinSince(g.Ended(), owned.Go, slow(3, nil))
-		require.True(t, joined, "it runs")
+		require.True(t, joined, "the call is running")
 		require.Same(t, second, c)
 		<-owned.Close()
 	})

@@ -6,48 +6,45 @@ import (
 	"time"
 )
 
-// Event is one block of the stream. Its slices alias the reader's memory and
-// are valid until the next call of Next or Reset: what is kept must be copied.
+// Event is one block of the stream. Its slices alias the reader's buffer and are valid until the
+// next call of Next or Reset. The caller must copy what it keeps.
 type Event struct {
-	// Name is the value of the "event" field, nil when that is absent or
-	// empty; the type of the event is then "message".
+	// Name is the value of the "event" field. It is nil if the field is absent or empty; the type
+	// of the event is then "message".
 	Name []byte
-	// Data holds the values of the "data" fields joined by line feeds. It is
-	// nil when the block had no such field, and empty but not nil when its only
-	// one was empty.
+	// Data holds the values of the "data" fields, joined by line feeds. It is nil if the block had
+	// no such field, and empty but not nil if its only such field was empty.
 	Data []byte
-	// ID is the value of the "id" field. It means something only when HasID;
-	// empty, it resets the last event ID.
+	// ID is the value of the "id" field. It is valid only if HasID; an empty ID resets the last
+	// event ID.
 	ID []byte
-	// Retry is the value of the "retry" field, a number of milliseconds. It
-	// saturates at the largest Duration and means something only when HasRetry.
+	// Retry is the value of the "retry" field. It is valid only if HasRetry. A value that is too
+	// large becomes the largest number of whole milliseconds in a Duration.
 	Retry time.Duration
-	// HasID tells that the block had an "id" field without a NUL character.
+	// HasID reports whether the block had an "id" field without a NUL character.
 	HasID bool
-	// HasRetry tells that the block had a "retry" field of ASCII digits only.
+	// HasRetry reports whether the block had a "retry" field that consists of ASCII digits.
 	HasRetry bool
 }
 
-// block is what is known of the block under way, which begins at Reader.start.
-// Names and IDs are short, so they are copied out of the window: in the window
-// the joining of later data lines would run over them.
+// block is the state of the current block, which begins at Reader.start. Names and IDs are short,
+// so they are copied out of the window, where the joining of later data lines would overwrite them.
 type block struct {
-	open bool // it had a line that is not a comment
-	// data[from:to] relative to Reader.start: the sliding window moves both.
+	open bool // the block had a line that is not a comment
+	// data[from:to] relative to Reader.start, because both move when the window slides.
 	dataFrom, dataTo         int
 	hasData, hasID, hasRetry bool
 	retry                    time.Duration
 	name, id                 []byte
 }
 
-// begin forgets the fields of the block before. The memory of name and id is
-// reused.
+// begin forgets the fields of the previous block. It reuses the memory of name and id.
 func (b *block) begin() {
 	b.open, b.hasData, b.hasID, b.hasRetry = false, false, false, false
 	b.name, b.id = b.name[:0], b.id[:0]
 }
 
-// release drops memory that only an extraordinary block needed.
+// release drops memory that only an unusually large block needed.
 func (b *block) release() {
 	if cap(b.name) > maxKept {
 		b.name = nil
@@ -57,7 +54,7 @@ func (b *block) release() {
 	}
 }
 
-// reportable tells whether the block says anything to the caller.
+// reportable reports whether the caller needs to see the block.
 func (b *block) reportable() bool { return b.hasData || b.hasID || b.hasRetry }
 
 // event returns the block as an Event; window begins at the block's first byte.
@@ -78,8 +75,8 @@ func (b *block) event(window []byte) Event {
 	return e
 }
 
-// field takes in one line that is neither empty nor a comment: the bytes
-// window[from:to], where window begins at the block's first byte.
+// field reads one line that is neither empty nor a comment: the bytes window[from:to]. window
+// begins at the block's first byte.
 func (b *block) field(window []byte, from, to int) {
 	line := window[from:to]
 	if len(line) >= 5 && string(line[:5]) == "data:" { // almost every line
@@ -95,7 +92,7 @@ func (b *block) field(window []byte, from, to int) {
 		value = value[1:]
 	}
 	switch string(name) {
-	case "data": // without a colon, so without a value
+	case "data": // without a colon, and therefore without a value
 		b.addData(window, to, to)
 	case "event":
 		b.name = append(b.name[:0], value...)
@@ -113,9 +110,9 @@ func (b *block) field(window []byte, from, to int) {
 	}
 }
 
-// addData appends the value window[from:to] to the data of the block, in
-// place: what is joined is never longer than the lines that it came from, so
-// each byte moves once, whatever the number of lines.
+// addData appends the value window[from:to] to the data of the block, in place. The joined data is
+// never longer than the lines that it came from, so each byte moves only once, whatever the number
+// of lines.
 func (b *block) addData(window []byte, from, to int) {
 	if !b.hasData {
 		b.dataFrom, b.dataTo, b.hasData = from, to, true
@@ -125,8 +122,7 @@ func (b *block) addData(window []byte, from, to int) {
 	b.dataTo += 1 + copy(window[b.dataTo+1:], window[from:to])
 }
 
-// parseRetry reads a "retry" value: milliseconds in ASCII digits and nothing
-// else.
+// parseRetry parses a "retry" value: milliseconds in ASCII digits and nothing else.
 func parseRetry(value []byte) (time.Duration, bool) {
 	const most = math.MaxInt64 / int64(time.Millisecond)
 	var ms int64
@@ -134,7 +130,7 @@ func parseRetry(value []byte) (time.Duration, bool) {
 		if c < '0' || c > '9' {
 			return 0, false
 		}
-		if ms <= most { // beyond it the digits are only checked
+		if ms <= most { // larger values are only checked for digits
 			ms = ms*10 + int64(c-'0')
 		}
 	}

@@ -17,7 +17,7 @@ func cut(s string, sizes []byte) []string {
 	var out []string
 	for i := 0; s != ""; i++ {
 		n := min(int(sizes[i%len(sizes)]), len(s))
-		if n == 0 && i%7 != 0 { // fewer in a row than the Reader allows
+		if n == 0 && i%7 != 0 { // fewer empty reads in a row than the Reader allows
 			n = 1
 		}
 		out = append(out, s[:n])
@@ -26,8 +26,8 @@ func cut(s string, sizes []byte) []string {
 	return out
 }
 
-// FuzzReader compares the Reader with the reference: for the whole text, byte by byte, and in
-// chunks that the fuzzer chooses.
+// FuzzReader compares the Reader with the reference implementation: for the whole text, byte by
+// byte, and in chunks that the fuzzer chooses.
 func FuzzReader(f *testing.F) {
 	for i, c := range formats {
 		f.Add(c.stream, []byte{byte(i), 3, 1})

@@ -21,8 +21,8 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// The limit counts from the first byte of a block to the line end that completes it. The result
-// does not depend on how the bytes arrive.
+// The limit counts from the first byte of a block to the line end that completes the block. The
+// result does not depend on how the bytes arrive.
 func TestLimit(t *testing.T) {
 	const limit = 20
 	for _, c := range []struct {
@@ -102,7 +102,7 @@ func TestCommentsBetweenBlocksDoNotCount(t *testing.T) {
 	got, err := read(t, r)
 	require.Equal(t, []record{data("a")}, got)
 	require.Equal(t, io.EOF, err)
-	require.Len(t, r.buf, firstBuffer, "the window never grew")
+	require.Len(t, r.buf, firstBuffer, "the window must not grow")
 }
 
 func TestLongStreamKeepsItsBuffer(t *testing.T) {
@@ -171,8 +171,8 @@ func TestNoAllocationPerEvent(t *testing.T) {
 	}
 }
 
-// Joining the lines of an event must not copy the lines joined before: 64 Ki lines of 8 bytes would
-// then cost gigabytes.
+// Joining the lines of an event must not copy the lines that were joined before: 64 Ki lines of 8
+// bytes would then cost gigabytes of copying.
 func TestManyLinesAreJoinedInLinearTime(t *testing.T) {
 	stream := strings.Repeat("data: y\n", 64<<10) + "\n"
 	want := strings.Repeat("y\n", 64<<10-1) + "y"

@@ -1,9 +1,8 @@
-// Package sse reads a text/event-stream, the format of server-sent events
-// (WHATWG HTML, section 9.2, "Server-sent events").
+// Package sse reads a text/event-stream, the format of server-sent events (WHATWG HTML, section
+// 9.2, "Server-sent events").
 //
-// It is a parser and nothing more: it keeps no last event ID, does not
-// reconnect and gives no meaning to what it reads. The events it returns are
-// not copied out of the window that the source was read into.
+// It only parses: it keeps no last event ID, does not reconnect, and does not interpret the events.
+// The returned events are not copied out of the window that the source was read into.
 package sse
 
 import (
@@ -14,19 +13,18 @@ import (
 	"io"
 )
 
-// DefaultMaxEvent is how many bytes one block of a stream may take when the
-// caller sets no limit of its own.
+// DefaultMaxEvent is how many bytes one block of a stream may have if the caller sets no limit.
 const DefaultMaxEvent = 64 << 20
 
 const (
-	firstBuffer = 4 << 10 // of a new window: enough for most events, cheap for an idle stream
-	maxKept     = 4 << 20 // memory beyond it is not kept for the sake of a few large events
-	smallBlocks = 64      // so many blocks in a row that fit in maxKept end the need of a larger window
-	emptyReads  = 100     // of a source in a row, before it counts as broken
+	firstBuffer = 4 << 10 // size of a new window: enough for most events, cheap for an idle stream
+	maxKept     = 4 << 20 // a few large events do not keep a larger buffer
+	smallBlocks = 64      // after this many blocks in a row that fit in maxKept, a larger buffer is dropped
+	emptyReads  = 100     // after this many empty reads in a row, the source counts as broken
 )
 
-// TooLargeError says that one block, or one line, of a stream takes more bytes
-// than the Reader's limit. The rest of the stream cannot be read.
+// TooLargeError says that one block, or one line, of a stream has more bytes than the Reader's
+// limit. The rest of the stream cannot be read.
 type TooLargeError struct {
 	Limit int // bytes
 }
@@ -42,51 +40,48 @@ var (
 	errCount    = errors.New("the source returned an impossible count from Read")
 )
 
-// Reader reads the events of one stream. It reads no more of the source than
-// the next event needs, apart from what one Read happens to return, and its
-// memory is bounded by the limit on one block, however long the stream runs.
+// Reader reads the events of one stream. It does not read beyond the next event, apart from the
+// bytes that the same Read returns. The limit on one block bounds its memory, however long the
+// stream is.
 //
 // A Reader may be used by one goroutine at a time.
 type Reader struct {
 	src   io.Reader
 	limit int
 
-	srcErr error // what the source's last Read returned
+	srcErr error // error of the source's last Read
 	err    error // what Next returns from now on
 
-	// The window: buf[start:end] was read and not dropped. start is where the
-	// block under way begins, or pos when there is none; pos is where the line
-	// under way begins.
+	// The window: buf[start:end] has been read and not dropped. start is the beginning of the
+	// current block, or pos if there is none; pos is the beginning of the current line.
 	buf             []byte
 	start, pos, end int
 
-	// lf and cr are where the search for the next line feed and carriage
-	// return stands: no byte of buf[pos:lf] is a line feed, none of buf[pos:cr]
-	// a carriage return. So each byte is looked at once for each of the two,
-	// whichever of them the stream uses.
+	// lf and cr are the positions of the search for the next line feed and carriage return: no byte
+	// of buf[pos:lf] is a line feed, no byte of buf[pos:cr] a carriage return. So each byte is
+	// compared once for each of the two, whichever of them the stream uses.
 	lf, cr int
 
-	begun  bool // the place for a byte order mark is behind us
+	begun  bool // the position of a byte order mark has been passed
 	skipLF bool // the last line ended with CR: an LF that follows belongs to it
 
 	block block
 	small int // blocks in a row that fit in maxKept, counted while buf is larger
 	moved int // bytes that makeRoom copied; read by the tests of linear time
-	cut   int // lines that were cut; read by the tests of repeated blocks
+	cut   int // lines that were split; read by the tests of repeated blocks
 }
 
-// NewReader returns a Reader of the events of src. One block of the stream, all
-// its lines together with the comments among them, may take maxEvent bytes;
-// zero or less means DefaultMaxEvent.
+// NewReader returns a Reader of the events of src. One block of the stream, with all its lines and
+// comments, may have maxEvent bytes; zero or less means DefaultMaxEvent.
 func NewReader(src io.Reader, maxEvent int) *Reader {
 	r := new(Reader)
 	r.Reset(src, maxEvent)
 	return r
 }
 
-// Reset makes r read src from its beginning, as NewReader does. It keeps the
-// buffer unless that grew beyond 4 MiB, and nothing else of the stream before.
-// Reset(nil, 0) lets go of the source, so that r can rest in a pool.
+// Reset makes r read src from its beginning, like NewReader. It keeps the buffer unless that is
+// larger than 4 MiB, and nothing else of the previous stream. Reset(nil, 0) drops the source, so
+// that r can be kept in a pool.
 func (r *Reader) Reset(src io.Reader, maxEvent int) {
 	if maxEvent <= 0 {
 		maxEvent = DefaultMaxEvent
@@ -103,16 +98,14 @@ func (r *Reader) Reset(src io.Reader, maxEvent int) {
 	*r = kept
 }
 
-// Next returns the next block that has a "data", "id" or "retry" field; blocks
-// of other fields and comments alone are passed over. What it returns is valid
-// until the next call.
+// Next returns the next block that has a "data", "id" or "retry" field. It skips other blocks and
+// comments. The event is valid until the next call.
 //
-// At the end of the stream the error is io.EOF when the stream ended between
-// two blocks and io.ErrUnexpectedEOF when it ended inside of one, which is then
-// discarded together with its ID, as the standard demands. A block beyond the
-// limit is a *TooLargeError, and a failed source an error that wraps its own:
-// compare with io.EOF by ==, since a broken link may be an error that wraps
-// io.EOF. Every error is final: further calls return it again.
+// At the end of the stream the error is io.EOF if the stream ended between two blocks. It is
+// io.ErrUnexpectedEOF if the stream ended inside a block, which is then discarded together with its
+// ID, as the standard requires. A block that exceeds the limit is a *TooLargeError. A failure of
+// the source is an error that wraps the source's error, which may itself wrap io.EOF: to detect the
+// end of the stream, compare with ==. All errors are final: later calls return the same error.
 func (r *Reader) Next() (Event, error) {
 	if r.err != nil {
 		return Event{}, r.err
@@ -144,7 +137,7 @@ func (r *Reader) Next() (Event, error) {
 		case r.buf[from] != ':':
 			r.block.open = true
 			r.block.field(r.buf[r.start:], from-r.start, stop-r.start)
-		case !r.block.open: // a comment between blocks: keep-alives may go on for days
+		case !r.block.open: // a comment between blocks: a stream may consist of keep-alives for days
 			r.passIdle(r.start)
 		}
 	}
@@ -164,12 +157,12 @@ func (r *Reader) Rest() (data, raw []byte) {
 	return data, raw
 }
 
-// passIdle drops buf[from:pos], which said nothing, and the empty lines and comments
-// behind it. Exact repetitions are compared, not cut into lines: a stream of nothing
-// but those costs little more than reading it.
+// passIdle drops buf[from:pos], which had no event, and the empty lines and comments after it. It
+// compares exact repetitions as a whole instead of splitting them into lines, so a stream of
+// nothing else costs little more than reading it.
 func (r *Reader) passIdle(from int) {
 	b, pos, lf, cr := r.buf[:r.end], r.pos, r.lf, r.cr
-	block, empty := from, true // where the block under way begins; whether the last line was its end
+	block, empty := from, true // where the current block begins; whether its last line has been read
 	for {
 		if pos < len(b) && b[pos] == '\n' && b[pos-1] == '\r' {
 			pos++
@@ -182,7 +175,7 @@ func (r *Reader) passIdle(from int) {
 			break
 		}
 		if empty = b[pos] == '\n' || b[pos] == '\r'; empty {
-			from = block // compare all of it, with its comments
+			from = block // compare the whole block, with its comments
 			pos++
 		} else {
 			lf, cr = seek(b, max(lf, pos), '\n'), seek(b, max(cr, pos), '\r')
@@ -198,10 +191,10 @@ func (r *Reader) passIdle(from int) {
 	r.skipLF = b[pos-1] == '\r'
 }
 
-// repeated returns how many bytes behind b[:n] are whole repetitions of it.
+// repeated returns the number of bytes after b[:n] that are whole repetitions of b[:n].
 func repeated(b []byte, n int) int {
 	next := b[n:]
-	if len(next) < n || next[n-1] != b[n-1] || next[0] != b[0] { // the usual case
+	if len(next) < n || next[n-1] != b[n-1] || next[0] != b[0] { // the usual case: no repetition
 		return 0
 	}
 	same := 0
@@ -229,8 +222,7 @@ func (r *Reader) nextBlock() {
 	r.block.begin()
 }
 
-// lineEnd finds the end of the line that begins at pos: the index of its CR or
-// LF, if that has been read.
+// lineEnd returns the index of the CR or LF that ends the line at pos, if that has been read.
 func (r *Reader) lineEnd() (int, bool) {
 	if r.pos == r.end {
 		return 0, false
@@ -250,7 +242,7 @@ func (r *Reader) lineEnd() (int, bool) {
 	return stop, stop < r.end
 }
 
-// seek returns the index of the first c at or after i, or len(b).
+// seek returns the index of the first byte c at or after i, or len(b).
 func seek(b []byte, i int, c byte) int {
 	if i >= len(b) || b[i] == c {
 		return i
@@ -261,7 +253,7 @@ func seek(b []byte, i int, c byte) int {
 	return len(b)
 }
 
-// skip passes over n bytes between two lines.
+// skip drops n bytes between two lines.
 func (r *Reader) skip(n int) {
 	r.pos += n
 	if !r.block.open {
@@ -269,8 +261,8 @@ func (r *Reader) skip(n int) {
 	}
 }
 
-// skipMark passes over a byte order mark at the beginning of the stream. It
-// returns false as long as the bytes that tell whether there is one are missing.
+// skipMark skips a byte order mark at the beginning of the stream. It returns false until there are
+// enough bytes to decide.
 func (r *Reader) skipMark() bool {
 	const mark = "\ufeff"
 	head := string(r.buf[r.pos:min(r.pos+len(mark), r.end)])
@@ -283,8 +275,8 @@ func (r *Reader) skipMark() bool {
 	return true
 }
 
-// fill makes room in the window and reads once from the source, or reports why
-// there is nothing more to read.
+// fill makes room in the window and reads once from the source. Otherwise it returns why nothing
+// more can be read.
 func (r *Reader) fill() error {
 	if r.begun && r.end-r.start >= r.limit {
 		return r.fail(&TooLargeError{Limit: r.limit})
@@ -295,9 +287,9 @@ func (r *Reader) fill() error {
 	r.makeRoom()
 	for range emptyReads {
 		free := r.buf[r.end:]
-		r.srcErr = errPanicked // stays if Read does panic and the caller recovers
+		r.srcErr = errPanicked // stays set if Read panics and the caller recovers
 		n, err := r.src.Read(free)
-		r.srcErr = err // one that came with bytes waits until they are used up
+		r.srcErr = err // an error that came with bytes waits until those are used up
 		if n < 0 || n > len(free) {
 			return r.ended(errCount)
 		}
@@ -312,28 +304,27 @@ func (r *Reader) fill() error {
 	return r.ended(io.ErrNoProgress)
 }
 
-// ended records the end of the source as the caller is to see it.
+// ended records the end of the source and returns the error that the caller gets.
 func (r *Reader) ended(err error) error {
 	switch {
-	case err != io.EOF: // not errors.Is: a failure that wraps io.EOF is no end
+	case err != io.EOF: // not errors.Is: a failure that wraps io.EOF is not the end of the stream
 		return r.fail(fmt.Errorf("sse: reading the stream: %w", err))
 	case r.block.open || r.pos < r.end && r.buf[r.pos] != ':':
 		return r.fail(io.ErrUnexpectedEOF)
-	default: // between blocks; a comment cut short is no loss
+	default: // between blocks; a truncated comment does not matter
 		return r.fail(io.EOF)
 	}
 }
 
-// fail makes err the answer of this call of Next and of all that follow.
+// fail makes err the result of this and all later calls of Next.
 func (r *Reader) fail(err error) error {
 	r.err = err
 	return err
 }
 
-// makeRoom slides what is left of the window to the front of the buffer, and
-// replaces a buffer that is too small or has long been too large. A block
-// slides at most once, and the buffer doubles, so that the copying costs no
-// more than the reading did.
+// makeRoom slides the rest of the window to the front of the buffer. It replaces a buffer that is
+// too small, or that has been too large for long. A block slides at most once, and the buffer
+// doubles, so copying never costs more than reading.
 func (r *Reader) makeRoom() {
 	left := r.buf[r.start:r.end]
 	buf := r.buf

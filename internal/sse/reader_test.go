@@ -161,8 +161,8 @@ func TestSlicesAreClipped(t *testing.T) {
 	}
 }
 
-// The Read that completes an event delivers it. If the Reader read on, a silent peer, such as an
-// MCP server between two messages, would delay the event.
+// The Read that completes an event delivers the event. If the Reader read more, a silent peer, such
+// as an MCP server between two messages, would delay the event.
 func TestNoReadBeyondTheEvent(t *testing.T) {
 	for _, end := range []string{"\n\n", "\r\r", "\r\n\r\n", "\r\n\r", "\n\r"} {
 		t.Run(fmt.Sprintf("%q", end), func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// record is an Event in plain values, which stay valid after the next call.
+// record is an Event in plain values, which are still valid after the next call.
 type record struct {
 	Name     string
 	Data     string
@@ -20,13 +20,13 @@ type record struct {
 }
 
 // reference parses a whole stream as the standard describes: it splits the stream into lines and
-// processes one line after the other. It is slow, but obviously correct.
+// processes one line after another. It is slow, but obviously correct.
 func reference(stream string) ([]record, error) {
 	stream = strings.TrimPrefix(stream, "\ufeff")
 	stream = strings.ReplaceAll(stream, "\r\n", "\n")
 	stream = strings.ReplaceAll(stream, "\r", "\n")
 	lines := strings.Split(stream, "\n")
-	rest := lines[len(lines)-1] // not completed by a line end
+	rest := lines[len(lines)-1] // without a line end
 	lines = lines[:len(lines)-1]
 
 	var got []record

@@ -44,8 +44,8 @@ func TestEndReturnedWithBytes(t *testing.T) {
 	require.Equal(t, io.EOF, err)
 }
 
-// A failure that wraps io.EOF, such as "connection closed: EOF", is a cut and must not count as the
-// end of the stream.
+// A failure that wraps io.EOF, such as "connection closed: EOF", is a lost connection and must not
+// count as the end of the stream.
 func TestFailureThatWrapsEOF(t *testing.T) {
 	wrapped := fmt.Errorf("connection closed: %w", io.EOF)
 	_, err := read(t, NewReader(&chunks{err: wrapped}, 0))

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chunks is a source that returns one chunk per Read and then err. Like a real source, it may use
-// all of p as scratch space, so it overwrites the rest of p.
+// chunks is a source that returns one chunk per Read, and then err. A source may use all of p as
+// scratch space, so chunks overwrites the rest of p.
 type chunks struct {
 	left []string
 	err  error // nil means io.EOF

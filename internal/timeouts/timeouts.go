@@ -1,4 +1,5 @@
-// Package timeouts ends exchanges that take too long, all of an owner's with one timer.
+// Package timeouts ends exchanges that take too long. It uses one timer for all exchanges of an
+// owner.
 package timeouts
 
 import (
@@ -8,7 +9,7 @@ import (
 	"time"
 )
 
-// Kind says which limit of an exchange has passed.
+// Kind says which limit of an exchange was exceeded.
 type Kind uint8
 
 const (
@@ -17,48 +18,51 @@ const (
 	Idle              // [Exchange.Idle]
 )
 
-// Watch watches exchanges. Its timer is set for the earliest deadline known. Activity only moves
-// deadlines away, so the timer looks again when it fires, and the usual exchange never touches it.
-// All methods are safe for concurrent use.
+// Watch watches exchanges. Its timer is set for the earliest known deadline. Activity only
+// postpones deadlines, so the timer checks again when it fires, and a normal exchange never touches
+// the timer. All methods are safe for concurrent use.
 type Watch struct {
 	start   time.Time
 	expired func(Kind, time.Duration) error
 
 	mu     sync.Mutex
-	first  *Exchange     // guarded by mu; doubly linked
+	first  *Exchange     // guarded by mu; head of a doubly linked list
 	timer  *time.Timer   // guarded by mu; nil until needed
-	due    time.Duration // guarded by mu; when the timer fires, 0 if it does not
-	pauses int           // guarded by mu; of all exchanges
-	closed error         // guarded by mu; the cause for all that come later
-	idle   chan struct{} // guarded by mu; closed when nothing is watched any more, after Close
+	due    time.Duration // guarded by mu; when the timer fires, 0 if it is not set
+	pauses int           // guarded by mu; pauses that apply to all exchanges
+	closed error         // guarded by mu; the cause for all later calls of Add
+	idle   chan struct{} // guarded by mu; made by Close, closed when no exchange is watched
 }
 
-// Exchange is what a Watch knows of one exchange. It is meant to be a field of the caller's own type,
-// so that watching allocates nothing. The exported fields must not change while it is watched.
+// Exchange is the state of one watched exchange. It is meant to be a field of the caller's own
+// type, so that watching allocates nothing. The exported fields must not change while it is
+// watched.
 type Exchange struct {
-	// Cancel ends the exchange, with the cause.
+	// Cancel cancels the exchange with the cause.
 	Cancel context.CancelCauseFunc
-	// Owner is what [Watch.Close] reports. Nil means that Close cancels the exchange and says nothing.
+	// Owner is the argument of the callback of [Watch.Close]. If it is nil, Close cancels the
+	// exchange without a callback.
 	Owner any
 	// Idle is how long the exchange may go without [Watch.Touch]. Zero means no limit.
 	Idle time.Duration
-	// Try ends one try, Total the exchange as a whole. They are set by [Watch.In]. Zero means no limit.
+	// Try bounds one try, Total the whole exchange. They are made by [Watch.In]. Zero means no
+	// limit.
 	Try, Total Deadline
 
 	prev, next *Exchange
 	watched    uint32        // guarded by Watch.mu; counts the calls of Add and Remove
-	pauses     int32         // guarded by Watch.mu; of this exchange
+	pauses     int32         // guarded by Watch.mu; pauses of this exchange
 	cut        bool          // guarded by Watch.mu; Close canceled it
-	pausedAt   time.Duration // guarded by Watch.mu; when its timers last were paused
+	pausedAt   time.Duration // guarded by Watch.mu; when its timers were last paused
 	paused     atomic.Int64  // how long its timers have been paused, in nanoseconds
-	last       atomic.Int64  // the last activity, on the clock of the Watch
+	last       atomic.Int64  // time of the last activity, on the clock of the Watch
 }
 
-// Deadline is when a limit passes, on the clock of a [Watch].
+// Deadline is the time when a limit is exceeded, on the clock of a [Watch].
 type Deadline struct{ At, Limit time.Duration }
 
-// Init sets the clock of w to zero. expired makes the cause with which an exchange is canceled when a
-// limit passes. Init must be called before w is used.
+// Init sets the clock of w to zero. expired returns the cause with which an exchange is canceled
+// when a limit is exceeded. Init must be called before w is used.
 func (w *Watch) Init(expired func(kind Kind, limit time.Duration) error) {
 	w.start, w.expired = time.Now(), expired
 }
@@ -66,10 +70,10 @@ func (w *Watch) Init(expired func(kind Kind, limit time.Duration) error) {
 // Now returns the time since Init: the clock of w.
 func (w *Watch) Now() time.Duration { return time.Since(w.start) }
 
-// In returns the deadline that passes after limit.
+// In returns a deadline that is limit from now.
 func (w *Watch) In(limit time.Duration) Deadline { return Deadline{w.Now() + limit, limit} }
 
-// Touch notes activity of the peer, from which [Exchange.Idle] counts.
+// Touch records activity of the peer: [Exchange.Idle] counts from here.
 func (w *Watch) Touch(e *Exchange) { e.last.Store(int64(w.Now())) }
 
 // Paused returns how long the timers of e have been paused, over all its tries.
@@ -81,7 +85,8 @@ func (e *Exchange) AddPaused(d time.Duration) { e.paused.Add(int64(d)) }
 // WasCut reports whether Close canceled e. It must not be called while e is watched.
 func (e *Exchange) WasCut() bool { return e.cut }
 
-// Add starts watching e. Each Add needs a Remove. After Close it fails with the cause of that.
+// Add starts watching e. Each Add needs a Remove. After Close, Add returns the cause that Close
+// got.
 func (w *Watch) Add(e *Exchange) error {
 	w.Touch(e)
 	w.mu.Lock()
@@ -101,7 +106,7 @@ func (w *Watch) Add(e *Exchange) error {
 	return nil
 }
 
-// Remove ends watching e. It may be called twice.
+// Remove stops watching e. It may be called twice.
 func (w *Watch) Remove(e *Exchange) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -127,7 +132,8 @@ func (w *Watch) Remove(e *Exchange) {
 	}
 }
 
-// next returns when the first limit of e passes, 0 for never, and which one that is. mu is held.
+// next returns when the first limit of e is exceeded, 0 for never, and which limit that is. The
+// caller holds mu.
 func (w *Watch) next(e *Exchange) (at time.Duration, kind Kind, limit time.Duration) {
 	earlier := func(d Deadline, k Kind) {
 		if d.At > 0 && (at == 0 || d.At < at) {
@@ -145,8 +151,8 @@ func (w *Watch) next(e *Exchange) (at time.Duration, kind Kind, limit time.Durat
 	return at, kind, limit
 }
 
-// Pause pauses the Try and Idle timers of e. resume lets them go on, and may be called more than
-// once. A pause ends with the Add that it was made in.
+// Pause pauses the Try and Idle timers of e. resume continues them, and may be called more than
+// once. A pause ends at the latest when e is removed.
 func (w *Watch) Pause(e *Exchange) (resume func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,7 +169,8 @@ func (w *Watch) Pause(e *Exchange) (resume func()) {
 	})
 }
 
-// PauseAll is [Watch.Pause] for all exchanges, including those that are added before resume.
+// PauseAll is like [Watch.Pause] for all exchanges, including those that are added before resume is
+// called.
 func (w *Watch) PauseAll() (resume func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -181,17 +188,18 @@ func (w *Watch) PauseAll() (resume func()) {
 	})
 }
 
-// isPaused reports whether the timers of e are paused. mu is held.
+// isPaused reports whether the timers of e are paused. The caller holds mu.
 func (w *Watch) isPaused(e *Exchange) bool { return w.pauses > 0 || e.pauses > 0 }
 
-// pause notes when the timers of e are paused, if they are not. mu is held.
+// pause records the time when the timers of e are paused, unless they are paused already. The
+// caller holds mu.
 func (w *Watch) pause(e *Exchange) {
 	if !w.isPaused(e) {
 		e.pausedAt = w.Now()
 	}
 }
 
-// resume lets the timers of e go on if nothing pauses them any more. mu is held.
+// resume continues the timers of e if no pause is left. The caller holds mu.
 func (w *Watch) resume(e *Exchange) {
 	if w.isPaused(e) {
 		return
@@ -207,7 +215,7 @@ func (w *Watch) resume(e *Exchange) {
 	}
 }
 
-// arm makes sure that the timer fires at due or before. mu is held.
+// arm makes sure that the timer fires at due or earlier. The caller holds mu.
 func (w *Watch) arm(due time.Duration) {
 	if w.timer != nil && w.due > 0 && w.due <= due {
 		return
@@ -221,13 +229,13 @@ func (w *Watch) arm(due time.Duration) {
 	w.timer.Reset(wait)
 }
 
-// canceled is an exchange to cancel once mu is not held any more.
+// canceled is an exchange to cancel after mu is released.
 type canceled struct {
 	cancel context.CancelCauseFunc
 	cause  error
 }
 
-// fire cancels what is overdue and sets the timer for the rest.
+// fire cancels overdue exchanges and sets the timer for the rest.
 func (w *Watch) fire() {
 	var overdue []canceled
 	w.mu.Lock()
@@ -255,9 +263,9 @@ func (w *Watch) fire() {
 	}
 }
 
-// Close cancels every exchange with cause and lets none be added. It calls cut with the owner of each
-// exchange that has one, while nothing can be added or removed. ended is closed when nothing is
-// watched any more.
+// Close cancels every exchange with cause, and makes later calls of Add fail. For each exchange
+// with an owner it calls cut, during which no exchange can be added or removed. ended is closed
+// when no exchange is watched any more.
 func (w *Watch) Close(cause error, cut func(owner any)) (ended <-chan struct{}) {
 	w.mu.Lock()
 	done := make(chan struct{})

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// expiry is the cause that the tests' watches make.
+// expiry is the cause that the Watches of these tests use.
 type expiry struct {
 	kind  Kind
 	limit time.Duration
@@ -62,7 +62,7 @@ func TestTheFirstLimitEndsAnExchange(t *testing.T) {
 	})
 }
 
-func TestActivityPutsOffIdle(t *testing.T) {
+func TestActivityPostponesIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, start, e := newWatch(), time.Now(), &Exchange{Idle: time.Second}
 		ctx := add(t, w, e)
@@ -123,7 +123,7 @@ func TestAPauseEndsWithItsTry(t *testing.T) {
 		w.Remove(e)
 		require.Equal(t, time.Minute, e.Paused())
 		start, ctx := time.Now(), add(t, w, e)
-		resume() // that of the try before
+		resume() // the pause of the previous try
 		requireEnd(ctx, t, start.Add(time.Second), expiry{Idle, time.Second})
 		e.AddPaused(time.Second)
 		require.Equal(t, 61*time.Second, e.Paused())

@@ -18,8 +18,8 @@ func hex(b byte) bool {
 	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
 }
 
-// Valid reports whether text has only characters that a URI may have, and no incomplete escape.
-// It refuses spaces, control characters, quotes, backslashes and everything that is not ASCII.
+// Valid reports whether text has only characters that a URI may have, and no incomplete escape. It
+// refuses spaces, control characters, quotes, backslashes and everything that is not ASCII.
 func Valid(text string) bool {
 	for i := range len(text) {
 		if b := text[i]; !Unreserved(b) && !Reserved(b) && !Escape(text[i:]) {

@@ -15,7 +15,7 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// Every byte is in one class, or must be escaped.
+// Every byte is in exactly one class, or must be escaped.
 func TestClasses(t *testing.T) {
 	unreserved, reserved := 0, 0
 	for b := range 256 {

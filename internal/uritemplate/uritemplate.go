@@ -1,7 +1,7 @@
 // Package uritemplate expands URI templates (RFC 6570).
 //
-// The parser that package mcp uses, yosida95/uritemplate, does not replace it: it escapes code
-// points instead of UTF-8, drops NUL, cuts prefixes in the middle of a character, escapes the
+// The parser that package mcp uses, yosida95/uritemplate, cannot be used for this. It escapes code
+// points instead of UTF-8, drops NUL, cuts prefixes in the middle of a character, escapes existing
 // escapes in reserved expansions, and does not limit the result.
 package uritemplate
 
@@ -17,14 +17,14 @@ import (
 	"github.com/hawser-mcp/hawser/internal/urichars"
 )
 
-// maxLength bounds an expanded URI, in bytes: a template may repeat a variable many times.
+// maxLength bounds an expanded URI, in bytes, because a template may repeat a variable many times.
 const maxLength = 64 << 10
 
 var errLength = fmt.Errorf("the expanded URI is longer than %d bytes", maxLength)
 
 // Expand returns the URI for a valid template with the variables in names. A value is a string, a
 // []string or a map[string]string, whose keys are sorted. A variable without a value, or with an
-// empty list or map, is undefined. A value that is not in names is an error.
+// empty list or map, is undefined. A value whose variable is not in names is an error.
 func Expand(template string, names []string, values map[string]any) (string, error) {
 	if err := checkValues(values, names); err != nil {
 		return "", err
@@ -37,7 +37,8 @@ func Expand(template string, names []string, values map[string]any) (string, err
 	return string(e.uri), nil
 }
 
-// Quote makes text of a server fit for an error: bounded, and ASCII without control characters.
+// Quote makes a server's text safe for an error: it truncates the text and escapes everything but
+// printable ASCII.
 func Quote(s string) string {
 	const most = 200
 	more := ""
@@ -100,7 +101,7 @@ func nameList(names []string) string {
 	return strings.Join(quoted, ", ") + more
 }
 
-// operator says how an expression is expanded (RFC 6570, appendix A).
+// operator describes how an expression is expanded (RFC 6570, appendix A).
 type operator struct {
 	first, sep string
 	named      bool
@@ -132,7 +133,7 @@ func (e *expander) fail(err error) {
 	}
 }
 
-// template expands text, a valid template.
+// template expands text, which is a valid template.
 func (e *expander) template(text string) {
 	for e.err == nil {
 		literal, rest, found := strings.Cut(text, "{")
@@ -246,7 +247,7 @@ func (e *expander) joined(v variable, members [][2]string, isMap bool) {
 	}
 }
 
-// exploded expands each member of a list or a map as a value of its own.
+// exploded expands each member of a list or a map as a separate value.
 func (e *expander) exploded(v variable, members [][2]string, isMap bool) {
 	for i, member := range members {
 		if i > 0 {
@@ -300,7 +301,7 @@ func (e *expander) encode(text string, reserved bool) {
 func firstCharacters(s string, n int, escapes bool) string {
 	for i := 0; i < len(s); {
 		_, size := utf8.DecodeRuneInString(s[i:])
-		more := false // of the preceding character
+		more := false // this byte continues the preceding character
 		if escapes && urichars.Escape(s[i:]) {
 			b, _ := strconv.ParseUint(s[i+1:i+3], 16, 8) // two hexadecimal digits
 			size, more = 3, b&0xc0 == 0x80

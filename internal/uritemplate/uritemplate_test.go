@@ -108,18 +108,19 @@ func TestTemplateEncodes(t *testing.T) {
 		value any
 		want  string
 	}{
-		// As UTF-8, whatever the plane; literals too.
+		// Values and literals are encoded as UTF-8, in every plane.
 		{"file:///{v}", "é/日本/𝄞", "file:///%C3%A9%2F%E6%97%A5%E6%9C%AC%2F%F0%9D%84%9E"},
 		{"file:///{+v}", "é/日本", "file:///%C3%A9/%E6%97%A5%E6%9C%AC"},
 		{"x:ü/{v}", "a", "x:%C3%BC/a"},
 		{"{v}", "a\x00\n\u0100\ufffd", "a%00%0A%C4%80%EF%BF%BD"},
-		// Characters are counted, not bytes; an escape counts as one where escapes are kept.
+		// Prefixes count characters, not bytes. Where escapes are kept, an escape counts as one
+		// character.
 		{"{v:2}", "éàü", "%C3%A9%C3%A0"},
 		{"{+v:2}", "%C3%A9b%20", "%C3%A9b"},
 		{"{+v:1}", "%C3%A9%C3%A9", "%C3%A9"},
 		{"{v:2}", "%C3", "%25C"},
 		{"{+v:4}", "%C3%A9b%2", "%C3%A9b%252"},
-		// Escapes are kept in reserved expansions and literals; a lone percent sign never is.
+		// Escapes are kept in reserved expansions and literals, but a lone percent sign is escaped.
 		{"{+v}", "admin%2Fx%", "admin%2Fx%25"},
 		{"{v}", "admin%2F", "admin%252F"},
 		{"%41{v}", "x", "%41x"},

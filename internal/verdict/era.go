@@ -9,8 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// RPCError returns the JSON-RPC error in err: the answer itself, or the body of a refusal; nil for
-// none.
+// RPCError returns the JSON-RPC error in err, nil if there is none. It is the answer itself or the
+// body of a refusal.
 func RPCError(err error) *streamablehttp.RPCError {
 	var (
 		rpc    *streamablehttp.RPCError
@@ -85,7 +85,7 @@ func guessByStatus(status int, challenged bool, rpc *streamablehttp.RPCError) Gu
 	return Legacy // another 4xx, or an error in a 2xx: a server that does not know the method
 }
 
-// modernCode reports whether a code is one of those that 2026-07-28 introduced.
+// modernCode reports whether 2026-07-28 introduced a code.
 func modernCode(code int64) bool {
 	return code == codeHeaderMismatch || code == codeMissingCapability || code == codeUnsupportedVersion
 }

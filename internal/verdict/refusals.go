@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// The codes of JSON-RPC errors that the table knows. mcpclient exports and documents them.
+// Codes of JSON-RPC errors that the retry table uses. mcpclient exports and documents them.
 const (
 	codeMethodNotFound     = -32601
 	codeInvalidParams      = -32602
@@ -21,8 +21,8 @@ const (
 	codeUnsupportedVersion = -32022
 )
 
-// proof is the outcome of a refusal that proves that the request did not run, whatever its body
-// says, unless something shows that the server began it.
+// proof returns the outcome of a refusal whose status proves that the request did not run, unless
+// something shows that the server started to process it.
 func (q *Situation) proof(e *streamablehttp.HTTPError) Outcome {
 	if !q.Began && !e.Began {
 		return NotRun
@@ -30,7 +30,8 @@ func (q *Situation) proof(e *streamablehttp.HTTPError) Outcome {
 	return finalWord(e)
 }
 
-// proofUnanswered is proof for a refusal that proves it only without a response to the request.
+// proofUnanswered is proof for a refusal that proves this only if it does not hold a response to
+// the request.
 func (q *Situation) proofUnanswered(e *streamablehttp.HTTPError) Outcome {
 	if e.Unclear {
 		return finalWord(e)
@@ -38,7 +39,8 @@ func (q *Situation) proofUnanswered(e *streamablehttp.HTTPError) Outcome {
 	return q.proof(e)
 }
 
-// finalWord is the outcome of a status that proves nothing: a 3xx or 4xx is final, a 5xx is not.
+// finalWord returns the outcome of a status that proves nothing: a 3xx or 4xx is final, a 5xx is
+// not.
 func finalWord(e *streamablehttp.HTTPError) Outcome {
 	if e.Status >= 500 && !e.Answered {
 		return Unknown
@@ -54,7 +56,7 @@ func judgeStatus(e *streamablehttp.HTTPError, q Situation) Verdict {
 	case httpstatus.Unsettled, httpstatus.Broken:
 		return judgeBroken(e, q)
 	case httpstatus.Denied:
-		return q.heal(judgeDenied(e, q), named)
+		return q.probeIf(judgeDenied(e, q), named)
 	case httpstatus.NotFound:
 		if q.established() && q.proofUnanswered(e) == NotRun && !IsUnknownMethod(e.RPC) {
 			return Verdict{Step: StepRecover, Kind: KindSessionLost, Outcome: NotRun, Wait: -1}
@@ -62,7 +64,7 @@ func judgeStatus(e *streamablehttp.HTTPError, q Situation) Verdict {
 	default:
 	}
 	if httpstatus.Unread(e.Status) {
-		return q.heal(Verdict{Kind: KindHTTP, Outcome: q.proofUnanswered(e)}, named)
+		return q.probeIf(Verdict{Kind: KindHTTP, Outcome: q.proofUnanswered(e)}, named)
 	}
 	if e.RPC != nil && e.Status == http.StatusBadRequest {
 		if v, is := judgeCode(e.RPC, q, KindHTTP); is {
@@ -73,12 +75,12 @@ func judgeStatus(e *streamablehttp.HTTPError, q Situation) Verdict {
 	v := Verdict{Kind: KindHTTP, Outcome: Answered}
 	if q.established() && SaysSessionLost(e.Status) {
 		v.Confirms = (named || IsUnknownMethod(e.RPC)) && q.proofUnanswered(e) == NotRun
-		return q.heal(v, true)
+		return q.probeIf(v, true)
 	}
-	return q.heal(v, named)
+	return q.probeIf(v, named)
 }
 
-// judgeBroken is for a status after which the request may have run, unless the body is its result.
+// judgeBroken judges a status after which the request may have run, unless the body is its result.
 func judgeBroken(e *streamablehttp.HTTPError, q Situation) Verdict {
 	switch {
 	case q.Repeatable:
@@ -89,8 +91,8 @@ func judgeBroken(e *streamablehttp.HTTPError, q Situation) Verdict {
 	return unanswered(q)
 }
 
-// judgeDenied is for 401 and 403. Some servers answer 401 without a challenge for a session that
-// they have lost.
+// judgeDenied judges 401 and 403. Some servers answer 401 without a challenge when they have lost
+// the session.
 func judgeDenied(e *streamablehttp.HTTPError, q Situation) Verdict {
 	v := Verdict{Kind: KindAuthRequired, Outcome: q.proof(e), Wait: -1}
 	switch {
@@ -110,10 +112,10 @@ func judgeDenied(e *streamablehttp.HTTPError, q Situation) Verdict {
 	return v
 }
 
-// judgeAnswer is for a JSON-RPC error that answers the request.
+// judgeAnswer judges a JSON-RPC error that answers the request.
 func judgeAnswer(e *streamablehttp.RPCError, q Situation) Verdict {
 	if e.NoID {
-		return q.heal(Verdict{Kind: KindServer}, NamesSession(e.Message))
+		return q.probeIf(Verdict{Kind: KindServer}, NamesSession(e.Message))
 	}
 	if v, is := judgeCode(e, q, KindServer); is {
 		if e.Status == http.StatusBadRequest && !q.Began {
@@ -125,7 +127,7 @@ func judgeAnswer(e *streamablehttp.RPCError, q Situation) Verdict {
 	named := NamesSession(e.Message)
 	switch {
 	case !q.established() || e.Code == codeMethodNotFound:
-	case e.Code == codeInvalidParams && e.Status != http.StatusNotFound && !named: // it is about the arguments
+	case e.Code == codeInvalidParams && e.Status != http.StatusNotFound && !named: // the error is about the arguments
 	case named, SaysSessionLost(e.Status):
 		v.Step = StepProbe
 		v.Confirms = named && SaysSessionLost(e.Status) && -32099 <= e.Code && e.Code <= -32000 && !q.Began
@@ -133,9 +135,10 @@ func judgeAnswer(e *streamablehttp.RPCError, q Situation) Verdict {
 	return v
 }
 
-// judgeCode reads the codes that 2026-07-28 defines. In earlier revisions they are the server's own
-// and do not say whether the request ran. The specification puts these refusals into an HTTP 400:
-// only there are they proof, elsewhere they are an answer that shows what to repair.
+// judgeCode judges the codes that 2026-07-28 defines. In earlier revisions, each server defines
+// their meaning, and they do not show whether the request ran. The specification sends these
+// refusals with status 400. Only there are they proof; with any other status they are an answer
+// that shows what to repair.
 func judgeCode(e *streamablehttp.RPCError, q Situation, kind Kind) (v Verdict, is bool) {
 	v = Verdict{Kind: kind, Outcome: Answered, Wait: -1}
 	switch {
@@ -160,15 +163,15 @@ func judgeCode(e *streamablehttp.RPCError, q Situation, kind Kind) (v Verdict, i
 	return v, true
 }
 
-// namesModern reports whether a refused revision came with a list that has a modern one: the server
-// was upgraded while a legacy session was open.
+// namesModern reports whether a refused revision came with a list of revisions that includes a
+// modern one: the server was upgraded while a legacy session was open.
 func namesModern(e *streamablehttp.RPCError) bool {
 	supported, refused := RefusedVersion(e)
 	return refused && slices.Contains(supported, mcp.ProtocolVersion20260728)
 }
 
-// RefusedVersion reports whether e says that the server does not speak the revision of the request,
-// and returns the revisions that it names instead. A nil e is no such error.
+// RefusedVersion reports whether e says that the server does not support the revision of the
+// request, and returns the revisions that it names instead. It returns false for a nil e.
 func RefusedVersion(e *streamablehttp.RPCError) (supported []string, refused bool) {
 	if e == nil || e.Code != codeUnsupportedVersion {
 		return nil, false
@@ -176,12 +179,12 @@ func RefusedVersion(e *streamablehttp.RPCError) (supported []string, refused boo
 	var data struct {
 		Supported []string `json:"supported"`
 	}
-	_ = json.Unmarshal(e.Data, &data) // without a list there is nothing in common
+	_ = json.Unmarshal(e.Data, &data) // without a list, there is no common revision
 	return data.Supported, true
 }
 
-// SaysSessionLost reports whether servers are known to answer with this status for a session that
-// they do not know.
+// SaysSessionLost reports whether servers are known to send this status for a session that they do
+// not know.
 func SaysSessionLost(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity:
@@ -190,8 +193,8 @@ func SaysSessionLost(status int) bool {
 	return false
 }
 
-// NamesSession reports whether a text of a server speaks of the session, or of a client that has
-// not initialized one.
+// NamesSession reports whether a server's text mentions the session, or a client that is not
+// initialized.
 func NamesSession(text string) bool {
 	text = strings.ToLower(text)
 	return strings.Contains(text, "session") || strings.Contains(text, "initializ")

@@ -1,5 +1,5 @@
-// Package verdict is the retry table (DESIGN.md, "What a reply proves"): a pure function from what
-// came of one try of a request to what it proves and to what may be done next.
+// Package verdict is the retry table (DESIGN.md, "What a reply proves"): a pure function that maps
+// the result of one try of a request to what it proves and what to do next.
 package verdict
 
 import (
@@ -9,11 +9,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Kind says how a request failed. The values are those of mcpclient.Kind, which documents them;
-// mcpclient has more, for what no reply decides.
+// Kind says how a request failed. The values are those of mcpclient.Kind, which documents them.
+// mcpclient has further kinds that do not depend on a reply.
 type Kind uint8
 
-// The kinds that [Judge] returns.
+// Kinds that [Judge] returns.
 const (
 	KindInvalid Kind = iota + 1
 	KindNotSent
@@ -29,70 +29,70 @@ const (
 	KindSessionLost
 )
 
-// Outcome is what is known of whether the server acted on a request. The values are those of
+// Outcome says what is known about whether the server acted on a request. The values are those of
 // mcpclient.Outcome, which documents them.
 type Outcome uint8
 
-// The outcomes, the worst first.
+// Outcomes, worst first.
 const (
 	Unknown Outcome = iota
 	Answered
 	NotRun
 )
 
-// And returns the outcome of two tries, or rounds, of one call: the worse of the two.
+// And returns the combined outcome of two tries or rounds of one call: the worse of the two.
 func (o Outcome) And(other Outcome) Outcome { return min(o, other) }
 
-// Step is what a failed try calls for. It does not decide whether the request is sent again: the
-// outcome does.
+// Step says what to do after a failed try. It does not decide whether the request is sent again;
+// the outcome does.
 type Step uint8
 
 const (
 	StepFail      Step = iota // return the error
 	StepWait                  // wait
 	StepRecover               // start a new session
-	StepProbe                 // ping the session; if it is gone, as StepRecover
+	StepProbe                 // ping the session; if it is gone, start a new one
 	StepVersion               // negotiate the revision again, once
 	StepTools                 // list the tools again, once
-	StepAuthorize             // get authorization, a few times
+	StepAuthorize             // obtain authorization, a few times at most
 )
 
 // Verdict is one row of the retry table.
 type Verdict struct {
 	Step Step
-	// Kind is the kind of the error, if it is returned.
+	// Kind is the kind of the error, in case it is returned.
 	Kind Kind
 	// Outcome is what the reply proves about this try.
 	Outcome Outcome
-	// Confirms says that the try did not run if StepProbe finds that the session is gone.
+	// Confirms says that the try did not run if StepProbe shows that the session is gone.
 	Confirms bool
 	// Wait is how long the server asked to wait. A negative value leaves it to the backoff.
 	Wait time.Duration
 }
 
-// Situation is what the retry table considers besides the error.
+// Situation is what the retry table needs to know besides the error.
 type Situation struct {
 	Repeatable bool // class R of the table: sending it twice does no harm
-	Fixed      bool // sent on one given session state, as in negotiation: nothing to recover to
+	Fixed      bool // sent on a given session state, as in negotiation, so that nothing can be recovered
 	InSession  bool // a legacy session ID was sent
 	Modern     bool // sent to a modern server: the codes of 2026-07-28 have their meaning
-	Began      bool // something besides the reply came for this request
-	Versioned  bool // this call has used its renegotiation
-	Relisted   bool // this call has used its new tool list
-	Tool       bool // a tool call, whose mirrored headers depend on the list
-	Authorizes bool // there is an Authorizer, and this call may use it once more
+	Began      bool // something other than the reply showed that the server started the request
+	Versioned  bool // this call has already renegotiated
+	Relisted   bool // this call has already listed the tools again
+	Tool       bool // a tool call, whose mirrored headers depend on the tool list
+	Authorizes bool // this call may use the Authorizer once more
 }
 
-// InvalidError is input that cannot be sent.
+// InvalidError reports input that cannot be sent.
 type InvalidError struct{ Err error }
 
-// Error returns the text of the cause.
+// Error returns the text of Err.
 func (e *InvalidError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *InvalidError) Unwrap() error { return e.Err }
 
-// StageOf extends [transport.StageOf] to errors above the seam: after a verdict of the server the
+// StageOf extends [transport.StageOf] to errors above the seam. After a reply of the server, the
 // stage is Answered.
 func StageOf(err error) transport.Stage {
 	switch err.(type) {
@@ -126,17 +126,18 @@ func Judge(err error, q Situation) Verdict {
 	return unanswered(q)
 }
 
-// judgeNonsense is for a reply that is not MCP. An error in it may show that the session is gone.
+// judgeNonsense judges a reply that is not MCP. A JSON-RPC error in it may show that the session is
+// gone.
 func judgeNonsense(e *streamablehttp.ProtocolError, q Situation) Verdict {
 	v := Verdict{Kind: KindProtocol}
 	if e.Answers {
 		v.Outcome = Answered
 	}
 	rpc, ok := e.Err.(*streamablehttp.RPCError)
-	return q.heal(v, ok && NamesSession(rpc.Message))
+	return q.probeIf(v, ok && NamesSession(rpc.Message))
 }
 
-// unanswered is for an answer that did not come.
+// unanswered judges a request whose answer did not arrive.
 func unanswered(q Situation) Verdict {
 	if q.Repeatable {
 		return Verdict{Step: StepWait, Kind: KindUnanswered, Wait: -1}
@@ -154,11 +155,11 @@ func judgeLink(e *transport.Error, q Situation) Verdict {
 	return Verdict{Step: StepWait, Kind: KindNotSent, Outcome: NotRun, Wait: -1}
 }
 
-// established reports whether the request was part of a session that the server may have lost.
+// established reports whether the request belongs to a session that the server may have lost.
 func (q *Situation) established() bool { return q.InSession && !q.Fixed }
 
-// heal turns a final refusal that speaks of the session into a probe of the session.
-func (q *Situation) heal(v Verdict, named bool) Verdict {
+// probeIf turns a final refusal that mentions the session into a probe of the session.
+func (q *Situation) probeIf(v Verdict, named bool) Verdict {
 	if named && v.Step == StepFail && q.established() && v.Kind != KindAuthRequired {
 		v.Step, v.Wait = StepProbe, -1
 	}

@@ -16,7 +16,7 @@ func httpErr(status int) *streamablehttp.HTTPError {
 	return &streamablehttp.HTTPError{Status: status, RetryAfter: -1}
 }
 
-// withRPC is a status whose body has a JSON-RPC error without the request's ID.
+// withRPC returns a status whose body has a JSON-RPC error without the request's ID.
 func withRPC(status int, code int64) *streamablehttp.HTTPError {
 	e := httpErr(status)
 	e.RPC = &streamablehttp.RPCError{Code: code, Status: status}
@@ -29,7 +29,7 @@ func after(status int, d time.Duration) *streamablehttp.HTTPError {
 	return e
 }
 
-// The verdicts of the table, by the next step and the outcome.
+// Verdicts of the table, by the next step and the outcome.
 var (
 	unsent  = func(s Step) Verdict { return withWait(Verdict{Step: s, Kind: KindNotSent, Outcome: NotRun}) }
 	limited = func(d time.Duration) Verdict {
@@ -39,18 +39,18 @@ var (
 	final    = func(k Kind, o Outcome) Verdict { return Verdict{Kind: k, Outcome: o} }
 	unknown  = final(KindOutcomeUnknown, Unknown)
 
-	toRecover  = Verdict{Step: StepRecover, Kind: KindSessionLost, Outcome: NotRun, Wait: -1}
-	toHeal     = Verdict{Step: StepProbe, Kind: KindHTTP, Outcome: Answered, Wait: -1}
-	toConfirm  = Verdict{Step: StepProbe, Kind: KindHTTP, Outcome: Answered, Confirms: true, Wait: -1}
-	answerHeal = Verdict{Step: StepProbe, Kind: KindServer, Outcome: Answered, Wait: -1}
-	answerConf = Verdict{Step: StepProbe, Kind: KindServer, Outcome: Answered, Confirms: true, Wait: -1}
-	newVersion = func(o Outcome) Verdict { return Verdict{Step: StepVersion, Kind: KindVersion, Outcome: o, Wait: -1} }
-	freshTools = func(o Outcome) Verdict { return Verdict{Step: StepTools, Kind: KindServer, Outcome: o, Wait: -1} }
-	answer     = func(o Outcome) Verdict { return Verdict{Kind: KindServer, Outcome: o, Wait: -1} }
-	denied     = func(s Step, k Kind, o Outcome) Verdict { return Verdict{Step: s, Kind: k, Outcome: o, Wait: -1} }
+	toRecover     = Verdict{Step: StepRecover, Kind: KindSessionLost, Outcome: NotRun, Wait: -1}
+	toProbe       = Verdict{Step: StepProbe, Kind: KindHTTP, Outcome: Answered, Wait: -1}
+	toConfirm     = Verdict{Step: StepProbe, Kind: KindHTTP, Outcome: Answered, Confirms: true, Wait: -1}
+	answerProbe   = Verdict{Step: StepProbe, Kind: KindServer, Outcome: Answered, Wait: -1}
+	answerConfirm = Verdict{Step: StepProbe, Kind: KindServer, Outcome: Answered, Confirms: true, Wait: -1}
+	newVersion    = func(o Outcome) Verdict { return Verdict{Step: StepVersion, Kind: KindVersion, Outcome: o, Wait: -1} }
+	freshTools    = func(o Outcome) Verdict { return Verdict{Step: StepTools, Kind: KindServer, Outcome: o, Wait: -1} }
+	answer        = func(o Outcome) Verdict { return Verdict{Kind: KindServer, Outcome: o, Wait: -1} }
+	denied        = func(s Step, k Kind, o Outcome) Verdict { return Verdict{Step: s, Kind: k, Outcome: o, Wait: -1} }
 )
 
-// withWait sets the wait that only a Verdict with a step has.
+// withWait sets the Wait that every Verdict with a step has.
 func withWait(v Verdict) Verdict {
 	if v.Step != StepFail {
 		v.Wait = -1
@@ -58,40 +58,40 @@ func withWait(v Verdict) Verdict {
 	return v
 }
 
-// says is a status whose body is text.
+// says returns a status whose body is text.
 func says(status int, text string) *streamablehttp.HTTPError {
 	e := httpErr(status)
 	e.Preview = text
 	return e
 }
 
-// challenged is a status with a challenge.
+// challenged returns a status with a challenge.
 func challenged(status int, challenge string) *streamablehttp.HTTPError {
 	e := httpErr(status)
 	e.Challenges = []string{challenge}
 	return e
 }
 
-// began is a status whose body shows that the server looked at the request.
+// began returns a status whose body shows that the server started to process the request.
 func began(status int) *streamablehttp.HTTPError {
 	e := httpErr(status)
 	e.Began, e.Answered = true, true
 	return e
 }
 
-// unclear is a status whose body was not read to its end.
+// unclear returns a status whose body was not read to its end.
 func unclear(status int) *streamablehttp.HTTPError {
 	e := httpErr(status)
 	e.Unclear = true
 	return e
 }
 
-// ours is a JSON-RPC error with the request's ID.
+// ours returns a JSON-RPC error with the request's ID.
 func ours(status int, code int64, text string) *streamablehttp.RPCError {
 	return &streamablehttp.RPCError{Status: status, Code: code, Message: text}
 }
 
-// tableRow is a reply and its verdict for a request that may be repeated and for a tool call.
+// tableRow is a reply, with its verdicts for a request that is safe to repeat and for a tool call.
 type tableRow struct {
 	name       string
 	err        error
@@ -99,11 +99,11 @@ type tableRow struct {
 	tool       Verdict
 }
 
-// same is a row with the same verdict for both.
+// same returns a row with the same verdict for both.
 func same(name string, err error, v Verdict) tableRow { return tableRow{name, err, v, v} }
 
-// retryRows is the retry table of DESIGN.md, "What a reply proves", in a legacy session. In the
-// modern era the rows of modernRows differ.
+// retryRows is the retry table of DESIGN.md, "What a reply proves", in a legacy session. modernRows
+// has the rows that differ in the modern era.
 var retryRows = []tableRow{
 	same("not sent", &transport.Error{Stage: transport.NotSent}, unsent(StepWait)),
 	same("not sent, permanent", &transport.Error{Stage: transport.NotSent, Permanent: true}, unsent(StepFail)),
@@ -116,25 +116,25 @@ var retryRows = []tableRow{
 	same("404", httpErr(404), toRecover),
 	same("404 with an error without our ID", withRPC(404, -32001), toRecover),
 	same("404, no such method, without our ID", withRPC(404, -32601), toConfirm),
-	same("404 with a result of ours", began(404), toHeal),
-	same("404 that was not read", unclear(404), toHeal),
+	same("404 with our result", began(404), toProbe),
+	same("404 that was not read", unclear(404), toProbe),
 	same("405 that was not read", unclear(405), final(KindHTTP, Answered)),
 	same("501 that was not read", unclear(501), final(KindHTTP, Unknown)),
 	same("429 that was not read", unclear(429), limited(-1)),
-	same("404 with an error of our id", ours(404, -32002, "no such resource"), answerHeal),
-	same("404 of our id that names the session", ours(404, -32001, "Session not found"), answerConf),
-	same("404 of our id that names the session, odd code", ours(404, -32603, "Session not found"), answerHeal),
+	same("404 with an error of our id", ours(404, -32002, "no such resource"), answerProbe),
+	same("404 of our id that names the session", ours(404, -32001, "Session not found"), answerConfirm),
+	same("404 of our id that names the session, odd code", ours(404, -32603, "Session not found"), answerProbe),
 	same("404, no such method", ours(404, -32601, "x"), answer(Answered)),
-	same("400 plain", httpErr(400), toHeal),
-	same("400 with an error without our ID", withRPC(400, -32000), toHeal),
+	same("400 plain", httpErr(400), toProbe),
+	same("400 with an error without our ID", withRPC(400, -32000), toProbe),
 	same("400 that names the session", says(400, "No valid session ID provided"), toConfirm),
 	same("400 of our id", ours(400, -32602, "wrong arguments"), answer(Answered)),
-	same("400 of our id that names the session", ours(400, -32000, "no valid session"), answerConf),
-	same("410", httpErr(410), toHeal),
+	same("400 of our id that names the session", ours(400, -32000, "no valid session"), answerConfirm),
+	same("410", httpErr(410), toProbe),
 	same("410 that names the session", says(410, "session expired"), toConfirm),
 	same("422 that names the session", says(422, `{"error":"unknown Session"}`), toConfirm),
 	same("200 with an error", ours(200, -32000, "no"), answer(Answered)),
-	same("200 with an error that names the session", ours(200, -32001, "Session not found"), answerHeal),
+	same("200 with an error that names the session", ours(200, -32001, "Session not found"), answerProbe),
 	same("200 with an error of no id", &streamablehttp.RPCError{Code: -32700, Status: 200, NoID: true}, final(KindServer, Unknown)),
 
 	same("401", httpErr(401), denied(StepProbe, KindAuthRequired, NotRun)),
@@ -144,7 +144,7 @@ var retryRows = []tableRow{
 	same("429 without a time", httpErr(429), limited(-1)),
 	same("429 with a time", after(429, 7*time.Second), limited(7*time.Second)),
 	same("425 with a time", after(425, 7*time.Second), limited(7*time.Second)),
-	same("429 with a result of ours", began(429), Verdict{Step: StepWait, Kind: KindHTTP, Outcome: Answered, Wait: -1}),
+	same("429 with our result", began(429), Verdict{Step: StepWait, Kind: KindHTTP, Outcome: Answered, Wait: -1}),
 
 	{"408", httpErr(408), repeated(KindHTTP), unknown},
 	{"408 with a time", after(408, time.Second), Verdict{Step: StepWait, Kind: KindHTTP, Wait: time.Second}, unknown},
@@ -157,8 +157,8 @@ var retryRows = []tableRow{
 	same("500 with an error of our id", ours(500, -32603, "no"), answer(Answered)),
 
 	same("no MCP", &streamablehttp.ProtocolError{}, final(KindProtocol, Unknown)),
-	same("a result of ours that does not decode", &streamablehttp.ProtocolError{Answers: true}, final(KindProtocol, Answered)),
-	{"500 with a result of ours", began(500), repeated(KindHTTP), final(KindHTTP, Answered)},
+	same("our result that does not decode", &streamablehttp.ProtocolError{Answers: true}, final(KindProtocol, Answered)),
+	{"500 with our result", began(500), repeated(KindHTTP), final(KindHTTP, Answered)},
 	same("over a limit", &streamablehttp.LimitError{}, final(KindLimit, Unknown)),
 	same("redirect", &streamablehttp.RedirectError{Status: 302}, final(KindHTTP, Answered)),
 	same("304", httpErr(304), final(KindHTTP, Answered)),
@@ -176,15 +176,15 @@ var retryRows = []tableRow{
 	same("501", httpErr(501), final(KindHTTP, NotRun)),
 	same("505", httpErr(505), final(KindHTTP, NotRun)),
 	same("501 with an error of our id", ours(501, -32601, "no"), answer(Answered)),
-	same("405 with a result of ours", began(405), final(KindHTTP, Answered)),
+	same("405 with our result", began(405), final(KindHTTP, Answered)),
 
-	same("a code that the era does not know", ours(400, -32022, "?"), answerHeal),
-	same("another such code", ours(400, -32020, "?"), answerHeal),
+	same("a code that the era does not know", ours(400, -32022, "?"), answerProbe),
+	same("another such code", ours(400, -32020, "?"), answerProbe),
 	same("an upgraded server", upgraded(400), newVersion(NotRun)),
 	same("an upgraded server, in a 200", upgraded(200), Verdict{Step: StepVersion, Kind: KindServer, Outcome: Answered, Wait: -1}),
 }
 
-// upgraded is the refusal of a server that speaks only the modern revision.
+// upgraded is the refusal of a server that supports only the modern revision.
 func upgraded(status int) *streamablehttp.RPCError {
 	e := ours(status, -32022, "?")
 	e.Data = []byte(`{"supported":["2026-07-28"],"requested":"2025-11-25"}`)
@@ -223,15 +223,15 @@ func TestRetryTable(t *testing.T) {
 	}
 }
 
-// A repair that happens at most once per call is not repeated: the error is returned.
+// A repair that happens at most once per call is not repeated; the error is returned.
 func TestRetryTableEachRepairOnce(t *testing.T) {
 	used := Situation{Tool: true, Modern: true, Versioned: true, Relisted: true}
 	require.Equal(t, denied(StepFail, KindVersion, NotRun), Judge(ours(400, -32022, ""), used))
 	require.Equal(t, answer(NotRun), Judge(ours(400, -32020, ""), used))
 }
 
-// Without a session ID the server cannot have lost a session; the handshake has nothing to recover
-// to.
+// Without a session ID, the server cannot have lost a session. Requests of the handshake have no
+// session to recover.
 func TestRetryTableWithoutSession(t *testing.T) {
 	for name, q := range map[string]Situation{
 		"no session id": {Tool: true},
@@ -259,8 +259,8 @@ func TestRetryTableAuthorizes(t *testing.T) {
 	require.Equal(t, denied(StepAuthorize, KindForbidden, NotRun), Judge(challenged(403, `Bearer error="insufficient_scope"`), q))
 }
 
-// In every situation, NotRun is the outcome only of requests that were never sent and of refusals
-// on the list of DESIGN.md, and never after anything showed that the request began.
+// In every situation, only requests that were never sent, and refusals that DESIGN.md lists, have
+// the outcome NotRun. Nothing has it after the request showed signs of having started.
 func TestRetryTableProvesLittle(t *testing.T) {
 	unread := []int{405, 406, 411, 413, 414, 415, 421, 426, 431, 501, 505}
 	proof := func(err error, q Situation) bool {

@@ -20,7 +20,7 @@ func (r *Reader) Contents(nested bool) (items []mcp.Content) {
 // Most items start with their type, so a single pass can read them. For other items, Content finds
 // the type first. If an item has two types, the last one counts.
 //
-// A new type of content needs a case in contentItem.read, and a method that reads its members.
+// A new type of content needs a case in contentItem.read and a method that reads its members.
 func (r *Reader) Content(nested bool) mcp.Content {
 	start := *r
 	item := contentItem{nested: nested}

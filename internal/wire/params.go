@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// errNotObject is for values that do not encode to a JSON object.
+// errNotObject reports a value that does not encode to a JSON object.
 var errNotObject = errors.New("must be a JSON object")
 
 // CheckObject reports why data is not one JSON object.
@@ -61,9 +61,9 @@ func PromptParams(name string, args map[string]string) ([]byte, error) {
 
 var noArguments = []byte("{}") // read only
 
-// ToolParams encodes the parameters of tools/call. The value encodes to a JSON object; nil, a nil
-// map or pointer, and an empty RawMessage are the empty object. args is the part of params that
-// holds the arguments.
+// ToolParams encodes the parameters of tools/call. value must encode to a JSON object; nil, a nil
+// map or pointer, and an empty RawMessage stand for the empty object. args is the part of params
+// that holds the arguments.
 func ToolParams(name string, value any) (params, args []byte, err error) {
 	args = noArguments
 	switch v := value.(type) {
@@ -90,8 +90,8 @@ func ToolParams(name string, value any) (params, args []byte, err error) {
 	return append(params, '}'), params[start:len(params):len(params)], nil
 }
 
-// RequestParams encodes the parameters of a raw request; nil for none. It leaves out the members of
-// a _meta and passes them to meta, so that the protocol's own can join them.
+// RequestParams encodes the parameters of a raw request; nil encodes to none. It removes the
+// members of _meta and passes them to meta, so that they can be sent with those of the protocol.
 func RequestParams(params any, meta func(key string, value []byte)) ([]byte, error) {
 	if params == nil {
 		return nil, nil
@@ -137,14 +137,14 @@ func splitMeta(cur *jsonrpc.Cursor, meta func(key string, value []byte)) {
 	}
 }
 
-// The types of references in completion/complete.
+// Types of references in completion/complete.
 const (
 	RefPrompt   = "ref/prompt"
 	RefResource = "ref/resource"
 )
 
-// CompleteParams encodes the parameters of completion/complete. WithContext says whether the
-// revision has the values that were chosen before.
+// CompleteParams encodes the parameters of completion/complete. withContext says whether the
+// revision supports values that were chosen before.
 func CompleteParams(params mcp.CompleteParams, withContext bool) ([]byte, error) {
 	b, err := appendRef([]byte(`{"ref":`), params.Ref)
 	if err != nil {

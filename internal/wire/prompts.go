@@ -8,7 +8,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Prompt reads the definition of a prompt as Tool reads that of a tool.
+// Prompt reads the definition of a prompt; see [Reader.Tool].
 func (r *Reader) Prompt() (p mcp.Prompt, raw json.RawMessage) {
 	i := r.item()
 	for key := range r.Members() {

@@ -51,5 +51,5 @@ func TestPromptMessageContent(t *testing.T) {
 	}
 	var got getPromptResult
 	require.NoError(t, decodeText(got.decoder(false), `{"messages":[{"content":[{"type":"text"}]}]}`))
-	require.ErrorContains(t, got.Messages[0].Content.(unknownContent).Err, "object wanted")
+	require.ErrorContains(t, got.Messages[0].Content.(unknownContent).Err, "expected object")
 }

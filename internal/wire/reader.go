@@ -16,7 +16,7 @@ type Decoder interface {
 	// Decode reads exactly one value. It leaves an error in the Cursor. It may be called again for
 	// another response.
 	Decode(c *jsonrpc.Cursor)
-	// Common returns the common members of the latest decoded value.
+	// Common returns the members of the latest decoded value that all results share.
 	Common() *Head
 }
 

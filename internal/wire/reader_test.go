@@ -221,8 +221,8 @@ func dropRaw(d Decoder) {
 
 func TestDecodersWrongTypes(t *testing.T) {
 	for _, tt := range []struct{ decoder, text, want string }{
-		{"call", `[]`, "object wanted"},
-		{"call", `null`, "object wanted"},
+		{"call", `[]`, "expected object"},
+		{"call", `null`, "expected object"},
 		{"call", `{"isError":"no"}`, "isError: expected boolean, got string"},
 		{"call", `{"content":true}`, "content: expected array, got boolean"},
 		{"call", `{"isError":2}`, "isError: expected boolean, got number"},
@@ -230,7 +230,7 @@ func TestDecodersWrongTypes(t *testing.T) {
 		{"call", `{"requestState":{}}`, "requestState: expected string, got object"},
 		{"call", `{"inputRequests":[]}`, "inputRequests: expected object, got array"},
 		{"call, raw", `{"isError":"no"}`, "isError: expected boolean, got string"},
-		{"call", `{"content":[{"type":"text"},{"a":tru}]}`, "content[1]: jsonrpc: bad JSON at offset"},
+		{"call", `{"content":[{"type":"text"},{"a":tru}]}`, "content[1]: jsonrpc: invalid JSON at offset"},
 		{"tools", `{"tools":{}}`, "tools: expected array, got object"},
 		{"prompt", `{"messages":[{"role":1}]}`, "messages[0].role: expected string, got number"},
 		{"prompt", `{"messages":["hi"]}`, "messages[0]: expected object, got string"},
@@ -270,14 +270,14 @@ func TestOptionalMembersOfAWrongType(t *testing.T) {
 // A definition that cannot be read does not affect the others on its page, and its bytes are kept.
 func TestPagesSetInvalidItemsAside(t *testing.T) {
 	for _, tt := range []struct{ decoder, text, want string }{
-		{"tools", `{"tools":[{"name":"a"},7]}`, "object wanted at offset 0, number found"},
-		{"tools", `{"tools":[{"name":"a"},null]}`, "object wanted at offset 0, null found"},
+		{"tools", `{"tools":[{"name":"a"},7]}`, "expected object at offset 0, got number"},
+		{"tools", `{"tools":[{"name":"a"},null]}`, "expected object at offset 0, got null"},
 		{"tools", `{"tools":[{"title":"a"}]}`, `no "name"`},
 		{"tools", `{"tools":[{"name":5}]}`, "name: expected string, got number"},
 		{"tools", `{"tools":[{"name":"a","icons":[{"sizes":[1]}]}]}`, "icons[0].sizes[0]: expected string, got number"},
 		{"prompts", `{"prompts":[{"name":"p","arguments":[{"required":1}]}]}`, "arguments[0].required: expected boolean, got number"},
 		{"prompts", `{"prompts":[{}]}`, `no "name"`},
-		{"resources", `{"resources":[{"uri":"a","size":1.5}]}`, "size: expected integer of 64 bits, got another number"},
+		{"resources", `{"resources":[{"uri":"a","size":1.5}]}`, "size: expected a 64-bit integer, got another number"},
 		{"resources", `{"resources":[{"name":"a"}]}`, `no "uri"`},
 		{"templates", `{"resourceTemplates":[{"uriTemplate":1}]}`, "uriTemplate: expected string, got number"},
 	} {
@@ -327,7 +327,7 @@ func TestDecodeErrorNames(t *testing.T) {
 	require.NoError(t, err)
 	bad := strings.Replace(string(data), ":1}", ":tru}", 1)
 	err = decodeText(&Empty{}, bad)
-	require.ErrorContains(t, err, `_meta."`+strings.Repeat("x", 40)+`"…: jsonrpc: bad JSON`)
+	require.ErrorContains(t, err, `_meta."`+strings.Repeat("x", 40)+`"…: jsonrpc: invalid JSON`)
 	var syntax *jsonrpc.SyntaxError
 	require.ErrorAs(t, err, &syntax)
 	require.ErrorContains(t, decodeText(&Empty{}, `{"a\"b":tru}`), `"a\"b": `)

@@ -8,7 +8,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Resource reads the definition of a resource as Tool reads that of a tool.
+// Resource reads the definition of a resource; see [Reader.Tool].
 func (r *Reader) Resource() (res mcp.Resource, raw json.RawMessage) {
 	i := r.item()
 	for key := range r.Members() {
@@ -42,8 +42,8 @@ func (r *Reader) Resource() (res mcp.Resource, raw json.RawMessage) {
 	return res, raw
 }
 
-// Template reads the definition of a resource template as Tool reads that of a tool. text is the
-// URI template as received.
+// Template reads the definition of a resource template; see [Reader.Tool]. text is the URI template
+// as received.
 func (r *Reader) Template() (t mcp.ResourceTemplate, text string, raw json.RawMessage) {
 	i := r.item()
 	for key := range r.Members() {

@@ -87,8 +87,8 @@ func TestInvalidResourceContents(t *testing.T) {
 		{`{"uri":"u"}`, `neither "text" nor "blob"`},
 		{`{"uri":"u", "blob":"!"}`, "blob: not base64"},
 		{`{"uri":1,"text":"x"}`, "uri: expected string, got number"},
-		{`null`, "object wanted"},
-		{`"x"`, "object wanted"},
+		{`null`, "expected object"},
+		{`"x"`, "expected object"},
 	} {
 		var got readResourceResult
 		require.NoError(t, decodeText(got.decoder(false), `{"contents":[`+tt.contents+`,{"uri":"u","text":"next"}]}`))

@@ -12,7 +12,7 @@ import (
 // MaxSampleMessages limits the conversation that a server may send.
 const MaxSampleMessages = 10_000
 
-// Sample is the parameters of sampling/createMessage.
+// Sample holds the parameters of sampling/createMessage.
 type Sample struct {
 	mcp.CreateMessageParams
 	HasTemperature bool      // distinguishes a temperature of 0 from an absent one
@@ -178,7 +178,7 @@ func (r *Reader) maxTokens() int {
 	case v < 1:
 		r.Fail(ErrMaxTokens)
 		return 0
-	case v >= math.MaxInt: // as a float64, which is one more
+	case v >= math.MaxInt: // as a float64, MaxInt is rounded up by one
 		return math.MaxInt
 	}
 	return int(v)

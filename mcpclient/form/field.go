@@ -50,8 +50,9 @@ func (s *property) field(name string) (Field, error) {
 	return f, nil
 }
 
-// kind returns the kind of field for the property, and its options. Inner is the schema with its
-// limits: s, or the only alternative of s that is not null, as optional fields are often written.
+// kind returns the kind of field for the property, and its options. inner is the schema that holds
+// the limits: s itself, or its only alternative besides null, since optional fields are often
+// written that way.
 func (s *property) kind() (kind Kind, options []Option, inner *property, err error) {
 	if options, given := s.options(); given {
 		switch {
@@ -95,14 +96,14 @@ func (s *property) kind() (kind Kind, options []Option, inner *property, err err
 	if s.minimum != "" || s.maximum != "" || s.above != "" || s.below != "" {
 		return Number, nil, s, nil
 	}
-	return String, nil, s, nil // any value is valid, so a text is
+	return String, nil, s, nil // any value is valid, so a text is valid
 }
 
 // is reports whether a value of the type is valid.
 func (s *property) is(name string) bool { return slices.Contains(s.types, name) }
 
 // options returns the options that the schema lists, in the server's order and without duplicates.
-// Given reports whether it lists any, even if none is usable.
+// given reports whether it lists any, even if no option is usable.
 func (s *property) options() (options []Option, given bool) {
 	switch {
 	case len(s.oneOf.options) > 0:

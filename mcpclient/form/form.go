@@ -1,8 +1,9 @@
-// Package form reads and checks the forms that an MCP server asks a user to fill in.
+// Package form decodes and validates the forms that an MCP server asks a user to fill in.
 //
-// [Parse] turns a requested schema into a [Form]: a flat list of fields, each of one [Kind]. Show
-// the fields, start from [Form.Defaults], and check the answers with [Form.Validate]. The rules are
-// those of MCP 2026-07-28, "Elicitation", "Requested Schema". Texts of a form come from the server.
+// [Parse] turns a requested schema into a [Form]: a flat list of fields, each with one [Kind]. Show
+// the fields, start with [Form.Defaults], and check the answers with [Form.Validate]. The rules are
+// those of MCP 2026-07-28, "Elicitation", "Requested Schema". All texts of a form come from the
+// server.
 package form
 
 import (
@@ -49,20 +50,20 @@ type Field struct {
 	// Required means that the content must have the field.
 	Required bool
 	// Default is the initial value: a string, json.Number, bool or []string, depending on Kind. It
-	// is nil if the server sent none, or one that the field itself does not accept.
+	// is nil if the server sent none, or sent a value that is invalid for the field.
 	Default any
-	// Format constrains a String: "email", "uri", "date", "date-time", or "" for any text. The
-	// protocol has no other formats; they become "".
+	// Format constrains a String: "email", "uri", "date", "date-time", or "" for any text. Formats
+	// that the protocol does not define become "".
 	Format string
 	// MinLength and MaxLength limit a String, in characters. Nil means no limit.
 	MinLength, MaxLength *int
-	// Minimum and Maximum limit a number and are inclusive. Empty means no limit. An exclusive
-	// bound of the server becomes the next whole number for Integer. For Number it is taken as
+	// Minimum and Maximum limit a number, inclusively. Empty means no limit. For Integer, an
+	// exclusive bound of the server becomes the next whole number. For Number, it is treated as
 	// inclusive.
 	Minimum, Maximum json.Number
-	// Options are what Choice and Choices choose from. Their values differ from each other.
+	// Options are the values that Choice and Choices choose from. No value appears twice.
 	Options []Option
-	// MinItems and MaxItems limit how many Options a Choices field takes. Nil means no limit.
+	// MinItems and MaxItems limit how many Options a Choices field may choose. Nil means no limit.
 	MinItems, MaxItems *int
 }
 
@@ -78,7 +79,7 @@ type Option struct {
 type FieldError struct {
 	// Field is the field's name.
 	Field string
-	// Reason says what is wrong, in words for the user. It never repeats the value.
+	// Reason says what is wrong, in words for the user. It never contains the value.
 	Reason string
 }
 
@@ -86,8 +87,8 @@ type FieldError struct {
 // quoted and cut.
 func (e *FieldError) Error() string { return wire.PathKey([]byte(e.Field)) + ": " + e.Reason }
 
-// Defaults returns the content of the untouched form: all fields that have a default value. The
-// caller owns the map and its slices.
+// Defaults returns the content of a form that the user has not changed: all fields that have a
+// default value. The caller owns the map and its slices.
 func (f *Form) Defaults() map[string]any {
 	content := map[string]any{}
 	for i := range f.Fields {

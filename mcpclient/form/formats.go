@@ -9,18 +9,18 @@ import (
 	"github.com/hawser-mcp/hawser/internal/urichars"
 )
 
-// format is a format of a string.
+// format describes one format of a string.
 type format struct {
 	matches func(text string) bool
-	reason  string // why a text that does not match is refused
+	reason  string // the reason for refusing a text that does not match
 }
 
-// formats are those of the protocol (2026-07-28, StringSchema).
+// formats are the formats that the protocol defines (2026-07-28, StringSchema).
 var formats = map[string]*format{
 	"email":     {isEmail, "must be an e-mail address, such as ada@example.com"},
-	"uri":       {isURI, "must be a whole address, such as https://example.com/"},
+	"uri":       {isURI, "must be a complete URL, such as https://example.com/"},
 	"date":      {isDate, "must be a date, such as 2026-07-28"},
-	"date-time": {isDateTime, "must be a date and time with its zone, such as 2026-07-28T09:30:00Z"},
+	"date-time": {isDateTime, "must be a date and time with a time zone, such as 2026-07-28T09:30:00Z"},
 }
 
 // maxEmail is the longest address in bytes: 64, the @ and 255 (RFC 5321 section 4.5.3.1).

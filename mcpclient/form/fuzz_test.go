@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzForm parses any schema. The defaults of a form are valid, except that required fields may
-// have none.
+// FuzzForm parses arbitrary schemas. The defaults of a form must be valid, except that required
+// fields may be missing.
 func FuzzForm(f *testing.F) {
 	for _, property := range []string{
 		threeToFive, anEmail, aURI, aDate, aDateTime, aNumber, anInteger, abcChoices, `{"type":["string","null"]}`, `{"anyOf":[{"enum":["a,b"]},{"type":"null"}]}`,
@@ -39,8 +39,8 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// FuzzFormContent looks for a content that is valid but is not JSON, or that is no longer valid
-// after it was decoded and encoded.
+// FuzzFormContent looks for content that is valid although it is not JSON, or that is no longer
+// valid after decoding and encoding.
 func FuzzFormContent(f *testing.F) {
 	form := mustForm(f, `{"properties":{"s":`+threeToFive+`,"e":`+anEmail+`,"u":`+aURI+`,"t":`+aDateTime+`,"n":{"type":"number","minimum":-0.5},
 		"i":{"type":"integer","maximum":9007199254740993},"b":{"type":"boolean"},"c":{"enum":["a","b"]},"l":`+abcChoices+`}}`)

@@ -11,25 +11,24 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// Limits of a form. A user could not fill in a larger one.
+// Limits of a form. A user could not fill in a larger form.
 const (
 	maxFields  = 1_000
 	maxOptions = 10_000 // of one field
 	maxBound   = 1_000  // digits of a minimum or maximum, which error texts repeat
 )
 
-// reader reads schemas and contents.
+// reader reads schemas and form contents.
 type reader struct{ wire.Reader }
 
-// Parse reads a requested schema. The form keeps the slice, which must not change afterwards.
+// Parse parses a requested schema. The form keeps the slice, which must not change afterwards.
 //
-// Parse accepts more than the protocol does where a user can answer nevertheless, such as types
-// that include null, and options without a type. It ignores keywords that the protocol does not
-// have, such as pattern, and names in "required" that are not properties: the server enforces
-// those.
+// Parse accepts more than the protocol does if a user can still answer, such as types that include
+// null, and options without a type. It ignores keywords that the protocol does not define, such as
+// pattern, and names in "required" that are not properties. The server enforces those.
 //
-// A property that fits no [Kind] is an error, and so are more than 1,000 fields, 10,000 options of
-// a field or 1,000 digits in a bound. Errors name the path, as in "properties.age.minimum: …".
+// Parse fails if a property fits no [Kind], and for more than 1,000 fields, 10,000 options in a
+// field or 1,000 digits in a bound. Its errors name the path, as in "properties.age.minimum: …".
 func Parse(schema json.RawMessage) (*Form, error) {
 	r := reader{wire.NewReader(schema, nil)}
 	form := &Form{Schema: schema}
@@ -38,7 +37,7 @@ func Parse(schema json.RawMessage) (*Form, error) {
 		switch string(key) {
 		case "type":
 			if types, _ := r.types(); len(types) > 0 && !slices.Contains(types, "object") {
-				r.Fail(errors.New("a form is an object"))
+				r.Fail(errors.New("the schema of a form must be of type object"))
 			}
 		case "properties":
 			form.Fields = r.fields()
@@ -97,7 +96,7 @@ func (r *reader) field(name string) Field {
 	return f
 }
 
-// property is the schema of a property as read, before its kind is known.
+// property is the schema of a property before its kind is known.
 type property struct {
 	title, description, format string
 
@@ -125,11 +124,11 @@ type alternatives struct {
 	others  []*property // the first two that are not options
 }
 
-// maxNested is how deep schemas inside a property are read: the items of a list, which may be one
-// of several alternatives, each of which names an option.
+// maxNested bounds how deep schemas inside a property are read: the items of a list may be one of
+// several alternatives, each of which may define an option.
 const maxNested = 3
 
-// property reads a schema that is nested level deep in a property.
+// property reads a schema that is nested level deep inside a property.
 func (r *reader) property(level int) *property {
 	s := &property{}
 	if r.Kind() == jsonrpc.Bool { // true accepts any value, false none
@@ -271,7 +270,7 @@ func (r *reader) types() (types []string, onlyNull bool) {
 	return types, found && len(types) == 0
 }
 
-// count reads a length. A length that no text or list can have is no limit.
+// count reads a length. A length that no text or list can have counts as no limit.
 func (r *reader) count() *int {
 	if r.TryNull() {
 		return nil
@@ -301,7 +300,7 @@ func (r *reader) bound() json.Number {
 // number reads a number and returns its text.
 func (r *reader) number() string {
 	if r.Kind() != jsonrpc.Number {
-		r.Float64() // fails and names what it found
+		r.Float64() // fails with an error that names the kind found
 		return ""
 	}
 	return string(r.Skip())

@@ -43,7 +43,7 @@ var formFields = []struct {
 	property string
 	want     Field
 }{
-	// In the protocol.
+	// Properties of the protocol.
 	{
 		`{"type":"string","title":"T","description":"D","minLength":3,"maxLength":50,"format":"email","default":"user@example.com"}`,
 		Field{Kind: String, Title: "T", Description: "D", MinLength: ptr(3), MaxLength: ptr(50), Format: "email", Default: "user@example.com"},
@@ -71,7 +71,7 @@ var formFields = []struct {
 		`{"type":"array","items":{"anyOf":[{"const":"#f00","title":"Red"},{"const":"#0f0","title":"Green"}]},"default":[]}`,
 		Field{Kind: Choices, Options: redGreen, Default: []string{}},
 	},
-	// Not in the protocol, but in use.
+	// Properties that the protocol does not define but servers use.
 	{`{"type":"string","anyOf":[{"const":"#f00","title":"Red"},{"const":"#0f0","title":"Green"}]}`, choiceOf(redGreen)},
 	{`{"items":{"oneOf":[{"const":"#f00","title":"Red"},{"title":"Green","const":"#0f0"}]}}`, Field{Kind: Choices, Options: redGreen}},
 	{`{"type":["string","null"],"default":null}`, Field{Kind: String}},

@@ -11,13 +11,12 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// Validate checks the answers to a form. Content is a json.RawMessage, or anything that encodes to
-// a JSON object. If it is nil or encodes to null, Validate checks [Form.Defaults], which is then
-// sent instead. Otherwise defaults do not count: a field that is missing from content has no value.
+// Validate checks the answers to a form. content is a json.RawMessage, or anything that encodes to
+// a JSON object. If it is nil or encodes to null, Validate checks [Form.Defaults], which are sent
+// in that case. Otherwise defaults do not count: a field that is missing from content has no value.
 //
-// The error joins a [*FieldError] for each invalid field, in the form's order, followed by those
-// for unknown members. It is nil if content is valid, and has no FieldError if content is not an
-// object.
+// The error joins a [*FieldError] for each invalid field, in the form's order, and one for each
+// unknown member. It is nil if content is valid. It has no FieldError if content is not an object.
 func (f *Form) Validate(content any) error {
 	text, raw := content.(json.RawMessage)
 	if !raw {
@@ -33,13 +32,13 @@ func (f *Form) Validate(content any) error {
 	return f.check(&r)
 }
 
-// isEnd reports whether nothing but space follows.
+// isEnd reports whether only white space follows.
 func (r *reader) isEnd() bool {
 	r.End()
 	return r.Err() == nil
 }
 
-// check reads a content and checks it against the form.
+// check decodes a content and checks it against the form.
 func (f *Form) check(r *reader) error {
 	place := make(map[string]int, len(f.Fields))
 	for i := range f.Fields {
@@ -54,7 +53,7 @@ func (f *Form) check(r *reader) error {
 		case !ok:
 			unknown = append(unknown, &FieldError{Field: string(key), Reason: "is not a field of the form"})
 			r.Skip()
-		case seen[i]: // which of the two counts depends on the server
+		case seen[i]: // servers differ in which of the two they use
 			wrong[i] = "appears twice"
 			r.Skip()
 		default:
@@ -78,13 +77,13 @@ func (f *Form) check(r *reader) error {
 	return errors.Join(append(errs, unknown...)...)
 }
 
-// take reads a value of the field. Reason says why the value is invalid, without repeating it.
-// Malformed JSON is the reader's error.
+// take reads a value of the field. reason says why the value is invalid, without repeating it.
+// Malformed JSON makes the reader fail.
 func (f *Field) take(r *reader) (value any, reason string) {
 	found := r.Kind()
 	if found == jsonrpc.Null {
 		r.Skip()
-		return nil, "must have a value, or be left out"
+		return nil, "must have a value or be left out"
 	}
 	want, reason := f.wants()
 	if found != want {
@@ -116,7 +115,7 @@ func (f *Field) take(r *reader) (value any, reason string) {
 	}
 }
 
-// wants returns the kind of JSON value that the field takes, and the reason for refusing another.
+// wants returns the kind of JSON value that the field takes, and the reason for refusing any other.
 func (f *Field) wants() (kind jsonrpc.Kind, reason string) {
 	switch f.Kind {
 	case Number:
@@ -172,7 +171,7 @@ func (f *Field) checkNumber(text string) string {
 }
 
 // checkChoices returns why a list of choices is invalid, "" if it is valid. The protocol permits
-// duplicates, but they mean nothing, and a server might count them.
+// duplicates, but they have no meaning, and a server might count them.
 func (f *Field) checkChoices(values []string) string {
 	left := make(map[string]bool, len(f.Options))
 	for _, o := range f.Options {

@@ -47,7 +47,7 @@ var fieldValues = []struct{ property, value, want string }{
 	{threeToFive, `"äöüßäö"`, "must be at most 5 characters"},
 	{`{"type":"string","minLength":1}`, `""`, "must be at least 1 character"},
 	{threeToFive, `123`, "must be text"},
-	{threeToFive, `null`, "must have a value, or be left out"},
+	{threeToFive, `null`, "must have a value or be left out"},
 	{threeToFive, `{"a":[1]}`, "must be text"},
 
 	{anEmail, `"ada@example.com"`, ""},

@@ -11,7 +11,7 @@ import (
 // noFollow refuses to open a symbolic link.
 const noFollow = syscall.O_NOFOLLOW
 
-// checkAccess checks who owns the directory and who may use it.
+// checkAccess checks who owns the directory and who has access to it.
 func checkAccess(root *os.Root) error {
 	info, err := root.Stat(".")
 	if err != nil {
@@ -42,5 +42,5 @@ func syncDir(root *os.Root) {
 		return
 	}
 	defer dir.Close()
-	_ = dir.Sync() // not all support it
+	_ = dir.Sync() // not all file systems support it
 }

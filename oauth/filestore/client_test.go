@@ -20,8 +20,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth/loopback"
 )
 
-// strictWorld is a resource and its authorization server, which takes each
-// refresh token once.
+// strictWorld is a resource and its authorization server, which accepts each refresh token only
+// once.
 type strictWorld struct {
 	origin string
 
@@ -59,7 +59,7 @@ func (s *strictWorld) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewDecoder(r.Body).Decode(&answer)
 		answer["client_id"] = "client"
 		w.WriteHeader(http.StatusCreated)
-	case "/authorize": // the person says yes
+	case "/authorize": // the user authorizes
 		http.Redirect(w, r, r.FormValue("redirect_uri")+"?code=code&state="+r.FormValue("state"), http.StatusFound)
 		return
 	case "/token":
@@ -71,7 +71,7 @@ func (s *strictWorld) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	_ = json.NewEncoder(w).Encode(answer) //nolint:errchkjson // the client notices
+	_ = json.NewEncoder(w).Encode(answer) //nolint:errchkjson // the client would notice an error
 }
 
 func (s *strictWorld) token(w http.ResponseWriter, r *http.Request) map[string]any {
@@ -108,7 +108,7 @@ func call(ctx context.Context, auth *oauth.Client, endpoint string) (*http.Respo
 	return resp, errors.Join(err, resp.Body.Close())
 }
 
-// login is a person who comes back with a browser.
+// login logs in with a browser that comes back at once.
 func (s *strictWorld) login(t *testing.T, store oauth.Store) {
 	t.Helper()
 	browser := &http.Transport{}
@@ -135,7 +135,7 @@ func (s *strictWorld) login(t *testing.T, store oauth.Store) {
 	require.NoError(t, auth.Close())
 }
 
-// age makes the token one that expired long ago.
+// age replaces the stored token by one that expired long ago.
 func (s *strictWorld) age(t *testing.T, store oauth.Store) {
 	t.Helper()
 	s.mu.Lock()
@@ -154,7 +154,7 @@ func (s *strictWorld) age(t *testing.T, store oauth.Store) {
 	require.NoError(t, err)
 }
 
-// useClient is a process with a client whose token has expired.
+// useClient is the role of a process with a client whose token has expired.
 func useClient(ctx context.Context, args []string) error {
 	dir, endpoint := args[0], args[1]
 	store, err := filestore.New(dir)
@@ -187,7 +187,7 @@ func TestTwelveClientsRefreshOnce(t *testing.T) {
 			all = append(all, start(t, "use a client", store.Dir(), s.origin+"/mcp"))
 		}
 		goTogether(t, all)
-		require.Equal(t, 2, s.serial, "tokens: one of the login, one of a refresh")
+		require.Equal(t, 2, s.serial, "one token from the login, one from a refresh")
 		require.Equal(t, processes, s.accepted)
 		require.Zero(t, s.refused)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth/filestore"
 )
 
-// A store is given to oauth.Config. Here it is used directly: a value survives the process, and only
-// the holder of its version can replace it.
+// A store is given to oauth.Config. Here it is used directly: a value survives the process, and
+// only the holder of its version can replace it.
 func ExampleNew() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "tokens")

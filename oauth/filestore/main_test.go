@@ -14,11 +14,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// childVariable names in a process that a test started what it is to do.
+// childVariable is the environment variable that names the role of a process that a test started.
 const childVariable = "HAWSER_FILESTORE_CHILD"
 
-// children are what other processes do in these tests. They get their standard
-// input and output.
+// children are the roles of other processes in these tests. They get their standard input and
+// output.
 var children = map[string]func(ctx context.Context, args []string) error{
 	"use the token":  useToken,
 	"hold the lease": holdLease,
@@ -54,7 +54,7 @@ func start(t *testing.T, role string, args ...string) *child {
 	require.NoError(t, err)
 	c := &child{t: t, cmd: exec.CommandContext(t.Context(), self, args...)}
 	c.cmd.Env = append(os.Environ(), childVariable+"="+role,
-		"GORACE=atexit_sleep_ms=0") // the race detector lingers for a second
+		"GORACE=atexit_sleep_ms=0") // the race detector would wait for a second
 	c.cmd.Stderr = &c.stderr
 	c.stdin, err = c.cmd.StdinPipe()
 	require.NoError(t, err)
@@ -73,14 +73,14 @@ func (c *child) says(line string) {
 	require.Equal(c.t, line+"\n", said)
 }
 
-// succeeds waits for its good end.
+// succeeds waits until the process exits without an error.
 func (c *child) succeeds() {
 	c.t.Helper()
 	err := c.cmd.Wait()
 	require.NoError(c.t, err, c.stderr.String())
 }
 
-// goTogether lets processes begin at the same time, and waits for their good end.
+// goTogether lets processes start at the same time, and waits until each exits without an error.
 func goTogether(t *testing.T, all []*child) {
 	t.Helper()
 	for _, c := range all {
@@ -94,7 +94,7 @@ func goTogether(t *testing.T, all []*child) {
 	}
 }
 
-// ready tells the test that this process is, and waits for it to say go.
+// ready tells the test that this process is ready, and waits for the signal to start.
 func ready() error {
 	fmt.Println("ready")
 	_, err := io.Copy(io.Discard, os.Stdin)

@@ -25,15 +25,14 @@ const (
 	rounds    = 20
 )
 
-// tokens is what the processes keep in the store.
+// tokens is the value that the processes keep in the store.
 type tokens struct{ Access, Refresh string }
 
-// strictServer accepts each refresh token once, and then the access token that it
-// gave for it.
+// strictServer accepts each refresh token once, and then the access token that it issued for it.
 type strictServer struct {
 	mu       sync.Mutex
 	serial   int
-	valid    tokens // guarded by mu, like all
+	valid    tokens // guarded by mu, as the fields below
 	refused  int
 	accepted int
 }
@@ -54,8 +53,7 @@ func (s *strictServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// useToken is one of the processes: it finds a token that has to be refreshed,
-// and uses it.
+// useToken is the role of a process that finds an expired token, refreshes it and uses it.
 func useToken(ctx context.Context, args []string) error {
 	dir, server := args[0], args[1]
 	if err := ready(); err != nil {
@@ -78,8 +76,8 @@ func useToken(ctx context.Context, args []string) error {
 	return err
 }
 
-// refresh does what a client does: under the lease it looks whether another
-// process was faster.
+// refresh does what a client does: once it has the lease, it checks whether another process was
+// faster.
 func refresh(ctx context.Context, store oauth.Store, server string) (tokens, error) {
 	release, err := store.Lease(ctx, tokenKey, time.Minute)
 	if err != nil {
@@ -143,7 +141,7 @@ func TestTwelveProcessesRefreshOnce(t *testing.T) {
 	}
 }
 
-// holdLease takes the lease and never gives it back.
+// holdLease takes the lease and never releases it.
 func holdLease(ctx context.Context, args []string) error {
 	store, err := filestore.New(args[0])
 	if err != nil {
@@ -155,8 +153,8 @@ func holdLease(ctx context.Context, args []string) error {
 	return ready()
 }
 
-// Without a lease that ends with its holder, a crash during a refresh would lock
-// everybody out for as long as a refresh may take.
+// If a lease did not end with its holder, a crash during a refresh would block all other processes
+// for as long as a refresh may take.
 func TestLeaseEndsWithItsHolder(t *testing.T) {
 	dir := t.TempDir() + "/store"
 	store, err := filestore.New(dir)
@@ -168,7 +166,7 @@ func TestLeaseEndsWithItsHolder(t *testing.T) {
 	impatient, cancel := context.WithTimeoutCause(t.Context(), 5*time.Millisecond, patience)
 	defer cancel()
 	_, err = store.Lease(impatient, tokenKey, time.Hour)
-	require.ErrorIs(t, err, patience, "the holder lives")
+	require.ErrorIs(t, err, patience, "the holder is still running")
 
 	got := make(chan error, 1)
 	go func() {

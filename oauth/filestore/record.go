@@ -13,26 +13,28 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// format begins each file. A file with another format is from another version, and left alone.
+// format is the first member of each file. A file with another format is from another version, and
+// is not used or changed.
 const format = "hawser oauth store 1"
 
 // record is the content of a file.
 type record struct {
 	Format  string `json:"format"`
-	Key     string `json:"key"` // for humans, and to detect a file that was copied to another name
+	Key     string `json:"key"` // for people who read the file, and to detect a file that was copied to another name
 	Version string `json:"version"`
 	Value   []byte `json:"value"`
 }
 
-// newRecord gives a value a version that is never used again.
+// newRecord returns a record with a version that is never used again.
 func newRecord(key string, value []byte) record {
 	return record{Format: format, Key: asJSON(key), Version: rand.Text(), Value: value}
 }
 
-// asJSON returns a text as it survives JSON, which replaces invalid UTF-8.
+// asJSON returns a text as JSON preserves it, with invalid UTF-8 replaced.
 func asJSON(text string) string { return string([]rune(text)) }
 
-// nameOf hashes a key, which may hold characters that file names must not have, and too many.
+// nameOf returns the file name of a key. It hashes the key, which may be too long for a file name
+// or hold characters that are not allowed in one.
 func nameOf(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])
@@ -60,7 +62,7 @@ func read(root *os.Root, key string) (record, error) {
 	var r record
 	switch err := json.Unmarshal(data, &r); {
 	case err != nil:
-		return record{}, damaged(name, "invalid JSON") // the error may quote a secret
+		return record{}, damaged(name, "invalid JSON") // the JSON error may quote a secret
 	case r.Format != format:
 		return record{}, damaged(name, fmt.Sprintf("unknown format, expected %q", format))
 	case r.Key != asJSON(key):
@@ -82,7 +84,7 @@ func write(root *os.Root, key string, r record) error {
 		return err
 	}
 	name, next := valueFile(key), nameOf(key)+".tmp"
-	if err := root.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a process that died here
+	if err := root.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a process that crashed here
 		return err
 	}
 	err = writeNew(root, next, data)

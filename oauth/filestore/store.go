@@ -4,7 +4,7 @@
 //	store, err := filestore.New("")
 //	auth, err := oauth.NewClient(url, &oauth.Config{Store: store, Login: &loopback.Login{}})
 //
-// The files are not encrypted: anyone who can read this user's files, or their backups, has the
+// The files are not encrypted: anyone who can read this user's files or their backups has the
 // tokens.
 package filestore
 
@@ -23,24 +23,25 @@ import (
 )
 
 var (
-	// ErrUnsafe says that other users have access to the directory. It is not used then.
+	// ErrUnsafe says that other users have access to the directory. The store does not use such a
+	// directory.
 	ErrUnsafe = errors.New("other users have access to the directory")
-	// ErrDamaged says that a file of the store is invalid. It is left as it is.
+	// ErrDamaged says that a file of the store is invalid. The store does not change the file.
 	ErrDamaged = errors.New("damaged or not a file of this store")
 )
 
-// lockPoll is how often to try a lock that another process holds. The kernel has no way to wait for
-// it with a context.
+// lockPoll is how often the store tries to take a lock that another process holds. The kernel has
+// no way to wait for a lock with a context.
 const lockPoll = 10 * time.Millisecond
 
-// dirLock is the file whose lock guards all values. Reads need it too, because Windows does not
-// replace a file that is being read.
+// dirLock is the file whose lock guards all values. Reads need the lock as well, because Windows
+// does not replace a file that is being read.
 const dirLock = "store.lock"
 
-// Store is an [oauth.Store] in a directory. Values are replaced as a whole: neither a crash nor a
-// full disk leaves half of one. The kernel holds the locks, and releases them at once when a
-// process ends. A process that is suspended keeps its locks. On network file systems they are as
-// good as flock there.
+// Store is an [oauth.Store] in a directory. Each value is replaced as a whole: neither a crash nor
+// a full disk leaves a partial value. The kernel holds the locks, and releases them as soon as a
+// process ends. A process that is suspended keeps its locks. On a network file system they are as
+// reliable as its flock.
 type Store struct {
 	dir  string
 	turn chan struct{} // held while a goroutine of this process tries for dirLock
@@ -49,7 +50,7 @@ type Store struct {
 var _ oauth.Store = (*Store)(nil)
 
 // New returns the store in a directory, which it makes if it does not exist; "" means [DefaultDir].
-// If others may read or write the directory, the error wraps [ErrUnsafe].
+// If other users have access to the directory, the error wraps [ErrUnsafe].
 func New(dir string) (*Store, error) {
 	if dir == "" {
 		var err error
@@ -129,8 +130,8 @@ func (s *Store) Delete(ctx context.Context, key, version string) error {
 	})
 }
 
-// Lease implements [oauth.Store]. It does not need ttl: the lease of a process that dies is free at
-// once.
+// Lease implements [oauth.Store]. It does not need ttl: the lease of a process that crashes is
+// released at once.
 func (s *Store) Lease(ctx context.Context, key string, _ time.Duration) (release func(), err error) {
 	root, err := s.open()
 	if err != nil {
@@ -144,7 +145,7 @@ func (s *Store) Lease(ctx context.Context, key string, _ time.Duration) (release
 	return sync.OnceFunc(unlock), nil
 }
 
-// locked calls do with the directory while no other process uses it.
+// locked calls do with the directory, and keeps other processes from using it until do returns.
 func (s *Store) locked(ctx context.Context, do func(root *os.Root) error) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -165,13 +166,13 @@ func (s *Store) locked(ctx context.Context, do func(root *os.Root) error) error 
 	return s.failed(do(root))
 }
 
-// lock waits for the lock of a file of the directory.
+// lock waits for the lock on a file in the directory.
 func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error) {
 	f := flock.New(filepath.Join(s.dir, name), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o600))
 	_, err = f.TryLockContext(ctx, lockPoll)
 	switch {
 	case err == nil:
-		return func() { _ = f.Close() }, nil // the lock is ours: closing it does not fail
+		return func() { _ = f.Close() }, nil // the file is only a lock: its close error does not matter
 	case ctx.Err() != nil:
 		return nil, s.failed(context.Cause(ctx))
 	default:
@@ -179,7 +180,7 @@ func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error
 	}
 }
 
-// failed adds the directory to err, unless that is nil.
+// failed adds the directory to err. A nil err stays nil.
 func (s *Store) failed(err error) error {
 	if err == nil {
 		return nil

@@ -55,7 +55,7 @@ func TestTwoStoresShareADirectory(t *testing.T) {
 	}()
 	release()
 	second := <-got
-	release() // again: it is not this one's any more
+	release() // again: this holder no longer has the lease
 	third := make(chan func())
 	go func() {
 		r, _ := one.Lease(t.Context(), "key", time.Minute)
@@ -63,8 +63,8 @@ func TestTwoStoresShareADirectory(t *testing.T) {
 	}()
 	select {
 	case <-third:
-		t.Fatal("the second release of one freed the lease of another")
-	case <-time.After(5 * time.Millisecond): // time enough for a lease that is free
+		t.Fatal("a second call of release released another holder's lease")
+	case <-time.After(5 * time.Millisecond): // long enough to take a free lease
 	}
 	second()
 	(<-third)()
@@ -94,7 +94,7 @@ func TestRelativeDirectoryStaysWhereItWas(t *testing.T) {
 	require.FileExists(t, file)
 }
 
-// A person who wants to be rid of all tokens removes the directory.
+// A user may delete all tokens by removing the directory.
 func TestDirectoryThatWasRemoved(t *testing.T) {
 	s := newStore(t)
 	version, _ := saved(t, s, "key", "value")
@@ -117,7 +117,7 @@ func TestFileInPlaceOfTheDirectory(t *testing.T) {
 	require.Equal(t, "mine", string(data))
 }
 
-// What the store does not understand it leaves alone, and says where it is.
+// The store does not change a file that it does not understand, and its error names the file.
 func TestDamagedFile(t *testing.T) {
 	foreign := func(change func(map[string]any)) func(good []byte) []byte {
 		return func(good []byte) []byte {
@@ -161,15 +161,16 @@ func TestDamagedFile(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, string(bad), string(now))
 
-			require.NoError(t, os.Rename(file, file+".old")) // as the error says
+			require.NoError(t, os.Rename(file, file+".old")) // as the error advises
 			_, err = s.Save(t.Context(), "key", []byte("new"), "")
 			require.NoError(t, err)
 		})
 	}
 }
 
-// A process that died while it saved leaves a file behind. The value is the one before.
-func TestRestOfACrash(t *testing.T) {
+// A process that crashed while it saved leaves a temporary file. The store still has the previous
+// value.
+func TestFileLeftByACrash(t *testing.T) {
 	s := newStore(t)
 	version, file := saved(t, s, "key", "value")
 	rest := file[:len(file)-len(".json")] + ".tmp"

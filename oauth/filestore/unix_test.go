@@ -26,7 +26,7 @@ func mode(t *testing.T, name string) os.FileMode {
 	return info.Mode().Perm()
 }
 
-func TestNobodyElseHasAccess(t *testing.T) {
+func TestOtherUsersHaveNoAccess(t *testing.T) {
 	for _, umask := range []int{0, 0o022, 0o177} {
 		t.Run(fmt.Sprintf("umask %#o", umask), func(t *testing.T) {
 			parent := t.TempDir()
@@ -49,9 +49,10 @@ func TestNobodyElseHasAccess(t *testing.T) {
 	}
 }
 
-// Whoever could write to the directory could give us tokens of theirs; and to make it private
-// silently would be wrong for a home directory that was given by mistake.
-func TestDirectoryOfMany(t *testing.T) {
+// Another user with write access to the directory could plant their own tokens. The store does not
+// change the mode silently, which would be wrong for a home directory that was configured by
+// mistake.
+func TestDirectoryThatOthersMayUse(t *testing.T) {
 	for _, loose := range []os.FileMode{0o755, 0o750, 0o701, 0o777} {
 		dir := filepath.Join(t.TempDir(), "store")
 		require.NoError(t, os.Mkdir(dir, 0o700))
@@ -75,7 +76,7 @@ func TestDirectoryThatWasOpened(t *testing.T) {
 	}
 }
 
-// A symbolic link in the place of a file must neither be read nor be written through.
+// A symbolic link in place of a file is neither read nor written through.
 func TestSymbolicLinks(t *testing.T) {
 	s := newStore(t)
 	release, err := s.Lease(t.Context(), "key", time.Minute)
@@ -120,8 +121,8 @@ func TestSymbolicLinks(t *testing.T) {
 
 func init() { children["fill the disk"] = fillDisk } //nolint:gochecknoinits // Windows has no such child
 
-// fillDisk is a process whose files may not grow beyond a size, which is what a
-// full disk looks like to it.
+// fillDisk is the role of a process that may not write files larger than a limit, which looks like
+// a full disk to it.
 func fillDisk(ctx context.Context, args []string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	store, err := filestore.New(args[0])

@@ -11,12 +11,12 @@ import (
 	"github.com/cli/browser"
 )
 
-// The output of a browser must not mix with that of the program, whose standard output another
-// program may read.
+// The browser must not write to this program's standard output, which another program may read.
 func init() { browser.Stdout = os.Stderr } //nolint:gochecknoinits // before anybody can open anything
 
-// openBrowser opens a page in the system's browser, without a shell. If the browser stays in the
-// foreground, neither its window nor the goroutine that waits for it ends with the login.
+// openBrowser opens a page in the system's browser, without a shell. If the browser command stays
+// in the foreground, the browser window stays open after the login, and so does the goroutine that
+// waits for the command.
 func openBrowser(ctx context.Context, page string) error {
 	opened := make(chan error, 1)
 	go func() { opened <- browser.OpenURL(page) }()
@@ -28,16 +28,16 @@ func openBrowser(ctx context.Context, page string) error {
 	}
 }
 
-// checkPage returns the authorization server's page in a form that is safe to print and open:
-// https, or http where package oauth allows it, which has checked the URL; and without characters
-// that are special to a terminal or another program.
+// checkPage returns the authorization server's URL in a form that is safe to print and open. It
+// must be https, or http, which package oauth has checked. The result has no characters that are
+// special to a terminal or to another program.
 func checkPage(page string) (string, error) {
 	u, err := url.Parse(page)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
 		return "", errors.New("invalid authorization URL")
 	case u.User != nil:
-		return "", errors.New("the authorization URL has userinfo")
+		return "", errors.New("the authorization URL must not hold a user name or password")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "", fmt.Errorf("the authorization URL must be http or https, got scheme %q", u.Scheme)
 	}

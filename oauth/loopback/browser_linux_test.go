@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// command puts a program into the place of the one that opens pages.
+// command replaces the program that opens pages with a script.
 func command(t *testing.T, script string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -25,7 +25,7 @@ func TestSystemBrowser(t *testing.T) {
 	require.NoError(t, openBrowser(t.Context(), page))
 	opened, err := os.ReadFile(filepath.Join(dir, "opened"))
 	require.NoError(t, err)
-	require.Equal(t, "1|"+page+"|", string(opened), "one argument, and no shell has seen it")
+	require.Equal(t, "1|"+page+"|", string(opened), "one argument, not interpreted by a shell")
 }
 
 func TestSystemBrowserThatFails(t *testing.T) {
@@ -33,7 +33,7 @@ func TestSystemBrowserThatFails(t *testing.T) {
 	require.Error(t, openBrowser(t.Context(), "https://auth.example.com/a"))
 }
 
-// Some browsers stay in the foreground until the person closes them.
+// Some browsers stay in the foreground until the user closes them.
 func TestSystemBrowserThatStays(t *testing.T) {
 	dir := command(t, `cd "${0%/*}"; mkfifo closed; : >opened; : <closed`)
 	ctx, cancel := context.WithCancel(t.Context())

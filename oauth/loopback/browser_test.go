@@ -16,7 +16,7 @@ func TestPageThatIsOpened(t *testing.T) {
 		"http://[::1]:9000/authorize":                        "",
 		"http://keycloak:8080/authorize":                     "", // Config.AllowInsecureHTTP
 		"HTTPS://auth.example.com/a":                         "https://auth.example.com/a",
-		// What a shell, a terminal or a person might take for something else.
+		// Characters that a shell, a terminal or a user could misread.
 		"https://auth.example.com/a?b=\"$(id)\"&c=`id`|<x>\\^{}": "https://auth.example.com/a?b=%22$(id)%22&c=%60id%60%7C%3Cx%3E%5C%5E%7B%7D",
 		"https://auth.example.com/a?b=\u009b31m&c=\u202etxt":     "https://auth.example.com/a?b=%C2%9B31m&c=%E2%80%AEtxt",
 		"https://auth.example.com/a?b= c#d e":                    "https://auth.example.com/a?b=%20c#d%20e",
@@ -38,11 +38,11 @@ func TestPageThatIsOpened(t *testing.T) {
 	}
 }
 
-// standardError is that of the process: package testing may put another in its
-// place when its output is read by a program.
+// standardError is the process's own: package testing may replace os.Stderr when a program reads
+// its output.
 var standardError = os.Stderr
 
-// What a browser prints would be taken for the program's own output.
+// The output of a browser must not appear as the program's own output.
 func TestBrowserIsKeptOffStandardOutput(t *testing.T) {
 	require.Same(t, standardError, browser.Stdout)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// A login with a browser, which is played here: it follows the authorization server's redirect back
-// to this machine. Programs pass a Login to oauth.Config and leave Open nil.
+// A login with a browser. The example plays the browser: it follows the authorization server's
+// redirect back to this machine. Programs pass a Login to oauth.Config and leave Open nil.
 func ExampleLogin() {
 	network := transport.NewDirect(nil)
 	defer network.Close()

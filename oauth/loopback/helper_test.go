@@ -26,12 +26,12 @@ const goodState = "STATE"
 // script is a Flow whose callbacks belong to it if their state is goodState.
 type script struct {
 	last     string                          // the redirect URI of the last login
-	page     string                          // the authorization URL, if it is not the usual one
-	pageErr  error                           // of AuthorizationURL
-	exchange func(ctx context.Context) error // what a callback of this flow leads to; nil: success
+	page     string                          // the authorization URL; empty means the usual one
+	pageErr  error                           // the error of AuthorizationURL
+	exchange func(ctx context.Context) error // called for a callback of this flow; nil means success
 
 	mu        sync.Mutex
-	redirect  string   // guarded by mu: what AuthorizationURL was given
+	redirect  string   // guarded by mu: the argument of AuthorizationURL
 	callbacks []string // guarded by mu
 }
 
@@ -55,7 +55,7 @@ func (s *script) Complete(ctx context.Context, callbackURL string) error {
 	u, err := url.Parse(callbackURL)
 	switch {
 	case err != nil || u.Query().Get("state") != goodState:
-		return fmt.Errorf("%w: its state is another", oauth.ErrForeignCallback)
+		return fmt.Errorf("%w: wrong state", oauth.ErrForeignCallback)
 	case s.exchange != nil:
 		return s.exchange(ctx)
 	}
@@ -68,11 +68,11 @@ func (s *script) completed() []string {
 	return append([]string(nil), s.callbacks...)
 }
 
-// login is one that runs.
+// login is a login in progress.
 type login struct {
 	t        *testing.T
 	flow     *script
-	redirect string // known when the browser was opened
+	redirect string // known once the browser was opened
 	browser  *http.Client
 	printed  *buffer
 	result   chan error
@@ -98,7 +98,7 @@ func start(ctx context.Context, t *testing.T, l *Login, flow *script) *login {
 	return g
 }
 
-// startInMemory begins a login at 127.0.0.1:7777 of a network in memory.
+// startInMemory begins a login at 127.0.0.1:7777 on a network in memory.
 func startInMemory(ctx context.Context, t *testing.T, l *Login, flow *script) (*login, *memnet.Network) {
 	t.Helper()
 	network := memnet.New()
@@ -122,7 +122,7 @@ func browserOf(t *testing.T, transport *http.Transport) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// shown is what a browser shows.
+// shown is a page that a browser shows.
 type shown struct {
 	status  int
 	address *url.URL
@@ -130,13 +130,13 @@ type shown struct {
 	body    string
 }
 
-// visit opens an address.
+// visit opens an address in the browser.
 func (g *login) visit(address string) shown {
 	g.t.Helper()
 	return g.do(http.MethodGet, address, "")
 }
 
-// do sends a request; host replaces the address's if it is not empty.
+// do sends a request. If host is not empty, it replaces the host of the address.
 func (g *login) do(method, address, host string) shown {
 	g.t.Helper()
 	req, err := http.NewRequestWithContext(g.t.Context(), method, address, http.NoBody)
@@ -150,15 +150,15 @@ func (g *login) do(method, address, host string) shown {
 	return shown{resp.StatusCode, resp.Request.URL, resp.Header, string(body)}
 }
 
-// comeBack is what the authorization server makes the browser do.
+// comeBack opens the redirect URI, as the authorization server makes the browser do.
 func (g *login) comeBack() shown {
 	g.t.Helper()
 	return g.visit(g.redirect + "?code=SECRET&state=" + goodState)
 }
 
-// origin is where the login listens.
+// origin returns the origin that the login listens at.
 func (g *login) origin() string {
-	u, _ := url.Parse(g.redirect) // it was parsed before
+	u, _ := url.Parse(g.redirect) // already parsed once
 	return u.Host
 }
 
@@ -170,7 +170,7 @@ func (g *login) isFree() {
 	require.NoError(g.t, ln.Close())
 }
 
-// goesOn checks that the login still waits, by completing it.
+// goesOn checks that the login is still in progress, by completing it.
 func (g *login) goesOn() {
 	g.t.Helper()
 	select {
@@ -182,7 +182,7 @@ func (g *login) goesOn() {
 	require.NoError(g.t, <-g.result)
 }
 
-// buffer is a bytes.Buffer for several goroutines.
+// buffer is a bytes.Buffer that several goroutines may use.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer // guarded by mu
@@ -200,7 +200,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// keepsSecrets checks that a page holds nothing of the callback.
+// keepsSecrets checks that a page shows nothing from the callback.
 func (s shown) keepsSecrets(t *testing.T) {
 	t.Helper()
 	for _, secret := range []string{"SECRET", goodState, "state", "code="} {

@@ -13,11 +13,11 @@ import (
 const (
 	defaultHost = "127.0.0.1"
 	defaultPath = "/callback"
-	// portTries is how many ports to try until one is free on all addresses.
+	// portTries is how many ports are tried until one is free on all addresses.
 	portTries = 5
 )
 
-// listen listens for the user's return. last is the redirect URI of the last login.
+// listen listens for the browser's return. last is the redirect URI of the last login.
 func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
 	host, path := l.Host, l.Path
 	if host == "" {
@@ -50,7 +50,7 @@ func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
 }
 
 // addressesOf returns a host as browsers write it, and its loopback addresses. For localhost a
-// browser may try either of two, so no other program may have the other one.
+// browser may try either of two addresses, so another program must not listen on the other one.
 func addressesOf(host string) (name string, addresses []string, err error) {
 	if strings.EqualFold(host, "localhost") {
 		return "localhost", []string{"127.0.0.1", "::1"}, nil
@@ -62,7 +62,7 @@ func addressesOf(host string) (name string, addresses []string, err error) {
 	return addr.String(), []string{addr.String()}, nil
 }
 
-// listenOn listens on one port of all addresses, except for IPv6 on a machine without it.
+// listenOn listens on the same port of all addresses. It leaves out IPv6 on a machine without it.
 func listenOn(addresses []string, port int) ([]net.Listener, error) {
 	var listeners []net.Listener
 	for _, address := range addresses {
@@ -90,7 +90,7 @@ func has(address string) bool {
 	return ln.Close() == nil
 }
 
-// portOf returns the port of a loopback redirect URI, 0 for other URIs.
+// portOf returns the port of a loopback redirect URI, or 0 for other URIs.
 func portOf(redirect string) int {
 	u, err := url.Parse(redirect)
 	if err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) {

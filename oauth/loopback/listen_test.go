@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// listening listens as l says, until the test ends.
+// listening listens with the configuration l until the test ends.
 func listening(t *testing.T, l *Login, last string) (listeners []net.Listener, redirect *url.URL) {
 	t.Helper()
 	listeners, redirect, err := l.listen(last)
@@ -23,7 +23,7 @@ func listening(t *testing.T, l *Login, last string) (listeners []net.Listener, r
 	return listeners, redirect
 }
 
-// freePort returns a port that was free a moment ago.
+// freePort returns a port that was free when it was checked.
 func freePort(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -34,14 +34,14 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// With the same redirect URI the registration of the last login is good once more.
+// With the same redirect URI the last login's registration can be used again.
 func TestPortOfTheLastLogin(t *testing.T) {
 	port := freePort(t)
 	last := "http://127.0.0.1:" + port + "/callback"
 	_, first := listening(t, &Login{}, last)
 	require.Equal(t, last, first.String())
 	_, second := listening(t, &Login{}, last)
-	require.NotEqual(t, last, second.String(), "it is taken")
+	require.NotEqual(t, last, second.String(), "the port is taken")
 
 	for _, other := range []string{"", "https://app.example.com:" + port + "/callback", "http://192.0.2.1:" + port + "/", "http://127.0.0.1/callback", "http://127.0.0.1:99999/", ":"} {
 		require.Zero(t, portOf(other), other)
@@ -63,7 +63,7 @@ func TestFixedPort(t *testing.T) {
 	require.Equal(t, "http://127.0.0.1:"+strconv.Itoa(port)+"/oauth/back", redirect.String())
 }
 
-// If another program had localhost's other address, the browser might bring the code there.
+// If another program listened on localhost's other address, the browser might send the code there.
 func TestLocalhostIsBothAddresses(t *testing.T) {
 	listeners, redirect := listening(t, &Login{Host: "LocalHost"}, "")
 	require.Equal(t, "localhost", redirect.Hostname())
@@ -80,7 +80,7 @@ func TestLocalhostIsBothAddresses(t *testing.T) {
 
 func TestLocalhostWhoseOtherAddressIsTaken(t *testing.T) {
 	if !has("::1") {
-		return // there is no other address
+		return // localhost has only one address here
 	}
 	ln, err := net.Listen("tcp", "[::1]:0")
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// Browsers leave the port 80 out.
+// Browsers omit port 80.
 func TestHostOfPort80(t *testing.T) {
 	v := &visit{redirect: &url.URL{Scheme: "http", Host: "127.0.0.1:80", Path: "/callback"}}
 	require.True(t, v.isHost("127.0.0.1"))

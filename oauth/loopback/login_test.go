@@ -17,7 +17,7 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-func TestThereAndBack(t *testing.T) {
+func TestLogin(t *testing.T) {
 	g := start(t.Context(), t, &Login{}, &script{})
 	require.Regexp(t, `^http://127\.0\.0\.1:\d+/callback$`, g.redirect)
 	require.Contains(t, g.printed.String(), "mcp.example.com")
@@ -34,7 +34,7 @@ func TestThereAndBack(t *testing.T) {
 	require.Equal(t, []string{g.redirect + "?code=SECRET&state=STATE"}, g.flow.completed())
 }
 
-// The page must not say that all is well before it is.
+// The page must not report success before the login has succeeded.
 func TestSuccessIsShownAfterTheExchange(t *testing.T) {
 	exchanging, exchanged := make(chan struct{}), make(chan struct{})
 	g := start(t.Context(), t, &Login{}, &script{exchange: func(context.Context) error {
@@ -57,7 +57,7 @@ func TestSuccessIsShownAfterTheExchange(t *testing.T) {
 	require.NoError(t, <-g.result)
 }
 
-func TestHowItFails(t *testing.T) {
+func TestFailuresAreShown(t *testing.T) {
 	broken := errors.New("SECRET <b>description</b> of a server")
 	for name, end := range map[string]struct {
 		err    error
@@ -81,8 +81,8 @@ func TestHowItFails(t *testing.T) {
 	}
 }
 
-// Any page of the browser can send requests to loopback: they must neither
-// complete nor end a login.
+// Any page in the browser can send requests to loopback. They must neither complete nor end a
+// login.
 func TestForeignCallback(t *testing.T) {
 	g := start(t.Context(), t, &Login{}, &script{})
 	for _, query := range []string{"", "?", "?state=SECRET&code=SECRET", "?state=SECRET&error=access_denied&error_description=<script>alert(1)</script>", "?;%zz"} {
@@ -95,7 +95,7 @@ func TestForeignCallback(t *testing.T) {
 	g.goesOn()
 }
 
-// Browsers repeat a request that takes long, and people press the button twice.
+// Browsers repeat a request that is slow, and users press the button twice.
 func TestCallbackThatComesTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		exchanging, exchanged := make(chan struct{}), make(chan struct{})
@@ -106,7 +106,7 @@ func TestCallbackThatComesTwice(t *testing.T) {
 		}}
 		g, _ := startInMemory(t.Context(), t, &Login{}, flow)
 		pages := make(chan shown, 2)
-		// The first one does not follow its redirect, which would end the login.
+		// The first browser does not follow its redirect, which would end the login.
 		first := *g.browser
 		first.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		go func() { pages <- (&login{t: t, browser: &first}).visit(g.redirect + "?code=SECRET&state=STATE") }()
@@ -155,7 +155,7 @@ func TestWhatIsNotACallback(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, network := startInMemory(t.Context(), t, &Login{Timeout: time.Minute}, &script{})
-		require.Equal(t, http.StatusBadRequest, g.visit(g.redirect).status, "leaves a connection open")
+		require.Equal(t, http.StatusBadRequest, g.visit(g.redirect).status, "this leaves a connection open")
 		err := <-g.result
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "within 1m0s")
@@ -174,7 +174,7 @@ func TestCancelWhileTheCodeIsExchanged(t *testing.T) {
 		visited := make(chan struct{})
 		go func() {
 			defer close(visited)
-			if resp, err := g.browser.Get(g.redirect + "?state=STATE"); err == nil { // the page may get through
+			if resp, err := g.browser.Get(g.redirect + "?state=STATE"); err == nil { // the page may still arrive
 				resp.Body.Close()
 			}
 		}()
@@ -186,8 +186,8 @@ func TestCancelWhileTheCodeIsExchanged(t *testing.T) {
 	})
 }
 
-// A browser that is closed before the last page must not keep the login's caller.
-func TestBrowserThatDoesNotCallAgain(t *testing.T) {
+// A browser that is closed before it shows the last page must not delay the login's caller.
+func TestBrowserThatNeverShowsTheLastPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := startInMemory(t.Context(), t, &Login{}, &script{})
 		g.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -199,7 +199,7 @@ func TestBrowserThatDoesNotCallAgain(t *testing.T) {
 func TestCancelFreesThePort(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	g := start(ctx, t, &Login{}, &script{})
-	require.Equal(t, http.StatusBadRequest, g.visit(g.redirect).status, "leaves a connection open")
+	require.Equal(t, http.StatusBadRequest, g.visit(g.redirect).status, "this leaves a connection open")
 	bored := errors.New("bored")
 	cancel(bored)
 	require.ErrorIs(t, <-g.result, bored)
@@ -227,19 +227,19 @@ func TestNoPageToOpen(t *testing.T) {
 	}
 }
 
-// Without a browser the printed address is all there is.
+// Without a browser the user depends on the printed address.
 func TestBrowserThatCannotBeOpened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := startInMemory(t.Context(), t, &Login{
 			Open: func(context.Context, string) error { return errors.New("no display") },
 		}, &script{})
 		synctest.Wait()
-		require.Contains(t, g.printed.String(), "No browser was opened: no display.")
+		require.Contains(t, g.printed.String(), "Could not open a browser: no display.")
 		g.goesOn()
 	})
 }
 
-// Whoever opens connections and says nothing holds up neither the login nor its end.
+// Silent connections delay neither the login nor its end.
 func TestSilentConnections(t *testing.T) {
 	g := start(t.Context(), t, &Login{}, &script{})
 	for i := range 100 {
@@ -263,7 +263,7 @@ func TestSlowHeader(t *testing.T) {
 		defer conn.Close()
 		_, err = conn.Write([]byte("GET /callback?state="))
 		require.NoError(t, err)
-		answer, err := io.ReadAll(conn) // until it is closed
+		answer, err := io.ReadAll(conn) // until the login closes the connection
 		require.NoError(t, err)
 		require.NotContains(t, string(answer), "200 OK")
 		g.goesOn()

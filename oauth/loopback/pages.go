@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// page is shown to the user. It has nothing from a request or a peer on it, except the host of the
+// page is shown to the user. It shows nothing from a request or a peer, except the host of the
 // resource, which the program chose.
 type page struct {
 	Status      int
@@ -26,28 +26,28 @@ type page struct {
 var (
 	foreignPage = page{
 		Status: http.StatusBadRequest, Title: "This is another sign-in",
-		Text: "The address that led here does not belong to the sign-in in progress, which goes on. Return to its page, or start again from your program.",
+		Text: "The address that led here belongs to another sign-in. The current one continues: return to its page, or start again from your program.",
 	}
 	againPage = page{
 		Status: http.StatusConflict, Title: "Already done",
-		Text: "This sign-in has ended before. You can close this window and go back to your program.",
+		Text: "This sign-in has already ended. You can close this window and go back to your program.",
 	}
 	nothingPage = page{
 		Status: http.StatusNotFound, Title: "Nothing here",
-		Text: "This address only receives you after a sign-in. You can close this window.",
+		Text: "This address is only used at the end of a sign-in. You can close this window.",
 	}
 	methodPage = page{
 		Status: http.StatusMethodNotAllowed, Title: "Not supported",
-		Text: "The sign-in came back in a way that is not supported here. Go back to your program and try again.",
+		Text: "The sign-in returned in a way that is not supported here. Go back to your program and try again.",
 	}
 	strangePage = page{
 		Status: http.StatusMisdirectedRequest, Title: "Refused",
-		Text: "This address does not lead here. You can close this window.",
+		Text: "This server does not handle that address. You can close this window.",
 	}
 )
 
 // endPage returns the last page of a login. It does not show the text of an error, which may come
-// from a server: the program has that.
+// from a server: the program reports that.
 func endPage(err error) page {
 	switch {
 	case err == nil:
@@ -58,7 +58,7 @@ func endPage(err error) page {
 	case errors.Is(err, oauth.ErrDeclined):
 		return page{
 			Status: http.StatusForbidden, Title: "You declined",
-			Text: "Your program was given no access. You can close this window; to try again, start from your program.",
+			Text: "Your program did not get access. You can close this window; to try again, start from your program.",
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		return page{
@@ -67,30 +67,30 @@ func endPage(err error) page {
 		}
 	case errors.Is(err, context.Canceled):
 		return page{
-			Status: http.StatusServiceUnavailable, Title: "The sign-in was cancelled",
-			Text: "Your program no longer waits for it. You can close this window.",
+			Status: http.StatusServiceUnavailable, Title: "The sign-in was canceled",
+			Text: "Your program is no longer waiting for it. You can close this window.",
 		}
 	default:
 		return page{
 			Status: http.StatusBadGateway, Title: "The sign-in failed",
-			Text: reason(err) + " Go back to your program, which can say more.",
+			Text: reason(err) + " Go back to your program, which may show more details.",
 		}
 	}
 }
 
-// reason says why a login failed.
+// reason says in one sentence why a login failed.
 func reason(err error) string {
 	switch oauth.KindOf(err) {
 	case oauth.KindNetwork:
-		return "The authorization server could not be reached, or it has a problem of its own."
+		return "The authorization server could not be reached, or it failed."
 	case oauth.KindRefused:
 		return "The authorization server refused."
 	case oauth.KindResponse:
 		return "The authorization server's answer cannot be trusted."
 	case oauth.KindStore:
-		return "The access could not be kept."
+		return "The access could not be saved."
 	default:
-		return "Your program got no access."
+		return "Your program did not get access."
 	}
 }
 
@@ -109,8 +109,8 @@ var contentPolicy = func() string {
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// setHeaders sets the headers of every response: it must not be stored, framed, or leak its
-// address.
+// setHeaders sets the headers of every response: a page must not be stored or framed, and must not
+// leak its address.
 func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", contentPolicy)
@@ -128,7 +128,7 @@ func (v *visit) show(w http.ResponseWriter, p page) {
 	err := pageTemplate.Execute(&html, struct {
 		page
 		Style template.CSS
-	}{p, template.CSS(style)}) //nolint:gosec // ours
+	}{p, template.CSS(style)}) //nolint:gosec // a constant of this package
 	if err != nil {
 		http.Error(w, p.Title, http.StatusInternalServerError)
 		return
@@ -137,5 +137,5 @@ func (v *visit) show(w http.ResponseWriter, p page) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(html.Len()))
 	w.WriteHeader(p.Status)
-	_, _ = w.Write(html.Bytes()) // the browser may be gone
+	_, _ = w.Write(html.Bytes()) // the browser may have disconnected
 }

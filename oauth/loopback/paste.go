@@ -18,7 +18,7 @@ func (v *visit) paste(read func(context.Context) (string, error), tell *console)
 		line, err := read(v.running)
 		if err != nil {
 			if v.running.Err() == nil && !errors.Is(err, io.EOF) {
-				tell.sayf("Nothing more can be entered: %v.\n", err)
+				tell.sayf("Cannot read any more input: %v.\n", err)
 			}
 			return
 		}
@@ -27,21 +27,22 @@ func (v *visit) paste(read func(context.Context) (string, error), tell *console)
 		}
 		query, ok := v.queryOf(line)
 		if !ok {
-			tell.sayf("This is not the address. It begins with %s? and more: please enter all of it.\n", v.redirect)
+			tell.sayf("This is not the address. It begins with %s? and is longer: please enter all of it.\n", v.redirect)
 			continue
 		}
 		_, err = v.complete(v.running, query, false)
 		if !errors.Is(err, oauth.ErrForeignCallback) {
 			return
 		}
-		tell.sayf("This address belongs to another login. Please enter the one of this login.\n")
+		tell.sayf("This address belongs to another login. Please enter the address of this login.\n")
 	}
 }
 
-// queryOf returns the query of an address, if that is one of a callback.
+// queryOf returns the query of an address. ok is false if the address is not a callback of this
+// login.
 func (v *visit) queryOf(address string) (string, bool) {
 	if !strings.Contains(address, "://") {
-		address = "http://" + address // some browsers copy it without
+		address = "http://" + address // some browsers copy an address without its scheme
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != v.redirect.Scheme || !v.isHost(u.Host) || u.Path != v.redirect.Path || u.RawQuery == "" {
@@ -50,20 +51,20 @@ func (v *visit) queryOf(address string) (string, bool) {
 	return u.RawQuery, true
 }
 
-// maxLine is longer than any address.
+// maxLine is the longest line that is read, in bytes. No address is that long.
 const maxLine = 64 << 10
 
 // Lines returns a function for Login.Paste that reads from r line by line, one call at a time. A
-// Read cannot be canceled: one that waits when a login ends goes on waiting, and its line goes to
-// the next login. Nothing else should read from r, such as the standard input, unless the process
-// ends with the login.
+// Read cannot be canceled: if one is waiting when a login ends, it continues to wait, and its line
+// goes to the next login. Nothing else should read from r, such as the standard input, unless the
+// process ends with the login.
 func Lines(r io.Reader) func(ctx context.Context) (string, error) {
 	l := &lines{r: bufio.NewReaderSize(r, maxLine)}
 	return l.next
 }
 
 type lines struct {
-	r *bufio.Reader // of the goroutine that reads
+	r *bufio.Reader // used only by the goroutine that reads
 
 	mu      sync.Mutex
 	reading chan line // guarded by mu: nil when no line is awaited
@@ -94,7 +95,7 @@ func (l *lines) next(ctx context.Context) (string, error) {
 	}
 }
 
-// read returns a line, or a part of one that is too long.
+// read returns a line, or the beginning of a line that is too long.
 func (l *lines) read() line {
 	text, err := l.r.ReadSlice('\n')
 	if len(text) > 0 {

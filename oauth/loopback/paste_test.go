@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// On a server without a browser, the person visits the page elsewhere, and that
-// browser cannot reach us.
+// On a machine without a browser, the user opens the page on another machine, and that browser
+// cannot reach this one.
 func TestEnteredAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		entered := make(chan string)
@@ -46,32 +46,32 @@ func TestEnteredAddress(t *testing.T) {
 		began := time.Now()
 		entered <- "  127.0.0.1:7777/callback?code=SECRET&state=STATE \r\n"
 		require.NoError(t, <-g.result)
-		require.Equal(t, began, time.Now(), "no browser is waited for")
+		require.Equal(t, began, time.Now(), "the login does not wait for a browser")
 		require.Equal(t, g.redirect+"?code=SECRET&state=STATE", g.flow.completed()[1])
 		require.NotContains(t, g.printed.String(), "SECRET")
 	})
 }
 
-func TestEnteredAddressOfWhoDeclined(t *testing.T) {
+func TestEnteredAddressOfADeclinedLogin(t *testing.T) {
 	g, _ := startInMemory(t.Context(), t, &Login{
 		Paste: Lines(strings.NewReader("http://127.0.0.1:7777/callback?error=access_denied&state=STATE\n")),
 	}, &script{exchange: func(context.Context) error { return oauth.ErrDeclined }})
 	require.ErrorIs(t, <-g.result, oauth.ErrDeclined)
 }
 
-// The end of what can be entered is not the end of the login.
-func TestNothingMoreCanBeEntered(t *testing.T) {
+// The end of the input does not end the login.
+func TestEndOfInput(t *testing.T) {
 	for _, end := range []error{io.EOF, errors.New("no terminal")} {
 		synctest.Test(t, func(t *testing.T) {
 			g, _ := startInMemory(t.Context(), t, &Login{Paste: func(context.Context) (string, error) { return "", end }}, &script{})
 			synctest.Wait()
-			require.Equal(t, end != io.EOF, strings.Contains(g.printed.String(), "Nothing more can be entered: no terminal."))
+			require.Equal(t, end != io.EOF, strings.Contains(g.printed.String(), "Cannot read any more input: no terminal."))
 			g.goesOn()
 		})
 	}
 }
 
-// A line that is read too late for one login must not be lost for the next.
+// A line that is read after one login has ended is passed to the next.
 func TestLineOfTheNextLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
@@ -99,7 +99,7 @@ func TestLineOfTheNextLogin(t *testing.T) {
 	})
 }
 
-func TestLineWithoutEnd(t *testing.T) {
+func TestEndlessLine(t *testing.T) {
 	next := Lines(io.LimitReader(zeros{}, 3*maxLine))
 	for range 3 {
 		text, err := next(t.Context())

@@ -17,24 +17,25 @@ import (
 )
 
 const (
-	headerTimeout = 10 * time.Second // for a request's header
+	headerTimeout = 10 * time.Second // to receive a request's header
 	idleTimeout   = time.Minute      // between two requests of a connection
 	maxHeader     = 64 << 10         // bytes of a request's header, which includes the code
 )
 
-// visit is one login as the user's browser sees it.
+// visit is one login as the user's browser sees it: the server on the loopback address, and the
+// state of the login.
 type visit struct {
 	flow     oauth.Flow
 	resource string   // the host of the resource
-	redirect *url.URL // where the user comes back to
-	done     string   // path of the last page, whose address holds no code
+	redirect *url.URL // where the authorization server sends the browser
+	done     string   // path of the last page; its address holds no code
 
 	running context.Context // ends with the login
 
-	turn      chan struct{} // held while a callback is judged
+	turn      chan struct{} // held while a callback is checked
 	over      chan struct{} // closed when err and isVisited may be read
-	err       error         // how it ended
-	isVisited bool          // a browser has to be shown how it ended
+	err       error         // how the login ended
+	isVisited bool          // a browser is to see how the login ended
 
 	completed bool          // guarded by turn
 	shown     chan struct{} // closed when the last page was shown
@@ -57,18 +58,18 @@ func newVisit(flow oauth.Flow, redirect *url.URL) *visit {
 	return v
 }
 
-// serve answers on all listeners until end.
+// serve answers requests on all listeners until end is called.
 func (v *visit) serve(listeners []net.Listener) {
 	v.server = &http.Server{
 		Handler: v, ConnState: v.connState, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		DisableGeneralOptionsHandler: true, ErrorLog: log.New(io.Discard, "", 0), // foreign requests are not worth a log
+		DisableGeneralOptionsHandler: true, ErrorLog: log.New(io.Discard, "", 0), // requests of other programs are not worth logging
 	}
 	for _, ln := range listeners {
 		v.owned.Go(func() { _ = v.server.Serve(ln) }) // ErrServerClosed
 	}
 }
 
-// end closes the listeners and every connection, and waits for all that was started.
+// end closes the listeners and all connections, and waits for all goroutines of this login.
 func (v *visit) end(listeners []net.Listener) {
 	v.closing.Store(true)
 	for _, ln := range listeners {
@@ -79,13 +80,13 @@ func (v *visit) end(listeners []net.Listener) {
 	v.conns.Wait()
 }
 
-// connState counts connections, and closes those that arrive too late for end.
+// connState counts connections, and closes those that arrive after end has begun.
 func (v *visit) connState(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		v.conns.Add(1)
 		if v.closing.Load() {
-			_ = conn.Close() // nobody waits for it
+			_ = conn.Close() // end does not wait for this connection
 		}
 	case http.StateClosed, http.StateHijacked:
 		v.conns.Done()
@@ -96,8 +97,8 @@ func (v *visit) connState(conn net.Conn, state http.ConnState) {
 // errOver says that another callback ended the login.
 var errOver = errors.New("the login is over")
 
-// complete passes a callback to the flow, one at a time. ended says that this one ended the login;
-// otherwise err says why it did not.
+// complete passes a callback to the flow, one at a time. ended reports whether this callback ended
+// the login; otherwise err says why it did not.
 func (v *visit) complete(ctx context.Context, query string, byBrowser bool) (ended bool, err error) {
 	select {
 	case v.turn <- struct{}{}:
@@ -117,8 +118,8 @@ func (v *visit) complete(ctx context.Context, query string, byBrowser bool) (end
 	return true, err
 }
 
-// isHost reports whether a request is for the host of the redirect URI. Another name may be part of
-// a DNS rebinding attack.
+// isHost reports whether a request names the host of the redirect URI. Another name may be a DNS
+// rebinding attack.
 func (v *visit) isHost(host string) bool {
 	return strings.TrimSuffix(host, ":80") == strings.TrimSuffix(v.redirect.Host, ":80")
 }
@@ -140,8 +141,8 @@ func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// callback answers a browser that came back. It redirects to a page whose address, unlike this one,
-// may stay in the browser's history.
+// callback answers the browser that came back. It redirects to a page whose address may stay in the
+// browser's history: unlike the callback's address, it holds no code.
 func (v *visit) callback(w http.ResponseWriter, r *http.Request) {
 	ended, err := v.complete(r.Context(), r.URL.RawQuery, true)
 	switch {
@@ -168,6 +169,6 @@ func (v *visit) showEnd(w http.ResponseWriter) {
 	}
 	w.Header().Set("Connection", "close")
 	v.show(w, endPage(v.err))
-	_ = http.NewResponseController(w).Flush() // the browser may be gone
+	_ = http.NewResponseController(w).Flush() // the browser may have disconnected
 	v.showOnce.Do(func() { close(v.shown) })
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/hawser-mcp/hawser/oauth/storetest"
 )
 
-// The test of a store. It belongs in a _test.go file; here it is run by hand.
+// A test of a store. It belongs in a _test.go file; here it is run by hand.
 func ExampleRun() {
 	TestStore := func(t *testing.T) {
 		storetest.Run(t, oauth.NewMemoryStore)
@@ -18,7 +18,7 @@ func ExampleRun() {
 	// Output: passes: true
 }
 
-// passes runs a test and discards what it prints.
+// passes runs a test and discards its output.
 func passes(test func(*testing.T)) bool {
 	out := os.Stdout
 	defer func() { os.Stdout = out }()

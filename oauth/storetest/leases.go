@@ -15,7 +15,7 @@ import (
 
 const ttl = time.Minute // longer than any clause takes
 
-// oneHolder counts in the store, without any other guard than the lease.
+// oneHolder lets goroutines increment a counter in the store, guarded only by the lease.
 func oneHolder(ctx context.Context, s oauth.Store) error {
 	const workers, rounds = 8, 5
 	var holders atomic.Int32
@@ -33,8 +33,8 @@ func oneHolder(ctx context.Context, s oauth.Store) error {
 		if err != nil && !errors.Is(err, oauth.ErrNotFound) {
 			return err
 		}
-		runtime.Gosched()                   // to whoever has the lease as well
-		n, _ := strconv.Atoi(string(value)) // nothing is 0
+		runtime.Gosched()                   // give way to another holder, if the lease has two
+		n, _ := strconv.Atoi(string(value)) // a missing value counts as 0
 		_, err = s.Save(ctx, key, strconv.AppendInt(nil, int64(n+1), 10), version)
 		return want("Save under the lease", err, nil)
 	}
@@ -60,7 +60,7 @@ func oneHolder(ctx context.Context, s oauth.Store) error {
 	return nil
 }
 
-// lease is one that is waited for.
+// lease is the result of a Lease that another goroutine waits for.
 type lease struct {
 	release func()
 	err     error
@@ -97,13 +97,13 @@ func unguarded(ctx context.Context, s oauth.Store) error {
 	defer release()
 	done := make(chan error, 1)
 	go func() {
-		version, err := save(ctx, s, key, "by somebody else", "")
+		version, err := save(ctx, s, key, "by another client", "")
 		if err == nil {
 			err = s.Delete(ctx, key, version)
 		}
 		done <- err
 	}()
-	return want("Save, Load and Delete by somebody without the lease", <-done, nil)
+	return want("Save, Load and Delete without the lease", <-done, nil)
 }
 
 func waiterEnds(ctx context.Context, s oauth.Store) error {
@@ -122,7 +122,7 @@ func waiterEnds(ctx context.Context, s oauth.Store) error {
 	if err := want("Lease whose context ended", gaveUp.err, context.Canceled); err != nil {
 		return err
 	}
-	// Who gave up holds nothing.
+	// A waiter that gave up does not hold the lease.
 	next := <-wait(ctx, s, key)
 	if next.err != nil {
 		return fmt.Errorf("Lease after a waiter gave up: %w", next.err)

@@ -1,5 +1,4 @@
-// Package storetest holds the contract of [oauth.Store] as a suite that anyone
-// can run on their own store.
+// Package storetest holds the contract of [oauth.Store] as a test suite for any implementation.
 package storetest
 
 import (
@@ -10,35 +9,34 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// guard is how long a clause may take. It is waited for in full only when a
-// clause is broken.
+// guard is how long a clause may take. Only a broken clause takes this long.
 const guard = 30 * time.Second
 
-// clause is one thing that must be true of a store. check gets an empty store and
-// says what is wrong with it.
+// clause is one property that a store must have. check gets an empty store and returns an error if
+// the property does not hold.
 type clause struct {
 	name  string
 	check func(ctx context.Context, s oauth.Store) error
 }
 
 var clauses = []clause{
-	{"what is not there is not found", absent},
-	{"a value comes back", values},
-	{"a key is any text", keys},
-	{"only who saw a value replaces it", replace},
-	{"only who saw a value deletes it", remove},
-	{"a version does not come back", versions},
-	{"a store keeps a copy of its own", copies},
-	{"one of many savers is the first", race},
+	{"a missing value is not found", absent},
+	{"Load returns the saved value", values},
+	{"a key may be any text", keys},
+	{"Save needs the current version", replace},
+	{"Delete needs the current version", remove},
+	{"a version is never used again", versions},
+	{"a store copies the caller's bytes", copies},
+	{"one of many concurrent Saves succeeds", race},
 	{"a lease has one holder", oneHolder},
 	{"two keys have two leases", twoLeases},
 	{"a lease guards neither Load nor Save", unguarded},
-	{"a waiter ends with its context", waiterEnds},
-	{"an ended context ends everything", ended},
+	{"Lease returns when its context ends", waiterEnds},
+	{"every method fails with an ended context", ended},
 }
 
-// Run runs every clause as a sub-test. open returns a new, empty store each time
-// it is called; what has to be closed is for a Cleanup of t.
+// Run runs every clause as a subtest. open returns a new, empty store each time it is called. It
+// registers what must be closed with the Cleanup of t.
 func Run(t *testing.T, open func() oauth.Store) {
 	t.Helper()
 	for _, c := range clauses {

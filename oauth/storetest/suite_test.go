@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestMemoryStore(t *testing.T) { Run(t, oauth.NewMemoryStore) }
 
-// A store with a fault is a good one but for what it is named for.
+// faulty is a correct store, except for the methods that a fault replaces.
 type faulty struct {
 	oauth.Store
 	load   func(ctx context.Context, key string) ([]byte, string, error)
@@ -54,42 +54,42 @@ func (f *faulty) Lease(ctx context.Context, key string, ttl time.Duration) (func
 	return f.lease(ctx, key)
 }
 
-// upTo cuts a text.
+// upTo returns the first n bytes of a text, or all of it.
 func upTo(text string, n int) string { return text[:min(len(text), n)] }
 
-// faults are ways to get a store wrong, and the clause that each must break.
+// faults are incorrect stores, each by the clause that it must break.
 var faults = map[string]func(f *faulty, good oauth.Store){
-	"what is not there is not found": func(f *faulty, good oauth.Store) {
+	"a missing value is not found": func(f *faulty, good oauth.Store) {
 		f.load = func(ctx context.Context, key string) ([]byte, string, error) {
 			value, version, _ := good.Load(ctx, key)
 			return value, version, nil
 		}
 	},
-	"a value comes back": func(f *faulty, good oauth.Store) {
+	"Load returns the saved value": func(f *faulty, good oauth.Store) {
 		f.save = func(ctx context.Context, key string, value []byte, version string) (string, error) {
 			return good.Save(ctx, key, bytes.TrimSpace(value), version)
 		}
 	},
-	"a key is any text": func(f *faulty, good oauth.Store) {
+	"a key may be any text": func(f *faulty, good oauth.Store) {
 		f.load = func(ctx context.Context, key string) ([]byte, string, error) { return good.Load(ctx, upTo(key, 255)) }
 		f.save = func(ctx context.Context, key string, value []byte, version string) (string, error) {
 			return good.Save(ctx, upTo(key, 255), value, version)
 		}
 	},
-	"only who saw a value replaces it": func(f *faulty, good oauth.Store) {
+	"Save needs the current version": func(f *faulty, good oauth.Store) {
 		f.save = func(ctx context.Context, key string, value []byte, _ string) (string, error) {
 			_, version, _ := good.Load(ctx, key)
 			return good.Save(ctx, key, value, version)
 		}
 	},
-	"only who saw a value deletes it": func(f *faulty, good oauth.Store) {
+	"Delete needs the current version": func(f *faulty, good oauth.Store) {
 		f.remove = func(ctx context.Context, key, _ string) error {
 			_, version, _ := good.Load(ctx, key)
 			return good.Delete(ctx, key, version)
 		}
 	},
-	"a version does not come back": func(f *faulty, good oauth.Store) {
-		serial := map[string]int{} // counts anew after a Delete
+	"a version is never used again": func(f *faulty, good oauth.Store) {
+		serial := map[string]int{} // starts at 0 again after a Delete
 		f.load = func(ctx context.Context, key string) ([]byte, string, error) {
 			value, _, err := good.Load(ctx, key)
 			return value, fmt.Sprint(serial[key]), err
@@ -109,7 +109,7 @@ var faults = map[string]func(f *faulty, good oauth.Store){
 			return good.Delete(ctx, key, now)
 		}
 	},
-	"a store keeps a copy of its own": func(f *faulty, _ oauth.Store) {
+	"a store copies the caller's bytes": func(f *faulty, _ oauth.Store) {
 		var kept []byte
 		f.save = func(_ context.Context, _ string, value []byte, _ string) (string, error) {
 			kept = value
@@ -117,7 +117,7 @@ var faults = map[string]func(f *faulty, good oauth.Store){
 		}
 		f.load = func(context.Context, string) ([]byte, string, error) { return kept, "1", nil }
 	},
-	"one of many savers is the first": func(f *faulty, good oauth.Store) {
+	"one of many concurrent Saves succeeds": func(f *faulty, good oauth.Store) {
 		f.save = func(ctx context.Context, key string, value []byte, version string) (string, error) {
 			if next, err := good.Save(ctx, key, value, version); err == nil {
 				return next, nil
@@ -139,21 +139,21 @@ var faults = map[string]func(f *faulty, good oauth.Store){
 			return good.Save(ctx, key, value, version)
 		}
 	},
-	"a waiter ends with its context":   noLease,
-	"an ended context ends everything": noLease,
+	"Lease returns when its context ends":      noLease,
+	"every method fails with an ended context": noLease,
 }
 
 func noLease(f *faulty, _ oauth.Store) {
 	f.lease = func(context.Context, string) (func(), error) { return func() {}, nil }
 }
 
-// A clause that no fault breaks says nothing.
+// A clause that no fault breaks proves nothing.
 func TestEachClauseHasItsFault(t *testing.T) {
 	for _, c := range clauses {
 		t.Run(c.name, func(t *testing.T) {
 			fault := faults[c.name]
 			require.NotNil(t, fault)
-			// A fault that makes the store wait shows when the context ends.
+			// Some faults make the store wait: those are found when the context ends.
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
 			good := oauth.NewMemoryStore()

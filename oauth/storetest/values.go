@@ -13,7 +13,7 @@ import (
 
 const key = `token "https://mcp.example.com/mcp" "https://auth.example.com"`
 
-// want says that something went otherwise than it must.
+// want returns an error unless err is target.
 func want(what string, err, target error) error {
 	switch {
 	case errors.Is(err, target):
@@ -27,7 +27,7 @@ func want(what string, err, target error) error {
 	}
 }
 
-// holds checks that the store has that value of that version.
+// holds checks that the store has that value with that version.
 func holds(ctx context.Context, s oauth.Store, key, value, version string) error {
 	got, gotVersion, err := s.Load(ctx, key)
 	switch {
@@ -41,7 +41,7 @@ func holds(ctx context.Context, s oauth.Store, key, value, version string) error
 	return nil
 }
 
-// save saves a value and checks that it is there.
+// save saves a value and checks that the store has it.
 func save(ctx context.Context, s oauth.Store, key, value, version string) (string, error) {
 	next, err := s.Save(ctx, key, []byte(value), version)
 	switch {
@@ -56,12 +56,12 @@ func save(ctx context.Context, s oauth.Store, key, value, version string) (strin
 func absent(ctx context.Context, s oauth.Store) error {
 	_, version, err := s.Load(ctx, key)
 	if version != "" {
-		return fmt.Errorf("Load of nothing: version %q", version)
+		return fmt.Errorf("Load of a missing value: version %q", version)
 	}
 	return errors.Join(
-		want("Load of nothing", err, oauth.ErrNotFound),
-		want("Delete of nothing", s.Delete(ctx, key, ""), nil),
-		want("Delete of nothing, with a version", s.Delete(ctx, key, "1"), nil))
+		want("Load of a missing value", err, oauth.ErrNotFound),
+		want("Delete of a missing value", s.Delete(ctx, key, ""), nil),
+		want("Delete of a missing value, with a version", s.Delete(ctx, key, "1"), nil))
 }
 
 func values(ctx context.Context, s oauth.Store) error {
@@ -98,7 +98,7 @@ func keys(ctx context.Context, s oauth.Store) error {
 
 func replace(ctx context.Context, s oauth.Store) error {
 	_, err := s.Save(ctx, key, []byte("lost"), "1")
-	if err := want("Save of what is not there, with a version", err, oauth.ErrConflict); err != nil {
+	if err := want("Save of a missing value, with a version", err, oauth.ErrConflict); err != nil {
 		return err
 	}
 	first, err := save(ctx, s, key, "one", "")
@@ -145,7 +145,8 @@ func remove(ctx context.Context, s oauth.Store) error {
 		want("Delete after Delete", s.Delete(ctx, key, second), nil))
 }
 
-// Who saw a value that was deleted and stored anew must not take the new one for it.
+// A client that saw a value which was deleted and stored again must not mistake the new value for
+// the old one.
 func versions(ctx context.Context, s oauth.Store) error {
 	old, err := save(ctx, s, key, "old", "")
 	if err != nil {
@@ -159,8 +160,8 @@ func versions(ctx context.Context, s oauth.Store) error {
 	}
 	_, err = s.Save(ctx, key, []byte("lost"), old)
 	return errors.Join(
-		want("Save with the version of what was deleted", err, oauth.ErrConflict),
-		want("Delete with the version of what was deleted", s.Delete(ctx, key, old), oauth.ErrConflict))
+		want("Save with the version of a deleted value", err, oauth.ErrConflict),
+		want("Delete with the version of a deleted value", s.Delete(ctx, key, old), oauth.ErrConflict))
 }
 
 func copies(ctx context.Context, s oauth.Store) error {
@@ -193,7 +194,7 @@ func race(ctx context.Context, s oauth.Store) error {
 	for i, err := range errs {
 		switch {
 		case err == nil && winner >= 0:
-			return fmt.Errorf("both %d and %d were the first", winner, i)
+			return fmt.Errorf("both %d and %d saved the first value", winner, i)
 		case err == nil:
 			winner = i
 		case !errors.Is(err, oauth.ErrConflict):
@@ -201,7 +202,7 @@ func race(ctx context.Context, s oauth.Store) error {
 		}
 	}
 	if winner < 0 {
-		return errors.New("nobody was the first")
+		return errors.New("no concurrent Save succeeded")
 	}
 	return holds(ctx, s, key, fmt.Sprint("saver ", winner), saved[winner])
 }

@@ -85,7 +85,7 @@ func encoded[T any](result T, err error) (json.RawMessage, error) {
 	return json.Marshal(result)
 }
 
-// try calls a tool, for at most as long as limit says: some replies are never taken for an answer.
+// try calls a tool, for at most as long as limit says: because the client never accepts some replies as an answer.
 func (s comparedSession) try(t *testing.T, tool string) (json.RawMessage, error) {
 	t.Helper()
 	return s.call(limit(t), tool)
@@ -198,7 +198,7 @@ func TestCompareCutStream(t *testing.T) {
 				return false
 			})
 			srv.Tools = append(srv.Tools, &mcptest.Tool{Name: "cut", Run: func(ctx context.Context, call *mcptest.Call) (json.RawMessage, error) {
-				call.Tell("notifications/message", map[string]string{"level": "info", "data": "begun"})
+				call.Notify("notifications/message", map[string]string{"level": "info", "data": "begun"})
 				call.Cut(true)
 				select {
 				case <-resumed:

@@ -63,7 +63,7 @@ func executorStages() []mutant {
 		{
 			name: "executor: a body that was closed unread looks complete", file: inExecutor + "exchange.go",
 			old: `case drop && unread > 0 && e.err == io.EOF:`, new: `case drop && unread > 0 && e.err == nil:`,
-			test: "TestUnreadEndIsNoEnd",
+			test: "TestUnreadBodyDoesNotLookComplete",
 		},
 	}
 }
@@ -94,7 +94,7 @@ func executorLimits() []mutant {
 		{
 			name: "executor: one more link than MaxLinks is opened", file: inExecutor + "pool.go",
 			old: `if p.total < p.opts.MaxLinks {`, new: `if p.total <= p.opts.MaxLinks {`,
-			test: "TestWaitersComeInOrder",
+			test: "TestWaitersAreServedInOrder",
 		},
 		{
 			name: "executor: any number of requests wait on a shared link", file: inExecutor + "shared.go",
@@ -235,7 +235,7 @@ func agentExchanges() []mutant {
 		{
 			name: "agent: a redirected request counts as not sent", file: inAgent + "response.go",
 			old: `!redirected && transport.StageOf(err) == transport.NotSent`, new: `transport.StageOf(err) == transport.NotSent`,
-			test: "TestRedirectToNobody",
+			test: "TestRedirectToAnUnreachableServer",
 		},
 		{
 			name: "agent: a body that is not streamed has no limit", file: inAgent + "response.go",
@@ -250,7 +250,7 @@ func agentExchanges() []mutant {
 		{
 			name: "agent: a link has any number of exchanges", file: inAgent + "slots.go",
 			old: `if t.room == 0 ||`, new: `if t.room < 0 && t.free < 0 ||`,
-			test: "TestTurns",
+			test: "TestSlots",
 		},
 		{
 			name: "agent: two streams have the same id", file: inAgent + "slots.go",

@@ -69,7 +69,7 @@ func oauthLogin() []mutant {
 		{
 			name: "oauth: a user who declined is prompted again", file: "oauth/known.go",
 			old: `k.declined = declinedAll`, new: `k.declined = declinedNothing`,
-			test: "TestHundredRefusalsOneWindowForWhoDeclines",
+			test: "TestHundredRefusalsPromptOnceIfDeclined",
 		},
 	}
 }
@@ -80,7 +80,7 @@ func oauthTokens() []mutant {
 		{
 			name: "oauth: each caller starts a separate login", file: "internal/singleflight/singleflight.go", pkg: "oauth",
 			old: `if g.last != nil && g.last.number >= min(ended, now) {`, new: `if g.last != nil && g.last.number >= ended {`,
-			test: "TestHundredStrangersOneLogin",
+			test: "TestHundredCallsWithoutATokenLogInOnce",
 		},
 		{
 			name: "oauth: a refresh ends with the caller that started it", file: "oauth/renew.go",
@@ -93,7 +93,7 @@ func oauthTokens() []mutant {
 		{
 			name: "oauth: a rotated refresh token is not replaced", file: "oauth/renew.go",
 			old: `if next.Refresh == "" {`, new: `if old.Refresh != "" {`,
-			test: "TestOldRefreshTokenIsKeptOnlyIfNoneCame",
+			test: "TestOldRefreshTokenIsKeptIfThereIsNoNewOne",
 		},
 		{
 			name: "oauth: a token is refreshed without the lease", file: "oauth/renew.go",
@@ -109,7 +109,7 @@ func oauthTokens() []mutant {
 		{
 			name: "oauth: a new token is lost when the refresh runs out of time", file: "oauth/renew.go",
 			old: `context.WithTimeout(context.WithoutCancel(ctx), saveLimit)`, new: `context.WithTimeout(ctx, saveLimit)`,
-			test: "TestSavingHasTimeOfItsOwn",
+			test: "TestSavingHasItsOwnTimeLimit",
 		},
 		{
 			name: "oauth: an expired token is used", file: "oauth/token.go",
@@ -137,12 +137,12 @@ func oauthRequests() []mutant {
 		{
 			name: "oauth: a token is sent to another origin", file: "oauth/roundtrip.go",
 			old: `own || !t.client.covers(req.URL) {`, new: `own {`,
-			test: "TestTokenLeavesForOneOriginOnly",
+			test: "TestTokenIsSentToOneOriginOnly",
 		},
 		{
 			name: "oauth: a token is sent to another port", file: "internal/httprule/httprule.go", pkg: "oauth",
 			old: `&& port(a) == port(b)`, new: ``,
-			test: "TestTokenLeavesForOneOriginOnly",
+			test: "TestTokenIsSentToOneOriginOnly",
 		},
 		{
 			name: "oauth: the body of a 401 is read without limit", file: "oauth/body.go",
@@ -218,7 +218,7 @@ func oauthStore() []mutant {
 		{
 			name: "filestore: other users can read the tokens", file: dir + "record.go",
 			old: `f.Chmod(0o600)`, new: `f.Chmod(0o644)`,
-			test: "TestNobodyElseHasAccess",
+			test: "TestOtherUsersHaveNoAccess",
 		},
 		{
 			name: "filestore: a directory that other users can read is used", file: dir + "access_unix.go",

@@ -99,8 +99,8 @@ var sessionMutants = []mutant{
 		test: "TestHundredCallsOneRecovery",
 	},
 	{
-		name: "a doubted session is replaced unasked", file: "mcpclient/recovery.go",
-		old:  `case found == pingAnswered, found == pingDenied && r.why == sessionDoubted:`,
+		name: "a suspected session is replaced without a ping", file: "mcpclient/recovery.go",
+		old:  `case found == pingAnswered, found == pingDenied && r.why == sessionSuspected:`,
 		new:  `case false:`,
 		test: "TestVerdicts",
 	},
@@ -190,7 +190,7 @@ var sessionMutants = []mutant{
 		name: "progress is delivered after the return", file: "mcpclient/progress.go",
 		old:  `if !c.closed.Load() {`,
 		new:  `if true {`,
-		test: "TestNothingIsToldOfACallThatReturned",
+		test: "TestNoProgressAfterTheCallReturned",
 	},
 	{
 		name: "an unknown resultType is complete", file: "mcpclient/call.go",

@@ -13,7 +13,7 @@ var transportMutants = []mutant{
 	{
 		name: "transport: net/http may repeat a POST", file: "transport/exchange.go",
 		old: `out.GetBody = nil`, new: `_ = out.GetBody`,
-		test: "TestOutgoingGivesNoLeaveToRepeat",
+		test: "TestOutgoingDoesNotLetNetHTTPRepeat",
 	},
 	{
 		name: "transport: a guarded request uses a connection that was not checked", file: "transport/direct.go",
@@ -38,7 +38,7 @@ var transportMutants = []mutant{
 	{
 		name: "transport: a request body is read after its exchange", file: "transport/reqbody.go",
 		old: `if b.closed.Load() {`, new: `if false {`,
-		test: "TestRequestBodyIsTheCallersAgain",
+		test: "TestRequestBodyIsReturnedToTheCaller",
 	},
 	{
 		name: "transport: a connection from a custom dialer is not checked", file: "transport/conns.go",
@@ -58,7 +58,7 @@ var transportMutants = []mutant{
 	{
 		name: "transport: requests are sent after Close", file: "transport/direct.go",
 		old: `d.closed.Store(true)`, new: `d.closed.Store(false)`,
-		test: "TestCloseIsTheCauseOfWhatItEnds",
+		test: "TestCloseIsTheCauseOfTheErrorsItMakes",
 	},
 	{
 		name: "transport: a cut connection looks like the end of a body", file: "transport/cause.go",

@@ -109,7 +109,7 @@ func (k *kill) begin(srv *mcptest.Server) {
 	var stop func()
 	k.next, stop = iter.Pull(k.sub.Events())
 	k.Cleanup(stop)
-	srv.Tell("notifications/tools/list_changed", nil)
+	srv.Notify("notifications/tools/list_changed", nil)
 	k.event(mcpclient.ListenToolsChanged)
 }
 
@@ -172,7 +172,7 @@ func (k *kill) survives() {
 	}
 	if k.srv.Era == mcptest.Modern {
 		k.event(mcpclient.ListenMissedEvents)
-		k.srv.Tell("notifications/prompts/list_changed", nil)
+		k.srv.Notify("notifications/prompts/list_changed", nil)
 	}
 	k.event(mcpclient.ListenPromptsChanged)
 	k.must(k.s.Close())
@@ -181,7 +181,7 @@ func (k *kill) survives() {
 // killExecutor kills the executor. The server then sends a notification that cannot arrive.
 func (k *kill) killExecutor() {
 	k.x.Kill()
-	k.srv.Tell("notifications/prompts/list_changed", nil)
+	k.srv.Notify("notifications/prompts/list_changed", nil)
 }
 
 func (k *kill) ran(tool string, times int) {

@@ -109,7 +109,7 @@ func (l *life) ask(ctx context.Context, c *mcptest.Call) (json.RawMessage, error
 	}}
 	var answer json.RawMessage
 	if l.srv.Era == mcptest.Legacy && !l.srv.SSE {
-		m, err := l.srv.Ask("elicitation/create", params)
+		m, err := l.srv.SendRequest("elicitation/create", params)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +117,7 @@ func (l *life) ask(ctx context.Context, c *mcptest.Call) (json.RawMessage, error
 	} else {
 		var pending json.RawMessage
 		var err error
-		if answer, pending, err = c.Question(ctx, "name", "elicitation/create", params); pending != nil || err != nil {
+		if answer, pending, err = c.RequestInput(ctx, "name", "elicitation/create", params); pending != nil || err != nil {
 			return pending, err
 		}
 	}
@@ -182,17 +182,17 @@ func (l *life) subscriptions() {
 		ev, _ := next()
 		return ev.Kind
 	}
-	l.srv.Tell("notifications/tools/list_changed", nil)
+	l.srv.Notify("notifications/tools/list_changed", nil)
 	l.equal("event", event(), mcpclient.ListenToolsChanged)
 	again := l.srv.Hold("GET")
-	l.srv.CutStanding(true)
+	l.srv.CutSharedStreams(true)
 	if l.srv.Era == mcptest.Modern {
 		l.equal("event", event(), mcpclient.ListenMissedEvents)
-		l.srv.Tell("notifications/prompts/list_changed", nil)
+		l.srv.Notify("notifications/prompts/list_changed", nil)
 		l.equal("event", event(), mcpclient.ListenPromptsChanged)
 	} else {
 		request := within(l.T, again.Arrived(), "the GET that resumes the stream")
-		l.srv.Tell("notifications/prompts/list_changed", nil) // while no stream is open
+		l.srv.Notify("notifications/prompts/list_changed", nil) // while no stream is open
 		again.Release()
 		l.equal("event", event(), mcpclient.ListenPromptsChanged)
 		if request.Header.Get("Last-Event-Id") == "" {

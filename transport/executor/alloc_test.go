@@ -14,15 +14,15 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// canned is the far end of a link in memory that costs nothing itself: it answers
-// each request with deltas that were made before.
+// canned is the far end of a link in memory that allocates nothing: it answers each request with
+// prepared deltas.
 type canned struct {
-	ready  chan int // the first step of an answer
+	ready  chan int // receives the first step of an answer
 	closed chan struct{}
 	deltas int
-	id     []byte // of the request under way
+	id     []byte // ID of the current request
 
-	step int // of Receive: what comes next; idle if nothing does
+	step int // the next step of Receive; idle if there is none
 	buf  []byte
 }
 
@@ -86,7 +86,7 @@ func (c *canned) Close() error {
 	return nil
 }
 
-// exchanges returns a function that does one exchange with so many deltas.
+// exchanges returns a function that performs one exchange with the given number of deltas.
 func exchanges(tb testing.TB, deltas int) func() {
 	tb.Helper()
 	rt, err := executor.New(tb.Context(), newCanned(deltas), nil)
@@ -139,13 +139,13 @@ func TestAllocationsOfAnExchange(t *testing.T) {
 	}
 	few, many := count(1), count(101)
 	perDelta := (many - few) / 100
-	t.Logf("%.1f allocations an exchange, %.3f a delta", few, perDelta)
+	t.Logf("%.1f allocations per exchange, %.3f per delta", few, perDelta)
 	if few > maxAllocs {
-		t.Errorf("an exchange makes %.1f allocations, %d at most", few, maxAllocs)
+		t.Errorf("an exchange makes %.1f allocations, want at most %d", few, maxAllocs)
 	}
-	// The buffer of what is not read may grow.
+	// The buffer of unread bytes may grow.
 	if perDelta > 0.2 {
-		t.Errorf("a delta makes %.3f allocations", perDelta)
+		t.Errorf("a delta makes %.3f allocations, want at most 0.2", perDelta)
 	}
 }
 

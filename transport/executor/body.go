@@ -9,12 +9,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// shrink is the size in bytes above which an empty buffer is freed.
+// shrink is a size in bytes: larger empty buffers are freed.
 const shrink = 2 << 20
 
-// put adds a piece to the unread body. On a link of its own it waits for the consumer to make room,
-// which makes the executor wait. On a shared link, and before the head, nothing may wait: what does
-// not fit is an error. Only the link's reader calls put.
+// put adds a piece to the unread body. On a link with one exchange it waits for the consumer to
+// make room, which makes the executor wait. On a shared link, and before the head, it must not
+// wait: a piece that does not fit is an error. Only the link's reader calls put.
 func (e *exchange) put(d *execproto.Delta) error {
 	if len(d.Base64) == 0 {
 		return nil
@@ -24,7 +24,7 @@ func (e *exchange) put(d *execproto.Delta) error {
 		e.mu.Lock()
 		if e.err != nil {
 			e.mu.Unlock()
-			return nil //nolint:nilerr // given up: the rest goes nowhere
+			return nil //nolint:nilerr // the exchange was given up: the rest is dropped
 		}
 		unread := len(e.buf) - e.off
 		alone := !e.c.sharing.Load() && e.head != nil
@@ -52,14 +52,14 @@ func (c *conn) awaitSpace() bool {
 	defer c.stalled.Store(false)
 	select {
 	case <-c.space:
-		c.resumed.Store(time.Now().UnixNano()) // before it counts as not stalled
+		c.resumed.Store(time.Now().UnixNano()) // set before stalled is cleared
 		return true
 	case <-c.over:
 		return false
 	}
 }
 
-// add decodes the piece into the buffer. mu is held.
+// add decodes the piece into the buffer. The caller holds mu.
 func (e *exchange) add(d *execproto.Delta) error {
 	if e.off > 0 && len(e.buf)+d.Size() > cap(e.buf) {
 		e.buf = e.buf[:copy(e.buf, e.buf[e.off:])]
@@ -80,12 +80,12 @@ func (e *exchange) add(d *execproto.Delta) error {
 	return nil
 }
 
-// body is the exchange as the body of its response. Read is for one goroutine at
-// a time, Close for any.
+// body is the exchange as the body of its response. Read may be called by one goroutine at a time,
+// Close by any.
 type body exchange
 
-// Read reads what is available, and waits if that is nothing. Its error is io.EOF only after the
-// whole body, else a [*transport.Error]. Later calls return the same error.
+// Read reads the available bytes, and waits if there are none. Its error is io.EOF only after the
+// whole body, otherwise a [*transport.Error]. Later calls return the same error.
 func (b *body) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -116,7 +116,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 var errClosedBody = &transport.Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
 
-// Close discards what was not read, without waiting. It always returns nil.
+// Close discards the unread rest, without waiting. It always returns nil.
 func (b *body) Close() error {
 	(*exchange)(b).giveUp(errClosedBody, true)
 	return nil

@@ -17,7 +17,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// newNearWorld is newWorld over links that can misbehave; near is that of the link dialled last.
+// newNearWorld is newWorld over links that can misbehave. near returns the client's end of the link
+// that was dialed last.
 func newNearWorld(t *testing.T, opts executor.Options) (w *world, near func() *exectest.Near) {
 	t.Helper()
 	var last *exectest.Near
@@ -49,18 +50,18 @@ func TestCancelBeforeTheHead(t *testing.T) {
 		require.ErrorIs(w, err, errCause)
 		require.ErrorIs(w, err, context.Canceled)
 		if !w.lives(false, false) {
-			requireEnded(w, w.l, "closing the link is the cancel")
+			requireEnded(w, w.l, "closing the link cancels the request")
 			w.worksOnNewLink()
 			return
 		}
-		r.Answer(http.StatusOK, "late") // nobody's
+		r.Answer(http.StatusOK, "late") // no exchange waits for it
 		synctest.Wait()
 		w.works(w.l)
 		require.Equal(w, 1, w.x.Dials())
 	})
 }
 
-// The error of a context that has ended before is told without anything being sent.
+// If the context has already ended, its cause is returned and nothing is sent.
 func TestCancelBeforeTheCall(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		ctx, cancel := cancellable(w)
@@ -87,7 +88,7 @@ func TestCancelWhileTheLinkIsStuck(t *testing.T) {
 			w.worksOnNewLink()
 			return
 		}
-		queued := w.post(w.Context()) // behind it
+		queued := w.post(w.Context()) // queued behind the stuck message
 		pending(w, queued)
 		release()
 		w.l.Request(w.T)
@@ -101,8 +102,8 @@ func TestCancelWhileQueued(t *testing.T) {
 		w, near := newNearWorld(t, executor.Options{Shared: true, KeepAlive: -1})
 		release := near().Hold()
 		first := w.post(t.Context())
-		synctest.Wait() // it is being sent
-		for range 40 {  // nothing of them is left
+		synctest.Wait() // the first one is being sent
+		for range 40 {  // canceled in the queue, and must leave nothing there
 			ctx, cancel := cancellable(t)
 			second := w.post(ctx)
 			pending(t, second)
@@ -120,7 +121,8 @@ func TestCancelWhileQueued(t *testing.T) {
 	})
 }
 
-// A link that is lost before the request was written whole takes nothing with it.
+// An exchange whose request was not completely written when its link was lost is sent over another
+// link.
 func TestLinkLostWhileSending(t *testing.T) {
 	inBothModesNear(t, executor.Options{}, func(w *world, near func() *exectest.Near) {
 		near().FailSends(io.ErrShortWrite)
@@ -139,7 +141,7 @@ func TestLinkLostWhileQueued(t *testing.T) {
 		pending(t, second)
 		w.l.Cut()
 		l := w.x.Accept()
-		for range 2 { // neither was written whole
+		for range 2 { // neither was completely written
 			l.Request(t).Answer(http.StatusOK, "fine")
 		}
 		requireBody(t, w.response(first), "fine", nil)
@@ -147,7 +149,7 @@ func TestLinkLostWhileQueued(t *testing.T) {
 	})
 }
 
-func TestLinkLostAndNoOther(t *testing.T) {
+func TestLinkLostAndExecutorGone(t *testing.T) {
 	inBothModesNear(t, executor.Options{}, func(w *world, near func() *exectest.Near) {
 		near().FailSends(io.ErrShortWrite)
 		refused := errors.New("connection refused")
@@ -157,14 +159,14 @@ func TestLinkLostAndNoOther(t *testing.T) {
 		requireStage(w, err, transport.NotSent, false)
 		require.ErrorIs(w, err, refused)
 		require.Less(w, time.Since(began), executor.DefaultReconnect)
-		require.Greater(w, w.x.Dials(), 4, "tried while Options.Reconnect lasts")
-		require.Less(w, w.x.Dials(), 12, "under a backoff")
+		require.Greater(w, w.x.Dials(), 4, "tries continue for Options.Reconnect")
+		require.Less(w, w.x.Dials(), 12, "with a backoff")
 		w.x.Away(nil)
 		w.worksOnNewLink()
 	})
 }
 
-// A link that ends while a message is sent whole has lost the exchange all the same.
+// If a link ends while a message is completely sent, the exchange is lost nevertheless.
 func TestLinkLostAsTheMessageIsSent(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
@@ -181,7 +183,8 @@ func TestLinkLostAsTheMessageIsSent(t *testing.T) {
 	}
 }
 
-// sentAtTheEnd is a link whose Send after n messages succeeds when the link is closed.
+// sentAtTheEnd is a link whose Send, after n messages, blocks until the link is closed and then
+// succeeds.
 type sentAtTheEnd struct {
 	link.Link
 	n      int
@@ -248,15 +251,15 @@ func TestCloseOfABody(t *testing.T) {
 	})
 }
 
-// afterGivingUp shows that the route of an exchange that was given up is free.
+// afterGivingUp checks that the path of a canceled exchange is free.
 func (w *world) afterGivingUp(r *exectest.Request) {
 	w.Helper()
 	if !w.lives(false, false) {
-		requireEnded(w, w.l, "closing the link is the cancel")
+		requireEnded(w, w.l, "closing the link cancels the request")
 		w.worksOnNewLink()
 		return
 	}
-	w.works(w.l) // the link is still there
+	w.works(w.l) // the link is still open
 	r.Piece("more")
 	r.Done()
 	synctest.Wait()
@@ -264,11 +267,12 @@ func (w *world) afterGivingUp(r *exectest.Request) {
 	time.Sleep(time.Minute)
 	synctest.Wait()
 	w.works(w.l)
-	require.Equal(w, 1, w.x.Dials(), "nothing is left that the link would have to be replaced for")
+	require.Equal(w, 1, w.x.Dials(), "no given-up exchange is left for which the link would be replaced")
 }
 
-// What came whole but was not read must not look like its end after Close, nor after the context ended.
-func TestUnreadEndIsNoEnd(t *testing.T) {
+// A body that arrived completely but was not read must not look complete after Close or after its
+// context has ended.
+func TestUnreadBodyDoesNotLookComplete(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		r, resp := w.open(w.Context(), w.l)
 		r.Piece("unread")
@@ -300,8 +304,8 @@ func TestCancelAfterTheEnd(t *testing.T) {
 	})
 }
 
-// Ids go on when a link is replaced, so that nothing late can be taken for something new.
-func TestIDsGoOn(t *testing.T) {
+// IDs continue when a link is replaced, so that a late message cannot be mistaken for a new one.
+func TestIDsContinueOnTheNextLink(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		seen := make(map[string]bool)
 		l := w.l
@@ -320,7 +324,7 @@ func TestIDsGoOn(t *testing.T) {
 	})
 }
 
-// A request body whose Read blocks holds nothing up, neither its context nor Close.
+// A request body whose Read blocks delays neither the end of its context nor Close.
 func TestRequestBodyBlocks(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		for _, end := range []string{"context", "transport"} {
@@ -346,7 +350,7 @@ func TestRequestBodyBlocks(t *testing.T) {
 	})
 }
 
-// blockingBody is a request body that never comes until it is closed.
+// blockingBody is a request body whose Read blocks until it is closed.
 type blockingBody struct{ closed chan struct{} }
 
 func (b *blockingBody) Read([]byte) (int, error) {
@@ -372,7 +376,7 @@ func TestHeaderTimeout(t *testing.T) {
 	})
 }
 
-// afterLateHead shows that the head bounds its own wait only.
+// afterLateHead checks that HeaderTimeout bounds only the wait for the head.
 func (w *world) afterLateHead(r *exectest.Request) {
 	w.Helper()
 	l := w.l
@@ -385,7 +389,7 @@ func (w *world) afterLateHead(r *exectest.Request) {
 	}
 	next, resp := w.open(w.Context(), l)
 	time.Sleep(time.Hour)
-	next.Piece("the body may take its time")
+	next.Piece("the body may be slow")
 	next.Done()
-	requireBody(w, resp, "the body may take its time", nil)
+	requireBody(w, resp, "the body may be slow", nil)
 }

@@ -17,10 +17,10 @@ import (
 // killAfter is how long a child process may run after its input has ended.
 const killAfter = time.Second
 
-// Lines returns a link over a pair of byte streams, with one message a line, for [Open] and [New]:
-// an SSH channel, a serial line, the pipes of a process. Close of the link closes both streams,
-// which must end a Read and a Write in progress. maxMessage bounds a received message in bytes;
-// zero means [DefaultMaxMessage].
+// Lines returns a link over a pair of byte streams, with one message per line, for [Open] and
+// [New]: an SSH channel, a serial line, the pipes of a process. Close of the link closes both
+// streams, which must end a Read and a Write in progress. maxMessage bounds a received message in
+// bytes; zero means [DefaultMaxMessage].
 func Lines(in io.ReadCloser, out io.WriteCloser, maxMessage int) Link {
 	if maxMessage <= 0 {
 		maxMessage = DefaultMaxMessage
@@ -28,11 +28,12 @@ func Lines(in io.ReadCloser, out io.WriteCloser, maxMessage int) Link {
 	return link.NewLines(in, out, maxMessage)
 }
 
-// Command returns a Transport over an executor that runs as a child process and speaks over its
-// standard input and output. It calls command for the first process and again when a process has
-// died. command returns one that is not started, without Stdin and Stdout; its context ends when
-// the process is no longer needed. ctx bounds only the first start. All exchanges share the
-// process. Close ends its input, and kills it if it still runs after a second.
+// Command returns a Transport over an executor that runs as a child process, and talks to it over
+// its standard input and output. It calls command for the first process, and again when a process
+// has ended. command returns a process that is not started, without Stdin and Stdout; the context
+// that it receives ends when the process is no longer needed. ctx bounds only the first start. All
+// exchanges share the process. Close ends the process's input, and kills the process if it still
+// runs after a second.
 func Command(ctx context.Context, command func(context.Context) (*exec.Cmd, error), opts *Options) (transport.Transport, error) {
 	t, err := newExecutor(opts)
 	if err != nil {
@@ -68,7 +69,7 @@ func (t *executor) startProcess(command func(context.Context) (*exec.Cmd, error)
 		return nil, err
 	}
 	p.end = end
-	if !t.owned.Go(p.reap) { // the Transport was closed meanwhile
+	if !t.owned.Go(p.reap) { // the Transport has been closed
 		_ = p.Close()
 		p.reap()
 		return nil, transport.ErrClosed
@@ -76,8 +77,8 @@ func (t *executor) startProcess(command func(context.Context) (*exec.Cmd, error)
 	return p, nil
 }
 
-// launch starts cmd with our own pipes: package exec closes its pipes, with what they hold, when
-// the process ends.
+// launch starts cmd with pipes of this package. Package exec closes its own pipes when the process
+// ends, and drops the unread output.
 func launch(cmd *exec.Cmd, maxMessage int) (*process, error) {
 	childIn, in, err := os.Pipe()
 	if err != nil {
@@ -101,7 +102,8 @@ func launch(cmd *exec.Cmd, maxMessage int) (*process, error) {
 	return &process{Lines: link.NewLines(out, in, maxMessage), cmd: cmd, out: out, ended: make(chan struct{})}, nil
 }
 
-// reap waits for the process. A descendant that keeps the output open does not keep the link alive.
+// reap waits for the process. It ends the link even if a descendant of the process keeps the output
+// open.
 func (p *process) reap() {
 	_ = p.cmd.Wait() // its result does not matter: the link shows that it ended
 	close(p.ended)
@@ -109,7 +111,7 @@ func (p *process) reap() {
 	p.end()
 }
 
-// Close ends the input of the process, which should end it, and kills it after a second.
+// Close ends the input of the process, which should make it exit, and kills it after a second.
 func (p *process) Close() error {
 	p.ending.Do(func() {
 		_ = p.Lines.Close()

@@ -22,9 +22,9 @@ func TestCommandLeavesNoPipeOpen(t *testing.T) {
 		rt, err := executor.Command(t.Context(), c.make, nil)
 		require.NoError(t, err)
 		require.NoError(t, rt.Close())
-		require.Error(t, c.life.Err(), "its context has ended with the process")
+		require.Error(t, c.life.Err(), "its context ended with the process")
 	}
-	run() // what the runtime opens for itself
+	run() // first, so that the runtime opens its own files
 	before := openFiles(t)
 	for range 3 {
 		run()

@@ -23,20 +23,20 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// childRole is the variable that has the test binary play a child process.
+// childRole is the environment variable that makes the test binary act as a child process.
 const childRole = "HAWSER_TEST_CHILD"
 
 func child(role string) int {
 	switch role {
-	case "agent": // an executor as it should be
+	case "agent": // a correct executor
 		_ = agent.ServeStdio(context.Background(), os.Stdin, os.Stdout, nil)
-	case "deaf": // one that does not end
+	case "deaf": // ignores the end of its input
 		go func() { _ = agent.ServeStdio(context.Background(), io.NopCloser(os.Stdin), os.Stdout, nil) }()
 		signal.Ignore(syscall.SIGPIPE)
 		time.Sleep(time.Hour)
-	case "sleeper": // holds what it inherited
+	case "sleeper": // keeps the inherited output open
 		time.Sleep(time.Hour)
-	case "parent": // leaves its output to a child of its own
+	case "parent": // passes its output on to a child process
 		cmd := self("sleeper")
 		cmd.Stdout = os.Stdout
 		if err := cmd.Start(); err != nil {
@@ -48,14 +48,14 @@ func child(role string) int {
 	return 0
 }
 
-// self is a command that runs the test binary as a child.
+// self returns a command that runs the test binary as a child with a role.
 func self(role string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childRole+"="+role)
 	return cmd
 }
 
-// children makes commands and remembers them.
+// children makes commands and records them.
 type children struct {
 	role string
 	mu   sync.Mutex
@@ -121,7 +121,7 @@ func TestCommand(t *testing.T) {
 	require.Equal(t, 1, c.count())
 
 	require.NoError(t, c.last().Process.Kill())
-	for c.count() == 1 { // nothing tells when the transport has noticed
+	for c.count() == 1 { // nothing signals that the transport has noticed
 		if _, err = postTo(t, rt, url); err != nil {
 			require.Equal(t, transport.MaybeSent, transport.StageOf(err))
 		}
@@ -129,7 +129,7 @@ func TestCommand(t *testing.T) {
 	got, err := postTo(t, rt, url)
 	require.NoError(t, err)
 	require.Equal(t, "hello", got)
-	require.Equal(t, 2, c.count(), "it was started again")
+	require.Equal(t, 2, c.count(), "the process was started again")
 
 	require.NoError(t, rt.Close())
 	for _, cmd := range c.all {
@@ -137,7 +137,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-func TestCommandThatDiesUnderAnExchange(t *testing.T) {
+func TestCommandThatEndsDuringAnExchange(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	url := upstream(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -166,10 +166,10 @@ func TestCommandThatDoesNotEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, rt.Close())
 	require.NotNil(t, c.last().ProcessState)
-	require.False(t, c.last().ProcessState.Exited(), "it was killed")
+	require.False(t, c.last().ProcessState.Exited(), "the process was killed")
 }
 
-// A process that has ended has lost its link, also when a descendant still holds its output.
+// A process that has ended has lost its link, even if a descendant still holds its output open.
 func TestCommandWithADescendant(t *testing.T) {
 	c := &children{role: "parent"}
 	r, pids, err := os.Pipe()
@@ -200,7 +200,7 @@ func TestCommandWithADescendant(t *testing.T) {
 	require.NoError(t, rt.Close())
 }
 
-// killAll ends the processes whose ids come over r.
+// killAll kills the processes whose IDs it reads from r.
 func killAll(t *testing.T, r io.Reader) {
 	t.Helper()
 	text, err := io.ReadAll(io.LimitReader(r, 64))

@@ -13,8 +13,8 @@ import (
 
 // owner is notified of changes of a conn, without a lock held.
 type owner interface {
-	// ended is called when an exchange ended. live counts the exchanges that callers wait for. open
-	// also counts those that were given up and have not ended at the executor.
+	// ended is called when an exchange has ended. live is the number of exchanges that callers wait
+	// for. open also counts exchanges that were given up and have not ended at the executor.
 	ended(c *conn, live, open int)
 	// gone is called once, when the link is over.
 	gone(c *conn)
@@ -39,11 +39,11 @@ type conn struct {
 
 	mu        sync.Mutex
 	exchanges map[int64]*exchange // guarded by mu; by id, until nothing more can arrive for it
-	live      int                 // guarded by mu; those that callers wait for
-	claims    int                 // guarded by mu; more of them, which share has admitted and which have not begun
+	live      int                 // guarded by mu; number of exchanges that callers wait for
+	claims    int                 // guarded by mu; exchanges that share has admitted and that have not begun
 	queue     []outgoing          // guarded by mu; for the writer
-	refusals  int                 // guarded by mu; answers to the executor's requests in queue
-	retired   bool                // guarded by mu; no new exchanges, closed after the last live one
+	refusals  int                 // guarded by mu; responses in queue to the executor's requests
+	retired   bool                // guarded by mu; admits no new exchanges, and is closed after the last live one
 	served    int                 // guarded by mu; exchanges begun
 	err       error               // guarded by mu; why the link is over
 }
@@ -51,7 +51,7 @@ type conn struct {
 // outgoing is a message for the writer.
 type outgoing struct {
 	frame *[]byte
-	e     *exchange // nil for an answer to a request of the executor
+	e     *exchange // nil for a response to a request of the executor
 }
 
 const maxRefusals = 16
@@ -74,7 +74,7 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// begin registers e and queues its frame for the writer. It returns false when the link accepts no
+// begin registers e and queues its frame for the writer. It returns false if the link accepts no
 // more exchanges.
 func (c *conn) begin(e *exchange, frame *[]byte) bool {
 	c.mu.Lock()
@@ -83,7 +83,7 @@ func (c *conn) begin(e *exchange, frame *[]byte) bool {
 		return false
 	}
 	e.c = c
-	c.exchanges[e.id] = e // before anything is sent, because the answer may be fast
+	c.exchanges[e.id] = e // before the request is sent, because the answer may be fast
 	c.live++
 	c.claims = max(0, c.claims-1)
 	c.served++
@@ -93,15 +93,15 @@ func (c *conn) begin(e *exchange, frame *[]byte) bool {
 	return true
 }
 
-// lookup returns the exchange of a message, nil if there is none.
+// lookup returns the exchange of a message, or nil if there is none.
 func (c *conn) lookup(id int64) *exchange {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.exchanges[id]
 }
 
-// ended says that nobody waits for e any more. forget says that nothing more can arrive for it
-// either; otherwise its id stays reserved.
+// ended says that no caller waits for e any more. forget says that no more messages can arrive for
+// e either; otherwise its ID stays reserved.
 func (c *conn) ended(e *exchange, forget bool) {
 	c.mu.Lock()
 	if c.exchanges[e.id] != e {
@@ -118,14 +118,14 @@ func (c *conn) ended(e *exchange, forget bool) {
 	c.tellOwner()
 }
 
-// unused returns a link on which the caller will begin no exchange.
+// unused returns a link on which the caller will not begin an exchange.
 func (c *conn) unused() {
 	c.mu.Lock()
 	c.claims = max(0, c.claims-1)
 	c.tellOwner()
 }
 
-// tellOwner unlocks mu, which is held, and notifies the owner.
+// tellOwner unlocks mu, which the caller holds, and notifies the owner.
 func (c *conn) tellOwner() {
 	live, open := c.counts()
 	retired := c.retired
@@ -137,12 +137,12 @@ func (c *conn) tellOwner() {
 	c.owner.ended(c, live, open)
 }
 
-// counts returns how many exchanges are live, and how many are open. mu is held.
+// counts returns how many exchanges are live, and how many are open. The caller holds mu.
 func (c *conn) counts() (live, open int) {
 	return c.live + c.claims, len(c.exchanges) + c.claims
 }
 
-// idle reports whether nothing is open.
+// idle reports whether no exchange is open.
 func (c *conn) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -171,12 +171,12 @@ func (c *conn) isOver() bool {
 	}
 }
 
-// fail ends the link, and with it all its exchanges, at once. Only the first call counts.
+// fail ends the link and all its exchanges at once. Only the first call has an effect.
 func (c *conn) fail(err error) {
 	c.failIf(err, func(int, int) bool { return true })
 }
 
-// failIf is fail, unless allowed refuses with the counts at that moment.
+// failIf calls fail, unless allowed refuses with the counts at that moment.
 func (c *conn) failIf(err error, allowed func(live, open int) bool) {
 	c.mu.Lock()
 	if c.err != nil || !allowed(c.counts()) {
@@ -208,7 +208,7 @@ func (c *conn) logEnd(err error, exchanges int) {
 	c.log.Log(context.Background(), level, "link to the executor lost", "cause", err, "exchanges", exchanges)
 }
 
-// noneOpen and noneLive are for failIf.
+// noneOpen and noneLive are conditions for failIf.
 func noneOpen(_, open int) bool    { return open == 0 }
 func noneLive(live, open int) bool { return live == 0 && open > 0 }
 
@@ -219,7 +219,7 @@ func (c *conn) cause() error {
 	return c.err
 }
 
-// quiet reports whether an idle link still works: nothing arrived on it, not even its end.
+// quiet reports whether an idle link seems to work: nothing has arrived on it, not even its end.
 func (c *conn) quiet() bool {
 	if c.isOver() {
 		return false
@@ -231,8 +231,8 @@ func (c *conn) quiet() bool {
 // errUnused ends a link that is no longer needed.
 var errUnused = errors.New("link no longer needed")
 
-// errEnded says that an idle link turned out to have ended when it was about to be used.
-var errEnded = errors.New("it ended while it was idle")
+// errEnded says that an idle link had already ended when it was about to be used.
+var errEnded = errors.New("the link ended while it was idle")
 
 // takes reports whether a new exchange may begin.
 func (c *conn) takes() bool {
@@ -241,7 +241,7 @@ func (c *conn) takes() bool {
 	return c.err == nil && !c.retired
 }
 
-// share admits one more exchange, if all on the link have their heads.
+// share admits one more exchange, if all exchanges on the link have their heads.
 func (c *conn) share() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

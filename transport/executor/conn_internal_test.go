@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/link"
 )
 
-// witness is an owner that remembers what it was told.
+// witness is an owner that records its last notification.
 type witness struct {
 	live, open, over int
 }
@@ -39,17 +39,17 @@ func beginOn(t *testing.T, c *conn, id int64) *exchange {
 	return e
 }
 
-// Between the leave to share a link and the beginning of the exchange, the link is
-// neither free nor open to yet another one.
+// After share has admitted an exchange, and before it begins, the link is neither free nor open to
+// yet another one.
 func TestClaimsKeepALink(t *testing.T) {
 	c, w := idleConn(t)
 	first := beginOn(t, c, 1)
-	require.False(t, c.share(), "its head has not come")
+	require.False(t, c.share(), "its head has not arrived")
 	first.headed.Store(true)
 	require.True(t, c.share())
-	require.False(t, c.share(), "one at a time")
+	require.False(t, c.share(), "one exchange at a time")
 	c.ended(first, true)
-	require.Equal(t, witness{live: 1, open: 1}, *w, "it is claimed")
+	require.Equal(t, witness{live: 1, open: 1}, *w, "the link is claimed")
 	c.failIf(errUnused, noneLive)
 	c.failIf(errUnused, noneOpen)
 	require.False(t, c.isOver())
@@ -62,18 +62,18 @@ func TestClaimsKeepALink(t *testing.T) {
 	third.headed.Store(true)
 	require.True(t, c.share())
 	c.unused()
-	require.Equal(t, witness{live: 1, open: 1}, *w, "the third one's own")
+	require.Equal(t, witness{live: 1, open: 1}, *w, "the third exchange")
 	c.ended(third, true)
 	require.Equal(t, witness{}, *w)
 }
 
-// An exchange that was given up and has ended after all must not cost its link the next one.
+// A canceled exchange that then ends normally must not close its link under the next exchange.
 func TestLinkInUseAgainIsNotClosed(t *testing.T) {
 	c, w := idleConn(t)
 	first := beginOn(t, c, 1)
 	c.ended(first, false)
 	require.Equal(t, witness{open: 1}, *w)
-	c.ended(first, true) // its end comes before the owner has acted on that
+	c.ended(first, true) // it ends before the owner has handled the cancel
 	second := beginOn(t, c, 2)
 	c.failIf(errUnused, noneLive)
 	require.False(t, c.isOver())
@@ -83,7 +83,7 @@ func TestLinkInUseAgainIsNotClosed(t *testing.T) {
 	require.Equal(t, 1, w.over)
 }
 
-// A link granted to one who gives up at the same moment goes to the next.
+// A link that was granted to a waiter that gives up at the same time goes to the next waiter.
 func TestGrantThatComesTooLate(t *testing.T) {
 	c, _ := idleConn(t)
 	opts := (*Options)(nil).withDefaults()
@@ -94,7 +94,7 @@ func TestGrantThatComesTooLate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	given := 0
-	for given == 0 { // it is not known which of the two is looked at first
+	for given == 0 { // select may check either of the two first
 		w := &waiter{grant: make(chan *conn, 1)}
 		w.grant <- c
 		if got, err := p.await(ctx, w); err == nil {
@@ -107,7 +107,7 @@ func TestGrantThatComesTooLate(t *testing.T) {
 	require.Equal(t, 1, p.total)
 }
 
-// However many fail at the same moment, the pace slows down by one step.
+// Any number of concurrent failures slow the pace by one step.
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p pacer
@@ -140,7 +140,7 @@ func (s *stuck) Send([]byte) error {
 	return io.ErrClosedPipe
 }
 
-// A message that the executor does not take must not block who only looks at the link.
+// A message that the executor does not read must not block goroutines that only look at the link.
 func TestLinkLockIsFreeWhileSending(t *testing.T) {
 	near, _ := link.Pipe(1 << 20)
 	s := &stuck{Link: near, sending: make(chan struct{}), closed: make(chan struct{})}
@@ -160,6 +160,6 @@ func TestLinkLockIsFreeWhileSending(t *testing.T) {
 	linkFree, exchangeFree := isFree(&c.mu), isFree(&e.mu)
 	close(s.closed)
 	<-done
-	require.True(t, linkFree, "the link's lock")
-	require.True(t, exchangeFree, "the exchange's lock")
+	require.True(t, linkFree, "the link's lock is free")
+	require.True(t, exchangeFree, "the exchange's lock is free")
 }

@@ -44,7 +44,7 @@ func (c *cutter) cut() {
 	}
 }
 
-// overWebSocket returns a Transport to an agent of its own.
+// overWebSocket returns a Transport to a new agent.
 func overWebSocket(shared bool) func(t *testing.T) http.RoundTripper {
 	return func(t *testing.T) http.RoundTripper {
 		t.Helper()
@@ -66,7 +66,7 @@ func overWebSocket(shared bool) func(t *testing.T) http.RoundTripper {
 	}
 }
 
-// overPipes returns a Transport to an agent that speaks as a child process does.
+// overPipes returns a Transport to an agent over pipes, as to a child process.
 func overPipes(t *testing.T) http.RoundTripper {
 	t.Helper()
 	c := new(cutter)
@@ -97,8 +97,8 @@ func TestExecutorKeepsTheContract(t *testing.T) {
 		name string
 		cfg  transporttest.Config
 	}{
-		{"links of their own", transporttest.Config{New: overWebSocket(false), CutLink: cutLink}},
-		{"links of their own, the upstream is lost", transporttest.Config{New: overWebSocket(false)}},
+		{"one link each", transporttest.Config{New: overWebSocket(false), CutLink: cutLink}},
+		{"one link each, the upstream is lost", transporttest.Config{New: overWebSocket(false)}},
 		{"shared link", transporttest.Config{New: overWebSocket(true), CutLink: cutLink}},
 		{"pipes", transporttest.Config{New: overPipes, CutLink: cutLink}},
 	} {

@@ -13,10 +13,11 @@ import (
 )
 
 // Dial returns a Transport over the executor at rawURL, "ws://host:port" or "wss://host:port". It
-// opens the first link, so that a wrong address or token fails at once. ctx bounds only that. opts
-// may be nil.
+// opens the first link, so that a wrong address or token fails at once. ctx bounds only this call.
+// opts may be nil.
 //
-// ws is not encrypted, and neither is the token: use it on loopback or in a trusted network.
+// A ws link is not encrypted, so the token is sent in clear text: use it only on loopback or in a
+// trusted network.
 func Dial(ctx context.Context, rawURL string, opts *Options) (transport.Transport, error) {
 	if err := checkURL(rawURL); err != nil {
 		return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "executor", Err: err}
@@ -63,9 +64,9 @@ func checkURL(rawURL string) error {
 	case u.Scheme != "ws" && u.Scheme != "wss":
 		return errors.New("the URL must begin with ws:// or wss://")
 	case u.Host == "":
-		return errors.New("the URL has no host")
+		return errors.New("the URL must have a host")
 	case u.User != nil:
-		return errors.New("the URL has a user name or password: use Options.Token")
+		return errors.New("the URL must not hold a user name or password: use Options.Token")
 	}
 	return nil
 }

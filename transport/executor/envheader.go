@@ -10,14 +10,14 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
-// HeaderFromEnv is a header field that the executor completes with a variable of its own
-// environment. It is sent to one origin only. A request that already has the field, or for
-// Authorization has credentials in its URL, keeps its own.
+// HeaderFromEnv is a header field whose value the executor completes with a variable of its own
+// environment. It is sent to one origin only. A request that already has the field keeps its own
+// value. So does a request with credentials in its URL, if the field is Authorization.
 type HeaderFromEnv struct {
 	Origin   string // scheme://host[:port], such as "https://mcp.example.com"
-	Name     string // of the field, such as "Authorization"
-	Prefix   string // before the variable's value, such as "Bearer "
-	Variable string // of the executor's environment
+	Name     string // field name, such as "Authorization"
+	Prefix   string // text before the variable's value, such as "Bearer "
+	Variable string // name of a variable in the executor's environment
 }
 
 var errNoEnvHeaders = errors.New("the executor cannot fill header fields from its environment")
@@ -36,7 +36,7 @@ func (f HeaderFromEnv) parse() (envHeader, error) {
 		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: the origin of %q must be scheme://host", f.Name)
 	case !httprule.IsToken(f.Name) || !httprule.IsFieldValue(f.Prefix) || framing[http.CanonicalHeaderKey(f.Name)] || f.Variable == "":
-		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: field %q needs a valid name and a variable", f.Name)
+		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: field %q must have a valid name and a variable", f.Name)
 	}
 	return envHeader{f, u}, nil
 }

@@ -9,21 +9,21 @@ import (
 )
 
 var (
-	// ErrLinkLost is wrapped when the link to the executor ended during an exchange.
+	// ErrLinkLost is wrapped by an exchange's error if the link to the executor ended first.
 	ErrLinkLost = errors.New("link to the executor lost")
 	// ErrOverflow is wrapped by the error of a body on a shared link that was not read in time:
-	// more of it arrived than [Options.Buffer] or [Options.BufferAll] allow.
+	// more of it arrived than [Options.Buffer] or [Options.BufferAll] allows.
 	ErrOverflow = errors.New("body not read in time: the buffer of a shared link is full")
-	// ErrTooLarge is wrapped when a request is too large for one message to an executor.
+	// ErrTooLarge is wrapped if a request is too large for one message to an executor.
 	ErrTooLarge = errors.New("request too large for an executor")
-	// ErrSilent is wrapped when an executor does not answer in time.
+	// ErrSilent is wrapped if an executor does not answer in time.
 	ErrSilent = errors.New("the executor does not answer")
 )
 
-// ExecutorError is an error from an executor in place of a response. Message is its text, without
-// queries of URLs and control characters.
+// ExecutorError is an error that an executor sent instead of a response. Message is its text,
+// without URL queries and control characters.
 type ExecutorError struct { //nolint:revive // it is the executor's error, as RefusedError and ProtocolError are not
-	Code    int64 // a JSON-RPC code: −32602 for parameters that it refuses, −32603 for a request that failed
+	Code    int64 // JSON-RPC code: −32602 for refused parameters, −32603 for a request that failed
 	Message string
 }
 
@@ -32,9 +32,10 @@ func (e *ExecutorError) Error() string {
 	return fmt.Sprintf("the executor failed: %s (%d)", e.Message, e.Code)
 }
 
-// RefusedError says that the far end refused the link: a wrong token, or not an executor.
+// RefusedError says that the far end refused the link: the token is wrong, or the far end is not an
+// executor.
 type RefusedError struct {
-	Status int    // of the WebSocket handshake; 0 if the refusal came later
+	Status int    // HTTP status of the WebSocket handshake; 0 if the link was refused later
 	Text   string // the beginning of the far end's text, without control characters
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// Another SDK takes an [http.Client], so it takes an executor. Decorators such as
+// Another SDK accepts an [http.Client], so it can use an executor. Decorators such as
 // oauth2.Transport and otelhttp.NewTransport go in between.
 //
 //	official Go SDK:  &mcp.StreamableClientTransport{Endpoint: url, HTTPClient: client}
@@ -43,7 +43,7 @@ func ExampleDial_anotherSDK() {
 	// Output: 200 OK: hello from elsewhere <nil>
 }
 
-// startElsewhere starts an executor and a server, both of which are elsewhere in real life.
+// startElsewhere starts an executor and a server. In production both run on other machines.
 func startElsewhere() (address, server string, stop func()) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "hello from elsewhere")

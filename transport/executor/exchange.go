@@ -30,14 +30,14 @@ type exchange struct {
 	id   int64
 	req  *http.Request
 	c    *conn         // set when the exchange begins
-	wake chan struct{} // wakes the caller, who waits for the head or the body
+	wake chan struct{} // wakes the caller, which waits for the head or the body
 
-	// Used by the link's reader.
+	// Used only by the link's reader.
 	answered bool  // the answer to the request came
 	done     bool  // the last delta came
 	seq      int64 // of the last delta
 
-	counted bool        // guarded by c.mu; the caller no longer waits for it
+	counted bool        // guarded by c.mu; the caller no longer waits for the exchange
 	headed  atomic.Bool // the executor has sent the head, or failed
 
 	mu       sync.Mutex
@@ -45,15 +45,15 @@ type exchange struct {
 	deadline *time.Timer // guarded by mu; for the head
 	progress progress    // guarded by mu
 	head     *response   // guarded by mu
-	early    bool        // guarded by mu; the whole body came before the head
-	buf      []byte      // guarded by mu; what arrived and is unread, from off
+	early    bool        // guarded by mu; the whole body arrived before the head
+	buf      []byte      // guarded by mu; received bytes; those from off are unread
 	off      int         // guarded by mu
 	got      int64       // guarded by mu; bytes of the body that arrived
-	err      error       // guarded by mu; how it ended, known once buf is read
+	err      error       // guarded by mu; how the body ended; reported once buf has been read
 	lost     error       // guarded by mu; how the link ended while the request was being sent
 }
 
-// watch makes the exchange end with ctx, or when the head does not arrive in time.
+// watch makes the exchange end when ctx ends, or when the head does not arrive in time.
 func (e *exchange) watch(ctx context.Context, headerTimeout time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -74,7 +74,7 @@ func (e *exchange) watch(ctx context.Context, headerTimeout time.Duration) {
 	}
 }
 
-// settle stops what watch started. mu is held.
+// settle stops what watch started. The caller holds mu.
 func (e *exchange) settle() {
 	if e.stop != nil {
 		e.stop()
@@ -84,7 +84,7 @@ func (e *exchange) settle() {
 	}
 }
 
-// wait returns the head of the response. The link and watch wake it.
+// wait returns the head of the response. The link and the functions that watch started wake it.
 func (e *exchange) wait() (*response, error) {
 	for {
 		e.mu.Lock()
@@ -118,7 +118,7 @@ func (e *exchange) written(err error) {
 	e.progress = sent
 	cause := e.lost
 	if err != nil && e.err == nil {
-		stage := transport.NotSent // a part of a message counts as none
+		stage := transport.NotSent // the executor ignores a partial message
 		if errors.Is(err, link.ErrUncertain) {
 			stage = transport.MaybeSent
 		}
@@ -128,12 +128,12 @@ func (e *exchange) written(err error) {
 	e.mu.Unlock()
 	if err != nil {
 		signal(e.wake)
-	} else if cause != nil { // the link ended meanwhile, and left this exchange to the writer
+	} else if cause != nil { // the link ended during Send, and left this exchange to the writer
 		e.linkLost(cause)
 	}
 }
 
-// linkLost ends the exchange with its link. What arrived before can still be read.
+// linkLost ends the exchange with its link. Bytes that arrived before can still be read.
 func (e *exchange) linkLost(cause error) {
 	e.mu.Lock()
 	if e.err != nil || e.progress == underWay {
@@ -162,7 +162,8 @@ func (e *exchange) finish() {
 	signal(e.wake)
 }
 
-// ending returns io.EOF, or an error if the body is shorter than the declared length. mu is held.
+// ending returns io.EOF, or an error if the body is shorter than the declared length. The caller
+// holds mu.
 func (e *exchange) ending() error {
 	if e.head.length < 0 || e.got == e.head.length {
 		return io.EOF
@@ -170,20 +171,21 @@ func (e *exchange) ending() error {
 	return bodyError(fmt.Errorf("%w: got %d bytes of %d", io.ErrUnexpectedEOF, e.got, e.head.length))
 }
 
-// giveUp ends the exchange with an error, while more may arrive for it. drop discards what was not
-// read.
+// giveUp ends the exchange with an error, although more messages may arrive for it. drop discards
+// the unread bytes.
 func (e *exchange) giveUp(err error, drop bool) {
 	e.mu.Lock()
 	e.end(err, drop)
 }
 
-// cancel is giveUp for goroutines outside the link. The error depends on how far the request got.
+// cancel is giveUp for goroutines that do not belong to the link. The error depends on how far the
+// request got.
 func (e *exchange) cancel(reason func(transport.Stage) error) {
 	e.mu.Lock()
 	e.end(reason(e.stage()), true)
 }
 
-// stage returns how far the request got, for an exchange that fails now. mu is held.
+// stage returns how far the request of a failing exchange got. The caller holds mu.
 func (e *exchange) stage() transport.Stage {
 	if e.progress == queued {
 		return transport.NotSent
@@ -191,7 +193,7 @@ func (e *exchange) stage() transport.Stage {
 	return transport.MaybeSent
 }
 
-// end unlocks mu, which is held, and notifies the caller of RoundTrip and the link.
+// end unlocks mu, which the caller holds, and notifies the caller of RoundTrip and the link.
 func (e *exchange) end(err error, drop bool) {
 	unsent, over := e.progress == queued, e.err != nil
 	complete := drop && !over && e.complete()
@@ -205,21 +207,21 @@ func (e *exchange) end(err error, drop bool) {
 		e.settle()
 		e.err = err
 	case drop && unread > 0 && e.err == io.EOF:
-		e.err = err // the whole body arrived, but was not read: that must not look like its end
+		e.err = err // the whole body arrived but was not read: Read must not return io.EOF
 	}
 	e.mu.Unlock()
 	if over {
 		return
 	}
 	signal(e.wake)
-	if complete { // there is nothing to cancel: the link is free once the executor says so
+	if complete { // nothing to cancel: the link is free once the last frame arrives
 		time.AfterFunc(drainGrace, func() { e.c.ended(e, false) })
 		return
 	}
 	e.c.ended(e, unsent)
 }
 
-// complete reports whether only the last frame is missing. mu is held.
+// complete reports whether only the last frame is missing. The caller holds mu.
 func (e *exchange) complete() bool {
 	return e.head != nil && (e.head.declared == 0 || e.head.length >= 0 && e.got == e.head.length)
 }

@@ -43,9 +43,9 @@ func newExecutor(opts *Options) (*executor, error) {
 	return t, nil
 }
 
-// Open returns a Transport over links that dial makes, several at once if need be. The context
-// passed to dial bounds only the dial; the link lives until its Close. Open makes the first link,
-// so that mistakes show at once. ctx bounds only that.
+// Open returns a Transport over links that dial makes, several at once if needed. The context
+// passed to dial bounds only the dial; a link stays open until its Close. Open makes the first
+// link, so that configuration errors show at once. ctx bounds only this call.
 func Open(ctx context.Context, dial func(context.Context) (Link, error), opts *Options) (transport.Transport, error) {
 	t, err := newExecutor(opts)
 	if err != nil {
@@ -71,8 +71,8 @@ func (t *executor) start(ctx context.Context, dial func(context.Context) (Link, 
 	return t, nil
 }
 
-// New returns a Transport over one link, which it owns from now on, even if New fails. All
-// exchanges share the link. When the link is lost, the Transport no longer works.
+// New returns a Transport over one link, which belongs to the Transport from now on, even if New
+// fails. All exchanges share the link. If the link is lost, the Transport no longer works.
 func New(ctx context.Context, l Link, opts *Options) (transport.Transport, error) {
 	t, err := newExecutor(opts)
 	if err != nil {
@@ -93,7 +93,7 @@ func New(ctx context.Context, l Link, opts *Options) (transport.Transport, error
 	return t, nil
 }
 
-// RunsOnce says that a RoundTrip runs a request at most once, see [transport.RunsOnce].
+// RunsOnce reports that RoundTrip runs a request at most once, see [transport.RunsOnce].
 func (t *executor) RunsOnce() bool { return true }
 
 // RoundTrip implements [http.RoundTripper], see package transport.
@@ -114,7 +114,7 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		if errors.Is(err, ErrLinkLost) {
-			now = time.Now() // it had a link: the time it waited for that does not count
+			now = time.Now() // the exchange had a link: the time spent waiting for it does not count
 		}
 		if began.IsZero() {
 			began = now
@@ -125,7 +125,7 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// try runs the exchange on one link. again says that no link carried the request.
+// try runs the exchange on one link. again reports that no link carried the request.
 func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 	ctx := c.req.Context()
 	id := t.ids.Add(1)
@@ -133,7 +133,7 @@ func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 	if err != nil {
 		return nil, false, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "send request", Err: err}
 	}
-	l, err := t.links.acquire(ctx, c.standing)
+	l, err := t.links.acquire(ctx, c.sharedStream)
 	if err != nil {
 		freeFrame(frame)
 		return nil, !transport.IsPermanent(err) && ctx.Err() == nil, err
@@ -156,7 +156,7 @@ func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 	}
 	again = errors.Is(err, ErrLinkLost) && transport.StageOf(err) == transport.NotSent
 	if again && l.begun() == 1 {
-		t.pace.failed() // an executor that hangs up on each new link
+		t.pace.failed() // the executor may close each new link
 	}
 	return nil, again, err
 }
@@ -203,7 +203,7 @@ func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 	return c, nil
 }
 
-// handshakeTime bounds ctx for dialling a link and its handshake.
+// handshakeTime bounds ctx for the dial of a link and its handshake.
 func (t *executor) handshakeTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if t.opts.HandshakeTimeout <= 0 {
 		return ctx, func() {}
@@ -211,7 +211,7 @@ func (t *executor) handshakeTime(ctx context.Context) (context.Context, context.
 	return context.WithTimeoutCause(ctx, t.opts.HandshakeTimeout, fmt.Errorf("%w: no link after %v", ErrSilent, t.opts.HandshakeTimeout))
 }
 
-// openFailed returns the error of a link that could not be opened.
+// openFailed returns the error for a link that could not be opened.
 func (t *executor) openFailed(ctx context.Context, err error) error {
 	const op = "connect to the executor"
 	if t.closing.Err() != nil {
@@ -237,7 +237,7 @@ func (t *executor) openFailed(ctx context.Context, err error) error {
 	return failed
 }
 
-// connect does the handshake on a new link and starts its goroutines.
+// connect performs the handshake on a new link and starts its goroutines.
 func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) {
 	env, err := t.handshake(ctx, l)
 	if err != nil {
@@ -255,7 +255,7 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 			return nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "connect to the executor", Err: transport.ErrClosed}
 		}
 	}
-	t.opts.Logger.Debug("link to an executor", "version", transport.Scrub(env.Version))
+	t.opts.Logger.Debug("link to an executor opened", "version", transport.Scrub(env.Version))
 	return c, nil
 }
 
@@ -273,7 +273,7 @@ func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environ
 			return env, err
 		}
 		if err = m.Read(data); err != nil {
-			return env, &ProtocolError{What: "invalid answer to the handshake: " + err.Error()}
+			return env, &ProtocolError{What: "invalid response to the handshake: " + err.Error()}
 		}
 		got, ok := m.ID()
 		switch {
@@ -281,16 +281,16 @@ func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environ
 			return env, &RefusedError{Text: transport.Scrub(m.Error.Message)}
 		case m.Kind == execproto.Result && ok && got == id:
 			if env, err = execproto.ReadEnvironment(m.Result); err != nil {
-				return env, &ProtocolError{What: "invalid answer to the handshake: " + err.Error()}
+				return env, &ProtocolError{What: "invalid response to the handshake: " + err.Error()}
 			}
 			return env, l.Send([]byte(execproto.Initialized))
 		}
 	}
 }
 
-// permanent reports whether the next try would be refused too.
+// permanent reports whether the next try would also be refused.
 func (e *RefusedError) permanent() bool {
-	return e.Status == 0 || !httpstatus.Of(e.Status).Transient() // 0: it was refused after the WebSocket handshake
+	return e.Status == 0 || !httpstatus.Of(e.Status).Transient() // 0: refused after the WebSocket handshake
 }
 
 // Close ends every link, and all exchanges with them, at once. It returns when the goroutines of
@@ -303,6 +303,6 @@ func (t *executor) Close() error {
 	}
 	limit, stop := context.WithTimeout(context.Background(), closeLimit)
 	defer stop()
-	_ = t.owned.Wait(limit) // what still runs then is the user's Link
+	_ = t.owned.Wait(limit) // any goroutines left wait for the user's Link
 	return nil
 }

@@ -34,13 +34,13 @@ func TestExchange(t *testing.T) {
 			requireBody(w, resp, "one two", nil)
 			n, err := resp.Body.Read(make([]byte, 1))
 			require.Zero(w, n)
-			require.Equal(w, io.EOF, err, "the end of a body is sticky, also after Close")
+			require.Equal(w, io.EOF, err, "the end of a body is sticky, even after Close")
 		}
 		require.Equal(w, 1, w.x.Dials())
 	})
 }
 
-// headFaults are ways to fail before the head of a response came.
+// headFaults are the ways to fail before the head of a response has arrived.
 var headFaults = []struct {
 	name      string
 	do        func(l *exectest.Link, r *exectest.Request)
@@ -48,8 +48,8 @@ var headFaults = []struct {
 	permanent bool
 	text      string
 	wraps     error
-	linkLives bool // also when it is not shared
-	linkDies  bool // also when it is shared
+	linkLives bool // even when it is not shared
+	linkDies  bool // even when it is shared
 }{
 	{name: "parameters refused", stage: transport.NotSent, permanent: true, text: "no such field (-32602)", linkLives: true,
 		do: func(_ *exectest.Link, r *exectest.Request) { r.Fail(execproto.CodeInvalidParams, "no such field", nil) }},
@@ -66,7 +66,7 @@ var headFaults = []struct {
 	{name: "failed, not sent", stage: transport.NotSent, linkLives: true, do: failStaged("notSent", false)},
 	{name: "failed, not sent, permanent", stage: transport.NotSent, permanent: true, linkLives: true, do: failStaged("notSent", true)},
 	{name: "failed, maybe sent, permanent", stage: transport.MaybeSent, permanent: true, linkLives: true, do: failStaged("maybeSent", true)},
-	{name: "failed, a stage nobody knows", stage: transport.MaybeSent, linkLives: true, do: failStaged("half", true)},
+	{name: "failed, an unknown stage", stage: transport.MaybeSent, linkLives: true, do: failStaged("half", true)},
 	{name: "link cut", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true,
 		do: func(l *exectest.Link, _ *exectest.Request) { l.Cut() }},
 	{name: "link closed", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true,
@@ -76,14 +76,14 @@ var headFaults = []struct {
 	{name: "neither result nor error", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true, do: raw(`{"id":2}`)},
 	{name: "over the limit", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true, text: "limit of 8388608 bytes",
 		do: func(l *exectest.Link, _ *exectest.Request) { l.Raw(`{"method":"` + strings.Repeat("x", 8<<20) + `"}`) }},
-	{name: "an error for nobody", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true, text: "failed to parse",
+	{name: "an error without a request", stage: transport.MaybeSent, wraps: executor.ErrLinkLost, linkDies: true, text: "failed to parse",
 		do: raw(`{"error":{"code":-32600,"message":"failed to parse"},"id":-1}`)},
 	{name: "no status", stage: transport.MaybeSent, text: "missing field `status`", do: result(`{}`)},
 	{name: "impossible status", stage: transport.MaybeSent, text: "status 99", do: result(`{"status":99}`)},
 	{name: "invalid header field", stage: transport.MaybeSent, text: `"x y"`, do: result(`{"status":200,"headers":[{"name":"x y","value":"1"}]}`)},
 	{name: "line break in a header", stage: transport.MaybeSent, text: `"x"`, do: result(`{"status":200,"headers":[{"name":"x","value":"1\r\ny: 2"}]}`)},
-	{name: "body of a streamed response", stage: transport.MaybeSent, text: "a body in the answer", do: result(`{"status":200,"bodyBase64":"eA=="}`)},
-	{name: "first delta not the first", stage: transport.MaybeSent, text: "delta 2 came where 1 was due",
+	{name: "body of a streamed response", stage: transport.MaybeSent, text: "contains a body", do: result(`{"status":200,"bodyBase64":"eA=="}`)},
+	{name: "first delta not the first", stage: transport.MaybeSent, text: "got body delta 2, expected 1",
 		do: func(_ *exectest.Link, r *exectest.Request) { r.Delta(2, "x", false, "") }},
 	{name: "body failed first", stage: transport.MaybeSent, text: "broken",
 		do: func(_ *exectest.Link, r *exectest.Request) { r.Delta(1, "", true, "broken") }},
@@ -125,25 +125,25 @@ func TestFaultsBeforeTheHead(t *testing.T) {
 	}
 }
 
-// lives tells whether a link outlives a fault of one exchange.
+// lives reports whether the link survives a fault of one exchange.
 func (w *world) lives(always, never bool) bool {
 	shared := strings.HasSuffix(w.Name(), "/shared")
 	return always || shared && !never
 }
 
-// bodyFaults are ways to fail in the body, after "one ".
+// bodyFaults are the ways to fail in the body, after "one ".
 var bodyFaults = []struct {
 	name      string
 	do        func(l *exectest.Link, r *exectest.Request)
-	before    string // what can be read in addition
+	before    string // more that can be read before the error
 	text      string
 	wraps     error
 	linkLives bool
 	linkDies  bool
 }{
-	{name: "gap", text: "delta 3 came where 2 was due", do: func(_ *exectest.Link, r *exectest.Request) { r.Delta(3, "x", false, "") }},
-	{name: "repeat", text: "delta 1 came where 2 was due", do: func(_ *exectest.Link, r *exectest.Request) { r.Delta(1, "x", false, "") }},
-	{name: "gap at the end", text: "delta 9 came where 2 was due", linkLives: true,
+	{name: "gap", text: "got body delta 3, expected 2", do: func(_ *exectest.Link, r *exectest.Request) { r.Delta(3, "x", false, "") }},
+	{name: "repeat", text: "got body delta 1, expected 2", do: func(_ *exectest.Link, r *exectest.Request) { r.Delta(1, "x", false, "") }},
+	{name: "gap at the end", text: "got body delta 9, expected 2", linkLives: true,
 		do: func(_ *exectest.Link, r *exectest.Request) { r.Delta(9, "x", true, "") }},
 	{name: "bad base64", text: "delta 2 is not base64", do: delta(`"seq":2,"deltaBase64":"!!!!","done":false,"error":null`)},
 	{name: "base64 without padding", text: "delta 2 is not base64", do: delta(`"seq":2,"deltaBase64":"eA"`)},
@@ -159,7 +159,7 @@ var bodyFaults = []struct {
 		do: func(l *exectest.Link, r *exectest.Request) { r.Delta(2, "two", false, ""); l.Raw("}") }},
 	{name: "delta without an id", wraps: executor.ErrLinkLost, linkDies: true, text: "requestId",
 		do: raw(`{"method":"http/request/bodyDelta","params":{"seq":2}}`)},
-	{name: "an error for nobody", wraps: executor.ErrLinkLost, linkDies: true, do: raw(`{"error":{"code":-32600,"message":"?"},"id":-1}`)},
+	{name: "an error without a request", wraps: executor.ErrLinkLost, linkDies: true, do: raw(`{"error":{"code":-32600,"message":"?"},"id":-1}`)},
 }
 
 func delta(members string) func(*exectest.Link, *exectest.Request) {
@@ -193,17 +193,17 @@ func TestFaultsInTheBody(t *testing.T) {
 	}
 }
 
-// harmless is what an executor may send beside an exchange.
+// harmless are messages that an executor may send during an exchange.
 var harmless = map[string]func(l *exectest.Link, r *exectest.Request){
 	"delta of an unknown id":           raw(`{"method":"http/request/bodyDelta","params":{"requestId":"777","seq":1,"deltaBase64":"eA==","done":false,"error":null}}`),
 	"bad delta of an unknown id":       raw(`{"method":"http/request/bodyDelta","params":{"requestId":"777","seq":9,"deltaBase64":"!","done":true,"error":"x"}}`),
-	"delta of an id that is none":      raw(`{"method":"http/request/bodyDelta","params":{"requestId":"http-1","seq":1,"deltaBase64":"eA==","done":true}}`),
+	"delta of an invalid id":           raw(`{"method":"http/request/bodyDelta","params":{"requestId":"http-1","seq":1,"deltaBase64":"eA==","done":true}}`),
 	"result of an unknown id":          raw(`{"id":777,"result":{"status":500}}`),
 	"result of an id that is a string": raw(`{"id":"777","result":{"status":500}}`),
 	"error of an unknown id":           raw(`{"error":{"code":-32603,"message":"x"},"id":777}`),
-	"result for nobody":                raw(`{"id":-1,"result":{}}`),
+	"result without a request":         raw(`{"id":-1,"result":{}}`),
 	"unknown notification":             raw(`{"method":"process/output","params":{"a":[1,2]}}`),
-	"members nobody knows":             raw(`{"jsonrpc":"2.0","method":"x","trace":{},"params":null}`),
+	"unknown members":                  raw(`{"jsonrpc":"2.0","method":"x","trace":{},"params":null}`),
 	"second head": func(l *exectest.Link, r *exectest.Request) {
 		l.Raw(`{"id":` + r.RequestID + `,"result":{"status":500}}`)
 	},
@@ -220,7 +220,7 @@ func TestHarmlessMessages(t *testing.T) {
 				r.Piece("two")
 				r.Done()
 				requireBody(w, resp, "one two", nil)
-				do(w.l, r) // also for one that is finished
+				do(w.l, r) // again, after the exchange has finished
 				synctest.Wait()
 				w.works(w.l)
 				require.Equal(w, 1, w.x.Dials())
@@ -282,14 +282,14 @@ func TestFailureAfterAnEarlyEnd(t *testing.T) {
 	})
 }
 
-// A body that failed before its head holds its link, until the head comes, for nobody.
+// A body that fails before its head holds its link only until the head arrives.
 func TestFailureBeforeTheHeadDoesNotHoldTheLink(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 2})
 		for range 3 {
 			r, ch := w.begin(t.Context(), w.l)
 			r.Delta(7, "", true, "")
-			requireStage(t, w.failed(ch), transport.MaybeSent, false, "delta 7 came where 1 was due")
+			requireStage(t, w.failed(ch), transport.MaybeSent, false, "got body delta 7, expected 1")
 			requireEnded(t, w.l)
 			w.l = w.worksOnNewLink()
 		}
@@ -299,7 +299,7 @@ func TestFailureBeforeTheHeadDoesNotHoldTheLink(t *testing.T) {
 func TestRequestsOfTheExecutor(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		r, resp := w.open(w.Context(), w.l)
-		for range 100 { // as long as it reads the answers
+		for range 100 { // the executor reads the responses
 			w.l.Raw(`{"id":"q-1","method":"network/policyRequest","params":{}}`)
 			m, err := w.l.Next()
 			require.NoError(w, err)
@@ -313,7 +313,8 @@ func TestRequestsOfTheExecutor(t *testing.T) {
 	})
 }
 
-// An executor that asks and does not read loses its link; before that nothing grows without bound.
+// An executor that sends requests and does not read the responses loses its link. Until then no
+// queue grows without bound.
 func TestFloodOfRequestsFromTheExecutor(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		_, resp := w.open(w.Context(), w.l)
@@ -323,7 +324,7 @@ func TestFloodOfRequestsFromTheExecutor(t *testing.T) {
 			}
 		}
 		requireBody(w, resp, "", func(err error) {
-			requireStage(w, err, transport.MaybeSent, false, "it sends more requests than it reads answers")
+			requireStage(w, err, transport.MaybeSent, false, "it sends requests faster than it reads the responses")
 			require.ErrorIs(w, err, executor.ErrLinkLost)
 		})
 		w.worksOnNewLink()

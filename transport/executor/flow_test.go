@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// pattern returns n bytes that tell where they stand.
+// pattern returns n bytes that depend on their position.
 func pattern(from, n int) string {
 	b := make([]byte, n)
 	for i := range b {
@@ -25,7 +25,8 @@ func pattern(from, n int) string {
 	return string(b)
 }
 
-// A body that nobody reads fails on a shared link, after what was buffered; its neighbours do not notice.
+// An unread body on a shared link fails after its buffered part has been read. The other bodies are
+// not affected.
 func TestOverflow(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{Shared: true, Buffer: 1000})
@@ -50,7 +51,8 @@ func TestOverflow(t *testing.T) {
 	})
 }
 
-// One piece larger than the whole buffer is taken, or nothing could ever be read.
+// A single piece that is larger than the whole buffer is accepted; otherwise it could never be
+// read.
 func TestPieceLargerThanTheBuffer(t *testing.T) {
 	inBothModes(t, executor.Options{Buffer: 1000}, func(w *world) {
 		r, resp := w.open(w.Context(), w.l)
@@ -76,7 +78,7 @@ func TestOverflowOfAllBodies(t *testing.T) {
 			rs[i].Done()
 			requireBody(t, resps[i], pattern(i*300, 300), nil)
 		}
-		for i := range 6 { // what was read, and what is closed unread, does not count
+		for i := range 6 { // bodies that were read, or closed unread, do not count
 			r, resp := w.open(t.Context(), w.l)
 			r.Piece(pattern(0, 900))
 			r.Done()
@@ -90,7 +92,8 @@ func TestOverflowOfAllBodies(t *testing.T) {
 	})
 }
 
-// What comes before its head cannot be refused room on a link of its own either: nobody could make any.
+// Before its head a body cannot wait for room, even on a link of its own: no caller could read it
+// yet.
 func TestOverflowBeforeTheHead(t *testing.T) {
 	inBothModes(t, executor.Options{Buffer: 1000}, func(w *world) {
 		r, ch := w.begin(w.Context(), w.l)
@@ -102,8 +105,8 @@ func TestOverflowBeforeTheHead(t *testing.T) {
 	})
 }
 
-// The reader of a link of its own makes the executor wait, and nobody else. What
-// is held meanwhile is bounded, and nothing is missing when it goes on.
+// A slow reader with a separate link makes only the executor wait. The unread bytes are bounded,
+// and nothing is lost when the reader continues.
 func TestStalledReader(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		const piece, pieces = 64 << 10, 100
@@ -120,7 +123,8 @@ func TestStalledReader(t *testing.T) {
 			sent <- pieces
 		}()
 		pending(t, sent)
-		// At most 256 KiB are unread, one piece is in the reader's hand, 64 messages are in the pipe.
+		// At most 256 KiB are unread, the link's reader holds one piece, and 64 messages are in the
+		// pipe.
 		require.LessOrEqual(t, progress, 256<<10/piece+1+64)
 		l := w.worksOnNewLink()
 		w.works(l)
@@ -134,11 +138,11 @@ func TestStalledReader(t *testing.T) {
 		require.True(t, pattern(0, piece*pieces) == string(got)+string(rest), "the body is not what was sent")
 		require.Equal(t, pieces, <-sent)
 		require.NoError(t, resp.Body.Close())
-		w.works(w.l) // and its link is of use again
+		w.works(w.l) // and its link can be used again
 	})
 }
 
-// Reads of every size see the same bytes.
+// Reads of every size return the same bytes.
 func TestReadsOfAllSizes(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		for _, size := range []int{1, 7, 1000, 1 << 20} {
@@ -164,7 +168,7 @@ func TestReadsOfAllSizes(t *testing.T) {
 
 type onlyReader struct{ io.Reader }
 
-// Closing the Transport frees a reader that waits for a consumer who does not come.
+// Close of the Transport frees a link's reader that waits for a slow consumer.
 func TestCloseWhileAReaderIsStalled(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{})
@@ -179,7 +183,7 @@ func TestCloseWhileAReaderIsStalled(t *testing.T) {
 	})
 }
 
-// A body without a reader is closed although its link's reader waits for room in it.
+// A body can be closed while its link's reader waits for room in it.
 func TestCloseOfAStalledBody(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 2})
@@ -212,7 +216,7 @@ func TestDeclaredLength(t *testing.T) {
 			require.ErrorIs(w, err, io.ErrUnexpectedEOF)
 		})
 
-		r, ch := w.begin(w.Context(), w.l) // also when it came before its head
+		r, ch := w.begin(w.Context(), w.l) // even when the body arrived before its head
 		r.Piece("hel")
 		r.Done()
 		r.Head(http.StatusOK, length)

@@ -19,7 +19,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// play is a run of exchanges that bytes direct.
+// play is a run of exchanges that is controlled by fuzzed bytes.
 type play struct {
 	*testing.T
 	rt   transport.Transport
@@ -35,15 +35,15 @@ type run struct {
 	cancel func()
 	ch     chan outcome
 	told   outcome
-	lazy   chan struct{} // closed when the body may be read; nil when it is read at once
+	lazy   chan struct{} // closed when the body may be read; nil if it is read at once
 	read   chan readResult
 
 	mu      sync.Mutex
-	arrived int               // guarded by mu; how often the request came
+	arrived int               // guarded by mu; how often the request arrived
 	on      *stage            // guarded by mu
 	req     *exectest.Request // guarded by mu
 
-	headed, done, faulty bool // what the executor did
+	headed, done, faulty bool // what the executor has done
 	sent                 strings.Builder
 	seq                  int64
 }
@@ -53,7 +53,7 @@ type readResult struct {
 	err  error
 }
 
-// stage is the far end of a link; what it sends waits its turn.
+// stage is the far end of a link. Its messages are queued.
 type stage struct {
 	l   *exectest.Link
 	out chan string
@@ -83,7 +83,7 @@ func (p *play) serve(l *exectest.Link) {
 		}
 		var n int
 		if _, err = fmt.Sscan(string(r.Body), &n); err != nil {
-			p.Errorf("a body came as %q", r.Body)
+			p.Errorf("a body arrived as %q", r.Body)
 			break
 		}
 		x := p.runs[n]
@@ -99,12 +99,12 @@ func (p *play) serve(l *exectest.Link) {
 	select {
 	case <-sending:
 	default:
-		s.out <- "" // or it would wait for more
+		s.out <- "" // otherwise it would wait for more
 		<-sending
 	}
 }
 
-// say sends text over the link of x.
+// say sends a message over the link of x.
 func (x *run) say(text []byte) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -158,7 +158,7 @@ func (p *play) begin(arg int) {
 	}()
 }
 
-// do does one thing with x.
+// do performs one operation on x.
 func (p *play) do(x *run, op, arg int) {
 	id := x.id()
 	raw := []byte(id)
@@ -178,7 +178,7 @@ func (p *play) do(x *run, op, arg int) {
 	case 4:
 		x.delta("", true, "")
 	case 5:
-		x.faulty = x.faulty || !x.headed // a second answer is nobody's
+		x.faulty = x.faulty || !x.headed // a second answer is ignored
 		x.say(execproto.AppendError(nil, raw, execproto.CodeFailed, "failed", nil))
 	case 6:
 		x.faulty = x.faulty || !x.done
@@ -196,7 +196,7 @@ func (p *play) do(x *run, op, arg int) {
 	}
 }
 
-// delta sends the next piece; after the end it is one too many.
+// delta sends the next piece of the body. After the end it is a superfluous one.
 func (x *run) delta(piece string, done bool, failure string) {
 	x.seq++
 	if !x.done {
@@ -230,7 +230,7 @@ func (x *run) closeBody() {
 	}
 }
 
-// check looks at how x ended.
+// check checks how x ended.
 func (x *run) check(t *testing.T) {
 	t.Helper()
 	if x.lazy != nil {
@@ -243,24 +243,24 @@ func (x *run) check(t *testing.T) {
 	var e *transport.Error
 	switch {
 	case arrived > 1:
-		t.Errorf("exchange %d was sent %d times", x.n, arrived)
+		t.Errorf("exchange %d was sent %d times, want at most 1", x.n, arrived)
 	case !strings.HasPrefix(x.sent.String(), r.body):
-		t.Errorf("exchange %d: a body of %d bytes is not the beginning of what was sent", x.n, len(r.body))
+		t.Errorf("exchange %d: a body of %d bytes is not a prefix of the sent bytes", x.n, len(r.body))
 	case r.err == io.EOF && (!x.done || x.faulty || !x.headed || len(r.body) != x.sent.Len()):
-		t.Errorf("exchange %d: %d bytes of %d look like all", x.n, len(r.body), x.sent.Len())
+		t.Errorf("exchange %d: %d bytes of %d look complete", x.n, len(r.body), x.sent.Len())
 	case r.err == io.EOF:
 	case !errors.As(r.err, &e):
 		t.Errorf("exchange %d: %T %v", x.n, r.err, r.err)
 	case errors.Is(r.err, io.EOF):
-		t.Errorf("exchange %d: %v is an end", x.n, r.err)
+		t.Errorf("exchange %d: %v looks like a normal end", x.n, r.err)
 	case e.Stage == transport.NotSent && arrived > 0:
-		t.Errorf("exchange %d has arrived, but its error says %v", x.n, r.err)
+		t.Errorf("exchange %d arrived, but its error has stage %v", x.n, r.err)
 	}
 }
 
-// The Transport and an executor that does everything it may, and much that it may
-// not, in any order. Nothing panics or hangs, no request arrives twice, no body is
-// wrong, none ends that did not, and no goroutine is left.
+// The Transport with an executor that does everything that it may, and much that it must not, in
+// any order. Nothing panics or hangs, no request arrives twice, no body is wrong or looks complete
+// when it is not, and no goroutine is left.
 func FuzzExchanges(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 2, 4})
 	f.Add([]byte("\x01\x00\x10\x20\x01\x02\x03\x04\x11\x12\x14\x08\x09"))
@@ -316,7 +316,7 @@ func perform(t *testing.T, data []byte) {
 		synctest.Wait()
 		p.mu.Lock()
 		if n = len(p.links); n > 0 {
-			t.Errorf("%d links are left", n)
+			t.Errorf("%d links are still open", n)
 		}
 	}
 }

@@ -29,11 +29,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-var update = flag.Bool("update", false, "write the golden transcript anew")
+var update = flag.Bool("update", false, "rewrite the golden transcript")
 
-// TestTranscript holds what goes over the links for one legacy session against
-// testdata: every POST, the standing GET and the DELETE are an http/request, and
-// what the server says comes back in deltas. After a change that is meant, run
+// TestTranscript compares the messages on the links during one legacy session with testdata. Every
+// POST, the shared stream (a GET) and the DELETE are an http/request, and the server's bytes arrive
+// in deltas. After an intended change, run
 //
 //	go test ./transport/executor -run TestTranscript -update
 func TestTranscript(t *testing.T) {
@@ -48,7 +48,7 @@ func TestTranscript(t *testing.T) {
 	require.Equal(t, string(want), got.text.String())
 }
 
-// legacySession lives one session, step by step, so that frames come in one order.
+// legacySession runs one session, step by step, so that messages arrive in a fixed order.
 func legacySession(t *testing.T, tr *transcript) {
 	t.Helper()
 	srv := mcptest.New(mcptest.Legacy)
@@ -70,15 +70,15 @@ func legacySession(t *testing.T, tr *transcript) {
 	_, err = s.CallTool(t.Context(), "echo", map[string]any{"text": "hello"})
 	require.NoError(t, err)
 	time.Sleep(time.Second)
-	srv.Tell("notifications/tools/list_changed", nil)
+	srv.Notify("notifications/tools/list_changed", nil)
 	time.Sleep(time.Second)
 	<-changed
 	require.NoError(t, s.Close())
 	time.Sleep(time.Second)
 }
 
-// calm has each request wait until nothing moves any more, as only then fake time
-// passes: the exchange before it has ended, or stands open.
+// calm delays each request until all goroutines are idle, because only then does fake time pass. By
+// then the previous exchange has ended, or its stream is open.
 type calm struct{ transport.Transport }
 
 func (c *calm) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -86,9 +86,9 @@ func (c *calm) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.Transport.RoundTrip(req)
 }
 
-// transcript is what went over links, each message as it was but for ids, which
-// are numbered as they come, and for what differs between machines and versions.
-// The bodies in it follow as text.
+// transcript is the sequence of messages on the links. IDs are numbered in the order of their
+// appearance, and values that differ between machines and versions are replaced. Bodies follow
+// their message as text.
 type transcript struct {
 	mu    sync.Mutex
 	links int
@@ -96,7 +96,7 @@ type transcript struct {
 	text  bytes.Buffer
 }
 
-// dial returns what makes links to agents whose network is in memory.
+// dial returns a function that makes links to agents whose network is in memory.
 func (tr *transcript) dial(t *testing.T, network *memnet.Network) func(context.Context) (executor.Link, error) {
 	t.Helper()
 	tr.ids = make(map[string]string)
@@ -116,7 +116,7 @@ func (tr *transcript) dial(t *testing.T, network *memnet.Network) func(context.C
 	}
 }
 
-// taped is a link that is written down.
+// taped is a link that records its messages.
 type taped struct {
 	link.Link
 	tr *transcript

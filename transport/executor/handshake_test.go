@@ -20,7 +20,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// greet answers initialize with what answer makes of its id.
+// greet answers initialize with the messages that answer makes from its ID.
 func greet(answer func(id string) []string) func(*exectest.Link) {
 	return func(l *exectest.Link) {
 		m, err := l.Next()
@@ -46,10 +46,10 @@ func TestHandshakeFaults(t *testing.T) {
 		"not understood": {func(string) []string {
 			return []string{`{"error":{"code":-32600,"message":"failed to parse"},"id":-1}`}
 		}, true, "failed to parse", new(*executor.RefusedError)},
-		"garbage": {func(string) []string { return []string{`SSH-2.0-OpenSSH`} }, false, "invalid answer to the handshake", new(*executor.ProtocolError)},
+		"garbage": {func(string) []string { return []string{`SSH-2.0-OpenSSH`} }, false, "invalid response to the handshake", new(*executor.ProtocolError)},
 		"garbage in the result": {func(id string) []string {
 			return []string{`{"id":` + id + `,"result":7}`}
-		}, false, "invalid answer to the handshake", new(*executor.ProtocolError)},
+		}, false, "invalid response to the handshake", new(*executor.ProtocolError)},
 	} {
 		fake(t, name, func(t *testing.T) {
 			x := &exectest.Executor{Greet: greet(c.answer)}
@@ -107,7 +107,7 @@ func TestSilentHandshake(t *testing.T) {
 	})
 }
 
-// The context of Open, and that of a dial, bound only these.
+// The context of Open bounds only Open, and the context of a dial only the dial.
 func TestContextOfOpenBoundsOpenOnly(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestContextOfOpenBoundsOpenOnly(t *testing.T) {
 	}
 }
 
-// An executor that hangs up on each new link is not asked in a hot loop.
+// An executor that closes each new link is not dialed in a hot loop.
 func TestExecutorThatHangsUp(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
@@ -148,8 +148,8 @@ func TestExecutorThatHangsUp(t *testing.T) {
 	}
 }
 
-// Nor is one that takes nothing.
-func TestExecutorThatTakesNothing(t *testing.T) {
+// Neither is one that reads nothing.
+func TestExecutorThatReadsNothing(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
 			w := newWorldOver(t, new(exectest.Executor), executor.Options{Shared: mode.shared}, func(l link.Link) link.Link {
@@ -164,7 +164,7 @@ func TestExecutorThatTakesNothing(t *testing.T) {
 	}
 }
 
-// sendsOnly is a link that sends n messages.
+// sendsOnly is a link that sends n messages and then blocks.
 type sendsOnly struct {
 	link.Link
 	n int
@@ -212,11 +212,11 @@ func TestDialFailures(t *testing.T) {
 		permanent bool
 		text      string
 	}{
-		"nobody there": {url: "ws://" + addr, text: "refused"},
-		"scheme":       {url: "http://h/?secret", permanent: true, text: "ws:// or wss://"},
-		"no host":      {url: "ws:///", permanent: true, text: "no host"},
-		"userinfo":     {url: "ws://u:secret@h", permanent: true, text: "Options.Token"},
-		"unreadable":   {url: "ws://h:secret", permanent: true, text: "invalid URL"},
+		"no listener": {url: "ws://" + addr, text: "refused"},
+		"scheme":      {url: "http://h/?secret", permanent: true, text: "ws:// or wss://"},
+		"no host":     {url: "ws:///", permanent: true, text: "must have a host"},
+		"userinfo":    {url: "ws://u:secret@h", permanent: true, text: "Options.Token"},
+		"unreadable":  {url: "ws://h:secret", permanent: true, text: "invalid URL"},
 		"no token": {url: "ws://" + addr, text: "no token today",
 			opts: executor.Options{TokenFunc: func(context.Context) (string, error) { return "", errors.New("no token today") }}},
 	} {

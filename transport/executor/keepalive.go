@@ -23,12 +23,12 @@ func (c *conn) keepAlive(p pinger) {
 		case silence >= 2*c.opts.KeepAlive:
 			c.fail(lost(ErrSilent))
 		case silence >= c.opts.KeepAlive/2:
-			_ = p.Ping() // an error shows when something is sent or read
+			_ = p.Ping() // an error will show in the next Send or Receive
 		}
 	}
 }
 
-// silence returns how long the link has been silent. Time in which the reader waited for a slow
+// silence returns how long the link has been silent. The time that the reader waited for a slow
 // consumer does not count.
 func (c *conn) silence(p pinger) time.Duration {
 	heard := p.Heard()

@@ -37,7 +37,7 @@ func TestSilentLink(t *testing.T) {
 			require.ErrorIs(w, err, executor.ErrLinkLost)
 		})
 		require.LessOrEqual(w, time.Since(began), 3*executor.DefaultKeepAlive)
-		require.NotZero(w, near().Pings(), "it was asked first")
+		require.NotZero(w, near().Pings(), "it was pinged first")
 		w.worksOnNewLink()
 	})
 }
@@ -60,7 +60,8 @@ func TestNoKeepAlive(t *testing.T) {
 	})
 }
 
-// A link on which a message cannot be sent is found silent too. What was not sent whole goes over a new link.
+// A link that cannot send a message also counts as silent. A message that was not sent completely
+// is sent over a new link.
 func TestStuckLink(t *testing.T) {
 	inBothModesNear(t, executor.Options{}, func(w *world, near func() *exectest.Near) {
 		near().Deaf()
@@ -70,14 +71,14 @@ func TestStuckLink(t *testing.T) {
 	})
 }
 
-// A consumer who takes his time is not an executor that is silent, also when he goes on.
+// A slow consumer is not a silent executor, even when the consumer continues.
 func TestSlowConsumerIsNotSilence(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w, near := newNearWorld(t, executor.Options{})
 		r, resp := w.open(t.Context(), w.l)
 		const piece = 200 << 10
 		r.Piece(strings.Repeat("x", piece))
-		r.Piece(strings.Repeat("y", piece)) // its link's reader has it in hand
+		r.Piece(strings.Repeat("y", piece)) // the link's reader holds it
 		time.Sleep(time.Hour)
 		require.Zero(t, near().Pings())
 		buf := make([]byte, 2*piece)

@@ -20,17 +20,17 @@ import (
 
 func length(n string) execproto.Header { return execproto.Header{Name: "content-length", Value: n} }
 
-// Who has read as much as was declared may close the body before the frame comes
-// that says it is done. That gives nothing up: the link is not closed, which would
-// cost the next exchange a new one. It waits for the frame, but not for ever.
+// A caller that has read the declared length may close the body before the last frame arrives. That
+// does not cancel the exchange, so the link is not closed, and the next exchange does not need a
+// new one. The link waits for the last frame, but not forever.
 func TestCloseBeforeTheLastFrame(t *testing.T) {
 	for _, mode := range modes {
 		for name, end := range map[string]func(w *world) (r io.Closer, done func()){
-			"of no body": func(w *world) (io.Closer, func()) {
+			"empty body": func(w *world) (io.Closer, func()) {
 				r, resp := w.open(w.Context(), w.l, length("0"))
 				return resp.Body, r.Done
 			},
-			"of a body that was read": func(w *world) (io.Closer, func()) {
+			"body that was read": func(w *world) (io.Closer, func()) {
 				r, resp := w.open(w.Context(), w.l, length("4"))
 				r.Piece("body")
 				_, err := io.ReadFull(resp.Body, make([]byte, 4))
@@ -48,7 +48,7 @@ func TestCloseBeforeTheLastFrame(t *testing.T) {
 				w.works(w.l)
 				require.Equal(w, 1, w.x.Dials())
 			})
-			fake(t, mode.name+" "+name+" that never ends", func(t *testing.T) {
+			fake(t, mode.name+" "+name+", last frame never sent", func(t *testing.T) {
 				w := newWorld(t, executor.Options{Shared: mode.shared})
 				body, _ := end(w)
 				require.NoError(w, body.Close())
@@ -61,7 +61,7 @@ func TestCloseBeforeTheLastFrame(t *testing.T) {
 	}
 }
 
-// The end of the context changes nothing about it.
+// The same holds if the context ends at that moment.
 func TestCancelBeforeTheLastFrame(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		ctx, cancel := context.WithCancel(w.Context())
@@ -76,7 +76,7 @@ func TestCancelBeforeTheLastFrame(t *testing.T) {
 	})
 }
 
-// lateSend is a link on which the Send of a request returns when the link is being closed.
+// lateSend is a link whose Send of a request returns only when the link is closed.
 type lateSend struct {
 	link.Link
 	closing chan struct{}
@@ -94,13 +94,13 @@ func (l *lateSend) Send(message []byte) error {
 func (l *lateSend) Close() error {
 	l.once.Do(func() {
 		close(l.closing)
-		time.Sleep(time.Millisecond) // of fake time: whoever waited in Send goes on
+		time.Sleep(time.Millisecond) // of fake time: goroutines that wait in Send continue
 	})
 	return l.Link.Close()
 }
 
-// An exchange may be over before the goroutine that sent its request knows that it
-// was sent. That its link is closed then, since it is not needed any more, is no loss of the exchange.
+// An exchange may be over before the goroutine that sent its request knows that it was sent. The
+// link is then closed because it is no longer needed. That must not fail the exchange.
 func TestAnswerBeforeSendReturns(t *testing.T) {
 	fake(t, "exclusive", func(t *testing.T) {
 		w := newWorldOver(t, new(exectest.Executor), executor.Options{MaxIdleLinks: -1}, func(l link.Link) link.Link {

@@ -19,7 +19,7 @@ const (
 	DefaultMaxIdleLinks = 8
 	// DefaultIdleTimeout is how long an unused link is kept.
 	DefaultIdleTimeout = 60 * time.Second
-	// DefaultHandshakeTimeout bounds dialling a link and its handshake.
+	// DefaultHandshakeTimeout bounds the dial of a link and its handshake.
 	DefaultHandshakeTimeout = 10 * time.Second
 	// DefaultMaxMessage bounds a message from the executor, in bytes.
 	DefaultMaxMessage = 8 << 20
@@ -39,22 +39,22 @@ const (
 	windowSize     = 256 << 10 // of an unread body on its own link, in bytes
 	shareAfter     = time.Second
 	maxPending     = 64 // exchanges on a shared link that wait for their heads
-	maxGivenUp     = 16 // exchanges that were given up before a shared link is replaced
+	maxGivenUp     = 16 // a shared link with this many given-up exchanges is replaced
 	drainGrace     = time.Second
 	closeLimit     = 5 * time.Second
 	reconnectFirst = 50 * time.Millisecond
 	reconnectMost  = time.Second
 )
 
-// Link carries whole messages to an executor and back, in order, for [Open] and [New]. Send is called
-// by one goroutine at a time, Receive by one other, Close by any:
+// Link carries whole messages to an executor and back, in order, for [Open] and [New]. Send is
+// called by one goroutine at a time, Receive by one other, and Close by any:
 //
 //	Send(message []byte) error  sends a message without keeping it; the link is unusable after an error
 //	Receive() ([]byte, error)   returns the next message, valid until the next call; io.EOF at the end
 //	Close() error               ends the link at once, even a Send or Receive in progress
 //
-// An error of Send must mean that the far end cannot have the whole message. Close may be called more
-// than once.
+// An error of Send must mean that the far end cannot have the whole message. Close may be called
+// more than once.
 type Link = link.Link
 
 // Options are the options of [Dial], [Command], [Open] and [New]. The zero value suits most
@@ -68,8 +68,8 @@ type Options struct {
 	ClientName string
 	// TLS is for wss URLs. It is cloned. Nil means Go's defaults.
 	TLS *tls.Config
-	// DialContext makes the connections of [Dial]. It must return when its context
-	// ends. Nil means a [net.Dialer].
+	// DialContext makes the connections of [Dial]. It must return when its context ends. Nil means
+	// a [net.Dialer].
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Shared makes all exchanges share one link.
@@ -77,11 +77,11 @@ type Options struct {
 	// MaxLinks bounds the open links, including those being dialed. Exchanges beyond it wait. Zero
 	// means [DefaultMaxLinks]; 1 is the same as Shared.
 	MaxLinks int
-	// MaxIdleLinks bounds the unused links that are kept. Zero means [DefaultMaxIdleLinks],
-	// negative means none: each exchange gets a new link.
+	// MaxIdleLinks bounds the unused links that are kept. Zero means [DefaultMaxIdleLinks].
+	// Negative means that no link is kept: each exchange gets a new one.
 	MaxIdleLinks int
 	// IdleTimeout is how long an unused link is kept. Zero means [DefaultIdleTimeout], negative
-	// means forever.
+	// means no limit.
 	IdleTimeout time.Duration
 
 	// HandshakeTimeout bounds the dial of a link and its handshake. Zero means
@@ -91,27 +91,28 @@ type Options struct {
 	// context: many MCP servers answer only when their work is done.
 	HeaderTimeout time.Duration
 	// KeepAlive is how long a WebSocket may be silent before it is pinged. After twice that time
-	// without an answer the link is lost. Zero means [DefaultKeepAlive], negative means never.
+	// without an answer the link is lost. Zero means [DefaultKeepAlive], negative disables pings.
 	KeepAlive time.Duration
-	// Reconnect is how long an exchange without a link tries to get one, with a backoff that all
-	// exchanges share. Zero means [DefaultReconnect], negative means one try.
+	// Reconnect is how long an exchange without a link tries to get one. All exchanges share the
+	// backoff between dials. Zero means [DefaultReconnect], negative means one try.
 	Reconnect time.Duration
 
 	// MaxMessage bounds one message from the executor, in bytes. Zero means [DefaultMaxMessage].
 	MaxMessage int
-	// Buffer and BufferAll bound the unread bytes of one body, and of all bodies,
-	// on a shared link. Zero means [DefaultBuffer] and [DefaultBufferAll].
+	// Buffer and BufferAll bound the unread bytes of one body, and of all bodies, on a shared link.
+	// Zero means [DefaultBuffer] and [DefaultBufferAll].
 	Buffer, BufferAll int
 
 	// HeadersFromEnv are header fields that the executor fills in from its own environment, so that
 	// a secret never leaves it.
 	HeadersFromEnv []HeaderFromEnv
-	// Logger receives what happens to links: violations of the protocol at level Warn, all else at
-	// Debug. Nil means no log.
+	// Logger logs events of links: protocol violations at level Warn, everything else at level
+	// Debug. Nil disables logging.
 	Logger *slog.Logger
 }
 
-// withDefaults returns a copy with all defaults filled in. In it, a zero duration means none.
+// withDefaults returns a copy with the defaults filled in. In the copy, a duration of zero means no
+// limit.
 func (o *Options) withDefaults() Options {
 	var c Options
 	if o != nil {

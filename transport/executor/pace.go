@@ -9,15 +9,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/pacing"
 )
 
-// pacer spaces the dials of an executor that cannot be reached, for all exchanges together. Its zero
-// value is ready.
+// pacer spaces the dials of an executor that cannot be reached. All exchanges share it. Its zero
+// value is ready to use.
 type pacer struct {
 	mu      sync.Mutex
 	growing *backoff.ExponentialBackOff // guarded by mu
 	due     time.Time                   // guarded by mu; of the next dial
 }
 
-// failed delays the next dial. Failures at the same time count once.
+// failed delays the next dial. Concurrent failures count as one.
 func (p *pacer) failed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

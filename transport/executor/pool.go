@@ -12,13 +12,13 @@ import (
 
 // links provides links for exchanges.
 type links interface {
-	// acquire returns a link for one exchange, which must begin on it. Its error is
-	// a [*transport.Error] of stage NotSent.
-	acquire(ctx context.Context, standing bool) (*conn, error)
-	// headed is called once for each successful acquire, when the exchange has the head of its
+	// acquire returns a link for one exchange, which must then begin on that link. Its error is a
+	// [*transport.Error] of stage NotSent.
+	acquire(ctx context.Context, sharedStream bool) (*conn, error)
+	// headed is called once for each successful acquire, when the exchange has got the head of its
 	// response or an error.
 	headed()
-	// close ends every link, with err for the exchanges on it.
+	// close ends every link. The exchanges on them fail with err.
 	close(err error)
 }
 
@@ -30,37 +30,38 @@ type pool struct {
 	open opener
 	opts *Options
 
-	mu       sync.Mutex
-	members  map[*conn]*member // guarded by mu; the links that are open
-	idle     []*conn           // guarded by mu; the last one was used last
-	total    int               // guarded by mu; open or being opened
-	standing int               // guarded by mu; of total, those that shared streams use
-	waiters  []*waiter         // guarded by mu; in order of arrival
-	closed   error             // guarded by mu
+	mu           sync.Mutex
+	members      map[*conn]*member // guarded by mu; the links that are open
+	idle         []*conn           // guarded by mu; the most recently used link is last
+	total        int               // guarded by mu; links that are open or being opened
+	sharedStream int               // guarded by mu; of total, those that shared streams use
+	waiters      []*waiter         // guarded by mu; in order of arrival
+	closed       error             // guarded by mu
 }
 
-// member is what the pool knows of a link.
+// member is the pool's state for a link.
 type member struct {
-	standing bool
-	expiry   *time.Timer // while the link is idle; nil without a limit
+	sharedStream bool
+	expiry       *time.Timer // while the link is idle; nil without a limit
 }
 
-// waiter is an exchange without a link. It is granted a link, or with nil the right to open one,
-// which is already counted.
+// waiter is an exchange without a link. It is granted a link, or nil, which is the right to open
+// one; that link is already counted.
 type waiter struct {
-	standing bool
-	grant    chan *conn
+	sharedStream bool
+	grant        chan *conn
 }
 
 func newPool(open opener, opts *Options) *pool {
 	return &pool{open: open, opts: opts, members: make(map[*conn]*member)}
 }
 
-// headed lets a waiting shared stream use a link together with others, now that a head arrived.
+// headed lets a waiting shared stream join another one on a link, now that the head of a response
+// has arrived.
 func (p *pool) headed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := slices.IndexFunc(p.waiters, func(w *waiter) bool { return w.standing })
+	i := slices.IndexFunc(p.waiters, func(w *waiter) bool { return w.sharedStream })
 	if i < 0 {
 		return
 	}
@@ -70,11 +71,11 @@ func (p *pool) headed() {
 	}
 }
 
-// acquire takes an idle link, opens one, or waits for one, in this order. Shared streams leave the
-// last link to other requests, and use a link together if they must.
-func (p *pool) acquire(ctx context.Context, standing bool) (*conn, error) {
+// acquire takes an idle link, opens a new one, or waits for a link, in this order. Shared streams
+// leave the last link to other requests, and share a link with each other if they must.
+func (p *pool) acquire(ctx context.Context, sharedStream bool) (*conn, error) {
 	for {
-		c, w, err := p.take(standing)
+		c, w, err := p.take(sharedStream)
 		switch {
 		case err != nil:
 			return nil, err
@@ -88,63 +89,63 @@ func (p *pool) acquire(ctx context.Context, standing bool) (*conn, error) {
 				return c, err
 			}
 		}
-		return p.openOne(ctx, standing)
+		return p.openOne(ctx, sharedStream)
 	}
 }
 
-// take returns a link, a place in the queue, or neither, which is the right to open one.
-func (p *pool) take(standing bool) (*conn, *waiter, error) {
+// take returns a link or a place in the queue. If it returns neither, the caller must open a link.
+func (p *pool) take(sharedStream bool) (*conn, *waiter, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed != nil {
 		return nil, nil, &transport.Error{Stage: transport.NotSent, Permanent: true, Op: "round trip", Err: p.closed}
 	}
-	if !standing || p.standing < p.opts.MaxLinks-1 {
+	if !sharedStream || p.sharedStream < p.opts.MaxLinks-1 {
 		if n := len(p.idle); n > 0 {
 			c := p.idle[n-1]
 			p.idle = p.idle[:n-1]
-			p.use(c, standing)
+			p.use(c, sharedStream)
 			return c, nil, nil
 		}
 		if p.total < p.opts.MaxLinks {
-			p.count(standing, 1)
+			p.count(sharedStream, 1)
 			return nil, nil, nil
 		}
 	}
-	if standing {
+	if sharedStream {
 		if c := p.shareable(); c != nil {
 			return c, nil, nil
 		}
 	}
-	w := &waiter{standing, make(chan *conn, 1)}
+	w := &waiter{sharedStream, make(chan *conn, 1)}
 	p.waiters = append(p.waiters, w)
 	return nil, w, nil
 }
 
-// count adds n to the number of links that are open or being opened. mu is held.
-func (p *pool) count(standing bool, n int) {
+// count adds n to the number of links that are open or being opened. The caller holds mu.
+func (p *pool) count(sharedStream bool, n int) {
 	p.total += n
-	if standing {
-		p.standing += n
+	if sharedStream {
+		p.sharedStream += n
 	}
 }
 
-// use marks an idle link as used. mu is held.
-func (p *pool) use(c *conn, standing bool) {
+// use marks an idle link as used. The caller holds mu.
+func (p *pool) use(c *conn, sharedStream bool) {
 	m := p.members[c]
 	if m.expiry != nil {
 		m.expiry.Stop()
 	}
-	if m.standing = standing; standing {
-		p.standing++
+	if m.sharedStream = sharedStream; sharedStream {
+		p.sharedStream++
 	}
 }
 
-// shareable returns a link on which only shared streams are open that have their heads: an executor
-// that runs one request at a time can begin another one there. mu is held.
+// shareable returns a link on which only shared streams are open, all with their heads: even an
+// executor that runs one request at a time can begin another one there. The caller holds mu.
 func (p *pool) shareable() *conn {
 	for c, m := range p.members {
-		if m.standing && c.share() {
+		if m.sharedStream && c.share() {
 			return c
 		}
 	}
@@ -152,8 +153,7 @@ func (p *pool) shareable() *conn {
 }
 
 // await waits for a grant. After a second the exchange may use a link on which only bodies are
-// outstanding: such a body may wait for this very exchange, as a call does whose server sent a
-// request.
+// outstanding. Such a body may wait for this exchange: a call whose server has sent a request does.
 func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
 	long := time.NewTicker(shareAfter)
 	defer long.Stop()
@@ -169,9 +169,9 @@ func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
 				return c, nil
 			}
 		case <-ctx.Done():
-			if !p.leave(w) { // granted at the same moment: pass it on
+			if !p.leave(w) { // granted at the same time: pass the grant on
 				if c, ok := <-w.grant; ok {
-					p.giveBack(c, w.standing)
+					p.giveBack(c, w.sharedStream)
 				}
 			}
 			return nil, transport.Canceled(ctx, transport.NotSent, "wait for a link")
@@ -179,14 +179,14 @@ func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
 	}
 }
 
-// leave removes w from the queue. It returns false if w was granted something.
+// leave removes w from the queue. It returns false if w already has a grant.
 func (p *pool) leave(w *waiter) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.dequeue(w)
 }
 
-// dequeue is leave with mu held.
+// dequeue is leave for a caller that holds mu.
 func (p *pool) dequeue(w *waiter) bool {
 	i := slices.Index(p.waiters, w)
 	if i >= 0 {
@@ -195,8 +195,8 @@ func (p *pool) dequeue(w *waiter) bool {
 	return i >= 0
 }
 
-// shareAny lets w use any link that can be shared, nil if there is none. It skips links whose
-// reader waits for a slow consumer, because such a link could no longer make the executor wait.
+// shareAny lets w use any link that can be shared. It returns nil if there is none. It skips links
+// whose reader waits for a slow consumer, because sharing such a link would end its back-pressure.
 func (p *pool) shareAny(w *waiter) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -210,46 +210,46 @@ func (p *pool) shareAny(w *waiter) *conn {
 }
 
 // openOne opens the link that was counted for this exchange.
-func (p *pool) openOne(ctx context.Context, standing bool) (*conn, error) {
+func (p *pool) openOne(ctx context.Context, sharedStream bool) (*conn, error) {
 	c, err := p.open(ctx, p)
 	if err != nil {
-		p.giveBack(nil, standing)
+		p.giveBack(nil, sharedStream)
 		return nil, err
 	}
 	p.mu.Lock()
 	closed := p.closed
-	p.members[c] = &member{standing: standing}
+	p.members[c] = &member{sharedStream: sharedStream}
 	p.mu.Unlock()
 	if closed != nil {
 		c.fail(closed)
-	} else if c.isOver() { // before it was a member
+	} else if c.isOver() { // it ended before it was a member
 		p.gone(c)
 	}
 	return c, nil
 }
 
 // giveBack returns an unused grant.
-func (p *pool) giveBack(c *conn, standing bool) {
+func (p *pool) giveBack(c *conn, sharedStream bool) {
 	if c != nil {
 		c.unused()
 		p.headed()
 		return
 	}
 	p.mu.Lock()
-	p.count(standing, -1)
+	p.count(sharedStream, -1)
 	p.grantSlot()
 	p.mu.Unlock()
 }
 
-// ended takes a link back after its exchange. If the exchange was given up, the link is closed once
-// that harms no other exchange: closing it is the only cancel. If many exchanges were given up, the
-// link admits no more.
+// ended takes a link back after its exchange. If the exchange was given up, the link is closed as
+// soon as no other exchange needs it: closing the link is the only way to cancel. If many exchanges
+// were given up, the link admits no more.
 func (p *pool) ended(c *conn, live, open int) {
 	switch {
 	case open == 0:
 		p.release(c)
 	case live == 0:
-		c.failIf(errUnused, noneLive) // unless it ended meanwhile, and the link is in use again
+		c.failIf(errUnused, noneLive) // unless the exchange has ended since, and the link is in use again
 	case open-live >= maxGivenUp:
 		c.retire()
 	default:
@@ -257,7 +257,7 @@ func (p *pool) ended(c *conn, live, open int) {
 	}
 }
 
-// release gives an unused link to the first waiter, keeps it, or closes it.
+// release gives an unused link to the first waiter, or keeps it, or closes it.
 func (p *pool) release(c *conn) {
 	p.mu.Lock()
 	m := p.members[c]
@@ -266,14 +266,14 @@ func (p *pool) release(c *conn) {
 		c.fail(errUnused)
 		return
 	}
-	if m.standing {
-		m.standing = false
-		p.standing--
+	if m.sharedStream {
+		m.sharedStream = false
+		p.sharedStream--
 	}
 	c.sharing.Store(false)
 	if w := p.nextWaiter(); w != nil {
 		m.expiry = nil
-		p.use(c, w.standing)
+		p.use(c, w.sharedStream)
 		w.grant <- c
 		p.mu.Unlock()
 		return
@@ -291,10 +291,10 @@ func (p *pool) release(c *conn) {
 	}
 }
 
-// nextWaiter removes the first waiter that may have a link from the queue. mu is held.
+// nextWaiter removes the first waiter that may have a link from the queue. The caller holds mu.
 func (p *pool) nextWaiter() *waiter {
 	for i, w := range p.waiters {
-		if !w.standing || p.standing < p.opts.MaxLinks-1 {
+		if !w.sharedStream || p.sharedStream < p.opts.MaxLinks-1 {
 			p.waiters = slices.Delete(p.waiters, i, i+1)
 			return w
 		}
@@ -302,13 +302,13 @@ func (p *pool) nextWaiter() *waiter {
 	return nil
 }
 
-// grantSlot lets a waiter open a link in place of one that is gone. mu is held.
+// grantSlot lets a waiter open a link in place of one that was lost. The caller holds mu.
 func (p *pool) grantSlot() {
 	if p.total >= p.opts.MaxLinks {
 		return
 	}
 	if w := p.nextWaiter(); w != nil {
-		p.count(w.standing, 1)
+		p.count(w.sharedStream, 1)
 		w.grant <- nil
 	}
 }
@@ -326,7 +326,7 @@ func (p *pool) expire(c *conn) {
 	}
 }
 
-// gone forgets a link that is over.
+// gone removes a link that is over.
 func (p *pool) gone(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -341,7 +341,7 @@ func (p *pool) gone(c *conn) {
 	if m.expiry != nil {
 		m.expiry.Stop()
 	}
-	p.count(m.standing, -1)
+	p.count(m.sharedStream, -1)
 	p.grantSlot()
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-func TestWaitersComeInOrder(t *testing.T) {
+func TestWaitersAreServedInOrder(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 2})
 		first, firstCh := w.begin(t.Context(), w.l)
@@ -39,11 +39,11 @@ func TestWaitersComeInOrder(t *testing.T) {
 		requireStage(t, err, transport.NotSent, false, "wait for a link")
 		require.ErrorIs(t, err, errCause)
 
-		first.Answer(http.StatusOK, "fine") // its link goes to the first who waits
+		first.Answer(http.StatusOK, "fine") // its link goes to the first waiter
 		requireBody(t, w.response(firstCh), "fine", nil)
 		a := w.l.Request(t)
 		require.Equal(t, "a", string(a.Body))
-		other.Cut() // a link that is gone makes room for a new one
+		other.Cut() // a lost link makes room for a new one
 		requireStage(t, w.failed(secondCh), transport.MaybeSent, false)
 		_ = second
 		third := w.x.Accept()
@@ -56,8 +56,8 @@ func TestWaitersComeInOrder(t *testing.T) {
 	})
 }
 
-// A waiter whose context ends at the moment it gets a link passes the link on.
-func TestGrantThatNobodyTakes(t *testing.T) {
+// A waiter whose context ends when it gets a link passes the link on.
+func TestGrantAfterTheWaiterGaveUp(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		x := &exectest.Executor{Serve: func(l *exectest.Link) { answerAll(l, quick) }}
 		rt, err := executor.Open(t.Context(), x.Dial, &executor.Options{MaxLinks: 2})
@@ -79,11 +79,11 @@ func TestGrantThatNobodyTakes(t *testing.T) {
 			}
 			cancel()
 		}
-		time.Sleep(2 * quick) // the executor's own
+		time.Sleep(2 * quick) // the executor's own delay
 	})
 }
 
-// answerAll answers each request on l, one after the other, as an executor does.
+// answerAll answers the requests on l in sequence, as an executor does.
 func answerAll(l *exectest.Link, after time.Duration) {
 	for {
 		r, err := l.NextRequest()
@@ -113,12 +113,12 @@ func TestIdleLinks(t *testing.T) {
 			requireBody(t, w.response(chs[i]), "", nil)
 			synctest.Wait()
 		}
-		requireEnded(t, links[2], "two are kept")
+		requireEnded(t, links[2], "only two links are kept")
 		requireEnded(t, links[3])
 		time.Sleep(executor.DefaultIdleTimeout - quick)
-		w.works(links[1]) // the one used last
+		w.works(links[1]) // the most recently used one
 		time.Sleep(2 * quick)
-		requireEnded(t, links[0], "kept for so long and no longer")
+		requireEnded(t, links[0], "kept for IdleTimeout and no longer")
 		w.works(links[1])
 		time.Sleep(executor.DefaultIdleTimeout + quick)
 		requireEnded(t, links[1])
@@ -136,19 +136,19 @@ func TestIdleLinksAreNotKept(t *testing.T) {
 	})
 }
 
-func TestIdleLinksAreKeptForEver(t *testing.T) {
+func TestIdleLinksAreKeptForever(t *testing.T) {
 	inBothModes(t, executor.Options{IdleTimeout: -1}, func(w *world) {
 		time.Sleep(1000 * time.Hour)
 		w.works(w.l)
 	})
 }
 
-// An executor that was started again is found before anything is sent to the old one.
+// A restarted executor is reached over a new link, before anything is sent over the old one.
 func TestStaleLinks(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		w.works(w.l)
 		synctest.Wait()
-		w.x.CutAll() // nobody has noticed yet
+		w.x.CutAll() // the pool has not noticed yet
 		w.worksOnNewLink()
 		require.Equal(w, 2, w.x.Dials())
 	})
@@ -195,8 +195,8 @@ func TestDialsAtOnce(t *testing.T) {
 	})
 }
 
-// What stands open must leave a link for calls.
-var standing = map[string]func(t *testing.T) *http.Request{
+// Open streams must leave a link for calls.
+var sharedStreams = map[string]func(t *testing.T) *http.Request{
 	"GET": func(t *testing.T) *http.Request {
 		t.Helper()
 		req := newRequest(t.Context(), t, http.MethodGet, "")
@@ -211,8 +211,8 @@ var standing = map[string]func(t *testing.T) *http.Request{
 	},
 }
 
-func TestStandingStreamsShareALink(t *testing.T) {
-	for name, ask := range standing {
+func TestSharedStreamsShareALink(t *testing.T) {
+	for name, ask := range sharedStreams {
 		fake(t, name, func(t *testing.T) {
 			w := newWorld(t, executor.Options{MaxLinks: 2, Buffer: 1000})
 			first := w.send(ask(t))
@@ -220,11 +220,11 @@ func TestStandingStreamsShareALink(t *testing.T) {
 			second := w.send(ask(t))
 			synctest.Wait()
 			third := w.send(ask(t))
-			pending(t, second) // the head of the first may hold the executor up
+			pending(t, second) // the executor may be busy until the first head
 			l := w.worksOnNewLink()
 			r1.Head(http.StatusOK)
 			resp1 := w.response(first)
-			r2 := w.l.Request(t) // now it shares
+			r2 := w.l.Request(t) // now it shares the link
 			pending(t, third)
 			r2.Head(http.StatusOK)
 			resp2 := w.response(second)
@@ -241,7 +241,7 @@ func TestStandingStreamsShareALink(t *testing.T) {
 			r2.Done()
 			requireBody(t, resp2, "other", nil)
 			synctest.Wait()
-			r, resp := w.open(t.Context(), w.l) // which is a link like any other again
+			r, resp := w.open(t.Context(), w.l) // which can be used for any exchange again
 			r.Piece(pattern(0, 900))
 			r.Piece(pattern(900, 900))
 			r.Done()
@@ -252,11 +252,11 @@ func TestStandingStreamsShareALink(t *testing.T) {
 	}
 }
 
-// A stream that is given up while it shares its link ends the link when the others are over.
-func TestStandingStreamGivenUp(t *testing.T) {
+// A stream that is canceled on a shared link ends the link when the other streams are over.
+func TestSharedStreamIsCanceled(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 2})
-		ask := standing["GET"]
+		ask := sharedStreams["GET"]
 		first := w.send(ask(t))
 		r1 := w.l.Request(t)
 		r1.Head(http.StatusOK)
@@ -276,32 +276,32 @@ func TestStandingStreamGivenUp(t *testing.T) {
 		pending(t, next)
 		cancel()
 		require.Error(t, w.failed(last))
-		late.Answer(http.StatusOK, "") // what was given up before its head may hold up the executor
+		late.Answer(http.StatusOK, "") // a stream that was canceled before its head may block the executor
 		r := w.l.Request(t)
 		r.Head(http.StatusOK)
 		require.NoError(t, w.response(next).Body.Close())
 		leave()
-		full := w.send(ask(t)) // by now there are too many
+		full := w.send(ask(t)) // by now the link has too many canceled streams
 		pending(t, full)
-		r1.Piece("goes on")
+		r1.Piece("continues")
 		r1.Done()
-		requireBody(t, resp1, "goes on", nil)
-		requireEnded(t, w.l, "the streams that were given up are over")
+		requireBody(t, resp1, "continues", nil)
+		requireEnded(t, w.l, "only canceled streams were left")
 		w.x.Accept().Request(t).Answer(http.StatusOK, "")
 		requireBody(t, w.response(full), "", nil)
 	})
 }
 
-// A link that is shared is busy, not stale, when something has come that is not read yet.
-func TestSharedStreamsAreNotTakenForStale(t *testing.T) {
+// A shared link with unread messages is busy, not stale.
+func TestSharedStreamsAreNotStale(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 2})
-		ask := standing["GET"]
+		ask := sharedStreams["GET"]
 		first := w.send(ask(t))
 		r1 := w.l.Request(t)
 		r1.Head(http.StatusOK)
 		resp1 := w.response(first)
-		for range 40 { // more than fits: the link's reader waits, and messages do too
+		for range 40 { // more than the buffer holds: the link's reader waits, and so do messages
 			r1.Piece(pattern(0, 20<<10))
 		}
 		synctest.Wait()
@@ -324,11 +324,11 @@ func TestSharedStreamsAreNotTakenForStale(t *testing.T) {
 	})
 }
 
-// A call takes the link of nobody: neither that of a stream nor one for which nobody has leave.
+// A call does not share a link, neither with a stream nor with another waiting exchange.
 func TestCallsDoNotShare(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 2})
-		first := w.send(standing["GET"](t))
+		first := w.send(sharedStreams["GET"](t))
 		w.l.Request(t).Head(http.StatusOK)
 		stream := w.response(first)
 		call := w.post(t.Context())
@@ -344,13 +344,13 @@ func TestCallsDoNotShare(t *testing.T) {
 	})
 }
 
-// A call may wait for the answer to what its server asked, which is a call itself: who
-// waits for long shares a link, one on which the executor is free and that nobody reads slowly.
-func TestCallThatOthersWaitFor(t *testing.T) {
+// A call may wait for the response to a request of its server, which is another call. A call that
+// waits for long may share a link whose executor is free and whose bodies are not read slowly.
+func TestCallSharesALinkAfterAWait(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 3})
 		slow, slowResp := w.open(t.Context(), w.l)
-		for i := range 4 { // its link's reader waits
+		for i := range 4 { // the link's reader waits
 			slow.Piece(pattern(i*100_000, 100_000))
 		}
 		headless := w.post(t.Context())
@@ -394,7 +394,7 @@ func TestReconnect(t *testing.T) {
 		before := w.x.Dials()
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		require.LessOrEqual(w, w.x.Dials()-before, 5*len(chs), "about one try a second")
+		require.LessOrEqual(w, w.x.Dials()-before, 5*len(chs), "about one try per second")
 		w.x.Serve = func(l *exectest.Link) { answerAll(l, 0) }
 		w.x.Away(nil)
 		for _, ch := range chs {
@@ -404,8 +404,8 @@ func TestReconnect(t *testing.T) {
 	})
 }
 
-// However many wait for a link, each fails when its own time is over.
-func TestReconnectIsGivenUpInTime(t *testing.T) {
+// However many exchanges wait for a link, each of them fails when its own time is over.
+func TestReconnectEndsInTime(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		w.x.CutAll()
 		w.x.Away(errors.New("connection refused"))

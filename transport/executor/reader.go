@@ -46,8 +46,8 @@ func (c *conn) take(m *execproto.Message) error {
 	return nil
 }
 
-// refuse answers a request of the executor. The reader does not wait for the writer: if the
-// executor sends requests faster than it reads answers, the link ends.
+// refuse answers a request of the executor with an error. The reader does not wait for the writer:
+// if the executor sends requests faster than it reads responses, the link ends.
 func (c *conn) refuse(m *execproto.Message) error {
 	frame := newFrame()
 	*frame = execproto.AppendError(*frame, m.RawID, execproto.CodeUnknownMethod, "not implemented by this client", nil)
@@ -60,18 +60,18 @@ func (c *conn) refuse(m *execproto.Message) error {
 	c.mu.Unlock()
 	if full {
 		freeFrame(frame)
-		return &ProtocolError{What: "it sends more requests than it reads answers"}
+		return &ProtocolError{What: "it sends requests faster than it reads the responses"}
 	}
 	signal(c.outbox)
 	return nil
 }
 
-// answer passes the answer of an http/request to its exchange. Answers with an unknown id, and
-// second answers, are ignored.
+// answer passes the response to an http/request to its exchange. It ignores responses with an
+// unknown ID, and second responses.
 func (c *conn) answer(m *execproto.Message) error {
 	id, ok := m.ID()
 	if ok && id == execproto.NobodysID && m.Kind == execproto.Failure {
-		return &ProtocolError{What: "it could not read our message: " + transport.Scrub(m.Error.Message)}
+		return &ProtocolError{What: "it could not parse a message from this client: " + transport.Scrub(m.Error.Message)}
 	}
 	if !ok {
 		return nil
@@ -82,7 +82,7 @@ func (c *conn) answer(m *execproto.Message) error {
 	}
 	e.answered = true
 	if e.done || m.Kind == execproto.Failure {
-		c.ended(e, true) // the link must be free before its user learns of the end
+		c.ended(e, true) // the link must be free before the caller is notified of the end
 	}
 	if m.Kind == execproto.Failure {
 		e.giveUp(failure(&m.Error), false)
@@ -93,7 +93,7 @@ func (c *conn) answer(m *execproto.Message) error {
 	case err != nil:
 		err = &ProtocolError{What: "invalid response: " + err.Error()}
 	case len(head.Body) > 0:
-		err = &ProtocolError{What: "a body in the answer to a streamed request"}
+		err = &ProtocolError{What: "the response to a streamed request contains a body"}
 	default:
 		err = e.setHead(head)
 	}
@@ -103,7 +103,7 @@ func (c *conn) answer(m *execproto.Message) error {
 	return nil
 }
 
-// delta passes a piece of a body to its exchange. Pieces for an unknown id are ignored.
+// delta passes a piece of a body to its exchange. It ignores pieces for an unknown ID.
 func (c *conn) delta(d *execproto.Delta) {
 	id, err := strconv.ParseInt(string(d.RequestID), 10, 64)
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *conn) delta(d *execproto.Delta) {
 	e.seq++
 	err = e.deliver(d)
 	if e.done && e.answered {
-		c.ended(e, true) // the link must be free before its user learns of the end
+		c.ended(e, true) // the link must be free before the caller is notified of the end
 	}
 	switch {
 	case err != nil:
@@ -127,10 +127,10 @@ func (c *conn) delta(d *execproto.Delta) {
 	}
 }
 
-// deliver passes the piece to the reader of the body. An error ends the body.
+// deliver adds the piece to the body. An error ends the body.
 func (e *exchange) deliver(d *execproto.Delta) error {
 	if d.Seq != e.seq {
-		return &ProtocolError{What: fmt.Sprintf("body delta %d came where %d was due", d.Seq, e.seq)}
+		return &ProtocolError{What: fmt.Sprintf("got body delta %d, expected %d", d.Seq, e.seq)}
 	}
 	if err := e.put(d); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (e *exchange) deliver(d *execproto.Delta) error {
 
 func bodyError(err error) error { return transport.Failed(transport.MaybeSent, "read body", err) }
 
-// failure converts the executor's error, with how far the request got.
+// failure converts an error from the executor, and reads from it how far the request got.
 func failure(f *execproto.Error) *transport.Error {
 	e := &transport.Error{Op: "http/request", Err: &ExecutorError{Code: f.Code, Message: transport.Scrub(f.Message)}}
 	switch f.Code {

@@ -18,24 +18,25 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// maxBody is the largest body in bytes whose message fits into the executor's limit.
+// maxBody is the size in bytes of the largest body whose message does not exceed the executor's
+// limit.
 const maxBody = (execproto.MaxMessage - maxHead) / 4 * 3
 
-// maxHead is the room for the rest of the message, in bytes.
+// maxHead is the space for the rest of the message, in bytes.
 const maxHead = 1 << 20
 
-// framing are header fields that the executor sets itself, or that belong to one connection.
+// framing lists header fields that the executor sets itself, or that belong to one connection.
 var framing = map[string]bool{
 	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Keep-Alive": true,
 	"Proxy-Connection": true, "Te": true, "Trailer": true, "Upgrade": true,
 }
 
-// call is a request in the executor's terms.
+// call is a request in the executor's protocol.
 type call struct {
-	req      *http.Request
-	msg      execproto.HTTPRequest
-	standing bool // a shared stream, see standing
-	fromEnv  bool // the executor fills in a header
+	req          *http.Request
+	msg          execproto.HTTPRequest
+	sharedStream bool // a shared stream, see opensSharedStream
+	fromEnv      bool // the executor fills in a header
 }
 
 // newCall reads req with its body. The error is a [*transport.Error] of stage NotSent.
@@ -54,7 +55,7 @@ func (t *executor) newCall(req *http.Request) (*call, error) {
 		return nil, refuse(err)
 	}
 	if req.URL.Opaque != "" {
-		closeBody(req) // its origin would be ambiguous
+		closeBody(req) // the URL's origin would be ambiguous
 		return nil, refuse(errOpaque)
 	}
 	body, err := readBody(req, t.closing)
@@ -65,7 +66,7 @@ func (t *executor) newCall(req *http.Request) (*call, error) {
 	default:
 		return nil, refuse(err)
 	}
-	c := &call{req: req, standing: standing(req)}
+	c := &call{req: req, sharedStream: opensSharedStream(req)}
 	c.msg = execproto.HTTPRequest{Method: req.Method, URL: plainURL(req.URL), Body: body, Stop: true, Stream: true}
 	if c.msg.Method == "" {
 		c.msg.Method = http.MethodGet
@@ -76,18 +77,18 @@ func (t *executor) newCall(req *http.Request) (*call, error) {
 	return c, nil
 }
 
-var errOpaque = errors.New("the URL has an opaque part")
+var errOpaque = errors.New("the URL must not have an opaque part")
 
-// plainURL returns the URL without userinfo, which becomes a header, and without fragment.
+// plainURL returns the URL without fragment, and without userinfo, which becomes a header.
 func plainURL(u *url.URL) string {
 	plain := *u
 	plain.User, plain.Fragment, plain.RawFragment = nil, "", ""
 	return plain.String()
 }
 
-// standing reports whether req opens the shared stream of a session: the GET of the legacy
+// opensSharedStream reports whether req opens the shared stream of a session: the GET of the legacy
 // revisions, or subscriptions/listen of the modern one.
-func standing(req *http.Request) bool {
+func opensSharedStream(req *http.Request) bool {
 	switch req.Method {
 	case "", http.MethodGet:
 		return strings.Contains(req.Header.Get("Accept"), "text/event-stream")
@@ -106,7 +107,7 @@ func (c *call) setHeaders(fromEnv []envHeader) error {
 		}
 		for _, v := range values {
 			if !utf8.ValidString(v) {
-				return fmt.Errorf("header field %s is not UTF-8, as executors require", name)
+				return fmt.Errorf("the value of header field %s must be valid UTF-8", name)
 			}
 			headers = append(headers, execproto.Header{Name: name, Value: v})
 		}
@@ -137,7 +138,8 @@ func has(headers []execproto.Header, name string) bool {
 	return slices.ContainsFunc(headers, func(h execproto.Header) bool { return strings.EqualFold(h.Name, name) })
 }
 
-// wantsLength reports whether a request without content should say so (RFC 9110 section 8.6).
+// wantsLength reports whether a request without content should have a Content-Length (RFC 9110
+// section 8.6).
 func wantsLength(method string) bool {
 	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
@@ -161,9 +163,9 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// readBody reads the body of req and closes it. A body that is not from memory may block, so it is
-// read on its own goroutine. When the context or closing ends, that goroutine is left behind: the
-// body was closed, and only its owner can end a Read then.
+// readBody reads the body of req and closes it. A body that is not in memory may block, so it is
+// read on another goroutine. When the context or closing ends, that goroutine is abandoned: the
+// body is closed, and only the caller's code can end the Read then.
 func readBody(req *http.Request, closing context.Context) ([]byte, error) { //nolint:revive // the request's context is the first
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil, nil
@@ -191,7 +193,7 @@ func readBody(req *http.Request, closing context.Context) ([]byte, error) { //no
 	case r := <-read:
 		return r.body, r.err
 	case <-req.Context().Done():
-		go shut() // the user's Close may block too
+		go shut() // the user's Close may also block
 		return nil, context.Cause(req.Context())
 	case <-closing.Done():
 		go shut()
@@ -204,7 +206,7 @@ func readLimited(req *http.Request) ([]byte, error) {
 		body := make([]byte, n+1) // one byte more detects a body that is too long
 		switch k, err := io.ReadFull(req.Body, body); {
 		case err == nil:
-			return nil, fmt.Errorf("request body: more than its ContentLength of %d bytes", n)
+			return nil, fmt.Errorf("request body: longer than its ContentLength of %d bytes", n)
 		case int64(k) < n || err != io.ErrUnexpectedEOF:
 			return nil, fmt.Errorf("request body: %w", noEOF(err))
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// sent returns how req comes to the executor.
+// sent returns req as it arrives at the executor.
 func (w *world) sent(req *http.Request) *execproto.HTTPRequest {
 	w.Helper()
 	before := req.Header.Clone()
@@ -105,7 +105,7 @@ func setBody(text string, length int64) func(*http.Request) {
 	}
 }
 
-// What cannot be sent fails here, for good, and takes no link.
+// A request that cannot be sent fails permanently, and takes no link.
 func TestRequestsThatCannotBeSent(t *testing.T) {
 	gone := errors.New("the disk is gone")
 	for name, c := range map[string]struct {
@@ -113,16 +113,16 @@ func TestRequestsThatCannotBeSent(t *testing.T) {
 		text   string
 		wraps  error
 	}{
-		"relative":         {change: setURL("/p"), text: "no absolute http or https URL"},
-		"scheme":           {change: setURL("ftp://h/"), text: "no absolute http or https URL"},
-		"no URL":           {change: func(r *http.Request) { r.URL = nil }, text: "no absolute http or https URL"},
+		"relative":         {change: setURL("/p"), text: "not an absolute http or https URL"},
+		"scheme":           {change: setURL("ftp://h/"), text: "not an absolute http or https URL"},
+		"no URL":           {change: func(r *http.Request) { r.URL = nil }, text: "not an absolute http or https URL"},
 		"opaque":           {change: func(r *http.Request) { r.URL.Opaque = "//evil.test/" }, text: "opaque"},
-		"method":           {change: func(r *http.Request) { r.Method = "GET /" }, text: "invalid method"},
+		"method":           {change: func(r *http.Request) { r.Method = "GET /" }, text: "or the method"},
 		"line break":       {change: func(r *http.Request) { r.Header.Set("X-A", "1\r\nX-B: secret") }, text: "header field"},
 		"header name":      {change: func(r *http.Request) { r.Header["X A"] = []string{"1"} }, text: "header field"},
-		"not UTF-8":        {change: func(r *http.Request) { r.Header.Set("X-A", "secret\xff") }, text: "X-A is not UTF-8"},
+		"not UTF-8":        {change: func(r *http.Request) { r.Header.Set("X-A", "secret\xff") }, text: "X-A must be valid UTF-8"},
 		"body too short":   {change: setBody("hello", 6), text: "request body", wraps: io.ErrUnexpectedEOF},
-		"body too long":    {change: setBody("hello", 4), text: "more than its ContentLength of 4 bytes"},
+		"body too long":    {change: setBody("hello", 4), text: "longer than its ContentLength of 4 bytes"},
 		"body fails":       {change: func(r *http.Request) { setBody("", 5)(r); r.Body = io.NopCloser(failing{gone}) }, wraps: gone},
 		"length too large": {change: setBody("hello", 1<<40), wraps: executor.ErrTooLarge},
 		"body too large": {change: func(r *http.Request) {
@@ -197,7 +197,7 @@ func TestHeadersFromEnv(t *testing.T) {
 			} else {
 				require.Empty(t, got)
 			}
-			req.Host = "evil.test" // whoever stands behind that name would get it
+			req.Host = "evil.test" // another virtual host would get the secret
 			for _, h := range w.sent(req).Headers {
 				require.Empty(t, h.EnvVar)
 			}
@@ -225,7 +225,7 @@ func TestHeadersFromEnvNeedTheCapability(t *testing.T) {
 				setURL("https://mcp.test/")(req)
 				requireStage(t, w.failed(w.send(req)), transport.NotSent, true, "cannot fill header fields")
 			}
-			w.works(w.l) // which is not for that origin
+			w.works(w.l) // the field is not for that origin
 			require.Equal(t, 1, x.Dials())
 		})
 	}

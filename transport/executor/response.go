@@ -17,8 +17,8 @@ type response struct {
 	length   int64 // required length of the body; −1 if unknown
 }
 
-// hopByHop are header fields of one connection (RFC 9110 section 7.6.1), here the executor's
-// connection to the server.
+// hopByHop lists the header fields of one connection (RFC 9110 section 7.6.1), here of the
+// executor's connection to the server.
 var hopByHop = map[string]bool{
 	"Connection": true, "Keep-Alive": true, "Proxy-Connection": true, "Proxy-Authenticate": true,
 	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
@@ -39,7 +39,7 @@ func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error
 		chunked = chunked || name == "Transfer-Encoding"
 	}
 	if chunked {
-		delete(h, "Content-Length") // it must be ignored then (RFC 9112 section 6.3)
+		delete(h, "Content-Length") // ignored together with Transfer-Encoding (RFC 9112 section 6.3)
 	}
 	head := &response{status: r.Status, header: h, declared: -1}
 	if r.Status < 200 || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified {
@@ -49,7 +49,7 @@ func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error
 	for _, text := range h["Content-Length"] {
 		n, err := strconv.ParseUint(text, 10, 63)
 		if err != nil || head.declared >= 0 && head.declared != int64(n) {
-			return nil, &ProtocolError{What: "Content-Length is not a length"}
+			return nil, &ProtocolError{What: "invalid Content-Length"}
 		}
 		head.declared = int64(n)
 	}

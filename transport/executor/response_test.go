@@ -45,27 +45,27 @@ func TestResponseLengths(t *testing.T) {
 		headers []execproto.Header
 		body    string
 		length  int64
-		err     string // of the head, or of the body
+		err     string // expected error of the head, or of the body
 	}{
-		"unknown":               {method: "GET", status: 200, body: "hello", length: -1},
-		"known":                 {method: "GET", status: 200, headers: []execproto.Header{length("5")}, body: "hello", length: 5},
-		"zero":                  {method: "GET", status: 200, headers: []execproto.Header{length("0")}, length: 0},
-		"twice the same":        {method: "GET", status: 200, headers: []execproto.Header{length("5"), length("5")}, body: "hello", length: 5},
-		"two lengths":           {method: "GET", status: 200, headers: []execproto.Header{length("5"), length("6")}, err: "Content-Length"},
-		"negative":              {method: "GET", status: 200, headers: []execproto.Header{length("-5")}, err: "Content-Length"},
-		"signed":                {method: "GET", status: 200, headers: []execproto.Header{length("+5")}, err: "Content-Length"},
-		"no number":             {method: "GET", status: 200, headers: []execproto.Header{length("five")}, err: "Content-Length"},
-		"overflow":              {method: "GET", status: 200, headers: []execproto.Header{length("9223372036854775808")}, err: "Content-Length"},
-		"chunked goes first":    {method: "GET", status: 200, headers: []execproto.Header{length("3"), chunked}, body: "hello", length: -1},
-		"HEAD":                  {method: "HEAD", status: 200, headers: []execproto.Header{length("5")}, length: 5},
-		"HEAD, unknown":         {method: "HEAD", status: 200, length: -1},
-		"HEAD with a body":      {method: "HEAD", status: 200, body: "hello", length: -1, err: "more than the 0 bytes"},
-		"no content":            {method: "GET", status: 204, length: 0},
-		"no content, a length":  {method: "GET", status: 204, headers: []execproto.Header{length("5")}, length: 0},
-		"no content, a body":    {method: "GET", status: 204, body: "hello", length: 0, err: "more than the 0 bytes"},
-		"not modified":          {method: "GET", status: 304, headers: []execproto.Header{length("5")}, length: 0},
-		"switching protocols":   {method: "GET", status: 101, length: 0},
-		"a status nobody knows": {method: "GET", status: 799, body: "hello", length: -1},
+		"unknown":              {method: "GET", status: 200, body: "hello", length: -1},
+		"known":                {method: "GET", status: 200, headers: []execproto.Header{length("5")}, body: "hello", length: 5},
+		"zero":                 {method: "GET", status: 200, headers: []execproto.Header{length("0")}, length: 0},
+		"twice the same":       {method: "GET", status: 200, headers: []execproto.Header{length("5"), length("5")}, body: "hello", length: 5},
+		"two lengths":          {method: "GET", status: 200, headers: []execproto.Header{length("5"), length("6")}, err: "Content-Length"},
+		"negative":             {method: "GET", status: 200, headers: []execproto.Header{length("-5")}, err: "Content-Length"},
+		"signed":               {method: "GET", status: 200, headers: []execproto.Header{length("+5")}, err: "Content-Length"},
+		"no number":            {method: "GET", status: 200, headers: []execproto.Header{length("five")}, err: "Content-Length"},
+		"overflow":             {method: "GET", status: 200, headers: []execproto.Header{length("9223372036854775808")}, err: "Content-Length"},
+		"chunked goes first":   {method: "GET", status: 200, headers: []execproto.Header{length("3"), chunked}, body: "hello", length: -1},
+		"HEAD":                 {method: "HEAD", status: 200, headers: []execproto.Header{length("5")}, length: 5},
+		"HEAD, unknown":        {method: "HEAD", status: 200, length: -1},
+		"HEAD with a body":     {method: "HEAD", status: 200, body: "hello", length: -1, err: "more than the 0 bytes"},
+		"no content":           {method: "GET", status: 204, length: 0},
+		"no content, a length": {method: "GET", status: 204, headers: []execproto.Header{length("5")}, length: 0},
+		"no content, a body":   {method: "GET", status: 204, body: "hello", length: 0, err: "more than the 0 bytes"},
+		"not modified":         {method: "GET", status: 304, headers: []execproto.Header{length("5")}, length: 0},
+		"switching protocols":  {method: "GET", status: 101, length: 0},
+		"an unknown status":    {method: "GET", status: 799, body: "hello", length: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBothModes(t, executor.Options{}, func(w *world) {

@@ -25,13 +25,13 @@ import (
 
 const secret = "s3cret"
 
-// secretURL is what an executor quotes in its errors.
+// secretURL is a URL that an executor quotes in its errors.
 const secretURL = "http://user:" + secret + "@mcp.test/mcp?key=" + secret + "#" + secret
 
-// escapes are characters that a terminal or a reader of a log would take for something else.
+// escapes are characters that a terminal or a reader of a log would misinterpret.
 const escapes = "\x1b[2J\u202e\x07"
 
-// everything collects what is told about exchanges.
+// everything collects all texts about exchanges: errors and logs.
 type everything struct {
 	mu  sync.Mutex
 	buf bytes.Buffer // guarded by mu
@@ -43,7 +43,7 @@ func (e *everything) Write(p []byte) (int, error) {
 	return e.buf.Write(p)
 }
 
-// add tells an error, in the ways a program may print it.
+// add prints an error in the ways that a program may print it.
 func (e *everything) add(err error) {
 	for ; err != nil; err = errors.Unwrap(err) {
 		fmt.Fprintf(e, "%v\n%+v\n", err, err)
@@ -56,7 +56,7 @@ func (e *everything) requireNoSecret(t *testing.T, atLeast int) {
 	defer e.mu.Unlock()
 	require.NotContains(t, e.buf.String(), secret)
 	require.False(t, strings.ContainsAny(e.buf.String(), escapes[:1]+escapes[4:]), "%q", e.buf.String())
-	require.Greater(t, strings.Count(e.buf.String(), "\n"), atLeast, "nothing was told")
+	require.Greater(t, strings.Count(e.buf.String(), "\n"), atLeast, "too few texts to check")
 }
 
 func (e *everything) logger() *slog.Logger {
@@ -96,7 +96,7 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 				for r == nil {
 					var err error
 					if r, err = w.l.NextRequest(); err != nil {
-						w.l = w.x.Accept() // the one before is gone
+						w.l = w.x.Accept() // the previous one is over
 					}
 				}
 				f(w.l, r)
@@ -141,7 +141,7 @@ func TestNoSecretOfHandshakes(t *testing.T) {
 	opts := &executor.Options{Logger: told.logger(), Token: secret}
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "Bearer "+secret, r.Header.Get("Authorization"))
-		assert.Empty(t, r.Header.Get("Origin"), "executors refuse any")
+		assert.Empty(t, r.Header.Get("Origin"), "executors refuse requests with an Origin")
 		http.Error(rw, "not "+secretURL+escapes, http.StatusForbidden)
 	}))
 	defer srv.Close()
@@ -165,7 +165,7 @@ func TestNoSecretOfHandshakes(t *testing.T) {
 	told.requireNoSecret(t, 20)
 }
 
-// A server that refuses the link may repeat the token.
+// A server that refuses the link may quote the token.
 func TestEchoedTokenIsMasked(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -179,7 +179,7 @@ func TestEchoedTokenIsMasked(t *testing.T) {
 	require.NotContains(t, err.Error(), secret)
 }
 
-// The reason of a closed WebSocket is a text of the far end.
+// The reason in a WebSocket close frame comes from the far end.
 func TestReasonOfAClosedLinkIsClean(t *testing.T) {
 	w := newWire(t, func(s *socket) {
 		s.request()

@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// shared gives all exchanges the same link, and opens a new one when that is lost or full of
+// shared gives all exchanges the same link. It opens a new link when that one is lost or full of
 // exchanges that were given up.
 type shared struct {
 	open    opener        // nil for a single link
@@ -26,7 +26,7 @@ type shared struct {
 // opening is a link that is being opened.
 type opening struct {
 	done chan struct{} // closed when opening has ended
-	err  error         // the failure, for all waiters; nil also if the opener gave up
+	err  error         // the failure, for all waiters; nil even if the opener gave up
 }
 
 func newShared(open opener) *shared {
@@ -50,7 +50,7 @@ func (s *shared) acquire(ctx context.Context, _ bool) (*conn, error) {
 
 func (s *shared) headed() { <-s.pending }
 
-// current returns the link, or opens one, once for all waiters.
+// current returns the link, or opens one for all waiters.
 func (s *shared) current(ctx context.Context) (*conn, error) {
 	for {
 		c, err := s.usable()
@@ -59,7 +59,7 @@ func (s *shared) current(ctx context.Context) (*conn, error) {
 		}
 		o, mine := s.begin()
 		if mine {
-			if c, err = s.usable(); c == nil && err == nil { // it may have been opened meanwhile
+			if c, err = s.usable(); c == nil && err == nil { // another exchange may have opened it
 				c, err = s.open(ctx, s)
 			}
 			s.opened(o, c, err, ctx.Err() != nil)
@@ -76,7 +76,7 @@ func (s *shared) current(ctx context.Context) (*conn, error) {
 	}
 }
 
-// begin returns the link that is being opened. mine says that the caller must open it.
+// begin returns the link that is being opened. mine reports that the caller must open it.
 func (s *shared) begin() (o *opening, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +87,7 @@ func (s *shared) begin() (o *opening, mine bool) {
 	return s.opening, true
 }
 
-// opened ends o, with a link, an error, or nothing if the opener gave up.
+// opened completes o with a link or an error, or with neither if the opener gave up.
 func (s *shared) opened(o *opening, c *conn, err error, gaveUp bool) {
 	if c != nil {
 		s.use(c)
@@ -109,12 +109,13 @@ func (s *shared) use(c *conn) {
 	s.mu.Unlock()
 	if closed != nil {
 		c.fail(closed)
-	} else if c.isOver() { // it ended before it was registered
+	} else if c.isOver() { // the link ended before it was registered
 		s.gone(c)
 	}
 }
 
-// usable returns the link if it works, an error if there can never be one, or neither.
+// usable returns the link if it works, or an error if there can be no other one. Otherwise it
+// returns neither.
 func (s *shared) usable() (*conn, error) {
 	s.mu.Lock()
 	c, closed := s.link, s.closed
@@ -126,7 +127,7 @@ func (s *shared) usable() (*conn, error) {
 		return nil, nil
 	}
 	if s.open != nil && c.idle() && !c.quiet() {
-		c.failIf(lost(errEnded), noneOpen) // unless an exchange began meanwhile
+		c.failIf(lost(errEnded), noneOpen) // unless an exchange has begun since
 	}
 	switch {
 	case c.takes():
@@ -137,8 +138,8 @@ func (s *shared) usable() (*conn, error) {
 	return nil, nil
 }
 
-// ended replaces a link with too many exchanges that were given up, and closes one with no others:
-// closing is the only cancel.
+// ended replaces a link with too many exchanges that were given up. It closes a link that has only
+// such exchanges: closing the link is the only way to cancel.
 func (s *shared) ended(c *conn, live, open int) {
 	if s.open == nil || open == live {
 		return

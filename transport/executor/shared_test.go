@@ -31,7 +31,7 @@ func TestMaxLinksOfOneIsShared(t *testing.T) {
 	})
 }
 
-func TestOneDialForAllWhoWait(t *testing.T) {
+func TestOneDialForAllWaiters(t *testing.T) {
 	fakeShared(t, func(w *world) {
 		w.x.CutAll()
 		var chs []<-chan outcome
@@ -49,11 +49,11 @@ func TestOneDialForAllWhoWait(t *testing.T) {
 	})
 }
 
-// Who opens a link may give up; the others do not fail with it.
-func TestDialGivenUp(t *testing.T) {
+// The caller that opens a link may give up. The other waiters do not fail with it.
+func TestOpenerGivesUp(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		x := new(exectest.Executor)
-		var gate sync.Mutex // held while dials hang
+		var gate sync.Mutex // held to block dials
 		hang := false
 		rt, err := executor.Open(t.Context(), func(ctx context.Context) (executor.Link, error) {
 			gate.Lock()
@@ -86,7 +86,7 @@ func TestDialGivenUp(t *testing.T) {
 	})
 }
 
-// giveUp begins n exchanges and gives them up.
+// giveUp begins n exchanges and cancels them.
 func (w *world) giveUp(n int) {
 	w.Helper()
 	for range n {
@@ -95,10 +95,11 @@ func (w *world) giveUp(n int) {
 		cancel()
 		require.Error(w, w.failed(ch))
 	}
-	synctest.Wait() // the caller is told before the link is
+	synctest.Wait() // the caller returns before the link is updated
 }
 
-// A link full of what nobody wants is replaced. What is wanted on it goes on, and then it ends.
+// A link that is full of canceled exchanges is replaced. Its other exchanges continue on it, and
+// then it is closed.
 func TestFullOfGivenUpExchanges(t *testing.T) {
 	fakeShared(t, func(w *world) {
 		r, resp := w.open(w.Context(), w.l)
@@ -106,16 +107,16 @@ func TestFullOfGivenUpExchanges(t *testing.T) {
 		w.works(w.l)
 		w.giveUp(1)
 		l := w.worksOnNewLink()
-		r.Piece("goes on")
+		r.Piece("continues")
 		time.Sleep(time.Hour)
 		r.Done()
-		requireBody(w, resp, "goes on", nil)
+		requireBody(w, resp, "continues", nil)
 		requireEnded(w, w.l)
 		w.works(l)
 	})
 }
 
-// Close finds also the links that were replaced and still carry something.
+// Close also closes links that were replaced and still carry exchanges.
 func TestCloseOfAReplacedLink(t *testing.T) {
 	fakeShared(t, func(w *world) {
 		_, resp := w.open(w.Context(), w.l)
@@ -129,7 +130,8 @@ func TestCloseOfAReplacedLink(t *testing.T) {
 	})
 }
 
-// A link that carries nothing but what nobody wants is closed after a second, which is the cancel.
+// A link that carries only canceled exchanges is closed after a second, which cancels them at the
+// executor.
 func TestGrace(t *testing.T) {
 	fakeShared(t, func(w *world) {
 		ctx, cancel := cancellable(w)
@@ -137,13 +139,13 @@ func TestGrace(t *testing.T) {
 		cancel()
 		require.Error(w, w.failed(ch))
 		time.Sleep(time.Second - quick)
-		r.Answer(http.StatusOK, "late, but it came")
+		r.Answer(http.StatusOK, "late")
 		time.Sleep(time.Minute)
 		w.works(w.l)
 
 		w.giveUp(1)
 		time.Sleep(time.Second - quick)
-		other, resp := w.open(w.Context(), w.l) // somebody needs the link
+		other, resp := w.open(w.Context(), w.l) // another exchange needs the link
 		time.Sleep(time.Minute)
 		other.Done()
 		requireBody(w, resp, "", nil)
@@ -155,7 +157,7 @@ func TestGrace(t *testing.T) {
 	})
 }
 
-// No more than 64 exchanges wait for their heads on one link; open bodies do not count.
+// At most 64 exchanges wait for their heads on one link. Open bodies do not count.
 func TestPendingLimit(t *testing.T) {
 	fakeShared(t, func(w *world) {
 		var rs []*exectest.Request
@@ -198,7 +200,7 @@ func TestNew(t *testing.T) {
 		requireBody(t, resp, "", nil)
 		time.Sleep(time.Hour)
 		w.l.Raw(`{"method":"something/happened"}`)
-		w.works(w.l) // something has come over the idle link: that is not its end
+		w.works(w.l) // a message on the idle link is not its end
 		w.l.Cut()
 		for range 2 {
 			err = w.failed(w.post(t.Context()))
@@ -215,8 +217,8 @@ type restless struct{ link.Link }
 
 func (restless) Quiet() bool { return false }
 
-// The only link there is is not given up because something has come over it.
-func TestOnlyLinkIsNotTakenForStale(t *testing.T) {
+// The only link is not closed just because something arrived on it while it was idle.
+func TestOnlyLinkIsNeverStale(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		x := new(exectest.Executor)
 		l, err := x.Dial(t.Context())

@@ -24,14 +24,14 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// wire is an executor on loopback that a test plays frame by frame. It plays
-// each link with play, after the handshake.
+// wire is an executor on loopback that a test scripts frame by frame. It runs play on each link
+// after the handshake.
 type wire struct {
 	*testing.T
 	url string
 }
 
-// socket is the far end of one of its links.
+// socket is the far end of one link of a wire.
 type socket struct {
 	*websocket.Conn
 	under net.Conn
@@ -74,7 +74,7 @@ func (w *wire) dial(opts *executor.Options) transport.Transport {
 	return rt
 }
 
-// next returns the next message, nil at the end.
+// next returns the next message, or nil at the end.
 func (s *socket) next() *execproto.Message {
 	_, data, err := s.ReadMessage()
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *socket) next() *execproto.Message {
 	return m
 }
 
-// request returns the id of the next request, "" at the end.
+// request returns the ID of the next request, or "" at the end.
 func (s *socket) request() string {
 	m := s.next()
 	if m == nil {
@@ -98,17 +98,17 @@ func (s *socket) request() string {
 
 func (s *socket) send(text string) { _ = s.WriteMessage(websocket.TextMessage, []byte(text)) }
 
-// untilEnd waits until the client has hung up.
+// untilEnd waits until the client has closed the connection.
 func (s *socket) untilEnd() {
 	_, _ = io.Copy(io.Discard, s.under)
 }
 
-// A body above one frame goes in pieces that an executor takes.
+// A body that is larger than one frame is sent in frames that an executor accepts.
 func TestLargeRequestBody(t *testing.T) {
 	var largest int64
 	const size = 20 << 20
 	w := newWire(t, func(s *socket) {
-		// As an executor does, look at the frames.
+		// Read the frames one by one, as an executor does.
 		for {
 			n, final, err := skipFrame(s.under)
 			if err != nil {
@@ -134,7 +134,7 @@ func TestLargeRequestBody(t *testing.T) {
 	require.LessOrEqual(t, largest, int64(execproto.MaxFrame))
 }
 
-// skipFrame reads one masked frame, RFC 6455 section 5.2.
+// skipFrame reads one masked frame (RFC 6455 section 5.2).
 func skipFrame(r io.Reader) (size int64, final bool, err error) {
 	var h [2]byte
 	if _, err = io.ReadFull(r, h[:]); err != nil {
@@ -181,7 +181,8 @@ func TestLargeBodiesBothWays(t *testing.T) {
 	require.True(t, bytes.Equal(append(body[:3<<20:3<<20], sum[:]...), got))
 }
 
-// The first call after an executor was started again succeeds, though nobody has read the end of the old link.
+// The first call after an executor was restarted succeeds, although nothing has read the end of the
+// old link.
 func TestStaleWebSocket(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
@@ -205,7 +206,7 @@ func TestStaleWebSocket(t *testing.T) {
 	}
 }
 
-// hostile is what an executor may do to a client.
+// hostile are attacks of an executor on a client.
 var hostile = map[string]struct {
 	play func(s *socket, id string)
 	text string
@@ -260,7 +261,7 @@ func TestHostileExecutors(t *testing.T) {
 				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errCause)
 				defer cancel()
 				if c.text == "" {
-					ctx = t.Context() // it must be noticed
+					ctx = t.Context() // the client must notice the attack
 				}
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)

@@ -26,10 +26,10 @@ type world struct {
 	*testing.T
 	x  *exectest.Executor
 	rt transport.Transport
-	l  *exectest.Link // the first one
+	l  *exectest.Link // the first link
 }
 
-// newWorld opens a Transport, which is closed with the test.
+// newWorld opens a Transport that is closed at the end of the test.
 func newWorld(t *testing.T, opts executor.Options) *world {
 	t.Helper()
 	return newWorldOver(t, &exectest.Executor{MaxMessage: executor.DefaultMaxMessage}, opts, nil)
@@ -57,7 +57,7 @@ func fake(t *testing.T, name string, f func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
 }
 
-// inBothModes runs f with links of their own and with a shared link.
+// inBothModes runs f with one link per exchange, and with a shared link.
 func inBothModes(t *testing.T, opts executor.Options, f func(w *world)) {
 	t.Helper()
 	for _, mode := range modes {
@@ -85,7 +85,7 @@ func newRequest(ctx context.Context, t testing.TB, method, body string) *http.Re
 	return req
 }
 
-// send begins a RoundTrip.
+// send starts a RoundTrip.
 func (w *world) send(req *http.Request) <-chan outcome {
 	ch := make(chan outcome, 1)
 	go func() {
@@ -95,20 +95,20 @@ func (w *world) send(req *http.Request) <-chan outcome {
 	return ch
 }
 
-// post begins a RoundTrip.
+// post starts a RoundTrip of a POST.
 func (w *world) post(ctx context.Context) <-chan outcome {
 	w.Helper()
 	return w.send(newRequest(ctx, w.T, http.MethodPost, "hello"))
 }
 
-// begin sends a request, which comes over l.
+// begin sends a request and receives it from l.
 func (w *world) begin(ctx context.Context, l *exectest.Link) (*exectest.Request, <-chan outcome) {
 	w.Helper()
 	ch := w.post(ctx)
 	return l.Request(w.T), ch
 }
 
-// open does an exchange up to the head of its response.
+// open performs an exchange up to the head of its response.
 func (w *world) open(ctx context.Context, l *exectest.Link, headers ...execproto.Header) (*exectest.Request, *http.Response) {
 	w.Helper()
 	r, ch := w.begin(ctx, l)
@@ -123,7 +123,7 @@ func (w *world) response(ch <-chan outcome) *http.Response {
 	return o.resp
 }
 
-// works does a whole exchange over l.
+// works performs a complete exchange over l.
 func (w *world) works(l *exectest.Link) {
 	w.Helper()
 	r, resp := w.open(w.Context(), l)
@@ -132,7 +132,7 @@ func (w *world) works(l *exectest.Link) {
 	requireBody(w, resp, "fine", nil)
 }
 
-// worksOnNewLink does a whole exchange over a link that is opened for it.
+// worksOnNewLink performs a complete exchange over a new link.
 func (w *world) worksOnNewLink() *exectest.Link {
 	w.Helper()
 	ch := w.post(w.Context())
@@ -143,7 +143,7 @@ func (w *world) worksOnNewLink() *exectest.Link {
 	return l
 }
 
-// refuse has one call fail as an executor does that cannot be reached.
+// failed waits for a RoundTrip that must fail, and returns its error.
 func (w *world) failed(ch <-chan outcome) error {
 	w.Helper()
 	o := <-ch
@@ -152,7 +152,8 @@ func (w *world) failed(ch <-chan outcome) error {
 	return o.err
 }
 
-// requireBody reads a body: want, then the error that check wants, or its end if that is nil.
+// requireBody reads a body. It must return want, and then an error that passes check, or io.EOF if
+// check is nil.
 func requireBody(t testing.TB, resp *http.Response, want string, check func(error)) {
 	t.Helper()
 	got, err := io.ReadAll(resp.Body)
@@ -170,7 +171,7 @@ func requireBody(t testing.TB, resp *http.Response, want string, check func(erro
 	require.NoError(t, resp.Body.Close())
 }
 
-// requireStage checks how err says that the exchange failed.
+// requireStage checks the stage, the permanence and the text of err.
 func requireStage(t testing.TB, err error, stage transport.Stage, permanent bool, text ...string) {
 	t.Helper()
 	var e *transport.Error
@@ -182,7 +183,7 @@ func requireStage(t testing.TB, err error, stage transport.Stage, permanent bool
 	}
 }
 
-// requireEnded checks that the near end has closed l, and not just now.
+// requireEnded checks that the near end has closed l, and did so a while ago.
 func requireEnded(t testing.TB, l *exectest.Link, why ...any) {
 	t.Helper()
 	began := time.Now()
@@ -192,7 +193,7 @@ func requireEnded(t testing.TB, l *exectest.Link, why ...any) {
 
 var errCause = errors.New("the test's own reason")
 
-// cancellable returns a context that cancel ends with errCause.
+// cancellable returns a context and a function that ends it with errCause.
 func cancellable(t testing.TB) (ctx context.Context, cancel func()) {
 	t.Helper()
 	ctx, end := context.WithCancelCause(t.Context())
@@ -200,10 +201,10 @@ func cancellable(t testing.TB) (ctx context.Context, cancel func()) {
 	return ctx, func() { end(errCause) }
 }
 
-// quick is shorter than everything that happens by itself.
+// quick is shorter than every timeout of the Transport.
 const quick = time.Millisecond
 
-// pending reports that nothing has come, however long nothing moves.
+// pending checks that ch stays empty while all goroutines are idle.
 func pending[T any](t testing.TB, ch <-chan T) {
 	t.Helper()
 	synctest.Wait()

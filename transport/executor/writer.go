@@ -48,7 +48,7 @@ func (c *conn) sendNext() bool {
 	c.mu.Unlock()
 	defer freeFrame(out.frame)
 	if out.e != nil && !out.e.writing() {
-		return true // canceled while it waited
+		return true // the exchange was canceled while it waited
 	}
 	err := c.link.Send(*out.frame)
 	if out.e != nil {
@@ -60,7 +60,7 @@ func (c *conn) sendNext() bool {
 	return true
 }
 
-// dropQueue frees the messages that are left at the end of the link.
+// dropQueue frees the messages that are still queued when the link ends.
 func (c *conn) dropQueue() {
 	c.mu.Lock()
 	queue := c.queue

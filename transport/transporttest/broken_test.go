@@ -13,8 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// A broken transport has one fault, which it is named for. Its Close is the
-// base's, so that nothing outlives the test.
+// broken is a transport with one fault. Its Close is the base's, so that nothing outlives the test.
 type broken struct {
 	transport.Transport
 	roundTrip func(base http.RoundTripper, req *http.Request) (*http.Response, error)
@@ -35,7 +34,7 @@ func (b *broken) Close() error {
 	return b.close(b.Transport)
 }
 
-// brokenBody changes what Read or Close of a body does.
+// brokenBody changes Read or Close of a body.
 type brokenBody struct {
 	io.ReadCloser
 	read  func(body io.Reader, p []byte) (int, error)
@@ -58,7 +57,7 @@ func (b *brokenBody) Close() error {
 
 type roundTrip = func(http.RoundTripper, *http.Request) (*http.Response, error)
 
-// onResponse is a fault in what is made of a response.
+// onResponse makes a fault from a function that changes responses.
 func onResponse(f func(*http.Response) (*http.Response, error)) roundTrip {
 	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
@@ -83,7 +82,7 @@ func onClose(f func(io.ReadCloser) error) roundTrip {
 	})
 }
 
-// onError is a fault in what is made of an error of RoundTrip.
+// onError makes a fault from a function that changes errors of RoundTrip.
 func onError(f func(*http.Request, error) (*http.Response, error)) roundTrip {
 	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
@@ -128,7 +127,7 @@ func readsEOFOnCut(body io.Reader, p []byte) (int, error) {
 	return n, err
 }
 
-// waitsOnClose waits for what the peer never does.
+// waitsOnClose makes Close wait for something that the peer never does.
 func waitsOnClose(resp *http.Response) (*http.Response, error) {
 	ctx := resp.Request.Context()
 	resp.Body = &brokenBody{ReadCloser: resp.Body, close: func(body io.ReadCloser) error {
@@ -138,7 +137,7 @@ func waitsOnClose(resp *http.Response) (*http.Response, error) {
 	return resp, nil
 }
 
-// oneAtATime begins no exchange before the body of the last one was closed.
+// oneAtATime starts no exchange before the body of the previous one was closed.
 func oneAtATime() roundTrip {
 	link := make(chan struct{}, 1)
 	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
@@ -192,7 +191,7 @@ func followsRedirects(base http.RoundTripper, req *http.Request) (*http.Response
 	return resp, err
 }
 
-// crossesReplies gives each exchange the body of the one before it.
+// crossesReplies gives each exchange the body of the previous one.
 func crossesReplies() roundTrip {
 	var mu sync.Mutex
 	var last []byte

@@ -51,8 +51,8 @@ func readWhatIsThere(p *probe) {
 
 // Clause 5.
 
-// openBody returns a response whose first piece was read, and the event that
-// the upstream sees it released.
+// openBody returns a response whose first piece was read, and a channel that is closed when the
+// upstream sees that the body was released.
 func (p *probe) openBody() (*http.Response, <-chan struct{}) {
 	p.Helper()
 	gone := newGate()
@@ -132,7 +132,8 @@ func stalledReader(p *probe) {
 		resp := p.roundTrip(p.post(up.URL))
 		p.wantBody(resp.Body, "small")
 	}
-	// Who buffers may have run over and say so; what may not be is a short body that looks whole.
+	// A RoundTripper that buffers may overflow and fail. A truncated body that looks complete is
+	// not allowed.
 	var n int64
 	o := p.end("reading the stalled body", begin(func() outcome {
 		var err error

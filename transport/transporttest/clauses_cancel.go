@@ -11,8 +11,8 @@ import (
 
 // Clause 3.
 
-// cancelled sends a request, waits for reached, cancels, and wants the cause
-// although nothing about the peer has changed.
+// cancelled sends a request, waits for reached and cancels. RoundTrip must fail with the cause,
+// although the peer does nothing.
 func (p *probe) cancelled(method, url string, body io.Reader, reached <-chan struct{}) {
 	p.Helper()
 	ctx, cancel := context.WithCancelCause(p.ctx)
@@ -32,7 +32,7 @@ func cancelHeadersWithheld(p *probe) {
 		gone.open()
 	})
 	p.cancelled(http.MethodGet, up.URL, nil, arrived.ch)
-	p.await("the upstream sees that the request was given up", gone.ch)
+	p.await("the upstream sees that the request was canceled", gone.ch)
 }
 
 func deadlineHeadersWithheld(p *probe) {
@@ -96,7 +96,7 @@ func cancelReadBlocked(p *probe) {
 	cancel(errCause)
 	p.wantCause("Read", p.end("Read after the context ended", read).err, errCause)
 	p.wantSticky(resp.Body)
-	p.await("the upstream sees that the request was given up", gone.ch)
+	p.await("the upstream sees that the request was canceled", gone.ch)
 }
 
 func cancelBetweenReads(p *probe) {

@@ -20,7 +20,7 @@ func (p *probe) closer() io.Closer {
 	p.Helper()
 	c, ok := p.rt.(io.Closer)
 	if !ok {
-		p.Fatalf("%T has no Close; if that is meant, declare clause 13 in Config.CannotGive", p.rt)
+		p.Fatalf("%T has no Close; if that is intended, declare clause 13 in Config.CannotGive", p.rt)
 	}
 	return c
 }
@@ -72,15 +72,15 @@ func closeGoroutines(p *probe) {
 	p.mu.Lock()
 	ends := p.ends
 	p.mu.Unlock()
-	p.end("the upstream, which waits for its clients to go,", begin(func() outcome {
-		for _, end := range ends { // so that only the transport's goroutines are left
+	p.end("the upstream, which waits until its clients have disconnected,", begin(func() outcome {
+		for _, end := range ends { // afterwards only the transport's goroutines are left
 			end()
 		}
 		return outcome{}
 	}))
 	guard := time.NewTimer(p.cfg.Guard)
 	defer guard.Stop()
-	again := time.NewTicker(time.Millisecond) // nothing tells when a goroutine is gone
+	again := time.NewTicker(time.Millisecond) // nothing signals the end of a goroutine
 	defer again.Stop()
 	for {
 		var left []string
@@ -100,7 +100,7 @@ func closeGoroutines(p *probe) {
 	}
 }
 
-// goroutines returns the stack of every other goroutine of the process by its id.
+// goroutines returns the stacks of all other goroutines of the process, by goroutine ID.
 func goroutines() map[string]string {
 	buf := make([]byte, 1<<20)
 	for {
@@ -157,7 +157,7 @@ func hundredMixed(p *probe) {
 	}
 }
 
-// mixed does the exchange with number i, and checks that the answer is its own.
+// mixed performs exchange number i, and checks that it gets its own response.
 func (p *probe) mixed(base string, i int) error {
 	ctx, cancel := context.WithCancelCause(p.ctx)
 	defer cancel(nil)
@@ -193,7 +193,7 @@ func (p *probe) mixed(base string, i int) error {
 		return fmt.Errorf("%s: body begins %.60q, want %.60q: %w", name, got, want, err)
 	}
 	switch i % 5 {
-	case 3: // given up: the body ends with the cause
+	case 3: // canceled: the body ends with the cause
 		cancel(errCause)
 		if _, err = io.Copy(io.Discard, resp.Body); !errors.Is(err, errCause) {
 			return fmt.Errorf("%s: body after cancel ended with %w", name, err)

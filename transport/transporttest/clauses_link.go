@@ -13,7 +13,7 @@ import (
 
 const openAtOnce = 4
 
-// cut loses the link: where the configuration says, else at the upstream.
+// cut cuts the link: with Config.CutLink if it is set, else at the upstream.
 func (p *probe) cut(atUpstream func()) {
 	p.Helper()
 	if p.cfg.CutLink != nil {
@@ -31,7 +31,7 @@ func lossBeforeHeadersClosed(p *probe) {
 	p.lossBeforeHeaders(func(up *upstream) func() { return up.ln.hangUp })
 }
 
-// lossBeforeHeaders loses the link while requests wait for their responses.
+// lossBeforeHeaders cuts the link while requests wait for their responses.
 func (p *probe) lossBeforeHeaders(lose func(*upstream) func()) {
 	p.Helper()
 	var executed atomic.Int32
@@ -57,7 +57,7 @@ func (p *probe) lossBeforeHeaders(lose func(*upstream) func()) {
 	}
 }
 
-// lossInBody loses the link while the bodies are open, one with a Read in progress.
+// lossInBody cuts the link while bodies are open. On one of them a Read is in progress.
 func (p *probe) lossInBody(handler http.HandlerFunc, lose func(*upstream) func()) {
 	p.Helper()
 	up := p.upstream(handler)
@@ -124,7 +124,7 @@ var garbage = map[string]string{
 func brokenWire(p *probe) {
 	for what, raw := range garbage {
 		if reason, ok := p.cfg.Undetected[what]; ok {
-			p.t.Logf("declared not detected: %s: %s", what, reason)
+			p.t.Logf("declared undetected: %s: %s", what, reason)
 			continue
 		}
 		p.wantBroken(what, p.peer(answer(raw)))
@@ -132,7 +132,7 @@ func brokenWire(p *probe) {
 	p.wantUsable()
 }
 
-// wantBroken wants an error from RoundTrip or from the body, within the guard.
+// wantBroken checks that RoundTrip or the body fails within the guard time.
 func (p *probe) wantBroken(what, url string) {
 	p.Helper()
 	o := p.end("RoundTrip to a peer that sends "+what, p.send(p.post(url)))
@@ -143,7 +143,7 @@ func (p *probe) wantBroken(what, url string) {
 	p.wantCut("peer that sends "+what, o.err)
 }
 
-// wantUsable shows that the transport outlives what one peer did.
+// wantUsable checks that the transport still works after one peer misbehaved.
 func (p *probe) wantUsable() {
 	p.Helper()
 	up := p.upstream(func(w http.ResponseWriter, r *http.Request) {
@@ -161,7 +161,7 @@ func floodedWire(p *probe) {
 		"endless informational": {"", "HTTP/1.1 103 Early Hints\r\nLink: " + strings.Repeat("a", 1000) + "\r\n\r\n"},
 	} {
 		if reason, ok := p.cfg.Undetected[what]; ok {
-			p.t.Logf("declared not detected: %s: %s", what, reason)
+			p.t.Logf("declared undetected: %s: %s", what, reason)
 			continue
 		}
 		p.wantBroken(what, p.peer(func(c net.Conn) {

@@ -13,7 +13,7 @@ import (
 
 // Clause 7.
 
-// watched is a request, and what it looked like before it was sent.
+// watched is a request with a copy of its state before it was sent.
 type watched struct {
 	p      *probe
 	req    *http.Request
@@ -32,7 +32,7 @@ func (p *probe) watched(ctx context.Context, url string, body *bodySpy) *watched
 	return &watched{p: p, req: req, before: *req, header: req.Header.Clone(), url: req.URL.String(), body: body}
 }
 
-// check is called after the exchange is over.
+// check checks that the request was not changed. It is called after the exchange is over.
 func (w *watched) check() {
 	w.p.Helper()
 	now, was := w.req, &w.before
@@ -73,7 +73,7 @@ func requestAnsweredEarly(p *probe) {
 		w.WriteHeader(http.StatusForbidden)
 	})
 	w := p.watched(p.ctx, up.URL, newBodySpy(io.LimitReader(zeros{}, 64<<20), io.EOF))
-	// The reset that follows the early answer may overtake it: both are legal.
+	// The reset that follows the early response may overtake it: RoundTrip may return either.
 	if o := p.end("RoundTrip", p.send(w.req)); o.err == nil {
 		p.closeBody(o.resp.Body)
 	}
@@ -85,7 +85,7 @@ func requestRefused(p *probe) {
 	if err != nil {
 		p.Fatalf("listen: %v", err)
 	}
-	_ = ln.Close() // nobody listens there any more
+	_ = ln.Close() // no server listens there any more
 	w := p.watched(p.ctx, "http://"+ln.Addr().String(), newBodySpy(eof{}, io.EOF))
 	_ = p.failure(p.send(w.req))
 	w.check()
@@ -117,7 +117,7 @@ func requestCancelled(p *probe) {
 func requestBodyFails(p *probe) {
 	up := p.upstream(func(_ http.ResponseWriter, r *http.Request) { drain(r) })
 	w := p.watched(p.ctx, up.URL, newBodySpy(strings.NewReader("hel"), errors.New("the disk is gone")))
-	// A server may answer a request that was cut short; the RoundTripper may not report it as whole and fine.
+	// A server may answer a truncated request. The RoundTripper must not return that as a success.
 	_ = p.failure(p.send(w.req))
 	w.check()
 }

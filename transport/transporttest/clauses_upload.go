@@ -11,7 +11,7 @@ import (
 
 // Clause 16.
 
-// counted is a request body that counts what was read of it.
+// counted is a request body that counts how many bytes were read of it.
 type counted struct {
 	io.Reader
 	n atomic.Int64
@@ -23,7 +23,8 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// rests waits until nothing more is read of the body: it is sent, or the peer takes no more.
+// rests waits until the body is no longer read, because it has been sent or because the peer reads
+// nothing more.
 func (c *counted) rests() outcome {
 	const pause, pauses = 5 * time.Millisecond, 20
 	for last, same := int64(-1), 0; same < pauses; same++ {
@@ -35,8 +36,8 @@ func (c *counted) rests() outcome {
 	return outcome{}
 }
 
-// peerStopsReading has a peer that answers one request with an endless stream, and stops reading
-// while another one uploads.
+// peerStopsReading uses a peer that answers one request with an endless stream, and stops reading
+// while another request uploads.
 func peerStopsReading(p *probe) {
 	uploading := newGate()
 	var up *upstream
@@ -47,7 +48,7 @@ func peerStopsReading(p *probe) {
 			hold(r, nil)
 			return
 		}
-		for r.Context().Err() == nil { // enough for a client to answer each with a window update
+		for r.Context().Err() == nil { // large enough that the client sends a window update for each
 			piece(w, string(make([]byte, 8<<10)))
 			time.Sleep(time.Millisecond)
 		}
@@ -69,11 +70,11 @@ func peerStopsReading(p *probe) {
 		return outcome{err: err}
 	})
 	cancel(errCause)
-	p.wantCause("Read beside an upload that is stuck", p.end("Read beside an upload that is stuck", read).err, errCause)
+	p.wantCause("Read during a stuck upload", p.end("Read during a stuck upload", read).err, errCause)
 	p.closeBody(stream.Body)
 	cancelUpload(errCause)
 	err := p.failure(upload)
-	p.wantCause("RoundTrip with an upload that is stuck", err, errCause)
+	p.wantCause("RoundTrip of the stuck upload", err, errCause)
 	if errors.Is(err, io.EOF) {
 		p.Errorf("error %q is io.EOF", err)
 	}

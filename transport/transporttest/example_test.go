@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// A double loses the first response. The request ran, and the error does not claim otherwise.
+// A double loses the first response. The request ran, and the error does not deny that.
 //
 // The contract itself is a test suite:
 //

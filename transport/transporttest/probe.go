@@ -15,7 +15,7 @@ import (
 
 var errCause = errors.New("the suite's own reason to cancel")
 
-// outcome is what a call of the RoundTripper under test came to.
+// outcome is the result of a call of the RoundTripper under test.
 type outcome struct {
 	resp  *http.Response
 	n     int
@@ -23,7 +23,7 @@ type outcome struct {
 	panic string
 }
 
-// begin runs f, which calls what is under test, on a goroutine of its own.
+// begin runs f, which calls the code under test, on a new goroutine.
 func begin(f func() outcome) <-chan outcome {
 	ch := make(chan outcome, 1)
 	go func() {
@@ -39,7 +39,7 @@ func begin(f func() outcome) <-chan outcome {
 	return ch
 }
 
-// end waits for what begin began; it must end by itself.
+// end waits for the result of begin. The test fails if it takes longer than the guard time.
 func (p *probe) end(what string, ch <-chan outcome) outcome {
 	p.Helper()
 	guard := time.NewTimer(p.cfg.Guard)
@@ -68,7 +68,7 @@ func (p *probe) await(what string, ch <-chan struct{}) {
 	}
 }
 
-// awaitDuring is await for an event that must come before the RoundTrip of ch returns.
+// awaitDuring waits for an event that must happen before the RoundTrip of ch returns.
 func (p *probe) awaitDuring(what string, event <-chan struct{}, ch <-chan outcome) {
 	p.Helper()
 	guard := time.NewTimer(p.cfg.Guard)
@@ -82,7 +82,7 @@ func (p *probe) awaitDuring(what string, event <-chan struct{}, ch <-chan outcom
 	}
 }
 
-// signal lets a handler that holds ch go on.
+// signal lets a handler that waits for ch continue.
 func (p *probe) signal(ch chan<- struct{}) {
 	p.Helper()
 	guard := time.NewTimer(p.cfg.Guard)
@@ -113,7 +113,7 @@ func (p *probe) post(url string) *http.Request {
 	return p.request(p.ctx, http.MethodPost, url, strings.NewReader("hello"))
 }
 
-// send begins a RoundTrip.
+// send starts a RoundTrip.
 func (p *probe) send(req *http.Request) <-chan outcome {
 	return begin(func() outcome {
 		resp, err := p.rt.RoundTrip(req)
@@ -126,13 +126,13 @@ func (p *probe) send(req *http.Request) <-chan outcome {
 	})
 }
 
-// roundTrip does a RoundTrip that must succeed.
+// roundTrip performs a RoundTrip that must succeed.
 func (p *probe) roundTrip(req *http.Request) *http.Response {
 	p.Helper()
 	return p.response(p.send(req))
 }
 
-// response ends a RoundTrip that must succeed.
+// response waits for a RoundTrip that must succeed.
 func (p *probe) response(ch <-chan outcome) *http.Response {
 	p.Helper()
 	o := p.end("RoundTrip", ch)
@@ -148,12 +148,12 @@ func (p *probe) response(ch <-chan outcome) *http.Response {
 	return o.resp
 }
 
-// failure ends a RoundTrip that must fail.
+// failure waits for a RoundTrip that must fail.
 func (p *probe) failure(ch <-chan outcome) error {
 	p.Helper()
 	o := p.end("RoundTrip", ch)
 	if o.err == nil {
-		p.Fatalf("RoundTrip succeeded, it had to fail")
+		p.Fatalf("RoundTrip succeeded, want an error")
 	}
 	return o.err
 }
@@ -165,14 +165,14 @@ func beginRead(body io.Reader, buf []byte) <-chan outcome {
 	})
 }
 
-// readPiece reads what must be there now and no more than that.
+// readPiece reads bytes that must be available already, and no more than those.
 func (p *probe) readPiece(body io.Reader, want string) {
 	p.Helper()
 	buf := make([]byte, 64<<10)
 	var got string
-	// A Read may return a part of what is there, also nothing: only a Read that waits for more is wrong.
+	// A Read may return a part of the available bytes, even none. It must not wait for more.
 	for len(got) < len(want) {
-		o := p.end("Read of a body whose bytes are there", beginRead(body, buf))
+		o := p.end("Read of a body with bytes available", beginRead(body, buf))
 		got += string(buf[:o.n])
 		if o.err != nil && (got != want || !errors.Is(o.err, io.EOF)) {
 			p.Fatalf("Read failed after %.100q: %v", got, o.err)
@@ -183,7 +183,7 @@ func (p *probe) readPiece(body io.Reader, want string) {
 	}
 }
 
-// readAll reads to the end and returns what came and io.ReadAll's error.
+// readAll reads to the end, and returns the bytes and io.ReadAll's error.
 func (p *probe) readAll(body io.Reader) (string, error) {
 	p.Helper()
 	var data []byte
@@ -195,7 +195,7 @@ func (p *probe) readAll(body io.Reader) (string, error) {
 	return string(data), o.err
 }
 
-// wantBody reads a body that must be whole.
+// wantBody reads a body that must be complete.
 func (p *probe) wantBody(body io.Reader, want string) {
 	p.Helper()
 	got, err := p.readAll(body)
@@ -213,25 +213,25 @@ func (p *probe) closeBody(body io.Closer) {
 	p.end("Close of the body", begin(func() outcome { return outcome{err: body.Close()} }))
 }
 
-// wantCause checks that err is how a cancelled exchange fails.
+// wantCause checks that err is the error of a canceled exchange.
 func (p *probe) wantCause(what string, err, cause error) {
 	p.Helper()
 	switch {
 	case err == nil:
-		p.Fatalf("%s: no error, want the cause of the cancelled context", what)
+		p.Fatalf("%s: no error, want the cause of the canceled context", what)
 	case !errors.Is(err, cause):
 		p.Fatalf("%s: error %q does not wrap the context's cause %q", what, err, cause)
 	}
 }
 
-// wantCut checks that err cannot be taken for an end, nor for "not sent".
+// wantCut checks that err is neither the end of a body nor "not sent".
 func (p *probe) wantCut(what string, err error) {
 	p.Helper()
 	switch {
 	case err == nil:
-		p.Fatalf("%s: ended as if it was whole", what)
+		p.Fatalf("%s: the body ended as if it were complete", what)
 	case errors.Is(err, io.EOF):
-		p.Fatalf("%s: error %q is io.EOF, so the cut looks like an end", what, err)
+		p.Fatalf("%s: error %q is io.EOF, so a truncated body looks complete", what, err)
 	case transport.StageOf(err) != transport.MaybeSent:
 		p.Fatalf("%s: error %q has stage %q, want %q", what, err, transport.StageOf(err), transport.MaybeSent)
 	}
@@ -242,13 +242,12 @@ func (p *probe) wantSticky(body io.Reader) {
 	p.Helper()
 	o := p.end("Read after an error", beginRead(body, make([]byte, 16)))
 	if o.n != 0 || o.err == nil || errors.Is(o.err, io.EOF) {
-		p.Fatalf("Read after an error returned %d, %v; want the error again", o.n, o.err)
+		p.Fatalf("Read after an error returned %d, %v; want the same error", o.n, o.err)
 	}
 }
 
-// bodySpy is a request body that tells when it is first read, and when it is
-// closed. Once source is at its end, Read returns err; if that is nil, it
-// blocks until Close.
+// bodySpy is a request body that records when it is first read, and when it is closed. Once source
+// is at its end, Read returns err; if that is nil, it blocks until Close.
 type bodySpy struct {
 	source io.Reader
 	err    error
@@ -279,7 +278,7 @@ func (b *bodySpy) Close() error {
 	return nil
 }
 
-// zeros has no end.
+// zeros is an endless reader of zero bytes.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {

@@ -1,10 +1,9 @@
-// Package transporttest holds the contract of package transport as a suite
-// that anyone can run on their own RoundTripper, and doubles named for the
-// fault they have.
+// Package transporttest holds the contract of package transport as a test suite for any
+// RoundTripper. It also has test doubles, each named after its fault.
 //
-// The suite starts upstream servers on loopback TCP and watches from there
-// what happens, so the RoundTripper under test may do its work in another
-// process, as long as that process can reach 127.0.0.1.
+// The suite starts upstream servers on loopback TCP and observes the RoundTripper from there. So
+// the RoundTripper under test may do its work in another process, as long as that process can reach
+// 127.0.0.1.
 package transporttest
 
 import (
@@ -20,36 +19,35 @@ import (
 	"time"
 )
 
-// DefaultGuard is how long the suite waits for something that must happen.
-// It is waited for in full only when a clause is broken.
+// DefaultGuard is how long the suite waits for something that must happen. Only a broken clause
+// takes this long.
 const DefaultGuard = 20 * time.Second
 
 // Config says what is tested and how.
 type Config struct {
-	// New returns a RoundTripper for one case of one clause. If it has a Close
-	// method, the suite calls it at the end of the case.
+	// New returns a RoundTripper for one case of one clause. If it has a Close method, the suite
+	// calls it at the end of the case.
 	New func(t *testing.T) http.RoundTripper
-	// HTTP2 makes the upstreams speak HTTP/2 over TLS. The RoundTripper must
-	// then trust [TLSConfig]. Upstreams that break the rules of the wire, or
-	// never speak, are plain HTTP/1 all the same.
+	// HTTP2 makes the upstreams speak HTTP/2 over TLS. The RoundTripper must then trust
+	// [TLSConfig]. Upstreams that violate the wire protocol, or never speak, still use plain
+	// HTTP/1.
 	HTTP2 bool
-	// CutLink cuts every link that rt has open, without a farewell. Nil cuts
+	// CutLink cuts every open link of rt without closing it properly. If it is nil, the suite cuts
 	// the connections of the upstream instead.
 	CutLink func(t *testing.T, rt http.RoundTripper)
-	// CannotGive names the clauses the RoundTripper does not keep, each with the
-	// reason, which is logged. Every other clause runs.
+	// CannotGive lists the clauses that the RoundTripper does not keep, each with the reason, which
+	// is logged. Every other clause runs.
 	CannotGive map[int]string
-	// Undetected names upstreams of clause 12 whose breach the HTTP client below the
-	// RoundTripper, which may be somebody else's, takes for a response, or for one
-	// that is still to come, each with the reason, which is logged. Everything else is checked.
+	// Undetected lists upstreams of clause 12 whose violation the RoundTripper cannot detect,
+	// because the HTTP client below it, which may be third-party code, treats it as a response or
+	// waits for more. Each has a reason, which is logged. All other upstreams are checked.
 	Undetected map[string]string
-	// Guard is how long to wait for what must happen. Zero means [DefaultGuard].
+	// Guard is how long to wait for something that must happen. Zero means [DefaultGuard].
 	Guard time.Duration
 }
 
-// Run runs every clause as a sub-test: "clause 01 …/case". It does not run
-// them in parallel, and clause 13 counts goroutines: nothing else may run
-// beside it in the same process.
+// Run runs every clause as a subtest: "clause 01 …/case". It does not run them in parallel. Clause
+// 13 counts goroutines, so nothing else may run in the same process at the same time.
 func Run(t *testing.T, cfg Config) {
 	t.Helper()
 	if cfg.New == nil {
@@ -63,7 +61,7 @@ func Run(t *testing.T, cfg Config) {
 	for i, c := range clauses {
 		t.Run(fmt.Sprintf("clause %02d %s", i+1, c.name), func(t *testing.T) {
 			if reason, ok := cfg.CannotGive[i+1]; ok {
-				t.Logf("declared not given: %s", reason)
+				t.Logf("not kept, as declared: %s", reason)
 				return
 			}
 			for _, k := range c.cases {
@@ -73,29 +71,29 @@ func Run(t *testing.T, cfg Config) {
 	}
 }
 
-// TLSConfig returns a client configuration that trusts the suite's upstreams.
-// Each call returns a new one.
+// TLSConfig returns a client configuration that trusts the suite's upstreams. Each call returns a
+// new one.
 func TLSConfig() *tls.Config {
 	return &tls.Config{RootCAs: upstreamRoots()}
 }
 
 var upstreamRoots = sync.OnceValue(func() *x509.CertPool {
-	srv := httptest.NewTLSServer(http.NotFoundHandler()) // every httptest server has the same certificate
+	srv := httptest.NewTLSServer(http.NotFoundHandler()) // all httptest servers have the same certificate
 	defer srv.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
 	return roots
 })
 
-// reporter is where a case reports to: a testing.T, or a recorder when the
-// suite itself is tested. Fatalf does not return.
+// reporter is the destination of a case's reports: a testing.T, or a recorder when the suite itself
+// is tested. Fatalf does not return.
 type reporter interface {
 	Helper()
 	Errorf(format string, args ...any)
 	Fatalf(format string, args ...any)
 }
 
-// clause is one promise of the contract, with the situations it is checked in.
+// clause is one clause of the contract, with the cases that check it.
 type clause struct {
 	name  string
 	cases []testCase
@@ -108,7 +106,7 @@ type testCase struct {
 
 var clauses = []clause{
 	{"headers before body ends", []testCase{{"body withheld", headersBeforeBody}}},
-	{"read returns what is there", []testCase{{"pieces in lock-step", readWhatIsThere}}},
+	{"read returns available bytes", []testCase{{"pieces in lock-step", readWhatIsThere}}},
 	{"cancel before headers", []testCase{
 		{"headers withheld", cancelHeadersWithheld}, {"deadline", deadlineHeadersWithheld},
 		{"peer never accepts", cancelNeverAccepted}, {"peer never reads", cancelPeerNeverReads},
@@ -135,7 +133,7 @@ var clauses = []clause{
 	{"broken wire", []testCase{{"garbage", brokenWire}, {"floods", floodedWire}}},
 	{"close of the transport", []testCase{{"open exchanges", closeOpenExchanges}, {"goroutines", closeGoroutines}}},
 	{"a hundred at once", []testCase{{"mixed", hundredMixed}}},
-	{"bodies as sent", []testCase{{"nobody asked for gzip", gzipUnasked}, {"caller asked for gzip", gzipAsked}}},
+	{"bodies as sent", []testCase{{"caller did not ask for gzip", gzipUnasked}, {"caller asked for gzip", gzipAsked}}},
 	{"peer stops reading", []testCase{{"during an upload", peerStopsReading}}},
 }
 
@@ -149,7 +147,7 @@ type probe struct {
 
 	mu     sync.Mutex
 	bodies []io.Closer // guarded by mu
-	ends   []func()    // guarded by mu; run in order, first all cuts, then these
+	ends   []func()    // guarded by mu; run in order, after all cuts
 	cuts   []func()    // guarded by mu
 }
 
@@ -165,7 +163,8 @@ func runCase(t *testing.T, r reporter, cfg Config, check func(*probe)) {
 	check(p)
 }
 
-// cleanUp frees a transport that hangs before it waits for anything.
+// cleanUp first cancels and cuts everything, so that a transport that hangs cannot block the waits
+// that follow.
 func (p *probe) cleanUp(cancel context.CancelFunc) {
 	p.mu.Lock()
 	cuts, bodies, ends := p.cuts, p.bodies, p.ends
@@ -188,7 +187,7 @@ func (p *probe) cleanUp(cancel context.CancelFunc) {
 	}
 }
 
-// atEnd has cut called when the case is over, and end after everything was cut.
+// atEnd registers functions to call when the case is over: cut at once, end after all cuts.
 func (p *probe) atEnd(cut, end func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// recorder is a reporter that a failing case may fail without failing the test.
+// recorder is a reporter that records failures without failing the test.
 type recorder struct {
 	mu       sync.Mutex
 	failures []string // guarded by mu
@@ -35,7 +35,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// verdict runs every case of clause n and returns what was reported.
+// verdict runs every case of clause n, and returns the reported failures.
 func verdict(t *testing.T, n int, cfg Config) string {
 	t.Helper()
 	var rec recorder
@@ -52,8 +52,8 @@ func verdict(t *testing.T, n int, cfg Config) string {
 	return strings.Join(rec.failures, "\n")
 }
 
-// quick is the guard where the fault is that something never returns: then it
-// is always waited for in full, and waiting longer would show nothing more.
+// quick is the guard for faults where a call never returns: the suite then waits for the whole
+// guard, and a longer one would show nothing more.
 const quick = 200 * time.Millisecond
 
 var faults = []struct {
@@ -67,11 +67,11 @@ var faults = []struct {
 		roundTrip: func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 			return (&Buffering{base}).RoundTrip(req)
 		}}},
-	{"waits for a full buffer", 2, quick, "bytes are there did not return", broken{roundTrip: onRead(io.ReadFull)}},
-	{"deaf to its context", 3, quick, "RoundTrip did not return", broken{roundTrip: deaf}},
+	{"waits for a full buffer", 2, quick, "bytes available did not return", broken{roundTrip: onRead(io.ReadFull)}},
+	{"ignores its context", 3, quick, "RoundTrip did not return", broken{roundTrip: deaf}},
 	{"loses the cause", 3, 0, "does not wrap the context's cause", broken{
 		roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) { return nil, losesTheCause(err) })}},
-	{"deaf in the body", 4, quick, "Read after the context ended did not return", broken{roundTrip: deaf}},
+	{"ignores its context in the body", 4, quick, "Read after the context ended did not return", broken{roundTrip: deaf}},
 	{"loses the cause in the body", 4, 0, "does not wrap the context's cause", broken{roundTrip: onRead(readsWithoutTheCause)}},
 	{"close waits for the peer", 5, quick, "Close of the body did not return", broken{roundTrip: onResponse(waitsOnClose)}},
 	{"close keeps the far end", 5, quick, "did not happen: the upstream sees the body closed", broken{
@@ -95,8 +95,8 @@ var faults = []struct {
 			r.ContentLength = max(r.ContentLength, 0)
 			return r, nil
 		})}},
-	{"a cut looks like an end", 11, 0, "is io.EOF", broken{roundTrip: onRead(readsEOFOnCut)}},
-	{"says not sent of what was sent", 11, 0, `has stage "not sent"`, broken{
+	{"a truncated body looks complete", 11, 0, "is io.EOF", broken{roundTrip: onRead(readsEOFOnCut)}},
+	{"says not sent after sending", 11, 0, `has stage "not sent"`, broken{
 		roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) {
 			return nil, &transport.Error{Stage: transport.NotSent, Err: err}
 		})}},
@@ -104,7 +104,7 @@ var faults = []struct {
 		roundTrip: onError(func(*http.Request, error) (*http.Response, error) { panic("garbage") })}},
 	{"hangs on garbage", 12, quick, "did not return", broken{
 		roundTrip: onError(func(req *http.Request, err error) (*http.Response, error) { <-req.Context().Done(); return nil, err })}},
-	{"takes garbage for an answer", 12, 0, "ended as if it was whole", broken{
+	{"treats garbage as a response", 12, 0, "ended as if it were complete", broken{
 		roundTrip: onError(func(req *http.Request, _ error) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
 		})}},
@@ -113,8 +113,8 @@ var faults = []struct {
 		roundTrip: onError(func(_ *http.Request, err error) (*http.Response, error) { return nil, errors.New(err.Error()) })}},
 	{"crosses replies", 14, 0, "want \"exchange-", broken{roundTrip: crossesReplies()}},
 	{"decodes gzip", 15, 0, "the body was decoded", broken{roundTrip: onResponse(decodesGzip)}},
-	{"deaf to its context beside an upload", 16, quick, "Read beside an upload that is stuck did not return", broken{roundTrip: deaf}},
-	{"deaf to its context in an upload", 16, quick, "RoundTrip did not return", broken{
+	{"ignores its context during an upload", 16, quick, "Read during a stuck upload did not return", broken{roundTrip: deaf}},
+	{"ignores its context in an upload", 16, quick, "RoundTrip did not return", broken{
 		roundTrip: func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodPost {
 				return deaf(base, req)
@@ -134,7 +134,7 @@ func TestBrokenTransportsFail(t *testing.T) {
 				return &b
 			}}
 			if got := verdict(t, tt.clause, cfg); !strings.Contains(got, tt.says) {
-				t.Fatalf("the clause reported %q; it had to say %q", got, tt.says)
+				t.Fatalf("the clause reported %q, want %q", got, tt.says)
 			}
 		})
 	}
@@ -164,14 +164,15 @@ func TestRoundTripperWithoutCloseMustBeDeclared(t *testing.T) {
 	}
 }
 
-// A bare http.Transport keeps most clauses. What it does not keep is why Direct exists.
+// A bare http.Transport keeps most clauses. Direct exists because of the clauses that it does not
+// keep.
 func TestBareHTTPTransport(t *testing.T) {
 	Run(t, Config{
 		New: func(*testing.T) http.RoundTripper { return &http.Transport{} },
 		CannotGive: map[int]string{
-			3:  "waits for a request body whose Read blocks, although the context ended",
+			3:  "waits for a request body whose Read blocks, even after the context has ended",
 			11: "a lost connection is io.EOF before the headers",
-			12: "a peer that closes without a word is io.EOF",
+			12: "a connection that is closed without an answer is io.EOF",
 			13: "has no Close",
 			15: "asks for gzip and decodes it",
 		},

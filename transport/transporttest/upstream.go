@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 )
 
-var quiet = log.New(io.Discard, "", 0) // cut connections are what servers here complain about
+var quiet = log.New(io.Discard, "", 0) // servers would log every cut connection
 
 // upstream is an HTTP server whose connections can be cut.
 type upstream struct {
@@ -20,15 +20,15 @@ type upstream struct {
 	ln  *cutListener
 }
 
-// upstream starts a server for the case. A handler that blocks must watch its
-// request's context, which ends with the case at the latest.
+// upstream starts a server for the case. A handler that blocks must watch its request's context,
+// which ends with the case at the latest.
 func (p *probe) upstream(h http.HandlerFunc) *upstream {
 	p.Helper()
 	srv := httptest.NewUnstartedServer(h)
 	ln := &cutListener{Listener: srv.Listener}
 	srv.Listener = ln
 	srv.Config.ErrorLog = quiet
-	srv.Config.HTTP2 = &http.HTTP2Config{ // so that TCP slows clients down, and not HTTP/2
+	srv.Config.HTTP2 = &http.HTTP2Config{ // so that TCP, not HTTP/2, slows clients down
 		MaxReceiveBufferPerConnection: 1 << 30,
 		MaxReceiveBufferPerStream:     1 << 30,
 	}
@@ -43,7 +43,7 @@ func (p *probe) upstream(h http.HandlerFunc) *upstream {
 	return &upstream{URL: srv.URL, ln: ln}
 }
 
-// cutListener keeps what it accepted, so that it can be cut.
+// cutListener keeps the connections that it accepted, so that they can be cut.
 type cutListener struct {
 	net.Listener
 	deaf  atomic.Bool
@@ -63,8 +63,8 @@ func (l *cutListener) Accept() (net.Conn, error) {
 	return ac, nil
 }
 
-// stopReading has all connections read nothing any more, so that the client cannot write when the
-// buffers between them are full.
+// stopReading stops reading from all connections, so that the client cannot write once the buffers
+// in between are full.
 func (l *cutListener) stopReading() { l.deaf.Store(true) }
 
 // acceptedConn is a connection of a cutListener.
@@ -101,7 +101,7 @@ func (l *cutListener) cut() {
 	}
 }
 
-// hangUp closes every connection accepted so far, as a dying process does.
+// hangUp closes every connection accepted so far, as a process that ends does.
 func (l *cutListener) hangUp() {
 	for _, c := range l.take() {
 		_ = c.Close()
@@ -116,8 +116,8 @@ func reset(c *acceptedConn) {
 	_ = c.Close()
 }
 
-// peer starts a server that speaks raw TCP: serve gets each connection, which
-// is reset afterwards and at the end of the case. A nil serve never accepts.
+// peer starts a server that speaks raw TCP: serve gets each connection, which is reset afterwards
+// and at the end of the case. A nil serve never accepts.
 func (p *probe) peer(serve func(net.Conn)) string {
 	p.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
@@ -163,16 +163,16 @@ func readRequest(c net.Conn) error {
 	return err
 }
 
-// drain reads the request's body, after which net/http notices when the client goes.
+// drain reads the request's body. Only then does net/http notice that the client disconnects.
 func drain(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
-// piece writes s to the client at once.
+// piece writes s to the client and flushes it.
 func piece(w http.ResponseWriter, s string) {
 	_, _ = io.WriteString(w, s)
 	w.(http.Flusher).Flush()
 }
 
-// hold blocks a handler until release is closed or the client is gone.
+// hold blocks a handler until release is closed or the client has disconnected.
 func hold(r *http.Request, release <-chan struct{}) {
 	select {
 	case <-release:
@@ -180,7 +180,7 @@ func hold(r *http.Request, release <-chan struct{}) {
 	}
 }
 
-// gate is an event that may happen more than once; the first time counts.
+// gate is an event. It may happen more than once; only the first time counts.
 type gate struct {
 	once sync.Once
 	ch   chan struct{}

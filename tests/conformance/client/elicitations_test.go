@@ -31,7 +31,7 @@ func withDefaults(form string, times int) func(srv *mcptest.Server) {
 		srv.SSE = true // otherwise a legacy server cannot send requests
 		srv.Tools = append(srv.Tools, &mcptest.Tool{Name: toolDefaults, Run: func(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 			for i := range times {
-				_, pending, err := c.Question(ctx, string(rune('a'+i)), "elicitation/create", json.RawMessage(form))
+				_, pending, err := c.RequestInput(ctx, string(rune('a'+i)), "elicitation/create", json.RawMessage(form))
 				if err != nil || pending != nil {
 					return pending, err
 				}

@@ -6,21 +6,21 @@ import (
 )
 
 const (
-	aheadPiece = 64 << 10  // of one Read, in bytes
-	aheadMost  = 256 << 10 // bound of what is read ahead, and of what is being sent meanwhile
+	aheadPiece = 64 << 10  // size of one Read, in bytes
+	aheadMost  = 256 << 10 // bound of the bytes read ahead and, separately, of those being sent
 )
 
-// ahead is a body that is read while earlier pieces are sent. Pieces that arrive meanwhile become
-// one delta: a link that is slower than the server carries fewer and larger messages.
+// ahead is a body that is read while earlier pieces are sent. The pieces that arrive during one
+// Send become one delta: a link that is slower than the server carries fewer and larger messages.
 type ahead struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	buf     []byte // guarded by mu; at most aheadMost
-	err     error  // guarded by mu; how the body ended, once buf is taken
-	stopped bool   // guarded by mu; nothing is taken any more
+	err     error  // guarded by mu; how the body ended; valid once buf is taken
+	stopped bool   // guarded by mu; no more pieces will be taken
 }
 
-// aheadBuffers are the buffers of one ahead, kept for the next.
+// aheadBuffers are the buffers of one ahead. They are reused by the next one.
 type aheadBuffers struct {
 	piece       [aheadPiece]byte
 	filled, out []byte
@@ -31,7 +31,7 @@ var aheadPool = sync.Pool{New: func() any {
 }}
 
 // pumpAhead is pump for a body that arrives in bulk. It returns the error at the end of the body,
-// or nil when the body has become slow.
+// or nil once the body has become slow.
 func (e *exchange) pumpAhead(body io.Reader, seq int64) (int64, error) {
 	b := aheadPool.Get().(*aheadBuffers)
 	defer aheadPool.Put(b)
@@ -55,7 +55,7 @@ func (e *exchange) pumpAhead(body io.Reader, seq int64) (int64, error) {
 	}
 }
 
-// fill reads the body until it ends, becomes slow, or nothing is taken any more.
+// fill reads the body until it ends, becomes slow, or is no longer taken.
 func (a *ahead) fill(body io.Reader, piece []byte) {
 	for {
 		n, err := body.Read(piece)
@@ -79,8 +79,8 @@ func (a *ahead) put(piece []byte, err error, slow bool) bool {
 	return !a.stopped
 }
 
-// take returns what was read, in exchange for a free buffer. It returns nothing at the end of the
-// body, or when the body is no longer read ahead.
+// take returns the bytes read so far, in exchange for a free buffer. It returns nil at the end of
+// the body, or when the body is no longer read ahead.
 func (a *ahead) take(free []byte) ([]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

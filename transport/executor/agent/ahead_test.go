@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/execproto"
 )
 
-// stopping is a link that takes messages only when it is let, and keeps their pieces.
+// stopping is a link that accepts messages only when the test allows it, and keeps their pieces.
 type stopping struct {
 	let  chan struct{}
 	body bytes.Buffer
@@ -39,7 +39,7 @@ func (s *stopping) Send(message []byte) error {
 func (*stopping) Receive() ([]byte, error) { return nil, io.EOF }
 func (*stopping) Close() error             { return nil }
 
-// counting is a body that counts what is read of it, and gives what it is asked for.
+// counting is an endless body that counts the bytes read.
 type counting struct {
 	left int
 	read atomic.Int64
@@ -68,8 +68,8 @@ func pumping(t *testing.T, l *stopping) (*exchange, context.CancelCauseFunc) {
 	return &exchange{s: s, id: "a"}, cancel
 }
 
-// A link that takes nothing has so much of a body read ahead, and no more; what
-// comes in the end is every byte in its place.
+// While a link accepts nothing, the agent reads a bounded part of the body ahead. In the end every
+// byte arrives, in order.
 func TestReadAheadIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 8 << 20
@@ -80,7 +80,7 @@ func TestReadAheadIsBounded(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); e.pump(body) }()
 		time.Sleep(time.Hour)
-		require.Equal(t, int64(smallPiece), body.read.Load(), "one small piece is on its way")
+		require.Equal(t, int64(smallPiece), body.read.Load(), "one small piece is being sent")
 		l.let <- struct{}{}
 		time.Sleep(time.Hour)
 		require.LessOrEqual(t, body.read.Load(), int64(smallPiece+2*aheadMost+aheadPiece))
@@ -89,13 +89,13 @@ func TestReadAheadIsBounded(t *testing.T) {
 		require.Equal(t, size, l.body.Len())
 		for i, b := range l.body.Bytes() {
 			if int(b) != i&0xff {
-				t.Fatalf("byte %d is %d", i, b)
+				t.Fatalf("byte %d is wrong: %d", i, b)
 			}
 		}
 	})
 }
 
-// A link that is cut ends the reading too.
+// A link that is cut also ends the reading of the body.
 func TestReadAheadEndsWithTheLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &stopping{let: make(chan struct{})}

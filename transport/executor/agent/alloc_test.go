@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sink is a link that takes what it is sent.
+// sink is a link that discards the messages that it sends.
 type sink struct{ sent atomic.Int64 }
 
 func (s *sink) Send(message []byte) error { s.sent.Add(int64(len(message))); return nil }

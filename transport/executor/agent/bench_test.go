@@ -12,7 +12,7 @@ import (
 
 const benchBody = 64 << 20
 
-// server streams bodies of benchBody bytes in pieces of 32 KiB.
+// benchServer streams bodies of benchBody bytes in pieces of 32 KiB.
 func benchServer(tb testing.TB) string {
 	tb.Helper()
 	piece := bytes.Repeat([]byte("x"), 32<<10)
@@ -27,7 +27,7 @@ func benchServer(tb testing.TB) string {
 	return server.URL
 }
 
-// drain receives frames until the last one, without reading more of them than that.
+// drain receives frames up to the last one.
 func (c *client) drain() (frames int) {
 	c.t.Helper()
 	for {
@@ -40,7 +40,7 @@ func (c *client) drain() (frames int) {
 	}
 }
 
-// BenchmarkStream is 64 MiB from a server on loopback through the agent over a WebSocket.
+// BenchmarkStream sends 64 MiB from a server on loopback through the agent over a WebSocket.
 func BenchmarkStream(b *testing.B) {
 	url := benchServer(b)
 	l, err := Listen(b.Context(), "ws://127.0.0.1:0", nil)
@@ -59,7 +59,7 @@ func BenchmarkStream(b *testing.B) {
 	b.ReportMetric(float64(frames)/float64(b.N), "frames/op")
 }
 
-// BenchmarkFloor is the same without an agent: what net/http itself takes to read it.
+// BenchmarkFloor reads the same body without an agent, with net/http alone.
 func BenchmarkFloor(b *testing.B) {
 	url := benchServer(b)
 	c, err := newConfig(nil)

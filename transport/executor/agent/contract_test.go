@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// cutter dials, and knows the connections that it can cut.
+// cutter makes connections that it can cut.
 type cutter struct {
 	mu    sync.Mutex
 	conns []net.Conn
@@ -32,14 +32,14 @@ func (c *cutter) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, nc := range c.conns {
-		_ = nc.(*net.TCPConn).SetLinger(0) // a reset, not a farewell
+		_ = nc.(*net.TCPConn).SetLinger(0) // a reset, not a clean close
 		_ = nc.Close()
 	}
 	c.conns = nil
 }
 
-// Both ends together keep the contract of a transport, with a link for each exchange
-// and with one for all, whatever the server speaks.
+// Both ends together keep the contract of a transport, with a link for each exchange and with a
+// shared link, whatever protocol the server speaks.
 func TestContract(t *testing.T) {
 	for _, c := range []struct {
 		name          string

@@ -19,7 +19,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/memnet"
 )
 
-// resolverTo returns a resolver for which every name stands for addrs.
+// resolverTo returns a resolver that resolves every name to addrs.
 func resolverTo(t *testing.T, addrs ...string) *net.Resolver {
 	all := make([]netip.Addr, len(addrs))
 	for i, text := range addrs {
@@ -76,7 +76,7 @@ func answerName(c net.Conn, addrs []netip.Addr) {
 	_, _ = c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(reply))), reply...))
 }
 
-// linked returns a client of an agent, over memory but in real time and with the real network.
+// linked returns a client of an agent. The link is in memory, but time and the network are real.
 func linked(t *testing.T, opts *Options) *client {
 	n := memnet.New()
 	near, far := connect(t, n)
@@ -91,15 +91,15 @@ func linked(t *testing.T, opts *Options) *client {
 	return c
 }
 
-// names are hosts that say nothing about the address behind them, whatever they look like.
+// names are hosts whose address cannot be known from the name, however they look.
 var names = []string{"rebind.example", "metadata", "LOCALHOST.example.", "0x7f000001", "0x7f.1", "169.254.169.254.nip.example"}
 
-// A name is judged by the address that is dialed.
+// A name is judged by the address that it resolves to when it is dialed.
 func TestNamesOfForbiddenAddresses(t *testing.T) {
 	for _, addr := range []string{
 		"169.254.169.254", "10.0.0.1", "0.0.0.0", "100.100.100.200", "255.255.255.255", "fe80::1", "fd00:ec2::254", "64:ff9b::a9fe:a9fe", "::169.254.169.254",
 	} {
-		// Once with a dialer of the test's: what reaches it was allowed.
+		// Once with a dialer of the test: every address that reaches it was allowed.
 		dialed := make(chan string, 100)
 		own := func(_ context.Context, _, addr string) (net.Conn, error) {
 			dialed <- addr
@@ -121,7 +121,7 @@ func TestNamesOfForbiddenAddresses(t *testing.T) {
 	}
 }
 
-// A name that stands for several addresses is judged by each of them.
+// A name with several addresses is judged by each of them.
 func TestEachAddressOfANameIsJudged(t *testing.T) {
 	const public, private = "8.8.8.8", "10.0.0.1"
 	for _, addrs := range [][]string{{public, private}, {private, public}} {
@@ -137,8 +137,8 @@ func TestEachAddressOfANameIsJudged(t *testing.T) {
 	}
 }
 
-// Some systems read these as 169.254.169.254, Go does not: either way nothing is dialed.
-func TestNumbersForAddresses(t *testing.T) {
+// Some systems read these as 169.254.169.254, Go does not. In either case nothing is dialed.
+func TestNumbersAsAddresses(t *testing.T) {
 	c := linked(t, nil)
 	for _, host := range []string{"2852039166", "0251.0376.0251.0376", "169.254.43518", "169.16689662"} {
 		e := c.refused(get("http://"+host+"/", "a"))
@@ -146,7 +146,8 @@ func TestNumbersForAddresses(t *testing.T) {
 	}
 }
 
-// The other way round: a name of this machine is reached, by either dialer, and a rule for it is obeyed.
+// A name that resolves to an allowed address is reached, with either dialer, and a rule for the
+// name is applied.
 func TestNamesOfAllowedAddresses(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -169,7 +170,7 @@ func TestNamesOfAllowedAddresses(t *testing.T) {
 	}
 }
 
-// Proxies of the environment are nobody's business here.
+// The agent ignores the proxy variables of the environment.
 func TestProxyVariablesAreIgnored(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "ALL_PROXY"} {
 		t.Setenv(name, "http://127.0.0.1:9")
@@ -182,7 +183,7 @@ func TestProxyVariablesAreIgnored(t *testing.T) {
 	})
 }
 
-// With a proxy, its own address has to be allowed, and addresses in URLs are judged as before.
+// The policy must allow a proxy's own address, and still judges addresses in URLs.
 func TestProxy(t *testing.T) {
 	requests := make(chan seen, 1)
 	proxy := func(addr string) func(*http.Request) (*url.URL, error) {
@@ -213,8 +214,8 @@ func TestProxy(t *testing.T) {
 	})
 }
 
-// Over TLS, also with HTTP/2: nothing is added either, and a certificate nobody vouches for
-// is a failure before anything was sent.
+// Over TLS, with and without HTTP/2, nothing is added to a request, and an untrusted certificate is
+// a failure before anything was sent.
 func TestTLS(t *testing.T) {
 	requests := make(chan seen, 1)
 	server := httptest.NewUnstartedServer(look(requests))

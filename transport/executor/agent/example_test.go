@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// An agent performs the requests of a client elsewhere. Its policy allows only one server.
+// An agent sends the requests of a client elsewhere. Its policy allows only one server.
 func ExampleListen() {
 	ctx := context.Background()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -49,7 +49,7 @@ func ExampleListen() {
 	// Output: 200 OK: hello <nil>
 }
 
-// A rule of deny counts more than one of allow.
+// A deny rule takes precedence over an allow rule.
 func ExamplePolicy_CheckURL() {
 	policy, err := agent.NewPolicy([]string{"*.example.com:443"}, []string{"admin.example.com"})
 	if err != nil {

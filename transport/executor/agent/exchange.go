@@ -14,11 +14,11 @@ import (
 // exchange is one http/request.
 type exchange struct {
 	s        *session
-	rawID    []byte // of the JSON-RPC request
-	id       string // of the deltas
+	rawID    []byte // the ID of the JSON-RPC request
+	id       string // the ID of the deltas
 	stream   bool
 	deadline time.Time // zero for none
-	size     int       // of the request's body, in bytes
+	size     int       // size of the request's body, in bytes
 	out      *outgoing
 }
 
@@ -33,8 +33,8 @@ func newExchange(s *session, rawID []byte, r *execproto.HTTPRequest, out *outgoi
 	return e
 }
 
-// run performs the exchange. It ends when its last frame is on the link, or the
-// session is over.
+// run performs the exchange. It returns when the last frame is on the link, or when the session is
+// over.
 func (e *exchange) run() {
 	ctx, cancel := e.context()
 	defer cancel()
@@ -65,7 +65,7 @@ func (e *exchange) context() (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(e.s.ctx, e.deadline, errTimeout)
 }
 
-// buffered answers with head and body in one message.
+// buffered sends head and body in one message.
 func (e *exchange) buffered(head *execproto.HTTPResponse, body io.ReadCloser) {
 	data, err := readAll(body, e.s.c.MaxBuffered)
 	e.s.leave(e, true)
@@ -89,7 +89,7 @@ func (e *exchange) fetch(ctx context.Context) (*http.Response, *failure) {
 		if err != nil {
 			return nil, failed(err, hops > 0)
 		}
-		if resp.StatusCode == http.StatusSwitchingProtocols { // the request did not ask for it, so there is no body
+		if resp.StatusCode == http.StatusSwitchingProtocols { // the request did not ask for an upgrade, so there is no body
 			_ = resp.Body.Close()
 			resp.Body = http.NoBody
 		}
@@ -109,9 +109,9 @@ func (e *exchange) fetch(ctx context.Context) (*http.Response, *failure) {
 // smallPiece is the size in bytes of a Read of an idle or slow stream.
 const smallPiece = 4 << 10
 
-// pump sends the body piece by piece, each Read at once. It reads the next piece when the last one
-// is on the link, so that a slow link slows the server down. An idle stream holds little memory; a
-// body in bulk is read ahead.
+// pump sends the result of each Read of the body at once. It reads the next piece after the
+// previous one was written to the link, so that a slow link slows the server down. An idle stream
+// uses little memory; a body in bulk is read ahead.
 func (e *exchange) pump(body io.Reader) {
 	var piece [smallPiece]byte
 	seq := int64(0)
@@ -135,13 +135,13 @@ func (e *exchange) pump(body io.Reader) {
 
 var errLinkGone = errors.New("the link is gone")
 
-// finish sends the last frame. It frees the ID first, because a client that has seen the frame may
-// use the ID again.
+// finish sends the last frame. It frees the ID first, because a client that has received the frame
+// may use the ID again.
 func (e *exchange) finish(seq int64, end error) {
 	e.s.leave(e, false)
 	text := ""
 	if end != io.EOF {
-		text = "the response body broke off: " + cause(end)
+		text = "the response body was cut off: " + cause(end)
 	}
 	_ = e.sendDelta(seq, nil, true, text)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// say writes a piece of a body and sends it on its way.
+// say writes a piece of a body and flushes it.
 func say(w http.ResponseWriter, text string) {
 	_, _ = io.WriteString(w, text)
 	w.(http.Flusher).Flush()
@@ -27,8 +27,8 @@ func TestBufferedResponse(t *testing.T) {
 	inWorld(t, nil, handler, func(w *world) {
 		w.handshake()
 		p := params{"method": "GET", "url": upstream, "requestId": ""}
-		require.Equal(w.t, body, string(w.ok(p).BodyBase64), "neither streamed nor told how to treat redirects")
-		require.Equal(w.t, body, string(w.ok(p).BodyBase64), "with the same id: it is of no meaning here")
+		require.Equal(w.t, body, string(w.ok(p).BodyBase64), "streamResponse and redirectPolicy may be absent")
+		require.Equal(w.t, body, string(w.ok(p).BodyBase64), "with the same id, which has no meaning here")
 	})
 	inWorld(t, &Options{MaxBuffered: int64(len(body) - 1)}, handler, func(w *world) {
 		w.handshake()
@@ -36,11 +36,11 @@ func TestBufferedResponse(t *testing.T) {
 		require.Equal(w.t, "maybeSent permanent", e.stage())
 		require.Contains(w.t, e.Message, "too large without streaming")
 		w.ok(get(upstream, "a"))
-		require.Len(w.t, w.body("a"), len(body), "streamed, there is no limit")
+		require.Len(w.t, w.body("a"), len(body), "a streamed body has no limit")
 	})
 }
 
-// A piece is sent when it comes; the headers before the first of them.
+// A piece is sent as soon as it arrives, and the headers before the first piece.
 func TestPiecesAreSentAtOnce(t *testing.T) {
 	next := make(chan struct{})
 	handler := func(w http.ResponseWriter, _ *http.Request) {
@@ -65,7 +65,7 @@ func TestPiecesAreSentAtOnce(t *testing.T) {
 	})
 }
 
-// The members of a delta are those codex sends, all of them.
+// A delta has all the members that codex sends, and no others.
 func TestDeltaOnTheWire(t *testing.T) {
 	inWorld(t, nil, hello, func(w *world) {
 		w.handshake()
@@ -113,10 +113,10 @@ func TestIDsOfStreams(t *testing.T) {
 		e := w.refused(get(upstream, "a"))
 		require.Equal(w.t, -32602, e.Code)
 		require.Equal(w.t, "http/request streamResponse requestId `a` is already active", e.Message)
-		require.Equal(w.t, 200, w.ok(get(upstream, "a").with("streamResponse", false)).Status, "not streamed: ids do not matter")
+		require.Equal(w.t, 200, w.ok(get(upstream, "a").with("streamResponse", false)).Status, "without streaming the id does not matter")
 		end()
 		w.body("a")
-		for range 200 { // free when the last frame is seen, and after a failure
+		for range 200 { // an id is free again after the last frame and after a failure
 			w.ok(get(upstream, "a"))
 			require.Empty(w.t, w.body("a"))
 			w.refused(get("http://127.0.0.1:9/", "a"))
@@ -124,7 +124,7 @@ func TestIDsOfStreams(t *testing.T) {
 	})
 }
 
-// An exchange that is held up holds up no other one of the link.
+// An exchange that is blocked does not block the other exchanges of its link.
 func TestExchangesRunConcurrently(t *testing.T) {
 	release := make(chan struct{})
 	handler := func(_ http.ResponseWriter, r *http.Request) {
@@ -143,10 +143,10 @@ func TestExchangesRunConcurrently(t *testing.T) {
 	})
 }
 
-// With one turn, the second request waits for the headers of the first, not for its body;
-// deltas keep flowing meanwhile. There is an end to what may wait.
-func TestTurns(t *testing.T) {
-	var gates map[string]chan struct{} // made in the bubble: to wait for one is to be idle
+// With one slot, the second request waits for the headers of the first but not for its body, and
+// deltas are still sent. The number of waiting exchanges is bounded.
+func TestSlots(t *testing.T) {
+	var gates map[string]chan struct{} // made in the synctest bubble, so that a goroutine waiting for one counts as idle
 	var order []string
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		order = append(order, r.URL.Path)
@@ -182,8 +182,8 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// Bodies of requests that wait are held, so there is an end to that too; but one
-// exchange alone may have any.
+// The bodies of waiting requests are held in memory, so their total size is bounded. A single
+// exchange may have a body of any size.
 func TestHeldBodies(t *testing.T) {
 	var u slots
 	u.init(1, 10)
@@ -199,7 +199,8 @@ func TestHeldBodies(t *testing.T) {
 	require.NotNil(t, enter(1))
 }
 
-// The client goes without a word, and the server sees it, whatever the exchange was waiting for.
+// If the client disconnects without closing the link, every server sees it, whatever the exchange
+// was waiting for.
 func TestLossOfTheLinkAbortsEverything(t *testing.T) {
 	var aborted atomic.Int32
 	handler := func(w http.ResponseWriter, r *http.Request) {
@@ -224,7 +225,7 @@ func TestLossOfTheLinkAbortsEverything(t *testing.T) {
 				w.request(get(upstream+"/headers", "b"))
 				w.request(get(upstream+"/headers", "c").with("streamResponse", false))
 				w.request(get(upstream+"/body", "d").with("streamResponse", false))
-				w.request(get(upstream+"/headers", "waits for its turn"))
+				w.request(get(upstream+"/headers", "waits for a slot"))
 				synctest.Wait()
 				lose(w)
 				err := <-w.served
@@ -237,8 +238,8 @@ func TestLossOfTheLinkAbortsEverything(t *testing.T) {
 	}
 }
 
-// A client that reads nothing: the server can send only what fits into buffers of fixed
-// size. It loses nothing when it reads on.
+// If a client reads nothing, the server can send only as much as buffers of fixed size hold.
+// Nothing is lost when the client continues to read.
 func TestBackPressure(t *testing.T) {
 	const total = 2 << 20
 	var sent atomic.Int64
@@ -256,7 +257,8 @@ func TestBackPressure(t *testing.T) {
 		w.handshake()
 		w.request(get(upstream, "a"))
 		synctest.Wait()
-		// A piece on the link, what is read ahead, and the buffers of the connection: 256, 256 and some 64 KiB.
+		// A piece on the link, the part that was read ahead, and the buffers of the connection: 256
+		// KiB, 256 KiB and about 64 KiB.
 		require.Less(w.t, sent.Load(), int64(768<<10), "the server is held up")
 		require.Equal(w.t, 200, w.response().Result.Status)
 		require.Len(w.t, w.body("a"), total)
@@ -287,7 +289,7 @@ func TestTimeouts(t *testing.T) {
 		w.delta("a", 1)
 		d := w.delta("a", 2)
 		require.True(w.t, d.Done)
-		require.Equal(w.t, "the response body broke off: "+errTimeout.Error(), *d.Error)
+		require.Equal(w.t, "the response body was cut off: "+errTimeout.Error(), *d.Error)
 		w.ok(get(upstream+"/body", "b").with("timeoutMs", int64(1)<<62))
 		require.False(w.t, w.delta("b", 1).Done, "longer than a time.Duration can say")
 	})
@@ -300,14 +302,14 @@ func TestFailures(t *testing.T) {
 		w.serveRaw("127.0.0.1:83", "220 mail.example ESMTP\r\n")
 		w.handshake()
 		for url, stage := range map[string]string{
-			"http://127.0.0.1:9/?secret":  "notSent",   // nobody listens
-			"http://127.0.0.1:82/?secret": "maybeSent", // hangs up
+			"http://127.0.0.1:9/?secret":  "notSent",   // no listener
+			"http://127.0.0.1:82/?secret": "maybeSent", // closes the connection
 			"http://127.0.0.1:83/?secret": "maybeSent", // not HTTP
 		} {
 			e := w.refused(get(url, "a"))
 			require.Equal(w.t, stage, e.stage(), url)
 			require.Equal(w.t, -32603, e.Code)
-			require.Contains(w.t, e.Message, "http/request failed: ", "what codex looks for before it tries again")
+			require.Contains(w.t, e.Message, "http/request failed: ", "codex looks for this text before it retries")
 			require.NotContains(w.t, e.Message, "secret")
 		}
 		e := w.refused(get("http://127.0.0.1:81/", "a").with("streamResponse", false))
@@ -318,11 +320,11 @@ func TestFailures(t *testing.T) {
 		d := w.delta("a", 2)
 		require.True(w.t, d.Done)
 		require.NotNil(w.t, d.Error)
-		require.Equal(w.t, "the response body broke off: unexpected EOF", *d.Error)
+		require.Equal(w.t, "the response body was cut off: unexpected EOF", *d.Error)
 	})
 }
 
-// net/http sends some requests again by itself. A POST through the agent runs once.
+// net/http repeats some requests by itself. A POST through the agent runs only once.
 func TestPostRunsOnce(t *testing.T) {
 	var runs atomic.Int32
 	handler := func(w http.ResponseWriter, r *http.Request) {
@@ -353,7 +355,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	})
 }
 
-// A message that is over the limit cannot be passed over.
+// A message over the limit ends the link.
 func TestMessageOverTheLimit(t *testing.T) {
 	inWorld(t, nil, hello, func(w *world) {
 		w.handshake()

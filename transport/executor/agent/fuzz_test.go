@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script is a link whose far end says what it has to say and goes.
+// script is a link whose far end sends its messages and closes it.
 type script struct {
 	lines [][]byte
 	gone  chan struct{}
@@ -42,7 +42,7 @@ func (s *script) Close() error {
 	return nil
 }
 
-// canned is a server that answers whatever it reads, once.
+// canned is a server that gives one answer, whatever it reads.
 type canned struct {
 	net.Conn
 
@@ -68,7 +68,7 @@ func (c *canned) Close() error {
 
 func (*canned) SetReadDeadline(time.Time) error { return nil }
 
-// A hostile client: Serve ends, in order, and says only what the protocol allows.
+// With a hostile client, Serve still ends, and sends only messages that the protocol allows.
 func FuzzServe(f *testing.F) {
 	const begin = `{"id":1,"method":"initialize","params":{"clientName":"a"}}` + "\n" + `{"method":"initialized"}` + "\n"
 	f.Add(begin + `{"id":2,"method":"http/request","params":{"method":"GET","url":"http://127.0.0.1/","requestId":"a","streamResponse":true}}`)
@@ -95,7 +95,7 @@ func FuzzServe(f *testing.F) {
 			var m received
 			require.True(t, json.Valid(text), "%q", text)
 			if json.Unmarshal(text, &m) != nil {
-				answers++ // environment/status, whose status is a word
+				answers++ // an answer to environment/status, whose status is a string
 				continue
 			}
 			if m.Params == nil {
@@ -108,11 +108,11 @@ func FuzzServe(f *testing.F) {
 				delete(seq, m.Params.RequestID)
 			}
 		}
-		require.LessOrEqual(t, answers, said, "an answer for a message")
+		require.LessOrEqual(t, answers, said, "one answer per message")
 	})
 }
 
-// Many clients talk at once; each gets its own bodies, whole and in order.
+// Many clients at once: each gets its own bodies, complete and in order.
 func TestConcurrentStreams(t *testing.T) {
 	inWorld(t, &Options{Concurrent: 5}, echoPath, func(w *world) {
 		w.handshake()

@@ -9,8 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/release"
 )
 
-// environmentInfo describes this side to a client. codex clients require all of it. It does not
-// reveal where the agent runs, or as which user.
+// environmentInfo describes the agent to a client. codex clients require all its fields. It does
+// not reveal where the agent runs, or as which user.
 type environmentInfo struct {
 	Shell           shell        `json:"shell"`
 	ExecutorVersion string       `json:"executorVersion"`
@@ -41,7 +41,7 @@ func (s *session) environment() json.RawMessage {
 	})
 }
 
-// marshal encodes values that always can be encoded.
+// marshal encodes values whose encoding cannot fail.
 func marshal(v any) json.RawMessage {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -50,9 +50,10 @@ func marshal(v any) json.RawMessage {
 	return data
 }
 
-const maxSessionID = 128 // of one that a client wants to resume, in bytes
+const maxSessionID = 128 // of a session that a client wants to resume, in bytes
 
-// initialize answers the first request of a link. A failed one may be tried again.
+// initialize answers the first request of a link. After an error the client may send initialize
+// again.
 func (s *session) initialize(m *execproto.Message) {
 	if s.state != begun {
 		s.fail(m.RawID, &failure{code: execproto.CodeInvalidRequest, text: "initialize may only be sent once per connection"})

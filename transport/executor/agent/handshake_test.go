@@ -22,7 +22,7 @@ func TestHandshake(t *testing.T) {
 		require.NotEmpty(w.t, info["platformOs"])
 		require.Equal(w.t, map[string]any{"httpHeaderEnvVars": false}, info["capabilities"])
 		require.Equal(w.t, map[string]any{"name": "sh", "path": "sh"}, info["shell"])
-		require.Len(w.t, info, 4, "nothing of where and as whom the agent runs")
+		require.Len(w.t, info, 4, "the agent does not reveal where and as which user it runs")
 		w.sendf(`{"method":"initialized"}`)
 		w.sendf(`{"method":"initialized","params":{}}`)
 		require.Equal(w.t, 200, w.ok(get(upstream+"/", "a")).Status)
@@ -41,8 +41,8 @@ func TestSessionsAreNew(t *testing.T) {
 	require.Len(t, ids, 2)
 }
 
-// A codex client whose link was lost asks for its session, and gives up for good when
-// there is none. Nothing of a session outlives its link here, so it may have any.
+// A codex client whose link was lost requests its session, and gives up permanently if there is
+// none. An agent's session has no state that outlives its link, so any session ID is accepted.
 func TestResumedSession(t *testing.T) {
 	for id, ok := range map[string]bool{
 		"7b5229d8-8c4b-4163-afb2-eabe2a6bfec6": true, "": false, "a b": false, strings.Repeat("x", 129): false,
@@ -55,7 +55,7 @@ func TestResumedSession(t *testing.T) {
 				return
 			}
 			require.Equal(w.t, &refusal{Code: -32600, Message: "unknown session id"}, m.Error)
-			w.handshake() // one that failed may be tried again
+			w.handshake() // after an error, initialize may be sent again
 		})
 	}
 }
@@ -70,7 +70,7 @@ func TestOrderOfTheHandshake(t *testing.T) {
 			require.Equal(w.t, code, m.Error.Code)
 			require.Contains(w.t, m.Error.Message, text)
 		}
-		w.sendf(`{"method":"initialized"}`) // too early: passed over
+		w.sendf(`{"method":"initialized"}`) // too early: ignored
 		fails(`{"id":1,"method":"http/request","params":{}}`, -32600, "client must call initialize before using http methods")
 		fails(`{"id":2,"method":"environment/info"}`, -32600, "client must call initialize before using environment methods")
 		fails(`{"id":3,"method":"initialize","params":{}}`, -32602, "clientName")
@@ -93,7 +93,8 @@ func TestOrderOfTheHandshake(t *testing.T) {
 	})
 }
 
-// Whatever a client says that cannot be understood is answered or passed over; the link stays.
+// A message that the agent does not understand is answered with an error or ignored. The link stays
+// open.
 func TestMessagesThatCannotBeRead(t *testing.T) {
 	inWorld(t, nil, hello, func(w *world) {
 		w.handshake()
@@ -118,7 +119,7 @@ func TestMessagesThatCannotBeRead(t *testing.T) {
 		long := strings.Repeat("m", 1000)
 		w.sendf(`{"id":-5,"method":%q}`, long)
 		m := w.receive()
-		require.Equal(w.t, "-5", string(m.ID), "what came before it was not answered")
+		require.Equal(w.t, "-5", string(m.ID), "the messages before it were not answered")
 		require.Equal(w.t, -32601, m.Error.Code)
 		require.Less(w.t, len(m.Error.Message), 200)
 	})
@@ -129,7 +130,7 @@ func TestHandshakeTimeout(t *testing.T) {
 	inWorld(t, opts, hello, func(w *world) {
 		w.sendf(`{"id":1,"method":"initialize","params":{"clientName":"test"}}`)
 		w.receive()
-		require.ErrorIs(w.t, <-w.served, errHandshakeTimeout, "initialized is missing")
+		require.ErrorIs(w.t, <-w.served, errHandshakeTimeout, "the client did not send initialized")
 		w.served = nil
 	})
 	inWorld(t, opts, hello, func(w *world) {

@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/execproto"
 )
 
-// origin is scheme, host and port of a URL (RFC 6454) in canonical form.
+// origin is the scheme, host and port of a URL (RFC 6454) in canonical form.
 type origin string
 
 func originOf(u *url.URL) origin {
@@ -44,7 +44,7 @@ func readHeaderEnv(vars map[string][]string) (map[string][]origin, error) {
 }
 
 // headerValue returns the value of a header of a request to u. Its errors are sent to the client,
-// and never hold a value.
+// so they never contain a value.
 func (c *config) headerValue(h *execproto.Header, u *url.URL) (string, error) {
 	if h.EnvVar == "" {
 		return h.Value, nil

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// filled is a request with a header that is filled from a variable.
+// filled is a request with a header that is filled from an environment variable.
 func filled(url, variable string) params {
 	return get(url, "").with("streamResponse", false).with("headers", []map[string]string{
 		{"name": "Authorization", "value": "Bearer ", "valueEnvVar": variable}, {"name": "X-Null", "value": "v"},
@@ -51,7 +51,7 @@ func TestHeaderFromTheEnvironment(t *testing.T) {
 			{filled(upstream, "AGENT_TEST_UNSET"), "http/request header Authorization requires executor environment variable AGENT_TEST_UNSET"},
 			{filled(upstream, "AGENT_TEST_EMPTY"), "http/request header Authorization requires a non-empty executor environment variable AGENT_TEST_EMPTY"},
 			{filled(upstream, "AGENT_TEST_BAD"), "http/request header value is invalid for Authorization"},
-			{withHost, "http/request header Host must be that of the URL when a header is filled from an environment variable"},
+			{withHost, "http/request header Host must match the URL when a header is filled from an environment variable"},
 		} {
 			e := w.refused(c.p)
 			require.Equal(w.t, c.text, e.Message)
@@ -76,5 +76,5 @@ func TestHeaderEnvIsChecked(t *testing.T) {
 	require.Error(t, err)
 	env, err := readHeaderEnv(map[string][]string{"KEY": {"HTTPS://API.example.com.", "https://api.example.com:443/"}})
 	require.NoError(t, err)
-	require.Equal(t, env["KEY"][0], env["KEY"][1], "one origin, however it is spelled")
+	require.Equal(t, env["KEY"][0], env["KEY"][1], "the same origin, in different spellings")
 }

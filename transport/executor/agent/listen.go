@@ -30,7 +30,7 @@ type Listener struct {
 	c         *config
 	tcp       net.Listener
 	http      *http.Server
-	token     [sha256.Size]byte // hashed; meaningless without a token
+	token     [sha256.Size]byte // SHA-256 of the token; unused without a token
 	handshake time.Duration
 	upgrader  websocket.Upgrader
 	ctx       context.Context
@@ -50,9 +50,9 @@ const (
 
 var errListenerClosed = errors.New("listener closed")
 
-// Listen serves WebSocket links at address, "ws://IP:PORT", until Close. Port 0 means a free one.
-// Without Options.Token it accepts only loopback addresses, because anyone who reaches the port can
-// use this process's network. ctx bounds only the call. opts may be nil.
+// Listen serves WebSocket links at address, "ws://IP:PORT", until Close. Port 0 means any free
+// port. Without Options.Token it accepts only loopback addresses, because anyone who reaches the
+// port can use this process's network. ctx bounds only the call. opts may be nil.
 func Listen(ctx context.Context, address string, opts *Options) (*Listener, error) {
 	ap, err := readListenAddress(address)
 	if err != nil {
@@ -62,7 +62,7 @@ func Listen(ctx context.Context, address string, opts *Options) (*Listener, erro
 		opts = new(Options)
 	}
 	if opts.Token == "" && !ap.Addr().IsLoopback() {
-		return nil, fmt.Errorf("listening at %s needs a token: it can be reached from other machines", ap)
+		return nil, fmt.Errorf("listening at %s requires a token: other machines can reach this address", ap)
 	}
 	c, err := newConfig(opts)
 	if err != nil {
@@ -85,15 +85,15 @@ func readListenAddress(address string) (netip.AddrPort, error) {
 	case err != nil || u.Scheme == "" || u.Host == "":
 		return netip.AddrPort{}, fmt.Errorf("invalid listen address %q: expected one like ws://127.0.0.1:0", address)
 	case u.Scheme == "wss":
-		return netip.AddrPort{}, errors.New("listening with TLS (wss) is not supported: put a proxy in front")
+		return netip.AddrPort{}, errors.New("listening with TLS (wss) is not supported: use a TLS proxy in front of the agent")
 	case u.Scheme != "ws":
 		return netip.AddrPort{}, fmt.Errorf("the scheme of a listen address must be ws, got %q", u.Scheme)
 	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return netip.AddrPort{}, errors.New("a listen address has no path, query or userinfo")
+		return netip.AddrPort{}, errors.New("a listen address must not have a path, query or userinfo")
 	}
 	ap, err := netip.ParseAddrPort(u.Host)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("expected IP:PORT, got %q: host names are not resolved", u.Host)
+		return netip.AddrPort{}, fmt.Errorf("invalid listen address: expected IP:PORT, got %q (host names are not resolved)", u.Host)
 	}
 	return ap, nil
 }
@@ -109,7 +109,7 @@ func newListener(c *config, tcp net.Listener) *Listener {
 			ReadBufferSize:  wsReadBuffer,
 			WriteBufferSize: wsWriteBuffer,
 			WriteBufferPool: new(sync.Pool),
-			CheckOrigin:     func(*http.Request) bool { return true }, // requests with an Origin never come here, see handle
+			CheckOrigin:     func(*http.Request) bool { return true }, // handle has refused requests with an Origin already
 		},
 	}
 	if c.HandshakeTimeout != 0 {
@@ -129,7 +129,7 @@ func newListener(c *config, tcp net.Listener) *Listener {
 // URL returns the address of the Listener with its actual port: "ws://127.0.0.1:36229".
 func (l *Listener) URL() string { return "ws://" + l.tcp.Addr().String() }
 
-// Addr returns the same as a network address.
+// Addr returns the address of the Listener as a [net.Addr].
 func (l *Listener) Addr() net.Addr { return l.tcp.Addr() }
 
 // Close ends every link with its exchanges. It returns when they have ended, after at most 5 s, and
@@ -140,11 +140,11 @@ func (l *Listener) Close() error {
 	_ = l.http.Close()
 	limit, stop := context.WithTimeout(context.Background(), closeLimit)
 	defer stop()
-	_ = l.owned.Wait(limit) // what still runs then is net/http's
+	_ = l.owned.Wait(limit) // any goroutines left belong to net/http
 	return l.c.direct.Close()
 }
 
-// handle answers an HTTP request, or turns it into a link.
+// handle answers an HTTP request, or upgrades it to a link.
 func (l *Listener) handle(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case len(r.Header["Origin"]) > 0: // from a browser
@@ -154,7 +154,7 @@ func (l *Listener) handle(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path != "/":
 		http.Error(w, "not found", http.StatusNotFound)
 	case !websocket.IsWebSocketUpgrade(r):
-		http.Error(w, "this is a WebSocket", http.StatusBadRequest)
+		http.Error(w, "this is a WebSocket endpoint", http.StatusBadRequest)
 	default:
 		if refusal := l.unauthorized(r); refusal != "" {
 			http.Error(w, refusal, http.StatusUnauthorized)
@@ -164,7 +164,7 @@ func (l *Listener) handle(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// unauthorized returns why the token of a request is refused, "" if it is not.
+// unauthorized returns why the token of a request is refused, or "" if it is accepted.
 func (l *Listener) unauthorized(r *http.Request) string {
 	if l.c.Token == "" {
 		return ""
@@ -203,7 +203,7 @@ func (l *Listener) serveLink(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Upgrade has answered
 	}
-	l.c.Logger.Debug("link begins", "client", r.RemoteAddr)
+	l.c.Logger.Debug("link started", "client", r.RemoteAddr)
 	err = l.c.serve(l.ctx, link.NewWebSocket(conn, conn.NetConn(), maxMessage), l.handshake)
 	l.c.Logger.Debug("link ended", "client", r.RemoteAddr, "error", err)
 }

@@ -50,14 +50,14 @@ func TestAddressesToListenAt(t *testing.T) {
 		"ws://127.0.0.1":          "expected IP:PORT",
 		"ws://127.0.0.1:x":        "invalid listen address",
 		"ws://127.0.0.1:99999":    "expected IP:PORT",
-		"ws://127.0.0.1:0/":       "no path, query or userinfo",
-		"ws://127.0.0.1:0/x":      "no path, query or userinfo",
-		"ws://127.0.0.1:0?q":      "no path, query or userinfo",
-		"ws://me@127.0.0.1:0":     "no path, query or userinfo",
-		"ws://0.0.0.0:0":          "needs a token",
-		"ws://[::]:0":             "needs a token",
-		"ws://192.168.1.1:0":      "needs a token",
-		"ws://[::ffff:1.2.3.4]:0": "needs a token",
+		"ws://127.0.0.1:0/":       "must not have a path, query or userinfo",
+		"ws://127.0.0.1:0/x":      "must not have a path, query or userinfo",
+		"ws://127.0.0.1:0?q":      "must not have a path, query or userinfo",
+		"ws://me@127.0.0.1:0":     "must not have a path, query or userinfo",
+		"ws://0.0.0.0:0":          "requires a token",
+		"ws://[::]:0":             "requires a token",
+		"ws://192.168.1.1:0":      "requires a token",
+		"ws://[::ffff:1.2.3.4]:0": "requires a token",
 	} {
 		l, err := Listen(t.Context(), address, nil)
 		require.Nil(t, l)
@@ -71,7 +71,7 @@ func TestAddressesToListenAt(t *testing.T) {
 	require.Error(t, err)
 }
 
-// ask makes one plain HTTP request.
+// ask sends one plain HTTP request.
 func ask(t *testing.T, l *Listener, path string, header http.Header) (status int, body string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", l.Addr().String())
@@ -95,8 +95,8 @@ func TestPlainRequests(t *testing.T) {
 		status int
 		body   string
 	}{
-		{"/", nil, 400, "this is a WebSocket\n"},
-		{"/?q", nil, 400, "this is a WebSocket\n"},
+		{"/", nil, 400, "this is a WebSocket endpoint\n"},
+		{"/?q", nil, 400, "this is a WebSocket endpoint\n"},
 		{"/readyz", nil, 200, ""},
 		{"/healthz", nil, 404, "not found\n"},
 		{"/x", http.Header{"Authorization": {"Bearer right"}}, 404, "not found\n"},
@@ -147,7 +147,7 @@ func TestToken(t *testing.T) {
 	conn.handshake()
 }
 
-// What goes over a WebSocket: fragmented and binary messages, a large one each way.
+// Messages over a WebSocket: fragmented and binary ones, and a large one in each direction.
 func TestWebSocket(t *testing.T) {
 	body := strings.Repeat("0123456789abcdef", 1<<17) // 2 MiB
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
@@ -203,11 +203,11 @@ func TestManyLinks(t *testing.T) {
 	all.Wait()
 	require.False(t, t.Failed())
 	_, err := dial(t, l.URL(), nil)
-	require.ErrorContains(t, err, "503", "one too many")
+	require.ErrorContains(t, err, "503", "one link too many")
 	for _, c := range clients[:links/2] {
-		require.NoError(t, c.link.Close()) // the clients go
+		require.NoError(t, c.link.Close()) // the client disconnects
 	}
-	require.NoError(t, l.Close()) // the agent goes
+	require.NoError(t, l.Close()) // the agent closes the link
 	aborted.Wait()
 	for _, c := range clients[links/2:] {
 		_, err := c.link.Receive()
@@ -233,7 +233,7 @@ func TestListenerHandshakeTimeout(t *testing.T) {
 	c, err := dial(t, l.URL(), nil)
 	require.NoError(t, err)
 	_, err = c.link.Receive()
-	require.Error(t, err, "the agent ended it")
+	require.Error(t, err, "the agent closed the link")
 }
 
 func TestStdio(t *testing.T) {
@@ -251,7 +251,7 @@ func TestStdio(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 200, c.ok(get(server.URL, "a")).Status)
 	require.Equal(t, "hello", string(c.body("a")))
-	_, err = fmt.Fprint(toAgent, `{"id":"last","method":"environment/info"}`) // without the end of its line
+	_, err = fmt.Fprint(toAgent, `{"id":"last","method":"environment/info"}`) // without a line break
 	require.NoError(t, err)
 	require.NoError(t, toAgent.Close())
 	require.NoError(t, <-served)
@@ -261,8 +261,8 @@ func TestStdio(t *testing.T) {
 	require.NoError(t, fromAgent.Close())
 }
 
-// A context that ends ends a link, also when the client reads nothing and the agent
-// is stuck in a Send.
+// A context that ends also ends its link, even when the client reads nothing and the agent is stuck
+// in Send.
 func TestContextEndsAStuckLink(t *testing.T) {
 	var sent atomic.Int64
 	handler := func(w http.ResponseWriter, r *http.Request) {

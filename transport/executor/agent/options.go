@@ -14,9 +14,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Link carries whole messages between a client and the agent: Send(message []byte) error,
-// Receive() ([]byte, error) and Close() error, as in package executor. Serve calls Receive on one
-// goroutine, Send on one at a time, and Close at least once.
+// Link carries whole messages between a client and the agent: Send(message []byte) error, Receive()
+// ([]byte, error) and Close() error, as in package executor. Serve calls Receive on one goroutine,
+// Send on one goroutine at a time, and Close at least once.
 type Link = link.Link
 
 // Defaults of [Options].
@@ -33,17 +33,18 @@ const (
 	DefaultHandshakeTimeout = 10 * time.Second
 )
 
-// Options are the options of [Serve], [ServeStdio] and [Listen]. The zero value suits a program on
-// the same machine. They are copied.
+// Options are the options of [Serve], [ServeStdio] and [Listen]. The zero value suits an agent that
+// is used only on the same machine. They are copied.
 type Options struct {
-	// Token must be presented by clients of a Listener: "Authorization: Bearer TOKEN". Empty means
-	// that no token is needed, which is allowed only on loopback.
+	// Token must be presented by the clients of a Listener: "Authorization: Bearer TOKEN". Empty
+	// means that clients need no token, which is allowed only on loopback.
 	Token string
 	// Policy says which servers may be reached. Nil means NewPolicy(nil, nil): public and loopback
 	// addresses.
 	Policy *Policy
-	// HeaderEnv are the environment variables that a client may use in headers, each with the
-	// origins ("https://api.example.com") it may be sent to. The client never sees their values.
+	// HeaderEnv lists the environment variables that a client may use in headers, each with the
+	// origins ("https://api.example.com") that its value may be sent to. The client never sees the
+	// values.
 	HeaderEnv map[string][]string
 	// Concurrent bounds the exchanges of one link that wait for response headers or are buffered.
 	// More exchanges wait, in order. Open streams do not count. Zero means [DefaultConcurrent].
@@ -54,11 +55,12 @@ type Options struct {
 	// MaxBuffered bounds a response that is not streamed, in bytes. Zero means
 	// [DefaultMaxBuffered].
 	MaxBuffered int64
-	// MaxLinks bounds the links of a Listener. More are answered with status 503. Zero means
+	// MaxLinks bounds the links of a Listener. Further clients get status 503. Zero means
 	// [DefaultMaxLinks].
 	MaxLinks int
 	// HandshakeTimeout bounds the time from the start of a link to the end of its handshake. Zero
-	// means [DefaultHandshakeTimeout] for a Listener and none for other links; negative means none.
+	// means [DefaultHandshakeTimeout] for a Listener and no limit for other links; negative means
+	// no limit.
 	HandshakeTimeout time.Duration
 	// TLSConfig is used for connections to servers. It is cloned. Nil means Go's defaults.
 	TLSConfig *tls.Config
@@ -68,14 +70,15 @@ type Options struct {
 	// Resolver resolves names. Nil means [net.DefaultResolver].
 	Resolver *net.Resolver
 	// Proxy returns the proxy of a request, see [http.ProxyFromEnvironment]. Nil means no proxies.
-	// Policy must allow the proxy's address. Policy cannot see what a proxy connects to: it judges
-	// host names only by name then, as public.
+	// Policy must allow the proxy's address. Policy cannot see what a proxy connects to: for such
+	// requests it judges a host name only by the name, as if its address were public.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Logger receives what happens, without queries, header values and tokens. Nil means no log.
+	// Logger logs links and exchanges, without queries, header values and tokens. Nil disables
+	// logging.
 	Logger *slog.Logger
 }
 
-// config is shared by links: the checked options, and the connections to servers.
+// config holds the checked options and the connections to servers. Links share it.
 type config struct {
 	Options
 
@@ -121,8 +124,8 @@ func setDefault(v *int, def int) {
 
 const keepAlive = 15 * time.Second // between TCP keep-alive probes to a server
 
-// dial connects to addr if the policy allows it. Each address of a name is judged when the
-// connection is made, so that it cannot change in between.
+// dial connects to addr if the policy allows it. It judges each address of a name when the
+// connection is made, so that the address cannot change in between.
 func (c *config) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -177,7 +180,7 @@ func (c *config) proxy(req *http.Request) (*url.URL, error) {
 
 const (
 	maxMessage = execproto.MaxMessage // from a client, in bytes
-	// maxHeld bounds the request bodies of one link's exchanges together, in bytes. A single
+	// maxHeld bounds the request bodies of all exchanges of one link together, in bytes. A single
 	// exchange may have any body that fits into a message.
 	maxHeld = 128 << 20
 )

@@ -14,14 +14,14 @@ import (
 	"github.com/hawser-mcp/hawser/internal/netclass"
 )
 
-// Policy says which servers may be reached: the egress policy. It can be used
-// without an agent, with a [net.Dialer]:
+// Policy says which servers may be reached: the egress policy. It can also be used without an
+// agent, with a [net.Dialer]:
 //
 //	d := &net.Dialer{ControlContext: policy.Control(host)}
 //
-// What counts is the address that a connection is really made to, at the moment
-// it is made, however it was spelled in the URL and whoever resolved the name. A
-// Policy does not change and is safe for concurrent use.
+// A Policy judges the address that a connection is made to, when it is made, however the URL spells
+// the address and whichever resolver returned it. A Policy does not change and is safe for
+// concurrent use.
 type Policy struct {
 	allow, deny []rule
 }
@@ -34,27 +34,26 @@ type PolicyError struct {
 	Rule string // the reason
 }
 
-// Error names host and rule.
+// Error returns the host and the rule.
 func (e *PolicyError) Error() string {
 	return fmt.Sprintf("the egress policy refuses %q: %s", e.Host, e.Rule)
 }
 
-// NewPolicy returns the policy of two lists of rules. A rule is
+// NewPolicy returns the policy of two lists of rules. A rule is one of:
 //
-//   - a host name, "example.com", or with all below it, "*.example.com";
+//   - a host name, "example.com", or all hosts below it, "*.example.com";
 //   - an address, "127.0.0.1", or a network, "10.1.0.0/16";
 //   - "public", "loopback" or "private" (10/8, 172.16/12, 192.168/16, fc00::/7);
 //   - any of these with a port, "example.com:443", "[fd00::/8]:80", or "*:443".
 //
-// With no rule in allow, public and loopback addresses may be reached. Else only what
-// a rule names: a network by the address, a name by the host of the URL.
-// A name never opens a private network, nor loopback unless it is localhost: DNS
-// says what it stands for, and that may be anybody's. What a rule of deny
-// names is refused in any case.
+// If allow is empty, public and loopback addresses may be reached. Otherwise only addresses that a
+// rule covers may be: a network rule by the address, a name rule by the host of the URL. A name
+// rule never opens a private network. It opens loopback only for localhost: DNS decides what a name
+// resolves to, and anyone may control that. A rule in deny always wins.
 //
-// Some addresses are never reached, whatever the rules: link-local and metadata
-// services, unspecified, multicast, broadcast, shared (100.64/10), reserved, for
-// documentation or benchmarks, and IPv6 forms that hold such an IPv4 address.
+// Some addresses are never reached, whatever the rules: link-local and metadata services,
+// unspecified, multicast, broadcast, shared (100.64/10), reserved, documentation and benchmark
+// addresses, and IPv6 forms that contain such an IPv4 address.
 func NewPolicy(allow, deny []string) (*Policy, error) {
 	p := new(Policy)
 	for _, text := range allow {
@@ -77,8 +76,8 @@ func NewPolicy(allow, deny []string) (*Policy, error) {
 	return p, nil
 }
 
-// CheckURL refuses what can be refused before a name is resolved. Its error is a [*PolicyError], or
-// says what is wrong with the URL's host or port.
+// CheckURL refuses a URL that can be refused before its name is resolved. Its error is a
+// [*PolicyError], or says what is wrong with the URL's host or port.
 func (p *Policy) CheckURL(u *url.URL) error {
 	host, addr, port, err := target(u)
 	if err != nil {
@@ -99,7 +98,7 @@ func (p *Policy) CheckURL(u *url.URL) error {
 	return nil
 }
 
-// checkProxied judges a URL whose host a proxy resolves.
+// checkProxied judges a URL whose host a proxy will resolve.
 func (p *Policy) checkProxied(u *url.URL) error {
 	host, addr, port, err := target(u)
 	switch {
@@ -108,7 +107,7 @@ func (p *Policy) checkProxied(u *url.URL) error {
 	case addr.IsValid():
 		return p.check(host, addr, port)
 	case !isASCII(host):
-		return &PolicyError{host, "a name for a proxy has to be in ASCII"}
+		return &PolicyError{host, "a host name for a proxy must be in ASCII"}
 	}
 	if err := p.denied(host, addr, port); err != nil {
 		return err
@@ -117,7 +116,7 @@ func (p *Policy) checkProxied(u *url.URL) error {
 }
 
 // Control returns a function for the ControlContext of a [net.Dialer] that connects to host, a name
-// or an address. The dialer calls it with each address of host, and it refuses with a
+// or an address. The dialer calls it with each address of host. It refuses an address with a
 // [*PolicyError].
 func (p *Policy) Control(host string) func(ctx context.Context, network, address string, c syscall.RawConn) error {
 	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
@@ -129,7 +128,7 @@ func (p *Policy) Control(host string) func(ctx context.Context, network, address
 func (p *Policy) judge(host, address string) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return &PolicyError{host, "its address cannot be read"}
+		return &PolicyError{host, "its address is invalid"}
 	}
 	return p.check(canonicalHost(host), ap.Addr(), ap.Port())
 }
@@ -160,7 +159,7 @@ func (p *Policy) denied(host string, addr netip.Addr, port uint16) error {
 	return nil
 }
 
-// allowed applies the rules of allow. If addr is invalid, class is what is assumed.
+// allowed applies the rules of allow. If addr is invalid, c is the class that is assumed for it.
 func (p *Policy) allowed(host string, addr netip.Addr, c netclass.Class, port uint16) error {
 	if len(p.allow) == 0 {
 		if c == netclass.Private {

@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// connection is one to an address that a host stands for.
+// connection is a connection for a host to one of its addresses.
 type connection struct{ host, address string }
 
-// policies are rules, with connections that they allow and that they do not.
+// policies are rules with connections that they allow and refuse.
 var policies = map[string]struct {
 	allow, deny []string
 	yes, no     []connection
@@ -84,7 +84,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-func TestRulesThatAreNone(t *testing.T) {
+func TestInvalidRules(t *testing.T) {
 	for _, text := range []string{
 		"", ":80", "*.", ".", "a b", "bücher.example", "example.com:0", "example.com:99999", "example.com:", "10.0.0.0/33", "10.0.0.0/x",
 		"127.1", "0x7f000001", "2130706433", "0177.0.0.1", "[::1", "[::1]80", "[::1]:", "::1%lo", "::ffff:10.0.0.0/104", "https://example.com", "a/b", "a*b",
@@ -102,7 +102,7 @@ func TestRulesThatAreNone(t *testing.T) {
 	}
 }
 
-// What can be told from a URL is told before anything is resolved.
+// A URL is refused before its host is resolved, if that is possible.
 func TestURLs(t *testing.T) {
 	strict, err := NewPolicy([]string{"example.com:8443"}, []string{"evil.example.com"})
 	require.NoError(t, err)
@@ -112,14 +112,14 @@ func TestURLs(t *testing.T) {
 		p        *Policy
 		url      string
 		ok       bool
-		proxied  bool // whether it may go through a proxy, which resolves names itself
-		noPolicy bool // it is the URL that is wrong
+		proxied  bool // allowed through a proxy, which resolves names itself
+		noPolicy bool // the URL is invalid, so the error is not the policy's
 	}{
 		{p: defaultPolicy, url: "http://example.com/", ok: true, proxied: true},
 		{p: defaultPolicy, url: "http://127.0.0.1/", ok: true, proxied: true},
 		{p: defaultPolicy, url: "http://127.0.0.1./", ok: true, proxied: true},
 		{p: defaultPolicy, url: "http://[::1%25lo]/", ok: true, proxied: true},
-		{p: defaultPolicy, url: "http://127.1/", ok: true, proxied: true}, // a name, as far as we know
+		{p: defaultPolicy, url: "http://127.1/", ok: true, proxied: true}, // a host name, for Go
 		{p: defaultPolicy, url: "http://b%C3%BCcher.example/", ok: true},
 		{p: defaultPolicy, url: "http://169.254.169.254./latest"},
 		{p: defaultPolicy, url: "http://[fe80::1%25eth0]/"},
@@ -135,7 +135,7 @@ func TestURLs(t *testing.T) {
 		{p: strict, url: "http://evil.example.com/"},
 		{p: strict, url: "http://127.0.0.1/"},
 		{p: mixed, url: "https://example.com/", ok: true, proxied: true},
-		{p: mixed, url: "https://inside.example/", ok: true}, // the address will tell; a proxy will not
+		{p: mixed, url: "https://inside.example/", ok: true}, // the address decides, but not through a proxy
 		{p: mixed, url: "https://10.0.0.1/", ok: true, proxied: true},
 		{p: mixed, url: "https://evil.example.com/"},
 		{p: mixed, url: "https://example.com:22/"},

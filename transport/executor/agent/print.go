@@ -6,7 +6,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// printed is embedded in Listener, which has locks: it prints as a text.
+// printed is embedded in Listener, because Listener holds locks. It prints as a fixed text.
 type printed = redact.Printed
 
 // Format prints the options without token and keys, whatever the verb.

@@ -8,7 +8,7 @@ import (
 
 const (
 	maxRedirects  = 10
-	redirectDrain = 2 << 10 // up to this length, the body of a redirect is read, so that its connection can be reused
+	redirectDrain = 2 << 10 // the body of a redirect is read up to this size in bytes, so that its connection can be reused
 )
 
 var errTooManyRedirects = errors.New("too many redirects")
@@ -24,8 +24,8 @@ func redirects(resp *http.Response) bool {
 }
 
 // redirect turns o into the request for the target of a redirect (RFC 9110 section 15.4).
-// Credentials, cookies, headers filled from the environment and the Host do not go to another
-// origin. They do not return either when a later redirect leads back.
+// Credentials, cookies, headers filled from the environment and the Host are not sent to another
+// origin. They stay removed even if a later redirect leads back.
 func (o *outgoing) redirect(resp *http.Response) error {
 	if resp.ContentLength > 0 && resp.ContentLength <= redirectDrain {
 		_, _ = io.Copy(io.Discard, resp.Body)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// follow is a POST that follows redirects, with everything that belongs to one origin.
+// follow is a POST that follows redirects, with all the data that belongs to one origin.
 func follow(url string) params {
 	return params{
 		"method": "POST", "url": url, "requestId": "", "redirectPolicy": "follow", "bodyBase64": "Ym9keQ==",
@@ -24,7 +24,7 @@ func follow(url string) params {
 	}
 }
 
-// signpost redirects /STATUS/... to the rest of the path, or to the query.
+// signpost redirects /STATUS/... to the rest of the path, or to the URL in the query.
 func signpost(requests chan<- seen) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		look(requests)(w, r)
@@ -46,7 +46,7 @@ func TestRedirects(t *testing.T) {
 	t.Setenv("AGENT_TEST_KEY", "secret")
 	opts := &Options{HeaderEnv: map[string][]string{"AGENT_TEST_KEY": {upstream, upstream + ":81"}}}
 	requests := make(chan seen, 30)
-	other := func(w *world) { // another origin, for which the key is allowed as well
+	other := func(w *world) { // another origin that the key may also be sent to
 		ln := w.net.Listen("127.0.0.1:81")
 		server := &http.Server{Handler: signpost(requests)}
 		done := make(chan struct{})
@@ -71,8 +71,8 @@ func TestRedirects(t *testing.T) {
 
 		require.Equal(w.t, "body of /x", string(w.ok(follow(upstream+"/307/308/x")).BodyBase64))
 		r := last(3)
-		require.Equal(w.t, "POST body", r.method+" "+r.body, "307 and 308 keep both")
-		require.Equal(w.t, "Bearer secret", r.header.Get("Authorization"), "it is the same origin")
+		require.Equal(w.t, "POST body", r.method+" "+r.body, "307 and 308 keep method and body")
+		require.Equal(w.t, "Bearer secret", r.header.Get("Authorization"), "the origin is the same")
 		require.Equal(w.t, "key secret", r.header.Get("X-Key"))
 
 		for _, status := range []int{301, 302, 303} {
@@ -90,10 +90,10 @@ func TestRedirects(t *testing.T) {
 			require.Equal(w.t, host, r.host)
 			require.Equal(w.t, "POST body", r.method+" "+r.body)
 			require.Equal(w.t, http.Header{"Content-Type": {"text/plain"}, "Content-Length": {"4"}, "Mcp-Session-Id": {"s"}}, r.header,
-				"credentials stay at home, and do not come back")
+				"credentials are not sent to another origin, and stay removed")
 		}
 
-		require.Equal(w.t, 300, w.ok(follow(upstream+"/300/x")).Status, "a choice is no order")
+		require.Equal(w.t, 300, w.ok(follow(upstream+"/300/x")).Status, "300 is not followed")
 		last(1)
 	})
 }
@@ -117,7 +117,7 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 			e := w.refused(follow(upstream + "/307/x?" + target))
 			require.Contains(w.t, e.Message, text)
 			require.Equal(w.t, -32603, e.Code)
-			require.Contains(w.t, e.stage(), "maybeSent", "a server has seen it")
+			require.Contains(w.t, e.stage(), "maybeSent", "a server has seen the request")
 			require.NotContains(w.t, e.Message, "secret")
 			<-requests
 			require.Empty(w.t, requests)
@@ -125,11 +125,11 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 		require.Equal(w.t, "body of /x", string(w.ok(follow(upstream+strings.Repeat("/307", 10)+"/x")).BodyBase64))
 		e := w.refused(follow(upstream + strings.Repeat("/307", 11) + "/x"))
 		require.Equal(w.t, "http/request failed: too many redirects", e.Message)
-		require.Len(w.t, requests, 22, "eleven each")
+		require.Len(w.t, requests, 22, "eleven requests each")
 	})
 }
 
-// A lookup would carry a name that the policy refuses to the servers of its domain.
+// A lookup would reveal a name that the policy refuses to the DNS servers of its domain.
 func TestRefusedRedirectIsNotLookedUp(t *testing.T) {
 	t.Setenv("AGENT_TEST_KEY", "secret")
 	policy, err := NewPolicy(nil, []string{"*.evil.example"})
@@ -149,8 +149,9 @@ func TestRefusedRedirectIsNotLookedUp(t *testing.T) {
 	})
 }
 
-// Only the request that was redirected was sent, but that one was: it may have run.
-func TestRedirectToNobody(t *testing.T) {
+// The first request was sent and redirected. It may have run, although the target was never
+// reached.
+func TestRedirectToAnUnreachableServer(t *testing.T) {
 	t.Setenv("AGENT_TEST_KEY", "secret")
 	opts := &Options{HeaderEnv: map[string][]string{"AGENT_TEST_KEY": {upstream}}}
 	requests := make(chan seen, 1)

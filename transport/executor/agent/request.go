@@ -15,22 +15,22 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
-// outgoing is a request that was checked. A redirect turns it into the next one.
+// outgoing is a checked request. A redirect turns it into the next one.
 type outgoing struct {
 	method string
 	url    *url.URL
-	host   string // of the Host header; empty for that of the URL
+	host   string // value of the Host header; empty means the host of the URL
 	header http.Header
 	secret []string // names of headers filled from the environment
 	body   []byte
 	stop   bool // redirects are not followed
 }
 
-// maxRequestID bounds the ID of an exchange, which each delta repeats, in bytes.
+// maxRequestID bounds the ID of an exchange, in bytes. Each delta repeats the ID.
 const maxRequestID = 256
 
-// prepare checks a client's request. Its errors are sent to the client: they name the field and
-// hold no value.
+// prepare checks a client's request. Its errors are sent to the client, so they name the field but
+// not its value.
 func (c *config) prepare(r *execproto.HTTPRequest) (*outgoing, error) {
 	if len(r.RequestID) > maxRequestID {
 		return nil, fmt.Errorf("http/request requestId is longer than %d bytes", maxRequestID)
@@ -39,7 +39,7 @@ func (c *config) prepare(r *execproto.HTTPRequest) (*outgoing, error) {
 		return nil, errors.New("http/request method is invalid: invalid HTTP method")
 	}
 	switch strings.ToUpper(r.Method) {
-	case http.MethodConnect, http.MethodTrace: // a tunnel; an echo of headers that may hold secrets
+	case http.MethodConnect, http.MethodTrace: // CONNECT opens a tunnel; TRACE echoes headers that may hold secrets
 		return nil, errors.New("http/request method is invalid: CONNECT and TRACE are not supported")
 	}
 	u, err := readURL(r.URL)
@@ -59,7 +59,8 @@ func (c *config) prepare(r *execproto.HTTPRequest) (*outgoing, error) {
 	return o, nil
 }
 
-// readURL reads the URL of a request. It does not use the errors of package url, which quote it.
+// readURL reads the URL of a request. It does not use the errors of package url, because they quote
+// the URL.
 func readURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -97,7 +98,7 @@ func (o *outgoing) readHeaders(c *config, headers []execproto.Header) error {
 		o.header[name] = append(o.header[name], value)
 	}
 	removeHopByHop(o.header)
-	o.header.Del("Content-Length") // net/http sets that of the body
+	o.header.Del("Content-Length") // net/http sets it from the body
 	if err := o.takeHost(); err != nil {
 		return err
 	}
@@ -107,8 +108,8 @@ func (o *outgoing) readHeaders(c *config, headers []execproto.Header) error {
 	return nil
 }
 
-// takeHost moves the Host header to its own field, as net/http requires. A secret is bound to its
-// origin, so Host must not select another virtual host there.
+// takeHost moves the Host header to its own field, as net/http requires. A header filled from the
+// environment is allowed for one origin, so Host must not select another virtual host there.
 func (o *outgoing) takeHost() error {
 	values, ok := o.header["Host"]
 	if !ok {
@@ -119,7 +120,7 @@ func (o *outgoing) takeHost() error {
 	case len(values) > 1 || values[0] == "" || !isASCII(values[0]) || strings.ContainsAny(values[0], "/?#@\\,"):
 		return errors.New("http/request header value is invalid for Host")
 	case slices.Contains(o.secret, "Host"), len(o.secret) > 0 && !strings.EqualFold(values[0], o.url.Host):
-		return errors.New("http/request header Host must be that of the URL when a header is filled from an environment variable")
+		return errors.New("http/request header Host must match the URL when a header is filled from an environment variable")
 	}
 	o.host = values[0]
 	return nil
@@ -135,8 +136,8 @@ func (o *outgoing) useUserinfo() {
 	o.url.User = nil
 }
 
-// request returns the next request to send. Its GetBody tells the Direct below that the body is in
-// memory. Direct does not pass it on to net/http, which would repeat requests with it.
+// request returns the next request to send. Its GetBody tells the Direct that the body is in
+// memory. Direct does not pass GetBody on to net/http, which would repeat requests with it.
 func (o *outgoing) request(ctx context.Context) *http.Request {
 	req := (&http.Request{
 		Method: o.method,
@@ -153,7 +154,7 @@ func (o *outgoing) request(ctx context.Context) *http.Request {
 	return req
 }
 
-// hopByHop are fields of one connection (RFC 9110 section 7.6.1).
+// hopByHop are the header fields of one connection (RFC 9110 section 7.6.1).
 var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
 
 func removeHopByHop(h http.Header) {

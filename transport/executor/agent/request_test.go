@@ -23,7 +23,7 @@ func headers(pairs ...string) []map[string]string {
 	return list
 }
 
-func TestParametersThatAreRefused(t *testing.T) {
+func TestRefusedParameters(t *testing.T) {
 	p := get(upstream+"/", "a")
 	without := func(name string) params {
 		q := maps.Clone(p)
@@ -40,7 +40,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 			{without("url"), "missing field `url`"},
 			{without("requestId"), "missing field `requestId`"},
 			{p.with("requestId", strings.Repeat("x", 257)), "requestId"},
-			{p.with("requestId", 7), "string wanted"},
+			{p.with("requestId", 7), "expected string"},
 			{p.with("method", ""), "http/request method is invalid: invalid HTTP method"},
 			{p.with("method", "GET /"), "http/request method is invalid: invalid HTTP method"},
 			{p.with("method", "CONNECT"), "http/request method is invalid"},
@@ -52,8 +52,8 @@ func TestParametersThatAreRefused(t *testing.T) {
 			{p.with("url", "http:secret"), "http/request url is invalid: the URL has no host"},
 			{p.with("url", "http://h:99999/?secret"), "http/request url is invalid: invalid port"},
 			{p.with("url", "http://h:0/?secret"), "http/request url is invalid: invalid port"},
-			{p.with("headers", nil), "array wanted"},
-			{p.with("headers", map[string]string{"a": "secret"}), "array wanted"},
+			{p.with("headers", nil), "expected array"},
+			{p.with("headers", map[string]string{"a": "secret"}), "expected array"},
 			{p.with("headers", []map[string]string{{"name": "a"}}), "missing field `value`"},
 			{p.with("headers", headers("", "secret")), "http/request header name is invalid: invalid HTTP header name"},
 			{p.with("headers", headers("a b", "secret")), "http/request header name is invalid: invalid HTTP header name"},
@@ -64,11 +64,11 @@ func TestParametersThatAreRefused(t *testing.T) {
 			{p.with("bodyBase64", "secret!"), "bodyBase64"},
 			{p.with("bodyBase64", "YQ"), "bodyBase64"},
 			{p.with("timeoutMs", -1), "timeoutMs"},
-			{p.with("timeoutMs", 1.5), "wanted"},
-			{p.with("timeoutMs", "1"), "wanted"},
-			{p.with("redirectPolicy", nil), "wanted"},
+			{p.with("timeoutMs", 1.5), "expected"},
+			{p.with("timeoutMs", "1"), "expected"},
+			{p.with("redirectPolicy", nil), "expected"},
 			{p.with("redirectPolicy", "Follow"), "redirectPolicy"},
-			{p.with("streamResponse", "yes"), "wanted"},
+			{p.with("streamResponse", "yes"), "expected"},
 		} {
 			e := w.refused(c.p)
 			require.Equal(w.t, -32602, e.Code, "%v", c.p)
@@ -77,12 +77,12 @@ func TestParametersThatAreRefused(t *testing.T) {
 			require.Equal(w.t, "notSent permanent", e.stage())
 		}
 		require.Equal(w.t, 1, w.net.Dialed(), "only the link was dialed")
-		require.Equal(w.t, 200, w.ok(p.with("bodyBase64", nil).with("timeoutMs", nil)).Status, "the id was never taken")
+		require.Equal(w.t, 200, w.ok(p.with("bodyBase64", nil).with("timeoutMs", nil)).Status, "the id is still free")
 		w.body("a")
 	})
 }
 
-// seen keeps what requests looked like on the wire.
+// seen is a request as it looked on the wire.
 type seen struct {
 	method, url, host, body string
 	header                  http.Header
@@ -99,7 +99,7 @@ func look(requests chan<- seen) http.HandlerFunc {
 	}
 }
 
-func TestRequestsGoOutAsAsked(t *testing.T) {
+func TestRequestsAreSentAsReceived(t *testing.T) {
 	requests := make(chan seen, 1)
 	inWorld(t, nil, look(requests), func(w *world) {
 		w.handshake()
@@ -114,7 +114,7 @@ func TestRequestsGoOutAsAsked(t *testing.T) {
 		require.Equal(w.t, seen{"GET", "/a%20b?q=1", "127.0.0.1", "", http.Header{}, 0}, r, "nothing is added")
 
 		r = sent(get(base, "").with("method", "get"))
-		require.Equal(w.t, "get", r.method, "the case is kept")
+		require.Equal(w.t, "get", r.method, "the method keeps its case")
 
 		r = sent(get(base, "").with("method", "POST").with("bodyBase64", base64.StdEncoding.EncodeToString([]byte(`{"a":1}`))).
 			with("headers", headers("content-type", "application/json", "x-a", "1", "X-B", "2", "x-a", "3", "User-Agent", "me",
@@ -163,7 +163,8 @@ func TestSwitchingProtocolsHasNoBody(t *testing.T) {
 	})
 }
 
-// serveRaw answers each connection to addr with raw bytes after the request's header, and closes it.
+// serveRaw answers each connection to addr with raw bytes after the request's header, and closes
+// it.
 func (w *world) serveRaw(addr, raw string) {
 	ln := w.net.Listen(addr)
 	done := make(chan struct{})

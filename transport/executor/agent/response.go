@@ -13,8 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// responseHeaders returns the fields of a response, sorted, with names in lower case and repeated
-// fields one by one. It leaves out values that are not text.
+// responseHeaders returns the fields of a response, sorted, with names in lower case and one entry
+// for each repeated field. It omits values that are not text.
 func responseHeaders(h http.Header) []execproto.Header {
 	removeHopByHop(h)
 	fields := make([]execproto.Header, 0, len(h))
@@ -30,7 +30,7 @@ func responseHeaders(h http.Header) []execproto.Header {
 	return fields
 }
 
-// failure is an error of an exchange, as sent to the client.
+// failure is an error of an exchange, as it is sent to the client.
 type failure struct {
 	code  int64
 	text  string
@@ -45,7 +45,8 @@ func invalid(err error) *failure {
 	return &failure{execproto.CodeInvalidParams, err.Error(), execproto.Stage{NotSent: true, Permanent: true}}
 }
 
-// failed returns the failure of an exchange. After a redirect, a server has seen the request.
+// failed returns the failure of an exchange. After a redirect the stage is never notSent, because a
+// server has seen the request.
 func failed(err error, redirected bool) *failure {
 	var refused *PolicyError
 	if errors.As(err, &refused) && !redirected {
@@ -61,7 +62,8 @@ func failed(err error, redirected bool) *failure {
 	}
 }
 
-// cause returns the text of an error without its stage. Texts of a Direct are scrubbed.
+// cause returns the text of an error without its stage. Direct has already scrubbed its error
+// texts.
 func cause(err error) string {
 	var e *transport.Error
 	if errors.As(err, &e) && e.Err != nil {

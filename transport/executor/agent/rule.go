@@ -28,10 +28,10 @@ type rule struct {
 	text   string // as written
 	kind   ruleKind
 	name   string // byName
-	below  bool   // byName: hosts below name, not name itself
+	below  bool   // byName: covers the hosts below name, but not name itself
 	prefix netip.Prefix
 	class  netclass.Class
-	port   uint16 // 0 for any
+	port   uint16 // 0 means any
 }
 
 func parseRule(text string) (rule, error) {
@@ -65,7 +65,7 @@ func parseRule(text string) (rule, error) {
 	return r, checkName(r.name)
 }
 
-// splitRule splits off the port of a rule, 0 if it has none.
+// splitRule splits off the port of a rule. The port is 0 if the rule has none.
 func splitRule(text string) (host string, port uint16, err error) {
 	host, digits, hasPort := text, "", false
 	if inner, isBracketed := strings.CutPrefix(text, "["); isBracketed {
@@ -89,7 +89,7 @@ func splitRule(text string) (host string, port uint16, err error) {
 	return host, uint16(n), nil
 }
 
-// checkName checks a host name. Names that a resolver may take for an address ("127.1", "0x7f.1")
+// checkName checks a host name. Names that a resolver may read as an address ("127.1", "0x7f.1")
 // are invalid, because their meaning is ambiguous.
 func checkName(name string) error {
 	last := name[strings.LastIndexByte(name, '.')+1:]
@@ -97,7 +97,7 @@ func checkName(name string) error {
 	case last == "":
 		return errors.New("missing host")
 	case '0' <= last[0] && last[0] <= '9':
-		return errors.New("neither an address nor a name")
+		return errors.New("not an address or a host name")
 	}
 	for _, c := range name {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
@@ -107,7 +107,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// useful refuses a rule that allows what is never allowed.
+// useful refuses a rule that would allow addresses that are never allowed.
 func (r rule) useful() error {
 	if r.kind != byNetwork {
 		return nil
@@ -120,7 +120,7 @@ func (r rule) useful() error {
 
 func (r rule) hasPort(port uint16) bool { return r.port == 0 || r.port == port }
 
-// namesHost reports whether the rule covers the host of a URL whatever its address is.
+// namesHost reports whether the rule covers the host of a URL, whatever its address is.
 func (r rule) namesHost(host string, port uint16) bool {
 	switch {
 	case !r.hasPort(port):

@@ -12,10 +12,10 @@ import (
 	"github.com/hawser-mcp/hawser/internal/execproto"
 )
 
-// Serve serves one link until the client ends it, which is no error, until ctx ends, with its
-// cause, or until the client breaks a rule in a way that cannot be answered. It closes the link.
-// When it returns, all exchanges of the link have ended, also at the server, with every goroutine
-// and connection that it made. opts may be nil.
+// Serve serves one link and closes it. It returns nil if the client ends the link, the cause of ctx
+// if that ends, and an error if the client violates the protocol in a way that cannot be answered.
+// When it returns, all exchanges of the link have ended, including their goroutines and their
+// connections to servers. opts may be nil.
 func Serve(ctx context.Context, link Link, opts *Options) error {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -32,10 +32,10 @@ type session struct {
 	link    Link
 	log     *slog.Logger
 	ctx     context.Context         // ends with the link; its cause says why
-	end     context.CancelCauseFunc // ends it
-	writing chan struct{}           // has an element while a message is being sent
+	end     context.CancelCauseFunc // ends ctx
+	writing chan struct{}           // full while a message is being sent
 
-	// Used by the reader.
+	// Used only by the reader.
 	state     state
 	handshake *time.Timer // may be nil
 	message   execproto.Message
@@ -105,7 +105,8 @@ const (
 	maxEchoName = 64  // of a quoted method name, in bytes
 )
 
-// handle handles one message. It ignores unknown notifications and answers without a request.
+// handle handles one message. It ignores unknown notifications, and responses, because the agent
+// sends no requests.
 func (s *session) handle(m *execproto.Message) {
 	switch {
 	case m.Kind == execproto.Notification && m.Method == execproto.MethodInitialized && s.state == initialized:
@@ -145,7 +146,7 @@ func (s *session) request(m *execproto.Message) {
 	}
 }
 
-// isReady refuses requests before the end of the handshake.
+// isReady refuses a request that arrives before the end of the handshake.
 func (s *session) isReady(m *execproto.Message, family string) bool {
 	text := ""
 	switch s.state {
@@ -186,15 +187,15 @@ func (s *session) start(e *exchange) {
 	s.exchanges.Go(e.run)
 }
 
-// release passes the slot of an exchange to the next one.
+// release gives the slot of an exchange to the next one.
 func (s *session) release() {
 	if next := s.slots.release(); next != nil && s.ctx.Err() == nil {
-		s.start(next) // the caller is an exchange, so nothing waits for the last of them yet
+		s.start(next) // the caller is still a running exchange, so Serve has not stopped waiting yet
 	}
 }
 
-// leave removes an exchange from the session before its last message is sent. holding says that it
-// still has its slot.
+// leave removes an exchange from the session before its last message is sent. holding says that the
+// exchange still has its slot.
 func (s *session) leave(e *exchange, holding bool) {
 	s.slots.leave(e)
 	if holding {
@@ -202,16 +203,16 @@ func (s *session) leave(e *exchange, holding bool) {
 	}
 }
 
-// frame is the memory of a message while it is sent.
+// frame is the buffer of a message that is being sent.
 type frame struct{ b []byte }
 
 var frames = sync.Pool{New: func() any { return new(frame) }}
 
-const keepFrame = 512 << 10 // how large a frame is kept, in bytes
+const keepFrame = 512 << 10 // frames up to this size in bytes are reused
 
-// begin waits until it may send a message, and returns memory for it, which must be passed to
-// finish. However many exchanges wait, a link has one such frame. It fails when the session is
-// over.
+// begin waits until it may send a message, and returns a buffer for it, which must be passed to
+// finish. A link has one buffer, however many exchanges wait for it. begin fails when the session
+// is over.
 func (s *session) begin() (*frame, error) {
 	select {
 	case s.writing <- struct{}{}:

@@ -8,11 +8,11 @@ import (
 )
 
 // slots decides which exchanges of a link may run. An exchange holds a slot until the headers of
-// its response arrive. Afterwards it may run for long without one.
+// its response arrive. After that it may run without a slot for a long time.
 type slots struct {
 	mu      sync.Mutex
 	free    int
-	room    int                 // for exchanges
+	room    int                 // how many more exchanges may enter
 	held    int                 // bytes of request bodies
 	waiting []*exchange         // in order
 	active  map[string]struct{} // ids of the streamed exchanges
@@ -54,7 +54,7 @@ func (t *slots) enter(e *exchange) (start bool, refusal *failure) {
 	return true, nil
 }
 
-// release frees a slot. It returns the exchange that gets it, nil if none waits.
+// release frees a slot. It returns the exchange that gets the slot, or nil if none waits.
 func (t *slots) release() *exchange {
 	t.mu.Lock()
 	defer t.mu.Unlock()

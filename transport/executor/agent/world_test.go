@@ -16,18 +16,18 @@ import (
 	"github.com/hawser-mcp/hawser/internal/memnet"
 )
 
-// world is a network in memory with an agent, a client that is linked to it, and a
-// server at 127.0.0.1:80, all in fake time.
+// world is a network in memory with an agent, a client that is linked to it, and a server at
+// 127.0.0.1:80. Time is fake.
 type world struct {
 	*client
 
 	net    *memnet.Network
 	conn   *memnet.Conn // the client's end of the link
-	served <-chan error // what Serve returned
+	served <-chan error // receives the result of Serve
 	end    context.CancelFunc
 }
 
-// inWorld runs a test in a world of its own. When it is over nothing must be left.
+// inWorld runs a test in a new world. When the test ends, no connection or goroutine may be left.
 func inWorld(t *testing.T, opts *Options, handler http.HandlerFunc, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -69,7 +69,7 @@ func connect(t *testing.T, n *memnet.Network) (near, far *memnet.Conn) {
 	return c.(*memnet.Conn), s.(*memnet.Conn)
 }
 
-// serveHTTP starts a server, whose connections must all be closed at the end of the test.
+// serveHTTP starts a server. All its connections must be closed at the end of the test.
 func serveHTTP(t *testing.T, n *memnet.Network, addr string, handler http.HandlerFunc) {
 	t.Helper()
 	ln := n.Listen(addr)
@@ -77,16 +77,16 @@ func serveHTTP(t *testing.T, n *memnet.Network, addr string, handler http.Handle
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	t.Cleanup(func() {
-		time.Sleep(time.Minute) // of fake time: servers linger before they close
+		time.Sleep(time.Minute) // of fake time: servers wait before they close a connection
 		synctest.Wait()
 		left := n.Conns()
 		require.NoError(t, server.Close())
-		require.Zero(t, left, "connections that somebody did not close")
+		require.Zero(t, left, "connections left open")
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
 }
 
-// client is the near end of a link, by hand: it shares no code with the agent but the framing.
+// client is a handwritten near end of a link: it shares no code with the agent except the framing.
 type client struct {
 	t    testing.TB
 	link link.Link
@@ -121,7 +121,7 @@ type refusal struct {
 	}
 }
 
-// stage is the outcome that an error tells, such as "notSent permanent".
+// stage returns the stage of an error, such as "notSent permanent".
 func (r *refusal) stage() string {
 	switch {
 	case r.Data == nil:
@@ -163,7 +163,7 @@ func (c *client) handshake() {
 	c.sendf(`{"method":"initialized","params":{}}`)
 }
 
-// params are those of http/request.
+// params are the parameters of http/request.
 type params map[string]any
 
 // get is a streamed GET.
@@ -171,7 +171,7 @@ func get(url, id string) params {
 	return params{"method": "GET", "url": url, "requestId": id, "streamResponse": true, "redirectPolicy": "stop"}
 }
 
-// with is p with one more member.
+// with returns p with one more member.
 func (p params) with(name string, value any) params {
 	q := params{name: value}
 	for k, v := range p {
@@ -192,7 +192,7 @@ func (c *client) request(p params) string {
 	return fmt.Sprint(c.id)
 }
 
-// response receives the answer to the last request: nothing else may come first.
+// response receives the answer to the last request. No other message may come first.
 func (c *client) response() *received {
 	c.t.Helper()
 	m := c.receive()
@@ -209,7 +209,7 @@ func (c *client) ok(p params) *result {
 	return m.Result
 }
 
-// refused sends a request that must fail, and returns how.
+// refused sends a request that must fail, and returns its error.
 func (c *client) refused(p params) *refusal {
 	c.t.Helper()
 	c.request(p)
@@ -218,7 +218,7 @@ func (c *client) refused(p params) *refusal {
 	return m.Error
 }
 
-// delta receives a frame of the stream id, which must be the next one of the link.
+// delta receives a frame of the stream id. It must be the next frame on the link.
 func (c *client) delta(id string, seq int64) *delta {
 	c.t.Helper()
 	m := c.receive()
@@ -228,7 +228,7 @@ func (c *client) delta(id string, seq int64) *delta {
 	return m.Params
 }
 
-// body receives a stream to its end, which must be a good one.
+// body receives a stream to its end, which must not be an error.
 func (c *client) body(id string) []byte {
 	c.t.Helper()
 	var body []byte
@@ -255,12 +255,12 @@ func (r *result) header(name string) []string {
 	return values
 }
 
-// hello is a server that greets.
+// hello is a handler that answers with a greeting.
 func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }
 
 const upstream = "http://127.0.0.1"
 
-// echoPath is a server that says its path a thousand times.
+// echoPath is a handler that answers with its path, a thousand times.
 func echoPath(w http.ResponseWriter, r *http.Request) {
 	for range 1000 {
 		_, _ = io.WriteString(w, r.URL.Path)

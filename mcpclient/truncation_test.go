@@ -16,12 +16,12 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// longText makes an answer of about 2 KB.
+// longText makes an answer about 2 KB long.
 var longText = strings.Repeat("0123456789abcdef", 120)
 
-// framings are the ways in which a response holds an answer. The answer is complete after the given
-// number of bytes. If the connection is reset after them, that holds only if the response says
-// where it ends.
+// framings are the ways in which a response carries an answer. complete is how many bytes the
+// client needs for the whole answer. With a reset after these bytes, this is enough only if the
+// response marks its end.
 var framings = map[string]func(answer string, reset bool) (response string, complete int){
 	"JSON": func(answer string, _ bool) (string, int) {
 		text := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
@@ -42,8 +42,8 @@ var framings = map[string]func(answer string, reset bool) (response string, comp
 	},
 }
 
-// An answer of 2 KB is cut at every byte by the end of the connection, and at every seventh by a
-// reset. The call is always sent once, and succeeds exactly if the whole answer came.
+// An answer of 2 KB is cut at every byte by closing the connection, and at every seventh byte by a
+// reset. The call is always sent once, and succeeds only if the complete answer arrived.
 func TestAnswerCutAtEveryByte(t *testing.T) {
 	for name, frame := range framings {
 		for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -67,14 +67,14 @@ func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (
 			"content": []any{map[string]any{"type": "text", "text": longText}}, "resultType": "complete",
 		})), reset)
 		if at > len(response) {
-			at = -1 // the last one was whole
+			at = -1 // the last response was complete
 			return false
 		}
 		hijack(t, w, func(conn net.Conn, rw *bufio.ReadWriter) {
 			_, _ = rw.WriteString(response[:at])
 			_ = rw.Flush()
 			if reset {
-				time.Sleep(time.Millisecond) // of fake time: what was written arrives
+				time.Sleep(time.Millisecond) // of fake time, so that the written bytes arrive
 				resetConn(conn)
 			}
 		})
@@ -84,11 +84,11 @@ func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (
 	for _, reset = range []bool{false, true} {
 		step := 1
 		if reset {
-			step = 7 // what is left of the answer is the same
+			step = 7 // the rest of the answer is alike
 		}
 		for at = 0; at >= 0; at += step {
 			srv.Reset()
-			time.Sleep(time.Second) // of fake time: the end of the last connection was seen
+			time.Sleep(time.Second) // of fake time, so that the end of the last connection is noticed
 			res, err := s.CallTool(t.Context(), "echo", nil)
 			if at < 0 {
 				break
@@ -106,7 +106,7 @@ func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (
 	}
 }
 
-// hijack takes over the connection of a request, and closes it when f returns.
+// hijack takes over the connection of a request and closes it when f returns.
 func hijack(t *testing.T, w http.ResponseWriter, f func(net.Conn, *bufio.ReadWriter)) {
 	t.Helper()
 	conn, rw, err := w.(http.Hijacker).Hijack()

@@ -23,7 +23,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// answersForm and answersURL are handlers with one answer.
+// answersForm and answersURL return handlers with a fixed result.
 func answersForm(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -40,8 +40,8 @@ func answersURL(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
 	}
 }
 
-// The server gets the decision of the user, and content only if it was accepted and matches the
-// form.
+// The server gets the user's decision. It gets content only if the form was accepted and the
+// content matches it.
 func TestElicitationAnswers(t *testing.T) {
 	withDefault := map[string]any{
 		"message": "m", "requestedSchema": json.RawMessage(`{"type":"object","properties":{"name":{"type":"string","default":"Rob"}}}`),
@@ -57,22 +57,22 @@ func TestElicitationAnswers(t *testing.T) {
 		handlers mcpclient.Handlers
 		want     string
 	}{
-		"accepted":               {aForm, answersForm(named("Ken"), nil), `{"action":"accept","content":{"name":"Ken"}}`},
-		"accepted, as raw JSON":  {aForm, answersForm(mcpclient.AcceptElicitation(json.RawMessage(`{"name":"K"}`)), nil), `{"action":"accept","content":{"name":"K"}}`},
-		"accepted as it is":      {withDefault, answersForm(mcpclient.AcceptElicitation(nil), nil), `{"action":"accept","content":{"name":"Rob"}}`},
-		"with _meta":             {aForm, answersForm(withMeta, nil), `{"_meta":{"k":1},"action":"accept","content":{"name":"Ken"}}`},
-		"declined":               {aForm, answersForm(declined, nil), `{"action":"decline"}`},
-		"cancelled":              {aForm, answersForm(canceled, nil), `{"action":"cancel"}`},
-		"rejected":               {aForm, answersForm(nil, mcpclient.ErrRejected), `{"action":"decline"}`},
-		"rejected for a reason":  {aForm, answersForm(named("kept back"), fmt.Errorf("no time: %w", mcpclient.ErrRejected)), `{"action":"decline"}`},
-		"a required field lacks": {aForm, answersForm(mcpclient.AcceptElicitation(nil), nil), `{"action":"cancel"}`},
-		"another type":           {aForm, answersForm(mcpclient.AcceptElicitation(map[string]any{"name": 5}), nil), `{"action":"cancel"}`},
-		"no object":              {aForm, answersForm(mcpclient.AcceptElicitation("Ken"), nil), `{"action":"cancel"}`},
-		"not JSON":               {aForm, answersForm(mcpclient.AcceptElicitation(func() {}), nil), `{"action":"cancel"}`},
-		"page accepted":          {aPage, answersURL(mcpclient.AcceptElicitation(map[string]any{"kept": "back"}), nil), `{"action":"accept"}`},
-		"page declined":          {aPage, answersURL(declined, nil), `{"action":"decline"}`},
-		"page cancelled":         {aPage, answersURL(canceled, nil), `{"action":"cancel"}`},
-		"page rejected":          {aPage, answersURL(nil, mcpclient.ErrRejected), `{"action":"decline"}`},
+		"accepted":                    {aForm, answersForm(named("Ken"), nil), `{"action":"accept","content":{"name":"Ken"}}`},
+		"accepted, as raw JSON":       {aForm, answersForm(mcpclient.AcceptElicitation(json.RawMessage(`{"name":"K"}`)), nil), `{"action":"accept","content":{"name":"K"}}`},
+		"accepted with defaults":      {withDefault, answersForm(mcpclient.AcceptElicitation(nil), nil), `{"action":"accept","content":{"name":"Rob"}}`},
+		"with _meta":                  {aForm, answersForm(withMeta, nil), `{"_meta":{"k":1},"action":"accept","content":{"name":"Ken"}}`},
+		"declined":                    {aForm, answersForm(declined, nil), `{"action":"decline"}`},
+		"cancelled":                   {aForm, answersForm(canceled, nil), `{"action":"cancel"}`},
+		"rejected":                    {aForm, answersForm(nil, mcpclient.ErrRejected), `{"action":"decline"}`},
+		"rejected for a reason":       {aForm, answersForm(named("kept back"), fmt.Errorf("no time: %w", mcpclient.ErrRejected)), `{"action":"decline"}`},
+		"a required field is missing": {aForm, answersForm(mcpclient.AcceptElicitation(nil), nil), `{"action":"cancel"}`},
+		"a wrong type":                {aForm, answersForm(mcpclient.AcceptElicitation(map[string]any{"name": 5}), nil), `{"action":"cancel"}`},
+		"not an object":               {aForm, answersForm(mcpclient.AcceptElicitation("Ken"), nil), `{"action":"cancel"}`},
+		"not JSON":                    {aForm, answersForm(mcpclient.AcceptElicitation(func() {}), nil), `{"action":"cancel"}`},
+		"URL accepted":                {aURL, answersURL(mcpclient.AcceptElicitation(map[string]any{"kept": "back"}), nil), `{"action":"accept"}`},
+		"URL declined":                {aURL, answersURL(declined, nil), `{"action":"decline"}`},
+		"URL cancelled":               {aURL, answersURL(canceled, nil), `{"action":"cancel"}`},
+		"URL rejected":                {aURL, answersURL(nil, mcpclient.ErrRejected), `{"action":"decline"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -89,8 +89,8 @@ func TestElicitationAnswers(t *testing.T) {
 	}
 }
 
-// fails calls the tool "ask" and checks that the request of the server fails: with an error of that
-// code for a legacy server, and the call with an error of that kind for a modern one.
+// fails calls the tool "ask" and checks that the server's request fails: with this error code on a
+// legacy server, and with an error of this kind for the call on a modern one.
 func fails(t *testing.T, srv *mcptest.Server, s *mcpclient.Session, code int64, kind mcpclient.Kind) *mcpclient.Error {
 	t.Helper()
 	srv.Reset()
@@ -108,7 +108,7 @@ func fails(t *testing.T, srv *mcptest.Server, s *mcpclient.Session, code int64, 
 	return e
 }
 
-// An invalid answer of a handler fails the request of the server.
+// An invalid answer of a handler fails the server's request.
 func TestInvalidAnswers(t *testing.T) {
 	maybe := &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: "maybe"}}
 	samples := func(res *mcp.CreateMessageResult) mcpclient.Handlers {
@@ -125,12 +125,12 @@ func TestInvalidAnswers(t *testing.T) {
 		params   any
 		handlers mcpclient.Handlers
 	}{
-		"no answer to a form":   {elicit, aForm, answersForm(nil, nil)},
-		"no answer to a page":   {elicit, aPage, answersURL(nil, nil)},
-		"another action":        {elicit, aForm, answersForm(maybe, nil)},
-		"no action":             {elicit, aPage, answersURL(&mcp.ElicitationResult{}, nil)},
-		"no message":            {sample, aSample, samples(nil)},
-		"a message of no model": {sample, aSample, samples(nameless)},
+		"no answer to a form":       {elicit, aForm, answersForm(nil, nil)},
+		"no answer to a URL":        {elicit, aURL, answersURL(nil, nil)},
+		"another action":            {elicit, aForm, answersForm(maybe, nil)},
+		"no action":                 {elicit, aURL, answersURL(&mcp.ElicitationResult{}, nil)},
+		"no message":                {sample, aSample, samples(nil)},
+		"a message without a model": {sample, aSample, samples(nameless)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -143,7 +143,7 @@ func TestInvalidAnswers(t *testing.T) {
 	}
 }
 
-// Rejected sampling is an error of its own: of the request for a legacy server, of the call for a
+// Rejected sampling has a separate error: of the request on a legacy server, of the call on a
 // modern one.
 func TestSamplingRejected(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -154,13 +154,13 @@ func TestSamplingRejected(t *testing.T) {
 			},
 		}})
 		e := fails(t, srv, s, -1, mcpclient.KindInput)
-		require.Equal(t, srv.Era == mcptest.Modern, errors.Is(e, mcpclient.ErrRejected), "a legacy tool goes on")
+		require.Equal(t, srv.Era == mcptest.Modern, errors.Is(e, mcpclient.ErrRejected), "a legacy tool continues")
 		require.NotContains(t, string(srv.Requests("")[len(srv.Requests(""))-1].Body), "expensive")
 	})
 }
 
-// Sample handles requests without tools. SampleWithTools handles those with tools, and all if
-// Sample is not set.
+// Sample handles requests without tools. SampleWithTools handles requests with tools, and all
+// requests if Sample is not set.
 func TestSampleHandlers(t *testing.T) {
 	const tools = `[{"name":"t","inputSchema":{"type":"object"}}]`
 	with := func(member, value string) map[string]any {
@@ -209,7 +209,7 @@ func TestSampleHandlers(t *testing.T) {
 
 var errSecret = errors.New("secret")
 
-// failures are the ways in which a handler fails, and what the caller of a modern call sees.
+// failures lists the ways in which a handler fails, and what the caller of a modern call sees.
 var failures = map[string]struct {
 	fail  func() error
 	check func(t *testing.T, err error)
@@ -223,7 +223,7 @@ var failures = map[string]struct {
 		var p *mcpclient.PanicError
 		require.ErrorAs(t, err, &p)
 		require.Equal(t, "secret", p.Value)
-		require.Contains(t, string(p.Stack), "elicit_answers_test.go")
+		require.Contains(t, string(p.Stack), "serverrequest_test.go")
 	}},
 	"panic with an error": {func() error { panic(errSecret) }, func(t *testing.T, err error) {
 		t.Helper()
@@ -237,20 +237,20 @@ var failures = map[string]struct {
 	}},
 }
 
-// A handler that fails, panics or ends its goroutine fails its own request only. A legacy server
-// does not see the reason. The caller of a modern call sees all of it.
+// A handler that fails, panics or ends its goroutine fails only its own request. A legacy server
+// does not see the reason. The caller of a modern call does.
 func TestFailingHandlers(t *testing.T) {
-	questions := map[string]mcptest.InputRequest{
-		"form": {Method: elicit, Params: aForm}, "page": {Method: elicit, Params: aPage},
+	requests := map[string]mcptest.InputRequest{
+		"form": {Method: elicit, Params: aForm}, "page": {Method: elicit, Params: aURL},
 		"sample": {Method: sample, Params: aSample}, "roots": {Method: listRoots},
 	}
 	for how, failing := range failures {
-		for what, q := range questions {
+		for what, q := range requests {
 			t.Run(how+" of "+what, func(t *testing.T) {
 				eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 					add(srv, "ask", asking(q.Method, q.Params))
 					s := serve(t, srv, mcpclient.Options{Handlers: allFail(failing.fail)})
-					for range 20 { // more than there are slots, so no slot leaks
+					for range 20 { // more than there are slots, to find a slot that leaks
 						_, err := s.CallTool(t.Context(), "ask", nil)
 						e := failure(t, err)
 						if srv.Era == mcptest.Modern {
@@ -279,7 +279,7 @@ func TestFailingHandlers(t *testing.T) {
 	}
 }
 
-// allFail are handlers that all fail in the same way.
+// allFail returns handlers that all fail in the same way.
 func allFail(fail func() error) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -297,7 +297,7 @@ func allFail(fail func() error) mcpclient.Handlers {
 	}
 }
 
-// said is a message of a model.
+// said returns a message of a model.
 func said(words string) *mcp.CreateMessageResult {
 	return &mcp.CreateMessageResult{
 		SamplingMessage: mcp.SamplingMessage{Role: mcp.RoleAssistant, Content: mcp.TextContent{Type: "text", Text: words}}, Model: "m",
@@ -357,7 +357,7 @@ func TestAnswersAreSentOnce(t *testing.T) {
 				}
 				s := serve(t, srv, mcpclient.Options{Handlers: answersForm(named("gopher"), nil)})
 				res, err := s.CallTool(t.Context(), "ask", nil)
-				require.NoError(t, err, "what becomes of an answer touches no call")
+				require.NoError(t, err, "a lost answer does not affect the call")
 				require.JSONEq(t, `{"action":"accept","content":{"name":"gopher"}}`, text(t, res))
 				require.EqualValues(t, 1, answers.Load())
 			})
@@ -365,14 +365,14 @@ func TestAnswersAreSentOnce(t *testing.T) {
 	}
 }
 
-// A tool runs once a round. If its answer is lost in a later round, neither the tool nor a handler
-// runs again.
+// A tool runs once per round. If its answer is lost in a later round, neither the tool nor a
+// handler runs again.
 func TestLostRoundIsNotRepeated(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
-		q := questionsOf{"q": {Method: elicit, Params: aForm}}
+		q := requestsOf{"q": {Method: elicit, Params: aForm}}
 		add(srv, "ask", rounds(requires(q, `"1"`), requires(q, `"2"`), cutOff))
 		var d diary
-		s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form")})
+		s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("form")})
 		_, err := s.CallTool(t.Context(), "ask", nil)
 		e := failure(t, err)
 		require.Equal(t, mcpclient.KindOutcomeUnknown, e.Kind)
@@ -382,8 +382,8 @@ func TestLostRoundIsNotRepeated(t *testing.T) {
 	})
 }
 
-// A round that is refused but may be resent (another revision, overload, changed headers) is resent
-// with the same answers. The handlers do not run again.
+// A round that is refused but may be resent (after a change of revision or headers, or an overload)
+// is resent with the same answers. The handlers do not run again.
 func TestRefusedRoundIsSentAgain(t *testing.T) {
 	for name, refuse := range map[string]func(w http.ResponseWriter, m *mcptest.Message){
 		"version": func(w http.ResponseWriter, m *mcptest.Message) {
@@ -394,7 +394,7 @@ func TestRefusedRoundIsSentAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onModern(t, func(t *testing.T, srv *mcptest.Server) {
-				add(srv, "ask", rounds(requires(questionsOf{"q": {Method: elicit, Params: aForm}}, `"1"`), done))
+				add(srv, "ask", rounds(requires(requestsOf{"q": {Method: elicit, Params: aForm}}, `"1"`), done))
 				calls := 0
 				srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 					if m.Method != "tools/call" {
@@ -407,7 +407,7 @@ func TestRefusedRoundIsSentAgain(t *testing.T) {
 					return false
 				}
 				var d diary
-				s := serve(t, srv, mcpclient.Options{Handlers: d.askers("form")})
+				s := serve(t, srv, mcpclient.Options{Handlers: d.requestHandlers("form")})
 				_, err := s.CallTool(t.Context(), "ask", nil)
 				require.NoError(t, err)
 				require.Equal(t, 2, srv.Executions("ask"))
@@ -423,8 +423,8 @@ func TestRefusedRoundIsSentAgain(t *testing.T) {
 	}
 }
 
-// Requests of the server during a handshake are refused, since handlers have no session yet. This
-// holds for the first handshake and for one that replaces a lost session.
+// Server requests during a handshake are refused, because handlers have no session yet. This holds
+// for the first handshake and for one that replaces a lost session.
 func TestServerRequestDuringTheHandshake(t *testing.T) {
 	for _, when := range []string{"connecting", "recovery"} {
 		t.Run(when, func(t *testing.T) {
@@ -446,7 +446,7 @@ func TestServerRequestDuringTheHandshake(t *testing.T) {
 						mcptest.StartSSE(w)
 						mcptest.WriteRaw(w, "data: {\"jsonrpc\":\"2.0\",\"id\":\"early\",\"method\":\"roots/list\"}\n\n")
 						select {
-						case m := <-answers: // the handshake needs it
+						case m := <-answers: // the handshake waits for the answer
 							answers <- m
 							mcptest.WriteRaw(w, rec.Body.String())
 						case <-r.Context().Done():
@@ -457,7 +457,7 @@ func TestServerRequestDuringTheHandshake(t *testing.T) {
 				}
 				var d diary
 				h := mcpclient.Handlers{Roots: func(ctx context.Context, s *mcpclient.Session) ([]mcp.Root, error) {
-					d.notef("asked")
+					d.notef("called")
 					return nil, s.Ping(ctx) // waits for the handshake, which waits for the handler
 				}}
 				ask.Store(when == "connecting")
@@ -468,7 +468,7 @@ func TestServerRequestDuringTheHandshake(t *testing.T) {
 				}
 				_, err := s.CallTool(t.Context(), "echo", nil, mcpclient.WithTotalTimeout(time.Hour))
 				require.NoError(t, err)
-				require.Empty(t, d.take(), "nobody was asked")
+				require.Empty(t, d.take(), "no handler ran")
 				require.Len(t, answers, 1)
 				m := <-answers
 				require.Equal(t, `"early"`, string(m.ID))

@@ -19,17 +19,17 @@ type pendingRequest struct {
 	st    *stream
 }
 
-// Ask sends the client a request on the call's stream and waits for the response.
-func (c *Call) Ask(ctx context.Context, method string, params any) (*Message, error) {
+// SendRequest sends the client a request on the call's stream and waits for the response.
+func (c *Call) SendRequest(ctx context.Context, method string, params any) (*Message, error) {
 	if c.st == nil {
 		return nil, errNoStream
 	}
-	return c.s.ask(ctx, c.st, method, params)
+	return c.s.sendRequest(ctx, c.st, method, params)
 }
 
 // Begin sends the client a request on the call's stream and does not wait. The channel receives the
-// response; CancelAsk closes it without one. If the reply is JSON, there is no stream: id is nil
-// and the channel is closed.
+// response; CancelRequest closes it without one. If the reply is JSON, there is no stream: id is
+// nil and the channel is closed.
 func (c *Call) Begin(method string, params any) (id json.RawMessage, answer <-chan *Message) {
 	if c.st == nil {
 		return nil, closedAnswer()
@@ -37,21 +37,22 @@ func (c *Call) Begin(method string, params any) (id json.RawMessage, answer <-ch
 	return c.s.begin(c.st, method, params)
 }
 
-// CancelAsk cancels a request of [Call.Begin] with notifications/cancelled on the call's stream. A
-// response that arrives afterwards is a violation, so the test must ensure that the client has not
-// responded yet. CancelAsk sends the notification even if no request with this id is pending.
-func (c *Call) CancelAsk(id json.RawMessage) {
+// CancelRequest cancels a request of [Call.Begin] with notifications/cancelled on the call's
+// stream. A response that arrives afterwards is a violation, so the test must ensure that the
+// client has not responded yet. CancelRequest sends the notification even if no request with this
+// id is pending.
+func (c *Call) CancelRequest(id json.RawMessage) {
 	c.s.forget(id)
-	c.Tell("notifications/cancelled", cancellation(id))
+	c.Notify("notifications/cancelled", cancellation(id))
 }
 
-// Ask sends a request on the shared stream of any session and waits for the response.
-func (s *Server) Ask(method string, params any) (*Message, error) {
+// SendRequest sends a request on the shared stream of any session and waits for the response.
+func (s *Server) SendRequest(method string, params any) (*Message, error) {
 	shared := s.anyShared()
 	if shared == nil {
 		return nil, errNoSession
 	}
-	return s.ask(s.ctx, shared, method, params)
+	return s.sendRequest(s.ctx, shared, method, params)
 }
 
 // Begin sends a request on the shared stream of any session and does not wait; see [Call.Begin].
@@ -63,9 +64,9 @@ func (s *Server) Begin(method string, params any) (id json.RawMessage, answer <-
 	return s.begin(shared, method, params)
 }
 
-// CancelAsk cancels a request of [Server.Begin] on the stream that carried the request; see
-// [Call.CancelAsk]. It does nothing if the request is not pending.
-func (s *Server) CancelAsk(id json.RawMessage) {
+// CancelRequest cancels a request of [Server.Begin] on the stream that carried the request; see
+// [Call.CancelRequest]. It does nothing if the request is not pending.
+func (s *Server) CancelRequest(id json.RawMessage) {
 	if st := s.forget(id); st != nil {
 		st.append(Notification("notifications/cancelled", cancellation(id)))
 	}
@@ -90,7 +91,7 @@ func (s *Server) anyShared() (shared *stream) {
 	return shared
 }
 
-func (s *Server) ask(ctx context.Context, st *stream, method string, params any) (*Message, error) {
+func (s *Server) sendRequest(ctx context.Context, st *stream, method string, params any) (*Message, error) {
 	id, answer := s.begin(st, method, params)
 	return s.await(ctx, id, answer)
 }
@@ -98,8 +99,8 @@ func (s *Server) ask(ctx context.Context, st *stream, method string, params any)
 func (s *Server) begin(st *stream, method string, params any) (json.RawMessage, <-chan *Message) {
 	reply := make(chan *Message, 1)
 	s.mu.Lock()
-	s.asked++
-	id := encode(fmt.Sprintf("ask-%d", s.asked))
+	s.requested++
+	id := encode(fmt.Sprintf("ask-%d", s.requested))
 	s.waiting[string(id)] = pendingRequest{reply, st}
 	s.mu.Unlock()
 	message := map[string]any{"jsonrpc": "2.0", "id": json.RawMessage(id), "method": method}

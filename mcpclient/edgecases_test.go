@@ -16,14 +16,14 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The longest possible timeout does not overflow to none or break other timeouts.
+// The longest possible timeout does not overflow and does not affect other timeouts.
 func TestLongestTimeoutLeavesTheOthersAlone(t *testing.T) {
 	t.Run("idle", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 			add(srv, "never", never)
 			s := serve(t, srv, mcpclient.Options{})
 			synctest.Wait()
-			time.Sleep(time.Second) // of fake time: the session's clock is past its start
+			time.Sleep(time.Second) // of fake time, so that the session's clock is not at zero
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, errPatience)
 			defer cancel()
 			got := <-begin(ctx, s, "never", mcpclient.WithIdleTimeout(math.MaxInt64), mcpclient.WithTotalTimeout(time.Second))
@@ -46,7 +46,7 @@ func TestLongestTimeoutLeavesTheOthersAlone(t *testing.T) {
 	})
 }
 
-// A JSON-RPC error with the request's ID is its answer, whatever its status and content type:
+// A JSON-RPC error with the request's ID is its answer, whatever the status and content type, so
 // nothing is sent again.
 func TestErrorAsAStreamUnderStatus500IsTheAnswer(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -76,7 +76,8 @@ func TestErrorAsAStreamUnderStatus500IsTheAnswer(t *testing.T) {
 	})
 }
 
-// The description of a server is kept as long as the session lives, so it must not be a megabyte.
+// The session keeps the server's description until it ends, so a description of a megabyte is
+// refused.
 func TestHandshakeOverTheLimit(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Instructions = strings.Repeat("x", 1<<20)
@@ -116,7 +117,7 @@ func TestPolledStreamThatBringsNothingIsIdle(t *testing.T) {
 	})
 }
 
-// A hook may use another session. If that one is closed, this one is not.
+// A header hook may use another session. If that session is closed, this one is not affected.
 func TestHookOfAClosedSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -131,7 +132,7 @@ func TestHookOfAClosedSession(t *testing.T) {
 		require.NoError(t, keys.Close())
 		fails.Store(true)
 		_, err := s.CallTool(t.Context(), "echo", nil)
-		require.ErrorIs(t, err, mcpclient.ErrClosed, "the cause is told")
+		require.ErrorIs(t, err, mcpclient.ErrClosed, "the error wraps the cause")
 		require.Equal(t, mcpclient.KindNotSent, failure(t, err).Kind, "%v", err)
 		require.False(t, mcpclient.KindOf(err) == mcpclient.KindClosed)
 		fails.Store(false)

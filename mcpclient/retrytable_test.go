@@ -9,7 +9,7 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// Kinds and outcomes of the retry table are converted by their numbers.
+// Kinds and outcomes of the retry table are converted by value.
 func TestKindsAreThoseOfTheRetryTable(t *testing.T) {
 	for kind, of := range map[Kind]verdict.Kind{
 		KindInvalid: verdict.KindInvalid, KindNotSent: verdict.KindNotSent, KindOutcomeUnknown: verdict.KindOutcomeUnknown,
@@ -24,7 +24,7 @@ func TestKindsAreThoseOfTheRetryTable(t *testing.T) {
 	}
 }
 
-// The retry table has the codes as numbers of its own.
+// The retry table repeats the codes as numbers.
 func TestCodesAreThoseOfTheRetryTable(t *testing.T) {
 	rpc := func(code int64) *streamablehttp.RPCError { return &streamablehttp.RPCError{Code: code, Status: 400} }
 	modern := verdict.Situation{Modern: true, Tool: true}

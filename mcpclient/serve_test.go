@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// asks are server requests that need no handler: each is answered by a POST.
-var asks = []string{"ping", "roots/list", "unknown/method"}
+// unhandled are server requests that need no handler. Each is answered with a POST.
+var unhandled = []string{"ping", "roots/list", "unknown/method"}
 
 // flooded is a tool that sends many requests at once and returns without waiting for the responses.
 func flooded(method string, n int) mcptest.ToolFunc {
@@ -24,32 +24,32 @@ func flooded(method string, n int) mcptest.ToolFunc {
 		for range n {
 			c.Begin(method, nil)
 		}
-		c.Tell("notifications/n", nil)
+		c.Notify("notifications/n", nil)
 		return mcptest.Text("done"), nil
 	}
 }
 
-// Of a flood of requests that need no handler, 64 are answered at once, then 32 a second for 6 s.
-// The rest is dropped and logged once. The stream goes on.
+// Of many requests that need no handler, 64 are answered at once, then 32 per second for 6 s. The
+// others are dropped, which is logged once. The stream continues.
 func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
-	for _, method := range asks {
-		for _, where := range []string{"call", "standing stream"} {
+	for _, method := range unhandled {
+		for _, where := range []string{"call", "shared stream"} {
 			t.Run(method+" on the "+where, func(t *testing.T) {
 				inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 					add(srv, "flood", flooded(method, 500))
-					var told []time.Duration
+					var delivered []time.Duration
 					start := time.Now()
 					var log bytes.Buffer
 					s := serve(t, srv, mcpclient.Options{
 						Logger: slog.New(slog.NewTextHandler(&log, nil)),
 						Handlers: mcpclient.Handlers{Notification: func(context.Context, *mcpclient.Session, string, jsonRaw) {
-							told = append(told, time.Since(start))
+							delivered = append(delivered, time.Since(start))
 						}},
 					})
 					synctest.Wait()
 					for range 2 {
 						srv.Reset()
-						start, told = time.Now(), nil
+						start, delivered = time.Now(), nil
 						if where == "call" {
 							got := <-begin(t.Context(), s, "flood")
 							require.NoError(t, got.err)
@@ -58,10 +58,10 @@ func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
 							for range 500 {
 								srv.Begin(method, nil)
 							}
-							srv.Tell("notifications/n", nil)
+							srv.Notify("notifications/n", nil)
 						}
 						synctest.Wait()
-						require.Equal(t, []time.Duration{0}, told, "what comes behind the flood is not delayed")
+						require.Equal(t, []time.Duration{0}, delivered, "messages after the flood are not delayed")
 						require.Equal(t, 64, srv.Count("response"))
 						time.Sleep(time.Second)
 						synctest.Wait()
@@ -69,24 +69,25 @@ func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
 						time.Sleep(time.Minute)
 						require.Equal(t, 64+6*32, srv.Count("response"))
 					}
-					require.Equal(t, 1, strings.Count(log.String(), "too fast"), "%s", log.String())
+					require.Equal(t, 1, strings.Count(log.String(), "arrive too fast"), "%s", log.String())
 				})
 			})
 		}
 	}
 }
 
-// A server that waits for each response before its next request gets all of them, only more slowly.
-func TestEachAnswerOfAPatientServerComes(t *testing.T) {
-	for _, method := range asks {
-		for _, where := range []string{"call", "standing stream"} {
+// A server that waits for each response before its next request gets all responses, only more
+// slowly.
+func TestServerThatWaitsGetsEveryAnswer(t *testing.T) {
+	for _, method := range unhandled {
+		for _, where := range []string{"call", "shared stream"} {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				const n = 500
 				add(srv, "patient", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 					for range n {
-						ask := func() (*mcptest.Message, error) { return srv.Ask(method, nil) }
+						ask := func() (*mcptest.Message, error) { return srv.SendRequest(method, nil) }
 						if where == "call" {
-							ask = func() (*mcptest.Message, error) { return c.Ask(ctx, method, nil) }
+							ask = func() (*mcptest.Message, error) { return c.SendRequest(ctx, method, nil) }
 						}
 						if _, err := ask(); err != nil {
 							return nil, err
@@ -106,7 +107,7 @@ func TestEachAnswerOfAPatientServerComes(t *testing.T) {
 	}
 }
 
-// Pings at a usual rate are answered at once, for as long as they come.
+// Pings at a usual rate are always answered at once.
 func TestUsualPingsAreAnsweredAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -123,9 +124,9 @@ func TestUsualPingsAreAnsweredAtOnce(t *testing.T) {
 	})
 }
 
-// A server that does not accept the responses gets 16 at once, and at most 256 wait. Close ends
+// If a server does not read the responses, 16 are sent at once and at most 256 wait. Close ends
 // them.
-func TestAnswersToAServerThatDoesNotTakeThem(t *testing.T) {
+func TestAnswersThatTheServerDoesNotRead(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		answers := srv.HoldIf(func(r *mcptest.Request) bool { return r.Method == "response" })
 		var d diary
@@ -143,6 +144,6 @@ func TestAnswersToAServerThatDoesNotTakeThem(t *testing.T) {
 		require.NoError(t, s.Close())
 		require.Less(t, time.Since(start), mcpclient.DefaultCloseTimeout)
 		answers.Release()
-		require.LessOrEqual(t, srv.Count("response"), 16, "what waited was not sent")
+		require.LessOrEqual(t, srv.Count("response"), 16, "the waiting responses were not sent")
 	})
 }

@@ -45,7 +45,7 @@ func TestLifeOfASession(t *testing.T) {
 		} else {
 			require.Zero(t, srv.Count("DELETE"), "the modern era has no session to end")
 		}
-		require.Zero(t, srv.Count("GET"), "no handler wants a standing stream")
+		require.Zero(t, srv.Count("GET"), "no handler needs a shared stream")
 		_, err = s.CallTool(t.Context(), "echo", nil)
 		require.True(t, mcpclient.KindOf(err) == mcpclient.KindClosed, "%v", err)
 	})
@@ -71,7 +71,7 @@ func introduced(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	require.Contains(t, string(srv.Requests("initialize")[0].Params), `{"name":"tester","version":"3"}`)
 }
 
-// lists checks walks over pages, one of which has the empty string as its cursor.
+// lists checks that all pages of a list are read. One page has the empty string as its cursor.
 func lists(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	t.Helper()
 	srv.PageSize = 2
@@ -117,7 +117,7 @@ func calls(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 
 	_, err = s.CallTool(t.Context(), "echo", nil)
 	require.NoError(t, err)
-	require.Empty(t, srv.Requests("tools/call")[1].Header.Get("X-Trace"), "a header of one call stays with it")
+	require.Empty(t, srv.Requests("tools/call")[1].Header.Get("X-Trace"), "a header of one call is not sent with others")
 
 	raw, err := s.Request(t.Context(), "tools/call", map[string]any{"name": "echo", "arguments": map[string]any{"big": 9007199254740993}})
 	require.NoError(t, err)
@@ -130,8 +130,8 @@ func calls(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	require.Equal(t, 3, srv.Executions("echo"))
 }
 
-// Progress and log messages of a call are delivered in order, on the goroutine of the call, before
-// it returns. A JSON answer has no room for them.
+// Progress and log messages of a call are delivered in order, on the call's goroutine, before the
+// call returns. A JSON reply cannot carry them.
 func TestProgressAndLogComeBeforeTheResult(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "work", func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
@@ -169,7 +169,7 @@ func TestProgressAndLogComeBeforeTheResult(t *testing.T) {
 	})
 }
 
-// A tool that fails reports it in its result, which is no error of the call.
+// A tool that fails reports that in its result; the call returns no error.
 func TestToolErrorIsAResult(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "fail", func(context.Context, *mcptest.Call) (json.RawMessage, error) {

@@ -18,12 +18,12 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// wire is one reply to a tool call, as sent. $id in the body stands for the request's ID.
+// wire is one raw reply to a tool call. $id in the body stands for the request's ID.
 type wire struct {
 	status int
 	body   string
 	header string // "Name: value"
-	gone   bool   // the session is lost a moment later
+	gone   bool   // the session is lost right after the reply
 }
 
 func rpcBody(id string, code int, text string) string {
@@ -38,14 +38,14 @@ func foreign(status, code int, text string) wire {
 	return wire{status: status, body: rpcBody("null", code, text)}
 }
 
-// lostAfter is a reply of a server that has lost the session by the next request.
+// lostAfter is a reply of a server that loses the session before the next request.
 func lostAfter(w wire) wire { w.gone = true; return w }
 
 const ownResult = `{"jsonrpc":"2.0","id":$id,"result":{"content":[],"resultType":"complete"}}`
 
-// verdictRow describes a call that gets a reply: its outcome (N: not run, A: answered, U: unknown;
-// nothing if it succeeds), its kind, and how many requests the server got for it. The columns are
-// the situations in which the reply comes; "" where it cannot.
+// verdictRow describes what follows from a reply: the call's outcome (N: not run, A: answered, U:
+// unknown; nothing if it succeeds), its kind, and how many requests the server received. Each
+// column is a situation in which the reply may arrive; "" means that it cannot.
 type verdictRow struct {
 	reply                    wire
 	direct, progress, resume string // legacy: at once; after progress; to the GET that resumes a cut stream
@@ -54,7 +54,7 @@ type verdictRow struct {
 }
 
 var verdictRows = []verdictRow{
-	// Refusals, whatever the body.
+	// Refusals, whatever their body.
 	{wire{status: 401, header: "Www-Authenticate: Bearer"}, "N auth 1", "A auth 1", "U lost 1", "N auth 1", "", "A auth 1"},
 	{own(401, -32603, "x"), "N auth 1", "A auth 1", "U lost 1", "N auth 1", "", "A auth 1"},
 	{lostAfter(wire{status: 401}), "2", "A auth 1", "U lost 1", "N auth 1", "", "A auth 1"},
@@ -69,7 +69,7 @@ var verdictRows = []verdictRow{
 	{own(400, -32021, "x"), "A server 1", "A server 1", "U lost 1", "N server 1", "", "A server 1"},
 	{own(400, -32022, "x"), "2", "A version 1", "U lost 1", "2", "", "2"},
 	{foreign(400, -32022, "x"), "2", "A version 1", "U lost 1", "2", "", "2"},
-	// Refusals without our response.
+	// Refusals without a response to the request.
 	{wire{status: 405}, "N http 1", "A http 1", "U lost 1", "N http 1", "", "A http 1"},
 	{own(405, -32603, "x"), "A server 1", "A server 1", "U lost 1", "A server 1", "", "A server 1"},
 	{wire{status: 406}, "N http 1", "A http 1", "U lost 1", "N http 1", "", "A http 1"},
@@ -78,7 +78,7 @@ var verdictRows = []verdictRow{
 	{wire{status: 431}, "N http 1", "A http 1", "U lost 1", "N http 1", "", "A http 1"},
 	{wire{status: 501}, "N http 1", "U http 1", "U lost 1", "N http 1", "", "A http 1"},
 	{wire{status: 505}, "N http 1", "U http 1", "U lost 1", "N http 1", "", "A http 1"},
-	// Lost sessions, and what looks like them.
+	// Lost sessions, and replies that look like them.
 	{wire{status: 404, body: "no such thing"}, "2", "A http 1", "U lost 1", "A http 1", "", "A http 1"},
 	{foreign(404, -32001, "x"), "2", "A http 1", "U lost 1", "A http 1", "", "A http 1"},
 	{foreign(404, -32601, "x"), "A http 1", "A http 1", "U lost 1", "A http 1", "", "A http 1"},
@@ -104,7 +104,7 @@ var verdictRows = []verdictRow{
 	{own(200, -32020, "x"), "A server 1", "A server 1", "A server 1", "A server 1", "A server 1", "A server 1"},
 	{own(200, -32022, "x"), "A server 1", "A server 1", "A server 1", "A version 1", "A version 1", "A version 1"},
 	{lostAfter(own(200, -32001, "Session not found")), "A server 1", "A server 1", "A server 1", "A server 1", "A server 1", "A server 1"},
-	// No answer at all.
+	// No answer.
 	{wire{status: 101}, "U protocol 1", "U protocol 1", "U lost 1", "U protocol 1", "", "U protocol 1"},
 	{wire{status: 202}, "U protocol 1", "U protocol 1", "U lost 1", "U protocol 1", "", "U protocol 1"},
 	{foreign(200, -32700, "x"), "U server 1", "U protocol 1", "U lost 1", "U server 1", "U protocol 1", "U server 1"},
@@ -132,8 +132,8 @@ func fate(err error, requests int) string {
 	return fmt.Sprintf("%s %s %d", letter[mcpclient.OutcomeOf(err)], shortKinds[mcpclient.KindOf(err)], requests)
 }
 
-// Each reply has its outcome and its kind, and leads to another request only if it proves that the
-// call did not run, in every situation in which it can come.
+// In every situation, each reply leads to its outcome and kind, and to another request only if the
+// reply proves that the call did not run.
 func TestVerdicts(t *testing.T) {
 	for _, row := range verdictRows {
 		for name, want := range map[string]string{
@@ -152,7 +152,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// verdictRun plays one cell of the table.
+// verdictRun runs one cell of the table.
 type verdictRun struct {
 	t         *testing.T
 	reply     wire
@@ -175,7 +175,7 @@ func (v *verdictRun) run(idempotent bool, want string) {
 		Log:   func(context.Context, *mcpclient.Session, mcpclient.LogMessage) {},
 		Roots: func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { return nil, nil },
 	}})
-	synctest.Wait() // the standing stream is there
+	synctest.Wait() // until the shared stream is open
 	opts := []mcpclient.CallOption{mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {})}
 	if idempotent {
 		opts = append(opts, mcpclient.WithIdempotent())
@@ -186,19 +186,19 @@ func (v *verdictRun) run(idempotent bool, want string) {
 		requests--
 	}
 	if idempotent && err == nil && want != fmt.Sprint(requests) {
-		return // it was repeated, which is what the caller allowed, and succeeded
+		return // the call was repeated, as the caller allowed, and succeeded
 	}
 	require.Equal(v.t, want, fate(err, requests), "%v", err)
 	require.Equal(v.t, err != nil && (idempotent || want[0] == 'N'), mcpclient.SafeToRepeat(err))
 	v.srv.SetIntercept(nil)
-	echoes(v.t, s) // whatever it was, it is over
+	echoes(v.t, s) // the next call works
 }
 
 // intercept sends the reply once, in its situation.
 func (v *verdictRun) intercept(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 	resuming := r.Method == http.MethodGet && r.Header.Get("Last-Event-Id") == "cut-1"
 	switch {
-	case resuming && v.replied.Swap(true): // it was put off before
+	case resuming && v.replied.Swap(true): // the reply was already sent
 		mcptest.StartSSE(w)
 		mcptest.WriteRaw(w, "data: "+strings.ReplaceAll(ownResult, "$id", v.id.Load().(string))+"\n\n")
 		return true
@@ -232,7 +232,7 @@ func (v *verdictRun) call(w http.ResponseWriter, m *mcptest.Message) bool {
 	return true
 }
 
-// write sends the reply, after progress if that is the situation.
+// write sends the reply, after progress if the situation requires that.
 func (v *verdictRun) write(w http.ResponseWriter, id string) {
 	body := strings.ReplaceAll(v.reply.body, "$id", id)
 	const progress = `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}`
@@ -253,8 +253,8 @@ func (v *verdictRun) write(w http.ResponseWriter, id string) {
 		mcptest.WriteRaw(w, "data: "+body+"\n\n")
 		return
 	case v.is("after progress"):
-		v.srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
-		time.Sleep(time.Millisecond) // of fake time: it comes on the standing stream before the status
+		v.srv.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+		time.Sleep(time.Millisecond) // of fake time: it arrives on the shared stream before the status
 	}
 	v.reply.writeBody(w, body)
 }

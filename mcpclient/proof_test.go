@@ -20,13 +20,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// withSharedStream sets a handler that opens the shared stream, on which a server may show that it
-// works on a call.
+// withSharedStream sets a handler, so that the shared stream is opened. A server may show on it
+// that it is working on a call.
 func withSharedStream() mcpclient.Options {
 	return mcpclient.Options{Handlers: mcpclient.Handlers{Log: func(context.Context, *mcpclient.Session, mcpclient.LogMessage) {}}}
 }
 
-// refuseFirst answers the first call of a tool with f, although the server works on it.
+// refuseFirst answers the first call of a tool with f, although the server is working on it.
 func refuseFirst(srv *mcptest.Server, f func(w http.ResponseWriter, m *mcptest.Message)) {
 	var calls atomic.Int32
 	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -40,13 +40,14 @@ func refuseFirst(srv *mcptest.Server, f func(w http.ResponseWriter, m *mcptest.M
 
 var watching = mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {})
 
-// Whatever the server sends for a call, on whatever stream and however damaged, shows that it works
-// on the call. After that no refusal makes the call be sent again, not even below the session.
+// Anything that the server sends for a call, on any stream and even if it is invalid, shows that
+// the server is working on the call. After that, no refusal leads to another sending of the call,
+// not even below the session.
 func TestTracesForbidEachReplay(t *testing.T) {
-	tell := func(params map[string]any) func(*mcptest.Server) {
-		return func(srv *mcptest.Server) { srv.Tell("notifications/progress", params) }
+	progressOf := func(params map[string]any) func(*mcptest.Server) {
+		return func(srv *mcptest.Server) { srv.Notify("notifications/progress", params) }
 	}
-	progress := tell(map[string]any{"progressToken": 1, "progress": 1})
+	progress := progressOf(map[string]any{"progressToken": 1, "progress": 1})
 	status := func(code int, header ...string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
 			if len(header) > 0 {
@@ -59,12 +60,12 @@ func TestTracesForbidEachReplay(t *testing.T) {
 		trace func(*mcptest.Server)
 		reply func(http.ResponseWriter)
 	}{
-		"token as a string":  {tell(map[string]any{"progressToken": "1", "progress": 1}), status(429)},
-		"progress no number": {tell(map[string]any{"progressToken": 1, "progress": "half"}), status(429)},
-		"total no number":    {tell(map[string]any{"progressToken": 1, "progress": 1, "total": []int{}}), status(429)},
-		"message no string":  {tell(map[string]any{"progressToken": 1, "progress": 1, "message": 7}), status(429)},
-		"404":                {progress, status(404)},
-		"redirect":           {progress, status(307, "Location", "/mcp")},
+		"token as a string":        {progressOf(map[string]any{"progressToken": "1", "progress": 1}), status(429)},
+		"progress is not a number": {progressOf(map[string]any{"progressToken": 1, "progress": "half"}), status(429)},
+		"total is not a number":    {progressOf(map[string]any{"progressToken": 1, "progress": 1, "total": []int{}}), status(429)},
+		"message is not a string":  {progressOf(map[string]any{"progressToken": 1, "progress": 1, "message": 7}), status(429)},
+		"404":                      {progress, status(404)},
+		"redirect":                 {progress, status(307, "Location", "/mcp")},
 		"id in the refusal": {func(*mcptest.Server) {}, func(w http.ResponseWriter) {
 			status(429, "Content-Type", "text/event-stream")(w)
 			_, _ = io.WriteString(w, "id: 1\ndata:\n\n")
@@ -88,15 +89,15 @@ func TestTracesForbidEachReplay(t *testing.T) {
 	}
 }
 
-// Some time passes between the decision to resend and the sending, for instance in a header hook.
+// Time passes between the decision to resend and the sending, for example in a header hook.
 func TestTraceRightBeforeTheNextTry(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		refused := false
 		opts := withSharedStream()
 		opts.HeaderHook = func(context.Context, http.Header) error {
-			if refused { // it fetches a token for the second try
+			if refused { // the hook fetches a token for the second try
 				refused = false
-				srv.Tell("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
+				srv.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
 				time.Sleep(time.Second)
 			}
 			return nil
@@ -113,20 +114,20 @@ func TestTraceRightBeforeTheNextTry(t *testing.T) {
 	})
 }
 
-// The tool ran, and its answer with a refusing status is damaged, cut, too long or encoded. None of
-// that proves that it did not run.
+// The tool ran, and its answer with a refusing status is invalid, truncated, too long or
+// compressed. None of these proves that the tool did not run.
 func TestUnreadableRefusalsProveNothing(t *testing.T) {
 	answer := rpcBody("$id", -32002, "no such row")
 	long := strings.Replace(answer, "no such row", strings.Repeat("x", 70<<10), 1)
 	for name, row := range map[string]wire{
-		"long":      {status: 404, body: long},
-		"batch":     {status: 404, body: "[" + answer + "]"},
-		"BOM":       {status: 404, body: "\xef\xbb\xbf" + answer},
-		"a text":    {status: 404, body: `{"jsonrpc":"2.0","id":$id,"error":"it broke"}`},
-		"encoded":   {status: 404, body: answer, header: "Content-Encoding: br"},
-		"two of it": {status: 404, body: "event: ping\ndata: 1\n\ndata: " + answer + "\n\n", header: "Content-Type: text/event-stream"},
-		"long 413":  {status: 413, body: long},
-		"long 501":  {status: 501, body: long},
+		"long":       {status: 404, body: long},
+		"batch":      {status: 404, body: "[" + answer + "]"},
+		"BOM":        {status: 404, body: "\xef\xbb\xbf" + answer},
+		"a text":     {status: 404, body: `{"jsonrpc":"2.0","id":$id,"error":"it broke"}`},
+		"encoded":    {status: 404, body: answer, header: "Content-Encoding: br"},
+		"two events": {status: 404, body: "event: ping\ndata: 1\n\ndata: " + answer + "\n\n", header: "Content-Type: text/event-stream"},
+		"long 413":   {status: 413, body: long},
+		"long 501":   {status: 501, body: long},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -174,7 +175,7 @@ func (r retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// What a decorator reports about its last try does not hold for the tries before it.
+// The stage that a decorator reports for its last try does not hold for its earlier tries.
 func TestNotSentOfADecoratorThatRetries(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -209,8 +210,8 @@ func TestResultThatDoesNotDecodeIsAnAnswer(t *testing.T) {
 	}
 }
 
-// A legacy gateway passes on what its upstream server says about revisions. The session is not
-// restarted for that: the client asks for a modern server first.
+// A legacy gateway passes on a version error of its upstream server. The client does not restart
+// the session for that; it first sends discover.
 func TestVersionErrorOfAnUpstreamServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -229,8 +230,8 @@ func TestVersionErrorOfAnUpstreamServer(t *testing.T) {
 	})
 }
 
-// The server requires input and is rolled back to a legacy revision before it gets the answers.
-// They belong to a call that it no longer knows; without them the tool would start again.
+// The server requires input, and is rolled back to a legacy revision before it gets the answers. It
+// no longer knows the call that they belong to, and without them the tool would start over.
 func TestInputIsNotLostWithTheEra(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
@@ -267,7 +268,8 @@ func TestInputIsNotLostWithTheEra(t *testing.T) {
 	})
 }
 
-// A call that was declared harmless is so in each of its errors, including those of its result.
+// A call that was declared harmless is reported as harmless in all of its errors, including those
+// about its result.
 func TestHarmlessCallsAreSafeToRepeat(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "fail", func(context.Context, *mcptest.Call) (jsonRaw, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// answerCalls answers each tool call as if the tool had run, and counts how often it did.
+// answerCalls answers each tool call as if the tool had run, and counts the executions.
 func answerCalls(srv *mcptest.Server, write func(w http.ResponseWriter, m *mcptest.Message)) (ran *atomic.Int32) {
 	ran = new(atomic.Int32)
 	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -25,8 +25,8 @@ func answerCalls(srv *mcptest.Server, write func(w http.ResponseWriter, m *mcpte
 	return ran
 }
 
-// Some servers send a tool's error with status 404. The session is asked
-// whether it lives before the tool is run a second time.
+// Some servers send a tool's error with status 404. The client pings the session before it would
+// run the tool a second time.
 func TestToolThatAnswersWith404IsNotALostSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -45,8 +45,8 @@ func TestToolThatAnswersWith404IsNotALostSession(t *testing.T) {
 	})
 }
 
-// A server that has no ping says so of a session that lives: the refusal that
-// raised the doubt is the answer, and the tool is not run again.
+// A server without ping refuses a ping in a live session. The original refusal is then the answer,
+// and the tool does not run again.
 func TestServerWithoutPingHasNotLostTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -71,9 +71,9 @@ func TestServerWithoutPingHasNotLostTheSession(t *testing.T) {
 	})
 }
 
-// Servers exist that refuse a lost session with the id of the request. The
-// ping is refused likewise: then the call is sent again on a new session.
-func TestLostSessionToldWithTheRequestsID(t *testing.T) {
+// Some servers refuse a lost session with an error that has the request's ID. If the ping is
+// refused in the same way, the call is sent again in a new session.
+func TestLostSessionReportedWithTheRequestID(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
 		srv.LoseSessions()
@@ -88,12 +88,12 @@ func TestLostSessionToldWithTheRequestsID(t *testing.T) {
 		echoes(t, s)
 		require.Equal(t, 1, srv.Executions("echo"))
 		require.Equal(t, []string{"tools/call", "ping", "initialize", "notifications/initialized", "ping", "tools/call"}, srv.Methods(),
-			"the second ping shows that the server has one")
+			"the second ping shows that the server supports ping")
 	})
 }
 
-// A server was upgraded under a legacy session and speaks only 2026-07-28 now:
-// the session follows it, and the refused call is sent once more.
+// A server is upgraded during a legacy session and now supports only 2026-07-28. The session
+// switches to the new revision and sends the refused call once more.
 func TestServerUpgradedUnderALegacySession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

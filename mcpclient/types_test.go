@@ -12,8 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// What users of package mcp look for in its fields is found there: as methods, since the fields
-// cannot hold it.
+// Users of package mcp find its fields InputSchema, OutputSchema and StructuredContent as methods,
+// because the fields cannot hold these values.
 func TestShadowedFields(t *testing.T) {
 	const schema = `{"type":"object","oneOf":[{"x":9007199254740993}]}`
 	var tool mcpclient.Tool
@@ -52,7 +52,7 @@ func TestEndpointAndDone(t *testing.T) {
 		require.Equal(t, link.URL, s.Endpoint())
 		select {
 		case <-s.Done():
-			t.Error("it is not closed")
+			t.Error("Done is not closed")
 		default:
 		}
 		require.NoError(t, s.Close())
@@ -60,7 +60,8 @@ func TestEndpointAndDone(t *testing.T) {
 	})
 }
 
-// The error for arguments that are not JSON names the offset; that for other JSON names its kind.
+// The error for arguments that are not valid JSON names the offset. The error for JSON that is not
+// an object names its kind.
 func TestArgumentsThatAreNoObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, newServer(mode{mcptest.Modern, false}), mcpclient.Options{})

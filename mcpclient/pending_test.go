@@ -23,24 +23,24 @@ const (
 	listRoots = "roots/list"
 )
 
-// The server requests, in their simplest form.
+// The simplest request of each kind.
 var (
 	aForm = map[string]any{
 		"mode": "form", "message": "Who are you?",
 		"requestedSchema": json.RawMessage(`{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}`),
 	}
-	aPage   = map[string]any{"mode": "url", "message": "Log in", "url": "https://login.example.com/", "elicitationId": "e-1"}
+	aURL    = map[string]any{"mode": "url", "message": "Log in", "url": "https://login.example.com/", "elicitationId": "e-1"}
 	aSample = map[string]any{
 		"messages":  json.RawMessage(`[{"role":"user","content":{"type":"text","text":"Hello?"}}]`),
 		"maxTokens": 10,
 	}
 )
 
-// asking is a tool, or a prompt or resource, that sends one server request and returns the answer
-// as its text.
+// asking is a tool, prompt or resource that sends one server request and returns the answer as its
+// text.
 func asking(method string, params any) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-		answer, pending, err := c.Question(ctx, "q", method, params)
+		answer, pending, err := c.RequestInput(ctx, "q", method, params)
 		if err != nil || pending != nil {
 			return pending, err
 		}
@@ -48,23 +48,23 @@ func asking(method string, params any) mcptest.ToolFunc {
 	}
 }
 
-// named is what a user enters into aForm.
+// named returns the answer of a user who enters name into aForm.
 func named(name string) *mcp.ElicitationResult {
 	return mcpclient.AcceptElicitation(map[string]any{"name": name})
 }
 
-// people answer forms, each when it is released. They ignore the end of their contexts.
-type people struct {
+// slowUsers answer forms, each when it is released. They ignore the end of their contexts.
+type slowUsers struct {
 	mu                   sync.Mutex
-	asked, busy, busiest int // guarded by mu
+	shown, busy, busiest int // guarded by mu
 	free                 chan struct{}
 }
 
-func newPeople() *people { return &people{free: make(chan struct{}, 1000)} }
+func newSlowUsers() *slowUsers { return &slowUsers{free: make(chan struct{}, 1000)} }
 
-func (p *people) form(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
+func (p *slowUsers) form(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	p.mu.Lock()
-	p.asked++
+	p.shown++
 	p.busy++
 	p.busiest = max(p.busiest, p.busy)
 	p.mu.Unlock()
@@ -75,23 +75,24 @@ func (p *people) form(context.Context, *mcpclient.Session, *mcpclient.FormReques
 	return named("gopher"), nil
 }
 
-// letGo releases n users.
-func (p *people) letGo(n int) {
+// release releases n users.
+func (p *slowUsers) release(n int) {
 	for range n {
 		p.free <- struct{}{}
 	}
 	synctest.Wait()
 }
 
-// counts returns how many were asked so far, are busy now, and were busy at the same time.
-func (p *people) counts() (asked, busy, busiest int) {
+// counts returns how many forms were shown so far, how many are open, and the most that were open
+// at once.
+func (p *slowUsers) counts() (shown, busy, busiest int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.asked, p.busy, p.busiest
+	return p.shown, p.busy, p.busiest
 }
 
-// A handler may call a tool that sends another server request, and so on: however many do so at the
-// same time, none waits for another.
+// A handler may call a tool that sends another server request, and so on. However many handlers do
+// so concurrently, none waits for another.
 func TestHandlerCallsAToolThatAsks(t *testing.T) {
 	for _, n := range []int{1, 16} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -102,7 +103,7 @@ func TestHandlerCallsAToolThatAsks(t *testing.T) {
 						"message": fmt.Sprint(depth), "requestedSchema": aForm["requestedSchema"],
 					}))
 				}
-				var all [deepest + 1]sync.WaitGroup // the handlers of a depth wait for each other: all are there at once
+				var all [deepest + 1]sync.WaitGroup // the handlers of a depth wait for each other, so all run at once
 				for depth := range all {
 					all[depth].Add(n)
 				}
@@ -145,13 +146,13 @@ func TestHandlerCallsAToolThatAsks(t *testing.T) {
 	}
 }
 
-// A handler that never returns and ignores its context delays only its own call, which its caller
-// can end. Close waits for it only within its timeout.
+// A handler that never returns and ignores its context delays only its own call, which the caller
+// can end. Close waits for the handler only until its timeout.
 func TestHandlerThatNeverReturns(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
 		h := d.handlers()
-		stuck := newPeople()
+		stuck := newSlowUsers()
 		h.ElicitForm = stuck.form
 		h.Roots = func(context.Context, *mcpclient.Session) ([]mcp.Root, error) { return nil, nil }
 		add(srv, "ask", asking(elicit, aForm))
@@ -164,14 +165,14 @@ func TestHandlerThatNeverReturns(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		call, other := begin(ctx, s, "ask"), begin(t.Context(), s, "ask")
 		synctest.Wait()
-		asked, _, _ := stuck.counts()
-		require.Equal(t, 2, asked)
+		shown, _, _ := stuck.counts()
+		require.Equal(t, 2, shown)
 
 		echoes(t, s)
 		res, err := s.CallTool(t.Context(), "roots", nil)
 		require.NoError(t, err)
 		require.JSONEq(t, `{"roots":[]}`, text(t, res))
-		srv.Tell(toolsChanged, nil)
+		srv.Notify(toolsChanged, nil)
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 		require.Empty(t, call)
@@ -186,13 +187,13 @@ func TestHandlerThatNeverReturns(t *testing.T) {
 		require.Equal(t, 3*time.Second, time.Since(start))
 		got = <-other
 		require.Equal(t, mcpclient.KindClosed, failure(t, got.err).Kind)
-		require.Zero(t, got.at, "it did not wait for the handler")
-		stuck.letGo(2)
-		require.Empty(t, srv.Violations(), "nobody waits for the answers any more")
+		require.Zero(t, got.at, "the call did not wait for the handler")
+		stuck.release(2)
+		require.Empty(t, srv.Violations(), "the server no longer waits for the answers")
 	})
 }
 
-// seventeen are the ways in which a server asks seventeen users; ended checks the results.
+// seventeen lists the ways in which a server sends seventeen requests; ended checks the results.
 var seventeen = map[string]func(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) (ended func()){
 	"one call": func(t *testing.T, _ *mcptest.Server, s *mcpclient.Session) func() {
 		t.Helper()
@@ -215,7 +216,7 @@ var seventeen = map[string]func(t *testing.T, srv *mcptest.Server, s *mcpclient.
 			}
 		}
 	},
-	"standing stream": func(t *testing.T, srv *mcptest.Server, _ *mcpclient.Session) func() {
+	"shared stream": func(t *testing.T, srv *mcptest.Server, _ *mcpclient.Session) func() {
 		t.Helper()
 		var answers []<-chan *mcptest.Message
 		for range 17 {
@@ -230,9 +231,9 @@ var seventeen = map[string]func(t *testing.T, srv *mcptest.Server, s *mcpclient.
 	},
 }
 
-// Of seventeen server requests at once, wherever they come from, sixteen are handled, and the last
-// one as soon as one of those has been answered.
-func TestSixteenPeopleAreAskedAtOnce(t *testing.T) {
+// Of seventeen concurrent server requests, on whatever streams, sixteen are handled at once. The
+// last one is handled as soon as one of the others is answered.
+func TestSixteenHandlersRunAtOnce(t *testing.T) {
 	many := make(map[string]mcptest.InputRequest)
 	for i := range 17 {
 		many[fmt.Sprint("q", i)] = mcptest.InputRequest{Method: elicit, Params: aForm}
@@ -240,51 +241,51 @@ func TestSixteenPeopleAreAskedAtOnce(t *testing.T) {
 	for name, ask := range seventeen {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
-				if srv.Era == mcptest.Modern && name == "standing stream" {
-					return // it cannot ask there
+				if srv.Era == mcptest.Modern && name == "shared stream" {
+					return // a modern server sends no requests there
 				}
 				add(srv, "ask", asking(elicit, aForm))
 				add(srv, "ask many", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-					answers, pending, err := c.Questions(ctx, many)
+					answers, pending, err := c.RequestInputs(ctx, many)
 					if err != nil || pending != nil {
 						return pending, err
 					}
 					return mcptest.Text(fmt.Sprint(len(answers))), nil
 				})
-				p := newPeople()
+				p := newSlowUsers()
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ElicitForm: p.form}})
 				synctest.Wait()
 				ended := ask(t, srv, s)
 				synctest.Wait()
-				asked, _, _ := p.counts()
-				require.Equal(t, 16, asked)
+				shown, _, _ := p.counts()
+				require.Equal(t, 16, shown)
 				echoes(t, s)
-				p.letGo(1)
-				asked, busy, _ := p.counts()
-				require.Equal(t, []int{17, 16}, []int{asked, busy})
-				p.letGo(16)
+				p.release(1)
+				shown, busy, _ := p.counts()
+				require.Equal(t, []int{17, 16}, []int{shown, busy})
+				p.release(16)
 				ended()
-				asked, _, busiest := p.counts()
-				require.Equal(t, []int{17, 16}, []int{asked, busiest})
+				shown, _, busiest := p.counts()
+				require.Equal(t, []int{17, 16}, []int{shown, busiest})
 			})
 		})
 	}
 }
 
-// While sixteen users think, a ping is answered and a request without a handler is refused, on the
-// shared stream and on that of a call.
-func TestPingWhileSixteenThink(t *testing.T) {
+// While sixteen handlers run, a ping is answered and a request without a handler is refused, on the
+// shared stream and on the stream of a call.
+func TestPingWhileSixteenHandlersRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		add(srv, "ask", asking(elicit, aForm))
 		add(srv, "ping", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-			pong, err := c.Ask(ctx, "ping", nil)
+			pong, err := c.SendRequest(ctx, "ping", nil)
 			if err != nil {
 				return nil, err
 			}
 			return mcptest.Text(string(pong.Result)), nil
 		})
-		p := newPeople()
+		p := newSlowUsers()
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ElicitForm: p.form}})
 		synctest.Wait()
 		var calls []<-chan outcome
@@ -292,38 +293,38 @@ func TestPingWhileSixteenThink(t *testing.T) {
 			calls = append(calls, begin(t.Context(), s, "ask"))
 		}
 		synctest.Wait()
-		asked, busy, _ := p.counts()
-		require.Equal(t, []int{16, 16}, []int{asked, busy})
+		shown, busy, _ := p.counts()
+		require.Equal(t, []int{16, 16}, []int{shown, busy})
 		start := time.Now()
-		pong, err := srv.Ask("ping", nil)
+		pong, err := srv.SendRequest("ping", nil)
 		require.NoError(t, err)
 		require.Equal(t, "{}", string(pong.Result))
-		no, err := srv.Ask(listRoots, nil)
+		no, err := srv.SendRequest(listRoots, nil)
 		require.NoError(t, err)
 		require.EqualValues(t, mcpclient.CodeMethodNotFound, no.Error.Code)
 		res, err := s.CallTool(t.Context(), "ping", nil)
 		require.NoError(t, err)
 		require.Equal(t, "{}", text(t, res))
 		require.Zero(t, time.Since(start))
-		p.letGo(16)
+		p.release(16)
 		for _, call := range calls {
 			require.NoError(t, (<-call).err)
 		}
 	})
 }
 
-// A request that waits for one of the sixteen slots pauses the timers of its call, too.
-func TestClockStandsWhileAQuestionWaitsItsTurn(t *testing.T) {
+// A request that waits for one of the sixteen slots also pauses the timers of its call.
+func TestTimersArePausedWhileARequestWaitsForASlot(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", asking(elicit, aForm))
-		p := newPeople()
+		p := newSlowUsers()
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ElicitForm: p.form}})
 		var calls []<-chan outcome
 		for range 17 {
 			calls = append(calls, begin(t.Context(), s, "ask"))
 		}
 		time.Sleep(10 * time.Minute) // of fake time
-		p.letGo(17)
+		p.release(17)
 		for _, call := range calls {
 			got := <-call
 			require.NoError(t, got.err)
@@ -332,55 +333,55 @@ func TestClockStandsWhileAQuestionWaitsItsTurn(t *testing.T) {
 	})
 }
 
-// waiting is a user who answers after the request has ended, which is too late.
-func waiting(asked chan<- struct{}) mcpclient.Handlers {
+// waiting returns a handler that answers only after the request has ended.
+func waiting(running chan<- struct{}) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
-			asked <- struct{}{}
+			running <- struct{}{}
 			<-ctx.Done()
-			asked <- struct{}{}
+			running <- struct{}{}
 			return named("too late"), nil
 		},
 	}
 }
 
-// waitingQuestion is a server request that waits for its answer.
-type waitingQuestion struct {
+// waitingRequest is a server request that is waiting for its answer.
+type waitingRequest struct {
 	srv    *mcptest.Server
 	s      *mcpclient.Session
-	ask    *mcptest.Call // where the call's tool stands
+	call   *mcptest.Call // the tool's execution
 	id     json.RawMessage
 	cancel context.CancelFunc
 	finish chan struct{} // lets the tool return
 }
 
-// mootness are the ways in which a server request ends.
-var mootness = map[string]func(t *testing.T, x *waitingQuestion){
-	"taken back":         func(_ *testing.T, x *waitingQuestion) { x.ask.CancelAsk(x.id) },
-	"answered without":   func(_ *testing.T, x *waitingQuestion) { close(x.finish) },
-	"cancelled":          func(_ *testing.T, x *waitingQuestion) { x.cancel() },
-	"closed":             func(t *testing.T, x *waitingQuestion) { t.Helper(); require.NoError(t, x.s.Close()) },
-	"standing, back":     func(_ *testing.T, x *waitingQuestion) { x.srv.CancelAsk(x.id) },
-	"standing, closed":   func(t *testing.T, x *waitingQuestion) { t.Helper(); require.NoError(t, x.s.Close()) },
-	"standing, recovery": func(t *testing.T, x *waitingQuestion) { t.Helper(); x.srv.LoseSessions(); echoes(t, x.s) },
+// endings lists the ways in which a server request ends.
+var endings = map[string]func(t *testing.T, x *waitingRequest){
+	"request cancelled": func(_ *testing.T, x *waitingRequest) { x.call.CancelRequest(x.id) },
+	"answered without":  func(_ *testing.T, x *waitingRequest) { close(x.finish) },
+	"call cancelled":    func(_ *testing.T, x *waitingRequest) { x.cancel() },
+	"closed":            func(t *testing.T, x *waitingRequest) { t.Helper(); require.NoError(t, x.s.Close()) },
+	"shared, cancelled": func(_ *testing.T, x *waitingRequest) { x.srv.CancelRequest(x.id) },
+	"shared, closed":    func(t *testing.T, x *waitingRequest) { t.Helper(); require.NoError(t, x.s.Close()) },
+	"shared, recovery":  func(t *testing.T, x *waitingRequest) { t.Helper(); x.srv.LoseSessions(); echoes(t, x.s) },
 }
 
-// When a server request ends, the context of its handler ends and its answer is not sent: the
-// server cancelled it, or answered the call without it, or the call, the session or the server
-// session ended.
-func TestMootQuestionsAreNotAnswered(t *testing.T) {
-	for name, moot := range mootness {
+// When a server request ends, the context of its handler ends, and its answer is not sent. It ends
+// when the server cancels it or answers the call without it, and when the call, the session or the
+// server session ends.
+func TestEndedRequestsAreNotAnswered(t *testing.T) {
+	for name, end := range endings {
 		for _, hold := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " ", hold), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					srv := newServer(mode{mcptest.Legacy, true})
 					srv.HoldStreams = hold
-					x := waitingQuestion{srv: srv, finish: make(chan struct{})}
-					asked := make(chan struct{}, 2)
-					standing := strings.HasPrefix(name, "standing")
+					x := waitingRequest{srv: srv, finish: make(chan struct{})}
+					running := make(chan struct{}, 2)
+					shared := strings.HasPrefix(name, "shared")
 					add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-						if !standing {
-							x.ask = c
+						if !shared {
+							x.call = c
 							x.id, _ = c.Begin(elicit, aForm)
 						}
 						select {
@@ -390,20 +391,20 @@ func TestMootQuestionsAreNotAnswered(t *testing.T) {
 							return nil, ctx.Err()
 						}
 					})
-					x.s = serve(t, srv, mcpclient.Options{Handlers: waiting(asked)})
+					x.s = serve(t, srv, mcpclient.Options{Handlers: waiting(running)})
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
 					x.cancel = cancel
 					call := begin(ctx, x.s, "ask")
 					synctest.Wait()
-					if standing {
+					if shared {
 						x.id, _ = srv.Begin(elicit, aForm)
 					}
-					<-asked
-					require.Empty(t, asked)
-					moot(t, &x)
+					<-running
+					require.Empty(t, running)
+					end(t, &x)
 					start := time.Now()
-					<-asked
+					<-running
 					require.LessOrEqual(t, time.Since(start), 50*time.Millisecond, "the handler's context ended")
 					synctest.Wait()
 					require.Zero(t, srv.Count("response"))
@@ -419,29 +420,29 @@ func TestMootQuestionsAreNotAnswered(t *testing.T) {
 	}
 }
 
-// A request in a replaced session is cancelled by its ID there.
-func TestTakenBackInALaterSession(t *testing.T) {
+// A request of a replaced session can be cancelled only with its ID in that session.
+func TestCancelledInALaterSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
-		asked := make(chan struct{}, 2)
-		s := serve(t, srv, mcpclient.Options{Handlers: waiting(asked)})
+		running := make(chan struct{}, 2)
+		s := serve(t, srv, mcpclient.Options{Handlers: waiting(running)})
 		synctest.Wait()
 		srv.LoseSessions()
 		echoes(t, s)
 		synctest.Wait()
 		id, _ := srv.Begin(elicit, aForm)
-		<-asked
-		srv.CancelAsk(id)
+		<-running
+		srv.CancelRequest(id)
 		start := time.Now()
-		<-asked
+		<-running
 		require.Zero(t, time.Since(start))
 		synctest.Wait()
 		require.Zero(t, srv.Count("response"))
 	})
 }
 
-// A request that comes twice, on whatever stream, is handled once and answered once.
-func TestSameQuestionTwice(t *testing.T) {
+// A request that arrives twice, on whatever streams, is handled once and answered once.
+func TestSameServerRequestTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -460,16 +461,16 @@ func TestSameQuestionTwice(t *testing.T) {
 				return nil, ctx.Err()
 			}
 		})
-		p := newPeople()
+		p := newSlowUsers()
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ElicitForm: p.form}})
 		call := begin(t.Context(), s, "ask")
 		synctest.Wait()
-		asked, _, _ := p.counts()
-		require.Equal(t, 1, asked)
-		p.letGo(1)
+		shown, _, _ := p.counts()
+		require.Equal(t, 1, shown)
+		p.release(1)
 		require.NoError(t, (<-call).err)
-		asked, _, _ = p.counts()
-		require.Equal(t, 1, asked)
+		shown, _, _ = p.counts()
+		require.Equal(t, 1, shown)
 		require.Equal(t, 1, srv.Count("response"))
 	})
 }

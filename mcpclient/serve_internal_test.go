@@ -14,10 +14,10 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A server request with an absurdly long ID is dropped, since the ID would have to be sent back.
-// The call goes on.
-func TestQuestionWithAHugeID(t *testing.T) {
-	for _, size := range []int{255, 1 << 20} { // and its quotes
+// A server request with a huge ID is dropped, since the response would have to repeat the ID. The
+// call continues.
+func TestServerRequestWithAHugeID(t *testing.T) {
+	for _, size := range []int{255, 1 << 20} { // without the quotes
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := newServer(mode{mcptest.Legacy, true})
@@ -27,13 +27,13 @@ func TestQuestionWithAHugeID(t *testing.T) {
 					}
 					return mcptest.Text("done"), nil
 				})
-				p := newPeople()
+				p := newSlowUsers()
 				s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ElicitForm: p.form}})
 				_, err := s.CallTool(t.Context(), "ask", nil)
 				require.NoError(t, err)
 				synctest.Wait()
-				asked, _, _ := p.counts()
-				require.Zero(t, asked)
+				shown, _, _ := p.counts()
+				require.Zero(t, shown)
 				require.Zero(t, srv.Count("response"))
 			})
 		})

@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// stall makes the server stop in the middle of its reply to a method: at the headers, in a JSON
+// stall makes the server stop in the middle of its reply to a method: before the headers, in a JSON
 // body, in an event stream, or while it is busy.
 func stall(srv *mcptest.Server, method, where string) {
 	srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
@@ -39,13 +39,14 @@ func stall(srv *mcptest.Server, method, where string) {
 	})
 }
 
-// each stage of a handshake or a recovery: the request that it waits for, and how.
+// eachStage runs a test for each stage of a handshake or recovery: the request that it waits for,
+// and where the reply stalls.
 func eachStage(t *testing.T, methods []string, test func(t *testing.T, srv *mcptest.Server, method, where string)) {
 	t.Helper()
 	for _, method := range methods {
 		for _, where := range []string{"headers", "body", "stream", "backoff"} {
 			if method == "notifications/initialized" && where != "headers" && where != "backoff" {
-				continue // its reply has no body that matters
+				continue // the body of its reply is ignored
 			}
 			if method == "ping" && where == "backoff" {
 				continue // the probe is not repeated
@@ -57,7 +58,7 @@ func eachStage(t *testing.T, methods []string, test func(t *testing.T, srv *mcpt
 	}
 }
 
-// A context ends Connect in the middle of every reply that it waits for, and during backoff.
+// The context ends Connect in the middle of every reply that it waits for, and during backoff.
 func TestContextEndsConnectInEveryReply(t *testing.T) {
 	eachStage(t, []string{"server/discover", "initialize", "notifications/initialized"}, func(t *testing.T, srv *mcptest.Server, method, where string) {
 		link := srv.InMemory(t)
@@ -84,8 +85,8 @@ func recovering(t *testing.T, srv *mcptest.Server, method, where string) *mcpcli
 
 var recoveryStages = []string{"ping", "initialize", "notifications/initialized", "logging/setLevel"}
 
-// refusedWith is what a refused call knows at a stage of the recovery: a 400 proves that it did not
-// run only after the ping is answered.
+// refusedWith returns what a refused call knows at a stage of the recovery. A 400 proves that the
+// call did not run only after the ping was answered.
 func refusedWith(stage string) mcpclient.Outcome {
 	if stage == "ping" {
 		return mcpclient.Answered
@@ -93,7 +94,7 @@ func refusedWith(stage string) mcpclient.Outcome {
 	return mcpclient.NotRun
 }
 
-// A context ends a call's wait for a recovery at every stage of it, and the next call works.
+// A context ends a call's wait for a recovery at every stage, and the next call works.
 func TestContextEndsTheWaitForEveryStageOfARecovery(t *testing.T) {
 	eachStage(t, recoveryStages, func(t *testing.T, srv *mcptest.Server, method, where string) {
 		s := recovering(t, srv, method, where)
@@ -104,13 +105,13 @@ func TestContextEndsTheWaitForEveryStageOfARecovery(t *testing.T) {
 		require.Equal(t, refusedWith(method), e.Outcome)
 		require.Zero(t, srv.Executions("echo"))
 		srv.SetIntercept(nil)
-		time.Sleep(time.Minute) // of fake time: the recovery, which is nobody's and everybody's, has come to its end
+		time.Sleep(time.Minute) // of fake time, so that the recovery has ended
 		echoes(t, s)
 		require.Equal(t, 1, srv.Executions("echo"))
 	})
 }
 
-// Close ends a recovery and the calls that wait for it, at every stage, at once.
+// Close ends a recovery and the calls that wait for it, at every stage and at once.
 func TestCloseEndsEveryStageOfARecovery(t *testing.T) {
 	eachStage(t, recoveryStages, func(t *testing.T, srv *mcptest.Server, method, where string) {
 		s := recovering(t, srv, method, where)

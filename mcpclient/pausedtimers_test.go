@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// slowly is a person who answers a form after so long, unless the question is moot before.
+// slowly returns a handler that answers a form after d, or earlier if the request ends.
 func slowly(d time.Duration) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -25,13 +25,13 @@ func slowly(d time.Duration) mcpclient.Handlers {
 	}
 }
 
-// finish is what came of something that was done on a goroutine of its own.
+// finish is the result of a function that ran on another goroutine.
 type finish struct {
 	err error
 	at  time.Duration
 }
 
-// during does something on a goroutine.
+// during runs f on another goroutine.
 func during(f func() error) <-chan finish {
 	done := make(chan finish, 1)
 	start := time.Now()
@@ -44,8 +44,9 @@ func during(f func() error) <-chan finish {
 
 const messages = `{"messages":[{"role":"user","content":{"type":"text","text":"hi"}}]}`
 
-// asksOf are a tool, a prompt and a resource of srv that do the same, and the calls that ask for them.
-func asksOf(srv *mcptest.Server, run mcptest.ToolFunc) map[string]func(ctx context.Context, s *mcpclient.Session, opts ...mcpclient.CallOption) error {
+// callsThatAsk gives srv a tool, a prompt and a resource that all run run, and returns the calls
+// for them.
+func callsThatAsk(srv *mcptest.Server, run mcptest.ToolFunc) map[string]func(ctx context.Context, s *mcpclient.Session, opts ...mcpclient.CallOption) error {
 	result := func(result string) mcptest.ToolFunc {
 		return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 			pending, err := run(ctx, c)
@@ -74,20 +75,20 @@ func asksOf(srv *mcptest.Server, run mcptest.ToolFunc) map[string]func(ctx conte
 	}
 }
 
-// eachAsk runs a test for a call of each method that may ask, in each era.
+// eachAsk runs a test for a call of each method that may require input, in each era.
 func eachAsk(t *testing.T, run mcptest.ToolFunc, test func(t *testing.T, srv *mcptest.Server, what string, ask func(context.Context, *mcpclient.Session, ...mcpclient.CallOption) error)) {
 	t.Helper()
-	for what := range asksOf(newServer(mode{}), run) {
+	for what := range callsThatAsk(newServer(mode{}), run) {
 		t.Run(what, func(t *testing.T) {
-			eachEra(t, func(t *testing.T, srv *mcptest.Server) { test(t, srv, what, asksOf(srv, run)[what]) })
+			eachEra(t, func(t *testing.T, srv *mcptest.Server) { test(t, srv, what, callsThatAsk(srv, run)[what]) })
 		})
 	}
 }
 
-// answered asks, and then does what is left to do.
+// answered sends one server request and then runs then.
 func answered(then mcptest.ToolFunc) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-		_, pending, err := c.Question(ctx, "q", elicit, aForm)
+		_, pending, err := c.RequestInput(ctx, "q", elicit, aForm)
 		if err != nil || pending != nil {
 			return pending, err
 		}
@@ -95,7 +96,7 @@ func answered(then mcptest.ToolFunc) mcptest.ToolFunc {
 	}
 }
 
-// cutOff ends a stream without its answer.
+// cutOff ends the stream without an answer.
 func cutOff(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 	c.Cut(true)
 	return never(ctx, c)
@@ -103,8 +104,8 @@ func cutOff(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 
 func nothing(context.Context, *mcptest.Call) (jsonRaw, error) { return nil, nil }
 
-// Who takes ten minutes to answer times no call out, neither one that may be
-// idle for five minutes nor one whose tries may take thirty seconds.
+// A user who takes ten minutes to answer causes no timeout: neither for a call whose idle timeout
+// is five minutes nor for one whose tries may take thirty seconds.
 func TestSlowAnswersTimeNothingOut(t *testing.T) {
 	eachAsk(t, answered(nothing), func(t *testing.T, srv *mcptest.Server, _ string, ask func(context.Context, *mcpclient.Session, ...mcpclient.CallOption) error) {
 		s := serve(t, srv, mcpclient.Options{Handlers: slowly(10 * time.Minute)})
@@ -115,8 +116,9 @@ func TestSlowAnswersTimeNothingOut(t *testing.T) {
 	})
 }
 
-// After the answer the clocks go on: the idle timeout anew, a try's timeout where it stood.
-func TestClocksGoOnAfterTheAnswer(t *testing.T) {
+// After the answer, the timers resume: the idle timeout starts again, and a try's timeout continues
+// where it was paused.
+func TestTimersResumeAfterTheAnswer(t *testing.T) {
 	silent := func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 		if c.Inputs == nil {
 			if err := mcptest.Sleep(ctx, 20*time.Second); err != nil {
@@ -140,16 +142,17 @@ func TestClocksGoOnAfterTheAnswer(t *testing.T) {
 			require.Equal(t, mcpclient.Unknown, e.Outcome)
 		case srv.Era == mcptest.Legacy:
 			require.EqualValues(t, "try", timeout.What)
-			require.Equal(t, answer+10*time.Second, got.at, "20 s were used up before")
+			require.Equal(t, answer+10*time.Second, got.at, "the try had already used 20 s")
 		default:
 			require.EqualValues(t, "try", timeout.What)
-			require.Equal(t, answer+30*time.Second, got.at, "it is another request")
+			require.Equal(t, answer+30*time.Second, got.at, "the retry is another request")
 		}
 	})
 }
 
-// A question on the standing stream does not say which call waits for it: the clocks of all stand still.
-func TestQuestionOnTheStandingStreamStopsAllClocks(t *testing.T) {
+// A server request on the shared stream does not say which call waits for it, so the timers of all
+// calls are paused.
+func TestRequestOnTheSharedStreamPausesAllTimers(t *testing.T) {
 	for _, wait := range []time.Duration{time.Minute, 6 * time.Minute} { // after the answer
 		t.Run(wait.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -158,7 +161,7 @@ func TestQuestionOnTheStandingStreamStopsAllClocks(t *testing.T) {
 				s := serve(t, srv, mcpclient.Options{Handlers: slowly(10 * time.Minute)})
 				synctest.Wait()
 				before := begin(t.Context(), s, "work")
-				time.Sleep(4 * time.Minute) // of fake time, as all of it
+				time.Sleep(4 * time.Minute) // of fake time, like all sleeps here
 				_, answer := srv.Begin(elicit, aForm)
 				synctest.Wait()
 				amid := begin(t.Context(), s, "work", mcpclient.WithIdleTimeout(6*time.Minute))
@@ -174,7 +177,7 @@ func TestQuestionOnTheStandingStreamStopsAllClocks(t *testing.T) {
 				}
 				got = <-amid
 				switch wait {
-				case time.Minute: // it ends fifteen minutes after its begin, five after the answer
+				case time.Minute: // the answer comes after 15 minutes, and the idle timeout is five
 					require.NoError(t, got.err)
 				default:
 					require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindTimeout, "%v", got.err)
@@ -185,8 +188,9 @@ func TestQuestionOnTheStandingStreamStopsAllClocks(t *testing.T) {
 	}
 }
 
-// The same for tries: of a prompt that is slow, and of a list whose answer waits for a person.
-func TestQuestionOnTheStandingStreamStopsTries(t *testing.T) {
+// The same holds for the timeouts of tries, of a slow prompt and of a list whose answer depends on
+// a user.
+func TestRequestOnTheSharedStreamPausesTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		srv.Prompts = []mcptest.Prompt{{Name: "slow", Run: func(ctx context.Context, _ *mcptest.Call) (jsonRaw, error) {
@@ -205,9 +209,9 @@ func TestQuestionOnTheStandingStreamStopsTries(t *testing.T) {
 	})
 }
 
-// The total timeout and the caller's context go on while a person is asked; they
-// end the call at once, and what the person is asked.
-func TestAskingHasAnEnd(t *testing.T) {
+// The total timeout and the caller's context continue while a handler runs. They end the call and
+// the handler at once.
+func TestServerRequestsAreBounded(t *testing.T) {
 	for _, how := range []string{"total timeout", "context", "deadline"} {
 		t.Run(how, func(t *testing.T) {
 			eachAsk(t, answered(nothing), func(t *testing.T, srv *mcptest.Server, _ string, ask func(context.Context, *mcpclient.Session, ...mcpclient.CallOption) error) {
@@ -241,7 +245,7 @@ func TestAskingHasAnEnd(t *testing.T) {
 				require.Equal(t, 7*time.Minute, <-gone)
 				outcome := mcpclient.Unknown
 				if srv.Era == mcptest.Modern {
-					outcome = mcpclient.Answered // with what it requires
+					outcome = mcpclient.Answered // with the required input
 				}
 				require.Equal(t, outcome, e.Outcome)
 				synctest.Wait()
@@ -252,9 +256,9 @@ func TestAskingHasAnEnd(t *testing.T) {
 	}
 }
 
-// What a person takes is not taken from the retries: an answer that is lost
-// right after is asked for again.
-func TestAskingIsNotTakenFromTheRetries(t *testing.T) {
+// The time of a handler does not count against the retries: if the answer is lost right after, the
+// request is retried.
+func TestAnswerTimeDoesNotCountAgainstRetries(t *testing.T) {
 	cuts := 0
 	cut := answered(func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 		if cuts++; cuts%2 == 1 {
@@ -266,7 +270,7 @@ func TestAskingIsNotTakenFromTheRetries(t *testing.T) {
 		cuts = 0
 		s := serve(t, srv, mcpclient.Options{Handlers: slowly(10 * time.Minute)})
 		err := ask(t.Context(), s)
-		if what == "tool" { // which is never repeated
+		if what == "tool" { // tool calls are never repeated
 			require.Equal(t, mcpclient.KindOutcomeUnknown, failure(t, err).Kind)
 			require.Equal(t, 1, cuts)
 			return
@@ -276,9 +280,9 @@ func TestAskingIsNotTakenFromTheRetries(t *testing.T) {
 	})
 }
 
-// Nor is it if the stream breaks off while the person is still asked.
-func TestCutWhileAskingIsNotTakenFromTheRetries(t *testing.T) {
-	for range 10 { // whoever comes first
+// The same holds if the stream breaks while the handler is still running.
+func TestAnswerTimeAfterACutDoesNotCountAgainstRetries(t *testing.T) {
+	for range 10 { // goroutines run in any order
 		synctest.Test(t, func(t *testing.T) {
 			srv := newServer(mode{mcptest.Legacy, true})
 			tries := 0
@@ -301,8 +305,9 @@ func TestCutWhileAskingIsNotTakenFromTheRetries(t *testing.T) {
 	}
 }
 
-// The same while the question is on the standing stream: the call that is cut meanwhile has lost no time.
-func TestAskingElsewhereIsNotTakenFromTheRetries(t *testing.T) {
+// The same holds if the request is on the shared stream: a call whose stream breaks meanwhile has
+// lost no time.
+func TestAnswerTimeOnTheSharedStreamDoesNotCountAgainstRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		tries := 0
@@ -328,13 +333,13 @@ func TestAskingElsewhereIsNotTakenFromTheRetries(t *testing.T) {
 	})
 }
 
-// A question that is moot stops no clock, whatever its handler does: one that
-// the server took back, one whose call ended.
-func TestMootQuestionsStopNoClock(t *testing.T) {
+// A request that has ended pauses no timers, even if its handler still runs: the server cancelled
+// it, or its call ended.
+func TestEndedRequestsPauseNoTimers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		add(srv, "never", never)
-		p := newPeople() // who do not look at their context
+		p := newSlowUsers() // they ignore their context
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ElicitForm: p.form}})
 		synctest.Wait()
 		id, _ := srv.Begin(elicit, aForm)
@@ -342,16 +347,16 @@ func TestMootQuestionsStopNoClock(t *testing.T) {
 		call := begin(t.Context(), s, "never")
 		time.Sleep(7 * time.Minute) // of fake time
 		require.Empty(t, call)
-		srv.CancelAsk(id)
+		srv.CancelRequest(id)
 		got := <-call
 		require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindTimeout, "%v", got.err)
-		require.Equal(t, 12*time.Minute, got.at, "five minutes after the question was taken back")
-		p.letGo(1)
+		require.Equal(t, 12*time.Minute, got.at, "five minutes after the request was cancelled")
+		p.release(1)
 	})
 }
 
-// Clocks stand still until the last of several questions is answered.
-func TestClocksStandStillForAllQuestions(t *testing.T) {
+// Timers are paused until the last of several requests is answered.
+func TestTimersArePausedForAllRequests(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		many := make(map[string]mcptest.InputRequest)
 		for i := range 3 {
@@ -360,7 +365,7 @@ func TestClocksStandStillForAllQuestions(t *testing.T) {
 			}}
 		}
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
-			_, pending, err := c.Questions(ctx, many)
+			_, pending, err := c.RequestInputs(ctx, many)
 			if err != nil || pending != nil {
 				return pending, err
 			}
@@ -378,8 +383,9 @@ func TestClocksStandStillForAllQuestions(t *testing.T) {
 	})
 }
 
-// A state without questions is waited on, ever longer, and nobody is asked.
-func TestStateAloneIsWaitedOn(t *testing.T) {
+// If the server sends a state without requests, the client retries at growing intervals and calls
+// no handler.
+func TestStateWithoutRequestsIsPaced(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		var at []time.Duration
 		start := time.Now()
@@ -400,8 +406,8 @@ func TestStateAloneIsWaitedOn(t *testing.T) {
 	})
 }
 
-// Such a wait ends with the caller's context, the total timeout, and Close.
-func TestWaitOnAStateEnds(t *testing.T) {
+// The wait between such retries ends with the caller's context, the total timeout, and Close.
+func TestStateWithoutRequestsIsBounded(t *testing.T) {
 	for how, kind := range map[string]mcpclient.Kind{
 		"context": mcpclient.KindCanceled, "total": mcpclient.KindTimeout, "close": mcpclient.KindClosed,
 	} {

@@ -25,7 +25,7 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.reason }
 
-// codeInvalidRequest is for a request at the wrong time (JSON-RPC 2.0, section 5.1).
+// codeInvalidRequest answers a request that came at the wrong time (JSON-RPC 2.0, section 5.1).
 const codeInvalidRequest = -32600
 
 // errTooEarly refuses a request during the handshake: there is no session for a handler to use.
@@ -39,8 +39,8 @@ func badParams(err error) *refusal {
 	return &refusal{code: CodeInvalidParams, reason: strings.ToValidUTF8(text[:min(len(text), maxRefusal)], "")}
 }
 
-// prepare decodes a server request, of either era, and finds its handler. It keeps params. The
-// error is a *refusal.
+// prepare decodes a server request of either era and finds its handler. The returned answerer keeps
+// a reference to params. The error is a *refusal.
 func (s *Session) prepare(method string, params json.RawMessage, version string) (answerer, error) {
 	h := &s.opts.Handlers
 	switch {
@@ -51,7 +51,7 @@ func (s *Session) prepare(method string, params json.RawMessage, version string)
 	case method == methodSample && (h.Sample != nil || h.SampleWithTools != nil):
 		return s.prepareSample(params, version)
 	case method == methodListRoots && h.Roots != nil:
-		return s.askRoots, nil
+		return s.answerRoots, nil
 	}
 	return nil, &refusal{CodeMethodNotFound, fmt.Sprintf("this client does not support %q", method[:min(len(method), maxRequestMethod)])}
 }
@@ -78,14 +78,14 @@ func (s *Session) prepareElicitation(params json.RawMessage, version string) (an
 }
 
 var (
-	errMode    = errors.New("a mode of elicitation that this client did not declare")
-	errNoTools = errors.New("sampling with tools, which this client did not declare")
+	errMode    = errors.New("this client did not declare this mode of elicitation")
+	errNoTools = errors.New("this client did not declare sampling with tools")
 	errNoReply = errors.New("the handler returned neither an answer nor an error")
 )
 
-// encodeElicitation encodes the result of an elicitation. Content that does not match the form is
-// not sent as accepted; only an accepted form has content (2026-07-28, "Elicitation", "Response
-// Actions").
+// encodeElicitation encodes the result of an elicitation. If the content does not match the form,
+// the result is sent as cancelled. Only an accepted form has content (2026-07-28, "Elicitation",
+// "Response Actions").
 func (s *Session) encodeElicitation(form *FormRequest, res *mcp.ElicitationResult, err error) (json.RawMessage, error) {
 	switch {
 	case errors.Is(err, ErrRejected):
@@ -118,7 +118,8 @@ func (s *Session) encodeElicitation(form *FormRequest, res *mcp.ElicitationResul
 	return json.Marshal(out)
 }
 
-// content validates and encodes what was entered into the form; nil means its default values.
+// content validates and encodes what the user entered into the form. nil stands for the default
+// values.
 func (r *FormRequest) content(filled any) (json.RawMessage, error) {
 	data, err := json.Marshal(filled)
 	if err != nil {
@@ -157,7 +158,7 @@ func (s *Session) prepareSample(params json.RawMessage, version string) (answere
 	}, nil
 }
 
-func (s *Session) askRoots(ctx context.Context) (json.RawMessage, error) {
+func (s *Session) answerRoots(ctx context.Context) (json.RawMessage, error) {
 	roots, err := s.opts.Handlers.Roots(ctx, s)
 	if err != nil {
 		return nil, err
@@ -168,7 +169,7 @@ func (s *Session) askRoots(ctx context.Context) (json.RawMessage, error) {
 	return json.Marshal(map[string]any{"roots": append([]mcp.Root{}, roots...)})
 }
 
-// PanicError is the panic of a handler for server requests.
+// PanicError is the error of a server request whose handler panicked.
 type PanicError struct {
 	// Value is the value of the panic.
 	Value any
@@ -179,7 +180,7 @@ type PanicError struct {
 // Error shows the value.
 func (e *PanicError) Error() string { return fmt.Sprintf("a handler panicked: %v", e.Value) }
 
-// errGone is for a handler that called runtime.Goexit.
+// errGone is the error of a handler that called runtime.Goexit.
 var errGone = errors.New("the handler ended its goroutine")
 
 // handle runs a handler and delivers its answer or error, even if the handler panics or ends its

@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// flood answers one request of a method with a body of many equal bytes, which it makes as they are
-// read. All other requests go to the server.
+// flood answers one request of a method with a body of many equal bytes, which are generated while
+// the client reads. All other requests go to the server.
 type flood struct {
 	http.RoundTripper
 
@@ -66,7 +66,7 @@ func (f *flood) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.RoundTripper.RoundTrip(again)
 }
 
-// reply returns a response of prefix and the flood, without a length.
+// reply returns a response with a body of prefix and the flood, without a length.
 func (f *flood) reply(status int, contentType, prefix string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Header: http.Header{"Content-Type": {contentType}},
@@ -90,8 +90,8 @@ func TestFloodsEndAtTheDefaultLimits(t *testing.T) {
 		name, contentType, prefix string
 		status                    int
 		size                      int64
-		what                      string // of the limit; "": the status is the error
-		read, memory              int64  // at most
+		what                      string // name of the limit; "": the error is the status
+		read, memory              int64  // upper bounds
 	}{
 		{"256 MiB of JSON", "application/json", `{"jsonrpc":"2.0","result":"`, 200, 256 * mib, "body bytes", 65 * mib, 300 * mib},
 		{"an SSE line of 200 MiB", "text/event-stream", "data: ", 200, 200 * mib, "event bytes", 130 * mib, 300 * mib},

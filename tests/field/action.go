@@ -1,0 +1,167 @@
+package field
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// action returns what the quirk does with the session.
+func (q *Quirk) action() Action {
+	if q.Do == nil {
+		return call
+	}
+	return q.Do
+}
+
+// call calls the tool "t".
+func call(ctx context.Context, p *Play) (string, error) {
+	res, err := p.Session.CallTool(ctx, "t", nil)
+	if err != nil {
+		return "", err
+	}
+	return describe(res), nil
+}
+
+// list lists the tools.
+func list(ctx context.Context, p *Play) (string, error) {
+	tools, invalid, err := p.Session.AllTools(ctx)
+	if err != nil {
+		return "", err
+	}
+	names := make([]string, len(tools))
+	for i := range tools {
+		names[i] = tools[i].Name
+	}
+	value := strings.Join(names, ", ")
+	if len(invalid) > 0 {
+		value += fmt.Sprintf("; %d invalid", len(invalid))
+	}
+	return value, nil
+}
+
+// ping pings the server.
+func ping(ctx context.Context, p *Play) (string, error) { return "", p.Session.Ping(ctx) }
+
+// setLevel sets the level of the server's log.
+func setLevel(ctx context.Context, p *Play) (string, error) {
+	return "", p.Session.SetLogLevel(ctx, mcp.LoggingLevelInfo)
+}
+
+// listen waits for a time and returns what the handlers noted; see [noteChanges].
+func listen(d time.Duration) Action {
+	return func(_ context.Context, p *Play) (string, error) {
+		time.Sleep(d) // of fake time
+		return strings.TrimSpace(p.notes.String()), nil
+	}
+}
+
+// noteLogs notes the server's log messages.
+func noteLogs(o *mcpclient.Options, p *Play) {
+	o.Handlers.Log = func(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
+		fmt.Fprintf(&p.notes, "log %v\n", m.Level)
+	}
+}
+
+// noteChanges notes changes of the tool list.
+func noteChanges(o *mcpclient.Options, p *Play) {
+	o.Handlers.ToolsChanged = func(context.Context, *mcpclient.Session) { fmt.Fprintln(&p.notes, "tools changed") }
+}
+
+// then appends what the handlers noted to what an action returns.
+func then(action Action) Action {
+	return func(ctx context.Context, p *Play) (string, error) {
+		value, err := action(ctx, p)
+		time.Sleep(time.Second) // of fake time, for the handlers
+		return strings.TrimSpace(value + "; " + strings.TrimSpace(p.notes.String())), err
+	}
+}
+
+// twice runs an action again and returns what came out then.
+func twice(action Action) Action {
+	return func(ctx context.Context, p *Play) (string, error) {
+		_, _ = action(ctx, p) // the second time decides
+		return action(ctx, p)
+	}
+}
+
+// counted appends how many requests of a kind came.
+func counted(kind string, action Action) Action {
+	return func(ctx context.Context, p *Play) (string, error) {
+		value, err := action(ctx, p)
+		return fmt.Sprintf("%s; %d %s", value, p.Server.Count(kind), kind), err
+	}
+}
+
+// describe returns the content of a result in one line.
+func describe(res *mcpclient.CallToolResult) string {
+	var parts []string
+	if res.IsError {
+		parts = append(parts, "failed:")
+	}
+	for _, content := range res.Content {
+		if text, ok := content.(mcp.TextContent); ok {
+			parts = append(parts, text.Text)
+			continue
+		}
+		name := fmt.Sprintf("%T", content)
+		parts = append(parts, name[strings.LastIndex(name, ".")+1:])
+	}
+	if len(res.RawStructuredContent) > 0 {
+		parts = append(parts, string(res.RawStructuredContent))
+	}
+	return strings.Join(parts, " ")
+}
+
+// within fails an action of a session if connecting and the action take longer.
+func within(d time.Duration, action Action) Action {
+	return func(ctx context.Context, p *Play) (string, error) {
+		value, err := action(ctx, p)
+		if took := time.Since(p.began); took > d {
+			return strings.TrimSpace(value + " after " + took.String()), err
+		}
+		return value, err
+	}
+}
+
+// closes is Close, after which the play continues with another session.
+func closes(ctx context.Context, p *Play) (string, error) {
+	if err := p.Session.Close(); err != nil {
+		return "", err
+	}
+	deleted := p.Server.Count("DELETE")
+	session, err := mcpclient.Connect(ctx, p.URL, &mcpclient.Options{Transport: p.Transport})
+	p.Session = session
+	return fmt.Sprintf("closed; %d DELETE", deleted), err
+}
+
+// deadline is an action whose context ends after a time.
+func deadline(d time.Duration, action Action) Action {
+	return func(ctx context.Context, p *Play) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, d)
+		defer cancel()
+		return action(ctx, p)
+	}
+}
+
+// bothAtOnce makes two calls at once and counts those that are answered.
+func bothAtOnce(ctx context.Context, p *Play) (string, error) {
+	var answered atomic.Int32
+	var calls sync.WaitGroup
+	for range 2 {
+		calls.Go(func() {
+			if _, err := call(ctx, p); err == nil {
+				answered.Add(1)
+			}
+		})
+	}
+	calls.Wait()
+	return fmt.Sprintf("%d answered", answered.Load()), nil
+}

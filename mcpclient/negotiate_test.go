@@ -96,7 +96,11 @@ func TestEvidenceAboutTheEra(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, mcpclient.EraLegacy, s.Era())
 				require.Equal(t, 1, srv.Count("initialize"))
-				require.Equal(t, 1, srv.Count("server/discover"))
+				want := 1
+				if row.name == "406" { // sent again with the types of Accept in the other order
+					want = 2
+				}
+				require.Equal(t, want, srv.Count("server/discover"))
 				require.Equal(t, mcpclient.EraLegacy, cache.Lookup(link.URL))
 				echoes(t, s)
 			})

@@ -15,9 +15,9 @@ type list[T any] struct {
 	method string
 	items  wire.List[T]
 	key    func(item *T) string // what identifies an item in the list
-	// learn remembers the items of a page and returns the usable ones. Nil means that all are
+	// learn remembers the items of a page and moves unusable ones to Invalid. Nil means that all are
 	// usable.
-	learn func(s *Session, items []T, modern bool) []T
+	learn func(s *Session, page *Page[T], modern bool)
 }
 
 var (
@@ -54,7 +54,7 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 		s.log.Warn("left out a list item that cannot be decoded", "method", l.method, "error", item.Err)
 	}
 	if l.learn != nil {
-		page.Items = l.learn(s, page.Items, c.state.modern())
+		l.learn(s, page, c.state.modern())
 	}
 	return page, nil
 }

@@ -34,9 +34,9 @@ func (x *toolIndex) lookup(name string) *listedTool {
 	return x.tools[name]
 }
 
-// learnTools remembers a page of tools and returns those that may be used.
-func (s *Session) learnTools(tools []Tool, modern bool) []Tool {
-	x := &s.tools
+// learnTools remembers a page of tools, and moves those that must not be used to Invalid.
+func (s *Session) learnTools(page *Page[Tool], modern bool) {
+	x, tools := &s.tools, page.Items
 	kept := tools[:0]
 	for i := range tools {
 		t := &tools[i]
@@ -47,6 +47,7 @@ func (s *Session) learnTools(tools []Tool, modern bool) []Tool {
 				s.log.Warn("tool left out: invalid x-mcp-header", "tool", t.Name, "error", err)
 				x.store(s, t.Name, nil)
 				x.schemas.forget(t.Name)
+				page.Invalid = append(page.Invalid, InvalidItem{Raw: t.Raw, Err: err})
 				continue
 			}
 			info.mirrored = params
@@ -56,7 +57,7 @@ func (s *Session) learnTools(tools []Tool, modern bool) []Tool {
 		kept = append(kept, *t)
 	}
 	clear(tools[len(kept):])
-	return kept
+	page.Items = kept
 }
 
 // store remembers a tool that differs from the default. Most tools need no entry.

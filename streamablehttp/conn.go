@@ -21,6 +21,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/hawser-mcp/hawser/internal/redact"
 	"github.com/hawser-mcp/hawser/transport"
@@ -52,16 +53,17 @@ type Config struct {
 type Conn struct {
 	printed
 
-	url        url.URL
-	rt         http.RoundTripper
-	header     http.Header
-	hook       func(context.Context, http.Header) error
-	acceptGzip bool
-	limits     Limits
-	log        *slog.Logger
-	guarded    bool // the RoundTripper may send a request twice unless GetBody refuses
-	cookies    cookies
-	drain      drainer
+	url         url.URL
+	rt          http.RoundTripper
+	header      http.Header
+	hook        func(context.Context, http.Header) error
+	acceptGzip  bool
+	limits      Limits
+	log         *slog.Logger
+	guarded     bool // the RoundTripper may send a request twice unless GetBody refuses
+	cookies     cookies
+	streamFirst atomic.Bool // a 406 has shown that Accept must begin with text/event-stream
+	drain       drainer
 }
 
 // New returns a Conn for an endpoint: an absolute http or https URL. A URL with userinfo is

@@ -145,7 +145,11 @@ func (x *exchange) run(ctx context.Context, req *Request) error {
 	x.recv.Event()
 	kind := replyKind(resp)
 	if kind == replyRefused {
-		return c.refusal(resp, req.ID)
+		err := c.refusal(resp, req.ID)
+		if x.greets && refusesAccept(err) && !c.streamFirst.Swap(true) { // else it was sent like this already
+			return x.run(ctx, req)
+		}
+		return err
 	}
 	if req.OnHeader != nil {
 		req.OnHeader(resp.Header)
@@ -161,6 +165,13 @@ func (x *exchange) run(ctx context.Context, req *Request) error {
 	default:
 		return x.readUnlabelled(ctx, resp)
 	}
+}
+
+// refusesAccept reports whether a server refused the Accept header, which proves that it did not
+// look at the request. Some want text/event-stream first.
+func refusesAccept(err error) bool {
+	e, ok := err.(*HTTPError)
+	return ok && e.Status == http.StatusNotAcceptable && !e.Unclear && !e.Began
 }
 
 // readJSON reads a reply that is a single JSON message.

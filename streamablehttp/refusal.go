@@ -2,6 +2,7 @@ package streamablehttp
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -38,8 +39,8 @@ func (c *Conn) readMessage(e *HTTPError, resp *http.Response, text []byte, id in
 	if len(text) == 0 {
 		return e
 	}
-	if msg.Decode(text, nil) != nil {
-		if resemblesMessage(text) {
+	if err := msg.Decode(text, nil); err != nil {
+		if !errors.Is(err, jsonrpc.ErrEmpty) && resemblesMessage(text) {
 			e.Unclear = true
 		}
 		return e

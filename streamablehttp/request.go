@@ -25,6 +25,9 @@ func (c *Conn) roundTrip(ctx context.Context, method string, header http.Header,
 			return nil, err
 		}
 	}
+	if method == http.MethodPost && c.streamFirst.Load() {
+		header["Accept"] = []string{typeStream + ", " + typeJSON}
+	}
 	target := c.url
 	_, own := header["Cookie"]
 	for redirects := 0; ; redirects++ {

@@ -243,10 +243,13 @@ func (m *Message) check(seen member) error {
 	case m.Method != "" && answers:
 		return &EnvelopeError{"both a method and a result or an error"}
 	case m.Method == "" && !answers:
-		return &EnvelopeError{"neither a method nor a result nor an error"}
+		return ErrEmpty
 	}
 	return nil
 }
+
+// ErrEmpty is the error for a whole object that has neither a method nor a result nor an error.
+var ErrEmpty error = &EnvelopeError{"neither a method nor a result nor an error"}
 
 // IsRequest reports whether the peer asks for an answer.
 func (m *Message) IsRequest() bool { return m.Method != "" && !m.IsNotification() }

@@ -2,16 +2,13 @@ package field
 
 // Pending are the quirks that do not come out as wanted yet, with the reason.
 var Pending = map[string]string{
-	"F22":   "the call fails; the next one works",
 	"F23":   "the session is not examined, and calls fail",
 	"F24":   "the session is not examined, and calls fail",
 	"F25":   "the session is not examined, and calls fail",
 	"F61":   "fails through an executor, which sends no User-Agent",
-	"F65":   "Connect fails: the order in Accept is the other",
 	"F75":   "the shared stream is given up",
 	"F79":   "the call ends only at its deadline",
 	"S13":   "the call is sent",
-	"S18":   "the tool is kept",
 	"A1":    "the login fails: another issuer",
 	"A3":    "every login uses the dead client",
 	"A4":    "the error does not name the parameter",

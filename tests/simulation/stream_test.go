@@ -116,7 +116,7 @@ func (v *exchange) send(r Reply, name string, stream kept, from int, ids bool) b
 			return false
 		}
 	}
-	if r.Late {
+	if r.Late && stream.answers { // without an answer the client reads on, and values must not go back
 		v.sleep(time.Millisecond)
 		v.w.write(wrap(events[0].text + "\n\n"))
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
 // initializeResult is the result of initialize. Only the revision must be of its type.
@@ -36,7 +38,7 @@ type lenientInfo struct{ mcp.Implementation }
 func (l *lenientInfo) UnmarshalJSON(data []byte) error {
 	eachMember(data, func(name, value json.RawMessage) {
 		if !unmarshalMember(&l.Implementation, name, value) {
-			text, _ := json.Marshal(string(value)) // of a string: cannot fail
+			text := jsonrpc.AppendString(nil, string(value))
 			_ = len(value) <= maxInfo && value[0] != '{' && value[0] != '[' && unmarshalMember(&l.Implementation, name, text)
 		}
 	})
@@ -60,8 +62,7 @@ func eachMember(data []byte, f func(name, value json.RawMessage)) {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(data, &members)
 	for name, value := range members {
-		quoted, _ := json.Marshal(name) // of a string: cannot fail
-		f(quoted, value)
+		f(jsonrpc.AppendString(nil, name), value)
 	}
 }
 

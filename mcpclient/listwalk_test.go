@@ -41,7 +41,7 @@ func scriptTools(srv *mcptest.Server, page func(n int, cursor string) (toolPage,
 			return true
 		}
 		tools := []any{}
-		for _, name := range strings.Fields(p.names) {
+		for name := range strings.FieldsSeq(p.names) {
 			tools = append(tools, map[string]any{"name": name, "inputSchema": map[string]any{"type": "object"}})
 		}
 		result := map[string]any{"tools": tools}
@@ -66,8 +66,8 @@ func names(t *testing.T, s *mcpclient.Session) (walked, all string) {
 	tools, _, err := s.AllTools(t.Context())
 	require.NoError(t, err)
 	list = nil
-	for _, tool := range tools {
-		list = append(list, tool.Name)
+	for i := range tools {
+		list = append(list, tools[i].Name)
 	}
 	return walked, strings.Join(list, " ")
 }

@@ -93,14 +93,6 @@ func (p *posting) try() error {
 	return p.send(&streamablehttp.Request{Method: p.msg.method, Body: body}, nil)
 }
 
-// notify sends a notification on a session state, with the retries of a request that is safe to
-// repeat.
-func (s *Session) notify(ctx context.Context, state *sessionState, method string, policy Retry) error {
-	p := &posting{delivery: s.newDelivery(ctx, message{method: method})}
-	p.state = state
-	return s.repeat(&p.delivery, p, verdict.Situation{Fixed: true}, policy)
-}
-
 // post sends the response to one server request, with the values of the stream's context. It
 // continues even if that context ends.
 func (s *Session) post(stream context.Context, state *sessionState, method string, body []byte) {

@@ -251,7 +251,7 @@ func (x *exchange) rest(data []byte) (bool, error) {
 	}
 	data = x.single(jsonrpc.Trim(data))
 	var msg jsonrpc.Message
-	if msg.Decode(data, nil) != nil || !msg.IsResponse() || !msg.IDIs(x.id) {
+	if whole := msg.Decode(data, nil) == nil; !whole || !msg.IsResponse() || !msg.IDIs(x.id) {
 		return false, nil
 	}
 	if err := x.event(nil); err != nil {

@@ -24,7 +24,7 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "a malformed answer counts as no answer", file: "streamablehttp/refusal.go",
-		old:  `if resemblesMessage(text) {`,
+		old:  `if !errors.Is(err, jsonrpc.ErrEmpty) && resemblesMessage(text) {`,
 		new:  `if false {`,
 		test: "TestTraces",
 	},

@@ -25,14 +25,9 @@ func (s *Session) GetPrompt(ctx context.Context, name string, args map[string]st
 	result := new(GetPromptResult)
 	c := s.newQuery(ctx, message{method: methodGetPrompt, name: name, hasName: true}, nil, opts)
 	var err error
-	if c.msg.params, err = wire.PromptParams(name, args); err != nil {
-		c.fail(err)
-	}
+	c.msg.params, err = wire.PromptParams(name, args)
 	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
-	if err := c.do(); err != nil {
-		return nil, err
-	}
-	return result, nil
+	return finish(c, result, err)
 }
 
 // CompleteResult holds the values that the server proposes for an argument, at most 100.
@@ -61,11 +56,6 @@ func (s *Session) Complete(ctx context.Context, params mcp.CompleteParams, opts 
 	c := s.newQuery(ctx, message{method: methodComplete}, result.decoder(), opts)
 	var err error
 	withContext := s.now.Load().version >= mcp.ProtocolVersion20250618
-	if c.msg.params, err = wire.CompleteParams(params, withContext); err != nil {
-		c.fail(err)
-	}
-	if err := c.do(); err != nil {
-		return nil, err
-	}
-	return result, nil
+	c.msg.params, err = wire.CompleteParams(params, withContext)
+	return finish(c, result, err)
 }

@@ -34,8 +34,5 @@ func (s *Session) ReadResource(ctx context.Context, uri string, opts ...CallOpti
 	result := new(ReadResourceResult)
 	c := s.newQuery(ctx, message{method: methodReadResource, params: wire.URIParams(uri), name: uri, hasName: true}, nil, opts)
 	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
-	if err := c.do(); err != nil {
-		return nil, err
-	}
-	return result, nil
+	return finish(c, result, nil)
 }

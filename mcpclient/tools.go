@@ -50,11 +50,17 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	result := new(CallToolResult)
 	c := s.newCall(ctx, message{method: methodCallTool, name: name, hasName: true}, opts)
 	var err error
-	if c.msg.params, c.args, err = wire.ToolParams(name, args); err != nil {
-		c.fail(err)
-	}
+	c.msg.params, c.args, err = wire.ToolParams(name, args)
 	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
 	c.repeatable = s.declaredHarmless(&c.callOptions, name)
+	return finish(c, result, err)
+}
+
+// finish runs a call and returns its result, unless its parameters cannot be encoded.
+func finish[T any](c *call, result *T, err error) (*T, error) {
+	if err != nil {
+		c.fail(err)
+	}
 	if err := c.do(); err != nil {
 		return nil, err
 	}

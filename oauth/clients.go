@@ -89,12 +89,9 @@ func (c *Client) identity(ctx context.Context, server *ServerMetadata, tok *toke
 }
 
 func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, string, error) {
-	data, version, err := c.store.Load(ctx, clientKey(issuer))
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil, "", nil
-	case err != nil:
-		return nil, "", storeError(ctx, "load registration", err)
+	data, version, err := c.read(ctx, "load registration", clientKey(issuer))
+	if version == "" {
+		return nil, "", err
 	}
 	var s storedClient
 	if json.Unmarshal(data, &s) != nil || s.ID == "" {

@@ -107,11 +107,11 @@ func (c *Client) dpopKey(ctx context.Context, issuer string, create bool) (*dpop
 		return k, nil
 	}
 	for range maxConflicts {
-		data, version, err := c.store.Load(ctx, dpopStoreKey(issuer))
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return nil, storeError(ctx, "load key", err)
+		data, version, err := c.read(ctx, "load key", dpopStoreKey(issuer))
+		if err != nil {
+			return nil, err
 		}
-		if err == nil {
+		if version != "" {
 			if k, err := decodeDPoPKey(data); err == nil {
 				c.keys.put(issuer, k)
 				return k, nil
@@ -231,10 +231,7 @@ func wantsNonce(header http.Header) bool {
 	if header.Get("DPoP-Nonce") == "" {
 		return false
 	}
-	for _, ch := range challenge.Parse(header.Values("WWW-Authenticate")) {
-		if ch.Is(typeDPoP) && ch.Param("error") == "use_dpop_nonce" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(challenge.Parse(header.Values("WWW-Authenticate")), func(ch challenge.Challenge) bool {
+		return ch.Is(typeDPoP) && ch.Param("error") == "use_dpop_nonce"
+	})
 }

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -73,9 +74,7 @@ func (k *dpopKey) proof(method string, u *url.URL, access, nonce string) (string
 // targetURI returns a URL without query and fragment (RFC 9449 section 4.2).
 func targetURI(u *url.URL) string {
 	path := u.EscapedPath()
-	if path == "" {
-		path = "/"
-	}
+	path = cmp.Or(path, "/")
 	return u.Scheme + "://" + u.Host + path
 }
 

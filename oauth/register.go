@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -143,9 +144,7 @@ func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI stri
 		Name: c.Name, Redirects: []string{redirectURI}, ApplicationType: typeWeb,
 		GrantTypes: []string{"authorization_code"}, ResponseTypes: []string{"code"},
 	}
-	if m.Name == "" {
-		m.Name = "Hawser"
-	}
+	m.Name = cmp.Or(m.Name, "Hawser")
 	if u, err := url.Parse(redirectURI); err == nil && httprule.IsLoopback(u.Hostname()) {
 		m.ApplicationType = typeNative
 	}

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -166,9 +167,7 @@ func (c *Client) requestRefresh(ctx context.Context, server *ServerMetadata, old
 	if err != nil {
 		return nil, err
 	}
-	if next.Refresh == "" {
-		next.Refresh = old.Refresh
-	}
+	next.Refresh = cmp.Or(next.Refresh, old.Refresh)
 	if next.Granted == nil {
 		next.Granted = old.Granted
 	}

@@ -158,12 +158,7 @@ func union(a []string, b ...string) []string {
 
 // contains reports whether all of b are in a.
 func contains(a, b []string) bool {
-	for _, s := range b {
-		if !slices.Contains(a, s) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(b, func(s string) bool { return !slices.Contains(a, s) })
 }
 
 // isVisible reports whether s is not empty and fit for a header: visible ASCII.

@@ -13,6 +13,7 @@
 package streamablehttp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,9 +82,7 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 	for name, values := range cfg.Header {
 		c.header[textproto.CanonicalMIMEHeaderKey(name)] = append(make([]string, 0, len(values)), values...)
 	}
-	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
-	}
+	c.log = cmp.Or(c.log, slog.New(slog.DiscardHandler))
 	return c, nil
 }
 

@@ -132,9 +132,7 @@ func (s *property) options() (options []Option, given bool) {
 			continue
 		}
 		seen[o.Value] = true
-		if o.Title == "" {
-			o.Title = o.Value
-		}
+		o.Title = cmp.Or(o.Title, o.Value)
 		kept = append(kept, o)
 	}
 	return kept, given

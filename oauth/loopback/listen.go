@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -20,12 +21,8 @@ const (
 // listen listens for the user's return. last is the redirect URI of the last login.
 func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
 	host, path := l.Host, l.Path
-	if host == "" {
-		host = defaultHost
-	}
-	if path == "" {
-		path = defaultPath
-	}
+	host = cmp.Or(host, defaultHost)
+	path = cmp.Or(path, defaultPath)
 	host, addresses, err := addressesOf(host)
 	if err != nil {
 		return nil, nil, err

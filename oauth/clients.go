@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // storedClient is what the Store holds of a dynamic registration.
@@ -20,7 +21,7 @@ type storedClient struct {
 }
 
 // Format hides the secret.
-func (storedClient) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (storedClient) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 // isDynamic reports whether this client registers itself with a server, because it has no client ID
 // for it.

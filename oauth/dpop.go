@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/challenge"
 	"github.com/hawser-mcp/hawser/internal/httprule"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // dpopKey proves possession of tokens (RFC 9449). Each issuer has its own key, so that servers
@@ -34,7 +34,7 @@ type dpopKey struct {
 }
 
 // Format hides the key.
-func (*dpopKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (*dpopKey) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 const dpopAlgorithm = "ES256"
 
@@ -157,7 +157,7 @@ type storedKey struct {
 }
 
 // Format hides the key.
-func (storedKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (storedKey) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 func decodeDPoPKey(data []byte) (*dpopKey, error) {
 	var s storedKey

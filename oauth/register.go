@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -27,7 +26,7 @@ type registered struct {
 }
 
 // Format hides the secret.
-func (registered) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (registered) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 // registrar determines this client's identity for an authorization server. It keeps no
 // registrations: see Client.register.
@@ -187,7 +186,7 @@ type registration struct {
 }
 
 // Format hides the secret.
-func (registration) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (registration) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	const op = "register"

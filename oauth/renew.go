@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -167,7 +166,9 @@ func (c *Client) requestRefresh(ctx context.Context, server *ServerMetadata, old
 	if err != nil {
 		return nil, err
 	}
-	next.Refresh = cmp.Or(next.Refresh, old.Refresh)
+	if next.Refresh == "" {
+		next.Refresh = old.Refresh
+	}
 	if next.Granted == nil {
 		next.Granted = old.Granted
 	}

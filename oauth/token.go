@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // token is an access token with its context. It is immutable, except for what this process learns
@@ -59,7 +60,7 @@ func newToken(r tokenRecord, key *dpopKey) *token {
 }
 
 // Format hides the token.
-func (tokenRecord) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (tokenRecord) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 // LogValue hides the token.
 func (tokenRecord) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -41,7 +41,7 @@ type tokenReply struct {
 }
 
 // Format hides the reply.
-func (tokenReply) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+func (tokenReply) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 // MarshalJSON hides the reply.
 func (tokenReply) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }

@@ -2,22 +2,11 @@ package mcpclient
 
 import (
 	"context"
-	"iter"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
-
-// Prompts yields the server's prompts. It works like [Session.Tools].
-func (s *Session) Prompts(ctx context.Context, opts ...CallOption) iter.Seq2[Prompt, error] {
-	return promptList.walk(ctx, s, opts)
-}
-
-// ListPrompts returns one page of the server's prompts; see [Session.ListTools].
-func (s *Session) ListPrompts(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Prompt], error) {
-	return promptList.page(ctx, s, cursor, opts)
-}
 
 // GetPrompt returns a prompt with its arguments filled in. A nil map means no arguments. GetPrompt
 // does not change args.

@@ -20,9 +20,7 @@ const (
 
 // listen listens for the user's return. last is the redirect URI of the last login.
 func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
-	host, path := l.Host, l.Path
-	host = cmp.Or(host, defaultHost)
-	path = cmp.Or(path, defaultPath)
+	host, path := cmp.Or(l.Host, defaultHost), cmp.Or(l.Path, defaultPath)
 	host, addresses, err := addressesOf(host)
 	if err != nil {
 		return nil, nil, err

@@ -61,10 +61,14 @@ func AcceptElicitation(content any) *mcp.ElicitationResult {
 }
 
 // DeclineElicitation answers that the user refused.
-func DeclineElicitation() *mcp.ElicitationResult { return elicitation(mcp.ElicitationResponseActionDecline, nil) }
+func DeclineElicitation() *mcp.ElicitationResult {
+	return elicitation(mcp.ElicitationResponseActionDecline, nil)
+}
 
 // CancelElicitation answers that the user dismissed the request without a decision.
-func CancelElicitation() *mcp.ElicitationResult { return elicitation(mcp.ElicitationResponseActionCancel, nil) }
+func CancelElicitation() *mcp.ElicitationResult {
+	return elicitation(mcp.ElicitationResponseActionCancel, nil)
+}
 
 func elicitation(action mcp.ElicitationResponseAction, content any) *mcp.ElicitationResult {
 	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: action, Content: content}}

@@ -13,7 +13,6 @@
 package streamablehttp
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +81,9 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 	for name, values := range cfg.Header {
 		c.header[textproto.CanonicalMIMEHeaderKey(name)] = append(make([]string, 0, len(values)), values...)
 	}
-	c.log = cmp.Or(c.log, slog.New(slog.DiscardHandler))
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
 	return c, nil
 }
 

@@ -57,21 +57,19 @@ type URLRequest struct {
 // form, content must encode to an object with the form's fields, and nil accepts the default
 // values. For a URL, content must be nil.
 func AcceptElicitation(content any) *mcp.ElicitationResult {
-	return elicitation(mcp.ElicitationResponseActionAccept, content)
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{
+		Action: mcp.ElicitationResponseActionAccept, Content: content,
+	}}
 }
 
 // DeclineElicitation answers that the user refused.
 func DeclineElicitation() *mcp.ElicitationResult {
-	return elicitation(mcp.ElicitationResponseActionDecline, nil)
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionDecline}}
 }
 
 // CancelElicitation answers that the user dismissed the request without a decision.
 func CancelElicitation() *mcp.ElicitationResult {
-	return elicitation(mcp.ElicitationResponseActionCancel, nil)
-}
-
-func elicitation(action mcp.ElicitationResponseAction, content any) *mcp.ElicitationResult {
-	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: action, Content: content}}
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionCancel}}
 }
 
 var (

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -70,8 +69,6 @@ func wireVersion(version string) string {
 	}
 	return version
 }
-
-func contains(versions []string, version string) bool { return slices.Contains(versions, version) }
 
 // quoteAll lists a server's version strings for an error text.
 func quoteAll(versions []string) string {

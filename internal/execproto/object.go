@@ -2,6 +2,7 @@ package execproto
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
@@ -23,7 +24,7 @@ func (o object) read(c *jsonrpc.Cursor, value func(member string)) {
 		if !ok {
 			break
 		}
-		i := o.index(key)
+		i := slices.IndexFunc(o.members, func(member string) bool { return string(key) == member })
 		switch {
 		case i < 0:
 			c.Skip()
@@ -39,13 +40,4 @@ func (o object) read(c *jsonrpc.Cursor, value func(member string)) {
 			c.Fail(fmt.Errorf("missing field `%s`", member))
 		}
 	}
-}
-
-func (o object) index(key []byte) int {
-	for i, member := range o.members {
-		if string(key) == member {
-			return i
-		}
-	}
-	return -1
 }

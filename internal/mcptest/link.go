@@ -35,13 +35,19 @@ func (s *Server) InMemory(t testing.TB) *Link {
 	t.Cleanup(func() {
 		closeTransport()
 		stop()
-		time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
-		synctest.Wait()
-		if n := network.Conns(); n != 0 {
-			t.Errorf("%d connections left open", n)
-		}
+		CheckClosed(t, network)
 	})
 	return link
+}
+
+// CheckClosed fails the test if a connection of network is still open after the servers' grace.
+func CheckClosed(t testing.TB, network *memnet.Network) {
+	t.Helper()
+	time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
+	synctest.Wait()
+	if n := network.Conns(); n != 0 {
+		t.Errorf("%d connections left open", n)
+	}
 }
 
 // Loopback serves s on a loopback port.
@@ -67,10 +73,23 @@ func (s *Server) ServeOn(t testing.TB, ln net.Listener) {
 	t.Cleanup(s.serve(t, ln))
 }
 
-// serve runs an http.Server until the returned function is called.
+// serve serves s until the returned function is called.
 func (s *Server) serve(t testing.TB, ln net.Listener) (stop func()) {
 	t.Helper()
-	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
+	end := Serve(t, ln, s)
+	return func() {
+		end()
+		s.Close()
+		for _, text := range s.Violations() {
+			t.Errorf("protocol violation by the client: %s", text)
+		}
+	}
+}
+
+// Serve runs an http.Server until the returned function is called.
+func Serve(t testing.TB, ln net.Listener, h http.Handler) (stop func()) {
+	t.Helper()
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	return func() {
@@ -79,10 +98,6 @@ func (s *Server) serve(t testing.TB, ln net.Listener) (stop func()) {
 		}
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("serving: %v", err)
-		}
-		s.Close()
-		for _, text := range s.Violations() {
-			t.Errorf("protocol violation by the client: %s", text)
 		}
 	}
 }

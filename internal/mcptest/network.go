@@ -56,25 +56,31 @@ func openDirect(_ testing.TB, network *memnet.Network) (transport.Transport, fun
 	return direct, func() { _ = direct.Close() }
 }
 
-// openAgent returns a function that opens a transport over in-memory links to our agent.
 func openAgent(shared bool) func(t testing.TB, network *memnet.Network) (transport.Transport, func()) {
 	return func(t testing.TB, network *memnet.Network) (transport.Transport, func()) {
 		t.Helper()
-		ctx, cancel := context.WithCancel(context.Background())
-		var serving sync.WaitGroup
-		dial := func(context.Context) (executor.Link, error) {
-			near, far := link.Pipe(execproto.MaxMessage)
-			serving.Go(func() { _ = agent.Serve(ctx, far, &agent.Options{DialContext: network.DialContext}) })
-			return near, nil
-		}
-		rt, err := executor.Open(ctx, dial, &executor.Options{Shared: shared})
-		if err != nil {
-			t.Fatal(fmt.Errorf("mcptest: %w", err))
-		}
-		return rt, func() {
-			_ = rt.Close()
-			cancel()
-			serving.Wait()
-		}
+		return OpenAgent(t, network, shared)
+	}
+}
+
+// OpenAgent opens a transport over in-memory executors that run our agent: one for each exchange,
+// or a single one if shared is set. They reach network, and cannot resolve names.
+func OpenAgent(t testing.TB, network *memnet.Network, shared bool) (rt transport.Transport, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	dial := func(context.Context) (executor.Link, error) {
+		near, far := link.Pipe(execproto.MaxMessage)
+		serving.Go(func() { _ = agent.Serve(ctx, far, &agent.Options{DialContext: network.DialContext}) }) // ends with the link
+		return near, nil
+	}
+	rt, err := executor.Open(ctx, dial, &executor.Options{Shared: shared})
+	if err != nil {
+		t.Fatal(fmt.Errorf("mcptest: %w", err))
+	}
+	return rt, func() {
+		_ = rt.Close() // always returns nil
+		cancel()
+		serving.Wait()
 	}
 }

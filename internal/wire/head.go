@@ -238,10 +238,7 @@ func (r *Reader) icon() (icon mcp.Icon) {
 				icon.Sizes = []string{r.String()}
 				continue
 			}
-			icon.Sizes = nil
-			for range r.Elements() {
-				icon.Sizes = append(icon.Sizes, r.String())
-			}
+			icon.Sizes = r.OptStrings()
 		case "theme":
 			icon.Theme = mcp.IconTheme(r.OptString())
 		default:

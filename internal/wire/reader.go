@@ -182,6 +182,14 @@ func (r *Reader) optHint() *bool {
 	return &v
 }
 
+// OptStrings reads a list of strings; null is nil.
+func (r *Reader) OptStrings() (texts []string) {
+	for range r.Elements() {
+		texts = append(texts, r.String())
+	}
+	return texts
+}
+
 // optFloat reads a number; null is 0.
 func (r *Reader) optFloat() float64 {
 	if r.TryNull() {

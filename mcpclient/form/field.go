@@ -11,7 +11,6 @@ import (
 
 var (
 	errNever     = errors.New("no value is valid")
-	errNotText   = errors.New("the options must be strings")
 	errNoOptions = errors.New("no options to choose from")
 	errType      = errors.New("not a string, a number, a boolean or a choice")
 )
@@ -57,7 +56,7 @@ func (s *property) kind() (kind Kind, options []Option, inner *property, err err
 	if options, given := s.options(); given {
 		switch {
 		case s.notText && !s.is("boolean"): // the options of a boolean are ignored
-			return 0, nil, nil, errNotText
+			return 0, nil, nil, errors.New("the options must be strings")
 		case len(s.types) == 0 || s.is("string"):
 			if len(options) == 0 {
 				return 0, nil, nil, errNoOptions
@@ -132,9 +131,7 @@ func (s *property) options() (options []Option, given bool) {
 			continue
 		}
 		seen[o.Value] = true
-		if o.Title == "" {
-			o.Title = o.Value
-		}
+		o.Title = cmp.Or(o.Title, o.Value)
 		kept = append(kept, o)
 	}
 	return kept, given

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -68,9 +69,7 @@ func (t *executor) newCall(req *http.Request) (*call, error) {
 	}
 	c := &call{req: req, sharedStream: opensSharedStream(req)}
 	c.msg = execproto.HTTPRequest{Method: req.Method, URL: plainURL(req.URL), Body: body, Stop: true, Stream: true}
-	if c.msg.Method == "" {
-		c.msg.Method = http.MethodGet
-	}
+	c.msg.Method = cmp.Or(c.msg.Method, http.MethodGet)
 	if err := c.setHeaders(t.fromEnv); err != nil {
 		return nil, refuse(err)
 	}

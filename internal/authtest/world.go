@@ -63,8 +63,8 @@ func (w *World) Serve(h http.Handler) (origin string) {
 	return "http://" + host
 }
 
-// Agent returns a transport as [mcptest.OpenAgent] does. It ends with the test. Its executors cannot
-// resolve the names of [World.ServeAt].
+// Agent returns a transport as [mcptest.OpenAgent] does. It ends with the test. Its executors
+// cannot resolve the names of [World.ServeAt].
 func (w *World) Agent(shared bool) transport.Transport {
 	w.t.Helper()
 	rt, stop := mcptest.OpenAgent(w.t, w.Network, shared)

@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,7 +60,7 @@ const (
 	KindTool
 )
 
-var kindNames = [...]string{
+var kindNames = map[Kind]string{
 	KindInvalid: "invalid input", KindNotSent: "not sent", KindOutcomeUnknown: "outcome unknown", KindUnanswered: "no answer",
 	KindServer: "server error", KindHTTP: "refused", KindAuthRequired: "authorization required", KindForbidden: "forbidden",
 	KindProtocol: "protocol error", KindLimit: "limit exceeded", KindVersion: "no common protocol version",
@@ -68,12 +69,7 @@ var kindNames = [...]string{
 }
 
 // String returns the kind in words.
-func (k Kind) String() string {
-	if int(k) < len(kindNames) && kindNames[k] != "" {
-		return kindNames[k]
-	}
-	return "error"
-}
+func (k Kind) String() string { return cmp.Or(kindNames[k], "error") }
 
 // The errors that an [*Error] wraps. [errors.As] finds them without another import.
 type (
@@ -270,17 +266,10 @@ const (
 	NotRun
 )
 
+var outcomeNames = map[Outcome]string{Answered: "answered", NotRun: "not run"}
+
 // String returns the outcome in words.
-func (o Outcome) String() string {
-	switch o {
-	case Answered:
-		return "answered"
-	case NotRun:
-		return "not run"
-	default:
-		return "unknown"
-	}
-}
+func (o Outcome) String() string { return cmp.Or(outcomeNames[o], "unknown") }
 
 // OutcomeOf returns the outcome of the call that ended with err: [Answered] for nil, [Unknown] for
 // an error that is not an [*Error]. A call with several tries or rounds is Unknown if any of them

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -116,8 +115,6 @@ func wireVersion(version string) string {
 	}
 	return version
 }
-
-func contains(versions []string, version string) bool { return slices.Contains(versions, version) }
 
 // quoteAll lists a server's version strings for an error text.
 func quoteAll(versions []string) string {

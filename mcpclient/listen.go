@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,18 +100,13 @@ const (
 	EndRefused
 )
 
-var endReasons = [...]string{
+var endReasons = map[EndReason]string{
 	EndClosed: "ended by this side", EndCompleted: "ended by the server", EndCancelled: "cancelled by the server",
 	EndLost: "stream lost", EndRefused: "refused",
 }
 
 // String returns the reason in words.
-func (r EndReason) String() string {
-	if int(r) < len(endReasons) && endReasons[r] != "" {
-		return endReasons[r]
-	}
-	return "unknown reason"
-}
+func (r EndReason) String() string { return cmp.Or(endReasons[r], "unknown reason") }
 
 // ListenError is the error of a subscription that ended or could not start.
 type ListenError struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -122,7 +123,7 @@ func (s *Session) discover(ctx context.Context, version string, silence time.Dur
 		switch {
 		case !refused:
 			return nil, err
-		case contains(supported, version) && !retried: // even if it is the version just sent
+		case slices.Contains(supported, version) && !retried: // even if it is the version just sent
 			continue
 		case s.opts.ProtocolVersion == "" && newestLegacy(supported) != "":
 			return nil, s.versionError(methodDiscover, &onlyLegacyError{newestLegacy(supported)})
@@ -135,7 +136,7 @@ func (s *Session) discover(ctx context.Context, version string, silence time.Dur
 		return nil, &Error{Kind: KindProtocol, Method: methodDiscover, Stage: transport.Answered, Outcome: Answered, Tries: 1, harmless: true,
 			Err: &ProtocolError{Reason: "the result of server/discover names no version", Status: http.StatusOK}}
 	}
-	if !contains(result.SupportedVersions, version) {
+	if !slices.Contains(result.SupportedVersions, version) {
 		if legacy := newestLegacy(result.SupportedVersions); legacy != "" && s.opts.ProtocolVersion == "" {
 			return nil, s.versionError(methodDiscover, &onlyLegacyError{legacy})
 		}

@@ -174,15 +174,9 @@ func (o *Options) resolved() (Options, error) {
 	if o != nil {
 		r = *o
 	}
-	if r.ClientInfo.Name == "" {
-		r.ClientInfo.Name = "hawser"
-	}
-	if r.ClientInfo.Version == "" {
-		r.ClientInfo.Version = Version
-	}
-	if r.Logger == nil {
-		r.Logger = slog.New(slog.DiscardHandler)
-	}
+	r.ClientInfo.Name = cmp.Or(r.ClientInfo.Name, "hawser")
+	r.ClientInfo.Version = cmp.Or(r.ClientInfo.Version, Version)
+	r.Logger = cmp.Or(r.Logger, slog.New(slog.DiscardHandler))
 	r.Timeouts.Try = duration(r.Timeouts.Try, DefaultTryTimeout, 0)
 	r.Timeouts.Idle = duration(r.Timeouts.Idle, DefaultIdleTimeout, 0)
 	r.Timeouts.Total = duration(r.Timeouts.Total, 0, 0)

@@ -39,6 +39,59 @@ var (
 	}
 )
 
+// Tools yields the server's tools. It requests each page when the loop reaches it. If a page fails,
+// the loop ends with its error. Each range over the result starts at the first page.
+func (s *Session) Tools(ctx context.Context, opts ...CallOption) iter.Seq2[Tool, error] {
+	return toolList.walk(ctx, s, opts)
+}
+
+// AllTools returns the tools of all pages, and the items of the list that could not be decoded.
+// Like [Session.Tools], it leaves out tools with invalid x-mcp-header annotations. If it returns an
+// error, the list is incomplete and both results are nil.
+func (s *Session) AllTools(ctx context.Context, opts ...CallOption) ([]Tool, []InvalidItem, error) {
+	return toolList.all(ctx, s, opts)
+}
+
+// ListTools returns one page of the server's tools. A nil cursor requests the first page;
+// NextCursor of each page requests the next one, and is nil on the last page.
+//
+// For a modern server, it leaves out and logs tools whose x-mcp-header annotations are invalid, as
+// 2026-07-28 demands.
+func (s *Session) ListTools(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Tool], error) {
+	return toolList.page(ctx, s, cursor, opts)
+}
+
+// Prompts yields the server's prompts. It works like [Session.Tools].
+func (s *Session) Prompts(ctx context.Context, opts ...CallOption) iter.Seq2[Prompt, error] {
+	return promptList.walk(ctx, s, opts)
+}
+
+// ListPrompts returns one page of the server's prompts; see [Session.ListTools].
+func (s *Session) ListPrompts(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Prompt], error) {
+	return promptList.page(ctx, s, cursor, opts)
+}
+
+// Resources yields the server's resources. It works like [Session.Tools].
+func (s *Session) Resources(ctx context.Context, opts ...CallOption) iter.Seq2[Resource, error] {
+	return resourceList.walk(ctx, s, opts)
+}
+
+// ListResources returns one page of the server's resources; see [Session.ListTools].
+func (s *Session) ListResources(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Resource], error) {
+	return resourceList.page(ctx, s, cursor, opts)
+}
+
+// ResourceTemplates yields the server's resource templates. It works like [Session.Tools].
+func (s *Session) ResourceTemplates(ctx context.Context, opts ...CallOption) iter.Seq2[ResourceTemplate, error] {
+	return templateList.walk(ctx, s, opts)
+}
+
+// ListResourceTemplates returns one page of the server's resource templates; see
+// [Session.ListTools].
+func (s *Session) ListResourceTemplates(ctx context.Context, cursor *string, opts ...CallOption) (*Page[ResourceTemplate], error) {
+	return templateList.page(ctx, s, cursor, opts)
+}
+
 // page requests one page. It logs the invalid items.
 func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []CallOption) (*Page[T], error) {
 	d := &wire.Page[T]{List: &l.items}

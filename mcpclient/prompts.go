@@ -2,22 +2,11 @@ package mcpclient
 
 import (
 	"context"
-	"iter"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
-
-// Prompts yields the server's prompts. It works like [Session.Tools].
-func (s *Session) Prompts(ctx context.Context, opts ...CallOption) iter.Seq2[Prompt, error] {
-	return promptList.walk(ctx, s, opts)
-}
-
-// ListPrompts returns one page of the server's prompts; see [Session.ListTools].
-func (s *Session) ListPrompts(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Prompt], error) {
-	return promptList.page(ctx, s, cursor, opts)
-}
 
 // GetPrompt returns a prompt with its arguments filled in. A nil map means no arguments. GetPrompt
 // does not change args.
@@ -25,14 +14,9 @@ func (s *Session) GetPrompt(ctx context.Context, name string, args map[string]st
 	result := new(GetPromptResult)
 	c := s.newQuery(ctx, message{method: methodGetPrompt, name: name, hasName: true}, nil, opts)
 	var err error
-	if c.msg.params, err = wire.PromptParams(name, args); err != nil {
-		c.fail(err)
-	}
+	c.msg.params, err = wire.PromptParams(name, args)
 	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
-	if err := c.do(); err != nil {
-		return nil, err
-	}
-	return result, nil
+	return finish(c, result, err)
 }
 
 // CompleteResult holds the values that the server proposes for an argument, at most 100.
@@ -61,11 +45,6 @@ func (s *Session) Complete(ctx context.Context, params mcp.CompleteParams, opts 
 	c := s.newQuery(ctx, message{method: methodComplete}, result.decoder(), opts)
 	var err error
 	withContext := s.now.Load().version >= mcp.ProtocolVersion20250618
-	if c.msg.params, err = wire.CompleteParams(params, withContext); err != nil {
-		c.fail(err)
-	}
-	if err := c.do(); err != nil {
-		return nil, err
-	}
-	return result, nil
+	c.msg.params, err = wire.CompleteParams(params, withContext)
+	return finish(c, result, err)
 }

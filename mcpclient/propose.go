@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -87,7 +88,7 @@ func namedVersions(err error, proposed string) (named []string) {
 		text += " " + rpc.Message + " " + string(rpc.Data[:min(len(rpc.Data), maxVersionText)])
 	}
 	for _, v := range versionDate.FindAllString(text, maxVersions) {
-		if v != proposed && !contains(named, v) {
+		if v != proposed && !slices.Contains(named, v) {
 			named = append(named, v)
 		}
 	}

@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync/atomic"
@@ -91,17 +92,10 @@ const (
 	StateClosed
 )
 
+var stateNames = map[State]string{StateReady: "ready", StateRecovering: "recovering"}
+
 // String returns "ready", "recovering" or "closed".
-func (s State) String() string {
-	switch s {
-	case StateReady:
-		return "ready"
-	case StateRecovering:
-		return "recovering"
-	default:
-		return "closed"
-	}
-}
+func (s State) String() string { return cmp.Or(stateNames[s], "closed") }
 
 // State returns what the session is currently doing.
 func (s *Session) State() State {

@@ -198,15 +198,10 @@ func (k *sharedReopener) Event() {}
 
 // Notification implements streamablehttp.Receiver.
 func (k *sharedReopener) Notification(method string, params []byte) {
-	switch method {
-	case methodLog:
-		k.s.enqueueLog(params)
-	case methodProgress:
+	if method == methodProgress {
 		k.s.routeProgress(params)
-	case methodCancelled:
-		k.s.cancelRequest(k.state, params)
-	default:
-		k.s.enqueueNotification(method, params)
+	} else {
+		k.s.notified(k.state, method, params)
 	}
 	k.spoken = true
 }

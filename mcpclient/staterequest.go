@@ -63,14 +63,20 @@ func (r *stateRequest) Event() { r.s.watch.Touch(&r.watched) }
 // Notification implements streamablehttp.Receiver. Log messages are queued, because there may be no
 // session yet for their handler to use.
 func (r *stateRequest) Notification(method string, params []byte) {
+	if method != methodProgress {
+		r.s.notified(r.state, method, params)
+	}
+}
+
+// notified handles a notification that does not belong to a call, and is not progress.
+func (s *Session) notified(state *sessionState, method string, params []byte) {
 	switch method {
-	case methodProgress:
 	case methodLog:
-		r.s.enqueueLog(params)
+		s.enqueueLog(params)
 	case methodCancelled:
-		r.s.cancelRequest(r.state, params)
+		s.cancelRequest(state, params)
 	default:
-		r.s.enqueueNotification(method, params)
+		s.enqueueNotification(method, params)
 	}
 }
 

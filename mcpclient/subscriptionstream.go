@@ -169,10 +169,7 @@ func readFilter(data []byte) (f Filter) {
 		case "resourcesListChanged":
 			f.ResourcesChanged = r.OptBool()
 		case "resourceSubscriptions":
-			f.Resources = nil
-			for range r.Elements() {
-				f.Resources = append(f.Resources, r.String())
-			}
+			f.Resources = r.OptStrings()
 		default:
 			r.Skip()
 		}

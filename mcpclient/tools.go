@@ -2,32 +2,9 @@ package mcpclient
 
 import (
 	"context"
-	"iter"
 
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
-
-// Tools yields the server's tools. It requests each page when the loop reaches it. If a page fails,
-// the loop ends with its error. Each range over the result starts at the first page.
-func (s *Session) Tools(ctx context.Context, opts ...CallOption) iter.Seq2[Tool, error] {
-	return toolList.walk(ctx, s, opts)
-}
-
-// AllTools returns the tools of all pages, and the items of the list that could not be decoded.
-// Like [Session.Tools], it leaves out tools with invalid x-mcp-header annotations. If it returns an
-// error, the list is incomplete and both results are nil.
-func (s *Session) AllTools(ctx context.Context, opts ...CallOption) ([]Tool, []InvalidItem, error) {
-	return toolList.all(ctx, s, opts)
-}
-
-// ListTools returns one page of the server's tools. A nil cursor requests the first page;
-// NextCursor of each page requests the next one, and is nil on the last page.
-//
-// For a modern server, it leaves out and logs tools whose x-mcp-header annotations are invalid, as
-// 2026-07-28 demands.
-func (s *Session) ListTools(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Tool], error) {
-	return toolList.page(ctx, s, cursor, opts)
-}
 
 // relistTools lists all tools again to learn which arguments are mirrored into headers.
 func (s *Session) relistTools(ctx context.Context) error {
@@ -50,11 +27,17 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	result := new(CallToolResult)
 	c := s.newCall(ctx, message{method: methodCallTool, name: name, hasName: true}, opts)
 	var err error
-	if c.msg.params, c.args, err = wire.ToolParams(name, args); err != nil {
-		c.fail(err)
-	}
+	c.msg.params, c.args, err = wire.ToolParams(name, args)
 	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
 	c.repeatable = s.declaredHarmless(&c.callOptions, name)
+	return finish(c, result, err)
+}
+
+// finish runs a call and returns its result, unless its parameters cannot be encoded.
+func finish[T any](c *call, result *T, err error) (*T, error) {
+	if err != nil {
+		c.fail(err)
+	}
 	if err := c.do(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package mcpclient
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -24,17 +25,10 @@ const (
 	EraModern
 )
 
+var eraNames = map[Era]string{EraLegacy: "legacy", EraModern: "modern"}
+
 // String returns "legacy", "modern" or "unknown".
-func (e Era) String() string {
-	switch e {
-	case EraLegacy:
-		return "legacy"
-	case EraModern:
-		return "modern"
-	default:
-		return "unknown"
-	}
-}
+func (e Era) String() string { return cmp.Or(eraNames[e], "unknown") }
 
 const (
 	modernVersion = mcp.ProtocolVersion20260728

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -91,9 +92,7 @@ func NewClient(endpoint string, cfg *Config) (*Client, error) {
 	if c.store == nil {
 		c.store = NewMemoryStore()
 	}
-	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
-	}
+	c.log = cmp.Or(c.log, slog.New(slog.DiscardHandler))
 	c.fetcher = fetcher{transport: c.outgoing, timeout: c.cfg.RequestTimeout, egress: newEgress(u, &c.cfg)}
 	c.discovery = discovery{fetcher: &c.fetcher}
 	c.registrar = registrar{fetcher: &c.fetcher, client: &c.cfg.Registration}

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -32,9 +33,7 @@ func (r registered) authenticate(form url.Values, header http.Header, server *Se
 		form.Set("client_secret", r.secret)
 	case authPrivateKey:
 		audience := key.Audience
-		if audience == "" {
-			audience = server.Issuer
-		}
+		audience = cmp.Or(audience, server.Issuer)
 		assertion, err := key.assertion(r.clientID, audience)
 		if err != nil {
 			return err

@@ -13,12 +13,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/big"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // ClientKey signs the assertions that authenticate a client without a client secret:
@@ -40,7 +41,7 @@ type ClientKey struct {
 }
 
 // Format hides the key.
-func (ClientKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (ClientKey) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 // LogValue hides the key.
 func (ClientKey) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // storedClient is the stored form of a dynamic registration.
@@ -20,7 +21,7 @@ type storedClient struct {
 }
 
 // Format hides the secret.
-func (storedClient) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (storedClient) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 // isDynamic reports whether this client registers itself with a server, because it has no client ID
 // for it.
@@ -89,12 +90,9 @@ func (c *Client) identity(ctx context.Context, server *ServerMetadata, tok *toke
 }
 
 func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, string, error) {
-	data, version, err := c.store.Load(ctx, clientKey(issuer))
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil, "", nil
-	case err != nil:
-		return nil, "", storeError(ctx, "load registration", err)
+	data, version, err := c.read(ctx, "load registration", clientKey(issuer))
+	if version == "" {
+		return nil, "", err
 	}
 	var s storedClient
 	if json.Unmarshal(data, &s) != nil || s.ID == "" {

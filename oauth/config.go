@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // Config configures a [Client]. Nil and the zero value are valid, but tokens are obtained only with
@@ -95,7 +96,7 @@ const (
 )
 
 // Format hides the secret and the key.
-func (r Registration) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.text()) }
+func (r Registration) Format(f fmt.State, _ rune) { redact.Write(f, r.text()) }
 
 // LogValue hides the secret and the key.
 func (r Registration) LogValue() slog.Value { return slog.StringValue(r.text()) }

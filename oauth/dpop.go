@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,6 +22,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/challenge"
 	"github.com/hawser-mcp/hawser/internal/httprule"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // dpopKey proves possession of tokens (RFC 9449). Each issuer has its own key, so that servers
@@ -33,7 +34,7 @@ type dpopKey struct {
 }
 
 // Format hides the key.
-func (*dpopKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (*dpopKey) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 const dpopAlgorithm = "ES256"
 
@@ -73,9 +74,7 @@ func (k *dpopKey) proof(method string, u *url.URL, access, nonce string) (string
 // targetURI returns a URL without query and fragment (RFC 9449 section 4.2).
 func targetURI(u *url.URL) string {
 	path := u.EscapedPath()
-	if path == "" {
-		path = "/"
-	}
+	path = cmp.Or(path, "/")
 	return u.Scheme + "://" + u.Host + path
 }
 
@@ -107,11 +106,11 @@ func (c *Client) dpopKey(ctx context.Context, issuer string, create bool) (*dpop
 		return k, nil
 	}
 	for range maxConflicts {
-		data, version, err := c.store.Load(ctx, dpopStoreKey(issuer))
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return nil, storeError(ctx, "load key", err)
+		data, version, err := c.read(ctx, "load key", dpopStoreKey(issuer))
+		if err != nil {
+			return nil, err
 		}
-		if err == nil {
+		if version != "" {
 			if k, err := decodeDPoPKey(data); err == nil {
 				c.keys.put(issuer, k)
 				return k, nil
@@ -158,7 +157,7 @@ type storedKey struct {
 }
 
 // Format hides the key.
-func (storedKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (storedKey) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 func decodeDPoPKey(data []byte) (*dpopKey, error) {
 	var s storedKey
@@ -231,10 +230,7 @@ func wantsNonce(header http.Header) bool {
 	if header.Get("DPoP-Nonce") == "" {
 		return false
 	}
-	for _, ch := range challenge.Parse(header.Values("WWW-Authenticate")) {
-		if ch.Is(typeDPoP) && ch.Param("error") == "use_dpop_nonce" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(challenge.Parse(header.Values("WWW-Authenticate")), func(ch challenge.Challenge) bool {
+		return ch.Is(typeDPoP) && ch.Param("error") == "use_dpop_nonce"
+	})
 }

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"slices"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 const (
@@ -77,7 +78,7 @@ func (g EnterpriseManaged) check(r *Registration) error {
 
 // Format hides the secret.
 func (EnterpriseManaged) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "enterprise-managed grant")
+	redact.Write(f, "enterprise-managed grant")
 }
 
 // LogValue hides the secret.

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 )
@@ -38,7 +39,7 @@ const (
 	KindClosed
 )
 
-var kindNames = [...]string{
+var kindNames = map[Kind]string{
 	KindNetwork: "authorization server unavailable", KindRefused: "refused by the authorization server", KindMetadata: "bad metadata",
 	KindRegistration: "not registered", KindResponse: "bad response from the authorization server", KindLogin: "login failed",
 	KindDeclined: "declined", KindLoginRequired: "login required", KindScope: "insufficient scope", KindStore: "token store",
@@ -46,12 +47,7 @@ var kindNames = [...]string{
 }
 
 // String returns the kind in words.
-func (k Kind) String() string {
-	if int(k) < len(kindNames) && kindNames[k] != "" {
-		return kindNames[k]
-	}
-	return "error"
-}
+func (k Kind) String() string { return cmp.Or(kindNames[k], "error") }
 
 // Error is the error of a [Client] that cannot obtain a token. It wraps its cause. It holds no
 // token, code, secret or query of a URL.

@@ -78,7 +78,7 @@ type flow struct {
 }
 
 // Format hides the flow's secrets.
-func (*flow) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+func (*flow) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
 	if !at.server.Guessed && !slices.Contains(at.server.ChallengeMethods, "S256") {

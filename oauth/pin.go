@@ -28,11 +28,8 @@ func (c *Client) pinned(ctx context.Context) (string, error) {
 	case !c.isPinned():
 		return "", nil
 	}
-	issuer, _, err := c.store.Load(ctx, c.pinKey())
-	if errors.Is(err, ErrNotFound) {
-		return "", nil
-	}
-	return string(issuer), storeError(ctx, "load issuer", err)
+	issuer, _, err := c.read(ctx, "load issuer", c.pinKey())
+	return string(issuer), err
 }
 
 // pin binds the configured credentials to an issuer, before they are sent there.

@@ -1,11 +1,11 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -26,7 +26,7 @@ type registered struct {
 }
 
 // Format hides the secret.
-func (registered) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (registered) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 // registrar determines this client's identity for an authorization server. It does not store
 // registrations: see Client.register.
@@ -144,9 +144,7 @@ func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI stri
 		Name: c.Name, Redirects: []string{redirectURI}, ApplicationType: typeWeb,
 		GrantTypes: []string{"authorization_code"}, ResponseTypes: []string{"code"},
 	}
-	if m.Name == "" {
-		m.Name = "Hawser"
-	}
+	m.Name = cmp.Or(m.Name, "Hawser")
 	if u, err := url.Parse(redirectURI); err == nil && httprule.IsLoopback(u.Hostname()) {
 		m.ApplicationType = typeNative
 	}
@@ -189,7 +187,7 @@ type registration struct {
 }
 
 // Format hides the secret.
-func (registration) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (registration) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	const op = "register"

@@ -13,6 +13,18 @@ type binding struct {
 	Issuer   string `json:"issuer"`
 }
 
+// read returns a value of the Store and its version. The version is "" if there is no value.
+func (c *Client) read(ctx context.Context, op, key string) (value []byte, version string, err error) {
+	value, version, err = c.store.Load(ctx, key)
+	if err != nil {
+		value, version = nil, ""
+	}
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return value, version, storeError(ctx, op, err)
+}
+
 // stored returns the token that the Store has for the endpoint, or nil.
 func (c *Client) stored(ctx context.Context) (*token, error) {
 	b, _, err := c.loadBinding(ctx)
@@ -24,12 +36,9 @@ func (c *Client) stored(ctx context.Context) (*token, error) {
 }
 
 func (c *Client) loadBinding(ctx context.Context) (*binding, string, error) {
-	data, version, err := c.store.Load(ctx, bindingKey(c.endpoint.String()))
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil, "", nil
-	case err != nil:
-		return nil, "", storeError(ctx, "load resource", err)
+	data, version, err := c.read(ctx, "load resource", bindingKey(c.endpoint.String()))
+	if version == "" {
+		return nil, "", err
 	}
 	var b binding
 	if json.Unmarshal(data, &b) != nil || b.Issuer == "" {
@@ -65,12 +74,9 @@ const maxConflicts = 5
 
 // loadToken returns the token of key, or nil if there is none that this client can use.
 func (c *Client) loadToken(ctx context.Context, key string) (*token, string, error) {
-	data, version, err := c.store.Load(ctx, key)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil, "", nil
-	case err != nil:
-		return nil, "", storeError(ctx, "load token", err)
+	data, version, err := c.read(ctx, "load token", key)
+	if version == "" {
+		return nil, "", err
 	}
 	r, err := decodeToken(data)
 	switch {

@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // token is an access token with what this process knows about it. It is immutable except for the
@@ -59,7 +60,7 @@ func newToken(r tokenRecord, key *dpopKey) *token {
 }
 
 // Format hides the token.
-func (tokenRecord) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (tokenRecord) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 // LogValue hides the token.
 func (tokenRecord) LogValue() slog.Value { return slog.StringValue(redacted) }
@@ -158,12 +159,7 @@ func union(a []string, b ...string) []string {
 
 // contains reports whether all of b are in a.
 func contains(a, b []string) bool {
-	for _, s := range b {
-		if !slices.Contains(a, s) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(b, func(s string) bool { return !slices.Contains(a, s) })
 }
 
 // isVisible reports whether s is not empty and can be sent in a header: visible ASCII.

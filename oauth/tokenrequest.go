@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -41,7 +42,7 @@ type tokenReply struct {
 }
 
 // Format hides the reply.
-func (tokenReply) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+func (tokenReply) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 // MarshalJSON hides the reply.
 func (tokenReply) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
@@ -90,7 +91,7 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 	if err != nil {
 		return nil, false, &Error{Kind: KindMetadata, Op: req.op, Err: errors.New("invalid token endpoint URL")}
 	}
-	form, header := cloneForm(req.form), make(http.Header)
+	form, header := maps.Clone(req.form), make(http.Header)
 	if req.who != nil {
 		if err := req.who.authenticate(form, header, req.at.server, c.cfg.Registration.Key); err != nil {
 			return nil, false, &Error{Kind: KindConfig, Op: req.op, Err: err}
@@ -117,14 +118,6 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 		return nil, true, err
 	}
 	return reply, false, err
-}
-
-func cloneForm(form url.Values) url.Values {
-	out := make(url.Values, len(form)+4)
-	for k, v := range form {
-		out[k] = slices.Clone(v)
-	}
-	return out
 }
 
 // readReply reads the response of a token endpoint. secrets are those of the request; no error

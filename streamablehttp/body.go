@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -66,12 +67,10 @@ func readAll(src io.Reader, length, limit int64) (*[]byte, error) {
 // grownCap doubles the size of a buffer, up to one byte over the limit.
 func grownCap(size int, limit int64) int {
 	if int64(size) >= limit/2 && int64(size) <= limit {
-		return int(min(limit, int64(maxInt-1))) + 1
+		return int(min(limit, math.MaxInt-1)) + 1
 	}
 	return 2 * size
 }
-
-const maxInt = int(^uint(0) >> 1)
 
 // decoded returns the body without its content encoding, which must be one that was requested.
 func (c *Conn) decoded(resp *http.Response) (io.Reader, error) {

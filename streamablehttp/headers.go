@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -127,9 +128,7 @@ type Session struct {
 // mirror the body, and id is ignored.
 func (c *Conn) NewSession(version, id string, modern bool) *Session {
 	common := make(http.Header, len(c.header)+4)
-	for name, values := range c.header {
-		common[name] = values
-	}
+	maps.Copy(common, c.header)
 	set := func(h http.Header, name, value string) { h[name] = []string{value} }
 	if version != "" {
 		set(common, headerVersion, version)
@@ -160,9 +159,7 @@ func (s *Session) ID() string { return s.id }
 // capacity is their length, so an append elsewhere cannot change the template.
 func (s *Session) postHeader(req *Request) http.Header {
 	h := make(http.Header, len(s.post)+len(req.Header)+len(req.Params)+2)
-	for name, values := range s.post {
-		h[name] = values
-	}
+	maps.Copy(h, s.post)
 	for name, values := range req.Header {
 		h[textproto.CanonicalMIMEHeaderKey(name)] = values[:len(values):len(values)]
 	}
@@ -186,8 +183,6 @@ func (s *Session) postHeader(req *Request) http.Header {
 
 func cloneHeader(template http.Header, extra int) http.Header {
 	h := make(http.Header, len(template)+extra)
-	for name, values := range template {
-		h[name] = values
-	}
+	maps.Copy(h, template)
 	return h
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 )
@@ -18,17 +19,10 @@ const (
 	Answered
 )
 
+var stageNames = map[Stage]string{NotSent: "not sent", Answered: "answered"}
+
 // String returns the stage in words, for error texts and logs.
-func (s Stage) String() string {
-	switch s {
-	case NotSent:
-		return "not sent"
-	case Answered:
-		return "answered"
-	default:
-		return "maybe sent"
-	}
-}
+func (s Stage) String() string { return cmp.Or(stageNames[s], "maybe sent") }
 
 // ErrClosed is wrapped by the error of a RoundTrip on a closed transport.
 var ErrClosed = errors.New("transport closed")

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -175,10 +177,7 @@ func (ps *pools) evict() *origin {
 // HTTP/2 locks that net/http may never release.
 func (ps *pools) closeIdle() {
 	ps.mu.Lock()
-	all := make([]*origin, 0, len(ps.byHost))
-	for _, o := range ps.byHost {
-		all = append(all, o)
-	}
+	all := slices.Collect(maps.Values(ps.byHost))
 	ps.mu.Unlock()
 	for _, o := range all {
 		o.replace()

@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -220,9 +221,7 @@ func (s *Server) metadata() map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	auth := s.script.Auth
-	if auth == "" {
-		auth = "none"
-	}
+	auth = cmp.Or(auth, "none")
 	document := map[string]any{
 		"issuer": s.Issuer, "authorization_endpoint": s.Issuer + "/authorize", "token_endpoint": s.Issuer + "/token",
 		"registration_endpoint": s.Issuer + "/register", "revocation_endpoint": s.Issuer + "/revoke",

@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -17,9 +16,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
+	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/internal/memnet"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -50,11 +48,7 @@ func New(t testing.TB) *World {
 	})
 	t.Cleanup(func() {
 		_ = w.Transport.Close() // always returns nil
-		time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
-		synctest.Wait()
-		if n := w.Network.Conns(); n != 0 {
-			t.Errorf("%d connections left open", n)
-		}
+		mcptest.CheckClosed(t, w.Network)
 	})
 	w.Server = w.NewServer()
 	w.Resource = w.NewResource(w.Server)
@@ -65,18 +59,17 @@ func New(t testing.TB) *World {
 func (w *World) Serve(h http.Handler) (origin string) {
 	w.next++
 	host := fmt.Sprintf("127.0.0.1:%d", w.next)
-	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
-	ln, served := w.Network.Listen(host), make(chan error, 1)
-	go func() { served <- server.Serve(ln) }()
-	w.t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			w.t.Errorf("closing a server: %v", err)
-		}
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			w.t.Errorf("serving: %v", err)
-		}
-	})
+	w.t.Cleanup(mcptest.Serve(w.t, w.Network.Listen(host), h))
 	return "http://" + host
+}
+
+// Agent returns a transport as [mcptest.OpenAgent] does. It ends with the test. Its executors
+// cannot resolve the names of [World.ServeAt].
+func (w *World) Agent(shared bool) transport.Transport {
+	w.t.Helper()
+	rt, stop := mcptest.OpenAgent(w.t, w.Network, shared)
+	w.t.Cleanup(stop)
+	return rt
 }
 
 // dial resolves the names of ServeAt.

@@ -3,6 +3,7 @@
 package exectest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -57,9 +58,7 @@ func (x *Executor) Dial(context.Context) (link.Link, error) {
 	if away != nil {
 		return nil, away
 	}
-	if limit == 0 {
-		limit = maxMessage
-	}
+	limit = cmp.Or(limit, maxMessage)
 	near, far := link.Pipe(limit)
 	l := &Link{PipeEnd: far}
 	ready := x.queue()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 )
 
 // ToolFunc implements a tool, or a scripted prompt or resource. Its context ends when the server
@@ -72,7 +71,7 @@ func (c *Call) Cut(abort bool) {
 // callTool runs a tool.
 func (s *Server) callTool(w http.ResponseWriter, r *http.Request, sess *session, m *Message) {
 	c, err := s.newCall(r, m)
-	if err != nil || !strings.HasPrefix(string(c.Arguments), "{") {
+	if err != nil || !isObject(c.Arguments) {
 		s.answer(w, r, sess, m.ID, nil, &Error{Code: CodeInvalidParams, Message: "params"})
 		return
 	}
@@ -100,19 +99,9 @@ func (s *Server) runScripted(w http.ResponseWriter, r *http.Request, sess *sessi
 	}
 	var run ToolFunc
 	if m.Method == "prompts/get" {
-		for _, p := range s.Prompts {
-			if p.Name == c.Name {
-				run = p.Run
-				break
-			}
-		}
+		run = s.prompt(c.Name).Run
 	} else {
-		for _, res := range s.Resources {
-			if res.URI == c.Name {
-				run = res.Run
-				break
-			}
-		}
+		run = s.resource(c.Name).Run
 	}
 	if run == nil {
 		return false
@@ -170,11 +159,7 @@ func (s *Server) execute(w http.ResponseWriter, r *http.Request, sess *session, 
 		defer s.wg.Done()
 		defer cancel()
 		result, err := s.run(ctx, run, c)
-		if err != nil {
-			c.st.append(ErrorResponse(m.ID, err))
-		} else {
-			c.st.append(Result(m.ID, result))
-		}
+		c.st.append(response(m.ID, result, err))
 		c.st.finish()
 	}()
 	c.st.follow(w, r, 0)

@@ -2,6 +2,7 @@ package mcptest
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
@@ -79,12 +80,23 @@ func (s *Server) capabilities() map[string]any {
 }
 
 func (s *Server) tool(name string) *Tool {
-	for _, t := range s.Tools {
-		if t.Name == name {
-			return t
-		}
+	return find(s.Tools, func(t *Tool) bool { return t.Name == name })
+}
+
+func (s *Server) prompt(name string) Prompt {
+	return find(s.Prompts, func(p Prompt) bool { return p.Name == name })
+}
+
+func (s *Server) resource(uri string) Resource {
+	return find(s.Resources, func(r Resource) bool { return r.URI == uri })
+}
+
+// find returns the first item that matches, or the zero value.
+func find[T any](items []T, match func(T) bool) (item T) {
+	if i := slices.IndexFunc(items, match); i >= 0 {
+		return items[i]
 	}
-	return nil
+	return item
 }
 
 // legacyCursor returns the cursor of a page.
@@ -179,18 +191,14 @@ func (s *Server) item(m *Message) (any, *Error) {
 	_ = json.Unmarshal(m.Params, &params) // invalid parameters match no item
 	switch m.Method {
 	case "resources/read":
-		for _, r := range s.Resources {
-			if r.URI == params.URI {
-				return s.complete(map[string]any{"contents": []any{map[string]any{"uri": r.URI, "text": r.Text}}}), nil
-			}
+		if r := s.resource(params.URI); r.URI != "" {
+			return s.complete(map[string]any{"contents": []any{map[string]any{"uri": r.URI, "text": r.Text}}}), nil
 		}
 		return nil, &Error{Code: CodeInvalidParams, Message: "no such resource"}
 	case "prompts/get":
-		for _, p := range s.Prompts {
-			if p.Name == params.Name {
-				content := map[string]any{"type": "text", "text": p.Text + params.Arguments["topic"]}
-				return s.complete(map[string]any{"messages": []any{map[string]any{"role": "user", "content": content}}}), nil
-			}
+		if p := s.prompt(params.Name); p.Name != "" {
+			content := map[string]any{"type": "text", "text": p.Text + params.Arguments["topic"]}
+			return s.complete(map[string]any{"messages": []any{map[string]any{"role": "user", "content": content}}}), nil
 		}
 		return nil, &Error{Code: CodeInvalidParams, Message: "no such prompt"}
 	}

@@ -3,14 +3,21 @@ package mcptest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/link"
 	"github.com/hawser-mcp/hawser/internal/memnet"
 	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/executor"
+	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
 // Link is a served server and the transport to it.
@@ -35,13 +42,19 @@ func (s *Server) InMemory(t testing.TB) *Link {
 	t.Cleanup(func() {
 		closeTransport()
 		stop()
-		time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
-		synctest.Wait()
-		if n := network.Conns(); n != 0 {
-			t.Errorf("%d connections left open", n)
-		}
+		CheckClosed(t, network)
 	})
 	return link
+}
+
+// CheckClosed fails the test if a connection of network is still open after the servers' grace.
+func CheckClosed(t testing.TB, network *memnet.Network) {
+	t.Helper()
+	time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
+	synctest.Wait()
+	if n := network.Conns(); n != 0 {
+		t.Errorf("%d connections left open", n)
+	}
 }
 
 // Loopback serves s on a loopback port.
@@ -67,10 +80,23 @@ func (s *Server) ServeOn(t testing.TB, ln net.Listener) {
 	t.Cleanup(s.serve(t, ln))
 }
 
-// serve runs an http.Server until the returned function is called.
+// serve serves s until the returned function is called.
 func (s *Server) serve(t testing.TB, ln net.Listener) (stop func()) {
 	t.Helper()
-	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
+	end := Serve(t, ln, s)
+	return func() {
+		end()
+		s.Close()
+		for _, text := range s.Violations() {
+			t.Errorf("protocol violation by the client: %s", text)
+		}
+	}
+}
+
+// Serve runs an http.Server until the returned function is called.
+func Serve(t testing.TB, ln net.Listener, h http.Handler) (stop func()) {
+	t.Helper()
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	return func() {
@@ -80,9 +106,75 @@ func (s *Server) serve(t testing.TB, ln net.Listener) (stop func()) {
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("serving: %v", err)
 		}
-		s.Close()
-		for _, text := range s.Violations() {
-			t.Errorf("protocol violation by the client: %s", text)
-		}
+	}
+}
+
+// Variable is the environment variable that selects the route of requests to an [Server.InMemory]:
+// "direct" (the default), "agent" for an executor with one link for each exchange, or
+// "agent-shared" for an executor with one shared link.
+const Variable = "HAWSER_TEST_TRANSPORT"
+
+// Way returns the value of [Variable], or its default.
+func Way() string {
+	if name := os.Getenv(Variable); name != "" {
+		return name
+	}
+	return "direct"
+}
+
+// way is a route to a server in memory.
+type way struct {
+	// host is the server's host in the URL.
+	host string
+	open func(t testing.TB, network *memnet.Network) (transport.Transport, func())
+}
+
+// chosen returns the route that the environment selects.
+func chosen(t testing.TB) way {
+	t.Helper()
+	switch name := Way(); name {
+	case "direct":
+		return way{"mcp.test", openDirect}
+	case "agent":
+		return way{"127.0.0.1", openAgent(false)} // an executor resolves names, which the in-memory network cannot do
+	case "agent-shared":
+		return way{"127.0.0.1", openAgent(true)}
+	default:
+		t.Fatalf("%s=%q: unknown route", Variable, name)
+		return way{}
+	}
+}
+
+func openDirect(_ testing.TB, network *memnet.Network) (transport.Transport, func()) {
+	direct := transport.NewDirect(&transport.DirectOptions{DialContext: network.DialContext, NoProxy: true})
+	return direct, func() { _ = direct.Close() }
+}
+
+func openAgent(shared bool) func(t testing.TB, network *memnet.Network) (transport.Transport, func()) {
+	return func(t testing.TB, network *memnet.Network) (transport.Transport, func()) {
+		t.Helper()
+		return OpenAgent(t, network, shared)
+	}
+}
+
+// OpenAgent opens a transport over in-memory executors that run our agent: one for each exchange,
+// or a single one if shared is set. They reach network, and cannot resolve names.
+func OpenAgent(t testing.TB, network *memnet.Network, shared bool) (rt transport.Transport, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	dial := func(context.Context) (executor.Link, error) {
+		near, far := link.Pipe(execproto.MaxMessage)
+		serving.Go(func() { _ = agent.Serve(ctx, far, &agent.Options{DialContext: network.DialContext}) }) // ends with the link
+		return near, nil
+	}
+	rt, err := executor.Open(ctx, dial, &executor.Options{Shared: shared})
+	if err != nil {
+		t.Fatal(fmt.Errorf("mcptest: %w", err))
+	}
+	return rt, func() {
+		_ = rt.Close() // always returns nil
+		cancel()
+		serving.Wait()
 	}
 }

@@ -55,6 +55,14 @@ func ErrorResponse(id json.RawMessage, e *Error) []byte {
 	return encode(map[string]any{"jsonrpc": "2.0", "id": orNull(id), "error": e})
 }
 
+// response encodes a response: e, or the result if e is nil.
+func response(id json.RawMessage, result any, e *Error) []byte {
+	if e != nil {
+		return ErrorResponse(id, e)
+	}
+	return Result(id, result)
+}
+
 // Notification encodes a notification. It omits nil params.
 func Notification(method string, params any) []byte {
 	m := map[string]any{"jsonrpc": "2.0", "method": method}

@@ -209,29 +209,21 @@ func (s *Server) checkPost(w http.ResponseWriter, r *http.Request) bool {
 
 // answer sends the response to a request, as JSON or as a stream with one event.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, sess *session, id json.RawMessage, result any, e *Error) {
-	response := func() []byte {
-		if e != nil {
-			return ErrorResponse(id, e)
-		}
-		return Result(id, result)
-	}
 	if !s.SSE {
-		WriteJSON(w, http.StatusOK, response())
+		WriteJSON(w, http.StatusOK, response(id, result, e))
 		return
 	}
 	st := s.newStream(sess)
 	st.start()
-	st.append(response())
+	st.append(response(id, result, e))
 	st.finish()
 	st.follow(w, r, 0)
 }
 
 // Sleep waits for d unless ctx ends; inside a bubble, this is fake time. It is for slow tools.
 func Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

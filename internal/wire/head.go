@@ -240,10 +240,7 @@ func (r *Reader) icon() (icon mcp.Icon) {
 				icon.Sizes = []string{r.String()}
 				continue
 			}
-			icon.Sizes = nil
-			for range r.Elements() {
-				icon.Sizes = append(icon.Sizes, r.String())
-			}
+			icon.Sizes = r.OptStrings()
 		case "theme":
 			icon.Theme = mcp.IconTheme(r.OptString())
 		default:
@@ -251,4 +248,41 @@ func (r *Reader) icon() (icon mcp.Icon) {
 		}
 	}
 	return icon
+}
+
+// Empty decodes results that only report success, like those of ping and logging/setLevel. Some
+// servers send null.
+type Empty struct{ Head }
+
+// Decode implements [Decoder].
+func (d *Empty) Decode(c *jsonrpc.Cursor) {
+	d.Head = Head{}
+	if c.Kind() != jsonrpc.Object {
+		c.Skip()
+		return
+	}
+	r := Reader{Cursor: *c}
+	for key := range r.Members() {
+		d.member(&r, key)
+	}
+	*c = r.Cursor
+}
+
+// RawResult keeps a result of any type unchanged. If it is an object, RawResult reads the common
+// members as well.
+type RawResult struct {
+	Head
+	Out *json.RawMessage // receives the result
+}
+
+// Decode implements [Decoder].
+func (d *RawResult) Decode(c *jsonrpc.Cursor) {
+	*d.Out = nil
+	r := d.open(c, nil, true, d.Out)
+	if r.Kind() == jsonrpc.Object {
+		for key := range r.Members() {
+			d.member(&r, key)
+		}
+	}
+	d.done(c, &r, d.Out)
 }

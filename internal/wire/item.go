@@ -13,8 +13,10 @@ import (
 // item is an item of a list while a Reader reads it in one pass. Its bytes are copied once, when
 // its end is known. Its raw parts are slices of that copy.
 type item struct {
-	start int // offset of the item in the Reader's text
-	meta  part
+	start                    int // offset of the item in the Reader's text
+	meta                     part
+	name, title, description string
+	icons                    []mcp.Icon
 }
 
 // part is the position of a member's value in its item. The zero value means that the member is
@@ -25,6 +27,26 @@ type part struct{ from, to int }
 func (r *Reader) item() item {
 	r.Kind() // skips white space
 	return item{start: r.Pos()}
+}
+
+// member reads the value of the member key if all kinds of items have it. It skips other members.
+func (i *item) member(r *Reader, key []byte) {
+	switch string(key) {
+	case "name":
+		i.name = r.OptString()
+	case "title":
+		i.title = r.laxString()
+	case "description":
+		i.description = r.laxString()
+	case "icons":
+		if !r.Other(jsonrpc.Array) {
+			i.icons = r.icons()
+		}
+	case "_meta":
+		i.meta = r.part(i)
+	default:
+		r.Skip()
+	}
 }
 
 // part skips the next value and returns its position in i; null counts as absent.

@@ -12,29 +12,19 @@ import (
 func (r *Reader) Prompt() (p mcp.Prompt, raw json.RawMessage) {
 	i := r.item()
 	for key := range r.Members() {
-		switch string(key) {
-		case "name":
-			p.Name = r.OptString()
-		case "title":
-			p.Title = r.OptString()
-		case "description":
-			p.Description = r.OptString()
-		case "arguments":
-			p.Arguments = nil
-			for range r.Elements() {
-				p.Arguments = append(p.Arguments, r.promptArgument())
-			}
-		case "icons":
-			p.Icons = r.icons()
-		case "_meta":
-			i.meta = r.part(&i)
-		default:
-			r.Skip()
+		if string(key) != "arguments" {
+			i.member(r, key)
+			continue
+		}
+		p.Arguments = nil
+		for range r.Elements() {
+			p.Arguments = append(p.Arguments, r.promptArgument())
 		}
 	}
-	if p.Name == "" {
+	if i.name == "" {
 		r.Fail(ErrNoName)
 	}
+	p.Name, p.Title, p.Description, p.Icons = i.name, i.title, i.description, i.icons
 	raw, p.Meta = r.bytes(&i)
 	return p, raw
 }

@@ -15,29 +15,20 @@ func (r *Reader) Resource() (res mcp.Resource, raw json.RawMessage) {
 		switch string(key) {
 		case "uri":
 			res.URI = r.OptString()
-		case "name":
-			res.Name = r.OptString()
-		case "title":
-			res.Title = r.OptString()
-		case "description":
-			res.Description = r.OptString()
 		case "mimeType":
 			res.MIMEType = r.OptString()
 		case "size":
 			res.Size = r.OptInt()
 		case "annotations":
 			res.Annotations = r.annotations()
-		case "icons":
-			res.Icons = r.icons()
-		case "_meta":
-			i.meta = r.part(&i)
 		default:
-			r.Skip()
+			i.member(r, key)
 		}
 	}
 	if res.URI == "" {
 		r.Fail(ErrNoURI)
 	}
+	res.Name, res.Title, res.Description, res.Icons = i.name, i.title, i.description, i.icons
 	raw, res.Meta = r.bytes(&i)
 	return res, raw
 }
@@ -50,24 +41,15 @@ func (r *Reader) Template() (t mcp.ResourceTemplate, text string, raw json.RawMe
 		switch string(key) {
 		case "uriTemplate":
 			text, t.URITemplate = r.uriTemplate()
-		case "name":
-			t.Name = r.OptString()
-		case "title":
-			t.Title = r.OptString()
-		case "description":
-			t.Description = r.OptString()
 		case "mimeType":
 			t.MIMEType = r.OptString()
 		case "annotations":
 			t.Annotations = r.annotations()
-		case "icons":
-			t.Icons = r.icons()
-		case "_meta":
-			i.meta = r.part(&i)
 		default:
-			r.Skip()
+			i.member(r, key)
 		}
 	}
+	t.Name, t.Title, t.Description, t.Icons = i.name, i.title, i.description, i.icons
 	raw, t.Meta = r.bytes(&i)
 	return t, text, raw
 }

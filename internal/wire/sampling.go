@@ -44,10 +44,7 @@ func (r *Reader) sample(s *Sample) {
 		case "maxTokens":
 			s.MaxTokens = r.maxTokens()
 		case "stopSequences":
-			s.StopSequences = nil
-			for range r.Elements() {
-				s.StopSequences = append(s.StopSequences, r.String())
-			}
+			s.StopSequences = r.OptStrings()
 		case "metadata":
 			s.Metadata = nil // instead of a nil json.RawMessage
 			if !r.TryNull() {

@@ -92,12 +92,6 @@ func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
 	var input, output part
 	for key := range r.Members() {
 		switch string(key) {
-		case "name":
-			t.Name = r.OptString()
-		case "title":
-			t.Title = r.laxString()
-		case "description":
-			t.Description = r.laxString()
 		case "inputSchema":
 			input = r.part(&i)
 		case "outputSchema":
@@ -108,19 +102,14 @@ func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
 			t.Execution = r.toolExecution()
 		case "defer_loading":
 			t.DeferLoading = r.laxBool()
-		case "icons":
-			if !r.Other(jsonrpc.Array) {
-				t.Icons = r.icons()
-			}
-		case "_meta":
-			i.meta = r.part(&i)
 		default:
-			r.Skip()
+			i.member(r, key)
 		}
 	}
-	if t.Name == "" {
+	if i.name == "" {
 		r.Fail(ErrNoName)
 	}
+	t.Name, t.Title, t.Description, t.Icons = i.name, i.title, i.description, i.icons
 	raw, t.Meta = r.bytes(&i)
 	t.RawInputSchema, t.RawOutputSchema = input.of(raw), output.of(raw)
 	if t.RawInputSchema == nil {

@@ -7,7 +7,10 @@
 package form
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
+	"slices"
 
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
@@ -102,4 +105,160 @@ func (f *Form) Defaults() map[string]any {
 		}
 	}
 	return content
+}
+
+var (
+	errNever     = errors.New("no value is valid")
+	errNoOptions = errors.New("no options to choose from")
+	errType      = errors.New("not a string, a number, a boolean or a choice")
+)
+
+// field returns the field for the property. It fails if the property fits no kind of field.
+func (s *property) field(name string) (Field, error) {
+	if s.never || s.null {
+		return Field{}, errNever
+	}
+	kind, options, inner, err := s.kind()
+	if err != nil {
+		return Field{}, err
+	}
+	f := Field{
+		Name: name, Kind: kind, Title: cmp.Or(s.title, inner.title), Description: cmp.Or(s.description, inner.description),
+	}
+	switch kind {
+	case String:
+		f.MinLength, f.MaxLength = inner.minLength, inner.maxLength
+		if formats[inner.format] != nil {
+			f.Format = inner.format
+		}
+	case Number, Integer:
+		f.Minimum = tighter(inner.minimum, exclusive(inner.above, kind, 1), 1)
+		f.Maximum = tighter(inner.maximum, exclusive(inner.below, kind, -1), -1)
+	case Bool:
+	case Choice:
+		f.Options = options
+	case Choices:
+		f.Options, f.MinItems, f.MaxItems = options, inner.minItems, inner.maxItems
+	}
+	f.Default = f.initial(s.initial)
+	if f.Default == nil {
+		f.Default = f.initial(inner.initial)
+	}
+	return f, nil
+}
+
+// kind returns the kind of field for the property, and its options. inner is the schema that holds
+// the limits: s itself, or its only alternative besides null, since optional fields are often
+// written that way.
+func (s *property) kind() (kind Kind, options []Option, inner *property, err error) {
+	if options, given := s.options(); given {
+		switch {
+		case s.notText && !s.is("boolean"): // the options of a boolean are ignored
+			return 0, nil, nil, errors.New("the options must be strings")
+		case len(s.types) == 0 || s.is("string"):
+			if len(options) == 0 {
+				return 0, nil, nil, errNoOptions
+			}
+			return Choice, options, s, nil
+		}
+	}
+	switch {
+	case s.is("string"):
+		return String, nil, s, nil
+	case s.is("number"):
+		return Number, nil, s, nil
+	case s.is("integer"):
+		return Integer, nil, s, nil
+	case s.is("boolean"):
+		return Bool, nil, s, nil
+	case s.is("array"), len(s.types) == 0 && s.items != nil:
+		options, err := s.itemOptions()
+		return Choices, options, s, err
+	case len(s.types) > 0, s.unsupported:
+		return 0, nil, nil, errType
+	}
+	for _, a := range []alternatives{s.oneOf, s.anyOf} {
+		switch len(a.others) {
+		case 0:
+			continue
+		case 1:
+			one := a.others[0]
+			if one.never || one.null {
+				return 0, nil, nil, errNever
+			}
+			return one.kind()
+		}
+		return 0, nil, nil, errType
+	}
+	if s.minimum != "" || s.maximum != "" || s.above != "" || s.below != "" {
+		return Number, nil, s, nil
+	}
+	return String, nil, s, nil // any value is valid, so a text is valid
+}
+
+// is reports whether a value of the type is valid.
+func (s *property) is(name string) bool { return slices.Contains(s.types, name) }
+
+// options returns the options that the schema lists, in the server's order and without duplicates.
+// given reports whether it lists any, even if no option is usable.
+func (s *property) options() (options []Option, given bool) {
+	switch {
+	case len(s.oneOf.options) > 0:
+		options = s.oneOf.options
+	case len(s.anyOf.options) > 0:
+		options = s.anyOf.options
+	case s.listed:
+		for i, value := range s.enum {
+			if value == nil {
+				continue
+			}
+			o := Option{Value: *value}
+			if i < len(s.enumNames) {
+				o.Title = s.enumNames[i]
+			}
+			options = append(options, o)
+		}
+	case s.constant != nil:
+		options = []Option{{Value: *s.constant}}
+	}
+	given = options != nil || s.listed || s.notText
+	seen := make(map[string]bool, len(options))
+	kept := options[:0]
+	for _, o := range options {
+		if seen[o.Value] {
+			continue
+		}
+		seen[o.Value] = true
+		o.Title = cmp.Or(o.Title, o.Value)
+		kept = append(kept, o)
+	}
+	return kept, given
+}
+
+// itemOptions returns the options of a list's items. The protocol has no lists of free text.
+func (s *property) itemOptions() ([]Option, error) {
+	if s.items == nil || s.items.never {
+		return nil, errNoOptions
+	}
+	kind, options, _, err := s.items.kind()
+	switch {
+	case err != nil:
+		return nil, err
+	case kind != Choice:
+		return nil, errNoOptions
+	}
+	return options, nil
+}
+
+// initial returns a default, or nil if it is not a valid value of the field.
+func (f *Field) initial(text json.RawMessage) any {
+	if text == nil {
+		return nil
+	}
+	r := reader{wire.NewReader(text, nil)}
+	value, reason := f.take(&r)
+	if reason != "" || r.Err() != nil {
+		return nil
+	}
+	return value
 }

@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -19,13 +20,7 @@ const (
 
 // listen listens for the browser's return. last is the redirect URI of the last login.
 func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
-	host, path := l.Host, l.Path
-	if host == "" {
-		host = defaultHost
-	}
-	if path == "" {
-		path = defaultPath
-	}
+	host, path := cmp.Or(l.Host, defaultHost), cmp.Or(l.Path, defaultPath)
 	host, addresses, err := addressesOf(host)
 	if err != nil {
 		return nil, nil, err

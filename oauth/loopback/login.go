@@ -5,6 +5,7 @@
 package loopback
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -125,10 +126,7 @@ func (l *Login) converse(ctx context.Context, v *visit) error {
 
 // guide tells the user where to go, opens the page, and reads what the user enters.
 func (l *Login) guide(v *visit, page string) {
-	tell := &console{out: l.Out}
-	if tell.out == nil {
-		tell.out = os.Stderr
-	}
+	tell := &console{out: cmp.Or[io.Writer](l.Out, os.Stderr)}
 	tell.sayf("To authorize %s, continue in the browser. If no browser opens, visit\n\n  %s\n\n", v.resource, page)
 	if l.Paste != nil {
 		tell.sayf("If the browser is on another machine, its last page cannot be shown. Copy the address of that page and enter it here.\n")

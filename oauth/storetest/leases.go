@@ -60,21 +60,6 @@ func oneHolder(ctx context.Context, s oauth.Store) error {
 	return nil
 }
 
-// lease is the result of a Lease that another goroutine waits for.
-type lease struct {
-	release func()
-	err     error
-}
-
-func wait(ctx context.Context, s oauth.Store, key string) <-chan lease {
-	got := make(chan lease, 1)
-	go func() {
-		release, err := s.Lease(ctx, key, ttl)
-		got <- lease{release, err}
-	}()
-	return got
-}
-
 func twoLeases(ctx context.Context, s oauth.Store) error {
 	release, err := s.Lease(ctx, key, ttl)
 	if err != nil {
@@ -112,22 +97,25 @@ func waiterEnds(ctx context.Context, s oauth.Store) error {
 		return fmt.Errorf("Lease: %w", err)
 	}
 	impatient, cancel := context.WithCancel(ctx)
-	waiting := wait(impatient, s, key)
+	gaveUp := make(chan error, 1)
+	go func() {
+		release, err := s.Lease(impatient, key, ttl)
+		if err == nil {
+			release()
+		}
+		gaveUp <- err
+	}()
 	cancel()
-	gaveUp := <-waiting
-	if gaveUp.err == nil {
-		gaveUp.release()
-	}
+	err = <-gaveUp
 	release()
-	if err := want("Lease whose context ended", gaveUp.err, context.Canceled); err != nil {
+	if err := want("Lease whose context ended", err, context.Canceled); err != nil {
 		return err
 	}
 	// A waiter that gave up does not hold the lease.
-	next := <-wait(ctx, s, key)
-	if next.err != nil {
-		return fmt.Errorf("Lease after a waiter gave up: %w", next.err)
+	if release, err = s.Lease(ctx, key, ttl); err != nil {
+		return fmt.Errorf("Lease after a waiter gave up: %w", err)
 	}
-	next.release()
+	release()
 	return nil
 }
 

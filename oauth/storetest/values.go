@@ -53,6 +53,17 @@ func save(ctx context.Context, s oauth.Store, key, value, version string) (strin
 	return next, holds(ctx, s, key, value, next)
 }
 
+// saveTwo saves one value and then another. It returns the version of the second, and versions that
+// must not replace or delete it.
+func saveTwo(ctx context.Context, s oauth.Store) (version string, stale []string, err error) {
+	first, err := save(ctx, s, key, "one", "")
+	if err != nil {
+		return "", nil, err
+	}
+	version, err = save(ctx, s, key, "two", first)
+	return version, []string{"", first, version + "0"}, err
+}
+
 func absent(ctx context.Context, s oauth.Store) error {
 	_, version, err := s.Load(ctx, key)
 	if version != "" {
@@ -101,15 +112,11 @@ func replace(ctx context.Context, s oauth.Store) error {
 	if err := want("Save of a missing value, with a version", err, oauth.ErrConflict); err != nil {
 		return err
 	}
-	first, err := save(ctx, s, key, "one", "")
+	second, stale, err := saveTwo(ctx, s)
 	if err != nil {
 		return err
 	}
-	second, err := save(ctx, s, key, "two", first)
-	if err != nil {
-		return err
-	}
-	for _, version := range []string{"", first, second + "0"} {
+	for _, version := range stale {
 		_, err := s.Save(ctx, key, []byte("lost"), version)
 		if err := want(fmt.Sprintf("Save with version %q instead of %q", version, second), err, oauth.ErrConflict); err != nil {
 			return err
@@ -119,15 +126,11 @@ func replace(ctx context.Context, s oauth.Store) error {
 }
 
 func remove(ctx context.Context, s oauth.Store) error {
-	first, err := save(ctx, s, key, "one", "")
+	second, stale, err := saveTwo(ctx, s)
 	if err != nil {
 		return err
 	}
-	second, err := save(ctx, s, key, "two", first)
-	if err != nil {
-		return err
-	}
-	for _, version := range []string{"", first, second + "0"} {
+	for _, version := range stale {
 		err := s.Delete(ctx, key, version)
 		if err := want(fmt.Sprintf("Delete with version %q instead of %q", version, second), err, oauth.ErrConflict); err != nil {
 			return err

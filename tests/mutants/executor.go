@@ -72,17 +72,17 @@ func executorStages() []mutant {
 func executorLimits() []mutant {
 	return []mutant{
 		{
-			name: "executor: the unread body on a shared link has no limit", file: inExecutor + "body.go",
+			name: "executor: the unread body on a shared link has no limit", file: inExecutor + "exchange.go",
 			old: `unread+size <= e.c.opts.Buffer)`, new: `unread+size > 0)`,
 			test: "TestOverflow",
 		},
 		{
-			name: "executor: the unread bodies of one link have no common limit", file: inExecutor + "body.go",
+			name: "executor: the unread bodies of one link have no common limit", file: inExecutor + "exchange.go",
 			old: `e.c.buffered.Load()+int64(size) <= int64(e.c.opts.BufferAll)`, new: `e.c.buffered.Load() >= 0`,
 			test: "TestOverflowOfAllBodies",
 		},
 		{
-			name: "executor: a slow consumer does not slow the executor down", file: inExecutor + "body.go",
+			name: "executor: a slow consumer does not slow the executor down", file: inExecutor + "exchange.go",
 			old: `case alone && (unread == 0 || unread+size <= windowSize),`, new: `case alone,`,
 			test: "TestStalledReader",
 		},
@@ -140,12 +140,12 @@ func executorLinks() []mutant {
 			test: "TestLinkLockIsFreeWhileSending",
 		},
 		{
-			name: "executor: a variable of the executor's environment fills the header of any origin", file: inExecutor + "envheader.go",
+			name: "executor: a variable of the executor's environment fills the header of any origin", file: inExecutor + "request.go",
 			old: `return httprule.SameOrigin(h.origin, req.URL) &&`, new: `return h.origin != nil &&`,
 			test: "TestHeadersFromEnv",
 		},
 		{
-			name: "executor: a variable of the executor's environment goes to another virtual host", file: inExecutor + "envheader.go",
+			name: "executor: a variable of the executor's environment goes to another virtual host", file: inExecutor + "request.go",
 			old: `(req.Host == "" || req.Host == req.URL.Host)`, new: `req.URL.Host != ""`,
 			test: "TestHeadersFromEnv",
 		},

@@ -39,7 +39,7 @@ var verdictMutants = []mutant{
 		test: "TestVerdicts", pkg: "mcpclient",
 	},
 	{
-		name: "404 with -32601 to server/discover proves a modern server", file: "internal/verdict/era.go",
+		name: "404 with -32601 to server/discover proves a modern server", file: "internal/verdict/refusals.go",
 		old: `case class == httpstatus.NotFound && IsUnknownMethod(rpc): // of a modern server for any other method
 		return Perhaps`,
 		new: `case class == httpstatus.NotFound && IsUnknownMethod(rpc):

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,9 +91,7 @@ func launch(cmd *exec.Cmd, maxMessage int) (*process, error) {
 		return nil, err
 	}
 	cmd.Stdin, cmd.Stdout = childIn, childOut
-	if cmd.WaitDelay == 0 {
-		cmd.WaitDelay = killAfter
-	}
+	cmd.WaitDelay = cmp.Or(cmd.WaitDelay, killAfter)
 	err = cmd.Start()
 	_, _ = childIn.Close(), childOut.Close()
 	if err != nil {

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -118,15 +119,11 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		c = *o
 	}
-	if c.ClientName == "" {
-		c.ClientName = clientName
-	}
+	c.ClientName = cmp.Or(c.ClientName, clientName)
 	if c.TLS != nil {
 		c.TLS = c.TLS.Clone()
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	c.HeadersFromEnv = slices.Clone(c.HeadersFromEnv)
 	c.Shared = c.Shared || c.MaxLinks == 1
 	for _, v := range []struct {
@@ -140,9 +137,7 @@ func (o *Options) withDefaults() Options {
 			*v.field = v.def
 		}
 	}
-	if c.MaxIdleLinks == 0 {
-		c.MaxIdleLinks = DefaultMaxIdleLinks
-	}
+	c.MaxIdleLinks = cmp.Or(c.MaxIdleLinks, DefaultMaxIdleLinks)
 	for _, v := range []struct {
 		field *time.Duration
 		def   time.Duration

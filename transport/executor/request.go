@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -68,9 +70,7 @@ func (t *executor) newCall(req *http.Request) (*call, error) {
 	}
 	c := &call{req: req, sharedStream: opensSharedStream(req)}
 	c.msg = execproto.HTTPRequest{Method: req.Method, URL: plainURL(req.URL), Body: body, Stop: true, Stream: true}
-	if c.msg.Method == "" {
-		c.msg.Method = http.MethodGet
-	}
+	c.msg.Method = cmp.Or(c.msg.Method, http.MethodGet)
 	if err := c.setHeaders(t.fromEnv); err != nil {
 		return nil, refuse(err)
 	}
@@ -227,4 +227,40 @@ func noEOF(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// HeaderFromEnv is a header field whose value the executor completes with a variable of its own
+// environment. It is sent to one origin only. A request that already has the field keeps its own
+// value. So does a request with credentials in its URL, if the field is Authorization.
+type HeaderFromEnv struct {
+	Origin   string // scheme://host[:port], such as "https://mcp.example.com"
+	Name     string // field name, such as "Authorization"
+	Prefix   string // text before the variable's value, such as "Bearer "
+	Variable string // name of a variable in the executor's environment
+}
+
+var errNoEnvHeaders = errors.New("the executor cannot fill header fields from its environment")
+
+// envHeader is a HeaderFromEnv with its origin parsed.
+type envHeader struct {
+	HeaderFromEnv
+	origin *url.URL
+}
+
+// parse checks f and parses its origin.
+func (f HeaderFromEnv) parse() (envHeader, error) {
+	u, err := url.Parse(f.Origin)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"),
+		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: the origin of %q must be scheme://host", f.Name)
+	case !httprule.IsToken(f.Name) || !httprule.IsFieldValue(f.Prefix) || framing[http.CanonicalHeaderKey(f.Name)] || f.Variable == "":
+		return envHeader{}, fmt.Errorf("executor: HeadersFromEnv: field %q must have a valid name and a variable", f.Name)
+	}
+	return envHeader{f, u}, nil
+}
+
+// appliesTo reports whether the field may be sent with req.
+func (h envHeader) appliesTo(req *http.Request) bool {
+	return httprule.SameOrigin(h.origin, req.URL) && (req.Host == "" || req.Host == req.URL.Host)
 }

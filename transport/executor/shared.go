@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -162,9 +161,9 @@ func (s *shared) gone(c *conn) {
 func (s *shared) close(err error) {
 	s.mu.Lock()
 	s.closed = err
-	open := slices.Collect(maps.Keys(s.links))
+	open := maps.Clone(s.links)
 	s.mu.Unlock()
-	for _, c := range open {
+	for c := range open {
 		c.fail(err)
 	}
 }

@@ -57,9 +57,7 @@ func (p *probe) openBody() (*http.Response, <-chan struct{}) {
 	p.Helper()
 	gone := newGate()
 	up := p.upstream(func(w http.ResponseWriter, r *http.Request) {
-		drain(r)
-		piece(w, "first")
-		hold(r, nil)
+		firstPiece(w, r)
 		gone.open()
 	})
 	resp := p.roundTrip(p.post(up.URL))
@@ -154,10 +152,6 @@ func gzipped(s string) []byte {
 	_ = w.Close()
 	return buf.Bytes()
 }
-
-func gzipUnasked(p *probe) { p.gzip("") }
-
-func gzipAsked(p *probe) { p.gzip("gzip") }
 
 // gzip answers with gzip whether or not the request asks for it.
 func (p *probe) gzip(accept string) {

@@ -84,8 +84,7 @@ func cancelBeforeCall(p *probe) {
 func cancelReadBlocked(p *probe) {
 	gone := newGate()
 	up := p.upstream(func(w http.ResponseWriter, r *http.Request) {
-		piece(w, "first")
-		hold(r, nil)
+		firstPiece(w, r)
 		gone.open()
 	})
 	ctx, cancel := context.WithCancelCause(p.ctx)
@@ -100,10 +99,7 @@ func cancelReadBlocked(p *probe) {
 }
 
 func cancelBetweenReads(p *probe) {
-	up := p.upstream(func(w http.ResponseWriter, r *http.Request) {
-		piece(w, "first")
-		hold(r, nil)
-	})
+	up := p.upstream(firstPiece)
 	ctx, cancel := context.WithCancelCause(p.ctx)
 	defer cancel(nil)
 	resp := p.roundTrip(p.request(ctx, http.MethodGet, up.URL, nil))

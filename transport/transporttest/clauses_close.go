@@ -59,11 +59,7 @@ func closeOpenExchanges(p *probe) {
 func closeGoroutines(p *probe) {
 	c := p.closer()
 	before := goroutines()
-	up := p.upstream(func(w http.ResponseWriter, r *http.Request) {
-		drain(r)
-		piece(w, "first")
-		hold(r, nil)
-	})
+	up := p.upstream(firstPiece)
 	for range openAtOnce {
 		resp := p.roundTrip(p.post(up.URL))
 		p.readPiece(resp.Body, "first")
@@ -78,8 +74,7 @@ func closeGoroutines(p *probe) {
 		}
 		return outcome{}
 	}))
-	guard := time.NewTimer(p.cfg.Guard)
-	defer guard.Stop()
+	late := time.After(p.cfg.Guard)
 	again := time.NewTicker(time.Millisecond) // nothing signals the end of a goroutine
 	defer again.Stop()
 	for {
@@ -94,7 +89,7 @@ func closeGoroutines(p *probe) {
 		}
 		select {
 		case <-again.C:
-		case <-guard.C:
+		case <-late:
 			p.Fatalf("after Close %d goroutines are left:\n%s", len(left), strings.Join(left, "\n\n"))
 		}
 	}

@@ -14,25 +14,17 @@ import (
 const openAtOnce = 4
 
 // cut cuts the link: with Config.CutLink if it is set, else at the upstream.
-func (p *probe) cut(atUpstream func()) {
+func (p *probe) cut(atUpstream func(*cutListener), up *upstream) {
 	p.Helper()
 	if p.cfg.CutLink != nil {
 		p.cfg.CutLink(p.t, p.rt)
 		return
 	}
-	atUpstream()
-}
-
-func lossBeforeHeadersReset(p *probe) {
-	p.lossBeforeHeaders(func(up *upstream) func() { return up.ln.cut })
-}
-
-func lossBeforeHeadersClosed(p *probe) {
-	p.lossBeforeHeaders(func(up *upstream) func() { return up.ln.hangUp })
+	atUpstream(up.ln)
 }
 
 // lossBeforeHeaders cuts the link while requests wait for their responses.
-func (p *probe) lossBeforeHeaders(lose func(*upstream) func()) {
+func (p *probe) lossBeforeHeaders(lose func(*cutListener)) {
 	p.Helper()
 	var executed atomic.Int32
 	all := newGate()
@@ -48,7 +40,7 @@ func (p *probe) lossBeforeHeaders(lose func(*upstream) func()) {
 		open = append(open, p.send(p.post(up.URL)))
 	}
 	p.await("all requests reach the upstream", all.ch)
-	p.cut(lose(up))
+	p.cut(lose, up)
 	for _, ch := range open {
 		p.wantCut("RoundTrip on a lost link", p.failure(ch))
 	}
@@ -58,7 +50,7 @@ func (p *probe) lossBeforeHeaders(lose func(*upstream) func()) {
 }
 
 // lossInBody cuts the link while bodies are open. On one of them a Read is in progress.
-func (p *probe) lossInBody(handler http.HandlerFunc, lose func(*upstream) func()) {
+func (p *probe) lossInBody(handler http.HandlerFunc, lose func(*cutListener)) {
 	p.Helper()
 	up := p.upstream(handler)
 	var bodies []io.Reader
@@ -68,7 +60,7 @@ func (p *probe) lossInBody(handler http.HandlerFunc, lose func(*upstream) func()
 		bodies = append(bodies, resp.Body)
 	}
 	blocked := beginRead(bodies[0], make([]byte, 16))
-	p.cut(lose(up))
+	p.cut(lose, up)
 	p.wantCut("Read on a lost link", p.end("Read on a lost link", blocked).err)
 	p.wantSticky(bodies[0])
 	for _, body := range bodies[1:] {
@@ -84,19 +76,9 @@ func firstPiece(w http.ResponseWriter, r *http.Request) {
 	hold(r, nil)
 }
 
-func lossBodyReset(p *probe) {
-	p.lossInBody(firstPiece, func(up *upstream) func() { return up.ln.cut })
-}
-
-func lossBodyClosed(p *probe) {
-	p.lossInBody(firstPiece, func(up *upstream) func() { return up.ln.hangUp })
-}
-
-func lossKnownLength(p *probe) {
-	p.lossInBody(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Length", "1000")
-		firstPiece(w, r)
-	}, func(up *upstream) func() { return up.ln.hangUp })
+func firstPieceOf1000(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Length", "1000")
+	firstPiece(w, r)
 }
 
 // Clause 12.
@@ -123,19 +105,20 @@ var garbage = map[string]string{
 
 func brokenWire(p *probe) {
 	for what, raw := range garbage {
-		if reason, ok := p.cfg.Undetected[what]; ok {
-			p.t.Logf("declared undetected: %s: %s", what, reason)
-			continue
-		}
-		p.wantBroken(what, p.peer(answer(raw)))
+		p.wantBroken(what, answer(raw))
 	}
 	p.wantUsable()
 }
 
-// wantBroken checks that RoundTrip or the body fails within the guard time.
-func (p *probe) wantBroken(what, url string) {
+// wantBroken checks that RoundTrip or the body fails within the guard time, unless the
+// configuration declares that the transport cannot detect it.
+func (p *probe) wantBroken(what string, serve func(net.Conn)) {
 	p.Helper()
-	o := p.end("RoundTrip to a peer that sends "+what, p.send(p.post(url)))
+	if reason, ok := p.cfg.Undetected[what]; ok {
+		p.t.Logf("declared undetected: %s: %s", what, reason)
+		return
+	}
+	o := p.end("RoundTrip to a peer that sends "+what, p.send(p.post(p.peer(serve))))
 	if o.err == nil {
 		_, o.err = p.readAll(o.resp.Body)
 		p.closeBody(o.resp.Body)
@@ -160,11 +143,7 @@ func floodedWire(p *probe) {
 		"an endless status":     {"HTTP/1.1 200 ", strings.Repeat("a", 1000)},
 		"endless informational": {"", "HTTP/1.1 103 Early Hints\r\nLink: " + strings.Repeat("a", 1000) + "\r\n\r\n"},
 	} {
-		if reason, ok := p.cfg.Undetected[what]; ok {
-			p.t.Logf("declared undetected: %s: %s", what, reason)
-			continue
-		}
-		p.wantBroken(what, p.peer(func(c net.Conn) {
+		p.wantBroken(what, func(c net.Conn) {
 			if err := readRequest(c); err != nil {
 				return
 			}
@@ -173,7 +152,7 @@ func floodedWire(p *probe) {
 			for err == nil {
 				_, err = c.Write(block)
 			}
-		}))
+		})
 	}
 	p.wantUsable()
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -53,6 +54,13 @@ func (w *watched) check() {
 	w.p.await("the request's body is closed", w.body.closed)
 }
 
+// fails sends the request, which must fail.
+func (w *watched) fails() {
+	w.p.Helper()
+	_ = w.p.failure(w.p.send(w.req))
+	w.check()
+}
+
 func requestAnswered(p *probe) {
 	got := make(chan string, 1)
 	up := p.upstream(func(_ http.ResponseWriter, r *http.Request) {
@@ -87,14 +95,12 @@ func requestRefused(p *probe) {
 	}
 	_ = ln.Close() // no server listens there any more
 	w := p.watched(p.ctx, "http://"+ln.Addr().String(), newBodySpy(eof{}, io.EOF))
-	_ = p.failure(p.send(w.req))
-	w.check()
+	w.fails()
 }
 
 func requestBadScheme(p *probe) {
 	w := p.watched(p.ctx, "gopher://127.0.0.1/", newBodySpy(eof{}, io.EOF))
-	_ = p.failure(p.send(w.req))
-	w.check()
+	w.fails()
 }
 
 func requestCancelled(p *probe) {
@@ -118,8 +124,7 @@ func requestBodyFails(p *probe) {
 	up := p.upstream(func(_ http.ResponseWriter, r *http.Request) { drain(r) })
 	w := p.watched(p.ctx, up.URL, newBodySpy(strings.NewReader("hel"), errors.New("the disk is gone")))
 	// A server may answer a truncated request. The RoundTripper must not return that as a success.
-	_ = p.failure(p.send(w.req))
-	w.check()
+	w.fails()
 }
 
 // Clauses 8, 9 and 10.
@@ -127,18 +132,14 @@ func requestBodyFails(p *probe) {
 func statusNeverError(p *probe) {
 	up := p.upstream(func(w http.ResponseWriter, r *http.Request) {
 		drain(r)
-		code := 0
-		for _, d := range r.URL.Path[1:] {
-			code = code*10 + int(d-'0')
-		}
+		code, _ := strconv.Atoi(r.URL.Path[1:]) // what the loop below sends
 		w.WriteHeader(code)
 	})
 	for _, code := range []int{
 		200, 201, 202, 203, 204, 205, 206, 304, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411,
 		412, 413, 415, 421, 422, 425, 426, 428, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 511, 599,
 	} {
-		path := "/" + string([]byte{byte('0' + code/100), byte('0' + code/10%10), byte('0' + code%10)})
-		resp := p.roundTrip(p.post(up.URL + path))
+		resp := p.roundTrip(p.post(up.URL + "/" + strconv.Itoa(code)))
 		if resp.StatusCode != code {
 			p.Fatalf("status is %d, want %d", resp.StatusCode, code)
 		}

@@ -42,15 +42,13 @@ func begin(f func() outcome) <-chan outcome {
 // end waits for the result of begin. The test fails if it takes longer than the guard time.
 func (p *probe) end(what string, ch <-chan outcome) outcome {
 	p.Helper()
-	guard := time.NewTimer(p.cfg.Guard)
-	defer guard.Stop()
 	select {
 	case o := <-ch:
 		if o.panic != "" {
 			p.Fatalf("%s panicked: %s", what, o.panic)
 		}
 		return o
-	case <-guard.C:
+	case <-time.After(p.cfg.Guard):
 		p.Fatalf("%s did not return", what)
 		panic("unreachable")
 	}
@@ -59,11 +57,9 @@ func (p *probe) end(what string, ch <-chan outcome) outcome {
 // await waits for an event that the upstream must see.
 func (p *probe) await(what string, ch <-chan struct{}) {
 	p.Helper()
-	guard := time.NewTimer(p.cfg.Guard)
-	defer guard.Stop()
 	select {
 	case <-ch:
-	case <-guard.C:
+	case <-time.After(p.cfg.Guard):
 		p.Fatalf("did not happen: %s", what)
 	}
 }
@@ -71,13 +67,11 @@ func (p *probe) await(what string, ch <-chan struct{}) {
 // awaitDuring waits for an event that must happen before the RoundTrip of ch returns.
 func (p *probe) awaitDuring(what string, event <-chan struct{}, ch <-chan outcome) {
 	p.Helper()
-	guard := time.NewTimer(p.cfg.Guard)
-	defer guard.Stop()
 	select {
 	case <-event:
 	case o := <-ch:
 		p.Fatalf("did not happen: %s; RoundTrip returned first, with error %v", what, o.err)
-	case <-guard.C:
+	case <-time.After(p.cfg.Guard):
 		p.Fatalf("did not happen: %s", what)
 	}
 }
@@ -85,11 +79,9 @@ func (p *probe) awaitDuring(what string, event <-chan struct{}, ch <-chan outcom
 // signal lets a handler that waits for ch continue.
 func (p *probe) signal(ch chan<- struct{}) {
 	p.Helper()
-	guard := time.NewTimer(p.cfg.Guard)
-	defer guard.Stop()
 	select {
 	case ch <- struct{}{}:
-	case <-guard.C:
+	case <-time.After(p.cfg.Guard):
 		p.Fatalf("the request did not reach the upstream")
 	}
 }
@@ -136,13 +128,12 @@ func (p *probe) roundTrip(req *http.Request) *http.Response {
 func (p *probe) response(ch <-chan outcome) *http.Response {
 	p.Helper()
 	o := p.end("RoundTrip", ch)
-	if o.err != nil {
+	switch {
+	case o.err != nil:
 		p.Fatalf("RoundTrip failed: %v", o.err)
-	}
-	if o.resp == nil {
+	case o.resp == nil:
 		p.Fatalf("RoundTrip returned neither a response nor an error")
-	}
-	if o.resp.Body == nil {
+	case o.resp.Body == nil:
 		p.Fatalf("the response's body is nil")
 	}
 	return o.resp

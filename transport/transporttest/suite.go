@@ -126,14 +126,18 @@ var clauses = []clause{
 	{"redirects are returned", []testCase{{"301 302 303 307 308", redirectsReturned}}},
 	{"response complete", []testCase{{"lengths", responseLengths}, {"no body", responseNoBody}}},
 	{"link loss", []testCase{
-		{"before headers, reset", lossBeforeHeadersReset}, {"before headers, closed", lossBeforeHeadersClosed},
-		{"chunked body reset", lossBodyReset},
-		{"chunked body closed", lossBodyClosed}, {"body of known length", lossKnownLength},
+		{"before headers, reset", func(p *probe) { p.lossBeforeHeaders((*cutListener).cut) }},
+		{"before headers, closed", func(p *probe) { p.lossBeforeHeaders((*cutListener).hangUp) }},
+		{"chunked body reset", func(p *probe) { p.lossInBody(firstPiece, (*cutListener).cut) }},
+		{"chunked body closed", func(p *probe) { p.lossInBody(firstPiece, (*cutListener).hangUp) }},
+		{"body of known length", func(p *probe) { p.lossInBody(firstPieceOf1000, (*cutListener).hangUp) }},
 	}},
 	{"broken wire", []testCase{{"garbage", brokenWire}, {"floods", floodedWire}}},
 	{"close of the transport", []testCase{{"open exchanges", closeOpenExchanges}, {"goroutines", closeGoroutines}}},
 	{"a hundred at once", []testCase{{"mixed", hundredMixed}}},
-	{"bodies as sent", []testCase{{"caller did not ask for gzip", gzipUnasked}, {"caller asked for gzip", gzipAsked}}},
+	{"bodies as sent", []testCase{
+		{"caller did not ask for gzip", func(p *probe) { p.gzip("") }}, {"caller asked for gzip", func(p *probe) { p.gzip("gzip") }},
+	}},
 	{"peer stops reading", []testCase{{"during an upload", peerStopsReading}}},
 }
 

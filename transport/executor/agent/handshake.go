@@ -55,34 +55,37 @@ const maxSessionID = 128 // of a session that a client wants to resume, in bytes
 // initialize answers the first request of a link. After an error the client may send initialize
 // again.
 func (s *session) initialize(m *execproto.Message) {
-	if s.state != begun {
-		s.fail(m.RawID, &failure{code: execproto.CodeInvalidRequest, text: "initialize may only be sent once per connection"})
+	id, refusal := s.sessionID(m)
+	if refusal != nil {
+		s.fail(m.RawID, refusal)
 		return
-	}
-	var params struct {
-		ClientName *string `json:"clientName"`
-		Resume     *string `json:"resumeSessionId"`
-	}
-	if len(m.Params) > 0 {
-		if json.Unmarshal(m.Params, &params) != nil {
-			s.fail(m.RawID, &failure{code: execproto.CodeInvalidParams, text: "initialize: invalid parameters"})
-			return
-		}
-	}
-	if params.ClientName == nil {
-		s.fail(m.RawID, &failure{code: execproto.CodeInvalidParams, text: "initialize: missing field `clientName`"})
-		return
-	}
-	id := rand.Text()
-	if params.Resume != nil {
-		if id = *params.Resume; id == "" || len(id) > maxSessionID || !isASCII(id) {
-			s.fail(m.RawID, &failure{code: execproto.CodeInvalidRequest, text: "unknown session id"})
-			return
-		}
 	}
 	s.state = initialized
 	s.answer(m.RawID, marshal(struct {
 		SessionID       string          `json:"sessionId"`
 		EnvironmentInfo json.RawMessage `json:"environmentInfo"`
 	}{id, s.environment()}))
+}
+
+// sessionID returns a new session ID, or the one that the client wants to resume.
+func (s *session) sessionID(m *execproto.Message) (string, *failure) {
+	var params struct {
+		ClientName *string `json:"clientName"`
+		Resume     *string `json:"resumeSessionId"`
+	}
+	switch {
+	case s.state != begun:
+		return "", &failure{code: execproto.CodeInvalidRequest, text: "initialize may only be sent once per connection"}
+	case len(m.Params) > 0 && json.Unmarshal(m.Params, &params) != nil:
+		return "", &failure{code: execproto.CodeInvalidParams, text: "initialize: invalid parameters"}
+	case params.ClientName == nil:
+		return "", &failure{code: execproto.CodeInvalidParams, text: "initialize: missing field `clientName`"}
+	case params.Resume == nil:
+		return rand.Text(), nil
+	}
+	id := *params.Resume
+	if id == "" || len(id) > maxSessionID || !isASCII(id) {
+		return "", &failure{code: execproto.CodeInvalidRequest, text: "unknown session id"}
+	}
+	return id, nil
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -91,12 +92,8 @@ func newConfig(opts *Options) (*config, error) {
 	if opts != nil {
 		c.Options = *opts
 	}
-	if c.Policy == nil {
-		c.Policy = defaultPolicy
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Policy = cmp.Or(c.Policy, defaultPolicy)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	setDefault(&c.Concurrent, DefaultConcurrent)
 	setDefault(&c.MaxExchanges, DefaultMaxExchanges)
 	setDefault(&c.MaxLinks, DefaultMaxLinks)
@@ -141,9 +138,7 @@ func (c *config) dial(ctx context.Context, network, addr string) (net.Conn, erro
 // dialWith is dial with the user's DialContext.
 func (c *config) dialWith(ctx context.Context, network, host, port string) (net.Conn, error) {
 	resolver := c.Resolver
-	if resolver == nil {
-		resolver = net.DefaultResolver
-	}
+	resolver = cmp.Or(resolver, net.DefaultResolver)
 	addrs, err := resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -21,6 +23,24 @@ func redirects(resp *http.Response) bool {
 		return resp.Header.Get("Location") != ""
 	}
 	return false
+}
+
+// request returns the next request to send. Its GetBody tells the Direct below that the body is in
+// memory. Direct does not pass it on to net/http, which would repeat requests with it.
+func (o *outgoing) request(ctx context.Context) *http.Request {
+	req := (&http.Request{
+		Method: o.method,
+		URL:    o.url,
+		Header: o.header,
+		Host:   o.host,
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	if len(o.body) > 0 {
+		req.ContentLength = int64(len(o.body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(o.body)), nil }
+		req.Body, _ = req.GetBody()
+	}
+	return req
 }
 
 // redirect turns o into the request for the target of a redirect (RFC 9110 section 15.4).

@@ -1,11 +1,8 @@
 package agent
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -134,24 +131,6 @@ func (o *outgoing) useUserinfo() {
 		r.SetBasicAuth(o.url.User.Username(), password)
 	}
 	o.url.User = nil
-}
-
-// request returns the next request to send. Its GetBody tells the Direct that the body is in
-// memory. Direct does not pass GetBody on to net/http, which would repeat requests with it.
-func (o *outgoing) request(ctx context.Context) *http.Request {
-	req := (&http.Request{
-		Method: o.method,
-		URL:    o.url,
-		Header: o.header,
-		Host:   o.host,
-		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(ctx)
-	if len(o.body) > 0 {
-		req.ContentLength = int64(len(o.body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(o.body)), nil }
-		req.Body, _ = req.GetBody()
-	}
-	return req
 }
 
 // hopByHop are the header fields of one connection (RFC 9110 section 7.6.1).

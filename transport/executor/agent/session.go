@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/link"
 )
 
 // Serve serves one link and closes it. It returns nil if the client ends the link, the cause of ctx
@@ -262,4 +263,11 @@ func (s *session) fail(rawID []byte, why *failure) {
 // failNobody answers a message whose ID is unknown.
 func (s *session) failNobody(text string) {
 	s.fail([]byte("-1"), &failure{code: execproto.CodeInvalidRequest, text: text})
+}
+
+// ServeStdio serves one client over a pair of pipes, with one message per line, see [Serve]. At the
+// end it closes both pipes, which must end a Read and a Write in progress. io.EOF from in is a
+// normal end.
+func ServeStdio(ctx context.Context, in io.ReadCloser, out io.WriteCloser, opts *Options) error {
+	return Serve(ctx, link.NewLines(in, out, maxMessage), opts)
 }

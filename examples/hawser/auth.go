@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/hawser-mcp/hawser/oauth"
 	"github.com/hawser-mcp/hawser/oauth/filestore"
 	"github.com/hawser-mcp/hawser/oauth/loopback"
@@ -59,7 +61,7 @@ func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, 
 	}
 	store, err := filestore.New(dir)
 	if err != nil {
-		return nil, usageError("--store takes a directory that only you can read", "cannot store tokens: %v", err)
+		return nil, usageError(storeHint, "cannot store tokens: %v", err)
 	}
 	cfg.Store = store
 	c, err := oauth.NewClient(endpoint, cfg)
@@ -109,32 +111,76 @@ func (a *app) person(begun func()) oauth.Login {
 	}
 	return oauth.LoginFunc(func(ctx context.Context, flow oauth.Flow) error {
 		begun()
-		if a.waiting != nil {
-			a.waiting.Stop() // from here on, the user takes the time
+		a.waits.end() // from here on, the user takes the time
+		if a.env.login != nil {
+			return a.env.login.Login(ctx, flow)
 		}
 		return login.Login(ctx, flow)
 	})
 }
 
 // authFailure explains errors of authorization.
-func (a *app) authFailure(err error, f failure) failure {
+func (a *app) authFailure(cmd *cobra.Command, err error, f failure) failure {
 	var e *oauth.Error
 	if !errors.As(err, &e) {
 		return f
 	}
-	f.code, f.cause = exitAuth, oneLine(e.Error(), 400)
+	f.cause = oneLine(e.Error(), 400)
+	if f.code != exitUnknown {
+		f.code = exitAuth
+	}
 	login := "hawser login " + a.shown
+	f.hint = ""
+	if cmd != nil && cmd.Name() == "login" || a.flags.auth.grant != "" {
+		f.hint = a.failedLoginHint(e) // not the command that has just failed
+	}
 	switch e.Kind { //nolint:exhaustive // the others have no hint
 	case oauth.KindLoginRequired:
-		f.cause, f.hint = "not logged in to "+a.shown, login
+		f.cause, f.hint = "not logged in to "+a.shown, a.credentialsHint(err)
 	case oauth.KindDeclined:
 		f.hint = "try again with: " + login
 	case oauth.KindRegistration:
 		f.hint = "if you have a client ID for this server, pass it with --client-id"
+	case oauth.KindStore:
+		f.code, f.hint = exitUsage, storeHint
 	case oauth.KindNetwork:
-		f.code, f.hint = exitUnreachable, "the authorization server did not answer; run with --verbose to see more"
+		if f.code != exitUnknown {
+			f.code = exitNotRun
+		}
+		f.hint = "the authorization server did not answer; see more with: " + a.traced(cmd)
 	case oauth.KindRefused:
-		f.hint = "get a new token with: " + login
+		if f.hint == "" {
+			f.hint = "get a new token with: " + login
+		}
 	}
 	return f
+}
+
+const storeHint = "--store takes a directory that only you can read and write"
+
+// traced returns the command that shows why the authorization server failed.
+func (a *app) traced(cmd *cobra.Command) string {
+	if cmd != nil && cmd.Name() == "login" {
+		return "hawser login " + a.shown + " --trace"
+	}
+	return "hawser ping " + a.shown + " --trace"
+}
+
+// failedLoginHint returns the hint for a login that failed.
+func (a *app) failedLoginHint(e *oauth.Error) string {
+	switch e.Code {
+	case "invalid_client", "unauthorized_client":
+		return "the authorization server does not accept this client; pass yours with --client-id and --client-secret-file"
+	case "invalid_scope":
+		return "the authorization server does not grant these scopes; choose others with --scope"
+	case "access_denied":
+		return "access was denied at the authorization server; log in as a user who may use this server"
+	}
+	switch e.Kind { //nolint:exhaustive // the others are the server's
+	case oauth.KindLogin:
+		return "if the browser runs elsewhere: hawser login " + a.shown + " --no-browser"
+	case oauth.KindConfig, oauth.KindClosed:
+		return ""
+	}
+	return "the server's authorization is misconfigured; show its operator the output of: hawser login " + a.shown + " --trace"
 }

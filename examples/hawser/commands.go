@@ -20,6 +20,9 @@ type flags struct {
 	timeout  time.Duration
 	json     bool
 	verbose  bool
+	trace    bool
+
+	cert, key, cacert string
 
 	executor, executorToken string
 
@@ -55,8 +58,12 @@ tools, reads resources, and lets you answer requests of the server.
 		"send a header, `'Name: value'`, with each request; env:VARIABLE or @file at the end of the value keeps a secret off the command line")
 	f.StringVar(&a.flags.protocol, "protocol", "", "use this protocol `version`, such as 2025-11-25, instead of the newest common one")
 	f.DurationVar(&a.flags.timeout, "timeout", 0, "stop after this `time`, such as 30s (default: no limit, but a call ends after 5m of silence)")
-	f.BoolVar(&a.flags.json, "json", false, "print JSON, one document per line, with results as the server sent them")
+	f.BoolVar(&a.flags.json, "json", false, "print JSON, one document per line, with results as the server sent them; an error is the last line of stderr")
 	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "log what happens to stderr")
+	f.BoolVar(&a.flags.trace, "trace", false, "show each HTTP exchange and event on stderr, without secrets")
+	f.StringVar(&a.flags.cert, "cert", "", "a `file` with the client certificate for TLS, in PEM")
+	f.StringVar(&a.flags.key, "key", "", "a `file` with the private key of --cert, in PEM (default: in the file of --cert)")
+	f.StringVar(&a.flags.cacert, "cacert", "", "a `file` with certificates of authorities to trust besides the system's, in PEM")
 	f.StringVar(&a.flags.executor, "executor", "",
 		"send requests through an executor: `ws://HOST:PORT`, wss://… or stdio:COMMAND (default: the variable HAWSER_EXECUTOR)")
 	f.StringVar(&a.flags.executorToken, "executor-token-file", "", "a `file` with the token for the executor")
@@ -101,9 +108,11 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a.running = true
+		handler := slog.DiscardHandler
 		if a.flags.verbose {
-			a.log = slog.New(slog.NewTextHandler(a.con, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			handler = slog.NewTextHandler(a.con, &slog.HandlerOptions{Level: slog.LevelDebug})
 		}
+		a.log = slog.New(&notices{handler, a.waits.again})
 		if err := a.checkFlags(); err != nil {
 			return err
 		}
@@ -114,7 +123,9 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 			defer cancel()
 		}
 		defer a.hangUp()
-		return run(ctx, args)
+		err := run(ctx, args)
+		a.investigate(ctx, args[0], err)
+		return err
 	}
 	return cmd
 }
@@ -142,7 +153,7 @@ func (a *app) checkFlags() error {
 	case a.flags.logLevel != "" && !slices.Contains(logLevels, a.flags.logLevel):
 		return usageError("the levels are "+strings.Join(logLevels, ", "), "invalid value %q for --log-level", oneLine(a.flags.logLevel, 40))
 	}
-	return nil
+	return a.checkSave()
 }
 
 // answerFlags adds the flags of commands during which the server may send requests and log

@@ -19,7 +19,7 @@ import (
 // patience is the time after which hawser says that it waits for the server.
 const patience = 3 * time.Second
 
-// connect connects to the server. It gives up early, since the user can repeat the command.
+// connect connects to the server.
 func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.Handlers) (*mcpclient.Session, error) {
 	if err := a.readURL(endpoint); err != nil {
 		return nil, err
@@ -31,10 +31,41 @@ func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.H
 	if err != nil {
 		return nil, err
 	}
-	return a.connectWith(ctx, endpoint, handlers, auth)
+	s, _, err := a.reach(ctx, endpoint, handlers, auth, nil)
+	return s, err
 }
 
-// connectWith is connect with an authorization client, which may be nil.
+// reach connects with an authorization client, which may be nil. If the URL has no path, and there is
+// no endpoint, it tries /mcp, where most servers have it. It returns the authorization client of the
+// session, which login serves.
+func (a *app) reach(
+	ctx context.Context, endpoint string, handlers mcpclient.Handlers, auth *oauth.Client, login oauth.Login,
+) (*mcpclient.Session, *oauth.Client, error) {
+	s, err := a.connectWith(ctx, endpoint, handlers, auth)
+	u, invalid := url.Parse(endpoint)
+	if err == nil || invalid != nil || strings.Trim(u.Path, "/") != "" || !isNoEndpoint(err) {
+		return s, auth, err
+	}
+	before := a.shown
+	u.Path = "/mcp"
+	other := u.String()
+	if err := a.readURL(other); err != nil {
+		return nil, auth, err
+	}
+	second, authErr := a.authorization(other, login)
+	if authErr != nil {
+		return nil, auth, authErr
+	}
+	s, otherErr := a.connectWith(ctx, other, handlers, second)
+	if kind := mcpclient.KindOf(otherErr); otherErr != nil && kind != mcpclient.KindAuthRequired && kind != mcpclient.KindForbidden {
+		a.shown = before
+		return nil, auth, err
+	}
+	a.con.line("there is no MCP endpoint at " + before + "; using " + a.shown)
+	return s, second, otherErr
+}
+
+// connectWith connects to exactly this endpoint.
 func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclient.Handlers, auth *oauth.Client) (*mcpclient.Session, error) {
 	header, err := a.readHeaders()
 	if err != nil {
@@ -44,22 +75,27 @@ func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclie
 	if err != nil {
 		return nil, err
 	}
+	known := openEras(a.env.cache, endpoint, a.env.now)
 	opts := mcpclient.Options{
 		Transport: network, Header: header, Handlers: handlers, Logger: a.log, ProtocolVersion: a.flags.protocol,
 		ClientInfo: mcp.Implementation{Name: "hawser-cli", Title: "Hawser command line", Version: mcpclient.Version},
-		Retry:      mcpclient.Retry{MaxTries: 2, MaxElapsed: 3 * time.Second},
 		Timeouts:   mcpclient.Timeouts{Close: 2 * time.Second},
+		EraCache:   &known.EraCache,
 	}
 	if auth != nil {
 		opts.Auth = auth
 	}
-	a.waiting = time.AfterFunc(patience, func() { a.con.line("waiting for " + a.host + "; press Ctrl-C to give up") })
-	defer a.waiting.Stop()
+	defer a.waits.begin(a.host)()
 	s, err := mcpclient.Connect(ctx, endpoint, &opts)
 	if err != nil {
 		return nil, err
 	}
 	a.session = s
+	a.waits.forget()
+	a.network.begun()
+	if err := known.save(); err != nil {
+		a.log.Debug("the era of the server was not stored", "error", err)
+	}
 	if a.flags.logLevel != "" {
 		if err := s.SetLogLevel(ctx, mcp.LoggingLevel(a.flags.logLevel)); err != nil {
 			return nil, err
@@ -117,7 +153,7 @@ func (a *app) checkURL(u *url.URL) error {
 			return usageError("a port is a number from 1 to 65535", "invalid port %s in the URL", oneLine(port, 20))
 		}
 	}
-	a.host, a.plain = oneLine(u.Host, 100), u.Scheme == "http"
+	a.host = oneLine(u.Host, 100)
 	u.RawQuery, u.Fragment = "", "" // may be secret
 	a.shown = oneLine(u.String(), 200)
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -114,7 +115,16 @@ func (c *console) hide(secret string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.secrets = append(c.secrets, secret)
+	if !slices.Contains(c.secrets, secret) {
+		c.secrets = append(c.secrets, secret)
+	}
+}
+
+// masked returns a text without the secrets that are known.
+func (c *console) masked(text string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.withoutSecrets(text)
 }
 
 func (c *console) withoutSecrets(text string) string {
@@ -161,6 +171,6 @@ func (o *output) write(text string) {
 		return
 	}
 	if _, err := io.WriteString(o.w, text); err != nil {
-		o.err = &failure{code: exitUsage, cause: "cannot write the output: " + err.Error()}
+		o.err = &failure{code: exitOutput, cause: "cannot write the output: " + err.Error()}
 	}
 }

@@ -62,11 +62,47 @@ func (a *app) binary(what, mime, encoded string) string {
 		return text
 	}
 	name, err := save(a.flags.save, mime, data)
-	if err != nil {
-		a.fail(&failure{code: exitUsage, cause: "cannot save: " + err.Error(), hint: "--save takes a directory that exists"})
-		return text
+	if err == nil {
+		return text + " saved to " + name
 	}
-	return text + " saved to " + name
+	f := &failure{code: exitOutput, cause: "cannot save: " + err.Error()}
+	if a.spare == "" {
+		a.spare, _ = os.MkdirTemp("", "hawser-") // if it fails, so does the next line
+	}
+	if name, err = save(a.spare, mime, data); err == nil && a.spare != "" {
+		f.hint = "the content is in " + a.spare
+		text += " saved to " + name
+	} else {
+		f.hint = "the content is printed in base64"
+		text += " " + encoded
+	}
+	a.fail(f)
+	return text
+}
+
+// checkSave checks the directory of --save before anything is sent.
+func (a *app) checkSave() error {
+	dir := a.flags.save
+	if dir == "" {
+		return nil
+	}
+	const hint = "--save takes a directory that exists and that you can write to"
+	info, err := os.Stat(dir)
+	if err != nil {
+		return usageError(hint, "cannot save: %v", err)
+	}
+	if !info.IsDir() {
+		return usageError(hint, "cannot save: %s is not a directory", dir)
+	}
+	probe, err := os.CreateTemp(dir, ".hawser-*")
+	if err != nil {
+		return usageError(hint, "cannot save: %v", err)
+	}
+	_, full := probe.WriteString("x")
+	if err := errors.Join(full, probe.Close(), os.Remove(probe.Name())); err != nil {
+		return usageError(hint, "cannot save: %v", err)
+	}
+	return nil
 }
 
 // fail records an error that does not end the output.

@@ -19,17 +19,18 @@ const executorVariable = "HAWSER_EXECUTOR"
 
 const executorHint = "an executor is ws://HOST:PORT, wss://HOST:PORT or stdio:COMMAND"
 
-// openTransport returns the transport for requests. It is nil for the network of this machine.
-func (a *app) openTransport(ctx context.Context) (http.RoundTripper, error) {
-	if a.network != nil {
-		return a.network, nil
-	}
+// openExecutor returns the executor that carries the requests. It is nil for the network of this
+// machine.
+func (a *app) openExecutor(ctx context.Context) (http.RoundTripper, error) {
 	where := a.flags.executor
 	if where == "" {
 		where, _ = a.env.lookup(executorVariable)
 	}
 	if where == "" {
-		return a.env.transport, nil
+		return nil, nil
+	}
+	if a.flags.cert != "" || a.flags.key != "" || a.flags.cacert != "" {
+		return nil, usageError("configure certificates where the executor runs", "--cert, --key and --cacert have no effect with an executor")
 	}
 	opts := &executor.Options{ClientName: "hawser-cli", Logger: a.log}
 	if file := a.flags.executorToken; file != "" {
@@ -44,7 +45,6 @@ func (a *app) openTransport(ctx context.Context) (http.RoundTripper, error) {
 		return nil, a.executorFailure(err)
 	}
 	a.closers = append(a.closers, t)
-	a.network = t
 	return t, nil
 }
 
@@ -74,7 +74,7 @@ func (a *app) executorFailure(err error) error {
 	if errors.As(err, &own) {
 		return own
 	}
-	f := &failure{code: exitUnreachable, hint: "check that the executor is running at this address"}
+	f := &failure{code: exitNotRun, hint: "check that the executor is running at this address"}
 	cause := err
 	for errors.As(cause, &link) && link.Err != nil {
 		cause = link.Err

@@ -44,7 +44,7 @@ func TestExecutorMistakes(t *testing.T) {
 		code int
 		hint string
 	}{
-		"nobody there":      {[]string{"--executor", "ws://127.0.0.1:1"}, exitUnreachable, "check that the executor is running"},
+		"nobody there":      {[]string{"--executor", "ws://127.0.0.1:1"}, exitNotRun, "check that the executor is running"},
 		"not a WebSocket":   {[]string{"--executor", "http://127.0.0.1:1"}, exitUsage, executorHint},
 		"no command":        {[]string{"--executor", "stdio:"}, exitUsage, executorHint},
 		"no such command":   {[]string{"--executor", "stdio:no-such-program-here"}, exitUsage, executorHint},

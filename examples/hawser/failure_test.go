@@ -56,7 +56,7 @@ func TestServerIsDown(t *testing.T) {
 	require.NoError(t, err)
 	url := "http://" + listener.Addr().String() + "/mcp"
 	require.NoError(t, listener.Close())
-	want := result{exitUnreachable, "", "hawser: cannot connect to " + url + ": connection refused\nhint: check that the server is running and listens on this port\n"}
+	want := result{exitNotRun, "", "hawser: cannot connect to " + url + ": connection refused\nhint: check that the server is running and listens on this port\n"}
 	require.Equal(t, want, hawser(t, "tools", url))
 	require.Equal(t, want, hawser(t, "call", url, "brew", "tea=green"))
 }

@@ -77,7 +77,7 @@ func listenEnd(ctx context.Context, err error) error {
 	case mcpclient.EndCompleted:
 		return nil
 	case mcpclient.EndLost:
-		return &failure{code: exitUnreachable, cause: oneLine(end.Error(), 300), hint: "check that the server is still running"}
+		return &failure{code: exitNotRun, cause: oneLine(end.Error(), 300), hint: "check that the server is still running"}
 	default:
 		return &failure{code: exitRefused, cause: oneLine(end.Error(), 300)}
 	}

@@ -32,7 +32,8 @@ stored.`,
 
 func (a *app) login(ctx context.Context, args []string) error {
 	asked := false
-	c, err := a.loginClient(ctx, args[0], func() { asked = true })
+	begun := func() { asked = true }
+	c, err := a.loginClient(ctx, args[0], begun)
 	if err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (a *app) login(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	if _, err := a.connectWith(ctx, args[0], mcpclient.Handlers{}, c); err != nil {
+	if _, c, err = a.reach(ctx, args[0], mcpclient.Handlers{}, c, a.person(begun)); err != nil {
 		return err
 	}
 	status, err := c.Status(ctx)
@@ -53,8 +54,16 @@ func (a *app) login(ctx context.Context, args []string) error {
 		return err
 	}
 	if !status.Authorized && !asked {
-		a.con.line("the server requires no authorization; no login is necessary")
-		return nil
+		if !a.offersLogin(ctx, a.shown) {
+			a.con.line("the server requires no authorization; no login is necessary")
+			return nil
+		}
+		if err := c.Login(ctx); err != nil { // some servers require it only for calls
+			return err
+		}
+		if status, err = c.Status(ctx); err != nil {
+			return err
+		}
 	}
 	return a.showStatus(status)
 }

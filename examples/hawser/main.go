@@ -11,12 +11,15 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/hawser-mcp/hawser/oauth"
 )
 
 func main() {
@@ -31,6 +34,7 @@ func main() {
 		lookup:  os.LookupEnv,
 		signals: signals,
 		now:     time.Now,
+		cache:   cacheDir(),
 	}, os.Args[1:]))
 }
 
@@ -42,6 +46,15 @@ func columns(f *os.File) int {
 		return 0
 	}
 	return width
+}
+
+// cacheDir returns the user's cache directory, "" if there is none.
+func cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return dir
 }
 
 // environment is all that the program uses of the machine, so that tests can replace it.
@@ -61,4 +74,10 @@ type environment struct {
 	now     func() time.Time
 	// transport carries the requests. Nil means the session's default.
 	transport http.RoundTripper
+	// proxy returns the proxy of a request. Nil means that the environment decides.
+	proxy func(*http.Request) (*url.URL, error)
+	// cache is the user's cache directory. Empty means that nothing is kept there.
+	cache string
+	// login takes the user to the authorization server. Nil means a browser.
+	login oauth.Login
 }

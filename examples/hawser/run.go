@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,15 +47,16 @@ type app struct {
 	desk  *desk
 	log   *slog.Logger
 
-	waiting *time.Timer // says that the server is slow
+	waits *waits // says that the server is slow, or is tried again
 
 	running bool               // the command line is valid, and its command has begun
 	session *mcpclient.Session // nil until connected
-	network http.RoundTripper  // of an executor, once connected
+	network *witness           // nil until opened
+	found   evidence           // of why the command failed
 	closers []io.Closer        // closed after the session, in reverse order
+	spare   string             // the directory for content that --save cannot hold
 	shown   string             // the URL without secrets
 	host    string             // of the server
-	plain   bool               // the URL is http
 
 	authorized bool // an Authorization header is sent
 }
@@ -68,7 +67,7 @@ func newApp(env environment) *app {
 	}
 	return &app{
 		env: env, con: con, out: &output{w: env.stdout, con: con, wide: env.width},
-		desk: newDesk(con, env.stdin), log: slog.New(slog.DiscardHandler),
+		desk: newDesk(con, env.stdin), log: slog.New(slog.DiscardHandler), waits: &waits{con: con},
 	}
 }
 
@@ -103,12 +102,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	if f.code == exitCancelled && a.con.watched {
 		a.con.write(clearLine) // the terminal shows ^C
 	}
-	if f.cause != "" {
-		a.con.line(f.cause)
-	}
-	if f.hint != "" {
-		a.con.line("hint: " + f.hint)
-	}
+	a.report(f, err, args)
 	return f.code
 }
 
@@ -119,13 +113,9 @@ func (a *app) explain(ctx context.Context, cmd *cobra.Command, err error) failur
 	case errors.Is(cause, errInterrupted):
 		return failure{code: exitCancelled, cause: "cancelled"}
 	case errors.As(err, &f):
-		out := *f
-		out.cause = "hawser: " + out.cause
-		return out
+		return *f
 	case !a.running:
 		return usageFailure(cmd, err)
 	}
-	out := a.serverFailure(err)
-	out.cause = "hawser: " + out.cause
-	return out
+	return a.serverFailure(cmd, err)
 }

@@ -106,7 +106,7 @@ func TestTimeout(t *testing.T) {
 		srv := legacy("hang", tool)
 		link := srv.InMemory(t)
 		r := machine{transport: link.Transport}.hawser(t, "call", link.URL, "hang", "--timeout", "3s")
-		require.Equal(t, result{exitUnreachable, "", "hawser: timed out after 3s\nhint: no answer arrived, but the tool may have run; check before you call it again\n"}, r)
+		require.Equal(t, result{exitNotRun, "", "hawser: timed out after 3s\nhint: no answer arrived, but the tool may have run; check before you call it again\n"}, r)
 	})
 }
 
@@ -119,10 +119,10 @@ func TestServerThatNeverAnswers(t *testing.T) {
 		}
 		link := srv.InMemory(t)
 		r := machine{transport: link.Transport}.hawser(t, "tools", link.URL)
-		require.Equal(t, exitUnreachable, r.code)
+		require.Equal(t, exitNotRun, r.code)
 		require.Equal(t, "waiting for mcp.test; press Ctrl-C to give up\nhawser: cannot connect to "+link.URL+": timeout: no answer within 30s\nhint: nothing answers there; check the host and port\n", r.err)
 		r = machine{transport: link.Transport}.hawser(t, "tools", link.URL, "--timeout", "2s")
-		require.Equal(t, result{exitUnreachable, "", "hawser: timed out after 2s\nhint: allow more time with --timeout\n"}, r)
+		require.Equal(t, result{exitNotRun, "", "hawser: timed out after 2s\nhint: allow more time with --timeout\n"}, r)
 	})
 }
 

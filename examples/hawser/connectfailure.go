@@ -1,0 +1,199 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+)
+
+// connectFailure explains why connecting failed, without the stages, which --verbose shows. The
+// hints of package mcpclient cannot be separated from its texts, so this function makes its own.
+func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string) {
+	if e.Kind == mcpclient.KindInvalid {
+		return invalidFailure(e.Err.Error(), f.hint)
+	}
+	cause, hint = a.linkFailure(e)
+	var (
+		status   *mcpclient.HTTPError
+		protocol *mcpclient.ProtocolError
+		redirect *mcpclient.RedirectError
+		rpc      *mcpclient.RPCError
+	)
+	switch {
+	case strings.Contains(e.Error(), "old HTTP+SSE transport"):
+		cause, hint = "the endpoint speaks the old HTTP+SSE transport (2024-11-05), which is not supported", a.endpointHint()
+	case errors.As(e, &status):
+		cause, hint = statusText(status), a.statusHint(e, status)
+	case errors.As(e, &protocol):
+		cause, hint = protocolText(protocol), a.endpointHint()
+	case errors.As(e, &redirect):
+		cause, hint = a.redirectFailure(redirect)
+	case errors.As(e, &rpc):
+		cause = rpc.Error()
+	}
+	if cause == "" {
+		return f.cause, f.hint
+	}
+	if hint == "" {
+		hint = f.hint
+	}
+	if hint == "" && a.flags.protocol != "" {
+		hint = protocolHint
+	}
+	return fmt.Sprintf("cannot connect to %s: %s", a.shown, oneLine(cause, 400)), hint
+}
+
+// statusHint returns the hint for a status that refused the connect, "" if the kind of the error
+// says more.
+func (a *app) statusHint(e *mcpclient.Error, status *mcpclient.HTTPError) string {
+	switch code := status.Status; {
+	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
+		if proxy := a.proxyUsed(); proxy != "" {
+			return "the request went through the proxy " + proxy + "; try without it: " + a.withoutProxy()
+		}
+		return "a proxy answered because the server is down or starting; try again later with: hawser ping " + a.shown
+	case code == http.StatusProxyAuthRequired:
+		return "the proxy " + a.proxyUsed() + " requires a password; put it into the proxy's URL in HTTP_PROXY or HTTPS_PROXY"
+	case e.Kind != mcpclient.KindHTTP, code == http.StatusTooManyRequests:
+		return ""
+	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusGone:
+		return a.endpointHint()
+	case code == http.StatusBadRequest && expectsTLS.MatchString(status.Preview):
+		return "the port expects TLS; try: hawser ping " + withScheme(a.shown, "https")
+	case code == http.StatusNotAcceptable:
+		return "the server or a proxy does not accept JSON and event streams; see what it received with: hawser ping " + a.shown + " --trace"
+	case isHTML(status):
+		return a.endpointHint()
+	case code >= http.StatusInternalServerError:
+		return "the server failed; see its log"
+	}
+	return ""
+}
+
+// expectsTLS matches the pages of servers that received plain HTTP on a port for TLS (Go, nginx,
+// Apache, Node.js proxies).
+var expectsTLS = regexp.MustCompile(`(?i)to (an? )?HTTPS (server|port)|SSL-enabled server port|plain HTTP request`)
+
+// endpointHint returns the hint for a URL where something other than MCP answers.
+func (a *app) endpointHint() string {
+	u, err := url.Parse(a.shown)
+	switch {
+	case a.found.endpoint != "":
+		return "there is an MCP endpoint at another path; try: hawser ping " + a.found.endpoint
+	case err == nil && path.Base(u.Path) == "sse":
+		return "/sse is usually the old HTTP+SSE transport; ask the operator for the URL of Streamable HTTP, often the same with /mcp"
+	}
+	return "check that this is the URL of an MCP endpoint; many end in /mcp"
+}
+
+// redirectFailure explains a redirect that was not followed.
+func (a *app) redirectFailure(e *mcpclient.RedirectError) (cause, hint string) {
+	target := a.network.redirect()
+	if target == "" {
+		return e.Error(), "if you trust " + e.Origin + ", use its URL"
+	}
+	cause = fmt.Sprintf("redirect %d to %s not followed: %s", e.Status, oneLine(target, 200), e.Reason)
+	switch {
+	case loginPage.MatchString(target):
+		return cause, "the server sends browsers to a login page; send the credentials that it expects: --header 'Authorization: Bearer env:TOKEN'"
+	case strings.HasPrefix(a.shown, e.Origin+"/") || a.shown == e.Origin:
+		return cause, "use the new URL: hawser ping " + oneLine(target, 200)
+	}
+	return cause, "if you trust " + e.Origin + ", use its URL: hawser ping " + oneLine(target, 200)
+}
+
+var loginPage = regexp.MustCompile(`(?i)[/?.](login|log-in|signin|sign-in|sso|auth|oauth2?)\b`)
+
+// invalidFailure explains what was refused before anything was sent.
+func invalidFailure(cause, hint string) (string, string) {
+	switch rest, header := strings.CutPrefix(cause, "option Header: "); {
+	case header:
+		if strings.Contains(rest, "cannot be set") {
+			return "--header: " + rest, "omit this header"
+		}
+		return "--header: " + rest, headerHint
+	case strings.Contains(cause, "endpoint URL"):
+		hint = urlHint
+	case strings.HasPrefix(cause, "protocol version"):
+		hint = protocolHint
+	}
+	return cause, hint
+}
+
+const protocolHint = "omit --protocol to let hawser choose a version"
+
+// linkFailure explains why the server was not reached.
+func (a *app) linkFailure(e *mcpclient.Error) (cause, hint string) {
+	var (
+		dns       *net.DNSError
+		record    tls.RecordHeaderError
+		authority x509.UnknownAuthorityError
+		hostname  x509.HostnameError
+		expired   x509.CertificateInvalidError
+	)
+	proxy := a.proxyUsed()
+	switch {
+	case proxy != "" && (e.Kind == mcpclient.KindNotSent || errors.Is(e, syscall.ECONNREFUSED)):
+		text := causeOf(e)
+		if errors.Is(e, syscall.ECONNREFUSED) {
+			text = "connection refused"
+		}
+		return "the proxy " + proxy + " did not connect: " + text,
+			"check HTTPS_PROXY and HTTP_PROXY, or try without the proxy: " + a.withoutProxy()
+	case errors.Is(e, syscall.ECONNREFUSED):
+		return "connection refused", "check that the server is running and listens on this port"
+	case errors.As(e, &dns) && dns.IsNotFound:
+		return "no such host: " + dns.Name, "check the spelling of the host name"
+	case errors.As(e, &record):
+		return "the server does not speak TLS on this port", "try http instead of https: hawser ping " + withScheme(a.shown, "http")
+	case errors.As(e, &authority):
+		return authority.Error(), "if the certificate is from your own authority, trust it with --cacert FILE"
+	case errors.As(e, &hostname):
+		return hostname.Error(), "use the host name of the certificate"
+	case errors.As(e, &expired):
+		return causeOf(e), "the operator has to renew the certificate"
+	case needsCertificate.MatchString(e.Error()):
+		return causeOf(e), "the server requires a client certificate: --cert FILE --key FILE"
+	case e.Kind == mcpclient.KindTimeout:
+		return causeOf(e), "nothing answers there; check the host and port"
+	case e.Kind == mcpclient.KindNotSent, e.Kind == mcpclient.KindUnanswered:
+		return causeOf(e), ""
+	}
+	return "", ""
+}
+
+// needsCertificate matches the alerts of servers that require a client certificate (RFC 8446,
+// section 6.2).
+var needsCertificate = regexp.MustCompile(`tls: (certificate required|bad certificate)`)
+
+// proxyUsed returns the proxy of the last request, "" if there was none.
+func (a *app) proxyUsed() string {
+	if a.network == nil {
+		return ""
+	}
+	return oneLine(a.network.proxyUsed(), 100)
+}
+
+// withoutProxy returns a command that connects without the proxy.
+func (a *app) withoutProxy() string {
+	host := a.host
+	if u, err := url.Parse(a.shown); err == nil {
+		host = u.Hostname()
+	}
+	return "NO_PROXY=" + host + " hawser ping " + a.shown
+}
+
+func withScheme(shown, scheme string) string {
+	_, rest, _ := strings.Cut(shown, "://")
+	return scheme + "://" + rest
+}

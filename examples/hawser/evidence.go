@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+// evidence is what the program finds out after a failure, so that a hint leads to a command that
+// works.
+type evidence struct {
+	login    bool   // the server names an authorization server
+	endpoint string // another URL of the server, where MCP answers
+}
+
+// maxInvestigation bounds the search for evidence.
+const maxInvestigation = 5 * time.Second
+
+// investigate finds out what would have worked. It sends no credentials to another origin.
+func (a *app) investigate(ctx context.Context, endpoint string, err error) {
+	if err == nil || a.network == nil || ctx.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxInvestigation)
+	defer cancel()
+	switch {
+	case mcpclient.KindOf(err) == mcpclient.KindAuthRequired, oauth.KindOf(err) == oauth.KindLoginRequired:
+		a.found.login = a.offersLogin(ctx, endpoint)
+	case a.session == nil && isNoEndpoint(err):
+		if u, err := url.Parse(endpoint); err == nil && u.Path != "/mcp" {
+			u.Path, u.RawPath = "/mcp", ""
+			if a.speaksMCP(ctx, u.String()) {
+				u.RawQuery, u.Fragment = "", "" // may be secret
+				a.found.endpoint = oneLine(u.String(), 200)
+			}
+		}
+	}
+}
+
+// isNoEndpoint reports whether something other than an MCP endpoint answered.
+func isNoEndpoint(err error) bool {
+	var (
+		status   *mcpclient.HTTPError
+		protocol *mcpclient.ProtocolError
+		redirect *mcpclient.RedirectError
+	)
+	switch {
+	case errors.As(err, &status):
+		code := status.Status
+		return code == http.StatusNotFound || code == http.StatusMethodNotAllowed || code == http.StatusGone ||
+			code/100 == 4 && isHTML(status) && !expectsTLS.MatchString(status.Preview)
+	case errors.As(err, &redirect):
+		return true
+	}
+	return errors.As(err, &protocol)
+}
+
+// speaksMCP reports whether an MCP server answers at an endpoint of the same origin.
+func (a *app) speaksMCP(ctx context.Context, endpoint string) bool {
+	header, err := a.readHeaders()
+	if err != nil {
+		return false
+	}
+	s, err := mcpclient.Connect(ctx, endpoint, &mcpclient.Options{
+		Transport: a.network, Header: header, ProtocolVersion: a.flags.protocol, ConnectRetry: mcpclient.Retry{MaxTries: -1},
+		Timeouts: mcpclient.Timeouts{Close: time.Second},
+	})
+	if err == nil {
+		_ = s.Close() // an error of the DELETE changes nothing
+	}
+	return err == nil || mcpclient.KindOf(err) == mcpclient.KindAuthRequired
+}
+
+// offersLogin reports whether the server names an authorization server: in its challenge, or at the
+// well-known places (RFC 9728, RFC 8414).
+func (a *app) offersLogin(ctx context.Context, endpoint string) bool {
+	if slices.ContainsFunc(a.network.challenged(), func(c string) bool { return strings.Contains(c, "resource_metadata=") }) {
+		return true
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return false
+	}
+	const resource, server = "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"
+	places := []string{resource, server}
+	if path := strings.TrimSuffix(u.EscapedPath(), "/"); path != "" {
+		places = append([]string{resource + path}, places...)
+	}
+	return slices.ContainsFunc(places, func(place string) bool { return a.hasMetadata(ctx, u.Scheme+"://"+u.Host+place) })
+}
+
+// maxMetadata bounds a metadata document, in bytes.
+const maxMetadata = 256 << 10
+
+// hasMetadata reports whether there is a metadata document for OAuth at a URL.
+func (a *app) hasMetadata(ctx context.Context, place string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, place, http.NoBody)
+	if err != nil {
+		return false
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := a.network.RoundTrip(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxMetadata))
+	var document struct {
+		Servers   []string `json:"authorization_servers"`
+		Authorize string   `json:"authorization_endpoint"`
+	}
+	return err == nil && resp.StatusCode == http.StatusOK && json.Unmarshal(text, &document) == nil &&
+		(len(document.Servers) > 0 || document.Authorize != "")
+}
+
+// Credentials, as the hints name them.
+const (
+	bearerHint = "--header 'Authorization: Bearer env:TOKEN'"
+	basicHint  = "--header 'Authorization: Basic env:CREDENTIALS'"
+	keyHint    = "--header 'X-API-Key: env:KEY'"
+)
+
+var mentionsKey = regexp.MustCompile(`(?i)\bx?[-_ ]?api[-_ ]?key\b`)
+
+// credentialsHint returns the hint for a 401. It proposes a login only if there is one.
+func (a *app) credentialsHint(err error) string {
+	var status *mcpclient.HTTPError
+	challenges, text := a.network.challenged(), ""
+	if errors.As(err, &status) {
+		text = status.Preview
+		if status.RPC != nil {
+			text += " " + status.RPC.Message
+		}
+	}
+	login := "hawser login " + a.shown
+	basic := slices.ContainsFunc(challenges, func(c string) bool { return strings.HasPrefix(strings.ToLower(c), "basic") })
+	switch {
+	case a.authorized && a.found.login:
+		return "the server rejected the Authorization header; the token may have expired; omit the header and log in with: " + login
+	case a.authorized && basic:
+		return "the server rejected the Authorization header; it takes a user name and a password: " + basicHint + " (base64 of NAME:PASSWORD)"
+	case a.authorized:
+		return "the server rejected the Authorization header; the token may have expired; get a new one and send it: " + bearerHint
+	case a.found.login:
+		return login + " (or send a token: " + bearerHint + ")"
+	case basic:
+		return "the server takes a user name and a password: " + basicHint + " (base64 of NAME:PASSWORD)"
+	case mentionsKey.MatchString(text + strings.Join(challenges, " ")):
+		return "the server takes an API key: " + keyHint
+	}
+	return "the server offers no login; send the token or key that its operator gave you: " + bearerHint + " or " + keyHint
+}
+
+var refusesHost = regexp.MustCompile(`(?i)\b(host header|invalid host|host not allowed|host .{0,80}not allowed|untrusted host|disallowedhost|dns rebinding|misdirected)`)
+
+// forbiddenHint returns the hint for a 403.
+func (a *app) forbiddenHint(err error) string {
+	var status *mcpclient.HTTPError
+	if !errors.As(err, &status) {
+		return "access denied; the token may lack a scope"
+	}
+	text := status.Preview
+	if status.RPC != nil {
+		text += " " + status.RPC.Message
+	}
+	switch {
+	case refusesHost.MatchString(text):
+		if other := otherLoopback(a.shown); other != "" {
+			return "the server does not accept this host name; try: hawser ping " + other
+		}
+		return "the server does not accept the host name " + a.host + "; add it to the server's allowed hosts"
+	case status.InsufficientScope():
+		return "the token lacks a scope; get one with: hawser login " + a.shown
+	case a.authorized:
+		return "access denied; the token may lack a scope"
+	}
+	return "the server denies access to this client or address; ask its operator"
+}
+
+// otherLoopback returns the URL with the other name of this machine, "" if it names another one.
+func otherLoopback(shown string) string {
+	u, err := url.Parse(shown)
+	if err != nil || !isThisMachine(u.Hostname()) {
+		return ""
+	}
+	name := "localhost"
+	if u.Hostname() == name {
+		name = "127.0.0.1"
+	}
+	if port := u.Port(); port != "" {
+		name = net.JoinHostPort(name, port)
+	}
+	u.Host = name
+	return u.String()
+}
+
+// isLimited reports whether the server refused because there were too many requests.
+func isLimited(err error) bool {
+	var status *mcpclient.HTTPError
+	return errors.As(err, &status) && status.Status == http.StatusTooManyRequests
+}

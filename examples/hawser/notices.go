@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+// notices is a slog.Handler that shows the user which requests are tried again, and passes all
+// records on to the log of --verbose. A record with the number of tries and a pause is about a retry,
+// whatever its text says.
+type notices struct {
+	slog.Handler
+	retry func(r retry)
+}
+
+// retry is a request that will be sent again.
+type retry struct {
+	method, cause string
+	pause         time.Duration
+}
+
+// Enabled implements [slog.Handler]. Retries may be logged at any level.
+func (*notices) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements [slog.Handler].
+func (n *notices) Handle(ctx context.Context, r slog.Record) error {
+	var again retry
+	counted, paused := false, false
+	r.Attrs(func(attr slog.Attr) bool {
+		switch value := attr.Value.Resolve(); attr.Key {
+		case "tries":
+			counted = true
+		case "method":
+			again.method = value.String()
+		case "error":
+			again.cause = fmt.Sprint(value.Any())
+		case "pause", "wait":
+			if value.Kind() == slog.KindDuration {
+				again.pause, paused = value.Duration(), true
+			}
+		}
+		return true
+	})
+	if counted && paused {
+		n.retry(again)
+	}
+	if !n.Handler.Enabled(ctx, r.Level) {
+		return nil
+	}
+	return n.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements [slog.Handler].
+func (n *notices) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &notices{n.Handler.WithAttrs(attrs), n.retry}
+}
+
+// WithGroup implements [slog.Handler].
+func (n *notices) WithGroup(name string) slog.Handler {
+	return &notices{n.Handler.WithGroup(name), n.retry}
+}
+
+// waits says what the program waits for. Methods are safe for concurrent use.
+type waits struct {
+	con *console
+
+	mu    sync.Mutex
+	timer *time.Timer // guarded by mu; nil while nothing is awaited
+	last  retry       // guarded by mu
+}
+
+// begin says after patience that the program waits for a host, until the returned function is
+// called.
+func (w *waits) begin(host string) (end func()) {
+	timer := time.AfterFunc(patience, func() { w.con.line("waiting for " + host + "; press Ctrl-C to give up") })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer, w.last = timer, retry{}
+	return w.end
+}
+
+func (w *waits) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+}
+
+// forget ends the memory of retries of the connect, which say nothing about later calls.
+func (w *waits) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = retry{}
+}
+
+// again shows a retry.
+func (w *waits) again(r retry) {
+	r.cause = withoutOperation(oneLine(withoutRemains(r.cause), 200))
+	w.mu.Lock()
+	w.last = r
+	if w.timer != nil {
+		w.timer.Reset(r.pause + patience)
+	}
+	w.mu.Unlock()
+	text := r.cause + "; trying again in " + shortly(r.pause)
+	if r.pause >= patience {
+		text += " (Ctrl-C to give up)"
+	}
+	w.con.line(text)
+}
+
+// lastCause returns why the last try of a method failed, "" if it was not tried again. An empty
+// method means any.
+func (w *waits) lastCause(method string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if method == "" || method == w.last.method {
+		return w.last.cause
+	}
+	return ""
+}
+
+// shortly formats a duration in the precision that a user needs.
+func shortly(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(100 * time.Millisecond).String()
+}
+
+// withoutOperation shortens the text of a failed dial to its last part.
+func withoutOperation(cause string) string {
+	if at := strings.LastIndex(cause, ": connect: connection refused"); at >= 0 {
+		return "connection refused"
+	}
+	return cause
+}

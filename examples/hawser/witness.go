@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"syscall"
+
+	"github.com/hawser-mcp/hawser/transport"
+)
+
+// witness is the network of a run. It remembers what explains a failure, and gives up early on a
+// server that is not there, since the user can repeat the command. It is safe for concurrent use.
+type witness struct {
+	base http.RoundTripper
+	// proxy returns the proxy of a request. It is nil if an executor carries the requests.
+	proxy func(*http.Request) (*url.URL, error)
+
+	mu        sync.Mutex
+	connected bool     // guarded by mu: the session began, and retries as usual
+	refused   int      // guarded by mu: connections
+	target    *url.URL // guarded by mu: of the last redirect
+	through   string   // guarded by mu: the proxy of the last request, without credentials
+	wanted    []string // guarded by mu: the challenges of the last 401
+}
+
+// RunsOnce implements the method of [transport.RunsOnce].
+func (w *witness) RunsOnce() bool { return transport.RunsOnce(w.base) }
+
+// RoundTrip implements [http.RoundTripper].
+func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
+	through := ""
+	if w.proxy != nil {
+		if u, err := w.proxy(req); err == nil && u != nil {
+			through = u.Scheme + "://" + u.Host
+		}
+	}
+	resp, err := w.base.RoundTrip(req)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.through = through
+	if err != nil {
+		return resp, w.judge(req, err)
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		w.wanted = resp.Header.Values("Www-Authenticate")
+	}
+	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
+		if target, err := req.URL.Parse(location); err == nil {
+			w.target = target
+		}
+	}
+	return resp, nil
+}
+
+// judge makes a refused connection final: at once on this machine, where a server that starts soon is
+// the exception, and else after a second try.
+func (w *witness) judge(req *http.Request, err error) error {
+	var link *transport.Error
+	if w.connected || !errors.Is(err, syscall.ECONNREFUSED) || !errors.As(err, &link) || error(link) != err || link.Stage != transport.NotSent {
+		return err
+	}
+	if w.refused++; w.refused == 1 && !isThisMachine(req.URL.Hostname()) {
+		return err
+	}
+	final := *link
+	final.Permanent = true
+	return &final
+}
+
+func isThisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// begun says that the session began.
+func (w *witness) begun() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.connected = true
+}
+
+// redirect returns the target of the last redirect, without its query, "" if there was none.
+func (w *witness) redirect() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.target == nil {
+		return ""
+	}
+	u := url.URL{Scheme: w.target.Scheme, Host: w.target.Host, Path: w.target.Path, RawPath: w.target.RawPath}
+	return u.String()
+}
+
+// proxyUsed returns the proxy of the last request, "" if there was none.
+func (w *witness) proxyUsed() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.through
+}
+
+// challenged returns the challenges of the last 401.
+func (w *witness) challenged() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wanted
+}

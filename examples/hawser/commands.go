@@ -58,7 +58,8 @@ tools, reads resources, and lets you answer requests of the server.
 		"send a header, `'Name: value'`, with each request; env:VARIABLE or @file at the end of the value keeps a secret off the command line")
 	f.StringVar(&a.flags.protocol, "protocol", "", "use this protocol `version`, such as 2025-11-25, instead of the newest common one")
 	f.DurationVar(&a.flags.timeout, "timeout", 0, "stop after this `time`, such as 30s (default: no limit, but a call ends after 5m of silence)")
-	f.BoolVar(&a.flags.json, "json", false, "print JSON, one document per line, with results as the server sent them; an error is the last line of stderr")
+	f.BoolVar(&a.flags.json, "json", false,
+		"print JSON, one document per line, with results as the server sent them; an error is the last line of stderr")
 	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "log what happens to stderr")
 	f.BoolVar(&a.flags.trace, "trace", false, "show each HTTP exchange and event on stderr, without secrets")
 	f.StringVar(&a.flags.cert, "cert", "", "a `file` with the client certificate for TLS, in PEM")

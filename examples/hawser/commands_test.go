@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -92,7 +93,40 @@ func TestSave(t *testing.T) {
 	missing := hawser(t, "read", url, "tea://menu", "--save", filepath.Join(dir, "none"))
 	require.Equal(t, exitUsage, missing.code)
 	require.Contains(t, missing.err, "hawser: cannot save: ")
-	require.Contains(t, missing.out, "green tea", "text is shown nevertheless")
+	require.Contains(t, missing.err, "hint: --save takes a directory that exists")
+	require.Empty(t, missing.out, "nothing was read")
+}
+
+// The directory is checked before the call, and a result that it cannot hold after the call is kept.
+func TestSaveFails(t *testing.T) {
+	srv, dir, spare := mcptest.New(mcptest.Modern), filepath.Join(t.TempDir(), "results"), t.TempDir()
+	srv.Tools = []*mcptest.Tool{{Name: "paint", Run: func(context.Context, *mcptest.Call) (json.RawMessage, error) {
+		return json.RawMessage(`{"content": [{"type": "image", "mimeType": "image/png", "data": "aGF3c2Vy"}]}`), os.Remove(dir)
+	}}}
+	url := srv.Loopback(t).URL
+	require.NoError(t, os.WriteFile(dir, nil, 0o600))
+	for _, place := range []string{dir, filepath.Join(dir, "none"), spare + "/none"} {
+		require.Equal(t, exitUsage, hawser(t, "call", url, "paint", "--save", place).code)
+	}
+	require.Zero(t, srv.Executions("paint"), "nothing was called")
+	require.NoError(t, os.Remove(dir))
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	t.Setenv("TMPDIR", spare)
+	r := hawser(t, "call", url, "paint", "--save", dir)
+	require.Equal(t, exitOutput, r.code, r.err)
+	require.Regexp(t, `^hawser: cannot save: .*\nhint: the content is in `+spare+`/hawser-\d+\n$`, r.err)
+	require.Regexp(t, `^\[image image/png, 6 bytes\] saved to `+spare, r.out)
+	kept, err := filepath.Glob(spare + "/hawser-*/content-1.png")
+	require.NoError(t, err)
+	data, err := os.ReadFile(kept[0])
+	require.NoError(t, err)
+	require.Equal(t, "hawser", string(data))
+
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	t.Setenv("TMPDIR", filepath.Join(spare, "none"))
+	r = hawser(t, "call", url, "paint", "--save", dir)
+	require.Equal(t, exitOutput, r.code, r.err)
+	require.Contains(t, r.out, "aGF3c2Vy")
 }
 
 func TestResources(t *testing.T) {

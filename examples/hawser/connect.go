@@ -61,7 +61,9 @@ func (a *app) reach(
 		a.shown = before
 		return nil, auth, err
 	}
-	a.con.line("there is no MCP endpoint at " + before + "; using " + a.shown)
+	if a.running { // and not the shell's completion
+		a.con.line("there is no MCP endpoint at " + before + "; using " + a.shown)
+	}
 	return s, second, otherErr
 }
 

@@ -71,7 +71,7 @@ func (c *eras) read() map[string]eraEntry {
 		return entries
 	}
 	text, err := os.ReadFile(c.file)
-	if err != nil || json.Unmarshal(text, &entries) != nil {
+	if err != nil || json.Unmarshal(text, &entries) != nil || entries == nil { // it may be null
 		return make(map[string]eraEntry)
 	}
 	now := c.now()

@@ -124,9 +124,9 @@ func (a *app) hasMetadata(ctx context.Context, place string) bool {
 		(len(document.Servers) > 0 || document.Authorize != "")
 }
 
-// Credentials, as the hints name them.
+// Credentials, as the hints name them: without a value.
 const (
-	bearerHint = "--header 'Authorization: Bearer env:TOKEN'"
+	bearerHint = "--header 'Authorization: Bearer env:TOKEN'" //nolint:gosec // not a credential
 	basicHint  = "--header 'Authorization: Basic env:CREDENTIALS'"
 	keyHint    = "--header 'X-API-Key: env:KEY'"
 )
@@ -162,7 +162,8 @@ func (a *app) credentialsHint(err error) string {
 	return "the server offers no login; send the token or key that its operator gave you: " + bearerHint + " or " + keyHint
 }
 
-var refusesHost = regexp.MustCompile(`(?i)\b(host header|invalid host|host not allowed|host .{0,80}not allowed|untrusted host|disallowedhost|dns rebinding|misdirected)`)
+var refusesHost = regexp.MustCompile(
+	`(?i)\b(host header|invalid host|host (.{0,80}not allowed|not allowed)|untrusted host|disallowedhost|dns rebinding|misdirected)`)
 
 // forbiddenHint returns the hint for a 403.
 func (a *app) forbiddenHint(err error) string {

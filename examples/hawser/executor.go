@@ -79,7 +79,7 @@ func (a *app) executorFailure(err error) error {
 	for errors.As(cause, &link) && link.Err != nil {
 		cause = link.Err
 	}
-	f.cause = "cannot use the executor: " + oneLine(cause.Error(), 300)
+	f.cause = "cannot use the executor: " + withoutOperation(oneLine(cause.Error(), 300))
 	switch {
 	case errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden):
 		f.code, f.hint = exitAuth, "--executor-token-file takes a file with the token for the executor"

@@ -7,7 +7,7 @@ const (
 	exitOK        = 0
 	exitTool      = 1   // the tool ran and reported an error
 	exitUsage     = 2   // invalid command line, arguments or file
-	exitNotRun    = 3   // nothing ran: the server is down, too slow, or busy
+	exitNotRun    = 3   // the call did not run: the server is down, too slow, or busy
 	exitRefused   = 4   // the server refused, or does not speak MCP
 	exitAuth      = 5   // the server requires (other) credentials
 	exitUnknown   = 6   // no final answer: the tool may have run
@@ -19,7 +19,7 @@ const exitHelp = `Exit codes:
   0    success
   1    the tool ran and reported an error
   2    usage error: invalid command line, arguments or file; nothing was run
-  3    nothing ran: the server is unreachable, too slow or busy; try again
+  3    the call did not run: the server is unreachable, too slow or busy
   4    the server refused the request or does not speak MCP
   5    authorization required
   6    the tool may have run: its answer was lost; check before you repeat it
@@ -39,7 +39,7 @@ func codeOf(e *mcpclient.Error) int {
 		return exitUnknown
 	case e.Kind == mcpclient.KindAuthRequired:
 		return exitAuth
-	case e.Outcome == mcpclient.NotRun:
+	case isLimited(e), e.Outcome == mcpclient.NotRun && e.Method != "connect": //nolint:usestdlibvars // not HTTP's
 		return exitNotRun
 	}
 	switch e.Kind { //nolint:exhaustive // the others are refusals

@@ -33,7 +33,7 @@ func TestListen(t *testing.T) {
 			r := machine{signals: signals, stderr: screen, stdout: out}.hawser(t, append([]string{"listen", url}, c.flags...)...)
 			require.Equal(t, exitCancelled, r.code, r.err)
 			require.Equal(t, c.out, out.String())
-			require.Regexp(t, "^listening for changes of .*; press Ctrl-C to stop\ncancelled\n$", r.err)
+			require.Regexp(t, "^listening for changes of .*; press Ctrl-C to stop\n(cancelled|{.*\"message\":\"cancelled\"}})\n$", r.err)
 		}
 	})
 }

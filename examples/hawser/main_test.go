@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/mcpclient"
+	"github.com/hawser-mcp/hawser/oauth"
 )
 
 // asHawser makes the test binary run as hawser, for tests with a shell.
@@ -45,6 +47,9 @@ type machine struct {
 	stdout  *buffer
 	// transport is of a network in memory. Nil means the default of the program.
 	transport http.RoundTripper
+	proxy     func(*http.Request) (*url.URL, error)
+	login     oauth.Login
+	cache     string
 }
 
 // now is a fixed clock.
@@ -68,7 +73,7 @@ func (m machine) hawser(t *testing.T, args ...string) result {
 		stdin: stdin, stdout: stdout, stderr: stderr, person: m.person, watched: m.watched, signals: m.signals,
 		columns: m.width, width: m.width,
 		lookup: func(name string) (string, bool) { value, ok := m.vars[name]; return value, ok },
-		now:    m.now, transport: m.transport,
+		now:    m.now, transport: m.transport, proxy: m.proxy, login: m.login, cache: m.cache,
 	}, args)
 	return result{code, stdout.String(), stderr.String()}
 }

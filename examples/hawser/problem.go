@@ -30,7 +30,9 @@ const (
 func problemOf(f failure, err error) problem {
 	p := problem{Code: f.code, Kind: codeNames[f.code], Outcome: outcomeNotRun, SafeToRepeat: true, Message: f.cause, Hint: f.hint}
 	switch f.code {
-	case exitTool, exitOutput, exitRefused:
+	case exitRefused:
+		p.Outcome = outcomeAnswered
+	case exitTool, exitOutput:
 		p.Outcome, p.SafeToRepeat = outcomeAnswered, false
 	case exitCancelled:
 		p.Outcome, p.SafeToRepeat = outcomeUnknown, false

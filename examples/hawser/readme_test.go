@@ -21,7 +21,7 @@ func TestReadmeHasEverything(t *testing.T) {
 		require.Contains(t, readme, "| `"+strings.SplitN(cmd.Use, " [--", 2)[0])
 		cmd.Flags().VisitAll(has)
 	}
-	for _, code := range []int{exitOK, exitTool, exitUsage, exitNotRun, exitRefused, exitAuth, exitCancelled} {
+	for _, code := range []int{exitOK, exitTool, exitUsage, exitNotRun, exitRefused, exitAuth, exitUnknown, exitOutput, exitCancelled} {
 		require.Contains(t, readme, "| "+strconv.Itoa(code)+" |")
 		require.Contains(t, exitHelp, "\n  "+strconv.Itoa(code)+" ")
 	}

@@ -106,7 +106,7 @@ func TestTimeout(t *testing.T) {
 		srv := legacy("hang", tool)
 		link := srv.InMemory(t)
 		r := machine{transport: link.Transport}.hawser(t, "call", link.URL, "hang", "--timeout", "3s")
-		require.Equal(t, result{exitNotRun, "", "hawser: timed out after 3s\nhint: no answer arrived, but the tool may have run; check before you call it again\n"}, r)
+		require.Equal(t, result{exitUnknown, "", "hawser: timed out after 3s\nhint: no answer arrived, but the tool may have run; check before you call it again\n"}, r)
 	})
 }
 
@@ -176,7 +176,7 @@ func TestOutputFails(t *testing.T) {
 	code := run(t.Context(), environment{
 		stdin: strings.NewReader(""), stdout: full{}, stderr: &screen, lookup: os.LookupEnv, now: machine{}.now,
 	}, []string{"tools", teahouse(t)})
-	require.Equal(t, exitUsage, code)
+	require.Equal(t, exitOutput, code)
 	require.Equal(t, "hawser: cannot write the output: no space left on device\n", screen.String())
 }
 

@@ -75,7 +75,8 @@ func (t *tracer) hide(header http.Header, names ...string) {
 // harmless are the headers whose values are shown.
 var harmless = []string{
 	"Accept", "Accept-Encoding", "Access-Control-Allow-Origin", "Age", "Allow", "Cache-Control", "Connection", "Content-Encoding", "Content-Length",
-	"Content-Type", "Date", "Mcp-Method", "Mcp-Protocol-Version", "Retry-After", "Server", "Transfer-Encoding", "User-Agent", "Vary", "Via", "X-Accel-Buffering",
+	"Content-Type", "Date", "Mcp-Method", "Mcp-Protocol-Version", "Retry-After", "Server", "Transfer-Encoding", "User-Agent", "Vary", "Via",
+	"X-Accel-Buffering",
 }
 
 // urlHeaders are the headers whose values are shown without the queries of URLs.

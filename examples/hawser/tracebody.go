@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"strings"
 )
@@ -121,13 +120,13 @@ var errorCode = regexp.MustCompile(`^[a-z_]{1,60}$`)
 
 // describe says what the message is, in a few words.
 func (t *traced) describe(kind string) string {
-	bytes := fmt.Sprintf(", %s", size(t.size))
+	length := ", " + size(t.size)
 	d := json.NewDecoder(strings.NewReader(string(t.begin)))
 	if token, err := d.Token(); err != nil || token != json.Delim('{') {
 		if kind == "" {
 			kind = "data"
 		}
-		return oneLine(kind, 60) + bytes
+		return oneLine(kind, 60) + length
 	}
 	var envelope struct{ id, method, result, failed json.RawMessage }
 	for d.More() {
@@ -147,12 +146,12 @@ func (t *traced) describe(kind string) string {
 			*known = value
 		}
 	}
-	return describeEnvelope(envelope.id, envelope.method, envelope.result, envelope.failed) + bytes
+	return describeEnvelope(envelope.id, envelope.method, envelope.result, envelope.failed) + length
 }
 
 func describeEnvelope(id, method, result, failed json.RawMessage) string {
 	number := ""
-	if len(id) > 0 {
+	if len(id) > 0 && string(id) != "null" {
 		number = " id=" + oneLine(string(id), 40)
 	}
 	var text string

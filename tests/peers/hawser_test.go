@@ -203,7 +203,9 @@ func hawserAgainst(t *testing.T, url string) hawserCLI {
 
 func (c hawserCLI) command(t *testing.T, command string, args ...string) *exec.Cmd {
 	t.Helper()
-	return exec.CommandContext(t.Context(), c.path, append([]string{command, c.url}, args...)...)
+	cmd := exec.CommandContext(t.Context(), c.path, append([]string{command, c.url}, args...)...)
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(c.path)) // not the user's
+	return cmd
 }
 
 // check runs the program with args before those of the run.

@@ -59,7 +59,7 @@ func isNoEndpoint(err error) bool {
 	case errors.As(err, &status):
 		code := status.Status
 		return code == http.StatusNotFound || code == http.StatusMethodNotAllowed || code == http.StatusGone ||
-			code/100 == 4 && isHTML(status) && !expectsTLS.MatchString(status.Preview)
+			code == http.StatusNotImplemented || code/100 == 4 && isHTML(status) && !expectsTLS.MatchString(status.Preview)
 	case errors.As(err, &redirect):
 		return true
 	}

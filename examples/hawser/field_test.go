@@ -47,7 +47,7 @@ func playCLI(t *testing.T, q *field.Quirk, era field.Era) []string {
 		t.Fatal(err)
 	}
 	args := strings.Fields(strings.ReplaceAll(q.CLI.Args, "$URL", p.URL))
-	m := machine{transport: p.Transport, vars: map[string]string{"HOME": t.TempDir(), "XDG_CACHE_HOME": t.TempDir()}}
+	m := machine{transport: p.Transport, vars: map[string]string{"HOME": t.TempDir(), "XDG_CACHE_HOME": t.TempDir()}, cache: t.TempDir()}
 	var r result
 	for range max(q.CLI.Runs, 1) {
 		r = m.hawser(t, args...)

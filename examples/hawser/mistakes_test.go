@@ -213,7 +213,7 @@ var commonMistakes = []mistake{
 	{name: "no such tool", make: onServer("call", "brwe", "tea=green"), code: exitUsage,
 		cause: "the server has no tool brwe", hint: "did you mean brew?"},
 	{name: "missing argument", make: onServer("call", "brew", "cups=1"), code: exitUsage,
-		cause: "invalid arguments for the tool brew: has no \"tea\"", hint: "it takes tea (string, required), cups (integer)"},
+		cause: "invalid arguments for the tool brew: lacks \"tea\"", hint: "it takes tea (string, required), cups (integer)"},
 	{name: "no executor", make: func(t *testing.T) (machine, []string, cure) {
 		return machine{}, []string{"tools", "http://mcp.test/mcp", "--executor", "ws://" + deadPort(t)}, cure{}
 	}, code: exitNotRun, cause: "cannot use the executor: connection refused", hint: "check that the executor is running at this address"},

@@ -40,14 +40,7 @@ var Pending = map[string]string{
 var PendingCLI = map[string]string{
 	"S12": "the old transport is not named",
 	"F4":  "the error shows an empty version",
-	"E9":  "gives up after two tries",
-	"S15": "waits in silence",
 	"F52": "the content type is refused",
 	"S4":  "the list fails",
-	"C1":  "the tool runs, and its result is lost",
-	"S16": "each run asks again",
-	"C4b": "the hint shows only the origin",
-	"C5":  "errors are prose",
 	"A8":  "no such flags",
-	"C6":  "no such flag",
 }

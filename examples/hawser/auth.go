@@ -134,13 +134,18 @@ func (a *app) authFailure(cmd *cobra.Command, err error, f failure) failure {
 	if cmd != nil && cmd.Name() == "login" || a.flags.auth.grant != "" {
 		f.hint = a.failedLoginHint(e) // not the command that has just failed
 	}
+	unknown := e.Kind == oauth.KindRegistration || e.Kind == oauth.KindMetadata && a.network != nil && a.takesPassword()
 	switch e.Kind { //nolint:exhaustive // the others have no hint
 	case oauth.KindLoginRequired:
 		f.cause, f.hint = "not logged in to "+a.shown, a.credentialsHint(err)
+	case oauth.KindRegistration, oauth.KindMetadata:
+		if unknown && !a.found.login { // the client tried places that no document names
+			f.cause, f.hint = "the server offers no login: "+f.cause, a.credentialsHint(err)
+		} else if e.Kind == oauth.KindRegistration {
+			f.hint = "if you have a client ID for this server, pass it with --client-id"
+		}
 	case oauth.KindDeclined:
 		f.hint = "try again with: " + login
-	case oauth.KindRegistration:
-		f.hint = "if you have a client ID for this server, pass it with --client-id"
 	case oauth.KindStore:
 		f.code, f.hint = exitUsage, storeHint
 	case oauth.KindNetwork:

@@ -35,7 +35,7 @@ func (a *app) investigate(ctx context.Context, endpoint string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxInvestigation)
 	defer cancel()
 	switch {
-	case mcpclient.KindOf(err) == mcpclient.KindAuthRequired, oauth.KindOf(err) == oauth.KindLoginRequired:
+	case mcpclient.KindOf(err) == mcpclient.KindAuthRequired, oauth.KindOf(err) != 0:
 		a.found.login = a.offersLogin(ctx, endpoint)
 	case a.session == nil && isNoEndpoint(err):
 		if u, err := url.Parse(endpoint); err == nil && u.Path != "/mcp" {
@@ -144,7 +144,7 @@ func (a *app) credentialsHint(err error) string {
 		}
 	}
 	login := "hawser login " + a.shown
-	basic := slices.ContainsFunc(challenges, func(c string) bool { return strings.HasPrefix(strings.ToLower(c), "basic") })
+	basic := a.takesPassword()
 	switch {
 	case a.authorized && a.found.login:
 		return "the server rejected the Authorization header; the token may have expired; omit the header and log in with: " + login
@@ -160,6 +160,11 @@ func (a *app) credentialsHint(err error) string {
 		return "the server takes an API key: " + keyHint
 	}
 	return "the server offers no login; send the token or key that its operator gave you: " + bearerHint + " or " + keyHint
+}
+
+// takesPassword reports whether the last 401 asked for a user name and a password, and no token.
+func (a *app) takesPassword() bool {
+	return slices.ContainsFunc(a.network.challenged(), func(c string) bool { return strings.HasPrefix(strings.ToLower(c), "basic") }) && !a.found.login
 }
 
 var refusesHost = regexp.MustCompile(

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/authtest"
+	"github.com/hawser-mcp/hawser/oauth"
+)
+
+// A login that cannot work says what works instead, and never proposes itself.
+func TestLoginThatCannotHelp(t *testing.T) {
+	for name, c := range map[string]struct{ challenge, body, hint string }{
+		"password": {`Basic realm="tea"`, "no", "the server takes a user name and a password: " + basicHint},
+		"API key":  {"", "missing API key", "the server "},
+		"nothing":  {"", "no", "the server offers no login; send the token or key that its operator gave you: " + bearerHint},
+	} {
+		origin := plainly(guarded(t, modern(), func(w http.ResponseWriter, r *http.Request) bool {
+			return r.URL.Path == "/mcp" && refuses("X", "x", http.StatusUnauthorized, c.challenge, c.body)(w, r)
+		}))
+		store := filepath.Join(t.TempDir(), "store")
+		r := hawser(t, "login", origin+"/mcp", "--store", store, "--no-browser")
+		require.Equal(t, exitAuth, r.code, r.err)
+		require.Contains(t, r.err, "hint: "+c.hint, name)
+		require.NotContains(t, r.err, "hint: hawser login", name)
+		r = hawser(t, "tools", origin+"/mcp", "--store", store)
+		require.Equal(t, exitAuth, r.code, r.err)
+		require.Contains(t, r.err, "hint: "+c.hint, name)
+	}
+}
+
+func TestFailedLoginHints(t *testing.T) {
+	login, call := &cobra.Command{Use: "login"}, &cobra.Command{Use: "call"}
+	for _, c := range []struct {
+		cmd  *cobra.Command
+		err  *oauth.Error
+		code int
+		hint string
+	}{
+		{login, &oauth.Error{Kind: oauth.KindRefused, Code: "invalid_client"}, exitAuth, "--client-id"},
+		{login, &oauth.Error{Kind: oauth.KindRefused, Code: "invalid_scope"}, exitAuth, "--scope"},
+		{login, &oauth.Error{Kind: oauth.KindRefused, Code: "access_denied"}, exitAuth, "access was denied"},
+		{login, &oauth.Error{Kind: oauth.KindRefused, Code: "server_error"}, exitAuth, "hawser login URL --trace"},
+		{login, &oauth.Error{Kind: oauth.KindMetadata}, exitAuth, "hawser login URL --trace"},
+		{login, &oauth.Error{Kind: oauth.KindLogin}, exitAuth, "hawser login URL --no-browser"},
+		{login, &oauth.Error{Kind: oauth.KindNetwork}, exitNotRun, "hawser login URL --trace"},
+		{call, &oauth.Error{Kind: oauth.KindNetwork}, exitNotRun, "hawser ping URL --trace"},
+		{call, &oauth.Error{Kind: oauth.KindRefused, Code: "invalid_grant"}, exitAuth, "hawser login URL"},
+		{call, &oauth.Error{Kind: oauth.KindDeclined, Err: errors.New("no")}, exitAuth, "try again with: hawser login URL"},
+		{call, &oauth.Error{Kind: oauth.KindStore}, exitUsage, storeHint},
+	} {
+		a := newApp(environment{lookup: func(string) (string, bool) { return "", false }})
+		a.shown, a.network, a.found.login = "URL", new(witness), true
+		f := a.authFailure(c.cmd, c.err, failure{})
+		require.Equal(t, c.code, f.code, c.err.Error())
+		require.Contains(t, f.hint, c.hint, c.err.Error())
+	}
+}
+
+// The token request of a login is traced, without the code and the tokens.
+func TestTraceOfLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world, srv := authtest.New(t), modern()
+		t.Cleanup(srv.Close)
+		world.Resource.Change(func(s *authtest.ResourceScript) { s.Handler = srv })
+		m := machine{transport: world.Transport, login: visits(world)}
+		r := m.hawser(t, "login", world.Resource.URL, "--store", filepath.Join(t.TempDir(), "tokens"), "--trace")
+		require.Equal(t, exitOK, r.code, r.err)
+		require.Regexp(t, `> \d+ POST http://127.0.0.1:\d+/token\n`, r.err)
+		require.Contains(t, r.err, "Www-Authenticate: Bearer resource_metadata=")
+		require.Contains(t, r.err, "application/x-www-form-urlencoded, ")
+		for _, request := range world.Server.Requests("/token") {
+			for _, name := range []string{"code", "code_verifier"} {
+				require.NotEmpty(t, request.Form.Get(name))
+				require.NotContains(t, r.err, request.Form.Get(name))
+			}
+		}
+		for _, request := range world.Resource.Requests() {
+			if token := request.Header.Get("Authorization"); token != "" {
+				require.NotContains(t, r.err, token)
+			}
+		}
+	})
+}

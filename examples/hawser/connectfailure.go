@@ -11,7 +11,6 @@ import (
 	"path"
 	"regexp"
 	"strings"
-	"syscall"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
@@ -142,15 +141,20 @@ func (a *app) linkFailure(e *mcpclient.Error) (cause, hint string) {
 		expired   x509.CertificateInvalidError
 	)
 	proxy := a.proxyUsed()
+	if a.isRemote() {
+		if cause, hint = a.executorCause(e); cause != "" {
+			return cause, hint
+		}
+	}
 	switch {
-	case proxy != "" && (e.Kind == mcpclient.KindNotSent || errors.Is(e, syscall.ECONNREFUSED)):
+	case proxy != "" && (e.Kind == mcpclient.KindNotSent || isRefused(e)):
 		text := causeOf(e)
-		if errors.Is(e, syscall.ECONNREFUSED) {
+		if isRefused(e) {
 			text = "connection refused"
 		}
 		return "the proxy " + proxy + " did not connect: " + text,
 			"check HTTPS_PROXY and HTTP_PROXY, or try without the proxy: " + a.withoutProxy()
-	case errors.Is(e, syscall.ECONNREFUSED):
+	case isRefused(e):
 		return "connection refused", "check that the server is running and listens on this port"
 	case errors.As(e, &dns) && dns.IsNotFound:
 		return "no such host: " + dns.Name, "check the spelling of the host name"
@@ -170,6 +174,30 @@ func (a *app) linkFailure(e *mcpclient.Error) (cause, hint string) {
 		return causeOf(e), "nothing answers there; check the host and port"
 	case e.Kind == mcpclient.KindNotSent, e.Kind == mcpclient.KindUnanswered:
 		return causeOf(e), ""
+	}
+	return "", ""
+}
+
+// isRemote reports whether an executor carries the requests.
+func (a *app) isRemote() bool {
+	return a.network != nil && a.network.proxy == nil && a.env.transport == nil
+}
+
+// executorCause explains why an executor did not reach the server. Only the text of its error says
+// so.
+func (a *app) executorCause(e *mcpclient.Error) (cause, hint string) {
+	text := causeOf(e)
+	switch {
+	case isRefused(e):
+		return "connection refused, as seen from the executor", "check that the server is running where the executor can reach it"
+	case strings.Contains(text, "no such host"):
+		return "no such host, as seen from the executor", "check the spelling of the host name, and that the executor can resolve it"
+	case strings.Contains(text, "egress policy"):
+		return text, "allow this address where the executor runs"
+	case strings.Contains(text, "unknown authority"):
+		return text, "trust the certificate's authority where the executor runs"
+	case strings.Contains(text, "does not look like a TLS handshake"), strings.Contains(text, "HTTP response to HTTPS client"):
+		return "the server does not speak TLS on this port", "try http instead of https: hawser ping " + withScheme(a.shown, "http")
 	}
 	return "", ""
 }

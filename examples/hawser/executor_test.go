@@ -57,3 +57,24 @@ func TestExecutorMistakes(t *testing.T) {
 		require.NotContains(t, r.err, "secret", name)
 	}
 }
+
+// Failures beyond the executor are explained as those of this machine's network.
+func TestFailuresBeyondTheExecutor(t *testing.T) {
+	far, err := agent.Listen(t.Context(), "ws://127.0.0.1:0", &agent.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = far.Close() })
+	plain, secure := guarded(t, modern(), nil), guarded(t, modern(), nil)
+	plain.Start()
+	secure.StartTLS()
+	for url, want := range map[string]string{
+		"http://" + deadPort(t) + "/mcp":                   "connection refused, as seen from the executor\nhint: check that the server is running",
+		"http://169.254.169.254/mcp":                       "never allowed (-32602)\nhint: allow this address where the executor runs",
+		secure.URL + "/mcp":                                "unknown authority (-32603)\nhint: trust the certificate's authority where",
+		"https://" + plain.Listener.Addr().String() + "/x": "hint: try http instead of https: hawser ping http://" + plain.Listener.Addr().String() + "/x\n",
+	} {
+		r := hawser(t, "ping", url, "--executor", far.URL())
+		require.Equal(t, exitNotRun, r.code, r.err)
+		require.Contains(t, r.err, want)
+		require.NotContains(t, r.err, "trying again", "on this machine")
+	}
+}

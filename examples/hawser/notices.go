@@ -136,7 +136,7 @@ func shortly(d time.Duration) string {
 
 // withoutOperation shortens the text of a failed dial to its last part.
 func withoutOperation(cause string) string {
-	if strings.HasSuffix(cause, ": connect: connection refused") {
+	if strings.Contains(cause, ": connect: connection refused") {
 		return "connection refused"
 	}
 	return cause

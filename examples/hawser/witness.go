@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -59,7 +60,7 @@ func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
 // the exception, and else after a second try.
 func (w *witness) judge(req *http.Request, err error) error {
 	var link *transport.Error
-	if w.connected || !errors.Is(err, syscall.ECONNREFUSED) || !errors.As(err, &link) || error(link) != err || link.Stage != transport.NotSent {
+	if w.connected || !isRefused(err) || !errors.As(err, &link) || error(link) != err || link.Stage != transport.NotSent {
 		return err
 	}
 	if w.refused++; w.refused == 1 && !isThisMachine(req.URL.Hostname()) {
@@ -68,6 +69,11 @@ func (w *witness) judge(req *http.Request, err error) error {
 	final := *link
 	final.Permanent = true
 	return &final
+}
+
+// isRefused reports whether a connection was refused, here or, by the text, at an executor.
+func isRefused(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), ": connect: connection refused")
 }
 
 func isThisMachine(host string) bool {

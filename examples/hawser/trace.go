@@ -31,7 +31,7 @@ func (t *tracer) RunsOnce() bool { return transport.RunsOnce(t.base) }
 // RoundTrip implements [http.RoundTripper].
 func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	n := t.last.Add(1)
-	t.hide(req.Header, "Authorization", "Proxy-Authorization", "Cookie", "Dpop", "Mcp-Session-Id")
+	t.hide(req.Header, "Authorization", "Proxy-Authorization", "Cookie", "Mcp-Session-Id")
 	t.say(n, ">", req.Method+" "+traceURL(req.URL))
 	t.header(n, ">", req.Header)
 	out := req
@@ -46,7 +46,7 @@ func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.say(n, "x", "failed after "+took+": "+oneLine(transport.Scrub(err.Error()), 300))
 		return resp, err
 	}
-	t.hide(resp.Header, "Mcp-Session-Id", "Set-Cookie", "Dpop-Nonce")
+	t.hide(resp.Header, "Mcp-Session-Id", "Set-Cookie")
 	t.say(n, "<", fmt.Sprintf("%d %s after %s", resp.StatusCode, http.StatusText(resp.StatusCode), took))
 	t.header(n, "<", resp.Header)
 	if out != req && resp.Request == out {

@@ -73,6 +73,7 @@ func (a *app) showResult(name string, res *mcpclient.CallToolResult) error {
 	failed := &failure{code: exitTool, cause: "the tool " + oneLine(name, 100) + " failed"}
 	if a.flags.json {
 		a.out.json(res.Raw)
+		a.saveBeside(res.Content...)
 		if res.IsError {
 			return failed
 		}

@@ -42,13 +42,11 @@ func (a *app) reach(
 	ctx context.Context, endpoint string, handlers mcpclient.Handlers, auth *oauth.Client, login oauth.Login,
 ) (*mcpclient.Session, *oauth.Client, error) {
 	s, err := a.connectWith(ctx, endpoint, handlers, auth)
-	u, invalid := url.Parse(endpoint)
-	if err == nil || invalid != nil || strings.Trim(u.Path, "/") != "" || !isNoEndpoint(err) {
+	other := withMCP(endpoint)
+	if err == nil || other == "" || !isNoEndpoint(err) {
 		return s, auth, err
 	}
 	before := a.shown
-	u.Path = "/mcp"
-	other := u.String()
 	if err := a.readURL(other); err != nil {
 		return nil, auth, err
 	}
@@ -65,6 +63,16 @@ func (a *app) reach(
 		a.con.line("there is no MCP endpoint at " + before + "; using " + a.shown)
 	}
 	return s, second, otherErr
+}
+
+// withMCP returns a URL without a path with the path /mcp, "" for a URL with a path.
+func withMCP(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil || strings.Trim(u.Path, "/") != "" {
+		return ""
+	}
+	u.Path = "/mcp"
+	return u.String()
 }
 
 // connectWith connects to exactly this endpoint.

@@ -105,6 +105,23 @@ func (a *app) checkSave() error {
 	return nil
 }
 
+// saveBeside saves binary content if --save is set, and says on stderr where, while stdout has JSON.
+func (a *app) saveBeside(blocks ...mcp.Content) {
+	if a.flags.save == "" {
+		return
+	}
+	for _, block := range blocks {
+		switch c := block.(type) {
+		case mcp.ImageContent, mcp.AudioContent:
+			a.con.line(a.describe(c))
+		case mcp.EmbeddedResource:
+			if _, binary := c.Resource.(mcp.BlobResourceContents); binary {
+				a.con.line(a.describe(c))
+			}
+		}
+	}
+}
+
 // fail records an error that does not end the output.
 func (a *app) fail(err error) {
 	if a.out.err == nil {

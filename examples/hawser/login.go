@@ -92,14 +92,35 @@ func (a *app) loginClient(ctx context.Context, endpoint string, begun func()) (*
 	return c, nil
 }
 
+// storedLogin returns the login of a URL. If its path is empty, and nobody logged in there, that is
+// the one of /mcp, which login uses as well.
+func (a *app) storedLogin(ctx context.Context, endpoint string) (*oauth.Client, oauth.Status, error) {
+	c, err := a.loginClient(ctx, endpoint, func() {})
+	if err != nil {
+		return nil, oauth.Status{}, err
+	}
+	status, err := c.Status(ctx)
+	other := withMCP(endpoint)
+	if err != nil || status.Authorized || other == "" {
+		return c, status, err
+	}
+	before := a.shown
+	second, err := a.loginClient(ctx, other, func() {})
+	if err != nil {
+		return nil, status, err
+	}
+	found, err := second.Status(ctx)
+	if err != nil || found.Authorized {
+		return second, found, err
+	}
+	a.shown = before
+	return c, status, nil
+}
+
 func (a *app) logoutCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "logout URL", Short: "Revoke and delete the token of a server"}
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
-		c, err := a.loginClient(ctx, args[0], func() {})
-		if err != nil {
-			return err
-		}
-		before, err := c.Status(ctx)
+		c, before, err := a.storedLogin(ctx, args[0])
 		if err != nil {
 			return err
 		}
@@ -118,11 +139,7 @@ func (a *app) logoutCommand() *cobra.Command {
 func (a *app) whoamiCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "whoami URL", Short: "Show how you are logged in to a server, without contacting it"}
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
-		c, err := a.loginClient(ctx, args[0], func() {})
-		if err != nil {
-			return err
-		}
-		status, err := c.Status(ctx)
+		_, status, err := a.storedLogin(ctx, args[0])
 		if err != nil {
 			return err
 		}

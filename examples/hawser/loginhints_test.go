@@ -63,6 +63,31 @@ func TestFailedLoginHints(t *testing.T) {
 	}
 }
 
+// login, whoami and logout of a URL without a path mean /mcp.
+func TestLoginWithoutPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world, srv := authtest.New(t), modern()
+		t.Cleanup(srv.Close)
+		world.Resource.Change(func(s *authtest.ResourceScript) { s.Handler = srv })
+		origin := world.Resource.Origin
+		m := machine{login: visits(world), transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "" && r.Method == http.MethodPost {
+				return replies(http.StatusNotFound, nil, "").RoundTrip(r)
+			}
+			return world.Transport.RoundTrip(r)
+		})}
+		store := filepath.Join(t.TempDir(), "tokens")
+		run := func(command string) result { return m.hawser(t, command, origin, "--store", store) }
+		require.Contains(t, run("whoami").err, "not logged in to "+origin+"\nhint: hawser login "+origin+"\n")
+		r := run("login")
+		require.Equal(t, exitOK, r.code, r.err)
+		require.Contains(t, r.out, "logged in to "+origin+"/mcp\n")
+		require.Contains(t, run("whoami").out, "logged in to "+origin+"/mcp\n")
+		require.Equal(t, "logged out of "+origin+"/mcp\n", run("logout").err)
+		require.Equal(t, "not logged in to "+origin+"\n", run("logout").err)
+	})
+}
+
 // The token request of a login is traced, without the code and the tokens.
 func TestTraceOfLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/spf13/cobra"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
@@ -91,6 +92,9 @@ func (a *app) readCommand() *cobra.Command {
 			return err
 		case a.flags.json:
 			a.out.json(res.Raw)
+			for _, contents := range res.Contents {
+				a.saveBeside(mcp.EmbeddedResource{Resource: contents})
+			}
 			return nil
 		}
 		for _, contents := range res.Contents {

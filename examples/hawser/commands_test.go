@@ -131,6 +131,8 @@ func TestSaveFails(t *testing.T) {
 	r = hawser(t, "call", url, "paint", "--save", dir)
 	require.Equal(t, exitOutput, r.code, r.err)
 	require.Contains(t, r.out, "aGF3c2Vy")
+	require.Contains(t, r.err, "hint: the content is printed in base64\n")
+	require.NoFileExists(t, "content-1.png")
 }
 
 func TestResources(t *testing.T) {

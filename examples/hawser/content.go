@@ -66,10 +66,7 @@ func (a *app) binary(what, mime, encoded string) string {
 		return text + " saved to " + name
 	}
 	f := &failure{code: exitOutput, cause: "cannot save: " + err.Error()}
-	if a.spare == "" {
-		a.spare, _ = os.MkdirTemp("", "hawser-") // if it fails, so does the next line
-	}
-	if name, err = save(a.spare, mime, data); err == nil && a.spare != "" {
+	if name, err = a.keep(mime, data); err == nil {
 		f.hint = "the content is in " + a.spare
 		text += " saved to " + name
 	} else {
@@ -78,6 +75,16 @@ func (a *app) binary(what, mime, encoded string) string {
 	}
 	a.fail(f)
 	return text
+}
+
+// keep saves content in a new temporary directory.
+func (a *app) keep(mime string, data []byte) (name string, err error) {
+	if a.spare == "" {
+		if a.spare, err = os.MkdirTemp("", "hawser-"); err != nil {
+			return "", err
+		}
+	}
+	return save(a.spare, mime, data)
 }
 
 // checkSave checks the directory of --save before anything is sent.

@@ -168,10 +168,9 @@ func (a *app) linkFailure(e *mcpclient.Error) (cause, hint string) {
 		return causeOf(e), "the operator has to renew the certificate"
 	case needsCertificate.MatchString(e.Error()):
 		return causeOf(e), "the server requires a client certificate: --cert FILE --key FILE"
-	case strings.Contains(e.Error(), "set ProtocolVersion"): // the server may hang on server/discover
-		return causeOf(e), "check the host and port; for a server of an older revision try: hawser ping " + a.shown + " --protocol 2025-11-25"
 	case e.Kind == mcpclient.KindTimeout:
-		return causeOf(e), "nothing answers there; check the host and port"
+		text, _, _ := strings.Cut(causeOf(e), "; ") // without the hints of package mcpclient
+		return text, "nothing answers there; check the host and port, or skip the negotiation with --protocol 2025-11-25"
 	case e.Kind == mcpclient.KindNotSent, e.Kind == mcpclient.KindUnanswered:
 		return causeOf(e), ""
 	}

@@ -81,6 +81,10 @@ func TestPagesOfAHostileServer(t *testing.T) {
 	}
 	srv := mcptest.New(mcptest.Modern)
 	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if m == nil { // a GET
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return true
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		io.WriteString(w, `{"jsonrpc":"2.0","id":`+string(m.ID)+`,"error":{"code":-32000,"message":`+string(quoted(attack))+`}}`)

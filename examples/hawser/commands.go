@@ -23,6 +23,7 @@ type flags struct {
 	trace    bool
 
 	cert, key, cacert string
+	noCookies         bool
 
 	executor, executorToken string
 
@@ -65,6 +66,7 @@ tools, reads resources, and lets you answer requests of the server.
 	f.StringVar(&a.flags.cert, "cert", "", "a `file` with the client certificate for TLS, in PEM")
 	f.StringVar(&a.flags.key, "key", "", "a `file` with the private key of --cert, in PEM (default: in the file of --cert)")
 	f.StringVar(&a.flags.cacert, "cacert", "", "a `file` with certificates of authorities to trust besides the system's, in PEM")
+	f.BoolVar(&a.flags.noCookies, "no-cookies", false, "drop the cookies that the server sets")
 	f.StringVar(&a.flags.executor, "executor", "",
 		"send requests through an executor: `ws://HOST:PORT`, wss://… or stdio:COMMAND (default: the variable HAWSER_EXECUTOR)")
 	f.StringVar(&a.flags.executorToken, "executor-token-file", "", "a `file` with the token for the executor")

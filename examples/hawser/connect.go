@@ -91,6 +91,7 @@ func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclie
 		ClientInfo: mcp.Implementation{Name: "hawser-cli", Title: "Hawser command line", Version: mcpclient.Version},
 		Timeouts:   mcpclient.Timeouts{Close: 2 * time.Second},
 		EraCache:   &known.EraCache,
+		NoCookies:  a.flags.noCookies,
 	}
 	if auth != nil {
 		opts.Auth = auth

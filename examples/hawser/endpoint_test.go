@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -186,4 +187,18 @@ func visits(world *authtest.World) oauth.Login {
 		}
 		return flow.Complete(ctx, callback)
 	})
+}
+
+// --no-cookies drops the cookies that a session otherwise keeps.
+func TestCookies(t *testing.T) {
+	for flag, want := range map[string]string{"--json": "node=7", "--no-cookies": ""} {
+		var last atomic.Value
+		url := plainly(guarded(t, modern(), func(w http.ResponseWriter, r *http.Request) bool {
+			last.Store(r.Header.Get("Cookie"))
+			w.Header().Set("Set-Cookie", "node=7")
+			return false
+		})) + "/mcp"
+		succeeds(t, "tools", url, flag)
+		require.Equal(t, want, last.Load(), flag)
+	}
 }

@@ -38,9 +38,5 @@ var Pending = map[string]string{
 
 // PendingCLI are those of the command line.
 var PendingCLI = map[string]string{
-	"S12": "the old transport is not named",
-	"F4":  "the error shows an empty version",
-	"F52": "the content type is refused",
-	"S4":  "the list fails",
-	"A8":  "no such flags",
+	"A8": "no such flags",
 }

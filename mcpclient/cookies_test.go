@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A balancer pins the session to a node by cookie: each request needs it, or else it comes to a node
-// that does not know the session. Each session has its own cookies.
+// A balancer pins the session to a node by cookie: each request needs it, or else it comes to a
+// node that does not know the session. Each session has its own cookies.
 func TestBalancerPinsBySessionCookie(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {

@@ -378,3 +378,23 @@ const (
 	// CodeUnsupportedVersion: the server does not support the revision of the request (2026-07-28).
 	CodeUnsupportedVersion = -32022
 )
+
+// brief describes an error for the log: its kind and numbers, without any text from the server.
+func brief(err error) string {
+	var (
+		status   *HTTPError
+		rpc      *RPCError
+		protocol *ProtocolError
+	)
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &status):
+		return fmt.Sprintf("HTTP status %d", status.Status)
+	case errors.As(err, &rpc):
+		return fmt.Sprintf("server error %d", rpc.Code)
+	case errors.As(err, &protocol):
+		return "protocol error: " + protocol.Reason
+	}
+	return causeText(err)
+}

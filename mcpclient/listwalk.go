@@ -14,8 +14,8 @@ type listWalk[T any] struct {
 	known  bool                           // items may come again: leave those out
 }
 
-// take notes the items of a page, leaves out those that came before, and reports whether the page is
-// the last.
+// take notes the items of a page, leaves out those that came before, and reports whether the page
+// is the last.
 func (w *listWalk[T]) take(page *Page[T]) (last bool) {
 	empty := w.cursor != nil && *w.cursor == ""
 	if page.NextCursor == nil && !empty && !w.known {

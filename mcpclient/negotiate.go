@@ -86,8 +86,8 @@ func (s *Session) proposal() string {
 	return legacyVersion
 }
 
-// discoverSilence bounds the wait for an answer to server/discover. Some legacy servers and gateways
-// never answer a method that they do not know.
+// discoverSilence bounds the wait for an answer to server/discover. Some legacy servers and
+// gateways never answer a method that they do not know.
 const discoverSilence = 10 * time.Second
 
 // bothFailed adds to the error of a discover that the initialize after it failed too.

@@ -54,10 +54,10 @@ type Options struct {
 	ConnectRetry Retry
 	// Limits bounds what the server may send.
 	Limits Limits
-	// NoCookies drops the cookies that the server sets. By default they are kept for the life of the
-	// session, since balancers pin sessions by cookie, and sent to the endpoint's own origin only:
-	// same scheme, host and port. At most 32 are kept, of 4 KiB each. A Cookie header in Header or
-	// of HeaderHook replaces them.
+	// NoCookies drops the cookies that the server sets. By default they are kept for the life of
+	// the session, since balancers pin sessions by cookie, and sent to the endpoint's own origin
+	// only: same scheme, host and port. At most 32 are kept, of 4 KiB each. A Cookie header in
+	// Header or of HeaderHook replaces them.
 	NoCookies bool
 	// AcceptGzip asks the server to compress its replies with gzip.
 	AcceptGzip bool

@@ -15,8 +15,8 @@ type list[T any] struct {
 	method string
 	items  wire.List[T]
 	key    func(item *T) string // what identifies an item in the list
-	// learn remembers the items of a page and moves unusable ones to Invalid. Nil means that all are
-	// usable.
+	// learn remembers the items of a page and moves unusable ones to Invalid. Nil means that all
+	// are usable.
 	learn func(s *Session, page *Page[T], modern bool)
 }
 
@@ -117,7 +117,8 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 // starts at the first page.
 //
 // If the server refuses a cursor, the walk starts again at the first page, once (2026-07-28,
-// "Pagination"). It calls restart then; if restart is nil, it leaves out the items that it has yielded.
+// "Pagination"). It calls restart then; if restart is nil, it leaves out the items that it has
+// yielded.
 //
 // A modern server may give the cursor "", but some mean the end by it. So it is used once: what
 // comes again, or again leads to "", is the end.

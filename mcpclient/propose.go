@@ -16,9 +16,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// propose is initialize for a revision that is not pinned. A server should answer a revision that it
-// does not speak with one that it does. Some refuse instead: they get one more initialize, with the
-// newest revision in common that the refusal names, or else with 2025-06-18.
+// propose is initialize for a revision that is not pinned. A server should answer a revision that
+// it does not speak with one that it does. Some refuse instead: they get one more initialize, with
+// the newest revision in common that the refusal names, or else with 2025-06-18.
 //
 // A session proposes later what it was granted first.
 //
@@ -52,8 +52,8 @@ func (s *Session) propose(ctx context.Context, version string, tries int) (*sess
 	return next, nil
 }
 
-// refusesInitialize reports whether err is a refusal of initialize that may be about the revision or
-// the transport.
+// refusesInitialize reports whether err is a refusal of initialize that may be about the revision
+// or the transport.
 func refusesInitialize(err error) bool {
 	var status *HTTPError
 	if errors.As(err, &status) {

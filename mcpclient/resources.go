@@ -2,7 +2,12 @@ package mcpclient
 
 import (
 	"context"
+	"slices"
 
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/hawser-mcp/hawser/internal/jsonrpc"
+	"github.com/hawser-mcp/hawser/internal/uritemplate"
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
@@ -14,3 +19,47 @@ func (s *Session) ReadResource(ctx context.Context, uri string, opts ...CallOpti
 	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
 	return finish(c, result, nil)
 }
+
+// Variables returns the names of the template's variables, in order and without duplicates. It
+// returns nil if the template cannot be parsed.
+func (t *ResourceTemplate) Variables() []string {
+	parsed, err := t.parse()
+	if err != nil {
+		return nil
+	}
+	return slices.Clone(parsed.Varnames())
+}
+
+// Expand expands the template with values and returns the URI (RFC 6570). A value is a string, a
+// []string or a map[string]string, whose pairs are sorted by key. A variable without a value, or
+// with an empty list or map, is undefined. Expand fails for a value whose variable the template
+// does not have, since that is usually a typo, and for a URI longer than 64 KiB.
+func (t *ResourceTemplate) Expand(values map[string]any) (string, error) {
+	parsed, err := t.parse()
+	if err != nil {
+		return "", err
+	}
+	return uritemplate.Expand(parsed.Raw(), parsed.Varnames(), values)
+}
+
+// parse returns the parsed template. A template that the user created may have only one of its two
+// forms.
+func (t *ResourceTemplate) parse() (*mcp.URITemplate, error) {
+	if t.URITemplate != nil && t.URITemplate.Template != nil {
+		return t.URITemplate, nil
+	}
+	parsed := new(mcp.URITemplate)
+	if err := parsed.UnmarshalJSON(jsonrpc.AppendString(nil, t.RawURITemplate)); err != nil {
+		return nil, &templateError{err}
+	}
+	return parsed, nil
+}
+
+// templateError reports a text that is not a URI template.
+type templateError struct{ err error }
+
+func (e *templateError) Error() string {
+	return "not a URI template (RFC 6570): " + uritemplate.Quote(e.err.Error()) // it quotes the server's text
+}
+
+func (e *templateError) Unwrap() error { return e.err }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/goroutines"
 	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/redact"
+	"github.com/hawser-mcp/hawser/internal/singleflight"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -234,3 +236,77 @@ func (c *Client) name() string {
 
 // covers reports whether a request goes to the resource's origin.
 func (c *Client) covers(u *url.URL) bool { return httprule.SameOrigin(u, c.endpoint) }
+
+// work is the result of one background operation of a [Client]: loading, a renewal, an
+// authorization.
+type work struct {
+	prompted bool // an authorization: the user was prompted
+	stepUp   bool // an authorization: for more scopes
+}
+
+// flight is a single flight: it runs one operation at a time, for all callers that need it.
+type flight = singleflight.Group[work]
+
+// join returns the operation in progress, and starts one if there is none. The operation runs on a
+// goroutine of the client, within its own time limit: no caller's context ends it. joined reports
+// that it was in progress already; it may not have been started for this caller's purpose.
+func (c *Client) join(f *flight, limit time.Duration, do func(context.Context, *work) error) (call *singleflight.Call[work], joined bool) {
+	return f.Join(c.owned.Go, func() (w work, err error) {
+		ctx, stop := context.WithTimeoutCause(c.root, limit, errTooSlow)
+		defer stop()
+		err = do(ctx, &w)
+		return w, err
+	})
+}
+
+// await waits for an operation, until the caller's context ends or the client is closed.
+func (c *Client) await(ctx context.Context, call *singleflight.Call[work]) error {
+	_, err := call.Wait(ctx, c.closing)
+	return err
+}
+
+var errTooSlow = errors.New("timeout")
+
+// Status is what a Client knows of its authorization. It holds no secret.
+type Status struct {
+	// Endpoint is the URL of the MCP server. Resource is its resource identifier, Issuer its
+	// authorization server and ClientID this client's ID there. They are empty while unknown.
+	Endpoint, Resource, Issuer, ClientID string
+	// Authorized says that there is a token. Only a request can show whether the resource still
+	// accepts it.
+	Authorized bool
+	// Scopes are the scopes of the token: those granted, else those requested.
+	Scopes []string
+	// Obtained and Expiry are the times when the token was obtained and when it expires. Expiry is
+	// zero if the server did not say.
+	Obtained, Expiry time.Time
+	// Refreshable says that the token can be renewed without the user.
+	Refreshable bool
+	// DPoP says that the token is bound to a key.
+	DPoP bool
+	// Declined says that the user declined: only [Client.Login] asks them again.
+	Declined bool
+}
+
+// Status returns what the Client knows. It may read the Store, and sends nothing.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	s := Status{Endpoint: c.name()}
+	if err := c.load(ctx); err != nil {
+		return s, err
+	}
+	s.Declined = c.known.isDeclined()
+	tok := c.held.Load()
+	if tok == nil {
+		if at := c.known.target(); at != nil {
+			s.Resource, s.Issuer = at.resource, at.server.Issuer
+		}
+		return s, nil
+	}
+	s.Authorized, s.Resource, s.Issuer, s.ClientID = true, tok.Resource, tok.Issuer, tok.ClientID
+	s.Obtained, s.Expiry, s.DPoP = tok.Obtained, tok.Expiry, tok.key != nil
+	s.Refreshable = c.cfg.Grant != nil || tok.isRefreshable()
+	if s.Scopes = slices.Clone(tok.Granted); s.Scopes == nil {
+		s.Scopes = slices.Clone(tok.Requested)
+	}
+	return s, nil
+}

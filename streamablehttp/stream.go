@@ -220,8 +220,7 @@ func (x *exchange) take(data []byte) (last bool, err error) {
 }
 
 // takeOne handles one message. Some servers send heartbeats that are no messages, or answers to
-// other requests, on the stream of a request: both are skipped, and the end of the stream
-// decides.
+// other requests, on the stream of a request: both are skipped, and the end of the stream decides.
 func (x *exchange) takeOne(data []byte) (bool, error) {
 	var msg jsonrpc.Message
 	if err := msg.Decode(data, x.recv); err != nil {

@@ -101,7 +101,8 @@ func TestSave(t *testing.T) {
 	require.Empty(t, missing.out, "nothing was read")
 }
 
-// The directory is checked before the call, and a result that it cannot hold after the call is kept.
+// The directory is checked before the call, and a result that it cannot hold after the call is
+// kept.
 func TestSaveFails(t *testing.T) {
 	srv, dir, spare := mcptest.New(mcptest.Modern), filepath.Join(t.TempDir(), "results"), t.TempDir()
 	srv.Tools = []*mcptest.Tool{{Name: "paint", Run: func(context.Context, *mcptest.Call) (json.RawMessage, error) {

@@ -35,9 +35,9 @@ func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.H
 	return s, err
 }
 
-// reach connects with an authorization client, which may be nil. If the URL has no path, and there is
-// no endpoint, it tries /mcp, where most servers have it. It returns the authorization client of the
-// session, which login serves.
+// reach connects with an authorization client, which may be nil. If the URL has no path, and there
+// is no endpoint, it tries /mcp, where most servers have it. It returns the authorization client of
+// the session, which login serves.
 func (a *app) reach(
 	ctx context.Context, endpoint string, handlers mcpclient.Handlers, auth *oauth.Client, login oauth.Login,
 ) (*mcpclient.Session, *oauth.Client, error) {

@@ -112,7 +112,8 @@ func (a *app) checkSave() error {
 	return nil
 }
 
-// saveBeside saves binary content if --save is set, and says on stderr where, while stdout has JSON.
+// saveBeside saves binary content if --save is set, and says on stderr where, while stdout has
+// JSON.
 func (a *app) saveBeside(blocks ...mcp.Content) {
 	if a.flags.save == "" {
 		return

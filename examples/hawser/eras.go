@@ -19,8 +19,8 @@ const (
 )
 
 // eras remembers on disk which era an endpoint speaks, so that not each run has to find out. A file
-// that cannot be used is ignored and replaced. Two runs at once may lose one entry, which the next run
-// finds out again.
+// that cannot be used is ignored and replaced. Two runs at once may lose one entry, which the next
+// run finds out again.
 type eras struct {
 	mcpclient.EraCache
 

@@ -225,8 +225,8 @@ var commonMistakes = []mistake{
 // hinted matches what a hint tells the user to run, or to add to the command.
 var hinted = regexp.MustCompile(`(NO_PROXY=\S+ )?hawser ((?:ping|login) \S+(?: --trace)?)|--header '([^']+)'`)
 
-// TestCommonMistakes shows that each mistake has one line of cause, one hint and its exit code, that
-// README.md lists them, and that commands in hints work.
+// TestCommonMistakes shows that each mistake has one line of cause, one hint and its exit code,
+// that README.md lists them, and that commands in hints work.
 func TestCommonMistakes(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)

@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// openTransport returns the transport for all requests of the run: the network of this machine or an
-// executor, traced if --trace is set.
+// openTransport returns the transport for all requests of the run: the network of this machine or
+// an executor, traced if --trace is set.
 func (a *app) openTransport(ctx context.Context) (http.RoundTripper, error) {
 	if a.network != nil {
 		return a.network, nil

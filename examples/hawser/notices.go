@@ -10,8 +10,8 @@ import (
 )
 
 // notices is a slog.Handler that shows the user which requests are tried again, and passes all
-// records on to the log of --verbose. A record with the number of tries and a pause is about a retry,
-// whatever its text says.
+// records on to the log of --verbose. A record with the number of tries and a pause is about a
+// retry, whatever its text says.
 type notices struct {
 	slog.Handler
 	retry func(r retry)

@@ -56,8 +56,8 @@ func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// judge makes a refused connection final: at once on this machine, where a server that starts soon is
-// the exception, and else after a second try.
+// judge makes a refused connection final: at once on this machine, where a server that starts soon
+// is the exception, and else after a second try.
 func (w *witness) judge(req *http.Request, err error) error {
 	var link *transport.Error
 	if w.connected || !isRefused(err) || !errors.As(err, &link) || error(link) != err || link.Stage != transport.NotSent {

@@ -4,8 +4,8 @@
 //	go run ./examples/quickstart
 //
 // First it connects to a server of the modern era, lists its tools and calls one that reports
-// progress. Then it connects to a legacy server, and breaks the connection, redeploys the server and
-// lets it crash, each time with a call in progress or about to start. Last, it reaches a server
+// progress. Then it connects to a legacy server, and breaks the connection, redeploys the server
+// and lets it crash, each time with a call in progress or about to start. Last, it reaches a server
 // through an executor. It exits with 0 only if everything happened as shown.
 package main
 

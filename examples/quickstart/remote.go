@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// remoteOnLoopback starts an executor, as a remote sandbox would, and returns a
-// transport through it and a function that closes both.
+// remoteOnLoopback starts an executor, as a remote sandbox would, and returns a transport through
+// it and a function that closes both.
 func remoteOnLoopback(ctx context.Context) (transport.Transport, func() error, error) {
 	far, err := agent.Listen(ctx, "ws://127.0.0.1:0", nil)
 	if err != nil {

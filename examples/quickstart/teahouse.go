@@ -110,8 +110,8 @@ func (t *teahouse) brew(ctx context.Context, request mcp.CallToolRequest, crashe
 		if err := reportProgress(ctx, request, cup, cups, teas[(cup-1)%len(teas)]); err != nil {
 			return nil, err
 		}
-		// The end of ctx is no reason to stop: it ends with the connection, and a client that lost that
-		// did not cancel the call.
+		// The end of ctx is no reason to stop: it ends with the connection, and a client that lost
+		// that did not cancel the call.
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-crashed:

@@ -193,8 +193,8 @@ func decodeError(c *Cursor) *Error {
 	}
 }
 
-// decodeCode reads the code. A text, or a number that is no integer, leaves 0, which proves nothing, and stays in the
-// message.
+// decodeCode reads the code. A text, or a number that is no integer, leaves 0, which proves
+// nothing, and stays in the message.
 func (e *Error) decodeCode(c *Cursor) {
 	kind := c.Kind()
 	if kind != Number && kind != String {

@@ -98,7 +98,8 @@ func (s *scan) properties(cur *jsonrpc.Cursor, path []string) {
 // like.
 func (s *scan) elsewhere(cur *jsonrpc.Cursor) { s.forbidden(cur, false) }
 
-// forbidden is elsewhere for a value that may be a map of schemas by name: its names are not keywords.
+// forbidden is elsewhere for a value that may be a map of schemas by name: its names are not
+// keywords.
 func (s *scan) forbidden(cur *jsonrpc.Cursor, named bool) {
 	switch cur.Kind() {
 	case jsonrpc.Object:

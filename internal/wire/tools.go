@@ -46,8 +46,8 @@ func (d *CallTool) read(r *Reader) {
 	}
 }
 
-// someContent reads the content of a result: a list, or, as some servers send it, one item or a text
-// alone.
+// someContent reads the content of a result: a list, or, as some servers send it, one item or a
+// text alone.
 func (r *Reader) someContent() []mcp.Content {
 	switch r.Kind() {
 	case jsonrpc.Object:

@@ -1,7 +1,7 @@
 // Package field is a corpus of quirks: what MCP servers, gateways and authorization servers in the
-// wild do that the specification does not expect. Each quirk is a scripted server together with what
-// a session must make of it. The tests play every quirk in each era where it applies, direct and
-// through an executor, and docs/compatibility.md is printed from the corpus.
+// wild do that the specification does not expect. Each quirk is a scripted server together with
+// what a session must make of it. The tests play every quirk in each era where it applies, direct
+// and through an executor, and docs/compatibility.md is printed from the corpus.
 //
 // To add a quirk, append a row to the table of its kind in a corpus file and run
 //

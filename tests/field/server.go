@@ -94,9 +94,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func isEndpoint(path string) bool { return strings.TrimSuffix(path, "/") == "/mcp" }
 
-// classify sets the kind of a request: the path if it is not the endpoint's, the HTTP method if that
-// is not POST, "next" for a call of the tool "next", "response" for a JSON-RPC response, and the
-// JSON-RPC method otherwise.
+// classify sets the kind of a request: the path if it is not the endpoint's, the HTTP method if
+// that is not POST, "next" for a call of the tool "next", "response" for a JSON-RPC response, and
+// the JSON-RPC method otherwise.
 func (s *Server) classify(x *Exchange, body []byte) {
 	var m struct {
 		ID     json.RawMessage `json:"id"`
@@ -236,9 +236,9 @@ func (x *Exchange) good() string {
 	return `{"jsonrpc":"2.0","id":` + x.id + `,"error":{"code":-32601,"message":"Method not found"}}`
 }
 
-// expand replaces the placeholders of a text: $ID is the ID of the request, $OK the honest response to
-// it, $RESULT its result, $CALL the honest response to the last call of the tool "t", $BASE the origin
-// of the server and $HOST its host. $TOKEN issues a token.
+// expand replaces the placeholders of a text: $ID is the ID of the request, $OK the honest response
+// to it, $RESULT its result, $CALL the honest response to the last call of the tool "t", $BASE the
+// origin of the server and $HOST its host. $TOKEN issues a token.
 func (x *Exchange) expand(text string) string {
 	x.server.mu.Lock()
 	call := x.server.call

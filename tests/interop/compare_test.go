@@ -23,8 +23,8 @@ import (
 )
 
 // The table in README.md compares Hawser with go-sdk and mcp-go. These tests measure its rows, so
-// that they stay true of the versions in go.mod. If one fails after an update of a peer, correct the
-// table.
+// that they stay true of the versions in go.mod. If one fails after an update of a peer, correct
+// the table.
 
 // compared is a client of one SDK. The results of its tool "echo" are texts.
 type compared struct {
@@ -85,7 +85,8 @@ func encoded[T any](result T, err error) (json.RawMessage, error) {
 	return json.Marshal(result)
 }
 
-// try calls a tool, for at most as long as limit says: because the client never accepts some replies as an answer.
+// try calls a tool, for at most as long as limit says: because the client never accepts some
+// replies as an answer.
 func (s comparedSession) try(t *testing.T, tool string) (json.RawMessage, error) {
 	t.Helper()
 	return s.call(limit(t), tool)
@@ -135,7 +136,8 @@ func TestCompareRestart(t *testing.T) {
 	})
 }
 
-// badReplies are what a tool call may get instead of an answer: a status, a content type and a body.
+// badReplies are what a tool call may get instead of an answer: a status, a content type and a
+// body.
 var badReplies = []struct {
 	status      int
 	contentType string

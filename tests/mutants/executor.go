@@ -128,7 +128,7 @@ func executorLinks() []mutant {
 			test: "TestClaimsKeepALink",
 		},
 		{
-			name: "executor: a slow consumer counts as silence", file: inExecutor + "keepalive.go",
+			name: "executor: a slow consumer counts as silence", file: inExecutor + "conn.go",
 			old: `if heard.IsZero() || c.stalled.Load() {`, new: `if heard.IsZero() {`,
 			test: "TestSlowConsumerIsNotSilence",
 		},
@@ -207,7 +207,7 @@ func agentPolicy() []mutant {
 func agentSecrets() []mutant {
 	return []mutant{
 		{
-			name: "agent: a header from the environment is filled for another origin", file: inAgent + "headerenv.go",
+			name: "agent: a header from the environment is filled for another origin", file: inAgent + "request.go",
 			old: `if !slices.Contains(origins, originOf(u)) {`, new: `if !slices.Contains(origins, originOf(u)) && len(origins) == 0 {`,
 			test: "TestHeaderFromTheEnvironment",
 		},

@@ -71,8 +71,8 @@ func raw(t *testing.T, text string) map[string]any {
 	return result
 }
 
-// fill fills in the form of server-everything: its defaults, values of our own, and options chosen by
-// their titles.
+// fill fills in the form of server-everything: its defaults, values of our own, and options chosen
+// by their titles.
 func fill(r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	content := r.Form.Defaults()
 	for name, value := range map[string]any{

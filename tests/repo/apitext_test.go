@@ -147,8 +147,8 @@ func (w *apiWriter) interfaceMethods(name string, i *types.Interface) {
 	}
 }
 
-// isFromExportedField reports whether a method is promoted from an exported embedded field. The line
-// of the field stands for all of its methods.
+// isFromExportedField reports whether a method is promoted from an exported embedded field. The
+// line of the field stands for all of its methods.
 func (w *apiWriter) isFromExportedField(named *types.Named, selection *types.Selection) bool {
 	s, ok := named.Underlying().(*types.Struct)
 	return ok && len(selection.Index()) > 1 && s.Field(selection.Index()[0]).Exported()

@@ -84,8 +84,8 @@ func TestDocumentsShowCodeThatCompiles(t *testing.T) {
 	}
 }
 
-// missingParts returns the parts of an excerpt, separated by elisions, that do not stand in a source
-// file line by line, whatever their indentation.
+// missingParts returns the parts of an excerpt, separated by elisions, that do not stand in a
+// source file line by line, whatever their indentation.
 func missingParts(source, excerpt string) []string {
 	var missing []string
 	for part := range strings.SplitSeq("\n"+excerpt+"\n", "\n"+elision+"\n") {

@@ -5,7 +5,8 @@
 // It runs tests/repo/release in the copy for the next minor version, and has the go command make a
 // module proxy in a folder from the tags. From an empty directory, with nothing but that proxy, it
 // then builds the programs of README.md and installs and runs every program that users install. The
-// working tree is copied as it is, with changes that are not committed. Run it in the root directory.
+// working tree is copied as it is, with changes that are not committed. Run it in the root
+// directory.
 package main
 
 import (

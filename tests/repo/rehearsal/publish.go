@@ -95,7 +95,8 @@ func (w *world) released() ([]string, error) {
 	return dirs, nil
 }
 
-// copyTree copies the regular files of the repository, without those that git, npm and CI put there.
+// copyTree copies the regular files of the repository, without those that git, npm and CI put
+// there.
 func copyTree(from, to string) error {
 	return filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
 		rel, relErr := filepath.Rel(from, name)

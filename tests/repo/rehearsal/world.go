@@ -57,7 +57,8 @@ func (w *world) command(dir string, env []string, name string, args ...string) (
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOTOOLCHAIN=local", "GO111MODULE=", "GOPRIVATE=", "GONOPROXY=", "GONOSUMDB=",
-		// Packages of other modules then come from the build cache, although the module cache is new.
+		// Packages of other modules then come from the build cache, although the module cache is
+		// new.
 		"GOFLAGS=-trimpath -modcacherw",
 		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=rehearsal", "GIT_AUTHOR_EMAIL=rehearsal@example.com",
 		"GIT_COMMITTER_NAME=rehearsal", "GIT_COMMITTER_EMAIL=rehearsal@example.com")

@@ -21,7 +21,8 @@ func sums(module string, v version, files map[string][]byte) string {
 		module, v, hash1(content), module, v, hash1(map[string][]byte{"go.mod": files["go.mod"]}))
 }
 
-// moduleFiles leaves out nested modules: the go command does not download them with the root module.
+// moduleFiles leaves out nested modules: the go command does not download them with the root
+// module.
 func moduleFiles(files map[string][]byte) map[string][]byte {
 	result := maps.Clone(files)
 	for name := range files {

@@ -4,9 +4,9 @@
 //	go run ./tests/repo/release v0.2.0
 //
 // A module below tests is not released. A nested module replaces the root module by the tree around
-// it during development, and the go command installs no program whose go.mod has a replace directive.
-// So the release commit replaces that directive by a requirement on the release itself, with its
-// checksums, and the next commit puts it back. The tags are on the release commit.
+// it during development, and the go command installs no program whose go.mod has a replace
+// directive. So the release commit replaces that directive by a requirement on the release itself,
+// with its checksums, and the next commit puts it back. The tags are on the release commit.
 package main
 
 import (

@@ -24,8 +24,8 @@ type modulePath struct {
 	Path string `json:"Path"`
 }
 
-// nestedModules returns the nested modules that users fetch: those in .ci/modules that are not below
-// tests.
+// nestedModules returns the nested modules that users fetch: those in .ci/modules that are not
+// below tests.
 func nestedModules(root string) ([]module, error) {
 	list, err := os.ReadFile(filepath.Join(root, ".ci", "modules"))
 	if err != nil {

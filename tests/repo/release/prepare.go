@@ -58,8 +58,9 @@ func (r *release) edit() error {
 	return nil
 }
 
-// rootSums returns the checksums of the root module as it is in the working tree. The nested modules
-// are not part of it, so their go.mod and go.sum can hold these checksums in the same commit.
+// rootSums returns the checksums of the root module as it is in the working tree. The nested
+// modules are not part of it, so their go.mod and go.sum can hold these checksums in the same
+// commit.
 func (r *release) rootSums(path string) (string, error) {
 	if _, err := git.Run(r.root, "add", "--update"); err != nil {
 		return "", err

@@ -1,5 +1,5 @@
-// Package under puts Hawser's executor and authorization under the clients of other SDKs. The guides
-// docs/from-mcp-go.md and docs/from-go-sdk.md quote it.
+// Package under puts Hawser's executor and authorization under the clients of other SDKs. The
+// guides docs/from-mcp-go.md and docs/from-go-sdk.md quote it.
 package under
 
 import (

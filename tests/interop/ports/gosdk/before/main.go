@@ -1,4 +1,5 @@
-// Command before is a small agent written with go-sdk. docs/from-go-sdk.md shows it beside its port to Hawser.
+// Command before is a small agent written with go-sdk. docs/from-go-sdk.md shows it beside its port
+// to Hawser.
 package main
 
 import (

@@ -56,6 +56,7 @@ func (k *sharedReopener) open(ctx context.Context) error {
 // acknowledge notes that the server accepted the stream.
 func (k *sharedReopener) acknowledge() {
 	k.s.shared.suspected.Store(false)
+	k.s.shared.accepted.Store(true)
 	if missed := k.acknowledged(); missed != nil {
 		k.s.missedEvents(missed)
 	}
@@ -71,8 +72,8 @@ func (k *sharedReopener) acknowledge() {
 // ended implements reopenable.
 func (k *sharedReopener) ended(err error) (time.Duration, bool) {
 	end := k.judge(err)
-	if end == streamUnsupported && k.opened {
-		end = streamOver // the server did have the stream before
+	if end == streamUnsupported && k.s.shared.accepted.Load() {
+		end = streamOver // the server did have the stream before, perhaps in another session
 	}
 	switch end {
 	case streamRetryable:
@@ -94,8 +95,10 @@ func (k *sharedReopener) ended(err error) (time.Duration, bool) {
 // lost notes that the stream is not open and returns the pause before it is opened again.
 func (k *sharedReopener) lost(err error) time.Duration {
 	_, resumable := k.cursor.ID()
-	// A GET that may have reached the server may have opened a stream whose events are lost.
-	missed := !resumable && (k.live || !k.opened && !k.state.modern() && verdict.StageOf(err) == transport.MaybeSent)
+	// A GET that may have reached the server may have opened a stream whose events are lost. After a
+	// stream of an earlier generation, every failed try extends the loss.
+	maybeOpen := !k.state.modern() && verdict.StageOf(err) == transport.MaybeSent
+	missed := !resumable && (k.live || !k.opened && (maybeOpen || k.s.shared.accepted.Load()))
 	if missed {
 		k.miss(err)
 	}

@@ -17,6 +17,7 @@ import (
 // generation. Its failures never affect a call.
 type sharedStream struct {
 	tried     atomic.Uint64 // the newest generation in which calls need not wait for the stream
+	accepted  atomic.Bool   // the server accepted the stream at least once, in any generation
 	suspected atomic.Bool   // the session was examined because of a refused GET since the stream was last open
 	pace      reopenPace    // shared by all generations, so that repeated losses of the session lengthen the pauses
 

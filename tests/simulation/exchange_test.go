@@ -116,7 +116,13 @@ func (v *exchange) handle() bool {
 	v.w.cut, v.w.by = v.script.Cut, v.script.CutBy
 	if v.h.Auth && !v.auth.accepts(v.r) {
 		v.j.logf(v.actor, "no valid token")
+		if v.r.Method == http.MethodGet {
+			v.j.denied.Store(true)
+		}
 		return v.refuse(401, v.auth.challenge(), "", "")
+	}
+	if v.r.Method == http.MethodGet {
+		v.j.denied.Store(false)
 	}
 	if !v.h.Modern && v.kind != "initialize" && v.kind != "discover" && !v.knowsSession() {
 		return v.lost()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,7 @@ type Journal struct {
 	lost        int                   // number of times the server lost its sessions
 	logins      int                   // number of times the user was prompted for authorization
 	closed      time.Duration         // when Close returned
+	denied      atomic.Bool           // the last GET had no valid token: the shared stream waits for a call to be authorized
 	emitted     map[int]time.Duration
 	updated     map[int]time.Duration
 	outcomes    map[string]int // number of results of calls, by kind of error

@@ -114,8 +114,10 @@ func (s *server) emit() {
 	if in == nil || !in.opened {
 		return
 	}
-	s.note(s.j.emitted)
-	s.note(s.j.updated)
+	if in.shared != nil || !s.j.denied.Load() { // else a notice waits for the stream, and the stream for a token
+		s.note(s.j.emitted)
+		s.note(s.j.updated)
+	}
 	s.j.logf("events", "message %d, stream open: %v, subscribed: %v", s.emits, in.shared != nil, in.subscribed)
 	in.send(s.h, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":{"seq":%d}}}`, s.emits))
 	if in.subscribed {

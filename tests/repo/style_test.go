@@ -82,10 +82,8 @@ func prose(t *testing.T) []passage {
 		all = append(all, goProse(f)...)
 	}
 	for _, name := range allFiles(t) {
-		switch path.Ext(name) {
-		case ".md":
+		if path.Ext(name) == ".md" {
 			all = append(all, markdownProse(t, name)...)
-
 		}
 	}
 	slices.SortFunc(all, func(a, b passage) int {

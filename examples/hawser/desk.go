@@ -92,8 +92,8 @@ func (d *dialog) say(text string) {
 	d.con.say(wrap(text, d.con.columns, margin(text)) + "\n")
 }
 
-// quote shows a text of the server. Each line has a mark in front, even where the text is wrapped,
-// so that it cannot pass for hawser's own.
+// quote shows text from the server. A mark precedes each line, including wrapped ones, so that the
+// text cannot pass for hawser's own output.
 func (d *dialog) quote(text string) {
 	const most, mark = 8000, "  | "
 	text = strings.TrimSpace(strings.ReplaceAll(clean(text), "\t", "    "))

@@ -143,7 +143,7 @@ func looksLikeHTML(preview string) bool {
 		strings.HasPrefix(preview, "<!--")
 }
 
-// hintOf returns the hint for an error that any command may have.
+// hintOf returns the hint for an error that is not specific to one command, or "" if there is none.
 func (a *app) hintOf(e *mcpclient.Error) string {
 	var rpc *mcpclient.RPCError
 	errors.As(e, &rpc)

@@ -72,7 +72,8 @@ func requireRedacted(t *testing.T, v any) {
 	}
 }
 
-// TestEveryExportedTypeIsKnown fails if a type has no entry, or an entry no type.
+// TestEveryExportedTypeIsKnown fails if an exported type has no entry, or if an entry names a type
+// that does not exist.
 func TestEveryExportedTypeIsKnown(t *testing.T) {
 	found := exportedTypes(t)
 	for _, name := range found {

@@ -89,9 +89,7 @@ func undocumentedType(f *goFile, spec *ast.TypeSpec, groupDoc *ast.CommentGroup)
 	return missing
 }
 
-// exportedReceiver reports whether a function is reachable from outside: it is not a method, or it
-// is a method of an exported type. Methods that only implement a well-known interface need a
-// comment as well.
+// exportedReceiver reports whether fn has no receiver, or one of an exported type.
 func exportedReceiver(fn *ast.FuncDecl) bool {
 	if fn.Recv == nil {
 		return true

@@ -119,7 +119,8 @@ func goProse(f *goFile) []passage {
 
 var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
-// markdownProse returns paragraphs, list items and table rows, code blocks left out.
+// markdownProse returns the headings, paragraphs, list items and table rows of a file, but not its
+// code blocks.
 func markdownProse(t *testing.T, name string) []passage {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, name))

@@ -92,7 +92,7 @@ func TestNoSharedStreamWithoutHandlers(t *testing.T) {
 			MissedEvents: func(context.Context, *mcpclient.Session, mcpclient.MissedEvents) {}, SessionRestored: func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) {},
 		}})
 		echoes(t, s)
-		time.Sleep(time.Hour) // of fake time
+		time.Sleep(time.Hour) // fake time
 		synctest.Wait()
 		require.Zero(t, srv.Count("GET"))
 		require.Zero(t, srv.Count("subscriptions/listen"))
@@ -124,7 +124,7 @@ func TestRefusedSharedStreamIsRemembered(t *testing.T) {
 				}
 				var d diary
 				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
-				time.Sleep(24 * time.Hour) // of fake time
+				time.Sleep(24 * time.Hour) // fake time
 				synctest.Wait()
 				require.Equal(t, 1, srv.Count("GET"))
 				require.Equal(t, 1, srv.Count("initialize"), "the session is alive, as a ping shows")
@@ -148,7 +148,7 @@ func TestRefusedSubscriptionIsRemembered(t *testing.T) {
 		}
 		var d diary
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
-		time.Sleep(24 * time.Hour) // of fake time
+		time.Sleep(24 * time.Hour) // fake time
 		synctest.Wait()
 		require.Equal(t, 1, srv.Count("subscriptions/listen"))
 		echoes(t, s)
@@ -171,7 +171,7 @@ func TestLostSharedStreamIsResumed(t *testing.T) {
 				require.Equal(t, 1, srv.Count("GET"), "only after a pause")
 				srv.Notify("notifications/n", map[string]any{"n": 2})
 				echoes(t, s)
-				time.Sleep(time.Second) // of fake time
+				time.Sleep(time.Second) // fake time
 				synctest.Wait()
 				require.Equal(t, 2, srv.Count("GET"))
 				require.NotEmpty(t, srv.Requests("GET")[1].Header.Get("Last-Event-Id"))
@@ -191,7 +191,7 @@ func TestMissedEventsAreReported(t *testing.T) {
 		synctest.Wait()
 		srv.CutSharedStreams(true)
 		synctest.Wait()
-		time.Sleep(time.Minute) // of fake time
+		time.Sleep(time.Minute) // fake time
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
 		srv.Notify(toolsChanged, nil)
@@ -210,10 +210,10 @@ func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 		synctest.Wait()
 		link.Network.Refuse(true)
 		link.Network.ResetAll()
-		time.Sleep(3 * time.Hour) // of fake time
+		time.Sleep(3 * time.Hour) // fake time
 		synctest.Wait()
 		link.Network.Refuse(false)
-		time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
+		time.Sleep(time.Minute) // fake time: the backoff's ceiling is 30 s
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
 		srv.Notify(toolsChanged, nil)
@@ -238,7 +238,7 @@ func TestSharedStreamBackoff(t *testing.T) {
 		}
 		var d diary
 		serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
-		time.Sleep(10 * time.Minute) // of fake time
+		time.Sleep(10 * time.Minute) // fake time
 		synctest.Wait()
 		require.Greater(t, len(at), 15)
 		require.Less(t, len(at), 40)
@@ -282,7 +282,7 @@ func TestHandlersSubscriptionCompletedByTheServer(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
 		srv.EndSubscriptions()
-		time.Sleep(time.Hour) // of fake time
+		time.Sleep(time.Hour) // fake time
 		synctest.Wait()
 		require.Equal(t, 1, srv.Count("subscriptions/listen"))
 		echoes(t, s)
@@ -307,7 +307,7 @@ func TestRefusedCursorOfTheSharedStream(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 		srv.CutSharedStreams(true)
-		time.Sleep(time.Minute) // of fake time
+		time.Sleep(time.Minute) // fake time
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
 		srv.Notify(toolsChanged, nil)
@@ -329,7 +329,7 @@ func TestSharedStreamDetectsALostSession(t *testing.T) {
 				synctest.Wait()
 				srv.CutSharedStreams(true)
 				srv.LoseSessions()
-				time.Sleep(time.Minute) // of fake time
+				time.Sleep(time.Minute) // fake time
 				synctest.Wait()
 				require.Equal(t, 2, srv.Count("initialize"))
 				require.Contains(t, d.take(), "restored")
@@ -358,7 +358,7 @@ func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 				hold.Release()
 				synctest.Wait()
 				echoes(t, s)
-				time.Sleep(time.Minute) // of fake time
+				time.Sleep(time.Minute) // fake time
 				synctest.Wait()
 				srv.Notify(toolsChanged, nil)
 				synctest.Wait()
@@ -393,10 +393,10 @@ func TestSharedStreamAfterALocalFailure(t *testing.T) {
 					down.Store(true)
 					srv.CutSharedStreams(true)
 				}
-				time.Sleep(time.Minute) // of fake time
+				time.Sleep(time.Minute) // fake time
 				synctest.Wait()
 				down.Store(false)
-				time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
+				time.Sleep(time.Minute) // fake time: the backoff's ceiling is 30 s
 				synctest.Wait()
 				srv.Notify(toolsChanged, nil)
 				synctest.Wait()
@@ -445,7 +445,7 @@ func TestRefusedCredentialsEndTheSharedStreamOfOneSession(t *testing.T) {
 		h := d.handlers()
 		h.MissedEvents = func(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) { d.notef("ended %v", g.Ended) }
 		s := serve(t, srv, mcpclient.Options{Handlers: h})
-		time.Sleep(time.Hour) // of fake time
+		time.Sleep(time.Hour) // fake time
 		synctest.Wait()
 		require.Equal(t, []string{"ended true"}, d.take())
 		require.Equal(t, 1, srv.Count("GET"))

@@ -384,7 +384,7 @@ func TestAnsweredStreamsThatStayOpen(t *testing.T) {
 				require.Zero(t, time.Since(start))
 			}
 		}
-		time.Sleep(time.Minute) // of fake time
+		time.Sleep(time.Minute) // fake time
 		synctest.Wait()
 		require.LessOrEqual(t, link.Network.Conns(), 1, "abandoned streams do not accumulate")
 	})

@@ -74,7 +74,7 @@ func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (
 			_, _ = rw.WriteString(response[:at])
 			_ = rw.Flush()
 			if reset {
-				time.Sleep(time.Millisecond) // of fake time, so that the written bytes arrive
+				time.Sleep(time.Millisecond) // fake time, so that the written bytes arrive
 				resetConn(conn)
 			}
 		})
@@ -88,7 +88,7 @@ func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (
 		}
 		for at = 0; at >= 0; at += step {
 			srv.Reset()
-			time.Sleep(time.Second) // of fake time, so that the end of the last connection is noticed
+			time.Sleep(time.Second) // fake time, so that the end of the last connection is noticed
 			res, err := s.CallTool(t.Context(), "echo", nil)
 			if at < 0 {
 				break

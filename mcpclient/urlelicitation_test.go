@@ -158,7 +158,7 @@ func TestRequiredURLsEndWithTheCall(t *testing.T) {
 				}
 				call := begin(ctx, s, "ask", opts...)
 				if how != "total" {
-					time.Sleep(10 * time.Minute) // of fake time
+					time.Sleep(10 * time.Minute) // fake time
 					require.Empty(t, call)
 				}
 				switch how {

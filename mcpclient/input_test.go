@@ -40,8 +40,7 @@ func refuseOnce(srv *mcptest.Server, method string, status int) {
 
 type requestsOf = map[string]mcptest.InputRequest
 
-// rounds is a tool that runs the first script when it is called, the second one when it is called
-// again, and so on. The last script repeats.
+// rounds is a tool that runs the next script at each call, and repeats the last one.
 func rounds(scripts ...mcptest.ToolFunc) mcptest.ToolFunc {
 	var mu sync.Mutex
 	n := 0
@@ -310,8 +309,8 @@ func TestFailedRequestWhileOthersWaitForASlot(t *testing.T) {
 }
 
 // With WithManualInput, the caller gets the required input requests, and no handler is called.
-// WithInput continues the call for any number of rounds, even in another session and after the
-// requests were encoded as JSON and decoded.
+// WithInput continues the call, round after round. It works even in another session, and after the
+// input was stored as JSON.
 func TestManualInput(t *testing.T) {
 	const state = `"a\/b\ud83d\ude00\u0000"`
 	script := func() mcptest.ToolFunc {
@@ -387,7 +386,7 @@ func askManually(t *testing.T, s *mcpclient.Session, what string, opts ...mcpcli
 	return res.Input
 }
 
-// If a call has WithInput but not WithManualInput, handlers answer its later rounds.
+// If a call has WithInput but not WithManualInput, handlers answer later rounds.
 func TestHandlersContinueAfterWithInput(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", rounds(requires(requestsOf{"a": {Method: listRoots}}, `"1"`), requires(requestsOf{"b": {Method: elicit, Params: aForm}}, `"2"`), done))

@@ -422,8 +422,7 @@ func TestEndedRequestsAreNotAnswered(t *testing.T) {
 	}
 }
 
-// A request from a replaced session is cancelled only by a cancellation in that session, not by one
-// with the same ID in a later session.
+// After a lost session was replaced, the server can still cancel a request in the new session.
 func TestCancelledInALaterSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})

@@ -14,7 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// quirk makes answer handle the requests of one method. The server handles all other requests.
+// quirk passes the requests of one method to answer. The server handles all other requests, and
+// those for which answer returns false.
 func quirk(srv *mcptest.Server, method string, answer func(w http.ResponseWriter, m *mcptest.Message) bool) {
 	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 		return m != nil && m.Method == method && answer(w, m)

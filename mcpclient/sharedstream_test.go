@@ -99,8 +99,8 @@ func TestNoSharedStreamWithoutHandlers(t *testing.T) {
 	})
 }
 
-// If a server refuses the shared stream as unsupported, the client does not request it again, and
-// no call is affected.
+// If a server refuses the shared stream, the client does not request the stream again, and no call
+// is affected.
 func TestRefusedSharedStreamIsRemembered(t *testing.T) {
 	rows := map[string]func(w http.ResponseWriter){
 		"405": func(w http.ResponseWriter) { w.WriteHeader(http.StatusMethodNotAllowed) },

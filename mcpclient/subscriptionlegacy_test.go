@@ -329,7 +329,8 @@ func TestRefusedAfterTheSessionWasLost(t *testing.T) {
 	})
 }
 
-// After a session loss, the server no longer supports resource subscriptions in the new session.
+// After a session loss, the server no longer supports resource subscriptions. A subscription to
+// resources only ends as refused. One that also has other events continues with those.
 func TestNothingOfferedAfterTheSessionWasLost(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

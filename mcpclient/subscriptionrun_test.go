@@ -254,7 +254,8 @@ func TestReopenedListenIsRefused(t *testing.T) {
 	})
 }
 
-// If a busy legacy server refuses the stream, Listen keeps waiting until the try timeout expires.
+// If a legacy server is too busy to open the stream or to accept a resource, Listen waits until the
+// try timeout expires.
 func TestListenToABusyLegacyServer(t *testing.T) {
 	for _, held := range []string{"GET held", "GET 503", "resources/subscribe held"} {
 		t.Run(held, func(t *testing.T) {

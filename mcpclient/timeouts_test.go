@@ -170,7 +170,7 @@ func TestContextEndsACall(t *testing.T) {
 	}
 }
 
-// If the body of an error response never ends, the client stops reading it after a while. The call
+// If the body of an error response never ends, the client stops reading it after 5 s. The call
 // fails with the HTTP status.
 func TestEndlessErrorBodyIsBounded(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -227,7 +227,8 @@ func TestContextEndsTheWaitForARepair(t *testing.T) {
 }
 
 // Servers that answer with JSON send their headers only when the tool has finished. The client
-// waits for them until the idle timeout, or until a later limit that the caller sets.
+// waits for the headers until the idle timeout, which the caller can change or disable for each
+// call.
 func TestToolWhoseHeadersComeLate(t *testing.T) {
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
 		for _, row := range []struct {

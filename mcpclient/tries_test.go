@@ -56,6 +56,7 @@ func TestWithTries(t *testing.T) {
 }
 
 // Even for a call with a single try, the client replaces a lost session once and resends the call.
+// If the new session is also lost, the call fails.
 func TestWithTriesAndALostSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

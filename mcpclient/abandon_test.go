@@ -24,8 +24,8 @@ func beginOnly(srv *mcptest.Server, w http.ResponseWriter, r *http.Request, id, 
 	srv.Hang(r)
 }
 
-// If the context of Connect ends after the server has started a session, the session is deleted,
-// even if that takes a new connection to a distant server.
+// If the context of Connect ends after the server has started a session, the client deletes the
+// session, even if the DELETE needs a new connection to a distant server.
 func TestCanceledConnectDeletesItsSession(t *testing.T) {
 	const (
 		patience = time.Second

@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// doorkeeper is an Authorizer that attaches a token. If ask succeeds, it obtains the token that the
-// server expects.
+// doorkeeper is an Authorizer that attaches a token. If ask succeeds, the doorkeeper switches to
+// the token that the server expects.
 type doorkeeper struct {
 	ask func(ctx context.Context, status int, header http.Header) error
 

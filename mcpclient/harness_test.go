@@ -199,7 +199,7 @@ func never(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
 	return nil, errors.New("the call was cancelled")
 }
 
-// takes is a tool that takes some time.
+// takes returns a tool that runs for d.
 func takes(d time.Duration) mcptest.ToolFunc {
 	return func(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
 		return mcptest.Text("done"), mcptest.Sleep(ctx, d)

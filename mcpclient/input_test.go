@@ -441,7 +441,7 @@ func TestInputThatCannotBeSent(t *testing.T) {
 	})
 }
 
-// A raw request returns the result as the server sent it, even if it requires input.
+// A raw request returns the server's result unchanged, even if the result requires input.
 func TestRawRequestIsNotAnswered(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary

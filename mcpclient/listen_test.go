@@ -257,7 +257,8 @@ func TestListenToNothing(t *testing.T) {
 	})
 }
 
-// The capabilities of a legacy server say which list changes it reports.
+// The capabilities of a legacy server say which list changes it reports. Honored contains only
+// these.
 func TestListenIsHonoredByCapabilities(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, false})

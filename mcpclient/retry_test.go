@@ -30,7 +30,7 @@ func rpcBody(id string, code int, text string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%q,"data":{"supported":["2026-07-28"],"requested":"x"}}}`, id, code, text)
 }
 
-// own and foreign are JSON-RPC errors with and without the request's ID.
+// own and foreign return replies with a JSON-RPC error: own has the request's ID, foreign has none.
 func own(status, code int, text string) wire {
 	return wire{status: status, body: rpcBody("$id", code, text)}
 }
@@ -38,7 +38,7 @@ func foreign(status, code int, text string) wire {
 	return wire{status: status, body: rpcBody("null", code, text)}
 }
 
-// lostAfter is a reply of a server that loses the session before the next request.
+// lostAfter returns the same reply from a server that loses the session before the next request.
 func lostAfter(w wire) wire { w.gone = true; return w }
 
 const ownResult = `{"jsonrpc":"2.0","id":$id,"result":{"content":[],"resultType":"complete"}}`

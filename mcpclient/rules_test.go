@@ -111,8 +111,8 @@ func TestInitializeIsNeverCancelled(t *testing.T) {
 	})
 }
 
-// Each tool that is left out is logged with one warning that names the tool and the reason
-// (2026-07-28, "Schema Extension").
+// The client logs one warning for each tool that it leaves out. The warning names the tool and the
+// reason (2026-07-28, "Schema Extension").
 func TestOneWarningForEachToolLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, false})

@@ -237,8 +237,8 @@ func TestReplacedSessionConfirmsNothing(t *testing.T) {
 	})
 }
 
-// Progress that arrives while a refused call waits for its next try refutes the refusal. It shows
-// that the server is working on the call, so another request would run the tool twice.
+// If progress arrives while a refused call waits for its next try, the refusal was wrong. The
+// server is working on the call, so another request would run the tool twice.
 func TestProgressDuringTheBackoffForbidsTheReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		busy := func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {

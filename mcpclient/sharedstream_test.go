@@ -59,7 +59,7 @@ func (d *diary) handlers() mcpclient.Handlers {
 
 const toolsChanged = "notifications/tools/list_changed"
 
-// The shared stream delivers messages that belong to no call to the handlers, in order.
+// Messages on the shared stream that belong to no call reach the handlers in order.
 func TestSharedStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -347,7 +347,7 @@ func TestSharedStreamDetectsALostSession(t *testing.T) {
 	}
 }
 
-// The session is lost before the shared stream is opened, or a different server receives the GET
+// The session is lost before the shared stream is opened, or the GET reaches a different server
 // than the POSTs. The server refuses the session, not the stream.
 func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse400} {
@@ -410,7 +410,7 @@ func TestSharedStreamAfterALocalFailure(t *testing.T) {
 	}
 }
 
-// A message on the shared stream that does not parse is ignored.
+// If a message on the shared stream cannot be parsed, the client ignores it.
 func TestBadMessageOnTheSharedStream(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		gate := make(chan struct{})

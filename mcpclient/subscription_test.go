@@ -80,7 +80,7 @@ func TestEventOfAHugeURI(t *testing.T) {
 	})
 }
 
-// The URIs of waiting events are also bounded in bytes.
+// The total length of the waiting events' URIs is also bounded.
 func TestEventsOverflowInBytes(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{Notifications: -1}})

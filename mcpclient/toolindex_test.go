@@ -61,7 +61,7 @@ func TestArgumentsAreMirrored(t *testing.T) {
 	}
 }
 
-// Arguments that cannot be mirrored exactly are not sent.
+// If an argument cannot be mirrored exactly, the call fails without being sent.
 func TestArgumentThatCannotBeMirrored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := modernWith(mirrored())

@@ -12,8 +12,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The types have methods named like the fields InputSchema, OutputSchema and StructuredContent of
-// package mcp. The methods hide the fields, because the fields cannot hold the exact values.
+// The types have methods with the names of the fields InputSchema, OutputSchema and
+// StructuredContent of package mcp. The methods hide the fields, because the fields cannot hold the
+// exact values.
 func TestShadowedFields(t *testing.T) {
 	const schema = `{"type":"object","oneOf":[{"x":9007199254740993}]}`
 	var tool mcpclient.Tool

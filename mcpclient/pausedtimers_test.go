@@ -407,7 +407,7 @@ func TestStateWithoutRequestsIsPaced(t *testing.T) {
 	})
 }
 
-// The wait before a retry with a state but without requests ends when the caller's context ends,
+// If a state comes without requests, the wait before the retry ends when the caller's context ends,
 // when the total timeout expires, or on Close.
 func TestStateWithoutRequestsIsBounded(t *testing.T) {
 	for how, kind := range map[string]mcpclient.Kind{

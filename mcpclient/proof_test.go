@@ -21,7 +21,7 @@ import (
 )
 
 // withSharedStream returns options with a handler that needs the shared stream, so the client opens
-// the stream. On it, a server may show that it is working on a call.
+// the stream. A server may show on the stream that it is working on a call.
 func withSharedStream() mcpclient.Options {
 	return mcpclient.Options{Handlers: mcpclient.Handlers{Log: func(context.Context, *mcpclient.Session, mcpclient.LogMessage) {}}}
 }

@@ -288,7 +288,7 @@ func TestRefusalBy400IsProbedOnce(t *testing.T) {
 	})
 }
 
-// If the session is still alive, the 400 with a JSON-RPC error is the answer to the call.
+// If the session is still alive, a 400 with a JSON-RPC error is the answer to the call.
 func TestRefusalBy400OfALiveSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {

@@ -17,9 +17,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// expected is the expected result of a request that gets a bad reply. A tool always runs exactly
-// once: the server either executes the call and then sends the bad reply, or refuses the call and
-// executes the retry.
+// expected is the expected result of a request that gets a bad reply. A bad reply to a tool call
+// means either that the server executed the call and then answered badly, or that it refused the
+// call.
 type expected struct {
 	kind    mcpclient.Kind    // 0 if the call succeeds
 	outcome mcpclient.Outcome // for a call that fails

@@ -143,8 +143,8 @@ func TestInvalidAnswers(t *testing.T) {
 	}
 }
 
-// If the user rejects sampling, a specific error reports it. On a legacy server, the request fails
-// with it. On a modern server, the call does.
+// If the user rejects sampling, a specific error reports it. On a legacy server, the server's
+// request fails with this error. On a modern server, the client's call fails with it.
 func TestSamplingRejected(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", asking(sample, aSample))

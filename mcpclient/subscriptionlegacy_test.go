@@ -128,8 +128,8 @@ func TestResourcesAreCounted(t *testing.T) {
 	}
 }
 
-// If a subscription starts while the end of another one unsubscribes from the same resource, the
-// client is subscribed afterwards.
+// A subscription ends and the client unsubscribes from its resource. If a new subscription to the
+// same resource starts meanwhile, it waits and then subscribes again.
 func TestListenWhileTheResourceIsLeft(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -329,8 +329,9 @@ func TestRefusedAfterTheSessionWasLost(t *testing.T) {
 	})
 }
 
-// After a session loss, the server no longer supports resource subscriptions. A subscription to
-// resources only ends as refused. One that also has other events continues with those.
+// After a session loss, the server no longer supports resource subscriptions. A subscription that
+// has only resources ends as refused. A subscription that also has other events continues with
+// those.
 func TestNothingOfferedAfterTheSessionWasLost(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

@@ -41,8 +41,8 @@ func of(off int64, method string, params map[string]any) frame {
 	}
 }
 
-// ackOf returns an acknowledgment of a subscription to changes of tools and prompts. off is as for
-// of.
+// ackOf returns an acknowledgment of a subscription to changes of tools and prompts. off has the
+// same meaning as in of.
 func ackOf(off int64) frame {
 	return of(off, ackMethod, map[string]any{"notifications": map[string]any{"toolsListChanged": true, "promptsListChanged": true}})
 }

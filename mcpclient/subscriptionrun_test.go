@@ -53,7 +53,8 @@ func TestLostListenIsReopened(t *testing.T) {
 	}
 }
 
-// The event for missed events gives their cause: the end of the stream or the loss of the session.
+// An event that reports missed events also gives their cause: the end of the stream or the loss of
+// the session.
 func TestCauseOfMissedEvents(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

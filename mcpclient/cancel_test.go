@@ -109,7 +109,8 @@ func TestNothingToCancel(t *testing.T) {
 	})
 }
 
-// A callback that ends the context of its call ends the call and cancels it on the server.
+// If a progress callback cancels the context of its call, the call ends and the client cancels it
+// on the server.
 func TestCallbackCancelsItsCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "work", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {

@@ -85,7 +85,7 @@ func TestDeclaredCapabilities(t *testing.T) {
 	}
 }
 
-// Handlers for notifications cause no declared capability.
+// The client declares no capability for handlers of notifications.
 func TestListenersDeclareNoCapability(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -112,8 +112,8 @@ func TestCapabilitiesAreDeclaredAgain(t *testing.T) {
 	})
 }
 
-// A request for a capability that the client did not declare, or that cannot be decoded, is refused
-// without calling a handler.
+// If the client did not declare the capability for a request, or cannot decode the request, it
+// refuses the request without calling a handler.
 func TestRefusedServerRequests(t *testing.T) {
 	type object = map[string]any
 	const method, params = mcpclient.CodeMethodNotFound, mcpclient.CodeInvalidParams

@@ -46,7 +46,7 @@ func TestCloseEndsCalls(t *testing.T) {
 		synctest.Wait()
 		notices := 0
 		if s.Era() == mcpclient.EraLegacy {
-			notices = 11 // all sent before the DELETE: a server may wait for its handlers before it answers the DELETE
+			notices = 11 // the cancellations, all sent before the DELETE, because a server may wait for its handlers before it answers the DELETE
 		}
 		require.Equal(t, notices, srv.Count("notifications/cancelled"), "a modern server sees the closed streams")
 

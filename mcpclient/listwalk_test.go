@@ -54,7 +54,7 @@ func scriptTools(srv *mcptest.Server, page func(n int, cursor string) (toolPage,
 	return n
 }
 
-// names lists the tools both ways: walked comes from the iterator, all from AllTools.
+// names lists the tools in two ways: walked comes from the iterator, all from AllTools.
 func names(t *testing.T, s *mcpclient.Session) (walked, all string) {
 	t.Helper()
 	var list []string

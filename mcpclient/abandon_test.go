@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// beginOnly answers an initialize with the header of a new session and a body that never ends.
+// beginOnly answers an initialize with the session ID of a new session and a body that never ends.
 func beginOnly(srv *mcptest.Server, w http.ResponseWriter, r *http.Request, id, contentType string) {
 	w.Header().Set("Mcp-Session-Id", id)
 	w.Header().Set("Content-Type", contentType)
@@ -24,12 +24,12 @@ func beginOnly(srv *mcptest.Server, w http.ResponseWriter, r *http.Request, id, 
 	srv.Hang(r)
 }
 
-// If the context of Connect ends after the server has started a session, the session is deleted,
-// even if that takes a new connection to a distant server.
+// If the context of Connect ends after the server has started a session, the client deletes the
+// session, even if the DELETE needs a new connection to a distant server.
 func TestCanceledConnectDeletesItsSession(t *testing.T) {
 	const (
 		patience = time.Second
-		latency  = 150 * time.Millisecond // of a new connection: three round trips of 50 ms
+		latency  = 150 * time.Millisecond // to open a connection: three round trips of 50 ms
 	)
 	for name, contentType := range map[string]string{
 		"initialized in flight": "", "JSON body missing": "application/json", "SSE body missing": "text/event-stream",
@@ -74,11 +74,11 @@ func TestCanceledConnectDeletesItsSession(t *testing.T) {
 	}
 }
 
-// Each try of initialize may start a session. Unused sessions are deleted when Connect fails, and
-// when a later try succeeds, with or without a session.
+// Each try of initialize may start a session. The client deletes unused sessions when Connect fails
+// and when a later try succeeds, whether or not that try starts a session.
 func TestSessionsOfFailedTriesAreDeleted(t *testing.T) {
 	for _, row := range []struct {
-		name, last string // the session ID of the last try; "-": that try never ends
+		name, last string // the session ID of the last try; "-" means that the last try never ends
 		deleted    []string
 	}{
 		{"success", "b", []string{"a"}},

@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// doorkeeper is an Authorizer that attaches a token. If ask succeeds, it obtains the token that the
-// server expects.
+// doorkeeper is an Authorizer that attaches a token. If ask succeeds, the doorkeeper switches to
+// the token that the server expects.
 type doorkeeper struct {
 	ask func(ctx context.Context, status int, header http.Header) error
 
@@ -63,7 +63,7 @@ func (d *doorkeeper) count() int {
 	return d.prompts
 }
 
-// locked makes srv refuse every request without the token that it currently expects.
+// locked makes srv refuse every request that does not have the token stored in wants.
 func locked(srv *mcptest.Server, wants *sync.Map) {
 	srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 		token, _ := wants.Load("token")
@@ -182,8 +182,8 @@ func holdHalf(srv *mcptest.Server, wants *sync.Map) (release func()) {
 	return sync.OnceFunc(func() { close(open) })
 }
 
-// A login may take longer than the idle timeout of the call. A caller that gives up does not end
-// the login.
+// A login may take longer than the idle timeout of the call. If a caller gives up, the login
+// continues.
 func TestLoginPausesTheTimers(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		d, wants, s := loggedIn(t, srv)
@@ -206,7 +206,8 @@ func TestLoginPausesTheTimers(t *testing.T) {
 	})
 }
 
-// If the server refuses every token, three authorizations are requested, then the call fails.
+// If the server refuses every token, the client requests three authorizations, and then the call
+// fails.
 func TestAuthorizationsAreBounded(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		d, _, s := loggedIn(t, srv)
@@ -237,8 +238,8 @@ func TestAuthorizerThatPanics(t *testing.T) {
 	})
 }
 
-// The time that a user takes to log in does not count against the retries: if the server fails
-// right after the login, the request is retried.
+// The time that a user takes to log in does not count against the time limit for retries: if the
+// server fails right after the login, the request is retried.
 func TestLoginLeavesTheTries(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		d, _, s := loggedIn(t, srv)

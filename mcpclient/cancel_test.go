@@ -49,9 +49,9 @@ func TestCancellationReachesTheTool(t *testing.T) {
 	})
 }
 
-// A timeout of the session cancels a call on the server, as its caller would. The test ends within
-// a minute: after that, the server closes a spare connection that net/http has dialed, and the
-// notification might be sent on it.
+// A call that exceeds the session's timeout is also cancelled on the server. The test must end
+// within a minute. After a minute, the server closes a spare connection of net/http, and the
+// cancellation might be sent on that connection.
 func TestTimeoutCancelsTheTool(t *testing.T) {
 	const patience = 50 * time.Second
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
@@ -74,7 +74,7 @@ func TestTimeoutCancelsTheTool(t *testing.T) {
 	})
 }
 
-// A list that timed out is cancelled like a call (2025-11-25, "Timeouts").
+// A list request that timed out is cancelled like a call (2025-11-25, "Timeouts").
 func TestTimeoutCancelsAList(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -90,7 +90,7 @@ func TestTimeoutCancelsAList(t *testing.T) {
 	})
 }
 
-// A call that was not sent, or was answered, is not cancelled on the server.
+// The client sends no cancellation for a call that was not sent or was already answered.
 func TestNothingToCancel(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -109,7 +109,8 @@ func TestNothingToCancel(t *testing.T) {
 	})
 }
 
-// A callback that ends the context of its call ends the call and cancels it on the server.
+// If a progress callback cancels the context of its call, the call ends and the client cancels it
+// on the server.
 func TestCallbackCancelsItsCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "work", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -127,7 +128,8 @@ func TestCallbackCancelsItsCall(t *testing.T) {
 	})
 }
 
-// Cancelling one call does not affect the others. A stream that is being resumed also ends.
+// Cancelling one call does not affect other calls. It works even while the call's stream is being
+// resumed.
 func TestCancellationDuringResumption(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime, srv.RetryField = true, "30000"

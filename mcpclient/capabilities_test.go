@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// requestHandlers returns the selected handlers for server requests. The diary records which ones
-// run.
+// requestHandlers returns the handlers for the server requests named in which. The diary records
+// which handlers run.
 func (d *diary) requestHandlers(which ...string) (h mcpclient.Handlers) {
 	for _, name := range which {
 		switch name {
@@ -50,7 +50,7 @@ func (d *diary) requestHandlers(which ...string) (h mcpclient.Handlers) {
 	return h
 }
 
-// The client declares exactly the capabilities that its handlers have.
+// The client declares exactly the capabilities for which it has handlers.
 func TestDeclaredCapabilities(t *testing.T) {
 	for _, test := range []struct {
 		set            []string
@@ -85,7 +85,7 @@ func TestDeclaredCapabilities(t *testing.T) {
 	}
 }
 
-// Handlers for notifications declare nothing.
+// The client declares no capability for handlers of notifications.
 func TestListenersDeclareNoCapability(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -96,7 +96,7 @@ func TestListenersDeclareNoCapability(t *testing.T) {
 	})
 }
 
-// After a recovery the new session gets the same capabilities.
+// After a recovery, the client declares the same capabilities in the new session.
 func TestCapabilitiesAreDeclaredAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -112,8 +112,8 @@ func TestCapabilitiesAreDeclaredAgain(t *testing.T) {
 	})
 }
 
-// A request for a capability that the client did not declare, or that cannot be decoded, is refused
-// without calling a handler.
+// If the client did not declare the capability for a request, or cannot decode the request, it
+// refuses the request without calling a handler.
 func TestRefusedServerRequests(t *testing.T) {
 	type object = map[string]any
 	const method, params = mcpclient.CodeMethodNotFound, mcpclient.CodeInvalidParams
@@ -160,8 +160,8 @@ func TestRefusedServerRequests(t *testing.T) {
 	}
 }
 
-// If one of several input requests of a modern server is not allowed, no handler is called, because
-// the call cannot continue anyway.
+// If one of a modern server's input requests is not allowed, the client calls no handler for the
+// others either, because the call cannot continue.
 func TestOneRequestThatIsNotAllowed(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
@@ -179,7 +179,7 @@ func TestOneRequestThatIsNotAllowed(t *testing.T) {
 	})
 }
 
-// Results that require input in an invalid way are protocol errors.
+// An invalid input_required result is a protocol error.
 func TestBadInputRequired(t *testing.T) {
 	many := make(requestsOf)
 	for i := range 1001 {
@@ -231,7 +231,8 @@ func TestBadInputRequired(t *testing.T) {
 	}
 }
 
-// For methods that do not allow required input, such a result is invalid and no handler is called.
+// An input_required result is invalid for methods that do not allow it, and the client calls no
+// handler.
 func TestInputRequiredElsewhere(t *testing.T) {
 	for method, do := range map[string]func(ctx context.Context, s *mcpclient.Session) error{
 		"tools/list":     func(ctx context.Context, s *mcpclient.Session) error { _, err := s.ListTools(ctx, nil); return err },

@@ -22,15 +22,15 @@ import (
 
 const (
 	chaosWorkers = 8
-	chaosSteps   = 60               // of each worker
+	chaosSteps   = 60               // per worker
 	chaosBound   = 10 * time.Minute // every call returns within this time
 )
 
 // TestChaos injects every kind of server and network fault at the same time while calls run. It
-// checks the promises of the session: no tool runs twice, every outcome is true, every call
-// returns, the session recovers, and Close ends everything in time. The faults depend only on the
-// seed. The scheduler chooses the order of goroutines, so the same seed is likely, but not certain,
-// to reproduce a failure.
+// checks the promises of the session: no tool runs twice, every reported outcome is true, every
+// call returns, the session recovers, and Close ends everything in time. The faults depend only on
+// the seed. The same seed usually reproduces a failure, but not always, because the scheduler
+// chooses the order of goroutines.
 func TestChaos(t *testing.T) {
 	for _, m := range modes {
 		for seed := range uint64(4) {
@@ -48,11 +48,11 @@ type chaos struct {
 	srv  *mcptest.Server
 	link *mcptest.Link
 	s    *mcpclient.Session
-	on   atomic.Bool // faults happen
+	on   atomic.Bool // whether faults are injected
 	last atomic.Int64
 
 	mu    sync.Mutex
-	ran   map[int64]int // executions by call number
+	ran   map[int64]int // number of executions, by call number
 	seen  map[string]int
 	kinds map[mcpclient.Kind]int
 }
@@ -107,7 +107,8 @@ func (c *chaos) run() {
 	c.t.Logf("seed %d: %d calls, outcomes %v", c.seed, c.last.Load(), c.kinds)
 }
 
-// round runs the workers while faults occur, and ends with everything working again.
+// round runs the workers while faults occur. Then it stops the faults and waits until everything
+// works again.
 func (c *chaos) round(work func(w uint64)) {
 	c.on.Store(true)
 	stop := make(chan struct{})
@@ -122,7 +123,7 @@ func (c *chaos) round(work func(w uint64)) {
 	trouble.Wait()
 	c.link.Network.Refuse(false)
 	c.link.Network.Stall(false)
-	c.link.Network.ResetAll() // a silent connection would stay silent
+	c.link.Network.ResetAll() // a connection that was made silent would stay silent
 }
 
 // trouble disturbs the network and makes the server forget sessions.
@@ -171,7 +172,8 @@ func (c *chaos) work(w uint64) {
 	}
 }
 
-// call runs the tool with a unique number and compares the reported outcome with what happened.
+// call calls the tool with a unique number and checks that the reported outcome agrees with how
+// often the tool ran.
 func (c *chaos) call(ctx context.Context) {
 	n := c.last.Add(1)
 	res, err := c.s.CallTool(ctx, "count", map[string]any{"n": n}, mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {}))
@@ -189,7 +191,7 @@ func (c *chaos) call(ctx context.Context) {
 	}
 }
 
-// checkKind checks the kind of a call's error and counts it.
+// checkKind checks that a call's error has a kind that the method allows, and counts the kind.
 func (c *chaos) checkKind(method string, err error) {
 	kind := mcpclient.KindOf(err)
 	if err != nil && (kind == 0 || kind == mcpclient.KindOutcomeUnknown && method != "tools/call" ||
@@ -201,8 +203,8 @@ func (c *chaos) checkKind(method string, err error) {
 	c.kinds[kind]++
 }
 
-// chance returns a number below limit that depends on the seed, the purpose, and how often it was
-// called for that purpose.
+// chance returns a number below limit. The number depends on the seed, the purpose (what), and the
+// number of earlier calls for that purpose.
 func (c *chaos) chance(what string, limit int) int {
 	c.mu.Lock()
 	c.seen[what]++
@@ -213,7 +215,7 @@ func (c *chaos) chance(what string, limit int) int {
 	return rand.New(rand.NewPCG(h.Sum64(), 0)).IntN(limit)
 }
 
-// execute counts that the call with these arguments ran, and returns its number.
+// execute counts one execution of the call with these arguments, and returns the call's number.
 func (c *chaos) execute(args json.RawMessage) int64 {
 	var in struct{ N int64 }
 	if err := json.Unmarshal(args, &in); err != nil {
@@ -242,7 +244,7 @@ func (c *chaos) tool(ctx context.Context, call *mcptest.Call) (json.RawMessage, 
 	return mcptest.Text("done"), nil
 }
 
-// intercept answers some requests wrongly, before or after they ran.
+// intercept sends wrong answers to some requests, before or after the request has run.
 func (c *chaos) intercept(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 	if !c.on.Load() {
 		return false
@@ -266,8 +268,8 @@ func (c *chaos) intercept(w http.ResponseWriter, r *http.Request, m *mcptest.Mes
 	return c.misbehave(w, r, fate)
 }
 
-// misbehave injects the fault with this number. Faults with an even number below 12 may follow an
-// execution. The others refuse the request, so the tool did not run.
+// misbehave injects the fault with the number fate. Faults with an even number below 12 may occur
+// after the tool ran. The other faults refuse the request, so the tool did not run.
 func (c *chaos) misbehave(w http.ResponseWriter, r *http.Request, fate int) bool {
 	switch fate {
 	case 0, 1:

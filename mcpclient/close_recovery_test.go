@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A recovery that has started a session ends only after Close has deleted the old one, because a
-// header hook is slow. The new session is also deleted.
+// A slow header hook delays a recovery that has started a new session. Meanwhile, Close deletes the
+// old session. The new session must also be deleted.
 func TestCloseDeletesTheSessionOfALateRecovery(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var slow atomic.Bool
@@ -24,7 +24,7 @@ func TestCloseDeletesTheSessionOfALateRecovery(t *testing.T) {
 			ProtocolVersion: "2025-11-25",
 			HeaderHook: func(context.Context, http.Header) error {
 				if slow.Load() {
-					time.Sleep(2 * time.Second) // of fake time
+					time.Sleep(2 * time.Second) // fake time
 				}
 				return nil
 			},
@@ -33,7 +33,7 @@ func TestCloseDeletesTheSessionOfALateRecovery(t *testing.T) {
 		srv.LoseSessions()
 		srv.SetIntercept(func(_ http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 			if m != nil && m.Method == "notifications/initialized" {
-				slow.Store(true) // from the next request on: the log level is restored
+				slow.Store(true) // from the next request on, which restores the log level
 			}
 			return false
 		})

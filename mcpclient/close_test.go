@@ -46,7 +46,7 @@ func TestCloseEndsCalls(t *testing.T) {
 		synctest.Wait()
 		notices := 0
 		if s.Era() == mcpclient.EraLegacy {
-			notices = 11 // before the DELETE, because a server may wait for its handlers before it answers that
+			notices = 11 // the cancellations, all sent before the DELETE, because a server may wait for its handlers before it answers the DELETE
 		}
 		require.Equal(t, notices, srv.Count("notifications/cancelled"), "a modern server sees the closed streams")
 
@@ -62,8 +62,8 @@ func TestCloseEndsCalls(t *testing.T) {
 	})
 }
 
-// A program that is interrupted cancels a call and closes the session at once. The call is
-// cancelled on the server exactly once, before the DELETE.
+// An interrupted program cancels a call and immediately closes the session. The server gets exactly
+// one cancellation, before the DELETE.
 func TestCloseAfterACancellation(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "never", never)
@@ -82,8 +82,8 @@ func TestCloseAfterACancellation(t *testing.T) {
 	})
 }
 
-// If the server does not answer the cancellation, Close spends a quarter of its time on it and
-// returns no error.
+// If the server does not answer the cancellation, Close waits for it during a quarter of the close
+// timeout and returns no error.
 func TestCloseWaitsForNoticesWithinBounds(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "never", never)
@@ -174,7 +174,7 @@ func TestCloseIsBounded(t *testing.T) {
 	})
 }
 
-// The connection is dead: no request gets a reply.
+// Close works over a dead connection, on which no request gets a reply.
 func TestCloseOverADeadLink(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -194,7 +194,7 @@ func TestCloseOverADeadLink(t *testing.T) {
 	})
 }
 
-// A refused DELETE is not an error, whatever the refusal.
+// Close returns no error if the server refuses the DELETE, whatever the status.
 func TestRefusedDelete(t *testing.T) {
 	for _, code := range []int{405, 404, 400, 500, 302} {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -216,8 +216,8 @@ func TestRefusedDelete(t *testing.T) {
 	}
 }
 
-// If a handler never returns, Close waits until its timeout and returns an error. The user has to
-// end the handler.
+// If a handler never returns, Close waits until its timeout and returns an error. The program has
+// to end the handler.
 func TestCloseWaitsForHandlers(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		block := make(chan struct{})

@@ -16,7 +16,7 @@ import (
 
 const completeMethod = "completion/complete"
 
-// completes makes the server answer completion/complete with a result.
+// completes makes the server answer completion/complete with the given result.
 func completes(srv *mcptest.Server, result string) {
 	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 		if m == nil || m.Method != completeMethod {
@@ -27,7 +27,7 @@ func completes(srv *mcptest.Server, result string) {
 	})
 }
 
-// sentParams returns the parameters of the last completion, without _meta.
+// sentParams returns the parameters of the last completion request, without _meta.
 func sentParams(t *testing.T, srv *mcptest.Server) string {
 	t.Helper()
 	requests := srv.Requests(completeMethod)
@@ -157,7 +157,8 @@ func TestCompleteResults(t *testing.T) {
 	})
 }
 
-// A completion is safe to repeat, so it is repeated after a lost answer. A refused one is not.
+// A completion request is safe to repeat, so the client repeats it after a lost answer. It does not
+// repeat a refused one.
 func TestCompleteIsRepeated(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

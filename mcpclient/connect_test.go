@@ -12,8 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The server stops answering after it has started a session. The unused session cannot be deleted,
-// and Connect does not wait for that.
+// The server stops answering after it has started a session. Connect cannot delete the unused
+// session, and returns without waiting for the deletion.
 func TestContextEndsConnectThoughTheSessionCannotBeDeleted(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		const patience = 3 * time.Second

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Unknown content can be passed on unchanged.
+// Content of an unknown type marshals to the bytes that were received.
 func TestUnknownMarshalsToItsBytes(t *testing.T) {
 	const item = `{"type":"hologram","id":9007199254740993}`
 	got := decodeCall(t, `{"content":[`+item+`]}`)
@@ -32,7 +32,7 @@ func TestUnknownWithoutBytesMarshalsToNull(t *testing.T) {
 	require.Equal(t, `[null,null]`, string(data))
 }
 
-// encoding/json uses the same decoders for these types, so they keep everything as well.
+// json.Unmarshal uses the client's decoders for these types, so it loses nothing either.
 func TestUnmarshalJSON(t *testing.T) {
 	var call CallToolResult
 	require.NoError(t, json.Unmarshal([]byte(fullCall), &call))

@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A balancer pins the session to a node by cookie: each request needs it, or else it comes to a
-// node that does not know the session. Each session has its own cookies.
+// A load balancer uses a cookie to pin a session to a node. A request without the cookie reaches a
+// node that does not know the session. Sessions do not share cookies.
 func TestBalancerPinsBySessionCookie(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {

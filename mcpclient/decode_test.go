@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// The fixtures contain every member that a decoder knows.
+// These JSON texts contain every member that a decoder knows.
 var (
 	fullCall      = fixture("call")
 	fullTools     = fixture("tools")
@@ -50,7 +50,7 @@ func marshal(t *testing.T, v any) []byte {
 	return data
 }
 
-// An exceeded limit of the decoders becomes a LimitError and keeps its path.
+// If a decoder's limit is exceeded, the public error is a LimitError that includes the path.
 func TestDecoderLimitsArePublic(t *testing.T) {
 	limit := &wire.LimitError{What: "values", Limit: 7}
 	for _, err := range []error{
@@ -68,7 +68,7 @@ func TestDecoderLimitsArePublic(t *testing.T) {
 	other := &wire.PathError{Path: "a", Err: wire.ErrNoName}
 	require.Same(t, other, publicError(other))
 
-	// A content item over a limit stays raw.
+	// A content item that exceeds a limit is not decoded and stays raw.
 	greedy := `{"type":"text","_meta":{` + strings.Repeat(`"a":0,`, wire.MaxKept) + `"b":0}}`
 	unknown := decodeCall(t, `{"content":[`+greedy+`]}`).Content[0].(UnknownContent)
 	var public *LimitError
@@ -80,7 +80,7 @@ func TestDecoderLimitsArePublic(t *testing.T) {
 	require.ErrorAs(t, json.Unmarshal([]byte(elements), new(CallToolResult)), &public)
 }
 
-// A page has the metadata that the server sent, and the invalid items.
+// A page includes the server's metadata and the invalid items.
 func TestPublicPage(t *testing.T) {
 	d := &wire.Page[Tool]{List: &toolList.items}
 	text := strings.Replace(fullTools, `"tools":[`, `"tools":[{"title":"a"},`, 1)

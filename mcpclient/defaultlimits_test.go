@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// flood answers one request of a method with a body of many equal bytes, which are generated while
-// the client reads. All other requests go to the server.
+// flood answers one request of a method with a long body of one repeated byte, generated while the
+// client reads it. All other requests go to the server.
 type flood struct {
 	http.RoundTripper
 
@@ -66,7 +66,7 @@ func (f *flood) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.RoundTripper.RoundTrip(again)
 }
 
-// reply returns a response with a body of prefix and the flood, without a length.
+// reply returns a response without a Content-Length. Its body is prefix followed by the flood.
 func (f *flood) reply(status int, contentType, prefix string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Header: http.Header{"Content-Type": {contentType}},
@@ -81,16 +81,16 @@ type floodCloser struct {
 
 func (c floodCloser) Close() error { c.body.done.Store(true); return nil }
 
-// With the default limits, an oversized reply fails the call with the name of the limit, is not
-// read to its end, and costs little memory. An oversized error page costs almost nothing, and the
-// status is still the error.
+// With the default limits, an oversized reply fails the call with an error that names the limit.
+// The client does not read the reply to its end and uses little memory. For an oversized error
+// page, the error is the HTTP status, and the client reads almost nothing.
 func TestFloodsEndAtTheDefaultLimits(t *testing.T) {
 	const mib = 1 << 20
 	for _, row := range []struct {
 		name, contentType, prefix string
 		status                    int
 		size                      int64
-		what                      string // name of the limit; "": the error is the status
+		what                      string // name of the limit; "" if the error is the HTTP status
 		read, memory              int64  // upper bounds
 	}{
 		{"256 MiB of JSON", "application/json", `{"jsonrpc":"2.0","result":"`, 200, 256 * mib, "body bytes", 65 * mib, 300 * mib},

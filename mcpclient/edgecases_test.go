@@ -23,7 +23,7 @@ func TestLongestTimeoutLeavesTheOthersAlone(t *testing.T) {
 			add(srv, "never", never)
 			s := serve(t, srv, mcpclient.Options{})
 			synctest.Wait()
-			time.Sleep(time.Second) // of fake time, so that the session's clock is not at zero
+			time.Sleep(time.Second) // fake time, so that the session's clock is not at zero
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, errPatience)
 			defer cancel()
 			got := <-begin(ctx, s, "never", mcpclient.WithIdleTimeout(math.MaxInt64), mcpclient.WithTotalTimeout(time.Second))
@@ -35,7 +35,7 @@ func TestLongestTimeoutLeavesTheOthersAlone(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 			s := serve(t, srv, mcpclient.Options{Retry: mcpclient.Retry{MaxTries: 1}})
 			hangOn(srv, "tools/list")
-			time.Sleep(time.Second) // of fake time, as above
+			time.Sleep(time.Second) // fake time, as above
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, errPatience)
 			defer cancel()
 			start := time.Now()
@@ -46,8 +46,8 @@ func TestLongestTimeoutLeavesTheOthersAlone(t *testing.T) {
 	})
 }
 
-// A JSON-RPC error with the request's ID is its answer, whatever the status and content type, so
-// nothing is sent again.
+// A JSON-RPC error with the request's ID is the answer to the request, whatever the status and
+// content type. The client does not send the request again.
 func TestErrorAsAStreamUnderStatus500IsTheAnswer(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -76,8 +76,8 @@ func TestErrorAsAStreamUnderStatus500IsTheAnswer(t *testing.T) {
 	})
 }
 
-// The session keeps the server's description until it ends, so a description of a megabyte is
-// refused.
+// A session keeps the server's description in memory until the session ends, so a description of a
+// megabyte is refused.
 func TestHandshakeOverTheLimit(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Instructions = strings.Repeat("x", 1<<20)
@@ -90,7 +90,8 @@ func TestHandshakeOverTheLimit(t *testing.T) {
 	})
 }
 
-// A stream whose connections carry only a reconnection time is idle, however often it reconnects.
+// A stream whose connections carry only a reconnection time counts as idle, however often it
+// reconnects.
 func TestPolledStreamThatBringsNothingIsIdle(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime = true
@@ -117,7 +118,8 @@ func TestPolledStreamThatBringsNothingIsIdle(t *testing.T) {
 	})
 }
 
-// A header hook may use another session. If that session is closed, this one is not affected.
+// A header hook may use another session. If the other session is closed, the session with the hook
+// is not affected.
 func TestHookOfAClosedSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

@@ -112,8 +112,8 @@ func TestCausesAreWrapped(t *testing.T) {
 	})
 }
 
-// However a call fails, the text of its error contains no secret: no query of the endpoint, no
-// session ID, no header value.
+// The text of a call's error never contains a secret: not the query of the endpoint, a session ID
+// or a header value.
 func TestErrorsHoldNoSecrets(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -149,7 +149,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 		fails(answerAll(body("text/html", "<html>")))
 		fails(answerAll(redirect(307, "http://elsewhere.test/x?token=secret")))
 		fails(answerAll(redirect(302, "http://user:secret@elsewhere.test/")))
-		fails(answerAll(redirect(308, "http://mcp.test/again?secret"))) // more than three
+		fails(answerAll(redirect(308, "http://mcp.test/again?secret"))) // more redirects than the three allowed
 		fails(answerAll(stream("data: x\n\n", true)))
 		fails(answerAll(func(http.ResponseWriter, *mcptest.Message) { panic(http.ErrAbortHandler) }))
 		fails(func() {
@@ -171,7 +171,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	})
 }
 
-// Texts from a hostile server are truncated and shown without control characters.
+// Error texts from a hostile server are truncated and contain no control characters.
 func TestServerTextIsSanitised(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		evil := "\x1b[2J\r\nlevel=info msg=fine \u202e" + strings.Repeat("x", 100_000)

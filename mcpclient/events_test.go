@@ -17,12 +17,12 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// changes are the notifications of changed lists.
+// changes maps the name of each list to the method that reports its changes.
 var changes = map[string]string{
 	"tools": toolsChanged, "prompts": "notifications/prompts/list_changed", "resources": "notifications/resources/list_changed",
 }
 
-// moments records when handlers run.
+// moments records the times at which handlers run.
 type moments struct {
 	start time.Time
 	mu    sync.Mutex
@@ -54,8 +54,8 @@ func (m *moments) handlers() mcpclient.Handlers {
 	}
 }
 
-// However often a list changes, its handler runs at once, then at most every 250 ms, and once more
-// after the last change. Nothing else is delayed.
+// If a list changes often, its handler runs at once, then at most every 250 ms, and once more after
+// the last change. Other notifications are not delayed.
 func TestListChangesAreDebounced(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		m := newMoments()
@@ -69,7 +69,7 @@ func TestListChangesAreDebounced(t *testing.T) {
 			if srv.Era == mcptest.Legacy {
 				srv.Notify("notifications/n", map[string]any{"i": i})
 			}
-			time.Sleep(time.Millisecond) // of fake time
+			time.Sleep(time.Millisecond) // fake time
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -90,8 +90,8 @@ func TestListChangesAreDebounced(t *testing.T) {
 	})
 }
 
-// A change that arrives while its handler runs causes another run, 250 ms after the start of the
-// last one or, if the handler takes longer, when it returns.
+// A change that arrives while its handler runs causes another run. The other run starts 250 ms
+// after the start of the first, or when the handler returns, whichever is later.
 func TestChangeDuringItsHandlerRunsItAgain(t *testing.T) {
 	for _, takes := range []time.Duration{100 * time.Millisecond, time.Second} {
 		eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -112,7 +112,7 @@ func TestChangeDuringItsHandlerRunsItAgain(t *testing.T) {
 	}
 }
 
-// Debounced changes take no room from other notifications and do not delay them.
+// Debounced changes take no queue space from other notifications and do not delay them.
 func TestDebouncedChangesTakeNoRoom(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		m := newMoments()

@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// answerCalls answers each tool call as if the tool had run, and counts the executions.
+// answerCalls lets write answer each tool call, as if the tool had run. ran counts these calls.
 func answerCalls(srv *mcptest.Server, write func(w http.ResponseWriter, m *mcptest.Message)) (ran *atomic.Int32) {
 	ran = new(atomic.Int32)
 	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -25,8 +25,8 @@ func answerCalls(srv *mcptest.Server, write func(w http.ResponseWriter, m *mcpte
 	return ran
 }
 
-// Some servers send a tool's error with status 404. The client pings the session before it would
-// run the tool a second time.
+// Some servers send a tool's error with status 404. The client first pings the session, so that it
+// does not run the tool a second time.
 func TestToolThatAnswersWith404IsNotALostSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -45,8 +45,8 @@ func TestToolThatAnswersWith404IsNotALostSession(t *testing.T) {
 	})
 }
 
-// A server without ping refuses a ping in a live session. The original refusal is then the answer,
-// and the tool does not run again.
+// A server that does not support ping refuses a ping even in a live session. The client then treats
+// the original refusal as the answer and does not run the tool again.
 func TestServerWithoutPingHasNotLostTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -71,8 +71,8 @@ func TestServerWithoutPingHasNotLostTheSession(t *testing.T) {
 	})
 }
 
-// Some servers refuse a lost session with an error that has the request's ID. If the ping is
-// refused in the same way, the call is sent again in a new session.
+// Some servers report a lost session with an error that has the request's ID. If the server refuses
+// a ping in the same way, the client sends the call again in a new session.
 func TestLostSessionReportedWithTheRequestID(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

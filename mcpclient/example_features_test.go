@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A tool that requires input from the user. The same handler serves servers of both eras.
+// A tool requires input from the user. The same handler works with servers of both eras.
 func ExampleHandlers() {
 	ctx := context.Background()
 	endpoint, stop := startRestaurant()
@@ -133,8 +133,8 @@ func freeTables(context.Context, *mcptest.Call) (json.RawMessage, error) {
 	return json.RawMessage(`{"resultType":"complete","content":[],"structuredContent":{"free":7}}`), nil
 }
 
-// A user waits for the connection, so Connect makes a single try. Calls are retried as usual,
-// except for the one that overrides this.
+// Connect makes a single try because a user is waiting for it. Calls are retried as usual, except
+// for one call that overrides the number of tries.
 func ExampleOptions_connectRetry() {
 	ctx := context.Background()
 	opts := mcpclient.Options{ConnectRetry: mcpclient.Retry{MaxTries: 1}}

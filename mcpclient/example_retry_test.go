@@ -14,7 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A retry loop around a tool with side effects. It pays again only if that cannot pay twice.
+// A retry loop around a tool with side effects. It tries again only if the invoice cannot be paid
+// twice.
 func ExampleSafeToRepeat() {
 	ctx := context.Background()
 	endpoint, stop := startBank()

@@ -185,7 +185,8 @@ func ExampleOptions_decoratedTransport() {
 	// HTTP requests: 2
 }
 
-// counter must be used by one goroutine only. A real RoundTripper must be safe for concurrent use.
+// counter counts requests. It must be used by one goroutine only, but a real RoundTripper must be
+// safe for concurrent use.
 type counter struct {
 	next     http.RoundTripper
 	requests int
@@ -227,7 +228,7 @@ func index(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	return mcptest.Text("indexed"), nil
 }
 
-// pay pays, and then breaks the connection.
+// pay is a tool that pays an invoice and then breaks the connection.
 func pay(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	c.Cut(true)
 	<-ctx.Done()

@@ -15,7 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A handler that blocks does not delay calls. Equal changes that wait behind it cause one run.
+// A handler that blocks does not delay calls. If the same list changes several times meanwhile, its
+// handler then runs once.
 func TestBlockedHandlerBlocksNoCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -43,7 +44,7 @@ func TestBlockedHandlerBlocksNoCall(t *testing.T) {
 	})
 }
 
-// When more notifications arrive than the queue holds, the newest are dropped. This is reported
+// When the queue is full, new notifications are dropped. The loss is reported as missed events,
 // after the notifications that were kept.
 func TestQueueOverflowIsReportedAsMissedEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -128,7 +129,7 @@ func TestNotificationsOnACallsStream(t *testing.T) {
 	})
 }
 
-// Progress with another token, or that does not decode, is ignored.
+// Progress that has another token or cannot be decoded is ignored.
 func TestProgressOfAnotherCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "confused", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -150,8 +151,9 @@ func TestProgressOfAnotherCall(t *testing.T) {
 	})
 }
 
-// Requests of a legacy server are answered on other goroutines while the call continues. A ping
-// gets an empty result, and a capability that was not declared gets "method not found".
+// Requests of a legacy server are answered on other goroutines while the call continues. The answer
+// to a ping is an empty result. The answer to a request for an undeclared capability is "method not
+// found".
 func TestServerRequests(t *testing.T) {
 	for _, where := range []string{"call", "shared stream"} {
 		t.Run(where, func(t *testing.T) {
@@ -188,7 +190,7 @@ func TestServerRequests(t *testing.T) {
 	}
 }
 
-// A modern server must not send requests; one that does gets no answer, and its call fails.
+// A modern server must not send requests. If it sends one, it gets no answer and the call fails.
 func TestModernServerMustNotSendRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, true})
@@ -206,8 +208,8 @@ func TestModernServerMustNotSendRequests(t *testing.T) {
 	})
 }
 
-// A server that sends requests without reading the answers delays nothing, and its call can still
-// be canceled.
+// A server that sends requests without reading the answers delays no other call, and the call
+// itself can still be canceled.
 func TestFloodOfServerRequests(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "flood", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -227,13 +229,13 @@ func TestFloodOfServerRequests(t *testing.T) {
 		got := <-flood
 		require.Equal(t, mcpclient.KindCanceled, failure(t, got.err).Kind)
 		require.Zero(t, got.at)
-		time.Sleep(time.Minute) // of fake time: answers that the server does not read time out
+		time.Sleep(time.Minute) // fake time: the answers that the server does not read time out
 		synctest.Wait()
 		answers.Release()
 	})
 }
 
-// A log message can be any value; one without data is ignored.
+// The data of a log message can be any JSON value. A log message without data is ignored.
 func TestOddLogMessages(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "log", func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -253,8 +255,8 @@ func TestOddLogMessages(t *testing.T) {
 	})
 }
 
-// A slow progress callback delays the call's own stream and nothing else, even if progress of the
-// call arrives on the shared stream.
+// A slow progress callback delays the call's own stream and nothing else, even if the call's
+// progress arrives on the shared stream.
 func TestSlowProgressCallbackBlocksNoOtherStream(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary

@@ -15,7 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A session ID of 8 KiB is accepted. A longer one fails the handshake, and the session is deleted.
+// A session ID of 8 KiB is accepted. A longer ID fails the handshake, and the client deletes the
+// session.
 func TestSessionIDOverTheLimit(t *testing.T) {
 	for _, size := range []int{8 << 10, 8<<10 + 1, 900_000} {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -50,8 +51,8 @@ func TestSessionIDOverTheLimit(t *testing.T) {
 	}
 }
 
-// A handshake of 100 MiB is refused as soon as more than 1 MiB was read, whatever its encoding.
-// Limits that the user has lifted do not change that.
+// A handshake reply of 100 MiB is refused as soon as the client has read more than 1 MiB, whatever
+// the encoding. This holds even if the user's options disable all limits.
 func TestHandshakeIsBoundedWhileItIsRead(t *testing.T) {
 	const mib = 1 << 20
 	for method, version := range map[string]string{"initialize": "2025-11-25", "server/discover": "2026-07-28"} {
@@ -87,7 +88,7 @@ func TestHandshakeIsBoundedWhileItIsRead(t *testing.T) {
 	}
 }
 
-// A smaller limit of the user also applies during the handshake.
+// If the user's options set a smaller limit, it also applies during the handshake.
 func TestHandshakeKeepsASmallerLimit(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Instructions = strings.Repeat("x", 10_000)
@@ -118,11 +119,11 @@ func (b *countedBody) Close() error {
 	return nil
 }
 
-// packed returns a text as one gzip member.
+// packed returns a text compressed with gzip.
 func packed(text string) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
-	_, _ = io.WriteString(w, text) // into memory
+	_, _ = io.WriteString(w, text) // writes to memory, so it cannot fail
 	_ = w.Close()
 	return out.Bytes()
 }

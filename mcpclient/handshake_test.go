@@ -13,7 +13,7 @@ import (
 )
 
 // A server that is still starting refuses the first requests of the handshake. They are retried
-// after 250 ms, 1 s and 4 s, each ± a fifth, both in Connect and when a lost session is replaced.
+// after 250 ms, 1 s and 4 s, each ± 20%, both in Connect and when a lost session is replaced.
 func TestHandshakeIsTriedAgain(t *testing.T) {
 	for _, row := range []struct{ method, pinned string }{
 		{"initialize", "2025-11-25"}, {"initialize", ""}, {"notifications/initialized", "2025-11-25"}, {"notifications/initialized", ""},

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// mode is one combination of era and kind of reply.
+// mode is one combination of a protocol era and a kind of reply (JSON or event stream).
 type mode struct {
 	era mcptest.Era
 	sse bool
@@ -31,15 +31,16 @@ func (m mode) String() string {
 
 var modes = []mode{{mcptest.Legacy, false}, {mcptest.Legacy, true}, {mcptest.Modern, false}, {mcptest.Modern, true}}
 
-// direct reports whether requests leave from this process, so that the result of a dial is known.
+// direct reports whether this process makes the HTTP connections itself, so that it knows whether a
+// dial failed.
 func direct() bool { return mcptest.Way() == "direct" }
 
-// sharesLink reports whether all requests use one link to an executor. An exchange that the client
+// sharesLink reports whether all requests use one link to an executor. A request that the client
 // gives up continues on the server until the link is replaced, because the executor protocol has no
 // cancellation.
 func sharesLink() bool { return mcptest.Way() == "agent-shared" }
 
-// replaced is how long it takes until an unused shared link is replaced.
+// replaced is the time after which an unused shared link has been replaced.
 const replaced = time.Second
 
 // debounce is the shortest time between two runs of a handler for list changes.
@@ -87,7 +88,7 @@ func inBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	})
 }
 
-// unsent reports whether an error says that no try was sent.
+// unsent reports whether err says that the request was never sent.
 func unsent(err error) bool {
 	var e *mcpclient.Error
 	return errors.As(err, &e) && e.Stage == transport.NotSent && e.Outcome == mcpclient.NotRun
@@ -130,7 +131,7 @@ func add(srv *mcptest.Server, name string, run mcptest.ToolFunc) {
 	srv.Tools = append(srv.Tools, &mcptest.Tool{Name: name, Run: run})
 }
 
-// echoes checks that calls work.
+// echoes checks that a call of the tool "echo" works.
 func echoes(t *testing.T, s *mcpclient.Session) {
 	t.Helper()
 	res, err := s.CallTool(t.Context(), "echo", map[string]any{"still": "alive"})
@@ -138,7 +139,7 @@ func echoes(t *testing.T, s *mcpclient.Session) {
 	require.JSONEq(t, `{"still":"alive"}`, text(t, res))
 }
 
-// text returns the only text of a result.
+// text returns the text of a result that has a single content item.
 func text(t *testing.T, res *mcpclient.CallToolResult) string {
 	t.Helper()
 	require.Len(t, res.Content, 1)
@@ -147,7 +148,7 @@ func text(t *testing.T, res *mcpclient.CallToolResult) string {
 	return content.Text
 }
 
-// failure returns err as an *Error.
+// failure checks that err is an *Error and returns it.
 func failure(t *testing.T, err error) *mcpclient.Error {
 	t.Helper()
 	var e *mcpclient.Error
@@ -159,7 +160,7 @@ func failure(t *testing.T, err error) *mcpclient.Error {
 type outcome struct {
 	res *mcpclient.CallToolResult
 	err error
-	at  time.Duration // when it returned, on the bubble's clock
+	at  time.Duration // when the call returned, on the clock of the synctest bubble
 }
 
 // begin calls a tool on another goroutine.
@@ -189,7 +190,7 @@ func done(context.Context, *mcptest.Call) (json.RawMessage, error) { return mcpt
 
 type ctx = context.Context
 
-// jsonRaw is the result of tools.
+// jsonRaw is the result type of tools.
 type jsonRaw = json.RawMessage
 
 // never is a tool that runs until its context ends.
@@ -198,7 +199,7 @@ func never(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
 	return nil, errors.New("the call was cancelled")
 }
 
-// takes is a tool that takes some time.
+// takes returns a tool that runs for d.
 func takes(d time.Duration) mcptest.ToolFunc {
 	return func(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
 		return mcptest.Text("done"), mcptest.Sleep(ctx, d)

@@ -26,7 +26,7 @@ func onModern(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Modern, true})) })
 }
 
-// refuseOnce answers the next request of a method with a status.
+// refuseOnce makes the server refuse the next request of a method with a status.
 func refuseOnce(srv *mcptest.Server, method string, status int) {
 	var refused atomic.Bool
 	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -40,7 +40,7 @@ func refuseOnce(srv *mcptest.Server, method string, status int) {
 
 type requestsOf = map[string]mcptest.InputRequest
 
-// rounds is a tool that runs one script per execution. The last script repeats.
+// rounds is a tool that runs the next script at each call, and repeats the last one.
 func rounds(scripts ...mcptest.ToolFunc) mcptest.ToolFunc {
 	var mu sync.Mutex
 	n := 0
@@ -53,7 +53,7 @@ func rounds(scripts ...mcptest.ToolFunc) mcptest.ToolFunc {
 	}
 }
 
-// requires is a script that requires input.
+// requires is a script that returns a result that requires the input q, with a state.
 func requires(q requestsOf, state string) mcptest.ToolFunc {
 	return func(context.Context, *mcptest.Call) (jsonRaw, error) {
 		if state == "" {
@@ -63,7 +63,7 @@ func requires(q requestsOf, state string) mcptest.ToolFunc {
 	}
 }
 
-// The state is sent back byte for byte, including its escapes.
+// The client sends the server's state back byte for byte, including its escapes.
 func TestStateGoesBackByteForByte(t *testing.T) {
 	for _, state := range []string{
 		`""`, `"plain"`, `"a\/b\ud83d\ude00\u0000"`, `"<&>\u003c"`, `"\ud800"`, `"é\u00e9 \u2028"`, `"` + strings.Repeat(`\u0061\\`, 50_000) + `"`,
@@ -90,7 +90,7 @@ func TestStateGoesBackByteForByte(t *testing.T) {
 	}
 }
 
-// A round carries the answers and the state of the round before it, and nothing of earlier ones.
+// Each round carries the answers and the state of the previous round only.
 func TestRoundsKeepNothingOfEarlierRounds(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -120,8 +120,8 @@ func TestRoundsKeepNothingOfEarlierRounds(t *testing.T) {
 	})
 }
 
-// Each round is a separate request: it has a new ID and a new progress token, whose progress
-// arrives. Everything else is the same.
+// Each round is a separate request with a new ID and a new progress token. Progress with the new
+// token is delivered. Everything else in the request stays the same.
 func TestEachRoundIsARequest(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		round := 0
@@ -156,7 +156,7 @@ func TestEachRoundIsARequest(t *testing.T) {
 	})
 }
 
-// At most sixteen rounds are allowed, or as many as the options say.
+// A call has at most sixteen rounds, or the number that the options set.
 func TestInputRoundsHaveALimit(t *testing.T) {
 	for _, test := range []struct{ option, asks, limit int }{
 		{0, 16, 0}, {0, 17, 16}, {0, 1000, 16}, {2, 2, 0}, {2, 3, 2}, {-1, 40, 0},
@@ -202,8 +202,8 @@ func TestInputRoundsHaveALimit(t *testing.T) {
 	}
 }
 
-// All input requests of a result are answered before the call is made again. Each answer has the
-// key of its request, whatever the keys and the order of the handlers.
+// All input requests of a result are answered before the call is sent again. Each answer has the
+// key of its request, whatever the keys are and in whatever order the handlers return.
 func TestAnswersHaveTheKeysOfTheRequests(t *testing.T) {
 	keys := []string{"", "a", "a\"b\\", "ключ", "<&>", "\u0000", "__proto__", strings.Repeat("k", 5000)}
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
@@ -241,11 +241,11 @@ func TestAnswersHaveTheKeysOfTheRequests(t *testing.T) {
 	})
 }
 
-// The first handler that fails ends the call at once, and also the contexts of the other handlers.
+// If a handler fails, the call ends at once and the contexts of the other handlers end.
 func TestOneFailedRequestEndsTheCall(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		q := requestsOf{"roots": {Method: listRoots}}
-		for i := range 20 { // more than there are slots
+		for i := range 20 { // more requests than the sixteen slots
 			q[fmt.Sprint(i)] = mcptest.InputRequest{Method: elicit, Params: aForm}
 		}
 		add(srv, "ask", requires(q, `"s"`))
@@ -259,7 +259,7 @@ func TestOneFailedRequestEndsTheCall(t *testing.T) {
 			},
 			ElicitForm: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 				if n := calls.Add(1); n <= 5 {
-					return named("gopher"), nil // so that roots gets a slot
+					return named("gopher"), nil // frees a slot for the roots request
 				}
 				<-ctx.Done()
 				ends <- time.Since(start)
@@ -290,7 +290,7 @@ func TestOneFailedRequestEndsTheCall(t *testing.T) {
 // A handler that fails ends the call even while other requests wait for one of the sixteen slots.
 func TestFailedRequestWhileOthersWaitForASlot(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
-		q := requestsOf{"!": {Method: listRoots}} // the first
+		q := requestsOf{"!": {Method: listRoots}} // sorts first, so it is handled first
 		for i := range 20 {
 			q[fmt.Sprint(i)] = mcptest.InputRequest{Method: elicit, Params: aForm}
 		}
@@ -309,7 +309,8 @@ func TestFailedRequestWhileOthersWaitForASlot(t *testing.T) {
 }
 
 // With WithManualInput, the caller gets the required input requests, and no handler is called.
-// WithInput continues the call, even from JSON, in another session, round after round.
+// WithInput continues the call, round after round. It works even in another session, and after the
+// input was stored as JSON.
 func TestManualInput(t *testing.T) {
 	const state = `"a\/b\ud83d\ude00\u0000"`
 	script := func() mcptest.ToolFunc {
@@ -366,7 +367,8 @@ func TestManualInput(t *testing.T) {
 	}
 }
 
-// askManually makes a call of callsThatAsk and returns the input that it requires.
+// askManually makes the call named what from callsThatAsk and returns the input that the call
+// requires.
 func askManually(t *testing.T, s *mcpclient.Session, what string, opts ...mcpclient.CallOption) *mcpclient.InputRequired {
 	t.Helper()
 	switch what {
@@ -384,7 +386,7 @@ func askManually(t *testing.T, s *mcpclient.Session, what string, opts ...mcpcli
 	return res.Input
 }
 
-// Without WithManualInput, a call with WithInput uses the handlers for later rounds.
+// If a call has WithInput but not WithManualInput, handlers answer later rounds.
 func TestHandlersContinueAfterWithInput(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", rounds(requires(requestsOf{"a": {Method: listRoots}}, `"1"`), requires(requestsOf{"b": {Method: elicit, Params: aForm}}, `"2"`), done))
@@ -398,7 +400,7 @@ func TestHandlersContinueAfterWithInput(t *testing.T) {
 	})
 }
 
-// Answers that do not match the requests are not sent.
+// The client does not send answers that do not match the input requests.
 func TestInputThatCannotBeSent(t *testing.T) {
 	required := func(keys ...string) *mcpclient.InputRequired {
 		in := &mcpclient.InputRequired{State: json.RawMessage(`"s"`)}
@@ -439,7 +441,7 @@ func TestInputThatCannotBeSent(t *testing.T) {
 	})
 }
 
-// A raw request returns the result as the server sent it, even if it requires input.
+// A raw request returns the server's result unchanged, even if the result requires input.
 func TestRawRequestIsNotAnswered(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -459,7 +461,7 @@ func TestAnswersStayWithTheirCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 			var all []string
-			for round := range 3 { // a retry of another call would be a violation; see RequestInputs
+			for round := range 3 { // the server reports a violation if another call's state arrives; see RequestInputs
 				answer, pending, err := c.RequestInput(ctx, fmt.Sprint("q", round), elicit, map[string]any{
 					"message": string(c.Arguments), "requestedSchema": aForm["requestedSchema"],
 				})

@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// stall makes the server stop in the middle of its reply to a method: before the headers, in a JSON
-// body, in an event stream, or while it is busy.
+// stall makes the server stop in the middle of its reply to a method. where says at which point:
+// before the headers, in a JSON body, in an event stream, or while the server is busy.
 func stall(srv *mcptest.Server, method, where string) {
 	srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 		if m == nil || m.Method != method {
@@ -39,17 +39,17 @@ func stall(srv *mcptest.Server, method, where string) {
 	})
 }
 
-// eachStage runs a test for each stage of a handshake or recovery: the request that it waits for,
-// and where the reply stalls.
+// eachStage runs a test for each stage of a handshake or recovery. A stage is a pair: the method
+// whose reply is awaited, and the point where the reply stalls.
 func eachStage(t *testing.T, methods []string, test func(t *testing.T, srv *mcptest.Server, method, where string)) {
 	t.Helper()
 	for _, method := range methods {
 		for _, where := range []string{"headers", "body", "stream", "backoff"} {
 			if method == "notifications/initialized" && where != "headers" && where != "backoff" {
-				continue // the body of its reply is ignored
+				continue // the client ignores the body of the reply to this notification
 			}
 			if method == "ping" && where == "backoff" {
-				continue // the probe is not repeated
+				continue // the client does not repeat server/discover
 			}
 			t.Run(method+"/"+where, func(t *testing.T) {
 				inBubble(t, func(t *testing.T, srv *mcptest.Server) { test(t, srv, method, where) })
@@ -58,7 +58,7 @@ func eachStage(t *testing.T, methods []string, test func(t *testing.T, srv *mcpt
 	}
 }
 
-// The context ends Connect in the middle of every reply that it waits for, and during backoff.
+// When the context ends, Connect returns, even in the middle of a reply and during backoff.
 func TestContextEndsConnectInEveryReply(t *testing.T) {
 	eachStage(t, []string{"server/discover", "initialize", "notifications/initialized"}, func(t *testing.T, srv *mcptest.Server, method, where string) {
 		link := srv.InMemory(t)
@@ -70,14 +70,14 @@ func TestContextEndsConnectInEveryReply(t *testing.T) {
 	})
 }
 
-// recovering brings a session to a stage of its recovery.
+// recovering returns a session whose recovery has reached the given stage.
 func recovering(t *testing.T, srv *mcptest.Server, method, where string) *mcpclient.Session {
 	t.Helper()
 	if method == "ping" {
 		srv.Refuse = mcptest.Refuse400
 	}
 	s := serve(t, srv, mcpclient.Options{})
-	require.NoError(t, s.SetLogLevel(t.Context(), mcp.LoggingLevelError)) // which a recovery restores
+	require.NoError(t, s.SetLogLevel(t.Context(), mcp.LoggingLevelError)) // a recovery restores this level
 	srv.LoseSessions()
 	stall(srv, method, where)
 	return s
@@ -85,8 +85,8 @@ func recovering(t *testing.T, srv *mcptest.Server, method, where string) *mcpcli
 
 var recoveryStages = []string{"ping", "initialize", "notifications/initialized", "logging/setLevel"}
 
-// refusedWith returns what a refused call knows at a stage of the recovery. A 400 proves that the
-// call did not run only after the ping was answered.
+// refusedWith returns the outcome of a refused call at a stage of the recovery. A refusal with
+// status 400 counts as the answer until the ping shows that the session is lost.
 func refusedWith(stage string) mcpclient.Outcome {
 	if stage == "ping" {
 		return mcpclient.Answered
@@ -94,7 +94,8 @@ func refusedWith(stage string) mcpclient.Outcome {
 	return mcpclient.NotRun
 }
 
-// A context ends a call's wait for a recovery at every stage, and the next call works.
+// If a call waits for a recovery, the call's context can end the wait at every stage. The next call
+// works.
 func TestContextEndsTheWaitForEveryStageOfARecovery(t *testing.T) {
 	eachStage(t, recoveryStages, func(t *testing.T, srv *mcptest.Server, method, where string) {
 		s := recovering(t, srv, method, where)
@@ -105,13 +106,13 @@ func TestContextEndsTheWaitForEveryStageOfARecovery(t *testing.T) {
 		require.Equal(t, refusedWith(method), e.Outcome)
 		require.Zero(t, srv.Executions("echo"))
 		srv.SetIntercept(nil)
-		time.Sleep(time.Minute) // of fake time, so that the recovery has ended
+		time.Sleep(time.Minute) // fake time, so that the recovery has ended
 		echoes(t, s)
 		require.Equal(t, 1, srv.Executions("echo"))
 	})
 }
 
-// Close ends a recovery and the calls that wait for it, at every stage and at once.
+// At every stage, Close immediately ends the recovery and the calls that wait for it.
 func TestCloseEndsEveryStageOfARecovery(t *testing.T) {
 	eachStage(t, recoveryStages, func(t *testing.T, srv *mcptest.Server, method, where string) {
 		s := recovering(t, srv, method, where)

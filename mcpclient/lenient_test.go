@@ -11,7 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// Optional members of the handshake that have a wrong type cost only themselves, in both eras.
+// If an optional member of the handshake has the wrong type, the client ignores only that member,
+// in both eras.
 func TestHandshakeWithOddMembers(t *testing.T) {
 	for name, caps := range map[string]string{
 		"array of tools": `{"tools":[{"name":"echo"}],"logging":{}}`,

@@ -26,7 +26,8 @@ func walkAll(t *testing.T, s *mcpclient.Session) (n int, err error) {
 	return n, err
 }
 
-// answerLists answers each tools/list with f, whose argument is the number of earlier requests.
+// answerLists answers each tools/list with the result of f. n is the number of earlier tools/list
+// requests.
 func answerLists(srv *mcptest.Server, f func(n int) map[string]any) {
 	n := 0
 	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -49,7 +50,7 @@ func tools(names ...string) []map[string]any {
 	return out
 }
 
-// limited checks that err names a limit.
+// limited checks that err is a LimitError for this limit.
 func limited(t *testing.T, err error, what string, limit int64) {
 	t.Helper()
 	require.Equal(t, mcpclient.KindLimit, failure(t, err).Kind, "%v", err)
@@ -59,7 +60,7 @@ func limited(t *testing.T, err error, what string, limit int64) {
 	require.Equal(t, limit, l.Limit)
 }
 
-// A walk over endless pages, each with a new cursor, ends at the limit.
+// If a list has endless pages, each with a new cursor, iteration ends at the limit.
 func TestEndlessListOfPages(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		answerLists(srv, func(n int) map[string]any {
@@ -78,7 +79,7 @@ func TestEndlessListOfPages(t *testing.T) {
 	})
 }
 
-// The user can lower the limits or lift them.
+// Options can lower or disable the list limits.
 func TestListLimitsAreOptions(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.PageSize = 2
@@ -98,7 +99,7 @@ func TestListLimitsAreOptions(t *testing.T) {
 	})
 }
 
-// A repeated cursor would make the list endless.
+// A repeated cursor is an error, because it would make the list endless.
 func TestRepeatedCursorIsAnError(t *testing.T) {
 	for name, cursors := range map[string][]string{"same": {"a", "a"}, "circle": {"a", "b", "c", "a"}} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +120,7 @@ func TestRepeatedCursorIsAnError(t *testing.T) {
 	}
 }
 
-// A walk requests a page when the loop reaches it, and stops when the loop does.
+// An iterator requests a page only when the loop reaches it, and stops when the loop stops.
 func TestListIsLazyAndStartsAgain(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.PageSize = 1

@@ -31,7 +31,7 @@ const (
 // toTools is the simplest filter.
 var toTools = mcpclient.Filter{ToolsChanged: true}
 
-// listen subscribes and requires that the server agrees.
+// listen subscribes and fails the test if the server does not agree.
 func listen(t *testing.T, s *mcpclient.Session, f mcpclient.Filter, opts ...mcpclient.ListenOption) *mcpclient.Subscription {
 	t.Helper()
 	l, err := s.Listen(t.Context(), f, opts...)
@@ -44,7 +44,7 @@ func listen(t *testing.T, s *mcpclient.Session, f mcpclient.Filter, opts ...mcpc
 type listening struct {
 	l   *mcpclient.Subscription
 	err error
-	at  time.Duration // when it returned, on the bubble's clock
+	at  time.Duration // when Listen returned, on the clock of the synctest bubble
 }
 
 // beginListen subscribes on another goroutine.
@@ -58,7 +58,7 @@ func beginListen(ctx ctx, s *mcpclient.Session, f mcpclient.Filter, opts ...mcpc
 	return ended
 }
 
-// noListen checks that a Listen has failed, with this kind and reason.
+// noListen checks that Listen failed with this kind and reason, and returns the error.
 func noListen(t *testing.T, l *mcpclient.Subscription, err error, kind mcpclient.Kind, why mcpclient.EndReason) *mcpclient.Error {
 	t.Helper()
 	require.Error(t, err)
@@ -123,7 +123,7 @@ func read(l *mcpclient.Subscription) *diary {
 	return &d
 }
 
-// rest returns the events that are left in a subscription that has ended.
+// rest returns the unread events of a subscription that has ended.
 func rest(l *mcpclient.Subscription) (events []string) {
 	for ev := range l.Events() {
 		events = append(events, eventText(ev))
@@ -145,7 +145,7 @@ func notify(srv *mcptest.Server, methods ...string) {
 	}
 }
 
-// update sends updates of resources.
+// update sends a notifications/resources/updated for each URI.
 func update(srv *mcptest.Server, uris ...string) {
 	for _, uri := range uris {
 		srv.Notify(resourceUpdated, map[string]any{"uri": uri})
@@ -153,7 +153,8 @@ func update(srv *mcptest.Server, uris ...string) {
 	}
 }
 
-// streamMethod names the request that opens a shared stream or a subscription.
+// streamMethod returns the name under which srv counts the requests that open a shared stream or a
+// subscription.
 func streamMethod(srv *mcptest.Server) string {
 	if srv.Era == mcptest.Modern {
 		return listenMethod
@@ -172,7 +173,8 @@ func atStream(answer func(w http.ResponseWriter, r *http.Request, m *mcptest.Mes
 	}
 }
 
-// The server agrees to the whole filter, each resource once. The caller's filter is not changed.
+// The server agrees to the whole filter. Honored lists each resource once, and Listen does not
+// change the caller's filter.
 func TestListenIsHonoredWhole(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -192,7 +194,7 @@ func TestListenIsHonoredWhole(t *testing.T) {
 	})
 }
 
-// A server may agree to a part of the filter. Honored returns that part, and there is no error.
+// If a server agrees only to a part of the filter, Listen succeeds and Honored returns that part.
 func TestListenIsHonoredInPart(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.CanSubscribe = false
@@ -206,7 +208,7 @@ func TestListenIsHonoredInPart(t *testing.T) {
 	})
 }
 
-// If a server supports nothing in the filter, that is a refusal.
+// If a server supports nothing in the filter, Listen fails as refused.
 func TestListenThatIsNotHonored(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.CanSubscribe = false
@@ -221,7 +223,7 @@ func TestListenThatIsNotHonored(t *testing.T) {
 	})
 }
 
-// Nothing is sent for a context that has ended.
+// If the context has already ended, Listen sends nothing.
 func TestListenWithAnEndedContext(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -255,7 +257,8 @@ func TestListenToNothing(t *testing.T) {
 	})
 }
 
-// The capabilities of a legacy server say which list changes it reports.
+// The capabilities of a legacy server say which list changes it reports. Honored contains only
+// these.
 func TestListenIsHonoredByCapabilities(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, false})
@@ -303,8 +306,8 @@ func TestListenEvents(t *testing.T) {
 	})
 }
 
-// An update may be for a part of a subscribed resource; it names that part. A URI that only shares
-// the prefix is another resource.
+// An update may concern a part of a subscribed resource. The event then has the URI of the part. A
+// URI that merely starts with the same characters is another resource.
 func TestListenToParts(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -322,8 +325,8 @@ func TestListenToParts(t *testing.T) {
 	})
 }
 
-// Each subscription gets its own events, and so do the handlers. The end of one does not affect the
-// others.
+// Concurrent subscriptions and handlers each get the events that they selected. The end of one
+// subscription does not affect the others.
 func TestConcurrentListens(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var h diary
@@ -373,7 +376,7 @@ func TestConcurrentListens(t *testing.T) {
 	})
 }
 
-// Calls succeed while a listen request hangs before its headers, or is refused.
+// Calls succeed while a listen request is refused or gets no response headers.
 func TestListenDisturbsNoCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -394,7 +397,8 @@ func TestListenDisturbsNoCall(t *testing.T) {
 	})
 }
 
-// Calls succeed while a subscription hangs when it is opened again, and while its network fails.
+// Calls succeed while the reopening of a subscription hangs, and while the network of the
+// subscription fails.
 func TestReopeningDisturbsNoCall(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -416,8 +420,8 @@ func TestReopeningDisturbsNoCall(t *testing.T) {
 	})
 }
 
-// The caller gives up before the answer to resources/subscribe. The server may have subscribed, so
-// the client unsubscribes.
+// The caller gives up before the answer to resources/subscribe arrives. The server may have
+// accepted the request, so the client sends resources/unsubscribe.
 func TestListenCanceledAfterTheResourceWasTaken(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

@@ -14,14 +14,14 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// toolPage is one page of a scripted list: names of tools and the cursor of the next page, "-" for
-// none.
+// toolPage is one page of a scripted list: the names of its tools and the cursor of the next page.
+// The cursor "-" means that there is no next page.
 type toolPage struct {
 	names, next string
 }
 
-// scriptTools answers tools/list by cursor; "-" is the cursor of the first page. It counts the
-// requests.
+// scriptTools answers tools/list with the page for the cursor; "-" stands for the first page. The
+// returned value counts the requests.
 func scriptTools(srv *mcptest.Server, page func(n int, cursor string) (toolPage, bool)) *int {
 	n := new(int)
 	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -54,7 +54,7 @@ func scriptTools(srv *mcptest.Server, page func(n int, cursor string) (toolPage,
 	return n
 }
 
-// names walks the tools both ways.
+// names lists the tools in two ways: walked comes from the iterator, all from AllTools.
 func names(t *testing.T, s *mcpclient.Session) (walked, all string) {
 	t.Helper()
 	var list []string
@@ -72,7 +72,8 @@ func names(t *testing.T, s *mcpclient.Session) (walked, all string) {
 	return walked, strings.Join(list, " ")
 }
 
-// An empty cursor ends the list of a legacy server. It is followed once on a modern server.
+// An empty cursor ends the list of a legacy server. On a modern server, the client follows an empty
+// cursor once.
 func TestEmptyCursor(t *testing.T) {
 	pages := map[string]map[string]toolPage{
 		"one page":                 {"-": {"a b", ""}, "": {"a b", ""}},
@@ -109,7 +110,7 @@ func TestEmptyCursor(t *testing.T) {
 	}
 }
 
-// A walk whose cursor is refused starts again, once, and repeats no item.
+// If the server refuses a cursor, the iteration starts again once, and yields no item twice.
 func TestRefusedCursor(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		gone := false

@@ -25,19 +25,19 @@ func onDiscover(srv *mcptest.Server, answer func(w http.ResponseWriter, m *mcpte
 	}
 }
 
-// rpc answers with a status and a JSON-RPC error with the request's ID.
+// rpc answers with an HTTP status (code) and a JSON-RPC error that has the request's ID.
 func rpc(code int, rpcCode int64, data any) func(http.ResponseWriter, *mcptest.Message) {
 	return func(w http.ResponseWriter, m *mcptest.Message) {
 		mcptest.WriteJSON(w, code, mcptest.ErrorResponse(m.ID, &mcptest.Error{Code: rpcCode, Message: "no", Data: data}))
 	}
 }
 
-// noID answers with a status and a JSON-RPC error without an ID.
+// noID answers with an HTTP status (code) and a JSON-RPC error without an ID.
 func noID(code int, rpcCode int64) func(http.ResponseWriter, *mcptest.Message) {
 	return func(w http.ResponseWriter, _ *mcptest.Message) { mcptest.WriteError(w, code, nil, rpcCode, "no") }
 }
 
-// evidence lists what replies to server/discover prove about the era.
+// evidence lists replies to server/discover and what each proves about the era.
 func evidence() []evidenceRow {
 	return []evidenceRow{
 		{"400 plain", status(400, "Bad Request"), 0},
@@ -74,11 +74,11 @@ func evidence() []evidenceRow {
 type evidenceRow struct {
 	name   string
 	answer func(http.ResponseWriter, *mcptest.Message)
-	kind   mcpclient.Kind // 0: a legacy session
+	kind   mcpclient.Kind // 0 if Connect succeeds with a legacy session
 }
 
-// The client sends initialize once to a legacy server. It never sends it to a modern server, or if
-// nothing was proved.
+// The client sends initialize once if the reply proves a legacy server. It sends no initialize if
+// the reply proves a modern server or proves nothing.
 func TestEvidenceAboutTheEra(t *testing.T) {
 	for _, row := range evidence() {
 		t.Run(row.name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestEvidenceAboutTheEra(t *testing.T) {
 				require.Equal(t, mcpclient.EraLegacy, s.Era())
 				require.Equal(t, 1, srv.Count("initialize"))
 				want := 1
-				if row.name == "406" { // sent again with the types of Accept in the other order
+				if row.name == "406" { // the request is sent again with the types of Accept in the other order
 					want = 2
 				}
 				require.Equal(t, want, srv.Count("server/discover"))
@@ -108,7 +108,8 @@ func TestEvidenceAboutTheEra(t *testing.T) {
 	}
 }
 
-// The conformance server refuses the first request with the version that it supports.
+// The conformance server refuses the first request, although the request has the version that the
+// server supports.
 func TestVersionRefusedThoughSupported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, false})
@@ -127,7 +128,7 @@ func TestVersionRefusedThoughSupported(t *testing.T) {
 	})
 }
 
-// The request is retried only once.
+// If the server keeps refusing a version that it supports, the client retries only once.
 func TestVersionRefusedForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, false})
@@ -163,8 +164,8 @@ func TestOnlyLegacyVersionsSupported(t *testing.T) {
 	}
 }
 
-// An outage proves nothing. If discover got only 5xx replies, the client tries one initialize,
-// whose result holds for this session only.
+// An outage proves nothing. If every server/discover got a 5xx reply, the client tries one
+// initialize. The resulting era is not cached.
 func TestOutageAllowsOneInitialize(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		onDiscover(srv, status(503, ""))
@@ -189,7 +190,7 @@ func TestOutageAllowsOneInitialize(t *testing.T) {
 	})
 }
 
-// A cached era saves a round trip. A wrong entry is corrected, in both directions.
+// A cached era saves a round trip. A wrong entry is corrected, whichever era it names.
 func TestEraCache(t *testing.T) {
 	cache := new(mcpclient.EraCache)
 	t.Run("legacy is remembered", func(t *testing.T) {
@@ -244,7 +245,7 @@ func TestEraCacheIsBounded(t *testing.T) {
 	require.Equal(t, mcpclient.EraUnknown, none.Lookup("x"))
 }
 
-// A pinned version is used without negotiation, or not at all.
+// A pinned version is used without negotiation. If the server does not support it, Connect fails.
 func TestPinnedVersion(t *testing.T) {
 	t.Run("legacy", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -278,8 +279,8 @@ func TestPinnedVersion(t *testing.T) {
 	})
 }
 
-// A server may negotiate an older revision. The version header exists since 2025-06-18, and the
-// server checks it.
+// A server may negotiate an older revision. The client sends the version header only in revision
+// 2025-06-18 and later.
 func TestNegotiatedDown(t *testing.T) {
 	for _, version := range []string{"2025-06-18", "2025-03-26", "2024-11-05"} {
 		t.Run(version, func(t *testing.T) {
@@ -296,13 +297,14 @@ func TestNegotiatedDown(t *testing.T) {
 	}
 }
 
-// An unknown version ends the negotiation; the session that the server started for it is deleted.
+// If the server negotiates an unknown version, Connect fails and deletes the session that the
+// server started.
 func TestNegotiatedToTheUnknown(t *testing.T) {
 	for _, version := range []string{"2099-01-01", "2024-10-07", "2026-07-28", ""} {
 		t.Run(version, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 				srv.Negotiate = func(string) string { return version }
-				// The steps after this are the subject of other tests.
+				// Other tests cover the steps after this one.
 				srv.Intercept = func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 					if r.Method == http.MethodDelete {
 						srv.LoseSessions()
@@ -343,7 +345,7 @@ func TestHalfAHandshakeIsCleanedUp(t *testing.T) {
 	})
 }
 
-// A session ID that cannot be sent in a header is refused before it is used.
+// Connect refuses a session ID that cannot be sent in a header.
 func TestImpossibleSessionID(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -403,7 +405,7 @@ func TestVersionRefusedLater(t *testing.T) {
 	})
 }
 
-// A refused connection proves nothing about the era, and nothing was sent.
+// If the connection is refused, nothing was sent and nothing is known about the era.
 func TestConnectToAClosedPort(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

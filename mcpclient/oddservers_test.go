@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A session works although its server refuses notifications/initialized, or never answers it. A
+// A session works even if its server refuses notifications/initialized or never answers it. A
 // refusal of the session or of the credentials still ends the handshake.
 func TestInitializedRefused(t *testing.T) {
 	for name, row := range map[string]struct {
@@ -45,7 +45,8 @@ func TestInitializedRefused(t *testing.T) {
 	}
 }
 
-// Equal session IDs that were joined are one. Different ones are refused.
+// A gateway may join repeated Mcp-Session-Id headers with commas. Equal IDs are treated as one;
+// different IDs are refused.
 func TestJoinedSessionIDs(t *testing.T) {
 	for header, works := range map[string]bool{"session-1, session-1": true, "session-1,session-1": true, "session-1, other": false} {
 		t.Run(header, func(t *testing.T) {
@@ -72,7 +73,7 @@ func TestJoinedSessionIDs(t *testing.T) {
 	}
 }
 
-// joining replaces the session ID in replies.
+// joining replaces the session ID header in replies.
 type joining struct {
 	http.RoundTripper
 	id string
@@ -86,7 +87,7 @@ func (j joining) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Each retry is logged with its wait.
+// Each retry is logged with the wait before it.
 func TestRetriesAreLogged(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var log bytes.Buffer

@@ -22,15 +22,15 @@ import (
 )
 
 // plain is a minimal MCP server for connections that must break in ways that net/http's server does
-// not support. It counts the complete requests, which are those that it executes.
+// not support. It executes every request that arrives completely, and counts the executions.
 type plain struct {
 	mu       sync.Mutex
 	executed []mcptest.Message
-	failed   bool // the request that should fail has failed
+	failed   bool // whether the one request that should fail has failed
 }
 
-// execute handles one complete request. It reports whether the request should fail, or how to
-// answer it; an empty answer means a 202.
+// execute handles one complete request. If fail is true, the connection must break instead of
+// answering. Otherwise answer is the response body; an empty answer means a 202.
 func (p *plain) execute(body []byte, fails string) (fail bool, answer []byte) {
 	var m mcptest.Message
 	if len(body) == 0 || json.Unmarshal(body, &m) != nil {
@@ -60,7 +60,7 @@ func (p *plain) execute(body []byte, fails string) (fail bool, answer []byte) {
 	return false, nil
 }
 
-// ids returns the request ID of each execution of a method.
+// ids returns the request IDs of all executions of a method.
 func (p *plain) ids(method string) (ids []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,8 +88,8 @@ func listenAndServe(t *testing.T, ln net.Listener, serve func(c net.Conn)) {
 	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
 }
 
-// resetting serves HTTP/2. It executes one request and then resets its stream with an error code of
-// RFC 9113, section 7.
+// resetting serves HTTP/2. It executes one request and then resets the request's stream with code,
+// an error code of RFC 9113, section 7.
 func resetting(code uint32) func(t *testing.T, p *plain, method string) (url string) {
 	return func(t *testing.T, p *plain, method string) string {
 		t.Helper()
@@ -181,9 +181,9 @@ func dying(t *testing.T, p *plain, method string) (url string) {
 	return "http://" + ln.Addr().String() + "/mcp"
 }
 
-// A connection fails during a request that the server has executed. net/http alone would send it
-// again, up to seven times. Here only the retry table repeats a list request, and nothing repeats a
-// tool call.
+// A connection fails after the server has executed a request. net/http alone would send the request
+// again, up to seven times. In this client, only the retry table repeats a list request, and
+// nothing repeats a tool call.
 func TestNothingBelowRepeatsARequest(t *testing.T) {
 	for name, serve := range map[string]func(t *testing.T, p *plain, method string) (url string){
 		"HTTP2 PROTOCOL_ERROR": resetting(1),

@@ -91,7 +91,7 @@ func TestCallsRefuseInvalidInput(t *testing.T) {
 	})
 }
 
-// Every kind of nil stands for the empty object.
+// Arguments that are nil, of any type, are sent as an empty object.
 func TestNilArguments(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -106,8 +106,8 @@ func TestNilArguments(t *testing.T) {
 	})
 }
 
-// Headers from the options and from the hook are sent with each request to the endpoint. If the
-// hook fails, its call fails without being sent.
+// Headers from the options and from the header hook are sent with each request to the endpoint. If
+// the hook fails for a call, the call fails without being sent.
 func TestHeadersOfOptionsAndHook(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		type key struct{}
@@ -143,7 +143,8 @@ func TestHeadersOfOptionsAndHook(t *testing.T) {
 	})
 }
 
-// Values that the caller passed in are not modified, and changing them later has no effect.
+// The client does not modify values that the caller passes in. If the caller changes them later,
+// the session is not affected.
 func TestInputIsNotChanged(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// slowly returns a handler that answers a form after d, or earlier if the request ends.
+// slowly returns a handler that answers a form after d, or returns earlier if the request ends.
 func slowly(d time.Duration) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -25,7 +25,7 @@ func slowly(d time.Duration) mcpclient.Handlers {
 	}
 }
 
-// finish is the result of a function that ran on another goroutine.
+// finish is the error and the time of return of a function that ran on another goroutine.
 type finish struct {
 	err error
 	at  time.Duration
@@ -44,8 +44,8 @@ func during(f func() error) <-chan finish {
 
 const messages = `{"messages":[{"role":"user","content":{"type":"text","text":"hi"}}]}`
 
-// callsThatAsk gives srv a tool, a prompt and a resource that all run run, and returns the calls
-// for them.
+// callsThatAsk adds a tool, a prompt and a resource to srv. Each of them executes run. The returned
+// functions call them.
 func callsThatAsk(srv *mcptest.Server, run mcptest.ToolFunc) map[string]func(ctx context.Context, s *mcpclient.Session, opts ...mcpclient.CallOption) error {
 	result := func(result string) mcptest.ToolFunc {
 		return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -75,7 +75,7 @@ func callsThatAsk(srv *mcptest.Server, run mcptest.ToolFunc) map[string]func(ctx
 	}
 }
 
-// eachAsk runs a test for a call of each method that may require input, in each era.
+// eachAsk runs a test for each method that may require input, in each era.
 func eachAsk(t *testing.T, run mcptest.ToolFunc, test func(t *testing.T, srv *mcptest.Server, what string, ask func(context.Context, *mcpclient.Session, ...mcpclient.CallOption) error)) {
 	t.Helper()
 	for what := range callsThatAsk(newServer(mode{}), run) {
@@ -85,7 +85,7 @@ func eachAsk(t *testing.T, run mcptest.ToolFunc, test func(t *testing.T, srv *mc
 	}
 }
 
-// answered sends one server request and then runs then.
+// answered sends one server request, waits for its answer, and then executes then.
 func answered(then mcptest.ToolFunc) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 		_, pending, err := c.RequestInput(ctx, "q", elicit, aForm)
@@ -104,8 +104,8 @@ func cutOff(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
 
 func nothing(context.Context, *mcptest.Call) (jsonRaw, error) { return nil, nil }
 
-// A user who takes ten minutes to answer causes no timeout: neither for a call whose idle timeout
-// is five minutes nor for one whose tries may take thirty seconds.
+// A user who takes ten minutes to answer causes no timeout. This holds for a call with an idle
+// timeout of five minutes, and for a call whose tries may take thirty seconds.
 func TestSlowAnswersTimeNothingOut(t *testing.T) {
 	eachAsk(t, answered(nothing), func(t *testing.T, srv *mcptest.Server, _ string, ask func(context.Context, *mcpclient.Session, ...mcpclient.CallOption) error) {
 		s := serve(t, srv, mcpclient.Options{Handlers: slowly(10 * time.Minute)})
@@ -153,7 +153,7 @@ func TestTimersResumeAfterTheAnswer(t *testing.T) {
 // A server request on the shared stream does not say which call waits for it, so the timers of all
 // calls are paused.
 func TestRequestOnTheSharedStreamPausesAllTimers(t *testing.T) {
-	for _, wait := range []time.Duration{time.Minute, 6 * time.Minute} { // after the answer
+	for _, wait := range []time.Duration{time.Minute, 6 * time.Minute} { // how long the tool takes after the answer
 		t.Run(wait.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := newServer(mode{mcptest.Legacy, true})
@@ -161,7 +161,7 @@ func TestRequestOnTheSharedStreamPausesAllTimers(t *testing.T) {
 				s := serve(t, srv, mcpclient.Options{Handlers: slowly(10 * time.Minute)})
 				synctest.Wait()
 				before := begin(t.Context(), s, "work")
-				time.Sleep(4 * time.Minute) // of fake time, like all sleeps here
+				time.Sleep(4 * time.Minute) // fake time, like all sleeps here
 				_, answer := srv.Begin(elicit, aForm)
 				synctest.Wait()
 				amid := begin(t.Context(), s, "work", mcpclient.WithIdleTimeout(6*time.Minute))
@@ -177,7 +177,7 @@ func TestRequestOnTheSharedStreamPausesAllTimers(t *testing.T) {
 				}
 				got = <-amid
 				switch wait {
-				case time.Minute: // the answer comes after 15 minutes, and the idle timeout is five
+				case time.Minute: // 15 minutes passed until the answer, but the idle timeout of five minutes was paused
 					require.NoError(t, got.err)
 				default:
 					require.True(t, mcpclient.KindOf(got.err) == mcpclient.KindTimeout, "%v", got.err)
@@ -188,8 +188,8 @@ func TestRequestOnTheSharedStreamPausesAllTimers(t *testing.T) {
 	}
 }
 
-// The same holds for the timeouts of tries, of a slow prompt and of a list whose answer depends on
-// a user.
+// A server request on the shared stream also pauses the timeouts of tries: those of a slow prompt,
+// and of a list whose answer depends on a user.
 func TestRequestOnTheSharedStreamPausesTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
@@ -199,7 +199,7 @@ func TestRequestOnTheSharedStreamPausesTries(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: slowly(10 * time.Minute)})
 		synctest.Wait()
 		prompt := during(func() error { _, err := s.GetPrompt(t.Context(), "slow", nil); return err })
-		time.Sleep(20 * time.Second) // of fake time
+		time.Sleep(20 * time.Second) // fake time
 		_, answer := srv.Begin(elicit, aForm)
 		<-answer
 		got := <-prompt
@@ -209,8 +209,8 @@ func TestRequestOnTheSharedStreamPausesTries(t *testing.T) {
 	})
 }
 
-// The total timeout and the caller's context continue while a handler runs. They end the call and
-// the handler at once.
+// While a handler runs, the call's total timeout and the deadline of the caller's context are not
+// paused. When one of them expires, the call and the handler end at once.
 func TestServerRequestsAreBounded(t *testing.T) {
 	for _, how := range []string{"total timeout", "context", "deadline"} {
 		t.Run(how, func(t *testing.T) {
@@ -245,7 +245,7 @@ func TestServerRequestsAreBounded(t *testing.T) {
 				require.Equal(t, 7*time.Minute, <-gone)
 				outcome := mcpclient.Unknown
 				if srv.Era == mcptest.Modern {
-					outcome = mcpclient.Answered // with the required input
+					outcome = mcpclient.Answered // the server's answer was the request for input
 				}
 				require.Equal(t, outcome, e.Outcome)
 				synctest.Wait()
@@ -256,8 +256,8 @@ func TestServerRequestsAreBounded(t *testing.T) {
 	}
 }
 
-// The time of a handler does not count against the retries: if the answer is lost right after, the
-// request is retried.
+// The time that a handler takes does not count against the time limit for retries. If the
+// connection breaks right after a slow handler, the request is retried.
 func TestAnswerTimeDoesNotCountAgainstRetries(t *testing.T) {
 	cuts := 0
 	cut := answered(func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -280,7 +280,8 @@ func TestAnswerTimeDoesNotCountAgainstRetries(t *testing.T) {
 	})
 }
 
-// The same holds if the stream breaks while the handler is still running.
+// The handler's time does not count against retries even if the stream breaks while the handler is
+// still running.
 func TestAnswerTimeAfterACutDoesNotCountAgainstRetries(t *testing.T) {
 	for range 10 { // goroutines run in any order
 		synctest.Test(t, func(t *testing.T) {
@@ -305,8 +306,8 @@ func TestAnswerTimeAfterACutDoesNotCountAgainstRetries(t *testing.T) {
 	}
 }
 
-// The same holds if the request is on the shared stream: a call whose stream breaks meanwhile has
-// lost no time.
+// The time of a handler for a request on the shared stream does not count against retries either: a
+// call whose stream breaks meanwhile keeps all of its time.
 func TestAnswerTimeOnTheSharedStreamDoesNotCountAgainstRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
@@ -333,19 +334,19 @@ func TestAnswerTimeOnTheSharedStreamDoesNotCountAgainstRetries(t *testing.T) {
 	})
 }
 
-// A request that has ended pauses no timers, even if its handler still runs: the server cancelled
-// it, or its call ended.
+// A server request that was cancelled, or whose call has ended, pauses no timers, even if its
+// handler is still running.
 func TestEndedRequestsPauseNoTimers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
 		add(srv, "never", never)
-		p := newSlowUsers() // they ignore their context
+		p := newSlowUsers() // these handlers ignore their context
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{ElicitForm: p.form}})
 		synctest.Wait()
 		id, _ := srv.Begin(elicit, aForm)
 		synctest.Wait()
 		call := begin(t.Context(), s, "never")
-		time.Sleep(7 * time.Minute) // of fake time
+		time.Sleep(7 * time.Minute) // fake time
 		require.Empty(t, call)
 		srv.CancelRequest(id)
 		got := <-call
@@ -355,7 +356,7 @@ func TestEndedRequestsPauseNoTimers(t *testing.T) {
 	})
 }
 
-// Timers are paused until the last of several requests is answered.
+// If a call has several server requests, its timers are paused until all of them are answered.
 func TestTimersArePausedForAllRequests(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		many := make(map[string]mcptest.InputRequest)
@@ -406,7 +407,8 @@ func TestStateWithoutRequestsIsPaced(t *testing.T) {
 	})
 }
 
-// The wait between such retries ends with the caller's context, the total timeout, and Close.
+// If a state comes without requests, the wait before the retry ends when the caller's context ends,
+// when the total timeout expires, or on Close.
 func TestStateWithoutRequestsIsBounded(t *testing.T) {
 	for how, kind := range map[string]mcpclient.Kind{
 		"context": mcpclient.KindCanceled, "total": mcpclient.KindTimeout, "close": mcpclient.KindClosed,
@@ -423,7 +425,7 @@ func TestStateWithoutRequestsIsBounded(t *testing.T) {
 				}
 				call := begin(ctx, s, "busy", opts...)
 				if how != "total" {
-					time.Sleep(time.Minute) // of fake time
+					time.Sleep(time.Minute) // fake time
 				}
 				switch how {
 				case "context":

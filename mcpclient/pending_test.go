@@ -23,7 +23,7 @@ const (
 	listRoots = "roots/list"
 )
 
-// The simplest request of each kind.
+// The simplest parameters of each kind of server request.
 var (
 	aForm = map[string]any{
 		"mode": "form", "message": "Who are you?",
@@ -36,7 +36,7 @@ var (
 	}
 )
 
-// asking is a tool, prompt or resource that sends one server request and returns the answer as its
+// asking is a tool, prompt or resource that sends one server request and returns the answer as
 // text.
 func asking(method string, params any) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -53,7 +53,8 @@ func named(name string) *mcp.ElicitationResult {
 	return mcpclient.AcceptElicitation(map[string]any{"name": name})
 }
 
-// slowUsers answer forms, each when it is released. They ignore the end of their contexts.
+// slowUsers simulates users who answer a form only after a call of release. They ignore the end of
+// the handler's context.
 type slowUsers struct {
 	mu                   sync.Mutex
 	shown, busy, busiest int // guarded by mu
@@ -75,7 +76,7 @@ func (p *slowUsers) form(context.Context, *mcpclient.Session, *mcpclient.FormReq
 	return named("gopher"), nil
 }
 
-// release releases n users.
+// release lets n users answer.
 func (p *slowUsers) release(n int) {
 	for range n {
 		p.free <- struct{}{}
@@ -91,8 +92,8 @@ func (p *slowUsers) counts() (shown, busy, busiest int) {
 	return p.shown, p.busy, p.busiest
 }
 
-// A handler may call a tool that sends another server request, and so on. However many handlers do
-// so concurrently, none waits for another.
+// A handler may call a tool that sends another server request, and so on to any depth. Many
+// handlers can do so concurrently without a deadlock.
 func TestHandlerCallsAToolThatAsks(t *testing.T) {
 	for _, n := range []int{1, 16} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -103,7 +104,7 @@ func TestHandlerCallsAToolThatAsks(t *testing.T) {
 						"message": fmt.Sprint(depth), "requestedSchema": aForm["requestedSchema"],
 					}))
 				}
-				var all [deepest + 1]sync.WaitGroup // the handlers of a depth wait for each other, so all run at once
+				var all [deepest + 1]sync.WaitGroup // the handlers at each depth wait for each other, so they must all run at once
 				for depth := range all {
 					all[depth].Add(n)
 				}
@@ -146,8 +147,8 @@ func TestHandlerCallsAToolThatAsks(t *testing.T) {
 	}
 }
 
-// A handler that never returns and ignores its context delays only its own call, which the caller
-// can end. Close waits for the handler only until its timeout.
+// A handler that never returns and ignores its context delays only its own call. The caller can
+// still end that call. Close waits for the handler only until its timeout.
 func TestHandlerThatNeverReturns(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -193,7 +194,8 @@ func TestHandlerThatNeverReturns(t *testing.T) {
 	})
 }
 
-// seventeen lists the ways in which a server sends seventeen requests; ended checks the results.
+// seventeen lists the ways in which a server can send seventeen requests at once. Each returns a
+// function that checks the results.
 var seventeen = map[string]func(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) (ended func()){
 	"one call": func(t *testing.T, _ *mcptest.Server, s *mcpclient.Session) func() {
 		t.Helper()
@@ -231,8 +233,8 @@ var seventeen = map[string]func(t *testing.T, srv *mcptest.Server, s *mcpclient.
 	},
 }
 
-// Of seventeen concurrent server requests, on whatever streams, sixteen are handled at once. The
-// last one is handled as soon as one of the others is answered.
+// If a server sends seventeen concurrent requests, on any streams, sixteen are handled at once. The
+// seventeenth is handled as soon as one of the others is answered.
 func TestSixteenHandlersRunAtOnce(t *testing.T) {
 	many := make(map[string]mcptest.InputRequest)
 	for i := range 17 {
@@ -242,7 +244,7 @@ func TestSixteenHandlersRunAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				if srv.Era == mcptest.Modern && name == "shared stream" {
-					return // a modern server sends no requests there
+					return // a modern server sends no requests on the shared stream
 				}
 				add(srv, "ask", asking(elicit, aForm))
 				add(srv, "ask many", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -323,7 +325,7 @@ func TestTimersArePausedWhileARequestWaitsForASlot(t *testing.T) {
 		for range 17 {
 			calls = append(calls, begin(t.Context(), s, "ask"))
 		}
-		time.Sleep(10 * time.Minute) // of fake time
+		time.Sleep(10 * time.Minute) // fake time
 		p.release(17)
 		for _, call := range calls {
 			got := <-call
@@ -333,7 +335,7 @@ func TestTimersArePausedWhileARequestWaitsForASlot(t *testing.T) {
 	})
 }
 
-// waiting returns a handler that answers only after the request has ended.
+// waiting returns handlers that answer only after their request has ended.
 func waiting(running chan<- struct{}) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(ctx context.Context, _ *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -349,7 +351,7 @@ func waiting(running chan<- struct{}) mcpclient.Handlers {
 type waitingRequest struct {
 	srv    *mcptest.Server
 	s      *mcpclient.Session
-	call   *mcptest.Call // the tool's execution
+	call   *mcptest.Call // the call of the tool that sent the request
 	id     json.RawMessage
 	cancel context.CancelFunc
 	finish chan struct{} // lets the tool return
@@ -366,9 +368,9 @@ var endings = map[string]func(t *testing.T, x *waitingRequest){
 	"shared, recovery":  func(t *testing.T, x *waitingRequest) { t.Helper(); x.srv.LoseSessions(); echoes(t, x.s) },
 }
 
-// When a server request ends, the context of its handler ends, and its answer is not sent. It ends
-// when the server cancels it or answers the call without it, and when the call, the session or the
-// server session ends.
+// When a server request ends, the context of its handler ends, and the handler's answer is not
+// sent. A server request ends when the server cancels it, when the server answers the call without
+// waiting for it, and when the call, the session or the server session ends.
 func TestEndedRequestsAreNotAnswered(t *testing.T) {
 	for name, end := range endings {
 		for _, hold := range []bool{false, true} {
@@ -412,7 +414,7 @@ func TestEndedRequestsAreNotAnswered(t *testing.T) {
 						close(x.finish)
 					}
 					<-call
-					time.Sleep(time.Second) // of fake time
+					time.Sleep(time.Second) // fake time
 					require.Zero(t, srv.Count("response"))
 				})
 			})
@@ -420,7 +422,7 @@ func TestEndedRequestsAreNotAnswered(t *testing.T) {
 	}
 }
 
-// A request of a replaced session can be cancelled only with its ID in that session.
+// After a lost session was replaced, the server can still cancel a request in the new session.
 func TestCancelledInALaterSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
@@ -441,7 +443,8 @@ func TestCancelledInALaterSession(t *testing.T) {
 	})
 }
 
-// A request that arrives twice, on whatever streams, is handled once and answered once.
+// A server request that arrives twice, on the same stream or on two, is handled once and answered
+// once.
 func TestSameServerRequestTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
@@ -451,7 +454,7 @@ func TestSameServerRequestTwice(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			for range 20 { // more than there are slots
+			for range 20 { // more requests than the sixteen slots
 				c.Raw(fmt.Sprintf("data: {\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":%q,\"params\":%s}\n\n", id, elicit, form))
 			}
 			select {

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Progress on the shared stream may find its call just before the call returns. If the call's
-// context had ended, the call did not wait, and the callback may get its slot only afterwards. It
-// does not run then.
+// Progress on the shared stream may be matched to a call just before the call returns. If the
+// call's context has ended, the call returns without waiting for the progress callback. The
+// callback must not run after that.
 func TestNoProgressAfterTheCallReturned(t *testing.T) {
 	delivered := 0
 	c := &call{callbackSlot: make(chan struct{}, 1)}

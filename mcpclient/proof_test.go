@@ -20,13 +20,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// withSharedStream sets a handler, so that the shared stream is opened. A server may show on it
-// that it is working on a call.
+// withSharedStream returns options with a handler that needs the shared stream, so the client opens
+// the stream. A server may show on the stream that it is working on a call.
 func withSharedStream() mcpclient.Options {
 	return mcpclient.Options{Handlers: mcpclient.Handlers{Log: func(context.Context, *mcpclient.Session, mcpclient.LogMessage) {}}}
 }
 
-// refuseFirst answers the first call of a tool with f, although the server is working on it.
+// refuseFirst answers the first call of a tool with f, while the server executes that call.
 func refuseFirst(srv *mcptest.Server, f func(w http.ResponseWriter, m *mcptest.Message)) {
 	var calls atomic.Int32
 	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -40,9 +40,9 @@ func refuseFirst(srv *mcptest.Server, f func(w http.ResponseWriter, m *mcptest.M
 
 var watching = mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {})
 
-// Anything that the server sends for a call, on any stream and even if it is invalid, shows that
-// the server is working on the call. After that, no refusal leads to another sending of the call,
-// not even below the session.
+// Any message for a call, on any stream and even if invalid, shows that the server is working on
+// the call. After such a message, no refusal makes the client send the call again. This also holds
+// for retries in layers below the session.
 func TestTracesForbidEachReplay(t *testing.T) {
 	progressOf := func(params map[string]any) func(*mcptest.Server) {
 		return func(srv *mcptest.Server) { srv.Notify("notifications/progress", params) }
@@ -77,7 +77,7 @@ func TestTracesForbidEachReplay(t *testing.T) {
 				synctest.Wait()
 				refuseFirst(srv, func(w http.ResponseWriter, _ *mcptest.Message) {
 					row.trace(srv)
-					time.Sleep(time.Millisecond) // of fake time: it arrives before the refusal
+					time.Sleep(time.Millisecond) // fake time: the message arrives before the refusal
 					row.reply(w)
 				})
 				_, err := s.CallTool(t.Context(), "echo", nil, watching)
@@ -89,7 +89,8 @@ func TestTracesForbidEachReplay(t *testing.T) {
 	}
 }
 
-// Time passes between the decision to resend and the sending, for example in a header hook.
+// The server may show that it is working on a call after the client has decided to resend the call
+// but before the call is sent, for example during a slow header hook.
 func TestTraceRightBeforeTheNextTry(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		refused := false
@@ -114,8 +115,8 @@ func TestTraceRightBeforeTheNextTry(t *testing.T) {
 	})
 }
 
-// The tool ran, and its answer with a refusing status is invalid, truncated, too long or
-// compressed. None of these proves that the tool did not run.
+// The tool ran, but its answer has the status of a refusal and is invalid, truncated, too long or
+// compressed. Such an answer does not prove that the tool did not run.
 func TestUnreadableRefusalsProveNothing(t *testing.T) {
 	answer := rpcBody("$id", -32002, "no such row")
 	long := strings.Replace(answer, "no such row", strings.Repeat("x", 70<<10), 1)
@@ -175,7 +176,8 @@ func (r retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// The stage that a decorator reports for its last try does not hold for its earlier tries.
+// A decorator that retries may report that its last try was not sent. That proves nothing about its
+// earlier tries.
 func TestNotSentOfADecoratorThatRetries(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -195,7 +197,7 @@ func TestNotSentOfADecoratorThatRetries(t *testing.T) {
 	})
 }
 
-// A result with our ID that does not decode is an answer: the tool has run.
+// A result with the request's ID is an answer even if it cannot be decoded: the tool has run.
 func TestResultThatDoesNotDecodeIsAnAnswer(t *testing.T) {
 	for _, w := range []wire{
 		{status: 200, body: `{"jsonrpc":"2.0","id":$id,"result":{"content":7}}`},
@@ -210,8 +212,8 @@ func TestResultThatDoesNotDecodeIsAnAnswer(t *testing.T) {
 	}
 }
 
-// A legacy gateway passes on a version error of its upstream server. The client does not restart
-// the session for that; it first sends discover.
+// A legacy gateway forwards a version error from its upstream server. The client does not restart
+// the session at once. It first sends server/discover.
 func TestVersionErrorOfAnUpstreamServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -230,8 +232,9 @@ func TestVersionErrorOfAnUpstreamServer(t *testing.T) {
 	})
 }
 
-// The server requires input, and is rolled back to a legacy revision before it gets the answers. It
-// no longer knows the call that they belong to, and without them the tool would start over.
+// The server requires input, and is rolled back to a legacy revision before it gets the answers.
+// The rolled-back server no longer knows the call. The client must not resend the call without the
+// answers, because the tool would start over.
 func TestInputIsNotLostWithTheEra(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
@@ -268,8 +271,8 @@ func TestInputIsNotLostWithTheEra(t *testing.T) {
 	})
 }
 
-// A call that was declared harmless is reported as harmless in all of its errors, including those
-// about its result.
+// If the caller declares a call harmless, all errors of the call say that it is safe to repeat,
+// including errors about the result.
 func TestHarmlessCallsAreSafeToRepeat(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "fail", func(context.Context, *mcptest.Call) (jsonRaw, error) {

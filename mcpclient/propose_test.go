@@ -14,15 +14,16 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// quirk answers one method, and lets all other requests pass.
+// quirk passes the requests of one method to answer. The server handles all other requests, and
+// those for which answer returns false.
 func quirk(srv *mcptest.Server, method string, answer func(w http.ResponseWriter, m *mcptest.Message) bool) {
 	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 		return m != nil && m.Method == method && answer(w, m)
 	}
 }
 
-// A legacy server, or a gateway before it, that never answers server/discover, or cuts the
-// connection, is sent one initialize.
+// A legacy server, or a gateway in front of it, never answers server/discover or closes the
+// connection. The client then sends one initialize.
 func TestDiscoverWithoutAnAnswer(t *testing.T) {
 	for name, fail := range map[string]func(){
 		"silence": func() { time.Sleep(time.Hour) },
@@ -42,7 +43,8 @@ func TestDiscoverWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// If the initialize fails too, the error is discover's, and says how to skip discover.
+// If both server/discover and initialize fail, Connect returns the error of server/discover, which
+// also says how to skip server/discover.
 func TestNeitherDiscoverNorInitialize(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -62,7 +64,8 @@ func TestNeitherDiscoverNorInitialize(t *testing.T) {
 	})
 }
 
-// A server that refuses the proposed revision instead of negotiating gets one more initialize.
+// If a server refuses the proposed revision instead of negotiating, the client sends initialize
+// once more.
 func TestInitializeProposedAgain(t *testing.T) {
 	for name, refusal := range map[string]func(w http.ResponseWriter, m *mcptest.Message){
 		"400, list in the text": status(400, "Bad Request: Unsupported protocol version (supported versions: 2025-06-18, 2025-03-26, 2024-11-05)"),
@@ -90,8 +93,8 @@ func TestInitializeProposedAgain(t *testing.T) {
 	}
 }
 
-// If no revision is in common, the error lists those that the server names. A pinned revision is
-// proposed once.
+// If client and server have no revision in common, the error lists the server's revisions. A pinned
+// revision is proposed only once.
 func TestInitializeRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		refuse := status(400, "supported: 2024-10-07, 2030-01-01")
@@ -108,7 +111,8 @@ func TestInitializeRefused(t *testing.T) {
 	})
 }
 
-// The HTTP+SSE transport of 2024-11-05 is recognised, by its answer to a POST or to a GET.
+// If the server uses the HTTP+SSE transport of 2024-11-05, the client recognises it by the answer
+// to a POST or to a GET, and the error names the transport.
 func TestOldTransportIsNamed(t *testing.T) {
 	endpoint := func(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "text/event-stream")

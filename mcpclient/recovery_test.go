@@ -18,8 +18,8 @@ import (
 )
 
 // A server restarts during a hundred calls. Half of its refusals arrive before the recovery, half
-// only after it, and one caller gives up. There is one new session, and all other calls get a
-// result.
+// only after it, and one caller gives up. The client starts a single new session, and all other
+// calls get a result.
 func TestHundredCallsOneRecovery(t *testing.T) {
 	for _, sse := range []bool{false, true} {
 		t.Run(mode{mcptest.Legacy, sse}.String(), func(t *testing.T) {
@@ -77,8 +77,8 @@ func hundredCalls(t *testing.T, srv *mcptest.Server) {
 	require.Equal(t, []int{1, 2}, []int{now, ever})
 }
 
-// forgetful makes a server lose its sessions at each of the next losses calls of a tool, before it
-// handles the call.
+// forgetful makes a server lose its sessions when a tool is called, before it handles the call.
+// losses is the number of calls for which this happens.
 func forgetful(srv *mcptest.Server, style mcptest.RefuseStyle, losses int32) {
 	var lost atomic.Int32
 	srv.Refuse = style
@@ -90,8 +90,8 @@ func forgetful(srv *mcptest.Server, style mcptest.RefuseStyle, losses int32) {
 	})
 }
 
-// A server that restarts several times during one call has refused it each time, so the call did
-// not run. The client sends it again until it is answered.
+// A server restarts several times and refuses the same call after each restart. The refusals prove
+// that the call did not run, so the client sends it again until the server answers it.
 func TestSessionsLostAgainAndAgain(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
@@ -104,8 +104,8 @@ func TestSessionsLostAgainAndAgain(t *testing.T) {
 				require.Equal(t, 1, srv.Executions("echo"))
 				require.Equal(t, 4, srv.Count("tools/call"))
 				require.Equal(t, 3, srv.Count("initialize"))
-				// The first recovery starts at once, the others after 250 ms and 1 s, each ± a
-				// fifth.
+				// The first recovery starts at once. The next two start after 250 ms and 1 s, each
+				// ± 20%.
 				require.GreaterOrEqual(t, time.Since(start), 1000*time.Millisecond)
 				require.LessOrEqual(t, time.Since(start), 1500*time.Millisecond)
 			})
@@ -113,8 +113,8 @@ func TestSessionsLostAgainAndAgain(t *testing.T) {
 	}
 }
 
-// If a server loses each new session at once, the call ends when its tries are used up, or at the
-// caller's deadline.
+// If a server loses each new session at once, the call fails when its tries are used up or the
+// caller's deadline expires.
 func TestEndlessLossesEnd(t *testing.T) {
 	for name, row := range map[string]struct {
 		within time.Duration
@@ -191,8 +191,8 @@ func failedRecovery(t *testing.T, srv *mcptest.Server, code int, kind mcpclient.
 	require.Equal(t, 1, srv.Count("initialize"))
 }
 
-// If the initialize of a recovery is refused, the client sends discover once, but does not repeat
-// initialize.
+// If the server refuses the initialize of a recovery, the client sends server/discover once, but
+// does not repeat initialize.
 func TestRefusedInitializeIsNotRepeated(t *testing.T) {
 	for _, code := range []int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestRefusedInitializeIsNotRepeated(t *testing.T) {
 	}
 }
 
-// The recovery itself times out. The call was refused before that, so it did not run.
+// If the recovery times out, the outcome of the refused call is still that it did not run.
 func TestHangingRecoveryDoesNotChangeTheOutcome(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var hangs atomic.Bool
@@ -238,7 +238,7 @@ func TestLossOnTheResumingGetIsNotReplayed(t *testing.T) {
 			c.Cut(true)
 			return mcptest.Text("charged"), nil
 		})
-		// The answer must not enter the stream before the cut.
+		// The answer must not be written to the stream before the stream is cut.
 		srv.HoldStreams = true
 		charge := srv.Tools[1].Run
 		release := make(chan struct{})
@@ -262,8 +262,8 @@ func TestLossOnTheResumingGetIsNotReplayed(t *testing.T) {
 	})
 }
 
-// Some servers answer 400 with a JSON-RPC error for a session that they lost. One ping decides for
-// all calls.
+// Some servers answer 400 with a JSON-RPC error for a session that they lost. If several calls get
+// such an answer, the client sends one ping for all of them.
 func TestRefusalBy400IsProbedOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Refuse = mcptest.Refuse400
@@ -288,7 +288,7 @@ func TestRefusalBy400IsProbedOnce(t *testing.T) {
 	})
 }
 
-// The same 400 in a live session is the answer to the call.
+// If the session is still alive, a 400 with a JSON-RPC error is the answer to the call.
 func TestRefusalBy400OfALiveSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -308,7 +308,7 @@ func TestRefusalBy400OfALiveSession(t *testing.T) {
 	})
 }
 
-// A ping that a busy server refuses says nothing about the session, which must be kept.
+// If a busy server refuses the ping, the client learns nothing about the session and must keep it.
 func TestRefusedProbeOfABusyServerKeepsTheSession(t *testing.T) {
 	for _, code := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusUnauthorized} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
@@ -333,8 +333,8 @@ func TestRefusedProbeOfABusyServerKeepsTheSession(t *testing.T) {
 	}
 }
 
-// With SessionLossFail, the session recovers, and the caller has to repeat the call that found the
-// loss.
+// With SessionLossFail, the session recovers, but the call that detected the loss fails. The caller
+// has to repeat it.
 func TestSessionLossFail(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
@@ -356,7 +356,7 @@ func TestSessionLossFail(t *testing.T) {
 	}
 }
 
-// A new session gets the settings of the old one, and the user is notified.
+// A recovery restores the settings of the old session and calls SessionRestored.
 func TestRecoveryRestoresAndReports(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var mu sync.Mutex
@@ -401,7 +401,7 @@ func TestRecoveryRestoresOnlyWhatWasSet(t *testing.T) {
 	})
 }
 
-// A recovery does not disturb calls of the old session that the server is still running.
+// A recovery does not disturb calls that the server is still running in the old session.
 func TestRecoveryLeavesRunningCallsAlone(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		release := make(chan struct{})

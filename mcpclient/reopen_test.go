@@ -18,8 +18,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// A shared stream that the server ended for good is opened again for a subscription, and then
-// serves the handlers again.
+// If the server has permanently ended the shared stream, a new subscription opens the stream again.
+// The stream then also serves the handlers again.
 func TestListenBringsTheStreamBackForHandlers(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -43,7 +43,7 @@ func TestListenBringsTheStreamBackForHandlers(t *testing.T) {
 	})
 }
 
-// The pause before a subscription is opened again is at least as long as Retry-After.
+// Before it opens a subscription again, the client waits at least as long as Retry-After says.
 func TestReopeningWaitsForRetryAfter(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -67,7 +67,7 @@ func TestReopeningWaitsForRetryAfter(t *testing.T) {
 	})
 }
 
-// A request that can never be sent is not retried.
+// If the subscription request can never be sent, Listen fails without retries.
 func TestListenThatCanNeverBeSent(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -91,8 +91,8 @@ func TestListenThatCanNeverBeSent(t *testing.T) {
 	})
 }
 
-// When a legacy server becomes modern, the subscription is renewed in the new era. Notifications on
-// the stream of a call are no longer its events.
+// When a legacy server becomes modern, the subscription is renewed in the new era. After that,
+// notifications on the stream of a call are not events of the subscription.
 func TestListenOutlivesAnUpgrade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, now := newServer(mode{mcptest.Legacy, true}), newServer(mode{mcptest.Modern, true})
@@ -136,8 +136,8 @@ func TestListenOutlivesAnUpgrade(t *testing.T) {
 	})
 }
 
-// A shared stream that was refused for its credentials does not request authorization. It is opened
-// again as soon as a call has been authorized.
+// If the server refuses the shared stream because of its credentials, the client does not request
+// authorization for the stream. It opens the stream again as soon as a call has been authorized.
 func TestAuthorizationWakesTheSharedStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		wants, gate, d := new(sync.Map), new(doorkeeper), new(diary)

@@ -17,13 +17,14 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// expected is the result of a bad reply. A tool call always runs once: the server executes it and
-// then answers badly, unless it refuses the call.
+// expected is the expected result of a request that gets a bad reply. A bad reply to a tool call
+// means either that the server executed the call and then answered badly, or that it refused the
+// call.
 type expected struct {
-	kind    mcpclient.Kind    // 0: the call succeeds
-	outcome mcpclient.Outcome // of a call that fails
-	tries   int               // HTTP requests with the method
-	atLeast time.Duration     // in fake time
+	kind    mcpclient.Kind    // 0 if the call succeeds
+	outcome mcpclient.Outcome // for a call that fails
+	tries   int               // number of HTTP requests with the method
+	atLeast time.Duration     // duration in fake time
 	atMost  time.Duration
 }
 
@@ -33,12 +34,14 @@ var (
 	unread  = expected{kind: mcpclient.KindHTTP, tries: 1, outcome: mcpclient.NotRun}
 	noMCP   = expected{kind: mcpclient.KindProtocol, tries: 1}
 	lost    = expected{kind: mcpclient.KindOutcomeUnknown, tries: 1}
-	// unreadable is an error without an ID, which does not say what happened to the request.
+	// unreadable is for a JSON-RPC error without an ID. Such an error does not say what happened to
+	// the request.
 	unreadable   = expected{kind: mcpclient.KindServer, tries: 1}
 	server       = expected{kind: mcpclient.KindServer, tries: 1, outcome: mcpclient.Answered}
 	unauthorized = expected{kind: mcpclient.KindAuthRequired, tries: 1, outcome: mcpclient.NotRun}
 	forbidden    = expected{kind: mcpclient.KindForbidden, tries: 1, outcome: mcpclient.Answered}
-	// again is a bad reply followed by a good one, after the first backoff of 250 ms ± a fifth.
+	// again is for a bad reply that is followed by a good one, after the first backoff of 250 ms ±
+	// 20%.
 	again = expected{tries: 2, atLeast: 200 * time.Millisecond, atMost: 300 * time.Millisecond}
 )
 
@@ -48,7 +51,7 @@ type reply struct {
 	write  func(w http.ResponseWriter, m *mcptest.Message)
 	list   expected
 	tool   expected
-	legacy *expected // for both, in a legacy session, where that makes a difference
+	legacy *expected // for both kinds of requests in a legacy session, if the result differs there
 }
 
 func status(code int, body string) func(http.ResponseWriter, *mcptest.Message) {
@@ -66,7 +69,7 @@ func body(contentType, text string) func(http.ResponseWriter, *mcptest.Message) 
 	}
 }
 
-// stream answers with an event stream. %s in the text stands for the good answer.
+// stream answers with an event stream that contains text. %s in text stands for the good answer.
 func stream(text string, abort bool) func(http.ResponseWriter, *mcptest.Message) {
 	return func(w http.ResponseWriter, m *mcptest.Message) {
 		mcptest.StartSSE(w)
@@ -156,8 +159,8 @@ func redirect(code int, to string) func(http.ResponseWriter, *mcptest.Message) {
 	}
 }
 
-// Each bad reply has its outcome, either at once or after exactly the pauses of the retry table. It
-// affects only its own call, and the next call works.
+// Each bad reply leads to the expected result, either at once or after the pauses of the retry
+// table. It affects only its own call, and the next call works.
 func TestBadReplies(t *testing.T) {
 	for _, row := range replies {
 		for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -219,7 +222,7 @@ func badReply(t *testing.T, srv *mcptest.Server, method string, write func(http.
 	require.Equal(t, []string{"tools/call"}, srv.Methods(), "the next call succeeds at once")
 }
 
-// Retries end when the tries are used up, even if time is left.
+// Retries end when the tries are used up, even before the time limit for retries.
 func TestRepeatedFailuresEnd(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var broken atomic.Bool
@@ -238,7 +241,7 @@ func TestRepeatedFailuresEnd(t *testing.T) {
 		require.Equal(t, mcpclient.KindHTTP, e.Kind)
 		require.Equal(t, 4, e.Tries)
 		require.Equal(t, 4, srv.Count("tools/list"))
-		// 250 ms, 1 s and 4 s, each ± a fifth
+		// pauses of 250 ms, 1 s and 4 s, each ± 20%
 		require.GreaterOrEqual(t, time.Since(start), 4200*time.Millisecond)
 		require.LessOrEqual(t, time.Since(start), 6300*time.Millisecond)
 		broken.Store(false)
@@ -246,17 +249,17 @@ func TestRepeatedFailuresEnd(t *testing.T) {
 	})
 }
 
-// Retry.MaxElapsed ends the retries when many tries are allowed. Pauses that the server asked for
-// do not count.
+// Retry.MaxElapsed ends the retries even if more tries are allowed. Pauses that the server
+// requested with Retry-After do not count towards it.
 func TestRetriesEndWithTheirTime(t *testing.T) {
 	for _, row := range []struct {
 		retry       mcpclient.Retry
-		retryAfter  string        // Retry-After of the first two refusals, or of all if it is 0
-		slow        time.Duration // the time of each refusal
+		retryAfter  string        // Retry-After of the first two refusals; if it is "0", of all refusals
+		slow        time.Duration // time that the server takes for each refusal
 		least, most int           // number of tries
 		after       time.Duration
 	}{
-		// The pauses are 250 ms, 1 s, 4 s and then 8 s, each ± a fifth.
+		// The pauses are 250 ms, 1 s, 4 s and then 8 s, each ± 20%.
 		{mcpclient.Retry{MaxTries: 1000}, "", 0, 4, 5, 15 * time.Second},
 		{mcpclient.Retry{MaxTries: 1000, MaxElapsed: 3 * time.Second}, "", 0, 3, 3, 3 * time.Second},
 		{mcpclient.Retry{MaxTries: 1000}, "60", 0, 5, 7, 2*time.Minute + 15*time.Second},
@@ -288,7 +291,8 @@ func TestRetriesEndWithTheirTime(t *testing.T) {
 	}
 }
 
-// A request that was never sent is sent again, even a tool call, because it cannot have run.
+// If a connection is refused, the request was not sent and cannot have run, so the client retries
+// even a tool call.
 func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -297,7 +301,7 @@ func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 		link.Network.ResetAll()
 		synctest.Wait()
 		call := begin(t.Context(), s, "echo")
-		time.Sleep(500 * time.Millisecond) // of fake time: after the second try, before the third
+		time.Sleep(500 * time.Millisecond) // fake time: the second try has failed, the third has not started
 		link.Network.Refuse(false)
 		got := <-call
 		require.NoError(t, got.err)
@@ -318,7 +322,7 @@ func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 	})
 }
 
-// Retry-After is obeyed in both of its forms, for at most a minute.
+// The client obeys Retry-After in both formats (seconds and date), but waits at most a minute.
 func TestRetryAfterIsObeyedUpToAMinute(t *testing.T) {
 	for name, header := range map[string]func() (string, time.Duration){
 		"seconds": func() (string, time.Duration) { return "42", 42 * time.Second },

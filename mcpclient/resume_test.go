@@ -32,8 +32,8 @@ func cutter(srv *mcptest.Server, cuts int, abort bool) mcptest.ToolFunc {
 	}
 }
 
-// A stream that is cut after an event with an ID is resumed there: the tool runs once, and nothing
-// that it sent is lost or delivered twice.
+// If a stream is cut after an event with an ID, the client resumes the stream after that event. The
+// tool runs once, and none of its messages is lost or delivered twice.
 func TestCutStreamIsResumed(t *testing.T) {
 	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
 		t.Run(name, func(t *testing.T) {
@@ -91,8 +91,8 @@ func TestModernStreamIsNeverResumed(t *testing.T) {
 	})
 }
 
-// A server that closes its streams to be polled is not polled sooner than it asked. Connections
-// without events do not change the cursor.
+// If a server closes its streams so that the client polls, the client polls no sooner than the
+// server requested. A connection without events does not change the cursor (the last event ID).
 func TestPolledStreamKeepsItsCursor(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime, srv.RetryField = true, "3000"
@@ -109,7 +109,7 @@ func TestPolledStreamKeepsItsCursor(t *testing.T) {
 			}
 			polls++
 			if polls <= 5 {
-				mcptest.StartSSE(w) // without any event
+				mcptest.StartSSE(w) // sends no event
 				return true
 			}
 			close(answered)
@@ -133,7 +133,7 @@ func TestPolledStreamKeepsItsCursor(t *testing.T) {
 	})
 }
 
-// A reconnection time of years is reduced to a minute.
+// If the server requests a reconnection time of years, the client waits a minute.
 func TestAbsurdRetryIsClamped(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime, srv.RetryField = true, "99999999999"
@@ -148,7 +148,7 @@ func TestAbsurdRetryIsClamped(t *testing.T) {
 	})
 }
 
-// After four consecutive GETs without a stream, the outcome is unknown.
+// If four consecutive GETs fail to resume the stream, the outcome of the call is unknown.
 func TestResumingGivesUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Prime = true

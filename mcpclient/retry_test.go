@@ -18,19 +18,19 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// wire is one raw reply to a tool call. $id in the body stands for the request's ID.
+// wire is one raw reply to a tool call. $id in its body stands for the request's ID.
 type wire struct {
 	status int
 	body   string
 	header string // "Name: value"
-	gone   bool   // the session is lost right after the reply
+	gone   bool   // whether the server loses the session right after the reply
 }
 
 func rpcBody(id string, code int, text string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%q,"data":{"supported":["2026-07-28"],"requested":"x"}}}`, id, code, text)
 }
 
-// own and foreign are JSON-RPC errors with and without the request's ID.
+// own and foreign return replies with a JSON-RPC error: own has the request's ID, foreign has none.
 func own(status, code int, text string) wire {
 	return wire{status: status, body: rpcBody("$id", code, text)}
 }
@@ -38,19 +38,20 @@ func foreign(status, code int, text string) wire {
 	return wire{status: status, body: rpcBody("null", code, text)}
 }
 
-// lostAfter is a reply of a server that loses the session before the next request.
+// lostAfter returns the same reply from a server that loses the session before the next request.
 func lostAfter(w wire) wire { w.gone = true; return w }
 
 const ownResult = `{"jsonrpc":"2.0","id":$id,"result":{"content":[],"resultType":"complete"}}`
 
-// verdictRow describes what follows from a reply: the call's outcome (N: not run, A: answered, U:
-// unknown; nothing if it succeeds), its kind, and how many requests the server received. Each
-// column is a situation in which the reply may arrive; "" means that it cannot.
+// verdictRow describes what follows from a reply. Each column is a situation in which the reply may
+// arrive; "" means that the reply cannot arrive in that situation. A value such as "N auth 1"
+// consists of the call's outcome (N: not run, A: answered, U: unknown), the error's kind, and the
+// number of requests that the server received. If the call succeeds, the value is only the number.
 type verdictRow struct {
 	reply                    wire
-	direct, progress, resume string // legacy: at once; after progress; to the GET that resumes a cut stream
-	modern, modernProgress   string // modern: at once; after progress
-	round                    string // modern: to the second round of a call that required input
+	direct, progress, resume string // legacy: immediately; after progress; as the reply to the GET that resumes a cut stream
+	modern, modernProgress   string // modern: immediately; after progress
+	round                    string // modern: as the reply to the second round of a call that required input
 }
 
 var verdictRows = []verdictRow{
@@ -123,7 +124,7 @@ var shortKinds = map[mcpclient.Kind]string{
 	mcpclient.KindProtocol: "protocol", mcpclient.KindOutcomeUnknown: "lost", mcpclient.KindSessionLost: "session", mcpclient.KindVersion: "version",
 }
 
-// fate describes what happened to a call.
+// fate describes the result of a call in the notation of verdictRow.
 func fate(err error, requests int) string {
 	if err == nil {
 		return fmt.Sprint(requests)
@@ -132,8 +133,8 @@ func fate(err error, requests int) string {
 	return fmt.Sprintf("%s %s %d", letter[mcpclient.OutcomeOf(err)], shortKinds[mcpclient.KindOf(err)], requests)
 }
 
-// In every situation, each reply leads to its outcome and kind, and to another request only if the
-// reply proves that the call did not run.
+// In every situation, each reply leads to the outcome and kind in the table. The client sends the
+// call again only if the reply proves that the call did not run.
 func TestVerdicts(t *testing.T) {
 	for _, row := range verdictRows {
 		for name, want := range map[string]string{
@@ -159,7 +160,7 @@ type verdictRun struct {
 	situation string
 	srv       *mcptest.Server
 	replied   atomic.Bool
-	id        atomic.Value // of the call whose stream is resumed
+	id        atomic.Value // ID of the call whose stream is resumed
 }
 
 func (v *verdictRun) is(situation string) bool { return strings.Contains(v.situation, situation) }
@@ -194,7 +195,7 @@ func (v *verdictRun) run(idempotent bool, want string) {
 	echoes(v.t, s) // the next call works
 }
 
-// intercept sends the reply once, in its situation.
+// intercept sends the reply once, when the request of its situation arrives.
 func (v *verdictRun) intercept(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 	resuming := r.Method == http.MethodGet && r.Header.Get("Last-Event-Id") == "cut-1"
 	switch {
@@ -254,7 +255,7 @@ func (v *verdictRun) write(w http.ResponseWriter, id string) {
 		return
 	case v.is("after progress"):
 		v.srv.Notify("notifications/progress", map[string]any{"progressToken": 1, "progress": 1})
-		time.Sleep(time.Millisecond) // of fake time: it arrives on the shared stream before the status
+		time.Sleep(time.Millisecond) // fake time: the progress arrives on the shared stream before the status
 	}
 	v.reply.writeBody(w, body)
 }

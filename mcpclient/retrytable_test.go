@@ -9,7 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// Kinds and outcomes of the retry table are converted by value.
+// Kinds and outcomes are converted from those of the retry table by number, so the numbers must be
+// equal.
 func TestKindsAreThoseOfTheRetryTable(t *testing.T) {
 	for kind, of := range map[Kind]verdict.Kind{
 		KindInvalid: verdict.KindInvalid, KindNotSent: verdict.KindNotSent, KindOutcomeUnknown: verdict.KindOutcomeUnknown,
@@ -24,7 +25,7 @@ func TestKindsAreThoseOfTheRetryTable(t *testing.T) {
 	}
 }
 
-// The retry table repeats the codes as numbers.
+// The retry table contains the error codes as numbers, which must equal the constants.
 func TestCodesAreThoseOfTheRetryTable(t *testing.T) {
 	rpc := func(code int64) *streamablehttp.RPCError { return &streamablehttp.RPCError{Code: code, Status: 400} }
 	modern := verdict.Situation{Modern: true, Tool: true}

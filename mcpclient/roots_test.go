@@ -44,7 +44,7 @@ func TestRoots(t *testing.T) {
 	})
 }
 
-// An invalid or misleading root is never sent, nor are the other roots in its list.
+// If a list contains an invalid or misleading root, the client sends none of the roots in the list.
 func TestBadRootsAreNotSent(t *testing.T) {
 	for _, uri := range []string{
 		"", "/home/secret", "https://secret.example/", "file:secret", "file:/secret", "file://other.example/secret", "file:///a/../secret",
@@ -74,7 +74,7 @@ func TestBadRootsAreNotSent(t *testing.T) {
 	}
 }
 
-// Too many roots are not sent.
+// If the handler returns too many roots, the client sends none of them.
 func TestTooManyRoots(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", asking(listRoots, nil))
@@ -92,8 +92,8 @@ func TestTooManyRoots(t *testing.T) {
 	})
 }
 
-// A legacy server is notified that the roots have changed. A modern server is not, since there is
-// no such notification. Without a handler for roots, RootsChanged fails.
+// A legacy server is notified that the roots have changed. A modern server is not notified, because
+// its revision has no such notification. Without a handler for roots, RootsChanged fails.
 func TestRootsChanged(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)

@@ -68,8 +68,8 @@ func TestUnknownResultTypeIsNotComplete(t *testing.T) {
 	}
 }
 
-// initialize is never cancelled by a notification (2025-11-25, "Cancellation"), however it ends: by
-// the context of Connect, by its timeout, or during a recovery.
+// The client never sends a cancellation for initialize (2025-11-25, "Cancellation"). This holds
+// when the context of Connect ends, when initialize times out, and during a recovery.
 func TestInitializeIsNeverCancelled(t *testing.T) {
 	hang := func(srv *mcptest.Server) {
 		srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
@@ -111,8 +111,8 @@ func TestInitializeIsNeverCancelled(t *testing.T) {
 	})
 }
 
-// Each tool that is left out is logged with one warning that names the tool and the reason
-// (2026-07-28, "Schema Extension").
+// The client logs one warning for each tool that it leaves out. The warning names the tool and the
+// reason (2026-07-28, "Schema Extension").
 func TestOneWarningForEachToolLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, false})
@@ -140,8 +140,8 @@ func TestOneWarningForEachToolLeftOut(t *testing.T) {
 	})
 }
 
-// What a server asks a model, and what the model answers, never appears in logs or errors, whatever
-// fails (2026-07-28, "Sampling", "Security Considerations").
+// Logs and errors never contain the messages that a server sends to a model, or the model's answers
+// (2026-07-28, "Sampling", "Security Considerations").
 func TestMessagesStayOutOfTheLog(t *testing.T) {
 	const prompt, answer = "the-patient-is-ill", "take-two-pills"
 	for name, sample := range map[string]func() (*mcp.CreateMessageResult, error){

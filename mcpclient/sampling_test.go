@@ -158,11 +158,11 @@ func TestSampleRequestsThatAreRefused(t *testing.T) {
 		{sampleOf(`{"content":{"type":"text","text":"x"}}`), wire.ErrRole, "messages[0]"},
 		{sampleOf(`{"role":"user"}`), wire.ErrNoContent, "messages[0]"},
 		{sampleOf(`{"role":"user","content":null}`), wire.ErrNoContent, "messages[0]"},
-		// Tool results together with other content, of known or unknown types.
+		// Messages that mix tool results with other content, of known or unknown types.
 		{sampleOf(someUses, sampleTurn("user", resultA, resultB, `{"type":"text","text":"x"}`)), errMixed, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", `{"type":"hologram"}`, resultA, resultB)), errMixed, "messages[1]"},
-		// No result, a result that is not in the next message, two results, or a result of the
-		// wrong role.
+		// Tool uses with no result, with a result that is not in the next message, with two
+		// results, or with a result of the wrong role.
 		{sampleOf(aMessage, someUses), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, sampleTurn("user", resultA)), errOpenUse, "messages[1]"},
 		{sampleOf(someUses, aMessage), errOpenUse, "messages[1]"},
@@ -213,7 +213,7 @@ func TestSampleMessagesAreBounded(t *testing.T) {
 	require.EqualValues(t, wire.MaxSampleMessages, limit.Limit)
 }
 
-// withTools is a request with a tool and a tool mode.
+// withTools returns a request with a tool and the given tool mode.
 func withTools(t *testing.T, mode string) *SampleRequest {
 	t.Helper()
 	req, err := decodeSample(json.RawMessage(`{"messages":[],"maxTokens":1,"tools":[{"name":"n"}],"toolChoice":{"mode":"` + mode + `"}}`))
@@ -267,7 +267,8 @@ func TestSampleResult(t *testing.T) {
 	}
 }
 
-// The result has all its members and no resultType. The handler's value is not changed.
+// The encoded result has all members and no resultType. Encoding does not change the handler's
+// value.
 func TestSampleResultMembers(t *testing.T) {
 	meta := &mcp.Meta{AdditionalFields: map[string]any{"k": json.RawMessage(`{"n":9007199254740993}`)}}
 	res := &mcp.CreateMessageResult{
@@ -354,8 +355,8 @@ func TestSampleResultsThatAreRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// FuzzSample checks that an accepted request encodes to an equal request, which is also accepted,
-// and that a block of its model's messages can be sent back.
+// FuzzSample checks that encoding an accepted request and decoding it again yields an equal
+// request. It also checks that a content block of the model's messages can be sent back.
 func FuzzSample(f *testing.F) {
 	f.Add([]byte(fullSample))
 	f.Add([]byte(sampleOf(aMessage, someUses, sampleTurn("user", resultA, resultB))))
@@ -388,7 +389,8 @@ func FuzzSample(f *testing.F) {
 	})
 }
 
-// sendBack sends a block as a model's message, unless the block must be refused.
+// sendBack encodes a result with the block as the model's message, unless the block must be
+// refused.
 func sendBack(t *testing.T, req *SampleRequest, block mcp.Content) {
 	switch b := block.(type) {
 	case UnknownContent:

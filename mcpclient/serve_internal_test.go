@@ -17,7 +17,7 @@ import (
 // A server request with a huge ID is dropped, since the response would have to repeat the ID. The
 // call continues.
 func TestServerRequestWithAHugeID(t *testing.T) {
-	for _, size := range []int{255, 1 << 20} { // without the quotes
+	for _, size := range []int{255, 1 << 20} { // length of the ID without its quotes
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := newServer(mode{mcptest.Legacy, true})
@@ -40,7 +40,7 @@ func TestServerRequestWithAHugeID(t *testing.T) {
 	}
 }
 
-// Input for a modern server is never sent in a legacy request.
+// Input for a modern server is never sent to a legacy server.
 func TestInputForALegacyServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})

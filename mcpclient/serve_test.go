@@ -15,10 +15,10 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// unhandled are server requests that need no handler. Each is answered with a POST.
+// unhandled lists server requests that need no handler. The client answers each with a POST.
 var unhandled = []string{"ping", "roots/list", "unknown/method"}
 
-// flooded is a tool that sends many requests at once and returns without waiting for the responses.
+// flooded is a tool that sends n requests at once and returns without waiting for the responses.
 func flooded(method string, n int) mcptest.ToolFunc {
 	return func(_ context.Context, c *mcptest.Call) (jsonRaw, error) {
 		for range n {
@@ -29,8 +29,8 @@ func flooded(method string, n int) mcptest.ToolFunc {
 	}
 }
 
-// Of many requests that need no handler, 64 are answered at once, then 32 per second for 6 s. The
-// others are dropped, which is logged once. The stream continues.
+// If a server floods the client with requests that need no handler, 64 are answered at once, then
+// 32 per second for 6 s. The client drops the others, logs this once, and keeps the stream open.
 func TestFloodOfPingsIsAnsweredAtARate(t *testing.T) {
 	for _, method := range unhandled {
 		for _, where := range []string{"call", "shared stream"} {
@@ -107,7 +107,7 @@ func TestServerThatWaitsGetsEveryAnswer(t *testing.T) {
 	}
 }
 
-// Pings at a usual rate are always answered at once.
+// Pings at a normal rate are always answered at once.
 func TestUsualPingsAreAnsweredAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -124,8 +124,8 @@ func TestUsualPingsAreAnsweredAtOnce(t *testing.T) {
 	})
 }
 
-// If a server does not read the responses, 16 are sent at once and at most 256 wait. Close ends
-// them.
+// If a server does not read the responses, 16 are in flight and at most 256 wait. Close cancels all
+// of them.
 func TestAnswersThatTheServerDoesNotRead(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		answers := srv.HoldIf(func(r *mcptest.Request) bool { return r.Method == "response" })

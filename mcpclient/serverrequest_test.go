@@ -23,7 +23,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// answersForm and answersURL return handlers with a fixed result.
+// answersForm and answersURL return elicitation handlers with a fixed result.
 func answersForm(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -40,8 +40,8 @@ func answersURL(res *mcp.ElicitationResult, err error) mcpclient.Handlers {
 	}
 }
 
-// The server gets the user's decision. It gets content only if the form was accepted and the
-// content matches it.
+// The server gets the user's decision. It gets the content only if the user accepted the form and
+// the content is valid for the form.
 func TestElicitationAnswers(t *testing.T) {
 	withDefault := map[string]any{
 		"message": "m", "requestedSchema": json.RawMessage(`{"type":"object","properties":{"name":{"type":"string","default":"Rob"}}}`),
@@ -108,7 +108,7 @@ func fails(t *testing.T, srv *mcptest.Server, s *mcpclient.Session, code int64, 
 	return e
 }
 
-// An invalid answer of a handler fails the server's request.
+// If a handler returns an invalid answer, the server's request fails.
 func TestInvalidAnswers(t *testing.T) {
 	maybe := &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: "maybe"}}
 	samples := func(res *mcp.CreateMessageResult) mcpclient.Handlers {
@@ -143,8 +143,8 @@ func TestInvalidAnswers(t *testing.T) {
 	}
 }
 
-// Rejected sampling has a separate error: of the request on a legacy server, of the call on a
-// modern one.
+// If the user rejects sampling, a specific error reports it. On a legacy server, the server's
+// request fails with this error. On a modern server, the client's call fails with it.
 func TestSamplingRejected(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", asking(sample, aSample))
@@ -168,7 +168,7 @@ func TestSampleHandlers(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		params               map[string]any
-		both, plain, toolish string // the handler that runs if both or only one are set
+		both, plain, toolish string // the handler that runs if both are set, only Sample, or only SampleWithTools
 	}{
 		"plain":       {aSample, "plain", "plain", "toolish"},
 		"tools":       {with("tools", tools), "toolish", "", "toolish"},
@@ -209,7 +209,8 @@ func TestSampleHandlers(t *testing.T) {
 
 var errSecret = errors.New("secret")
 
-// failures lists the ways in which a handler fails, and what the caller of a modern call sees.
+// failures lists the ways in which a handler can fail, and the error that the caller gets on a
+// modern server.
 var failures = map[string]struct {
 	fail  func() error
 	check func(t *testing.T, err error)
@@ -237,8 +238,8 @@ var failures = map[string]struct {
 	}},
 }
 
-// A handler that fails, panics or ends its goroutine fails only its own request. A legacy server
-// does not see the reason. The caller of a modern call does.
+// If a handler fails, panics or ends its goroutine, only its own request fails. On a legacy server,
+// the server does not get the reason. On a modern server, the caller gets the reason.
 func TestFailingHandlers(t *testing.T) {
 	requests := map[string]mcptest.InputRequest{
 		"form": {Method: elicit, Params: aForm}, "page": {Method: elicit, Params: aURL},
@@ -250,7 +251,7 @@ func TestFailingHandlers(t *testing.T) {
 				eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 					add(srv, "ask", asking(q.Method, q.Params))
 					s := serve(t, srv, mcpclient.Options{Handlers: allFail(failing.fail)})
-					for range 20 { // more than there are slots, to find a slot that leaks
+					for range 20 { // more calls than the sixteen slots, to detect leaked slots
 						_, err := s.CallTool(t.Context(), "ask", nil)
 						e := failure(t, err)
 						if srv.Era == mcptest.Modern {
@@ -297,14 +298,14 @@ func allFail(fail func() error) mcpclient.Handlers {
 	}
 }
 
-// said returns a message of a model.
+// said returns a sampling result in which the model says words.
 func said(words string) *mcp.CreateMessageResult {
 	return &mcp.CreateMessageResult{
 		SamplingMessage: mcp.SamplingMessage{Role: mcp.RoleAssistant, Content: mcp.TextContent{Type: "text", Text: words}}, Model: "m",
 	}
 }
 
-// passOn lets srv handle an intercepted message and returns its answer.
+// passOn lets srv handle an intercepted message and returns the answer of srv.
 func passOn(t *testing.T, srv *mcptest.Server, passing *atomic.Bool, r *http.Request, m *mcptest.Message) *httptest.ResponseRecorder {
 	t.Helper()
 	message := map[string]any{"jsonrpc": "2.0", "id": m.ID}
@@ -326,7 +327,8 @@ func passOn(t *testing.T, srv *mcptest.Server, passing *atomic.Bool, r *http.Req
 	return rec
 }
 
-// An answer is not safe to repeat: it is sent once, even if it may be lost.
+// An answer to a server request is not safe to repeat. The client sends it once, even if it may
+// have been lost.
 func TestAnswersAreSentOnce(t *testing.T) {
 	for name, lose := range map[string]func(w http.ResponseWriter){
 		"cut": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
@@ -365,8 +367,8 @@ func TestAnswersAreSentOnce(t *testing.T) {
 	}
 }
 
-// A tool runs once per round. If its answer is lost in a later round, neither the tool nor a
-// handler runs again.
+// A tool runs once per round. If the server's answer is lost in a later round, neither the tool nor
+// a handler runs again.
 func TestLostRoundIsNotRepeated(t *testing.T) {
 	onModern(t, func(t *testing.T, srv *mcptest.Server) {
 		q := requestsOf{"q": {Method: elicit, Params: aForm}}
@@ -382,8 +384,8 @@ func TestLostRoundIsNotRepeated(t *testing.T) {
 	})
 }
 
-// A round that is refused but may be resent (after a change of revision or headers, or an overload)
-// is resent with the same answers. The handlers do not run again.
+// If the server refuses a round because of the revision, the headers or an overload, the client
+// resends the round with the same answers. The handlers do not run again.
 func TestRefusedRoundIsSentAgain(t *testing.T) {
 	for name, refuse := range map[string]func(w http.ResponseWriter, m *mcptest.Message){
 		"version": func(w http.ResponseWriter, m *mcptest.Message) {
@@ -423,8 +425,8 @@ func TestRefusedRoundIsSentAgain(t *testing.T) {
 	}
 }
 
-// Server requests during a handshake are refused, because handlers have no session yet. This holds
-// for the first handshake and for one that replaces a lost session.
+// The client refuses server requests during a handshake, because handlers have no session yet. This
+// holds for the first handshake and for one that replaces a lost session.
 func TestServerRequestDuringTheHandshake(t *testing.T) {
 	for _, when := range []string{"connecting", "recovery"} {
 		t.Run(when, func(t *testing.T) {
@@ -446,7 +448,7 @@ func TestServerRequestDuringTheHandshake(t *testing.T) {
 						mcptest.StartSSE(w)
 						mcptest.WriteRaw(w, "data: {\"jsonrpc\":\"2.0\",\"id\":\"early\",\"method\":\"roots/list\"}\n\n")
 						select {
-						case m := <-answers: // the handshake waits for the answer
+						case m := <-answers: // the handshake waits for the client's answer
 							answers <- m
 							mcptest.WriteRaw(w, rec.Body.String())
 						case <-r.Context().Done():

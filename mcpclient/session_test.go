@@ -51,7 +51,7 @@ func TestLifeOfASession(t *testing.T) {
 	})
 }
 
-// introduced checks what a session knows about its server.
+// introduced checks the server's description that a session returns.
 func introduced(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	t.Helper()
 	require.Equal(t, "mcptest", s.ServerInfo().Name)
@@ -71,7 +71,8 @@ func introduced(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	require.Contains(t, string(srv.Requests("initialize")[0].Params), `{"name":"tester","version":"3"}`)
 }
 
-// lists checks that all pages of a list are read. One page has the empty string as its cursor.
+// lists checks that the session reads all pages of each list. One page has an empty string as its
+// cursor.
 func lists(t *testing.T, srv *mcptest.Server, s *mcpclient.Session) {
 	t.Helper()
 	srv.PageSize = 2
@@ -169,7 +170,7 @@ func TestProgressAndLogComeBeforeTheResult(t *testing.T) {
 	})
 }
 
-// A tool that fails reports that in its result; the call returns no error.
+// If a tool fails, its result says so. The call returns no error.
 func TestToolErrorIsAResult(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "fail", func(context.Context, *mcptest.Call) (json.RawMessage, error) {
@@ -183,7 +184,7 @@ func TestToolErrorIsAResult(t *testing.T) {
 	})
 }
 
-// The same session over the loopback interface, in real time.
+// A session also works over the loopback interface, in real time.
 func TestLifeOverLoopback(t *testing.T) {
 	for _, m := range modes {
 		t.Run(m.String(), func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// gatekeeper refuses requests with a 401 without a challenge: those of a session that is lost, and
-// those without the right token.
+// gatekeeper answers requests with a 401 without a challenge if their session is lost or their
+// token is wrong.
 type gatekeeper struct {
 	srv   *mcptest.Server
 	token atomic.Pointer[string]
@@ -37,8 +37,8 @@ func (g *gatekeeper) intercept(w http.ResponseWriter, r *http.Request, _ *mcptes
 func (g *gatekeeper) lose(session string) { g.lost.Store(&session) }
 func (g *gatekeeper) want(token string)   { g.token.Store(&token) }
 
-// A 401 without a challenge may be about the session or about the credentials. A ping, and then an
-// initialize, find out which. No user has to log in because the server lost a session.
+// A 401 without a challenge may be about the session or about the credentials. The client sends a
+// ping, and then an initialize, to find out. A lost session alone never makes a user log in.
 func TestUnauthorizedMayMeanALostSession(t *testing.T) {
 	for name, row := range map[string]struct {
 		lost, revoked bool
@@ -46,7 +46,7 @@ func TestUnauthorizedMayMeanALostSession(t *testing.T) {
 		logins        int
 	}{
 		"session lost":  {lost: true, initializes: 1},
-		"token revoked": {revoked: true, initializes: 1, logins: 1}, // the initialize is also refused
+		"token revoked": {revoked: true, initializes: 1, logins: 1}, // the server also refuses the initialize
 		"both":          {lost: true, revoked: true, initializes: 2, logins: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,9 +72,9 @@ func TestUnauthorizedMayMeanALostSession(t *testing.T) {
 	}
 }
 
-// One call suspects that the session is lost. Its ping is refused with a bare 401, so that the
-// session counts as alive. Another call that got such a 401 joins this recovery and then starts one
-// that finds out more. No user has to log in.
+// One call suspects that the session is lost. Its ping gets a 401 without a challenge, so the
+// recovery treats the session as alive. Another call, which also got such a 401, joins this
+// recovery and then starts a more thorough one. No user has to log in.
 func TestJoinedRecoveryForAWeakerReason(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var calls atomic.Int32
@@ -107,7 +107,7 @@ func TestJoinedRecoveryForAWeakerReason(t *testing.T) {
 }
 
 // The server allows initialize without credentials and requires a login for all other requests. A
-// new session does not help.
+// new session does not help, so the user must log in.
 func TestServerThatInitializesWithoutCredentials(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
@@ -127,8 +127,8 @@ func TestServerThatInitializesWithoutCredentials(t *testing.T) {
 	})
 }
 
-// Without an Authorizer, a lost session is detected in the same way, and any other refusal is
-// reported as it is.
+// Without an Authorizer, the client detects a lost session in the same way, and returns any other
+// refusal to the caller.
 func TestUnauthorizedWithoutAuthorizer(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		g := &gatekeeper{srv: srv}
@@ -144,8 +144,8 @@ func TestUnauthorizedWithoutAuthorizer(t *testing.T) {
 	})
 }
 
-// However a server reports a lost session, the client has a new session after two calls at most. A
-// call is sent again only if the refusal proves that it did not run.
+// However a server reports a lost session, the client has a new session after two calls at most.
+// The client sends a call again only if the refusal proves that the call did not run.
 func TestSessionsRecoverHoweverTheLossIsReported(t *testing.T) {
 	for name, row := range map[string]struct {
 		status   int
@@ -157,7 +157,7 @@ func TestSessionsRecoverHoweverTheLossIsReported(t *testing.T) {
 		"404, other id":       {404, rpcBody(`"server-error"`, -32600, "Session not found"), true},
 		"404, our id":         {404, rpcBody("$id", -32001, "Session not found"), true},
 		"404, our id, silent": {404, rpcBody("$id", -32001, "Not found"), false},
-		"400 text":            {400, "Bad Request: Mcp-Session-Id is unknown", true}, // which names the session
+		"400 text":            {400, "Bad Request: Mcp-Session-Id is unknown", true}, // the text names the session
 		"400 other JSON":      {400, `{"error":"invalid session"}`, true},
 		"400, no id":          {400, rpcBody("null", -32000, "Bad Request: No valid session ID provided"), true},
 		"400, our id":         {400, rpcBody("$id", -32000, "Bad Request: Server not initialized"), true},
@@ -202,8 +202,8 @@ func TestSessionsRecoverHoweverTheLossIsReported(t *testing.T) {
 	}
 }
 
-// If only a ping can confirm a refusal, the recovery of another call does not confirm it: the
-// session may have been replaced for other reasons while it was alive.
+// Some refusals prove a lost session only if a ping confirms them. A recovery that another call
+// started is no confirmation: it may have replaced a live session.
 func TestReplacedSessionConfirmsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		arrived, replaced := make(chan struct{}), make(chan struct{})
@@ -237,8 +237,8 @@ func TestReplacedSessionConfirmsNothing(t *testing.T) {
 	})
 }
 
-// Progress that arrives while a refused call waits for its next try refutes the refusal. The server
-// is working on the call, and another request would make it run twice.
+// If progress arrives while a refused call waits for its next try, the refusal was wrong. The
+// server is working on the call, so another request would run the tool twice.
 func TestProgressDuringTheBackoffForbidsTheReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		busy := func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
@@ -268,8 +268,8 @@ func TestProgressDuringTheBackoffForbidsTheReplay(t *testing.T) {
 	})
 }
 
-// The outcome of a call is that of its worst try, because a harmless call may have run in any of
-// its tries.
+// The outcome of a call with several tries is the worst outcome of any try: if one try may have
+// run, the call may have run.
 func TestOutcomeOverSeveralTries(t *testing.T) {
 	for name, row := range map[string]struct {
 		statuses []int
@@ -304,8 +304,8 @@ func TestOutcomeOverSeveralTries(t *testing.T) {
 	}
 }
 
-// A harmless call that may have run once is not reported as never sent if the server is unreachable
-// later.
+// The answer to the first try of a harmless call is lost, and the server is unreachable for later
+// tries. The error must not say that the call was never sent.
 func TestUnreachableAfterALostAnswer(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		link := srv.InMemory(t)
@@ -326,9 +326,10 @@ func TestUnreachableAfterALostAnswer(t *testing.T) {
 	})
 }
 
-// A server without ping refuses a ping as it would in a lost session. A second ping, in a new
-// session, shows that nothing is proven, so the old session is kept unless the refusal names it.
-// After three such pings, the client sends no more.
+// A server that does not support ping may refuse a ping exactly as it would in a lost session. The
+// client then pings in a new session. If that ping is refused too, the first refusal proves
+// nothing, and the client keeps the old session unless the refusal names the session. After three
+// such refusals, the client sends no more pings.
 func TestServerWithoutAPing(t *testing.T) {
 	for name, text := range map[string]string{
 		"a tool that mentions a session": "session variable x is not set", "a tool that does not": "bad argument",
@@ -355,7 +356,7 @@ func TestServerWithoutAPing(t *testing.T) {
 				require.LessOrEqual(t, srv.Count("ping"), 12, "only for the first three calls")
 				now, ever := srv.Sessions()
 				if strings.Contains(text, "session") {
-					return // the client trusts a text that names the session
+					return // the client trusts a refusal whose text names the session
 				}
 				require.Equal(t, []int{1, 4}, []int{now, ever}, "three new sessions were tried and deleted")
 				require.Equal(t, "session-1", srv.Requests("tools/call")[5].Session)
@@ -364,7 +365,7 @@ func TestServerWithoutAPing(t *testing.T) {
 	}
 }
 
-// A gateway refuses the ping of the new session once. That must not disable the detection of lost
+// A gateway refuses the ping in the new session once. That must not disable the detection of lost
 // sessions.
 func TestPingThatIsRefusedOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -393,7 +394,8 @@ func TestPingThatIsRefusedOnce(t *testing.T) {
 	})
 }
 
-// A call that has its answer does not wait until the problem that the answer shows is repaired.
+// If an answer reveals a problem with the session, the call returns at once and does not wait for
+// the repair.
 func TestAnswersDoNotWaitForRepairs(t *testing.T) {
 	for name, hangs := range map[string]string{"ping": "ping", "initialize": "initialize", "list": "tools/list", "discover": "server/discover"} {
 		t.Run(name, func(t *testing.T) {
@@ -424,8 +426,8 @@ func TestAnswersDoNotWaitForRepairs(t *testing.T) {
 	}
 }
 
-// The server loses the session and answers 401 without a challenge. Without any call, the shared
-// stream detects this.
+// The server loses the session and answers 401 without a challenge. The shared stream detects the
+// loss even if no call is made.
 func TestSharedStreamDetectsALossReportedBy401(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		g := &gatekeeper{srv: srv}

@@ -19,7 +19,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// diary records the calls of handlers, in order.
+// diary records in order which handlers were called.
 type diary struct {
 	mu      sync.Mutex
 	entries []string
@@ -59,7 +59,7 @@ func (d *diary) handlers() mcpclient.Handlers {
 
 const toolsChanged = "notifications/tools/list_changed"
 
-// The shared stream delivers messages that belong to no call to the handlers, in order.
+// Messages on the shared stream that belong to no call reach the handlers in order.
 func TestSharedStream(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -85,21 +85,22 @@ func TestSharedStream(t *testing.T) {
 	})
 }
 
-// Without a handler that needs it, no shared stream is opened.
+// The client opens no shared stream if no handler needs it.
 func TestNoSharedStreamWithoutHandlers(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Handlers: mcpclient.Handlers{
 			MissedEvents: func(context.Context, *mcpclient.Session, mcpclient.MissedEvents) {}, SessionRestored: func(context.Context, *mcpclient.Session, mcpclient.SessionRestored) {},
 		}})
 		echoes(t, s)
-		time.Sleep(time.Hour) // of fake time
+		time.Sleep(time.Hour) // fake time
 		synctest.Wait()
 		require.Zero(t, srv.Count("GET"))
 		require.Zero(t, srv.Count("subscriptions/listen"))
 	})
 }
 
-// A server that has no shared stream is not asked for it again, and no call is affected.
+// If a server refuses the shared stream, the client does not request the stream again, and no call
+// is affected.
 func TestRefusedSharedStreamIsRemembered(t *testing.T) {
 	rows := map[string]func(w http.ResponseWriter){
 		"405": func(w http.ResponseWriter) { w.WriteHeader(http.StatusMethodNotAllowed) },
@@ -124,7 +125,7 @@ func TestRefusedSharedStreamIsRemembered(t *testing.T) {
 				}
 				var d diary
 				s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
-				time.Sleep(24 * time.Hour) // of fake time
+				time.Sleep(24 * time.Hour) // fake time
 				synctest.Wait()
 				require.Equal(t, 1, srv.Count("GET"))
 				require.Equal(t, 1, srv.Count("initialize"), "the session is alive, as a ping shows")
@@ -135,7 +136,7 @@ func TestRefusedSharedStreamIsRemembered(t *testing.T) {
 	}
 }
 
-// A modern server without subscriptions is not asked again either.
+// If a modern server does not support subscriptions, the client does not request one again.
 func TestRefusedSubscriptionIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, true})
@@ -148,7 +149,7 @@ func TestRefusedSubscriptionIsRemembered(t *testing.T) {
 		}
 		var d diary
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
-		time.Sleep(24 * time.Hour) // of fake time
+		time.Sleep(24 * time.Hour) // fake time
 		synctest.Wait()
 		require.Equal(t, 1, srv.Count("subscriptions/listen"))
 		echoes(t, s)
@@ -156,7 +157,8 @@ func TestRefusedSubscriptionIsRemembered(t *testing.T) {
 	})
 }
 
-// A lost shared stream is resumed: notifications sent meanwhile arrive, and no events are missed.
+// If the shared stream is lost, the client resumes it. Notifications sent meanwhile arrive, so no
+// missed events are reported.
 func TestLostSharedStreamIsResumed(t *testing.T) {
 	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
 		t.Run(name, func(t *testing.T) {
@@ -171,7 +173,7 @@ func TestLostSharedStreamIsResumed(t *testing.T) {
 				require.Equal(t, 1, srv.Count("GET"), "only after a pause")
 				srv.Notify("notifications/n", map[string]any{"n": 2})
 				echoes(t, s)
-				time.Sleep(time.Second) // of fake time
+				time.Sleep(time.Second) // fake time
 				synctest.Wait()
 				require.Equal(t, 2, srv.Count("GET"))
 				require.NotEmpty(t, srv.Requests("GET")[1].Header.Get("Last-Event-Id"))
@@ -183,7 +185,8 @@ func TestLostSharedStreamIsResumed(t *testing.T) {
 	}
 }
 
-// A stream without event IDs cannot be resumed: each loss is reported once.
+// A stream without event IDs cannot be resumed, so each loss of the stream is reported once as
+// missed events.
 func TestMissedEventsAreReported(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -191,7 +194,7 @@ func TestMissedEventsAreReported(t *testing.T) {
 		synctest.Wait()
 		srv.CutSharedStreams(true)
 		synctest.Wait()
-		time.Sleep(time.Minute) // of fake time
+		time.Sleep(time.Minute) // fake time
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
 		srv.Notify(toolsChanged, nil)
@@ -201,7 +204,8 @@ func TestMissedEventsAreReported(t *testing.T) {
 	})
 }
 
-// A server is unreachable for hours. The loss is reported once, however often the stream is tried.
+// If a server is unreachable for hours, the loss of the stream is reported once, however often the
+// client tries to reopen the stream.
 func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		var d diary
@@ -210,10 +214,10 @@ func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 		synctest.Wait()
 		link.Network.Refuse(true)
 		link.Network.ResetAll()
-		time.Sleep(3 * time.Hour) // of fake time
+		time.Sleep(3 * time.Hour) // fake time
 		synctest.Wait()
 		link.Network.Refuse(false)
-		time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
+		time.Sleep(time.Minute) // fake time: longer than the maximum backoff of 30 s
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
 		srv.Notify(toolsChanged, nil)
@@ -223,7 +227,7 @@ func TestMissedEventsAreReportedOncePerOutage(t *testing.T) {
 	})
 }
 
-// If a server refuses the stream repeatedly, the pauses grow to half a minute.
+// If a server refuses the stream repeatedly, the pauses between the tries grow to half a minute.
 func TestSharedStreamBackoff(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		var at []time.Duration
@@ -238,7 +242,7 @@ func TestSharedStreamBackoff(t *testing.T) {
 		}
 		var d diary
 		serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
-		time.Sleep(10 * time.Minute) // of fake time
+		time.Sleep(10 * time.Minute) // fake time
 		synctest.Wait()
 		require.Greater(t, len(at), 15)
 		require.Less(t, len(at), 40)
@@ -249,8 +253,8 @@ func TestSharedStreamBackoff(t *testing.T) {
 	})
 }
 
-// A server that has not noticed the loss of a stream refuses the next one as a conflict. The client
-// keeps trying until the stream is accepted.
+// If the server has not noticed that a stream was lost, it refuses the next stream with a conflict
+// (409). The client keeps trying until the stream is accepted.
 func TestSharedStreamConflict(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.EventIDs = false
@@ -274,7 +278,7 @@ func TestSharedStreamConflict(t *testing.T) {
 	})
 }
 
-// A subscription that the server completes is not opened again.
+// If the server completes the handlers' subscription, the client does not open it again.
 func TestHandlersSubscriptionCompletedByTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Modern, true})
@@ -282,7 +286,7 @@ func TestHandlersSubscriptionCompletedByTheServer(t *testing.T) {
 		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
 		synctest.Wait()
 		srv.EndSubscriptions()
-		time.Sleep(time.Hour) // of fake time
+		time.Sleep(time.Hour) // fake time
 		synctest.Wait()
 		require.Equal(t, 1, srv.Count("subscriptions/listen"))
 		echoes(t, s)
@@ -307,7 +311,7 @@ func TestRefusedCursorOfTheSharedStream(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []string{"tools"}, d.take())
 		srv.CutSharedStreams(true)
-		time.Sleep(time.Minute) // of fake time
+		time.Sleep(time.Minute) // fake time
 		synctest.Wait()
 		require.Equal(t, []string{"missed 0"}, d.take())
 		srv.Notify(toolsChanged, nil)
@@ -317,8 +321,8 @@ func TestRefusedCursorOfTheSharedStream(t *testing.T) {
 	})
 }
 
-// The server loses the session, and no call is made: the shared stream detects it, and a new
-// session is started so that notifications continue.
+// The server loses the session while no call is made. The client detects the loss on the shared
+// stream and starts a new session, so notifications continue.
 func TestSharedStreamDetectsALostSession(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
@@ -329,7 +333,7 @@ func TestSharedStreamDetectsALostSession(t *testing.T) {
 				synctest.Wait()
 				srv.CutSharedStreams(true)
 				srv.LoseSessions()
-				time.Sleep(time.Minute) // of fake time
+				time.Sleep(time.Minute) // fake time
 				synctest.Wait()
 				require.Equal(t, 2, srv.Count("initialize"))
 				require.Contains(t, d.take(), "restored")
@@ -343,8 +347,8 @@ func TestSharedStreamDetectsALostSession(t *testing.T) {
 	}
 }
 
-// The session is lost before the shared stream is opened, or the GET reaches another server than
-// the POSTs. The session is refused, not the stream.
+// The session is lost before the shared stream is opened, or the GET reaches a different server
+// than the POSTs. The server refuses the session, not the stream.
 func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse400} {
 		t.Run(fmt.Sprint(style), func(t *testing.T) {
@@ -358,7 +362,7 @@ func TestSessionLostBeforeTheSharedStreamOpens(t *testing.T) {
 				hold.Release()
 				synctest.Wait()
 				echoes(t, s)
-				time.Sleep(time.Minute) // of fake time
+				time.Sleep(time.Minute) // fake time
 				synctest.Wait()
 				srv.Notify(toolsChanged, nil)
 				synctest.Wait()
@@ -393,10 +397,10 @@ func TestSharedStreamAfterALocalFailure(t *testing.T) {
 					down.Store(true)
 					srv.CutSharedStreams(true)
 				}
-				time.Sleep(time.Minute) // of fake time
+				time.Sleep(time.Minute) // fake time
 				synctest.Wait()
 				down.Store(false)
-				time.Sleep(time.Minute) // of fake time: the backoff's ceiling is 30 s
+				time.Sleep(time.Minute) // fake time: longer than the maximum backoff of 30 s
 				synctest.Wait()
 				srv.Notify(toolsChanged, nil)
 				synctest.Wait()
@@ -406,7 +410,7 @@ func TestSharedStreamAfterALocalFailure(t *testing.T) {
 	}
 }
 
-// A message on the shared stream that does not parse is ignored.
+// If a message on the shared stream cannot be parsed, the client ignores it.
 func TestBadMessageOnTheSharedStream(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		gate := make(chan struct{})
@@ -430,8 +434,8 @@ func TestBadMessageOnTheSharedStream(t *testing.T) {
 	})
 }
 
-// A shared stream that is refused for its credentials is reported as ended. It is opened again for
-// the next session.
+// If the server refuses the shared stream because of its credentials, the end of the stream is
+// reported. The client opens a stream again in the next session.
 func TestRefusedCredentialsEndTheSharedStreamOfOneSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
@@ -445,7 +449,7 @@ func TestRefusedCredentialsEndTheSharedStreamOfOneSession(t *testing.T) {
 		h := d.handlers()
 		h.MissedEvents = func(_ context.Context, _ *mcpclient.Session, g mcpclient.MissedEvents) { d.notef("ended %v", g.Ended) }
 		s := serve(t, srv, mcpclient.Options{Handlers: h})
-		time.Sleep(time.Hour) // of fake time
+		time.Sleep(time.Hour) // fake time
 		synctest.Wait()
 		require.Equal(t, []string{"ended true"}, d.take())
 		require.Equal(t, 1, srv.Count("GET"))

@@ -13,9 +13,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// onSharedStream gives a legacy server a tool that sends a request on the shared stream, as servers
-// do that do not know which call a request belongs to. Requests that are sent before the stream is
-// open are lost.
+// onSharedStream adds a tool to a legacy server. The tool sends a request on the shared stream, as
+// some servers do because they do not know which call a request belongs to. Requests that are sent
+// before the stream is open are lost.
 func onSharedStream(srv *mcptest.Server) {
 	add(srv, "ask", func(context.Context, *mcptest.Call) (jsonRaw, error) {
 		answer, err := srv.SendRequest(elicit, aForm)
@@ -26,7 +26,7 @@ func onSharedStream(srv *mcptest.Server) {
 	})
 }
 
-// slowGet delays the handling of each GET.
+// slowGet delays the handling of each GET by the given time.
 func slowGet(srv *mcptest.Server, by time.Duration) {
 	srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
 		if r.Method == http.MethodGet {
@@ -63,8 +63,9 @@ func TestFirstCallWaitsForTheSharedStream(t *testing.T) {
 	})
 }
 
-// Calls wait only once for a stream that does not open. They do not wait for a refused stream, or
-// without handlers for requests. Requests that need no handler never wait.
+// If the shared stream does not open, calls wait for it only once. Calls do not wait if the stream
+// was refused or if there are no handlers for server requests. Client requests during which the
+// server can send no request never wait.
 func TestWhichCallsWaitForTheSharedStream(t *testing.T) {
 	ask := answersForm(named("Ken"), nil)
 	for name, test := range map[string]struct {
@@ -96,8 +97,8 @@ func TestWhichCallsWaitForTheSharedStream(t *testing.T) {
 	}
 }
 
-// The wait ends with the caller's context, the call's total timeout, and Close. Nothing has been
-// sent then.
+// The wait for the shared stream ends when the caller's context ends, when the call's total timeout
+// expires, or on Close. The call has not been sent then.
 func TestWaitForTheSharedStreamEnds(t *testing.T) {
 	for name, test := range map[string]struct {
 		end  func(cancel context.CancelFunc, s *mcpclient.Session)

@@ -24,8 +24,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// To repeat a run: go test ./mcpclient -run TestStorm -storm 20000 -seed 7, with
-// HAWSER_TEST_TRANSPORT set as reported.
+// To repeat a failed run, set HAWSER_TEST_TRANSPORT and the flags as the failure reports, for
+// example: go test ./mcpclient -run TestStorm -storm 20000 -seed 7
 var (
 	stormSize = flag.Int("storm", 400, "random bad replies of TestStorm, in each era")
 	stormSeed = flag.Uint64("seed", 1, "seed of the replies of TestStorm")
@@ -34,10 +34,10 @@ var (
 const stormWorkers = 4
 
 // TestStorm sends random bad replies: any status, header and framing, and bodies that are parts of
-// messages, out of order, mutated or truncated. Each call returns in time and with a kind, no tool
-// runs twice, and NotRun is never reported for a tool that ran.
+// messages, out of order, mutated or truncated. Each call must return in time, each error must have
+// a kind, no tool may run twice, and NotRun must never be reported for a tool that ran.
 func TestStorm(t *testing.T) {
-	log.SetOutput(io.Discard) // net/http logs unsolicited replies
+	log.SetOutput(io.Discard) // silences net/http, which logs unsolicited replies
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
 		t.Run(era.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { newStorm(t, era).run() })
@@ -51,8 +51,8 @@ type storm struct {
 	srv   *mcptest.Server
 	s     *mcpclient.Session
 	mu    sync.Mutex
-	ran   map[int]int // executions by call; guarded by mu
-	tries map[int]int // requests by call; guarded by mu
+	ran   map[int]int // number of executions, by call; guarded by mu
+	tries map[int]int // number of requests, by call; guarded by mu
 	kinds map[mcpclient.Kind]int
 }
 
@@ -90,7 +90,7 @@ func (s *storm) run() {
 	s.t.Logf("seed %d: outcomes %v", *stormSeed, s.kinds)
 }
 
-// call makes call number n and compares its outcome with what happened.
+// call makes call number n and checks that its outcome agrees with how often the tool ran.
 func (s *storm) call(n int) {
 	start, returned := time.Now(), false
 	_, err := s.s.CallTool(s.t.Context(), "echo", map[string]any{"n": n}, mcpclient.OnProgress(func(context.Context, mcpclient.Progress) {
@@ -118,9 +118,10 @@ func (s *storm) call(n int) {
 	}
 }
 
-// intercept answers tool calls with bad replies. A refused request does not run; any other does.
+// intercept answers tool calls with bad replies. It counts an execution unless the reply refuses
+// the request.
 func (s *storm) intercept(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
-	if m != nil && m.IsResponse() { // to a request in a bad reply
+	if m != nil && m.IsResponse() { // the client's response to a server request in a bad reply
 		w.WriteHeader(http.StatusAccepted)
 		return true
 	}
@@ -164,11 +165,12 @@ type stormDice struct {
 
 func (d *stormDice) pick(of ...string) string { return of[d.IntN(len(of))] }
 
-// unreadStatuses are those that an honest server sends only for requests that it did not process;
-// see the assumptions in DESIGN.md, section 4.
+// unreadStatuses lists the statuses that a correct server sends only for requests that it did not
+// process; see the assumptions in DESIGN.md, section 4.
 var unreadStatuses = []int{307, 308, 401, 404, 405, 406, 411, 413, 414, 415, 421, 425, 426, 429, 431, 501, 505}
 
-// response draws a complete response, and whether the connection is reset after it.
+// response draws the complete text of a response. abort says whether the connection is reset after
+// it.
 func (d *stormDice) response(refuses bool) (text string, abort bool) {
 	status := d.IntN(1000)
 	switch {
@@ -204,8 +206,8 @@ func (d *stormDice) response(refuses bool) (text string, abort bool) {
 	return text, d.IntN(8) == 0
 }
 
-// body draws the body of a response. If the status may prove a refusal, the body has no code that
-// also proves one.
+// body draws the body of a response. If plain is set, the body contains no error code that proves a
+// refusal.
 func (d *stormDice) body(contentType string, plain bool) string {
 	if contentType != "text/event-stream" {
 		return d.mutated(d.message(plain))
@@ -218,7 +220,7 @@ func (d *stormDice) body(contentType string, plain bool) string {
 	return b.String()
 }
 
-// message draws text that resembles a message, sometimes a good answer.
+// message draws text that resembles a message. Sometimes it is a good answer.
 func (d *stormDice) message(plain bool) string {
 	if d.IntN(5) == 0 {
 		return `{"jsonrpc":"2.0","id":` + d.id + `,"result":{"content":[],"resultType":"complete"}}`
@@ -240,7 +242,7 @@ func (d *stormDice) message(plain bool) string {
 	)
 }
 
-// mutated sometimes changes some bytes.
+// mutated sometimes changes some bytes of text.
 func (d *stormDice) mutated(text string) string {
 	if text == "" || d.IntN(4) > 0 {
 		return text

@@ -12,9 +12,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A stream breaks around an event with an ID. If it breaks after the event, a legacy stream is
-// resumed, and the list request or tool call is sent once. If it breaks before, and in the modern
-// era, the rules for a lost answer apply.
+// A stream breaks before or after an event with an ID. If a legacy stream breaks after the event,
+// the client resumes the stream and sends the list request or tool call only once. In all other
+// cases, the rules for a lost answer apply.
 func TestStreamCutAroundAnEventID(t *testing.T) {
 	const notice = `data: {"jsonrpc":"2.0","method":"notifications/x"}` + "\n\n"
 	for name, row := range map[string]struct {
@@ -41,7 +41,7 @@ func TestStreamCutAroundAnEventID(t *testing.T) {
 
 func cutAround(t *testing.T, srv *mcptest.Server, method, text string, resumed bool) {
 	t.Helper()
-	var asked *mcptest.Message // the requests arrive one after the other
+	var asked *mcptest.Message // needs no lock: requests arrive one after the other
 	srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 		switch {
 		case m != nil && m.Method == method && asked == nil:

@@ -14,7 +14,7 @@ func newEndable(f Filter) *Subscription {
 	return l
 }
 
-// Notifications that arrive after a subscription has ended are not its events.
+// Notifications that arrive after a subscription has ended are not delivered as its events.
 func TestNoEventAfterTheEnd(t *testing.T) {
 	l := newEndable(Filter{ToolsChanged: true, PromptsChanged: true})
 	l.notified(methodToolsChanged, nil)
@@ -23,7 +23,7 @@ func TestNoEventAfterTheEnd(t *testing.T) {
 	require.Equal(t, []ListenEvent{{Kind: ListenToolsChanged}}, slices.Collect(l.Events()))
 }
 
-// When Events ends, Err returns why.
+// When Events ends, Err returns the reason.
 func TestErrAfterTheLastEvent(t *testing.T) {
 	for range 2000 {
 		l := newEndable(Filter{ToolsChanged: true})

@@ -19,8 +19,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// Equal events that wait are yielded once; a later equal event is yielded again. Events that wait
-// at the end are still yielded.
+// If equal events are waiting, only one is yielded. An equal event that arrives later is yielded
+// again. Events that are waiting when the subscription ends are still yielded.
 func TestEventsWaitOnce(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -43,8 +43,8 @@ func TestEventsWaitOnce(t *testing.T) {
 	})
 }
 
-// When more events arrive than may wait, the loss is reported once, after the events that were
-// kept. There is still room for list changes.
+// When the queue of waiting events is full, the loss is reported once, after the events that were
+// kept. The queue still has room for list changes.
 func TestEventsOverflow(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{Notifications: 3}})
@@ -80,7 +80,7 @@ func TestEventOfAHugeURI(t *testing.T) {
 	})
 }
 
-// The URIs of waiting events are also bounded in bytes.
+// The total length of the waiting events' URIs is also bounded.
 func TestEventsOverflowInBytes(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Limits: mcpclient.Limits{Notifications: -1}})
@@ -98,7 +98,8 @@ func TestEventsOverflowInBytes(t *testing.T) {
 	})
 }
 
-// Two loops share the events. Each event goes to one of them, and both loops end.
+// Two loops over Events share the events: each event goes to one of the loops. Both loops end when
+// the subscription ends.
 func TestEventsInTwoLoops(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -163,7 +164,7 @@ func TestEventsAfterABreak(t *testing.T) {
 	})
 }
 
-// Every reason has a text.
+// Every EndReason has a text.
 func TestEndReasonsInWords(t *testing.T) {
 	seen := make(map[string]bool)
 	for why := mcpclient.EndClosed; why <= mcpclient.EndRefused; why++ {
@@ -177,7 +178,8 @@ func TestEndReasonsInWords(t *testing.T) {
 	require.Contains(t, (&mcpclient.ListenError{Reason: mcpclient.EndLost, Err: mcpclient.ErrSessionLost}).Error(), mcpclient.ErrSessionLost.Error())
 }
 
-// subscriber is one subscription of the test, with the changes that it has not received yet.
+// subscriber is one subscription of the test. It records which changes were sent but not received
+// yet.
 type subscriber struct {
 	l     *mcpclient.Subscription
 	about []string // the events that it subscribes to
@@ -185,10 +187,11 @@ type subscriber struct {
 
 	mu    sync.Mutex
 	owed  map[string]bool // guarded by mu
-	heard int             // guarded by mu: the number of ListenMissedEvents
+	heard int             // number of ListenMissedEvents received; guarded by mu
 }
 
-// follow removes the changes that were received. A ListenMissedEvents covers all changes before it.
+// follow reads the events and removes the received changes from owed. A ListenMissedEvents counts
+// as receiving all earlier changes.
 func (sub *subscriber) follow() {
 	for ev := range sub.l.Events() {
 		sub.mu.Lock()
@@ -216,17 +219,17 @@ type turmoil struct {
 	subs []*subscriber
 
 	mu     sync.Mutex
-	refuse int // guarded by mu: how many requests to listen the busy server will refuse
+	refuse int // how many listen requests the busy server will still refuse; guarded by mu
 }
 
-// busy sets how many requests to listen the server refuses as too busy.
+// busy makes the server refuse the next n listen requests as too busy.
 func (c *turmoil) busy(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refuse = n
 }
 
-// isBusy refuses a request to listen if the server is too busy.
+// isBusy refuses a listen request if the server is too busy.
 func (c *turmoil) isBusy(w http.ResponseWriter, _ *http.Request, _ *mcptest.Message) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -256,7 +259,7 @@ func (c *turmoil) subscribe(i int) *subscriber {
 		opts = append(opts, mcpclient.WithoutReopening())
 	}
 	l, err := c.s.Listen(c.t.Context(), chosen.f, opts...)
-	for range 4 { // the pauses grow, and one stream serves all subscriptions
+	for range 4 { // several tries, because the pauses grow and one stream serves all subscriptions
 		if mcpclient.KindOf(err) != mcpclient.KindTimeout {
 			break
 		}
@@ -268,9 +271,9 @@ func (c *turmoil) subscribe(i int) *subscriber {
 	return sub
 }
 
-// change sends a change, which every subscriber to it must receive.
+// change sends a change. Every subscriber to this kind of change must receive it.
 func (c *turmoil) change(text string) {
-	synctest.Wait() // until earlier messages have arrived
+	synctest.Wait() // earlier messages have arrived
 	for _, sub := range c.subs {
 		sub.mu.Lock()
 		if slices.Contains(sub.about, text) {
@@ -285,7 +288,7 @@ func (c *turmoil) change(text string) {
 	}
 }
 
-// replace starts a new subscription for one that was allowed to end and has ended.
+// replace starts a new subscription for each one that was allowed to end and has ended.
 func (c *turmoil) replace() {
 	synctest.Wait()
 	for i, sub := range c.subs {
@@ -309,7 +312,7 @@ func (c *turmoil) step() {
 	switch c.rnd.IntN(16) {
 	case 0, 1:
 		c.srv.CutSharedStreams(c.rnd.IntN(2) == 0)
-		if c.rnd.IntN(2) == 0 { // while the stream is lost: replace would open it at once
+		if c.rnd.IntN(2) == 0 { // before replace, which would reopen a lost stream at once
 			c.change(chaosChanges[c.rnd.IntN(len(chaosChanges))])
 		}
 	case 2:
@@ -339,8 +342,8 @@ func (c *turmoil) step() {
 	c.replace()
 }
 
-// Whatever happens to streams and sessions, each change is received, or missed events are reported
-// after it.
+// Whatever happens to streams and sessions, each subscriber receives each change or a later report
+// of missed events.
 func TestNoChangeIsMissedSilently(t *testing.T) {
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
 		t.Run(era.String(), func(t *testing.T) {
@@ -370,7 +373,7 @@ func missesNothing(t *testing.T, era mcptest.Era, seed uint64) (losses int) {
 	for range 80 {
 		c.step()
 	}
-	echoes(t, c.s) // which detects a lost session
+	echoes(t, c.s) // the call detects a lost session
 	pass(5 * time.Minute)
 	c.replace()
 	for i, sub := range c.subs {

@@ -43,8 +43,8 @@ func onMethod(method string, answer func(w http.ResponseWriter, r *http.Request,
 	}
 }
 
-// All subscriptions share one stream, which is closed when the last one ends and opened again for
-// the next.
+// All subscriptions share one stream. The client closes the stream when the last subscription ends,
+// and opens it again for the next subscription.
 func TestOneSharedStreamForAllSubscriptions(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		open := countOpen(srv)
@@ -95,8 +95,8 @@ func TestHandlersKeepTheSharedStream(t *testing.T) {
 	})
 }
 
-// A resource that two subscriptions use is subscribed to once. The client unsubscribes when the
-// last one ends.
+// If two subscriptions have the same resource, the client subscribes to the resource once, and
+// unsubscribes when both have ended.
 func TestResourcesAreCounted(t *testing.T) {
 	for _, m := range []mode{{mcptest.Legacy, false}, {mcptest.Legacy, true}} {
 		t.Run(m.String(), func(t *testing.T) {
@@ -128,8 +128,8 @@ func TestResourcesAreCounted(t *testing.T) {
 	}
 }
 
-// A subscription that starts while another one is unsubscribing from the same resource ends up
-// subscribed.
+// A subscription ends and the client unsubscribes from its resource. If a new subscription to the
+// same resource starts meanwhile, it waits and then subscribes again.
 func TestListenWhileTheResourceIsLeft(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -151,8 +151,8 @@ func TestListenWhileTheResourceIsLeft(t *testing.T) {
 	})
 }
 
-// Many subscriptions to the same resources start and end concurrently. Afterwards the server's
-// state is correct.
+// Many subscriptions to the same resources start and end concurrently. Afterwards, the server has
+// exactly the subscriptions that are still open.
 func TestManyListensToOneResource(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -182,8 +182,8 @@ func TestManyListensToOneResource(t *testing.T) {
 	})
 }
 
-// The server refuses a resource, at once or after retries. Listen fails and unsubscribes from the
-// other resources.
+// If the server refuses a resource, at once or after retries, Listen fails and unsubscribes from
+// the other resources.
 func TestRefusedResource(t *testing.T) {
 	rows := []struct {
 		name  string
@@ -230,8 +230,9 @@ func TestRefusedResource(t *testing.T) {
 	}
 }
 
-// If the session is lost during a subscription, it is replaced, whether a call or only the stream
-// detects the loss. Its resources are subscribed to again, and then missed events are reported.
+// If the session is lost during a subscription, the client starts a new session, whether a call or
+// only the stream detects the loss. It subscribes to the resources again and then reports missed
+// events.
 func TestListenOutlivesItsSession(t *testing.T) {
 	for _, style := range []mcptest.RefuseStyle{mcptest.Refuse404, mcptest.Refuse404Plain, mcptest.Refuse400} {
 		for _, ids := range []bool{false, true} {
@@ -287,7 +288,7 @@ func outlive(t *testing.T, srv *mcptest.Server, call bool) {
 	require.Equal(t, []string{"file:///b"}, srv.Subscribed())
 }
 
-// A new session opens exactly one shared stream.
+// The client opens exactly one shared stream in each new session.
 func TestOneSharedStreamForEachSession(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -302,7 +303,8 @@ func TestOneSharedStreamForEachSession(t *testing.T) {
 	})
 }
 
-// The new session refuses a resource that the old one had agreed to.
+// After a session loss, the server refuses a resource in the new session that it had accepted in
+// the old one.
 func TestRefusedAfterTheSessionWasLost(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -327,7 +329,9 @@ func TestRefusedAfterTheSessionWasLost(t *testing.T) {
 	})
 }
 
-// The new session no longer supports the resource.
+// After a session loss, the server no longer supports resource subscriptions. A subscription that
+// has only resources ends as refused. A subscription that also has other events continues with
+// those.
 func TestNothingOfferedAfterTheSessionWasLost(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -342,7 +346,8 @@ func TestNothingOfferedAfterTheSessionWasLost(t *testing.T) {
 	})
 }
 
-// A server that is busy after a restart has not refused a subscription that it had agreed to.
+// If a server is busy after a restart, the client does not treat that as a refusal of existing
+// subscriptions.
 func TestBusyAfterTheSessionWasLost(t *testing.T) {
 	for _, code := range []int{503, 429} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
@@ -370,7 +375,7 @@ func TestBusyAfterTheSessionWasLost(t *testing.T) {
 	}
 }
 
-// A stream whose events have IDs is resumed, and no events are missed.
+// If a stream's events have IDs, the client resumes the stream and reports no missed events.
 func TestListenIsResumed(t *testing.T) {
 	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
 		t.Run(name, func(t *testing.T) {
@@ -396,7 +401,7 @@ func TestListenIsResumed(t *testing.T) {
 	}
 }
 
-// If the cursor is refused, missed events are reported.
+// If the server refuses the cursor of a resumed stream, missed events are reported.
 func TestListenWhoseCursorIsRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Intercept = atStream(func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
@@ -416,7 +421,7 @@ func TestListenWhoseCursorIsRefused(t *testing.T) {
 	})
 }
 
-// Listen waits while the stream is lost, whether or not it can be resumed.
+// While the stream is lost, a new Listen waits for it, whether or not the stream can be resumed.
 func TestListenWhileTheStreamIsLost(t *testing.T) {
 	for _, ids := range []bool{false, true} {
 		t.Run(fmt.Sprint("event ids ", ids), func(t *testing.T) {
@@ -444,8 +449,8 @@ func TestListenWhileTheStreamIsLost(t *testing.T) {
 	}
 }
 
-// The pauses grow while the server is unreachable. A new Listen skips the pause, so that a server
-// that is back is not mistaken for one that does not answer.
+// The pauses between tries grow while the server is unreachable. A new Listen skips the current
+// pause. Otherwise it might time out although the server is reachable again.
 func TestListenAfterALongOutage(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Timeouts: mcpclient.Timeouts{Try: 10 * time.Second}})

@@ -20,10 +20,10 @@ func modernBubble(t *testing.T, test func(t *testing.T, srv *mcptest.Server)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newServer(mode{mcptest.Modern, true})) })
 }
 
-// frame returns one message of a scripted subscription, for the ID of its request.
+// frame returns one message of a scripted subscription. id is the ID of the listen request.
 type frame func(id json.RawMessage) []byte
 
-// of returns a notification of the subscription whose ID differs from the stream's by off.
+// of returns a notification for the subscription whose ID is the stream's request ID plus off.
 func of(off int64, method string, params map[string]any) frame {
 	return func(id json.RawMessage) []byte {
 		var n int64
@@ -41,7 +41,8 @@ func of(off int64, method string, params map[string]any) frame {
 	}
 }
 
-// ackOf acknowledges a subscription to tools and prompts.
+// ackOf returns an acknowledgment of a subscription to changes of tools and prompts. off has the
+// same meaning as in of.
 func ackOf(off int64) frame {
 	return of(off, ackMethod, map[string]any{"notifications": map[string]any{"toolsListChanged": true, "promptsListChanged": true}})
 }
@@ -58,8 +59,8 @@ func script(srv *mcptest.Server, frames ...frame) {
 	}))
 }
 
-// Notifications before the acknowledgment or of another subscription are ignored, as are log
-// messages and progress.
+// A subscription ignores notifications before the acknowledgment, notifications of another
+// subscription, log messages and progress.
 func TestListenIgnores(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		foreign := func(method, id string) frame {
@@ -109,7 +110,7 @@ func TestCancellationOfAnotherSubscription(t *testing.T) {
 	})
 }
 
-// Listen returns when the server acknowledges it, and not before.
+// Listen does not return before the server acknowledges the subscription.
 func TestListenWaitsForTheAcknowledgment(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.WithholdAck = true
@@ -131,7 +132,7 @@ func TestListenWaitsForTheAcknowledgment(t *testing.T) {
 	})
 }
 
-// The wait for the headers and the acknowledgment is bounded like any try.
+// The try timeout bounds Listen's wait for the response headers and the acknowledgment.
 func TestListenWithoutAnAcknowledgment(t *testing.T) {
 	for _, where := range []string{"acknowledgment", "headers"} {
 		t.Run(where, func(t *testing.T) {
@@ -170,7 +171,7 @@ func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 		require.Empty(t, d.take())
 		most := 1
 		if sharesLink() {
-			most = 16 // then the link is replaced
+			most = 16 // after which the link is replaced
 		}
 		require.NotEmpty(t, srv.Subscriptions())
 		require.LessOrEqual(t, len(srv.Subscriptions()), most, "one at a time")
@@ -184,7 +185,7 @@ func TestReopenedListenWithoutAnAcknowledgment(t *testing.T) {
 	})
 }
 
-// If the server is busy at first, the request is retried a few times.
+// If the server is busy at first, the client retries the listen request a few times.
 func TestListenIsTriedAgain(t *testing.T) {
 	for _, code := range []int{503, 502, 500, 429, 408} {
 		for _, failures := range []int{3, 1000} {
@@ -223,7 +224,8 @@ func TestListenIsTriedAgain(t *testing.T) {
 	}
 }
 
-// If the server refuses the revision, it is renegotiated once.
+// If the server refuses the revision of a listen request, the client renegotiates the revision
+// once.
 func TestListenOfARefusedVersion(t *testing.T) {
 	for _, refusals := range []int{1, 1000} {
 		for _, when := range []string{"at first", "when reopened"} {
@@ -275,7 +277,7 @@ func TestListenOfARefusedVersion(t *testing.T) {
 	}
 }
 
-// If a server agrees only to events outside the filter, that is a refusal.
+// If a server agrees only to events outside the filter, Listen fails as refused.
 func TestListenHonoredForOtherEvents(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Honor = func(mcptest.Filter) mcptest.Filter {
@@ -289,7 +291,7 @@ func TestListenHonoredForOtherEvents(t *testing.T) {
 	})
 }
 
-// If a server agrees to nothing when the stream is opened again, that is a refusal.
+// If a server agrees to nothing when the stream is opened again, the subscription ends as refused.
 func TestListenIsNotHonoredAnyMore(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -307,7 +309,7 @@ func TestListenIsNotHonoredAnyMore(t *testing.T) {
 	})
 }
 
-// A renegotiation for a call does not end a subscription, and the subscription misses nothing.
+// If a call causes a renegotiation, open subscriptions continue and miss no events.
 func TestListenOutlivesARevisionChange(t *testing.T) {
 	modernBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

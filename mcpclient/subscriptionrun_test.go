@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A lost stream is opened again. Missed events are reported only when it is open, so that a
-// consumer that reads everything again then misses nothing.
+// The client opens a lost stream again. It reports missed events only after the stream is open, so
+// a consumer that then reads everything again misses nothing.
 func TestLostListenIsReopened(t *testing.T) {
 	for name, abort := range map[string]bool{"aborted": true, "ended by the server": false} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,8 @@ func TestLostListenIsReopened(t *testing.T) {
 	}
 }
 
-// The cause of missed events is the end of the stream or the loss of the session.
+// An event that reports missed events also gives their cause: the end of the stream or the loss of
+// the session.
 func TestCauseOfMissedEvents(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -79,7 +80,8 @@ func TestCauseOfMissedEvents(t *testing.T) {
 	})
 }
 
-// If a server is down, or ends each stream at once, the pauses double up to half a minute.
+// If a server is down or ends each stream at once, the pauses between tries double up to half a
+// minute.
 func TestBackoffOfAListen(t *testing.T) {
 	rows := map[string]func(w http.ResponseWriter, m *mcptest.Message){
 		"503": func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(http.StatusServiceUnavailable) },
@@ -124,7 +126,7 @@ func TestBackoffOfAListen(t *testing.T) {
 	}
 }
 
-// WithoutReopening ends the subscription at the first loss.
+// With WithoutReopening, a subscription ends when its stream is lost for the first time.
 func TestListenWithoutReopening(t *testing.T) {
 	for _, abort := range []bool{true, false} {
 		t.Run(fmt.Sprint("abort ", abort), func(t *testing.T) {
@@ -147,7 +149,7 @@ func TestListenWithoutReopening(t *testing.T) {
 	}
 }
 
-// A lost session also counts as a lost stream.
+// With WithoutReopening, a subscription also ends when the session is lost.
 func TestLostSessionWithoutReopening(t *testing.T) {
 	legacyBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -171,7 +173,7 @@ type refusal struct {
 func refusals(era mcptest.Era) []refusal {
 	unknown := mcpclient.KindServer
 	if era == mcptest.Legacy {
-		unknown = mcpclient.KindHTTP // a GET has no ID, so an error answers no request
+		unknown = mcpclient.KindHTTP // a GET has no request ID, so a JSON-RPC error answers no request
 	}
 	plainly := func(code int) func(http.ResponseWriter, *mcptest.Message) {
 		return func(w http.ResponseWriter, _ *mcptest.Message) { w.WriteHeader(code) }
@@ -214,7 +216,7 @@ func eachRefusal(t *testing.T, test func(t *testing.T, srv *mcptest.Server, no r
 	}
 }
 
-// Every refusal means that the server has not agreed.
+// Every refusal of the stream makes Listen fail as refused.
 func TestRefusedListen(t *testing.T) {
 	eachRefusal(t, func(t *testing.T, srv *mcptest.Server, no refusal, answer func(http.ResponseWriter, *http.Request, *mcptest.Message) bool) {
 		srv.Intercept = answer
@@ -232,7 +234,7 @@ func TestRefusedListen(t *testing.T) {
 	})
 }
 
-// A refusal when the stream is opened again ends the subscription.
+// If the server refuses the stream when the client opens it again, the subscription ends.
 func TestReopenedListenIsRefused(t *testing.T) {
 	eachRefusal(t, func(t *testing.T, srv *mcptest.Server, _ refusal, answer func(http.ResponseWriter, *http.Request, *mcptest.Message) bool) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -253,7 +255,8 @@ func TestReopenedListenIsRefused(t *testing.T) {
 	})
 }
 
-// A legacy server refuses its stream because it is busy. Listen waits as long as for any try.
+// If a legacy server is too busy to open the stream or to accept a resource, Listen waits until the
+// try timeout expires.
 func TestListenToABusyLegacyServer(t *testing.T) {
 	for _, held := range []string{"GET held", "GET 503", "resources/subscribe held"} {
 		t.Run(held, func(t *testing.T) {
@@ -283,7 +286,7 @@ func TestListenToABusyLegacyServer(t *testing.T) {
 	}
 }
 
-// A subscription that the server completes or cancels is not opened again.
+// If the server completes or cancels a subscription, the client does not open it again.
 func TestListenEndedByTheServer(t *testing.T) {
 	rows := map[mcpclient.EndReason]func(*mcptest.Server){
 		mcpclient.EndCompleted: (*mcptest.Server).EndSubscriptions,
@@ -332,7 +335,8 @@ func TestListenEndedBeforeItBegan(t *testing.T) {
 	}
 }
 
-// The context of Listen ends the subscription, before and after the server has agreed.
+// When the context of Listen ends, the subscription ends, both before and after the server has
+// agreed.
 func TestContextOfAListen(t *testing.T) {
 	for _, held := range []string{"headers", "acknowledgment", "nothing"} {
 		t.Run(held, func(t *testing.T) {
@@ -376,8 +380,8 @@ func TestContextOfAListen(t *testing.T) {
 	}
 }
 
-// Session.Close ends its subscriptions, even those that wait for the server. Waiting events are
-// still yielded.
+// Session.Close ends the session's subscriptions, even if Listen still waits for the server. Events
+// that were already waiting are still yielded.
 func TestCloseEndsListens(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})

@@ -23,7 +23,7 @@ func TestTemplateVariables(t *testing.T) {
 	want := []string{"host", "path", "q", "a.b_c"}
 	got := tmpl.Variables()
 	require.Equal(t, want, got)
-	got[0] = "changed" // the caller owns it
+	got[0] = "changed" // the caller owns the slice
 	require.Equal(t, want, tmpl.Variables())
 	require.Empty(t, parsedTemplate(t, "file:///a").Variables())
 	require.Empty(t, parsedTemplate(t, "file:///{a").Variables())
@@ -48,7 +48,8 @@ func TestInvalidTemplate(t *testing.T) {
 	}
 }
 
-// A template that the user creates has either the form that package mcp sets, or only the text.
+// A template that a program creates may hold a parsed template, as package mcp sets it, or only the
+// template's text.
 func TestTemplateOfTheUser(t *testing.T) {
 	made := &ResourceTemplate{ResourceTemplate: mcp.NewResourceTemplate("file:///{a}", "n")}
 	text := &ResourceTemplate{RawURITemplate: "file:///{a}"}

@@ -19,8 +19,8 @@ import (
 
 var errPatience = errors.New("out of patience")
 
-// endedAfter checks that f, with a context that ends after d, returns exactly then, with an error
-// that wraps both the context's error and its cause.
+// endedAfter runs f with a context that ends after d. It checks that f returns at exactly that
+// time, with an error that wraps both the context's error and its cause, and returns that error.
 func endedAfter(t *testing.T, d time.Duration, f func(ctx context.Context) error) *mcpclient.Error {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), d, errPatience)
@@ -35,7 +35,7 @@ func endedAfter(t *testing.T, d time.Duration, f func(ctx context.Context) error
 	return e
 }
 
-// hangOn makes the server not answer a method.
+// hangOn makes the server never answer a method.
 func hangOn(srv *mcptest.Server, method string) {
 	srv.SetIntercept(func(_ http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
 		if m != nil && m.Method == method {
@@ -46,7 +46,7 @@ func hangOn(srv *mcptest.Server, method string) {
 	})
 }
 
-// The caller's context ends Connect at every stage, and nothing is left behind.
+// When the caller's context ends, Connect returns at every stage and leaves no session behind.
 func TestContextEndsConnect(t *testing.T) {
 	const patience = 3 * time.Second
 	for _, stage := range []string{"dial", "server/discover", "initialize", "notifications/initialized"} {
@@ -94,14 +94,14 @@ func TestConnectIsBounded(t *testing.T) {
 	})
 }
 
-// hangs lists the ways in which a peer never answers a tool call, named by what the call is waiting
-// for.
+// hangs lists the ways in which a tool call can wait for ever. The key says what the call is
+// waiting for.
 func hangs() map[string]func(*mcptest.Server, *mcptest.Link) {
 	return map[string]func(*mcptest.Server, *mcptest.Link){
 		"dial": func(_ *mcptest.Server, link *mcptest.Link) {
 			link.Network.Stall(true)
 			link.Network.ResetAll()
-			synctest.Wait() // until both sides have noticed
+			synctest.Wait() // both sides have noticed
 		},
 		"waiting for headers": func(srv *mcptest.Server, _ *mcptest.Link) { hangOn(srv, "tools/call") },
 		"dead link":           func(_ *mcptest.Server, link *mcptest.Link) { link.Network.SilenceAll() },
@@ -139,7 +139,7 @@ func hangs() map[string]func(*mcptest.Server, *mcptest.Link) {
 	}
 }
 
-// The caller's context ends a call that a peer never answers, whatever the call is waiting for.
+// When the caller's context ends, the call returns, whatever it is waiting for.
 func TestContextEndsACall(t *testing.T) {
 	const patience = 3 * time.Second
 	for name, arrange := range hangs() {
@@ -147,7 +147,7 @@ func TestContextEndsACall(t *testing.T) {
 			eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 				link := srv.InMemory(t)
 				s := connect(t, link, mcpclient.Options{})
-				synctest.Wait() // until the connections are idle
+				synctest.Wait() // the connections are idle
 				arrange(srv, link)
 				e := endedAfter(t, patience, func(ctx context.Context) error {
 					_, err := s.CallTool(ctx, "echo", nil)
@@ -170,8 +170,8 @@ func TestContextEndsACall(t *testing.T) {
 	}
 }
 
-// If the body of a refusal never ends, reading it is bounded. The call fails with the status, which
-// is known.
+// If the body of an error response never ends, the client stops reading it after 5 s. The call
+// fails with the HTTP status.
 func TestEndlessErrorBodyIsBounded(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
@@ -193,7 +193,7 @@ func TestEndlessErrorBodyIsBounded(t *testing.T) {
 	})
 }
 
-// A context ends the wait for a recovery and for a new tool list.
+// When a call's context ends, the call stops waiting for a recovery or a new tool list.
 func TestContextEndsTheWaitForARepair(t *testing.T) {
 	t.Run("recovery", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, srv *mcptest.Server) {
@@ -226,8 +226,9 @@ func TestContextEndsTheWaitForARepair(t *testing.T) {
 	})
 }
 
-// Servers that answer with JSON send their headers when the tool has finished. That may take as
-// long as the idle timeout, or as long as the caller allows.
+// Servers that answer with JSON send their headers only when the tool has finished. The client
+// waits for the headers until the idle timeout, which the caller can change or disable for each
+// call.
 func TestToolWhoseHeadersComeLate(t *testing.T) {
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
 		for _, row := range []struct {
@@ -260,7 +261,7 @@ func TestToolWhoseHeadersComeLate(t *testing.T) {
 	}
 }
 
-// idle checks that err is an idle timeout of a call that may have run.
+// idle checks that err reports an idle timeout and that the call may have run.
 func idle(t *testing.T, err error) {
 	t.Helper()
 	e := failure(t, err)
@@ -273,8 +274,8 @@ func idle(t *testing.T, err error) {
 	require.EqualValues(t, "idle", timeout.What)
 }
 
-// Progress keeps a call alive. Half an hour with progress each minute is allowed, five minutes of
-// silence are not, and the total timeout applies in any case.
+// Progress keeps a call alive. A call may take half an hour with progress each minute, but ends
+// after five minutes without events. The total timeout applies in any case.
 func TestProgressKeepsACallAlive(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "long", func(ctx context.Context, c *mcptest.Call) (jsonRaw, error) {
@@ -313,7 +314,7 @@ func TestProgressKeepsACallAlive(t *testing.T) {
 	})
 }
 
-// The total timeout bounds the whole call, whatever the call is doing.
+// The total timeout bounds the whole call, whatever the call is waiting for.
 func TestTotalTimeoutBoundsEverything(t *testing.T) {
 	const total = 5 * time.Second
 	check := func(t *testing.T, err error, start time.Time, want mcpclient.Outcome) {
@@ -370,8 +371,8 @@ func TestTotalTimeoutBoundsEverything(t *testing.T) {
 	})
 }
 
-// If a server holds every answered stream open, answers still arrive at once, and the connections
-// are closed.
+// If a server keeps every stream open after the answer, calls still return at once, and the client
+// closes the connections.
 func TestAnsweredStreamsThatStayOpen(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.HoldStreams = true
@@ -380,11 +381,11 @@ func TestAnsweredStreamsThatStayOpen(t *testing.T) {
 		for range 100 {
 			start := time.Now()
 			echoes(t, s)
-			if mcptest.Way() != "agent" { // there, each stream uses a link, and without a free link the next call waits until a stream is drained
+			if mcptest.Way() != "agent" { // with an agent, each stream uses a link, and without a free link the next call waits until a stream is drained
 				require.Zero(t, time.Since(start))
 			}
 		}
-		time.Sleep(time.Minute) // of fake time
+		time.Sleep(time.Minute) // fake time
 		synctest.Wait()
 		require.LessOrEqual(t, link.Network.Conns(), 1, "abandoned streams do not accumulate")
 	})

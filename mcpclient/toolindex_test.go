@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// mirrored returns a tool whose arguments region, limit and dry are mirrored into headers.
+// mirrored returns a tool whose arguments region, limit and dry are mirrored in request headers.
 func mirrored() *mcptest.Tool {
 	return &mcptest.Tool{
 		Name: "query",
@@ -24,14 +24,15 @@ func mirrored() *mcptest.Tool {
 	}
 }
 
-// modernWith returns a modern server with one more tool.
+// modernWith returns a modern server that also has the given tools.
 func modernWith(tools ...*mcptest.Tool) *mcptest.Server {
 	srv := newServer(mode{mcptest.Modern, false})
 	srv.Tools = append(srv.Tools, tools...)
 	return srv
 }
 
-// Annotated arguments are mirrored once the tool has been listed. The server checks each header.
+// Once a tool has been listed, the client mirrors its annotated arguments in headers. The test
+// server checks each header.
 func TestArgumentsAreMirrored(t *testing.T) {
 	for name, args := range map[string]map[string]any{
 		"plain":    {"region": "eu-west", "limit": 17, "dry": true, "sql": "select 1"},
@@ -53,14 +54,14 @@ func TestArgumentsAreMirrored(t *testing.T) {
 				_, err := s.CallTool(t.Context(), "query", args)
 				require.NoError(t, err)
 				require.Equal(t, []string{"tools/call"}, srv.Methods())
-				_, err = s.Request(t.Context(), "tools/call", map[string]any{"name": "query", "arguments": args}) // raw
+				_, err = s.Request(t.Context(), "tools/call", map[string]any{"name": "query", "arguments": args}) // a raw request
 				require.NoError(t, err)
 			})
 		})
 	}
 }
 
-// Arguments that cannot be mirrored exactly are not sent.
+// If an argument cannot be mirrored exactly, the call fails without being sent.
 func TestArgumentThatCannotBeMirrored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := modernWith(mirrored())
@@ -75,8 +76,9 @@ func TestArgumentThatCannotBeMirrored(t *testing.T) {
 	})
 }
 
-// If a tool was never listed, or its definition changed, the server refuses the call. The client
-// lists the tools again once and resends the call with the right headers.
+// If a tool was never listed or its definition changed, the headers are wrong and the server
+// refuses the call. The client lists the tools once more and resends the call with the right
+// headers.
 func TestHeaderMismatchIsRepairedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := modernWith(mirrored())
@@ -99,7 +101,7 @@ func TestHeaderMismatchIsRepairedOnce(t *testing.T) {
 	})
 }
 
-// If a server refuses every request, there is no third one.
+// If a server keeps refusing the headers, the client sends no third request.
 func TestHeaderMismatchForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := modernWith(mirrored())
@@ -119,8 +121,8 @@ func TestHeaderMismatchForEver(t *testing.T) {
 	})
 }
 
-// Tools with invalid annotations are left out, and the others are kept. This rule belongs to the
-// modern era; an older server does not know the annotation.
+// The client leaves out tools with invalid annotations and keeps the others. This rule applies only
+// to the modern era; older servers do not know the annotation.
 func TestInvalidAnnotationsLeaveTheToolOut(t *testing.T) {
 	property := func(p string) string { return `{"type":"object","properties":{"a":` + p + `}}` }
 	invalid := []string{
@@ -162,8 +164,8 @@ func TestInvalidAnnotationsLeaveTheToolOut(t *testing.T) {
 	}
 }
 
-// A tool that the server lists as read-only or idempotent is repeated only if the user trusts the
-// server's hints.
+// If the server lists a tool as read-only or idempotent, the client repeats its calls only if the
+// options trust the server's hints.
 func TestToolHintsNeedTrust(t *testing.T) {
 	for _, hint := range []string{"readOnlyHint", "idempotentHint", "openWorldHint"} {
 		for _, trust := range []bool{false, true} {
@@ -187,7 +189,7 @@ func TestToolHintsNeedTrust(t *testing.T) {
 	}
 }
 
-// The caller declares that this call may be repeated.
+// With WithIdempotent, the caller declares that a call may be repeated.
 func TestWithIdempotent(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -214,7 +216,7 @@ func breakOnce(srv *mcptest.Server, method string) {
 	})
 }
 
-// Names that a header cannot hold unencoded arrive unchanged.
+// Names that must be encoded in a header arrive unchanged.
 func TestOddNamesInHeaders(t *testing.T) {
 	names := []string{"ü", " x ", "=?base64?eA==?=", "a\tb", "日本語", strings.Repeat("n", 1000)}
 	synctest.Test(t, func(t *testing.T) {

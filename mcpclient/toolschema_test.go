@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// compiled returns the compiled output schema of a tool, which several goroutines request at once.
+// compiled requests the compiled output schema of a tool on several goroutines at once, checks that
+// they all get the same one, and returns it.
 func compiled(t *testing.T, x *toolSchemas, name string) any {
 	t.Helper()
 	var (
@@ -38,8 +39,8 @@ func compiled(t *testing.T, x *toolSchemas, name string) any {
 	return one
 }
 
-// A schema is compiled once, however many calls need it and however often the tools are listed,
-// until its definition changes.
+// A schema is compiled once, however many calls need it and however often the tools are listed. It
+// is compiled again only if the tool's definition changes.
 func TestOutputSchemaIsCompiledOnce(t *testing.T) {
 	var x toolSchemas
 	x.learn("a", json.RawMessage(`{"type":"object"}`), 10)

@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// refuseWith makes the server refuse a method with a status.
+// refuseWith makes the server refuse every request of a method with a status.
 func refuseWith(srv *mcptest.Server, method string, status int) {
 	srv.SetIntercept(func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 		if m != nil && m.Method == method {
@@ -25,7 +25,7 @@ func refuseWith(srv *mcptest.Server, method string, status int) {
 	})
 }
 
-// A call is sent as often as WithTries allows, regardless of the session's Retry.
+// WithTries overrides the number of tries in the session's Retry.
 func TestWithTries(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{Retry: mcpclient.Retry{MaxElapsed: -1}})
@@ -55,7 +55,8 @@ func TestWithTries(t *testing.T) {
 	})
 }
 
-// For a call with one try, a lost session is replaced once.
+// Even for a call with a single try, the client replaces a lost session once and resends the call.
+// If the new session is also lost, the call fails.
 func TestWithTriesAndALostSession(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -77,7 +78,8 @@ func TestWithTriesAndALostSession(t *testing.T) {
 	})
 }
 
-// Connect has separate retries. Fields that are not set are taken from the session's Retry.
+// ConnectRetry sets the retries of Connect. Fields that are not set are taken from the session's
+// Retry.
 func TestConnectRetry(t *testing.T) {
 	for name, test := range map[string]struct {
 		retry, connect mcpclient.Retry
@@ -103,7 +105,7 @@ func TestConnectRetry(t *testing.T) {
 	}
 }
 
-// A recovery negotiates with the session's retries.
+// A recovery uses the session's Retry for its negotiation, not ConnectRetry.
 func TestRecoveryDoesNotUseConnectRetry(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{
@@ -123,8 +125,8 @@ func answer(code int64, data string) error {
 	return &mcpclient.RPCError{Code: code, Data: []byte(data)}
 }
 
-// The error of a call names the client capabilities that the server requires, whatever the kind of
-// error.
+// RequiredCapabilities returns the client capabilities that the server requires, whatever the kind
+// of error.
 func TestRequiredCapabilities(t *testing.T) {
 	const sampling = `{"requiredCapabilities":{"sampling":{},"elicitation":{"url":{}},"extensions":{"x":{"y":1}}}}`
 	for name, test := range map[string]struct {
@@ -159,7 +161,8 @@ func TestRequiredCapabilities(t *testing.T) {
 	}
 }
 
-// A server that requires a capability refuses the call before it runs.
+// If the server requires a capability that the client lacks, it refuses the call without running
+// the tool.
 func TestRequiredCapabilitiesOfACall(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *mcptest.Server) {
 		srv := newServer(mode{mcptest.Modern, false})
@@ -180,7 +183,7 @@ func TestRequiredCapabilitiesOfACall(t *testing.T) {
 	})
 }
 
-// The tool's title is preferred, then that of its annotations (2026-07-28, "Tool").
+// The display name is the tool's title or else the title in its annotations (2026-07-28, "Tool").
 func TestDisplayName(t *testing.T) {
 	for want, definition := range map[string]string{
 		"Title":     `{"name":"name","title":"Title","annotations":{"title":"Annotated"},"inputSchema":{}}`,

@@ -19,9 +19,9 @@ import (
 // longText makes an answer about 2 KB long.
 var longText = strings.Repeat("0123456789abcdef", 120)
 
-// framings are the ways in which a response carries an answer. complete is how many bytes the
-// client needs for the whole answer. With a reset after these bytes, this is enough only if the
-// response marks its end.
+// framings lists the ways in which a response carries an answer. complete is the number of bytes
+// that the client must receive to have the whole answer. If the connection is then reset, these
+// bytes must include the mark for the end of the response.
 var framings = map[string]func(answer string, reset bool) (response string, complete int){
 	"JSON": func(answer string, _ bool) (string, int) {
 		text := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
@@ -42,8 +42,9 @@ var framings = map[string]func(answer string, reset bool) (response string, comp
 	},
 }
 
-// An answer of 2 KB is cut at every byte by closing the connection, and at every seventh byte by a
-// reset. The call is always sent once, and succeeds only if the complete answer arrived.
+// The test cuts an answer of 2 KB at every byte by closing the connection, and at every seventh
+// byte by a reset. The client always sends the call once, and the call succeeds only if the
+// complete answer arrived.
 func TestAnswerCutAtEveryByte(t *testing.T) {
 	for name, frame := range framings {
 		for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -74,7 +75,7 @@ func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (
 			_, _ = rw.WriteString(response[:at])
 			_ = rw.Flush()
 			if reset {
-				time.Sleep(time.Millisecond) // of fake time, so that the written bytes arrive
+				time.Sleep(time.Millisecond) // fake time, so that the written bytes arrive
 				resetConn(conn)
 			}
 		})
@@ -84,11 +85,11 @@ func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (
 	for _, reset = range []bool{false, true} {
 		step := 1
 		if reset {
-			step = 7 // the rest of the answer is alike
+			step = 7 // the rest of the answer is uniform, so larger steps suffice
 		}
 		for at = 0; at >= 0; at += step {
 			srv.Reset()
-			time.Sleep(time.Second) // of fake time, so that the end of the last connection is noticed
+			time.Sleep(time.Second) // fake time, so that the client notices the end of the last connection
 			res, err := s.CallTool(t.Context(), "echo", nil)
 			if at < 0 {
 				break
@@ -106,7 +107,7 @@ func cutEverywhere(t *testing.T, srv *mcptest.Server, frame func(string, bool) (
 	}
 }
 
-// hijack takes over the connection of a request and closes it when f returns.
+// hijack passes the connection of a request to f and closes it when f returns.
 func hijack(t *testing.T, w http.ResponseWriter, f func(net.Conn, *bufio.ReadWriter)) {
 	t.Helper()
 	conn, rw, err := w.(http.Hijacker).Hijack()

@@ -17,7 +17,7 @@ import (
 )
 
 // generator generates JSON texts that a careless decoder would change. They contain no line breaks,
-// which would split an event of a stream.
+// because a line break would split an event of a stream.
 type generator struct{ *rand.Rand }
 
 func newGenerator(seed uint64) generator { return generator{rand.New(rand.NewPCG(seed, 1))} }
@@ -33,7 +33,7 @@ func (g generator) text() string {
 	return g.pick(`""`, `"plain"`, `"ünï 日本語 🎈"`, `"\u0041\/\b"`, `"\ud83d\ude00"`, `"\ud800"`, `"<&>"`, `"\u2028"`, "\"\u2028\"", `"a\"b\\"`)
 }
 
-// space returns white space between tokens, which is part of the bytes.
+// space returns white space to put between tokens. A decoder must preserve it in raw bytes.
 func (g generator) space() string { return g.pick("", "", "", " ", "\t", "  ") }
 
 func (g generator) value(depth int) string {
@@ -55,7 +55,7 @@ func (g generator) value(depth int) string {
 	}
 }
 
-// object returns an object with the given members and some random ones.
+// object returns an object with the given members and some random members.
 func (g generator) object(depth, n int, members ...string) string {
 	all := append([]string{}, members...)
 	for i := range n {
@@ -74,7 +74,7 @@ func (g generator) schema(depth int) string {
 	return g.object(2, 3, members...)
 }
 
-// definition returns a random tool's definition and its schemas.
+// definition returns the definition of a random tool and the tool's schemas.
 type definition struct{ raw, input, output string }
 
 func (g generator) definition(name string) definition {
@@ -89,7 +89,7 @@ func (g generator) definition(name string) definition {
 	return d
 }
 
-// A listed tool keeps everything that the server sent for it, byte for byte.
+// A listed tool retains the server's definition of the tool byte for byte.
 func TestPropertyListLosesNothing(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -116,8 +116,8 @@ func TestPropertyListLosesNothing(t *testing.T) {
 	})
 }
 
-// toolResult is a random result: its bytes, its structured content, and the content items that no
-// type of package mcp can hold.
+// toolResult is a random result: its bytes, its structured content, and the content items that do
+// not fit any type of package mcp.
 type toolResult struct {
 	raw, structured string
 	content         []string
@@ -148,8 +148,7 @@ func (g generator) result(structured string) toolResult {
 	return r
 }
 
-// A result keeps everything that the tool returned, byte for byte, and no decoded integer loses a
-// digit.
+// A call result retains what the tool returned byte for byte, and no decoded integer loses a digit.
 func TestPropertyCallLosesNothing(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		s := serve(t, srv, mcpclient.Options{})
@@ -197,7 +196,7 @@ func (r toolResult) check(t *testing.T, res *mcpclient.CallToolResult, seed uint
 	}
 }
 
-// A typed call both validates and decodes without loss.
+// A typed call validates and decodes integers without losing digits.
 func TestPropertyTypedCallKeepsIntegers(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		next := ""

@@ -26,11 +26,12 @@ type hits struct {
 	IDs   []uint64 `json:"ids,omitempty"`
 }
 
-// hitsSchema has no line break, which would end a line of an event stream.
+// hitsSchema contains no line break, because a line break would split an event of a stream.
 const hitsSchema = `{"type":"object","properties":{"total":{"type":"integer","minimum":9007199254740993},` +
 	`"ids":{"type":"array","items":{"type":"integer"}}},"required":["total"]}`
 
-// typedTools makes the server list tools with these output schemas, "" for none.
+// typedTools makes the server list tools with these output schemas, by tool name. A tool with ""
+// has no output schema.
 func typedTools(srv *mcptest.Server, outputs map[string]string) {
 	var tools []jsonRaw
 	for name, output := range outputs {
@@ -61,7 +62,7 @@ func serveDefinitions(srv *mcptest.Server, tools []jsonRaw) {
 	})
 }
 
-// answerRaw answers with a result, byte for byte.
+// answerRaw answers with the given bytes as the result.
 func answerRaw(srv *mcptest.Server, w http.ResponseWriter, m *mcptest.Message, result []byte) {
 	body := `{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":` + string(result) + `}`
 	if !srv.SSE {
@@ -100,8 +101,7 @@ func TestTypedCall(t *testing.T) {
 	})
 }
 
-// The ways in which a result cannot be decoded into an Out. The tool has run, and the error says
-// so.
+// If a result cannot be decoded into an Out, the error says that the tool has run.
 func TestTypedCallOfUnusableResult(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "fails", returns(`{"isError":true,"content":[{"type":"text","text":"no\u001b[31m luck"}]}`))
@@ -139,7 +139,7 @@ func TestTypedCallOfUnusableResult(t *testing.T) {
 	})
 }
 
-// A tool whose output could not be validated does not run.
+// If the client could not validate a tool's output, a typed call fails without running the tool.
 func TestTypedCallDoesNotRunUnvalidated(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "remote", done)
@@ -170,7 +170,7 @@ func TestTypedCallDoesNotRunUnvalidated(t *testing.T) {
 	})
 }
 
-// A tool that is not listed is searched for once, not for each call.
+// If a tool is not listed, the client requests the tool list once, not for each call.
 func TestTypedCallOfUnlistedTool(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "hidden", returns(`{"content":[{"type":"text","text":"{\"total\":5}"}]}`))
@@ -186,7 +186,7 @@ func TestTypedCallOfUnlistedTool(t *testing.T) {
 	})
 }
 
-// The newest definition is used, and concurrent callers share the compiled schema.
+// A typed call uses the newest tool definition, and concurrent callers share the compiled schema.
 func TestTypedCallFollowsTheList(t *testing.T) {
 	eachMode(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "n", returns(`{"content":[],"structuredContent":7}`))
@@ -321,7 +321,7 @@ func TestTextOfSchemaErrors(t *testing.T) {
 	require.Equal(t, `tool "t" failed`, (&mcpclient.ToolError{Tool: "t"}).Error())
 }
 
-// Later calls of CheckArguments; the first one compiles the schema.
+// BenchmarkCheckArguments measures CheckArguments after the first call, which compiles the schema.
 func BenchmarkCheckArguments(b *testing.B) {
 	tool := new(mcpclient.Tool)
 	tool.RawInputSchema = jsonRaw(`{"type":"object","required":["q"],"properties":{"q":{"type":"string"},"n":{"type":"integer"}}}`)

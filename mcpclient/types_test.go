@@ -12,8 +12,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// Users of package mcp find its fields InputSchema, OutputSchema and StructuredContent as methods,
-// because the fields cannot hold these values.
+// The types have methods with the names of the fields InputSchema, OutputSchema and
+// StructuredContent of package mcp. The methods hide the fields, because the fields cannot hold the
+// exact values.
 func TestShadowedFields(t *testing.T) {
 	const schema = `{"type":"object","oneOf":[{"x":9007199254740993}]}`
 	var tool mcpclient.Tool
@@ -60,8 +61,8 @@ func TestEndpointAndDone(t *testing.T) {
 	})
 }
 
-// The error for arguments that are not valid JSON names the offset. The error for JSON that is not
-// an object names its kind.
+// If arguments are not valid JSON, the error names the offset. If they are JSON but not an object,
+// the error names the kind of value.
 func TestArgumentsThatAreNoObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, newServer(mode{mcptest.Modern, false}), mcpclient.Options{})

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// If a server never reports completion, memory stays bounded: the oldest IDs are dropped.
+// If a server never reports completions, the client drops the oldest elicitation IDs, so its memory
+// stays bounded.
 func TestURLElicitationsAreBounded(t *testing.T) {
 	var e urlElicitations
 	for i := range maxURLElicitations + 1 {

@@ -18,7 +18,7 @@ import (
 
 const elicitationComplete = "notifications/elicitation/complete"
 
-// requiresURLs returns a tool that fails because the user must visit URLs first.
+// requiresURLs returns a tool that fails with the error that the user must visit URLs first.
 func requiresURLs(elicitations ...any) mcptest.ToolFunc {
 	return func(context.Context, *mcptest.Call) (jsonRaw, error) {
 		return nil, &mcptest.Error{
@@ -31,8 +31,8 @@ func page(id, url string) map[string]any {
 	return map[string]any{"mode": "url", "message": "Page " + id, "url": url, "elicitationId": id}
 }
 
-// The user is asked about the URLs that an error requires, one at a time, except for unsafe ones.
-// The call still fails with that error, and runs once.
+// If an error requires the user to visit URLs, the client shows them one at a time and skips unsafe
+// ones. The call still fails with that error, and the tool runs once.
 func TestRequiredURLsAreShown(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		add(srv, "ask", requiresURLs(
@@ -60,7 +60,8 @@ func TestRequiredURLsAreShown(t *testing.T) {
 	})
 }
 
-// Errors that require a URL elicitation, and errors that do not.
+// RequiredElicitations returns the URL elicitations that an error requires, or none for other
+// errors.
 func TestRequiredElicitations(t *testing.T) {
 	rpc := func(code int64, data string) error {
 		return fmt.Errorf("wrapped: %w", &mcpclient.Error{Err: &mcpclient.RPCError{Code: code, Data: json.RawMessage(data)}})
@@ -98,7 +99,7 @@ func TestRequiredElicitations(t *testing.T) {
 	require.Empty(t, pages)
 }
 
-// The first URL without consent is the last one shown.
+// If the user does not consent to a URL, the client shows no further URLs.
 func TestRequiredURLsEndWithoutConsent(t *testing.T) {
 	for name, answer := range map[string]func() (*mcp.ElicitationResult, error){
 		"declined":  func() (*mcp.ElicitationResult, error) { return mcpclient.DeclineElicitation(), nil },
@@ -133,8 +134,8 @@ func TestRequiredURLsEndWithoutConsent(t *testing.T) {
 	}
 }
 
-// If the user does not return from a URL, the call waits until its context, its total timeout or
-// the session ends.
+// If the handler for a URL does not return, the call waits until its context ends, its total
+// timeout expires or the session closes.
 func TestRequiredURLsEndWithTheCall(t *testing.T) {
 	for _, how := range []string{"context", "total", "close"} {
 		t.Run(how, func(t *testing.T) {
@@ -158,7 +159,7 @@ func TestRequiredURLsEndWithTheCall(t *testing.T) {
 				}
 				call := begin(ctx, s, "ask", opts...)
 				if how != "total" {
-					time.Sleep(10 * time.Minute) // of fake time
+					time.Sleep(10 * time.Minute) // fake time
 					require.Empty(t, call)
 				}
 				switch how {
@@ -177,8 +178,8 @@ func TestRequiredURLsEndWithTheCall(t *testing.T) {
 	}
 }
 
-// Completion is reported once for each elicitation that the user consented to, however it was
-// requested, and for no others.
+// Completion is reported once for each elicitation that the user consented to, however the
+// elicitation was requested. It is not reported for other elicitations.
 func TestElicitationComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(mode{mcptest.Legacy, true})
@@ -230,7 +231,7 @@ func TestElicitationComplete(t *testing.T) {
 	})
 }
 
-// A URL elicitation may be complete before its handler returns.
+// The server may report that a URL elicitation is complete before the handler returns.
 func TestElicitationCompleteBeforeItsHandler(t *testing.T) {
 	for name, params := range map[string]mcptest.ToolFunc{
 		"asked": asking(elicit, page("p", "https://one.example/")), "demanded": requiresURLs(page("p", "https://one.example/")),

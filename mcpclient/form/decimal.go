@@ -10,18 +10,19 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// decimal is an exact decimal number: 0.digits times ten to the power of point. It needs no more
-// memory than its text, so 1e999999999 is as cheap as 1.
+// decimal is an exact decimal number with the value 0.digits × 10^point. Its size depends only on
+// the length of its text, so 1e999999999 is as cheap as 1.
 type decimal struct {
 	neg    bool
 	digits string // without zeros at either end; empty for zero
 	point  int64
 }
 
-// maxExponent clamps exponents. No text has enough digits to shift the point back from there.
+// maxExponent is the largest absolute value of an exponent. parseDecimal clamps larger ones: no
+// text has enough digits to offset them.
 const maxExponent = 1 << 48
 
-// parseDecimal reads a JSON number (RFC 8259 section 6).
+// parseDecimal parses a JSON number (RFC 8259 section 6). ok is false if text is not a JSON number.
 func parseDecimal(text string) (d decimal, ok bool) {
 	c := jsonrpc.NewCursor([]byte(text), 0)
 	if c.Kind() != jsonrpc.Number || len(c.Skip()) != len(text) || c.Err() != nil {
@@ -65,7 +66,7 @@ func (d decimal) compare(other decimal) int {
 	}
 	size := cmp.Compare(d.point, other.point)
 	if size == 0 {
-		size = strings.Compare(d.digits, other.digits) // as fractions: 5 < 51 < 6
+		size = strings.Compare(d.digits, other.digits) // digits compare as fractions: 0.5 < 0.51 < 0.6
 	}
 	return size * d.sign()
 }
@@ -80,10 +81,11 @@ func (d decimal) sign() int {
 	return 1
 }
 
-// maxPlain is the most digits that plain writes.
+// maxPlain is the largest number of digits that plain returns.
 const maxPlain = 400
 
-// plain writes d without point and exponent. It fails if d is not whole or has too many digits.
+// plain returns d without a decimal point or exponent. ok is false if d is not whole or has more
+// than maxPlain digits.
 func (d decimal) plain() (text string, ok bool) {
 	switch {
 	case d.digits == "":
@@ -98,8 +100,8 @@ func (d decimal) plain() (text string, ok bool) {
 	return text, true
 }
 
-// exclusive makes an exclusive bound inclusive: for Integer it is the next whole number in the
-// direction of step, for Number the bound itself.
+// exclusive converts an exclusive bound to an inclusive one. For Integer, it returns the next whole
+// number in the direction of step, which is 1 or -1. For Number, it returns the bound unchanged.
 func exclusive(bound json.Number, kind Kind, step int64) json.Number {
 	d, ok := parseDecimal(string(bound))
 	if !ok || kind != Integer {
@@ -107,14 +109,14 @@ func exclusive(bound json.Number, kind Kind, step int64) json.Number {
 	}
 	text, _ := d.plain()
 	n, ok := new(big.Int).SetString(text, 10)
-	if !ok { // 0.5 excludes no whole number
+	if !ok { // a bound such as 0.5 excludes no whole number
 		return bound
 	}
 	return json.Number(n.Add(n, big.NewInt(step)).String())
 }
 
-// tighter returns the stricter of two bounds: the greater if step is 1, the lesser if it is -1. A
-// bound that is not a number is no bound.
+// tighter returns the stricter of two bounds: the greater one if step is 1, the lesser one if step
+// is -1. It ignores a bound that is not a number.
 func tighter(a, b json.Number, step int) json.Number {
 	x, okA := parseDecimal(string(a))
 	y, okB := parseDecimal(string(b))

@@ -1,9 +1,9 @@
 // Package form decodes and validates the forms that an MCP server asks a user to fill in.
 //
 // [Parse] turns a requested schema into a [Form]: a flat list of fields, each with one [Kind]. Show
-// the fields, start with [Form.Defaults], and check the answers with [Form.Validate]. The rules are
-// those of MCP 2026-07-28, "Elicitation", "Requested Schema". All texts of a form come from the
-// server.
+// the fields, start with [Form.Defaults], and check the answers with [Form.Validate]. The package
+// follows MCP 2026-07-28, "Elicitation", "Requested Schema". The server supplies all texts of a
+// form.
 package form
 
 import (
@@ -17,7 +17,7 @@ import (
 
 // Form is a form that a server asks a user to fill in. The zero value has no fields.
 type Form struct {
-	// Fields are in the server's order.
+	// Fields lists the fields in the server's order.
 	Fields []Field
 	// Schema is the requested schema as received.
 	Schema json.RawMessage
@@ -37,36 +37,37 @@ const (
 	Bool
 	// Choice takes a string: the value of one of the Options.
 	Choice
-	// Choices takes a []string: the values of any Options, each at most once.
+	// Choices takes a []string: the values of any number of Options, each at most once.
 	Choices
 )
 
 // Field is one field of a form.
 type Field struct {
-	// Name is the name of the field in the content.
+	// Name is the field's member name in the content object.
 	Name string
-	// Title is the label to show. It is empty if the server sent none.
+	// Title is the label to show. It is empty if the server sent no title.
 	Title string
-	// Description explains the field. It is empty if the server sent none.
+	// Description explains the field. It is empty if the server sent no description.
 	Description string
 	Kind        Kind
 	// Required means that the content must have the field.
 	Required bool
 	// Default is the initial value: a string, json.Number, bool or []string, depending on Kind. It
-	// is nil if the server sent none, or sent a value that is invalid for the field.
+	// is nil if the server sent no default or an invalid one.
 	Default any
 	// Format constrains a String: "email", "uri", "date", "date-time", or "" for any text. Formats
 	// that the protocol does not define become "".
 	Format string
 	// MinLength and MaxLength limit a String, in characters. Nil means no limit.
 	MinLength, MaxLength *int
-	// Minimum and Maximum limit a number, inclusively. Empty means no limit. For Integer, an
-	// exclusive bound of the server becomes the next whole number. For Number, it is treated as
-	// inclusive.
+	// Minimum and Maximum limit a number, inclusively. Empty means no limit. If the server sent an
+	// exclusive bound, an Integer field gets the next whole number as an inclusive bound. A Number
+	// field treats the exclusive bound as inclusive.
 	Minimum, Maximum json.Number
-	// Options are the values that Choice and Choices choose from. No value appears twice.
+	// Options are the options of a Choice or Choices field. No two have the same Value.
 	Options []Option
-	// MinItems and MaxItems limit how many Options a Choices field may choose. Nil means no limit.
+	// MinItems and MaxItems limit how many Options the user may choose in a Choices field. Nil
+	// means no limit.
 	MinItems, MaxItems *int
 }
 
@@ -74,7 +75,7 @@ type Field struct {
 type Option struct {
 	// Value is sent to the server.
 	Value string
-	// Title is shown to the user. It equals Value if the server sent none.
+	// Title is shown to the user. It equals Value if the server sent no title.
 	Title string
 }
 
@@ -86,8 +87,8 @@ type FieldError struct {
 	Reason string
 }
 
-// Error returns the field and the reason. The name comes from the server, so an unusual one is
-// quoted and cut.
+// Error returns the field and the reason. The server chooses the field's name, so Error quotes and
+// truncates an unusual name.
 func (e *FieldError) Error() string { return wire.PathKey([]byte(e.Field)) + ": " + e.Reason }
 
 // Defaults returns the content of a form that the user has not changed: all fields that have a
@@ -113,7 +114,7 @@ var (
 	errType      = errors.New("not a string, a number, a boolean or a choice")
 )
 
-// field returns the field for the property. It fails if the property fits no kind of field.
+// field returns the form field for the property. It fails if no kind of field fits the property.
 func (s *property) field(name string) (Field, error) {
 	if s.never || s.null {
 		return Field{}, errNever
@@ -147,9 +148,9 @@ func (s *property) field(name string) (Field, error) {
 	return f, nil
 }
 
-// kind returns the kind of field for the property, and its options. inner is the schema that holds
-// the limits: s itself, or its only alternative besides null, since optional fields are often
-// written that way.
+// kind returns the field's kind and options. inner is the schema that holds the field's limits. It
+// is usually s. If s has a single alternative besides null, inner is that alternative: optional
+// fields are often written this way.
 func (s *property) kind() (kind Kind, options []Option, inner *property, err error) {
 	if options, given := s.options(); given {
 		switch {
@@ -193,14 +194,14 @@ func (s *property) kind() (kind Kind, options []Option, inner *property, err err
 	if s.minimum != "" || s.maximum != "" || s.above != "" || s.below != "" {
 		return Number, nil, s, nil
 	}
-	return String, nil, s, nil // any value is valid, so a text is valid
+	return String, nil, s, nil // the schema accepts any value, so a string is valid
 }
 
-// is reports whether a value of the type is valid.
+// is reports whether the schema lists the type.
 func (s *property) is(name string) bool { return slices.Contains(s.types, name) }
 
 // options returns the options that the schema lists, in the server's order and without duplicates.
-// given reports whether it lists any, even if no option is usable.
+// given reports whether the schema lists options, even if none of them is usable.
 func (s *property) options() (options []Option, given bool) {
 	switch {
 	case len(s.oneOf.options) > 0:
@@ -235,7 +236,8 @@ func (s *property) options() (options []Option, given bool) {
 	return kept, given
 }
 
-// itemOptions returns the options of a list's items. The protocol has no lists of free text.
+// itemOptions returns the options for the items of a list. It fails if the items have no options,
+// because the protocol has no lists of free text.
 func (s *property) itemOptions() ([]Option, error) {
 	if s.items == nil || s.items.never {
 		return nil, errNoOptions
@@ -250,7 +252,7 @@ func (s *property) itemOptions() ([]Option, error) {
 	return options, nil
 }
 
-// initial returns a default, or nil if it is not a valid value of the field.
+// initial decodes a default. It returns nil if text is nil or is not a valid value of the field.
 func (f *Field) initial(text json.RawMessage) any {
 	if text == nil {
 		return nil

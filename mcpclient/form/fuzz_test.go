@@ -39,8 +39,8 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// FuzzFormContent looks for content that is valid although it is not JSON, or that is no longer
-// valid after decoding and encoding.
+// FuzzFormContent checks that Validate accepts only JSON, and that valid content stays valid when
+// it is decoded and encoded again.
 func FuzzFormContent(f *testing.F) {
 	form := mustForm(f, `{"properties":{"s":`+threeToFive+`,"e":`+anEmail+`,"u":`+aURI+`,"t":`+aDateTime+`,"n":{"type":"number","minimum":-0.5},
 		"i":{"type":"integer","maximum":9007199254740993},"b":{"type":"boolean"},"c":{"enum":["a","b"]},"l":`+abcChoices+`}}`)

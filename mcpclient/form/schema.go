@@ -14,21 +14,24 @@ import (
 // Limits of a form. A user could not fill in a larger form.
 const (
 	maxFields  = 1_000
-	maxOptions = 10_000 // of one field
-	maxBound   = 1_000  // digits of a minimum or maximum, which error texts repeat
+	maxOptions = 10_000 // per field
+	maxBound   = 1_000  // digits of a minimum or maximum; error texts repeat the bound
 )
 
 // reader reads schemas and form contents.
 type reader struct{ wire.Reader }
 
-// Parse parses a requested schema. The form keeps the slice, which must not change afterwards.
+// Parse parses a requested schema. The form retains schema, so the caller must not modify schema
+// afterwards.
 //
-// Parse accepts more than the protocol does if a user can still answer, such as types that include
-// null, and options without a type. It ignores keywords that the protocol does not define, such as
-// pattern, and names in "required" that are not properties. The server enforces those.
+// Parse is more lenient than the protocol where a user can still answer. For example, a type may
+// include null, and options need no type. Parse ignores keywords that the protocol does not define,
+// such as pattern, and names in "required" that are not properties. The server must enforce what
+// Parse ignores.
 //
-// Parse fails if a property fits no [Kind], and for more than 1,000 fields, 10,000 options in a
-// field or 1,000 digits in a bound. Its errors name the path, as in "properties.age.minimum: …".
+// Parse fails if no [Kind] fits a property, or if the schema has more than 1,000 fields, 10,000
+// options in a field or 1,000 digits in a bound. Its errors name the path to the invalid value, as
+// in "properties.age.minimum: …".
 func Parse(schema json.RawMessage) (*Form, error) {
 	r := reader{wire.NewReader(schema, nil)}
 	form := &Form{Schema: schema}
@@ -60,8 +63,8 @@ func Parse(schema json.RawMessage) (*Form, error) {
 	return form, nil
 }
 
-// fields reads the properties; null means none. If a name appears twice, the last one counts, in
-// the position of the first.
+// fields reads the "properties" member of a schema. It returns nil for null. If a name appears
+// twice, the second definition replaces the first but keeps its position.
 func (r *reader) fields() (fields []Field) {
 	if r.TryNull() {
 		return nil
@@ -85,7 +88,7 @@ func (r *reader) fields() (fields []Field) {
 	return fields
 }
 
-// field reads the schema of a property.
+// field reads the schema of a property and returns the form field for it.
 func (r *reader) field(name string) Field {
 	s := r.property(0)
 	if r.Err() != nil {
@@ -104,7 +107,7 @@ type property struct {
 	minLength, maxLength, minItems, maxItems *int
 	minimum, maximum                         json.Number
 	above, below                             json.Number // exclusive bounds
-	enum                                     []*string   // a nil element is null
+	enum                                     []*string   // a nil element stands for null
 	enumNames                                []string
 	constant                                 *string
 	oneOf, anyOf                             alternatives
@@ -113,25 +116,26 @@ type property struct {
 
 	null        bool // only null is valid
 	never       bool // no value is valid
-	listed      bool // it has an enum, possibly empty
+	listed      bool // the schema has an enum, possibly empty
 	notText     bool // an option is neither a string nor null
-	unsupported bool // it depends on a keyword that is not evaluated here
+	unsupported bool // the schema has a keyword that this package does not evaluate
 }
 
-// alternatives are the members of a oneOf or anyOf, without null.
+// alternatives holds the schemas of a oneOf or anyOf, except null.
 type alternatives struct {
 	options []Option
-	others  []*property // the first two that are not options
+	others  []*property // the first two schemas that are not options
 }
 
-// maxNested bounds how deep schemas inside a property are read: the items of a list may be one of
-// several alternatives, each of which may define an option.
+// maxNested is how many levels of schemas inside a property are read. Three levels are enough for
+// an optional list: its alternatives, the list's items, and their options.
 const maxNested = 3
 
-// property reads a schema that is nested level deep inside a property.
+// property reads the schema of a property, or a schema nested inside it. level is the depth, 0 for
+// the property itself.
 func (r *reader) property(level int) *property {
 	s := &property{}
-	if r.Kind() == jsonrpc.Bool { // true accepts any value, false none
+	if r.Kind() == jsonrpc.Bool { // true accepts every value, false accepts no value
 		s.never = !r.Bool()
 		return s
 	}
@@ -170,7 +174,8 @@ func (r *reader) property(level int) *property {
 	return s
 }
 
-// propertyChoices reads a member that lists options.
+// propertyChoices reads the schema member named key into s if it affects which options s has. It
+// skips all other members.
 func (r *reader) propertyChoices(s *property, key string, level int) {
 	switch key {
 	case "enum":
@@ -227,7 +232,8 @@ func (r *reader) alternatives(s *property, level int) (a alternatives) {
 	return a
 }
 
-// optionValue reads the value of an option of s; null is nil.
+// optionValue reads the value of one option of s. It returns nil unless the value is a string. It
+// sets s.notText if the value is neither a string nor null.
 func (r *reader) optionValue(s *property) *string {
 	switch r.Kind() {
 	case jsonrpc.String:
@@ -247,8 +253,8 @@ func (r *reader) limitOptions(i int) {
 	}
 }
 
-// types reads the type of a schema, one name or a list. It leaves out null; onlyNull reports that
-// there was nothing else.
+// types reads the type of a schema, which is one name or a list of names. The returned types
+// exclude null. onlyNull reports whether null was the only type.
 func (r *reader) types() (types []string, onlyNull bool) {
 	if r.TryNull() {
 		return nil, false
@@ -270,7 +276,8 @@ func (r *reader) types() (types []string, onlyNull bool) {
 	return types, found && len(types) == 0
 }
 
-// count reads a length. A length that no text or list can have counts as no limit.
+// count reads a length limit. It returns nil, which means no limit, for null and for a number that
+// cannot be the length of a text or list.
 func (r *reader) count() *int {
 	if r.TryNull() {
 		return nil
@@ -281,11 +288,11 @@ func (r *reader) count() *int {
 		return nil
 	}
 	plain, _ := d.plain()
-	n, _ := strconv.Atoi(plain) // of ten digits at most
+	n, _ := strconv.Atoi(plain) // plain has at most ten digits
 	return &n
 }
 
-// bound reads a minimum or maximum.
+// bound reads a minimum or maximum. It returns "" for null.
 func (r *reader) bound() json.Number {
 	if r.TryNull() {
 		return ""

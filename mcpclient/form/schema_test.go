@@ -20,7 +20,8 @@ func mustForm(t testing.TB, schema string) *Form {
 	return form
 }
 
-// oneField returns the field for the schema of a property.
+// oneField parses a form with a single property and returns its field. property is the property's
+// schema.
 func oneField(t testing.TB, property string) Field {
 	t.Helper()
 	form := mustForm(t, `{"type":"object","properties":{"f":`+property+`}}`)
@@ -43,7 +44,7 @@ var formFields = []struct {
 	property string
 	want     Field
 }{
-	// Properties of the protocol.
+	// Properties that the protocol defines.
 	{
 		`{"type":"string","title":"T","description":"D","minLength":3,"maxLength":50,"format":"email","default":"user@example.com"}`,
 		Field{Kind: String, Title: "T", Description: "D", MinLength: ptr(3), MaxLength: ptr(50), Format: "email", Default: "user@example.com"},

@@ -12,11 +12,13 @@ import (
 )
 
 // Validate checks the answers to a form. content is a json.RawMessage, or anything that encodes to
-// a JSON object. If it is nil or encodes to null, Validate checks [Form.Defaults], which are sent
-// in that case. Otherwise defaults do not count: a field that is missing from content has no value.
+// a JSON object. If content is nil or encodes to null, Validate checks [Form.Defaults], because the
+// defaults are then sent to the server. Otherwise, Validate does not fill in defaults: a field that
+// is missing from content has no value.
 //
-// The error joins a [*FieldError] for each invalid field, in the form's order, and one for each
-// unknown member. It is nil if content is valid. It has no FieldError if content is not an object.
+// The error is nil if content is valid. It joins a [*FieldError] for each invalid field, in the
+// form's order, and then one for each unknown member. If content is not an object, the error
+// contains no FieldError.
 func (f *Form) Validate(content any) error {
 	text, raw := content.(json.RawMessage)
 	if !raw {
@@ -38,7 +40,7 @@ func (r *reader) isEnd() bool {
 	return r.Err() == nil
 }
 
-// check decodes a content and checks it against the form.
+// check decodes the content of a form and checks it against the form.
 func (f *Form) check(r *reader) error {
 	place := make(map[string]int, len(f.Fields))
 	for i := range f.Fields {
@@ -53,7 +55,7 @@ func (f *Form) check(r *reader) error {
 		case !ok:
 			unknown = append(unknown, &FieldError{Field: string(key), Reason: "is not a field of the form"})
 			r.Skip()
-		case seen[i]: // servers differ in which of the two they use
+		case seen[i]: // servers differ in which of the two values they use
 			wrong[i] = "appears twice"
 			r.Skip()
 		default:
@@ -77,8 +79,9 @@ func (f *Form) check(r *reader) error {
 	return errors.Join(append(errs, unknown...)...)
 }
 
-// take reads a value of the field. reason says why the value is invalid, without repeating it.
-// Malformed JSON makes the reader fail.
+// take reads a value and validates it against the field. reason says why the value is invalid,
+// without repeating the value; it is "" if the value is valid. If the JSON is malformed, the reader
+// fails.
 func (f *Field) take(r *reader) (value any, reason string) {
 	found := r.Kind()
 	if found == jsonrpc.Null {
@@ -115,7 +118,8 @@ func (f *Field) take(r *reader) (value any, reason string) {
 	}
 }
 
-// wants returns the kind of JSON value that the field takes, and the reason for refusing any other.
+// wants returns the kind of JSON value that the field takes, and the reason to report for any other
+// kind.
 func (f *Field) wants() (kind jsonrpc.Kind, reason string) {
 	switch f.Kind {
 	case Number:
@@ -133,7 +137,7 @@ func (f *Field) wants() (kind jsonrpc.Kind, reason string) {
 	}
 }
 
-// checkText returns why a string is invalid, "" if it is valid.
+// checkText returns the reason why a string is invalid, or "" if it is valid.
 func (f *Field) checkText(text string) string {
 	if f.Kind == Choice {
 		if !slices.ContainsFunc(f.Options, func(o Option) bool { return o.Value == text }) {
@@ -154,8 +158,8 @@ func (f *Field) checkText(text string) string {
 	return ""
 }
 
-// checkNumber returns why a JSON number is invalid, "" if it is valid. A bound that is not a number
-// is no bound.
+// checkNumber returns the reason why a JSON number is invalid, or "" if it is valid. It ignores a
+// bound that is not a number.
 func (f *Field) checkNumber(text string) string {
 	d, ok := parseDecimal(text)
 	if _, reason := f.wants(); !ok || f.Kind == Integer && !d.whole() {
@@ -170,8 +174,9 @@ func (f *Field) checkNumber(text string) string {
 	return ""
 }
 
-// checkChoices returns why a list of choices is invalid, "" if it is valid. The protocol permits
-// duplicates, but they have no meaning, and a server might count them.
+// checkChoices returns the reason why a list of choices is invalid, or "" if it is valid. It
+// refuses duplicates, although the protocol permits them: they have no meaning, and a server might
+// count them.
 func (f *Field) checkChoices(values []string) string {
 	left := make(map[string]bool, len(f.Options))
 	for _, o := range f.Options {

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// reasonFor returns why the form of one property refuses a value, "" if it is valid.
+// reasonFor returns the reason why a form with a single property refuses a value, or "" if the
+// value is valid.
 func reasonFor(t testing.TB, property, value string) string {
 	t.Helper()
 	form := mustForm(t, `{"properties":{"f":`+property+`}}`)
@@ -163,7 +164,8 @@ func TestFormValidateContent(t *testing.T) {
 	} {
 		require.NoError(t, form.Validate(ok))
 	}
-	// In the order of the form, not of the content; unknown members come last.
+	// Errors are in the order of the form, not of the content. Errors about unknown members come
+	// last.
 	err := form.Validate(json.RawMessage(`{"x\n":1,"color":1,"age":"old","y":{}}`))
 	require.Equal(t, []string{
 		"name: is required", "age: must be a whole number", "color: must be one of the choices",
@@ -172,7 +174,7 @@ func TestFormValidateContent(t *testing.T) {
 	// Validate does not fill in defaults.
 	require.Equal(t, []string{"color: is required"}, fieldErrors(t, form.Validate(map[string]any{"name": "x"})))
 	require.Equal(t, []string{"name: appears twice"}, fieldErrors(t, form.Validate(json.RawMessage(`{"name":"a","color":"a","name":"b"}`))))
-	// Nil stands for the defaults.
+	// Nil content stands for the defaults.
 	for _, none := range []any{nil, json.RawMessage(nil), json.RawMessage(` null `), (*content)(nil), map[string]any(nil)} {
 		require.Equal(t, []string{"name: is required"}, fieldErrors(t, form.Validate(none)))
 	}
@@ -187,7 +189,7 @@ func TestFormValidateContent(t *testing.T) {
 	}
 }
 
-// Content may be private, and errors are logged.
+// Errors may be logged, so they must not contain content, which may be private.
 func TestFormErrorsDoNotRepeatTheContent(t *testing.T) {
 	form := mustForm(t, `{"properties":{"a":`+anEmail+`,"b":`+anInteger+`,"c":`+abcChoices+`,"d":{"type":"boolean"}}}`)
 	err := form.Validate(map[string]any{"a": "s3cret", "b": "s3cret", "c": []string{"s3cret"}, "d": "s3cret"})
@@ -195,7 +197,7 @@ func TestFormErrorsDoNotRepeatTheContent(t *testing.T) {
 	require.NotContains(t, err.Error(), "s3cret")
 }
 
-// Numbers compare as in math/big.
+// The comparison of numbers agrees with math/big.
 func TestFormNumbersCompareExactly(t *testing.T) {
 	numbers := []string{
 		"0", "-0", "0.0", "0e5", "1", "1.0", "10e-1", "0.1e1", "-1", "9", "10", "11", "1.1", "1.01", "0.9", "0.09", "-0.9", "-9", "-10", "1e3", "999",
@@ -225,7 +227,7 @@ func TestFormNumbersCompareExactly(t *testing.T) {
 	}
 }
 
-// A form made by hand may be inconsistent, but must not cause a panic.
+// A form that a program builds by hand may be inconsistent, but must not cause a panic.
 func TestFormMadeByHand(t *testing.T) {
 	form := &Form{Fields: []Field{{Name: "a"}, {Name: "n", Kind: Number, Minimum: "low"}, {Name: "c", Kind: Choices}, {Name: "k", Kind: 99}}}
 	require.NoError(t, form.Validate(map[string]any{"a": "", "n": -1, "c": []string{}, "k": "x"}))

@@ -131,8 +131,9 @@ func (c *Client) lastRedirect(ctx context.Context, server *ServerMetadata) strin
 // Why credentials are pinned: a resource names its authorization server, and may name a different
 // server later. Tokens and dynamic registrations belong to the server that issued them, so the
 // client never sends them to a different server. Configured credentials (a client ID with its
-// secret, or an assertion) have no such origin. If the configuration does not name a server for
-// these credentials, the Store pins them to the first server that they are used with.
+// secret, or an assertion) could be sent to any server. If the configuration does not name the
+// server they are for, the client pins them in the Store to the first server that it chooses for
+// the resource.
 
 // isPinned reports whether credentials must be pinned: the configuration has credentials, but does
 // not name the server they are for.

@@ -25,7 +25,7 @@ type token struct {
 	unsaved bool      // saving it failed, so the Store holds an older token
 
 	accepted  atomic.Bool  // the resource accepted it
-	refused   atomic.Bool  // the resource answered a request with it with 401
+	refused   atomic.Bool  // the resource refused it with a 401
 	dead      atomic.Bool  // its refresh token no longer works
 	retryFrom atomic.Int64 // when the next background refresh may begin, in Unix nanoseconds
 }

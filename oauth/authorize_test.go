@@ -27,7 +27,7 @@ func TestAuthorizationServerChanges(t *testing.T) {
 		w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{next} })
 		before := len(w.Resource.Requests())
 		r.mustCall()
-		require.Len(t, w.Resource.Requests(), before+3, "with the old token, a refreshed one, the new one")
+		require.Len(t, w.Resource.Requests(), before+3, "one request each with the old, the refreshed and the new token")
 		require.Equal(t, 2, r.person.times())
 		require.Len(t, next.Requests("/register"), 1)
 		for _, req := range next.Requests("") {
@@ -37,7 +37,7 @@ func TestAuthorizationServerChanges(t *testing.T) {
 			}
 		}
 		_, _, err := r.client.store.Load(t.Context(), tokenKey(old.Resource, old.Issuer))
-		require.ErrorIs(t, err, ErrNotFound, "the old token is dropped")
+		require.ErrorIs(t, err, ErrNotFound, "the old token must be deleted")
 
 		later := newRig(t, w, &Config{Store: r.client.store})
 		later.mustCall()

@@ -96,7 +96,7 @@ func (w *two) get(t *testing.T, page string, want int) {
 func (w *two) check(t *testing.T) {
 	t.Helper()
 	issued := "of-" + w.a.Resource.Origin + "-"
-	require.Contains(t, fmt.Sprint(w.a.Resource.Requests()), issued, "issued tokens look like this in a request")
+	require.Contains(t, fmt.Sprint(w.a.Resource.Requests()), issued, "the prefix must appear in the requests of a's client")
 	got := append(w.b.Resource.Requests(), w.b.Server.Requests("")...)
 	require.NotContains(t, fmt.Sprint(got), issued)
 }

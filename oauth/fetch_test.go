@@ -153,7 +153,7 @@ func TestLongDocumentIsNotReadOn(t *testing.T) {
 	}}
 	err := newFetcher(t, publicEndpoint, rt).getJSON(t.Context(), "get", "https://as.example.com/", nil, new(ServerMetadata))
 	require.ErrorAs(t, err, new(*LimitError))
-	require.Equal(t, maxDocument-1, source.Len(), "only one byte more than allowed is read")
+	require.Equal(t, maxDocument-1, source.Len(), "the client must read only one byte beyond the limit")
 }
 
 // The client never follows a redirect of a POST, because the body contains secrets.

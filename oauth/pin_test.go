@@ -60,7 +60,7 @@ func TestCredentialsStayWithTheirServer(t *testing.T) {
 				}
 				again := credentials(w)[name]()
 				again.Store = store
-				require.Error(t, newRig(t, w, again).call(t.Context()), "the next process")
+				require.Error(t, newRig(t, w, again).call(t.Context()), "the next process must not send the credentials either")
 				require.Empty(t, next.Requests("/token"))
 				require.Empty(t, next.Requests("/authorize"))
 			})

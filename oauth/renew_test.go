@@ -294,7 +294,7 @@ func TestOnlyTheRefusedTokenIsDropped(t *testing.T) {
 		require.Len(t, w.Server.Tokens("refresh_token"), 1)
 		tok, err := r.client.stored(t.Context())
 		require.NoError(t, err)
-		require.Empty(t, tok.Refresh, "other processes must not use it either")
+		require.Empty(t, tok.Refresh, "the refused refresh token must be deleted from the store")
 		other := newRig(t, w, &Config{Store: store})
 		other.mustCall()
 		r.mustCall() // uses the other process's token, because its own refresh fails

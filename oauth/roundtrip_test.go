@@ -140,7 +140,7 @@ func TestResendNeedsTheBodyAgain(t *testing.T) {
 func TestRunsOnceIsPassedOn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
-		require.True(t, transport.RunsOnce(r.rt), "over a Direct")
+		require.True(t, transport.RunsOnce(r.rt), "a Direct runs a request at most once")
 		require.False(t, transport.RunsOnce(r.client.RoundTripper(&seen{rt: w.Transport})))
 	})
 }
@@ -188,7 +188,7 @@ func TestDetachBoundsTheBody(t *testing.T) {
 	source := strings.NewReader(strings.Repeat("x", 2*maxRefusedBody))
 	long := &http.Response{Body: io.NopCloser(source)}
 	detach(long)
-	require.Equal(t, maxRefusedBody-1, source.Len(), "one byte more than is kept is read, which shows that the body is longer")
+	require.Equal(t, maxRefusedBody-1, source.Len(), "the client must read only one byte beyond the limit")
 	got, err := io.ReadAll(long.Body)
 	require.Error(t, err, "a truncated body must not look complete")
 	require.Len(t, got, maxRefusedBody)

@@ -168,7 +168,7 @@ func TestSessionHundredCallsDeclined(t *testing.T) {
 			require.Equal(t, oauth.KindDeclined, oauth.KindOf(err))
 		}
 		require.Equal(t, began, time.Now(), "no call waited")
-		require.EqualValues(t, 2, s.asked.Load(), "no second window")
+		require.EqualValues(t, 2, s.asked.Load(), "the user must not be prompted again")
 		require.Zero(t, s.server.Executions("echo"))
 	})
 }

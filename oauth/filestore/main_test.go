@@ -87,7 +87,7 @@ func goTogether(t *testing.T, all []*child) {
 		c.says("ready")
 	}
 	for _, c := range all {
-		require.NoError(t, c.stdin.Close()) // go
+		require.NoError(t, c.stdin.Close()) // the signal to start
 	}
 	for _, c := range all {
 		c.succeeds()

@@ -33,7 +33,7 @@ type tokens struct{ Access, Refresh string }
 type strictServer struct {
 	mu       sync.Mutex
 	serial   int
-	valid    tokens // guarded by mu, like the fields below
+	valid    tokens // guarded by mu, like the other fields
 	refused  int
 	accepted int
 }

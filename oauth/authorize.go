@@ -121,8 +121,8 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 	return nil, &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the response does not ask for authorization")}
 }
 
-// settled reports whether a needs no new authorization. The error is nil if a newer token exists.
-// Otherwise it says why a new authorization would fail.
+// settled reports whether no new authorization should be tried for a refused request. The error is
+// nil if a newer token exists. Otherwise the error says why a new authorization would fail.
 func (c *Client) settled(a *ask) (bool, error) {
 	if a.explicit {
 		return false, nil
@@ -210,8 +210,8 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 
 // chooseScopes returns the scopes to request (MCP authorization, "Scope Selection Strategy",
 // "Step-Up Authorization Flow"): the scopes in the challenge or, if it has none, all scopes that
-// the resource names. After an insufficient_scope challenge or a call to Login, the scopes of the
-// current token's request are added.
+// the resource names. After an insufficient_scope challenge or a call to Login, it adds the scopes
+// that were requested for the current token.
 func (c *Client) chooseScopes(a *ask, at *target, cur *token) []string {
 	var scopes []string
 	if cur != nil && a.stepUp {
@@ -232,5 +232,5 @@ func (c *Client) chooseScopes(a *ask, at *target, cur *token) []string {
 	return scopes
 }
 
-// scopeOffline asks for a refresh token, where the server supports it.
+// scopeOffline is the scope that requests a refresh token. It is used only if the server lists it.
 const scopeOffline = "offline_access"

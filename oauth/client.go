@@ -19,18 +19,18 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Defaults of [Config].
+// Defaults for time limits in [Config].
 const (
-	// DefaultLoginTimeout bounds one login.
+	// DefaultLoginTimeout is the default of Config.LoginTimeout.
 	DefaultLoginTimeout = 5 * time.Minute
-	// DefaultRequestTimeout bounds one request to an authorization server.
+	// DefaultRequestTimeout is the default of Config.RequestTimeout.
 	DefaultRequestTimeout = 30 * time.Second
 )
 
 const (
 	closeGrace = 3 * time.Second // how long Close waits for a token request that may have consumed a refresh token
-	closeLimit = 5 * time.Second // for Close as a whole
-	saveLimit  = 5 * time.Second // for saving a token, even if other time limits have passed
+	closeLimit = 5 * time.Second // how long Close takes at most
+	saveLimit  = 5 * time.Second // how long saving a token may take, even if other time limits have passed
 )
 
 // Client obtains and keeps the tokens of one protected resource. It refreshes tokens and logs in on

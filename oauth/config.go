@@ -34,13 +34,12 @@ type Config struct {
 	DPoP DPoPMode
 	// Issuer selects the authorization server if the resource names several. Empty means the first.
 	Issuer string
-	// AllowPrivate permits requests to OAuth URLs that a public server names and that lead to
-	// private addresses, including the shared address space of VPNs (100.64.0.0/10). It is not
-	// needed if the resource itself is on loopback or in a private network: loopback and private
-	// addresses are then allowed. The resource's own origin is always allowed. The resource counts
-	// as private if its address is private, if its name does not exist in the public DNS
-	// (localhost, names without a dot, .internal, .local and similar), or after it was reached at a
-	// private address.
+	// AllowPrivate allows OAuth URLs that a public server names to lead to private addresses,
+	// including the shared address space of VPNs (100.64.0.0/10). It is not needed if the resource
+	// itself is on loopback or in a private network: loopback and private addresses are then
+	// allowed. The resource's own origin is always allowed. The resource counts as private if its
+	// address is private, if its name does not exist in the public DNS (localhost, names without a
+	// dot, .internal, .local and similar), or after it was reached at a private address.
 	AllowPrivate bool
 	// AllowInsecureHTTP allows plain http beyond loopback in the OAuth URLs of a resource that
 	// itself uses http. Anyone who can read or change the traffic can take codes, tokens and client
@@ -51,19 +50,21 @@ type Config struct {
 	LoginTimeout time.Duration
 	// RequestTimeout bounds one request to an authorization server. Zero means 30 s.
 	RequestTimeout time.Duration
-	// Logger logs what the client does in the background, without secrets. Nil discards the logs.
+	// Logger receives log messages about the client's background work, without secrets. Nil
+	// discards them.
 	Logger *slog.Logger
 }
 
-// Registration identifies this client to authorization servers. ClientID is used if it is set, or
-// else MetadataURL. If neither is set, the client registers dynamically.
+// Registration identifies this client to authorization servers. ClientID is used if it is set.
+// Otherwise MetadataURL is used if it is set and the server supports metadata documents. Otherwise
+// the client registers dynamically.
 type Registration struct {
 	// ClientID is the client ID that the authorization server Issuer issued (pre-registration).
 	ClientID string
-	// ClientSecret belongs to ClientID. Empty means a public client.
+	// ClientSecret is the secret of ClientID. Empty means a public client.
 	ClientSecret string
-	// Key authenticates ClientID, or the client of MetadataURL, in place of a secret
-	// (private_key_jwt). It may be nil.
+	// Key authenticates the client instead of a secret (private_key_jwt). It works with ClientID
+	// and with MetadataURL. It may be nil.
 	Key *ClientKey
 	// Issuer is the authorization server that issued ClientID. Empty means the first one that the
 	// resource names. The Store remembers that server, so a resource cannot direct ClientID and its

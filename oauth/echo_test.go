@@ -66,7 +66,7 @@ func TestAttachedTokens(t *testing.T) {
 	require.Equal(t, want, a.secrets())
 }
 
-// receiver is a RoundTripper that accepts every request and discards it.
+// receiver accepts every message that a call receives, and discards it.
 type receiver struct{}
 
 func (receiver) DecodeResult(data []byte) (int, error) { return len(data), nil }

@@ -99,7 +99,7 @@ const (
 )
 
 // verdict returns nil if a request may be sent to u at an address of the given class. Otherwise the
-// error says why it may not. what describes addresses of the class Never.
+// error says why it may not. If class is Never, what describes the address.
 func (e *egress) verdict(u *url.URL, class netclass.Class, what string) *URLError {
 	refused := &URLError{Host: redact.Clean(u.Hostname(), maxHost)}
 	allowed := e.inside.Load() || e.isOwn(u)

@@ -20,7 +20,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// web is a RoundTripper that answers requests to any origin and records them.
+// web is a RoundTripper that passes requests to handler, whatever their origin, and records them.
 type web struct {
 	handler http.HandlerFunc
 	asked   []string // "GET https://…"

@@ -60,7 +60,7 @@ var errLoginTimeout = errors.New("timeout: login not completed")
 // the client needs when the user returns from the authorization server.
 type flow struct {
 	c        *Client
-	at       *target // its server's issuer is validated
+	at       *target // the issuer of at.server was validated
 	key      *dpopKey
 	bound    bool
 	state    string
@@ -69,7 +69,7 @@ type flow struct {
 
 	mu       sync.Mutex
 	redirect string        // guarded by mu
-	who      *registered   // guarded by mu: set once the authorization URL is complete
+	who      *registered   // guarded by mu: set by AuthorizationURL
 	started  bool          // guarded by mu: a callback arrived
 	over     bool          // guarded by mu: callbacks are rejected
 	finished chan struct{} // closed once token and err are set
@@ -98,7 +98,7 @@ func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
 }
 
 // checkAuthorizationURL returns an error if a browser must not be sent to a URL. It allows https,
-// and http on loopback. If insecure (Config.AllowInsecureHTTP), it allows http to any host.
+// and http on loopback. If insecure is true (Config.AllowInsecureHTTP), it allows http to any host.
 func checkAuthorizationURL(text string, insecure bool) error {
 	u, err := url.Parse(text)
 	switch {

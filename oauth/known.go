@@ -36,8 +36,8 @@ type failedLogin struct {
 // maxRemembered bounds the number of entries that a server can make the client remember.
 const maxRemembered = 256
 
-// verdict returns an error that says why the user must not be prompted for a, or nil if the user
-// may be prompted.
+// verdict returns nil if the user may be prompted for the authorization a. Otherwise the error says
+// why not.
 func (k *known) verdict(a *ask, cur *token) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -52,7 +52,7 @@ func (k *known) verdict(a *ask, cur *token) error {
 	return nil
 }
 
-// learn records the result of the authorization for a. before and after are the current tokens
+// learn records err, the result of the authorization a. before and after are the current tokens
 // before and after it.
 func (k *known) learn(a *ask, err error, before, after *token) {
 	k.mu.Lock()

@@ -109,9 +109,9 @@ func (c *Client) adoptStored(ctx context.Context, old *token) error {
 	return nil
 }
 
-// refresh replaces old, using its refresh token. If another process has already done so, refresh
-// adopts the token that this process stored, because a rotating refresh token must be used only
-// once (OAuth 2.1 section 4.3.1). A new token is saved before it is used.
+// refresh replaces the token old, using its refresh token. If another process has already replaced
+// old, refresh adopts that process's token, because a rotating refresh token must be used only once
+// (OAuth 2.1 section 4.3.1). A new token is saved before it is used.
 func (c *Client) refresh(ctx context.Context, old *token) error {
 	server, err := c.serverOf(ctx, old)
 	if err != nil {

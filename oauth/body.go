@@ -15,8 +15,8 @@ const (
 )
 
 // bodies prepares a request for resending. first is the body for the first attempt. again returns
-// the body for a further attempt; it is nil if the request can be sent only once. If the request
-// has no GetBody, bodies reads a small body of known length into memory.
+// the body for each further attempt. again is nil if the request can be sent only once. If the
+// request has no GetBody, bodies reads a small body of known length into memory.
 func bodies(req *http.Request) (first io.ReadCloser, again func() (io.ReadCloser, error), err error) {
 	switch {
 	case req.Body == nil || req.Body == http.NoBody:

@@ -26,7 +26,7 @@ import (
 )
 
 // dpopKey is a key that tokens are bound to (RFC 9449). The client uses a different key for each
-// issuer, so that servers cannot recognize the client by its key.
+// issuer, so that different servers cannot use it to link their tokens to one client.
 type dpopKey struct {
 	private    *ecdsa.PrivateKey
 	public     map[string]string // JWK

@@ -182,7 +182,7 @@ func (e *DocumentError) Error() string {
 
 // LimitError says that a server sent more than a limit allows. An [*Error] wraps it.
 type LimitError struct {
-	// What is the limit's unit and name, such as "bytes of a document".
+	// What names the limit and its unit, such as "bytes of a document".
 	What string
 	// Limit is the maximum that is allowed.
 	Limit int

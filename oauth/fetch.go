@@ -23,17 +23,17 @@ const (
 	opPost = "post form"
 )
 
-// fetcher sends all requests of this package except those for the resource itself. It sends only to
-// URLs that egress allows. It follows redirects of a GET to the same origin, but no redirects of a
-// POST. It limits the size of response bodies and the time of each request. Its errors are of type
-// [*Error], and contain no URL query.
+// fetcher sends all requests of this package except those for the resource itself. Except in
+// postFormTrusted, it sends only to URLs that egress allows. It follows redirects of a GET to the
+// same origin, but no redirects of a POST. It limits the size of response bodies and the time of
+// each request. Its errors are of type [*Error], and contain no URL query.
 type fetcher struct {
 	transport func() http.RoundTripper
 	timeout   time.Duration // for one request, including its redirects
 	egress    *egress
 }
 
-// answer is a response with any status, whose body was read into memory.
+// answer is a response with any status. body is nil if it was not read.
 type answer struct {
 	status int
 	header http.Header

@@ -38,7 +38,7 @@ type registrar struct {
 // IssuerError says that the client ID of [Registration] belongs to a different authorization server
 // than the one that the resource names. An [*Error] of KindRegistration wraps it.
 type IssuerError struct {
-	// Registered is the issuer that the client ID belongs to, Named is the issuer that the resource
+	// Registered is the issuer that the client ID belongs to. Named is the issuer that the resource
 	// names.
 	Registered, Named string
 }
@@ -76,8 +76,8 @@ func (r *registrar) register(ctx context.Context, server *ServerMetadata, redire
 	return r.negotiate(ctx, server, newClientMetadata(c, server, redirectURI))
 }
 
-// negotiate registers with the preferred metadata. If the server refuses them with an unspecific
-// error code, negotiate tries other metadata.
+// negotiate registers with the preferred metadata. If the server's error code does not say which
+// field is wrong, negotiate tries other metadata.
 func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who, first := r.dynamic(ctx, server, wish)
 	for _, other := range wish.others(server, codeIn(first)) {
@@ -223,7 +223,7 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 	return who, nil
 }
 
-const maxClientID = 4 << 10 // bytes of a client ID, and of a client secret
+const maxClientID = 4 << 10 // maximum length of a client ID or a client secret, in bytes
 
 // accept checks the response to a registration and returns the new identity. The response may
 // differ from the request if this client can still use it.

@@ -132,7 +132,7 @@ func (c *Client) refresh(ctx context.Context, old *token) error {
 		return err
 	case stored == nil && !old.unsaved:
 		old.dead.Store(true)
-		c.held.CompareAndSwap(old, nil) // logged out, here or elsewhere
+		c.held.CompareAndSwap(old, nil) // a logout in this or another process deleted the stored token
 		return errNothing
 	case stored.supersedes(old):
 		c.held.Store(stored)

@@ -130,8 +130,8 @@ func (c *Client) install(ctx context.Context, next *token) {
 	c.keep(ctx, key, next, version)
 }
 
-// forget stops using a token and deletes it from the Store, unless the Store has a different token
-// by now.
+// forget stops using a token. It also deletes the token from the Store, unless the Store has a
+// different one by now.
 func (c *Client) forget(ctx context.Context, old *token) error {
 	c.held.CompareAndSwap(old, nil)
 	key := tokenKey(old.Resource, old.Issuer)

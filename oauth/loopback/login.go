@@ -20,9 +20,9 @@ import (
 )
 
 // Login is an [oauth.Login] that uses a browser. The zero value is ready to use. Several clients
-// may use a Login concurrently. It must not be changed during a login.
+// may use a Login concurrently. Do not change a Login while it is in use.
 //
-// During a login it listens on a loopback address, opens and prints the URL of the authorization
+// During a login, it listens on a loopback address, prints and opens the URL of the authorization
 // server's page, and waits for the browser to come back. Requests that do not belong to the login
 // have no effect. When Login returns, the port is free again.
 type Login struct {
@@ -47,7 +47,7 @@ type Login struct {
 	// nil, the user cannot enter an address. See [Lines].
 	Paste func(ctx context.Context) (string, error)
 	// Timeout bounds one login. Zero means that only the caller's context bounds it. An
-	// oauth.Client sets that to Config.LoginTimeout.
+	// oauth.Client bounds that context by Config.LoginTimeout.
 	Timeout time.Duration
 }
 

@@ -141,8 +141,8 @@ func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // callback handles the browser's request to the redirect URI. If the request ends the login,
-// callback redirects to the last page, because the callback's own address contains a code that
-// should not stay on screen.
+// callback redirects to the last page, because the callback's own address contains a code that must
+// not stay in the browser's history.
 func (v *visit) callback(w http.ResponseWriter, r *http.Request) {
 	ended, err := v.complete(r.Context(), r.URL.RawQuery, true)
 	switch {

@@ -130,8 +130,8 @@ func (ClientCredentials) check(r *Registration) error {
 
 const grantJWTBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name
 
-// JWTBearer exchanges an assertion for a token (RFC 7523 section 2.1). A third party signs the
-// assertion: for example, the platform that a workload runs on (MCP extension
+// JWTBearer exchanges an assertion for a token (RFC 7523 section 2.1). The assertion is signed by a
+// third party, such as the platform that a workload runs on (MCP extension
 // workload-identity-federation). The client needs no ID or registration. Assertions are sent only
 // to Config.Issuer or, if that is empty, to the first authorization server that the resource named.
 type JWTBearer struct {

@@ -15,7 +15,7 @@ type known struct {
 	at       *target                    // guarded by mu: the result of the last discovery
 	declined declined                   // guarded by mu
 	failed   *failedLogin               // guarded by mu: the last login, if it failed
-	steps    map[string]bool            // guarded by mu: by stepKey, the scopes that step-ups have obtained
+	steps    map[string]bool            // guarded by mu: the stepKeys of successful step-ups
 	spent    map[[sha256.Size]byte]bool // guarded by mu: digests of refused assertions
 }
 
@@ -52,8 +52,8 @@ func (k *known) verdict(a *ask, cur *token) error {
 	return nil
 }
 
-// learn records err, the result of the authorization a. before and after are the current tokens
-// before and after it.
+// learn records err, the result of the authorization a. before and after are the tokens that were
+// current before and after the authorization.
 func (k *known) learn(a *ask, err error, before, after *token) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -60,7 +60,7 @@ type memoryValue struct {
 	version string
 }
 
-// memoryLease is one lease. It lasts from its entry into the map until gone is closed.
+// memoryLease is one lease. It is held from when it is added to the map until gone is closed.
 type memoryLease struct {
 	gone  chan struct{}
 	timer *time.Timer

@@ -70,7 +70,7 @@ func (tokenRecord) MarshalJSON() ([]byte, error) { return json.Marshal(redacted)
 
 // encode returns the record for the Store.
 func (r tokenRecord) encode() ([]byte, error) {
-	type plain tokenRecord        // has no methods that hide the token
+	type plain tokenRecord        // does not have the methods that hide the token
 	return json.Marshal(plain(r)) //nolint:gosec // the Store must hold the token
 }
 
@@ -88,8 +88,8 @@ func decodeToken(data []byte) (tokenRecord, error) {
 var errBadRecord = errors.New("the stored token is damaged")
 
 const (
-	maxExpiryMargin  = 5 * time.Second  // a token counts as expired this long before its expiry
-	maxRefreshMargin = time.Minute      // a token is refreshed in the background this long before it expires
+	maxExpiryMargin  = 5 * time.Second  // a token counts as expired at most this long before its expiry
+	maxRefreshMargin = time.Minute      // a background refresh begins at most this long before a token's expiry
 	refreshPause     = 10 * time.Second // after a failed renewal, before the next one in the background
 )
 
@@ -99,7 +99,7 @@ type freshness uint8
 const (
 	fresh   freshness = iota
 	due               // valid, but expires soon
-	expired           // according to this clock
+	expired           // according to this machine's clock
 )
 
 func (t *token) freshness(now time.Time) freshness {

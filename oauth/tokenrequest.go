@@ -120,8 +120,8 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 	return reply, false, err
 }
 
-// readReply reads the response of a token endpoint. secrets are the secrets in the request. They
-// are masked in the returned error, because a server may repeat them.
+// readReply reads the response of a token endpoint. secrets are the secrets in the request.
+// readReply masks them in the returned error, because a server may repeat them in its response.
 func readReply(answer *answer, op string, secrets []string) (*tokenReply, error) {
 	reply := new(tokenReply)
 	parseErr := json.Unmarshal(answer.body, reply)

@@ -14,8 +14,8 @@ import (
 const (
 	defaultHost = "127.0.0.1"
 	defaultPath = "/callback"
-	// portTries is how many ports chosen by the system are tried to find one that is free on all
-	// addresses.
+	// portTries is how many times listen tries a port that the system chooses, until it finds one
+	// that is free on all addresses.
 	portTries = 5
 )
 

@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// page is a page for the user. It contains nothing from a request or a server. The only variable
-// text is the host of the resource, which the program chose.
+// page is a page for the user. It contains no text from a request, a server or an error. It may
+// show the host of the resource, which the program chose.
 type page struct {
 	Status      int
 	Good        bool

@@ -12,8 +12,8 @@ import (
 // guard is the time limit of a clause. Only a broken store reaches it.
 const guard = 30 * time.Second
 
-// clause is one property that a store must have. check gets an empty store and returns an error if
-// the property does not hold.
+// clause is one property that a store must have. check receives an empty store, and returns an
+// error if the store does not have the property.
 type clause struct {
 	name  string
 	check func(ctx context.Context, s oauth.Store) error

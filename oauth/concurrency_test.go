@@ -214,7 +214,7 @@ func TestLocksAreFreeDuringATokenRequest(t *testing.T) {
 			}
 		}
 		c.owned.End()
-		close(hold) // before the assertion: if it fails, Close must not wait for the refresh
+		close(hold) // before the assertion, so that Close does not wait for the refresh if the assertion fails
 		synctest.Wait()
 		require.Empty(t, held)
 	})

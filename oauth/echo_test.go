@@ -25,8 +25,8 @@ func (e echo) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Errors of the layers above mask each token that this package attached, even after the token was
-// replaced.
+// Errors from the layers above this package mask each token that the client attached, even after
+// the token was replaced.
 func TestEchoedTokenIsMasked(t *testing.T) {
 	for _, status := range []int{http.StatusOK, http.StatusBadRequest, http.StatusForbidden, http.StatusInternalServerError} {
 		c, err := NewClient("https://mcp.test/mcp", nil)

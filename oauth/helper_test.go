@@ -18,8 +18,7 @@ import (
 
 const callbackURI = "http://127.0.0.1:7777/callback"
 
-// person is a Login that acts as the user and authorizes every request. It counts how often it was
-// asked.
+// person is a Login that acts as the user and authorizes every request. It counts its logins.
 type person struct {
 	world *authtest.World
 	asked atomic.Int32

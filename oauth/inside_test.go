@@ -27,9 +27,9 @@ func place(w *authtest.World, resource, resourceIP, server, serverIP string) {
 	w.Resource = w.NewResourceAt(resource, resourceIP, w.Server)
 }
 
-// These names do not show whether an address is private. The resource may be at a private address,
-// because the user configured it. The authorization server may be at a private address only if the
-// resource is too.
+// The host names in this test do not show whether their addresses are private. The resource may be
+// at a private address, because the user configured it. The authorization server may be at a
+// private address only if the resource is too.
 func TestWhereNamesMayLead(t *testing.T) {
 	const plainResource, plainServer = "http://mcp.example.com", "http://as.example.com"
 	insecure := &Config{AllowInsecureHTTP: true}

@@ -38,7 +38,7 @@ func TestPageThatIsOpened(t *testing.T) {
 	}
 }
 
-// standardError is the original os.Stderr, because package testing may replace os.Stderr later.
+// standardError holds the original os.Stderr. Package testing may replace os.Stderr later.
 var standardError = os.Stderr
 
 // The output of a browser must not appear as the program's own output.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// canned answers every request with 200.
+// canned is a RoundTripper that answers every request with 200.
 type canned struct{ response http.Response }
 
 func (c *canned) RoundTrip(*http.Request) (*http.Response, error) { return &c.response, nil }
@@ -42,7 +42,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-// A token costs each call one copy of the request and of its header, and nothing else.
+// Adding a token copies the request and its header once, and allocates nothing else.
 func TestRoundTripAllocations(t *testing.T) {
 	rt, req := authorized(t)
 	allocs := testing.AllocsPerRun(100, func() {

@@ -12,27 +12,27 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
-// ask describes the authorization that a refused request or the user needs.
+// ask describes a needed authorization: for a refused request, or for a call to Login.
 type ask struct {
 	explicit bool        // Login was called
-	stepUp   bool        // 403: the token is good, but lacks scopes
-	header   http.Header // of the refused response
-	hint     string      // resource_metadata of the challenge
-	scopes   []string    // of the challenge
+	stepUp   bool        // the response was a 403: the token is valid, but lacks scopes
+	header   http.Header // header of the 401 or 403
+	hint     string      // resource_metadata in the challenge
+	scopes   []string    // scopes in the challenge
 	began    time.Time   // when the refused request was made
 }
 
 // Authorize obtains the authorization that a refused request needs, so that it can be sent again.
-// endpoint is the URL of the request, status and header are those of the response: 401, or 403 with
-// an insufficient_scope challenge (MCP authorization, RFC 6750 section 3.1). began is when the
-// request was made: if a token was obtained since then, there is nothing to do.
+// endpoint is the URL of the request. status and header come from the response, which is a 401, or
+// a 403 with an insufficient_scope challenge (MCP authorization, RFC 6750 section 3.1). began is
+// when the request was made: if a suitable token was obtained since then, Authorize returns nil at
+// once.
 //
-// Otherwise a refresh, a Grant or a login obtains a token. That happens once, however many calls
-// ask, and each of them waits on its own context, whose end does not affect the others. Authorize
-// fails with an [*Error], or with the context's cause if that ended first. A login that the user
-// declined ([ErrDeclined]), or that failed while the request was in flight, is not repeated. The
-// caller bounds how often Authorize is called for one request: the MCP conformance suite allows
-// three times.
+// Otherwise Authorize obtains a token by a refresh, a Grant or a login. Concurrent calls share one
+// such attempt. Each call waits on its own context, whose end does not affect the others. Authorize
+// returns an [*Error], or the cause of ctx if ctx ended first. A login that the user declined
+// ([ErrDeclined]), or that failed while the request was in flight, is not repeated. Callers must
+// limit the calls for one request: the MCP conformance suite allows three.
 //
 //	for tries := 0; ; tries++ {
 //		began := time.Now()
@@ -58,7 +58,7 @@ func (c *Client) Authorize(ctx context.Context, endpoint string, status int, hea
 	if err := c.load(ctx); err != nil {
 		return err
 	}
-	for range 3 { // the work that was joined may not have been for this request
+	for range 3 { // an authorization in progress may have had another purpose
 		if done, err := c.settled(a); done {
 			return err
 		}
@@ -74,9 +74,9 @@ func (c *Client) Authorize(ctx context.Context, endpoint string, status int, hea
 	return nil
 }
 
-// Login asks the user for a new authorization, even if there is a token or the user declined
-// before. With a Grant it obtains a new token instead. If a login is in progress already, Login
-// waits for that one. ctx bounds the wait, Config.LoginTimeout the login.
+// Login prompts the user to log in, even if there is a token or the user declined before. If
+// Config.Grant is set, Login obtains a new token from it instead. If a login is already in
+// progress, Login waits for it. ctx bounds the wait. Config.LoginTimeout bounds the login.
 func (c *Client) Login(ctx context.Context) error {
 	if err := c.load(ctx); err != nil {
 		return err
@@ -91,7 +91,8 @@ func (c *Client) Login(ctx context.Context) error {
 	}
 }
 
-// readRefusal reads the challenge of a 401 or 403.
+// readRefusal reads the challenge in a 401 or 403. It returns an error if the response does not ask
+// for authorization.
 func readRefusal(status int, header http.Header) (*ask, error) {
 	a := &ask{header: header}
 	found := false
@@ -120,8 +121,8 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 	return nil, &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the response does not ask for authorization")}
 }
 
-// settled reports whether a refusal needs no work, because there is a newer token or because the
-// work is known to fail.
+// settled reports whether no new authorization should be tried for a refused request. The error is
+// nil if a newer token exists. Otherwise the error says why a new authorization would fail.
 func (c *Client) settled(a *ask) (bool, error) {
 	if a.explicit {
 		return false, nil
@@ -135,7 +136,7 @@ func (c *Client) settled(a *ask) (bool, error) {
 	return err != nil, err
 }
 
-// authorizeLimit bounds an authorization: a renewal, discovery, a login.
+// authorizeLimit is the time limit of an authorization: a renewal, discovery and a login.
 func (c *Client) authorizeLimit() time.Duration {
 	return c.renewLimit() + 8*c.cfg.RequestTimeout + c.cfg.LoginTimeout
 }
@@ -196,7 +197,7 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 			return err
 		}
 		if stored.supersedes(cur) {
-			c.held.CompareAndSwap(cur, stored) // otherwise another goroutine was faster
+			c.held.CompareAndSwap(cur, stored) // if this fails, another goroutine already replaced cur
 			return nil
 		}
 	}
@@ -208,8 +209,9 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 }
 
 // chooseScopes returns the scopes to request (MCP authorization, "Scope Selection Strategy",
-// "Step-Up Authorization Flow"): those of the challenge, or all that the resource names if the
-// challenge has none. After insufficient_scope, the scopes that were requested before are added.
+// "Step-Up Authorization Flow"): the scopes in the challenge or, if it has none, all scopes that
+// the resource names. After an insufficient_scope challenge or a call to Login, it adds the scopes
+// that were requested for the current token.
 func (c *Client) chooseScopes(a *ask, at *target, cur *token) []string {
 	var scopes []string
 	if cur != nil && a.stepUp {
@@ -230,5 +232,5 @@ func (c *Client) chooseScopes(a *ask, at *target, cur *token) []string {
 	return scopes
 }
 
-// scopeOffline asks for a refresh token, where the server supports it.
+// scopeOffline is the scope that requests a refresh token. It is used only if the server lists it.
 const scopeOffline = "offline_access"

@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// The resource moves to another authorization server. The new one receives neither tokens nor
-// client IDs of the old one.
+// The resource moves to another authorization server. The new server receives no token or client ID
+// that the old server issued.
 func TestAuthorizationServerChanges(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -27,7 +27,7 @@ func TestAuthorizationServerChanges(t *testing.T) {
 		w.Resource.Change(func(s *authtest.ResourceScript) { s.Servers = []*authtest.Server{next} })
 		before := len(w.Resource.Requests())
 		r.mustCall()
-		require.Len(t, w.Resource.Requests(), before+3, "with the old token, a refreshed one, the new one")
+		require.Len(t, w.Resource.Requests(), before+3, "one request each with the old, the refreshed and the new token")
 		require.Equal(t, 2, r.person.times())
 		require.Len(t, next.Requests("/register"), 1)
 		for _, req := range next.Requests("") {
@@ -37,7 +37,7 @@ func TestAuthorizationServerChanges(t *testing.T) {
 			}
 		}
 		_, _, err := r.client.store.Load(t.Context(), tokenKey(old.Resource, old.Issuer))
-		require.ErrorIs(t, err, ErrNotFound, "the old token is dropped")
+		require.ErrorIs(t, err, ErrNotFound, "the old token must be deleted")
 
 		later := newRig(t, w, &Config{Store: r.client.store})
 		later.mustCall()
@@ -74,8 +74,8 @@ func TestStepUpAsksForTheUnion(t *testing.T) {
 	})
 }
 
-// The server grants fewer scopes than were requested. That causes one step-up and then an error,
-// which later calls get as well. Other calls are not affected.
+// The server grants fewer scopes than were requested. The client tries one step-up. Further calls
+// that need the scope fail at once, and other calls succeed.
 func TestStepUpInVainIsRemembered(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(func(s *authtest.Script) { s.Granted = []string{"basic"} })
@@ -112,8 +112,8 @@ func TestDeclinedStepUpDoesNotAffectOtherCalls(t *testing.T) {
 	})
 }
 
-// A user declines a step-up while Login is called. Login is a separate request, and must not fail
-// because of that.
+// A 401 requires a login while the user declines a step-up. The login is independent of the
+// step-up, and must not fail with it.
 func TestLoginDoesNotFailWithADeclinedStepUp(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
@@ -139,7 +139,8 @@ func TestLoginDoesNotFailWithADeclinedStepUp(t *testing.T) {
 	})
 }
 
-// A 401 to an earlier token says nothing about the current one, however fresh the earlier one was.
+// A 401 to an earlier token says nothing about the current token, even if the earlier token was
+// new.
 func TestLateRefusalOfFreshToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
@@ -168,7 +169,7 @@ func TestIssuerIsChosen(t *testing.T) {
 	for _, c := range []struct {
 		cfg  Config
 		cur  string
-		want string // "" if an error is expected
+		want string // the expected issuer; "" if an error is expected
 	}{
 		{want: "a"},
 		{cur: "b", want: "b"},
@@ -213,8 +214,8 @@ func TestAuthorizeIsForThisResource(t *testing.T) {
 	})
 }
 
-// All requests that were in flight when a login failed get its error. A later request may try
-// again.
+// When a login fails, all requests in flight fail with its error. A later request may start a new
+// login.
 func TestFailedLoginIsSharedNotSticky(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
@@ -235,8 +236,8 @@ func TestLoginIsBounded(t *testing.T) {
 		r.person.answer = func(ctx context.Context, _ Flow) error { <-ctx.Done(); return ctx.Err() }
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
-		require.ErrorIs(t, r.call(ctx), context.DeadlineExceeded) // gives up; the login goes on
-		err := r.call(t.Context())                                // joins the login
+		require.ErrorIs(t, r.call(ctx), context.DeadlineExceeded) // this call gives up, but the login continues
+		err := r.call(t.Context())                                // waits for the same login
 		require.ErrorIs(t, err, errLoginTimeout)
 		require.Equal(t, KindLogin, KindOf(err))
 		require.Equal(t, 1, r.person.times())
@@ -269,7 +270,7 @@ func TestCloseEndsLoginsAndWaiters(t *testing.T) {
 	})
 }
 
-// Close waits for a refresh that has already used up its token.
+// Close waits for a refresh whose old refresh token no longer works.
 func TestCloseLosesNoRotatedToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -300,7 +301,7 @@ func TestCloseIsBounded(t *testing.T) {
 		failed := make(chan error)
 		go func() { failed <- r.call(t.Context()) }()
 		synctest.Wait()
-		err := r.client.Close() // the Login does not return when its context ends
+		err := r.client.Close() // fails: the Login does not return when its context ends
 		require.ErrorContains(t, err, "still running")
 		require.ErrorIs(t, <-failed, ErrClosed)
 		close(release)

@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	maxReplayBody  = 1 << 20         // a body without GetBody is kept in memory up to this size, in bytes
-	maxRefusedBody = 64 << 10        // a 401's body is kept for the caller up to this size, in bytes
+	maxReplayBody  = 1 << 20         // maximum size in bytes of a request body that is kept in memory for resending
+	maxRefusedBody = 64 << 10        // maximum size in bytes of a 401's body that is kept for the caller
 	refusedTimeout = 2 * time.Second // for reading the body of a 401
 )
 
-// bodies returns a function that makes the body for each resend, or nil if the request can be sent
-// only once. It reads a small body of known length into memory if the request has no GetBody. first
-// is the body of the first sending.
+// bodies prepares a request for resending. first is the body for the first attempt. again returns
+// the body for each further attempt. again is nil if the request can be sent only once. If the
+// request has no GetBody, bodies reads a small body of known length into memory.
 func bodies(req *http.Request) (first io.ReadCloser, again func() (io.ReadCloser, error), err error) {
 	switch {
 	case req.Body == nil || req.Body == http.NoBody:
@@ -46,7 +46,7 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// detach reads the body of a refusal into memory. Otherwise it would hold a connection that may be
+// detach reads the body of a 401 into memory. An unread body would hold a connection that may be
 // needed to obtain a token.
 func detach(resp *http.Response) {
 	if resp.Body == nil || resp.Body == http.NoBody {
@@ -64,7 +64,7 @@ func detach(resp *http.Response) {
 	resp.Body = &detached{Reader: bytes.NewReader(text), err: err}
 }
 
-// detached is a body in memory that ends with the same error as the original.
+// detached is a response body in memory. It ends with err, or with io.EOF if err is nil.
 type detached struct {
 	*bytes.Reader
 

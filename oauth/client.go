@@ -19,26 +19,26 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Defaults of [Config].
+// Defaults for time limits in [Config].
 const (
-	// DefaultLoginTimeout bounds one login.
+	// DefaultLoginTimeout is the default of Config.LoginTimeout.
 	DefaultLoginTimeout = 5 * time.Minute
-	// DefaultRequestTimeout bounds one request to an authorization server.
+	// DefaultRequestTimeout is the default of Config.RequestTimeout.
 	DefaultRequestTimeout = 30 * time.Second
 )
 
 const (
 	closeGrace = 3 * time.Second // how long Close waits for a token request that may have consumed a refresh token
-	closeLimit = 5 * time.Second // for Close as a whole
-	saveLimit  = 5 * time.Second // for saving a token, even if other time limits have passed
+	closeLimit = 5 * time.Second // how long Close takes at most
+	saveLimit  = 5 * time.Second // how long saving a token may take, even if other time limits have passed
 )
 
-// Client obtains and keeps the tokens of one protected resource. It does its work on its own
-// goroutines: a caller waits for the work on the caller's context, and never cancels a refresh or a
-// login that others wait for. All methods are safe for concurrent use.
+// Client obtains and keeps the tokens of one protected resource. It refreshes tokens and logs in on
+// its own goroutines. When a caller's context ends, that caller stops waiting, but the refresh or
+// login continues for other callers. All methods are safe for concurrent use.
 //
-// MCP sessions use it through mcpclient.Options.Auth. Other clients use RoundTripper, and call
-// [Client.Authorize] when a request is still answered with 401 or 403.
+// MCP sessions use a Client through mcpclient.Options.Auth. Other HTTP clients use RoundTripper,
+// and call [Client.Authorize] when the response is still a 401 or 403.
 type Client struct {
 	printed
 
@@ -51,21 +51,21 @@ type Client struct {
 	discovery discovery
 	registrar registrar
 
-	closing   context.Context         // ends when Close begins: waits and logins end
+	closing   context.Context         // ends when Close begins; waits and logins then end
 	beginEnd  context.CancelCauseFunc // ends closing
 	root      context.Context         // ends when Close stops waiting for requests in flight
 	endAll    context.CancelFunc      // ends root
 	closeOnce sync.Once
-	closed    chan struct{} // closed when closeErr may be read
+	closed    chan struct{} // closed once closeErr is set
 	closeErr  error
 	owned     goroutines.Group
 
 	held   atomic.Pointer[token] // the current token; nil if there is none
-	loaded atomic.Bool           // the Store was read
+	loaded atomic.Bool           // whether the Store was read
 
 	loading       flight // reads the Store
-	renewal       flight // refreshes a token, or obtains one by the Grant
-	authorization flight // asks the user
+	renewal       flight // refreshes a token, or obtains one with the Grant
+	authorization flight // prompts the user, unless a renewal is enough
 
 	nonces nonces
 	keys   dpopKeys
@@ -74,8 +74,8 @@ type Client struct {
 	base   base
 }
 
-// NewClient returns a Client for the MCP server at endpoint, an http or https URL. It sends
-// nothing. cfg may be nil; it is copied. The Client must be closed.
+// NewClient returns a Client for the MCP server at endpoint, an http or https URL. It sends no
+// request. cfg may be nil, and is copied. The caller must close the Client.
 func NewClient(endpoint string, cfg *Config) (*Client, error) {
 	u, err := parseEndpoint(endpoint)
 	if err != nil {
@@ -127,19 +127,19 @@ func orDefault[T ~int64](v, usual T) T {
 // base is the transport for requests to authorization servers.
 type base struct {
 	mu    sync.Mutex
-	given http.RoundTripper   // guarded by mu: the base of the last RoundTripper
-	own   transport.Transport // guarded by mu: made when no other is set
+	given http.RoundTripper   // guarded by mu: set by the last call of RoundTripper
+	own   transport.Transport // guarded by mu: created when needed
 	done  bool                // guarded by mu
 }
 
-// set makes rt the transport from now on.
+// set makes rt the transport for later requests.
 func (b *base) set(rt http.RoundTripper) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.given = rt
 }
 
-// get returns the transport that was set, or the client's own.
+// get returns the transport that was set, or the client's own if none was.
 func (b *base) get() http.RoundTripper {
 	b.mu.Lock()
 	given := b.given
@@ -174,7 +174,7 @@ func (b *base) close() error {
 	return own.Close()
 }
 
-// closedTransport refuses everything.
+// closedTransport fails every request with ErrClosed.
 type closedTransport struct{}
 
 // RoundTrip implements http.RoundTripper.
@@ -191,10 +191,10 @@ func (c *Client) outgoing() http.RoundTripper {
 	return c.base.get()
 }
 
-// Close ends the client. Waiting callers fail with [ErrClosed] and a login ends. A token request in
-// flight gets 3 s to finish, so that no rotated token is lost. Close takes at most 5 s, and fails
-// if something is still running then. It may be called more than once. Tokens stay in the Store;
-// see [Client.Logout].
+// Close ends the client. Waiting callers fail with [ErrClosed], and a login in progress is
+// canceled. A token request in flight gets 3 s to finish, so that no rotated token is lost. Close
+// takes at most 5 s, and returns an error if a goroutine is still running then. It may be called
+// more than once. Tokens stay in the Store; see [Client.Logout].
 func (c *Client) Close() error {
 	first := false
 	c.closeOnce.Do(func() { first = true })
@@ -202,7 +202,7 @@ func (c *Client) Close() error {
 		c.closeErr = c.close()
 		close(c.closed)
 	}
-	<-c.closed // not in the Once: the first Close may wait for slow servers
+	<-c.closed // outside the Once, so that its lock is not held while Close waits for slow servers
 	return c.closeErr
 }
 
@@ -227,29 +227,30 @@ func (c *Client) close() error {
 	return errors.Join(err, c.base.close())
 }
 
-// name returns the endpoint for display: without the query, which may hold a secret.
+// name returns the endpoint for display. It omits the query, which may hold a secret.
 func (c *Client) name() string {
 	u := *c.endpoint
 	u.RawQuery, u.ForceQuery = "", false
 	return u.String()
 }
 
-// covers reports whether a request goes to the resource's origin.
+// covers reports whether u has the resource's origin.
 func (c *Client) covers(u *url.URL) bool { return httprule.SameOrigin(u, c.endpoint) }
 
 // work is the result of one background operation of a [Client]: loading, a renewal, an
 // authorization.
 type work struct {
-	prompted bool // an authorization: the user was prompted
-	stepUp   bool // an authorization: for more scopes
+	prompted bool // the user was prompted (authorizations only)
+	stepUp   bool // the purpose was to get more scopes (authorizations only)
 }
 
-// flight is a single flight: it runs one operation at a time, for all callers that need it.
+// flight runs one operation at a time and shares its result among all callers that need it.
 type flight = singleflight.Group[work]
 
-// join returns the operation in progress, and starts one if there is none. The operation runs on a
-// goroutine of the client, within its own time limit: no caller's context ends it. joined reports
-// that it was in progress already; it may not have been started for this caller's purpose.
+// join returns the operation in progress, or starts one with do. The operation runs on one of the
+// client's goroutines, for at most limit. No caller's context cancels it. joined reports that the
+// operation was already in progress. Such an operation may serve a different purpose than the
+// caller's.
 func (c *Client) join(f *flight, limit time.Duration, do func(context.Context, *work) error) (call *singleflight.Call[work], joined bool) {
 	return f.Join(c.owned.Go, func() (w work, err error) {
 		ctx, stop := context.WithTimeoutCause(c.root, limit, errTooSlow)
@@ -259,7 +260,8 @@ func (c *Client) join(f *flight, limit time.Duration, do func(context.Context, *
 	})
 }
 
-// await waits for an operation, until the caller's context ends or the client is closed.
+// await waits for an operation to end and returns its error. It stops waiting when the caller's
+// context ends or the client is closed.
 func (c *Client) await(ctx context.Context, call *singleflight.Call[work]) error {
 	_, err := call.Wait(ctx, c.closing)
 	return err
@@ -267,28 +269,31 @@ func (c *Client) await(ctx context.Context, call *singleflight.Call[work]) error
 
 var errTooSlow = errors.New("timeout")
 
-// Status is what a Client knows of its authorization. It holds no secret.
+// Status describes the authorization of a Client. It holds no secret.
 type Status struct {
-	// Endpoint is the URL of the MCP server. Resource is its resource identifier, Issuer its
-	// authorization server and ClientID this client's ID there. They are empty while unknown.
+	// Endpoint is the URL of the MCP server. Resource is the server's resource identifier, Issuer
+	// is its authorization server, and ClientID is this client's ID at the issuer. Resource, Issuer
+	// and ClientID are empty while unknown.
 	Endpoint, Resource, Issuer, ClientID string
-	// Authorized says that there is a token. Only a request can show whether the resource still
-	// accepts it.
+	// Authorized reports whether there is a token. Only a request can show whether the resource
+	// still accepts it.
 	Authorized bool
-	// Scopes are the scopes of the token: those granted, else those requested.
+	// Scopes are the scopes of the token: the granted scopes or, if the server did not list them,
+	// the requested scopes.
 	Scopes []string
 	// Obtained and Expiry are the times when the token was obtained and when it expires. Expiry is
-	// zero if the server did not say.
+	// zero if the server did not specify a lifetime.
 	Obtained, Expiry time.Time
-	// Refreshable says that the token can be renewed without the user.
+	// Refreshable reports whether the token can be renewed without the user.
 	Refreshable bool
-	// DPoP says that the token is bound to a key.
+	// DPoP reports whether the token is bound to a key.
 	DPoP bool
-	// Declined says that the user declined: only [Client.Login] asks them again.
+	// Declined reports whether the user declined the login. Only [Client.Login] then prompts them
+	// again.
 	Declined bool
 }
 
-// Status returns what the Client knows. It may read the Store, and sends nothing.
+// Status returns the Client's current status. It may read the Store, but sends no request.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	s := Status{Endpoint: c.name()}
 	if err := c.load(ctx); err != nil {

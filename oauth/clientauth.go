@@ -21,11 +21,11 @@ const (
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// authenticate adds the client's authentication to a token request.
+// authenticate adds the client's authentication to the form or the header of a token request.
 func (r registered) authenticate(form url.Values, header http.Header, server *ServerMetadata, key *ClientKey) error {
 	switch method := r.method(server, key); method {
 	case authBasic:
-		// RFC 6749 section 2.3.1: form-encoded before they are joined.
+		// RFC 6749 section 2.3.1: the ID and the secret are form-encoded before they are joined.
 		basic := &http.Request{Header: header}
 		basic.SetBasicAuth(url.QueryEscape(r.clientID), url.QueryEscape(r.secret))
 	case authPost:
@@ -48,9 +48,9 @@ func (r registered) authenticate(form url.Values, header http.Header, server *Se
 	return nil
 }
 
-// method chooses how the client authenticates: the method that it was registered with, or else a
-// method that the server's metadata lists and for which the client has credentials, or else
-// client_secret_basic (RFC 8414 section 2).
+// method returns the client's authentication method: the configured or registered one, or else a
+// method that the client has credentials for. A client with a secret uses a method that the
+// server's metadata lists, or client_secret_basic if none fits (RFC 8414 section 2).
 func (r registered) method(server *ServerMetadata, key *ClientKey) string {
 	offered := server.TokenAuthMethods
 	switch {

@@ -70,7 +70,7 @@ func TestMethodIsChosen(t *testing.T) {
 	require.Error(t, (&registered{authMethod: "tls_client_auth"}).authenticate(form, header, &ServerMetadata{}, nil))
 }
 
-// elsewhere is a key that is not held by this process.
+// elsewhere is a crypto.Signer that stands for a key outside this process.
 type elsewhere struct{ signer crypto.Signer }
 
 func (e elsewhere) Public() crypto.PublicKey { return e.signer.Public() }

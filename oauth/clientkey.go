@@ -30,10 +30,11 @@ type ClientKey struct {
 	Signer crypto.Signer
 	// PEM is a private key in PKCS #8, PKCS #1 or SEC 1.
 	PEM []byte
-	// ID is sent as the "kid" header, unless it is empty.
+	// ID is sent as the "kid" header parameter of assertions. Empty means no such parameter.
 	ID string
 	// Algorithm is a JWS algorithm (RFC 7518): RS256, PS256, ES256, EdDSA and so on. Empty means
-	// RS256, EdDSA, or the ECDSA algorithm of the curve.
+	// RS256 for an RSA key, EdDSA for an Ed25519 key, and the algorithm of the curve for an ECDSA
+	// key.
 	Algorithm string
 	// Audience is the audience of the assertion. Empty means the issuer of the authorization
 	// server.
@@ -94,13 +95,13 @@ func (k ClientKey) signer() (crypto.Signer, error) {
 	return signer, nil
 }
 
-// signerMethod is a signing method over any crypto.Signer. The JWT library's own methods do not
-// accept keys that live outside this process.
+// signerMethod is a JWT signing method that works with any crypto.Signer. The JWT library's own
+// methods do not accept keys that live outside this process.
 type signerMethod struct {
 	alg  string
 	hash crypto.Hash
 	opts crypto.SignerOpts
-	size int // of r and s of ECDSA, in bytes; 0 for others
+	size int // bytes of an ECDSA signature's r, and of its s; 0 for other algorithms
 }
 
 func signingMethodFor(signer crypto.Signer, alg string) (jwt.SigningMethod, error) {
@@ -179,7 +180,7 @@ func (m *signerMethod) Sign(text string, key any) ([]byte, error) {
 	if err != nil || m.size == 0 {
 		return sig, err
 	}
-	var rs struct{ R, S *big.Int } // RFC 7518 section 3.4 requires both, side by side
+	var rs struct{ R, S *big.Int } // RFC 7518 section 3.4 requires r and s concatenated
 	if _, err := asn1.Unmarshal(sig, &rs); err != nil {
 		return nil, errors.New("invalid ECDSA signature from the key")
 	}

@@ -23,15 +23,15 @@ type storedClient struct {
 // Format hides the secret.
 func (storedClient) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
-// isDynamic reports whether this client registers itself with a server, because it has no client ID
-// for it.
+// isDynamic reports whether this client needs dynamic registration with a server, because it has
+// neither a client ID nor a metadata document that the server supports.
 func (c *Client) isDynamic(server *ServerMetadata) bool {
 	r := &c.cfg.Registration
 	return r.ClientID == "" && (r.MetadataURL == "" || !server.ClientIDMetadata)
 }
 
-// register returns this client's identity for a server. A dynamic registration is stored, and later
-// logins with the same redirect URI use it.
+// register returns this client's identity for a server. It stores a dynamic registration and uses
+// it again for later logins with the same redirect URI.
 func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
 	if !c.isDynamic(server) {
 		return c.registrar.register(ctx, server, redirectURI)
@@ -50,8 +50,8 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 	return who, c.keepClient(ctx, who)
 }
 
-// keepClient stores a registration for the next login, and overwrites the one in the Store. That is
-// safe because each token carries the credentials of the registration that it was issued to.
+// keepClient stores a registration for the next login. It may overwrite another registration,
+// because each stored token includes the credentials of its own registration.
 func (c *Client) keepClient(ctx context.Context, who *registered) error {
 	data, err := json.Marshal(storedClient{ //nolint:gosec // for the Store
 		ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: who.redirectURIs, Expires: who.expires,
@@ -68,13 +68,14 @@ func (c *Client) keepClient(ctx context.Context, who *registered) error {
 			return storeError(ctx, "save registration", err)
 		}
 	}
-	return nil // any registration will do for the next login
+	return nil // the next login can use the registration that another process stored
 }
 
 func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
 
-// identity returns this client's identity for a server without registering it. If tok is not nil,
-// the identity is the client that tok was issued to.
+// identity returns this client's identity for a server, and never registers the client. For a
+// dynamically registered client, the identity is the one that tok was issued to or, if tok is nil,
+// the stored registration.
 func (c *Client) identity(ctx context.Context, server *ServerMetadata, tok *token) (*registered, error) {
 	switch {
 	case !c.isDynamic(server):
@@ -114,7 +115,8 @@ func (c *Client) unregister(ctx context.Context, issuer, clientID string) {
 	}
 }
 
-// lastRedirect returns the redirect URI of the last dynamic registration.
+// lastRedirect returns the redirect URI of the last dynamic registration with a server, or "" if
+// there is none that is still valid.
 func (c *Client) lastRedirect(ctx context.Context, server *ServerMetadata) string {
 	if !c.isDynamic(server) {
 		return ""
@@ -126,22 +128,23 @@ func (c *Client) lastRedirect(ctx context.Context, server *ServerMetadata) strin
 	return stored.redirectURIs[len(stored.redirectURIs)-1]
 }
 
-// Why credentials are pinned. A resource names its authorization server, and may name another one
-// later. Tokens and dynamic registrations belong to the server that issued them, so they are not
-// sent to the new one. Configured credentials, a client ID with its secret or an assertion, would
-// be. So unless the configuration names their server, the Store pins them to the first server that
-// the resource names.
+// Why credentials are pinned: a resource names its authorization server, and may name a different
+// server later. Tokens and dynamic registrations belong to the server that issued them, so the
+// client never sends them to a different server. Configured credentials (a client ID with its
+// secret, or an assertion) could be sent to any server. If the configuration does not name the
+// server they are for, the client pins them in the Store to the first server that it chooses for
+// the resource.
 
-// isPinned reports whether the configuration has credentials and does not say which server they are
-// for.
+// isPinned reports whether credentials must be pinned: the configuration has credentials, but does
+// not name the server they are for.
 func (c *Client) isPinned() bool {
 	r := &c.cfg.Registration
 	assertion := c.cfg.Grant != nil && !c.cfg.Grant.authenticates()
 	return c.cfg.Issuer == "" && (r.ClientID != "" && r.Issuer == "" || r.ClientID == "" && assertion)
 }
 
-// pinned returns the only issuer that the configured credentials may be sent to, or "" if any
-// issuer may receive them.
+// pinned returns the only issuer that may receive the configured credentials, or "" if there is no
+// such restriction yet.
 func (c *Client) pinned(ctx context.Context) (string, error) {
 	switch r := &c.cfg.Registration; {
 	case r.ClientID != "" && r.Issuer != "":
@@ -153,7 +156,8 @@ func (c *Client) pinned(ctx context.Context) (string, error) {
 	return string(issuer), err
 }
 
-// pin binds the configured credentials to an issuer, before they are sent there.
+// pin pins the configured credentials to an issuer before they are sent there. It returns an error
+// if they are already pinned to a different issuer.
 func (c *Client) pin(ctx context.Context, issuer string) error {
 	if !c.isPinned() {
 		return nil

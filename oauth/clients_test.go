@@ -9,13 +9,14 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// from makes the user come back to another port than usual.
+// from makes the user come back to the given redirect URI instead of callbackURI.
 func (p *person) from(redirectURI string) {
 	p.answer = func(ctx context.Context, flow Flow) error { return p.visit(ctx, flow, redirectURI) }
 }
 
-// A token is refreshed and revoked by the client that it was issued to, even after another client
-// was registered with the same server: by another process, for another resource, at another port.
+// A token is refreshed and revoked with the client ID that it was issued to. That holds even after
+// another process has registered a client with the same server, for another resource and another
+// redirect URI.
 func TestTokenKeepsItsClient(t *testing.T) {
 	for _, method := range []string{authBasic, authPost} {
 		t.Run(method, func(t *testing.T) {
@@ -53,8 +54,8 @@ func TestTokenKeepsItsClient(t *testing.T) {
 	}
 }
 
-// Another client stores a registration while this client registers. The token keeps the
-// registration that it was issued to, and there is no second registration.
+// Another client stores a registration while this client registers. This client retries saving its
+// registration, and does not register a second time.
 func TestRegistrationOutlivesAConflict(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		store := &faulty{Store: NewMemoryStore()}
@@ -66,7 +67,7 @@ func TestRegistrationOutlivesAConflict(t *testing.T) {
 				return
 			}
 			faster++
-			_, version, _ := store.Load(ctx, key) // there is none at first
+			_, version, _ := store.Load(ctx, key) // no error check: the first time, there is no value
 			_, err := store.Store.Save(ctx, key, []byte(`{"client_id":"other","redirect_uris":["http://127.0.0.1:1/"]}`), version)
 			require.NoError(t, err)
 		}

@@ -15,9 +15,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// manyRefused makes n calls whose token was revoked. All of them are refused before a new token can
-// be obtained. Half of the 401s are held back until the others have been handled: they say nothing
-// about the new token.
+// manyRefused makes n concurrent calls without a valid token and returns their errors. The resource
+// refuses all of them before a new token can be obtained. Half of the 401s arrive only after the
+// other calls are done. These late 401s must not affect the new token.
 func manyRefused(r *rig, n int) []error {
 	var refused atomic.Int32
 	late, hold := make(chan struct{}), make(chan struct{})
@@ -110,8 +110,8 @@ func TestHundredCallsWithoutATokenLogInOnce(t *testing.T) {
 	})
 }
 
-// The caller that started a refresh gives up. The refresh token is used up by then, and the new one
-// must not be lost.
+// The caller that started a refresh gives up after the server has rotated the refresh token. The
+// new refresh token must not be lost.
 func TestCancelLosesNoRotatedToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -135,8 +135,8 @@ func TestCancelLosesNoRotatedToken(t *testing.T) {
 	})
 }
 
-// A token endpoint that does not answer delays only the callers that need a token, each until its
-// own deadline.
+// The token endpoint does not respond. Only calls that need a new token wait, each until its own
+// deadline.
 func TestStuckTokenEndpointDelaysOnlyCallsThatNeedAToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -146,7 +146,7 @@ func TestStuckTokenEndpointDelaysOnlyCallsThatNeedAToken(t *testing.T) {
 		defer close(hold)
 		w.Server.Change(func(s *authtest.Script) { s.Hold = hold })
 
-		time.Sleep(time.Hour - 30*time.Second) // due: refreshed in the background while calls continue
+		time.Sleep(time.Hour - 30*time.Second) // the token expires soon: it is refreshed in the background while calls continue
 		began := time.Now()
 		for range 3 {
 			r.mustCall()
@@ -155,7 +155,7 @@ func TestStuckTokenEndpointDelaysOnlyCallsThatNeedAToken(t *testing.T) {
 		require.Equal(t, began, time.Now(), "no call waited")
 		require.Len(t, w.Server.Tokens("refresh_token"), 1)
 
-		time.Sleep(26 * time.Second) // expired: calls wait for the refresh in progress
+		time.Sleep(26 * time.Second) // the token has expired: calls wait for the refresh in progress
 		began = time.Now()
 		done := make(chan time.Duration, 2)
 		for _, patience := range []time.Duration{time.Second, 2 * time.Second} {
@@ -174,7 +174,8 @@ func TestStuckTokenEndpointDelaysOnlyCallsThatNeedAToken(t *testing.T) {
 	})
 }
 
-// A lock held while a server answers would block calls that need no token.
+// The client must hold no lock during a token request. A lock would block calls that need no new
+// token.
 func TestLocksAreFreeDuringATokenRequest(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -213,7 +214,7 @@ func TestLocksAreFreeDuringATokenRequest(t *testing.T) {
 			}
 		}
 		c.owned.End()
-		close(hold) // before any assertion can fail: the client could not be closed otherwise
+		close(hold) // before the assertion, so that Close does not wait for the refresh if the assertion fails
 		synctest.Wait()
 		require.Empty(t, held)
 	})

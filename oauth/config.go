@@ -15,32 +15,31 @@ import (
 // Config configures a [Client]. Nil and the zero value are valid, but tokens are obtained only with
 // a Login or a Grant.
 type Config struct {
-	// Transport carries the requests to authorization servers: discovery, registration, tokens. Nil
-	// means the transport below [Client.RoundTripper], so that servers behind an executor are
-	// reached through it. Set a transport.NewDirect to keep codes and tokens away from the
-	// executor.
+	// Transport sends the requests to authorization servers: discovery, registration, tokens. Nil
+	// means the base of [Client.RoundTripper]: if that base sends through an executor, so do these
+	// requests. Set a transport.NewDirect to keep codes and tokens away from the executor.
 	Transport http.RoundTripper
 	// Store keeps tokens. Nil means in memory.
 	Store Store
-	// Login takes the user through the authorization code grant. Nil means that the user is never
-	// asked.
+	// Login takes the user through the authorization code grant. If it is nil, the Client never
+	// prompts the user.
 	Login Login
 	// Grant obtains tokens without the user. If it is set, Login is not used.
 	Grant Grant
-	// Registration is how this client is known to the authorization server.
+	// Registration identifies this client to the authorization server.
 	Registration Registration
-	// Scopes are requested in addition to those that the server names. Usually nil.
+	// Scopes are requested in addition to the scopes that the server names. Usually nil.
 	Scopes []string
-	// DPoP says when tokens are bound to a key of this client (RFC 9449).
+	// DPoP selects when tokens are bound to one of this client's keys (RFC 9449).
 	DPoP DPoPMode
 	// Issuer selects the authorization server if the resource names several. Empty means the first.
 	Issuer string
-	// AllowPrivate lets OAuth URLs that a public server names lead to private addresses, including
-	// the shared address space of VPNs (100.64.0.0/10). It is not needed if the resource itself is
-	// on loopback or in a private network: OAuth URLs may then lead there too, and its own origin
-	// always may. The resource counts as private if its address is, if its name does not exist in
-	// the public DNS (localhost, names without a dot, .internal, .local and similar), or once it
-	// has been reached at a private address.
+	// AllowPrivate allows OAuth URLs that a public server names to lead to private addresses,
+	// including the shared address space of VPNs (100.64.0.0/10). It is not needed if the resource
+	// itself is on loopback or in a private network: loopback and private addresses are then
+	// allowed. The resource's own origin is always allowed. The resource counts as private if its
+	// address is private, if its name does not exist in the public DNS (localhost, names without a
+	// dot, .internal, .local and similar), or after it was reached at a private address.
 	AllowPrivate bool
 	// AllowInsecureHTTP allows plain http beyond loopback in the OAuth URLs of a resource that
 	// itself uses http. Anyone who can read or change the traffic can take codes, tokens and client
@@ -51,29 +50,31 @@ type Config struct {
 	LoginTimeout time.Duration
 	// RequestTimeout bounds one request to an authorization server. Zero means 30 s.
 	RequestTimeout time.Duration
-	// Logger logs what the client does in the background, without secrets. Nil discards the logs.
+	// Logger receives log messages about the client's background work, without secrets. Nil
+	// discards them.
 	Logger *slog.Logger
 }
 
-// Registration is how this client is known to authorization servers. The first field that is set
-// counts, in this order: ClientID, MetadataURL, then dynamic registration.
+// Registration identifies this client to authorization servers. ClientID is used if it is set.
+// Otherwise MetadataURL is used if it is set and the server supports metadata documents. Otherwise
+// the client registers dynamically.
 type Registration struct {
-	// ClientID was issued by the authorization server Issuer (pre-registration).
+	// ClientID is the client ID that the authorization server Issuer issued (pre-registration).
 	ClientID string
-	// ClientSecret belongs to ClientID. Empty means a public client.
+	// ClientSecret is the secret of ClientID. Empty means a public client.
 	ClientSecret string
-	// Key authenticates ClientID, or the client of MetadataURL, in place of a secret
-	// (private_key_jwt). It may be nil.
+	// Key authenticates the client instead of a secret (private_key_jwt). It works with ClientID
+	// and with MetadataURL. It may be nil.
 	Key *ClientKey
 	// Issuer is the authorization server that issued ClientID. Empty means the first one that the
-	// resource names. The Store remembers it, so that a resource cannot send ClientID and its
-	// secret elsewhere.
+	// resource names. The Store remembers that server, so a resource cannot direct ClientID and its
+	// secret to another one.
 	Issuer string
-	// AuthMethod is how ClientID authenticates at the token endpoint. Empty means a method that the
-	// server's metadata lists.
+	// AuthMethod is the authentication method of ClientID at the token endpoint. Empty means a
+	// method that the server's metadata lists.
 	AuthMethod string
 	// MetadataURL is the https URL of a Client ID Metadata Document. It is used if the server
-	// supports that.
+	// supports such documents.
 	MetadataURL string
 	// Name is shown to the user at dynamic registration (RFC 7591). Empty means "Hawser".
 	Name string
@@ -81,7 +82,7 @@ type Registration struct {
 	NoDynamic bool
 }
 
-// DPoPMode says when tokens are bound to a key.
+// DPoPMode selects when tokens are bound to a key.
 type DPoPMode uint8
 
 const (
@@ -89,7 +90,7 @@ const (
 	DPoPIfRequired DPoPMode = iota
 	// DPoPIfSupported binds tokens if the authorization server supports it.
 	DPoPIfSupported
-	// DPoPAlways binds tokens, and fails with servers that do not support it.
+	// DPoPAlways binds tokens, and fails with servers that do not support DPoP.
 	DPoPAlways
 	// DPoPNever never binds tokens.
 	DPoPNever
@@ -114,7 +115,7 @@ func (r Registration) text() string {
 	return "client to be registered"
 }
 
-// check refuses a configuration that cannot work with any server.
+// check returns an error if the configuration cannot work with any server.
 func (cfg *Config) check() error {
 	r := &cfg.Registration
 	if r.Key != nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// discover finds the authorization server of the endpoint. hint is the challenge's
-// resource_metadata, cur the current token.
+// discover finds the endpoint's resource metadata and authorization server. hint is the
+// resource_metadata URL from the challenge, or "". cur is the current token, or nil.
 func (c *Client) discover(ctx context.Context, hint string, cur *token) (at *target, err error) {
 	err = c.fromWhereItIs(ctx, func() error {
 		at, err = c.discoverOnce(ctx, hint, cur)
@@ -17,9 +17,10 @@ func (c *Client) discover(ctx context.Context, hint string, cur *token) (at *tar
 	return at, err
 }
 
-// fromWhereItIs calls do. It calls do a second time if a URL was refused only because the resource
-// was not known to be private, and the resource then turns out to be. That happens when a stored
-// token or a challenge names a URL before the resource's own origin was reached.
+// fromWhereItIs calls do. If do refuses a URL only because the resource is not known to be private,
+// fromWhereItIs sends a request to the resource's origin. If the resource turns out to be private,
+// it calls do again. This helps when a stored token or a challenge names a private URL before the
+// client has reached the resource.
 func (c *Client) fromWhereItIs(ctx context.Context, do func() error) error {
 	err := do()
 	if isOutside(err) && c.discovery.locate(ctx, c.endpoint) {
@@ -52,13 +53,13 @@ func (c *Client) discoverOnce(ctx context.Context, hint string, cur *token) (*ta
 		resource: resource.Resource, server: server, supported: resource.ScopesSupported, bound: resource.DPoPRequired, found: time.Now(),
 	}
 	c.known.setTarget(&at)
-	mine := at // the known target is shared
+	mine := at // c.known shares at with other goroutines
 	return &mine, nil
 }
 
-// chooseIssuer chooses among the authorization servers that a resource names: the configured one,
-// the one that the client's credentials are pinned to, that of the current token, or the first, in
-// this order.
+// chooseIssuer chooses one of the authorization servers that a resource names. In order of
+// preference: Config.Issuer, the server that the client's credentials are pinned to, the issuer of
+// the current token, the first server.
 func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string, error) {
 	if len(named) == 0 {
 		return "", &Error{Kind: KindMetadata, Op: "choose authorization server", Err: errors.New("the resource names no authorization servers")}
@@ -81,10 +82,10 @@ func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string
 	return named[0], nil
 }
 
-// metadataAge is how long the metadata of an authorization server is reused.
+// metadataAge is how long serverOf reuses the metadata of an authorization server.
 const metadataAge = time.Hour
 
-// serverOf returns the authorization server of a token.
+// serverOf returns the metadata of the authorization server that issued a token.
 func (c *Client) serverOf(ctx context.Context, tok *token) (*ServerMetadata, error) {
 	if at := c.known.target(); at != nil && at.server.Issuer == tok.Issuer && time.Since(at.found) < metadataAge {
 		return at.server, nil
@@ -110,8 +111,8 @@ type ResourceMetadata struct {
 	DPoPAlgorithms         []string `json:"dpop_signing_alg_values_supported"`
 	DPoPRequired           bool     `json:"dpop_bound_access_tokens_required"`
 
-	// Guessed says that the resource has no metadata: it predates revision 2025-06-18, and its
-	// authorization server is its own origin.
+	// Guessed says that the resource has no metadata, because it predates revision 2025-06-18. Its
+	// authorization server is then its own origin.
 	Guessed bool `json:"-"`
 }
 

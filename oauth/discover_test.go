@@ -17,13 +17,13 @@ func document(t *testing.T, v any) string {
 	return string(text)
 }
 
-// resourceCase lists the documents that are served, and the URLs that the client must request, in
-// order.
+// resourceCase is a test case of resource discovery. pages are the documents that are served, by
+// URL. asked are the URLs that the client must request, in order.
 type resourceCase struct {
 	endpoint, hint string
 	pages          map[string]string
 	asked          []string
-	resource       string // of the metadata found; empty if an error is expected
+	resource       string // the resource in the metadata; empty if an error is expected
 	guessed        bool
 	want           any // the expected type of the error
 	kind           Kind
@@ -128,7 +128,7 @@ func TestResourceMetadata(t *testing.T) {
 	}
 }
 
-// gets returns the URLs that were requested.
+// gets returns the URLs of the recorded GET requests.
 func gets(w *web) []string {
 	var urls []string
 	for _, line := range w.asked {
@@ -277,7 +277,7 @@ func TestServerMetadata(t *testing.T) {
 	}
 }
 
-// The number of scopes that a challenge can request is bounded, and invalid scopes are dropped.
+// The client limits the number of scopes that it takes from a challenge, and drops invalid scopes.
 func TestScopesOfAChallenge(t *testing.T) {
 	challenge := `Bearer scope="a b\"c ` + strings.Repeat("x ", 2*maxScopes) + `late", DPoP scope="a d"`
 	a, err := readRefusal(http.StatusUnauthorized, http.Header{"Www-Authenticate": {challenge}})

@@ -19,18 +19,18 @@ const (
 	wellKnownServer   = "/.well-known/oauth-authorization-server"
 	wellKnownOpenID   = "/.well-known/openid-configuration"
 
-	maxServers = 32   // per resource
-	maxScopes  = 1000 // per document
+	maxServers = 32   // maximum number of authorization servers of a resource
+	maxScopes  = 1000 // maximum number of scopes in a document
 
 	revisionNow   = "2026-07-28" // sent as MCP-Protocol-Version with requests for metadata
-	revisionFirst = "2025-03-26" // sent with requests that only this revision defines
+	revisionFirst = "2025-03-26" // sent instead if the issuer was guessed as this revision defines
 )
 
-// resource gets the metadata of the endpoint (RFC 9728 section 3). If the challenge has a
-// resource_metadata (hint), only that URL is tried. Otherwise the well-known URL for the endpoint's
-// path is tried first and then, on a 4xx or a page that is not JSON, that of its origin. If both
-// answer 404, the resource predates these documents (MCP 2025-03-26), and its authorization server
-// is its own origin.
+// resource gets the metadata of the endpoint (RFC 9728 section 3). If hint, the resource_metadata
+// URL from the challenge, is not empty, only that URL is tried. Otherwise resource tries the
+// well-known URL for the endpoint's path. If the response is a 4xx or not JSON, it then tries the
+// well-known URL of the origin. If both return 404, the resource predates such metadata (MCP
+// 2025-03-26). Its authorization server is then its own origin.
 func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string) (*ResourceMetadata, error) {
 	candidates := []string{hint}
 	if hint == "" {
@@ -59,11 +59,11 @@ func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string
 	return &ResourceMetadata{Resource: u.String(), AuthorizationServers: []string{base.String()}, Guessed: true}, nil
 }
 
-// locate sends a request to the endpoint's origin, and reports whether it was reached on loopback
-// or in a private network.
+// locate sends a request to the endpoint's origin. It reports whether the endpoint is known to be
+// on loopback or in a private network.
 func (d *discovery) locate(ctx context.Context, endpoint *url.URL) bool {
 	place, header := resourceCandidates(endpoint)[0], http.Header{"Mcp-Protocol-Version": {revisionNow}}
-	_ = d.fetcher.getJSON(ctx, "reach resource", place, header, new(ResourceMetadata)) // the answer does not matter, only where the server is
+	_ = d.fetcher.getJSON(ctx, "reach resource", place, header, new(ResourceMetadata)) // only the server's address matters
 	return d.fetcher.egress.inside.Load()
 }
 
@@ -101,8 +101,9 @@ func (d *discovery) resourceAt(ctx context.Context, endpoint *url.URL, text stri
 	return nil, &Error{Kind: KindMetadata, Op: op, Err: wrong}
 }
 
-// coversEndpoint reports whether a resource identifier equals the endpoint (RFC 9728 section 3.3)
-// or is a prefix of its path at the same origin: some servers name only the origin.
+// coversEndpoint reports whether a resource identifier equals the endpoint (RFC 9728 section 3.3),
+// or has the same origin and a path that is a prefix of the endpoint's path. The prefix is accepted
+// because some servers name only the origin.
 func coversEndpoint(resource string, endpoint *url.URL) bool {
 	if resource == endpoint.String() {
 		return true
@@ -127,8 +128,7 @@ func hasDots(path string) bool {
 	return false
 }
 
-// validScopes returns the scopes that may be requested (RFC 6749 section 3.3), at most the first
-// 1,000.
+// validScopes returns those of the first 1,000 scopes that are valid (RFC 6749 section 3.3).
 func validScopes(scopes []string) []string {
 	var valid []string
 	for _, s := range scopes[:min(len(scopes), maxScopes)] {
@@ -139,14 +139,14 @@ func validScopes(scopes []string) []string {
 	return valid
 }
 
-// isMissing reports whether an answer only says that there is no document, so that the next URL is
-// tried. An invalid document or a failure ends the search.
+// isMissing reports whether err means only that there is no document at a URL. The caller then
+// tries the next URL. An invalid document or a network failure ends the search.
 func isMissing(err error) bool {
 	status := statusOf(err)
 	return status/100 == 4 && !httpstatus.Of(status).Transient()
 }
 
-// statusOf returns the HTTP status that caused err, or 0.
+// statusOf returns the HTTP status that caused err, or 0 if no status did.
 func statusOf(err error) int {
 	var s *statusError
 	if errors.As(err, &s) {

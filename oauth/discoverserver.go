@@ -12,9 +12,9 @@ import (
 )
 
 // server gets the metadata of an authorization server (RFC 8414 section 3, OpenID Connect Discovery
-// 1.0 section 4) from the first URL that has it. fallback says that the issuer is the origin of a
-// resource without metadata: if the server has no metadata either, the default endpoints are used
-// (MCP 2025-03-26).
+// 1.0 section 4) from the first URL that has a document. fallback says that the issuer was guessed:
+// it is the origin of a resource without metadata. If this server has no metadata either, the
+// result has the default endpoints of MCP 2025-03-26.
 func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*ServerMetadata, error) {
 	const op = "get server metadata"
 	u, err := d.fetcher.egress.parse(issuer)
@@ -56,8 +56,9 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 	}, nil
 }
 
-// serverCandidates returns the well-known URLs for the metadata of an issuer, in order. If the
-// issuer has a path, the URL of its origin is not among them, because it belongs to another issuer.
+// serverCandidates returns the well-known URLs for the metadata of an issuer, in the order to try
+// them. For an issuer with a path, it omits the well-known URLs of the origin alone, because they
+// belong to another issuer.
 func serverCandidates(issuer *url.URL) []string {
 	origin, path := issuer.Scheme+"://"+issuer.Host, strings.TrimSuffix(issuer.EscapedPath(), "/")
 	candidates := []string{origin + wellKnownServer + path, origin + wellKnownOpenID + path}
@@ -72,10 +73,10 @@ func isNoJSON(err error) bool {
 	return errors.As(err, &e) && e.isPage
 }
 
-// checkServer checks a metadata document. It refuses the document of another issuer (RFC 8414
-// section 3.3), and endpoints that this client must not send requests to.
+// checkServer returns an error if a metadata document belongs to another issuer (RFC 8414 section
+// 3.3), or names an endpoint that this client must not send requests to.
 func (d *discovery) checkServer(from *url.URL, issuer string, m *ServerMetadata, fallback bool) error {
-	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // the issuer was guessed
+	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // a guessed issuer has no trailing slash
 		return &DocumentError{Origin: httprule.Origin(from), Reason: "it has another issuer"}
 	}
 	if len(m.ScopesSupported) > maxScopes {

@@ -1,13 +1,13 @@
-// Package oauth connects to MCP servers that require authorization. It decorates any
-// [http.RoundTripper], attaches tokens to the requests for one protected resource, and obtains and
-// renews them (MCP authorization, OAuth 2.1, RFC 9728, RFC 8414, RFC 7591, RFC 8707, RFC 9207, RFC
-// 9449).
+// Package oauth connects to MCP servers that require authorization. A [Client] wraps any
+// [http.RoundTripper] and attaches tokens to the requests for one protected resource. It also
+// obtains and renews these tokens (MCP authorization, OAuth 2.1, RFC 9728, RFC 8414, RFC 7591, RFC
+// 8707, RFC 9207, RFC 9449).
 //
 //	auth, err := oauth.NewClient("https://mcp.example.com/mcp", &oauth.Config{Login: &loopback.Login{}})
 //	defer auth.Close()
 //	session, err := mcpclient.Connect(ctx, "https://mcp.example.com/mcp", &mcpclient.Options{Auth: auth})
 //
-// Any other client uses it as the Transport of its [http.Client]:
+// Any other HTTP client uses the Client's RoundTripper as its Transport:
 //
 //	client := &http.Client{Transport: auth.RoundTripper(nil)}
 package oauth

@@ -25,8 +25,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// dpopKey proves possession of tokens (RFC 9449). Each issuer has its own key, so that servers
-// cannot correlate clients by it.
+// dpopKey is a key that tokens are bound to (RFC 9449). The client uses a different key for each
+// issuer, so that different servers cannot use it to link their tokens to one client.
 type dpopKey struct {
 	private    *ecdsa.PrivateKey
 	public     map[string]string // JWK
@@ -55,8 +55,8 @@ func newDPoPKey(private *ecdsa.PrivateKey) (*dpopKey, error) {
 	return k, nil
 }
 
-// proof returns a DPoP proof for one request. access is the token of the request, "" if it has
-// none.
+// proof returns a DPoP proof for one request. access is the access token sent with the request, or
+// "" if there is none. nonce may be "".
 func (k *dpopKey) proof(method string, u *url.URL, access, nonce string) (string, error) {
 	claims := jwt.MapClaims{"jti": rand.Text(), "htm": method, "htu": targetURI(u), "iat": time.Now().Unix()}
 	if access != "" {
@@ -71,14 +71,14 @@ func (k *dpopKey) proof(method string, u *url.URL, access, nonce string) (string
 	return t.SignedString(k.private)
 }
 
-// targetURI returns a URL without query and fragment (RFC 9449 section 4.2).
+// targetURI returns u without its query and fragment (RFC 9449 section 4.2).
 func targetURI(u *url.URL) string {
 	path := u.EscapedPath()
 	path = cmp.Or(path, "/")
 	return u.Scheme + "://" + u.Host + path
 }
 
-// dpopKeys are the keys in use, by issuer.
+// dpopKeys holds the DPoP keys in use, by issuer.
 type dpopKeys struct {
 	mu  sync.Mutex
 	all map[string]*dpopKey // guarded by mu
@@ -99,8 +99,8 @@ func (d *dpopKeys) put(issuer string, k *dpopKey) {
 	d.all[issuer] = k
 }
 
-// dpopKey returns the key for an issuer from the Store. If there is none, it makes one if create is
-// true, and otherwise returns nil.
+// dpopKey returns the stored DPoP key for an issuer. If there is none, it makes and stores a key if
+// create is true, and returns nil otherwise.
 func (c *Client) dpopKey(ctx context.Context, issuer string, create bool) (*dpopKey, error) {
 	if k := c.keys.get(issuer); k != nil {
 		return k, nil
@@ -175,8 +175,8 @@ func decodeDPoPKey(data []byte) (*dpopKey, error) {
 	return newDPoPKey(private)
 }
 
-// chooseDPoP returns the key that a server's tokens are bound to, nil for bearer tokens, and
-// whether they must be bound.
+// chooseDPoP returns the key to bind a server's tokens to, or nil for bearer tokens. must reports
+// whether a bearer token is not acceptable. required reports whether the resource requires DPoP.
 func (c *Client) chooseDPoP(ctx context.Context, server *ServerMetadata, required bool) (key *dpopKey, must bool, err error) {
 	mode := c.cfg.DPoP
 	must = mode == DPoPAlways || required && mode != DPoPNever
@@ -193,15 +193,15 @@ func (c *Client) chooseDPoP(ctx context.Context, server *ServerMetadata, require
 	return key, must, err
 }
 
-// nonces holds the latest DPoP nonce of each origin. Any response may carry a new one.
+// nonces holds the latest DPoP nonce from each origin. Any response may contain a new nonce.
 type nonces struct {
 	mu  sync.Mutex
 	all map[string]string // guarded by mu
 }
 
 const (
-	maxNonce  = 1 << 10 // bytes of a nonce
-	maxNonces = 32      // origins; a client usually meets two or three
+	maxNonce  = 1 << 10 // maximum length of a nonce, in bytes
+	maxNonces = 32      // maximum number of origins; a client usually has two or three
 )
 
 func (n *nonces) get(u *url.URL) string {
@@ -210,7 +210,7 @@ func (n *nonces) get(u *url.URL) string {
 	return n.all[httprule.Origin(u)]
 }
 
-// take keeps the nonce of a response from u, if it has one.
+// take keeps the nonce in the header of a response from u, if there is a valid one.
 func (n *nonces) take(u *url.URL, header http.Header) {
 	nonce := header.Get("DPoP-Nonce")
 	if !isVisible(nonce) || len(nonce) > maxNonce {
@@ -225,7 +225,7 @@ func (n *nonces) take(u *url.URL, header http.Header) {
 	n.all[origin] = nonce
 }
 
-// wantsNonce reports whether a 401 of the resource demands a nonce in the proof.
+// wantsNonce reports whether a 401 from the resource demands a nonce in the DPoP proof.
 func wantsNonce(header http.Header) bool {
 	if header.Get("DPoP-Nonce") == "" {
 		return false

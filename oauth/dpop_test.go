@@ -15,8 +15,8 @@ func bound(w *authtest.World) {
 	w.Resource.Change(func(s *authtest.ResourceScript) { s.DPoP = true })
 }
 
-// The servers of this test verify every proof. A changed nonce costs one more request, and no
-// authorization.
+// The servers verify every DPoP proof. When a server changes its nonce, the client resends the
+// request once and needs no new authorization.
 func TestDPoPWithNonces(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		bound(w)
@@ -24,17 +24,17 @@ func TestDPoPWithNonces(t *testing.T) {
 		r.mustCall()
 		r.mustCall()
 		require.Equal(t, 2, w.Resource.Served())
-		require.Len(t, w.Resource.Requests(), 3, "the first one without a token")
+		require.Len(t, w.Resource.Requests(), 3, "the first request has no token")
 
 		w.Resource.Change(func(s *authtest.ResourceScript) { s.Nonce = "n1" })
 		r.mustCall()
-		require.Len(t, w.Resource.Requests(), 5, "the nonce was learned")
+		require.Len(t, w.Resource.Requests(), 5, "one request is resent with the new nonce")
 		r.mustCall()
-		require.Len(t, w.Resource.Requests(), 6, "… and kept")
+		require.Len(t, w.Resource.Requests(), 6, "the nonce must be kept")
 		w.Server.Change(func(s *authtest.Script) { s.Nonce = "m1" })
 		time.Sleep(time.Hour)
 		r.mustCall()
-		require.Len(t, w.Server.Tokens("refresh_token"), 2, "the second one with the nonce")
+		require.Len(t, w.Server.Tokens("refresh_token"), 2, "the refresh is resent with the nonce")
 		require.Zero(t, w.Server.Reused())
 		require.Equal(t, 1, r.person.times())
 		w.Server.RevokeAll(false)
@@ -43,15 +43,15 @@ func TestDPoPWithNonces(t *testing.T) {
 		require.Equal(t, 1, r.person.times())
 		require.NotEmpty(t, w.Server.Requests("/authorize")[0].Form.Get("dpop_jkt"))
 
-		next := newRig(t, w, nil) // it learns the nonce when it exchanges the code
+		next := newRig(t, w, nil) // it receives the nonce when it exchanges the code
 		next.mustCall()
 		require.Equal(t, 1, next.person.times())
 		require.Len(t, w.Server.Tokens("authorization_code"), 3)
 	})
 }
 
-// The key is in the store, so the next process can use the token. Without the key the token is
-// useless.
+// The next process finds the DPoP key in the store, and so can use the token. If the key is
+// missing, it does not use the token.
 func TestDPoPKeyIsStored(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		bound(w)

@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// echo is a resource that repeats the token in its errors.
+// echo is a resource that repeats the request's token in its error responses.
 type echo struct{ status int }
 
 func (e echo) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -25,8 +25,8 @@ func (e echo) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// A token that this package attaches is masked in the errors of the layers above, even after it was
-// replaced.
+// Errors from the layers above this package mask each token that the client attached, even after
+// the token was replaced.
 func TestEchoedTokenIsMasked(t *testing.T) {
 	for _, status := range []int{http.StatusOK, http.StatusBadRequest, http.StatusForbidden, http.StatusInternalServerError} {
 		c, err := NewClient("https://mcp.test/mcp", nil)
@@ -49,8 +49,7 @@ func TestEchoedTokenIsMasked(t *testing.T) {
 	}
 }
 
-// The number of remembered tokens is bounded, and a token that is attached again is remembered only
-// once.
+// The client remembers a limited number of attached tokens, and remembers each token only once.
 func TestAttachedTokens(t *testing.T) {
 	var a attached
 	var tokens []*token
@@ -67,7 +66,7 @@ func TestAttachedTokens(t *testing.T) {
 	require.Equal(t, want, a.secrets())
 }
 
-// receiver is a transport for attached tokens that discards them.
+// receiver accepts every message that a call receives, and discards it.
 type receiver struct{}
 
 func (receiver) DecodeResult(data []byte) (int, error) { return len(data), nil }

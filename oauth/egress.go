@@ -17,15 +17,16 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// egress decides which URLs named by a peer this client sends requests to. A server must not lead
-// it to places that only this client can reach (MCP security best practices, "Server-Side Request
-// Forgery"). "Inside" means on loopback or in a private network. The endpoint's own origin may be
-// inside: the user chose it, and the session connects to it anyway.
+// egress decides whether this client may send a request to a URL that a server named. A server must
+// not make the client connect to hosts that only the client can reach (MCP security best practices,
+// "Server-Side Request Forgery"). "Inside" means on loopback or in a private network. The
+// endpoint's own origin may be inside, because the user chose it and the session connects to it
+// anyway.
 type egress struct {
 	endpoint *url.URL    // may be nil
-	inside   atomic.Bool // the endpoint is inside: by its address or name, or because it was reached there
+	inside   atomic.Bool // the endpoint has an inside address or name, or was reached at an inside address
 	private  bool        // Config.AllowPrivate
-	insecure bool        // Config.AllowInsecureHTTP, and the endpoint is http
+	insecure bool        // Config.AllowInsecureHTTP is set, and the endpoint uses http
 }
 
 func newEgress(endpoint *url.URL, cfg *Config) *egress {
@@ -39,13 +40,13 @@ func newEgress(endpoint *url.URL, cfg *Config) *egress {
 	return e
 }
 
-// isOwn reports whether u is at the endpoint's own origin.
+// isOwn reports whether u has the endpoint's origin.
 func (e *egress) isOwn(u *url.URL) bool { return httprule.SameOrigin(u, e.endpoint) }
 
 func isInside(c netclass.Class) bool { return c == netclass.Loopback || c == netclass.Private }
 
-// classOf returns the class of an address and, for the class Never, a word that describes it.
-// Shared address space counts as private, because VPNs give it to their members.
+// classOf returns the class of an address and, for the class Never, words that describe the
+// address. Shared address space counts as private, because VPNs use it for their members.
 func classOf(addr netip.Addr) (netclass.Class, string) {
 	class, what := netclass.Of(addr)
 	if class == netclass.Never && what == netclass.SharedSpace {
@@ -54,7 +55,8 @@ func classOf(addr netip.Addr) (netclass.Class, string) {
 	return class, what
 }
 
-// parse reads a URL named by a peer, and checks all that can be checked without resolving its host.
+// parse parses a URL that a server named, and applies all checks that do not require resolving its
+// host.
 func (e *egress) parse(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Opaque != "" || u.Host == "" || len(text) > maxURL {
@@ -92,11 +94,12 @@ func (e *egress) parse(text string) (*url.URL, error) {
 const reasonHTTP = "http is for loopback only (see Config.AllowInsecureHTTP)"
 
 const (
-	maxURL  = 8 << 10 // bytes of a URL named by a peer
+	maxURL  = 8 << 10 // maximum length of a URL that a server named, in bytes
 	maxHost = 255
 )
 
-// verdict returns why nothing may be sent to u at addresses of a class, or nil if it may be sent.
+// verdict returns nil if a request may be sent to u at an address of the given class. Otherwise the
+// error says why it may not. If class is Never, what describes the address.
 func (e *egress) verdict(u *url.URL, class netclass.Class, what string) *URLError {
 	refused := &URLError{Host: redact.Clean(u.Hostname(), maxHost)}
 	allowed := e.inside.Load() || e.isOwn(u)
@@ -113,24 +116,25 @@ func (e *egress) verdict(u *url.URL, class netclass.Class, what string) *URLErro
 	return refused
 }
 
-// isOutside reports whether a URL was refused only because the resource is not known to be inside.
+// isOutside reports whether err says that a URL was refused only because the resource is not known
+// to be inside.
 func isOutside(err error) bool {
 	var refused *URLError
 	return errors.As(err, &refused) && refused.outside
 }
 
-// visit is one request to u. It checks the addresses that the host of u resolves to, and notes
-// whether the endpoint itself was reached inside.
+// visit is one request to u. It checks the addresses that the host of u resolves to. If u has the
+// endpoint's origin, visit also records whether it was reached at an inside address.
 type visit struct {
 	egress *egress
 	u      *url.URL
 
 	mu      sync.Mutex
 	allowed []netip.Addr // guarded by mu: the checked addresses that are inside
-	inside  bool         // guarded by mu: the request went to one of them
+	inside  bool         // guarded by mu: the request was sent to an address in allowed
 }
 
-// judge checks an address before it is dialed, for transport.WithDialGuard.
+// judge is the dial guard (transport.WithDialGuard): it checks an address before it is dialed.
 func (v *visit) judge(ap netip.AddrPort) error {
 	class, what := classOf(ap.Addr())
 	if refused := v.egress.verdict(v.u, class, what); refused != nil {
@@ -147,14 +151,14 @@ func (v *visit) judge(ap netip.AddrPort) error {
 	return nil
 }
 
-// context returns the context of the request.
+// context returns ctx with the dial guard and the trace that the request needs.
 func (v *visit) context(ctx context.Context) context.Context {
 	ctx = transport.WithDialGuard(ctx, v.judge)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: v.gotConn})
 }
 
-// gotConn notes the connection that carries the request: of all checked addresses, only the
-// connected one counts. An address that was not checked belongs to a proxy.
+// gotConn records whether the request's connection goes to an inside address. An address that judge
+// has not checked belongs to a proxy and does not count.
 func (v *visit) gotConn(info httptrace.GotConnInfo) {
 	addr := info.Conn.RemoteAddr()
 	if addr == nil {
@@ -166,7 +170,9 @@ func (v *visit) gotConn(info httptrace.GotConnInfo) {
 	v.inside = err == nil && slices.Contains(v.allowed, ap.Addr().Unmap())
 }
 
-// answered is called when the server has answered. Over https, an answer proves the server's name.
+// answered is called after the server has responded. If the endpoint's origin was reached inside,
+// the endpoint now counts as inside. The response matters because, over https, it proves the
+// server's name.
 func (v *visit) answered() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -180,15 +186,15 @@ func canonicalHost(u *url.URL) string {
 	return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 }
 
-// metadataHosts are names of metadata services of clouds.
+// metadataHosts are the names of cloud metadata services.
 var metadataHosts = []string{"metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"}
 
-// privateSuffixes are suffixes of names that do not exist in the public DNS (RFC 6762, RFC 8375,
-// ICANN).
+// privateSuffixes are suffixes of host names that do not exist in the public DNS (RFC 6762, RFC
+// 8375, ICANN).
 var privateSuffixes = []string{".local", ".internal", ".home.arpa", ".lan", ".localdomain", ".intranet", ".corp", ".home"}
 
-// classOfName returns the class that the addresses of a host name must have. It is Public if the
-// name does not determine the class: then the addresses decide.
+// classOfName returns the class that a host name implies. It returns Public if the name implies no
+// class. The class then depends on the name's addresses, which are checked when they are dialed.
 func classOfName(host string) netclass.Class {
 	switch {
 	case slices.Contains(metadataHosts, host):
@@ -206,8 +212,9 @@ func classOfName(host string) netclass.Class {
 	return netclass.Public
 }
 
-// isHostName reports whether host consists of labels of letters, digits and hyphens, and cannot be
-// read as an IPv4 address (WHATWG URL, "ends in a number": 127.1, 0x7f000001, 2130706433).
+// isHostName reports whether host consists of labels of letters, digits, hyphens and underscores,
+// and is not a number that some programs read as an IPv4 address: 127.1, 0x7f000001, 2130706433
+// (WHATWG URL, "ends in a number").
 func isHostName(host string) bool {
 	labels := strings.Split(host, ".")
 	for _, label := range labels {

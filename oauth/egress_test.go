@@ -23,7 +23,7 @@ const (
 	privateEndpoint  = "https://10.1.2.3/mcp"
 )
 
-// The URLs that a server may name depend on where the resource is.
+// The allowed OAuth URLs depend on whether the resource is public, private or on loopback.
 func TestEgress(t *testing.T) {
 	nobody, everybody := []string{}, []string{publicEndpoint, loopbackEndpoint, privateEndpoint, "https://mcp.internal/"}
 	inside := everybody[1:]
@@ -76,7 +76,7 @@ func TestAllowPrivateAllowsNoMore(t *testing.T) {
 	}
 }
 
-// A name is checked again when it is dialed, by the addresses that it resolves to.
+// When a name is dialed, each address that it resolves to is checked.
 func TestGuardOfNames(t *testing.T) {
 	for _, c := range []struct {
 		endpoint, url, address string

@@ -12,15 +12,15 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// ways are the transports that the test runs over.
+// ways are functions that choose the transport for the test, by name.
 var ways = map[string]func(w *authtest.World){
 	"direct":        func(*authtest.World) {},
 	"agent":         func(w *authtest.World) { w.Transport = w.Agent(false) },
 	"agent, shared": func(w *authtest.World) { w.Transport = w.Agent(true) },
 }
 
-// two holds two resources, each with its own authorization server. Their clients share everything
-// that clients can share.
+// two holds the clients of two resources. Each resource has its own authorization server. The
+// clients share a Store and a transport.
 type two struct{ a, b *rig }
 
 func newTwo(t *testing.T, w *authtest.World) *two {
@@ -38,8 +38,8 @@ func newTwo(t *testing.T, w *authtest.World) *two {
 	return both
 }
 
-// None of the ways that lead from one resource to another passes on a token, a code or a refresh
-// token.
+// No token, code or refresh token of one resource reaches the other, even if the first resource
+// redirects the client or points it to the other's servers.
 func TestTokenOfOneResourceNeverReachesAnother(t *testing.T) {
 	temptations := map[string]func(t *testing.T, w *two){
 		"a request to the other": func(t *testing.T, w *two) {
@@ -79,7 +79,8 @@ func TestTokenOfOneResourceNeverReachesAnother(t *testing.T) {
 	}
 }
 
-// get gets a page and follows redirects.
+// get sends a request to page with a's token, follows redirects, and checks that the final status
+// is want.
 func (w *two) get(t *testing.T, page string, want int) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, page, strings.NewReader("hello"))
@@ -90,11 +91,12 @@ func (w *two) get(t *testing.T, page string, want int) {
 	require.Equal(t, want, resp.StatusCode)
 }
 
-// check searches everything that b's servers received for what a's server issued.
+// check checks that b's servers received nothing that a's server issued. Everything that a's server
+// issues begins with the same prefix.
 func (w *two) check(t *testing.T) {
 	t.Helper()
 	issued := "of-" + w.a.Resource.Origin + "-"
-	require.Contains(t, fmt.Sprint(w.a.Resource.Requests()), issued, "issued tokens look like this in a request")
+	require.Contains(t, fmt.Sprint(w.a.Resource.Requests()), issued, "the prefix must appear in the requests of a's client")
 	got := append(w.b.Resource.Requests(), w.b.Server.Requests("")...)
 	require.NotContains(t, fmt.Sprint(got), issued)
 }

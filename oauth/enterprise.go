@@ -18,18 +18,19 @@ const (
 	profileIDJAG = "urn:ietf:params:oauth:grant-profile:id-jag"
 )
 
-// EnterpriseManaged uses the user's login at their organisation's identity provider (MCP extension
-// enterprise-managed-authorization). The provider exchanges the user's ID token for an assertion
-// (ID-JAG, RFC 8693), and the resource's authorization server exchanges that for an access token
-// (RFC 7523). Config.Registration identifies this client to the authorization server.
+// EnterpriseManaged obtains tokens from the user's login at their organisation's identity provider
+// (MCP extension enterprise-managed-authorization). The identity provider exchanges the user's ID
+// token for an assertion (ID-JAG, RFC 8693). The resource's authorization server then exchanges the
+// assertion for an access token (RFC 7523). Config.Registration identifies this client to the
+// authorization server.
 type EnterpriseManaged struct {
 	// IDToken returns the user's ID token from the identity provider. It is called for each access
 	// token, and must return when ctx ends.
 	IDToken func(ctx context.Context) (string, error)
 	// TokenEndpoint is the identity provider's token endpoint.
 	TokenEndpoint string
-	// ClientID identifies this client to the identity provider. ClientSecret is its secret, empty
-	// for a public client. AuthMethod is client_secret_basic (the default) or client_secret_post.
+	// ClientID identifies this client to the identity provider. ClientSecret is empty for a public
+	// client. AuthMethod is client_secret_basic (the default) or client_secret_post.
 	ClientID, ClientSecret, AuthMethod string
 }
 

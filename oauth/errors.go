@@ -12,25 +12,27 @@ type Kind uint8
 
 // The kinds of an [*Error].
 const (
-	// KindNetwork: an authorization server was not reached, or failed (5xx, 429). A retry may help.
+	// KindNetwork: an authorization server could not be reached, or failed (5xx, 429). A retry may
+	// help.
 	KindNetwork Kind = iota + 1
-	// KindRefused: an authorization server refused. Code and Description say why.
+	// KindRefused: an authorization server refused a request, or the resource refused a new token.
+	// After a refusal by the server, Code and Description say why.
 	KindRefused
-	// KindMetadata: the metadata of the resource or of its authorization server are missing,
-	// invalid or not allowed.
+	// KindMetadata: the metadata of the resource or of its authorization server is missing, invalid
+	// or not allowed.
 	KindMetadata
-	// KindRegistration: the authorization server does not know this client, and it cannot be
-	// registered.
+	// KindRegistration: this client has no client ID for the authorization server, and cannot
+	// register.
 	KindRegistration
-	// KindResponse: the answer of an authorization server is invalid.
+	// KindResponse: an authorization server sent an invalid response.
 	KindResponse
-	// KindLogin: the login failed on this side: no browser, or a timeout.
+	// KindLogin: the login failed on the client's side, for example because of a timeout.
 	KindLogin
-	// KindDeclined: the user declined, see [ErrDeclined].
+	// KindDeclined: the user declined the login. See [ErrDeclined].
 	KindDeclined
 	// KindLoginRequired: the user must log in, and Config.Login is nil.
 	KindLoginRequired
-	// KindScope: the token has the requested scopes, and the resource demands more.
+	// KindScope: the token has the requested scopes, but the resource demands more.
 	KindScope
 	// KindStore: the [Store] failed.
 	KindStore
@@ -50,16 +52,16 @@ var kindNames = map[Kind]string{
 // String returns the kind in words.
 func (k Kind) String() string { return cmp.Or(kindNames[k], "error") }
 
-// Error is the error of a [Client] that cannot obtain a token. It wraps its cause. It holds no
-// token, code, secret or query of a URL.
+// Error says why a [Client] could not obtain a token. It wraps the cause. It contains no tokens,
+// authorization codes, secrets or URL queries.
 type Error struct {
-	// Kind says why.
+	// Kind is the category of the failure.
 	Kind Kind
-	// Op is what the client was doing, in a few words: "refresh token".
+	// Op names the operation that failed, such as "refresh token".
 	Op string
-	// Code is the error code from the authorization server (RFC 6749 sections 4.1.2.1 and 5.2), ""
-	// if there is none. Description is its error_description, bounded and without control
-	// characters.
+	// Code is the error code from the authorization server (RFC 6749 sections 4.1.2.1 and 5.2), or
+	// "" if there is none. Description is the server's error_description, truncated and without
+	// control characters.
 	Code, Description string
 	// Err is the cause. It may be nil.
 	Err error
@@ -87,14 +89,14 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Permanent reports whether a retry is pointless until something changes: the configuration, the
-// server, or the user's mind.
+// Permanent reports whether a retry is pointless until the configuration or the server changes, or
+// the user logs in.
 func (e *Error) Permanent() bool {
 	return e.Kind != KindNetwork && e.Kind != KindStore && e.Kind != KindLogin
 }
 
-// FromPeer reports whether the error came from an authorization server or the resource, rather than
-// from this side.
+// FromPeer reports whether an authorization server or the resource caused the error, rather than
+// the client, the user or the network.
 func (e *Error) FromPeer() bool {
 	switch e.Kind {
 	case KindRefused, KindMetadata, KindResponse, KindScope:
@@ -125,16 +127,17 @@ func codeOf(err error) string {
 // ErrClosed is wrapped by the errors of a closed [Client].
 var ErrClosed = errors.New("oauth: client closed")
 
-const maxDescription = 300 // bytes of a server's description that are kept
+const maxDescription = 300 // maximum length of a Description, in bytes
 
-// URLError says that nothing was sent to a URL named by a peer. An [*Error] wraps it.
+// URLError says that the client refused to send a request to a URL that a server named. An [*Error]
+// wraps it.
 type URLError struct {
-	// Host is the URL's host, empty if it has none.
+	// Host is the URL's host, or "" if the URL has none.
 	Host string
-	// Reason says why.
+	// Reason says why the URL was refused.
 	Reason string
 
-	outside bool // only because the resource is not known to be inside
+	outside bool // refused only because the resource is not known to be inside
 }
 
 // Error names the host.
@@ -145,15 +148,15 @@ func (e *URLError) Error() string {
 	return fmt.Sprintf("URL of host %q refused: %s", e.Host, e.Reason)
 }
 
-// RedirectError is a redirect of an authorization server or of a metadata document that was not
-// followed. A GET follows at most three redirects to the same origin, a POST none. An [*Error]
-// wraps it.
+// RedirectError says that the client did not follow a redirect from a metadata URL or an
+// authorization server. The client follows at most three redirects of a GET, only to the same
+// origin, and no redirects of a POST. An [*Error] wraps it.
 type RedirectError struct {
 	// Status is the redirect's HTTP status.
 	Status int
-	// Origin is the target's scheme, host and port, empty if the target is not a URL.
+	// Origin is the target's scheme, host and port, or "" if the target is not a valid URL.
 	Origin string
-	// Reason says why it was refused.
+	// Reason says why the redirect was not followed.
 	Reason string
 }
 
@@ -164,12 +167,12 @@ func (e *RedirectError) Error() string {
 
 // DocumentError says that a document from a server is invalid. An [*Error] wraps it.
 type DocumentError struct {
-	// Origin is where it came from: scheme, host and port.
+	// Origin is the scheme, host and port of the server that sent the document.
 	Origin string
-	// Reason says what is wrong, in this package's words.
+	// Reason says what is wrong. It quotes no values from the document.
 	Reason string
 
-	isPage bool // it is not JSON
+	isPage bool // the document is not JSON
 }
 
 // Error returns the origin and the reason.
@@ -179,18 +182,18 @@ func (e *DocumentError) Error() string {
 
 // LimitError says that a server sent more than a limit allows. An [*Error] wraps it.
 type LimitError struct {
-	// What is the limit's name, with its unit: "bytes of a document".
+	// What names the limit and its unit, such as "bytes of a document".
 	What string
-	// Limit is its value.
+	// Limit is the maximum that is allowed.
 	Limit int
 }
 
-// Error returns the limit with its unit.
+// Error returns the value and the name of the limit.
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("more than the limit of %d %s", e.Limit, e.What)
 }
 
-// statusError is an unexpected status of a response.
+// statusError says that a response had an unexpected status.
 type statusError struct {
 	origin string
 	status int

@@ -12,8 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// A service authorizes itself with client credentials. The client finds the authorization server,
-// obtains a token, and attaches it to the requests of any HTTP client.
+// A service authenticates with client credentials. The oauth.Client finds the authorization server,
+// obtains a token, and attaches the token to requests of an HTTP client.
 func ExampleClient_RoundTripper() {
 	server := startProtected()
 	defer server.Close()

@@ -16,32 +16,33 @@ import (
 )
 
 const (
-	maxDocument  = 256 << 10 // bytes of any answer
-	maxNesting   = 32        // of JSON
-	maxRedirects = 3         // of a GET
+	maxDocument  = 256 << 10 // maximum size of a response body, in bytes
+	maxNesting   = 32        // maximum depth of JSON
+	maxRedirects = 3         // maximum number of redirects of a GET
 
 	opPost = "post form"
 )
 
-// fetcher sends all requests of this package except those for the resource itself. It sends only to
-// URLs that egress allows. It follows redirects of a GET to the same origin, and no redirect of a
-// POST. It bounds the size of what it reads and the time that it takes. Its errors are [*Error] and
-// contain no URL query.
+// fetcher sends all requests of this package except those for the resource itself. Except in
+// postFormTrusted, it sends only to URLs that egress allows. It follows redirects of a GET to the
+// same origin, but no redirects of a POST. It limits the size of response bodies and the time of
+// each request. Its errors are of type [*Error], and contain no URL query.
 type fetcher struct {
 	transport func() http.RoundTripper
-	timeout   time.Duration // of one request, including its redirects
+	timeout   time.Duration // for one request, including its redirects
 	egress    *egress
 }
 
-// answer is the response to a POST, whatever its status.
+// answer is a response with any status. body is nil if it was not read.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// getJSON gets a JSON object and decodes it into out. A status other than 200 is a *statusError,
-// wrapped in an error of KindNetwork if it is transient, of KindMetadata otherwise.
+// getJSON gets a JSON object and decodes it into out. If the final status is not 200, the error
+// wraps a *statusError. Its kind is KindNetwork if the status is transient, and KindMetadata
+// otherwise.
 func (f *fetcher) getJSON(ctx context.Context, op, text string, header http.Header, out any) error {
 	ctx, stop := context.WithTimeoutCause(ctx, f.timeout, errTooSlow)
 	defer stop()
@@ -69,7 +70,7 @@ func (f *fetcher) getJSON(ctx context.Context, op, text string, header http.Head
 	}
 }
 
-// follow returns the target of a redirect, if it may be followed.
+// follow returns the target of a redirect, or an error if the redirect must not be followed.
 func (f *fetcher) follow(from *url.URL, a *answer, redirects int) (*url.URL, error) {
 	refused := &RedirectError{Status: a.status}
 	to, err := from.Parse(a.header.Get("Location"))
@@ -105,7 +106,7 @@ func statusKind(op string, u *url.URL, status int) error {
 	return &Error{Kind: kind, Op: op, Err: &statusError{httprule.Origin(u), status}}
 }
 
-// postForm posts a form to a URL named by a peer.
+// postForm posts a form to a URL that a server named.
 func (f *fetcher) postForm(ctx context.Context, text string, form url.Values, header http.Header) (*answer, error) {
 	u, err := f.egress.parse(text)
 	if err != nil {
@@ -114,7 +115,8 @@ func (f *fetcher) postForm(ctx context.Context, text string, form url.Values, he
 	return f.post(ctx, opPost, u, f.visit(u), "application/x-www-form-urlencoded", []byte(form.Encode()), header)
 }
 
-// postFormTrusted posts a form to a configured URL. egress does not check it.
+// postFormTrusted posts a form to a URL from the configuration. It does not apply the address rules
+// of f.egress.
 func (f *fetcher) postFormTrusted(ctx context.Context, text string, form url.Values, header http.Header) (*answer, error) {
 	var anywhere egress
 	anywhere.inside.Store(true)
@@ -125,7 +127,7 @@ func (f *fetcher) postFormTrusted(ctx context.Context, text string, form url.Val
 	return f.post(ctx, opPost, u, nil, "application/x-www-form-urlencoded", []byte(form.Encode()), header)
 }
 
-// postJSON posts JSON to a URL named by a peer.
+// postJSON posts JSON to a URL that a server named.
 func (f *fetcher) postJSON(ctx context.Context, op, text string, body []byte) (*answer, error) {
 	u, err := f.egress.parse(text)
 	if err != nil {
@@ -160,8 +162,8 @@ func (f *fetcher) post(
 
 func (f *fetcher) visit(u *url.URL) *visit { return &visit{egress: f.egress, u: u} }
 
-// send sends one request, and lets v check its addresses unless v is nil. It reads the body if the
-// status is want, or if want is 0.
+// send sends one request. If v is not nil, v checks each address before it is dialed. send reads
+// the response body only if want is 0 or equals the response's status.
 func (f *fetcher) send(ctx context.Context, op string, req *http.Request, v *visit, want int) (*answer, error) {
 	outgoing := ctx
 	if v != nil {
@@ -198,9 +200,9 @@ func (f *fetcher) send(ctx context.Context, op string, req *http.Request, v *vis
 	return a, nil
 }
 
-// fetchError turns a network failure into an *Error. Its cause is the guard's refusal, otherwise
-// the cause of the context, otherwise err without the URL that a foreign RoundTripper may have
-// added.
+// fetchError turns err, a failed request, into an *Error. If err wraps a *URLError, the *Error
+// wraps that. Otherwise, if ctx has ended, the *Error wraps the cause of ctx. Otherwise it wraps
+// err, without the URL that a user's RoundTripper may have added.
 func fetchError(ctx context.Context, op string, err error) error {
 	var refused *URLError
 	if errors.As(err, &refused) {
@@ -216,8 +218,8 @@ func fetchError(ctx context.Context, op string, err error) error {
 	return &Error{Kind: KindNetwork, Op: op, Err: err}
 }
 
-// readJSON decodes a JSON object. It ignores the media type, because files without a suffix are
-// often served with the wrong one.
+// readJSON decodes a JSON object. It ignores the Content-Type, because servers often send a wrong
+// one for files without a suffix.
 func readJSON(from *url.URL, a *answer, out any) error {
 	wrong := &DocumentError{Origin: httprule.Origin(from)}
 	switch text := bytes.TrimLeft(a.body, " \t\r\n"); {
@@ -243,7 +245,8 @@ func readJSON(from *url.URL, a *answer, out any) error {
 	return nil
 }
 
-// isNestedDeeper reports whether arrays and objects are nested more than limit levels deep.
+// isNestedDeeper reports whether the arrays and objects in a JSON text are nested more than limit
+// levels deep.
 func isNestedDeeper(text []byte, limit int) bool {
 	depth, quoted := 0, false
 	for i := 0; i < len(text); i++ {

@@ -20,7 +20,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// web answers requests to any origin, and records them.
+// web is a RoundTripper that passes requests to handler, whatever their origin, and records them.
 type web struct {
 	handler http.HandlerFunc
 	asked   []string // "GET https://…"
@@ -35,7 +35,7 @@ func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
 	return recorder.Result(), nil
 }
 
-// pages serves JSON texts by URL. A text that is a number is served as a status.
+// pages serves JSON texts by URL. If a text is a number, it serves a response with that status.
 func pages(texts map[string]string) *web {
 	return &web{handler: func(w http.ResponseWriter, r *http.Request) {
 		text, ok := texts[r.URL.String()]
@@ -56,7 +56,8 @@ func newFetcher(t *testing.T, endpoint string, rt http.RoundTripper) *fetcher {
 	return &fetcher{transport: func() http.RoundTripper { return rt }, timeout: DefaultRequestTimeout, egress: egressOf(t, endpoint, &Config{})}
 }
 
-// Invalid documents are refused. Every refusal has a type, and its text repeats no secret.
+// The client refuses invalid documents. Each error has a specific type, and its text contains no
+// secret from the document.
 func TestDocumentsAreRefused(t *testing.T) {
 	serve := func(text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
@@ -105,7 +106,7 @@ func TestRedirects(t *testing.T) {
 	for name, c := range map[string]struct {
 		to    func(n int) string
 		asked int
-		want  any // nil if the redirect is followed
+		want  any // the expected type of the error; nil if the redirect is followed
 	}{
 		"same origin":     {func(n int) string { return []string{"/a", "b?c=d", "HTTPS://AS.example.com:443/d"}[n-1] }, 4, nil},
 		"loop":            {func(int) string { return "/x" }, 4, new(*RedirectError)},
@@ -144,7 +145,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// The rest of a document that is too long is not read, however long it is.
+// The client stops reading a document as soon as it exceeds the limit.
 func TestLongDocumentIsNotReadOn(t *testing.T) {
 	source := strings.NewReader(strings.Repeat(" ", 2*maxDocument))
 	rt := &seen{answer: func(*http.Request) (*http.Response, error) {
@@ -152,10 +153,10 @@ func TestLongDocumentIsNotReadOn(t *testing.T) {
 	}}
 	err := newFetcher(t, publicEndpoint, rt).getJSON(t.Context(), "get", "https://as.example.com/", nil, new(ServerMetadata))
 	require.ErrorAs(t, err, new(*LimitError))
-	require.Equal(t, maxDocument-1, source.Len(), "only one byte more than allowed is read")
+	require.Equal(t, maxDocument-1, source.Len(), "the client must read only one byte beyond the limit")
 }
 
-// A POST carries secrets, so it is never redirected.
+// The client never follows a redirect of a POST, because the body contains secrets.
 func TestPostIsNotRedirected(t *testing.T) {
 	for _, location := range []string{"/token2", "https://evil.example.com/", ""} {
 		w := &web{handler: func(w http.ResponseWriter, _ *http.Request) {
@@ -200,7 +201,7 @@ func TestPostSendsWhatItShould(t *testing.T) {
 	require.Equal(t, http.Header{"Dpop": {"proof"}}, header, "the caller's header is not changed")
 }
 
-// A server that sends a byte now and then delays the caller by RequestTimeout at most.
+// A server that sends its response very slowly delays the caller by at most RequestTimeout.
 func TestSlowLoris(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		gone := make(chan struct{})
@@ -222,7 +223,7 @@ func TestSlowLoris(t *testing.T) {
 	})
 }
 
-// RequestTimeout covers all redirects together.
+// RequestTimeout limits the total time of a request and its redirects.
 func TestSlowRedirects(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		origin := w.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -239,8 +240,8 @@ func TestSlowRedirects(t *testing.T) {
 	})
 }
 
-// The client does not connect to a name that resolved to a public address at first and now resolves
-// to a private one.
+// DNS rebinding: a name first resolves to a public address and later to a private one. The client
+// does not connect to the private address.
 func TestRebinding(t *testing.T) {
 	network := memnet.New()
 	for _, inside := range []string{"10.0.0.1:443", "127.0.0.1:443", "169.254.169.254:443", "[fd12::1]:443"} {
@@ -265,7 +266,7 @@ func TestRebinding(t *testing.T) {
 
 func second(_ *answer, err error) error { return err }
 
-// A foreign RoundTripper may put the whole URL into its error.
+// A user's RoundTripper may put the whole URL into its error. The client removes it.
 func TestErrorsHoldNoQuery(t *testing.T) {
 	cause := errors.New("refused")
 	rt := failing{&url.Error{Op: "Get", URL: "https://as.example.com/?SECRET", Err: cause}}

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// login takes the user through one authorization and keeps the token.
+// login runs Config.Login once, saves the token and makes it current.
 func (c *Client) login(ctx context.Context, at *target) error {
 	f, err := c.newFlow(ctx, at)
 	if err != nil {
@@ -56,11 +56,11 @@ func (c *Client) login(ctx context.Context, at *target) error {
 
 var errLoginTimeout = errors.New("timeout: login not completed")
 
-// flow is one authorization code grant (OAuth 2.1 section 4.1) with PKCE: the state that the client
-// keeps until the user comes back.
+// flow is one authorization code grant (OAuth 2.1 section 4.1) with PKCE. It holds the state that
+// the client needs when the user returns from the authorization server.
 type flow struct {
 	c        *Client
-	at       *target // the issuer of its server is validated
+	at       *target // the issuer of at.server was validated
 	key      *dpopKey
 	bound    bool
 	state    string
@@ -69,10 +69,10 @@ type flow struct {
 
 	mu       sync.Mutex
 	redirect string        // guarded by mu
-	who      *registered   // guarded by mu: set once the authorization URL is complete
+	who      *registered   // guarded by mu: set by AuthorizationURL
 	started  bool          // guarded by mu: a callback arrived
-	over     bool          // guarded by mu: callbacks no longer count
-	finished chan struct{} // closed when token and err may be read
+	over     bool          // guarded by mu: callbacks are rejected
+	finished chan struct{} // closed once token and err are set
 	token    *token
 	err      error
 }
@@ -97,8 +97,8 @@ func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
 	}, nil
 }
 
-// checkAuthorizationURL refuses URLs that a browser must not be sent to: it allows https, and http
-// on loopback. insecure allows all http (Config.AllowInsecureHTTP).
+// checkAuthorizationURL returns an error if a browser must not be sent to a URL. It allows https,
+// and http on loopback. If insecure is true (Config.AllowInsecureHTTP), it allows http to any host.
 func checkAuthorizationURL(text string, insecure bool) error {
 	u, err := url.Parse(text)
 	switch {
@@ -153,7 +153,8 @@ func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string
 	return config.AuthCodeURL(f.state, options...), nil
 }
 
-// checkRedirect refuses redirect URIs that would send a code over a network unencrypted.
+// checkRedirect returns an error if a redirect URI is invalid or would send a code unencrypted over
+// a network.
 func checkRedirect(text string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -167,8 +168,8 @@ func checkRedirect(text string) error {
 	return errors.New("the redirect URI must be https, or http on loopback")
 }
 
-// Complete implements Flow. Browsers may send a callback twice: the second one returns the result
-// of the first, and the code is exchanged once.
+// Complete implements Flow. Browsers may send a callback twice. Complete then exchanges the code
+// once and returns the same result for both.
 func (f *flow) Complete(ctx context.Context, callbackURL string) error {
 	answer, err := f.readCallback(callbackURL)
 	if err != nil {
@@ -210,8 +211,8 @@ func (f *flow) readCallback(callbackURL string) (url.Values, error) {
 	return answer, nil
 }
 
-// finish checks the authorization response and exchanges the code. The context of a callback may
-// end with the browser's request; that does not cancel the exchange.
+// finish checks the authorization response and exchanges the code. ctx may end with the browser's
+// request, but its end does not cancel the exchange.
 func (f *flow) finish(ctx context.Context, answer url.Values, who *registered, redirect string) (*token, error) {
 	if err := f.judge(answer); err != nil {
 		return nil, err
@@ -230,8 +231,8 @@ func (f *flow) finish(ctx context.Context, answer url.Values, who *registered, r
 	return tok, err
 }
 
-// judge checks an authorization response: first its issuer (RFC 9207 section 2.4, compared byte by
-// byte), then the rest.
+// judge checks an authorization response. It compares the issuer byte by byte (RFC 9207 section
+// 2.4) before it reads the code or the error.
 func (f *flow) judge(answer url.Values) error {
 	op, server := "log in", f.at.server
 	for _, name := range []string{"iss", "code", "error", "error_description"} {
@@ -265,8 +266,8 @@ func (f *flow) judge(answer url.Values) error {
 	return nil
 }
 
-// end rejects further callbacks and returns the result. It waits for a code that is being
-// exchanged.
+// end makes the flow reject further callbacks. It waits for a code exchange in progress and returns
+// its result. The token is nil if no callback arrived.
 func (f *flow) end() (*token, error) {
 	f.mu.Lock()
 	f.over = true
@@ -280,8 +281,8 @@ func (f *flow) end() (*token, error) {
 }
 
 // Login sends the user to the authorization server and waits for them to come back. Package
-// oauth/loopback does it with a browser on this machine. It is called for one login at a time, with
-// a context of the [Client] that bounds the login.
+// oauth/loopback implements it with a browser on this machine. A [Client] runs one login at a time,
+// and bounds it with ctx.
 //
 // Login returns nil, its own error, or the error of flow.Complete. It must not return
 // [ErrForeignCallback]. Its error wraps [ErrDeclined] if the user does not want to authorize.
@@ -292,29 +293,30 @@ type Login interface {
 // Flow is one authorization in progress, for a [Login]. The Login calls AuthorizationURL once, then
 // Complete for each callback that arrives.
 type Flow interface {
-	// Resource is the URL of the server that requires authorization, to show to the user.
+	// Resource returns the URL of the server that requires authorization, to show to the user.
 	Resource() string
-	// RedirectURI is the redirect URI of the last login with this server, "" if there is none.
-	// Using it again, which means the same loopback port, saves a registration.
+	// RedirectURI returns the redirect URI of the last dynamic registration with the authorization
+	// server, or "" if there is none. Using the same URI, and so the same loopback port, avoids
+	// another registration.
 	RedirectURI() string
-	// AuthorizationURL returns the page to open. redirectURI is where the authorization server
-	// sends the user back to: http on loopback, or https.
+	// AuthorizationURL returns the URL of the page to open. redirectURI is the URL to which the
+	// authorization server sends the user back. It must be http on loopback, or https.
 	AuthorizationURL(ctx context.Context, redirectURI string) (string, error)
-	// Complete takes the full URL that the user was sent back to, checks it, and exchanges the
-	// code. Its error wraps [ErrForeignCallback] if the callback does not belong to this flow
-	// (wrong or missing state): the right callback may still arrive.
+	// Complete checks callbackURL, the full URL to which the user was sent back, and exchanges its
+	// code. If the callback does not belong to this flow (wrong or missing state), the error wraps
+	// [ErrForeignCallback]. The right callback may still arrive.
 	Complete(ctx context.Context, callbackURL string) error
 }
 
 var (
-	// ErrDeclined says that the user did not authorize. The user is not asked again until
+	// ErrDeclined says that the user declined the login. The user is not prompted again until
 	// [Client.Login] is called.
 	ErrDeclined = errors.New("oauth: the user declined")
 	// ErrForeignCallback says that a callback does not belong to this login.
 	ErrForeignCallback = errors.New("oauth: this callback does not belong to the login in progress")
 )
 
-// LoginFunc is a function that implements Login.
+// LoginFunc implements Login with a function.
 type LoginFunc func(ctx context.Context, flow Flow) error
 
 // Login calls f.

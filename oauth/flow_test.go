@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// callbacks are the parameters that a callback may have, and the outcome of each (RFC 9207, MCP
+// callbacks lists callbacks with various parameters and the expected result of each (RFC 9207, MCP
 // "authorization response validation").
 func callbacks() map[string]callbackCase {
 	set := func(name, value string) func(url.Values) { return func(v url.Values) { v.Set(name, value) } }
@@ -61,7 +61,7 @@ func callbacks() map[string]callbackCase {
 type callbackCase struct {
 	change   func(url.Values)
 	metadata func(map[string]any)
-	kind     Kind // 0 if a token is expected
+	kind     Kind // the expected kind of error; 0 if a token is expected
 	text     string
 }
 
@@ -166,7 +166,7 @@ func TestScopesAreChosen(t *testing.T) {
 	}
 }
 
-// Servers without a safe login are refused before the user is prompted.
+// If a server does not support a safe login, the client fails before it prompts the user.
 func TestLoginIsRefused(t *testing.T) {
 	for name, change := range map[string]func(map[string]any){
 		"no PKCE said":    func(d map[string]any) { delete(d, "code_challenge_methods_supported") },
@@ -194,7 +194,8 @@ func TestLoginIsRefused(t *testing.T) {
 	}
 }
 
-// How responses of token endpoints are handled.
+// The client accepts valid responses from token endpoints and returns an error of the right kind
+// for others.
 func TestTokenReplies(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
@@ -244,7 +245,7 @@ func TestTokenReplies(t *testing.T) {
 	}
 }
 
-// A registration that the server no longer knows is not used again.
+// If the server no longer knows a registration, the client does not use it again.
 func TestForgottenRegistration(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)

@@ -10,10 +10,10 @@ import (
 )
 
 // Grant obtains tokens without the user: [ClientCredentials], [JWTBearer], [EnterpriseManaged]. Its
-// tokens are kept only in memory, and obtained again when they expire or are refused.
+// tokens are kept only in memory. When a token expires or is refused, the Client obtains a new one.
 type Grant interface {
-	// tokenRequest returns the parameters of the token request, without resource, scope and client
-	// authentication. at is the server and the resource of the token.
+	// tokenRequest returns the parameters of the token request, except resource, scope and client
+	// authentication. at describes the token to obtain.
 	tokenRequest(ctx context.Context, c *Client, at *target) (url.Values, error)
 	// authenticates reports whether the request also carries client authentication.
 	authenticates() bool
@@ -23,14 +23,14 @@ type Grant interface {
 type target struct {
 	resource  string
 	server    *ServerMetadata
-	scopes    []string // to request
-	supported []string // named by the resource
+	scopes    []string // the scopes to request
+	supported []string // the scopes that the resource names
 	bound     bool     // the resource requires DPoP
 	found     time.Time
 }
 
-// obtain gets the first or the next token from the Grant. refusal is the header of a 401, or nil if
-// old has only expired.
+// obtain gets a token from the Grant and makes it the current one. old is the token to replace, or
+// nil. refusal is the header of a 401 to old, or nil if old has only expired.
 func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) error {
 	a := &ask{}
 	at := c.known.target()
@@ -84,7 +84,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 	if err != nil {
 		return err
 	}
-	tok.anew, tok.Refresh = true, "" // the Grant obtains the next one
+	tok.anew, tok.Refresh = true, "" // the next token comes from the Grant, not from a refresh
 	c.held.Store(tok)
 	return nil
 }
@@ -110,9 +110,9 @@ func setScope(form url.Values, scopes []string) {
 	}
 }
 
-// ClientCredentials is the grant of a client that acts on its own behalf (RFC 6749 section 4.4, MCP
-// extension oauth-client-credentials). Config.Registration identifies it: ClientID with
-// ClientSecret or, preferably, Key. It is never registered dynamically.
+// ClientCredentials obtains tokens for a client that acts on its own behalf (RFC 6749 section 4.4,
+// MCP extension oauth-client-credentials). Config.Registration must have a ClientID with a
+// ClientSecret or, preferably, a Key. Dynamic registration is not used.
 type ClientCredentials struct{}
 
 func (ClientCredentials) tokenRequest(context.Context, *Client, *target) (url.Values, error) {
@@ -130,10 +130,10 @@ func (ClientCredentials) check(r *Registration) error {
 
 const grantJWTBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name
 
-// JWTBearer presents an assertion signed by a third party (RFC 7523 section 2.1), such as the token
-// of the platform that a workload runs on (MCP extension workload-identity-federation). The client
-// needs no ID or registration. Assertions are sent only to Config.Issuer or, if that is empty, to
-// the first authorization server that the resource named.
+// JWTBearer exchanges an assertion for a token (RFC 7523 section 2.1). The assertion is signed by a
+// third party, such as the platform that a workload runs on (MCP extension
+// workload-identity-federation). The client needs no ID or registration. Assertions are sent only
+// to Config.Issuer or, if that is empty, to the first authorization server that the resource named.
 type JWTBearer struct {
 	// Assertion returns a fresh assertion. It is called for each token, and must return when ctx
 	// ends. An assertion that the server refused with invalid_grant is not sent again.

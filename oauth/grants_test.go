@@ -25,7 +25,7 @@ func TestClientCredentials(t *testing.T) {
 		w.Resource.Change(func(s *authtest.ResourceScript) { s.Scopes = []string{"a", "b"} })
 		w.Server.AddClient("robot", "SECRETrobot")
 		r := newRig(t, w, &Config{Grant: ClientCredentials{}, Registration: Registration{ClientID: "robot", ClientSecret: "SECRETrobot"}})
-		resp, err := r.send(t.Context()) // inside RoundTrip: no user is needed
+		resp, err := r.send(t.Context()) // RoundTrip obtains the token itself, because no user is needed
 		require.NoError(t, err)
 		resp.Body.Close()
 		require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -37,7 +37,7 @@ func TestClientCredentials(t *testing.T) {
 		require.Equal(t, w.Resource.URL, form.Get("resource"))
 		require.Equal(t, "a b", form.Get("scope"))
 
-		time.Sleep(time.Hour) // expired: obtained again, not refreshed
+		time.Sleep(time.Hour) // the token expires; the Grant obtains a new one, without a refresh
 		r.mustCall()
 		w.Server.RevokeAll(true)
 		for _, err := range manyRefused(r, crowd) {
@@ -75,8 +75,8 @@ func TestClientCredentialsByKey(t *testing.T) {
 	})
 }
 
-// A refused grant is a permanent error of the request. It is reported to all callers, and nothing
-// else is tried.
+// If the server refuses the grant, all requests fail with a permanent error. The client tries
+// nothing else.
 func TestGrantRefused(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(func(s *authtest.Script) { s.Auth = authBasic })
@@ -90,7 +90,8 @@ func TestGrantRefused(t *testing.T) {
 	})
 }
 
-// A resource that refuses even fresh tokens gets one more token, then the call fails.
+// If the resource refuses even a new token, the client obtains one more token. If that is refused
+// too, the call fails.
 func TestGrantRefusedByTheResource(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(func(s *authtest.Script) { s.Auth = authBasic })
@@ -103,7 +104,8 @@ func TestGrantRefusedByTheResource(t *testing.T) {
 	})
 }
 
-// A secret does not follow the resource to another authorization server.
+// If the resource moves to another authorization server, the client secret is not sent to the new
+// server.
 func TestGrantWithASecretStays(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(func(s *authtest.Script) { s.Auth = authBasic })

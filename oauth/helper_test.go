@@ -18,11 +18,11 @@ import (
 
 const callbackURI = "http://127.0.0.1:7777/callback"
 
-// person is a Login whose user authorizes, unless answer is set.
+// person is a Login that acts as the user and authorizes every request. It counts its logins.
 type person struct {
 	world *authtest.World
 	asked atomic.Int32
-	// answer replaces the user's actions.
+	// answer replaces the user's actions, unless it is nil.
 	answer func(ctx context.Context, flow Flow) error
 }
 
@@ -51,7 +51,7 @@ func (p *person) visit(ctx context.Context, flow Flow, redirectURI string) error
 
 func (p *person) times() int { return int(p.asked.Load()) }
 
-// rig is a client in a World. It is used as an MCP session uses it.
+// rig is a client in a World. Tests call it in the same way as an MCP session does.
 type rig struct {
 	*authtest.World
 
@@ -61,13 +61,14 @@ type rig struct {
 	rt     http.RoundTripper
 }
 
-// inWorld runs a test in a bubble with a World.
+// inWorld runs a test with a new World in a synctest bubble.
 func inWorld(t *testing.T, test func(t *testing.T, w *authtest.World)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(t, authtest.New(t)) })
 }
 
-// newRig makes a client with a user; cfg may be nil.
+// newRig creates a client for the World's resource. Unless cfg has a Login or a Grant, the client
+// logs in with a person. cfg may be nil.
 func newRig(t *testing.T, w *authtest.World, cfg *Config) *rig {
 	t.Helper()
 	r := &rig{World: w, t: t, person: &person{world: w}}
@@ -95,7 +96,8 @@ func (r *rig) send(ctx context.Context) (*http.Response, error) {
 	return r.rt.RoundTrip(req)
 }
 
-// call sends a request until it is answered, as mcpclient does: at most three authorizations.
+// call sends a request and authorizes as mcpclient does. It calls Authorize at most three times and
+// resends the request after each call.
 func (r *rig) call(ctx context.Context) error {
 	for tries := 0; ; tries++ {
 		if tries > 0 {
@@ -122,13 +124,13 @@ func (r *rig) call(ctx context.Context) error {
 	}
 }
 
-// mustCall makes a call that must succeed.
+// mustCall calls the resource and fails the test on an error.
 func (r *rig) mustCall() {
 	r.t.Helper()
 	require.NoError(r.t, r.call(r.t.Context()))
 }
 
-// calls makes n calls at once and returns their errors.
+// calls makes n concurrent calls and returns their errors.
 func (r *rig) calls(n int) []error {
 	errs := make(chan error, n)
 	for range n {
@@ -141,7 +143,7 @@ func (r *rig) calls(n int) []error {
 	return all
 }
 
-// refreshing makes the server issue refresh tokens.
+// refreshing makes the server issue refresh tokens, and access tokens that are valid for an hour.
 func refreshing(s *authtest.Script) {
 	s.Lifetime, s.Refresh = time.Hour, true
 }

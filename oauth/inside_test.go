@@ -19,23 +19,24 @@ const (
 	namedServer   = "https://as.example.com"
 )
 
-// place gives a World's resource and authorization server names that resolve to the given
-// addresses.
+// place replaces a World's resource and authorization server. resource and server are the new URLs;
+// their host names resolve to resourceIP and serverIP.
 func place(w *authtest.World, resource, resourceIP, server, serverIP string) {
 	w.Server = w.NewServerAt(server, serverIP)
 	w.Server.Change(refreshing)
 	w.Resource = w.NewResourceAt(resource, resourceIP, w.Server)
 }
 
-// Where a resource and its server may be if their names do not determine it: the resource anywhere,
-// because the user configured it, and the server in a private place only if the resource is in one.
+// The host names in this test do not show whether their addresses are private. The resource may be
+// at a private address, because the user configured it. The authorization server may be at a
+// private address only if the resource is too.
 func TestWhereNamesMayLead(t *testing.T) {
 	const plainResource, plainServer = "http://mcp.example.com", "http://as.example.com"
 	insecure := &Config{AllowInsecureHTTP: true}
 	for name, c := range map[string]struct {
 		cfg                                    *Config
 		resource, resourceIP, server, serverIP string
-		refused                                string // the expected reason, if the URL is refused
+		refused                                string // part of the expected error; empty if the call succeeds
 	}{
 		"public":                          {nil, namedResource, "1.1.1.1", namedServer, "1.1.1.2", ""},
 		"private network":                 {nil, namedResource, "10.1.2.3", namedServer, "10.1.2.4", ""},
@@ -76,7 +77,8 @@ func TestWhereNamesMayLead(t *testing.T) {
 	}
 }
 
-// A process that starts with an expired token has not reached the resource yet.
+// A new process finds an expired token before it has reached the resource. To learn that the
+// resource is private, it must first send a request there.
 func TestRefreshInsideBeginsWithTheResource(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		place(w, namedResource, "10.1.2.3", namedServer, "10.1.2.4")
@@ -90,7 +92,7 @@ func TestRefreshInsideBeginsWithTheResource(t *testing.T) {
 	})
 }
 
-// Neither has a process that gets a challenge that points to another private origin.
+// The same applies if the first challenge points to metadata at another private origin.
 func TestHintInsideOfAnotherOrigin(t *testing.T) {
 	for _, c := range []struct {
 		resourceIP string
@@ -110,7 +112,7 @@ func TestHintInsideOfAnotherOrigin(t *testing.T) {
 	}
 }
 
-// at is a connection to an address.
+// at is a net.Conn whose remote address is addr.
 type at struct {
 	net.Conn
 
@@ -119,9 +121,9 @@ type at struct {
 
 func (a at) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(a.addr) }
 
-// The resource counts as private only if the response came from a private address. It does not
-// count if a private address is only one of several that its name resolves to, if the address
-// belongs to a proxy, or if there was no response.
+// The resource counts as private only if the response came from a private address. It is not enough
+// that its name resolves to a private address among others, that a proxy has a private address, or
+// that a connection was opened without a response.
 func TestWhereTheAnswerCameFrom(t *testing.T) {
 	for name, c := range map[string]struct {
 		url, judged, connected string
@@ -150,7 +152,7 @@ func TestWhereTheAnswerCameFrom(t *testing.T) {
 	}
 }
 
-// A browser is sent to an http URL beyond loopback only where that is allowed.
+// A browser is sent to an http URL beyond loopback only if Config.AllowInsecureHTTP is set.
 func TestAuthorizationURLs(t *testing.T) {
 	for text, want := range map[string][2]bool{
 		"https://as.example.com/": {true, true}, "http://127.0.0.1/": {true, true}, "http://as.example.com/": {false, true},

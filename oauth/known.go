@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// known is what the client remembers between operations.
+// known holds what the client remembers between operations.
 type known struct {
 	mu       sync.Mutex
 	at       *target                    // guarded by mu: the result of the last discovery
 	declined declined                   // guarded by mu
 	failed   *failedLogin               // guarded by mu: the last login, if it failed
-	steps    map[string]bool            // guarded by mu: scopes that a step-up has obtained
+	steps    map[string]bool            // guarded by mu: the stepKeys of successful step-ups
 	spent    map[[sha256.Size]byte]bool // guarded by mu: digests of refused assertions
 }
 
-// declined says which requests the user declined: those are not repeated.
+// declined says which kinds of login the user declined. The user is not prompted for those again.
 type declined uint8
 
 const (
@@ -36,7 +36,8 @@ type failedLogin struct {
 // maxRemembered bounds the number of entries that a server can make the client remember.
 const maxRemembered = 256
 
-// verdict returns why the user must not be asked for a, or nil if they may be.
+// verdict returns nil if the user may be prompted for the authorization a. Otherwise the error says
+// why not.
 func (k *known) verdict(a *ask, cur *token) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -51,7 +52,8 @@ func (k *known) verdict(a *ask, cur *token) error {
 	return nil
 }
 
-// learn records the result of a login for a.
+// learn records err, the result of the authorization a. before and after are the tokens that were
+// current before and after the authorization.
 func (k *known) learn(a *ask, err error, before, after *token) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -73,14 +75,15 @@ func (k *known) learn(a *ask, err error, before, after *token) {
 	}
 }
 
-// pardon forgets all reasons not to ask the user.
+// pardon forgets all reasons not to prompt the user.
 func (k *known) pardon() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.declined, k.failed, k.steps = declinedNothing, nil, nil
 }
 
-// stepKey identifies the scopes of a step-up.
+// stepKey returns a key for the scopes that a step-up requests: those of the current token's
+// request and those of the challenge.
 func stepKey(cur *token, a *ask) string {
 	var before []string
 	if cur != nil {

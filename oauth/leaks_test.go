@@ -31,8 +31,7 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// leaks collects everything that a run shows, and the secrets that the run used, as the servers and
-// the store received them.
+// leaks collects all output of a run, and all secrets that the run sent to servers or stored.
 type leaks struct {
 	mu      sync.Mutex
 	shown   bytes.Buffer    // guarded by mu
@@ -41,7 +40,7 @@ type leaks struct {
 
 func newLeaks() *leaks { return &leaks{secrets: map[string]bool{}} }
 
-// Write implements io.Writer for loggers.
+// Write implements io.Writer. It adds p to the output.
 func (l *leaks) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,14 +57,14 @@ func (l *leaks) show(v any) {
 		fmt.Fprintf(l, verb, v)
 	}
 	l.logger().Debug("shown", "v", v)
-	text, _ := json.Marshal(v) //nolint:errchkjson // a value that cannot be marshaled shows nothing
+	text, _ := json.Marshal(v) //nolint:errchkjson // a value that cannot be marshaled has no JSON to check
 	fmt.Fprintln(l, string(text))
 	if err, ok := v.(error); ok && errors.Unwrap(err) != nil {
 		l.show(errors.Unwrap(err))
 	}
 }
 
-// use records secrets.
+// use records secrets that must not be shown. It ignores short strings.
 func (l *leaks) use(secrets ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,13 +75,13 @@ func (l *leaks) use(secrets ...string) {
 	}
 }
 
-// secretParameters are the secret parameters of requests to an authorization server and of its
+// secretParameters are the names of secret parameters in requests to an authorization server and in
 // callbacks.
 var secretParameters = []string{
 	"code", "code_verifier", "state", "refresh_token", "client_secret", "client_assertion", "assertion", "token", "subject_token",
 }
 
-// heard records the secrets in requests.
+// heard records the secrets in requests that a server received.
 func (l *leaks) heard(requests []authtest.Request) {
 	for _, r := range requests {
 		for _, name := range secretParameters {
@@ -99,14 +98,14 @@ func (l *leaks) heard(requests []authtest.Request) {
 	}
 }
 
-// noting is a Store that records the secrets that it gets.
+// noting is a Store that records the secrets in the values it saves.
 type noting struct {
 	oauth.Store
 
 	l *leaks
 }
 
-// Format keeps the test itself from printing the secrets.
+// Format hides the values, so that the test itself does not print secrets.
 func (noting) Format(f fmt.State, _ rune) { fmt.Fprint(f, "a store") }
 
 func (n noting) Save(ctx context.Context, key string, value []byte, version string) (string, error) {
@@ -120,8 +119,8 @@ func (n noting) Save(ctx context.Context, key string, value []byte, version stri
 	return n.Store.Save(ctx, key, value, version)
 }
 
-// check searches the output for each secret, as it is and in the encodings that texts and dumps
-// use.
+// check fails the test if the output contains a secret, either plain or in a common encoding. It
+// also requires at least atLeast recorded secrets.
 func (l *leaks) check(t *testing.T, atLeast int) {
 	t.Helper()
 	l.mu.Lock()
@@ -138,7 +137,8 @@ func (l *leaks) check(t *testing.T, atLeast int) {
 	}
 }
 
-// echo is a token or revocation endpoint that refuses, and repeats everything that it received.
+// echo returns a token or revocation endpoint that refuses every request with the given code. Its
+// error description repeats all values of the request, and more.
 func echo(code string, more ...string) func(form url.Values) (int, string) {
 	return func(form url.Values) (int, string) {
 		var all []string
@@ -150,8 +150,8 @@ func echo(code string, more ...string) func(form url.Values) (int, string) {
 	}
 }
 
-// run performs the operations of a session's lifetime: it works, is refreshed, is refused by all
-// servers and is logged out. All errors are shown.
+// run performs the operations of a session's lifetime: calls, refreshes, refusals by all servers,
+// and logout. It shows all errors and the configuration.
 func (l *leaks) run(t *testing.T, s *stage, cfg *oauth.Config) {
 	t.Helper()
 	call := func() error {
@@ -193,15 +193,15 @@ func (l *leaks) run(t *testing.T, s *stage, cfg *oauth.Config) {
 	require.NoError(t, s.client.Logout(t.Context()))
 	s.declines.Store(true)
 	fail(call())
-	_ = s.session.Close() // the server refuses even that
+	_ = s.session.Close() // fails: the resource also refuses the DELETE
 	require.NoError(t, s.client.Close())
 	fail(s.client.Login(t.Context()))
 	l.heard(s.Server.Requests(""))
 	l.heard(s.Resource.Requests())
 }
 
-// TestNoSecretIsShown searches everything that full runs log, return and print for all the secrets
-// that they used.
+// TestNoSecretIsShown checks that no log, error or printed value of a full run contains a secret
+// that the run used.
 func TestNoSecretIsShown(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -211,7 +211,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	for name, c := range map[string]struct {
 		auth   string
 		cfg    oauth.Config
-		person bool // false: a Grant is used
+		person bool // a person logs in; otherwise a Grant obtains tokens
 	}{
 		"login":              {"none", oauth.Config{}, true},
 		"login, secret":      {"client_secret_post", oauth.Config{}, true},

@@ -8,8 +8,10 @@ import (
 )
 
 // Logout deletes the token from memory and from the Store, and then asks the authorization server
-// to revoke it (RFC 7009). Only a failure of the Store is an error. Logout waits for a refresh in
-// flight. The registration is kept. The next request that needs a token requires a new login.
+// to revoke it (RFC 7009). Logout returns an error only if the token could not be deleted from the
+// Store; a failed revocation is only logged. Logout waits for a refresh in flight. It keeps the
+// client's registration. Unless Config.Grant is set, the next request that needs a token requires a
+// new login.
 func (c *Client) Logout(ctx context.Context) error {
 	ctx, stop := context.WithTimeoutCause(ctx, c.renewLimit()+c.cfg.RequestTimeout, errTooSlow)
 	defer stop()
@@ -35,7 +37,8 @@ func (c *Client) Logout(ctx context.Context) error {
 	return nil
 }
 
-// erase deletes the token from the Store, under the lease, and returns it.
+// erase deletes the stored token while it holds the lease, and returns the deleted token. It
+// returns tok if the Store has no token.
 func (c *Client) erase(ctx context.Context, tok *token) (*token, error) {
 	key := tokenKey(tok.Resource, tok.Issuer)
 	release, err := c.store.Lease(ctx, key, c.cfg.RequestTimeout)
@@ -62,8 +65,8 @@ func (c *Client) erase(ctx context.Context, tok *token) (*token, error) {
 	return nil, &Error{Kind: KindStore, Op: "delete token", Err: ErrConflict}
 }
 
-// revoke revokes the refresh token, which also ends the access token. Without a refresh token it
-// revokes the access token.
+// revoke asks the server to revoke the refresh token, which also revokes the access token. Without
+// a refresh token, it revokes the access token.
 func (c *Client) revoke(ctx context.Context, tok *token) error {
 	server, err := c.serverOf(ctx, tok)
 	if err != nil || server.RevocationEndpoint == "" {

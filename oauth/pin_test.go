@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// credentials are configurations with credentials that the resource must not be able to send to
+// credentials returns configurations whose credentials the resource must not be able to direct to
 // another server.
 func credentials(w *authtest.World) map[string]func() *Config {
 	secret := Registration{ClientID: "me", ClientSecret: "SECRETmine"}
@@ -30,9 +30,9 @@ func credentials(w *authtest.World) map[string]func() *Config {
 	}
 }
 
-// The resource names another authorization server. Credentials belong to the configured server, or
-// to the first one that the resource named. They are never sent to the new server, by this process
-// or the next. RFC 9728 metadata is written by the resource, which may have been taken over.
+// The resource, which may have been taken over, names a new authorization server. Configured
+// credentials belong to the configured server, or else to the first server that the resource named.
+// Neither this process nor the next sends them to the new server.
 func TestCredentialsStayWithTheirServer(t *testing.T) {
 	for _, name := range []string{"secret, grant", "secret, login", "assertion", "assertion, issuer", "secret, issuer"} {
 		t.Run(name, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestCredentialsStayWithTheirServer(t *testing.T) {
 				}
 				again := credentials(w)[name]()
 				again.Store = store
-				require.Error(t, newRig(t, w, again).call(t.Context()), "the next process")
+				require.Error(t, newRig(t, w, again).call(t.Context()), "the next process must not send the credentials either")
 				require.Empty(t, next.Requests("/token"))
 				require.Empty(t, next.Requests("/authorize"))
 			})
@@ -68,7 +68,7 @@ func TestCredentialsStayWithTheirServer(t *testing.T) {
 	}
 }
 
-// If the configuration names the new server, the credentials move there.
+// If the configuration names the new server, the client sends the credentials there.
 func TestCredentialsMoveWhenToldTo(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		next := w.NewServer()
@@ -85,8 +85,8 @@ func TestCredentialsMoveWhenToldTo(t *testing.T) {
 	})
 }
 
-// A challenge points to metadata elsewhere. If the metadata is about another resource, none of it
-// is used: no token, code or refresh token is sent to the servers that it names.
+// A challenge points to metadata that describes another resource. The client ignores this metadata,
+// and sends nothing to the servers that it names.
 func TestMetadataOfAnotherResourceIsNotUsed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)

@@ -6,14 +6,14 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// redacted replaces everything secret when it is printed, whatever the verb.
+// redacted is printed in place of secrets, for every verb.
 const redacted = redact.Text
 
-// printed is embedded in Client, because Client holds locks. It prints as the origin of the
-// resource.
+// printed is embedded in Client and makes it print as the origin of the resource. Client has no
+// Format method of its own, because it contains locks.
 type printed = redact.Printed
 
-// Format prints the configuration without secrets, whatever the verb.
+// Format prints the configuration without secrets, for every verb.
 func (cfg Config) Format(f fmt.State, _ rune) { redact.Write(f, cfg.describe()) }
 
 // MarshalJSON returns what Format prints.
@@ -21,13 +21,13 @@ func (cfg Config) MarshalJSON() ([]byte, error) { return redact.JSON(cfg.describ
 
 func (cfg Config) describe() string { return redact.Describe("oauth.Config", cfg, "Scopes", "Issuer") }
 
-// Format hides the client and its base, whatever the verb.
+// Format hides the client and its base, for every verb.
 func (*roundTripper) Format(f fmt.State, _ rune) { redact.Write(f, "oauth.RoundTripper") }
 
 // MarshalJSON returns what Format prints.
 func (*roundTripper) MarshalJSON() ([]byte, error) { return redact.JSON("oauth.RoundTripper") }
 
-// Format hides what is stored, whatever the verb.
+// Format hides the stored values, for every verb.
 func (*memoryStore) Format(f fmt.State, _ rune) { redact.Write(f, "oauth memory store") }
 
 // MarshalJSON returns what Format prints.

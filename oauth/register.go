@@ -38,7 +38,7 @@ type registrar struct {
 // IssuerError says that the client ID of [Registration] belongs to a different authorization server
 // than the one that the resource names. An [*Error] of KindRegistration wraps it.
 type IssuerError struct {
-	// Registered is the issuer that the client ID belongs to, Named the one that the resource
+	// Registered is the issuer that the client ID belongs to. Named is the issuer that the resource
 	// names.
 	Registered, Named string
 }
@@ -49,9 +49,9 @@ func (e *IssuerError) Error() string {
 		redact.Clean(e.Registered, maxHost), redact.Clean(e.Named, maxHost))
 }
 
-// register returns this client's identity: the configured client ID, which is bound to its issuer;
-// or the URL of its metadata document, which is the same for all servers that support it; or the
-// result of a dynamic registration.
+// register returns this client's identity for server. It is the configured client ID; or, without
+// one, MetadataURL if the server supports metadata documents; or else the result of a dynamic
+// registration.
 func (r *registrar) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
 	const op = "register"
 	c := r.client
@@ -76,8 +76,8 @@ func (r *registrar) register(ctx context.Context, server *ServerMetadata, redire
 	return r.negotiate(ctx, server, newClientMetadata(c, server, redirectURI))
 }
 
-// negotiate registers with the preferred metadata. If the server refuses that without a reason,
-// negotiate tries other metadata that it may accept.
+// negotiate registers with the preferred metadata. If the server's error code does not say which
+// field is wrong, negotiate tries other metadata.
 func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who, first := r.dynamic(ctx, server, wish)
 	for _, other := range wish.others(server, codeIn(first)) {
@@ -92,7 +92,7 @@ func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish 
 	return who, first
 }
 
-// others returns the metadata to try after a refusal with a code.
+// others returns the metadata to try after the server refused m with the error code.
 func (m clientMetadata) others(server *ServerMetadata, code string) []*clientMetadata {
 	var others []*clientMetadata
 	if code == "invalid_client_metadata" && m.AuthMethod != authNone && len(server.TokenAuthMethods) == 0 {
@@ -101,7 +101,7 @@ func (m clientMetadata) others(server *ServerMetadata, code string) []*clientMet
 		others = append(others, &public)
 	}
 	if code == "invalid_client_metadata" || code == "invalid_redirect_uri" {
-		converted := m // some servers know only one type
+		converted := m // some servers support only one application type
 		converted.ApplicationType = otherType(m.ApplicationType)
 		others = append(others, &converted)
 	}
@@ -120,7 +120,7 @@ func otherType(t string) string {
 	return typeNative
 }
 
-// codeIn returns the error code of a refused registration.
+// codeIn returns the error code of a refused registration, or "" for other errors.
 func codeIn(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Kind == KindRegistration {
@@ -155,10 +155,12 @@ func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI stri
 	return m
 }
 
-// wishedAuth returns the preferred authentication method. It is "none" if the server accepts that:
-// a program on the user's machine cannot keep a secret from them (OAuth 2.1 section 2.1). If the
-// server's metadata lists no methods, it is client_secret_basic (RFC 8414 section 2). If there is
-// no metadata, it is "none", as for the public clients of revision 2025-03-26.
+// wishedAuth returns the authentication method to register with. The method is "none" if the server
+// lists it, because a program on the user's machine cannot keep a secret from the user (OAuth 2.1
+// section 2.1). If the server's metadata lists no methods, the method is client_secret_basic (RFC
+// 8414 section 2). If the server has no metadata, the method is "none", as for the public clients
+// of revision 2025-03-26. It is "" if the server lists only methods that this client cannot
+// register with.
 func wishedAuth(server *ServerMetadata) string {
 	offered := server.TokenAuthMethods
 	switch {
@@ -199,7 +201,7 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 	if err != nil {
 		return nil, err
 	}
-	u, _ := url.Parse(server.RegistrationEndpoint) // postJSON has parsed it before
+	u, _ := url.Parse(server.RegistrationEndpoint) // no error: postJSON has parsed the same URL
 	reply := new(registration)
 	err = readJSON(u, a, reply)
 	switch {
@@ -221,10 +223,10 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 	return who, nil
 }
 
-const maxClientID = 4 << 10 // bytes of a client ID, and of a client secret
+const maxClientID = 4 << 10 // maximum length of a client ID or a client secret, in bytes
 
-// accept checks the response to a registration. It may differ from the request, as long as this
-// client can work with it.
+// accept checks the response to a registration and returns the new identity. The response may
+// differ from the request if this client can still use it.
 func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who := &registered{clientID: r.ID, secret: r.Secret, authMethod: r.AuthMethod, redirectURIs: r.Redirects, issuer: server.Issuer}
 	repeated := r.AuthMethod == wish.AuthMethod && len(server.TokenAuthMethods) == 0 // the server only repeated the request
@@ -256,8 +258,8 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 }
 
 // readTime reads seconds since 1970; 0 means never (RFC 7591 section 3.2.1). Some servers count in
-// milliseconds or smaller units, so values beyond the year 5138 are divided until they fit. A value
-// that never fits means never.
+// milliseconds or smaller units, so readTime divides values beyond the year 5138 by 1000, up to
+// three times. A value that is still too large means never.
 func readTime(seconds float64) time.Time {
 	const beyond = 1e11
 	for range 3 {

@@ -20,8 +20,7 @@ func newRegistrar(t *testing.T, r Registration, rt http.RoundTripper) *registrar
 	return &registrar{fetcher: newFetcher(t, publicEndpoint, rt), client: &r}
 }
 
-// desk is a registration endpoint. It answers with the given texts in order, and records the
-// requests.
+// desk is a registration endpoint. It sends the given responses in order, and records the requests.
 type desk struct {
 	status  int
 	answers []string
@@ -92,7 +91,7 @@ func TestRegistrationReplies(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		text   string
-		kind   Kind // 0 if the reply is accepted
+		kind   Kind // the expected kind of error; 0 if the reply is accepted
 		says   string
 		want   registered
 	}{
@@ -141,8 +140,8 @@ func TestRegistrationReplies(t *testing.T) {
 	}
 }
 
-// Some servers know only one application type, or accept only public clients without saying so. The
-// client then tries other metadata.
+// Some servers support only one application type. Some accept only public clients, but do not say
+// so in their metadata. The client tries other metadata with such servers.
 func TestRegistrationIsAdjusted(t *testing.T) {
 	const (
 		redirect = `{"error":"invalid_redirect_uri","error_description":"first"}`
@@ -153,7 +152,7 @@ func TestRegistrationIsAdjusted(t *testing.T) {
 	basic, none, public := "native client_secret_basic", "native none", []string{authNone}
 	for name, c := range map[string]struct {
 		offered, answers, wishes []string
-		says                     string // part of the error; empty if the client is registered
+		says                     string // part of the expected error; empty if the registration succeeds
 	}{
 		"another type":             {nil, []string{redirect, good}, []string{basic, "web client_secret_basic"}, ""},
 		"another type, public":     {public, []string{metadata, good}, []string{none, "web none"}, ""},
@@ -183,7 +182,8 @@ func TestRegistrationIsAdjusted(t *testing.T) {
 	}
 }
 
-// Which identity the client uses without dynamic registration, in order of preference.
+// Without dynamic registration, the client uses a configured client ID or, if there is none, its
+// metadata document.
 func TestIdentityOfTheConfiguration(t *testing.T) {
 	const document = "https://me.example.com/client.json"
 	portable := &ServerMetadata{Issuer: asOrigin, ClientIDMetadata: true, RegistrationEndpoint: asOrigin + "/register"}
@@ -221,8 +221,8 @@ func TestIdentityOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// A client ID without a configured issuer belongs to the first server that it was used with, in
-// other processes as well. Its secret is sent to no other server.
+// A client ID without a configured issuer belongs to the first server that it was used with.
+// Neither this process nor another one sends its secret to a different server.
 func TestClientIDStaysWithItsIssuer(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		cfg := &Config{Store: NewMemoryStore(), Registration: Registration{ClientID: "c", ClientSecret: "SECRET"}}
@@ -246,7 +246,7 @@ func TestClientIDStaysWithItsIssuer(t *testing.T) {
 	})
 }
 
-// A secret that has expired is not used for another login.
+// After the client secret has expired, the next login registers again.
 func TestRegistrationExpires(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)

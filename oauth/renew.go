@@ -12,13 +12,14 @@ import (
 // errNothing says that a token cannot be renewed without the user.
 var errNothing = &Error{Kind: KindLoginRequired, Op: "renew token", Err: errors.New("no refresh token")}
 
-// isRefusal reports whether the user must log in again. Otherwise the next try may succeed.
+// isRefusal reports whether err means that renewing the token again would not help. After other
+// errors, the next attempt may succeed.
 func isRefusal(err error) bool {
 	e, ok := err.(*Error)
 	return ok && e.Permanent() && e.Kind != KindClosed
 }
 
-// load reads the Store once, before the first request.
+// load reads the stored token before the first request. After a success, later calls do nothing.
 func (c *Client) load(ctx context.Context) error {
 	if c.cfg.Grant != nil {
 		c.loaded.Store(true) // tokens of a Grant are not stored: the Store may be shared with another Grant
@@ -41,14 +42,16 @@ func (c *Client) load(ctx context.Context) error {
 	return c.await(ctx, call)
 }
 
-// renewLimit bounds a renewal: discovery, waiting for another process's lease, two token requests.
+// renewLimit is the time limit of a renewal: discovery, the wait for another process's lease, and
+// two token requests.
 func (c *Client) renewLimit() time.Duration { return 4 * c.cfg.RequestTimeout }
 
-// leaseLimit bounds the work under a lease.
+// leaseLimit is the time limit of a refresh while it holds the lease.
 func (c *Client) leaseLimit() time.Duration { return 2 * c.cfg.RequestTimeout }
 
-// renew replaces a token without the user, once for all callers. It returns nil when the current
-// token is no longer old. refusal is the header of a 401 to old, nil if old has only expired.
+// renew replaces the token old without the user. Concurrent callers share one renewal. renew
+// returns nil once a different token is current. refusal is the header of a 401 to old, or nil if
+// old has only expired.
 func (c *Client) renew(ctx context.Context, old *token, refusal http.Header) error {
 	for {
 		if now := c.held.Load(); now != nil && !now.same(old) {
@@ -92,7 +95,7 @@ func (c *Client) renewing(old *token, refusal http.Header) func(context.Context,
 	}
 }
 
-// adoptStored makes a token that another process stored the current one.
+// adoptStored loads the token that another process stored, and makes it the current one.
 func (c *Client) adoptStored(ctx context.Context, old *token) error {
 	now := c.held.Load()
 	tok, err := c.stored(ctx)
@@ -102,13 +105,13 @@ func (c *Client) adoptStored(ctx context.Context, old *token) error {
 	case !tok.supersedes(old):
 		return errNothing
 	}
-	c.held.CompareAndSwap(now, tok) // otherwise a login was faster
+	c.held.CompareAndSwap(now, tok) // if this fails, a login already replaced the token
 	return nil
 }
 
-// refresh uses the refresh token of old, or adopts the token that another process obtained with it:
-// a rotating refresh token must be used only once (OAuth 2.1 section 4.3.1). The new token is saved
-// before it is used.
+// refresh replaces the token old, using its refresh token. If another process has already replaced
+// old, refresh adopts that process's token, because a rotating refresh token must be used only once
+// (OAuth 2.1 section 4.3.1). A new token is saved before it is used.
 func (c *Client) refresh(ctx context.Context, old *token) error {
 	server, err := c.serverOf(ctx, old)
 	if err != nil {
@@ -129,7 +132,7 @@ func (c *Client) refresh(ctx context.Context, old *token) error {
 		return err
 	case stored == nil && !old.unsaved:
 		old.dead.Store(true)
-		c.held.CompareAndSwap(old, nil) // logged out, here or elsewhere
+		c.held.CompareAndSwap(old, nil) // a logout in this or another process deleted the stored token
 		return errNothing
 	case stored.supersedes(old):
 		c.held.Store(stored)
@@ -175,13 +178,13 @@ func (c *Client) requestRefresh(ctx context.Context, server *ServerMetadata, old
 	return next, nil
 }
 
-// isDeadToken reports whether a refresh token was refused for good.
+// isDeadToken reports whether the server refused a refresh token permanently.
 func isDeadToken(err error) bool {
 	return slices.Contains([]string{"invalid_grant", "invalid_client", "unauthorized_client"}, codeOf(err))
 }
 
-// bury deletes a refused refresh token from the Store, unless the Store has another one by now. The
-// access token stays current: the resource decides whether it is valid.
+// bury deletes a refused refresh token from the Store, unless the Store has another one by now. It
+// keeps the access token, because the resource may still accept it.
 func (c *Client) bury(ctx context.Context, key string, old *token, version string) {
 	old.dead.Store(true)
 	if version == "" {
@@ -194,12 +197,13 @@ func (c *Client) bury(ctx context.Context, key string, old *token, version strin
 	}
 }
 
-// keep saves a token under the lease, and then makes it the current one. Saving has its own time
-// limit, because the old token may be used up. If the Store fails, the token is used anyway.
+// keep saves a token and then makes it the current one. The caller holds the lease. Saving has its
+// own time limit, because the old refresh token may no longer work and the new one must not be
+// lost. If the Store fails, the client still uses the token.
 func (c *Client) keep(ctx context.Context, key string, next *token, version string) {
 	err := c.save(ctx, key, next.tokenRecord, version)
 	if errors.Is(err, ErrConflict) {
-		// Another token was stored without the lease, or after the lease had expired.
+		// Another process stored a token without a lease, or the lease has expired.
 		if stored, _, loadErr := c.loadToken(ctx, key); loadErr == nil && stored != nil {
 			c.held.Store(stored)
 			return

@@ -41,8 +41,8 @@ func TestProcessesShareRotatingTokens(t *testing.T) {
 	})
 }
 
-// A new token from another process is refreshed if it is refused, because this process does not
-// know whether it was ever accepted.
+// If the resource refuses a new token that another process obtained, the client refreshes it,
+// because the resource may have accepted it before.
 func TestYoungTokenOfAnotherProcessIsRefreshed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -105,13 +105,13 @@ func TestRefreshBeforeExpiry(t *testing.T) {
 		form := w.Server.Tokens("refresh_token")[0].Form
 		require.Equal(t, w.Resource.URL, form.Get("resource"))
 		time.Sleep(time.Hour)
-		r.mustCall() // expired: the call waits
+		r.mustCall() // the token has expired, so the call waits for the refresh
 		require.Len(t, w.Server.Tokens("refresh_token"), 2)
 		require.Equal(t, 1, r.person.times())
 	})
 }
 
-// A refresh token stays in use if the server does not return a new one.
+// If the server returns no new refresh token, the client keeps the old one.
 func TestOldRefreshTokenIsKeptIfThereIsNoNewOne(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(func(s *authtest.Script) { refreshing(s); s.KeepRefresh = true })
@@ -130,8 +130,8 @@ func TestOldRefreshTokenIsKeptIfThereIsNoNewOne(t *testing.T) {
 	})
 }
 
-// While the authorization server is down, a token that is still valid stays in use, and calls do
-// not each send a request to the server.
+// While the authorization server is down, the client keeps using a token that is still valid. It
+// does not send a refresh request for every call.
 func TestTransientFailureKeepsTheToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -157,7 +157,7 @@ func TestTransientFailureKeepsTheToken(t *testing.T) {
 	})
 }
 
-// A client with a different ID does not use the token that another client stored.
+// A client does not use a stored token that was issued to a different client ID.
 func TestTokenOfAnotherClientIsNotUsed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		store := NewMemoryStore()
@@ -169,7 +169,7 @@ func TestTokenOfAnotherClientIsNotUsed(t *testing.T) {
 	})
 }
 
-// faulty is a Store whose methods fail on demand.
+// faulty is a Store whose methods a test can make fail.
 type faulty struct {
 	Store
 
@@ -213,7 +213,8 @@ func TestTokenIsSavedBeforeItIsUsed(t *testing.T) {
 	})
 }
 
-// Neither Close nor the end of an earlier time limit cuts off the saving of a rotated token.
+// A rotated token is saved even if the client is closed or the time limit of the refresh has
+// passed.
 func TestSavingHasItsOwnTimeLimit(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -243,7 +244,7 @@ func TestSavingHasItsOwnTimeLimit(t *testing.T) {
 	})
 }
 
-// A store that cannot save must not end the session: the token is used from memory.
+// If the store cannot save a token, the session continues with the token in memory.
 func TestTokenThatCannotBeSavedIsUsed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -278,7 +279,8 @@ func TestStoreThatCannotBeReadFailsTheCall(t *testing.T) {
 	})
 }
 
-// A refused refresh token is not used twice. A newer one from another process is kept.
+// The client never sends a refused refresh token again. It keeps a newer token that another process
+// stored.
 func TestOnlyTheRefusedTokenIsDropped(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -292,10 +294,10 @@ func TestOnlyTheRefusedTokenIsDropped(t *testing.T) {
 		require.Len(t, w.Server.Tokens("refresh_token"), 1)
 		tok, err := r.client.stored(t.Context())
 		require.NoError(t, err)
-		require.Empty(t, tok.Refresh, "other processes must not use it either")
+		require.Empty(t, tok.Refresh, "the refused refresh token must be deleted from the store")
 		other := newRig(t, w, &Config{Store: store})
 		other.mustCall()
-		r.mustCall() // its own login fails, but it finds the other process's token
+		r.mustCall() // uses the other process's token, because its own refresh fails
 		require.Equal(t, 1, other.person.times())
 	})
 }

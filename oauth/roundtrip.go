@@ -13,25 +13,25 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// RoundTripper returns base with authorization. Requests to the resource's origin get the current
-// token, unless they already carry an Authorization header. All other requests pass unchanged, so
-// that no token is sent to another scheme, host or port. If base is nil, a [transport.NewDirect] is
-// used, which is closed with the Client. Requests to authorization servers use the base of the last
-// call, unless Config.Transport is set.
+// RoundTripper returns an [http.RoundTripper] that adds the current token to requests and sends
+// them with base. It adds the token only to requests to the resource's origin that have no
+// Authorization header. All other requests pass unchanged, so no token goes to another scheme, host
+// or port. If base is nil, RoundTripper uses a [transport.NewDirect] that Close also closes. Unless
+// Config.Transport is set, requests to authorization servers use the base passed to the last call
+// of RoundTripper.
 //
-// Tokens are renewed without the user: in the background before they expire, while requests
-// continue with the old one; before the request, which waits on its own context, if the token has
-// expired; and after a 401 to the current token. After a 401 the request is sent again, at most
-// once with a newer token that already exists and once with a renewed one. That requires a body
-// that can be sent again: through GetBody, or because its length is known and at most 1 MiB.
-// Requests are sent again only after a 401 or a demand for a DPoP nonce, so they run at most once
-// if base guarantees that: see [transport.RunsOnce].
+// The Client renews tokens without the user. It renews a token in the background shortly before the
+// token expires; meanwhile, requests use the old token. If the token has expired, requests wait for
+// the renewal. If the resource responds with 401, the request is sent again: at most once with a
+// newer token that already exists, and at most once with a renewed token. Resending requires
+// GetBody, or a body of known length of at most 1 MiB. Requests are resent only after a 401, so a
+// request runs at most once if base guarantees that: see [transport.RunsOnce].
 //
-// If no token can be obtained because an authorization server or the Store failed, or because a
-// Grant was refused, the error is a [*transport.Error] of stage NotSent that wraps an [*Error]. It
-// is NotSent even after a 401, because a refused request did not run. If the user must log in, the
-// 401 is returned: RoundTrip never prompts the user, see [Client.Authorize]. After Close, tokens
-// are no longer renewed.
+// If an authorization server or the Store fails, or if the server refuses a Grant, RoundTrip
+// returns a [*transport.Error] of stage NotSent that wraps an [*Error]. The stage is NotSent even
+// after a 401, because a refused request did not run. If the user must log in, RoundTrip returns
+// the 401. It never prompts the user: see [Client.Authorize]. After Close, tokens are no longer
+// renewed.
 func (c *Client) RoundTripper(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = c.base.direct()
@@ -46,7 +46,7 @@ type roundTripper struct {
 	once   bool
 }
 
-// RunsOnce reports whether RoundTrip runs a request at most once, see [transport.RunsOnce].
+// RunsOnce reports whether RoundTrip runs a request at most once; see [transport.RunsOnce].
 func (t *roundTripper) RunsOnce() bool { return t.once }
 
 // RoundTrip implements http.RoundTripper; see [Client.RoundTripper].
@@ -90,11 +90,11 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// RequestSecrets implements redact.Holder: it returns the most recently attached tokens.
+// RequestSecrets implements redact.Holder. It returns the tokens most recently sent with requests.
 func (t *roundTripper) RequestSecrets() []string { return t.client.sent.secrets() }
 
-// maxAttached is how many tokens are remembered for masking: a call may end after its token was
-// replaced.
+// maxAttached is how many tokens are remembered for masking. One is not enough, because a token may
+// be replaced while a request with it is in flight.
 const maxAttached = 4
 
 // attached remembers the tokens that were attached to requests, the newest last.
@@ -105,7 +105,7 @@ type attached struct {
 	recent []*token // guarded by mu
 }
 
-// note remembers a token. It takes no lock if the last request had the same token.
+// note remembers a token. It takes no lock if the previous call had the same token.
 func (a *attached) note(tok *token) {
 	if a.newest.Load() == tok {
 		return
@@ -131,15 +131,15 @@ func (a *attached) secrets() []string {
 	return texts
 }
 
-// exchange is one request, with all its tries.
+// exchange is one request with all its attempts.
 type exchange struct {
 	t     *roundTripper
 	req   *http.Request
 	again func() (io.ReadCloser, error)
 }
 
-// send sends the request with a token, and sends it again if the resource requires a nonce in the
-// DPoP proof (RFC 9449 section 9).
+// send sends the request with a token. It sends the request a second time if the resource requires
+// a nonce in the DPoP proof (RFC 9449 section 9).
 func (x *exchange) send(tok *token, body io.ReadCloser) (*http.Response, error) {
 	resp, err := x.try(tok, body)
 	if err != nil || tok == nil {
@@ -158,7 +158,8 @@ func (x *exchange) send(tok *token, body io.ReadCloser) (*http.Response, error) 
 	return resp, nil
 }
 
-// withNonce sends the request again with the nonce from the refusal, if the body can be sent again.
+// withNonce sends the request again with the nonce from the refused response. It returns refused if
+// the body cannot be sent again.
 func (x *exchange) withNonce(tok *token, refused *http.Response) (*http.Response, error) {
 	body, bodyErr := x.again()
 	if bodyErr != nil {
@@ -171,7 +172,7 @@ func (x *exchange) withNonce(tok *token, refused *http.Response) (*http.Response
 	return resp, err
 }
 
-// try sends a copy of the request, with the token unless that is nil.
+// try sends a copy of the request once. tok may be nil.
 func (x *exchange) try(tok *token, body io.ReadCloser) (*http.Response, error) {
 	out := x.req.WithContext(x.req.Context())
 	out.Body = body
@@ -201,14 +202,14 @@ func (x *exchange) try(tok *token, body io.ReadCloser) (*http.Response, error) {
 	return resp, err
 }
 
-// notSent says that a request was not sent because there is no token.
+// notSent returns the error of a request that was not sent because no token was obtained.
 func notSent(err error) error {
 	e, ours := err.(*Error)
 	return &transport.Error{Stage: transport.NotSent, Permanent: ours && e.Permanent(), Op: "obtain token", Err: err}
 }
 
-// usable returns the token for a request, nil if there is none. It waits only for the first read of
-// the Store, and for the renewal of an expired token.
+// usable returns the token for a request, or nil if there is none. It blocks only for the first
+// read of the Store and for the renewal of an expired token.
 func (c *Client) usable(ctx context.Context) (*token, error) {
 	if !c.loaded.Load() {
 		if err := c.load(ctx); err != nil {
@@ -231,16 +232,16 @@ func (c *Client) usable(ctx context.Context) (*token, error) {
 	case err == nil:
 		return c.held.Load(), nil
 	case isRefusal(err) && c.cfg.Grant == nil:
-		// The resource decides whether the token is valid: this machine's clock may be wrong, and a
-		// plain 401 is better than what a server shows to anonymous clients.
+		// Send the expired token anyway. This machine's clock may be wrong, and without a token the
+		// resource might respond as to an anonymous client instead of with 401.
 		return c.held.Load(), nil
 	default:
 		return nil, err
 	}
 }
 
-// replace returns the token to resend a request with after a 401 to tok, or nil if the user must
-// log in. It reads the response's body into memory.
+// replace returns the token with which to resend a request after a 401 to tok, or nil if the user
+// must log in. It reads the body of resp into memory.
 func (c *Client) replace(ctx context.Context, tok *token, resp *http.Response) (*token, error) {
 	detach(resp)
 	if tok.isHopeless() && c.held.Load().same(tok) {

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// seen is a RoundTripper that records requests. It answers them if answer is set.
+// seen is a RoundTripper that records requests. answer, if it is not nil, returns the response.
 type seen struct {
 	rt       http.RoundTripper
 	requests []*http.Request
@@ -97,8 +97,8 @@ func TestOwnAuthorizationIsLeftAlone(t *testing.T) {
 	})
 }
 
-// A body of known length is kept in memory so that it can be sent again. A stream is not: its 401
-// is returned.
+// The client keeps a body of known length in memory, so that it can resend the request. A request
+// with a streamed body cannot be resent, so its 401 is returned.
 func TestResendNeedsTheBodyAgain(t *testing.T) {
 	for name, length := range map[string]int64{"known length": 5, "unknown length": -1, "too long to keep": maxReplayBody + 1} {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestResendNeedsTheBodyAgain(t *testing.T) {
 				}
 				require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
 				require.Equal(t, "refused\n", string(got))
-				r.mustCall() // the next call refreshes
+				r.mustCall() // this call refreshes the token
 				require.Equal(t, 1, r.person.times())
 			})
 		})
@@ -140,13 +140,13 @@ func TestResendNeedsTheBodyAgain(t *testing.T) {
 func TestRunsOnceIsPassedOn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
-		require.True(t, transport.RunsOnce(r.rt), "over a Direct")
+		require.True(t, transport.RunsOnce(r.rt), "a Direct runs a request at most once")
 		require.False(t, transport.RunsOnce(r.client.RoundTripper(&seen{rt: w.Transport})))
 	})
 }
 
-// A refusal must not hold a connection while a token is obtained, because the token request may
-// need it.
+// A 401 must not hold its connection while the client obtains a token, because the token request
+// may need that connection.
 func TestRefusalHoldsNoConnection(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)
@@ -188,7 +188,7 @@ func TestDetachBoundsTheBody(t *testing.T) {
 	source := strings.NewReader(strings.Repeat("x", 2*maxRefusedBody))
 	long := &http.Response{Body: io.NopCloser(source)}
 	detach(long)
-	require.Equal(t, maxRefusedBody-1, source.Len(), "one byte more than is kept is read, which shows that the body is longer")
+	require.Equal(t, maxRefusedBody-1, source.Len(), "the client must read only one byte beyond the limit")
 	got, err := io.ReadAll(long.Body)
 	require.Error(t, err, "a truncated body must not look complete")
 	require.Len(t, got, maxRefusedBody)
@@ -203,8 +203,8 @@ func TestDetachBoundsTheBody(t *testing.T) {
 	})
 }
 
-// If the authorization server fails, the user is not prompted. The request was not sent, or was
-// refused, and the error says so.
+// If the authorization server fails, the user is not prompted. The error says that the request did
+// not run, because it was not sent or was refused.
 func TestUnavailableServerIsNotSent(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		w.Server.Change(refreshing)

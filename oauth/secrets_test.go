@@ -13,8 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/authtest"
 )
 
-// No type that holds a secret shows it, whichever way it is printed. All secrets of this test
-// contain the word SECRET.
+// Types that hold a secret do not reveal it when they are printed, logged or marshaled. All secrets
+// in this test contain the word SECRET.
 func TestNothingPrintsSecrets(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		var log bytes.Buffer
@@ -52,9 +52,9 @@ func TestNothingPrintsSecrets(t *testing.T) {
 			}
 			switch v.(type) {
 			case storedClient, storedKey:
-				continue // their JSON is the stored form
+				continue // the JSON of these types is the stored form, with secrets
 			}
-			text, _ := json.Marshal(v) // a value with functions cannot be marshaled and shows nothing
+			text, _ := json.Marshal(v) // a value with functions cannot be marshaled, so it has no JSON to check
 			require.NotContains(t, string(text), "SECRET", "JSON of %T", v)
 			for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
 				slog.New(handler).Info("x", "v", v)

@@ -29,7 +29,8 @@ type stage struct {
 	declines atomic.Bool
 }
 
-// Login implements oauth.Login: its user authorizes, unless they decline.
+// Login implements oauth.Login. It acts as a user who authorizes, or declines if s.declines is
+// true.
 func (s *stage) Login(ctx context.Context, flow oauth.Flow) error {
 	s.asked.Add(1)
 	if s.declines.Load() {
@@ -46,7 +47,7 @@ func (s *stage) Login(ctx context.Context, flow oauth.Flow) error {
 	return flow.Complete(ctx, callback)
 }
 
-// onStage runs a test with a logged-in session of each era.
+// onStage runs a test once per protocol era, with a session that has logged in.
 func onStage(t *testing.T, test func(t *testing.T, s *stage)) {
 	t.Helper()
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -87,13 +88,13 @@ func (s *stage) connect(t *testing.T, opts mcpclient.Options) {
 	var err error
 	s.session, err = mcpclient.Connect(t.Context(), s.Resource.URL, &opts)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.session.Close() }) // its server may refuse the DELETE
+	t.Cleanup(func() { _ = s.session.Close() }) // the server may refuse the DELETE
 }
 
 const crowd = 100
 
-// crowd makes a hundred calls at once. All of them are refused before a token can be obtained. Half
-// of the refusals are held back until the other calls are done.
+// crowd makes a hundred concurrent calls. The resource refuses all of them before a new token can
+// be obtained. Half of the 401s arrive only after the other calls are done.
 func (s *stage) crowd(t *testing.T) []error {
 	t.Helper()
 	var refused atomic.Int32
@@ -167,12 +168,12 @@ func TestSessionHundredCallsDeclined(t *testing.T) {
 			require.Equal(t, oauth.KindDeclined, oauth.KindOf(err))
 		}
 		require.Equal(t, began, time.Now(), "no call waited")
-		require.EqualValues(t, 2, s.asked.Load(), "no second window")
+		require.EqualValues(t, 2, s.asked.Load(), "the user must not be prompted again")
 		require.Zero(t, s.server.Executions("echo"))
 	})
 }
 
-// A call that gives up does not cancel the refresh for other calls, and no token is lost.
+// When one call gives up, the refresh continues for the other calls, and no token is lost.
 func TestSessionCancelDuringRefresh(t *testing.T) {
 	onStage(t, func(t *testing.T, s *stage) {
 		s.Server.RevokeAll(false)

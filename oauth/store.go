@@ -14,27 +14,29 @@ import (
 // machines may share it. All methods must be safe for concurrent use, and must return when their
 // context ends.
 //
-// This package chooses the keys: each names a resource and an issuer, or an issuer. A key may hold
+// This package chooses the keys. A key names an endpoint, a resource or an issuer. It may contain
 // any characters, and is not secret. A value is opaque and secret.
 type Store interface {
 	// Load returns the value of key and its version. Its error wraps [ErrNotFound] if there is no
 	// value.
 	Load(ctx context.Context, key string) (value []byte, version string, err error)
-	// Save replaces the value if its version is still the given one, and returns the new version.
-	// The version of a value that does not exist yet is "". The error wraps [ErrConflict] if the
-	// version does not match. Once Save has returned, the value outlives the process.
+	// Save replaces the value of key if its current version equals version, and returns the new
+	// version. The version of a value that does not exist yet is "". The error wraps [ErrConflict]
+	// if the version does not match. After Save has returned without an error, the value outlives
+	// the process.
 	Save(ctx context.Context, key string, value []byte, version string) (newVersion string, err error)
-	// Delete removes the value if its version is still the given one. Deleting a missing value is
-	// not an error.
+	// Delete removes the value of key if its current version equals version. Otherwise the error
+	// wraps [ErrConflict]. Deleting a missing value is not an error.
 	Delete(ctx context.Context, key, version string) error
-	// Lease waits until no other holder, in any process, has the lease of key, and takes it. The
-	// lease ends when release is called or, if the holder crashes, at most ttl later. It guards the
-	// use of a refresh token: Load, refresh, Save. It does not guard Save itself; versions do.
+	// Lease waits until nothing in any process holds a lease on key, and then takes the lease. The
+	// lease ends when release is called or, if the holder crashes, after ttl at the latest. The
+	// lease ensures that only one holder at a time loads, refreshes and saves a token. It does not
+	// block Load, Save or Delete: versions protect those.
 	Lease(ctx context.Context, key string, ttl time.Duration) (release func(), err error)
 }
 
 var (
-	// ErrNotFound says that a Store has no value of that key.
+	// ErrNotFound says that a Store has no value for a key.
 	ErrNotFound = errors.New("oauth: not in the store")
 	// ErrConflict says that a value in a Store was changed concurrently.
 	ErrConflict = errors.New("oauth: changed concurrently in the store")
@@ -58,7 +60,7 @@ type memoryValue struct {
 	version string
 }
 
-// memoryLease is held from when it is added to the map until gone is closed.
+// memoryLease is one lease. It is held from when it is added to the map until gone is closed.
 type memoryLease struct {
 	gone  chan struct{}
 	timer *time.Timer

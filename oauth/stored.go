@@ -7,14 +7,15 @@ import (
 	"fmt"
 )
 
-// binding says which token belongs to an endpoint, by the last result of discovery. With it the
-// next process finds the token without sending a request.
+// binding records the resource and the issuer that discovery last found for an endpoint. They
+// identify the endpoint's token, so the next process finds it without sending a request.
 type binding struct {
 	Resource string `json:"resource"`
 	Issuer   string `json:"issuer"`
 }
 
-// read returns a value of the Store and its version. The version is "" if there is no value.
+// read returns the value of key in the Store and its version. If there is no value, the version is
+// "" and err is nil.
 func (c *Client) read(ctx context.Context, op, key string) (value []byte, version string, err error) {
 	value, version, err = c.store.Load(ctx, key)
 	if err != nil {
@@ -26,7 +27,7 @@ func (c *Client) read(ctx context.Context, op, key string) (value []byte, versio
 	return value, version, storeError(ctx, op, err)
 }
 
-// stored returns the token that the Store has for the endpoint, or nil.
+// stored returns the endpoint's token from the Store, or nil if there is none.
 func (c *Client) stored(ctx context.Context) (*token, error) {
 	b, _, err := c.loadBinding(ctx)
 	if err != nil || b == nil {
@@ -48,7 +49,7 @@ func (c *Client) loadBinding(ctx context.Context) (*binding, string, error) {
 	return &b, version, nil
 }
 
-// bind records which resource and issuer the token of the endpoint belongs to.
+// bind stores the resource and the issuer that the endpoint's token belongs to.
 func (c *Client) bind(ctx context.Context, resource, issuer string) error {
 	for range maxConflicts {
 		b, version, err := c.loadBinding(ctx)
@@ -70,10 +71,12 @@ func (c *Client) bind(ctx context.Context, resource, issuer string) error {
 	return &Error{Kind: KindStore, Op: "save resource", Err: ErrConflict}
 }
 
-// maxConflicts is how often a value is read and saved again after conflicts.
+// maxConflicts is how many times the client tries to read and save a value that others keep
+// changing.
 const maxConflicts = 5
 
-// loadToken returns the token of key, or nil if there is none that this client can use.
+// loadToken returns the token of key and its version in the Store. The token is nil if there is
+// none or if this client cannot use it.
 func (c *Client) loadToken(ctx context.Context, key string) (*token, string, error) {
 	data, version, err := c.read(ctx, "load token", key)
 	if version == "" {
@@ -85,7 +88,7 @@ func (c *Client) loadToken(ctx context.Context, key string) (*token, string, err
 		c.log.Warn("a stored token is damaged", "error", err)
 		return nil, version, nil
 	case key != tokenKey(r.Resource, r.Issuer):
-		return nil, version, nil // it belongs under another key
+		return nil, version, nil // it was stored under the wrong key
 	case c.cfg.Registration.ClientID != "" && r.ClientID != c.cfg.Registration.ClientID:
 		return nil, version, nil // it was issued to another client
 	}
@@ -103,13 +106,13 @@ func (c *Client) loadToken(ctx context.Context, key string) (*token, string, err
 	return newToken(r, k), version, nil
 }
 
-// supersedes reports whether a token from the Store replaces old, which may be nil.
+// supersedes reports whether t, a token from the Store, must replace old. Either may be nil.
 func (t *token) supersedes(old *token) bool {
 	return t != nil && !t.same(old) && (old == nil || !old.unsaved || t.Obtained.After(old.Obtained))
 }
 
-// install saves a token, whatever the Store has, and makes it the current one. If the Store fails,
-// the token is used anyway: the user had to log in for it.
+// install saves a token from a login, replacing any stored token, and makes it the current one. If
+// the Store fails, the client still uses the token, because the user had to log in for it.
 func (c *Client) install(ctx context.Context, next *token) {
 	key := tokenKey(next.Resource, next.Issuer)
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), c.leaseLimit()+2*saveLimit) // another process may be refreshing
@@ -122,12 +125,13 @@ func (c *Client) install(ctx context.Context, next *token) {
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		c.log.Warn("token not saved", "error", err)
-		version = "" // Save reports the same failure
+		version = "" // saving then fails too, and keep handles that
 	}
 	c.keep(ctx, key, next, version)
 }
 
-// forget deletes a token from the Store and stops using it, unless it was replaced meanwhile.
+// forget stops using a token. It also deletes the token from the Store, unless the Store has a
+// different one by now.
 func (c *Client) forget(ctx context.Context, old *token) error {
 	c.held.CompareAndSwap(old, nil)
 	key := tokenKey(old.Resource, old.Issuer)
@@ -141,8 +145,8 @@ func (c *Client) forget(ctx context.Context, old *token) error {
 	return nil
 }
 
-// storeError wraps a failure of the Store; nil stays nil. If ctx ended, its cause becomes the
-// cause.
+// storeError wraps err, a failure of the Store, in an [*Error]. It returns nil if err is nil. If
+// ctx has ended, the [*Error] wraps the cause of ctx instead of err.
 func storeError(ctx context.Context, op string, err error) error {
 	switch {
 	case err == nil:
@@ -153,23 +157,22 @@ func storeError(ctx context.Context, op string, err error) error {
 	return &Error{Kind: KindStore, Op: op, Err: err}
 }
 
-// The keys of the Store. Their parts are quoted, so that a server cannot choose a name that
-// collides with another key.
+// The functions below make the keys of the Store. They quote the parts of a key, so a server cannot
+// choose a name that collides with another key.
 
-// bindingKey is the key of an endpoint's binding: its resource and issuer, which identify the
-// stored token before any request is sent.
+// bindingKey is the key of an endpoint's binding.
 func bindingKey(endpoint string) string { return fmt.Sprintf("resource %q", endpoint) }
 
-// tokenKey is the key of the token for a resource from an issuer.
+// tokenKey is the key of the token that an issuer issued for a resource.
 func tokenKey(resource, issuer string) string { return fmt.Sprintf("token %q %q", resource, issuer) }
 
-// issuerKey is the key of the issuer that an endpoint's configured client ID belongs to.
+// issuerKey is the key of the issuer that a configured client ID is pinned to.
 func issuerKey(endpoint, clientID string) string {
 	return fmt.Sprintf("issuer %q %q", endpoint, clientID)
 }
 
-// dpopStoreKey is the key of the private key for DPoP proofs at an issuer.
+// dpopStoreKey is the key of the private key that signs DPoP proofs for an issuer's tokens.
 func dpopStoreKey(issuer string) string { return fmt.Sprintf("key %q", issuer) }
 
-// clientKey is the key of the registration with an issuer.
+// clientKey is the key of this client's dynamic registration with an issuer.
 func clientKey(issuer string) string { return fmt.Sprintf("client %q", issuer) }

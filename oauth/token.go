@@ -12,20 +12,20 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// token is an access token with what this process knows about it. It is immutable except for the
+// token is an access token and what this process knows about it. It is immutable except for the
 // atomic fields.
 type token struct {
 	tokenRecord
 
-	header  string    // the value of Authorization
+	header  string    // the value of the Authorization header
 	key     *dpopKey  // the key it is bound to; nil for a bearer token
-	since   time.Time // when this process got it, with its monotonic clock
+	since   time.Time // when this process obtained or loaded it; has a monotonic reading
 	own     bool      // this process obtained it
-	anew    bool      // … by a login or a Grant, not by a refresh
-	unsaved bool      // the Store failed to save it, and holds an older one
+	anew    bool      // own, and obtained by a login or a Grant, not by a refresh
+	unsaved bool      // saving it failed, so the Store holds an older token
 
 	accepted  atomic.Bool  // the resource accepted it
-	refused   atomic.Bool  // the resource answered it with 401
+	refused   atomic.Bool  // the resource refused it with a 401
 	dead      atomic.Bool  // its refresh token no longer works
 	retryFrom atomic.Int64 // when the next background refresh may begin, in Unix nanoseconds
 }
@@ -65,12 +65,12 @@ func (tokenRecord) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 // LogValue hides the token.
 func (tokenRecord) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalJSON hides the token; see encode.
+// MarshalJSON hides the token. To store it, use encode.
 func (tokenRecord) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
 // encode returns the record for the Store.
 func (r tokenRecord) encode() ([]byte, error) {
-	type plain tokenRecord        // without the methods that hide it
+	type plain tokenRecord        // does not have the methods that hide the token
 	return json.Marshal(plain(r)) //nolint:gosec // the Store must hold the token
 }
 
@@ -88,18 +88,18 @@ func decodeToken(data []byte) (tokenRecord, error) {
 var errBadRecord = errors.New("the stored token is damaged")
 
 const (
-	maxExpiryMargin  = 5 * time.Second  // a token is no longer used this long before it expires
-	maxRefreshMargin = time.Minute      // a token is refreshed in the background this long before it expires
-	refreshPause     = 10 * time.Second // between background refreshes that failed
+	maxExpiryMargin  = 5 * time.Second  // a token counts as expired at most this long before its expiry
+	maxRefreshMargin = time.Minute      // a background refresh begins at most this long before a token's expiry
+	refreshPause     = 10 * time.Second // after a failed renewal, before the next one in the background
 )
 
-// freshness says what to do before a token is used.
+// freshness is the state of a token with respect to its expiry.
 type freshness uint8
 
 const (
 	fresh   freshness = iota
 	due               // valid, but expires soon
-	expired           // according to this clock
+	expired           // according to this machine's clock
 )
 
 func (t *token) freshness(now time.Time) freshness {
@@ -120,14 +120,14 @@ func (t *token) freshness(now time.Time) freshness {
 // isRefreshable reports whether a refresh may replace the token.
 func (t *token) isRefreshable() bool { return t != nil && t.Refresh != "" && !t.dead.Load() }
 
-// isHopeless reports whether the token was refused although it is new and was never accepted:
-// another refresh would give the same result. It is false for tokens of other processes, whose
-// history is unknown.
+// isHopeless reports whether the resource refused the token although it is new, and never accepted
+// it: the resource would also refuse a refreshed token. For a token that another process obtained,
+// it returns false, because the history of that token is unknown.
 func (t *token) isHopeless() bool {
 	return t != nil && t.own && t.refused.Load() && !t.accepted.Load() && time.Since(t.Obtained) < hopelessWithin
 }
 
-// An older token may have been revoked since.
+// hopelessWithin is the age up to which a token counts as new. An older one may have been revoked.
 const hopelessWithin = time.Minute
 
 // same reports whether two tokens look the same to the resource.
@@ -135,13 +135,13 @@ func (t *token) same(o *token) bool {
 	return t == o || t != nil && o != nil && t.Access == o.Access
 }
 
-// mark records how the resource answered the token.
+// mark records whether the resource accepted or refused the token.
 func (t *token) mark(refused bool) {
 	flag := &t.accepted
 	if refused {
 		flag = &t.refused
 	}
-	if !flag.Load() { // reading first is cheaper: many calls share the flag
+	if !flag.Load() { // avoids a write that would contend with concurrent requests
 		flag.Store(true)
 	}
 }
@@ -162,7 +162,8 @@ func contains(a, b []string) bool {
 	return !slices.ContainsFunc(b, func(s string) bool { return !slices.Contains(a, s) })
 }
 
-// isVisible reports whether s is not empty and can be sent in a header: visible ASCII.
+// isVisible reports whether s is not empty and consists of visible ASCII characters, which are safe
+// in a header.
 func isVisible(s string) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' {

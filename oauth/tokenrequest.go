@@ -22,11 +22,11 @@ import (
 type tokenRequest struct {
 	op       string
 	at       *target
-	who      *registered // nil: no client authentication
-	form     url.Values  // without client authentication
+	who      *registered // nil means no client authentication
+	form     url.Values  // the parameters, except those of client authentication
 	key      *dpopKey    // for DPoP proofs; nil without DPoP
 	bound    bool        // the token must be bound to key
-	endpoint string      // empty: the token endpoint of at.server
+	endpoint string      // empty means the token endpoint of at.server
 }
 
 // tokenReply is the response of a token endpoint (RFC 6749 sections 5.1 and 5.2).
@@ -47,7 +47,7 @@ func (tokenReply) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 // MarshalJSON hides the reply.
 func (tokenReply) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
-// requestToken asks for an access token.
+// requestToken sends a token request, checks the response and returns the new token.
 func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, error) {
 	began := time.Now()
 	reply, err := c.postToken(ctx, req)
@@ -72,8 +72,8 @@ func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, e
 	return t, nil
 }
 
-// postToken sends a token request, and sends it again if the server requires a nonce in the DPoP
-// proof (RFC 9449 section 8).
+// postToken sends a token request and returns the reply. It sends the request a second time if the
+// server requires a nonce in the DPoP proof (RFC 9449 section 8).
 func (c *Client) postToken(ctx context.Context, req *tokenRequest) (*tokenReply, error) {
 	reply, retry, err := c.postTokenOnce(ctx, req)
 	if retry {
@@ -120,8 +120,8 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 	return reply, false, err
 }
 
-// readReply reads the response of a token endpoint. secrets are those of the request; no error
-// repeats them.
+// readReply reads the response of a token endpoint. secrets are the secrets in the request.
+// readReply masks them in the returned error, because a server may repeat them in its response.
 func readReply(answer *answer, op string, secrets []string) (*tokenReply, error) {
 	reply := new(tokenReply)
 	parseErr := json.Unmarshal(answer.body, reply)
@@ -146,8 +146,8 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	return nil, failed
 }
 
-// secretsOf returns the secrets in the form and the header of a token request, and the values that
-// they were computed from.
+// secretsOf returns the secrets in the form and the header of a token request. It includes the
+// client secret if it was encoded into the Authorization header.
 func secretsOf(form url.Values, header http.Header, who *registered) []string {
 	var secrets []string
 	for name, values := range form {
@@ -168,10 +168,10 @@ var publicParameters = []string{
 	"requested_token_type", "subject_token_type",
 }
 
-const maxLifetime = 10 * 365 * 24 * time.Hour // of a token; a longer one is a server's mistake
+const maxLifetime = 10 * 365 * 24 * time.Hour // the maximum lifetime of a token; a longer one is a server's mistake
 
-// accept checks a reply and turns it into a record. The lifetime counts from when the request was
-// sent, the earliest time that the server can have meant.
+// accept checks a reply and returns its token as a record. The token's lifetime counts from began,
+// when the request was sent, because the server cannot have issued the token earlier.
 func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord, error) {
 	r := tokenRecord{
 		Access: reply.Access, Refresh: reply.Refresh, Obtained: began.Round(0),
@@ -206,8 +206,8 @@ func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord
 	return r, nil
 }
 
-// readLifetime reads expires_in: seconds as a number or, from some servers, as a string. Absent,
-// null and zero mean unknown.
+// readLifetime parses expires_in, a number of seconds. Some servers send it as a string. It returns
+// 0 (unknown) if the value is absent, null or zero.
 func readLifetime(raw json.RawMessage) (time.Duration, error) {
 	text := strings.Trim(string(raw), `" `)
 	if text == "" || text == "null" {
@@ -223,7 +223,8 @@ func readLifetime(raw json.RawMessage) (time.Duration, error) {
 	return time.Duration(seconds * float64(time.Second)), nil
 }
 
-// asError turns err into an [*Error]. An error that is not one comes from the network.
+// asError returns err unchanged if it wraps an [*Error]. Otherwise err came from the network, and
+// asError wraps it as KindNetwork.
 func asError(err error, op string) error {
 	var e *Error
 	if errors.As(err, &e) {

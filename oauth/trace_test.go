@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// A server that has shown that it works on the call may have run it, even if it answers 401
-// afterwards. The decorator renews the token, but does not send that call again.
+// The server starts to process a call and then responds with 401, so it may have run the call. The
+// RoundTripper renews the token, but does not send the call again.
 func TestNoResendOfACallThatHasBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, mcptest.Legacy, oauth.Config{})

@@ -4,12 +4,12 @@ package filestore
 
 import "os"
 
-// noFollow has no effect: on Windows only administrators can make symbolic links.
+// noFollow is 0, which has no effect. On Windows, only administrators can create symbolic links.
 const noFollow = 0
 
-// checkAccess checks nothing: a directory inherits its access rights from the user's own directory
-// above it.
+// checkAccess checks nothing: the directory inherits its access rights from its parent, which
+// belongs to the user.
 func checkAccess(*os.Root) error { return nil }
 
-// syncDir does nothing: directories cannot be synced.
+// syncDir does nothing, because directories cannot be synced here.
 func syncDir(*os.Root) {}

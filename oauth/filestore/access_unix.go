@@ -8,10 +8,11 @@ import (
 	"syscall"
 )
 
-// noFollow refuses to open a symbolic link.
+// noFollow is a flag for opening files. It makes opening a symbolic link fail.
 const noFollow = syscall.O_NOFOLLOW
 
-// checkAccess checks who owns the directory and who has access to it.
+// checkAccess returns an error unless this user owns the directory and no other user has access to
+// it.
 func checkAccess(root *os.Root) error {
 	info, err := root.Stat(".")
 	if err != nil {
@@ -24,7 +25,8 @@ func checkAccess(root *os.Root) error {
 	return judge(info.Mode().Perm(), int(stat.Uid), os.Geteuid())
 }
 
-// judge returns an error unless a directory with that mode and owner belongs to this user alone.
+// judge returns an error if a directory with the given mode and owner belongs to another user, or
+// if other users have access to it.
 func judge(mode os.FileMode, owner, user int) error {
 	switch {
 	case owner != user:
@@ -42,5 +44,5 @@ func syncDir(root *os.Root) {
 		return
 	}
 	defer dir.Close()
-	_ = dir.Sync() // not all file systems support it
+	_ = dir.Sync() // not all file systems support syncing a directory
 }

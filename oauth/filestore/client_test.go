@@ -20,17 +20,17 @@ import (
 	"github.com/hawser-mcp/hawser/oauth/loopback"
 )
 
-// strictWorld is a resource and its authorization server, which accepts each refresh token only
-// once.
+// strictWorld is a resource with its authorization server. The server accepts each refresh token
+// only once.
 type strictWorld struct {
 	origin string
 
-	mu       sync.Mutex // guards the rest
+	mu       sync.Mutex // guards the fields below
 	serial   int
 	access   string
 	refresh  string
-	refused  int // refresh tokens
-	accepted int // requests to the resource
+	refused  int // number of refused refresh tokens
+	accepted int // number of accepted requests to the resource
 }
 
 func newStrictWorld(t *testing.T) *strictWorld {
@@ -94,7 +94,7 @@ func (s *strictWorld) use(w http.ResponseWriter, r *http.Request) {
 	s.accepted++
 }
 
-// call sends one request.
+// call sends one request to endpoint with auth.
 func call(ctx context.Context, auth *oauth.Client, endpoint string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader("{}"))
 	if err != nil {
@@ -108,7 +108,7 @@ func call(ctx context.Context, auth *oauth.Client, endpoint string) (*http.Respo
 	return resp, errors.Join(err, resp.Body.Close())
 }
 
-// login logs in with a browser that comes back at once.
+// login logs in with an automatic browser, and keeps the token in store.
 func (s *strictWorld) login(t *testing.T, store oauth.Store) {
 	t.Helper()
 	browser := &http.Transport{}
@@ -135,7 +135,7 @@ func (s *strictWorld) login(t *testing.T, store oauth.Store) {
 	require.NoError(t, auth.Close())
 }
 
-// age replaces the stored token by one that expired long ago.
+// age makes the token in store look as if it had expired long ago.
 func (s *strictWorld) age(t *testing.T, store oauth.Store) {
 	t.Helper()
 	s.mu.Lock()
@@ -154,7 +154,7 @@ func (s *strictWorld) age(t *testing.T, store oauth.Store) {
 	require.NoError(t, err)
 }
 
-// useClient is the role of a process with a client whose token has expired.
+// useClient is the code of a child process with an oauth.Client whose stored token has expired.
 func useClient(ctx context.Context, args []string) error {
 	dir, endpoint := args[0], args[1]
 	store, err := filestore.New(dir)

@@ -11,8 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth/filestore"
 )
 
-// A store is given to oauth.Config. Here it is used directly: a value survives the process, and
-// only the holder of its version can replace it.
+// Programs pass a store to oauth.Config. This example calls the store directly. A value survives
+// the process, and Save replaces it only if the caller passes its current version.
 func ExampleNew() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "tokens")
@@ -28,7 +28,7 @@ func ExampleNew() {
 		log.Panic(err)
 	}
 
-	other, err := filestore.New(dir) // in another process, say
+	other, err := filestore.New(dir) // as another process would
 	if err != nil {
 		log.Panic(err)
 	}

@@ -14,11 +14,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-// childVariable is the environment variable that names the role of a process that a test started.
+// childVariable is the environment variable that tells a child process which role to run.
 const childVariable = "HAWSER_FILESTORE_CHILD"
 
-// children are the roles of other processes in these tests. They get their standard input and
-// output.
+// children holds the functions that child processes run, by role.
 var children = map[string]func(ctx context.Context, args []string) error{
 	"use the token":  useToken,
 	"hold the lease": holdLease,
@@ -38,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// child is another process.
+// child is a child process that a test started.
 type child struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -47,14 +46,14 @@ type child struct {
 	stderr strings.Builder
 }
 
-// start starts a process in that role.
+// start starts a child process with the given role.
 func start(t *testing.T, role string, args ...string) *child {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	c := &child{t: t, cmd: exec.CommandContext(t.Context(), self, args...)}
 	c.cmd.Env = append(os.Environ(), childVariable+"="+role,
-		"GORACE=atexit_sleep_ms=0") // the race detector would wait for a second
+		"GORACE=atexit_sleep_ms=0") // otherwise the race detector waits for a second at exit
 	c.cmd.Stderr = &c.stderr
 	c.stdin, err = c.cmd.StdinPipe()
 	require.NoError(t, err)
@@ -65,7 +64,7 @@ func start(t *testing.T, role string, args ...string) *child {
 	return c
 }
 
-// says waits for a line.
+// says waits until the process prints the given line.
 func (c *child) says(line string) {
 	c.t.Helper()
 	said, err := c.stdout.ReadString('\n')
@@ -80,14 +79,15 @@ func (c *child) succeeds() {
 	require.NoError(c.t, err, c.stderr.String())
 }
 
-// goTogether lets processes start at the same time, and waits until each exits without an error.
+// goTogether signals all processes to start at the same time. It waits until each exits without an
+// error.
 func goTogether(t *testing.T, all []*child) {
 	t.Helper()
 	for _, c := range all {
 		c.says("ready")
 	}
 	for _, c := range all {
-		require.NoError(t, c.stdin.Close()) // go
+		require.NoError(t, c.stdin.Close()) // the signal to start
 	}
 	for _, c := range all {
 		c.succeeds()

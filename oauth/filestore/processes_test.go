@@ -25,14 +25,15 @@ const (
 	rounds    = 20
 )
 
-// tokens is the value that the processes keep in the store.
+// tokens is the value that the child processes share in the store.
 type tokens struct{ Access, Refresh string }
 
-// strictServer accepts each refresh token once, and then the access token that it issued for it.
+// strictServer is an authorization server and a resource. It accepts each refresh token only once,
+// and accepts only the last access token that it issued.
 type strictServer struct {
 	mu       sync.Mutex
 	serial   int
-	valid    tokens // guarded by mu, as the fields below
+	valid    tokens // guarded by mu, like the other fields
 	refused  int
 	accepted int
 }
@@ -53,7 +54,8 @@ func (s *strictServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// useToken is the role of a process that finds an expired token, refreshes it and uses it.
+// useToken is the code of a child process that loads an expired token, refreshes it and uses the
+// new one.
 func useToken(ctx context.Context, args []string) error {
 	dir, server := args[0], args[1]
 	if err := ready(); err != nil {
@@ -76,8 +78,8 @@ func useToken(ctx context.Context, args []string) error {
 	return err
 }
 
-// refresh does what a client does: once it has the lease, it checks whether another process was
-// faster.
+// refresh refreshes a token as an oauth.Client does. After it gets the lease, it first checks
+// whether another process has already refreshed the token.
 func refresh(ctx context.Context, store oauth.Store, server string) (tokens, error) {
 	release, err := store.Lease(ctx, tokenKey, time.Minute)
 	if err != nil {
@@ -141,7 +143,7 @@ func TestTwelveProcessesRefreshOnce(t *testing.T) {
 	}
 }
 
-// holdLease takes the lease and never releases it.
+// holdLease is the code of a child process that takes the lease and never releases it.
 func holdLease(ctx context.Context, args []string) error {
 	store, err := filestore.New(args[0])
 	if err != nil {
@@ -153,8 +155,8 @@ func holdLease(ctx context.Context, args []string) error {
 	return ready()
 }
 
-// If a lease did not end with its holder, a crash during a refresh would block all other processes
-// for as long as a refresh may take.
+// A lease ends when its process ends. Otherwise a crash during a refresh would block all other
+// processes.
 func TestLeaseEndsWithItsHolder(t *testing.T) {
 	dir := t.TempDir() + "/store"
 	store, err := filestore.New(dir)

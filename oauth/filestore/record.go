@@ -13,11 +13,11 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// format is the first member of each file. A file with another format is from another version, and
-// is not used or changed.
+// format is the value of the first member in each file. If it differs, another version of this
+// package wrote the file. The store then neither uses nor changes the file.
 const format = "hawser oauth store 1"
 
-// record is the content of a file.
+// record is the content of a value's file.
 type record struct {
 	Format  string `json:"format"`
 	Key     string `json:"key"` // for people who read the file, and to detect a file that was copied to another name
@@ -25,16 +25,17 @@ type record struct {
 	Value   []byte `json:"value"`
 }
 
-// newRecord returns a record with a version that is never used again.
+// newRecord returns a record with a new random version.
 func newRecord(key string, value []byte) record {
 	return record{Format: format, Key: asJSON(key), Version: rand.Text(), Value: value}
 }
 
-// asJSON returns a text as JSON preserves it, with invalid UTF-8 replaced.
+// asJSON returns text with invalid UTF-8 replaced, as encoding/json does when it encodes and
+// decodes a string.
 func asJSON(text string) string { return string([]rune(text)) }
 
-// nameOf returns the file name of a key. It hashes the key, which may be too long for a file name
-// or hold characters that are not allowed in one.
+// nameOf returns the file name for a key, without its extension. The name is a hash, because a key
+// may be too long for a file name or contain characters that are not allowed in one.
 func nameOf(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])
@@ -43,7 +44,7 @@ func nameOf(key string) string {
 func valueFile(key string) string { return nameOf(key) + ".json" }
 func leaseFile(key string) string { return nameOf(key) + ".lease" }
 
-// read returns the record of a key. The caller holds the lock of the directory.
+// read returns the record of a key. The caller must hold the lock on the directory.
 func read(root *os.Root, key string) (record, error) {
 	name := valueFile(key)
 	info, err := root.Lstat(name)
@@ -77,14 +78,14 @@ func damaged(name, why string) error {
 	return fmt.Errorf("%s: %w: %s (move the file away to start over)", name, ErrDamaged, why)
 }
 
-// write replaces the record of a key. The caller holds the lock of the directory.
+// write creates or replaces the file of a key. The caller must hold the lock on the directory.
 func write(root *os.Root, key string, r record) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
 	name, next := valueFile(key), nameOf(key)+".tmp"
-	if err := root.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a process that crashed here
+	if err := root.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // a process that crashed may have left it
 		return err
 	}
 	err = writeNew(root, next, data)
@@ -99,7 +100,7 @@ func write(root *os.Root, key string, r record) error {
 	return nil
 }
 
-// writeNew writes a file that does not exist yet, and syncs it to disk.
+// writeNew creates a file with the given data and syncs it to disk. It fails if the file exists.
 func writeNew(root *os.Root, name string, data []byte) error {
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package filestore keeps tokens in files of a directory that only their owner may read. Any number
-// of processes on one machine can share it.
+// Package filestore stores tokens in files, in a directory that only its owner can access. Any
+// number of processes on one machine can share a directory.
 //
 //	store, err := filestore.New("")
 //	auth, err := oauth.NewClient(url, &oauth.Config{Store: store, Login: &loopback.Login{}})
 //
-// The files are not encrypted: anyone who can read this user's files or their backups has the
+// The files are not encrypted: anyone who can read this user's files or their backups can read the
 // tokens.
 package filestore
 
@@ -35,23 +35,23 @@ var (
 // no way to wait for a lock with a context.
 const lockPoll = 10 * time.Millisecond
 
-// dirLock is the file whose lock guards all values. Reads need the lock as well, because Windows
-// does not replace a file that is being read.
+// dirLock is the name of the file whose lock guards all values. Reads also take the lock, because
+// Windows cannot replace a file while another process reads it.
 const dirLock = "store.lock"
 
 // Store is an [oauth.Store] in a directory. Each value is replaced as a whole: neither a crash nor
-// a full disk leaves a partial value. The kernel holds the locks, and releases them as soon as a
-// process ends. A process that is suspended keeps its locks. On a network file system they are as
-// reliable as its flock.
+// a full disk leaves a partial value. Leases are file locks, which the kernel releases as soon as
+// the process ends. A suspended process keeps its locks. On a network file system, the locks are
+// only as reliable as that file system's flock.
 type Store struct {
 	dir  string
-	turn chan struct{} // held while a goroutine of this process tries for dirLock
+	turn chan struct{} // held by the goroutine of this process that waits for dirLock or holds it
 }
 
 var _ oauth.Store = (*Store)(nil)
 
-// New returns the store in a directory, which it makes if it does not exist; "" means [DefaultDir].
-// If other users have access to the directory, the error wraps [ErrUnsafe].
+// New returns the store in a directory, and creates the directory if it does not exist. An empty
+// dir means [DefaultDir]. If other users have access to the directory, the error wraps [ErrUnsafe].
 func New(dir string) (*Store, error) {
 	if dir == "" {
 		var err error
@@ -59,7 +59,7 @@ func New(dir string) (*Store, error) {
 			return nil, err
 		}
 	}
-	dir, err := filepath.Abs(dir) // the program may change its working directory
+	dir, err := filepath.Abs(dir) // dir stays valid if the program changes its working directory
 	if err != nil {
 		return nil, fmt.Errorf("oauth/filestore: %w", err)
 	}
@@ -71,7 +71,7 @@ func New(dir string) (*Store, error) {
 	return s, root.Close()
 }
 
-// DefaultDir returns the user's directory for tokens: hawser/oauth in [os.UserConfigDir].
+// DefaultDir returns the default directory of the user's store: hawser/oauth in [os.UserConfigDir].
 func DefaultDir() (string, error) {
 	config, err := os.UserConfigDir()
 	if err != nil {
@@ -80,10 +80,10 @@ func DefaultDir() (string, error) {
 	return filepath.Join(config, "hawser", "oauth"), nil
 }
 
-// Dir returns the directory.
+// Dir returns the absolute path of the store's directory.
 func (s *Store) Dir() string { return s.dir }
 
-// Load implements [oauth.Store]. Its error wraps [ErrDamaged] if the file of key is invalid.
+// Load implements [oauth.Store]. Its error wraps [ErrDamaged] if the file for key is invalid.
 func (s *Store) Load(ctx context.Context, key string) (value []byte, version string, err error) {
 	err = s.locked(ctx, func(root *os.Root) error {
 		r, err := read(root, key)
@@ -96,7 +96,8 @@ func (s *Store) Load(ctx context.Context, key string) (value []byte, version str
 	return value, version, err
 }
 
-// Save implements [oauth.Store]. It does not replace a damaged file.
+// Save implements [oauth.Store]. It returns an error that wraps [ErrDamaged] instead of replacing
+// an invalid file.
 func (s *Store) Save(ctx context.Context, key string, value []byte, version string) (string, error) {
 	next := newRecord(key, value)
 	err := s.locked(ctx, func(root *os.Root) error {
@@ -131,8 +132,8 @@ func (s *Store) Delete(ctx context.Context, key, version string) error {
 	})
 }
 
-// Lease implements [oauth.Store]. It does not need ttl: the lease of a process that crashes is
-// released at once.
+// Lease implements [oauth.Store]. It ignores ttl, because the kernel releases the lease as soon as
+// the process ends.
 func (s *Store) Lease(ctx context.Context, key string, _ time.Duration) (release func(), err error) {
 	root, err := s.open()
 	if err != nil {
@@ -146,7 +147,7 @@ func (s *Store) Lease(ctx context.Context, key string, _ time.Duration) (release
 	return sync.OnceFunc(unlock), nil
 }
 
-// locked calls do with the directory, and keeps other processes from using it until do returns.
+// locked calls do while it holds the lock on the directory, and returns do's error.
 func (s *Store) locked(ctx context.Context, do func(root *os.Root) error) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -167,13 +168,13 @@ func (s *Store) locked(ctx context.Context, do func(root *os.Root) error) error 
 	return s.failed(do(root))
 }
 
-// lock waits for the lock on a file in the directory.
+// lock waits until it has the lock on the named file in the directory, or ctx ends.
 func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error) {
 	f := flock.New(filepath.Join(s.dir, name), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o600))
 	_, err = f.TryLockContext(ctx, lockPoll)
 	switch {
 	case err == nil:
-		return func() { _ = f.Close() }, nil // the file is only a lock: its close error does not matter
+		return func() { _ = f.Close() }, nil // the file has no content, so the error does not matter
 	case ctx.Err() != nil:
 		return nil, s.failed(context.Cause(ctx))
 	default:
@@ -189,8 +190,8 @@ func (s *Store) failed(err error) error {
 	return fmt.Errorf("oauth/filestore: %s: %w", s.dir, err)
 }
 
-// open opens the directory, and makes it if it does not exist. It checks every time who has access
-// to the directory. Symbolic links cannot lead out of an os.Root.
+// open opens the directory, and creates it if it does not exist. It checks each time that only this
+// user has access. It returns an os.Root, because symbolic links cannot lead out of one.
 func (s *Store) open() (*os.Root, error) {
 	root, err := os.OpenRoot(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -209,15 +210,15 @@ func (s *Store) open() (*os.Root, error) {
 	return root, nil
 }
 
-// makeDir makes a directory for this user alone, whatever the umask is. It does not change an
-// existing directory, which may be a user's home.
+// makeDir creates a directory that only this user can access, whatever the umask. It does not
+// change the mode of an existing directory, which may be the user's home.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err
 	}
 	err := os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrExist) {
-		return nil // another process made it first
+		return nil // another process created it first
 	}
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func() oauth.Store { return newStore(t) })
 }
 
-// saved saves a value and returns its version and its file.
+// saved saves a value and returns its version and the path of its file.
 func saved(t *testing.T, s *filestore.Store, key, value string) (version, file string) {
 	t.Helper()
 	version, err := s.Save(t.Context(), key, []byte(value), "")
@@ -50,12 +50,12 @@ func TestTwoStoresShareADirectory(t *testing.T) {
 	require.NoError(t, err)
 	got := make(chan func())
 	go func() {
-		r, _ := two.Lease(t.Context(), "key", time.Minute) // nil panics below
+		r, _ := two.Lease(t.Context(), "key", time.Minute) // if it fails, calling r below panics
 		got <- r
 	}()
 	release()
 	second := <-got
-	release() // again: this holder no longer has the lease
+	release() // a second call must not release the other holder's lease
 	third := make(chan func())
 	go func() {
 		r, _ := one.Lease(t.Context(), "key", time.Minute)
@@ -64,7 +64,7 @@ func TestTwoStoresShareADirectory(t *testing.T) {
 	select {
 	case <-third:
 		t.Fatal("a second call of release released another holder's lease")
-	case <-time.After(5 * time.Millisecond): // long enough to take a free lease
+	case <-time.After(5 * time.Millisecond): // enough time to take a free lease
 	}
 	second()
 	(<-third)()
@@ -72,7 +72,7 @@ func TestTwoStoresShareADirectory(t *testing.T) {
 
 func TestDefaultDirectory(t *testing.T) {
 	home := t.TempDir()
-	for _, variable := range []string{"HOME", "XDG_CONFIG_HOME", "AppData", "home"} { // one of them on any system
+	for _, variable := range []string{"HOME", "XDG_CONFIG_HOME", "AppData", "home"} { // every system uses one of these
 		t.Setenv(variable, home)
 	}
 	s, err := filestore.New("")
@@ -94,7 +94,7 @@ func TestRelativeDirectoryStaysWhereItWas(t *testing.T) {
 	require.FileExists(t, file)
 }
 
-// A user may delete all tokens by removing the directory.
+// A user may delete all tokens by removing the directory. The store then creates it again.
 func TestDirectoryThatWasRemoved(t *testing.T) {
 	s := newStore(t)
 	version, _ := saved(t, s, "key", "value")
@@ -117,7 +117,7 @@ func TestFileInPlaceOfTheDirectory(t *testing.T) {
 	require.Equal(t, "mine", string(data))
 }
 
-// The store does not change a file that it does not understand, and its error names the file.
+// If a file is invalid, the store does not change it. The error names the file.
 func TestDamagedFile(t *testing.T) {
 	foreign := func(change func(map[string]any)) func(good []byte) []byte {
 		return func(good []byte) []byte {
@@ -161,15 +161,15 @@ func TestDamagedFile(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, string(bad), string(now))
 
-			require.NoError(t, os.Rename(file, file+".old")) // as the error advises
+			require.NoError(t, os.Rename(file, file+".old")) // what the error message advises
 			_, err = s.Save(t.Context(), "key", []byte("new"), "")
 			require.NoError(t, err)
 		})
 	}
 }
 
-// A process that crashed while it saved leaves a temporary file. The store still has the previous
-// value.
+// If a process crashes during Save, it leaves a temporary file. The store still returns the
+// previous value, and can save again.
 func TestFileLeftByACrash(t *testing.T) {
 	s := newStore(t)
 	version, file := saved(t, s, "key", "value")

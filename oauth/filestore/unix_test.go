@@ -49,9 +49,9 @@ func TestOtherUsersHaveNoAccess(t *testing.T) {
 	}
 }
 
-// Another user with write access to the directory could plant their own tokens. The store does not
-// change the mode silently, which would be wrong for a home directory that was configured by
-// mistake.
+// The store refuses a directory that other users can access, because they could plant their own
+// tokens there. It does not change the directory's mode: the user may have configured a home
+// directory by mistake.
 func TestDirectoryThatOthersMayUse(t *testing.T) {
 	for _, loose := range []os.FileMode{0o755, 0o750, 0o701, 0o777} {
 		dir := filepath.Join(t.TempDir(), "store")
@@ -76,7 +76,8 @@ func TestDirectoryThatWasOpened(t *testing.T) {
 	}
 }
 
-// A symbolic link in place of a file is neither read nor written through.
+// If a symbolic link replaces one of its files, the store neither reads nor writes the link's
+// target.
 func TestSymbolicLinks(t *testing.T) {
 	s := newStore(t)
 	release, err := s.Lease(t.Context(), "key", time.Minute)
@@ -119,10 +120,10 @@ func TestSymbolicLinks(t *testing.T) {
 	require.Equal(t, string(good), string(now))
 }
 
-func init() { children["fill the disk"] = fillDisk } //nolint:gochecknoinits // Windows has no such child
+func init() { children["fill the disk"] = fillDisk } //nolint:gochecknoinits // in init because Windows has no such role
 
-// fillDisk is the role of a process that may not write files larger than a limit, which looks like
-// a full disk to it.
+// fillDisk is the code of a child process with a limit on the size of files. Writing a larger file
+// fails, as it does on a full disk.
 func fillDisk(ctx context.Context, args []string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	store, err := filestore.New(args[0])

@@ -11,12 +11,13 @@ import (
 	"github.com/cli/browser"
 )
 
-// The browser must not write to this program's standard output, which another program may read.
+// Send the browser's output to standard error: another program may read this program's standard
+// output.
 func init() { browser.Stdout = os.Stderr } //nolint:gochecknoinits // before anybody can open anything
 
-// openBrowser opens a page in the system's browser, without a shell. If the browser command stays
-// in the foreground, the browser window stays open after the login, and so does the goroutine that
-// waits for the command.
+// openBrowser opens a page in the system's browser, without a shell. Some browser commands stay in
+// the foreground until the user closes the browser. openBrowser then returns nil when ctx ends, but
+// its goroutine waits for the command.
 func openBrowser(ctx context.Context, page string) error {
 	opened := make(chan error, 1)
 	go func() { opened <- browser.OpenURL(page) }()
@@ -28,9 +29,9 @@ func openBrowser(ctx context.Context, page string) error {
 	}
 }
 
-// checkPage returns the authorization server's URL in a form that is safe to print and open. It
-// must be https, or http, which package oauth has checked. The result has no characters that are
-// special to a terminal or to another program.
+// checkPage returns the authorization URL in a form that is safe to print and to open. It escapes
+// all characters that are special to a terminal or another program. It returns an error unless the
+// scheme is http or https. Package oauth has already checked where http is allowed.
 func checkPage(page string) (string, error) {
 	u, err := url.Parse(page)
 	switch {

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// command replaces the program that opens pages with a script.
+// command replaces the program that opens pages with a shell script. It returns the script's
+// directory.
 func command(t *testing.T, script string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -33,7 +34,8 @@ func TestSystemBrowserThatFails(t *testing.T) {
 	require.Error(t, openBrowser(t.Context(), "https://auth.example.com/a"))
 }
 
-// Some browsers stay in the foreground until the user closes them.
+// Some browser commands run until the user closes the browser. openBrowser must still return when
+// its context ends.
 func TestSystemBrowserThatStays(t *testing.T) {
 	dir := command(t, `cd "${0%/*}"; mkfifo closed; : >opened; : <closed`)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -14,9 +14,9 @@ func TestPageThatIsOpened(t *testing.T) {
 		"http://127.0.0.1:9000/authorize":                    "",
 		"http://localhost/authorize":                         "",
 		"http://[::1]:9000/authorize":                        "",
-		"http://keycloak:8080/authorize":                     "", // Config.AllowInsecureHTTP
+		"http://keycloak:8080/authorize":                     "", // allowed by Config.AllowInsecureHTTP
 		"HTTPS://auth.example.com/a":                         "https://auth.example.com/a",
-		// Characters that a shell, a terminal or a user could misread.
+		// These URLs contain characters that a shell, a terminal or a user could misread.
 		"https://auth.example.com/a?b=\"$(id)\"&c=`id`|<x>\\^{}": "https://auth.example.com/a?b=%22$(id)%22&c=%60id%60%7C%3Cx%3E%5C%5E%7B%7D",
 		"https://auth.example.com/a?b=\u009b31m&c=\u202etxt":     "https://auth.example.com/a?b=%C2%9B31m&c=%E2%80%AEtxt",
 		"https://auth.example.com/a?b= c#d e":                    "https://auth.example.com/a?b=%20c#d%20e",
@@ -38,8 +38,7 @@ func TestPageThatIsOpened(t *testing.T) {
 	}
 }
 
-// standardError is the process's own: package testing may replace os.Stderr when a program reads
-// its output.
+// standardError holds the original os.Stderr. Package testing may replace os.Stderr later.
 var standardError = os.Stderr
 
 // The output of a browser must not appear as the program's own output.

@@ -12,8 +12,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// A login with a browser. The example plays the browser: it follows the authorization server's
-// redirect back to this machine. Programs pass a Login to oauth.Config and leave Open nil.
+// A login with a browser. In this example, Open acts as the browser: it follows the authorization
+// server's redirect to the loopback address. Real programs set oauth.Config.Login and leave Open
+// nil.
 func ExampleLogin() {
 	network := transport.NewDirect(nil)
 	defer network.Close()
@@ -44,7 +45,7 @@ func ExampleLogin() {
 	// Output: the code is 42
 }
 
-// flow is the part of a login that an oauth.Client performs.
+// flow is an oauth.Flow, which an oauth.Client provides in a real program.
 type flow struct{}
 
 func (flow) Resource() string    { return "https://mcp.example.com/mcp" }

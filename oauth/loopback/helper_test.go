@@ -23,12 +23,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const goodState = "STATE"
 
-// script is a Flow whose callbacks belong to it if their state is goodState.
+// script is an oauth.Flow. A callback belongs to it if its state is goodState.
 type script struct {
 	last     string                          // the redirect URI of the last login
 	page     string                          // the authorization URL; empty means the usual one
 	pageErr  error                           // the error of AuthorizationURL
-	exchange func(ctx context.Context) error // called for a callback of this flow; nil means success
+	exchange func(ctx context.Context) error // called for each callback that belongs to this flow; nil means success
 
 	mu        sync.Mutex
 	redirect  string   // guarded by mu: the argument of AuthorizationURL
@@ -72,13 +72,13 @@ func (s *script) completed() []string {
 type login struct {
 	t        *testing.T
 	flow     *script
-	redirect string // known once the browser was opened
+	redirect string // set once the browser was opened
 	browser  *http.Client
 	printed  *buffer
 	result   chan error
 }
 
-// start begins a login on real loopback and waits until the browser is opened.
+// start begins a login on a real loopback address and waits until the browser is opened.
 func start(ctx context.Context, t *testing.T, l *Login, flow *script) *login {
 	t.Helper()
 	opened := make(chan string, 1)
@@ -115,7 +115,7 @@ func startInMemory(ctx context.Context, t *testing.T, l *Login, flow *script) (*
 	return g, network
 }
 
-// browserOf follows redirects, as browsers do.
+// browserOf returns an HTTP client that acts as the browser. It follows redirects.
 func browserOf(t *testing.T, transport *http.Transport) *http.Client {
 	t.Helper()
 	t.Cleanup(transport.CloseIdleConnections)
@@ -150,19 +150,19 @@ func (g *login) do(method, address, host string) shown {
 	return shown{resp.StatusCode, resp.Request.URL, resp.Header, string(body)}
 }
 
-// comeBack opens the redirect URI, as the authorization server makes the browser do.
+// comeBack opens the redirect URI with a valid callback, as the browser does after the login.
 func (g *login) comeBack() shown {
 	g.t.Helper()
 	return g.visit(g.redirect + "?code=SECRET&state=" + goodState)
 }
 
-// origin returns the origin that the login listens at.
+// origin returns the host and port that the login listens on.
 func (g *login) origin() string {
-	u, _ := url.Parse(g.redirect) // already parsed once
+	u, _ := url.Parse(g.redirect) // no error: it was parsed before
 	return u.Host
 }
 
-// isFree checks that the port is free.
+// isFree checks that the login's port is free.
 func (g *login) isFree() {
 	g.t.Helper()
 	ln, err := net.Listen("tcp", g.origin())
@@ -170,7 +170,7 @@ func (g *login) isFree() {
 	require.NoError(g.t, ln.Close())
 }
 
-// goesOn checks that the login is still in progress, by completing it.
+// goesOn completes the login, which shows that it was still in progress.
 func (g *login) goesOn() {
 	g.t.Helper()
 	select {
@@ -182,7 +182,7 @@ func (g *login) goesOn() {
 	require.NoError(g.t, <-g.result)
 }
 
-// buffer is a bytes.Buffer that several goroutines may use.
+// buffer is a bytes.Buffer that is safe for concurrent use.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer // guarded by mu

@@ -14,11 +14,13 @@ import (
 const (
 	defaultHost = "127.0.0.1"
 	defaultPath = "/callback"
-	// portTries is how many ports are tried until one is free on all addresses.
+	// portTries is how many times listen tries a port that the system chooses, until it finds one
+	// that is free on all addresses.
 	portTries = 5
 )
 
-// listen listens for the browser's return. last is the redirect URI of the last login.
+// listen opens the listeners for the browser's callback, and returns them with the redirect URI.
+// last is the redirect URI of the last login, or "".
 func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
 	host, path := cmp.Or(l.Host, defaultHost), cmp.Or(l.Path, defaultPath)
 	host, addresses, err := addressesOf(host)
@@ -44,8 +46,9 @@ func (l *Login) listen(last string) ([]net.Listener, *url.URL, error) {
 	return nil, nil, err
 }
 
-// addressesOf returns a host as browsers write it, and its loopback addresses. For localhost a
-// browser may try either of two addresses, so another program must not listen on the other one.
+// addressesOf returns a host as browsers write it, and its loopback addresses. For localhost it
+// returns two addresses, because a browser may connect to either. Listening on both keeps other
+// programs from receiving the callback.
 func addressesOf(host string) (name string, addresses []string, err error) {
 	if strings.EqualFold(host, "localhost") {
 		return "localhost", []string{"127.0.0.1", "::1"}, nil
@@ -57,7 +60,8 @@ func addressesOf(host string) (name string, addresses []string, err error) {
 	return addr.String(), []string{addr.String()}, nil
 }
 
-// listenOn listens on the same port of all addresses. It leaves out IPv6 on a machine without it.
+// listenOn listens on all addresses, with the same port. It skips an address after the first if the
+// machine does not have it, such as ::1 on a machine without IPv6.
 func listenOn(addresses []string, port int) ([]net.Listener, error) {
 	var listeners []net.Listener
 	for _, address := range addresses {
@@ -76,7 +80,7 @@ func listenOn(addresses []string, port int) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-// has reports whether this machine has an address.
+// has reports whether this machine can listen on an address.
 func has(address string) bool {
 	ln, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
@@ -85,7 +89,7 @@ func has(address string) bool {
 	return ln.Close() == nil
 }
 
-// portOf returns the port of a loopback redirect URI, or 0 for other URIs.
+// portOf returns the port of a loopback redirect URI, or 0 for any other URI.
 func portOf(redirect string) int {
 	u, err := url.Parse(redirect)
 	if err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// listening listens with the configuration l until the test ends.
+// listening calls l.listen. It closes the listeners when the test ends.
 func listening(t *testing.T, l *Login, last string) (listeners []net.Listener, redirect *url.URL) {
 	t.Helper()
 	listeners, redirect, err := l.listen(last)
@@ -34,7 +34,8 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// With the same redirect URI the last login's registration can be used again.
+// A login uses the port of the last login again, so that the client need not register another
+// redirect URI.
 func TestPortOfTheLastLogin(t *testing.T) {
 	port := freePort(t)
 	last := "http://127.0.0.1:" + port + "/callback"
@@ -63,7 +64,8 @@ func TestFixedPort(t *testing.T) {
 	require.Equal(t, "http://127.0.0.1:"+strconv.Itoa(port)+"/oauth/back", redirect.String())
 }
 
-// If another program listened on localhost's other address, the browser might send the code there.
+// The login listens on both addresses of localhost. Otherwise another program could listen on the
+// second one and receive the code.
 func TestLocalhostIsBothAddresses(t *testing.T) {
 	listeners, redirect := listening(t, &Login{Host: "LocalHost"}, "")
 	require.Equal(t, "localhost", redirect.Hostname())
@@ -80,7 +82,7 @@ func TestLocalhostIsBothAddresses(t *testing.T) {
 
 func TestLocalhostWhoseOtherAddressIsTaken(t *testing.T) {
 	if !has("::1") {
-		return // localhost has only one address here
+		return // localhost has only one address on this machine
 	}
 	ln, err := net.Listen("tcp", "[::1]:0")
 	require.NoError(t, err)
@@ -111,7 +113,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// Browsers omit port 80.
+// Browsers omit port 80 from the Host header.
 func TestHostOfPort80(t *testing.T) {
 	v := &visit{redirect: &url.URL{Scheme: "http", Host: "127.0.0.1:80", Path: "/callback"}}
 	require.True(t, v.isHost("127.0.0.1"))

@@ -1,5 +1,5 @@
-// Package loopback sends the user to an authorization server with a browser, and receives the
-// browser's return on this machine (RFC 8252 sections 7.3 and 8.3).
+// Package loopback opens an authorization server's page in the user's browser, and receives the
+// callback on a loopback address of this machine (RFC 8252 sections 7.3 and 8.3).
 //
 //	auth, err := oauth.NewClient(url, &oauth.Config{Login: &loopback.Login{}})
 package loopback
@@ -19,39 +19,41 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// Login is an [oauth.Login] with a browser. The zero value is ready. It must not be changed while
-// in use, and may serve several clients at once.
+// Login is an [oauth.Login] that uses a browser. The zero value is ready to use. Several clients
+// may use a Login concurrently. Do not change a Login while it is in use.
 //
-// During a login it listens on a loopback address, opens and prints the URL of the authorization
+// During a login, it listens on a loopback address, prints and opens the URL of the authorization
 // server's page, and waits for the browser to come back. Requests that do not belong to the login
 // have no effect. When Login returns, the port is free again.
 type Login struct {
-	// Port is the port to listen on. Zero means the port of the last login if it is free, else one
-	// that the system chooses.
+	// Port is the port to listen on. Zero means the port of the last login if that port is free, or
+	// else a port that the system chooses.
 	Port int
 	// Host is the host of the redirect URI: a loopback address, or "localhost", which means both
 	// 127.0.0.1 and ::1. Empty means 127.0.0.1.
 	Host string
 	// Path is the path of the redirect URI. Empty means /callback.
 	Path string
-	// Open shows a page to the user. It returns when that is done or has failed, or when ctx ends.
-	// Login prints its error; the user can still use the printed URL. Nil means the system's
+	// Open shows the page at url to the user. It must return when ctx ends. If Open returns an
+	// error, Login prints it, and the user can still visit the printed URL. Nil means the system's
 	// browser. The URL is http or https, in ASCII without spaces and control characters.
 	Open func(ctx context.Context, url string) error
-	// Out receives the messages for the user. Nil means [os.Stderr]; [io.Discard] prints nothing.
+	// Out receives the messages for the user. Nil means [os.Stderr]; use [io.Discard] to print
+	// nothing.
 	Out io.Writer
-	// Paste returns a line that the user enters: the address of the last page that a browser on
-	// another machine has tried to open. It is called until it fails or a login is complete, and
-	// must return when ctx ends. Nil means that nothing can be entered. See [Lines].
+	// Paste returns a line that the user enters. It lets users log in with a browser on another
+	// machine: they copy the address of the last page, which that browser cannot open. Paste is
+	// called until it fails or the login is complete. It must return when ctx ends. If Paste is
+	// nil, the user cannot enter an address. See [Lines].
 	Paste func(ctx context.Context) (string, error)
-	// Timeout bounds one login. Zero means that only the caller bounds it; an oauth.Client uses
-	// Config.LoginTimeout.
+	// Timeout bounds one login. Zero means that only the caller's context bounds it. An
+	// oauth.Client bounds that context by Config.LoginTimeout.
 	Timeout time.Duration
 }
 
 var _ oauth.Login = (*Login)(nil)
 
-// Format prints where the login listens, whatever the verb. It does not print Out.
+// Format prints the configuration without Out, for every verb.
 func (l Login) Format(f fmt.State, _ rune) {
 	redact.Write(f, redact.Describe("loopback.Login", l, "Host", "Path"))
 }
@@ -73,7 +75,7 @@ func (l *Login) Login(ctx context.Context, flow oauth.Flow) error {
 	return l.receive(ctx, flow, listeners, redirect)
 }
 
-// receive performs the login on open listeners, and closes them.
+// receive performs the login with the given listeners, and closes them.
 func (l *Login) receive(ctx context.Context, flow oauth.Flow, listeners []net.Listener, redirect *url.URL) error {
 	if l.Timeout > 0 {
 		var stop context.CancelFunc
@@ -95,8 +97,9 @@ func (l *Login) receive(ctx context.Context, flow oauth.Flow, listeners []net.Li
 	}
 }
 
-// converse sends the user to the authorization server and waits for the browser. It fails if the
-// browser does not come back.
+// converse sends the user to the authorization server and waits until the login is over. It returns
+// an error if ctx ends first. After a callback from a browser, it also waits until the browser has
+// loaded the last page, for at most linger.
 func (l *Login) converse(ctx context.Context, v *visit) error {
 	page, err := v.flow.AuthorizationURL(ctx, v.redirect.String())
 	if err != nil {
@@ -124,7 +127,8 @@ func (l *Login) converse(ctx context.Context, v *visit) error {
 	return nil
 }
 
-// guide tells the user where to go, opens the page, and reads what the user enters.
+// guide prints instructions for the user and, in the background, opens the page and reads the
+// addresses that the user enters.
 func (l *Login) guide(v *visit, page string) {
 	tell := &console{out: cmp.Or[io.Writer](l.Out, os.Stderr)}
 	tell.sayf("To authorize %s, continue in the browser. If no browser opens, visit\n\n  %s\n\n", v.resource, page)
@@ -143,7 +147,7 @@ func (l *Login) guide(v *visit, page string) {
 	})
 }
 
-// console prints for several goroutines.
+// console prints messages to the user. It is safe for concurrent use.
 type console struct {
 	mu  sync.Mutex
 	out io.Writer // guarded by mu

@@ -81,8 +81,7 @@ func TestFailuresAreShown(t *testing.T) {
 	}
 }
 
-// Any page in the browser can send requests to loopback. They must neither complete nor end a
-// login.
+// Any page in the browser can send requests to loopback. Such requests must not end the login.
 func TestForeignCallback(t *testing.T) {
 	g := start(t.Context(), t, &Login{}, &script{})
 	for _, query := range []string{"", "?", "?state=SECRET&code=SECRET", "?state=SECRET&error=access_denied&error_description=<script>alert(1)</script>", "?;%zz"} {
@@ -95,7 +94,7 @@ func TestForeignCallback(t *testing.T) {
 	g.goesOn()
 }
 
-// Browsers repeat a request that is slow, and users press the button twice.
+// A callback may arrive twice: browsers repeat slow requests, and users press buttons twice.
 func TestCallbackThatComesTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		exchanging, exchanged := make(chan struct{}), make(chan struct{})
@@ -106,7 +105,8 @@ func TestCallbackThatComesTwice(t *testing.T) {
 		}}
 		g, _ := startInMemory(t.Context(), t, &Login{}, flow)
 		pages := make(chan shown, 2)
-		// The first browser does not follow its redirect, which would end the login.
+		// The first browser does not follow the redirect to the last page, because loading that
+		// page would end the login.
 		first := *g.browser
 		first.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		go func() { pages <- (&login{t: t, browser: &first}).visit(g.redirect + "?code=SECRET&state=STATE") }()
@@ -174,7 +174,7 @@ func TestCancelWhileTheCodeIsExchanged(t *testing.T) {
 		visited := make(chan struct{})
 		go func() {
 			defer close(visited)
-			if resp, err := g.browser.Get(g.redirect + "?state=STATE"); err == nil { // the page may still arrive
+			if resp, err := g.browser.Get(g.redirect + "?state=STATE"); err == nil { // the login may still send the page
 				resp.Body.Close()
 			}
 		}()
@@ -186,7 +186,7 @@ func TestCancelWhileTheCodeIsExchanged(t *testing.T) {
 	})
 }
 
-// A browser that is closed before it shows the last page must not delay the login's caller.
+// If the browser is closed before it loads the last page, the login returns after a short wait.
 func TestBrowserThatNeverShowsTheLastPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := startInMemory(t.Context(), t, &Login{}, &script{})
@@ -227,7 +227,7 @@ func TestNoPageToOpen(t *testing.T) {
 	}
 }
 
-// Without a browser the user depends on the printed address.
+// If no browser can be opened, the user can still visit the printed URL.
 func TestBrowserThatCannotBeOpened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := startInMemory(t.Context(), t, &Login{
@@ -239,7 +239,7 @@ func TestBrowserThatCannotBeOpened(t *testing.T) {
 	})
 }
 
-// Silent connections delay neither the login nor its end.
+// Connections that send no request delay neither the callback nor the end of the login.
 func TestSilentConnections(t *testing.T) {
 	g := start(t.Context(), t, &Login{}, &script{})
 	for i := range 100 {
@@ -263,7 +263,7 @@ func TestSlowHeader(t *testing.T) {
 		defer conn.Close()
 		_, err = conn.Write([]byte("GET /callback?state="))
 		require.NoError(t, err)
-		answer, err := io.ReadAll(conn) // until the login closes the connection
+		answer, err := io.ReadAll(conn) // returns when the login closes the connection
 		require.NoError(t, err)
 		require.NotContains(t, string(answer), "200 OK")
 		g.goesOn()

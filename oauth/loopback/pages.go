@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// page is shown to the user. It shows nothing from a request or a peer, except the host of the
-// resource, which the program chose.
+// page is a page for the user. It contains no text from a request, a server or an error. It may
+// show the host of the resource, which the program chose.
 type page struct {
 	Status      int
 	Good        bool
@@ -46,8 +46,8 @@ var (
 	}
 )
 
-// endPage returns the last page of a login. It does not show the text of an error, which may come
-// from a server: the program reports that.
+// endPage returns the last page of a login with the result err. The page omits the text of err,
+// because a server may have written it. The program reports that text.
 func endPage(err error) page {
 	switch {
 	case err == nil:
@@ -78,7 +78,7 @@ func endPage(err error) page {
 	}
 }
 
-// reason says in one sentence why a login failed.
+// reason returns a sentence that says why a login failed.
 func reason(err error) string {
 	switch oauth.KindOf(err) {
 	case oauth.KindNetwork:
@@ -102,15 +102,16 @@ var layout string
 
 var pageTemplate = template.Must(template.New("page").Parse(layout))
 
-// contentPolicy allows a page its own style and nothing else: no scripts, frames or requests.
+// contentPolicy is a Content-Security-Policy that allows only the page's own style sheet and data:
+// images.
 var contentPolicy = func() string {
 	sum := sha256.Sum256([]byte(style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// setHeaders sets the headers of every response: a page must not be stored or framed, and must not
-// leak its address.
+// setHeaders sets the common response headers. They forbid storing or framing the page, and keep
+// its address out of Referer headers.
 func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", contentPolicy)
@@ -119,7 +120,7 @@ func setHeaders(h http.Header) {
 	h.Set("X-Frame-Options", "DENY")
 }
 
-// show sends a page.
+// show sends a page as the response.
 func (v *visit) show(w http.ResponseWriter, p page) {
 	if p.Good || p.Status == http.StatusForbidden || p.Status == http.StatusBadGateway {
 		p.Resource = v.resource

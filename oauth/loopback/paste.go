@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// paste reads addresses that the user enters, until one ends the login.
+// paste reads the addresses that the user enters until the login ends or read fails.
 func (v *visit) paste(read func(context.Context) (string, error), tell *console) {
 	for {
 		line, err := read(v.running)
@@ -38,8 +38,8 @@ func (v *visit) paste(read func(context.Context) (string, error), tell *console)
 	}
 }
 
-// queryOf returns the query of an address. ok is false if the address is not a callback of this
-// login.
+// queryOf returns the query of an address. ok is false if the address does not match the redirect
+// URI or has no query.
 func (v *visit) queryOf(address string) (string, bool) {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address // some browsers copy an address without its scheme
@@ -51,23 +51,22 @@ func (v *visit) queryOf(address string) (string, bool) {
 	return u.RawQuery, true
 }
 
-// maxLine is the longest line that is read, in bytes. No address is that long.
+// maxLine is the maximum length of a line, in bytes. Real addresses are shorter.
 const maxLine = 64 << 10
 
 // Lines returns a function for Login.Paste that reads from r line by line, one call at a time. A
-// Read cannot be canceled: if one is waiting when a login ends, it continues to wait, and its line
-// goes to the next login. Nothing else should read from r, such as the standard input, unless the
-// process ends with the login.
+// Read cannot be canceled: if a login ends during a Read, the Read continues, and its line goes to
+// the next login. Unless the process ends after the login, nothing else should read from r.
 func Lines(r io.Reader) func(ctx context.Context) (string, error) {
 	l := &lines{r: bufio.NewReaderSize(r, maxLine)}
 	return l.next
 }
 
 type lines struct {
-	r *bufio.Reader // used only by the goroutine that reads
+	r *bufio.Reader // used only by the goroutine that calls read
 
 	mu      sync.Mutex
-	reading chan line // guarded by mu: nil when no line is awaited
+	reading chan line // guarded by mu: receives the line being read; nil if no read is in progress
 }
 
 type line struct {
@@ -95,7 +94,7 @@ func (l *lines) next(ctx context.Context) (string, error) {
 	}
 }
 
-// read returns a line, or the beginning of a line that is too long.
+// read returns the next line. It returns a line longer than maxLine in parts.
 func (l *lines) read() line {
 	text, err := l.r.ReadSlice('\n')
 	if len(text) > 0 {

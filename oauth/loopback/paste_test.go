@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// On a machine without a browser, the user opens the page on another machine, and that browser
-// cannot reach this one.
+// The user's browser runs on another machine and cannot open the callback on this machine, so the
+// user enters its address.
 func TestEnteredAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		entered := make(chan string)
@@ -71,7 +71,8 @@ func TestEndOfInput(t *testing.T) {
 	}
 }
 
-// A line that is read after one login has ended is passed to the next.
+// If a line arrives after the login that was waiting for it has ended, the next login gets the
+// line.
 func TestLineOfTheNextLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()

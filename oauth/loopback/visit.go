@@ -17,28 +17,27 @@ import (
 )
 
 const (
-	headerTimeout = 10 * time.Second // to receive a request's header
-	idleTimeout   = time.Minute      // between two requests of a connection
-	maxHeader     = 64 << 10         // bytes of a request's header, which includes the code
+	headerTimeout = 10 * time.Second // for receiving a request's header
+	idleTimeout   = time.Minute      // between two requests on a connection
+	maxHeader     = 64 << 10         // maximum size of a request's header in bytes; it contains the authorization code
 )
 
-// visit is one login as the user's browser sees it: the server on the loopback address, and the
-// state of the login.
+// visit is one login: its HTTP server on the loopback address and its state.
 type visit struct {
 	flow     oauth.Flow
-	resource string   // the host of the resource
+	resource string   // the resource's host, to show to the user
 	redirect *url.URL // where the authorization server sends the browser
-	done     string   // path of the last page; its address holds no code
+	done     string   // the path of the last page
 
 	running context.Context // ends with the login
 
 	turn      chan struct{} // held while a callback is checked
-	over      chan struct{} // closed when err and isVisited may be read
-	err       error         // how the login ended
-	isVisited bool          // a browser is to see how the login ended
+	over      chan struct{} // closed once err and isVisited are set
+	err       error         // the result of the login
+	isVisited bool          // the callback came from a browser, which then loads the last page
 
 	completed bool          // guarded by turn
-	shown     chan struct{} // closed when the last page was shown
+	shown     chan struct{} // closed once the last page was sent
 	showOnce  sync.Once
 
 	server  *http.Server
@@ -62,18 +61,18 @@ func newVisit(flow oauth.Flow, redirect *url.URL) *visit {
 func (v *visit) serve(listeners []net.Listener) {
 	v.server = &http.Server{
 		Handler: v, ConnState: v.connState, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		DisableGeneralOptionsHandler: true, ErrorLog: log.New(io.Discard, "", 0), // requests of other programs are not worth logging
+		DisableGeneralOptionsHandler: true, ErrorLog: log.New(io.Discard, "", 0), // other programs may send invalid requests, which are not worth logging
 	}
 	for _, ln := range listeners {
 		v.owned.Go(func() { _ = v.server.Serve(ln) }) // ErrServerClosed
 	}
 }
 
-// end closes the listeners and all connections, and waits for all goroutines of this login.
+// end closes the listeners and all connections, and waits for all goroutines of this login to exit.
 func (v *visit) end(listeners []net.Listener) {
 	v.closing.Store(true)
 	for _, ln := range listeners {
-		_ = ln.Close() // Serve may not have started yet
+		_ = ln.Close() // if Serve has not started yet, Server.Close does not close ln
 	}
 	_ = v.server.Close() // the listeners are closed already
 	v.owned.Wait()
@@ -86,7 +85,7 @@ func (v *visit) connState(conn net.Conn, state http.ConnState) {
 	case http.StateNew:
 		v.conns.Add(1)
 		if v.closing.Load() {
-			_ = conn.Close() // end does not wait for this connection
+			_ = conn.Close() // server.Close may have missed this connection
 		}
 	case http.StateClosed, http.StateHijacked:
 		v.conns.Done()
@@ -97,8 +96,8 @@ func (v *visit) connState(conn net.Conn, state http.ConnState) {
 // errOver says that another callback ended the login.
 var errOver = errors.New("the login is over")
 
-// complete passes a callback to the flow, one at a time. ended reports whether this callback ended
-// the login; otherwise err says why it did not.
+// complete passes one callback at a time to the flow. ended reports whether this callback ended the
+// login, and err is then the login's result. Otherwise err says why the callback was rejected.
 func (v *visit) complete(ctx context.Context, query string, byBrowser bool) (ended bool, err error) {
 	select {
 	case v.turn <- struct{}{}:
@@ -118,8 +117,8 @@ func (v *visit) complete(ctx context.Context, query string, byBrowser bool) (end
 	return true, err
 }
 
-// isHost reports whether a request names the host of the redirect URI. Another name may be a DNS
-// rebinding attack.
+// isHost reports whether a request's host equals that of the redirect URI. A different host may
+// mean a DNS rebinding attack.
 func (v *visit) isHost(host string) bool {
 	return strings.TrimSuffix(host, ":80") == strings.TrimSuffix(v.redirect.Host, ":80")
 }
@@ -141,8 +140,9 @@ func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// callback answers the browser that came back. It redirects to a page whose address may stay in the
-// browser's history: unlike the callback's address, it holds no code.
+// callback handles the browser's request to the redirect URI. If the request ends the login,
+// callback redirects to the last page, because the callback's own address contains a code that must
+// not stay in the browser's history.
 func (v *visit) callback(w http.ResponseWriter, r *http.Request) {
 	ended, err := v.complete(r.Context(), r.URL.RawQuery, true)
 	switch {
@@ -159,7 +159,7 @@ func (v *visit) callback(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// showEnd shows how the login ended.
+// showEnd sends the last page, which shows the result of the login.
 func (v *visit) showEnd(w http.ResponseWriter) {
 	select {
 	case <-v.over:

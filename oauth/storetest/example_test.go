@@ -9,7 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth/storetest"
 )
 
-// A test of a store. It belongs in a _test.go file; here it is run by hand.
+// A test of a store. In a real program, TestStore is a function in a _test.go file. This example
+// calls it itself.
 func ExampleRun() {
 	TestStore := func(t *testing.T) {
 		storetest.Run(t, oauth.NewMemoryStore)

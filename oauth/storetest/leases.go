@@ -13,9 +13,10 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-const ttl = time.Minute // longer than any clause takes
+const ttl = time.Minute // longer than any clause runs
 
-// oneHolder lets goroutines increment a counter in the store, guarded only by the lease.
+// oneHolder starts goroutines that increment a counter in the store. Only the lease guards the
+// counter.
 func oneHolder(ctx context.Context, s oauth.Store) error {
 	const workers, rounds = 8, 5
 	var holders atomic.Int32
@@ -33,7 +34,7 @@ func oneHolder(ctx context.Context, s oauth.Store) error {
 		if err != nil && !errors.Is(err, oauth.ErrNotFound) {
 			return err
 		}
-		runtime.Gosched()                   // give way to another holder, if the lease has two
+		runtime.Gosched()                   // if the lease has a second holder, let it run
 		n, _ := strconv.Atoi(string(value)) // a missing value counts as 0
 		_, err = s.Save(ctx, key, strconv.AppendInt(nil, int64(n+1), 10), version)
 		return want("Save under the lease", err, nil)
@@ -111,7 +112,7 @@ func waiterEnds(ctx context.Context, s oauth.Store) error {
 	if err := want("Lease whose context ended", err, context.Canceled); err != nil {
 		return err
 	}
-	// A waiter that gave up does not hold the lease.
+	// A waiter that gave up must not hold the lease.
 	if release, err = s.Lease(ctx, key, ttl); err != nil {
 		return fmt.Errorf("Lease after a waiter gave up: %w", err)
 	}

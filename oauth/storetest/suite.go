@@ -1,4 +1,4 @@
-// Package storetest holds the contract of [oauth.Store] as a test suite for any implementation.
+// Package storetest is a test suite for implementations of [oauth.Store].
 package storetest
 
 import (
@@ -9,11 +9,11 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// guard is how long a clause may take. Only a broken clause takes this long.
+// guard is the time limit of a clause. Only a broken store reaches it.
 const guard = 30 * time.Second
 
-// clause is one property that a store must have. check gets an empty store and returns an error if
-// the property does not hold.
+// clause is one property that a store must have. check receives an empty store, and returns an
+// error if the store does not have the property.
 type clause struct {
 	name  string
 	check func(ctx context.Context, s oauth.Store) error
@@ -35,8 +35,8 @@ var clauses = []clause{
 	{"every method fails with an ended context", ended},
 }
 
-// Run runs every clause as a subtest. open returns a new, empty store each time it is called. It
-// registers what must be closed with the Cleanup of t.
+// Run runs every clause as a subtest of t. open must return a new, empty store on each call. If a
+// store must be closed, open registers that with t.Cleanup.
 func Run(t *testing.T, open func() oauth.Store) {
 	t.Helper()
 	for _, c := range clauses {

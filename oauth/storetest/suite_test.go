@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestMemoryStore(t *testing.T) { Run(t, oauth.NewMemoryStore) }
 
-// faulty is a correct store, except for the methods that a fault replaces.
+// faulty is a Store with replaceable methods. A method whose field is nil behaves correctly.
 type faulty struct {
 	oauth.Store
 	load   func(ctx context.Context, key string) ([]byte, string, error)
@@ -54,10 +54,11 @@ func (f *faulty) Lease(ctx context.Context, key string, ttl time.Duration) (func
 	return f.lease(ctx, key)
 }
 
-// upTo returns the first n bytes of a text, or all of it.
+// upTo returns the first n bytes of text, or all of text if it is shorter.
 func upTo(text string, n int) string { return text[:min(len(text), n)] }
 
-// faults are incorrect stores, each by the clause that it must break.
+// faults maps the name of each clause to a function that makes f break that clause. good is the
+// correct store in f.
 var faults = map[string]func(f *faulty, good oauth.Store){
 	"a missing value is not found": func(f *faulty, good oauth.Store) {
 		f.load = func(ctx context.Context, key string) ([]byte, string, error) {
@@ -89,7 +90,7 @@ var faults = map[string]func(f *faulty, good oauth.Store){
 		}
 	},
 	"a version is never used again": func(f *faulty, good oauth.Store) {
-		serial := map[string]int{} // starts at 0 again after a Delete
+		serial := map[string]int{} // the version of each key; wrongly restarts at 0 after a Delete
 		f.load = func(ctx context.Context, key string) ([]byte, string, error) {
 			value, _, err := good.Load(ctx, key)
 			return value, fmt.Sprint(serial[key]), err
@@ -147,13 +148,13 @@ func noLease(f *faulty, _ oauth.Store) {
 	f.lease = func(context.Context, string) (func(), error) { return func() {}, nil }
 }
 
-// A clause that no fault breaks proves nothing.
+// Each clause must fail for its fault. A clause that no faulty store can fail would prove nothing.
 func TestEachClauseHasItsFault(t *testing.T) {
 	for _, c := range clauses {
 		t.Run(c.name, func(t *testing.T) {
 			fault := faults[c.name]
 			require.NotNil(t, fault)
-			// Some faults make the store wait: those are found when the context ends.
+			// Some faults make the store block. The clause then fails when the context ends.
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
 			good := oauth.NewMemoryStore()

@@ -13,7 +13,7 @@ import (
 
 const key = `token "https://mcp.example.com/mcp" "https://auth.example.com"`
 
-// want returns an error unless err is target.
+// want returns an error unless err wraps target. what names the operation that returned err.
 func want(what string, err, target error) error {
 	switch {
 	case errors.Is(err, target):
@@ -27,7 +27,7 @@ func want(what string, err, target error) error {
 	}
 }
 
-// holds checks that the store has that value with that version.
+// holds returns an error unless the store has the given value and version for key.
 func holds(ctx context.Context, s oauth.Store, key, value, version string) error {
 	got, gotVersion, err := s.Load(ctx, key)
 	switch {
@@ -41,7 +41,7 @@ func holds(ctx context.Context, s oauth.Store, key, value, version string) error
 	return nil
 }
 
-// save saves a value and checks that the store has it.
+// save saves a value, checks that the store has it, and returns its version.
 func save(ctx context.Context, s oauth.Store, key, value, version string) (string, error) {
 	next, err := s.Save(ctx, key, []byte(value), version)
 	switch {
@@ -53,8 +53,8 @@ func save(ctx context.Context, s oauth.Store, key, value, version string) (strin
 	return next, holds(ctx, s, key, value, next)
 }
 
-// saveTwo saves one value and then another. It returns the version of the second, and versions that
-// must not replace or delete it.
+// saveTwo saves a value and then replaces it with a second one. It returns the version of the
+// second value, and stale versions with which Save and Delete must fail.
 func saveTwo(ctx context.Context, s oauth.Store) (version string, stale []string, err error) {
 	first, err := save(ctx, s, key, "one", "")
 	if err != nil {
@@ -148,8 +148,8 @@ func remove(ctx context.Context, s oauth.Store) error {
 		want("Delete after Delete", s.Delete(ctx, key, second), nil))
 }
 
-// A client that saw a value which was deleted and stored again must not mistake the new value for
-// the old one.
+// versions checks that a version is not reused after a value was deleted and stored again.
+// Otherwise a client could mistake the new value for the old one.
 func versions(ctx context.Context, s oauth.Store) error {
 	old, err := save(ctx, s, key, "old", "")
 	if err != nil {

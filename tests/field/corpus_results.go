@@ -11,7 +11,8 @@ func tools(other string) Answer {
 	return result(`{"tools":[{"name":"t","inputSchema":{"type":"object"}},` + other + `],"ttlMs":0,"cacheScope":"private"}`)
 }
 
-// walks serves a tool list: the first page, and the answer in pages for each cursor.
+// walks serves a tool list: the first page, and for each cursor the answer in pages. It refuses
+// other cursors.
 func walks(first string, pages map[string]Answer) Script {
 	return always("tools/list", func(x *Exchange) bool {
 		if x.cursor == nil {

@@ -87,7 +87,7 @@ var shared = []Quirk{
 	},
 }
 
-// resumption refuses the first GET that resumes a stream with the status. Later ones get the
+// resumption refuses the first GET that resumes a stream with the status. Later GETs get the
 // response to the call.
 func resumption(code int) Answer {
 	return func(x *Exchange) bool {

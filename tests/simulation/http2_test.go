@@ -11,11 +11,13 @@ import (
 // gateway is in front of the server. A network fault affects all streams of a connection. A server
 // fault affects a single stream. Notes on the invariants and oracles:
 //
-//   - If a connection breaks, no call on it must succeed, as over HTTP/1.1. Direct cannot report NotSent for a request that
-//     had a connection. After a refused dial (refusedDials) the request had no connection, because GOAWAY ended the previous one.
-//   - GOAWAY affects no call. The oracle for GOAWAY (windUp) replaces the oracle for broken executor links, because there are no executors.
-//   - A fault must not stop fake time: if a peer reads nothing, net/http waits for a mutex, which synctest does not count as
-//     durably blocked.
+//   - If a connection breaks, the calls on it may fail, as over HTTP/1.1. Direct cannot report NotSent
+//     for a request that had a connection. In refusedDials, a request whose dial is refused has no
+//     connection, because GOAWAY ended the previous one.
+//   - GOAWAY affects no call. Its oracle is windUp. The oracle for broken executor links is not used,
+//     because there are no executors.
+//   - A fault must not stop fake time: if a peer reads nothing, net/http waits for a mutex, which
+//     synctest does not count as durably blocked.
 const wayHTTP2 = "h2"
 
 // TestHTTP2 plays a few seeds over HTTP/2; "TestSeeds -way h2" plays more.

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// shrinkRuns limits how often a history is played while it is reduced.
+// shrinkRuns is the largest number of simplified histories that shrink tries.
 const shrinkRuns = 600
 
 // shrink removes list elements and clears fields of a history. It keeps each change only if breaks

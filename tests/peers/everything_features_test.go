@@ -236,7 +236,7 @@ func TestEverythingCompletes(t *testing.T) {
 	}
 }
 
-// A template of each kind leads to a readable resource.
+// Each resource template gives the URI of a resource that can be read, as text or as bytes.
 func TestEverythingHasTemplates(t *testing.T) {
 	s := everything(t, mcpclient.Handlers{})
 	templates := 0

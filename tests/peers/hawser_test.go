@@ -39,8 +39,8 @@ const (
 	page      = "url=https://example.com/consent"
 )
 
-// everythingTools has runs for each tool of server-everything that hawser can use. The other tools
-// need client capabilities that hawser lacks.
+// everythingTools has runs for each tool that server-everything lists for hawser. The server does
+// not list tools that need client capabilities that hawser lacks.
 var everythingTools = map[string][]hawserRun{
 	"echo": {{args: []string{"message=ahoy"}, out: []string{"Echo: ahoy\n"}}, {args: []string{"-"}, stdin: `{"message": "piped"}`, out: []string{"Echo: piped\n"}}},
 	"get-annotated-message": {

@@ -150,8 +150,7 @@ func (k *kill) call(tool string, args any, n int) <-chan error {
 	return done
 }
 
-// fail checks that n calls fail with an unknown outcome. The test calls it while the executor is
-// down, so the failures are caused by the kill and not by the restart.
+// fail checks that n calls fail with an unknown outcome.
 func (k *kill) fail(calls <-chan error, n int) {
 	k.Helper()
 	for range n {
@@ -304,7 +303,7 @@ func (k *kill) body() {
 	}
 }
 
-// upload: the executor is killed after the server has received a call with arguments of 8 MiB.
+// upload: the executor is killed while the server runs a call with arguments of 8 MiB.
 func (k *kill) upload() {
 	k.begin(legacyServer())
 	calls := k.call("slow", map[string]any{"text": strings.Repeat("x", 8*mebi)}, 1)

@@ -76,7 +76,7 @@ func TestSlowReader(t *testing.T) {
 				if _, err := io.ReadFull(resp.Body, make([]byte, 1)); err != nil {
 					t.Fatal(err)
 				}
-				if shared { // the client reads on until the buffer is full, then ends the body and its link
+				if shared { // the transport reads on until the buffer is full, then ends the body and its link
 					within(t, over, "the end of the flood")
 				}
 				most := before

@@ -22,8 +22,8 @@ const (
 )
 
 // StartCodex starts codex exec-server on a free port and returns when it is ready. args are
-// additional arguments, such as "--concurrent-requests", "8". The executor ends with the test. Its
-// environment has only the PATH of this process.
+// additional arguments, such as "--concurrent-requests", "8". The executor is stopped at the end of
+// the test. Of the environment of this process, it gets only PATH.
 func StartCodex(tb testing.TB, args ...string) *Executor {
 	tb.Helper()
 	return StartCodexIn(tb, nil, args...)
@@ -52,8 +52,8 @@ func CodexCommand(tb testing.TB, args ...string) func(context.Context) (*exec.Cm
 }
 
 // codexEnvironment returns a minimal environment. A request can read the variables of the executor,
-// so the environment must contain no secrets. It must also contain no proxy setting, because codex
-// would use the proxy even for loopback addresses.
+// so the environment must contain no real secrets. It must also contain no proxy setting, because
+// codex would use the proxy even for loopback addresses.
 func codexEnvironment(tb testing.TB) []string {
 	tb.Helper()
 	home := tb.TempDir()

@@ -152,7 +152,7 @@ var authorization = []Quirk{
 		Want:    needsLogin("https://other.example/mcp", "http://127.0.0.1/mcp"),
 	},
 	{
-		ID: "F99", Kind: Authorization, Sends: "the issuer has a path, and its metadata exists only at the URL that appends the well-known path",
+		ID: "F99", Kind: Authorization, Sends: "the issuer has a path, and its metadata exists only at the URL with the well-known path appended to that path",
 		Sources: []string{"punkpeye/mcp-remote#216", "punkpeye/mcp-remote#174"},
 		Scripts: one(always(metadataPath, message(`{"resource":"$BASE/mcp","authorization_servers":["$BASE/oauth"]}`)), always(serverPath, status(404)),
 			always("/oauth"+serverPath, message(serverMetadata("$BASE/oauth", pkce)))),

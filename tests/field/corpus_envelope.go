@@ -12,7 +12,7 @@ var envelope = []Quirk{
 		CLI:  prints("call $URL t", "ok"),
 	},
 	{
-		ID: "S9", Kind: Envelope, Sends: "a session of 2025-03-26 sends arrays of messages",
+		ID: "S9", Kind: Envelope, Sends: "in a session of 2025-03-26, the server sends arrays of messages",
 		Sources: []string{"2025-03-26, Batching"}, Eras: Legacy,
 		Scripts: []Script{
 			all(on("initialize", initialized(hello("2025-03-26", `{"tools":{}}`))), on("tools/call", message(`[$OK]`))),
@@ -34,7 +34,7 @@ var envelope = []Quirk{
 		Scripts: each("tools/call", message(`[{"jsonrpc":"2.0","id":$ID,"result":$RESULT,"error":null}]`)), Want: works(),
 	},
 	{
-		ID: "F30", Kind: Envelope, Sends: "unused members of a message are null: method, params, error",
+		ID: "F30", Kind: Envelope, Sends: "unused members of a message (method, params, error) are null",
 		Sources: []string{"modelcontextprotocol/kotlin-sdk#581", "moneat-io/moneat#472"},
 		Scripts: each("tools/call", message(`{"jsonrpc":"2.0","id":$ID,"method":null,"params":null,"result":$RESULT,"error":null}`)), Want: works(),
 	},

@@ -97,7 +97,7 @@ var negotiation = []Quirk{
 		CLI:     complains("tools $URL", "no protocol version"),
 	},
 	{
-		ID: "F5", Kind: Negotiation, Sends: "server/discover is answered with 400, demanding the header Mcp-Session-Id",
+		ID: "F5", Kind: Negotiation, Sends: "server/discover is answered with 400 and an error that demands the header Mcp-Session-Id",
 		Sources: []string{"ai-ecoverse/slicc#3001"}, Eras: Legacy,
 		Scripts: one(on("server/discover", object(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: Mcp-Session-Id header is required"},"id":null}`))),
 		Want:    works(),

@@ -73,7 +73,7 @@ var results = []Quirk{
 		Do: list, Want: has(),
 	},
 	{
-		ID: "S18", Kind: Results, Sends: "an input schema has x-mcp-header below items, under a property named default or enum",
+		ID: "S18", Kind: Results, Sends: "an input schema has x-mcp-header inside items of a property named default or enum",
 		Sources: []string{"2026-07-28, x-mcp-header"}, Eras: Modern,
 		Scripts: each("tools/list",
 			tools(`{"name":"u","inputSchema":{"type":"object","properties":{"default":{"type":"array","items":{"type":"string","x-mcp-header":"A"}}}}}`),

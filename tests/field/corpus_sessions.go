@@ -101,7 +101,7 @@ var sessions = []Quirk{
 		Scripts: one(on("GET", sse(""), object(404, notFound)), always("*", when(func(x *Exchange) bool {
 			return x.server.Count("GET") > 1 && x.header("Mcp-Session-Id", "s1")
 		}, object(404, notFound)))),
-		Options: noteChanges, Do: counted("GET", listen(time.Minute)), Want: Want{Value: "; 3 GET", Sessions: 2, Note: "works: one new session starts, without a loop"},
+		Options: noteChanges, Do: counted("GET", listen(time.Minute)), Want: Want{Value: "; 3 GET", Sessions: 2, Note: "works: exactly one new session starts"},
 	},
 	{
 		ID: "F27", Kind: Sessions, Sends: "DELETE of the session is answered with 400, 404, 405, 500 or 502",

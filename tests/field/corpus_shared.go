@@ -70,7 +70,7 @@ var shared = []Quirk{
 		Sources: []string{"modelcontextprotocol/rust-sdk#791"}, Eras: Legacy,
 		Scripts: one(first("tools/call", 2, after(time.Second, cut(sse("id: 0\ndata: \n\n")))),
 			always("GET", when(resumed, sse("id: 1\ndata: $CALL\n\n")))),
-		Do: deadline(2*time.Minute, bothAtOnce), Want: gives("1 answered").note("that call works; the outcome of the other call is unknown"),
+		Do: deadline(2*time.Minute, bothAtOnce), Want: gives("1 answered").note("the call to which the response belongs works; the outcome of the other call is unknown"),
 	},
 	{
 		ID: "F79b", Kind: Shared, Sends: "the GET that resumes a call's stream is refused with 405 or 400",

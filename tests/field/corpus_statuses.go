@@ -12,7 +12,7 @@ const challenge = `<!DOCTYPE html><html><head><title>Just a moment...</title></h
 
 var statuses = []Quirk{
 	{
-		ID: "F60", Kind: Statuses, Sends: "the server answers 421 because of the Host header",
+		ID: "F60", Kind: Statuses, Sends: "the server answers 421 because it does not accept the Host header",
 		Sources: []string{"PrefectHQ/fastmcp#4468", "modelcontextprotocol/python-sdk#1798"},
 		Scripts: eachAlways("POST", text(421, "Invalid Host header")), Want: refused(mcpclient.KindHTTP, "421", "Invalid Host header"),
 		CLI: complains("tools $URL", "Invalid Host header"),
@@ -90,7 +90,7 @@ var statuses = []Quirk{
 		Scripts: one(always("*", when(slashless, redirect(308, "/mcp/")))), Want: works().calls(2).sessions(anyNumber),
 	},
 	{
-		ID: "F73", Kind: Statuses, Sends: "after its token has expired, a call is redirected with 307 to a login page on another host",
+		ID: "F73", Kind: Statuses, Sends: "a call with an expired token is redirected with 307 to a login page on another host",
 		Sources: []string{"GitbookIO/gitbook#4280"},
 		Scripts: each("tools/call", redirect(307, "https://login.example.com/sso?next=1")),
 		Want:    fails(mcpclient.KindHTTP, mcpclient.Answered, "login.example.com"),

@@ -5,7 +5,7 @@ var Pending = map[string]string{
 	"F23":   "the session does not notice the loss, and every call fails",
 	"F24":   "the session does not notice the loss, and every call fails",
 	"F25":   "the session does not notice the loss, and every call fails",
-	"F61":   "it fails through an executor, which sends no User-Agent",
+	"F61":   "Connect fails through an executor, which sends no User-Agent",
 	"F75":   "the session gives up the shared stream",
 	"F79":   "the call ends only at its deadline",
 	"S13":   "the session sends the call",
@@ -38,5 +38,5 @@ var Pending = map[string]string{
 
 // PendingCLI is Pending for results at the command line.
 var PendingCLI = map[string]string{
-	"A8": "it has no flags for them",
+	"A8": "hawser has no flags for them",
 }

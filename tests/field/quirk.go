@@ -46,7 +46,7 @@ type Quirk struct {
 // Era is a set of eras.
 type Era uint8
 
-// The eras. Legacy servers have sessions, modern ones have none.
+// The eras. Legacy servers have sessions, modern servers do not.
 const (
 	Legacy Era = 1 << iota
 	Modern
@@ -127,7 +127,7 @@ type CLI struct {
 	Fails bool
 	// Says are texts that the output must contain.
 	Says []string
-	// Calls is none if the tool must not be called, or zero if any number of calls is allowed.
+	// Calls is the constant none if the tool must not be called. Zero allows any number of calls.
 	Calls int
 	// Runs is the number of runs of the command line. Zero means one. All runs together may detect
 	// the era at most once.

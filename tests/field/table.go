@@ -77,9 +77,9 @@ func (w Want) describe() string {
 	case w.Connect:
 		return fmt.Sprintf("Connect fails (%v)%s", w.Kind, says)
 	case w.Outcome == mcpclient.Unknown:
-		return fmt.Sprintf("fails (%v), and the tool may have run%s", w.Kind, says)
+		return fmt.Sprintf("fails (%v); the tool may have run%s", w.Kind, says)
 	case w.Outcome == mcpclient.NotRun:
-		return fmt.Sprintf("fails (%v), and the tool did not run%s", w.Kind, says)
+		return fmt.Sprintf("fails (%v); the tool did not run%s", w.Kind, says)
 	default:
 		return fmt.Sprintf("fails (%v)%s", w.Kind, says)
 	}

@@ -3,7 +3,7 @@
 // must succeed does.
 //
 // A History is data, drawn from a seed before the run. Servers, gateways, networks, executors and
-// callers follow the history and make no choices of their own, so it can be reduced, saved and
+// callers follow the history and make no other choices, so a history can be reduced, saved and
 // replayed. See "go test -args -help" for the flags.
 package simulation_test
 

@@ -61,7 +61,7 @@ func (h *History) faults() map[fault]bool {
 	return all
 }
 
-// faultOf returns the kind of fault of one reply, "" if it has none.
+// faultOf returns the kind of fault of one reply. It returns "" if the reply has no fault.
 func (h *History) faultOf(o *Op, r *Reply) fault {
 	plainStatus := r.How == "status" && r.Cut == 0 && r.Close == 0 && !r.Loses
 	switch {
@@ -155,7 +155,7 @@ func (h *History) mustWork(o *Op) string {
 	return ""
 }
 
-// survives reports whether a call has to succeed in a history whose only kind of fault is f.
+// survives reports whether a call must succeed if f is the only kind of fault in the history.
 func (h *History) survives(o *Op, f fault) bool {
 	switch f {
 	case cutStream:

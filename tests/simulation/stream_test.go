@@ -22,8 +22,8 @@ type elicitation struct {
 // answerLimit is how long the server waits for the answer to an elicitation.
 const answerLimit = 10 * time.Second
 
-// resumableCut is a position in bytes. A stream that is cut there or later has already sent its first
-// event id if History.Prime is set.
+// resumableCut is a position in bytes. A stream that is cut there or later has already sent its
+// first event id if History.Prime is set.
 const resumableCut = 150
 
 // events returns the events of a reply.

@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// action returns what the quirk does with the session.
+// action returns q.Do, or call if it is nil.
 func (q *Quirk) action() Action {
 	if q.Do == nil {
 		return call
@@ -21,7 +21,7 @@ func (q *Quirk) action() Action {
 	return q.Do
 }
 
-// call calls the tool "t".
+// call calls the tool "t" and returns its result in one line.
 func call(ctx context.Context, p *Play) (string, error) {
 	res, err := p.Session.CallTool(ctx, "t", nil)
 	if err != nil {
@@ -30,7 +30,7 @@ func call(ctx context.Context, p *Play) (string, error) {
 	return describe(res), nil
 }
 
-// list lists the tools.
+// list returns the names of all tools and the number of invalid ones.
 func list(ctx context.Context, p *Play) (string, error) {
 	tools, invalid, err := p.Session.AllTools(ctx)
 	if err != nil {
@@ -47,15 +47,15 @@ func list(ctx context.Context, p *Play) (string, error) {
 	return value, nil
 }
 
-// ping pings the server.
+// ping pings the server and returns "".
 func ping(ctx context.Context, p *Play) (string, error) { return "", p.Session.Ping(ctx) }
 
-// setLevel sets the level of the server's log.
+// setLevel sets the level of the server's log and returns "".
 func setLevel(ctx context.Context, p *Play) (string, error) {
 	return "", p.Session.SetLogLevel(ctx, mcp.LoggingLevelInfo)
 }
 
-// listen waits for a time and returns what the handlers noted; see [noteChanges].
+// listen waits for d and returns the notes of the handlers; see [noteChanges].
 func listen(d time.Duration) Action {
 	return func(_ context.Context, p *Play) (string, error) {
 		time.Sleep(d) // of fake time
@@ -63,19 +63,19 @@ func listen(d time.Duration) Action {
 	}
 }
 
-// noteLogs notes the server's log messages.
+// noteLogs sets a handler that notes the server's log messages.
 func noteLogs(o *mcpclient.Options, p *Play) {
 	o.Handlers.Log = func(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
 		fmt.Fprintf(&p.notes, "log %v\n", m.Level)
 	}
 }
 
-// noteChanges notes changes of the tool list.
+// noteChanges sets a handler that notes changes of the tool list.
 func noteChanges(o *mcpclient.Options, p *Play) {
 	o.Handlers.ToolsChanged = func(context.Context, *mcpclient.Session) { fmt.Fprintln(&p.notes, "tools changed") }
 }
 
-// then appends what the handlers noted to what an action returns.
+// then runs the action and appends the notes of the handlers to its value.
 func then(action Action) Action {
 	return func(ctx context.Context, p *Play) (string, error) {
 		value, err := action(ctx, p)
@@ -84,15 +84,15 @@ func then(action Action) Action {
 	}
 }
 
-// twice runs an action again and returns what came out then.
+// twice runs the action twice and returns the result of the second run.
 func twice(action Action) Action {
 	return func(ctx context.Context, p *Play) (string, error) {
-		_, _ = action(ctx, p) // the second time decides
+		_, _ = action(ctx, p) // only the second result counts
 		return action(ctx, p)
 	}
 }
 
-// counted appends how many requests of a kind came.
+// counted runs the action and appends the number of requests of this kind to its value.
 func counted(kind string, action Action) Action {
 	return func(ctx context.Context, p *Play) (string, error) {
 		value, err := action(ctx, p)
@@ -100,7 +100,8 @@ func counted(kind string, action Action) Action {
 	}
 }
 
-// describe returns the content of a result in one line.
+// describe returns the content of a result in one line: texts, types of other content, and
+// structured content.
 func describe(res *mcpclient.CallToolResult) string {
 	var parts []string
 	if res.IsError {
@@ -120,7 +121,8 @@ func describe(res *mcpclient.CallToolResult) string {
 	return strings.Join(parts, " ")
 }
 
-// within fails an action of a session if connecting and the action take longer.
+// within runs the action. If the session needs more than d to connect and run it, within appends
+// that time to the value, which then differs from the wanted one.
 func within(d time.Duration, action Action) Action {
 	return func(ctx context.Context, p *Play) (string, error) {
 		value, err := action(ctx, p)
@@ -131,7 +133,8 @@ func within(d time.Duration, action Action) Action {
 	}
 }
 
-// closes is Close, after which the play continues with another session.
+// closes closes the session, and connects another one for the rest of the play. It returns the
+// number of DELETE requests that Close sent.
 func closes(ctx context.Context, p *Play) (string, error) {
 	if err := p.Session.Close(); err != nil {
 		return "", err
@@ -142,7 +145,7 @@ func closes(ctx context.Context, p *Play) (string, error) {
 	return fmt.Sprintf("closed; %d DELETE", deleted), err
 }
 
-// deadline is an action whose context ends after a time.
+// deadline runs the action with a timeout of d.
 func deadline(d time.Duration, action Action) Action {
 	return func(ctx context.Context, p *Play) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, d)
@@ -151,7 +154,7 @@ func deadline(d time.Duration, action Action) Action {
 	}
 }
 
-// bothAtOnce makes two calls at once and counts those that are answered.
+// bothAtOnce makes two concurrent calls and returns how many succeed.
 func bothAtOnce(ctx context.Context, p *Play) (string, error) {
 	var answered atomic.Int32
 	var calls sync.WaitGroup

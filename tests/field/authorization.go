@@ -23,7 +23,7 @@ const (
 	goodToken    = `{"access_token":"$TOKEN","token_type":"Bearer","expires_in":3600,"refresh_token":"r"}`
 )
 
-// serverMetadata is the metadata of an authorization server, with other members in addition.
+// serverMetadata returns the metadata of an authorization server. members are appended as they are.
 func serverMetadata(issuer, members string) string {
 	return `{"issuer":"` + issuer + `","authorization_endpoint":"$BASE/authorize","token_endpoint":"$BASE/token",` +
 		`"registration_endpoint":"$BASE/register"` + members + `}`
@@ -31,10 +31,10 @@ func serverMetadata(issuer, members string) string {
 
 const pkce = `,"code_challenge_methods_supported":["S256"]`
 
-// goodServer is the metadata of an honest authorization server.
+// goodServer is the metadata of the honest authorization server.
 var goodServer = serverMetadata("$BASE", pkce)
 
-// authorized reports whether an honest server serves the request.
+// authorized reports whether the request carries the token that it needs, if any.
 func (s *Server) authorized(x *Exchange) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,10 +49,10 @@ func (s *Server) revoke() {
 	s.token = ""
 }
 
-// onlyCalls is a server whose other methods need no token.
+// onlyCalls makes the server require a token only for tools/call.
 func onlyCalls(s *Server) { s.open = true }
 
-// authorize is an honest authorization server at the origin of the endpoint.
+// authorize answers as an honest authorization server at the endpoint's origin.
 func (s *Server) authorize(x *Exchange) {
 	switch {
 	case !s.auth:
@@ -72,7 +72,7 @@ func (s *Server) authorize(x *Exchange) {
 	}
 }
 
-// callback redirects the user back with the query and the state of the request.
+// callback redirects the user to the redirect URI, with the query and the state of the request.
 func callback(query string) Answer {
 	return func(x *Exchange) bool {
 		sent := x.URL.Query()
@@ -80,12 +80,12 @@ func callback(query string) Answer {
 	}
 }
 
-// form is the condition that a member of a form, or of the query, has the value.
+// form returns a condition: the parameter of the form or query has this value.
 func form(name, value string) func(x *Exchange) bool {
 	return func(x *Exchange) bool { return x.form().Get(name) == value }
 }
 
-// form returns the form of the request, or its query.
+// form returns the form of the request. For GET it returns the query.
 func (x *Exchange) form() url.Values {
 	values, err := url.ParseQuery(x.body)
 	if err != nil || x.Request.Method == http.MethodGet {
@@ -94,7 +94,7 @@ func (x *Exchange) form() url.Values {
 	return values
 }
 
-// authorizer returns the authorization of the session: a user who consents to everything.
+// authorizer returns an OAuth client whose user consents to everything.
 func (p *Play) authorizer(q *Quirk) (*oauth.Client, error) {
 	config := &oauth.Config{LoginTimeout: time.Minute, Login: oauth.LoginFunc(p.visit)}
 	if q.OAuth != nil {
@@ -103,8 +103,8 @@ func (p *Play) authorizer(q *Quirk) (*oauth.Client, error) {
 	return oauth.NewClient(p.URL, config)
 }
 
-// visit plays the user: it opens the page and follows its redirect back. If there is none, the user
-// never comes back.
+// visit plays the user, who opens the authorization page and follows its redirect. Without a
+// redirect, or with one that belongs to another login, visit waits until the login times out.
 func (p *Play) visit(ctx context.Context, flow oauth.Flow) error {
 	page, err := flow.AuthorizationURL(ctx, cmp.Or(p.redirectURI, redirectURI))
 	if err != nil {
@@ -119,7 +119,7 @@ func (p *Play) visit(ctx context.Context, flow oauth.Flow) error {
 		return err
 	}
 	_, _ = io.Copy(io.Discard, resp.Body) // only the redirect matters
-	_ = resp.Body.Close()                 // it was read
+	_ = resp.Body.Close()                 // the body has been read
 	back := resp.Header.Get("Location")
 	if back != "" {
 		err = flow.Complete(ctx, back)

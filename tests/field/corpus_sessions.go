@@ -9,7 +9,7 @@ import (
 
 const notFound = `{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}`
 
-// losses makes one variant of every way to report a lost session.
+// losses returns one script per answer, which reports a lost session.
 func losses(answers ...Answer) []Script {
 	scripts := make([]Script, len(answers))
 	for i, answer := range answers {
@@ -18,31 +18,33 @@ func losses(answers ...Answer) []Script {
 	return scripts
 }
 
-// recovers is the result of a call in a lost session: a new session, and the call once more.
+// recovers is the expected result of a call if the server refuses it because the session is lost: a
+// new session starts and the call is sent again.
 func recovers() Want {
-	return works().calls(2).sessions(2).note("works: a new session, and the call is sent again")
+	return works().calls(2).sessions(2).note("works: a new session starts and the call is sent again")
 }
 
-// recoversNext is the result if the call may have run: it may fail, and the next one works.
+// recoversNext is the expected result of a call in a lost session if it may have run: the call may
+// fail, but the next one works.
 func recoversNext() Want {
 	return Want{MayFail: true, Calls: anyNumber, Sessions: 2, Note: "the call may fail; a new session starts, and the next call works"}
 }
 
 var sessions = []Quirk{
 	{
-		ID: "S3", Kind: Sessions, Sends: "a lost session is reported by a 4xx status other than 404",
+		ID: "S3", Kind: Sessions, Sends: "the server reports a lost session with a 4xx status other than 404",
 		Sources: []string{"affine-mcp#301", "anubis#123", "openai/codex#46158"}, Eras: Legacy,
 		Scripts: losses(text(400, "Bad Request: No valid session ID provided"), object(400, `{"error":"Session not found"}`),
 			rpcError(400, `{"code":-32000,"message":"Session not found"}`), text(410, "session gone"), text(422, "unknown session"), text(401, "session expired")),
 		Want: recovers(),
 	},
 	{
-		ID: "S3b", Kind: Sessions, Sends: "a lost session is reported by 200 with a JSON-RPC error",
+		ID: "S3b", Kind: Sessions, Sends: "the server reports a lost session with 200 and a JSON-RPC error",
 		Sources: []string{"modelcontextprotocol/rust-sdk#689", "anthropics/claude-code#17412"}, Eras: Legacy,
 		Scripts: losses(rpcError(200, `{"code":-32000,"message":"Session not found"}`), message(notFound)), Want: recoversNext(),
 	},
 	{
-		ID: "S6", Kind: Sessions, Sends: "a balancer pins the session to a node by a cookie",
+		ID: "S6", Kind: Sessions, Sends: "a load balancer pins the session to a node with a cookie",
 		Sources: []string{"mcp-remote#168"}, Eras: Legacy,
 		Scripts: one(
 			on("initialize", with("Set-Cookie", "node=a; Path=/; HttpOnly", honest)),
@@ -52,12 +54,12 @@ var sessions = []Quirk{
 		Want: works(),
 	},
 	{
-		ID: "F20", Kind: Sessions, Sends: "the header Mcp-Session-Id comes twice with one value",
+		ID: "F20", Kind: Sessions, Sends: "the header Mcp-Session-Id appears twice with the same value",
 		Sources: []string{"bcurts/agentchattr#80"}, Eras: Legacy,
 		Scripts: one(on("initialize", with("Mcp-Session-Id", "s1", honest))), Want: works(),
 	},
 	{
-		ID: "F21", Kind: Sessions, Sends: "equal headers are joined: `Mcp-Session-Id: s1, s1`",
+		ID: "F21", Kind: Sessions, Sends: "a proxy joins equal headers: `Mcp-Session-Id: s1, s1`",
 		Sources: []string{"bcurts/agentchattr#79"}, Eras: Legacy,
 		Scripts: one(on("initialize", func(x *Exchange) bool {
 			id := x.server.newSession()
@@ -67,54 +69,54 @@ var sessions = []Quirk{
 		Want: works(),
 	},
 	{
-		ID: "F22", Kind: Sessions, Sends: "a lost session is reported by 404 with neither result nor error",
+		ID: "F22", Kind: Sessions, Sends: "the server reports a lost session with 404 and a message that has neither result nor error",
 		Sources: []string{"helidon-io/helidon-mcp#152"}, Eras: Legacy,
 		Scripts: losses(object(404, `{"jsonrpc":"2.0","id":$ID}`)), Want: recovers(),
 	},
 	{
-		ID: "F23", Kind: Sessions, Sends: "a lost session is reported by 503 with a text that says so",
+		ID: "F23", Kind: Sessions, Sends: "the server reports a lost session with 503 and an error message that says so",
 		Sources: []string{"markmhendrickson/neotoma#1923", "markmhendrickson/neotoma#2312"}, Eras: Legacy,
 		Scripts: losses(object(503, `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"MCP session is unknown or expired on this API instance"}}`)),
 		Want:    recoversNext(),
 	},
 	{
-		ID: "F24", Kind: Sessions, Sends: "a proxy turns the lost session into 500 with the text of the 400",
+		ID: "F24", Kind: Sessions, Sends: "a proxy turns the 400 for a lost session into a 500 that quotes its text",
 		Sources: []string{"punkpeye/fastmcp#121"}, Eras: Legacy,
 		Scripts: losses(object(500, `{"error":"Error POSTing to endpoint (HTTP 400): Bad Request: No valid session ID provided"}`)),
 		Want:    recoversNext(),
 	},
 	{
-		ID: "F25", Kind: Sessions, Sends: "a lost session is reported by 200 with −32600 “Invalid Request”",
+		ID: "F25", Kind: Sessions, Sends: "the server reports a lost session with 200 and −32600 “Invalid Request”",
 		Sources: []string{"aklivity/zilla#2528"}, Eras: Legacy,
 		Scripts: losses(rpcError(200, `{"code":-32600,"message":"Invalid Request"}`)), Want: recoversNext(),
 	},
 	{
-		ID: "F25b", Kind: Sessions, Sends: "a lost session is reported by 403 “session expired”",
+		ID: "F25b", Kind: Sessions, Sends: "the server reports a lost session with 403 “session expired”",
 		Sources: []string{"gateways that check sessions"}, Eras: Legacy,
 		Scripts: losses(object(403, `{"error":"session expired"}`)), Want: recoversNext(),
 	},
 	{
-		ID: "F26", Kind: Sessions, Sends: "the lost session is reported by 404 on the shared stream first",
+		ID: "F26", Kind: Sessions, Sends: "the server first reports a lost session on the shared stream, with 404",
 		Sources: []string{"danny-avila/LibreChat#11869"}, Eras: Legacy,
 		Scripts: one(on("GET", sse(""), object(404, notFound)), always("*", when(func(x *Exchange) bool {
 			return x.server.Count("GET") > 1 && x.header("Mcp-Session-Id", "s1")
 		}, object(404, notFound)))),
-		Options: noteChanges, Do: counted("GET", listen(time.Minute)), Want: Want{Value: "; 3 GET", Sessions: 2, Note: "works: one new session, no loop"},
+		Options: noteChanges, Do: counted("GET", listen(time.Minute)), Want: Want{Value: "; 3 GET", Sessions: 2, Note: "works: exactly one new session starts"},
 	},
 	{
-		ID: "F27", Kind: Sessions, Sends: "DELETE of the session: 400, 404, 405, 500 or 502",
+		ID: "F27", Kind: Sessions, Sends: "DELETE of the session is answered with 400, 404, 405, 500 or 502",
 		Sources: []string{"supabase/mcp#400", "ballerina-platform/ballerina-library#9161"}, Eras: Legacy,
 		Scripts: eachAlways(http.MethodDelete, status(400), status(404), status(405), status(500), status(502)),
-		Do:      closes, Want: gives("closed; 1 DELETE").sessions(2).note("works: Close returns nil, and DELETE is not repeated"),
+		Do:      closes, Want: gives("closed; 1 DELETE").sessions(2).note("works: Close returns nil and does not repeat DELETE"),
 	},
 	{
-		ID: "S15", Kind: Sessions, Sends: "429 with Retry-After: 60 for a call",
+		ID: "S15", Kind: Sessions, Sends: "a call is answered with 429 and Retry-After: 60",
 		Sources: []string{"gateways with rate limits"},
-		Scripts: one(on("tools/call", with("Retry-After", "60", status(429)))), Want: Want{Value: "ok", Calls: 2, Logs: []string{"429", "1m0s"}, Note: "works: the log says what is waited for"},
+		Scripts: one(on("tools/call", with("Retry-After", "60", status(429)))), Want: Want{Value: "ok", Calls: 2, Logs: []string{"429", "1m0s"}, Note: "works: the call is retried after 60 s, and the log gives the reason"},
 		CLI: prints("call $URL t", "429", "ok"),
 	},
 	{
-		ID: "F66", Kind: Sessions, Sends: "an expired token behind the server is reported by 400 invalid_grant",
+		ID: "F66", Kind: Sessions, Sends: "the server reports an expired upstream token with 400 invalid_grant",
 		Sources: []string{"shopware/shopware#19689", "freee/freee-mcp#394", "PrefectHQ/fastmcp#2461"},
 		Scripts: []Script{on("tools/call", object(400, `{"error":"invalid_grant","error_description":"token expired"}`))},
 		Want:    fails(mcpclient.KindHTTP, mcpclient.Answered, "token expired"),

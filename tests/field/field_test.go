@@ -20,8 +20,8 @@ var update = flag.Bool("update", false, "write docs/compatibility.md, and remove
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Each quirk comes out as wanted, in each era where it applies, direct and through an executor.
-// Quirks in [Pending] do not, or they must leave the list.
+// Each quirk gives the wanted result in each era where it applies, direct and through an executor.
+// A quirk in [Pending] must not give it yet; if it does, remove it from Pending.
 func TestCorpus(t *testing.T) {
 	for _, q := range Corpus() {
 		t.Run(q.ID, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// remove removes a quirk from the source of [Pending].
+// remove deletes the row of a quirk from the source file of [Pending].
 func remove(t *testing.T, id string) {
 	t.Helper()
 	delete(Pending, id)
@@ -59,7 +59,7 @@ func remove(t *testing.T, id string) {
 	require.NoError(t, os.WriteFile("pending.go", formatted, 0o600))
 }
 
-// plays runs all plays of a quirk and returns what came out otherwise than wanted.
+// plays runs all plays of a quirk and returns the differences from the wanted result.
 func plays(t *testing.T, q *Quirk) (found []string) {
 	for variant := range q.Scripts {
 		for _, era := range q.Each() {
@@ -83,7 +83,7 @@ func TestPendingQuirksExist(t *testing.T) {
 	}
 }
 
-// A row costs at most 30 lines.
+// A row of the corpus takes at most 30 lines.
 func TestRowsAreShort(t *testing.T) {
 	files, err := filepath.Glob("corpus_*.go")
 	require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestRowsAreShort(t *testing.T) {
 	}
 }
 
-// docs/compatibility.md is what the corpus prints.
+// docs/compatibility.md equals the text that the corpus prints.
 func TestDocument(t *testing.T) {
 	name := filepath.Join("..", "..", "docs", "compatibility.md")
 	if *update {
@@ -108,7 +108,7 @@ func TestDocument(t *testing.T) {
 	require.Equal(t, Document(), string(written), "run go test ./tests/field -update")
 }
 
-// Each row is complete, and a new one is short.
+// Each row has all required fields and a unique ID.
 func TestRows(t *testing.T) {
 	seen := map[string]bool{}
 	for _, q := range Corpus() {

@@ -32,7 +32,7 @@ const (
 )
 
 const (
-	host     = "127.0.0.1" // an executor resolves names, which the network in memory cannot do
+	host     = "127.0.0.1" // an address, because the executor could not resolve a name on the in-memory network
 	patience = 5 * time.Minute
 )
 
@@ -40,22 +40,22 @@ const (
 type Play struct {
 	// Server follows the script.
 	Server *Server
-	// URL is the endpoint, and Transport reaches it.
+	// URL is the endpoint. Transport reaches it over the route of the play.
 	URL       string
 	Transport transport.Transport
 	// Session is nil until it is connected.
 	Session *mcpclient.Session
 
-	redirectURI string // of logins, "" for the default
+	redirectURI string // for logins; "" means the default
 
 	began   time.Time
 	network *memnet.Network
 	stop    []func()
 	logs    logs
-	notes   logs // of handlers
+	notes   logs // written by handlers
 }
 
-// Start serves a variant of a quirk. End it with [Play.End].
+// Start starts a server for a variant of a quirk. The caller ends the play with [Play.End].
 func Start(q *Quirk, variant int, era Era, way Way) (*Play, error) {
 	p := &Play{began: time.Now(), network: memnet.New(), URL: "http://" + host + "/mcp"}
 	p.Server = newServer(era, "http://"+host, q.Scripts[variant])
@@ -63,13 +63,13 @@ func Start(q *Quirk, variant int, era Era, way Way) (*Play, error) {
 	server := &http.Server{Handler: p.Server, ReadHeaderTimeout: time.Minute}
 	ln, served := p.network.Listen(host+":80"), make(chan struct{})
 	go func() {
-		_ = server.Serve(ln) // it always ends with an error
+		_ = server.Serve(ln) // always returns an error
 		close(served)
 	}()
 	p.network.Refuse(p.Server.down)
 	p.stop = append(p.stop, func() {
 		close(p.Server.done)
-		_ = server.Close() // in memory, it cannot fail
+		_ = server.Close() // cannot fail in memory
 		<-served
 	})
 	if way == Direct {
@@ -81,7 +81,7 @@ func Start(q *Quirk, variant int, era Era, way Way) (*Play, error) {
 	return p, nil
 }
 
-// throughAgent opens a transport over in-memory links to our agent, one for each exchange.
+// throughAgent opens a transport to an agent, with a separate in-memory link for each exchange.
 func (p *Play) throughAgent() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
@@ -96,7 +96,8 @@ func (p *Play) throughAgent() error {
 	return err
 }
 
-// CheckCLI compares what a command line printed and called.
+// CheckCLI compares the exit code, the output and the calls of a command line with c. It returns
+// the differences.
 func (p *Play) CheckCLI(c *CLI, code int, output string) (found []string) {
 	if failed := code != 0; failed != c.Fails {
 		found = append(found, fmt.Sprintf("exit code %d: %s", code, output))
@@ -115,12 +116,12 @@ func (p *Play) CheckCLI(c *CLI, code int, output string) (found []string) {
 	return found
 }
 
-// End closes everything and reports connections that are left open.
+// End closes everything. It returns an error if connections are still open afterwards.
 func (p *Play) End() error {
 	for _, stop := range slices.Backward(p.stop) {
 		stop()
 	}
-	time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
+	time.Sleep(time.Minute) // of fake time: net/http's server closes connections after a delay
 	synctest.Wait()
 	if n := p.network.Conns(); n != 0 {
 		return fmt.Errorf("%d connections left open", n)
@@ -128,7 +129,7 @@ func (p *Play) End() error {
 	return nil
 }
 
-// Run plays a variant of a quirk and returns what came out otherwise than wanted.
+// Run plays a variant of a quirk and returns the differences from the wanted result.
 func Run(t testing.TB, q *Quirk, variant int, era Era, way Way) []string {
 	t.Helper()
 	p, err := Start(q, variant, era, way)
@@ -189,7 +190,7 @@ func (p *Play) run(q *Quirk) (found []string) {
 	return found
 }
 
-// check compares what an action returned.
+// check compares the result of an action with w and returns the differences.
 func (w Want) check(value string, err error) (found []string) {
 	switch {
 	case w.MayFail:
@@ -216,7 +217,8 @@ func (w Want) check(value string, err error) (found []string) {
 	return found
 }
 
-// count compares how often the tool was called and sessions were begun.
+// count compares the numbers of calls and of initialize requests with q.Want. It returns the
+// differences.
 func (p *Play) count(q *Quirk) (found []string) {
 	calls, begun := q.Want.Calls, q.Want.Sessions
 	if calls == 0 && q.Do != nil {
@@ -245,7 +247,7 @@ func (p *Play) count(q *Quirk) (found []string) {
 	return found
 }
 
-// logs is a writer for several goroutines.
+// logs is a buffer that several goroutines can write to.
 type logs struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -258,7 +260,7 @@ func (l *logs) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-// String returns what was written.
+// String returns the text written so far.
 func (l *logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

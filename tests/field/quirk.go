@@ -1,7 +1,7 @@
-// Package field is a corpus of quirks: what MCP servers, gateways and authorization servers in the
-// wild do that the specification does not expect. Each quirk is a scripted server together with
-// what a session must make of it. The tests play every quirk in each era where it applies, direct
-// and through an executor, and docs/compatibility.md is printed from the corpus.
+// Package field is a corpus of quirks: unexpected behavior of real MCP servers, gateways and
+// authorization servers. Each quirk has a scripted server and the result that a session must give.
+// The tests play every quirk in each era where it applies, direct and through an executor, and the
+// corpus prints docs/compatibility.md.
 //
 // To add a quirk, append a row to the table of its kind in a corpus file and run
 //
@@ -16,36 +16,37 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// Quirk is a situation and what must come out of it.
+// Quirk is a behavior of a server and the result that a session must give.
 type Quirk struct {
 	// ID is unique in the corpus and never reused. A bug report can name it.
 	ID string
-	// Kind is the chapter of docs/compatibility.md.
+	// Kind is the chapter of docs/compatibility.md that lists the quirk.
 	Kind Kind
-	// Sends says in one sentence what the server does.
+	// Sends describes in one phrase what the server does.
 	Sends string
 	// Sources are public reports, as owner/repository#number, or names of programs.
 	Sources []string
-	// Eras are those in which the quirk is played. Zero means both.
+	// Eras are the eras in which the quirk is played. Zero means both.
 	Eras Era
 	// Scripts are the variants of the quirk. Each is played on a new server.
 	Scripts []Script
-	// Options changes the options of the session.
+	// Options, if not nil, changes the options of the session.
 	Options func(o *mcpclient.Options, p *Play)
-	// OAuth changes the authorization of the session, which only quirks of that kind have.
+	// OAuth, if not nil, changes the OAuth configuration of the session. Only quirks of kind
+	// Authorization use OAuth.
 	OAuth func(c *oauth.Config, p *Play)
-	// Do uses the session. Nil means one call of the tool "t".
+	// Do uses the session. Nil calls the tool "t" once.
 	Do Action
-	// Want is what must come out for a session.
+	// Want is the result that a session must give.
 	Want Want
-	// CLI is what must come out at the command line, nil if that adds nothing.
+	// CLI is the result that the command line must give. Nil means that it is not checked.
 	CLI *CLI
 }
 
 // Era is a set of eras.
 type Era uint8
 
-// The eras. Legacy servers have sessions, modern ones have none.
+// The eras. Legacy servers have sessions, modern servers do not.
 const (
 	Legacy Era = 1 << iota
 	Modern
@@ -57,7 +58,7 @@ func (e Era) String() string {
 	return map[Era]string{Legacy: "legacy", Modern: "modern", Both: "both"}[e]
 }
 
-// Each returns the eras of the quirk one by one.
+// Each returns the eras in which the quirk is played.
 func (q *Quirk) Each() []Era {
 	switch q.Eras {
 	case Legacy, Modern:
@@ -84,87 +85,87 @@ const (
 	CommandLine   Kind = "Command line"
 )
 
-// Action uses a session and returns what came out, in one line.
+// Action uses a session and returns the result in one line.
 type Action func(ctx context.Context, p *Play) (string, error)
 
-// Want is what must come out for a session. After every quirk whose server can be connected to, a
-// call of another tool must work, and Close must return nil.
+// Want is the result that a session must give. In addition, if Connect succeeds, a later call of
+// another tool must work and Close must return nil.
 type Want struct {
-	// Value is what the action returns.
+	// Value is the string that the action returns.
 	Value string
-	// Kind, Outcome and Says describe the action's error. Kind zero means that there is none. Says
-	// are texts that the error contains.
+	// Kind, Outcome and Says describe the action's error. If Kind is zero, the action must succeed.
+	// The error must contain the texts in Says.
 	Kind    mcpclient.Kind
 	Outcome mcpclient.Outcome
 	Says    []string
-	// Connect means that Connect fails with the error.
+	// Connect means that Connect, and not the action, fails with the error.
 	Connect bool
-	// MayFail allows the action to fail with any error, since the answer was lost.
+	// MayFail allows the action to fail with any error. It is for quirks that lose the answer.
 	MayFail bool
-	// Calls is how often the tool "t" must be called. Zero means once if Do is nil, and any number
-	// otherwise.
+	// Calls is the required number of calls of the tool "t". Zero means one if Do is nil, and any
+	// number otherwise.
 	Calls int
-	// Sessions is how many initialize requests must be sent. Zero means one to a legacy server.
+	// Sessions is the required number of initialize requests. Zero means one for a legacy server.
 	Sessions int
-	// Logs are texts that the session's log contains.
+	// Logs are texts that the session's log must contain.
 	Logs []string
 	// Note replaces the description of the result in docs/compatibility.md.
 	Note string
 }
 
-// Numbers of calls and of initialize requests.
+// Special values of Calls and Sessions.
 const (
 	none      = -1
 	anyNumber = -2
 )
 
-// CLI is what must come out at the command line, which is tested in examples/hawser.
+// CLI is the result that the command line must give. Tests in examples/hawser check it.
 type CLI struct {
 	// Args is the command line. $URL is the endpoint.
 	Args string
-	// Fails means that the exit code is not zero.
+	// Fails means that the exit code must not be zero.
 	Fails bool
-	// Says are texts that the output contains.
+	// Says are texts that the output must contain.
 	Says []string
-	// Calls is how often the tool must be called: none, or zero for any number.
+	// Calls is the constant none if the tool must not be called. Zero allows any number of calls.
 	Calls int
-	// Runs is how often the command line is run, zero for once. All runs must find out the era at
-	// most once.
+	// Runs is the number of runs of the command line. Zero means one. All runs together may detect
+	// the era at most once.
 	Runs int
 }
 
-// prints is a command line that succeeds.
+// prints returns the wanted result of a command line that succeeds.
 func prints(args string, says ...string) *CLI { return &CLI{Args: args, Says: says} }
 
-// complains is a command line that fails.
+// complains returns the wanted result of a command line that fails.
 func complains(args string, says ...string) *CLI { return &CLI{Args: args, Fails: true, Says: says} }
 
-// works is the result of a call that succeeds.
+// works returns the wanted result of a call that succeeds.
 func works() Want { return Want{Value: "ok"} }
 
-// gives is the result of an action that succeeds with a value.
+// gives returns the wanted result of an action that succeeds with this value.
 func gives(value string) Want { return Want{Value: value} }
 
-// fails is the result of an action that fails.
+// fails returns the wanted result of an action that fails.
 func fails(kind mcpclient.Kind, outcome mcpclient.Outcome, says ...string) Want {
 	return Want{Kind: kind, Outcome: outcome, Says: says}
 }
 
-// refused is the result of Connect with a server that cannot be used.
+// refused returns the wanted result for a server to which Connect must fail.
 func refused(kind mcpclient.Kind, says ...string) Want {
 	return Want{Kind: kind, Says: says, Connect: true, Calls: none, Sessions: anyNumber}
 }
 
-// calls sets how often the tool must be called.
+// calls sets the required number of calls.
 func (w Want) calls(n int) Want { w.Calls = n; return w }
 
-// sessions sets how many initialize requests must be sent.
+// sessions sets the required number of initialize requests.
 func (w Want) sessions(n int) Want { w.Sessions = n; return w }
 
 // note sets the description of the result.
 func (w Want) note(text string) Want { w.Note = text; return w }
 
-// Corpus returns all quirks, by kind.
+// Corpus returns all quirks, grouped by kind.
 func Corpus() []Quirk {
 	return slices.Concat(negotiation, sessions, envelope, streams, content, statuses, shared, results, authorization, commandLine)
 }

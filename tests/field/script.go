@@ -14,11 +14,11 @@ const (
 	typeHTML   = "text/html; charset=utf-8"
 	aDay       = 24 * time.Hour
 
-	// event is the honest response as an event.
+	// event is an event that contains the honest response.
 	event = "event: message\ndata: $OK\n\n"
 )
 
-// on gives the answers to the first requests of a kind. Later requests are answered honestly.
+// on gives the n-th answer to the n-th request of a kind. Later requests get the honest answer.
 func on(kind string, answers ...Answer) Script {
 	return func(s *Server) { s.rules = append(s.rules, &rule{kind: kind, answers: answers}) }
 }
@@ -30,12 +30,13 @@ func always(kind string, answer Answer) Script {
 	}
 }
 
-// first gives one answer to the first n requests of a kind, and then the others.
+// first gives answer to the first n requests of a kind, and the others to the requests after them.
 func first(kind string, n int, answer Answer, others ...Answer) Script {
 	return on(kind, append(slices.Repeat([]Answer{answer}, n), others...)...)
 }
 
-// all combines scripts. Where several have an answer, the first that applies is given.
+// all combines scripts. If several scripts have an answer to a request, the first one that applies
+// is given.
 func all(scripts ...Script) Script {
 	return func(s *Server) {
 		for _, script := range scripts {
@@ -44,7 +45,7 @@ func all(scripts ...Script) Script {
 	}
 }
 
-// each makes one variant of every answer to the first request of a kind.
+// each returns one script per answer, which gives it to the first request of a kind.
 func each(kind string, answers ...Answer) []Script {
 	scripts := make([]Script, len(answers))
 	for i, answer := range answers {
@@ -53,7 +54,7 @@ func each(kind string, answers ...Answer) []Script {
 	return scripts
 }
 
-// eachAlways is each for all requests of a kind.
+// eachAlways returns one script per answer, which gives it to all requests of a kind.
 func eachAlways(kind string, answers ...Answer) []Script {
 	scripts := make([]Script, len(answers))
 	for i, answer := range answers {
@@ -62,10 +63,10 @@ func eachAlways(kind string, answers ...Answer) []Script {
 	return scripts
 }
 
-// one is a quirk without variants.
+// one combines scripts into the only variant of a quirk.
 func one(scripts ...Script) []Script { return []Script{all(scripts...)} }
 
-// honest answers as if there were no script.
+// honest applies to no request, so the server answers honestly.
 func honest(*Exchange) bool { return false }
 
 // as replies with a status, a content type and a body.
@@ -93,12 +94,12 @@ func result(body string) Answer {
 	return message(`{"jsonrpc":"2.0","id":$ID,"result":` + body + `}`)
 }
 
-// rpcError replies with a JSON-RPC error with the ID of the request.
+// rpcError replies with an HTTP status and a JSON-RPC error that has the ID of the request.
 func rpcError(code int, body string) Answer {
 	return object(code, `{"jsonrpc":"2.0","id":$ID,"error":`+body+`}`)
 }
 
-// initialized replies to initialize with a result and the session of the honest server.
+// initialized replies to initialize with a result, and starts a session as the honest server does.
 func initialized(body string) Answer {
 	return func(x *Exchange) bool {
 		x.w.Header().Set("Mcp-Session-Id", x.server.newSession())
@@ -106,7 +107,7 @@ func initialized(body string) Answer {
 	}
 }
 
-// sse replies with an event stream, whose parts are sent one after the other.
+// sse replies with an event stream. It sends the parts 20 ms apart.
 func sse(parts ...string) Answer { return events(http.StatusOK, parts...) }
 
 func events(code int, parts ...string) Answer {
@@ -122,7 +123,7 @@ func events(code int, parts ...string) Answer {
 	}
 }
 
-// cut is an answer that breaks the connection at its end.
+// cut gives the answer and then breaks the connection.
 func cut(answer Answer) Answer {
 	return func(x *Exchange) bool {
 		answer(x)
@@ -130,21 +131,21 @@ func cut(answer Answer) Answer {
 	}
 }
 
-// nothing is an answer without a byte; combined with cut it breaks the connection at once.
+// nothing writes no bytes. cut(nothing) breaks the connection immediately.
 func nothing(*Exchange) bool { return true }
 
-// down is a server that does not listen.
+// down makes the server refuse connections.
 func down(s *Server) { s.down = true }
 
-// never does not answer until the client leaves.
+// never writes no answer and waits until the client disconnects.
 func never(x *Exchange) bool { x.wait(aDay); return true }
 
-// open leaves the stream of an answer open until the client leaves.
+// open gives the answer and leaves its stream open until the client disconnects.
 func open(answer Answer) Answer {
 	return func(x *Exchange) bool { answer(x); x.wait(aDay); return true }
 }
 
-// after delays an answer.
+// after gives the answer after a delay of d.
 func after(d time.Duration, answer Answer) Answer {
 	return func(x *Exchange) bool { x.wait(d); return answer(x) }
 }
@@ -154,7 +155,7 @@ func when(condition func(x *Exchange) bool, answer Answer) Answer {
 	return func(x *Exchange) bool { return condition(x) && answer(x) }
 }
 
-// with sets a header of the reply, to several values if there are several.
+// with adds a header value to the reply.
 func with(name string, value string, answer Answer) Answer {
 	return func(x *Exchange) bool {
 		header := x.w.Header()
@@ -176,17 +177,18 @@ func tell(body string, answer Answer) Answer {
 	}
 }
 
-// lost reports with an answer that the session "s1" is lost, from the first call of the tool on.
+// lost loses the session "s1" at the first call of the tool. From then on, all requests of this
+// session get the answer.
 func lost(answer Answer) Script {
 	return always("*", func(x *Exchange) bool {
 		return x.server.Count("tools/call") > 0 && x.header("Mcp-Session-Id", "s1") && answer(x)
 	})
 }
 
-// slashless is the condition that the path of the endpoint lacks its final slash.
+// slashless reports whether the path of the request has no final slash.
 func slashless(x *Exchange) bool { return !strings.HasSuffix(x.URL.Path, "/") }
 
-// says is the condition that the body of the request contains a text.
+// says returns a condition: the body of the request contains the text.
 func says(text string) func(x *Exchange) bool {
 	return func(x *Exchange) bool { return x.contains(text) }
 }
@@ -196,7 +198,7 @@ func not(condition func(x *Exchange) bool) func(x *Exchange) bool {
 	return func(x *Exchange) bool { return !condition(x) }
 }
 
-// sends is the condition that a header of the request contains a text.
+// sends returns a condition: the header of the request contains the text.
 func sends(name, text string) func(x *Exchange) bool {
 	return func(x *Exchange) bool { return strings.Contains(x.Header.Get(name), text) }
 }

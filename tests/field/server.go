@@ -11,32 +11,32 @@ import (
 	"time"
 )
 
-// Server is a server that follows a script, and is honest where the script says nothing. It has two
-// tools: "t", on which scripts act, and "next", which they do not see. A test calls "next" to find
-// out whether the session still works.
+// Server is an MCP server that follows a script. It answers honestly, as the specification demands,
+// where the script gives no answer. It has two tools. Scripts affect calls of "t" but never calls
+// of "next", with which a test finds out whether the session still works.
 type Server struct {
 	era  Era
-	base string // its origin
-	down bool   // nothing listens
+	base string // origin of the server
+	down bool   // the server does not listen
 	auth bool   // the endpoint requires the newest token
 	done chan struct{}
 
 	mu      sync.Mutex // guards the fields below
 	rules   []*rule
-	posts   map[string]int // requests by kind
-	begun   int            // sessions
-	tokens  int            // issued
-	token   string         // accepted, "" if none is
-	open    bool           // only calls of tools need the token
+	posts   map[string]int // number of requests by kind
+	begun   int            // number of sessions so far
+	tokens  int            // number of tokens issued
+	token   string         // the accepted token; "" means that no token is accepted
+	open    bool           // only tools/call requires the token
 	call    string         // the honest response to the last call of the tool "t"
 	pending chan string    // events for the shared stream
 }
 
-// rule gives the answers to the requests of a kind: the n-th answer to the n-th request.
+// rule holds the answers to the requests of a kind. The n-th request gets the n-th answer.
 type rule struct {
 	kind    string
 	answers []Answer
-	forever bool // the last answer is repeated
+	forever bool // further requests get the last answer
 	seen    int
 }
 
@@ -47,14 +47,15 @@ type Exchange struct {
 
 	server *Server
 	kind   string // see [Server.classify]
-	id     string // of the JSON-RPC request, "" if it is none
+	id     string // ID of the JSON-RPC request; "" for other messages
 	method string
 	tool   string
 	cursor *string
 	body   string
 }
 
-// Answer writes a reply. It returns false without writing if it does not apply to the request.
+// Answer writes a reply and returns true. If the answer does not apply to the request, it returns
+// false and writes nothing.
 type Answer func(x *Exchange) bool
 
 // Script adds rules to a new Server.
@@ -68,7 +69,7 @@ func newServer(era Era, base string, script Script) *Server {
 	return s
 }
 
-// Count returns how many requests of a kind have come.
+// Count returns the number of requests of this kind so far.
 func (s *Server) Count(kind string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +78,7 @@ func (s *Server) Count(kind string) int {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body) // what has arrived of a request that is cut
+	body, _ := io.ReadAll(r.Body) // the client may cut a request; the part that arrived is used
 	x := &Exchange{w: w, Request: r, server: s, body: string(body)}
 	s.classify(x, body)
 	for _, answer := range s.answers(x) {
@@ -94,9 +95,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func isEndpoint(path string) bool { return strings.TrimSuffix(path, "/") == "/mcp" }
 
-// classify sets the kind of a request: the path if it is not the endpoint's, the HTTP method if
-// that is not POST, "next" for a call of the tool "next", "response" for a JSON-RPC response, and
-// the JSON-RPC method otherwise.
+// classify sets the kind of a request. The first case that applies decides:
+//   - a path other than the endpoint: the path
+//   - an HTTP method other than POST: that method
+//   - a call of the tool "next": "next"
+//   - a JSON-RPC response: "response"
+//   - any other message: its JSON-RPC method
 func (s *Server) classify(x *Exchange, body []byte) {
 	var m struct {
 		ID     json.RawMessage `json:"id"`
@@ -106,7 +110,7 @@ func (s *Server) classify(x *Exchange, body []byte) {
 			Cursor *string `json:"cursor"`
 		} `json:"params"`
 	}
-	_ = json.Unmarshal(body, &m) // zero if it is not JSON
+	_ = json.Unmarshal(body, &m) // m stays zero if the body is not JSON
 	x.id, x.method, x.tool, x.cursor = string(m.ID), m.Method, m.Params.Name, m.Params.Cursor
 	switch {
 	case !isEndpoint(x.URL.Path):
@@ -122,7 +126,7 @@ func (s *Server) classify(x *Exchange, body []byte) {
 	}
 }
 
-// answers counts the request and returns the answers that may apply to it.
+// answers counts the request and returns the answers of the matching rules, in order.
 func (s *Server) answers(x *Exchange) []Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +161,7 @@ func (r *rule) matches(x *Exchange) bool {
 	}
 }
 
-// honest answers as the specification demands.
+// honest gives the answer that the specification demands.
 func (s *Server) honest(x *Exchange) {
 	if !s.authorized(x) {
 		with("Www-Authenticate", `Bearer resource_metadata="$BASE`+metadataPath+`"`, status(http.StatusUnauthorized))(x)
@@ -197,7 +201,7 @@ func (s *Server) newSession() string {
 	return fmt.Sprintf("s%d", s.begun)
 }
 
-// share is the shared stream of a legacy session: it sends what [tell] puts there.
+// share serves the shared stream of a legacy session. It sends the events that [tell] queues.
 func (s *Server) share(x *Exchange) {
 	x.reply(http.StatusOK, typeEvents, "")
 	for {
@@ -228,7 +232,7 @@ var honestResults = map[Era]map[string]string{
 	},
 }
 
-// good is the honest response to the request.
+// good returns the honest response to the request.
 func (x *Exchange) good() string {
 	if result, ok := honestResults[x.server.era][x.method]; ok {
 		return `{"jsonrpc":"2.0","id":` + x.id + `,"result":` + result + `}`
@@ -236,9 +240,14 @@ func (x *Exchange) good() string {
 	return `{"jsonrpc":"2.0","id":` + x.id + `,"error":{"code":-32601,"message":"Method not found"}}`
 }
 
-// expand replaces the placeholders of a text: $ID is the ID of the request, $OK the honest response
-// to it, $RESULT its result, $CALL the honest response to the last call of the tool "t", $BASE the
-// origin of the server and $HOST its host. $TOKEN issues a token.
+// expand replaces the placeholders in a text:
+//   - $ID: the ID of the request
+//   - $OK: the honest response to the request
+//   - $RESULT: the result in that response
+//   - $CALL: the honest response to the last call of the tool "t"
+//   - $BASE: the origin of the server
+//   - $HOST: the host of the server
+//   - $TOKEN: a new token, which the server accepts from then on
 func (x *Exchange) expand(text string) string {
 	x.server.mu.Lock()
 	call := x.server.call
@@ -252,24 +261,25 @@ func (x *Exchange) expand(text string) string {
 		"$CALL", call, "$BASE", x.server.base, "$HOST", host, "$TOKEN", token).Replace(text)
 }
 
-// reply writes a whole reply. An empty content type is not sent.
+// reply sends a status, a content type and a body. If contentType is "", the reply has no
+// Content-Type.
 func (x *Exchange) reply(status int, contentType, body string) {
 	if header := x.w.Header(); contentType != "" {
 		header.Set("Content-Type", contentType)
 	} else if _, set := header["Content-Type"]; !set {
-		header["Content-Type"] = nil // or net/http guesses
+		header["Content-Type"] = nil // otherwise net/http guesses the type
 	}
 	x.w.WriteHeader(status)
 	x.write(body)
 }
 
-// write sends a part of the body at once.
+// write sends a part of the body and flushes it.
 func (x *Exchange) write(text string) {
-	_, _ = io.WriteString(x.w, x.expand(text)) // the client may have left
+	_, _ = io.WriteString(x.w, x.expand(text)) // fails if the client has disconnected
 	_ = http.NewResponseController(x.w).Flush()
 }
 
-// wait waits until the client leaves, the server stops or the time is over.
+// wait returns after d, or as soon as the client disconnects or the server stops.
 func (x *Exchange) wait(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -283,7 +293,7 @@ func (x *Exchange) wait(d time.Duration) {
 // contains reports whether the body of the request contains a text.
 func (x *Exchange) contains(text string) bool { return strings.Contains(x.body, text) }
 
-// header reports whether the request has a header with the value among its values.
+// header reports whether one of the values of a request header equals value.
 func (x *Exchange) header(name, value string) bool {
 	return slices.Contains(x.Header.Values(name), value)
 }

@@ -10,8 +10,8 @@ import (
 const intro = `# Compatibility
 
 Real servers, gateways and authorization servers differ from the specification and from each other.
-This page lists what they do, where it was reported, and how a Hawser session handles it. A scripted
-server plays every row in CI, in each era where it applies, direct and through an executor
+This page lists what they do, where it was reported, and how a Hawser session handles it. CI plays
+every row with a scripted server, in each era where it applies, direct and through an executor
 (` + "`go test ./tests/field`" + `). After every row in which Connect succeeds, the next call works. The rules
 behind the results are in [errors and retries](errors-and-retries.md) and
 [guarantees](guarantees.md).
@@ -20,12 +20,12 @@ The test writes this page. To add a row, append it to a ` + "`corpus_*.go`" + ` 
 ` + "`go test ./tests/field -update`" + `.
 `
 
-// Document is docs/compatibility.md.
+// Document returns the text of docs/compatibility.md.
 func Document() string {
 	var b strings.Builder
 	corpus := Corpus()
 	b.WriteString(intro)
-	fmt.Fprintf(&b, "\n%d of %d rows give the wanted result. The others say “not yet”, and what happens today.\n", len(corpus)-len(Pending), len(corpus))
+	fmt.Fprintf(&b, "\n%d of %d rows give the wanted result. The others begin with “not yet” and say what happens today.\n", len(corpus)-len(Pending), len(corpus))
 	kind := Kind("")
 	for _, q := range corpus {
 		if q.Kind != kind {
@@ -48,7 +48,7 @@ func eraText(e Era) string {
 	return e.String()
 }
 
-// outcome describes what must come out of the quirk.
+// outcome returns the result column of the quirk.
 func (q *Quirk) outcome() string {
 	if why, pending := Pending[q.ID]; pending {
 		return "not yet: " + why
@@ -69,33 +69,34 @@ func (q *Quirk) outcome() string {
 func (w Want) describe() string {
 	says := ""
 	if len(w.Says) > 0 {
-		says = " that says " + quoted(w.Says)
+		says = "; the error contains " + quoted(w.Says)
 	}
 	switch {
 	case w.Kind == 0:
 		return "works"
 	case w.Connect:
-		return fmt.Sprintf("error of Connect (%v)%s", w.Kind, says)
+		return fmt.Sprintf("Connect fails (%v)%s", w.Kind, says)
 	case w.Outcome == mcpclient.Unknown:
-		return fmt.Sprintf("error (%v)%s: it may have run", w.Kind, says)
+		return fmt.Sprintf("fails (%v); the tool may have run%s", w.Kind, says)
 	case w.Outcome == mcpclient.NotRun:
-		return fmt.Sprintf("error (%v)%s: it did not run", w.Kind, says)
+		return fmt.Sprintf("fails (%v); the tool did not run%s", w.Kind, says)
 	default:
-		return fmt.Sprintf("error (%v)%s", w.Kind, says)
+		return fmt.Sprintf("fails (%v)%s", w.Kind, says)
 	}
 }
 
 func (c *CLI) describe() string {
 	if c.Fails {
-		return fmt.Sprintf("`hawser %s` fails, printing %s", c.Args, quoted(c.Says))
+		return fmt.Sprintf("`hawser %s` fails and prints %s", c.Args, quoted(c.Says))
 	}
 	return fmt.Sprintf("`hawser %s` prints %s", c.Args, quoted(c.Says))
 }
 
-// quoted joins texts in quotes.
+// quoted returns the texts in quotes, joined by "and".
 func quoted(texts []string) string { return "“" + strings.Join(texts, "” and “") + "”" }
 
-// links are the sources; those of the form owner/repository#number lead to it.
+// links returns the sources, separated by commas. A source of the form owner/repository#number
+// becomes a link to that issue.
 func (q *Quirk) links() string {
 	links := make([]string, len(q.Sources))
 	for i, source := range q.Sources {

@@ -13,17 +13,17 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// BenchmarkCodex measures a POST with a streamed reply of 200 bytes, sent directly and through
-// codex in alternation: over a warm exclusive link, over a shared link, and over pipes. Freshly
-// dialed links are measured separately, because codex is still busy closing one when the next
-// arrives. It reports medians in µs: the time of each route, and what the route adds to the direct
-// time.
+// BenchmarkCodex measures a POST with a streamed reply of 200 bytes. It alternates between the
+// routes: direct, and through codex over a warm exclusive link, over a shared link, and over pipes.
+// Freshly dialed links are measured separately, because codex may still be closing the previous
+// link when the next one arrives. It reports medians in µs: the time of each route, and the
+// difference from the direct route.
 func BenchmarkCodex(b *testing.B) {
 	event := "data: " + strings.Repeat("x", 192) + "\n\n"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "text/event-stream")
-		_ = http.NewResponseController(w).Flush() // sends the head alone, as streaming servers do
+		_ = http.NewResponseController(w).Flush() // sends the head before the body, as streaming servers do
 		_, _ = io.WriteString(w, event)
 	}))
 	b.Cleanup(server.Close)
@@ -44,7 +44,7 @@ type named struct {
 	rt   http.RoundTripper
 }
 
-// compare alternates between the routes after one warm-up round, and reports medians.
+// compare makes requests over all routes in turn, after one warm-up round, and reports the medians.
 func compare(b *testing.B, url string, size int, ways []named) {
 	b.Helper()
 	times := make([][]time.Duration, len(ways))
@@ -59,7 +59,7 @@ func compare(b *testing.B, url string, size int, ways []named) {
 			times[at] = append(times[at], time.Since(start))
 		}
 	}
-	b.ReportMetric(0, "ns/op") // the time of a whole round is not meaningful
+	b.ReportMetric(0, "ns/op") // hides the time of a whole round, which has no meaning
 	for i, w := range ways {
 		slices.Sort(times[i])
 		median := times[i][len(times[i])/2]

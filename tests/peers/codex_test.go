@@ -38,7 +38,8 @@ func send(t *testing.T, l link.Link, message []byte) {
 	}
 }
 
-// receive returns the next message. Its slices are valid until the next call.
+// receive returns the next message of the link. The slices in the message are valid until the next
+// call of receive.
 func receive(t *testing.T, l link.Link) execproto.Message {
 	t.Helper()
 	data, err := l.Receive()
@@ -64,7 +65,7 @@ func handshake(t *testing.T, l link.Link) {
 	send(t, l, []byte(execproto.Initialized))
 }
 
-// get sends a streamed GET and returns the response and its whole body.
+// get sends a GET with a streamed reply. It returns the response and the whole body.
 func get(t *testing.T, l link.Link, id int64, url string, headers ...execproto.Header) (*execproto.HTTPResponse, string) {
 	t.Helper()
 	requestID := fmt.Sprintf("http-%d", id)
@@ -96,7 +97,7 @@ func get(t *testing.T, l link.Link, id int64, url string, headers ...execproto.H
 type upstream struct {
 	*httptest.Server
 
-	gone chan struct{} // receives a value for each cancelled request of /endless
+	gone chan struct{} // receives a value for each cancelled request for /endless
 
 	mu   sync.Mutex
 	seen map[peer.Exchange]int
@@ -207,7 +208,7 @@ func exchangesWith(t *testing.T, l link.Link, u *upstream) {
 	}
 }
 
-// A message larger than a frame arrives, and so does the largest body.
+// The executor accepts a message larger than a frame, and the largest allowed body.
 func TestCodexAcceptsLargeMessages(t *testing.T) {
 	u, codex := newUpstream(t), peer.StartCodex(t)
 	ws := dialCodex(t, codex.URL, nil)
@@ -239,7 +240,8 @@ func TestCodexRequiresAToken(t *testing.T) {
 	}
 }
 
-// Closing the link is the only way to cancel a request, so it must reach the upstream.
+// Closing the link is the only way to cancel a request, so the executor must then cancel the
+// request to the upstream server.
 func TestCodexCancelsWithTheLink(t *testing.T) {
 	u, codex := newUpstream(t), peer.StartCodex(t)
 	relay := peer.StartRelay(t, codex.URL)
@@ -279,7 +281,7 @@ func TestCodexRestarts(t *testing.T) {
 	get(t, ws, 2, u.URL)
 }
 
-// The relay counts each request that reaches the upstream once.
+// The relay counts each request to the upstream server exactly once.
 func TestRelayCounts(t *testing.T) {
 	u, codex := newUpstream(t), peer.StartCodex(t)
 	relay := peer.StartRelay(t, codex.URL)

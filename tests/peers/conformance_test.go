@@ -17,11 +17,11 @@ import (
 
 var update = flag.Bool("update", false, "record how many checks the conformance suite made")
 
-// countsFile records how many checks each run makes. A change of these numbers is a change of test
-// coverage and is committed as such.
+// countsFile records how many checks each run makes. If a number changes, the test coverage has
+// changed, and the new file must be committed.
 const countsFile = "conformance_counts.json"
 
-// scenarios lists the runs: each scenario with every revision that it applies to.
+// scenarios lists the runs: each scenario with every protocol revision that it applies to.
 var scenarios = map[string][]string{
 	"initialize":                          {"2025-06-18", "2025-11-25"},
 	"tools_call":                          {"2025-06-18", "2025-11-25", "2026-07-28"},
@@ -70,15 +70,16 @@ var scenarios = map[string][]string{
 	"auth/wif-jwt-bearer":                       {peer.Extension},
 }
 
-// notRun gives the reason why other scenarios are not run, by prefix.
+// notRun maps a prefix of scenario names to the reason why these scenarios are not run.
 var notRun = map[string]string{
 	"sep-2640-": "the host implements the skills extension, not the SDK",
 }
 
-// ways are the routes of the client's requests. The suite must see the same traffic over each.
+// ways are the routes of the client's requests. The suite must see the same traffic over each
+// route.
 var ways = []string{"direct", "codex", "agent"}
 
-// counts holds the outcome of each run: scenario, revision, count.
+// counts holds the number of checks of each run, by scenario and revision.
 type counts map[string]map[string]peer.Count
 
 // TestConformance runs the official suite. Its runs are not parallel, because some scenarios
@@ -114,7 +115,7 @@ func runScenario(t *testing.T, client, scenario, revision, way string) peer.Coun
 	relay := peer.StartRelay(t, startExecutor(t, way))
 	env := []string{"HAWSER_TRANSPORT=executor", "HAWSER_EXECUTOR=" + relay.URL}
 	if strings.HasPrefix(scenario, "auth/") {
-		// These scenarios check the server's host name, so no proxy can precede the server.
+		// These scenarios check the server's host name, so they do not work through a proxy.
 		count := runSuite(t, client, scenario, revision, env...)
 		if len(relay.Exchanges()) == 0 {
 			t.Error("the executor received no request")
@@ -123,7 +124,7 @@ func runScenario(t *testing.T, client, scenario, revision, way string) peer.Coun
 	}
 	front := peer.StartFront(t)
 	count := runSuite(t, front.Lead(t, client), scenario, revision, env...)
-	// Every request that reached the server was one exchange, and none took another route.
+	// Every request that reached the server was one exchange through the executor.
 	if seen, sent := front.Seen(), relay.Exchanges(); len(seen) == 0 || !maps.Equal(seen, sent) {
 		t.Errorf("the server received %v, the executor %v", seen, sent)
 	}
@@ -181,7 +182,7 @@ func (c counts) write(t *testing.T) {
 	}
 }
 
-// TestConformanceCounts finds recorded runs that no longer exist.
+// TestConformanceCounts fails if countsFile records a run that no longer exists.
 func TestConformanceCounts(t *testing.T) {
 	for scenario, revisions := range readCounts(t) {
 		if recorded := slices.Sorted(maps.Keys(revisions)); !slices.Equal(recorded, scenarios[scenario]) {
@@ -190,8 +191,8 @@ func TestConformanceCounts(t *testing.T) {
 	}
 }
 
-// TestConformanceTablesAreComplete compares the tables above with the suite. A newer suite must not
-// add scenarios or revisions unnoticed.
+// TestConformanceTablesAreComplete compares the tables above with the suite. It fails if a newer
+// suite adds scenarios or revisions.
 func TestConformanceTablesAreComplete(t *testing.T) {
 	offered := peer.ClientScenarios(t)
 	for scenario, revisions := range scenarios {
@@ -218,8 +219,8 @@ func TestConformanceTablesAreComplete(t *testing.T) {
 	}
 }
 
-// buildClient builds the program that the suite tests. It uses the SDK like any other program, and
-// is in the root module.
+// buildClient builds the program that the suite tests. The program is in the root module and uses
+// the SDK like any other program.
 func buildClient(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "client")

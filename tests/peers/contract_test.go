@@ -20,14 +20,14 @@ import (
 // These tests run the transport contract over the real executor with its default flags: one request
 // at a time on each link.
 
-// oneAtATime is the reason why a shared link cannot lose several requests that have no response
-// head yet.
+// oneAtATime is the reason to skip the cases in which a shared link loses several requests that
+// have no response head yet.
 const oneAtATime = "the executor starts the next request of a link after the head of the previous one: see TestCodexRunsOneRequestOfALink"
 
-// guard limits the wait for an expected event. Only a failing test waits this long.
+// guard is the longest wait for an expected event. Only a failing test waits this long.
 const guard = time.Minute
 
-// await returns the next value of ch.
+// await returns the next value of ch. It fails the test if none arrives.
 func await[T any](t *testing.T, what string, ch <-chan T) T {
 	t.Helper()
 	select {
@@ -54,8 +54,8 @@ func contract(shared bool) transporttest.Config {
 	return cfg
 }
 
-// limited returns the options for one case. Only cases whose server never ends a head get a header
-// timeout; elsewhere a large request may take long to arrive.
+// limited returns the options for one case. Only cases whose server never completes a response head
+// get a header timeout. In other cases a large request may take long to arrive.
 func limited(t *testing.T, shared bool) *executor.Options {
 	t.Helper()
 	opts := &executor.Options{Shared: shared}
@@ -84,7 +84,7 @@ func TestCodexKeepsTheContract(t *testing.T) {
 	}
 }
 
-// The transport contract holds over the standard input and output of a child process as well.
+// The transport contract also holds over the standard input and output of a child process.
 func TestCodexKeepsTheContractOverPipes(t *testing.T) {
 	cfg := contract(true)
 	command := peer.CodexCommand(t)
@@ -99,7 +99,7 @@ func TestCodexKeepsTheContractOverPipes(t *testing.T) {
 	transporttest.Run(t, cfg)
 }
 
-// sending is a link that reports each request that it has sent.
+// sending is a link that reports each request after sending it.
 type sending struct {
 	executor.Link
 
@@ -128,13 +128,14 @@ func startPiped(t *testing.T) (executor.Link, func()) {
 	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Wait() }) // fails: the process was killed
+	t.Cleanup(func() { _ = cmd.Wait() }) // always fails, because the process was killed
 	return executor.Lines(out, in, 0), func() { _ = cmd.Process.Kill() }
 }
 
-// Clause 11 does not hold where exchanges share a link: a request waits at the executor until the
-// previous one has its head. When the link breaks, all exchanges fail at once, including those with
-// open bodies, and waiting requests never run.
+// Clause 11 of the contract does not hold if exchanges share a link: a request waits at the
+// executor until the previous request has its response head. When the link breaks, all exchanges
+// fail at once, including those with open bodies, and the executor never starts the waiting
+// requests.
 func TestCodexRunsOneRequestOfALink(t *testing.T) {
 	t.Run("WebSocket", func(t *testing.T) {
 		relay := peer.StartRelay(t, peer.StartCodex(t).URL)
@@ -159,7 +160,7 @@ func runsOneAtATime(t *testing.T, l executor.Link, cut func()) {
 	releases := map[string]chan struct{}{"/first": make(chan struct{}), "/second": make(chan struct{})}
 	close(releases["/second"])
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // the server notices a lost client only after the body has been read
+		_, _ = io.Copy(io.Discard, r.Body) // net/http detects a lost client only after the body has been read
 		arrived <- r.URL.Path
 		if r.URL.Path == "/open" {
 			_, _ = io.WriteString(w, "first")

@@ -60,7 +60,8 @@ func contains(t *testing.T, text string, parts ...string) {
 	}
 }
 
-// raw returns the result that server-everything received, which it echoes in its own result.
+// raw returns the result that server-everything received from the client. The server echoes it in
+// text.
 func raw(t *testing.T, text string) map[string]any {
 	t.Helper()
 	_, shown, found := strings.Cut(text, "Raw result: ")
@@ -71,8 +72,8 @@ func raw(t *testing.T, text string) map[string]any {
 	return result
 }
 
-// fill fills in the form of server-everything: its defaults, values of our own, and options chosen
-// by their titles.
+// fill fills in the form of server-everything with the default values of the form, test values, and
+// options chosen by title.
 func fill(r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	content := r.Form.Defaults()
 	for name, value := range map[string]any{
@@ -127,8 +128,8 @@ func TestEverythingElicitsAForm(t *testing.T) {
 	}
 }
 
-// A server requests a URL elicitation in two ways: with a request, and with an error that requires
-// the elicitation first.
+// A server can request a URL elicitation in two ways: with a request, or by refusing a call with an
+// error that names the URL.
 func TestEverythingElicitsAURL(t *testing.T) {
 	visited := make(chan string, 4)
 	s := everything(t, mcpclient.Handlers{
@@ -170,8 +171,8 @@ func TestEverythingSamples(t *testing.T) {
 		`"model": "model-1"`, "you said: ", "what is it?")
 }
 
-// server-everything requests the roots on the shared stream. The stream has to be open before the
-// first call; the server requests them again when it is notified of a change.
+// server-everything requests the roots on the shared stream, which has to be open before the first
+// call. The server requests the roots again when it is notified of a change.
 func TestEverythingListsRoots(t *testing.T) {
 	asked := make(chan struct{}, 8)
 	roots := make(chan []mcp.Root, 1)
@@ -194,7 +195,7 @@ func TestEverythingListsRoots(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, asked, "the roots request after the change")
-	for range 100 { // the tool returns the latest roots without waiting for new ones
+	for range 100 { // the tool returns the roots that the server knows, and does not wait for new ones
 		if text := says(t, s, "get-roots-list", nil); strings.Contains(text, "(2 total)") {
 			contains(t, text, "1. two", "2. Unnamed Root", "URI: file:///srv/three")
 			return
@@ -203,7 +204,7 @@ func TestEverythingListsRoots(t *testing.T) {
 	t.Error("the server did not update its roots")
 }
 
-// within returns the next value of a channel, and fails the test if none arrives.
+// within returns the next value of a channel. It fails the test if none arrives.
 func within[T any](t *testing.T, from <-chan T, what string) (v T) {
 	t.Helper()
 	select {
@@ -235,7 +236,7 @@ func TestEverythingCompletes(t *testing.T) {
 	}
 }
 
-// A template of each kind leads to a readable resource.
+// Each resource template gives the URI of a resource that can be read, as text or as bytes.
 func TestEverythingHasTemplates(t *testing.T) {
 	s := everything(t, mcpclient.Handlers{})
 	templates := 0
@@ -321,7 +322,7 @@ func TestEverythingUpdatesResources(t *testing.T) {
 	if err := sub.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for range events { // reads the remaining events
+	for range events { // drain the remaining events
 	}
 	var end *mcpclient.ListenError
 	if !errors.As(sub.Err(), &end) || end.Reason != mcpclient.EndClosed {

@@ -11,8 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// A server that crashes and restarts has lost every session. It refuses the next call, which
-// therefore did not run. The session's user loses the server's state but notices nothing else.
+// A server that crashes and restarts has lost every session. It refuses the next call, so that call
+// did not run. The client starts a new session and sends the call again. The caller sees no error.
 func TestSessionSurvivesARestartOfTheServer(t *testing.T) {
 	server := peer.StartEverything(t)
 	restored := make(chan mcpclient.SessionRestored, 1)
@@ -35,7 +35,7 @@ func TestSessionSurvivesARestartOfTheServer(t *testing.T) {
 	server.Kill()
 	server.Restart()
 	echoes(t, s, "after")
-	server.WaitLog(peer.LogSession, 1) // the log is new, so this is the second initialize
+	server.WaitLog(peer.LogSession, 1) // the log is empty after the restart, so this line is from the second initialize
 	listsEcho(t, s)
 	select {
 	case r := <-restored:

@@ -26,12 +26,12 @@ import (
 // These tests run the built command-line client of examples/hawser against server-everything, as a
 // user or a script does.
 
-// hawserRun is one run of the program and its expected output.
+// hawserRun is one run of hawser and its expected result.
 type hawserRun struct {
 	args     []string
 	stdin    string
 	code     int
-	out, err []string // parts of stdout and of stderr
+	out, err []string // texts that stdout and stderr must contain
 }
 
 const (
@@ -39,8 +39,8 @@ const (
 	page      = "url=https://example.com/consent"
 )
 
-// everythingTools has runs of each tool of server-everything that requires no more than hawser's
-// capabilities.
+// everythingTools has runs for each tool that server-everything lists for hawser. The server does
+// not list tools that need client capabilities that hawser lacks.
 var everythingTools = map[string][]hawserRun{
 	"echo": {{args: []string{"message=ahoy"}, out: []string{"Echo: ahoy\n"}}, {args: []string{"-"}, stdin: `{"message": "piped"}`, out: []string{"Echo: piped\n"}}},
 	"get-annotated-message": {
@@ -133,7 +133,7 @@ func TestHawserReadsAllResources(t *testing.T) {
 		t.Errorf("only %q are listed", documents)
 	} else {
 		for _, uri := range documents {
-			cli.check(t, hawserRun{out: []string{"# "}}, "read", uri) // all of them are in Markdown
+			cli.check(t, hawserRun{out: []string{"# "}}, "read", uri) // all documents are in Markdown
 		}
 	}
 	for _, template := range cli.listed(t, "resources", "uriTemplate") {
@@ -204,11 +204,11 @@ func hawserAgainst(t *testing.T, url string) hawserCLI {
 func (c hawserCLI) command(t *testing.T, command string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), c.path, append([]string{command, c.url}, args...)...)
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(c.path)) // not the user's
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(c.path)) // not the cache of the user
 	return cmd
 }
 
-// check runs the program with args before those of the run.
+// check runs the program with the command, args and run.args, and compares its output with run.
 func (c hawserCLI) check(t *testing.T, run hawserRun, command string, args ...string) {
 	t.Helper()
 	cmd := c.command(t, command, append(args, run.args...)...)
@@ -232,7 +232,8 @@ func (c hawserCLI) check(t *testing.T, run hawserRun, command string, args ...st
 	}
 }
 
-// listed returns the named member of each listed item that has it.
+// listed runs a command that lists items. It returns the named member of each item that has the
+// member.
 func (c hawserCLI) listed(t *testing.T, command, member string) (values []string) {
 	t.Helper()
 	out, err := c.command(t, command, "--json").Output()
@@ -263,7 +264,7 @@ func exitCode(t *testing.T, err error) int {
 	return exit.ExitCode()
 }
 
-// watchedHTTP is a proxy that records the requests that the server has answered.
+// watchedHTTP is an HTTP proxy that records requests when the server has answered them.
 type watchedHTTP struct {
 	URL string
 
@@ -274,13 +275,13 @@ type watchedHTTP struct {
 
 // exchange is a request that the server has answered.
 type exchange struct {
-	method string          // method of JSON-RPC, or of HTTP for requests without a message
-	id     json.RawMessage // of the request
-	about  json.RawMessage // the request that is cancelled
+	method string          // JSON-RPC method, or the HTTP method if the request has no message
+	id     json.RawMessage // id of the JSON-RPC request
+	about  json.RawMessage // id of the request that a cancellation cancels
 	status int
 }
 
-// watchHTTP starts a proxy in front of a server until the end of the test.
+// watchHTTP starts a proxy in front of a server. The proxy is closed at the end of the test.
 func watchHTTP(t *testing.T, endpoint string) *watchedHTTP {
 	t.Helper()
 	target, err := url.Parse(endpoint)

@@ -13,8 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// The executor fills a header with a secret from its environment. This process does not have the
-// secret, every request of the session carries it, and no other origin receives it.
+// The executor fills a header with a secret from its environment. This process does not know the
+// secret. Every request of the session carries the secret, and no other origin receives it.
 func TestExecutorFillsInASecretHeader(t *testing.T) {
 	peer.RequireInstalled(t)
 	for name, start := range map[string]func(t *testing.T, origin string) *peer.Executor{

@@ -20,9 +20,10 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// An executor is killed during a session and restarts. Waiting calls fail immediately and report
-// that the tool may have run. No tool runs twice. The session retries safe requests, resumes
-// streams where it can, and continues, because the server still knows it.
+// An executor is killed during a session and restarts. Calls without an answer fail immediately and
+// report that the tool may have run. No tool runs twice. The session retries safe requests and
+// resumes streams where possible. It continues afterwards, because the server still knows the
+// session.
 func TestExecutorIsKilled(t *testing.T) {
 	peer.RequireInstalled(t)
 	for name, x := range map[string]*peer.Executor{
@@ -48,7 +49,7 @@ func TestExecutorIsKilled(t *testing.T) {
 	}
 }
 
-// kill is a session whose executor is killed.
+// kill is one case of TestExecutorIsKilled: a session whose executor is killed.
 type kill struct {
 	*testing.T
 	x      *peer.Executor
@@ -63,7 +64,7 @@ type kill struct {
 	next    func() (mcpclient.ListenEvent, bool)
 }
 
-// watched reports when 1 MiB of a body has been read.
+// watched is a transport that reports when 1 MiB of a response body has been read.
 type watched struct {
 	transport.Transport
 	much chan struct{}
@@ -137,7 +138,7 @@ func (k *kill) slow(ctx context.Context, c *mcptest.Call) (json.RawMessage, erro
 	return mcptest.Text("done"), ctx.Err()
 }
 
-// call starts n calls of a tool.
+// call starts n calls of a tool. The channel receives the error of each call.
 func (k *kill) call(tool string, args any, n int) <-chan error {
 	done := make(chan error, n)
 	for range n {
@@ -149,8 +150,7 @@ func (k *kill) call(tool string, args any, n int) <-chan error {
 	return done
 }
 
-// fail checks that the calls fail as possibly run. While the executor is down, only its end can
-// have caused this.
+// fail checks that n calls fail with an unknown outcome.
 func (k *kill) fail(calls <-chan error, n int) {
 	k.Helper()
 	for range n {
@@ -161,8 +161,8 @@ func (k *kill) fail(calls <-chan error, n int) {
 	}
 }
 
-// survives checks that the session has survived. Notifications that the server sent while the
-// executor was down arrive afterwards; a modern session reports missed events instead.
+// survives checks that the session still works. A legacy session then receives the notifications
+// that the server sent while the executor was down. A modern session reports missed events instead.
 func (k *kill) survives() {
 	k.Helper()
 	_, err := k.s.CallTool(k.Context(), "echo", nil)
@@ -178,7 +178,7 @@ func (k *kill) survives() {
 	k.must(k.s.Close())
 }
 
-// killExecutor kills the executor. The server then sends a notification that cannot arrive.
+// killExecutor kills the executor. Then the server sends a notification while the executor is down.
 func (k *kill) killExecutor() {
 	k.x.Kill()
 	k.srv.Notify("notifications/prompts/list_changed", nil)
@@ -197,7 +197,8 @@ func legacyServer() *mcptest.Server {
 	return srv
 }
 
-// idle: the session still holds links to the killed executor when it makes the next call.
+// idle: no call is running. When the session makes the next call, it still holds links to the
+// killed executor.
 func (k *kill) idle() {
 	k.begin(legacyServer())
 	const calls = 4
@@ -239,7 +240,7 @@ func (k *kill) headers() {
 	k.ran("slow", 3)
 }
 
-// stream: the events have ids. The call's stream resumes after the last event.
+// stream: the events of the call have ids, so the stream resumes after the last event.
 func (k *kill) stream() {
 	srv := legacyServer()
 	srv.SSE = true
@@ -259,7 +260,7 @@ func (k *kill) stream() {
 	k.ran("slow", 1)
 }
 
-// namelessStream: a modern call's stream has no event ids and cannot resume.
+// namelessStream: the events of a modern call have no ids, so the stream cannot resume.
 func (k *kill) namelessStream() {
 	srv := mcptest.New(mcptest.Modern)
 	srv.SSE = true
@@ -275,7 +276,7 @@ func (k *kill) namelessStream() {
 	k.ran("slow", 2)
 }
 
-// body: half of 8 MiB has arrived.
+// body: the executor is killed when half of a body of 8 MiB has arrived.
 func (k *kill) body() {
 	srv := legacyServer()
 	var ran atomic.Int32
@@ -302,7 +303,7 @@ func (k *kill) body() {
 	}
 }
 
-// upload: the call has arguments of 8 MiB and no answer yet.
+// upload: the executor is killed while the server runs a call with arguments of 8 MiB.
 func (k *kill) upload() {
 	k.begin(legacyServer())
 	calls := k.call("slow", map[string]any{"text": strings.Repeat("x", 8*mebi)}, 1)

@@ -22,8 +22,8 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// A user logs in with a browser at a third-party authorization server. The command line then uses,
-// renews and revokes the tokens.
+// A user logs in with a browser at a third-party authorization server. hawser then uses, refreshes
+// and revokes the tokens.
 func TestHawserLogsIn(t *testing.T) {
 	for name, dpop := range map[string]bool{"bearer": false, "DPoP with nonces": true} {
 		t.Run(name, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestHawserLogsIn(t *testing.T) {
 			}
 			cli.check(t, hawserRun{args: append(store, "--json"), out: []string{`"refreshable":true`}}, "whoami")
 			cli.check(t, echo, "call", append([]string{"echo"}, store...)...)
-			for range 2 { // the first refresh returned a new refresh token
+			for range 2 { // the second refresh uses the refresh token that the first one returned
 				resource.refuseIssued()
 				cli.check(t, echo, "call", append([]string{"echo"}, store...)...)
 			}
@@ -59,7 +59,8 @@ func TestHawserLogsIn(t *testing.T) {
 	}
 }
 
-// logIn runs `hawser login` and plays the user at the browser. It returns the output of login.
+// logIn runs `hawser login` and plays the user in the browser. It returns the output of the
+// command.
 func logIn(t *testing.T, cli hawserCLI, args []string) string {
 	t.Helper()
 	cmd := cli.command(t, "login", append([]string{"--no-browser"}, args...)...)
@@ -105,8 +106,9 @@ func printedURL(t *testing.T, r *bufio.Reader) string {
 	}
 }
 
-// consent logs in at the authorization server's pages, agrees, and returns the text of the final
-// page. HAWSER_SCREENSHOT names a file for a screenshot of it.
+// consent logs in on the authorization server's pages and consents. It returns the text of the
+// final page. If HAWSER_SCREENSHOT is set, consent writes a screenshot of that page to the file it
+// names.
 func consent(t *testing.T, browser context.Context, page string) (final string) { //nolint:revive // chromedp represents browsers as contexts
 	t.Helper()
 	var picture []byte

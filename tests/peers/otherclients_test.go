@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// TestOtherClientsOverCodex runs the clients of other SDKs over the real executor. The test itself
-// is in tests/interop, which takes the executor's URL from its environment.
+// TestOtherClientsOverCodex runs the clients of other SDKs over the real executor. It starts a test
+// in tests/interop, which reads the URL of the executor from the environment.
 func TestOtherClientsOverCodex(t *testing.T) {
 	relay := peer.StartRelay(t, peer.StartCodex(t).URL)
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "^TestOtherClientsOverAnExecutor$", ".")

@@ -24,14 +24,14 @@ answered: User inputs:
 demo://missing: not found
 requests without the token: 0
 `
-	// go-sdk fills in the defaults of a form, and its port does the same.
+	// go-sdk fills in the defaults of a form, and the ported program does the same.
 	portedDefaults = `- Favorite Integer: 42
 - Favorite Number: 3.14
 `
 )
 
-// The programs that docs/from-mcp-go.md and docs/from-go-sdk.md quote print the same before and
-// after their port to Hawser. They are in tests/interop, the module with both SDKs.
+// docs/from-mcp-go.md and docs/from-go-sdk.md quote programs before and after their port to Hawser.
+// Both versions print the same. The programs are in tests/interop, the module that has both SDKs.
 func TestPortsPrintTheSame(t *testing.T) {
 	server := peer.StartEverything(t)
 	for sdk, want := range map[string]string{

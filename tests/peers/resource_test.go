@@ -26,7 +26,7 @@ const (
 )
 
 // protected is an MCP server that requires access tokens of an authorization server. The tokens are
-// JWTs, whose signature, audience, scope and key binding it checks.
+// JWTs. The server checks their signature, audience, scope and key binding.
 type protected struct {
 	URL string
 
@@ -40,7 +40,7 @@ type protected struct {
 	refused map[string]bool // ids of revoked tokens
 }
 
-// protect starts a protected server. It is closed at the end of the test.
+// protect starts a protected server, which is closed at the end of the test.
 func protect(t *testing.T, issuer string, dpop bool) *protected {
 	t.Helper()
 	p := &protected{issuer: issuer, dpop: dpop, mcp: mcptest.New(mcptest.Modern), seen: map[string]bool{}, refused: map[string]bool{}}
@@ -93,7 +93,7 @@ func signingKey(t *testing.T, issuer string) *ecdsa.PublicKey {
 	return nil
 }
 
-// refuseIssued makes the server refuse every token it has received so far, as if revoked.
+// refuseIssued makes the server refuse every token that it has received so far.
 func (p *protected) refuseIssued() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// A session behaves the same over every route, in both eras and with both kinds of reply. One
-// transport serves all sessions of a route.
+// A session behaves the same over every route, in both eras, and with replies in JSON or event
+// streams. All sessions of a route use the same transport.
 func TestSessionsWorkOverEveryRoute(t *testing.T) {
 	peer.RequireInstalled(t)
 	for _, w := range allWays {
@@ -101,8 +101,8 @@ func (l *life) never(ctx context.Context, _ *mcptest.Call) (json.RawMessage, err
 	return nil, errors.New("cancelled")
 }
 
-// ask elicits a name: on the call's stream, on the shared stream if replies are JSON, or with a
-// result that requires input.
+// ask elicits a name. A legacy server sends the elicitation on the stream of the call, or on the
+// shared stream if its replies are JSON. A modern server returns a result that requires input.
 func (l *life) ask(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	params := map[string]any{"message": "Your name?", "requestedSchema": map[string]any{
 		"type": "object", "properties": map[string]any{"name": map[string]any{"type": "string"}},
@@ -170,8 +170,8 @@ func (l *life) elicits() {
 	l.equal("ask", textOf(got), "Hello Ada")
 }
 
-// subscriptions cuts a stream. A legacy stream resumes after the last event; a modern one starts
-// again, which the subscription reports as missed events.
+// subscriptions cuts the stream of a subscription. A legacy stream resumes after the last event. A
+// modern stream starts again, and the subscription reports missed events.
 func (l *life) subscriptions() {
 	l.Helper()
 	sub, err := l.s.Listen(l.Context(), mcpclient.Filter{ToolsChanged: true, PromptsChanged: true})
@@ -192,7 +192,7 @@ func (l *life) subscriptions() {
 		l.equal("event", event(), mcpclient.ListenPromptsChanged)
 	} else {
 		request := within(l.T, again.Arrived(), "the GET that resumes the stream")
-		l.srv.Notify("notifications/prompts/list_changed", nil) // while no stream is open
+		l.srv.Notify("notifications/prompts/list_changed", nil) // sent while no stream is open
 		again.Release()
 		l.equal("event", event(), mcpclient.ListenPromptsChanged)
 		if request.Header.Get("Last-Event-Id") == "" {
@@ -204,7 +204,7 @@ func (l *life) subscriptions() {
 
 var errPatience = errors.New("the caller gave up")
 
-// cancels cancels a call: the caller returns immediately, and the tool's context ends.
+// cancels cancels a call. The call returns immediately, and the context of the tool ends.
 func (l *life) cancels() {
 	l.Helper()
 	ctx, cancel := context.WithCancelCause(l.Context())
@@ -223,7 +223,7 @@ func (l *life) cancels() {
 }
 
 // hundredCalls makes a hundred calls to a server that has lost its sessions. The server refuses all
-// of them before one recovery restores the session for all.
+// of the calls. Then the client starts one new session and sends all of the calls again.
 func (l *life) hundredCalls() {
 	l.Helper()
 	const calls = 100
@@ -234,7 +234,7 @@ func (l *life) hundredCalls() {
 		if r.Method == "tools/call" {
 			arrived <- struct{}{}
 		}
-		return false // observes without holding
+		return false // only observes the message and does not hold it
 	})
 	results := make(chan error, calls)
 	for i := range calls {

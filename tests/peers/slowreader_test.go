@@ -18,10 +18,10 @@ const (
 	mebi   = 1 << 20
 	flood  = 64 * mebi // size of a body that the client does not read
 	window = 256 << 10 // how much of an unread body an exclusive link buffers
-	spare  = 16 * mebi // for everything else: messages in transit, garbage
+	spare  = 16 * mebi // heap allowed for messages in transit and garbage
 )
 
-// pattern returns a body in which each part shows its position.
+// pattern returns a body in which every part encodes its position.
 func pattern(size int) []byte {
 	p := make([]byte, 0, size+16)
 	for i := 0; len(p) < size; i++ {
@@ -30,11 +30,11 @@ func pattern(size int) []byte {
 	return p[:size]
 }
 
-// The bodies of the flood and of the other requests.
+// wave is repeated in the body of /flood. ripple is the body of all other replies.
 var wave, ripple = pattern(mebi), pattern(100 << 10)
 
-// newFlood serves a body of flood bytes at /flood and closes over when it has ended. It answers all
-// other requests with ripple.
+// newFlood starts a server. At /flood it sends a body of flood bytes, and closes over when that
+// response has ended. It answers all other requests with ripple.
 func newFlood(t *testing.T) (url string, over <-chan struct{}) {
 	t.Helper()
 	ended := make(chan struct{})
@@ -54,9 +54,10 @@ func newFlood(t *testing.T) (url string, over <-chan struct{}) {
 	return server.URL, ended
 }
 
-// A consumer that stops reading does not block other exchanges, and this process buffers no more
-// than documented. On an exclusive link the body waits at the executor. On a shared link it must
-// not wait: when its buffer is full, it ends with an error after the buffered data.
+// A consumer that stops reading a body does not block other exchanges, and this process buffers no
+// more than documented. On an exclusive link the rest of the body waits at the executor. On a
+// shared link it must not wait, because it would block the other exchanges: when the buffer is
+// full, the body ends with an error after the buffered data.
 func TestSlowReader(t *testing.T) {
 	for _, far := range []string{"agent", "codex"} {
 		for _, shared := range []bool{false, true} {
@@ -69,13 +70,13 @@ func TestSlowReader(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				rt := openExecutor(t, startExecutor(t, far), &executor.Options{Shared: shared})
 				url, over := newFlood(t)
-				isFine(t, rt, url) // creates what every later exchange needs
+				isFine(t, rt, url) // warms up, so that later measurements see only the flood
 				before := heap()
 				resp := get200(t, rt, url+"/flood")
 				if _, err := io.ReadFull(resp.Body, make([]byte, 1)); err != nil {
 					t.Fatal(err)
 				}
-				if shared { // the client takes all of it; when the buffer is full, it ends the stream and its link
+				if shared { // the transport reads on until the buffer is full, then ends the body and its link
 					within(t, over, "the end of the flood")
 				}
 				most := before
@@ -94,7 +95,7 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// rest reads the remainder of the flood.
+// rest reads the rest of the flood and checks it. On a shared link the body must end with an error.
 func rest(t *testing.T, resp *http.Response, shared bool) {
 	t.Helper()
 	got, err := io.ReadAll(resp.Body)
@@ -132,7 +133,7 @@ func get200(t *testing.T, rt http.RoundTripper, url string) *http.Response {
 	return resp
 }
 
-// isFine makes one exchange.
+// isFine makes one exchange and checks that it succeeds.
 func isFine(t *testing.T, rt transport.Transport, url string) {
 	t.Helper()
 	resp := get200(t, rt, url)

@@ -16,9 +16,9 @@ import (
 	"github.com/hawser-mcp/hawser/tests/peers/peer"
 )
 
-// By default, codex runs one request at a time on each link. A slow tool must not block anything
-// else, and cancelling its call must reach the server although the executor protocol has no cancel
-// message.
+// By default, codex runs one request at a time on each link. A slow tool must not block other
+// requests. If its call is cancelled, the server must be notified, although the executor protocol
+// has no cancel message.
 func TestCodexWithOneRequestAtATime(t *testing.T) {
 	codex := peer.StartCodex(t, "--concurrent-requests", "1")
 	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
@@ -79,12 +79,12 @@ func isCallOf(tool string, m *mcptest.Message) bool {
 	return json.Unmarshal(m.Params, &params) == nil && params.Name == tool
 }
 
-// connections tracks the open connections of a server and reports when none is left.
+// connections tracks the open connections of a server.
 type connections struct {
 	mu   sync.Mutex
 	open map[net.Conn]struct{} // guarded by mu
 	most int                   // guarded by mu
-	none chan struct{}         // receives a value each time the last one closes
+	none chan struct{}         // receives a value each time the last open connection closes
 }
 
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
@@ -101,7 +101,7 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// Closing the body of an open stream closes the stream at its server as well.
+// Closing the body of an open stream also closes the stream at the server.
 func TestCodexLeavesNoStreamBehind(t *testing.T) {
 	const streams = 50
 	conns := &connections{open: map[net.Conn]struct{}{}, none: make(chan struct{}, streams)}

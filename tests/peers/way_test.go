@@ -11,9 +11,9 @@ import (
 // way is a route for the requests of a test.
 type way struct {
 	name string
-	open func(tb testing.TB) transport.Transport // the transport is closed with the test
-	// shared: all exchanges use one link, on which a cancelled exchange continues until the link is
-	// replaced.
+	open func(tb testing.TB) transport.Transport // the transport is closed at the end of the test
+	// shared means that all exchanges use one link. On such a link, a cancelled exchange continues
+	// until the link is replaced.
 	shared bool
 }
 
@@ -41,8 +41,9 @@ func openExecutor(tb testing.TB, url string, opts *executor.Options) transport.T
 	return rt
 }
 
-// openPipes starts an executor that runs many requests at once. All exchanges share one link, on
-// which a request without a head would otherwise block all others.
+// openPipes starts an executor that runs many requests at once, and returns a transport whose
+// exchanges share one link. If the executor ran one request at a time, a request without a response
+// head would block all others.
 func openPipes(tb testing.TB) transport.Transport {
 	tb.Helper()
 	rt, err := executor.Command(tb.Context(), peer.CodexCommand(tb, "--concurrent-requests", "128"), nil)

@@ -12,13 +12,13 @@ import (
 type session struct {
 	id         string
 	subscribed bool
-	events     []string      // sent on the shared stream; replayed when the client resumes it
+	events     []string      // all messages of the shared stream; those that the client missed are sent again when it resumes the stream
 	shared     *sharedStream // the open shared stream, nil if there is none
 	opened     bool          // the shared stream has been open at least once
 }
 
-// knowsSession looks up the session of a request. An honest server does no work for a session that
-// it does not know.
+// knowsSession looks up the session of a legacy request, sets v.in to it, and reports whether it
+// exists.
 func (v *exchange) knowsSession() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -26,7 +26,7 @@ func (v *exchange) knowsSession() bool {
 	return v.in != nil
 }
 
-// lost refuses a request whose session is unknown, in the style that the history prescribes.
+// lost refuses a request of an unknown session in the style that the history prescribes.
 func (v *exchange) lost() bool {
 	v.j.logf(v.actor, "unknown session")
 	id := string(v.m.ID)
@@ -82,8 +82,8 @@ func (v *exchange) subscribe() {
 	v.in.subscribed = v.kind == "subscribe"
 }
 
-// initialize starts a session. It does not count a session whose reply could not be written,
-// because the client has to start another.
+// initialize starts a session. It counts the session only if it can write the reply: otherwise the
+// client has to start another session.
 func (v *exchange) initialize() bool {
 	if v.h.Modern {
 		v.j.beginSession()
@@ -101,8 +101,8 @@ func (v *exchange) initialize() bool {
 	return ok
 }
 
-// response returns a JSON-RPC response to the request with this id. Its text names the call, which
-// lets the caller check whose answer it received.
+// response returns a JSON-RPC response to the request with this id. The text of the result names
+// the call, so the caller can check that the response belongs to its call.
 func (v *exchange) response(id string, op int) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{%s}}`, id, strings.TrimPrefix(v.result(op), ","))
 }
@@ -184,7 +184,7 @@ func (v *exchange) fail(how string) bool {
 	return false
 }
 
-// payload returns the JSON-RPC response of a scripted reply.
+// payload returns the JSON-RPC response in the body of a scripted reply.
 func (v *exchange) payload(r Reply) string {
 	id, op := string(v.m.ID), v.op
 	if id == "" {
@@ -207,7 +207,8 @@ func (v *exchange) payload(r Reply) string {
 	return v.response(id, op)
 }
 
-// ask answers a modern call with an elicitation. The request state names the call and the round.
+// ask answers a modern call with a result that requires an elicitation. The request state in it
+// names the call and the round.
 func (v *exchange) ask() bool {
 	if v.kind != "call" || !v.h.Modern || !v.h.Asks {
 		return v.proper()
@@ -236,7 +237,7 @@ func form(op int) string {
 	return fmt.Sprintf(`{"message":"op %d","requestedSchema":{"type":"object","properties":{"n":{"type":"integer"}}}}`, op)
 }
 
-// checkAnswer checks that the elicitation result is what the user of this call entered.
+// checkAnswer checks that the elicitation result is the one that the user of this call entered.
 func (v *exchange) checkAnswer(op int, answer json.RawMessage) {
 	o := v.h.op(op)
 	var got struct {
@@ -253,7 +254,7 @@ func (v *exchange) checkAnswer(op int, answer json.RawMessage) {
 // takeAnswer handles the client's response to an elicitation on a legacy stream.
 func (v *exchange) takeAnswer() bool {
 	var id string
-	_ = json.Unmarshal(v.m.ID, &id) // an id that is not a string is unknown
+	_ = json.Unmarshal(v.m.ID, &id) // if the id is not a string, the lookup below fails
 	v.mu.Lock()
 	q := v.elicitations[id]
 	times := 0
@@ -263,7 +264,7 @@ func (v *exchange) takeAnswer() bool {
 	}
 	v.mu.Unlock()
 	var op int
-	_, _ = fmt.Sscanf(id, "q%d.", &op) // an id without a number is unknown
+	_, _ = fmt.Sscanf(id, "q%d.", &op) // if the id has no number, op stays 0
 	switch {
 	case times != 1:
 		v.j.breachf("wrong elicitation result", op, "response number %d to %q", times, id)

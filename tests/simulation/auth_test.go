@@ -21,7 +21,7 @@ const (
 	redirectURI = "http://127.0.0.1:7777/callback"
 )
 
-// authServer is the authorization server of the endpoint. Each refresh token works once.
+// authServer is the authorization server of the endpoint. It accepts each refresh token once.
 type authServer struct {
 	s *server
 
@@ -83,7 +83,8 @@ func (a *authServer) handle(v *exchange) bool {
 	return v.w.write(plain(404, "", "", ""))
 }
 
-// token answers a token request. It accepts any code, and each refresh token once.
+// token answers a token request. It accepts every authorization code, but each refresh token only
+// once.
 func (a *authServer) token(v *exchange) (status int, answer string) {
 	form, _ := url.ParseQuery(string(v.body)) // an invalid form counts as empty
 	a.mu.Lock()
@@ -115,7 +116,8 @@ func (a *authServer) accepts(r *http.Request) bool {
 	return known && time.Now().Before(expiry)
 }
 
-// expire invalidates all access tokens, and the refresh tokens as well if everything is set.
+// expire invalidates all access tokens. If everything is true, it also invalidates the refresh
+// tokens.
 func (a *authServer) expire(everything bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -135,7 +137,7 @@ func (v *exchange) metadata() bool {
 	return v.w.write(plain(200, "", typeJSON, fmt.Sprintf(`{"resource":%q,"authorization_servers":[%q]}`, v.h.endpoint(), issuer)))
 }
 
-// Login implements oauth.Login. The user agrees after a pause.
+// Login implements oauth.Login. It plays a user who consents after a pause.
 func (a *authServer) Login(ctx context.Context, flow oauth.Flow) error {
 	page, err := flow.AuthorizationURL(ctx, redirectURI)
 	if err != nil {

@@ -27,16 +27,16 @@ type client struct {
 	oauth   *oauth.Client // nil without authorization
 
 	mu       sync.Mutex            // guards the fields below
-	received map[int]time.Duration // when each log message arrived, by number
+	received map[int]time.Duration // arrival time of each log message, by message number
 	missed   []time.Duration
-	ended    bool // the shared stream has ended for this session generation, and the handler was notified
+	ended    bool // the handler was notified that the shared stream of the current session has ended
 	over     time.Duration
 	subs     []*follower
 }
 
 // follower records what one subscription received.
 type follower struct {
-	agreed, ended time.Duration // negative: not yet
+	agreed, ended time.Duration // negative until it happens
 	received      map[int]bool
 	missed        []time.Duration
 }
@@ -81,7 +81,7 @@ func (c *client) close() {
 func (c *client) log(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
 	var data struct{ Seq int }
 	if json.Unmarshal(m.Data, &data) != nil || data.Seq == 0 {
-		return // a log message that belongs to a call
+		return // log messages of a call have no number
 	}
 	c.mu.Lock()
 	_, again := c.received[data.Seq]
@@ -107,14 +107,14 @@ func (c *client) restored(context.Context, *mcpclient.Session, mcpclient.Session
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.j.logf("client", "session restored")
-	c.missed = append(c.missed, c.j.now()) // a restored session may have missed events as well
+	c.missed = append(c.missed, c.j.now()) // events may be lost when the session is restored
 	c.ended = false
 }
 
 // elicit plays the user. It answers the elicitations of a call as the history prescribes.
 func (c *client) elicit(ctx context.Context, _ *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	var n int
-	_, _ = fmt.Sscanf(r.Message, "op %d", &n) // the message comes from form
+	_, _ = fmt.Sscanf(r.Message, "op %d", &n) // form has created the message
 	o := c.h.op(n)
 	actor := fmt.Sprintf("user#%d", n)
 	c.j.logf(actor, "is prompted")
@@ -159,7 +159,8 @@ type call struct {
 	progress float64 // guarded by mu: the latest value
 }
 
-// clientNumber matches the address of a dialing end. The number depends on the order of dials.
+// clientNumber matches the address of the dialing end of a connection. The number in the address
+// depends on the order of dials, so it can differ between runs.
 var clientNumber = regexp.MustCompile(`mem client:\d+`)
 
 // do makes one call and judges its outcome.
@@ -255,7 +256,7 @@ func (c *client) subscribe(number int, s Sub) {
 	c.j.logf(actor, "agreed")
 	for e := range l.Events() {
 		c.mu.Lock()
-		c.j.logf(actor, "event %d %s", e.Kind, e.URI) // the reason is left out: if two causes coincide, either may be reported
+		c.j.logf(actor, "event %d %s", e.Kind, e.URI) // without the reason: if two causes coincide, the session may report either
 		var n int
 		if e.Kind == mcpclient.ListenMissedEvents {
 			f.missed = append(f.missed, c.j.now())

@@ -34,7 +34,7 @@ type exchange struct {
 	kind   string // kind of request
 	op     int    // number of the call, 0 if it does not belong to one
 	actor  string // name in the trace
-	try    int    // number of requests of this actor so far
+	try    int    // number of requests that this actor has sent so far
 	script Reply
 	cursor string
 	in     *session // the legacy session of the request
@@ -47,8 +47,9 @@ var kinds = map[string]string{
 	"resources/unsubscribe": "unsubscribe",
 }
 
-// identify determines the kind of request and its script. Scripts do not depend on the order of
-// requests: a header names the call, and requests of the session itself are found by kind.
+// identify determines the kind of request and its script. The order in which calls arrive does not
+// matter: a header of each request names its call. Requests that belong to no call are identified
+// by their kind.
 func (v *exchange) identify() {
 	_ = json.Unmarshal(v.body, &v.m) // a body that was not read leaves the message empty
 	v.kind = kinds[v.m.Method]
@@ -88,14 +89,14 @@ func (v *exchange) identify() {
 	}
 }
 
-// handle answers the request. It returns false if the connection has to end.
+// handle answers the request. It returns false if the server must close the connection.
 func (v *exchange) handle() bool {
 	if strings.HasPrefix(v.r.URL.Path, "/.well-known/oauth-protected-resource") {
 		return v.metadata()
 	}
 	v.identify()
 	v.mu.Lock()
-	if v.h.Way != wayHTTP2 { // over HTTP/2 the gateway does it
+	if v.h.Way != wayHTTP2 { // over HTTP/2 the gateway records it
 		v.lastOn[v.w.c.RemoteAddr().String()] = fmt.Sprintf("%s %03d", v.actor, v.try)
 	}
 	v.busy[v] = true
@@ -147,8 +148,8 @@ func (v *exchange) count() {
 	}
 }
 
-// isProper reports whether to answer without a fault. A scripted stream or session that opens at
-// all is served as a proper one.
+// isProper reports whether to answer without a fault. Some scripted replies only decide whether a
+// shared stream or a session opens: if it opens, it has no fault.
 func (v *exchange) isProper() bool {
 	switch v.script.How {
 	case "":
@@ -159,7 +160,8 @@ func (v *exchange) isProper() bool {
 	return v.kind == "get" || v.kind == "initialize" && v.script.answers() && v.script.Code == 0
 }
 
-// moment returns a delay that keeps actions of different actors at different instants.
+// moment returns a short delay that differs between calls and tries. It keeps their actions at
+// different instants, which makes runs reproducible.
 func (v *exchange) moment() time.Duration {
 	return time.Duration(v.op*7+v.try+100) * time.Microsecond
 }

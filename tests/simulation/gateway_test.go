@@ -29,15 +29,15 @@ const (
 
 // gateway speaks HTTP/2 over TLS to the client and HTTP/1.1 to the server behind it, with one
 // connection per request. It forwards data immediately and never sends a request twice. When the
-// connection to the server breaks, it resets the stream, even before the head: an error status of
-// the gateway would be a milder fault than the server's. Requests for the metadata at the server's
-// address reach the gateway over HTTP/1.1.
+// connection to the server breaks, the gateway resets the stream of the client. It does so even
+// before the response head, because an error status would be a milder fault than the broken
+// connection. Requests for the metadata at the server's address reach the gateway over HTTP/1.1.
 type gateway struct {
 	server *server
 	back   *memnet.Network
 	http   http.Server
 
-	goAway atomic.Bool // the next reply ends its connection with GOAWAY, then the open streams finish
+	goAway atomic.Bool // the next reply makes its connection send GOAWAY; the open streams still finish
 }
 
 // newGateway starts a gateway.
@@ -63,9 +63,10 @@ func (g *gateway) close(front *memnet.Network) {
 	g.back.ResetAll() // a server on a silent connection would wait forever
 }
 
-// emptyPools works around Go 1.25, whose net/http keeps channels of HTTP/2 servers in a sync.Pool.
-// A channel of an earlier bubble must not be used in the next one. The second collection drops what
-// the first one only moved to the victim cache.
+// emptyPools works around net/http in Go 1.25, which keeps channels of HTTP/2 servers in a
+// sync.Pool. A channel that was created in one synctest bubble must not be used in the next one.
+// emptyPools runs the garbage collector twice, because the first collection only moves the channels
+// to the victim cache.
 func emptyPools() {
 	if strings.HasPrefix(runtime.Version(), "go1.25") {
 		runtime.GC()
@@ -82,7 +83,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer c.Close()
 	defer context.AfterFunc(r.Context(), func() { _ = c.Close() })()
-	go func() { _ = r.Write(c) }() // ends with c or the body; the server may answer before it has read the whole request
+	go func() { _ = r.Write(c) }() // ends when c or the body ends; the server may answer before it has read the whole request
 	resp, err := http.ReadResponse(bufio.NewReader(c), r)
 	if err != nil || resp.StatusCode < 200 { // HTTP/2 has no status 101, and net/http cannot send 99
 		panic(http.ErrAbortHandler)
@@ -102,7 +103,8 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// passOn forwards the body of a reply as it arrives. It returns false if the body breaks off.
+// passOn forwards the body of a reply as it arrives. It returns false if the connection breaks
+// before the end of the body.
 func passOn(w http.ResponseWriter, resp *http.Response) bool {
 	flush := http.NewResponseController(w).Flush
 	if resp.ContentLength != 0 && flush() != nil {
@@ -122,8 +124,8 @@ func passOn(w http.ResponseWriter, resp *http.Response) bool {
 	}
 }
 
-// note records which request used a connection last. It reports a breach if a call did not use
-// HTTP/2.
+// note records that r is the last request on its connection. If a call does not use HTTP/2, note
+// reports a breach.
 func (g *gateway) note(r *http.Request) {
 	if r.ProtoMajor == 2 {
 		g.server.j.count("HTTP/2 requests")
@@ -157,7 +159,7 @@ func (l *gatewayListener) Accept() (net.Conn, error) {
 			return &gatewayConn{Conn: secure, tls: secure, code: byte(l.s.h.Abort)}, nil
 		}
 		l.s.wg.Go(func() {
-			time.Sleep(10 * time.Microsecond) // not at the instant of the dial
+			time.Sleep(10 * time.Microsecond) // the reset must not happen at the instant of the dial
 			c.(*memnet.Conn).Reset()
 			_ = c.Close()
 		})
@@ -177,12 +179,12 @@ const (
 // gatewayConn is a TLS connection to the gateway. It replaces the error code of stream resets with
 // the one that the history prescribes.
 type gatewayConn struct {
-	net.Conn // hides the TLS connection from net/http, which then reads the preface itself
+	net.Conn // hides the type *tls.Conn from net/http, which then reads the HTTP/2 preface itself
 	tls      *tls.Conn
-	code     byte // 0: the code that net/http uses
+	code     byte // 0: keep the code of net/http
 
-	at     int // bytes written of the current frame
-	length int // length of its payload in bytes
+	at     int // number of bytes of the current frame that were written
+	length int // length of the payload of the current frame in bytes
 	kind   byte
 }
 
@@ -198,7 +200,7 @@ func (c *gatewayConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(changed)
 }
 
-// next tracks the frames of the connection and returns the byte to send in place of b.
+// next processes the next byte b of the connection's frames and returns the byte to send instead.
 func (c *gatewayConn) next(b byte) byte {
 	switch {
 	case c.at < 3:
@@ -216,7 +218,7 @@ func (c *gatewayConn) next(b byte) byte {
 
 // gatewayCertificate returns the gateway's certificate and a pool that trusts it.
 var gatewayCertificate = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
-	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) // signatures of equal length in every run
+	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) // gives signatures the same length in every run
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gateway"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0), // fake time starts in 2000

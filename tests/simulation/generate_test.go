@@ -13,15 +13,15 @@ type dice struct{ *rand.Rand }
 // one returns true once in n times on average.
 func (d dice) one(n int) bool { return d.IntN(n) == 0 }
 
-// between returns a duration in whole milliseconds.
+// between returns a random duration from least up to limit, exclusive, in steps of a millisecond.
 func (d dice) between(least, limit time.Duration) span {
 	return span(least + time.Duration(d.Int64N(int64((limit-least)/ms)))*ms)
 }
 
 func pick[T any](d dice, of ...T) T { return of[d.IntN(len(of))] }
 
-// generate draws the history of a seed. One history in four has a single kind of fault, which gives
-// each rule of mustWork enough cases.
+// generate draws the history of a seed. One history in four has a single kind of fault, because the
+// rules of mustWork apply only to such histories.
 func generate(seed uint64) *History {
 	d := dice{rand.New(rand.NewPCG(seed, 17))}
 	if d.one(4) {
@@ -119,7 +119,7 @@ func (d dice) op(h *History, n, worker int) Op {
 	return o
 }
 
-// others draws the replies to requests of one kind that do not belong to a call.
+// others draws the replies to all requests of one kind. These requests belong to no call.
 func (d dice) others(h *History) []Reply {
 	var replies []Reply
 	for range d.IntN(4) {
@@ -154,7 +154,7 @@ func (d dice) reply(h *History) Reply {
 		d.retryAfter(&r)
 	case 7:
 		d.refusal(&r, h)
-	case 8: // the tool's error, sent with an error status
+	case 8: // an error of the tool, with an HTTP error status
 		r.How, r.Status, r.NoRun = "status", pick(d, 400, 404, 404, 404, 405, 409, 410, 422, 500, 501), false
 		r.Code = pick(d, -32603, -32000, -32602, -32001, -32020, -32021, -32022)
 		r.Loses = !h.Modern && d.one(2)
@@ -180,7 +180,7 @@ func (d dice) reply(h *History) Reply {
 	return r
 }
 
-// json draws an answer in a single JSON body.
+// json draws an answer whose body is a single JSON message.
 func (d dice) json(r *Reply) {
 	r.How = "json"
 	if d.one(3) {

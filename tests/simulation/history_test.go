@@ -1,10 +1,10 @@
 // Package simulation_test plays random histories against a session in fake time and checks the
-// promises of the library: no call runs twice, every reported outcome is true, and calls that must
-// succeed do.
+// promises of the library: no call runs twice, every reported outcome is true, and every call that
+// must succeed does.
 //
 // A History is data, drawn from a seed before the run. Servers, gateways, networks, executors and
-// callers only follow it, so a history can be reduced, saved and replayed. See "go test -args
-// -help" for the flags.
+// callers follow the history and make no other choices, so a history can be reduced, saved and
+// replayed. See "go test -args -help" for the flags.
 package simulation_test
 
 import (
@@ -21,7 +21,7 @@ const ms = time.Millisecond
 // History prescribes everything that happens in one run.
 type History struct {
 	Modern    bool   `json:",omitempty"` // revision 2026-07-28; otherwise a session of revision 2025-11-25
-	IDs       bool   `json:",omitempty"` // events of legacy calls have ids
+	IDs       bool   `json:",omitempty"` // events on the streams of legacy calls have ids
 	Prime     bool   `json:",omitempty"` // legacy streams start with an event that has an id
 	Resumable bool   `json:",omitempty"` // the server keeps events that have ids
 	Loss      string `json:",omitempty"` // how the server reports a lost session, see lossStyles
@@ -31,7 +31,7 @@ type History struct {
 	Streams   int    `json:",omitempty"` // h2: concurrent streams per connection; 0: no limit
 	Abort     int    `json:",omitempty"` // h2: the error code of stream resets; 0: INTERNAL_ERROR
 	Auth      bool   `json:",omitempty"` // the endpoint requires a token
-	Lifetime  span   `json:",omitempty"` // of access tokens; 0: an hour
+	Lifetime  span   `json:",omitempty"` // lifetime of access tokens; 0: an hour
 	Buffer    int    `json:",omitempty"` // bytes that a connection buffers; 0: 64 KiB
 	Idle      span   `json:",omitempty"` // Timeouts.Idle
 	Try       span   `json:",omitempty"` // Timeouts.Try
@@ -39,7 +39,7 @@ type History struct {
 
 	Ops   []Op               `json:",omitempty"`
 	Subs  []Sub              `json:",omitempty"`
-	Other map[string][]Reply `json:",omitempty"` // replies to requests that do not belong to a call: by kind, in order
+	Other map[string][]Reply `json:",omitempty"` // replies to requests that belong to no call: by kind, in order
 	World []Event            `json:",omitempty"`
 }
 
@@ -47,23 +47,23 @@ type History struct {
 type Op struct {
 	N        int     `shrink:"-"` // number of the call, from 1
 	Worker   int     `shrink:"-"`
-	Gap      span    `json:",omitempty"` // since the worker's previous call
-	Kind     string  `json:",omitempty"` // empty for a tool call, list, ping
-	Deadline span    `json:",omitempty"` // of the call's context; 0: none
+	Gap      span    `json:",omitempty"` // pause after the worker's previous call
+	Kind     string  `json:",omitempty"` // list or ping; empty: a tool call
+	Deadline span    `json:",omitempty"` // deadline of the call's context; 0: none
 	Cancel   bool    `json:",omitempty"` // the context is cancelled after Deadline instead of having a deadline
 	Total    span    `json:",omitempty"` // WithTotalTimeout
 	Progress bool    `json:",omitempty"` // OnProgress
 	Harmless bool    `json:",omitempty"` // WithIdempotent
-	Size     int     `json:",omitempty"` // size of its argument in bytes
-	Answer   string  `json:",omitempty"` // what the user does when prompted: accept if empty, decline, cancel, fail, slow
-	Replies  []Reply `json:",omitempty"` // one for each try; later tries have no fault
-	Resumes  []Reply `json:",omitempty"` // replies to the GETs that resume its streams, in order
+	Size     int     `json:",omitempty"` // size of the call's argument in bytes
+	Answer   string  `json:",omitempty"` // what the user does when prompted: decline, cancel, fail or slow; empty: accept
+	Replies  []Reply `json:",omitempty"` // one for each try; further tries have no fault
+	Resumes  []Reply `json:",omitempty"` // replies to the GETs that resume the streams of the call, in order
 }
 
 // Sub is one subscription to a resource.
 type Sub struct {
 	At  span `json:",omitempty"`
-	End span `json:",omitempty"` // how long after At it is closed; 0: never
+	End span `json:",omitempty"` // how long after At the subscription is closed; 0: never
 }
 
 // Event is a change that affects all calls.

@@ -7,15 +7,17 @@ import (
 	"time"
 )
 
-// wayHTTP2 is the value of History.Way for HTTP/2: a Direct, and a gateway in front of the server.
-// Network faults affect all streams of a connection, server faults a single stream. All invariants
-// and oracles apply unchanged:
+// wayHTTP2 is the value of History.Way for HTTP/2: the session uses a Direct transport, and a
+// gateway is in front of the server. A network fault affects all streams of a connection. A server
+// fault affects a single stream. Notes on the invariants and oracles:
 //
-//   - A connection that breaks makes no promise to any call, as over HTTP/1.1. Direct cannot report NotSent for a request that
-//     had a connection. After a refused dial (refusedDials) the request had none, because GOAWAY ended the previous one.
-//   - GOAWAY affects no call. Its oracle (windUp) replaces that of broken executor links, because there are no executors.
-//   - A fault must not stop fake time: if a peer reads nothing, net/http waits for a mutex, which synctest does not count as
-//     durably blocked.
+//   - If a connection breaks, the calls on it may fail, as over HTTP/1.1. Direct cannot report NotSent
+//     for a request that had a connection. In refusedDials, a request whose dial is refused has no
+//     connection, because GOAWAY ended the previous one.
+//   - GOAWAY affects no call. Its oracle is windUp. The oracle for broken executor links is not used,
+//     because there are no executors.
+//   - A fault must not stop fake time: if a peer reads nothing, net/http waits for a mutex, which
+//     synctest does not count as durably blocked.
 const wayHTTP2 = "h2"
 
 // TestHTTP2 plays a few seeds over HTTP/2; "TestSeeds -way h2" plays more.
@@ -23,7 +25,8 @@ func TestHTTP2(t *testing.T) {
 	newPlaying(t, wayHTTP2).seeds(1, 25)
 }
 
-// generateHTTP2 draws the history of a seed over HTTP/2. Its dice differ from those of generate.
+// generateHTTP2 draws the history of a seed over HTTP/2. The same seed gives other choices than in
+// generate.
 func generateHTTP2(seed uint64) *History {
 	d := dice{rand.New(rand.NewPCG(seed, 29))}
 	var h *History
@@ -50,9 +53,9 @@ func generateHTTP2(seed uint64) *History {
 	return h
 }
 
-// cutRefusals answers calls with errors whose status alone would prove that the call did not run,
-// and cuts the body at its start. A client that mistakes the cut for the end of the body wrongly
-// reports NotRun.
+// cutRefusals answers calls with a status that proves that the call did not run if the response is
+// complete, but cuts the body at its start. A client that mistakes the cut for the end of the body
+// wrongly reports NotRun.
 func (d dice) cutRefusals(h *History) {
 	for i := range h.Ops {
 		r := Reply{How: "status", Status: pick(d, 404, 404, 405, 501), Code: pick(d, -32603, -32000, -32602), CutBy: pick(d, "", "reset")}

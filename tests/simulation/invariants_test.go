@@ -15,10 +15,10 @@ const (
 	slack         = 50 * ms          // how late a timeout may fire
 	longest       = 30 * time.Minute // the longest a call may take
 	recoveryLimit = time.Minute      // the longest a session may take to recover
-	pauses        = time.Minute      // the longest pause of a call between its tries, in which nothing can arrive
+	pauses        = time.Minute      // the longest pause between two tries of a call; no data can arrive during the pause
 )
 
-// judge checks one call that has returned.
+// judge checks the result of one call and records breaches.
 func (j *Journal) judge(h *History, o *Op, took time.Duration, res *mcpclient.CallToolResult, err error) {
 	limit := longest
 	if o.Deadline > 0 {
@@ -66,7 +66,7 @@ func textOf(r *mcpclient.CallToolResult) string {
 	return "?"
 }
 
-// judgeEnd runs once the world has ended. It checks that no call was executed twice and that the
+// judgeEnd runs after the world has ended. It checks that no call was executed twice and that the
 // client made no needless requests.
 func (j *Journal) judgeEnd(h *History) {
 	for i := range h.Ops {
@@ -86,8 +86,8 @@ func (j *Journal) judgeEnd(h *History) {
 	}
 }
 
-// judgeEvents checks that the client was notified of every lost event. The marker sent before has
-// flushed all notifications.
+// judgeEvents checks that the client was notified of every lost event. It runs after the marker
+// event of [client.settle] has arrived, so no notification is still on its way.
 func (c *client) judgeEvents() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,10 +116,10 @@ func (c *client) judgeEvents() {
 	}
 }
 
-// judgeLeft checks that Close left no exchange of the session open.
+// judgeLeft checks that no exchange of the session is open after Close.
 func (c *client) judgeLeft(w *world) {
 	if c.h.Way == "agent-shared" || c.h.count("silence") > 0 {
-		return // on a shared link no exchange is cancelled; on a silent network no server notices what the client does
+		return // exchanges on a shared link cannot be cancelled; on a silent network servers cannot see that the client closed them
 	}
 	time.Sleep(100 * ms)
 	for _, actor := range w.server.open() {

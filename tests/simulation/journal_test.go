@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Journal records what really happened in a run: what the servers did, what the callers were sent,
-// and a trace of both.
+// Journal records what really happened in a run: what the servers executed, what they sent to the
+// callers, and a trace of all actors.
 type Journal struct {
 	mu       sync.Mutex // guards the fields below
 	start    time.Time
@@ -18,20 +18,20 @@ type Journal struct {
 	trace    []traceLine
 	breaches []Breach
 
-	ran         map[int]int           // executions by call
-	rounds      map[string]int        // executions that ended in an elicitation, by call and request state
+	ran         map[int]int           // number of executions by call
+	rounds      map[string]int        // number of executions that ended in an elicitation, by call and request state
 	final       map[int]bool          // calls that received a final refusal or a response
 	answered    map[int]bool          // calls that received a response with their id
-	silence     map[int]time.Duration // longest time of a call without data
-	sign        map[int]time.Duration // when a call was last sent or received an event with data
+	silence     map[int]time.Duration // longest time without data, by call
+	sign        map[int]time.Duration // when each call was last sent or last received an event with data
 	initialized int                   // number of initialize requests
 	lost        int                   // number of times the server lost its sessions
 	logins      int                   // number of times the user was prompted for authorization
 	closed      time.Duration         // when Close returned
-	denied      atomic.Bool           // the last GET had no valid token: the shared stream waits for a call to be authorized
+	denied      atomic.Bool           // the last GET had no valid token, so the shared stream opens only after a call has been authorized
 	emitted     map[int]time.Duration
 	updated     map[int]time.Duration
-	outcomes    map[string]int // number of results of calls, by kind of error
+	outcomes    map[string]int // number of calls by the kind of error that they returned
 	counts      map[string]int // number of events, for the summary
 }
 
@@ -81,7 +81,7 @@ func (j *Journal) breachf(class string, op int, format string, args ...any) {
 	j.breaches = append(j.breaches, b)
 }
 
-// count counts an event for the summary.
+// count adds one to the number of these events in the summary.
 func (j *Journal) count(what string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -106,7 +106,7 @@ func (j *Journal) execute(op int, actor string) {
 	j.logf(actor, "EXECUTES #%d, number %d", op, n)
 }
 
-// ask records that the server executes a call up to an elicitation.
+// ask records that the server executes a call until the call needs an elicitation.
 func (j *Journal) ask(op int, state, actor string) {
 	j.mu.Lock()
 	j.rounds[roundKey(op, state)]++
@@ -116,8 +116,8 @@ func (j *Journal) ask(op int, state, actor string) {
 
 func roundKey(op int, state string) string { return fmt.Sprintf("#%d %s", op, state) }
 
-// asked returns how often a call was executed up to an elicitation, and the highest count for one
-// state.
+// asked returns how often executions of a call ended in an elicitation: in total, and the highest
+// count for a single request state.
 func (j *Journal) asked(op int) (all, most int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -139,8 +139,9 @@ func (j *Journal) alive(op int) {
 	j.sign[op] = j.now()
 }
 
-// said records what the server is about to send to a call: a final refusal, or a response with its
-// id, which is also final. Callers call it before they send.
+// said records what the server is about to send to a call. final means a final refusal. response
+// means a response with the id of the request, which is also final. The server calls said before it
+// sends.
 func (j *Journal) said(op int, final, response bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

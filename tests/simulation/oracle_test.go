@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// fault is a kind of fault, as the oracle distinguishes them.
+// fault is a kind of fault. The oracle decides for each kind which calls must succeed.
 type fault string
 
 const (
@@ -24,9 +24,9 @@ const (
 )
 
 const (
-	fewTries   = 2                // bad replies that every call survives, with a margin
-	shortFault = time.Second      // a fault that is shorter than the retries of a call
-	longTry    = 10 * time.Second // a timeout that no call of these histories reaches
+	fewTries   = 2                // number of bad replies that every call certainly survives
+	shortFault = time.Second      // a fault of this length ends before the retries of a call do
+	longTry    = 10 * time.Second // a timeout of this length never fires in these histories
 )
 
 // faults returns the kinds of faults in a history.
@@ -61,7 +61,7 @@ func (h *History) faults() map[fault]bool {
 	return all
 }
 
-// faultOf returns the kind of fault of one reply, "" if it has none.
+// faultOf returns the kind of fault of one reply. It returns "" if the reply has no fault.
 func (h *History) faultOf(o *Op, r *Reply) fault {
 	plainStatus := r.How == "status" && r.Cut == 0 && r.Close == 0 && !r.Loses
 	switch {
@@ -87,7 +87,7 @@ func (h *History) faultOf(o *Op, r *Reply) fault {
 	return beyondHelp
 }
 
-// safe reports whether the call may run twice.
+// safe reports whether the server may safely execute the call twice.
 func (o *Op) safe() bool { return o.Kind != "" || o.Harmless }
 
 func (h *History) faultOfResumes(o *Op) fault {
@@ -128,7 +128,7 @@ func (h *History) faultsOfWorld(all map[fault]bool) {
 		}
 	}
 	if refused >= 0 {
-		all[beyondHelp] = true // it may last until the end
+		all[beyondHelp] = true // the event may last until the end of the run
 	}
 }
 
@@ -137,7 +137,7 @@ func (h *History) faultsOfWorld(all map[fault]bool) {
 // of fault.
 func (h *History) mustWork(o *Op) string {
 	all := h.faults()
-	delete(all, brokenStream) // affects no call
+	delete(all, brokenStream) // this fault affects no call
 	if all[beyondHelp] || len(all) > 1 || h.CloseAt > 0 || o.Deadline > 0 || o.Total > 0 {
 		return ""
 	}
@@ -155,7 +155,7 @@ func (h *History) mustWork(o *Op) string {
 	return ""
 }
 
-// survives reports whether a call has to survive a history whose only kind of fault is f.
+// survives reports whether a call must succeed if f is the only kind of fault in the history.
 func (h *History) survives(o *Op, f fault) bool {
 	switch f {
 	case cutStream:
@@ -179,7 +179,7 @@ func (h *History) survives(o *Op, f fault) bool {
 	}
 }
 
-// faulty counts the replies of a call that are not a complete answer.
+// faulty returns the number of replies to a call that are not a complete and successful answer.
 func faulty(o *Op) (n int) {
 	for i := range o.Replies {
 		if o.Replies[i].faulty() {
@@ -201,9 +201,9 @@ func (h *History) closesConnections() bool {
 	return true
 }
 
-// breaksIdleLinks reports whether links break only between the calls of a single worker, each of
-// which takes no time. The executors may be unavailable only as the last event, because calls start
-// at unknown times afterwards.
+// breaksIdleLinks reports whether links break only while no call runs. This requires a single
+// worker, whose calls take no time. The executors may become unavailable only in the last event,
+// because the start times of later calls are unknown.
 func (h *History) breaksIdleLinks() bool {
 	var begin time.Duration
 	for i := range h.Ops {
@@ -241,8 +241,8 @@ func (h *History) refusesLost() bool {
 	return false
 }
 
-// mostInitializes returns how many initialize requests are needed at most. known is false if the
-// history does not determine the number.
+// mostInitializes returns the largest number of initialize requests that the client needs if the
+// server lost its sessions lost times. known is false if the history does not determine the number.
 func (h *History) mostInitializes(lost int) (limit int, known bool) {
 	if h.Modern {
 		lost = -1
@@ -250,15 +250,15 @@ func (h *History) mostInitializes(lost int) (limit int, known bool) {
 	return 1 + lost, h.only(lostSession, brokenStream, busy, cutStream, noAnswer, askedUser)
 }
 
-// mostLogins returns how often the user has to log in at most; later tokens come from the refresh
-// token. known is false if the history does not determine the number. It does only if a single
-// token expires: the next token may expire before it was ever accepted, and the client does not
-// renew such a token.
+// mostLogins returns the largest number of logins that the user needs. It is one, because the
+// client gets later tokens with the refresh token. known is false if the history does not determine
+// the number. The history determines it only if a single token expires: a second token may expire
+// before the server accepts it for the first time, and the client does not refresh such a token.
 func (h *History) mostLogins() (limit int, known bool) {
 	return 1, h.count("expire") <= 1 && h.Lifetime == 0 && h.only(expiredToken, brokenStream)
 }
 
-// only reports whether the history has no faults other than these.
+// only reports whether the history has no faults of other kinds.
 func (h *History) only(kinds ...fault) bool {
 	all := h.faults()
 	for _, f := range kinds {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// profile draws a history with a single kind of fault, most of whose calls must succeed.
+// profile draws a history with a single kind of fault. Most of its calls must succeed.
 func (d dice) profile() *History {
 	profiles := []func(*History){
 		d.allWell, d.cutStreams, d.cutStreams, d.lostSessions, d.lostSessions, d.busyServer, d.recheckedRequests,
@@ -60,7 +60,7 @@ func (d dice) cutStreams(h *History) {
 func (d dice) lostSessions(h *History) {
 	h.Modern, h.Loss = false, d.loss()
 	gap := 4 * time.Second
-	if d.one(3) { // twice within a call
+	if d.one(3) { // the session is lost twice during one call
 		gap = 150 * ms
 	}
 	for at, n := d.between(200*ms, time.Second), 1+d.IntN(2); n > 0; n-- {
@@ -68,7 +68,7 @@ func (d dice) lostSessions(h *History) {
 		at += d.between(gap, 2*gap)
 	}
 	h.Other["initialize"] = []Reply{{}, {Wait: d.between(0, 200*ms)}, {Wait: d.between(0, 200*ms)}}
-	for i := range h.Ops { // refusals arrive one after the other, some after the next session exists
+	for i := range h.Ops { // the refusals arrive at different times, some of them after a new session has started
 		h.Ops[i].Gap = d.between(0, 100*ms)
 		h.Ops[i].Replies = append(h.Ops[i].Replies, Reply{Wait: d.between(0, 300*ms)})
 	}
@@ -85,7 +85,8 @@ func (d dice) busyServer(h *History) {
 	}
 }
 
-// recheckedRequests refuses the headers or the protocol version, as the specification prescribes.
+// recheckedRequests makes the server refuse the headers or the protocol version of requests, as the
+// specification prescribes.
 func (d dice) recheckedRequests(h *History) {
 	h.Modern = true
 	for i := range h.Ops {
@@ -93,8 +94,8 @@ func (d dice) recheckedRequests(h *History) {
 	}
 }
 
-// refusedDials makes the server unreachable for a moment. A connection serves one request, so each
-// call dials.
+// refusedDials makes the server unreachable for a moment. Each connection serves one request, so
+// each call has to dial.
 func (d dice) refusedDials(h *History) {
 	h.Way, h.Handlers = "", false
 	for i := range h.Ops {
@@ -145,7 +146,7 @@ func (d dice) elicitations(h *History) {
 	}
 }
 
-// unanswered drops the answers to requests that may run twice.
+// unanswered drops the answers to calls that may safely run twice.
 func (d dice) unanswered(h *History) {
 	for i := range h.Ops {
 		o := &h.Ops[i]
@@ -163,7 +164,7 @@ func (d dice) sharedStreams(h *History) {
 	for at := d.between(0, 500*ms); at.D() < 4*time.Second; at += d.between(600*ms, 2*time.Second) {
 		h.World = append(h.World, Event{at, pick(d, "end-shared", "cut-shared")})
 		for range 1 + d.IntN(2) {
-			h.World = append(h.World, Event{at + d.between(0, 600*ms), "emit"}) // before the stream has been reopened, or just then
+			h.World = append(h.World, Event{at + d.between(0, 600*ms), "emit"}) // before or while the stream is reopened
 		}
 	}
 	for k := range 1 + d.IntN(3) {
@@ -184,8 +185,8 @@ var worldEvents = []string{
 	"cut-links", "no-executor", "well", "reset-accept", "expire", "revoke",
 }
 
-// lossStyles are the ways in which servers report a lost session. The session recovers from each of
-// them. All but one refuse the request, so the call is sent again.
+// lossStyles are the ways in which servers report a lost session. The client recovers from each of
+// them. All styles but one refuse the request, so the client sends the call again.
 var lossStyles = []struct {
 	name    string
 	refuses bool

@@ -7,28 +7,28 @@ import (
 
 // Reply prescribes what happens to one request. The zero value is a proper answer without a fault.
 type Reply struct {
-	Wait      span   `json:",omitempty"` // before any other step
-	How       string `json:",omitempty"` // proper if empty, json, stream, accepted (a stream with status 202), ask (an elicitation), status, redirect, reset, eof, hang
+	Wait      span   `json:",omitempty"` // delay before any other step
+	How       string `json:",omitempty"` // json, stream, accepted (a stream with status 202), ask (an elicitation), status, redirect, reset, eof or hang; empty: a proper answer
 	NoRun     bool   `json:",omitempty"` // the server or gateway that answers did not execute the call
 	Status    int    `json:",omitempty"` // for status and redirect
 	Code      int    `json:",omitempty"` // the body is a JSON-RPC error with this code
-	ID        string `json:",omitempty"` // id in the body: the request's if empty, string (the same as a string), null, wrong
+	ID        string `json:",omitempty"` // id in the body: string (the id of the request as a string), null or wrong; empty: the id of the request
 	Malformed bool   `json:",omitempty"` // the error is a string, which JSON-RPC forbids
 	Header    string `json:",omitempty"` // one additional header line
 	Foreign   bool   `json:",omitempty"` // the redirect leads to another origin
-	Events    string `json:",omitempty"` // events sent on a stream before the answer, one letter each, see the constants below
-	Gap       span   `json:",omitempty"` // before each event and the answer
-	Late      bool   `json:",omitempty"` // one more event after the answer
+	Events    string `json:",omitempty"` // events sent on a stream before the answer, one letter for each; see the constants below
+	Gap       span   `json:",omitempty"` // delay before each event and before the answer
+	Late      bool   `json:",omitempty"` // the stream has one more event after the answer
 	Unchunked bool   `json:",omitempty"` // the stream ends when its connection ends
 	Cut       int    `json:",omitempty"` // the reply breaks off after this many bytes
-	CutBy     string `json:",omitempty"` // eof if empty, reset, silence
+	CutBy     string `json:",omitempty"` // how the reply breaks off: reset or silence; empty: eof
 	Early     bool   `json:",omitempty"` // the server answers after reading only the head of the request
-	Close     span   `json:",omitempty"` // how long after the reply the connection is closed, unannounced
+	Close     span   `json:",omitempty"` // how long after the reply the server closes the connection without notice
 	Loses     bool   `json:",omitempty"` // the server loses its sessions right before the reply
 }
 
-// The events of a stream: progress, a repetition of the previous event, a comment, a log message,
-// an event without data, an elicitation (legacy only).
+// The letters of Reply.Events, in order: progress, a repetition of the previous event, a comment, a
+// log message, an event without data, an elicitation (legacy only).
 const (
 	eventProgress    = 'p'
 	eventAgain       = 'd'
@@ -38,7 +38,7 @@ const (
 	eventElicitation = 'q'
 )
 
-// own reports whether the body is well formed and has the id of the request.
+// own reports whether the body is a well-formed message with the id of the request.
 func (r Reply) own() bool { return !r.Malformed && (r.ID == "" || r.ID == "string") }
 
 // answers reports whether the body is a JSON-RPC response to the request.
@@ -60,13 +60,13 @@ func (r Reply) final() bool { return r.How == "redirect" || r.How == "status" &&
 // faulty reports whether the reply is anything but a complete and successful answer.
 func (r Reply) faulty() bool { return !r.answers() || r.Code != 0 || r.Malformed || r.Cut > 0 }
 
-// refuses reports whether a status is a final refusal.
+// refuses reports whether an HTTP status is a final refusal.
 func refuses(status int) bool {
 	return status >= 300 && status < 500 && status != 408 || status == 501 || status == 505
 }
 
 // unseen reports whether the reply proves that the request was not processed. An honest server
-// never sends such a reply after it executed the call.
+// never sends such a reply after executing the call.
 func (r Reply) unseen(modern bool) bool {
 	switch {
 	case r.Early:

@@ -14,7 +14,8 @@ import (
 func run(t *testing.T, h *History) (j *Journal) {
 	t.Helper()
 	j = newJournal()
-	// The jitter of backoffs uses the global random source. This makes it the same in every run.
+	// The jitter of backoffs uses the global random source. Seeding it gives the same jitter in
+	// every run.
 	rand.Seed(1) //nolint:staticcheck // the debug setting above makes it work
 	defer func() {
 		if failure := recover(); failure != nil {
@@ -91,11 +92,11 @@ func (c *client) use(w *world) {
 	others.Wait()
 }
 
-// settle lets the session recover, then sends a marker event. All missed-events notices arrive
-// before the marker.
+// settle lets the session recover, then sends a marker event. The marker arrives after all
+// missed-events notices.
 func (c *client) settle(w *world) {
 	c.awaitRecovery()
-	time.Sleep(2 * time.Minute) // the shared streams are reopened
+	time.Sleep(2 * time.Minute) // time to reopen the shared streams
 	w.happen("emit")
 	time.Sleep(time.Second)
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSaved plays saved histories. Each one broke a promise in the past, or must succeed.
+// TestSaved plays saved histories. Each one broke a promise in the past, or shows a case that must
+// succeed.
 func TestSaved(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.json")
 	require.NoError(t, err)
@@ -25,7 +26,7 @@ func TestSaved(t *testing.T) {
 	}
 }
 
-// TestShrink reduces a history from which only the reply with status 600 is needed.
+// TestShrink reduces a history. Only its reply with status 600 must remain.
 func TestShrink(t *testing.T) {
 	h, err := load("testdata/v4-status-600.json")
 	require.NoError(t, err)

@@ -29,7 +29,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	log.SetOutput(io.Discard) // net/http logs complaints about misbehaving servers
+	log.SetOutput(io.Discard) // net/http logs errors of misbehaving servers
 	os.Exit(m.Run())
 }
 
@@ -53,11 +53,11 @@ type playing struct {
 	began    time.Time
 	calls    int
 	differ   int
-	breaches map[string]int    // number by class
-	firsts   map[string]uint64 // first seed by class
-	outcomes map[string]int    // number of results of calls, by kind of error
-	counts   map[string]int    // number of events
-	reported map[string]bool   // classes that were reported in full
+	breaches map[string]int    // number of breaches by class
+	firsts   map[string]uint64 // first seed with a breach, by class
+	outcomes map[string]int    // number of calls by the kind of error that they returned
+	counts   map[string]int    // number of events by name
+	reported map[string]bool   // classes of which a breach was reported in full
 }
 
 func newPlaying(t *testing.T, way string) *playing {
@@ -121,7 +121,7 @@ func (p *playing) generate(seed uint64) *History {
 	panic("-way: unknown route: " + p.way)
 }
 
-// breach reports a broken promise, in full if it is among the first ones.
+// breach reports a broken promise. It reports the first breaches in full, with a reduced history.
 func (p *playing) breach(seed uint64, h *History, b Breach) {
 	p.t.Errorf("seed %d: %v\n\tgo test ./tests/simulation -count=1 -cpu 1 -run TestSeeds -way=%s -first %d -seeds 1", seed, b, p.way, seed)
 	if p.reported[b.Class] || len(p.reported) >= *reported {
@@ -161,7 +161,7 @@ func report(t *testing.T, h *History, file string) {
 	}
 }
 
-// summary prints the counts.
+// summary prints the counts of all seeds.
 func (p *playing) summary(first uint64, n int) {
 	took := time.Since(p.began)
 	fmt.Printf("%d seeds from %d, %d calls, %v, %.0f seeds/s, GOMAXPROCS %d\n",

@@ -22,15 +22,15 @@ const (
 	endpoint      = "http://127.0.0.1/mcp"
 	endpointAddr  = "127.0.0.1:80"
 	foreignAddr   = "127.0.0.2:80"
-	opHeader      = "X-Op" // names the call of a request, for its script
+	opHeader      = "X-Op" // header that names the call of a request, which selects the script
 	secretHeader  = "X-Api-Key"
 	typeJSON      = "application/json"
 	typeStream    = "text/event-stream"
 	modernVersion = "2026-07-28"
 )
 
-// server is an honest MCP server of either era, together with the gateways in front of it. It
-// follows the history. It speaks raw HTTP/1.1, which lets it send any bytes.
+// server plays an honest MCP server of either era and the gateways in front of it, as the history
+// prescribes. It writes HTTP/1.1 itself, so it can send any bytes.
 type server struct {
 	h    *History
 	j    *Journal
@@ -49,7 +49,7 @@ type server struct {
 	elicitations map[string]*elicitation // elicitations sent to the client, by id
 	listening    []*sharedStream         // open modern subscriptions
 	emits        int
-	busy         map[*exchange]bool // requests that are not answered yet
+	busy         map[*exchange]bool // requests without a complete answer
 	lastOn       map[string]string  // the request that last used a connection, by the client's address
 }
 
@@ -115,7 +115,7 @@ func (s *server) serve(c net.Conn) {
 	}
 }
 
-// serveForeign plays another origin, which must not receive any secret.
+// serveForeign serves another origin. It reports a breach if a request carries a secret.
 func (s *server) serveForeign(c net.Conn) {
 	r, err := http.ReadRequest(bufio.NewReader(c))
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *server) isGood() bool {
 	}
 }
 
-// next counts the requests of an actor.
+// next counts a request of an actor and returns the number of its requests so far.
 func (s *server) next(actor string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,7 +159,7 @@ func (s *server) next(actor string) int {
 	return s.seen[actor]
 }
 
-// sleep pauses. It returns false if the run is over.
+// sleep pauses for d. It returns false if the run ends before.
 func (s *server) sleep(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -171,8 +171,8 @@ func (s *server) sleep(d time.Duration) bool {
 	}
 }
 
-// open returns the requests whose answer the client still awaits: its end of the connection is
-// open.
+// open returns the actors of the requests whose answer the client still awaits. For these, the
+// client's end of the connection is still open.
 func (s *server) open() []string {
 	s.mu.Lock()
 	exchanges := slices.Collect(maps.Keys(s.busy))

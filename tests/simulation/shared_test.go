@@ -22,8 +22,8 @@ func newSharedStream(w *writer, id string) *sharedStream {
 	return &sharedStream{w, id, make(chan string, 1<<12)}
 }
 
-// sendQueued sends the messages of a shared stream until the client or the end of the run closes
-// its connection.
+// sendQueued sends the messages of a shared stream until the client closes the connection or the
+// run ends.
 func (v *exchange) sendQueued(o *sharedStream, head string) {
 	if !o.w.write(head) {
 		return
@@ -114,7 +114,7 @@ func (s *server) emit() {
 	if in == nil || !in.opened {
 		return
 	}
-	if in.shared != nil || !s.j.denied.Load() { // else a notice waits for the stream, and the stream for a token
+	if in.shared != nil || !s.j.denied.Load() { // otherwise the client is notified only when the stream reopens, which needs a token first
 		s.note(s.j.emitted)
 		s.note(s.j.updated)
 	}
@@ -125,14 +125,15 @@ func (s *server) emit() {
 	}
 }
 
-// note records when the latest event was sent. The caller holds s.mu.
+// note records in at that the latest event is sent now. The caller holds s.mu.
 func (s *server) note(at map[int]time.Duration) {
 	s.j.mu.Lock()
 	defer s.j.mu.Unlock()
 	at[s.emits] = s.j.now()
 }
 
-// send sends a message on the shared stream of a session. The caller holds the server's mu.
+// send queues a message for the shared stream of a session, if it is open. The caller holds the
+// server's mu.
 func (in *session) send(h *History, text string) {
 	in.events = append(in.events, text)
 	id := ""

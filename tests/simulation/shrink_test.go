@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// shrinkRuns limits how often a history is played while it is reduced.
+// shrinkRuns is the largest number of simplified histories that shrink tries.
 const shrinkRuns = 600
 
-// shrink removes list elements and clears fields of a history as long as breaks still returns true
-// for the result.
+// shrink removes list elements and clears fields of a history. It keeps each change only if breaks
+// returns true for the changed history. It returns the reduced history.
 func shrink(h *History, breaks func(*History) bool) *History {
 	for runs, changed := 0, true; changed && runs < shrinkRuns; {
 		changed = false
@@ -28,7 +28,8 @@ func shrink(h *History, breaks func(*History) bool) *History {
 	return h
 }
 
-// breaks returns a function that reports whether a history breaks a promise of this class.
+// breaks returns a function that plays a history and reports whether it breaks a promise of this
+// class.
 func breaks(t *testing.T, class string) func(*History) bool {
 	t.Helper()
 	return func(h *History) bool {
@@ -36,12 +37,14 @@ func breaks(t *testing.T, class string) func(*History) bool {
 	}
 }
 
-// simplify applies the k-th simplification to a history. It returns false if there are fewer.
+// simplify applies the k-th possible simplification to a history. It returns false if the history
+// has fewer.
 func simplify(h *History, k int) bool {
 	return (&simplifier{k}).value(reflect.ValueOf(h).Elem())
 }
 
-// simplifier counts down to the simplification to apply.
+// simplifier walks a history and applies one simplification. left is the number of simplifications
+// to skip first.
 type simplifier struct{ left int }
 
 func (s *simplifier) now() bool {
@@ -83,7 +86,7 @@ func (s *simplifier) value(v reflect.Value) bool {
 	return false
 }
 
-// slice drops an element or simplifies one.
+// slice removes an element of a slice or simplifies one.
 func (s *simplifier) slice(v reflect.Value) bool {
 	for i := range v.Len() {
 		if s.now() {

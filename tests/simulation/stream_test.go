@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// event is one event of a call's stream.
+// event is one event on the stream of a call.
 type event struct {
-	text        string // its lines without the id
-	elicitation string // id of the elicitation in it; the stream continues after the answer
+	text        string // lines of the event without the id line
+	elicitation string // id of the elicitation in the event, if any; the stream continues after the client has answered it
 }
 
-// elicitation is one that was sent to the client.
+// elicitation is an elicitation request that was sent to the client.
 type elicitation struct {
 	answered chan struct{} // closed by the first answer
 	times    int           // number of answers received
@@ -22,7 +22,8 @@ type elicitation struct {
 // answerLimit is how long the server waits for the answer to an elicitation.
 const answerLimit = 10 * time.Second
 
-// resumableCut is a number of bytes after which a stream with a prime event has sent an id.
+// resumableCut is a position in bytes. A stream that is cut there or later has already sent its
+// first event id if History.Prime is set.
 const resumableCut = 150
 
 // events returns the events of a reply.
@@ -75,7 +76,7 @@ func (v *exchange) stream(r Reply) bool {
 	return v.send(r, name, k, 0, ids)
 }
 
-// kept is what the server keeps of a stream in order to resume it.
+// kept holds the data of a stream that the server needs to resume it.
 type kept struct {
 	events  []event // the last one is the answer
 	answers bool    // the answer is a response with the id of the call
@@ -116,7 +117,7 @@ func (v *exchange) send(r Reply, name string, stream kept, from int, ids bool) b
 			return false
 		}
 	}
-	if r.Late && stream.answers { // without an answer the client reads on, and values must not go back
+	if r.Late && stream.answers { // without an answer the client keeps reading, and would see a progress value that decreases
 		v.sleep(time.Millisecond)
 		v.w.write(wrap(events[0].text + "\n\n"))
 	}
@@ -125,7 +126,7 @@ func (v *exchange) send(r Reply, name string, stream kept, from int, ids bool) b
 
 func chunk(text string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(text), text) }
 
-// pose registers an elicitation before it is sent.
+// pose registers an elicitation. The server calls it before it sends the elicitation.
 func (v *exchange) pose(id string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -134,8 +135,8 @@ func (v *exchange) pose(id string) {
 	}
 }
 
-// awaitAnswer waits at most answerLimit for the answer to an elicitation. It returns false if the
-// connection has to end.
+// awaitAnswer waits for the answer to an elicitation, for answerLimit at most. It returns false if
+// the server must close the connection.
 func (v *exchange) awaitAnswer(id string) bool {
 	if id == "" {
 		return true

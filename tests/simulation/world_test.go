@@ -21,8 +21,8 @@ import (
 type world struct {
 	h         *History
 	j         *Journal
-	network   *memnet.Network // the client's network
-	back      *memnet.Network // between the gateway and the server; the same as network without a gateway
+	network   *memnet.Network // network between the client and the servers or the gateway
+	back      *memnet.Network // network between the gateway and the server; without a gateway it is the same as network
 	gateway   *gateway        // nil without HTTP/2
 	server    *server
 	executors *executors
@@ -54,7 +54,8 @@ func newWorld(h *History, j *Journal) (*world, error) {
 	return w, err
 }
 
-// end ends the world. Anything still open afterwards was left by the client.
+// end stops everything outside the client. If something is still open afterwards, the client left
+// it open.
 func (w *world) end() {
 	if w.transport != nil {
 		_ = w.transport.Close() // always returns nil
@@ -80,8 +81,8 @@ type executors struct {
 	ends []*link.PipeEnd // guarded by mu
 }
 
-// outage is how long the executors are unavailable. A longer outage would put many backoffs at the
-// same instants, in arbitrary order.
+// outage is how long the executors are unavailable. After a longer outage, many backoffs would end
+// at the same instants, in arbitrary order.
 const outage = 1300*time.Millisecond + 17*time.Microsecond
 
 // open connects to an executor.
@@ -93,11 +94,11 @@ func (e *executors) open(context.Context) (executor.Link, error) {
 	}
 	near, far := link.Pipe(execproto.MaxMessage)
 	e.ends = append(e.ends, near)
-	e.serving.Go(func() { _ = agent.Serve(e.ctx, far, &agent.Options{DialContext: e.dial.DialContext}) }) // ends with the link
+	e.serving.Go(func() { _ = agent.Serve(e.ctx, far, &agent.Options{DialContext: e.dial.DialContext}) }) // returns when the link ends
 	return near, nil
 }
 
-// cut breaks all links one after the other, because simultaneous cuts would race.
+// cut breaks all links one after the other. Breaking them at the same instant would cause races.
 func (e *executors) cut() {
 	e.mu.Lock()
 	ends := e.ends
@@ -158,8 +159,8 @@ func (w *world) happen(kind string) {
 	}
 }
 
-// each breaks connections one after the other, ordered by the request that last used them, because
-// the order of dials may depend on the scheduler.
+// each calls breakConn for one connection after the other, ordered by the request that last used
+// the connection. The order of dials would not do, because it may depend on the scheduler.
 func (w *world) each(breakConn func(*memnet.Conn)) {
 	links := w.network.Links()
 	w.server.mu.Lock()
@@ -179,7 +180,7 @@ func (w *world) follow(stop <-chan struct{}) {
 	began := time.Now()
 	for i, e := range w.h.World {
 		all.Go(func() {
-			at := e.At.D() + time.Duration(500+3*i)*time.Microsecond // gives each event a separate instant
+			at := e.At.D() + time.Duration(500+3*i)*time.Microsecond // each event gets a separate instant
 			timer := time.NewTimer(at - time.Since(began))
 			defer timer.Stop()
 			select {

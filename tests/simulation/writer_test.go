@@ -11,12 +11,13 @@ import (
 	"github.com/hawser-mcp/hawser/internal/memnet"
 )
 
-// refuse answers with a status.
+// refuse sends a reply with this status, header line and body.
 func (v *exchange) refuse(status int, header, contentType, body string) bool {
 	return v.say(Reply{How: "status", Status: status}, plain(status, header, contentType, body))
 }
 
-// say sends a whole reply. It records what the reply means for the call, as far as it is sent.
+// say sends the text of a whole reply. Before that it records what the reply means for the call. If
+// the reply is cut, only the part before the cut counts.
 func (v *exchange) say(r Reply, text string) bool {
 	head := strings.Index(text, "\r\n\r\n") + 4
 	sent := func(length int) bool { return v.w.cut == 0 || v.w.cut >= length }
@@ -26,7 +27,7 @@ func (v *exchange) say(r Reply, text string) bool {
 	return v.w.write(text)
 }
 
-// plain returns a reply whose body has a known length.
+// plain returns the text of a reply with Content-Length.
 func plain(status int, header, contentType, body string) string {
 	if header != "" {
 		header += "\r\n"
@@ -45,10 +46,10 @@ type writer struct {
 	cut  int // 0: never
 	by   string
 
-	silent atomic.Bool // the server no longer sees what the client does
+	silent atomic.Bool // the server can no longer see whether the client closes the connection
 }
 
-// write sends a part of the reply. It returns false if the connection has to end.
+// write sends a part of the reply. It returns false if the server must close the connection.
 func (w *writer) write(text string) bool {
 	if w.cut == 0 || w.sent+len(text) < w.cut {
 		n, err := io.WriteString(w.c, text)
@@ -66,8 +67,8 @@ func (w *writer) write(text string) bool {
 	return false
 }
 
-// silence drops all further data in both directions. The server can no longer tell whether the
-// client is waiting.
+// silence makes the connection drop all further data in both directions. The server can no longer
+// tell whether the client is still waiting.
 func (w *writer) silence() {
 	w.silent.Store(true)
 	w.c.(*memnet.Conn).Silence()

@@ -2,7 +2,7 @@
 // It runs on loopback for the tests and keeps all state in memory. The settings are JSON in
 // the environment variable OIDC_SETTINGS:
 //
-//   port     where to listen
+//   port     port to listen on
 //   clients  clients that are already registered
 //   ttl      lifetime of access tokens in seconds
 //   nonce    whether DPoP proofs require a nonce

@@ -9,7 +9,7 @@ import (
 )
 
 // Browser starts Debian's Chromium without a window and returns a context for chromedp. The browser
-// ends with the test.
+// is stopped at the end of the test.
 func Browser(tb testing.TB) context.Context {
 	tb.Helper()
 	path, err := exec.LookPath("chromium")

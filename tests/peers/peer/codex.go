@@ -12,8 +12,8 @@ import (
 const (
 	// CodexVersion is the version that codex exec-server reports.
 	CodexVersion = "0.169.0"
-	// CodexVariable is a variable in the executor's environment, for headers that the executor
-	// fills. CodexValue is its value.
+	// CodexVariable is a variable in the executor's environment. Tests make the executor fill
+	// headers with it.
 	CodexVariable = "HAWSER_TEST_SECRET"
 	// CodexValue is the value of CodexVariable.
 	CodexValue = "known to the executor alone"
@@ -22,8 +22,8 @@ const (
 )
 
 // StartCodex starts codex exec-server on a free port and returns when it is ready. args are
-// additional arguments, such as "--concurrent-requests", "8". The executor ends with the test. Its
-// environment has only the PATH of this process.
+// additional arguments, such as "--concurrent-requests", "8". The executor is stopped at the end of
+// the test. Of the environment of this process, it gets only PATH.
 func StartCodex(tb testing.TB, args ...string) *Executor {
 	tb.Helper()
 	return StartCodexIn(tb, nil, args...)
@@ -51,8 +51,9 @@ func CodexCommand(tb testing.TB, args ...string) func(context.Context) (*exec.Cm
 	}
 }
 
-// codexEnvironment returns a minimal environment, because a request can read the executor's
-// variables. A proxy setting would redirect even requests to loopback.
+// codexEnvironment returns a minimal environment. A request can read the variables of the executor,
+// so the environment must contain no real secrets. It must also contain no proxy setting, because
+// codex would use the proxy even for loopback addresses.
 func codexEnvironment(tb testing.TB) []string {
 	tb.Helper()
 	home := tb.TempDir()
@@ -64,8 +65,8 @@ func codexEnvironment(tb testing.TB) []string {
 
 var codexPackage = regexp.MustCompile(`codex-(linux|darwin|win32)-(x64|arm64)`)
 
-// codexBin returns the path of the program in the npm package for this platform. The usual launcher
-// would not pass on our signals.
+// codexBin returns the path of the codex program in the npm package for this platform. The launcher
+// script of codex would not forward signals to the program.
 func codexBin(tb testing.TB) string {
 	tb.Helper()
 	found, err := filepath.Glob(filepath.Join(modules(tb), "@openai", "codex-*", "vendor", "*", "bin", "codex*"))

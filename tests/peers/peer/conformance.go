@@ -21,8 +21,8 @@ type Check struct {
 	Details      json.RawMessage `json:"details"`
 }
 
-// Extension replaces the revision in scenarios of extensions. They belong to no revision and run at
-// the newest one.
+// Extension stands for the revision in scenarios of extensions. These scenarios belong to no
+// revision. They run at the newest one.
 const Extension = "extension"
 
 const newestRevision = "2026-07-28"
@@ -32,7 +32,8 @@ const newestRevision = "2026-07-28"
 // environment. The program's path must not contain a space, because the suite splits it there.
 //
 // If the suite fails, the client exits with an error, or the run writes no checks, the error
-// includes the output of both. RunConformance does not evaluate the checks: see [Tally].
+// includes the output of the suite and the client. RunConformance does not evaluate the checks: see
+// [Tally].
 func RunConformance(tb testing.TB, client, scenario, revision string, env ...string) ([]Check, error) {
 	tb.Helper()
 	results := tb.TempDir()
@@ -79,8 +80,8 @@ func readChecks(results, scenario string) ([]Check, error) {
 	return checks, nil
 }
 
-// Count is the number of checks in a run by result. It excludes checks that are for information
-// only, because their number depends on time.
+// Count holds the number of checks of a run by result. It excludes checks with the status INFO,
+// because their number depends on timing.
 type Count struct {
 	Success int `json:"success"`
 	Skipped int `json:"skipped"`

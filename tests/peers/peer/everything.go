@@ -32,7 +32,7 @@ type Server struct {
 }
 
 // StartEverything starts server-everything on a free loopback port and returns when it accepts
-// connections. The server ends with the test.
+// connections. The server is stopped at the end of the test.
 func StartEverything(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{tb: tb}
@@ -70,8 +70,8 @@ func (s *Server) Log() string {
 	return text
 }
 
-// WaitLog returns when text is in the log that many times, and fails the test if this takes too
-// long.
+// WaitLog waits until the log contains text the given number of times. It fails the test after a
+// timeout.
 func (s *Server) WaitLog(text string, times int) {
 	s.tb.Helper()
 	if err := s.process.waitFor(text, times); err != nil {
@@ -86,14 +86,14 @@ func (s *Server) start() error {
 	return s.process.waitFor(logReady, 1)
 }
 
-// freePort returns a port on which no process listens. It is below the range of local ports for
-// outgoing connections, so it is still free when a killed server restarts.
+// freePort returns a port on which no process listens. The port is below the range that outgoing
+// connections use, so no connection takes it while a killed server restarts.
 func freePort(tb testing.TB) int {
 	tb.Helper()
 	const first, count, tries = 20_000, 10_000, 100
 	for range tries {
 		port := first + rand.IntN(count) //nolint:gosec // a port number is not a secret
-		// The server listens on all addresses, so this does too.
+		// The server listens on all addresses, so the port must be free on all addresses.
 		l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", fmt.Sprintf(":%d", port))
 		if err != nil {
 			continue

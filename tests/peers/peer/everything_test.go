@@ -37,7 +37,8 @@ func TestEverythingRestarts(t *testing.T) {
 	server.WaitLog(LogSession, 1)
 }
 
-// A process group that outlives its test would make the next run fail for no visible reason.
+// A process group ends with its test. If it outlived the test, the next run would fail without an
+// obvious reason.
 func TestEverythingEndsWithItsTest(t *testing.T) {
 	var port string
 	t.Run("test", func(t *testing.T) {

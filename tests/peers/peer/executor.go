@@ -14,7 +14,7 @@ import (
 // Executor is a running executor that listens on loopback. Call its methods only on the test's
 // goroutine.
 type Executor struct {
-	// URL is the URL of its WebSocket. It stays the same after a restart.
+	// URL is the WebSocket URL of the executor. It stays the same after a restart.
 	URL string
 
 	tb        testing.TB
@@ -26,8 +26,8 @@ type Executor struct {
 }
 
 // StartAgent builds this project's executor, examples/executor, and starts it with additional
-// arguments. It returns when the executor is ready. The executor ends with the test. Its
-// environment contains CodexVariable as well.
+// arguments. It returns when the executor is ready. The executor is stopped at the end of the test.
+// Its environment contains CodexVariable.
 func StartAgent(tb testing.TB, args ...string) *Executor {
 	tb.Helper()
 	program := filepath.Join(tb.TempDir(), "executor")

@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// Front is a reverse proxy for the server that the first path element of a request names. It counts
-// the requests that reach the servers.
+// Front is a reverse proxy. The first path element of a request names the server to which Front
+// forwards the request. Front counts these requests.
 type Front struct {
 	url string
 
@@ -25,7 +25,7 @@ type Front struct {
 	seen map[Exchange]int
 }
 
-// StartFront starts a Front on loopback. It ends with the test.
+// StartFront starts a Front on loopback. It is closed at the end of the test.
 func StartFront(tb testing.TB) *Front {
 	tb.Helper()
 	f := &Front{seen: map[Exchange]int{}}
@@ -57,8 +57,8 @@ func (f *Front) Seen() map[Exchange]int {
 	return maps.Clone(f.seen)
 }
 
-// Lead returns a program that runs client after it has changed the URL in the only argument to one
-// that leads through f.
+// Lead returns the path of a program that runs client. The program takes a URL as its only
+// argument, and passes client a URL that leads to the same server through f.
 func (f *Front) Lead(tb testing.TB, client string) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "client")

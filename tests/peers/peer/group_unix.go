@@ -12,8 +12,8 @@ func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
 
-// killGroup kills that group and nothing else. It must not be called after the program has been
-// waited for, because its id may then belong to another process.
+// killGroup kills the process group of a program that was started with ownGroup. Do not call it
+// after cmd.Wait, because the id may then belong to another process.
 func killGroup(cmd *exec.Cmd) error {
 	return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 }

@@ -25,7 +25,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// read returns the text and a channel that is closed when there is more.
+// read returns the text so far, and a channel that is closed when the program prints more.
 func (l *log) read() (string, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,11 +9,11 @@ import (
 
 // OIDCSettings are the settings of an authorization server.
 type OIDCSettings struct {
-	// Clients are already registered. Each is client metadata as in RFC 7591.
+	// Clients are the clients that are registered from the start, as client metadata (RFC 7591).
 	Clients []map[string]any `json:"clients,omitempty"`
 	// TTL is the lifetime of an access token in seconds. Zero means an hour.
 	TTL int `json:"ttl,omitempty"`
-	// Nonce requires a nonce in DPoP proofs.
+	// Nonce makes the server require a nonce in DPoP proofs.
 	Nonce bool `json:"nonce,omitempty"`
 	Port  int  `json:"port"`
 }
@@ -30,7 +30,7 @@ type OIDC struct {
 }
 
 // StartOIDC starts the authorization server on a free port and returns when it accepts connections.
-// The server ends with the test.
+// The server is stopped at the end of the test.
 func StartOIDC(tb testing.TB, s OIDCSettings) *OIDC {
 	tb.Helper()
 	s.Port = freePort(tb)
@@ -51,8 +51,8 @@ func (o *OIDC) Log() string {
 	return text
 }
 
-// WaitLog returns when text is in the log that many times, and fails the test if this takes too
-// long.
+// WaitLog waits until the log contains text the given number of times. It fails the test after a
+// timeout.
 func (o *OIDC) WaitLog(text string, times int) {
 	o.tb.Helper()
 	if err := o.process.waitFor(text, times); err != nil {

@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// patience limits every wait for a program. It is far longer than any program needs, so only a hung
-// program exceeds it.
+// patience is the timeout of every wait for a program. It is far longer than any program needs, so
+// only a program that hangs exceeds it.
 const patience = 60 * time.Second
 
-// errExited is the error of a program that has exited without an error.
+// errExited is the value of process.err if the program has exited with status 0.
 var errExited = errors.New("exit status 0")
 
-// process is a running program and its children, in a separate process group that ends with the
-// test at the latest.
+// process is a running program and its children. They are in a separate process group, which is
+// killed at the end of the test at the latest.
 type process struct {
 	cmd  *exec.Cmd
 	log  *log
 	done chan struct{} // closed when the program has ended and its output has been read
-	err  error         // why it ended, errExited after a clean exit; valid after done is closed
+	err  error         // why the program ended; errExited after a clean exit; valid after done is closed
 	stop context.CancelFunc
 }
 
@@ -37,7 +37,7 @@ func start(tb testing.TB, env []string, program string, args ...string) *process
 // startIn runs a program with exactly this environment.
 func startIn(tb testing.TB, environment []string, program string, args ...string) *process {
 	tb.Helper()
-	ctx, stop := context.WithCancel(tb.Context()) // ends before the test's cleanups run
+	ctx, stop := context.WithCancel(tb.Context()) // the context ends before the cleanups of the test run
 	p := &process{log: newLog(), done: make(chan struct{}), stop: stop}
 	p.cmd = exec.CommandContext(ctx, program, args...) //nolint:gosec // tests choose the program
 	p.cmd.Env = environment
@@ -59,7 +59,7 @@ func startIn(tb testing.TB, environment []string, program string, args ...string
 	return p
 }
 
-// kill kills the program and its children, and waits for the end.
+// kill kills the program and its children. It returns when the program has ended.
 func (p *process) kill() {
 	p.stop()
 	<-p.done
@@ -79,7 +79,8 @@ func (p *process) wait() error {
 	}
 }
 
-// waitFor returns when the program has printed text that many times.
+// waitFor waits until the program has printed text the given number of times. It returns an error
+// if the program ends first, or after a timeout.
 func (p *process) waitFor(text string, times int) error {
 	timeout := time.After(patience)
 	for {

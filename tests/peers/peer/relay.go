@@ -17,7 +17,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/link"
 )
 
-// Exchange is the method and URL of an http/request.
+// Exchange is the HTTP method and URL of an http/request message.
 type Exchange struct{ Method, URL string }
 
 // Relay sits between a client and an executor's WebSocket. It forwards every byte unchanged, counts
@@ -38,8 +38,8 @@ type Relay struct {
 	exchanges map[Exchange]int
 }
 
-// StartRelay starts a Relay to the executor at a URL such as [Executor.URL]. It ends with the test.
-// While the executor is down, a dialed link ends immediately.
+// StartRelay starts a Relay to the executor at a URL such as [Executor.URL]. It is closed at the
+// end of the test. While the executor is down, a link that a client dials ends immediately.
 func StartRelay(tb testing.TB, executorURL string) *Relay {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -85,7 +85,7 @@ func (r *Relay) Cut() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for c := range r.links {
-		_, _ = c.SetLinger(0), c.Close() // fails for a link that has just ended, which needs no cut
+		_, _ = c.SetLinger(0), c.Close() // fails only if the link has just ended
 	}
 }
 
@@ -139,7 +139,7 @@ func (r *Relay) carry(near *net.TCPConn) {
 	if err != nil {
 		return
 	}
-	far := link.NewConn(nc) // acknowledges data immediately; otherwise the executor would wait
+	far := link.NewConn(nc) // sends TCP acknowledgements immediately; otherwise the executor would wait for them
 	far.HandshakeDone()
 	r.running.Go(func() {
 		_, _ = io.Copy(near, far)
@@ -185,7 +185,7 @@ func (r *Relay) forward(far io.Writer, near *bufio.Reader) error {
 	}
 }
 
-// count inspects a message to the executor.
+// count counts a message to the executor if it is an http/request.
 func (r *Relay) count(message []byte) error {
 	var m execproto.Message
 	if err := m.Read(message); err != nil {
@@ -196,7 +196,7 @@ func (r *Relay) count(message []byte) error {
 	}
 	request, err := execproto.ReadHTTPRequest(m.Params)
 	if err != nil {
-		return nil // the executor refuses it, so there is no exchange
+		return nil // the executor refuses the message, so there is no exchange
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

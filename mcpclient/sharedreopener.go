@@ -95,8 +95,8 @@ func (k *sharedReopener) ended(err error) (time.Duration, bool) {
 // lost notes that the stream is not open and returns the pause before it is opened again.
 func (k *sharedReopener) lost(err error) time.Duration {
 	_, resumable := k.cursor.ID()
-	// A GET that may have reached the server may have opened a stream whose events are lost. After a
-	// stream of an earlier generation, every failed try extends the loss.
+	// A GET that may have reached the server may have opened a stream whose events are lost. After
+	// a stream of an earlier generation, every failed try extends the loss.
 	maybeOpen := !k.state.modern() && verdict.StageOf(err) == transport.MaybeSent
 	missed := !resumable && (k.live || !k.opened && (maybeOpen || k.s.shared.accepted.Load()))
 	if missed {

@@ -14,8 +14,8 @@ type listWalk[T any] struct {
 	known  bool                           // items may be repeated: leave out the repetitions
 }
 
-// take records the items of a page and removes repeated items if w.known is set. It reports whether
-// the page is the last.
+// take records the items of a page and removes repeated items if w.known is set or the page was
+// requested with the cursor "". It reports whether the page is the last.
 func (w *listWalk[T]) take(page *Page[T]) (last bool) {
 	empty := w.cursor != nil && *w.cursor == ""
 	if page.NextCursor == nil && !empty && !w.known {

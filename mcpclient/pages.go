@@ -122,7 +122,7 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 // has already yielded.
 //
 // On a modern server, "" is a valid cursor, but some servers send it to mark the end. So pages uses
-// it once. If the next page repeats items or also has the cursor "", the list has ended.
+// it once. If the next page has only repeated items or also has the cursor "", the list has ended.
 func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption, restart func()) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
 		limits := &s.opts.Limits

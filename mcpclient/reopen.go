@@ -55,8 +55,8 @@ func (r *streamReopener) run(stream reopenable) {
 	}
 }
 
-// paced returns the pause before the stream is opened again. If ok, the server asked for the
-// reconnection time asked.
+// paced returns the pause before the stream is opened again. If ok is true, asked is the
+// reconnection time that the server requested.
 func (r *streamReopener) paced(asked time.Duration, ok bool) time.Duration {
 	return r.pace.next(r.spoken, r.s.watch.now()-r.start, asked, ok)
 }

@@ -63,7 +63,7 @@ func (s *Session) Request(ctx context.Context, method string, params any, opts .
 	return result, nil
 }
 
-// mirrorName finds the parameter of a raw request that the Mcp-Name header must repeat.
+// mirrorName finds the parameters of a raw request that must be mirrored into headers.
 func (c *call) mirrorName() {
 	var params struct {
 		Name      *string         `json:"name"`

@@ -104,8 +104,8 @@ func encodeBlocks(content any) (json.RawMessage, []mcp.Content, error) {
 	return data, blocks, publicError(r.Err())
 }
 
-// onlyBlock returns the single block of encoded content as JSON. The content may be a block or a
-// list of one block.
+// onlyBlock returns the single block of encoded content as JSON. The content is a block or a list.
+// If blocks is greater than 1, onlyBlock returns an error.
 func onlyBlock(content json.RawMessage, blocks int) (json.RawMessage, error) {
 	if blocks > 1 {
 		return nil, errManyBlocks

@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// unknownTypes creates the values for content that has no type in package mcp.
+// unknownTypes creates the values that represent content without a type in package mcp.
 var unknownTypes = wire.Unknown{
 	Content: func(kind string, raw json.RawMessage, err error) mcp.Content {
 		return UnknownContent{Type: kind, Raw: raw, Err: publicError(err)}

@@ -35,9 +35,9 @@ const (
 	KindServer
 	// KindHTTP: the server refused the request with an HTTP status. See [HTTPError].
 	KindHTTP
-	// KindAuthRequired: the server answered 401.
+	// KindAuthRequired: the server refused the request with status 401.
 	KindAuthRequired
-	// KindForbidden: the server answered 403.
+	// KindForbidden: the server refused the request with status 403.
 	KindForbidden
 	// KindProtocol: the reply is not valid MCP. See [ProtocolError].
 	KindProtocol

@@ -198,9 +198,9 @@ const sharedWait = 2 * time.Second
 var errNoSharedStream = errors.New("the shared stream was not open yet")
 
 // awaitShared makes a call to a legacy server wait until the session has tried to open the shared
-// stream in this generation, in this case: the server may send a request while it handles the call.
-// Some servers send such requests on the shared stream. If the stream is not open yet, they lose
-// the request and never answer the call.
+// stream in this generation. It waits only if the server may send a request while it handles the
+// call. Some servers send such requests on the shared stream. If the stream is not open yet, they
+// lose the request and never answer the call.
 func (s *Session) awaitShared(c *call) error {
 	state, shared := c.state, &s.shared
 	if state.modern() || shared.tried.Load() >= state.generation || !s.opts.Handlers.answerRequests() || !c.mayCauseRequests() {

@@ -170,8 +170,8 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessio
 	})
 }
 
-// drop undoes one add. The last drop unsubscribes. Until the server has answered the unsubscribe
-// request, the add still counts. This keeps other adds from subscribing concurrently.
+// drop undoes one add. The last drop unsubscribes. Its add counts until the server has answered the
+// unsubscribe request, so that no concurrent add creates a second entry for the resource.
 func (t *subscribedResources) drop(ctx context.Context, s *Session, state *sessionState, uri string) error {
 	t.mu.Lock()
 	r := t.uri[uri]
@@ -203,7 +203,7 @@ func (t *subscribedResources) leave(r *subscribedResource) bool {
 	return true
 }
 
-// release undoes one add.
+// release undoes one add and removes the entry of the resource if no adds are left.
 func (t *subscribedResources) release(uri string, r *subscribedResource) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -212,7 +212,8 @@ func (t *subscribedResources) release(uri string, r *subscribedResource) {
 	}
 }
 
-// talk runs f while no other goroutine subscribes to the resource or unsubscribes from it.
+// talk runs f while it holds the slot: no other goroutine can subscribe to the resource or
+// unsubscribe from it meanwhile.
 func (r *subscribedResource) talk(ctx context.Context, f func() error) error {
 	select {
 	case r.slot <- struct{}{}:

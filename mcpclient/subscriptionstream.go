@@ -103,7 +103,7 @@ func (l *subscriptionStream) Notification(method string, params []byte) {
 }
 
 // retryable reports whether a stream that ended with err is worth opening again in the same
-// generation. A refusal is retryable if it does not show that the server lacks the stream.
+// generation. A refusal is retryable only if its status is transient.
 func retryable(err error) bool {
 	var (
 		status *streamablehttp.HTTPError

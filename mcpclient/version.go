@@ -18,7 +18,7 @@ const Version = release.Version
 type Era uint8
 
 const (
-	// EraUnknown: not negotiated yet.
+	// EraUnknown: the era has not been negotiated yet.
 	EraUnknown Era = iota
 	// EraLegacy: revisions up to 2025-11-25, with a handshake and a session.
 	EraLegacy

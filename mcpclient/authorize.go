@@ -12,25 +12,27 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// Authorizer obtains authorization for servers that require it. The Client of package oauth is one.
+// Authorizer obtains authorization for servers that require it. Client in package oauth implements
+// it.
 type Authorizer interface {
 	// RoundTripper decorates the session's transport. It attaches the authorization to each request
 	// for the endpoint and renews it silently, without prompting the user.
 	RoundTripper(base http.RoundTripper) http.RoundTripper
 	// Authorize is called when the server refused a request with status 401, or with 403 for
 	// insufficient scope, although RoundTripper had attached the authorization. header holds the
-	// WWW-Authenticate fields. began is when the request was made: if the authorization is newer
-	// than that, Authorize has nothing to do. Authorize may prompt the user. One goroutine at a
-	// time calls it, with a context of the session. If it returns nil, the refused requests are
-	// sent again; otherwise they fail with its error.
+	// WWW-Authenticate fields. began is when the refused request was made: if the authorization is
+	// newer, Authorize returns without doing anything. Authorize may prompt the user. The session
+	// calls Authorize from one goroutine at a time, with a context that ends with the session. If
+	// Authorize returns nil, the refused requests are sent again; otherwise they fail with the
+	// returned error.
 	Authorize(ctx context.Context, endpoint string, status int, header http.Header, began time.Time) error
 }
 
 // maxAuthorizations bounds how often one call requests authorization.
 const maxAuthorizations = 3
 
-// sendTime records when a request was made. Any authorization that ended later settles the
-// request's refusal.
+// sendTime records when a request was made. If the request is refused, the result of any
+// authorization that ended after that time applies to it.
 type sendTime struct {
 	at    time.Time
 	ended uint64 // how many authorizations had ended by then
@@ -38,10 +40,10 @@ type sendTime struct {
 
 func (s *Session) sendTime() sendTime { return sendTime{time.Now(), s.authorizing.Ended()} }
 
-// authorize calls the Authorizer after a refusal. Calls that are refused at the same time share one
-// call of the Authorizer. If one has ended since the request was made, authorize returns its
-// result. The Authorizer runs on a goroutine of the session, and each refused call waits on its own
-// context.
+// authorize calls the Authorizer after a refusal. Session calls that are refused at the same time
+// share one Authorizer call. If an Authorizer call has ended since the request was made, authorize
+// returns its result. The Authorizer runs on a goroutine of the session, and each refused call
+// waits on its own context.
 func (s *Session) authorize(ctx context.Context, refusal *streamablehttp.HTTPError, made sendTime) error {
 	var err error
 	start := func(run func()) bool {
@@ -58,7 +60,8 @@ func (s *Session) authorize(ctx context.Context, refusal *streamablehttp.HTTPErr
 	return failure
 }
 
-// authorized logs the outcome of the Authorizer. After a success it wakes the shared stream.
+// authorized logs the outcome of an Authorizer call. If the call succeeded, authorized wakes the
+// shared stream.
 func (s *Session) authorized(err error) {
 	if err != nil {
 		s.log.Warn("authorization failed", "error", brief(err))
@@ -90,14 +93,13 @@ func (s *Session) unauthorized(err error) *streamablehttp.HTTPError {
 	return nil
 }
 
-// mayAuthorize reports whether the session has an Authorizer that it may call once more for the
-// message.
+// mayAuthorize reports whether the session has an Authorizer and may call it again for the message.
 func (s *Session) mayAuthorize(d *delivery) bool {
 	return s.opts.Auth != nil && d.authorized < maxAuthorizations && d.ctx.Value(quiet{}) == nil
 }
 
-// reauthorize obtains the authorization that a refused message needs, while the message's timers
-// are paused. If that fails, it returns the message's failure.
+// reauthorize obtains the authorization that a refused message needs. The message's timers are
+// paused meanwhile. If authorization fails, reauthorize returns the error for the message.
 func (s *Session) reauthorize(d *delivery, v verdict.Verdict, refusal error) error {
 	d.authorized++
 	ctx, cancel := d.bounded()

@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// call is one request of the user, with all its tries and rounds of input. It receives what the
-// server sends for the request. It belongs to its caller's goroutine.
+// call is one request that the user makes, including all its tries and rounds of input. It receives
+// everything that the server sends for the request. Only the caller's goroutine may use it.
 type call struct {
 	delivery
 	callOptions
@@ -26,7 +26,7 @@ type call struct {
 	cursor jsonrpc.Cursor // reads the result; a field, because a local variable would escape to the heap
 
 	required     *InputRequired  // set if the answer to the last try requires input and is not the result
-	inputTo      **InputRequired // where to store required with WithManualInput; nil: the result is returned as it is
+	inputTo      **InputRequired // with WithManualInput, where to store required; nil: return the result unchanged
 	inputBackoff *backoff.ExponentialBackOff
 	rounds       int // rounds of input so far
 
@@ -36,8 +36,8 @@ type call struct {
 	closed       atomic.Bool   // the call is over: no callback may start
 }
 
-// newCall returns a call that may have side effects: bounded by the idle timeout, and not
-// repeatable.
+// newCall returns a call that may have side effects. The idle timeout bounds the call, and it is
+// not repeatable.
 func (s *Session) newCall(ctx context.Context, msg message, opts []CallOption) *call {
 	c := &call{delivery: s.newDelivery(ctx, msg), callOptions: callOptions{total: s.opts.Timeouts.Total}}
 	c.tryBound, c.repeatable = false, false
@@ -45,14 +45,15 @@ func (s *Session) newCall(ctx context.Context, msg message, opts []CallOption) *
 	return c
 }
 
-// newQuery returns a call that is safe to repeat, and whose tries are bounded by Timeouts.Try.
+// newQuery returns a call that is safe to repeat. Timeouts.Try bounds each of its tries.
 func (s *Session) newQuery(ctx context.Context, msg message, result wire.Decoder, opts []CallOption) *call {
 	c := s.newCall(ctx, msg, opts)
 	c.result, c.tryBound, c.repeatable = result, true, true
 	return c
 }
 
-// do runs a call to its one outcome: a decoded result (nil) or an *Error.
+// do runs the call until it has an outcome. It returns nil if the result was decoded, else an
+// *Error.
 func (c *call) do() error {
 	s := c.s
 	if c.err != nil {
@@ -90,7 +91,7 @@ func (c *call) do() error {
 
 var errEraBetweenRounds = errors.New("the server required input and then went back to a legacy revision, which does not support it")
 
-// try sends the call once, on c.state.
+// try sends the call once, in the session state c.state.
 func (c *call) try() error {
 	s := c.s
 	if c.rounds > 0 && !c.state.modern() {

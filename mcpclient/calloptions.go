@@ -28,7 +28,7 @@ type callOptions struct {
 	progress    func(context.Context, Progress)
 	keepRaw     bool
 	idempotent  bool
-	manual      bool  // the caller itself provides the input that the server requires
+	manual      bool  // the caller, not a handler, provides the input that the server requires
 	err         error // the error of the first invalid option
 }
 
@@ -73,14 +73,14 @@ func WithTotalTimeout(d time.Duration) CallOption {
 // [Retry].MaxTries; 1 means no retries. The other bounds of [Retry] still apply. Each round of
 // input starts a new count. n < 1 fails the call with [KindInvalid].
 //
-// WithTries never makes the session repeat a tool call that may have run. Such a call is only
-// retried if it could not be sent, or after 425 and 429.
+// WithTries never makes the session repeat a tool call that may have run. Such a call is retried
+// only if it could not be sent, or if the server answered 425 or 429.
 //
 // If a call is refused because the session was lost, or because the revision, the tool list or the
 // authorization is out of date, the session repairs that and sends the call again. It does so only
-// if the refusal proves that the call did not run, or if the call is harmless. This needs no
-// remaining try, with one exception: the first replacement of the session counts as a try, and a
-// second replacement in the same call needs one left.
+// if the refusal proves that the call did not run, or if the call is harmless. Such a repair is
+// possible even if no tries are left, with one exception: replacing the session counts as a try,
+// and replacing it a second time in the same call requires a remaining try.
 func WithTries(n int) CallOption {
 	return func(c *call) {
 		if n < 1 {
@@ -157,15 +157,15 @@ func WithRawResult() CallOption {
 
 // WithIdempotent declares that running this call twice does no harm. If its answer is lost, the
 // session sends it again, like a list request, instead of failing with [KindOutcomeUnknown].
-// [SafeToRepeat] returns true for its errors. The outcome of an error stays the same, since it says
-// what happened.
+// [SafeToRepeat] returns true for its errors. WithIdempotent does not change the outcome of an
+// error.
 func WithIdempotent() CallOption {
 	return func(c *call) { c.idempotent = true }
 }
 
-// WithManualInput returns the result with Input set if a modern server requires input for a tool,
-// prompt or resource. Without this option, the session's handlers provide the input. The option has
-// no effect on a legacy server.
+// WithManualInput makes the call return a result with Input set if a modern server requires input
+// for a tool, prompt or resource. Without this option, the session's handlers provide the input.
+// The option has no effect on a legacy server.
 func WithManualInput() CallOption {
 	return func(c *call) { c.manual = true }
 }
@@ -184,7 +184,7 @@ func WithInput(in *InputRequired, answers map[string]any) CallOption {
 //
 // A legacy server may also send progress on the shared stream, which is only open if [Handlers] are
 // set. The callback then runs on that stream's goroutine and delays the stream. Updates that arrive
-// on it while the callback runs are dropped.
+// on that stream while the callback runs are dropped.
 func OnProgress(f func(ctx context.Context, p Progress)) CallOption {
 	return func(c *call) { c.progress = f }
 }

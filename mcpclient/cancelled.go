@@ -13,8 +13,8 @@ import (
 // cancelTimeout bounds the sending of a cancellation. Only Close waits for it.
 const cancelTimeout = 5 * time.Second
 
-// notices are the cancellations that are being sent. Close gives them some time before it ends
-// them, because a user who cancels a call and then closes the session wants both.
+// notices tracks the cancellations that are being sent. Close waits a short time for them before it
+// aborts them, so that a call canceled just before Close is still cancelled on the server.
 type notices struct {
 	owned
 	ctx  context.Context
@@ -23,8 +23,8 @@ type notices struct {
 
 func (n *notices) open() { n.ctx, n.stop = context.WithCancel(context.Background()) }
 
-// sendCancelled sends a legacy server a cancellation of the last try's request. It does nothing if
-// Close sends one.
+// sendCancelled sends a legacy server a cancellation of the last try's request. If Close sends the
+// cancellation, sendCancelled does nothing.
 func (s *Session) sendCancelled(d *delivery, why Kind) {
 	gone := d.running()
 	if d.WasCut() || !gone.cancellable() {
@@ -37,13 +37,13 @@ func (s *Session) sendCancelled(d *delivery, why Kind) {
 	})
 }
 
-// cancellable reports whether a request is cancelled by a notification. A modern server is not sent
-// one, because closing the stream cancels the request. initialize must not be cancelled.
+// cancellable reports whether a request is cancelled by a notification. A modern server needs no
+// notification, because closing the stream cancels the request. initialize must not be cancelled.
 func (r *running) cancellable() bool {
 	return r.id != 0 && !r.state.modern() && r.method != methodInitialize
 }
 
-// postCancelled posts one cancellation (2025-11-25, "Cancellation").
+// postCancelled posts one cancellation notification (2025-11-25, "Cancellation").
 func (s *Session) postCancelled(ctx context.Context, gone running, why Kind) {
 	params := strconv.AppendInt([]byte(`{"requestId":`), gone.id, 10)
 	params = append(params, `,"reason":`...)
@@ -54,13 +54,13 @@ func (s *Session) postCancelled(ctx context.Context, gone running, why Kind) {
 	}
 }
 
-// maxNotices bounds how many cancellations Close sends. The DELETE of the session ends the
-// remaining calls.
+// maxNotices bounds how many cancellations Close sends. Deleting the session ends the remaining
+// calls.
 const maxNotices = 64
 
-// cancelAll sends cancellations for the calls that Close ended, all at once. Within ctx, it waits
-// for them and for cancellations that are already being sent: a server may wait for its handlers
-// before it answers the DELETE.
+// cancelAll sends cancellations for the calls that Close ended, all at once. Until ctx ends, it
+// waits for them and for cancellations that are already being sent: a server may wait for its own
+// handlers to end before it answers the DELETE.
 func (s *Session) cancelAll(ctx context.Context, cut []running) {
 	var wg sync.WaitGroup
 	sent := 0

@@ -49,7 +49,7 @@ func (s *Session) close() error {
 
 // farewell tells a legacy server that the calls and the session are over. It first waits for the
 // calls to end, so that they do not mistake answers to their cancellation for results. It returns
-// the state whose session it deleted.
+// the state of the session that it deleted.
 func (s *Session) farewell(bound context.Context, cut []running, ended <-chan struct{}) *sessionState {
 	patience, stop := context.WithTimeout(bound, s.opts.Timeouts.Close/8) // a call may be running its callback
 	select {

@@ -1,6 +1,6 @@
-// Package mcpclient is an MCP client session over Streamable HTTP. A [Session] connects to one
-// server of either protocol era. It recovers automatically from lost sessions, broken streams and
-// server restarts. Recovery never runs a tool with side effects twice.
+// Package mcpclient implements MCP client sessions over Streamable HTTP. A [Session] connects to
+// one server of either protocol era. It recovers automatically from lost sessions, broken streams
+// and server restarts. Recovery never runs a tool with side effects twice.
 //
 //	s, err := mcpclient.Connect(ctx, "https://mcp.example.com/mcp", nil)
 //	if err != nil { … }
@@ -25,13 +25,14 @@ import (
 
 // Connect starts a session with the MCP server at endpoint, an http or https URL. It negotiates the
 // protocol era and revision (see [Options]) and returns when the server has answered. The context
-// bounds only Connect itself; the session lasts until its Close. Nil options select the defaults.
+// bounds only Connect itself; the session lasts until its Close. If opts is nil, the defaults
+// apply.
 //
-// If the server cannot be reached, Connect retries as [Options].ConnectRetry says. For a quick
-// failure, pass a context with a deadline or set ConnectRetry.MaxTries to 1.
+// If the server cannot be reached, Connect retries according to [Options].ConnectRetry. To fail
+// fast, pass a context with a deadline or set ConnectRetry.MaxTries to 1.
 //
-// The error is an [*Error]. A failed Connect leaves nothing behind. If it has to delete a session
-// that the server started, it returns at most 250 ms after the context has ended.
+// The error is an [*Error]. A failed Connect leaves nothing behind. To delete a session that the
+// server started, Connect may run for up to 250 ms after the context has ended.
 func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, error) {
 	resolved, err := opts.resolved()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// unknownTypes makes the values for content that has no type in package mcp.
+// unknownTypes creates the values that represent content without a type in package mcp.
 var unknownTypes = wire.Unknown{
 	Content: func(kind string, raw json.RawMessage, err error) mcp.Content {
 		return UnknownContent{Type: kind, Raw: raw, Err: publicError(err)}
@@ -20,7 +20,8 @@ var unknownTypes = wire.Unknown{
 	},
 }
 
-// publicError turns a limit error of package wire into a [LimitError] and keeps its path.
+// publicError converts a limit error of package wire into a [LimitError] and keeps the error's JSON
+// path. It returns any other error unchanged.
 func publicError(err error) error {
 	if err == nil {
 		return nil // errors.As would allocate
@@ -88,7 +89,7 @@ func publicPage[T any](p *wire.Page[T]) *Page[T] {
 	return &Page[T]{Items: p.Items, PageInfo: info}
 }
 
-// skipValue skips one JSON value and returns its length.
+// skipValue skips the JSON value at the start of data and returns its length.
 func skipValue(data []byte) (int, error) {
 	cur := jsonrpc.NewCursor(data, 0)
 	cur.Skip()

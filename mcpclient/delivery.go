@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// delivery is one message with all its tries: the timers of the current try, and what is known of
-// the earlier ones. It belongs to the goroutine that sends the message.
+// delivery is one message and the state of its tries: the timers of the current try, and the known
+// outcome of earlier tries. Only the goroutine that sends the message may use it.
 type delivery struct {
 	watched
 
@@ -28,12 +28,12 @@ type delivery struct {
 
 	timeouts   Timeouts
 	tryBound   bool // each try is bounded by timeouts.Try, not by timeouts.Idle
-	repeatable bool // class R of the retry table
-	once       bool // a try that timed out is the last
+	repeatable bool // the message is safe to repeat: class R of the retry table
+	once       bool // do not retry after a try that timed out
 
 	tries      int
-	past       verdict.Outcome // of all tries and rounds before the last try
-	last       verdict.Outcome // of the last try
+	past       verdict.Outcome // the combined outcome of all tries and rounds before the last try
+	last       verdict.Outcome // the outcome of the last try
 	reached    bool            // a try reached the server
 	began      atomic.Bool     // the shared stream carried progress of this round: the server is working on it
 	authorized int             // how often authorization was requested
@@ -48,13 +48,13 @@ func (s *Session) newDelivery(ctx context.Context, msg message) delivery {
 	}
 }
 
-// send sends the message once on d.state and waits until the exchange ends. A nil receiver expects
-// no answer.
+// send sends the message once, in the session state d.state, and waits until the exchange ends. If
+// receiver is nil, no answer is expected.
 func (d *delivery) send(req *streamablehttp.Request, receiver streamablehttp.Receiver) error {
 	d.made = d.s.sendTime()
 	d.setBounds()
-	// The exchange has its own context, so that its stream can still be drained after the answer
-	// when the caller's context has ended.
+	// The exchange has its own context: after the answer, its stream can be drained even if the
+	// caller's context has ended.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(d.ctx))
 	if d.ctx.Done() != nil {
 		stop := context.AfterFunc(d.ctx, func() { cancel(context.Cause(d.ctx)) })
@@ -111,12 +111,12 @@ func (d *delivery) decode(cursor *jsonrpc.Cursor, data []byte, result wire.Decod
 }
 
 // mayResend reports whether the message may be sent again: it is harmless, or its last try provably
-// did not run. Progress that arrived meanwhile on any stream refutes that proof.
+// did not run. If progress for that try arrived on any stream, the try did run.
 func (d *delivery) mayResend() bool {
 	return d.repeatable || d.last == verdict.NotRun && !d.began.Load()
 }
 
-// outcome returns what is known of the message so far, over all its tries and rounds.
+// outcome returns the combined outcome of all tries and rounds so far.
 func (d *delivery) outcome() verdict.Outcome {
 	if d.last == verdict.NotRun && d.began.Load() {
 		return verdict.Unknown
@@ -134,14 +134,14 @@ func (d *delivery) bounded() (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(d.ctx, left, &TimeoutError{What: TimeoutTotal, After: d.Total.Limit})
 }
 
-// endsWithin reports whether the total timeout leaves no time after a pause.
+// endsWithin reports whether the total timeout expires during the pause.
 func (d *delivery) endsWithin(pause time.Duration) bool {
 	return d.Total.At > 0 && d.s.watch.now()+pause >= d.Total.At
 }
 
-// over returns the error of a message that this side ended: through its context, a timeout, or
-// Close. It returns nil for any other message, in particular if the server answered first. It sends
-// a legacy server a cancellation.
+// over returns the error of a message that the client ended: through the message's context, a
+// timeout, or Close. In that case it sends a legacy server a cancellation. It returns nil for any
+// other message, in particular if the server answered first.
 func (d *delivery) over(err error) error {
 	if _, link := err.(*transport.Error); !link {
 		return nil
@@ -164,8 +164,8 @@ func (d *delivery) over(err error) error {
 	return d.failure(kind, err)
 }
 
-// interrupted is over for work under ctx between two tries. It returns nil if neither ctx nor the
-// session has ended.
+// interrupted does the same as over, for work between two tries that uses ctx. It returns nil if
+// neither ctx nor the session has ended.
 func (d *delivery) interrupted(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -176,7 +176,7 @@ func (d *delivery) interrupted(ctx context.Context, err error) error {
 	return nil
 }
 
-// failed returns the error of a message for a row of the retry table.
+// failed returns the *Error for a message that failed with err and the given kind.
 func (d *delivery) failed(kind Kind, err error) error {
 	if timeout := d.timedOut(err); timeout != nil {
 		kind, err = KindTimeout, withCause(err, timeout)
@@ -190,8 +190,8 @@ func (d *delivery) failed(kind Kind, err error) error {
 	return d.failure(kind, err)
 }
 
-// timedOut returns the timeout of this session that ended the last try or the pause after it, nil
-// if there was none. It does not search the error's chain: a hook's error may wrap another
+// timedOut returns the session timeout that ended the last try or the pause after it. It returns
+// nil if no timeout did. It does not search the error's chain: a hook's error may wrap another
 // session's timeout.
 func (d *delivery) timedOut(err error) *TimeoutError {
 	link, isLink := err.(*transport.Error)
@@ -235,7 +235,7 @@ func canceled(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// withCause puts cause in front of err and keeps err's stage.
+// withCause returns an error that wraps cause and err, in this order, and keeps err's stage.
 func withCause(err, cause error) error {
 	return &transport.Error{Stage: verdict.StageOf(err), Err: &endedError{cause, err}}
 }
@@ -271,7 +271,7 @@ type running struct {
 // running returns the exchange of the last try.
 func (d *delivery) running() running { return running{d.state, d.msg.id, d.msg.method} }
 
-// close cancels every exchange and refuses new ones. It returns the calls that it canceled, and a
+// close cancels every exchange and refuses new ones. It returns the canceled exchanges, and a
 // channel that is closed when all exchanges have ended.
 func (w *watch) close(cause error) (cut []running, ended <-chan struct{}) {
 	ended = w.Close(cause, func(owner any) {

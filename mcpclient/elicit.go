@@ -14,7 +14,7 @@ import (
 )
 
 // FormRequest is a form that the server asks the user to fill in (2025-11-25 and 2026-07-28,
-// "Elicitation", form mode). All its texts come from the server: do not make URLs in them
+// "Elicitation", form mode). All text in it comes from the server: do not make URLs in that text
 // clickable.
 type FormRequest struct {
 	// Message says what the server requests and why.
@@ -32,9 +32,9 @@ type FormRequest struct {
 // what the user does on that page.
 //
 // A handler must show the whole URL and get the user's consent before it opens the URL. It must
-// open it where neither this program nor a model can see the page, and must not fetch it in
-// advance. Hawser neither opens nor fetches the URL, and refuses URLs that are not safe to show.
-// The other texts also come from the server: do not make URLs in them clickable.
+// open the URL where neither this program nor a model can see the page, and must not fetch the URL
+// in advance. Hawser neither opens nor fetches the URL, and refuses URLs that are not safe to show.
+// The other text also comes from the server: do not make URLs in it clickable.
 type URLRequest struct {
 	// Message says why the user should visit the URL.
 	Message string

@@ -33,20 +33,20 @@ const (
 	KindUnanswered
 	// KindServer: the server answered with a JSON-RPC error. See [RPCError].
 	KindServer
-	// KindHTTP: the server refused with an HTTP status. See [HTTPError].
+	// KindHTTP: the server refused the request with an HTTP status. See [HTTPError].
 	KindHTTP
-	// KindAuthRequired: the server answered 401.
+	// KindAuthRequired: the server refused the request with status 401.
 	KindAuthRequired
-	// KindForbidden: the server answered 403.
+	// KindForbidden: the server refused the request with status 403.
 	KindForbidden
 	// KindProtocol: the reply is not valid MCP. See [ProtocolError].
 	KindProtocol
-	// KindLimit: the reply is over a limit. See [LimitError].
+	// KindLimit: the reply exceeds a limit. See [LimitError].
 	KindLimit
 	// KindVersion: client and server have no protocol revision in common.
 	KindVersion
-	// KindSessionLost: the server lost the session, and it could not be replaced for this call, or
-	// the options forbid that.
+	// KindSessionLost: the server lost the session. It could not be replaced for this call, or the
+	// options forbid sending the call again.
 	KindSessionLost
 	// KindTimeout: a timeout of the session or of the call ended the call. See [TimeoutError].
 	KindTimeout
@@ -79,7 +79,7 @@ type (
 	//	Message string           the server's text, with the secrets of the request masked
 	//	Data    json.RawMessage  the data member as sent, not masked, nil if absent
 	//	Status  int              the HTTP status of the response
-	//	NoID    bool             it has no ID and says that the server could not read the request
+	//	NoID    bool             the error has no ID, because the server could not read the request
 	RPCError = streamablehttp.RPCError
 	// HTTPError is an HTTP status with which the server refused the request:
 	//
@@ -87,11 +87,11 @@ type (
 	//	ContentType string         the media type of the response
 	//	Preview     string         the beginning of the body, with the secrets of the request masked
 	//	RPC         *RPCError      the JSON-RPC error in the body, or nil
-	//	RetryAfter  time.Duration  the wait that the server asked for, negative if none
+	//	RetryAfter  time.Duration  how long the server told the client to wait, negative if it did not say
 	//	Challenges  []string       the values of WWW-Authenticate
 	//	Unclear     bool           the body was not read to its end, or may be an invalid response
 	//	Began       bool           the body shows that the server started to process the request
-	//	Answered    bool           the body is the result of the request
+	//	Answered    bool           the body holds the result of the request
 	//
 	// The method InsufficientScope reports whether a wider authorization may help.
 	HTTPError = streamablehttp.HTTPError
@@ -101,9 +101,9 @@ type (
 	//	Status  int     the HTTP status of the reply
 	//	Preview string  the beginning of the reply, with the secrets of the request masked
 	//	Err     error   the cause, or nil
-	//	Answers bool    it is the response to the request but cannot be decoded
+	//	Answers bool    the reply is the response to the request but cannot be decoded
 	ProtocolError = streamablehttp.ProtocolError
-	// LimitError is a reply over a limit:
+	// LimitError is a reply that exceeds a limit:
 	//
 	//	What  string  the limit and its unit, such as "body bytes"
 	//	Limit int64   the value of the limit
@@ -126,15 +126,15 @@ type Error struct {
 	Method string
 	// Stage says how far the last try of the request got.
 	Stage transport.Stage
-	// Outcome says what is known, over all tries, about whether the server acted on the call.
+	// Outcome says whether the server acted on the call in any try, as far as is known.
 	Outcome Outcome
 	// Tries is how many times the session tried to send the request.
 	Tries int
 	// Err is the cause.
 	Err error
 
-	where    string // for the text: the endpoint and the step of a connect
-	harmless bool   // sending it again does no harm, even if it ran
+	where    string // for the error text: the endpoint and the step of Connect that failed
+	harmless bool   // sending the request again does no harm, even if it ran
 	reached  bool   // a try reached the server
 }
 
@@ -183,7 +183,8 @@ func causeText(err error) string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // FromPeer reports whether the error comes from the server: a status, a JSON-RPC error or a bad
-// reply. Timeouts, lost connections, exceeded limits and invalid input come from this side.
+// reply. Timeouts, lost connections, exceeded limits and invalid input do not count as errors from
+// the server.
 func (e *Error) FromPeer() bool {
 	switch e.Kind {
 	case KindServer, KindHTTP, KindAuthRequired, KindForbidden, KindProtocol:
@@ -204,8 +205,8 @@ func invalid(method string, err error) *Error {
 	return &Error{Kind: KindInvalid, Method: method, Stage: transport.NotSent, Outcome: NotRun, Err: err}
 }
 
-// endedError is the error of an exchange that this side ended. It has the text of the cause and
-// wraps both.
+// endedError is the error of an exchange that the client ended. Its text is that of cause. It wraps
+// cause and err.
 type endedError struct{ cause, err error }
 
 func (e *endedError) Error() string   { return e.cause.Error() }
@@ -223,8 +224,8 @@ const (
 	TimeoutTotal Timeout = "total"
 )
 
-// TimeoutError is the cause of [KindTimeout]. For errors.Is it is a [context.DeadlineExceeded], and
-// it has the Timeout method of net.Error.
+// TimeoutError is the cause of a [KindTimeout] error. It matches [context.DeadlineExceeded] in
+// errors.Is and has the Timeout method of net.Error.
 type TimeoutError struct {
 	// What is the timeout that expired.
 	What Timeout
@@ -247,7 +248,7 @@ func (e *TimeoutError) Error() string {
 // Timeout returns true.
 func (e *TimeoutError) Timeout() bool { return true }
 
-// Is reports true for context.DeadlineExceeded.
+// Is reports whether target is context.DeadlineExceeded.
 func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // Outcome says what is known about whether the server acted on a call. Whether the call can be
@@ -260,9 +261,9 @@ const (
 	// Answered: the server, or a gateway before it, gave a final answer to the call: a JSON-RPC
 	// response, a redirect, or a 4xx status. The server may have acted on the call.
 	Answered
-	// NotRun: the call provably did not run. Either it was never sent, or the server refused it in
-	// a way that HTTP or MCP reserves for requests that were not processed, and sent nothing else
-	// for it.
+	// NotRun: the call provably did not run. Either it was never sent, or the server refused it
+	// with a reply that HTTP or MCP reserves for requests that were not processed, and sent nothing
+	// else for the call.
 	NotRun
 )
 
@@ -273,7 +274,7 @@ func (o Outcome) String() string { return cmp.Or(outcomeNames[o], "unknown") }
 
 // OutcomeOf returns the outcome of the call that ended with err: [Answered] for nil, [Unknown] for
 // an error that is not an [*Error]. A call with several tries or rounds is Unknown if any of them
-// is, and NotRun only if all of them are.
+// is Unknown, and NotRun only if all of them are NotRun.
 func OutcomeOf(err error) Outcome {
 	var e *Error
 	switch {
@@ -291,8 +292,8 @@ func MayHaveRun(err error) bool { return err != nil && OutcomeOf(err) != NotRun 
 
 // SafeToRepeat reports whether the call that ended with err can be repeated without harm: it
 // provably did not run, or it is harmless. Requests that only read are harmless. A tool call or raw
-// request is harmless if [WithIdempotent] or [Options].TrustToolHints says so. SafeToRepeat returns
-// false for nil.
+// request is harmless with [WithIdempotent]. A tool call is also harmless if
+// [Options].TrustToolHints is set and the tool's hints say so. SafeToRepeat returns false for nil.
 func SafeToRepeat(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && (e.Outcome == NotRun || e.harmless)
@@ -314,7 +315,7 @@ func KindOf(err error) Kind {
 }
 
 // IsNotFound reports whether the server does not know the resource that the call named: it answered
-// with the JSON-RPC error −32002 or, as 2026-07-28 demands, answered resources/read with −32602.
+// with the JSON-RPC error −32002 or, as 2026-07-28 requires, answered resources/read with −32602.
 func IsNotFound(err error) bool {
 	var (
 		e   *Error

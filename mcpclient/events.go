@@ -15,8 +15,8 @@ const listDebounce = 250 * time.Millisecond
 // subscription.
 const maxQueued = 16 << 20
 
-// event is a queued call of a handler: run or, if that is nil, MissedEvents. Its key in the queue
-// is the method of a list change, keyRestored, keyMissed, or "" for a message, which is never
+// event is a queued call of a handler. If run is nil, the handler is MissedEvents. Its key in the
+// queue is the method of a list change, keyRestored, keyMissed, or "" for a message, which is never
 // merged.
 type event struct {
 	run    func()
@@ -91,7 +91,7 @@ func (s *Session) enqueueNotification(method string, params []byte) {
 	case methodResourcesChanged:
 		s.enqueueChange(method, h.ResourcesChanged)
 	case methodAcknowledged:
-		// It belongs to a subscription that this client does not know.
+		// It belongs to a subscription that the session does not know.
 	case methodElicitationComplete:
 		s.elicitationComplete(params)
 	default:

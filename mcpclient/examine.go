@@ -10,7 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/verdict"
 )
 
-// pingPatience bounds the ping that checks whether a session is alive, because calls wait for it.
+// pingPatience bounds the ping that checks whether a session is alive. It is short because calls
+// wait for that ping.
 const pingPatience = 5 * time.Second
 
 // finding is the result of a ping that checks a session.
@@ -18,7 +19,7 @@ type finding uint8
 
 const (
 	pingAnswered finding = iota // the session is alive, or nothing proves that it is gone
-	pingRefused                 // refused in a way that means a lost session
+	pingRefused                 // the server refused the ping with a reply that means that the session is lost
 	pingDenied                  // refused by a bare 401, which may mean the session or the credentials
 )
 
@@ -80,8 +81,8 @@ func (s *Session) proves(fresh *sessionState) bool {
 	return s.pings.answered.Load()
 }
 
-// isGone reports whether a ping proves that a session, which another call has already replaced, is
-// gone.
+// isGone reports whether a ping proves that the session of state is gone. Another call has already
+// replaced that session.
 func (s *Session) isGone(ctx context.Context, state *sessionState) bool {
 	if s.examine(ctx, state) != pingRefused {
 		return false
@@ -92,8 +93,8 @@ func (s *Session) isGone(ctx context.Context, state *sessionState) bool {
 	return s.pings.answered.Load()
 }
 
-// quietly marks the context of requests that only check something. They never ask for
-// authorization.
+// quietly returns a context for requests that only check something. Such requests never call the
+// Authorizer.
 func quietly(ctx context.Context) context.Context { return context.WithValue(ctx, quiet{}, true) }
 
 type quiet struct{}

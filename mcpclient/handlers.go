@@ -22,14 +22,15 @@ import (
 // serve both eras: the requests of a legacy server, and the input that a modern server requires
 // before it continues a call (2026-07-28, "Multi Round-Trip Requests").
 //
-// The context has the values of the call that the request came with, if any. It ends when that call
-// ends, when the session ends, or when the server cancels the request. A handler may call the
-// session, even a tool that leads to another request. While a handler runs, the call's idle timeout
-// is paused. The first call of a legacy session waits up to 2 s until the server can send requests.
+// If the request arrived with a call, the handler's context has the values of that call's context.
+// It ends when that call ends, when the session ends, or when the server cancels the request. A
+// handler may call the session, even a tool that leads to another request. While a handler runs,
+// the call's idle timeout is paused. The first call of a legacy session waits up to 2 s until the
+// server can send requests.
 //
-// An error or a panic fails only that request. A legacy server receives an error without its text;
-// on a modern server, the call fails with a [KindInput] error that wraps it. Return [ErrRejected]
-// if the user declined sampling.
+// An error or a panic fails only that request. A legacy server receives an error response without
+// the error's text. On a modern server, the call fails with a [KindInput] error that wraps the
+// handler's error. Return [ErrRejected] if the user declined sampling.
 type Handlers struct {
 	// ToolsChanged, PromptsChanged and ResourcesChanged report that a list has changed and should
 	// be read again. They are debounced: each runs at once for the first change, then at most once
@@ -52,10 +53,11 @@ type Handlers struct {
 	// do.
 	ElicitationComplete func(ctx context.Context, s *Session, id string)
 
-	// ElicitForm has the user fill in a form. If accepted content does not match the form, the
+	// ElicitForm asks the user to fill in a form. If accepted content does not match the form, the
 	// server receives a cancellation instead, and the reason is logged.
 	ElicitForm func(ctx context.Context, s *Session, r *FormRequest) (*mcp.ElicitationResult, error)
-	// ElicitURL has the user open a URL. [URLRequest] says what it must and must not do.
+	// ElicitURL asks the user to open a URL. [URLRequest] says what the handler must and must not
+	// do.
 	ElicitURL func(ctx context.Context, s *Session, r *URLRequest) (*mcp.ElicitationResult, error)
 	// Sample gets a message from a model. The user should see the request and the result.
 	Sample func(ctx context.Context, s *Session, r *SampleRequest) (*mcp.CreateMessageResult, error)
@@ -119,7 +121,7 @@ func (h *Handlers) needGET() bool {
 		h.Log != nil || h.Notification != nil || h.ElicitationComplete != nil
 }
 
-// filter returns the list changes that the handlers are set for.
+// filter returns the list changes that have a handler.
 func (h *Handlers) filter() Filter {
 	return Filter{ToolsChanged: h.ToolsChanged != nil, PromptsChanged: h.PromptsChanged != nil, ResourcesChanged: h.ResourcesChanged != nil}
 }

@@ -28,7 +28,7 @@ func (s *Session) initialize(ctx context.Context, version string, tries int) (*s
 	return state, err
 }
 
-// greet sends initialize, then notifications/initialized in the session that it started.
+// greet sends initialize, then notifications/initialized in the session that initialize started.
 func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessionState, error) {
 	version := sessions.version
 	params, err := json.Marshal(mcp.InitializeParams{
@@ -69,9 +69,9 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 	return state, nil
 }
 
-// confirm sends notifications/initialized. It is a MUST for the client, but servers refuse it or
-// hold its reply back for ever although the session works. So a 400, a 405, a JSON-RPC error and
-// silence are only logged: the first request of the session shows whether it works.
+// confirm sends notifications/initialized. Clients must send it, but some servers refuse it or
+// never reply to it although the session works. So a 400, a 405, a JSON-RPC error or a missing
+// reply is only logged: the first request in the session shows whether the session works.
 func (s *Session) confirm(ctx context.Context, state *sessionState) error {
 	p := &posting{delivery: s.newDelivery(ctx, message{method: methodInitialized, params: []byte("{}")})}
 	p.state = state
@@ -94,8 +94,8 @@ func (s *Session) confirm(ctx context.Context, state *sessionState) error {
 // confirmTime bounds the wait for the reply to notifications/initialized.
 const confirmTime = 5 * time.Second
 
-// onlyID returns the session ID of a header that something on the way has joined from equal ones,
-// as in "id, id". Anything else stays as it is.
+// onlyID returns the session ID from a header value. If an intermediary has joined equal headers,
+// as in "id, id", it returns the ID once. It returns any other value unchanged.
 func onlyID(value string) string {
 	first, rest, joined := strings.Cut(value, ",")
 	if !joined {
@@ -137,8 +137,8 @@ const abandonTime = 250 * time.Millisecond
 // maxBegun bounds how many sessions of one handshake are remembered. The oldest are forgotten.
 const maxBegun = 16
 
-// begun records the sessions that a legacy server began during one handshake. Each try of
-// initialize may begin one, even if its reply is lost after the header.
+// begun records the sessions that a legacy server started during one handshake. Each try of
+// initialize may start a session, even if the reply is lost after its header.
 type begun struct {
 	version string // proposed at first, then agreed
 	ids     []string
@@ -166,8 +166,8 @@ func isLimit(err error) bool {
 }
 
 // abandon deletes the unused sessions of a handshake, all at once, and waits until that is done.
-// keep is the session in use, nil if there is none. Once ctx has ended, the deletion has at most
-// [abandonTime].
+// keep is the session in use, nil if there is none. Once ctx has ended, the deletion may take at
+// most [abandonTime].
 func (s *Session) abandon(ctx context.Context, b *begun, keep *sessionState) {
 	unused := slices.DeleteFunc(b.ids, func(id string) bool { return keep != nil && id == keep.http.ID() })
 	if len(unused) == 0 {

@@ -15,9 +15,9 @@ import (
 )
 
 // InputRequired is the input that a modern server requires before it continues a call (2026-07-28,
-// "Multi Round-Trip Requests"). The result of a call with [WithManualInput] holds it. [WithInput]
-// continues the call, either at once, later, or in another process: InputRequired can be marshalled
-// to JSON and back.
+// "Multi Round-Trip Requests"). With [WithManualInput], the result of the call holds an
+// InputRequired. [WithInput] continues the call at once, later, or in another process: an
+// InputRequired can be marshalled to JSON and back.
 type InputRequired struct {
 	// Requests are the server's requests, ordered by their keys.
 	Requests []InputRequest `json:"requests,omitempty"`
@@ -43,7 +43,7 @@ var (
 	errNoMethod        = errors.New(`no "method"`)
 )
 
-// parseInput decodes the input that a result requires.
+// parseInput decodes the requests for input in a result.
 func parseInput(in *wire.Input) (*InputRequired, error) {
 	if len(in.Requests) > maxInputRequests {
 		return nil, &LimitError{What: "input requests in a result", Limit: maxInputRequests}
@@ -84,7 +84,8 @@ func (q *InputRequest) read(data json.RawMessage) error {
 // (2026-07-28, "Multi Round-Trip Requests", "Supported Requests").
 var errNoInputHere = errors.New("input_required is not allowed as a result of this method")
 
-// takeRequired stores the input that the server requires. Raw requests return it unchanged instead.
+// takeRequired stores the input that the server requires. A raw request returns the server's result
+// unchanged instead.
 func (c *call) takeRequired() error {
 	switch c.msg.method {
 	case methodCallTool, methodGetPrompt, methodReadResource:
@@ -105,15 +106,14 @@ func (c *call) takeRequired() error {
 	return nil
 }
 
-// nextRound obtains all input that the last answer requires and prepares the call to be made again
-// with it.
+// nextRound obtains all input that the last answer requires and adds it to the call's next request.
 func (c *call) nextRound() error {
 	s, in := c.s, c.required
 	ctx, cancel := c.bounded()
 	defer cancel()
 	answers, err := s.answerAll(ctx, c.state.version, in)
 	if err == nil && len(in.Requests) == 0 {
-		err = s.sleep(ctx, c.inputPause()) // the call only has to be made again, usually because the server is busy
+		err = s.sleep(ctx, c.inputPause()) // the server requires no input, only another request, usually because it is busy
 	} else {
 		c.inputBackoff = nil
 	}
@@ -129,7 +129,7 @@ func (c *call) nextRound() error {
 	return nil
 }
 
-// failedInput returns the error of a call whose input was not provided.
+// failedInput returns the error for a call whose input was not provided because of err.
 func (c *call) failedInput(err error) *Error {
 	kind := KindInput
 	var no *refusal
@@ -177,7 +177,7 @@ func (s *Session) answerAll(parent context.Context, version string, in *InputReq
 	own := s.slotsFor(parent)
 	for i, ask := range answerers {
 		if err := own.take(ctx, s.root); err != nil {
-			break // an answer failed, which ended ctx; outcomes has its error
+			break // a handler failed, and its failure ended ctx; outcomes has the error
 		}
 		if !s.owned.start(func() {
 			defer own.give()

@@ -9,7 +9,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// initializeResult is the result of initialize. Only the revision must be of its type.
+// initializeResult is the result of initialize. Only the revision must have the right JSON type.
 type initializeResult struct {
 	ProtocolVersion string      `json:"protocolVersion"`
 	Capabilities    lenientCaps `json:"capabilities"`
@@ -17,8 +17,9 @@ type initializeResult struct {
 	Instructions    lenientText `json:"instructions"`
 }
 
-// lenientCaps reads capabilities one by one. Servers written in PHP send [] for {}, and some list
-// their tools there: a capability of a wrong type counts as declared without settings.
+// lenientCaps decodes capabilities one by one. Servers written in PHP send [] for {}, and some
+// servers list their tools in the capability. So a capability of a wrong type counts as declared
+// without settings.
 type lenientCaps struct{ mcp.ServerCapabilities }
 
 // UnmarshalJSON implements json.Unmarshaler. It does not fail.
@@ -31,7 +32,8 @@ func (l *lenientCaps) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// lenientInfo reads how a server introduces itself, member by member. Numbers become text.
+// lenientInfo decodes a server's name, version and other details, one member at a time. Numbers
+// become strings.
 type lenientInfo struct{ mcp.Implementation }
 
 // UnmarshalJSON implements json.Unmarshaler. It does not fail.
@@ -45,10 +47,10 @@ func (l *lenientInfo) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// maxInfo bounds a value that is kept as text though it is none, in bytes.
+// maxInfo bounds a value that is not a JSON string but is kept as text, in bytes.
 const maxInfo = 64
 
-// lenientText is a text; anything else is "".
+// lenientText is a JSON string. Any other value decodes to "".
 type lenientText string
 
 // UnmarshalJSON implements json.Unmarshaler. It does not fail.
@@ -57,7 +59,8 @@ func (l *lenientText) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// eachMember calls f for each member of an object, with its name as JSON. Anything else has none.
+// eachMember calls f for each member of a JSON object. The name is passed as JSON. If data is not
+// an object, eachMember does not call f.
 func eachMember(data []byte, f func(name, value json.RawMessage)) {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(data, &members)
@@ -66,7 +69,8 @@ func eachMember(data []byte, f func(name, value json.RawMessage)) {
 	}
 }
 
-// unmarshalMember sets one member of a struct, or leaves all of it as it was.
+// unmarshalMember decodes one member into the struct and reports whether it succeeded. If the
+// member does not decode, the struct is unchanged.
 func unmarshalMember[T any](to *T, name, value json.RawMessage) bool {
 	next := *to
 	object := bytes.Join([][]byte{[]byte("{"), name, []byte(":"), value, []byte("}")}, nil)

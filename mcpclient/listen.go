@@ -50,7 +50,7 @@ func (f Filter) params() []byte {
 		ResourceSubscriptions: f.Resources,
 	}})
 	if err != nil {
-		return nil // booleans and strings: cannot happen
+		return nil // cannot happen: the filter has only booleans and strings
 	}
 	return data
 }
@@ -75,11 +75,11 @@ const (
 // ListenEvent is one event of a subscription.
 type ListenEvent struct {
 	Kind ListenEventKind
-	// URI is the updated resource of a ListenResourceUpdated: a resource that was subscribed to, or
-	// a part of one.
+	// URI identifies the updated resource in a ListenResourceUpdated event. It is a resource in the
+	// filter or a part of one.
 	URI string
-	// Cause is why events were missed, for a ListenMissedEvents: the stream ended, or too many
-	// events were waiting.
+	// Cause says why events were missed in a ListenMissedEvents event: the stream ended, or too
+	// many events were waiting.
 	Cause error
 }
 
@@ -87,16 +87,18 @@ type ListenEvent struct {
 type EndReason uint8
 
 const (
-	// EndClosed: this side ended it, through Close, its context, or the session's Close.
+	// EndClosed: the client ended the subscription through Subscription.Close, its context, or
+	// Session.Close.
 	EndClosed EndReason = iota + 1
-	// EndCompleted: the server completed it.
+	// EndCompleted: the server completed the subscription.
 	EndCompleted
-	// EndCancelled: the server cancelled it.
+	// EndCancelled: the server cancelled the subscription.
 	EndCancelled
-	// EndLost: the stream was lost, and [WithoutReopening] says not to open it again.
+	// EndLost: the stream was lost, and [WithoutReopening] was given.
 	EndLost
 	// EndRefused: the server refused the subscription, supports nothing in its filter, or sent
-	// something that cannot be decoded. This may also happen when the stream is opened again.
+	// something that cannot be decoded. A refusal may also follow when a lost stream is opened
+	// again.
 	EndRefused
 )
 
@@ -111,7 +113,7 @@ func (r EndReason) String() string { return cmp.Or(endReasons[r], "unknown reaso
 // ListenError is the error of a subscription that ended or could not start.
 type ListenError struct {
 	Reason EndReason
-	// Err is the cause, nil if there is none besides the reason.
+	// Err is the cause, nil if Reason says everything.
 	Err error
 }
 
@@ -177,14 +179,14 @@ func (s *Session) Listen(ctx context.Context, f Filter, opts ...ListenOption) (*
 		return nil, l.canceled()
 	}
 	select {
-	case <-l.ready: // it started, and has already ended
+	case <-l.ready: // the subscription started, and has already ended
 		return l, nil
 	default:
 		return nil, l.failure()
 	}
 }
 
-// notListening returns the error of a Listen that sent nothing.
+// notListening returns the error for a Listen that failed before it sent anything.
 func notListening(kind Kind, cause error) *Error {
 	return &Error{
 		Kind: kind, Method: methodListen, Stage: transport.NotSent, Outcome: NotRun, Err: &ListenError{EndClosed, cause}, harmless: true,

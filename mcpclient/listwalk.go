@@ -5,17 +5,17 @@ import (
 	"errors"
 )
 
-// listWalk is where a walk over a list stands.
+// listWalk is the state of reading a list page by page.
 type listWalk[T any] struct {
 	list   *list[T]
-	cursor *string                        // of the next page; nil for the first
+	cursor *string                        // cursor of the next page; nil for the first page
 	seen   map[[sha256.Size]byte]struct{} // digests of the cursors so far: a cursor may be long
-	keys   map[string]struct{}            // of the items so far; nil before the second page
-	known  bool                           // items may come again: leave those out
+	keys   map[string]struct{}            // keys of the items so far; nil before the second page
+	known  bool                           // items may be repeated: leave out the repetitions
 }
 
-// take notes the items of a page, leaves out those that came before, and reports whether the page
-// is the last.
+// take records the items of a page and removes repeated items if w.known is set or the page was
+// requested with the cursor "". It reports whether the page is the last.
 func (w *listWalk[T]) take(page *Page[T]) (last bool) {
 	empty := w.cursor != nil && *w.cursor == ""
 	if page.NextCursor == nil && !empty && !w.known {
@@ -38,7 +38,7 @@ func (w *listWalk[T]) take(page *Page[T]) (last bool) {
 	return page.NextCursor == nil || empty && (*page.NextCursor == "" || came > 0 && len(page.Items) == 0)
 }
 
-// next goes on to the page after page. It returns false if the cursor came before.
+// next moves on to the page after page. It returns false if the server has sent this cursor before.
 func (w *listWalk[T]) next(page *Page[T]) bool {
 	w.cursor = page.NextCursor
 	sum := sha256.Sum256([]byte(*w.cursor))
@@ -52,7 +52,7 @@ func (w *listWalk[T]) next(page *Page[T]) bool {
 	return true
 }
 
-// refusesCursor reports whether a server refused the cursor of a page.
+// refusesCursor reports whether err may mean that the server refused the cursor.
 func refusesCursor(err error) bool {
 	var rpc *RPCError
 	return errors.As(err, &rpc) && rpc.Code == CodeInvalidParams

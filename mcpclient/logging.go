@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// LogMessage is a log message of the server. All its texts come from the server.
+// LogMessage is a log message from the server. The server chose all of its text.
 type LogMessage struct {
 	// Level is an RFC 5424 severity name.
 	Level mcp.LoggingLevel

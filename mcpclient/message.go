@@ -48,7 +48,7 @@ const (
 // message is a JSON-RPC request or notification to send.
 type message struct {
 	method string
-	params []byte // a JSON object without _meta; nil for none
+	params []byte // the parameters, a JSON object without _meta; nil for none
 	id     int64  // new for each try of a request; 0 for a notification
 
 	name     string // mirrored into Mcp-Name if hasName
@@ -60,8 +60,9 @@ type message struct {
 	input []byte // the members of params that hold the required input, without braces
 }
 
-// encode returns the message for one try on state. It does not encode the parameters again. level
-// is the log level to send to a modern server, nil for none.
+// encode returns the message for one try in the given session state. The parameters are already
+// encoded, and encode only copies them. level is the log level to send to a modern server, nil for
+// none.
 func (m *message) encode(state *sessionState, level *mcp.LoggingLevel) []byte {
 	b := make([]byte, 0, len(m.params)+len(m.input)+len(state.meta)+len(m.meta)+len(m.method)+160)
 	b = append(b, `{"jsonrpc":"2.0"`...)

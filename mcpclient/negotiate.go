@@ -18,8 +18,9 @@ import (
 )
 
 // negotiate finds out which era and revision the endpoint supports and returns a session state for
-// it (2026-07-28, "Backward Compatibility"). It sends server/discover first, unless hint or the
-// cache says that the server is legacy. A legacy server just refuses server/discover.
+// them (2026-07-28, "Backward Compatibility"). It sends server/discover first, unless hint or the
+// cache says that the server is legacy. Sending server/discover to a legacy server is harmless,
+// because the server refuses it.
 //
 // Only a reply is evidence of the era. Network failures, timeouts, 401 and 403 prove nothing and
 // end the negotiation. After a 5xx that outlasts its retries, negotiate sends one initialize; if
@@ -77,8 +78,8 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 	return next, nil
 }
 
-// proposal returns the revision to propose: that which the current session began with, if it is
-// legacy, else the newest.
+// proposal returns the legacy revision to propose. If the current session is legacy, this is the
+// revision that it started with. Otherwise it is the newest legacy revision.
 func (s *Session) proposal() string {
 	if state := s.now.Load(); state != nil && state.proposed != "" {
 		return state.proposed
@@ -90,7 +91,7 @@ func (s *Session) proposal() string {
 // gateways never answer a method that they do not know.
 const discoverSilence = 10 * time.Second
 
-// bothFailed adds to the error of a discover that the initialize after it failed too.
+// bothFailed adds the error of initialize to the error of the server/discover before it.
 func bothFailed(err, initErr error) error {
 	e, ok := err.(*Error)
 	if !ok || e.Kind == KindCanceled || e.Kind == KindClosed {
@@ -109,8 +110,8 @@ type onlyLegacyError struct{ version string }
 
 func (e *onlyLegacyError) Error() string { return "the server supports only legacy revisions" }
 
-// discover gets a modern server's description of itself. A positive silence bounds the wait for its
-// answer, which is not repeated then.
+// discover requests a modern server's description of itself. If silence is positive, it bounds the
+// wait for the answer, and a discover that gets no answer in that time is not retried.
 func (s *Session) discover(ctx context.Context, version string, silence time.Duration) (*sessionState, error) {
 	state := &sessionState{era: EraModern, version: version, http: s.conn.NewSession(version, "", true), meta: s.modernMeta(version)}
 	var result discoverResult
@@ -123,7 +124,7 @@ func (s *Session) discover(ctx context.Context, version string, silence time.Dur
 		switch {
 		case !refused:
 			return nil, err
-		case slices.Contains(supported, version) && !retried: // even if it is the version just sent
+		case slices.Contains(supported, version) && !retried: // even if the request already used this version
 			continue
 		case s.opts.ProtocolVersion == "" && newestLegacy(supported) != "":
 			return nil, s.versionError(methodDiscover, &onlyLegacyError{newestLegacy(supported)})
@@ -177,7 +178,7 @@ func (r *discoverResult) server() mcp.Implementation {
 }
 
 // refusedVersion reports whether err says that the server does not support the revision of the
-// request, and returns the revisions that it names instead.
+// request. supported are the revisions that the server says it supports.
 func refusedVersion(err error) (supported []string, refused bool) {
 	return verdict.RefusedVersion(verdict.RPCError(err))
 }
@@ -186,12 +187,12 @@ func (s *Session) versionError(method string, err error) error {
 	return &Error{Kind: KindVersion, Method: method, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err, harmless: true}
 }
 
-// modernMeta encodes the members that are in the _meta of every modern request.
+// modernMeta encodes the members of _meta that every modern request has.
 func (s *Session) modernMeta(version string) []byte {
 	member := func(key string, value any) string {
 		data, err := json.Marshal(value)
 		if err != nil {
-			data = []byte("{}") // plain structs of strings: cannot happen
+			data = []byte("{}") // cannot happen: these are plain structs of strings
 		}
 		return `"` + key + `":` + string(data)
 	}
@@ -200,20 +201,20 @@ func (s *Session) modernMeta(version string) []byte {
 		member(mcp.MetaKeyClientCapabilities, s.opts.Handlers.capabilities(EraModern)))
 }
 
-// maxHandshake bounds the reply in which a server describes itself, in bytes. The session keeps the
-// description until it ends.
+// maxHandshake bounds the reply in which a server describes itself, in bytes. The session keeps
+// this description in memory until it ends.
 const maxHandshake = 1 << 20
 
 // greeting is a request of the negotiation.
 type greeting struct {
 	method   string
 	params   []byte
-	onHeader func(http.Header) // gets the header of each reply; nil for none
-	tries    int               // 0: those of the session's policy
-	silence  time.Duration     // positive: a try without an answer ends then, and is not repeated
+	onHeader func(http.Header) // called with the header of each reply; may be nil
+	tries    int               // 0: as many as the session's policy allows
+	silence  time.Duration     // if positive, a try that gets no answer within this time ends and is not repeated
 }
 
-// handshake sends one request of the negotiation on a state that is not the session's yet.
+// handshake sends one request of the negotiation. state is not the session's current state yet.
 func (s *Session) handshake(ctx context.Context, state *sessionState, g greeting, result any) error {
 	var raw json.RawMessage
 	r := s.newStateRequest(ctx, state, message{method: g.method, params: g.params}, &wire.RawResult{Out: &raw})

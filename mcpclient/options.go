@@ -16,14 +16,15 @@ import (
 )
 
 // Options configures a session. Nil and the zero value select the defaults. [Connect] copies the
-// Options; what they point to must not change before the session ends. Options print, and marshal
-// to JSON, without header values.
+// Options, but not what they point to; do not change that before the session ends. When Options are
+// printed or marshalled to JSON, header values are left out.
 type Options struct {
 	// Transport carries the session's requests. Sessions may share it, and Close of a session does
-	// not close it. Nil means that the session creates a [transport.NewDirect] and closes it.
+	// not close it. If Transport is nil, the session creates one with [transport.NewDirect] and
+	// closes it.
 	Transport http.RoundTripper
-	// Auth authorizes the session's requests. The Client of package oauth is an Authorizer. The
-	// session does not close it. Nil means no authorization.
+	// Auth authorizes the session's requests. Client in package oauth is an Authorizer. The session
+	// does not close Auth. Nil means no authorization.
 	Auth Authorizer
 	// ClientInfo identifies the client to the server. An empty name means "hawser".
 	ClientInfo mcp.Implementation
@@ -34,11 +35,12 @@ type Options struct {
 	HeaderHook func(ctx context.Context, header http.Header) error
 	// Handlers receive the server's notifications and answer its requests.
 	Handlers Handlers
-	// Logger logs what the session does by itself, such as recovering, reconnecting and leaving out
-	// invalid tools. Nil disables logging. Tokens, session IDs and messages are never logged.
+	// Logger receives log records of what the session does automatically, such as recovering,
+	// reconnecting and leaving out invalid tools. Nil disables logging. Tokens, session IDs and
+	// messages are never logged.
 	Logger *slog.Logger
-	// EraCache remembers the era of each endpoint across sessions. Nil means none: every Connect
-	// negotiates from scratch.
+	// EraCache remembers the era of each endpoint across sessions. If EraCache is nil, every
+	// Connect negotiates from scratch.
 	EraCache *EraCache
 	// ProtocolVersion pins the protocol revision, such as "2025-11-25". If it is empty, the
 	// revision is negotiated.
@@ -49,15 +51,15 @@ type Options struct {
 	Timeouts Timeouts
 	// Retry bounds how often the session repeats a request.
 	Retry Retry
-	// ConnectRetry replaces Retry for the requests that [Connect] sends. Zero fields mean those of
-	// Retry. A later recovery negotiates with Retry.
+	// ConnectRetry replaces Retry for the requests that [Connect] sends. Each zero field takes its
+	// value from Retry. Later recoveries use Retry.
 	ConnectRetry Retry
 	// Limits bounds what the server may send.
 	Limits Limits
-	// NoCookies drops the cookies that the server sets. By default they are kept for the life of
-	// the session, since balancers pin sessions by cookie, and sent to the endpoint's own origin
-	// only: same scheme, host and port. At most 32 are kept, of 4 KiB each. A Cookie header in
-	// Header or of HeaderHook replaces them.
+	// NoCookies drops the cookies that the server sets. By default the session keeps cookies until
+	// it ends, because load balancers pin sessions by cookie. It sends them only to the endpoint's
+	// origin: same scheme, host and port. It keeps at most 32 cookies of at most 4 KiB each. A
+	// Cookie header from Header or HeaderHook replaces them.
 	NoCookies bool
 	// AcceptGzip asks the server to compress its replies with gzip.
 	AcceptGzip bool
@@ -72,8 +74,8 @@ type Options struct {
 type SessionLoss uint8
 
 const (
-	// SessionLossReplay starts a new session and sends the call again, as often as the call's
-	// retries allow. It is the default.
+	// SessionLossReplay starts a new session and sends the call again. The call's retries bound how
+	// often. It is the default.
 	SessionLossReplay SessionLoss = iota
 	// SessionLossFail starts a new session but fails the call with [KindSessionLost]. Use it for
 	// servers that keep state in the session, so that the caller can rebuild that state first.
@@ -102,16 +104,16 @@ type Retry struct {
 	// MaxTries is how many times a request is sent at most, including the first time. Default 4;
 	// negative means once.
 	MaxTries int
-	// MaxElapsed is the time after which no further try starts. Time that the server asked to wait
-	// (Retry-After) does not count. Default 15 s; negative means no bound.
+	// MaxElapsed is the time after which no further try starts. Time that the server told the
+	// client to wait (Retry-After) does not count. Default 15 s; negative means no bound.
 	MaxElapsed time.Duration
 	// Initial is the pause before the second try. Each later pause is four times as long, up to 8
 	// s. Pauses vary by 20 %. Default 250 ms; negative means no pause.
 	Initial time.Duration
 }
 
-// Limits bounds what a server may send. Zero means the default, negative means no bound (for Depth:
-// the default). A reply over a limit fails the call with [KindLimit].
+// Limits bounds what a server may send. Zero means the default. Negative means no bound, except for
+// Depth, where it means the default. If a reply exceeds a limit, the call fails with [KindLimit].
 type Limits struct {
 	// Body is the largest JSON reply, in bytes. Default 64 MiB.
 	Body int64
@@ -124,8 +126,8 @@ type Limits struct {
 	// Items is how many items of a list are read at most. Default 100,000. A single page never has
 	// more than 100,000.
 	Items int
-	// Notifications is how many notifications may wait for their handlers. They may hold at most 16
-	// MiB. Default 1,024.
+	// Notifications is how many notifications may wait for their handlers. Default 1,024. Waiting
+	// notifications may also hold at most 16 MiB together.
 	Notifications int
 	// InputRounds is how often a modern server may require input for one call. Default 16.
 	InputRounds int
@@ -148,7 +150,8 @@ const (
 
 const maxInt = int(^uint(0) >> 1)
 
-// orDefault resolves an option: zero means def, and a negative value means none.
+// orDefault returns the effective value of an option: def if value is zero, none if it is negative,
+// else value.
 func orDefault[T ~int | ~int64](value, def, none T) T {
 	switch {
 	case value < 0:
@@ -159,7 +162,7 @@ func orDefault[T ~int | ~int64](value, def, none T) T {
 	return value
 }
 
-// forever bounds durations, so that their sums do not overflow.
+// forever is the longest duration in use. The bound keeps sums of durations from overflowing.
 const forever = 100 * 365 * 24 * time.Hour
 
 // duration is orDefault for durations. A result of 0 means no bound.
@@ -197,12 +200,12 @@ func (o *Options) resolved() (Options, error) {
 	return r, nil
 }
 
-// or returns r with its zero fields replaced by those of other.
+// or returns a copy of r in which each zero field is replaced by that field of other.
 func (r Retry) or(other Retry) Retry {
 	return Retry{cmp.Or(r.MaxTries, other.MaxTries), cmp.Or(r.MaxElapsed, other.MaxElapsed), cmp.Or(r.Initial, other.Initial)}
 }
 
-// resolved returns r with every zero replaced by its default.
+// resolved returns a copy of r in which every zero field is replaced by its default.
 func (r Retry) resolved() Retry {
 	return Retry{
 		MaxTries:   orDefault(r.MaxTries, DefaultMaxTries, 1),

@@ -15,8 +15,8 @@ type list[T any] struct {
 	method string
 	items  wire.List[T]
 	key    func(item *T) string // what identifies an item in the list
-	// learn remembers the items of a page and moves unusable ones to Invalid. Nil means that all
-	// are usable.
+	// learn remembers the items of a page and moves unusable ones to Invalid. If learn is nil, all
+	// items are usable.
 	learn func(s *Session, page *Page[T], modern bool)
 }
 
@@ -39,8 +39,9 @@ var (
 	}
 )
 
-// Tools yields the server's tools. It requests each page when the loop reaches it. If a page fails,
-// the loop ends with its error. Each range over the result starts at the first page.
+// Tools yields the server's tools. It requests each page when the loop reaches it. If a request for
+// a page fails, the loop ends after yielding the error. Each range over the result starts at the
+// first page.
 func (s *Session) Tools(ctx context.Context, opts ...CallOption) iter.Seq2[Tool, error] {
 	return toolList.walk(ctx, s, opts)
 }
@@ -52,11 +53,11 @@ func (s *Session) AllTools(ctx context.Context, opts ...CallOption) ([]Tool, []I
 	return toolList.all(ctx, s, opts)
 }
 
-// ListTools returns one page of the server's tools. A nil cursor requests the first page;
-// NextCursor of each page requests the next one, and is nil on the last page.
+// ListTools returns one page of the server's tools. A nil cursor requests the first page. To
+// request the next page, pass the NextCursor of the last one; it is nil on the last page.
 //
 // For a modern server, it leaves out and logs tools whose x-mcp-header annotations are invalid, as
-// 2026-07-28 demands.
+// 2026-07-28 requires.
 func (s *Session) ListTools(ctx context.Context, cursor *string, opts ...CallOption) (*Page[Tool], error) {
 	return toolList.page(ctx, s, cursor, opts)
 }
@@ -101,7 +102,7 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 	}
 	page := publicPage(d)
 	if next := page.NextCursor; next != nil && *next == "" && !c.state.modern() {
-		page.NextCursor = nil // many legacy servers end a list so
+		page.NextCursor = nil // many legacy servers send "" on the last page
 	}
 	for _, item := range page.Invalid {
 		s.log.Warn("left out a list item that cannot be decoded", "method", l.method, "error", item.Err)
@@ -117,11 +118,11 @@ func (l *list[T]) page(ctx context.Context, s *Session, cursor *string, opts []C
 // starts at the first page.
 //
 // If the server refuses a cursor, the walk starts again at the first page, once (2026-07-28,
-// "Pagination"). It calls restart then; if restart is nil, it leaves out the items that it has
-// yielded.
+// "Pagination"). pages then calls restart. If restart is nil, pages leaves out the items that it
+// has already yielded.
 //
-// A modern server may give the cursor "", but some mean the end by it. So it is used once: what
-// comes again, or again leads to "", is the end.
+// On a modern server, "" is a valid cursor, but some servers send it to mark the end. So pages uses
+// it once. If the next page has only repeated items or also has the cursor "", the list has ended.
 func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption, restart func()) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
 		limits := &s.opts.Limits
@@ -169,7 +170,7 @@ func (l *list[T]) pages(ctx context.Context, s *Session, opts []CallOption, rest
 	}
 }
 
-// walk yields the items of all pages. Its errors are those of pages.
+// walk yields the items of all pages. It fails like pages.
 func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range l.pages(ctx, s, opts, nil) {
@@ -187,8 +188,8 @@ func (l *list[T]) walk(ctx context.Context, s *Session, opts []CallOption) iter.
 	}
 }
 
-// all returns the items and the invalid items of all pages. Its errors are those of pages. There
-// may be as many invalid items as Limits.Items.
+// all returns the items and the invalid items of all pages. It fails like pages. Limits.Items also
+// bounds the number of invalid items.
 func (l *list[T]) all(ctx context.Context, s *Session, opts []CallOption) (items []T, invalid []InvalidItem, err error) {
 	for page, err := range l.pages(ctx, s, opts, func() { items, invalid = nil, nil }) {
 		if err != nil {
@@ -207,7 +208,8 @@ func (l *list[T]) tooMany(what string, limit int) error {
 	return l.failed(KindLimit, &streamablehttp.LimitError{What: what, Limit: int64(limit)})
 }
 
-// failed returns the error for a list all of whose requested pages arrived.
+// failed returns the error for a list that cannot be returned although every requested page
+// arrived.
 func (l *list[T]) failed(kind Kind, err error) error {
 	return &Error{Kind: kind, Method: l.method, Stage: verdict.StageOf(err), Outcome: Answered, Tries: 1, Err: err, harmless: true}
 }

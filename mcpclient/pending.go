@@ -18,8 +18,8 @@ func newSlots() slots { return make(slots, maxHandlers) }
 type slotsKey struct{}
 
 // slotsFor returns the slots for server requests that come with a call. Each call that a handler
-// makes has separate slots. Otherwise sixteen handlers whose calls lead to further requests would
-// wait for each other.
+// makes has separate slots. With shared slots, sixteen handlers whose calls lead to further
+// requests would deadlock.
 func (s *Session) slotsFor(ctx context.Context) slots {
 	if own, ok := ctx.Value(slotsKey{}).(slots); ok {
 		return own
@@ -27,7 +27,7 @@ func (s *Session) slotsFor(ctx context.Context) slots {
 	return s.slots
 }
 
-// take waits for a slot.
+// take waits for a slot. It returns an error if ctx or root ends first.
 func (sl slots) take(ctx, root context.Context) error {
 	select {
 	case sl <- struct{}{}:
@@ -41,8 +41,9 @@ func (sl slots) take(ctx, root context.Context) error {
 
 func (sl slots) give() { <-sl }
 
-// handlerContext returns the context of a handler. It has the values of the stream or call that the
-// request came with, and ends with it. cancel ends it when the server cancels the request.
+// handlerContext returns the context of a handler. It has the values of parent, the context of the
+// stream or call that the request arrived on, and ends with parent. Call the returned function when
+// the server cancels the request.
 func handlerContext(parent context.Context) (context.Context, context.CancelCauseFunc) {
 	return context.WithCancelCause(context.WithValue(parent, slotsKey{}, newSlots()))
 }
@@ -80,8 +81,8 @@ func (q *pendingRequests) remove(key requestKey) {
 	delete(q.waiting, key)
 }
 
-// cancelRequest ends the handler of the request that a notifications/cancelled from the server
-// names (2025-11-25, "Cancellation").
+// cancelRequest handles notifications/cancelled from the server: it cancels the handler of the
+// request that the notification names (2025-11-25, "Cancellation").
 func (s *Session) cancelRequest(state *sessionState, params []byte) {
 	id := cancelledID(params)
 	if id == nil {
@@ -95,8 +96,8 @@ func (s *Session) cancelRequest(state *sessionState, params []byte) {
 	}
 }
 
-// cancelledID returns the request ID of a notifications/cancelled as received, nil if there is
-// none.
+// cancelledID returns the request ID in the parameters of notifications/cancelled, as received. It
+// returns nil if there is none.
 func cancelledID(params []byte) (id []byte) {
 	cur := jsonrpc.NewCursor(params, 0)
 	cur.EnterObject()

@@ -9,7 +9,7 @@ import (
 // printed is embedded in types that hold secrets and locks.
 type printed = redact.Printed
 
-// Format prints the options without header values and other secrets, whatever the verb.
+// Format prints the options without header values and other secrets, for every verb.
 func (o Options) Format(f fmt.State, _ rune) { redact.Write(f, o.describe()) }
 
 // MarshalJSON returns what Format prints.

@@ -9,8 +9,8 @@ import (
 
 // Progress is one progress notification of a call.
 type Progress struct {
-	// Progress is the amount of work done so far, in a unit that the server chooses. It should
-	// grow, but a server may not comply.
+	// Progress is the amount of work done so far, in a unit that the server chooses. Servers should
+	// only increase it, but some do not.
 	Progress float64
 	// Total is the value of Progress at the end, if HasTotal is set.
 	Total    float64
@@ -37,7 +37,7 @@ func (p *progressCalls) add(c *call) {
 	p.calls[c.msg.token] = c
 }
 
-// renew gives a call a new token, because the call is sent again as another request.
+// renew gives a call a new token. A call needs one because each try is a separate request.
 func (p *progressCalls) renew(c *call) {
 	if c.progress == nil {
 		return
@@ -69,9 +69,10 @@ func (p *progressCalls) find(token int64) *call {
 	return p.calls[token]
 }
 
-// routeProgress passes progress from the shared stream to its call. The progress proves that the
-// server is working on the call, whatever the reply says. It is dropped if the call's callback is
-// still running, because the stream serves other calls as well.
+// routeProgress passes progress from the shared stream to its call. Progress proves that the server
+// is working on the call, even if a later reply denies that. If the call's callback is still
+// running, routeProgress drops the progress, because waiting would block other calls that use the
+// stream.
 func (s *Session) routeProgress(params []byte) {
 	token, p, ok := decodeProgress(params)
 	c := s.waiting.find(token)
@@ -91,7 +92,7 @@ func (s *Session) routeProgress(params []byte) {
 }
 
 // deliverProgress passes progress from the call's own stream to the callback. It ignores progress
-// that has another token or does not decode, so that the call still gets its answer.
+// that has another token or cannot be decoded. The call can still get its answer.
 func (c *call) deliverProgress(params []byte) {
 	token, p, ok := decodeProgress(params)
 	if !ok || token != c.msg.token {
@@ -104,8 +105,7 @@ func (c *call) deliverProgress(params []byte) {
 	}
 }
 
-// runCallback runs the callback; the caller holds the callback slot. No callback starts after the
-// call has returned.
+// runCallback runs the callback, unless the call is over. The caller must hold the callback slot.
 func (c *call) runCallback(p Progress) {
 	defer func() { <-c.callbackSlot }()
 	if !c.closed.Load() {
@@ -113,8 +113,9 @@ func (c *call) runCallback(p Progress) {
 	}
 }
 
-// decodeProgress decodes the parameters of a progress notification. It returns token 0 if they have
-// no token of this client. If another member is invalid, it returns the token and ok is false.
+// decodeProgress decodes the parameters of a progress notification. It returns token 0 if the token
+// is missing or was not issued by this client. If another member is invalid, it returns the token,
+// and ok is false.
 func decodeProgress(params []byte) (token int64, p Progress, ok bool) {
 	cur := jsonrpc.NewCursor(params, 0)
 	invalid := false
@@ -153,8 +154,8 @@ func decodeProgress(params []byte) (token int64, p Progress, ok bool) {
 	return token, p, !invalid && cur.Err() == nil
 }
 
-// progressToken decodes a token of this client: a number, or its digits as a string, which some
-// servers send.
+// progressToken decodes a progress token that this client issued, which is a number. It accepts the
+// number's digits as a string, because some servers send that. It returns 0 for any other token.
 func progressToken(raw []byte) int64 {
 	if n := len(raw); n > 2 && raw[0] == '"' {
 		raw = raw[1 : n-1]

@@ -16,13 +16,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// propose is initialize for a revision that is not pinned. A server should answer a revision that
-// it does not speak with one that it does. Some refuse instead: they get one more initialize, with
-// the newest revision in common that the refusal names, or else with 2025-06-18.
-//
-// A session proposes later what it was granted first.
-//
-// If the endpoint turns out to be of the old HTTP+SSE transport, the error says so.
+// propose sends initialize with a revision that is not pinned. A server that does not support the
+// proposed revision should answer with one that it supports. Some servers refuse the request
+// instead. For these, propose sends one more initialize. It proposes the newest common revision
+// that the refusal names, or 2025-06-18 if there is none. If the endpoint uses the old HTTP+SSE
+// transport, the error says so.
 func (s *Session) propose(ctx context.Context, version string, tries int) (*sessionState, error) {
 	next, err := s.initialize(ctx, version, tries)
 	if err == nil || !refusesInitialize(err) {
@@ -34,7 +32,7 @@ func (s *Session) propose(ctx context.Context, version string, tries int) (*sess
 	case other != "":
 	case len(named) > 0:
 		return nil, withVersions(err, named)
-	case s.now.Load() != nil: // it once took this revision
+	case s.now.Load() != nil: // the server has already accepted this revision
 		return nil, err
 	case s.isOldTransport(ctx):
 		old := &ProtocolError{Reason: "initialize was refused", Err: streamablehttp.ErrOldTransport}
@@ -75,7 +73,7 @@ func refusesVersion(err error) bool {
 
 var versionDate = regexp.MustCompile(`\b20[0-9]{2}-[01][0-9]-[0-3][0-9]\b`)
 
-// namedVersions returns the revisions other than the proposed one that a refusal names.
+// namedVersions returns the revisions that a refusal names, except the proposed one.
 func namedVersions(err error, proposed string) (named []string) {
 	var (
 		status *HTTPError
@@ -101,7 +99,8 @@ const (
 	maxVersions    = 16
 )
 
-// withVersions makes err one of KindVersion if the server names revisions.
+// withVersions changes err to KindVersion and adds the named revisions. If there are none, it
+// returns err unchanged.
 func withVersions(err error, named []string) error {
 	e, ok := err.(*Error)
 	if !ok || len(named) == 0 {
@@ -112,7 +111,7 @@ func withVersions(err error, named []string) error {
 	return &out
 }
 
-// namedVersionsError adds to a refusal the revisions that it names.
+// namedVersionsError is a refusal together with the revisions that the refusal names.
 type namedVersionsError struct {
 	err   error
 	named []string

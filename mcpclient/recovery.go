@@ -22,11 +22,11 @@ type recovery struct {
 type reason uint8
 
 const (
-	sessionSuspected reason = iota // it may be gone: ping first
-	accessSuspected                // the same, but a ping refused for its credentials also confirms it
+	sessionSuspected reason = iota // the session may be gone: ping first
+	accessSuspected                // as sessionSuspected, but a ping refused with 401 also suggests that the session is gone
 	versionSuspected               // the server may have been upgraded: send discover first
 	versionRefused                 // the server no longer supports the negotiated revision
-	sessionGone                    // the server said so
+	sessionGone                    // the server said that the session is gone
 )
 
 func (s *Session) recoverWhy(v verdict.Verdict) reason {
@@ -45,10 +45,11 @@ func (s *Session) recoverWhy(v verdict.Verdict) reason {
 	return sessionGone
 }
 
-// recover replaces the generation on which a call was refused, or joins a recovery that does so. If
-// the generation has already been replaced, the call only needs to be sent again. If the recovery
-// fails, the old generation stays in place, and the next call tries again. pinged says that a ping
-// proved that the session of the generation is gone.
+// recover replaces the session generation in which a call was refused, or joins a recovery that is
+// already replacing it. If the generation has already been replaced, recover returns at once, and
+// the call only needs to be sent again. If the recovery fails, the old generation stays in place,
+// and the next call tries again. pinged reports whether a ping proved that the generation's session
+// is gone.
 func (s *Session) recover(ctx context.Context, generation uint64, why reason) (pinged bool, err error) {
 	for s.isCurrent(generation) {
 		call, _ := s.recovery.Join(s.owned.Go, func() (r recovery, err error) {
@@ -92,8 +93,8 @@ func (s *Session) runRecovery(r *recovery) error {
 	return err
 }
 
-// replaceSession checks whether the old session is alive if that is uncertain, negotiates a new
-// session and restores the log level.
+// replaceSession negotiates a new session and restores the log level. If the loss of the old
+// session is uncertain, replaceSession first checks whether it is alive.
 func (s *Session) replaceSession(r *recovery) (*sessionState, error) {
 	old := s.now.Load()
 	next, err := s.successor(r, old)
@@ -139,7 +140,8 @@ func (s *Session) successor(r *recovery, old *sessionState) (*sessionState, erro
 }
 
 // readmitted starts a new session to find out whether the server refused the old session or the
-// credentials. It keeps the old session if the server also refuses the credentials in the new one.
+// credentials. If the server also refuses the credentials in the new session, readmitted keeps the
+// old session.
 func (s *Session) readmitted(old *sessionState) (*sessionState, error) {
 	next, err := s.initialize(quietly(s.root), old.version, 1)
 	switch kind := KindOf(err); {
@@ -153,7 +155,8 @@ func (s *Session) readmitted(old *sessionState) (*sessionState, error) {
 	return next, nil
 }
 
-// keepOld deletes a session that was only started to check something.
+// keepOld deletes the session of next, which was only started to check the old session. It returns
+// errSessionAlive.
 func (s *Session) keepOld(next *sessionState) error {
 	if next.inSession() {
 		s.deleteSession(s.root, next)
@@ -165,7 +168,7 @@ func (s *Session) keepOld(next *sessionState) error {
 // that a new session replaced it. State that the server kept in the old session is gone. The log
 // level and the shared stream were restored.
 type SessionRestored struct {
-	// Era and ProtocolVersion are those of the new session.
+	// Era and ProtocolVersion describe the new session.
 	Era             Era
 	ProtocolVersion string
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/hawser-mcp/hawser/internal/pacing"
 )
 
-// streamReopener keeps one stream open for one session state. [streamReopener.run] opens the
-// stream, lets [reopenable] judge its end, pauses, and opens it again. It also tracks whether
-// events may have been missed, so that the loss is reported once, when the stream is open again. It
-// serves the shared stream and the subscriptions of a modern session. All fields except wake belong
-// to the goroutine of run.
+// streamReopener keeps one stream open for one session state. [streamReopener.run] opens the stream
+// and reads it until it ends. It then calls the ended method of [reopenable], pauses, and opens the
+// stream again. A streamReopener also tracks whether events may have been missed. It reports a loss
+// once, when the stream is open again. The shared stream uses it, and so do the subscriptions of a
+// modern session. All fields except wake belong to the goroutine of run.
 type streamReopener struct {
 	s     *Session
 	ctx   context.Context // ends the stream
@@ -32,8 +32,8 @@ type reopenable interface {
 	// open opens the stream and reads it to its end. It calls acknowledged when the server accepts
 	// it.
 	open(ctx context.Context) error
-	// ended judges why the stream ended. It returns whether to open the stream again, and after
-	// which pause.
+	// ended returns whether to open the stream again after it ended with err, and the pause before
+	// that.
 	ended(err error) (pause time.Duration, again bool)
 }
 
@@ -55,8 +55,8 @@ func (r *streamReopener) run(stream reopenable) {
 	}
 }
 
-// paced returns the pause before the stream is opened again. If ok, the server asked for the
-// reconnection time asked.
+// paced returns the pause before the stream is opened again. If ok is true, asked is the
+// reconnection time that the server requested.
 func (r *streamReopener) paced(asked time.Duration, ok bool) time.Duration {
 	return r.pace.next(r.spoken, r.s.watch.now()-r.start, asked, ok)
 }
@@ -71,12 +71,12 @@ func (r *streamReopener) wait(pause time.Duration) {
 	}
 }
 
-// miss notes that events may be missed from now on, and why.
+// miss records that events may be missed from now on. cause is the reason.
 func (r *streamReopener) miss(cause error) { r.live, r.missed = false, cause }
 
-// acknowledged notes that the server accepted the stream. It returns the cause of an earlier loss
-// of events, nil if there was none. A consumer that reads its state again at this point misses
-// nothing.
+// acknowledged records that the server accepted the stream. It returns the cause of an earlier loss
+// of events, nil if there was none. After a loss, a consumer that now reads its state again is up
+// to date.
 func (r *streamReopener) acknowledged() (missed error) {
 	missed, r.missed = r.missed, nil
 	r.opened, r.live = true, true
@@ -94,8 +94,9 @@ type reopenPace struct {
 	last      time.Duration    // guarded by mu
 }
 
-// next returns the next pause. Pauses grow until a stream was useful: it brought a message, or
-// stayed open longer than the last pause. If ok, the server asked for the reconnection time asked.
+// next returns the next pause. Pauses grow until a stream is useful: it delivers a message or stays
+// open longer than the last pause. If ok is true, asked is the reconnection time that the server
+// requested.
 func (p *reopenPace) next(spoken bool, lived, asked time.Duration, ok bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

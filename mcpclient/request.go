@@ -31,9 +31,9 @@ func (s *Session) pingOn(ctx context.Context, state *sessionState) error {
 	return r.do(policy)
 }
 
-// Request sends a request with any method, for methods that this package has no function for.
-// params is anything that encodes to a JSON object; nil sends no parameters. Request returns the
-// exact bytes of the result.
+// Request sends a request with any JSON-RPC method. Use it for methods that have no function in
+// this package. params is anything that encodes to a JSON object; nil sends no parameters. Request
+// returns the exact bytes of the result.
 //
 // The request is assumed to have side effects: if its answer is lost, it is not repeated unless
 // [WithIdempotent] is given. Notifications, and methods that only the session itself sends, fail
@@ -63,7 +63,7 @@ func (s *Session) Request(ctx context.Context, method string, params any, opts .
 	return result, nil
 }
 
-// mirrorName finds the values of a raw request that go into the standard headers.
+// mirrorName finds the parameters of a raw request that must be mirrored into headers.
 func (c *call) mirrorName() {
 	var params struct {
 		Name      *string         `json:"name"`
@@ -71,7 +71,7 @@ func (c *call) mirrorName() {
 		Arguments json.RawMessage `json:"arguments"`
 	}
 	if json.Unmarshal(c.msg.params, &params) != nil {
-		return // the server reports what is wrong
+		return // the server reports what is wrong with the parameters
 	}
 	name := params.Name
 	if c.msg.method == methodReadResource {

@@ -12,7 +12,7 @@ import (
 )
 
 // ReadResource reads a resource, which may have any number of contents. [IsNotFound] reports
-// whether it failed because the resource does not exist.
+// whether ReadResource failed because the resource does not exist.
 func (s *Session) ReadResource(ctx context.Context, uri string, opts ...CallOption) (*ReadResourceResult, error) {
 	result := new(ReadResourceResult)
 	c := s.newQuery(ctx, message{method: methodReadResource, params: wire.URIParams(uri), name: uri, hasName: true}, nil, opts)
@@ -32,8 +32,8 @@ func (t *ResourceTemplate) Variables() []string {
 
 // Expand expands the template with values and returns the URI (RFC 6570). A value is a string, a
 // []string or a map[string]string, whose pairs are sorted by key. A variable without a value, or
-// with an empty list or map, is undefined. Expand fails for a value whose variable the template
-// does not have, since that is usually a typo, and for a URI longer than 64 KiB.
+// with an empty list or map, is undefined. Expand fails if values has a name that is not a variable
+// of the template, because that is usually a typo. It also fails if the URI is longer than 64 KiB.
 func (t *ResourceTemplate) Expand(values map[string]any) (string, error) {
 	parsed, err := t.parse()
 	if err != nil {
@@ -42,8 +42,8 @@ func (t *ResourceTemplate) Expand(values map[string]any) (string, error) {
 	return uritemplate.Expand(parsed.Raw(), parsed.Varnames(), values)
 }
 
-// parse returns the parsed template. A template that the user created may have only one of its two
-// forms.
+// parse returns the parsed template. A template that the user created may have only one of
+// URITemplate and RawURITemplate set.
 func (t *ResourceTemplate) parse() (*mcp.URITemplate, error) {
 	if t.URITemplate != nil && t.URITemplate.Template != nil {
 		return t.URITemplate, nil
@@ -55,11 +55,11 @@ func (t *ResourceTemplate) parse() (*mcp.URITemplate, error) {
 	return parsed, nil
 }
 
-// templateError reports a text that is not a URI template.
+// templateError is the error for text that is not a URI template.
 type templateError struct{ err error }
 
 func (e *templateError) Error() string {
-	return "not a URI template (RFC 6570): " + uritemplate.Quote(e.err.Error()) // it quotes the server's text
+	return "not a URI template (RFC 6570): " + uritemplate.Quote(e.err.Error()) // the error contains text from the server
 }
 
 func (e *templateError) Unwrap() error { return e.err }

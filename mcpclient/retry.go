@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// sender sends the message of its delivery once, on the delivery's session state.
+// sender sends a message. Each try sends it once, in the delivery's session state.
 type sender interface{ try() error }
 
 // repeat sends a message until the retry table says that it is finished. If q.Fixed is set, every
@@ -75,8 +75,8 @@ func (s *Session) repeat(d *delivery, from sender, q verdict.Situation, policy R
 	}
 }
 
-// pause waits before the message is sent again. If there is no time left, it returns the message's
-// failure.
+// pause waits before the message is sent again. If the retry budget or the total timeout leaves no
+// time for that, pause returns the error for the message.
 func (d *delivery) pause(budget *retryBudget, v verdict.Verdict, refusal error) error {
 	pause, ok := budget.next(v.Wait)
 	if !ok || d.endsWithin(pause) {
@@ -89,8 +89,9 @@ func (d *delivery) pause(budget *retryBudget, v verdict.Verdict, refusal error) 
 	return nil
 }
 
-// pauseAgain waits before another recovery for the same message, because a server may lose its
-// sessions repeatedly. It does not wait if the message will not be sent again.
+// pauseAgain waits before another recovery for the same message. The pause keeps a server that
+// repeatedly loses its sessions from causing a loop. It does not wait if the message will not be
+// sent again.
 func (d *delivery) pauseAgain(budget *retryBudget, v verdict.Verdict, refusal error) error {
 	if !v.Confirms && !d.mayResend() {
 		return nil
@@ -98,8 +99,8 @@ func (d *delivery) pauseAgain(budget *retryBudget, v verdict.Verdict, refusal er
 	return d.pause(budget, v, refusal)
 }
 
-// relist lists the tools again for a call whose mirrored headers were refused. Reading the whole
-// list may take as long as one try.
+// relist lists the tools again for a call whose mirrored headers were refused. Timeouts.Try bounds
+// the reading of the whole list.
 func (s *Session) relist(d *delivery, v verdict.Verdict, refusal error) error {
 	outer, cancelOuter := d.bounded()
 	defer cancelOuter()
@@ -116,7 +117,7 @@ func (s *Session) relist(d *delivery, v verdict.Verdict, refusal error) error {
 	if err == nil {
 		return nil
 	}
-	if d.mayResend() { // else it has its answer
+	if d.mayResend() { // otherwise the call already has its answer
 		if ended := d.interrupted(outer, refusal); ended != nil {
 			return ended
 		}
@@ -133,11 +134,11 @@ func (d *delivery) giveUpTry(err error) {
 }
 
 // repairPatience bounds how long an answered call waits for a repair that its answer requires. The
-// repair continues without it.
+// repair continues after the call returns.
 const repairPatience = 2 * time.Second
 
-// renew replaces the session generation that refused a message. A call that has its answer waits a
-// moment for that, so that the next call usually finds the session repaired.
+// renew replaces the session generation that refused a message. A call that already has its answer
+// waits briefly for the replacement. The next call then usually finds the session repaired.
 func (s *Session) renew(d *delivery, v verdict.Verdict, refusal error) error {
 	kind, why := Kind(v.Kind), s.recoverWhy(v)
 	if !v.Confirms && !d.mayResend() {
@@ -202,7 +203,7 @@ func newBackOff(initial time.Duration, factor float64) *backoff.ExponentialBackO
 	)
 }
 
-// retryBudget counts the tries of one message and paces them.
+// retryBudget counts the tries of one message and computes the pauses between them.
 type retryBudget struct {
 	policy  Retry
 	watch   *watch
@@ -210,8 +211,8 @@ type retryBudget struct {
 	backoff *backoff.ExponentialBackOff
 	waits   int
 	ordered time.Duration // pauses that the server asked for; they do not count
-	timers  *watched      // the time while these are paused does not count; nil if they never are
-	paused  time.Duration // how long they were paused before this budget was created
+	timers  *watched      // time during which these timers are paused does not count; nil if they are never paused
+	paused  time.Duration // how long the timers were paused before this budget was created
 }
 
 func newRetryBudget(w *watch, policy Retry, timers *watched) retryBudget {
@@ -226,8 +227,8 @@ func pausedTime(timers *watched) time.Duration {
 	return timers.Paused()
 }
 
-// next returns how long to wait before the next try, and whether there is one. asked is the wait
-// that the server asked for, negative if it asked for none.
+// next returns how long to wait before the next try, and whether there is one. asked is how long
+// the server told the client to wait, negative if it did not say.
 func (b *retryBudget) next(asked time.Duration) (time.Duration, bool) {
 	policy := &b.policy
 	if b.backoff == nil {
@@ -239,7 +240,7 @@ func (b *retryBudget) next(asked time.Duration) (time.Duration, bool) {
 	pause := b.backoff.NextBackOff()
 	elapsed := b.watch.now() - b.start - b.ordered - (pausedTime(b.timers) - b.paused)
 	if asked >= 0 {
-		pause, elapsed = asked, elapsed-asked // which does not count
+		pause, elapsed = asked, elapsed-asked // a wait that the server requested does not count
 		b.ordered += asked
 	}
 	return pause, policy.MaxElapsed == 0 || elapsed+pause <= policy.MaxElapsed

@@ -16,7 +16,7 @@ import (
 // SampleRequest is a server's request for a message from a model (2025-11-25 and 2026-07-28,
 // "Sampling"). The content of each message is a mcp.Content or, if the server sent a list, a
 // []mcp.Content. Content of unknown types is [UnknownContent]. Tools have RawInputSchema, never
-// InputSchema. All texts come from the server.
+// InputSchema. All text in the request comes from the server.
 type SampleRequest struct {
 	mcp.CreateMessageParams
 	// HasTemperature distinguishes a temperature of 0 from an absent one.
@@ -30,7 +30,7 @@ type SampleRequest struct {
 // wantsTools reports whether the request requires a client that declared sampling.tools.
 func (r *SampleRequest) wantsTools() bool { return r.Tools != nil || r.ToolChoice != nil }
 
-// toolMode returns how the model may use tools.
+// toolMode returns the request's tool choice, or the default if the request has none.
 func (r *SampleRequest) toolMode() mcp.ToolChoiceMode {
 	if r.ToolChoice == nil || r.ToolChoice.Mode == "" {
 		return mcp.ToolChoiceModeAuto
@@ -50,8 +50,8 @@ var (
 )
 
 // encodeResult checks a model's message against the request and the revision, and encodes it. A
-// message without a role is the assistant's. Blocks that have a type in package mcp need no Type.
-// encodeResult does not change res.
+// message without a role counts as the assistant's. Content blocks of the types in package mcp need
+// not have their Type field set. encodeResult does not change res.
 func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version string) (json.RawMessage, error) {
 	if res == nil {
 		return nil, errNoMessage
@@ -85,8 +85,8 @@ func (r *SampleRequest) encodeResult(res *mcp.CreateMessageResult, version strin
 	}{res.Meta, role, content, res.Model, res.StopReason})
 }
 
-// encodeBlocks encodes the content of a message, which is one block or a list. It decodes the
-// result again, so that the blocks that are checked are those that are sent.
+// encodeBlocks encodes the content of a message, which is one block or a list. It returns the JSON
+// and the blocks decoded from that JSON. The caller can thus check exactly what is sent.
 func encodeBlocks(content any) (json.RawMessage, []mcp.Content, error) {
 	if content == nil {
 		return nil, nil, wire.ErrNoContent
@@ -104,7 +104,8 @@ func encodeBlocks(content any) (json.RawMessage, []mcp.Content, error) {
 	return data, blocks, publicError(r.Err())
 }
 
-// onlyBlock returns the only block of encoded content, which may be a list.
+// onlyBlock returns the single block of encoded content as JSON. The content is a block or a list.
+// If blocks is greater than 1, onlyBlock returns an error.
 func onlyBlock(content json.RawMessage, blocks int) (json.RawMessage, error) {
 	if blocks > 1 {
 		return nil, errManyBlocks
@@ -152,7 +153,7 @@ func (r *SampleRequest) checkAnswer(role mcp.Role, blocks []mcp.Content) error {
 	return nil
 }
 
-// checkUse checks a tool_use and adds its ID to uses.
+// checkUse checks a tool_use block in a model's message and adds its ID to uses.
 func checkUse(use mcp.ToolUseContent, uses map[string]bool) error {
 	if err := addUse(use, uses); err != nil {
 		return err
@@ -167,7 +168,8 @@ func checkUse(use mcp.ToolUseContent, uses map[string]bool) error {
 	return nil
 }
 
-// withTypes returns a copy of content whose blocks have the Type of their Go types.
+// withTypes returns a copy of content in which the Type field of each block matches the block's Go
+// type.
 func withTypes(content any) any {
 	list, ok := content.([]mcp.Content)
 	if !ok {
@@ -198,7 +200,8 @@ func withType(block any) any {
 	return block
 }
 
-// indirect dereferences a pointer to a block of a model's message.
+// indirect returns the content block that block points to, or block itself if it is not such a
+// pointer.
 func indirect(block any) any {
 	switch p := block.(type) {
 	case *mcp.TextContent:
@@ -220,7 +223,8 @@ func orNil[T any](p *T) any {
 	return *p
 }
 
-// objectOr returns input, or an empty object if input encodes to null: a tool without arguments.
+// objectOr returns input, or an empty object if input encodes to null. A tool call without
+// arguments may have such an input.
 func objectOr(input any) any {
 	raw, ok := input.(json.RawMessage)
 	if !ok {
@@ -236,7 +240,7 @@ func objectOr(input any) any {
 	return raw
 }
 
-// encodePlain is json.Marshal without HTML escapes.
+// encodePlain encodes v like json.Marshal, but without HTML escapes.
 func encodePlain(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -252,8 +256,8 @@ var (
 	errNoMaxTokens = errors.New(`no "maxTokens"`)
 )
 
-// decodeSample decodes the parameters of sampling/createMessage and checks the order of its
-// messages. The result keeps parts of params.
+// decodeSample decodes the parameters of sampling/createMessage and checks that tool results follow
+// their tool uses. The result refers to the memory of params.
 func decodeSample(params json.RawMessage) (*SampleRequest, error) {
 	sample, err := wire.DecodeSample(params, &unknownTypes)
 	if err != nil {
@@ -284,9 +288,9 @@ var (
 	errStrayResult = errors.New("tool_result without a tool_use in the previous message")
 )
 
-// checkToolUses checks that each message with tool uses is the assistant's, and that the next
-// message is the user's and consists of their results (2025-11-25 and 2026-07-28, "Sampling",
-// "Message Content Constraints").
+// checkToolUses checks that each message with tool uses has the role assistant. The next message
+// must have the role user and consist of the results of these tool uses (2025-11-25 and 2026-07-28,
+// "Sampling", "Message Content Constraints").
 func checkToolUses(messages []mcp.SamplingMessage) error {
 	var open map[string]bool
 	for i, m := range messages {
@@ -302,8 +306,8 @@ func checkToolUses(messages []mcp.SamplingMessage) error {
 	return nil
 }
 
-// checkMessage checks a message that follows one with the tool uses in open. It removes the uses
-// that have a result from open and returns the tool uses of the message itself.
+// checkMessage checks one message. open holds the IDs of the tool uses in the previous message.
+// checkMessage removes those that have a result in m, and returns the IDs of the tool uses in m.
 func checkMessage(m mcp.SamplingMessage, open map[string]bool) (uses map[string]bool, err error) {
 	blocks, isList := m.Content.([]mcp.Content)
 	if block, one := m.Content.(mcp.Content); one && !isList {
@@ -340,7 +344,7 @@ func checkMessage(m mcp.SamplingMessage, open map[string]bool) (uses map[string]
 	return uses, nil
 }
 
-// addUse adds the ID of a tool_use to uses.
+// addUse adds the ID of a tool_use to uses. It returns an error if the tool_use is invalid.
 func addUse(use mcp.ToolUseContent, uses map[string]bool) error {
 	switch {
 	case use.ID == "":
@@ -352,7 +356,7 @@ func addUse(use mcp.ToolUseContent, uses map[string]bool) error {
 	return nil
 }
 
-// closeUse removes the tool_use that the result belongs to from open.
+// closeUse removes from open the ID of the tool_use that result answers.
 func closeUse(result mcp.ToolResultContent, role mcp.Role, open map[string]bool) error {
 	switch {
 	case role != mcp.RoleUser:

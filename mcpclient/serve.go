@@ -24,9 +24,8 @@ const (
 var errRequestCancelled = errors.New("the server cancelled its request")
 
 // serve handles a request that a legacy server sent on a stream. It runs the handler on another
-// goroutine, so that the stream continues. When all slots are taken, the stream waits, which only
-// affects a server that sends this many requests. timers are those of the call that the stream
-// belongs to, nil for the shared stream.
+// goroutine, so that the stream continues. When all slots are taken, the stream waits for one.
+// timers belong to the call that the stream carries; they are nil for the shared stream.
 func (s *Session) serve(stream context.Context, timers *watched, state *sessionState, method string, id, params []byte) error {
 	if len(id) > maxRequestID {
 		return nil // no honest server sends an ID of this length
@@ -74,8 +73,9 @@ func (s *Session) serve(stream context.Context, timers *watched, state *sessionS
 	return nil
 }
 
-// serveEarly is serve for the stream of a request that the session itself makes, such as
-// initialize. It runs no handlers, because there may be no session for them to use.
+// serveEarly handles a server request on the stream of a request that the session itself makes,
+// such as initialize. It runs no handlers, because a handler may call the session, and there may be
+// none yet.
 func (s *Session) serveEarly(stream context.Context, state *sessionState, method string, id []byte) error {
 	switch {
 	case len(id) > maxRequestID:
@@ -86,8 +86,8 @@ func (s *Session) serveEarly(stream context.Context, state *sessionState, method
 	return s.serveNow(stream, state, method, refuse(id, errTooEarly))
 }
 
-// pauseTimers pauses the timers of the exchanges that may depend on a server request: those of one
-// call, or all if timers is nil.
+// pauseTimers pauses the timers of one call, or those of all exchanges if timers is nil, while a
+// server request is handled. Call resume to restart them.
 func (s *Session) pauseTimers(timers *watched) (resume func()) {
 	if timers == nil {
 		return s.watch.PauseAll()
@@ -115,7 +115,7 @@ func (s *Session) reply(ctx context.Context, state *sessionState, method string,
 const codeRejected = -1
 
 // refuse returns the error response to a server request, or nil if err is nil. It leaves out the
-// text of a handler's error, which the server should not see.
+// text of a handler's error, because the server should not see that text.
 func refuse(id []byte, err error) []byte {
 	out := jsonrpc.Error{Code: CodeInternal, Message: "the client could not answer"}
 	var no *refusal
@@ -143,11 +143,11 @@ const (
 	maxAnswers = 256
 )
 
-// answers paces the responses that need no handler, over all streams of a session. Responses wait;
-// streams do not. A server that waits for each response is slowed down. Requests that flood the
-// session beyond the rate get no response.
+// answers paces the responses that need no handler, over all streams of a session. A response may
+// be delayed, but its stream is not. If requests arrive faster than the rate allows for long, some
+// get no response.
 type answers struct {
-	slots slots // POSTs at once
+	slots slots // bounds concurrent POSTs
 
 	mu      sync.Mutex
 	full    time.Duration // guarded by mu: when the whole burst is available again, in watch time
@@ -156,8 +156,8 @@ type answers struct {
 }
 
 // reserve returns how long a response has to wait. If ok is false, the response must be dropped;
-// first is true the first time this happens. If ok is true, the caller must call done after sending
-// the response.
+// first is true for the first response that is dropped. If ok is true, the caller must call done
+// after sending the response.
 func (a *answers) reserve(now time.Duration) (wait time.Duration, ok, first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 type answerer func(ctx context.Context) (json.RawMessage, error)
 
 // refusal is why no handler is called for a server request: the server must not send it, or its
-// parameters are invalid. Its text is for the server.
+// parameters are invalid. The server receives the text of a refusal.
 type refusal struct {
 	code   int64
 	reason string
@@ -119,8 +119,8 @@ func (s *Session) encodeElicitation(form *FormRequest, res *mcp.ElicitationResul
 	return json.Marshal(out)
 }
 
-// content validates and encodes what the user entered into the form. nil stands for the default
-// values.
+// content validates filled, the values that the user entered into the form, and encodes it. If
+// filled is nil, content uses the form's default values.
 func (r *FormRequest) content(filled any) (json.RawMessage, error) {
 	data, err := json.Marshal(filled)
 	if err != nil {
@@ -178,7 +178,7 @@ type PanicError struct {
 	Stack []byte
 }
 
-// Error shows the value.
+// Error returns a text that includes the value of the panic.
 func (e *PanicError) Error() string { return fmt.Sprintf("a handler panicked: %v", e.Value) }
 
 // errGone is the error of a handler that called runtime.Goexit.
@@ -200,8 +200,9 @@ func (s *Session) handle(ctx context.Context, call answerer, deliver func(answer
 	answer, err = call(ctx)
 }
 
-// FileRoot returns the root for a file or directory on this machine: its file URI (RFC 8089), named
-// after the last element of the path. A relative path is made absolute; symbolic links are kept.
+// FileRoot returns the root for a file or directory on this machine. The root has the path's file
+// URI (RFC 8089), and its name is the last element of the path. A relative path is made absolute;
+// symbolic links are kept.
 //
 // It returns an error that wraps the reason if nothing exists at the path. It also fails for
 // Windows shares and for paths with control characters.

@@ -18,11 +18,12 @@ import (
 // Session is a session with one MCP server. It recovers automatically: it starts a new session if
 // the server lost the old one, opens lost streams again, and retries requests that are safe to
 // retry. An error fails only the call that it occurred in, and only [Session.Close] ends the
-// session. If a server goes back from the modern era to the legacy one, you must connect again.
+// session. If a server is downgraded from the modern to the legacy era, you must call [Connect]
+// again.
 //
 // All methods are safe for concurrent use, including from handlers. A call runs on its caller's
-// goroutine and returns promptly when its context ends. A Session prints as its endpoint without
-// the query.
+// goroutine and returns promptly when its context ends. Printing a Session shows its endpoint
+// without the query.
 type Session struct {
 	printed
 
@@ -71,12 +72,12 @@ type sessionState struct {
 	server       mcp.Implementation
 	capabilities mcp.ServerCapabilities
 	instructions string
-	meta         []byte // of a modern session: the members of every request's _meta, without braces
+	meta         []byte // modern: the _meta members of every request, without braces
 }
 
 func (state *sessionState) modern() bool { return state.era == EraModern }
 
-// inSession reports whether requests carry a session ID, so that the server may lose the session.
+// inSession reports whether requests carry a session ID. Only then can the server lose the session.
 func (state *sessionState) inSession() bool { return state.http.ID() != "" }
 
 // State says what a session is currently doing.
@@ -114,14 +115,14 @@ func (s *Session) Endpoint() string { return s.conn.Endpoint() }
 // Done returns a channel that is closed when [Session.Close] begins.
 func (s *Session) Done() <-chan struct{} { return s.root.Done() }
 
-// Era returns the era of the protocol that the server supports.
+// Era returns the negotiated protocol era.
 func (s *Session) Era() Era { return s.now.Load().era }
 
 // ProtocolVersion returns the negotiated revision, such as "2025-11-25".
 func (s *Session) ProtocolVersion() string { return s.now.Load().version }
 
-// ServerInfo returns the name and version by which the server identifies itself. They are only a
-// claim: do not base decisions on them. The result is a copy.
+// ServerInfo returns the name and version by which the server identifies itself. The server may
+// claim anything here: do not base decisions on it. The result is a copy.
 func (s *Session) ServerInfo() mcp.Implementation { return s.now.Load().server }
 
 // Capabilities returns what the server supports. Treat the result as read-only: its maps are

@@ -13,9 +13,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// sharedReopener keeps the shared stream of one session generation open. It receives the messages
-// of a GET stream. In a modern session, a [subscriptionStream] receives those of the handlers'
-// subscription.
+// sharedReopener keeps the shared stream of one session generation open. In a legacy session, the
+// shared stream is a GET stream, and the sharedReopener itself receives the messages. In a modern
+// session, a [subscriptionStream] receives them.
 type sharedReopener struct {
 	streamReopener
 
@@ -40,8 +40,8 @@ type streamEnd uint8
 
 const (
 	streamRetryable   streamEnd = iota // open it again
-	streamOver                         // do not open it again in this generation; report that
-	streamMoved                        // do not open it again: the next generation opens another
+	streamOver                         // do not open it again in this generation; report the end
+	streamMoved                        // do not open it again: the next generation opens a new stream
 	streamUnsupported                  // never open it again: the server has no such stream
 )
 
@@ -92,11 +92,11 @@ func (k *sharedReopener) ended(err error) (time.Duration, bool) {
 	return 0, false
 }
 
-// lost notes that the stream is not open and returns the pause before it is opened again.
+// lost records that the stream is not open. It returns the pause before the stream is opened again.
 func (k *sharedReopener) lost(err error) time.Duration {
 	_, resumable := k.cursor.ID()
-	// A GET that may have reached the server may have opened a stream whose events are lost. After a
-	// stream of an earlier generation, every failed try extends the loss.
+	// If the GET may have reached the server, it may have opened a stream there whose events are
+	// lost. If an earlier generation had a stream, every failed try extends the loss of events.
 	maybeOpen := !k.state.modern() && verdict.StageOf(err) == transport.MaybeSent
 	missed := !resumable && (k.live || !k.opened && (maybeOpen || k.s.shared.accepted.Load()))
 	if missed {
@@ -119,7 +119,7 @@ func (s *Session) missedEvents(cause error) {
 	}
 }
 
-// judge decides what the end of the stream means.
+// judge decides, from the error that ended the stream, whether to open the stream again.
 func (k *sharedReopener) judge(err error) streamEnd {
 	if k.state.modern() {
 		switch {
@@ -149,10 +149,10 @@ func (k *sharedReopener) judge(err error) streamEnd {
 	case errors.As(err, &protocol):
 		return streamUnsupported // a web page instead of a stream
 	}
-	return streamOver // another refusal, or a limit that the same events would exceed again
+	return streamOver // another refusal, or an exceeded limit, which the same events would exceed again
 }
 
-// judgeStatus is judge for a GET that was refused.
+// judgeStatus does the same as judge, for a GET that the server refused with an HTTP status.
 func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 	class := httpstatus.Of(e.Status)
 	switch {
@@ -164,8 +164,8 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		if !k.state.inSession() || (!k.opened && k.s.shared.suspected.Swap(true)) {
 			return streamUnsupported
 		}
-		// The session may be gone, and without a call nothing else would notice. The next
-		// generation opens another stream.
+		// The session may be gone. If no calls are made, nothing else would notice that. After a
+		// recovery, the next generation opens a new stream.
 		_, err := k.s.recover(k.ctx, k.state.generation, sessionSuspected)
 		switch {
 		case errors.Is(err, errSessionAlive):
@@ -190,7 +190,7 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 	if k.s.unauthorized(e) != nil {
 		return streamRetryable // a stream does not prompt the user; the authorization of a call wakes it
 	}
-	return streamOver // 401, 403 and similar say nothing about the stream
+	return streamOver // 401, 403 and similar statuses say nothing about the stream
 }
 
 // DecodeResult implements streamablehttp.Receiver.

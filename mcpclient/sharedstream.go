@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// sharedStream is the stream that belongs to the session and not to a call: a GET in a legacy
-// session, the handlers' subscription in a modern one. It is opened only if a handler or, in a
-// legacy session, a subscription needs it. It is opened in the background, once for each session
-// generation. Its failures never affect a call.
+// sharedStream is the stream that belongs to the session, not to a call. It is a GET in a legacy
+// session, and the handlers' subscription in a modern session. It is opened only if a handler or,
+// in a legacy session, a subscription needs it. Each session generation opens its own stream in the
+// background. Its failures never affect a call.
 type sharedStream struct {
-	tried     atomic.Uint64 // the newest generation in which calls need not wait for the stream
+	tried     atomic.Uint64 // the newest generation in which calls no longer wait for the stream
 	accepted  atomic.Bool   // the server accepted the stream at least once, in any generation
 	suspected atomic.Bool   // the session was examined because of a refused GET since the stream was last open
 	pace      reopenPace    // shared by all generations, so that repeated losses of the session lengthen the pauses
@@ -25,7 +25,7 @@ type sharedStream struct {
 	reopener *sharedReopener            // guarded by mu: keeps the stream of the newest generation open
 	closed   bool                       // guarded by mu
 	refused  error                      // guarded by mu: the refusal that shows that the server has no such stream
-	subs     map[*Subscription]struct{} // guarded by mu: the subscriptions of a legacy session
+	subs     map[*Subscription]struct{} // guarded by mu: the subscriptions that use the stream in a legacy session
 	status   sharedStatus               // guarded by mu
 	changed  chan struct{}              // guarded by mu: closed at the next change of status or generation; nil if no goroutine waits
 }
@@ -39,7 +39,8 @@ type sharedStatus struct {
 	over   error // why it is not opened again in this generation
 }
 
-// follow starts the stream for a session state, unless it was started for a newer one.
+// follow starts the stream for a session state, unless the stream was already started for this or a
+// newer state.
 func (d *sharedStream) follow(s *Session, state *sessionState) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -94,7 +95,7 @@ func (d *sharedStream) look() (sharedStatus, <-chan struct{}) {
 	return st, d.changed
 }
 
-// note changes the status, unless another reopener has replaced k.
+// note applies change to the status, unless another reopener has replaced k.
 func (d *sharedStream) note(k *sharedReopener, change func(st *sharedStatus)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -197,9 +198,9 @@ const sharedWait = 2 * time.Second
 var errNoSharedStream = errors.New("the shared stream was not open yet")
 
 // awaitShared makes a call to a legacy server wait until the session has tried to open the shared
-// stream in this generation, if the server may send a request during the call. Some servers send
-// such requests on the shared stream and lose them if it is not open yet. The call would then never
-// be answered.
+// stream in this generation. It waits only if the server may send a request while it handles the
+// call. Some servers send such requests on the shared stream. If the stream is not open yet, they
+// lose the request and never answer the call.
 func (s *Session) awaitShared(c *call) error {
 	state, shared := c.state, &s.shared
 	if state.modern() || shared.tried.Load() >= state.generation || !s.opts.Handlers.answerRequests() || !c.mayCauseRequests() {
@@ -226,8 +227,8 @@ func (s *Session) awaitShared(c *call) error {
 	}
 }
 
-// mayCauseRequests reports whether the server may send requests before it answers the call. It does
-// so for tool calls, prompts and resources, not for lists or pings.
+// mayCauseRequests reports whether the server may send requests before it answers the call. Servers
+// may do so for tool calls, prompts and resources, but not for lists or pings.
 func (c *call) mayCauseRequests() bool {
 	return !c.tryBound || c.msg.method == methodGetPrompt || c.msg.method == methodReadResource
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/streamablehttp"
 )
 
-// stateRequest is a request on a given session state, which the session may not use yet, or no
-// longer uses. The handshake, pings and the restoring of the log level use it. It receives what the
+// stateRequest is a request in a given session state. That state need not be the session's current
+// one. The handshake, pings and restoreLevel use it. A stateRequest receives everything that the
 // server sends for the request.
 type stateRequest struct {
 	delivery
@@ -20,14 +20,14 @@ type stateRequest struct {
 	maxReply int64             // a limit stricter than Limits.Body; 0 for none
 }
 
-// newStateRequest returns a request on state. Timeouts.Try bounds it.
+// newStateRequest returns a request in the given session state. Timeouts.Try bounds each try.
 func (s *Session) newStateRequest(ctx context.Context, state *sessionState, msg message, result wire.Decoder) *stateRequest {
 	r := &stateRequest{delivery: s.newDelivery(ctx, msg), result: result}
 	r.state = state
 	return r
 }
 
-// do sends the request with its retries. Its error is an *Error.
+// do sends the request and retries it according to policy. The error is an *Error.
 func (r *stateRequest) do(policy Retry) error {
 	return r.s.repeat(&r.delivery, r, verdict.Situation{Fixed: true}, policy)
 }
@@ -99,8 +99,8 @@ func (p *posting) try() error {
 	return p.send(&streamablehttp.Request{Method: p.msg.method, Body: body}, nil)
 }
 
-// post sends the response to one server request, with the values of the stream's context. It
-// continues even if that context ends.
+// post sends the response to one server request. Its context has the values of stream but does not
+// end with it.
 func (s *Session) post(stream context.Context, state *sessionState, method string, body []byte) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(stream), answerTimeout, &TimeoutError{What: TimeoutTotal, After: answerTimeout})
 	defer cancel()

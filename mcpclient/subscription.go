@@ -97,8 +97,8 @@ func newEvents(limit int) queue.Buffer[ListenEvent, ListenEvent] {
 	}
 }
 
-// listenItem says how an event waits. Equal events are yielded once. If too many wait, only
-// resource updates are dropped, and a ListenMissedEvents replaces them.
+// listenItem returns the queue item for an event. Equal events that are waiting are merged. If too
+// many events wait, only resource updates are dropped, and a ListenMissedEvents replaces them.
 func listenItem(ev ListenEvent) queue.Item[ListenEvent, ListenEvent] {
 	return queue.Item[ListenEvent, ListenEvent]{
 		Value: ev, Bytes: len(ev.URI), Key: ListenEvent{Kind: ev.Kind, URI: ev.URI},
@@ -164,7 +164,7 @@ func (l *Subscription) notified(method string, params []byte) {
 	}
 }
 
-// covers reports whether a resource was subscribed to or is a part of one that was (2026-07-28,
+// covers reports whether the resource is in the filter or is a part of one that is (2026-07-28,
 // "Resources", "Subscriptions").
 func (f Filter) covers(uri string) bool {
 	for _, want := range f.Resources {

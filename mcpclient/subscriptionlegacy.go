@@ -25,7 +25,7 @@ func (l *Subscription) runLegacy() *ListenError {
 		limit      = l.s.opts.Timeouts.Try
 		honored    Filter
 		subscribed bool
-		losses     int // the count of losses when the server agreed
+		losses     int // the value of sharedStatus.losses when the server agreed
 	)
 	defer func() { l.unsubscribe(state, honored.Resources) }()
 	if !l.opened && limit > 0 {
@@ -73,8 +73,8 @@ func (l *Subscription) runLegacy() *ListenError {
 	}
 }
 
-// refused returns how an error of resources/subscribe ends the subscription. It returns nil if the
-// error does not end it.
+// refused returns the ListenError if err, from resources/subscribe, ends the subscription. It
+// returns nil if the subscription continues.
 func (l *Subscription) refused(err error) *ListenError {
 	switch {
 	case l.ctx.Err() != nil, l.s.root.Err() != nil:
@@ -133,15 +133,15 @@ type subscribedResources struct {
 }
 
 type subscribedResource struct {
-	wanted     int           // guarded by subscribedResources.mu: how many adds were not dropped
+	wanted     int           // guarded by subscribedResources.mu: how many adds have not been undone by drop
 	slot       chan struct{} // full while a goroutine subscribes or unsubscribes
 	generation uint64        // guarded by slot: the generation in which the server agreed; 0: none
 	uncertain  uint64        // guarded by slot: the generation in which the server's answer was lost
 }
 
-// add subscribes to a resource, unless the session is already subscribed. Even a failed add needs a
-// drop: the request may have reached the server, or a concurrent drop may rely on this add to
-// unsubscribe.
+// add subscribes to a resource, unless the session is already subscribed. The caller must call drop
+// even if add fails: the request may have reached the server, or a concurrent drop may have left
+// the unsubscribing to this caller.
 func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessionState, uri string) error {
 	t.mu.Lock()
 	r := t.uri[uri]
@@ -170,8 +170,8 @@ func (t *subscribedResources) add(ctx context.Context, s *Session, state *sessio
 	})
 }
 
-// drop undoes one add. The last drop unsubscribes. Until the server has answered, its add still
-// counts, so that no other add subscribes concurrently.
+// drop undoes one add. The last drop unsubscribes. Its add counts until the server has answered the
+// unsubscribe request, so that no concurrent add creates a second entry for the resource.
 func (t *subscribedResources) drop(ctx context.Context, s *Session, state *sessionState, uri string) error {
 	t.mu.Lock()
 	r := t.uri[uri]
@@ -191,8 +191,8 @@ func (t *subscribedResources) drop(ctx context.Context, s *Session, state *sessi
 	return err
 }
 
-// leave undoes one add, unless it is the last one. The caller holds the slot, so that exactly one
-// of several concurrent drops is the last.
+// leave undoes one add, unless only one is left. The caller holds the slot, so exactly one of
+// several concurrent drops finds that its add is the last.
 func (t *subscribedResources) leave(r *subscribedResource) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -203,7 +203,7 @@ func (t *subscribedResources) leave(r *subscribedResource) bool {
 	return true
 }
 
-// release undoes one add.
+// release undoes one add and removes the entry of the resource if no adds are left.
 func (t *subscribedResources) release(uri string, r *subscribedResource) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -212,7 +212,8 @@ func (t *subscribedResources) release(uri string, r *subscribedResource) {
 	}
 }
 
-// talk runs f while no other goroutine subscribes to the resource or unsubscribes from it.
+// talk runs f while it holds the slot: no other goroutine can subscribe to the resource or
+// unsubscribe from it meanwhile.
 func (r *subscribedResource) talk(ctx context.Context, f func() error) error {
 	select {
 	case r.slot <- struct{}{}:

@@ -16,11 +16,12 @@ type modernSubscription struct {
 	l      *Subscription
 	stream subscriptionStream
 	made   sendTime // when the stream was last opened
-	none   bool     // the server agreed to none of the filter
+	none   bool     // the server agreed to nothing in the filter
 	end    *ListenError
 }
 
-// runModern keeps a subscriptions/listen open. It returns nil if the session state has changed.
+// runModern keeps a subscriptions/listen stream open. It returns nil if the session state has
+// changed.
 func (l *Subscription) runModern() *ListenError {
 	l.s.shared.leave(l.s, l) // the subscription may have started in a legacy session
 	m := &modernSubscription{l: l}
@@ -78,9 +79,10 @@ func (m *modernSubscription) ended(err error) (pause time.Duration, again bool) 
 	return pause, m.end == nil
 }
 
-// judge returns how the end of a stream ends the subscription. If end is nil, the stream is opened
-// again after the pause. A subscription that never started is retried like any request that is safe
-// to repeat. One that has started is retried without limit.
+// judge decides whether the subscription ends with a stream that ended with err. If so, end is the
+// reason. If end is nil, the stream is opened again after the pause. A subscription that never
+// started is retried like any request that is safe to repeat. One that has started is retried
+// without limit.
 func (l *Subscription) judge(err error) (pause time.Duration, end *ListenError) {
 	asked := time.Duration(-1)
 	if status := (*HTTPError)(nil); errors.As(err, &status) {

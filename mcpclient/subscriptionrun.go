@@ -38,7 +38,7 @@ func (l *Subscription) follow() {
 	}
 }
 
-// closed returns the reason for a subscription that this side ended.
+// closed returns the ListenError for a subscription that the client ended.
 func (l *Subscription) closed() *ListenError {
 	switch {
 	case l.caller.Err() != nil:
@@ -55,7 +55,7 @@ func (l *Subscription) finish(end *ListenError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = true
-	close(l.done) // under mu, so that Err has the reason when Events ends
+	close(l.done) // closed under mu: when Events ends, Err already returns the reason
 	l.filled.Broadcast()
 }
 
@@ -74,7 +74,8 @@ func (l *Subscription) agreed(honored Filter) {
 	}
 }
 
-// neverStarted returns the end of a subscription that never started and is not retried any more.
+// neverStarted returns the ListenError for a subscription that never started and is no longer
+// retried.
 func neverStarted(err error) *ListenError {
 	if status := (*HTTPError)(nil); errors.As(err, &status) {
 		return &ListenError{EndRefused, err}
@@ -88,7 +89,8 @@ func (l *Subscription) canceled() *Error {
 	return &Error{Kind: KindCanceled, Method: methodListen, Stage: transport.MaybeSent, Tries: 1, Err: cause, harmless: true}
 }
 
-// failure returns the error of Listen for a subscription that never started. done is closed.
+// failure returns the error of Listen for a subscription that never started. Call it only after
+// done is closed.
 func (l *Subscription) failure() *Error {
 	cause := l.err.Err
 	e := &Error{Method: methodListen, Stage: transport.Answered, Outcome: Answered, Tries: max(l.tries, 1), Err: l.err, harmless: true}

@@ -68,8 +68,8 @@ func (l *subscriptionStream) Event() {}
 // Request implements streamablehttp.Receiver. Modern servers send no requests.
 func (l *subscriptionStream) Request(string, []byte, []byte) error { return nil }
 
-// Notification implements streamablehttp.Receiver. The acknowledgment arrives first; progress and
-// log messages do not belong on this stream.
+// Notification implements streamablehttp.Receiver. The acknowledgment must arrive first. Progress
+// and log messages do not belong on this stream and are ignored.
 func (l *subscriptionStream) Notification(method string, params []byte) {
 	switch method {
 	case methodProgress, methodLog:
@@ -103,7 +103,7 @@ func (l *subscriptionStream) Notification(method string, params []byte) {
 }
 
 // retryable reports whether a stream that ended with err is worth opening again in the same
-// generation. A retryable refusal proves nothing about the stream itself.
+// generation. A refusal is retryable only if its status is transient.
 func retryable(err error) bool {
 	var (
 		status *streamablehttp.HTTPError
@@ -135,7 +135,7 @@ func unsupported(err error) bool {
 	return errors.As(err, &protocol)
 }
 
-// idNumber decodes an ID that this client issued, a number.
+// idNumber decodes an ID that this client issued. Such an ID is a number.
 func idNumber(id []byte) (int64, bool) {
 	cur := jsonrpc.NewCursor(id, 0)
 	n := cur.Int64()

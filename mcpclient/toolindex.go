@@ -16,7 +16,7 @@ import (
 // listedTool is what the session remembers of a listed tool, for later calls.
 type listedTool struct {
 	mirrored  []mirror.Param // arguments that are mirrored into headers (2026-07-28)
-	hintsSafe bool           // annotated as read-only or idempotent
+	hintsSafe bool           // the tool is annotated as read-only or idempotent
 }
 
 // toolIndex holds what the session remembers of the newest tool definitions.
@@ -34,7 +34,8 @@ func (x *toolIndex) lookup(name string) *listedTool {
 	return x.tools[name]
 }
 
-// learnTools remembers a page of tools, and moves those that must not be used to Invalid.
+// learnTools remembers the tools of a page. It moves tools that must not be used from Items to
+// Invalid.
 func (s *Session) learnTools(page *Page[Tool], modern bool) {
 	x, tools := &s.tools, page.Items
 	kept := tools[:0]
@@ -99,8 +100,8 @@ func (c *call) mirror() (err error) {
 // compiles it.
 type toolSchemas struct {
 	mu      sync.Mutex
-	outputs map[string]*schema.Lazy // guarded by mu; nil for a tool that has none
-	missing map[string]bool         // guarded by mu: tools that are not in the complete list
+	outputs map[string]*schema.Lazy // guarded by mu; a nil value: the tool has no output schema
+	missing map[string]bool         // guarded by mu: tools that the server does not list
 }
 
 // learn remembers the output schema of a listed tool. It remembers at most limit tools. If the
@@ -131,8 +132,8 @@ func (x *toolSchemas) forget(name string) {
 	delete(x.outputs, name)
 }
 
-// lookup returns a tool's output schema, nil if it has none. known reports whether the session
-// knows that.
+// lookup returns a tool's output schema, nil if it has none. known is false if the session has not
+// seen the tool's definition.
 func (x *toolSchemas) lookup(name string) (output *schema.Lazy, known bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -154,8 +155,8 @@ func (x *toolSchemas) miss(name string, limit int) {
 
 // outputSchema returns the compiled output schema of a tool, nil if the tool has none or the server
 // does not list it. If the tool was not listed in this session yet, outputSchema searches the list
-// for it. It fails if the list cannot be obtained, so that no tool runs without validation for that
-// reason.
+// for it. It fails if the list cannot be obtained, because otherwise the tool would run without
+// validation.
 func (s *Session) outputSchema(ctx context.Context, tool string) (*schema.Schema, error) {
 	output, known := s.tools.schemas.lookup(tool)
 	if !known {

@@ -19,10 +19,10 @@ func (s *Session) relistTools(ctx context.Context) error {
 // CallTool runs a tool. args is anything that encodes to a JSON object, such as a struct, a map or
 // a json.RawMessage; nil means the empty object. CallTool does not change args.
 //
-// A tool that fails reports that in the result (IsError), and CallTool returns no error. An error
-// means that there is no result, but the tool may still have run: see [OutcomeOf]. After a lost
-// answer, the session never runs a tool a second time unless [WithIdempotent] or
-// [Options].TrustToolHints allows it.
+// If a tool fails, its result has IsError set, and CallTool returns no error. An error means that
+// there is no result, but the tool may still have run: see [OutcomeOf]. After a lost answer, the
+// session never runs a tool a second time unless [WithIdempotent] or [Options].TrustToolHints
+// allows it.
 func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...CallOption) (*CallToolResult, error) {
 	result := new(CallToolResult)
 	c := s.newCall(ctx, message{method: methodCallTool, name: name, hasName: true}, opts)
@@ -44,8 +44,8 @@ func finish[T any](c *call, result *T, err error) (*T, error) {
 	return result, nil
 }
 
-// declaredHarmless reports whether a tool may run twice: the caller says so, or trusts the server's
-// hints that say so.
+// declaredHarmless reports whether a tool may run twice: the caller passed WithIdempotent, or
+// TrustToolHints is set and the tool's hints allow it.
 func (s *Session) declaredHarmless(o *callOptions, tool string) bool {
 	if o.idempotent || !s.opts.TrustToolHints {
 		return o.idempotent

@@ -17,11 +17,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// Bounds of the server's texts in errors, in characters.
+// Bounds of text from the server in error messages, in characters.
 const (
 	maxShownText = 200
 	maxShownName = 64
-	// maxShownProblems bounds the problems in the text of a SchemaError.
+	// maxShownProblems is how many problems the text of a SchemaError shows.
 	maxShownProblems = 3
 )
 
@@ -144,7 +144,7 @@ func toolNotRun(err error) error {
 	return &out
 }
 
-// badResult returns the error for a tool that has run but whose result cannot be returned.
+// badResult returns the error for a tool call that ran but whose result Call cannot return.
 func badResult(kind Kind, err error) *Error {
 	return &Error{Kind: kind, Method: methodCallTool, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err}
 }
@@ -179,9 +179,9 @@ var (
 )
 
 // Decode decodes a result's structured content into a T. Numbers keep all digits: in an interface,
-// they are a json.Number. If there is no structured content but exactly one text, Decode uses the
-// text. It returns the text unchanged if T is a string and decodes it as JSON otherwise, because
-// older servers send JSON texts instead of structured content.
+// they are a json.Number. If there is no structured content and the result has exactly one text
+// item, Decode uses the text. If T is a string, Decode returns the text unchanged. Otherwise it
+// decodes the text as JSON, because older servers send JSON as text instead of structured content.
 //
 // Decode treats a result with IsError like any other, because a failure may also have structured
 // content.
@@ -220,7 +220,7 @@ func Decode[T any](res *CallToolResult) (T, error) {
 	return out, nil
 }
 
-// oneText returns the text of a result that has exactly one.
+// oneText returns the text if the result has exactly one text item. Otherwise ok is false.
 func oneText(res *CallToolResult) (text string, ok bool) {
 	for _, item := range res.Content {
 		content, isText := item.(mcp.TextContent)
@@ -236,7 +236,8 @@ func oneText(res *CallToolResult) (text string, ok bool) {
 
 // CheckArguments validates arguments against the tool's input schema. It returns nil, a
 // [*SchemaError], or another error if the schema cannot be used. args is anything that encodes to a
-// JSON object; nil is the empty object. [Session.CallTool] does not validate: the server does.
+// JSON object; nil means the empty object. [Session.CallTool] does not validate arguments; it
+// leaves that to the server.
 func (t *Tool) CheckArguments(args any) error {
 	_, data, err := wire.ToolParams(t.Name, args)
 	if err != nil {

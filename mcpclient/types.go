@@ -11,9 +11,9 @@ import (
 	"github.com/hawser-mcp/hawser/internal/wire"
 )
 
-// The types in this file embed those of package mcp and add what those cannot hold. Values of _meta
-// members and of structured content are json.RawMessage, so integers keep all their digits. Raw
-// fields of one value may share memory: treat them as read-only.
+// The types in this file embed types of package mcp and add what the mcp types cannot hold. Values
+// of _meta members and of structured content are json.RawMessage, so integers keep all their
+// digits. Raw fields of one value may share memory: treat them as read-only.
 
 // Tool is a tool as the server listed it.
 //
@@ -207,7 +207,7 @@ type (
 
 // UnknownContent is a content item that has no type in package mcp. Either its type is unknown to
 // this package, or it is invalid, such as an image whose data is not base64, an embedded resource
-// without contents, or a member of the wrong type. The other items are not affected.
+// without contents, or an item with a member of the wrong type. The other items are not affected.
 //
 // It marshals to the bytes that it was decoded from.
 type UnknownContent struct {

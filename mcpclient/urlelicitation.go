@@ -13,8 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// maxURLElicitations bounds how many URL elicitations the session remembers to report their
-// completion.
+// maxURLElicitations bounds how many URL elicitations the session remembers until they are
+// complete.
 const maxURLElicitations = 1024
 
 // urlElicitations holds the IDs of the URL elicitations that the user is being asked about or has
@@ -71,8 +71,8 @@ const maxRequired = 16
 // other err, both results are nil. The returned error reports elicitations that are not safe to
 // show.
 //
-// The call itself asks [Handlers].ElicitURL about the URLs before it returns. Repeat the call once
-// the user is done.
+// Before the call returned, it already passed the URLs to [Handlers].ElicitURL. Repeat the call
+// when the user has finished.
 func RequiredElicitations(err error) ([]*URLRequest, error) {
 	var rpc *RPCError
 	if !errors.As(err, &rpc) || rpc.Code != CodeURLElicitationRequired {
@@ -106,7 +106,8 @@ func RequiredElicitations(err error) ([]*URLRequest, error) {
 }
 
 // elicitURL runs the handler for a URL elicitation. The server may report completion before the
-// handler returns, so the ID is added first. Without consent it is removed again.
+// handler returns, so elicitURL records the ID first. If the user does not consent, elicitURL
+// removes the ID.
 func (s *Session) elicitURL(ctx context.Context, r *URLRequest) (*mcp.ElicitationResult, error) {
 	consent := false
 	if s.urls.add(r.ElicitationID) {

@@ -18,7 +18,7 @@ const Version = release.Version
 type Era uint8
 
 const (
-	// EraUnknown: not negotiated yet.
+	// EraUnknown: the era has not been negotiated yet.
 	EraUnknown Era = iota
 	// EraLegacy: revisions up to 2025-11-25, with a handshake and a session.
 	EraLegacy
@@ -37,7 +37,7 @@ const (
 )
 
 // supportedVersions are the revisions that sessions speak, newest first. 2024-11-05 used another
-// transport, but many servers of Streamable HTTP answer initialize with it.
+// transport, but many Streamable HTTP servers answer initialize with that revision.
 var supportedVersions = []string{
 	modernVersion, legacyVersion, mcp.ProtocolVersion20250618, mcp.ProtocolVersion20250326,
 	mcp.ProtocolVersion20241105,
@@ -64,8 +64,8 @@ func newestLegacy(supported []string) string {
 }
 
 // EraCache remembers the era of each endpoint, so that a new session starts with the right
-// handshake. A wrong entry is replaced once a handshake shows it. The zero value is ready to use.
-// It keeps the last 1,024 endpoints in memory and is safe for concurrent use.
+// handshake. If a handshake shows that an entry is wrong, the entry is replaced. The zero value is
+// ready to use. It keeps the last 1,024 endpoints in memory and is safe for concurrent use.
 type EraCache struct {
 	printed // its keys are endpoint URLs
 

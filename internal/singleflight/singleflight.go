@@ -44,8 +44,8 @@ func (g *Group[T]) Join(start func(func()) bool, do func() (T, error)) (c *Call[
 	return g.JoinSince(math.MaxUint64, start, do)
 }
 
-// JoinSince is like Join, but also joins the last call if it has ended since [Group.Ended] returned
-// ended.
+// JoinSince is like Join, but also joins the last call if that call ended after [Group.Ended]
+// returned ended.
 func (g *Group[T]) JoinSince(ended uint64, start func(func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

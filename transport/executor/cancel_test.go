@@ -303,7 +303,7 @@ func TestCancelAfterTheEnd(t *testing.T) {
 	})
 }
 
-// IDs continue when a link is replaced, so a late message cannot be taken for one of a new
+// IDs continue when a link is replaced, so a late message cannot be treated as one of a new
 // exchange.
 func TestIDsContinueOnTheNextLink(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {

@@ -220,8 +220,8 @@ type Error struct {
 
 // Problem is one mismatch.
 type Problem struct {
-	// Path is the place in the value, as a JSON Pointer (RFC 6901); "" is the whole value. A path
-	// that is too long is cut off and ends with "…".
+	// Path is the location in the value, as a JSON Pointer (RFC 6901). "" is the whole value. A
+	// path that is too long is truncated and ends with "…".
 	Path string
 	// Reason says what is wrong there.
 	Reason string

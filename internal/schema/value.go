@@ -23,14 +23,14 @@ type reader struct {
 	limit int
 }
 
-// extent is how large a value is.
+// extent is the size of a JSON value.
 type extent struct {
 	values int // number of all values inside, with itself
 	depth  int // depth of the deepest value
 }
 
-// decode reads one JSON text with at most limit values, and returns how large it is. If members
-// have the same name, the last one counts.
+// decode reads one JSON text with at most limit values. It returns the decoded value and its size.
+// If an object has duplicate names, the last member counts.
 func decode(data []byte, limit int) (value any, size extent, err error) {
 	r := reader{Cursor: jsonrpc.NewCursor(data, MaxDepth), limit: limit}
 	value = r.value(0)

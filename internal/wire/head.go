@@ -129,7 +129,7 @@ func (r *Reader) state() json.RawMessage {
 	return r.Raw()
 }
 
-// Meta reads a _meta; what is no object is nil. Its values stay raw.
+// Meta reads a _meta object and keeps its values raw. Any other value becomes nil.
 func (r *Reader) Meta() *mcp.Meta {
 	if r.Other(jsonrpc.Object) {
 		return nil
@@ -147,7 +147,8 @@ func (r *Reader) Meta() *mcp.Meta {
 	return m
 }
 
-// rawMeta reads a _meta for fields that are bare maps in package mcp; what is no object is nil.
+// rawMeta reads a _meta object for fields that are plain maps in package mcp. Any other value
+// becomes nil.
 func (r *Reader) rawMeta() map[string]any {
 	if r.Other(jsonrpc.Object) {
 		return nil
@@ -176,7 +177,8 @@ func (r *Reader) progressToken() mcp.ProgressToken {
 	}
 }
 
-// annotations reads the annotations of content and resources; what is no object is nil.
+// annotations reads the annotations of content and resources. A value that is not an object becomes
+// nil.
 func (r *Reader) annotations() *mcp.Annotations {
 	if r.Other(jsonrpc.Object) {
 		return nil

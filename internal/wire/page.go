@@ -87,8 +87,8 @@ func isInvalid(err error) bool {
 	return errors.As(err, &shape) || errors.Is(err, ErrNoName) || errors.Is(err, ErrNoURI)
 }
 
-// cursor reads a cursor. Null, which many servers send on the last page, is nil, and so is anything
-// that is no string or number.
+// cursor reads a cursor. It returns nil for null, which many servers send on the last page, and for
+// any other value that is not a string or number.
 func (r *Reader) cursor() *string {
 	if r.Kind() == jsonrpc.Number {
 		s := string(r.Skip())

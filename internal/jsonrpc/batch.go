@@ -15,7 +15,7 @@ func IsBatch(data []byte) bool {
 }
 
 // Each calls f with the text of each message of a batch until f returns false. It returns an error
-// if data is not exactly one JSON array.
+// only if data is not exactly one JSON array.
 func Each(data []byte, f func(message []byte) bool) error {
 	c := NewCursor(Trim(data), 0)
 	c.EnterArray()

@@ -9,7 +9,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Head is the members that every result may have, whatever its method.
+// Head holds the members that the result of any method may have.
 type Head struct {
 	Kind  mcp.ResultType // "" if absent
 	Meta  *mcp.Meta      // nil if absent
@@ -19,7 +19,7 @@ type Head struct {
 // Common implements [Decoder].
 func (h *Head) Common() *Head { return h }
 
-// Input is what the server requires before it can continue (2026-07-28, "Multi Round-Trip
+// Input is the input that the server requires before it can continue (2026-07-28, "Multi Round-Trip
 // Requests").
 type Input struct {
 	// Requests are the raw requests, by the server's key. They stay raw because a request with an
@@ -38,8 +38,8 @@ func (i *Input) StateText() string {
 	return c.String()
 }
 
-// open starts reading the result at the current position of c. If the whole result is to be kept,
-// open copies it to *raw, and the Reader reads that copy.
+// open starts reading the result at the current position of c. If keepRaw is set, open copies the
+// whole result to *raw, and the Reader reads the copy.
 func (h *Head) open(c *jsonrpc.Cursor, unknown *Unknown, keepRaw bool, raw *json.RawMessage) (r Reader) {
 	*h = Head{}
 	r.Cursor, r.unknown = *c, unknown
@@ -53,8 +53,8 @@ func (h *Head) open(c *jsonrpc.Cursor, unknown *Unknown, keepRaw bool, raw *json
 	return r
 }
 
-// done completes what open started. It also keeps a result in *raw if an extension defines its
-// type.
+// done finishes reading the result. If an extension defines the result type, done also copies the
+// result to *raw.
 func (h *Head) done(c *jsonrpc.Cursor, r *Reader, raw *json.RawMessage) {
 	if r.mine {
 		c.Fail(r.Err())

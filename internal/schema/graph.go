@@ -205,7 +205,7 @@ func (g *graph) dynamicTargets(s *jsonschema.Schema) []*jsonschema.Schema {
 	return found
 }
 
-// inPlace returns the sub-schemas that apply to the same place as s; some are nil.
+// inPlace returns the sub-schemas that apply to the same location as s. Some elements are nil.
 func inPlace(s *jsonschema.Schema) []*jsonschema.Schema {
 	subs := slices.Concat(s.AllOf, s.AnyOf, s.OneOf)
 	subs = append(subs, s.Ref, s.RecursiveRef, s.Not, s.If, s.Then, s.Else)
@@ -219,7 +219,7 @@ func inPlace(s *jsonschema.Schema) []*jsonschema.Schema {
 	return subs
 }
 
-// below returns the sub-schemas that apply to members and items; some are nil.
+// below returns the sub-schemas that apply to members and items. Some elements are nil.
 func below(s *jsonschema.Schema) []*jsonschema.Schema {
 	subs := []*jsonschema.Schema{
 		s.PropertyNames, s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems, s.ContentSchema,

@@ -87,7 +87,7 @@ func (r *Reader) metaOf(i *item, text json.RawMessage) *mcp.Meta {
 	return meta
 }
 
-// of returns the part's bytes, or nil if text is nil or the part is absent.
+// of returns the bytes of the part in text, or nil if text is nil or the part is absent.
 func (p part) of(text json.RawMessage) json.RawMessage {
 	if p.to == 0 || text == nil {
 		return nil

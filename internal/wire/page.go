@@ -80,8 +80,8 @@ func (p *Page[T]) items(r *Reader) {
 	}
 }
 
-// isInvalid reports whether an error is about a value of the wrong type. It returns false for
-// broken JSON and exceeded limits.
+// isInvalid reports whether err means that an item is invalid although its text is valid JSON. It
+// returns false for invalid JSON and exceeded limits.
 func isInvalid(err error) bool {
 	var shape *jsonrpc.ShapeError
 	return errors.As(err, &shape) || errors.Is(err, ErrNoName) || errors.Is(err, ErrNoURI)

@@ -31,8 +31,8 @@ func Unmarshal(data []byte, d Decoder) error {
 	return c.Err()
 }
 
-// UnmarshalItem decodes an item of a list from a complete text. As in encoding/json, null changes
-// nothing.
+// UnmarshalItem decodes an item of a list from a complete text. As in encoding/json, null leaves
+// item unchanged.
 func UnmarshalItem[T any](data []byte, item *T, read func(r *Reader) T) error {
 	if string(data) == "null" {
 		return nil

@@ -30,7 +30,7 @@ type ResourceScript struct {
 	Metadata func(document map[string]any)
 	// Refused is called before each 401 is sent, and may delay the 401. n counts the calls from 1.
 	Refused func(n int, r *http.Request)
-	// Redirect redirects authorized requests with 307.
+	// Redirect, if not empty, is the URL to which authorized requests are redirected with 307.
 	Redirect string
 	// Handler answers authorized requests. Nil echoes their bodies.
 	Handler http.Handler

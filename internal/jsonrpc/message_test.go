@@ -297,8 +297,8 @@ func TestMethodsAreInternedAsThemselves(t *testing.T) {
 	}
 }
 
-// serverMethods are the requests and notifications that a server may send in any revision of the
-// protocol.
+// serverMethods are the requests and notifications that a server may send in at least one revision
+// of the protocol.
 var serverMethods = []string{
 	"notifications/progress", "notifications/message", "notifications/cancelled", "notifications/resources/updated",
 	"notifications/resources/list_changed", "notifications/tools/list_changed", "notifications/prompts/list_changed",

@@ -54,8 +54,8 @@ type total struct {
 	Sum int64 `json:"sum"`
 }
 
-// The result of a typed call is validated against the tool's output schema. The client lists the
-// tools once to get that schema.
+// The result of a typed call is validated against the tool's output schema. The client gets the
+// schema from the tool list, which it caches.
 func TestTypedCalls(t *testing.T) {
 	each(t, nil, func(t *testing.T, _ peer, w *world, f *front) {
 		s := connect(t, f, nil)

@@ -101,8 +101,8 @@ func TestForms(t *testing.T) {
 
 const trickyName = "Jörg \U0001F600 </b>"
 
-// The server learns that the user declined or cancelled a form. An invalid value or a failed
-// handler is reported as an error.
+// The server learns that the user declined or cancelled a form. A form with an invalid value counts
+// as cancelled. If the handler fails, so does the call.
 func TestFormsNotCompleted(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connectAsked(t, p, f, mcpclient.Handlers{ElicitForm: form(mcpclient.DeclineElicitation(), mcpclient.CancelElicitation(),

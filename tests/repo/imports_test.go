@@ -163,9 +163,9 @@ func TestConformanceClientIsAnOrdinaryUser(t *testing.T) {
 	}
 }
 
-// No library package uses http.DefaultClient or http.DefaultTransport, directly or through
-// functions such as http.Get. They belong to the program: if one library changed them, all others
-// would be affected.
+// Only tests may use http.DefaultClient or http.DefaultTransport, directly or through functions
+// such as http.Get. These variables belong to the user's program: if one library changed them, all
+// others would be affected.
 func TestNoLibraryUsesTheDefaultClient(t *testing.T) {
 	shared := []string{"DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"}
 	for _, f := range goFiles(t) {

@@ -44,8 +44,8 @@ func TestFunctionSizes(t *testing.T) {
 	}
 }
 
-// exemption reports whether a doc comment exempts its function from the length limit, and returns
-// the reason.
+// exemption reports whether a doc comment exempts its function from the usual length limit, and
+// returns the reason.
 func exemption(doc *ast.CommentGroup) (exempt bool, reason string) {
 	if doc == nil {
 		return false, ""

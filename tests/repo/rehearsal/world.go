@@ -83,7 +83,8 @@ func (w *world) masked(text string) string {
 
 func fileURL(path string) string { return "file://" + filepath.ToSlash(path) }
 
-// exitCode returns a program's exit code.
+// exitCode returns the exit code in the error of a program that ran. It is 0 if err is not an
+// exec.ExitError.
 func exitCode(err error) int {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return exit.ExitCode()

@@ -10,7 +10,7 @@ import (
 )
 
 // prepare makes the release commit, its tags, and the commit that continues development. It returns
-// the tags, each after the tags of the modules that it depends on.
+// the tags. The first one is the tag of the root module, which the other modules require.
 func (r *release) prepare() ([]string, error) {
 	if err := r.edit(); err != nil {
 		return nil, err

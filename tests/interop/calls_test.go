@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// A session reports the server's era, protocol revision, name and version.
+// A session reports the server's era, protocol revision, name, instructions and capabilities.
 func TestConnect(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connect(t, f, nil)

@@ -14,10 +14,10 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The race detector allocates as well, so these tests are not built with it.
+// The race detector itself allocates, so these tests are not built with it.
 
-// perCall returns how much one call of a scenario allocates after warm-up. The garbage collector is
-// off during the measurement, because it empties pools.
+// perCall returns the number of allocations and of allocated bytes for one call of a scenario,
+// after warm-up. The garbage collector is off during the measurement, because it empties pools.
 func perCall(t *testing.T, c client, s *scenario, calls int) (allocs, size float64) {
 	t.Helper()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -30,8 +30,8 @@ func perCall(t *testing.T, c client, s *scenario, calls int) (allocs, size float
 	return float64(after.Mallocs-before.Mallocs) / n, float64(after.TotalAlloc-before.TotalAlloc) / n
 }
 
-// eras runs a test in both eras, over a RoundTripper that is known to send no request twice and
-// over one without that promise.
+// eras runs a test in both eras, over a RoundTripper that promises to send no request twice and
+// over one that does not.
 func eras(t *testing.T, test func(t *testing.T, c client)) {
 	t.Helper()
 	for name, opts := range map[string]mcpclient.Options{"legacy": legacy, "modern": modern} {

@@ -9,9 +9,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// compare alternates between the clients for b.N rounds of a few calls each, and rotates the first
-// one. It reports for each client the time, allocations and bytes per call, and the median over the
-// rounds of the ratio to the first client's time.
+// compare runs b.N rounds. In each round every client makes batch calls, and a different client
+// goes first. compare reports the time, allocations and bytes per call of each client. It also
+// reports each client's time relative to the first client, as the median over all rounds.
 func compare(b *testing.B, s *scenario, batch int, clients ...client) {
 	b.Helper()
 	type sum struct {
@@ -64,7 +64,7 @@ func run(tb testing.TB, c client, s *scenario, calls int) {
 	}
 }
 
-// BenchmarkLoopback measures calls over TCP, to a server that decodes nothing.
+// BenchmarkLoopback measures calls over TCP to a server that does no decoding.
 func BenchmarkLoopback(b *testing.B) {
 	for _, s := range []*scenario{json200, sse200, json10k, sse10k, json1m, sse1m} {
 		b.Run(s.name, func(b *testing.B) {
@@ -108,7 +108,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// BenchmarkCall runs one client in one place, for profiles.
+// BenchmarkCall runs a single client, for profiling.
 func BenchmarkCall(b *testing.B) {
 	for name, opts := range map[string]mcpclient.Options{"legacy": legacy, "modern": modern} {
 		b.Run(name, func(b *testing.B) {

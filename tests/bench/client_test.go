@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// client makes one call of a scenario and checks that the whole answer has arrived.
+// client makes calls of a scenario and checks that the whole answer has arrived.
 type client struct {
 	name string
 	call func(s *scenario) error

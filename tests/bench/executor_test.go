@@ -70,7 +70,7 @@ func BenchmarkExecutor(b *testing.B) {
 
 const download = 64 * mebi
 
-// BenchmarkDownload measures a body of 64 MiB, sent directly and through an agent.
+// BenchmarkDownload measures a body of 64 MiB, received directly and through an agent.
 func BenchmarkDownload(b *testing.B) {
 	piece := bytes.Repeat([]byte("x"), 32<<10)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

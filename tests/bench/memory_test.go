@@ -10,8 +10,8 @@ import (
 type memory struct {
 	in, out []byte
 	resp    http.Response
-	// A stream's body may still be draining when the next exchange starts, so each exchange has its
-	// own.
+	// A stream's body may still be draining when the next exchange starts, so exchanges do not
+	// share a body.
 	bodies [256]memoryBody
 	next   int
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// scenario is a reply of a tool.
+// scenario describes a tool's reply.
 type scenario struct {
 	name    string // also the tool's name
 	stream  bool   // sent as an event stream
-	unknown bool   // the length of the body is not announced
+	unknown bool   // the response has no Content-Length
 	events  int    // number of progress notifications before the answer
 	message string // message of each notification
 	text    string // text of the result
@@ -67,7 +67,7 @@ type reply struct {
 	stream  bool
 	unknown bool
 	session bool // starts a legacy session
-	none    bool // 202, without a body
+	none    bool // answered with 202 and no body
 }
 
 // answer appends the reply to a message to buf. It allocates nothing once buf is large enough, so
@@ -104,7 +104,7 @@ func envelope(b, id []byte) []byte {
 	return append(b, `,"result":`...)
 }
 
-// member returns the number or string that follows a key, or nil.
+// member returns the number or string that follows a key. It returns nil if the key is missing.
 func member(message []byte, key string) []byte {
 	_, rest, ok := bytes.Cut(message, []byte(key))
 	if !ok {

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// server implements HTTP/1.1 on loopback without allocations, so all allocations of the process are
-// the clients'.
+// server implements HTTP/1.1 on loopback without allocations, so every allocation in the process is
+// made by a client.
 type server struct {
 	url      string
 	listener net.Listener

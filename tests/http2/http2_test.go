@@ -21,7 +21,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// net/http's client deadlocks on its own lock here (fixed in Go 1.26.9 and 1.27.4).
+// In this situation, net/http's client deadlocks on its own lock (fixed in Go 1.26.9 and 1.27.4).
 func TestWindowThatOverflows(t *testing.T) {
 	ways(t, func(t *testing.T, rt http.RoundTripper, closeAll func() error) {
 		bad := newOverflowing(t)
@@ -95,8 +95,8 @@ func TestServeWhileAWindowOverflows(t *testing.T) {
 	require.NoError(t, within(t, "Close", rt.Close))
 }
 
-// net/http's client holds a lock while it writes, and needs the same lock after a Read and before
-// it resets a stream (golang/go#48908).
+// net/http's client holds a lock while it writes. It needs the same lock after a Read and before it
+// resets a stream, so a blocked write blocks both (golang/go#48908).
 func TestPeerThatStopsReading(t *testing.T) {
 	ways(t, func(t *testing.T, rt http.RoundTripper, closeAll func() error) {
 		url, deaf := newDeaf(t)
@@ -109,7 +109,7 @@ func TestPeerThatStopsReading(t *testing.T) {
 		uploadCtx, cancelUpload := context.WithCancelCause(context.WithoutCancel(t.Context()))
 		go func() { uploading <- call(uploadCtx, rt, url, bytes.NewReader(make([]byte, 16<<20))) }()
 		await(t, "the peer stops reading", deaf)
-		time.Sleep(time.Second) // long enough for the upload to block; if it has not, the test covers less
+		time.Sleep(time.Second) // usually long enough for the upload to block; otherwise the test still passes but covers less
 		served()
 		read := make(chan error, 1)
 		go func() {
@@ -154,7 +154,7 @@ func TestThousandWindowsThatOverflow(t *testing.T) {
 	const (
 		calls, atOnce = 1000, 50
 		abandoned     = 64 // the limit of Direct for one origin, see DESIGN.md section 7
-		goroutines    = 5  // per abandoned call: of ours, of net/http and of the test's server
+		goroutines    = 5  // per abandoned call: those of Hawser, net/http and the test server
 	)
 	ways(t, func(t *testing.T, rt http.RoundTripper, closeAll func() error) {
 		bad := newOverflowing(t)

@@ -28,7 +28,7 @@ var errCause = errors.New("the test cancels the call")
 // guard limits the wait for an expected event.
 const guard = 20 * time.Second
 
-// within fails the test if f does not return in time.
+// within returns the result of f. It fails the test if f does not return within guard.
 func within[T any](t *testing.T, what string, f func() T) T {
 	t.Helper()
 	done := make(chan T, 1)
@@ -47,8 +47,8 @@ func await[T any](t *testing.T, what string, ch <-chan T) T {
 	}
 }
 
-// ways runs a test on a Direct and on an executor with an agent. closeAll closes the transport and
-// its agent, and must return.
+// ways runs a test with a Direct and with an executor and its agent. closeAll closes the transport
+// and the agent.
 func ways(t *testing.T, test func(t *testing.T, rt http.RoundTripper, closeAll func() error)) {
 	t.Run("direct", func(t *testing.T) {
 		d := transport.NewDirect(&transport.DirectOptions{TLSConfig: transporttest.TLSConfig()})
@@ -107,7 +107,7 @@ func innocent(t *testing.T, rt http.RoundTripper) func() {
 type overflowing struct {
 	URL  string
 	well atomic.Bool
-	sent chan struct{} // has a value after an overflow
+	sent chan struct{} // receives a value after an overflow
 }
 
 func newOverflowing(t *testing.T) *overflowing {
@@ -162,7 +162,7 @@ func newDeaf(t *testing.T) (url string, stopped <-chan struct{}) {
 	return url, deaf
 }
 
-// trickle sends frames so large that the client returns flow-control window after each.
+// trickle sends large frames, so the client sends a WINDOW_UPDATE after each one.
 func trickle(c *h2test.Conn, stream uint32, gone <-chan struct{}) {
 	for {
 		c.Frame(h2test.Data, 0, stream, make([]byte, 8<<10)...)
@@ -174,8 +174,8 @@ func trickle(c *h2test.Conn, stream uint32, gone <-chan struct{}) {
 	}
 }
 
-// servedAgain repeats a call until it succeeds, because an agent may not have noticed the end of
-// the previous call yet.
+// servedAgain repeats a call until it succeeds. The first attempts may fail, because an agent may
+// not have noticed yet that the previous call ended.
 func servedAgain(t *testing.T, call func(context.Context) error) {
 	t.Helper()
 	end := time.Now().Add(guard)

@@ -11,8 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The session has the server's era and revision, and the information that the server gives about
-// itself.
+// A session reports the server's era, protocol revision, name, instructions and capabilities.
 func TestConnect(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -32,7 +31,7 @@ func TestConnect(t *testing.T) {
 	})
 }
 
-// The client can pin each revision that both sides support.
+// A client can pin any revision that both sides support.
 func TestConnectPinned(t *testing.T) {
 	for _, version := range []string{"2025-03-26", "2025-06-18", "2025-11-25"} {
 		each(t, nil, func(t *testing.T, _ peer, _ *world, f *front) {
@@ -177,8 +176,9 @@ func TestBigIntegers(t *testing.T) {
 	})
 }
 
-// An argument with x-mcp-header is sent in its header even if the tools were never listed: when the
-// server refuses the call, the client lists them.
+// A tool parameter marked x-mcp-header is also sent as a header, even if the client has not listed
+// the tools. When the server refuses the first call, the client lists the tools and repeats the
+// call.
 func TestMirroredHeaders(t *testing.T) {
 	each(t, modern, func(t *testing.T, p peer, w *world, f *front) {
 		s := connect(t, f, nil)

@@ -50,8 +50,8 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// Close ends running calls, here and on the server. It also deletes a legacy session: another
-// client finds it gone.
+// Close ends running calls on the client and on the server. It also deletes a legacy session from
+// the server.
 func TestClose(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		s, err := mcpclient.Connect(limit(t), f.url, &mcpclient.Options{
@@ -82,15 +82,15 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// requireGone sends a request with the last session's id. A server without that session answers
-// 404.
+// requireGone sends a request with the last session's ID and requires the status 404, which means
+// that the server has deleted the session.
 func requireGone(t *testing.T, f *front) {
 	t.Helper()
 	const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
 	require.Equal(t, http.StatusNotFound, f.thirdParty(t, http.MethodPost, f.sessionID(t), ping))
 }
 
-// Close deletes an idle session from the server as well.
+// Close also deletes an idle session from the server.
 func TestCloseIdle(t *testing.T) {
 	each(t, legacy, func(t *testing.T, _ peer, _ *world, f *front) {
 		s, err := mcpclient.Connect(limit(t), f.url, nil)

@@ -22,11 +22,10 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The table in README.md compares Hawser with go-sdk and mcp-go. These tests measure its rows, so
-// that they stay true of the versions in go.mod. If one fails after an update of a peer, correct
-// the table.
+// The table in README.md compares Hawser with go-sdk and mcp-go. These tests check each row of the
+// table against the SDK versions in go.mod. If a test fails after an SDK update, correct the table.
 
-// compared is a client of one SDK. The results of its tool "echo" are texts.
+// compared is the client of one SDK.
 type compared struct {
 	name string
 	dial func(ctx context.Context, url string) (comparedSession, error)
@@ -85,14 +84,14 @@ func encoded[T any](result T, err error) (json.RawMessage, error) {
 	return json.Marshal(result)
 }
 
-// try calls a tool, for at most as long as limit says: because the client never accepts some
-// replies as an answer.
+// try calls a tool with a time limit, because the client ignores some replies and would wait
+// forever.
 func (s comparedSession) try(t *testing.T, tool string) (json.RawMessage, error) {
 	t.Helper()
 	return s.call(limit(t), tool)
 }
 
-// compare runs a situation with each client and compares what came of it.
+// compare runs a situation with each client and compares the outcome with want.
 func compare(t *testing.T, want map[string]string, situation func(t *testing.T, c compared) string) {
 	t.Helper()
 	for _, c := range []compared{hawser, goSDK, mcpGo} {
@@ -100,7 +99,7 @@ func compare(t *testing.T, want map[string]string, situation func(t *testing.T, 
 	}
 }
 
-// scripted serves a legacy server with event streams and a session of a client with it.
+// scripted starts a legacy server that answers with event streams, and connects a client to it.
 func scripted(t *testing.T, c compared, change func(*mcptest.Server)) (*mcptest.Server, comparedSession) {
 	t.Helper()
 	srv := mcptest.New(mcptest.Legacy)
@@ -136,8 +135,7 @@ func TestCompareRestart(t *testing.T) {
 	})
 }
 
-// badReplies are what a tool call may get instead of an answer: a status, a content type and a
-// body.
+// badReplies are HTTP responses to a tool call that are not valid answers.
 var badReplies = []struct {
 	status      int
 	contentType string
@@ -187,8 +185,8 @@ func TestCompareBadReplies(t *testing.T) {
 	})
 }
 
-// The stream of a call breaks after an event with an ID. The tool goes on, and ends once the client
-// has resumed the stream.
+// The stream of a call breaks after an event with an ID. The tool keeps running and returns once
+// the client has resumed the stream.
 func TestCompareCutStream(t *testing.T) {
 	compare(t, map[string]string{"Hawser": "works", "go-sdk": "works", "mcp-go": "fails"}, func(t *testing.T, c compared) string {
 		resumed := make(chan struct{}, 8)

@@ -21,8 +21,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// executorVariable is the environment variable with the URL of an executor to use in place of our
-// agent.
+// executorVariable is the environment variable with the URL of an executor. If it is set, the tests
+// use that executor instead of Hawser's agent.
 const executorVariable = "HAWSER_TEST_EXECUTOR"
 
 // The clients of other SDKs work over an executor unchanged. The executor's transport is an
@@ -53,7 +53,8 @@ func TestOtherClientsOverAnExecutor(t *testing.T) {
 	}
 }
 
-// openExecutor returns a Transport over our agent, or over the executor that the environment names.
+// openExecutor returns a Transport over Hawser's agent, or over the executor in executorVariable if
+// it is set.
 func openExecutor(t *testing.T) transport.Transport {
 	t.Helper()
 	url := os.Getenv(executorVariable)
@@ -91,7 +92,7 @@ func requireDecorated(next http.Handler) http.Handler {
 	})
 }
 
-// session is a session of another SDK.
+// session is a connected client of another SDK.
 type session struct {
 	call     func(t *testing.T, tool string, args map[string]any) string
 	progress chan float64

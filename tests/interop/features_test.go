@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The server receives the whole completion request, and the client its whole result.
+// The server receives the whole completion request, and the client receives the whole result.
 func TestComplete(t *testing.T) {
 	each(t, nil, func(t *testing.T, _ peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -54,8 +54,8 @@ type total struct {
 	Sum int64 `json:"sum"`
 }
 
-// A typed call is checked against the schema that the server lists. The client reads the list for
-// it once.
+// The result of a typed call is validated against the tool's output schema. The client gets the
+// schema from the tool list, which it caches.
 func TestTypedCalls(t *testing.T) {
 	each(t, nil, func(t *testing.T, _ peer, w *world, f *front) {
 		s := connect(t, f, nil)

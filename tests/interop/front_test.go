@@ -15,7 +15,8 @@ import (
 )
 
 // front is the HTTP server in front of a peer's handler. It records the client's requests, so tests
-// wait for events instead of time. A test can replace, restart or cut the peer behind it.
+// can wait for a request instead of sleeping. A test can replace or restart the peer behind the
+// front, or cut its connections.
 type front struct {
 	url  string
 	addr string
@@ -87,8 +88,8 @@ func (f *front) swap(fresh *instance) {
 	old.stop()
 }
 
-// restart acts like the restart of a process: every connection breaks, and a server without the old
-// state listens at the same address.
+// restart simulates a process restart: every connection breaks, and a server without the old state
+// listens on the same address.
 func (f *front) restart(t *testing.T, fresh *instance) {
 	t.Helper()
 	_ = f.server.Close()
@@ -176,8 +177,8 @@ func verb(name string) func(*request) bool {
 	return func(r *request) bool { return r.verb == name }
 }
 
-// limit returns a context that bounds how long a test waits for an event. It does not assert a
-// time: it turns a hang into a failure with a location.
+// limit returns a context that bounds how long a test waits for an event. The limit is not an
+// assertion about speed: it only turns a hang into a test failure.
 func limit(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -185,7 +186,7 @@ func limit(t *testing.T) context.Context {
 	return ctx
 }
 
-// receive returns the next value of a channel.
+// receive returns the next value from a channel.
 func receive[T any](t *testing.T, from <-chan T, what string) T {
 	t.Helper()
 	var zero T
@@ -198,7 +199,7 @@ func receive[T any](t *testing.T, from <-chan T, what string) T {
 	}
 }
 
-// tap observes the response of a peer.
+// tap is a ResponseWriter that observes a peer's response.
 type tap struct {
 	http.ResponseWriter
 
@@ -225,7 +226,7 @@ func (w *tap) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// One peer uses Flush, the other a ResponseController, which uses Unwrap.
+// One peer calls Flush. The other uses a ResponseController, which calls Unwrap.
 func (w *tap) Flush()                      { _ = http.NewResponseController(w.ResponseWriter).Flush() }
 func (w *tap) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// goSDKInputRequests returns the requests of a result that requires input. For a legacy client, the
-// server sends them as separate requests.
+// goSDKInputRequests returns the input requests in a tool's result. The server sends them to a
+// legacy client as separate requests.
 func goSDKInputRequests(what ...string) mcp.InputRequestMap {
 	requests := mcp.InputRequestMap{}
 	message := &mcp.TextContent{Text: "What is it?"}
@@ -37,7 +37,7 @@ func goSDKInputRequests(what ...string) mcp.InputRequestMap {
 	return requests
 }
 
-// addGoSDKFeatures adds the tools that require input and those with an output schema.
+// addGoSDKFeatures adds the tools that require input and the tools with an output schema.
 func addGoSDKFeatures(server *mcp.Server, w *world) {
 	server.AddTool(&mcp.Tool{Name: "ask", InputSchema: json.RawMessage(anySchema)},
 		func(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {

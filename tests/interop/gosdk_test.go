@@ -10,11 +10,11 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// goSDKPeers returns the configurations of the official Go SDK's server. Its handler offers
-// 2026-07-28 only when it is stateless; a stateful one speaks legacy revisions only and says so in
-// the result of server/discover. For a legacy client, it sends the requests of a tool or prompt
-// that requires input. It cannot do so for a resource, because it rejects a resource without
-// contents first.
+// goSDKPeers returns the configurations of the official Go SDK's server. A stateless handler offers
+// 2026-07-28. A stateful handler speaks legacy revisions only and says so in the result of
+// server/discover. If a tool or prompt requires input, the server sends separate requests to a
+// legacy client. It cannot do so for a resource, because it first rejects a resource without
+// contents.
 func goSDKPeers() []peer {
 	setting := func(name string, era mcpclient.Era, opts mcp.StreamableHTTPOptions, events bool) peer {
 		p := peer{name: "go-sdk " + name, era: era, version: "2025-11-25", resumes: events, silentCalls: opts.JSONResponse, oneRound: true, plainReads: true}
@@ -122,7 +122,7 @@ func addGoSDKTools(server *mcp.Server, w *world) {
 		for _, level := range []mcp.LoggingLevel{"debug", "info", "error"} { //nolint:staticcheck // deprecated, but servers still send it
 			message := &mcp.LoggingMessageParams{Level: level, Logger: "tool", Data: map[string]any{"level": level}} //nolint:staticcheck // as above
 			_ = r.Session.Log(ctx, message)                                                                          //nolint:staticcheck // as above
-			if level != "debug" {                                                                                    // it is below the level that the test requests
+			if level != "debug" {                                                                                    // debug is below the level that the test requests
 				w.sent(ctx)
 			}
 		}
@@ -138,8 +138,8 @@ func addGoSDKTools(server *mcp.Server, w *world) {
 	})
 }
 
-// goSDKProgress sends one progress notification. It ignores the error, because the test checks what
-// the client receives.
+// goSDKProgress sends one progress notification. It ignores errors, because the test checks which
+// notifications the client receives.
 func goSDKProgress(ctx context.Context, r *mcp.CallToolRequest, i int) {
 	_ = r.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{
 		ProgressToken: r.Params.GetProgressToken(), Progress: float64(i), Total: steps, Message: stepName(i),

@@ -14,7 +14,7 @@ import (
 )
 
 // connectAsked connects a session whose handlers answer server requests. A legacy server may send
-// them on the shared stream, so connectAsked waits until that is open.
+// its requests on the shared stream, so connectAsked waits until the shared stream is open.
 func connectAsked(t *testing.T, p peer, f *front, h mcpclient.Handlers) *mcpclient.Session {
 	t.Helper()
 	s := connect(t, f, &mcpclient.Options{Handlers: h})
@@ -37,7 +37,7 @@ func ask(t *testing.T, s *mcpclient.Session, args asked) (map[string]json.RawMes
 	return answers, nil
 }
 
-// answered sends a single server request and returns its answer.
+// answered makes the server send a single request and returns the client's answer.
 func answered(t *testing.T, s *mcpclient.Session, what string) string {
 	t.Helper()
 	answers, err := ask(t, s, asked{What: []string{what}})
@@ -60,7 +60,7 @@ func requireRounds(t *testing.T, p peer, f *front, requests, rounds int) {
 	require.Equal(t, []int{0, 1 + rounds}, []int{responses, calls})
 }
 
-// form returns a handler that gives the next answer of a list on each call.
+// form returns a handler that returns the next of the answers on each call.
 func form(answers ...*mcp.ElicitationResult) func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	next := make(chan *mcp.ElicitationResult, len(answers))
 	for _, answer := range answers {
@@ -101,7 +101,8 @@ func TestForms(t *testing.T) {
 
 const trickyName = "Jörg \U0001F600 </b>"
 
-// The user declines or cancels a form, enters an invalid value, or fails to answer.
+// The server learns that the user declined or cancelled a form. A form with an invalid value counts
+// as cancelled. If the handler fails, so does the call.
 func TestFormsNotCompleted(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connectAsked(t, p, f, mcpclient.Handlers{ElicitForm: form(mcpclient.DeclineElicitation(), mcpclient.CancelElicitation(),
@@ -118,8 +119,8 @@ func TestFormsNotCompleted(t *testing.T) {
 	})
 }
 
-// A URL elicitation arrives as the server sent it. A legacy server then notifies the client of its
-// completion.
+// A URL elicitation arrives as the server sent it. When the elicitation is completed, a legacy
+// server notifies the client.
 func TestURLElicitation(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		answers := make(chan *mcp.ElicitationResult, 4)
@@ -175,7 +176,7 @@ func TestURLElicitationRequiredByAnError(t *testing.T) {
 	})
 }
 
-// said returns a sampling result with this content.
+// said returns a sampling result with the given content.
 func said(content any) *mcp.CreateMessageResult {
 	return &mcp.CreateMessageResult{
 		SamplingMessage: mcp.SamplingMessage{Role: mcp.RoleAssistant, Content: content}, Model: "m-1", StopReason: "endTurn",
@@ -202,7 +203,7 @@ func TestSampling(t *testing.T) {
 	})
 }
 
-// A model may use the tools in the sampling request.
+// A sampling request can offer tools, and the result can use them.
 func TestSamplingWithTools(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connectAsked(t, p, f, mcpclient.Handlers{
@@ -220,7 +221,8 @@ func TestSamplingWithTools(t *testing.T) {
 	})
 }
 
-// Rejecting a sampling request fails the tool on a legacy server and the call on a modern one.
+// If the user rejects a sampling request, the tool fails on a legacy server and the call fails on a
+// modern one.
 func TestSamplingRejected(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connectAsked(t, p, f, mcpclient.Handlers{
@@ -240,8 +242,8 @@ func TestSamplingRejected(t *testing.T) {
 	})
 }
 
-// The client reads its roots when the server requests them. It notifies a legacy server when they
-// change.
+// The client returns its roots when the server requests them. It notifies a legacy server when the
+// roots change.
 func TestRoots(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		roots := make(chan []mcp.Root, 1)
@@ -309,7 +311,7 @@ func TestRounds(t *testing.T) {
 	})
 }
 
-// Prompts and resources may require input as well.
+// Prompts and resources may also require input.
 func TestPromptsAndResourcesRequireInput(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connectAsked(t, p, f, everything())

@@ -33,7 +33,7 @@ func listen(t *testing.T, s *mcpclient.Session, filter mcpclient.Filter, opts ..
 	}(sub.Events())
 	t.Cleanup(func() {
 		require.NoError(t, sub.Close())
-		for range l.events { // until the goroutine above has ended
+		for range l.events { // drain until the goroutine above has ended
 		}
 	})
 	return l
@@ -44,7 +44,7 @@ func (l *listener) next(t *testing.T) mcpclient.ListenEvent {
 	return receive(t, l.events, "an event")
 }
 
-// ended checks why a subscription ended, and that no event follows.
+// ended checks why the subscription ended and that no event follows.
 func (l *listener) ended(t *testing.T, why mcpclient.EndReason) {
 	t.Helper()
 	receive(t, l.Done(), "the end of the subscription")
@@ -62,8 +62,8 @@ var (
 	listsOnly = mcpclient.Filter{ToolsChanged: true, PromptsChanged: true, ResourcesChanged: true}
 )
 
-// A subscription reports updates of its resource and of no other. A legacy client unsubscribes when
-// the subscription is closed.
+// A subscription reports only updates of its own resource. In the legacy era, the client
+// unsubscribes when the subscription is closed.
 func TestListenToAResource(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -93,7 +93,7 @@ func TestListenToAResource(t *testing.T) {
 	})
 }
 
-// A subscription reports changes of the lists that its filter names.
+// A subscription reports changes to the lists that its filter names.
 func TestListenToLists(t *testing.T) {
 	each(t, nil, func(t *testing.T, _ peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -112,8 +112,9 @@ func TestListenToLists(t *testing.T) {
 	})
 }
 
-// A broken stream is reopened. If the server stores events, the missed ones arrive then; otherwise
-// the subscription reports missed events. Later events arrive as before.
+// A broken stream is reopened. If the server stores events, it then delivers the missed events.
+// Otherwise the subscription reports that events may have been missed. Later events arrive as
+// before.
 func TestListenSurvivesACut(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -146,8 +147,8 @@ func TestListenWithoutReopening(t *testing.T) {
 	})
 }
 
-// After a restart, the client subscribes again at a server that has lost all state. A legacy client
-// starts a new session first.
+// After a restart, the server has lost all state, and the client subscribes again. In the legacy
+// era, the client first starts a new session.
 func TestListenSurvivesARestart(t *testing.T) {
 	each(t, func(p peer) bool { return !p.takesAnySession || modern(p) }, func(t *testing.T, p peer, w *world, f *front) {
 		s := connect(t, f, nil)

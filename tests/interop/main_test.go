@@ -1,6 +1,6 @@
-// Package interop_test runs this module's client over loopback against third-party servers: those
-// of the official Go SDK and of mcp-go, each in both protocol eras. Limitations of a server are
-// listed with it, with the reason.
+// Package interop_test runs this module's client over loopback against third-party servers: the
+// official Go SDK and mcp-go, each in both protocol eras. The list of each SDK's peers explains the
+// server's limitations.
 package interop_test
 
 import (
@@ -9,6 +9,5 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The check includes the servers' goroutines. Each instance is stopped, so any remaining goroutine
-// is a leak.
+// The leak check includes the servers' goroutines, because each test stops its servers.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

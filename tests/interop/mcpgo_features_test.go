@@ -10,8 +10,8 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
-// mcpGoInputRequests returns the requests of a result that requires input. For a legacy client, the
-// server sends them as separate requests.
+// mcpGoInputRequests returns the input requests in a tool's result. The server sends them to a
+// legacy client as separate requests.
 func mcpGoInputRequests(state string, what ...string) *server.InputRequestBuilder {
 	requests := server.NewInputRequestBuilder(state)
 	messages := []mcp.SamplingMessage{{Role: mcp.RoleUser, Content: mcp.NewTextContent("What is it?")}}
@@ -35,7 +35,7 @@ func mcpGoInputRequests(state string, what ...string) *server.InputRequestBuilde
 	return requests
 }
 
-// addMCPGoFeatures adds the tools that require input and those with an output schema.
+// addMCPGoFeatures adds the tools that require input and the tools with an output schema.
 func addMCPGoFeatures(s *server.MCPServer, w *world) {
 	s.AddTool(mcp.NewToolWithRawSchema("ask", "", json.RawMessage(anySchema)),
 		func(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -96,7 +96,7 @@ func (c mcpGoCompletion) CompleteResourceArgument(
 }
 
 // mcpGoSubscribers are the server sessions of modern subscriptions. A session that has ended
-// accepts notifications and discards them.
+// discards notifications.
 type mcpGoSubscribers struct {
 	mu   sync.Mutex
 	list []mcpGoSubscriber // guarded by mu
@@ -117,7 +117,7 @@ func (l *mcpGoSubscribers) hooks() *server.Hooks {
 	return hooks
 }
 
-// update notifies the subscribers of a resource that it has changed.
+// update tells the subscribers of a resource that the resource has changed.
 func (l *mcpGoSubscribers) update(uri string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

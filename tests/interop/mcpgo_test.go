@@ -13,16 +13,16 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// mcpGoPeers returns the configurations of mcp-go's server. Its handler serves both eras at once
-// unless its revisions are restricted.
+// mcpGoPeers returns the configurations of mcp-go's server. The server's handler serves both eras
+// unless the test restricts its revisions.
 //
-// These peers run in lockstep, because this server loses notifications: if a tool returns while the
-// forwarder holds one that it has taken off the session's channel but not yet written, the server
-// drops it.
+// These peers run in lockstep, because the server can lose a notification. Its forwarder takes a
+// notification off the session's channel and then writes it. If the tool returns in between, the
+// server drops the notification.
 //
-// In either era the server accepts subscriptions to resources but sends no updates by itself. Here
-// the test notifies all legacy clients, whether subscribed or not, and the modern clients whose
-// subscription a hook has recorded.
+// In both eras the server accepts subscriptions to resources but sends no updates by itself. The
+// test therefore sends them: to every legacy client, subscribed or not, and to each modern client
+// whose subscription a hook has recorded.
 func mcpGoPeers() []peer {
 	legacyOnly := server.WithStreamableHTTPProtocolVersions("2025-11-25", "2025-06-18", "2025-03-26")
 	setting := func(name string, era mcpclient.Era, events bool, opts ...server.StreamableHTTPOption) peer {
@@ -121,7 +121,7 @@ func addMCPGoTools(s *server.MCPServer, w *world) {
 			if err := s.SendLogMessageToClient(ctx, message); err != nil {
 				return nil, err
 			}
-			if level != "debug" { // it is below the level that the test requests
+			if level != "debug" { // debug is below the level that the test requests
 				w.sent(ctx)
 			}
 		}

@@ -11,10 +11,10 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// streamed excludes servers that answer calls in plain JSON. go-sdk then sends a call's
-// notifications on the shared GET stream, although that is for messages "unrelated to any
-// concurrently running request" (2025-11-25). In the modern era, which has no such stream, it
-// cannot send them at all.
+// streamed excludes servers that answer calls in plain JSON. In the legacy era, such a go-sdk
+// server sends a call's notifications on the shared GET stream, although that stream is for
+// messages "unrelated to any concurrently running request" (2025-11-25). The modern era has no
+// shared stream, so the server cannot send these notifications at all.
 func streamed(p peer) bool { return !p.silentCalls }
 
 // All progress arrives in order and before the result.
@@ -39,11 +39,11 @@ func requireProgress(t *testing.T, s *mcpclient.Session, w *world) {
 	}
 }
 
-// Progress of a call arrives while the shared stream is open as well. A legacy mcp-go server
-// without event store sends each notification on either stream at random. The client drops progress
-// that arrives on the shared stream during the callback or after the result. A go-sdk server that
-// answers in plain JSON is excluded: it sends progress on the shared stream only, and the answer
-// does not wait for it.
+// Progress of a call also arrives while the shared stream is open. A legacy mcp-go server without
+// an event store picks a stream at random for each notification. The client drops progress that
+// arrives on the shared stream during the callback or after the result. A go-sdk server that
+// answers in plain JSON is excluded: it sends progress only on the shared stream, where progress
+// may arrive after the answer.
 func TestProgressWithSharedStreamOpen(t *testing.T) {
 	each(t, streamed, func(t *testing.T, p peer, w *world, f *front) {
 		s := connect(t, f, &mcpclient.Options{Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) {}}})
@@ -64,7 +64,7 @@ func TestProgressWithSharedStreamOpen(t *testing.T) {
 	})
 }
 
-// Without a progress handler the server gets no token, and the call works as usual.
+// Without a progress handler, the client sends no progress token, and the call works as usual.
 func TestNoProgressWithoutHandler(t *testing.T) {
 	each(t, func(p peer) bool { return streamed(p) && !p.lockstep }, func(t *testing.T, _ peer, _ *world, f *front) {
 		s := connect(t, f, nil)
@@ -103,7 +103,7 @@ func TestLog(t *testing.T) {
 	})
 }
 
-// shared matches the request for the shared stream of a session, once the stream is open.
+// shared matches the request that opened the shared stream of a session, once the stream is open.
 func shared(p peer) func(*request) bool {
 	return func(r *request) bool {
 		if modern(p) {

@@ -33,25 +33,25 @@ type peer struct {
 	silentCalls bool
 	// oneRound: a tool can require input of a legacy client only once per call.
 	oneRound bool
-	// plainReads: reading a resource cannot require input of clients of this era.
+	// plainReads: reading a resource cannot require input.
 	plainReads bool
 }
 
 // instance is one run of a peer. Its state ends with it.
 type instance struct {
 	handler http.Handler
-	// These change a list. The server then notifies its clients.
+	// These functions add to a list. The server then notifies its clients.
 	addTool, addPrompt, addResource func(name string)
-	update                          func(uri string) // notifies the subscribers of a resource that it has changed
-	stop                            func()           // ends its sessions and their goroutines
+	update                          func(uri string) // tells the subscribers of a resource that the resource has changed
+	stop                            func()           // ends the server's sessions and their goroutines
 }
 
 // world is the state that a peer's tools share with the test that calls them.
 type world struct {
 	lockstep bool
 	entered  chan struct{} // receives a value when "wait" starts
-	ended    chan error    // receives the error of its context when "wait" is cancelled
-	seen     chan struct{} // receives a value for each notification that the client has received
+	ended    chan error    // receives the context's error when "wait" is cancelled
+	seen     chan struct{} // receives a value when the client has received a notification
 	runs     chan string   // receives the name of each tool that runs
 	proceed  chan struct{} // closed when "pause" may continue
 	over     chan struct{} // closed at the end of the test, which ends every tool
@@ -65,8 +65,8 @@ func newWorld(p peer) *world {
 	}
 }
 
-// sent waits, in lockstep mode, until the client has received a notification. Tools call it after
-// each one.
+// sent is called by a tool after each notification. In lockstep mode, it waits until the client has
+// received the notification.
 func (w *world) sent(ctx context.Context) {
 	if !w.lockstep {
 		return
@@ -103,7 +103,7 @@ func (w *world) pause() error {
 }
 
 const (
-	steps = 50 // of the tool "work"
+	steps = 50 // number of steps of the tool "work"
 
 	// bigContent has integers that a float64 cannot represent.
 	bigContent = `{"id":9007199254740993,"list":[18446744073709551615,-9223372036854775807],"tiny":1e-7}`
@@ -126,7 +126,8 @@ func peers() []peer {
 	return append(goSDKPeers(), mcpGoPeers()...)
 }
 
-// each runs a test against every peer that wanted selects; nil selects all.
+// each runs a test against every peer for which wanted returns true. If wanted is nil, it runs the
+// test against all peers.
 func each(t *testing.T, wanted func(peer) bool, test func(t *testing.T, p peer, w *world, f *front)) {
 	t.Helper()
 	ran := 0

@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// sessionID returns the id of the latest session.
+// sessionID returns the ID of the latest session.
 func (f *front) sessionID(t *testing.T) string {
 	t.Helper()
 	f.mu.Lock()
@@ -27,7 +27,8 @@ func (f *front) sessionID(t *testing.T) string {
 	return id
 }
 
-// thirdParty sends a request of another client with this session id and returns the status.
+// thirdParty sends a request with the given session ID from another HTTP client and returns the
+// status.
 func (f *front) thirdParty(t *testing.T, method, session, body string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(limit(t), method, f.url, strings.NewReader(body))
@@ -54,8 +55,7 @@ var losses = map[string]func(t *testing.T, p peer, w *world, f *front){
 	"replaced": func(_ *testing.T, p peer, w *world, f *front) { f.swap(p.start(w)) },
 }
 
-// Calls in a lost session succeed after a single new initialize, however many there are. Each tool
-// runs once.
+// Concurrent calls in a lost session succeed after a single new initialize. Each tool runs once.
 func TestSessionLost(t *testing.T) {
 	for name, lose := range losses {
 		t.Run(name, func(t *testing.T) {
@@ -84,9 +84,9 @@ func TestSessionLost(t *testing.T) {
 	}
 }
 
-// The shared stream ends with its server. The client reopens it without any call and receives the
-// next change. It starts a new session if the server reports the old one as lost; mcp-go does not,
-// because its GET accepts any id.
+// When the shared stream ends, the client reopens it without waiting for a call and receives the
+// next change. If the server reports that the session is lost, the client starts a new one. mcp-go
+// does not report this, because its GET accepts any session ID.
 func TestSharedStreamRecovers(t *testing.T) {
 	each(t, legacy, func(t *testing.T, p peer, w *world, f *front) {
 		changed := make(chan struct{}, 8)
@@ -108,15 +108,15 @@ func TestSharedStreamRecovers(t *testing.T) {
 // cut breaks the connection on which a request arrived.
 func (f *front) cut(r *request) { _ = r.conn.Close() }
 
-// After a restart of the server's process, which breaks every connection, the next request
-// recovers. It needs one new initialize in the legacy era, and nothing in the modern era.
+// A restart of the server breaks every connection. The next request succeeds: in the legacy era
+// after one new initialize, in the modern era without one.
 func TestRestart(t *testing.T) {
 	each(t, nil, func(t *testing.T, p peer, w *world, f *front) {
 		s := connect(t, f, nil)
 		requireEcho(t, s)
 		f.restart(t, p.start(w))
-		// List first: a tool call could meet the closing connection, and the client must not retry
-		// it then.
+		// List the tools first: a tool call could hit the closing connection, and the client must
+		// not retry such a call.
 		page, err := s.ListTools(limit(t), nil)
 		require.NoError(t, err)
 		require.NotEmpty(t, page.Items)
@@ -130,8 +130,8 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// A server that stores events resumes a cut stream. The call continues, no event is missing, and
-// the tool has run once.
+// If the server stores events, the client resumes a cut stream. The call continues, no event is
+// lost, and the tool runs once.
 func TestResume(t *testing.T) {
 	each(t, func(p peer) bool { return p.resumes }, func(t *testing.T, _ peer, w *world, f *front) {
 		s := connect(t, f, nil)

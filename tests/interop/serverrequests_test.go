@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// What the tool "ask", the prompt "greet" and a resource can request of the client.
+// The kinds of input that the tool "ask", the prompt "greet" and a resource can request from the
+// client.
 const (
 	askForm   = "form"
 	askURL    = "page"
@@ -15,7 +16,7 @@ const (
 	askTools  = "sample with tools"
 	askRoots  = "roots"
 
-	askWho         = "?" // the argument with which the prompt requires input
+	askWho         = "?" // the prompt requires input if its argument has this value
 	askingResource = "test://items/ask"
 
 	elicitedURL   = "https://login.example.com/start?for=you"
@@ -38,12 +39,13 @@ type asked struct {
 	Visited bool     `json:"visited"` // the URL elicitation completes before the tool returns
 }
 
-// stateOf returns the request state of a round, which the client must return byte for byte.
+// stateOf returns the request state of a round. The client must send it back byte for byte.
 func stateOf(round int) string {
 	return fmt.Sprintf("round %d of \"ünïcode\"\n\u2028</>\U0001F600", round)
 }
 
-// next returns the state of the round that follows this state, "" after the last round.
+// next returns the request state of the round that follows the given one. The result is "" after
+// the last round.
 func (a asked) next(state string) (string, error) {
 	rounds := max(a.Rounds, 1)
 	if state == "" {
@@ -82,7 +84,7 @@ func sum(arguments json.RawMessage) (any, error) {
 	return map[string]int64{"sum": total}, nil
 }
 
-// complete proposes a value that contains the completion request as the server received it.
+// complete returns a completion that repeats the request as the server received it.
 func complete(of, argument, typed string, chosen map[string]string) []string {
 	data, err := json.Marshal(chosen)
 	if err != nil {

@@ -12,8 +12,8 @@ func executorMutants() []mutant {
 	return slices.Concat(executorStages(), executorLimits(), executorLinks(), agentPolicy(), agentSecrets(), agentExchanges())
 }
 
-// executorStages are wrong outcomes: how far a request got, which message belongs to which
-// exchange, where a body ends.
+// executorStages are defects in tracking how far a request got, in matching messages to exchanges,
+// and in detecting the end of a body.
 func executorStages() []mutant {
 	return []mutant{
 		{
@@ -68,7 +68,7 @@ func executorStages() []mutant {
 	}
 }
 
-// executorLimits are limits that do not hold.
+// executorLimits are defects that disable limits.
 func executorLimits() []mutant {
 	return []mutant{
 		{
@@ -152,7 +152,8 @@ func executorLinks() []mutant {
 	}
 }
 
-// agentPolicy are ways to bypass the egress policy or to reach the agent.
+// agentPolicy are defects that let a caller bypass the egress policy or reach the agent without
+// permission.
 func agentPolicy() []mutant {
 	return []mutant{
 		{
@@ -203,7 +204,7 @@ func agentPolicy() []mutant {
 	}
 }
 
-// agentSecrets are headers that are sent to the wrong server.
+// agentSecrets are defects that send headers to the wrong server.
 func agentSecrets() []mutant {
 	return []mutant{
 		{
@@ -224,7 +225,7 @@ func agentSecrets() []mutant {
 	}
 }
 
-// agentExchanges are defects in running exchanges, and limits that do not hold.
+// agentExchanges are defects in running exchanges and in enforcing limits.
 func agentExchanges() []mutant {
 	return []mutant{
 		{

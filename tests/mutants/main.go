@@ -6,9 +6,9 @@
 //	go run ./tests/mutants -only 'replay'  # the defects whose names match
 //	go run ./tests/mutants -simulation 500 # the defects that 500 seeds of the simulation find
 //
-// A defect is a piece of code and its replacement. The piece must occur exactly once in its file. A
-// defect that does not apply is an error, as is one that no test detects. The tree is not changed:
-// go test gets the broken file as an overlay.
+// A defect consists of a piece of code and its replacement. The piece must occur exactly once in
+// its file. The command fails if a defect does not apply or if no test detects it. It does not
+// change the working tree: go test gets the broken file as an overlay.
 package main
 
 import (
@@ -38,7 +38,7 @@ type mutant struct {
 	pkg  string // package of the tests, "" for the directory of the file
 }
 
-// place returns the package of the tests that detect the defect.
+// place returns the directory of the tests that detect the defect.
 func (m *mutant) place() string {
 	if m.pkg != "" {
 		return "./" + m.pkg
@@ -90,13 +90,13 @@ func parse(args []string) (o options, err error) {
 	return o, nil
 }
 
-// takes reports whether to try the i-th defect.
+// takes reports whether the options select the i-th defect, which has this name.
 func (o *options) takes(i int, name string) bool {
 	return i%o.parts == o.part%o.parts && o.only.MatchString(name)
 }
 
-// run tries the selected defects and reports each. The error says how many were not detected or did
-// not apply.
+// run tries the selected defects and prints the result of each. The error says how many defects
+// were not detected or did not apply.
 func run(ctx context.Context, out io.Writer, dir string, all []mutant, o options) error {
 	tried, caught := 0, 0
 	var bad []error
@@ -158,8 +158,8 @@ func (m *mutant) try(ctx context.Context, dir string, seeds int) (verdict string
 	return "caught: " + failure(string(text)), nil
 }
 
-// overlay writes the broken file and the overlay file for go test. It returns the path of the
-// overlay file.
+// overlay writes the broken file and an overlay file for go test into dir. It returns the path of
+// the overlay file.
 func (m *mutant) overlay(dir string) (string, error) {
 	whole, err := filepath.Abs(filepath.FromSlash(m.file))
 	if err != nil {
@@ -190,7 +190,7 @@ var (
 	firstSeed  = regexp.MustCompile(`seed (\d+)`)
 )
 
-// failure returns the name of the first test that failed, or the first seed of the simulation.
+// failure returns the name of the first failed test, or the first failed seed of the simulation.
 func failure(text string) string {
 	name := "timeout, panic or leak"
 	if m := failedTest.FindStringSubmatch(text); m != nil {

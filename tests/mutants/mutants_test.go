@@ -38,8 +38,7 @@ func TestMutantsApply(t *testing.T) {
 
 var testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 
-// namesTest reports whether a package has a test that this regular expression of go test -run
-// matches.
+// namesTest reports whether a package has a test that the expression matches, as for go test -run.
 func namesTest(t *testing.T, place, expression string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(place), "*_test.go"))

@@ -177,7 +177,7 @@ func oauthRequests() []mutant {
 	}
 }
 
-// oauthEgress are requests to addresses that must not be reached.
+// oauthEgress are defects that allow requests to forbidden addresses.
 func oauthEgress() []mutant {
 	return []mutant{
 		{

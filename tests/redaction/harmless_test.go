@@ -7,7 +7,7 @@ const (
 	ofTests   = "it is for tests, and has only a RoundTripper or functions"
 )
 
-// harmlessTypes gives the reason for each type that cannot hold a secret of the user.
+// harmlessTypes lists the types that cannot hold a user's secret, each with the reason.
 var harmlessTypes = map[string]string{
 	"mcpclient.CacheHint":                   ofNumbers,
 	"mcpclient.CallToolResult":              ofServer,

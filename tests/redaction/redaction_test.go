@@ -1,6 +1,6 @@
-// Package redaction_test prints every exported type of the library that can hold a secret, in every
-// way that a program may print it. The values contain marked secrets, none of which may appear in
-// the output.
+// Package redaction_test prints a value of every exported type that can hold a secret, in every way
+// that a program may print it. The secrets in these values are marked, and the output must not
+// contain the mark.
 package redaction_test
 
 import (
@@ -134,8 +134,8 @@ func exportedTypes(t *testing.T) []string {
 	return names
 }
 
-// structTypes returns the exported types of a file that can hold a user's value: all except
-// aliases, functions, interfaces and basic types.
+// structTypes returns the names of the exported types of a file that can hold a user's value. It
+// skips aliases, functions, interfaces and basic types.
 func structTypes(file *ast.File) []string {
 	var names []string
 	for _, decl := range file.Decls {

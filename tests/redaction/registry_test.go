@@ -33,8 +33,9 @@ func header() http.Header {
 	return http.Header{"Authorization": {"Bearer " + bearer}, "X-Api-Key": {mark}}
 }
 
-// secretTypes has pointers to values with secrets for each type that can hold one. A name with a
-// space denotes an unexported type, which users see through an interface.
+// secretTypes maps the name of each type that can hold a secret to a function. The function returns
+// pointers to values with secrets. A name with a space denotes an unexported type that users reach
+// through an interface.
 var secretTypes = map[string]func(t *testing.T) []any{
 	"mcpclient.Session": func(t *testing.T) []any { return []any{session(t), new(mcpclient.Session)} },
 	"mcpclient.Options": func(*testing.T) []any { return []any{options(), new(mcpclient.Options)} },
@@ -97,7 +98,7 @@ func direct(t *testing.T) transport.Transport {
 	return d
 }
 
-// keyHolder is a user's RoundTripper.
+// keyHolder is a user's RoundTripper that holds an API key.
 type keyHolder struct {
 	http.RoundTripper
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// go doc shows only one line of an alias, so its comment names the fields and methods of the
-// target.
+// go doc shows only one line for an alias, so the alias's doc comment must name the fields and
+// methods of the target type.
 func TestAliasesListTheirMembers(t *testing.T) {
 	found := 0
 	for _, f := range goFiles(t) {

@@ -19,14 +19,14 @@ import (
 )
 
 const (
-	apiDir    = "testdata/api" // a golden file for each public package, by its import path
+	apiDir    = "testdata/api" // has a golden file for each public package, named after its import path
 	apiUpdate = "go test ./tests/repo -run TestAPI -update"
 )
 
 var update = flag.Bool("update", false, "write the exported API of each public package to "+apiDir)
 
-// TestAPI compares the exported API of each public package with its golden file, so that each
-// change of the API shows in review.
+// TestAPI compares the exported API of each public package with its golden file, so every API
+// change is visible in review.
 func TestAPI(t *testing.T) {
 	current := publicAPI(t)
 	golden := goldenAPI(t)
@@ -48,7 +48,7 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// publicAPI returns the API of each package that users can import, by its directory.
+// publicAPI returns the API of each package that users can import, keyed by directory.
 func publicAPI(t *testing.T) map[string]string {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", "./...")
@@ -128,7 +128,8 @@ func writeAPI(t *testing.T, current, golden map[string]string) {
 	}
 }
 
-// lineDiff returns the lines that only one of two texts has. The texts are sorted sets of lines.
+// lineDiff compares two texts, each a sorted set of lines. It returns the lines that only before
+// has, and the lines that only after has.
 func lineDiff(before, after string) (removed, added []string) {
 	old, now := strings.Split(before, "\n"), strings.Split(after, "\n")
 	for _, line := range old {
@@ -152,7 +153,7 @@ func prefixed(prefix string, lines []string) []string {
 	return result
 }
 
-// stderrOf returns what a command that failed wrote to its standard error.
+// stderrOf returns the standard error of a failed command.
 func stderrOf(err error) string {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return "\n" + string(bytes.TrimSpace(exit.Stderr))

@@ -16,14 +16,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// apiWriter collects the exported declarations of one package, one a line.
+// apiWriter collects the exported declarations of one package, one per line.
 type apiWriter struct {
 	pkg     *types.Package
-	imports map[string]string // package name to import path, of the packages that the API names
+	imports map[string]string // maps the name of each package in the API to its import path
 	lines   map[string]bool
 }
 
-// apiText returns the exported API of a package as sorted lines, after the imports that they name.
+// apiText returns the exported API of a package as sorted lines. The imports that these lines use
+// come first.
 func apiText(pkg *types.Package) string {
 	w := &apiWriter{pkg: pkg, imports: map[string]string{}, lines: map[string]bool{}}
 	for _, name := range pkg.Scope().Names() {
@@ -63,8 +64,8 @@ func (w *apiWriter) object(object types.Object) {
 	}
 }
 
-// typeName writes a type with its members. Those of an alias are in the file of its package, unless
-// that is internal.
+// typeName writes a type with its members. For an alias, it writes the members only if the target
+// is in an internal package. Other targets are listed in the golden file of their own package.
 func (w *apiWriter) typeName(object *types.TypeName) {
 	name := object.Name()
 	if object.IsAlias() {
@@ -112,7 +113,7 @@ func (w *apiWriter) members(name string, named *types.Named) {
 	}
 }
 
-// fields writes the exported fields of a struct, and those that it gets from embedded structs of
+// fields writes the exported fields of a struct, including fields promoted from embedded structs of
 // unexported types.
 func (w *apiWriter) fields(name string, s *types.Struct) {
 	for i := range s.NumFields() {
@@ -147,8 +148,8 @@ func (w *apiWriter) interfaceMethods(name string, i *types.Interface) {
 	}
 }
 
-// isFromExportedField reports whether a method is promoted from an exported embedded field. The
-// line of the field stands for all of its methods.
+// isFromExportedField reports whether a method is promoted from an exported embedded field. Such
+// methods are not listed, because the field is.
 func (w *apiWriter) isFromExportedField(named *types.Named, selection *types.Selection) bool {
 	s, ok := named.Underlying().(*types.Struct)
 	return ok && len(selection.Index()) > 1 && s.Field(selection.Index()[0]).Exported()
@@ -167,13 +168,13 @@ func (w *apiWriter) typeParams(named *types.Named) string {
 
 func (w *apiWriter) text(t types.Type) string { return types.TypeString(t, w.qualifier) }
 
-// signature returns type parameters, parameters and results, without "func".
+// signature returns the type parameters, parameters and results of a function, without "func".
 func (w *apiWriter) signature(s *types.Signature) string {
 	return strings.TrimPrefix(w.text(s), "func")
 }
 
-// qualifier names a package in a type: nothing for the package itself, and the import path if two
-// packages have the same name.
+// qualifier returns the name of a package for use in a type. The result is "" for the package being
+// written, and the import path if two packages have the same name.
 func (w *apiWriter) qualifier(pkg *types.Package) string {
 	if pkg == w.pkg {
 		return ""

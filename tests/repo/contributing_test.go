@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// CONTRIBUTING.md names the versions that are supported. They are those that are built and tested.
+// The supported versions that CONTRIBUTING.md names are the versions that CI builds and tests.
 func TestSupportedVersions(t *testing.T) {
 	read := func(name string) string {
 		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// landmarks are what a reader without knowledge of the code must find in DESIGN.md: the words, a
-// file named on the same line, and a text in that file.
+// landmarks are topics that a reader who does not know the code must find in DESIGN.md. A line of
+// DESIGN.md must have the words and the name of the file, and the file must contain the text in
+// holds.
 var landmarks = []struct{ words, file, holds string }{
 	{"header encoding", "streamablehttp/headers.go", "func encodeHeaderValue("},
 	{"the status table", "streamablehttp/status.go", "func replyKind("},

@@ -8,7 +8,7 @@ import (
 
 // Every exported name of a library package has a doc comment, including fields and interface
 // methods. A comment covers all members below it up to the next empty line. The comment of a type
-// also covers its first members.
+// also covers its members up to the first empty line.
 func TestExportedNamesAreDocumented(t *testing.T) {
 	for _, f := range goFiles(t) {
 		if !f.isLibrary() {
@@ -36,7 +36,7 @@ func TestPackagesAreDocumented(t *testing.T) {
 	}
 }
 
-// undocumented returns the exported names of a declaration that no comment covers.
+// undocumented returns the exported names in a declaration that have no doc comment.
 func undocumented(f *goFile, decl ast.Decl) []*ast.Ident {
 	switch decl := decl.(type) {
 	case *ast.FuncDecl:
@@ -89,7 +89,7 @@ func undocumentedType(f *goFile, spec *ast.TypeSpec, groupDoc *ast.CommentGroup)
 	return missing
 }
 
-// exportedReceiver reports whether fn has no receiver, or one of an exported type.
+// exportedReceiver reports whether fn is a function or a method of an exported type.
 func exportedReceiver(fn *ast.FuncDecl) bool {
 	if fn.Recv == nil {
 		return true

@@ -34,7 +34,8 @@ func TestDesignNamesEachFile(t *testing.T) {
 	}
 }
 
-// The tests of a file are in the test file of the same name, or DESIGN.md says where they are.
+// The tests of a file are in the test file of the same name. Otherwise DESIGN.md says where they
+// are.
 func TestDesignNamesTheTestsOfEachFile(t *testing.T) {
 	tested := map[string]bool{} // files and directories
 	for _, f := range goFiles(t) {
@@ -55,8 +56,8 @@ func TestDesignNamesTheTestsOfEachFile(t *testing.T) {
 	}
 }
 
-// fileMap returns the files in section 15 of DESIGN.md, by path. Each package has a print.go that
-// tests/redaction tests.
+// fileMap returns the files in section 15 of DESIGN.md, keyed by path. It adds the file print.go of
+// each package, which tests/redaction tests.
 func fileMap(t *testing.T) map[string]mappedFile {
 	t.Helper()
 	design, err := os.ReadFile(filepath.Join(root, "DESIGN.md"))
@@ -125,8 +126,8 @@ func TestEachPackageHasAnExample(t *testing.T) {
 	}
 }
 
-// hasOutput reports whether a function has an output comment, without which go test does not run
-// it.
+// hasOutput reports whether an example has an output comment. Without the comment, go test does not
+// run the example.
 func hasOutput(f *goFile, fn *ast.FuncDecl) bool {
 	return slices.ContainsFunc(f.ast.Comments, func(c *ast.CommentGroup) bool {
 		return fn.Body.Pos() < c.Pos() && c.End() < fn.Body.End() && strings.HasPrefix(c.Text(), "Output:")

@@ -15,7 +15,7 @@ const (
 	minPromises    = 50
 	maxPromises    = 80
 	maxShown       = 3  // maximum number of tests for one promise
-	maxCellWords   = 25 // of a promise and of its assumptions
+	maxCellWords   = 25 // in the text of a promise and in its assumptions
 )
 
 var (
@@ -28,7 +28,7 @@ var (
 // promise is one row of docs/guarantees.md.
 type promise struct{ number, text, assumes, shownBy string }
 
-// guarantees returns the promises and the assumptions that the file defines.
+// guarantees returns the promises in docs/guarantees.md and the assumptions that the file defines.
 func guarantees(t *testing.T) ([]promise, map[string]bool) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, guaranteesFile))
@@ -105,8 +105,8 @@ func TestPromisesHaveTests(t *testing.T) {
 	}
 }
 
-// A promise is one short sentence, numbered in order. It uses only assumptions that the file
-// defines or spells out.
+// Promises are numbered in order, and each is one short sentence. A promise names only assumptions
+// that the file defines, or spells them out.
 func TestPromisesAreSentences(t *testing.T) {
 	promises, assumptions := guarantees(t)
 	for i, p := range promises {

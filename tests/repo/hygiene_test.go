@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// leaks are texts that only make sense on one machine. The patterns do not match themselves.
+// leaks are patterns of text that only makes sense on one machine. The patterns do not match their
+// own source code.
 var leaks = map[string]*regexp.Regexp{
 	"a path of a user's machine":    regexp.MustCompile(`(?:^|[\s"'=(\[{,` + "`" + `])(?:/(?:root|work|tmp|home/\w+|Users/\w+)/|[A-Z]:\\Users\\)\w`),
 	"the address of a registry":     regexp.MustCompile(`(?:registry\.(?:npmjs|yarnpkg)|proxy\.golang|goproxy)\.\w`),
@@ -58,7 +59,7 @@ func TestLeaksAreFound(t *testing.T) {
 	}
 }
 
-// The repository has no build output and no editor files.
+// The repository contains no build output and no editor files.
 func TestNoStrayFiles(t *testing.T) {
 	for _, name := range allFiles(t) {
 		base := path.Base(name)

@@ -17,7 +17,7 @@ type importRule struct {
 	neverOwn []string // forbidden packages of this module, by directory
 }
 
-// importRules has an entry for each package in section "Import rules" of DESIGN.md.
+// importRules has an entry for each package listed in section "Import rules" of DESIGN.md.
 var importRules = map[string]importRule{
 	"transport": {
 		why:  "an implementation of the seam must not need more than net/http",
@@ -163,8 +163,9 @@ func TestConformanceClientIsAnOrdinaryUser(t *testing.T) {
 	}
 }
 
-// The default client and transport belong to the program. If one library changed them, all others
-// would be affected. http.Get and similar functions use them.
+// Only tests may use http.DefaultClient or http.DefaultTransport, directly or through functions
+// such as http.Get. These variables belong to the user's program: if one library changed them, all
+// others would be affected.
 func TestNoLibraryUsesTheDefaultClient(t *testing.T) {
 	shared := []string{"DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"}
 	for _, f := range goFiles(t) {
@@ -185,8 +186,8 @@ func TestNoLibraryUsesTheDefaultClient(t *testing.T) {
 	}
 }
 
-// importName returns the name under which a file uses an imported package, or "" if it does not
-// import it.
+// importName returns the name that a file uses for an imported package. It returns "" if the file
+// does not import the package.
 func importName(file *ast.File, imported, usual string) string {
 	for _, spec := range file.Imports {
 		switch {
@@ -200,8 +201,8 @@ func importName(file *ast.File, imported, usual string) string {
 	return ""
 }
 
-// directImports returns the direct imports of each package of the root module, by directory, each
-// with a file that has the import. It ignores tests.
+// directImports returns the direct imports of each package of the root module, keyed by directory.
+// Each import path maps to a file that has the import. Test files are ignored.
 func directImports(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	direct := map[string]map[string]string{}
@@ -219,7 +220,8 @@ func directImports(t *testing.T) map[string]map[string]string {
 	return direct
 }
 
-// allImports adds the indirect imports through packages of this module.
+// allImports returns the direct imports of a package and its indirect imports through packages of
+// this module.
 func allImports(direct map[string]map[string]string, pkg string) map[string]string {
 	all := map[string]string{}
 	var add func(pkg string)

@@ -12,7 +12,7 @@ import (
 )
 
 // dependencies gives the reason for each module in the root go.mod. Every user of Hawser downloads
-// them, so heavy or optional ones belong in a nested module.
+// these modules, so heavy or optional dependencies belong in a nested module.
 var dependencies = map[string]string{
 	"github.com/cenkalti/backoff/v4":           "the intervals of every retry",
 	"github.com/cli/browser":                   "opens the login URL in a browser",
@@ -34,14 +34,14 @@ var dependencies = map[string]string{
 	"go.yaml.in/yaml/v3":                       "dependency of testify",
 }
 
-// linked lists the third-party modules in a program that uses Hawser, as section 12 of DESIGN.md
-// says.
+// linked lists the third-party modules that are linked into a program that uses Hawser. Section 12
+// of DESIGN.md names the same modules.
 var linked = []string{
 	"github.com/cenkalti/backoff/v4", "github.com/google/jsonschema-go", "github.com/mark3labs/mcp-go",
 	"github.com/santhosh-tekuri/jsonschema/v6", "github.com/spf13/cast", "github.com/yosida95/uritemplate/v3", "golang.org/x/text",
 }
 
-// Users' programs contain nothing that only tests and examples need.
+// Users' programs do not link modules that only tests and examples need.
 func TestWhatUsersLink(t *testing.T) {
 	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./mcpclient")
 	list.Dir = root
@@ -87,7 +87,7 @@ func TestDependenciesHaveReasons(t *testing.T) {
 	}
 }
 
-// CI tests the modules of a list. A module that is not on it would never be tested.
+// CI tests only the modules in its list, so every module must be listed.
 func TestModulesAreListed(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(root, ".ci", "modules"))
 	if err != nil {

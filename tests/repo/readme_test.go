@@ -16,14 +16,15 @@ const (
 	maxProseCell   = 25 // words of a table cell in README.md, SECURITY.md and the guides
 )
 
-// goBlock is a block of Go in a document, with the comment on the line above it that says how it is
-// checked: `<!-- compiled -->` for a whole program, `<!-- from FILE -->` for an excerpt.
+// goBlock matches a Go code block in a document. The comment on the line above the block says how
+// the block is checked: `<!-- compiled -->` for a whole program, `<!-- from FILE -->` for an
+// excerpt.
 var (
 	goBlock   = regexp.MustCompile("(?s)(?:<!-- (compiled|from [^ ]+) -->\n+)?```go\n(.*?)\n```")
 	tableLine = regexp.MustCompile(`(?m)^\|.*\|$`)
 )
 
-// elision is the line that stands for what an excerpt leaves out.
+// elision is the line in an excerpt that stands for omitted code.
 const elision = "// …"
 
 func document(t *testing.T, name string) string {
@@ -40,7 +41,7 @@ func readme(t *testing.T) string {
 	return document(t, "README.md")
 }
 
-// documents are the pages for users whose code is checked.
+// documents returns the names of the user documentation files whose code is checked.
 func documents(t *testing.T) []string {
 	t.Helper()
 	pages := []string{"README.md"}
@@ -58,8 +59,8 @@ func TestReadmeIsShort(t *testing.T) {
 	}
 }
 
-// The programs in README.md and docs are the first code of ours that people copy: each block is a
-// program that compiles, or an excerpt of a file that is compiled and run in CI.
+// Users copy the code in README.md and docs. Each block is a program that compiles, or an excerpt
+// of a file that CI compiles and runs.
 func TestDocumentsShowCodeThatCompiles(t *testing.T) {
 	programs := 0
 	for _, name := range documents(t) {
@@ -84,8 +85,8 @@ func TestDocumentsShowCodeThatCompiles(t *testing.T) {
 	}
 }
 
-// missingParts returns the parts of an excerpt, separated by elisions, that do not stand in a
-// source file line by line, whatever their indentation.
+// missingParts splits an excerpt at its elisions and returns the parts that the source file does
+// not contain. It compares whole lines and ignores indentation.
 func missingParts(source, excerpt string) []string {
 	var missing []string
 	for part := range strings.SplitSeq("\n"+excerpt+"\n", "\n"+elision+"\n") {
@@ -124,7 +125,7 @@ func TestExcerptsAreCompared(t *testing.T) {
 	}
 }
 
-// A table is for facts that are read at a glance.
+// Tables are for facts that can be read at a glance.
 func TestTableCellsAreShort(t *testing.T) {
 	for _, name := range append(documents(t), "SECURITY.md") {
 		for _, row := range tableLine.FindAllString(document(t, name), -1) {
@@ -137,8 +138,8 @@ func TestTableCellsAreShort(t *testing.T) {
 	}
 }
 
-// compile builds a program as if it were in a directory of this module. Nothing is written there:
-// an overlay shows the file to the go command.
+// compile builds a program as if it were in a directory of this module. It passes the file to the
+// go command as an overlay and writes nothing to that directory.
 func compile(t *testing.T, program string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -10,8 +10,8 @@ import (
 const (
 	maxFileLines     = 500
 	maxFuncLines     = 60
-	maxExemptLines   = 100           // of a function with an exemption
-	exemptionComment = "//sizes:ok " // in its doc comment, followed by the reason
+	maxExemptLines   = 100           // limit for a function with an exemption
+	exemptionComment = "//sizes:ok " // stands in the function's doc comment, followed by the reason
 )
 
 func TestFileSizes(t *testing.T) {
@@ -44,7 +44,8 @@ func TestFunctionSizes(t *testing.T) {
 	}
 }
 
-// exemption returns the reason that a function gives for its length.
+// exemption reports whether a doc comment exempts its function from the usual length limit, and
+// returns the reason.
 func exemption(doc *ast.CommentGroup) (exempt bool, reason string) {
 	if doc == nil {
 		return false, ""

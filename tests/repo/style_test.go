@@ -23,8 +23,8 @@ type phrase struct {
 	example string
 }
 
-// phrases reads testdata/phrases.txt: a pattern, what to write instead, and a text that the pattern
-// finds, on one line, separated by " => " and " <= ".
+// phrases reads testdata/phrases.txt. Each line has the form "pattern => replacement <= example",
+// where the pattern matches the example.
 func phrases(t *testing.T) []phrase {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "phrases.txt"))
@@ -47,7 +47,7 @@ func phrases(t *testing.T) []phrase {
 	return list
 }
 
-// Comments, strings and documents are free of the wordings in testdata/phrases.txt.
+// Comments, strings and documents contain none of the phrases in testdata/phrases.txt.
 func TestPhrases(t *testing.T) {
 	list := phrases(t)
 	for _, text := range prose(t) {
@@ -59,7 +59,7 @@ func TestPhrases(t *testing.T) {
 	}
 }
 
-// Each pattern finds its example, so none of them is a typing error.
+// Each pattern matches its example. This detects typing errors in patterns.
 func TestPhrasesAreFound(t *testing.T) {
 	for _, p := range phrases(t) {
 		if !p.found.MatchString(p.example) {
@@ -68,7 +68,7 @@ func TestPhrasesAreFound(t *testing.T) {
 	}
 }
 
-// A passage is a comment, a string or a paragraph, with its lines joined.
+// A passage is a comment, a string or a paragraph. Its lines are joined.
 type passage struct {
 	path  string
 	line  int

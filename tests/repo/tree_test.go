@@ -1,5 +1,5 @@
 // Package repo_test checks rules about the repository itself, from import rules to the length of
-// functions. DESIGN.md has the rules and their reasons.
+// functions. DESIGN.md lists the rules and explains them.
 package repo_test
 
 import (
@@ -24,7 +24,7 @@ const (
 
 // goFile is one Go source file.
 type goFile struct {
-	path string // relative to the root of the repository, with slashes
+	path string // relative to the repository root, with slashes
 	src  []byte
 	ast  *ast.File
 	pos  *token.FileSet
@@ -67,7 +67,7 @@ var treeFiles = sync.OnceValues(func() ([]string, error) {
 			return err
 		case entry.IsDir() && slices.Contains(skipped, entry.Name()):
 			return filepath.SkipDir
-		case entry.Name() == ".git": // in a worktree
+		case entry.Name() == ".git": // a file in a worktree
 		case entry.Type().IsRegular():
 			rel, err := filepath.Rel(root, name)
 			if err != nil {
@@ -80,7 +80,7 @@ var treeFiles = sync.OnceValues(func() ([]string, error) {
 	return files, err
 })
 
-// parsedFiles returns the Go files among them, of all modules.
+// parsedFiles returns the parsed Go files of all modules.
 var parsedFiles = sync.OnceValues(func() ([]*goFile, error) {
 	names, err := treeFiles()
 	if err != nil {

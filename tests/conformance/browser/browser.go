@@ -1,5 +1,5 @@
 // Package browser plays a user with a browser. The authorization servers of the conformance suite
-// ask nothing and redirect the browser straight back.
+// show no login page and redirect the browser immediately.
 package browser
 
 import (
@@ -15,8 +15,8 @@ import (
 // redirect.
 const callback = "http://localhost:3000/callback"
 
-// Login completes any authorization. It browses from this machine, even if the session uses another
-// network.
+// Login completes an authorization without a user. Its HTTP requests leave from this machine, even
+// if the session uses another network.
 func Login(ctx context.Context, flow oauth.Flow) error {
 	page, err := flow.AuthorizationURL(ctx, callback)
 	if err != nil {

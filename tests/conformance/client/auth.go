@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/tests/conformance/browser"
 )
 
-// metadataURL is the client id that the suite expects of a client with a metadata document.
+// metadataURL is the client ID that the suite expects from a client with a metadata document.
 const metadataURL = "https://conformance-test.local/client-metadata.json"
 
 // authContext is the suite's input for the client in authorization scenarios.
@@ -27,8 +27,8 @@ type authContext struct {
 	ValidJWT         string `json:"valid_jwt"`
 }
 
-// authScenarios are the authorization scenarios. Where the client must stop, refused reports
-// whether it stopped for the right reason.
+// authScenarios are the authorization scenarios. If the client must stop, the scenario's refused
+// function reports whether it stopped for the right reason.
 var authScenarios = map[string]scenario{
 	"auth/metadata-default":                     {auth: withLogin, run: callAll},
 	"auth/metadata-var1":                        {auth: withLogin, run: callAll},
@@ -65,7 +65,8 @@ var authScenarios = map[string]scenario{
 	"auth/wif-jwt-bearer":                       {auth: workload, run: callAll},
 }
 
-// authorizer creates the session's authorization. The scenario must have one.
+// authorizer creates the session's authorization. It must not be called for a scenario without
+// auth.
 func (sc *scenario) authorizer(url string, input []byte) (*oauth.Client, error) {
 	var c authContext
 	if len(input) > 0 {

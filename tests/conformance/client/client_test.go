@@ -29,8 +29,8 @@ func settings(scenario string) func(string) string {
 	return func(name string) string { return env[name] }
 }
 
-// drive runs a scenario against a server of an era after it has applied the changes to the server.
-// It fails the test if the client breaks a rule of the protocol.
+// drive starts a server of the given era, applies the changes to the server and runs a scenario
+// against it. The test fails if the client violates the protocol.
 func drive(t *testing.T, scenario string, era mcptest.Era, changes ...func(srv *mcptest.Server)) (*mcptest.Server, error) {
 	t.Helper()
 	srv := mcptest.New(era)
@@ -52,7 +52,7 @@ type need struct {
 	era    mcptest.Era               // era of the server in this test
 	tools  func(srv *mcptest.Server) // adds tools that exist only in this scenario
 	empty  bool                      // the scenario succeeds without any tool
-	// declares is the expected capabilities of a client with handlers.
+	// declares holds the capabilities that a client with handlers must declare.
 	declares string
 }
 
@@ -79,8 +79,8 @@ var needs = map[string]need{
 
 func none(*mcptest.Server) {}
 
-// The suite accepts a client that does nothing. So the program must fail unless it made the calls
-// that a scenario tests and received their answers.
+// The suite accepts a client that does nothing. The program must therefore fail unless it made the
+// calls that a scenario tests and received their answers.
 func TestNoScenarioPassesWithoutItsCalls(t *testing.T) {
 	require.ElementsMatch(t, slices.Collect(maps.Keys(scenarios)), slices.Collect(maps.Keys(needs)))
 	for scenario, need := range needs {
@@ -122,12 +122,12 @@ func TestNoScenarioPassesWithoutItsCalls(t *testing.T) {
 	require.ErrorIs(t, err, errIncomplete, "the context names a call without a tool")
 }
 
-// says returns a tool that always has this result.
+// says returns a tool that always returns this result.
 func says(result string) mcptest.ToolFunc {
 	return func(context.Context, *mcptest.Call) (json.RawMessage, error) { return json.RawMessage(result), nil }
 }
 
-// The scenario would count a GET for the shared stream as the reconnection that it measures.
+// The reconnection scenario would count a GET for the shared stream as a reconnection.
 func TestOnlyClientsWithHandlersOpenTheSharedStream(t *testing.T) {
 	srv, err := drive(t, "sse-retry", mcptest.Legacy)
 	require.NoError(t, err)

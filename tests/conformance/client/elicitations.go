@@ -9,8 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// everyHandler declares all capabilities of a client. The suite sends no server requests here; the
-// handlers refuse any.
+// everyHandler declares all capabilities of a client. The suite sends no server requests in this
+// scenario, so the handlers refuse all requests.
 func everyHandler(*trial) mcpclient.Handlers {
 	sample := func(context.Context, *mcpclient.Session, *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
 		return nil, mcpclient.ErrRejected
@@ -40,8 +40,8 @@ func (t *trial) callAsking(ctx context.Context, name string) error {
 	return nil
 }
 
-// defaultsHandler accepts every form unchanged. A form without default values proves nothing and
-// does not count.
+// defaultsHandler accepts every form unchanged. It counts only forms with default values, because
+// other forms prove nothing.
 func defaultsHandler(t *trial) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(_ context.Context, _ *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -53,8 +53,8 @@ func defaultsHandler(t *trial) mcpclient.Handlers {
 	}
 }
 
-// clientDefaults accepts a form unchanged. Its default values must reach the server, which checks
-// them.
+// clientDefaults accepts a form unchanged. The server checks that it receives the form's default
+// values.
 func clientDefaults(ctx context.Context, t *trial) error {
 	if err := t.list(ctx); err != nil {
 		return err
@@ -62,7 +62,7 @@ func clientDefaults(ctx context.Context, t *trial) error {
 	return t.callAsking(ctx, "test_client_elicitation_defaults")
 }
 
-// The tools of requestState.
+// The names of the tools that requestState calls.
 const (
 	toolEchoState    = "test_mrtr_echo_state"
 	toolNoState      = "test_mrtr_no_state"
@@ -70,11 +70,11 @@ const (
 	toolNoResultType = "test_mrtr_no_result_type"
 )
 
-// requestStateForms is how many forms the tools of requestState elicit in total.
+// requestStateForms is the total number of forms that the tools of requestState elicit.
 const requestStateForms = 2
 
-// requestStateHandler calls another tool before it answers. That call is made while the first one
-// waits for its input, and must not carry that input.
+// requestStateHandler calls another tool before it answers a form. The first call is then still
+// waiting for its input, and the second call must not carry that input.
 func requestStateHandler(t *trial) mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(ctx context.Context, s *mcpclient.Session, _ *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {

@@ -25,7 +25,7 @@ const (
 	formOfConfirmation = `{"message":"Please confirm","requestedSchema":{"type":"object","properties":{"confirmed":{"type":"boolean"}}}}`
 )
 
-// withDefaults adds a tool that elicits a form this many times.
+// withDefaults adds a tool that elicits the form the given number of times.
 func withDefaults(form string, times int) func(srv *mcptest.Server) {
 	return func(srv *mcptest.Server) {
 		srv.SSE = true // otherwise a legacy server cannot send requests
@@ -65,11 +65,12 @@ func TestDefaultsAreAcceptedOnce(t *testing.T) {
 	require.ErrorContains(t, err, "the scenario requires the legacy era")
 }
 
-// failed is the result of a tool when the client has broken a rule.
+// failed is the tool result that reports a protocol violation by the client.
 const failed = `{"isError":true,"content":[{"type":"text","text":"not as it must be"}]}`
 
 // asking returns a tool that requires a form the given number of times, each time with this request
-// state ("" for none). It then succeeds. It fails if the input is missing or the state has changed.
+// state ("" for none), and then succeeds. The tool fails if the input is missing or the state has
+// changed.
 func asking(times int64, state string) mcptest.ToolFunc {
 	var executed atomic.Int64
 	return func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
@@ -87,7 +88,7 @@ func asking(times int64, state string) mcptest.ToolFunc {
 // always is a tool that requires input every time.
 func always(context.Context, *mcptest.Call) (json.RawMessage, error) { return confirm(""), nil }
 
-// confirm returns a result that requires a form and has a request state, "" for none.
+// confirm returns a result that requires a form and carries this request state ("" for none).
 func confirm(state string) json.RawMessage {
 	form := mcptest.InputRequest{Method: "elicitation/create", Params: json.RawMessage(formOfConfirmation)}
 	var sent json.RawMessage
@@ -106,7 +107,8 @@ func plain(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
 	return mcptest.Text("done"), nil
 }
 
-// withRequestState adds the tools of the scenario, with some of them replaced.
+// withRequestState adds the tools of the scenario. The tools in otherwise replace those with the
+// same name.
 func withRequestState(otherwise map[string]mcptest.ToolFunc) func(srv *mcptest.Server) {
 	return func(srv *mcptest.Server) {
 		tools := map[string]mcptest.ToolFunc{

@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// scenario is what a scenario of the suite requires of a client.
+// scenario describes how the client runs a scenario of the suite.
 type scenario struct {
 	// run makes the calls.
 	run func(ctx context.Context, t *trial) error
@@ -18,15 +18,15 @@ type scenario struct {
 	// client with handlers declares more capabilities and opens the shared stream of a legacy
 	// session.
 	handlers func(t *trial) mcpclient.Handlers
-	// auth creates the configuration of authorization; nil for none.
+	// auth creates the authorization configuration. It is nil if the scenario uses no
+	// authorization.
 	auth func(c *authContext) (*oauth.Config, error)
 	// refused, if not nil, means that the client must fail. It reports whether the client failed
 	// for the right reason.
 	refused func(error) bool
-	// era is the only era that the scenario tests; unknown for any.
+	// era is the only era that the scenario tests. The zero value allows any era.
 	era mcpclient.Era
-	// negotiated leaves the revision to the server, for scenarios in which pinning one would be
-	// wrong.
+	// negotiated means that the client negotiates the revision instead of pinning one.
 	negotiated bool
 }
 
@@ -52,8 +52,8 @@ func (sc *scenario) try(ctx context.Context, t *trial) error {
 	return sc.run(ctx, t)
 }
 
-// justList is for scenarios that test the handshake, or headers of every request. The server has no
-// tools; listing them shows that the session works.
+// justList is for scenarios that test the handshake or the headers of every request. The server has
+// no tools, but listing them shows that the session works.
 func justList(ctx context.Context, t *trial) error { return t.list(ctx) }
 
 func toolsCall(ctx context.Context, t *trial) error {
@@ -83,7 +83,7 @@ func listSome(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// standardHeaders calls every method with headers that mirror the body.
+// standardHeaders calls every method whose headers mirror parts of the body.
 func standardHeaders(ctx context.Context, t *trial) error {
 	if err := t.list(ctx); err != nil {
 		return err
@@ -144,7 +144,7 @@ func customHeaders(ctx context.Context, t *trial) error {
 }
 
 // invalidToolHeaders calls every tool that the client did not reject. The only valid tool must be
-// among them.
+// one of them.
 func invalidToolHeaders(ctx context.Context, t *trial) error {
 	if err := t.list(ctx); err != nil {
 		return err

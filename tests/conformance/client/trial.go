@@ -18,12 +18,12 @@ type trial struct {
 	session *mcpclient.Session        // connected
 	input   []byte                    // the suite's input for the scenario
 	tools   map[string]mcpclient.Tool // by name, after list
-	// forms counts the forms that handlers received and that prove something. The handlers change
-	// no other field, because they may run at any time.
+	// forms counts the forms that handlers received and that count as evidence. Handlers may run at
+	// any time, so they change no other field.
 	forms atomic.Int64
 }
 
-// list reads the list of tools.
+// list reads the list of tools into t.tools.
 func (t *trial) list(ctx context.Context) error {
 	t.tools = make(map[string]mcpclient.Tool)
 	for tool, err := range t.session.Tools(ctx) {
@@ -35,7 +35,7 @@ func (t *trial) list(ctx context.Context) error {
 	return nil
 }
 
-// has fails if a tool is not in the list.
+// has returns an error if the tool is not in the list.
 func (t *trial) has(name string) error {
 	if _, ok := t.tools[name]; !ok {
 		return fmt.Errorf("%w: no tool %q", errIncomplete, name)
@@ -43,7 +43,7 @@ func (t *trial) has(name string) error {
 	return nil
 }
 
-// call runs a tool that must be in the list and must succeed.
+// call runs a tool. It returns an error if the tool is not in the list or fails.
 func (t *trial) call(ctx context.Context, name string, args any) error {
 	if err := t.has(name); err != nil {
 		return err
@@ -51,7 +51,7 @@ func (t *trial) call(ctx context.Context, name string, args any) error {
 	return succeed(ctx, t.session, name, args)
 }
 
-// succeed runs a tool that must succeed.
+// succeed runs a tool and returns an error if the tool fails.
 func succeed(ctx context.Context, s *mcpclient.Session, name string, args any) error {
 	result, err := s.CallTool(ctx, name, args)
 	if err != nil {

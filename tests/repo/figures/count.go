@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// total is the name of the sum over all packages. No package is called so.
+// total is the map key of the sum over all packages. No package has this name.
 const total = "total"
 
-// figures are those of one package, or of all.
+// figures holds the figures of one package, or of all packages together.
 type figures struct {
 	files, lines int
 	names        int   // exported: top-level names, and methods of exported types
@@ -21,7 +21,7 @@ type figures struct {
 	longestFile  string
 }
 
-// count returns the figures of each package, by directory, and their total.
+// count returns the figures of each package, keyed by directory, and their sum under the key total.
 func count(files map[string][]byte) (map[string]figures, error) {
 	result := map[string]figures{}
 	for name, src := range files {

@@ -11,11 +11,11 @@ import (
 	"github.com/hawser-mcp/hawser/tests/repo/git"
 )
 
-// workingTree is the name of the revision that is not committed yet.
+// workingTree is the revision name that stands for the working tree.
 const workingTree = "."
 
-// filesOf returns the library's Go files of a revision, by their path from the root of the
-// repository that dir is in.
+// filesOf returns the library's Go files in a revision of the repository that contains dir. The
+// keys are paths relative to the repository root.
 func filesOf(dir, rev string) (map[string][]byte, error) {
 	if rev == workingTree {
 		return readTree(dir)
@@ -25,8 +25,7 @@ func filesOf(dir, rev string) (map[string][]byte, error) {
 	return files, err
 }
 
-// readTree reads the files as they are on disk: those that git tracks, and new ones that it does
-// not ignore.
+// readTree reads the working tree: files that git tracks, and new files that git does not ignore.
 func readTree(dir string) (map[string][]byte, error) {
 	root, err := git.Run(dir, "rev-parse", "--show-toplevel")
 	if err != nil {
@@ -53,8 +52,8 @@ func readTree(dir string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// isLibrary reports whether a path can be a file of the library. The package clause tells programs
-// apart, later.
+// isLibrary reports whether a path can belong to a library file. Programs are excluded later, by
+// their package clause.
 func isLibrary(name string) bool {
 	top, _, _ := strings.Cut(name, "/")
 	return path.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go") && top != "tests" && top != "examples"

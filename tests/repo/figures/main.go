@@ -1,12 +1,12 @@
-// Command figures counts the library: lines, files, exported names and the length of functions, for
+// Command figures reports lines, files, exported names and function lengths of the library, for
 // each package and in total.
 //
 //	go run ./tests/repo/figures                     the working tree
 //	go run ./tests/repo/figures -rev v0.1.0         a revision, read from git
-//	go run ./tests/repo/figures -rev v0.1.0 -rev .  two of them, before → after; . is the working tree
+//	go run ./tests/repo/figures -rev v0.1.0 -rev .  two revisions, before → after; . is the working tree
 //
-// It reads the repository that the current directory is in, and changes nothing there. The library
-// is every package of the root module that is not a program and not below tests or examples. Test
+// It reads the repository that contains the current directory and does not change it. The library
+// is every package of the root module except programs and packages below tests or examples. Test
 // files do not count.
 package main
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// columns are the figures in the order of the table.
+// columns are the columns of the table, from left to right.
 var columns = []struct {
 	name string
 	of   func(figures) string
@@ -24,8 +24,8 @@ var columns = []struct {
 	}},
 }
 
-// table formats the figures of one revision, or of two as before → after, as a Markdown table. A
-// package that exists in only one of them has a dash for the other.
+// table returns a Markdown table with the figures of one revision, or of two revisions as before →
+// after. A package that exists in only one revision has a dash for the other.
 func table(counts []map[string]figures) string {
 	packages := map[string]bool{}
 	for _, count := range counts {
@@ -60,7 +60,7 @@ func row(counts []map[string]figures, name string) []string {
 	return cells
 }
 
-// align pads the cells, so that the table can be read as text too.
+// align pads the cells so the table is also readable as plain text.
 func align(rows [][]string) string {
 	width := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -84,8 +84,8 @@ func align(rows [][]string) string {
 	return b.String()
 }
 
-// quantile returns the smallest length that at least percent of the lengths do not exceed, and 0 if
-// there are none.
+// quantile returns the smallest length that is at least as large as the given percentage of all
+// lengths. The result is 0 if there are no lengths.
 func quantile(lengths []int, percent int) int {
 	if len(lengths) == 0 {
 		return 0

@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// Run runs git in a directory and returns what it wrote to standard output, without the last line
-// ending. The error has what it wrote to standard error.
+// Run runs git in a directory and returns its standard output without the final newline. The error
+// contains git's standard error.
 func Run(dir string, args ...string) (string, error) {
 	output, err := run(dir, args...)
 	return strings.TrimSuffix(string(output), "\n"), err
 }
 
-// Archive returns the files of a revision or tree, by their path from the root of the repository,
-// with the bytes that the go command finds when it downloads a module.
+// Archive returns the files of a revision or tree. The keys are paths relative to the repository
+// root. The contents are the same bytes that the go command gets when it downloads a module.
 func Archive(dir, rev string) (map[string][]byte, error) {
 	root, err := Run(dir, "rev-parse", "--show-toplevel")
 	if err != nil {

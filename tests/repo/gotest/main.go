@@ -1,6 +1,6 @@
-// Command gotest is go test with an additional rule: a skipped test counts as failed. It prints the
-// output of go test without -v, and the whole output of each test that failed or was skipped. It
-// passes all arguments to go test.
+// Command gotest runs go test and treats a skipped test as failed. It prints the output of go test
+// without -v, and the whole output of each test that failed or was skipped. It passes all arguments
+// to go test.
 package main
 
 import (

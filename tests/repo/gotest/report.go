@@ -25,13 +25,13 @@ func (s subject) String() string { return s.pkg + "." + s.test }
 type reporter struct {
 	out     io.Writer
 	held    map[subject]*strings.Builder // output of running tests and packages
-	failed  []subject                    // go test's exit status reports these as well
+	failed  []subject                    // go test's exit status also reports these
 	skipped []subject                    // go test does not count these as failures
 }
 
 // report reads the events of go test -json and prints them in go test's format: the final line of
-// each package that passed, and the whole output of everything else. The error names what did not
-// pass.
+// each package that passed, and the whole output of everything else. The error names each test and
+// package that failed or was skipped.
 func report(out io.Writer, events io.Reader) error {
 	r := reporter{out: out, held: map[subject]*strings.Builder{}}
 	for decoder := json.NewDecoder(events); ; {
@@ -77,7 +77,7 @@ func (r *reporter) endTest(s subject, action string) {
 }
 
 func (r *reporter) endPackage(pkg subject, action string) {
-	// A test that started and never ended: its process crashed or called os.Exit.
+	// A test in held started but never ended: its process crashed or called os.Exit.
 	for s := range r.held {
 		if s.pkg == pkg.pkg && s.test != "" {
 			r.endTest(s, "fail")

@@ -1,11 +1,11 @@
-// Command rehearsal releases a copy of this repository, and installs the release as users do.
+// Command rehearsal releases a copy of this repository and installs the release like a user.
 //
 //	go run ./tests/repo/rehearsal
 //
-// It runs tests/repo/release in the copy for the next minor version, and has the go command make a
-// module proxy in a folder from the tags. From an empty directory, with nothing but that proxy, it
-// then builds the programs of README.md and installs and runs every program that users install. The
-// working tree is copied as it is, with changes that are not committed. Run it in the root
+// It copies the working tree, including uncommitted changes. In the copy, it runs
+// tests/repo/release for the next minor version. It then uses the go command to make a module proxy
+// in a folder from the tags. In an empty directory, using only that proxy, it builds the programs
+// of README.md. It also installs and runs every program that users install. Run it in the root
 // directory.
 package main
 

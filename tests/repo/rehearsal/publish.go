@@ -33,8 +33,8 @@ func (w *world) prepare() error {
 	return nil
 }
 
-// addChange adds an entry to the changelog: without one there is nothing to release, as after a
-// release.
+// addChange adds an entry to the changelog. Right after a release the changelog has no unreleased
+// entries, and the release command refuses to release nothing.
 func (w *world) addChange() error {
 	file := filepath.Join(w.clone, "CHANGELOG.md")
 	text, err := os.ReadFile(file)
@@ -46,8 +46,9 @@ func (w *world) addChange() error {
 	return os.WriteFile(file, []byte(changed), 0o600)
 }
 
-// publish makes the proxy. The go command itself downloads the released modules from the tags, as
-// proxies do, and all that they require, verified by the checksums in the released go.sum files.
+// publish makes the proxy. Like a real proxy, the go command downloads the released modules from
+// the tags. It also downloads the modules that they require, and verifies them against the released
+// go.sum files.
 func (w *world) publish() error {
 	env := []string{
 		"GOMODCACHE=" + w.proxy, "GOPROXY=" + w.upstream, "GONOPROXY=" + rootModule, "GONOSUMDB=" + rootModule,
@@ -67,7 +68,7 @@ func (w *world) publish() error {
 		if _, err := w.command(dir, env, "go", "mod", "download"); err != nil {
 			return err
 		}
-		// This finds a go.mod or go.sum that is not complete.
+		// This fails if go.mod or go.sum is incomplete.
 		if _, err := w.command(dir, env, "go", "list", "-deps", "./..."); err != nil {
 			return err
 		}
@@ -75,7 +76,7 @@ func (w *world) publish() error {
 	return nil
 }
 
-// released returns the directories of the modules that are tagged.
+// released returns the directories of the tagged modules.
 func (w *world) released() ([]string, error) {
 	tags, err := w.command(w.clone, nil, "git", "tag")
 	if err != nil {
@@ -95,8 +96,7 @@ func (w *world) released() ([]string, error) {
 	return dirs, nil
 }
 
-// copyTree copies the regular files of the repository, without those that git, npm and CI put
-// there.
+// copyTree copies the regular files of the repository, except those that git, npm and CI create.
 func copyTree(from, to string) error {
 	return filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
 		rel, relErr := filepath.Rel(from, name)

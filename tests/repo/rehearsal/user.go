@@ -17,7 +17,7 @@ var (
 	goGet         = regexp.MustCompile("`?go get (" + regexp.QuoteMeta(rootModule) + `[\w/]*)`)
 )
 
-// trials say how each program is run, and what it must say.
+// trials describe how to run each program and the output that it must print.
 var trials = map[string]struct {
 	args []string
 	exit int
@@ -29,8 +29,9 @@ var trials = map[string]struct {
 	"quickstart": {nil, 0, "."},
 }
 
-// userEnv has a new module cache, which only the proxy in the folder can fill. Its modules were
-// verified when the folder was made, so no checksum database is asked.
+// userEnv returns an environment with a new module cache that can only be filled from the folder
+// proxy. It disables the checksum database, because the modules were verified when the folder was
+// made.
 func (w *world) userEnv() []string {
 	return []string{
 		"GOMODCACHE=" + filepath.Join(w.user, "modules"), "GOBIN=" + filepath.Join(w.user, "bin"),
@@ -58,7 +59,7 @@ func (w *world) buildReadme() error {
 			return err
 		}
 		commands := [][]string{{"mod", "init", "example.com/program"}, {"get", get[1]}, {"build", "."}}
-		if i > 0 { // only the first program needs no other package than README.md says
+		if i > 0 { // only the first program needs no package beyond those that README.md installs
 			commands = slices.Insert(commands, 2, []string{"get", "."})
 		}
 		for _, args := range commands {

@@ -14,13 +14,13 @@ import (
 
 const rootModule = "github.com/hawser-mcp/hawser"
 
-// world is where a rehearsal takes place.
+// world holds the directories and the environment of a rehearsal.
 type world struct {
 	root    string // the repository
-	version string // to release, with its "v"
+	version string // version to release, with its "v"
 	clone   string // a copy of the repository, where the release is prepared
-	proxy   string // the module cache whose downloads are the folder with the proxy
-	user    string // where users begin: an empty directory
+	proxy   string // a module cache; its download folder serves as the proxy
+	user    string // an empty directory where a user begins
 
 	upstream string   // GOPROXY of this machine, behind its module cache
 	secrets  []string // addresses that must not be printed
@@ -34,7 +34,7 @@ func nextVersion() (string, error) {
 	return fmt.Sprintf("v%d.%d.0", major, minor+1), nil
 }
 
-// readEnvironment asks the go command where this machine gets modules from.
+// readEnvironment gets the module proxy settings of this machine from the go command.
 func (w *world) readEnvironment() error {
 	output, err := exec.Command("go", "env", "GOPROXY", "GOMODCACHE").Output()
 	if err != nil {
@@ -51,14 +51,14 @@ func (w *world) readEnvironment() error {
 	return nil
 }
 
-// command runs a program in a directory and returns its output. The environment variables in env
-// come after defaults that make go and git behave alike on every machine.
+// command runs a program in a directory and returns its output. It sets defaults that make go and
+// git behave alike on every machine; env overrides them.
 func (w *world) command(dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOTOOLCHAIN=local", "GO111MODULE=", "GOPRIVATE=", "GONOPROXY=", "GONOSUMDB=",
-		// Packages of other modules then come from the build cache, although the module cache is
-		// new.
+		// With -trimpath, packages of other modules come from the build cache although the module
+		// cache is new.
 		"GOFLAGS=-trimpath -modcacherw",
 		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=rehearsal", "GIT_AUTHOR_EMAIL=rehearsal@example.com",
 		"GIT_COMMITTER_NAME=rehearsal", "GIT_COMMITTER_EMAIL=rehearsal@example.com")
@@ -71,7 +71,7 @@ func (w *world) command(dir string, env []string, name string, args ...string) (
 	return text, nil
 }
 
-// masked hides where this machine gets modules from.
+// masked returns text with the module proxy addresses of this machine hidden.
 func (w *world) masked(text string) string {
 	for _, secret := range w.secrets {
 		if strings.Contains(secret, "://") {
@@ -83,7 +83,8 @@ func (w *world) masked(text string) string {
 
 func fileURL(path string) string { return "file://" + filepath.ToSlash(path) }
 
-// exitCode returns the exit code of a program that ended by itself.
+// exitCode returns the exit code in the error of a program that ran. It is 0 if err is not an
+// exec.ExitError.
 func exitCode(err error) int {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return exit.ExitCode()

@@ -8,8 +8,8 @@ import (
 
 const unreleased = "## [Unreleased]\n"
 
-// cut gives what is unreleased in a changelog the version and date of its release, below a new
-// empty section for what comes next.
+// cut returns the changelog with the unreleased section renamed to the version and date of the
+// release. It adds a new, empty unreleased section above.
 func cut(changelog string, v version, date string) (string, error) {
 	before, rest, ok := strings.Cut(changelog, "\n"+unreleased)
 	if !ok {

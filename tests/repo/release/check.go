@@ -15,17 +15,18 @@ const versionFile = "internal/release/release.go"
 
 var versionLine = regexp.MustCompile(`(?m)^const Version = "(.*)"$`)
 
-// release is one that is about to be prepared.
+// release describes a release before it is prepared.
 type release struct {
-	root    string // of the clone
+	root    string // root directory of the clone
 	branch  string
-	head    string // the commit that is released
+	head    string // the commit to release
 	version version
 	date    string
-	nested  []module // the modules that are released besides the root module
+	nested  []module // the modules to release besides the root module
 }
 
-// check reports whether a version can be released from a clone. It changes nothing.
+// check returns an error if the version cannot be released from the clone that contains dir. It
+// changes nothing.
 func check(dir string, v version) (*release, error) {
 	root, err := git.Run(dir, "rev-parse", "--show-toplevel")
 	if err != nil {
@@ -51,7 +52,7 @@ func check(dir string, v version) (*release, error) {
 	return r, errors.Join(r.checkTags(), r.checkVersion())
 }
 
-// checkTags refuses a release that was tagged, even in part.
+// checkTags returns an error if any tag of the release already exists.
 func (r *release) checkTags() error {
 	existing, err := git.Run(r.root, append([]string{"tag", "--list"}, r.tags()...)...)
 	if err == nil && existing != "" {
@@ -60,8 +61,8 @@ func (r *release) checkTags() error {
 	return err
 }
 
-// checkVersion requires a version newer than all released ones. It may equal the version in the
-// sources, for the first release.
+// checkVersion requires a version that is newer than all released ones. The first release may also
+// have the version that is already in the sources.
 func (r *release) checkVersion() error {
 	tags, err := git.Run(r.root, "tag", "--list", "v*")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// sums returns the two lines of a go.sum for the root module at a version, whose repository holds
-// these files. See `go help module-private` and golang.org/x/mod/sumdb/dirhash, "h1:".
+// sums returns the two go.sum lines for a version of the root module with these files. See `go help
+// module-private` and golang.org/x/mod/sumdb/dirhash, "h1:".
 func sums(module string, v version, files map[string][]byte) string {
 	content := map[string][]byte{}
 	for name, data := range moduleFiles(files) {
@@ -21,8 +21,8 @@ func sums(module string, v version, files map[string][]byte) string {
 		module, v, hash1(content), module, v, hash1(map[string][]byte{"go.mod": files["go.mod"]}))
 }
 
-// moduleFiles leaves out nested modules: the go command does not download them with the root
-// module.
+// moduleFiles returns the files outside nested modules. The go command does not download nested
+// modules with the root module.
 func moduleFiles(files map[string][]byte) map[string][]byte {
 	result := maps.Clone(files)
 	for name := range files {
@@ -35,7 +35,7 @@ func moduleFiles(files map[string][]byte) map[string][]byte {
 	return result
 }
 
-// hash1 is the hash of files that go.sum writes as "h1:".
+// hash1 returns the hash of files that go.sum writes with the prefix "h1:".
 func hash1(files map[string][]byte) string {
 	all := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -44,7 +44,7 @@ func hash1(files map[string][]byte) string {
 	return "h1:" + base64.StdEncoding.EncodeToString(all.Sum(nil))
 }
 
-// insertSums adds the lines of a module to a go.sum, which is sorted by module path.
+// insertSums inserts a module's lines into the text of a go.sum, which is sorted by module path.
 func insertSums(sum, module, lines string) string {
 	var b strings.Builder
 	for line := range strings.Lines(sum) {

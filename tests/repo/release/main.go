@@ -1,12 +1,13 @@
 // Command release prepares a release of all modules that users fetch. It commits and tags in the
-// clone around the current directory and never pushes; it prints the commands that publish.
+// clone that contains the current directory. It never pushes, but prints the commands to do so.
 //
 //	go run ./tests/repo/release v0.2.0
 //
-// A module below tests is not released. A nested module replaces the root module by the tree around
-// it during development, and the go command installs no program whose go.mod has a replace
-// directive. So the release commit replaces that directive by a requirement on the release itself,
-// with its checksums, and the next commit puts it back. The tags are on the release commit.
+// Modules below tests are not released. During development, the go.mod of a nested module has a
+// replace directive that points to the root module in the working tree. The go command refuses to
+// install a program whose go.mod has a replace directive. The release commit therefore removes the
+// directive and requires the version being released, with its checksums. The next commit restores
+// the directive. The tags are on the release commit.
 package main
 
 import (

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// module is a Go module of this repository. The exported fields are named as in the output of
-// `go mod edit -json`; see `go help mod edit`.
+// module is a Go module of this repository. The exported fields are named as in the output of `go
+// mod edit -json`; see `go help mod edit`.
 type module struct {
-	dir     string     // from the root of the repository, with slashes
+	dir     string     // relative to the repository root, with slashes
 	Module  modulePath `json:"Module"`
 	Replace []struct {
 		Old modulePath `json:"Old"`
@@ -57,8 +57,8 @@ func readModule(root, dir string) (module, error) {
 	return m, err
 }
 
-// publishable changes the go.mod and go.sum of a nested module: it requires the root module at the
-// version that is released, in place of the tree around it.
+// publishable changes the go.mod and go.sum of a nested module. The module then requires the
+// released version of the root module instead of replacing it with the working tree.
 func (m module) publishable(root, rootModule string, v version, sums string) error {
 	edit := []string{fmt.Sprintf("-require=%s@%s", rootModule, v)}
 	for _, replace := range m.Replace {
@@ -75,7 +75,8 @@ func (m module) publishable(root, rootModule string, v version, sums string) err
 	})
 }
 
-// tag returns the tag of a module at a version: the go command expects its directory in front.
+// tag returns the git tag for a version of a module. The go command expects the module's directory
+// as a prefix.
 func (m module) tag(v version) string { return path.Join(m.dir, v.String()) }
 
 func (m module) file(root, name string) string {

@@ -9,8 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/tests/repo/git"
 )
 
-// prepare makes the release commit, its tags, and the commit with which development goes on. It
-// returns the tags in the order in which the modules depend on each other.
+// prepare makes the release commit, its tags, and the commit that continues development. It returns
+// the tags. The first one is the tag of the root module, which the other modules require.
 func (r *release) prepare() ([]string, error) {
 	if err := r.edit(); err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (r *release) prepare() ([]string, error) {
 	return tags, r.continueDevelopment()
 }
 
-// edit changes the sources to those of the release.
+// edit changes the working tree to the sources of the release.
 func (r *release) edit() error {
 	if err := rewrite(filepath.Join(r.root, filepath.FromSlash(versionFile)), func(source string) (string, error) {
 		return versionLine.ReplaceAllString(source, fmt.Sprintf("const Version = %q", r.version.bare())), nil
@@ -84,7 +84,7 @@ func (r *release) tags() []string {
 	return tags
 }
 
-// continueDevelopment puts back the replace directives of the nested modules.
+// continueDevelopment restores the replace directives of the nested modules.
 func (r *release) continueDevelopment() error {
 	if len(r.nested) == 0 {
 		return nil
@@ -100,7 +100,8 @@ func (r *release) continueDevelopment() error {
 	return err
 }
 
-// undo leaves the clone as it was: on its commit, whose tree was clean, and without the tags.
+// undo resets the clone to the commit and the clean working tree that it had before, and deletes
+// the new tags.
 func (r *release) undo() error {
 	_, err := git.Run(r.root, "reset", "--quiet", "--hard", r.head)
 	for _, tag := range r.tags() {

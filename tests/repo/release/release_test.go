@@ -13,7 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/tests/repo/git"
 )
 
-// sources is a repository with a root module, a nested one that users install, and one for tests.
+// sources are the files of a repository with a root module, a nested module that users install, and
+// a module for tests.
 var sources = map[string]string{
 	".ci/modules":      "# a comment\n.\nexamples/tool\ntests/bench\n",
 	"go.mod":           "module example.com/m\n\ngo 1.25\n",
@@ -37,7 +38,7 @@ replace example.com/m => ../..
 	"tests/bench/go.mod":   "module example.com/m/tests/bench\n\nrequire example.com/m v0.0.0\n\nreplace example.com/m => ../..\n",
 }
 
-// clone makes a clean clone of a repository with these sources, and with changes on top.
+// clone returns a clean clone of a repository with the files in sources and in changes.
 func clone(t *testing.T, changes map[string]string) string {
 	t.Helper()
 	for name, value := range map[string]string{
@@ -124,7 +125,7 @@ func TestRelease(t *testing.T) {
 	require.ErrorContains(t, run(&out, dir, []string{"v0.3.0"}, now), "nothing under [Unreleased]")
 }
 
-// The version in the sources may be the first to be released.
+// The first release may have the version that is already in the sources.
 func TestFirstRelease(t *testing.T) {
 	dir := clone(t, nil)
 	var out strings.Builder
@@ -170,7 +171,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// requireRefused tries a release and finds the clone as it was before.
+// requireRefused checks that a release fails with this text and leaves the clone unchanged.
 func requireRefused(t *testing.T, dir, v, text string) {
 	t.Helper()
 	state := func() string {
@@ -197,7 +198,8 @@ func TestRefusesDetachedHead(t *testing.T) {
 	requireRefused(t, dir, "v0.2.0", "no branch")
 }
 
-// A hook that refuses the release commit, or the tag that is made first, leaves nothing behind.
+// If a git hook refuses the release commit, or the tag that is created first, the release is
+// undone.
 func TestUndo(t *testing.T) {
 	for _, hook := range []string{"pre-commit", "reference-transaction"} {
 		t.Run(hook, func(t *testing.T) {

@@ -7,12 +7,12 @@ import (
 	"strconv"
 )
 
-// version is MAJOR, MINOR and PATCH.
+// version holds MAJOR, MINOR and PATCH.
 type version [3]int
 
 var versionText = regexp.MustCompile(`^v(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$`)
 
-// parseVersion reads a version such as v1.2.3. There are no pre-releases.
+// parseVersion parses a version such as v1.2.3. It rejects pre-releases.
 func parseVersion(text string) (version, error) {
 	parts := versionText.FindStringSubmatch(text)
 	if parts == nil {
@@ -20,7 +20,7 @@ func parseVersion(text string) (version, error) {
 	}
 	var v version
 	for i := range v {
-		v[i], _ = strconv.Atoi(parts[i+1]) // at most nine digits
+		v[i], _ = strconv.Atoi(parts[i+1]) // cannot fail: at most nine digits
 	}
 	if v[0] > 1 {
 		return version{}, fmt.Errorf("version %s: from v2 on, the module path must end in /v%d", text, v[0])

@@ -1,5 +1,5 @@
-// Package under puts Hawser's executor and authorization under the clients of other SDKs. The
-// guides docs/from-mcp-go.md and docs/from-go-sdk.md quote it.
+// Package under runs the clients of other SDKs over Hawser's executor and authorization. The guides
+// docs/from-mcp-go.md and docs/from-go-sdk.md quote this file.
 package under
 
 import (
@@ -21,8 +21,8 @@ func HTTPClient(base http.RoundTripper, auth *oauth.Client) *http.Client {
 	return &http.Client{Transport: &login{auth: auth, next: auth.RoundTripper(base)}}
 }
 
-// login asks the user to log in when the server refuses a request, and sends it again. That is
-// safe: a request refused with 401 or 403 did not run.
+// login is a RoundTripper. When the server refuses a request, it asks the user to log in and
+// resends the request. Resending is safe: a request refused with 401 or 403 did not run.
 type login struct {
 	auth *oauth.Client
 	next http.RoundTripper
@@ -35,7 +35,7 @@ func (l *login) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil || !refused(resp.StatusCode) || logins == 3 || req.GetBody == nil {
 			return resp, err
 		}
-		// The error means that nothing can be done, for example because the user declined.
+		// Authorization failed, for example because the user declined.
 		if err := l.auth.Authorize(req.Context(), req.URL.String(), resp.StatusCode, resp.Header, began); err != nil {
 			return resp, nil //nolint:nilerr // the refusal is what the SDK understands
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/hawser-mcp/hawser/tests/field"
 )
 
-// The quirks of the corpus come out at the command line as wanted.
+// For each quirk of the corpus, the program has the expected result.
 func TestFieldCorpus(t *testing.T) {
 	for _, q := range field.Corpus() {
 		if q.CLI == nil {
@@ -39,7 +39,7 @@ func TestFieldCorpus(t *testing.T) {
 	}
 }
 
-// playCLI runs the program against the first variant of a quirk.
+// playCLI runs the program against the first variant of the quirk q.
 func playCLI(t *testing.T, q *field.Quirk, era field.Era) []string {
 	t.Helper()
 	p, err := field.Start(q, 0, era, field.Direct)

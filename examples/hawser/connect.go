@@ -153,8 +153,8 @@ func (a *app) readURL(endpoint string) error {
 	return usageError(hint, "the URL must begin with http:// or https://")
 }
 
-// checkURL reports mistakes that package mcpclient accepts, or whose errors only programmers
-// understand. It also sets a.host and a.shown.
+// checkURL refuses a user name, a password or an invalid port in the URL. It also sets a.host and
+// a.shown.
 func (a *app) checkURL(u *url.URL) error {
 	if u.User != nil {
 		return usageError("send a password in a header: --header 'Authorization: Basic env:CREDENTIALS'",

@@ -71,7 +71,8 @@ func (a *app) tellDeclined(what, flag, name string) {
 	}
 }
 
-// acceptDefaults accepts a form with its default values. It declines if they are not valid.
+// acceptDefaults accepts a form with its default values. It declines the form if the defaults are
+// invalid or incomplete.
 func (a *app) acceptDefaults(s *mcpclient.Session, r *mcpclient.FormRequest) *mcp.ElicitationResult {
 	content := r.Form.Defaults()
 	if content == nil {

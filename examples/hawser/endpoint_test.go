@@ -160,7 +160,7 @@ func TestLoginHints(t *testing.T) {
 	}
 }
 
-// openUntilCall requires authorization only for tool calls.
+// openUntilCall is a transport to a server that requires authorization only for tool calls.
 type openUntilCall struct {
 	transport.Transport
 	srv http.Handler

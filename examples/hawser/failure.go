@@ -78,7 +78,7 @@ func (a *app) serverFailure(cmd *cobra.Command, err error) failure {
 		f.cause, f.hint = fmt.Sprintf("timed out after %v", a.flags.timeout), "allow more time with --timeout"
 		method := e.Method
 		if a.session == nil {
-			method = "" // the handshake has no method to show
+			method = "" // while connecting, the last retry of any method is the cause
 		}
 		if last := a.waits.lastCause(method); last != "" {
 			f.cause += "; the last try failed: " + last

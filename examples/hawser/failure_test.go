@@ -15,7 +15,7 @@ import (
 
 const tea = `{"type": "object", "required": ["tea"], "properties": {"tea": {"type": "string"}, "cups": {"type": "integer"}}}`
 
-// The tests below check that errors explain the most common mistakes.
+// The tests in this file check that errors explain the most common mistakes.
 
 func TestWrongURL(t *testing.T) {
 	srv := mcptest.New(mcptest.Modern)

@@ -155,7 +155,7 @@ func TestParseFieldErrorsDoNotRepeatTheText(t *testing.T) {
 	}
 }
 
-// parseField accepts an incomplete Field that was not parsed from a schema.
+// parseField accepts Fields that were not parsed from a schema. They may be incomplete.
 func TestParseFieldMadeByHand(t *testing.T) {
 	got, err := parseField(&form.Field{Name: "c", Kind: form.Choices}, "")
 	require.NoError(t, err)

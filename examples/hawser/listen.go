@@ -29,7 +29,7 @@ func (a *app) listenCommand() *cobra.Command {
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
 		err := a.listen(ctx, args[0])
 		if a.session != nil && errors.Is(context.Cause(ctx), errTimeIsUp) {
-			return nil // the user ended the subscription
+			return nil // --timeout ends the subscription, which is no error
 		}
 		return err
 	})

@@ -63,7 +63,7 @@ type result struct {
 	out, err string
 }
 
-// hawser runs the program on this machine.
+// hawser runs the program in the environment m and returns the result.
 func (m machine) hawser(t *testing.T, args ...string) result {
 	t.Helper()
 	stdout, stderr := cmp.Or(m.stdout, new(buffer)), cmp.Or(m.stderr, new(buffer))

@@ -27,7 +27,7 @@ type mistake struct {
 	// make returns the machine, the command line and the additions that the hinted command needs.
 	make func(t *testing.T) (m machine, args []string, cure cure)
 	code int
-	// cause and hint are the texts in README.md, with the placeholders URL, HOST and PORT.
+	// cause and hint are the texts in README.md, with placeholders such as URL, HOST and PORT.
 	cause, hint string
 	// fake means that the test runs in fake time.
 	fake bool
@@ -57,8 +57,8 @@ type roundTrip func(r *http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// guarded serves the MCP server srv at /mcp on a loopback port. It calls first for each request,
-// and skips srv if first has answered.
+// guarded serves the MCP server srv at /mcp on a loopback port. It calls first for each request. If
+// first returns true, srv does not receive the request.
 func guarded(t *testing.T, srv *mcptest.Server, first func(w http.ResponseWriter, r *http.Request) bool) *httptest.Server {
 	t.Helper()
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -77,7 +77,8 @@ func guarded(t *testing.T, srv *mcptest.Server, first func(w http.ResponseWriter
 
 func plainly(front *httptest.Server) string { front.Start(); return front.URL }
 
-// refuses returns a handler that refuses requests without the header value, with the given status.
+// refuses returns a handler that refuses a request with the given status unless the header has the
+// given value. The handler returns true if it has refused the request.
 func refuses(header, value string, status int, challenge, body string) func(w http.ResponseWriter, r *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Header.Get(header) == value {
@@ -275,7 +276,7 @@ func runHint(t *testing.T, m machine, args []string, hint string, cure cure) {
 	require.Equal(t, cure.code, r.code, "%q: %s", command, r.err)
 }
 
-// general replaces the addresses in text with the placeholders URL, ORIGIN, HOST and PORT, as in
+// general replaces the addresses in text with placeholders such as URL, HOST and PORT, as in
 // README.md.
 func general(text, address string, m machine) string {
 	if strings.Contains(address, "://") {

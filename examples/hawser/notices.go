@@ -115,8 +115,8 @@ func (w *waits) again(r retry) {
 	w.con.line(text)
 }
 
-// lastCause returns the cause of the last retry, or "" if the method was not retried. An empty
-// method means any method.
+// lastCause returns the error that caused the last retry, or "" if the method was not retried. An
+// empty method means any method.
 func (w *waits) lastCause(method string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -53,7 +53,7 @@ type app struct {
 	running bool               // the command line was valid and the command has started
 	session *mcpclient.Session // nil until connected
 	network *witness           // nil until opened
-	found   evidence           // evidence about why the command failed
+	found   evidence           // explains why the command failed
 	closers []io.Closer        // closed after the session, in reverse order
 	spare   string             // directory for content that could not be saved in --save
 	shown   string             // the URL without secrets

@@ -16,8 +16,8 @@ import (
 )
 
 // tracer is the RoundTripper for --trace. It shows each exchange and each event on stderr, without
-// secrets. It shows only harmless headers, URLs without their queries, and short descriptions of
-// messages. It keeps the contract of package transport if its base does.
+// secrets. It shows the values of harmless headers only, URLs without their queries, and short
+// descriptions of messages. It keeps the contract of package transport if its base does.
 type tracer struct {
 	base http.RoundTripper
 	con  *console
@@ -82,7 +82,8 @@ var harmless = []string{
 // urlHeaders are the headers whose values are shown without the queries of URLs.
 var urlHeaders = []string{"Location", "Www-Authenticate"}
 
-// header shows the harmless headers of a request or a response, sorted by name.
+// header shows the headers of a request or a response, sorted by name. It hides the values of
+// headers that are not harmless.
 func (t *tracer) header(n int64, side string, header http.Header) {
 	names := make([]string, 0, len(header))
 	for name := range header {

@@ -38,7 +38,7 @@ $`, r.err)
 	})
 }
 
-// If the timeout ends the retries, the error shows the cause of the last retry.
+// If the timeout ends the retries, the error shows why the last try failed.
 func TestTimeoutShowsTheLastCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := machine{transport: replies(http.StatusServiceUnavailable, nil, "")}

@@ -24,8 +24,8 @@ func remoteOnLoopback(ctx context.Context) (transport.Transport, func() error, e
 	return near, func() error { return errors.Join(near.Close(), far.Close()) }, nil
 }
 
-// meetServerElsewhere connects through the executor. Only the transport differs from a direct
-// connection.
+// meetServerElsewhere connects to a server through an executor. Apart from the transport, the code
+// is the same as for a direct connection.
 func (q *quickstart) meetServerElsewhere(ctx context.Context) (err error) {
 	house, err := openTeahouse(ctx, q.listen, false)
 	if err != nil {

@@ -63,7 +63,8 @@ func checkJSON(data []byte) error {
 	}
 }
 
-// position returns the column, and after the first line also the line, of the byte before offset.
+// position describes the position of the byte before offset. It omits the line number in the first
+// line.
 func position(data []byte, offset int) string {
 	before := data[:min(max(offset-1, 0), len(data))]
 	line := bytes.Count(before, []byte("\n")) + 1

@@ -195,7 +195,7 @@ func (a *app) handlers() (mcpclient.Handlers, error) {
 
 // listHandlers returns handlers that decline all requests, for commands that only list. A server
 // may offer more tools to a client that has handlers. With these handlers, a list shows the same
-// tools that a call finds.
+// tools as a call would find.
 func listHandlers() mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {

@@ -70,8 +70,8 @@ func (c *console) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// question starts a question if asking is true, and ends it otherwise. Other lines are held back
-// during a question.
+// question starts a question if asking is true, and ends the current question otherwise. Other
+// lines are held back during a question.
 func (c *console) question(asking bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -57,8 +57,8 @@ type roundTrip func(r *http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// guarded serves the MCP server srv at /mcp on a loopback port. It calls first for each request. If
-// first returns true, srv does not receive the request.
+// guarded returns an HTTP server, not yet started, that serves srv at /mcp. It calls first for each
+// request. If first returns true, srv does not receive the request.
 func guarded(t *testing.T, srv *mcptest.Server, first func(w http.ResponseWriter, r *http.Request) bool) *httptest.Server {
 	t.Helper()
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,5 +1,5 @@
-// Command executor runs the agent of executor mode: it performs HTTP requests for remote clients in
-// the network of the machine it runs on.
+// Command executor runs the agent of executor mode. It performs HTTP requests for remote clients,
+// from the network of its machine.
 //
 //	go run ./examples/executor                                  # WebSockets on a free loopback port
 //	go run ./examples/executor -listen stdio                    # one client, over stdin and stdout
@@ -44,7 +44,7 @@ type streams struct {
 	err io.Writer
 }
 
-// settings are the values of the command line.
+// settings are the values of the command-line flags.
 type settings struct {
 	version     bool
 	listen      string

@@ -23,11 +23,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// program is a running program.
+// program is a running executor program.
 type program struct {
 	in  io.WriteCloser
 	out *bufio.Reader
-	end context.CancelFunc // sends the signal
+	end context.CancelFunc // sends the signal that ends the program
 	ran <-chan error
 }
 

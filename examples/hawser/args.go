@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// jsonArguments reports whether the arguments are one JSON document, or "-" for stdin.
+// jsonArguments reports whether words is a single JSON document, or "-" for stdin.
 func jsonArguments(words []string) bool {
 	if len(words) != 1 {
 		return false
@@ -20,7 +20,8 @@ func jsonArguments(words []string) bool {
 	return text == "-" || strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[")
 }
 
-// documentArguments reads arguments from a JSON document.
+// documentArguments returns the arguments from a JSON document. The word is the document, or "-"
+// for stdin.
 func (a *app) documentArguments(ctx context.Context, word string) (json.RawMessage, error) {
 	data, where := []byte(word), "the arguments"
 	if word == "-" {
@@ -39,7 +40,8 @@ func (a *app) documentArguments(ctx context.Context, word string) (json.RawMessa
 	return data, nil
 }
 
-// checkJSON checks a document. Its error has the position.
+// checkJSON returns an error with the position of the first mistake if data is not one JSON
+// document.
 func checkJSON(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	var value json.RawMessage
@@ -56,12 +58,13 @@ func checkJSON(data []byte) error {
 		return fmt.Errorf("%s: %w", position(data, int(syntax.Offset)), err)
 	case len(bytes.TrimSpace(data)) == 0:
 		return errors.New("no input")
-	default: // an early end
+	default: // the document is incomplete
 		return fmt.Errorf("%s: unexpected end", position(data, len(bytes.TrimRight(data, " \t\r\n"))))
 	}
 }
 
-// position names the position after offset bytes.
+// position describes the position of the byte before offset. It omits the line number in the first
+// line.
 func position(data []byte, offset int) string {
 	before := data[:min(max(offset-1, 0), len(data))]
 	line := bytes.Count(before, []byte("\n")) + 1
@@ -78,7 +81,7 @@ type pair struct {
 	json        bool // name:=JSON
 }
 
-// readPairs reads arguments of the form name=value, name:=JSON and name=@file.
+// readPairs parses arguments of the forms name=value, name:=JSON and name=@file.
 func readPairs(words []string) ([]pair, error) {
 	seen := make(map[string]bool)
 	pairs := make([]pair, 0, len(words))
@@ -106,8 +109,8 @@ func readPairs(words []string) ([]pair, error) {
 	return pairs, nil
 }
 
-// pairArguments makes the arguments of a tool, whose schema decides the type of each value. If
-// schema is nil, a value is JSON if it parses as JSON, else text.
+// pairArguments returns the tool's arguments as JSON. The schema decides the type of each value. If
+// schema is nil, a value that parses as JSON is JSON, and any other value is text.
 func pairArguments(words []string, schema *inputSchema) (json.RawMessage, error) {
 	pairs, err := readPairs(words)
 	if err != nil {
@@ -131,7 +134,7 @@ func pairArguments(words []string, schema *inputSchema) (json.RawMessage, error)
 	return b.Bytes(), nil
 }
 
-// encode encodes the value with the type from the schema.
+// encode returns the value as JSON, with the type from the schema.
 func (p *pair) encode(schema *inputSchema) ([]byte, error) {
 	var prop *property
 	if schema != nil {
@@ -162,13 +165,13 @@ func quoted(text string) []byte {
 	return data
 }
 
-// takesOther reports whether a text that parses as JSON of this type is meant as JSON. Quoted
-// strings and null are not: they are texts.
+// takesOther reports whether text that parses as JSON of the named type is sent as JSON. Quoted
+// strings and null are sent as text.
 func (p *property) takesOther(name string) bool {
 	return name != "string" && name != "null" && p.takes(name)
 }
 
-// exampleOf returns a hint with an example of a value.
+// exampleOf returns a hint with an example value, or "" if it has no example for the type.
 func exampleOf(p *property) string {
 	start := "for example " + oneLine(p.name, 60) + "="
 	switch {
@@ -184,7 +187,7 @@ func exampleOf(p *property) string {
 	return ""
 }
 
-// textArguments reads name=value pairs of texts, for prompts and templates.
+// textArguments parses name=value pairs for prompts and templates, whose values are text.
 func textArguments(words []string) (map[string]string, error) {
 	pairs, err := readPairs(words)
 	if err != nil {

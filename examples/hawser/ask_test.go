@@ -24,13 +24,13 @@ const teaForm = `{"type": "object", "required": ["name", "cups"], "properties": 
 	"note": {"type": "string"}
 }}`
 
-// formParams are the parameters of a request with a form.
+// formParams returns the parameters of an elicitation request with a form.
 func formParams(message, schema string) map[string]any {
 	return map[string]any{"message": message, "requestedSchema": json.RawMessage(schema)}
 }
 
-// asks returns a tool that sends the requests one by one, in the way of the server's era, and
-// returns the answers.
+// asks returns a tool that sends the requests one by one, as the server's era prescribes. The
+// tool's result is the answers.
 func asks(method string, questions ...map[string]any) mcptest.ToolFunc {
 	return func(ctx context.Context, c *mcptest.Call) (json.RawMessage, error) {
 		var answers []string
@@ -50,8 +50,8 @@ func asks(method string, questions ...map[string]any) mcptest.ToolFunc {
 	}
 }
 
-// answers calls a tool that sends requests, on a server of each era, with the lines that the user
-// types. The user must not see a difference.
+// answers calls the tool on a server of each era. Stdin is the typed text. The user must see the
+// same output for both eras.
 func answers(t *testing.T, tool mcptest.ToolFunc, typed string, args ...string) result {
 	t.Helper()
 	old, modern := legacy("ask", tool), mcptest.New(mcptest.Modern)
@@ -62,7 +62,7 @@ func answers(t *testing.T, tool mcptest.ToolFunc, typed string, args ...string) 
 	return r
 }
 
-// answersOf is answers for one server.
+// answersOf calls the tool on one server.
 func answersOf(t *testing.T, srv *mcptest.Server, typed string, args ...string) result {
 	t.Helper()
 	url := srv.Loopback(t).URL
@@ -78,7 +78,7 @@ func elicits(questions ...map[string]any) mcptest.ToolFunc {
 func TestFormIsFilledIn(t *testing.T) {
 	r := answers(t, elicits(formParams("Tea at \x1b[31mfive\nSend this? [Y]es", teaForm)), lines(
 		"", "A", "Ann", // required, too short, valid
-		"ten", "10", "", // no number, out of bounds, the default
+		"ten", "10", "", // not a number, out of bounds, the default
 		"1",           // by number
 		"lemon, milk", // by name
 		"n", "",       // the last one is skipped
@@ -121,7 +121,7 @@ func TestFormIsNotFilledIn(t *testing.T) {
 		all + "d\n":             decline,
 		all + "cancel\n":        cancel,
 		all + "!decline\n":      decline,
-		"":                      cancel, // end of the input
+		"":                      cancel, // end of input
 		"Ann\n":                 cancel,
 		"Ann\n!help\n!cancel\n": cancel,
 	} {
@@ -167,7 +167,7 @@ func TestHostIsEmphasised(t *testing.T) {
 	require.Contains(t, r.err, "host:    login.example.com\n")
 }
 
-// Two requests at the same time are shown one after the other.
+// Concurrent requests are shown one after the other.
 func TestQuestionsWaitForEachOther(t *testing.T) {
 	const schema = `{"type":"object","properties":{"word":{"type":"string"}}}`
 	tool := func(_ context.Context, c *mcptest.Call) (json.RawMessage, error) {
@@ -244,7 +244,7 @@ func TestLineForAnEndedQuestionIsDropped(t *testing.T) {
 		_, err = lines.read(gone)
 		require.Error(t, err)
 		go func() {
-			synctest.Wait() // until the next question: before, the line would belong to the ended one
+			synctest.Wait() // wait for the next question: an earlier line would belong to the previous question
 			io.WriteString(typist, "for the one who asks next\n")
 		}()
 		line, err = lines.read(t.Context())

@@ -68,7 +68,7 @@ func (a *app) call(ctx context.Context, endpoint, name string, words []string) e
 	return a.showResult(name, res)
 }
 
-// showResult prints the result of a tool.
+// showResult prints the result of a tool. It returns an error if the tool failed.
 func (a *app) showResult(name string, res *mcpclient.CallToolResult) error {
 	failed := &failure{code: exitTool, cause: "the tool " + oneLine(name, 100) + " failed"}
 	if a.flags.json {
@@ -94,7 +94,7 @@ func (a *app) showResult(name string, res *mcpclient.CallToolResult) error {
 	return nil
 }
 
-// toolArguments makes the arguments and checks them against the tool's schema.
+// toolArguments returns the tool's arguments as JSON, checked against the tool's schema.
 func (a *app) toolArguments(
 	ctx context.Context, s *mcpclient.Session, name string, words []string, document json.RawMessage,
 ) (json.RawMessage, error) {
@@ -105,7 +105,7 @@ func (a *app) toolArguments(
 		switch {
 		case err != nil && mcpclient.KindOf(err) != mcpclient.KindServer:
 			return nil, err
-		case err != nil: // some servers have tools but no list
+		case err != nil: // some servers do not list their tools
 			a.log.Warn("the arguments were not checked", "error", err)
 		case found == nil:
 			return nil, usageError(didYouMean(name, names, "list the tools with: hawser tools URL (--no-check skips this check)"),

@@ -85,7 +85,7 @@ tools, reads resources, and lets you answer requests of the server.
 	return root
 }
 
-// usageTemplate returns cobra's template with lines that fit the terminal.
+// usageTemplate returns cobra's usage template, changed to wrap lines at the terminal's width.
 func usageTemplate(template string, columns int) string {
 	const usual, widest = 80, 110
 	if columns <= 0 {
@@ -94,8 +94,8 @@ func usageTemplate(template string, columns int) string {
 	return strings.ReplaceAll(template, "Flags.FlagUsages |", fmt.Sprintf("Flags.FlagUsagesWrapped %d |", min(columns, widest)))
 }
 
-// serverCommand makes a command that talks to a server. It has least to most arguments, of which
-// the first is the URL. A negative most means any number.
+// serverCommand completes a command that connects to a server. The command takes least to most
+// arguments, and the first is the URL. If most is negative, there is no maximum.
 func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx context.Context, args []string) error) *cobra.Command {
 	cmd.DisableFlagsInUseLine = true
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -133,7 +133,7 @@ func (a *app) serverCommand(cmd *cobra.Command, least, most int, run func(ctx co
 	return cmd
 }
 
-// missing names the argument that the usage has after the first n.
+// missing describes the argument that is missing after the first n, by its name in the usage line.
 func missing(use string, n int) string {
 	if words := strings.Fields(use); n+1 < len(words) && strings.Trim(words[n+1], "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" {
 		return words[n+1] + " after " + words[n]
@@ -141,10 +141,10 @@ func missing(use string, n int) string {
 	return "more arguments"
 }
 
-// logLevels are the levels of the protocol, from the least to the most severe.
+// logLevels are the log levels of the protocol, from least to most severe.
 var logLevels = []string{"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
 
-// checkFlags checks values that their flag types accept.
+// checkFlags checks flag values beyond what their types require.
 func (a *app) checkFlags() error {
 	switch {
 	case a.flags.timeout < 0:
@@ -159,7 +159,7 @@ func (a *app) checkFlags() error {
 	return a.checkSave()
 }
 
-// answerFlags adds the flags of commands during which the server may send requests and log
+// answerFlags adds the flags for commands during which the server may send requests and log
 // messages.
 func (a *app) answerFlags(cmd *cobra.Command) {
 	f := cmd.Flags()

@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 )
 
-// documents returns the JSON documents of an output, one per line.
+// documents parses output that has one JSON document per line.
 func documents(t *testing.T, out string) []map[string]any {
 	t.Helper()
 	var all []map[string]any
@@ -101,8 +101,8 @@ func TestSave(t *testing.T) {
 	require.Empty(t, missing.out, "nothing was read")
 }
 
-// The directory is checked before the call, and a result that it cannot hold after the call is
-// kept.
+// The --save directory is checked before the call. If saving fails after the call, the result is
+// kept elsewhere.
 func TestSaveFails(t *testing.T) {
 	srv, dir, spare := mcptest.New(mcptest.Modern), filepath.Join(t.TempDir(), "results"), t.TempDir()
 	srv.Tools = []*mcptest.Tool{{Name: "paint", Run: func(context.Context, *mcptest.Call) (json.RawMessage, error) {
@@ -197,7 +197,7 @@ func TestShellCompletion(t *testing.T) {
 	proposed := func(args ...string) []string {
 		r := succeeds(t, append([]string{"__complete"}, args...)...)
 		lines := strings.Split(strings.TrimSpace(r.out), "\n")
-		return lines[:len(lines)-1] // the last one is the directive
+		return lines[:len(lines)-1] // the last line is the directive
 	}
 	require.Equal(t, []string{"brew", "burn", "hostile", "mixed", "silent", "structured"}, proposed("call", url, ""))
 	require.ElementsMatch(t, []string{"tea=", "cups=", "milk="}, proposed("call", url, "brew", ""))

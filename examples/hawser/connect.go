@@ -16,10 +16,10 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// patience is the time after which hawser says that it waits for the server.
+// patience is how long hawser waits for the server before it tells the user.
 const patience = 3 * time.Second
 
-// connect connects to the server.
+// connect connects to the server at endpoint.
 func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.Handlers) (*mcpclient.Session, error) {
 	if err := a.readURL(endpoint); err != nil {
 		return nil, err
@@ -35,9 +35,9 @@ func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.H
 	return s, err
 }
 
-// reach connects with an authorization client, which may be nil. If the URL has no path, and there
-// is no endpoint, it tries /mcp, where most servers have it. It returns the authorization client of
-// the session, which login serves.
+// reach connects to endpoint with the authorization client auth, which may be nil. If the URL has
+// no path and no MCP endpoint answers there, reach tries /mcp, the path that most servers use. It
+// then creates a second authorization client, with login. It returns the client that it used last.
 func (a *app) reach(
 	ctx context.Context, endpoint string, handlers mcpclient.Handlers, auth *oauth.Client, login oauth.Login,
 ) (*mcpclient.Session, *oauth.Client, error) {
@@ -59,13 +59,13 @@ func (a *app) reach(
 		a.shown = before
 		return nil, auth, err
 	}
-	if a.running { // and not the shell's completion
+	if a.running { // not during shell completion
 		a.con.line("there is no MCP endpoint at " + before + "; using " + a.shown)
 	}
 	return s, second, otherErr
 }
 
-// withMCP returns a URL without a path with the path /mcp, "" for a URL with a path.
+// withMCP adds the path /mcp to a URL without a path. It returns "" if the URL has a path.
 func withMCP(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	if err != nil || strings.Trim(u.Path, "/") != "" {
@@ -75,7 +75,7 @@ func withMCP(endpoint string) string {
 	return u.String()
 }
 
-// connectWith connects to exactly this endpoint.
+// connectWith connects to endpoint and tries no other URL.
 func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclient.Handlers, auth *oauth.Client) (*mcpclient.Session, error) {
 	header, err := a.readHeaders()
 	if err != nil {
@@ -115,7 +115,7 @@ func (a *app) connectWith(ctx context.Context, endpoint string, handlers mcpclie
 	return s, nil
 }
 
-// hangUp closes the session.
+// hangUp closes the session and the other open resources of the run.
 func (a *app) hangUp() {
 	if a.session != nil {
 		if err := a.session.Close(); err != nil {
@@ -129,16 +129,16 @@ func (a *app) hangUp() {
 
 const urlHint = "a URL looks like https://mcp.example.com/mcp"
 
-// schemeSlip is a scheme that is not followed by two slashes.
+// schemeSlip matches http or https at the start of a URL, with a mistyped separator.
 var schemeSlip = regexp.MustCompile(`^(?i:https?)(:/?/?|//?)`)
 
-// readURL finds common mistakes before anything is sent.
+// readURL checks the URL for common mistakes.
 func (a *app) readURL(endpoint string) error {
 	if strings.Contains(endpoint, "://") {
 		if u, err := url.Parse(endpoint); err == nil {
 			return a.checkURL(u)
 		}
-		return nil // package mcpclient reports the error without secrets
+		return nil // package mcpclient returns an error without secrets
 	}
 	hint := urlHint
 	if slip := schemeSlip.FindString(endpoint); slip != "" && !strings.ContainsAny(endpoint, "@? ") {
@@ -153,7 +153,8 @@ func (a *app) readURL(endpoint string) error {
 	return usageError(hint, "the URL must begin with http:// or https://")
 }
 
-// checkURL refuses what package mcpclient accepts, or explains only to programmers.
+// checkURL refuses a user name, a password or an invalid port in the URL. It also sets a.host and
+// a.shown.
 func (a *app) checkURL(u *url.URL) error {
 	if u.User != nil {
 		return usageError("send a password in a header: --header 'Authorization: Basic env:CREDENTIALS'",
@@ -165,12 +166,12 @@ func (a *app) checkURL(u *url.URL) error {
 		}
 	}
 	a.host = oneLine(u.Host, 100)
-	u.RawQuery, u.Fragment = "", "" // may be secret
+	u.RawQuery, u.Fragment = "", "" // they may be secret
 	a.shown = oneLine(u.String(), 200)
 	return nil
 }
 
-// handlers returns the handlers of commands during which the server may send requests.
+// handlers returns the handlers for commands during which the server may send requests.
 func (a *app) handlers() (mcpclient.Handlers, error) {
 	h := mcpclient.Handlers{
 		Log:        a.serverLog,
@@ -192,9 +193,9 @@ func (a *app) handlers() (mcpclient.Handlers, error) {
 	return h, nil
 }
 
-// listHandlers returns the handlers of commands during which the server has no reason to send
-// requests. They decline. A server may offer more to a client that has handlers, and a list must
-// show what a call finds.
+// listHandlers returns handlers that decline all requests, for commands that only list. A server
+// may offer more tools to a client that has handlers. With these handlers, a list shows the same
+// tools as a call would find.
 func listHandlers() mcpclient.Handlers {
 	return mcpclient.Handlers{
 		ElicitForm: func(context.Context, *mcpclient.Session, *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
@@ -210,7 +211,7 @@ func listHandlers() mcpclient.Handlers {
 	}
 }
 
-// serverLog prints a log message of the server.
+// serverLog prints a log message from the server.
 func (a *app) serverLog(_ context.Context, _ *mcpclient.Session, m mcpclient.LogMessage) {
 	text := "[" + oneLine(string(m.Level), 20) + "] "
 	if m.Logger != "" {

@@ -15,8 +15,9 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// connectFailure explains why connecting failed, without the stages, which --verbose shows. The
-// hints of package mcpclient cannot be separated from its texts, so this function makes its own.
+// connectFailure returns the cause of a failed connect, and a hint. It omits the stages of the
+// request, which --verbose shows. It writes its own hints, because those of package mcpclient are
+// part of its error texts.
 func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string) {
 	if e.Kind == mcpclient.KindInvalid {
 		return invalidFailure(e.Err.Error(), f.hint)
@@ -52,8 +53,8 @@ func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string)
 	return fmt.Sprintf("cannot connect to %s: %s", a.shown, oneLine(cause, 400)), hint
 }
 
-// statusHint returns the hint for a status that refused the connect, "" if the kind of the error
-// says more.
+// statusHint returns the hint for an HTTP status that made connecting fail. It returns "" if the
+// hint for the kind of error is better.
 func (a *app) statusHint(e *mcpclient.Error, status *mcpclient.HTTPError) string {
 	switch code := status.Status; {
 	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
@@ -79,11 +80,11 @@ func (a *app) statusHint(e *mcpclient.Error, status *mcpclient.HTTPError) string
 	return ""
 }
 
-// expectsTLS matches the pages of servers that received plain HTTP on a port for TLS (Go, nginx,
-// Apache, Node.js proxies).
+// expectsTLS matches error pages of servers (Go, nginx, Apache, Node.js proxies) that received
+// plain HTTP on a TLS port.
 var expectsTLS = regexp.MustCompile(`(?i)to (an? )?HTTPS (server|port)|SSL-enabled server port|plain HTTP request`)
 
-// endpointHint returns the hint for a URL where something other than MCP answers.
+// endpointHint returns the hint for a URL that is not an MCP endpoint.
 func (a *app) endpointHint() string {
 	u, err := url.Parse(a.shown)
 	switch {
@@ -95,7 +96,7 @@ func (a *app) endpointHint() string {
 	return "check that this is the URL of an MCP endpoint; many end in /mcp"
 }
 
-// redirectFailure explains a redirect that was not followed.
+// redirectFailure returns the cause and the hint for a redirect that was not followed.
 func (a *app) redirectFailure(e *mcpclient.RedirectError) (cause, hint string) {
 	target := a.network.redirect()
 	if target == "" {
@@ -113,7 +114,7 @@ func (a *app) redirectFailure(e *mcpclient.RedirectError) (cause, hint string) {
 
 var loginPage = regexp.MustCompile(`(?i)[/?.](login|log-in|signin|sign-in|sso|auth|oauth2?)\b`)
 
-// invalidFailure explains what was refused before anything was sent.
+// invalidFailure returns the cause and the hint for invalid input that was refused before sending.
 func invalidFailure(cause, hint string) (string, string) {
 	switch rest, header := strings.CutPrefix(cause, "option Header: "); {
 	case header:
@@ -131,7 +132,7 @@ func invalidFailure(cause, hint string) (string, string) {
 
 const protocolHint = "omit --protocol to let hawser choose a version"
 
-// linkFailure explains why the server was not reached.
+// linkFailure returns the cause and the hint for a server that could not be reached.
 func (a *app) linkFailure(e *mcpclient.Error) (cause, hint string) {
 	var (
 		dns       *net.DNSError
@@ -177,13 +178,13 @@ func (a *app) linkFailure(e *mcpclient.Error) (cause, hint string) {
 	return "", ""
 }
 
-// isRemote reports whether an executor carries the requests.
+// isRemote reports whether an executor sends the requests.
 func (a *app) isRemote() bool {
 	return a.network != nil && a.network.proxy == nil && a.env.transport == nil
 }
 
-// executorCause explains why an executor did not reach the server. Only the text of its error says
-// so.
+// executorCause returns the cause and the hint if an executor could not reach the server. It
+// recognizes the cause by the error text. It returns "" for other errors.
 func (a *app) executorCause(e *mcpclient.Error) (cause, hint string) {
 	text := causeOf(e)
 	switch {
@@ -205,7 +206,7 @@ func (a *app) executorCause(e *mcpclient.Error) (cause, hint string) {
 // section 6.2).
 var needsCertificate = regexp.MustCompile(`tls: (certificate required|bad certificate)`)
 
-// proxyUsed returns the proxy of the last request, "" if there was none.
+// proxyUsed returns the proxy of the last request, or "" if it used none.
 func (a *app) proxyUsed() string {
 	if a.network == nil {
 		return ""
@@ -213,7 +214,7 @@ func (a *app) proxyUsed() string {
 	return oneLine(a.network.proxyUsed(), 100)
 }
 
-// withoutProxy returns a command that connects without the proxy.
+// withoutProxy returns a command line that connects without the proxy.
 func (a *app) withoutProxy() string {
 	host := a.host
 	if u, err := url.Parse(a.shown); err == nil {

@@ -10,28 +10,28 @@ import (
 	"time"
 )
 
-// maxHeld bounds the lines that wait while the user is asked.
+// maxHeld is the maximum number of lines held back during a question.
 const maxHeld = 200
 
-// console is stderr: notes, log messages, progress and questions. All text goes through clean and
-// has its secrets masked. Methods are safe for concurrent use.
+// console writes notes, log messages, progress and questions to stderr. It cleans all text and
+// masks secrets. Its methods are safe for concurrent use.
 type console struct {
 	w       io.Writer
 	watched bool
 	colour  bool
-	columns int // of the terminal, 0 if unknown
+	columns int // width of the terminal, 0 if unknown
 	now     func() time.Time
 
 	mu      sync.Mutex
 	secrets []string        // guarded by mu
-	said    map[string]bool // guarded by mu; see once
-	bar     *progressBar    // guarded by mu; nil when none is shown
+	said    map[string]bool // guarded by mu: texts that once has printed
+	bar     *progressBar    // guarded by mu; nil if no bar is shown
 	asking  bool            // guarded by mu: the user is being asked
-	held    []string        // guarded by mu: lines that wait until then
+	held    []string        // guarded by mu: lines to print after the question
 	dropped int             // guarded by mu
 }
 
-// line prints a line, or holds it back while the user is being asked.
+// line prints a line. During a question, it holds the line back until the question ends.
 func (c *console) line(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,7 +50,7 @@ func (c *console) line(text string) {
 
 func (c *console) linef(format string, args ...any) { c.line(fmt.Sprintf(format, args...)) }
 
-// once is line, but prints each text only once.
+// once prints a line unless it has printed the same text before.
 func (c *console) once(text string) {
 	c.mu.Lock()
 	said := c.said[text]
@@ -64,13 +64,14 @@ func (c *console) once(text string) {
 	}
 }
 
-// Write prints lines of the logger.
+// Write prints lines from the logger.
 func (c *console) Write(p []byte) (int, error) {
 	c.line(withoutRemains(string(p)))
 	return len(p), nil
 }
 
-// question starts or ends a question, during which other lines are held back.
+// question starts a question if asking is true, and ends the current question otherwise. Other
+// lines are held back during a question.
 func (c *console) question(asking bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,10 +89,10 @@ func (c *console) question(asking bool) {
 	c.bar.draw()
 }
 
-// say prints text of a question.
+// say prints text that is part of a question.
 func (c *console) say(text string) { c.write(clean(text)) }
 
-// emphasise prints text of a question in bold, if the terminal supports it.
+// emphasise prints text that is part of a question, in bold if colour is on.
 func (c *console) emphasise(text string) {
 	if text = clean(text); c.colour {
 		text = "\x1b[1m" + text + "\x1b[0m"
@@ -105,10 +106,11 @@ func (c *console) write(text string) {
 	fmt.Fprint(c.w, c.withoutSecrets(text))
 }
 
-// shortestSecret is the shortest text to hide. Shorter ones appear in too many other texts.
+// shortestSecret is the minimum length of a secret to mask. A shorter secret would match unrelated
+// text too often.
 const shortestSecret = 6
 
-// hide masks a secret in everything that is printed from now on, since a server may repeat it.
+// hide masks secret in all later output, since a server may repeat it.
 func (c *console) hide(secret string) {
 	if len(secret) < shortestSecret {
 		return
@@ -120,7 +122,7 @@ func (c *console) hide(secret string) {
 	}
 }
 
-// masked returns a text without the secrets that are known.
+// masked returns text with all known secrets masked.
 func (c *console) masked(text string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -137,16 +139,16 @@ func (c *console) withoutSecrets(text string) string {
 	return text
 }
 
-// output is stdout, for results.
+// output writes results to stdout.
 type output struct {
 	w    io.Writer
 	con  *console
-	wide int   // columns of the terminal, 0 if stdout is not one
+	wide int   // columns of the terminal, 0 if stdout is not a terminal
 	err  error // the first error, after which nothing is written
-	late error // an error that does not end the output
+	late error // an error after which output continues
 }
 
-// text writes a server's text and a line break.
+// text writes text from the server and a line break.
 func (o *output) text(text string) {
 	o.write(strings.TrimSuffix(clean(text), "\n") + "\n")
 }
@@ -154,10 +156,10 @@ func (o *output) text(text string) {
 // item writes a line of a list, wrapped at the width of the terminal.
 func (o *output) item(text, indent string) { o.text(wrap(clean(text), o.wide, indent)) }
 
-// json writes a document on one line.
+// json writes a JSON document on one line.
 func (o *output) json(raw json.RawMessage) { o.write(string(safeJSON(raw)) + "\n") }
 
-// value encodes a value and writes it on one line.
+// value writes v as JSON on one line.
 func (o *output) value(v any) error {
 	raw, err := json.Marshal(v)
 	if err == nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// describe returns a block of content as text. It describes other types in a word, and saves binary
-// content if --save is set.
+// describe returns the text of a content block, or a short description if the block is not text. If
+// --save is set, it saves binary content to a file.
 func (a *app) describe(block mcp.Content) string {
 	switch c := block.(type) {
 	case mcp.TextContent:
@@ -38,7 +38,7 @@ func (a *app) describe(block mcp.Content) string {
 	return fmt.Sprintf("[%T]", block)
 }
 
-// describeContents is describe for the contents of a resource.
+// describeContents does the same as describe for the contents of a resource.
 func (a *app) describeContents(contents mcp.ResourceContents) string {
 	switch c := contents.(type) {
 	case mcp.TextResourceContents:
@@ -51,7 +51,8 @@ func (a *app) describeContents(contents mcp.ResourceContents) string {
 	return fmt.Sprintf("[%T]", contents)
 }
 
-// binary describes binary content, and says where it was saved.
+// binary returns a description of binary content. If --save is set, it saves the content, and the
+// description includes the file name.
 func (a *app) binary(what, mime, encoded string) string {
 	data, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
@@ -77,7 +78,7 @@ func (a *app) binary(what, mime, encoded string) string {
 	return text
 }
 
-// keep saves content in a new temporary directory.
+// keep saves content in the run's temporary directory, which it creates on first use.
 func (a *app) keep(mime string, data []byte) (name string, err error) {
 	if a.spare == "" {
 		if a.spare, err = os.MkdirTemp("", "hawser-"); err != nil {
@@ -87,7 +88,7 @@ func (a *app) keep(mime string, data []byte) (name string, err error) {
 	return save(a.spare, mime, data)
 }
 
-// checkSave checks the directory of --save before anything is sent.
+// checkSave returns an error if --save does not name a usable directory.
 func (a *app) checkSave() error {
 	dir := a.flags.save
 	if dir == "" {
@@ -112,8 +113,8 @@ func (a *app) checkSave() error {
 	return nil
 }
 
-// saveBeside saves binary content if --save is set, and says on stderr where, while stdout has
-// JSON.
+// saveBeside saves binary content if --save is set. It prints the file names on stderr, because
+// stdout contains JSON.
 func (a *app) saveBeside(blocks ...mcp.Content) {
 	if a.flags.save == "" {
 		return
@@ -130,24 +131,24 @@ func (a *app) saveBeside(blocks ...mcp.Content) {
 	}
 }
 
-// fail records an error that does not end the output.
+// fail records an error after which output continues.
 func (a *app) fail(err error) {
 	if a.out.err == nil {
 		a.out.late = err
 	}
 }
 
-// extensions are the file extensions of common types. The server does not choose file names.
+// extensions maps common media types to file extensions. The server does not choose file names.
 var extensions = map[string]string{
 	"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp", "image/svg+xml": ".svg",
 	"audio/wav": ".wav", "audio/mpeg": ".mp3", "audio/ogg": ".ogg", "application/pdf": ".pdf", "application/zip": ".zip",
 	"application/json": ".json", "text/plain": ".txt", "text/html": ".html", "text/csv": ".csv",
 }
 
-// maxSaved bounds the search for a free name.
+// maxSaved is the number of file names that save tries.
 const maxSaved = 10_000
 
-// save writes a new file in dir. It overwrites nothing.
+// save writes data to a new file in dir and returns the file's name. It never overwrites a file.
 func save(dir, mime string, data []byte) (string, error) {
 	kind, _, _ := strings.Cut(mime, ";")
 	extension, ok := extensions[strings.ToLower(strings.TrimSpace(kind))]
@@ -169,7 +170,7 @@ func save(dir, mime string, data []byte) (string, error) {
 	return "", fmt.Errorf("no free file name in %s", dir)
 }
 
-// size formats a number of bytes.
+// size formats n, a number of bytes.
 func size(n int) string {
 	switch {
 	case n < 1000:
@@ -180,7 +181,7 @@ func size(n int) string {
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
-// resultText returns a tool's result as text: its content, or its structured content if there is no
+// resultText returns a tool's result as text. It adds the structured content if no content block is
 // text.
 func (a *app) resultText(res *mcpclient.CallToolResult) string {
 	var parts []string

@@ -12,21 +12,22 @@ import (
 type desk struct {
 	con   *console
 	lines *lineReader
-	turn  chan struct{} // holds the token of the current question
+	turn  chan struct{} // full during a question
 }
 
 func newDesk(con *console, stdin io.Reader) *desk {
 	return &desk{con: con, lines: newLineReader(stdin), turn: make(chan struct{}, 1)}
 }
 
-// take waits until no other question uses the terminal. The caller must call done.
+// take waits until no other question uses the terminal, and starts a dialog. The caller must call
+// its done method.
 func (d *desk) take(ctx context.Context) (*dialog, error) {
 	select {
 	case d.turn <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if ctx.Err() != nil { // both were ready
+	if ctx.Err() != nil { // both cases were ready
 		<-d.turn
 		return nil, context.Cause(ctx)
 	}
@@ -34,38 +35,38 @@ func (d *desk) take(ctx context.Context) (*dialog, error) {
 	return &dialog{desk: d, ctx: ctx}, nil
 }
 
-// close stops reading. It does not wait for the current question: its context has ended, and the
-// reader ends with the program.
+// close stops reading stdin. If a question is still open, close does nothing: the reader ends with
+// the program.
 func (d *desk) close() {
 	select {
-	case d.turn <- struct{}{}: // kept, so that nothing is read after this
+	case d.turn <- struct{}{}: // never released: no question can start after close
 		d.lines.close()
 	default:
 	}
 }
 
-// dialog is the current question, which may have several parts.
+// dialog is the current question. It may have several prompts.
 type dialog struct {
 	*desk
 	ctx context.Context
 }
 
-// done releases the terminal.
+// done ends the question and releases the terminal.
 func (d *dialog) done() {
 	d.con.question(false)
 	<-d.turn
 }
 
-// What the user may answer instead of a value.
+// Errors of ask that mean the user gave no value.
 var (
 	errDeclined = errors.New("declined")
 	errClosed   = errors.New("cancelled by the user")
-	// errEnd is the end of the input.
+	// errEnd means the end of input.
 	errEnd = fmt.Errorf("%w: end of the input", errClosed)
 )
 
-// ask shows a prompt and returns the typed line. It returns errEnd at the end of the input, and
-// errDeclined and errClosed for !decline and !cancel.
+// ask shows a prompt and returns the typed line. It returns errDeclined for !decline, errClosed for
+// !cancel, and errEnd at the end of input.
 func (d *dialog) ask(prompt string) (string, error) {
 	d.con.say(prompt)
 	line, err := d.lines.read(d.ctx)
@@ -73,7 +74,7 @@ func (d *dialog) ask(prompt string) (string, error) {
 	case err != nil && d.ctx.Err() != nil:
 		d.con.say("\n(the request was cancelled)\n")
 		return "", err
-	case err != nil: // the end of the input, or a line that is too long
+	case err != nil: // end of input, or a line that is too long
 		d.con.say("\n")
 		return "", errEnd
 	}
@@ -92,8 +93,8 @@ func (d *dialog) say(text string) {
 	d.con.say(wrap(text, d.con.columns, margin(text)) + "\n")
 }
 
-// quote shows text from the server. A mark precedes each line, including wrapped ones, so that the
-// text cannot pass for hawser's own output.
+// quote shows text from the server. It marks each line, including wrapped lines, to distinguish the
+// text from hawser's own output.
 func (d *dialog) quote(text string) {
 	const most, mark = 8000, "  | "
 	text = strings.TrimSpace(strings.ReplaceAll(clean(text), "\t", "    "))
@@ -109,8 +110,8 @@ func (d *dialog) quote(text string) {
 	}
 }
 
-// choose asks until the user types one of the choices, or its first letter. With hasDefault, an
-// empty line is the first choice.
+// choose asks until the user types one of the choices or its first letter. If hasDefault is true,
+// an empty line means the first choice.
 func (d *dialog) choose(prompt string, hasDefault bool, choices ...string) (string, error) {
 	for {
 		line, err := d.ask(prompt)

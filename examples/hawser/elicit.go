@@ -10,14 +10,15 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// Ways to answer requests of the server.
+// Modes for answering requests from the server.
 const (
 	modeAsk     = "ask"
 	modeAccept  = "accept"
 	modeDecline = "decline"
 )
 
-// modeOf resolves the value of --elicit or --sample. Without a terminal, the default is to decline.
+// modeOf returns the mode for a value of --elicit or --sample. The default is to ask the user, or
+// to decline without a terminal.
 func (a *app) modeOf(flag string) string {
 	switch {
 	case flag != "":
@@ -28,7 +29,7 @@ func (a *app) modeOf(flag string) string {
 	return modeDecline
 }
 
-// asker names the server: by its host, and by the name that it claims.
+// asker returns the server's claimed name and its host, for the user.
 func (a *app) asker(s *mcpclient.Session) string {
 	if name := oneLine(s.ServerInfo().Name, 60); name != "" {
 		return name + " (" + a.host + ")"
@@ -36,7 +37,7 @@ func (a *app) asker(s *mcpclient.Session) string {
 	return a.host
 }
 
-// elicitForm answers a form of the server.
+// elicitForm answers a form from the server.
 func (a *app) elicitForm(ctx context.Context, s *mcpclient.Session, r *mcpclient.FormRequest) (*mcp.ElicitationResult, error) {
 	switch a.modeOf(a.flags.elicit) {
 	case modeDecline:
@@ -62,14 +63,16 @@ func (a *app) elicitForm(ctx context.Context, s *mcpclient.Session, r *mcpclient
 	return mcpclient.AcceptElicitation(content), nil
 }
 
-// tellDeclined says once that a request was declined, unless a flag demanded it.
+// tellDeclined prints a note, once, that a request was declined. It prints nothing if a flag chose
+// to decline.
 func (a *app) tellDeclined(what, flag, name string) {
 	if flag == "" {
 		a.con.once("note: the server requested " + what + "; declined without a terminal (see " + name + ")")
 	}
 }
 
-// acceptDefaults accepts a form with its defaults, if they are valid.
+// acceptDefaults accepts a form with its default values. It declines the form if the defaults are
+// invalid or incomplete.
 func (a *app) acceptDefaults(s *mcpclient.Session, r *mcpclient.FormRequest) *mcp.ElicitationResult {
 	content := r.Form.Defaults()
 	if content == nil {
@@ -90,8 +93,8 @@ func (a *app) acceptDefaults(s *mcpclient.Session, r *mcpclient.FormRequest) *mc
 	return mcpclient.AcceptElicitation(content)
 }
 
-// elicitURL asks whether the user will visit a URL. hawser never opens it: on a terminal, it cannot
-// know that the user wants that.
+// elicitURL asks the user to visit a URL. It never opens the URL itself, since the user may not
+// want that.
 func (a *app) elicitURL(ctx context.Context, s *mcpclient.Session, r *mcpclient.URLRequest) (*mcp.ElicitationResult, error) {
 	if mode := a.modeOf(a.flags.elicit); mode != modeAsk {
 		if mode == modeAccept {

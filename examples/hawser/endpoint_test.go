@@ -26,7 +26,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// direct returns a network without a proxy, closed with the test.
+// direct returns a transport without a proxy. It is closed at the end of the test.
 func direct(t *testing.T) transport.Transport {
 	t.Helper()
 	network := transport.NewDirect(&transport.DirectOptions{NoProxy: true})
@@ -34,7 +34,7 @@ func direct(t *testing.T) transport.Transport {
 	return network
 }
 
-// A URL without a path means /mcp, unless its root is an endpoint.
+// A URL without a path means /mcp, unless the root path is an MCP endpoint.
 func TestURLWithoutPath(t *testing.T) {
 	origin := plainly(guarded(t, modern(), nil))
 	for _, url := range []string{origin, origin + "/"} {
@@ -106,7 +106,8 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// certificate writes a client certificate and its key, apart and in one file.
+// certificate writes a client certificate and its key to separate files and to one common file. It
+// returns the three file names.
 func certificate(t *testing.T) (cert, key, both string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -126,7 +127,7 @@ func certificate(t *testing.T) (cert, key, both string) {
 	return cert, key, both
 }
 
-// Login is proposed where it helps, and works even if the server demands it only for calls.
+// A hint proposes login where it helps. Login works even if the server requires it only for calls.
 func TestLoginHints(t *testing.T) {
 	for name, open := range map[string]bool{"every request": false, "only calls": true} {
 		t.Run(name, func(t *testing.T) {
@@ -159,7 +160,7 @@ func TestLoginHints(t *testing.T) {
 	}
 }
 
-// openUntilCall answers everything but tool calls without authorization.
+// openUntilCall is a transport to a server that requires authorization only for tool calls.
 type openUntilCall struct {
 	transport.Transport
 	srv http.Handler
@@ -174,7 +175,7 @@ func (o openUntilCall) RoundTrip(r *http.Request) (*http.Response, error) {
 	return o.Transport.RoundTrip(r)
 }
 
-// visits plays a user who consents.
+// visits returns a login in which the user consents.
 func visits(world *authtest.World) oauth.Login {
 	return oauth.LoginFunc(func(ctx context.Context, flow oauth.Flow) error {
 		page, err := flow.AuthorizationURL(ctx, "http://127.0.0.1:7777/callback")

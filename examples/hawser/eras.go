@@ -18,25 +18,26 @@ const (
 	maxErasFile = 1 << 20 // bytes
 )
 
-// eras remembers on disk which era an endpoint speaks, so that not each run has to find out. A file
-// that cannot be used is ignored and replaced. Two runs at once may lose one entry, which the next
-// run finds out again.
+// eras stores the era of each endpoint on disk, so later runs need not detect it. An unusable file
+// is ignored and replaced. Two concurrent runs may lose an entry; the next run detects that era
+// again.
 type eras struct {
 	mcpclient.EraCache
 
 	file     string // "" if nothing is stored
 	endpoint string
-	known    mcpclient.Era // what the file says
+	known    mcpclient.Era // the era in the file
 	now      func() time.Time
 }
 
-// eraEntry is what the file holds of an endpoint.
+// eraEntry is the file's entry for one endpoint.
 type eraEntry struct {
 	Era  string    `json:"era"`
 	Time time.Time `json:"time"`
 }
 
-// openEras returns the cache of a run. dir is the user's cache directory, "" for none.
+// openEras returns the cache for one run. dir is the user's cache directory. If dir is "", nothing
+// is stored.
 func openEras(dir, endpoint string, now func() time.Time) *eras {
 	c := &eras{endpoint: endpoint, now: now}
 	if dir == "" {
@@ -53,7 +54,7 @@ func openEras(dir, endpoint string, now func() time.Time) *eras {
 	return c
 }
 
-// eraKey returns the URL without its query and fragment, which may be secret.
+// eraKey returns the key of an endpoint in the file: its URL without parts that may be secret.
 func eraKey(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -62,7 +63,7 @@ func eraKey(endpoint string) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
-// read returns the entries of the file that are not too old. It returns an empty map if there is no
+// read returns the entries of the file that have not expired. The map is empty if there is no
 // usable file.
 func (c *eras) read() map[string]eraEntry {
 	entries := make(map[string]eraEntry)
@@ -71,7 +72,7 @@ func (c *eras) read() map[string]eraEntry {
 		return entries
 	}
 	text, err := os.ReadFile(c.file)
-	if err != nil || json.Unmarshal(text, &entries) != nil || entries == nil { // it may be null
+	if err != nil || json.Unmarshal(text, &entries) != nil || entries == nil { // the JSON may be null
 		return make(map[string]eraEntry)
 	}
 	now := c.now()
@@ -79,7 +80,7 @@ func (c *eras) read() map[string]eraEntry {
 	return entries
 }
 
-// save stores what the session has learned.
+// save writes the era to the file if the session has detected a new one.
 func (c *eras) save() error {
 	era := c.Lookup(c.endpoint)
 	if c.file == "" || era == mcpclient.EraUnknown || era == c.known {
@@ -100,7 +101,7 @@ func (c *eras) save() error {
 	return replaceFile(c.file, text)
 }
 
-// replaceFile writes a file that only this user can read, whole or not at all.
+// replaceFile replaces a file atomically. Only the user can read the new file.
 func replaceFile(file string, text []byte) error {
 	dir := filepath.Dir(file)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -118,7 +119,7 @@ func replaceFile(file string, text []byte) error {
 		err = os.Rename(temporary.Name(), file)
 	}
 	if err != nil {
-		_ = os.Remove(temporary.Name()) // the first error says more
+		_ = os.Remove(temporary.Name()) // the first error is more useful
 	}
 	return err
 }

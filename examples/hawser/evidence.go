@@ -17,17 +17,17 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// evidence is what the program finds out after a failure, so that a hint leads to a command that
-// works.
+// evidence is what the program learns from further requests after a failure. Hints use it to
+// propose a command that works.
 type evidence struct {
 	login    bool   // the server names an authorization server
-	endpoint string // another URL of the server, where MCP answers
+	endpoint string // another URL of the server, which is an MCP endpoint
 }
 
-// maxInvestigation bounds the search for evidence.
+// maxInvestigation is the timeout for collecting evidence.
 const maxInvestigation = 5 * time.Second
 
-// investigate finds out what would have worked. It sends no credentials to another origin.
+// investigate collects evidence after err. It sends no credentials to another origin.
 func (a *app) investigate(ctx context.Context, endpoint string, err error) {
 	if err == nil || a.network == nil || ctx.Err() != nil {
 		return
@@ -41,14 +41,14 @@ func (a *app) investigate(ctx context.Context, endpoint string, err error) {
 		if u, err := url.Parse(endpoint); err == nil && u.Path != "/mcp" {
 			u.Path, u.RawPath = "/mcp", ""
 			if a.speaksMCP(ctx, u.String()) {
-				u.RawQuery, u.Fragment = "", "" // may be secret
+				u.RawQuery, u.Fragment = "", "" // they may be secret
 				a.found.endpoint = oneLine(u.String(), 200)
 			}
 		}
 	}
 }
 
-// isNoEndpoint reports whether something other than an MCP endpoint answered.
+// isNoEndpoint reports whether err means that the URL is not an MCP endpoint.
 func isNoEndpoint(err error) bool {
 	var (
 		status   *mcpclient.HTTPError
@@ -66,7 +66,7 @@ func isNoEndpoint(err error) bool {
 	return errors.As(err, &protocol)
 }
 
-// speaksMCP reports whether an MCP server answers at an endpoint of the same origin.
+// speaksMCP reports whether endpoint, a URL of the same origin, is an MCP endpoint.
 func (a *app) speaksMCP(ctx context.Context, endpoint string) bool {
 	header, err := a.readHeaders()
 	if err != nil {
@@ -77,13 +77,13 @@ func (a *app) speaksMCP(ctx context.Context, endpoint string) bool {
 		Timeouts: mcpclient.Timeouts{Close: time.Second},
 	})
 	if err == nil {
-		_ = s.Close() // an error of the DELETE changes nothing
+		_ = s.Close() // an error from the DELETE request changes nothing
 	}
 	return err == nil || mcpclient.KindOf(err) == mcpclient.KindAuthRequired
 }
 
-// offersLogin reports whether the server names an authorization server: in its challenge, or at the
-// well-known places (RFC 9728, RFC 8414).
+// offersLogin reports whether the server names an authorization server, in its challenge or at a
+// well-known URL (RFC 9728, RFC 8414).
 func (a *app) offersLogin(ctx context.Context, endpoint string) bool {
 	if slices.ContainsFunc(a.network.challenged(), func(c string) bool { return strings.Contains(c, "resource_metadata=") }) {
 		return true
@@ -100,10 +100,10 @@ func (a *app) offersLogin(ctx context.Context, endpoint string) bool {
 	return slices.ContainsFunc(places, func(place string) bool { return a.hasMetadata(ctx, u.Scheme+"://"+u.Host+place) })
 }
 
-// maxMetadata bounds a metadata document, in bytes.
+// maxMetadata is the maximum size of a metadata document, in bytes.
 const maxMetadata = 256 << 10
 
-// hasMetadata reports whether there is a metadata document for OAuth at a URL.
+// hasMetadata reports whether the URL place serves an OAuth metadata document.
 func (a *app) hasMetadata(ctx context.Context, place string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, place, http.NoBody)
 	if err != nil {
@@ -124,7 +124,7 @@ func (a *app) hasMetadata(ctx context.Context, place string) bool {
 		(len(document.Servers) > 0 || document.Authorize != "")
 }
 
-// Credentials, as the hints name them: without a value.
+// Parts of hints that show how to send credentials. They contain no secret.
 const (
 	bearerHint = "--header 'Authorization: Bearer env:TOKEN'" //nolint:gosec // not a credential
 	basicHint  = "--header 'Authorization: Basic env:CREDENTIALS'"
@@ -133,7 +133,8 @@ const (
 
 var mentionsKey = regexp.MustCompile(`(?i)\bx?[-_ ]?api[-_ ]?key\b`)
 
-// credentialsHint returns the hint for a 401. It proposes a login only if there is one.
+// credentialsHint returns the hint for a 401 response. It proposes a login only if the server
+// offers one.
 func (a *app) credentialsHint(err error) string {
 	var status *mcpclient.HTTPError
 	challenges, text := a.network.challenged(), ""
@@ -162,7 +163,8 @@ func (a *app) credentialsHint(err error) string {
 	return "the server offers no login; send the token or key that its operator gave you: " + bearerHint + " or " + keyHint
 }
 
-// takesPassword reports whether the last 401 asked for a user name and a password, and no token.
+// takesPassword reports whether the last 401 response requested a user name and a password, but no
+// token.
 func (a *app) takesPassword() bool {
 	return slices.ContainsFunc(a.network.challenged(), func(c string) bool { return strings.HasPrefix(strings.ToLower(c), "basic") }) && !a.found.login
 }
@@ -170,7 +172,7 @@ func (a *app) takesPassword() bool {
 var refusesHost = regexp.MustCompile(
 	`(?i)\b(host header|invalid host|host (.{0,80}not allowed|not allowed)|untrusted host|disallowedhost|dns rebinding|misdirected)`)
 
-// forbiddenHint returns the hint for a 403.
+// forbiddenHint returns the hint for a 403 response.
 func (a *app) forbiddenHint(err error) string {
 	var status *mcpclient.HTTPError
 	if !errors.As(err, &status) {
@@ -194,7 +196,8 @@ func (a *app) forbiddenHint(err error) string {
 	return "the server denies access to this client or address; ask its operator"
 }
 
-// otherLoopback returns the URL with the other name of this machine, "" if it names another one.
+// otherLoopback returns the URL with the other loopback name or address of this machine. It returns
+// "" if the host is a different machine.
 func otherLoopback(shown string) string {
 	u, err := url.Parse(shown)
 	if err != nil || !isThisMachine(u.Hostname()) {

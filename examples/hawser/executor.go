@@ -14,13 +14,12 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// executorVariable switches every command to executor mode.
+// executorVariable is the environment variable that selects an executor for every command.
 const executorVariable = "HAWSER_EXECUTOR"
 
 const executorHint = "an executor is ws://HOST:PORT, wss://HOST:PORT or stdio:COMMAND"
 
-// openExecutor returns the executor that carries the requests. It is nil for the network of this
-// machine.
+// openExecutor returns the executor that sends the requests, or nil if this machine sends them.
 func (a *app) openExecutor(ctx context.Context) (http.RoundTripper, error) {
 	where := a.flags.executor
 	if where == "" {
@@ -64,7 +63,7 @@ func dialExecutor(ctx context.Context, where string, opts *executor.Options) (tr
 	}, opts)
 }
 
-// executorFailure explains why an executor cannot be used.
+// executorFailure returns an error that explains why an executor cannot be used.
 func (a *app) executorFailure(err error) error {
 	var (
 		refused *executor.RefusedError
@@ -93,10 +92,10 @@ func (a *app) executorFailure(err error) error {
 	return f
 }
 
-// maxSecret bounds a file with a token, in bytes.
+// maxSecret is the maximum size of a file with a secret, in bytes.
 const maxSecret = 64 << 10
 
-// readSecret reads a file with one secret. Errors do not quote it.
+// readSecret returns the secret in a file. Its errors do not contain the secret.
 func readSecret(file string) (string, error) {
 	f, err := os.Open(file) //nolint:gosec // the user names the file
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// A flag or a variable runs a command through an executor.
+// A flag or an environment variable makes a command use an executor.
 func TestExecutor(t *testing.T) {
 	srv := mcptest.New(mcptest.Modern)
 	srv.Tools = []*mcptest.Tool{{Name: "echo"}}
@@ -58,7 +58,7 @@ func TestExecutorMistakes(t *testing.T) {
 	}
 }
 
-// Failures beyond the executor are explained as those of this machine's network.
+// Network failures at the executor are explained like network failures on this machine.
 func TestFailuresBeyondTheExecutor(t *testing.T) {
 	far, err := agent.Listen(t.Context(), "ws://127.0.0.1:0", &agent.Options{})
 	require.NoError(t, err)

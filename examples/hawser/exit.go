@@ -9,9 +9,9 @@ const (
 	exitUsage     = 2   // invalid command line, arguments or file
 	exitNotRun    = 3   // the call did not run: the server is down, too slow, or busy
 	exitRefused   = 4   // the server refused, or does not speak MCP
-	exitAuth      = 5   // the server requires (other) credentials
+	exitAuth      = 5   // the server requires credentials, or refused those sent
 	exitUnknown   = 6   // no final answer: the tool may have run
-	exitOutput    = 7   // the result arrived, and could not be printed or saved
+	exitOutput    = 7   // the result arrived but could not be printed or saved
 	exitCancelled = 130 // ended by Ctrl-C or SIGTERM
 )
 
@@ -49,7 +49,7 @@ func codeOf(e *mcpclient.Error) int {
 	return exitRefused
 }
 
-// kindNames are the kinds of errors in JSON, where those of package mcpclient are concerned.
+// kindNames maps error kinds of package mcpclient to values of problem.Kind.
 var kindNames = map[mcpclient.Kind]string{
 	mcpclient.KindInvalid: "invalid", mcpclient.KindNotSent: "not_sent", mcpclient.KindOutcomeUnknown: "outcome_unknown",
 	mcpclient.KindUnanswered: "unanswered", mcpclient.KindServer: "server", mcpclient.KindHTTP: "http",
@@ -59,7 +59,8 @@ var kindNames = map[mcpclient.Kind]string{
 	mcpclient.KindInput: "input", mcpclient.KindTool: "tool",
 }
 
-// codeNames are the kinds, in JSON, of errors without one of package mcpclient.
+// codeNames maps exit codes to values of problem.Kind, for errors without a kind of package
+// mcpclient.
 var codeNames = map[int]string{
 	exitTool: "tool", exitUsage: "usage", exitNotRun: "not_sent", exitRefused: "refused", exitAuth: "auth_required",
 	exitUnknown: "outcome_unknown", exitOutput: "output", exitCancelled: "cancelled",

@@ -8,7 +8,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// The outcome of a call decides about the exit code, before its kind.
+// The outcome of a failed call takes precedence over the error kind in choosing the exit code.
 func TestExitCodes(t *testing.T) {
 	busy := &mcpclient.HTTPError{Status: 429}
 	for _, c := range []struct {

@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// failure is an error for the user: what happened, on one line, and what to do about it.
+// failure is an error for the user: a one-line cause, and a hint that says what to do.
 type failure struct {
 	code        int
 	cause, hint string
@@ -27,7 +27,7 @@ func usageError(hint, format string, args ...any) error {
 	return &failure{code: exitUsage, cause: fmt.Sprintf(format, args...), hint: hint}
 }
 
-// usageFailure explains an invalid command line.
+// usageFailure returns the failure for an invalid command line.
 func usageFailure(cmd *cobra.Command, err error) failure {
 	cause, _, _ := strings.Cut(err.Error(), "\n") // cobra adds lines with suggestions
 	f := failure{code: exitUsage, cause: oneLine(cause, 300), hint: "hawser --help"}
@@ -62,7 +62,7 @@ func commandNames(cmd *cobra.Command) (names []string) {
 	return names
 }
 
-// serverFailure explains an error of the session.
+// serverFailure returns the failure for an error from the session.
 func (a *app) serverFailure(cmd *cobra.Command, err error) failure {
 	var e *mcpclient.Error
 	if !errors.As(err, &e) {
@@ -78,7 +78,7 @@ func (a *app) serverFailure(cmd *cobra.Command, err error) failure {
 		f.cause, f.hint = fmt.Sprintf("timed out after %v", a.flags.timeout), "allow more time with --timeout"
 		method := e.Method
 		if a.session == nil {
-			method = "" // of the handshake
+			method = "" // while connecting, the last retry of any method is the cause
 		}
 		if last := a.waits.lastCause(method); last != "" {
 			f.cause += "; the last try failed: " + last
@@ -90,7 +90,8 @@ func (a *app) serverFailure(cmd *cobra.Command, err error) failure {
 	return f
 }
 
-// outcomeHint says what is known of a call that is not safe to repeat.
+// outcomeHint returns a warning for a failed call that is not safe to repeat. It returns "" for
+// other calls.
 func outcomeHint(e *mcpclient.Error) string {
 	switch {
 	case mcpclient.SafeToRepeat(e):
@@ -102,13 +103,13 @@ func outcomeHint(e *mcpclient.Error) string {
 	}
 }
 
-// remains are the rest of an escape sequence after package mcpclient replaced its control
-// characters by U+FFFD.
+// remains matches the rest of an escape sequence in which package mcpclient has replaced the
+// control characters with U+FFFD.
 var remains = regexp.MustCompile(`\x{fffd}(?:\[[\x30-\x3f]*[\x20-\x2f]*[\x40-\x7e]|\][^\x{fffd}]{0,200}\x{fffd}\\?)`)
 
 func withoutRemains(text string) string { return remains.ReplaceAllString(text, "") }
 
-// causeOf returns the cause without the stages of the request.
+// causeOf returns the text of the cause, without the stages of the request.
 func causeOf(e *mcpclient.Error) string {
 	cause := e.Err
 	var link *transport.Error
@@ -118,7 +119,7 @@ func causeOf(e *mcpclient.Error) string {
 	return cause.Error()
 }
 
-// statusText describes an HTTP status without the page that came with it.
+// statusText describes an HTTP status. It omits the HTML page of the response.
 func statusText(e *mcpclient.HTTPError) string {
 	if isHTML(e) {
 		return fmt.Sprintf("HTTP status %d %s, with an HTML page", e.Status, http.StatusText(e.Status))

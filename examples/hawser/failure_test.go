@@ -15,7 +15,7 @@ import (
 
 const tea = `{"type": "object", "required": ["tea"], "properties": {"tea": {"type": "string"}, "cups": {"type": "integer"}}}`
 
-// The most common mistakes have texts that explain them.
+// The tests in this file check that errors explain the most common mistakes.
 
 func TestWrongURL(t *testing.T) {
 	srv := mcptest.New(mcptest.Modern)

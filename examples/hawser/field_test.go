@@ -9,7 +9,8 @@ import (
 	"github.com/hawser-mcp/hawser/tests/field"
 )
 
-// The quirks of the corpus come out at the command line as wanted.
+// TestFieldCorpus checks the result of the program for each quirk of the corpus. Differences of
+// pending quirks are only logged.
 func TestFieldCorpus(t *testing.T) {
 	for _, q := range field.Corpus() {
 		if q.CLI == nil {
@@ -39,7 +40,8 @@ func TestFieldCorpus(t *testing.T) {
 	}
 }
 
-// playCLI runs the program against the first variant of a quirk.
+// playCLI runs the program against the first variant of the quirk q. It returns the differences
+// from the expected result.
 func playCLI(t *testing.T, q *field.Quirk, era field.Era) []string {
 	t.Helper()
 	p, err := field.Start(q, 0, era, field.Direct)

@@ -12,14 +12,14 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient/form"
 )
 
-// parseField turns what the user typed into a valid value of the field, as in [form.Form.Defaults].
+// parseField converts typed text into a valid value of the field. The Go types are those of
+// [form.Form.Defaults].
 //
-//   - A text with a format is trimmed; any other is taken as it is.
+//   - Text is trimmed if the field has a format; other text is kept unchanged.
 //   - A number may have a plus sign and leading zeros.
 //   - A boolean is true, false, yes, no, y or n.
-//   - A choice is an option's value, its title in any case, or else its number, from 1.
-//   - Choices are separated by commas, which values and titles may contain too. Duplicates count
-//     once.
+//   - A choice is an option's value, its title (ignoring case), or its number, counted from 1.
+//   - Choices are separated by commas. Values and titles may contain commas. Duplicates count once.
 //
 // The error is or wraps a [*form.FieldError].
 func parseField(field *form.Field, text string) (any, error) {
@@ -34,7 +34,7 @@ func parseField(field *form.Field, text string) (any, error) {
 	return value, nil
 }
 
-// fieldValue returns the value to validate, or why the text stands for none.
+// fieldValue returns the value to validate, or the reason why the text is not a value.
 func fieldValue(field *form.Field, text string) (value any, reason string) {
 	trimmed := strings.TrimSpace(text)
 	switch field.Kind {
@@ -61,14 +61,15 @@ func fieldValue(field *form.Field, text string) (value any, reason string) {
 	if field.Format != "" {
 		text = trimmed
 	}
-	return strings.ToValidUTF8(text, "\ufffd"), "" // as JSON encodes it
+	return strings.ToValidUTF8(text, "\ufffd"), "" // JSON encodes it the same way
 }
 
 // numeral is a number as users write it: sign, whole part, fraction and exponent.
 var numeral = regexp.MustCompile(`^(?:\+|(-))?(?:0*(\d+)(\.\d+)?|(\.\d+))([eE][+-]?\d+)?$`)
 
-// jsonNumber returns text as a JSON number, or unchanged if it is not a number: Validate refuses
-// that. A whole number is written without point and exponent, unless that makes it very long.
+// jsonNumber returns text as a JSON number. Text that is not a number is returned unchanged, and
+// Validate refuses it. If whole is true, the number has no point or exponent, unless that makes it
+// very long.
 func jsonNumber(text string, whole bool) any {
 	const longest = 400 // digits
 	m := numeral.FindStringSubmatch(text)
@@ -85,10 +86,11 @@ func jsonNumber(text string, whole bool) any {
 	return json.Number(text)
 }
 
-// choices returns the values of the options that a list with commas names.
+// choices returns the values of the options in a comma-separated list, or the reason why the list
+// is invalid.
 func choices(options []form.Option, text string) (values []string, reason string) {
 	values = []string{}
-	commas := 0 // the most in one option
+	commas := 0 // the most commas in one value or title
 	for _, o := range options {
 		commas = max(commas, strings.Count(o.Value, ","), strings.Count(o.Title, ","))
 	}
@@ -98,7 +100,7 @@ func choices(options []form.Option, text string) (values []string, reason string
 			parts = parts[1:]
 			continue
 		}
-		// The longest run of parts that names an option counts.
+		// Use the longest run of parts that names an option.
 		n, i := min(len(parts), commas+1), -1
 		for ; n > 0; n-- {
 			if i, reason = findOption(options, strings.Join(parts[:n], ",")); i >= 0 {
@@ -116,8 +118,8 @@ func choices(options []form.Option, text string) (values []string, reason string
 	return values, ""
 }
 
-// findOption returns the index of the option that text names, or -1 and why there is not exactly
-// one.
+// findOption returns the index of the option that text names. If text names no option, or several,
+// it returns -1 and the reason.
 func findOption(options []form.Option, text string) (i int, reason string) {
 	i = slices.IndexFunc(options, func(o form.Option) bool { return o.Value == text })
 	if i >= 0 {

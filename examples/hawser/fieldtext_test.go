@@ -38,7 +38,7 @@ const (
 
 var typedTexts = []struct {
 	property, text string
-	want           any // a string that begins with "must" or "could" is a reason
+	want           any // a string that begins with "must" or "could" is an expected reason
 }{
 	{`{"type":"string"}`, " a b ", " a b "},
 	{`{"type":"string"}`, "", ""},
@@ -78,7 +78,7 @@ var typedTexts = []struct {
 	{titledChoice, "Green", "#00f"},
 	{titledChoice, "GREEN", "could mean more than one of the choices"},
 	{titledChoice, "1", "#f00"},
-	{titledChoice, "2", "2"}, // a value before a number
+	{titledChoice, "2", "2"}, // the value takes precedence over the number
 	{titledChoice, "3", "#00f"},
 	{titledChoice, "0", "must be one of the choices"},
 	{titledChoice, "5", "must be one of the choices"},
@@ -111,7 +111,7 @@ func TestParseField(t *testing.T) {
 	}
 }
 
-// Validate accepts whatever parseField returns, and still does after a round trip through JSON.
+// Validate accepts every value that parseField returns, even after a round trip through JSON.
 func TestParseFieldAgreesWithValidate(t *testing.T) {
 	properties := []string{
 		`{"type":"string"}`, threeToFive, anEmail, aURI, aDate, aDateTime, aNumber, anInteger, `{"type":"integer","minimum":2,"maximum":1e3}`,
@@ -145,7 +145,7 @@ func TestParseFieldAgreesWithValidate(t *testing.T) {
 	require.Greater(t, accepted, 60)
 }
 
-// What the user typed may be private, and errors are logged.
+// Errors do not contain the typed text, since it may be private and errors are logged.
 func TestParseFieldErrorsDoNotRepeatTheText(t *testing.T) {
 	for _, property := range []string{anEmail, anInteger, aNumber, abcChoices, titledChoice, `{"type":"boolean"}`} {
 		_, field := oneField(t, property)
@@ -155,7 +155,7 @@ func TestParseFieldErrorsDoNotRepeatTheText(t *testing.T) {
 	}
 }
 
-// A field made by hand may be incomplete.
+// parseField accepts Fields that were not parsed from a schema. They may be incomplete.
 func TestParseFieldMadeByHand(t *testing.T) {
 	got, err := parseField(&form.Field{Name: "c", Kind: form.Choices}, "")
 	require.NoError(t, err)
@@ -165,7 +165,8 @@ func TestParseFieldMadeByHand(t *testing.T) {
 	require.Equal(t, "a", got)
 }
 
-// FuzzParseField parses any text as a value of any field. What it returns is valid once encoded.
+// FuzzParseField parses any text as a value of any field. Each returned value must be valid after
+// encoding.
 func FuzzParseField(f *testing.F) {
 	for _, property := range []string{threeToFive, anEmail, aNumber, anInteger, abcChoices, titledChoices, `{"anyOf":[{"enum":["a,b"]},{"type":"null"}]}`} {
 		f.Add([]byte(property), "1, a,b")

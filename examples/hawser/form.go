@@ -10,11 +10,11 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient/form"
 )
 
-// maxShownOptions bounds the options that are listed. The others can still be typed.
+// maxShownOptions is the maximum number of options listed. The user can still type the others.
 const maxShownOptions = 100
 
 // fillIn asks the user for every field of a form, shows the answers and asks whether to send them.
-// The error is errDeclined, errClosed or the context's.
+// Its error is errDeclined, errClosed or the context's error.
 func (d *dialog) fillIn(who string, r *mcpclient.FormRequest) (map[string]any, error) {
 	d.say("\n" + who + " asks you to fill in a form:")
 	d.quote(r.Message)
@@ -84,7 +84,8 @@ func (d *dialog) fillField(f *form.Form, i int, values map[string]any) error {
 
 var errRequired = errors.New("an answer is required")
 
-// readField reads a typed line: a value, or nil to keep or remove the current one.
+// readField parses a typed line. If keep is true, the current value stays. A nil value without keep
+// means that the field is skipped.
 func readField(field *form.Field, line string, values map[string]any) (value any, keep bool, err error) {
 	_, has := values[field.Name]
 	switch text := strings.TrimSpace(line); {
@@ -94,7 +95,7 @@ func readField(field *form.Field, line string, values map[string]any) (value any
 		return nil, false, errRequired
 	case text == "" || text == "!skip":
 		return nil, false, nil
-	case strings.HasPrefix(text, "!!"): // an escaped !
+	case strings.HasPrefix(text, "!!"): // !! means a literal !
 		line = strings.Replace(line, "!!", "!", 1)
 	case strings.HasPrefix(text, "!"):
 		return nil, false, fmt.Errorf("unknown command %s: use !skip, !decline or !cancel, and type !! for a ! at the start of a text", text)
@@ -103,7 +104,7 @@ func readField(field *form.Field, line string, values map[string]any) (value any
 	return value, false, err
 }
 
-// reason returns the text of an error without the name of the field, which is shown already.
+// reason returns the text of an error without the field's name, which the prompt already shows.
 func reason(err error) string {
 	var field *form.FieldError
 	if errors.As(err, &field) {
@@ -119,7 +120,7 @@ func label(field *form.Field) string {
 	return oneLine(field.Name, 100)
 }
 
-// describeField describes the values of a field.
+// describeField describes the values that a field accepts.
 func describeField(field *form.Field) string {
 	parts := []string{kindText(field)}
 	switch least, most := field.MinLength, field.MaxLength; {

@@ -8,8 +8,8 @@ import (
 
 const headerHint = "write --header 'Name: value', 'Name: env:VARIABLE' or 'Name: @file'; one word, such as Bearer, may precede env: and @"
 
-// readHeaders returns the headers of --header. Their values are never printed, not even in errors,
-// since they may be secrets.
+// readHeaders returns the headers from --header. Errors never contain header values, since they may
+// be secrets.
 func (a *app) readHeaders() (http.Header, error) {
 	header := make(http.Header)
 	for _, word := range a.flags.headers {
@@ -31,7 +31,8 @@ func (a *app) readHeaders() (http.Header, error) {
 	return header, nil
 }
 
-// headerValue resolves a value that is, or ends with, env:VARIABLE or @file.
+// headerValue resolves env:VARIABLE or @file, either as the whole value or after a scheme such as
+// Bearer. It returns any other value unchanged.
 func (a *app) headerValue(name, value string) (string, error) {
 	scheme, rest, ok := strings.Cut(value, " ")
 	switch {

@@ -13,11 +13,11 @@ import (
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 )
 
-// attack is part of every text that the server sends: a window title, a color, a cursor movement,
-// the clipboard, C1 controls, a text direction, an extra line.
+// attack is part of every text from the server. It tries to set the window title, the color, the
+// cursor and the clipboard, to use C1 controls, to reverse the text direction and to add a line.
 const attack = "A\x1b]0;owned\a\x1b[31m\x1b[2J\x1b]52;c;cm0=\x1b\\\u009b1m\u202e\r\b\x7fZ"
 
-// hostile returns a server whose texts are all attacks.
+// hostile returns a server whose texts all contain attack.
 func hostile(era mcptest.Era) *mcptest.Server {
 	srv := mcptest.New(era)
 	srv.SSE, srv.Name, srv.Instructions = true, attack, attack
@@ -73,7 +73,7 @@ func TestTextsOfAHostileServer(t *testing.T) {
 	}
 }
 
-// Web pages instead of MCP servers are attacks too.
+// Web pages with hostile text cannot control the terminal.
 func TestPagesOfAHostileServer(t *testing.T) {
 	for _, status := range []int{200, 302, 400, 401, 404, 500} {
 		srv := page(t, status, "text/plain", attack)
@@ -98,5 +98,5 @@ func requireHarmless(t *testing.T, text string, about any) {
 	for _, r := range text {
 		require.False(t, hidden(r), "%q in %q of %v", r, text, about)
 	}
-	require.NotContains(t, strings.ReplaceAll(text, `\u001b]0;owned`, ""), "owned", about) // JSON keeps it escaped
+	require.NotContains(t, strings.ReplaceAll(text, `\u001b]0;owned`, ""), "owned", about) // JSON contains it in escaped form
 }

@@ -9,20 +9,20 @@ import (
 )
 
 const (
-	maxLine  = 1 << 20  // of an answer, in bytes
+	maxLine  = 1 << 20  // of one typed line, in bytes
 	maxStdin = 64 << 20 // of arguments from stdin, in bytes
 )
 
-// lineReader reads lines that the user types. One goroutine owns the reader and reads only on
-// demand. A question that ends early leaves its read behind, and the program ends without waiting
-// for it.
+// lineReader reads lines that the user types. One goroutine owns the source and reads only on
+// demand. If a question ends before the user types a line, the pending read serves the next
+// question. The program exits without waiting for a pending read.
 type lineReader struct {
 	source io.Reader
 	begin  sync.Once
 	want   chan struct{}
 	got    chan typed
 
-	open bool // guarded by the desk's turn: the line of a started read was not used
+	open bool // guarded by the desk's turn: a read was started and its line is not yet used
 }
 
 type typed struct {
@@ -34,12 +34,12 @@ func newLineReader(source io.Reader) *lineReader {
 	return &lineReader{source: source, want: make(chan struct{}), got: make(chan typed, 1)}
 }
 
-// read returns the next line, or io.EOF at the end. It must not be called concurrently.
+// read returns the next line, or io.EOF at the end of input. It must not be called concurrently.
 func (l *lineReader) read(ctx context.Context) (string, error) {
 	l.begin.Do(func() { go l.loop() })
 	if l.open {
 		select {
-		case <-l.got: // typed for a question that had ended
+		case <-l.got: // typed after the previous question ended
 			l.open = false
 		default:
 		}
@@ -73,13 +73,13 @@ func (l *lineReader) loop() {
 	}
 }
 
-// close ends the goroutine once it does not wait for a line.
+// close ends the goroutine after any pending read.
 func (l *lineReader) close() {
-	l.begin.Do(func() {}) // prevents a later start
+	l.begin.Do(func() {}) // no goroutine starts after close
 	close(l.want)
 }
 
-// readAll reads source to its end, unless the context ends first.
+// readAll reads source to its end. It returns early if the context ends.
 func readAll(ctx context.Context, source io.Reader) ([]byte, error) {
 	type result struct {
 		data []byte

@@ -29,7 +29,7 @@ func (a *app) listenCommand() *cobra.Command {
 	return a.serverCommand(cmd, 1, 1, func(ctx context.Context, args []string) error {
 		err := a.listen(ctx, args[0])
 		if a.session != nil && errors.Is(context.Cause(ctx), errTimeIsUp) {
-			return nil // as requested
+			return nil // --timeout ends the subscription, which is no error
 		}
 		return err
 	})
@@ -64,7 +64,7 @@ func (a *app) listen(ctx context.Context, endpoint string) error {
 	return listenEnd(ctx, l.Err())
 }
 
-// listenEnd returns the error of the command for the end of a subscription.
+// listenEnd converts the error that ended a subscription into the command's error.
 func listenEnd(ctx context.Context, err error) error {
 	var end *mcpclient.ListenError
 	switch {
@@ -100,7 +100,7 @@ func filterText(f mcpclient.Filter) string {
 	return strings.Join(parts, ", ")
 }
 
-// eventNames are the names of events in JSON.
+// eventNames maps event kinds to their names in JSON output.
 var eventNames = map[mcpclient.ListenEventKind]string{
 	mcpclient.ListenToolsChanged: "tools_changed", mcpclient.ListenPromptsChanged: "prompts_changed",
 	mcpclient.ListenResourcesChanged: "resources_changed", mcpclient.ListenResourceUpdated: "resource_updated",

@@ -58,7 +58,7 @@ func (a *app) login(ctx context.Context, args []string) error {
 			a.con.line("the server requires no authorization; no login is necessary")
 			return nil
 		}
-		if err := c.Login(ctx); err != nil { // some servers require it only for calls
+		if err := c.Login(ctx); err != nil { // some servers require a login only for calls
 			return err
 		}
 		if status, err = c.Status(ctx); err != nil {
@@ -68,7 +68,7 @@ func (a *app) login(ctx context.Context, args []string) error {
 	return a.showStatus(status)
 }
 
-// loginClient returns the client of a command for authorization. It uses the transport of the
+// loginClient returns the authorization client of a login command. It uses the same transport as a
 // session.
 func (a *app) loginClient(ctx context.Context, endpoint string, begun func()) (*oauth.Client, error) {
 	if err := a.readURL(endpoint); err != nil {
@@ -92,8 +92,8 @@ func (a *app) loginClient(ctx context.Context, endpoint string, begun func()) (*
 	return c, nil
 }
 
-// storedLogin returns the login of a URL. If its path is empty, and nobody logged in there, that is
-// the one of /mcp, which login uses as well.
+// storedLogin returns the authorization client and the login status for a URL. If the URL has no
+// path and no login, it checks the URL with /mcp, because the login command may have used that.
 func (a *app) storedLogin(ctx context.Context, endpoint string) (*oauth.Client, oauth.Status, error) {
 	c, err := a.loginClient(ctx, endpoint, func() {})
 	if err != nil {
@@ -150,7 +150,7 @@ func (a *app) whoamiCommand() *cobra.Command {
 	})
 }
 
-// showStatus prints the status of a login. It contains no secret.
+// showStatus prints the status of a login. The output contains no secret.
 func (a *app) showStatus(s oauth.Status) error {
 	if a.flags.json {
 		type status struct {

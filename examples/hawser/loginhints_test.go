@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// A login that cannot work says what works instead, and never proposes itself.
+// If a login cannot work, the hint proposes something else, never another login.
 func TestLoginThatCannotHelp(t *testing.T) {
 	for name, c := range map[string]struct{ challenge, body, hint string }{
 		"password": {`Basic realm="tea"`, "no", "the server takes a user name and a password: " + basicHint},
@@ -63,7 +63,7 @@ func TestFailedLoginHints(t *testing.T) {
 	}
 }
 
-// login, whoami and logout of a URL without a path mean /mcp.
+// For a URL without a path, login, whoami and logout use /mcp.
 func TestLoginWithoutPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world, srv := authtest.New(t), modern()
@@ -88,7 +88,7 @@ func TestLoginWithoutPath(t *testing.T) {
 	})
 }
 
-// The token request of a login is traced, without the code and the tokens.
+// The trace shows the token request of a login, but neither the code nor the tokens.
 func TestTraceOfLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world, srv := authtest.New(t), modern()

@@ -1,5 +1,5 @@
 // Command hawser talks to an MCP server from the command line. It lists what the server offers,
-// calls tools, reads resources, and lets the user answer requests of the server.
+// calls tools, reads resources, and lets the user answer requests from the server.
 //
 //	hawser tools https://mcp.example.com/mcp
 //	hawser call https://mcp.example.com/mcp search q=gophers limit=3
@@ -23,7 +23,7 @@ import (
 )
 
 func main() {
-	signals := make(chan os.Signal, 2) // the second one counts too
+	signals := make(chan os.Signal, 2) // the second one must not be lost
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(context.Background(), environment{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
@@ -48,7 +48,7 @@ func columns(f *os.File) int {
 	return width
 }
 
-// cacheDir returns the user's cache directory, "" if there is none.
+// cacheDir returns the user's cache directory, or "" if there is none.
 func cacheDir() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -57,7 +57,7 @@ func cacheDir() string {
 	return dir
 }
 
-// environment is all that the program uses of the machine, so that tests can replace it.
+// environment is everything that the program uses from the machine. Tests replace it.
 type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -65,19 +65,19 @@ type environment struct {
 	person bool
 	// watched means that stderr is a terminal, on which a line can be redrawn.
 	watched bool
-	columns int // of that terminal, 0 if unknown
-	width   int // of stdout, 0 if it is not a terminal
+	columns int // width of that terminal, 0 if unknown
+	width   int // columns of stdout, 0 if it is not a terminal
 	// lookup reads an environment variable.
 	lookup func(name string) (string, bool)
 	// signals end the program: the first one cleanly, the second one at once.
 	signals <-chan os.Signal
 	now     func() time.Time
-	// transport carries the requests. Nil means the session's default.
+	// transport sends the requests. Nil means the session's default.
 	transport http.RoundTripper
-	// proxy returns the proxy of a request. Nil means that the environment decides.
+	// proxy returns the proxy for a request. Nil means that environment variables choose the proxy.
 	proxy func(*http.Request) (*url.URL, error)
-	// cache is the user's cache directory. Empty means that nothing is kept there.
+	// cache is the user's cache directory. If it is empty, nothing is cached.
 	cache string
-	// login takes the user to the authorization server. Nil means a browser.
+	// login takes the user to the authorization server. Nil means that a browser is opened.
 	login oauth.Login
 }

@@ -23,7 +23,8 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// asHawser makes the test binary run as hawser, for tests with a shell.
+// asHawser is an environment variable that makes the test binary run as hawser, for tests with a
+// shell.
 const asHawser = "TEST_BINARY_IS_HAWSER"
 
 func TestMain(m *testing.M) {
@@ -40,28 +41,29 @@ type machine struct {
 	reader  io.Reader // instead of stdin
 	person  bool
 	watched bool
-	width   int // of the terminal, 0 if there is none
+	width   int // columns of the terminal, 0 if there is none
 	vars    map[string]string
 	signals chan os.Signal
 	stderr  *buffer // nil means a new one
 	stdout  *buffer
-	// transport is of a network in memory. Nil means the default of the program.
+	// transport sends the requests over an in-memory network. Nil means the program's default
+	// transport.
 	transport http.RoundTripper
 	proxy     func(*http.Request) (*url.URL, error)
 	login     oauth.Login
 	cache     string
 }
 
-// now is a fixed clock.
+// now returns a fixed time.
 func (machine) now() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
-// result is what the user sees of a run.
+// result is the exit code and the output of a run.
 type result struct {
 	code     int
 	out, err string
 }
 
-// hawser runs the program.
+// hawser runs the program in the environment m and returns the result.
 func (m machine) hawser(t *testing.T, args ...string) result {
 	t.Helper()
 	stdout, stderr := cmp.Or(m.stdout, new(buffer)), cmp.Or(m.stderr, new(buffer))
@@ -84,7 +86,7 @@ func hawser(t *testing.T, args ...string) result {
 	return machine{}.hawser(t, args...)
 }
 
-// succeeds is hawser for a run that must succeed.
+// succeeds runs the program on a machine without a terminal, and fails the test if the run fails.
 func succeeds(t *testing.T, args ...string) result {
 	t.Helper()
 	r := hawser(t, args...)
@@ -92,11 +94,11 @@ func succeeds(t *testing.T, args ...string) result {
 	return r
 }
 
-// buffer is a screen for several goroutines.
+// buffer collects output. It is safe for concurrent use.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
-	// shown, if not nil, is closed when the text appears.
+	// shown, if not nil, is closed when the awaited text appears.
 	awaited string
 	shown   chan struct{}
 }
@@ -118,7 +120,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// await returns a channel that is closed when the text was written.
+// await returns a channel that is closed when the text has been written.
 func (b *buffer) await(text string) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -151,7 +153,7 @@ func legacy(name string, tool mcptest.ToolFunc) *mcptest.Server {
 	return srv
 }
 
-// page replies to everything with the same page.
+// page starts a server that sends the same page for every request, and returns its URL.
 func page(t *testing.T, status int, contentType, body string) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -167,5 +169,5 @@ func mcpProgress(progress, total float64, message string) mcpclient.Progress {
 	return mcpclient.Progress{Progress: progress, Total: total, HasTotal: true, Message: message}
 }
 
-// width returns the columns that a text needs on a terminal.
+// width returns the number of columns that text needs on a terminal.
 func width(text string) int { return uniseg.StringWidth(text) }

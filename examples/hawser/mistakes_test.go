@@ -21,27 +21,26 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// mistake is one that users often make.
+// mistake is a mistake that users often make.
 type mistake struct {
 	name string
-	// make returns the machine, the command line and what completes the hinted command.
+	// make returns the machine, the command line and the additions that the hinted command needs.
 	make func(t *testing.T) (m machine, args []string, cure cure)
 	code int
-	// cause and hint are what README.md shows, with URL, HOST and PORT for those of the command
-	// line.
+	// cause and hint are the texts in README.md, with placeholders such as URL, HOST and PORT.
 	cause, hint string
-	// fake runs it in fake time.
+	// fake means that the test runs in fake time.
 	fake bool
 }
 
-// cure is what a user adds to a hint, and the exit code that shows that it works.
+// cure is what the user adds to the hinted command, and the expected exit code of that command.
 type cure struct {
 	vars map[string]string
 	args []string
 	code int
 }
 
-// replies is a network on which every server gives the same reply.
+// replies returns a RoundTripper that gives the same reply to every request.
 func replies(status int, header http.Header, body string) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
@@ -58,8 +57,8 @@ type roundTrip func(r *http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// guarded serves the MCP server srv at /mcp of a loopback port, behind a handler that may answer
-// first.
+// guarded returns an HTTP server, not yet started, that serves srv at /mcp. It calls first for each
+// request. If first returns true, srv does not receive the request.
 func guarded(t *testing.T, srv *mcptest.Server, first func(w http.ResponseWriter, r *http.Request) bool) *httptest.Server {
 	t.Helper()
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -78,7 +77,8 @@ func guarded(t *testing.T, srv *mcptest.Server, first func(w http.ResponseWriter
 
 func plainly(front *httptest.Server) string { front.Start(); return front.URL }
 
-// refuses answers requests that lack the header with a status.
+// refuses returns a handler that refuses a request with the given status unless the header has the
+// given value. The handler returns true if it has refused the request.
 func refuses(header, value string, status int, challenge, body string) func(w http.ResponseWriter, r *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Header.Get(header) == value {
@@ -92,7 +92,7 @@ func refuses(header, value string, status int, challenge, body string) func(w ht
 	}
 }
 
-// deadPort returns a loopback address where nothing listens.
+// deadPort returns a loopback address on which nothing listens.
 func deadPort(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -101,7 +101,7 @@ func deadPort(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// authority writes the certificate of a TLS server to a file.
+// authority writes the certificate of a TLS server to a file and returns the file's name.
 func authority(t *testing.T, front *httptest.Server) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ca.pem")
@@ -222,11 +222,11 @@ var commonMistakes = []mistake{
 	}, code: exitUsage, cause: "cannot store tokens: oauth/filestore: /proc/tokens: mkdir /proc/tokens", hint: storeHint},
 }
 
-// hinted matches what a hint tells the user to run, or to add to the command.
+// hinted matches the command or the header in a hint.
 var hinted = regexp.MustCompile(`(NO_PROXY=\S+ )?hawser ((?:ping|login) \S+(?: --trace)?)|--header '([^']+)'`)
 
-// TestCommonMistakes shows that each mistake has one line of cause, one hint and its exit code,
-// that README.md lists them, and that commands in hints work.
+// TestCommonMistakes checks that each mistake has a one-line cause, a hint and the expected exit
+// code. It also checks that README.md lists the mistakes and that commands in hints work.
 func TestCommonMistakes(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
@@ -257,7 +257,7 @@ func TestCommonMistakes(t *testing.T) {
 	}
 }
 
-// runHint runs the command of a hint, or the failed command with the header of a hint.
+// runHint runs the command in a hint, or repeats the failed command with the header in the hint.
 func runHint(t *testing.T, m machine, args []string, hint string, cure cure) {
 	t.Helper()
 	found := hinted.FindStringSubmatch(hint)
@@ -276,7 +276,8 @@ func runHint(t *testing.T, m machine, args []string, hint string, cure cure) {
 	require.Equal(t, cure.code, r.code, "%q: %s", command, r.err)
 }
 
-// general puts URL, ORIGIN, HOST and PORT in place of those of the command line, as in README.md.
+// general replaces the addresses in text with placeholders such as URL, HOST and PORT, as in
+// README.md.
 func general(text, address string, m machine) string {
 	if strings.Contains(address, "://") {
 		text = strings.ReplaceAll(text, address, "URL")

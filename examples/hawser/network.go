@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// openTransport returns the transport for all requests of the run: the network of this machine or
-// an executor, traced if --trace is set.
+// openTransport returns the transport for all requests of the run. It uses this machine's network
+// or an executor, and traces the requests if --trace is set.
 func (a *app) openTransport(ctx context.Context) (http.RoundTripper, error) {
 	if a.network != nil {
 		return a.network, nil
@@ -36,7 +36,7 @@ func (a *app) openTransport(ctx context.Context) (http.RoundTripper, error) {
 	return w, nil
 }
 
-// openDirect returns the network of this machine.
+// openDirect returns a transport that uses this machine's network.
 func (a *app) openDirect() (http.RoundTripper, error) {
 	config, err := a.tlsConfig()
 	if err != nil {
@@ -50,7 +50,8 @@ func (a *app) openDirect() (http.RoundTripper, error) {
 	return direct, nil
 }
 
-// tlsConfig reads the files of --cert, --key and --cacert. It is nil without these flags.
+// tlsConfig returns the TLS configuration from --cert, --key and --cacert. It is nil without these
+// flags.
 func (a *app) tlsConfig() (*tls.Config, error) {
 	f := &a.flags
 	if f.cert == "" && f.key == "" && f.cacert == "" {
@@ -63,7 +64,7 @@ func (a *app) tlsConfig() (*tls.Config, error) {
 			return nil, usageError("add --cert FILE with the certificate of --key", "--key without --cert")
 		}
 		if key == "" {
-			key = cert // one file may hold both
+			key = cert // one file may contain both
 		}
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {

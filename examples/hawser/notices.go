@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// notices is a slog.Handler that shows the user which requests are tried again, and passes all
-// records on to the log of --verbose. A record with the number of tries and a pause is about a
-// retry, whatever its text says.
+// notices is a slog.Handler that tells the user about retries. It also passes all records to the
+// embedded Handler, which writes the log of --verbose. A record is about a retry if it has the
+// attribute tries, and pause or wait.
 type notices struct {
 	slog.Handler
 	retry func(r retry)
@@ -64,17 +64,17 @@ func (n *notices) WithGroup(name string) slog.Handler {
 	return &notices{n.Handler.WithGroup(name), n.retry}
 }
 
-// waits says what the program waits for. Methods are safe for concurrent use.
+// waits tells the user what the program is waiting for. Its methods are safe for concurrent use.
 type waits struct {
 	con *console
 
 	mu    sync.Mutex
-	timer *time.Timer // guarded by mu; nil while nothing is awaited
+	timer *time.Timer // guarded by mu; nil if the program is not waiting
 	last  retry       // guarded by mu
 }
 
-// begin says after patience that the program waits for a host, until the returned function is
-// called.
+// begin prints a note that the program is waiting for host, after the time patience. Calling end
+// cancels the note.
 func (w *waits) begin(host string) (end func()) {
 	timer := time.AfterFunc(patience, func() { w.con.line("waiting for " + host + "; press Ctrl-C to give up") })
 	w.mu.Lock()
@@ -92,14 +92,14 @@ func (w *waits) end() {
 	}
 }
 
-// forget ends the memory of retries of the connect, which say nothing about later calls.
+// forget discards the last retry. A retry during connecting does not explain a later failure.
 func (w *waits) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = retry{}
 }
 
-// again shows a retry.
+// again prints a note about a retry.
 func (w *waits) again(r retry) {
 	r.cause = withoutOperation(oneLine(withoutRemains(r.cause), 200))
 	w.mu.Lock()
@@ -115,8 +115,8 @@ func (w *waits) again(r retry) {
 	w.con.line(text)
 }
 
-// lastCause returns why the last try of a method failed, "" if it was not tried again. An empty
-// method means any.
+// lastCause returns the error that caused the last retry, or "" if the method was not retried. An
+// empty method means any method.
 func (w *waits) lastCause(method string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -126,7 +126,7 @@ func (w *waits) lastCause(method string) string {
 	return ""
 }
 
-// shortly formats a duration in the precision that a user needs.
+// shortly formats a duration, rounded for the user.
 func shortly(d time.Duration) string {
 	if d < time.Second {
 		return d.Round(10 * time.Millisecond).String()
@@ -134,7 +134,7 @@ func shortly(d time.Duration) string {
 	return d.Round(100 * time.Millisecond).String()
 }
 
-// withoutOperation shortens the text of a failed dial to its last part.
+// withoutOperation shortens the text of a refused connection. It returns other texts unchanged.
 func withoutOperation(cause string) string {
 	if strings.Contains(cause, ": connect: connection refused") {
 		return "connection refused"

@@ -8,7 +8,7 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// problem is an error in JSON: the member "error" of the last line of stderr, with --json.
+// problem is an error as JSON. With --json, the last line of stderr has it as the member "error".
 type problem struct {
 	Code         int    `json:"exit_code"`
 	Kind         string `json:"kind"`
@@ -19,14 +19,14 @@ type problem struct {
 	Hint         string `json:"hint,omitempty"`
 }
 
-// Outcomes in JSON.
+// Values of problem.Outcome.
 const (
 	outcomeNotRun   = "not_run"
 	outcomeAnswered = "answered"
 	outcomeUnknown  = "unknown"
 )
 
-// problemOf describes a failure of a command that ended with err.
+// problemOf returns the JSON form of f, the failure of a command that returned err.
 func problemOf(f failure, err error) problem {
 	p := problem{Code: f.code, Kind: codeNames[f.code], Outcome: outcomeNotRun, SafeToRepeat: true, Message: f.cause, Hint: f.hint}
 	switch f.code {
@@ -58,11 +58,11 @@ func problemOf(f failure, err error) problem {
 
 // report prints a failure: as JSON with --json, else as text.
 func (a *app) report(f failure, err error, args []string) {
-	if a.flags.json || slices.Contains(args, "--json") { // the flag counts even if the command line is invalid
+	if a.flags.json || slices.Contains(args, "--json") { // --json counts even if the command line is invalid
 		p := problemOf(f, err)
 		p.Message, p.Hint = a.con.masked(clean(p.Message)), a.con.masked(clean(p.Hint))
 		text, err := json.Marshal(map[string]problem{"error": p})
-		if err == nil { // texts and numbers always encode
+		if err == nil { // strings and numbers always encode
 			a.con.line(string(text))
 		}
 		return

@@ -17,22 +17,22 @@ import (
 const (
 	barSteps   = 1000 // the resolution of the bar
 	barWidth   = 20
-	barMargin  = barWidth + 40 // columns of a line besides the message
+	barMargin  = barWidth + 40 // columns of a line without the message
 	barRedraw  = 50 * time.Millisecond
 	clearLine  = "\r\x1b[K"
-	fewColumns = 80 // of a terminal of unknown width
+	fewColumns = 80 // assumed for a terminal of unknown width
 )
 
-// progressBar is the bar of the current call on the last line of the terminal. The console guards
-// it. A nil bar is not shown.
+// progressBar is the progress bar of the current call, on the last line of the terminal. The
+// console's mutex guards it. The methods of a nil bar do nothing.
 type progressBar struct {
 	w     io.Writer
 	line  string
 	drawn time.Time
 }
 
-// progress shows a progress notification, as a bar if stderr is a terminal and the total is known,
-// else as a line.
+// progress shows a progress notification. It draws a bar if stderr is a terminal and the total is
+// known. Otherwise, it prints a line.
 func (c *console) progress(_ context.Context, p mcpclient.Progress) {
 	if !c.watched || !p.HasTotal || p.Total <= 0 {
 		c.line(progressLine(p))
@@ -50,7 +50,7 @@ func (c *console) progress(_ context.Context, p mcpclient.Progress) {
 	}
 }
 
-// renderBar returns the bar as text that fits on a line of the terminal.
+// renderBar returns the bar as text that fits on one line of the terminal.
 func renderBar(p mcpclient.Progress, message string, columns int) string {
 	if columns <= 0 {
 		columns = fewColumns
@@ -62,7 +62,7 @@ func renderBar(p mcpclient.Progress, message string, columns int) string {
 	}
 	bar := progressbar.NewOptions64(barSteps, progressbar.OptionSetWriter(io.Discard), progressbar.OptionSetWidth(barWidth),
 		progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false))
-	// A full bar would end, and would not be drawn again.
+	// Stop one step short: the library does not redraw a full bar.
 	share := min(max(p.Progress/p.Total, 0), 1)
 	_ = bar.Set64(min(int64(share*barSteps), barSteps-1)) // io.Discard never fails
 	return fmt.Sprintf("%s %s/%s %s", strings.TrimSpace(bar.String()), number(p.Progress), number(p.Total), message)

@@ -86,7 +86,7 @@ func (a *app) promptCommand() *cobra.Command {
 	})
 }
 
-// checkPrompt checks the name and the arguments of a prompt.
+// checkPrompt checks the name and the arguments of a prompt against the server's list.
 func (a *app) checkPrompt(ctx context.Context, s *mcpclient.Session, name string, values map[string]string) error {
 	if a.flags.noCheck {
 		return nil
@@ -94,7 +94,7 @@ func (a *app) checkPrompt(ctx context.Context, s *mcpclient.Session, name string
 	var names []string
 	for prompt, err := range s.Prompts(ctx) {
 		switch {
-		case mcpclient.KindOf(err) == mcpclient.KindServer: // some servers have prompts but no list
+		case mcpclient.KindOf(err) == mcpclient.KindServer: // some servers do not list their prompts
 			a.log.Warn("the arguments were not checked", "error", err)
 			return nil
 		case err != nil:

@@ -49,7 +49,7 @@ func (a *app) resourcesCommand() *cobra.Command {
 	})
 }
 
-// showResource prints a resource or a template.
+// showResource prints one list entry: a resource or a template.
 func (a *app) showResource(uri, name, mime, description string) {
 	text := oneLine(uri, 500)
 	if mime = oneLine(mime, 80); mime != "" {
@@ -105,7 +105,7 @@ func (a *app) readCommand() *cobra.Command {
 	})
 }
 
-// expand expands a template. Without values, uri must be a URI.
+// expand expands a URI template. If words is empty, uri must be a plain URI.
 func expand(uri string, words []string) (string, error) {
 	if len(words) == 0 {
 		if strings.ContainsAny(uri, "{}") { // not allowed in a URI (RFC 3986)

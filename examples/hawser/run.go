@@ -11,14 +11,15 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// Causes of the context of a command that is ended from outside.
+// Context causes for a command that is interrupted.
 var (
 	errInterrupted = errors.New("cancelled")
 	errTimeIsUp    = errors.New("timed out (--timeout)")
 )
 
 // run runs a command line and returns the exit code. The first signal cancels the command, which
-// notifies the server. On the second one, run returns at once and abandons what is still running.
+// notifies the server. On the second signal, run returns immediately without waiting for the
+// command.
 func run(ctx context.Context, env environment, args []string) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -47,16 +48,16 @@ type app struct {
 	desk  *desk
 	log   *slog.Logger
 
-	waits *waits // says that the server is slow, or is tried again
+	waits *waits // notes about slow responses and retries
 
-	running bool               // the command line is valid, and its command has begun
+	running bool               // the command line was valid and the command has started
 	session *mcpclient.Session // nil until connected
 	network *witness           // nil until opened
-	found   evidence           // of why the command failed
+	found   evidence           // explains why the command failed
 	closers []io.Closer        // closed after the session, in reverse order
-	spare   string             // the directory for content that --save cannot hold
+	spare   string             // directory for content that could not be saved in --save
 	shown   string             // the URL without secrets
-	host    string             // of the server
+	host    string             // the server's host
 
 	authorized bool // an Authorization header is sent
 }
@@ -76,7 +77,7 @@ func isSet(env environment, name string) bool {
 	return value != ""
 }
 
-// execute runs the command line and prints its error.
+// execute runs the command line, prints its error and returns the exit code.
 func (a *app) execute(ctx context.Context, args []string) int {
 	defer a.desk.close()
 	root := a.rootCommand()
@@ -106,7 +107,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	return f.code
 }
 
-// explain returns an error as the user sees it.
+// explain converts an error into the failure that is printed.
 func (a *app) explain(ctx context.Context, cmd *cobra.Command, err error) failure {
 	var f *failure
 	switch cause := context.Cause(ctx); {

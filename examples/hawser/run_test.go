@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 )
 
-// hangs returns a tool that runs until it is cancelled, and a channel that is closed when it
-// begins.
+// hangs returns a tool that runs until it is cancelled, and a channel that is closed when the tool
+// starts.
 func hangs() (mcptest.ToolFunc, <-chan struct{}) {
 	begun := make(chan struct{})
 	return func(ctx context.Context, _ *mcptest.Call) (json.RawMessage, error) {
@@ -68,7 +68,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	go func() {
 		<-begun
 		signals <- os.Interrupt
-		<-deleting // closing the session has begun, and hangs
+		<-deleting // the program is closing the session and waits for the DELETE response
 		signals <- os.Interrupt
 	}()
 	r := machine{signals: signals}.hawser(t, "call", srv.Loopback(t).URL, "hang")

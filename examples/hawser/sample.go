@@ -11,13 +11,13 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// Names of the model in replies. There is no model.
+// Model names in replies. No real model is involved.
 const (
-	personModel = "hawser-person" // typed by the user
-	fixedModel  = "hawser-fixed"  // --sample-reply
+	personModel = "hawser-person" // the user typed the reply
+	fixedModel  = "hawser-fixed"  // the reply is from --sample-reply
 )
 
-// sample answers a request for a message from a model. The user plays the model.
+// sample answers a sampling request. The user types the reply in place of a model.
 func (a *app) sample(ctx context.Context, s *mcpclient.Session, r *mcpclient.SampleRequest) (*mcp.CreateMessageResult, error) {
 	if a.flags.sampleReply != "" {
 		return reply(a.flags.sampleReply, fixedModel), nil
@@ -60,7 +60,7 @@ func reply(text, model string) *mcp.CreateMessageResult {
 	}
 }
 
-// lineByLine reads lines up to an empty one or the end of the input.
+// lineByLine reads lines until an empty line or the end of input.
 func (d *dialog) lineByLine() (string, error) {
 	var lines []string
 	for {
@@ -77,7 +77,7 @@ func (d *dialog) lineByLine() (string, error) {
 	}
 }
 
-// blocksOf returns the content of a message as a list.
+// blocksOf returns the content of a message as a list of blocks.
 func blocksOf(content any) []mcp.Content {
 	switch c := content.(type) {
 	case []mcp.Content:

@@ -10,7 +10,7 @@ import (
 
 // clean makes a server's text safe for a terminal. It removes escape sequences (ECMA-48) with their
 // contents, control characters except \n and \t, and format characters that mislead readers, such
-// as text direction overrides. No text can overwrite hawser's own or control the terminal.
+// as text direction overrides. The result cannot overwrite hawser's output or control the terminal.
 func clean(text string) string {
 	var b strings.Builder
 	runes := []rune(text)
@@ -35,7 +35,7 @@ func hidden(r rune) bool {
 	switch r {
 	case '\n', '\t':
 		return false
-	case '\u200c', '\u200d': // joiners, needed by Persian, Indic scripts and emoji
+	case '\u200c', '\u200d': // joiners, which Persian, Indic scripts and emoji need
 		return false
 	}
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
@@ -43,9 +43,9 @@ func hidden(r rune) bool {
 
 const escape, bell, stringEnd = '\x1b', '\a', '\u009c'
 
-// escapeLength returns the length in runes of the escape sequence at the start of text, 0 if there
-// is none. If a string (OSC, DCS and so on) does not end on its line, only its introducer counts,
-// so that it cannot hide the rest.
+// escapeLength returns the length in runes of the escape sequence at the start of text, or 0 if
+// there is none. If a control string (such as OSC or DCS) does not end on its line, only its
+// introducer counts. An unterminated string therefore cannot hide the rest of the text.
 func escapeLength(text []rune) int {
 	var kind rune
 	body := 1
@@ -53,7 +53,7 @@ func escapeLength(text []rune) int {
 	case first == escape && len(text) > 1:
 		kind, body = text[1], 2
 	case first >= 0x80 && first <= 0x9f:
-		kind = first - 0x40 // a C1 character stands for ESC and a letter
+		kind = first - 0x40 // a C1 character is equivalent to ESC and this character
 	default:
 		return 0
 	}
@@ -97,7 +97,7 @@ func controlString(text []rune, body int) int {
 	return body
 }
 
-// oneLine is clean for a text that must fit on a line, such as a name or a title. It is cut after
+// oneLine cleans text that must fit on one line, such as a name or a title. It cuts the text after
 // limit characters.
 func oneLine(text string, limit int) string {
 	text = strings.Join(strings.Fields(clean(text)), " ")
@@ -107,8 +107,8 @@ func oneLine(text string, limit int) string {
 	return text
 }
 
-// safeJSON returns a JSON document on one line. It keeps every byte except the space between
-// tokens, and escapes the characters that clean removes.
+// safeJSON returns a JSON document on one line. It removes space between tokens, escapes the
+// characters that clean would remove, and keeps all other bytes.
 func safeJSON(raw []byte) []byte {
 	var compact bytes.Buffer
 	if json.Compact(&compact, raw) != nil {
@@ -118,7 +118,7 @@ func safeJSON(raw []byte) []byte {
 	return escapeHidden(compact.String())
 }
 
-// prettyJSON is safeJSON on several lines.
+// prettyJSON does the same as safeJSON, but indents the document on several lines.
 func prettyJSON(raw []byte) string {
 	var indented bytes.Buffer
 	if json.Indent(&indented, raw, "", "  ") != nil {
@@ -127,7 +127,7 @@ func prettyJSON(raw []byte) string {
 	return string(escapeHidden(indented.String()))
 }
 
-// escapeHidden escapes hidden characters of valid JSON, which has them in strings only.
+// escapeHidden escapes the hidden characters in a valid JSON document. They occur only in strings.
 func escapeHidden(text string) []byte {
 	var b bytes.Buffer
 	for _, r := range text {

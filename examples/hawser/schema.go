@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// maxReferences bounds the $ref that are followed for one argument.
+// maxReferences is the maximum number of references and branches followed for one argument.
 const maxReferences = 16
 
-// inputSchema is the part of a tool's input schema that is needed to read and show arguments.
-// Validation uses the whole schema.
+// inputSchema contains the parts of a tool's input schema that are used to parse and show
+// arguments. Validation uses the whole schema.
 type inputSchema struct {
 	properties []property // in the server's order
 	open       bool       // other arguments are allowed
@@ -22,13 +22,13 @@ type inputSchema struct {
 type property struct {
 	name        string
 	types       []string // JSON Schema types, empty if unknown
-	items       []string // of an array
-	choices     []string // of an enum
+	items       []string // types of the items of an array
+	choices     []string // values of an enum
 	description string
 	required    bool
 }
 
-// node is the part of one schema that is read.
+// node contains the keywords of a schema that hawser reads.
 type node struct {
 	Type                 json.RawMessage            `json:"type"`
 	Items                json.RawMessage            `json:"items"`
@@ -45,9 +45,9 @@ type node struct {
 	Ref                  string                     `json:"$ref"`
 }
 
-// readNode ignores errors: a schema may be a boolean, or invalid.
+// readNode parses a schema. It ignores errors, because a schema may be a boolean or invalid.
 func readNode(raw json.RawMessage) (n node) {
-	_ = json.Unmarshal(raw, &n) // members of other types stay empty
+	_ = json.Unmarshal(raw, &n) // members with an unexpected type stay empty
 	return n
 }
 
@@ -86,7 +86,8 @@ func literal(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// typesOf returns the types that a schema allows.
+// typesOf returns the types that a schema allows, or nil if they are unknown. It decrements
+// references for each reference and branch, and stops at 0.
 func typesOf(root json.RawMessage, n node, references *int) []string {
 	var types []string
 	add := func(more ...string) {
@@ -122,7 +123,7 @@ func typesOf(root json.RawMessage, n node, references *int) []string {
 	return types
 }
 
-// lookup resolves a JSON Pointer (RFC 6901) without its first slash.
+// lookup returns the value in raw at path, a JSON Pointer (RFC 6901) without its first slash.
 func lookup(raw json.RawMessage, path string) json.RawMessage {
 	for name := range strings.SplitSeq(path, "/") {
 		var object map[string]json.RawMessage
@@ -163,7 +164,7 @@ type member struct {
 	value json.RawMessage
 }
 
-// members returns the members of an object in order, or none if raw is not an object.
+// members returns the members of an object in their order. It returns nil if raw is not an object.
 func members(raw json.RawMessage) []member {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
@@ -199,12 +200,12 @@ func (s *inputSchema) names() []string {
 	return names
 }
 
-// takes reports whether a property accepts a type.
+// takes reports whether a property accepts the named type.
 func (p *property) takes(name string) bool {
 	return slices.Contains(p.types, name) || name == "integer" && slices.Contains(p.types, "number")
 }
 
-// kind describes the values of a property.
+// kind describes the values that a property accepts.
 func (p *property) kind() string {
 	text := strings.Join(p.types, " or ")
 	if len(p.types) == 1 && p.types[0] == "array" && len(p.items) > 0 {

@@ -10,14 +10,15 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// shellPatience bounds the wait for the server after Tab. Tests raise it for busy machines.
+// shellPatience is the timeout for the server's answer after the user presses Tab. Tests increase
+// it for busy machines.
 var shellPatience = 2 * time.Second
 
-// shellSafe matches names that a shell takes for a plain word. Others are not completed.
+// shellSafe matches names that need no quoting in a shell. Other names are not completed.
 var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./:@%+-]{0,200}$`)
 
-// proposals asks the server for names, for the shell's completion. It prints no errors, since the
-// user is editing a line.
+// proposals returns names from the server for shell completion. It prints no errors, since the user
+// is editing a command line.
 func (a *app) proposals(args []string, at int, names func(ctx context.Context, s *mcpclient.Session) []string) ([]string, cobra.ShellCompDirective) {
 	if len(args) < at {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -37,7 +38,7 @@ func (a *app) proposals(args []string, at int, names func(ctx context.Context, s
 		}
 	}
 	directive := cobra.ShellCompDirectiveNoFileComp
-	if len(args) > 1 { // names of arguments, to be followed by a value
+	if len(args) > 1 { // argument names; a value follows
 		for i := range safe {
 			safe[i] += "="
 		}
@@ -50,7 +51,7 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// completeTool completes tools, then their arguments.
+// completeTool completes tool names, then argument names.
 func (a *app) completeTool(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.proposals(args, 1, func(ctx context.Context, s *mcpclient.Session) (names []string) {
 		if len(args) > 1 {
@@ -70,7 +71,7 @@ func (a *app) completeTool(_ *cobra.Command, args []string, _ string) ([]string,
 	})
 }
 
-// completePrompt completes prompts, then their arguments.
+// completePrompt completes prompt names, then argument names.
 func (a *app) completePrompt(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.proposals(args, 1, func(ctx context.Context, s *mcpclient.Session) (names []string) {
 		for prompt, err := range s.Prompts(ctx) {
@@ -90,7 +91,7 @@ func (a *app) completePrompt(_ *cobra.Command, args []string, _ string) ([]strin
 	})
 }
 
-// completeResource completes resources.
+// completeResource completes the URIs of resources.
 func (a *app) completeResource(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 1 {
 		return nil, cobra.ShellCompDirectiveNoFileComp

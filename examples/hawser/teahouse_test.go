@@ -13,7 +13,7 @@ import (
 
 var pictureData = base64.StdEncoding.EncodeToString(make([]byte, 1234))
 
-// teahouse starts an MCP server made with mcp-go that has every feature, and returns its URL.
+// teahouse starts an MCP server with every feature, built with mcp-go, and returns its URL.
 func teahouse(t *testing.T) string {
 	t.Helper()
 	s := server.NewMCPServer("teahouse", "1.2.3", server.WithCompletions(), server.WithResourceCapabilities(true, true),

@@ -37,14 +37,15 @@ func (a *app) toolsCommand() *cobra.Command {
 	})
 }
 
-// tellNone says on stderr that a list is empty.
+// tellNone prints a note on stderr if a list is empty.
 func (a *app) tellNone(n int, what string) {
 	if n == 0 {
 		a.con.line("this server has no " + what)
 	}
 }
 
-// separate prints an empty line between the items of a list.
+// separate prints an empty line before each item of a list except the first. n is the number of
+// items before it.
 func (a *app) separate(n int) {
 	if n > 0 {
 		a.out.text("")
@@ -105,7 +106,8 @@ func (a *app) showRows(rows []row) {
 	}
 }
 
-// findTool finds a tool in the server's list. If it is not there, names are those of all tools.
+// findTool returns the named tool from the server's list. If the tool is not listed, found is nil
+// and names contains the names of all tools.
 func findTool(ctx context.Context, s *mcpclient.Session, name string) (found *mcpclient.Tool, names []string, err error) {
 	for tool, err := range s.Tools(ctx) {
 		if err != nil {

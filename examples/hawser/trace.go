@@ -15,9 +15,9 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// tracer is the RoundTripper of --trace. It shows each exchange and each event on stderr, without
-// secrets: of headers only the harmless ones, of URLs no query, of bodies only what kind of message
-// they hold. It keeps the contract of package transport if its base does.
+// tracer is the RoundTripper for --trace. It shows each exchange and each event on stderr, without
+// secrets. It shows the values of harmless headers only, URLs without their queries, and short
+// descriptions of messages. It keeps the contract of package transport if its base does.
 type tracer struct {
 	base http.RoundTripper
 	con  *console
@@ -25,7 +25,7 @@ type tracer struct {
 	last atomic.Int64 // number of the last exchange
 }
 
-// RunsOnce implements the method of [transport.RunsOnce].
+// RunsOnce implements the method that [transport.RunsOnce] calls.
 func (t *tracer) RunsOnce() bool { return transport.RunsOnce(t.base) }
 
 // RoundTrip implements [http.RoundTripper].
@@ -36,7 +36,7 @@ func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.header(n, ">", req.Header)
 	out := req
 	if req.Body != nil && req.Body != http.NoBody {
-		out = req.WithContext(req.Context()) // the request of the caller is not changed
+		out = req.WithContext(req.Context()) // copy: the caller's request must not change
 		out.Body = t.watch(n, ">", req.Header, req.Body)
 	}
 	begin := t.now()
@@ -60,7 +60,7 @@ func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (t *tracer) say(n int64, side, text string) { t.con.line(fmt.Sprintf("%s %d %s", side, n, text)) }
 
-// hide masks the values of headers in everything that is printed from now on.
+// hide masks the values of the named headers in all later output.
 func (t *tracer) hide(header http.Header, names ...string) {
 	for _, name := range names {
 		for _, value := range header[name] {
@@ -82,7 +82,8 @@ var harmless = []string{
 // urlHeaders are the headers whose values are shown without the queries of URLs.
 var urlHeaders = []string{"Location", "Www-Authenticate"}
 
-// header shows the headers of one side, in the order of their names.
+// header shows the headers of a request or a response, sorted by name. It hides the values of
+// headers that are not harmless.
 func (t *tracer) header(n int64, side string, header http.Header) {
 	names := make([]string, 0, len(header))
 	for name := range header {
@@ -101,7 +102,7 @@ func (t *tracer) header(n int64, side string, header http.Header) {
 	}
 }
 
-// traceURL returns a URL without what may be secret.
+// traceURL returns a URL without the parts that may be secret.
 func traceURL(u *url.URL) string {
 	text := oneLine((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String(), 300)
 	if u.RawQuery != "" {
@@ -110,14 +111,15 @@ func traceURL(u *url.URL) string {
 	return text
 }
 
-// watch returns a body that shows what is read from it.
+// watch returns a body that shows each message that is read from it.
 func (t *tracer) watch(n int64, side string, header http.Header, body io.ReadCloser) io.ReadCloser {
 	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	m := bodyMessages{kind: kind, stream: kind == "text/event-stream", say: func(text string) { t.say(n, side, text) }}
 	return &watchedBody{ReadCloser: body, messages: m}
 }
 
-// watchedBody is a body that shows its messages. Its Close may run beside its Read.
+// watchedBody is a body that shows its messages as they are read. Close may run concurrently with
+// Read.
 type watchedBody struct {
 	io.ReadCloser
 

@@ -16,7 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// --trace shows exchanges and events, direct and through an executor, and no secret of either side.
+// --trace shows exchanges and events, with and without an executor. It shows no secret from the
+// request or the response.
 func TestTrace(t *testing.T) {
 	const token, session, argument, answer = "sesame-8472", "session-8472", "argument-8472", "answer-8472"
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
@@ -63,7 +64,7 @@ func TestTraceOfFailures(t *testing.T) {
 		"error invalid_grant, 45 bytes")
 }
 
-// The decorators keep the contract of transports.
+// The witness and the tracer keep the contract of package transport.
 func TestDecoratorsKeepTheContract(t *testing.T) {
 	transporttest.Run(t, transporttest.Config{New: func(t *testing.T) http.RoundTripper {
 		direct := transport.NewDirect(&transport.DirectOptions{NoProxy: true})

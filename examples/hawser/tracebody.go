@@ -7,26 +7,26 @@ import (
 	"strings"
 )
 
-// maxTraced bounds how much of a message is kept to describe it, in bytes.
+// maxTraced is the maximum number of bytes of a message that are kept to describe it.
 const maxTraced = 64 << 10
 
-// bodyMessages describes the messages of a body as it is read. It shows kinds, IDs and sizes, no
-// arguments and no results, which may hold secrets.
+// bodyMessages describes the messages in a body as it is read. It shows kinds, IDs and sizes. It
+// omits arguments and results, since they may contain secrets.
 type bodyMessages struct {
 	kind   string // the media type
-	stream bool   // it is an event stream
+	stream bool   // the body is an event stream
 	say    func(text string)
 
 	message traced
-	line    []byte // of a stream, not complete
-	long    int    // bytes of it
+	line    []byte // the current, incomplete line of a stream
+	long    int    // length of line in bytes
 	event   string // name of the current event
 	hasID   bool
 	hasData bool
 	wasCR   bool // the last byte was a carriage return
 }
 
-// traced is the beginning of a message, and its size.
+// traced is the beginning and the size of a message.
 type traced struct {
 	begin []byte
 	size  int
@@ -37,7 +37,7 @@ func (t *traced) add(p []byte) {
 	t.size += len(p)
 }
 
-// add takes the next bytes.
+// add processes the next bytes of the body.
 func (m *bodyMessages) add(p []byte) {
 	if !m.stream {
 		m.message.add(p)
@@ -51,7 +51,7 @@ func (m *bodyMessages) add(p []byte) {
 			return
 		}
 		m.addLine(p[:at])
-		if at > 0 || p[at] == '\r' || !m.wasCR { // else it is the second half of CR LF
+		if at > 0 || p[at] == '\r' || !m.wasCR { // otherwise, this is the LF of a CR LF pair
 			m.endLine()
 		}
 		m.wasCR = p[at] == '\r'
@@ -64,7 +64,7 @@ func (m *bodyMessages) addLine(p []byte) {
 	m.long += len(p)
 }
 
-// endLine takes a line of a stream (HTML, section 9.2.6).
+// endLine processes a complete line of an event stream (HTML, section 9.2.6).
 func (m *bodyMessages) endLine() {
 	line, long := m.line, m.long
 	m.line, m.long = m.line[:0], 0
@@ -105,7 +105,7 @@ func (m *bodyMessages) endEvent() {
 	m.message, m.event, m.hasID, m.hasData = traced{}, "", false, false
 }
 
-// end describes what is left, and says how the body ended.
+// end describes the remaining message, if any, and shows how the body ended.
 func (m *bodyMessages) end(how string) {
 	if m.message.size > 0 && !m.stream {
 		m.say(m.message.describe(m.kind))
@@ -115,10 +115,10 @@ func (m *bodyMessages) end(how string) {
 	}
 }
 
-// errorCode are the error codes of OAuth.
+// errorCode matches the syntax of OAuth error codes.
 var errorCode = regexp.MustCompile(`^[a-z_]{1,60}$`)
 
-// describe says what the message is, in a few words.
+// describe returns a short description of the message.
 func (t *traced) describe(kind string) string {
 	length := ", " + size(t.size)
 	d := json.NewDecoder(strings.NewReader(string(t.begin)))
@@ -137,7 +137,7 @@ func (t *traced) describe(kind string) string {
 		var value json.RawMessage
 		known := map[any]*json.RawMessage{"id": &envelope.id, "method": &envelope.method, "result": &envelope.result, "error": &envelope.failed}[name]
 		if known == &envelope.result && known != nil {
-			envelope.result = json.RawMessage("true") // even if it is cut
+			envelope.result = json.RawMessage("true") // even if the result is cut off
 		}
 		if d.Decode(&value) != nil {
 			break

@@ -12,7 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 )
 
-// Each wait before a retry is shown with its length.
+// Each pause before a retry is shown with its duration.
 func TestRetriesAreShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, busy := modern(), 3
@@ -38,7 +38,7 @@ $`, r.err)
 	})
 }
 
-// A timeout that cuts retries shows why they were necessary.
+// If the timeout ends the retries, the error shows why the last try failed.
 func TestTimeoutShowsTheLastCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := machine{transport: replies(http.StatusServiceUnavailable, nil, "")}
@@ -86,7 +86,7 @@ func TestErrorsInJSON(t *testing.T) {
 	}
 }
 
-// Secrets stay hidden in JSON, however it escapes them.
+// Secrets stay hidden in JSON output, even if they are escaped.
 func TestSecretsInJSON(t *testing.T) {
 	const secret = `quoted"<8472>`
 	url := page(t, http.StatusTeapot, "text/plain", "no "+secret)
@@ -96,7 +96,7 @@ func TestSecretsInJSON(t *testing.T) {
 	require.Contains(t, r.err, "cannot connect")
 }
 
-// A refused connection to another machine is tried once more, and then fails.
+// After a refused connection to another machine, the program tries once more and then fails.
 func TestRefusedElsewhere(t *testing.T) {
 	dead := deadPort(t)
 	tries := 0

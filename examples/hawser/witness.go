@@ -12,22 +12,23 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// witness is the network of a run. It remembers what explains a failure, and gives up early on a
-// server that is not there, since the user can repeat the command. It is safe for concurrent use.
+// witness is a RoundTripper that records details that explain a failure. It ends retries early if
+// the server refuses connections, because the user can repeat the command. It is safe for
+// concurrent use.
 type witness struct {
 	base http.RoundTripper
-	// proxy returns the proxy of a request. It is nil if an executor carries the requests.
+	// proxy returns the proxy for a request. It is nil if an executor sends the requests.
 	proxy func(*http.Request) (*url.URL, error)
 
 	mu        sync.Mutex
-	connected bool     // guarded by mu: the session began, and retries as usual
-	refused   int      // guarded by mu: connections
-	target    *url.URL // guarded by mu: of the last redirect
+	connected bool     // guarded by mu: the session is connected; errors pass unchanged
+	refused   int      // guarded by mu: the number of refused connections
+	target    *url.URL // guarded by mu: the target of the last redirect
 	through   string   // guarded by mu: the proxy of the last request, without credentials
 	wanted    []string // guarded by mu: the challenges of the last 401
 }
 
-// RunsOnce implements the method of [transport.RunsOnce].
+// RunsOnce implements the method that [transport.RunsOnce] calls.
 func (w *witness) RunsOnce() bool { return transport.RunsOnce(w.base) }
 
 // RoundTrip implements [http.RoundTripper].
@@ -56,8 +57,9 @@ func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// judge makes a refused connection final: at once on this machine, where a server that starts soon
-// is the exception, and else after a second try.
+// judge marks a refused connection as permanent while the session is connecting. For this machine,
+// it does so on the first try, because the server is unlikely to start soon. For other machines, it
+// does so on the second try.
 func (w *witness) judge(req *http.Request, err error) error {
 	var link *transport.Error
 	if w.connected || !isRefused(err) || !errors.As(err, &link) || error(link) != err || link.Stage != transport.NotSent {
@@ -71,7 +73,8 @@ func (w *witness) judge(req *http.Request, err error) error {
 	return &final
 }
 
-// isRefused reports whether a connection was refused, here or, by the text, at an executor.
+// isRefused reports whether a connection was refused. It recognizes an executor's error by its
+// text.
 func isRefused(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), ": connect: connection refused")
 }
@@ -81,14 +84,15 @@ func isThisMachine(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// begun says that the session began.
+// begun records that the session is connected.
 func (w *witness) begun() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.connected = true
 }
 
-// redirect returns the target of the last redirect, without its query, "" if there was none.
+// redirect returns the target of the last redirect without its query. It is "" if there was no
+// redirect.
 func (w *witness) redirect() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -99,14 +103,14 @@ func (w *witness) redirect() string {
 	return u.String()
 }
 
-// proxyUsed returns the proxy of the last request, "" if there was none.
+// proxyUsed returns the proxy of the last request, or "" if it used none.
 func (w *witness) proxyUsed() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.through
 }
 
-// challenged returns the challenges of the last 401.
+// challenged returns the authentication challenges of the last 401 response.
 func (w *witness) challenged() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -6,9 +6,9 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// wrap breaks lines that are wider than columns at their spaces. Continuation lines begin with
-// indent. A word that is too wide stays whole, so that a URL can be copied. If columns is 0, wrap
-// does nothing.
+// wrap breaks lines that are wider than columns at spaces. Continuation lines begin with indent.
+// Words that are too wide are not broken, so that users can copy URLs. If columns is 0, wrap
+// returns text unchanged.
 func wrap(text string, columns int, indent string) string {
 	if columns <= 0 || 2*len(indent) > columns {
 		return text
@@ -24,7 +24,7 @@ func wrap(text string, columns int, indent string) string {
 }
 
 func wrapLine(b *strings.Builder, line string, columns int, indent string) {
-	used, begun := 0, false // columns, and whether they contain a word
+	used, begun := 0, false // columns used on this line, and whether they contain a word
 	for line != "" {
 		rest := strings.TrimLeft(line, " ")
 		gap := len(line) - len(rest)
@@ -66,5 +66,5 @@ func breakWords(text string, columns int) string {
 	return b.String()
 }
 
-// margin returns the leading space of a line.
+// margin returns the leading spaces of a line.
 func margin(line string) string { return line[:len(line)-len(strings.TrimLeft(line, " "))] }

@@ -20,7 +20,7 @@ func TestWrap(t *testing.T) {
 		{"fits here", 9, "", "fits here"},
 		{"does not fit", 8, "", "does not\nfit"},
 		{"does not fit here", 8, "  ", "does not\n  fit\n  here"},
-		{"  name  text of it", 12, "        ", "  name  text of it"}, // too narrow for its indent
+		{"  name  text of it", 12, "        ", "  name  text of it"}, // the columns are too narrow for the indent
 		{"  name  text of it", 16, "        ", "  name  text of\n        it"},
 		{"one\n\ntwo three", 5, "", "one\n\ntwo\nthree"},
 		{"https://example.com/a/long/path", 10, "", "https://example.com/a/long/path"},
@@ -57,8 +57,8 @@ func TestLinesFitTheTerminal(t *testing.T) {
 	}
 }
 
-// Lists declare the same capabilities as calls, since a server may offer more to a client with
-// handlers.
+// List commands declare the same capabilities as calls, since a server may offer more to a client
+// with handlers.
 func TestListsDeclareWhatCallsDeclare(t *testing.T) {
 	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
 		srv.Tools = []*mcptest.Tool{{Name: "one"}}

@@ -36,8 +36,8 @@ func main() {
 	}
 }
 
-// run connects and lists the tools. The user has to log in if the store has no usable token and the
-// server requires one. A nil network means this machine's network.
+// run connects and lists the tools. If the server requires a token and the store has no usable one,
+// the user must log in. A nil network means this machine's network.
 func run(ctx context.Context, out io.Writer, url string, cfg *oauth.Config, network http.RoundTripper) (err error) {
 	auth, err := oauth.NewClient(url, cfg)
 	if err != nil {

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const metadataPath = "/.well-known/oauth-protected-resource/mcp"
 
-// guarded is an MCP server that requires a token of an authorization server.
+// guarded is an MCP server that requires a token from an authorization server.
 type guarded struct {
 	mcp    *mcptest.Server
 	auth   *authtest.Server

@@ -8,8 +8,8 @@ import (
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
-// surviveFailures connects to a server of the legacy era, which keeps a session for each client in
-// memory, and breaks things.
+// surviveFailures connects to a legacy server and simulates failures. The server keeps each
+// client's session in memory.
 func (q *quickstart) surviveFailures(ctx context.Context) (err error) {
 	house, err := openTeahouse(ctx, q.listen, true)
 	if err != nil {
@@ -52,7 +52,7 @@ func (q *quickstart) surviveCut(ctx context.Context, s *mcpclient.Session, house
 	return nil
 }
 
-// surviveReplacement puts a new server in place of the old one between two calls.
+// surviveReplacement replaces the server between two calls.
 func (q *quickstart) surviveReplacement(ctx context.Context, s *mcpclient.Session, house *teahouse) error {
 	q.sayf("\n   The server is redeployed and has lost the session:")
 	house.replaceServer()
@@ -63,7 +63,8 @@ func (q *quickstart) surviveReplacement(ctx context.Context, s *mcpclient.Sessio
 	return nil
 }
 
-// surviveCrash kills the server while the tool runs. No client can know how far the tool got.
+// surviveCrash crashes the server while the tool runs. The client cannot know how much of the work
+// the tool did.
 func (q *quickstart) surviveCrash(ctx context.Context, s *mcpclient.Session, house *teahouse) error {
 	q.sayf("\n   The server crashes in the middle of a call:")
 	err := q.brew(ctx, s, 3, func() {

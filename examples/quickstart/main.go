@@ -1,5 +1,5 @@
-// Command quickstart shows in two seconds what a session does for you. It needs no network but
-// loopback: the MCP servers that it talks to run inside it.
+// Command quickstart shows in two seconds what a session does for you. It needs only the loopback
+// network, because its MCP servers run in the same process.
 //
 //	go run ./examples/quickstart
 //
@@ -32,11 +32,11 @@ func main() {
 	}
 }
 
-// network connects client and server: loopback here, memory in the test.
+// network connects the client to the server. The program uses loopback, and the test uses memory.
 type network struct {
 	listen    func(ctx context.Context) (net.Listener, error)
 	transport http.RoundTripper // the client's; with nil, each session creates its own
-	// remote creates a transport through an executor, and a function that closes both.
+	// remote returns a transport through an executor, and a function that closes both.
 	remote func(ctx context.Context) (transport.Transport, func() error, error)
 }
 

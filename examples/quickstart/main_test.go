@@ -83,7 +83,7 @@ func TestStory(t *testing.T) {
 	})
 }
 
-// remoteInMemory is remoteOnLoopback on the network of the test.
+// remoteInMemory does the same as remoteOnLoopback on the in-memory network.
 func remoteInMemory(ctx context.Context, memory *memnet.Network) (transport.Transport, func() error, error) {
 	near, far := link.Pipe(execproto.MaxMessage)
 	served := make(chan error, 1)
@@ -97,7 +97,7 @@ func remoteInMemory(ctx context.Context, memory *memnet.Network) (transport.Tran
 	return rt, func() error { return errors.Join(rt.Close(), <-served) }, nil
 }
 
-// The program as users run it: over loopback, and with a transport for each session.
+// The program works as users run it: over loopback, with one transport for each session.
 func TestStoryOnLoopback(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), &out, network{listen: listenOnLoopback, remote: remoteOnLoopback}))

@@ -30,8 +30,8 @@ func (q *quickstart) meetModernServer(ctx context.Context) (err error) {
 	return q.brew(ctx, s, 3, nil)
 }
 
-// brew calls the tool and prints its progress and its result. A meanwhile that is not nil runs
-// after the first cup.
+// brew calls the tool and prints its progress and its result. If meanwhile is not nil, brew calls
+// it after the first cup.
 func (q *quickstart) brew(ctx context.Context, s *mcpclient.Session, cups int, meanwhile func()) error {
 	reports := 0
 	show := func(_ context.Context, p mcpclient.Progress) {

@@ -10,8 +10,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// remoteOnLoopback starts an executor, as a remote sandbox would, and returns a transport through
-// it and a function that closes both.
+// remoteOnLoopback starts an executor, as a remote sandbox would. It returns a transport through
+// the executor, and a function that closes both.
 func remoteOnLoopback(ctx context.Context) (transport.Transport, func() error, error) {
 	far, err := agent.Listen(ctx, "ws://127.0.0.1:0", nil)
 	if err != nil {
@@ -24,7 +24,8 @@ func remoteOnLoopback(ctx context.Context) (transport.Transport, func() error, e
 	return near, func() error { return errors.Join(near.Close(), far.Close()) }, nil
 }
 
-// meetServerElsewhere runs the same code in another network: only the transport differs.
+// meetServerElsewhere connects to a server through an executor. Apart from the transport, the code
+// is the same as for a direct connection.
 func (q *quickstart) meetServerElsewhere(ctx context.Context) (err error) {
 	house, err := openTeahouse(ctx, q.listen, false)
 	if err != nil {

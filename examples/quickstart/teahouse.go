@@ -14,12 +14,12 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
-// teahouse is an MCP server with one tool, built with mcp-go. You do not need any of it to use an
+// teahouse is an MCP server with one tool, built with mcp-go. You do not need this type to use an
 // existing server.
 type teahouse struct {
 	url     string
 	runs    atomic.Int64 // how often the tool has run
-	legacy  bool         // it speaks the legacy era only, keeps sessions and stores events
+	legacy  bool         // the server speaks only the legacy era, keeps sessions and stores events
 	current atomic.Pointer[instance]
 	http    *http.Server
 	served  chan error // result of Serve
@@ -73,7 +73,7 @@ func (t *teahouse) replaceServer() {
 	t.current.Store(&instance{server.NewStreamableHTTPServer(s, options...), crashed})
 }
 
-// crash ends the MCP server in the middle of what it does. A new one takes its place.
+// crash ends the MCP server while it is working and replaces it with a new one.
 func (t *teahouse) crash() {
 	old := t.current.Load()
 	t.replaceServer()
@@ -110,8 +110,8 @@ func (t *teahouse) brew(ctx context.Context, request mcp.CallToolRequest, crashe
 		if err := reportProgress(ctx, request, cup, cups, teas[(cup-1)%len(teas)]); err != nil {
 			return nil, err
 		}
-		// The end of ctx is no reason to stop: it ends with the connection, and a client that lost
-		// that did not cancel the call.
+		// Do not stop when ctx ends: it ends with the connection, and losing the connection does
+		// not cancel the call.
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-crashed:

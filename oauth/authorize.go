@@ -169,7 +169,7 @@ func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
 	if err != nil {
 		return err
 	}
-	moved := cur != nil && (cur.Issuer != at.server.Issuer || cur.Resource != at.resource)
+	moved := cur != nil && (!sameIssuer(cur.Issuer, at.server.Issuer) || cur.Resource != at.resource)
 	switch {
 	case moved:
 		c.log.Info("the resource moved to another authorization server", "issuer", at.server.Issuer, "before", cur.Issuer)

@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -65,19 +64,23 @@ func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string
 		return "", &Error{Kind: KindMetadata, Op: "choose authorization server", Err: errors.New("the resource names no authorization servers")}
 	}
 	if c.cfg.Issuer != "" {
-		if !slices.Contains(named, c.cfg.Issuer) {
-			return "", &Error{Kind: KindConfig, Op: "choose authorization server", Err: errors.New("the resource does not name Config.Issuer")}
+		if issuer := findIssuer(named, c.cfg.Issuer); issuer != "" {
+			return issuer, nil
 		}
-		return c.cfg.Issuer, nil
+		return "", &Error{Kind: KindConfig, Op: "choose authorization server", Err: &DocumentError{
+			URL: c.name(), Reason: "the resource does not name Config.Issuer", Wanted: shownURL(c.cfg.Issuer), Found: shownURL(named[0]),
+		}}
 	}
 	if pinned != "" {
-		if !slices.Contains(named, pinned) {
-			return "", pinError(pinned, named[0])
+		if issuer := findIssuer(named, pinned); issuer != "" {
+			return issuer, nil
 		}
-		return pinned, nil
+		return "", pinError(pinned, named[0])
 	}
-	if cur != nil && slices.Contains(named, cur.Issuer) {
-		return cur.Issuer, nil
+	if cur != nil {
+		if issuer := findIssuer(named, cur.Issuer); issuer != "" {
+			return issuer, nil
+		}
 	}
 	return named[0], nil
 }
@@ -87,7 +90,7 @@ const metadataAge = time.Hour
 
 // serverOf returns the metadata of the authorization server that issued a token.
 func (c *Client) serverOf(ctx context.Context, tok *token) (*ServerMetadata, error) {
-	if at := c.known.target(); at != nil && at.server.Issuer == tok.Issuer && time.Since(at.found) < metadataAge {
+	if at := c.known.target(); at != nil && sameIssuer(at.server.Issuer, tok.Issuer) && time.Since(at.found) < metadataAge {
 		return at.server, nil
 	}
 	var server *ServerMetadata

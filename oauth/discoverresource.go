@@ -84,10 +84,10 @@ func (d *discovery) resourceAt(ctx context.Context, endpoint *url.URL, text stri
 	if err := d.fetcher.getJSON(ctx, op, text, http.Header{"Mcp-Protocol-Version": {revisionNow}}, m); err != nil {
 		return nil, err
 	}
-	wrong := &DocumentError{Origin: originOfText(text)}
+	wrong := &DocumentError{URL: shownURL(text)}
 	switch {
 	case !coversEndpoint(m.Resource, endpoint):
-		wrong.Reason = "it describes another resource"
+		wrong.Reason, wrong.Wanted, wrong.Found = "it describes another resource", shownURL(endpoint.String()), shownURL(m.Resource)
 	case len(m.AuthorizationServers) == 0:
 		wrong.Reason = "it names no authorization servers"
 	case len(m.AuthorizationServers) > maxServers:
@@ -153,12 +153,4 @@ func statusOf(err error) int {
 		return s.status
 	}
 	return 0
-}
-
-func originOfText(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
-	}
-	return httprule.Origin(u)
 }

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
@@ -34,7 +33,7 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 		err := d.fetcher.getJSON(ctx, op, candidate, http.Header{"Mcp-Protocol-Version": {revision}}, m)
 		switch {
 		case err == nil:
-			if err := d.checkServer(u, issuer, m, fallback); err != nil {
+			if err := d.checkServer(candidate, issuer, m); err != nil {
 				return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
 			}
 			return m, nil
@@ -75,9 +74,9 @@ func isNoJSON(err error) bool {
 
 // checkServer returns an error if a metadata document belongs to another issuer (RFC 8414 section
 // 3.3), or names an endpoint that this client must not send requests to.
-func (d *discovery) checkServer(from *url.URL, issuer string, m *ServerMetadata, fallback bool) error {
-	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // a guessed issuer has no trailing slash
-		return &DocumentError{Origin: httprule.Origin(from), Reason: "it has another issuer"}
+func (d *discovery) checkServer(from, issuer string, m *ServerMetadata) error {
+	if !sameIssuer(m.Issuer, issuer) {
+		return &DocumentError{URL: shownURL(from), Reason: "it has another issuer", Wanted: shownURL(issuer), Found: shownURL(m.Issuer)}
 	}
 	if len(m.ScopesSupported) > maxScopes {
 		return &LimitError{"scopes", maxScopes}

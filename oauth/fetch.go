@@ -103,7 +103,7 @@ func statusKind(op string, u *url.URL, status int) error {
 	if httpstatus.Of(status).Transient() {
 		kind = KindNetwork
 	}
-	return &Error{Kind: kind, Op: op, Err: &statusError{httprule.Origin(u), status}}
+	return &Error{Kind: kind, Op: op, Err: &statusError{shownURL(u.String()), status}}
 }
 
 // postForm posts a form to a URL that a server named.
@@ -221,7 +221,7 @@ func fetchError(ctx context.Context, op string, err error) error {
 // readJSON decodes a JSON object. It ignores the Content-Type, because servers often send a wrong
 // one for files without a suffix.
 func readJSON(from *url.URL, a *answer, out any) error {
-	wrong := &DocumentError{Origin: httprule.Origin(from)}
+	wrong := &DocumentError{URL: shownURL(from.String())}
 	switch text := bytes.TrimLeft(a.body, " \t\r\n"); {
 	case len(text) == 0 || text[0] != '{':
 		wrong.Reason, wrong.isPage = "not a JSON object", true

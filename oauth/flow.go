@@ -231,8 +231,8 @@ func (f *flow) finish(ctx context.Context, answer url.Values, who *registered, r
 	return tok, err
 }
 
-// judge checks an authorization response. It compares the issuer byte by byte (RFC 9207 section
-// 2.4) before it reads the code or the error.
+// judge checks an authorization response. It compares the issuer (RFC 9207 section 2.4) before it
+// reads the code or the error.
 func (f *flow) judge(answer url.Values) error {
 	op, server := "log in", f.at.server
 	for _, name := range []string{"iss", "code", "error", "error_description"} {
@@ -241,8 +241,11 @@ func (f *flow) judge(answer url.Values) error {
 		}
 	}
 	switch issuer, present := answer["iss"]; {
-	case present && issuer[0] != server.Issuer:
-		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback is from another authorization server (iss)")}
+	case present && !sameIssuer(issuer[0], server.Issuer):
+		return &Error{Kind: KindResponse, Op: op, Err: &DocumentError{
+			URL: shownURL(server.AuthorizationEndpoint), Reason: "the callback is from another authorization server (iss)",
+			Wanted: shownURL(server.Issuer), Found: shownURL(issuer[0]),
+		}}
 	case !present && server.IssuerInResponse:
 		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not name its authorization server (iss)")}
 	}

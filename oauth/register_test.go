@@ -196,7 +196,8 @@ func TestIdentityOfTheConfiguration(t *testing.T) {
 	}{
 		"client id":            {Registration{ClientID: "c", ClientSecret: "s", AuthMethod: authPost, MetadataURL: document}, portable, registered{clientID: "c", secret: "s", authMethod: authPost}, ""},
 		"of its issuer":        {Registration{ClientID: "c", Issuer: asOrigin}, plain, registered{clientID: "c"}, ""},
-		"of another issuer":    {Registration{ClientID: "c", Issuer: asOrigin + "/"}, portable, registered{}, "is for"},
+		"of its issuer, slash": {Registration{ClientID: "c", Issuer: asOrigin + "/"}, plain, registered{clientID: "c"}, ""},
+		"of another issuer":    {Registration{ClientID: "c", Issuer: asOrigin + "/t"}, portable, registered{}, "is for"},
 		"document":             {Registration{MetadataURL: document}, portable, registered{clientID: document, authMethod: authNone}, ""},
 		"document with a key":  {Registration{MetadataURL: document, Key: &ClientKey{}}, portable, registered{clientID: document, authMethod: authPrivateKey}, ""},
 		"document, not known":  {Registration{MetadataURL: document}, plain, registered{}, "does not register clients"},

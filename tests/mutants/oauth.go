@@ -12,8 +12,13 @@ func oauthDiscovery() []mutant {
 	return []mutant{
 		{
 			name: "oauth: metadata of another issuer is used", file: "oauth/discoverserver.go",
-			old: `if m.Issuer != issuer && (`, new: `if m.Issuer == "" && (`,
+			old: `if !sameIssuer(m.Issuer, issuer) {`, new: `if m.Issuer == "" {`,
 			test: "TestServerMetadata",
+		},
+		{
+			name: "oauth: an issuer with a slash after its path is another issuer", file: "oauth/issuer.go",
+			old: `!strings.ContainsAny(host, "/?#")`, new: `host != "?"`,
+			test: "TestSameIssuer",
 		},
 		{
 			name: "oauth: metadata of another resource is used", file: "oauth/discoverresource.go",
@@ -53,7 +58,7 @@ func oauthLogin() []mutant {
 		},
 		{
 			name: "oauth: a callback from another issuer is accepted", file: "oauth/flow.go",
-			old: `case present && issuer[0] != server.Issuer:`, new: `case present && issuer[0] == "":`,
+			old: `case present && !sameIssuer(issuer[0], server.Issuer):`, new: `case present && issuer[0] == "":`,
 			test: "TestCallbackIsJudged",
 		},
 		{

@@ -17,7 +17,7 @@ type ask struct {
 	explicit bool        // Login was called
 	stepUp   bool        // the response was a 403: the token is valid, but lacks scopes
 	header   http.Header // header of the 401 or 403
-	hint     string      // resource_metadata in the challenge
+	hints    []string    // resource_metadata in the challenges
 	scopes   []string    // scopes in the challenge
 	began    time.Time   // when the refused request was made
 }
@@ -104,9 +104,7 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 			continue
 		}
 		found = true
-		if a.hint == "" {
-			a.hint = ch.Param("resource_metadata")
-		}
+		a.hints = union(a.hints, ch.ParamValues("resource_metadata")...)
 		a.scopes = union(a.scopes, validScopes(strings.Fields(ch.Param("scope")))...)
 	}
 	switch status {
@@ -165,7 +163,7 @@ func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
 		}
 		cur = c.held.Load()
 	}
-	at, err := c.discover(ctx, a.hint, cur)
+	at, err := c.discover(ctx, a.hints, cur)
 	if err != nil {
 		return err
 	}

@@ -177,7 +177,7 @@ type DocumentError struct {
 	// userinfo nor query.
 	Found, Wanted string
 
-	isPage bool // the answer is not JSON
+	isOther bool // the answer is not a document of the kind that was requested
 }
 
 // Error returns the URL, the reason and both values.

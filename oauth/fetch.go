@@ -224,7 +224,7 @@ func readJSON(from *url.URL, a *answer, out any) error {
 	wrong := &DocumentError{URL: shownURL(from.String())}
 	switch text := bytes.TrimLeft(a.body, " \t\r\n"); {
 	case len(text) == 0 || text[0] != '{':
-		wrong.Reason, wrong.isPage = "not a JSON object", true
+		wrong.Reason, wrong.isOther = "not a JSON object", true
 		return wrong
 	case isNestedDeeper(text, maxNesting):
 		return &LimitError{"levels of a document", maxNesting}
@@ -239,7 +239,7 @@ func readJSON(from *url.URL, a *answer, out any) error {
 		}
 		return wrong
 	case err != nil:
-		wrong.Reason, wrong.isPage = "invalid JSON", true
+		wrong.Reason, wrong.isOther = "invalid JSON", true
 		return wrong
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/oauth2"
@@ -81,8 +82,11 @@ type flow struct {
 func (*flow) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
-	if !at.server.Guessed && !slices.Contains(at.server.ChallengeMethods, "S256") {
-		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: errors.New("the authorization server does not support PKCE with S256")}
+	if !at.server.Guessed && !at.server.supportsPKCE() {
+		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: &DocumentError{
+			URL: at.server.from, Reason: "the authorization server does not support PKCE (code_challenge_methods_supported)",
+			Wanted: "S256", Found: redact.Clean(strings.Join(at.server.ChallengeMethods, " "), maxHost),
+		}}
 	}
 	if err := checkAuthorizationURL(at.server.AuthorizationEndpoint, c.fetcher.egress.insecure); err != nil {
 		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: err}

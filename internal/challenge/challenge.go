@@ -39,6 +39,17 @@ func (c *Challenge) Param(name string) string {
 	return ""
 }
 
+// ParamValues returns the values of a parameter that are not empty, in order.
+func (c *Challenge) ParamValues(name string) []string {
+	var values []string
+	for _, p := range c.params {
+		if strings.EqualFold(p.name, name) && p.value != "" {
+			values = append(values, p.value)
+		}
+	}
+	return values
+}
+
 // Parse returns the challenges in all values of a header field, in order.
 //
 // Text that violates the grammar is skipped up to the next comma. Common mistakes of servers are

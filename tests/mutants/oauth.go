@@ -21,6 +21,21 @@ func oauthDiscovery() []mutant {
 			test: "TestSameIssuer",
 		},
 		{
+			name: "oauth: metadata of another resource does not end the search", file: "oauth/search.go",
+			old: `errors.As(err, &e) && !e.isOther ||`, new: `errors.As(err, &e) && e.isOther ||`,
+			test: "TestResourceMetadata",
+		},
+		{
+			name: "oauth: default endpoints are used after a 401", file: "oauth/discover.go",
+			old: `if resource.refused && server.Guessed {`, new: `if resource.refused && server.Issuer == "" {`,
+			test: "TestOriginAfter401NeedsMetadata",
+		},
+		{
+			name: "oauth: default endpoints are used although a challenge names metadata", file: "oauth/discoverresource.go",
+			old: `if len(hints) > 0 || !tried`, new: `if !tried`,
+			test: "TestResourceMetadata",
+		},
+		{
 			name: "oauth: metadata of another resource is used", file: "oauth/discoverresource.go",
 			old: `case !coversEndpoint(m.Resource, endpoint):`, new: `case m.Resource == "":`,
 			test: "TestMetadataOfAnotherResourceIsNotUsed",
@@ -32,7 +47,7 @@ func oauthDiscovery() []mutant {
 		},
 		{
 			name: "oauth: a server may name an endpoint at a forbidden address", file: "oauth/discoverserver.go",
-			old: `d.fetcher.egress.parse(endpoint); err != nil {`, new: `d.fetcher.egress.parse(endpoint); isNoJSON(err) {`,
+			old: `d.fetcher.egress.parse(endpoint); err != nil {`, new: `d.fetcher.egress.parse(endpoint); isNoDocument(err) {`,
 			test: "TestServerMetadata",
 		},
 	}
@@ -48,7 +63,7 @@ func oauthLogin() []mutant {
 		},
 		{
 			name: "oauth: a server that does not support PKCE is used", file: "oauth/flow.go",
-			old: `!slices.Contains(at.server.ChallengeMethods, "S256")`, new: `slices.Contains(at.server.ChallengeMethods, "plain")`,
+			old: `!at.server.supportsPKCE()`, new: `at.server.from == "?"`,
 			test: "TestLoginIsRefused",
 		},
 		{

@@ -168,7 +168,8 @@ func (e *RedirectError) Error() string {
 // DocumentError says that an answer of a server is invalid: a metadata document, a registration, a
 // token or a callback. An [*Error] wraps it.
 type DocumentError struct {
-	// URL is where the answer came from, without userinfo, query and fragment.
+	// URL is where the answer came from, without userinfo, query and fragment. It is empty for the
+	// reply of a token endpoint.
 	URL string
 	// Reason says what is wrong. It quotes no values from the answer.
 	Reason string
@@ -182,7 +183,10 @@ type DocumentError struct {
 
 // Error returns the URL, the reason and both values.
 func (e *DocumentError) Error() string {
-	text := fmt.Sprintf("the answer from %s: %s", e.URL, e.Reason)
+	text := e.Reason
+	if e.URL != "" {
+		text = fmt.Sprintf("the answer from %s: %s", e.URL, e.Reason)
+	}
 	if e.Wanted != "" {
 		text += fmt.Sprintf(": expected %q, got %q", e.Wanted, e.Found)
 	}

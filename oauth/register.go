@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -247,8 +246,6 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 		return nil, fmt.Errorf("unsupported client authentication method %q", redact.Clean(who.authMethod, 64))
 	case who.secret == "" && who.authMethod != authNone:
 		return nil, errors.New("the registration has no client_secret, which its authentication method requires")
-	case math.IsNaN(r.Expires) || r.Expires < 0:
-		return nil, errors.New("client_secret_expires_at is not a time")
 	}
 	who.redirectURIs = slices.Clone(wish.Redirects) // the server's other URIs are not used
 	if r.Secret != "" {

@@ -36,6 +36,16 @@ func oauthDiscovery() []mutant {
 			test: "TestResourceMetadata",
 		},
 		{
+			name: "oauth: a member that protects is ignored if its type is wrong", file: "oauth/tolerant.go",
+			old: `"token_endpoint", "authorization_response_iss_parameter_supported"}`, new: `"token_endpoint"}`,
+			test: "TestMembersOfAWrongType",
+		},
+		{
+			name: "oauth: a token that must be bound is used as a bearer token", file: "oauth/tokenrequest.go",
+			old: `case req.bound:`, new: `case req.bound && r.Access == "":`,
+			test: "DPoP|TestTokenReplies",
+		},
+		{
 			name: "oauth: metadata of another resource is used", file: "oauth/discoverresource.go",
 			old: `case !coversEndpoint(m.Resource, endpoint):`, new: `case m.Resource == "":`,
 			test: "TestMetadataOfAnotherResourceIsNotUsed",

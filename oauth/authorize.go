@@ -24,7 +24,7 @@ type ask struct {
 
 // Authorize obtains the authorization that a refused request needs, so that it can be sent again.
 // endpoint is the URL of the request. status and header come from the response, which is a 401, or
-// a 403 with an insufficient_scope challenge (MCP authorization, RFC 6750 section 3.1). began is
+// a 403 with an insufficient_scope or invalid_token challenge (MCP authorization, RFC 6750 section 3.1). began is
 // when the request was made: if a suitable token was obtained since then, Authorize returns nil at
 // once.
 //
@@ -96,6 +96,9 @@ func (c *Client) Login(ctx context.Context) error {
 func readRefusal(status int, header http.Header) (*ask, error) {
 	a := &ask{header: header}
 	found := false
+	if isUnauthorized(status, header) {
+		status = http.StatusUnauthorized
+	}
 	for _, ch := range challenge.Parse(header.Values("WWW-Authenticate")) {
 		if !ch.Is(typeBearer) && !ch.Is(typeDPoP) {
 			continue
@@ -117,6 +120,13 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 		}
 	}
 	return nil, &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the response does not ask for authorization")}
+}
+
+// isUnauthorized reports whether a resource refused the token itself: with 401 or, against RFC 6750
+// section 3.1, with a 403 that says invalid_token.
+func isUnauthorized(status int, header http.Header) bool {
+	return status == http.StatusUnauthorized ||
+		status == http.StatusForbidden && challenge.HasError(header.Values("WWW-Authenticate"), "invalid_token")
 }
 
 // settled reports whether no new authorization should be tried for a refused request. The error is

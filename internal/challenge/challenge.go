@@ -1,7 +1,10 @@
 // Package challenge reads WWW-Authenticate header fields (RFC 9110 sections 11.3 and 11.6.1).
 package challenge
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Limits on what a peer can make the parser store. The rest of the header is ignored.
 const (
@@ -48,6 +51,14 @@ func (c *Challenge) ParamValues(name string) []string {
 		}
 	}
 	return values
+}
+
+// HasError reports whether a Bearer or DPoP challenge has the given error code (RFC 6750 section 3,
+// RFC 9449 section 7.1).
+func HasError(values []string, code string) bool {
+	return slices.ContainsFunc(Parse(values), func(c Challenge) bool {
+		return (c.Is("Bearer") || c.Is("DPoP")) && c.Param("error") == code
+	})
 }
 
 // Parse returns the challenges in all values of a header field, in order.

@@ -76,7 +76,7 @@ func (p *pings) useless() bool { return !p.answered.Load() && p.refused.Load() >
 // session, or has answered one before.
 func (s *Session) proves(fresh *sessionState) bool {
 	if !s.pings.answered.Load() && s.examine(s.root, fresh) != pingAnswered && s.pings.refused.Add(1) == maxRefusedPings {
-		s.log.Warn("the server refuses pings: a lost session is only recognized if the server names it")
+		s.log.Warn("the server refuses pings: the loss of a session is recognized only if the server's error mentions the session")
 	}
 	return s.pings.answered.Load()
 }

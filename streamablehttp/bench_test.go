@@ -12,8 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// canned answers every request from memory with few allocations, so that benchmarks measure the
-// Conn.
+// canned is a RoundTripper that answers every request from memory. It allocates little, so
+// benchmarks measure the Conn.
 type canned struct {
 	resp http.Response
 	text string
@@ -88,8 +88,8 @@ func benchmarkCall(b *testing.B, rt http.RoundTripper, modern bool) {
 func BenchmarkCallJSON(b *testing.B)       { benchmarkCall(b, newCanned(typeJSON, twoHundred), false) }
 func BenchmarkCallJSONModern(b *testing.B) { benchmarkCall(b, newCanned(typeJSON, twoHundred), true) }
 
-// The canned body is still drained when the next call resets it, so each call has its own body: two
-// more allocations, and one for the response.
+// Each call needs its own body, because the previous one may still be draining. That costs two more
+// allocations, and one for the response.
 func BenchmarkCallStream(b *testing.B) {
 	events := "data: " + twoHundred + "\n\n"
 	benchmarkCall(b, once{roundTripper(func(*http.Request) (*http.Response, error) {
@@ -97,7 +97,7 @@ func BenchmarkCallStream(b *testing.B) {
 	})}, false)
 }
 
-// The same with a RoundTripper that needs the replay guard.
+// BenchmarkCallGuarded measures a call over a RoundTripper that needs the replay guard.
 func BenchmarkCallGuarded(b *testing.B) {
 	benchmarkCall(b, struct{ http.RoundTripper }{newCanned(typeJSON, twoHundred)}, false)
 }

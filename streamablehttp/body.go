@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// pooledMax is the largest buffer kept for the next reply, in bytes, so that one huge reply does
-// not keep its memory allocated.
+// pooledMax is the largest buffer kept for the next reply, in bytes. A larger buffer is left to the
+// garbage collector.
 const pooledMax = 4 << 20
 
-// bufferPool holds *[]byte. Nothing in it belongs to a call.
+// bufferPool holds *[]byte buffers that no call is using.
 var bufferPool = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
 func putBuffer(b *[]byte) {
@@ -72,7 +72,8 @@ func grownCap(size int, limit int64) int {
 	return 2 * size
 }
 
-// decoded returns the body without its content encoding, which must be one that was requested.
+// decoded returns a reader of the decompressed body. It fails if the server used a content encoding
+// that the client did not request.
 func (c *Conn) decoded(resp *http.Response) (io.Reader, error) {
 	encoding := strings.TrimSpace(resp.Header.Get("Content-Encoding"))
 	switch {
@@ -87,7 +88,8 @@ func (c *Conn) decoded(resp *http.Response) (io.Reader, error) {
 	}
 }
 
-// gzipBody reads the gzip header on the first Read, since it may arrive late.
+// gzipBody decompresses a body. It reads the gzip header on the first Read, because the header may
+// arrive long after the response header.
 type gzipBody struct {
 	src io.Reader
 	zr  *gzip.Reader
@@ -107,8 +109,9 @@ func (g *gzipBody) Read(p []byte) (int, error) {
 	return g.zr.Read(p)
 }
 
-// errorBody reads the beginning of an error reply and reports whether that is the whole body. The
-// status is already known, so a body that is truncated, endless or slow only costs a bounded wait.
+// errorBody reads the beginning of an error reply and reports whether text is the whole body. It
+// never fails: the status is already known, so a truncated, endless or slow body costs only a
+// bounded wait.
 func (c *Conn) errorBody(resp *http.Response) (text []byte, whole bool) {
 	defer c.discard(resp)
 	body, err := c.decoded(resp)
@@ -127,5 +130,5 @@ func (c *Conn) preview(resp *http.Response) string {
 	return shown(c, resp, text, previewLimit)
 }
 
-// discard closes a response that is not read to its end. Its connection may not be reused.
+// discard closes the body without reading the rest, so the connection may not be reused.
 func (c *Conn) discard(resp *http.Response) { _ = resp.Body.Close() }

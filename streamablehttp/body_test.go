@@ -62,7 +62,8 @@ func TestEventLimit(t *testing.T) {
 	}
 }
 
-// A declared length over the limit is refused unread. A large one does not reserve memory.
+// A reply with a declared length over the limit is refused without reading it. A large declared
+// length does not reserve memory.
 func TestDeclaredLength(t *testing.T) {
 	declared := func(n int64) (*trackedBody, error) {
 		resp := text(http.StatusOK, typeJSON, answer)
@@ -171,7 +172,7 @@ func TestErrorPageIsBounded(t *testing.T) {
 	}
 }
 
-// dripping returns one byte a second, without end.
+// dripping returns one byte per second and never ends.
 type dripping struct{ *hangingBody }
 
 func (b dripping) Read(p []byte) (int, error) {

@@ -4,8 +4,9 @@
 // 2026-07-28 it mirrors parts of the body into headers.
 //
 // It handles HTTP, event streams and the JSON-RPC envelope, and turns each exchange into one
-// outcome. It keeps no session and repeats no request: it only resumes streams that were cut, to
-// get the same answer. Package mcpclient adds the session and decides which requests to send again.
+// outcome. It keeps no session and does not retry requests; it only resumes an interrupted stream
+// to get the answer to the same request. Package mcpclient manages sessions and decides which
+// requests to retry.
 //
 // Use it to build a gateway or a proxy. [New] returns a [Conn], [Conn.NewSession] returns the
 // headers of a revision, and [Conn.Call] runs one request on the caller's goroutine. The [Receiver]
@@ -40,10 +41,10 @@ type Config struct {
 	Hook func(ctx context.Context, header http.Header) error
 	// AcceptGzip requests compressed replies. Without it a compressed reply is a [*ProtocolError].
 	AcceptGzip bool
-	// NoCookies drops the cookies that the endpoint sets. By default they are kept as long as the
-	// Conn and sent to the endpoint's own origin: same scheme, host and port. At most 32 are kept,
-	// of 4 KiB each, and 8 KiB are sent. A Cookie header in Header, Hook or a request replaces
-	// them.
+	// NoCookies drops the cookies that the endpoint sets. By default the Conn keeps them until it
+	// is discarded and sends them only to the endpoint's origin: same scheme, host and port. It
+	// keeps at most 32 cookies of at most 4 KiB each, and sends at most 8 KiB with a request. A
+	// Cookie header from Header, Hook or a request replaces them.
 	NoCookies bool
 	// Limits bounds the size of replies.
 	Limits Limits
@@ -152,12 +153,12 @@ func (c *Conn) Endpoint() string {
 	return u.String()
 }
 
-// Close stops the draining of answered streams and waits until it has stopped. End running calls
-// first.
+// Close stops the background goroutine that drains answered streams, and waits until it has ended.
+// The caller must end running calls first.
 func (c *Conn) Close() { c.drain.close() }
 
-// Limits on the memory and the time that a server can cost the client. The doc comments of
-// [Config], [Limits] and the errors give the numbers that users need.
+// These limits bound the memory and time that a server can cost the client. The doc comments of
+// [Config], [Limits] and the error types repeat the values that users need.
 const (
 	// defaultMaxBody bounds a JSON reply, in bytes.
 	defaultMaxBody = 64 << 20
@@ -165,8 +166,8 @@ const (
 	defaultMaxEvent = 64 << 20
 	// maxErrorBody bounds the part of an error reply that is read, in bytes.
 	maxErrorBody = 64 << 10
-	// previewLimit bounds Preview fields, lineLimit the part of a preview in an error text, in
-	// bytes.
+	// previewLimit bounds Preview fields, in bytes. lineLimit bounds the part of a preview that an
+	// error text shows, in bytes.
 	previewLimit = 2 << 10
 	lineLimit    = 200
 	// errorBodyTime bounds the wait for the body of an error reply, whose status is already known.
@@ -180,16 +181,16 @@ const (
 
 	// maxRetry clamps the reconnection time that a stream requests.
 	maxRetry = 60 * time.Second
-	// maxCursor bounds the event ID sent back in a header, in bytes. A stream with a longer one
-	// cannot be resumed.
+	// maxCursor bounds the event ID sent back in a header, in bytes. A stream with a longer event
+	// ID cannot be resumed.
 	maxCursor = 4 << 10
 	// resumeTries bounds the failed tries in a row to resume a stream.
 	resumeTries = 4
 	// resumeInitial is the first wait before a cut stream is resumed, unless the server set one.
 	resumeInitial = 250 * time.Millisecond
 
-	// drainLimit and drainTime bound the part of a stream that is read after its answer, so that
-	// its connection can be reused.
+	// drainLimit and drainTime bound how much of a stream is read after its answer, and for how
+	// long. Reading to the end lets the connection be reused.
 	drainLimit = 64 << 10
 	drainTime  = 50 * time.Millisecond
 )

@@ -25,7 +25,7 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// The query of the endpoint is sent, the fragment is not.
+// The query of the endpoint is sent, but not the fragment.
 func TestEndpointQueryIsSent(t *testing.T) {
 	c, err := New("http://server/mcp?key=1#frag", Config{RoundTripper: roundTripper(func(req *http.Request) (*http.Response, error) {
 		require.Equal(t, "http://server/mcp?key=1", req.URL.String())

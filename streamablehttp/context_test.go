@@ -26,7 +26,7 @@ func begin(w http.ResponseWriter, status int, contentType, body string) {
 	w.(http.Flusher).Flush()
 }
 
-// A call ends with its context, at any point, and its error wraps the cause.
+// A call returns when its context ends, at any point, and its error wraps the cause.
 func TestContextEnds(t *testing.T) {
 	for name, reply := range map[string]func(http.ResponseWriter){
 		"before the header": func(http.ResponseWriter) {},
@@ -61,7 +61,7 @@ func TestContextEnds(t *testing.T) {
 	}
 }
 
-// A call also ends with its context while its stream is being resumed.
+// A call also returns when its context ends while the stream is being resumed.
 func TestContextEndsWhileResuming(t *testing.T) {
 	for name, get := range map[string]func(w http.ResponseWriter, r *http.Request){
 		"waiting":           func(http.ResponseWriter, *http.Request) { panic("not reached") },
@@ -109,7 +109,7 @@ func TestContextEndedBefore(t *testing.T) {
 	})
 }
 
-// An error of the network keeps its stage, even if it was wrapped.
+// A wrapped network error keeps its stage.
 func TestStageIsKept(t *testing.T) {
 	for _, row := range []struct {
 		err       error
@@ -130,7 +130,7 @@ func TestStageIsKept(t *testing.T) {
 		require.Equal(t, row.permanent, link.Permanent)
 		require.ErrorIs(t, err, errLink)
 	}
-	// An exchange must not change the error of another one.
+	// One exchange must not modify an error that another exchange also returns.
 	shared := &transport.Error{Stage: transport.NotSent, Op: "dial", Err: errLink}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errEnough)
@@ -141,8 +141,8 @@ func TestStageIsKept(t *testing.T) {
 	require.Equal(t, &transport.Error{Stage: transport.NotSent, Op: "dial", Err: errLink}, shared)
 }
 
-// A decorator that sends with an http.Client returns errors that quote the whole URL, whose query
-// may have a key.
+// A decorator that uses an http.Client returns errors that quote the whole URL. The query of the
+// URL may contain an API key.
 func TestErrorsDoNotQuoteTheURL(t *testing.T) {
 	c, err := New("http://server/mcp?key=hunter2", Config{RoundTripper: roundTripper(func(req *http.Request) (*http.Response, error) {
 		return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: errLink}

@@ -11,20 +11,22 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
-// Bounds of the cookies of a Conn.
+// Limits on the cookies that a Conn keeps and sends.
 const (
-	// maxCookies is how many are kept; a new one replaces the oldest.
+	// maxCookies is the number of cookies kept. When it is reached, a new cookie replaces the
+	// oldest.
 	maxCookies = 32
-	// maxCookie bounds name and value of one cookie, in bytes. A longer one is dropped.
+	// maxCookie bounds the name and value of one cookie together, in bytes. A longer cookie is
+	// dropped.
 	maxCookie = 4 << 10
-	// maxCookieHeader bounds what is sent, in bytes: many servers refuse longer headers. Cookies
-	// that do not fit are left out, the oldest first.
+	// maxCookieHeader bounds the Cookie header, in bytes. Many servers refuse longer headers.
+	// Cookies that do not fit are left out, the oldest first.
 	maxCookieHeader = 8 << 10
 )
 
-// cookies are those that the endpoint set, mostly a balancer that pins a session to a node. They
-// belong to the endpoint's exact origin: all requests of a Conn go there, and a domain attribute
-// widens nothing. They live as long as the Conn. Safe for concurrent use.
+// cookies holds the cookies that the endpoint set. Most come from a load balancer that pins a
+// session to a node. All requests of a Conn go to the endpoint's origin, so a Domain attribute does
+// not send a cookie anywhere else. It is safe for concurrent use.
 type cookies struct {
 	off bool
 	mu  sync.Mutex
@@ -61,8 +63,8 @@ func (c *cookies) take(target *url.URL, resp *http.Response) {
 	}
 }
 
-// fromOrigin reports whether a response comes from the origin of its request: a RoundTripper might
-// have followed a redirect.
+// fromOrigin reports whether a response comes from the origin of target. It may not, because a
+// RoundTripper can follow redirects itself.
 func fromOrigin(target *url.URL, resp *http.Response) bool {
 	return resp.Request == nil || resp.Request.URL == nil || httprule.SameOrigin(resp.Request.URL, target)
 }
@@ -97,7 +99,7 @@ func newCookie(set *http.Cookie, target *url.URL) cookie {
 	return next
 }
 
-// maxAge clamps Max-Age, in seconds: ten years.
+// maxAge is the longest Max-Age that is honored, in seconds: ten years.
 const maxAge = 10 * 365 * 24 * 3600
 
 func (c *cookie) expired() bool { return !c.expires.IsZero() && !time.Now().Before(c.expires) }
@@ -108,7 +110,7 @@ func (c *cookie) matches(path string) bool {
 	return found && (rest == "" || rest[0] == '/' || strings.HasSuffix(c.path, "/"))
 }
 
-// header returns the Cookie header of a request for target, "" for none.
+// header returns the Cookie header of a request for target, or "" if no cookie matches.
 func (c *cookies) header(target *url.URL) string {
 	if c.off {
 		return ""

@@ -28,7 +28,8 @@ func cookieServer(set ...[]string) (rt roundTripper, sent *[]string) {
 	}, sent
 }
 
-// The endpoint's cookies come back to it: as they were set, on its paths, until they expire.
+// The client returns each cookie to the endpoint unchanged, on matching paths, until the cookie
+// expires.
 func TestCookies(t *testing.T) {
 	for name, row := range map[string]struct{ set, want string }{
 		"plain":                {"a=1", "a=1"},
@@ -59,7 +60,8 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// A cookie is replaced and deleted by its name; GET and DELETE carry cookies too.
+// The server can replace or delete a cookie by its name. GET and DELETE requests carry cookies like
+// POST.
 func TestCookiesChange(t *testing.T) {
 	rt, sent := cookieServer([]string{"a=1", "b=2"}, []string{"a=3"}, []string{"b=; Max-Age=0"})
 	c := newConn(t, rt)
@@ -71,7 +73,7 @@ func TestCookiesChange(t *testing.T) {
 	require.Equal(t, []string{"", "a=1; b=2", "b=2; a=3", "a=3", "a=3"}, *sent)
 }
 
-// The caller's Cookie header wins, and NoCookies keeps none.
+// The caller's Cookie header takes precedence. With NoCookies, the Conn keeps no cookies.
 func TestCookiesOfTheCaller(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"Header": func(cfg *Config) { cfg.Header = http.Header{"Cookie": {"mine=1"}} },
@@ -95,7 +97,7 @@ func TestCookiesOfTheCaller(t *testing.T) {
 	}
 }
 
-// What a server can make the client keep and send is bounded.
+// The cookies that a server can make the client keep and send are bounded.
 func TestCookiesAreBounded(t *testing.T) {
 	var many, large []string
 	for i := range 100 {
@@ -113,7 +115,7 @@ func TestCookiesAreBounded(t *testing.T) {
 	require.Contains(t, (*sent)[2], "c99=")
 }
 
-// Cookies neither come from another origin nor go there.
+// Cookies are neither accepted from another origin nor sent to it.
 func TestCookiesStayAtTheirOrigin(t *testing.T) {
 	var sent []string
 	c := newConn(t, roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -145,7 +147,7 @@ func TestCookiesStayAtTheirOrigin(t *testing.T) {
 	require.Equal(t, []string{"http://server/mcp ", "http://server/mcp/ a=1", "http://server/mcp a=1", "http://server/mcp a=1"}, sent)
 }
 
-// A cookie that a server repeats in an error is masked there.
+// A cookie that the server quotes in an error text is masked.
 func TestCookiesAreMasked(t *testing.T) {
 	n := 0
 	c := newConn(t, roundTripper(func(req *http.Request) (*http.Response, error) {

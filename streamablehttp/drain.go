@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// drainer reads the rest of answered streams in the background, so that their connections can be
-// reused and callers do not wait. It is one goroutine, started by the first stream and ended by
-// close. If its queue is full, because a server keeps its streams open, further streams are closed
-// without draining.
+// drainer reads the rest of answered streams in the background. Connections can then be reused, and
+// callers do not wait. It runs one goroutine, which the first stream starts and close ends. If its
+// queue is full, because a server keeps its streams open, further streams are closed without
+// draining.
 type drainer struct {
 	mu     sync.Mutex
 	queue  chan leftover
@@ -66,7 +66,7 @@ func (d *drainer) run() {
 	}
 }
 
-// bound returns the time left for one body: 0 once the Conn closes.
+// bound returns the time left to drain one body. It is 0 once the Conn is closing.
 func (d *drainer) bound(l leftover) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()

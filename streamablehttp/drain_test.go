@@ -43,8 +43,8 @@ func TestAnsweredStreamKeepsItsConnection(t *testing.T) {
 	}
 }
 
-// A server that keeps the stream open after its answer, or keeps sending, delays no call and costs
-// only that connection.
+// A server may keep the stream open after its answer, or keep sending. It delays no call, and only
+// that connection is lost.
 func TestAnsweredStreamThatStaysOpen(t *testing.T) {
 	babble := func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
@@ -118,7 +118,7 @@ func TestDrainEndsTheContext(t *testing.T) {
 	})
 }
 
-// Without Request.Cancel a stream is drained as well, at most as long as the context lasts.
+// Without Request.Cancel, a stream is also drained, but only until the context ends.
 func TestDrainWithoutCancel(t *testing.T) {
 	for _, lasts := range []time.Duration{drainTime / 5, time.Minute} {
 		var open atomic.Int64
@@ -178,7 +178,7 @@ func openLinks(n *memnet.Network) int {
 	return count
 }
 
-// Draining ends even if the body ignores its context: only Close is sure to end a Read.
+// Draining ends even if the body ignores its context. Only Close reliably ends a blocked Read.
 func TestDrainOfABodyThatOnlyCloseEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body := newHangingBody(answerEvent)

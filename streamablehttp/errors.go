@@ -14,11 +14,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// errNoAnswer is wrapped if a stream ended normally, but before the response.
+// errNoAnswer is the cause of the error for a stream that ended normally, but before the response.
 var errNoAnswer = errors.New("the stream ended without an answer")
 
-// RPCError is the JSON-RPC error that answers a request (JSON-RPC 2.0, section 5.1). It has the ID
-// of the request, whatever the HTTP status, or NoID is set.
+// RPCError is the JSON-RPC error that answers a request, with any HTTP status (JSON-RPC 2.0,
+// section 5.1). Unless NoID is set, the error had the request's ID.
 type RPCError struct {
 	// Code is the JSON-RPC error code.
 	Code int64
@@ -30,8 +30,9 @@ type RPCError struct {
 	Data json.RawMessage
 	// Status is the HTTP status of the response.
 	Status int
-	// NoID is set if the error had no ID, was the only message, and its code means that the server
-	// could not read the request. It does not say whether the request ran.
+	// NoID is set if the error had no ID. Such an error answers the request only if it is the only
+	// message and its code means that the server could not read the request. The error then does
+	// not show whether the request ran.
 	NoID bool
 }
 
@@ -58,8 +59,8 @@ type HTTPError struct {
 	RetryAfter time.Duration
 	// Challenges are the values of WWW-Authenticate, as received.
 	Challenges []string
-	// Unclear is set if the body was not read to its end, or may be a damaged response. At most 64
-	// KiB are read, for at most 5 s.
+	// Unclear is set if the body was not read to its end, or may be a damaged JSON-RPC response. At
+	// most 64 KiB are read, for at most 5 s.
 	Unclear bool
 	// Began is set if the body shows that the server processed the request: it has a result with
 	// the request's ID, a message that is not a response, an event ID, or more than one event.
@@ -148,8 +149,8 @@ type RedirectError struct {
 	Status int
 	// Origin is the scheme, host and port of the target, without its path and query.
 	Origin string
-	// Target is the URL of the target without its query, cleaned of secrets of the request, if the
-	// target is at the endpoint's own host; else empty.
+	// Target is the URL of the target without its query, with the request's secrets masked. It is
+	// empty if the target is on another host than the endpoint.
 	Target string
 	// Reason says why the redirect was not followed.
 	Reason string
@@ -164,8 +165,9 @@ func (e *RedirectError) Error() string {
 	return fmt.Sprintf("redirect %d to %s not followed: %s", e.Status, target, e.Reason)
 }
 
-// linkError turns an error of a RoundTripper or of a body into an unwrapped *transport.Error, so
-// that the outermost error has the stage. If the context has ended, the error wraps its cause.
+// linkError turns an error of a RoundTripper or of a body into a *transport.Error. The result is
+// the outermost error, so callers find the stage without unwrapping. If the context has ended, the
+// error wraps its cause.
 func linkError(cause error, op string, err error) *transport.Error {
 	if quoted, ok := err.(*url.Error); ok { // from a decorator that sends with an http.Client
 		err = quoted.Err // without the URL, whose query may be secret

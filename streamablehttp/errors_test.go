@@ -18,7 +18,8 @@ func TestInvalidToken(t *testing.T) {
 	}
 }
 
-// Only the error parameter of a challenge counts, not a text that mentions the word.
+// Only the error parameter of a challenge counts. The same word elsewhere in the challenge does
+// not.
 func TestInsufficientScope(t *testing.T) {
 	for challenge, want := range map[string]bool{
 		`Bearer error="insufficient_scope", scope="a"`:                             true,

@@ -50,8 +50,8 @@ func requirePreview(t *testing.T, preview string) {
 	require.True(t, utf8.ValidString(preview))
 }
 
-// FuzzReply answers a call with any reply. The call never panics or hangs, its errors are
-// documented ones, and the body is closed.
+// FuzzReply answers a call with any reply. The call never panics or hangs, returns only documented
+// errors, and closes the body.
 func FuzzReply(f *testing.F) {
 	for _, row := range refusals {
 		f.Add(400, typeJSON, "", []byte(row.body), false)
@@ -113,8 +113,8 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// FuzzStream answers a call with any stream, in any pieces, and any stream that resumes it. The
-// outcome is the same as in one piece.
+// FuzzStream answers a call with any stream, and resumes it with any other. The outcome does not
+// depend on how the streams are split into reads.
 func FuzzStream(f *testing.F) {
 	for _, seed := range []string{
 		answerEvent, "id: 1\n\n" + answerEvent, "id: 1\nretry: 5\n\n", ": x\n\nevent: y\ndata: z\n\n", "data: {]\n\n", "\ufeff\r\r\n",

@@ -66,7 +66,7 @@ func TestGzipDecoded(t *testing.T) {
 }
 
 // The declared length is that of the compressed body, so it is not compared with the limit on the
-// decoded one.
+// decompressed body.
 func TestGzipBomb(t *testing.T) {
 	var bomb bytes.Buffer
 	w := gzip.NewWriter(&bomb)
@@ -128,7 +128,7 @@ func TestGzipStream(t *testing.T) {
 		_, _ = io.WriteString(zw, `data: {"jsonrpc":"2.0","method":"m"}`+"\n\n")
 		_ = zw.Flush()
 		w.(http.Flusher).Flush()
-		<-seen // the answer is withheld until the notification was delivered
+		<-seen // the server sends the answer only after the client delivered the notification
 		_, _ = io.WriteString(zw, answerEvent)
 		_ = zw.Close()
 	}

@@ -124,8 +124,8 @@ type Session struct {
 }
 
 // NewSession returns the state for requests of one revision. version is empty before the revision
-// is negotiated, and id outside a legacy session. Set modern for 2026-07-28 or later: headers then
-// mirror the body, and id is ignored.
+// is negotiated. id is empty outside a legacy session. Set modern for 2026-07-28 or later: headers
+// then mirror the body, and id is ignored.
 func (c *Conn) NewSession(version, id string, modern bool) *Session {
 	common := make(http.Header, len(c.header)+4)
 	maps.Copy(common, c.header)
@@ -155,8 +155,8 @@ func (s *Session) Version() string { return s.version }
 // ID returns the legacy session ID, or "". It is a secret: keep it out of logs.
 func (s *Session) ID() string { return s.id }
 
-// postHeader returns a new header map for a request. It shares the values with the template; their
-// capacity is their length, so an append elsewhere cannot change the template.
+// postHeader returns a new header map for a request. The map shares its value slices with the
+// template. Each slice has no spare capacity, so an append to it cannot change the template.
 func (s *Session) postHeader(req *Request) http.Header {
 	h := make(http.Header, len(s.post)+len(req.Header)+len(req.Params)+2)
 	maps.Copy(h, s.post)

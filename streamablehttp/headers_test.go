@@ -41,7 +41,7 @@ func TestEncodeHeaderValue(t *testing.T) {
 	}
 }
 
-// decodeHeaderValue decodes a value as the specification tells servers to.
+// decodeHeaderValue decodes a header value in the way that the specification requires of servers.
 func decodeHeaderValue(value string) (string, error) {
 	inner, start := strings.CutPrefix(value, "=?base64?")
 	inner, end := strings.CutSuffix(inner, "?=")
@@ -65,7 +65,7 @@ func FuzzEncodeHeaderValue(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, value, decoded)
 
-		// A real request transports it unchanged.
+		// A real HTTP request carries the encoded value unchanged.
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://server/", nil)
 		require.NoError(t, err)
 		req.Header[headerName] = []string{encoded}

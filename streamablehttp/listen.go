@@ -35,8 +35,8 @@ func (c *Conn) openStream(ctx context.Context, s *Session, cursor *Cursor) (*htt
 
 // Listen opens the shared stream of a legacy session once, and passes its notifications and
 // requests to recv until the stream ends. It calls opened, if not nil, when the server accepts the
-// stream. It resumes after the last event of cursor, and updates cursor. Responses and messages
-// that cannot be parsed are dropped; the latter are logged.
+// stream. It resumes after the last event of cursor, and updates cursor. It drops responses. It
+// also drops messages that cannot be parsed, and logs them.
 //
 // The error is never nil. It is io.EOF if the server ended the stream, and otherwise as for
 // [Conn.Call]. The caller decides whether to open the stream again.
@@ -60,8 +60,8 @@ func (c *Conn) Listen(ctx context.Context, s *Session, cursor *Cursor, recv Rece
 // listener is the sink of a shared stream.
 type listener struct{ exchange }
 
-// take passes on a message, or a batch of them. The stream serves the whole session, so an invalid
-// one does not end it.
+// take passes a message, or each message of a batch, to the receiver. The stream serves the whole
+// session, so an invalid message does not end it.
 func (l *listener) take(data []byte) (last bool, err error) {
 	data = l.single(data)
 	if !l.isBatch(data) {

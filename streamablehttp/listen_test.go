@@ -89,8 +89,8 @@ func TestListenRefused(t *testing.T) {
 	require.Equal(t, &LimitError{What: "event bytes", Limit: 1 << 10}, err)
 }
 
-// An event ID that a header cannot carry does not end the stream. It only means that the stream
-// cannot be resumed.
+// An event ID that a header cannot carry does not end the stream. The stream only cannot be
+// resumed.
 func TestListenWithOddCursor(t *testing.T) {
 	rt := &script{turns: []turn{events("id: a\x01b\n\n"), events("")}}
 	c := newConn(t, rt)

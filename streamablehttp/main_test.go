@@ -29,7 +29,7 @@ const (
 	result      = `{"ok":true}`
 )
 
-// roundTripper is a function as a RoundTripper.
+// roundTripper is a function that implements http.RoundTripper.
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
@@ -165,7 +165,7 @@ func (h *heard) Request(method string, id, params []byte) error {
 
 func (h *heard) Event() { h.events++ }
 
-// newConn returns a Conn over rt that is closed with the test.
+// newConn returns a Conn over rt. The Conn is closed when the test ends.
 func newConn(t testing.TB, rt http.RoundTripper, changes ...func(*Config)) *Conn {
 	t.Helper()
 	cfg := Config{RoundTripper: rt}
@@ -185,7 +185,7 @@ func toolCall() *Request {
 	return &Request{ID: 1, Method: "tools/call", Name: "t", HasName: true, Body: []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call"}`)}
 }
 
-// cancelable returns a tool call that ends its context.
+// cancelable returns a tool call whose Cancel function is cancel.
 func cancelable(cancel context.CancelCauseFunc) *Request {
 	req := toolCall()
 	req.Cancel = cancel
@@ -198,7 +198,7 @@ func (c *Conn) do(ctx context.Context, s *Session, recv Receiver) error {
 	return c.Call(ctx, s, cancelable(cancel), recv)
 }
 
-// call makes one legacy call of a given request.
+// call sends req in a legacy session and waits for the answer.
 func (c *Conn) call(t testing.TB, req *Request, recv Receiver) error {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -214,7 +214,7 @@ func callOnce(t testing.TB, rt http.RoundTripper, changes ...func(*Config)) (*he
 	return recv, c.do(t.Context(), c.legacy(), recv)
 }
 
-// requireCut checks that err says that the answer is lost and the request may have run.
+// requireCut checks that err reports a lost answer to a request that may have run.
 func requireCut(t testing.TB, err error) *transport.Error {
 	t.Helper()
 	link, ok := err.(*transport.Error)

@@ -12,20 +12,21 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// A whole answer with the ID of the request is the answer, whatever the content type says:
-// frameworks default to text/plain, and gateways relabel.
+// A complete response with the request's ID counts as the answer, even if its content type is
+// wrong: frameworks default to text/plain, and gateways change the content type.
 
-// peekLimit bounds what is looked at to tell JSON from a web page, in bytes.
+// peekLimit bounds how many bytes of a body are examined to distinguish JSON from a web page.
 const peekLimit = 64
 
-// body is a response body that is read through another reader.
+// body reads a response body through another reader, such as a buffered one, and closes the
+// original.
 type body struct {
 	io.Reader
 	io.Closer
 }
 
-// readUnlabelled reads a reply of another content type, if it looks like JSON. If that is not the
-// answer, the content type is what is wrong.
+// readUnlabelled reads a reply with an unexpected content type if the body looks like JSON. If the
+// body is not the answer, the error is about the content type.
 func (x *exchange) readUnlabelled(ctx context.Context, resp *http.Response) error {
 	c := x.conn
 	wrong := &ProtocolError{
@@ -61,7 +62,7 @@ func resemblesStream(text []byte) bool {
 	return false
 }
 
-// readEvents reads an event stream that came as JSON, and has been read to its end.
+// readEvents parses text, a complete event stream whose content type was JSON.
 func (x *exchange) readEvents(resp *http.Response, text []byte) error {
 	plain := *resp
 	plain.Header, plain.Body = http.Header{}, io.NopCloser(bytes.NewReader(text))

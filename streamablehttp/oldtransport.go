@@ -8,8 +8,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/sse"
 )
 
-// ErrOldTransport is the cause of the [*ProtocolError] for an endpoint of the HTTP+SSE transport of
-// 2024-11-05, which sends an event named "endpoint" first.
+// ErrOldTransport is the cause of the [*ProtocolError] if the endpoint uses the HTTP+SSE transport
+// of 2024-11-05. Streams of that transport begin with an event named "endpoint".
 var ErrOldTransport = errors.New("the endpoint speaks the old HTTP+SSE transport (2024-11-05), which is not supported: " +
 	"use the server's URL for Streamable HTTP, often the same with /mcp instead of /sse")
 

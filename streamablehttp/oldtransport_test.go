@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The old transport shows by its first event, within bounds of time and size.
+// The old transport is recognized by its first event, which must arrive in time and must not be too
+// large.
 func TestIsOldTransport(t *testing.T) {
 	for name, row := range map[string]struct {
 		reply func() *http.Response

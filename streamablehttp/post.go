@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// Request is one JSON-RPC message to send. A Request is not changed.
+// Request is one JSON-RPC message to send. This package does not modify it.
 type Request struct {
 	// ID is the JSON-RPC ID in Body, which the response must have. [Conn.Notify] ignores it.
 	ID int64
@@ -36,11 +36,12 @@ type Request struct {
 	// server processes the request. From then on the request is not sent again: no redirect is
 	// followed, and GetBody fails.
 	Began *atomic.Bool
-	// OnHeader, if not nil, is called with the header of a 2xx response before its body is read.
+	// OnHeader, if not nil, is called with the header of a 2xx response before the body is read.
 	OnHeader func(http.Header)
-	// Cancel, if not nil, ends the context of the call. [Conn.Call] calls it when the exchange is
-	// over, which may be up to 50 ms after Call has returned: it drains an answered stream to reuse
-	// its connection. Without Cancel, draining ends when the caller ends the context.
+	// Cancel, if not nil, ends the context of the call. The Conn calls Cancel when the exchange is
+	// over. That may be up to 50 ms after [Conn.Call] returned, because the Conn drains an answered
+	// stream to reuse its connection. Without Cancel, draining ends when the caller ends the
+	// context.
 	Cancel context.CancelCauseFunc
 }
 
@@ -56,7 +57,7 @@ type Receiver interface {
 	// Request gets a request from the server. An error ends the call, and the error of the call
 	// wraps it.
 	Request(method string, id, params []byte) error
-	// Event is called when the header of the response, or an event with data, has arrived.
+	// Event is called when the response header arrives, and when an event with data arrives.
 	Event()
 }
 
@@ -167,8 +168,8 @@ func (x *exchange) run(ctx context.Context, req *Request) error {
 	}
 }
 
-// refusesAccept reports whether a server refused the Accept header, which proves that it did not
-// look at the request. Some want text/event-stream first.
+// refusesAccept reports whether the server refused the Accept header. Such a refusal proves that
+// the server did not process the request. Some servers require text/event-stream first.
 func refusesAccept(err error) bool {
 	e, ok := err.(*HTTPError)
 	return ok && e.Status == http.StatusNotAcceptable && !e.Unclear && !e.Began
@@ -199,7 +200,7 @@ func (x *exchange) readJSON(ctx context.Context, resp *http.Response) error {
 	return x.readMessage(resp, jsonrpc.Trim(*buf))
 }
 
-// readMessage reads the body of a reply: the answer, or a batch that has it.
+// readMessage parses the body of a reply: the answer, or a batch that contains it.
 func (x *exchange) readMessage(resp *http.Response, text []byte) error {
 	c := x.conn
 	x.resp = resp
@@ -271,8 +272,8 @@ func (c *Conn) undecodable(reason string, resp *http.Response, data []byte, err 
 }
 
 // refusedUnread reports whether a code says that the server could not read the request. An error
-// with such a code and without an ID is about the request, if it is the only message (JSON-RPC 2.0,
-// section 5).
+// with such a code and no ID answers the request if it is the only message (JSON-RPC 2.0, section
+// 5).
 func refusedUnread(code int64) bool {
 	return code == -32700 || code == -32600 || (-32022 <= code && code <= -32020)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// redirecting answers with redirects to the targets in order, then with the answer. It records the
-// URL and body of each request.
+// redirecting sends one redirect to each target in order, then the answer. It records the URL and
+// body of each request.
 type redirecting struct {
 	status  int
 	targets []string
@@ -150,7 +150,8 @@ func TestRedirectHasItsOwnHeader(t *testing.T) {
 	}
 }
 
-// The error shows where the redirect leads, so that the URL can be mended, without its query.
+// The error shows the target of the redirect without its query, so the user can correct the
+// endpoint URL.
 func TestRedirectErrorShowsThePath(t *testing.T) {
 	for location, want := range map[string]string{
 		"/mcp/?key=secret":           "redirect 301 to http://server/mcp/ not followed: only 307 and 308 are followed",

@@ -60,8 +60,8 @@ func (c *Conn) readMessage(e *HTTPError, resp *http.Response, text []byte, id in
 	return e
 }
 
-// readEvents parses an error that came as an event stream. It returns the data of the first event,
-// or the text itself if there is no event with data.
+// readEvents parses the body of an error response that is an event stream. It returns the data of
+// the first event, or the whole text if no event has data.
 func (e *HTTPError) readEvents(text []byte) (first []byte) {
 	r := sse.NewReader(bytes.NewReader(text), maxErrorBody+1)
 	events := 0

@@ -12,7 +12,7 @@ import (
 
 const withoutID = `{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"m"}}`
 
-// The body of a refusal may show that the server processed the request, or leave that open.
+// The body of a refusal may show that the server processed the request, or leave it unclear.
 func TestTraces(t *testing.T) {
 	for body, trace := range map[string]string{
 		`{"jsonrpc":"2.0","id":1,"result":{}}`:                answered,

@@ -17,13 +17,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// once claims to send a request at most once, so it gets no replay guard.
+// once declares that it sends each request at most once, so Conn adds no replay guard.
 type once struct{ http.RoundTripper }
 
 func (once) RunsOnce() bool { return true }
 
-// GetBody returns the body before anything can have been sent and after a response byte, but not in
-// between.
+// GetBody returns the body until a connection is taken and again after the first response byte. In
+// between it fails, because the request may have been sent.
 func TestReplayGuard(t *testing.T) {
 	var allowed []bool
 	rt := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -76,7 +76,7 @@ func TestReplayGuardAfterInterimResponse(t *testing.T) {
 	require.NoError(t, c.do(t.Context(), c.legacy(), new(heard)))
 }
 
-// A RoundTripper that sends a request once gets no guard and does not pay for one.
+// A RoundTripper that sends each request at most once has no guard and no overhead from it.
 func TestNoReplayGuard(t *testing.T) {
 	c := newConn(t, once{roundTripper(func(req *http.Request) (*http.Response, error) {
 		require.Nil(t, httptrace.ContextClientTrace(req.Context()))

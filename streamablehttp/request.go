@@ -133,9 +133,10 @@ func isSet(b *atomic.Bool) bool { return b != nil && b.Load() }
 var errReplay = errors.New("the request may already have been sent, and must not be sent twice")
 
 // replayGuard prevents an unknown RoundTripper from sending a POST twice by itself. If GetBody is
-// set, net/http does that after an HTTP/2 RST_STREAM, and when a reused connection turns out to be
-// dead. GetBody fails from the moment when a connection is taken until a response byte arrives.
-// After that, authorization can send the request again for a 401.
+// set, net/http resends a request after an HTTP/2 RST_STREAM, and when a reused connection turns
+// out to be dead. GetBody fails from the moment when a connection is taken until a response byte
+// arrives. After the response byte, GetBody works again, so that authorization can resend the
+// request after a 401.
 type replayGuard struct {
 	exposed atomic.Bool
 	written atomic.Bool // a header was written, and no response byte has arrived
@@ -180,7 +181,8 @@ func (c *Conn) redirectTarget(from *url.URL, resp *http.Response, followed int) 
 	return next, nil
 }
 
-// notFollowed returns the error for a redirect. It shows a path of the endpoint's own host only.
+// notFollowed returns the error for a redirect. The error shows the target's path only if the
+// target is on the endpoint's own host.
 func (c *Conn) notFollowed(from *url.URL, resp *http.Response, reason string) *RedirectError {
 	location := resp.Header.Get("Location")
 	e := &RedirectError{Status: resp.StatusCode, Origin: originOf(from, location), Reason: reason}
@@ -190,7 +192,7 @@ func (c *Conn) notFollowed(from *url.URL, resp *http.Response, reason string) *R
 	return e
 }
 
-// originOf returns the target of a Location, without path and query.
+// originOf returns the scheme, host and port of the target of a Location header.
 func originOf(from *url.URL, location string) string {
 	next, err := from.Parse(location)
 	if err != nil || next.Host == "" {

@@ -12,13 +12,13 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// resume opens the rest of a cut answer stream by GET with its cursor. It waits for the server's
-// reconnection time (a MUST since 2025-11-25) or, without one, for a growing backoff, which is
-// reset by each new event ID. A refusal, or four failures in a row, ends the call; whether the
-// request ran is then unknown.
+// resume sends a GET with the cursor to open the rest of an interrupted answer stream. It waits for
+// the server's reconnection time (a MUST since 2025-11-25) or, without one, for a growing backoff.
+// Each new event ID resets the backoff. A refusal, or four failures in a row, ends the call;
+// whether the request ran is then unknown.
 //
-// A server may close the stream any number of times: servers do that to let clients poll for a slow
-// answer. The call's context and its idle timeout bound the wait.
+// A server may close the stream any number of times. Servers close it to make clients poll for a
+// slow answer. The call's context and its idle timeout bound the wait.
 func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, error) {
 	moved := x.reconnect == nil || x.cursor.id != x.resumedAt
 	if moved {

@@ -19,7 +19,7 @@ import (
 
 var errLink = errors.New("link lost")
 
-// turn answers one request of a script.
+// turn returns the response, or the error, for one request of a script.
 type turn func(*http.Request) (*http.Response, error)
 
 func events(s string) turn {
@@ -116,7 +116,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// requireCursor returns a header with its cursor replaced, to compare the rest.
+// requireCursor returns a copy of h with the given cursor, for comparing the other headers.
 func requireCursor(h http.Header, cursor string) http.Header {
 	h = h.Clone()
 	h.Set(headerCursor, cursor)
@@ -312,8 +312,7 @@ func TestResumeHonoursRetryAfter(t *testing.T) {
 	})
 }
 
-// An event ID is sent back unchanged or not at all: one that a header cannot carry unchanged is not
-// used.
+// An event ID is sent back unchanged or not at all. An ID that a header would change is not used.
 func TestResumeWithOddCursor(t *testing.T) {
 	for _, id := range []string{"a\tb", "é", "\xff", strings.Repeat("x", 1000), "\"", "a,b"} {
 		runScript(t, []turn{events("id: " + id + "\n\n"), events(answerEvent)}, func(t *testing.T, s *script, _ *heard, err error) {

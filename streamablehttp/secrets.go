@@ -30,8 +30,8 @@ func (c *Conn) secrets(resp *http.Response) []string {
 	return c.secretsOf(resp.Request.Header) // as most decorators sent it
 }
 
-// secretsOf returns the secrets of a request header, those of the Conn and of its RoundTripper, and
-// the query values of the endpoint.
+// secretsOf returns the secrets in a request header, the secrets of the Conn and its RoundTripper,
+// and the query values of the endpoint.
 func (c *Conn) secretsOf(sent http.Header) []string {
 	var found []string
 	add := func(secrets ...string) {

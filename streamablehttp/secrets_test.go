@@ -30,7 +30,7 @@ var allSecrets = []string{
 	bearerSecret, keySecret, hookSecret, requestSecret, querySecret, belowSecret, holderSecret, sessionSecret,
 }
 
-// decorator adds a header below the Conn and names another secret, as package oauth does.
+// decorator is a RoundTripper that adds a header and reports another secret, as package oauth does.
 type decorator struct{ base http.RoundTripper }
 
 func (d decorator) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -54,8 +54,8 @@ func mediaType(h http.Header) string {
 	return name
 }
 
-// onlyType returns the type of a header that proxies have doubled, as in "a/b, a/b". Different ones
-// stay as they are.
+// onlyType returns the content type of a header in which a proxy repeated it, as in "a/b, a/b". If
+// the types differ, it returns value unchanged.
 func onlyType(value string) string {
 	first, rest, doubled := strings.Cut(value, ",")
 	if !doubled {

@@ -16,9 +16,9 @@ import (
 )
 
 // Cursor is the position in an event stream: the ID of its last event, and the reconnection time
-// that its server requested. Each stream has its own Cursor. A value survives reconnects until a
-// newer one arrives. The zero value is the start of a stream. A Cursor is not safe for concurrent
-// use.
+// that its server requested. Each stream has its own Cursor. The ID and the reconnection time stay
+// valid after a reconnect until the server sends new ones. The zero value is the start of a stream.
+// A Cursor is not safe for concurrent use.
 type Cursor struct {
 	id    string
 	hasID bool
@@ -26,8 +26,8 @@ type Cursor struct {
 	asked bool
 }
 
-// ID returns the ID of the last event, and whether the stream can be resumed from it. An ID of more
-// than 4 KiB, or one that a header cannot carry, cannot be used.
+// ID returns the ID of the last event, and whether the stream can be resumed from it. The stream
+// cannot be resumed from an ID that is longer than 4 KiB or that a header cannot carry.
 func (p *Cursor) ID() (string, bool) { return p.id, p.hasID && p.id != "" }
 
 // Retry returns the reconnection time that the server requested, at most 60 s, and whether it
@@ -56,23 +56,24 @@ func fitsHeader(id []byte) bool {
 	return len(id) <= maxCursor && len(bytes.Trim(id, " \t")) == len(id) && httprule.IsFieldValue(string(id))
 }
 
-// readerPool holds stream readers without a source. Nothing in it belongs to a call.
+// readerPool holds stream readers that no call is using.
 var readerPool = sync.Pool{New: func() any { return sse.NewReader(nil, 0) }}
 
-// sink takes what comes on a stream.
+// sink receives the events and messages of a stream.
 type sink interface {
 	// event is called for each event with data. An error ends the reading.
 	event(name []byte) error
-	// take gets the data of a message, which it must not keep, and reports whether it is the last.
+	// take receives the data of a message and reports whether it is the last message. It must not
+	// keep data.
 	take(data []byte) (last bool, err error)
-	// rest gets what the end of the stream cut short: data of an event, or a body that is no event
-	// stream. It reports whether that is the last message.
+	// rest receives the incomplete end of the stream: the data of an unfinished event, or a body
+	// that is not an event stream. It reports whether data is the last message.
 	rest(data []byte) (last bool, err error)
 }
 
-// messages reads the messages of a stream, each at most maxEvent bytes, until to reports the last
-// one or an error, or the stream ends. It returns nil after the last message, io.EOF at the end of
-// the stream.
+// messages reads the messages of a stream, each at most maxEvent bytes, and passes them to the
+// sink. It stops when the sink reports the last message or an error, or when the stream ends. It
+// returns nil after the last message, and io.EOF at the end of the stream.
 func (c *Conn) messages(resp *http.Response, cursor *Cursor, maxEvent int, to sink) error {
 	body, err := c.decoded(resp)
 	if err != nil {
@@ -155,7 +156,7 @@ func (x *exchange) event(name []byte) error {
 	return nil
 }
 
-// alone reports whether the server has sent nothing but the current message for the request.
+// alone reports whether the current message is all that the server has sent for the request.
 func (x *exchange) alone() bool { return x.events <= 1 && !x.cursor.hasID && !x.resumed }
 
 // leave ends an answered stream. After an answer the rest is drained, so the connection can be
@@ -169,8 +170,8 @@ func (x *exchange) leave(resp *http.Response, err error) {
 	x.conn.discard(resp)
 }
 
-// isBroken reports whether err is the end or the loss of a stream, and not an error in its
-// messages.
+// isBroken reports whether err means that the stream ended or was lost. It returns false for an
+// error in a message.
 func isBroken(err error) bool {
 	switch err.(type) {
 	case *ProtocolError, *LimitError, *RPCError, *receiverError, *resumeError:
@@ -185,8 +186,8 @@ type receiverError struct{ err error }
 func (e *receiverError) Error() string { return e.err.Error() }
 func (e *receiverError) Unwrap() error { return e.err }
 
-// resumeError is an error without an ID on a resumed stream. It is about the resuming GET and says
-// nothing about the request.
+// resumeError is a JSON-RPC error without an ID on a resumed stream. It is about the GET that
+// resumed the stream, and does not show whether the request ran.
 type resumeError struct{ err error }
 
 func (e *resumeError) Error() string { return e.err.Error() }
@@ -203,7 +204,7 @@ func unwrap(err error) error {
 	return err
 }
 
-// take handles a message of an answer stream, or a batch of them.
+// take handles one message of an answer stream, or a batch of messages.
 func (x *exchange) take(data []byte) (last bool, err error) {
 	data = x.single(data)
 	if !x.isBatch(data) {
@@ -219,8 +220,9 @@ func (x *exchange) take(data []byte) (last bool, err error) {
 	return last, err
 }
 
-// takeOne handles one message. Some servers send heartbeats that are no messages, or answers to
-// other requests, on the stream of a request: both are skipped, and the end of the stream decides.
+// takeOne handles one message. On the stream of a request, some servers send heartbeats that are
+// not messages, or answers to other requests. takeOne skips both. If the stream then ends without
+// the answer, the call fails.
 func (x *exchange) takeOne(data []byte) (bool, error) {
 	var msg jsonrpc.Message
 	if err := msg.Decode(data, x.recv); err != nil {
@@ -241,9 +243,9 @@ func (x *exchange) takeOne(data []byte) (bool, error) {
 	return false, nil
 }
 
-// rest takes the answer from what the end of the stream cut short, if it is whole: the standard
-// discards an event without its blank line, but servers forget that line, and some label JSON as an
-// event stream. Anything else was cut.
+// rest accepts the incomplete end of a stream as the answer if it is a complete message. The
+// standard discards an event without its blank line, but some servers omit that line, and some
+// label JSON as an event stream. Any other data was cut off.
 func (x *exchange) rest(data []byte) (bool, error) {
 	if len(data) == 0 {
 		return false, nil
@@ -267,14 +269,15 @@ func (x *exchange) single(data []byte) []byte {
 	return jsonrpc.Only(data)
 }
 
-// isBatch reports whether data is a batch that the revision allows: one without a version header,
-// 2025-03-26 or 2024-11-05.
+// isBatch reports whether data is a batch and the revision allows batches. These are the revisions
+// without a version header, 2025-03-26 and 2024-11-05.
 func (x *exchange) isBatch(data []byte) bool {
 	return !x.session.modern && x.session.version == "" && jsonrpc.IsBatch(data)
 }
 
-// isNoise reports whether data, for which decoding gave err, is certainly no message: text that is
-// no JSON object, or JSON without any member of a message. Damaged JSON may have been the answer.
+// isNoise reports whether data is certainly not a message. err is the error of decoding data. Noise
+// is text that is not a JSON object, or an object without any member of a message. Damaged JSON is
+// not noise, because it may have been the answer.
 func isNoise(data []byte, err error) bool {
 	for _, member := range []string{`"jsonrpc"`, `"result"`, `"error"`, `"method"`} {
 		if bytes.Contains(data, []byte(member)) {

@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// oneByOne returns one byte at a time.
+// oneByOne returns one byte for each Read.
 type oneByOne struct{ io.Reader }
 
 func (r oneByOne) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(len(p), 1)]) }
@@ -135,7 +135,8 @@ func TestViolationOnStream(t *testing.T) {
 	}
 }
 
-// What is certainly not the answer is skipped: the end of the stream decides.
+// Data that is certainly not the answer is skipped. The call fails only if the stream ends without
+// the answer.
 func TestSkippedOnStream(t *testing.T) {
 	for name, event := range map[string]string{
 		"answer to another request": strings.Replace(answerEvent, `:1,`, `:2,`, 1),
@@ -189,7 +190,8 @@ func TestReceiverRefusesRequest(t *testing.T) {
 	require.ErrorIs(t, err, refusal)
 }
 
-// Without an event ID, or in the modern era, a lost stream is a lost answer. Nothing is sent again.
+// Without an event ID, or in the modern era, a lost stream cannot be resumed. The call fails, and
+// nothing is sent again.
 func TestStreamEndsWithoutTheAnswer(t *testing.T) {
 	broken := errors.New("link lost")
 	notification := `data: {"jsonrpc":"2.0","method":"m"}` + "\n\n"
@@ -229,8 +231,8 @@ func TestStreamEndsWithoutTheAnswer(t *testing.T) {
 	}
 }
 
-// Servers and gateways label replies wrongly, and forget the last line of a stream. A whole answer
-// with the ID of the request is the answer.
+// Servers and gateways send wrong content types and omit the last line of a stream. A complete
+// response with the request's ID still counts as the answer.
 func TestAnswerWithAWrongLabel(t *testing.T) {
 	pretty := "{\n \"jsonrpc\":\"2.0\",\n \"id\":1, \"result\":{\"ok\":true}}\n"
 	for name, resp := range map[string]*http.Response{
@@ -264,7 +266,7 @@ func TestAnswerWithAWrongLabel(t *testing.T) {
 	}
 }
 
-// Batches are read in sessions without a version header, as 2025-03-26 demands.
+// Batches are read in sessions without a version header, as 2025-03-26 requires.
 func TestBatchOfMessages(t *testing.T) {
 	batch := `[{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","id":9,"method":"b"},` + answer + `]`
 	for name, resp := range map[string]func() *http.Response{

@@ -16,10 +16,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// The race detector allocates as well, so this test is not built with it.
+// The race detector also allocates, so this test is not built with it.
 
-// allocsPerCall returns how many allocations one small POST costs, on both sides together, after a
-// warm-up. The garbage collector is off during the measurement, because it empties pools.
+// allocsPerCall returns how many allocations one small POST costs, on the client and the server
+// together, after a warm-up. The garbage collector is off during the measurement, because it
+// empties sync.Pools.
 func allocsPerCall(t *testing.T, rt http.RoundTripper, url string) float64 {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

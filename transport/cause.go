@@ -15,12 +15,12 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// maxErrorText bounds the text of an error, in bytes: it may quote a peer.
+// maxErrorText bounds the text of an error, in bytes, because the text may quote a peer.
 const maxErrorText = 1 << 10
 
 var errBadProxy = errors.New("the environment's proxy setting is not a valid URL")
 
-// permanent reports whether err means that the same request cannot succeed later.
+// permanent reports whether err means that a retry of the same request would fail in the same way.
 func permanent(err error) bool {
 	var (
 		dns    *net.DNSError
@@ -43,13 +43,13 @@ func permanent(err error) bool {
 	return false
 }
 
-// verificationError is an error of the user's own TLS callbacks.
+// verificationError is an error returned by the user's TLS callbacks.
 type verificationError struct{ err error }
 
 func (e *verificationError) Error() string { return e.err.Error() }
 func (e *verificationError) Unwrap() error { return e.err }
 
-// markVerification makes errors of the callbacks in cfg recognizable.
+// markVerification wraps the callbacks in cfg, which make their errors verificationErrors.
 func markVerification(cfg *tls.Config) {
 	if f := cfg.VerifyConnection; f != nil {
 		cfg.VerifyConnection = func(cs tls.ConnectionState) error { return asVerification(f(cs)) }
@@ -68,14 +68,14 @@ func asVerification(err error) error {
 	return &verificationError{err}
 }
 
-// contextError wraps the cause of an ended context and the context's Err. It is used for causes
-// that wrap neither context.Canceled nor context.DeadlineExceeded.
+// contextError wraps both the cause of an ended context and the context's Err. It is used only if
+// the cause wraps neither context.Canceled nor context.DeadlineExceeded.
 type contextError struct{ cause, err error }
 
 func (e *contextError) Error() string   { return e.cause.Error() }
 func (e *contextError) Unwrap() []error { return []error{e.cause, e.err} }
 
-// contextCause returns an error that wraps the cause of an ended context and its Err.
+// contextCause returns the error of an ended context. It wraps the context's cause and its Err.
 func contextCause(ctx context.Context) error {
 	cause, err := context.Cause(ctx), ctx.Err()
 	if errors.Is(cause, err) {
@@ -84,10 +84,10 @@ func contextCause(ctx context.Context) error {
 	return &contextError{cause, err}
 }
 
-// clean makes err safe to display. io.EOF becomes io.ErrUnexpectedEOF, so that a truncated response
-// does not look complete. If a URL in the text holds a secret, clean replaces err by its scrubbed
-// text, because the wrapped errors may hold the secret as well. Otherwise it removes control
-// characters from the text and keeps the wrapped errors.
+// clean returns err in a form that is safe to display. io.EOF becomes io.ErrUnexpectedEOF, because
+// a truncated response must not look complete. If a URL in the text holds a secret, the result has
+// only the scrubbed text: the errors that err wraps may hold the secret too. Otherwise the result
+// still wraps err, and its text has no control characters.
 func clean(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -122,7 +122,7 @@ func scrub(s string) string {
 		u := after[:end]
 		rest = after[end:]
 		if strings.Contains(u, "@") {
-			// A password may contain '/' or '?', so it is not known where the password ends.
+			// A password may contain '/' or '?', so its end is unknown.
 			out.WriteString("[redacted]")
 			continue
 		}
@@ -135,7 +135,7 @@ func scrub(s string) string {
 }
 
 // invalidRequest reports whether net/http refuses req before it looks for a connection. It is
-// called only after a failure, so that valid requests pay nothing.
+// called only after a failure, to keep valid requests fast.
 func invalidRequest(req *http.Request) bool {
 	if req.URL == nil || req.Header == nil || req.URL.Host == "" {
 		return true
@@ -149,7 +149,8 @@ func invalidRequest(req *http.Request) bool {
 	return invalidHeader(req.Header) || invalidHeader(req.Trailer)
 }
 
-// invalidHeader reports whether a field is invalid by RFC 9110, sections 5.1 and 5.5.
+// invalidHeader reports whether a header field is invalid according to RFC 9110, sections 5.1 and
+// 5.5.
 func invalidHeader(h http.Header) bool {
 	for name, values := range h {
 		if !httprule.IsToken(name) || slices.ContainsFunc(values, func(v string) bool { return !httprule.IsFieldValue(v) }) {

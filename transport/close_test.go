@@ -58,7 +58,7 @@ func TestCloseEndsATLSHandshake(t *testing.T) {
 	require.ErrorIs(t, err, transport.ErrClosed)
 }
 
-// The caller's context is checked before Close: its cause is the one that the caller set.
+// If both the caller's context and the transport have ended, the error wraps the context's cause.
 func TestCloseIsTheCauseOfTheErrorsItMakes(t *testing.T) {
 	for _, protocol := range []string{"HTTP1", "HTTP2"} {
 		t.Run(protocol, func(t *testing.T) {
@@ -152,7 +152,7 @@ func (b *blockingBody) Close() error {
 	return nil
 }
 
-// net/http waits for a Read of the request's body even when the connection is closed. The exchange
+// net/http waits for a Read of the request's body even after the connection is closed. The exchange
 // must fail nevertheless.
 func TestLostConnectionEndsABlockedRequestBody(t *testing.T) {
 	addr := listen(t, func(c net.Conn) {
@@ -223,7 +223,7 @@ func TestEarlyResponse(t *testing.T) {
 	}
 }
 
-// stuckConn is a connection whose peer stops reading: once it is stuck, a Write waits until the
+// stuckConn is a connection whose peer can stop reading. From then on, a Write blocks until the
 // connection is closed.
 type stuckConn struct {
 	net.Conn
@@ -245,8 +245,8 @@ func (c *stuckConn) Close() error {
 	return c.Conn.Close()
 }
 
-// Closing a body early may write: an alert over TLS, a reset over HTTP/2. A peer that does not read
-// must not delay that.
+// Closing a body early may write an alert (TLS) or a reset (HTTP/2). A peer that does not read must
+// not delay Close.
 func TestCloseOfABodyOnAStuckConnection(t *testing.T) {
 	for _, protocol := range []string{"HTTP1", "HTTP2"} {
 		t.Run(protocol, func(t *testing.T) {

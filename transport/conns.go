@@ -13,8 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/goroutines"
 )
 
-// connSet holds the connections and the dials of one Direct, so that Close can reach the
-// connections that net/http is using. net/http itself closes only idle ones.
+// connSet holds the connections and the dials of one Direct. Close needs it to reach connections in
+// use: net/http itself closes only idle ones.
 type connSet struct {
 	dials goroutines.Group
 
@@ -23,7 +23,7 @@ type connSet struct {
 	closed bool               // guarded by mu
 }
 
-// add adds c. It returns false when the set is closed.
+// add adds c. It returns false if the set is closed.
 func (s *connSet) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,7 +43,7 @@ func (s *connSet) remove(c *conn) {
 	s.mu.Unlock()
 }
 
-// close closes every connection, without holding the lock.
+// close closes every connection. It does not hold the lock while it does so.
 func (s *connSet) close() {
 	s.mu.Lock()
 	s.closed = true
@@ -74,17 +74,17 @@ func closeConns(open []*conn) {
 	}
 }
 
-// conn is a connection that counts its writes. Close of the Direct closes it.
+// conn is a connection that counts its writes.
 type conn struct {
 	net.Conn
 	set    *connSet
 	pool   *pool         // nil if it has none
-	writes atomic.Uint32 // writes that were begun; at 0 nothing can have reached the server
+	writes atomic.Uint32 // number of writes begun; while it is 0, nothing can have reached the server
 
 	// user is the HTTP/1 exchange on this connection.
 	user atomic.Pointer[exchange]
-	// sending is the streamed body of the HTTP/1 request on this connection. It is closed with the
-	// connection; see requestBody.
+	// sending is the streamed body of the HTTP/1 request on this connection. Close of the
+	// connection also closes this body; see requestBody.
 	sending atomic.Pointer[requestBody]
 }
 
@@ -116,9 +116,9 @@ func (c *conn) Close() error {
 
 var errNoConn = errors.New("DialContext returned neither a connection nor an error")
 
-// dial makes every connection of the transport. ctx comes from net/http: it has the values of a
-// request's context but does not end with it, so that a canceled request's dial can serve the next
-// one. The dial ends with the timeout and with Close.
+// dial makes every connection of the transport. net/http passes a ctx that has the values of a
+// request's context but does not end with it. So after a request is canceled, the next request can
+// use the connection. The dial ends with the timeout or with Close.
 func (d *direct) dial(ctx context.Context, p *pool, network, addr string) (net.Conn, error) {
 	if !d.conns.dials.Begin() {
 		return nil, ErrClosed

@@ -25,7 +25,7 @@ const (
 
 const (
 	maxIdleConns      = 4 * DefaultMaxIdlePerHost
-	expectContinue    = time.Second      // how long a body waits for "100 Continue" if the request asks for that
+	expectContinue    = time.Second      // how long a body waits for "100 Continue" if the request expects it
 	pingAfterSilence  = 30 * time.Second // HTTP/2: detects dead connections while nothing is sent
 	pingTimeout       = 15 * time.Second
 	writeTimeout      = 15 * time.Second // HTTP/2: closes the connection of a peer that does not read
@@ -34,15 +34,15 @@ const (
 )
 
 // DirectOptions are the options of [NewDirect]. The zero value suits most programs. NewDirect
-// copies the options and never changes what they point to.
+// copies the options and never changes the values that their pointers refer to.
 type DirectOptions struct {
-	// DialContext makes connections, to the proxy if one is used. It must return when its context
-	// ends. Nil means a [net.Dialer].
+	// DialContext makes connections, either to the server or to its proxy. It must return when its
+	// context ends. Nil means a [net.Dialer].
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	// DialTimeout bounds one dial and, separately, one TLS handshake. Zero means
 	// [DefaultDialTimeout], negative means no limit except the request's context.
 	DialTimeout time.Duration
-	// TLSConfig is cloned. Nil means Go's defaults.
+	// TLSConfig configures TLS. NewDirect clones it. Nil means Go's defaults.
 	TLSConfig *tls.Config
 	// Proxy returns the proxy of a request, or nil to use none. If Proxy is nil, the environment
 	// decides (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), see [http.ProxyFromEnvironment].
@@ -61,7 +61,7 @@ type DirectOptions struct {
 	MaxHeaderBytes int64
 }
 
-// direct is the Transport over net/http in this process.
+// direct implements Transport with net/http in this process.
 type direct struct {
 	plain     *http.Transport // speaks only HTTP/1.1
 	guarded   *http.Transport // for requests with a guard, see WithDialGuard
@@ -72,7 +72,7 @@ type direct struct {
 	conns     connSet
 
 	closed    atomic.Bool
-	closing   context.Context // ends with Close; dials run in it
+	closing   context.Context // ends with Close, and cancels the dials
 	endDials  context.CancelFunc
 	closeOnce sync.Once
 }
@@ -121,7 +121,8 @@ func NewDirect(opts *DirectOptions) Transport {
 	return d
 }
 
-// newHTTP returns an http.Transport for a pool or, for nil, one that speaks only HTTP/1.1.
+// newHTTP returns the http.Transport of pool p. If p is nil, the http.Transport speaks only
+// HTTP/1.1.
 func (d *direct) newHTTP(o *DirectOptions, p *pool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -158,8 +159,8 @@ func (d *direct) newHTTP(o *DirectOptions, p *pool) *http.Transport {
 	return t
 }
 
-// orDefault reads a duration option: zero means def. Negative means no limit, which net/http writes
-// as 0.
+// orDefault returns the value of a duration option for net/http. Zero means def. Negative means no
+// limit, which is 0 in net/http.
 func orDefault(v, def time.Duration) time.Duration {
 	switch {
 	case v == 0:
@@ -240,12 +241,11 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// Close closes every connection, so that everything in flight fails at once, and cancels dials. It
-// returns when the dials have ended, after at most 5 s, and always returns nil. It may be called
-// more than once.
+// Close closes every connection, which fails all exchanges in flight, and cancels dials. It waits
+// up to 5 s for the dials to end. It always returns nil and may be called more than once.
 func (d *direct) Close() error {
 	d.closeOnce.Do(func() {
-		d.closed.Store(true) // set first, so that everything in flight fails with ErrClosed
+		d.closed.Store(true) // set first, because exchanges in flight must fail with ErrClosed
 		d.conns.dials.Close()
 		d.endDials()
 		d.conns.close()

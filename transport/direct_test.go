@@ -8,7 +8,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// newDirect returns a Direct that trusts the suite's upstreams and is closed with the test.
+// newDirect returns a Direct that trusts the suite's upstreams. It is closed at the end of the
+// test.
 func newDirect(t testing.TB, opts *transport.DirectOptions) transport.Transport {
 	t.Helper()
 	var o transport.DirectOptions

@@ -14,8 +14,8 @@ const (
 	MaybeSent Stage = iota
 	// NotSent means that no part of the request can have reached the server.
 	NotSent
-	// Answered means that the server's whole response was read. It is set only by the session above
-	// the transport: below it, any response is a success, whatever its status.
+	// Answered means that the server's whole response was read. Only the session above the
+	// transport sets it. To a transport, any response is a success, whatever its status.
 	Answered
 )
 
@@ -31,9 +31,9 @@ var ErrClosed = errors.New("transport closed")
 type Error struct {
 	// Stage says how far the request got.
 	Stage Stage
-	// Permanent says that a retry of the same request cannot succeed, because the transport is
-	// closed, the URL is invalid, the host does not exist, TLS verification failed, or a policy
-	// refused the request.
+	// Permanent reports that a retry of the same request cannot succeed: the transport is closed,
+	// the URL is invalid, the host does not exist, TLS verification failed, or a policy refused the
+	// request.
 	Permanent bool
 	// Op is the operation that failed, in two or three words: "dial", "read body".
 	Op string
@@ -65,8 +65,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// StageOf returns how far the request that failed with err got. If err neither is nor wraps an
-// [*Error], it comes from a foreign RoundTripper, and the stage is [MaybeSent].
+// StageOf returns how far the request that failed with err got. If err does not wrap an [*Error],
+// StageOf returns [MaybeSent].
 func StageOf(err error) Stage {
 	var e *Error
 	if errors.As(err, &e) {

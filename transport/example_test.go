@@ -11,8 +11,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// A Direct is an [http.RoundTripper] for any HTTP client. The program that creates it must close
-// it.
+// A Direct is an [http.RoundTripper] for any HTTP client. The program that creates the Direct must
+// close it.
 func ExampleNewDirect() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "hello")
@@ -32,7 +32,7 @@ func ExampleNewDirect() {
 	// Output: 200 OK: hello <nil>
 }
 
-// The stage of an error says whether the server can have received the request.
+// The stage of an error says whether the server may have received the request.
 func ExampleStageOf() {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close() // from now on no connection can be made

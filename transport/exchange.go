@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 )
 
-// exchange is one RoundTrip of a Direct. It holds the trace that sees how far the request got, and
-// the body of the response, in one allocation.
+// exchange is one RoundTrip of a Direct. In one allocation, it holds the trace, which records how
+// far the request got, and the body of the response.
 //
 // The first group of fields belongs to the goroutine of RoundTrip, on which net/http calls GotConn.
 // The second group belongs to the reader of the body.
@@ -22,7 +22,7 @@ type exchange struct {
 	body   io.ReadCloser // of the response
 	cancel context.CancelCauseFunc
 	trace  httptrace.ClientTrace
-	sender *requestBody // nil unless the body may block or there is a worker
+	sender *requestBody // nil unless the body may block or the exchange has a worker
 	worker *worker      // nil unless the exchange may use HTTP/2
 
 	gotConn bool
@@ -42,8 +42,8 @@ type exchange struct {
 // errReplay cancels a request that net/http is about to send again.
 var errReplay = errors.New("the connection or the server dropped the request, and it must not be sent twice")
 
-// outgoing returns the request for net/http. The caller's own trace still works: httptrace calls it
-// after this one.
+// outgoing returns the request for net/http. httptrace also calls the caller's own trace, after
+// this one.
 //
 // The request has no GetBody. With it, net/http would send a POST again: on HTTP/2 up to seven
 // times after RST_STREAM (PROTOCOL_ERROR or REFUSED_STREAM) or GOAWAY, and on a dead HTTP/1
@@ -94,7 +94,7 @@ func hideIdempotencyKey(h http.Header) http.Header {
 	return h
 }
 
-// got is the GotConn function of the trace: from now on the request may be on the wire.
+// got is the GotConn function of the trace. Once it is called, the request may be on the wire.
 func (e *exchange) got(info httptrace.GotConnInfo) {
 	if e.gotConn && !e.unsent() {
 		e.sent = true
@@ -104,8 +104,8 @@ func (e *exchange) got(info httptrace.GotConnInfo) {
 	if e.conn != nil {
 		e.writes = e.conn.writes.Load()
 	}
-	// net/http's HTTP/2 checks the context again before it writes headers, so this cancel is in
-	// time. HTTP/1 repeats only safe methods here, once per dead connection, which is allowed.
+	// This cancel is in time: net/http's HTTP/2 checks the context again before it writes headers.
+	// HTTP/1 repeats only safe methods here, once per dead connection, which the contract allows.
 	if e.sent && e.cancel != nil && (!safe(e.req.Method) || isHTTP2(e.tls)) {
 		e.cancel(errReplay)
 	}
@@ -141,9 +141,9 @@ func isHTTP2(c *tls.Conn) bool {
 	return c != nil && c.ConnectionState().NegotiatedProtocol == "h2"
 }
 
-// unsent reports whether the last connection provably carried nothing of the request. An HTTP/1
-// connection serves one exchange at a time, so its write counter proves that. On an HTTP/2
-// connection, which several streams share, the counter proves nothing.
+// unsent reports whether the last connection provably carried no part of the request. An HTTP/1
+// connection serves one exchange at a time, so its write counter is proof. Streams share an HTTP/2
+// connection, so there the counter proves nothing.
 func (e *exchange) unsent() bool {
 	if e.conn == nil || isHTTP2(e.tls) {
 		return false
@@ -159,7 +159,7 @@ func (e *exchange) stage() Stage {
 	return MaybeSent
 }
 
-// fail returns the error of RoundTrip.
+// fail returns the error of a RoundTrip that net/http failed with err.
 func (e *exchange) fail(err error) *Error {
 	e.release()
 	if invalidRequest(e.req) {
@@ -172,7 +172,8 @@ func (e *exchange) fail(err error) *Error {
 	return e.failure(e.stage(), op, err)
 }
 
-// failure picks the cause: the caller's context first, then Close, then err.
+// failure returns an Error whose cause is, in this order, the end of the caller's context, Close of
+// the Direct, or err.
 func (e *exchange) failure(stage Stage, op string, err error) *Error {
 	switch ctx := e.req.Context(); {
 	case ctx.Err() != nil:
@@ -185,7 +186,7 @@ func (e *exchange) failure(stage Stage, op string, err error) *Error {
 	return &Error{Stage: stage, Permanent: permanent(err), Op: op, Err: clean(err)}
 }
 
-// release drops the references to the exchange when it is over.
+// release drops the references to the exchange after it has ended.
 func (e *exchange) release() {
 	if e.conn != nil {
 		e.conn.user.CompareAndSwap(e, nil) // the next exchange may already use the connection
@@ -195,7 +196,7 @@ func (e *exchange) release() {
 	}
 }
 
-// accept makes the exchange the body of the response.
+// accept makes the exchange the body of resp.
 func (e *exchange) accept(resp *http.Response) {
 	e.h2 = resp.ProtoMajor == 2
 	if resp.Body == http.NoBody {
@@ -210,20 +211,20 @@ func (e *exchange) accept(resp *http.Response) {
 	}
 }
 
-// abandon ends the goroutines that net/http runs for an HTTP/1 exchange whose connection is closed,
-// even if the caller never reads the body.
+// abandon ends net/http's goroutines for an HTTP/1 exchange whose connection is closed, even if the
+// caller never reads the body.
 func (e *exchange) abandon() {
 	if e.accepted.Load() {
 		_ = e.body.Close()
 	}
 }
 
-// responseBody is the exchange as the body of its response. Read may be called by one goroutine at
-// a time, Close by any.
+// responseBody is an exchange in its role as the body of the response. Read may be called by one
+// goroutine at a time, Close by any.
 type responseBody exchange
 
-// Read reads the available bytes. Its error is io.EOF only after the whole body, otherwise an
-// [*Error]. Later calls return the same error.
+// Read reads the available bytes. It returns io.EOF only after the whole body; any other error is
+// an [*Error]. Later calls return the same error.
 func (b *responseBody) Read(p []byte) (int, error) {
 	if b.readErr != nil {
 		return 0, b.readErr

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An idle connection may turn out to be dead before a byte of the request is written. The write
+// An idle connection may turn out to be dead before any byte of the request is written. The write
 // counter of an HTTP/1 connection proves that nothing was sent.
 func TestStageOfAConnectionThatCarriedNothing(t *testing.T) {
 	for _, tt := range []struct {
@@ -75,8 +75,8 @@ func TestStageWhileAWriteIsInProgress(t *testing.T) {
 	require.Equal(t, MaybeSent, stage)
 }
 
-// net/http repeats a request that has a GetBody, or that has no body and one of two headers in its
-// canonical spelling.
+// net/http repeats a request that has a GetBody. It also repeats one without a body if that has one
+// of two headers in its canonical spelling.
 func TestOutgoingDoesNotLetNetHTTPRepeat(t *testing.T) {
 	for _, body := range []string{"", "hello"} {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://upstream/", strings.NewReader(body))
@@ -102,7 +102,7 @@ type closeSpy struct {
 
 func (s *closeSpy) Close() error { s.closed = true; return nil }
 
-// Close may run after net/http has returned a response and before its body is set.
+// Close may run after net/http has returned a response but before the exchange has its body.
 func TestResponseDuringCloseIsAbandoned(t *testing.T) {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://upstream/", nil)
 	require.NoError(t, err)

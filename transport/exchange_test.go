@@ -162,7 +162,7 @@ func TestStageAfterTheRequestIsSent(t *testing.T) {
 	}
 }
 
-// Whenever a request is canceled, the server has not seen it if the error says NotSent.
+// If the error of a canceled request says NotSent, the server has not seen the request.
 func TestNotSentMeansNotSeenByTheServer(t *testing.T) {
 	for _, protocol := range []string{"HTTP1", "HTTP2"} {
 		t.Run(protocol, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestNotSentMeansNotSeenByTheServer(t *testing.T) {
 				}
 				cancel(nil)
 			}
-			srv.Close() // after the last handler
+			srv.Close() // Close waits for the last handler
 			for number, stage := range stages {
 				if stage == transport.NotSent {
 					require.False(t, seen[number], "request %s", number)

@@ -9,11 +9,12 @@ import (
 	"syscall"
 )
 
-// WithDialGuard returns a context whose requests do not connect to addresses that judge refuses.
-// [NewDirect] calls judge for each address that a host name resolves to, before it connects. If
-// DirectOptions.DialContext makes the connections, judge is called afterwards, and only if their
-// RemoteAddr is an IP address. Such a request uses a new HTTP/1.1 connection, so that it never uses
-// one made without the guard. A refusal is a permanent [*Error] of stage NotSent that wraps judge's
+// WithDialGuard returns a context for requests that must not connect to addresses that judge
+// refuses. [NewDirect] calls judge before each connection attempt, with the address that it would
+// connect to. If DirectOptions.DialContext makes the connection, judge is called after the dial,
+// and only if the connection's RemoteAddr is an IP address. A guarded request always uses a new
+// HTTP/1.1 connection, because an existing one may have been made without the guard. If judge
+// returns an error, the request fails with a permanent [*Error] of stage NotSent that wraps that
 // error.
 //
 // The address of a proxy is not checked: only the proxy knows which addresses are behind it. Other
@@ -27,13 +28,13 @@ type guardKey struct{}
 
 type judge = func(netip.AddrPort) error
 
-// guardOf returns the guard of a request, nil if it has none.
+// guardOf returns the guard of a request, or nil if it has none.
 func guardOf(ctx context.Context) judge {
 	g, _ := ctx.Value(guardKey{}).(judge)
 	return g
 }
 
-// dialing holds the guard of a request for its dial.
+// dialing passes the guard of a request to its dial.
 type dialing struct {
 	judge   judge
 	proxied bool // set before the dial begins
@@ -46,8 +47,8 @@ func dialingOf(ctx context.Context) *dialing {
 	return d
 }
 
-// guarded returns a context that passes the guard of a request to its dials. Without a guard it
-// returns ctx.
+// guarded returns a context that passes the guard of a request to its dials. If there is no guard,
+// it returns ctx.
 func guarded(ctx context.Context) context.Context {
 	g := guardOf(ctx)
 	if g == nil {
@@ -56,7 +57,7 @@ func guarded(ctx context.Context) context.Context {
 	return context.WithValue(ctx, dialingKey{}, &dialing{judge: g})
 }
 
-// seesGuard wraps proxy, so that the dials of guarded requests know which proxy was chosen.
+// seesGuard wraps proxy to record, for each guarded request, whether a proxy was chosen.
 func seesGuard(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	if proxy == nil {
 		return nil
@@ -70,14 +71,14 @@ func seesGuard(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) 
 	}
 }
 
-// guardError is an error of a guard.
+// guardError is an error returned by a guard.
 type guardError struct{ err error }
 
 func (e *guardError) Error() string { return e.err.Error() }
 func (e *guardError) Unwrap() error { return e.err }
 
-// judgeAddress passes an address to the guard of a dial. It allows anything that is not an IP
-// address.
+// judgeAddress passes address to the guard of a dial and returns its error. It allows any address
+// that is not an IP address.
 func judgeAddress(ctx context.Context, address string) error {
 	d := dialingOf(ctx)
 	if d == nil || d.proxied {
@@ -98,7 +99,7 @@ func judgeSocket(ctx context.Context, _, address string, _ syscall.RawConn) erro
 	return judgeAddress(ctx, address)
 }
 
-// judgeConn checks a new connection.
+// judgeConn passes the remote address of a new connection to the guard of its dial.
 func judgeConn(ctx context.Context, c net.Conn) error {
 	if addr := c.RemoteAddr(); addr != nil {
 		return judgeAddress(ctx, addr.String())

@@ -20,7 +20,7 @@ import (
 
 var errForbidden = errors.New("forbidden place")
 
-// guard refuses some addresses, and records all addresses that it was called with.
+// guard refuses some addresses, and records every address that it is called with.
 type guard struct {
 	refuse func(netip.AddrPort) bool
 
@@ -73,8 +73,8 @@ func mustEcho(t *testing.T, rt http.RoundTripper, req *http.Request) {
 	require.NoError(t, resp.Body.Close())
 }
 
-// The guard refuses every connection to a forbidden address, even if there is an earlier connection
-// to it.
+// The guard refuses every connection to a forbidden address, even if an unguarded request has
+// already left a connection to that address.
 func TestDialGuard(t *testing.T) {
 	for name, start := range map[string]func(*httptest.Server){
 		"HTTP": (*httptest.Server).Start, "TLS": (*httptest.Server).StartTLS,
@@ -101,7 +101,7 @@ func TestDialGuard(t *testing.T) {
 	}
 }
 
-// A name is judged by the addresses that it resolves to at the time of the dial.
+// The guard checks the addresses that a name resolves to when the dial begins.
 func TestDialGuardJudgesNames(t *testing.T) {
 	srv, conns := echoServer(t, (*httptest.Server).Start)
 	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
@@ -114,7 +114,7 @@ func TestDialGuardJudgesNames(t *testing.T) {
 	require.Zero(t, conns())
 }
 
-// The connection of a user's DialContext is judged by its remote address.
+// If the user's DialContext makes the connection, the guard checks the remote address.
 func TestDialGuardAfterACustomDial(t *testing.T) {
 	srv, _ := echoServer(t, (*httptest.Server).Start)
 	dial := func(remote net.Addr) transport.Transport {
@@ -130,7 +130,7 @@ func TestDialGuardAfterACustomDial(t *testing.T) {
 	require.ErrorIs(t, err, errForbidden)
 	mustEcho(t, inside, newRequest(t, http.MethodPost, "http://as.test", "hello"))
 
-	// A connection without an IP address, such as a pipe or a tunnel, cannot be judged.
+	// A connection without an IP address, such as a pipe or a tunnel, cannot be checked.
 	for _, remote := range []net.Addr{nil, &net.UnixAddr{Name: "/run/x", Net: "unix"}, &net.TCPAddr{IP: net.IPv4zero}} {
 		strict := &guard{refuse: everything}
 		mustEcho(t, dial(remote), under(strict, newRequest(t, http.MethodPost, "http://as.test", "hello")))
@@ -145,7 +145,7 @@ type elsewhere struct {
 
 func (e elsewhere) RemoteAddr() net.Addr { return e.remote }
 
-// The address of a proxy is the user's choice, so the guard does not judge it.
+// The user chooses the proxy, so the guard does not check its address.
 func TestDialGuardLeavesProxiesAlone(t *testing.T) {
 	proxy, _ := echoServer(t, (*httptest.Server).Start)
 	target, err := url.Parse(proxy.URL)

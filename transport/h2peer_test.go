@@ -11,7 +11,7 @@ import (
 // server never would.
 type h2Peer struct {
 	URL      string
-	executed atomic.Int32 // requests that arrived completely
+	executed atomic.Int32 // requests that arrived in full
 }
 
 func newH2Peer(t *testing.T, answer func(c *h2test.Conn, stream uint32, execution int32)) *h2Peer {

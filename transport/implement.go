@@ -8,18 +8,19 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// The functions below are for other implementations of a transport, so that their errors look like
-// those of [NewDirect].
+// The functions below are for other implementations of a transport. Errors made with them look like
+// the errors of [NewDirect].
 
 // Failed returns the Error of an exchange that failed with err at the given stage. It is permanent
-// if a retry would fail in the same way: no such host, failed TLS verification and similar errors.
-// Its text is safe to show: it has no query or userinfo of a URL, and no control characters. io.EOF
-// becomes io.ErrUnexpectedEOF, because a truncated response must not look complete.
+// if a retry would fail in the same way, for example because the host does not exist or TLS
+// verification failed. Its text is safe to show: it contains no URL query, no userinfo and no
+// control characters. io.EOF becomes io.ErrUnexpectedEOF, because a truncated response must not
+// look complete.
 func Failed(stage Stage, op string, err error) *Error {
 	return &Error{Stage: stage, Permanent: permanent(err), Op: op, Err: clean(err)}
 }
 
-// Canceled returns the Error of an exchange whose context ended: it wraps [context.Cause] and
+// Canceled returns the Error of an exchange whose context ended. It wraps [context.Cause] and
 // ctx.Err.
 func Canceled(ctx context.Context, stage Stage, op string) *Error {
 	return &Error{Stage: stage, Op: op, Err: contextCause(ctx)}
@@ -42,12 +43,12 @@ func CheckRequest(req *http.Request) error {
 }
 
 // RunsOnce reports whether rt is known to run a request at most once per RoundTrip, even if the
-// request has a GetBody. A plain [net/http.Transport] is not: it sends a POST again after some
-// failures. A RoundTripper declares it with a method RunsOnce() bool.
+// request has a GetBody. A RoundTripper declares this with a method RunsOnce() bool. A plain
+// [net/http.Transport] gives no such guarantee: it sends a POST again after some failures.
 func RunsOnce(rt http.RoundTripper) bool {
 	once, ok := rt.(interface{ RunsOnce() bool })
 	return ok && once.RunsOnce()
 }
 
-// RunsOnce implements the method that [RunsOnce] looks for.
+// RunsOnce returns true, see [RunsOnce].
 func (d *direct) RunsOnce() bool { return true }

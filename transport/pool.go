@@ -13,22 +13,22 @@ import (
 )
 
 const (
-	// maxOrigins is how many origins have a pool. Beyond it, the least recently used origin loses
-	// its pool.
+	// maxOrigins is how many origins can have a pool. When another origin needs one, the least
+	// recently used origin loses its pool.
 	maxOrigins = 256
-	// maxAbandoned is how many abandoned exchanges of one origin net/http may still be running.
+	// maxAbandoned is how many abandoned exchanges of one origin may still be running in net/http.
 	// Above this number, the origin gets its next pool only after a pause, and that pool admits one
 	// request at first.
 	maxAbandoned = 64
-	// firstPause is the first of these pauses. Each pause is twice as long as the previous one. So
-	// the number of abandoned exchanges grows with the logarithm of the time, and the origin can
-	// still recover.
+	// firstPause is the length of the first pause. Each later pause is twice as long, so the number
+	// of abandoned exchanges grows only with the logarithm of the time, and the origin can still
+	// recover.
 	firstPause = time.Second
 )
 
-// ErrTooManyAbandoned is wrapped by the error of a RoundTrip that [NewDirect] refused, because
-// net/http is still running too many abandoned exchanges with that server. The stage is [NotSent].
-// The server is tried again after a pause, which doubles each time.
+// ErrTooManyAbandoned is wrapped by the error of a RoundTrip that a Transport from [NewDirect]
+// refused because too many abandoned exchanges with that server are still running in net/http. The
+// stage is [NotSent]. The next attempt is allowed after a pause, which doubles each time.
 var ErrTooManyAbandoned = errors.New("too many abandoned exchanges with this server have not ended: try again later")
 
 // errProtocolChanged fails a connection before any request has used it.
@@ -41,39 +41,39 @@ type sender interface {
 }
 
 // pools holds one pool for each https origin. All HTTP/2 connections of an http.Transport share a
-// lock, which every https request takes. A connection that never releases the lock would freeze all
-// origins that share the http.Transport.
+// lock, and every https request takes that lock. If one connection never released it, all origins
+// of the http.Transport would freeze.
 type pools struct {
 	open  func(*pool) sender // makes the http.Transport of a pool
 	conns *connSet
 
 	mu     sync.Mutex
 	byHost map[string]*origin // guarded by mu
-	uses   uint64             // guarded by mu; counts uses, for origin.used
+	uses   uint64             // guarded by mu; counter for origin.used
 }
 
 // origin is one https origin.
 type origin struct {
 	pools     *pools
 	used      uint64       // guarded by pools.mu
-	abandoned atomic.Int32 // exchanges that net/http still runs after their callers have left
+	abandoned atomic.Int32 // exchanges that net/http still runs although their callers have returned
 
 	mu        sync.Mutex
 	current   *pool         // guarded by mu; nil if the next request needs a new one
-	pause     time.Duration // guarded by mu; before the next pool, while too many exchanges are abandoned
+	pause     time.Duration // guarded by mu; length of the next pause before a new pool
 	notBefore time.Time     // guarded by mu; end of the pause
 }
 
-// The protocol of a pool's connections. It is decided once, so that requests over HTTP/1 need no
-// protection from HTTP/2.
+// The protocol of a pool's connections is decided once. Requests over HTTP/1 then need no
+// protection from HTTP/2. protection from HTTP/2.
 const (
 	undecided uint32 = iota
 	http1
 	http2
 )
 
-// pool is an http.Transport for one origin, with its own connections. The origin gets a new pool
-// when net/http does not end an exchange. Exchanges in flight stay with the old pool.
+// pool is an http.Transport for one origin, with its own connections. If net/http does not end an
+// exchange, the origin gets a new pool. Exchanges in flight stay with the old pool.
 type pool struct {
 	sender   sender
 	origin   *origin
@@ -84,15 +84,14 @@ type pool struct {
 	once sync.Once
 	dead chan struct{} // closed when the connections are closed for good
 
-	// suspects counts exchanges that have ended for their callers although net/http has not
-	// returned yet. net/http returns within microseconds, or never. New requests wait until it is
-	// known which.
+	// suspects counts exchanges that have ended for their callers but not yet in net/http. net/http
+	// returns either within microseconds or never. New requests wait until the outcome is known.
 	suspects atomic.Int32
 	mu       sync.Mutex
-	settled  chan struct{} // guarded by mu; closed when suspects is 0; nil if no request waits for that
+	settled  chan struct{} // guarded by mu; closed when suspects is 0; nil if no request waits
 }
 
-// get returns the pool for a request to host, whose context is ctx.
+// get returns the pool for a request to host. ctx is the context of the request.
 func (ps *pools) get(ctx context.Context, host string) (*pool, error) {
 	o, evicted := ps.origin(host)
 	if evicted != nil {
@@ -108,8 +107,8 @@ func (ps *pools) get(ctx context.Context, host string) (*pool, error) {
 	return o.get()
 }
 
-// settle waits, within bounds, until suspects is 0. One exchange is suspect for grace at most, but
-// others may follow.
+// settle waits until suspects is 0, but not forever. One exchange is a suspect for at most grace,
+// but others may follow.
 func (p *pool) settle(ctx context.Context) {
 	p.mu.Lock()
 	if p.settled == nil {
@@ -129,7 +128,8 @@ func (p *pool) settle(ctx context.Context) {
 	}
 }
 
-// confirm removes n suspects: net/http has returned, or the exchanges count as abandoned.
+// confirm subtracts n from suspects, because net/http has returned or the exchanges now count as
+// abandoned.
 func (p *pool) confirm(n int32) {
 	if p.suspects.Add(-n) > 0 {
 		return
@@ -142,7 +142,7 @@ func (p *pool) confirm(n int32) {
 	}
 }
 
-// origin returns the origin of host, and the origin that was evicted to make room for it, if any.
+// origin returns the origin of host. evicted is the origin that lost its place, or nil.
 func (ps *pools) origin(host string) (o, evicted *origin) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -160,7 +160,7 @@ func (ps *pools) origin(host string) (o, evicted *origin) {
 }
 
 // evict removes the least recently used origin and returns it. The caller holds the lock. Origins
-// with abandoned exchanges are kept, because their counters bound those exchanges.
+// with abandoned exchanges are kept, because their counters bound the number of those exchanges.
 func (ps *pools) evict() *origin {
 	var oldest *origin
 	var host string
@@ -173,8 +173,8 @@ func (ps *pools) evict() *origin {
 	return oldest
 }
 
-// closeIdle closes the idle connections of all pools, each on its own goroutine, because that takes
-// HTTP/2 locks that net/http may never release.
+// closeIdle closes the idle connections of all pools. Each pool has its own goroutine, because
+// net/http may never release an HTTP/2 lock.
 func (ps *pools) closeIdle() {
 	ps.mu.Lock()
 	all := slices.Collect(maps.Values(ps.byHost))
@@ -184,7 +184,7 @@ func (ps *pools) closeIdle() {
 	}
 }
 
-// get returns the current pool, or a new one.
+// get returns the origin's current pool. If there is none, it makes one.
 func (o *origin) get() (*pool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -208,8 +208,8 @@ func (o *origin) get() (*pool, error) {
 	return p, nil
 }
 
-// mayTry reports whether the pause is over. If so, it begins the next one. The caller holds the
-// lock.
+// mayTry reports whether the pause is over. If it is, mayTry begins the next one. The caller holds
+// the lock.
 func (o *origin) mayTry(now time.Time) bool {
 	if o.pause == 0 {
 		o.pause = firstPause
@@ -223,7 +223,7 @@ func (o *origin) mayTry(now time.Time) bool {
 	return true
 }
 
-// replace makes the next request use a new pool.
+// replace ensures that the next request uses a new pool.
 func (o *origin) replace() {
 	o.mu.Lock()
 	p := o.current
@@ -234,7 +234,7 @@ func (o *origin) replace() {
 	}
 }
 
-// retire makes the next request use a new pool instead of p. Exchanges in flight continue.
+// retire ensures that the next request uses a new pool instead of p. Exchanges in flight continue.
 // Connections that are idle after patience are closed.
 func (p *pool) retire() {
 	o := p.origin
@@ -253,7 +253,8 @@ func (p *pool) closeIdle() {
 	}
 }
 
-// giveUp closes the connections, and fails the exchanges that do not end with their connections.
+// giveUp closes all connections of the pool, and fails the exchanges on them even if net/http does
+// not.
 func (p *pool) giveUp() {
 	p.once.Do(func() {
 		close(p.dead)
@@ -272,8 +273,8 @@ func (p *pool) returned(proto int) {
 	}
 }
 
-// handshake is called at the end of each TLS handshake, before a request gets the connection. In a
-// pool that has decided for HTTP/1, no connection may speak HTTP/2.
+// handshake is called at the end of each TLS handshake, before a request gets the connection. It
+// refuses an HTTP/2 connection if the pool has decided for HTTP/1.
 func (p *pool) handshake(cs tls.ConnectionState) error {
 	if cs.NegotiatedProtocol != "h2" {
 		return nil

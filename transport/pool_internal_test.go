@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tests in this file check what net/http leaves behind when it freezes, and the memory that was
-// lent to it.
+// The tests in this file check what happens when a call to net/http never returns: what remains of
+// it, and when the caller gets back the memory that it lent to net/http.
 
-// A response that arrives after its caller has left is closed.
+// If a response arrives after its caller has returned, its body is closed.
 func TestLateResponseIsClosed(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		late := make(chan struct{})
@@ -41,7 +41,7 @@ func TestLateResponseIsClosed(t *testing.T) {
 	})
 }
 
-// memory is a request body with the caller's bytes.
+// memory is a request body whose bytes belong to the caller.
 type memory struct {
 	io.Reader
 	reads  atomic.Int32
@@ -98,13 +98,13 @@ func TestRequestBodyIsReturnedToTheCaller(t *testing.T) {
 	}
 }
 
-// RoundTrip does not return before a Read of the caller's bytes has ended.
+// RoundTrip does not return while net/http still reads the caller's bytes.
 func TestRoundTripWaitsForAReadOfItsBody(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		var reading atomic.Bool
 		body := newMemory(func() {
 			reading.Store(true)
-			time.Sleep(grace + grace/2) // grace begins with RoundTrip, which is abandoned afterwards
+			time.Sleep(grace + grace/2) // grace begins with RoundTrip; after it, RoundTrip is abandoned
 			reading.Store(false)
 		})
 		n.serve = func(_ *fake, req *http.Request) (*http.Response, error) {
@@ -119,7 +119,7 @@ func TestRoundTripWaitsForAReadOfItsBody(t *testing.T) {
 	})
 }
 
-// After patience the connections of a frozen pool are closed, and the exchanges on them fail.
+// After patience, the connections of a frozen pool are closed, and the exchanges on them fail.
 func TestConnectionsOfAFrozenPoolAreClosed(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		n.serve = n.freezesFor("bad")
@@ -139,7 +139,7 @@ func TestConnectionsOfAFrozenPoolAreClosed(t *testing.T) {
 	})
 }
 
-// If net/http returns before that, only idle connections are closed.
+// If net/http returns before patience is over, only idle connections are closed.
 func TestConnectionsOfASlowPoolStayOpen(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		thaw := make(chan struct{})
@@ -167,8 +167,9 @@ func TestConnectionsOfASlowPoolStayOpen(t *testing.T) {
 	})
 }
 
-// A thousand calls in sequence abandon no more than maxAbandoned exchanges. Later the server is
-// tried now and then, with one request at a time, and is used again when it has recovered.
+// A thousand calls in sequence abandon no more than maxAbandoned exchanges. After that, one request
+// at a time tries the server, with pauses in between. Once the server has recovered, all requests
+// use it again.
 func TestThousandRoundTripsThatNeverReturn(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		n.serve = n.freezesFor("bad")
@@ -240,7 +241,7 @@ func TestOriginsAreBounded(t *testing.T) {
 		for i := range maxOrigins {
 			n.served(fmt.Sprint("good-", i))
 		}
-		<-n.senders[1].closed // the http.Transport of good-0
+		<-n.senders[1].closed // the http.Transport for good-0
 		require.Len(t, n.d.pools.byHost, maxOrigins)
 		require.Equal(t, 1, n.abandoned("bad"), "the origin is not evicted")
 	})

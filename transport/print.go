@@ -6,7 +6,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// Format prints the options without keys, whatever the verb.
+// Format prints the options without keys, for every verb.
 func (o DirectOptions) Format(f fmt.State, _ rune) {
 	redact.Write(f, redact.Describe("transport.DirectOptions", o))
 }
@@ -16,7 +16,7 @@ func (o DirectOptions) MarshalJSON() ([]byte, error) {
 	return redact.JSON(redact.Describe("transport.DirectOptions", o))
 }
 
-// Format hides proxies and keys, whatever the verb.
+// Format prints only the type, for every verb: the fields hold proxies and keys.
 func (*direct) Format(f fmt.State, _ rune) { redact.Write(f, "transport.Direct") }
 
 // MarshalJSON returns what Format prints.

@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// protocolServer serves TLS at addr, with or without HTTP/2, and answers with the protocol of the
-// request.
+// protocolServer serves TLS at addr, with or without HTTP/2, and answers each request with the
+// protocol version that the request used.
 func protocolServer(t *testing.T, addr string, http2 bool) *httptest.Server {
 	t.Helper()
 	ln, err := net.Listen("tcp", addr)
@@ -30,8 +30,8 @@ func protocolServer(t *testing.T, addr string, http2 bool) *httptest.Server {
 	return srv
 }
 
-// A server may change its protocol between two connections. The request that meets the change is
-// not sent, and the next one succeeds.
+// A server may change its protocol between two connections. The first request after the change is
+// not sent and fails. The next one succeeds.
 func TestServerThatChangesItsProtocol(t *testing.T) {
 	d := newDirect(t, nil)
 	addr := "127.0.0.1:0"
@@ -55,7 +55,7 @@ func TestServerThatChangesItsProtocol(t *testing.T) {
 		}
 		srv.CloseClientConnections()
 		srv.Close()
-		time.Sleep(10 * time.Millisecond) // until the client has seen the end of its idle connection
+		time.Sleep(10 * time.Millisecond) // until the client has noticed the end of its idle connection
 	}
 }
 

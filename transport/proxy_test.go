@@ -16,8 +16,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// proxiedEnv tells the test that it runs in a child process: net/http reads the proxy variables
-// only once per process.
+// proxiedEnv is set in the child process that runs the test. A child process is needed because
+// net/http reads the proxy variables only once per process.
 const proxiedEnv = "HAWSER_TEST_PROXIED"
 
 // Requests go through the proxy that the environment names, unless the options disable it.

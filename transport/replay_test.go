@@ -21,7 +21,7 @@ func newRequest(t testing.TB, method, url, body string) *http.Request {
 	t.Helper()
 	var r io.Reader
 	if body != "" {
-		r = strings.NewReader(body) // gives the request a GetBody, which lets net/http repeat it
+		r = strings.NewReader(body) // the request gets a GetBody, which lets net/http repeat it
 	}
 	req, err := http.NewRequestWithContext(context.Background(), method, url, r)
 	require.NoError(t, err)
@@ -29,7 +29,7 @@ func newRequest(t testing.TB, method, url, body string) *http.Request {
 }
 
 // An HTTP/2 server may reset the stream of a request that it has executed. net/http alone sends
-// such a request again, up to seven times, and would run a tool with side effects that often.
+// such a request again, up to seven times. A tool with side effects would run each time.
 func TestHTTP2ResetRequestExecutesOnce(t *testing.T) {
 	for name, giveUp := range map[string]func(c *h2test.Conn, stream uint32){
 		"PROTOCOL_ERROR": func(c *h2test.Conn, stream uint32) { c.Reset(stream, h2test.ProtocolError) },
@@ -67,12 +67,12 @@ func TestHTTP2ResetRequestExecutesOnce(t *testing.T) {
 	}
 }
 
-// dyingPeer answers the first request of each connection. It reads the second one completely, and
+// dyingPeer answers the first request of each connection. It reads the second one completely and
 // then closes the connection without an answer.
 type dyingPeer struct {
 	URL      string
 	executed atomic.Int32 // requests after the first
-	keys     chan string  // their Idempotency-Key
+	keys     chan string  // the Idempotency-Key of each of them
 }
 
 func newDyingPeer(t *testing.T) *dyingPeer {
@@ -116,7 +116,7 @@ func (p *dyingPeer) serve(c net.Conn, first bool) {
 	}
 }
 
-// If a reused connection fails, net/http sends any request with an Idempotency-Key again on a new
+// If a reused connection fails, net/http repeats any request that has an Idempotency-Key on a new
 // connection, although the server may have executed it.
 func TestReusedConnectionThatDiesExecutesOnce(t *testing.T) {
 	for _, r := range []struct {

@@ -10,13 +10,13 @@ import (
 
 var errBodyTaken = errors.New("the exchange is over: its request body must not be read any more")
 
-// requestBody stands between the caller's request body and net/http.
+// requestBody wraps the caller's request body for net/http.
 //
-// A Read of a body that is not in memory may block. net/http waits for that Read even after the
-// HTTP/1 connection is closed. Only closing the body ends the Read, so conn.Close does that.
+// Read may block if the body is not in memory. net/http waits for that Read even after the HTTP/1
+// connection is closed. Only closing the body ends the Read, so conn.Close closes the body.
 //
-// A worker lends the body to net/http, which may still read it when the exchange is over. By then
-// the bytes belong to the caller again: see end.
+// A worker lends the body to net/http, which may still read it after the exchange has ended. By
+// then the caller may reuse the bytes: see end.
 type requestBody struct {
 	io.ReadCloser
 	blocks  bool                 // a Read may block
@@ -47,14 +47,14 @@ func (b *requestBody) Close() error {
 		c.sending.CompareAndSwap(b, nil) // an idle connection must not refer to the caller's body
 	}
 	if b.blocks && b.reading != nil {
-		go func() { _ = b.ReadCloser.Close() }() // net/http, and so the exchange, would wait for the user's Close
+		go func() { _ = b.ReadCloser.Close() }() // net/http, and so the exchange, would wait for Close in the user's code
 		return nil
 	}
 	return b.ReadCloser.Close()
 }
 
-// end takes a lent body back. When it returns, net/http no longer reads the body. It waits at most
-// grace for a Read that blocks in the caller's code.
+// end takes a lent body back: after it returns, net/http can no longer read the body. It waits at
+// most grace for a Read that blocks in the caller's code.
 func (b *requestBody) end() {
 	_ = b.Close()
 	select {
@@ -72,7 +72,7 @@ func (b *requestBody) end() {
 	}
 }
 
-// lendBody wraps out's body in a requestBody.
+// lendBody replaces out's body with a requestBody that wraps it.
 func (e *exchange) lendBody(out *http.Request) {
 	if out.Body == nil || out.Body == http.NoBody {
 		return
@@ -84,7 +84,7 @@ func (e *exchange) lendBody(out *http.Request) {
 	e.sender.reading = make(chan struct{}, 1)
 }
 
-// takeBody undoes lendBody.
+// takeBody ends the loan that lendBody began.
 func (e *exchange) takeBody() {
 	if b := e.sender; b != nil && b.reading != nil {
 		b.end()

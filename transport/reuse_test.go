@@ -78,9 +78,9 @@ func TestConcurrentCallersReuseConnections(t *testing.T) {
 				}
 				wg.Wait()
 			}
-			// A dial may lose against a connection that becomes free, so there may be somewhat more
-			// connections than callers. With net/http's own default of two idle connections per
-			// host there would be over a thousand.
+			// While a dial runs, another connection may become free and be used instead. So there
+			// may be somewhat more connections than callers. With net/http's default of two idle
+			// connections per host, there would be over a thousand.
 			require.LessOrEqual(t, accepted.Load(), int32(2*callers))
 		})
 	}
@@ -113,7 +113,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-// benchmarkEcho sends bodies of size bytes and reads them back.
+// benchmarkEcho sends bodies of size bytes and reads the echoed bodies.
 func benchmarkEcho(b *testing.B, rt http.RoundTripper, protocol string, size int) {
 	b.Helper()
 	url, _ := newEcho(b, protocol)

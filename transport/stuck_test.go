@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// impatientConn shortens every write deadline, so that the test need not wait for it.
+// impatientConn shortens every write deadline, so the test takes less time.
 type impatientConn struct{ net.Conn }
 
 func (c impatientConn) SetWriteDeadline(t time.Time) error {
@@ -25,7 +25,7 @@ func (c impatientConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// An HTTP/2 peer that no longer reads loses its connection, even if no context ends.
+// If an HTTP/2 peer stops reading, its connection is closed, even if no context ends.
 func TestHTTP2PeerThatReadsNothingLosesItsConnection(t *testing.T) {
 	var conns atomic.Int32
 	url := h2test.Listen(t, func(c *h2test.Conn) {

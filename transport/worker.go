@@ -10,26 +10,27 @@ import (
 )
 
 const (
-	// grace is how long net/http has to return after a context or the Direct has ended.
+	// grace is how long net/http may take to return after a context or the Direct has ended.
 	grace = 200 * time.Millisecond
 	// patience is how long the connections of a pool with an abandoned exchange may stay open.
 	patience = 5 * time.Second
 )
 
-// errGivenUp is the cause of exchanges whose connection was closed because of another exchange.
+// errGivenUp is the cause of exchanges that fail because their connection was closed on account of
+// another exchange.
 var errGivenUp = errors.New("the connection was closed: net/http did not end another exchange on it")
 
-// worker runs net/http for one exchange that may use HTTP/2, on its own goroutine. The caller waits
-// for it, and leaves if net/http does not return in time after its context or the Direct has ended.
-// net/http takes locks that a peer can keep it from releasing, or that it never releases because of
-// its own defects.
+// worker runs net/http on its own goroutine, for one exchange that may use HTTP/2. The caller waits
+// for the worker. When the caller's context or the Direct ends, the caller waits only for grace
+// longer. net/http may never return: it takes locks, and a peer or a defect of net/http may keep
+// them from being released.
 type worker struct {
 	pool    *pool
 	ctx     context.Context // the caller's
 	closing <-chan struct{} // ends with the Direct
-	results chan result     // has room for one, so that the worker never waits
+	results chan result     // has capacity 1, so the worker never blocks
 	asks    chan *pull      // reads to perform, each with its buffer
-	quit    chan struct{}   // closed with the body
+	quit    chan struct{}   // closed when the body is closed
 	bulk    bool            // used by the reader: the last read was large
 
 	mu        sync.Mutex
@@ -39,15 +40,15 @@ type worker struct {
 	limit     *time.Timer // guarded by mu; bounds the close of the body
 }
 
-// result is the result of one call of net/http.
+// result is the result of one call to net/http.
 type result struct {
 	resp *http.Response
 	n    int
 	err  error
 }
 
-// pull is the buffer of one Read of a body. It is not the caller's buffer: net/http must not write
-// to that after the caller has left.
+// pull is the buffer for one Read of a body. The caller's buffer is not used, because net/http must
+// not write to it after the caller's Read has returned.
 type pull struct {
 	b    []byte
 	pool *sync.Pool
@@ -68,7 +69,7 @@ func pullPool(size int) *sync.Pool {
 
 func (b *pull) free() { b.pool.Put(b) }
 
-// apart runs RoundTrip on a worker.
+// apart runs the RoundTrip of e on a worker.
 func (e *exchange) apart(p *pool) (*http.Response, error) {
 	w := &worker{
 		pool: p, ctx: e.req.Context(), closing: e.d.closing.Done(),
@@ -120,7 +121,7 @@ func (w *worker) run(out *http.Request) {
 	}
 }
 
-// read performs the next Read that the reader requests. It returns false after the last one.
+// read performs the next Read that the reader requests. It returns false if no more Reads follow.
 func (w *worker) read(body io.Reader) bool {
 	var buf *pull
 	select {
@@ -154,7 +155,7 @@ func (w *worker) deliver(r result) bool {
 	return true
 }
 
-// wait waits for a result. It returns false if the caller has left without one.
+// wait waits for a result. It returns false if the caller must return without one.
 func (w *worker) wait() (result, bool) {
 	select {
 	case r := <-w.results:
@@ -183,7 +184,8 @@ func (w *worker) wait() (result, bool) {
 	return r, ok
 }
 
-// lastResult makes the caller leave, unless a result is available.
+// lastResult returns a result if one is available. Otherwise it returns false, and later results
+// are refused.
 func (w *worker) lastResult() (result, bool) {
 	w.mu.Lock()
 	leaves := w.waiting
@@ -195,7 +197,7 @@ func (w *worker) lastResult() (result, bool) {
 	return <-w.results, true
 }
 
-// pull reads through the worker.
+// pull reads from the body through the worker.
 func (w *worker) pull(p []byte) (int, error) {
 	pool := smallPulls
 	if w.bulk && len(p) > smallPull {
@@ -231,7 +233,7 @@ func (w *worker) pull(p []byte) (int, error) {
 	return n, r.err
 }
 
-// close closes the body on its own goroutine, because resetting a stream also takes locks.
+// close closes the body on a separate goroutine, because resetting a stream also takes locks.
 func (w *worker) close(e *exchange) {
 	w.pool.suspects.Add(1)
 	w.mu.Lock()
@@ -245,7 +247,7 @@ func (w *worker) close(e *exchange) {
 	}()
 }
 
-// overdue is called when net/http has not returned in time from the close of a body.
+// overdue is called if net/http has not closed the body in time.
 func (w *worker) overdue() {
 	w.abandon()
 	w.pool.confirm(1)
@@ -266,9 +268,9 @@ func (w *worker) exit() {
 	}
 }
 
-// abandon makes the origin use a new pool if net/http has not returned, and counts the exchange
-// until net/http returns. After patience it closes the connections of the old pool, which ends
-// exchanges that wait for a peer.
+// abandon has an effect only if net/http has not returned. The origin then uses a new pool, and
+// counts the exchange as abandoned until net/http returns. After patience, the connections of the
+// old pool are closed to end exchanges that wait for a peer.
 func (w *worker) abandon() {
 	w.mu.Lock()
 	first := w.running > 0 && !w.abandoned
@@ -284,7 +286,7 @@ func (w *worker) abandon() {
 	time.AfterFunc(patience, w.judge)
 }
 
-// judge decides whether to close the connections of a pool with an abandoned exchange.
+// judge decides whether to close the connections of a pool that has an abandoned exchange.
 func (w *worker) judge() {
 	w.mu.Lock()
 	still := w.abandoned
@@ -294,7 +296,7 @@ func (w *worker) judge() {
 	}
 }
 
-// abandoned returns the error of a RoundTrip whose worker is still running. It reads nothing that
+// abandoned returns the error of a RoundTrip whose worker is still running. It reads no field that
 // net/http may write.
 func (e *exchange) abandoned() *Error {
 	err := &Error{Stage: MaybeSent, Op: "round trip", Err: errGivenUp}

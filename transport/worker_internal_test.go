@@ -16,12 +16,12 @@ import (
 
 var errCause = errors.New("the test's own reason to cancel")
 
-// network replaces net/http: it makes the http.Transports of a Direct. Their calls return when a
-// test allows it, which may be never. Time is fake.
+// network replaces net/http: it makes the http.Transports of a Direct. Their calls return when the
+// test lets them, possibly never. Time is fake.
 type network struct {
 	t       *testing.T
 	d       *direct
-	thaw    chan struct{} // closed at the end of the test, so that it leaves no goroutine
+	thaw    chan struct{} // closed at the end of the test, to end all goroutines
 	serve   func(s *fake, req *http.Request) (*http.Response, error)
 	idle    func() // CloseIdleConnections
 	mu      sync.Mutex
@@ -37,7 +37,7 @@ type fake struct {
 	once   sync.Once
 }
 
-// inNetwork runs a test with a Direct over a network.
+// inNetwork runs a test with a Direct that uses a network instead of net/http.
 func inNetwork(t *testing.T, test func(t *testing.T, n *network)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func (s *fake) CloseIdleConnections() {
 	s.n.idle()
 }
 
-// frozen is a call of net/http that never returns.
+// frozen is the body of a call to net/http that does not return before the test ends.
 func (n *network) frozen() { <-n.thaw }
 
 // answer returns a complete HTTP/2 response.
@@ -94,7 +94,7 @@ func ok(req *http.Request) (*http.Response, error) {
 	return answer(req, io.NopCloser(strings.NewReader("hello"))), nil
 }
 
-// freezesFor freezes requests to one host, and answers others.
+// freezesFor returns a handler that freezes requests to one host and answers all others.
 func (n *network) freezesFor(host string) func(*fake, *http.Request) (*http.Response, error) {
 	return func(_ *fake, req *http.Request) (*http.Response, error) {
 		if req.URL.Host == host {
@@ -104,7 +104,7 @@ func (n *network) freezesFor(host string) func(*fake, *http.Request) (*http.Resp
 	}
 }
 
-// send sends a request to a host, and returns a channel with the result of RoundTrip.
+// send sends a request to a host and returns a channel for the result of RoundTrip.
 func (n *network) send(ctx context.Context, host string, body io.Reader) <-chan result {
 	n.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+host+"/", body)
@@ -137,8 +137,8 @@ func requireAbandoned(t *testing.T, err, cause error, permanent bool) {
 	require.ErrorIs(t, err, cause)
 }
 
-// requirePrompt checks that a call that began at begin returned within the bound that DESIGN.md
-// section 7 gives.
+// requirePrompt checks that a call that started at begin has returned within the limit in DESIGN.md
+// section 7.
 func requirePrompt(t *testing.T, begin time.Time) {
 	t.Helper()
 	require.LessOrEqual(t, time.Since(begin), 200*time.Millisecond)
@@ -173,7 +173,7 @@ func TestRoundTripThatNeverReturns(t *testing.T) {
 	})
 }
 
-// A request that arrives while it is unknown whether net/http is frozen waits until that is known.
+// While it is unknown whether net/http is frozen, a new request waits.
 func TestRequestWaitsForASuspectedFreeze(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		n.serve = func(s *fake, req *http.Request) (*http.Response, error) {
@@ -200,7 +200,7 @@ func TestRequestWaitsForASuspectedFreeze(t *testing.T) {
 // pieces is a response body whose calls can freeze.
 type pieces struct {
 	n           *network
-	read, close func() // read is called before each Read, close by Close
+	read, close func() // called before each Read and in Close, respectively
 	got         []byte // the memory of the last Read
 	closed      chan struct{}
 }
@@ -217,7 +217,7 @@ func (p *pieces) Close() error {
 	return nil
 }
 
-// openBody returns a response with body. One Read of it has already succeeded.
+// openBody returns a response that has body, after one successful Read of it.
 func (n *network) openBody(ctx context.Context, body *pieces) *http.Response {
 	n.t.Helper()
 	body.n, body.closed = n, make(chan struct{})
@@ -271,7 +271,7 @@ func TestCloseOfABodyThatNeverReturns(t *testing.T) {
 		resp := n.openBody(context.Background(), &pieces{read: func() {}, close: n.frozen})
 		require.NoError(t, resp.Body.Close())
 		require.NoError(t, resp.Body.Close())
-		n.served("bad") // it waits until net/http is known to be frozen
+		n.served("bad") // the request waits until net/http is known to be frozen
 		require.Equal(t, 1, n.abandoned("bad"))
 		_, err := resp.Body.Read(make([]byte, 1))
 		require.ErrorIs(t, err, http.ErrBodyReadAfterClose)
@@ -304,7 +304,7 @@ func TestCloseDuringAReadThatNeverReturns(t *testing.T) {
 	}
 }
 
-// Close of the Direct ends everything, although no call of net/http returns any more.
+// Close of the Direct ends every exchange, although no call to net/http returns any more.
 func TestCloseWhileNoCallReturns(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *network) {
 		resp := n.openBody(context.Background(), &pieces{read: n.frozen, close: n.frozen})

@@ -17,8 +17,8 @@ type Proof struct {
 	KeyID, ID, Nonce string
 }
 
-// VerifyProof checks the proof of a request to origin. access is the access token of the request,
-// if any.
+// VerifyProof checks the proof of a request to origin. access is the request's access token, or ""
+// if it has none.
 func VerifyProof(r *http.Request, origin, access string) (*Proof, error) {
 	headers := r.Header.Values("DPoP")
 	if len(headers) != 1 {
@@ -68,8 +68,8 @@ func VerifyProof(r *http.Request, origin, access string) (*Proof, error) {
 	return &Proof{KeyID: keyID, ID: text("jti"), Nonce: text("nonce")}, nil
 }
 
-// checkProof checks the proof of a token request, if there is one, and returns the thumbprint of
-// its key.
+// checkProof checks the DPoP proof of a token request and returns the thumbprint of the proof's
+// key. The thumbprint is "" if the request has no proof.
 func (s *Server) checkProof(r *http.Request) (string, error) {
 	if !s.script.DPoP || r.Header.Get("DPoP") == "" {
 		return "", nil

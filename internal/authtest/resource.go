@@ -13,9 +13,10 @@ import (
 
 // ResourceScript sets the behavior of a Resource.
 type ResourceScript struct {
-	// Servers are its authorization servers, whose tokens it accepts.
+	// Servers are the resource's authorization servers. The resource accepts their tokens.
 	Servers []*Server
-	// ChallengeScope is the scope in the challenge of a 401. Scopes is scopes_supported.
+	// ChallengeScope is the scope in the challenge of a 401. Scopes is the scopes_supported of the
+	// metadata document.
 	ChallengeScope string
 	Scopes         []string
 	// Need is a scope that requests require.
@@ -24,15 +25,15 @@ type ResourceScript struct {
 	RefuseAll bool
 	// Invalid is the status for invalid tokens. Zero means 401.
 	Invalid int
-	// DPoP requires tokens to be bound to a key. Nonce is required in proofs.
+	// DPoP requires tokens to be bound to a key. Nonce must equal the nonce of every proof; empty
+	// means no nonce.
 	DPoP  bool
 	Nonce string
 	// Metadata changes the metadata document before it is sent.
 	Metadata func(document map[string]any)
-	// Refused is called with each 401 before it is sent, and may delay it. n counts the calls from
-	// 1.
+	// Refused is called before each 401 is sent, and may delay the 401. n counts the calls from 1.
 	Refused func(n int, r *http.Request)
-	// Redirect redirects authorized requests with 307.
+	// Redirect, if not empty, is the URL to which authorized requests are redirected with 307.
 	Redirect string
 	// Handler answers authorized requests. Nil echoes their bodies.
 	Handler http.Handler
@@ -93,7 +94,7 @@ func (rs *Resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusOK, rs.metadata())
 		return
 	}
-	body, _ := io.ReadAll(r.Body) // if the body was cut, the part that has arrived
+	body, _ := io.ReadAll(r.Body) // if the body was cut off, only the part that arrived
 	rs.mu.Lock()
 	rs.requests = append(rs.requests, Request{Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Form: r.URL.Query()})
 	script := rs.script

@@ -14,20 +14,21 @@ import (
 
 // Script sets the behavior of a Server. The zero value issues access tokens without refresh tokens.
 type Script struct {
-	// Lifetime is the lifetime of access tokens; zero sends none.
+	// Lifetime is the lifetime of access tokens. If it is zero, the server sends no expires_in.
 	Lifetime time.Duration
 	// Refresh issues refresh tokens. Each works once.
 	Refresh bool
-	// KeepRefresh makes a refresh return no new refresh token. The old one stays valid.
+	// KeepRefresh makes a refresh return no new refresh token. The old refresh token stays valid.
 	KeepRefresh bool
 	// Prefix is the prefix of every token and code.
 	Prefix string
 	// Auth is the method that clients must use at the token endpoint, "none" if empty.
 	Auth string
-	// DPoP binds tokens to the key of the proof, if there is one. Nonce is required in proofs.
+	// DPoP binds tokens to the key of the request's proof, if the request has a proof. Nonce must
+	// equal the nonce of every proof; empty means no nonce.
 	DPoP  bool
 	Nonce string
-	// Scopes is scopes_supported. Granted replaces the granted scope.
+	// Scopes is the scopes_supported of the metadata document. Granted replaces the granted scope.
 	Scopes, Granted []string
 	// ExpectAssertion checks the assertion of a jwt-bearer or private_key_jwt request.
 	ExpectAssertion func(form url.Values) error
@@ -39,8 +40,8 @@ type Script struct {
 	Token func(form url.Values) (status int, body string)
 	// Revoke answers a revocation instead of the server, unless it returns status zero.
 	Revoke func(form url.Values) (status int, body string)
-	// Hold delays the responses to token requests until it is closed. The server processes the
-	// requests before.
+	// Hold delays the responses to token requests until it is closed. The server still processes
+	// the requests immediately.
 	Hold <-chan struct{}
 }
 
@@ -53,7 +54,7 @@ type Request struct {
 
 // Server is an authorization server.
 type Server struct {
-	// Issuer is its issuer identifier.
+	// Issuer is the server's issuer identifier.
 	Issuer string
 
 	mu       sync.Mutex // guards the fields below
@@ -117,7 +118,7 @@ func (s *Server) AddClient(id, secret string, redirects ...string) {
 	s.clients[id] = &client{ID: id, Secret: secret, Redirects: redirects}
 }
 
-// Requests returns the requests so far to a path, "" for all.
+// Requests returns the requests received so far for a path. The path "" selects all requests.
 func (s *Server) Requests(path string) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +144,7 @@ func (s *Server) Reused() int {
 	return s.reused
 }
 
-// RevokeAll revokes all access tokens, and the refresh tokens as well if everything is set.
+// RevokeAll revokes all access tokens. If everything is true, it also revokes all refresh tokens.
 func (s *Server) RevokeAll(everything bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

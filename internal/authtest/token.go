@@ -147,7 +147,7 @@ func (s *Server) useRefresh(clientID string, form url.Values) (*Grant, error) {
 	return g, nil
 }
 
-// issue creates tokens for a grant. family is the refresh token of the request, if any.
+// issue creates tokens for a grant. family is the request's refresh token, or "" if it has none.
 func (s *Server) issue(g *Grant, family string) map[string]any {
 	s.serial++
 	next := *g

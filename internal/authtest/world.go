@@ -1,5 +1,6 @@
 // Package authtest runs scripted protected resources and authorization servers over HTTP, for tests
-// of authorization. The servers are strict: they refuse invalid requests and record all of them.
+// of authorization. The servers are strict: they refuse invalid requests. They record every
+// request.
 //
 // It does not import package oauth, so the internal tests of that package can use it.
 package authtest
@@ -39,7 +40,8 @@ type World struct {
 	roots *x509.CertPool
 }
 
-// New starts a World for a test inside a synctest bubble. It ends with the test.
+// New starts a World for a test inside a synctest bubble. The World is closed at the end of the
+// test.
 func New(t testing.TB) *World {
 	t.Helper()
 	w := &World{Network: memnet.New(), t: t, next: 9000, names: map[string]string{}, roots: x509.NewCertPool()}
@@ -55,7 +57,7 @@ func New(t testing.TB) *World {
 	return w
 }
 
-// Serve serves a handler at a new origin, which it returns.
+// Serve serves a handler at a new origin and returns the origin.
 func (w *World) Serve(h http.Handler) (origin string) {
 	w.next++
 	host := fmt.Sprintf("127.0.0.1:%d", w.next)
@@ -63,8 +65,8 @@ func (w *World) Serve(h http.Handler) (origin string) {
 	return "http://" + host
 }
 
-// Agent returns a transport as [mcptest.OpenAgent] does. It ends with the test. Its executors
-// cannot resolve the names of [World.ServeAt].
+// Agent returns a transport as [mcptest.OpenAgent] does. The transport is closed at the end of the
+// test. Its executors cannot resolve the names of [World.ServeAt].
 func (w *World) Agent(shared bool) transport.Transport {
 	w.t.Helper()
 	rt, stop := mcptest.OpenAgent(w.t, w.Network, shared)
@@ -80,8 +82,8 @@ func (w *World) dial(ctx context.Context, network, addr string) (net.Conn, error
 	return w.Network.DialContext(ctx, network, addr)
 }
 
-// ServeAt serves a handler at an origin. Its host, example.com or a name under it, resolves to ip.
-// Call ServeAt before any request is sent.
+// ServeAt serves a handler at an origin. The origin's host must be example.com or a subdomain; it
+// resolves to ip. Call ServeAt before any request is sent.
 func (w *World) ServeAt(origin, ip string, h http.Handler) {
 	scheme, host, _ := strings.Cut(origin, "://")
 	server := httptest.NewUnstartedServer(h)
@@ -101,8 +103,8 @@ func (w *World) ServeAt(origin, ip string, h http.Handler) {
 	w.t.Cleanup(server.Close)
 }
 
-// Visit plays a user with a browser who consents. It opens an authorization URL and returns the URL
-// that it is redirected to.
+// Visit simulates a user who consents in a browser. It opens an authorization URL and returns the
+// redirect's target.
 func (w *World) Visit(ctx context.Context, page string) (callback string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, http.NoBody)
 	if err != nil {

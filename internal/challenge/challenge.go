@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Limits on what a peer can make the parser store. The rest of the header is ignored.
+// Limits on what a peer can make the parser store. The parser ignores whatever exceeds a limit.
 const (
-	// MaxBytes bounds all values together.
+	// MaxBytes bounds the total size of all values.
 	MaxBytes = 32 << 10
-	// MaxChallenges bounds the challenges.
+	// MaxChallenges bounds the number of challenges.
 	MaxChallenges = 32
-	// MaxParams bounds the parameters of one challenge.
+	// MaxParams bounds the number of parameters of one challenge.
 	MaxParams = 32
 )
 
@@ -31,8 +31,8 @@ type param struct{ name, value string }
 // Is reports whether the challenge has the given scheme, ignoring case.
 func (c *Challenge) Is(scheme string) bool { return strings.EqualFold(c.Scheme, scheme) }
 
-// Param returns the value of a parameter, unquoted, or "" if there is none. It ignores the case of
-// names. Of duplicate parameters, it returns the first.
+// Param returns the value of a parameter, unquoted, or "" if there is none. Names are compared
+// without regard to case. If a parameter is duplicated, Param returns its first value.
 func (c *Challenge) Param(name string) string {
 	for _, p := range c.params {
 		if strings.EqualFold(p.name, name) {
@@ -112,7 +112,7 @@ func (p *parser) field() {
 	}
 }
 
-// scheme begins a challenge, and reads its token68 if there is one.
+// scheme begins a challenge. It also reads the challenge's token68, if there is one.
 func (p *parser) scheme(name string) {
 	p.open = len(p.all) < MaxChallenges
 	if !p.open {
@@ -192,7 +192,7 @@ func cutToken(s string) (token, rest string) {
 }
 
 // cutQuoted cuts a quoted string from the beginning of s (RFC 9110 section 5.6.4). ok is false if
-// the string does not end, or contains control characters.
+// the closing quote is missing or the string contains control characters.
 func cutQuoted(s string) (value, rest string, ok bool) {
 	var b strings.Builder
 	from := 1

@@ -97,8 +97,8 @@ func TestBounds(t *testing.T) {
 	require.Equal(t, `Bearer a="b"`, text(cut))
 }
 
-// Parsing the formatted result of a Parse gives the same result, and no value hides the challenges
-// of another value.
+// FuzzParse checks that formatting and reparsing the challenges changes nothing, and that no header
+// value hides the challenges of another.
 func FuzzParse(f *testing.F) {
 	f.Add(`Newauth realm="apps", type=1, title="Login to \"apps\"", Basic realm="simple"`, `Bearer a==`)
 	f.Add(`Bearer a= b="c" d, "e`, "A\tb==,, c")

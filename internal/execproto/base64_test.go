@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sameBase64 compares the result with the standard library's, and checks that the bytes around it
-// are unchanged.
+// sameBase64 checks that encoding and decoding give the same results as the standard library, and
+// leave adjacent bytes unchanged.
 func sameBase64(t *testing.T, data []byte) {
 	t.Helper()
 	const before, around = "before", 0xa5

@@ -16,13 +16,13 @@ type Delta struct {
 	Seq       int64  // 1 for the first piece of a body
 	Base64    []byte // the piece; often empty on the last one
 	Done      bool   // this is the last piece
-	Failed    bool   // the body was cut off here, whatever Done says
+	Failed    bool   // the body was cut off here, regardless of Done
 	Error     string // why the body was cut off, if Failed
 }
 
 var deltaObject = object{[]string{"requestId", "seq", "deltaBase64", "done", "error"}, 1}
 
-// Decode appends the decoded piece to dst. After an error the result must not be used.
+// Decode appends the decoded piece to dst. If it fails, the result must not be used.
 func (d *Delta) Decode(dst []byte) ([]byte, error) {
 	return appendDecoded(dst, d.Base64)
 }
@@ -53,8 +53,8 @@ func (d *Delta) read(c *jsonrpc.Cursor) {
 	})
 }
 
-// AppendDelta appends the notification with piece. done marks the last piece. A non-empty failure
-// says that the body was cut off, and why.
+// AppendDelta appends the notification that carries piece. done marks the last piece. A non-empty
+// failure is the reason why the body was cut off.
 func AppendDelta(dst []byte, requestID string, seq int64, piece []byte, done bool, failure string) []byte {
 	dst = jsonrpc.AppendString(append(dst, `{"method":"`+MethodBodyDelta+`","params":{"requestId":`...), requestID)
 	dst = strconv.AppendInt(append(dst, `,"seq":`...), seq, 10)
@@ -69,9 +69,9 @@ func AppendDelta(dst []byte, requestID string, seq int64, piece []byte, done boo
 	return append(dst, `}}`...)
 }
 
-// Bodies are sent in base64 (RFC 4648 section 4), and the encoding is most of the work: the
-// standard library needs more time for it than a local network does. The functions below use vector
-// instructions where available, and otherwise the standard library.
+// Bodies are sent in base64 (RFC 4648 section 4), and encoding them dominates the cost: the
+// standard library takes longer to encode a body than a local network takes to send it. The
+// functions below use vector instructions where available, and otherwise the standard library.
 
 // appendBase64 appends the encoding of data.
 func appendBase64(dst, data []byte) []byte {
@@ -81,7 +81,7 @@ func appendBase64(dst, data []byte) []byte {
 	return dst
 }
 
-// appendDecoded appends the decoded text. After an error the result must not be used.
+// appendDecoded appends the decoded text. If it fails, the result must not be used.
 func appendDecoded(dst, text []byte) ([]byte, error) {
 	n, size := len(dst), decodedLen(text)
 	dst = slices.Grow(dst, size)

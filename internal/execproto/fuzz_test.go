@@ -70,7 +70,8 @@ func FuzzHTTPResponse(f *testing.F) {
 	})
 }
 
-// Appended messages are read back unchanged, with U+FFFD for invalid UTF-8.
+// FuzzRoundTrip checks that appended messages are read back unchanged, except that invalid UTF-8
+// becomes U+FFFD.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add(int64(1), "GET", "http://h/", "http-1", "accept", "*/*", "ENV", []byte("body"), true)
 	f.Add(int64(-1), "\xff", "\"\\\n", "", "é", "\u2028", "", []byte{}, false)
@@ -160,7 +161,7 @@ type reference struct {
 	wrong   *bool
 }
 
-// referenceObject starts reading an object in which none of these names may be duplicated.
+// referenceObject starts reading an object. None of the given names may be duplicated in it.
 func referenceObject(data []byte, wrong *bool, names ...string) reference {
 	r := reference{wrong: wrong}
 	if !json.Valid(data) || json.Unmarshal(data, &r.members) != nil || r.members == nil {

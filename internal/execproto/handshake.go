@@ -12,8 +12,8 @@ type Environment struct {
 	HeaderEnvVars bool   // the executor can fill headers from its environment
 }
 
-// AppendInitialize appends the request that starts the handshake. It resumes no session, because
-// HTTP exchanges never outlive their link.
+// AppendInitialize appends the request that starts the handshake. The request does not resume a
+// session, because HTTP exchanges never outlive their link.
 func AppendInitialize(dst []byte, id int64, clientName string) []byte {
 	dst = strconv.AppendInt(append(dst, `{"id":`...), id, 10)
 	dst = jsonrpc.AppendString(append(dst, `,"method":"`+MethodInitialize+`","params":{"clientName":`...), clientName)

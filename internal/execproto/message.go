@@ -33,7 +33,7 @@ type Message struct {
 	Delta  Delta
 }
 
-// Error says why a request failed. Message is the text from the far end, which may quote URLs with
+// Error says why a request failed. Message is text from the far end. It may quote URLs, including
 // their queries.
 type Error struct {
 	Code    int64
@@ -144,7 +144,7 @@ func (m *Message) ID() (int64, bool) {
 
 var errorObject = object{members: []string{"code", "message", "data"}}
 
-// read reads the error object, and reports whether there was one.
+// read reads the error object. It returns false if the value is null.
 func (e *Error) read(c *jsonrpc.Cursor) bool {
 	if c.TryNull() {
 		return false
@@ -181,15 +181,15 @@ func AppendError(dst, rawID []byte, code int64, message string, data []byte) []b
 	return append(dst, '}')
 }
 
-// object describes a JSON object by its known members. The first ones are required.
+// object describes a JSON object by its known members. Required members come first.
 type object struct {
 	members  []string
 	required int
 }
 
 // read reads the object at c, and calls value for each known member. Unknown members are checked
-// and skipped. A duplicate member is an error, because readers could disagree about which one is
-// valid.
+// and skipped. A duplicate member is an error, because parsers disagree about which duplicate to
+// use.
 func (o object) read(c *jsonrpc.Cursor, value func(member string)) {
 	c.EnterObject()
 	var seen uint

@@ -7,7 +7,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// HTTPResponse is the head of a response, with the body if that is not streamed.
+// HTTPResponse is the head of a response. It includes the body if the body is not streamed.
 type HTTPResponse struct {
 	Status  int
 	Headers []Header
@@ -55,8 +55,8 @@ func AppendHTTPResponse(dst, rawID []byte, r *HTTPResponse) []byte {
 	return append(dst, `"}}`...)
 }
 
-// Stage is the data member of an error from package agent: how far a failed request got. Other
-// executors do not send it.
+// Stage is the data member of an error from package agent. It says how far a failed request got.
+// Other executors do not send it.
 type Stage struct {
 	NotSent   bool // no part of the request can have reached the server
 	Permanent bool // the same request cannot succeed
@@ -64,7 +64,7 @@ type Stage struct {
 
 var stageObject = object{members: []string{"stage", "permanent"}}
 
-// ReadStage reads the data of an error. ok is false if it has no stage.
+// ReadStage reads the data of an error. ok is false if data has no stage.
 func ReadStage(data []byte) (s Stage, ok bool) {
 	c := jsonrpc.NewCursor(data, maxDepth)
 	if len(data) == 0 || c.Kind() != jsonrpc.Object {

@@ -1,5 +1,4 @@
-// Package exectest plays the far end of package executor over in-memory links, message by message,
-// as a test instructs it.
+// Package exectest simulates an executor over in-memory links. The test controls each message.
 package exectest
 
 import (
@@ -80,7 +79,7 @@ func (x *Executor) Dial(context.Context) (link.Link, error) {
 	return near, nil
 }
 
-// Away makes every dial fail with err, until it is called with nil.
+// Away makes every dial fail with err. Away(nil) lets dials succeed again.
 func (x *Executor) Away(err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -97,7 +96,7 @@ func (x *Executor) Dials() int {
 // Accept returns the next link that has completed its handshake.
 func (x *Executor) Accept() *Link { return <-x.queue() }
 
-// CutAll cuts every link, as a crash of the executor does.
+// CutAll cuts every link, like a crash of the executor.
 func (x *Executor) CutAll() {
 	x.mu.Lock()
 	links := x.links
@@ -174,8 +173,8 @@ func (l *Link) NextRequest() (*Request, error) {
 	return &Request{HTTPRequest: r, l: l, rawID: m.RawID}, nil
 }
 
-// Ended waits until the near end has closed the link, and returns true. It drops the messages
-// before.
+// Ended waits until the near end has closed the link, and returns true. It drops all messages that
+// arrive before.
 func (l *Link) Ended() bool {
 	for {
 		if _, err := l.Receive(); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/link"
 )
 
-// Near wraps the near end of a link, as Dial returns it, and simulates network faults.
+// Near wraps the near end of a link, which Dial returns, and simulates network faults.
 type Near struct {
 	link.Link
 	closed chan struct{}

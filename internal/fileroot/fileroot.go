@@ -19,8 +19,8 @@ import (
 // maxRoots bounds the number of roots in a list.
 const maxRoots = 10_000
 
-// New returns the root for an existing file or directory on this machine. Its name is the last
-// element of the path.
+// New returns the root for an existing file or directory on this machine. The root's name is the
+// last element of the path.
 func New(path string) (mcp.Root, error) {
 	if path == "" { // filepath.Abs would return the working directory
 		return mcp.Root{}, errors.New("root: no path")
@@ -102,7 +102,7 @@ func checkURI(uri string) error {
 	return checkPath(u.Path)
 }
 
-// checkPath checks a decoded path, so that percent-encoded .. and / count as well.
+// checkPath checks a path after percent-decoding, because encoded ".." and "/" must be checked too.
 func checkPath(p string) error {
 	if strings.ContainsFunc(p, unicode.IsControl) {
 		return errControl

@@ -28,8 +28,8 @@ func (g *Group) Go(f func()) bool {
 	return true
 }
 
-// Begin adds work that runs on a goroutine that the Group did not start. After Close it returns
-// false. Otherwise the caller must call End when the work is done.
+// Begin registers work on a goroutine that the Group did not start. If it returns true, the caller
+// must call End when the work is done. After Close, Begin returns false.
 func (g *Group) Begin() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -40,7 +40,7 @@ func (g *Group) Begin() bool {
 	return true
 }
 
-// End ends work that Begin added.
+// End ends work that Begin registered.
 func (g *Group) End() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -63,7 +63,7 @@ func (g *Group) Close() <-chan struct{} {
 	return g.done
 }
 
-// Wait calls Close and waits until all work has ended. If ctx ends first, it returns the cause of
+// Wait calls Close and waits until all work has ended. If ctx ends first, Wait returns the cause of
 // ctx.
 func (g *Group) Wait(ctx context.Context) error {
 	select {

@@ -23,7 +23,7 @@ const (
 	WindowUpdate = 0x8
 )
 
-// Flags of frames. EndStream of DATA and HEADERS has the same value as Ack of SETTINGS.
+// Flags of frames. EndStream (for DATA and HEADERS) and Ack (for SETTINGS) have the same value.
 const (
 	Ack        = 0x1
 	EndStream  = 0x1
@@ -36,7 +36,7 @@ const (
 	RefusedStream = 0x7
 )
 
-// MaxWindow is the largest flow-control window, and the largest increment of one.
+// MaxWindow is the largest flow-control window, and the largest window increment.
 const MaxWindow = 1<<31 - 1
 
 const (
@@ -48,7 +48,7 @@ const (
 
 // Listen serves loopback connections that have negotiated h2 over TLS, and returns the URL. It runs
 // serve for each connection in a new goroutine. The certificate is that of package httptest. At the
-// end of the test, it closes the connections and waits for serve.
+// end of the test, Listen closes the connections and waits until serve has returned.
 func Listen(t testing.TB, serve func(*Conn)) (url string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,7 +59,8 @@ func Listen(t testing.TB, serve func(*Conn)) (url string) {
 	return "https://" + ln.Addr().String()
 }
 
-// Serve is [Listen] with the caller's listener, which it closes at the end of the test.
+// Serve is like [Listen], but uses the caller's listener. It closes the listener at the end of the
+// test.
 func Serve(t testing.TB, ln net.Listener, serve func(*Conn)) {
 	t.Helper()
 	var all sync.WaitGroup

@@ -24,13 +24,14 @@ const (
 	NotFound
 	// Conflict is 409.
 	Conflict
-	// Unsupported is 405, 501 or 505: the server does not support the request, and will not later.
+	// Unsupported is 405, 501 or 505: the server does not support the request, so a retry cannot
+	// succeed.
 	Unsupported
 	// Limited is 425 or 429: the request was not processed and may be sent again later (RFC 8470,
 	// section 5.2; RFC 6585, section 4).
 	Limited
-	// Unsettled is 408: the server did not get the whole request in time, or a gateway reports that
-	// for it.
+	// Unsettled is 408: the server, or a gateway in front of it, did not receive the whole request
+	// in time.
 	Unsettled
 	// Refused is any other 4xx.
 	Refused
@@ -68,10 +69,10 @@ func Of(status int) Class {
 // Transient reports whether the same request may succeed later.
 func (c Class) Transient() bool { return c == Limited || c == Unsettled || c == Broken }
 
-// Unread reports whether a status refuses a request before anything acts on its content, because of
-// its method, version, host, size or form. Sources: RFC 9110, sections 15.5.6 (405), 15.5.7 (406),
-// 15.5.12 (411), 15.5.14 (413), 15.5.15 (414), 15.5.16 (415), 15.5.20 (421), 15.5.22 (426), 15.6.2
-// (501), 15.6.6 (505); RFC 6585, section 5 (431).
+// Unread reports whether a status means that the request was refused before its content was
+// processed: because of the request's method, version, host, size or form. Sources: RFC 9110,
+// sections 15.5.6 (405), 15.5.7 (406), 15.5.12 (411), 15.5.14 (413), 15.5.15 (414), 15.5.16 (415),
+// 15.5.20 (421), 15.5.22 (426), 15.6.2 (501), 15.6.6 (505); RFC 6585, section 5 (431).
 func Unread(status int) bool {
 	switch status {
 	case http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusLengthRequired,

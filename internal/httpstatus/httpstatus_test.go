@@ -41,7 +41,7 @@ func TestTransient(t *testing.T) {
 	}
 }
 
-// No status can say both that the request was not read and that it may succeed later.
+// TestUnread checks that no status is both Unread and Transient.
 func TestUnread(t *testing.T) {
 	unread := []int{405, 406, 411, 413, 414, 415, 421, 426, 431, 501, 505}
 	for status := range 1000 {

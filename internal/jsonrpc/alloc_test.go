@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests count allocations, so they are not built with the race detector, which changes the
-// number.
+// These tests count allocations. The race detector changes the count, so the tests are not built
+// with it.
 
 func requireAllocs(t *testing.T, want float64, what string, f func()) {
 	t.Helper()

@@ -2,19 +2,20 @@ package jsonrpc
 
 import "bytes"
 
-// Trim returns a text without white space and a byte order mark before it.
+// Trim returns data without a leading byte order mark and leading white space.
 func Trim(data []byte) []byte {
 	return bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n")
 }
 
-// IsBatch reports whether a text is an array: of messages, in revisions that have batches.
+// IsBatch reports whether data is a JSON array. In revisions with batches, that is an array of
+// messages.
 func IsBatch(data []byte) bool {
 	data = Trim(data)
 	return len(data) > 0 && data[0] == '['
 }
 
-// Each calls f with the text of each message of a batch until f returns false. Its error says that
-// data is not one array, and nothing else.
+// Each calls f with the text of each message of a batch until f returns false. It returns an error
+// only if data is not exactly one JSON array.
 func Each(data []byte, f func(message []byte) bool) error {
 	c := NewCursor(Trim(data), 0)
 	c.EnterArray()
@@ -27,7 +28,8 @@ func Each(data []byte, f func(message []byte) bool) error {
 	return c.Err()
 }
 
-// Only returns the text of the only message of a batch, and data itself if it is anything else.
+// Only returns the text of the message if data is a batch with one message. Otherwise it returns
+// data.
 func Only(data []byte) []byte {
 	if !IsBatch(data) {
 		return data

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// walk reads a whole text with the typed methods and renders it as one string, which shows every
-// value in its place.
+// walk reads a whole text with the typed methods and writes every value to out, in the order of the
+// text.
 func walk(c *Cursor, out *strings.Builder) {
 	switch c.Kind() {
 	case Object:
@@ -269,7 +269,7 @@ func TestHostileDepth(t *testing.T) {
 		err := m.Decode(append([]byte(`{"jsonrpc":"2.0","id":1,"result":`), text...), nil)
 		require.ErrorIs(t, err, ErrDepth)
 	}
-	// A caller may allow a great depth, and still no method is recursive.
+	// Even with a large depth limit, no method recurses.
 	const depth = 1 << 20
 	c := NewCursor([]byte(strings.Repeat("[", depth)+strings.Repeat("]", depth)), depth)
 	c.Skip()

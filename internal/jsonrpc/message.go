@@ -162,8 +162,8 @@ func (m *Message) decodeResult(c *Cursor, dec ResultDecoder) {
 	m.Result = c.Skip()
 }
 
-// decodeError reads an error object. An error without a code does not count as one, so the request
-// stays unanswered.
+// decodeError reads an error object. An object without a code does not count as an error, so the
+// request stays unanswered.
 func decodeError(c *Cursor) *Error {
 	if c.TryNull() {
 		return nil
@@ -193,8 +193,8 @@ func decodeError(c *Cursor) *Error {
 	}
 }
 
-// decodeCode reads the code. A text, or a number that is no integer, leaves 0, which proves
-// nothing, and stays in the message.
+// decodeCode reads the code. If the code is a string or not an integer, Code stays 0, and the
+// message shows the code as received.
 func (e *Error) decodeCode(c *Cursor) {
 	kind := c.Kind()
 	if kind != Number && kind != String {
@@ -214,10 +214,10 @@ func (e *Error) decodeCode(c *Cursor) {
 	e.Message += "(code " + string(raw[:min(len(raw), maxOddCode)]) + ") "
 }
 
-// maxOddCode bounds what is shown of a code that is no integer, in bytes.
+// maxOddCode bounds how many bytes of a code that is not an integer are shown.
 const maxOddCode = 64
 
-// decodeMessage reads the message. One that is no string is kept as its JSON.
+// decodeMessage reads the message. If the message is not a string, its JSON text is kept.
 func (e *Error) decodeMessage(c *Cursor) {
 	switch c.Kind() {
 	case String:
@@ -251,11 +251,11 @@ func (m *Message) check(seen member) error {
 // ErrEmpty is the error for a whole object that has neither a method nor a result nor an error.
 var ErrEmpty error = &EnvelopeError{"neither a method nor a result nor an error"}
 
-// IsRequest reports whether the peer asks for an answer.
+// IsRequest reports whether the message is a request, which expects an answer.
 func (m *Message) IsRequest() bool { return m.Method != "" && !m.IsNotification() }
 
-// IsNotification reports whether the peer tells something and wants no answer. Some servers give
-// notifications the ID null.
+// IsNotification reports whether the message is a notification, which expects no answer. An ID of
+// null is allowed, because some servers send it.
 func (m *Message) IsNotification() bool {
 	return m.Method != "" && (m.ID == nil || string(m.ID) == "null" && strings.HasPrefix(m.Method, "notifications/"))
 }

@@ -38,7 +38,7 @@ func (d *contentLength) DecodeResult(data []byte) (int, error) {
 	}
 }
 
-// decoderFunc is a function as a decoder.
+// decoderFunc is a function that implements ResultDecoder.
 type decoderFunc func(data []byte) (int, error)
 
 func (f decoderFunc) DecodeResult(data []byte) (int, error) { return f(data) }
@@ -160,8 +160,8 @@ func TestResultIsDecodedInPlace(t *testing.T) {
 	}
 }
 
-// A result that the decoder cannot read is the caller's problem, not the connection's. The rest of
-// the message still shows which request was answered.
+// If the decoder cannot read a result, Decode still succeeds. The rest of the message shows which
+// request was answered.
 func TestDecoderFailureKeepsTheMessage(t *testing.T) {
 	const text = `{"jsonrpc":"2.0","result":{"n":"seven"} ,"id":1}`
 	var m Message
@@ -225,7 +225,8 @@ func TestMalformedErrors(t *testing.T) {
 	}
 }
 
-// What some servers send besides the standard is unambiguous.
+// Decode accepts the deviations from the standard that some servers send, because their meaning is
+// unambiguous.
 func TestToleratedMessages(t *testing.T) {
 	for text, want := range map[string]Message{
 		`{"jsonrpc":"2.0","id":1,"method":null,"params":null,"error":null,"result":{}}`:   {ID: []byte("1"), HasResult: true, Result: []byte("{}")},
@@ -296,8 +297,8 @@ func TestMethodsAreInternedAsThemselves(t *testing.T) {
 	}
 }
 
-// serverMethods are the requests and notifications that a server may send in any revision of the
-// protocol.
+// serverMethods are the requests and notifications that a server may send in at least one revision
+// of the protocol.
 var serverMethods = []string{
 	"notifications/progress", "notifications/message", "notifications/cancelled", "notifications/resources/updated",
 	"notifications/resources/list_changed", "notifications/tools/list_changed", "notifications/prompts/list_changed",

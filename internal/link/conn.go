@@ -13,9 +13,9 @@ const maxHandshake = 256 << 10
 
 var errLongHandshake = errors.New("the reply to the WebSocket handshake is too long")
 
-// Conn is the connection below a dialed WebSocket. It acknowledges received bytes at once.
-// Otherwise an executor that uses Nagle's algorithm would wait for the delayed acknowledgment,
-// about 40 ms in each exchange.
+// Conn is the connection below a dialed WebSocket. Conn acknowledges received bytes at once.
+// Otherwise an executor that uses Nagle's algorithm would wait about 40 ms in each exchange for the
+// delayed acknowledgment.
 type Conn struct {
 	net.Conn
 	sys    syscall.RawConn // nil if the connection is not a socket
@@ -25,7 +25,7 @@ type Conn struct {
 	budget atomic.Int64 // bytes that may still be read; negative means no limit
 }
 
-// NewConn wraps a connection that is about to be used for a handshake.
+// NewConn wraps a connection on which the handshake has not begun.
 func NewConn(nc net.Conn) *Conn {
 	c := &Conn{Conn: nc}
 	c.budget.Store(maxHandshake)
@@ -62,14 +62,14 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write writes, and notes the time.
+// Write writes p and records the time.
 func (c *Conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.moved.Store(time.Now().UnixNano())
 	return n, err
 }
 
-// quiet reports whether the socket holds neither unread data nor the end of the connection.
+// quiet reports whether the socket has no unread data and no pending EOF or error.
 func (c *Conn) quiet() bool {
 	if c.sys == nil {
 		return true

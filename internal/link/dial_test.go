@@ -154,7 +154,7 @@ func TestBadURLs(t *testing.T) {
 	}
 }
 
-// The context limits the dial and the handshake, and nothing after them.
+// The context applies to the dial and the handshake, not to the link afterwards.
 func TestDialContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New()

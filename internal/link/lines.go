@@ -23,8 +23,8 @@ type Lines struct {
 }
 
 // NewLines returns a Link that reads from in and writes to out. maxMessage bounds received
-// messages, in bytes. Close closes both streams. To keep the contract of [Link], that must end a
-// Read and a Write in progress, as it does on pipes.
+// messages, in bytes. Close closes both streams. To keep the contract of [Link], closing a stream
+// must end a Read or Write in progress, as it does on pipes.
 func NewLines(in io.ReadCloser, out io.WriteCloser, maxMessage int) *Lines {
 	return &Lines{in: in, out: out, r: bufio.NewReaderSize(in, readBuffer), max: maxMessage}
 }

@@ -118,7 +118,7 @@ func TestEndlessLine(t *testing.T) {
 	})
 }
 
-// Half a line at the end of the stream may be a message. Half a line before a broken stream is not.
+// An unterminated line at EOF may be a message. An unterminated line before a read error is not.
 func TestBrokenLine(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader("{1}\n{2"), iotest.ErrReader(errTest))
 	l := NewLines(io.NopCloser(broken), nil, 10)

@@ -4,8 +4,8 @@ package link
 
 import "errors"
 
-// Link carries messages in both directions, in order. Send may be called by one goroutine at a
-// time, Receive by one other, Close by any.
+// Link carries messages in both directions, in order. One goroutine at a time may call Send, and
+// one at a time may call Receive. Any goroutine may call Close.
 type Link interface {
 	// Send sends one message and does not keep it. After an error the link can no longer be used,
 	// and the far end cannot have the whole message, unless the error wraps [ErrUncertain].

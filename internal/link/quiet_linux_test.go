@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An idle link is checked before it is reused. No goroutine reads from it here, so only the check
-// can find out that it has ended.
+// An idle link is checked before it is reused. No goroutine reads from the link in this test, so
+// only the check can detect that the link has ended.
 func TestQuiet(t *testing.T) {
 	for name, disturb := range map[string]func(far *websocket.Conn) error{
 		"end":   func(far *websocket.Conn) error { return far.NetConn().Close() },
@@ -37,8 +37,8 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// awaitNews waits, without reading, until data or an end has arrived through the system's loopback,
-// which may happen shortly after the far end's call has returned.
+// awaitNews waits, without reading, until data, EOF or a reset has arrived over loopback. The
+// arrival may be slightly later than the return of the far end's call.
 func awaitNews(t *testing.T, near *WebSocket) {
 	t.Helper()
 	require.NoError(t, near.raw.(*Conn).sys.Read(func(fd uintptr) bool {

@@ -94,12 +94,12 @@ func (w *WebSocket) receive() ([]byte, error) {
 }
 
 // farewells are the close codes of a normal end between messages. The last code means that the
-// connection was closed without a close frame, as executors do.
+// connection was closed without a close frame, which is what executors do.
 var farewells = []int{
 	websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived, websocket.CloseAbnormalClosure,
 }
 
-// Close closes the connection below.
+// Close closes the underlying connection without a close frame.
 func (w *WebSocket) Close() error {
 	w.closed.Store(true)
 	return w.raw.Close()
@@ -116,7 +116,7 @@ func (w *WebSocket) Ping() error {
 }
 
 // Heard returns the time when something last arrived from the far end or, while a message is being
-// sent, when its last part was written. It is the zero time if that is unknown.
+// sent, when its last part was written. It returns the zero time if the time is unknown.
 func (w *WebSocket) Heard() time.Time {
 	c, ok := w.raw.(*Conn)
 	if !ok {
@@ -130,7 +130,8 @@ func (w *WebSocket) Heard() time.Time {
 }
 
 // Quiet reports whether Receive has returned everything that arrived, and the link has not ended.
-// It is exact where the system can look into a socket without reading; elsewhere it is always true.
+// The result is exact on systems where a socket can be inspected without reading. On other systems
+// it is always true.
 func (w *WebSocket) Quiet() bool {
 	c, ok := w.raw.(*Conn)
 	return !ok || c.quiet()

@@ -9,12 +9,12 @@ import (
 
 // ToolFunc implements a tool, or a scripted prompt or resource. Its context ends when the server
 // closes, when a legacy client cancels the call by notifications/cancelled, and when a modern
-// client closes the stream. A *[Error] is sent unchanged.
+// client closes the stream. If the error is a *[Error], the server sends it unchanged.
 type ToolFunc func(ctx context.Context, c *Call) (result json.RawMessage, err error)
 
 // Call is one execution of a tool, or of a scripted prompt or resource. Its notifications reach the
-// client only if the server replies with event streams. Use it only on the goroutine that runs the
-// call.
+// client only if the server replies with event streams. Use a Call only on the goroutine that runs
+// it.
 type Call struct {
 	Name      string // of the tool or prompt, or the URI of the resource
 	Arguments json.RawMessage
@@ -60,8 +60,8 @@ func (c *Call) Raw(text string) {
 	}
 }
 
-// Cut ends the connection of the call's stream, by aborting it or closing it cleanly. The tool
-// continues.
+// Cut ends the connection of the call's stream. It aborts the connection if abort is true;
+// otherwise it closes the connection cleanly. The tool continues.
 func (c *Call) Cut(abort bool) {
 	if c.st != nil {
 		c.st.cut(abort)
@@ -136,8 +136,9 @@ func (s *Server) newCall(r *http.Request, m *Message) (*Call, error) {
 	return c, nil
 }
 
-// execute runs the function that answers a request. If the reply is JSON, it runs in the handler.
-// Otherwise it runs in a separate goroutine, so the stream can be cut while the function continues.
+// execute runs the function that answers a request. If the reply is JSON, the function runs on the
+// handler's goroutine. Otherwise it runs on a separate goroutine, so the stream can be cut while
+// the function continues.
 func (s *Server) execute(w http.ResponseWriter, r *http.Request, sess *session, m *Message, c *Call, run ToolFunc) {
 	s.mu.Lock()
 	s.ran[c.Name]++
@@ -195,7 +196,7 @@ func (s *Server) run(ctx context.Context, run ToolFunc, c *Call) (json.RawMessag
 	return result, nil
 }
 
-// asError converts an error to the one to send. It returns a *[Error] unchanged.
+// asError converts err to the JSON-RPC error to send. It returns a *[Error] unchanged.
 func asError(err error) *Error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -204,7 +205,7 @@ func asError(err error) *Error {
 	return e
 }
 
-// withResultType adds the resultType that every modern result has, unless it is present.
+// withResultType adds resultType to a modern result that has none.
 func withResultType(result json.RawMessage) json.RawMessage {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(result, &members) != nil {

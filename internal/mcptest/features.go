@@ -62,7 +62,7 @@ func (t *Template) definition() map[string]any {
 	return d
 }
 
-// Text returns a tool result with a single text.
+// Text returns a tool result with one text content block.
 func Text(text string) json.RawMessage {
 	return encode(map[string]any{"content": []any{map[string]any{"type": "text", "text": text}}})
 }
@@ -102,8 +102,8 @@ func find[T any](items []T, match func(T) bool) (item T) {
 // legacyCursor returns the cursor of a page.
 func legacyCursor(page int) string { return "page " + strconv.Itoa(page) }
 
-// modernCursor returns the empty string as the cursor of the second page, because that is a valid
-// cursor.
+// modernCursor returns the cursor of a page. The second page has the cursor "", to test that
+// clients accept an empty cursor.
 func modernCursor(page int) string {
 	if page == 1 {
 		return ""
@@ -111,7 +111,7 @@ func modernCursor(page int) string {
 	return legacyCursor(page)
 }
 
-// page returns the page of a list that the parameters request.
+// page returns one page of a list. The cursor in the request's parameters selects the page.
 func (s *Server) page(m *Message, key string, items []any) (any, *Error) {
 	var params struct {
 		Cursor *string `json:"cursor"`

@@ -33,16 +33,18 @@ func InputRequired(requests map[string]InputRequest, state json.RawMessage) json
 	return encode(result)
 }
 
-// RequestInput sends the client one request, in the way of its era; see [Call.RequestInputs].
+// RequestInput sends the client one request, as the server's era specifies; see
+// [Call.RequestInputs].
 func (c *Call) RequestInput(ctx context.Context, key, method string, params any) (answer, pending json.RawMessage, err error) {
 	answers, pending, err := c.RequestInputs(ctx, map[string]InputRequest{key: {method, params}})
 	return answers[key], pending, err
 }
 
-// RequestInputs sends the client several requests, in the way of its era. A legacy client receives
-// them on the call's stream, which requires [Server.SSE]; if it responds with an error, err is a
-// *[Error]. For a modern client, the first execution gets pending, which the tool must return
-// immediately. The client's retry runs the tool again, and then the same requests have answers.
+// RequestInputs sends the client several requests, as the server's era specifies. A legacy client
+// receives them on the call's stream, which requires [Server.SSE]; if it responds with an error,
+// err is a *[Error]. For a modern client, the first execution gets a non-nil pending result. The
+// tool must return this result immediately. The client's retry runs the tool again. In that
+// execution, RequestInputs returns the answers to the same requests.
 //
 // A tool may call RequestInputs several times. The server keeps no state between executions, so
 // requestState carries the answers so far, the keys of the requests, and the original call. This
@@ -141,7 +143,8 @@ func (r *round) state() json.RawMessage {
 	return encode(statePrefix + base64.RawURLEncoding.EncodeToString(data) + "." + checksum(data))
 }
 
-// readState decodes a requestState. ours is false if the tool created the state itself.
+// readState decodes a requestState. ours is false if the tool created the state without
+// RequestInputs.
 func readState(raw json.RawMessage) (r *round, ours bool, err error) {
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
@@ -162,7 +165,7 @@ func readState(raw json.RawMessage) (r *round, ours bool, err error) {
 	return r, true, err
 }
 
-// recall returns all answers so far: those in the state and those of this request. On its first
+// recall returns all answers so far: those in the state and those in this request. On its first
 // call, it checks that the request is a valid retry of the original call.
 func (c *Call) recall() *round {
 	if c.round != nil {
@@ -292,7 +295,8 @@ func (c *Call) CancelRequest(id json.RawMessage) {
 	c.Notify("notifications/cancelled", cancellation(id))
 }
 
-// SendRequest sends a request on the shared stream of any session and waits for the response.
+// SendRequest sends a request on the shared stream of an arbitrary session and waits for the
+// response.
 func (s *Server) SendRequest(method string, params any) (*Message, error) {
 	shared := s.anyShared()
 	if shared == nil {
@@ -301,7 +305,8 @@ func (s *Server) SendRequest(method string, params any) (*Message, error) {
 	return s.sendRequest(s.ctx, shared, method, params)
 }
 
-// Begin sends a request on the shared stream of any session and does not wait; see [Call.Begin].
+// Begin sends a request on the shared stream of an arbitrary session and does not wait; see
+// [Call.Begin].
 func (s *Server) Begin(method string, params any) (id json.RawMessage, answer <-chan *Message) {
 	shared := s.anyShared()
 	if shared == nil {
@@ -373,8 +378,8 @@ func (s *Server) await(ctx context.Context, id json.RawMessage, answer <-chan *M
 	}
 }
 
-// forget removes a pending request and returns the stream that carried it, or nil if it is not
-// pending.
+// forget removes a pending request and returns the stream that carried it. It returns nil if no
+// request with this id is pending.
 func (s *Server) forget(id json.RawMessage) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()

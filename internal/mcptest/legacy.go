@@ -54,7 +54,7 @@ func (s *Server) Sessions() (now, ever int) {
 	return len(s.sessions), s.created
 }
 
-// Level returns the log level of the newest session, "" if none was set.
+// Level returns the log level of the newest session, or "" if the client has not set one.
 func (s *Server) Level() string {
 	sess := s.newest()
 	if sess == nil {
@@ -65,7 +65,7 @@ func (s *Server) Level() string {
 	return sess.level
 }
 
-// newest returns the session that was created last, or nil if it no longer exists.
+// newest returns the session that was created last, or nil if that session no longer exists.
 func (s *Server) newest() *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,7 +179,7 @@ func (s *Server) initialize(w http.ResponseWriter, r *http.Request, m *Message) 
 	}, nil)
 }
 
-// told notes that the client of a session has sent notifications/initialized.
+// told records that the client of a session has sent notifications/initialized.
 func (s *Server) told(r *http.Request) {
 	s.mu.Lock()
 	sess := s.sessions[r.Header.Get("Mcp-Session-Id")]
@@ -243,7 +243,8 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request, sess *session, 
 	}
 }
 
-// serveGet opens the shared stream, or resumes the stream of an event id.
+// serveGet opens the shared stream. If the request has a Last-Event-ID, it instead resumes the
+// stream of that event.
 func (s *Server) serveGet(w http.ResponseWriter, r *http.Request, sess *session) {
 	if !accepts(r, "text/event-stream") {
 		s.violation("GET does not accept an event stream")

@@ -20,7 +20,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// Link is a served server and the transport to it.
+// Link is a running server and a transport that reaches it.
 type Link struct {
 	// URL is the MCP endpoint.
 	URL string
@@ -50,7 +50,7 @@ func (s *Server) InMemory(t testing.TB) *Link {
 // CheckClosed fails the test if a connection of network is still open after the servers' grace.
 func CheckClosed(t testing.TB, network *memnet.Network) {
 	t.Helper()
-	time.Sleep(time.Minute) // of fake time: net/http's server lingers before it closes a connection
+	time.Sleep(time.Minute) // fake time: net/http's server waits before it closes a connection
 	synctest.Wait()
 	if n := network.Conns(); n != 0 {
 		t.Errorf("%d connections left open", n)
@@ -109,12 +109,12 @@ func Serve(t testing.TB, ln net.Listener, h http.Handler) (stop func()) {
 	}
 }
 
-// Variable is the environment variable that selects the route of requests to an [Server.InMemory]:
-// "direct" (the default), "agent" for an executor with one link for each exchange, or
-// "agent-shared" for an executor with one shared link.
+// Variable is the environment variable that selects the route to servers started with
+// [Server.InMemory]: "direct" (the default), "agent" for an executor with one link for each
+// exchange, or "agent-shared" for an executor with one shared link.
 const Variable = "HAWSER_TEST_TRANSPORT"
 
-// Way returns the value of [Variable], or its default.
+// Way returns the value of the environment variable [Variable], or "direct" if it is not set.
 func Way() string {
 	if name := os.Getenv(Variable); name != "" {
 		return name
@@ -158,7 +158,7 @@ func openAgent(shared bool) func(t testing.TB, network *memnet.Network) (transpo
 }
 
 // OpenAgent opens a transport over in-memory executors that run our agent: one for each exchange,
-// or a single one if shared is set. They reach network, and cannot resolve names.
+// or a single one if shared is set. The agents dial addresses on network and cannot resolve names.
 func OpenAgent(t testing.TB, network *memnet.Network, shared bool) (rt transport.Transport, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

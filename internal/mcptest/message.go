@@ -35,7 +35,7 @@ func (m *Message) IsRequest() bool { return m.Method != "" && m.ID != nil }
 // IsResponse reports whether the message is a response to a server request.
 func (m *Message) IsResponse() bool { return m.Method == "" && m.ID != nil }
 
-// Error is a JSON-RPC error. If a [Tool] returns one, the server sends it.
+// Error is a JSON-RPC error. If a [ToolFunc] returns a *Error, the server sends it unchanged.
 type Error struct {
 	Code    int64  `json:"code"`
 	Message string `json:"message"`
@@ -79,7 +79,7 @@ func orNull(id json.RawMessage) json.RawMessage {
 	return id
 }
 
-// encode panics if v cannot be encoded, which is a defect of the test.
+// encode encodes v as JSON. It panics if v cannot be encoded, because then the test is wrong.
 func encode(v any) []byte {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

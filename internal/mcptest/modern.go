@@ -176,7 +176,8 @@ func (s *Server) checkParamHeaders(r *http.Request, t *Tool, args map[string]jso
 	return nil
 }
 
-// argumentText returns the header value of an argument. Absent and null arguments have none.
+// argumentText returns the header value of an argument. It returns false for an absent or null
+// argument, which has no header.
 func argumentText(raw json.RawMessage) (string, bool) {
 	var v any
 	if raw == nil || json.Unmarshal(raw, &v) != nil {
@@ -193,7 +194,7 @@ func argumentText(raw json.RawMessage) (string, bool) {
 	return "", false
 }
 
-// decodeHeader decodes a mirrored value.
+// decodeHeader decodes the value of a mirrored header. It returns false if the encoding is invalid.
 func decodeHeader(value string) (string, bool) {
 	text, ok := strings.CutPrefix(value, "=?base64?")
 	if !ok {

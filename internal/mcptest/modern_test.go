@@ -80,7 +80,7 @@ func scripted(era mcptest.Era, sse bool) *mcptest.Server {
 	return srv
 }
 
-// askers are the requests whose results may require input.
+// askers lists the requests whose results may require input.
 var askers = []struct{ method, name, params string }{
 	{"tools/call", "add", `"name":"add","arguments":{"x":"<&>"}`},
 	{"prompts/get", "add", `"name":"add"`},
@@ -271,8 +271,8 @@ func TestSubscriptions(t *testing.T) {
 	})
 }
 
-// A withheld acknowledgment is sent on Acknowledge. A server without resource subscriptions honors
-// none.
+// Acknowledge sends a withheld acknowledgment. A server without resource subscriptions honors no
+// resourceSubscriptions.
 func TestAcknowledge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := mcptest.New(mcptest.Modern)

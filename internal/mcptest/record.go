@@ -23,7 +23,7 @@ type Request struct {
 // is reports whether what is the JSON-RPC method or the HTTP method of the request.
 func (r *Request) is(what string) bool { return r.Method == what || r.HTTP == what }
 
-// Meta returns a member of the request's _meta, raw; "" if absent.
+// Meta returns a member of the request's _meta as raw JSON, or "" if it is absent.
 func (r *Request) Meta(key string) string {
 	var params struct {
 		Meta map[string]json.RawMessage `json:"_meta"`
@@ -46,8 +46,8 @@ func (s *Server) record(r *http.Request, body []byte, m *Message) *Request {
 	return rec
 }
 
-// Requests returns the recorded requests whose JSON-RPC or HTTP method is what; "" returns all.
-// They are in the order in which the server read them.
+// Requests returns the recorded requests whose JSON-RPC or HTTP method is what, in the order in
+// which the server read them. An empty what selects all requests.
 func (s *Server) Requests(what string) []*Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,8 +85,8 @@ func (s *Server) Reset() {
 	clear(s.ran)
 }
 
-// Executions returns how often a tool ran, by name, or a scripted prompt or resource, by name or
-// URI.
+// Executions returns how often a tool, scripted prompt or scripted resource ran. Tools and prompts
+// are identified by name, resources by URI.
 func (s *Server) Executions(tool string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +114,8 @@ func (s *Server) declare(capabilities json.RawMessage) {
 }
 
 // ClientCapabilities returns the capabilities that the client declared last: in initialize, or in
-// the _meta of a modern client's newest request. It returns nil if there are none yet.
+// the _meta of a modern client's newest request. It returns nil if the client has not declared any
+// yet.
 func (s *Server) ClientCapabilities() json.RawMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,7 +159,7 @@ func (s *Server) Hold(what string) *Gate {
 	return s.HoldIf(func(r *Request) bool { return r.is(what) })
 }
 
-// HoldIf creates a gate for requests that match.
+// HoldIf creates a gate for requests for which match returns true.
 func (s *Server) HoldIf(match func(*Request) bool) *Gate {
 	g := &Gate{arrived: make(chan *Request, 4096), open: make(chan struct{})}
 	s.mu.Lock()

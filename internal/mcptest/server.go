@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Era is one of MCP's two ways of using HTTP.
+// Era is a generation of MCP's HTTP transport.
 type Era uint8
 
 const (
-	// Legacy has initialize and sessions: revisions up to 2025-11-25.
+	// Legacy covers the revisions up to 2025-11-25, which use initialize and sessions.
 	Legacy Era = iota
 	// Modern is revision 2026-07-28.
 	Modern
@@ -55,9 +55,10 @@ type Server struct {
 	// RetryField, if not "", is the value of a retry field at the start of each connection of a
 	// stream.
 	RetryField string
-	// HoldStreams keeps answered streams open until the client disconnects.
+	// HoldStreams keeps streams open after the response has been sent, until the client
+	// disconnects.
 	HoldStreams bool
-	// Stateless makes a legacy server without session ids.
+	// Stateless makes a legacy server work without session ids.
 	Stateless bool
 	// NoSharedStream answers the GET for the shared stream with 405.
 	NoSharedStream bool
@@ -73,12 +74,13 @@ type Server struct {
 	Tools     []*Tool
 	Resources []Resource
 	Prompts   []Prompt
-	// Templates are the resource templates; nil means one for files.
+	// Templates are the resource templates. Nil means a single template for files.
 	Templates []Template
 	// Complete, if not nil, answers completion/complete and declares the capability.
 	Complete func(params json.RawMessage) (json.RawMessage, error)
 	// CanSubscribe declares resources.subscribe and accepts subscriptions to any resource:
-	// resources/subscribe of legacy clients, resourceSubscriptions of modern clients. New sets it.
+	// resources/subscribe from legacy clients, resourceSubscriptions from modern clients. New sets
+	// CanSubscribe to true.
 	CanSubscribe bool
 	// Honor, if not nil, returns the part of a subscriptions/listen filter that a modern server
 	// honors. Nil honors all that the server supports.
@@ -109,7 +111,7 @@ type Server struct {
 	declared  json.RawMessage // see ClientCapabilities
 }
 
-// New returns a server of an era, without tools, resources and prompts.
+// New returns a server for an era. It has no tools, resources or prompts.
 func New(era Era) *Server {
 	s := &Server{
 		Era: era, Name: "mcptest", Instructions: "Use the tools.",
@@ -171,7 +173,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rec := s.record(r, body, m)
 	if m != nil && m.Method == "notifications/initialized" {
-		s.told(r) // whatever becomes of it: a client goes on if it is refused
+		s.told(r) // even if the notification is refused: clients continue then
 	}
 	if !s.pass(r.Context(), rec) {
 		return
@@ -220,7 +222,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, sess *session, i
 	st.follow(w, r, 0)
 }
 
-// Sleep waits for d unless ctx ends; inside a bubble, this is fake time. It is for slow tools.
+// Sleep waits for d, or until ctx ends. It simulates slow tools. Inside a synctest bubble, it waits
+// in fake time.
 func Sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):

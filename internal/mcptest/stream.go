@@ -61,8 +61,8 @@ func (st *stream) raw(text string) { st.change(func() { st.events = append(st.ev
 
 func (st *stream) finish() { st.change(func() { st.done = true }) }
 
-// cut ends the connections that follow the stream, or the next one if there is none. It aborts them
-// or closes them cleanly. The stream continues.
+// cut ends the connections that follow the stream. If there are none, it ends the next connection.
+// It aborts connections if abort is true; otherwise it closes them cleanly. The stream continues.
 func (st *stream) cut(abort bool) {
 	st.change(func() {
 		st.abort = abort
@@ -74,7 +74,8 @@ func (st *stream) cut(abort bool) {
 	})
 }
 
-// join registers a connection and returns the number of cuts that it ignores.
+// join registers a connection. It returns the number of earlier cuts, which do not affect the
+// connection.
 func (st *stream) join() (cuts int) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -93,8 +94,8 @@ func (st *stream) leave() {
 	st.readers--
 }
 
-// follow writes the events from an index to a connection, until the stream is done or cut, or the
-// client disconnects. It writes all events before a cut first.
+// follow writes events to a connection, beginning at an index, until the stream is done or cut or
+// the client disconnects. Before a cut takes effect, it writes all events added before the cut.
 func (st *stream) follow(w http.ResponseWriter, r *http.Request, from int) {
 	StartSSE(w)
 	if st.s.RetryField != "" {

@@ -35,8 +35,8 @@ func (f Filter) wants(method string, params map[string]any) bool {
 }
 
 // covers reports whether a subscription to a resource receives an update of the resource, or of any
-// resource whose URI starts with its URI. This includes more than its sub-resources, so the client
-// has to filter updates.
+// resource whose URI starts with its URI. Such a prefix also matches resources that are not
+// sub-resources, so clients must filter updates.
 func covers(subscribed string, params map[string]any) bool {
 	uri, ok := params["uri"].(string)
 	return ok && strings.HasPrefix(uri, subscribed)
@@ -177,8 +177,9 @@ func (sub *subscription) tag(params map[string]any) map[string]any {
 	return tagged
 }
 
-// CutSharedStreams ends the connections of shared streams and subscriptions. It aborts them or
-// closes them cleanly. A legacy stream can be resumed if its events have ids.
+// CutSharedStreams ends the connections of shared streams and subscriptions. It aborts them if
+// abort is true; otherwise it closes them cleanly. A legacy stream can be resumed if its events
+// have ids.
 func (s *Server) CutSharedStreams(abort bool) {
 	s.mu.Lock()
 	var streams []*stream

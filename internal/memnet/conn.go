@@ -93,8 +93,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 // Write implements net.Conn. It returns when the bytes are in the buffer, which does not mean that
-// the peer will receive them. On a cut or silenced link they are lost. So is the first Write after
-// the peer has closed, as on TCP, where only the peer's reply to it reports the error.
+// the peer will receive them. On a cut or silenced link they are lost. The first Write after the
+// peer has closed also succeeds and its bytes are lost. TCP behaves the same: only the peer's reply
+// to that Write reports the error.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
@@ -147,8 +148,8 @@ func (c *Conn) writable() error {
 	return nil
 }
 
-// CloseWrite ends the data of this end: the peer reads what was written and then io.EOF. This end
-// can still read.
+// CloseWrite ends the outgoing data: the peer reads the bytes already written and then gets io.EOF.
+// This end can still read.
 func (c *Conn) CloseWrite() error {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
@@ -159,7 +160,7 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// finish ends the data of this end.
+// finish ends the outgoing data of this end.
 func (c *Conn) finish() {
 	c.out.fin = true
 	c.out.eof = c.out.eof || c.link.state == up
@@ -191,13 +192,13 @@ func (c *Conn) Close() error {
 // ECONNRESET, and unread bytes are lost.
 func (c *Conn) Reset() { c.setState(reset) }
 
-// Cut breaks the link as a killed peer or a lost network does. Each end can read what has arrived
-// and then gets ECONNRESET. Writes still succeed, but their bytes are lost.
+// Cut breaks the link, like a killed peer or a lost network. Each end can read the bytes that have
+// arrived and then gets ECONNRESET. Writes still succeed, but their bytes are lost.
 func (c *Conn) Cut() { c.setState(cut) }
 
 // Silence drops everything written from now on without an error. After reading what has arrived,
-// Reads wait until their deadline, or forever. They do not notice a Close of the peer either. Cut
-// and Reset end the silence.
+// Reads wait until their deadline, or forever. Reads do not notice that the peer has called Close.
+// Cut and Reset end the silence.
 func (c *Conn) Silence() { c.setState(silenced) }
 
 // setState changes the state of the link, which can only get worse.
@@ -223,7 +224,8 @@ func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadlines(t, &c.read
 // SetReadDeadline implements net.Conn.
 func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadlines(t, &c.read) }
 
-// SetWriteDeadline implements net.Conn. A Write that fails because of it may have written a part.
+// SetWriteDeadline implements net.Conn. A Write that fails at the deadline may have written some of
+// its bytes.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadlines(t, &c.write) }
 
 func (c *Conn) setDeadlines(t time.Time, deadlines ...*deadline) error {
@@ -242,8 +244,8 @@ func (c *Conn) failed(op string, err error) error {
 	return &net.OpError{Op: op, Net: "mem", Source: c.local, Addr: c.remote, Err: err}
 }
 
-// deadline is the time after which a waiting operation fails. It is guarded by the lock of the cond
-// that is passed to set.
+// deadline is the time after which a waiting operation fails. The lock of the cond passed to set
+// guards it.
 type deadline struct {
 	expired bool
 	timer   *time.Timer // pending; nil if there is none

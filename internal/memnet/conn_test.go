@@ -291,7 +291,7 @@ func TestSilence(t *testing.T) {
 		_, err = b.Read(make([]byte, 1))
 		require.NoError(t, err)
 		reading := async(func() (int, error) { return b.Read(make([]byte, 1)) })
-		time.Sleep(24 * time.Hour) // of fake time: a silence does not end by itself
+		time.Sleep(24 * time.Hour) // fake time: a silence does not end by itself
 		synctest.Wait()
 		require.Empty(t, reading)
 		b.Cut()

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// blocked are the two operations that can wait, each with a connection on which it does.
+// blocked lists the two operations that can block, each with a connection on which the operation
+// blocks.
 var blocked = []struct {
 	name string
 	call func(*Conn) (int, error)
@@ -119,8 +120,8 @@ func TestExpiredDeadlineComesBeforeBytes(t *testing.T) {
 	})
 }
 
-// Deadlines, reads, writes and closes in arbitrary order, for the race detector. The test uses real
-// time, because memnet is also used outside of bubbles.
+// This test runs deadlines, reads, writes and closes concurrently, for the race detector. The test
+// uses real time, because memnet is also used outside of bubbles.
 func TestEverythingAtOnce(t *testing.T) {
 	a, b := pair(t, New(Buffer(16)))
 	var group sync.WaitGroup

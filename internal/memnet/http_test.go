@@ -228,8 +228,8 @@ func TestHTTPHalfClose(t *testing.T) {
 	})
 }
 
-// This case cannot be tested with net.Pipe: an idle connection breaks, the next request is written
-// without an error, and only reading the response fails.
+// An idle connection breaks, the next request is written without an error, and only reading the
+// response fails. net.Pipe cannot reproduce this.
 func TestHTTPWriteToABrokenLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := New()

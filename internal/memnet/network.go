@@ -3,8 +3,8 @@
 //
 // Connections are buffered in both directions. A Write therefore succeeds before the peer reads,
 // and its bytes may be lost when the link breaks, which net.Pipe cannot reproduce. The buffers are
-// limited, so a reader that stops causes back-pressure. Links can be half-closed, reset, cut and
-// silenced; dials can be refused and stalled.
+// limited, so a reader that stops reading causes back-pressure. Links can be half-closed, reset,
+// cut and silenced; dials can be refused and stalled.
 //
 // All operations block on a sync.Cond or on a channel of the Network and take the time from package
 // time. Inside a testing/synctest bubble, a waiting Network is therefore durably blocked, and its
@@ -142,15 +142,15 @@ func (n *Network) forget(client *Conn) {
 	}
 }
 
-// Refuse makes dials fail as if there were no listener, until it is called with false. It does not
-// affect existing connections.
+// Refuse(true) makes dials fail as if there were no listener, until Refuse(false) is called. It
+// does not affect existing connections.
 func (n *Network) Refuse(refuse bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.refuse = refuse
 }
 
-// Stall makes dials wait until it is called with false, or until their context ends.
+// Stall(true) makes dials wait until Stall(false) is called or their context ends.
 func (n *Network) Stall(stall bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package mirror finds the arguments of a tool that are mirrored into HTTP headers, and the values
-// of these headers (2026-07-28, "Custom Headers from Tool Parameters").
+// Package mirror finds the tool arguments that are mirrored into HTTP headers, and computes the
+// header values (2026-07-28, "Custom Headers from Tool Parameters").
 package mirror
 
 import (
@@ -94,12 +94,12 @@ func (s *scan) properties(cur *jsonrpc.Cursor, path []string) {
 	}
 }
 
-// elsewhere reads a value that must not hold an annotation: below "items", "anyOf", "$defs" and the
-// like.
+// elsewhere reads a value in which annotations are not allowed: below "items", "anyOf", "$defs" and
+// similar keywords.
 func (s *scan) elsewhere(cur *jsonrpc.Cursor) { s.forbidden(cur, false) }
 
-// forbidden is elsewhere for a value that may be a map of schemas by name: its names are not
-// keywords.
+// forbidden reads a value in which annotations are not allowed. named says that the value is a map
+// from names to schemas: its member names are then not keywords.
 func (s *scan) forbidden(cur *jsonrpc.Cursor, named bool) {
 	switch cur.Kind() {
 	case jsonrpc.Object:
@@ -136,8 +136,8 @@ func namesSchemas(keyword string) bool {
 	return false
 }
 
-// isData reports whether a schema keyword holds plain values, in which the annotation's name has no
-// meaning.
+// isData reports whether a schema keyword holds plain values. Inside them, x-mcp-header is not an
+// annotation.
 func isData(keyword string) bool {
 	switch keyword {
 	case "default", "const", "enum", "examples":

@@ -22,9 +22,9 @@ const (
 // Never.
 const SharedSpace = "shared address space"
 
-// neverRanges are networks in which no server can be: such an address is a mistake or an attack.
-// The texts are used in refusals. The ranges are from the IANA special-purpose address registries
-// (RFC 6890) and the documentation of cloud providers.
+// neverRanges are networks that cannot contain a legitimate server: a request for such an address
+// is a mistake or an attack. The texts are used in refusals. The ranges are from the IANA
+// special-purpose address registries (RFC 6890) and the documentation of cloud providers.
 var neverRanges = []struct {
 	prefix netip.Prefix
 	text   string

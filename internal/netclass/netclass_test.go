@@ -42,8 +42,8 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// An address that is refused is also refused with a zone and as IPv4-mapped. An address that holds
-// an IPv4 address is never allowed more than that address.
+// A refused address is also refused with a zone and in IPv4-mapped form. An address that embeds an
+// IPv4 address is refused if the IPv4 address is.
 func FuzzOf(f *testing.F) {
 	for _, addr := range []string{"127.0.0.1", "::1", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "2001::1", "fe80::1"} {
 		f.Add(netip.MustParseAddr(addr).AsSlice())

@@ -16,8 +16,8 @@ const (
 	Floor = 100 * time.Millisecond
 )
 
-// Exponential returns a backoff without end, with 20 % of jitter. It begins with first and grows by
-// factor up to most.
+// Exponential returns a backoff without end, with 20 % of jitter. The waits begin with first and
+// grow by factor up to most.
 func Exponential(first time.Duration, factor float64, most time.Duration) *backoff.ExponentialBackOff {
 	return backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(first), backoff.WithMultiplier(factor), backoff.WithRandomizationFactor(0.2),
@@ -37,9 +37,9 @@ type Reconnect struct {
 func (r *Reconnect) Reset() { r.backoff = nil }
 
 // Next returns how long to wait before the stream is opened again: the time that the server
-// requested, if ok, otherwise the backoff. useful says that the last stream was useful. If streams
-// keep ending without being useful, the backoff also slows down a server that requests a shorter
-// time.
+// requested, if ok, otherwise the backoff. useful says whether the last stream was useful. If
+// streams keep ending without being useful, Next returns the backoff if it is longer than the
+// requested time.
 func (r *Reconnect) Next(useful bool, asked time.Duration, ok bool) time.Duration {
 	if r.backoff == nil {
 		r.backoff = Exponential(r.First, 2, Ceiling)

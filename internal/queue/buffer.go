@@ -7,12 +7,12 @@ import "time"
 // Item is a value that waits in a [Buffer], with the rules for treating it there.
 type Item[K comparable, V any] struct {
 	Value V
-	// Bytes is how much the item counts against the bound in bytes.
+	// Bytes is the size of the item that counts against MaxBytes.
 	Bytes int
 	// Key identifies what the item is about. An item is merged into a waiting item with an equal
 	// key. Items with the zero key are never merged.
 	Key K
-	// Last limits merging to the newest item, for items whose position matters.
+	// Last allows merging only into the newest waiting item. It is for items whose order matters.
 	Last bool
 	// Keep admits the item even if the buffer is full.
 	Keep bool
@@ -38,8 +38,8 @@ type Buffer[K comparable, V any] struct {
 	due   map[K]time.Duration // when an item with this key and an Every may be taken
 }
 
-// Push adds an item or merges it into a waiting one. If the item does not fit, Push does that with
-// Dropped instead. Push reports whether the buffer has a new item.
+// Push adds an item or merges it into a waiting one. If the item does not fit, Push adds or merges
+// Dropped instead. Push returns true if it added an item, and false if it merged one.
 func (b *Buffer[K, V]) Push(it Item[K, V]) bool {
 	if b.merge(it) {
 		return false
@@ -71,7 +71,7 @@ func (it *Item[K, V]) merges() bool {
 	return it.Key != zero && !it.Last
 }
 
-// merge merges an item into a waiting item with its key. It returns false if there is none.
+// merge merges it into a waiting item with the same key. It returns false if no such item waits.
 func (b *Buffer[K, V]) merge(it Item[K, V]) bool {
 	var zero K
 	first := max(len(b.items)-1, 0)

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// taken takes all items that are not held back at now.
+// taken takes all items that are not held back at time now, and returns their values.
 func taken(b *Buffer[string, string], now time.Duration) (values []string) {
 	for {
 		v, wait, ok := b.Take(now)
@@ -18,7 +18,7 @@ func taken(b *Buffer[string, string], now time.Duration) (values []string) {
 	}
 }
 
-// add pushes values that are also their own keys.
+// add pushes each value with the value itself as the key.
 func add(b *Buffer[string, string], values ...string) {
 	for _, v := range values {
 		b.Push(Item[string, string]{Value: v, Key: v, Bytes: len(v)})

@@ -61,7 +61,7 @@ func (r *Runner[K, V]) launch() {
 	}
 }
 
-// deliver passes items on until none is waiting or the context ends.
+// deliver passes items to the function until no item waits or the context ends.
 func (r *Runner[K, V]) deliver() {
 	for r.ctx.Err() == nil {
 		v, wait, ok := r.next()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rig is a runner with the values that it ran and the time of each run.
+// rig is a Runner that records the values passed to its function and the time of each call.
 type rig struct {
 	*Runner[string, string]
 	group  sync.WaitGroup
@@ -43,14 +43,14 @@ func newRig(t *testing.T, run func(v string)) *rig {
 	return g
 }
 
-// seen returns the values that ran so far, and when.
+// seen returns the values passed to the function so far, and the time of each call.
 func (g *rig) seen() ([]string, []time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.ran, g.at
 }
 
-// requireRan requires that these values ran so far.
+// requireRan checks that exactly these values were passed to the function so far.
 func (g *rig) requireRan(t *testing.T, why string, want ...string) {
 	t.Helper()
 	ran, _ := g.seen()

@@ -23,13 +23,14 @@ const (
 
 // Holder is a RoundTripper that adds secrets to the requests that pass through it.
 type Holder interface {
-	// RequestSecrets returns the secrets that it added most recently.
+	// RequestSecrets returns the secrets that the Holder added most recently.
 	RequestSecrets() []string
 }
 
-// Mask returns a peer's text in which [Text] replaces each secret of at least 4 bytes. It also
-// finds secrets that are escaped as in JSON, URLs and HTML, and at the end of the text the first 8
-// or more bytes of a secret. Call Mask before the text is truncated.
+// Mask replaces each secret of at least 4 bytes in a peer's text with [Text], and returns the
+// result. It also replaces secrets escaped as in JSON, URLs or HTML. At the end of the text, it
+// also replaces the beginning of a secret, if that has at least 8 bytes. Call Mask before the text
+// is truncated.
 func Mask(text string, secrets []string) string {
 	var found []span
 	plain, at := unescape(text[:min(len(text), maxEscaped)])
@@ -65,8 +66,8 @@ func Mask(text string, secrets []string) string {
 // span is a range of a text.
 type span struct{ from, to int }
 
-// spans returns the positions of a secret in a text, including that of its beginning at the end of
-// the text.
+// spans returns the ranges of a text that hold the secret. It includes a range at the end of the
+// text that holds only the beginning of the secret.
 func spans(text, secret string) []span {
 	var found []span
 	end := 0
@@ -156,7 +157,7 @@ func Shorten(text string, limit int) string {
 }
 
 // Line calls Clean on a text that is truncated to limit bytes. A truncated text ends with "…",
-// which does not count.
+// which does not count towards the limit.
 func Line(text string, limit int) string { return Clean(Shorten(text, limit), limit+len("…")) }
 
 // Reworded returns err with another text. [errors.Is] and [errors.As] find the errors that err

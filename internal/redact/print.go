@@ -1,5 +1,5 @@
-// Package redact keeps secrets out of printed texts: the values of types that hold secrets, and
-// server texts that repeat them.
+// Package redact keeps secrets out of printed text. It prints values that hold secrets, and masks
+// secrets that a server's text repeats.
 package redact
 
 import (
@@ -16,10 +16,10 @@ import (
 // Text replaces a secret.
 const Text = "[redacted]"
 
-// Describe returns a type's name with the fields of v, a struct, that cannot hold a secret:
-// booleans, numbers and lengths, keys of maps, and whether functions, pointers and interfaces are
-// set. It omits the strings of a field unless shown names the field; see [Address] for fields that
-// are URLs. It also omits zero and unexported fields.
+// Describe formats the struct v: the given type name, then those parts of its fields that cannot
+// hold a secret. These are booleans, numbers and lengths, keys of maps, and whether functions,
+// pointers and interfaces are set. It omits the strings of a field unless shown names the field;
+// see [Address] for fields that are URLs. It also omits zero and unexported fields.
 func Describe(name string, v any, shown ...string) string {
 	return name + fields(reflect.ValueOf(v), shown)
 }
@@ -30,8 +30,8 @@ func Write(f fmt.State, text string) { _, _ = io.WriteString(f, text) }
 // JSON implements json.Marshaler for a type that prints as text.
 func JSON(text string) ([]byte, error) { return json.Marshal(text) }
 
-// Printed is embedded in a type with locks, to print it as a fixed text both by value and by
-// pointer: a method of the type itself would have to copy the locks.
+// Printed makes a type that embeds it print as a fixed text, both by value and by pointer. It is
+// for types with locks: a value method of such a type would copy the locks.
 type Printed struct{ text string }
 
 // NewPrinted returns a Printed with the given text.
@@ -72,7 +72,7 @@ func fields(v reflect.Value, shown []string) string {
 	return "{" + strings.Join(parts, " ") + "}"
 }
 
-// value returns the text of one field. open says that its strings are shown.
+// value returns the text of one field. open says whether strings in the field are shown.
 func value(v reflect.Value, open bool) string {
 	switch v.Kind() {
 	case reflect.String:

@@ -38,8 +38,8 @@ func TestMaskOverlapping(t *testing.T) {
 	require.Equal(t, "<[redacted]>", Mask("<abcdefghijkl>", []string{"abcdefgh", "efghijkl"}))
 }
 
-// A server chooses both the session id and the text. If the time grew with their product, the test
-// run would time out.
+// A server chooses both the session id and the text. If the time of Mask grew with the product of
+// their lengths, this test would time out.
 func TestMaskIsLinear(t *testing.T) {
 	secret := strings.Repeat("a", 8<<10)
 	text := strings.Repeat(secret[1:]+"b", 1<<10)

@@ -80,7 +80,7 @@ func Check(text string) (*url.URL, []string, error) {
 
 // readHost parses a host in lower case: an IP address, or a name of letters, digits, hyphens and
 // underscores. Browsers read a name that ends in a number as an IP address (WHATWG URL, "ends in a
-// number"). readHost accepts it as neither unless it is in the usual notation.
+// number"). readHost accepts such a host only if it is an IP address in the usual notation.
 func readHost(host string) (ip netip.Addr, isName bool) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if ip.Zone() != "" {
@@ -117,7 +117,8 @@ func isNumber(label string) bool {
 	return true
 }
 
-// otherPort returns the port of a URL, "" if it is the default port of the scheme.
+// otherPort returns the port of a URL, or "" if the URL has no port or the default port of its
+// scheme.
 func otherPort(u *url.URL) (string, error) {
 	text := u.Port()
 	if text == "" {

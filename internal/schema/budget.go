@@ -36,7 +36,7 @@ func (e *typeError) Error() string {
 	return fmt.Sprintf("is of type %s, expected %s", e.got, strings.Join(e.want, " or "))
 }
 
-// overBudget is the panic value that ends a validation inside the library.
+// overBudget is the panic value that stops the library when a validation exceeds its budget.
 type overBudget struct{}
 
 // budget counts the cost of a validation. A small schema with harmless composition can still be
@@ -124,7 +124,7 @@ func (g *guard) takeOver(s *jsonschema.Schema) {
 	s.Types, s.Enum, s.Const, s.UniqueItems = nil, nil, nil, false
 }
 
-// guard is the check of one sub-schema.
+// guard counts the cost of applying one sub-schema, and checks some of its keywords.
 type guard struct {
 	budget   *budget
 	visit    int64 // steps per application

@@ -64,8 +64,8 @@ func TestLargeValues(t *testing.T) {
 	require.EqualError(t, s.Validate(json.RawMessage(`[`+rows+`,{"a":1,"b":"x","c":0}]`)), `/50000: must not have "c"`)
 }
 
-// Each mismatch needs memory, more the deeper it is. If there are too many, the error does not list
-// them.
+// Each mismatch needs memory, and a deeper mismatch needs more. If there are too many mismatches,
+// the error does not list them.
 func TestMismatchesAreBounded(t *testing.T) {
 	deep := compile(t, `{"type":"array","items":{"$ref":"#"}}`)
 	for name, value := range map[string]string{

@@ -15,10 +15,10 @@ type Lazy struct {
 	err      error
 }
 
-// NewLazy returns the schema of a text, which must not change.
+// NewLazy returns the schema whose JSON text is raw. raw must not change afterwards.
 func NewLazy(raw json.RawMessage) *Lazy { return &Lazy{raw: raw} }
 
-// Is reports whether raw is the text of the schema. A nil Lazy is the schema of no text.
+// Is reports whether raw is the JSON text of the schema. A nil Lazy matches no schema text.
 func (l *Lazy) Is(raw json.RawMessage) bool {
 	return (l == nil) == (raw == nil) && (l == nil || bytes.Equal(l.raw, raw))
 }
@@ -43,7 +43,8 @@ type Cache struct {
 	bytes   int                         // guarded by mu: of all their texts
 }
 
-// Get returns the schema of a text. Callers that ask at the same time share one compilation.
+// Get returns the compiled schema for raw. Concurrent calls with the same text share one
+// compilation.
 func (c *Cache) Get(raw json.RawMessage) (*Schema, error) {
 	sum := sha256.Sum256(raw)
 	c.mu.Lock()

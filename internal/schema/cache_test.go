@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Compiled schemas of arguments are kept, but not more than a bound of them, nor of their bytes.
+// The cache keeps compiled schemas up to a maximum number and a maximum total size.
 func TestArgumentSchemasAreBounded(t *testing.T) {
 	var c Cache
 	first, err := c.Get(json.RawMessage(`{"minimum":0}`))

@@ -16,7 +16,8 @@ import (
 // documentURL is the base URL of references within a document.
 const documentURL = "mcp-schema://document/"
 
-// mismatchURL is the URL of a schema that matches if the document does not.
+// mismatchURL is the URL of a schema that matches exactly the values that do not match the
+// document.
 const mismatchURL = "mcp-schema://mismatch/"
 
 var (
@@ -68,8 +69,8 @@ func link(document any) (l *linked, err error) {
 		return nil, compileText(err)
 	}
 	for _, pointer := range dynamicAnchors(nil, document, "") {
-		// An object inside the data of an enum or a similar keyword may not compile. It is not a
-		// target then.
+		// An object inside an enum or a similar keyword may not compile as a schema. Such an object
+		// cannot be a target.
 		if s, err := c.Compile(documentURL + "#" + pointer); err == nil {
 			l.dynamic = append(l.dynamic, s)
 		}
@@ -161,8 +162,8 @@ func (g *graph) add(schemas ...*jsonschema.Schema) {
 	}
 }
 
-// size returns how many sub-schemas apply to the place that s applies to. A sub-schema counts once
-// for each way that leads to it.
+// size returns how many sub-schemas apply to the same location as s. A sub-schema counts once for
+// each path of references and composition that leads to it.
 func (g *graph) size(s *jsonschema.Schema) (int, error) {
 	if size, ok := g.sizes[s]; ok {
 		if size == 0 {
@@ -192,7 +193,7 @@ func (g *graph) size(s *jsonschema.Schema) (int, error) {
 	return total, nil
 }
 
-// dynamicTargets returns the possible targets of a dynamic reference other than its static one.
+// dynamicTargets returns the possible targets of a dynamic reference, except its static target.
 func (g *graph) dynamicTargets(s *jsonschema.Schema) []*jsonschema.Schema {
 	var found []*jsonschema.Schema
 	if ref := s.DynamicRef; ref != nil && ref.Anchor != "" && ref.Ref.DynamicAnchor == ref.Anchor {
@@ -204,7 +205,7 @@ func (g *graph) dynamicTargets(s *jsonschema.Schema) []*jsonschema.Schema {
 	return found
 }
 
-// inPlace returns the sub-schemas that apply to the same place as s; some are nil.
+// inPlace returns the sub-schemas that apply to the same location as s. Some elements are nil.
 func inPlace(s *jsonschema.Schema) []*jsonschema.Schema {
 	subs := slices.Concat(s.AllOf, s.AnyOf, s.OneOf)
 	subs = append(subs, s.Ref, s.RecursiveRef, s.Not, s.If, s.Then, s.Else)
@@ -218,7 +219,7 @@ func inPlace(s *jsonschema.Schema) []*jsonschema.Schema {
 	return subs
 }
 
-// below returns the sub-schemas that apply to members and items; some are nil.
+// below returns the sub-schemas that apply to members and items. Some elements are nil.
 func below(s *jsonschema.Schema) []*jsonschema.Schema {
 	subs := []*jsonschema.Schema{
 		s.PropertyNames, s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems, s.ContentSchema,

@@ -74,7 +74,7 @@ func meant(f *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return fitting
 }
 
-// wrongType reports whether a failure is one of the keyword "type".
+// wrongType reports whether the keyword "type" caused the failure.
 func wrongType(f *jsonschema.ValidationError) bool {
 	format, ok := f.ErrorKind.(*kind.Format)
 	if !ok {
@@ -175,10 +175,10 @@ func scalarReason(f *jsonschema.ValidationError) string {
 	}
 }
 
-// name shows the name of a member.
+// name quotes the name of a member for an error text.
 func name(s string) string { return strconv.Quote(redact.Line(s, 64)) }
 
-// names shows the first few names.
+// names lists the first few names for an error text.
 func names(list []string) string {
 	var b strings.Builder
 	for i, s := range list[:min(len(list), 5)] {
@@ -193,7 +193,7 @@ func names(list []string) string {
 	return b.String()
 }
 
-// number shows a bound of the schema in JSON syntax.
+// number formats a numeric bound of the schema in JSON syntax.
 func number(r *big.Rat) string {
 	if r.IsInt() {
 		return r.Num().String()
@@ -220,8 +220,8 @@ type Error struct {
 
 // Problem is one mismatch.
 type Problem struct {
-	// Path is the place in the value, as a JSON Pointer (RFC 6901); "" is the whole value. A path
-	// that is too long is cut off and ends with "…".
+	// Path is the location in the value, as a JSON Pointer (RFC 6901). "" is the whole value. A
+	// path that is too long is truncated and ends with "…".
 	Path string
 	// Reason says what is wrong there.
 	Reason string

@@ -31,10 +31,11 @@ const (
 	MaxDepth = 512
 	// MaxSubschemas bounds the objects in a schema, because each may be a sub-schema.
 	MaxSubschemas = 4_000
-	// MaxExpansion bounds the sub-schemas that apply to one place of a value. A sub-schema counts
-	// each time that a reference or composition leads to it.
+	// MaxExpansion bounds the sub-schemas that apply to one location in a value. A sub-schema
+	// counts each time that a reference or composition leads to it.
 	MaxExpansion = 10_000
-	// MaxChain bounds the length of a chain of references and composition at one place of a value.
+	// MaxChain bounds the length of a chain of references and composition at one location in a
+	// value.
 	MaxChain = 100
 	// MaxValues bounds the number of values inside a validated value.
 	MaxValues = 1_000_000
@@ -68,7 +69,7 @@ type program struct {
 	budget *budget
 }
 
-// Compile compiles a schema. Its error is a [*CompileError]. It does not keep raw.
+// Compile compiles a schema and does not keep a reference to raw. Every error is a [*CompileError].
 func Compile(raw json.RawMessage) (*Schema, error) {
 	if len(raw) > MaxBytes {
 		return nil, compileError(fmt.Errorf("more than %d bytes", MaxBytes))
@@ -106,11 +107,11 @@ func (s *Schema) program() (*program, error) {
 	return p, nil
 }
 
-// Validate reports where a value does not match: a [*Error]. If a value cannot be validated,
-// because it is not JSON or exceeds a bound, the error is of another type. Time and memory are
-// proportional to the value, which has at most [MaxValues] values, plus a constant of about a
-// million steps; both double if the value does not match. The decoded value takes up to 50 bytes
-// for each byte of instance.
+// Validate returns nil if the value matches the schema, and a [*Error] with the mismatches if it
+// does not. If the value cannot be validated, because it is not JSON or exceeds a bound, the error
+// has another type. Time and memory are proportional to the value, which has at most [MaxValues]
+// values, plus a constant of about a million steps; both double if the value does not match. The
+// decoded value takes up to 50 bytes for each byte of instance.
 func (s *Schema) Validate(instance json.RawMessage) error {
 	value, size, err := decode(instance, MaxValues)
 	if err != nil {
@@ -148,7 +149,8 @@ func (s *Schema) put(p *program) {
 	}
 }
 
-// errLibrary replaces a panic of the library: a schema must not crash the program.
+// errLibrary is returned when the library panics, because a server's schema must not crash the
+// program.
 var errLibrary = errors.New("cannot validate the value: the schema makes the validation library fail")
 
 // validate validates a decoded value. It first finds out whether the value matches, which takes

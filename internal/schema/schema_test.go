@@ -94,7 +94,7 @@ const dynamicTree = `{"$id":"https://example.com/strict","$dynamicAnchor":"node"
 	"$defs":{"tree":{"$id":"tree","$dynamicAnchor":"node","type":"object",
 	"properties":{"data":true,"children":{"type":"array","items":{"$dynamicRef":"#node"}}}}}}`
 
-// A schema that cannot be used causes a CompileError, whatever is wrong with it.
+// Compile returns a CompileError for every schema that cannot be used.
 func TestCompileRefuses(t *testing.T) {
 	chain := func(n int, keyword string) string {
 		var b strings.Builder
@@ -155,8 +155,8 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-// A composition that is cheap for one value is too costly when it repeats at each level of the
-// value.
+// A composition may be cheap for one value. It is too costly if it repeats at each level of a
+// nested value.
 func TestRecursionIsBounded(t *testing.T) {
 	for name, schema := range map[string]string{
 		"properties": `{"anyOf":[{"properties":{"a":{"$ref":"#"}}},{"properties":{"a":{"$ref":"#"}}}],"allOf":[{"properties":{"a":{"$ref":"#"}}}]}`,
@@ -176,7 +176,8 @@ func TestRecursionIsBounded(t *testing.T) {
 	}
 }
 
-// The cost of large enumerations and long texts does not multiply with large values.
+// Validation stays cheap even if a schema has a large enumeration or long strings and the value is
+// large.
 func TestCostlyComparisons(t *testing.T) {
 	var enum, value strings.Builder
 	for i := range 50_000 {

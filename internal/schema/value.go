@@ -23,14 +23,14 @@ type reader struct {
 	limit int
 }
 
-// extent is how large a value is.
+// extent is the size of a JSON value.
 type extent struct {
-	values int // number of all values inside, with itself
+	values int // number of values, including the value itself
 	depth  int // depth of the deepest value
 }
 
-// decode reads one JSON text with at most limit values, and returns how large it is. If members
-// have the same name, the last one counts.
+// decode reads one JSON text with at most limit values. It returns the decoded value and its size.
+// If an object has duplicate names, the last member counts.
 func decode(data []byte, limit int) (value any, size extent, err error) {
 	r := reader{Cursor: jsonrpc.NewCursor(data, MaxDepth), limit: limit}
 	value = r.value(0)
@@ -89,8 +89,8 @@ func cheap(number string) bool {
 	return err == nil && exponent <= MaxExponent && exponent >= -MaxExponent
 }
 
-// canonical appends a text that is the same for two values if and only if they are equal in the
-// sense of JSON Schema, as 1, 1.0 and 10e-1 are.
+// canonical appends a canonical text of value. Two values have the same text if and only if JSON
+// Schema treats them as equal, like 1, 1.0 and 10e-1.
 func canonical(b []byte, value any) []byte {
 	switch v := value.(type) {
 	case nil:
@@ -132,14 +132,14 @@ func canonicalNumber(b []byte, number string) []byte {
 	return strconv.AppendInt(append(b, 'e'), int64(exponent), 10)
 }
 
-// whole reports whether a number is an integer, as 1.0 and 10e-1 are.
+// whole reports whether a number is an integer. 1.0 and 10e-1 are integers.
 func whole(number string) bool {
 	_, significant, exponent := scientific(number)
 	return significant == "" || exponent >= 0
 }
 
-// scientific splits a number into its significant digits, none for zero, and the power of ten of
-// the last digit.
+// scientific splits a number into its significant digits and the power of ten of the last digit.
+// Zero has no significant digits.
 func scientific(number string) (negative bool, significant string, exponent int) {
 	digits := number
 	if e := strings.IndexAny(number, "eE"); e >= 0 {

@@ -1,7 +1,7 @@
-// Package singleflight runs an operation once for all callers that need it at the same time. Unlike
-// in golang.org/x/sync/singleflight, each caller waits on its own context, whose end does not
-// affect the others, and the goroutine of the operation belongs to an owner whose Close waits for
-// it.
+// Package singleflight runs an operation once for all callers that need it at the same time. It
+// differs from golang.org/x/sync/singleflight in two ways. Each caller waits on its own context,
+// and the end of that context does not affect other callers. The goroutine of the operation belongs
+// to an owner, and the owner's Close waits for the goroutine.
 package singleflight
 
 import (
@@ -38,14 +38,14 @@ func (g *Group[T]) Running() bool {
 	return g.last != nil && g.last.number == g.ended.Load()
 }
 
-// Join returns the running call, and joined is true. If there is none, Join makes start run do on a
-// goroutine, and returns the new call. If start refuses, the call is nil.
+// Join returns the running call and true. If no call is running, Join calls start to run do on a
+// new goroutine, and returns the new call and false. If start returns false, the call is nil.
 func (g *Group[T]) Join(start func(func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
 	return g.JoinSince(math.MaxUint64, start, do)
 }
 
-// JoinSince is like Join, but also joins the last call if it has ended since [Group.Ended] returned
-// ended.
+// JoinSince is like Join, but also joins the last call if that call ended after [Group.Ended]
+// returned ended.
 func (g *Group[T]) JoinSince(ended uint64, start func(func()) bool, do func() (T, error)) (c *Call[T], joined bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

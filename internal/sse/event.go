@@ -38,7 +38,7 @@ type block struct {
 	name, id                 []byte
 }
 
-// begin forgets the fields of the previous block. It reuses the memory of name and id.
+// begin clears the fields of the previous block. It reuses the memory of name and id.
 func (b *block) begin() {
 	b.open, b.hasData, b.hasID, b.hasRetry = false, false, false, false
 	b.name, b.id = b.name[:0], b.id[:0]

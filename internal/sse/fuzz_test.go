@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cut splits s into chunks whose sizes are taken from sizes in turn. Size 0 is a Read that returns
-// nothing.
+// cut splits s into chunks of the given sizes, which repeat. A chunk of size 0 stands for a Read
+// that returns no bytes.
 func cut(s string, sizes []byte) []string {
 	if len(sizes) == 0 {
 		return []string{s}

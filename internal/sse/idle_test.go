@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// idle are lines without data. Tests repeat them endlessly.
+// idle holds patterns of lines without data. The tests repeat each pattern endlessly.
 var idle = []struct{ name, pattern string }{
 	{"LF", "\n"},
 	{"CR", "\r"},

@@ -195,8 +195,8 @@ func TestManyLinesAreJoinedInLinearTime(t *testing.T) {
 	}
 }
 
-// However small the chunks of an event are, the window moves its bytes at most once per doubling
-// and once to the front of the buffer.
+// However small the chunks of an event are, its bytes are copied at most once per doubling of the
+// buffer, and once to the front of the buffer.
 func TestWindowMovesInLinearTime(t *testing.T) {
 	const size = 512 << 10
 	event := "data: " + strings.Repeat("x", size) + "\n\n"

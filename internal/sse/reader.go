@@ -143,9 +143,9 @@ func (r *Reader) Next() (Event, error) {
 	}
 }
 
-// Rest returns what the stream held of a block that its end cut short: the data of the event as far
-// as it came, and the raw bytes of the block. The standard discards both. It must be called after
-// an error of Next, once at most, and both are nil between blocks.
+// Rest returns the incomplete block at the end of a truncated stream: the event data received so
+// far, and the raw bytes of the block. Both are nil if the stream ended between blocks. The
+// standard discards such a block. Rest may be called once, after Next returned an error.
 func (r *Reader) Rest() (data, raw []byte) {
 	raw = r.buf[r.start:r.end]
 	if stop := r.end; r.pos < stop && r.buf[r.pos] != ':' {
@@ -275,8 +275,8 @@ func (r *Reader) skipMark() bool {
 	return true
 }
 
-// fill makes room in the window and reads once from the source. Otherwise it returns why nothing
-// more can be read.
+// fill makes room in the window and reads once from the source. It returns an error if nothing more
+// can be read.
 func (r *Reader) fill() error {
 	if r.begun && r.end-r.start >= r.limit {
 		return r.fail(&TooLargeError{Limit: r.limit})

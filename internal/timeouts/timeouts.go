@@ -45,8 +45,8 @@ type Exchange struct {
 	Owner any
 	// Idle is how long the exchange may go without [Watch.Touch]. Zero means no limit.
 	Idle time.Duration
-	// Try bounds one try, Total the whole exchange. They are made by [Watch.In]. Zero means no
-	// limit.
+	// Try bounds one try and Total bounds the whole exchange. Use [Watch.In] to set them. Zero
+	// means no limit.
 	Try, Total Deadline
 
 	prev, next *Exchange
@@ -85,8 +85,8 @@ func (e *Exchange) AddPaused(d time.Duration) { e.paused.Add(int64(d)) }
 // WasCut reports whether Close canceled e. It must not be called while e is watched.
 func (e *Exchange) WasCut() bool { return e.cut }
 
-// Add starts watching e. Each Add needs a Remove. After Close, Add returns the cause that Close
-// got.
+// Add starts watching e. Each Add needs a Remove. After Close, Add returns the cause that was
+// passed to Close.
 func (w *Watch) Add(e *Exchange) error {
 	w.Touch(e)
 	w.mu.Lock()
@@ -132,8 +132,8 @@ func (w *Watch) Remove(e *Exchange) {
 	}
 }
 
-// next returns when the first limit of e is exceeded, 0 for never, and which limit that is. The
-// caller holds mu.
+// next returns the time when the first limit of e is exceeded, and which limit that is. at is 0 if
+// e has no limit. The caller holds mu.
 func (w *Watch) next(e *Exchange) (at time.Duration, kind Kind, limit time.Duration) {
 	earlier := func(d Deadline, k Kind) {
 		if d.At > 0 && (at == 0 || d.At < at) {

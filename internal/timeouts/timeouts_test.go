@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// expiry is the cause that the Watches of these tests use.
+// expiry is the cancellation cause in these tests. It records which limit was exceeded.
 type expiry struct {
 	kind  Kind
 	limit time.Duration

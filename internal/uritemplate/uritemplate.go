@@ -1,8 +1,8 @@
 // Package uritemplate expands URI templates (RFC 6570).
 //
-// The parser that package mcp uses, yosida95/uritemplate, cannot be used for this. It escapes code
-// points instead of UTF-8, drops NUL, cuts prefixes in the middle of a character, escapes existing
-// escapes in reserved expansions, and does not limit the result.
+// yosida95/uritemplate, the parser that package mcp uses, is not suitable for expansion. It escapes
+// code points instead of UTF-8, drops NUL, cuts prefixes in the middle of a character, escapes
+// existing escapes in reserved expansions, and does not limit the result.
 package uritemplate
 
 import (
@@ -272,7 +272,7 @@ func (e *expander) exploded(v variable, members [][2]string, isMap bool) {
 	}
 }
 
-// add appends text unchanged.
+// add appends text to the result unchanged.
 func (e *expander) add(text string) {
 	if len(e.uri)+len(text) > maxLength {
 		e.fail(errLength)
@@ -281,8 +281,8 @@ func (e *expander) add(text string) {
 	e.uri = append(e.uri, text...)
 }
 
-// encode appends text and escapes every byte that is not unreserved. With reserved, it keeps
-// reserved characters and escapes.
+// encode appends text and escapes every byte that is not unreserved. If reserved is true, it keeps
+// reserved characters and existing escapes.
 func (e *expander) encode(text string, reserved bool) {
 	const digits = "0123456789ABCDEF"
 	for i := 0; i < len(text) && e.err == nil; i++ {
@@ -296,8 +296,8 @@ func (e *expander) encode(text string, reserved bool) {
 	}
 }
 
-// firstCharacters returns the first n characters of s. With escapes, the escaped bytes of one
-// character count as that character.
+// firstCharacters returns the first n characters of s. If escapes is true, the escaped bytes of one
+// character count as one character.
 func firstCharacters(s string, n int, escapes bool) string {
 	for i := 0; i < len(s); {
 		_, size := utf8.DecodeRuneInString(s[i:])

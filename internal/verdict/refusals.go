@@ -32,7 +32,7 @@ func (q *Situation) proof(e *streamablehttp.HTTPError) Outcome {
 	return finalWord(e)
 }
 
-// proofUnanswered is proof for a refusal that proves this only if it does not hold a response to
+// proofUnanswered is like proof, for a status that is proof only if the body is not a response to
 // the request.
 func (q *Situation) proofUnanswered(e *streamablehttp.HTTPError) Outcome {
 	if e.Unclear {
@@ -41,8 +41,8 @@ func (q *Situation) proofUnanswered(e *streamablehttp.HTTPError) Outcome {
 	return q.proof(e)
 }
 
-// finalWord returns the outcome of a status that proves nothing: a 3xx or 4xx is final, a 5xx is
-// not.
+// finalWord returns the outcome of a status that does not prove whether the request ran. A 3xx or
+// 4xx is the server's final answer; a 5xx is not.
 func finalWord(e *streamablehttp.HTTPError) Outcome {
 	if e.Status >= 500 && !e.Answered {
 		return Unknown
@@ -138,9 +138,9 @@ func judgeAnswer(e *streamablehttp.RPCError, q Situation) Verdict {
 }
 
 // judgeCode judges the codes that 2026-07-28 defines. In earlier revisions, each server defines
-// their meaning, and they do not show whether the request ran. The specification sends these
-// refusals with status 400. Only there are they proof; with any other status they are an answer
-// that shows what to repair.
+// their meaning, and they do not show whether the request ran. The specification requires status
+// 400 for these refusals. With status 400 they prove that the request did not run. With any other
+// status they only show what to repair.
 func judgeCode(e *streamablehttp.RPCError, q Situation, kind Kind) (v Verdict, is bool) {
 	v = Verdict{Kind: kind, Outcome: Answered, Wait: -1}
 	switch {
@@ -165,15 +165,16 @@ func judgeCode(e *streamablehttp.RPCError, q Situation, kind Kind) (v Verdict, i
 	return v, true
 }
 
-// namesModern reports whether a refused revision came with a list of revisions that includes a
-// modern one: the server was upgraded while a legacy session was open.
+// namesModern reports whether e refuses the revision and lists a modern revision as supported. Such
+// a server was upgraded while a legacy session was open.
 func namesModern(e *streamablehttp.RPCError) bool {
 	supported, refused := RefusedVersion(e)
 	return refused && slices.Contains(supported, mcp.ProtocolVersion20260728)
 }
 
 // RefusedVersion reports whether e says that the server does not support the revision of the
-// request, and returns the revisions that it names instead. It returns false for a nil e.
+// request, and returns the revisions that the error lists as supported. refused is false if e is
+// nil.
 func RefusedVersion(e *streamablehttp.RPCError) (supported []string, refused bool) {
 	if e == nil || e.Code != codeUnsupportedVersion {
 		return nil, false
@@ -185,8 +186,7 @@ func RefusedVersion(e *streamablehttp.RPCError) (supported []string, refused boo
 	return data.Supported, true
 }
 
-// SaysSessionLost reports whether servers are known to send this status for a session that they do
-// not know.
+// SaysSessionLost reports whether servers are known to send this status for an unknown session.
 func SaysSessionLost(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity:
@@ -207,8 +207,8 @@ func IsUnknownMethod(e *streamablehttp.RPCError) bool {
 	return e != nil && e.Code == codeMethodNotFound
 }
 
-// RPCError returns the JSON-RPC error in err, nil if there is none. It is the answer itself or the
-// body of a refusal.
+// RPCError returns the JSON-RPC error in err: the answer itself, or the body of a refusal. It
+// returns nil if err has no such error.
 func RPCError(err error) *streamablehttp.RPCError {
 	var (
 		rpc    *streamablehttp.RPCError
@@ -220,7 +220,8 @@ func RPCError(err error) *streamablehttp.RPCError {
 	return rpc
 }
 
-// ProvesModern reports whether the refusal of an initialize proves a modern server.
+// ProvesModern reports whether err, the refusal of an initialize request, proves that the server is
+// modern.
 func ProvesModern(err error) bool {
 	rpc := RPCError(err)
 	var status *streamablehttp.HTTPError
@@ -233,7 +234,7 @@ func ProvesModern(err error) bool {
 	return status.Status == http.StatusBadRequest || status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed
 }
 
-// Guess is what the failure of a server/discover says about the era.
+// Guess says what a failed server/discover shows about the era of the server: legacy or modern.
 type Guess uint8
 
 const (
@@ -243,8 +244,9 @@ const (
 	Outage               // as Perhaps, but the success of initialize proves nothing for later
 )
 
-// GuessEra reads the error of a server/discover. server/discover is mandatory in 2026-07-28, so a
-// server that says that it does not know the method is not a modern one, whatever the status.
+// GuessEra returns what err, the error of a server/discover request, shows about the era. The
+// method is mandatory in 2026-07-28, so a server that does not know it is a legacy server, whatever
+// the status.
 func GuessEra(err error) Guess {
 	var (
 		status   *streamablehttp.HTTPError

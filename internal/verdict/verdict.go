@@ -1,5 +1,5 @@
-// Package verdict is the retry table (DESIGN.md, "What a reply proves"): a pure function that maps
-// the result of one try of a request to what it proves and what to do next.
+// Package verdict is the retry table (DESIGN.md, "What a reply proves"): a pure function. It maps
+// the result of one try to send a request to what the result proves and what to do next.
 package verdict
 
 import (
@@ -64,9 +64,10 @@ type Verdict struct {
 	Kind Kind
 	// Outcome is what the reply proves about this try.
 	Outcome Outcome
-	// Confirms says that the try did not run if StepProbe shows that the session is gone.
+	// Confirms is set if the request did not run in case StepProbe shows that the session is gone.
 	Confirms bool
-	// Wait is how long the server asked to wait. A negative value leaves it to the backoff.
+	// Wait is the time that the server told the client to wait. If it is negative, the client's
+	// backoff applies.
 	Wait time.Duration
 }
 
@@ -92,8 +93,8 @@ func (e *InvalidError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *InvalidError) Unwrap() error { return e.Err }
 
-// StageOf extends [transport.StageOf] to errors above the seam. After a reply of the server, the
-// stage is Answered.
+// StageOf extends [transport.StageOf] to the errors of package streamablehttp. If the server
+// replied, the stage is Answered.
 func StageOf(err error) transport.Stage {
 	switch err.(type) {
 	case *InvalidError:
@@ -105,7 +106,7 @@ func StageOf(err error) transport.Stage {
 	return transport.StageOf(err)
 }
 
-// Judge returns the row of the retry table that fits err. It has no side effects.
+// Judge returns the row of the retry table for err. It has no side effects.
 func Judge(err error, q Situation) Verdict {
 	switch e := err.(type) {
 	case *transport.Error:
@@ -126,8 +127,8 @@ func Judge(err error, q Situation) Verdict {
 	return unanswered(q)
 }
 
-// judgeNonsense judges a reply that is not MCP. A JSON-RPC error in it may show that the session is
-// gone.
+// judgeNonsense judges a reply that is not valid MCP. A JSON-RPC error in the reply may show that
+// the session is gone.
 func judgeNonsense(e *streamablehttp.ProtocolError, q Situation) Verdict {
 	v := Verdict{Kind: KindProtocol}
 	if e.Answers {

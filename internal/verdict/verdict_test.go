@@ -29,7 +29,7 @@ func after(status int, d time.Duration) *streamablehttp.HTTPError {
 	return e
 }
 
-// Verdicts of the table, by the next step and the outcome.
+// The verdicts in the retry table. Each name combines the next step and the outcome.
 var (
 	unsent  = func(s Step) Verdict { return withWait(Verdict{Step: s, Kind: KindNotSent, Outcome: NotRun}) }
 	limited = func(d time.Duration) Verdict {
@@ -50,7 +50,7 @@ var (
 	denied        = func(s Step, k Kind, o Outcome) Verdict { return Verdict{Step: s, Kind: k, Outcome: o, Wait: -1} }
 )
 
-// withWait sets the Wait that every Verdict with a step has.
+// withWait sets Wait as Judge does for every Verdict with a step.
 func withWait(v Verdict) Verdict {
 	if v.Step != StepFail {
 		v.Wait = -1
@@ -261,7 +261,8 @@ func TestRetryTableAuthorizes(t *testing.T) {
 }
 
 // In every situation, only requests that were never sent, and refusals that DESIGN.md lists, have
-// the outcome NotRun. Nothing has it after the request showed signs of having started.
+// the outcome NotRun. Once anything shows that the server started the request, no reply has the
+// outcome NotRun.
 func TestRetryTableProvesLittle(t *testing.T) {
 	unread := []int{405, 406, 411, 413, 414, 415, 421, 426, 431, 501, 505}
 	proof := func(err error, q Situation) bool {

@@ -60,7 +60,7 @@ func base64Run(s string) (n int) {
 	return n
 }
 
-// base64 reads a base64 string and returns it without decoding it; null is "".
+// base64 reads a base64 string, checks it, and returns it still encoded. Null becomes "".
 func (r *Reader) base64() string {
 	s := r.OptString()
 	if !validBase64(s) {

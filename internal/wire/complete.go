@@ -34,8 +34,8 @@ func (d *Complete) Decode(c *jsonrpc.Cursor) {
 	*c = r.Cursor
 }
 
-// completion reads the completion values; null means that there are none. Values over the limit are
-// dropped, and the result then says that there are more, whatever the server sent.
+// completion reads the completion object; null means no values. It drops values over the limit. The
+// result then says that there are more values, whatever the server sent.
 func (d *Complete) completion(r *Reader) {
 	out, tooMany := d.Out, false
 	out.Completion.Values, out.Completion.HasMore = nil, false

@@ -6,7 +6,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// Contents reads a list of content. nested is set for a list inside an item.
+// Contents reads a list of content items. nested says whether the list is inside another item.
 func (r *Reader) Contents(nested bool) (items []mcp.Content) {
 	for range r.Elements() {
 		items = append(items, r.Content(nested))
@@ -14,8 +14,8 @@ func (r *Reader) Contents(nested bool) (items []mcp.Content) {
 	return items
 }
 
-// Content reads one item. It fails only if the text is not JSON: an item that is invalid in any
-// other way becomes unknown content.
+// Content reads one item. It fails only if the text is not valid JSON. An item that is invalid in
+// any other way becomes unknown content.
 //
 // Most items start with their type, so a single pass can read them. For other items, Content finds
 // the type first. If an item has two types, the last one counts.
@@ -169,7 +169,7 @@ func (i *contentItem) text(r *Reader) mcp.Content {
 	return mcp.TextContent{Annotated: i.annotated(), Meta: i.meta, Type: mcp.ContentTypeText, Text: text}
 }
 
-// media reads an image or audio.
+// media reads the data and MIME type of an image or audio item.
 func (i *contentItem) media(r *Reader) (data, mimeType string) {
 	for key := range r.Members() {
 		switch string(key) {
@@ -243,8 +243,8 @@ func (i *contentItem) toolUse(r *Reader) mcp.Content {
 	return use
 }
 
-// toolResult reads a tool_result. MCP does not nest them, and following nested ones would be
-// unlimited work.
+// toolResult reads a tool_result. It does not follow nested tool_results: MCP does not allow them,
+// and the work would be unbounded.
 func (i *contentItem) toolResult(r *Reader) mcp.Content {
 	if i.nested {
 		r.Fail(ErrNested)

@@ -132,8 +132,8 @@ func TestInvalidContent(t *testing.T) {
 	}
 }
 
-// A tool_result inside a tool_result is kept raw at any depth. An invalid item in it does not
-// affect it.
+// A tool_result inside a tool_result is kept raw at any depth. An invalid item inside a tool_result
+// does not affect the rest.
 func TestNestedToolResult(t *testing.T) {
 	const inner = `{"content":[{"content":[],"type":"tool_result"}],"type":"tool_result"}`
 	const image = `{"type":"image","data":"?"}`
@@ -185,7 +185,7 @@ func TestCallToolResultRaw(t *testing.T) {
 	}
 	require.Equal(t, fullCall, raw(true, fullCall))
 	require.Empty(t, raw(false, fullCall))
-	// Only the extension can decode its results.
+	// Only the extension that defines this result type can decode it.
 	const task = `{ "resultType":"task", "taskId":"1" }`
 	require.Equal(t, task, raw(false, task))
 	require.Equal(t, task, raw(true, task))

@@ -14,8 +14,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// FuzzCallToolResult compares the result with that of mcp-go where both should agree: mcp-go
-// accepts the text, and the text contains nothing that this package reads differently on purpose.
+// FuzzCallToolResult compares the decoded result with mcp-go's. It skips texts that mcp-go rejects,
+// and texts that this package deliberately reads in another way.
 func FuzzCallToolResult(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -84,7 +84,7 @@ func addSeeds(f *testing.F) {
 	}
 }
 
-// checkRaw checks that parts that were not understood are still JSON.
+// checkRaw checks that the parts that are kept raw are valid JSON.
 func checkRaw(t *testing.T, got *callToolResult) {
 	for _, item := range got.Content {
 		if u, ok := item.(unknownContent); ok && !json.Valid(u.Raw) {
@@ -146,8 +146,8 @@ var knownNames = strings.Fields(`_meta resultType content structuredContent isEr
 	progressToken method params`)
 
 // plain reports whether data is an object that encoding/json and this package should read in the
-// same way. No name is duplicated, none differs from a known one only in case, and no null replaces
-// a value of another type.
+// same way. In such an object, no name is duplicated, no name differs from a known name only in
+// case, and no value is an unexpected null.
 func plain(data []byte) bool {
 	c := jsonrpc.NewCursor(data, 10_000)
 	return c.Kind() == jsonrpc.Object && plainValue(&c)

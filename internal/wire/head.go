@@ -9,7 +9,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-// Head is the members that every result may have, whatever its method.
+// Head holds the members that the result of any method may have.
 type Head struct {
 	Kind  mcp.ResultType // "" if absent
 	Meta  *mcp.Meta      // nil if absent
@@ -19,7 +19,7 @@ type Head struct {
 // Common implements [Decoder].
 func (h *Head) Common() *Head { return h }
 
-// Input is what the server requires before it can continue (2026-07-28, "Multi Round-Trip
+// Input is the input that the server requires before it can continue (2026-07-28, "Multi Round-Trip
 // Requests").
 type Input struct {
 	// Requests are the raw requests, by the server's key. They stay raw because a request with an
@@ -38,8 +38,8 @@ func (i *Input) StateText() string {
 	return c.String()
 }
 
-// open starts reading the result at the current position of c. If the whole result is to be kept,
-// open copies it to *raw, and the Reader reads that copy.
+// open starts reading the result at the current position of c. If keepRaw is set, open copies the
+// whole result to *raw, and the Reader reads the copy.
 func (h *Head) open(c *jsonrpc.Cursor, unknown *Unknown, keepRaw bool, raw *json.RawMessage) (r Reader) {
 	*h = Head{}
 	r.Cursor, r.unknown = *c, unknown
@@ -53,8 +53,8 @@ func (h *Head) open(c *jsonrpc.Cursor, unknown *Unknown, keepRaw bool, raw *json
 	return r
 }
 
-// done completes what open started. It also keeps a result in *raw if an extension defines its
-// type.
+// done finishes reading the result. If an extension defines the result type, done also copies the
+// result to *raw.
 func (h *Head) done(c *jsonrpc.Cursor, r *Reader, raw *json.RawMessage) {
 	if r.mine {
 		c.Fail(r.Err())
@@ -129,7 +129,7 @@ func (r *Reader) state() json.RawMessage {
 	return r.Raw()
 }
 
-// Meta reads a _meta; what is no object is nil. Its values stay raw.
+// Meta reads a _meta object and keeps its values raw. Any other value becomes nil.
 func (r *Reader) Meta() *mcp.Meta {
 	if r.Other(jsonrpc.Object) {
 		return nil
@@ -147,7 +147,8 @@ func (r *Reader) Meta() *mcp.Meta {
 	return m
 }
 
-// rawMeta reads a _meta for fields that are bare maps in package mcp; what is no object is nil.
+// rawMeta reads a _meta object for fields that are plain maps in package mcp. Any other value
+// becomes nil.
 func (r *Reader) rawMeta() map[string]any {
 	if r.Other(jsonrpc.Object) {
 		return nil
@@ -176,7 +177,8 @@ func (r *Reader) progressToken() mcp.ProgressToken {
 	}
 }
 
-// annotations reads the annotations of content and resources; what is no object is nil.
+// annotations reads the annotations of content and resources. A value that is not an object becomes
+// nil.
 func (r *Reader) annotations() *mcp.Annotations {
 	if r.Other(jsonrpc.Object) {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These types stand in for the public ones, which embed the types of package mcp in the same way.
+// These types stand in for mcpclient's public types, which also embed the types of package mcp.
 
 type callToolResult struct {
 	mcp.CallToolResult

@@ -58,8 +58,8 @@ func (r *Reader) part(i *item) part {
 	return part{r.Pos() - n - i.start, r.Pos() - i.start}
 }
 
-// bytes ends the reading of i. It returns a copy of the item's bytes, and its _meta. Both are nil
-// after an error.
+// bytes finishes reading the item. It returns a copy of the item's bytes, and the item's _meta.
+// Both are nil after an error.
 func (r *Reader) bytes(i *item) (json.RawMessage, *mcp.Meta) {
 	text := json.RawMessage(r.Since(i.start))
 	if text != nil && !r.mine {
@@ -68,7 +68,8 @@ func (r *Reader) bytes(i *item) (json.RawMessage, *mcp.Meta) {
 	return text, r.metaOf(i, text)
 }
 
-// metaOf reads the _meta of i. Only the _meta is read twice: its values are parts of text.
+// metaOf decodes the _meta of the item. The decoded values are slices of text. No other part of the
+// item is read twice.
 func (r *Reader) metaOf(i *item, text json.RawMessage) *mcp.Meta {
 	raw := i.meta.of(text)
 	if raw == nil {
@@ -86,7 +87,7 @@ func (r *Reader) metaOf(i *item, text json.RawMessage) *mcp.Meta {
 	return meta
 }
 
-// of returns the part's bytes, or nil if text is nil or the part is absent.
+// of returns the bytes of the part in text, or nil if text is nil or the part is absent.
 func (p part) of(text json.RawMessage) json.RawMessage {
 	if p.to == 0 || text == nil {
 		return nil

@@ -80,15 +80,15 @@ func (p *Page[T]) items(r *Reader) {
 	}
 }
 
-// isInvalid reports whether an error is about a value of the wrong type. It returns false for
-// broken JSON and exceeded limits.
+// isInvalid reports whether err means that an item is invalid although its text is valid JSON. It
+// returns false for invalid JSON and exceeded limits.
 func isInvalid(err error) bool {
 	var shape *jsonrpc.ShapeError
 	return errors.As(err, &shape) || errors.Is(err, ErrNoName) || errors.Is(err, ErrNoURI)
 }
 
-// cursor reads a cursor. Null, which many servers send on the last page, is nil, and so is anything
-// that is no string or number.
+// cursor reads a cursor. It returns nil for null, which many servers send on the last page, and for
+// any other value that is not a string or number.
 func (r *Reader) cursor() *string {
 	if r.Kind() == jsonrpc.Number {
 		s := string(r.Skip())

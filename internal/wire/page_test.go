@@ -26,8 +26,8 @@ func TestInvalidItemOffsets(t *testing.T) {
 	}
 }
 
-// The first item gives an estimate of the number of items. A wrong estimate does not keep memory
-// allocated.
+// The first item gives an estimate of the number of items. A wrong estimate does not leave unused
+// memory allocated.
 func TestListsAreSizedFromTheirFirstItem(t *testing.T) {
 	page := decodeTools(t, `{"tools":[`+strings.Repeat(`{"name":"a"},`, 199)+`{"name":"b"}]}`)
 	require.Len(t, page.Items, 200)

@@ -14,7 +14,7 @@ import (
 // errNotObject reports a value that does not encode to a JSON object.
 var errNotObject = errors.New("must be a JSON object")
 
-// CheckObject reports why data is not one JSON object.
+// CheckObject returns an error if data is not exactly one JSON object.
 func CheckObject(data []byte) error {
 	cur := jsonrpc.NewCursor(data, 0)
 	kind := cur.Kind()
@@ -90,8 +90,9 @@ func ToolParams(name string, value any) (params, args []byte, err error) {
 	return append(params, '}'), params[start:len(params):len(params)], nil
 }
 
-// RequestParams encodes the parameters of a raw request; nil encodes to none. It removes the
-// members of _meta and passes them to meta, so that they can be sent with those of the protocol.
+// RequestParams encodes the parameters of a raw request. If params is nil, it returns nil. It
+// removes the members of _meta and passes them to meta, so the caller can merge them with the
+// protocol's own members.
 func RequestParams(params any, meta func(key string, value []byte)) ([]byte, error) {
 	if params == nil {
 		return nil, nil

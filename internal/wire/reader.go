@@ -31,8 +31,8 @@ func Unmarshal(data []byte, d Decoder) error {
 	return c.Err()
 }
 
-// UnmarshalItem decodes an item of a list from a complete text. As in encoding/json, null changes
-// nothing.
+// UnmarshalItem decodes an item of a list from a complete text. As in encoding/json, null leaves
+// item unchanged.
 func UnmarshalItem[T any](data []byte, item *T, read func(r *Reader) T) error {
 	if string(data) == "null" {
 		return nil
@@ -118,7 +118,9 @@ func (r *Reader) Members() iter.Seq[[]byte] {
 	}
 }
 
-// Elements reads an array as Members reads an object; null is an empty array.
+// Elements reads an array and yields the index of each element; the body of the loop must read or
+// skip the element. The path of an error in the body starts with the index. Null counts as an empty
+// array.
 func (r *Reader) Elements() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if r.TryNull() {
@@ -156,8 +158,8 @@ func (r *Reader) inside(step string) {
 	d.Path = step + d.Path
 }
 
-// Other reports whether the next value is of another kind than an optional member should have, and
-// skips it then: a wrong type costs that member only.
+// Other reports whether the next value has another kind than kind. If so, Other skips the value, so
+// a wrong type loses only that optional member.
 func (r *Reader) Other(kind jsonrpc.Kind) bool {
 	if found := r.Kind(); found == kind || found == jsonrpc.Invalid {
 		return false

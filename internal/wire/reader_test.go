@@ -51,8 +51,8 @@ func fixture(name string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// A result that is cut anywhere gives an error and no panic. A whole result decodes, even from a
-// longer buffer, of which exactly the value is read.
+// A result that is truncated anywhere returns an error and does not panic. A complete result
+// decodes even if the buffer is longer, and exactly the value is read.
 func TestDecodersWholeAndTruncated(t *testing.T) {
 	for _, tt := range everything {
 		t.Run(tt.name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func dropParsed(d Decoder) {
 	}
 }
 
-// A decoder is reused when a call is retried: nothing of the first response may remain.
+// A decoder is reused when a call is retried. No data from the first response may remain.
 func TestDecodersCanBeReused(t *testing.T) {
 	for _, tt := range everything {
 		t.Run(tt.name, func(t *testing.T) {
@@ -205,7 +205,7 @@ func withoutNulls(v any) any {
 	return v
 }
 
-// dropRaw removes the bytes of items, which differ if the texts do.
+// dropRaw removes the raw bytes of items. They differ between texts that decode to the same values.
 func dropRaw(d Decoder) {
 	switch d := d.(type) {
 	case *Page[tool]:
@@ -243,7 +243,7 @@ func TestDecodersWrongTypes(t *testing.T) {
 	}
 }
 
-// An optional member of a wrong type costs that member only.
+// If an optional member has a wrong type, only that member is lost.
 func TestOptionalMembersOfAWrongType(t *testing.T) {
 	d := decoderNamed(t, "tools").(*Page[tool])
 	require.NoError(t, decodeText(d, `{"ttlMs":"1","cacheScope":1,"_meta":[],"nextCursor":false,"tools":[{"name":"a","title":1,"description":7,
@@ -338,7 +338,8 @@ func TestDecodeErrorNames(t *testing.T) {
 	require.True(t, errors.Is(err, jsonrpc.ErrDepth), "%v", err)
 }
 
-// A short text must not become a large result: each list is limited, and so is their total.
+// A short text must not decode to a large result. Each list is limited, and so is the total of all
+// lists.
 func TestDecodersLimitTheirResults(t *testing.T) {
 	repeat := func(element string, n int) string { return "[" + strings.Repeat(element+",", n-1) + element + "]" }
 	var limit *LimitError

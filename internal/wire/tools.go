@@ -46,8 +46,8 @@ func (d *CallTool) read(r *Reader) {
 	}
 }
 
-// someContent reads the content of a result: a list, or, as some servers send it, one item or a
-// text alone.
+// someContent reads the content of a result. It must be a list, but some servers send a single item
+// or a plain string.
 func (r *Reader) someContent() []mcp.Content {
 	switch r.Kind() {
 	case jsonrpc.Object:
@@ -59,8 +59,8 @@ func (r *Reader) someContent() []mcp.Content {
 	}
 }
 
-// isError reads an isError. Some servers send "true" or 1. What does not say which it is fails, so
-// that no failure passes for a success.
+// isError reads an isError. Some servers send "true" or 1. Any other value that is not clearly true
+// or false is an error, because a failure must not look like a success.
 func (r *Reader) isError() bool {
 	before := *r
 	switch r.Kind() {
@@ -118,7 +118,8 @@ func (r *Reader) Tool() (t mcp.Tool, raw json.RawMessage) {
 	return t, raw
 }
 
-// toolAnnotations reads the hints about a tool; what is no object is the zero value.
+// toolAnnotations reads the hints about a tool. A value that is not an object becomes the zero
+// value.
 func (r *Reader) toolAnnotations() (a mcp.ToolAnnotation) {
 	if r.Other(jsonrpc.Object) {
 		return a
@@ -142,7 +143,7 @@ func (r *Reader) toolAnnotations() (a mcp.ToolAnnotation) {
 	return a
 }
 
-// toolExecution reads how a tool may be run; what is no object is nil.
+// toolExecution reads how a tool may be run. A value that is not an object becomes nil.
 func (r *Reader) toolExecution() *mcp.ToolExecution {
 	if r.Other(jsonrpc.Object) {
 		return nil

@@ -184,7 +184,7 @@ var sessionMutants = []mutant{
 		name: "timers run during a server request", file: "internal/timeouts/timeouts.go", pkg: "mcpclient",
 		old:  `return w.pauses > 0 || e.pauses > 0 }`,
 		new:  `return false }`,
-		test: "TestClocks|Clock|TestWait",
+		test: "Timer|Pause|TestWait",
 	},
 	{
 		name: "progress is delivered after the return", file: "mcpclient/progress.go",

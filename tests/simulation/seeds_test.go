@@ -121,7 +121,8 @@ func (p *playing) generate(seed uint64) *History {
 	panic("-way: unknown route: " + p.way)
 }
 
-// breach reports a broken promise. It reports the first breaches in full, with a reduced history.
+// breach reports a broken promise. The first breach of each class, up to *reported classes, is
+// reported in full, with its history (reduced if *shrinks is set).
 func (p *playing) breach(seed uint64, h *History, b Breach) {
 	p.t.Errorf("seed %d: %v\n\tgo test ./tests/simulation -count=1 -cpu 1 -run TestSeeds -way=%s -first %d -seeds 1", seed, b, p.way, seed)
 	if p.reported[b.Class] || len(p.reported) >= *reported {

@@ -14,15 +14,15 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// canned is the far end of a link in memory that allocates nothing: it answers each request with
-// prepared deltas.
+// canned is the far end of an in-memory link. It answers each request with prepared deltas and
+// allocates nothing.
 type canned struct {
 	ready  chan int // receives the first step of an answer
 	closed chan struct{}
 	deltas int
 	id     []byte // ID of the current request
 
-	step int // the next step of Receive; idle if there is none
+	step int // the next step of Receive; idle if there is no current request
 	buf  []byte
 }
 
@@ -86,7 +86,8 @@ func (c *canned) Close() error {
 	return nil
 }
 
-// exchanges returns a function that performs one exchange with the given number of deltas.
+// exchanges returns a function that performs one exchange whose response has the given number of
+// deltas.
 func exchanges(tb testing.TB, deltas int) func() {
 	tb.Helper()
 	rt, err := executor.New(tb.Context(), newCanned(deltas), nil)
@@ -128,7 +129,7 @@ func exchanges(tb testing.TB, deltas int) func() {
 	}
 }
 
-// An exchange costs a bounded number of allocations, and a delta none.
+// An exchange needs a bounded number of allocations, and a delta none.
 func TestAllocationsOfAnExchange(t *testing.T) {
 	count := func(deltas int) float64 {
 		one := exchanges(t, deltas)
@@ -143,7 +144,7 @@ func TestAllocationsOfAnExchange(t *testing.T) {
 	if few > maxAllocs {
 		t.Errorf("an exchange makes %.1f allocations, want at most %d", few, maxAllocs)
 	}
-	// The buffer of unread bytes may grow.
+	// The buffer of unread bytes may grow, which allocates.
 	if perDelta > 0.2 {
 		t.Errorf("a delta makes %.3f allocations, want at most 0.2", perDelta)
 	}

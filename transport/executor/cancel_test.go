@@ -17,8 +17,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// newNearWorld is newWorld over links that can misbehave. near returns the client's end of the link
-// that was dialed last.
+// newNearWorld is newWorld with links that can misbehave. near returns the client's end of the most
+// recently dialed link.
 func newNearWorld(t *testing.T, opts executor.Options) (w *world, near func() *exectest.Near) {
 	t.Helper()
 	var last *exectest.Near
@@ -54,14 +54,14 @@ func TestCancelBeforeTheHead(t *testing.T) {
 			w.worksOnNewLink()
 			return
 		}
-		r.Answer(http.StatusOK, "late") // no exchange waits for it
+		r.Answer(http.StatusOK, "late") // the exchange has been canceled, so nothing waits for this answer
 		synctest.Wait()
 		w.works(w.l)
 		require.Equal(w, 1, w.x.Dials())
 	})
 }
 
-// If the context has already ended, its cause is returned and nothing is sent.
+// If the context has already ended, RoundTrip returns its cause and sends nothing.
 func TestCancelBeforeTheCall(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		ctx, cancel := cancellable(w)
@@ -103,7 +103,7 @@ func TestCancelWhileQueued(t *testing.T) {
 		release := near().Hold()
 		first := w.post(t.Context())
 		synctest.Wait() // the first one is being sent
-		for range 40 {  // canceled in the queue, and must leave nothing there
+		for range 40 {  // canceled in the queue; nothing of them may remain there
 			ctx, cancel := cancellable(t)
 			second := w.post(ctx)
 			pending(t, second)
@@ -121,8 +121,7 @@ func TestCancelWhileQueued(t *testing.T) {
 	})
 }
 
-// An exchange whose request was not completely written when its link was lost is sent over another
-// link.
+// If a link is lost before a request was completely written, the request is sent over another link.
 func TestLinkLostWhileSending(t *testing.T) {
 	inBothModesNear(t, executor.Options{}, func(w *world, near func() *exectest.Near) {
 		near().FailSends(io.ErrShortWrite)
@@ -166,7 +165,7 @@ func TestLinkLostAndExecutorGone(t *testing.T) {
 	})
 }
 
-// If a link ends while a message is completely sent, the exchange is lost nevertheless.
+// If a link ends just as a message has been completely sent, the exchange still fails.
 func TestLinkLostAsTheMessageIsSent(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
@@ -183,8 +182,8 @@ func TestLinkLostAsTheMessageIsSent(t *testing.T) {
 	}
 }
 
-// sentAtTheEnd is a link whose Send, after n messages, blocks until the link is closed and then
-// succeeds.
+// sentAtTheEnd is a link that sends n messages normally. The next Send blocks until the link is
+// closed, and then succeeds.
 type sentAtTheEnd struct {
 	link.Link
 	n      int
@@ -251,7 +250,7 @@ func TestCloseOfABody(t *testing.T) {
 	})
 }
 
-// afterGivingUp checks that the path of a canceled exchange is free.
+// afterGivingUp checks that new exchanges work after the exchange of r was canceled.
 func (w *world) afterGivingUp(r *exectest.Request) {
 	w.Helper()
 	if !w.lives(false, false) {
@@ -270,7 +269,7 @@ func (w *world) afterGivingUp(r *exectest.Request) {
 	require.Equal(w, 1, w.x.Dials(), "no given-up exchange is left for which the link would be replaced")
 }
 
-// A body that arrived completely but was not read must not look complete after Close or after its
+// A body that arrived completely but was not read must not look complete after it is closed or its
 // context has ended.
 func TestUnreadBodyDoesNotLookComplete(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
@@ -304,7 +303,8 @@ func TestCancelAfterTheEnd(t *testing.T) {
 	})
 }
 
-// IDs continue when a link is replaced, so that a late message cannot be mistaken for a new one.
+// IDs continue when a link is replaced, so a late message cannot be treated as one of a new
+// exchange.
 func TestIDsContinueOnTheNextLink(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		seen := make(map[string]bool)
@@ -324,7 +324,7 @@ func TestIDsContinueOnTheNextLink(t *testing.T) {
 	})
 }
 
-// A request body whose Read blocks delays neither the end of its context nor Close.
+// A request body whose Read blocks delays neither cancellation nor Close.
 func TestRequestBodyBlocks(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		for _, end := range []string{"context", "transport"} {

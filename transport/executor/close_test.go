@@ -47,7 +47,7 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// closed checks how a closed Transport fails.
+// closed checks how RoundTrip fails after Close.
 func (w *world) closed() {
 	w.Helper()
 	req := newRequest(w.Context(), w.T, http.MethodPost, "hello")
@@ -77,7 +77,7 @@ func TestCloseWhileDialling(t *testing.T) {
 			synctest.Wait()
 			hang = true
 			var chs []<-chan outcome
-			for range 20 { // some dial, some wait for a dial slot
+			for range 20 { // some dial, and some wait until they may dial
 				chs = append(chs, w.post(t.Context()))
 			}
 			pending(t, chs[0])

@@ -18,10 +18,10 @@ import (
 // killAfter is how long a child process may run after its input has ended.
 const killAfter = time.Second
 
-// Lines returns a link over a pair of byte streams, with one message per line, for [Open] and
-// [New]: an SSH channel, a serial line, the pipes of a process. Close of the link closes both
-// streams, which must end a Read and a Write in progress. maxMessage bounds a received message in
-// bytes; zero means [DefaultMaxMessage].
+// Lines returns a [Link] over a pair of byte streams that carry one message per line, such as an
+// SSH channel, a serial line or the pipes of a process. Close of the link closes both streams,
+// which must end a Read or Write in progress. maxMessage bounds a received message, in bytes. Zero
+// means [DefaultMaxMessage].
 func Lines(in io.ReadCloser, out io.WriteCloser, maxMessage int) Link {
 	if maxMessage <= 0 {
 		maxMessage = DefaultMaxMessage
@@ -29,12 +29,12 @@ func Lines(in io.ReadCloser, out io.WriteCloser, maxMessage int) Link {
 	return link.NewLines(in, out, maxMessage)
 }
 
-// Command returns a Transport over an executor that runs as a child process, and talks to it over
-// its standard input and output. It calls command for the first process, and again when a process
-// has ended. command returns a process that is not started, without Stdin and Stdout; the context
-// that it receives ends when the process is no longer needed. ctx bounds only the first start. All
-// exchanges share the process. Close ends the process's input, and kills the process if it still
-// runs after a second.
+// Command returns a Transport over an executor that runs as a child process. They communicate over
+// the standard input and output of the process, and all exchanges share it. Command calls the
+// function command to make the first process, and again after a process has ended. The function
+// must return a process that is not started and has no Stdin and Stdout. The context passed to the
+// function ends when the process is no longer needed. ctx bounds only the first start. Close ends
+// the input of the process, and kills the process if it still runs a second later.
 func Command(ctx context.Context, command func(context.Context) (*exec.Cmd, error), opts *Options) (transport.Transport, error) {
 	t, err := newExecutor(opts)
 	if err != nil {
@@ -78,8 +78,8 @@ func (t *executor) startProcess(command func(context.Context) (*exec.Cmd, error)
 	return p, nil
 }
 
-// launch starts cmd with pipes of this package. Package exec closes its own pipes when the process
-// ends, and drops the unread output.
+// launch starts cmd with pipes made by this package. The pipes of package exec are unsuitable: they
+// are closed when the process ends, and unread output is lost.
 func launch(cmd *exec.Cmd, maxMessage int) (*process, error) {
 	childIn, in, err := os.Pipe()
 	if err != nil {
@@ -104,7 +104,7 @@ func launch(cmd *exec.Cmd, maxMessage int) (*process, error) {
 // reap waits for the process. It ends the link even if a descendant of the process keeps the output
 // open.
 func (p *process) reap() {
-	_ = p.cmd.Wait() // its result does not matter: the link shows that it ended
+	_ = p.cmd.Wait() // the result does not matter: the process no longer runs in any case
 	close(p.ended)
 	_ = p.out.SetReadDeadline(time.Now().Add(killAfter))
 	p.end()

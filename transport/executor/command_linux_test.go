@@ -24,7 +24,7 @@ func TestCommandLeavesNoPipeOpen(t *testing.T) {
 		require.NoError(t, rt.Close())
 		require.Error(t, c.life.Err(), "its context ended with the process")
 	}
-	run() // first, so that the runtime opens its own files
+	run() // the first run lets the runtime open its own files
 	before := openFiles(t)
 	for range 3 {
 		run()

@@ -23,7 +23,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// childRole is the environment variable that makes the test binary act as a child process.
+// childRole is the environment variable that makes the test binary act as a child process. Its
+// value is the role.
 const childRole = "HAWSER_TEST_CHILD"
 
 func child(role string) int {
@@ -34,7 +35,7 @@ func child(role string) int {
 		go func() { _ = agent.ServeStdio(context.Background(), io.NopCloser(os.Stdin), os.Stdout, nil) }()
 		signal.Ignore(syscall.SIGPIPE)
 		time.Sleep(time.Hour)
-	case "sleeper": // keeps the inherited output open
+	case "sleeper": // does not exit, and keeps the inherited output open
 		time.Sleep(time.Hour)
 	case "parent": // passes its output on to a child process
 		cmd := self("sleeper")
@@ -48,14 +49,14 @@ func child(role string) int {
 	return 0
 }
 
-// self returns a command that runs the test binary as a child with a role.
+// self returns a command that runs the test binary as a child process with the given role.
 func self(role string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childRole+"="+role)
 	return cmd
 }
 
-// children makes commands and records them.
+// children makes commands and keeps a list of them.
 type children struct {
 	role string
 	mu   sync.Mutex
@@ -121,7 +122,7 @@ func TestCommand(t *testing.T) {
 	require.Equal(t, 1, c.count())
 
 	require.NoError(t, c.last().Process.Kill())
-	for c.count() == 1 { // nothing signals that the transport has noticed
+	for c.count() == 1 { // no event signals that the transport has noticed
 		if _, err = postTo(t, rt, url); err != nil {
 			require.Equal(t, transport.MaybeSent, transport.StageOf(err))
 		}
@@ -169,7 +170,7 @@ func TestCommandThatDoesNotEnd(t *testing.T) {
 	require.False(t, c.last().ProcessState.Exited(), "the process was killed")
 }
 
-// A process that has ended has lost its link, even if a descendant still holds its output open.
+// When a process ends, its link is lost, even if a descendant still holds its output open.
 func TestCommandWithADescendant(t *testing.T) {
 	c := &children{role: "parent"}
 	r, pids, err := os.Pipe()

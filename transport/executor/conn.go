@@ -12,17 +12,18 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// owner is notified of changes of a conn, without a lock held.
+// owner is notified of changes of a conn. The notifications are sent without a lock held.
 type owner interface {
-	// ended is called when an exchange has ended. live is the number of exchanges that callers wait
-	// for. open also counts exchanges that were given up and have not ended at the executor.
+	// ended is called when an exchange has ended. live is the number of exchanges that have a
+	// waiting caller. open also counts exchanges that were given up but have not ended at the
+	// executor.
 	ended(c *conn, live, open int)
-	// gone is called once, when the link is over.
+	// gone is called once, when the link has ended.
 	gone(c *conn)
 }
 
-// conn is one link after its handshake, with its exchanges. A reader and a writer goroutine serve
-// it. Both end with the link.
+// conn is one link after its handshake, with the exchanges on it. Two goroutines serve it: a reader
+// and a writer. Both end with the link.
 type conn struct {
 	link   Link
 	env    execproto.Environment
@@ -30,8 +31,8 @@ type conn struct {
 	opts   *Options
 	log    *slog.Logger
 	outbox chan struct{} // wakes the writer
-	space  chan struct{} // wakes the reader, which waits for a slow consumer
-	over   chan struct{} // closed when the link is over
+	space  chan struct{} // wakes the reader, which may be waiting for a slow consumer
+	over   chan struct{} // closed when the link has ended
 
 	stalled  atomic.Bool  // the reader waits for a slow consumer
 	resumed  atomic.Int64 // when stalled last became false, in nanoseconds since 1970
@@ -40,13 +41,13 @@ type conn struct {
 
 	mu        sync.Mutex
 	exchanges map[int64]*exchange // guarded by mu; by id, until nothing more can arrive for it
-	live      int                 // guarded by mu; number of exchanges that callers wait for
-	claims    int                 // guarded by mu; exchanges that share has admitted and that have not begun
+	live      int                 // guarded by mu; number of exchanges that have a waiting caller
+	claims    int                 // guarded by mu; number of exchanges that share has admitted and that have not begun
 	queue     []outgoing          // guarded by mu; for the writer
-	refusals  int                 // guarded by mu; responses in queue to the executor's requests
-	retired   bool                // guarded by mu; admits no new exchanges, and is closed after the last live one
-	served    int                 // guarded by mu; exchanges begun
-	err       error               // guarded by mu; why the link is over
+	refusals  int                 // guarded by mu; number of queued responses to requests from the executor
+	retired   bool                // guarded by mu; the link admits no new exchanges, and is closed after the last live one
+	served    int                 // guarded by mu; number of exchanges begun
+	err       error               // guarded by mu; why the link has ended
 }
 
 // outgoing is a message for the writer.
@@ -84,7 +85,7 @@ func (c *conn) begin(e *exchange, frame *[]byte) bool {
 		return false
 	}
 	e.c = c
-	c.exchanges[e.id] = e // before the request is sent, because the answer may be fast
+	c.exchanges[e.id] = e // registered before the request is sent, because the answer may be fast
 	c.live++
 	c.claims = max(0, c.claims-1)
 	c.served++
@@ -94,20 +95,20 @@ func (c *conn) begin(e *exchange, frame *[]byte) bool {
 	return true
 }
 
-// lookup returns the exchange of a message, or nil if there is none.
+// lookup returns the exchange with the given message ID, or nil if there is none.
 func (c *conn) lookup(id int64) *exchange {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.exchanges[id]
 }
 
-// ended says that no caller waits for e any more. forget says that no more messages can arrive for
-// e either; otherwise its ID stays reserved.
+// ended records that no caller waits for e any more. If forget is true, no more messages can arrive
+// for e, and its ID is released. Otherwise the ID stays reserved.
 func (c *conn) ended(e *exchange, forget bool) {
 	c.mu.Lock()
 	if c.exchanges[e.id] != e {
 		c.mu.Unlock()
-		return // the link is over
+		return // the link has ended
 	}
 	if !e.counted {
 		e.counted = true
@@ -119,14 +120,14 @@ func (c *conn) ended(e *exchange, forget bool) {
 	c.tellOwner()
 }
 
-// unused returns a link on which the caller will not begin an exchange.
+// unused gives back a link on which the caller will not begin an exchange.
 func (c *conn) unused() {
 	c.mu.Lock()
 	c.claims = max(0, c.claims-1)
 	c.tellOwner()
 }
 
-// tellOwner unlocks mu, which the caller holds, and notifies the owner.
+// tellOwner unlocks mu, which the caller holds, and notifies the owner of the counts.
 func (c *conn) tellOwner() {
 	live, open := c.counts()
 	retired := c.retired
@@ -138,7 +139,8 @@ func (c *conn) tellOwner() {
 	c.owner.ended(c, live, open)
 }
 
-// counts returns how many exchanges are live, and how many are open. The caller holds mu.
+// counts returns the number of live exchanges and the number of open ones, see owner. The caller
+// holds mu.
 func (c *conn) counts() (live, open int) {
 	return c.live + c.claims, len(c.exchanges) + c.claims
 }
@@ -151,7 +153,7 @@ func (c *conn) idle() bool {
 	return open == 0
 }
 
-// retire admits no new exchanges and closes the link after the last live one.
+// retire makes the link admit no new exchanges, and closes it after the last live one.
 func (c *conn) retire() {
 	c.mu.Lock()
 	c.retired = true
@@ -162,7 +164,7 @@ func (c *conn) retire() {
 	}
 }
 
-// isOver reports whether the link is over.
+// isOver reports whether the link has ended.
 func (c *conn) isOver() bool {
 	select {
 	case <-c.over:
@@ -172,12 +174,13 @@ func (c *conn) isOver() bool {
 	}
 }
 
-// fail ends the link and all its exchanges at once. Only the first call has an effect.
+// fail ends the link and all its exchanges at once, with err as the cause. Only the first call has
+// an effect.
 func (c *conn) fail(err error) {
 	c.failIf(err, func(int, int) bool { return true })
 }
 
-// failIf calls fail, unless allowed refuses with the counts at that moment.
+// failIf does what fail does, but only if allowed returns true for the current counts.
 func (c *conn) failIf(err error, allowed func(live, open int) bool) {
 	c.mu.Lock()
 	if c.err != nil || !allowed(c.counts()) {
@@ -213,14 +216,15 @@ func (c *conn) logEnd(err error, exchanges int) {
 func noneOpen(_, open int) bool    { return open == 0 }
 func noneLive(live, open int) bool { return live == 0 && open > 0 }
 
-// cause returns why the link is over.
+// cause returns why the link has ended.
 func (c *conn) cause() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// quiet reports whether an idle link seems to work: nothing has arrived on it, not even its end.
+// quiet reports whether nothing has arrived on an idle link, not even EOF. Such a link probably
+// still works.
 func (c *conn) quiet() bool {
 	if c.isOver() {
 		return false
@@ -235,14 +239,15 @@ var errUnused = errors.New("link no longer needed")
 // errEnded says that an idle link had already ended when it was about to be used.
 var errEnded = errors.New("the link ended while it was idle")
 
-// takes reports whether a new exchange may begin.
+// takes reports whether the link accepts a new exchange.
 func (c *conn) takes() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err == nil && !c.retired
 }
 
-// share admits one more exchange, if all exchanges on the link have their heads.
+// share reserves a place for one more exchange and returns true if every exchange on the link has
+// received its head.
 func (c *conn) share() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -260,7 +265,7 @@ func (c *conn) share() bool {
 	return true
 }
 
-// begun returns how many exchanges have ever begun.
+// begun returns how many exchanges have ever begun on the link.
 func (c *conn) begun() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -273,8 +278,8 @@ type pinger interface {
 	Heard() time.Time
 }
 
-// keepAlive is the goroutine that pings a silent executor and ends a link that stays silent. The
-// writer cannot do that, because it may be stuck in Send.
+// keepAlive runs on its own goroutine. It pings an executor that is silent, and ends the link if
+// the silence continues. The writer cannot do this, because Send may block.
 func (c *conn) keepAlive(p pinger) {
 	t := time.NewTicker(c.opts.KeepAlive)
 	defer t.Stop()
@@ -288,12 +293,12 @@ func (c *conn) keepAlive(p pinger) {
 		case silence >= 2*c.opts.KeepAlive:
 			c.fail(lost(ErrSilent))
 		case silence >= c.opts.KeepAlive/2:
-			_ = p.Ping() // an error will show in the next Send or Receive
+			_ = p.Ping() // the next Send or Receive reports any error
 		}
 	}
 }
 
-// silence returns how long the link has been silent. The time that the reader waited for a slow
+// silence returns how long the link has been silent. Time that the reader spent waiting for a slow
 // consumer does not count.
 func (c *conn) silence(p pinger) time.Duration {
 	heard := p.Heard()

@@ -39,8 +39,8 @@ func beginOn(t *testing.T, c *conn, id int64) *exchange {
 	return e
 }
 
-// After share has admitted an exchange, and before it begins, the link is neither free nor open to
-// yet another one.
+// After share has reserved a place for an exchange that has not begun, the link is not idle and
+// admits no other exchange.
 func TestClaimsKeepALink(t *testing.T) {
 	c, w := idleConn(t)
 	first := beginOn(t, c, 1)
@@ -67,7 +67,8 @@ func TestClaimsKeepALink(t *testing.T) {
 	require.Equal(t, witness{}, *w)
 }
 
-// A canceled exchange that then ends normally must not close its link under the next exchange.
+// An exchange is canceled and then ends normally. The cancellation must not close the link while
+// the next exchange uses it.
 func TestLinkInUseAgainIsNotClosed(t *testing.T) {
 	c, w := idleConn(t)
 	first := beginOn(t, c, 1)
@@ -83,7 +84,7 @@ func TestLinkInUseAgainIsNotClosed(t *testing.T) {
 	require.Equal(t, 1, w.over)
 }
 
-// A link that was granted to a waiter that gives up at the same time goes to the next waiter.
+// If a waiter gives up just as it is granted a link, the next waiter gets the link.
 func TestGrantThatComesTooLate(t *testing.T) {
 	c, _ := idleConn(t)
 	opts := (*Options)(nil).withDefaults()
@@ -94,7 +95,7 @@ func TestGrantThatComesTooLate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	given := 0
-	for given == 0 { // select may check either of the two first
+	for given == 0 { // select may choose either of the two ready cases
 		w := &waiter{grant: make(chan *conn, 1)}
 		w.grant <- c
 		if got, err := p.await(ctx, w); err == nil {
@@ -107,7 +108,7 @@ func TestGrantThatComesTooLate(t *testing.T) {
 	require.Equal(t, 1, p.total)
 }
 
-// Any number of concurrent failures slow the pace by one step.
+// Any number of concurrent failures increases the delay by one step only.
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p pacer
@@ -140,7 +141,7 @@ func (s *stuck) Send([]byte) error {
 	return io.ErrClosedPipe
 }
 
-// A message that the executor does not read must not block goroutines that only look at the link.
+// If the executor does not read a message, goroutines that only inspect the link must not block.
 func TestLinkLockIsFreeWhileSending(t *testing.T) {
 	near, _ := link.Pipe(1 << 20)
 	s := &stuck{Link: near, sending: make(chan struct{}), closed: make(chan struct{})}

@@ -7,21 +7,21 @@
 //	defer t.Close()
 //	session, err := mcpclient.Connect(ctx, url, &mcpclient.Options{Transport: t})
 //
-// [Dial] reaches an executor over a WebSocket, [Command] starts one as a child process, [Open] uses
-// links that the caller makes, [New] uses a single link.
+// [Dial] reaches an executor over a WebSocket. [Command] starts one as a child process. [Open] uses
+// links that the caller makes. [New] uses a single link.
 //
 // # Links
 //
 // The protocol can neither cancel a request nor slow down a body, and an executor may run only one
 // request of a link at a time. So each request uses its own link to the executor, as with HTTP/1.1
-// connections, and requests never block each other. A link is reused once its body has been read to
-// the end; closing the link cancels the request. A slow reader stalls only its own link. The number
-// of links is bounded, and shared streams cannot take the last one.
+// connections, and requests never block each other. A link is reused after its body has been read
+// to the end. Closing the link cancels the request. A slow reader stalls only its own link. The
+// number of links is bounded, and shared streams cannot use the last free one.
 //
-// With a single link ([Command], [New], [Options.Shared]), exchanges share it. Unread bodies are
-// then buffered, within bounds; if more arrives, the exchange fails after the buffered part has
-// been read. A canceled request continues at the executor until its body ends, or until the link is
-// replaced because no other exchange uses it.
+// With a single link ([Command], [New], [Options.Shared]), all exchanges share it. Unread bodies
+// are then buffered, up to a limit. If more arrives, the exchange fails after the caller has read
+// the buffered part. A canceled request continues at the executor until its body ends. Before that,
+// the link may be replaced if no other exchange uses it, which also cancels the request.
 //
 // # Errors
 //

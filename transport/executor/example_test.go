@@ -12,8 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// Another SDK accepts an [http.Client], so it can use an executor. Decorators such as
-// oauth2.Transport and otelhttp.NewTransport go in between.
+// Another SDK can use an executor if it accepts an [http.Client]. Decorators such as
+// oauth2.Transport and otelhttp.NewTransport go between the client and the executor.
 //
 //	official Go SDK:  &mcp.StreamableClientTransport{Endpoint: url, HTTPClient: client}
 //	mcp-go:           client.NewStreamableHttpClient(url, transport.WithHTTPBasicClient(client))
@@ -43,7 +43,7 @@ func ExampleDial_anotherSDK() {
 	// Output: 200 OK: hello from elsewhere <nil>
 }
 
-// startElsewhere starts an executor and a server. In production both run on other machines.
+// startElsewhere starts an executor and a server. In production both run on another machine.
 func startElsewhere() (address, server string, stop func()) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "hello from elsewhere")

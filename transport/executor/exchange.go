@@ -15,7 +15,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// progress is how far the message of a request got.
+// progress is how far the writer got with the message of a request.
 type progress uint8
 
 const (
@@ -35,21 +35,21 @@ type exchange struct {
 	// Used only by the link's reader.
 	answered bool  // the answer to the request came
 	done     bool  // the last delta came
-	seq      int64 // of the last delta
+	seq      int64 // sequence number of the last delta
 
 	counted bool        // guarded by c.mu; the caller no longer waits for the exchange
 	headed  atomic.Bool // the executor has sent the head, or failed
 
 	mu       sync.Mutex
 	stop     func() bool // guarded by mu; stops watching the context
-	deadline *time.Timer // guarded by mu; for the head
+	deadline *time.Timer // guarded by mu; timer for the head
 	progress progress    // guarded by mu
 	head     *response   // guarded by mu
 	early    bool        // guarded by mu; the whole body arrived before the head
-	buf      []byte      // guarded by mu; received bytes; those from off are unread
+	buf      []byte      // guarded by mu; received bytes; those from off on are unread
 	off      int         // guarded by mu
 	got      int64       // guarded by mu; bytes of the body that arrived
-	err      error       // guarded by mu; how the body ended; reported once buf has been read
+	err      error       // guarded by mu; how the body ended; returned after buf has been read
 	lost     error       // guarded by mu; how the link ended while the request was being sent
 }
 
@@ -84,7 +84,8 @@ func (e *exchange) settle() {
 	}
 }
 
-// wait returns the head of the response. The link and the functions that watch started wake it.
+// wait waits for the head of the response and returns it, or an error if the exchange fails first.
+// The link, or a function that watch started, wakes it.
 func (e *exchange) wait() (*response, error) {
 	for {
 		e.mu.Lock()
@@ -101,7 +102,7 @@ func (e *exchange) wait() (*response, error) {
 }
 
 // writing is called by the writer before it sends the request. It returns false if the exchange
-// ended while it was queued.
+// ended while the request was queued.
 func (e *exchange) writing() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -128,12 +129,13 @@ func (e *exchange) written(err error) {
 	e.mu.Unlock()
 	if err != nil {
 		signal(e.wake)
-	} else if cause != nil { // the link ended during Send, and left this exchange to the writer
+	} else if cause != nil { // the link ended during Send, and linkLost left the result to the writer
 		e.linkLost(cause)
 	}
 }
 
-// linkLost ends the exchange with its link. Bytes that arrived before can still be read.
+// linkLost ends the exchange because its link has ended. Bytes that arrived before can still be
+// read.
 func (e *exchange) linkLost(cause error) {
 	e.mu.Lock()
 	if e.err != nil || e.progress == underWay {
@@ -147,7 +149,7 @@ func (e *exchange) linkLost(cause error) {
 	signal(e.wake)
 }
 
-// finish ends the body.
+// finish ends the body normally.
 func (e *exchange) finish() {
 	e.mu.Lock()
 	switch {
@@ -171,21 +173,21 @@ func (e *exchange) ending() error {
 	return bodyError(fmt.Errorf("%w: got %d bytes of %d", io.ErrUnexpectedEOF, e.got, e.head.length))
 }
 
-// giveUp ends the exchange with an error, although more messages may arrive for it. drop discards
-// the unread bytes.
+// giveUp ends the exchange with an error although more messages may arrive for it. If drop is true,
+// it discards the unread bytes.
 func (e *exchange) giveUp(err error, drop bool) {
 	e.mu.Lock()
 	e.end(err, drop)
 }
 
-// cancel is giveUp for goroutines that do not belong to the link. The error depends on how far the
-// request got.
+// cancel calls giveUp from goroutines that do not belong to the link. reason makes the error from
+// the stage of the request.
 func (e *exchange) cancel(reason func(transport.Stage) error) {
 	e.mu.Lock()
 	e.end(reason(e.stage()), true)
 }
 
-// stage returns how far the request of a failing exchange got. The caller holds mu.
+// stage returns the stage that the error of a failing exchange must have. The caller holds mu.
 func (e *exchange) stage() transport.Stage {
 	if e.progress == queued {
 		return transport.NotSent
@@ -207,21 +209,22 @@ func (e *exchange) end(err error, drop bool) {
 		e.settle()
 		e.err = err
 	case drop && unread > 0 && e.err == io.EOF:
-		e.err = err // the whole body arrived but was not read: Read must not return io.EOF
+		e.err = err // the whole body arrived but was not read, so Read must not return io.EOF
 	}
 	e.mu.Unlock()
 	if over {
 		return
 	}
 	signal(e.wake)
-	if complete { // nothing to cancel: the link is free once the last frame arrives
+	if complete { // there is nothing to cancel: the link is free after the last frame arrives
 		time.AfterFunc(drainGrace, func() { e.c.ended(e, false) })
 		return
 	}
 	e.c.ended(e, unsent)
 }
 
-// complete reports whether only the last frame is missing. The caller holds mu.
+// complete reports whether the whole body has arrived and only the last frame is missing. The
+// caller holds mu.
 func (e *exchange) complete() bool {
 	return e.head != nil && (e.head.declared == 0 || e.head.length >= 0 && e.got == e.head.length)
 }
@@ -257,12 +260,12 @@ func errTooLong(length int64) error {
 	return &ProtocolError{What: fmt.Sprintf("more than the %d bytes of the declared length", length)}
 }
 
-// shrink is a size in bytes: larger empty buffers are freed.
+// shrink is the size in bytes above which an empty buffer is freed.
 const shrink = 2 << 20
 
-// put adds a piece to the unread body. On a link with one exchange it waits for the consumer to
-// make room, which makes the executor wait. On a shared link, and before the head, it must not
-// wait: a piece that does not fit is an error. Only the link's reader calls put.
+// put adds a piece to the unread body. On a link with one exchange it waits until the consumer has
+// made room, which makes the executor wait. On a shared link, or before the head, it must not wait,
+// so a piece that does not fit is an error. Only the link's reader calls put.
 func (e *exchange) put(d *execproto.Delta) error {
 	if len(d.Base64) == 0 {
 		return nil
@@ -294,7 +297,7 @@ func (e *exchange) put(d *execproto.Delta) error {
 	}
 }
 
-// awaitSpace waits until a consumer has read something. It returns false when the link is over.
+// awaitSpace waits until a consumer has read something. It returns false if the link has ended.
 func (c *conn) awaitSpace() bool {
 	c.stalled.Store(true)
 	defer c.stalled.Store(false)
@@ -307,7 +310,7 @@ func (c *conn) awaitSpace() bool {
 	}
 }
 
-// add decodes the piece into the buffer. The caller holds mu.
+// add decodes the piece d and appends it to the buffer. The caller holds mu.
 func (e *exchange) add(d *execproto.Delta) error {
 	if e.off > 0 && len(e.buf)+d.Size() > cap(e.buf) {
 		e.buf = e.buf[:copy(e.buf, e.buf[e.off:])]
@@ -328,12 +331,12 @@ func (e *exchange) add(d *execproto.Delta) error {
 	return nil
 }
 
-// body is the exchange as the body of its response. Read may be called by one goroutine at a time,
-// Close by any.
+// body is an exchange in its role as the body of the response. Read may be called by one goroutine
+// at a time, Close by any.
 type body exchange
 
-// Read reads the available bytes, and waits if there are none. Its error is io.EOF only after the
-// whole body, otherwise a [*transport.Error]. Later calls return the same error.
+// Read reads the available bytes, and waits if there are none. It returns io.EOF only after the
+// whole body; any other error is a [*transport.Error]. Later calls return the same error.
 func (b *body) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -364,7 +367,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 var errClosedBody = &transport.Error{Op: "read body", Err: http.ErrBodyReadAfterClose}
 
-// Close discards the unread rest, without waiting. It always returns nil.
+// Close discards the unread rest of the body, without waiting. It always returns nil.
 func (b *body) Close() error {
 	(*exchange)(b).giveUp(errClosedBody, true)
 	return nil

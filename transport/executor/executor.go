@@ -21,15 +21,15 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// executor is the Transport over an executor.
+// executor implements Transport over an executor.
 type executor struct {
 	opts    Options
 	fromEnv []envHeader
-	dial    func(ctx context.Context) (Link, error) // nil for a single link
+	dial    func(ctx context.Context) (Link, error) // nil if there is a single link
 	links   links
 	pace    pacer
-	dials   chan struct{} // an element for each dial in progress
-	ids     atomic.Int64  // of messages; they continue when a link is replaced
+	dials   chan struct{} // has one element for each dial in progress
+	ids     atomic.Int64  // last message ID; IDs continue when a link is replaced
 
 	closing context.Context // ends with Close
 	end     context.CancelCauseFunc
@@ -49,9 +49,9 @@ func newExecutor(opts *Options) (*executor, error) {
 	return t, nil
 }
 
-// Open returns a Transport over links that dial makes, several at once if needed. The context
-// passed to dial bounds only the dial; a link stays open until its Close. Open makes the first
-// link, so that configuration errors show at once. ctx bounds only this call.
+// Open returns a Transport over links that dial makes. dial may be called concurrently. The context
+// passed to dial bounds only the dial; a link stays open until it is closed. Open makes the first
+// link, so it returns configuration errors at once. ctx bounds only the call of Open.
 func Open(ctx context.Context, dial func(context.Context) (Link, error), opts *Options) (transport.Transport, error) {
 	t, err := newExecutor(opts)
 	if err != nil {
@@ -77,8 +77,8 @@ func (t *executor) start(ctx context.Context, dial func(context.Context) (Link, 
 	return t, nil
 }
 
-// New returns a Transport over one link, which belongs to the Transport from now on, even if New
-// fails. All exchanges share the link. If the link is lost, the Transport no longer works.
+// New returns a Transport over the single link l, which all exchanges share. The Transport owns the
+// link, and closes it even if New fails. If the link is lost, the Transport no longer works.
 func New(ctx context.Context, l Link, opts *Options) (transport.Transport, error) {
 	t, err := newExecutor(opts)
 	if err != nil {
@@ -99,10 +99,10 @@ func New(ctx context.Context, l Link, opts *Options) (transport.Transport, error
 	return t, nil
 }
 
-// RunsOnce reports that RoundTrip runs a request at most once, see [transport.RunsOnce].
+// RunsOnce returns true, see [transport.RunsOnce].
 func (t *executor) RunsOnce() bool { return true }
 
-// RoundTrip implements [http.RoundTripper], see package transport.
+// RoundTrip implements [http.RoundTripper]. See package transport for the contract.
 func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.closing.Err() != nil {
 		closeBody(req)
@@ -112,7 +112,7 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var began time.Time // of the first failed try
+	var began time.Time // time of the first failed try
 	for {
 		now := time.Now()
 		resp, again, err := t.try(c)
@@ -120,7 +120,7 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		if errors.Is(err, ErrLinkLost) {
-			now = time.Now() // the exchange had a link: the time spent waiting for it does not count
+			now = time.Now() // the exchange had a link, so the time spent waiting for it does not count
 		}
 		if began.IsZero() {
 			began = now
@@ -131,7 +131,7 @@ func (t *executor) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// try runs the exchange on one link. again reports that no link carried the request.
+// try runs the exchange on one link. again is true if no link carried the request.
 func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 	ctx := c.req.Context()
 	id := t.ids.Add(1)
@@ -162,7 +162,7 @@ func (t *executor) try(c *call) (resp *http.Response, again bool, err error) {
 	}
 	again = errors.Is(err, ErrLinkLost) && transport.StageOf(err) == transport.NotSent
 	if again && l.begun() == 1 {
-		t.pace.failed() // the executor may close each new link
+		t.pace.failed() // pause before the next dial: the executor may close each new link
 	}
 	return nil, again, err
 }
@@ -179,7 +179,7 @@ func (t *executor) lostEarly(l *conn) error {
 	return &transport.Error{Stage: transport.NotSent, Permanent: errors.Is(cause, transport.ErrClosed), Op: "round trip", Err: cause}
 }
 
-// open makes a link, after the pause between dials.
+// open makes a link for owner o, after the pause between dials.
 func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -209,7 +209,7 @@ func (t *executor) open(ctx context.Context, o owner) (*conn, error) {
 	return c, nil
 }
 
-// handshakeTime bounds ctx for the dial of a link and its handshake.
+// handshakeTime returns a context that bounds the dial of a link together with its handshake.
 func (t *executor) handshakeTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if t.opts.HandshakeTimeout <= 0 {
 		return ctx, func() {}
@@ -217,7 +217,7 @@ func (t *executor) handshakeTime(ctx context.Context) (context.Context, context.
 	return context.WithTimeoutCause(ctx, t.opts.HandshakeTimeout, fmt.Errorf("%w: no link after %v", ErrSilent, t.opts.HandshakeTimeout))
 }
 
-// openFailed returns the error for a link that could not be opened.
+// openFailed returns the error of an exchange for which no link could be opened.
 func (t *executor) openFailed(ctx context.Context, err error) error {
 	const op = "connect to the executor"
 	if t.closing.Err() != nil {
@@ -243,7 +243,7 @@ func (t *executor) openFailed(ctx context.Context, err error) error {
 	return failed
 }
 
-// connect performs the handshake on a new link and starts its goroutines.
+// connect performs the handshake on the new link l and starts the goroutines of the link.
 func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) {
 	env, err := t.handshake(ctx, l)
 	if err != nil {
@@ -265,7 +265,8 @@ func (t *executor) connect(ctx context.Context, l Link, o owner) (*conn, error) 
 	return c, nil
 }
 
-// handshake introduces this client to the executor, on the caller's goroutine.
+// handshake performs the handshake on l, on the caller's goroutine. It returns the executor's
+// environment.
 func (t *executor) handshake(ctx context.Context, l Link) (env execproto.Environment, err error) {
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	id := t.ids.Add(1)
@@ -299,9 +300,8 @@ func (e *RefusedError) permanent() bool {
 	return e.Status == 0 || !httpstatus.Of(e.Status).Transient() // 0: refused after the WebSocket handshake
 }
 
-// Close ends every link, and all exchanges with them, at once. It returns when the goroutines of
-// this Transport have ended, after at most 5 s, and always returns nil. It may be called more than
-// once.
+// Close ends every link and all exchanges at once. It waits up to 5 s for the goroutines of this
+// Transport to end. It always returns nil and may be called more than once.
 func (t *executor) Close() error {
 	t.end(transport.ErrClosed)
 	if t.links != nil {
@@ -309,16 +309,16 @@ func (t *executor) Close() error {
 	}
 	limit, stop := context.WithTimeout(context.Background(), closeLimit)
 	defer stop()
-	_ = t.owned.Wait(limit) // any goroutines left wait for the user's Link
+	_ = t.owned.Wait(limit) // any goroutine that is left waits for a method of the user's Link
 	return nil
 }
 
-// pacer spaces the dials of an executor that cannot be reached. All exchanges share it. Its zero
-// value is ready to use.
+// pacer delays dials to an executor that cannot be reached. All exchanges share it. The zero value
+// is ready to use.
 type pacer struct {
 	mu      sync.Mutex
 	growing *backoff.ExponentialBackOff // guarded by mu
-	due     time.Time                   // guarded by mu; of the next dial
+	due     time.Time                   // guarded by mu; time of the next dial
 }
 
 // failed delays the next dial. Concurrent failures count as one.
@@ -335,14 +335,14 @@ func (p *pacer) failed() {
 	p.due = now.Add(p.growing.NextBackOff())
 }
 
-// succeeded allows the next dial at once.
+// succeeded removes the delay of the next dial.
 func (p *pacer) succeeded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.growing, p.due = nil, time.Time{}
 }
 
-// pause returns how long the next dial has to wait.
+// pause returns how long to wait before the next dial.
 func (p *pacer) pause() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -350,10 +350,10 @@ func (p *pacer) pause() time.Duration {
 }
 
 // Dial returns a Transport over the executor at rawURL, "ws://host:port" or "wss://host:port". It
-// opens the first link, so that a wrong address or token fails at once. ctx bounds only this call.
-// opts may be nil.
+// opens the first link, so it returns an error at once if the address or the token is wrong. ctx
+// bounds only the call of Dial. opts may be nil.
 //
-// A ws link is not encrypted, so the token is sent in clear text: use it only on loopback or in a
+// A ws link is not encrypted: the token is sent in clear text. Use ws only on loopback or in a
 // trusted network.
 func Dial(ctx context.Context, rawURL string, opts *Options) (transport.Transport, error) {
 	if err := checkURL(rawURL); err != nil {

@@ -48,8 +48,8 @@ var headFaults = []struct {
 	permanent bool
 	text      string
 	wraps     error
-	linkLives bool // even when it is not shared
-	linkDies  bool // even when it is shared
+	linkLives bool // the link survives, even if it is not shared
+	linkDies  bool // the link ends, even if it is shared
 }{
 	{name: "parameters refused", stage: transport.NotSent, permanent: true, text: "no such field (-32602)", linkLives: true,
 		do: func(_ *exectest.Link, r *exectest.Request) { r.Fail(execproto.CodeInvalidParams, "no such field", nil) }},
@@ -131,11 +131,11 @@ func (w *world) lives(always, never bool) bool {
 	return always || shared && !never
 }
 
-// bodyFaults are the ways to fail in the body, after "one ".
+// bodyFaults are the ways to fail in the body, after the piece "one " has arrived.
 var bodyFaults = []struct {
 	name      string
 	do        func(l *exectest.Link, r *exectest.Request)
-	before    string // more that can be read before the error
+	before    string // more bytes that can be read before the error
 	text      string
 	wraps     error
 	linkLives bool
@@ -282,7 +282,8 @@ func TestFailureAfterAnEarlyEnd(t *testing.T) {
 	})
 }
 
-// A body that fails before its head holds its link only until the head arrives.
+// If a body fails before the head of the response has arrived, its exchange holds the link only
+// until the head arrives.
 func TestFailureBeforeTheHeadDoesNotHoldTheLink(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 2})
@@ -313,8 +314,8 @@ func TestRequestsOfTheExecutor(t *testing.T) {
 	})
 }
 
-// An executor that sends requests and does not read the responses loses its link. Until then no
-// queue grows without bound.
+// If an executor sends requests and does not read the responses, its link ends. Until then every
+// queue stays bounded.
 func TestFloodOfRequestsFromTheExecutor(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		_, resp := w.open(w.Context(), w.l)

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// pattern returns n bytes that depend on their position.
+// pattern returns n bytes whose values depend on their positions, starting at position from.
 func pattern(from, n int) string {
 	b := make([]byte, n)
 	for i := range b {
@@ -25,8 +25,8 @@ func pattern(from, n int) string {
 	return string(b)
 }
 
-// An unread body on a shared link fails after its buffered part has been read. The other bodies are
-// not affected.
+// On a shared link, a body that is read too slowly fails after its buffered part has been read. The
+// other bodies are not affected.
 func TestOverflow(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{Shared: true, Buffer: 1000})
@@ -51,8 +51,8 @@ func TestOverflow(t *testing.T) {
 	})
 }
 
-// A single piece that is larger than the whole buffer is accepted; otherwise it could never be
-// read.
+// A single piece that is larger than the whole buffer is accepted, because it could never be read
+// otherwise.
 func TestPieceLargerThanTheBuffer(t *testing.T) {
 	inBothModes(t, executor.Options{Buffer: 1000}, func(w *world) {
 		r, resp := w.open(w.Context(), w.l)
@@ -78,7 +78,7 @@ func TestOverflowOfAllBodies(t *testing.T) {
 			rs[i].Done()
 			requireBody(t, resps[i], pattern(i*300, 300), nil)
 		}
-		for i := range 6 { // bodies that were read, or closed unread, do not count
+		for i := range 6 { // bodies that were read, or closed unread, do not count towards the limit
 			r, resp := w.open(t.Context(), w.l)
 			r.Piece(pattern(0, 900))
 			r.Done()
@@ -92,8 +92,8 @@ func TestOverflowOfAllBodies(t *testing.T) {
 	})
 }
 
-// Before its head a body cannot wait for room, even on a link of its own: no caller could read it
-// yet.
+// Before the head has arrived, a body cannot wait for room, even on a separate link, because no
+// caller could read the body yet.
 func TestOverflowBeforeTheHead(t *testing.T) {
 	inBothModes(t, executor.Options{Buffer: 1000}, func(w *world) {
 		r, ch := w.begin(w.Context(), w.l)
@@ -105,7 +105,7 @@ func TestOverflowBeforeTheHead(t *testing.T) {
 	})
 }
 
-// A slow reader with a separate link makes only the executor wait. The unread bytes are bounded,
+// If a reader with a separate link is slow, only the executor waits. The unread bytes are bounded,
 // and nothing is lost when the reader continues.
 func TestStalledReader(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
@@ -123,8 +123,8 @@ func TestStalledReader(t *testing.T) {
 			sent <- pieces
 		}()
 		pending(t, sent)
-		// At most 256 KiB are unread, the link's reader holds one piece, and 64 messages are in the
-		// pipe.
+		// At most 256 KiB are unread. In addition, the link's reader holds one piece, and 64
+		// messages are in the pipe.
 		require.LessOrEqual(t, progress, 256<<10/piece+1+64)
 		l := w.worksOnNewLink()
 		w.works(l)
@@ -142,7 +142,7 @@ func TestStalledReader(t *testing.T) {
 	})
 }
 
-// Reads of every size return the same bytes.
+// Reads with buffers of every size return the same bytes.
 func TestReadsOfAllSizes(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		for _, size := range []int{1, 7, 1000, 1 << 20} {
@@ -168,7 +168,7 @@ func TestReadsOfAllSizes(t *testing.T) {
 
 type onlyReader struct{ io.Reader }
 
-// Close of the Transport frees a link's reader that waits for a slow consumer.
+// Close of the Transport ends a link's reader that is waiting for a slow consumer.
 func TestCloseWhileAReaderIsStalled(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{})

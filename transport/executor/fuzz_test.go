@@ -19,7 +19,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// play is a run of exchanges that is controlled by fuzzed bytes.
+// play is a series of exchanges that is controlled by fuzzed bytes.
 type play struct {
 	*testing.T
 	rt   transport.Transport
@@ -35,7 +35,7 @@ type run struct {
 	cancel func()
 	ch     chan outcome
 	told   outcome
-	lazy   chan struct{} // closed when the body may be read; nil if it is read at once
+	lazy   chan struct{} // closed when the body may be read; nil if it may be read at once
 	read   chan readResult
 
 	mu      sync.Mutex
@@ -43,7 +43,7 @@ type run struct {
 	on      *stage            // guarded by mu
 	req     *exectest.Request // guarded by mu
 
-	headed, done, faulty bool // what the executor has done
+	headed, done, faulty bool // what the executor has done so far
 	sent                 strings.Builder
 	seq                  int64
 }
@@ -53,7 +53,7 @@ type readResult struct {
 	err  error
 }
 
-// stage is the far end of a link. Its messages are queued.
+// stage is the far end of a link. It queues the messages that it sends.
 type stage struct {
 	l   *exectest.Link
 	out chan string
@@ -99,12 +99,12 @@ func (p *play) serve(l *exectest.Link) {
 	select {
 	case <-sending:
 	default:
-		s.out <- "" // otherwise it would wait for more
+		s.out <- "" // otherwise the sender would wait for more
 		<-sending
 	}
 }
 
-// say sends a message over the link of x.
+// say sends a message to the client over the link of x.
 func (x *run) say(text []byte) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -196,7 +196,7 @@ func (p *play) do(x *run, op, arg int) {
 	}
 }
 
-// delta sends the next piece of the body. After the end it is a superfluous one.
+// delta sends the next piece of the body. After the end of the body, the piece is superfluous.
 func (x *run) delta(piece string, done bool, failure string) {
 	x.seq++
 	if !x.done {
@@ -230,7 +230,7 @@ func (x *run) closeBody() {
 	}
 }
 
-// check checks how x ended.
+// check checks the result of x.
 func (x *run) check(t *testing.T) {
 	t.Helper()
 	if x.lazy != nil {
@@ -258,9 +258,9 @@ func (x *run) check(t *testing.T) {
 	}
 }
 
-// The Transport with an executor that does everything that it may, and much that it must not, in
-// any order. Nothing panics or hangs, no request arrives twice, no body is wrong or looks complete
-// when it is not, and no goroutine is left.
+// The fuzzed executor sends any sequence of messages, valid and invalid. The Transport must not
+// panic or hang. No request arrives twice, no body is wrong, no truncated body looks complete, and
+// no goroutine is left.
 func FuzzExchanges(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 2, 4})
 	f.Add([]byte("\x01\x00\x10\x20\x01\x02\x03\x04\x11\x12\x14\x08\x09"))

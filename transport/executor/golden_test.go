@@ -77,8 +77,8 @@ func legacySession(t *testing.T, tr *transcript) {
 	time.Sleep(time.Second)
 }
 
-// calm delays each request until all goroutines are idle, because only then does fake time pass. By
-// then the previous exchange has ended, or its stream is open.
+// calm delays each request until all goroutines are idle, because fake time passes only then. At
+// that moment, the previous exchange has ended or its stream is open.
 type calm struct{ transport.Transport }
 
 func (c *calm) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -87,8 +87,8 @@ func (c *calm) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // transcript is the sequence of messages on the links. IDs are numbered in the order of their
-// appearance, and values that differ between machines and versions are replaced. Bodies follow
-// their message as text.
+// appearance. Values that differ between machines and versions are replaced. Bodies follow their
+// message as text.
 type transcript struct {
 	mu    sync.Mutex
 	links int

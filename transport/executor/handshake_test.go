@@ -20,7 +20,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// greet answers initialize with the messages that answer makes from its ID.
+// greet returns a far end that answers initialize with the messages from answer, which gets the ID.
 func greet(answer func(id string) []string) func(*exectest.Link) {
 	return func(l *exectest.Link) {
 		m, err := l.Next()
@@ -107,7 +107,7 @@ func TestSilentHandshake(t *testing.T) {
 	})
 }
 
-// The context of Open bounds only Open, and the context of a dial only the dial.
+// The context passed to Open bounds only Open, and the context of a dial bounds only the dial.
 func TestContextOfOpenBoundsOpenOnly(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestContextOfOpenBoundsOpenOnly(t *testing.T) {
 	}
 }
 
-// An executor that closes each new link is not dialed in a hot loop.
+// If an executor closes each new link, the client pauses between dials.
 func TestExecutorThatHangsUp(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
@@ -148,12 +148,12 @@ func TestExecutorThatHangsUp(t *testing.T) {
 	}
 }
 
-// Neither is one that reads nothing.
+// The client also pauses if an executor reads nothing after the handshake.
 func TestExecutorThatReadsNothing(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
 			w := newWorldOver(t, new(exectest.Executor), executor.Options{Shared: mode.shared}, func(l link.Link) link.Link {
-				return &sendsOnly{Link: l, n: 2} // the handshake
+				return &sendsOnly{Link: l, n: 2} // the two messages of the handshake
 			})
 			began := time.Now()
 			requireStage(t, w.failed(w.post(t.Context())), transport.NotSent, false)

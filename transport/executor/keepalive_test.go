@@ -60,8 +60,8 @@ func TestNoKeepAlive(t *testing.T) {
 	})
 }
 
-// A link that cannot send a message also counts as silent. A message that was not sent completely
-// is sent over a new link.
+// A link on which Send blocks also counts as silent. A message that was not completely sent is sent
+// again over a new link.
 func TestStuckLink(t *testing.T) {
 	inBothModesNear(t, executor.Options{}, func(w *world, near func() *exectest.Near) {
 		near().Deaf()
@@ -71,14 +71,15 @@ func TestStuckLink(t *testing.T) {
 	})
 }
 
-// A slow consumer is not a silent executor, even when the consumer continues.
+// While the consumer is slow, the executor does not count as silent. The same holds when the
+// consumer continues.
 func TestSlowConsumerIsNotSilence(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w, near := newNearWorld(t, executor.Options{})
 		r, resp := w.open(t.Context(), w.l)
 		const piece = 200 << 10
 		r.Piece(strings.Repeat("x", piece))
-		r.Piece(strings.Repeat("y", piece)) // the link's reader holds it
+		r.Piece(strings.Repeat("y", piece)) // the link's reader holds this piece
 		time.Sleep(time.Hour)
 		require.Zero(t, near().Pings())
 		buf := make([]byte, 2*piece)

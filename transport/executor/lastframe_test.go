@@ -20,9 +20,9 @@ import (
 
 func length(n string) execproto.Header { return execproto.Header{Name: "content-length", Value: n} }
 
-// A caller that has read the declared length may close the body before the last frame arrives. That
-// does not cancel the exchange, so the link is not closed, and the next exchange does not need a
-// new one. The link waits for the last frame, but not forever.
+// A caller may close the body after it has read the declared length and before the last frame
+// arrives. That does not cancel the exchange: the link stays open, and the next exchange can use
+// it. The link waits for the last frame only for a limited time.
 func TestCloseBeforeTheLastFrame(t *testing.T) {
 	for _, mode := range modes {
 		for name, end := range map[string]func(w *world) (r io.Closer, done func()){
@@ -61,7 +61,7 @@ func TestCloseBeforeTheLastFrame(t *testing.T) {
 	}
 }
 
-// The same holds if the context ends at that moment.
+// The link also stays open if the context ends at that moment.
 func TestCancelBeforeTheLastFrame(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		ctx, cancel := context.WithCancel(w.Context())
@@ -94,13 +94,13 @@ func (l *lateSend) Send(message []byte) error {
 func (l *lateSend) Close() error {
 	l.once.Do(func() {
 		close(l.closing)
-		time.Sleep(time.Millisecond) // of fake time: goroutines that wait in Send continue
+		time.Sleep(time.Millisecond) // in fake time, so goroutines that wait in Send continue
 	})
 	return l.Link.Close()
 }
 
-// An exchange may be over before the goroutine that sent its request knows that it was sent. The
-// link is then closed because it is no longer needed. That must not fail the exchange.
+// An exchange may end before the goroutine that sends its request has returned from Send. The link
+// is then closed because it is no longer needed. That must not fail the exchange.
 func TestAnswerBeforeSendReturns(t *testing.T) {
 	fake(t, "exclusive", func(t *testing.T) {
 		w := newWorldOver(t, new(exectest.Executor), executor.Options{MaxIdleLinks: -1}, func(l link.Link) link.Link {

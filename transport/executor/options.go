@@ -14,29 +14,29 @@ import (
 
 // Defaults of [Options].
 const (
-	// DefaultMaxLinks bounds the open links.
+	// DefaultMaxLinks bounds the number of open links.
 	DefaultMaxLinks = 64
-	// DefaultMaxIdleLinks bounds the unused links that are kept.
+	// DefaultMaxIdleLinks bounds the number of unused links that are kept.
 	DefaultMaxIdleLinks = 8
 	// DefaultIdleTimeout is how long an unused link is kept.
 	DefaultIdleTimeout = 60 * time.Second
-	// DefaultHandshakeTimeout bounds the dial of a link and its handshake.
+	// DefaultHandshakeTimeout bounds the dial of a link together with its handshake.
 	DefaultHandshakeTimeout = 10 * time.Second
 	// DefaultMaxMessage bounds a message from the executor, in bytes.
 	DefaultMaxMessage = 8 << 20
 	// DefaultBuffer bounds one unread body on a shared link, in bytes.
 	DefaultBuffer = 16 << 20
-	// DefaultBufferAll bounds all unread bodies on a shared link together, in bytes.
+	// DefaultBufferAll bounds all unread bodies on a shared link, in bytes.
 	DefaultBufferAll = 64 << 20
 	// DefaultKeepAlive is how long a link may be silent before it is pinged.
 	DefaultKeepAlive = 30 * time.Second
-	// DefaultReconnect is how long an exchange tries to get a link.
+	// DefaultReconnect is how long an exchange keeps trying to get a link.
 	DefaultReconnect = 2 * time.Second
 )
 
 const (
 	clientName     = "hawser"
-	maxDials       = 8         // at once
+	maxDials       = 8         // dials at once
 	windowSize     = 256 << 10 // of an unread body on its own link, in bytes
 	shareAfter     = time.Second
 	maxPending     = 64 // exchanges on a shared link that wait for their heads
@@ -47,27 +47,27 @@ const (
 	reconnectMost  = time.Second
 )
 
-// Link carries whole messages to an executor and back, in order, for [Open] and [New]. Send is
-// called by one goroutine at a time, Receive by one other, and Close by any:
+// Link carries whole messages to an executor and back, in order. [Open] and [New] use links. Send
+// is called by one goroutine at a time, Receive by another one at a time, and Close by any:
 //
 //	Send(message []byte) error  sends a message without keeping it; the link is unusable after an error
 //	Receive() ([]byte, error)   returns the next message, valid until the next call; io.EOF at the end
 //	Close() error               ends the link at once, even a Send or Receive in progress
 //
-// An error of Send must mean that the far end cannot have the whole message. Close may be called
-// more than once.
+// If Send returns an error, the far end must not have received the whole message. Close may be
+// called more than once.
 type Link = link.Link
 
 // Options are the options of [Dial], [Command], [Open] and [New]. The zero value suits most
-// programs. They are copied.
+// programs. The functions copy the options.
 type Options struct {
 	// Token is sent as a bearer token with each WebSocket handshake.
 	Token string
-	// TokenFunc returns the token for each dial. If it is set, Token is ignored.
+	// TokenFunc returns the token for each dial. If TokenFunc is set, Token is ignored.
 	TokenFunc func(context.Context) (string, error)
-	// ClientName is sent to the executor. Empty means "hawser".
+	// ClientName is the client's name in the handshake. Empty means "hawser".
 	ClientName string
-	// TLS is for wss URLs. It is cloned. Nil means Go's defaults.
+	// TLS configures TLS for wss URLs. It is cloned. Nil means Go's defaults.
 	TLS *tls.Config
 	// DialContext makes the connections of [Dial]. It must return when its context ends. Nil means
 	// a [net.Dialer].
@@ -75,45 +75,45 @@ type Options struct {
 
 	// Shared makes all exchanges share one link.
 	Shared bool
-	// MaxLinks bounds the open links, including those being dialed. Exchanges beyond it wait. Zero
-	// means [DefaultMaxLinks]; 1 is the same as Shared.
+	// MaxLinks bounds the open links, including those being dialed. When the limit is reached,
+	// exchanges wait for a link. Zero means [DefaultMaxLinks]; 1 is the same as Shared.
 	MaxLinks int
 	// MaxIdleLinks bounds the unused links that are kept. Zero means [DefaultMaxIdleLinks].
-	// Negative means that no link is kept: each exchange gets a new one.
+	// Negative means that unused links are closed, so each exchange opens a new one.
 	MaxIdleLinks int
 	// IdleTimeout is how long an unused link is kept. Zero means [DefaultIdleTimeout], negative
 	// means no limit.
 	IdleTimeout time.Duration
 
-	// HandshakeTimeout bounds the dial of a link and its handshake. Zero means
-	// [DefaultHandshakeTimeout], negative means no bound except the context.
+	// HandshakeTimeout bounds the dial of a link together with its handshake. Zero means
+	// [DefaultHandshakeTimeout]. Negative means that only the context bounds them.
 	HandshakeTimeout time.Duration
-	// HeaderTimeout bounds the wait for the head of a response. Zero means no bound except the
-	// context: many MCP servers answer only when their work is done.
+	// HeaderTimeout bounds the wait for the head of a response. Zero means that only the context
+	// bounds it, because many MCP servers answer only when their work is done.
 	HeaderTimeout time.Duration
 	// KeepAlive is how long a WebSocket may be silent before it is pinged. After twice that time
-	// without an answer the link is lost. Zero means [DefaultKeepAlive], negative disables pings.
+	// without an answer, the link is lost. Zero means [DefaultKeepAlive], negative disables pings.
 	KeepAlive time.Duration
-	// Reconnect is how long an exchange without a link tries to get one. All exchanges share the
-	// backoff between dials. Zero means [DefaultReconnect], negative means one try.
+	// Reconnect is how long an exchange without a link keeps trying to get one. All exchanges share
+	// the backoff between dials. Zero means [DefaultReconnect], negative means a single try.
 	Reconnect time.Duration
 
 	// MaxMessage bounds one message from the executor, in bytes. Zero means [DefaultMaxMessage].
 	MaxMessage int
-	// Buffer and BufferAll bound the unread bytes of one body, and of all bodies, on a shared link.
-	// Zero means [DefaultBuffer] and [DefaultBufferAll].
+	// Buffer bounds the unread bytes of one body on a shared link. BufferAll bounds the unread
+	// bytes of all bodies on it. Zero means [DefaultBuffer] and [DefaultBufferAll].
 	Buffer, BufferAll int
 
-	// HeadersFromEnv are header fields that the executor fills in from its own environment, so that
-	// a secret never leaves it.
+	// HeadersFromEnv are header fields whose values the executor takes from its own environment.
+	// The client never holds these secrets.
 	HeadersFromEnv []HeaderFromEnv
 	// Logger logs events of links: protocol violations at level Warn, everything else at level
 	// Debug. Nil disables logging.
 	Logger *slog.Logger
 }
 
-// withDefaults returns a copy with the defaults filled in. In the copy, a duration of zero means no
-// limit.
+// withDefaults returns a copy of o in which defaults replace zero values. In the copy, a duration
+// of zero means no limit.
 func (o *Options) withDefaults() Options {
 	var c Options
 	if o != nil {

@@ -12,17 +12,17 @@ import (
 
 // links provides links for exchanges.
 type links interface {
-	// acquire returns a link for one exchange, which must then begin on that link. Its error is a
-	// [*transport.Error] of stage NotSent.
+	// acquire returns a link for one exchange. The caller must then begin the exchange on that
+	// link. The error is a [*transport.Error] of stage NotSent.
 	acquire(ctx context.Context, sharedStream bool) (*conn, error)
-	// headed is called once for each successful acquire, when the exchange has got the head of its
-	// response or an error.
+	// headed is called once for each successful acquire, after the exchange has received the head
+	// of its response or an error.
 	headed()
-	// close ends every link. The exchanges on them fail with err.
+	// close ends every link. The exchanges on the links fail with err.
 	close(err error)
 }
 
-// opener makes a link, including its handshake, for owner o.
+// opener makes a link for owner o and performs its handshake.
 type opener func(ctx context.Context, o owner) (*conn, error)
 
 // pool gives each exchange its own link.
@@ -34,19 +34,19 @@ type pool struct {
 	members      map[*conn]*member // guarded by mu; the links that are open
 	idle         []*conn           // guarded by mu; the most recently used link is last
 	total        int               // guarded by mu; links that are open or being opened
-	sharedStream int               // guarded by mu; of total, those that shared streams use
+	sharedStream int               // guarded by mu; how many of total carry shared streams
 	waiters      []*waiter         // guarded by mu; in order of arrival
 	closed       error             // guarded by mu
 }
 
-// member is the pool's state for a link.
+// member is the pool's state of one link.
 type member struct {
 	sharedStream bool
 	expiry       *time.Timer // while the link is idle; nil without a limit
 }
 
-// waiter is an exchange without a link. It is granted a link, or nil, which is the right to open
-// one; that link is already counted.
+// waiter is an exchange that waits for a link. Its grant is either a link or nil. Nil grants the
+// right to open a link, which is already counted in total.
 type waiter struct {
 	sharedStream bool
 	grant        chan *conn
@@ -56,8 +56,8 @@ func newPool(open opener, opts *Options) *pool {
 	return &pool{open: open, opts: opts, members: make(map[*conn]*member)}
 }
 
-// headed lets a waiting shared stream join another one on a link, now that the head of a response
-// has arrived.
+// headed lets a waiting shared stream share a link, if the head that has just arrived made that
+// possible.
 func (p *pool) headed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,7 +72,7 @@ func (p *pool) headed() {
 }
 
 // acquire takes an idle link, opens a new one, or waits for a link, in this order. Shared streams
-// leave the last link to other requests, and share a link with each other if they must.
+// leave the last link to other requests. If no other link is free, they share one with each other.
 func (p *pool) acquire(ctx context.Context, sharedStream bool) (*conn, error) {
 	for {
 		c, w, err := p.take(sharedStream)
@@ -93,7 +93,8 @@ func (p *pool) acquire(ctx context.Context, sharedStream bool) (*conn, error) {
 	}
 }
 
-// take returns a link or a place in the queue. If it returns neither, the caller must open a link.
+// take returns a link or a place in the queue. If it returns neither and no error, the caller must
+// open a link.
 func (p *pool) take(sharedStream bool) (*conn, *waiter, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -141,8 +142,9 @@ func (p *pool) use(c *conn, sharedStream bool) {
 	}
 }
 
-// shareable returns a link on which only shared streams are open, all with their heads: even an
-// executor that runs one request at a time can begin another one there. The caller holds mu.
+// shareable returns a link on which all open exchanges are shared streams that have received their
+// heads, or nil if there is none. Even an executor that runs one request at a time can begin
+// another request on such a link. The caller holds mu.
 func (p *pool) shareable() *conn {
 	for c, m := range p.members {
 		if m.sharedStream && c.share() {
@@ -152,8 +154,9 @@ func (p *pool) shareable() *conn {
 	return nil
 }
 
-// await waits for a grant. After a second the exchange may use a link on which only bodies are
-// outstanding. Such a body may wait for this exchange: a call whose server has sent a request does.
+// await waits for a grant. After a second, the exchange may use a link on which all exchanges have
+// received their heads and only bodies are missing. One of those bodies may itself depend on this
+// exchange: a tool call may wait until the client answers a request from the server.
 func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
 	long := time.NewTicker(shareAfter)
 	defer long.Stop()
@@ -169,7 +172,7 @@ func (p *pool) await(ctx context.Context, w *waiter) (*conn, error) {
 				return c, nil
 			}
 		case <-ctx.Done():
-			if !p.leave(w) { // granted at the same time: pass the grant on
+			if !p.leave(w) { // a link was granted at the same time: pass it on
 				if c, ok := <-w.grant; ok {
 					p.giveBack(c, w.sharedStream)
 				}
@@ -186,7 +189,7 @@ func (p *pool) leave(w *waiter) bool {
 	return p.dequeue(w)
 }
 
-// dequeue is leave for a caller that holds mu.
+// dequeue does what leave does, for a caller that holds mu.
 func (p *pool) dequeue(w *waiter) bool {
 	i := slices.Index(p.waiters, w)
 	if i >= 0 {
@@ -196,7 +199,7 @@ func (p *pool) dequeue(w *waiter) bool {
 }
 
 // shareAny lets w use any link that can be shared. It returns nil if there is none. It skips links
-// whose reader waits for a slow consumer, because sharing such a link would end its back-pressure.
+// whose reader waits for a slow consumer, because sharing a link ends its back-pressure.
 func (p *pool) shareAny(w *waiter) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -209,7 +212,7 @@ func (p *pool) shareAny(w *waiter) *conn {
 	return nil
 }
 
-// openOne opens the link that was counted for this exchange.
+// openOne opens a link for one exchange. The link is already counted in total.
 func (p *pool) openOne(ctx context.Context, sharedStream bool) (*conn, error) {
 	c, err := p.open(ctx, p)
 	if err != nil {
@@ -222,13 +225,13 @@ func (p *pool) openOne(ctx context.Context, sharedStream bool) (*conn, error) {
 	p.mu.Unlock()
 	if closed != nil {
 		c.fail(closed)
-	} else if c.isOver() { // it ended before it was a member
+	} else if c.isOver() { // the link ended before it became a member
 		p.gone(c)
 	}
 	return c, nil
 }
 
-// giveBack returns an unused grant.
+// giveBack passes an unused grant to the next waiter or back to the pool.
 func (p *pool) giveBack(c *conn, sharedStream bool) {
 	if c != nil {
 		c.unused()
@@ -242,22 +245,22 @@ func (p *pool) giveBack(c *conn, sharedStream bool) {
 }
 
 // ended takes a link back after its exchange. If the exchange was given up, the link is closed as
-// soon as no other exchange needs it: closing the link is the only way to cancel. If many exchanges
-// were given up, the link admits no more.
+// soon as no other exchange needs it, because only closing the link cancels the request. If many
+// exchanges were given up, the link admits no more.
 func (p *pool) ended(c *conn, live, open int) {
 	switch {
 	case open == 0:
 		p.release(c)
 	case live == 0:
-		c.failIf(errUnused, noneLive) // unless the exchange has ended since, and the link is in use again
+		c.failIf(errUnused, noneLive) // unless the exchange has ended meanwhile and the link is in use again
 	case open-live >= maxGivenUp:
 		c.retire()
 	default:
-		p.headed() // a shared stream may use the link now
+		p.headed() // a shared stream may now be able to use the link
 	}
 }
 
-// release gives an unused link to the first waiter, or keeps it, or closes it.
+// release gives an unused link to the first waiter. If there is none, it keeps or closes the link.
 func (p *pool) release(c *conn) {
 	p.mu.Lock()
 	m := p.members[c]
@@ -291,7 +294,8 @@ func (p *pool) release(c *conn) {
 	}
 }
 
-// nextWaiter removes the first waiter that may have a link from the queue. The caller holds mu.
+// nextWaiter removes and returns the first waiter that may have a link, or nil. The caller holds
+// mu.
 func (p *pool) nextWaiter() *waiter {
 	for i, w := range p.waiters {
 		if !w.sharedStream || p.sharedStream < p.opts.MaxLinks-1 {
@@ -302,7 +306,7 @@ func (p *pool) nextWaiter() *waiter {
 	return nil
 }
 
-// grantSlot lets a waiter open a link in place of one that was lost. The caller holds mu.
+// grantSlot lets a waiter open a link that replaces a lost one. The caller holds mu.
 func (p *pool) grantSlot() {
 	if p.total >= p.opts.MaxLinks {
 		return
@@ -313,7 +317,7 @@ func (p *pool) grantSlot() {
 	}
 }
 
-// expire closes a link that was idle for too long.
+// expire closes a link that has been idle for too long.
 func (p *pool) expire(c *conn) {
 	p.mu.Lock()
 	i := slices.Index(p.idle, c)
@@ -326,7 +330,7 @@ func (p *pool) expire(c *conn) {
 	}
 }
 
-// gone removes a link that is over.
+// gone removes a link that has ended.
 func (p *pool) gone(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -56,7 +56,7 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 	})
 }
 
-// A waiter whose context ends when it gets a link passes the link on.
+// If a waiter's context ends as it is granted a link, the next waiter gets the link.
 func TestGrantAfterTheWaiterGaveUp(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		x := &exectest.Executor{Serve: func(l *exectest.Link) { answerAll(l, quick) }}
@@ -79,7 +79,7 @@ func TestGrantAfterTheWaiterGaveUp(t *testing.T) {
 			}
 			cancel()
 		}
-		time.Sleep(2 * quick) // the executor's own delay
+		time.Sleep(2 * quick) // the delay that the executor adds
 	})
 }
 
@@ -116,7 +116,7 @@ func TestIdleLinks(t *testing.T) {
 		requireEnded(t, links[2], "only two links are kept")
 		requireEnded(t, links[3])
 		time.Sleep(executor.DefaultIdleTimeout - quick)
-		w.works(links[1]) // the most recently used one
+		w.works(links[1]) // the most recently used link
 		time.Sleep(2 * quick)
 		requireEnded(t, links[0], "kept for IdleTimeout and no longer")
 		w.works(links[1])
@@ -143,7 +143,8 @@ func TestIdleLinksAreKeptForever(t *testing.T) {
 	})
 }
 
-// A restarted executor is reached over a new link, before anything is sent over the old one.
+// After an executor was restarted, a request goes over a new link. Nothing is sent over the old
+// one.
 func TestStaleLinks(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		w.works(w.l)
@@ -195,7 +196,7 @@ func TestDialsAtOnce(t *testing.T) {
 	})
 }
 
-// Open streams must leave a link for calls.
+// While shared streams are open, one link must be left for calls.
 var sharedStreams = map[string]func(t *testing.T) *http.Request{
 	"GET": func(t *testing.T) *http.Request {
 		t.Helper()
@@ -220,18 +221,18 @@ func TestSharedStreamsShareALink(t *testing.T) {
 			second := w.send(ask(t))
 			synctest.Wait()
 			third := w.send(ask(t))
-			pending(t, second) // the executor may be busy until the first head
+			pending(t, second) // no link is shared before the first head, because the executor may be busy until then
 			l := w.worksOnNewLink()
 			r1.Head(http.StatusOK)
 			resp1 := w.response(first)
-			r2 := w.l.Request(t) // now it shares the link
+			r2 := w.l.Request(t) // now the second stream shares the link
 			pending(t, third)
 			r2.Head(http.StatusOK)
 			resp2 := w.response(second)
 			r3 := w.l.Request(t)
 			r3.Fail(execproto.CodeFailed, "no", nil)
 			require.Error(t, w.failed(third))
-			w.works(l) // calls have the other link
+			w.works(l) // calls use the other link
 			r1.Piece("event")
 			r2.Piece("other")
 			r1.Done()
@@ -241,7 +242,7 @@ func TestSharedStreamsShareALink(t *testing.T) {
 			r2.Done()
 			requireBody(t, resp2, "other", nil)
 			synctest.Wait()
-			r, resp := w.open(t.Context(), w.l) // which can be used for any exchange again
+			r, resp := w.open(t.Context(), w.l) // the link can be used for any exchange again
 			r.Piece(pattern(0, 900))
 			r.Piece(pattern(900, 900))
 			r.Done()
@@ -252,7 +253,7 @@ func TestSharedStreamsShareALink(t *testing.T) {
 	}
 }
 
-// A stream that is canceled on a shared link ends the link when the other streams are over.
+// If a stream on a shared link is canceled, the link is closed when the other streams have ended.
 func TestSharedStreamIsCanceled(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 2})
@@ -281,7 +282,7 @@ func TestSharedStreamIsCanceled(t *testing.T) {
 		r.Head(http.StatusOK)
 		require.NoError(t, w.response(next).Body.Close())
 		leave()
-		full := w.send(ask(t)) // by now the link has too many canceled streams
+		full := w.send(ask(t)) // the link now has too many canceled streams
 		pending(t, full)
 		r1.Piece("continues")
 		r1.Done()
@@ -301,7 +302,7 @@ func TestSharedStreamsAreNotStale(t *testing.T) {
 		r1 := w.l.Request(t)
 		r1.Head(http.StatusOK)
 		resp1 := w.response(first)
-		for range 40 { // more than the buffer holds: the link's reader waits, and so do messages
+		for range 40 { // more than the buffer holds, so the link's reader waits and messages stay unread
 			r1.Piece(pattern(0, 20<<10))
 		}
 		synctest.Wait()
@@ -324,7 +325,7 @@ func TestSharedStreamsAreNotStale(t *testing.T) {
 	})
 }
 
-// A call does not share a link, neither with a stream nor with another waiting exchange.
+// A call does not share a link with a stream or with an exchange that waits for its head.
 func TestCallsDoNotShare(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 2})
@@ -344,13 +345,13 @@ func TestCallsDoNotShare(t *testing.T) {
 	})
 }
 
-// A call may wait for the response to a request of its server, which is another call. A call that
-// waits for long may share a link whose executor is free and whose bodies are not read slowly.
+// A call may depend on another one: its server may wait for the client's response to a request.
+// After a wait, a call may share a link if its executor is free and its bodies are not read slowly.
 func TestCallSharesALinkAfterAWait(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		w := newWorld(t, executor.Options{MaxLinks: 3})
 		slow, slowResp := w.open(t.Context(), w.l)
-		for i := range 4 { // the link's reader waits
+		for i := range 4 { // the link's reader must wait
 			slow.Piece(pattern(i*100_000, 100_000))
 		}
 		headless := w.post(t.Context())
@@ -404,7 +405,7 @@ func TestReconnect(t *testing.T) {
 	})
 }
 
-// However many exchanges wait for a link, each of them fails when its own time is over.
+// Each exchange that waits for a link fails after its own limit, however many exchanges wait.
 func TestReconnectEndsInTime(t *testing.T) {
 	inBothModes(t, executor.Options{}, func(w *world) {
 		w.x.CutAll()

@@ -6,7 +6,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// Format prints the options without tokens and keys, whatever the verb.
+// Format prints the options without tokens and keys, for every verb.
 func (o Options) Format(f fmt.State, _ rune) {
 	redact.Write(f, redact.Describe("executor.Options", o, "ClientName"))
 }
@@ -16,7 +16,7 @@ func (o Options) MarshalJSON() ([]byte, error) {
 	return redact.JSON(redact.Describe("executor.Options", o, "ClientName"))
 }
 
-// Format prints the field without its prefix, which may be a part of a secret.
+// Format prints the header field without its prefix, which may be part of a secret.
 func (f HeaderFromEnv) Format(state fmt.State, _ rune) {
 	redact.Write(state, redact.Describe("executor.HeaderFromEnv", f, "Origin", "Name", "Variable"))
 }
@@ -26,7 +26,7 @@ func (f HeaderFromEnv) MarshalJSON() ([]byte, error) {
 	return redact.JSON(redact.Describe("executor.HeaderFromEnv", f, "Origin", "Name", "Variable"))
 }
 
-// Format hides the options, whatever the verb.
+// Format prints only the type, for every verb: the options hold secrets.
 func (*executor) Format(f fmt.State, _ rune) { redact.Write(f, "executor.Transport") }
 
 // MarshalJSON returns what Format prints.

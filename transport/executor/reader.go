@@ -10,7 +10,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// read is the goroutine that passes messages of the executor to their exchanges.
+// read runs on its own goroutine. It passes messages from the executor to their exchanges.
 func (c *conn) read() {
 	var m execproto.Message
 	for {
@@ -32,7 +32,7 @@ func (c *conn) read() {
 	}
 }
 
-// take handles one message. An error ends the link.
+// take handles one message. If it returns an error, the link ends.
 func (c *conn) take(m *execproto.Message) error {
 	switch m.Kind {
 	case execproto.BodyDelta:
@@ -46,8 +46,8 @@ func (c *conn) take(m *execproto.Message) error {
 	return nil
 }
 
-// refuse answers a request of the executor with an error. The reader does not wait for the writer:
-// if the executor sends requests faster than it reads responses, the link ends.
+// refuse answers a request from the executor with an error. The reader does not wait for the
+// writer. If the executor sends requests faster than it reads responses, the link ends.
 func (c *conn) refuse(m *execproto.Message) error {
 	frame := newFrame()
 	*frame = execproto.AppendError(*frame, m.RawID, execproto.CodeUnknownMethod, "not implemented by this client", nil)
@@ -66,8 +66,8 @@ func (c *conn) refuse(m *execproto.Message) error {
 	return nil
 }
 
-// answer passes the response to an http/request to its exchange. It ignores responses with an
-// unknown ID, and second responses.
+// answer passes the response to an http/request to its exchange. It ignores a response with an
+// unknown ID and a second response to the same request.
 func (c *conn) answer(m *execproto.Message) error {
 	id, ok := m.ID()
 	if ok && id == execproto.NobodysID && m.Kind == execproto.Failure {
@@ -127,7 +127,7 @@ func (c *conn) delta(d *execproto.Delta) {
 	}
 }
 
-// deliver adds the piece to the body. An error ends the body.
+// deliver adds a piece to the body. If it returns an error, the body ends with that error.
 func (e *exchange) deliver(d *execproto.Delta) error {
 	if d.Seq != e.seq {
 		return &ProtocolError{What: fmt.Sprintf("got body delta %d, expected %d", d.Seq, e.seq)}
@@ -143,7 +143,7 @@ func (e *exchange) deliver(d *execproto.Delta) error {
 
 func bodyError(err error) error { return transport.Failed(transport.MaybeSent, "read body", err) }
 
-// failure converts an error from the executor, and reads from it how far the request got.
+// failure converts an error from the executor, and derives the stage from its code and data.
 func failure(f *execproto.Error) *transport.Error {
 	e := &transport.Error{Op: "http/request", Err: &ExecutorError{Code: f.Code, Message: transport.Scrub(f.Message)}}
 	switch f.Code {

@@ -20,31 +20,32 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// maxBody is the size in bytes of the largest body whose message does not exceed the executor's
-// limit.
+// maxBody is the size in bytes of the largest request body that fits into one message to the
+// executor.
 const maxBody = (execproto.MaxMessage - maxHead) / 4 * 3
 
-// maxHead is the space for the rest of the message, in bytes.
+// maxHead is the space for everything in a message except the body, in bytes.
 const maxHead = 1 << 20
 
-// framing lists header fields that the executor sets itself, or that belong to one connection.
+// framing lists header fields that the executor sets itself, and fields that apply to only one
+// connection.
 var framing = map[string]bool{
 	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Keep-Alive": true,
 	"Proxy-Connection": true, "Te": true, "Trailer": true, "Upgrade": true,
 }
 
-// call is a request in the executor's protocol.
+// call is a request converted to the executor's protocol.
 type call struct {
 	req          *http.Request
 	msg          execproto.HTTPRequest
 	sharedStream bool // a shared stream, see opensSharedStream
-	fromEnv      bool // the executor fills in a header
+	fromEnv      bool // the executor adds the value of a header field
 }
 
-// newCall reads req with its body. The error is a [*transport.Error] of stage NotSent.
+// newCall converts req and reads its body. The error is a [*transport.Error] of stage NotSent.
 func (t *executor) newCall(req *http.Request) (*call, error) {
 	refuse := func(err error) error {
-		e := transport.Failed(transport.NotSent, "send request", err) // the user's own error may quote a URL
+		e := transport.Failed(transport.NotSent, "send request", err) // an error from the user's code may quote a URL
 		e.Permanent = true
 		return e
 	}
@@ -79,7 +80,7 @@ func (t *executor) newCall(req *http.Request) (*call, error) {
 
 var errOpaque = errors.New("the URL must not have an opaque part")
 
-// plainURL returns the URL without fragment, and without userinfo, which becomes a header.
+// plainURL returns u without its fragment and userinfo. The userinfo is sent as a header instead.
 func plainURL(u *url.URL) string {
 	plain := *u
 	plain.User, plain.Fragment, plain.RawFragment = nil, "", ""
@@ -138,13 +139,14 @@ func has(headers []execproto.Header, name string) bool {
 	return slices.ContainsFunc(headers, func(h execproto.Header) bool { return strings.EqualFold(h.Name, name) })
 }
 
-// wantsLength reports whether a request without content should have a Content-Length (RFC 9110
-// section 8.6).
+// wantsLength reports whether a request without content should have a Content-Length, according to
+// RFC 9110 section 8.6.
 func wantsLength(method string) bool {
 	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
-// frame returns the message. id identifies the message and the body.
+// frame returns the message for the executor. id identifies both the message and the response's
+// body.
 func (c *call) frame(id int64) (*[]byte, error) {
 	c.msg.RequestID = strconv.FormatInt(id, 10)
 	f := newFrame()
@@ -163,9 +165,9 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// readBody reads the body of req and closes it. A body that is not in memory may block, so it is
-// read on another goroutine. When the context or closing ends, that goroutine is abandoned: the
-// body is closed, and only the caller's code can end the Read then.
+// readBody reads the body of req and closes it. A Read of a body that is not in memory may block,
+// so it runs on another goroutine. If the context or closing ends first, readBody closes the body
+// and returns. A Read that still blocks then can only be ended by the caller's code.
 func readBody(req *http.Request, closing context.Context) ([]byte, error) { //nolint:revive // the request's context is the first
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil, nil
@@ -193,7 +195,7 @@ func readBody(req *http.Request, closing context.Context) ([]byte, error) { //no
 	case r := <-read:
 		return r.body, r.err
 	case <-req.Context().Done():
-		go shut() // the user's Close may also block
+		go shut() // Close in the user's code may also block
 		return nil, context.Cause(req.Context())
 	case <-closing.Done():
 		go shut()
@@ -203,7 +205,7 @@ func readBody(req *http.Request, closing context.Context) ([]byte, error) { //no
 
 func readLimited(req *http.Request) ([]byte, error) {
 	if n := req.ContentLength; n > 0 {
-		body := make([]byte, n+1) // one byte more detects a body that is too long
+		body := make([]byte, n+1) // one more byte, to detect a body that is too long
 		switch k, err := io.ReadFull(req.Body, body); {
 		case err == nil:
 			return nil, fmt.Errorf("request body: longer than its ContentLength of %d bytes", n)
@@ -229,9 +231,10 @@ func noEOF(err error) error {
 	return err
 }
 
-// HeaderFromEnv is a header field whose value the executor completes with a variable of its own
-// environment. It is sent to one origin only. A request that already has the field keeps its own
-// value. So does a request with credentials in its URL, if the field is Authorization.
+// HeaderFromEnv is a header field that the executor completes with the value of a variable in its
+// own environment. It is sent to one origin only. If a request already has the field, the field is
+// not changed. An Authorization field is also not added to a request that has credentials in its
+// URL.
 type HeaderFromEnv struct {
 	Origin   string // scheme://host[:port], such as "https://mcp.example.com"
 	Name     string // field name, such as "Authorization"
@@ -241,13 +244,13 @@ type HeaderFromEnv struct {
 
 var errNoEnvHeaders = errors.New("the executor cannot fill header fields from its environment")
 
-// envHeader is a HeaderFromEnv with its origin parsed.
+// envHeader is a HeaderFromEnv with a parsed origin.
 type envHeader struct {
 	HeaderFromEnv
 	origin *url.URL
 }
 
-// parse checks f and parses its origin.
+// parse checks f and returns it with a parsed origin.
 func (f HeaderFromEnv) parse() (envHeader, error) {
 	u, err := url.Parse(f.Origin)
 	switch {

@@ -16,7 +16,7 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
-// sent returns req as it arrives at the executor.
+// sent sends req and returns the request that arrives at the executor.
 func (w *world) sent(req *http.Request) *execproto.HTTPRequest {
 	w.Helper()
 	before := req.Header.Clone()
@@ -105,7 +105,7 @@ func setBody(text string, length int64) func(*http.Request) {
 	}
 }
 
-// A request that cannot be sent fails permanently, and takes no link.
+// A request that cannot be sent fails permanently and uses no link.
 func TestRequestsThatCannotBeSent(t *testing.T) {
 	gone := errors.New("the disk is gone")
 	for name, c := range map[string]struct {
@@ -197,7 +197,7 @@ func TestHeadersFromEnv(t *testing.T) {
 			} else {
 				require.Empty(t, got)
 			}
-			req.Host = "evil.test" // another virtual host would get the secret
+			req.Host = "evil.test" // otherwise another virtual host would get the secret
 			for _, h := range w.sent(req).Headers {
 				require.Empty(t, h.EnvVar)
 			}
@@ -225,7 +225,7 @@ func TestHeadersFromEnvNeedTheCapability(t *testing.T) {
 				setURL("https://mcp.test/")(req)
 				requireStage(t, w.failed(w.send(req)), transport.NotSent, true, "cannot fill header fields")
 			}
-			w.works(w.l) // the field is not for that origin
+			w.works(w.l) // the field is not sent to that origin
 			require.Equal(t, 1, x.Dials())
 		})
 	}

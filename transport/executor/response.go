@@ -13,18 +13,18 @@ import (
 type response struct {
 	status   int
 	header   http.Header
-	declared int64 // Content-Length; −1 if unknown
+	declared int64 // value of Content-Length; −1 if unknown
 	length   int64 // required length of the body; −1 if unknown
 }
 
-// hopByHop lists the header fields of one connection (RFC 9110 section 7.6.1), here of the
-// executor's connection to the server.
+// hopByHop lists the header fields that apply to one connection (RFC 9110 section 7.6.1). Here that
+// is the executor's connection to the server.
 var hopByHop = map[string]bool{
 	"Connection": true, "Keep-Alive": true, "Proxy-Connection": true, "Proxy-Authenticate": true,
 	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
 }
 
-// newResponse checks the head of the response to req.
+// newResponse checks r, the head of the response to req, and converts it.
 func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error) {
 	h := make(http.Header, len(r.Headers))
 	chunked := false
@@ -59,7 +59,7 @@ func newResponse(req *http.Request, r *execproto.HTTPResponse) (*response, error
 	return head, nil
 }
 
-// http returns the response of RoundTrip.
+// http returns the response that RoundTrip returns. Its body is e.
 func (r *response) http(e *exchange) *http.Response {
 	return &http.Response{
 		Status:     strconv.Itoa(r.status) + " " + http.StatusText(r.status),

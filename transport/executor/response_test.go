@@ -45,7 +45,7 @@ func TestResponseLengths(t *testing.T) {
 		headers []execproto.Header
 		body    string
 		length  int64
-		err     string // expected error of the head, or of the body
+		err     string // expected error of RoundTrip or of the body
 	}{
 		"unknown":              {method: "GET", status: 200, body: "hello", length: -1},
 		"known":                {method: "GET", status: 200, headers: []execproto.Header{length("5")}, body: "hello", length: 5},

@@ -31,7 +31,7 @@ const secretURL = "http://user:" + secret + "@mcp.test/mcp?key=" + secret + "#" 
 // escapes are characters that a terminal or a reader of a log would misinterpret.
 const escapes = "\x1b[2J\u202e\x07"
 
-// everything collects all texts about exchanges: errors and logs.
+// everything collects all texts that exchanges produce: errors and logs.
 type everything struct {
 	mu  sync.Mutex
 	buf bytes.Buffer // guarded by mu
@@ -43,7 +43,7 @@ func (e *everything) Write(p []byte) (int, error) {
 	return e.buf.Write(p)
 }
 
-// add prints an error in the ways that a program may print it.
+// add prints an error in every way that a program may print it.
 func (e *everything) add(err error) {
 	for ; err != nil; err = errors.Unwrap(err) {
 		fmt.Fprintf(e, "%v\n%+v\n", err, err)
@@ -96,7 +96,7 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 				for r == nil {
 					var err error
 					if r, err = w.l.NextRequest(); err != nil {
-						w.l = w.x.Accept() // the previous one is over
+						w.l = w.x.Accept() // the previous link has ended
 					}
 				}
 				f(w.l, r)
@@ -165,7 +165,7 @@ func TestNoSecretOfHandshakes(t *testing.T) {
 	told.requireNoSecret(t, 20)
 }
 
-// A server that refuses the link may quote the token.
+// A server that refuses the link may quote the token in its response.
 func TestEchoedTokenIsMasked(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)

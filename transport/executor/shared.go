@@ -9,31 +9,31 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// shared gives all exchanges the same link. It opens a new link when that one is lost or full of
-// exchanges that were given up.
+// shared gives all exchanges the same link. It opens another link when the current one is lost or
+// has too many exchanges that were given up.
 type shared struct {
 	open    opener        // nil for a single link
-	pending chan struct{} // an element for each exchange that waits for its head
+	pending chan struct{} // has one element for each exchange that waits for its head
 
 	mu      sync.Mutex
 	link    *conn              // guarded by mu; nil before the first one
 	opening *opening           // guarded by mu; nil unless a link is being opened
-	links   map[*conn]struct{} // guarded by mu; link, and earlier ones that still carry exchanges
+	links   map[*conn]struct{} // guarded by mu; the current link, and earlier ones that still carry exchanges
 	closed  error              // guarded by mu
 }
 
 // opening is a link that is being opened.
 type opening struct {
 	done chan struct{} // closed when opening has ended
-	err  error         // the failure, for all waiters; nil even if the opener gave up
+	err  error         // the failure for all waiters; nil if the opener gave up
 }
 
 func newShared(open opener) *shared {
 	return &shared{open: open, pending: make(chan struct{}, maxPending), links: make(map[*conn]struct{})}
 }
 
-// acquire waits while too many exchanges wait for their heads: executors stop reading when too many
-// requests are queued.
+// acquire returns the shared link. It waits while too many exchanges wait for their heads, because
+// executors stop reading when too many requests are queued.
 func (s *shared) acquire(ctx context.Context, _ bool) (*conn, error) {
 	select {
 	case s.pending <- struct{}{}:
@@ -49,7 +49,7 @@ func (s *shared) acquire(ctx context.Context, _ bool) (*conn, error) {
 
 func (s *shared) headed() { <-s.pending }
 
-// current returns the link, or opens one for all waiters.
+// current returns the link. If there is none, it opens one for all waiters.
 func (s *shared) current(ctx context.Context) (*conn, error) {
 	for {
 		c, err := s.usable()
@@ -58,7 +58,7 @@ func (s *shared) current(ctx context.Context) (*conn, error) {
 		}
 		o, mine := s.begin()
 		if mine {
-			if c, err = s.usable(); c == nil && err == nil { // another exchange may have opened it
+			if c, err = s.usable(); c == nil && err == nil { // another exchange may have opened the link meanwhile
 				c, err = s.open(ctx, s)
 			}
 			s.opened(o, c, err, ctx.Err() != nil)
@@ -75,7 +75,7 @@ func (s *shared) current(ctx context.Context) (*conn, error) {
 	}
 }
 
-// begin returns the link that is being opened. mine reports that the caller must open it.
+// begin returns the link that is being opened. mine is true if the caller must open it.
 func (s *shared) begin() (o *opening, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,7 +86,7 @@ func (s *shared) begin() (o *opening, mine bool) {
 	return s.opening, true
 }
 
-// opened completes o with a link or an error, or with neither if the opener gave up.
+// opened completes o with a link or an error. Both are nil if the opener gave up.
 func (s *shared) opened(o *opening, c *conn, err error, gaveUp bool) {
 	if c != nil {
 		s.use(c)
@@ -99,7 +99,7 @@ func (s *shared) opened(o *opening, c *conn, err error, gaveUp bool) {
 	close(o.done)
 }
 
-// use makes c the link.
+// use makes c the shared link.
 func (s *shared) use(c *conn) {
 	s.mu.Lock()
 	s.link = c
@@ -113,8 +113,8 @@ func (s *shared) use(c *conn) {
 	}
 }
 
-// usable returns the link if it works, or an error if there can be no other one. Otherwise it
-// returns neither.
+// usable returns the link if it works, or an error if no other link can be opened. Otherwise it
+// returns nil and no error.
 func (s *shared) usable() (*conn, error) {
 	s.mu.Lock()
 	c, closed := s.link, s.closed
@@ -126,7 +126,7 @@ func (s *shared) usable() (*conn, error) {
 		return nil, nil
 	}
 	if s.open != nil && c.idle() && !c.quiet() {
-		c.failIf(lost(errEnded), noneOpen) // unless an exchange has begun since
+		c.failIf(lost(errEnded), noneOpen) // unless an exchange has begun meanwhile
 	}
 	switch {
 	case c.takes():
@@ -137,8 +137,8 @@ func (s *shared) usable() (*conn, error) {
 	return nil, nil
 }
 
-// ended replaces a link with too many exchanges that were given up. It closes a link that has only
-// such exchanges: closing the link is the only way to cancel.
+// ended replaces a link that has too many exchanges that were given up. It closes a link that has
+// only such exchanges, because only closing the link cancels them.
 func (s *shared) ended(c *conn, live, open int) {
 	if s.open == nil || open == live {
 		return

@@ -49,7 +49,7 @@ func TestOneDialForAllWaiters(t *testing.T) {
 	})
 }
 
-// The caller that opens a link may give up. The other waiters do not fail with it.
+// If the caller that opens a link gives up, the other waiters do not fail.
 func TestOpenerGivesUp(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		x := new(exectest.Executor)
@@ -95,11 +95,11 @@ func (w *world) giveUp(n int) {
 		cancel()
 		require.Error(w, w.failed(ch))
 	}
-	synctest.Wait() // the caller returns before the link is updated
+	synctest.Wait() // RoundTrip returns before the link is updated
 }
 
-// A link that is full of canceled exchanges is replaced. Its other exchanges continue on it, and
-// then it is closed.
+// A link with too many canceled exchanges is replaced. Its other exchanges continue on it, and then
+// it is closed.
 func TestFullOfGivenUpExchanges(t *testing.T) {
 	fakeShared(t, func(w *world) {
 		r, resp := w.open(w.Context(), w.l)
@@ -116,7 +116,7 @@ func TestFullOfGivenUpExchanges(t *testing.T) {
 	})
 }
 
-// Close also closes links that were replaced and still carry exchanges.
+// Close also closes a replaced link that still carries exchanges.
 func TestCloseOfAReplacedLink(t *testing.T) {
 	fakeShared(t, func(w *world) {
 		_, resp := w.open(w.Context(), w.l)
@@ -130,7 +130,7 @@ func TestCloseOfAReplacedLink(t *testing.T) {
 	})
 }
 
-// A link that carries only canceled exchanges is closed after a second, which cancels them at the
+// A link with only canceled exchanges is closed after a second. The close cancels them at the
 // executor.
 func TestGrace(t *testing.T) {
 	fakeShared(t, func(w *world) {
@@ -200,7 +200,7 @@ func TestNew(t *testing.T) {
 		requireBody(t, resp, "", nil)
 		time.Sleep(time.Hour)
 		w.l.Raw(`{"method":"something/happened"}`)
-		w.works(w.l) // a message on the idle link is not its end
+		w.works(w.l) // a message that arrives on the idle link does not end it
 		w.l.Cut()
 		for range 2 {
 			err = w.failed(w.post(t.Context()))
@@ -212,12 +212,12 @@ func TestNew(t *testing.T) {
 	})
 }
 
-// restless is a link that is never quiet.
+// restless is a link that never looks quiet.
 type restless struct{ link.Link }
 
 func (restless) Quiet() bool { return false }
 
-// The only link is not closed just because something arrived on it while it was idle.
+// If something arrives on the only link while it is idle, the link is not closed.
 func TestOnlyLinkIsNeverStale(t *testing.T) {
 	fake(t, "", func(t *testing.T) {
 		x := new(exectest.Executor)

@@ -24,8 +24,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/executor/agent"
 )
 
-// wire is an executor on loopback that a test scripts frame by frame. It runs play on each link
-// after the handshake.
+// wire is an executor on loopback that a test controls frame by frame. After each handshake, it
+// runs play on the link.
 type wire struct {
 	*testing.T
 	url string
@@ -103,7 +103,7 @@ func (s *socket) untilEnd() {
 	_, _ = io.Copy(io.Discard, s.under)
 }
 
-// A body that is larger than one frame is sent in frames that an executor accepts.
+// A message that is larger than one frame is sent in frames of a size that an executor accepts.
 func TestLargeRequestBody(t *testing.T) {
 	var largest int64
 	const size = 20 << 20
@@ -115,7 +115,7 @@ func TestLargeRequestBody(t *testing.T) {
 				return
 			}
 			largest = max(largest, n)
-			if final && n < 60<<10 { // the last piece
+			if final && n < 60<<10 { // a final frame this small ends the message
 				break
 			}
 		}
@@ -181,8 +181,8 @@ func TestLargeBodiesBothWays(t *testing.T) {
 	require.True(t, bytes.Equal(append(body[:3<<20:3<<20], sum[:]...), got))
 }
 
-// The first call after an executor was restarted succeeds, although nothing has read the end of the
-// old link.
+// After an executor was restarted, the first call succeeds, although the client has not yet read
+// the end of the old link.
 func TestStaleWebSocket(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
@@ -206,13 +206,13 @@ func TestStaleWebSocket(t *testing.T) {
 	}
 }
 
-// hostile are attacks of an executor on a client.
+// hostile are attacks of an executor on the client.
 var hostile = map[string]struct {
 	play func(s *socket, id string)
 	text string
 }{
 	"a frame of 200 MiB": {text: "limit of 8388608 bytes", play: func(s *socket, _ string) {
-		_, _ = s.under.Write([]byte{0x81, 127, 0, 0, 0, 0, 12, 128, 0, 0}) // its header
+		_, _ = s.under.Write([]byte{0x81, 127, 0, 0, 0, 0, 12, 128, 0, 0}) // only the header of a frame
 		junk := make([]byte, 1<<20)
 		for range 200 {
 			if _, err := s.under.Write(junk); err != nil {

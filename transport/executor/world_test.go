@@ -35,7 +35,7 @@ func newWorld(t *testing.T, opts executor.Options) *world {
 	return newWorldOver(t, &exectest.Executor{MaxMessage: executor.DefaultMaxMessage}, opts, nil)
 }
 
-// newWorldOver wraps each link, if wrap is not nil.
+// newWorldOver is newWorld with executor x. If wrap is not nil, each link is wrapped by it.
 func newWorldOver(t *testing.T, x *exectest.Executor, opts executor.Options, wrap func(link.Link) link.Link) *world {
 	t.Helper()
 	dial := func(ctx context.Context) (executor.Link, error) {
@@ -57,7 +57,7 @@ func fake(t *testing.T, name string, f func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
 }
 
-// inBothModes runs f with one link per exchange, and with a shared link.
+// inBothModes runs f twice: with one link per exchange, and with a shared link.
 func inBothModes(t *testing.T, opts executor.Options, f func(w *world)) {
 	t.Helper()
 	for _, mode := range modes {
@@ -85,7 +85,7 @@ func newRequest(ctx context.Context, t testing.TB, method, body string) *http.Re
 	return req
 }
 
-// send starts a RoundTrip.
+// send starts a RoundTrip and returns a channel for its outcome.
 func (w *world) send(req *http.Request) <-chan outcome {
 	ch := make(chan outcome, 1)
 	go func() {
@@ -101,7 +101,7 @@ func (w *world) post(ctx context.Context) <-chan outcome {
 	return w.send(newRequest(ctx, w.T, http.MethodPost, "hello"))
 }
 
-// begin sends a request and receives it from l.
+// begin sends a request and returns it as received from l, with a channel for the outcome.
 func (w *world) begin(ctx context.Context, l *exectest.Link) (*exectest.Request, <-chan outcome) {
 	w.Helper()
 	ch := w.post(ctx)
@@ -143,7 +143,7 @@ func (w *world) worksOnNewLink() *exectest.Link {
 	return l
 }
 
-// failed waits for a RoundTrip that must fail, and returns its error.
+// failed waits for a RoundTrip, which must fail, and returns its error.
 func (w *world) failed(ch <-chan outcome) error {
 	w.Helper()
 	o := <-ch
@@ -152,8 +152,8 @@ func (w *world) failed(ch <-chan outcome) error {
 	return o.err
 }
 
-// requireBody reads a body. It must return want, and then an error that passes check, or io.EOF if
-// check is nil.
+// requireBody checks that a body has the bytes want, followed by an error that passes check. A nil
+// check stands for io.EOF.
 func requireBody(t testing.TB, resp *http.Response, want string, check func(error)) {
 	t.Helper()
 	got, err := io.ReadAll(resp.Body)
@@ -183,7 +183,7 @@ func requireStage(t testing.TB, err error, stage transport.Stage, permanent bool
 	}
 }
 
-// requireEnded checks that the near end has closed l, and did so a while ago.
+// requireEnded checks that the client closed l a while ago.
 func requireEnded(t testing.TB, l *exectest.Link, why ...any) {
 	t.Helper()
 	began := time.Now()
@@ -204,7 +204,7 @@ func cancellable(t testing.TB) (ctx context.Context, cancel func()) {
 // quick is shorter than every timeout of the Transport.
 const quick = time.Millisecond
 
-// pending checks that ch stays empty while all goroutines are idle.
+// pending checks that ch is still empty when all goroutines are idle.
 func pending[T any](t testing.TB, ch <-chan T) {
 	t.Helper()
 	synctest.Wait()

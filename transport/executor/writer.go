@@ -2,7 +2,7 @@ package executor
 
 import "sync"
 
-// keepFrame is the size in bytes up to which a message buffer is reused.
+// keepFrame is the size in bytes of the largest message buffer that is reused.
 const keepFrame = 1 << 20
 
 var frames = sync.Pool{New: func() any { return new([]byte) }}
@@ -19,7 +19,7 @@ func freeFrame(f *[]byte) {
 	}
 }
 
-// write is the goroutine that sends queued messages.
+// write runs on its own goroutine. It sends the queued messages.
 func (c *conn) write() {
 	defer c.dropQueue()
 	for {
@@ -48,7 +48,7 @@ func (c *conn) sendNext() bool {
 	c.mu.Unlock()
 	defer freeFrame(out.frame)
 	if out.e != nil && !out.e.writing() {
-		return true // the exchange was canceled while it waited
+		return true // the exchange was canceled while it was queued
 	}
 	err := c.link.Send(*out.frame)
 	if out.e != nil {
@@ -60,7 +60,7 @@ func (c *conn) sendNext() bool {
 	return true
 }
 
-// dropQueue frees the messages that are still queued when the link ends.
+// dropQueue frees the messages that are still queued when the link has ended.
 func (c *conn) dropQueue() {
 	c.mu.Lock()
 	queue := c.queue

@@ -13,7 +13,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// broken is a transport with one fault. Its Close is the base's, so that nothing outlives the test.
+// broken is a transport with one fault. Its Close closes the base, so nothing is left after the
+// test.
 type broken struct {
 	transport.Transport
 	roundTrip func(base http.RoundTripper, req *http.Request) (*http.Response, error)
@@ -57,7 +58,7 @@ func (b *brokenBody) Close() error {
 
 type roundTrip = func(http.RoundTripper, *http.Request) (*http.Response, error)
 
-// onResponse makes a fault from a function that changes responses.
+// onResponse returns a faulty roundTrip that passes each response through f.
 func onResponse(f func(*http.Response) (*http.Response, error)) roundTrip {
 	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
@@ -82,7 +83,7 @@ func onClose(f func(io.ReadCloser) error) roundTrip {
 	})
 }
 
-// onError makes a fault from a function that changes errors of RoundTrip.
+// onError returns a faulty roundTrip that passes each error of RoundTrip through f.
 func onError(f func(*http.Request, error) (*http.Response, error)) roundTrip {
 	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
@@ -127,7 +128,7 @@ func readsEOFOnCut(body io.Reader, p []byte) (int, error) {
 	return n, err
 }
 
-// waitsOnClose makes Close wait for something that the peer never does.
+// waitsOnClose makes Close of the body wait for the peer, which never acts.
 func waitsOnClose(resp *http.Response) (*http.Response, error) {
 	ctx := resp.Request.Context()
 	resp.Body = &brokenBody{ReadCloser: resp.Body, close: func(body io.ReadCloser) error {
@@ -137,7 +138,7 @@ func waitsOnClose(resp *http.Response) (*http.Response, error) {
 	return resp, nil
 }
 
-// oneAtATime starts no exchange before the body of the previous one was closed.
+// oneAtATime starts an exchange only after the body of the previous one was closed.
 func oneAtATime() roundTrip {
 	link := make(chan struct{}, 1)
 	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {

@@ -51,8 +51,8 @@ func readWhatIsThere(p *probe) {
 
 // Clause 5.
 
-// openBody returns a response whose first piece was read, and a channel that is closed when the
-// upstream sees that the body was released.
+// openBody returns a response after reading the first piece of its body. The channel is closed when
+// the upstream sees that the client has released the body.
 func (p *probe) openBody() (*http.Response, <-chan struct{}) {
 	p.Helper()
 	gone := newGate()
@@ -130,8 +130,8 @@ func stalledReader(p *probe) {
 		resp := p.roundTrip(p.post(up.URL))
 		p.wantBody(resp.Body, "small")
 	}
-	// A RoundTripper that buffers may overflow and fail. A truncated body that looks complete is
-	// not allowed.
+	// A RoundTripper that buffers may overflow and fail. But a truncated body must not look
+	// complete.
 	var n int64
 	o := p.end("reading the stalled body", begin(func() outcome {
 		var err error
@@ -153,7 +153,8 @@ func gzipped(s string) []byte {
 	return buf.Bytes()
 }
 
-// gzip answers with gzip whether or not the request asks for it.
+// gzip checks that a gzip body arrives unchanged. The request has accept in its Accept-Encoding, if
+// it is not empty.
 func (p *probe) gzip(accept string) {
 	p.Helper()
 	raw := gzipped(strings.Repeat("compress me ", 100))

@@ -11,8 +11,8 @@ import (
 
 // Clause 3.
 
-// cancelled sends a request, waits for reached and cancels. RoundTrip must fail with the cause,
-// although the peer does nothing.
+// cancelled sends a request, waits for reached, and cancels the request. RoundTrip must fail with
+// the cause although the peer does nothing.
 func (p *probe) cancelled(method, url string, body io.Reader, reached <-chan struct{}) {
 	p.Helper()
 	ctx, cancel := context.WithCancelCause(p.ctx)

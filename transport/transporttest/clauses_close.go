@@ -69,7 +69,7 @@ func closeGoroutines(p *probe) {
 	ends := p.ends
 	p.mu.Unlock()
 	p.end("the upstream, which waits until its clients have disconnected,", begin(func() outcome {
-		for _, end := range ends { // afterwards only the transport's goroutines are left
+		for _, end := range ends { // after these, only the transport's goroutines are left
 			end()
 		}
 		return outcome{}
@@ -108,7 +108,7 @@ func goroutines() map[string]string {
 	}
 	stacks := strings.Split(string(buf), "\n\n")
 	byID := make(map[string]string, len(stacks))
-	for _, s := range stacks[1:] { // the first is this one
+	for _, s := range stacks[1:] { // the first stack is that of this goroutine
 		id, _, _ := strings.Cut(s, " [")
 		byID[id] = s
 	}
@@ -188,7 +188,7 @@ func (p *probe) mixed(base string, i int) error {
 		return fmt.Errorf("%s: body begins %.60q, want %.60q: %w", name, got, want, err)
 	}
 	switch i % 5 {
-	case 3: // canceled: the body ends with the cause
+	case 3: // canceled: the body must end with the cause
 		cancel(errCause)
 		if _, err = io.Copy(io.Discard, resp.Body); !errors.Is(err, errCause) {
 			return fmt.Errorf("%s: body after cancel ended with %w", name, err)

@@ -13,7 +13,7 @@ import (
 
 const openAtOnce = 4
 
-// cut cuts the link: with Config.CutLink if it is set, else at the upstream.
+// cut cuts the link with Config.CutLink, or with atUpstream if CutLink is nil.
 func (p *probe) cut(atUpstream func(*cutListener), up *upstream) {
 	p.Helper()
 	if p.cfg.CutLink != nil {
@@ -110,8 +110,8 @@ func brokenWire(p *probe) {
 	p.wantUsable()
 }
 
-// wantBroken checks that RoundTrip or the body fails within the guard time, unless the
-// configuration declares that the transport cannot detect it.
+// wantBroken checks that RoundTrip or the body fails within the guard time. It skips a violation
+// that the configuration declares undetected.
 func (p *probe) wantBroken(what string, serve func(net.Conn)) {
 	p.Helper()
 	if reason, ok := p.cfg.Undetected[what]; ok {

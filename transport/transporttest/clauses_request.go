@@ -33,7 +33,7 @@ func (p *probe) watched(ctx context.Context, url string, body *bodySpy) *watched
 	return &watched{p: p, req: req, before: *req, header: req.Header.Clone(), url: req.URL.String(), body: body}
 }
 
-// check checks that the request was not changed. It is called after the exchange is over.
+// check checks that the request was not changed. It is called after the exchange has ended.
 func (w *watched) check() {
 	w.p.Helper()
 	now, was := w.req, &w.before
@@ -54,7 +54,7 @@ func (w *watched) check() {
 	w.p.await("the request's body is closed", w.body.closed)
 }
 
-// fails sends the request, which must fail.
+// fails checks that RoundTrip fails and leaves the request unchanged.
 func (w *watched) fails() {
 	w.p.Helper()
 	_ = w.p.failure(w.p.send(w.req))
@@ -81,7 +81,8 @@ func requestAnsweredEarly(p *probe) {
 		w.WriteHeader(http.StatusForbidden)
 	})
 	w := p.watched(p.ctx, up.URL, newBodySpy(io.LimitReader(zeros{}, 64<<20), io.EOF))
-	// The reset that follows the early response may overtake it: RoundTrip may return either.
+	// A reset follows the early response and may overtake it. RoundTrip may then return the
+	// response or an error.
 	if o := p.end("RoundTrip", p.send(w.req)); o.err == nil {
 		p.closeBody(o.resp.Body)
 	}
@@ -123,7 +124,8 @@ func requestCancelled(p *probe) {
 func requestBodyFails(p *probe) {
 	up := p.upstream(func(_ http.ResponseWriter, r *http.Request) { drain(r) })
 	w := p.watched(p.ctx, up.URL, newBodySpy(strings.NewReader("hel"), errors.New("the disk is gone")))
-	// A server may answer a truncated request. The RoundTripper must not return that as a success.
+	// A server may answer a truncated request. The RoundTripper must not return that answer as a
+	// success.
 	w.fails()
 }
 

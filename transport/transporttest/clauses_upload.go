@@ -11,7 +11,7 @@ import (
 
 // Clause 16.
 
-// counted is a request body that counts how many bytes were read of it.
+// counted is a request body that counts the bytes read from it.
 type counted struct {
 	io.Reader
 	n atomic.Int64
@@ -23,8 +23,8 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// rests waits until the body is no longer read, because it has been sent or because the peer reads
-// nothing more.
+// rests waits until nothing reads the body any more: either all of it has been sent, or the peer
+// has stopped reading.
 func (c *counted) rests() outcome {
 	const pause, pauses = 5 * time.Millisecond, 20
 	for last, same := int64(-1), 0; same < pauses; same++ {
@@ -48,7 +48,7 @@ func peerStopsReading(p *probe) {
 			hold(r, nil)
 			return
 		}
-		for r.Context().Err() == nil { // large enough that the client sends a window update for each
+		for r.Context().Err() == nil { // pieces large enough to make the client send a window update for each
 			piece(w, string(make([]byte, 8<<10)))
 			time.Sleep(time.Millisecond)
 		}

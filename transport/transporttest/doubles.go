@@ -10,11 +10,11 @@ import (
 	"github.com/hawser-mcp/hawser/transport"
 )
 
-// ErrFault is wrapped by all errors that a double makes.
+// ErrFault is wrapped by every error that a test double makes.
 var ErrFault = errors.New("fault made for a test")
 
-// Refusing does not send requests: RoundTrip fails with stage [transport.NotSent] until it has
-// failed Times times. After that it calls Base. It is safe for concurrent use.
+// Refusing does not send requests at first. RoundTrip fails with stage [transport.NotSent] for the
+// first Times calls. Later calls go to Base. Refusing is safe for concurrent use.
 type Refusing struct {
 	Base  http.RoundTripper
 	Times int64
@@ -33,9 +33,9 @@ func (d *Refusing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, &transport.Error{Stage: transport.NotSent, Op: "connect", Err: ErrFault}
 }
 
-// LosingReplies sends requests and loses the responses: RoundTrip fails with stage
-// [transport.MaybeSent] although the server executed the request, until it has failed Times times.
-// After that it calls Base. It is safe for concurrent use.
+// LosingReplies sends requests and loses the responses. RoundTrip fails with stage
+// [transport.MaybeSent], although the server executed the request. After Times such failures, it
+// returns Base's responses. LosingReplies is safe for concurrent use.
 type LosingReplies struct {
 	Base  http.RoundTripper
 	Times int64
@@ -53,8 +53,8 @@ func (d *LosingReplies) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, &transport.Error{Stage: transport.MaybeSent, Op: "round trip", Err: ErrFault}
 }
 
-// CuttingBodies passes After bytes of each body and then fails the Read, as a lost link does. A
-// body of fewer bytes ends normally.
+// CuttingBodies passes the first After bytes of each body, and then fails the Read, as a lost link
+// does. A shorter body ends normally.
 type CuttingBodies struct {
 	Base  http.RoundTripper
 	After int64
@@ -83,8 +83,8 @@ func (b *cutBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Buffering reads the whole body before it returns the response, as some proxies do. It never
-// returns the response of an endless stream.
+// Buffering reads the whole body before it returns the response, as some proxies do. If the body is
+// an endless stream, RoundTrip never returns a response.
 type Buffering struct{ Base http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].

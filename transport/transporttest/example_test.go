@@ -12,7 +12,8 @@ import (
 	"github.com/hawser-mcp/hawser/transport/transporttest"
 )
 
-// A double loses the first response. The request ran, and the error does not deny that.
+// A double loses the first response. The request ran, and the error says that it may have been
+// sent.
 //
 // The contract itself is a test suite:
 //

@@ -15,7 +15,7 @@ import (
 
 var errCause = errors.New("the suite's own reason to cancel")
 
-// outcome is the result of a call of the RoundTripper under test.
+// outcome is the result of a call to the RoundTripper under test.
 type outcome struct {
 	resp  *http.Response
 	n     int
@@ -64,7 +64,8 @@ func (p *probe) await(what string, ch <-chan struct{}) {
 	}
 }
 
-// awaitDuring waits for an event that must happen before the RoundTrip of ch returns.
+// awaitDuring waits for an event that must happen before the RoundTrip whose result ch receives has
+// returned.
 func (p *probe) awaitDuring(what string, event <-chan struct{}, ch <-chan outcome) {
 	p.Helper()
 	select {
@@ -76,7 +77,7 @@ func (p *probe) awaitDuring(what string, event <-chan struct{}, ch <-chan outcom
 	}
 }
 
-// signal lets a handler that waits for ch continue.
+// signal lets a handler that waits on ch continue.
 func (p *probe) signal(ch chan<- struct{}) {
 	p.Helper()
 	select {
@@ -105,7 +106,7 @@ func (p *probe) post(url string) *http.Request {
 	return p.request(p.ctx, http.MethodPost, url, strings.NewReader("hello"))
 }
 
-// send starts a RoundTrip.
+// send starts a RoundTrip and returns the channel for its outcome.
 func (p *probe) send(req *http.Request) <-chan outcome {
 	return begin(func() outcome {
 		resp, err := p.rt.RoundTrip(req)
@@ -118,13 +119,13 @@ func (p *probe) send(req *http.Request) <-chan outcome {
 	})
 }
 
-// roundTrip performs a RoundTrip that must succeed.
+// roundTrip performs a RoundTrip, which must succeed, and returns the response.
 func (p *probe) roundTrip(req *http.Request) *http.Response {
 	p.Helper()
 	return p.response(p.send(req))
 }
 
-// response waits for a RoundTrip that must succeed.
+// response waits for a RoundTrip, which must succeed, and returns the response.
 func (p *probe) response(ch <-chan outcome) *http.Response {
 	p.Helper()
 	o := p.end("RoundTrip", ch)
@@ -139,7 +140,7 @@ func (p *probe) response(ch <-chan outcome) *http.Response {
 	return o.resp
 }
 
-// failure waits for a RoundTrip that must fail.
+// failure waits for a RoundTrip, which must fail, and returns the error.
 func (p *probe) failure(ch <-chan outcome) error {
 	p.Helper()
 	o := p.end("RoundTrip", ch)
@@ -156,12 +157,12 @@ func beginRead(body io.Reader, buf []byte) <-chan outcome {
 	})
 }
 
-// readPiece reads bytes that must be available already, and no more than those.
+// readPiece reads want, which must be available already, and not a byte more.
 func (p *probe) readPiece(body io.Reader, want string) {
 	p.Helper()
 	buf := make([]byte, 64<<10)
 	var got string
-	// A Read may return a part of the available bytes, even none. It must not wait for more.
+	// A Read may return some of the available bytes, or even none. It must not wait for more.
 	for len(got) < len(want) {
 		o := p.end("Read of a body with bytes available", beginRead(body, buf))
 		got += string(buf[:o.n])
@@ -174,7 +175,7 @@ func (p *probe) readPiece(body io.Reader, want string) {
 	}
 }
 
-// readAll reads to the end, and returns the bytes and io.ReadAll's error.
+// readAll reads the whole body, and returns the bytes and io.ReadAll's error.
 func (p *probe) readAll(body io.Reader) (string, error) {
 	p.Helper()
 	var data []byte
@@ -186,7 +187,7 @@ func (p *probe) readAll(body io.Reader) (string, error) {
 	return string(data), o.err
 }
 
-// wantBody reads a body that must be complete.
+// wantBody reads a body, which must be complete and equal to want.
 func (p *probe) wantBody(body io.Reader, want string) {
 	p.Helper()
 	got, err := p.readAll(body)
@@ -198,13 +199,13 @@ func (p *probe) wantBody(body io.Reader, want string) {
 	}
 }
 
-// closeBody closes a body; that must not block.
+// closeBody closes a body and checks that Close does not block.
 func (p *probe) closeBody(body io.Closer) {
 	p.Helper()
 	p.end("Close of the body", begin(func() outcome { return outcome{err: body.Close()} }))
 }
 
-// wantCause checks that err is the error of a canceled exchange.
+// wantCause checks that err is the error of an exchange canceled with cause.
 func (p *probe) wantCause(what string, err, cause error) {
 	p.Helper()
 	switch {
@@ -215,7 +216,7 @@ func (p *probe) wantCause(what string, err, cause error) {
 	}
 }
 
-// wantCut checks that err is neither the end of a body nor "not sent".
+// wantCut checks that err is not io.EOF and does not claim that the request was not sent.
 func (p *probe) wantCut(what string, err error) {
 	p.Helper()
 	switch {
@@ -228,7 +229,7 @@ func (p *probe) wantCut(what string, err error) {
 	}
 }
 
-// wantSticky reads once more after an error.
+// wantSticky checks that another Read after an error also fails, and not with io.EOF.
 func (p *probe) wantSticky(body io.Reader) {
 	p.Helper()
 	o := p.end("Read after an error", beginRead(body, make([]byte, 16)))
@@ -237,8 +238,8 @@ func (p *probe) wantSticky(body io.Reader) {
 	}
 }
 
-// bodySpy is a request body that records when it is first read, and when it is closed. Once source
-// is at its end, Read returns err; if that is nil, it blocks until Close.
+// bodySpy is a request body that records when it is first read and when it is closed. When source
+// is exhausted, Read returns err. If err is nil, Read blocks until Close instead.
 type bodySpy struct {
 	source io.Reader
 	err    error

@@ -1,9 +1,8 @@
-// Package transporttest holds the contract of package transport as a test suite for any
-// RoundTripper. It also has test doubles, each named after its fault.
+// Package transporttest checks the contract of package transport for any RoundTripper, with a test
+// suite. It also has test doubles, each named after its fault.
 //
-// The suite starts upstream servers on loopback TCP and observes the RoundTripper from there. So
-// the RoundTripper under test may do its work in another process, as long as that process can reach
-// 127.0.0.1.
+// The suite starts upstream servers on loopback TCP and observes the RoundTripper from there. The
+// RoundTripper may therefore do its work in another process, if that process can reach 127.0.0.1.
 package transporttest
 
 import (
@@ -19,11 +18,11 @@ import (
 	"time"
 )
 
-// DefaultGuard is how long the suite waits for something that must happen. Only a broken clause
-// takes this long.
+// DefaultGuard is how long the suite waits for something that must happen. A wait takes this long
+// only if a clause is broken.
 const DefaultGuard = 20 * time.Second
 
-// Config says what is tested and how.
+// Config describes the RoundTripper under test.
 type Config struct {
 	// New returns a RoundTripper for one case of one clause. If it has a Close method, the suite
 	// calls it at the end of the case.
@@ -32,22 +31,22 @@ type Config struct {
 	// [TLSConfig]. Upstreams that violate the wire protocol, or never speak, still use plain
 	// HTTP/1.
 	HTTP2 bool
-	// CutLink cuts every open link of rt without closing it properly. If it is nil, the suite cuts
-	// the connections of the upstream instead.
+	// CutLink cuts every open link of rt abruptly. If CutLink is nil, the suite cuts the
+	// connections at the upstream instead.
 	CutLink func(t *testing.T, rt http.RoundTripper)
-	// CannotGive lists the clauses that the RoundTripper does not keep, each with the reason, which
-	// is logged. Every other clause runs.
+	// CannotGive lists the clauses that the RoundTripper does not keep. The value is the reason,
+	// which is logged. Every other clause runs.
 	CannotGive map[int]string
-	// Undetected lists upstreams of clause 12 whose violation the RoundTripper cannot detect,
-	// because the HTTP client below it, which may be third-party code, treats it as a response or
-	// waits for more. Each has a reason, which is logged. All other upstreams are checked.
+	// Undetected lists the upstreams of clause 12 whose violation the RoundTripper cannot detect.
+	// The HTTP client below it may be third-party code that accepts the violation as a response, or
+	// waits for more. The value is the reason, which is logged. All other upstreams are checked.
 	Undetected map[string]string
 	// Guard is how long to wait for something that must happen. Zero means [DefaultGuard].
 	Guard time.Duration
 }
 
-// Run runs every clause as a subtest: "clause 01 …/case". It does not run them in parallel. Clause
-// 13 counts goroutines, so nothing else may run in the same process at the same time.
+// Run runs every clause as a subtest named "clause 01 …/case", one at a time. Clause 13 counts
+// goroutines, so nothing else may run in the same process meanwhile.
 func Run(t *testing.T, cfg Config) {
 	t.Helper()
 	if cfg.New == nil {
@@ -85,7 +84,7 @@ var upstreamRoots = sync.OnceValue(func() *x509.CertPool {
 	return roots
 })
 
-// reporter is the destination of a case's reports: a testing.T, or a recorder when the suite itself
+// reporter receives the failures of a case. It is a testing.T, or a recorder when the suite itself
 // is tested. Fatalf does not return.
 type reporter interface {
 	Helper()
@@ -141,13 +140,13 @@ var clauses = []clause{
 	{"peer stops reading", []testCase{{"during an upload", peerStopsReading}}},
 }
 
-// probe is one case in progress.
+// probe is one running case.
 type probe struct {
 	reporter
 	t   *testing.T
 	cfg Config
 	rt  http.RoundTripper
-	ctx context.Context // of the requests; ends with the case
+	ctx context.Context // context of the requests; ends with the case
 
 	mu     sync.Mutex
 	bodies []io.Closer // guarded by mu
@@ -167,7 +166,7 @@ func runCase(t *testing.T, r reporter, cfg Config, check func(*probe)) {
 	check(p)
 }
 
-// cleanUp first cancels and cuts everything, so that a transport that hangs cannot block the waits
+// cleanUp cancels and cuts everything first. A transport that hangs then cannot block the waits
 // that follow.
 func (p *probe) cleanUp(cancel context.CancelFunc) {
 	p.mu.Lock()
@@ -191,7 +190,7 @@ func (p *probe) cleanUp(cancel context.CancelFunc) {
 	}
 }
 
-// atEnd registers functions to call when the case is over: cut at once, end after all cuts.
+// atEnd registers functions to call when the case has ended. cut runs at once, end after all cuts.
 func (p *probe) atEnd(cut, end func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

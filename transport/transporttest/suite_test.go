@@ -35,7 +35,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// verdict runs every case of clause n, and returns the reported failures.
+// verdict runs every case of clause n and returns the failures that were reported.
 func verdict(t *testing.T, n int, cfg Config) string {
 	t.Helper()
 	var rec recorder
@@ -52,8 +52,8 @@ func verdict(t *testing.T, n int, cfg Config) string {
 	return strings.Join(rec.failures, "\n")
 }
 
-// quick is the guard for faults where a call never returns: the suite then waits for the whole
-// guard, and a longer one would show nothing more.
+// quick is the guard time for faults that make a call hang. The suite waits for the whole guard
+// time in such a case, and a longer one would not find more.
 const quick = 200 * time.Millisecond
 
 var faults = []struct {
@@ -164,8 +164,7 @@ func TestRoundTripperWithoutCloseMustBeDeclared(t *testing.T) {
 	}
 }
 
-// A bare http.Transport keeps most clauses. Direct exists because of the clauses that it does not
-// keep.
+// A bare http.Transport keeps most clauses. Direct exists to keep the others as well.
 func TestBareHTTPTransport(t *testing.T) {
 	Run(t, Config{
 		New: func(*testing.T) http.RoundTripper { return &http.Transport{} },

@@ -20,15 +20,15 @@ type upstream struct {
 	ln  *cutListener
 }
 
-// upstream starts a server for the case. A handler that blocks must watch its request's context,
-// which ends with the case at the latest.
+// upstream starts a server for the case. If the handler blocks, it must watch its request's
+// context, which ends with the case at the latest.
 func (p *probe) upstream(h http.HandlerFunc) *upstream {
 	p.Helper()
 	srv := httptest.NewUnstartedServer(h)
 	ln := &cutListener{Listener: srv.Listener}
 	srv.Listener = ln
 	srv.Config.ErrorLog = quiet
-	srv.Config.HTTP2 = &http.HTTP2Config{ // so that TCP, not HTTP/2, slows clients down
+	srv.Config.HTTP2 = &http.HTTP2Config{ // let TCP flow control, not that of HTTP/2, slow clients down
 		MaxReceiveBufferPerConnection: 1 << 30,
 		MaxReceiveBufferPerStream:     1 << 30,
 	}
@@ -43,7 +43,7 @@ func (p *probe) upstream(h http.HandlerFunc) *upstream {
 	return &upstream{URL: srv.URL, ln: ln}
 }
 
-// cutListener keeps the connections that it accepted, so that they can be cut.
+// cutListener keeps its accepted connections, and can cut them.
 type cutListener struct {
 	net.Listener
 	deaf  atomic.Bool
@@ -63,8 +63,8 @@ func (l *cutListener) Accept() (net.Conn, error) {
 	return ac, nil
 }
 
-// stopReading stops reading from all connections, so that the client cannot write once the buffers
-// in between are full.
+// stopReading stops reading from all connections. When the buffers in between are full, the client
+// can no longer write.
 func (l *cutListener) stopReading() { l.deaf.Store(true) }
 
 // acceptedConn is a connection of a cutListener.
@@ -101,7 +101,7 @@ func (l *cutListener) cut() {
 	}
 }
 
-// hangUp closes every connection accepted so far, as a process that ends does.
+// hangUp closes every connection accepted so far, as the operating system does when a process ends.
 func (l *cutListener) hangUp() {
 	for _, c := range l.take() {
 		_ = c.Close()
@@ -116,8 +116,9 @@ func reset(c *acceptedConn) {
 	_ = c.Close()
 }
 
-// peer starts a server that speaks raw TCP: serve gets each connection, which is reset afterwards
-// and at the end of the case. A nil serve never accepts.
+// peer starts a server that speaks raw TCP and returns its URL. serve gets each connection, which
+// is closed when serve returns and reset at the end of the case. If serve is nil, the server never
+// accepts.
 func (p *probe) peer(serve func(net.Conn)) string {
 	p.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
@@ -144,7 +145,7 @@ func (p *probe) peer(serve func(net.Conn)) string {
 	return "http://" + inner.Addr().String()
 }
 
-// answer returns a serve that reads a whole request and answers with raw bytes.
+// answer returns a function for peer that reads a whole request and answers with the bytes raw.
 func answer(raw string) func(net.Conn) {
 	return func(c net.Conn) {
 		if err := readRequest(c); err != nil {
@@ -163,7 +164,7 @@ func readRequest(c net.Conn) error {
 	return err
 }
 
-// drain reads the request's body. Only then does net/http notice that the client disconnects.
+// drain reads the request's body. net/http notices only after that when the client disconnects.
 func drain(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
 // piece writes s to the client and flushes it.
@@ -180,7 +181,7 @@ func hold(r *http.Request, release <-chan struct{}) {
 	}
 }
 
-// gate is an event. It may happen more than once; only the first time counts.
+// gate is an event. It may happen more than once, but only the first time has an effect.
 type gate struct {
 	once sync.Once
 	ch   chan struct{}

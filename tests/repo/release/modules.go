@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// module is one in the repository. See `go help mod edit` for the names.
+// module is a Go module of this repository. The exported fields are named as in the output of
+// `go mod edit -json`; see `go help mod edit`.
 type module struct {
 	dir     string     // from the root of the repository, with slashes
 	Module  modulePath `json:"Module"`

@@ -7,11 +7,12 @@ import (
 
 const (
 	aheadPiece = 64 << 10  // size of one Read, in bytes
-	aheadMost  = 256 << 10 // bound of the bytes read ahead and, separately, of those being sent
+	aheadMost  = 256 << 10 // limit of the bytes read ahead and, separately, of the bytes being sent
 )
 
-// ahead is a body that is read while earlier pieces are sent. The pieces that arrive during one
-// Send become one delta: a link that is slower than the server carries fewer and larger messages.
+// ahead is a body that is read while earlier pieces are sent. All pieces that arrive during one
+// Send become one delta. So a link that is slower than the server carries fewer but larger
+// messages.
 type ahead struct {
 	mu      sync.Mutex
 	changed sync.Cond
@@ -20,7 +21,7 @@ type ahead struct {
 	stopped bool   // guarded by mu; no more pieces will be taken
 }
 
-// aheadBuffers are the buffers of one ahead. They are reused by the next one.
+// aheadBuffers are the buffers of one ahead. The next ahead reuses them.
 type aheadBuffers struct {
 	piece       [aheadPiece]byte
 	filled, out []byte
@@ -30,8 +31,8 @@ var aheadPool = sync.Pool{New: func() any {
 	return &aheadBuffers{filled: make([]byte, 0, aheadMost), out: make([]byte, 0, aheadMost)}
 }}
 
-// pumpAhead is pump for a body that arrives in bulk. It returns the error at the end of the body,
-// or nil once the body has become slow.
+// pumpAhead does the work of pump for a body that arrives in bulk. It returns the error at the end
+// of the body, or nil once the body has become slow.
 func (e *exchange) pumpAhead(body io.Reader, seq int64) (int64, error) {
 	b := aheadPool.Get().(*aheadBuffers)
 	defer aheadPool.Put(b)
@@ -55,7 +56,7 @@ func (e *exchange) pumpAhead(body io.Reader, seq int64) (int64, error) {
 	}
 }
 
-// fill reads the body until it ends, becomes slow, or is no longer taken.
+// fill reads the body until the body ends or becomes slow, or until stop is called.
 func (a *ahead) fill(body io.Reader, piece []byte) {
 	for {
 		n, err := body.Read(piece)
@@ -79,8 +80,8 @@ func (a *ahead) put(piece []byte, err error, slow bool) bool {
 	return !a.stopped
 }
 
-// take returns the bytes read so far, in exchange for a free buffer. It returns nil at the end of
-// the body, or when the body is no longer read ahead.
+// take returns the bytes read so far, and gives the free buffer to the reader. It returns nil at
+// the end of the body, or when the body is no longer read ahead.
 func (a *ahead) take(free []byte) ([]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -15,7 +15,8 @@ import (
 	"github.com/hawser-mcp/hawser/internal/execproto"
 )
 
-// stopping is a link that accepts messages only when the test allows it, and keeps their pieces.
+// stopping is a link that accepts messages only when the test allows it. It keeps the body pieces
+// of these messages.
 type stopping struct {
 	let  chan struct{}
 	body bytes.Buffer
@@ -68,8 +69,8 @@ func pumping(t *testing.T, l *stopping) (*exchange, context.CancelCauseFunc) {
 	return &exchange{s: s, id: "a"}, cancel
 }
 
-// While a link accepts nothing, the agent reads a bounded part of the body ahead. In the end every
-// byte arrives, in order.
+// While a link accepts nothing, the agent reads only a bounded part of the body ahead. When the
+// link accepts messages again, every byte arrives, in order.
 func TestReadAheadIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 8 << 20

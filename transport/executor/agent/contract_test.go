@@ -38,8 +38,8 @@ func (c *cutter) cut() {
 	c.conns = nil
 }
 
-// Both ends together keep the contract of a transport, with a link for each exchange and with a
-// shared link, whatever protocol the server speaks.
+// Package executor and the agent together keep the contract of a transport: with a link for each
+// exchange and with a shared link, over each protocol version of the server.
 func TestContract(t *testing.T) {
 	for _, c := range []struct {
 		name          string

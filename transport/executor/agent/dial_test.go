@@ -47,7 +47,7 @@ func resolverTo(t *testing.T, addrs ...string) *net.Resolver {
 	}}
 }
 
-// answerName answers one question over TCP (RFC 1035).
+// answerName answers one DNS query over TCP (RFC 1035).
 func answerName(c net.Conn, addrs []netip.Addr) {
 	defer c.Close()
 	var length [2]byte
@@ -91,15 +91,15 @@ func linked(t *testing.T, opts *Options) *client {
 	return c
 }
 
-// names are hosts whose address cannot be known from the name, however they look.
+// names are hosts that must be resolved, even if they look like addresses or well-known names.
 var names = []string{"rebind.example", "metadata", "LOCALHOST.example.", "0x7f000001", "0x7f.1", "169.254.169.254.nip.example"}
 
-// A name is judged by the address that it resolves to when it is dialed.
+// The policy judges the address that a name resolves to at the time of the dial.
 func TestNamesOfForbiddenAddresses(t *testing.T) {
 	for _, addr := range []string{
 		"169.254.169.254", "10.0.0.1", "0.0.0.0", "100.100.100.200", "255.255.255.255", "fe80::1", "fd00:ec2::254", "64:ff9b::a9fe:a9fe", "::169.254.169.254",
 	} {
-		// Once with a dialer of the test: every address that reaches it was allowed.
+		// With Options.DialContext: the dialer gets only allowed addresses.
 		dialed := make(chan string, 100)
 		own := func(_ context.Context, _, addr string) (net.Conn, error) {
 			dialed <- addr
@@ -121,7 +121,7 @@ func TestNamesOfForbiddenAddresses(t *testing.T) {
 	}
 }
 
-// A name with several addresses is judged by each of them.
+// The policy judges each address of a name.
 func TestEachAddressOfANameIsJudged(t *testing.T) {
 	const public, private = "8.8.8.8", "10.0.0.1"
 	for _, addrs := range [][]string{{public, private}, {private, public}} {
@@ -137,7 +137,8 @@ func TestEachAddressOfANameIsJudged(t *testing.T) {
 	}
 }
 
-// Some systems read these as 169.254.169.254, Go does not. In either case nothing is dialed.
+// Some systems read these hosts as 169.254.169.254, but Go does not. The agent must not dial them
+// on any system.
 func TestNumbersAsAddresses(t *testing.T) {
 	c := linked(t, nil)
 	for _, host := range []string{"2852039166", "0251.0376.0251.0376", "169.254.43518", "169.16689662"} {
@@ -214,8 +215,8 @@ func TestProxy(t *testing.T) {
 	})
 }
 
-// Over TLS, with and without HTTP/2, nothing is added to a request, and an untrusted certificate is
-// a failure before anything was sent.
+// Over TLS, with and without HTTP/2, the agent adds nothing to a request. If the certificate is
+// untrusted, the request fails before any part of it is sent.
 func TestTLS(t *testing.T) {
 	requests := make(chan seen, 1)
 	server := httptest.NewUnstartedServer(look(requests))

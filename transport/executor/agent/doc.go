@@ -8,8 +8,8 @@
 // # What is sent
 //
 // A request is sent as it was received. The agent adds no User-Agent, Accept-Encoding or cookies,
-// and decodes no body. It runs the request once, with the exceptions that package transport gives
-// for its Direct. Header fields that frame a message or belong to one connection (Content-Length,
+// and decodes no body. It sends the request once, except in the cases that package transport lists
+// for Direct. Header fields that frame a message or belong to one connection (Content-Length,
 // Transfer-Encoding, Connection and similar fields) are dropped in both directions. The [Policy]
 // judges each address before a connection to it is made, even after a redirect. The proxy settings
 // of the environment are ignored, see [Options].
@@ -23,8 +23,8 @@
 // # Sessions
 //
 // A session has no state except its exchanges, which end with their link. So an initialize with a
-// resumeSessionId gets a new session with that ID. codex's client sends it after a lost link, and
-// gives up permanently if its session is unknown.
+// resumeSessionId gets a new session with that ID. codex's client sends resumeSessionId after a
+// lost link, and gives up permanently if the executor does not know the session.
 //
 // # Goroutines
 //
@@ -36,8 +36,8 @@
 //	link of a Listener      net/http     the link's end, or Listener.Close    Close, at most 5 s
 //	connections, dials      net/http     the end of Serve, or Listener.Close  the same
 //
-// Timers and ended contexts only cancel or close. A canceled lookup of a name ends within package
-// net, by that package's timeout. An exchange reads the next piece of its body only after the
-// previous one was written to the link. It reads up to 256 KiB ahead of a body that arrives in
-// bulk. So a slow link uses little memory for each exchange, and slows the server down.
+// Timers and ended contexts only cancel or close. After a name lookup is canceled, its goroutine in
+// package net ends at that package's timeout. An exchange reads the next piece of its body only
+// after the previous one was written to the link. It reads up to 256 KiB ahead of a body that
+// arrives in bulk. So a slow link uses little memory for each exchange, and slows the server down.
 package agent

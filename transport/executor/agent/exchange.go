@@ -33,8 +33,8 @@ func newExchange(s *session, rawID []byte, r *execproto.HTTPRequest, out *outgoi
 	return e
 }
 
-// run performs the exchange. It returns when the last frame is on the link, or when the session is
-// over.
+// run performs the exchange. It returns when the last frame has been written to the link, or when
+// the session is over.
 func (e *exchange) run() {
 	ctx, cancel := e.context()
 	defer cancel()

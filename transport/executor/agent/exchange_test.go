@@ -40,7 +40,7 @@ func TestBufferedResponse(t *testing.T) {
 	})
 }
 
-// A piece is sent as soon as it arrives, and the headers before the first piece.
+// A piece is sent as soon as it arrives, and the headers are sent before the first piece.
 func TestPiecesAreSentAtOnce(t *testing.T) {
 	next := make(chan struct{})
 	handler := func(w http.ResponseWriter, _ *http.Request) {
@@ -199,8 +199,8 @@ func TestHeldBodies(t *testing.T) {
 	require.NotNil(t, enter(1))
 }
 
-// If the client disconnects without closing the link, every server sees it, whatever the exchange
-// was waiting for.
+// If the connection to the client is lost, the agent aborts every exchange, regardless of what the
+// exchange is waiting for. Every server sees its request end.
 func TestLossOfTheLinkAbortsEverything(t *testing.T) {
 	var aborted atomic.Int32
 	handler := func(w http.ResponseWriter, r *http.Request) {
@@ -238,8 +238,8 @@ func TestLossOfTheLinkAbortsEverything(t *testing.T) {
 	}
 }
 
-// If a client reads nothing, the server can send only as much as buffers of fixed size hold.
-// Nothing is lost when the client continues to read.
+// If a client stops reading, the server can send only as much as fixed-size buffers hold. When the
+// client reads again, it receives everything.
 func TestBackPressure(t *testing.T) {
 	const total = 2 << 20
 	var sent atomic.Int64
@@ -257,8 +257,8 @@ func TestBackPressure(t *testing.T) {
 		w.handshake()
 		w.request(get(upstream, "a"))
 		synctest.Wait()
-		// A piece on the link, the part that was read ahead, and the buffers of the connection: 256
-		// KiB, 256 KiB and about 64 KiB.
+		// The buffers hold 256 KiB being sent, 256 KiB read ahead, and about 64 KiB in the
+		// connection.
 		require.Less(w.t, sent.Load(), int64(768<<10), "the server is held up")
 		require.Equal(w.t, 200, w.response().Result.Status)
 		require.Len(w.t, w.body("a"), total)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script is a link whose far end sends its messages and closes it.
+// script is a link whose far end sends a list of messages and then closes the link.
 type script struct {
 	lines [][]byte
 	gone  chan struct{}
@@ -42,7 +42,7 @@ func (s *script) Close() error {
 	return nil
 }
 
-// canned is a server that gives one answer, whatever it reads.
+// canned is a server that sends one fixed response, whatever it reads.
 type canned struct {
 	net.Conn
 

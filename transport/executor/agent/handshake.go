@@ -67,7 +67,8 @@ func (s *session) initialize(m *execproto.Message) {
 	}{id, s.environment()}))
 }
 
-// sessionID returns a new session ID, or the one that the client wants to resume.
+// sessionID returns the ID of the session that the client wants to resume, or a new ID if it does
+// not resume one.
 func (s *session) sessionID(m *execproto.Message) (string, *failure) {
 	var params struct {
 		ClientName *string `json:"clientName"`

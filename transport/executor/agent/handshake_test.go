@@ -41,8 +41,9 @@ func TestSessionsAreNew(t *testing.T) {
 	require.Len(t, ids, 2)
 }
 
-// A codex client whose link was lost requests its session, and gives up permanently if there is
-// none. An agent's session has no state that outlives its link, so any session ID is accepted.
+// After its link is lost, a codex client tries to resume its session. It gives up permanently if
+// the session is unknown. An agent's session has no state that outlives its link, so any session ID
+// is accepted.
 func TestResumedSession(t *testing.T) {
 	for id, ok := range map[string]bool{
 		"7b5229d8-8c4b-4163-afb2-eabe2a6bfec6": true, "": false, "a b": false, strings.Repeat("x", 129): false,

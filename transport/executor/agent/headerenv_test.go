@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// filled is a request with a header that is filled from an environment variable.
+// filled returns a request with a header whose value comes from an environment variable.
 func filled(url, variable string) params {
 	return get(url, "").with("streamResponse", false).with("headers", []map[string]string{
 		{"name": "Authorization", "value": "Bearer ", "valueEnvVar": variable}, {"name": "X-Null", "value": "v"},

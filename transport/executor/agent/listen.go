@@ -23,7 +23,7 @@ import (
 )
 
 // Listener serves clients over WebSockets at the path "/". It answers GET /readyz with status 200.
-// It refuses requests with an Origin header, which come from browsers.
+// It refuses requests with an Origin header, because browsers send them.
 type Listener struct {
 	printed
 
@@ -52,7 +52,7 @@ var errListenerClosed = errors.New("listener closed")
 
 // Listen serves WebSocket links at address, "ws://IP:PORT", until Close. Port 0 means any free
 // port. Without Options.Token it accepts only loopback addresses, because anyone who reaches the
-// port can use this process's network. ctx bounds only the call. opts may be nil.
+// port can use this process's network. ctx applies only to the call of Listen. opts may be nil.
 func Listen(ctx context.Context, address string, opts *Options) (*Listener, error) {
 	ap, err := readListenAddress(address)
 	if err != nil {
@@ -132,7 +132,7 @@ func (l *Listener) URL() string { return "ws://" + l.tcp.Addr().String() }
 // Addr returns the address of the Listener as a [net.Addr].
 func (l *Listener) Addr() net.Addr { return l.tcp.Addr() }
 
-// Close ends every link with its exchanges. It returns when they have ended, after at most 5 s, and
+// Close ends every link and its exchanges. It waits until they have ended, but at most 5 s, and
 // always returns nil. It may be called more than once.
 func (l *Listener) Close() error {
 	l.owned.Close()
@@ -178,7 +178,8 @@ func (l *Listener) unauthorized(r *http.Request) string {
 	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return "invalid authorization header"
 	}
-	// Hashes have the same length, so that timing reveals nothing about the token.
+	// All hashes have the same length, so the timing of the comparison reveals nothing about the
+	// token.
 	if hash := sha256.Sum256([]byte(token)); subtle.ConstantTimeCompare(hash[:], l.token[:]) != 1 {
 		return "invalid websocket bearer token"
 	}

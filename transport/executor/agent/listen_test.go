@@ -147,7 +147,8 @@ func TestToken(t *testing.T) {
 	conn.handshake()
 }
 
-// Messages over a WebSocket: fragmented and binary ones, and a large one in each direction.
+// The agent accepts fragmented and binary messages over a WebSocket, and a large message in each
+// direction.
 func TestWebSocket(t *testing.T) {
 	body := strings.Repeat("0123456789abcdef", 1<<17) // 2 MiB
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
@@ -261,8 +262,8 @@ func TestStdio(t *testing.T) {
 	require.NoError(t, fromAgent.Close())
 }
 
-// A context that ends also ends its link, even when the client reads nothing and the agent is stuck
-// in Send.
+// When the context of Serve ends, the link ends too, even if the client reads nothing and the agent
+// is blocked in Send.
 func TestContextEndsAStuckLink(t *testing.T) {
 	var sent atomic.Int64
 	handler := func(w http.ResponseWriter, r *http.Request) {

@@ -35,7 +35,7 @@ const (
 )
 
 // Options are the options of [Serve], [ServeStdio] and [Listen]. The zero value suits an agent that
-// is used only on the same machine. They are copied.
+// is used only on the same machine. The agent copies the options.
 type Options struct {
 	// Token must be presented by the clients of a Listener: "Authorization: Bearer TOKEN". Empty
 	// means that clients need no token, which is allowed only on loopback.
@@ -48,10 +48,11 @@ type Options struct {
 	// values.
 	HeaderEnv map[string][]string
 	// Concurrent bounds the exchanges of one link that wait for response headers or are buffered.
-	// More exchanges wait, in order. Open streams do not count. Zero means [DefaultConcurrent].
+	// Further exchanges wait in order of arrival. Open streams do not count. Zero means
+	// [DefaultConcurrent].
 	Concurrent int
-	// MaxExchanges bounds the exchanges of one link, including waiting ones and open streams. More
-	// are refused. Zero means [DefaultMaxExchanges].
+	// MaxExchanges bounds the exchanges of one link, including waiting ones and open streams.
+	// Further exchanges are refused. Zero means [DefaultMaxExchanges].
 	MaxExchanges int
 	// MaxBuffered bounds a response that is not streamed, in bytes. Zero means
 	// [DefaultMaxBuffered].
@@ -63,7 +64,7 @@ type Options struct {
 	// means [DefaultHandshakeTimeout] for a Listener and no limit for other links; negative means
 	// no limit.
 	HandshakeTimeout time.Duration
-	// TLSConfig is used for connections to servers. It is cloned. Nil means Go's defaults.
+	// TLSConfig is used for connections to servers. The agent clones it. Nil means Go's defaults.
 	TLSConfig *tls.Config
 	// DialContext makes connections to addresses "IP:port" that Policy allows. Nil means a
 	// [net.Dialer].
@@ -79,7 +80,8 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// config holds the checked options and the connections to servers. Links share it.
+// config holds the checked options and the connections to servers. All links of a Listener share
+// one config.
 type config struct {
 	Options
 
@@ -122,7 +124,7 @@ func setDefault(v *int, def int) {
 const keepAlive = 15 * time.Second // between TCP keep-alive probes to a server
 
 // dial connects to addr if the policy allows it. It judges each address of a name when the
-// connection is made, so that the address cannot change in between.
+// connection is made, so a name cannot resolve to another address after the check.
 func (c *config) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

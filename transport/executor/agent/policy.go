@@ -14,14 +14,14 @@ import (
 	"github.com/hawser-mcp/hawser/internal/netclass"
 )
 
-// Policy says which servers may be reached: the egress policy. It can also be used without an
+// Policy is an egress policy: it says which servers may be reached. It can also be used without an
 // agent, with a [net.Dialer]:
 //
 //	d := &net.Dialer{ControlContext: policy.Control(host)}
 //
-// A Policy judges the address that a connection is made to, when it is made, however the URL spells
-// the address and whichever resolver returned it. A Policy does not change and is safe for
-// concurrent use.
+// A Policy judges the address of each connection when the connection is made. How the URL spells
+// the address, and which resolver returned it, do not matter. A Policy does not change and is safe
+// for concurrent use.
 type Policy struct {
 	allow, deny []rule
 }
@@ -39,17 +39,18 @@ func (e *PolicyError) Error() string {
 	return fmt.Sprintf("the egress policy refuses %q: %s", e.Host, e.Rule)
 }
 
-// NewPolicy returns the policy of two lists of rules. A rule is one of:
+// NewPolicy returns a policy with two lists of rules. A rule is one of:
 //
 //   - a host name, "example.com", or all hosts below it, "*.example.com";
 //   - an address, "127.0.0.1", or a network, "10.1.0.0/16";
 //   - "public", "loopback" or "private" (10/8, 172.16/12, 192.168/16, fc00::/7);
 //   - any of these with a port, "example.com:443", "[fd00::/8]:80", or "*:443".
 //
-// If allow is empty, public and loopback addresses may be reached. Otherwise only addresses that a
-// rule covers may be: a network rule by the address, a name rule by the host of the URL. A name
-// rule never opens a private network. It opens loopback only for localhost: DNS decides what a name
-// resolves to, and anyone may control that. A rule in deny always wins.
+// If allow is empty, public and loopback addresses may be reached. Otherwise only connections that
+// a rule in allow covers are made. A network rule compares the address, and a name rule compares
+// the host of the URL. A name rule never allows private addresses, and allows loopback addresses
+// only for localhost, because an attacker may control what a name resolves to. A rule in deny
+// always wins.
 //
 // Some addresses are never reached, whatever the rules: link-local and metadata services,
 // unspecified, multicast, broadcast, shared (100.64/10), reserved, documentation and benchmark
@@ -76,8 +77,9 @@ func NewPolicy(allow, deny []string) (*Policy, error) {
 	return p, nil
 }
 
-// CheckURL refuses a URL that can be refused before its name is resolved. Its error is a
-// [*PolicyError], or says what is wrong with the URL's host or port.
+// CheckURL refuses a URL that can be refused before its name is resolved. The error is a
+// [*PolicyError] if the policy refuses the URL. Otherwise it says why the URL's host or port is
+// invalid.
 func (p *Policy) CheckURL(u *url.URL) error {
 	host, addr, port, err := target(u)
 	if err != nil {
@@ -116,8 +118,8 @@ func (p *Policy) checkProxied(u *url.URL) error {
 }
 
 // Control returns a function for the ControlContext of a [net.Dialer] that connects to host, a name
-// or an address. The dialer calls it with each address of host. It refuses an address with a
-// [*PolicyError].
+// or an address. The dialer calls the function with each address of host. The function returns a
+// [*PolicyError] if the policy refuses the address.
 func (p *Policy) Control(host string) func(ctx context.Context, network, address string, c syscall.RawConn) error {
 	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		return p.judge(host, address)
@@ -159,7 +161,8 @@ func (p *Policy) denied(host string, addr netip.Addr, port uint16) error {
 	return nil
 }
 
-// allowed applies the rules of allow. If addr is invalid, c is the class that is assumed for it.
+// allowed returns nil if the rules in allow permit a connection, and a [*PolicyError] otherwise. If
+// addr is invalid, c is the class that is assumed for it.
 func (p *Policy) allowed(host string, addr netip.Addr, c netclass.Class, port uint16) error {
 	if len(p.allow) == 0 {
 		if c == netclass.Private {

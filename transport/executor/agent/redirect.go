@@ -25,8 +25,9 @@ func redirects(resp *http.Response) bool {
 	return false
 }
 
-// request returns the next request to send. Its GetBody tells the Direct below that the body is in
-// memory. Direct does not pass it on to net/http, which would repeat requests with it.
+// request returns the next request to send. The request has a GetBody, which tells Direct that the
+// body is in memory. Direct does not pass GetBody on to net/http, because net/http repeats requests
+// that have one.
 func (o *outgoing) request(ctx context.Context) *http.Request {
 	req := (&http.Request{
 		Method: o.method,
@@ -45,7 +46,7 @@ func (o *outgoing) request(ctx context.Context) *http.Request {
 
 // redirect turns o into the request for the target of a redirect (RFC 9110 section 15.4).
 // Credentials, cookies, headers filled from the environment and the Host are not sent to another
-// origin. They stay removed even if a later redirect leads back.
+// origin. They stay removed even if a later redirect leads back to the first origin.
 func (o *outgoing) redirect(resp *http.Response) error {
 	if resp.ContentLength > 0 && resp.ContentLength <= redirectDrain {
 		_, _ = io.Copy(io.Discard, resp.Body)

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// follow is a POST that follows redirects, with all the data that belongs to one origin.
+// follow returns a POST that follows redirects and has all kinds of data that must not be sent to
+// another origin.
 func follow(url string) params {
 	return params{
 		"method": "POST", "url": url, "requestId": "", "redirectPolicy": "follow", "bodyBase64": "Ym9keQ==",
@@ -46,7 +47,7 @@ func TestRedirects(t *testing.T) {
 	t.Setenv("AGENT_TEST_KEY", "secret")
 	opts := &Options{HeaderEnv: map[string][]string{"AGENT_TEST_KEY": {upstream, upstream + ":81"}}}
 	requests := make(chan seen, 30)
-	other := func(w *world) { // another origin that the key may also be sent to
+	other := func(w *world) { // the key may also be sent to this second origin
 		ln := w.net.Listen("127.0.0.1:81")
 		server := &http.Server{Handler: signpost(requests)}
 		done := make(chan struct{})
@@ -129,7 +130,8 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 	})
 }
 
-// A lookup would reveal a name that the policy refuses to the DNS servers of its domain.
+// The agent must not look up a refused name: the lookup would reveal the name to the DNS servers of
+// its domain.
 func TestRefusedRedirectIsNotLookedUp(t *testing.T) {
 	t.Setenv("AGENT_TEST_KEY", "secret")
 	policy, err := NewPolicy(nil, []string{"*.evil.example"})

@@ -13,7 +13,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 )
 
-// outgoing is a checked request. A redirect turns it into the next one.
+// outgoing is a checked request. A redirect turns it into the request for the new target.
 type outgoing struct {
 	method string
 	url    *url.URL
@@ -107,7 +107,8 @@ func (o *outgoing) readHeaders(c *config, headers []execproto.Header) error {
 }
 
 // takeHost moves the Host header to its own field, as net/http requires. A header filled from the
-// environment is allowed for one origin, so Host must not select another virtual host there.
+// environment is allowed only for certain origins, so the Host header must not select another
+// virtual host.
 func (o *outgoing) takeHost() error {
 	values, ok := o.header["Host"]
 	if !ok {

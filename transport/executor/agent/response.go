@@ -30,7 +30,7 @@ func responseHeaders(h http.Header) []execproto.Header {
 	return fields
 }
 
-// failure is an error of an exchange, as it is sent to the client.
+// failure is the error of an exchange that is sent to the client.
 type failure struct {
 	code  int64
 	text  string

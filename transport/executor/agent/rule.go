@@ -120,7 +120,7 @@ func (r rule) useful() error {
 
 func (r rule) hasPort(port uint16) bool { return r.port == 0 || r.port == port }
 
-// namesHost reports whether the rule covers the host of a URL, whatever its address is.
+// namesHost reports whether the rule covers the host of a URL, regardless of the host's address.
 func (r rule) namesHost(host string, port uint16) bool {
 	switch {
 	case !r.hasPort(port):
@@ -138,7 +138,7 @@ func (r rule) namesHost(host string, port uint16) bool {
 // needsAddress reports whether the rule can only be applied to a known address.
 func (r rule) needsAddress() bool { return r.kind == byNetwork || r.kind == byClass }
 
-// reachesLoopback reports whether a rule that names a host may mean this machine (RFC 6761).
+// reachesLoopback reports whether a name or port rule may allow loopback addresses (RFC 6761).
 func (r rule) reachesLoopback() bool {
 	return r.kind == byPort || r.name == "localhost" || strings.HasSuffix(r.name, ".localhost")
 }

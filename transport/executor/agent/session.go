@@ -13,10 +13,10 @@ import (
 	"github.com/hawser-mcp/hawser/internal/link"
 )
 
-// Serve serves one link and closes it. It returns nil if the client ends the link, the cause of ctx
-// if that ends, and an error if the client violates the protocol in a way that cannot be answered.
-// When it returns, all exchanges of the link have ended, including their goroutines and their
-// connections to servers. opts may be nil.
+// Serve serves one link and closes it. It returns nil if the client ends the link, and the cause of
+// ctx if ctx ends. It returns another error if the client violates the protocol in a way that
+// cannot be answered. When it returns, all exchanges of the link have ended, including their
+// goroutines and their connections to servers. opts may be nil.
 func Serve(ctx context.Context, link Link, opts *Options) error {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -106,8 +106,8 @@ const (
 	maxEchoName = 64  // of a quoted method name, in bytes
 )
 
-// handle handles one message. It ignores unknown notifications, and responses, because the agent
-// sends no requests.
+// handle handles one message. It ignores unknown notifications. It also ignores responses, because
+// the agent sends no requests.
 func (s *session) handle(m *execproto.Message) {
 	switch {
 	case m.Kind == execproto.Notification && m.Method == execproto.MethodInitialized && s.state == initialized:
@@ -147,7 +147,7 @@ func (s *session) request(m *execproto.Message) {
 	}
 }
 
-// isReady refuses a request that arrives before the end of the handshake.
+// isReady reports whether the handshake is complete. If it is not, isReady refuses the request.
 func (s *session) isReady(m *execproto.Message, family string) bool {
 	text := ""
 	switch s.state {
@@ -188,15 +188,15 @@ func (s *session) start(e *exchange) {
 	s.exchanges.Go(e.run)
 }
 
-// release gives the slot of an exchange to the next one.
+// release frees the slot of an exchange and starts the next waiting exchange.
 func (s *session) release() {
 	if next := s.slots.release(); next != nil && s.ctx.Err() == nil {
 		s.start(next) // the caller is still a running exchange, so Serve has not stopped waiting yet
 	}
 }
 
-// leave removes an exchange from the session before its last message is sent. holding says that the
-// exchange still has its slot.
+// leave removes an exchange from the session before its last message is sent. holding says whether
+// the exchange still has its slot.
 func (s *session) leave(e *exchange, holding bool) {
 	s.slots.leave(e)
 	if holding {
@@ -211,8 +211,8 @@ var frames = sync.Pool{New: func() any { return new(frame) }}
 
 const keepFrame = 512 << 10 // frames up to this size in bytes are reused
 
-// begin waits until it may send a message, and returns a buffer for it, which must be passed to
-// finish. A link has one buffer, however many exchanges wait for it. begin fails when the session
+// begin waits until a message may be sent and returns a buffer for the message. The caller must
+// pass the buffer to finish. All exchanges of a link share one buffer. begin fails when the session
 // is over.
 func (s *session) begin() (*frame, error) {
 	select {
@@ -248,7 +248,7 @@ func (s *session) answer(rawID, result []byte) {
 	}
 }
 
-// fail sends an error, with how far the request got.
+// fail sends an error. The error says how far the request got.
 func (s *session) fail(rawID []byte, why *failure) {
 	var data []byte
 	if why.code == execproto.CodeInvalidParams || why.code == execproto.CodeFailed {
@@ -266,8 +266,8 @@ func (s *session) failNobody(text string) {
 }
 
 // ServeStdio serves one client over a pair of pipes, with one message per line, see [Serve]. At the
-// end it closes both pipes, which must end a Read and a Write in progress. io.EOF from in is a
-// normal end.
+// end it closes both pipes. Closing a pipe must end a Read or Write in progress. io.EOF from in is
+// a normal end.
 func ServeStdio(ctx context.Context, in io.ReadCloser, out io.WriteCloser, opts *Options) error {
 	return Serve(ctx, link.NewLines(in, out, maxMessage), opts)
 }

@@ -23,7 +23,8 @@ func (t *slots) init(concurrent, exchanges int) {
 	t.active = make(map[string]struct{})
 }
 
-// enter admits an exchange. start says that it has a slot; otherwise it waits for one.
+// enter admits or refuses an exchange. start is true if the exchange has a slot, and false if it
+// waits for one. refusal is nil if the exchange is admitted.
 func (t *slots) enter(e *exchange) (start bool, refusal *failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -54,7 +55,8 @@ func (t *slots) enter(e *exchange) (start bool, refusal *failure) {
 	return true, nil
 }
 
-// release frees a slot. It returns the exchange that gets the slot, or nil if none waits.
+// release frees a slot. It returns the waiting exchange that gets the slot, or nil if no exchange
+// waits.
 func (t *slots) release() *exchange {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +70,7 @@ func (t *slots) release() *exchange {
 	return next
 }
 
-// leave removes an exchange: its ID may be used again.
+// leave removes an exchange. Its ID may then be used again.
 func (t *slots) leave(e *exchange) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -86,7 +86,8 @@ func serveHTTP(t *testing.T, n *memnet.Network, addr string, handler http.Handle
 	})
 }
 
-// client is a handwritten near end of a link: it shares no code with the agent except the framing.
+// client is the near end of a link, written for these tests. It shares no code with the agent
+// except the framing.
 type client struct {
 	t    testing.TB
 	link link.Link
@@ -166,7 +167,7 @@ func (c *client) handshake() {
 // params are the parameters of http/request.
 type params map[string]any
 
-// get is a streamed GET.
+// get returns the parameters of a streamed GET.
 func get(url, id string) params {
 	return params{"method": "GET", "url": url, "requestId": id, "streamResponse": true, "redirectPolicy": "stop"}
 }
@@ -228,7 +229,7 @@ func (c *client) delta(id string, seq int64) *delta {
 	return m.Params
 }
 
-// body receives a stream to its end, which must not be an error.
+// body receives a stream to its end and returns the bytes. The stream must not end with an error.
 func (c *client) body(id string) []byte {
 	c.t.Helper()
 	var body []byte

@@ -19,7 +19,7 @@ type Authorizer interface {
 	// for the endpoint and renews it silently, without prompting the user.
 	RoundTripper(base http.RoundTripper) http.RoundTripper
 	// Authorize is called when the server refused a request with status 401, or with 403 for
-	// insufficient scope, although RoundTripper had attached the authorization. header holds the
+	// insufficient scope or an invalid token, although RoundTripper had attached the authorization. header holds the
 	// WWW-Authenticate fields. began is when the refused request was made: if the authorization is
 	// newer, Authorize returns without doing anything. Authorize may prompt the user. The session
 	// calls Authorize from one goroutine at a time, with a context that ends with the session. If
@@ -87,7 +87,7 @@ func (s *Session) unauthorized(err error) *streamablehttp.HTTPError {
 	if s.opts.Auth == nil || !errors.As(err, &e) {
 		return nil
 	}
-	if e.Status == http.StatusUnauthorized || e.InsufficientScope() {
+	if e.Status == http.StatusUnauthorized || e.InsufficientScope() || e.InvalidToken() {
 		return e
 	}
 	return nil

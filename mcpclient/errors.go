@@ -93,7 +93,8 @@ type (
 	//	Began       bool           the body shows that the server started to process the request
 	//	Answered    bool           the body holds the result of the request
 	//
-	// The method InsufficientScope reports whether a wider authorization may help.
+	// The method InsufficientScope reports whether a wider authorization may help, and InvalidToken
+	// whether a 403 says that the token is invalid.
 	HTTPError = streamablehttp.HTTPError
 	// ProtocolError is a reply that is not valid MCP:
 	//

@@ -17,14 +17,14 @@ type ask struct {
 	explicit bool        // Login was called
 	stepUp   bool        // the response was a 403: the token is valid, but lacks scopes
 	header   http.Header // header of the 401 or 403
-	hint     string      // resource_metadata in the challenge
+	hints    []string    // resource_metadata in the challenges
 	scopes   []string    // scopes in the challenge
 	began    time.Time   // when the refused request was made
 }
 
 // Authorize obtains the authorization that a refused request needs, so that it can be sent again.
 // endpoint is the URL of the request. status and header come from the response, which is a 401, or
-// a 403 with an insufficient_scope challenge (MCP authorization, RFC 6750 section 3.1). began is
+// a 403 with an insufficient_scope or invalid_token challenge (MCP authorization, RFC 6750 section 3.1). began is
 // when the request was made: if a suitable token was obtained since then, Authorize returns nil at
 // once.
 //
@@ -96,6 +96,9 @@ func (c *Client) Login(ctx context.Context) error {
 func readRefusal(status int, header http.Header) (*ask, error) {
 	a := &ask{header: header}
 	found := false
+	if isUnauthorized(status, header) {
+		status = http.StatusUnauthorized
+	}
 	for _, ch := range challenge.Parse(header.Values("WWW-Authenticate")) {
 		if !ch.Is(typeBearer) && !ch.Is(typeDPoP) {
 			continue
@@ -104,9 +107,7 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 			continue
 		}
 		found = true
-		if a.hint == "" {
-			a.hint = ch.Param("resource_metadata")
-		}
+		a.hints = union(a.hints, ch.ParamValues("resource_metadata")...)
 		a.scopes = union(a.scopes, validScopes(strings.Fields(ch.Param("scope")))...)
 	}
 	switch status {
@@ -119,6 +120,13 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 		}
 	}
 	return nil, &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the response does not ask for authorization")}
+}
+
+// isUnauthorized reports whether a resource refused the token itself: with 401 or, against RFC 6750
+// section 3.1, with a 403 that says invalid_token.
+func isUnauthorized(status int, header http.Header) bool {
+	return status == http.StatusUnauthorized ||
+		status == http.StatusForbidden && challenge.HasError(header.Values("WWW-Authenticate"), "invalid_token")
 }
 
 // settled reports whether no new authorization should be tried for a refused request. The error is
@@ -165,11 +173,11 @@ func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
 		}
 		cur = c.held.Load()
 	}
-	at, err := c.discover(ctx, a.hint, cur)
+	at, err := c.discover(ctx, a.hints, cur)
 	if err != nil {
 		return err
 	}
-	moved := cur != nil && (cur.Issuer != at.server.Issuer || cur.Resource != at.resource)
+	moved := cur != nil && (!sameIssuer(cur.Issuer, at.server.Issuer) || cur.Resource != at.resource)
 	switch {
 	case moved:
 		c.log.Info("the resource moved to another authorization server", "issuer", at.server.Issuer, "before", cur.Issuer)

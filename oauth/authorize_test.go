@@ -194,7 +194,7 @@ func TestIssuerIsChosen(t *testing.T) {
 func TestPlainForbiddenIsNoStepUp(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)
-		for _, header := range []http.Header{nil, {"Www-Authenticate": {`Bearer error="invalid_token"`}}, {"Www-Authenticate": {`Basic error="insufficient_scope"`}}} {
+		for _, header := range []http.Header{nil, {"Www-Authenticate": {`Bearer error="invalid_request"`}}, {"Www-Authenticate": {`Basic error="invalid_token"`}}, {"Www-Authenticate": {`Basic error="insufficient_scope"`}}} {
 			err := r.client.Authorize(t.Context(), w.Resource.URL, http.StatusForbidden, header, time.Now())
 			require.Equal(t, KindScope, KindOf(err))
 		}
@@ -306,5 +306,23 @@ func TestCloseIsBounded(t *testing.T) {
 		require.ErrorIs(t, <-failed, ErrClosed)
 		close(release)
 		r.client.closeErr = nil
+	})
+}
+
+// A 403 that says invalid_token is handled as a 401: the token is refreshed, and the request sent
+// again without the user.
+func TestInvalidTokenWith403(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(refreshing)
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Invalid = http.StatusForbidden })
+		r := newRig(t, w, nil)
+		r.mustCall()
+		w.Server.RevokeAll(false)
+		r.mustCall()
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+		require.Equal(t, 1, r.person.times())
+		w.Server.RevokeAll(true)
+		r.mustCall()
+		require.Equal(t, 2, r.person.times())
 	})
 }

@@ -96,7 +96,7 @@ func NewClient(endpoint string, cfg *Config) (*Client, error) {
 	}
 	c.log = cmp.Or(c.log, slog.New(slog.DiscardHandler))
 	c.fetcher = fetcher{transport: c.outgoing, timeout: c.cfg.RequestTimeout, egress: newEgress(u, &c.cfg)}
-	c.discovery = discovery{fetcher: &c.fetcher}
+	c.discovery = discovery{fetcher: &c.fetcher, pkce: c.cfg.Grant == nil}
 	c.registrar = registrar{fetcher: &c.fetcher, client: &c.cfg.Registration}
 	c.closing, c.beginEnd = context.WithCancelCause(context.Background())
 	c.root, c.endAll = context.WithCancel(context.Background())

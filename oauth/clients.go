@@ -167,7 +167,7 @@ func (c *Client) pin(ctx context.Context, issuer string) error {
 		return storeError(ctx, "save issuer", err)
 	}
 	before, err := c.pinned(ctx)
-	if err == nil && before != issuer {
+	if err == nil && !sameIssuer(before, issuer) {
 		err = pinError(before, issuer)
 	}
 	return err

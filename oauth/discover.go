@@ -3,15 +3,14 @@ package oauth
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
-// discover finds the endpoint's resource metadata and authorization server. hint is the
-// resource_metadata URL from the challenge, or "". cur is the current token, or nil.
-func (c *Client) discover(ctx context.Context, hint string, cur *token) (at *target, err error) {
+// discover finds the endpoint's resource metadata and authorization server. hints
+// are the resource_metadata URLs from the challenge. cur is the current token, or nil.
+func (c *Client) discover(ctx context.Context, hints []string, cur *token) (at *target, err error) {
 	err = c.fromWhereItIs(ctx, func() error {
-		at, err = c.discoverOnce(ctx, hint, cur)
+		at, err = c.discoverOnce(ctx, hints, cur)
 		return err
 	})
 	return at, err
@@ -29,8 +28,8 @@ func (c *Client) fromWhereItIs(ctx context.Context, do func() error) error {
 	return err
 }
 
-func (c *Client) discoverOnce(ctx context.Context, hint string, cur *token) (*target, error) {
-	resource, err := c.discovery.resource(ctx, c.endpoint, hint)
+func (c *Client) discoverOnce(ctx context.Context, hints []string, cur *token) (*target, error) {
+	resource, err := c.discovery.resource(ctx, c.endpoint, hints)
 	if err != nil {
 		return nil, asError(err, "discover resource")
 	}
@@ -45,6 +44,9 @@ func (c *Client) discoverOnce(ctx context.Context, hint string, cur *token) (*ta
 	server, err := c.discovery.server(ctx, issuer, resource.Guessed)
 	if err != nil {
 		return nil, asError(err, "discover authorization server")
+	}
+	if resource.refused && server.Guessed {
+		return nil, resource.tried
 	}
 	if err := c.pin(ctx, issuer); err != nil {
 		return nil, err
@@ -65,19 +67,23 @@ func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string
 		return "", &Error{Kind: KindMetadata, Op: "choose authorization server", Err: errors.New("the resource names no authorization servers")}
 	}
 	if c.cfg.Issuer != "" {
-		if !slices.Contains(named, c.cfg.Issuer) {
-			return "", &Error{Kind: KindConfig, Op: "choose authorization server", Err: errors.New("the resource does not name Config.Issuer")}
+		if issuer := findIssuer(named, c.cfg.Issuer); issuer != "" {
+			return issuer, nil
 		}
-		return c.cfg.Issuer, nil
+		return "", &Error{Kind: KindConfig, Op: "choose authorization server", Err: &DocumentError{
+			URL: c.name(), Reason: "the resource does not name Config.Issuer", Wanted: shownURL(c.cfg.Issuer), Found: shownURL(named[0]),
+		}}
 	}
 	if pinned != "" {
-		if !slices.Contains(named, pinned) {
-			return "", pinError(pinned, named[0])
+		if issuer := findIssuer(named, pinned); issuer != "" {
+			return issuer, nil
 		}
-		return pinned, nil
+		return "", pinError(pinned, named[0])
 	}
-	if cur != nil && slices.Contains(named, cur.Issuer) {
-		return cur.Issuer, nil
+	if cur != nil {
+		if issuer := findIssuer(named, cur.Issuer); issuer != "" {
+			return issuer, nil
+		}
 	}
 	return named[0], nil
 }
@@ -87,7 +93,7 @@ const metadataAge = time.Hour
 
 // serverOf returns the metadata of the authorization server that issued a token.
 func (c *Client) serverOf(ctx context.Context, tok *token) (*ServerMetadata, error) {
-	if at := c.known.target(); at != nil && at.server.Issuer == tok.Issuer && time.Since(at.found) < metadataAge {
+	if at := c.known.target(); at != nil && sameIssuer(at.server.Issuer, tok.Issuer) && time.Since(at.found) < metadataAge {
 		return at.server, nil
 	}
 	var server *ServerMetadata
@@ -114,6 +120,9 @@ type ResourceMetadata struct {
 	// Guessed says that the resource has no metadata, because it predates revision 2025-06-18. Its
 	// authorization server is then its own origin.
 	Guessed bool `json:"-"`
+
+	refused bool  // guessed, and a URL answered other than with 404: the server needs metadata
+	tried   error // if refused: what the URLs answered
 }
 
 // ServerMetadata is the metadata of an authorization server (RFC 8414 section 2, OpenID Connect
@@ -137,4 +146,6 @@ type ServerMetadata struct {
 	// Guessed says that the server has no metadata, and that the endpoints are the defaults of
 	// revision 2025-03-26.
 	Guessed bool `json:"-"`
+
+	from string // URL of the document, for errors
 }

@@ -8,11 +8,13 @@ import (
 	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/httprule"
-	"github.com/hawser-mcp/hawser/internal/httpstatus"
 )
 
 // discovery reads metadata documents. It caches nothing; see Client.discover and Client.serverOf.
-type discovery struct{ fetcher *fetcher }
+type discovery struct {
+	fetcher *fetcher
+	pkce    bool // prefer server metadata with PKCE: a user logs in
+}
 
 const (
 	wellKnownResource = "/.well-known/oauth-protected-resource"
@@ -21,42 +23,61 @@ const (
 
 	maxServers = 32   // maximum number of authorization servers of a resource
 	maxScopes  = 1000 // maximum number of scopes in a document
+	maxHints   = 4    // maximum number of resource_metadata URLs that are tried
 
 	revisionNow   = "2026-07-28" // sent as MCP-Protocol-Version with requests for metadata
 	revisionFirst = "2025-03-26" // sent instead if the issuer was guessed as this revision defines
 )
 
-// resource gets the metadata of the endpoint (RFC 9728 section 3). If hint, the resource_metadata
-// URL from the challenge, is not empty, only that URL is tried. Otherwise resource tries the
-// well-known URL for the endpoint's path. If the response is a 4xx or not JSON, it then tries the
-// well-known URL of the origin. If both return 404, the resource predates such metadata (MCP
+// resource gets the metadata of the endpoint (RFC 9728 section 3) from the first URL that has a
+// document. hints are the resource_metadata URLs from the challenge, and come first. Then resource
+// tries the well-known URL for the endpoint's path, and then that of the origin. A document about
+// another resource ends the search.
+//
+// Without hints, and if no URL has a document, the resource may predate such metadata (MCP
 // 2025-03-26). Its authorization server is then its own origin.
-func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hint string) (*ResourceMetadata, error) {
-	candidates := []string{hint}
-	if hint == "" {
-		candidates = resourceCandidates(endpoint)
+func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hints []string) (*ResourceMetadata, error) {
+	var tried search
+	for _, hint := range hints[:min(len(hints), maxHints)] {
+		m, err := d.hinted(ctx, endpoint, hint)
+		if err == nil || isWrong(err) || ctx.Err() != nil {
+			return m, err
+		}
+		tried.add(err)
 	}
-	last, absent := error(nil), true
-	for _, candidate := range candidates {
+	for _, candidate := range resourceCandidates(endpoint) {
 		m, err := d.resourceAt(ctx, endpoint, candidate)
-		if err == nil {
-			return m, nil
+		if err == nil || !isNoDocument(err) {
+			return m, err
 		}
-		if !isMissing(err) && !isNoJSON(err) {
-			return nil, err
-		}
-		if statusOf(err) != http.StatusNotFound || last == nil {
-			last = err // this error is more specific than a 404
-		}
-		absent = absent && statusOf(err) == http.StatusNotFound
+		tried.add(err)
 	}
-	if hint != "" || !absent {
-		return nil, last
+	if len(hints) > 0 || !tried.only(http.StatusNotFound, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden) {
+		return nil, tried.err("get resource metadata")
 	}
 	u := *endpoint
 	u.RawQuery, u.ForceQuery = "", false
 	base := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host}
-	return &ResourceMetadata{Resource: u.String(), AuthorizationServers: []string{base.String()}, Guessed: true}, nil
+	return &ResourceMetadata{
+		Resource: u.String(), AuthorizationServers: []string{base.String()}, Guessed: true,
+		refused: !tried.only(http.StatusNotFound), tried: tried.err("get resource metadata"),
+	}, nil
+}
+
+// hinted gets the metadata from a URL in a challenge. Some servers send a relative URL, or put it
+// in single quotes.
+func (d *discovery) hinted(ctx context.Context, endpoint *url.URL, hint string) (*ResourceMetadata, error) {
+	base := *endpoint
+	base.RawQuery, base.ForceQuery = "", false
+	u, err := base.Parse(strings.Trim(hint, "'"))
+	if err != nil {
+		return nil, &Error{Kind: KindMetadata, Op: "get resource metadata", Err: &URLError{Reason: "resource_metadata is not a URL"}}
+	}
+	m, err := d.resourceAt(ctx, endpoint, u.String())
+	if isOutside(err) && d.locate(ctx, endpoint) {
+		m, err = d.resourceAt(ctx, endpoint, u.String())
+	}
+	return m, err
 }
 
 // locate sends a request to the endpoint's origin. It reports whether the endpoint is known to be
@@ -84,10 +105,12 @@ func (d *discovery) resourceAt(ctx context.Context, endpoint *url.URL, text stri
 	if err := d.fetcher.getJSON(ctx, op, text, http.Header{"Mcp-Protocol-Version": {revisionNow}}, m); err != nil {
 		return nil, err
 	}
-	wrong := &DocumentError{Origin: originOfText(text)}
+	wrong := &DocumentError{URL: shownURL(text)}
 	switch {
+	case m.Resource == "" && len(m.AuthorizationServers) == 0:
+		wrong.Reason, wrong.isOther = "it is not resource metadata", true
 	case !coversEndpoint(m.Resource, endpoint):
-		wrong.Reason = "it describes another resource"
+		wrong.Reason, wrong.Wanted, wrong.Found = "it describes another resource", shownURL(endpoint.String()), shownURL(m.Resource)
 	case len(m.AuthorizationServers) == 0:
 		wrong.Reason = "it names no authorization servers"
 	case len(m.AuthorizationServers) > maxServers:
@@ -139,13 +162,6 @@ func validScopes(scopes []string) []string {
 	return valid
 }
 
-// isMissing reports whether err means only that there is no document at a URL. The caller then
-// tries the next URL. An invalid document or a network failure ends the search.
-func isMissing(err error) bool {
-	status := statusOf(err)
-	return status/100 == 4 && !httpstatus.Of(status).Transient()
-}
-
 // statusOf returns the HTTP status that caused err, or 0 if no status did.
 func statusOf(err error) int {
 	var s *statusError
@@ -153,12 +169,4 @@ func statusOf(err error) int {
 		return s.status
 	}
 	return 0
-}
-
-func originOfText(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
-	}
-	return httprule.Origin(u)
 }

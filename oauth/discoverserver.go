@@ -1,13 +1,13 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
-	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
@@ -28,33 +28,47 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 	if fallback {
 		revision, candidates = revisionFirst, candidates[:1]
 	}
-	last, absent := error(nil), true
+	var tried search
+	var first *ServerMetadata // without PKCE
 	for _, candidate := range candidates {
-		m := new(ServerMetadata)
-		err := d.fetcher.getJSON(ctx, op, candidate, http.Header{"Mcp-Protocol-Version": {revision}}, m)
+		m, err := d.serverAt(ctx, issuer, candidate, revision)
 		switch {
-		case err == nil:
-			if err := d.checkServer(u, issuer, m, fallback); err != nil {
-				return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
-			}
+		case err == nil && (!d.pkce || m.supportsPKCE()):
 			return m, nil
-		case isMissing(err):
-			absent = absent && statusOf(err) == http.StatusNotFound
-			last = err
-		case isNoJSON(err):
-			absent, last = false, err // some servers answer every path with a page
-		default:
+		case err == nil:
+			first = cmp.Or(first, m) // some servers name PKCE only in the OpenID document
+		case isNoDocument(err):
+			tried.add(err)
+		case first == nil:
 			return nil, err
 		}
 	}
-	if !fallback || !absent {
-		return nil, last
+	switch {
+	case first != nil:
+		return first, nil
+	case !fallback || !tried.only(http.StatusNotFound):
+		return nil, tried.err(op)
 	}
 	return &ServerMetadata{
 		Issuer: issuer, AuthorizationEndpoint: issuer + "/authorize", TokenEndpoint: issuer + "/token",
 		RegistrationEndpoint: issuer + "/register", Guessed: true,
 	}, nil
 }
+
+// serverAt gets the metadata of an issuer from one URL.
+func (d *discovery) serverAt(ctx context.Context, issuer, place, revision string) (*ServerMetadata, error) {
+	const op = "get server metadata"
+	m := &ServerMetadata{from: shownURL(place)}
+	if err := d.fetcher.getJSON(ctx, op, place, http.Header{"Mcp-Protocol-Version": {revision}}, m); err != nil {
+		return nil, err
+	}
+	if err := d.checkServer(place, issuer, m); err != nil {
+		return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
+	}
+	return m, nil
+}
+
+func (m *ServerMetadata) supportsPKCE() bool { return slices.Contains(m.ChallengeMethods, "S256") }
 
 // serverCandidates returns the well-known URLs for the metadata of an issuer, in the order to try
 // them. For an issuer with a path, it omits the well-known URLs of the origin alone, because they
@@ -63,21 +77,19 @@ func serverCandidates(issuer *url.URL) []string {
 	origin, path := issuer.Scheme+"://"+issuer.Host, strings.TrimSuffix(issuer.EscapedPath(), "/")
 	candidates := []string{origin + wellKnownServer + path, origin + wellKnownOpenID + path}
 	if path != "" {
-		candidates = append(candidates, origin+path+wellKnownOpenID)
+		candidates = append(candidates, origin+path+wellKnownOpenID, origin+path+wellKnownServer)
 	}
 	return candidates
 }
 
-func isNoJSON(err error) bool {
-	var e *DocumentError
-	return errors.As(err, &e) && e.isPage
-}
-
 // checkServer returns an error if a metadata document belongs to another issuer (RFC 8414 section
 // 3.3), or names an endpoint that this client must not send requests to.
-func (d *discovery) checkServer(from *url.URL, issuer string, m *ServerMetadata, fallback bool) error {
-	if m.Issuer != issuer && (!fallback || m.Issuer != issuer+"/") { // a guessed issuer has no trailing slash
-		return &DocumentError{Origin: httprule.Origin(from), Reason: "it has another issuer"}
+func (d *discovery) checkServer(from, issuer string, m *ServerMetadata) error {
+	if m.Issuer == "" {
+		return &DocumentError{URL: shownURL(from), Reason: "it is not server metadata", isOther: true}
+	}
+	if !sameIssuer(m.Issuer, issuer) {
+		return &DocumentError{URL: shownURL(from), Reason: "it has another issuer", Wanted: shownURL(issuer), Found: shownURL(m.Issuer)}
 	}
 	if len(m.ScopesSupported) > maxScopes {
 		return &LimitError{"scopes", maxScopes}

@@ -102,6 +102,7 @@ func (d *dpopKeys) put(issuer string, k *dpopKey) {
 // dpopKey returns the stored DPoP key for an issuer. If there is none, it makes and stores a key if
 // create is true, and returns nil otherwise.
 func (c *Client) dpopKey(ctx context.Context, issuer string, create bool) (*dpopKey, error) {
+	issuer = plainIssuer(issuer)
 	if k := c.keys.get(issuer); k != nil {
 		return k, nil
 	}

@@ -165,19 +165,32 @@ func (e *RedirectError) Error() string {
 	return fmt.Sprintf("redirect %d to %q not followed: %s", e.Status, e.Origin, e.Reason)
 }
 
-// DocumentError says that a document from a server is invalid. An [*Error] wraps it.
+// DocumentError says that an answer of a server is invalid: a metadata document, a registration, a
+// token or a callback. An [*Error] wraps it.
 type DocumentError struct {
-	// Origin is the scheme, host and port of the server that sent the document.
-	Origin string
-	// Reason says what is wrong. It quotes no values from the document.
+	// URL is where the answer came from, without userinfo, query and fragment. It is empty for the
+	// reply of a token endpoint.
+	URL string
+	// Reason says what is wrong. It quotes no values from the answer.
 	Reason string
+	// Found is the value that was refused, and Wanted the value that the client accepts. Both are
+	// empty if there is no such value. They hold at most 255 bytes, and URLs in them have neither
+	// userinfo nor query.
+	Found, Wanted string
 
-	isPage bool // the document is not JSON
+	isOther bool // the answer is not a document of the kind that was requested
 }
 
-// Error returns the origin and the reason.
+// Error returns the URL, the reason and both values.
 func (e *DocumentError) Error() string {
-	return fmt.Sprintf("the document from %s: %s", e.Origin, e.Reason)
+	text := e.Reason
+	if e.URL != "" {
+		text = fmt.Sprintf("the answer from %s: %s", e.URL, e.Reason)
+	}
+	if e.Wanted != "" {
+		text += fmt.Sprintf(": expected %q, got %q", e.Wanted, e.Found)
+	}
+	return text
 }
 
 // LimitError says that a server sent more than a limit allows. An [*Error] wraps it.
@@ -195,8 +208,8 @@ func (e *LimitError) Error() string {
 
 // statusError says that a response had an unexpected status.
 type statusError struct {
-	origin string
+	url    string
 	status int
 }
 
-func (e *statusError) Error() string { return fmt.Sprintf("status %d from %s", e.status, e.origin) }
+func (e *statusError) Error() string { return fmt.Sprintf("status %d from %s", e.status, e.url) }

@@ -3,7 +3,6 @@ package oauth
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -43,7 +42,7 @@ type answer struct {
 // getJSON gets a JSON object and decodes it into out. If the final status is not 200, the error
 // wraps a *statusError. Its kind is KindNetwork if the status is transient, and KindMetadata
 // otherwise.
-func (f *fetcher) getJSON(ctx context.Context, op, text string, header http.Header, out any) error {
+func (f *fetcher) getJSON(ctx context.Context, op, text string, header http.Header, out decodable) error {
 	ctx, stop := context.WithTimeoutCause(ctx, f.timeout, errTooSlow)
 	defer stop()
 	u, err := f.egress.parse(text)
@@ -103,7 +102,7 @@ func statusKind(op string, u *url.URL, status int) error {
 	if httpstatus.Of(status).Transient() {
 		kind = KindNetwork
 	}
-	return &Error{Kind: kind, Op: op, Err: &statusError{httprule.Origin(u), status}}
+	return &Error{Kind: kind, Op: op, Err: &statusError{shownURL(u.String()), status}}
 }
 
 // postForm posts a form to a URL that a server named.
@@ -220,26 +219,23 @@ func fetchError(ctx context.Context, op string, err error) error {
 
 // readJSON decodes a JSON object. It ignores the Content-Type, because servers often send a wrong
 // one for files without a suffix.
-func readJSON(from *url.URL, a *answer, out any) error {
-	wrong := &DocumentError{Origin: httprule.Origin(from)}
-	switch text := bytes.TrimLeft(a.body, " \t\r\n"); {
+func readJSON(from *url.URL, a *answer, out decodable) error {
+	wrong := &DocumentError{URL: shownURL(from.String())}
+	switch text := bytes.TrimLeft(withoutMark(a.body), " \t\r\n"); {
 	case len(text) == 0 || text[0] != '{':
-		wrong.Reason, wrong.isPage = "not a JSON object", true
+		wrong.Reason, wrong.isOther = "not a JSON object", true
 		return wrong
 	case isNestedDeeper(text, maxNesting):
 		return &LimitError{"levels of a document", maxNesting}
 	}
-	err := json.Unmarshal(a.body, out)
-	var wrongType *json.UnmarshalTypeError
+	err := decode(a.body, out)
+	var wrongType *DocumentError
 	switch {
 	case errors.As(err, &wrongType):
-		wrong.Reason = "a member has the wrong type"
-		if name := wrongType.Field; name != "" {
-			wrong.Reason = redact.Clean(name, 64) + " has the wrong type"
-		}
-		return wrong
+		wrongType.URL = wrong.URL
+		return wrongType
 	case err != nil:
-		wrong.Reason, wrong.isPage = "invalid JSON", true
+		wrong.Reason, wrong.isOther = err.Error(), true
 		return wrong
 	}
 	return nil

@@ -79,9 +79,7 @@ func TestDocumentsAreRefused(t *testing.T) {
 		"cut":                {serve(`{"issuer":"x"`), new(*DocumentError), KindMetadata},
 		"two":                {serve(`{"issuer":"x"}{}`), new(*DocumentError), KindMetadata},
 		"issuer is a number": {serve(`{"issuer":7}`), new(*DocumentError), KindMetadata},
-		"list is a text":     {serve(`{"scopes_supported":"a b"}`), new(*DocumentError), KindMetadata},
-		"list of objects":    {serve(`{"scopes_supported":[{}]}`), new(*DocumentError), KindMetadata},
-		"flag is a text":     {serve(`{"client_id_metadata_document_supported":"yes"}`), new(*DocumentError), KindMetadata},
+		"iss flag is a text": {serve(`{"scopes_supported":"a b","authorization_response_iss_parameter_supported":"true"}`), new(*DocumentError), KindMetadata},
 		"204":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, new(*statusError), KindMetadata},
 		"404":                {http.NotFound, new(*statusError), KindMetadata},
 		"429":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, new(*statusError), KindNetwork},
@@ -284,3 +282,38 @@ func TestErrorsHoldNoQuery(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
+
+// Optional members of a wrong type are ignored. Members that the client needs, or that protect it,
+// are not: the error names the member, what it is and what it must be.
+func TestMembersOfAWrongType(t *testing.T) {
+	for text, out := range map[string]decodable{
+		`{"issuer":"i","scopes_supported":"a b","grant_types_supported":{},"client_id_metadata_document_supported":"yes"}`: new(ServerMetadata),
+		`{"resource":"i","scopes_supported":[7],"resource_name":{},"bearer_methods_supported":"header"}`:                   new(ResourceMetadata),
+		`{"client_id":"i","client_secret_expires_at":"never","redirect_uris":"x"}`:                                         new(registration),
+		"\ufeff" + `{"access_token":"i","token_type":7,"expires_in":{},"scope":["a"]}`:                                     new(tokenReply),
+	} {
+		require.NoError(t, decode([]byte(text), out), text)
+	}
+	for text, c := range map[string]struct {
+		out    decodable
+		member string
+	}{
+		`{"resource":7}`: {new(ResourceMetadata), "resource"}, `{"authorization_servers":"https://as.example"}`: {new(ResourceMetadata), "authorization_servers"},
+		`{"scopes_supported":7,"dpop_bound_access_tokens_required":"true"}`:              {new(ResourceMetadata), "dpop_bound_access_tokens_required"},
+		`{"authorization_response_iss_parameter_supported":1,"scopes_supported":"a"}`:    {new(ServerMetadata), "authorization_response_iss_parameter_supported"},
+		`{"Authorization_Response_Iss_Parameter_Supported":"true","issuer":"https://x"}`: {new(ServerMetadata), "authorization_response_iss_parameter_supported"},
+		`{"client_id":5}`: {new(registration), "client_id"}, `{"access_token":{}}`: {new(tokenReply), "access_token"},
+	} {
+		var wrong *DocumentError
+		require.ErrorAs(t, decode([]byte(text), c.out), &wrong, text)
+		require.Equal(t, c.member+" has the wrong type", wrong.Reason)
+		require.NotEmpty(t, wrong.Found)
+		require.NotEmpty(t, wrong.Wanted)
+	}
+	require.ErrorIs(t, decode([]byte(`[]`), new(tokenReply)), errNoJSON)
+	require.Equal(t, []string{"a", "b"}, readScope([]byte(`"a b"`)))
+	require.Equal(t, []string{"a", "b"}, readScope([]byte(`["a","b"]`)))
+	require.Equal(t, []string{}, readScope([]byte(`""`)))
+	require.Nil(t, readScope([]byte(`7`)))
+	require.Nil(t, readScope(nil))
+}

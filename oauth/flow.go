@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/oauth2"
@@ -81,8 +82,11 @@ type flow struct {
 func (*flow) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
-	if !at.server.Guessed && !slices.Contains(at.server.ChallengeMethods, "S256") {
-		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: errors.New("the authorization server does not support PKCE with S256")}
+	if !at.server.Guessed && !at.server.supportsPKCE() {
+		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: &DocumentError{
+			URL: at.server.from, Reason: "the authorization server does not support PKCE (code_challenge_methods_supported)",
+			Wanted: "S256", Found: redact.Clean(strings.Join(at.server.ChallengeMethods, " "), maxHost),
+		}}
 	}
 	if err := checkAuthorizationURL(at.server.AuthorizationEndpoint, c.fetcher.egress.insecure); err != nil {
 		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: err}
@@ -231,8 +235,8 @@ func (f *flow) finish(ctx context.Context, answer url.Values, who *registered, r
 	return tok, err
 }
 
-// judge checks an authorization response. It compares the issuer byte by byte (RFC 9207 section
-// 2.4) before it reads the code or the error.
+// judge checks an authorization response. It compares the issuer (RFC 9207 section 2.4) before it
+// reads the code or the error.
 func (f *flow) judge(answer url.Values) error {
 	op, server := "log in", f.at.server
 	for _, name := range []string{"iss", "code", "error", "error_description"} {
@@ -241,8 +245,11 @@ func (f *flow) judge(answer url.Values) error {
 		}
 	}
 	switch issuer, present := answer["iss"]; {
-	case present && issuer[0] != server.Issuer:
-		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback is from another authorization server (iss)")}
+	case present && !sameIssuer(issuer[0], server.Issuer):
+		return &Error{Kind: KindResponse, Op: op, Err: &DocumentError{
+			URL: shownURL(server.AuthorizationEndpoint), Reason: "the callback is from another authorization server (iss)",
+			Wanted: shownURL(server.Issuer), Found: shownURL(issuer[0]),
+		}}
 	case !present && server.IssuerInResponse:
 		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not name its authorization server (iss)")}
 	}

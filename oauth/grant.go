@@ -43,7 +43,7 @@ func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) er
 	}
 	if at == nil {
 		var err error
-		if at, err = c.discover(ctx, a.hint, old); err != nil {
+		if at, err = c.discover(ctx, a.hints, old); err != nil {
 			return err
 		}
 	}

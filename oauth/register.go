@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -56,7 +55,7 @@ func (r *registrar) register(ctx context.Context, server *ServerMetadata, redire
 	const op = "register"
 	c := r.client
 	switch {
-	case c.ClientID != "" && c.Issuer != "" && c.Issuer != server.Issuer:
+	case c.ClientID != "" && c.Issuer != "" && !sameIssuer(c.Issuer, server.Issuer):
 		return nil, &Error{Kind: KindRegistration, Op: op, Err: &IssuerError{c.Issuer, server.Issuer}}
 	case c.ClientID != "":
 		return &registered{clientID: c.ClientID, secret: c.ClientSecret, authMethod: c.AuthMethod, issuer: server.Issuer}, nil
@@ -206,9 +205,9 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 	err = readJSON(u, a, reply)
 	switch {
 	case httpstatus.Of(a.status).Transient():
-		return nil, &Error{Kind: KindNetwork, Op: op, Err: &statusError{httprule.Origin(u), a.status}}
+		return nil, &Error{Kind: KindNetwork, Op: op, Err: &statusError{shownURL(u.String()), a.status}}
 	case a.status != http.StatusCreated && a.status != http.StatusOK || err == nil && reply.Error != "":
-		refused := &Error{Kind: KindRegistration, Op: op, Err: &statusError{httprule.Origin(u), a.status}}
+		refused := &Error{Kind: KindRegistration, Op: op, Err: &statusError{shownURL(u.String()), a.status}}
 		if err == nil {
 			refused.Code, refused.Description = redact.Clean(reply.Error, 64), redact.Clean(reply.Description, maxDescription)
 		}
@@ -247,8 +246,6 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 		return nil, fmt.Errorf("unsupported client authentication method %q", redact.Clean(who.authMethod, 64))
 	case who.secret == "" && who.authMethod != authNone:
 		return nil, errors.New("the registration has no client_secret, which its authentication method requires")
-	case math.IsNaN(r.Expires) || r.Expires < 0:
-		return nil, errors.New("client_secret_expires_at is not a time")
 	}
 	who.redirectURIs = slices.Clone(wish.Redirects) // the server's other URIs are not used
 	if r.Secret != "" {

@@ -66,7 +66,7 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := &exchange{t: t, req: req, again: again}
 	resp, err := x.send(tok, first)
 	for range 2 { // once with a newer token that already exists, once with a renewed one
-		if err != nil || resp.StatusCode != http.StatusUnauthorized || again == nil {
+		if err != nil || !isUnauthorized(resp.StatusCode, resp.Header) || again == nil {
 			break
 		}
 		next, renewErr := t.client.replace(req.Context(), tok, resp)
@@ -154,7 +154,7 @@ func (x *exchange) send(tok *token, body io.ReadCloser) (*http.Response, error) 
 			}
 		}
 	}
-	tok.mark(resp.StatusCode == http.StatusUnauthorized)
+	tok.mark(isUnauthorized(resp.StatusCode, resp.Header))
 	return resp, nil
 }
 

@@ -158,13 +158,16 @@ func storeError(ctx context.Context, op string, err error) error {
 }
 
 // The functions below make the keys of the Store. They quote the parts of a key, so a server cannot
-// choose a name that collides with another key.
+// choose a name that collides with another key. Both spellings of an empty path of an issuer have the
+// same key.
 
 // bindingKey is the key of an endpoint's binding.
 func bindingKey(endpoint string) string { return fmt.Sprintf("resource %q", endpoint) }
 
 // tokenKey is the key of the token that an issuer issued for a resource.
-func tokenKey(resource, issuer string) string { return fmt.Sprintf("token %q %q", resource, issuer) }
+func tokenKey(resource, issuer string) string {
+	return fmt.Sprintf("token %q %q", resource, plainIssuer(issuer))
+}
 
 // issuerKey is the key of the issuer that a configured client ID is pinned to.
 func issuerKey(endpoint, clientID string) string {
@@ -172,7 +175,7 @@ func issuerKey(endpoint, clientID string) string {
 }
 
 // dpopStoreKey is the key of the private key that signs DPoP proofs for an issuer's tokens.
-func dpopStoreKey(issuer string) string { return fmt.Sprintf("key %q", issuer) }
+func dpopStoreKey(issuer string) string { return fmt.Sprintf("key %q", plainIssuer(issuer)) }
 
 // clientKey is the key of this client's dynamic registration with an issuer.
-func clientKey(issuer string) string { return fmt.Sprintf("client %q", issuer) }
+func clientKey(issuer string) string { return fmt.Sprintf("client %q", plainIssuer(issuer)) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,7 +36,7 @@ type tokenReply struct {
 	Type        string          `json:"token_type"`
 	ExpiresIn   json.RawMessage `json:"expires_in"`
 	Refresh     string          `json:"refresh_token"`
-	Scope       *string         `json:"scope"`
+	Scope       json.RawMessage `json:"scope"`
 	IssuedType  string          `json:"issued_token_type"`
 	Error       string          `json:"error"`
 	Description string          `json:"error_description"`
@@ -124,7 +125,7 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 // readReply masks them in the returned error, because a server may repeat them in its response.
 func readReply(answer *answer, op string, secrets []string) (*tokenReply, error) {
 	reply := new(tokenReply)
-	parseErr := json.Unmarshal(answer.body, reply)
+	parseErr := decode(answer.body, reply)
 	code := redact.Clean(reply.Error, 64)
 	failed := &Error{
 		Kind: KindRefused, Op: op, Code: redact.Mask(code, secrets),
@@ -139,7 +140,7 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	case !ok:
 		failed.Kind, failed.Err = KindResponse, fmt.Errorf("status %d without an OAuth error code", answer.status)
 	case parseErr != nil:
-		failed.Kind, failed.Err = KindResponse, errors.New("invalid JSON")
+		failed.Kind, failed.Err = KindResponse, unreadable(answer, parseErr)
 	default:
 		return reply, nil
 	}
@@ -184,43 +185,44 @@ func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord
 	switch {
 	case !isVisible(r.Access):
 		return r, errors.New("missing or invalid access token")
-	case strings.EqualFold(reply.Type, typeBearer) && req.bound:
-		return r, errors.New("the token is not bound to the DPoP key")
-	case strings.EqualFold(reply.Type, typeBearer):
-		r.Type = typeBearer
 	case strings.EqualFold(reply.Type, typeDPoP) && req.key != nil:
 		r.Type = typeDPoP
+	case req.bound:
+		return r, errors.New("the token is not bound to the DPoP key")
+	case slices.ContainsFunc(otherSchemes, func(scheme string) bool { return strings.EqualFold(reply.Type, scheme) }):
+		return r, fmt.Errorf("unsupported token type %q, expected %q", redact.Clean(reply.Type, 32), typeBearer)
 	default:
-		return r, fmt.Errorf("unsupported token type %q", redact.Clean(reply.Type, 32))
+		r.Type = typeBearer // some servers omit the type, or send a word of their own
 	}
-	if reply.Scope != nil {
-		r.Granted = strings.Fields(*reply.Scope)
-	}
-	lifetime, err := readLifetime(reply.ExpiresIn)
-	if err != nil {
-		return r, err
-	}
-	if lifetime > 0 {
+	r.Granted = readScope(reply.Scope)
+	if lifetime := readLifetime(reply.ExpiresIn); lifetime > 0 {
 		r.Expiry = r.Obtained.Add(lifetime)
 	}
 	return r, nil
 }
 
-// readLifetime parses expires_in, a number of seconds. Some servers send it as a string. It returns
-// 0 (unknown) if the value is absent, null or zero.
-func readLifetime(raw json.RawMessage) (time.Duration, error) {
-	text := strings.Trim(string(raw), `" `)
-	if text == "" || text == "null" {
-		return 0, nil
-	}
-	seconds, err := strconv.ParseFloat(text, 64)
+// otherSchemes are token types that must not be sent as a bearer token.
+var otherSchemes = []string{typeDPoP, "mac", "pop"}
+
+// readLifetime reads expires_in: seconds as a number or, from some servers, as a string. Everything
+// else means unknown, which is zero.
+func readLifetime(raw json.RawMessage) time.Duration {
+	seconds, err := strconv.ParseFloat(strings.Trim(string(raw), `" `), 64)
 	switch {
 	case err != nil || math.IsNaN(seconds) || seconds < 0:
-		return 0, errors.New("expires_in is not a number of seconds")
+		return 0
 	case seconds >= maxLifetime.Seconds():
-		return maxLifetime, nil
+		return maxLifetime
 	}
-	return time.Duration(seconds * float64(time.Second)), nil
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// unreadable says why the reply of a token endpoint is not used.
+func unreadable(a *answer, err error) error {
+	if media, _, mediaErr := mime.ParseMediaType(a.header.Get("Content-Type")); err == errNoJSON && mediaErr == nil {
+		return fmt.Errorf("%w: expected application/json, got %s", err, redact.Clean(media, 64))
+	}
+	return err
 }
 
 // asError returns err unchanged if it wraps an [*Error]. Otherwise err came from the network, and

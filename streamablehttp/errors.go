@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -88,12 +87,13 @@ func (e *HTTPError) Error() string {
 // InsufficientScope reports whether the response is a 403 that asks for more authorization (RFC
 // 6750, section 3.1; RFC 9449, section 7.1).
 func (e *HTTPError) InsufficientScope() bool {
-	if e.Status != http.StatusForbidden {
-		return false
-	}
-	return slices.ContainsFunc(challenge.Parse(e.Challenges), func(c challenge.Challenge) bool {
-		return (c.Is("Bearer") || c.Is("DPoP")) && c.Param("error") == "insufficient_scope"
-	})
+	return e.Status == http.StatusForbidden && challenge.HasError(e.Challenges, "insufficient_scope")
+}
+
+// InvalidToken reports whether the response is a 403 that says that the token is invalid. Some
+// servers send it instead of a 401 (RFC 6750, section 3.1).
+func (e *HTTPError) InvalidToken() bool {
+	return e.Status == http.StatusForbidden && challenge.HasError(e.Challenges, "invalid_token")
 }
 
 // ProtocolError is a reply that is not valid MCP: it has no answer, an unexpected content type,

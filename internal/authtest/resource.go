@@ -2,6 +2,7 @@ package authtest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +23,8 @@ type ResourceScript struct {
 	Need string
 	// RefuseAll answers every token with 401.
 	RefuseAll bool
+	// Invalid is the status for invalid tokens. Zero means 401.
+	Invalid int
 	// DPoP requires tokens to be bound to a key. Nonce must equal the nonce of every proof; empty
 	// means no nonce.
 	DPoP  bool
@@ -160,7 +163,7 @@ func (rs *Resource) judge(r *http.Request, script *ResourceScript) (status int, 
 	}
 	switch {
 	case g == nil || g.Resource != rs.URL || script.RefuseAll || len(r.Header.Values("Authorization")) != 1:
-		return http.StatusUnauthorized, rs.challenge(script, "invalid_token")
+		return cmp.Or(script.Invalid, http.StatusUnauthorized), rs.challenge(script, "invalid_token")
 	case (g.KeyID != "") != (scheme == "DPoP") || script.DPoP && g.KeyID == "":
 		return http.StatusUnauthorized, rs.challenge(script, "invalid_token")
 	case g.KeyID != "":

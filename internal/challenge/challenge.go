@@ -1,7 +1,10 @@
 // Package challenge reads WWW-Authenticate header fields (RFC 9110 sections 11.3 and 11.6.1).
 package challenge
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Limits on what a peer can make the parser store. The parser ignores whatever exceeds a limit.
 const (
@@ -37,6 +40,25 @@ func (c *Challenge) Param(name string) string {
 		}
 	}
 	return ""
+}
+
+// ParamValues returns the values of a parameter that are not empty, in order.
+func (c *Challenge) ParamValues(name string) []string {
+	var values []string
+	for _, p := range c.params {
+		if strings.EqualFold(p.name, name) && p.value != "" {
+			values = append(values, p.value)
+		}
+	}
+	return values
+}
+
+// HasError reports whether a Bearer or DPoP challenge has the given error code (RFC 6750 section 3,
+// RFC 9449 section 7.1).
+func HasError(values []string, code string) bool {
+	return slices.ContainsFunc(Parse(values), func(c Challenge) bool {
+		return (c.Is("Bearer") || c.Is("DPoP")) && c.Param("error") == code
+	})
 }
 
 // Parse returns the challenges in all values of a header field, in order.

@@ -103,7 +103,7 @@ func judgeDenied(e *streamablehttp.HTTPError, q Situation) Verdict {
 		if len(e.Challenges) == 0 {
 			v.Outcome = Answered
 		}
-		if e.InsufficientScope() && q.Authorizes {
+		if (e.InsufficientScope() || e.InvalidToken()) && q.Authorizes {
 			v.Step = StepAuthorize
 		}
 	case len(e.Challenges) == 0 && q.established():

@@ -257,6 +257,7 @@ func TestRetryTableAuthorizes(t *testing.T) {
 	require.Equal(t, denied(StepFail, KindForbidden, Answered), Judge(httpErr(403), q))
 	require.Equal(t, denied(StepFail, KindForbidden, NotRun), Judge(challenged(403, "Bearer"), q))
 	require.Equal(t, denied(StepAuthorize, KindForbidden, NotRun), Judge(challenged(403, `Bearer error="insufficient_scope"`), q))
+	require.Equal(t, denied(StepAuthorize, KindForbidden, NotRun), Judge(challenged(403, `Bearer error="invalid_token"`), q))
 }
 
 // In every situation, only requests that were never sent, and refusals that DESIGN.md lists, have

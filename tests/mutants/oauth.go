@@ -12,8 +12,38 @@ func oauthDiscovery() []mutant {
 	return []mutant{
 		{
 			name: "oauth: metadata of another issuer is used", file: "oauth/discoverserver.go",
-			old: `if m.Issuer != issuer && (`, new: `if m.Issuer == "" && (`,
+			old: `if !sameIssuer(m.Issuer, issuer) {`, new: `if m.Issuer == "" {`,
 			test: "TestServerMetadata",
+		},
+		{
+			name: "oauth: an issuer with a slash after its path is another issuer", file: "oauth/issuer.go",
+			old: `!strings.ContainsAny(host, "/?#")`, new: `host != "?"`,
+			test: "TestSameIssuer",
+		},
+		{
+			name: "oauth: metadata of another resource does not end the search", file: "oauth/search.go",
+			old: `errors.As(err, &e) && !e.isOther ||`, new: `errors.As(err, &e) && e.isOther ||`,
+			test: "TestResourceMetadata",
+		},
+		{
+			name: "oauth: default endpoints are used after a 401", file: "oauth/discover.go",
+			old: `if resource.refused && server.Guessed {`, new: `if resource.refused && server.Issuer == "" {`,
+			test: "TestOriginAfter401NeedsMetadata",
+		},
+		{
+			name: "oauth: default endpoints are used although a challenge names metadata", file: "oauth/discoverresource.go",
+			old: `if len(hints) > 0 || !tried`, new: `if !tried`,
+			test: "TestResourceMetadata",
+		},
+		{
+			name: "oauth: a member that protects is ignored if its type is wrong", file: "oauth/tolerant.go",
+			old: `"token_endpoint", "authorization_response_iss_parameter_supported"}`, new: `"token_endpoint"}`,
+			test: "TestMembersOfAWrongType",
+		},
+		{
+			name: "oauth: a token that must be bound is used as a bearer token", file: "oauth/tokenrequest.go",
+			old: `case req.bound:`, new: `case req.bound && r.Access == "":`,
+			test: "DPoP|TestTokenReplies",
 		},
 		{
 			name: "oauth: metadata of another resource is used", file: "oauth/discoverresource.go",
@@ -27,7 +57,7 @@ func oauthDiscovery() []mutant {
 		},
 		{
 			name: "oauth: a server may name an endpoint at a forbidden address", file: "oauth/discoverserver.go",
-			old: `d.fetcher.egress.parse(endpoint); err != nil {`, new: `d.fetcher.egress.parse(endpoint); isNoJSON(err) {`,
+			old: `d.fetcher.egress.parse(endpoint); err != nil {`, new: `d.fetcher.egress.parse(endpoint); isNoDocument(err) {`,
 			test: "TestServerMetadata",
 		},
 	}
@@ -43,7 +73,7 @@ func oauthLogin() []mutant {
 		},
 		{
 			name: "oauth: a server that does not support PKCE is used", file: "oauth/flow.go",
-			old: `!slices.Contains(at.server.ChallengeMethods, "S256")`, new: `slices.Contains(at.server.ChallengeMethods, "plain")`,
+			old: `!at.server.supportsPKCE()`, new: `at.server.from == "?"`,
 			test: "TestLoginIsRefused",
 		},
 		{
@@ -53,7 +83,7 @@ func oauthLogin() []mutant {
 		},
 		{
 			name: "oauth: a callback from another issuer is accepted", file: "oauth/flow.go",
-			old: `case present && issuer[0] != server.Issuer:`, new: `case present && issuer[0] == "":`,
+			old: `case present && !sameIssuer(issuer[0], server.Issuer):`, new: `case present && issuer[0] == "":`,
 			test: "TestCallbackIsJudged",
 		},
 		{

@@ -25,7 +25,7 @@ func (*ServerMetadata) strict() []string {
 	return []string{"issuer", "authorization_endpoint", "token_endpoint", "authorization_response_iss_parameter_supported"}
 }
 
-func (*registration) strict() []string { return []string{"client_id", "client_secret", "error"} }
+func (registration) strict() []string { return []string{"client_id", "client_secret", "error"} }
 
 func (*tokenReply) strict() []string { return []string{"access_token", "error"} }
 

@@ -142,15 +142,15 @@ func (n *Network) forget(client *Conn) {
 	}
 }
 
-// Refuse(true) makes dials fail as if there were no listener, until Refuse(false) is called. It
-// does not affect existing connections.
+// Refuse makes dials fail as if there were no listener, until Refuse(false) is called. It does not
+// affect existing connections.
 func (n *Network) Refuse(refuse bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.refuse = refuse
 }
 
-// Stall(true) makes dials wait until Stall(false) is called or their context ends.
+// Stall makes dials wait until Stall(false) is called or their context ends.
 func (n *Network) Stall(stall bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -133,8 +133,8 @@ func within(d time.Duration, action Action) Action {
 	}
 }
 
-// closes closes the session, and connects another one for the rest of the play. It returns the
-// number of DELETE requests that Close sent.
+// closes ends the session with Close, and connects another one for the rest of the play. It returns
+// the number of DELETE requests that Close sent.
 func closes(ctx context.Context, p *Play) (string, error) {
 	if err := p.Session.Close(); err != nil {
 		return "", err

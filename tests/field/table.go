@@ -25,7 +25,8 @@ func Document() string {
 	var b strings.Builder
 	corpus := Corpus()
 	b.WriteString(intro)
-	fmt.Fprintf(&b, "\n%d of %d rows give the wanted result. The others begin with “not yet” and say what happens today.\n", len(corpus)-len(Pending), len(corpus))
+	fmt.Fprintf(&b, "\n%d of %d rows give the wanted result. The others begin with “not yet” and say what happens today.\n",
+		len(corpus)-len(Pending), len(corpus))
 	kind := Kind("")
 	for _, q := range corpus {
 		if q.Kind != kind {

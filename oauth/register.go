@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/httprule"
@@ -240,8 +241,11 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 		return nil, errors.New("the registration has no usable client_id")
 	case len(r.Secret) > maxClientID:
 		return nil, &LimitError{"bytes of a client_secret", maxClientID}
-	case !contains(who.redirectURIs, wish.Redirects):
-		return nil, errors.New("the server registered a different redirect URI")
+	case !slices.ContainsFunc(who.redirectURIs, func(uri string) bool { return sameRedirect(uri, wish.Redirects[0]) }):
+		return nil, &DocumentError{
+			URL: shownURL(server.RegistrationEndpoint), Reason: "the server registered a different redirect URI",
+			Wanted: shownURL(wish.Redirects[0]), Found: shownURL(strings.Join(who.redirectURIs[:min(1, len(who.redirectURIs))], "")),
+		}
 	case !slices.Contains([]string{"", authNone, authBasic, authPost}, who.authMethod):
 		return nil, fmt.Errorf("unsupported client authentication method %q", redact.Clean(who.authMethod, 64))
 	case who.secret == "" && who.authMethod != authNone:
@@ -252,6 +256,20 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 		who.expires = readTime(r.Expires)
 	}
 	return who, nil
+}
+
+// sameRedirect reports whether a registered redirect URI matches the one that this client asked for
+// and uses. On loopback the ports may differ (RFC 8252 section 7.3), and an empty path equals "/":
+// some servers normalize what they register.
+func sameRedirect(registered, asked string) bool {
+	if registered == asked {
+		return true
+	}
+	a, errA := url.Parse(registered)
+	b, errB := url.Parse(asked)
+	return errA == nil && errB == nil && a.Scheme == "http" && b.Scheme == "http" && a.User == nil && a.Fragment == "" &&
+		httprule.IsLoopback(b.Hostname()) && strings.EqualFold(a.Hostname(), b.Hostname()) &&
+		cmp.Or(a.EscapedPath(), "/") == cmp.Or(b.EscapedPath(), "/") && a.RawQuery == b.RawQuery
 }
 
 // readTime reads seconds since 1970; 0 means never (RFC 7591 section 3.2.1). Some servers count in

@@ -270,3 +270,36 @@ func TestRegistrationExpires(t *testing.T) {
 		require.Len(t, w.Server.Requests("/register"), 2)
 	})
 }
+
+// The registered loopback redirect URI may come back with another port or normalized. Nothing else
+// may differ.
+func TestSameRedirect(t *testing.T) {
+	for _, c := range []struct {
+		registered, asked string
+		want              bool
+	}{
+		{"http://127.0.0.1/callback", "http://127.0.0.1:7777/callback", true},
+		{"http://127.0.0.1:80/callback", "http://127.0.0.1:7777/callback", true},
+		{"http://LOCALHOST/callback", "http://localhost:7777/callback", true},
+		{"http://[::1]/callback", "http://[::1]:7777/callback", true},
+		{"http://127.0.0.1/", "http://127.0.0.1:7777", true},
+		{"https://app.example/cb", "https://app.example/cb", true},
+		{"https://app.example:444/cb", "https://app.example/cb", false},
+		{"http://app.example/cb", "http://app.example:80/cb", false},
+		{"https://127.0.0.1/callback", "http://127.0.0.1:7777/callback", false},
+		{"http://127.0.0.1/other", "http://127.0.0.1:7777/callback", false},
+		{"http://127.0.0.1/callback?x", "http://127.0.0.1:7777/callback", false},
+		{"http://localhost/callback", "http://127.0.0.1:7777/callback", false},
+		{"http://u@127.0.0.1/callback", "http://127.0.0.1:7777/callback", false},
+		{"http://127.0.0.1.evil.example/callback", "http://127.0.0.1:7777/callback", false},
+		{"http://127.0.0.1/callback#x", "http://127.0.0.1:7777/callback", false},
+		{"://", "http://127.0.0.1:7777/callback", false},
+	} {
+		require.Equal(t, c.want, sameRedirect(c.registered, c.asked), "%v", c)
+	}
+	d := &desk{answers: []string{`{"client_id":"c","redirect_uris":["http://127.0.0.1/callback"]}`}}
+	server := &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: asOrigin + "/register"}
+	who, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, callbackURI)
+	require.NoError(t, err)
+	require.Equal(t, []string{callbackURI}, who.redirectURIs) // the URI that this client uses does not change
+}

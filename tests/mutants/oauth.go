@@ -67,6 +67,11 @@ func oauthDiscovery() []mutant {
 func oauthLogin() []mutant {
 	return []mutant{
 		{
+			name: "oauth: a redirect URI at another host is accepted", file: "oauth/register.go",
+			old: `strings.EqualFold(a.Hostname(), b.Hostname())`, new: `a.Hostname() != ""`,
+			test: "TestSameRedirect",
+		},
+		{
 			name: "oauth: the code challenge is omitted", file: "oauth/flow.go",
 			old: `oauth2.S256ChallengeOption(f.verifier), `, new: ``,
 			test: "TestAuthorizationRequest",

@@ -103,15 +103,25 @@ func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, st
 	return &registered{clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, expires: s.Expires, issuer: issuer}, version, nil
 }
 
-// unregister deletes a registration that the server no longer knows, so that the next login
-// registers again.
+// unregister deletes a registration from the Store, so that the next login registers again.
 func (c *Client) unregister(ctx context.Context, issuer, clientID string) {
 	stored, version, err := c.loadClient(ctx, issuer)
 	if err == nil && stored != nil && stored.clientID == clientID {
 		err = c.store.Delete(ctx, clientKey(issuer), version)
 	}
 	if err != nil && !errors.Is(err, ErrConflict) {
-		c.log.Warn("could not delete a registration that the server no longer knows", "issuer", issuer, "error", err)
+		c.log.Warn("could not delete a registration", "issuer", issuer, "error", err)
+	}
+}
+
+// forgetClient deletes the registration with the authorization server of the endpoint.
+func (c *Client) forgetClient(ctx context.Context) {
+	b, _, err := c.loadBinding(ctx)
+	if err != nil || b == nil {
+		return
+	}
+	if stored, _, err := c.loadClient(ctx, b.Issuer); err == nil && stored != nil {
+		c.unregister(ctx, b.Issuer, stored.clientID)
 	}
 }
 

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,5 +78,40 @@ func TestRegistrationOutlivesAConflict(t *testing.T) {
 		stored, _, err := r.client.loadClient(t.Context(), w.Server.Issuer)
 		require.NoError(t, err)
 		require.Equal(t, r.client.held.Load().ClientID, stored.clientID)
+	})
+}
+
+// A login may end without a callback because the server shows the user that it no longer knows the
+// client. The next login registers again. So does a login after Logout.
+func TestRegistrationIsForgotten(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		r.mustCall()
+		require.NoError(t, r.client.Login(t.Context()))
+		require.Len(t, w.Server.Requests("/register"), 1)
+
+		r.person.answer = func(ctx context.Context, flow Flow) error {
+			_, err := flow.AuthorizationURL(ctx, callbackURI)
+			require.NoError(t, err)
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		require.Equal(t, KindLogin, KindOf(r.client.Login(t.Context())))
+		r.person.answer = nil
+		require.NoError(t, r.client.Login(t.Context()))
+		require.Len(t, w.Server.Requests("/register"), 2)
+
+		require.NoError(t, r.client.Logout(t.Context()))
+		require.NoError(t, r.client.Login(t.Context()))
+		require.Len(t, w.Server.Requests("/register"), 3)
+
+		// The user's refusal is a callback: the server knows the client.
+		w.Server.Change(func(s *authtest.Script) {
+			s.Callback = func(answer url.Values) { answer.Del("code"); answer.Set("error", "access_denied") }
+		})
+		require.Equal(t, KindDeclined, KindOf(r.client.Login(t.Context())))
+		w.Server.Change(func(s *authtest.Script) { s.Callback = nil })
+		require.NoError(t, r.client.Login(t.Context()))
+		require.Len(t, w.Server.Requests("/register"), 3)
 	})
 }

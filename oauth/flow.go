@@ -28,6 +28,7 @@ func (c *Client) login(ctx context.Context, at *target) error {
 	defer context.AfterFunc(c.closing, stop)()
 	err = c.cfg.Login.Login(ctx, f)
 	tok, flowErr := f.end()
+	f.forgetUnused(ctx)
 	switch {
 	case tok != nil:
 		if err != nil {
@@ -271,6 +272,20 @@ func (f *flow) judge(answer url.Values) error {
 		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback has neither a code nor an error")}
 	}
 	return nil
+}
+
+// forgetUnused deletes the dynamic registration if no callback arrived: the server may have shown
+// the user that it no longer knows the client. The next login then registers again.
+func (f *flow) forgetUnused(ctx context.Context) {
+	f.mu.Lock()
+	who, started := f.who, f.started
+	f.mu.Unlock()
+	if who == nil || started || !f.c.isDynamic(f.at.server) {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), saveLimit)
+	defer stop()
+	f.c.unregister(ctx, f.at.server.Issuer, who.clientID)
 }
 
 // end makes the flow reject further callbacks. It waits for a code exchange in progress and returns

@@ -9,15 +9,18 @@ import (
 
 // Logout deletes the token from memory and from the Store, and then asks the authorization server
 // to revoke it (RFC 7009). Logout returns an error only if the token could not be deleted from the
-// Store; a failed revocation is only logged. Logout waits for a refresh in flight. It keeps the
-// client's registration. Unless Config.Grant is set, the next request that needs a token requires a
-// new login.
+// Store; a failed revocation is only logged. Logout waits for a refresh in flight. It also
+// deletes the client's dynamic registration. Unless Config.Grant is set, the next request that needs
+// a token requires a new login.
 func (c *Client) Logout(ctx context.Context) error {
 	ctx, stop := context.WithTimeoutCause(ctx, c.renewLimit()+c.cfg.RequestTimeout, errTooSlow)
 	defer stop()
 	defer context.AfterFunc(c.closing, stop)()
 	if err := c.load(ctx); err != nil {
 		return err
+	}
+	if c.cfg.Grant == nil {
+		defer c.forgetClient(ctx)
 	}
 	tok := c.held.Load()
 	if tok == nil {

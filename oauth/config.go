@@ -30,6 +30,11 @@ type Config struct {
 	Registration Registration
 	// Scopes are requested in addition to the scopes that the server names. Usually nil.
 	Scopes []string
+	// NoResource omits the resource parameter (RFC 8707) from all requests, for authorization
+	// servers that refuse it with invalid_target. The server then decides what the token is for:
+	// set NoResource only if each of its tokens is for one resource. It is false by default, as MCP
+	// requires.
+	NoResource bool
 	// DPoP selects when tokens are bound to one of this client's keys (RFC 9449).
 	DPoP DPoPMode
 	// Issuer selects the authorization server if the resource names several. Empty means the first.

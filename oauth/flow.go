@@ -147,7 +147,10 @@ func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string
 		Endpoint: oauth2.Endpoint{AuthURL: f.at.server.AuthorizationEndpoint},
 	}
 	options := []oauth2.AuthCodeOption{
-		oauth2.S256ChallengeOption(f.verifier), oauth2.SetAuthURLParam("resource", f.at.resource),
+		oauth2.S256ChallengeOption(f.verifier),
+	}
+	if !f.c.cfg.NoResource {
+		options = append(options, oauth2.SetAuthURLParam("resource", f.at.resource))
 	}
 	if f.key != nil {
 		options = append(options, oauth2.SetAuthURLParam("dpop_jkt", f.key.thumbprint))
@@ -265,6 +268,8 @@ func (f *flow) judge(answer url.Values) error {
 			e.Kind, e.Err = KindDeclined, ErrDeclined
 		case "server_error", "temporarily_unavailable":
 			e.Kind = KindNetwork
+		case codeInvalidTarget:
+			e.Err = errNoResource
 		}
 		return e
 	}

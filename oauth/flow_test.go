@@ -275,3 +275,25 @@ func TestForgottenRegistration(t *testing.T) {
 		require.Len(t, w.Server.Requests("/register"), 2)
 	})
 }
+
+// Config.NoResource omits the resource parameter from all requests. Without it, the error for a
+// server that refuses the parameter names the switch.
+func TestNoResource(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		w.Server.Change(func(s *authtest.Script) {
+			refreshing(s)
+			s.NoResource = w.Resource.URL
+		})
+		refused := newRig(t, w, nil)
+		err := refused.client.Login(t.Context())
+		require.Equal(t, KindRefused, KindOf(err))
+		require.ErrorContains(t, err, "Config.NoResource")
+
+		r := newRig(t, w, &Config{NoResource: true})
+		r.mustCall()
+		w.Server.RevokeAll(false)
+		r.mustCall()
+		require.Len(t, w.Server.Tokens("refresh_token"), 1)
+		require.NotContains(t, w.Server.Tokens("refresh_token")[0].Form, "resource")
+	})
+}

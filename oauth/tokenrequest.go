@@ -93,6 +93,9 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 		return nil, false, &Error{Kind: KindMetadata, Op: req.op, Err: errors.New("invalid token endpoint URL")}
 	}
 	form, header := maps.Clone(req.form), make(http.Header)
+	if c.cfg.NoResource {
+		form.Del("resource")
+	}
 	if req.who != nil {
 		if err := req.who.authenticate(form, header, req.at.server, c.cfg.Registration.Key); err != nil {
 			return nil, false, &Error{Kind: KindConfig, Op: req.op, Err: err}
@@ -136,6 +139,8 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	case httpstatus.Of(answer.status).Transient() ||
 		!ok && (code == "server_error" || code == "temporarily_unavailable" || code == "slow_down"):
 		failed.Kind, failed.Err = KindNetwork, fmt.Errorf("status %d", answer.status)
+	case code == codeInvalidTarget && parseErr == nil:
+		failed.Err = errNoResource
 	case code != "" && parseErr == nil:
 	case !ok:
 		failed.Kind, failed.Err = KindResponse, fmt.Errorf("status %d without an OAuth error code", answer.status)
@@ -146,6 +151,11 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	}
 	return nil, failed
 }
+
+// codeInvalidTarget refuses the resource parameter (RFC 8707 section 2).
+const codeInvalidTarget = "invalid_target"
+
+var errNoResource = errors.New("the server may not accept the resource parameter (see Config.NoResource)")
 
 // secretsOf returns the secrets in the form and the header of a token request. It includes the
 // client secret if it was encoded into the Authorization header.

@@ -24,6 +24,8 @@ type Script struct {
 	Prefix string
 	// Auth is the method that clients must use at the token endpoint, "none" if empty.
 	Auth string
+	// NoResource refuses the resource parameter. All tokens are then for this resource.
+	NoResource string
 	// DPoP binds tokens to the key of the request's proof, if the request has a proof. Nonce must
 	// equal the nonce of every proof; empty means no nonce.
 	DPoP  bool
@@ -266,7 +268,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	c := s.clients[q.Get("client_id")]
 	if c == nil || !slices.Contains(c.Redirects, q.Get("redirect_uri")) || q.Get("response_type") != "code" ||
-		q.Get("code_challenge_method") != "S256" || q.Get("state") == "" || q.Get("resource") == "" {
+		q.Get("code_challenge_method") != "S256" || q.Get("state") == "" || q.Get("resource") == "" && s.script.NoResource == "" {
 		http.Error(w, "invalid authorization request", http.StatusBadRequest)
 		return
 	}

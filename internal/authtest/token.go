@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -55,8 +56,8 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) (int, any) {
 // judge returns the grant for a token request, or a refusal.
 func (s *Server) judge(r *http.Request, form url.Values) (*Grant, error) {
 	grant := form.Get("grant_type")
-	if form.Get("resource") == "" {
-		return nil, refuse("invalid_target", "no resource")
+	if (form.Get("resource") != "") == (s.script.NoResource != "") {
+		return nil, refuse("invalid_target", "missing or unwanted resource")
 	}
 	if grant == "urn:ietf:params:oauth:grant-type:jwt-bearer" && s.script.ExpectAssertion != nil {
 		if err := s.script.ExpectAssertion(form); err != nil {
@@ -121,7 +122,7 @@ func (s *Server) useCode(clientID string, form url.Values) (*Grant, error) {
 	case asked.Get("resource") != form.Get("resource"):
 		return nil, refuse("invalid_target", "wrong resource")
 	}
-	return &Grant{ClientID: clientID, Resource: asked.Get("resource"), Scope: asked.Get("scope")}, nil
+	return &Grant{ClientID: clientID, Resource: cmp.Or(s.script.NoResource, asked.Get("resource")), Scope: asked.Get("scope")}, nil
 }
 
 func (s *Server) useRefresh(clientID string, form url.Values) (*Grant, error) {
@@ -137,7 +138,7 @@ func (s *Server) useRefresh(clientID string, form url.Values) (*Grant, error) {
 		return nil, refuse("invalid_grant", "the refresh token %s is not valid", value)
 	case g.ClientID != clientID:
 		return nil, refuse("invalid_grant", "the refresh token belongs to another client")
-	case g.Resource != form.Get("resource"):
+	case g.Resource != form.Get("resource") && s.script.NoResource == "":
 		return nil, refuse("invalid_target", "wrong resource")
 	}
 	if !s.script.KeepRefresh {

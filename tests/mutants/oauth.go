@@ -73,7 +73,7 @@ func oauthLogin() []mutant {
 		},
 		{
 			name: "oauth: the code challenge is omitted", file: "oauth/flow.go",
-			old: `oauth2.S256ChallengeOption(f.verifier), `, new: ``,
+			old: `oauth2.S256ChallengeOption(f.verifier),`, new: ``,
 			test: "TestAuthorizationRequest",
 		},
 		{

@@ -44,7 +44,7 @@ func (c *Client) login(ctx context.Context, at *target) error {
 	case err == nil:
 		err = errors.New("Login returned before the login was complete")
 	case ctx.Err() != nil && !errors.Is(err, ErrDeclined):
-		err = context.Cause(ctx)
+		err = f.explain(context.Cause(ctx))
 	}
 	var typed *Error
 	switch {
@@ -73,6 +73,7 @@ type flow struct {
 	redirect string        // guarded by mu
 	who      *registered   // guarded by mu: set by AuthorizationURL
 	started  bool          // guarded by mu: a callback arrived
+	rejected error         // guarded by mu: the last callback without state that reported an error
 	over     bool          // guarded by mu: callbacks are rejected
 	finished chan struct{} // closed once token and err are set
 	token    *token
@@ -203,6 +204,17 @@ func (f *flow) Complete(ctx context.Context, callbackURL string) error {
 	}
 }
 
+// secrets returns what no error may repeat.
+func (f *flow) secrets() []string { return []string{f.state, f.verifier} }
+
+// note remembers and logs why a callback was rejected, in case no other arrives.
+func (f *flow) note(err error) {
+	f.mu.Lock()
+	f.rejected = err
+	f.mu.Unlock()
+	f.c.log.Warn("a callback without state reports an error", "error", err)
+}
+
 // readCallback returns the parameters of a callback that belongs to this flow.
 func (f *flow) readCallback(callbackURL string) (url.Values, error) {
 	u, err := url.Parse(callbackURL)
@@ -214,7 +226,15 @@ func (f *flow) readCallback(callbackURL string) (url.Values, error) {
 		return nil, fmt.Errorf("%w: invalid query", ErrForeignCallback)
 	}
 	if len(answer["state"]) != 1 || subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(f.state)) != 1 {
-		return nil, fmt.Errorf("%w: missing or wrong state", ErrForeignCallback)
+		err := fmt.Errorf("%w: missing or wrong state", ErrForeignCallback)
+		if code := redact.Clean(redact.Mask(answer.Get("error"), f.secrets()), 64); code != "" && !answer.Has("state") {
+			// Some servers omit the state when they report an error. Anyone can send such a callback,
+			// so it does not end the login.
+			description := redact.Clean(redact.Mask(answer.Get("error_description"), f.secrets()), maxDescription)
+			err = fmt.Errorf("%w, with the error %s: %s", err, code, description)
+			f.note(err)
+		}
+		return nil, err
 	}
 	return answer, nil
 }
@@ -258,7 +278,7 @@ func (f *flow) judge(answer url.Values) error {
 		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not name its authorization server (iss)")}
 	}
 	if code := answer.Get("error"); code != "" {
-		secrets := []string{f.state, f.verifier, answer.Get("code")}
+		secrets := append(f.secrets(), answer.Get("code"))
 		e := &Error{
 			Kind: KindRefused, Op: op, Code: redact.Clean(redact.Mask(code, secrets), 64),
 			Description: redact.Clean(redact.Mask(answer.Get("error_description"), secrets), maxDescription),
@@ -277,6 +297,16 @@ func (f *flow) judge(answer url.Values) error {
 		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback has neither a code nor an error")}
 	}
 	return nil
+}
+
+// explain adds the error of a callback without state to the error of a login that timed out.
+func (f *flow) explain(err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rejected != nil {
+		return fmt.Errorf("%w; %s", err, strings.TrimPrefix(f.rejected.Error(), "oauth: "))
+	}
+	return err
 }
 
 // forgetUnused deletes the dynamic registration if no callback arrived: the server may have shown

@@ -297,3 +297,37 @@ func TestNoResource(t *testing.T) {
 		require.NotContains(t, w.Server.Tokens("refresh_token")[0].Form, "resource")
 	})
 }
+
+// A callback that reports an error without the state does not end the login, because anyone can
+// send it. Its error is shown at once, and again if the login times out.
+func TestErrorWithoutState(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		stray := callbackURI + "?error=invalid_request&error_description=no%20such%1bclient"
+		r.person.answer = func(ctx context.Context, flow Flow) error {
+			page, err := flow.AuthorizationURL(ctx, callbackURI)
+			require.NoError(t, err)
+			err = flow.Complete(ctx, stray)
+			require.ErrorIs(t, err, ErrForeignCallback)
+			require.ErrorContains(t, err, "invalid_request: no such")
+			require.NotContains(t, err.Error(), "\x1b")
+			require.NotContains(t, flow.Complete(ctx, stray+"&state=wrong").Error(), "invalid_request")
+			callback, err := w.Visit(ctx, page)
+			require.NoError(t, err)
+			return flow.Complete(ctx, callback)
+		}
+		require.NoError(t, r.client.Login(t.Context()))
+		r.person.answer = func(ctx context.Context, flow Flow) error {
+			_, err := flow.AuthorizationURL(ctx, callbackURI)
+			require.NoError(t, err)
+			require.Error(t, flow.Complete(ctx, stray))
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		err := r.client.Login(t.Context())
+		require.Equal(t, KindLogin, KindOf(err))
+		require.NotErrorIs(t, err, ErrForeignCallback)
+		require.ErrorContains(t, err, "timeout")
+		require.ErrorContains(t, err, "invalid_request: no such")
+	})
+}

@@ -208,7 +208,12 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 	case httpstatus.Of(a.status).Transient():
 		return nil, &Error{Kind: KindNetwork, Op: op, Err: &statusError{shownURL(u.String()), a.status}}
 	case a.status != http.StatusCreated && a.status != http.StatusOK || err == nil && reply.Error != "":
-		refused := &Error{Kind: KindRegistration, Op: op, Err: &statusError{shownURL(u.String()), a.status}}
+		why := error(&statusError{shownURL(u.String()), a.status})
+		if text := redact.Line(string(a.body), maxDescription); err != nil && text != "" && !strings.ContainsRune("<{[", rune(text[0])) {
+			why = fmt.Errorf("%w: %s", why, text)
+		}
+		why = fmt.Errorf("%w (a client ID that the server's operator issued works without registration: see Registration.ClientID)", why)
+		refused := &Error{Kind: KindRegistration, Op: op, Err: why}
 		if err == nil {
 			refused.Code, refused.Description = redact.Clean(reply.Error, 64), redact.Clean(reply.Description, maxDescription)
 		}

@@ -119,6 +119,7 @@ func TestRegistrationReplies(t *testing.T) {
 		"refused":          {0, `{"error":"access_denied","error_description":"not\u001b[31m you"}`, KindRegistration, "access_denied: not", registered{}},
 		"refused, 200":     {http.StatusOK, `{"error":"access_denied","client_id":"c"}`, KindRegistration, "access_denied", registered{}},
 		"refused, HTML":    {http.StatusForbidden, `<html>`, KindRegistration, "status 403", registered{}},
+		"refused, text":    {http.StatusForbidden, "Forbidden:\nnot on the list", KindRegistration, "/register: Forbidden: not on the list (a client ID", registered{}},
 		"redirected":       {http.StatusTemporaryRedirect, ``, KindResponse, "redirect 307", registered{}},
 		"busy":             {http.StatusTooManyRequests, ``, KindNetwork, "status 429", registered{}},
 		"down":             {http.StatusBadGateway, `{"error":"x"}`, KindNetwork, "status 502", registered{}},

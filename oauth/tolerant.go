@@ -27,7 +27,7 @@ func (*ServerMetadata) strict() []string {
 
 func (registration) strict() []string { return []string{"client_id", "client_secret", "error"} }
 
-func (*tokenReply) strict() []string { return []string{"access_token", "error"} }
+func (tokenReply) strict() []string { return []string{"access_token", "error"} }
 
 // errNoJSON says that a text is not JSON.
 var errNoJSON = errors.New("invalid JSON")

@@ -10,14 +10,10 @@ var Pending = map[string]string{
 	"F79":  "the call ends only at its deadline",
 	"S13":  "the session sends the call",
 	"A3":   "every login uses the forgotten client and fails",
-	"A4":   "the error does not name the parameter resource",
 	"A5":   "the login fails",
 	"A9":   "the login fails, because the session does not try client_secret_post",
-	"A12":  "the login fails, because the redirect URIs differ",
 	"F100": "the error does not list the URLs that were tried",
-	"F109": "the error does not contain the server's text",
 	"F119": "every call fails, and the user is never prompted to log in",
-	"F120": "the login times out, and the error hides the server's message",
 }
 
 // PendingCLI is Pending for results at the command line.

@@ -78,8 +78,9 @@ var (
 )
 
 // decodeElicitation decodes the parameters of elicitation/create into a form request or a URL
-// request, which keep parts of params. A request without a mode is for a form (2026-07-28,
-// "Elicitation Requests"). A missing message is accepted: the user can still see what is requested.
+// request. The result shares memory with params. A request without a mode is for a form
+// (2026-07-28, "Elicitation Requests"). A missing message is accepted: the user can still see what
+// is requested.
 func decodeElicitation(params json.RawMessage, version string) (*FormRequest, *URLRequest, error) {
 	var (
 		mode, message, address, id string

@@ -92,7 +92,8 @@ func (w *waits) end() {
 	}
 }
 
-// forget discards the last retry. A retry during connecting does not explain a later failure.
+// forget discards the last retry, because a retry while connecting does not explain a later
+// failure.
 func (w *waits) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

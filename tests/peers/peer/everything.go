@@ -53,8 +53,8 @@ func StartEverything(tb testing.TB) *Server {
 // Kill ends the server without warning, as a crash would. It returns when the process has ended.
 func (s *Server) Kill() { s.process.kill() }
 
-// Restart starts the server again on the same port, after a Kill if it is still running. Its log is
-// empty and its sessions are lost. Restart returns when the server accepts connections.
+// Restart kills the server if it is still running, and starts it again on the same port. The new
+// server has an empty log and no sessions. Restart returns when the server accepts connections.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.Kill()

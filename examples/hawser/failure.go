@@ -144,7 +144,7 @@ func looksLikeHTML(preview string) bool {
 		strings.HasPrefix(preview, "<!--")
 }
 
-// hintOf returns the hint for an error that is not specific to one command, or "" if there is none.
+// hintOf returns the hint for an error that is not specific to one command, or "" if no hint applies.
 func (a *app) hintOf(e *mcpclient.Error) string {
 	var rpc *mcpclient.RPCError
 	errors.As(e, &rpc)

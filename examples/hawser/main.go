@@ -48,7 +48,7 @@ func columns(f *os.File) int {
 	return width
 }
 
-// cacheDir returns the user's cache directory, or "" if there is none.
+// cacheDir returns the user's cache directory, or "" if the system has none.
 func cacheDir() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {

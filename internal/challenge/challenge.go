@@ -31,7 +31,7 @@ type param struct{ name, value string }
 // Is reports whether the challenge has the given scheme, ignoring case.
 func (c *Challenge) Is(scheme string) bool { return strings.EqualFold(c.Scheme, scheme) }
 
-// Param returns the value of a parameter, unquoted, or "" if there is none. Names are compared
+// Param returns the value of a parameter, unquoted, or "" if it is missing. Names are compared
 // without regard to case. If a parameter is duplicated, Param returns its first value.
 func (c *Challenge) Param(name string) string {
 	for _, p := range c.params {

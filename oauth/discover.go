@@ -147,5 +147,6 @@ type ServerMetadata struct {
 	// revision 2025-03-26.
 	Guessed bool `json:"-"`
 
-	from string // URL of the document, for errors
+	from  string // URL of the document, for errors
+	named string // the issuer as the resource metadata spells it
 }

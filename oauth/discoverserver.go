@@ -58,7 +58,7 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 // serverAt gets the metadata of an issuer from one URL.
 func (d *discovery) serverAt(ctx context.Context, issuer, place, revision string) (*ServerMetadata, error) {
 	const op = "get server metadata"
-	m := &ServerMetadata{from: shownURL(place)}
+	m := &ServerMetadata{from: shownURL(place), named: issuer}
 	if err := d.fetcher.getJSON(ctx, op, place, http.Header{"Mcp-Protocol-Version": {revision}}, m); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -259,8 +260,8 @@ func (f *flow) finish(ctx context.Context, answer url.Values, who *registered, r
 	return tok, err
 }
 
-// judge checks an authorization response. It compares the issuer (RFC 9207 section 2.4) before it
-// reads the code or the error.
+// judge checks an authorization response. It compares the issuer before it reads the code or the
+// error: byte by byte (RFC 9207 section 2.4), with either spelling that the metadata documents use.
 func (f *flow) judge(answer url.Values) error {
 	op, server := "log in", f.at.server
 	for _, name := range []string{"iss", "code", "error", "error_description"} {
@@ -269,7 +270,7 @@ func (f *flow) judge(answer url.Values) error {
 		}
 	}
 	switch issuer, present := answer["iss"]; {
-	case present && !sameIssuer(issuer[0], server.Issuer):
+	case present && issuer[0] != server.Issuer && issuer[0] != cmp.Or(server.named, server.Issuer):
 		return &Error{Kind: KindResponse, Op: op, Err: &DocumentError{
 			URL: shownURL(server.AuthorizationEndpoint), Reason: "the callback is from another authorization server (iss)",
 			Wanted: shownURL(server.Issuer), Found: shownURL(issuer[0]),

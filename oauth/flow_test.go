@@ -41,7 +41,7 @@ func callbacks() map[string]callbackCase {
 		"advertised, empty":              {change: set("iss", ""), kind: KindResponse},
 		"another server":                 {change: set("iss", "http://evil.test"), kind: KindResponse},
 		"not advertised, another server": {change: set("iss", "http://evil.test"), metadata: unsaid, kind: KindResponse},
-		"same but for the final slash":   {change: func(v url.Values) { v.Set("iss", v.Get("iss")+"/") }},
+		"same but for the final slash":   {change: func(v url.Values) { v.Set("iss", v.Get("iss")+"/") }, kind: KindResponse},
 		"same but for two slashes":       {change: func(v url.Values) { v.Set("iss", v.Get("iss")+"//") }, kind: KindResponse},
 		"same but for case":              {change: func(v url.Values) { v.Set("iss", strings.ToUpper(v.Get("iss"))) }, kind: KindResponse},
 		"iss twice":                      {change: func(v url.Values) { v.Add("iss", v.Get("iss")) }, kind: KindResponse},

@@ -9,7 +9,7 @@ import (
 
 // sameIssuer reports whether two issuer identifiers are equal. An empty path and "/" are the same
 // path (RFC 3986 section 6.2.3), and servers spell their issuer both ways. Everything else is
-// compared byte by byte (RFC 8414 section 3.3, RFC 9207 section 2.4).
+// compared byte by byte (RFC 8414 section 3.3). It is not for iss parameters (see flow.judge).
 func sameIssuer(a, b string) bool { return plainIssuer(a) == plainIssuer(b) }
 
 // plainIssuer returns an issuer without its final slash if that is its whole path.

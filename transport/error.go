@@ -41,7 +41,7 @@ type Error struct {
 	Err error
 }
 
-// Error returns "op: cause (stage)".
+// Error returns "op: cause (stage)". It omits a stage that the cause already names.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Op != "" {
@@ -52,6 +52,9 @@ func (e *Error) Error() string {
 		b.WriteString(e.Err.Error())
 	} else {
 		b.WriteString("failed")
+	}
+	if !e.Permanent && strings.Contains(b.String(), "("+e.Stage.String()+")") {
+		return b.String()
 	}
 	b.WriteString(" (")
 	b.WriteString(e.Stage.String())

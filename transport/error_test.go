@@ -20,6 +20,7 @@ func TestErrorText(t *testing.T) {
 		"round trip: refused (maybe sent)":      {Stage: 99, Op: "round trip", Err: cause},
 		"x: transport closed (not sent)":        {Stage: transport.NotSent, Op: "x", Err: transport.ErrClosed},
 		"failed (maybe sent)":                   {},
+		"resume: read: refused (maybe sent)":    {Op: "resume", Err: &transport.Error{Op: "read", Err: cause}},
 		"dial: refused (not sent, permanent)":   {Stage: transport.NotSent, Permanent: true, Op: "dial", Err: cause},
 		"dial: refused (maybe sent, permanent)": {Permanent: true, Op: "dial", Err: cause},
 	} {

@@ -31,7 +31,7 @@ func (a *app) connectFailure(e *mcpclient.Error, f failure) (cause, hint string)
 	)
 	switch {
 	case strings.Contains(e.Error(), "old HTTP+SSE transport"):
-		cause, hint = "the endpoint speaks the old HTTP+SSE transport (2024-11-05), which is not supported", a.endpointHint()
+		cause, hint = "the endpoint speaks the old HTTP+SSE transport (2024-11-05), which is not supported", a.streamableHint()
 	case errors.As(e, &status):
 		cause, hint = statusText(status), a.statusHint(e, status)
 	case errors.As(e, &protocol):
@@ -68,6 +68,8 @@ func (a *app) statusHint(e *mcpclient.Error, status *mcpclient.HTTPError) string
 		return ""
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusGone:
 		return a.endpointHint()
+	case code == http.StatusMisdirectedRequest:
+		return a.hostHint()
 	case code == http.StatusBadRequest && expectsTLS.MatchString(status.Preview):
 		return "the port expects TLS; try: hawser ping " + withScheme(a.shown, "https")
 	case code == http.StatusNotAcceptable:
@@ -91,9 +93,19 @@ func (a *app) endpointHint() string {
 	case a.found.endpoint != "":
 		return "there is an MCP endpoint at another path; try: hawser ping " + a.found.endpoint
 	case err == nil && path.Base(u.Path) == "sse":
-		return "/sse is usually the old HTTP+SSE transport; ask the operator for the URL of Streamable HTTP, often the same with /mcp"
+		return "/sse is usually the old HTTP+SSE transport; " + streamableHint
 	}
 	return "check that this is the URL of an MCP endpoint; many end in /mcp"
+}
+
+const streamableHint = "ask the operator for the URL of Streamable HTTP, often the same with /mcp"
+
+// streamableHint returns the hint for an endpoint of the old transport.
+func (a *app) streamableHint() string {
+	if a.found.endpoint != "" {
+		return a.endpointHint()
+	}
+	return streamableHint
 }
 
 // redirectFailure returns the cause and the hint for a redirect that was not followed.

@@ -184,16 +184,21 @@ func (a *app) forbiddenHint(err error) string {
 	}
 	switch {
 	case refusesHost.MatchString(text):
-		if other := otherLoopback(a.shown); other != "" {
-			return "the server does not accept this host name; try: hawser ping " + other
-		}
-		return "the server does not accept the host name " + a.host + "; add it to the server's allowed hosts"
+		return a.hostHint()
 	case status.InsufficientScope():
 		return "the token lacks a scope; get one with: hawser login " + a.shown
 	case a.authorized:
 		return "access denied; the token may lack a scope"
 	}
 	return "the server denies access to this client or address; ask its operator"
+}
+
+// hostHint returns the hint for a server that refuses the host name of the URL.
+func (a *app) hostHint() string {
+	if other := otherLoopback(a.shown); other != "" {
+		return "the server does not accept this host name; try: hawser ping " + other
+	}
+	return "the server does not accept the host name " + a.host + "; add it to the server's allowed hosts"
 }
 
 // otherLoopback returns the URL with the other loopback name or address of this machine. It returns

@@ -65,7 +65,7 @@ var negotiation = []Quirk{
 		Sources: []string{"servers at /sse"}, Eras: Legacy,
 		Scripts: []Script{oldSSE(page(404, "<html>Cannot POST /sse</html>")), oldSSE(status(405))},
 		Want:    refused(mcpclient.KindProtocol, "HTTP+SSE", "2024-11-05"),
-		CLI:     complains("tools $URL", "HTTP+SSE", "2024-11-05"),
+		CLI:     complains("tools $URL", "HTTP+SSE", "2024-11-05", "Streamable HTTP"),
 	},
 	{
 		ID: "F1", Kind: Negotiation, Sends: "capabilities.tools is an array of tools or true",

@@ -15,7 +15,7 @@ var statuses = []Quirk{
 		ID: "F60", Kind: Statuses, Sends: "the server answers 421 because it does not accept the Host header",
 		Sources: []string{"PrefectHQ/fastmcp#4468", "modelcontextprotocol/python-sdk#1798"},
 		Scripts: eachAlways("POST", text(421, "Invalid Host header")), Want: refused(mcpclient.KindHTTP, "421", "Invalid Host header"),
-		CLI: complains("tools $URL", "Invalid Host header"),
+		CLI: complains("tools $URL", "Invalid Host header", "hawser ping http://localhost/mcp"),
 	},
 	{
 		ID: "F61", Kind: Statuses, Sends: "the server answers 403 if the request has no User-Agent",

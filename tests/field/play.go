@@ -58,8 +58,7 @@ type Play struct {
 // Start starts a server for a variant of a quirk. The caller ends the play with [Play.End].
 func Start(q *Quirk, variant int, era Era, way Way) (*Play, error) {
 	p := &Play{began: time.Now(), network: memnet.New(), URL: "http://" + host + "/mcp"}
-	p.Server = newServer(era, "http://"+host, q.Scripts[variant])
-	p.Server.auth = q.Kind == Authorization
+	p.Server = NewServer(q, variant, era, "http://"+host)
 	server := &http.Server{Handler: p.Server, ReadHeaderTimeout: time.Minute}
 	ln, served := p.network.Listen(host+":80"), make(chan struct{})
 	go func() {

@@ -6,6 +6,8 @@
 // To add a quirk, append a row to the table of its kind in a corpus file and run
 //
 //	go test ./tests/field -update
+//
+// Command serve runs the server of one quirk, to try a client by hand.
 package field
 
 import (

@@ -61,9 +61,14 @@ type Answer func(x *Exchange) bool
 // Script adds rules to a new Server.
 type Script func(s *Server)
 
-func newServer(era Era, base string, script Script) *Server {
-	s := &Server{era: era, base: base, done: make(chan struct{}), posts: map[string]int{}, pending: make(chan string, 10)}
-	if script != nil {
+// NewServer returns the server of a variant of a quirk. base is the origin at which it is reached.
+// The caller serves it, and need not close it.
+func NewServer(q *Quirk, variant int, era Era, base string) *Server {
+	s := &Server{
+		era: era, base: base, auth: q.Kind == Authorization,
+		done: make(chan struct{}), posts: map[string]int{}, pending: make(chan string, 10),
+	}
+	if script := q.Scripts[variant]; script != nil {
 		script(s)
 	}
 	return s

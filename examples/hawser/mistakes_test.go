@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hawser-mcp/hawser/internal/authtest"
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/transport"
 )
@@ -217,9 +218,32 @@ var commonMistakes = []mistake{
 	{name: "no executor", make: func(t *testing.T) (machine, []string, cure) {
 		return machine{}, []string{"tools", "http://mcp.test/mcp", "--executor", "ws://" + deadPort(t)}, cure{}
 	}, code: exitNotRun, cause: "cannot use the executor: connection refused", hint: "check that the executor is running at this address"},
+	{name: "401, login", fake: true, make: behindLogin(nil), code: exitAuth,
+		cause: "not logged in to URL", hint: "hawser login URL (or send a token: " + bearerHint + ")"},
+	{name: "expired login", fake: true, make: behindLogin(func(w *authtest.World) { w.Server.RevokeAll(true) }), code: exitAuth,
+		cause: "not logged in to URL", hint: "hawser login URL (or send a token: " + bearerHint + ")"},
 	{name: "read-only store", make: func(t *testing.T) (machine, []string, cure) {
 		return machine{}, []string{"login", plainly(guarded(t, modern(), nil)) + "/mcp", "--store", "/proc/tokens"}, cure{}
 	}, code: exitUsage, cause: "cannot store tokens: oauth/filestore: /proc/tokens: mkdir /proc/tokens", hint: storeHint},
+}
+
+// behindLogin returns a mistake at a server that requires a login. If expire is not nil, the user has
+// logged in, and expire ends that login.
+func behindLogin(expire func(w *authtest.World)) func(t *testing.T) (machine, []string, cure) {
+	return func(t *testing.T) (machine, []string, cure) {
+		t.Helper()
+		world, srv := authtest.New(t), modern()
+		t.Cleanup(srv.Close)
+		world.Resource.Change(func(s *authtest.ResourceScript) { s.Handler = srv })
+		m := machine{transport: world.Transport, login: visits(world)}
+		store := []string{"--store", filepath.Join(t.TempDir(), "tokens")}
+		if expire != nil {
+			r := m.hawser(t, append([]string{"login", world.Resource.URL}, store...)...)
+			require.Equal(t, exitOK, r.code, r.err)
+			expire(world)
+		}
+		return m, append([]string{"tools", world.Resource.URL}, store...), cure{args: store}
+	}
 }
 
 // hinted matches the command or the header in a hint.
@@ -253,7 +277,7 @@ func TestCommonMistakes(t *testing.T) {
 				run(t)
 			}
 		})
-		require.Contains(t, string(readme), fmt.Sprintf("| %s | %s | %s | %d |\n", c.name, c.cause, strings.ReplaceAll(c.hint, "|", `\|`), c.code))
+		require.True(t, strings.Contains(string(readme), fmt.Sprintf("| %s | %s | %s | %d |\n", c.name, c.cause, strings.ReplaceAll(c.hint, "|", `\|`), c.code)), c.name)
 	}
 }
 

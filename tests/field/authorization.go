@@ -82,7 +82,7 @@ func callback(query string) Answer {
 
 // form returns a condition: the parameter of the form or query has this value.
 func form(name, value string) func(x *Exchange) bool {
-	return func(x *Exchange) bool { return x.form().Get(name) == value }
+	return func(x *Exchange) bool { return x.form().Get(name) == x.expand(value) }
 }
 
 // form returns the form of the request. For GET it returns the query.

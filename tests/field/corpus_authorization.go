@@ -149,7 +149,7 @@ var authorization = []Quirk{
 		ID: "A13", Kind: Authorization, Sends: "the metadata describes another resource: http instead of https, or another host",
 		Sources: []string{"mesh/mesh-mcp#20", "Mnexa-AI/e2a#635"},
 		Scripts: one(serves(`{"resource":"https://other.example/mcp","authorization_servers":["$BASE"]}`, goodServer)),
-		Want:    needsLogin("https://other.example/mcp", "http://127.0.0.1/mcp"),
+		Want:    needsLogin("https://other.example/mcp", "$URL"),
 	},
 	{
 		ID: "F99", Kind: Authorization, Sends: "the issuer has a path, and its metadata exists only at the URL with the well-known path appended to that path",
@@ -201,7 +201,7 @@ var authorization = []Quirk{
 		ID: "F108", Kind: Authorization, Sends: "the authorization server requires `resource` to equal the value in the metadata, byte for byte",
 		Sources: []string{"vercel/ai#13988", "openai/codex#35716"},
 		Scripts: one(serves(`{"resource":"$BASE","authorization_servers":["$BASE"]}`, goodServer),
-			always("/authorize", when(not(form("resource", "http://127.0.0.1")), page(400, "AADSTS9010010")))),
+			always("/authorize", when(not(form("resource", "$BASE")), page(400, "AADSTS9010010")))),
 		Want: works(),
 	},
 	{

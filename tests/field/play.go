@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -135,14 +137,32 @@ func Run(t testing.TB, q *Quirk, variant int, era Era, way Way) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := p.run(q)
+	found := p.Run(q)
 	if err := p.End(); err != nil {
 		found = append(found, err.Error())
 	}
 	return found
 }
 
-func (p *Play) run(q *Quirk) (found []string) {
+// RunOver is [Run] in real time: the server listens on loopback, and rt reaches it. It does not close
+// rt.
+func RunOver(t testing.TB, q *Quirk, variant int, era Era, rt transport.Transport) []string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "http://" + ln.Addr().String()
+	p := &Play{began: time.Now(), Server: NewServer(q, variant, era, base), URL: base + "/mcp", Transport: rt}
+	server := httptest.Server{Listener: ln, Config: &http.Server{Handler: p.Server, ReadHeaderTimeout: time.Minute}}
+	server.Start()
+	defer server.Close()
+	defer close(p.Server.done)
+	return p.Run(q)
+}
+
+// Run plays the quirk and returns the differences from the wanted result.
+func (p *Play) Run(q *Quirk) (found []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	options := &mcpclient.Options{Transport: p.Transport, Logger: slog.New(slog.NewTextHandler(&p.logs, nil))}
@@ -165,11 +185,11 @@ func (p *Play) run(q *Quirk) (found []string) {
 		if !q.Want.Connect {
 			return []string{fmt.Sprintf("Connect failed: %v", err)}
 		}
-		return append(q.Want.check("", err), p.count(q)...)
+		return append(q.Want.check(p.URL, "", err), p.count(q)...)
 	}
 	p.Session = session
 	value, err := q.action()(ctx, p)
-	found = append(found, q.Want.check(value, err)...)
+	found = append(found, q.Want.check(p.URL, value, err)...)
 	found = append(found, p.count(q)...)
 	ctx, cancel = context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -189,8 +209,8 @@ func (p *Play) run(q *Quirk) (found []string) {
 	return found
 }
 
-// check compares the result of an action with w and returns the differences.
-func (w Want) check(value string, err error) (found []string) {
+// check compares the result of an action at the endpoint with w and returns the differences.
+func (w Want) check(endpoint, value string, err error) (found []string) {
 	switch {
 	case w.MayFail:
 	case w.Kind == 0 && err != nil:
@@ -208,6 +228,7 @@ func (w Want) check(value string, err error) (found []string) {
 			found = append(found, fmt.Sprintf("outcome %v, expected %v: %v", outcome, w.Outcome, err))
 		}
 		for _, text := range w.Says {
+			text = strings.ReplaceAll(text, "$URL", endpoint)
 			if !strings.Contains(err.Error(), text) {
 				found = append(found, fmt.Sprintf("the error lacks %q: %v", text, err))
 			}

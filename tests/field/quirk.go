@@ -96,7 +96,7 @@ type Want struct {
 	// Value is the string that the action returns.
 	Value string
 	// Kind, Outcome and Says describe the action's error. If Kind is zero, the action must succeed.
-	// The error must contain the texts in Says.
+	// The error must contain the texts in Says. $URL is the endpoint.
 	Kind    mcpclient.Kind
 	Outcome mcpclient.Outcome
 	Says    []string

@@ -66,6 +66,8 @@ func (a *app) statusHint(e *mcpclient.Error, status *mcpclient.HTTPError) string
 		return "the proxy " + a.proxyUsed() + " requires a password; put it into the proxy's URL in HTTP_PROXY or HTTPS_PROXY"
 	case e.Kind != mcpclient.KindHTTP, code == http.StatusTooManyRequests:
 		return ""
+	case a.flags.noCookies && a.network.hasCookies():
+		return "the server sets cookies; try without --no-cookies"
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusGone:
 		return a.endpointHint()
 	case code == http.StatusMisdirectedRequest:

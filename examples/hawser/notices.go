@@ -129,7 +129,10 @@ func (w *waits) lastCause(method string) string {
 
 // shortly formats a duration, rounded for the user.
 func shortly(d time.Duration) string {
-	if d < time.Second {
+	switch {
+	case d < 10*time.Millisecond:
+		return d.Round(100 * time.Microsecond).String()
+	case d < time.Second:
 		return d.Round(10 * time.Millisecond).String()
 	}
 	return d.Round(100 * time.Millisecond).String()

@@ -41,7 +41,10 @@ func problemOf(f failure, err error) problem {
 	if !errors.As(err, &e) {
 		return p
 	}
-	if f.code != exitCancelled {
+	switch {
+	case errors.Is(err, errTimeIsUp):
+		p.Kind = kindNames[mcpclient.KindTimeout] // the session only knows that its context ended
+	case f.code != exitCancelled:
 		p.Kind = kindNames[e.Kind]
 	}
 	p.SafeToRepeat, p.Tries = mcpclient.SafeToRepeat(e), e.Tries

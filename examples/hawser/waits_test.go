@@ -49,6 +49,7 @@ func TestTimeoutShowsTheLastCause(t *testing.T) {
 			r = m.hawser(t, command, "http://mcp.test/mcp", "--timeout", "31s")
 			require.Contains(t, r.err, "hawser: timed out after 31s; the last try failed: HTTP status 429\nhint: allow more time with --timeout\n")
 		}
+		require.Contains(t, m.hawser(t, "ping", "http://mcp.test/mcp", "--timeout", "31s", "--json").err, `"kind":"timeout","outcome":"not_run"`)
 	})
 }
 

@@ -26,6 +26,7 @@ type witness struct {
 	target    *url.URL // guarded by mu: the target of the last redirect
 	through   string   // guarded by mu: the proxy of the last request, without credentials
 	wanted    []string // guarded by mu: the challenges of the last 401
+	cookies   bool     // guarded by mu: the server set cookies
 }
 
 // RunsOnce implements the method that [transport.RunsOnce] calls.
@@ -46,6 +47,7 @@ func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return resp, w.judge(req, err)
 	}
+	w.cookies = w.cookies || len(resp.Header["Set-Cookie"]) > 0
 	if resp.StatusCode == http.StatusUnauthorized {
 		w.wanted = resp.Header.Values("Www-Authenticate")
 	}
@@ -115,4 +117,11 @@ func (w *witness) challenged() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.wanted
+}
+
+// hasCookies reports whether the server set cookies.
+func (w *witness) hasCookies() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cookies
 }

@@ -52,6 +52,7 @@ var sessions = []Quirk{
 				return x.method != "initialize" && x.method != "server/discover" && !sends("Cookie", "node=a")(x)
 			}, object(404, notFound)))),
 		Want: works(),
+		CLI:  complains("call $URL t --no-cookies", "try without --no-cookies"),
 	},
 	{
 		ID: "F20", Kind: Sessions, Sends: "the header Mcp-Session-Id appears twice with the same value",

@@ -52,6 +52,16 @@ func (k *known) verdict(a *ask, cur *token) error {
 	return nil
 }
 
+// failure returns the error of the last login if it failed, else nil.
+func (k *known) failure() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failed == nil {
+		return nil
+	}
+	return k.failed.err
+}
+
 // learn records err, the result of the authorization a. before and after are the tokens that were
 // current before and after the authorization.
 func (k *known) learn(a *ask, err error, before, after *token) {

@@ -27,6 +27,14 @@ func (*roundTripper) Format(f fmt.State, _ rune) { redact.Write(f, "oauth.RoundT
 // MarshalJSON returns what Format prints.
 func (*roundTripper) MarshalJSON() ([]byte, error) { return redact.JSON("oauth.RoundTripper") }
 
+// Format hides the client and its base, for every verb.
+func (*loginRoundTripper) Format(f fmt.State, _ rune) { redact.Write(f, "oauth.LoginRoundTripper") }
+
+// MarshalJSON returns what Format prints.
+func (*loginRoundTripper) MarshalJSON() ([]byte, error) {
+	return redact.JSON("oauth.LoginRoundTripper")
+}
+
 // Format hides the stored values, for every verb.
 func (*memoryStore) Format(f fmt.State, _ rune) { redact.Write(f, "oauth memory store") }
 

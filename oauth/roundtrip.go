@@ -30,9 +30,13 @@ import (
 // If an authorization server or the Store fails, or if the server refuses a Grant, RoundTrip
 // returns a [*transport.Error] of stage NotSent that wraps an [*Error]. The stage is NotSent even
 // after a 401, because a refused request did not run. If the user must log in, RoundTrip returns
-// the 401. It never prompts the user: see [Client.Authorize]. After Close, tokens are no longer
-// renewed.
+// the 401. It never prompts the user: see [Client.LoginRoundTripper] and [Client.Authorize]. After
+// Close, tokens are no longer renewed.
 func (c *Client) RoundTripper(base http.RoundTripper) http.RoundTripper {
+	return c.newRoundTripper(base)
+}
+
+func (c *Client) newRoundTripper(base http.RoundTripper) *roundTripper {
 	if base == nil {
 		base = c.base.direct()
 	}

@@ -94,6 +94,22 @@ func TestStepUpInVainIsRemembered(t *testing.T) {
 	})
 }
 
+// A login after a 401 requests only the scopes that the resource names then, so the new token may
+// need the same step-up as the one before.
+func TestStepUpAgainAfterALogin(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		r.mustCall()
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "write" })
+		r.mustCall()
+		require.Equal(t, 2, r.person.times())
+		w.Server.RevokeAll(true)
+		time.Sleep(2 * time.Minute)
+		r.mustCall()
+		require.Equal(t, 4, r.person.times(), "a login and a step-up")
+	})
+}
+
 func TestDeclinedStepUpDoesNotAffectOtherCalls(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
 		r := newRig(t, w, nil)

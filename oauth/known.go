@@ -46,7 +46,7 @@ func (k *known) verdict(a *ask, cur *token) error {
 		return &Error{Kind: KindDeclined, Op: "authorize", Err: ErrDeclined}
 	case k.failed != nil && !k.failed.at.Before(a.began):
 		return k.failed.err
-	case a.stepUp && cur != nil && (k.steps[stepKey(cur, a)] || len(k.steps) >= maxRemembered):
+	case a.stepUp && cur != nil && (contains(cur.Requested, a.scopes) && k.steps[stepKey(cur, a)] || len(k.steps) >= maxRemembered):
 		return &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the token has the requested scopes, but the resource demands more")}
 	}
 	return nil

@@ -3,8 +3,10 @@ package under_test
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -18,64 +20,143 @@ import (
 
 const redirect = "http://127.0.0.1:3000/callback"
 
-// Clients of other SDKs reach a protected server through an executor: the user logs in once, and
-// the token is sent from then on.
-func TestOtherSDKsOverAnExecutorWithOAuth(t *testing.T) {
-	for name, hello := range map[string]func(t *testing.T, url string, hc *http.Client) string{"mcp-go": helloMCPGo, "go-sdk": helloGoSDK} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				world := authtest.New(t)
-				world.Resource.Change(func(script *authtest.ResourceScript) { script.Handler = newServer() })
-				logins := 0
-				auth, err := oauth.NewClient(world.Resource.URL, &oauth.Config{
-					Login: oauth.LoginFunc(func(ctx context.Context, flow oauth.Flow) error {
-						logins++
-						page, err := flow.AuthorizationURL(ctx, redirect)
-						if err != nil {
-							return err
-						}
-						callback, err := world.Visit(ctx, page)
-						if err != nil {
-							return err
-						}
-						return flow.Complete(ctx, callback)
-					}),
-				})
-				require.NoError(t, err)
-				require.Equal(t, "hello", hello(t, world.Resource.URL, under.HTTPClient(world.Agent(false), auth)))
-				require.Equal(t, 1, logins)
-				require.NoError(t, auth.Close())
-			})
-		})
-	}
+// greeter is a session of another SDK. greet calls a tool that answers "hello".
+type greeter struct {
+	greet func() (string, error)
+	close func() error
 }
 
-func newServer() http.Handler {
+// sdks are the unmodified clients of other SDKs.
+var sdks = map[string]func(t *testing.T, url string, hc *http.Client) greeter{"mcp-go": overMCPGo, "go-sdk": overGoSDK}
+
+func overMCPGo(t *testing.T, url string, hc *http.Client) greeter {
+	t.Helper()
+	c, err := under.MCPGo(t.Context(), url, hc)
+	require.NoError(t, err)
+	return greeter{close: c.Close, greet: func() (string, error) {
+		var req mcp.CallToolRequest
+		req.Params.Name = "greet"
+		res, err := c.CallTool(t.Context(), req)
+		if err != nil {
+			return "", err
+		}
+		return res.Content[0].(mcp.TextContent).Text, nil
+	}}
+}
+
+func overGoSDK(t *testing.T, url string, hc *http.Client) greeter {
+	t.Helper()
+	s, err := under.GoSDK(t.Context(), url, hc)
+	require.NoError(t, err)
+	return greeter{close: s.Close, greet: func() (string, error) {
+		res, err := s.CallTool(t.Context(), &gosdk.CallToolParams{Name: "greet"})
+		if err != nil {
+			return "", err
+		}
+		return res.Content[0].(*gosdk.TextContent).Text, nil
+	}}
+}
+
+// newServer returns an MCP server without authorization. A stateful one has sessions and an event
+// stream for each.
+func newServer(stateless bool) http.Handler {
 	s := server.NewMCPServer("greeter", "1.0.0")
 	s.AddTool(mcp.NewTool("greet"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText("hello"), nil
 	})
-	return server.NewStreamableHTTPServer(s, server.WithStateLess(true))
+	return server.NewStreamableHTTPServer(s, server.WithStateLess(stateless))
 }
 
-func helloMCPGo(t *testing.T, url string, hc *http.Client) string {
-	t.Helper()
-	c, err := under.MCPGo(t.Context(), url, hc)
-	require.NoError(t, err)
-	var req mcp.CallToolRequest
-	req.Params.Name = "greet"
-	res, err := c.CallTool(t.Context(), req)
-	require.NoError(t, err)
-	require.NoError(t, c.Close())
-	return res.Content[0].(mcp.TextContent).Text
+// user is an oauth.Login that consents, unless declines is set. It counts the prompts.
+type user struct {
+	world    *authtest.World
+	prompted atomic.Int32
+	declines atomic.Bool
 }
 
-func helloGoSDK(t *testing.T, url string, hc *http.Client) string {
+// Login implements oauth.Login.
+func (u *user) Login(ctx context.Context, flow oauth.Flow) error {
+	u.prompted.Add(1)
+	if u.declines.Load() {
+		return oauth.ErrDeclined
+	}
+	page, err := flow.AuthorizationURL(ctx, redirect)
+	if err != nil {
+		return err
+	}
+	callback, err := u.world.Visit(ctx, page)
+	if err != nil {
+		return err
+	}
+	return flow.Complete(ctx, callback)
+}
+
+// onEach runs a test with the client of each SDK, directly and through an executor, in a protected
+// world whose access tokens are valid for an hour.
+func onEach(t *testing.T, test func(t *testing.T, world *authtest.World, connect func(*oauth.Client) greeter)) {
 	t.Helper()
-	s, err := under.GoSDK(t.Context(), url, hc)
-	require.NoError(t, err)
-	res, err := s.CallTool(t.Context(), &gosdk.CallToolParams{Name: "greet"})
-	require.NoError(t, err)
-	require.NoError(t, s.Close())
-	return res.Content[0].(*gosdk.TextContent).Text
+	networks := map[string]func(w *authtest.World) http.RoundTripper{
+		"direct":          func(w *authtest.World) http.RoundTripper { return w.Transport },
+		"agent":           func(w *authtest.World) http.RoundTripper { return w.Agent(false) },
+		"agent, one link": func(w *authtest.World) http.RoundTripper { return w.Agent(true) },
+	}
+	for sdk, over := range sdks {
+		for network, through := range networks {
+			for state, stateless := range map[string]bool{"stateless": true, "stateful": false} {
+				t.Run(sdk+"/"+network+"/"+state, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						world := authtest.New(t)
+						world.Server.Change(func(script *authtest.Script) { script.Refresh, script.Lifetime = true, time.Hour })
+						world.Resource.Change(func(script *authtest.ResourceScript) { script.Handler = newServer(stateless) })
+						test(t, world, func(auth *oauth.Client) greeter {
+							return over(t, world.Resource.URL, under.HTTPClient(through(world), auth))
+						})
+					})
+				})
+			}
+		}
+	}
+}
+
+// The client of another SDK logs in, steps up when a request needs another scope, survives an
+// expired token, and logs in again when everything was revoked. When the user declines, the call
+// fails with the reason, and the session works on after the next login.
+func TestOtherSDKsLogIn(t *testing.T) {
+	onEach(t, func(t *testing.T, world *authtest.World, connect func(*oauth.Client) greeter) {
+		person := &user{world: world}
+		auth, err := oauth.NewClient(world.Resource.URL, &oauth.Config{Login: person})
+		require.NoError(t, err)
+		session := connect(auth)
+		works := func(prompts int) {
+			t.Helper()
+			text, err := session.greet()
+			require.NoError(t, err)
+			require.Equal(t, "hello", text)
+			require.EqualValues(t, prompts, person.prompted.Load())
+		}
+		works(1)
+
+		world.Resource.Change(func(script *authtest.ResourceScript) { script.Need = "greetings" })
+		works(2)
+
+		time.Sleep(2 * time.Hour)
+		works(2)
+		require.NotEmpty(t, world.Server.Tokens("refresh_token"))
+
+		world.Server.RevokeAll(true)
+		works(4) // the new token needs the other scope again
+
+		world.Server.RevokeAll(true)
+		person.declines.Store(true)
+		time.Sleep(2 * time.Minute)
+		_, err = session.greet()
+		require.Equal(t, oauth.KindDeclined, oauth.KindOf(err), "%v", err)
+		require.EqualValues(t, 5, person.prompted.Load())
+		person.declines.Store(false)
+		require.NoError(t, auth.Login(t.Context()))
+		works(6)
+
+		require.NoError(t, session.close())
+		require.NoError(t, auth.Close())
+	})
 }

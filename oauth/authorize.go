@@ -157,7 +157,7 @@ func (c *Client) authorizing(a *ask) func(context.Context, *work) error {
 		}
 		before := c.held.Load()
 		err := c.authorize(ctx, w, a)
-		if w.prompted || a.stepUp {
+		if w.prompted || a.stepUp && c.source() == nil {
 			c.known.learn(a, err, before, c.held.Load())
 		}
 		return err
@@ -166,6 +166,9 @@ func (c *Client) authorizing(a *ask) func(context.Context, *work) error {
 
 func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
 	cur := c.held.Load()
+	if s := c.source(); s != nil {
+		return c.authorizeFrom(ctx, s, a, cur)
+	}
 	if !a.explicit && !a.stepUp && !cur.isHopeless() {
 		err := c.renew(ctx, cur, a.header)
 		if err == nil || !isRefusal(err) || c.cfg.Grant != nil {

@@ -310,6 +310,9 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	s.Authorized, s.Resource, s.Issuer, s.ClientID = true, tok.Resource, tok.Issuer, tok.ClientID
 	s.Obtained, s.Expiry, s.DPoP = tok.Obtained, tok.Expiry, tok.key != nil
 	s.Refreshable = c.cfg.Grant != nil || tok.isRefreshable()
+	if from := c.source(); from != nil && from.static {
+		s.Refreshable = false
+	}
 	if s.Scopes = slices.Clone(tok.Granted); s.Scopes == nil {
 		s.Scopes = slices.Clone(tok.Requested)
 	}

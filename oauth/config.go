@@ -141,6 +141,9 @@ func (cfg *Config) check() error {
 			return errors.New("MetadataURL must be an https URL with a path")
 		}
 	}
+	if _, ok := cfg.Grant.(*source); ok && cfg.DPoP == DPoPAlways {
+		return errors.New("DPoPAlways: tokens that this client does not request cannot be bound to its keys")
+	}
 	if g, ok := cfg.Grant.(interface{ check(r *Registration) error }); ok {
 		return g.check(r)
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Grant obtains tokens without the user: [ClientCredentials], [JWTBearer], [EnterpriseManaged]. Its
-// tokens are kept only in memory. When a token expires or is refused, the Client obtains a new one.
+// Grant obtains tokens without the user: [ClientCredentials], [JWTBearer], [EnterpriseManaged],
+// [FromTokenSource], [StaticToken]. Its tokens are kept only in memory. When a token expires or is refused, the Client obtains a new one.
 type Grant interface {
 	// tokenRequest returns the parameters of the token request, except resource, scope and client
 	// authentication. at describes the token to obtain.
@@ -32,6 +32,9 @@ type target struct {
 // obtain gets a token from the Grant and makes it the current one. old is the token to replace, or
 // nil. refusal is the header of a 401 to old, or nil if old has only expired.
 func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) error {
+	if s := c.source(); s != nil {
+		return c.take(ctx, s, old, refusal != nil)
+	}
 	a := &ask{}
 	at := c.known.target()
 	if refusal != nil {

@@ -11,7 +11,7 @@ import (
 // to revoke it (RFC 7009). Logout returns an error only if the token could not be deleted from the
 // Store; a failed revocation is only logged. Logout waits for a refresh in flight. It also
 // deletes the client's dynamic registration. Unless Config.Grant is set, the next request that needs
-// a token requires a new login.
+// a token requires a new login. Tokens of [FromTokenSource] and [StaticToken] are not revoked.
 func (c *Client) Logout(ctx context.Context) error {
 	ctx, stop := context.WithTimeoutCause(ctx, c.renewLimit()+c.cfg.RequestTimeout, errTooSlow)
 	defer stop()
@@ -33,6 +33,9 @@ func (c *Client) Logout(ctx context.Context) error {
 		}
 	} else {
 		c.held.CompareAndSwap(tok, nil)
+		if c.source() != nil {
+			return nil // the token is not this client's to revoke
+		}
 	}
 	if err := c.revoke(ctx, tok); err != nil {
 		c.log.Info("token not revoked", "issuer", tok.Issuer, "error", err)

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
@@ -34,6 +35,15 @@ func (*loginRoundTripper) Format(f fmt.State, _ rune) { redact.Write(f, "oauth.L
 func (*loginRoundTripper) MarshalJSON() ([]byte, error) {
 	return redact.JSON("oauth.LoginRoundTripper")
 }
+
+// Format hides the tokens, for every verb.
+func (s *source) Format(f fmt.State, _ rune) { redact.Write(f, "oauth."+s.name) }
+
+// LogValue hides the tokens.
+func (s *source) LogValue() slog.Value { return slog.StringValue("oauth." + s.name) }
+
+// MarshalJSON returns what Format prints.
+func (s *source) MarshalJSON() ([]byte, error) { return redact.JSON("oauth." + s.name) }
 
 // Format hides the stored values, for every verb.
 func (*memoryStore) Format(f fmt.State, _ rune) { redact.Write(f, "oauth memory store") }

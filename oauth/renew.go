@@ -89,6 +89,8 @@ func (c *Client) renewing(old *token, refusal http.Header) func(context.Context,
 		}
 		if err != nil && old != nil {
 			old.retryFrom.Store(time.Now().Add(refreshPause).UnixNano())
+		}
+		if err != nil && old != nil && !errors.Is(err, errUnchanged) {
 			c.log.Info("token renewal failed", "issuer", old.Issuer, "error", err)
 		}
 		return err

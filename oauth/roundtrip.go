@@ -221,6 +221,10 @@ func (c *Client) usable(ctx context.Context) (*token, error) {
 		}
 	}
 	tok := c.held.Load()
+	if tok == nil && c.source() != nil {
+		err := c.renew(ctx, nil, nil)
+		return c.held.Load(), err
+	}
 	if tok == nil || tok.Expiry.IsZero() {
 		return tok, nil
 	}
@@ -235,7 +239,7 @@ func (c *Client) usable(ctx context.Context) (*token, error) {
 	switch err := c.renew(ctx, tok, nil); {
 	case err == nil:
 		return c.held.Load(), nil
-	case isRefusal(err) && c.cfg.Grant == nil:
+	case c.keeps(err):
 		// Send the expired token anyway. This machine's clock may be wrong, and without a token the
 		// resource might respond as to an anonymous client instead of with 401.
 		return c.held.Load(), nil
@@ -254,7 +258,7 @@ func (c *Client) replace(ctx context.Context, tok *token, resp *http.Response) (
 	switch err := c.renew(ctx, tok, resp.Header); {
 	case err == nil:
 		return c.held.Load(), nil
-	case isRefusal(err) && c.cfg.Grant == nil:
+	case c.keeps(err):
 		return nil, nil
 	default:
 		return nil, err

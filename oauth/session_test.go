@@ -203,3 +203,21 @@ func TestSessionCancelDuringRefresh(t *testing.T) {
 		require.Equal(t, 1, s.server.Executions("echo"))
 	})
 }
+
+// A session with a token that the server refuses fails with KindAuthRequired, and the error says
+// what to do. Nothing was run.
+func TestSessionStaticToken(t *testing.T) {
+	for _, era := range []mcptest.Era{mcptest.Legacy, mcptest.Modern} {
+		t.Run(era.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, era, oauth.Config{Grant: oauth.StaticToken("SECRETkey")})
+				_, err := mcpclient.Connect(t.Context(), s.Resource.URL, &mcpclient.Options{Transport: s.Transport, Auth: s.client})
+				require.Equal(t, mcpclient.KindAuthRequired, mcpclient.KindOf(err), "%v", err)
+				require.Equal(t, mcpclient.NotRun, mcpclient.OutcomeOf(err))
+				require.Equal(t, oauth.KindLoginRequired, oauth.KindOf(err))
+				require.ErrorContains(t, err, "the server refused the token of StaticToken")
+				require.NotContains(t, err.Error(), "SECRET")
+			})
+		})
+	}
+}

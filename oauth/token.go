@@ -26,7 +26,7 @@ type token struct {
 
 	accepted  atomic.Bool  // the resource accepted it
 	refused   atomic.Bool  // the resource refused it with a 401
-	dead      atomic.Bool  // its refresh token no longer works
+	dead      atomic.Bool  // its refresh token no longer works, or its source has no other token
 	retryFrom atomic.Int64 // when the next background refresh may begin, in Unix nanoseconds
 }
 

@@ -45,6 +45,12 @@ func (s *source) LogValue() slog.Value { return slog.StringValue("oauth." + s.na
 // MarshalJSON returns what Format prints.
 func (s *source) MarshalJSON() ([]byte, error) { return redact.JSON("oauth." + s.name) }
 
+// Format hides the client, for every verb.
+func (*tokenSource) Format(f fmt.State, _ rune) { redact.Write(f, "oauth.TokenSource") }
+
+// MarshalJSON returns what Format prints.
+func (*tokenSource) MarshalJSON() ([]byte, error) { return redact.JSON("oauth.TokenSource") }
+
 // Format hides the stored values, for every verb.
 func (*memoryStore) Format(f fmt.State, _ rune) { redact.Write(f, "oauth memory store") }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
 
 	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/mcpclient"
@@ -73,6 +74,12 @@ var secretTypes = map[string]func(t *testing.T) []any{
 	"oauth.Config":            func(*testing.T) []any { return []any{oauthConfig(), new(oauth.Config)} },
 	"oauth.Client":            func(t *testing.T) []any { return []any{oauthClient(t), new(oauth.Client)} },
 	"oauth roundTripper":      func(t *testing.T) []any { return []any{oauthClient(t).RoundTripper(direct(t))} },
+	"oauth loginRoundTripper": func(t *testing.T) []any { return []any{oauthClient(t).LoginRoundTripper(direct(t))} },
+	"oauth tokenSource":       func(t *testing.T) []any { return []any{oauthClient(t).TokenSource(t.Context())} },
+	"oauth source": func(*testing.T) []any {
+		tokens := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: mark, RefreshToken: mark})
+		return []any{oauth.StaticToken(mark), oauth.FromTokenSource(tokens), &oauth.Config{Grant: oauth.StaticToken(mark)}}
+	},
 	"oauth memoryStore":       func(t *testing.T) []any { return []any{memoryStore(t)} },
 	"oauth.Registration":      func(*testing.T) []any { return []any{registration()} },
 	"oauth.ClientKey":         func(*testing.T) []any { return []any{registration().Key} },

@@ -160,3 +160,33 @@ func TestOtherSDKsLogIn(t *testing.T) {
 		require.NoError(t, auth.Close())
 	})
 }
+
+// The client of another SDK uses a token that the user has already. When the server refuses it, the
+// call fails with the reason, and no authorization server was contacted.
+func TestOtherSDKsUseAGivenToken(t *testing.T) {
+	onEach(t, func(t *testing.T, world *authtest.World, connect func(*oauth.Client) greeter) {
+		person := &user{world: world}
+		auth, err := oauth.NewClient(world.Resource.URL, &oauth.Config{Login: person, Transport: world.Transport})
+		require.NoError(t, err)
+		require.NoError(t, auth.Login(t.Context()))
+		token, err := auth.TokenSource(t.Context()).Token()
+		require.NoError(t, err)
+		before := len(world.Server.Requests(""))
+
+		given, err := oauth.NewClient(world.Resource.URL, &oauth.Config{Grant: oauth.StaticToken(token.AccessToken)})
+		require.NoError(t, err)
+		session := connect(given)
+		text, err := session.greet()
+		require.NoError(t, err)
+		require.Equal(t, "hello", text)
+
+		world.Server.RevokeAll(true)
+		_, err = session.greet()
+		require.Equal(t, oauth.KindLoginRequired, oauth.KindOf(err), "%v", err)
+		require.ErrorContains(t, err, "the server refused the token of StaticToken")
+		require.Len(t, world.Server.Requests(""), before)
+		_ = session.close() // the server refuses the DELETE
+		require.NoError(t, given.Close())
+		require.NoError(t, auth.Close())
+	})
+}

@@ -4,7 +4,7 @@ import "slices"
 
 // oauthMutants are defects of packages oauth, filestore and loopback.
 func oauthMutants() []mutant {
-	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthTokens(), oauthRequests(), oauthEgress(), oauthStore(), oauthLoopback())
+	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthTokens(), oauthRequests(), oauthSDKs(), oauthEgress(), oauthStore(), oauthLoopback())
 }
 
 // oauthDiscovery are defects in discovering the authorization server.

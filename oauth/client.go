@@ -37,8 +37,9 @@ const (
 // its own goroutines. When a caller's context ends, that caller stops waiting, but the refresh or
 // login continues for other callers. All methods are safe for concurrent use.
 //
-// MCP sessions use a Client through mcpclient.Options.Auth. Other HTTP clients use RoundTripper,
-// and call [Client.Authorize] when the response is still a 401 or 403.
+// MCP sessions use a Client through mcpclient.Options.Auth. Other HTTP clients use
+// LoginRoundTripper. Or they use RoundTripper, and call [Client.Authorize] when the response is still
+// a 401 or 403.
 type Client struct {
 	printed
 

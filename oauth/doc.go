@@ -7,7 +7,10 @@
 //	defer auth.Close()
 //	session, err := mcpclient.Connect(ctx, "https://mcp.example.com/mcp", &mcpclient.Options{Auth: auth})
 //
-// Any other HTTP client uses the Client's RoundTripper as its Transport:
+// Any other HTTP client, such as that of another MCP SDK, logs in with one line:
 //
-//	client := &http.Client{Transport: auth.RoundTripper(nil)}
+//	client := &http.Client{Transport: auth.LoginRoundTripper(nil)}
+//
+// Tokens that the program has already are a Grant, [StaticToken] or [FromTokenSource]. Code that
+// wants a token source of golang.org/x/oauth2 gets it from [Client.TokenSource].
 package oauth

@@ -137,20 +137,20 @@ func TestLoginDoesNotFailWithADeclinedStepUp(t *testing.T) {
 		declines := make(chan struct{})
 		r.person.answer = func(context.Context, Flow) error { <-declines; return ErrDeclined }
 		began := time.Now().Add(time.Second)
-		answers := make(chan error, 2)
-		authorize := func(status int, challenge string) {
-			answers <- r.client.Authorize(t.Context(), w.Resource.URL, status, http.Header{"Www-Authenticate": {challenge}}, began)
+		stepUp, login := make(chan error, 1), make(chan error, 1)
+		authorize := func(answer chan<- error, status int, challenge string) {
+			answer <- r.client.Authorize(t.Context(), w.Resource.URL, status, http.Header{"Www-Authenticate": {challenge}}, began)
 		}
-		go authorize(http.StatusForbidden, `Bearer error="insufficient_scope", scope="write"`)
+		go authorize(stepUp, http.StatusForbidden, `Bearer error="insufficient_scope", scope="write"`)
 		synctest.Wait()
 		w.Server.RevokeAll(true)
-		go authorize(http.StatusUnauthorized, `Bearer`)
+		go authorize(login, http.StatusUnauthorized, `Bearer`)
 		synctest.Wait()
 		require.Equal(t, 2, r.person.times(), "one login at a time")
 		r.person.answer = nil
 		close(declines)
-		require.ErrorIs(t, <-answers, ErrDeclined)
-		require.NoError(t, <-answers)
+		require.ErrorIs(t, <-stepUp, ErrDeclined)
+		require.NoError(t, <-login)
 		require.Equal(t, 3, r.person.times())
 	})
 }

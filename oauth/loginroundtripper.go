@@ -18,14 +18,14 @@ import (
 // insufficient_scope challenge, it also calls [Client.Authorize] and sends the request again, at
 // most three times. Both refusals prove that the request did not run (RFC 9110 section 15.5.2, RFC
 // 6750 section 3.1). Requests that are refused at the same time share one login. Each waits for it
-// on its own context, so leave [http.Client.Timeout] at 0 or allow for the time of a login. Requests
-// to another origin, and requests with an Authorization header, pass unchanged and start no login.
+// on its own context. [http.Client.Timeout] includes that wait: leave it at 0. Requests to another
+// origin, and requests with an Authorization header, pass unchanged and start no login.
 //
 // If the login fails or the user declines it, RoundTrip returns a [*transport.Error] of stage
 // NotSent that wraps an [*Error]. go-sdk and mcp-go then keep their session and show why. GET and
-// HEAD requests get the refusal itself, because an error for the event stream would end a session of
-// go-sdk; they start no login after one that failed. A DELETE, with which SDKs end a session, never
-// starts a login.
+// HEAD requests get the refusal itself, because an error for the event stream would end a session
+// of go-sdk. They start no login after one that failed. A DELETE, with which SDKs end a session,
+// never starts a login.
 //
 // A body without GetBody can be sent again if its length is known and at most 1 MiB. With any other
 // body, RoundTrip logs in and then returns an error of stage NotSent that is not permanent: the

@@ -33,15 +33,16 @@ func StaticToken(token string) Grant {
 // FromTokenSource returns a Grant whose bearer tokens come from src, a token source of
 // golang.org/x/oauth2. The Client contacts no authorization server. It calls src.Token before the
 // first request, when the token expires, and once after a refusal (401, or 403 with an
-// insufficient_scope challenge). If src returns the refused token again, as [oauth2.ReuseTokenSource]
-// does until the token expires, the refusal stands: Authorize returns an [*Error] of
-// KindLoginRequired or KindScope.
+// insufficient_scope challenge). If src returns the refused token again, the refusal stands:
+// Authorize returns an [*Error] of KindLoginRequired or KindScope. An [oauth2.ReuseTokenSource]
+// does that until the token expires.
 //
-// src.Token is called by one goroutine at a time, and its result is shared. It has no context, so it
-// may block. Requests then stop waiting when their own contexts end, and after four times
-// Config.RequestTimeout; Close does not wait for it. If it fails, requests fail with a
+// src.Token is called by one goroutine at a time, and its result is shared. It has no context, so
+// it may block. Requests then stop waiting when their own contexts end, and after four times
+// Config.RequestTimeout; Close does not wait for it. If src.Token fails, requests fail with a
 // [*transport.Error] of stage NotSent that wraps an [*Error]: KindRefused with the Code of an
-// [*oauth2.RetrieveError], KindNetwork, or KindLogin. Its text holds neither URLs' queries nor bodies.
+// [*oauth2.RetrieveError], KindNetwork, or KindLogin. Its text holds no query of a URL and no
+// response body.
 func FromTokenSource(src oauth2.TokenSource) Grant {
 	return &source{name: "FromTokenSource", from: src}
 }
@@ -104,8 +105,8 @@ func (c *Client) take(ctx context.Context, s *source, old *token, refused bool) 
 	return &Error{Kind: KindLoginRequired, Op: "renew token", Err: errUnchanged}
 }
 
-// token returns the source's token. It waits no longer than ctx, even if the source blocks; the next
-// call then waits for the same result.
+// token returns the source's token. It waits no longer than ctx, even if the source blocks. The
+// next call then waits for the same result.
 func (s *source) token(ctx context.Context) (*oauth2.Token, error) {
 	call, _ := s.asking.Join(func(run func()) bool { go run(); return true }, s.from.Token)
 	given, err := call.Wait(ctx, context.Background())

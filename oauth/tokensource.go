@@ -13,18 +13,18 @@ import (
 // it keeps tokens at their origin and replaces refused ones.
 //
 // Token returns the current token, after a renewal if it has expired. It obtains one with
-// Config.Grant if needed, but never prompts the user. ctx bounds the wait of each call of Token, not
-// the renewal. Token fails with an [*Error], or with the cause of ctx if ctx ended first:
+// Config.Grant if needed, but never prompts the user. ctx bounds the wait of each call of Token,
+// not the renewal. Token fails with an [*Error], or with the cause of ctx if ctx ended first:
 //   - KindLoginRequired: there is no valid token, and the user must log in. Call [Client.Login].
 //   - KindConfig: the token is bound to a key (RFC 9449), so it is useless without the Client. Set
 //     Config.DPoP to DPoPNever.
 //   - Any other kind: the renewal failed.
 //
-// A token is meant for the resource alone (RFC 8707): other servers must refuse it, and a server that
-// gets it could use it at the resource. A returned token has the Expiry of the Client's token, or none
-// if the server specified none. It has no RefreshToken, because only one party can use rotating
-// refresh tokens. An [oauth2.ReuseTokenSource] around it, as in [oauth2.NewClient], misses that the
-// Client replaced a token that was revoked.
+// Send a token to the resource alone (RFC 8707): another server could use it there. The Expiry is
+// zero if the authorization server specified no lifetime. There is no RefreshToken, because only
+// one party can use rotating refresh tokens. Do not pass the source to [oauth2.NewClient]: its
+// requests carry the token wherever the server redirects, and it keeps a token that was revoked
+// until that expires.
 func (c *Client) TokenSource(ctx context.Context) oauth2.TokenSource {
 	return &tokenSource{client: c, ctx: ctx}
 }

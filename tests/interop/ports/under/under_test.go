@@ -2,6 +2,7 @@ package under_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/internal/authtest"
+	"github.com/hawser-mcp/hawser/internal/mcptest"
 	"github.com/hawser-mcp/hawser/oauth"
 	"github.com/hawser-mcp/hawser/tests/interop/ports/under"
 )
@@ -35,7 +37,7 @@ func overMCPGo(t *testing.T, url string, hc *http.Client) greeter {
 	require.NoError(t, err)
 	return greeter{close: c.Close, greet: func() (string, error) {
 		var req mcp.CallToolRequest
-		req.Params.Name = "greet"
+		req.Params.Name, req.Params.Arguments = "greet", map[string]any{}
 		res, err := c.CallTool(t.Context(), req)
 		if err != nil {
 			return "", err
@@ -57,14 +59,25 @@ func overGoSDK(t *testing.T, url string, hc *http.Client) greeter {
 	}}
 }
 
-// newServer returns an MCP server without authorization. A stateful one has sessions and an event
-// stream for each.
-func newServer(stateless bool) http.Handler {
-	s := server.NewMCPServer("greeter", "1.0.0")
-	s.AddTool(mcp.NewTool("greet"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return mcp.NewToolResultText("hello"), nil
-	})
-	return server.NewStreamableHTTPServer(s, server.WithStateLess(stateless))
+// servers are MCP servers without authorization. The legacy one has sessions, each with an event
+// stream.
+var servers = map[string]func(t *testing.T) http.Handler{
+	"mcp-go's server": func(*testing.T) http.Handler {
+		s := server.NewMCPServer("greeter", "1.0.0")
+		s.AddTool(mcp.NewTool("greet"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return mcp.NewToolResultText("hello"), nil
+		})
+		return server.NewStreamableHTTPServer(s, server.WithStateLess(true))
+	},
+	"a legacy server": func(t *testing.T) http.Handler {
+		t.Helper()
+		s := mcptest.New(mcptest.Legacy)
+		s.Tools = []*mcptest.Tool{{Name: "greet", Run: func(context.Context, *mcptest.Call) (json.RawMessage, error) {
+			return mcptest.Text("hello"), nil
+		}}}
+		t.Cleanup(s.Close)
+		return s
+	},
 }
 
 // user is an oauth.Login that consents, unless declines is set. It counts the prompts.
@@ -102,12 +115,12 @@ func onEach(t *testing.T, test func(t *testing.T, world *authtest.World, connect
 	}
 	for sdk, over := range sdks {
 		for network, through := range networks {
-			for state, stateless := range map[string]bool{"stateless": true, "stateful": false} {
-				t.Run(sdk+"/"+network+"/"+state, func(t *testing.T) {
+			for kind, serve := range servers {
+				t.Run(sdk+"/"+network+"/"+kind, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						world := authtest.New(t)
 						world.Server.Change(func(script *authtest.Script) { script.Refresh, script.Lifetime = true, time.Hour })
-						world.Resource.Change(func(script *authtest.ResourceScript) { script.Handler = newServer(stateless) })
+						world.Resource.Change(func(script *authtest.ResourceScript) { script.Handler = serve(t) })
 						test(t, world, func(auth *oauth.Client) greeter {
 							return over(t, world.Resource.URL, under.HTTPClient(through(world), auth))
 						})
@@ -156,6 +169,39 @@ func TestOtherSDKsLogIn(t *testing.T) {
 		require.NoError(t, auth.Login(t.Context()))
 		works(6)
 
+		require.NoError(t, session.close())
+		require.NoError(t, auth.Close())
+	})
+}
+
+// A server refuses the event stream of a session, and the user declines to log in for it. Calls work:
+// go-sdk would end the session if the stream failed with an error.
+func TestOtherSDKsWithoutTheirStream(t *testing.T) {
+	onEach(t, func(t *testing.T, world *authtest.World, connect func(*oauth.Client) greeter) {
+		world.Resource.Change(func(script *authtest.ResourceScript) {
+			calls := script.Handler
+			script.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet {
+					calls.ServeHTTP(w, r)
+					return
+				}
+				w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+				w.WriteHeader(http.StatusUnauthorized)
+			})
+		})
+		person := &user{world: world}
+		auth, err := oauth.NewClient(world.Resource.URL, &oauth.Config{Login: person, Transport: world.Transport})
+		require.NoError(t, err)
+		require.NoError(t, auth.Login(t.Context()))
+		person.declines.Store(true)
+		session := connect(auth)
+		for range 3 {
+			time.Sleep(10 * time.Second)
+			text, err := session.greet()
+			require.NoError(t, err)
+			require.Equal(t, "hello", text)
+		}
+		require.LessOrEqual(t, int(person.prompted.Load()), 2, "once to log in, once for the stream")
 		require.NoError(t, session.close())
 		require.NoError(t, auth.Close())
 	})

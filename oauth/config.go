@@ -122,6 +122,9 @@ func (r Registration) text() string {
 
 // check returns an error if the configuration cannot work with any server.
 func (cfg *Config) check() error {
+	if _, ok := cfg.Grant.(*source); ok && cfg.DPoP == DPoPAlways {
+		return errors.New("DPoPAlways: tokens that this client does not request cannot be bound to its keys")
+	}
 	r := &cfg.Registration
 	if r.Key != nil {
 		signer, err := r.Key.signer()
@@ -140,9 +143,6 @@ func (cfg *Config) check() error {
 		if err != nil || u.Scheme != "https" || u.Host == "" || u.Path == "" || u.Path == "/" || u.User != nil || u.Fragment != "" {
 			return errors.New("MetadataURL must be an https URL with a path")
 		}
-	}
-	if _, ok := cfg.Grant.(*source); ok && cfg.DPoP == DPoPAlways {
-		return errors.New("DPoPAlways: tokens that this client does not request cannot be bound to its keys")
 	}
 	if g, ok := cfg.Grant.(interface{ check(r *Registration) error }); ok {
 		return g.check(r)

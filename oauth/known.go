@@ -52,16 +52,6 @@ func (k *known) verdict(a *ask, cur *token) error {
 	return nil
 }
 
-// failure returns the error of the last login if it failed, else nil.
-func (k *known) failure() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.failed == nil {
-		return nil
-	}
-	return k.failed.err
-}
-
 // learn records err, the result of the authorization a. before and after are the tokens that were
 // current before and after the authorization.
 func (k *known) learn(a *ask, err error, before, after *token) {
@@ -114,6 +104,16 @@ func (k *known) setTarget(at *target) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.at = at
+}
+
+// failure returns the error of the last login if it failed, else nil.
+func (k *known) failure() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failed == nil {
+		return nil
+	}
+	return k.failed.err
 }
 
 func (k *known) isDeclined() bool {

@@ -41,8 +41,8 @@ func StaticToken(token string) Grant {
 // it may block. Requests then stop waiting when their own contexts end, and after four times
 // Config.RequestTimeout; Close does not wait for it. If src.Token fails, requests fail with a
 // [*transport.Error] of stage NotSent that wraps an [*Error]: KindRefused with the Code of an
-// [*oauth2.RetrieveError], KindNetwork, or KindLogin. Its text holds no query of a URL and no
-// response body.
+// [*oauth2.RetrieveError]; KindNetwork if the network or that server failed; else KindLogin. Its text
+// holds no query of a URL and no response body.
 func FromTokenSource(src oauth2.TokenSource) Grant {
 	return &source{name: "FromTokenSource", from: src}
 }
@@ -112,7 +112,7 @@ func (s *source) token(ctx context.Context) (*oauth2.Token, error) {
 	given, err := call.Wait(ctx, context.Background())
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, &Error{Kind: KindNetwork, Op: "obtain token", Err: fmt.Errorf("the TokenSource does not return: %w", err)}
+		return nil, &Error{Kind: KindLogin, Op: "obtain token", Err: fmt.Errorf("the TokenSource does not return: %w", err)}
 	case err != nil:
 		return nil, sourceError(err, s.last.Load())
 	case given == nil || !isVisible(given.AccessToken):

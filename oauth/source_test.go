@@ -150,7 +150,7 @@ func TestSourceThatBlocks(t *testing.T) {
 
 		began := time.Now()
 		err := r.call(t.Context())
-		require.Equal(t, KindNetwork, KindOf(err), "%v", err)
+		require.Equal(t, KindLogin, KindOf(err), "%v", err)
 		require.ErrorContains(t, err, "the TokenSource does not return")
 		require.LessOrEqual(t, time.Since(began), 4*DefaultRequestTimeout)
 		require.Equal(t, 1, src.times(), "a call of Token is still running")

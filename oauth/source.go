@@ -41,8 +41,8 @@ func StaticToken(token string) Grant {
 // it may block. Requests then stop waiting when their own contexts end, and after four times
 // Config.RequestTimeout; Close does not wait for it. If src.Token fails, requests fail with a
 // [*transport.Error] of stage NotSent that wraps an [*Error]: KindRefused with the Code of an
-// [*oauth2.RetrieveError]; KindNetwork if the network or that server failed; else KindLogin. Its text
-// holds no query of a URL and no response body.
+// [*oauth2.RetrieveError]; KindNetwork if the network or that server failed; else KindLogin. Its
+// text holds no query of a URL and no response body.
 func FromTokenSource(src oauth2.TokenSource) Grant {
 	return &source{name: "FromTokenSource", from: src}
 }

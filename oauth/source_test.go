@@ -111,7 +111,7 @@ func TestSourceWithoutAnotherToken(t *testing.T) {
 
 		err = r.client.Authorize(t.Context(), w.Resource.URL, resp.StatusCode, resp.Header, began)
 		require.Equal(t, KindLoginRequired, KindOf(err))
-		require.EqualError(t, err, "oauth: authorize: login required: invalid_token: the server refused the token of FromTokenSource: "+
+		require.ErrorContains(t, err, "login required: invalid_token: the server refused the token of FromTokenSource: "+
 			"it may be expired, revoked or meant for another server; get a new one")
 		require.Equal(t, 2, src.times(), "the source was asked after this very refusal")
 		require.Empty(t, w.Server.Requests(""), "no authorization server was contacted")
@@ -243,7 +243,7 @@ func TestSourceAndScopes(t *testing.T) {
 		r.mustCall()
 		w.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "write" })
 		err := r.call(t.Context())
-		require.EqualError(t, err, `oauth: authorize: insufficient scope: the token of FromTokenSource lacks scopes: the server demands "write"; get a token with them`)
+		require.ErrorContains(t, err, `insufficient scope: the token of FromTokenSource lacks scopes: the server demands "write"; get a token with them`)
 		require.Equal(t, KindScope, KindOf(err))
 		require.Len(t, w.Resource.Requests(), 2)
 

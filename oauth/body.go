@@ -10,8 +10,8 @@ import (
 
 const (
 	maxReplayBody  = 1 << 20         // maximum size in bytes of a request body that is kept in memory for resending
-	maxRefusedBody = 64 << 10        // maximum size in bytes of a 401's body that is kept for the caller
-	refusedTimeout = 2 * time.Second // for reading the body of a 401
+	maxRefusedBody = 64 << 10        // maximum size in bytes of a refusal's body that is kept for the caller
+	refusedTimeout = 2 * time.Second // for reading the body of a refusal
 )
 
 // bodies prepares a request for resending. first is the body for the first attempt. again returns
@@ -46,8 +46,8 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// detach reads the body of a 401 into memory. An unread body would hold a connection that may be
-// needed to obtain a token.
+// detach reads the body of a refusal into memory. An unread body would hold a connection that may
+// be needed to obtain a token.
 func detach(resp *http.Response) {
 	if resp.Body == nil || resp.Body == http.NoBody {
 		resp.Body = http.NoBody
@@ -59,7 +59,7 @@ func detach(resp *http.Response) {
 	timer.Stop()
 	_ = body.Close() // the rest is dropped
 	if err == nil && len(text) > maxRefusedBody {
-		text, err = text[:maxRefusedBody], errors.New("oauth: the body of a 401 is longer than 64 KiB")
+		text, err = text[:maxRefusedBody], errors.New("oauth: the body of the refusal is longer than 64 KiB")
 	}
 	resp.Body = &detached{Reader: bytes.NewReader(text), err: err}
 }

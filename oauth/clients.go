@@ -125,19 +125,6 @@ func (c *Client) forgetClient(ctx context.Context) {
 	}
 }
 
-// lastRedirect returns the redirect URI of the last dynamic registration with a server, or "" if
-// there is none that is still valid.
-func (c *Client) lastRedirect(ctx context.Context, server *ServerMetadata) string {
-	if !c.isDynamic(server) {
-		return ""
-	}
-	stored, _, err := c.loadClient(ctx, server.Issuer)
-	if err != nil || stored == nil || stored.hasExpired() || len(stored.redirectURIs) == 0 {
-		return ""
-	}
-	return stored.redirectURIs[len(stored.redirectURIs)-1]
-}
-
 // Why credentials are pinned: a resource names its authorization server, and may name a different
 // server later. Tokens and dynamic registrations belong to the server that issued them, so the
 // client never sends them to a different server. Configured credentials (a client ID with its

@@ -68,13 +68,13 @@ type flow struct {
 	bound    bool
 	state    string
 	verifier string
-	last     string // the redirect URI of the last dynamic registration
+	proposed string // the redirect URI to use, see proposedRedirect
 
 	mu       sync.Mutex
 	redirect string        // guarded by mu
 	who      *registered   // guarded by mu: set by AuthorizationURL
 	started  bool          // guarded by mu: a callback arrived
-	rejected error         // guarded by mu: the last callback without state that reported an error
+	rejected error         // guarded by mu: why the last callback was rejected that may explain a timeout
 	over     bool          // guarded by mu: callbacks are rejected
 	finished chan struct{} // closed once token and err are set
 	token    *token
@@ -100,7 +100,7 @@ func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
 	}
 	return &flow{
 		c: c, at: at, key: key, bound: bound, state: rand.Text(), verifier: oauth2.GenerateVerifier(),
-		last: c.lastRedirect(ctx, at.server), finished: make(chan struct{}),
+		proposed: c.proposedRedirect(ctx, at.server), finished: make(chan struct{}),
 	}, nil
 }
 
@@ -123,7 +123,7 @@ func checkAuthorizationURL(text string, insecure bool) error {
 func (f *flow) Resource() string { return f.c.name() }
 
 // RedirectURI implements Flow.
-func (f *flow) RedirectURI() string { return f.last }
+func (f *flow) RedirectURI() string { return f.proposed }
 
 // AuthorizationURL implements Flow.
 func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string, error) {
@@ -132,7 +132,9 @@ func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string
 	}
 	f.mu.Lock()
 	again := f.redirect != "" || f.over
-	f.redirect = redirectURI
+	if !again {
+		f.redirect = redirectURI
+	}
 	f.mu.Unlock()
 	if again {
 		return "", &Error{Kind: KindConfig, Op: "log in", Err: errors.New("AuthorizationURL was called twice")}
@@ -163,38 +165,20 @@ func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string
 	return config.AuthCodeURL(f.state, options...), nil
 }
 
-// checkRedirect returns an error if a redirect URI is invalid or would send a code unencrypted over
-// a network.
-func checkRedirect(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "":
-		return errors.New("invalid redirect URI")
-	case u.Fragment != "":
-		return errors.New("the redirect URI has a fragment")
-	case u.Scheme == "https", u.Scheme == "http" && httprule.IsLoopback(u.Hostname()):
-		return nil
-	}
-	return errors.New("the redirect URI must be https, or http on loopback")
-}
-
 // Complete implements Flow. Browsers may send a callback twice. Complete then exchanges the code
 // once and returns the same result for both.
 func (f *flow) Complete(ctx context.Context, callbackURL string) error {
-	answer, err := f.readCallback(callbackURL)
+	answer, at, err := f.readCallback(callbackURL)
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
-	ready, first := f.who != nil && !f.over, !f.started
-	f.started = f.started || ready
-	who, redirect := f.who, f.redirect
-	f.mu.Unlock()
-	if !ready {
-		return fmt.Errorf("%w: no login is in progress", ErrForeignCallback)
+	first, err := f.begin(at)
+	if err != nil {
+		f.note(err)
+		return err
 	}
 	if first {
-		f.token, f.err = f.finish(ctx, answer, who, redirect)
+		f.token, f.err = f.finish(ctx, answer)
 		close(f.finished)
 	}
 	select {
@@ -205,6 +189,22 @@ func (f *flow) Complete(ctx context.Context, callbackURL string) error {
 	}
 }
 
+// begin admits a callback that arrived at a URL, unless it does not belong to this flow. first
+// reports whether no other was admitted before. who and redirect do not change afterwards.
+func (f *flow) begin(at *url.URL) (first bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.who == nil || f.over {
+		return false, fmt.Errorf("%w: no login is in progress", ErrForeignCallback)
+	}
+	if err := checkArrival(at, f.redirect); err != nil {
+		return false, err
+	}
+	first = !f.started
+	f.started = true
+	return first, nil
+}
+
 // secrets returns what no error may repeat.
 func (f *flow) secrets() []string { return []string{f.state, f.verifier} }
 
@@ -213,18 +213,17 @@ func (f *flow) note(err error) {
 	f.mu.Lock()
 	f.rejected = err
 	f.mu.Unlock()
-	f.c.log.Warn("a callback without state reports an error", "error", err)
+	f.c.log.Warn("a callback was rejected", "error", err)
 }
 
-// readCallback returns the parameters of a callback that belongs to this flow.
-func (f *flow) readCallback(callbackURL string) (url.Values, error) {
-	u, err := url.Parse(callbackURL)
-	if err != nil {
-		return nil, fmt.Errorf("%w: not a URL", ErrForeignCallback)
+// readCallback returns the parameters of a callback with this flow's state, and the URL at which it
+// arrived.
+func (f *flow) readCallback(callbackURL string) (answer url.Values, at *url.URL, err error) {
+	if at, err = url.Parse(callbackURL); err != nil {
+		return nil, nil, fmt.Errorf("%w: not a URL", ErrForeignCallback)
 	}
-	answer, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return nil, fmt.Errorf("%w: invalid query", ErrForeignCallback)
+	if answer, err = url.ParseQuery(at.RawQuery); err != nil {
+		return nil, nil, fmt.Errorf("%w: invalid query", ErrForeignCallback)
 	}
 	if len(answer["state"]) != 1 || subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(f.state)) != 1 {
 		err := fmt.Errorf("%w: missing or wrong state", ErrForeignCallback)
@@ -235,27 +234,27 @@ func (f *flow) readCallback(callbackURL string) (url.Values, error) {
 			err = fmt.Errorf("%w, with the error %s: %s", err, code, description)
 			f.note(err)
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	return answer, nil
+	return answer, at, nil
 }
 
 // finish checks the authorization response and exchanges the code. ctx may end with the browser's
 // request, but its end does not cancel the exchange.
-func (f *flow) finish(ctx context.Context, answer url.Values, who *registered, redirect string) (*token, error) {
+func (f *flow) finish(ctx context.Context, answer url.Values) (*token, error) {
 	if err := f.judge(answer); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), 2*f.c.cfg.RequestTimeout, errTooSlow)
 	defer stop()
 	defer context.AfterFunc(f.c.root, stop)()
-	req := &tokenRequest{op: "exchange code", at: f.at, who: who, key: f.key, bound: f.bound, form: url.Values{
-		"grant_type": {"authorization_code"}, "code": {answer.Get("code")}, "redirect_uri": {redirect},
+	req := &tokenRequest{op: "exchange code", at: f.at, who: f.who, key: f.key, bound: f.bound, form: url.Values{
+		"grant_type": {"authorization_code"}, "code": {answer.Get("code")}, "redirect_uri": {f.redirect},
 		"code_verifier": {f.verifier}, "resource": {f.at.resource},
 	}}
 	tok, err := f.c.requestToken(ctx, req)
 	if codeOf(err) == "invalid_client" && f.c.isDynamic(f.at.server) {
-		f.c.unregister(ctx, f.at.server.Issuer, who.clientID)
+		f.c.unregister(ctx, f.at.server.Issuer, f.who.clientID)
 	}
 	return tok, err
 }
@@ -353,16 +352,19 @@ type Login interface {
 type Flow interface {
 	// Resource returns the URL of the server that requires authorization, to show to the user.
 	Resource() string
-	// RedirectURI returns the redirect URI of the last dynamic registration with the authorization
-	// server, or "" if there is none. Using the same URI, and so the same loopback port, avoids
-	// another registration.
+	// RedirectURI returns the redirect URI to use. It is that of the last dynamic registration with
+	// the authorization server: using the same URI, and so the same loopback port, avoids another
+	// registration. Before the first registration, it is on loopback without a port, which the Login
+	// adds. Its path is distinct for each authorization server (RFC 9700 section 4.4), so that a code
+	// of another server is recognized. It is "" if the client is not registered dynamically.
 	RedirectURI() string
 	// AuthorizationURL returns the URL of the page to open. redirectURI is the URL to which the
 	// authorization server sends the user back. It must be http on loopback, or https.
 	AuthorizationURL(ctx context.Context, redirectURI string) (string, error)
 	// Complete checks callbackURL, the full URL to which the user was sent back, and exchanges its
-	// code. If the callback does not belong to this flow (wrong or missing state), the error wraps
-	// [ErrForeignCallback]. The right callback may still arrive.
+	// code. If the callback does not belong to this flow (wrong or missing state, another path than
+	// that of the redirect URI), the error wraps [ErrForeignCallback]. The right callback may still
+	// arrive.
 	Complete(ctx context.Context, callbackURL string) error
 }
 

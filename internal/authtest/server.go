@@ -36,6 +36,8 @@ type Script struct {
 	ExpectAssertion func(form url.Values) error
 	// Metadata changes the metadata document before it is sent.
 	Metadata func(document map[string]any)
+	// Detour, unless it returns "", is where the authorization endpoint sends the user instead.
+	Detour func(request url.Values) string
 	// Callback changes the parameters of a callback before they are sent.
 	Callback func(answer url.Values)
 	// Token answers a token request instead of the server, unless it returns status zero.
@@ -266,6 +268,12 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := r.URL.Query()
+	if s.script.Detour != nil {
+		if elsewhere := s.script.Detour(q); elsewhere != "" {
+			http.Redirect(w, r, elsewhere, http.StatusFound)
+			return
+		}
+	}
 	c := s.clients[q.Get("client_id")]
 	if c == nil || !slices.Contains(c.Redirects, q.Get("redirect_uri")) || q.Get("response_type") != "code" ||
 		q.Get("code_challenge_method") != "S256" || q.Get("state") == "" || q.Get("resource") == "" && s.script.NoResource == "" {

@@ -9,12 +9,14 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -34,17 +36,18 @@ type World struct {
 	// Resource is the protected resource.
 	Resource *Resource
 
-	t     testing.TB
-	next  int
-	names map[string]string // addresses by host and port
-	roots *x509.CertPool
+	t      testing.TB
+	next   int
+	names  map[string]string // addresses by host and port
+	served map[string]bool   // hosts of Serve
+	roots  *x509.CertPool
 }
 
 // New starts a World for a test inside a synctest bubble. The World is closed at the end of the
 // test.
 func New(t testing.TB) *World {
 	t.Helper()
-	w := &World{Network: memnet.New(), t: t, next: 9000, names: map[string]string{}, roots: x509.NewCertPool()}
+	w := &World{Network: memnet.New(), t: t, next: 9000, names: map[string]string{}, served: map[string]bool{}, roots: x509.NewCertPool()}
 	w.Transport = transport.NewDirect(&transport.DirectOptions{
 		DialContext: w.dial, NoProxy: true, TLSConfig: &tls.Config{RootCAs: w.roots, MinVersion: tls.VersionTLS12},
 	})
@@ -61,6 +64,7 @@ func New(t testing.TB) *World {
 func (w *World) Serve(h http.Handler) (origin string) {
 	w.next++
 	host := fmt.Sprintf("127.0.0.1:%d", w.next)
+	w.served[host] = true
 	w.t.Cleanup(mcptest.Serve(w.t, w.Network.Listen(host), h))
 	return "http://" + host
 }
@@ -101,6 +105,19 @@ func (w *World) ServeAt(origin, ip string, h http.Handler) {
 	}
 	w.names[host] = server.Listener.Addr().String()
 	w.t.Cleanup(server.Close)
+}
+
+// Follow is like Visit, but also follows redirects from one server of the World to another.
+func (w *World) Follow(ctx context.Context, page string) (callback string, err error) {
+	for range 5 {
+		if page, err = w.Visit(ctx, page); err != nil {
+			return "", err
+		}
+		if u, err := url.Parse(page); err != nil || !w.served[u.Host] {
+			return page, err
+		}
+	}
+	return "", errors.New("too many redirects")
 }
 
 // Visit simulates a user who consents in a browser. It opens an authorization URL and returns the

@@ -113,9 +113,89 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// A login uses the path that the client proposes, unless one is configured. If it cannot use the
+// port of a registration from before paths were distinct, it uses a new path.
+func TestProposedPath(t *testing.T) {
+	port := freePort(t)
+	for _, c := range []struct{ path, proposed, want string }{
+		{"", "http://127.0.0.1/callback/abc", "/callback/abc"},
+		{"", "http://127.0.0.1:" + port + "/callback/abc", "/callback/abc"},
+		{"", "http://127.0.0.1:" + port + "/callback", "/callback"},
+		{"", "", "/callback"},
+		{"", "https://evil.example/x", "/callback"},
+		{"", "http://127.0.0.1/a%20b", "/callback"},
+		{"/callback", "http://127.0.0.1/callback/abc", "/callback"},
+		{"/mine", "http://127.0.0.1:" + port + "/callback", "/mine"},
+	} {
+		listeners, redirect := listening(t, &Login{Path: c.path}, c.proposed)
+		require.Equal(t, c.want, redirect.Path, c)
+		for _, ln := range listeners {
+			require.NoError(t, ln.Close())
+		}
+	}
+	_, first := listening(t, &Login{}, "http://127.0.0.1:"+port+"/callback")
+	require.Equal(t, "/callback", first.Path)
+	for _, l := range []*Login{{}, {Port: must(strconv.Atoi(freePort(t)))}} {
+		_, other := listening(t, l, "http://127.0.0.1:"+port+"/callback")
+		require.Regexp(t, "^/callback/[a-z0-9]{26}$", other.Path)
+	}
+	_, other := listening(t, &Login{}, "http://127.0.0.1:"+port+"/callback/abc")
+	require.Equal(t, "/callback/abc", other.Path, "it is distinct already")
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// A configured callback is used exactly. Only a missing port is added.
+func TestCallback(t *testing.T) {
+	port := freePort(t)
+	for _, callback := range []string{
+		"http://127.0.0.1:" + port + "/callback", "http://localhost:" + port + "/oauth2/back", "http://LocalHost:" + port, "http://127.0.0.1:" + port + "/",
+	} {
+		require.NoError(t, (&Login{Callback: callback}).Check())
+		g := start(t.Context(), t, &Login{Callback: callback}, &script{last: "http://127.0.0.1/callback/abc"})
+		require.Equal(t, callback, g.redirect)
+		require.Equal(t, http.StatusOK, g.comeBack().status, callback)
+		require.NoError(t, <-g.result)
+		require.Equal(t, []string{callback + "?code=SECRET&state=" + goodState}, g.flow.completed())
+	}
+	_, redirect := listening(t, &Login{Callback: "http://localhost/callback"}, "")
+	require.Regexp(t, `^http://localhost:\d+/callback$`, redirect.String())
+
+	for callback, why := range map[string]string{
+		"https://localhost:1/": "expected http://", "localhost:1/callback": "expected http://", "http://localhost:1/a?b": "expected http://",
+		"http://localhost:1/#": "expected http://", "http://me@localhost:1/": "expected http://", "://": "expected http://",
+		"http://example.com:1/": "not loopback", "http://0.0.0.0:1/": "not loopback", "http://localhost:0/": "port", "http://localhost:99999/": "port",
+		"http://localhost:1/a%20b": "path", "http://[0:0:0:0:0:0:0:1]:1/": "::1",
+	} {
+		require.ErrorContains(t, (&Login{Callback: callback}).Check(), why, callback)
+		require.ErrorContains(t, (&Login{Callback: callback}).Login(t.Context(), &script{}), why, callback)
+	}
+	for _, l := range []Login{{Port: 1}, {Host: "localhost"}, {Path: "/a"}} {
+		l.Callback = "http://localhost:1/"
+		require.ErrorContains(t, l.Check(), "excludes")
+	}
+}
+
+// A callback at another path than that of this login has no effect, even with the right state.
+func TestCallbackAtAnotherPath(t *testing.T) {
+	g := start(t.Context(), t, &Login{}, &script{last: "http://127.0.0.1/callback/mine"})
+	require.Regexp(t, `^http://127\.0\.0\.1:\d+/callback/mine$`, g.redirect)
+	for _, path := range []string{"/callback", "/callback/", "/callback/other", "/callback/mine/", "/callback/MINE"} {
+		page := g.visit("http://" + g.origin() + path + "?code=SECRET&state=" + goodState)
+		require.Equal(t, http.StatusNotFound, page.status, path)
+	}
+	require.Empty(t, g.flow.completed())
+	g.goesOn()
+}
+
 // Browsers omit port 80 from the Host header.
 func TestHostOfPort80(t *testing.T) {
-	v := &visit{redirect: &url.URL{Scheme: "http", Host: "127.0.0.1:80", Path: "/callback"}}
+	v := newVisit(&script{}, &url.URL{Scheme: "http", Host: "127.0.0.1:80", Path: "/callback"})
 	require.True(t, v.isHost("127.0.0.1"))
 	require.True(t, v.isHost("127.0.0.1:80"))
 	require.False(t, v.isHost("127.0.0.1:8080"))

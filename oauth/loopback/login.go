@@ -32,8 +32,14 @@ type Login struct {
 	// Host is the host of the redirect URI: a loopback address, or "localhost", which means both
 	// 127.0.0.1 and ::1. Empty means 127.0.0.1.
 	Host string
-	// Path is the path of the redirect URI. Empty means /callback.
+	// Path is the path of the redirect URI. Empty means the path that the client proposes: that of
+	// the last registration, or one that is distinct for the authorization server (RFC 9700 section
+	// 4.4). Without a proposal, because the client is not registered dynamically, it is /callback.
 	Path string
+	// Callback is the redirect URI, exactly as it is registered with the authorization server, such
+	// as http://localhost:8976/callback: http, a loopback host as in Host, no query. Without a port,
+	// any free port is added (RFC 8252 section 7.3). Callback excludes Port, Host and Path.
+	Callback string
 	// Open shows the page at url to the user. It must return when ctx ends. If Open returns an
 	// error, Login prints it, and the user can still visit the printed URL. Nil means the system's
 	// browser. The URL is http or https, in ASCII without spaces and control characters.
@@ -55,12 +61,12 @@ var _ oauth.Login = (*Login)(nil)
 
 // Format prints the configuration without Out, for every verb.
 func (l Login) Format(f fmt.State, _ rune) {
-	redact.Write(f, redact.Describe("loopback.Login", l, "Host", "Path"))
+	redact.Write(f, redact.Describe("loopback.Login", l, "Host", "Path", "Callback"))
 }
 
 // MarshalJSON returns what Format prints.
 func (l Login) MarshalJSON() ([]byte, error) {
-	return redact.JSON(redact.Describe("loopback.Login", l, "Host", "Path"))
+	return redact.JSON(redact.Describe("loopback.Login", l, "Host", "Path", "Callback"))
 }
 
 // linger is how long the login waits for the browser to load the last page.

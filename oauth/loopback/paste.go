@@ -2,6 +2,7 @@ package loopback
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -45,7 +46,7 @@ func (v *visit) queryOf(address string) (string, bool) {
 		address = "http://" + address // some browsers copy an address without its scheme
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != v.redirect.Scheme || !v.isHost(u.Host) || u.Path != v.redirect.Path || u.RawQuery == "" {
+	if err != nil || u.Scheme != v.redirect.Scheme || !v.isHost(u.Host) || cmp.Or(u.Path, "/") != v.path || u.RawQuery == "" {
 		return "", false
 	}
 	return u.RawQuery, true

@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -27,6 +28,7 @@ type visit struct {
 	flow     oauth.Flow
 	resource string   // the resource's host, to show to the user
 	redirect *url.URL // where the authorization server sends the browser
+	path     string   // the path of redirect, as requests have it
 	done     string   // the path of the last page
 
 	running context.Context // ends with the login
@@ -48,7 +50,7 @@ type visit struct {
 
 func newVisit(flow oauth.Flow, redirect *url.URL) *visit {
 	v := &visit{
-		flow: flow, redirect: redirect, done: strings.TrimSuffix(redirect.Path, "/") + "/done", resource: "the server",
+		flow: flow, redirect: redirect, path: cmp.Or(redirect.Path, "/"), done: strings.TrimSuffix(redirect.Path, "/") + "/done", resource: "the server",
 		turn: make(chan struct{}, 1), over: make(chan struct{}), shown: make(chan struct{}),
 	}
 	if u, err := url.Parse(flow.Resource()); err == nil && u.Host != "" {
@@ -120,7 +122,7 @@ func (v *visit) complete(ctx context.Context, query string, byBrowser bool) (end
 // isHost reports whether a request's host equals that of the redirect URI. A different host may
 // mean a DNS rebinding attack.
 func (v *visit) isHost(host string) bool {
-	return strings.TrimSuffix(host, ":80") == strings.TrimSuffix(v.redirect.Host, ":80")
+	return strings.EqualFold(strings.TrimSuffix(host, ":80"), strings.TrimSuffix(v.redirect.Host, ":80"))
 }
 
 // ServeHTTP implements http.Handler.
@@ -128,7 +130,7 @@ func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch isDone := r.URL.Path == v.done; {
 	case !v.isHost(r.Host):
 		v.show(w, strangePage)
-	case r.URL.Path != v.redirect.Path && !isDone:
+	case r.URL.Path != v.path && !isDone:
 		v.show(w, nothingPage)
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)

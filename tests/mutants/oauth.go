@@ -97,6 +97,16 @@ func oauthLogin() []mutant {
 			test: "TestCallbackIsJudged",
 		},
 		{
+			name: "oauth: a callback at any path is accepted", file: "oauth/callback.go",
+			old: `got != want {`, new: `got == "" {`,
+			test: "TestMixUp|TestPathOfCallback",
+		},
+		{
+			name: "oauth: all servers get the same redirect path", file: "oauth/callback.go",
+			old: `[]byte(plainIssuer(issuer))`, new: `[]byte(issuer[:4])`,
+			test: "TestMixUp|TestFirstRedirect",
+		},
+		{
 			name: "oauth: the browser opens a URL with any scheme", file: "oauth/flow.go",
 			old: `case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):`, new: `case u.Scheme != "":`,
 			test: "TestAuthorizationURLs",
@@ -298,6 +308,16 @@ func oauthLoopback() []mutant {
 			name: "loopback: a callback for a foreign host is accepted", file: dir + "visit.go",
 			old: `case !v.isHost(r.Host):`, new: `case r.Host == "":`,
 			test: "TestWhatIsNotACallback",
+		},
+		{
+			name: "loopback: a callback at another path is accepted", file: dir + "visit.go",
+			old: `case r.URL.Path != v.path && !isDone:`, new: `case r.URL.Path == "":`,
+			test: "TestCallbackAtAnotherPath|TestMixUp",
+		},
+		{
+			name: "loopback: all servers get the same path", file: dir + "listen.go",
+			old: `cmp.Or(l.Path, pathOf(proposed), defaultPath)`, new: `cmp.Or(l.Path, defaultPath)`,
+			test: "TestMixUp|TestProposedPath",
 		},
 		{
 			name: "loopback: a foreign callback ends the login", file: dir + "visit.go",

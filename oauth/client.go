@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -85,6 +86,7 @@ func NewClient(endpoint string, cfg *Config) (*Client, error) {
 	c := &Client{printed: redact.NewPrinted("oauth client of " + httprule.Origin(u)), endpoint: u, closed: make(chan struct{})}
 	if cfg != nil {
 		c.cfg = *cfg
+		c.cfg.AuthParams = maps.Clone(cfg.AuthParams)
 	}
 	if err := c.cfg.check(); err != nil {
 		return nil, &Error{Kind: KindConfig, Op: "new client", Err: err}

@@ -35,6 +35,12 @@ type Config struct {
 	// set NoResource only if each of its tokens is for one resource. It is false by default, as MCP
 	// requires.
 	NoResource bool
+	// AuthParams are additional parameters of the authorization request, which opens the page of the
+	// authorization server. Google, for example, issues a refresh token only with
+	// {"access_type": "offline", "prompt": "consent"}. NewClient refuses parameters that the client
+	// sets itself, such as state, scope or redirect_uri, however they are spelled. A "prompt" replaces
+	// the client's own. Token requests do not get these parameters. Usually nil.
+	AuthParams map[string]string
 	// DPoP selects when tokens are bound to one of this client's keys (RFC 9449).
 	DPoP DPoPMode
 	// Issuer selects the authorization server if the resource names several. Empty means the first.
@@ -143,6 +149,9 @@ func (cfg *Config) check() error {
 		if err != nil || u.Scheme != "https" || u.Host == "" || u.Path == "" || u.Path == "/" || u.User != nil || u.Fragment != "" {
 			return errors.New("MetadataURL must be an https URL with a path")
 		}
+	}
+	if err := checkParams(cfg.AuthParams); err != nil {
+		return err
 	}
 	if g, ok := cfg.Grant.(interface{ check(r *Registration) error }); ok {
 		return g.check(r)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 
@@ -150,19 +149,7 @@ func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string
 		ClientID: who.clientID, RedirectURL: redirectURI, Scopes: f.at.scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: f.at.server.AuthorizationEndpoint},
 	}
-	options := []oauth2.AuthCodeOption{
-		oauth2.S256ChallengeOption(f.verifier),
-	}
-	if !f.c.cfg.NoResource {
-		options = append(options, oauth2.SetAuthURLParam("resource", f.at.resource))
-	}
-	if f.key != nil {
-		options = append(options, oauth2.SetAuthURLParam("dpop_jkt", f.key.thumbprint))
-	}
-	if slices.Contains(f.at.scopes, scopeOffline) {
-		options = append(options, oauth2.SetAuthURLParam("prompt", "consent")) // OpenID Connect Core section 11
-	}
-	return config.AuthCodeURL(f.state, options...), nil
+	return config.AuthCodeURL(f.state, f.authOptions()...), nil
 }
 
 // Complete implements Flow. Browsers may send a callback twice. Complete then exchanges the code

@@ -97,6 +97,16 @@ func oauthLogin() []mutant {
 			test: "TestCallbackIsJudged",
 		},
 		{
+			name: "oauth: AuthParams may replace state and scope", file: "oauth/authparams.go",
+			old: `case slices.Contains(protectedParams, plainParam(name)):`, new: `case slices.Contains(protectedParams[:3], plainParam(name)):`,
+			test: "TestProtectedParams|TestSentParamsAreProtected",
+		},
+		{
+			name: "oauth: another spelling of a protected parameter is accepted", file: "oauth/authparams.go",
+			old: `slices.Contains(protectedParams, plainParam(name))`, new: `slices.Contains(protectedParams, name)`,
+			test: "TestProtectedParams",
+		},
+		{
 			name: "oauth: a callback at any path is accepted", file: "oauth/callback.go",
 			old: `got != want {`, new: `got == "" {`,
 			test: "TestMixUp|TestPathOfCallback",

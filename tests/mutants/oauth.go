@@ -72,8 +72,8 @@ func oauthLogin() []mutant {
 			test: "TestSameRedirect",
 		},
 		{
-			name: "oauth: the code challenge is omitted", file: "oauth/flow.go",
-			old: `oauth2.S256ChallengeOption(f.verifier),`, new: ``,
+			name: "oauth: the code challenge is omitted", file: "oauth/authparams.go",
+			old: `options = append(options, oauth2.S256ChallengeOption(f.verifier))`, new: ``,
 			test: "TestAuthorizationRequest",
 		},
 		{

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,9 +17,10 @@ import (
 // authFlags are the flags for authorization.
 type authFlags struct {
 	clientID, secretFile, keyFile string
-	scopes                        []string
+	scopes, params                []string
 	store                         string
 	grant                         string
+	callback, metadata            string
 	port                          int
 	noBrowser                     bool
 }
@@ -31,9 +34,10 @@ func (f *authFlags) configured() bool {
 }
 
 // authorization returns the client that attaches tokens to requests. It is nil if the user set an
-// Authorization header or never logged in on this machine. login is nil for commands that do not
-// ask the user.
-func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, error) {
+// Authorization header. login is nil for commands that do not ask the user. For these, the client is
+// also nil if the user never logged in to the server: a refusal then says more than a failed search
+// for its authorization server.
+func (a *app) authorization(ctx context.Context, endpoint string, login oauth.Login) (*oauth.Client, error) {
 	f := &a.flags.auth
 	if a.authorized {
 		return nil, nil
@@ -53,7 +57,7 @@ func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, 
 		}
 	}
 	cfg := &oauth.Config{
-		Scopes: f.scopes, Login: login, Logger: a.log,
+		Scopes: f.scopes, AuthParams: a.authParams, Login: login, Logger: a.log,
 		Registration: oauth.Registration{ClientID: f.clientID, Name: "hawser command line"},
 	}
 	if err := a.credentials(cfg); err != nil {
@@ -69,6 +73,13 @@ func (a *app) authorization(endpoint string, login oauth.Login) (*oauth.Client, 
 		return nil, usageError("see hawser login --help", "%v", err)
 	}
 	a.closers = append(a.closers, c)
+	if login != nil || cfg.Grant != nil {
+		return c, nil
+	}
+	status, err := c.Status(ctx)
+	if err != nil || !status.Authorized {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -99,10 +110,42 @@ func (a *app) credentials(cfg *oauth.Config) error {
 	return nil
 }
 
+// checkAuth checks the flags for authorization and sets a.authParams.
+func (a *app) checkAuth() error {
+	f := &a.flags.auth
+	if f.callback != "" {
+		if f.port != 0 {
+			return usageError("omit --port: --callback contains the port", "--port and --callback exclude each other")
+		}
+		if err := (&loopback.Login{Callback: f.callback}).Check(); err != nil {
+			return usageError(callbackHint, "--callback: %s", strings.TrimPrefix(err.Error(), "oauth/loopback: "))
+		}
+	}
+	a.authParams = map[string]string{}
+	for _, param := range f.params {
+		name, value, ok := strings.Cut(param, "=")
+		if _, twice := a.authParams[name]; !ok || twice {
+			return usageError(paramHint, "invalid value %q for --auth-param", oneLine(param, 60))
+		}
+		a.authParams[name] = value
+	}
+	// The endpoint does not matter: the client sends nothing.
+	c, err := oauth.NewClient("https://mcp.example.com/mcp", &oauth.Config{AuthParams: a.authParams})
+	if err != nil {
+		return usageError(paramHint, "--auth-param: %v", errors.Unwrap(err))
+	}
+	return c.Close()
+}
+
+const (
+	callbackHint = "--callback takes the redirect URI as it is registered, such as http://localhost:8976/callback"
+	paramHint    = "--auth-param takes NAME=VALUE, once for each name, such as access_type=offline"
+)
+
 // person returns a login by the user, with a browser here or on another machine. It calls begun
 // before it asks the user.
 func (a *app) person(begun func()) oauth.Login {
-	login := &loopback.Login{Port: a.flags.auth.port, Out: a.con}
+	login := &loopback.Login{Port: a.flags.auth.port, Callback: a.flags.auth.callback, Out: a.con}
 	if a.flags.auth.noBrowser {
 		login.Open = func(context.Context, string) error { return nil }
 	}
@@ -129,7 +172,7 @@ func (a *app) authFailure(cmd *cobra.Command, err error, f failure) failure {
 	if f.code != exitUnknown {
 		f.code = exitAuth
 	}
-	login := "hawser login " + a.shown
+	login := a.command("login")
 	f.hint = ""
 	if cmd != nil && cmd.Name() == "login" || a.flags.auth.grant != "" {
 		f.hint = a.failedLoginHint(e) // not the command that has just failed
@@ -138,11 +181,21 @@ func (a *app) authFailure(cmd *cobra.Command, err error, f failure) failure {
 	switch e.Kind { //nolint:exhaustive // the others have no hint
 	case oauth.KindLoginRequired:
 		f.cause, f.hint = "not logged in to "+a.shown, a.credentialsHint(err)
+		if slices.ContainsFunc(a.challenges(), func(c string) bool { return strings.Contains(c, "insufficient_scope") }) {
+			f.cause, f.hint = "access denied by "+a.shown, a.scopeHint()
+		}
 	case oauth.KindRegistration, oauth.KindMetadata:
-		if unknown && !a.found.login { // the client tried places that no document names
+		switch {
+		case unknown && !a.found.login: // the client tried places that no document names
 			f.cause, f.hint = "the server offers no login: "+f.cause, a.credentialsHint(err)
-		} else if e.Kind == oauth.KindRegistration {
+		case e.Code == "invalid_redirect_uri" && a.flags.auth.callback == "":
+			f.hint = "if the authorization server allows only localhost: " + a.command("login", "--callback", "http://localhost:8976/callback")
+		case e.Code == "invalid_redirect_uri":
+			f.hint = "the authorization server does not allow this --callback; ask its operator which one it allows"
+		case e.Kind == oauth.KindRegistration:
 			f.hint = "if you have a client ID for this server, pass it with --client-id"
+		case f.hint == "":
+			f.hint = "the server's authorization is misconfigured; show its operator the output of: " + a.traced(cmd)
 		}
 	case oauth.KindDeclined:
 		f.hint = "try again with: " + login
@@ -166,9 +219,9 @@ const storeHint = "--store takes a directory that only you can read and write"
 // traced returns the command that shows why the authorization server failed.
 func (a *app) traced(cmd *cobra.Command) string {
 	if cmd != nil && cmd.Name() == "login" {
-		return "hawser login " + a.shown + " --trace"
+		return a.command("login", "--trace")
 	}
-	return "hawser ping " + a.shown + " --trace"
+	return a.command("ping", "--trace")
 }
 
 // failedLoginHint returns the hint for a login that failed.
@@ -183,9 +236,9 @@ func (a *app) failedLoginHint(e *oauth.Error) string {
 	}
 	switch e.Kind { //nolint:exhaustive // the others are the server's
 	case oauth.KindLogin:
-		return "if the browser runs elsewhere: hawser login " + a.shown + " --no-browser"
+		return "if the browser runs elsewhere: " + a.command("login", "--no-browser")
 	case oauth.KindConfig, oauth.KindClosed:
 		return ""
 	}
-	return "the server's authorization is misconfigured; show its operator the output of: hawser login " + a.shown + " --trace"
+	return "the server's authorization is misconfigured; show its operator the output of: " + a.command("login", "--trace")
 }

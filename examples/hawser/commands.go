@@ -75,11 +75,15 @@ tools, reads resources, and lets you answer requests of the server.
 	f.StringVar(&a.flags.auth.keyFile, "client-key-file", "", "a `file` with the private key (PEM) of --client-id")
 	f.StringVar(&a.flags.auth.grant, "grant", "", "`client-credentials`: get tokens as the client itself, without a user")
 	f.StringArrayVar(&a.flags.auth.scopes, "scope", nil, "another `scope` to request; repeatable")
+	f.StringArrayVar(&a.flags.auth.params, "auth-param", nil,
+		"add a parameter, `NAME=VALUE`, to the URL of the login page, such as access_type=offline; repeatable")
+	f.StringVar(&a.flags.auth.callback, "callback", "",
+		"the `URL` on this machine to which the login page returns, as registered for --client-id: http://localhost:PORT/PATH")
 	f.StringVar(&a.flags.auth.store, "store", "", "store tokens in this `directory` (default: hawser/oauth in your configuration directory)")
 	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.toolsCommand(), a.callCommand(), a.resourcesCommand(),
 		a.readCommand(), a.promptsCommand(), a.promptCommand(), a.completeCommand(), a.pingCommand(), a.listenCommand())
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate(), a.env.width))
-	for _, name := range []string{"header", "protocol", "timeout", "executor", "client-id", "scope"} {
+	for _, name := range []string{"header", "protocol", "timeout", "executor", "client-id", "scope", "auth-param", "callback"} {
 		_ = root.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // the flags exist
 	}
 	return root
@@ -155,6 +159,9 @@ func (a *app) checkFlags() error {
 		return usageError("--sample takes ask or decline; --sample-reply takes a text", "invalid value %q for --sample", oneLine(a.flags.sample, 40))
 	case a.flags.logLevel != "" && !slices.Contains(logLevels, a.flags.logLevel):
 		return usageError("the levels are "+strings.Join(logLevels, ", "), "invalid value %q for --log-level", oneLine(a.flags.logLevel, 40))
+	}
+	if err := a.checkAuth(); err != nil {
+		return err
 	}
 	return a.checkSave()
 }

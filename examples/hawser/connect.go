@@ -27,7 +27,7 @@ func (a *app) connect(ctx context.Context, endpoint string, handlers mcpclient.H
 	if _, err := a.readHeaders(); err != nil {
 		return nil, err
 	}
-	auth, err := a.authorization(endpoint, nil)
+	auth, err := a.authorization(ctx, endpoint, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -46,21 +46,21 @@ func (a *app) reach(
 	if err == nil || other == "" || !isNoEndpoint(err) {
 		return s, auth, err
 	}
-	before := a.shown
+	before := a.endpoint
 	if err := a.readURL(other); err != nil {
 		return nil, auth, err
 	}
-	second, authErr := a.authorization(other, login)
+	second, authErr := a.authorization(ctx, other, login)
 	if authErr != nil {
 		return nil, auth, authErr
 	}
 	s, otherErr := a.connectWith(ctx, other, handlers, second)
 	if kind := mcpclient.KindOf(otherErr); otherErr != nil && kind != mcpclient.KindAuthRequired && kind != mcpclient.KindForbidden {
-		a.shown = before
+		a.endpoint, a.shown = before, oneLine(before, 200)
 		return nil, auth, err
 	}
 	if a.running { // not during shell completion
-		a.con.line("there is no MCP endpoint at " + before + "; using " + a.shown)
+		a.con.line("there is no MCP endpoint at " + oneLine(before, 200) + "; using " + a.shown)
 	}
 	return s, second, otherErr
 }
@@ -153,8 +153,8 @@ func (a *app) readURL(endpoint string) error {
 	return usageError(hint, "the URL must begin with http:// or https://")
 }
 
-// checkURL refuses a user name, a password or an invalid port in the URL. It also sets a.host and
-// a.shown.
+// checkURL refuses a user name, a password or an invalid port in the URL. It also sets a.host,
+// a.endpoint and a.shown.
 func (a *app) checkURL(u *url.URL) error {
 	if u.User != nil {
 		return usageError("send a password in a header: --header 'Authorization: Basic env:CREDENTIALS'",
@@ -166,8 +166,8 @@ func (a *app) checkURL(u *url.URL) error {
 		}
 	}
 	a.host = oneLine(u.Host, 100)
-	u.RawQuery, u.Fragment = "", "" // they may be secret
-	a.shown = oneLine(u.String(), 200)
+	a.endpoint = plainURL(u)
+	a.shown = oneLine(a.endpoint, 200)
 	return nil
 }
 

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,7 +18,7 @@ import (
 // evidence is what the program learns from further requests after a failure. Hints use it to
 // propose a command that works.
 type evidence struct {
-	login    bool   // the server names an authorization server
+	offer
 	endpoint string // another URL of the server, which is an MCP endpoint
 }
 
@@ -35,8 +33,8 @@ func (a *app) investigate(ctx context.Context, endpoint string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxInvestigation)
 	defer cancel()
 	switch {
-	case mcpclient.KindOf(err) == mcpclient.KindAuthRequired, oauth.KindOf(err) != 0:
-		a.found.login = a.offersLogin(ctx, endpoint)
+	case mcpclient.KindOf(err) == mcpclient.KindAuthRequired, mcpclient.KindOf(err) == mcpclient.KindForbidden, oauth.KindOf(err) != 0:
+		a.found.offer = a.offered(ctx)
 	case a.session == nil && isNoEndpoint(err):
 		if u, err := url.Parse(endpoint); err == nil && u.Path != "/mcp" {
 			u.Path, u.RawPath = "/mcp", ""
@@ -82,48 +80,6 @@ func (a *app) speaksMCP(ctx context.Context, endpoint string) bool {
 	return err == nil || mcpclient.KindOf(err) == mcpclient.KindAuthRequired
 }
 
-// offersLogin reports whether the server names an authorization server, in its challenge or at a
-// well-known URL (RFC 9728, RFC 8414).
-func (a *app) offersLogin(ctx context.Context, endpoint string) bool {
-	if slices.ContainsFunc(a.network.challenged(), func(c string) bool { return strings.Contains(c, "resource_metadata=") }) {
-		return true
-	}
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return false
-	}
-	const resource, server = "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"
-	places := []string{resource, server}
-	if path := strings.TrimSuffix(u.EscapedPath(), "/"); path != "" {
-		places = append([]string{resource + path}, places...)
-	}
-	return slices.ContainsFunc(places, func(place string) bool { return a.hasMetadata(ctx, u.Scheme+"://"+u.Host+place) })
-}
-
-// maxMetadata is the maximum size of a metadata document, in bytes.
-const maxMetadata = 256 << 10
-
-// hasMetadata reports whether the URL place serves an OAuth metadata document.
-func (a *app) hasMetadata(ctx context.Context, place string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, place, http.NoBody)
-	if err != nil {
-		return false
-	}
-	req.Header.Set("Accept", "application/json")
-	resp, err := a.network.RoundTrip(req)
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxMetadata))
-	var document struct {
-		Servers   []string `json:"authorization_servers"`
-		Authorize string   `json:"authorization_endpoint"`
-	}
-	return err == nil && resp.StatusCode == http.StatusOK && json.Unmarshal(text, &document) == nil &&
-		(len(document.Servers) > 0 || document.Authorize != "")
-}
-
 // Parts of hints that show how to send credentials. They contain no secret.
 const (
 	bearerHint = "--header 'Authorization: Bearer env:TOKEN'" //nolint:gosec // not a credential
@@ -133,40 +89,41 @@ const (
 
 var mentionsKey = regexp.MustCompile(`(?i)\bx?[-_ ]?api[-_ ]?key\b`)
 
-// credentialsHint returns the hint for a 401 response. It proposes a login only if the server
-// offers one.
+// credentialsHint returns the hint for a 401 response. It proposes a login only if one can begin.
 func (a *app) credentialsHint(err error) string {
 	var status *mcpclient.HTTPError
-	challenges, text := a.network.challenged(), ""
+	challenges, text := a.challenges(), ""
 	if errors.As(err, &status) {
 		text = status.Preview
 		if status.RPC != nil {
 			text += " " + status.RPC.Message
 		}
 	}
-	login := "hawser login " + a.shown
 	basic := a.takesPassword()
 	switch {
 	case a.authorized && a.found.login:
-		return "the server rejected the Authorization header; the token may have expired; omit the header and log in with: " + login
+		return "the server rejected the Authorization header; the token may have expired; omit the header and log in with: " + a.loginHint()
 	case a.authorized && basic:
 		return "the server rejected the Authorization header; it takes a user name and a password: " + basicHint + " (base64 of NAME:PASSWORD)"
 	case a.authorized:
 		return "the server rejected the Authorization header; the token may have expired; get a new one and send it: " + bearerHint
+	case a.found.login && a.found.needsClient:
+		return a.loginHint() + " with a client ID from the operator of the authorization server, which registers no clients (or send a token: " + bearerHint + ")"
 	case a.found.login:
-		return login + " (or send a token: " + bearerHint + ")"
+		return a.loginHint() + " (or send a token: " + bearerHint + ")"
 	case basic:
 		return "the server takes a user name and a password: " + basicHint + " (base64 of NAME:PASSWORD)"
+	case a.found.broken != nil:
+		return "no login can begin: " + oneLine(a.found.broken.Error(), 300) + "; tell the operator, or send a token: " + bearerHint
 	case mentionsKey.MatchString(text + strings.Join(challenges, " ")):
 		return "the server takes an API key: " + keyHint
 	}
 	return "the server offers no login; send the token or key that its operator gave you: " + bearerHint + " or " + keyHint
 }
 
-// takesPassword reports whether the last 401 response requested a user name and a password, but no
-// token.
+// takesPassword reports whether the last refusal requested a user name and a password, but no token.
 func (a *app) takesPassword() bool {
-	return slices.ContainsFunc(a.network.challenged(), func(c string) bool { return strings.HasPrefix(strings.ToLower(c), "basic") }) && !a.found.login
+	return slices.ContainsFunc(a.challenges(), func(c string) bool { return strings.HasPrefix(strings.ToLower(c), "basic") }) && !a.found.login
 }
 
 var refusesHost = regexp.MustCompile(
@@ -186,11 +143,26 @@ func (a *app) forbiddenHint(err error) string {
 	case refusesHost.MatchString(text):
 		return a.hostHint()
 	case status.InsufficientScope():
-		return "the token lacks a scope; get one with: hawser login " + a.shown
+		return a.scopeHint()
 	case a.authorized:
 		return "access denied; the token may lack a scope"
 	}
 	return "the server denies access to this client or address; ask its operator"
+}
+
+// scopeHint returns the hint for a token that lacks a scope.
+func (a *app) scopeHint() string {
+	lacks := "the token lacks a scope"
+	if scope := oneLine(paramIn(a.challenges(), scopeParam), 200); scope != "" {
+		lacks = "the token lacks the scope " + scope
+	}
+	switch {
+	case a.found.login && a.authorized:
+		return lacks + "; omit the Authorization header and log in with: " + a.loginHint()
+	case a.found.login:
+		return lacks + "; get one with: " + a.loginHint()
+	}
+	return lacks + "; get one that has it and send it: " + bearerHint
 }
 
 // hostHint returns the hint for a server that refuses the host name of the URL.

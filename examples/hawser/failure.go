@@ -72,6 +72,9 @@ func (a *app) serverFailure(cmd *cobra.Command, err error) failure {
 	if e.Method == "connect" { //nolint:usestdlibvars // not HTTP's
 		f.cause, f.hint = a.connectFailure(e, f)
 	}
+	if e.Kind == mcpclient.KindAuthRequired && a.found.login && !a.authorized {
+		f.cause = "not logged in to " + a.shown
+	}
 	f = a.authFailure(cmd, err, f)
 	f.cause = withoutRemains(f.cause)
 	if errors.Is(err, errTimeIsUp) {

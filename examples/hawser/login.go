@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -25,6 +27,8 @@ and renew it. With --grant client-credentials there is no login, and no token is
 stored.`,
 	}
 	f := cmd.Flags()
+	f.StringVar(&a.flags.auth.metadata, "resource-metadata", "",
+		"the `URL` of the server's OAuth metadata, if only the challenge of a refused call names it")
 	f.IntVar(&a.flags.auth.port, "port", 0, "the local `port` for the browser's redirect (default: any)")
 	f.BoolVar(&a.flags.auth.noBrowser, "no-browser", false, "print the URL of the login page without opening it")
 	return a.serverCommand(cmd, 1, 1, a.login)
@@ -54,11 +58,11 @@ func (a *app) login(ctx context.Context, args []string) error {
 		return err
 	}
 	if !status.Authorized && !asked {
-		if !a.offersLogin(ctx, a.shown) {
+		if a.flags.auth.metadata == "" && !a.namesServer(ctx) {
 			a.con.line("the server requires no authorization; no login is necessary")
 			return nil
 		}
-		if err := c.Login(ctx); err != nil { // some servers require a login only for calls
+		if err := a.loginUnasked(ctx, c); err != nil { // some servers require a login only for calls
 			return err
 		}
 		if status, err = c.Status(ctx); err != nil {
@@ -66,6 +70,16 @@ func (a *app) login(ctx context.Context, args []string) error {
 		}
 	}
 	return a.showStatus(status)
+}
+
+// loginUnasked logs in to a server that did not refuse the connection. It finds the server's
+// metadata at --resource-metadata, as if a challenge named it, or at a well-known URL.
+func (a *app) loginUnasked(ctx context.Context, c *oauth.Client) error {
+	if a.flags.auth.metadata == "" {
+		return c.Login(ctx)
+	}
+	challenge := fmt.Sprintf("Bearer resource_metadata=%q", a.flags.auth.metadata)
+	return c.Authorize(ctx, a.endpoint, http.StatusUnauthorized, http.Header{"Www-Authenticate": {challenge}}, time.Now())
 }
 
 // loginClient returns the authorization client of a login command. It uses the same transport as a
@@ -84,7 +98,7 @@ func (a *app) loginClient(ctx context.Context, endpoint string, begun func()) (*
 	if err != nil {
 		return nil, err
 	}
-	c, err := a.authorization(endpoint, a.person(begun))
+	c, err := a.authorization(ctx, endpoint, a.person(begun))
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +118,7 @@ func (a *app) storedLogin(ctx context.Context, endpoint string) (*oauth.Client, 
 	if err != nil || status.Authorized || other == "" {
 		return c, status, err
 	}
-	before := a.shown
+	before := a.endpoint
 	second, err := a.loginClient(ctx, other, func() {})
 	if err != nil {
 		return nil, status, err
@@ -113,7 +127,7 @@ func (a *app) storedLogin(ctx context.Context, endpoint string) (*oauth.Client, 
 	if err != nil || found.Authorized {
 		return second, found, err
 	}
-	a.shown = before
+	a.endpoint, a.shown = before, oneLine(before, 200)
 	return c, status, nil
 }
 
@@ -144,7 +158,7 @@ func (a *app) whoamiCommand() *cobra.Command {
 			return err
 		}
 		if !status.Authorized {
-			return &failure{code: exitAuth, cause: "not logged in to " + a.shown, hint: "hawser login " + a.shown}
+			return &failure{code: exitAuth, cause: "not logged in to " + a.shown, hint: a.command("login")}
 		}
 		return a.showStatus(status)
 	})

@@ -48,6 +48,8 @@ func TestFailedLoginHints(t *testing.T) {
 		{login, &oauth.Error{Kind: oauth.KindRefused, Code: "access_denied"}, exitAuth, "access was denied"},
 		{login, &oauth.Error{Kind: oauth.KindRefused, Code: "server_error"}, exitAuth, "hawser login URL --trace"},
 		{login, &oauth.Error{Kind: oauth.KindMetadata}, exitAuth, "hawser login URL --trace"},
+		{login, &oauth.Error{Kind: oauth.KindRegistration, Code: "invalid_redirect_uri"}, exitAuth, "hawser login URL --callback http://localhost:8976/callback"},
+		{call, &oauth.Error{Kind: oauth.KindMetadata}, exitAuth, "hawser ping URL --trace"},
 		{login, &oauth.Error{Kind: oauth.KindLogin}, exitAuth, "hawser login URL --no-browser"},
 		{login, &oauth.Error{Kind: oauth.KindNetwork}, exitNotRun, "hawser login URL --trace"},
 		{call, &oauth.Error{Kind: oauth.KindNetwork}, exitNotRun, "hawser ping URL --trace"},
@@ -78,7 +80,7 @@ func TestLoginWithoutPath(t *testing.T) {
 		})}
 		store := filepath.Join(t.TempDir(), "tokens")
 		run := func(command string) result { return m.hawser(t, command, origin, "--store", store) }
-		require.Contains(t, run("whoami").err, "not logged in to "+origin+"\nhint: hawser login "+origin+"\n")
+		require.Contains(t, run("whoami").err, "not logged in to "+origin+"\nhint: hawser login "+origin+" --store "+store+"\n")
 		r := run("login")
 		require.Equal(t, exitOK, r.code, r.err)
 		require.Contains(t, r.out, "logged in to "+origin+"/mcp\n")

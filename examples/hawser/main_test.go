@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,12 @@ func TestMain(m *testing.M) {
 	shellPatience = time.Minute
 	if os.Getenv(asHawser) != "" {
 		main()
+	}
+	// Tests must not depend on the logins of the user who runs them. The directory does not exist.
+	for _, name := range []string{"XDG_CONFIG_HOME", "HOME", "AppData"} {
+		if err := os.Setenv(name, filepath.Join(os.TempDir(), "no-such-home")); err != nil {
+			panic(err)
+		}
 	}
 	goleak.VerifyTestMain(m)
 }

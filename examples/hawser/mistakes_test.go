@@ -242,12 +242,12 @@ func behindLogin(expire func(w *authtest.World)) func(t *testing.T) (machine, []
 			require.Equal(t, exitOK, r.code, r.err)
 			expire(world)
 		}
-		return m, append([]string{"tools", world.Resource.URL}, store...), cure{args: store}
+		return m, append([]string{"tools", world.Resource.URL}, store...), cure{}
 	}
 }
 
 // hinted matches the command or the header in a hint.
-var hinted = regexp.MustCompile(`(NO_PROXY=\S+ )?hawser ((?:ping|login) \S+(?: --trace)?)|--header '([^']+)'`)
+var hinted = regexp.MustCompile(`(NO_PROXY=\S+ )?hawser ((?:ping|login) \S+(?: --[a-z-]+(?: [^\s(-]\S*)?)*)|--header '([^']+)'`)
 
 // TestCommonMistakes checks that each mistake has a one-line cause, a hint and the expected exit
 // code. It also checks that README.md lists the mistakes and that commands in hints work.
@@ -303,12 +303,16 @@ func runHint(t *testing.T, m machine, args []string, hint string, cure cure) {
 	require.Equal(t, cure.code, r.code, "%q: %s", command, r.err)
 }
 
+// storeFlag matches the flag that hinted commands keep.
+var storeFlag = regexp.MustCompile(` --store /\S+`)
+
 // general replaces the addresses in text with placeholders such as URL, HOST and PORT, as in
 // README.md.
 func general(text, address string, m machine) string {
 	if strings.Contains(address, "://") {
 		text = strings.ReplaceAll(text, address, "URL")
 	}
+	text = storeFlag.ReplaceAllString(text, "")
 	if m.proxy != nil {
 		if proxy, err := m.proxy(nil); err == nil {
 			text = strings.ReplaceAll(text, proxy.Host, "PROXY")

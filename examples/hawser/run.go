@@ -50,16 +50,18 @@ type app struct {
 
 	waits *waits // notes about slow responses and retries
 
-	running bool               // the command line was valid and the command has started
-	session *mcpclient.Session // nil until connected
-	network *witness           // nil until opened
-	found   evidence           // explains why the command failed
-	closers []io.Closer        // closed after the session, in reverse order
-	spare   string             // directory for content that could not be saved in --save
-	shown   string             // the URL without secrets
-	host    string             // the server's host
+	running  bool               // the command line was valid and the command has started
+	session  *mcpclient.Session // nil until connected
+	network  *witness           // nil until opened
+	found    evidence           // explains why the command failed
+	closers  []io.Closer        // closed after the session, in reverse order
+	spare    string             // directory for content that could not be saved in --save
+	endpoint string             // the URL without its query
+	shown    string             // endpoint, as it is printed
+	host     string             // the server's host
 
-	authorized bool // an Authorization header is sent
+	authParams map[string]string // --auth-param
+	authorized bool              // an Authorization header is sent
 }
 
 func newApp(env environment) *app {

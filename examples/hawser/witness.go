@@ -21,12 +21,12 @@ type witness struct {
 	proxy func(*http.Request) (*url.URL, error)
 
 	mu        sync.Mutex
-	connected bool     // guarded by mu: the session is connected; errors pass unchanged
-	refused   int      // guarded by mu: the number of refused connections
-	target    *url.URL // guarded by mu: the target of the last redirect
-	through   string   // guarded by mu: the proxy of the last request, without credentials
-	wanted    []string // guarded by mu: the challenges of the last 401
-	cookies   bool     // guarded by mu: the server set cookies
+	connected bool                // guarded by mu: the session is connected; errors pass unchanged
+	refused   int                 // guarded by mu: the number of refused connections
+	target    *url.URL            // guarded by mu: the target of the last redirect
+	through   string              // guarded by mu: the proxy of the last request, without credentials
+	wanted    map[string][]string // guarded by mu: the challenges of the last 401 or 403 from each URL
+	cookies   bool                // guarded by mu: the server set cookies
 }
 
 // RunsOnce implements the method that [transport.RunsOnce] calls.
@@ -48,8 +48,11 @@ func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, w.judge(req, err)
 	}
 	w.cookies = w.cookies || len(resp.Header["Set-Cookie"]) > 0
-	if resp.StatusCode == http.StatusUnauthorized {
-		w.wanted = resp.Header.Values("Www-Authenticate")
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+		if w.wanted == nil {
+			w.wanted = map[string][]string{}
+		}
+		w.wanted[plainURL(req.URL)] = resp.Header.Values("Www-Authenticate")
 	}
 	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
 		if target, err := req.URL.Parse(location); err == nil {
@@ -101,8 +104,7 @@ func (w *witness) redirect() string {
 	if w.target == nil {
 		return ""
 	}
-	u := url.URL{Scheme: w.target.Scheme, Host: w.target.Host, Path: w.target.Path, RawPath: w.target.RawPath}
-	return u.String()
+	return plainURL(w.target)
 }
 
 // proxyUsed returns the proxy of the last request, or "" if it used none.
@@ -112,11 +114,18 @@ func (w *witness) proxyUsed() string {
 	return w.through
 }
 
-// challenged returns the authentication challenges of the last 401 response.
-func (w *witness) challenged() []string {
+// challenged returns the authentication challenges of the last 401 or 403 from an endpoint. Those of
+// an authorization server are about something else.
+func (w *witness) challenged(endpoint string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.wanted
+	return w.wanted[endpoint]
+}
+
+// plainURL returns a URL without its query and fragment, which may be secret.
+func plainURL(u *url.URL) string {
+	plain := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	return plain.String()
 }
 
 // hasCookies reports whether the server set cookies.

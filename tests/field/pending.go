@@ -18,5 +18,4 @@ var Pending = map[string]string{
 
 // PendingCLI is Pending for results at the command line.
 var PendingCLI = map[string]string{
-	"A8": "hawser has no flags for them",
 }

@@ -108,7 +108,8 @@ func (a *app) credentialsHint(err error) string {
 	case a.authorized:
 		return "the server rejected the Authorization header; the token may have expired; get a new one and send it: " + bearerHint
 	case a.found.login && a.found.needsClient:
-		return a.loginHint() + " with a client ID from the operator of the authorization server, which registers no clients (or send a token: " + bearerHint + ")"
+		return a.loginHint() + " with a client ID from the operator of the authorization server, which registers no clients " +
+			"(or send a token: " + bearerHint + ")"
 	case a.found.login:
 		return a.loginHint() + " (or send a token: " + bearerHint + ")"
 	case basic:

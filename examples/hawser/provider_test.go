@@ -245,7 +245,7 @@ func TestCertificatesAtTheAuthorizationServer(t *testing.T) {
 			front.TLS = config()
 		}
 		p.browser.Transport = &http.Transport{TLSClientConfig: &tls.Config{
-			Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true, //nolint:gosec // the browser of a test
+			Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true, // the browser of a test
 		}}
 	})
 	front := httptest.NewTLSServer(p) // all of them have the same certificate

@@ -4,7 +4,7 @@ import "slices"
 
 // oauthMutants are defects of packages oauth, filestore and loopback.
 func oauthMutants() []mutant {
-	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthTokens(), oauthRequests(), oauthSDKs(), oauthEgress(), oauthStore(), oauthLoopback())
+	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthRedirects(), oauthTokens(), oauthRequests(), oauthSDKs(), oauthEgress(), oauthStore(), oauthLoopback())
 }
 
 // oauthDiscovery are defects in discovering the authorization server.
@@ -97,6 +97,22 @@ func oauthLogin() []mutant {
 			test: "TestCallbackIsJudged",
 		},
 		{
+			name: "oauth: the browser opens a URL with any scheme", file: "oauth/flow.go",
+			old: `case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):`, new: `case u.Scheme != "":`,
+			test: "TestAuthorizationURLs",
+		},
+		{
+			name: "oauth: a user who declined is prompted again", file: "oauth/known.go",
+			old: `k.declined = declinedAll`, new: `k.declined = declinedNothing`,
+			test: "TestHundredRefusalsPromptOnceIfDeclined",
+		},
+	}
+}
+
+// oauthRedirects are defects in the redirect URI and the parameters of a login.
+func oauthRedirects() []mutant {
+	return []mutant{
+		{
 			name: "oauth: AuthParams may replace state and scope", file: "oauth/authparams.go",
 			old: `case slices.Contains(protectedParams, plainParam(name)):`, new: `case slices.Contains(protectedParams[:3], plainParam(name)):`,
 			test: "TestProtectedParams|TestSentParamsAreProtected",
@@ -115,16 +131,6 @@ func oauthLogin() []mutant {
 			name: "oauth: all servers get the same redirect path", file: "oauth/callback.go",
 			old: `[]byte(plainIssuer(issuer))`, new: `[]byte(issuer[:4])`,
 			test: "TestMixUp|TestFirstRedirect",
-		},
-		{
-			name: "oauth: the browser opens a URL with any scheme", file: "oauth/flow.go",
-			old: `case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):`, new: `case u.Scheme != "":`,
-			test: "TestAuthorizationURLs",
-		},
-		{
-			name: "oauth: a user who declined is prompted again", file: "oauth/known.go",
-			old: `k.declined = declinedAll`, new: `k.declined = declinedNothing`,
-			test: "TestHundredRefusalsPromptOnceIfDeclined",
 		},
 	}
 }

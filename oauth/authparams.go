@@ -28,16 +28,16 @@ const (
 // checkParams returns an error unless all of Config.AuthParams may be sent.
 func checkParams(params map[string]string) error {
 	if len(params) > maxParams {
-		return fmt.Errorf("AuthParams has %d parameters, at most %d are allowed", len(params), maxParams)
+		return fmt.Errorf("%d parameters in Config.AuthParams, at most %d are allowed", len(params), maxParams)
 	}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		switch {
 		case strings.Trim(name, paramName) != "" || strings.Trim(name, "_-.") == "":
-			return fmt.Errorf("AuthParams: invalid parameter name %q: expected letters, digits, _, - and .", redact.Clean(name, 64))
+			return fmt.Errorf("invalid parameter name %q in Config.AuthParams: expected letters, digits, -, . and _", redact.Clean(name, 64))
 		case slices.Contains(protectedParams, plainParam(name)):
-			return fmt.Errorf("AuthParams must not set %s, which the client sets itself", redact.Clean(name, 64))
+			return fmt.Errorf("parameter %s in Config.AuthParams is refused: the client sets it itself", redact.Clean(name, 64))
 		case len(params[name]) > maxParam:
-			return fmt.Errorf("AuthParams: the value of %s has %d bytes, at most %d are allowed", redact.Clean(name, 64), len(params[name]), maxParam)
+			return fmt.Errorf("parameter %s in Config.AuthParams has %d bytes, at most %d are allowed", redact.Clean(name, 64), len(params[name]), maxParam)
 		}
 	}
 	return nil

@@ -48,7 +48,7 @@ func TestProtectedParams(t *testing.T) {
 		"response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method", "resource", "scope", "dpop_jkt",
 		"request", "request_uri", "response_mode", "client_secret", "client_assertion", "code", "iss", "State", "CLIENT_ID", "redirect.uri", "code-challenge",
 	} {
-		refuse(name, "SECRET", "AuthParams must not set "+name)
+		refuse(name, "SECRET", "parameter "+name+" in Config.AuthParams is refused")
 	}
 	for _, name := range []string{"", " state", "state ", "state[]", "resource[0]", "a=b", "a&state", "st\x00ate", "ſtate", "__", "%73tate", "a b"} {
 		refuse(name, "SECRET", "invalid parameter name")

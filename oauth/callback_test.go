@@ -21,7 +21,6 @@ type mixUp struct {
 	evil   *authtest.World // its resource and server
 	store  Store
 	honest string // the redirect URI that is registered with the honest server
-	sent   string // the redirect URI in the request to the honest server
 }
 
 // newMixUp logs in to the honest resource. The servers send iss only if iss is true.

@@ -132,7 +132,7 @@ func (a *app) checkAuth() error {
 	// The endpoint does not matter: the client sends nothing.
 	c, err := oauth.NewClient("https://mcp.example.com/mcp", &oauth.Config{AuthParams: a.authParams})
 	if err != nil {
-		return usageError(paramHint, "--auth-param: %v", errors.Unwrap(err))
+		return usageError(paramHint, "--auth-param: %s", strings.Replace(errors.Unwrap(err).Error(), " in Config.AuthParams", "", 1))
 	}
 	return c.Close()
 }

@@ -211,8 +211,8 @@ func TestAuthorizationFlags(t *testing.T) {
 		flags       []string
 		cause, hint string
 	}{
-		{[]string{"--auth-param", "state=x"}, "--auth-param: AuthParams must not set state, which the client sets itself", paramHint},
-		{[]string{"--auth-param", "Redirect.URI=x"}, "must not set Redirect.URI", paramHint},
+		{[]string{"--auth-param", "state=x"}, "--auth-param: parameter state is refused: the client sets it itself", paramHint},
+		{[]string{"--auth-param", "Redirect.URI=x"}, "parameter Redirect.URI is refused", paramHint},
 		{[]string{"--auth-param", "access_type"}, `invalid value "access_type" for --auth-param`, paramHint},
 		{[]string{"--auth-param", "=x"}, "invalid parameter name", paramHint},
 		{[]string{"--auth-param", "a=x", "--auth-param", "a=y"}, `invalid value "a=y"`, paramHint},

@@ -59,7 +59,7 @@ func (l *Login) placeOfCallback() (*place, error) {
 	redirect, err := url.Parse(l.Callback)
 	switch {
 	case l.Port != 0 || l.Host != "" || l.Path != "":
-		return nil, errors.New("Callback excludes Port, Host and Path")
+		return nil, errors.New("option Callback excludes Port, Host and Path")
 	case err != nil || redirect.Scheme != "http" || redirect.User != nil || redirect.RawQuery != "" || redirect.ForceQuery ||
 		strings.Contains(l.Callback, "#"):
 		return nil, invalid("expected http://localhost:PORT/PATH or http://127.0.0.1:PORT/PATH")

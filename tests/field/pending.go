@@ -17,5 +17,4 @@ var Pending = map[string]string{
 }
 
 // PendingCLI is Pending for results at the command line.
-var PendingCLI = map[string]string{
-}
+var PendingCLI = map[string]string{}

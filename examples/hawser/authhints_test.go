@@ -186,6 +186,9 @@ func TestNoLoginWhereItCannotHelp(t *testing.T) {
 		"broken promise": {`Bearer resource_metadata="ORIGIN/nothing"`, nil, "401 Unauthorized", "no login can begin: oauth: get resource metadata"},
 		"other resource": {`Bearer resource_metadata="ORIGIN/prm"`, map[string]string{"/prm": `{"resource":"https://other.example/","authorization_servers":["ORIGIN"]}`},
 			"401 Unauthorized", "no login can begin: oauth: get resource metadata"},
+		"server down": {"Bearer", map[string]string{
+			"/.well-known/oauth-protected-resource/mcp": `{"resource":"ORIGIN/mcp","authorization_servers":["http://127.0.0.1:1"]}`,
+		}, "401 Unauthorized", "the authorization server cannot be reached: "},
 		"no PKCE": {"Bearer", map[string]string{
 			"/.well-known/oauth-protected-resource/mcp": `{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"]}`,
 			"/.well-known/oauth-authorization-server":   `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/a","token_endpoint":"ORIGIN/t"}`,

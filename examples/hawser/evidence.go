@@ -33,7 +33,7 @@ func (a *app) investigate(ctx context.Context, endpoint string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxInvestigation)
 	defer cancel()
 	switch {
-	case mcpclient.KindOf(err) == mcpclient.KindAuthRequired, mcpclient.KindOf(err) == mcpclient.KindForbidden, oauth.KindOf(err) != 0:
+	case mcpclient.KindOf(err) == mcpclient.KindAuthRequired, lacksScope(err), oauth.KindOf(err) != 0:
 		a.found.offer = a.offered(ctx)
 	case a.session == nil && isNoEndpoint(err):
 		if u, err := url.Parse(endpoint); err == nil && u.Path != "/mcp" {
@@ -44,6 +44,12 @@ func (a *app) investigate(ctx context.Context, endpoint string, err error) {
 			}
 		}
 	}
+}
+
+// lacksScope reports whether the server refused a token for its scope.
+func lacksScope(err error) bool {
+	var status *mcpclient.HTTPError
+	return errors.As(err, &status) && status.InsufficientScope()
 }
 
 // isNoEndpoint reports whether err means that the URL is not an MCP endpoint.
@@ -114,6 +120,8 @@ func (a *app) credentialsHint(err error) string {
 		return a.loginHint() + " (or send a token: " + bearerHint + ")"
 	case basic:
 		return "the server takes a user name and a password: " + basicHint + " (base64 of NAME:PASSWORD)"
+	case oauth.KindOf(a.found.broken) == oauth.KindNetwork:
+		return "the authorization server cannot be reached: " + oneLine(a.found.broken.Error(), 300) + "; try again later, or send a token: " + bearerHint
 	case a.found.broken != nil:
 		return "no login can begin: " + oneLine(a.found.broken.Error(), 300) + "; tell the operator, or send a token: " + bearerHint
 	case mentionsKey.MatchString(text + strings.Join(challenges, " ")):

@@ -85,6 +85,8 @@ func (a *app) tryLogin(ctx context.Context, challenges []string) offer {
 	c.RoundTripper(onlyReads{a.network})
 	err = c.Authorize(ctx, a.endpoint, http.StatusUnauthorized, http.Header{"Www-Authenticate": challenges}, time.Now())
 	switch {
+	case ctx.Err() != nil: // too slow to know
+		return offer{login: true}
 	case !begun:
 		return offer{broken: err}
 	case registration == nil || errors.Is(registration, errOnlyReads):

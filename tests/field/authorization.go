@@ -80,6 +80,13 @@ func callback(query string) Answer {
 	}
 }
 
+// arrivesAt redirects the user to another path than that of the redirect URI, with a code.
+func arrivesAt(path string) Answer {
+	return func(x *Exchange) bool {
+		return redirect(http.StatusFound, "http://127.0.0.1:1"+path+"?code=x&state="+url.QueryEscape(x.URL.Query().Get("state")))(x)
+	}
+}
+
 // form returns a condition: the parameter of the form or query has this value.
 func form(name, value string) func(x *Exchange) bool {
 	return func(x *Exchange) bool { return x.form().Get(name) == x.expand(value) }

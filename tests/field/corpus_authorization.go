@@ -60,7 +60,13 @@ var authorization = []Quirk{
 	{
 		ID: "A2", Kind: Authorization, Sends: "only tools/call requires a token (401)",
 		Sources: []string{"dify#36230", "mcp-remote#286"},
-		Scripts: one(onlyCalls), Want: works().calls(2),
+		Scripts: one(onlyCalls), Want: works().calls(2), CLI: complains("call $URL t", "hawser login http://127.0.0.1/mcp"),
+	},
+	{
+		ID: "A2b", Kind: Authorization, Sends: "only tools/call requires a token, and only its challenge names the resource metadata",
+		Sources: []string{"dify#36230", "mcp-remote#286"},
+		Scripts: one(all(onlyCalls, secondChallenge(`Bearer resource_metadata="$BASE/prm"`), always(serverPath, status(404)), always(openIDPath, message(goodServer)))),
+		Want:    works().calls(2), CLI: complains("call $URL t", "hawser login http://127.0.0.1/mcp --resource-metadata http://127.0.0.1/prm"),
 	},
 	{
 		ID: "A3", Kind: Authorization, Sends: "the authorization server has forgotten the client and never redirects back",
@@ -98,6 +104,12 @@ var authorization = []Quirk{
 		ID: "A7", Kind: Authorization, Sends: "only the OpenID document advertises PKCE",
 		Sources: []string{"modelcontextprotocol/csharp-sdk#1700"},
 		Scripts: one(serves(goodResource, serverMetadata("$BASE", "")), always(openIDPath, message(goodServer))), Want: works(),
+	},
+	{
+		ID: "A8b", Kind: Authorization, Sends: "the authorization page requires a parameter that only this provider has",
+		Sources: []string{"Google's authorization server"},
+		Scripts: one(always("/authorize", when(not(form("access_type", "offline")), page(400, "access_type")))),
+		OAuth:   func(c *oauth.Config, _ *Play) { c.AuthParams = map[string]string{"access_type": "offline"} }, Want: works(),
 	},
 	{
 		ID: "A9", Kind: Authorization, Sends: "the authorization server advertises client_secret_basic but refuses it",
@@ -150,6 +162,12 @@ var authorization = []Quirk{
 		Sources: []string{"mesh/mesh-mcp#20", "Mnexa-AI/e2a#635"},
 		Scripts: one(serves(`{"resource":"https://other.example/mcp","authorization_servers":["$BASE"]}`, goodServer)),
 		Want:    needsLogin("https://other.example/mcp", "$URL"),
+	},
+	{
+		ID: "A14", Kind: Authorization, Sends: "the callback arrives at the redirect path of another authorization server (mix-up)",
+		Sources: []string{"RFC 9700, 4.4"},
+		Scripts: one(all(always("/authorize", arrivesAt("/callback/other")), always("/token", object(400, `{"error":"the code was sent"}`)))),
+		Want:    needsLogin("/callback/other"),
 	},
 	{
 		ID: "F99", Kind: Authorization, Sends: "the issuer has a path, and its metadata exists only at the URL with the well-known path appended to that path",

@@ -177,7 +177,7 @@ func (a *app) authFailure(cmd *cobra.Command, err error, f failure) failure {
 	if cmd != nil && cmd.Name() == "login" || a.flags.auth.grant != "" {
 		f.hint = a.failedLoginHint(e) // not the command that has just failed
 	}
-	unknown := e.Kind == oauth.KindRegistration || e.Kind == oauth.KindMetadata && a.network != nil && a.takesPassword()
+	unknown := e.Kind == oauth.KindRegistration || e.Kind == oauth.KindMetadata && a.takesPassword()
 	switch e.Kind { //nolint:exhaustive // the others have no hint
 	case oauth.KindLoginRequired:
 		f.cause, f.hint = "not logged in to "+a.shown, a.credentialsHint(err)

@@ -227,3 +227,21 @@ func loggedIn(t *testing.T, store string) {
 	r := m.hawser(t, "login", p.url, "--store", store)
 	require.Equal(t, exitOK, r.code, r.err)
 }
+
+// A hinted command keeps the flags that it needs, and no header.
+func TestHintedCommand(t *testing.T) {
+	a := newApp(environment{lookup: func(string) (string, bool) { return "", false }})
+	a.shown = "https://mcp.example.com/mcp?"
+	a.flags.headers = []string{"X-API-Key: secret"}
+	a.flags.cacert, a.flags.executor = "my ca.pem", "ws://127.0.0.1:1"
+	a.flags.auth = authFlags{port: 7, store: "$HOME", scopes: []string{"a", "b"}, params: []string{"x=1"}, noBrowser: true}
+	const start = ` 'https://mcp.example.com/mcp?' --cacert 'my ca.pem' --executor ws://127.0.0.1:1 --store '$HOME'`
+	require.Equal(t, "hawser ping"+start, a.command("ping"))
+	require.Equal(t, "hawser login"+start+" --port 7 --auth-param x=1 --scope a --scope b", a.command("login"))
+	require.Equal(t, "hawser login"+start+" --auth-param x=1 --scope a --callback http://localhost:1/ --scope b",
+		a.command("login", "--callback", "http://localhost:1/", "--scope", "b"))
+	for _, word := range []string{"", "a b", "it's", "$(id)", "`id`", "a;b", "~", "*", "#x", "!x", "\"x\"", `a\b`} {
+		require.Equal(t, []string{word}, words(shellWord(word)), word)
+	}
+	require.Equal(t, "'a b'", shellWord("a\nb"))
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -30,6 +31,9 @@ func (a *app) commandAt(name, url string, more ...string) string {
 	add("--client-key-file", f.auth.keyFile)
 	if name == "login" {
 		add("--callback", f.auth.callback)
+		if f.auth.port != 0 && !slices.Contains(more, "--callback") {
+			add("--port", strconv.Itoa(f.auth.port))
+		}
 		for _, param := range f.auth.params {
 			add("--auth-param", param)
 		}

@@ -18,9 +18,9 @@ import (
 
 // offer is what is known about logging in to the server.
 type offer struct {
-	login       bool   // a login can begin, perhaps with the two flags below
-	needsClient bool   // … with a client ID: the authorization server does not register clients
-	metadata    string // … with this URL of resource metadata, which only a refused call named
+	login       bool   // a login can begin
+	needsClient bool   // it needs a client ID: the authorization server does not register clients
+	metadata    string // it needs this URL of resource metadata, which only a refused call named
 	broken      error  // the server names an authorization server, but no login can begin
 }
 
@@ -41,7 +41,12 @@ func paramIn(challenges []string, param *regexp.Regexp) string {
 }
 
 // challenges returns the challenges of the last 401 or 403 from the endpoint.
-func (a *app) challenges() []string { return a.network.challenged(a.endpoint) }
+func (a *app) challenges() []string {
+	if a.network == nil {
+		return nil
+	}
+	return a.network.challenged(a.endpoint)
+}
 
 // offered finds out whether the user can log in. It asks package oauth to begin a login, up to the
 // page that the user would visit, and sends only GET requests.

@@ -188,6 +188,8 @@ func TestCallbackAtAnotherPath(t *testing.T) {
 	for _, path := range []string{"/callback", "/callback/", "/callback/other", "/callback/mine/", "/callback/MINE"} {
 		page := g.visit("http://" + g.origin() + path + "?code=SECRET&state=" + goodState)
 		require.Equal(t, http.StatusNotFound, page.status, path)
+		require.Contains(t, page.body, "came back to another address")
+		require.NotContains(t, page.body, "SECRET")
 	}
 	require.Empty(t, g.flow.completed())
 	g.goesOn()

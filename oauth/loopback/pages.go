@@ -36,6 +36,10 @@ var (
 		Status: http.StatusNotFound, Title: "Nothing here",
 		Text: "This address is only used at the end of a sign-in. You can close this window.",
 	}
+	astrayPage = page{
+		Status: http.StatusNotFound, Title: "Not accepted",
+		Text: "The sign-in came back to another address than the current one uses, perhaps from another server. It was not used. Go back to your program and try again.",
+	}
 	methodPage = page{
 		Status: http.StatusMethodNotAllowed, Title: "Not supported",
 		Text: "The sign-in returned in a way that is not supported here. Go back to your program and try again.",

@@ -23,7 +23,7 @@ func TestPages(t *testing.T) {
 		endPage(&oauth.Error{Kind: oauth.KindRefused, Code: "SECRET", Description: "SECRET"}), endPage(&oauth.Error{Kind: oauth.KindNetwork}),
 		endPage(&oauth.Error{Kind: oauth.KindResponse}), endPage(&oauth.Error{Kind: oauth.KindStore}),
 		endPage(context.Canceled), endPage(context.DeadlineExceeded),
-		foreignPage, againPage, nothingPage, methodPage, strangePage,
+		foreignPage, againPage, nothingPage, astrayPage, methodPage, strangePage,
 	} {
 		w := httptest.NewRecorder()
 		v.show(w, p)

@@ -130,6 +130,8 @@ func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch isDone := r.URL.Path == v.done; {
 	case !v.isHost(r.Host):
 		v.show(w, strangePage)
+	case r.URL.Path != v.path && !isDone && r.URL.Query().Has("state"):
+		v.show(w, astrayPage)
 	case r.URL.Path != v.path && !isDone:
 		v.show(w, nothingPage)
 	case r.Method != http.MethodGet:

@@ -327,7 +327,9 @@ func oauthLoopback() []mutant {
 		},
 		{
 			name: "loopback: a callback at another path is accepted", file: dir + "visit.go",
-			old: `case r.URL.Path != v.path && !isDone:`, new: `case r.URL.Path == "":`,
+			old: `case r.URL.Path != v.path && !isDone && r.URL.Query().Has("state"):
+		v.show(w, astrayPage)
+	case r.URL.Path != v.path && !isDone:`, new: `case r.URL.Path == "":`,
 			test: "TestCallbackAtAnotherPath|TestMixUp",
 		},
 		{

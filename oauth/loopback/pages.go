@@ -38,7 +38,8 @@ var (
 	}
 	astrayPage = page{
 		Status: http.StatusNotFound, Title: "Not accepted",
-		Text: "The sign-in came back to another address than the current one uses, perhaps from another server. It was not used. Go back to your program and try again.",
+		Text: "The sign-in came back to another address than the current one uses, perhaps from another server. It was not used. " +
+			"Go back to your program and try again.",
 	}
 	methodPage = page{
 		Status: http.StatusMethodNotAllowed, Title: "Not supported",

@@ -4,7 +4,8 @@ import "slices"
 
 // oauthMutants are defects of packages oauth, filestore and loopback.
 func oauthMutants() []mutant {
-	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthRedirects(), oauthTokens(), oauthRequests(), oauthSDKs(), oauthEgress(), oauthStore(), oauthLoopback())
+	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthRedirects(), oauthTokens(), oauthRequests(), oauthSDKs(), oauthEgress(), oauthStore(),
+		oauthLoopback())
 }
 
 // oauthDiscovery are defects in discovering the authorization server.

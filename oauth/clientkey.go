@@ -37,7 +37,8 @@ type ClientKey struct {
 	// key.
 	Algorithm string
 	// Audience is the audience of the assertion. Empty means the issuer of the authorization
-	// server.
+	// server. Assertions with a fixed Audience go to one server only: Config.Issuer, Registration.Issuer
+	// of a ClientID, or else the first authorization server that the resource named.
 	Audience string
 }
 

@@ -133,11 +133,13 @@ func (c *Client) forgetClient(ctx context.Context) {
 // the resource.
 
 // isPinned reports whether credentials must be pinned: the configuration has credentials, but does
-// not name the server they are for.
+// not name the server they are for. The assertions of a key with an audience are such credentials:
+// a server that gets one can present it to the audience.
 func (c *Client) isPinned() bool {
 	r := &c.cfg.Registration
 	assertion := c.cfg.Grant != nil && !c.cfg.Grant.authenticates()
-	return c.cfg.Issuer == "" && (r.ClientID != "" && r.Issuer == "" || r.ClientID == "" && assertion)
+	replayable := r.Key != nil && r.Key.Audience != ""
+	return c.cfg.Issuer == "" && (r.ClientID != "" && r.Issuer == "" || r.ClientID == "" && (assertion || replayable))
 }
 
 // pinned returns the only issuer that may receive the configured credentials, or "" if there is no

@@ -54,8 +54,9 @@ type Config struct {
 	AllowPrivate bool
 	// AllowInsecureHTTP allows plain http beyond loopback in the OAuth URLs of a resource that
 	// itself uses http. Anyone who can read or change the traffic can take codes, tokens and client
-	// secrets: use it only on isolated networks, such as one between containers. It has no effect
-	// for an https resource.
+	// secrets: use it only on isolated networks, such as one between containers. Without it, the
+	// Client obtains and sends no token for an http resource beyond loopback. It has no effect for
+	// an https resource.
 	AllowInsecureHTTP bool
 	// LoginTimeout bounds one login. Zero means 5 minutes.
 	LoginTimeout time.Duration

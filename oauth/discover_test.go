@@ -371,6 +371,21 @@ func TestPKCEInTheNextDocument(t *testing.T) {
 	}
 }
 
+// What one document of a server promises also holds if another one is used.
+func TestPromiseOfIssInAnyDocument(t *testing.T) {
+	const one, two = asOrigin + wellKnownServer, asOrigin + wellKnownOpenID
+	promise := document(t, as(asOrigin, map[string]any{"authorization_response_iss_parameter_supported": true}))
+	plain := document(t, as(asOrigin, nil))
+	s256 := document(t, as(asOrigin, map[string]any{"code_challenge_methods_supported": []string{"S256"}}))
+	for first, want := range map[string]bool{promise: true, plain: false} {
+		d := discovery{fetcher: newFetcher(t, publicEndpoint, pages(map[string]string{one: first, two: s256})), pkce: true}
+		m, err := d.server(t.Context(), asOrigin, false)
+		require.NoError(t, err)
+		require.True(t, m.supportsPKCE())
+		require.Equal(t, want, m.IssuerInResponse)
+	}
+}
+
 // A challenge may name several URLs: each is tried, and at most four.
 func TestEachHintIsTried(t *testing.T) {
 	header := http.Header{"Www-Authenticate": {

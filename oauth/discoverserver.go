@@ -30,10 +30,13 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 	}
 	var tried search
 	var first *ServerMetadata // without PKCE
+	promised := false         // a document promises iss in callbacks
 	for _, candidate := range candidates {
 		m, err := d.serverAt(ctx, issuer, candidate, revision)
+		promised = promised || err == nil && m.IssuerInResponse
 		switch {
 		case err == nil && (!d.pkce || m.supportsPKCE()):
+			m.IssuerInResponse = promised
 			return m, nil
 		case err == nil:
 			first = cmp.Or(first, m) // some servers name PKCE only in the OpenID document

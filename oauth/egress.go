@@ -27,6 +27,7 @@ type egress struct {
 	inside   atomic.Bool // the endpoint has an inside address or name, or was reached at an inside address
 	private  bool        // Config.AllowPrivate
 	insecure bool        // Config.AllowInsecureHTTP is set, and the endpoint uses http
+	exposed  bool        // a token would travel in the clear to the endpoint, which Config.AllowInsecureHTTP does not allow
 }
 
 func newEgress(endpoint *url.URL, cfg *Config) *egress {
@@ -36,6 +37,7 @@ func newEgress(endpoint *url.URL, cfg *Config) *egress {
 		class, _ = classOf(addr)
 	}
 	e := &egress{endpoint: endpoint, private: cfg.AllowPrivate, insecure: cfg.AllowInsecureHTTP && endpoint.Scheme == "http"}
+	e.exposed = endpoint.Scheme == "http" && !e.insecure && !httprule.IsLoopback(host)
 	e.inside.Store(isInside(class))
 	return e
 }
@@ -187,11 +189,11 @@ func canonicalHost(u *url.URL) string {
 }
 
 // metadataHosts are the names of cloud metadata services.
-var metadataHosts = []string{"metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"}
+var metadataHosts = []string{"metadata.google.internal", "metadata.goog", "metadata", "instance-data.ec2.internal", "instance-data"}
 
 // privateSuffixes are suffixes of host names that do not exist in the public DNS (RFC 6762, RFC
 // 8375, ICANN).
-var privateSuffixes = []string{".local", ".internal", ".home.arpa", ".lan", ".localdomain", ".intranet", ".corp", ".home"}
+var privateSuffixes = []string{".local", ".internal", ".home.arpa", ".lan", ".localdomain", ".intranet", ".corp", ".home", ".svc"}
 
 // classOfName returns the class that a host name implies. It returns Public if the name implies no
 // class. The class then depends on the name's addresses, which are checked when they are dialed.

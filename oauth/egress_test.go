@@ -35,7 +35,7 @@ func TestEgress(t *testing.T) {
 		&inside: {
 			"http://127.0.0.1/", "https://127.0.0.1/", "http://[::1]:1/", "http://localhost:9/x", "https://LOCALHOST./", "https://a.localhost/",
 			"https://[::ffff:127.0.0.1]/", "https://127.255.0.1/", "https://10.0.0.1/", "https://192.168.1.1/", "https://172.16.0.1/", "https://100.64.0.1/",
-			"https://[fd12::1]/", "https://[::ffff:10.0.0.1]/", "https://[64:ff9b::a00:1]/", "https://intranet/", "https://printer.local/", "https://db.prod.internal./",
+			"https://[fd12::1]/", "https://[::ffff:10.0.0.1]/", "https://[64:ff9b::a00:1]/", "https://intranet/", "https://printer.local/", "https://db.prod.internal./", "https://kubernetes.default.svc/",
 		},
 		&nobody: {
 			"http://as.example.com/", "http://10.0.0.1/", "http://1.1.1.1/", "file:///etc/passwd", "gopher://as.example.com/", "javascript:alert(1)", "//as.example.com/",
@@ -43,7 +43,7 @@ func TestEgress(t *testing.T) {
 			"https://user@as.example.com/", "https://user:pass@as.example.com/", "https://as.example.com@127.0.0.1/", "https://:@as.example.com/",
 			"https://as.example.com/#x", "https://as.example.com/#", "https://as.example.com\\@127.0.0.1/", "https://as example.com/", "https://as.example.com\r\n.x/",
 			"https://169.254.169.254/latest", "https://[::ffff:169.254.169.254]/", "https://[fe80::1]/", "https://[fe80::1%25eth0]/", "https://[::1%25lo]/", "https://[fd00:ec2::254]/",
-			"https://metadata.google.internal/", "https://METADATA.google.internal./", "https://100.100.100.200/", "https://0.0.0.0/", "https://[::]/", "https://224.0.0.1/",
+			"https://metadata.google.internal/", "https://METADATA.google.internal./", "https://metadata/", "https://instance-data/", "https://100.100.100.200/", "https://0.0.0.0/", "https://[::]/", "https://224.0.0.1/",
 			"https://[64:ff9b::a9fe:a9fe]/", "https://[2002:7f00:1::]/", "https://[2002:a9fe:a9fe::1]/", "https://[::127.0.0.1]/", "https://[64:ff9b::7f00:1]/",
 			"https://2130706433/", "https://0x7f000001/", "https://0177.0.0.1/", "https://127.1/", "https://127.0.0.1../", "https://0x7f.0.0.1/", "https://1.2.3.0x4/",
 			"https://127。0。0。1/", "https://①②⑦.⓪.⓪.①/", "https://bücher.example/", "https://ａs.example/", "https://[1.1.1.1]/", "https://a..b/", "https://a.b%2f/",

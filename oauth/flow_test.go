@@ -252,6 +252,15 @@ func TestTokenReplies(t *testing.T) {
 	}
 }
 
+// The scopes of a token are shown to users, so those with invalid characters are left out.
+func TestGrantedScopesAreValid(t *testing.T) {
+	for scope, want := range map[string][]string{
+		`"a\u001b[31m b \u202ec"`: {"b"}, `["a b","c\n","d"]`: {"d"}, `""`: {}, `["\""]`: {}, `null`: nil, `7`: nil,
+	} {
+		require.Equal(t, want, readScope([]byte(scope)), scope)
+	}
+}
+
 // If the server no longer knows a registration, the client does not use it again.
 func TestForgottenRegistration(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {

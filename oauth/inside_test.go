@@ -112,6 +112,35 @@ func TestHintInsideOfAnotherOrigin(t *testing.T) {
 	}
 }
 
+// A token must not travel in the clear. For an http resource beyond loopback, the client therefore
+// obtains no token and sends none that it has stored, even if all OAuth URLs are https: an
+// attacker who reads and changes the traffic with the resource can send such a challenge.
+func TestNoTokenInTheClear(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		place(w, "http://mcp.example.com", "10.1.2.3", namedServer, "10.1.2.4")
+		w.ServeAt("https://meta.example.com", "10.1.2.5", http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+			_, _ = out.Write([]byte(`{"resource":"` + w.Resource.URL + `","authorization_servers":["` + namedServer + `"]}`))
+		}))
+		w.Server.Change(func(s *authtest.Script) { s.Lifetime = 0 })
+		hint := http.Header{"Www-Authenticate": {`Bearer resource_metadata="https://meta.example.com/x"`}}
+		store := NewMemoryStore()
+		allowed := newRig(t, w, &Config{Store: store, AllowInsecureHTTP: true})
+		require.NoError(t, allowed.client.Authorize(t.Context(), w.Resource.URL, http.StatusUnauthorized, hint, time.Now()))
+		allowed.mustCall()
+		served := w.Resource.Served()
+
+		r := newRig(t, w, &Config{Store: store})
+		err := r.client.Authorize(t.Context(), w.Resource.URL, http.StatusUnauthorized, hint, time.Now().Add(time.Second))
+		require.ErrorContains(t, err, "http is for loopback only (see Config.AllowInsecureHTTP)")
+		resp, err := r.send(t.Context())
+		require.NoError(t, err)
+		resp.Body.Close()
+		require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+		require.Equal(t, served, w.Resource.Served())
+		require.Zero(t, r.person.times())
+	})
+}
+
 // at is a net.Conn whose remote address is addr.
 type at struct {
 	net.Conn

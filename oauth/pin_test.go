@@ -2,6 +2,9 @@ package oauth
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"net/http"
 	"net/url"
 	"testing"
@@ -14,7 +17,10 @@ import (
 
 // credentials returns configurations whose credentials the resource must not be able to direct to
 // another server.
-func credentials(w *authtest.World) map[string]func() *Config {
+func credentials(t *testing.T, w *authtest.World) map[string]func() *Config {
+	t.Helper()
+	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
 	secret := Registration{ClientID: "me", ClientSecret: "SECRETmine"}
 	assertion := JWTBearer{Assertion: func(context.Context) (string, error) { return "SECRETassertion", nil }}
 	return map[string]func() *Config{
@@ -22,6 +28,11 @@ func credentials(w *authtest.World) map[string]func() *Config {
 		"secret, login":     func() *Config { return &Config{Login: &person{world: w}, Registration: secret} },
 		"assertion":         func() *Config { return &Config{Grant: assertion} },
 		"assertion, issuer": func() *Config { return &Config{Grant: assertion, Issuer: w.Server.Issuer} },
+		// The new server could present an assertion with this audience to the old one.
+		"key with an audience": func() *Config {
+			key := &ClientKey{Signer: signer, Audience: w.Server.Issuer + "/token"}
+			return &Config{Login: &person{world: w}, Registration: Registration{MetadataURL: "https://app.example.com/client", Key: key}}
+		},
 		"secret, issuer": func() *Config {
 			cfg := &Config{Grant: ClientCredentials{}, Registration: secret}
 			cfg.Registration.Issuer = w.Server.Issuer
@@ -34,19 +45,24 @@ func credentials(w *authtest.World) map[string]func() *Config {
 // credentials belong to the configured server, or else to the first server that the resource named.
 // Neither this process nor the next sends them to the new server.
 func TestCredentialsStayWithTheirServer(t *testing.T) {
-	for _, name := range []string{"secret, grant", "secret, login", "assertion", "assertion, issuer", "secret, issuer"} {
+	for _, name := range []string{"secret, grant", "secret, login", "assertion", "assertion, issuer", "secret, issuer", "key with an audience"} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *authtest.World) {
 				next := w.NewServer()
 				for _, s := range []*authtest.Server{w.Server, next} {
 					s.AddClient("me", "SECRETmine", callbackURI)
+					s.AddClient("https://app.example.com/client", "", callbackURI)
 					s.Change(func(s *authtest.Script) {
 						refreshing(s)
 						s.Auth = authBasic
+						if name == "key with an audience" {
+							s.Auth = authPrivateKey
+						}
+						s.Metadata = func(document map[string]any) { document["client_id_metadata_document_supported"] = true }
 						s.ExpectAssertion = func(url.Values) error { return nil }
 					})
 				}
-				store, cfg := NewMemoryStore(), credentials(w)[name]()
+				store, cfg := NewMemoryStore(), credentials(t, w)[name]()
 				cfg.Store = store
 				r := newRig(t, w, cfg)
 				r.mustCall()
@@ -58,7 +74,7 @@ func TestCredentialsStayWithTheirServer(t *testing.T) {
 					require.True(t, KindOf(err) == KindRegistration || KindOf(err) == KindConfig, "%v", err)
 					require.NotContains(t, err.Error(), "SECRET")
 				}
-				again := credentials(w)[name]()
+				again := credentials(t, w)[name]()
 				again.Store = store
 				require.Error(t, newRig(t, w, again).call(t.Context()), "the next process must not send the credentials either")
 				require.Empty(t, next.Requests("/token"))

@@ -55,7 +55,7 @@ func (t *roundTripper) RunsOnce() bool { return t.once }
 
 // RoundTrip implements http.RoundTripper; see [Client.RoundTripper].
 func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
-	if _, own := req.Header["Authorization"]; own || !t.client.covers(req.URL) {
+	if _, own := req.Header["Authorization"]; own || !t.client.covers(req.URL) || t.client.fetcher.egress.exposed {
 		return t.base.RoundTrip(req)
 	}
 	tok, err := t.client.usable(req.Context())

@@ -83,16 +83,17 @@ func jsonType(t reflect.Type) string {
 // withoutMark returns a text without a byte-order mark.
 func withoutMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) }
 
-// readScope reads a scope: a text or, from some servers, an array of texts. It returns nil if there
-// is none or if it is of another type.
+// readScope reads a scope: a text or, from some servers, an array of texts. It leaves out invalid
+// scopes, which may hold characters that control a terminal. It returns nil if there is no scope or
+// if it is of another type.
 func readScope(raw json.RawMessage) []string {
 	var text *string
 	var list []string
 	switch {
 	case json.Unmarshal(raw, &text) == nil && text != nil:
-		return append([]string{}, strings.Fields(*text)...)
-	case json.Unmarshal(raw, &list) == nil:
-		return list
+		return append([]string{}, validScopes(strings.Fields(*text))...)
+	case json.Unmarshal(raw, &list) == nil && list != nil:
+		return append([]string{}, validScopes(list)...)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -96,7 +97,7 @@ func (s *Server) checkClient(r *http.Request, form url.Values) (string, error) {
 		if err := s.script.ExpectAssertion(form); err != nil {
 			return "", refuse("invalid_client", "%v", err)
 		}
-		return "by assertion", nil
+		return cmp.Or(subjectOf(form.Get("client_assertion")), "by assertion"), nil
 	}
 	c := s.clients[id]
 	switch {
@@ -106,6 +107,20 @@ func (s *Server) checkClient(r *http.Request, form url.Values) (string, error) {
 		return "", refuse("invalid_client", "the client must authenticate with %s", method)
 	}
 	return id, nil
+}
+
+// subjectOf returns the subject of a JWT, or "" if the text is not a JWT.
+func subjectOf(assertion string) string {
+	_, rest, _ := strings.Cut(assertion, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	var claims struct {
+		Subject string `json:"sub"`
+	}
+	text, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil || json.Unmarshal(text, &claims) != nil {
+		return ""
+	}
+	return claims.Subject
 }
 
 func (s *Server) useCode(clientID string, form url.Values) (*Grant, error) {

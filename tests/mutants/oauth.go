@@ -4,8 +4,8 @@ import "slices"
 
 // oauthMutants are defects of packages oauth, filestore and loopback.
 func oauthMutants() []mutant {
-	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthRedirects(), oauthTokens(), oauthRequests(), oauthSDKs(), oauthEgress(), oauthStore(),
-		oauthLoopback())
+	return slices.Concat(oauthDiscovery(), oauthTolerance(), oauthLogin(), oauthRedirects(), oauthTokens(), oauthRequests(), oauthSDKs(),
+		oauthEgress(), oauthStore(), oauthLoopback())
 }
 
 // oauthDiscovery are defects in discovering the authorization server.
@@ -60,6 +60,37 @@ func oauthDiscovery() []mutant {
 			name: "oauth: a server may name an endpoint at a forbidden address", file: "oauth/discoverserver.go",
 			old: `d.fetcher.egress.parse(endpoint); err != nil {`, new: `d.fetcher.egress.parse(endpoint); isNoDocument(err) {`,
 			test: "TestServerMetadata",
+		},
+	}
+}
+
+// oauthTolerance are defects of the checks beside what the package tolerates.
+func oauthTolerance() []mutant {
+	return []mutant{
+		{
+			name: "oauth: a token is obtained for a resource over plain http", file: "oauth/discoverresource.go",
+			old: `if d.fetcher.egress.exposed {`, new: `if d.fetcher.egress.exposed && len(hints) == 0 {`,
+			test: "TestNoTokenInTheClear",
+		},
+		{
+			name: "oauth: a stored token is sent over plain http", file: "oauth/roundtrip.go",
+			old: ` || t.client.fetcher.egress.exposed {`, new: ` {`,
+			test: "TestNoTokenInTheClear",
+		},
+		{
+			name: "oauth: a promise of iss is forgotten in the next document", file: "oauth/discoverserver.go",
+			old: `m.IssuerInResponse = promised`, new: `_ = promised`,
+			test: "TestPromiseOfIssInAnyDocument",
+		},
+		{
+			name: "oauth: assertions for one server are sent to another", file: "oauth/clients.go",
+			old: `(assertion || replayable)`, new: `(assertion || replayable && c.cfg.Grant != nil)`,
+			test: "TestCredentialsStayWithTheirServer",
+		},
+		{
+			name: "oauth: invalid granted scopes are kept", file: "oauth/tolerant.go",
+			old: `append([]string{}, validScopes(list)...)`, new: `list`,
+			test: "TestGrantedScopesAreValid",
 		},
 	}
 }
@@ -198,7 +229,7 @@ func oauthRequests() []mutant {
 	return []mutant{
 		{
 			name: "oauth: a token is sent to another origin", file: "oauth/roundtrip.go",
-			old: `own || !t.client.covers(req.URL) {`, new: `own {`,
+			old: `own || !t.client.covers(req.URL) ||`, new: `own ||`,
 			test: "TestTokenIsSentToOneOriginOnly",
 		},
 		{

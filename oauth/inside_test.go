@@ -117,8 +117,8 @@ func TestHintInsideOfAnotherOrigin(t *testing.T) {
 // attacker who reads and changes the traffic with the resource can send such a challenge.
 func TestNoTokenInTheClear(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {
-		place(w, "http://mcp.example.com", "10.1.2.3", namedServer, "10.1.2.4")
-		w.ServeAt("https://meta.example.com", "10.1.2.5", http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		place(w, "http://mcp.example.com", "1.1.1.1", namedServer, "1.1.1.2")
+		w.ServeAt("https://meta.example.com", "1.1.1.3", http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
 			_, _ = out.Write([]byte(`{"resource":"` + w.Resource.URL + `","authorization_servers":["` + namedServer + `"]}`))
 		}))
 		w.Server.Change(func(s *authtest.Script) { s.Lifetime = 0 })

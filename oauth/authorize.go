@@ -10,6 +10,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/challenge"
 	"github.com/hawser-mcp/hawser/internal/httprule"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // ask describes a needed authorization: for a refused request, or for a call to Login.
@@ -165,6 +166,9 @@ func (c *Client) authorizing(a *ask) func(context.Context, *work) error {
 }
 
 func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
+	if c.fetcher.egress.exposed {
+		return &Error{Kind: KindMetadata, Op: "authorize", Err: &URLError{Host: redact.Clean(c.endpoint.Hostname(), maxHost), Reason: reasonHTTP}}
+	}
 	cur := c.held.Load()
 	if s := c.source(); s != nil {
 		return c.authorizeFrom(ctx, s, a, cur)

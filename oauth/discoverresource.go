@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/httprule"
-	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // discovery reads metadata documents. It caches nothing; see Client.discover and Client.serverOf.
@@ -38,11 +37,6 @@ const (
 // Without hints, and if no URL has a document, the resource may predate such metadata (MCP
 // 2025-03-26). Its authorization server is then its own origin.
 func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hints []string) (*ResourceMetadata, error) {
-	if d.fetcher.egress.exposed {
-		return nil, &Error{Kind: KindMetadata, Op: "get resource metadata", Err: &URLError{
-			Host: redact.Clean(endpoint.Hostname(), maxHost), Reason: reasonHTTP,
-		}}
-	}
 	var tried search
 	for _, hint := range hints[:min(len(hints), maxHints)] {
 		m, err := d.hinted(ctx, endpoint, hint)

@@ -137,7 +137,9 @@ func TestNoTokenInTheClear(t *testing.T) {
 		resp.Body.Close()
 		require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
 		require.Equal(t, served, w.Resource.Served())
+		require.Error(t, r.client.Login(t.Context()))
 		require.Zero(t, r.person.times())
+		require.Empty(t, w.Server.Tokens("refresh_token"))
 	})
 }
 

@@ -68,8 +68,8 @@ func oauthDiscovery() []mutant {
 func oauthTolerance() []mutant {
 	return []mutant{
 		{
-			name: "oauth: a token is obtained for a resource over plain http", file: "oauth/discoverresource.go",
-			old: `if d.fetcher.egress.exposed {`, new: `if d.fetcher.egress.exposed && len(hints) == 0 {`,
+			name: "oauth: a token is obtained for a resource over plain http", file: "oauth/authorize.go",
+			old: `if c.fetcher.egress.exposed {`, new: `if c.fetcher.egress.exposed && len(a.hints) == 0 {`,
 			test: "TestNoTokenInTheClear",
 		},
 		{

@@ -56,7 +56,7 @@ func (a *app) reach(
 	}
 	s, otherErr := a.connectWith(ctx, other, handlers, second)
 	if kind := mcpclient.KindOf(otherErr); otherErr != nil && kind != mcpclient.KindAuthRequired && kind != mcpclient.KindForbidden {
-		a.endpoint, a.shown = before, oneLine(before, 200)
+		a.endpoint, a.shown = before, oneLine(shellURL(before), 200)
 		return nil, auth, err
 	}
 	if a.running { // not during shell completion
@@ -167,7 +167,7 @@ func (a *app) checkURL(u *url.URL) error {
 	}
 	a.host = oneLine(u.Host, 100)
 	a.endpoint = plainURL(u)
-	a.shown = oneLine(a.endpoint, 200)
+	a.shown = oneLine(shellURL(a.endpoint), 200)
 	return nil
 }
 

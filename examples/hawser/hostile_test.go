@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -91,6 +92,33 @@ func TestPagesOfAHostileServer(t *testing.T) {
 		return true
 	}
 	requireHarmless(t, hawser(t, "tools", srv.Loopback(t).URL).err, "error")
+}
+
+// A hint is a command that users copy into a shell. A URL in it cannot run another command,
+// even if a server chose the URL (in a redirect) or the user copied it from a web page.
+func TestURLsInHintsAreNoCommands(t *testing.T) {
+	evil := "/;echo$IFS'owned'&$(owned)`owned`|owned>(owned)*!{a,b}\\"
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/to") {
+			w.Header().Set("Location", strings.TrimPrefix(r.URL.Path, "/to/"))
+			w.WriteHeader(http.StatusFound)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(srv.Close)
+	for _, url := range []string{srv.URL + "/to/" + srv.URL + evil, srv.URL + "/to/https://other.test" + evil, srv.URL + evil} {
+		for _, command := range []string{"ping", "login", "whoami", "tools"} {
+			r := machine{vars: map[string]string{"HOME": t.TempDir()}}.hawser(t, command, url)
+			_, hint, found := strings.Cut(r.err, "hint: ")
+			if _, shown, is := strings.Cut(hint, "hawser "); found && is {
+				shown, _, _ = strings.Cut(shown, "\n")
+				shown, _, _ = strings.Cut(shown, " (or ")
+				require.False(t, strings.ContainsAny(shown, ";&|<>$`'\"*!{}()\\"), "%s: %s", command, hint)
+			}
+		}
+	}
+	require.Equal(t, "https://[::1]:8080/a-b_c.d/%7Bx%7D%24%28y%29", shellURL("https://[::1]:8080/a-b_c.d/{x}$(y)"))
 }
 
 func requireHarmless(t *testing.T, text string, about any) {

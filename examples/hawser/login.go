@@ -127,7 +127,7 @@ func (a *app) storedLogin(ctx context.Context, endpoint string) (*oauth.Client, 
 	if err != nil || found.Authorized {
 		return second, found, err
 	}
-	a.endpoint, a.shown = before, oneLine(before, 200)
+	a.endpoint, a.shown = before, oneLine(shellURL(before), 200)
 	return c, status, nil
 }
 

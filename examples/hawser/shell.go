@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +18,20 @@ var shellPatience = 2 * time.Second
 
 // shellSafe matches names that need no quoting in a shell. Other names are not completed.
 var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./:@%+-]{0,200}$`)
+
+// shellURL escapes the characters of a URL that are special in a shell. Hints show URLs in commands
+// that users copy, and a server may have chosen the URL.
+func shellURL(text string) string {
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		if c <= ' ' || c > '~' || strings.IndexByte("!\"#$&'()*;<>?\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
 
 // proposals returns names from the server for shell completion. It prints no errors, since the user
 // is editing a command line.

@@ -65,10 +65,26 @@ func (t *tracer) hide(header http.Header, names ...string) {
 	for _, name := range names {
 		for _, value := range header[name] {
 			t.con.hide(value)
+			t.hideCookies(name, value)
 			if _, token, ok := strings.Cut(value, " "); ok {
 				t.con.hide(strings.TrimSpace(token))
 			}
 		}
+	}
+}
+
+// hideCookies masks the values of the cookies in a header.
+func (t *tracer) hideCookies(name, header string) {
+	switch name {
+	case "Cookie":
+		for pair := range strings.SplitSeq(header, ";") {
+			_, value, _ := strings.Cut(pair, "=")
+			t.con.hide(value)
+		}
+	case "Set-Cookie":
+		pair, _, _ := strings.Cut(header, ";")
+		_, value, _ := strings.Cut(pair, "=")
+		t.con.hide(value)
 	}
 }
 

@@ -56,6 +56,24 @@ func TestTrace(t *testing.T) {
 	})
 }
 
+// A server cannot make the trace show a cookie that it repeats.
+func TestTraceMasksCookies(t *testing.T) {
+	srv := modern()
+	srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+		w.Header().Set("Set-Cookie", "node=cookie-8472; Path=/")
+		if r.Header.Get("Cookie") == "" {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":`+string(m.ID)+`,"error":{"code":-32000,"message":"no cookie-8472"}}`)
+		return true
+	}
+	r := hawser(t, "tools", srv.Loopback(t).URL, "--trace")
+	require.Contains(t, r.err, "Cookie: [hidden]\n")
+	require.Contains(t, r.err, "-32000: no [hidden]")
+	require.NotContains(t, r.err, "cookie-8472")
+}
+
 func TestTraceOfFailures(t *testing.T) {
 	r := hawser(t, "ping", "http://"+deadPort(t)+"/mcp", "--trace")
 	require.Contains(t, r.err, "x 1 failed after 0s: ")

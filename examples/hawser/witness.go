@@ -96,15 +96,15 @@ func (w *witness) begun() {
 	w.connected = true
 }
 
-// redirect returns the target of the last redirect without its query. It is "" if there was no
-// redirect.
+// redirect returns the target of the last redirect without its query, as shellURL returns it. It is
+// "" if there was no redirect.
 func (w *witness) redirect() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.target == nil {
 		return ""
 	}
-	return plainURL(w.target)
+	return shellURL(plainURL(w.target))
 }
 
 // proxyUsed returns the proxy of the last request, or "" if it used none.

@@ -98,7 +98,11 @@ func newArena(t *testing.T, cfg oauth.Config) *arena {
 	a := &arena{World: authtest.New(t), mcp: mcptest.New(mcptest.Legacy)}
 	a.mcp.Tools = []*mcptest.Tool{{Name: "act"}}
 	a.mcp.CanSubscribe = false
-	a.resource.honest, a.server.honest = a.Resource, a.Server
+	a.resource.honest = a.Resource
+	a.server.honest = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Set-Cookie", "evil=1; Path=/; Domain=127.0.0.1")
+		a.Server.ServeHTTP(w, r)
+	})
 	a.Resource.Origin = a.Serve(&a.resource)
 	a.Resource.URL = a.Resource.Origin + "/mcp"
 	a.Server.Issuer = a.Serve(&a.server)
@@ -197,7 +201,7 @@ func (a *arena) check(t *testing.T) {
 	require.Empty(t, a.spied, "requests to the third origin")
 	for _, r := range a.Server.Requests("") {
 		text := fmt.Sprint(r.Header, r.Form)
-		for _, secret := range []string{"SECRETcookie", secretHeader, "Mcp-Session-Id", "Bearer"} {
+		for _, secret := range []string{"SECRETcookie", secretHeader, "Mcp-Session-Id", "Bearer", "evil"} {
 			require.NotContains(t, text, secret, "sent to the authorization server: %v", r)
 		}
 	}

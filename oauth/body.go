@@ -2,8 +2,10 @@ package oauth
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"time"
 )
@@ -61,14 +63,30 @@ func detach(resp *http.Response) {
 	if err == nil && len(text) > maxRefusedBody {
 		text, err = text[:maxRefusedBody], errors.New("oauth: the body of the refusal is longer than 64 KiB")
 	}
-	resp.Body = &detached{Reader: bytes.NewReader(text), err: err}
+	resp.Body = &detached{Reader: bytes.NewReader(text), text: text, err: err}
 }
 
 // detached is a response body in memory. It ends with err, or with io.EOF if err is nil.
 type detached struct {
 	*bytes.Reader
 
-	err error
+	text []byte
+	err  error
+}
+
+// mayHaveRun reports whether a refusal whose body is detached holds more than a reason: an event
+// stream, or the result of the request (JSON-RPC 2.0 section 5). The resource may then have run the
+// request, so it must not be sent again.
+func mayHaveRun(resp *http.Response) bool {
+	d, ok := resp.Body.(*detached)
+	if !ok {
+		return false
+	}
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // an invalid one is no event stream
+	var reply struct {
+		Result json.RawMessage `json:"result"`
+	}
+	return media == "text/event-stream" && len(d.text) > 0 || json.Unmarshal(d.text, &reply) == nil && reply.Result != nil
 }
 
 // Read implements io.Reader.

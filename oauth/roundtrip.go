@@ -152,7 +152,9 @@ func (x *exchange) send(tok *token, body io.ReadCloser) (*http.Response, error) 
 	if tok.key != nil {
 		x.t.client.nonces.take(x.req.URL, resp.Header)
 		if resp.StatusCode == http.StatusUnauthorized && wantsNonce(resp.Header) && x.again != nil {
-			detach(resp)
+			if detach(resp); mayHaveRun(resp) {
+				return resp, nil
+			}
 			if resp, err = x.withNonce(tok, resp); err != nil {
 				return nil, err
 			}
@@ -249,9 +251,11 @@ func (c *Client) usable(ctx context.Context) (*token, error) {
 }
 
 // replace returns the token with which to resend a request after a 401 to tok, or nil if the user
-// must log in. It reads the body of resp into memory.
+// must log in or the resource may have run the request. It reads the body of resp into memory.
 func (c *Client) replace(ctx context.Context, tok *token, resp *http.Response) (*token, error) {
-	detach(resp)
+	if detach(resp); mayHaveRun(resp) {
+		return nil, nil
+	}
 	if tok.isHopeless() && c.held.Load().same(tok) {
 		return nil, nil
 	}

@@ -33,7 +33,7 @@ func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	n := t.last.Add(1)
 	t.hide(req.Header, "Authorization", "Proxy-Authorization", "Cookie", "Mcp-Session-Id")
 	t.say(n, ">", req.Method+" "+traceURL(req.URL))
-	t.header(n, ">", req.Header)
+	t.header(n, ">", req.URL, req.Header)
 	out := req
 	if req.Body != nil && req.Body != http.NoBody {
 		out = req.WithContext(req.Context()) // copy: the caller's request must not change
@@ -48,7 +48,7 @@ func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t.hide(resp.Header, "Mcp-Session-Id", "Set-Cookie")
 	t.say(n, "<", fmt.Sprintf("%d %s after %s", resp.StatusCode, http.StatusText(resp.StatusCode), took))
-	t.header(n, "<", resp.Header)
+	t.header(n, "<", req.URL, resp.Header)
 	if out != req && resp.Request == out {
 		resp.Request = req
 	}
@@ -95,12 +95,9 @@ var harmless = []string{
 	"X-Accel-Buffering",
 }
 
-// urlHeaders are the headers whose values are shown without the queries of URLs.
-var urlHeaders = []string{"Location", "Www-Authenticate"}
-
-// header shows the headers of a request or a response, sorted by name. It hides the values of
-// headers that are not harmless.
-func (t *tracer) header(n int64, side string, header http.Header) {
+// header shows the headers of a request to base or of its response, sorted by name. It hides the
+// values of headers that are not harmless, and the queries of URLs.
+func (t *tracer) header(n int64, side string, base *url.URL, header http.Header) {
 	names := make([]string, 0, len(header))
 	for name := range header {
 		names = append(names, name)
@@ -111,7 +108,12 @@ func (t *tracer) header(n int64, side string, header http.Header) {
 		switch key := http.CanonicalHeaderKey(name); {
 		case slices.Contains(harmless, key):
 			value = oneLine(strings.Join(header[name], ", "), 300)
-		case slices.Contains(urlHeaders, key):
+		case key == "Location":
+			value = "an invalid URL"
+			if u, err := base.Parse(header.Get("Location")); err == nil {
+				value = traceURL(u)
+			}
+		case key == "Www-Authenticate":
 			value = oneLine(transport.Scrub(strings.Join(header[name], ", ")), 300)
 		}
 		t.say(n, side, "  "+oneLine(name, 100)+": "+value)

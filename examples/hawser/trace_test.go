@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -72,6 +74,23 @@ func TestTraceMasksCookies(t *testing.T) {
 	require.Contains(t, r.err, "Cookie: [hidden]\n")
 	require.Contains(t, r.err, "-32000: no [hidden]")
 	require.NotContains(t, r.err, "cookie-8472")
+}
+
+// The target of a redirect is shown without its query, which often holds a token.
+func TestTraceOfRedirects(t *testing.T) {
+	for target, shown := range map[string]string{
+		"/old/next?token=secret-8472": "/old/next?…", "next?token=secret-8472#x": "/old/next?…", "//other.test/x?token=secret-8472": "//other.test/x?…",
+		"https://user:secret-8472@other.test/x": "//other.test/x", "custom:x?token=secret-8472": "custom:?…", "http://[?token=secret-8472": "an invalid URL",
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", target)
+			w.WriteHeader(http.StatusFound)
+		}))
+		r := hawser(t, "ping", srv.URL+"/old/mcp", "--trace")
+		srv.Close()
+		require.Regexp(t, `Location: .*`+regexp.QuoteMeta(shown)+`\n`, r.err, target)
+		require.NotContains(t, r.err, "secret-8472", target)
+	}
 }
 
 func TestTraceOfFailures(t *testing.T) {

@@ -78,6 +78,16 @@ func oauthTolerance() []mutant {
 			test: "TestNoTokenInTheClear",
 		},
 		{
+			name: "oauth: a call is sent again after a 401 with its result", file: "oauth/body.go",
+			old: `json.Unmarshal(d.text, &reply) == nil && reply.Result != nil`, new: `reply.Result != nil`,
+			test: "TestNoResendOfACallWithAResult",
+		},
+		{
+			name: "oauth: a call is sent again after a 401 with events", file: "oauth/body.go",
+			old: `media == "text/event-stream" && len(d.text) > 0 ||`, new: `media == "" && len(d.text) < 0 ||`,
+			test: "TestNoResendOfACallWithAResult",
+		},
+		{
 			name: "oauth: a promise of iss is forgotten in the next document", file: "oauth/discoverserver.go",
 			old: `m.IssuerInResponse = promised`, new: `_ = promised`,
 			test: "TestPromiseOfIssInAnyDocument",

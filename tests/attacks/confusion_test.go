@@ -14,7 +14,7 @@ import (
 	"github.com/hawser-mcp/hawser/oauth"
 )
 
-// disguises are URLs that are easily taken for origin, or for a URL below it, and are not equal.
+// disguises returns URLs that resemble an origin and are not equal to it.
 func disguises(origin string) []string {
 	host := strings.TrimPrefix(origin, "http://")
 	ip, port, _ := strings.Cut(host, ":")

@@ -11,7 +11,7 @@ import (
 )
 
 // A redirect carries nothing to another origin: no token, code, verifier, cookie, session ID or
-// header of the user, whoever redirects which request with which status.
+// header of the user. Each kind of request is redirected, with each status.
 func TestRedirectsOfEveryRequest(t *testing.T) {
 	for _, row := range []struct {
 		name   string

@@ -49,7 +49,9 @@ var places = map[string]func(a *prey, to string){
 	"resource_metadata": func(a *prey, to string) { a.hint = to },
 	"authorization_servers": func(a *prey, to string) {
 		a.Resource.Change(func(s *authtest.ResourceScript) {
-			s.Metadata = func(document map[string]any) { document["authorization_servers"] = []string{strings.TrimSuffix(to, "/x")} }
+			s.Metadata = func(document map[string]any) {
+				document["authorization_servers"] = []string{strings.TrimSuffix(to, "/x")}
+			}
 		})
 	},
 	"authorization_endpoint": endpoint("authorization_endpoint"),

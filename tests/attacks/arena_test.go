@@ -4,7 +4,6 @@ package attacks_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	redirectURI  = "http://127.0.0.1:7777/callback"
-	secretCookie = "node=SECRETcookie" //nolint:gosec // not a credential
+	secretCookie = "node=SECRETcookie"
 	secretHeader = "SECRETheader"
 )
 
@@ -138,12 +137,9 @@ func (a *arena) overhear(w http.ResponseWriter, r *http.Request) {
 	a.mu.Unlock()
 	w.Header().Set("Set-Cookie", "evil=1")
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"issuer": a.Server.Issuer, "authorization_endpoint": a.Server.Issuer + "/authorize", "token_endpoint": a.spy + "/token",
-		"code_challenge_methods_supported": []string{"S256"}, "registration_endpoint": a.spy + "/register",
-		"resource": a.Resource.URL, "authorization_servers": []string{a.Server.Issuer},
-		"client_id": "evil", "access_token": "evil", "token_type": "Bearer",
-	})
+	fmt.Fprintf(w, `{"issuer":%[1]q,"authorization_endpoint":"%[1]s/authorize","token_endpoint":"%[2]s/token","registration_endpoint":"%[2]s/register",
+		"code_challenge_methods_supported":["S256"],"resource":%[3]q,"authorization_servers":[%[1]q],
+		"client_id":"evil","access_token":"evil","token_type":"Bearer"}`, a.Server.Issuer, a.spy, a.Resource.URL)
 }
 
 // login is the user, who agrees to everything.

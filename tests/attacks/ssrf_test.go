@@ -212,7 +212,7 @@ func TestSSRFOfASession(t *testing.T) {
 			a.trap(t, to.url)
 			srv := mcptest.New(mcptest.Legacy)
 			srv.Tools = []*mcptest.Tool{{Name: "act"}}
-			srv.Intercept = func(w http.ResponseWriter, r *http.Request, m *mcptest.Message) bool {
+			srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
 				if m == nil || m.Method != "tools/call" {
 					return false
 				}

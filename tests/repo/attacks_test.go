@@ -22,8 +22,8 @@ func TestAttacksHaveTests(t *testing.T) {
 	named := map[string]bool{}
 	for line := range strings.Lines(string(data)) {
 		row := attackRow.FindStringSubmatch(strings.TrimSpace(line))
-		if row == nil || row[1] == "attack" {
-			if strings.HasPrefix(line, "|") && row == nil && strings.Trim(line, "|-\n") != "" {
+		if len(row) == 0 || row[1] == "attack" {
+			if strings.HasPrefix(line, "|") && len(row) == 0 && strings.Trim(line, "|-\n") != "" {
 				t.Errorf("%s: not a row of its table: %s", attacksFile, line)
 			}
 			continue
@@ -38,7 +38,7 @@ func TestAttacksHaveTests(t *testing.T) {
 		}
 		for _, name := range shown {
 			parts := shownTest.FindStringSubmatch(name)
-			if parts == nil || !tests[parts[1]+"."+parts[2]] {
+			if len(parts) == 0 || !tests[parts[1]+"."+parts[2]] {
 				t.Errorf("%s names %s, which is not a test", attacksFile, name)
 				continue
 			}

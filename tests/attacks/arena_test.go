@@ -60,6 +60,7 @@ func (g *gate) set(attack func(w http.ResponseWriter, r *http.Request) bool) {
 type arena struct {
 	*authtest.World
 
+	browser  *authtest.World // the user's browser, which uses the network of this process
 	mcp      *mcptest.Server
 	resource gate   // in front of the MCP server
 	server   gate   // in front of the authorization server
@@ -119,6 +120,12 @@ func newArena(t *testing.T, cfg oauth.Config) *arena {
 		t.Cleanup(mcptest.Serve(t, a.Network.Listen("127.0.0.2"+port), spy))
 	}
 	cfg.Login = oauth.LoginFunc(a.login)
+	here := *a.World
+	a.browser = &here
+	t.Cleanup(func() { _ = here.Transport.Close() }) // always returns nil
+	if cfg.Transport == (direct{}) {
+		cfg.Transport = here.Transport
+	}
 	var err error
 	a.client, err = oauth.NewClient(a.Resource.URL, &cfg)
 	require.NoError(t, err)
@@ -128,6 +135,10 @@ func newArena(t *testing.T, cfg oauth.Config) *arena {
 	})
 	return a
 }
+
+// direct is a Config.Transport that stands for the network of this process, whatever the session
+// uses.
+type direct struct{ http.RoundTripper }
 
 // overhear records a request and answers as if it were everything that a client may look for.
 func (a *arena) overhear(w http.ResponseWriter, r *http.Request) {
@@ -151,7 +162,7 @@ func (a *arena) login(ctx context.Context, flow oauth.Flow) error {
 	a.mu.Lock()
 	a.visited++
 	a.mu.Unlock()
-	callback, err := a.Visit(ctx, page)
+	callback, err := a.browser.Visit(ctx, page)
 	if err != nil {
 		return err
 	}
@@ -197,13 +208,13 @@ func (a *arena) check(t *testing.T) {
 	require.Empty(t, a.spied, "requests to the third origin")
 	for _, r := range a.Server.Requests("") {
 		text := fmt.Sprint(r.Header, r.Form)
-		for _, secret := range []string{"SECRETcookie", secretHeader, "Mcp-Session-Id", "Bearer", "evil"} {
+		for _, secret := range []string{"SECRETcookie", secretHeader, "Mcp-Session-Id", "Bearer ", "evil=1"} {
 			require.NotContains(t, text, secret, "sent to the authorization server: %v", r)
 		}
 	}
 	for _, r := range a.Resource.Requests() {
 		text := fmt.Sprint(r.Header, r.Form)
-		for _, secret := range []string{"SECRETcode", "code_verifier", "refresh_token", "client_secret", "evil"} {
+		for _, secret := range []string{"SECRETcode", "code_verifier", "refresh_token", "client_secret", "evil=1", "Bearer evil"} {
 			require.NotContains(t, text, secret, "sent to the resource: %v", r)
 		}
 	}

@@ -147,7 +147,7 @@ func (a *arena) follow(ctx context.Context, flow oauth.Flow) error {
 		if err != nil || strings.HasPrefix(page, redirectURI) {
 			break
 		}
-		page, err = a.Visit(ctx, page)
+		page, err = a.browser.Visit(ctx, page)
 	}
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func TestConcurrentLogins(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				own, err := a.Visit(ctx, page)
+				own, err := a.browser.Visit(ctx, page)
 				if err != nil {
 					return err
 				}

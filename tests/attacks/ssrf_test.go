@@ -145,7 +145,7 @@ func TestSSRFMatrix(t *testing.T) {
 						world.open(a.World)
 						a.trap(t, to.url)
 						var err error
-						a.client, err = oauth.NewClient(a.Resource.URL, &oauth.Config{Login: oauth.LoginFunc((&arena{World: a.World}).login)})
+						a.client, err = oauth.NewClient(a.Resource.URL, &oauth.Config{Login: oauth.LoginFunc((&arena{browser: a.World}).login)})
 						require.NoError(t, err)
 						t.Cleanup(func() { require.NoError(t, a.client.Close()) })
 						a.client.RoundTripper(a.Transport)
@@ -184,7 +184,7 @@ func TestSSRFThroughNames(t *testing.T) {
 						_, _ = io.WriteString(w, `{"client_id":"x"}`)
 					}))
 					var err error
-					a.client, err = oauth.NewClient(a.Resource.URL, &oauth.Config{Login: oauth.LoginFunc((&arena{World: a.World}).login)})
+					a.client, err = oauth.NewClient(a.Resource.URL, &oauth.Config{Login: oauth.LoginFunc((&arena{browser: a.World}).login)})
 					require.NoError(t, err)
 					t.Cleanup(func() { require.NoError(t, a.client.Close()) })
 					a.client.RoundTripper(a.Transport)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -107,9 +108,10 @@ func TestURLsInHintsAreNoCommands(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	t.Cleanup(srv.Close)
+	store := filepath.Join(t.TempDir(), "store")
 	for _, url := range []string{srv.URL + "/to/" + srv.URL + evil, srv.URL + "/to/https://other.test" + evil, srv.URL + evil} {
 		for _, command := range []string{"ping", "login", "whoami", "tools"} {
-			r := machine{vars: map[string]string{"HOME": t.TempDir()}}.hawser(t, command, url)
+			r := hawser(t, command, url, "--store", store)
 			_, hint, found := strings.Cut(r.err, "hint: ")
 			if _, shown, is := strings.Cut(hint, "hawser "); found && is {
 				shown, _, _ = strings.Cut(shown, "\n")

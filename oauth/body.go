@@ -84,9 +84,11 @@ func mayHaveRun(resp *http.Response) bool {
 	}
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // an invalid one is no event stream
 	var reply struct {
-		Result json.RawMessage `json:"result"`
+		Version json.RawMessage `json:"jsonrpc"`
+		Result  json.RawMessage `json:"result"`
 	}
-	return media == "text/event-stream" && len(d.text) > 0 || json.Unmarshal(d.text, &reply) == nil && reply.Result != nil
+	isReply := json.Unmarshal(d.text, &reply) == nil && reply.Version != nil
+	return media == "text/event-stream" && len(d.text) > 0 || isReply && reply.Result != nil
 }
 
 // Read implements io.Reader.

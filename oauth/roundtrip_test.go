@@ -229,3 +229,15 @@ func TestUnavailableServerIsNotSent(t *testing.T) {
 		require.Equal(t, 1, r.person.times(), "the refresh token was kept")
 	})
 }
+
+// A JSON body that only resembles a JSON-RPC result does not keep the client from renewing the token.
+func TestRefusalsThatHoldNoResult(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"jsonrpc":"2.0","id":1,"result":{}}`: true, `{"result":"refused"}`: false, `{"jsonrpc":"2.0","id":1,"error":{"code":-32000}}`: false,
+		`{"success":false,"result":null}`: false, "": false, "refused": false, `[]`: false,
+	} {
+		resp := &http.Response{Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body))}
+		detach(resp)
+		require.Equal(t, want, mayHaveRun(resp), body)
+	}
+}

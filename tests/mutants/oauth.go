@@ -79,7 +79,7 @@ func oauthTolerance() []mutant {
 		},
 		{
 			name: "oauth: a call is sent again after a 401 with its result", file: "oauth/body.go",
-			old: `json.Unmarshal(d.text, &reply) == nil && reply.Result != nil`, new: `reply.Result != nil`,
+			old: `isReply && reply.Result != nil`, new: `isReply && reply.Result == nil`,
 			test: "TestNoResendOfACallWithAResult",
 		},
 		{

@@ -165,9 +165,17 @@ func (c *Client) authorizing(a *ask) func(context.Context, *work) error {
 	}
 }
 
+// checkExposed returns an error if a token would travel in the clear to the endpoint.
+func (c *Client) checkExposed(op string) error {
+	if !c.fetcher.egress.exposed {
+		return nil
+	}
+	return &Error{Kind: KindMetadata, Op: op, Err: &URLError{Host: redact.Clean(c.endpoint.Hostname(), maxHost), Reason: reasonHTTP}}
+}
+
 func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
-	if c.fetcher.egress.exposed {
-		return &Error{Kind: KindMetadata, Op: "authorize", Err: &URLError{Host: redact.Clean(c.endpoint.Hostname(), maxHost), Reason: reasonHTTP}}
+	if err := c.checkExposed("authorize"); err != nil {
+		return err
 	}
 	cur := c.held.Load()
 	if s := c.source(); s != nil {

@@ -138,6 +138,8 @@ func TestNoTokenInTheClear(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
 		require.Equal(t, served, w.Resource.Served())
 		require.Error(t, r.client.Login(t.Context()))
+		_, err = r.client.TokenSource(t.Context()).Token()
+		require.ErrorContains(t, err, "http is for loopback only")
 		require.Zero(t, r.person.times())
 		require.Empty(t, w.Server.Tokens("refresh_token"))
 	})

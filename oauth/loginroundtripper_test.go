@@ -351,3 +351,30 @@ func TestLoginRoundTripperServerDown(t *testing.T) {
 		require.True(t, transport.RunsOnce(u.http.Transport))
 	})
 }
+
+// The body of a refusal holds the result of the request: it ran. It is not sent again, no login
+// starts, and no error says that it did not run.
+func TestNoResendUnderAnotherSDK(t *testing.T) {
+	const body = `{"jsonrpc":"2.0","id":1,"result":{}}`
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		u := newUnder(t, w, nil)
+		u.mustPost()
+		for status, challenge := range map[int]string{401: `Bearer error="invalid_token"`, 403: `Bearer error="insufficient_scope", scope="a"`} {
+			w.Resource.Change(func(s *authtest.ResourceScript) {
+				s.Handler = http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+					out.Header().Set("WWW-Authenticate", challenge)
+					out.Header().Set("Content-Type", "application/json")
+					out.WriteHeader(status)
+					_, _ = io.WriteString(out, body)
+				})
+			})
+			before := w.Resource.Served()
+			got, text, err := u.post(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, status, got)
+			require.Equal(t, body, text)
+			require.Equal(t, before+1, w.Resource.Served())
+		}
+		require.Equal(t, 1, u.person.times())
+	})
+}

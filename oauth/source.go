@@ -23,7 +23,7 @@ import (
 //	auth, err := oauth.NewClient(url, &oauth.Config{Grant: oauth.StaticToken(key)})
 //
 // The Client sends the token from the first request on, to the endpoint's origin only, and contacts
-// no authorization server. If the server refuses the token, Authorize returns an [*Error] of
+// no authorization server. Over http beyond loopback it needs Config.AllowInsecureHTTP. If the server refuses the token, Authorize returns an [*Error] of
 // KindLoginRequired, after a 403 with insufficient_scope of KindScope. A session's calls then fail
 // with mcpclient.KindAuthRequired or mcpclient.KindForbidden.
 func StaticToken(token string) Grant {

@@ -18,6 +18,7 @@ import (
 //   - KindLoginRequired: there is no valid token, and the user must log in. Call [Client.Login].
 //   - KindConfig: the token is bound to a key (RFC 9449), so it is useless without the Client. Set
 //     Config.DPoP to DPoPNever.
+//   - KindMetadata: the endpoint is http beyond loopback, see Config.AllowInsecureHTTP.
 //   - Any other kind: the renewal failed.
 //
 // Send a token to the resource alone (RFC 8707): another server could use it there. The Expiry is
@@ -37,6 +38,9 @@ type tokenSource struct {
 // Token implements oauth2.TokenSource; see [Client.TokenSource].
 func (s *tokenSource) Token() (*oauth2.Token, error) {
 	c := s.client
+	if err := c.checkExposed("obtain token"); err != nil {
+		return nil, err
+	}
 	tok, err := c.usable(s.ctx)
 	if err == nil && tok == nil && c.cfg.Grant != nil {
 		err = c.renew(s.ctx, nil, nil)

@@ -69,7 +69,7 @@ func oauthTolerance() []mutant {
 	return []mutant{
 		{
 			name: "oauth: a token is obtained for a resource over plain http", file: "oauth/authorize.go",
-			old: `if c.fetcher.egress.exposed {`, new: `if c.fetcher.egress.exposed && len(a.hints) == 0 {`,
+			old: `c.checkExposed("authorize"); err != nil {`, new: `c.checkExposed("authorize"); err != nil && len(a.hints) == 0 {`,
 			test: "TestNoTokenInTheClear",
 		},
 		{
@@ -86,6 +86,11 @@ func oauthTolerance() []mutant {
 			name: "oauth: a call is sent again after a 401 with events", file: "oauth/body.go",
 			old: `media == "text/event-stream" && len(d.text) > 0 ||`, new: `media == "" && len(d.text) < 0 ||`,
 			test: "TestNoResendOfACallWithAResult",
+		},
+		{
+			name: "oauth: another SDK's call is sent again after a 401 with its result", file: "oauth/loginroundtripper.go",
+			old: `if detach(resp); mayHaveRun(resp) {`, new: `if detach(resp); resp.Body == nil {`,
+			test: "TestNoResendUnderAnotherSDK",
 		},
 		{
 			name: "oauth: a promise of iss is forgotten in the next document", file: "oauth/discoverserver.go",

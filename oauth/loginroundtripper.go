@@ -17,9 +17,10 @@ import (
 // It does what [Client.RoundTripper] does with base. After a 401, or a 403 with an
 // insufficient_scope challenge, it also calls [Client.Authorize] and sends the request again, at
 // most three times. Both refusals prove that the request did not run (RFC 9110 section 15.5.2, RFC
-// 6750 section 3.1), unless their body holds its result: such a response is returned. Requests that are refused at the same time share one login. Each waits for it
-// on its own context. [http.Client.Timeout] includes that wait: leave it at 0. Requests to another
-// origin, and requests with an Authorization header, pass unchanged and start no login.
+// 6750 section 3.1), unless their body holds its result: such a response is returned. Requests that
+// are refused at the same time share one login. Each waits for it on its own context.
+// [http.Client.Timeout] includes that wait: leave it at 0. Requests to another origin, and requests
+// with an Authorization header, pass unchanged and start no login.
 //
 // If the login fails or the user declines it, RoundTrip returns a [*transport.Error] of stage
 // NotSent that wraps an [*Error]. go-sdk and mcp-go then keep their session and show why. GET and

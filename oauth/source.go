@@ -23,9 +23,10 @@ import (
 //	auth, err := oauth.NewClient(url, &oauth.Config{Grant: oauth.StaticToken(key)})
 //
 // The Client sends the token from the first request on, to the endpoint's origin only, and contacts
-// no authorization server. Over http beyond loopback it needs Config.AllowInsecureHTTP. If the server refuses the token, Authorize returns an [*Error] of
-// KindLoginRequired, after a 403 with insufficient_scope of KindScope. A session's calls then fail
-// with mcpclient.KindAuthRequired or mcpclient.KindForbidden.
+// no authorization server. Over http beyond loopback it needs Config.AllowInsecureHTTP. If the
+// server refuses the token, Authorize returns an [*Error] of KindLoginRequired, after a 403 with
+// insufficient_scope of KindScope. A session's calls then fail with mcpclient.KindAuthRequired or
+// mcpclient.KindForbidden.
 func StaticToken(token string) Grant {
 	return &source{name: "StaticToken", from: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}), static: true, fixed: token}
 }

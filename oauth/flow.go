@@ -74,6 +74,7 @@ type flow struct {
 	who      *registered   // guarded by mu: set by AuthorizationURL
 	started  bool          // guarded by mu: a callback arrived
 	rejected error         // guarded by mu: why the last callback was rejected that may explain a timeout
+	notes    int           // guarded by mu: how many callbacks were noted
 	over     bool          // guarded by mu: callbacks are rejected
 	finished chan struct{} // closed once token and err are set
 	token    *token
@@ -199,9 +200,16 @@ func (f *flow) secrets() []string { return []string{f.state, f.verifier} }
 func (f *flow) note(err error) {
 	f.mu.Lock()
 	f.rejected = err
+	f.notes++
+	n := f.notes
 	f.mu.Unlock()
-	f.c.log.Warn("a callback was rejected", "error", err)
+	if n <= maxNotes {
+		f.c.log.Warn("a callback was rejected", "error", err)
+	}
 }
+
+// maxNotes is how many rejected callbacks of a login are logged. Any page can send more.
+const maxNotes = 8
 
 // readCallback returns the parameters of a callback with this flow's state, and the URL at which it
 // arrived.

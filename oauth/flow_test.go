@@ -1,9 +1,11 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -338,5 +340,25 @@ func TestErrorWithoutState(t *testing.T) {
 		require.NotErrorIs(t, err, ErrForeignCallback)
 		require.ErrorContains(t, err, "timeout")
 		require.ErrorContains(t, err, "invalid_request: no such")
+	})
+}
+
+// A page that floods the callback with errors fills no log. The login goes on.
+func TestFloodOfCallbacks(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		var logged bytes.Buffer
+		r := newRig(t, w, &Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+		r.person.answer = func(ctx context.Context, flow Flow) error {
+			page, err := flow.AuthorizationURL(ctx, callbackURI)
+			require.NoError(t, err)
+			for range 100 {
+				require.ErrorIs(t, flow.Complete(ctx, callbackURI+"?error=x"), ErrForeignCallback)
+			}
+			callback, err := w.Visit(ctx, page)
+			require.NoError(t, err)
+			return flow.Complete(ctx, callback)
+		}
+		require.NoError(t, r.client.Login(t.Context()))
+		require.Equal(t, 8, strings.Count(logged.String(), "a callback was rejected"))
 	})
 }

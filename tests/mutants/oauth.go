@@ -93,6 +93,11 @@ func oauthTolerance() []mutant {
 			test: "TestNoResendUnderAnotherSDK",
 		},
 		{
+			name: "oauth: a flood of callbacks fills the log", file: "oauth/flow.go",
+			old: `if n <= maxNotes {`, new: `if n > 0 {`,
+			test: "TestFloodOfCallbacks",
+		},
+		{
 			name: "oauth: a promise of iss is forgotten in the next document", file: "oauth/discoverserver.go",
 			old: `m.IssuerInResponse = promised`, new: `_ = promised`,
 			test: "TestPromiseOfIssInAnyDocument",

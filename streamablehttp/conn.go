@@ -188,6 +188,13 @@ const (
 	resumeTries = 4
 	// resumeInitial is the first wait before a cut stream is resumed, unless the server set one.
 	resumeInitial = 250 * time.Millisecond
+	// emptyStreams and emptyPatience bound the empty streams in a row that a server sends instead
+	// of the rest of a call's stream: the call ends after this many of them and this long.
+	emptyStreams  = 10
+	emptyPatience = time.Minute
+	// emptyLife is how long a stream without a byte must stay open to show that the server still
+	// serves it.
+	emptyLife = 5 * time.Second
 
 	// drainLimit and drainTime bound how much of a stream is read after its answer, and for how
 	// long. Reading to the end lets the connection be reused.

@@ -7,7 +7,6 @@ var Pending = map[string]string{
 	"F25":  "the session does not notice the loss, and every call fails",
 	"F61":  "Connect fails through an executor, which sends no User-Agent",
 	"F75":  "the session gives up the shared stream",
-	"F79":  "the call ends only at its deadline",
 	"S13":  "the session sends the call",
 	"A3":   "every login uses the forgotten client and fails",
 	"A5":   "the login fails",

@@ -78,9 +78,21 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "a failed resume is retried forever", file: "streamablehttp/resume.go",
-		old:  `x.failures >= resumeTries ||`,
-		new:  `x.failures >= 20*resumeTries ||`,
+		old:  `r.failures >= resumeTries ||`,
+		new:  `r.failures >= 20*resumeTries ||`,
 		test: "Resume|Reconnect|Retry",
+	},
+	{
+		name: "empty streams are resumed forever", file: "streamablehttp/resume.go",
+		old:  `return r.empty >= emptyStreams &&`,
+		new:  `return r.empty >= 1000*emptyStreams &&`,
+		test: "TestResumeGivesUpOnEmptyStreams",
+	},
+	{
+		name: "a stream with a comment counts as empty", file: "streamablehttp/resume.go",
+		old:  `b.begun = b.begun || n > 0`,
+		new:  ``,
+		test: "TestResumePollsWithoutEnd",
 	},
 	{
 		name: "Retry-After has no upper limit", file: "streamablehttp/status.go",

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/internal/pacing"
+	"github.com/hawser-mcp/hawser/internal/release"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -123,7 +124,7 @@ func TestResume(t *testing.T) {
 			require.Equal(t, result, recv.result, name)
 			require.Equal(t, row.cursors, s.cursors, name)
 			require.Equal(t, http.Header{
-				"Accept": {typeStream}, headerVersion: {"2025-11-25"}, headerSession: {"session-1"}, headerCursor: {"1"},
+				"Accept": {typeStream}, "User-Agent": {release.UserAgent}, headerVersion: {"2025-11-25"}, headerSession: {"session-1"}, headerCursor: {"1"},
 			}, requireCursor(s.headers[1], "1"), name)
 		})
 	}

@@ -5,7 +5,6 @@ var Pending = map[string]string{
 	"F23":  "the session does not notice the loss, and every call fails",
 	"F24":  "the session does not notice the loss, and every call fails",
 	"F25":  "the session does not notice the loss, and every call fails",
-	"F61":  "Connect fails through an executor, which sends no User-Agent",
 	"F75":  "the session gives up the shared stream",
 	"S13":  "the session sends the call",
 	"A3":   "every login uses the forgotten client and fails",

@@ -83,6 +83,15 @@ var exchangeMutants = []mutant{
 		test: "Resume|Reconnect|Retry",
 	},
 	{
+		name: "a caller's User-Agent is overwritten", file: "streamablehttp/conn.go",
+		old:  `		c.header[textproto.CanonicalMIMEHeaderKey(name)] = append(`,
+		new:  `		if name = textproto.CanonicalMIMEHeaderKey(name); name == "User-Agent" {
+			continue
+		}
+		c.header[name] = append(`,
+		test: "TestUserAgentOfTheCaller",
+	},
+	{
 		name: "empty streams are resumed forever", file: "streamablehttp/resume.go",
 		old:  `return r.empty >= emptyStreams &&`,
 		new:  `return r.empty >= 1000*emptyStreams &&`,

@@ -242,6 +242,12 @@ var sessionMutants = []mutant{
 		test: "TestFloodOfPingsIsAnsweredAtARate",
 	},
 	{
+		name: "a tool that requires a task is called", file: "mcpclient/toolindex.go",
+		old:  `case !c.state.modern() && tool.task:`,
+		new:  `case false:`,
+		test: "TestToolThatRequiresATask",
+	},
+	{
 		name: "a tool with an invalid schema is offered", file: "mcpclient/toolindex.go",
 		old:  `s.log.Warn("tool left out: invalid x-mcp-header"`,
 		new:  `s.log.Debug("tool left out: invalid x-mcp-header"`,

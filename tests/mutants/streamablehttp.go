@@ -84,8 +84,8 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "a caller's User-Agent is overwritten", file: "streamablehttp/conn.go",
-		old:  `		c.header[textproto.CanonicalMIMEHeaderKey(name)] = append(`,
-		new:  `		if name = textproto.CanonicalMIMEHeaderKey(name); name == "User-Agent" {
+		old: `		c.header[textproto.CanonicalMIMEHeaderKey(name)] = append(`,
+		new: `		if name = textproto.CanonicalMIMEHeaderKey(name); name == "User-Agent" {
 			continue
 		}
 		c.header[name] = append(`,

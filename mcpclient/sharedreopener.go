@@ -20,6 +20,7 @@ type sharedReopener struct {
 	streamReopener
 
 	cancel    context.CancelFunc    // ends the stream
+	refused   int                   // GETs refused in a row in a session that is alive
 	cursor    streamablehttp.Cursor // of a GET stream
 	subscribe subscriptionStream    // of a modern session
 }
@@ -57,6 +58,7 @@ func (k *sharedReopener) open(ctx context.Context) error {
 func (k *sharedReopener) acknowledge() {
 	k.s.shared.suspected.Store(false)
 	k.s.shared.accepted.Store(true)
+	k.refused = 0
 	if missed := k.acknowledged(); missed != nil {
 		k.s.missedEvents(missed)
 	}
@@ -169,7 +171,7 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		_, err := k.s.recover(k.ctx, k.state.generation, sessionSuspected)
 		switch {
 		case errors.Is(err, errSessionAlive):
-			return streamUnsupported
+			return k.refusedAlive(e)
 		case err == nil:
 			return streamMoved
 		}
@@ -191,6 +193,21 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		return streamRetryable // a stream does not prompt the user; the authorization of a call wakes it
 	}
 	return streamOver // 401, 403 and similar statuses say nothing about the stream
+}
+
+// maxAliveRefusals bounds the GETs in a row that a live session refuses after it had the stream.
+// With the pauses, the last one is sent about eight minutes after the first.
+const maxAliveRefusals = 20
+
+// refusedAlive judges a GET that the server refused although the session is alive. If the server
+// accepted the same GET before, and now says that there is a session or a stream already, the
+// refusal is temporary: some servers refuse a second stream until they notice that the first one is
+// gone.
+func (k *sharedReopener) refusedAlive(e *streamablehttp.HTTPError) streamEnd {
+	if k.refused++; k.opened && k.refused <= maxAliveRefusals && verdict.SaysTaken(e) {
+		return streamRetryable
+	}
+	return streamUnsupported
 }
 
 // DecodeResult implements streamablehttp.Receiver.

@@ -242,6 +242,18 @@ var sessionMutants = []mutant{
 		test: "TestFloodOfPingsIsAnsweredAtARate",
 	},
 	{
+		name: "a shared stream that is still taken is given up", file: "mcpclient/sharedreopener.go",
+		old:  `k.refused <= maxAliveRefusals && verdict.SaysTaken(e)`,
+		new:  `false`,
+		test: "TestSharedStreamThatIsStillTaken",
+	},
+	{
+		name: "a shared stream that stays taken is opened forever", file: "mcpclient/sharedreopener.go",
+		old:  `k.refused <= maxAliveRefusals &&`,
+		new:  ``,
+		test: "TestSharedStreamThatStaysTaken",
+	},
+	{
 		name: "a tool that requires a task is called", file: "mcpclient/toolindex.go",
 		old:  `case !c.state.modern() && tool.task:`,
 		new:  `case false:`,

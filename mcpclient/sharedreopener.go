@@ -148,6 +148,8 @@ func (k *sharedReopener) judge(err error) streamEnd {
 		return streamOver
 	case errors.As(err, &link):
 		return streamRetryable // whatever the cause, the server did not refuse
+	case errors.As(err, &protocol) && k.lostInDoubt():
+		return streamMoved
 	case errors.As(err, &protocol):
 		return streamUnsupported // a web page instead of a stream
 	}
@@ -176,6 +178,8 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 			return streamMoved
 		}
 		return streamRetryable
+	case (class == httpstatus.Conflict || class.Transient() && verdict.NamesSession(e.Preview)) && k.lostInDoubt():
+		return streamMoved
 	case class.Transient():
 		return streamRetryable
 	case class == httpstatus.Conflict:
@@ -188,6 +192,9 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		if _, err := k.s.recover(k.ctx, k.state.generation, accessSuspected); err == nil {
 			return streamMoved
 		}
+	}
+	if e.Status != http.StatusUnauthorized && len(e.Challenges) == 0 && k.lostInDoubt() {
+		return streamMoved
 	}
 	if k.s.unauthorized(e) != nil {
 		return streamRetryable // a stream does not prompt the user; the authorization of a call wakes it
@@ -208,6 +215,16 @@ func (k *sharedReopener) refusedAlive(e *streamablehttp.HTTPError) streamEnd {
 		return streamRetryable
 	}
 	return streamUnsupported
+}
+
+// lostInDoubt examines the session after a refusal of a stream that was open, if a ping is due. It
+// reports whether another session replaced the lost one.
+func (k *sharedReopener) lostInDoubt() bool {
+	if !k.opened || !k.state.inSession() || !k.s.mayProbe(k.state) {
+		return false
+	}
+	_, err := k.s.recover(k.ctx, k.state.generation, sessionDoubted)
+	return err == nil
 }
 
 // DecodeResult implements streamablehttp.Receiver.

@@ -161,7 +161,10 @@ func (h *History) survives(o *Op, f fault) bool {
 	case cutStream:
 		return len(o.Resumes) <= fewTries
 	case lostSession:
-		return h.count("lose") <= fewTries && h.refusesLost()
+		if h.refusesLost() {
+			return h.count("lose") <= fewTries
+		}
+		return h.count("lose") == 1 && o.safe()
 	case busy, noAnswer:
 		return faulty(o) <= fewTries
 	case recheck:
@@ -230,8 +233,9 @@ func (h *History) count(kind string) (n int) {
 	return n
 }
 
-// refusesLost reports whether the server refuses requests of a lost session, which makes it safe to
-// resend the call.
+// refusesLost reports whether the server refuses requests of a lost session with a proof that they
+// did not run, which makes it safe to resend the call. A request that may run twice is resent
+// anyway. After a second loss it may fail, because pings after doubtful replies are paced.
 func (h *History) refusesLost() bool {
 	for _, style := range lossStyles {
 		if style.name == h.Loss {

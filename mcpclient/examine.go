@@ -31,15 +31,19 @@ func (s *Session) examine(ctx context.Context, state *sessionState, doubted bool
 		return pingAnswered
 	}
 	var (
-		err    = s.pingOn(quietly(ctx), state)
-		status *HTTPError
-		rpc    *RPCError
-		text   string
+		err      = s.pingOn(quietly(ctx), state)
+		status   *HTTPError
+		protocol *ProtocolError
+		rpc      *RPCError
+		text     string
 	)
 	code, challenged := 0, false
 	if errors.As(err, &status) {
 		rpc, code, text = status.RPC, status.Status, status.Preview
 		challenged = len(status.Challenges) > 0
+	}
+	if doubted && errors.As(err, &protocol) {
+		code, text = protocol.Status, protocol.Preview
 	}
 	if rpc != nil || errors.As(err, &rpc) {
 		text += rpc.Message
@@ -92,7 +96,7 @@ func (s *Session) accepts(fresh *sessionState) bool {
 		s.pings.answered.Store(true)
 		return true
 	}
-	if verdict.IsUnknownMethod(verdict.RPCError(err)) {
+	if rpc := verdict.RPCError(err); verdict.IsUnknownMethod(rpc) && !verdict.NamesSession(rpc.Message) {
 		return true
 	}
 	if !s.pings.answered.Load() {

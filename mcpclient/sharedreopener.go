@@ -184,6 +184,8 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		return streamRetryable
 	case class == httpstatus.Conflict:
 		return streamRetryable // the server has not noticed yet that the last stream is gone
+	case class == httpstatus.Unsupported && k.lostInDoubt():
+		return streamMoved
 	case class == httpstatus.Unsupported:
 		return streamUnsupported
 	}

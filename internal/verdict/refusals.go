@@ -132,7 +132,7 @@ func judgeDenied(e *streamablehttp.HTTPError, q Situation) Verdict {
 func judgeAnswer(e *streamablehttp.RPCError, q Situation) Verdict {
 	if e.NoID {
 		v, named := Verdict{Kind: KindServer}, NamesSession(e.Message)
-		if !named && refusesSessions(e.Code) {
+		if !named && doubtful(e.Code) {
 			return q.doubt(v)
 		}
 		return q.probeIf(v, named)
@@ -146,31 +146,36 @@ func judgeAnswer(e *streamablehttp.RPCError, q Situation) Verdict {
 	v := Verdict{Kind: KindServer, Outcome: Answered, Wait: -1}
 	named := NamesSession(e.Message)
 	switch {
-	case !q.established() || e.Code == codeMethodNotFound:
+	case !q.established():
+	case e.Code == codeMethodNotFound && named:
+		return q.doubt(v)
+	case e.Code == codeMethodNotFound:
 	case e.Code == codeInvalidParams && e.Status != http.StatusNotFound && !named: // the error is about the arguments
 	case named, SaysSessionLost(e.Status):
 		v.Step = StepProbe
 		v.Confirms = named && SaysSessionLost(e.Status) && -32099 <= e.Code && e.Code <= -32000 && !q.Began
-	case refusesSessions(e.Code):
+	case doubtful(e.Code):
 		return q.doubt(v)
 	}
 	return v
 }
 
-// refusesSessions reports whether servers are known to refuse unknown sessions with this code,
-// without a text or a status that says so. Tools use the same codes.
-func refusesSessions(code int64) bool {
-	return code == codeInvalidRequest || code == -32000 || code == -32001
+// doubtful reports whether a JSON-RPC error with this code may mean a lost session although its
+// text does not say so. Servers are known to refuse sessions with these codes, or with an HTTP
+// status as the code. Tools use them as well.
+func doubtful(code int64) bool {
+	return code == codeInvalidRequest || code == -32000 || code == -32001 || 400 <= code && code < 500
 }
 
-// RefusesPing reports whether a reply to a ping may mean that the session is lost, if a reply with
-// a more certain meaning was in doubt. status is 0 if no reply arrived.
+// RefusesPing reports whether a reply to a ping, sent after a doubtful reply, may mean that the
+// session is lost. status is 0 if no reply arrived.
 func RefusesPing(status int, challenged bool, rpc *streamablehttp.RPCError) bool {
 	class := httpstatus.Of(status)
-	if status == 0 || challenged || class.Transient() || IsUnknownMethod(rpc) {
+	switch {
+	case status == 0, challenged, class == httpstatus.Limited, IsUnknownMethod(rpc):
 		return false
 	}
-	return rpc != nil || status/100 == 4
+	return rpc != nil || status/100 == 4 && !class.Transient()
 }
 
 // judgeCode judges the codes that 2026-07-28 defines. In earlier revisions, each server defines

@@ -141,10 +141,13 @@ func judgeNonsense(e *streamablehttp.ProtocolError, q Situation) Verdict {
 		v.Outcome = Answered
 	}
 	rpc, ok := e.Err.(*streamablehttp.RPCError)
-	if ok && refusesSessions(rpc.Code) && !NamesSession(rpc.Message) {
+	switch {
+	case ok && NamesSession(rpc.Message):
+		return q.probeIf(v, true)
+	case ok && doubtful(rpc.Code), !ok && !e.Answers && NamesSession(e.Preview):
 		return q.doubt(v)
 	}
-	return q.probeIf(v, ok && NamesSession(rpc.Message))
+	return v
 }
 
 // unanswered judges a request whose answer did not arrive.

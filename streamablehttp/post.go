@@ -124,6 +124,7 @@ type exchange struct {
 	cancel  context.CancelCauseFunc
 	cursor  Cursor
 	events  int            // events with data, on all streams
+	strays  int            // … that are answers to other requests
 	resumed bool           // a GET has resumed the stream
 	greets  bool           // the request negotiates the protocol
 	resp    *http.Response // the stream that is read

@@ -21,6 +21,8 @@ type resumption struct {
 
 	body   *countedBody // the last stream that a GET opened; nil before the first
 	opened time.Time    // when it was opened
+	events int          // exchange.events at that time
+	strays int          // exchange.strays at that time
 	empty  int          // empty streams in a row
 	served time.Time    // when the last stream that was not empty ended
 }
@@ -41,8 +43,11 @@ func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, erro
 	if moved {
 		r.pace, r.failures = pacing.Reconnect{First: resumeInitial}, 0
 	}
-	if r.abandoned(time.Now()) {
-		return nil, resumeFailed(fmt.Errorf("the last %d resumed streams ended without a byte", r.empty), lost)
+	if r.abandoned(time.Now(), moved || r.body.begun && (x.strays == r.strays || x.events-r.events > x.strays-r.strays)) {
+		if x.foreign != nil {
+			lost = x.foreign
+		}
+		return nil, resumeFailed(fmt.Errorf("the last %d resumed streams had nothing for the request", r.empty), lost)
 	}
 	var busy time.Duration // the Retry-After of the last refusal
 	for {
@@ -54,7 +59,7 @@ func (x *exchange) resume(ctx context.Context, lost error) (*http.Response, erro
 		resp, err := x.conn.openStream(ctx, x.session, &x.cursor)
 		if err == nil {
 			r.failures = 0
-			r.body, r.opened = &countedBody{ReadCloser: resp.Body}, time.Now()
+			r.body, r.opened, r.events, r.strays = &countedBody{ReadCloser: resp.Body}, time.Now(), x.events, x.strays
 			resp.Body = r.body
 			return resp, nil
 		}
@@ -74,11 +79,11 @@ func resumeFailed(err, lost error) error {
 }
 
 // abandoned counts the empty streams in a row and reports whether they show that the server no
-// longer serves the call. A stream is empty if it ended without a byte and soon after it was
-// opened. Anything else shows that the server still serves it: an event, an ID, a reconnection
-// time, a comment, or a stream that stays open.
-func (r *resumption) abandoned(now time.Time) bool {
-	if r.body == nil || r.body.begun || now.Sub(r.opened) >= emptyLife {
+// longer serves the call. A stream is empty if it ended soon after it was opened, without a byte or
+// with nothing but answers to other requests. Anything else shows that the server still serves the
+// call: another event, an ID, a reconnection time, a comment, or a stream that stays open.
+func (r *resumption) abandoned(now time.Time, served bool) bool {
+	if served || now.Sub(r.opened) >= emptyLife {
 		r.empty, r.served = 0, now
 		return false
 	}

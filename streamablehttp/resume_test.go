@@ -327,11 +327,16 @@ func TestResumeGivesUpOnEmptyStreams(t *testing.T) {
 		"short retry":       {"id: 1\nretry: 1\n\n", events(""), time.Minute, 3 * time.Minute},
 		"long retry":        {"id: 1\nretry: 60000\n\n", events(""), 10 * time.Minute, 11 * time.Minute},
 		"open for a second": {"id: 1\n\n", late(time.Second, ""), time.Minute, 3 * time.Minute},
+		"another answer":    {"id: 1\n\n", events(`data: {"jsonrpc":"2.0","id":99,"result":{}}` + "\n\n"), time.Minute, 3 * time.Minute},
+		"another error": {
+			"id: 1\n\n", events(`data: {"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"no such stream"}}` + "\n\n"),
+			time.Minute, 3 * time.Minute,
+		},
 	} {
 		runScript(t, []turn{events(row.first), row.empty}, func(t *testing.T, s *script, _ *heard, err error) {
 			t.Helper()
 			requireCut(t, err)
-			require.ErrorContains(t, err, "resumed streams ended without a byte", name)
+			require.ErrorContains(t, err, "resumed streams had nothing for the request", name)
 			require.GreaterOrEqual(t, s.gets(), emptyStreams, name)
 			took := time.Duration(0)
 			for _, waited := range s.waited {
@@ -351,6 +356,8 @@ func TestResumePollsWithoutEnd(t *testing.T) {
 	for name, sign := range map[string]turn{
 		"same ID": events("id: 1\ndata: \n\n"), "reconnection time": events("retry: 1000\n\n"), "comment": events(": working\n\n"),
 		"cut comment": cutAfter(": working\n"), "stays open": late(emptyLife, ""),
+		"progress":                    events(`data: {"jsonrpc":"2.0","method":"m"}` + "\n\n"),
+		"another answer and progress": events(`data: {"jsonrpc":"2.0","id":99,"result":{}}` + "\n\n" + `data: {"jsonrpc":"2.0","method":"m"}` + "\n\n"),
 	} {
 		turns := []turn{events("id: 1\nretry: 1000\n\n")}
 		for range polls {

@@ -98,6 +98,12 @@ var exchangeMutants = []mutant{
 		test: "TestResumeGivesUpOnEmptyStreams",
 	},
 	{
+		name: "streams with answers to other requests are resumed forever", file: "streamablehttp/resume.go",
+		old:  `(x.strays == r.strays || x.events-r.events > x.strays-r.strays)`,
+		new:  `true`,
+		test: "TestResumeGivesUpOnEmptyStreams",
+	},
+	{
 		name: "a stream with a comment counts as empty", file: "streamablehttp/resume.go",
 		old:  `b.begun = b.begun || n > 0`,
 		new:  ``,

@@ -9,7 +9,7 @@ import (
 func (d dice) profile() *History {
 	profiles := []func(*History){
 		d.allWell, d.cutStreams, d.cutStreams, d.lostSessions, d.lostSessions, d.busyServer, d.recheckedRequests,
-		d.refusedDials, d.expiredTokens, d.elicitations, d.unanswered, d.sharedStreams, d.sharedStreams, d.deadLinks,
+		d.refusedDials, d.expiredTokens, d.elicitations, d.unanswered, d.sharedStreams, d.sharedStreams, d.deadLinks, d.doubtfulReplies,
 	}
 	h := d.quiet()
 	profiles[d.IntN(len(profiles))](h)
@@ -157,6 +157,20 @@ func (d dice) unanswered(h *History) {
 		r := pick(d, Reply{How: "reset"}, Reply{How: "eof"}, Reply{How: "status", Status: pick(d, 500, 502, 503, 504, 408, 425)})
 		r.Wait = d.between(0, 200*ms)
 		o.Replies = []Reply{r}
+	}
+}
+
+// doubtfulReplies answers some calls with replies that other servers send for a lost session. The
+// session is alive.
+func (d dice) doubtfulReplies(h *History) {
+	h.Modern = false
+	for i := range h.Ops {
+		r := pick(d,
+			Reply{How: "json", Code: pick(d, -32600, -32000, -32001)}, Reply{How: "json", Code: -32600, ID: "null"},
+			Reply{How: "status", Status: pick(d, 402, 403, 409), NoRun: d.one(2)})
+		if r.Wait = d.between(0, 200*ms); d.one(2) {
+			h.Ops[i].Replies = []Reply{r}
+		}
 	}
 }
 

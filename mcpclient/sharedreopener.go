@@ -165,7 +165,7 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 			k.cursor = streamablehttp.Cursor{} // the server may have refused only the cursor
 			return streamRetryable
 		}
-		if !k.state.inSession() || (!k.opened && k.s.shared.suspected.Swap(true)) {
+		if !k.state.inSession() || (!k.opened && k.s.shared.suspected.Swap(true) && !verdict.SaysTaken(e)) {
 			return streamUnsupported
 		}
 		// The session may be gone. If no calls are made, nothing else would notice that. After a
@@ -209,11 +209,12 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 const maxAliveRefusals = 20
 
 // refusedAlive judges a GET that the server refused although the session is alive. If the server
-// accepted the same GET before, and now says that there is a session or a stream already, the
-// refusal is temporary: some servers refuse a second stream until they notice that the first one is
-// gone.
+// says that there is a stream already, or accepted the same GET before and now mentions the session,
+// the refusal is temporary: some servers refuse a second stream until they notice that the first one
+// is gone.
 func (k *sharedReopener) refusedAlive(e *streamablehttp.HTTPError) streamEnd {
-	if k.refused++; k.opened && k.refused <= maxAliveRefusals && verdict.SaysTaken(e) {
+	temporary := verdict.SaysTaken(e) || k.opened && verdict.NamesSession(e.Preview)
+	if k.refused++; temporary && k.refused <= maxAliveRefusals {
 		return streamRetryable
 	}
 	return streamUnsupported

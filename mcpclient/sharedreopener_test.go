@@ -66,6 +66,29 @@ func TestSharedStreamThatIsStillTaken(t *testing.T) {
 	}
 }
 
+// The server refuses the first GET, because it has not noticed the end of a stream that an earlier
+// GET opened without a reply.
+func TestSharedStreamThatIsTakenAtFirst(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *mcptest.Server) {
+		srv.SetIntercept(func(w http.ResponseWriter, r *http.Request, _ *mcptest.Message) bool {
+			if r.Method != http.MethodGet || srv.Count("GET") > 5 {
+				return false
+			}
+			mcptest.WriteError(w, http.StatusBadRequest, nil, -32000, "stream already open")
+			return true
+		})
+		var d diary
+		s := serve(t, srv, mcpclient.Options{Handlers: d.handlers()})
+		time.Sleep(time.Minute) // fake time
+		srv.Notify(toolsChanged, nil)
+		time.Sleep(debounce) // fake time
+		synctest.Wait()
+		require.Equal(t, []string{"tools"}, d.take())
+		require.Equal(t, 1, srv.Count("initialize"))
+		echoes(t, s)
+	})
+}
+
 // A server that keeps saying so is asked for about eight minutes. Then the end is reported.
 func TestSharedStreamThatStaysTaken(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *mcptest.Server) {

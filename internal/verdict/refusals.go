@@ -243,15 +243,10 @@ func NamesSession(text string) bool {
 	return strings.Contains(text, "session") || strings.Contains(text, "initializ")
 }
 
-// SaysTaken reports whether the refusal of a stream mentions the session, or says that there is such
-// a stream already.
+// SaysTaken reports whether the refusal of a stream says that there is such a stream already.
 func SaysTaken(e *streamablehttp.HTTPError) bool {
-	text := e.Preview
-	if e.RPC != nil {
-		text += e.RPC.Message
-	}
-	text = strings.ToLower(text)
-	return NamesSession(text) || strings.Contains(text, "already") || strings.Contains(text, "conflict")
+	text := strings.ToLower(e.Preview)
+	return strings.Contains(text, "already") || strings.Contains(text, "conflict")
 }
 
 // IsUnknownMethod reports whether e says that the server does not know the method.

@@ -243,14 +243,14 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a shared stream that is still taken is given up", file: "mcpclient/sharedreopener.go",
-		old:  `k.refused <= maxAliveRefusals && verdict.SaysTaken(e)`,
+		old:  `temporary && k.refused <= maxAliveRefusals`,
 		new:  `false`,
 		test: "TestSharedStreamThatIsStillTaken",
 	},
 	{
 		name: "a shared stream that stays taken is opened forever", file: "mcpclient/sharedreopener.go",
-		old:  `k.refused <= maxAliveRefusals &&`,
-		new:  ``,
+		old:  `temporary && k.refused <= maxAliveRefusals`,
+		new:  `temporary`,
 		test: "TestSharedStreamThatStaysTaken",
 	},
 	{

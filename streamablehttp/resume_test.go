@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -333,7 +334,8 @@ func TestResumeGivesUpOnEmptyStreams(t *testing.T) {
 			time.Minute, 3 * time.Minute,
 		},
 	} {
-		runScript(t, []turn{events(row.first), row.empty}, func(t *testing.T, s *script, _ *heard, err error) {
+		turns := append([]turn{events(row.first)}, slices.Repeat([]turn{row.empty}, 5*emptyStreams)...)
+		runScript(t, append(turns, events(answerEvent)), func(t *testing.T, s *script, _ *heard, err error) {
 			t.Helper()
 			requireCut(t, err)
 			require.ErrorContains(t, err, "resumed streams had nothing for the request", name)

@@ -244,7 +244,7 @@ var sessionMutants = []mutant{
 	{
 		name: "a shared stream that is still taken is given up", file: "mcpclient/sharedreopener.go",
 		old:  `temporary && k.refused <= maxAliveRefusals`,
-		new:  `false`,
+		new:  `temporary && false`,
 		test: "TestSharedStreamThatIsStillTaken",
 	},
 	{

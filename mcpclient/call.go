@@ -97,7 +97,7 @@ func (c *call) try() error {
 	if c.rounds > 0 && !c.state.modern() {
 		return &verdict.InvalidError{Err: errEraBetweenRounds} // the answers would be lost, and the tool would start over
 	}
-	if err := c.mirror(); err != nil {
+	if err := c.applyListing(); err != nil {
 		return err
 	}
 	if err := s.awaitShared(c); err != nil {

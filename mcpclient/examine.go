@@ -24,20 +24,26 @@ const (
 )
 
 // examine pings a session once. The session counts as alive unless the refusal of the ping means
-// that it is lost.
-func (s *Session) examine(ctx context.Context, state *sessionState) finding {
+// that it is lost. If doubted is set, any refusal of the ping suggests that; the caller then
+// compares with a ping of a new session.
+func (s *Session) examine(ctx context.Context, state *sessionState, doubted bool) finding {
 	if s.pings.useless() {
 		return pingAnswered
 	}
 	var (
-		err    = s.pingOn(quietly(ctx), state)
-		status *HTTPError
-		rpc    *RPCError
-		text   string
+		err      = s.pingOn(quietly(ctx), state)
+		status   *HTTPError
+		protocol *ProtocolError
+		rpc      *RPCError
+		text     string
 	)
-	code := 0
+	code, challenged := 0, false
 	if errors.As(err, &status) {
 		rpc, code, text = status.RPC, status.Status, status.Preview
+		challenged = len(status.Challenges) > 0
+	}
+	if doubted && errors.As(err, &protocol) {
+		code, text = protocol.Status, protocol.Preview
 	}
 	if rpc != nil || errors.As(err, &rpc) {
 		text += rpc.Message
@@ -49,9 +55,9 @@ func (s *Session) examine(ctx context.Context, state *sessionState) finding {
 	switch named := verdict.NamesSession(text); {
 	case code == 0:
 		return pingAnswered
-	case code == http.StatusUnauthorized && status != nil && len(status.Challenges) == 0:
+	case code == http.StatusUnauthorized && status != nil && !challenged:
 		return pingDenied
-	case named:
+	case named, doubted && verdict.RefusesPing(code, challenged, rpc):
 		return pingRefused
 	case verdict.IsUnknownMethod(rpc), !verdict.SaysSessionLost(code):
 		return pingAnswered
@@ -75,20 +81,44 @@ func (p *pings) useless() bool { return !p.answered.Load() && p.refused.Load() >
 // proves reports whether a refused ping proves anything: the server answers a ping in the fresh
 // session, or has answered one before.
 func (s *Session) proves(fresh *sessionState) bool {
-	if !s.pings.answered.Load() && s.examine(s.root, fresh) != pingAnswered && s.pings.refused.Add(1) == maxRefusedPings {
-		s.log.Warn("the server refuses pings: the loss of a session is recognized only if the server's error mentions the session")
+	if !s.pings.answered.Load() && s.examine(s.root, fresh, false) != pingAnswered {
+		s.noteRefusedPing()
 	}
 	return s.pings.answered.Load()
+}
+
+// accepts reports whether the server accepts a ping in the fresh session, or looks at its method at
+// least. In contrast to a refused ping of the old session, that shows that a doubtful reply meant
+// the session.
+func (s *Session) accepts(fresh *sessionState) bool {
+	err := s.pingOn(quietly(s.root), fresh)
+	if err == nil {
+		s.pings.answered.Store(true)
+		return true
+	}
+	if rpc := verdict.RPCError(err); verdict.IsUnknownMethod(rpc) && !verdict.NamesSession(rpc.Message) {
+		return true
+	}
+	if !s.pings.answered.Load() {
+		s.noteRefusedPing()
+	}
+	return false
+}
+
+func (s *Session) noteRefusedPing() {
+	if s.pings.refused.Add(1) == maxRefusedPings {
+		s.log.Warn("the server refuses pings: the loss of a session is recognized only if the server's error mentions the session")
+	}
 }
 
 // isGone reports whether a ping proves that the session of state is gone. Another call has already
 // replaced that session.
 func (s *Session) isGone(ctx context.Context, state *sessionState) bool {
-	if s.examine(ctx, state) != pingRefused {
+	if s.examine(ctx, state, false) != pingRefused {
 		return false
 	}
 	if !s.pings.answered.Load() {
-		s.examine(ctx, s.now.Load())
+		s.examine(ctx, s.now.Load(), false)
 	}
 	return s.pings.answered.Load()
 }

@@ -28,7 +28,8 @@ type Options struct {
 	Auth Authorizer
 	// ClientInfo identifies the client to the server. An empty name means "hawser".
 	ClientInfo mcp.Implementation
-	// Header is sent with every request to the endpoint, and nowhere else.
+	// Header is sent with every request to the endpoint, and nowhere else. A User-Agent in it
+	// replaces the default, "hawser/" and [Version].
 	Header http.Header
 	// HeaderHook may add headers to each request to the endpoint. It runs on the call's goroutine
 	// with the call's context. If it returns an error, the call fails without being sent.

@@ -22,7 +22,8 @@ type recovery struct {
 type reason uint8
 
 const (
-	sessionSuspected reason = iota // the session may be gone: ping first
+	sessionDoubted   reason = iota // the session may be gone, but another cause is likelier: ping the old and a new session
+	sessionSuspected               // the session may be gone: ping first
 	accessSuspected                // as sessionSuspected, but a ping refused with 401 also suggests that the session is gone
 	versionSuspected               // the server may have been upgraded: send discover first
 	versionRefused                 // the server no longer supports the negotiated revision
@@ -31,6 +32,8 @@ const (
 
 func (s *Session) recoverWhy(v verdict.Verdict) reason {
 	switch {
+	case v.Doubtful:
+		return sessionDoubted
 	case v.Step == verdict.StepProbe && v.Confirms && s.pings.useless():
 		return sessionGone // the server names the session and does not support ping
 	case v.Step == verdict.StepProbe && (v.Confirms || v.Kind == verdict.KindAuthRequired):
@@ -119,11 +122,11 @@ func (s *Session) successor(r *recovery, old *sessionState) (*sessionState, erro
 		return next, nil
 	case sessionGone:
 		return s.negotiate(s.root, old.era)
-	case sessionSuspected, accessSuspected:
+	case sessionDoubted, sessionSuspected, accessSuspected:
 	}
-	found := s.examine(s.root, old)
+	found := s.examine(s.root, old, r.why == sessionDoubted)
 	switch {
-	case found == pingAnswered, found == pingDenied && r.why == sessionSuspected:
+	case found == pingAnswered, found == pingDenied && r.why <= sessionSuspected:
 		return nil, errSessionAlive
 	case found == pingDenied:
 		return s.readmitted(old)
@@ -132,8 +135,12 @@ func (s *Session) successor(r *recovery, old *sessionState) (*sessionState, erro
 	if err != nil {
 		return nil, err
 	}
-	r.pinged = s.proves(next)
-	if !r.pinged && r.why == sessionSuspected {
+	if r.why == sessionDoubted {
+		r.pinged = s.accepts(next)
+	} else {
+		r.pinged = s.proves(next)
+	}
+	if !r.pinged && r.why <= sessionSuspected {
 		return nil, s.keepOld(next)
 	}
 	return next, nil
@@ -149,7 +156,7 @@ func (s *Session) readmitted(old *sessionState) (*sessionState, error) {
 		return nil, errSessionAlive
 	case err != nil:
 		return nil, err
-	case s.examine(s.root, next) == pingDenied:
+	case s.examine(s.root, next, false) == pingDenied:
 		return nil, s.keepOld(next)
 	}
 	return next, nil

@@ -33,9 +33,7 @@ func (s *Session) repeat(d *delivery, from sender, q verdict.Situation, policy R
 		if err == nil {
 			return nil
 		}
-		q.InSession, q.Modern, q.Began = d.state.inSession(), d.state.modern(), d.began.Load()
-		q.Authorizes = s.mayAuthorize(d)
-		v := verdict.Judge(err, q)
+		v := s.judge(d, err, &q)
 		d.last, d.reached = v.Outcome, d.reached || verdict.StageOf(err) != transport.NotSent
 		if over := d.over(err); over != nil {
 			return over
@@ -50,13 +48,14 @@ func (s *Session) repeat(d *delivery, from sender, q verdict.Situation, policy R
 				failure = d.pause(&budget, v, err)
 			}
 		case verdict.StepRecover, verdict.StepProbe, verdict.StepVersion:
-			q.Versioned = q.Versioned || v.Step == verdict.StepVersion
-			if recoveries++; recoveries == 1 {
-				budget.waits++ // the first recovery counts but is always allowed
-			} else if out := d.pauseAgain(&budget, v, err); out != nil {
+			q.Versioned, q.Doubted = q.Versioned || v.Step == verdict.StepVersion, q.Doubted || v.Doubtful
+			if !v.Doubtful { // a doubtful reply leads to one recovery per call
+				recoveries++
+			}
+			if out := d.pauseAgain(&budget, recoveries, v, err); out != nil {
 				return out
 			}
-			failure = s.renew(d, v, err)
+			failure = s.renew(d, &budget, v, err)
 		case verdict.StepAuthorize:
 			if d.mayResend() {
 				failure = s.reauthorize(d, v, err)
@@ -73,6 +72,17 @@ func (s *Session) repeat(d *delivery, from sender, q verdict.Situation, policy R
 		}
 		d.past, d.last = d.past.And(d.last), verdict.NotRun
 	}
+}
+
+// judge completes the situation and returns the row of the retry table for err.
+func (s *Session) judge(d *delivery, err error, q *verdict.Situation) verdict.Verdict {
+	q.InSession, q.Modern, q.Began = d.state.inSession(), d.state.modern(), d.began.Load()
+	q.Authorizes = s.mayAuthorize(d)
+	v := verdict.Judge(err, *q)
+	if v.Doubtful && !s.mayProbe(d.state) {
+		v.Step = v.Else
+	}
+	return v
 }
 
 // pause waits before the message is sent again. If the retry budget or the total timeout leaves no
@@ -92,8 +102,14 @@ func (d *delivery) pause(budget *retryBudget, v verdict.Verdict, refusal error) 
 // pauseAgain waits before another recovery for the same message. The pause keeps a server that
 // repeatedly loses its sessions from causing a loop. It does not wait if the message will not be
 // sent again.
-func (d *delivery) pauseAgain(budget *retryBudget, v verdict.Verdict, refusal error) error {
-	if !v.Confirms && !d.mayResend() {
+func (d *delivery) pauseAgain(budget *retryBudget, recoveries int, v verdict.Verdict, refusal error) error {
+	switch {
+	case v.Doubtful:
+		return nil
+	case recoveries == 1:
+		budget.waits++ // the first recovery counts but is always allowed
+		return nil
+	case !v.Confirms && !d.mayResend():
 		return nil
 	}
 	return d.pause(budget, v, refusal)
@@ -139,7 +155,7 @@ const repairPatience = 2 * time.Second
 
 // renew replaces the session generation that refused a message. A call that already has its answer
 // waits briefly for the replacement. The next call then usually finds the session repaired.
-func (s *Session) renew(d *delivery, v verdict.Verdict, refusal error) error {
+func (s *Session) renew(d *delivery, budget *retryBudget, v verdict.Verdict, refusal error) error {
 	kind, why := Kind(v.Kind), s.recoverWhy(v)
 	if !v.Confirms && !d.mayResend() {
 		s.repair(d, why)
@@ -151,13 +167,15 @@ func (s *Session) renew(d *delivery, v verdict.Verdict, refusal error) error {
 	switch alive := errors.Is(err, errSessionAlive); {
 	case alive && kind == KindAuthRequired && s.mayAuthorize(d):
 		return s.reauthorize(d, v, refusal)
+	case v.Doubtful && err != nil && v.Else == verdict.StepWait && ctx.Err() == nil && s.root.Err() == nil:
+		return d.pause(budget, v, refusal)
 	case alive:
 		return d.failed(kind, refusal)
 	case err != nil:
 		if ended := d.interrupted(ctx, refusal); ended != nil {
 			return ended
 		}
-		if kind == KindAuthRequired {
+		if kind == KindAuthRequired || v.Doubtful {
 			return d.failed(kind, refusal)
 		}
 	}

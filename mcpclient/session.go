@@ -39,6 +39,7 @@ type Session struct {
 	level      atomic.Pointer[mcp.LoggingLevel]
 	recovery   singleflight.Group[recovery]
 	pings      pings
+	doubts     doubts
 	watch      watch
 	events     *eventQueue
 	shared     sharedStream

@@ -20,6 +20,7 @@ type sharedReopener struct {
 	streamReopener
 
 	cancel    context.CancelFunc    // ends the stream
+	refused   int                   // GETs refused in a row in a session that is alive
 	cursor    streamablehttp.Cursor // of a GET stream
 	subscribe subscriptionStream    // of a modern session
 }
@@ -57,6 +58,7 @@ func (k *sharedReopener) open(ctx context.Context) error {
 func (k *sharedReopener) acknowledge() {
 	k.s.shared.suspected.Store(false)
 	k.s.shared.accepted.Store(true)
+	k.refused = 0
 	if missed := k.acknowledged(); missed != nil {
 		k.s.missedEvents(missed)
 	}
@@ -146,6 +148,8 @@ func (k *sharedReopener) judge(err error) streamEnd {
 		return streamOver
 	case errors.As(err, &link):
 		return streamRetryable // whatever the cause, the server did not refuse
+	case errors.As(err, &protocol) && k.lostInDoubt():
+		return streamMoved
 	case errors.As(err, &protocol):
 		return streamUnsupported // a web page instead of a stream
 	}
@@ -161,7 +165,7 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 			k.cursor = streamablehttp.Cursor{} // the server may have refused only the cursor
 			return streamRetryable
 		}
-		if !k.state.inSession() || (!k.opened && k.s.shared.suspected.Swap(true)) {
+		if !k.state.inSession() || (!k.opened && k.s.shared.suspected.Swap(true) && !verdict.SaysTaken(e)) {
 			return streamUnsupported
 		}
 		// The session may be gone. If no calls are made, nothing else would notice that. After a
@@ -169,15 +173,19 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 		_, err := k.s.recover(k.ctx, k.state.generation, sessionSuspected)
 		switch {
 		case errors.Is(err, errSessionAlive):
-			return streamUnsupported
+			return k.refusedAlive(e)
 		case err == nil:
 			return streamMoved
 		}
 		return streamRetryable
+	case (class == httpstatus.Conflict || class.Transient() && verdict.NamesSession(e.Preview)) && k.lostInDoubt():
+		return streamMoved
 	case class.Transient():
 		return streamRetryable
 	case class == httpstatus.Conflict:
 		return streamRetryable // the server has not noticed yet that the last stream is gone
+	case class == httpstatus.Unsupported && k.lostInDoubt():
+		return streamMoved
 	case class == httpstatus.Unsupported:
 		return streamUnsupported
 	}
@@ -187,10 +195,39 @@ func (k *sharedReopener) judgeStatus(e *streamablehttp.HTTPError) streamEnd {
 			return streamMoved
 		}
 	}
+	if e.Status != http.StatusUnauthorized && len(e.Challenges) == 0 && k.lostInDoubt() {
+		return streamMoved
+	}
 	if k.s.unauthorized(e) != nil {
 		return streamRetryable // a stream does not prompt the user; the authorization of a call wakes it
 	}
 	return streamOver // 401, 403 and similar statuses say nothing about the stream
+}
+
+// maxAliveRefusals bounds the GETs in a row that a live session refuses after it had the stream.
+// With the pauses, the last one is sent about eight minutes after the first.
+const maxAliveRefusals = 20
+
+// refusedAlive judges a GET that the server refused although the session is alive. If the server
+// says that there is a stream already, or accepted the same GET before and now mentions the session,
+// the refusal is temporary: some servers refuse a second stream until they notice that the first one
+// is gone.
+func (k *sharedReopener) refusedAlive(e *streamablehttp.HTTPError) streamEnd {
+	temporary := verdict.SaysTaken(e) || k.opened && verdict.NamesSession(e.Preview)
+	if k.refused++; temporary && k.refused <= maxAliveRefusals {
+		return streamRetryable
+	}
+	return streamUnsupported
+}
+
+// lostInDoubt examines the session after a refusal of a stream that was open, if a ping is due. It
+// reports whether another session replaced the lost one.
+func (k *sharedReopener) lostInDoubt() bool {
+	if !k.opened || !k.state.inSession() || !k.s.mayProbe(k.state) {
+		return false
+	}
+	_, err := k.s.recover(k.ctx, k.state.generation, sessionDoubted)
+	return err == nil
 }
 
 // DecodeResult implements streamablehttp.Receiver.

@@ -17,6 +17,7 @@ import (
 type listedTool struct {
 	mirrored  []mirror.Param // arguments that are mirrored into headers (2026-07-28)
 	hintsSafe bool           // the tool is annotated as read-only or idempotent
+	task      bool           // the tool runs only as a task (2025-11-25)
 }
 
 // toolIndex holds what the session remembers of the newest tool definitions.
@@ -52,6 +53,8 @@ func (s *Session) learnTools(page *Page[Tool], modern bool) {
 				continue
 			}
 			info.mirrored = params
+		} else {
+			info.task = requiresTask(t)
 		}
 		x.store(s, t.Name, info)
 		x.schemas.learn(t.Name, t.RawOutputSchema, s.opts.Limits.Items)
@@ -65,7 +68,7 @@ func (s *Session) learnTools(page *Page[Tool], modern bool) {
 func (x *toolIndex) store(s *Session, name string, info *listedTool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if info == nil || (len(info.mirrored) == 0 && !info.hintsSafe) {
+	if info == nil || (len(info.mirrored) == 0 && !info.hintsSafe && !info.task) {
 		delete(x.tools, name)
 		return
 	}
@@ -79,15 +82,21 @@ func (x *toolIndex) store(s *Session, name string, info *listedTool) {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// mirror sets the headers that mirror the arguments of a tool call. It looks up the definition for
-// each try, because a new list may have changed it.
-func (c *call) mirror() (err error) {
+// applyListing applies what the session remembers of the tool of a call. It sets the headers that
+// mirror the arguments, and it refuses a tool that runs only as a task. It looks up the definition
+// for each try, because a new list may have changed it.
+func (c *call) applyListing() (err error) {
 	if c.msg.method != methodCallTool {
 		return nil
 	}
 	c.msg.mirrored = nil
 	tool := c.s.tools.lookup(c.msg.name)
-	if tool == nil || !c.state.modern() {
+	switch {
+	case tool == nil:
+		return nil
+	case !c.state.modern() && tool.task:
+		return &verdict.InvalidError{Err: &TaskRequiredError{Tool: c.msg.name}}
+	case !c.state.modern():
 		return nil
 	}
 	if c.msg.mirrored, err = mirror.Headers(tool.mirrored, c.args); err != nil {

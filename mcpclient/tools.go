@@ -22,7 +22,7 @@ func (s *Session) relistTools(ctx context.Context) error {
 // If a tool fails, its result has IsError set, and CallTool returns no error. An error means that
 // there is no result, but the tool may still have run: see [OutcomeOf]. After a lost answer, the
 // session never runs a tool a second time unless [WithIdempotent] or [Options].TrustToolHints
-// allows it.
+// allows it. A tool that runs only as a task is a [*TaskRequiredError].
 func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...CallOption) (*CallToolResult, error) {
 	result := new(CallToolResult)
 	c := s.newCall(ctx, message{method: methodCallTool, name: name, hasName: true}, opts)
@@ -30,7 +30,10 @@ func (s *Session) CallTool(ctx context.Context, name string, args any, opts ...C
 	c.msg.params, c.args, err = wire.ToolParams(name, args)
 	c.result, c.inputTo = result.decoder(c.keepRaw), &result.Input
 	c.repeatable = s.declaredHarmless(&c.callOptions, name)
-	return finish(c, result, err)
+	if result, err = finish(c, result, err); err != nil {
+		return nil, namingTask(name, err)
+	}
+	return result, nil
 }
 
 // finish runs a call and returns its result, unless its parameters cannot be encoded.

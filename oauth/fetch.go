@@ -12,6 +12,7 @@ import (
 	"github.com/hawser-mcp/hawser/internal/httprule"
 	"github.com/hawser-mcp/hawser/internal/httpstatus"
 	"github.com/hawser-mcp/hawser/internal/redact"
+	"github.com/hawser-mcp/hawser/internal/release"
 )
 
 const (
@@ -173,6 +174,7 @@ func (f *fetcher) send(ctx context.Context, op string, req *http.Request, v *vis
 	}
 	req.Host = req.URL.Host
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", release.UserAgent)
 	resp, err := f.transport().RoundTrip(req.WithContext(outgoing))
 	if err != nil {
 		return nil, fetchError(ctx, op, err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/authtest"
 	"github.com/hawser-mcp/hawser/internal/memnet"
+	"github.com/hawser-mcp/hawser/internal/release"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -195,7 +196,9 @@ func TestPostSendsWhatItShould(t *testing.T) {
 	require.Equal(t, "a=b+c", string(a.body))
 	require.Equal(t, http.StatusBadRequest, a.status)
 	require.Equal(t, "n", a.header.Get("DPoP-Nonce"))
-	require.Equal(t, http.Header{"Dpop": {"proof"}, "Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}}, w.headers[0])
+	require.Equal(t, http.Header{
+		"Dpop": {"proof"}, "Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}, "User-Agent": {release.UserAgent},
+	}, w.headers[0])
 	require.Equal(t, http.Header{"Dpop": {"proof"}}, header, "the caller's header is not changed")
 }
 

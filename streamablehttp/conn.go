@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/redact"
+	"github.com/hawser-mcp/hawser/internal/release"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -33,7 +34,9 @@ import (
 type Config struct {
 	// RoundTripper sends the requests. It is required, and the Conn never closes it.
 	RoundTripper http.RoundTripper
-	// Header is sent with every request. [CheckHeader] reports which headers are allowed.
+	// Header is sent with every request. [CheckHeader] reports which headers are allowed. Without a
+	// User-Agent in it, requests have the one of this module, "hawser/" and its version. An empty
+	// User-Agent sends none.
 	Header http.Header
 	// Hook, if not nil, adds headers to each request just before it is sent. It runs on the
 	// caller's goroutine with the caller's context. If it fails, so does the request, and nothing
@@ -85,7 +88,7 @@ func New(endpoint string, cfg Config) (*Conn, error) {
 	c := &Conn{
 		printed: redact.NewPrinted("streamablehttp.Conn(" + redact.Address(u.String()) + ")"),
 		url:     *u, rt: cfg.RoundTripper, hook: cfg.Hook, acceptGzip: cfg.AcceptGzip, limits: cfg.Limits, log: cfg.Logger,
-		header:  make(http.Header, len(cfg.Header)+1),
+		header:  http.Header{"User-Agent": {release.UserAgent}},
 		guarded: !transport.RunsOnce(cfg.RoundTripper),
 	}
 	for name, values := range cfg.Header {
@@ -188,6 +191,13 @@ const (
 	resumeTries = 4
 	// resumeInitial is the first wait before a cut stream is resumed, unless the server set one.
 	resumeInitial = 250 * time.Millisecond
+	// emptyStreams and emptyPatience bound the empty streams in a row that a server sends instead
+	// of the rest of a call's stream: the call ends after this many of them and this long.
+	emptyStreams  = 10
+	emptyPatience = time.Minute
+	// emptyLife is how long a stream without a byte must stay open to show that the server still
+	// serves it.
+	emptyLife = 5 * time.Second
 
 	// drainLimit and drainTime bound how much of a stream is read after its answer, and for how
 	// long. Reading to the end lets the connection be reused.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
-	"github.com/hawser-mcp/hawser/internal/pacing"
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
@@ -125,16 +124,14 @@ type exchange struct {
 	cancel  context.CancelCauseFunc
 	cursor  Cursor
 	events  int            // events with data, on all streams
+	strays  int            // … that are answers to other requests
 	resumed bool           // a GET has resumed the stream
 	greets  bool           // the request negotiates the protocol
 	resp    *http.Response // the stream that is read
 	foreign error          // the last answer to another request
 	drained bool           // the drainer owns the body and cancel
 
-	// State of resuming, unused until a stream is cut.
-	reconnect *pacing.Reconnect
-	resumedAt string // the event ID at the last GET
-	failures  int    // failed GETs in a row
+	resuming *resumption // nil until a stream is cut
 }
 
 func (x *exchange) run(ctx context.Context, req *Request) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/internal/pacing"
+	"github.com/hawser-mcp/hawser/internal/release"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -29,6 +31,19 @@ func events(s string) turn {
 func cutAfter(s string) turn {
 	return func(*http.Request) (*http.Response, error) {
 		return respond(http.StatusOK, typeStream, failing(s, errLink)), nil
+	}
+}
+
+// late sends s and ends the stream after d.
+func late(d time.Duration, s string) turn {
+	return func(*http.Request) (*http.Response, error) {
+		r, w := io.Pipe()
+		go func() {
+			time.Sleep(d) // of fake time
+			_, _ = io.WriteString(w, s)
+			_ = w.Close() // always returns nil
+		}()
+		return respond(http.StatusOK, typeStream, r), nil
 	}
 }
 
@@ -110,7 +125,7 @@ func TestResume(t *testing.T) {
 			require.Equal(t, result, recv.result, name)
 			require.Equal(t, row.cursors, s.cursors, name)
 			require.Equal(t, http.Header{
-				"Accept": {typeStream}, headerVersion: {"2025-11-25"}, headerSession: {"session-1"}, headerCursor: {"1"},
+				"Accept": {typeStream}, "User-Agent": {release.UserAgent}, headerVersion: {"2025-11-25"}, headerSession: {"session-1"}, headerCursor: {"1"},
 			}, requireCursor(s.headers[1], "1"), name)
 		})
 	}
@@ -294,6 +309,73 @@ func TestResumeGivesUp(t *testing.T) {
 			requireCut(t, err)
 			require.ErrorIs(t, err, errNoAnswer)
 			require.Equal(t, 4, s.gets())
+		})
+	}
+}
+
+// Some servers answer each GET for a stream that they no longer have with a stream that ends without
+// a byte. A run of them ends the call. It takes ten streams and a minute, whatever reconnection time
+// the server requested.
+func TestResumeGivesUpOnEmptyStreams(t *testing.T) {
+	for name, row := range map[string]struct {
+		first string
+		empty turn
+		least time.Duration
+		most  time.Duration
+	}{
+		"ended":             {"id: 1\n\n", events(""), time.Minute, 3 * time.Minute},
+		"cut":               {"id: 1\n\n", cutAfter(""), time.Minute, 3 * time.Minute},
+		"short retry":       {"id: 1\nretry: 1\n\n", events(""), time.Minute, 3 * time.Minute},
+		"long retry":        {"id: 1\nretry: 60000\n\n", events(""), 10 * time.Minute, 11 * time.Minute},
+		"open for a second": {"id: 1\n\n", late(time.Second, ""), time.Minute, 3 * time.Minute},
+		"another answer":    {"id: 1\n\n", events(`data: {"jsonrpc":"2.0","id":99,"result":{}}` + "\n\n"), time.Minute, 3 * time.Minute},
+		"another error": {
+			"id: 1\n\n", events(`data: {"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"no such stream"}}` + "\n\n"),
+			time.Minute, 3 * time.Minute,
+		},
+	} {
+		turns := append([]turn{events(row.first)}, slices.Repeat([]turn{row.empty}, 5*emptyStreams)...)
+		runScript(t, append(turns, events(answerEvent)), func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			requireCut(t, err)
+			require.ErrorContains(t, err, "resumed streams had nothing for the request", name)
+			require.GreaterOrEqual(t, s.gets(), emptyStreams, name)
+			took := time.Duration(0)
+			for _, waited := range s.waited {
+				took += waited
+			}
+			require.GreaterOrEqual(t, took, row.least, name)
+			require.LessOrEqual(t, took, row.most, name)
+		})
+	}
+}
+
+// A server may make clients poll for a slow answer as often as it likes, if its streams show that it
+// still serves the call: with an event ID, even the same one, with a reconnection time, with a
+// comment, or by staying open. One such stream also ends a run of empty ones.
+func TestResumePollsWithoutEnd(t *testing.T) {
+	const polls = 100
+	for name, sign := range map[string]turn{
+		"same ID": events("id: 1\ndata: \n\n"), "reconnection time": events("retry: 1000\n\n"), "comment": events(": working\n\n"),
+		"cut comment": cutAfter(": working\n"), "stays open": late(emptyLife, ""),
+		"progress":                    events(`data: {"jsonrpc":"2.0","method":"m"}` + "\n\n"),
+		"another answer and progress": events(`data: {"jsonrpc":"2.0","id":99,"result":{}}` + "\n\n" + `data: {"jsonrpc":"2.0","method":"m"}` + "\n\n"),
+	} {
+		turns := []turn{events("id: 1\nretry: 1000\n\n")}
+		for range polls {
+			turns = append(turns, sign)
+		}
+		for range emptyStreams - 1 {
+			turns = append(turns, events(""))
+		}
+		turns = append(turns, sign)
+		for range emptyStreams - 1 {
+			turns = append(turns, events(""))
+		}
+		runScript(t, append(turns, events(answerEvent)), func(t *testing.T, s *script, _ *heard, err error) {
+			t.Helper()
+			require.NoError(t, err, name)
+			require.Equal(t, polls+2*emptyStreams, s.gets(), name)
 		})
 	}
 }

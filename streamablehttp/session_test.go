@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hawser-mcp/hawser/internal/release"
 	"github.com/hawser-mcp/hawser/transport"
 )
 
@@ -55,7 +56,7 @@ func TestHeadersOfLegacyRequests(t *testing.T) {
 	req := toolCall()
 	req.Params, req.Header = []Param{{"City", "x"}}, http.Header{"x-once": {"1"}}
 	require.NoError(t, c.Notify(t.Context(), s, req))
-	common := http.Header{"X-Tenant": {"a", "b"}, headerVersion: {"2025-06-18"}, headerSession: {"id-1"}}
+	common := http.Header{"X-Tenant": {"a", "b"}, "User-Agent": {release.UserAgent}, headerVersion: {"2025-06-18"}, headerSession: {"id-1"}}
 	post := common.Clone()
 	post["Content-Type"], post["Accept"], post["X-Once"] = []string{typeJSON}, []string{"application/json, text/event-stream"}, []string{"1"}
 	require.Equal(t, recorded{http.MethodPost, post}, rt.last())
@@ -73,6 +74,18 @@ func TestHeadersOfLegacyRequests(t *testing.T) {
 	require.NotContains(t, rt.last().header, headerSession)
 }
 
+// A User-Agent of the caller's replaces the default. An empty one sends none.
+func TestUserAgentOfTheCaller(t *testing.T) {
+	for _, own := range [][]string{{"crawler/7"}, {""}} {
+		rt := &recorder{reply: answerAny}
+		c := newConn(t, rt, func(cfg *Config) { cfg.Header = http.Header{"user-agent": own} })
+		for _, modern := range []bool{false, true} {
+			require.NoError(t, c.Notify(t.Context(), c.NewSession("", "", modern), toolCall()))
+			require.Equal(t, own, rt.last().header["User-Agent"])
+		}
+	}
+}
+
 func TestHeadersOfModernRequests(t *testing.T) {
 	rt := &recorder{reply: answerAny}
 	c := newConn(t, rt, func(cfg *Config) { cfg.AcceptGzip = true })
@@ -82,7 +95,7 @@ func TestHeadersOfModernRequests(t *testing.T) {
 	req.Params = []Param{{"City", "Brno"}, {"empty", ""}, {"X-Look", "=?base64?YQ==?="}, {"sp", " a "}}
 	require.NoError(t, c.Notify(t.Context(), s, req))
 	require.Equal(t, http.Header{
-		"Content-Type": {typeJSON}, "Accept": {"application/json, text/event-stream"}, "Accept-Encoding": {"gzip"},
+		"Content-Type": {typeJSON}, "Accept": {"application/json, text/event-stream"}, "Accept-Encoding": {"gzip"}, "User-Agent": {release.UserAgent},
 		headerVersion: {"2026-07-28"}, headerMethod: {"tools/call"}, headerName: {"=?base64?xb5sdcWlb3XEjWvDvQ==?="},
 		"Mcp-Param-City": {"Brno"}, "Mcp-Param-Empty": {""}, "Mcp-Param-X-Look": {"=?base64?PT9iYXNlNjQ/WVE9PT89?="}, "Mcp-Param-Sp": {"=?base64?IGEg?="},
 	}, rt.last().header)

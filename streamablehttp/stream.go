@@ -239,6 +239,7 @@ func (x *exchange) takeOne(data []byte) (bool, error) {
 		return true, x.verdict(&msg, data, x.resp)
 	}
 	x.foreign = x.verdict(&msg, data, x.resp)
+	x.strays++
 	x.conn.log.Info("skipped the answer to another request")
 	return false, nil
 }
@@ -279,6 +280,9 @@ func (x *exchange) isBatch(data []byte) bool {
 // is text that is not a JSON object, or an object without any member of a message. Damaged JSON is
 // not noise, because it may have been the answer.
 func isNoise(data []byte, err error) bool {
+	if err == jsonrpc.ErrEmpty && !bytes.Contains(data, []byte(`"id"`)) {
+		return true // an envelope without content
+	}
 	for _, member := range []string{`"jsonrpc"`, `"result"`, `"error"`, `"method"`} {
 		if bytes.Contains(data, []byte(member)) {
 			return false

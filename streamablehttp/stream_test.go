@@ -144,6 +144,7 @@ func TestSkippedOnStream(t *testing.T) {
 		"error of another request":  `data: {"jsonrpc":"2.0","id":2,"error":{"code":1,"message":""}}` + "\n\n",
 		"text":                      "data: ping\n\n",
 		"heartbeat object":          "data: {\"type\":\"ping\",\"id\":3}\n\n",
+		"empty envelope":            "data: {\"jsonrpc\":\"2.0\"}\n\n",
 		"web page":                  "data: <html>\x1b[2J\n\n",
 		"number":                    "data: 1\n\n",
 	} {

@@ -16,6 +16,7 @@ import (
 
 // Codes of JSON-RPC errors that the retry table uses. mcpclient exports and documents them.
 const (
+	codeInvalidRequest     = -32600
 	codeMethodNotFound     = -32601
 	codeInvalidParams      = -32602
 	codeHeaderMismatch     = -32020
@@ -56,9 +57,13 @@ func judgeStatus(e *streamablehttp.HTTPError, q Situation) Verdict {
 	case httpstatus.Limited:
 		return Verdict{Step: StepWait, Kind: KindHTTP, Outcome: q.proof(e), Wait: e.RetryAfter}
 	case httpstatus.Unsettled, httpstatus.Broken:
-		return judgeBroken(e, q)
+		return judgeBroken(e, q, named)
 	case httpstatus.Denied:
-		return q.probeIf(judgeDenied(e, q), named)
+		v := judgeDenied(e, q)
+		if !named && v.Kind == KindForbidden && v.Outcome == Answered && !e.Answered {
+			return q.doubt(v)
+		}
+		return q.probeIf(v, named)
 	case httpstatus.NotFound:
 		if q.established() && q.proofUnanswered(e) == NotRun && !IsUnknownMethod(e.RPC) {
 			return Verdict{Step: StepRecover, Kind: KindSessionLost, Outcome: NotRun, Wait: -1}
@@ -79,18 +84,27 @@ func judgeStatus(e *streamablehttp.HTTPError, q Situation) Verdict {
 		v.Confirms = (named || IsUnknownMethod(e.RPC)) && q.proofUnanswered(e) == NotRun
 		return q.probeIf(v, true)
 	}
+	if !named && e.Status/100 == 4 && !e.Answered {
+		return q.doubt(v)
+	}
 	return q.probeIf(v, named)
 }
 
 // judgeBroken judges a status after which the request may have run, unless the body is its result.
-func judgeBroken(e *streamablehttp.HTTPError, q Situation) Verdict {
+// A text that names the session is in doubt: it may be about something that happened to the server.
+func judgeBroken(e *streamablehttp.HTTPError, q Situation, named bool) (v Verdict) {
 	switch {
 	case q.Repeatable:
-		return Verdict{Step: StepWait, Kind: KindHTTP, Wait: e.RetryAfter}
+		v = Verdict{Step: StepWait, Kind: KindHTTP, Wait: e.RetryAfter}
 	case e.Answered:
 		return Verdict{Kind: KindHTTP, Outcome: Answered}
+	default:
+		v = unanswered(q)
 	}
-	return unanswered(q)
+	if named {
+		return q.doubt(v)
+	}
+	return v
 }
 
 // judgeDenied judges 401 and 403. Some servers answer 401 without a challenge when they have lost
@@ -117,7 +131,11 @@ func judgeDenied(e *streamablehttp.HTTPError, q Situation) Verdict {
 // judgeAnswer judges a JSON-RPC error that answers the request.
 func judgeAnswer(e *streamablehttp.RPCError, q Situation) Verdict {
 	if e.NoID {
-		return q.probeIf(Verdict{Kind: KindServer}, NamesSession(e.Message))
+		v, named := Verdict{Kind: KindServer}, NamesSession(e.Message)
+		if !named && doubtful(e.Code) {
+			return q.doubt(v)
+		}
+		return q.probeIf(v, named)
 	}
 	if v, is := judgeCode(e, q, KindServer); is {
 		if e.Status == http.StatusBadRequest && !q.Began {
@@ -128,13 +146,36 @@ func judgeAnswer(e *streamablehttp.RPCError, q Situation) Verdict {
 	v := Verdict{Kind: KindServer, Outcome: Answered, Wait: -1}
 	named := NamesSession(e.Message)
 	switch {
-	case !q.established() || e.Code == codeMethodNotFound:
+	case !q.established():
+	case e.Code == codeMethodNotFound && named:
+		return q.doubt(v)
+	case e.Code == codeMethodNotFound:
 	case e.Code == codeInvalidParams && e.Status != http.StatusNotFound && !named: // the error is about the arguments
 	case named, SaysSessionLost(e.Status):
 		v.Step = StepProbe
 		v.Confirms = named && SaysSessionLost(e.Status) && -32099 <= e.Code && e.Code <= -32000 && !q.Began
+	case doubtful(e.Code):
+		return q.doubt(v)
 	}
 	return v
+}
+
+// doubtful reports whether a JSON-RPC error with this code may mean a lost session although its
+// text does not say so. Servers are known to refuse sessions with these codes, or with an HTTP
+// status as the code. Tools use them as well.
+func doubtful(code int64) bool {
+	return code == codeInvalidRequest || code == -32000 || code == -32001 || 400 <= code && code < 500
+}
+
+// RefusesPing reports whether a reply to a ping, sent after a doubtful reply, may mean that the
+// session is lost. status is 0 if no reply arrived.
+func RefusesPing(status int, challenged bool, rpc *streamablehttp.RPCError) bool {
+	class := httpstatus.Of(status)
+	switch {
+	case status == 0, challenged, class == httpstatus.Limited, IsUnknownMethod(rpc):
+		return false
+	}
+	return rpc != nil || status/100 == 4 && !class.Transient()
 }
 
 // judgeCode judges the codes that 2026-07-28 defines. In earlier revisions, each server defines
@@ -200,6 +241,12 @@ func SaysSessionLost(status int) bool {
 func NamesSession(text string) bool {
 	text = strings.ToLower(text)
 	return strings.Contains(text, "session") || strings.Contains(text, "initializ")
+}
+
+// SaysTaken reports whether the refusal of a stream says that there is such a stream already.
+func SaysTaken(e *streamablehttp.HTTPError) bool {
+	text := strings.ToLower(e.Preview)
+	return strings.Contains(text, "already") || strings.Contains(text, "conflict")
 }
 
 // IsUnknownMethod reports whether e says that the server does not know the method.

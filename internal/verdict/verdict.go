@@ -66,6 +66,11 @@ type Verdict struct {
 	Outcome Outcome
 	// Confirms is set if the request did not run in case StepProbe shows that the session is gone.
 	Confirms bool
+	// Doubtful is set for a StepProbe after a reply that has another cause more often than a lost
+	// session. The session paces such probes. Else is the next step without a probe, and after one
+	// that finds the session alive.
+	Doubtful bool
+	Else     Step
 	// Wait is the time that the server told the client to wait. If it is negative, the client's
 	// backoff applies.
 	Wait time.Duration
@@ -80,6 +85,7 @@ type Situation struct {
 	Began      bool // something other than the reply showed that the server started the request
 	Versioned  bool // this call has already renegotiated
 	Relisted   bool // this call has already listed the tools again
+	Doubted    bool // this call has already probed the session after a doubtful reply
 	Tool       bool // a tool call, whose mirrored headers depend on the tool list
 	Authorizes bool // this call may use the Authorizer once more
 }
@@ -135,7 +141,13 @@ func judgeNonsense(e *streamablehttp.ProtocolError, q Situation) Verdict {
 		v.Outcome = Answered
 	}
 	rpc, ok := e.Err.(*streamablehttp.RPCError)
-	return q.probeIf(v, ok && NamesSession(rpc.Message))
+	switch {
+	case ok && NamesSession(rpc.Message):
+		return q.probeIf(v, true)
+	case ok && doubtful(rpc.Code), !ok && !e.Answers && NamesSession(e.Preview):
+		return q.doubt(v)
+	}
+	return v
 }
 
 // unanswered judges a request whose answer did not arrive.
@@ -164,5 +176,17 @@ func (q *Situation) probeIf(v Verdict, named bool) Verdict {
 	if named && v.Step == StepFail && q.established() && v.Kind != KindAuthRequired {
 		v.Step, v.Wait = StepProbe, -1
 	}
+	return v
+}
+
+// doubt turns a verdict into a doubtful probe of the session, once per call.
+func (q *Situation) doubt(v Verdict) Verdict {
+	if !q.established() || q.Doubted || v.Step != StepFail && v.Step != StepWait {
+		return v
+	}
+	if v.Step == StepFail {
+		v.Wait = -1
+	}
+	v.Step, v.Else, v.Doubtful = StepProbe, v.Step, true
 	return v
 }

@@ -39,10 +39,17 @@ var (
 	final    = func(k Kind, o Outcome) Verdict { return Verdict{Kind: k, Outcome: o} }
 	unknown  = final(KindOutcomeUnknown, Unknown)
 
-	toRecover     = Verdict{Step: StepRecover, Kind: KindSessionLost, Outcome: NotRun, Wait: -1}
-	toProbe       = Verdict{Step: StepProbe, Kind: KindHTTP, Outcome: Answered, Wait: -1}
-	toConfirm     = Verdict{Step: StepProbe, Kind: KindHTTP, Outcome: Answered, Confirms: true, Wait: -1}
-	answerProbe   = Verdict{Step: StepProbe, Kind: KindServer, Outcome: Answered, Wait: -1}
+	toRecover   = Verdict{Step: StepRecover, Kind: KindSessionLost, Outcome: NotRun, Wait: -1}
+	toProbe     = Verdict{Step: StepProbe, Kind: KindHTTP, Outcome: Answered, Wait: -1}
+	toConfirm   = Verdict{Step: StepProbe, Kind: KindHTTP, Outcome: Answered, Confirms: true, Wait: -1}
+	answerProbe = Verdict{Step: StepProbe, Kind: KindServer, Outcome: Answered, Wait: -1}
+	answerDoubt = Verdict{Step: StepProbe, Kind: KindServer, Outcome: Answered, Doubtful: true, Wait: -1}
+	doubted     = func(k Kind, o Outcome) Verdict {
+		return Verdict{Step: StepProbe, Kind: k, Outcome: o, Doubtful: true, Wait: -1}
+	}
+	doubtedWait = func(d time.Duration) Verdict {
+		return Verdict{Step: StepProbe, Else: StepWait, Kind: KindHTTP, Doubtful: true, Wait: d}
+	}
 	answerConfirm = Verdict{Step: StepProbe, Kind: KindServer, Outcome: Answered, Confirms: true, Wait: -1}
 	newVersion    = func(o Outcome) Verdict { return Verdict{Step: StepVersion, Kind: KindVersion, Outcome: o, Wait: -1} }
 	freshTools    = func(o Outcome) Verdict { return Verdict{Step: StepTools, Kind: KindServer, Outcome: o, Wait: -1} }
@@ -133,13 +140,26 @@ var retryRows = []tableRow{
 	same("410", httpErr(410), toProbe),
 	same("410 that names the session", says(410, "session expired"), toConfirm),
 	same("422 that names the session", says(422, `{"error":"unknown Session"}`), toConfirm),
-	same("200 with an error", ours(200, -32000, "no"), answer(Answered)),
+	same("200 with an error", ours(200, -32603, "no"), answer(Answered)),
+	same("200 with a code of refused sessions", ours(200, -32000, "no"), answerDoubt),
+	same("another such code", ours(200, -32001, "no"), answerDoubt),
+	same("200 with an invalid request", ours(200, -32600, "Invalid Request"), answerDoubt),
+	same("200 with an HTTP status as the code", ours(200, 404, "no"), answerDoubt),
+	same("200 with an unknown method that names the session", ours(200, -32601, "no session"), answerDoubt),
+	same("200 with a text that is no MCP and names the session", &streamablehttp.ProtocolError{Status: 200, Preview: "Session expired"}, doubted(KindProtocol, Unknown)),
+	same("200 with an error without an ID", &streamablehttp.ProtocolError{Status: 200, Err: ours(200, -32000, "no")}, doubted(KindProtocol, Unknown)),
+	same("500 with an invalid request of our id", ours(500, -32600, "Invalid Request"), answerDoubt),
+	same("200 with an invalid request of no id", &streamablehttp.RPCError{Code: -32600, Status: 200, NoID: true}, doubted(KindServer, Unknown)),
+	same("200 with arguments that are refused", ours(200, -32602, "no"), answer(Answered)),
+	same("200 with a resource that is not found", ours(200, -32002, "no"), answer(Answered)),
 	same("200 with an error that names the session", ours(200, -32001, "Session not found"), answerProbe),
 	same("200 with an error of no id", &streamablehttp.RPCError{Code: -32700, Status: 200, NoID: true}, final(KindServer, Unknown)),
 
 	same("401", httpErr(401), denied(StepProbe, KindAuthRequired, NotRun)),
 	same("401 with a challenge", challenged(401, "Bearer"), denied(StepFail, KindAuthRequired, NotRun)),
-	same("403", httpErr(403), denied(StepFail, KindForbidden, Answered)),
+	same("403", httpErr(403), doubted(KindForbidden, Answered)),
+	same("403 with our result", began(403), denied(StepFail, KindForbidden, Answered)),
+	same("403 that names the session", says(403, "session expired"), denied(StepProbe, KindForbidden, Answered)),
 	same("403 with a challenge", challenged(403, "Bearer"), denied(StepFail, KindForbidden, NotRun)),
 	same("429 without a time", httpErr(429), limited(-1)),
 	same("429 with a time", after(429, 7*time.Second), limited(7*time.Second)),
@@ -149,6 +169,8 @@ var retryRows = []tableRow{
 	{"408", httpErr(408), repeated(KindHTTP), unknown},
 	{"408 with a time", after(408, time.Second), Verdict{Step: StepWait, Kind: KindHTTP, Wait: time.Second}, unknown},
 	{"500", httpErr(500), repeated(KindHTTP), unknown},
+	{"503 that names the session", says(503, "session is unknown"), doubtedWait(-1), doubted(KindOutcomeUnknown, Unknown)},
+	{"500 whose error names the session", says(500, "No valid session ID provided"), doubtedWait(-1), doubted(KindOutcomeUnknown, Unknown)},
 	{"503 with a time", after(503, time.Second), Verdict{Step: StepWait, Kind: KindHTTP, Wait: time.Second}, unknown},
 	{"520, a gateway's own", httpErr(520), repeated(KindHTTP), unknown},
 	{"600", httpErr(600), repeated(KindHTTP), unknown},
@@ -162,8 +184,9 @@ var retryRows = []tableRow{
 	same("over a limit", &streamablehttp.LimitError{}, final(KindLimit, Unknown)),
 	same("redirect", &streamablehttp.RedirectError{Status: 302}, final(KindHTTP, Answered)),
 	same("304", httpErr(304), final(KindHTTP, Answered)),
-	same("402", httpErr(402), final(KindHTTP, Answered)),
-	same("409", httpErr(409), final(KindHTTP, Answered)),
+	same("402", httpErr(402), doubted(KindHTTP, Answered)),
+	same("409", httpErr(409), doubted(KindHTTP, Answered)),
+	same("409 that names the session", says(409, "no such session"), toProbe),
 	same("405", httpErr(405), final(KindHTTP, NotRun)),
 	same("406", httpErr(406), final(KindHTTP, NotRun)),
 	same("411", httpErr(411), final(KindHTTP, NotRun)),
@@ -194,6 +217,9 @@ func upgraded(status int) *streamablehttp.RPCError {
 var modernRows = []tableRow{
 	same("404", httpErr(404), final(KindHTTP, Answered)),
 	same("400", httpErr(400), final(KindHTTP, Answered)),
+	same("402", httpErr(402), final(KindHTTP, Answered)),
+	same("403", httpErr(403), denied(StepFail, KindForbidden, Answered)),
+	same("200 with an invalid request", ours(200, -32600, "Invalid Request"), answer(Answered)),
 	same("400 with an error without our ID", withRPC(400, -32000), final(KindHTTP, Answered)),
 	same("401", httpErr(401), denied(StepFail, KindAuthRequired, NotRun)),
 	same("version refused", ours(400, -32022, "?"), newVersion(NotRun)),
@@ -228,6 +254,21 @@ func TestRetryTableEachRepairOnce(t *testing.T) {
 	used := Situation{Tool: true, Modern: true, Versioned: true, Relisted: true}
 	require.Equal(t, denied(StepFail, KindVersion, NotRun), Judge(ours(400, -32022, ""), used))
 	require.Equal(t, answer(NotRun), Judge(ours(400, -32020, ""), used))
+}
+
+// A call probes the session once after doubtful replies. Later doubtful replies mean what they say.
+func TestRetryTableDoubtsOnce(t *testing.T) {
+	for _, repeatable := range []bool{false, true} {
+		q := Situation{InSession: true, Repeatable: repeatable, Tool: !repeatable}
+		for _, err := range []error{ours(200, -32600, "x"), says(503, "session"), httpErr(402), httpErr(403)} {
+			q.Doubted = false
+			first := Judge(err, q)
+			require.True(t, first.Doubtful)
+			q.Doubted = true
+			later := Judge(err, q)
+			require.Equal(t, Verdict{Step: first.Else, Kind: first.Kind, Outcome: first.Outcome, Wait: later.Wait}, later)
+		}
+	}
 }
 
 // Without a session ID, the server cannot have lost a session. Requests of the handshake have no

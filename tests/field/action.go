@@ -92,6 +92,20 @@ func twice(action Action) Action {
 	}
 }
 
+// often runs the action n times, one second apart, and returns how many runs fail.
+func often(n int, action Action) Action {
+	return func(ctx context.Context, p *Play) (string, error) {
+		failed := 0
+		for range n {
+			if _, err := action(ctx, p); err != nil {
+				failed++
+			}
+			time.Sleep(time.Second) // of fake time
+		}
+		return fmt.Sprintf("%d failed", failed), nil
+	}
+}
+
 // counted runs the action and appends the number of requests of this kind to its value.
 func counted(kind string, action Action) Action {
 	return func(ctx context.Context, p *Play) (string, error) {

@@ -30,6 +30,18 @@ func recoversNext() Want {
 	return Want{MayFail: true, Calls: anyNumber, Sessions: 2, Note: "the call may fail; a new session starts, and the next call works"}
 }
 
+// idleLosses returns one script per answer. It ends the shared stream and reports a lost session to
+// the next GET and to all other requests of the session.
+func idleLosses(answers ...Answer) []Script {
+	scripts := make([]Script, len(answers))
+	for i, answer := range answers {
+		scripts[i] = all(on("GET", sse("")), always("*", when(func(x *Exchange) bool {
+			return x.server.Count("GET") > 1 && x.header("Mcp-Session-Id", "s1")
+		}, answer)))
+	}
+	return scripts
+}
+
 var sessions = []Quirk{
 	{
 		ID: "S3", Kind: Sessions, Sends: "the server reports a lost session with a 4xx status other than 404",
@@ -95,6 +107,28 @@ var sessions = []Quirk{
 		ID: "F25b", Kind: Sessions, Sends: "the server reports a lost session with 403 “session expired”",
 		Sources: []string{"gateways that check sessions"}, Eras: Legacy,
 		Scripts: losses(object(403, `{"error":"session expired"}`)), Want: recoversNext(),
+	},
+	{
+		ID: "F25c", Kind: Sessions, Sends: "the server reports a lost session with 403, 409, 419 or 440 and does not mention the session",
+		Sources: []string{"gateways that check sessions"}, Eras: Legacy,
+		Scripts: losses(status(403), text(409, "not here"), page(419, "<html>Page Expired</html>"), status(440)), Want: recoversNext(),
+	},
+	{
+		ID: "F25d", Kind: Sessions, Sends: "the server reports a lost session with 200 and JSON that is not JSON-RPC, or with an HTTP status as the error code",
+		Sources: []string{"hand-written servers"}, Eras: Legacy,
+		Scripts: losses(message(`{"error":"Session not found"}`), rpcError(200, `{"code":404,"message":"not found"}`)), Want: recoversNext(),
+	},
+	{
+		ID: "F25e", Kind: Sessions, Sends: "the server answers calls with −32600, −32000, 403 or 503 “session pool exhausted”, and its session is alive",
+		Sources: []string{"tools that use these codes"}, Eras: Legacy,
+		Scripts: eachAlways("tools/call", rpcError(200, `{"code":-32600,"message":"bad"}`), rpcError(200, `{"code":-32000,"message":"bad"}`), status(403), text(503, "session pool exhausted")),
+		Do:      counted("ping", often(100, call)), Want: gives("100 failed; 7 ping").calls(100).note("the calls fail; the session pings ever less often and stays"),
+	},
+	{
+		ID: "F26b", Kind: Sessions, Sends: "the server reports a lost session on the shared stream with 503, 403 or an error in a 200",
+		Sources: []string{"markmhendrickson/neotoma#1923"}, Eras: Legacy,
+		Scripts: idleLosses(object(503, notFound), status(403), message(notFound)), Options: noteChanges, Do: listen(3 * time.Minute),
+		Want: Want{Sessions: 2, Note: "works: a new session starts"},
 	},
 	{
 		ID: "F26", Kind: Sessions, Sends: "the server first reports a lost session on the shared stream, with 404",

@@ -60,6 +60,19 @@ var shared = []Quirk{
 		Do:      within(3*time.Minute, call), Want: fails(mcpclient.KindOutcomeUnknown, mcpclient.Unknown, "tools/call").calls(1),
 	},
 	{
+		ID: "F79d", Kind: Shared, Sends: "each GET that resumes a call's stream gets an error with another ID, or answers to other requests",
+		Sources: []string{"modelcontextprotocol/python-sdk", "modelcontextprotocol/servers#4099"}, Eras: Legacy,
+		Scripts: []Script{all(on("tools/call", broken), always("GET", when(resumed, sse(`data: {"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Session not found"}}`+"\n\n")))),
+			all(on("tools/call", broken), always("GET", when(resumed, sse("id: 1\ndata: {\"jsonrpc\":\"2.0\",\"id\":999,\"result\":{}}\n\n"))))},
+		Do: within(3*time.Minute, call), Want: fails(mcpclient.KindOutcomeUnknown, mcpclient.Unknown, "tools/call").calls(1),
+	},
+	{
+		ID: "F79e", Kind: Shared, Sends: "the server ends a call's stream 12 times with a reconnection time and a comment, and then answers",
+		Sources: []string{"SEP-1699"}, Eras: Legacy,
+		Scripts: one(on("tools/call", sse("id: 1\nretry: 5000\ndata: \n\n")), first("GET", 12, sse(": working\n\n"), sse("id: 2\ndata: $CALL\n\n"))),
+		Want:    works(),
+	},
+	{
 		ID: "F81", Kind: Shared, Sends: "the resumed stream first delivers the responses of other streams",
 		Sources: []string{"modelcontextprotocol/servers#4099"}, Eras: Legacy,
 		Scripts: one(on("tools/call", broken), always("GET", when(resumed, sse("id: 2\ndata: {\"jsonrpc\":\"2.0\",\"id\":999,\"result\":{}}\n\n", "id: 3\ndata: $CALL\n\n")))),

@@ -21,7 +21,7 @@ var streams = []Quirk{
 	{
 		ID: "S7", Kind: Streams, Sends: "a call's stream contains heartbeat events that are not JSON-RPC",
 		Sources: []string{"dav-mcp#31", "modelcontextprotocol/python-sdk#1146"},
-		Scripts: each("tools/call", sse("data: ping\n\n", event), sse("data: {}\n\n", event), sse("data: {\"type\":\"heartbeat\"}\n\n", event)), Want: works(),
+		Scripts: each("tools/call", sse("data: ping\n\n", event), sse("data: {}\n\n", event), sse("data: {\"type\":\"heartbeat\"}\n\n", event), sse("data: {\"jsonrpc\":\"2.0\"}\n\n", event)), Want: works(),
 	},
 	{
 		ID: "S8", Kind: Streams, Sends: "a call is answered with an event stream and status 202",

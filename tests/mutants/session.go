@@ -49,9 +49,9 @@ var verdictMutants = []mutant{
 	{
 		name: "a 5xx is a refusal", file: "internal/verdict/refusals.go",
 		old: `case q.Repeatable:
-		return Verdict{Step: StepWait, Kind: KindHTTP, Wait: e.RetryAfter}`,
+		v = Verdict{Step: StepWait, Kind: KindHTTP, Wait: e.RetryAfter}`,
 		new: `case true:
-		return Verdict{Step: StepWait, Kind: KindHTTP, Outcome: NotRun, Wait: e.RetryAfter}`,
+		v = Verdict{Step: StepWait, Kind: KindHTTP, Outcome: NotRun, Wait: e.RetryAfter}`,
 		test: "TestRetryTable",
 	},
 	{
@@ -100,7 +100,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a suspected session is replaced without a ping", file: "mcpclient/recovery.go",
-		old:  `case found == pingAnswered, found == pingDenied && r.why == sessionSuspected:`,
+		old:  `case found == pingAnswered, found == pingDenied && r.why <= sessionSuspected:`,
 		new:  `case false:`,
 		test: "TestVerdicts",
 	},
@@ -109,11 +109,11 @@ var sessionMutants = []mutant{
 		old: `return s.pings.answered.Load()
 }
 
-// isGone`,
+// accepts`,
 		new: `return true
 }
 
-// isGone`,
+// accepts`,
 		test: "TestServerWithoutAPing",
 	},
 	{
@@ -240,6 +240,68 @@ var sessionMutants = []mutant{
 		old:  `if wait > answerDelay || a.pending >= maxAnswers {`,
 		new:  `if false {`,
 		test: "TestFloodOfPingsIsAnsweredAtARate",
+	},
+	{
+		name: "a shared stream that is still taken is given up", file: "mcpclient/sharedreopener.go",
+		old:  `temporary && k.refused <= maxAliveRefusals`,
+		new:  `temporary && false`,
+		test: "TestSharedStreamThatIsStillTaken",
+	},
+	{
+		name: "a shared stream that stays taken is opened forever", file: "mcpclient/sharedreopener.go",
+		old:  `temporary && k.refused <= maxAliveRefusals`,
+		new:  `temporary`,
+		test: "TestSharedStreamThatStaysTaken",
+	},
+	{
+		name: "each doubtful reply makes the session ping", file: "mcpclient/doubt.go",
+		old:  `s.doubts.due(s.watch.now())`,
+		new:  `s.doubts.due(s.watch.now()) || true`,
+		test: "TestHonestDoubtfulReplies",
+	},
+	{
+		name: "the pauses after doubtful replies do not grow", file: "mcpclient/doubt.go",
+		old:  `d.pause = min(2*d.pause, doubtCeiling)`,
+		new:  `d.pause = doubtFirst`,
+		test: "TestHonestDoubtfulReplies",
+	},
+	{
+		name: "a doubted session is replaced although the new one refuses the ping", file: "mcpclient/recovery.go",
+		old:  `r.pinged = s.accepts(next)`,
+		new:  `r.pinged = true`,
+		test: "TestDoubtfulRepliesWithoutPing",
+	},
+	{
+		name: "a refused ping counts as an answer after a doubtful reply", file: "mcpclient/examine.go",
+		old:  `doubted && verdict.RefusesPing(`,
+		new:  `false && verdict.RefusesPing(`,
+		test: "TestLostSessionReportedDoubtfully",
+	},
+	{
+		name: "a 5xx that names the session is taken as it is", file: "internal/verdict/refusals.go",
+		old: `	if named {
+		return q.doubt(v)`,
+		new: `	if false {
+		return q.doubt(v)`,
+		test: "TestRetryTable",
+	},
+	{
+		name: "a call doubts its session again and again", file: "internal/verdict/verdict.go",
+		old:  `!q.established() || q.Doubted ||`,
+		new:  `!q.established() ||`,
+		test: "TestRetryTableDoubtsOnce",
+	},
+	{
+		name: "a refused shared stream never casts doubt on its session", file: "mcpclient/sharedreopener.go",
+		old:  `if !k.opened || !k.state.inSession() || !k.s.mayProbe(k.state) {`,
+		new:  `if true {`,
+		test: "TestSharedStreamInDoubt",
+	},
+	{
+		name: "a tool that requires a task is called", file: "mcpclient/toolindex.go",
+		old:  `case !c.state.modern() && tool.task:`,
+		new:  `case false:`,
+		test: "TestToolThatRequiresATask",
 	},
 	{
 		name: "a tool with an invalid schema is offered", file: "mcpclient/toolindex.go",

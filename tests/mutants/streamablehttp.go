@@ -78,9 +78,36 @@ var exchangeMutants = []mutant{
 	},
 	{
 		name: "a failed resume is retried forever", file: "streamablehttp/resume.go",
-		old:  `x.failures >= resumeTries ||`,
-		new:  `x.failures >= 20*resumeTries ||`,
+		old:  `r.failures >= resumeTries ||`,
+		new:  `r.failures >= 20*resumeTries ||`,
 		test: "Resume|Reconnect|Retry",
+	},
+	{
+		name: "a caller's User-Agent is overwritten", file: "streamablehttp/conn.go",
+		old: `		c.header[textproto.CanonicalMIMEHeaderKey(name)] = append(`,
+		new: `		if name = textproto.CanonicalMIMEHeaderKey(name); name == "User-Agent" {
+			continue
+		}
+		c.header[name] = append(`,
+		test: "TestUserAgentOfTheCaller",
+	},
+	{
+		name: "empty streams are resumed forever", file: "streamablehttp/resume.go",
+		old:  `return r.empty >= emptyStreams &&`,
+		new:  `return r.empty >= 1000*emptyStreams &&`,
+		test: "TestResumeGivesUpOnEmptyStreams",
+	},
+	{
+		name: "streams with answers to other requests are resumed forever", file: "streamablehttp/resume.go",
+		old:  `(x.strays == r.strays || x.events-r.events > x.strays-r.strays)`,
+		new:  `true`,
+		test: "TestResumeGivesUpOnEmptyStreams",
+	},
+	{
+		name: "a stream with a comment counts as empty", file: "streamablehttp/resume.go",
+		old:  `b.begun = b.begun || n > 0`,
+		new:  ``,
+		test: "TestResumePollsWithoutEnd",
 	},
 	{
 		name: "Retry-After has no upper limit", file: "streamablehttp/status.go",

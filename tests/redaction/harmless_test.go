@@ -39,6 +39,7 @@ var harmlessTypes = map[string]string{
 	"mcpclient.SchemaError":                 ofError,
 	"mcpclient.SchemaProblem":               ofError,
 	"mcpclient.SessionRestored":             ofServer,
+	"mcpclient.TaskRequiredError":           ofError,
 	"mcpclient.TimeoutError":                ofError,
 	"mcpclient.Timeouts":                    ofNumbers,
 	"mcpclient.Tool":                        ofServer,

@@ -79,10 +79,10 @@ func (d dice) setting() *History {
 	return h
 }
 
-// loss draws how the server reports a lost session. Half of the draws use one of the first five
+// loss draws how the server reports a lost session. A third of the draws use one of the first five
 // styles, which are the most common.
 func (d dice) loss() string {
-	if d.one(2) {
+	if d.one(3) {
 		return lossStyles[d.IntN(5)].name
 	}
 	return lossStyles[d.IntN(len(lossStyles))].name

@@ -20,6 +20,7 @@ const (
 	askedUser    fault = "the user was prompted"
 	noAnswer     fault = "an idempotent request got no answer"
 	brokenStream fault = "a shared stream ended"
+	doubtful     fault = "a live session got a doubtful reply"
 	beyondHelp   fault = "anything else" // no promise applies
 )
 
@@ -75,6 +76,10 @@ func (h *History) faultOf(o *Op, r *Reply) fault {
 		return recheck
 	case o.safe() && (r.How == "reset" || r.How == "eof" || plainStatus && (r.Status >= 500 && r.Status <= 504 || r.Status == 408) && r.Status != 501):
 		return noAnswer
+	case !h.Modern && r.Cut == 0 && r.How == "json" && (r.own() || r.ID == "null") && slices.Contains([]int{-32600, -32000, -32001}, r.Code):
+		return doubtful
+	case !h.Modern && plainStatus && slices.Contains([]int{402, 403, 409}, r.Status) && r.Code == 0 && r.Header == "":
+		return doubtful
 	case r.How != "" && r.How != "json" && r.How != "stream" || r.Code != 0 || r.ID != "":
 		return beyondHelp
 	case r.Cut == 0 && r.How == "stream" && slices.Contains([]byte(r.Events), eventElicitation):
@@ -161,11 +166,16 @@ func (h *History) survives(o *Op, f fault) bool {
 	case cutStream:
 		return len(o.Resumes) <= fewTries
 	case lostSession:
-		return h.count("lose") <= fewTries && h.refusesLost()
+		if h.refusesLost() {
+			return h.count("lose") <= fewTries
+		}
+		return h.count("lose") == 1 && o.safe()
 	case busy, noAnswer:
 		return faulty(o) <= fewTries
 	case recheck:
 		return faulty(o) <= 1
+	case doubtful:
+		return faulty(o) == 0
 	case refusedDial:
 		return (h.Way == "" || h.Way == wayHTTP2) && h.closesConnections() // a reset connection may have carried part of the request
 	case deadLink:
@@ -230,8 +240,9 @@ func (h *History) count(kind string) (n int) {
 	return n
 }
 
-// refusesLost reports whether the server refuses requests of a lost session, which makes it safe to
-// resend the call.
+// refusesLost reports whether the server refuses requests of a lost session with a proof that they
+// did not run, which makes it safe to resend the call. A request that may run twice is resent
+// anyway. After a second loss it may fail, because pings after doubtful replies are paced.
 func (h *History) refusesLost() bool {
 	for _, style := range lossStyles {
 		if style.name == h.Loss {
@@ -247,7 +258,7 @@ func (h *History) mostInitializes(lost int) (limit int, known bool) {
 	if h.Modern {
 		lost = -1
 	}
-	return 1 + lost, h.only(lostSession, brokenStream, busy, cutStream, noAnswer, askedUser)
+	return 1 + lost, h.only(lostSession, brokenStream, busy, cutStream, noAnswer, askedUser, doubtful)
 }
 
 // mostLogins returns the largest number of logins that the user needs. It is one, because the

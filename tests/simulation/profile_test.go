@@ -9,7 +9,7 @@ import (
 func (d dice) profile() *History {
 	profiles := []func(*History){
 		d.allWell, d.cutStreams, d.cutStreams, d.lostSessions, d.lostSessions, d.busyServer, d.recheckedRequests,
-		d.refusedDials, d.expiredTokens, d.elicitations, d.unanswered, d.sharedStreams, d.sharedStreams, d.deadLinks,
+		d.refusedDials, d.expiredTokens, d.elicitations, d.unanswered, d.sharedStreams, d.sharedStreams, d.deadLinks, d.doubtfulReplies,
 	}
 	h := d.quiet()
 	profiles[d.IntN(len(profiles))](h)
@@ -71,6 +71,9 @@ func (d dice) lostSessions(h *History) {
 	for i := range h.Ops { // the refusals arrive at different times, some of them after a new session has started
 		h.Ops[i].Gap = d.between(0, 100*ms)
 		h.Ops[i].Replies = append(h.Ops[i].Replies, Reply{Wait: d.between(0, 300*ms)})
+		if !h.refusesLost() {
+			h.Ops[i].Kind, h.Ops[i].Harmless = pick(d, "", "list", "ping"), d.one(2)
+		}
 	}
 }
 
@@ -157,6 +160,20 @@ func (d dice) unanswered(h *History) {
 	}
 }
 
+// doubtfulReplies answers some calls with replies that other servers send for a lost session. The
+// session is alive.
+func (d dice) doubtfulReplies(h *History) {
+	h.Modern = false
+	for i := range h.Ops {
+		r := pick(d,
+			Reply{How: "json", Code: pick(d, -32600, -32000, -32001)}, Reply{How: "json", Code: -32600, ID: "null"},
+			Reply{How: "status", Status: pick(d, 402, 403, 409), NoRun: d.one(2)})
+		if r.Wait = d.between(0, 200*ms); d.one(2) {
+			h.Ops[i].Replies = []Reply{r}
+		}
+	}
+}
+
 // sharedStreams cuts shared streams while events arrive on them and calls run.
 func (d dice) sharedStreams(h *History) {
 	h.Handlers = true
@@ -185,13 +202,22 @@ var worldEvents = []string{
 	"cut-links", "no-executor", "well", "reset-accept", "expire", "revoke",
 }
 
-// lossStyles are the ways in which servers report a lost session. The client recovers from each of
-// them. All styles but one refuse the request, so the client sends the call again.
-var lossStyles = []struct {
-	name    string
+// lossStyle is a way in which servers, and gateways before them, report a lost session. The client
+// recovers from each of them.
+type lossStyle struct {
+	name string
+	// refuses is set if the reply proves that the request did not run, so the client sends the call
+	// again. Otherwise it sends only those requests again that may run twice.
 	refuses bool
 	reply   func(id string) (status int, contentType, body string)
-}{
+}
+
+// bare returns a style whose reply does not depend on the request.
+func bare(name string, status int, contentType, body string) lossStyle {
+	return lossStyle{name, false, func(string) (int, string, string) { return status, contentType, body }}
+}
+
+var lossStyles = []lossStyle{
 	{"", true, func(string) (int, string, string) { return 404, "text/plain", "session not found" }},
 	{"404 page", true, func(string) (int, string, string) { return 404, "text/html", "<html>404 no such session</html>" }},
 	{"404 null id", true, func(string) (int, string, string) { return 404, typeJSON, sessionError("null", -32001) }},
@@ -205,6 +231,28 @@ var lossStyles = []struct {
 	{"200 stream", false, func(id string) (int, string, string) {
 		return 200, typeStream, "data: " + sessionError(id, -32001) + "\n\n"
 	}},
+	{"400 json", true, func(string) (int, string, string) { return 400, typeJSON, `{"error":"Session not found"}` }},
+	{"200 own id", false, func(id string) (int, string, string) { return 200, typeJSON, sessionError(id, -32000) }},
+	{"200 null id", false, func(string) (int, string, string) { return 200, typeJSON, sessionError("null", -32001) }},
+	{"200 invalid request", false, func(id string) (int, string, string) { return 200, typeJSON, rpcError(id, -32600) }},
+	{"200 invalid request, null id", false, func(string) (int, string, string) { return 200, typeJSON, rpcError("null", -32600) }},
+	{"200 own code", false, func(id string) (int, string, string) { return 200, typeJSON, rpcError(id, -32000) }},
+	{"500 own id", false, func(id string) (int, string, string) { return 500, typeJSON, sessionError(id, -32603) }},
+	bare("400 empty", 400, "", ""),
+	bare("400 unnamed", 400, typeJSON, `{"error":"bad request"}`),
+	bare("410 empty", 410, "", ""),
+	bare("422 unnamed", 422, typeJSON, `{"detail":[]}`),
+	bare("403 text", 403, typeJSON, `{"error":"session expired"}`),
+	bare("403 empty", 403, "", ""),
+	bare("409 text", 409, "text/plain", "no such session"),
+	{"200 http code", false, func(id string) (int, string, string) { return 200, typeJSON, rpcError(id, 404) }},
+	{"200 no method", false, func(id string) (int, string, string) { return 200, typeJSON, sessionError(id, -32601) }},
+	bare("200 text", 200, "text/plain", "Session not found"),
+	bare("200 json", 200, typeJSON, `{"error":"session not found"}`),
+	bare("440", 440, "text/html", "<html>please log in</html>"),
+	bare("500 text", 500, typeJSON, `{"error":"Error POSTing to endpoint (HTTP 400): Bad Request: No valid session ID provided"}`),
+	bare("502 page", 502, "text/html", "<html>502: session not found</html>"),
+	bare("503 null id", 503, typeJSON, sessionError("null", -32000)),
 }
 
 func sessionError(id string, code int) string {

@@ -63,6 +63,7 @@ func legacySession(t *testing.T, tr *transcript) {
 	changed := make(chan struct{}, 1)
 	s, err := mcpclient.Connect(t.Context(), "http://127.0.0.1/mcp", &mcpclient.Options{
 		Transport: calm, ProtocolVersion: "2025-11-25", ClientInfo: mcp.Implementation{Name: "golden", Version: "1"},
+		Header:   http.Header{"User-Agent": {"golden/1"}}, // the default has the version of the module
 		Handlers: mcpclient.Handlers{ToolsChanged: func(context.Context, *mcpclient.Session) { changed <- struct{}{} }},
 	})
 	require.NoError(t, err)

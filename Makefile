@@ -1,7 +1,7 @@
 # Each target runs a step of CI.
 .DEFAULT_GOAL := check
 
-.PHONY: check field format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers conformance-counts release release-check
+.PHONY: check field format vet lint test simulation simulation-nightly mutants mutants-simulation allocations fuzz peers conformance-counts servers-record release release-check
 
 check: ## runs all steps of CI
 	@bash .ci/run
@@ -9,9 +9,11 @@ check: ## runs all steps of CI
 format vet lint test simulation allocations fuzz peers:
 	@bash .ci/run $@
 
-field: ## plays what real servers do, for sessions and at the command line
+field: ## plays what real servers do, for sessions and at the command line; runs all third-party servers
 	GOWORK=off go test -count=1 ./tests/field
 	cd examples/hawser && GOWORK=off go test -count=1 -run TestFieldCorpus .
+	for dir in tests/peers tests/peers/servers; do (cd $$dir && npm ci --loglevel=error --no-progress) || exit; done
+	cd tests/peers && GOWORK=off go test -count=1 -run TestServer . -all
 
 mutants: ## applies every defect of tests/mutants; a test must detect each
 	@bash .ci/run mutants_all
@@ -30,3 +32,8 @@ release-check: ## releases a copy of the repository, and installs the release as
 
 conformance-counts: ## records how many checks the conformance suite made
 	cd tests/peers && npm ci --loglevel=error --no-progress && GOWORK=off go test -count=1 -run TestConformance . -update
+
+servers-record: ## runs all third-party servers and records what they offer
+	for dir in tests/peers tests/peers/servers; do (cd $$dir && npm ci --loglevel=error --no-progress) || exit; done
+	cd tests/peers && GOWORK=off go test -count=1 -run TestServer . -update
+	GOWORK=off go test -count=1 -run TestDocument ./tests/field -update

@@ -15,6 +15,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"math/rand"
 	"net/http"
 	"strings"
 
@@ -46,6 +47,7 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 		printed: redact.NewPrinted("mcpclient.Session(" + conn.Endpoint() + ")"),
 		conn:    conn, closeConn: closeConn, endpoint: endpoint, opts: resolved, log: resolved.Logger,
 	}
+	s.ids.Store(firstID())
 	s.watch.Init(expired)
 	s.slots, s.answers.slots = newSlots(), newSlots()
 	s.closer.done = make(chan struct{})
@@ -64,6 +66,15 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 	s.shared.follow(s, first)
 	s.events.Open()
 	return s, nil
+}
+
+// firstID returns a random number after which the request IDs of a session begin. Some servers use
+// one stream table for all clients (the README of @hono/mcp does): the response to one client's
+// request then goes to another client that uses the same ID at that time. IDs stay short, and fit
+// into 32 bits for two billion requests.
+func firstID() int64 {
+	const most = 1_000_000
+	return rand.Int63n(most) //nolint:gosec // an ID is not a secret
 }
 
 // connectError names the endpoint in the error and adds a hint if the endpoint may be wrong.

@@ -35,3 +35,22 @@ func TestContextEndsConnectThoughTheSessionCannotBeDeleted(t *testing.T) {
 		require.Equal(t, 1, srv.Count("DELETE"), "the session's deletion was tried")
 	})
 }
+
+// Servers with one stream table for all clients mix up requests that have the same ID at the same
+// time. Therefore, the IDs of a session begin at a random number.
+func TestSessionsBeginWithDifferentIDs(t *testing.T) {
+	eachEra(t, func(t *testing.T, srv *mcptest.Server) {
+		const sessions = 10
+		link := srv.InMemory(t)
+		for range sessions {
+			connect(t, link, mcpclient.Options{})
+		}
+		ids := map[string]bool{}
+		for _, r := range srv.Requests("") {
+			if r.ID != "" {
+				ids[r.ID] = true
+			}
+		}
+		require.Greater(t, len(ids), sessions/2)
+	})
+}

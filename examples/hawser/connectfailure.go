@@ -71,7 +71,7 @@ func (a *app) statusHint(e *mcpclient.Error, status *mcpclient.HTTPError) string
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusGone:
 		return a.endpointHint()
 	case code == http.StatusMisdirectedRequest:
-		return a.hostHint()
+		return a.hostHint(status.Preview)
 	case code == http.StatusBadRequest && expectsTLS.MatchString(status.Preview):
 		return "the port expects TLS; try: hawser ping " + withScheme(a.shown, "https")
 	case code == http.StatusNotAcceptable:

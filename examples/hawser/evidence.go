@@ -136,7 +136,10 @@ func (a *app) takesPassword() bool {
 }
 
 var refusesHost = regexp.MustCompile(
-	`(?i)\b(host header|invalid host|host (.{0,80}not allowed|not allowed)|untrusted host|disallowedhost|dns rebinding|misdirected)`)
+	`(?i)\b(host header|invalid host|host (.{0,80}not allowed|not allowed)|untrusted host|disallowedhost|dns rebinding|misdirected|only allowed at)`)
+
+// acceptedHost matches the name of the only host that a server accepts (Playwright's server).
+var acceptedHost = regexp.MustCompile(`(?i)\bonly allowed at ([\w.:\[\]-]+)`)
 
 // forbiddenHint returns the hint for a 403 response.
 func (a *app) forbiddenHint(err error) string {
@@ -150,7 +153,7 @@ func (a *app) forbiddenHint(err error) string {
 	}
 	switch {
 	case refusesHost.MatchString(text):
-		return a.hostHint()
+		return a.hostHint(text)
 	case status.InsufficientScope():
 		return a.scopeHint()
 	case a.authorized:
@@ -174,9 +177,12 @@ func (a *app) scopeHint() string {
 	return lacks + "; get one that has it and send it: " + bearerHint
 }
 
-// hostHint returns the hint for a server that refuses the host name of the URL.
-func (a *app) hostHint() string {
-	if other := otherLoopback(a.shown); other != "" {
+// hostHint returns the hint for a server that refuses the host name of the URL with this text. If
+// the text names the accepted host, the hint proposes no other.
+func (a *app) hostHint(text string) string {
+	accepted := acceptedHost.FindStringSubmatch(text)
+	other := otherLoopback(a.shown)
+	if other != "" && (len(accepted) < 2 || strings.Contains(other+"/", "//"+accepted[1]+"/")) {
 		return "the server does not accept this host name; try: hawser ping " + other
 	}
 	return "the server does not accept the host name " + a.host + "; add it to the server's allowed hosts"

@@ -72,6 +72,9 @@ func (a *app) serverFailure(cmd *cobra.Command, err error) failure {
 	if e.Method == "connect" { //nolint:usestdlibvars // not HTTP's
 		f.cause, f.hint = a.connectFailure(e, f)
 	}
+	if end := (*mcpclient.ListenError)(nil); errors.As(err, &end) {
+		f = a.listenFailure(e, end, f)
+	}
 	if e.Kind == mcpclient.KindAuthRequired && a.found.login && !a.authorized {
 		f.cause = "not logged in to " + a.shown
 	}
@@ -172,10 +175,20 @@ func (a *app) hintOf(e *mcpclient.Error) string {
 		return "visit the URL first, then run the command again"
 	case rpc.Code == mcpclient.CodeMissingCapability:
 		return "the server needs a capability that hawser did not declare; see --root"
+	case e.Method == "tools/call" && missesTool(rpc):
+		return "list the tools with: hawser tools " + a.shown
 	case rpc.Code == mcpclient.CodeMethodNotFound:
 		return "the server does not support this; see what it is with: hawser ping " + a.shown
 	}
 	return ""
+}
+
+var namesMissingTool = regexp.MustCompile(`(?i)\b(tool\b.{0,100}\bnot found|unknown tool)\b`)
+
+// missesTool reports whether a server refused a call because it has no such tool. Some servers have
+// no such method then.
+func missesTool(rpc *mcpclient.RPCError) bool {
+	return rpc.Code == mcpclient.CodeMethodNotFound || rpc.Code == mcpclient.CodeInvalidParams && namesMissingTool.MatchString(rpc.Message)
 }
 
 // methodNotFound reports whether the server does not support a request.

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser-mcp/hawser/internal/mcptest"
+	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
 const tea = `{"type": "object", "required": ["tea"], "properties": {"tea": {"type": "string"}, "cups": {"type": "integer"}}}`
@@ -147,6 +150,56 @@ func TestServerErrors(t *testing.T) {
 	require.Equal(t, result{exitRefused, "", "hawser: cannot connect to " + forbidden + ": HTTP status 403 Forbidden: no\n" +
 		"hint: the server denies access to this client or address; ask its operator\n"}, hawser(t, "ping", forbidden))
 	require.Equal(t, exitUsage, hawser(t, "ping", forbidden, "--protocol", "1999-01-01").code)
+}
+
+// If a server names the only host that it accepts, the hint proposes the other loopback name only if
+// the server accepts it. A published port of a container is often another one.
+func TestServerNamesItsHost(t *testing.T) {
+	var answer string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, answer, http.StatusForbidden)
+	}))
+	t.Cleanup(srv.Close)
+	host := strings.TrimPrefix(srv.URL, "http://")
+	_, port, err := net.SplitHostPort(host)
+	require.NoError(t, err)
+	for accepted, hint := range map[string]string{
+		"localhost:" + port: "the server does not accept this host name; try: hawser ping http://localhost:" + port + "/mcp",
+		"localhost:8931":    "the server does not accept the host name " + host + "; add it to the server's allowed hosts",
+	} {
+		answer = "Access is only allowed at " + accepted
+		r := hawser(t, "ping", srv.URL+"/mcp")
+		require.Equal(t, exitRefused, r.code)
+		require.Contains(t, r.err, "\nhint: "+hint+"\n")
+	}
+}
+
+// An error that means a missing tool leads to the list, whatever its code.
+func TestUnknownTool(t *testing.T) {
+	srv, code, message := mcptest.New(mcptest.Legacy), int64(0), ""
+	srv.Intercept = func(w http.ResponseWriter, _ *http.Request, m *mcptest.Message) bool {
+		if m == nil || m.Method != "tools/call" {
+			return false
+		}
+		mcptest.WriteError(w, http.StatusOK, m.ID, code, message)
+		return true
+	}
+	url := srv.Loopback(t).URL
+	list := "list the tools with: hawser tools " + url
+	for _, c := range []struct {
+		code          int64
+		message, hint string
+	}{
+		{mcpclient.CodeMethodNotFound, "Method not found", list},
+		{mcpclient.CodeInvalidParams, "MCP error -32602: Tool pour not found", list},
+		{mcpclient.CodeInvalidParams, "Unknown tool: pour", list},
+		{mcpclient.CodeInvalidParams, "no such cup", "the tool may have acted before it failed; check before you call it again"},
+	} {
+		code, message = c.code, c.message
+		r := hawser(t, "call", url, "pour", "--no-check")
+		require.Equal(t, exitRefused, r.code)
+		require.Contains(t, r.err, "\nhint: "+c.hint+"\n")
+	}
 }
 
 func TestCommandLine(t *testing.T) {

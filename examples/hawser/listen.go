@@ -64,6 +64,18 @@ func (a *app) listen(ctx context.Context, endpoint string) error {
 	return listenEnd(ctx, l.Err())
 }
 
+// listenFailure completes the failure for a subscription that could not start.
+func (a *app) listenFailure(e *mcpclient.Error, end *mcpclient.ListenError, f failure) failure {
+	reports := end.Reason == mcpclient.EndRefused && (e.Kind == mcpclient.KindHTTP || e.Kind == mcpclient.KindServer)
+	if !reports || isLimited(e) {
+		return f
+	}
+	f.code = exitRefused
+	f.cause = oneLine("the server refused the subscription: "+end.Err.Error(), 500)
+	f.hint = "the server does not report these changes; list again when you need to know: hawser tools " + a.shown
+	return f
+}
+
 // listenEnd converts the error that ended a subscription into the command's error.
 func listenEnd(ctx context.Context, err error) error {
 	var end *mcpclient.ListenError

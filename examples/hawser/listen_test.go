@@ -61,3 +61,24 @@ func TestListenEndsWithTheServer(t *testing.T) {
 	r := machine{stderr: screen}.hawser(t, "listen", srv.Loopback(t).URL)
 	require.Equal(t, exitOK, r.code, r.err)
 }
+
+// A legacy server without a shared stream, and one that declares no changes, refuse to listen. That
+// is not an outage.
+func TestListenRefused(t *testing.T) {
+	const hint = "hint: the server does not report these changes; list again when you need to know: hawser tools "
+	for name, c := range map[string]struct {
+		change func(*mcptest.Server)
+		cause  string
+	}{
+		"no stream":  {func(s *mcptest.Server) { s.NoSharedStream = true }, "the server has no stream for notifications: HTTP status 405 Method Not Allowed"},
+		"no changes": {func(s *mcptest.Server) { s.CanSubscribe = false }, "the server supports none of the requested subscriptions"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := mcptest.New(mcptest.Legacy)
+			c.change(srv)
+			url := srv.Loopback(t).URL
+			r := hawser(t, "listen", url, "--resource", "file:///a")
+			require.Equal(t, result{exitRefused, "", "hawser: the server refused the subscription: " + c.cause + "\n" + hint + url + "\n"}, r)
+		})
+	}
+}

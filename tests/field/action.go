@@ -159,6 +159,19 @@ func closes(ctx context.Context, p *Play) (string, error) {
 	return fmt.Sprintf("closed; %d DELETE", deleted), err
 }
 
+// inTwoSessions calls the tool "t" once in the session and once in another, which replaces it.
+func inTwoSessions(ctx context.Context, p *Play) (string, error) {
+	first, err := call(ctx, p)
+	if err == nil {
+		_, err = closes(ctx, p)
+	}
+	if err != nil {
+		return "", err
+	}
+	second, err := call(ctx, p)
+	return first + " " + second, err
+}
+
 // deadline runs the action with a timeout of d.
 func deadline(d time.Duration, action Action) Action {
 	return func(ctx context.Context, p *Play) (string, error) {

@@ -133,6 +133,13 @@ var results = []Quirk{
 		Scripts: []Script{walks(page1(`false`), nil)}, Do: list, Want: gives("t").note("works: treated as the end of the list"),
 	},
 	{
+		ID: "F89d", Kind: Results, Sends: "a call of a tool that does not exist is answered with −32601",
+		Sources: []string{"fastmcp and mcp-lite on npm", "modelcontextprotocol/php-sdk#423"},
+		Scripts: each("tools/call", rpcError(200, `{"code":-32601,"message":"Method not found"}`)),
+		Want:    fails(mcpclient.KindServer, mcpclient.Answered, "-32601"),
+		CLI:     complains("call $URL t --no-check", "-32601", "hawser tools http://127.0.0.1/mcp"),
+	},
+	{
 		ID: "F89c", Kind: Results, Sends: "every cursor leads to the same page",
 		Sources: []string{"servers that ignore cursors"},
 		Scripts: one(walks(page1(`"x"`), map[string]Answer{"x": result(page1(`"x"`))})), Do: list,

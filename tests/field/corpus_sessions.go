@@ -2,12 +2,26 @@ package field
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/hawser-mcp/hawser/mcpclient"
 )
 
 const notFound = `{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}`
+
+// oneTable answers no call whose ID an earlier call had, in whichever session.
+func oneTable(s *Server) {
+	var mu sync.Mutex
+	used := map[string]bool{}
+	always("tools/call", when(func(x *Exchange) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		before := used[x.id]
+		used[x.id] = true
+		return before
+	}, never))(s)
+}
 
 // losses returns one script per answer, which reports a lost session.
 func losses(answers ...Answer) []Script {
@@ -143,6 +157,12 @@ var sessions = []Quirk{
 		Sources: []string{"supabase/mcp#400", "ballerina-platform/ballerina-library#9161"}, Eras: Legacy,
 		Scripts: eachAlways(http.MethodDelete, status(400), status(404), status(405), status(500), status(502)),
 		Do:      closes, Want: gives("closed; 1 DELETE").sessions(2).note("works: Close returns nil and does not repeat DELETE"),
+	},
+	{
+		ID: "F127", Kind: Sessions, Sends: "the server has one stream table for all clients: one of two calls with the same ID gets no answer",
+		Sources: []string{"the README of @hono/mcp", "domdomegg/computer-use-mcp#64 (GHSA-345p-7cg4-v4c7)"},
+		Scripts: one(oneTable), Do: deadline(time.Minute, inTwoSessions),
+		Want: gives("ok ok").calls(2).sessions(anyNumber).note("works: the IDs of a session begin at a random number"),
 	},
 	{
 		ID: "S15", Kind: Sessions, Sends: "a call is answered with 429 and Retry-After: 60",

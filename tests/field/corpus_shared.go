@@ -26,6 +26,12 @@ var shared = []Quirk{
 		Options: noteChanges, Do: counted("GET", listen(time.Minute)), Want: gives("; 1 GET").note("works: the session sends one GET only"),
 	},
 	{
+		ID: "F74b", Kind: Shared, Sends: "the command line listens, but GET is answered with 405",
+		Sources: []string{"supergateway, fastify-mcp and mcp-lite without sessions"}, Eras: Legacy,
+		Scripts: one(always("GET", status(405))), Want: works(),
+		CLI: complains("listen $URL", "no stream for notifications", "405", "hawser tools http://127.0.0.1/mcp"),
+	},
+	{
 		ID: "F75", Kind: Shared, Sends: "after the shared stream is cut, GET is answered with 400 “session already exists” for two minutes",
 		Sources: []string{"render-oss/render-mcp-server#26"}, Eras: Legacy,
 		Scripts: one(on("GET", cut(sse(": hi\n\n"))), always("GET", when(func(x *Exchange) bool { n := x.server.Count("GET"); return n == 2 || n == 3 },

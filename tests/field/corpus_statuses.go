@@ -18,6 +18,12 @@ var statuses = []Quirk{
 		CLI: complains("tools $URL", "Invalid Host header", "hawser ping http://localhost/mcp"),
 	},
 	{
+		ID: "F60b", Kind: Statuses, Sends: "the server answers 403 and names the only host that it accepts",
+		Sources: []string{"microsoft/playwright-mcp#1171", "stacklok/toolhive-catalog#229"},
+		Scripts: eachAlways("POST", text(403, "Access is only allowed at localhost")), Want: refused(mcpclient.KindForbidden, "403", "only allowed at localhost"),
+		CLI: complains("tools $URL", "hawser ping http://localhost/mcp"),
+	},
+	{
 		ID: "F61", Kind: Statuses, Sends: "the server answers 403 if the request has no User-Agent",
 		Sources: []string{"openai/codex#12859", "anthropics/claude-ai-mcp#923"},
 		Scripts: one(always("*", when(func(x *Exchange) bool { return x.UserAgent() == "" }, page(403, "<html>Forbidden</html>")))), Want: works(),

@@ -14,14 +14,15 @@ This page lists what they do, where it was reported, and how a Hawser session ha
 every row with a scripted server, in each era where it applies, direct and through an executor
 (` + "`go test ./tests/field`" + `). After every row in which Connect succeeds, the next call works. The rules
 behind the results are in [errors and retries](errors-and-retries.md) and
-[guarantees](guarantees.md).
+[guarantees](guarantees.md). The [last section](#third-party-servers) lists third-party servers that
+CI runs.
 
 The test writes this page. To add a row, append it to a ` + "`corpus_*.go`" + ` file in ` + "`tests/field`" + ` and run
 ` + "`go test ./tests/field -update`" + `.
 `
 
 // Document returns the text of docs/compatibility.md.
-func Document() string {
+func Document(servers Servers) string {
 	var b strings.Builder
 	corpus := Corpus()
 	b.WriteString(intro)
@@ -39,6 +40,7 @@ func Document() string {
 		}
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}
+	b.WriteString(servers.section())
 	return b.String()
 }
 

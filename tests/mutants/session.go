@@ -154,6 +154,12 @@ var sessionMutants = []mutant{
 		test: "TestWithTries",
 	},
 	{
+		name: "all sessions use the same request IDs", file: "mcpclient/connect.go",
+		old:  `	s.ids.Store(firstID())`,
+		new:  `	_ = firstID`,
+		test: "TestSessionsBeginWithDifferentIDs",
+	},
+	{
 		name: "Connect retries like the session", file: "mcpclient/negotiate.go",
 		old:  `if s.now.Load() == nil {`,
 		new:  `if false {`,

@@ -79,7 +79,7 @@ func (e *Executor) Log() string {
 
 func (e *Executor) start() error {
 	e.tb.Helper()
-	e.process = startIn(e.tb, e.env, e.program, e.arguments(e.URL)...)
+	e.process = startIn(e.tb, "", e.env, e.program, e.arguments(e.URL)...)
 	if err := e.process.waitFor(e.URL+"\n", 1); err != nil {
 		return err
 	}

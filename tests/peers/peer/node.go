@@ -39,3 +39,15 @@ func modules(tb testing.TB) string {
 	}
 	return filepath.Join(filepath.Dir(source), "..", "node_modules")
 }
+
+// Node returns the path of the pinned Node.
+func Node(tb testing.TB) string {
+	tb.Helper()
+	return bin(tb, "node")
+}
+
+// ServersBin returns the directory of the programs of the npm packages in tests/peers/servers.
+func ServersBin(tb testing.TB) string {
+	tb.Helper()
+	return filepath.Join(modules(tb), "..", "servers", "node_modules", ".bin")
+}

@@ -31,16 +31,17 @@ type process struct {
 // start runs a program in this process's environment with env added.
 func start(tb testing.TB, env []string, program string, args ...string) *process {
 	tb.Helper()
-	return startIn(tb, append(os.Environ(), env...), program, args...)
+	return startIn(tb, "", append(os.Environ(), env...), program, args...)
 }
 
-// startIn runs a program with exactly this environment.
-func startIn(tb testing.TB, environment []string, program string, args ...string) *process {
+// startIn runs a program in a directory and with exactly this environment. "" is the directory of
+// this process.
+func startIn(tb testing.TB, dir string, environment []string, program string, args ...string) *process {
 	tb.Helper()
 	ctx, stop := context.WithCancel(tb.Context()) // the context ends before the cleanups of the test run
 	p := &process{log: newLog(), done: make(chan struct{}), stop: stop}
 	p.cmd = exec.CommandContext(ctx, program, args...) //nolint:gosec // tests choose the program
-	p.cmd.Env = environment
+	p.cmd.Dir, p.cmd.Env = dir, environment
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.Cancel = func() error { return killGroup(p.cmd) }
 	p.cmd.WaitDelay = patience

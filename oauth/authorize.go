@@ -155,10 +155,10 @@ func (c *Client) authorizing(a *ask) func(context.Context, *work) error {
 		if done, err := c.settled(a); done {
 			return err
 		}
-		before := c.held.Load()
+		before, from := c.held.Load(), time.Now()
 		err := c.authorize(ctx, w, a)
 		if w.prompted || a.stepUp && c.source() == nil {
-			c.known.learn(a, err, before, c.held.Load())
+			c.known.learn(a, err, from, before, c.held.Load())
 		}
 		return err
 	}

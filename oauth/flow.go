@@ -230,6 +230,9 @@ func (f *flow) readCallback(callbackURL string) (answer url.Values, at *url.URL,
 // request, but its end does not cancel the exchange.
 func (f *flow) finish(ctx context.Context, answer url.Values) (*token, error) {
 	if err := f.judge(answer); err != nil {
+		if code := codeOf(err); code == codeInvalidClient || code == codeUnauthorizedClient {
+			f.unregister(ctx, f.who) // some servers redirect back although they do not know the client
+		}
 		return nil, err
 	}
 	ctx, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), 2*f.c.cfg.RequestTimeout, errTooSlow)
@@ -240,8 +243,8 @@ func (f *flow) finish(ctx context.Context, answer url.Values) (*token, error) {
 		"code_verifier": {f.verifier}, "resource": {f.at.resource},
 	}}
 	tok, err := f.c.requestToken(ctx, req)
-	if codeOf(err) == "invalid_client" && f.c.isDynamic(f.at.server) {
-		f.c.unregister(ctx, f.at.server.Issuer, f.who.clientID)
+	if codeOf(err) == codeInvalidClient {
+		f.unregister(ctx, f.who)
 	}
 	return tok, err
 }
@@ -302,7 +305,14 @@ func (f *flow) forgetUnused(ctx context.Context) {
 	f.mu.Lock()
 	who, started := f.who, f.started
 	f.mu.Unlock()
-	if who == nil || started || !f.c.isDynamic(f.at.server) {
+	if who != nil && !started {
+		f.unregister(ctx, who)
+	}
+}
+
+// unregister forgets a client that was registered dynamically.
+func (f *flow) unregister(ctx context.Context, who *registered) {
+	if !f.c.isDynamic(f.at.server) {
 		return
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), saveLimit)

@@ -67,7 +67,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 		return grantError(ctx, err)
 	}
 	if assertion := form.Get("assertion"); assertion != "" && c.known.isSpent(assertion) {
-		return &Error{Kind: KindRefused, Op: "obtain token", Code: "invalid_grant", Err: errSpent}
+		return &Error{Kind: KindRefused, Op: "obtain token", Code: codeInvalidGrant, Err: errSpent}
 	}
 	req := &tokenRequest{op: "obtain token", at: at, form: form}
 	if g.authenticates() {
@@ -81,7 +81,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 	form.Set("resource", at.resource)
 	setScope(form, at.scopes)
 	tok, err := c.requestToken(ctx, req)
-	if codeOf(err) == "invalid_grant" {
+	if codeOf(err) == codeInvalidGrant {
 		c.known.spend(form.Get("assertion"))
 	}
 	if err != nil {

@@ -29,8 +29,15 @@ const (
 )
 
 type failedLogin struct {
-	at  time.Time
-	err error
+	from, until time.Time // when it began and ended
+	err         error
+}
+
+// covers reports whether a request made at began shares the result of the failed login, because the
+// login was still running then. Clocks are coarse: at an equal reading, the request came later, unless
+// the whole login took no measurable time.
+func (f *failedLogin) covers(began time.Time) bool {
+	return f != nil && (began.Before(f.until) || began.Equal(f.until) && f.from.Equal(f.until))
 }
 
 // maxRemembered bounds the number of entries that a server can make the client remember.
@@ -44,7 +51,7 @@ func (k *known) verdict(a *ask, cur *token) error {
 	switch {
 	case k.declined == declinedAll, k.declined == declinedStepUp && a.stepUp:
 		return &Error{Kind: KindDeclined, Op: "authorize", Err: ErrDeclined}
-	case k.failed != nil && !k.failed.at.Before(a.began):
+	case k.failed.covers(a.began):
 		return k.failed.err
 	case a.stepUp && cur != nil && (contains(cur.Requested, a.scopes) && k.steps[stepKey(cur, a)] || len(k.steps) >= maxRemembered):
 		return &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the token has the requested scopes, but the resource demands more")}
@@ -52,9 +59,9 @@ func (k *known) verdict(a *ask, cur *token) error {
 	return nil
 }
 
-// learn records err, the result of the authorization a. before and after are the tokens that were
-// current before and after the authorization.
-func (k *known) learn(a *ask, err error, before, after *token) {
+// learn records err, the result of the authorization a, which began at from. before and after are
+// the tokens that were current before and after the authorization.
+func (k *known) learn(a *ask, err error, from time.Time, before, after *token) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
@@ -71,7 +78,7 @@ func (k *known) learn(a *ask, err error, before, after *token) {
 	case errors.Is(err, ErrDeclined):
 		k.declined = declinedAll
 	default:
-		k.failed = &failedLogin{at: time.Now(), err: err}
+		k.failed = &failedLogin{from: from, until: time.Now(), err: err}
 	}
 }
 

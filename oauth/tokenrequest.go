@@ -137,7 +137,7 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	ok := answer.status/100 == 2
 	switch {
 	case httpstatus.Of(answer.status).Transient() ||
-		!ok && (code == "server_error" || code == "temporarily_unavailable" || code == "slow_down"):
+		!ok && (code == codeServerError || code == "temporarily_unavailable" || code == "slow_down"):
 		failed.Kind, failed.Err = KindNetwork, fmt.Errorf("status %d", answer.status)
 	case code == codeInvalidTarget && parseErr == nil:
 		failed.Err = errNoResource
@@ -152,8 +152,16 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	return nil, failed
 }
 
-// codeInvalidTarget refuses the resource parameter (RFC 8707 section 2).
-const codeInvalidTarget = "invalid_target"
+// Error codes that the client acts on (RFC 6749 sections 4.1.2.1 and 5.2).
+const (
+	codeInvalidClient      = "invalid_client"
+	codeInvalidGrant       = "invalid_grant"
+	codeInvalidRequest     = "invalid_request"
+	codeInvalidScope       = "invalid_scope"
+	codeInvalidTarget      = "invalid_target" // refuses the resource parameter (RFC 8707 section 2)
+	codeServerError        = "server_error"
+	codeUnauthorizedClient = "unauthorized_client"
+)
 
 var errNoResource = errors.New("the server may not accept the resource parameter (see Config.NoResource)")
 

@@ -9,7 +9,6 @@ var Pending = map[string]string{
 	"F75":  "the session gives up the shared stream",
 	"F79":  "the call ends only at its deadline",
 	"S13":  "the session sends the call",
-	"A3":   "every login uses the forgotten client and fails",
 	"A5":   "the login fails",
 	"A9":   "the login fails, because the session does not try client_secret_post",
 	"F100": "the error does not list the URLs that were tried",

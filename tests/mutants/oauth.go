@@ -103,6 +103,16 @@ func oauthLogin() []mutant {
 			test: "TestAuthorizationURLs",
 		},
 		{
+			name: "oauth: a call made after a failed login shares its result", file: "oauth/known.go",
+			old: `began.Equal(f.until) && f.from.Equal(f.until))`, new: `began.Equal(f.until))`,
+			test: "TestCallRightAfterAFailedLogin",
+		},
+		{
+			name: "oauth: the registration is kept after a login without a callback", file: "oauth/flow.go",
+			old: `if who != nil && !started {`, new: `if who != nil && started {`,
+			test: "TestRegistrationIsForgotten",
+		},
+		{
 			name: "oauth: a user who declined is prompted again", file: "oauth/known.go",
 			old: `k.declined = declinedAll`, new: `k.declined = declinedNothing`,
 			test: "TestHundredRefusalsPromptOnceIfDeclined",

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,14 +35,14 @@ func (c *Client) isDynamic(server *ServerMetadata) bool {
 // it again for later logins with the same redirect URI.
 func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
 	if !c.isDynamic(server) {
-		return c.registrar.register(ctx, server, redirectURI)
+		return c.configured(ctx, server)
 	}
 	stored, _, err := c.loadClient(ctx, server.Issuer)
 	if err != nil {
 		return nil, err
 	}
 	if stored != nil && !stored.hasExpired() && slices.Contains(stored.redirectURIs, redirectURI) {
-		return stored, nil
+		return c.adjust(ctx, server, stored), nil
 	}
 	who, err := c.registrar.register(ctx, server, redirectURI)
 	if err != nil {
@@ -79,15 +80,28 @@ func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now(
 func (c *Client) identity(ctx context.Context, server *ServerMetadata, tok *token) (*registered, error) {
 	switch {
 	case !c.isDynamic(server):
-		return c.registrar.register(ctx, server, "")
+		return c.configured(ctx, server)
 	case tok != nil:
-		return &registered{clientID: tok.ClientID, secret: tok.ClientSecret, authMethod: tok.ClientAuth, issuer: server.Issuer}, nil
+		who := &registered{clientID: tok.ClientID, secret: tok.ClientSecret, authMethod: tok.ClientAuth, issuer: server.Issuer}
+		return c.adjust(ctx, server, who), nil
 	}
 	stored, _, err := c.loadClient(ctx, server.Issuer)
-	if err == nil && stored == nil {
-		err = &Error{Kind: KindRegistration, Op: "authenticate", Err: errors.New("no client id")}
+	switch {
+	case err != nil:
+		return nil, err
+	case stored == nil:
+		return nil, &Error{Kind: KindRegistration, Op: "authenticate", Err: errors.New("no client id")}
 	}
-	return stored, err
+	return c.adjust(ctx, server, stored), nil
+}
+
+// configured returns the identity that the configuration gives this client for a server.
+func (c *Client) configured(ctx context.Context, server *ServerMetadata) (*registered, error) {
+	who, err := c.registrar.register(ctx, server, "")
+	if err != nil {
+		return nil, err
+	}
+	return c.adjust(ctx, server, who), nil
 }
 
 func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, string, error) {
@@ -112,13 +126,18 @@ func (c *Client) unregister(ctx context.Context, issuer, clientID string) {
 	if err != nil && !errors.Is(err, ErrConflict) {
 		c.log.Warn("could not delete a registration", "issuer", issuer, "error", err)
 	}
+	c.unlearn(ctx, issuer, clientID)
 }
 
-// forgetClient deletes the registration with the authorization server of the endpoint.
+// forgetClient deletes the registration with the authorization server of the endpoint, and what
+// worked for the configured client ID.
 func (c *Client) forgetClient(ctx context.Context) {
 	b, _, err := c.loadBinding(ctx)
 	if err != nil || b == nil {
 		return
+	}
+	if id := cmp.Or(c.cfg.Registration.ClientID, c.cfg.Registration.MetadataURL); id != "" {
+		c.unlearn(ctx, b.Issuer, id)
 	}
 	if stored, _, err := c.loadClient(ctx, b.Issuer); err == nil && stored != nil {
 		c.unregister(ctx, b.Issuer, stored.clientID)

@@ -65,6 +65,8 @@ type Error struct {
 	Code, Description string
 	// Err is the cause. It may be nil.
 	Err error
+
+	status int // of the answer of a token endpoint
 }
 
 // Error returns the operation, the kind and the cause, on one line.

@@ -17,6 +17,7 @@ type known struct {
 	failed   *failedLogin               // guarded by mu: the last login, if it failed
 	steps    map[string]bool            // guarded by mu: the stepKeys of successful step-ups
 	spent    map[[sha256.Size]byte]bool // guarded by mu: digests of refused assertions
+	works    map[string]workaround      // guarded by mu: by workaroundKey
 }
 
 // declined says which kinds of login the user declined. The user is not prompted for those again.
@@ -143,4 +144,20 @@ func (k *known) isSpent(assertion string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.spent[sha256.Sum256([]byte(assertion))]
+}
+
+func (k *known) workaround(key string) (workaround, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w, ok := k.works[key]
+	return w, ok
+}
+
+func (k *known) setWorkaround(key string, w workaround) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.works == nil || len(k.works) >= maxRemembered {
+		k.works = map[string]workaround{}
+	}
+	k.works[key] = w
 }

@@ -73,9 +73,19 @@ func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, e
 	return t, nil
 }
 
-// postToken sends a token request and returns the reply. It sends the request a second time if the
-// server requires a nonce in the DPoP proof (RFC 9449 section 8).
+// postToken sends a token request and returns the reply. If the server refuses the client's
+// authentication, postToken sends the request a second time with the next advertised method.
 func (c *Client) postToken(ctx context.Context, req *tokenRequest) (*tokenReply, error) {
+	reply, err := c.postTokenWithNonce(ctx, req)
+	if method := c.otherMethod(req, err); method != "" {
+		return c.postTokenAgain(ctx, req, method, err)
+	}
+	return reply, err
+}
+
+// postTokenWithNonce sends a token request and returns the reply. It sends the request a second
+// time if the server requires a nonce in the DPoP proof (RFC 9449 section 8).
+func (c *Client) postTokenWithNonce(ctx context.Context, req *tokenRequest) (*tokenReply, error) {
 	reply, retry, err := c.postTokenOnce(ctx, req)
 	if retry {
 		reply, _, err = c.postTokenOnce(ctx, req)
@@ -131,7 +141,7 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	parseErr := decode(answer.body, reply)
 	code := redact.Clean(reply.Error, 64)
 	failed := &Error{
-		Kind: KindRefused, Op: op, Code: redact.Mask(code, secrets),
+		Kind: KindRefused, Op: op, status: answer.status, Code: redact.Mask(code, secrets),
 		Description: redact.Clean(redact.Mask(reply.Description, secrets), maxDescription),
 	}
 	ok := answer.status/100 == 2

@@ -24,6 +24,9 @@ type Script struct {
 	Prefix string
 	// Auth is the method that clients must use at the token endpoint, "none" if empty.
 	Auth string
+	// Offers replaces the methods that the metadata list, which are otherwise Auth alone.
+	// Registrations name the first.
+	Offers []string
 	// NoResource refuses the resource parameter. All tokens are then for this resource.
 	NoResource string
 	// DPoP binds tokens to the key of the request's proof, if the request has a proof. Nonce must
@@ -225,13 +228,11 @@ func reply(w http.ResponseWriter, status int, answer any) {
 func (s *Server) metadata() map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	auth := s.script.Auth
-	auth = cmp.Or(auth, "none")
 	document := map[string]any{
 		"issuer": s.Issuer, "authorization_endpoint": s.Issuer + "/authorize", "token_endpoint": s.Issuer + "/token",
 		"registration_endpoint": s.Issuer + "/register", "revocation_endpoint": s.Issuer + "/revoke",
 		"code_challenge_methods_supported": []string{"S256"}, "response_types_supported": []string{"code"},
-		"token_endpoint_auth_methods_supported": []string{auth}, "authorization_response_iss_parameter_supported": true,
+		"token_endpoint_auth_methods_supported": s.offers(), "authorization_response_iss_parameter_supported": true,
 	}
 	if s.script.Scopes != nil {
 		document["scopes_supported"] = s.script.Scopes
@@ -243,6 +244,13 @@ func (s *Server) metadata() map[string]any {
 		s.script.Metadata(document)
 	}
 	return document
+}
+
+func (s *Server) offers() []string {
+	if s.script.Offers != nil {
+		return s.script.Offers
+	}
+	return []string{cmp.Or(s.script.Auth, "none")}
 }
 
 func (s *Server) register(body map[string]any) (int, any) {
@@ -257,7 +265,7 @@ func (s *Server) register(body map[string]any) (int, any) {
 	answer := map[string]any{"client_id": c.ID, "redirect_uris": c.Redirects, "token_endpoint_auth_method": "none"}
 	if s.script.Auth != "" && s.script.Auth != "none" {
 		c.Secret = fmt.Sprintf("SECRET %d/+é", s.serial)
-		answer["client_secret"], answer["token_endpoint_auth_method"] = c.Secret, s.script.Auth
+		answer["client_secret"], answer["token_endpoint_auth_method"] = c.Secret, s.offers()[0]
 	}
 	s.clients[c.ID] = c
 	return http.StatusCreated, answer

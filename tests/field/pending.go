@@ -10,7 +10,6 @@ var Pending = map[string]string{
 	"F79":  "the call ends only at its deadline",
 	"S13":  "the session sends the call",
 	"A5":   "the login fails",
-	"A9":   "the login fails, because the session does not try client_secret_post",
 	"F100": "the error does not list the URLs that were tried",
 	"F119": "every call fails, and the user is never prompted to log in",
 }

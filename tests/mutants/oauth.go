@@ -4,8 +4,8 @@ import "slices"
 
 // oauthMutants are defects of packages oauth, filestore and loopback.
 func oauthMutants() []mutant {
-	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthRedirects(), oauthTokens(), oauthRequests(), oauthSDKs(), oauthEgress(), oauthStore(),
-		oauthLoopback())
+	return slices.Concat(oauthDiscovery(), oauthLogin(), oauthRedirects(), oauthFallbacks(), oauthTokens(), oauthRequests(), oauthSDKs(),
+		oauthEgress(), oauthStore(), oauthLoopback())
 }
 
 // oauthDiscovery are defects in discovering the authorization server.
@@ -142,6 +142,32 @@ func oauthRedirects() []mutant {
 			name: "oauth: all servers get the same redirect path", file: "oauth/callback.go",
 			old: `[]byte(plainIssuer(issuer))`, new: `[]byte(issuer[:4])`,
 			test: "TestMixUp|TestFirstRedirect",
+		},
+	}
+}
+
+// oauthFallbacks are defects in the fallbacks of registration, client authentication and renewal.
+func oauthFallbacks() []mutant {
+	return []mutant{
+		{
+			name: "oauth: a secret is sent in a form that the server does not advertise", file: "oauth/workaround.go",
+			old: `if method != used && req.at.server.advertises(method) {`, new: `if method != used {`,
+			test: "TestOtherMethod",
+		},
+		{
+			name: "oauth: a remembered method is used although the server no longer advertises it", file: "oauth/workaround.go",
+			old: `if method == "" || !server.advertises(method) {`, new: `if method == "" {`,
+			test: "TestWorkaroundIsForgotten",
+		},
+		{
+			name: "oauth: a client falls back from its key to a secret", file: "oauth/workaround.go",
+			old: `|| who.method(server, r.Key) == authPrivateKey`, new: `|| r.MetadataURL != ""`,
+			test: "TestOtherMethod",
+		},
+		{
+			name: "oauth: a refused code is sent again", file: "oauth/workaround.go",
+			old: `case codeInvalidGrant, codeInvalidScope,`, new: `case codeInvalidScope,`,
+			test: "TestOtherMethod",
 		},
 	}
 }

@@ -18,6 +18,7 @@ type storedClient struct {
 	Secret    string    `json:"client_secret,omitempty"`
 	Auth      string    `json:"token_endpoint_auth_method,omitempty"`
 	Redirects []string  `json:"redirect_uris,omitempty"`
+	Scopes    []string  `json:"scopes,omitempty"`
 	Expires   time.Time `json:"expires,omitzero"`
 }
 
@@ -32,8 +33,9 @@ func (c *Client) isDynamic(server *ServerMetadata) bool {
 }
 
 // register returns this client's identity for a server. It stores a dynamic registration and uses
-// it again for later logins with the same redirect URI.
-func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
+// it again for later logins with the same redirect URI, unless replace is true. A new registration is
+// for these scopes, to which some servers limit the client.
+func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string, scopes []string, replace bool) (*registered, error) {
 	if !c.isDynamic(server) {
 		return c.configured(ctx, server)
 	}
@@ -41,13 +43,14 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 	if err != nil {
 		return nil, err
 	}
-	if stored != nil && !stored.hasExpired() && slices.Contains(stored.redirectURIs, redirectURI) {
+	if !replace && stored != nil && !stored.hasExpired() && slices.Contains(stored.redirectURIs, redirectURI) {
 		return c.adjust(ctx, server, stored), nil
 	}
-	who, err := c.registrar.register(ctx, server, redirectURI)
+	who, err := c.registrar.register(ctx, server, redirectURI, scopes)
 	if err != nil {
 		return nil, err
 	}
+	who.isNew = true
 	return who, c.keepClient(ctx, who)
 }
 
@@ -55,7 +58,7 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 // because each stored token includes the credentials of its own registration.
 func (c *Client) keepClient(ctx context.Context, who *registered) error {
 	data, err := json.Marshal(storedClient{ //nolint:gosec // for the Store
-		ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: who.redirectURIs, Expires: who.expires,
+		ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: who.redirectURIs, Scopes: who.scopes, Expires: who.expires,
 	})
 	if err != nil {
 		return err
@@ -97,7 +100,7 @@ func (c *Client) identity(ctx context.Context, server *ServerMetadata, tok *toke
 
 // configured returns the identity that the configuration gives this client for a server.
 func (c *Client) configured(ctx context.Context, server *ServerMetadata) (*registered, error) {
-	who, err := c.registrar.register(ctx, server, "")
+	who, err := c.registrar.register(ctx, server, "", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +117,9 @@ func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, st
 		c.log.Warn("a stored registration is damaged", "issuer", issuer)
 		return nil, version, nil //nolint:nilerr // treated as missing
 	}
-	return &registered{clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, expires: s.Expires, issuer: issuer}, version, nil
+	return &registered{
+		clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, scopes: s.Scopes, expires: s.Expires, issuer: issuer,
+	}, version, nil
 }
 
 // unregister deletes a registration from the Store, so that the next login registers again.

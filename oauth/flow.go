@@ -17,45 +17,6 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// login runs Config.Login once, saves the token and makes it current.
-func (c *Client) login(ctx context.Context, at *target) error {
-	f, err := c.newFlow(ctx, at)
-	if err != nil {
-		return err
-	}
-	ctx, stop := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, errLoginTimeout)
-	defer stop()
-	defer context.AfterFunc(c.closing, stop)()
-	err = c.cfg.Login.Login(ctx, f)
-	tok, flowErr := f.end()
-	f.forgetUnused(ctx)
-	switch {
-	case tok != nil:
-		if err != nil {
-			c.log.Info("login completed, but Login returned an error", "error", err)
-		}
-		tok.anew = true
-		c.install(context.WithoutCancel(ctx), tok)
-		return nil
-	case c.closing.Err() != nil:
-		return &Error{Kind: KindClosed, Op: "log in", Err: ErrClosed}
-	case flowErr != nil:
-		err = flowErr
-	case err == nil:
-		err = errors.New("Login returned before the login was complete")
-	case ctx.Err() != nil && !errors.Is(err, ErrDeclined):
-		err = f.explain(context.Cause(ctx))
-	}
-	var typed *Error
-	switch {
-	case errors.As(err, &typed):
-		return err
-	case errors.Is(err, ErrDeclined):
-		return &Error{Kind: KindDeclined, Op: "log in", Err: err}
-	}
-	return &Error{Kind: KindLogin, Op: "log in", Err: err}
-}
-
 var errLoginTimeout = errors.New("timeout: login not completed")
 
 // flow is one authorization code grant (OAuth 2.1 section 4.1) with PKCE. It holds the state that
@@ -63,6 +24,7 @@ var errLoginTimeout = errors.New("timeout: login not completed")
 type flow struct {
 	c        *Client
 	at       *target // the issuer of at.server was validated
+	replace  bool    // register even if there is a stored registration
 	key      *dpopKey
 	bound    bool
 	state    string
@@ -83,7 +45,7 @@ type flow struct {
 // Format hides the flow's secrets.
 func (*flow) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
-func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
+func (c *Client) newFlow(ctx context.Context, at *target, replace bool) (*flow, error) {
 	if !at.server.Guessed && !at.server.supportsPKCE() {
 		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: &DocumentError{
 			URL: at.server.from, Reason: "the authorization server does not support PKCE (code_challenge_methods_supported)",
@@ -98,7 +60,7 @@ func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
 		return nil, err
 	}
 	return &flow{
-		c: c, at: at, key: key, bound: bound, state: rand.Text(), verifier: oauth2.GenerateVerifier(),
+		c: c, at: at, replace: replace, key: key, bound: bound, state: rand.Text(), verifier: oauth2.GenerateVerifier(),
 		proposed: c.proposedRedirect(ctx, at.server), finished: make(chan struct{}),
 	}, nil
 }
@@ -138,9 +100,12 @@ func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string
 	if again {
 		return "", &Error{Kind: KindConfig, Op: "log in", Err: errors.New("AuthorizationURL was called twice")}
 	}
-	who, err := f.c.register(ctx, f.at.server, redirectURI)
+	who, err := f.c.register(ctx, f.at.server, redirectURI, f.at.scopes, f.replace)
 	if err != nil {
 		return "", err
+	}
+	if f.c.workaround(ctx, who.issuer, who.clientID).NoOffline {
+		f.at.scopes = withoutOffline(f.at.scopes)
 	}
 	f.mu.Lock()
 	f.who = who
@@ -337,6 +302,9 @@ func (f *flow) end() (*token, error) {
 // Login sends the user to the authorization server and waits for them to come back. Package
 // oauth/loopback implements it with a browser on this machine. A [Client] runs one login at a time,
 // and bounds it with ctx.
+//
+// If the server refuses the scopes of a login (invalid_scope), the Client calls Login again, at most
+// twice, with other scopes or another registration.
 //
 // Login returns nil, its own error, or the error of flow.Complete. It must not return
 // [ErrForeignCallback]. Its error wraps [ErrDeclined] if the user does not want to authorize.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -79,10 +80,16 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 		return err
 	}
 	form.Set("resource", at.resource)
+	if req.who != nil && c.workaround(ctx, at.server.Issuer, req.who.clientID).NoOffline {
+		at.scopes = withoutOffline(at.scopes)
+	}
 	setScope(form, at.scopes)
 	tok, err := c.requestToken(ctx, req)
-	if codeOf(err) == codeInvalidGrant {
+	switch code := codeOf(err); {
+	case code == codeInvalidGrant:
 		c.known.spend(form.Get("assertion"))
+	case code == codeInvalidScope && slices.Contains(at.scopes, scopeOffline):
+		return c.grantWithoutOffline(ctx, req)
 	}
 	if err != nil {
 		return err
@@ -90,6 +97,17 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 	tok.anew, tok.Refresh = true, "" // the next token comes from the Grant, not from a refresh
 	c.held.Store(tok)
 	return nil
+}
+
+// grantWithoutOffline repeats a request whose scopes the server refused, without offline_access.
+func (c *Client) grantWithoutOffline(ctx context.Context, refused *tokenRequest) error {
+	at := *refused.at
+	at.scopes = withoutOffline(at.scopes)
+	err := c.grant(ctx, &at)
+	if err == nil && refused.who != nil {
+		c.remember(ctx, at.server.Issuer, refused.who.clientID, func(w *workaround) { w.NoOffline = true })
+	}
+	return err
 }
 
 // errSpent is returned for an assertion that was refused before (MCP workload-identity-federation).

@@ -21,8 +21,10 @@ import (
 type registered struct {
 	clientID, secret, authMethod string
 	redirectURIs                 []string
+	scopes                       []string  // that the client registered with
 	expires                      time.Time // zero: never
 	issuer                       string
+	isNew                        bool // registered for the login in progress
 }
 
 // Format hides the secret.
@@ -51,8 +53,8 @@ func (e *IssuerError) Error() string {
 
 // register returns this client's identity for server. It is the configured client ID; or, without
 // one, MetadataURL if the server supports metadata documents; or else the result of a dynamic
-// registration.
-func (r *registrar) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
+// registration for these scopes.
+func (r *registrar) register(ctx context.Context, server *ServerMetadata, redirectURI string, scopes []string) (*registered, error) {
 	const op = "register"
 	c := r.client
 	switch {
@@ -73,13 +75,20 @@ func (r *registrar) register(ctx context.Context, server *ServerMetadata, redire
 	case redirectURI == "":
 		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("a client without a Login cannot be registered dynamically")}
 	}
-	return r.negotiate(ctx, server, newClientMetadata(c, server, redirectURI))
+	return r.negotiate(ctx, server, newClientMetadata(c, server, redirectURI, scopes))
 }
 
 // negotiate registers with the preferred metadata. If the server's error code does not say which
 // field is wrong, negotiate tries other metadata.
 func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who, first := r.dynamic(ctx, server, wish)
+	if wish.Scope != "" && refusesScope(first) {
+		unscoped := *wish // some servers choose the scopes of a client themselves
+		unscoped.Scope, wish = "", &unscoped
+		if who, err := r.dynamic(ctx, server, wish); err == nil || KindOf(err) == KindNetwork {
+			return who, err
+		}
+	}
 	for _, other := range wish.others(server, codeIn(first)) {
 		who, err := r.dynamic(ctx, server, other)
 		if err == nil || KindOf(err) == KindNetwork {
@@ -90,6 +99,14 @@ func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish 
 		}
 	}
 	return who, first
+}
+
+// refusesScope reports whether a registration may have been refused because of its scope. Servers
+// use several error codes for it. Some mention it only in their text.
+func refusesScope(err error) bool {
+	code := codeIn(err)
+	return code == "invalid_client_metadata" || code == codeInvalidScope || code == "insufficient_scope" ||
+		KindOf(err) == KindRegistration && strings.Contains(strings.ToLower(err.Error()), "scope")
 }
 
 // others returns the metadata to try after the server refused m with the error code.
@@ -137,12 +154,13 @@ type clientMetadata struct {
 	GrantTypes      []string `json:"grant_types"`
 	ResponseTypes   []string `json:"response_types"`
 	AuthMethod      string   `json:"token_endpoint_auth_method,omitempty"`
+	Scope           string   `json:"scope,omitempty"`
 }
 
-func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI string) *clientMetadata {
+func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI string, scopes []string) *clientMetadata {
 	m := &clientMetadata{
 		Name: c.Name, Redirects: []string{redirectURI}, ApplicationType: typeWeb,
-		GrantTypes: []string{"authorization_code"}, ResponseTypes: []string{"code"},
+		GrantTypes: []string{"authorization_code"}, ResponseTypes: []string{"code"}, Scope: strings.Join(scopes, " "),
 	}
 	m.Name = cmp.Or(m.Name, "Hawser")
 	if u, err := url.Parse(redirectURI); err == nil && httprule.IsLoopback(u.Hostname()) {
@@ -257,6 +275,9 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 		return nil, errors.New("the registration has no client_secret, which its authentication method requires")
 	}
 	who.redirectURIs = slices.Clone(wish.Redirects) // the server's other URIs are not used
+	if wish.Scope != "" {
+		who.scopes = strings.Fields(wish.Scope)
+	}
 	if r.Secret != "" {
 		who.expires = readTime(r.Expires)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -37,6 +38,10 @@ type Script struct {
 	Scopes, Granted []string
 	// ExpectAssertion checks the assertion of a jwt-bearer or private_key_jwt request.
 	ExpectAssertion func(form url.Values) error
+	// Limit refuses scopes that the client has not registered with. Refused are scopes that are
+	// refused to all clients. The code is invalid_scope.
+	Limit   bool
+	Refused []string
 	// Metadata changes the metadata document before it is sent.
 	Metadata func(document map[string]any)
 	// Detour, unless it returns "", is where the authorization endpoint sends the user instead.
@@ -80,6 +85,7 @@ type Server struct {
 type client struct {
 	ID, Secret string
 	Redirects  []string
+	Scopes     []string
 }
 
 // Grant is what a token grants.
@@ -262,6 +268,8 @@ func (s *Server) register(body map[string]any) (int, any) {
 	for _, r := range redirects {
 		c.Redirects = append(c.Redirects, fmt.Sprint(r))
 	}
+	scope, _ := body["scope"].(string)
+	c.Scopes = strings.Fields(scope)
 	answer := map[string]any{"client_id": c.ID, "redirect_uris": c.Redirects, "token_endpoint_auth_method": "none"}
 	if s.script.Auth != "" && s.script.Auth != "none" {
 		c.Secret = fmt.Sprintf("SECRET %d/+é", s.serial)
@@ -292,6 +300,12 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	code := fmt.Sprintf("%sSECRETcode%d", s.script.Prefix, s.serial)
 	s.codes[code] = q
 	answer := url.Values{"code": {code}, "state": {q.Get("state")}, "iss": {s.Issuer}}
+	for _, scope := range strings.Fields(q.Get("scope")) {
+		if slices.Contains(s.script.Refused, scope) || s.script.Limit && !slices.Contains(c.Scopes, scope) {
+			answer.Del("code")
+			answer.Set("error", "invalid_scope")
+		}
+	}
 	if s.script.Callback != nil {
 		s.script.Callback(answer)
 	}

@@ -9,7 +9,6 @@ var Pending = map[string]string{
 	"F75":  "the session gives up the shared stream",
 	"F79":  "the call ends only at its deadline",
 	"S13":  "the session sends the call",
-	"A5":   "the login fails",
 	"F100": "the error does not list the URLs that were tried",
 	"F119": "every call fails, and the user is never prompted to log in",
 }

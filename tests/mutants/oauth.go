@@ -160,6 +160,21 @@ func oauthFallbacks() []mutant {
 			test: "TestWorkaroundIsForgotten",
 		},
 		{
+			name: "oauth: a client registers without its scopes", file: "oauth/register.go",
+			old: `Scope: strings.Join(scopes, " "),`, new: ``,
+			test: "TestClientRegistersWithItsScopes",
+		},
+		{
+			name: "oauth: a login registers again after it has registered", file: "oauth/login.go",
+			old: `t.registered = t.registered || who.isNew`, new: ``,
+			test: "TestRefusedScopes",
+		},
+		{
+			name: "oauth: offline_access is omitted although it works", file: "oauth/login.go",
+			old: `if tried.last == dropOffline {`, new: `if tried.last != "" {`,
+			test: "TestRefusedScopes",
+		},
+		{
 			name: "oauth: a client falls back from its key to a secret", file: "oauth/workaround.go",
 			old: `|| who.method(server, r.Key) == authPrivateKey`, new: `|| r.MetadataURL != ""`,
 			test: "TestOtherMethod",

@@ -216,6 +216,7 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 		return &Error{Kind: KindLoginRequired, Op: "authorize", Err: errors.New("Config.Login is nil")}
 	}
 	w.prompted = true
+	cur.forgive()
 	return c.login(ctx, at)
 }
 

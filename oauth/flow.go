@@ -241,7 +241,7 @@ func (f *flow) judge(answer url.Values) error {
 		switch code {
 		case "access_denied":
 			e.Kind, e.Err = KindDeclined, ErrDeclined
-		case "server_error", "temporarily_unavailable":
+		case codeServerError, codeUnavailable:
 			e.Kind = KindNetwork
 		case codeInvalidTarget:
 			e.Err = errNoResource

@@ -151,6 +151,9 @@ func (c *Client) refresh(ctx context.Context, old *token) error {
 		}
 		return err
 	}
+	if isServerFault(err) {
+		return c.countFailure(ctx, key, old, version, err)
+	}
 	if err != nil {
 		return err
 	}

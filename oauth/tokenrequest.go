@@ -147,7 +147,7 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	ok := answer.status/100 == 2
 	switch {
 	case httpstatus.Of(answer.status).Transient() ||
-		!ok && (code == codeServerError || code == "temporarily_unavailable" || code == "slow_down"):
+		!ok && (code == codeServerError || code == codeUnavailable || code == codeSlowDown):
 		failed.Kind, failed.Err = KindNetwork, fmt.Errorf("status %d", answer.status)
 	case code == codeInvalidTarget && parseErr == nil:
 		failed.Err = errNoResource
@@ -170,7 +170,9 @@ const (
 	codeInvalidScope       = "invalid_scope"
 	codeInvalidTarget      = "invalid_target" // refuses the resource parameter (RFC 8707 section 2)
 	codeServerError        = "server_error"
+	codeSlowDown           = "slow_down"
 	codeUnauthorizedClient = "unauthorized_client"
+	codeUnavailable        = "temporarily_unavailable"
 )
 
 var errNoResource = errors.New("the server may not accept the resource parameter (see Config.NoResource)")

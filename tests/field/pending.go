@@ -10,7 +10,6 @@ var Pending = map[string]string{
 	"F79":  "the call ends only at its deadline",
 	"S13":  "the session sends the call",
 	"F100": "the error does not list the URLs that were tried",
-	"F119": "every call fails, and the user is never prompted to log in",
 }
 
 // PendingCLI is Pending for results at the command line.

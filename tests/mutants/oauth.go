@@ -175,6 +175,21 @@ func oauthFallbacks() []mutant {
 			test: "TestRefusedScopes",
 		},
 		{
+			name: "oauth: an outage makes the client prompt the user", file: "oauth/failing.go",
+			old: `return e.status == http.StatusInternalServerError ||`, new: `return e.status >= http.StatusInternalServerError ||`,
+			test: "TestTemporaryFailureKeepsTheLogin",
+		},
+		{
+			name: "oauth: one failed refresh makes the client prompt the user", file: "oauth/failing.go",
+			old: `if !f.isLasting(now) {`, new: `if f.Count == 0 {`,
+			test: "TestTemporaryFailureKeepsTheLogin",
+		},
+		{
+			name: "oauth: each call prompts the user while the refresh fails", file: "oauth/authorize.go",
+			old: `cur.forgive()`, new: ``,
+			test: "TestFailedLoginIsNotRepeatedAtOnce",
+		},
+		{
 			name: "oauth: a client falls back from its key to a secret", file: "oauth/workaround.go",
 			old: `|| who.method(server, r.Key) == authPrivateKey`, new: `|| r.MetadataURL != ""`,
 			test: "TestOtherMethod",

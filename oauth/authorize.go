@@ -3,8 +3,10 @@ package oauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,11 +50,11 @@ type ask struct {
 func (c *Client) Authorize(ctx context.Context, endpoint string, status int, header http.Header, began time.Time) error {
 	u, err := parseEndpoint(endpoint)
 	if err != nil || !c.covers(u) {
-		return &Error{Kind: KindConfig, Op: "authorize", Err: errors.New("the endpoint does not belong to " + httprule.Origin(c.endpoint))}
+		return &Error{Kind: KindConfig, Op: "authorize", Err: fmt.Errorf("expected an endpoint of %s", httprule.Origin(c.endpoint))}
 	}
 	a, err := readRefusal(status, header)
 	if err != nil {
-		return err
+		return located(err, c.name(), "")
 	}
 	a.began = began
 	if err := c.load(ctx); err != nil {
@@ -119,7 +121,9 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 			return a, nil
 		}
 	}
-	return nil, &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the response does not ask for authorization")}
+	return nil, &Error{Kind: KindScope, Op: "authorize", Err: &DocumentError{
+		Reason: "the response does not ask for authorization", Wanted: "401, or 403 with insufficient_scope", Found: strconv.Itoa(status),
+	}}
 }
 
 // isUnauthorized reports whether a resource refused the token itself: with 401 or, against RFC 6750
@@ -140,7 +144,7 @@ func (c *Client) settled(a *ask) (bool, error) {
 	if newer && (a.stepUp && contains(cur.Requested, a.scopes) || !a.stepUp && !cur.refused.Load()) {
 		return true, nil
 	}
-	err := c.known.verdict(a, cur)
+	err := located(c.known.verdict(a, cur), c.name(), "")
 	return err != nil, err
 }
 
@@ -188,7 +192,7 @@ func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
 			return err
 		}
 	case !a.explicit && !a.stepUp && cur.isHopeless() && cur.anew:
-		return &Error{Kind: KindRefused, Op: "authorize", Err: errors.New("the resource refused a token that was just issued for it")}
+		return &Error{Kind: KindRefused, Op: "authorize", URL: c.name(), Err: errors.New("the resource refused a token that was just issued for it")}
 	}
 	at.scopes = c.chooseScopes(a, at, cur)
 	if c.cfg.Grant != nil {
@@ -217,7 +221,7 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 	}
 	w.prompted = true
 	cur.forgive()
-	return c.login(ctx, at)
+	return alsoTried(c.login(ctx, at), at.server.tried)
 }
 
 // chooseScopes returns the scopes to request (MCP authorization, "Scope Selection Strategy",

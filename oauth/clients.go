@@ -93,7 +93,7 @@ func (c *Client) identity(ctx context.Context, server *ServerMetadata, tok *toke
 	case err != nil:
 		return nil, err
 	case stored == nil:
-		return nil, &Error{Kind: KindRegistration, Op: "authenticate", Err: errors.New("no client id")}
+		return nil, &Error{Kind: KindRegistration, Op: "authenticate", URL: server.from, Err: errors.New("no client id")}
 	}
 	return c.adjust(ctx, server, stored), nil
 }

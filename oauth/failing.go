@@ -37,7 +37,7 @@ func isServerFault(err error) bool {
 	if !errors.As(err, &e) || e.Kind != KindNetwork || slices.Contains([]string{codeUnavailable, codeSlowDown}, e.Code) {
 		return false
 	}
-	return e.status == http.StatusInternalServerError || e.Code == codeServerError && !httpstatus.Of(e.status).Transient()
+	return e.Status == http.StatusInternalServerError || e.Code == codeServerError && !httpstatus.Of(e.Status).Transient()
 }
 
 // countFailure records that a refresh of old failed with err, a fault of the server. It returns the

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -47,13 +48,13 @@ func (*flow) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
 func (c *Client) newFlow(ctx context.Context, at *target, replace bool) (*flow, error) {
 	if !at.server.Guessed && !at.server.supportsPKCE() {
-		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: &DocumentError{
+		return nil, &Error{Kind: KindMetadata, Op: "log in", URL: at.server.from, Err: &DocumentError{
 			URL: at.server.from, Reason: "the authorization server does not support PKCE (code_challenge_methods_supported)",
 			Wanted: "S256", Found: redact.Clean(strings.Join(at.server.ChallengeMethods, " "), maxHost),
 		}}
 	}
-	if err := checkAuthorizationURL(at.server.AuthorizationEndpoint, c.fetcher.egress.insecure); err != nil {
-		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: err}
+	if err := checkAuthorizationURL(at.server, c.fetcher.egress.insecure); err != nil {
+		return nil, &Error{Kind: KindMetadata, Op: "log in", URL: at.server.from, Err: err}
 	}
 	key, bound, err := c.chooseDPoP(ctx, at.server, at.bound)
 	if err != nil {
@@ -65,19 +66,23 @@ func (c *Client) newFlow(ctx context.Context, at *target, replace bool) (*flow, 
 	}, nil
 }
 
-// checkAuthorizationURL returns an error if a browser must not be sent to a URL. It allows https,
-// and http on loopback. If insecure is true (Config.AllowInsecureHTTP), it allows http to any host.
-func checkAuthorizationURL(text string, insecure bool) error {
-	u, err := url.Parse(text)
+// checkAuthorizationURL returns an error if a browser must not be sent to a server's authorization
+// endpoint. It allows https, and http on loopback. If insecure is true (Config.AllowInsecureHTTP), it
+// allows http to any host.
+func checkAuthorizationURL(server *ServerMetadata, insecure bool) error {
+	refused := &DocumentError{URL: server.from, Wanted: "an https URL, or http on loopback", Found: shownURL(server.AuthorizationEndpoint)}
+	u, err := url.Parse(server.AuthorizationEndpoint)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		return errors.New("invalid authorization endpoint URL")
+		refused.Reason = "invalid authorization endpoint URL"
 	case u.User != nil:
-		return errors.New("the authorization endpoint must not hold a user name or password")
+		refused.Reason = "the authorization endpoint must not hold a user name or password"
 	case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):
 		return nil
+	default:
+		refused.Reason = "the authorization endpoint must be https, or http on loopback"
 	}
-	return fmt.Errorf("the authorization endpoint must be https or http on loopback, got scheme %q", redact.Clean(u.Scheme, 32))
+	return refused
 }
 
 // Resource implements Flow.
@@ -218,24 +223,25 @@ func (f *flow) finish(ctx context.Context, answer url.Values) (*token, error) {
 // error: byte by byte (RFC 9207 section 2.4), with either spelling that the metadata documents use.
 func (f *flow) judge(answer url.Values) error {
 	op, server := "log in", f.at.server
+	place := shownURL(server.AuthorizationEndpoint)
+	wrong := func(reason, wanted, found string) error {
+		return &Error{Kind: KindResponse, Op: op, URL: place, Err: &DocumentError{URL: place, Reason: reason, Wanted: wanted, Found: found}}
+	}
 	for _, name := range []string{"iss", "code", "error", "error_description"} {
 		if len(answer[name]) > 1 {
-			return &Error{Kind: KindResponse, Op: op, Err: fmt.Errorf("duplicate parameter %s in the callback", name)}
+			return wrong("duplicate parameter "+name+" in the callback", "one", strconv.Itoa(len(answer[name])))
 		}
 	}
 	switch issuer, present := answer["iss"]; {
 	case present && issuer[0] != server.Issuer && issuer[0] != cmp.Or(server.named, server.Issuer):
-		return &Error{Kind: KindResponse, Op: op, Err: &DocumentError{
-			URL: shownURL(server.AuthorizationEndpoint), Reason: "the callback is from another authorization server (iss)",
-			Wanted: shownURL(server.Issuer), Found: shownURL(issuer[0]),
-		}}
+		return wrong("the callback is from another authorization server (iss)", shownURL(server.Issuer), shownURL(issuer[0]))
 	case !present && server.IssuerInResponse:
-		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not name its authorization server (iss)")}
+		return wrong("the callback does not name its authorization server (iss)", shownURL(server.Issuer), "none")
 	}
 	if code := answer.Get("error"); code != "" {
 		secrets := append(f.secrets(), answer.Get("code"))
 		e := &Error{
-			Kind: KindRefused, Op: op, Code: redact.Clean(redact.Mask(code, secrets), 64),
+			Kind: KindRefused, Op: op, URL: place, Code: redact.Clean(redact.Mask(code, secrets), 64),
 			Description: redact.Clean(redact.Mask(answer.Get("error_description"), secrets), maxDescription),
 		}
 		switch code {
@@ -249,7 +255,7 @@ func (f *flow) judge(answer url.Values) error {
 		return e
 	}
 	if answer.Get("code") == "" {
-		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback has neither a code nor an error")}
+		return wrong("the callback has neither a code nor an error", "code or error", "neither")
 	}
 	return nil
 }

@@ -62,13 +62,17 @@ func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) er
 
 // grant obtains a token from the Grant and makes it the current one.
 func (c *Client) grant(ctx context.Context, at *target) error {
+	return alsoTried(c.grantOnce(ctx, at), at.server.tried)
+}
+
+func (c *Client) grantOnce(ctx context.Context, at *target) error {
 	g := c.cfg.Grant
 	form, err := g.tokenRequest(ctx, c, at)
 	if err != nil {
 		return grantError(ctx, err)
 	}
 	if assertion := form.Get("assertion"); assertion != "" && c.known.isSpent(assertion) {
-		return &Error{Kind: KindRefused, Op: "obtain token", Code: codeInvalidGrant, Err: errSpent}
+		return &Error{Kind: KindRefused, Op: "obtain token", URL: shownURL(at.server.TokenEndpoint), Code: codeInvalidGrant, Err: errSpent}
 	}
 	req := &tokenRequest{op: "obtain token", at: at, form: form}
 	if g.authenticates() {
@@ -103,7 +107,7 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 func (c *Client) grantWithoutOffline(ctx context.Context, refused *tokenRequest) error {
 	at := *refused.at
 	at.scopes = withoutOffline(at.scopes)
-	err := c.grant(ctx, &at)
+	err := c.grantOnce(ctx, &at)
 	if err == nil && refused.who != nil {
 		c.remember(ctx, at.server.Issuer, refused.who.clientID, func(w *workaround) { w.NoOffline = true })
 	}

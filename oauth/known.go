@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // known holds what the client remembers between operations.
@@ -55,10 +57,16 @@ func (k *known) verdict(a *ask, cur *token) error {
 	case k.failed.covers(a.began):
 		return k.failed.err
 	case a.stepUp && cur != nil && (contains(cur.Requested, a.scopes) && k.steps[stepKey(cur, a)] || len(k.steps) >= maxRemembered):
-		return &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the token has the requested scopes, but the resource demands more")}
+		return &Error{Kind: KindScope, Op: "authorize", Err: &DocumentError{
+			Reason: "the token has the requested scopes, but the resource demands more",
+			Wanted: shownScopes(a.scopes), Found: shownScopes(cur.Requested),
+		}}
 	}
 	return nil
 }
+
+// shownScopes returns scopes as errors show them.
+func shownScopes(scopes []string) string { return redact.Clean(strings.Join(scopes, " "), maxHost) }
 
 // learn records err, the result of the authorization a, which began at from. before and after are
 // the tokens that were current before and after the authorization.

@@ -140,7 +140,7 @@ func refusesClient(err error) bool {
 	case codeInvalidGrant, codeInvalidScope, codeInvalidTarget, codeUnauthorizedClient, "invalid_token":
 		return false
 	}
-	return e.status == http.StatusUnauthorized
+	return e.Status == http.StatusUnauthorized
 }
 
 // postTokenAgain sends a token request a second time, with another authentication method, after the
@@ -154,7 +154,7 @@ func (c *Client) postTokenAgain(ctx context.Context, req *tokenRequest, method s
 	again.who = &who
 	reply, err := c.postTokenWithNonce(ctx, &again)
 	if err == nil || codeOf(err) == codeInvalidGrant { // the server judges the grant after it has accepted the client
-		c.log.Info("the server accepts another client authentication method than the first that it advertises", "issuer", req.at.server.Issuer, "method", method)
+		c.log.Info("the server accepts another client authentication method", "issuer", req.at.server.Issuer, "method", method)
 		c.remember(ctx, req.at.server.Issuer, who.clientID, func(w *workaround) { w.AuthMethod = method })
 		req.who = &who
 	}

@@ -69,7 +69,7 @@ func TestOtherMethod(t *testing.T) {
 		"basic failed":                {Registration{}, registered{secret: "s"}, both, refused, authPost},
 		"post failed":                 {Registration{}, registered{secret: "s", authMethod: authPost}, both, refused, authBasic},
 		"the header was not read":     {Registration{}, registered{secret: "s"}, both, &Error{Kind: KindRefused, Code: codeInvalidRequest}, authPost},
-		"401 without a code":          {Registration{}, registered{secret: "s"}, both, &Error{Kind: KindResponse, status: http.StatusUnauthorized}, authPost},
+		"401 without a code":          {Registration{}, registered{secret: "s"}, both, &Error{Kind: KindResponse, Status: http.StatusUnauthorized}, authPost},
 		"a secret not asked for":      {Registration{}, registered{secret: "s", authMethod: authNone}, []string{authNone, authPost}, refused, authPost},
 		"the default of RFC 8414":     {Registration{}, registered{secret: "s", authMethod: authPost}, nil, refused, authBasic},
 		"not advertised":              {Registration{}, registered{secret: "s"}, []string{authBasic}, refused, ""},
@@ -80,10 +80,10 @@ func TestOtherMethod(t *testing.T) {
 		"a key, registered":           {Registration{Key: &ClientKey{}}, registered{secret: "s", authMethod: authPrivateKey}, both, refused, ""},
 		"configured":                  {Registration{ClientID: "c", AuthMethod: authBasic}, registered{secret: "s", authMethod: authBasic}, both, refused, ""},
 		"the code was refused":        {Registration{}, registered{secret: "s"}, both, &Error{Kind: KindRefused, Code: codeInvalidGrant}, ""},
-		"401, the code was refused":   {Registration{}, registered{secret: "s"}, both, &Error{Kind: KindRefused, Code: codeInvalidGrant, status: http.StatusUnauthorized}, ""},
+		"401, the code was refused":   {Registration{}, registered{secret: "s"}, both, &Error{Kind: KindRefused, Code: codeInvalidGrant, Status: http.StatusUnauthorized}, ""},
 		"the server was down":         {Registration{}, registered{secret: "s"}, both, &Error{Kind: KindNetwork}, ""},
 		"the server accepted":         {Registration{}, registered{secret: "s"}, both, nil, ""},
-		"a token of an unknown shape": {Registration{}, registered{secret: "s"}, both, &Error{Kind: KindResponse, status: http.StatusOK}, ""},
+		"a token of an unknown shape": {Registration{}, registered{secret: "s"}, both, &Error{Kind: KindResponse, Status: http.StatusOK}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, err := NewClient(publicEndpoint, nil)

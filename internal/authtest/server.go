@@ -300,7 +300,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	code := fmt.Sprintf("%sSECRETcode%d", s.script.Prefix, s.serial)
 	s.codes[code] = q
 	answer := url.Values{"code": {code}, "state": {q.Get("state")}, "iss": {s.Issuer}}
-	for _, scope := range strings.Fields(q.Get("scope")) {
+	for scope := range strings.FieldsSeq(q.Get("scope")) {
 		if slices.Contains(s.script.Refused, scope) || s.script.Limit && !slices.Contains(c.Scopes, scope) {
 			answer.Del("code")
 			answer.Set("error", "invalid_scope")

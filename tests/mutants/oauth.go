@@ -28,7 +28,7 @@ func oauthDiscovery() []mutant {
 		},
 		{
 			name: "oauth: default endpoints are used after a 401", file: "oauth/discover.go",
-			old: `if resource.refused && server.Guessed {`, new: `if resource.refused && server.Issuer == "" {`,
+			old: `if resource.refused {`, new: `if resource.refused && server.Issuer == "" {`,
 			test: "TestOriginAfter401NeedsMetadata",
 		},
 		{
@@ -176,7 +176,7 @@ func oauthFallbacks() []mutant {
 		},
 		{
 			name: "oauth: an outage makes the client prompt the user", file: "oauth/failing.go",
-			old: `return e.status == http.StatusInternalServerError ||`, new: `return e.status >= http.StatusInternalServerError ||`,
+			old: `return e.Status == http.StatusInternalServerError ||`, new: `return e.Status >= http.StatusInternalServerError ||`,
 			test: "TestTemporaryFailureKeepsTheLogin",
 		},
 		{
@@ -296,6 +296,11 @@ func oauthRequests() []mutant {
 			name: "a type with secrets prints its strings", file: "internal/redact/print.go",
 			old: `case !open:`, new: `case false:`,
 			test: "TestNoSecretIsPrinted", pkg: "tests/redaction",
+		},
+		{
+			name: "oauth: errors show the query of a URL", file: "oauth/issuer.go",
+			old: `Path: u.Path, RawPath: u.RawPath}`, new: `Path: u.Path, RawQuery: u.RawQuery}`,
+			test: "TestRefusalsNameTheirEvidence",
 		},
 		{
 			name: "oauth: an error contains a secret", file: "oauth/tokenrequest.go",

@@ -3,8 +3,10 @@ package oauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,11 +51,11 @@ type ask struct {
 func (c *Client) Authorize(ctx context.Context, endpoint string, status int, header http.Header, began time.Time) error {
 	u, err := parseEndpoint(endpoint)
 	if err != nil || !c.covers(u) {
-		return &Error{Kind: KindConfig, Op: "authorize", Err: errors.New("the endpoint does not belong to " + httprule.Origin(c.endpoint))}
+		return &Error{Kind: KindConfig, Op: "authorize", Err: fmt.Errorf("expected an endpoint of %s", httprule.Origin(c.endpoint))}
 	}
 	a, err := readRefusal(status, header)
 	if err != nil {
-		return err
+		return located(err, c.name(), "")
 	}
 	a.began = began
 	if err := c.load(ctx); err != nil {
@@ -120,7 +122,9 @@ func readRefusal(status int, header http.Header) (*ask, error) {
 			return a, nil
 		}
 	}
-	return nil, &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the response does not ask for authorization")}
+	return nil, &Error{Kind: KindScope, Op: "authorize", Err: &DocumentError{
+		Reason: "the response does not ask for authorization", Wanted: "401, or 403 with insufficient_scope", Found: strconv.Itoa(status),
+	}}
 }
 
 // isUnauthorized reports whether a resource refused the token itself: with 401 or, against RFC 6750
@@ -141,7 +145,7 @@ func (c *Client) settled(a *ask) (bool, error) {
 	if newer && (a.stepUp && contains(cur.Requested, a.scopes) || !a.stepUp && !cur.refused.Load()) {
 		return true, nil
 	}
-	err := c.known.verdict(a, cur)
+	err := located(c.known.verdict(a, cur), c.name(), "")
 	return err != nil, err
 }
 
@@ -156,10 +160,10 @@ func (c *Client) authorizing(a *ask) func(context.Context, *work) error {
 		if done, err := c.settled(a); done {
 			return err
 		}
-		before := c.held.Load()
+		before, from := c.held.Load(), time.Now()
 		err := c.authorize(ctx, w, a)
 		if w.prompted || a.stepUp && c.source() == nil {
-			c.known.learn(a, err, before, c.held.Load())
+			c.known.learn(a, err, from, before, c.held.Load())
 		}
 		return err
 	}
@@ -170,7 +174,7 @@ func (c *Client) checkExposed(op string) error {
 	if !c.fetcher.egress.exposed {
 		return nil
 	}
-	return &Error{Kind: KindMetadata, Op: op, Err: &URLError{Host: redact.Clean(c.endpoint.Hostname(), maxHost), Reason: reasonHTTP}}
+	return &Error{Kind: KindMetadata, Op: op, URL: c.name(), Err: &URLError{Host: redact.Clean(c.endpoint.Hostname(), maxHost), Reason: reasonHTTP}}
 }
 
 func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
@@ -200,7 +204,7 @@ func (c *Client) authorize(ctx context.Context, w *work, a *ask) error {
 			return err
 		}
 	case !a.explicit && !a.stepUp && cur.isHopeless() && cur.anew:
-		return &Error{Kind: KindRefused, Op: "authorize", Err: errors.New("the resource refused a token that was just issued for it")}
+		return &Error{Kind: KindRefused, Op: "authorize", URL: c.name(), Err: errors.New("the resource refused a token that was just issued for it")}
 	}
 	at.scopes = c.chooseScopes(a, at, cur)
 	if c.cfg.Grant != nil {
@@ -228,7 +232,8 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 		return &Error{Kind: KindLoginRequired, Op: "authorize", Err: errors.New("Config.Login is nil")}
 	}
 	w.prompted = true
-	return c.login(ctx, at)
+	cur.forgive()
+	return alsoTried(c.login(ctx, at), at.server.tried)
 }
 
 // chooseScopes returns the scopes to request (MCP authorization, "Scope Selection Strategy",

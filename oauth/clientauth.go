@@ -2,10 +2,10 @@ package oauth
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
@@ -43,7 +43,10 @@ func (r registered) authenticate(form url.Values, header http.Header, server *Se
 	case authNone:
 		form.Set("client_id", r.clientID)
 	default:
-		return fmt.Errorf("unsupported client authentication method %q", redact.Clean(method, 64))
+		return &DocumentError{
+			URL: shownURL(server.TokenEndpoint), Reason: "unsupported client authentication method",
+			Wanted: strings.Join([]string{authBasic, authPost, authPrivateKey, authNone}, ", "), Found: redact.Clean(method, 64),
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ type storedClient struct {
 	Secret    string    `json:"client_secret,omitempty"`
 	Auth      string    `json:"token_endpoint_auth_method,omitempty"`
 	Redirects []string  `json:"redirect_uris,omitempty"`
+	Scopes    []string  `json:"scopes,omitempty"`
 	Expires   time.Time `json:"expires,omitzero"`
 }
 
@@ -31,22 +33,24 @@ func (c *Client) isDynamic(server *ServerMetadata) bool {
 }
 
 // register returns this client's identity for a server. It stores a dynamic registration and uses
-// it again for later logins with the same redirect URI.
-func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
+// it again for later logins with the same redirect URI, unless replace is true. A new registration is
+// for these scopes, to which some servers limit the client.
+func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string, scopes []string, replace bool) (*registered, error) {
 	if !c.isDynamic(server) {
-		return c.registrar.register(ctx, server, redirectURI)
+		return c.configured(ctx, server)
 	}
 	stored, _, err := c.loadClient(ctx, server.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	if stored != nil && !stored.hasExpired() && slices.Contains(stored.redirectURIs, redirectURI) {
-		return stored, nil
+	if !replace && stored != nil && !stored.hasExpired() && slices.Contains(stored.redirectURIs, redirectURI) {
+		return c.adjust(ctx, server, stored), nil
 	}
-	who, err := c.registrar.register(ctx, server, redirectURI)
+	who, err := c.registrar.register(ctx, server, redirectURI, scopes)
 	if err != nil {
 		return nil, err
 	}
+	who.isNew = true
 	return who, c.keepClient(ctx, who)
 }
 
@@ -54,7 +58,7 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 // because each stored token includes the credentials of its own registration.
 func (c *Client) keepClient(ctx context.Context, who *registered) error {
 	data, err := json.Marshal(storedClient{ //nolint:gosec // for the Store
-		ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: who.redirectURIs, Expires: who.expires,
+		ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: who.redirectURIs, Scopes: who.scopes, Expires: who.expires,
 	})
 	if err != nil {
 		return err
@@ -79,15 +83,28 @@ func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now(
 func (c *Client) identity(ctx context.Context, server *ServerMetadata, tok *token) (*registered, error) {
 	switch {
 	case !c.isDynamic(server):
-		return c.registrar.register(ctx, server, "")
+		return c.configured(ctx, server)
 	case tok != nil:
-		return &registered{clientID: tok.ClientID, secret: tok.ClientSecret, authMethod: tok.ClientAuth, issuer: server.Issuer}, nil
+		who := &registered{clientID: tok.ClientID, secret: tok.ClientSecret, authMethod: tok.ClientAuth, issuer: server.Issuer}
+		return c.adjust(ctx, server, who), nil
 	}
 	stored, _, err := c.loadClient(ctx, server.Issuer)
-	if err == nil && stored == nil {
-		err = &Error{Kind: KindRegistration, Op: "authenticate", Err: errors.New("no client id")}
+	switch {
+	case err != nil:
+		return nil, err
+	case stored == nil:
+		return nil, &Error{Kind: KindRegistration, Op: "authenticate", URL: server.from, Err: errors.New("no client id")}
 	}
-	return stored, err
+	return c.adjust(ctx, server, stored), nil
+}
+
+// configured returns the identity that the configuration gives this client for a server.
+func (c *Client) configured(ctx context.Context, server *ServerMetadata) (*registered, error) {
+	who, err := c.registrar.register(ctx, server, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.adjust(ctx, server, who), nil
 }
 
 func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, string, error) {
@@ -100,7 +117,9 @@ func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, st
 		c.log.Warn("a stored registration is damaged", "issuer", issuer)
 		return nil, version, nil //nolint:nilerr // treated as missing
 	}
-	return &registered{clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, expires: s.Expires, issuer: issuer}, version, nil
+	return &registered{
+		clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, scopes: s.Scopes, expires: s.Expires, issuer: issuer,
+	}, version, nil
 }
 
 // unregister deletes a registration from the Store, so that the next login registers again.
@@ -112,13 +131,18 @@ func (c *Client) unregister(ctx context.Context, issuer, clientID string) {
 	if err != nil && !errors.Is(err, ErrConflict) {
 		c.log.Warn("could not delete a registration", "issuer", issuer, "error", err)
 	}
+	c.unlearn(ctx, issuer, clientID)
 }
 
-// forgetClient deletes the registration with the authorization server of the endpoint.
+// forgetClient deletes the registration with the authorization server of the endpoint, and what
+// worked for the configured client ID.
 func (c *Client) forgetClient(ctx context.Context) {
 	b, _, err := c.loadBinding(ctx)
 	if err != nil || b == nil {
 		return
+	}
+	if id := cmp.Or(c.cfg.Registration.ClientID, c.cfg.Registration.MetadataURL); id != "" {
+		c.unlearn(ctx, b.Issuer, id)
 	}
 	if stored, _, err := c.loadClient(ctx, b.Issuer); err == nil && stored != nil {
 		c.unregister(ctx, b.Issuer, stored.clientID)

@@ -113,5 +113,35 @@ func TestRegistrationIsForgotten(t *testing.T) {
 		w.Server.Change(func(s *authtest.Script) { s.Callback = nil })
 		require.NoError(t, r.client.Login(t.Context()))
 		require.Len(t, w.Server.Requests("/register"), 3)
+
+		// Some servers redirect back although they do not know the client.
+		for i, code := range []string{"invalid_client", "unauthorized_client"} {
+			w.Server.Change(func(s *authtest.Script) {
+				s.Callback = func(answer url.Values) { answer.Del("code"); answer.Set("error", code) }
+			})
+			require.Equal(t, KindRefused, KindOf(r.client.Login(t.Context())))
+			w.Server.Change(func(s *authtest.Script) { s.Callback = nil })
+			require.NoError(t, r.client.Login(t.Context()))
+			require.Len(t, w.Server.Requests("/register"), 4+i)
+		}
+	})
+}
+
+// A login fails at a reading of the clock. A call made at the same reading, but after that, starts a
+// new login. Calls that were in flight share the failure.
+func TestCallRightAfterAFailedLogin(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *authtest.World) {
+		r := newRig(t, w, nil)
+		r.person.answer = func(ctx context.Context, _ Flow) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		for _, err := range r.calls(10) {
+			require.Equal(t, KindLogin, KindOf(err))
+		}
+		require.Equal(t, 1, r.person.times())
+		r.person.answer = nil
+		r.mustCall()
+		require.Equal(t, 2, r.person.times())
 	})
 }

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -31,7 +30,7 @@ func (c *Client) fromWhereItIs(ctx context.Context, do func() error) error {
 func (c *Client) discoverOnce(ctx context.Context, hints []string, cur *token) (*target, error) {
 	resource, err := c.discovery.resource(ctx, c.endpoint, hints)
 	if err != nil {
-		return nil, asError(err, "discover resource")
+		return nil, asError(err, "discover resource", c.name())
 	}
 	pinned, err := c.pinned(ctx)
 	if err != nil {
@@ -39,17 +38,20 @@ func (c *Client) discoverOnce(ctx context.Context, hints []string, cur *token) (
 	}
 	issuer, err := c.chooseIssuer(resource.AuthorizationServers, pinned, cur)
 	if err != nil {
-		return nil, err
+		return nil, located(err, resource.from, c.name())
 	}
 	server, err := c.discovery.server(ctx, issuer, resource.Guessed)
 	if err != nil {
-		return nil, asError(err, "discover authorization server")
+		return nil, alsoTried(namedBy(asError(err, "discover authorization server", shownURL(issuer)), resource.from), resource.tried)
 	}
-	if resource.refused && server.Guessed {
-		return nil, resource.tried
+	if server.Guessed {
+		if resource.refused {
+			return nil, alsoTried(resource.tried, server.tried)
+		}
+		server.tried = alsoTried(resource.tried, server.tried)
 	}
 	if err := c.pin(ctx, issuer); err != nil {
-		return nil, err
+		return nil, located(err, resource.from, c.name())
 	}
 	at := target{
 		resource: resource.Resource, server: server, supported: resource.ScopesSupported, bound: resource.DPoPRequired, found: time.Now(),
@@ -64,7 +66,9 @@ func (c *Client) discoverOnce(ctx context.Context, hints []string, cur *token) (
 // the current token, the first server.
 func (c *Client) chooseIssuer(named []string, pinned string, cur *token) (string, error) {
 	if len(named) == 0 {
-		return "", &Error{Kind: KindMetadata, Op: "choose authorization server", Err: errors.New("the resource names no authorization servers")}
+		return "", &Error{Kind: KindMetadata, Op: "choose authorization server", Err: &DocumentError{
+			Reason: "the resource names no authorization servers", Wanted: "authorization_servers", Found: "none",
+		}}
 	}
 	if c.cfg.Issuer != "" {
 		if issuer := findIssuer(named, c.cfg.Issuer); issuer != "" {
@@ -102,7 +106,7 @@ func (c *Client) serverOf(ctx context.Context, tok *token) (*ServerMetadata, err
 		return err
 	})
 	if err != nil {
-		return nil, asError(err, "discover authorization server")
+		return nil, asError(err, "discover authorization server", shownURL(tok.Issuer))
 	}
 	return server, nil
 }
@@ -121,8 +125,9 @@ type ResourceMetadata struct {
 	// authorization server is then its own origin.
 	Guessed bool `json:"-"`
 
-	refused bool  // guessed, and a URL answered other than with 404: the server needs metadata
-	tried   error // if refused: what the URLs answered
+	from    string // URL of the document, for errors
+	refused bool   // guessed, and a URL answered other than with 404: the server needs metadata
+	tried   error  // if guessed: what the URLs answered
 }
 
 // ServerMetadata is the metadata of an authorization server (RFC 8414 section 2, OpenID Connect
@@ -149,4 +154,5 @@ type ServerMetadata struct {
 
 	from  string // URL of the document, for errors
 	named string // the issuer as the resource metadata spells it
+	tried error  // if guessed: what the URLs answered where metadata of the resource or the server may be
 }

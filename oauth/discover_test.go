@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -303,6 +304,8 @@ func TestServerMetadata(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.token != "", m.Guessed)
 			if c.token != "" {
+				require.ErrorContains(t, m.tried, asOrigin+wellKnownServer)
+				m.tried = nil
 				require.Equal(t, &ServerMetadata{
 					Issuer: asOrigin, AuthorizationEndpoint: asOrigin + "/authorize", TokenEndpoint: c.token,
 					RegistrationEndpoint: asOrigin + "/register", Guessed: true,
@@ -325,7 +328,54 @@ func TestSearchNamesEachAnswer(t *testing.T) {
 	w := pages(map[string]string{asOrigin + wellKnownServer: "<html>", asOrigin + wellKnownOpenID: "403"})
 	d := discovery{fetcher: newFetcher(t, publicEndpoint, w)}
 	_, err := d.server(t.Context(), asOrigin, false)
-	require.ErrorContains(t, err, asOrigin+wellKnownServer+": not a JSON object; status 403 from "+asOrigin+wellKnownOpenID)
+	require.ErrorContains(t, err, asOrigin+wellKnownServer+`: not a JSON object: expected "a JSON object", got "6 bytes of text/html"; status 403 from `+asOrigin+wellKnownOpenID)
+}
+
+// A document or a failed connection that ends the search comes first in the error, which then names
+// the URLs that were tried before. No query is shown.
+func TestEndOfASearchNamesWhatWasTried(t *testing.T) {
+	hints := []string{mcpOrigin + "/1?SECRET", mcpOrigin + "/2?SECRET", mcpOrigin + "/3", mcpOrigin + "/4"}
+	for name, c := range map[string]struct {
+		last string // the answer of the well-known URL
+		kind Kind
+		says string
+	}{
+		"a wrong document": {`{"resource":"https://other.example","authorization_servers":["x"]}`, KindMetadata, "other.example"},
+		"no document":      {"500", KindNetwork, "status 500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			endpoint, err := url.Parse(publicEndpoint)
+			require.NoError(t, err)
+			well := resourceCandidates(endpoint)[0]
+			d := discovery{fetcher: newFetcher(t, publicEndpoint, pages(map[string]string{well: c.last, hints[0]: "403"}))}
+			_, err = d.resource(t.Context(), endpoint, hints)
+			require.Equal(t, c.kind, KindOf(err))
+			require.ErrorContains(t, err, c.says)
+			for _, place := range []string{"403 from " + mcpOrigin + "/1", mcpOrigin + "/2", mcpOrigin + "/3", mcpOrigin + "/4", well} {
+				require.ErrorContains(t, err, place)
+			}
+			require.NotContains(t, err.Error(), "SECRET")
+			require.Less(t, len(err.Error()), 8<<10)
+		})
+	}
+}
+
+// Without any metadata, the client tries the default endpoints of 2025-03-26. If they fail, the error
+// also names the URLs where metadata was expected.
+func TestGuessedEndpointsThatFail(t *testing.T) {
+	endpoint := "https://mcp.example.com/mcp?key=SECRET"
+	client, err := NewClient(endpoint, &Config{Transport: pages(nil), Login: LoginFunc(func(ctx context.Context, f Flow) error {
+		_, err := f.AuthorizationURL(ctx, callbackURI)
+		return err
+	})})
+	require.NoError(t, err)
+	defer client.Close()
+	err = client.Login(t.Context())
+	require.Equal(t, KindRegistration, KindOf(err))
+	for _, place := range []string{"/register", wellKnownResource + "/mcp", wellKnownResource, wellKnownServer} {
+		require.ErrorContains(t, err, "status 404 from https://mcp.example.com"+place)
+	}
+	require.NotContains(t, err.Error(), "SECRET")
 }
 
 // A redirect of a metadata URL to another origin is not followed, and does not end the search.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/httprule"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // discovery reads metadata documents. It caches nothing; see Client.discover and Client.serverOf.
@@ -41,14 +42,14 @@ func (d *discovery) resource(ctx context.Context, endpoint *url.URL, hints []str
 	for _, hint := range hints[:min(len(hints), maxHints)] {
 		m, err := d.hinted(ctx, endpoint, hint)
 		if err == nil || isWrong(err) || ctx.Err() != nil {
-			return m, err
+			return m, tried.end(err)
 		}
 		tried.add(err)
 	}
 	for _, candidate := range resourceCandidates(endpoint) {
 		m, err := d.resourceAt(ctx, endpoint, candidate)
 		if err == nil || !isNoDocument(err) {
-			return m, err
+			return m, tried.end(err)
 		}
 		tried.add(err)
 	}
@@ -71,7 +72,9 @@ func (d *discovery) hinted(ctx context.Context, endpoint *url.URL, hint string) 
 	base.RawQuery, base.ForceQuery = "", false
 	u, err := base.Parse(strings.Trim(hint, "'"))
 	if err != nil {
-		return nil, &Error{Kind: KindMetadata, Op: "get resource metadata", Err: &URLError{Reason: "resource_metadata is not a URL"}}
+		place := shownURL(base.String())
+		refused := &URLError{URL: redact.Clean(hint, maxHost), From: place, Reason: "resource_metadata is not a URL"}
+		return nil, &Error{Kind: KindMetadata, Op: "get resource metadata", URL: place, Err: refused}
 	}
 	m, err := d.resourceAt(ctx, endpoint, u.String())
 	if isOutside(err) && d.locate(ctx, endpoint) {
@@ -101,7 +104,7 @@ func resourceCandidates(endpoint *url.URL) []string {
 
 func (d *discovery) resourceAt(ctx context.Context, endpoint *url.URL, text string) (*ResourceMetadata, error) {
 	const op = "get resource metadata"
-	m := new(ResourceMetadata)
+	m := &ResourceMetadata{from: shownURL(text)}
 	if err := d.fetcher.getJSON(ctx, op, text, http.Header{"Mcp-Protocol-Version": {revisionNow}}, m); err != nil {
 		return nil, err
 	}
@@ -109,19 +112,20 @@ func (d *discovery) resourceAt(ctx context.Context, endpoint *url.URL, text stri
 	switch {
 	case m.Resource == "" && len(m.AuthorizationServers) == 0:
 		wrong.Reason, wrong.isOther = "it is not resource metadata", true
+		wrong.Wanted, wrong.Found = "resource and authorization_servers", "neither"
 	case !coversEndpoint(m.Resource, endpoint):
 		wrong.Reason, wrong.Wanted, wrong.Found = "it describes another resource", shownURL(endpoint.String()), shownURL(m.Resource)
 	case len(m.AuthorizationServers) == 0:
-		wrong.Reason = "it names no authorization servers"
+		wrong.Reason, wrong.Wanted, wrong.Found = "it names no authorization servers", "authorization_servers", "none"
 	case len(m.AuthorizationServers) > maxServers:
-		return nil, &Error{Kind: KindMetadata, Op: op, Err: &LimitError{"authorization servers", maxServers}}
+		return nil, &Error{Kind: KindMetadata, Op: op, URL: m.from, Err: &LimitError{"authorization servers", maxServers, len(m.AuthorizationServers)}}
 	case len(m.ScopesSupported) > maxScopes:
-		return nil, &Error{Kind: KindMetadata, Op: op, Err: &LimitError{"scopes", maxScopes}}
+		return nil, &Error{Kind: KindMetadata, Op: op, URL: m.from, Err: &LimitError{"scopes", maxScopes, len(m.ScopesSupported)}}
 	default:
 		m.ScopesSupported = validScopes(m.ScopesSupported)
 		return m, nil
 	}
-	return nil, &Error{Kind: KindMetadata, Op: op, Err: wrong}
+	return nil, &Error{Kind: KindMetadata, Op: op, URL: m.from, Err: wrong}
 }
 
 // coversEndpoint reports whether a resource identifier equals the endpoint (RFC 9728 section 3.3),

@@ -17,12 +17,12 @@ import (
 // result has the default endpoints of MCP 2025-03-26.
 func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*ServerMetadata, error) {
 	const op = "get server metadata"
-	u, err := d.fetcher.egress.parse(issuer)
+	u, err := d.fetcher.parse(issuer)
 	if err == nil && (u.RawQuery != "" || u.ForceQuery) {
-		err = &URLError{Host: redact.Clean(u.Hostname(), maxHost), Reason: "an issuer must not have a query"}
+		err = &URLError{URL: shownURL(issuer), Host: redact.Clean(u.Hostname(), maxHost), Reason: "an issuer must not have a query"}
 	}
 	if err != nil {
-		return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
+		return nil, &Error{Kind: KindMetadata, Op: op, URL: shownURL(issuer), Err: err}
 	}
 	revision, candidates := revisionNow, serverCandidates(u)
 	if fallback {
@@ -43,7 +43,7 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 		case isNoDocument(err):
 			tried.add(err)
 		case first == nil:
-			return nil, err
+			return nil, tried.end(err)
 		}
 	}
 	switch {
@@ -54,7 +54,7 @@ func (d *discovery) server(ctx context.Context, issuer string, fallback bool) (*
 	}
 	return &ServerMetadata{
 		Issuer: issuer, AuthorizationEndpoint: issuer + "/authorize", TokenEndpoint: issuer + "/token",
-		RegistrationEndpoint: issuer + "/register", Guessed: true,
+		RegistrationEndpoint: issuer + "/register", Guessed: true, tried: tried.err(op),
 	}, nil
 }
 
@@ -66,7 +66,7 @@ func (d *discovery) serverAt(ctx context.Context, issuer, place, revision string
 		return nil, err
 	}
 	if err := d.checkServer(place, issuer, m); err != nil {
-		return nil, &Error{Kind: KindMetadata, Op: op, Err: err}
+		return nil, &Error{Kind: KindMetadata, Op: op, URL: m.from, Err: err}
 	}
 	return m, nil
 }
@@ -89,20 +89,20 @@ func serverCandidates(issuer *url.URL) []string {
 // 3.3), or names an endpoint that this client must not send requests to.
 func (d *discovery) checkServer(from, issuer string, m *ServerMetadata) error {
 	if m.Issuer == "" {
-		return &DocumentError{URL: shownURL(from), Reason: "it is not server metadata", isOther: true}
+		return &DocumentError{URL: shownURL(from), Reason: "it is not server metadata", Wanted: "issuer", Found: "none", isOther: true}
 	}
 	if !sameIssuer(m.Issuer, issuer) {
 		return &DocumentError{URL: shownURL(from), Reason: "it has another issuer", Wanted: shownURL(issuer), Found: shownURL(m.Issuer)}
 	}
 	if len(m.ScopesSupported) > maxScopes {
-		return &LimitError{"scopes", maxScopes}
+		return &LimitError{"scopes", maxScopes, len(m.ScopesSupported)}
 	}
 	for _, endpoint := range []string{m.AuthorizationEndpoint, m.TokenEndpoint, m.RegistrationEndpoint, m.RevocationEndpoint} {
 		if endpoint == "" {
 			continue
 		}
 		if _, err := d.fetcher.egress.parse(endpoint); err != nil {
-			return err
+			return named(err, endpoint, m.from)
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -186,7 +187,10 @@ func (c *Client) chooseDPoP(ctx context.Context, server *ServerMetadata, require
 	}
 	if len(server.DPoPAlgorithms) > 0 && !slices.Contains(server.DPoPAlgorithms, dpopAlgorithm) {
 		if must {
-			err = &Error{Kind: KindConfig, Op: "choose DPoP algorithm", Err: errors.New("the authorization server does not support " + dpopAlgorithm)}
+			err = &Error{Kind: KindConfig, Op: "choose DPoP algorithm", URL: server.from, Err: &DocumentError{
+				URL: server.from, Reason: "the authorization server does not support the algorithm of DPoP proofs (dpop_signing_alg_values_supported)",
+				Wanted: dpopAlgorithm, Found: redact.Clean(strings.Join(server.DPoPAlgorithms, " "), maxHost),
+			}}
 		}
 		return nil, must, err
 	}

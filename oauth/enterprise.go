@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
@@ -34,11 +35,12 @@ type EnterpriseManaged struct {
 	ClientID, ClientSecret, AuthMethod string
 }
 
-var errNoIDJAG = errors.New("the authorization server does not support ID-JAG assertions")
-
 func (g EnterpriseManaged) tokenRequest(ctx context.Context, c *Client, at *target) (url.Values, error) {
 	if p := at.server.GrantProfiles; len(p) > 0 && !slices.Contains(p, profileIDJAG) {
-		return nil, &Error{Kind: KindConfig, Op: "obtain token", Err: errNoIDJAG}
+		return nil, &Error{Kind: KindConfig, Op: "obtain token", URL: at.server.from, Err: &DocumentError{
+			URL: at.server.from, Reason: "the authorization server does not support ID-JAG assertions (authorization_grant_profiles_supported)",
+			Wanted: profileIDJAG, Found: redact.Clean(strings.Join(p, " "), maxHost),
+		}}
 	}
 	idToken, err := g.IDToken(ctx)
 	switch {
@@ -53,17 +55,22 @@ func (g EnterpriseManaged) tokenRequest(ctx context.Context, c *Client, at *targ
 		"audience": {at.server.Issuer}, "resource": {at.resource},
 	}
 	setScope(form, at.scopes)
-	reply, err := c.postToken(ctx, &tokenRequest{
+	req := &tokenRequest{
 		op: "exchange ID token", endpoint: g.TokenEndpoint, at: &target{server: &ServerMetadata{}}, form: form,
 		who: &registered{clientID: g.ClientID, secret: g.ClientSecret, authMethod: g.AuthMethod},
-	})
+	}
+	reply, err := c.postToken(ctx, req)
+	const noIDJAG = "the identity provider did not issue an ID-JAG"
 	switch {
 	case err != nil:
 		return nil, err
 	case reply.IssuedType != typeIDJAG:
-		return nil, &Error{Kind: KindResponse, Op: "exchange ID token", Err: errors.New("the identity provider did not issue an ID-JAG")}
+		err = req.wrong(noIDJAG, typeIDJAG, redact.Clean(reply.IssuedType, maxHost))
 	case !isVisible(reply.Access):
-		return nil, &Error{Kind: KindResponse, Op: "exchange ID token", Err: errors.New("the identity provider issued an invalid token")}
+		err = req.wrong(noIDJAG, "visible ASCII characters", fmt.Sprintf("%d bytes", len(reply.Access)))
+	}
+	if err != nil {
+		return nil, &Error{Kind: KindResponse, Op: req.op, URL: req.url(), Err: err}
 	}
 	return url.Values{"grant_type": {grantJWTBearer}, "assertion": {reply.Access}}, nil
 }

@@ -53,12 +53,18 @@ var kindNames = map[Kind]string{
 func (k Kind) String() string { return cmp.Or(kindNames[k], "error") }
 
 // Error says why a [Client] could not obtain a token. It wraps the cause. It contains no tokens,
-// authorization codes, secrets or URL queries.
+// authorization codes, secrets or URL queries. If an answer was refused for a value, it wraps a
+// [*DocumentError], a [*URLError], a [*RedirectError], a [*LimitError] or an [*IssuerError].
 type Error struct {
 	// Kind is the category of the failure.
 	Kind Kind
 	// Op names the operation that failed, such as "refresh token".
 	Op string
+	// URL is where the request went or the refused answer came from, without userinfo, query and
+	// fragment. It is empty if there was none.
+	URL string
+	// Status is the HTTP status of the refused answer, or 0 if it did not matter.
+	Status int
 	// Code is the error code from the authorization server (RFC 6749 sections 4.1.2.1 and 5.2), or
 	// "" if there is none. Description is the server's error_description, truncated and without
 	// control characters.
@@ -67,23 +73,39 @@ type Error struct {
 	Err error
 }
 
-// Error returns the operation, the kind and the cause, on one line.
+// Error returns the operation, the URL, the kind and the cause, on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("oauth: ")
+	cause := ""
+	if e.Err != nil {
+		cause = strings.TrimPrefix(e.Err.Error(), "oauth: ")
+	}
 	if e.Op != "" {
-		b.WriteString(e.Op + ": ")
+		b.WriteString(e.Op)
+		if e.URL != "" && !strings.Contains(cause, e.URL) {
+			b.WriteString(" at " + e.URL)
+		}
+		b.WriteString(": ")
 	}
 	b.WriteString(e.Kind.String())
-	for _, part := range []string{e.Code, e.Description} {
+	for _, part := range []string{e.Code, e.Description, cause} {
 		if part != "" {
 			b.WriteString(": " + part)
 		}
 	}
-	if e.Err != nil {
-		b.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "oauth: "))
-	}
 	return b.String()
+}
+
+// because returns the URL and the cause, without the operation and the kind.
+func (e *Error) because() string {
+	if e.Err == nil {
+		return e.Error()
+	}
+	if cause := e.Err.Error(); strings.Contains(cause, e.URL) {
+		return cause
+	}
+	return e.URL + ": " + e.Err.Error()
 }
 
 // Unwrap returns the cause.
@@ -132,6 +154,9 @@ const maxDescription = 300 // maximum length of a Description, in bytes
 // URLError says that the client refused to send a request to a URL that a server named. An [*Error]
 // wraps it.
 type URLError struct {
+	// URL is the refused URL and From the URL of the document that named it, both without userinfo,
+	// query and fragment. From is empty if a URL was refused only when it was used.
+	URL, From string
 	// Host is the URL's host, or "" if the URL has none.
 	Host string
 	// Reason says why the URL was refused.
@@ -140,18 +165,21 @@ type URLError struct {
 	outside bool // refused only because the resource is not known to be inside
 }
 
-// Error names the host.
+// Error names the URL and the document.
 func (e *URLError) Error() string {
-	if e.Host == "" {
-		return "URL refused: " + e.Reason
+	text := fmt.Sprintf("URL %q refused: %s", cmp.Or(e.URL, e.Host), e.Reason)
+	if e.From != "" {
+		text = fmt.Sprintf("the answer from %s: %s", e.From, text)
 	}
-	return fmt.Sprintf("URL of host %q refused: %s", e.Host, e.Reason)
+	return text
 }
 
 // RedirectError says that the client did not follow a redirect from a metadata URL or an
 // authorization server. The client follows at most three redirects of a GET, only to the same
 // origin, and no redirects of a POST. An [*Error] wraps it.
 type RedirectError struct {
+	// URL is the URL that redirects, without userinfo, query and fragment.
+	URL string
 	// Status is the redirect's HTTP status.
 	Status int
 	// Origin is the target's scheme, host and port, or "" if the target is not a valid URL.
@@ -160,16 +188,16 @@ type RedirectError struct {
 	Reason string
 }
 
-// Error names the target's origin.
+// Error names the URL and the target's origin.
 func (e *RedirectError) Error() string {
-	return fmt.Sprintf("redirect %d to %q not followed: %s", e.Status, e.Origin, e.Reason)
+	return fmt.Sprintf("redirect %d from %s to %q not followed: %s", e.Status, e.URL, e.Origin, e.Reason)
 }
 
 // DocumentError says that an answer of a server is invalid: a metadata document, a registration, a
 // token or a callback. An [*Error] wraps it.
 type DocumentError struct {
-	// URL is where the answer came from, without userinfo, query and fragment. It is empty for the
-	// reply of a token endpoint.
+	// URL is where the answer came from, without userinfo, query and fragment. If it is empty, see
+	// Error.URL.
 	URL string
 	// Reason says what is wrong. It quotes no values from the answer.
 	Reason string
@@ -199,11 +227,17 @@ type LimitError struct {
 	What string
 	// Limit is the maximum that is allowed.
 	Limit int
+	// Found is how much the server sent. It is 0 if the rest was not read.
+	Found int
 }
 
-// Error returns the value and the name of the limit.
+// Error returns both values and the name of the limit.
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("more than the limit of %d %s", e.Limit, e.What)
+	text := fmt.Sprintf("more than the limit of %d %s", e.Limit, e.What)
+	if e.Found > 0 {
+		text += fmt.Sprintf(", got %d", e.Found)
+	}
+	return text
 }
 
 // statusError says that a response had an unexpected status.

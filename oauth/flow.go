@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -17,45 +18,6 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// login runs Config.Login once, saves the token and makes it current.
-func (c *Client) login(ctx context.Context, at *target) error {
-	f, err := c.newFlow(ctx, at)
-	if err != nil {
-		return err
-	}
-	ctx, stop := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, errLoginTimeout)
-	defer stop()
-	defer context.AfterFunc(c.closing, stop)()
-	err = c.cfg.Login.Login(ctx, f)
-	tok, flowErr := f.end()
-	f.forgetUnused(ctx)
-	switch {
-	case tok != nil:
-		if err != nil {
-			c.log.Info("login completed, but Login returned an error", "error", err)
-		}
-		tok.anew = true
-		c.install(context.WithoutCancel(ctx), tok)
-		return nil
-	case c.closing.Err() != nil:
-		return &Error{Kind: KindClosed, Op: "log in", Err: ErrClosed}
-	case flowErr != nil:
-		err = flowErr
-	case err == nil:
-		err = errors.New("Login returned before the login was complete")
-	case ctx.Err() != nil && !errors.Is(err, ErrDeclined):
-		err = f.explain(context.Cause(ctx))
-	}
-	var typed *Error
-	switch {
-	case errors.As(err, &typed):
-		return err
-	case errors.Is(err, ErrDeclined):
-		return &Error{Kind: KindDeclined, Op: "log in", Err: err}
-	}
-	return &Error{Kind: KindLogin, Op: "log in", Err: err}
-}
-
 var errLoginTimeout = errors.New("timeout: login not completed")
 
 // flow is one authorization code grant (OAuth 2.1 section 4.1) with PKCE. It holds the state that
@@ -63,6 +25,7 @@ var errLoginTimeout = errors.New("timeout: login not completed")
 type flow struct {
 	c        *Client
 	at       *target // the issuer of at.server was validated
+	replace  bool    // register even if there is a stored registration
 	key      *dpopKey
 	bound    bool
 	state    string
@@ -84,39 +47,43 @@ type flow struct {
 // Format hides the flow's secrets.
 func (*flow) Format(f fmt.State, _ rune) { redact.Write(f, redacted) }
 
-func (c *Client) newFlow(ctx context.Context, at *target) (*flow, error) {
+func (c *Client) newFlow(ctx context.Context, at *target, replace bool) (*flow, error) {
 	if !at.server.Guessed && !at.server.supportsPKCE() {
-		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: &DocumentError{
+		return nil, &Error{Kind: KindMetadata, Op: "log in", URL: at.server.from, Err: &DocumentError{
 			URL: at.server.from, Reason: "the authorization server does not support PKCE (code_challenge_methods_supported)",
 			Wanted: "S256", Found: redact.Clean(strings.Join(at.server.ChallengeMethods, " "), maxHost),
 		}}
 	}
-	if err := checkAuthorizationURL(at.server.AuthorizationEndpoint, c.fetcher.egress.insecure); err != nil {
-		return nil, &Error{Kind: KindMetadata, Op: "log in", Err: err}
+	if err := checkAuthorizationURL(at.server, c.fetcher.egress.insecure); err != nil {
+		return nil, &Error{Kind: KindMetadata, Op: "log in", URL: at.server.from, Err: err}
 	}
 	key, bound, err := c.chooseDPoP(ctx, at.server, at.bound)
 	if err != nil {
 		return nil, err
 	}
 	return &flow{
-		c: c, at: at, key: key, bound: bound, state: rand.Text(), verifier: oauth2.GenerateVerifier(),
+		c: c, at: at, replace: replace, key: key, bound: bound, state: rand.Text(), verifier: oauth2.GenerateVerifier(),
 		proposed: c.proposedRedirect(ctx, at.server), finished: make(chan struct{}),
 	}, nil
 }
 
-// checkAuthorizationURL returns an error if a browser must not be sent to a URL. It allows https,
-// and http on loopback. If insecure is true (Config.AllowInsecureHTTP), it allows http to any host.
-func checkAuthorizationURL(text string, insecure bool) error {
-	u, err := url.Parse(text)
+// checkAuthorizationURL returns an error if a browser must not be sent to a server's authorization
+// endpoint. It allows https, and http on loopback. If insecure is true (Config.AllowInsecureHTTP), it
+// allows http to any host.
+func checkAuthorizationURL(server *ServerMetadata, insecure bool) error {
+	refused := &DocumentError{URL: server.from, Wanted: "an https URL, or http on loopback", Found: shownURL(server.AuthorizationEndpoint)}
+	u, err := url.Parse(server.AuthorizationEndpoint)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		return errors.New("invalid authorization endpoint URL")
+		refused.Reason = "invalid authorization endpoint URL"
 	case u.User != nil:
-		return errors.New("the authorization endpoint must not hold a user name or password")
+		refused.Reason = "the authorization endpoint must not hold a user name or password"
 	case u.Scheme == "https", u.Scheme == "http" && (insecure || httprule.IsLoopback(u.Hostname())):
 		return nil
+	default:
+		refused.Reason = "the authorization endpoint must be https, or http on loopback"
 	}
-	return fmt.Errorf("the authorization endpoint must be https or http on loopback, got scheme %q", redact.Clean(u.Scheme, 32))
+	return refused
 }
 
 // Resource implements Flow.
@@ -139,9 +106,12 @@ func (f *flow) AuthorizationURL(ctx context.Context, redirectURI string) (string
 	if again {
 		return "", &Error{Kind: KindConfig, Op: "log in", Err: errors.New("AuthorizationURL was called twice")}
 	}
-	who, err := f.c.register(ctx, f.at.server, redirectURI)
+	who, err := f.c.register(ctx, f.at.server, redirectURI, f.at.scopes, f.replace)
 	if err != nil {
 		return "", err
+	}
+	if f.c.workaround(ctx, who.issuer, who.clientID).NoOffline {
+		f.at.scopes = withoutOffline(f.at.scopes)
 	}
 	f.mu.Lock()
 	f.who = who
@@ -238,6 +208,9 @@ func (f *flow) readCallback(callbackURL string) (answer url.Values, at *url.URL,
 // request, but its end does not cancel the exchange.
 func (f *flow) finish(ctx context.Context, answer url.Values) (*token, error) {
 	if err := f.judge(answer); err != nil {
+		if code := codeOf(err); code == codeInvalidClient || code == codeUnauthorizedClient {
+			f.unregister(ctx, f.who) // some servers redirect back although they do not know the client
+		}
 		return nil, err
 	}
 	ctx, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), 2*f.c.cfg.RequestTimeout, errTooSlow)
@@ -248,8 +221,8 @@ func (f *flow) finish(ctx context.Context, answer url.Values) (*token, error) {
 		"code_verifier": {f.verifier}, "resource": {f.at.resource},
 	}}
 	tok, err := f.c.requestToken(ctx, req)
-	if codeOf(err) == "invalid_client" && f.c.isDynamic(f.at.server) {
-		f.c.unregister(ctx, f.at.server.Issuer, f.who.clientID)
+	if codeOf(err) == codeInvalidClient {
+		f.unregister(ctx, f.who)
 	}
 	return tok, err
 }
@@ -258,30 +231,31 @@ func (f *flow) finish(ctx context.Context, answer url.Values) (*token, error) {
 // error: byte by byte (RFC 9207 section 2.4), with either spelling that the metadata documents use.
 func (f *flow) judge(answer url.Values) error {
 	op, server := "log in", f.at.server
+	place := shownURL(server.AuthorizationEndpoint)
+	wrong := func(reason, wanted, found string) error {
+		return &Error{Kind: KindResponse, Op: op, URL: place, Err: &DocumentError{URL: place, Reason: reason, Wanted: wanted, Found: found}}
+	}
 	for _, name := range []string{"iss", "code", "error", "error_description"} {
 		if len(answer[name]) > 1 {
-			return &Error{Kind: KindResponse, Op: op, Err: fmt.Errorf("duplicate parameter %s in the callback", name)}
+			return wrong("duplicate parameter "+name+" in the callback", "one", strconv.Itoa(len(answer[name])))
 		}
 	}
 	switch issuer, present := answer["iss"]; {
 	case present && issuer[0] != server.Issuer && issuer[0] != cmp.Or(server.named, server.Issuer):
-		return &Error{Kind: KindResponse, Op: op, Err: &DocumentError{
-			URL: shownURL(server.AuthorizationEndpoint), Reason: "the callback is from another authorization server (iss)",
-			Wanted: shownURL(server.Issuer), Found: shownURL(issuer[0]),
-		}}
+		return wrong("the callback is from another authorization server (iss)", shownURL(server.Issuer), shownURL(issuer[0]))
 	case !present && server.IssuerInResponse:
-		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback does not name its authorization server (iss)")}
+		return wrong("the callback does not name its authorization server (iss)", shownURL(server.Issuer), "none")
 	}
 	if code := answer.Get("error"); code != "" {
 		secrets := append(f.secrets(), answer.Get("code"))
 		e := &Error{
-			Kind: KindRefused, Op: op, Code: redact.Clean(redact.Mask(code, secrets), 64),
+			Kind: KindRefused, Op: op, URL: place, Code: redact.Clean(redact.Mask(code, secrets), 64),
 			Description: redact.Clean(redact.Mask(answer.Get("error_description"), secrets), maxDescription),
 		}
 		switch code {
 		case "access_denied":
 			e.Kind, e.Err = KindDeclined, ErrDeclined
-		case "server_error", "temporarily_unavailable":
+		case codeServerError, codeUnavailable:
 			e.Kind = KindNetwork
 		case codeInvalidTarget:
 			e.Err = errNoResource
@@ -289,7 +263,7 @@ func (f *flow) judge(answer url.Values) error {
 		return e
 	}
 	if answer.Get("code") == "" {
-		return &Error{Kind: KindResponse, Op: op, Err: errors.New("the callback has neither a code nor an error")}
+		return wrong("the callback has neither a code nor an error", "code or error", "neither")
 	}
 	return nil
 }
@@ -310,7 +284,14 @@ func (f *flow) forgetUnused(ctx context.Context) {
 	f.mu.Lock()
 	who, started := f.who, f.started
 	f.mu.Unlock()
-	if who == nil || started || !f.c.isDynamic(f.at.server) {
+	if who != nil && !started {
+		f.unregister(ctx, who)
+	}
+}
+
+// unregister forgets a client that was registered dynamically.
+func (f *flow) unregister(ctx context.Context, who *registered) {
+	if !f.c.isDynamic(f.at.server) {
 		return
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), saveLimit)
@@ -335,6 +316,9 @@ func (f *flow) end() (*token, error) {
 // Login sends the user to the authorization server and waits for them to come back. Package
 // oauth/loopback implements it with a browser on this machine. A [Client] runs one login at a time,
 // and bounds it with ctx.
+//
+// If the server refuses the scopes of a login (invalid_scope), the Client calls Login again, at most
+// twice, with other scopes or another registration.
 //
 // Login returns nil, its own error, or the error of flow.Complete. It must not return
 // [ErrForeignCallback]. Its error wraps [ErrDeclined] if the user does not want to authorize.

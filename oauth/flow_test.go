@@ -221,7 +221,7 @@ func TestTokenReplies(t *testing.T) {
 		"proof of possession":   {200, `{"access_token":"SECRETa","token_type":"PoP"}`, KindResponse, "token type"},
 		"unknown type":          {200, `{"access_token":"SECRETa","token_type":"mac"}`, KindResponse, "token type"},
 		"DPoP unasked":          {200, `{"access_token":"SECRETa","token_type":"DPoP"}`, KindResponse, "token type"},
-		"HTML":                  {200, `<html>`, KindResponse, "invalid JSON: expected application/json"},
+		"HTML":                  {200, `<html>`, KindResponse, `invalid JSON: expected "a JSON object", got "6 bytes of application/json"`},
 		"error of a wrong type": {200, `{"access_token":"SECRETa","error":{}}`, KindResponse, "error has the wrong type"},
 		"wrong types":           {200, `{"access_token":7}`, KindResponse, `access_token has the wrong type: expected "string", got "number"`},
 		"error in a 200":        {200, `{"error":"invalid_grant"}`, KindRefused, "invalid_grant"},

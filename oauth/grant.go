@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,13 +62,17 @@ func (c *Client) obtain(ctx context.Context, old *token, refusal http.Header) er
 
 // grant obtains a token from the Grant and makes it the current one.
 func (c *Client) grant(ctx context.Context, at *target) error {
+	return alsoTried(c.grantOnce(ctx, at), at.server.tried)
+}
+
+func (c *Client) grantOnce(ctx context.Context, at *target) error {
 	g := c.cfg.Grant
 	form, err := g.tokenRequest(ctx, c, at)
 	if err != nil {
 		return grantError(ctx, err)
 	}
 	if assertion := form.Get("assertion"); assertion != "" && c.known.isSpent(assertion) {
-		return &Error{Kind: KindRefused, Op: "obtain token", Code: "invalid_grant", Err: errSpent}
+		return &Error{Kind: KindRefused, Op: "obtain token", URL: shownURL(at.server.TokenEndpoint), Code: codeInvalidGrant, Err: errSpent}
 	}
 	req := &tokenRequest{op: "obtain token", at: at, form: form}
 	if g.authenticates() {
@@ -79,10 +84,16 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 		return err
 	}
 	form.Set("resource", at.resource)
+	if req.who != nil && c.workaround(ctx, at.server.Issuer, req.who.clientID).NoOffline {
+		at.scopes = withoutOffline(at.scopes)
+	}
 	setScope(form, at.scopes)
 	tok, err := c.requestToken(ctx, req)
-	if codeOf(err) == "invalid_grant" {
+	switch code := codeOf(err); {
+	case code == codeInvalidGrant:
 		c.known.spend(form.Get("assertion"))
+	case code == codeInvalidScope && slices.Contains(at.scopes, scopeOffline):
+		return c.grantWithoutOffline(ctx, req)
 	}
 	if err != nil {
 		return err
@@ -90,6 +101,17 @@ func (c *Client) grant(ctx context.Context, at *target) error {
 	tok.anew, tok.Refresh = true, "" // the next token comes from the Grant, not from a refresh
 	c.held.Store(tok)
 	return nil
+}
+
+// grantWithoutOffline repeats a request whose scopes the server refused, without offline_access.
+func (c *Client) grantWithoutOffline(ctx context.Context, refused *tokenRequest) error {
+	at := *refused.at
+	at.scopes = withoutOffline(at.scopes)
+	err := c.grantOnce(ctx, &at)
+	if err == nil && refused.who != nil {
+		c.remember(ctx, at.server.Issuer, refused.who.clientID, func(w *workaround) { w.NoOffline = true })
+	}
+	return err
 }
 
 // errSpent is returned for an assertion that was refused before (MCP workload-identity-federation).

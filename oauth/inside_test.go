@@ -192,7 +192,7 @@ func TestAuthorizationURLs(t *testing.T) {
 		"javascript:alert(1)": {}, "file:///x": {}, "http://u@as.example.com/": {},
 	} {
 		for i, insecure := range []bool{false, true} {
-			require.Equal(t, want[i], checkAuthorizationURL(text, insecure) == nil, text)
+			require.Equal(t, want[i], checkAuthorizationURL(&ServerMetadata{AuthorizationEndpoint: text}, insecure) == nil, text)
 		}
 	}
 }

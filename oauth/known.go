@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // known holds what the client remembers between operations.
@@ -17,6 +19,7 @@ type known struct {
 	failed   *failedLogin               // guarded by mu: the last login, if it failed
 	steps    map[string]bool            // guarded by mu: the stepKeys of successful step-ups
 	spent    map[[sha256.Size]byte]bool // guarded by mu: digests of refused assertions
+	works    map[string]workaround      // guarded by mu: by workaroundKey
 }
 
 // declined says which kinds of login the user declined. The user is not prompted for those again.
@@ -29,8 +32,15 @@ const (
 )
 
 type failedLogin struct {
-	at  time.Time
-	err error
+	from, until time.Time // when it began and ended
+	err         error
+}
+
+// covers reports whether a request made at began shares the result of the failed login, because the
+// login was still running then. Clocks are coarse: at an equal reading, the request came later, unless
+// the whole login took no measurable time.
+func (f *failedLogin) covers(began time.Time) bool {
+	return f != nil && (began.Before(f.until) || began.Equal(f.until) && f.from.Equal(f.until))
 }
 
 // maxRemembered bounds the number of entries that a server can make the client remember.
@@ -44,17 +54,23 @@ func (k *known) verdict(a *ask, cur *token) error {
 	switch {
 	case k.declined == declinedAll, k.declined == declinedStepUp && a.stepUp:
 		return &Error{Kind: KindDeclined, Op: "authorize", Err: ErrDeclined}
-	case k.failed != nil && !k.failed.at.Before(a.began):
+	case k.failed.covers(a.began):
 		return k.failed.err
 	case a.stepUp && cur != nil && (contains(cur.Requested, a.scopes) && k.steps[stepKey(cur, a)] || len(k.steps) >= maxRemembered):
-		return &Error{Kind: KindScope, Op: "authorize", Err: errors.New("the token has the requested scopes, but the resource demands more")}
+		return &Error{Kind: KindScope, Op: "authorize", Err: &DocumentError{
+			Reason: "the token has the requested scopes, but the resource demands more",
+			Wanted: shownScopes(a.scopes), Found: shownScopes(cur.Requested),
+		}}
 	}
 	return nil
 }
 
-// learn records err, the result of the authorization a. before and after are the tokens that were
-// current before and after the authorization.
-func (k *known) learn(a *ask, err error, before, after *token) {
+// shownScopes returns scopes as errors show them.
+func shownScopes(scopes []string) string { return redact.Clean(strings.Join(scopes, " "), maxHost) }
+
+// learn records err, the result of the authorization a, which began at from. before and after are
+// the tokens that were current before and after the authorization.
+func (k *known) learn(a *ask, err error, from time.Time, before, after *token) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
@@ -71,7 +87,7 @@ func (k *known) learn(a *ask, err error, before, after *token) {
 	case errors.Is(err, ErrDeclined):
 		k.declined = declinedAll
 	default:
-		k.failed = &failedLogin{at: time.Now(), err: err}
+		k.failed = &failedLogin{from: from, until: time.Now(), err: err}
 	}
 }
 
@@ -136,4 +152,20 @@ func (k *known) isSpent(assertion string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.spent[sha256.Sum256([]byte(assertion))]
+}
+
+func (k *known) workaround(key string) (workaround, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w, ok := k.works[key]
+	return w, ok
+}
+
+func (k *known) setWorkaround(key string, w workaround) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.works == nil || len(k.works) >= maxRemembered {
+		k.works = map[string]workaround{}
+	}
+	k.works[key] = w
 }

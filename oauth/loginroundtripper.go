@@ -99,7 +99,7 @@ func demandsLogin(resp *http.Response) bool {
 func (t *loginRoundTripper) authorize(req *http.Request, refusal *http.Response, began time.Time, logins int) error {
 	c, ctx := t.client, req.Context()
 	if logins == maxLogins {
-		return notSent(&Error{Kind: KindScope, Op: "authorize", Err: errRefusedAgain})
+		return notSent(&Error{Kind: KindScope, Op: "authorize", URL: c.name(), Err: errRefusedAgain})
 	}
 	if isRead(req) {
 		if err := c.known.failure(); err != nil {

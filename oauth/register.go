@@ -21,8 +21,10 @@ import (
 type registered struct {
 	clientID, secret, authMethod string
 	redirectURIs                 []string
+	scopes                       []string  // that the client registered with
 	expires                      time.Time // zero: never
 	issuer                       string
+	isNew                        bool // registered for the login in progress
 }
 
 // Format hides the secret.
@@ -51,13 +53,16 @@ func (e *IssuerError) Error() string {
 
 // register returns this client's identity for server. It is the configured client ID; or, without
 // one, MetadataURL if the server supports metadata documents; or else the result of a dynamic
-// registration.
-func (r *registrar) register(ctx context.Context, server *ServerMetadata, redirectURI string) (*registered, error) {
+// registration for these scopes.
+func (r *registrar) register(ctx context.Context, server *ServerMetadata, redirectURI string, scopes []string) (*registered, error) {
 	const op = "register"
 	c := r.client
+	unknown := func(why string) error {
+		return &Error{Kind: KindRegistration, Op: op, URL: server.from, Err: errors.New(why)}
+	}
 	switch {
 	case c.ClientID != "" && c.Issuer != "" && !sameIssuer(c.Issuer, server.Issuer):
-		return nil, &Error{Kind: KindRegistration, Op: op, Err: &IssuerError{c.Issuer, server.Issuer}}
+		return nil, &Error{Kind: KindRegistration, Op: op, URL: server.from, Err: &IssuerError{c.Issuer, server.Issuer}}
 	case c.ClientID != "":
 		return &registered{clientID: c.ClientID, secret: c.ClientSecret, authMethod: c.AuthMethod, issuer: server.Issuer}, nil
 	case c.MetadataURL != "" && server.ClientIDMetadata:
@@ -67,19 +72,26 @@ func (r *registrar) register(ctx context.Context, server *ServerMetadata, redire
 		}
 		return who, nil
 	case c.NoDynamic:
-		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("no client ID configured and dynamic registration is disabled")}
+		return nil, unknown("no client ID configured and dynamic registration is disabled")
 	case server.RegistrationEndpoint == "":
-		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("no client ID configured and the server does not register clients")}
+		return nil, unknown("no client ID configured and the server does not register clients")
 	case redirectURI == "":
-		return nil, &Error{Kind: KindRegistration, Op: op, Err: errors.New("a client without a Login cannot be registered dynamically")}
+		return nil, unknown("a client without a Login cannot be registered dynamically")
 	}
-	return r.negotiate(ctx, server, newClientMetadata(c, server, redirectURI))
+	return r.negotiate(ctx, server, newClientMetadata(c, server, redirectURI, scopes))
 }
 
 // negotiate registers with the preferred metadata. If the server's error code does not say which
 // field is wrong, negotiate tries other metadata.
 func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish *clientMetadata) (*registered, error) {
 	who, first := r.dynamic(ctx, server, wish)
+	if wish.Scope != "" && refusesScope(first) {
+		unscoped := *wish // some servers choose the scopes of a client themselves
+		unscoped.Scope, wish = "", &unscoped
+		if who, err := r.dynamic(ctx, server, wish); err == nil || KindOf(err) == KindNetwork {
+			return who, err
+		}
+	}
 	for _, other := range wish.others(server, codeIn(first)) {
 		who, err := r.dynamic(ctx, server, other)
 		if err == nil || KindOf(err) == KindNetwork {
@@ -90,6 +102,14 @@ func (r *registrar) negotiate(ctx context.Context, server *ServerMetadata, wish 
 		}
 	}
 	return who, first
+}
+
+// refusesScope reports whether a registration may have been refused because of its scope. Servers
+// use several error codes for it. Some mention it only in their text.
+func refusesScope(err error) bool {
+	code := codeIn(err)
+	return code == "invalid_client_metadata" || code == codeInvalidScope || code == "insufficient_scope" ||
+		KindOf(err) == KindRegistration && strings.Contains(strings.ToLower(err.Error()), "scope")
 }
 
 // others returns the metadata to try after the server refused m with the error code.
@@ -137,12 +157,13 @@ type clientMetadata struct {
 	GrantTypes      []string `json:"grant_types"`
 	ResponseTypes   []string `json:"response_types"`
 	AuthMethod      string   `json:"token_endpoint_auth_method,omitempty"`
+	Scope           string   `json:"scope,omitempty"`
 }
 
-func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI string) *clientMetadata {
+func newClientMetadata(c *Registration, server *ServerMetadata, redirectURI string, scopes []string) *clientMetadata {
 	m := &clientMetadata{
 		Name: c.Name, Redirects: []string{redirectURI}, ApplicationType: typeWeb,
-		GrantTypes: []string{"authorization_code"}, ResponseTypes: []string{"code"},
+		GrantTypes: []string{"authorization_code"}, ResponseTypes: []string{"code"}, Scope: strings.Join(scopes, " "),
 	}
 	m.Name = cmp.Or(m.Name, "Hawser")
 	if u, err := url.Parse(redirectURI); err == nil && httprule.IsLoopback(u.Hostname()) {
@@ -206,24 +227,24 @@ func (r *registrar) dynamic(ctx context.Context, server *ServerMetadata, wish *c
 	err = readJSON(u, a, reply)
 	switch {
 	case httpstatus.Of(a.status).Transient():
-		return nil, &Error{Kind: KindNetwork, Op: op, Err: &statusError{shownURL(u.String()), a.status}}
+		return nil, &Error{Kind: KindNetwork, Op: op, URL: a.url, Status: a.status, Err: &statusError{a.url, a.status}}
 	case a.status != http.StatusCreated && a.status != http.StatusOK || err == nil && reply.Error != "":
-		why := error(&statusError{shownURL(u.String()), a.status})
+		why := error(&statusError{a.url, a.status})
 		if text := redact.Line(string(a.body), maxDescription); err != nil && text != "" && !strings.ContainsRune("<{[", rune(text[0])) {
 			why = fmt.Errorf("%w: %s", why, text)
 		}
 		why = fmt.Errorf("%w (a client ID that the server's operator issued works without registration: see Registration.ClientID)", why)
-		refused := &Error{Kind: KindRegistration, Op: op, Err: why}
+		refused := &Error{Kind: KindRegistration, Op: op, URL: a.url, Status: a.status, Err: why}
 		if err == nil {
 			refused.Code, refused.Description = redact.Clean(reply.Error, 64), redact.Clean(reply.Description, maxDescription)
 		}
 		return nil, refused
 	case err != nil:
-		return nil, &Error{Kind: KindResponse, Op: op, Err: err}
+		return nil, &Error{Kind: KindResponse, Op: op, URL: a.url, Err: err}
 	}
 	who, err := reply.accept(server, wish)
 	if err != nil {
-		return nil, &Error{Kind: KindResponse, Op: op, Err: err}
+		return nil, &Error{Kind: KindResponse, Op: op, URL: a.url, Err: err}
 	}
 	return who, nil
 }
@@ -243,24 +264,30 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 	}
 	switch {
 	case r.ID == "" || len(r.ID) > maxClientID || redact.Clean(r.ID, maxClientID) != r.ID:
-		return nil, errors.New("the registration has no usable client_id")
+		return nil, registrationError(server, "no usable client_id", "1 to 4096 printable bytes", fmt.Sprintf("%d bytes", len(r.ID)))
 	case len(r.Secret) > maxClientID:
-		return nil, &LimitError{"bytes of a client_secret", maxClientID}
+		return nil, &LimitError{"bytes of a client_secret", maxClientID, len(r.Secret)}
 	case !slices.ContainsFunc(who.redirectURIs, func(uri string) bool { return sameRedirect(uri, wish.Redirects[0]) }):
-		return nil, &DocumentError{
-			URL: shownURL(server.RegistrationEndpoint), Reason: "the server registered a different redirect URI",
-			Wanted: shownURL(wish.Redirects[0]), Found: shownURL(strings.Join(who.redirectURIs[:min(1, len(who.redirectURIs))], "")),
-		}
+		first := strings.Join(who.redirectURIs[:min(1, len(who.redirectURIs))], "")
+		return nil, registrationError(server, "the server registered a different redirect URI", shownURL(wish.Redirects[0]), shownURL(first))
 	case !slices.Contains([]string{"", authNone, authBasic, authPost}, who.authMethod):
-		return nil, fmt.Errorf("unsupported client authentication method %q", redact.Clean(who.authMethod, 64))
+		const supported = authBasic + ", " + authPost + " or " + authNone
+		return nil, registrationError(server, "unsupported client authentication method", supported, redact.Clean(who.authMethod, 64))
 	case who.secret == "" && who.authMethod != authNone:
-		return nil, errors.New("the registration has no client_secret, which its authentication method requires")
+		return nil, registrationError(server, "no client_secret, which its authentication method requires", "client_secret for "+who.authMethod, "none")
 	}
 	who.redirectURIs = slices.Clone(wish.Redirects) // the server's other URIs are not used
+	if wish.Scope != "" {
+		who.scopes = strings.Fields(wish.Scope)
+	}
 	if r.Secret != "" {
 		who.expires = readTime(r.Expires)
 	}
 	return who, nil
+}
+
+func registrationError(server *ServerMetadata, reason, wanted, found string) error {
+	return &DocumentError{URL: shownURL(server.RegistrationEndpoint), Reason: reason, Wanted: wanted, Found: found}
 }
 
 // sameRedirect reports whether a registered redirect URI matches the one that this client asked for

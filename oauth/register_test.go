@@ -53,33 +53,33 @@ func TestRegisteredMetadata(t *testing.T) {
 	}{
 		"loopback": {
 			callbackURI, "", ServerMetadata{},
-			clientMetadata{"Hawser", []string{callbackURI}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "client_secret_basic"}, // the default of RFC 8414
+			clientMetadata{"Hawser", []string{callbackURI}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "client_secret_basic", ""}, // the default of RFC 8414
 		},
 		"no metadata": {
 			callbackURI, "", ServerMetadata{Guessed: true},
-			clientMetadata{"Hawser", []string{callbackURI}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "none"},
+			clientMetadata{"Hawser", []string{callbackURI}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "none", ""},
 		},
 		"public": {
 			callbackURI, "", ServerMetadata{TokenAuthMethods: []string{"client_secret_basic", "none"}},
-			clientMetadata{"Hawser", []string{callbackURI}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "none"},
+			clientMetadata{"Hawser", []string{callbackURI}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "none", ""},
 		},
 		"localhost": {
 			"http://localhost:1/cb", "Me", ServerMetadata{TokenAuthMethods: []string{"client_secret_post", "client_secret_basic"}},
-			clientMetadata{"Me", []string{"http://localhost:1/cb"}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "client_secret_basic"},
+			clientMetadata{"Me", []string{"http://localhost:1/cb"}, "native", []string{"authorization_code", "refresh_token"}, []string{"code"}, "client_secret_basic", ""},
 		},
 		"web": {
 			webRedirect, "", ServerMetadata{TokenAuthMethods: []string{"client_secret_post"}, GrantTypes: []string{"refresh_token"}},
-			clientMetadata{"Hawser", []string{webRedirect}, "web", []string{"authorization_code", "refresh_token"}, []string{"code"}, "client_secret_post"},
+			clientMetadata{"Hawser", []string{webRedirect}, "web", []string{"authorization_code", "refresh_token"}, []string{"code"}, "client_secret_post", ""},
 		},
 		"no refresh, nothing known": {
 			webRedirect, "", ServerMetadata{TokenAuthMethods: []string{"tls_client_auth"}, GrantTypes: []string{"authorization_code"}},
-			clientMetadata{"Hawser", []string{webRedirect}, "web", []string{"authorization_code"}, []string{"code"}, ""},
+			clientMetadata{"Hawser", []string{webRedirect}, "web", []string{"authorization_code"}, []string{"code"}, "", ""},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &desk{answers: []string{`{"client_id":"c"}`}}
 			c.server.Issuer, c.server.RegistrationEndpoint = asOrigin, asOrigin+"/register"
-			who, err := newRegistrar(t, Registration{Name: c.name}, &web{handler: d.ServeHTTP}).register(t.Context(), &c.server, c.redirect)
+			who, err := newRegistrar(t, Registration{Name: c.name}, &web{handler: d.ServeHTTP}).register(t.Context(), &c.server, c.redirect, nil)
 			require.NoError(t, err)
 			require.Equal(t, []clientMetadata{c.want}, d.wishes)
 			require.Equal(t, registered{clientID: "c", authMethod: authNone, redirectURIs: []string{c.redirect}, issuer: asOrigin}, *who)
@@ -127,7 +127,7 @@ func TestRegistrationReplies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := &desk{status: c.status, answers: []string{c.text}}
 			server := &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: asOrigin + "/register"}
-			who, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, webRedirect)
+			who, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, webRedirect, nil)
 			require.Equal(t, c.kind, KindOf(err), "%v", err)
 			require.Len(t, d.wishes, 1)
 			if c.kind != 0 {
@@ -169,7 +169,7 @@ func TestRegistrationIsAdjusted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := &desk{answers: c.answers}
 			server := &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: asOrigin + "/register", TokenAuthMethods: c.offered}
-			_, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, callbackURI)
+			_, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, callbackURI, nil)
 			var wishes []string
 			for _, wish := range d.wishes {
 				wishes = append(wishes, wish.ApplicationType+" "+wish.AuthMethod)
@@ -181,6 +181,40 @@ func TestRegistrationIsAdjusted(t *testing.T) {
 			}
 			require.ErrorContains(t, err, c.says)
 			require.Equal(t, KindRegistration, KindOf(err))
+		})
+	}
+}
+
+// A server that refuses the scope of a registration is asked once more without it.
+func TestRegistrationWithoutScope(t *testing.T) {
+	const good = `{"client_id":"c"}`
+	for name, c := range map[string]struct {
+		answers, wishes []string // wishes are the scopes of the requests, with their methods
+	}{
+		"accepted":                 {[]string{good}, []string{"a b native"}},
+		"invalid_client_metadata":  {[]string{`{"error":"invalid_client_metadata"}`, good}, []string{"a b native", " native"}},
+		"invalid_scope":            {[]string{`{"error":"invalid_scope"}`, good}, []string{"a b native", " native"}},
+		"insufficient_scope":       {[]string{`{"error":"insufficient_scope","error_description":"Policy 'Allowed Client Scopes' rejected"}`, good}, []string{"a b native", " native"}},
+		"only in the text":         {[]string{`{"error":"invalid_request","error_description":"Scope b is not allowed"}`, good}, []string{"a b native", " native"}},
+		"another reason":           {[]string{`{"error":"access_denied"}`}, []string{"a b native"}},
+		"of another type as well":  {[]string{`{"error":"invalid_client_metadata"}`, `{"error":"invalid_client_metadata"}`, good}, []string{"a b native", " native", " web"}},
+		"another type and a scope": {[]string{`{"error":"invalid_redirect_uri"}`, good}, []string{"a b native", "a b web"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &desk{answers: c.answers}
+			server := &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: asOrigin + "/register", TokenAuthMethods: []string{authNone}}
+			who, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, callbackURI, []string{"a", "b"})
+			var wishes []string
+			for _, wish := range d.wishes {
+				wishes = append(wishes, wish.Scope+" "+wish.ApplicationType)
+			}
+			require.Equal(t, c.wishes, wishes)
+			if c.answers[len(c.answers)-1] != good {
+				require.Equal(t, KindRegistration, KindOf(err))
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, strings.Fields(d.wishes[len(d.wishes)-1].Scope), append([]string{}, who.scopes...))
 		})
 	}
 }
@@ -211,7 +245,7 @@ func TestIdentityOfTheConfiguration(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := pages(nil)
-			who, err := newRegistrar(t, c.config, w).register(t.Context(), c.server, "")
+			who, err := newRegistrar(t, c.config, w).register(t.Context(), c.server, "", nil)
 			require.Empty(t, w.asked)
 			if c.says != "" {
 				require.ErrorContains(t, err, c.says)
@@ -300,7 +334,7 @@ func TestSameRedirect(t *testing.T) {
 	}
 	d := &desk{answers: []string{`{"client_id":"c","redirect_uris":["http://127.0.0.1/callback"]}`}}
 	server := &ServerMetadata{Issuer: asOrigin, RegistrationEndpoint: asOrigin + "/register"}
-	who, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, callbackURI)
+	who, err := newRegistrar(t, Registration{}, &web{handler: d.ServeHTTP}).register(t.Context(), server, callbackURI, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{callbackURI}, who.redirectURIs) // the URI that this client uses does not change
 }

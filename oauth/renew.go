@@ -146,10 +146,13 @@ func (c *Client) refresh(ctx context.Context, old *token) error {
 	next, err := c.requestRefresh(ctx, server, old)
 	if isDeadToken(err) {
 		c.bury(ctx, key, old, version)
-		if codeOf(err) == "invalid_client" && c.isDynamic(server) {
+		if codeOf(err) == codeInvalidClient && c.isDynamic(server) {
 			c.unregister(ctx, old.Issuer, old.ClientID)
 		}
 		return err
+	}
+	if isServerFault(err) {
+		return c.countFailure(ctx, key, old, version, err)
 	}
 	if err != nil {
 		return err
@@ -182,7 +185,7 @@ func (c *Client) requestRefresh(ctx context.Context, server *ServerMetadata, old
 
 // isDeadToken reports whether the server refused a refresh token permanently.
 func isDeadToken(err error) bool {
-	return slices.Contains([]string{"invalid_grant", "invalid_client", "unauthorized_client"}, codeOf(err))
+	return slices.Contains([]string{codeInvalidGrant, codeInvalidClient, codeUnauthorizedClient}, codeOf(err))
 }
 
 // bury deletes a refused refresh token from the Store, unless the Store has another one by now. It

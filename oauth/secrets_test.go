@@ -34,7 +34,7 @@ func TestNothingPrintsSecrets(t *testing.T) {
 		require.Contains(t, tok.Access, "SECRET")
 		status, err := r.client.Status(t.Context())
 		require.NoError(t, err)
-		f, err := r.client.newFlow(t.Context(), r.client.known.target())
+		f, err := r.client.newFlow(t.Context(), r.client.known.target(), false)
 		require.NoError(t, err)
 		f.verifier, f.state = "SECRETverifier", "SECRETstate"
 		who := &registered{clientID: "id", secret: "SECRETclient"}

@@ -177,7 +177,7 @@ func (c *Client) authorizeFrom(ctx context.Context, s *source, a *ask, cur *toke
 			text = fmt.Sprintf("the token of %s lacks scopes: the server demands %q; get a token with them", s.name,
 				redact.Line(strings.Join(a.scopes, " "), maxDescription))
 		}
-		return &Error{Kind: KindScope, Op: "authorize", Err: errors.New(text)}
+		return &Error{Kind: KindScope, Op: "authorize", URL: c.name(), Err: errors.New(text)}
 	}
 	if cur == nil || !cur.refused.Load() {
 		return nil // Login was called, and the current token is good

@@ -179,3 +179,8 @@ func dpopStoreKey(issuer string) string { return fmt.Sprintf("key %q", plainIssu
 
 // clientKey is the key of this client's dynamic registration with an issuer.
 func clientKey(issuer string) string { return fmt.Sprintf("client %q", plainIssuer(issuer)) }
+
+// workaroundKey is the key of what works for a client ID at an issuer.
+func workaroundKey(issuer, clientID string) string {
+	return fmt.Sprintf("workaround %q %q", plainIssuer(issuer), clientID)
+}

@@ -24,10 +24,11 @@ type token struct {
 	anew    bool      // own, and obtained by a login or a Grant, not by a refresh
 	unsaved bool      // saving it failed, so the Store holds an older token
 
-	accepted  atomic.Bool  // the resource accepted it
-	refused   atomic.Bool  // the resource refused it with a 401
-	dead      atomic.Bool  // its refresh token no longer works, or its source has no other token
-	retryFrom atomic.Int64 // when the next background refresh may begin, in Unix nanoseconds
+	accepted  atomic.Bool              // the resource accepted it
+	refused   atomic.Bool              // the resource refused it with a 401
+	dead      atomic.Bool              // its refresh token no longer works, or its source has no other token
+	failures  atomic.Pointer[failures] // failed refreshes; nil if there are none
+	retryFrom atomic.Int64             // when the next background refresh may begin, in Unix nanoseconds
 }
 
 // tokenRecord is the stored form of a token. It never prints its values.
@@ -48,6 +49,8 @@ type tokenRecord struct {
 	ClientAuth   string `json:"client_auth,omitempty"`
 	Guessed      bool   `json:"guessed,omitempty"` // the server has no metadata
 	KeyID        string `json:"jkt,omitempty"`     // thumbprint of the key it is bound to
+	// Failures are the failed refreshes as stored. This process counts in token.failures.
+	Failures failures `json:"failures,omitzero"`
 }
 
 const (
@@ -56,7 +59,9 @@ const (
 )
 
 func newToken(r tokenRecord, key *dpopKey) *token {
-	return &token{tokenRecord: r, header: r.Type + " " + r.Access, key: key, since: time.Now()}
+	t := &token{tokenRecord: r, header: r.Type + " " + r.Access, key: key, since: time.Now()}
+	t.failures.Store(&t.Failures)
+	return t
 }
 
 // Format hides the token.

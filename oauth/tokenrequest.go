@@ -1,13 +1,13 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,7 +57,7 @@ func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, e
 	}
 	r, err := req.accept(reply, began)
 	if err != nil {
-		return nil, &Error{Kind: KindResponse, Op: req.op, Err: err}
+		return nil, &Error{Kind: KindResponse, Op: req.op, URL: req.url(), Err: err}
 	}
 	key := req.key
 	if r.Type == typeBearer {
@@ -73,9 +73,19 @@ func (c *Client) requestToken(ctx context.Context, req *tokenRequest) (*token, e
 	return t, nil
 }
 
-// postToken sends a token request and returns the reply. It sends the request a second time if the
-// server requires a nonce in the DPoP proof (RFC 9449 section 8).
+// postToken sends a token request and returns the reply. If the server refuses the client's
+// authentication, postToken sends the request a second time with the next advertised method.
 func (c *Client) postToken(ctx context.Context, req *tokenRequest) (*tokenReply, error) {
+	reply, err := c.postTokenWithNonce(ctx, req)
+	if method := c.otherMethod(req, err); method != "" {
+		return c.postTokenAgain(ctx, req, method, err)
+	}
+	return reply, err
+}
+
+// postTokenWithNonce sends a token request and returns the reply. It sends the request a second
+// time if the server requires a nonce in the DPoP proof (RFC 9449 section 8).
+func (c *Client) postTokenWithNonce(ctx context.Context, req *tokenRequest) (*tokenReply, error) {
 	reply, retry, err := c.postTokenOnce(ctx, req)
 	if retry {
 		reply, _, err = c.postTokenOnce(ctx, req)
@@ -90,7 +100,9 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return nil, false, &Error{Kind: KindMetadata, Op: req.op, Err: errors.New("invalid token endpoint URL")}
+		return nil, false, &Error{Kind: KindMetadata, Op: req.op, URL: req.at.server.from, Err: &DocumentError{
+			URL: req.at.server.from, Reason: "invalid token endpoint URL", Wanted: "an https URL", Found: redact.Clean(endpoint, maxHost),
+		}}
 	}
 	form, header := maps.Clone(req.form), make(http.Header)
 	if c.cfg.NoResource {
@@ -98,7 +110,7 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 	}
 	if req.who != nil {
 		if err := req.who.authenticate(form, header, req.at.server, c.cfg.Registration.Key); err != nil {
-			return nil, false, &Error{Kind: KindConfig, Op: req.op, Err: err}
+			return nil, false, &Error{Kind: KindConfig, Op: req.op, URL: req.url(), Err: err}
 		}
 	}
 	used := ""
@@ -106,13 +118,13 @@ func (c *Client) postTokenOnce(ctx context.Context, req *tokenRequest) (reply *t
 		used = c.nonces.get(u)
 		proof, err := req.key.proof(http.MethodPost, u, "", used)
 		if err != nil {
-			return nil, false, &Error{Kind: KindConfig, Op: req.op, Err: err}
+			return nil, false, &Error{Kind: KindConfig, Op: req.op, URL: req.url(), Err: err}
 		}
 		header.Set("DPoP", proof)
 	}
 	answer, err := post(ctx, endpoint, form, header)
 	if err != nil {
-		return nil, false, asError(err, req.op)
+		return nil, false, asError(err, req.op, req.url())
 	}
 	if req.key != nil {
 		c.nonces.take(u, answer.header)
@@ -131,19 +143,19 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	parseErr := decode(answer.body, reply)
 	code := redact.Clean(reply.Error, 64)
 	failed := &Error{
-		Kind: KindRefused, Op: op, Code: redact.Mask(code, secrets),
+		Kind: KindRefused, Op: op, URL: answer.url, Status: answer.status, Code: redact.Mask(code, secrets),
 		Description: redact.Clean(redact.Mask(reply.Description, secrets), maxDescription),
 	}
 	ok := answer.status/100 == 2
 	switch {
 	case httpstatus.Of(answer.status).Transient() ||
-		!ok && (code == "server_error" || code == "temporarily_unavailable" || code == "slow_down"):
-		failed.Kind, failed.Err = KindNetwork, fmt.Errorf("status %d", answer.status)
+		!ok && (code == codeServerError || code == codeUnavailable || code == codeSlowDown):
+		failed.Kind, failed.Err = KindNetwork, &statusError{answer.url, answer.status}
 	case code == codeInvalidTarget && parseErr == nil:
 		failed.Err = errNoResource
 	case code != "" && parseErr == nil:
 	case !ok:
-		failed.Kind, failed.Err = KindResponse, fmt.Errorf("status %d without an OAuth error code", answer.status)
+		failed.Kind, failed.Err = KindResponse, fmt.Errorf("%w without an OAuth error code", &statusError{answer.url, answer.status})
 	case parseErr != nil:
 		failed.Kind, failed.Err = KindResponse, unreadable(answer, parseErr)
 	default:
@@ -152,8 +164,18 @@ func readReply(answer *answer, op string, secrets []string) (*tokenReply, error)
 	return nil, failed
 }
 
-// codeInvalidTarget refuses the resource parameter (RFC 8707 section 2).
-const codeInvalidTarget = "invalid_target"
+// Error codes that the client acts on (RFC 6749 sections 4.1.2.1 and 5.2).
+const (
+	codeInvalidClient      = "invalid_client"
+	codeInvalidGrant       = "invalid_grant"
+	codeInvalidRequest     = "invalid_request"
+	codeInvalidScope       = "invalid_scope"
+	codeInvalidTarget      = "invalid_target" // refuses the resource parameter (RFC 8707 section 2)
+	codeServerError        = "server_error"
+	codeSlowDown           = "slow_down"
+	codeUnauthorizedClient = "unauthorized_client"
+	codeUnavailable        = "temporarily_unavailable"
+)
 
 var errNoResource = errors.New("the server may not accept the resource parameter (see Config.NoResource)")
 
@@ -194,13 +216,13 @@ func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord
 	}
 	switch {
 	case !isVisible(r.Access):
-		return r, errors.New("missing or invalid access token")
+		return r, req.wrong("missing or invalid access token", "visible ASCII characters", fmt.Sprintf("%d bytes", len(r.Access)))
 	case strings.EqualFold(reply.Type, typeDPoP) && req.key != nil:
 		r.Type = typeDPoP
 	case req.bound:
-		return r, errors.New("the token is not bound to the DPoP key")
+		return r, req.wrong("the token is not bound to the DPoP key", typeDPoP, redact.Clean(reply.Type, 32))
 	case slices.ContainsFunc(otherSchemes, func(scheme string) bool { return strings.EqualFold(reply.Type, scheme) }):
-		return r, fmt.Errorf("unsupported token type %q, expected %q", redact.Clean(reply.Type, 32), typeBearer)
+		return r, req.wrong("unsupported token type", typeBearer, redact.Clean(reply.Type, 32))
 	default:
 		r.Type = typeBearer // some servers omit the type, or send a word of their own
 	}
@@ -209,6 +231,15 @@ func (req *tokenRequest) accept(reply *tokenReply, began time.Time) (tokenRecord
 		r.Expiry = r.Obtained.Add(lifetime)
 	}
 	return r, nil
+}
+
+// url returns the token endpoint as errors show it.
+func (req *tokenRequest) url() string {
+	return shownURL(cmp.Or(req.endpoint, req.at.server.TokenEndpoint))
+}
+
+func (req *tokenRequest) wrong(reason, wanted, found string) error {
+	return &DocumentError{URL: req.url(), Reason: reason, Wanted: wanted, Found: found}
 }
 
 // otherSchemes are token types that must not be sent as a bearer token.
@@ -229,18 +260,20 @@ func readLifetime(raw json.RawMessage) time.Duration {
 
 // unreadable says why the reply of a token endpoint is not used.
 func unreadable(a *answer, err error) error {
-	if media, _, mediaErr := mime.ParseMediaType(a.header.Get("Content-Type")); err == errNoJSON && mediaErr == nil {
-		return fmt.Errorf("%w: expected application/json, got %s", err, redact.Clean(media, 64))
+	var wrong *DocumentError
+	if !errors.As(err, &wrong) {
+		wrong = &DocumentError{Reason: err.Error(), Wanted: "a JSON object", Found: describeBody(a)}
 	}
-	return err
+	wrong.URL = a.url
+	return wrong
 }
 
 // asError returns err unchanged if it wraps an [*Error]. Otherwise err came from the network, and
-// asError wraps it as KindNetwork.
-func asError(err error, op string) error {
+// asError wraps it as KindNetwork, with the URL of the request.
+func asError(err error, op, place string) error {
 	var e *Error
 	if errors.As(err, &e) {
 		return err
 	}
-	return &Error{Kind: KindNetwork, Op: op, Err: err}
+	return &Error{Kind: KindNetwork, Op: op, URL: place, Err: err}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -24,6 +25,9 @@ type Script struct {
 	Prefix string
 	// Auth is the method that clients must use at the token endpoint, "none" if empty.
 	Auth string
+	// Offers replaces the methods that the metadata list, which are otherwise Auth alone.
+	// Registrations name the first.
+	Offers []string
 	// NoResource refuses the resource parameter. All tokens are then for this resource.
 	NoResource string
 	// DPoP binds tokens to the key of the request's proof, if the request has a proof. Nonce must
@@ -34,6 +38,10 @@ type Script struct {
 	Scopes, Granted []string
 	// ExpectAssertion checks the assertion of a jwt-bearer or private_key_jwt request.
 	ExpectAssertion func(form url.Values) error
+	// Limit refuses scopes that the client has not registered with. Refused are scopes that are
+	// refused to all clients. The code is invalid_scope.
+	Limit   bool
+	Refused []string
 	// Metadata changes the metadata document before it is sent.
 	Metadata func(document map[string]any)
 	// Detour, unless it returns "", is where the authorization endpoint sends the user instead.
@@ -77,6 +85,7 @@ type Server struct {
 type client struct {
 	ID, Secret string
 	Redirects  []string
+	Scopes     []string
 }
 
 // Grant is what a token grants.
@@ -225,13 +234,11 @@ func reply(w http.ResponseWriter, status int, answer any) {
 func (s *Server) metadata() map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	auth := s.script.Auth
-	auth = cmp.Or(auth, "none")
 	document := map[string]any{
 		"issuer": s.Issuer, "authorization_endpoint": s.Issuer + "/authorize", "token_endpoint": s.Issuer + "/token",
 		"registration_endpoint": s.Issuer + "/register", "revocation_endpoint": s.Issuer + "/revoke",
 		"code_challenge_methods_supported": []string{"S256"}, "response_types_supported": []string{"code"},
-		"token_endpoint_auth_methods_supported": []string{auth}, "authorization_response_iss_parameter_supported": true,
+		"token_endpoint_auth_methods_supported": s.offers(), "authorization_response_iss_parameter_supported": true,
 	}
 	if s.script.Scopes != nil {
 		document["scopes_supported"] = s.script.Scopes
@@ -245,6 +252,13 @@ func (s *Server) metadata() map[string]any {
 	return document
 }
 
+func (s *Server) offers() []string {
+	if s.script.Offers != nil {
+		return s.script.Offers
+	}
+	return []string{cmp.Or(s.script.Auth, "none")}
+}
+
 func (s *Server) register(body map[string]any) (int, any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -254,10 +268,12 @@ func (s *Server) register(body map[string]any) (int, any) {
 	for _, r := range redirects {
 		c.Redirects = append(c.Redirects, fmt.Sprint(r))
 	}
+	scope, _ := body["scope"].(string)
+	c.Scopes = strings.Fields(scope)
 	answer := map[string]any{"client_id": c.ID, "redirect_uris": c.Redirects, "token_endpoint_auth_method": "none"}
 	if s.script.Auth != "" && s.script.Auth != "none" {
 		c.Secret = fmt.Sprintf("SECRET %d/+é", s.serial)
-		answer["client_secret"], answer["token_endpoint_auth_method"] = c.Secret, s.script.Auth
+		answer["client_secret"], answer["token_endpoint_auth_method"] = c.Secret, s.offers()[0]
 	}
 	s.clients[c.ID] = c
 	return http.StatusCreated, answer
@@ -284,6 +300,12 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	code := fmt.Sprintf("%sSECRETcode%d", s.script.Prefix, s.serial)
 	s.codes[code] = q
 	answer := url.Values{"code": {code}, "state": {q.Get("state")}, "iss": {s.Issuer}}
+	for scope := range strings.FieldsSeq(q.Get("scope")) {
+		if slices.Contains(s.script.Refused, scope) || s.script.Limit && !slices.Contains(c.Scopes, scope) {
+			answer.Del("code")
+			answer.Set("error", "invalid_scope")
+		}
+	}
 	if s.script.Callback != nil {
 		s.script.Callback(answer)
 	}

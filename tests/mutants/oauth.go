@@ -4,8 +4,8 @@ import "slices"
 
 // oauthMutants are defects of packages oauth, filestore and loopback.
 func oauthMutants() []mutant {
-	return slices.Concat(oauthDiscovery(), oauthTolerance(), oauthLogin(), oauthRedirects(), oauthTokens(), oauthRequests(), oauthSDKs(),
-		oauthEgress(), oauthStore(), oauthLoopback())
+	return slices.Concat(oauthDiscovery(), oauthTolerance(), oauthLogin(), oauthRedirects(), oauthFallbacks(), oauthTokens(), oauthRequests(),
+		oauthSDKs(), oauthEgress(), oauthStore(), oauthLoopback())
 }
 
 // oauthDiscovery are defects in discovering the authorization server.
@@ -28,7 +28,7 @@ func oauthDiscovery() []mutant {
 		},
 		{
 			name: "oauth: default endpoints are used after a 401", file: "oauth/discover.go",
-			old: `if resource.refused && server.Guessed {`, new: `if resource.refused && server.Issuer == "" {`,
+			old: `if resource.refused {`, new: `if resource.refused && server.Issuer == "" {`,
 			test: "TestOriginAfter401NeedsMetadata",
 		},
 		{
@@ -154,6 +154,16 @@ func oauthLogin() []mutant {
 			test: "TestAuthorizationURLs",
 		},
 		{
+			name: "oauth: a call made after a failed login shares its result", file: "oauth/known.go",
+			old: `began.Equal(f.until) && f.from.Equal(f.until))`, new: `began.Equal(f.until))`,
+			test: "TestCallRightAfterAFailedLogin",
+		},
+		{
+			name: "oauth: the registration is kept after a login without a callback", file: "oauth/flow.go",
+			old: `if who != nil && !started {`, new: `if who != nil && started {`,
+			test: "TestRegistrationIsForgotten",
+		},
+		{
 			name: "oauth: a user who declined is prompted again", file: "oauth/known.go",
 			old: `k.declined = declinedAll`, new: `k.declined = declinedNothing`,
 			test: "TestHundredRefusalsPromptOnceIfDeclined",
@@ -183,6 +193,62 @@ func oauthRedirects() []mutant {
 			name: "oauth: all servers get the same redirect path", file: "oauth/callback.go",
 			old: `[]byte(plainIssuer(issuer))`, new: `[]byte(issuer[:4])`,
 			test: "TestMixUp|TestFirstRedirect",
+		},
+	}
+}
+
+// oauthFallbacks are defects in the fallbacks of registration, client authentication and renewal.
+func oauthFallbacks() []mutant {
+	return []mutant{
+		{
+			name: "oauth: a secret is sent in a form that the server does not advertise", file: "oauth/workaround.go",
+			old: `if method != used && req.at.server.advertises(method) {`, new: `if method != used {`,
+			test: "TestOtherMethod",
+		},
+		{
+			name: "oauth: a remembered method is used although the server no longer advertises it", file: "oauth/workaround.go",
+			old: `if method == "" || !server.advertises(method) {`, new: `if method == "" {`,
+			test: "TestWorkaroundIsForgotten",
+		},
+		{
+			name: "oauth: a client registers without its scopes", file: "oauth/register.go",
+			old: `Scope: strings.Join(scopes, " "),`, new: ``,
+			test: "TestClientRegistersWithItsScopes",
+		},
+		{
+			name: "oauth: a login registers again after it has registered", file: "oauth/login.go",
+			old: `t.registered = t.registered || who.isNew`, new: ``,
+			test: "TestRefusedScopes",
+		},
+		{
+			name: "oauth: offline_access is omitted although it works", file: "oauth/login.go",
+			old: `if tried.last == dropOffline {`, new: `if tried.last != "" {`,
+			test: "TestRefusedScopes",
+		},
+		{
+			name: "oauth: an outage makes the client prompt the user", file: "oauth/failing.go",
+			old: `return e.Status == http.StatusInternalServerError ||`, new: `return e.Status >= http.StatusInternalServerError ||`,
+			test: "TestTemporaryFailureKeepsTheLogin",
+		},
+		{
+			name: "oauth: one failed refresh makes the client prompt the user", file: "oauth/failing.go",
+			old: `if !f.isLasting(now) {`, new: `if f.Count == 0 {`,
+			test: "TestTemporaryFailureKeepsTheLogin",
+		},
+		{
+			name: "oauth: each call prompts the user while the refresh fails", file: "oauth/authorize.go",
+			old: `cur.forgive()`, new: ``,
+			test: "TestFailedLoginIsNotRepeatedAtOnce",
+		},
+		{
+			name: "oauth: a client falls back from its key to a secret", file: "oauth/workaround.go",
+			old: `|| who.method(server, r.Key) == authPrivateKey`, new: `|| r.MetadataURL != ""`,
+			test: "TestOtherMethod",
+		},
+		{
+			name: "oauth: a refused code is sent again", file: "oauth/workaround.go",
+			old: `case codeInvalidGrant, codeInvalidScope,`, new: `case codeInvalidScope,`,
+			test: "TestOtherMethod",
 		},
 	}
 }
@@ -281,6 +347,11 @@ func oauthRequests() []mutant {
 			name: "a type with secrets prints its strings", file: "internal/redact/print.go",
 			old: `case !open:`, new: `case false:`,
 			test: "TestNoSecretIsPrinted", pkg: "tests/redaction",
+		},
+		{
+			name: "oauth: errors show the query of a URL", file: "oauth/issuer.go",
+			old: `Path: u.Path, RawPath: u.RawPath}`, new: `Path: u.Path, RawQuery: u.RawQuery}`,
+			test: "TestRefusalsNameTheirEvidence",
 		},
 		{
 			name: "oauth: an error contains a secret", file: "oauth/tokenrequest.go",

@@ -63,6 +63,14 @@ func TestHawserLogsIn(t *testing.T) {
 // command.
 func logIn(t *testing.T, cli hawserCLI, args []string) string {
 	t.Helper()
+	return logInWith(t, cli, args, func(page string) (string, error) { return consent(peer.Browser(t), page) })
+}
+
+// logInWith runs `hawser login` and calls visit with the URL that it prints. visit plays the user
+// in the browser and returns the text of the last page. logInWith returns the output of the
+// command.
+func logInWith(t *testing.T, cli hawserCLI, args []string, visit func(page string) (string, error)) string {
+	t.Helper()
 	cmd := cli.command(t, "login", append([]string{"--no-browser"}, args...)...)
 	var out bytes.Buffer
 	cmd.Stdout = &out
@@ -77,7 +85,10 @@ func logIn(t *testing.T, cli hawserCLI, args []string) string {
 	page := printedURL(t, output)
 	rest := make(chan string, 1)
 	go func() { text, _ := io.ReadAll(output); rest <- string(text) }()
-	final := consent(t, peer.Browser(t), page)
+	final, err := visit(page)
+	if err != nil {
+		t.Fatalf("browser: %v", err)
+	}
 	text := <-rest
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("login: %v\n%s\nthe browser shows:\n%s", err, text, final)
@@ -88,7 +99,7 @@ func logIn(t *testing.T, cli hawserCLI, args []string) string {
 	return out.String()
 }
 
-var authorizationURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+/auth\?\S+`)
+var authorizationURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+/auth(?:orize)?\?\S+`)
 
 // printedURL reads the login URL that hawser prints.
 func printedURL(t *testing.T, r *bufio.Reader) string {
@@ -109,10 +120,9 @@ func printedURL(t *testing.T, r *bufio.Reader) string {
 // consent logs in on the authorization server's pages and consents. It returns the text of the
 // final page. If HAWSER_SCREENSHOT is set, consent writes a screenshot of that page to the file it
 // names.
-func consent(t *testing.T, browser context.Context, page string) (final string) { //nolint:revive // chromedp represents browsers as contexts
-	t.Helper()
+func consent(browser context.Context, page string) (final string, err error) {
 	var picture []byte
-	err := chromedp.Run(browser,
+	err = chromedp.Run(browser,
 		chromedp.Navigate(page),
 		chromedp.SendKeys(`input[name="login"]`, "ada", chromedp.ByQuery),
 		chromedp.SendKeys(`input[name="password"]`, "countess", chromedp.ByQuery),
@@ -123,15 +133,10 @@ func consent(t *testing.T, browser context.Context, page string) (final string) 
 		chromedp.Text(`body`, &final, chromedp.ByQuery),
 		chromedp.CaptureScreenshot(&picture),
 	)
-	if err != nil {
-		t.Fatalf("browser: %v", err)
+	if file := os.Getenv("HAWSER_SCREENSHOT"); file != "" && err == nil {
+		err = os.WriteFile(file, picture, 0o600)
 	}
-	if file := os.Getenv("HAWSER_SCREENSHOT"); file != "" {
-		if err := os.WriteFile(file, picture, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return final
+	return final, err
 }
 
 // A program without a user logs in with client credentials, authenticated by a private key.

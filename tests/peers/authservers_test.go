@@ -1,0 +1,305 @@
+package peers_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"github.com/hawser-mcp/hawser/tests/peers/peer"
+)
+
+// authServer is a third-party authorization server, and what the tests expect of it.
+type authServer struct {
+	name string // as in docs/compatibility.md
+	pkg  string // npm package or Go module whose version is shown
+	// start starts the server for tokens of a resource.
+	start func(tb testing.TB, resource string) *peer.AuthServer
+	// flags are the flags that `hawser login` needs beyond the defaults.
+	flags []string
+	// base and more are scopes that the server grants.
+	base, more string
+	// pages are what the user does in the browser until the server redirects back.
+	pages []chromedp.Action
+	// inspect asks the server about an access token. It returns nil if the token is invalid.
+	inspect func(t *testing.T, issuer, token string) *tokenInfo
+	// na maps each feature that the server does not offer to the reason. The test checks that the
+	// server really does not offer it.
+	na map[authFeature]string
+}
+
+// tokenInfo is what an authorization server says about an access token.
+type tokenInfo struct {
+	scopes   []string
+	audience string // the resource; "" if the server names none
+}
+
+// authFeature is a column in docs/compatibility.md.
+type authFeature string
+
+const (
+	registers authFeature = "registration"
+	binds     authFeature = "resource indicators"
+	refreshes authFeature = "refresh, twice"
+	stepsUp   authFeature = "step-up"
+	revokes   authFeature = "revocation"
+)
+
+var authFeatures = []authFeature{registers, binds, refreshes, stepsUp, revokes}
+
+const (
+	oidcResource = "resource" // the client of oidc-provider that inspects tokens
+	oidcSecret   = "a secret of the resource"
+)
+
+var authServers = []authServer{
+	{
+		name: "oidc-provider", pkg: "oidc-provider", base: resourceScope, more: "mcp:admin",
+		start: func(tb testing.TB, _ string) *peer.AuthServer {
+			return peer.StartOIDC(tb, peer.OIDCSettings{Opaque: true, Clients: []map[string]any{{
+				"client_id": oidcResource, "client_secret": oidcSecret, "token_endpoint_auth_method": "client_secret_post",
+				"grant_types": []string{}, "response_types": []string{}, "redirect_uris": []string{},
+			}}})
+		},
+		pages: []chromedp.Action{
+			chromedp.SendKeys(`input[name="login"]`, "ada", chromedp.ByQuery),
+			chromedp.SendKeys(`input[name="password"]`, "countess", chromedp.ByQuery),
+			chromedp.Click(`button[type="submit"]`, chromedp.ByQuery),
+			chromedp.WaitVisible(`//*[contains(text(), "Authorize")]`, chromedp.BySearch),
+			chromedp.Click(`button[type="submit"]`, chromedp.ByQuery),
+		},
+		inspect: func(t *testing.T, issuer, token string) *tokenInfo {
+			return introspect(t, issuer+"/token/introspection", url.Values{"token": {token}, "client_id": {oidcResource}, "client_secret": {oidcSecret}})
+		},
+	},
+	{
+		name: "zitadel/oidc, example provider", pkg: "github.com/zitadel/oidc/v3", base: "openid", more: "custom_scope",
+		flags: []string{"--client-id", peer.ZitadelClient},
+		start: func(tb testing.TB, _ string) *peer.AuthServer {
+			return peer.StartZitadel(tb, "http://127.0.0.1/callback")
+		},
+		pages: []chromedp.Action{
+			chromedp.SendKeys(`input[name="username"]`, "test-user@127.0.0.1", chromedp.ByQuery),
+			chromedp.SendKeys(`input[name="password"]`, "verysecure", chromedp.ByQuery),
+			chromedp.Click(`button[type="submit"]`, chromedp.ByQuery),
+		},
+		inspect: func(t *testing.T, issuer, token string) *tokenInfo {
+			claims := struct {
+				Subject string         `json:"sub"`
+				Custom  map[string]any `json:"custom_claim"`
+			}{}
+			fetchJSON(t, issuer+"userinfo", nil, token, &claims)
+			switch {
+			case claims.Subject == "":
+				return nil
+			case claims.Custom != nil:
+				return &tokenInfo{scopes: []string{"openid", "custom_scope"}}
+			}
+			return &tokenInfo{scopes: []string{"openid"}}
+		},
+		na: map[authFeature]string{
+			registers: "clients are configured in the program",
+			binds:     "the server ignores the parameter resource; its tokens name no resource",
+		},
+	},
+	{
+		name: "TypeScript SDK, demo server", pkg: "@modelcontextprotocol/sdk", base: resourceScope, more: "mcp:admin",
+		start: peer.StartSDKDemo, // redirects back at once, without a page
+		inspect: func(t *testing.T, issuer, token string) *tokenInfo {
+			return introspect(t, issuer+"introspect", url.Values{"token": {token}})
+		},
+		na: map[authFeature]string{
+			refreshes: "the server issues no refresh tokens, although its metadata lists the grant",
+			revokes:   "the demo provider has no method for it, so its metadata names no endpoint",
+		},
+	},
+}
+
+// A user logs in at each authorization server with the command line and a browser. hawser then
+// uses, refreshes, widens and revokes the token.
+func TestAuthorizationServers(t *testing.T) {
+	for _, s := range authServers {
+		t.Run(s.name, func(t *testing.T) {
+			a := startAuthServer(t, &s)
+			cli := hawserAgainst(t, a.resource.URL)
+			store := []string{"--store", filepath.Join(t.TempDir(), "tokens")}
+			again := []string{"hint: hawser login " + a.resource.URL}
+			echo := hawserRun{args: []string{`{"a":1}`}, out: []string{`{"a":1}`}}
+			call := func(tool string, run hawserRun) {
+				t.Helper()
+				cli.check(t, run, "call", append([]string{tool}, store...)...)
+			}
+			login := func(more ...string) string {
+				t.Helper()
+				return logInWith(t, cli, slices.Concat(store, s.flags, more), a.visit)
+			}
+
+			cli.check(t, hawserRun{args: store, code: 5, err: again}, "tools")
+			a.checkRegistration(t, cli, store)
+			expectParts(t, login(), "logged in to "+a.resource.URL, a.server.Issuer, s.base)
+			refreshable := map[bool]string{true: `"refreshable":true`, false: `"refreshable":false`}[s.na[refreshes] == ""]
+			cli.check(t, hawserRun{args: append(store, "--json"), out: []string{refreshable}}, "whoami")
+			call("echo", echo)
+			a.checkAudience(t)
+			for range 2 { // a server that rotates refresh tokens accepts each only once
+				a.resource.refuseSeen()
+				if s.na[refreshes] == "" {
+					call("echo", echo)
+					continue
+				}
+				call("echo", hawserRun{args: []string{"{}"}, code: 5, err: again})
+				login()
+				call("echo", echo)
+			}
+
+			scope := "--scope " + s.more
+			call("admin", hawserRun{args: []string{"{}"}, code: 5, err: []string{"lacks the scope " + s.more, again[0], scope}})
+			expectParts(t, login(strings.Fields(scope)...), s.base, s.more)
+			call("admin", hawserRun{args: []string{`{"b":2}`}, out: []string{`{"b":2}`}})
+			call("echo", echo)
+
+			cli.check(t, hawserRun{args: store, err: []string{"logged out of " + a.resource.URL}}, "logout")
+			a.checkRevoked(t)
+			cli.check(t, hawserRun{args: store, code: 5, err: []string{"not logged in"}}, "whoami")
+			call("echo", hawserRun{args: []string{"{}"}, code: 5})
+		})
+	}
+}
+
+// runningAuthServer is an authorization server and a resource that trusts it.
+type runningAuthServer struct {
+	*authServer
+
+	server   *peer.AuthServer
+	resource *guarded
+	browser  context.Context //nolint:containedctx // chromedp represents browsers as contexts
+}
+
+func startAuthServer(t *testing.T, s *authServer) *runningAuthServer {
+	t.Helper()
+	a := &runningAuthServer{authServer: s, resource: startGuarded(t, s.base, s.more)}
+	a.server = s.start(t, a.resource.URL)
+	a.resource.trust(a.server.Issuer, func(token string) []string {
+		if info := s.inspect(t, a.server.Issuer, token); info != nil {
+			return info.scopes
+		}
+		return nil
+	})
+	a.browser = peer.Browser(t)
+	return a
+}
+
+// visit plays the user in the browser, without the cookies of earlier logins. It returns the text of
+// the last page.
+func (a *runningAuthServer) visit(page string) (final string, err error) {
+	err = chromedp.Run(a.browser, slices.Concat([]chromedp.Action{network.ClearBrowserCookies(), chromedp.Navigate(page)}, a.pages, []chromedp.Action{
+		chromedp.WaitVisible(`main`, chromedp.ByQuery), // the page of package loopback
+		chromedp.Text(`body`, &final, chromedp.ByQuery),
+	})...)
+	return final, err
+}
+
+// checkRegistration checks that a login without the server's flags fails with a hint that names
+// them, if the server needs any.
+func (a *runningAuthServer) checkRegistration(t *testing.T, cli hawserCLI, store []string) {
+	t.Helper()
+	if (len(a.flags) == 0) != (a.na[registers] == "") {
+		t.Errorf("the flags %q do not match the reason %q", a.flags, a.na[registers])
+	}
+	if a.na[registers] != "" {
+		cli.check(t, hawserRun{args: append(store, "--no-browser"), code: 5, err: []string{"does not register clients", "hint: ", a.flags[0]}}, "login")
+	}
+}
+
+// checkAudience checks whether the last token is for the resource alone.
+func (a *runningAuthServer) checkAudience(t *testing.T) {
+	t.Helper()
+	want := a.resource.URL
+	if a.na[binds] != "" {
+		want = ""
+	}
+	if info := a.inspect(t, a.server.Issuer, a.lastToken(t)); info == nil || info.audience != want {
+		t.Errorf("the token is %+v, expected one for %q", info, want)
+	}
+}
+
+// checkRevoked checks whether the last token has become invalid at the server.
+func (a *runningAuthServer) checkRevoked(t *testing.T) {
+	t.Helper()
+	if info := a.inspect(t, a.server.Issuer, a.lastToken(t)); (info == nil) != (a.na[revokes] == "") {
+		t.Errorf("after the logout the token is %+v; reason for no revocation: %q", info, a.na[revokes])
+	}
+}
+
+func (a *runningAuthServer) lastToken(t *testing.T) string {
+	t.Helper()
+	tokens := a.resource.tokens()
+	if len(tokens) == 0 {
+		t.Fatal("the resource received no token")
+	}
+	return tokens[len(tokens)-1]
+}
+
+// introspect asks an authorization server about a token (RFC 7662).
+func introspect(t *testing.T, endpoint string, form url.Values) *tokenInfo {
+	t.Helper()
+	var answer struct {
+		Active     bool
+		Scope, Aud string
+	}
+	fetchJSON(t, endpoint, form, "", &answer)
+	if !answer.Active {
+		return nil
+	}
+	return &tokenInfo{strings.Fields(answer.Scope), answer.Aud}
+}
+
+// fetchJSON sends a POST with the form or, if it is nil, a GET. It reads the response into answer,
+// unless the server refuses the request.
+func fetchJSON(t *testing.T, endpoint string, form url.Values, token string, answer any) {
+	t.Helper()
+	method, body := http.MethodGet, io.Reader(http.NoBody)
+	if form != nil {
+		method, body = http.MethodPost, strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, endpoint, body)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return
+	}
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+		t.Error(err)
+	}
+}
+
+func expectParts(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not in:\n%s", part, text)
+		}
+	}
+}

@@ -192,6 +192,8 @@ func (a *app) authFailure(cmd *cobra.Command, err error, f failure) failure {
 			f.hint = "if the authorization server allows only localhost: " + a.command("login", "--callback", "http://localhost:8976/callback")
 		case e.Code == "invalid_redirect_uri":
 			f.hint = "the authorization server does not allow this --callback; ask its operator which one it allows"
+		case e.Kind == oauth.KindRegistration && a.client != "":
+			f.hint = "log in as the same client as before: " + a.command("login", "--client-id", a.client)
 		case e.Kind == oauth.KindRegistration:
 			f.hint = "if you have a client ID for this server, pass it with --client-id"
 		case f.hint == "":

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -160,9 +161,11 @@ func TestAuthorizationServers(t *testing.T) {
 				call("echo", echo)
 			}
 
-			scope := "--scope " + s.more
-			call("admin", hawserRun{args: []string{"{}"}, code: 5, err: []string{"lacks the scope " + s.more, again[0], scope}})
-			expectParts(t, login(strings.Fields(scope)...), s.base, s.more)
+			widen := hinted(t, cli, "call", slices.Concat([]string{"admin", "{}"}, store)...)
+			if s.na[registers] != "" { // the hint then names the client of the stored token
+				widen = hinted(t, cli, "login", slices.Concat(widen, store, []string{"--no-browser"})...)
+			}
+			expectParts(t, logInWith(t, cli, slices.Concat(widen, store), a.visit), s.base, s.more)
 			call("admin", hawserRun{args: []string{`{"b":2}`}, out: []string{`{"b":2}`}})
 			call("echo", echo)
 
@@ -246,6 +249,23 @@ func (a *runningAuthServer) lastToken(t *testing.T) string {
 		t.Fatal("the resource received no token")
 	}
 	return tokens[len(tokens)-1]
+}
+
+var hintedLogin = regexp.MustCompile(`hint: .*hawser login \S+ (--.*)\n`)
+
+// hinted runs a command that fails for lack of authorization. It returns the flags of the login that
+// the hint proposes.
+func hinted(t *testing.T, cli hawserCLI, command string, args ...string) []string {
+	t.Helper()
+	cmd := cli.command(t, command, args...)
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	code := exitCode(t, cmd.Run())
+	found := hintedLogin.FindStringSubmatch(complaints.String())
+	if code != 5 || found == nil {
+		t.Fatalf("%q: got exit code %d and no hint with flags:\n%s", cmd.Args[1:], code, complaints.String())
+	}
+	return strings.Fields(found[1])
 }
 
 // introspect asks an authorization server about a token (RFC 7662).

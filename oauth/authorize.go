@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/challenge"
 	"github.com/hawser-mcp/hawser/internal/httprule"
+	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
 // ask describes a needed authorization: for a refused request, or for a call to Login.
@@ -213,10 +215,18 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 		}
 	}
 	if c.cfg.Login == nil {
-		return &Error{Kind: KindLoginRequired, Op: "authorize", Err: errors.New("Config.Login is nil")}
+		return &Error{Kind: KindLoginRequired, Op: "authorize", Err: a.noLogin()}
 	}
 	w.prompted = true
 	return c.login(ctx, at)
+}
+
+// noLogin says why a login is needed that Config does not provide.
+func (a *ask) noLogin() error {
+	if a.stepUp && len(a.scopes) > 0 {
+		return fmt.Errorf("the resource requires the scopes %q, and Config.Login is nil", redact.Clean(strings.Join(a.scopes, " "), maxDescription))
+	}
+	return errors.New("Config.Login is nil")
 }
 
 // chooseScopes returns the scopes to request (MCP authorization, "Scope Selection Strategy",

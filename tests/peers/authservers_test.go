@@ -31,7 +31,7 @@ type authServer struct {
 	// pages are what the user does in the browser until the server redirects back.
 	pages []chromedp.Action
 	// inspect asks the server about an access token. It returns nil if the token is invalid.
-	inspect func(t *testing.T, issuer, token string) *tokenInfo
+	inspect func(t *testing.T, server *peer.AuthServer, token string) *tokenInfo
 	// na maps each feature that the server does not offer to the reason. The test checks that the
 	// server really does not offer it.
 	na map[authFeature]string
@@ -77,8 +77,8 @@ var authServers = []authServer{
 			chromedp.WaitVisible(`//*[contains(text(), "Authorize")]`, chromedp.BySearch),
 			chromedp.Click(`button[type="submit"]`, chromedp.ByQuery),
 		},
-		inspect: func(t *testing.T, issuer, token string) *tokenInfo {
-			return introspect(t, issuer+"/token/introspection", url.Values{"token": {token}, "client_id": {oidcResource}, "client_secret": {oidcSecret}})
+		inspect: func(t *testing.T, server *peer.AuthServer, token string) *tokenInfo {
+			return introspect(t, server.Issuer+"/token/introspection", url.Values{"token": {token}, "client_id": {oidcResource}, "client_secret": {oidcSecret}})
 		},
 	},
 	{
@@ -87,25 +87,8 @@ var authServers = []authServer{
 		start: func(tb testing.TB, _ string) *peer.AuthServer {
 			return peer.StartZitadel(tb, "http://127.0.0.1/callback")
 		},
-		pages: []chromedp.Action{
-			chromedp.SendKeys(`input[name="username"]`, "test-user@127.0.0.1", chromedp.ByQuery),
-			chromedp.SendKeys(`input[name="password"]`, "verysecure", chromedp.ByQuery),
-			chromedp.Click(`button[type="submit"]`, chromedp.ByQuery),
-		},
-		inspect: func(t *testing.T, issuer, token string) *tokenInfo {
-			claims := struct {
-				Subject string         `json:"sub"`
-				Custom  map[string]any `json:"custom_claim"`
-			}{}
-			fetchJSON(t, issuer+"userinfo", nil, token, &claims)
-			switch {
-			case claims.Subject == "":
-				return nil
-			case claims.Custom != nil:
-				return &tokenInfo{scopes: []string{"openid", "custom_scope"}}
-			}
-			return &tokenInfo{scopes: []string{"openid"}}
-		},
+		pages:   zitadelPages,
+		inspect: zitadelToken,
 		na: map[authFeature]string{
 			registers: "clients are configured in the program",
 			binds:     "the server ignores the parameter resource; its tokens name no resource",
@@ -114,14 +97,56 @@ var authServers = []authServer{
 	{
 		name: "TypeScript SDK, demo server", pkg: "@modelcontextprotocol/sdk", base: resourceScope, more: "mcp:admin",
 		start: peer.StartSDKDemo, // redirects back at once, without a page
-		inspect: func(t *testing.T, issuer, token string) *tokenInfo {
-			return introspect(t, issuer+"introspect", url.Values{"token": {token}})
+		inspect: func(t *testing.T, server *peer.AuthServer, token string) *tokenInfo {
+			return introspect(t, server.Issuer+"introspect", url.Values{"token": {token}})
 		},
 		na: map[authFeature]string{
 			refreshes: "the server issues no refresh tokens, although its metadata lists the grant",
 			revokes:   "the demo provider has no method for it, so its metadata names no endpoint",
 		},
 	},
+	{
+		name: "TypeScript SDK, proxy before zitadel/oidc", pkg: "@modelcontextprotocol/sdk", base: "openid", more: "custom_scope",
+		flags: []string{"--client-id", peer.ZitadelClient},
+		start: func(tb testing.TB, _ string) *peer.AuthServer {
+			upstream := peer.StartZitadel(tb, zitadelRedirect)
+			return peer.StartSDKProxy(tb, upstream, peer.ZitadelClient, zitadelRedirect, "openid offline_access custom_scope")
+		},
+		pages: zitadelPages,
+		inspect: func(t *testing.T, server *peer.AuthServer, token string) *tokenInfo {
+			return zitadelToken(t, server.Upstream, token)
+		},
+		na: map[authFeature]string{
+			registers: "the proxy registers clients only if the other server does",
+			binds:     "the other server ignores the parameter resource",
+		},
+	},
+}
+
+const zitadelRedirect = "http://127.0.0.1/callback" // with any port
+
+var zitadelPages = []chromedp.Action{
+	chromedp.SendKeys(`input[name="username"]`, "test-user@127.0.0.1", chromedp.ByQuery),
+	chromedp.SendKeys(`input[name="password"]`, "verysecure", chromedp.ByQuery),
+	chromedp.Click(`button[type="submit"]`, chromedp.ByQuery),
+}
+
+// zitadelToken asks zitadel/oidc about the user of an access token. What the answer contains shows
+// the scopes.
+func zitadelToken(t *testing.T, server *peer.AuthServer, token string) *tokenInfo {
+	t.Helper()
+	var user struct {
+		Subject string         `json:"sub"`
+		Custom  map[string]any `json:"custom_claim"`
+	}
+	fetchJSON(t, server.Issuer+"userinfo", nil, token, &user)
+	switch {
+	case user.Subject == "":
+		return nil
+	case user.Custom != nil:
+		return &tokenInfo{scopes: []string{"openid", "custom_scope"}}
+	}
+	return &tokenInfo{scopes: []string{"openid"}}
 }
 
 // A user logs in at each authorization server with the command line and a browser. hawser then
@@ -191,7 +216,7 @@ func startAuthServer(t *testing.T, s *authServer) *runningAuthServer {
 	a := &runningAuthServer{authServer: s, resource: startGuarded(t, s.base, s.more)}
 	a.server = s.start(t, a.resource.URL)
 	a.resource.trust(a.server.Issuer, func(token string) []string {
-		if info := s.inspect(t, a.server.Issuer, token); info != nil {
+		if info := s.inspect(t, a.server, token); info != nil {
 			return info.scopes
 		}
 		return nil
@@ -229,7 +254,7 @@ func (a *runningAuthServer) checkAudience(t *testing.T) {
 	if a.na[binds] != "" {
 		want = ""
 	}
-	if info := a.inspect(t, a.server.Issuer, a.lastToken(t)); info == nil || info.audience != want {
+	if info := a.inspect(t, a.server, a.lastToken(t)); info == nil || info.audience != want {
 		t.Errorf("the token is %+v, expected one for %q", info, want)
 	}
 }
@@ -237,7 +262,7 @@ func (a *runningAuthServer) checkAudience(t *testing.T) {
 // checkRevoked checks whether the last token has become invalid at the server.
 func (a *runningAuthServer) checkRevoked(t *testing.T) {
 	t.Helper()
-	if info := a.inspect(t, a.server.Issuer, a.lastToken(t)); (info == nil) != (a.na[revokes] == "") {
+	if info := a.inspect(t, a.server, a.lastToken(t)); (info == nil) != (a.na[revokes] == "") {
 		t.Errorf("after the logout the token is %+v; reason for no revocation: %q", info, a.na[revokes])
 	}
 }

@@ -11,6 +11,8 @@ import (
 type AuthServer struct {
 	// Issuer is the issuer identifier, as the metadata of the server spells it.
 	Issuer string
+	// Upstream is the server that a proxy passes everything on to. It is nil for other servers.
+	Upstream *AuthServer
 
 	tb      testing.TB
 	name    string
@@ -47,6 +49,20 @@ func StartSDKDemo(tb testing.TB, resource string) *AuthServer {
 	port := freePort(tb)
 	s := &AuthServer{tb: tb, name: "TypeScript SDK demo", Issuer: fmt.Sprintf("http://127.0.0.1:%d/", port)}
 	s.start(fmt.Sprintf("listening on port %d\n", port), []string{fmt.Sprintf("PORT=%d", port), "RESOURCE=" + resource}, bin(tb, "node"), authServers(tb, "sdk.mjs"))
+	return s
+}
+
+// StartSDKProxy starts an authorization server of the TypeScript SDK that passes everything on to
+// upstream, on a free port. client is the client ID at upstream. scopes are those that the proxy
+// announces. It returns when the proxy accepts connections. The proxy is stopped at the end of the
+// test.
+func StartSDKProxy(tb testing.TB, upstream *AuthServer, client, redirectURI, scopes string) *AuthServer {
+	tb.Helper()
+	port := freePort(tb)
+	s := &AuthServer{tb: tb, name: "TypeScript SDK proxy", Issuer: fmt.Sprintf("http://127.0.0.1:%d/", port), Upstream: upstream}
+	s.start("ready\n", []string{
+		fmt.Sprintf("PORT=%d", port), "UPSTREAM=" + upstream.Issuer, "CLIENT=" + client, "REDIRECT=" + redirectURI, "SCOPES=" + scopes,
+	}, bin(tb, "node"), authServers(tb, "sdkproxy.mjs"))
 	return s
 }
 

@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -144,6 +145,7 @@ func (c *Client) refresh(ctx context.Context, old *token) error {
 		old = stored
 	}
 	next, err := c.requestRefresh(ctx, server, old)
+	err = old.outage.judge(err, time.Now())
 	if isDeadToken(err) {
 		c.bury(ctx, key, old, version)
 		if codeOf(err) == "invalid_client" && c.isDynamic(server) {
@@ -178,6 +180,40 @@ func (c *Client) requestRefresh(ctx context.Context, server *ServerMetadata, old
 		next.Granted = old.Granted
 	}
 	return next, nil
+}
+
+// outage counts the refreshes of a token that failed with server_error in a row. Some servers answer
+// so for every refresh token that they no longer know: the proxy of the TypeScript SDK does, for all
+// that the server behind it refuses. The renewal flight guards it.
+type outage struct {
+	times int
+	since time.Time
+}
+
+// A refresh that failed with server_error at least serverErrors times in a row, over at least
+// serverErrorsFor, counts as refused.
+const (
+	serverErrors    = 3
+	serverErrorsFor = 3 * time.Second
+)
+
+// judge returns err, the result of a refresh. After too many failures in a row, it returns the error
+// as a refusal, so that the user can log in. The next refresh is still tried first.
+func (o *outage) judge(err error, now time.Time) error {
+	e, _ := err.(*Error) //nolint:errorlint // requestRefresh does not wrap it
+	if e == nil || e.Kind != KindNetwork || e.Code != "server_error" {
+		*o = outage{}
+		return err
+	}
+	if o.times == 0 {
+		o.since = now
+	}
+	if o.times++; o.times < serverErrors || now.Sub(o.since) < serverErrorsFor {
+		return err
+	}
+	refused := *e
+	refused.Kind, refused.Err = KindRefused, fmt.Errorf("%w, %d times in a row", e.Err, o.times)
+	return &refused
 }
 
 // isDeadToken reports whether the server refused a refresh token permanently.

@@ -157,6 +157,59 @@ func TestTransientFailureKeepsTheToken(t *testing.T) {
 	})
 }
 
+// Some servers answer each refresh with server_error once they no longer know the refresh token. The
+// user logs in after three such answers in a row over three seconds, not after fewer, and not while
+// the server is down.
+func TestRefreshThatFailsForGood(t *testing.T) {
+	const failed = `{"error":"server_error"}`
+	for name, c := range map[string]struct {
+		answers []string // of the refreshes, one a second; "" lets the server answer
+		logins  int
+	}{
+		"two":        {[]string{failed, failed}, 1},
+		"four":       {[]string{failed, failed, failed, failed}, 2},
+		"recovers":   {[]string{failed, failed, failed, ""}, 1},
+		"down":       {[]string{"down", "down", "down", "down", "down"}, 1},
+		"down again": {[]string{failed, failed, failed, "down", failed, failed}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *authtest.World) {
+				w.Server.Change(refreshing)
+				store := NewMemoryStore()
+				r := newRig(t, w, &Config{Store: store})
+				r.mustCall()
+				first := r.client.held.Load()
+				time.Sleep(2 * time.Hour)
+				tries := 0
+				w.Server.Change(func(s *authtest.Script) {
+					s.Token = func(form url.Values) (int, string) {
+						if form.Get("grant_type") != "refresh_token" || c.answers[tries-1] == "" {
+							return 0, ""
+						}
+						return http.StatusInternalServerError, c.answers[tries-1]
+					}
+				})
+				for tries = 1; tries <= len(c.answers); tries++ {
+					err := r.call(t.Context())
+					if tries < len(c.answers) || c.logins == 1 && c.answers[tries-1] != "" {
+						require.Equal(t, KindNetwork, KindOf(err), "%d: %v", tries, err)
+						stored, _, err := r.client.loadToken(t.Context(), tokenKey(first.Resource, first.Issuer))
+						require.NoError(t, err)
+						require.Equal(t, first.Refresh, stored.Refresh)
+					} else {
+						require.NoError(t, err)
+					}
+					time.Sleep(time.Second)
+				}
+				require.Equal(t, c.logins, r.person.times())
+				if c.logins == 1 {
+					require.Len(t, w.Server.Tokens("refresh_token"), len(c.answers))
+				}
+			})
+		})
+	}
+}
+
 // A client does not use a stored token that was issued to a different client ID.
 func TestTokenOfAnotherClientIsNotUsed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *authtest.World) {

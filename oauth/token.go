@@ -28,6 +28,7 @@ type token struct {
 	refused   atomic.Bool  // the resource refused it with a 401
 	dead      atomic.Bool  // its refresh token no longer works, or its source has no other token
 	retryFrom atomic.Int64 // when the next background refresh may begin, in Unix nanoseconds
+	outage    outage       // of its refreshes
 }
 
 // tokenRecord is the stored form of a token. It never prints its values.

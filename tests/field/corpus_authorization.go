@@ -289,7 +289,7 @@ var authorization = []Quirk{
 	},
 	{
 		ID: "F119", Kind: Authorization, Sends: "the authorization server always reports an invalid refresh token with 500",
-		Sources: []string{"freee/freee-mcp#394"},
+		Sources: []string{"freee/freee-mcp#394", "proxy provider of the TypeScript SDK"},
 		Scripts: one(refreshes(object(500, `{"error":"server_error"}`))),
 		Do: func(ctx context.Context, p *Play) (string, error) {
 			_, _ = twoCalls(ctx, p)

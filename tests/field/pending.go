@@ -13,7 +13,6 @@ var Pending = map[string]string{
 	"A5":   "the login fails",
 	"A9":   "the login fails, because the session does not try client_secret_post",
 	"F100": "the error does not list the URLs that were tried",
-	"F119": "every call fails, and the user is never prompted to log in",
 }
 
 // PendingCLI is Pending for results at the command line.

@@ -158,6 +158,11 @@ func oauthTokens() []mutant {
 			test: "TestOldRefreshTokenIsKeptIfThereIsNoNewOne",
 		},
 		{
+			name: "oauth: one failed refresh prompts the user", file: "oauth/renew.go",
+			old: `o.times++; o.times < serverErrors || now.Sub(o.since) < serverErrorsFor`, new: `o.times++; o.times < 1`,
+			test: "TestRefreshThatFailsForGood",
+		},
+		{
 			name: "oauth: a token is refreshed without the lease", file: "oauth/renew.go",
 			old: `c.store.Lease(ctx, key, c.leaseLimit()+saveLimit)`, new: `func() {}, error(nil)`,
 			test: "TestProcessesShareRotatingTokens",

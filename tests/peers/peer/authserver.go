@@ -16,6 +16,7 @@ type AuthServer struct {
 
 	tb      testing.TB
 	name    string
+	again   func() // starts the program
 	process *process
 }
 
@@ -75,8 +76,21 @@ func authServers(tb testing.TB, name string) string {
 // start runs the program and waits until it prints ready.
 func (s *AuthServer) start(ready string, env []string, program string, args ...string) {
 	s.tb.Helper()
-	s.process = start(s.tb, env, program, args...)
-	s.WaitLog(ready, 1)
+	s.again = func() {
+		s.tb.Helper()
+		s.process = start(s.tb, env, program, args...)
+		s.WaitLog(ready, 1)
+	}
+	s.again()
+}
+
+// Restart kills the server and starts it again on the same port, with an empty log. The server has
+// then forgotten its tokens and the clients that have registered. Restart returns when it accepts
+// connections.
+func (s *AuthServer) Restart() {
+	s.tb.Helper()
+	s.process.kill()
+	s.again()
 }
 
 // Log returns what the server has printed.

@@ -80,3 +80,13 @@ func TestLoginAsTheSameClient(t *testing.T) {
 		require.Contains(t, r.err, "hint: log in as the same client as before: hawser login "+world.Resource.URL+" --client-id teapot --scope tea:brew\n")
 	})
 }
+
+// A login with a registration from before says what to do if the server has forgotten it.
+func TestLoginWithAnOlderRegistration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world, m, store := protectedMachine(t)
+		login := append([]string{"login", world.Resource.URL}, store...)
+		require.NotContains(t, m.hawser(t, login...).err, "Ctrl-C")
+		require.Contains(t, m.hawser(t, login...).err, "press Ctrl-C and log in again")
+	})
+}

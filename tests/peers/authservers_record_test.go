@@ -16,11 +16,20 @@ const authServersIntro = `
 ## Authorization servers
 
 CI logs in at these third-party authorization servers with ` + "`hawser login`" + ` and a headless browser,
-then calls tools, refreshes the token twice, asks for more scopes and logs out. It also logs in for
-sessions behind an executor, with the requests for tokens through the executor and, by
-` + "`Config.Transport`" + `, without it (` + "`go test -run TestAuthorization .`" + ` in ` + "`tests/peers`" + `). The test fails if
-a server begins to offer what it lacks today.
+then calls tools, refreshes the token twice, asks for more scopes, restarts the server and logs out.
+It also logs in for sessions behind an executor, with the requests for tokens through the executor
+and, by ` + "`Config.Transport`" + `, without it (` + "`go test -run TestAuthorization .`" + ` in ` + "`tests/peers`" + `). The test
+fails if a server begins to offer what it lacks today.
 
+`
+
+const authServersNotes = `
+After a restart, these servers have forgotten their tokens and registered clients. The user then
+logs in again. If the login page reports an unknown client, the next login registers anew.
+
+A proxy before a server that names itself in the callback (RFC 9207), such as oidc-provider, is
+refused: the callback names another issuer than the metadata, as in a mix-up of two servers. The
+code is not redeemed, and the error names both issuers.
 `
 
 // authServersSection describes the servers of the table, in their pinned versions.
@@ -49,7 +58,7 @@ func authServersSection(t *testing.T) string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\n" + strings.Join(reasons, ""))
+	b.WriteString("\n" + strings.Join(reasons, "") + authServersNotes)
 	return b.String()
 }
 

@@ -3,9 +3,11 @@ package peers_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,6 +32,9 @@ type authServer struct {
 	base, more string
 	// pages are what the user does in the browser until the server redirects back.
 	pages []chromedp.Action
+	// lost is the text of the page that the user sees if the client uses a registration that the
+	// server has forgotten. It is empty if the client learns of that before the login.
+	lost string
 	// inspect asks the server about an access token. It returns nil if the token is invalid.
 	inspect func(t *testing.T, server *peer.AuthServer, token string) *tokenInfo
 	// na maps each feature that the server does not offer to the reason. The test checks that the
@@ -97,6 +102,7 @@ var authServers = []authServer{
 	{
 		name: "TypeScript SDK, demo server", pkg: "@modelcontextprotocol/sdk", base: resourceScope, more: "mcp:admin",
 		start: peer.StartSDKDemo, // redirects back at once, without a page
+		lost:  "Invalid client_id",
 		inspect: func(t *testing.T, server *peer.AuthServer, token string) *tokenInfo {
 			return introspect(t, server.Issuer+"introspect", url.Values{"token": {token}})
 		},
@@ -194,11 +200,46 @@ func TestAuthorizationServers(t *testing.T) {
 			call("admin", hawserRun{args: []string{`{"b":2}`}, out: []string{`{"b":2}`}})
 			call("echo", echo)
 
+			a.forgetAll()
+			call("echo", hawserRun{args: []string{"{}"}, code: 5, err: again})
+			if s.lost != "" {
+				a.loseLogin(t, cli, store)
+			}
+			login()
+			call("echo", echo)
+
 			cli.check(t, hawserRun{args: store, err: []string{"logged out of " + a.resource.URL}}, "logout")
 			a.checkRevoked(t)
 			cli.check(t, hawserRun{args: store, code: 5, err: []string{"not logged in"}}, "whoami")
 			call("echo", hawserRun{args: []string{"{}"}, code: 5})
 		})
+	}
+}
+
+// A proxy lets the user log in at another server, which names itself in the callback (RFC 9207). That
+// looks like a mix-up of two servers, so hawser does not redeem the code. The error names both.
+func TestProxyBeforeAServerThatNamesItself(t *testing.T) {
+	s := authServers[0] // oidc-provider
+	upstream := peer.StartOIDC(t, peer.OIDCSettings{Clients: []map[string]any{{
+		"client_id": peer.ZitadelClient, "application_type": "native", "token_endpoint_auth_method": "none",
+		"grant_types": []string{"authorization_code"}, "response_types": []string{"code"}, "redirect_uris": []string{zitadelRedirect},
+	}}})
+	s.start = func(tb testing.TB, _ string) *peer.AuthServer {
+		return peer.StartSDKProxy(tb, upstream, peer.ZitadelClient, zitadelRedirect, s.base)
+	}
+	a := startAuthServer(t, &s)
+	l := beginLogin(t, hawserAgainst(t, a.resource.URL), []string{"--store", filepath.Join(t.TempDir(), "tokens"), "--client-id", peer.ZitadelClient})
+	final, err := a.visit(l.page)
+	if err != nil {
+		t.Fatalf("browser: %v", err)
+	}
+	expectParts(t, final, "The sign-in failed", "cannot be trusted")
+	expectParts(t, <-l.rest, "from another authorization server (iss)", fmt.Sprintf("expected %q, got %q", a.server.Issuer, upstream.Issuer))
+	if code := exitCode(t, l.cmd.Wait()); code != 5 {
+		t.Errorf("got exit code %d, expected 5", code)
+	}
+	if strings.Contains(upstream.Log(), "grant.success") {
+		t.Errorf("the code was redeemed:\n%s", upstream.Log())
 	}
 }
 
@@ -233,6 +274,34 @@ func (a *runningAuthServer) visit(page string) (final string, err error) {
 		chromedp.Text(`body`, &final, chromedp.ByQuery),
 	})...)
 	return final, err
+}
+
+// forgetAll makes the server forget tokens and registered clients.
+func (a *runningAuthServer) forgetAll() {
+	if a.server.Upstream != nil {
+		a.server.Upstream.Restart()
+		return
+	}
+	a.server.Restart()
+}
+
+// loseLogin runs a login whose page reports an unknown client and leads nowhere, so the user gives
+// up.
+func (a *runningAuthServer) loseLogin(t *testing.T, cli hawserCLI, args []string) {
+	t.Helper()
+	l := beginLogin(t, cli, args)
+	var page string
+	if err := chromedp.Run(a.browser, chromedp.Navigate(l.page), chromedp.Text(`body`, &page, chromedp.ByQuery)); err != nil {
+		t.Fatalf("browser: %v", err)
+	}
+	if err := l.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	expectParts(t, page, a.lost)
+	expectParts(t, l.told+<-l.rest, "press Ctrl-C and log in again", "cancelled")
+	if code := exitCode(t, l.cmd.Wait()); code != 130 {
+		t.Errorf("got exit code %d, expected 130", code)
+	}
 }
 
 // checkRegistration checks that a login without the server's flags fails with a hint that names

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -71,45 +72,58 @@ func logIn(t *testing.T, cli hawserCLI, args []string) string {
 // command.
 func logInWith(t *testing.T, cli hawserCLI, args []string, visit func(page string) (string, error)) string {
 	t.Helper()
-	cmd := cli.command(t, "login", append([]string{"--no-browser"}, args...)...)
-	var out bytes.Buffer
-	cmd.Stdout = &out
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	output := bufio.NewReader(stderr)
-	page := printedURL(t, output)
-	rest := make(chan string, 1)
-	go func() { text, _ := io.ReadAll(output); rest <- string(text) }()
-	final, err := visit(page)
+	l := beginLogin(t, cli, args)
+	final, err := visit(l.page)
 	if err != nil {
 		t.Fatalf("browser: %v", err)
 	}
-	text := <-rest
-	if err := cmd.Wait(); err != nil {
+	text := <-l.rest
+	if err := l.cmd.Wait(); err != nil {
 		t.Fatalf("login: %v\n%s\nthe browser shows:\n%s", err, text, final)
 	}
 	if !strings.Contains(final, "You are signed in") {
 		t.Errorf("the browser finally shows:\n%s", final)
 	}
-	return out.String()
+	return l.out.String()
+}
+
+// runningLogin is a `hawser login` that waits for the user.
+type runningLogin struct {
+	cmd  *exec.Cmd
+	page string       // the URL that it printed
+	told string       // its stderr up to the URL
+	out  bytes.Buffer // its output
+	rest chan string  // receives the rest of its stderr
+}
+
+func beginLogin(t *testing.T, cli hawserCLI, args []string) *runningLogin {
+	t.Helper()
+	l := &runningLogin{cmd: cli.command(t, "login", append([]string{"--no-browser"}, args...)...), rest: make(chan string, 1)}
+	l.cmd.Stdout = &l.out
+	stderr, err := l.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	output := bufio.NewReader(stderr)
+	l.page, l.told = printedURL(t, output)
+	go func() { text, _ := io.ReadAll(output); l.rest <- string(text) }()
+	return l
 }
 
 var authorizationURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+/auth(?:orize)?\?\S+`)
 
-// printedURL reads the login URL that hawser prints.
-func printedURL(t *testing.T, r *bufio.Reader) string {
+// printedURL reads the login URL that hawser prints. told is all that it printed so far.
+func printedURL(t *testing.T, r *bufio.Reader) (page, told string) {
 	t.Helper()
 	var all strings.Builder
 	for {
 		line, err := r.ReadString('\n')
 		all.WriteString(line)
 		if url := authorizationURL.FindString(line); url != "" {
-			return url
+			return url, all.String()
 		}
 		if err != nil {
 			t.Fatalf("login printed no URL: %v\n%s", err, all.String())

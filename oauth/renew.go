@@ -200,7 +200,7 @@ const (
 // judge returns err, the result of a refresh. After too many failures in a row, it returns the error
 // as a refusal, so that the user can log in. The next refresh is still tried first.
 func (o *outage) judge(err error, now time.Time) error {
-	e, _ := err.(*Error) //nolint:errorlint // requestRefresh does not wrap it
+	e, _ := err.(*Error)
 	if e == nil || e.Kind != KindNetwork || e.Code != "server_error" {
 		*o = outage{}
 		return err

@@ -156,7 +156,7 @@ func (a *app) person(begun func()) oauth.Login {
 		begun()
 		a.waits.end()                 // from here on, the user takes the time
 		if flow.RedirectURI() != "" { // an earlier registration, which the server may have forgotten
-			a.con.line("If the page says that the client is unknown, press Ctrl-C and log in again; hawser then registers anew.")
+			a.con.line("If the page says that the client is unknown, press Ctrl-C and log in again; hawser then registers a new client.")
 		}
 		if a.env.login != nil {
 			return a.env.login.Login(ctx, flow)

@@ -25,7 +25,7 @@ fails if a server begins to offer what it lacks today.
 
 const authServersNotes = `
 After a restart, these servers have forgotten their tokens and registered clients. The user then
-logs in again. If the login page reports an unknown client, the next login registers anew.
+logs in again. If the login page reports an unknown client, the next login registers a new client.
 
 A proxy before a server that names itself in the callback (RFC 9207), such as oidc-provider, is
 refused: the callback names another issuer than the metadata, as in a mix-up of two servers. The

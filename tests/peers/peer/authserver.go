@@ -49,7 +49,8 @@ func StartSDKDemo(tb testing.TB, resource string) *AuthServer {
 	tb.Helper()
 	port := freePort(tb)
 	s := &AuthServer{tb: tb, name: "TypeScript SDK demo", Issuer: fmt.Sprintf("http://127.0.0.1:%d/", port)}
-	s.start(fmt.Sprintf("listening on port %d\n", port), []string{fmt.Sprintf("PORT=%d", port), "RESOURCE=" + resource}, bin(tb, "node"), authServers(tb, "sdk.mjs"))
+	s.start(fmt.Sprintf("listening on port %d\n", port), []string{fmt.Sprintf("PORT=%d", port), "RESOURCE=" + resource},
+		bin(tb, "node"), authServers(tb, "sdk.mjs"))
 	return s
 }
 

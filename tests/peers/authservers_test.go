@@ -32,6 +32,8 @@ type authServer struct {
 	base, more string
 	// pages are what the user does in the browser until the server redirects back.
 	pages []chromedp.Action
+	// proxy means that the server is a proxy of another one in the table.
+	proxy bool
 	// lost is the text of the page that the user sees if the client uses a registration that the
 	// server has forgotten. It is empty if the client learns of that before the login.
 	lost string
@@ -113,6 +115,7 @@ var authServers = []authServer{
 	},
 	{
 		name: "TypeScript SDK, proxy before zitadel/oidc", pkg: "@modelcontextprotocol/sdk", base: "openid", more: "custom_scope",
+		proxy: true,
 		flags: []string{"--client-id", peer.ZitadelClient},
 		start: func(tb testing.TB, _ string) *peer.AuthServer {
 			upstream := peer.StartZitadel(tb, zitadelRedirect)
@@ -158,10 +161,11 @@ func zitadelToken(t *testing.T, server *peer.AuthServer, token string) *tokenInf
 // A user logs in at each authorization server with the command line and a browser. hawser then
 // uses, refreshes, widens and revokes the token.
 func TestAuthorizationServers(t *testing.T) {
+	program := hawserAgainst(t, "").path
 	for _, s := range authServers {
 		t.Run(s.name, func(t *testing.T) {
 			a := startAuthServer(t, &s)
-			cli := hawserAgainst(t, a.resource.URL)
+			cli := hawserCLI{program, a.resource.URL}
 			store := []string{"--store", filepath.Join(t.TempDir(), "tokens")}
 			again := []string{"hint: hawser login " + a.resource.URL}
 			echo := hawserRun{args: []string{`{"a":1}`}, out: []string{`{"a":1}`}}

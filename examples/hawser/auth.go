@@ -202,6 +202,9 @@ func (a *app) authFailure(cmd *cobra.Command, err error, f failure) failure {
 		case f.hint == "":
 			f.hint = "the server's authorization is misconfigured; show its operator the output of: " + a.traced(cmd)
 		}
+		if other := a.ownName(err); other != "" {
+			f.hint = "the server calls itself " + other + "; log in there: hawser login " + other
+		}
 	case oauth.KindDeclined:
 		f.hint = "try again with: " + login
 	case oauth.KindStore:

@@ -309,6 +309,12 @@ var authorization = []Quirk{
 		Scripts: one(always("/authorize", callback("code=x"))), Want: works(),
 	},
 	{
+		ID: "F121b", Kind: Authorization, Sends: "a proxy redirects to the login of another server, which puts its own issuer into the callback",
+		Sources: []string{"proxy provider of the TypeScript SDK before oidc-provider"},
+		Scripts: one(always("/authorize", callback("code=x&iss=http%3A%2F%2Fother.example"))),
+		Want:    needsLogin("another authorization server (iss)", "http://other.example"),
+	},
+	{
 		ID: "F122", Kind: Authorization, Sends: "the authorization server requires state",
 		Sources: []string{"apify/mcpc#214"},
 		Scripts: one(always("/authorize", when(form("state", ""), object(200, `{"error":"missing_state"}`)))), Want: works(),

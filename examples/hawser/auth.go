@@ -154,8 +154,8 @@ func (a *app) person(begun func()) oauth.Login {
 	}
 	return oauth.LoginFunc(func(ctx context.Context, flow oauth.Flow) error {
 		begun()
-		a.waits.end()                 // from here on, the user takes the time
-		if flow.RedirectURI() != "" { // an earlier registration, which the server may have forgotten
+		a.waits.end()                                      // from here on, the user takes the time
+		if a.client != "" && a.flags.auth.clientID == "" { // the server may have forgotten the registration
 			a.con.line("If the page says that the client is unknown, press Ctrl-C and log in again; hawser then registers a new client.")
 		}
 		if a.env.login != nil {

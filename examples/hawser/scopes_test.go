@@ -30,24 +30,12 @@ func TestTokenThatLacksAScope(t *testing.T) {
 		world.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "tea:brew" })
 		r := m.hawser(t, append([]string{"tools", url}, store...)...)
 		require.Equal(t, exitAuth, r.code, r.err)
-		require.Contains(t, r.err, "the token lacks a scope; the server requires: tea:brew\n")
-		_, command, found := strings.Cut(r.err, "hint: get a token with more scopes: hawser ")
+		_, command, found := strings.Cut(r.err, "hint: the token lacks the scope tea:brew; get one with: hawser ")
 		require.True(t, found, r.err)
-		r = m.hawser(t, append(strings.Fields(command), store...)...)
+		r = m.hawser(t, strings.Fields(command)...)
 		require.Equal(t, exitOK, r.code, r.err)
 		require.NotContains(t, r.err, "not grant")
 		require.Equal(t, exitOK, m.hawser(t, append([]string{"tools", url}, store...)...).code)
-	})
-}
-
-// Hints repeat only scopes that are safe to paste into a shell.
-func TestHostileScopes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		world, m, store := protectedMachine(t)
-		require.Equal(t, exitOK, m.hawser(t, append([]string{"login", world.Resource.URL}, store...)...).code)
-		world.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "$(reboot) tea;reboot --exec tea:brew" })
-		r := m.hawser(t, append([]string{"tools", world.Resource.URL}, store...)...)
-		require.True(t, strings.HasSuffix(r.err, "hint: get a token with more scopes: hawser login "+world.Resource.URL+" --scope tea:brew\n"), r.err)
 	})
 }
 
@@ -77,7 +65,7 @@ func TestLoginAsTheSameClient(t *testing.T) {
 		require.Equal(t, exitOK, m.hawser(t, append(login, "--client-id", "teapot")...).code)
 		r = m.hawser(t, login...)
 		require.Equal(t, exitAuth, r.code)
-		require.Contains(t, r.err, "hint: log in as the same client as before: hawser login "+world.Resource.URL+" --client-id teapot --scope tea:brew\n")
+		require.Contains(t, r.err, "hint: log in as the same client as before: hawser login "+world.Resource.URL+" --store "+store[1]+" --scope tea:brew --client-id teapot\n")
 	})
 }
 

@@ -197,7 +197,9 @@ func TestAuthorizationServers(t *testing.T) {
 			}
 
 			widen := hinted(t, cli, "call", slices.Concat([]string{"admin", "{}"}, store)...)
-			if s.na[registers] != "" { // the hint then names the client of the stored token
+			if i := slices.Index(widen, "ID"); i >= 0 { // the user replaces the placeholder of the hint
+				widen[i] = peer.ZitadelClient
+			} else if s.na[registers] != "" { // the hint then names the client of the stored token
 				widen = hinted(t, cli, "login", slices.Concat(widen, store, []string{"--no-browser"})...)
 			}
 			expectParts(t, logInWith(t, cli, slices.Concat(widen, store), a.visit), s.base, s.more)

@@ -181,7 +181,7 @@ func TestAuthorizationServers(t *testing.T) {
 			cli.check(t, hawserRun{args: store, code: 5, err: again}, "tools")
 			a.checkRegistration(t, cli, store)
 			expectParts(t, login(), "logged in to "+a.resource.URL, a.server.Issuer, s.base)
-			refreshable := map[bool]string{true: `"refreshable":true`, false: `"refreshable":false`}[s.na[refreshes] == ""]
+			refreshable := fmt.Sprintf(`"refreshable":%t`, s.na[refreshes] == "")
 			cli.check(t, hawserRun{args: append(store, "--json"), out: []string{refreshable}}, "whoami")
 			call("echo", echo)
 			a.checkAudience(t)
@@ -205,7 +205,6 @@ func TestAuthorizationServers(t *testing.T) {
 			expectParts(t, logInWith(t, cli, slices.Concat(widen, store), a.visit), s.base, s.more)
 			call("admin", hawserRun{args: []string{`{"b":2}`}, out: []string{`{"b":2}`}})
 			call("echo", echo)
-
 			a.forgetAll()
 			call("echo", hawserRun{args: []string{"{}"}, code: 5, err: again})
 			if s.lost != "" {
@@ -213,7 +212,6 @@ func TestAuthorizationServers(t *testing.T) {
 			}
 			login()
 			call("echo", echo)
-
 			cli.check(t, hawserRun{args: store, err: []string{"logged out of " + a.resource.URL}}, "logout")
 			a.checkRevoked(t)
 			cli.check(t, hawserRun{args: store, code: 5, err: []string{"not logged in"}}, "whoami")

@@ -229,11 +229,19 @@ func (c *Client) authorizePerson(ctx context.Context, w *work, a *ask, at *targe
 		}
 	}
 	if c.cfg.Login == nil {
-		return &Error{Kind: KindLoginRequired, Op: "authorize", Err: errors.New("Config.Login is nil")}
+		return &Error{Kind: KindLoginRequired, Op: "authorize", Err: a.noLogin()}
 	}
 	w.prompted = true
 	cur.forgive()
 	return alsoTried(c.login(ctx, at), at.server.tried)
+}
+
+// noLogin says why a login is needed that Config does not provide.
+func (a *ask) noLogin() error {
+	if a.stepUp && len(a.scopes) > 0 {
+		return fmt.Errorf("the resource requires the scopes %q, and Config.Login is nil", redact.Clean(strings.Join(a.scopes, " "), maxDescription))
+	}
+	return errors.New("Config.Login is nil")
 }
 
 // chooseScopes returns the scopes to request (MCP authorization, "Scope Selection Strategy",

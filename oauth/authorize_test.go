@@ -269,6 +269,10 @@ func TestWithoutLoginNoUserIsPrompted(t *testing.T) {
 		other := newRig(t, w, &Config{Store: store})
 		other.mustCall()
 		r.mustCall()
+		w.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "tea:brew" })
+		err := r.call(t.Context())
+		require.Equal(t, KindLoginRequired, KindOf(err))
+		require.ErrorContains(t, err, `requires the scopes "tea:brew"`)
 	})
 }
 

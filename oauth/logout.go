@@ -9,9 +9,10 @@ import (
 
 // Logout deletes the token from memory and from the Store, and then asks the authorization server
 // to revoke it (RFC 7009). Logout returns an error only if the token could not be deleted from the
-// Store; a failed revocation is only logged. Logout waits for a refresh in flight. It also
-// deletes the client's dynamic registration. Unless Config.Grant is set, the next request that needs
-// a token requires a new login. Tokens of [FromTokenSource] and [StaticToken] are not revoked.
+// Store. It only logs a failed revocation, and that a server offers none. Logout waits for a
+// refresh in flight. It also deletes the client's dynamic registration. Unless Config.Grant is set,
+// the next request that needs a token requires a new login. Tokens of [FromTokenSource] and
+// [StaticToken] are not revoked.
 func (c *Client) Logout(ctx context.Context) error {
 	ctx, stop := context.WithTimeoutCause(ctx, c.renewLimit()+c.cfg.RequestTimeout, errTooSlow)
 	defer stop()
@@ -71,12 +72,18 @@ func (c *Client) erase(ctx context.Context, tok *token) (*token, error) {
 	return nil, &Error{Kind: KindStore, Op: "delete token", Err: ErrConflict}
 }
 
+// errNoRevocation says that a deleted token stays valid at the server until it expires.
+var errNoRevocation = errors.New("the authorization server offers no revocation")
+
 // revoke asks the server to revoke the refresh token, which also revokes the access token. Without
 // a refresh token, it revokes the access token.
 func (c *Client) revoke(ctx context.Context, tok *token) error {
 	server, err := c.serverOf(ctx, tok)
-	if err != nil || server.RevocationEndpoint == "" {
+	switch {
+	case err != nil:
 		return err
+	case server.RevocationEndpoint == "":
+		return errNoRevocation
 	}
 	form, header := url.Values{"token": {tok.Access}, "token_type_hint": {"access_token"}}, make(http.Header)
 	if tok.Refresh != "" {

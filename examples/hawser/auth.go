@@ -154,7 +154,10 @@ func (a *app) person(begun func()) oauth.Login {
 	}
 	return oauth.LoginFunc(func(ctx context.Context, flow oauth.Flow) error {
 		begun()
-		a.waits.end() // from here on, the user takes the time
+		a.waits.end()                                      // from here on, the user takes the time
+		if a.client != "" && a.flags.auth.clientID == "" { // the server may have forgotten the registration
+			a.con.line("If the page says that the client is unknown, press Ctrl-C and log in again; hawser then registers a new client.")
+		}
 		if a.env.login != nil {
 			return a.env.login.Login(ctx, flow)
 		}
@@ -192,10 +195,15 @@ func (a *app) authFailure(cmd *cobra.Command, err error, f failure) failure {
 			f.hint = "if the authorization server allows only localhost: " + a.command("login", "--callback", "http://localhost:8976/callback")
 		case e.Code == "invalid_redirect_uri":
 			f.hint = "the authorization server does not allow this --callback; ask its operator which one it allows"
+		case e.Kind == oauth.KindRegistration && a.client != "":
+			f.hint = "log in as the same client as before: " + a.command("login", "--client-id", a.client)
 		case e.Kind == oauth.KindRegistration:
 			f.hint = "if you have a client ID for this server, pass it with --client-id"
 		case f.hint == "":
 			f.hint = "the server's authorization is misconfigured; show its operator the output of: " + a.traced(cmd)
+		}
+		if other := a.ownName(err); other != "" {
+			f.hint = "the server calls itself " + other + "; log in there: hawser login " + other
 		}
 	case oauth.KindDeclined:
 		f.hint = "try again with: " + login

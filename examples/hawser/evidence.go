@@ -206,6 +206,17 @@ func otherLoopback(shown string) string {
 	return u.String()
 }
 
+// ownName returns the URL that the metadata of a server on this machine describes, if err says that
+// it is another one: with localhost instead of 127.0.0.1, or the reverse. Otherwise it returns "".
+// It never returns a URL on another machine, since a hostile server chooses what its metadata says.
+func (a *app) ownName(err error) string {
+	var document *oauth.DocumentError
+	if other := otherLoopback(a.shown); other != "" && errors.As(err, &document) && document.Found == other {
+		return other
+	}
+	return ""
+}
+
 // isLimited reports whether the server refused because there were too many requests.
 func isLimited(err error) bool {
 	var status *mcpclient.HTTPError

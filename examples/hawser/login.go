@@ -45,6 +45,7 @@ func (a *app) login(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	a.client = before.ClientID
 	if before.Authorized && a.flags.auth.grant == "" { // the user wants a new login
 		if err := c.Login(ctx); err != nil {
 			return err
@@ -68,6 +69,9 @@ func (a *app) login(ctx context.Context, args []string) error {
 		if status, err = c.Status(ctx); err != nil {
 			return err
 		}
+	}
+	if missing := a.notGranted(status.Scopes); status.Authorized && len(missing) > 0 {
+		a.con.line("the authorization server did not grant the scope " + oneLine(strings.Join(missing, " "), 200))
 	}
 	return a.showStatus(status)
 }

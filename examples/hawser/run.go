@@ -59,6 +59,7 @@ type app struct {
 	endpoint string             // the URL without its query
 	shown    string             // endpoint, as it is printed
 	host     string             // the server's host
+	client   string             // the client ID of the token that login replaces; "" without one
 
 	authParams map[string]string // --auth-param
 	authorized bool              // an Authorization header is sent

@@ -289,7 +289,7 @@ var authorization = []Quirk{
 	},
 	{
 		ID: "F119", Kind: Authorization, Sends: "the authorization server always reports an invalid refresh token with 500",
-		Sources: []string{"freee/freee-mcp#394"},
+		Sources: []string{"freee/freee-mcp#394", "proxy provider of the TypeScript SDK"},
 		Scripts: one(refreshes(object(500, `{"error":"server_error"}`))),
 		Do: func(ctx context.Context, p *Play) (string, error) {
 			_, _ = twoCalls(ctx, p)
@@ -307,6 +307,12 @@ var authorization = []Quirk{
 		ID: "F121", Kind: Authorization, Sends: "the callback has no iss, and the metadata does not announce one",
 		Sources: []string{"endara-ai/endara-relay#116", "stacklok/mecatl#764"},
 		Scripts: one(always("/authorize", callback("code=x"))), Want: works(),
+	},
+	{
+		ID: "F121b", Kind: Authorization, Sends: "a proxy redirects to the login of another server, which puts its own issuer into the callback",
+		Sources: []string{"proxy provider of the TypeScript SDK before oidc-provider"},
+		Scripts: one(always("/authorize", callback("code=x&iss=http%3A%2F%2Fother.example"))),
+		Want:    needsLogin("another authorization server (iss)", "http://other.example"),
 	},
 	{
 		ID: "F122", Kind: Authorization, Sends: "the authorization server requires state",

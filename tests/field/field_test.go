@@ -97,13 +97,16 @@ func TestRowsAreShort(t *testing.T) {
 	}
 }
 
-// docs/compatibility.md equals the text that the corpus and the results in tests/peers print.
+// docs/compatibility.md equals the text that the corpus and the results in tests/peers print,
+// followed by the section on authorization servers that tests/peers checks.
 func TestDocument(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "peers", "servers.json"))
 	require.NoError(t, err)
 	servers, err := ReadServers(data)
 	require.NoError(t, err)
-	document := Document(servers)
+	authServers, err := os.ReadFile(filepath.Join("..", "peers", "authservers.md"))
+	require.NoError(t, err)
+	document := Document(servers) + string(authServers)
 	name := filepath.Join("..", "..", "docs", "compatibility.md")
 	if *update {
 		require.NoError(t, os.WriteFile(name, []byte(document), 0o600))

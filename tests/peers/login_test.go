@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -63,42 +64,66 @@ func TestHawserLogsIn(t *testing.T) {
 // command.
 func logIn(t *testing.T, cli hawserCLI, args []string) string {
 	t.Helper()
-	cmd := cli.command(t, "login", append([]string{"--no-browser"}, args...)...)
-	var out bytes.Buffer
-	cmd.Stdout = &out
-	stderr, err := cmd.StderrPipe()
+	return logInWith(t, cli, args, func(page string) (string, error) { return consent(peer.Browser(t), page) })
+}
+
+// logInWith runs `hawser login` and calls visit with the URL that it prints. visit plays the user
+// in the browser and returns the text of the last page. logInWith returns the output of the
+// command.
+func logInWith(t *testing.T, cli hawserCLI, args []string, visit func(page string) (string, error)) string {
+	t.Helper()
+	l := beginLogin(t, cli, args)
+	final, err := visit(l.page)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("browser: %v", err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	output := bufio.NewReader(stderr)
-	page := printedURL(t, output)
-	rest := make(chan string, 1)
-	go func() { text, _ := io.ReadAll(output); rest <- string(text) }()
-	final := consent(t, peer.Browser(t), page)
-	text := <-rest
-	if err := cmd.Wait(); err != nil {
+	text := <-l.rest
+	if err := l.cmd.Wait(); err != nil {
 		t.Fatalf("login: %v\n%s\nthe browser shows:\n%s", err, text, final)
 	}
 	if !strings.Contains(final, "You are signed in") {
 		t.Errorf("the browser finally shows:\n%s", final)
 	}
-	return out.String()
+	return l.out.String()
 }
 
-var authorizationURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+/auth\?\S+`)
+// runningLogin is a `hawser login` that waits for the user.
+type runningLogin struct {
+	cmd  *exec.Cmd
+	page string       // the URL that it printed
+	told string       // its stderr up to the URL
+	out  bytes.Buffer // its output
+	rest chan string  // receives the rest of its stderr
+}
 
-// printedURL reads the login URL that hawser prints.
-func printedURL(t *testing.T, r *bufio.Reader) string {
+func beginLogin(t *testing.T, cli hawserCLI, args []string) *runningLogin {
+	t.Helper()
+	l := &runningLogin{cmd: cli.command(t, "login", append([]string{"--no-browser"}, args...)...), rest: make(chan string, 1)}
+	l.cmd.Stdout = &l.out
+	stderr, err := l.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	output := bufio.NewReader(stderr)
+	l.page, l.told = printedURL(t, output)
+	go func() { text, _ := io.ReadAll(output); l.rest <- string(text) }()
+	return l
+}
+
+var authorizationURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+/auth(?:orize)?\?\S+`)
+
+// printedURL reads the login URL that hawser prints. told is all that it printed so far.
+func printedURL(t *testing.T, r *bufio.Reader) (page, told string) {
 	t.Helper()
 	var all strings.Builder
 	for {
 		line, err := r.ReadString('\n')
 		all.WriteString(line)
 		if url := authorizationURL.FindString(line); url != "" {
-			return url
+			return url, all.String()
 		}
 		if err != nil {
 			t.Fatalf("login printed no URL: %v\n%s", err, all.String())
@@ -109,10 +134,9 @@ func printedURL(t *testing.T, r *bufio.Reader) string {
 // consent logs in on the authorization server's pages and consents. It returns the text of the
 // final page. If HAWSER_SCREENSHOT is set, consent writes a screenshot of that page to the file it
 // names.
-func consent(t *testing.T, browser context.Context, page string) (final string) { //nolint:revive // chromedp represents browsers as contexts
-	t.Helper()
+func consent(browser context.Context, page string) (final string, err error) {
 	var picture []byte
-	err := chromedp.Run(browser,
+	err = chromedp.Run(browser,
 		chromedp.Navigate(page),
 		chromedp.SendKeys(`input[name="login"]`, "ada", chromedp.ByQuery),
 		chromedp.SendKeys(`input[name="password"]`, "countess", chromedp.ByQuery),
@@ -123,15 +147,10 @@ func consent(t *testing.T, browser context.Context, page string) (final string) 
 		chromedp.Text(`body`, &final, chromedp.ByQuery),
 		chromedp.CaptureScreenshot(&picture),
 	)
-	if err != nil {
-		t.Fatalf("browser: %v", err)
+	if file := os.Getenv("HAWSER_SCREENSHOT"); file != "" && err == nil {
+		err = os.WriteFile(file, picture, 0o600)
 	}
-	if file := os.Getenv("HAWSER_SCREENSHOT"); file != "" {
-		if err := os.WriteFile(file, picture, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return final
+	return final, err
 }
 
 // A program without a user logs in with client credentials, authenticated by a private key.

@@ -22,8 +22,12 @@ func Browser(tb testing.TB) context.Context {
 	)
 	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
-	tb.Cleanup(func() { cancel(); end() })
 	ctx, stop := context.WithTimeout(ctx, patience)
-	tb.Cleanup(stop)
+	tb.Cleanup(func() {
+		_ = chromedp.Cancel(ctx) // waits for the browser, which writes to its directory until it ends
+		stop()
+		cancel()
+		end()
+	})
 	return ctx
 }

@@ -1,7 +1,7 @@
 // Package peer runs third-party programs for tests: the official conformance suite,
-// server-everything, the executor codex exec-server, and oidc-provider. package-lock.json pins the
-// versions of these programs and of Node. If a program is not installed, the test fails instead of
-// being skipped. A [Relay] records what an executor receives.
+// server-everything, the executor codex exec-server, and authorization servers. package-lock.json
+// and the go.mod below as pin the versions of these programs and of Node. If a program is not
+// installed, the test fails instead of being skipped. A [Relay] records what an executor receives.
 package peer
 
 import (

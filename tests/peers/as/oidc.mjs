@@ -6,12 +6,13 @@
 //   clients  clients that are already registered
 //   ttl      lifetime of access tokens in seconds
 //   nonce    whether DPoP proofs require a nonce
+//   opaque   whether access tokens are opaque instead of JWTs
 //
 // It prints "ready" when it accepts connections.
 import { generateKeyPairSync } from 'node:crypto';
 import Provider from 'oidc-provider';
 
-const { port, clients = [], ttl = 3600, nonce = false } = JSON.parse(process.env.OIDC_SETTINGS);
+const { port, clients = [], ttl = 3600, nonce = false, opaque = false } = JSON.parse(process.env.OIDC_SETTINGS);
 
 const signingKey = (type, options, more) => ({
   ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }),
@@ -27,7 +28,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       signingKey('rsa', { modulusLength: 2048 }, { kid: 'rsa', alg: 'RS256' }),
     ],
   },
-  scopes: ['openid', 'offline_access', 'mcp:tools'],
+  scopes: ['openid', 'offline_access', 'mcp:tools', 'mcp:admin'],
   pkce: { required: () => true },
   rotateRefreshToken: () => true,
   issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
@@ -37,6 +38,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     devInteractions: { enabled: true }, // built-in pages for login and consent
     registration: { enabled: true },
     revocation: { enabled: true },
+    introspection: { enabled: true, allowedPolicy: () => true },
     clientCredentials: { enabled: true },
     dPoP: { enabled: true, nonceSecret: Buffer.alloc(32, 7), requireNonce: () => nonce },
     resourceIndicators: {
@@ -44,9 +46,8 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       useGrantedResource: () => true,
       getResourceServerInfo: (_ctx, resource) => ({
         audience: resource,
-        scope: 'mcp:tools',
-        accessTokenFormat: 'jwt',
-        jwt: { sign: { alg: 'ES256' } },
+        scope: 'mcp:tools mcp:admin',
+        ...(opaque ? { accessTokenFormat: 'opaque' } : { accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } }),
       }),
     },
   },

@@ -19,6 +19,7 @@ type storedClient struct {
 	Auth      string    `json:"token_endpoint_auth_method,omitempty"`
 	Redirects []string  `json:"redirect_uris,omitempty"`
 	Scopes    []string  `json:"scopes,omitempty"`
+	Limited   bool      `json:"limited,omitempty"`
 	Expires   time.Time `json:"expires,omitzero"`
 }
 
@@ -34,7 +35,9 @@ func (c *Client) isDynamic(server *ServerMetadata) bool {
 
 // register returns this client's identity for a server. It stores a dynamic registration and uses
 // it again for later logins with the same redirect URI, unless replace is true. A new registration is
-// for these scopes, to which some servers limit the client.
+// for these scopes, to which some servers limit the client. If the server confirmed the scopes of the
+// stored registration (RFC 7591 section 3.2.1), a login for others registers first: the user would
+// otherwise be prompted twice.
 func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectURI string, scopes []string, replace bool) (*registered, error) {
 	if !c.isDynamic(server) {
 		return c.configured(ctx, server)
@@ -43,7 +46,7 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 	if err != nil {
 		return nil, err
 	}
-	if !replace && stored != nil && !stored.hasExpired() && slices.Contains(stored.redirectURIs, redirectURI) {
+	if !replace && stored != nil && !stored.hasExpired() && slices.Contains(stored.redirectURIs, redirectURI) && stored.allows(scopes) {
 		return c.adjust(ctx, server, stored), nil
 	}
 	who, err := c.registrar.register(ctx, server, redirectURI, scopes)
@@ -58,7 +61,8 @@ func (c *Client) register(ctx context.Context, server *ServerMetadata, redirectU
 // because each stored token includes the credentials of its own registration.
 func (c *Client) keepClient(ctx context.Context, who *registered) error {
 	data, err := json.Marshal(storedClient{ //nolint:gosec // for the Store
-		ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: who.redirectURIs, Scopes: who.scopes, Expires: who.expires,
+		ID: who.clientID, Secret: who.secret, Auth: who.authMethod, Redirects: who.redirectURIs, Scopes: who.scopes, Limited: who.limited,
+		Expires: who.expires,
 	})
 	if err != nil {
 		return err
@@ -74,6 +78,9 @@ func (c *Client) keepClient(ctx context.Context, who *registered) error {
 	}
 	return nil // the next login can use the registration that another process stored
 }
+
+// allows reports whether the server may accept a login for these scopes.
+func (r registered) allows(scopes []string) bool { return !r.limited || contains(r.scopes, scopes) }
 
 func (r registered) hasExpired() bool { return !r.expires.IsZero() && !time.Now().Before(r.expires) }
 
@@ -118,7 +125,8 @@ func (c *Client) loadClient(ctx context.Context, issuer string) (*registered, st
 		return nil, version, nil //nolint:nilerr // treated as missing
 	}
 	return &registered{
-		clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, scopes: s.Scopes, expires: s.Expires, issuer: issuer,
+		clientID: s.ID, secret: s.Secret, authMethod: s.Auth, redirectURIs: s.Redirects, scopes: s.Scopes, limited: s.Limited,
+		expires: s.Expires, issuer: issuer,
 	}, version, nil
 }
 

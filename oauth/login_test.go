@@ -31,6 +31,33 @@ func TestClientRegistersWithItsScopes(t *testing.T) {
 	})
 }
 
+// If the server confirmed the scopes of a registration, a login for other scopes registers first, so
+// that the user is not prompted twice. A login for the same scopes does not.
+func TestStepUpRegistersFirst(t *testing.T) {
+	for name, c := range map[string]struct {
+		confirm   bool
+		asked     []string
+		registers int
+	}{
+		"confirmed":     {true, []string{"a", "a b", "a b"}, 2},
+		"not confirmed": {false, []string{"a", "a b", "a b", "a b"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *authtest.World) {
+				w.Server.Change(func(s *authtest.Script) { s.Limit, s.Confirm = true, c.confirm })
+				w.Resource.Change(func(s *authtest.ResourceScript) { s.Scopes = []string{"a"} })
+				r := newRig(t, w, nil)
+				r.mustCall()
+				w.Resource.Change(func(s *authtest.ResourceScript) { s.Need = "b" })
+				r.mustCall()
+				require.NoError(t, r.client.Login(t.Context()))
+				require.Equal(t, c.asked, asked(w.Server))
+				require.Len(t, w.Server.Requests("/register"), c.registers)
+			})
+		})
+	}
+}
+
 // After the server has refused the scopes of a login, the client tries what may work instead, each at
 // most once.
 func TestRefusedScopes(t *testing.T) {

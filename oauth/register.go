@@ -25,6 +25,7 @@ type registered struct {
 	expires                      time.Time // zero: never
 	issuer                       string
 	isNew                        bool // registered for the login in progress
+	limited                      bool // the server confirmed scopes, so it may refuse others
 }
 
 // Format hides the secret.
@@ -205,6 +206,7 @@ type registration struct {
 	Expires     float64  `json:"client_secret_expires_at"`
 	AuthMethod  string   `json:"token_endpoint_auth_method"`
 	Redirects   []string `json:"redirect_uris"`
+	Scope       string   `json:"scope"`
 	Error       string   `json:"error"`
 	Description string   `json:"error_description"`
 }
@@ -279,6 +281,7 @@ func (r registration) accept(server *ServerMetadata, wish *clientMetadata) (*reg
 	who.redirectURIs = slices.Clone(wish.Redirects) // the server's other URIs are not used
 	if wish.Scope != "" {
 		who.scopes = strings.Fields(wish.Scope)
+		who.limited = contains(strings.Fields(r.Scope), who.scopes)
 	}
 	if r.Secret != "" {
 		who.expires = readTime(r.Expires)

@@ -42,6 +42,8 @@ type Script struct {
 	// refused to all clients. The code is invalid_scope.
 	Limit   bool
 	Refused []string
+	// Confirm repeats the scopes in the response to a registration.
+	Confirm bool
 	// Metadata changes the metadata document before it is sent.
 	Metadata func(document map[string]any)
 	// Detour, unless it returns "", is where the authorization endpoint sends the user instead.
@@ -271,6 +273,9 @@ func (s *Server) register(body map[string]any) (int, any) {
 	scope, _ := body["scope"].(string)
 	c.Scopes = strings.Fields(scope)
 	answer := map[string]any{"client_id": c.ID, "redirect_uris": c.Redirects, "token_endpoint_auth_method": "none"}
+	if s.script.Confirm {
+		answer["scope"] = scope
+	}
 	if s.script.Auth != "" && s.script.Auth != "none" {
 		c.Secret = fmt.Sprintf("SECRET %d/+é", s.serial)
 		answer["client_secret"], answer["token_endpoint_auth_method"] = c.Secret, s.offers()[0]

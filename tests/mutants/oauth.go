@@ -211,6 +211,11 @@ func oauthFallbacks() []mutant {
 			test: "TestWorkaroundIsForgotten",
 		},
 		{
+			name: "oauth: a step-up uses a registration without its scopes", file: "oauth/clients.go",
+			old: `return !r.limited || contains(r.scopes, scopes)`, new: `return true`,
+			test: "TestStepUpRegistersFirst",
+		},
+		{
 			name: "oauth: a client registers without its scopes", file: "oauth/register.go",
 			old: `Scope: strings.Join(scopes, " "),`, new: ``,
 			test: "TestClientRegistersWithItsScopes",

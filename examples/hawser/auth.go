@@ -22,7 +22,7 @@ type authFlags struct {
 	grant                         string
 	callback, metadata            string
 	port                          int
-	noBrowser                     bool
+	noBrowser, noResource         bool
 }
 
 // grantCredentials is the only value of --grant.
@@ -57,7 +57,7 @@ func (a *app) authorization(ctx context.Context, endpoint string, login oauth.Lo
 		}
 	}
 	cfg := &oauth.Config{
-		Scopes: f.scopes, AuthParams: a.authParams, Login: login, Logger: a.log,
+		Scopes: f.scopes, AuthParams: a.authParams, NoResource: f.noResource, Login: login, Logger: a.log,
 		Registration: oauth.Registration{ClientID: f.clientID, Name: "hawser command line"},
 	}
 	if err := a.credentials(cfg); err != nil {
@@ -80,6 +80,7 @@ func (a *app) authorization(ctx context.Context, endpoint string, login oauth.Lo
 	if err != nil || !status.Authorized {
 		return nil, err
 	}
+	a.loggedIn = true
 	return c, nil
 }
 
@@ -165,13 +166,17 @@ func (a *app) person(begun func()) oauth.Login {
 	})
 }
 
+// asFlags replaces the fields of package oauth that errors name by the flags that set them.
+var asFlags = strings.NewReplacer("Config.NoResource", "--no-resource", "Registration.ClientID", "--client-id",
+	"Config.AuthParams", "--auth-param")
+
 // authFailure explains errors of authorization.
 func (a *app) authFailure(cmd *cobra.Command, err error, f failure) failure {
 	var e *oauth.Error
 	if !errors.As(err, &e) {
 		return f
 	}
-	f.cause = oneLine(e.Error(), 400)
+	f.cause = oneLine(asFlags.Replace(e.Error()), 400)
 	if f.code != exitUnknown {
 		f.code = exitAuth
 	}
@@ -184,6 +189,9 @@ func (a *app) authFailure(cmd *cobra.Command, err error, f failure) failure {
 	switch e.Kind { //nolint:exhaustive // the others have no hint
 	case oauth.KindLoginRequired:
 		f.cause, f.hint = "not logged in to "+a.shown, a.credentialsHint(err)
+		if a.loggedIn {
+			f.cause = "the login to " + a.shown + " has expired or was revoked"
+		}
 		if slices.ContainsFunc(a.challenges(), func(c string) bool { return strings.Contains(c, "insufficient_scope") }) {
 			f.cause, f.hint = "access denied by "+a.shown, a.scopeHint()
 		}
@@ -235,6 +243,10 @@ func (a *app) traced(cmd *cobra.Command) string {
 // failedLoginHint returns the hint for a login that failed.
 func (a *app) failedLoginHint(e *oauth.Error) string {
 	switch e.Code {
+	case "invalid_target":
+		if !a.flags.auth.noResource {
+			return "try again with: " + a.command("login", "--no-resource") + " (each command for this server then needs this flag)"
+		}
 	case "invalid_client", "unauthorized_client":
 		return "the authorization server does not accept this client; pass yours with --client-id and --client-secret-file"
 	case "invalid_scope":

@@ -112,7 +112,7 @@ func (a *app) toolArguments(
 				"the server has no tool %s", oneLine(name, 100))
 		default:
 			if found.Execution != nil && found.Execution.TaskSupport == mcp.TaskSupportRequired {
-				return nil, usageError("--no-check calls it anyway", "the tool %s runs only as a task, which hawser does not support", oneLine(name, 100))
+				return nil, usageError("", "the tool %s runs only as a task, which hawser does not support", oneLine(name, 100))
 			}
 			tool = found
 			known := readSchema(tool.RawInputSchema)

@@ -79,6 +79,8 @@ tools, reads resources, and lets you answer requests of the server.
 		"add a parameter, `NAME=VALUE`, to the URL of the login page, such as access_type=offline; repeatable")
 	f.StringVar(&a.flags.auth.callback, "callback", "",
 		"the `URL` on this machine to which the login page returns, as registered for --client-id: http://localhost:PORT/PATH")
+	f.BoolVar(&a.flags.auth.noResource, "no-resource", false,
+		"do not tell the authorization server for which MCP server a token is; only if it refuses that with invalid_target")
 	f.StringVar(&a.flags.auth.store, "store", "", "store tokens in this `directory` (default: hawser/oauth in your configuration directory)")
 	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.toolsCommand(), a.callCommand(), a.resourcesCommand(),
 		a.readCommand(), a.promptsCommand(), a.promptCommand(), a.completeCommand(), a.pingCommand(), a.listenCommand())

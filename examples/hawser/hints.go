@@ -29,6 +29,9 @@ func (a *app) commandAt(name, url string, more ...string) string {
 	add("--client-id", f.auth.clientID)
 	add("--client-secret-file", f.auth.secretFile)
 	add("--client-key-file", f.auth.keyFile)
+	if f.auth.noResource && !slices.Contains(more, "--no-resource") {
+		words = append(words, "--no-resource")
+	}
 	if name == "login" {
 		add("--callback", f.auth.callback)
 		if f.auth.port != 0 && !slices.Contains(more, "--callback") {

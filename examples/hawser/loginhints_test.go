@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -63,6 +66,37 @@ func TestFailedLoginHints(t *testing.T) {
 		require.Equal(t, c.code, f.code, c.err.Error())
 		require.Contains(t, f.hint, c.hint, c.err.Error())
 	}
+}
+
+// Some authorization servers refuse the parameter resource. The hint names the flag that omits it,
+// and later commands work with that flag.
+func TestResourceIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world, srv := authtest.New(t), modern()
+		t.Cleanup(srv.Close)
+		world.Resource.Change(func(s *authtest.ResourceScript) { s.Handler = srv })
+		world.Server.Change(func(s *authtest.Script) {
+			s.NoResource, s.Refresh = world.Resource.URL, true
+			s.Token = func(form url.Values) (int, string) {
+				if form.Has("resource") {
+					return http.StatusBadRequest, `{"error":"invalid_target"}`
+				}
+				return 0, ""
+			}
+		})
+		m := machine{transport: world.Transport, login: visits(world)}
+		store := []string{"--store", filepath.Join(t.TempDir(), "tokens")}
+		r := m.hawser(t, append([]string{"login", world.Resource.URL}, store...)...)
+		require.Equal(t, exitAuth, r.code, r.err)
+		require.Contains(t, r.err, "(see --no-resource)")
+		hint := regexp.MustCompile(`hint: try again with: hawser (login .*) \(each command`).FindStringSubmatch(r.err)
+		require.NotNil(t, hint, r.err)
+		r = m.hawser(t, strings.Fields(hint[1])...)
+		require.Equal(t, exitOK, r.code, r.err)
+		world.Server.RevokeAll(false)
+		r = m.hawser(t, append([]string{"tools", world.Resource.URL, "--no-resource"}, store...)...)
+		require.Equal(t, exitOK, r.code, r.err)
+	})
 }
 
 // For a URL without a path, login, whoami and logout use /mcp.

@@ -221,7 +221,7 @@ var commonMistakes = []mistake{
 	{name: "401, login", fake: true, make: behindLogin(nil), code: exitAuth,
 		cause: "not logged in to URL", hint: "hawser login URL (or send a token: " + bearerHint + ")"},
 	{name: "expired login", fake: true, make: behindLogin(func(w *authtest.World) { w.Server.RevokeAll(true) }), code: exitAuth,
-		cause: "not logged in to URL", hint: "hawser login URL (or send a token: " + bearerHint + ")"},
+		cause: "the login to URL has expired or was revoked", hint: "hawser login URL (or send a token: " + bearerHint + ")"},
 	{name: "read-only store", make: func(t *testing.T) (machine, []string, cure) {
 		return machine{}, []string{"login", plainly(guarded(t, modern(), nil)) + "/mcp", "--store", "/proc/tokens"}, cure{}
 	}, code: exitUsage, cause: "cannot store tokens: oauth/filestore: /proc/tokens: mkdir /proc/tokens", hint: storeHint},

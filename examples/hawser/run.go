@@ -63,6 +63,7 @@ type app struct {
 
 	authParams map[string]string // --auth-param
 	authorized bool              // an Authorization header is sent
+	loggedIn   bool              // the store has a token for the server
 }
 
 func newApp(env environment) *app {

@@ -30,7 +30,8 @@ const ZitadelClient = "native"
 // stopped at the end of the test.
 func StartZitadel(tb testing.TB, redirectURI string) *AuthServer {
 	tb.Helper()
-	program := filepath.Join(modules(tb), ".cache", "zitadel")                                                      // go build links it again only after changes
+	// The go command links it again only after changes.
+	program := filepath.Join(modules(tb), ".cache", "zitadel")
 	build := exec.CommandContext(tb.Context(), "go", "build", "-C", authServers(tb, "zitadel"), "-o", program, ".") //nolint:gosec // a local directory
 	if output, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("peer: building the provider of zitadel/oidc: %v\n%s", err, output)

@@ -73,8 +73,8 @@ func Connect(ctx context.Context, endpoint string, opts *Options) (*Session, err
 // request then goes to another client that uses the same ID at that time. IDs stay short, and fit
 // into 32 bits for two billion requests.
 func firstID() int64 {
-	const most = 1_000_000
-	return rand.Int63n(most) //nolint:gosec // an ID is not a secret
+	const least, most = 100_000, 1_000_000 // six digits: all sessions send requests of the same length
+	return least + rand.Int63n(most-least) //nolint:gosec // an ID is not a secret
 }
 
 // connectError names the endpoint in the error and adds a hint if the endpoint may be wrong.

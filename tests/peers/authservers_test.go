@@ -205,10 +205,7 @@ func TestAuthorizationServers(t *testing.T) {
 			expectParts(t, logInWith(t, cli, slices.Concat(widen, store), a.visit), s.base, s.more)
 			call("admin", hawserRun{args: []string{`{"b":2}`}, out: []string{`{"b":2}`}})
 			call("echo", echo)
-			a.forgetAll()
-			if a.server.Upstream != nil {
-				outlast(t, cli, store)
-			}
+			a.forgetAll(t, cli, store)
 			call("echo", hawserRun{args: []string{"{}"}, code: 5, err: again})
 			if s.lost != "" {
 				a.loseLogin(t, cli, store)
@@ -283,10 +280,13 @@ func (a *runningAuthServer) visit(page string) (final string, err error) {
 	return final, err
 }
 
-// forgetAll makes the server forget tokens and registered clients.
-func (a *runningAuthServer) forgetAll() {
+// forgetAll makes the server forget tokens and registered clients. Behind a proxy, it waits until
+// hawser notices.
+func (a *runningAuthServer) forgetAll(t *testing.T, cli hawserCLI, args []string) {
+	t.Helper()
 	if a.server.Upstream != nil {
 		a.server.Upstream.Restart()
+		outlast(t, cli, args)
 		return
 	}
 	a.server.Restart()

@@ -43,7 +43,7 @@ const (
 	KindProtocol
 	// KindLimit: the reply exceeds a limit. See [LimitError].
 	KindLimit
-	// KindVersion: client and server have no protocol revision in common.
+	// KindVersion: client and server have no protocol revision in common. See [VersionError].
 	KindVersion
 	// KindSessionLost: the server lost the session. It could not be replaced for this call, or the
 	// options forbid sending the call again.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -57,11 +56,11 @@ func (s *Session) greet(ctx context.Context, sessions *begun, tries int) (*sessi
 		server: result.ServerInfo.Implementation, capabilities: result.Capabilities.ServerCapabilities, instructions: string(result.Instructions),
 	}
 	if !known(agreed) || eraOf(agreed) != EraLegacy || (s.opts.ProtocolVersion != "" && agreed != s.opts.ProtocolVersion) {
-		err := fmt.Errorf("%w: proposed %s, the server answered %s", errNoCommonVersion, version, quoteAll([]string{agreed}))
-		if agreed == "" {
-			err = fmt.Errorf("%w: the server named no protocol version in its answer to initialize", errNoCommonVersion)
+		var found []string
+		if agreed != "" {
+			found = []string{agreed}
 		}
-		return nil, s.versionError(methodInitialize, err)
+		return nil, versionFailure(methodInitialize, s.versionError(found, nil))
 	}
 	if err := s.confirm(ctx, state); err != nil {
 		return nil, err
@@ -116,18 +115,6 @@ func wireVersion(version string) string {
 		return ""
 	}
 	return version
-}
-
-// quoteAll lists a server's version strings for an error text.
-func quoteAll(versions []string) string {
-	if len(versions) == 0 {
-		return "no versions"
-	}
-	shown := make([]string, 0, len(versions))
-	for _, v := range versions[:min(len(versions), 8)] {
-		shown = append(shown, fmt.Sprintf("%q", v[:min(len(v), 32)]))
-	}
-	return strings.Join(shown, ", ")
 }
 
 // abandonTime bounds the deletion of unused sessions once the context of the handshake has ended.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -30,7 +29,11 @@ func (s *Session) negotiate(ctx context.Context, hint Era) (*sessionState, error
 		if eraOf(pinned) == EraModern {
 			return s.discover(ctx, pinned, 0)
 		}
-		return s.initialize(ctx, pinned, 0)
+		next, err := s.initialize(ctx, pinned, 0)
+		if err != nil && refusesVersion(err) {
+			err = s.withVersions(err, namedVersions(err, pinned))
+		}
+		return next, err
 	}
 	if hint == EraUnknown {
 		hint = s.opts.EraCache.Lookup(s.endpoint)
@@ -102,9 +105,6 @@ func bothFailed(err, initErr error) error {
 	return &out
 }
 
-// errNoCommonVersion is wrapped by errors of KindVersion.
-var errNoCommonVersion = errors.New("no common protocol version")
-
 // onlyLegacyError is the error of discover if the server names only legacy revisions.
 type onlyLegacyError struct{ version string }
 
@@ -127,9 +127,9 @@ func (s *Session) discover(ctx context.Context, version string, silence time.Dur
 		case slices.Contains(supported, version) && !retried: // even if the request already used this version
 			continue
 		case s.opts.ProtocolVersion == "" && newestLegacy(supported) != "":
-			return nil, s.versionError(methodDiscover, &onlyLegacyError{newestLegacy(supported)})
+			return nil, versionFailure(methodDiscover, &onlyLegacyError{newestLegacy(supported)})
 		}
-		return nil, s.versionError(methodDiscover, fmt.Errorf("%w: the server supports %s", errNoCommonVersion, quoteAll(supported)))
+		return nil, versionFailure(methodDiscover, s.versionError(supported, nil))
 	}
 	if len(result.SupportedVersions) == 0 {
 		// Some servers answer any request with an empty result, which is no evidence of the modern
@@ -139,9 +139,9 @@ func (s *Session) discover(ctx context.Context, version string, silence time.Dur
 	}
 	if !slices.Contains(result.SupportedVersions, version) {
 		if legacy := newestLegacy(result.SupportedVersions); legacy != "" && s.opts.ProtocolVersion == "" {
-			return nil, s.versionError(methodDiscover, &onlyLegacyError{legacy})
+			return nil, versionFailure(methodDiscover, &onlyLegacyError{legacy})
 		}
-		return nil, s.versionError(methodDiscover, fmt.Errorf("%w: the server supports %s", errNoCommonVersion, quoteAll(result.SupportedVersions)))
+		return nil, versionFailure(methodDiscover, s.versionError(result.SupportedVersions, nil))
 	}
 	state.capabilities, state.server = result.Capabilities.ServerCapabilities, result.server()
 	state.instructions = string(result.Instructions)
@@ -183,7 +183,8 @@ func refusedVersion(err error) (supported []string, refused bool) {
 	return verdict.RefusedVersion(verdict.RPCError(err))
 }
 
-func (s *Session) versionError(method string, err error) error {
+// versionFailure returns an error of KindVersion for an answer of the server.
+func versionFailure(method string, err error) error {
 	return &Error{Kind: KindVersion, Method: method, Stage: transport.Answered, Outcome: Answered, Tries: 1, Err: err, harmless: true}
 }
 

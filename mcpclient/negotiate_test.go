@@ -317,7 +317,7 @@ func TestNegotiatedToTheUnknown(t *testing.T) {
 				if version != "" {
 					require.ErrorContains(t, err, fmt.Sprintf("%q", version))
 				} else {
-					require.ErrorContains(t, err, "the server named no protocol version")
+					require.ErrorContains(t, err, "the server names no protocol version")
 				}
 				require.Equal(t, 1, srv.Count("DELETE"))
 				require.Equal(t, "session-1", srv.Requests("DELETE")[0].Session)

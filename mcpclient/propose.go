@@ -31,7 +31,7 @@ func (s *Session) propose(ctx context.Context, version string, tries int) (*sess
 	switch {
 	case other != "":
 	case len(named) > 0:
-		return nil, withVersions(err, named)
+		return nil, s.withVersions(err, named)
 	case s.now.Load() != nil: // the server has already accepted this revision
 		return nil, err
 	case s.isOldTransport(ctx):
@@ -45,7 +45,7 @@ func (s *Session) propose(ctx context.Context, version string, tries int) (*sess
 	s.log.Info("initialize is sent again with another revision", "refused", version, "proposed", other)
 	next, again := s.initialize(ctx, other, 1)
 	if again != nil {
-		return nil, withVersions(err, named)
+		return nil, s.withVersions(err, named)
 	}
 	return next, nil
 }
@@ -101,26 +101,15 @@ const (
 
 // withVersions changes err to KindVersion and adds the named revisions. If there are none, it
 // returns err unchanged.
-func withVersions(err error, named []string) error {
+func (s *Session) withVersions(err error, named []string) error {
 	e, ok := err.(*Error)
 	if !ok || len(named) == 0 {
 		return err
 	}
 	out := *e
-	out.Kind, out.Err = KindVersion, &namedVersionsError{e.Err, named}
+	out.Kind, out.Err = KindVersion, s.versionError(named, e.Err)
 	return &out
 }
-
-// namedVersionsError is a refusal together with the revisions that the refusal names.
-type namedVersionsError struct {
-	err   error
-	named []string
-}
-
-func (e *namedVersionsError) Error() string {
-	return errNoCommonVersion.Error() + ": the server names " + quoteAll(e.named) + ": " + causeText(e.err)
-}
-func (e *namedVersionsError) Unwrap() []error { return []error{errNoCommonVersion, e.err} }
 
 // isOldTransport reports whether a GET opens a stream of the old HTTP+SSE transport.
 func (s *Session) isOldTransport(ctx context.Context) bool {

@@ -104,9 +104,16 @@ func TestInitializeRefused(t *testing.T) {
 		require.Equal(t, mcpclient.KindVersion, failure(t, err).Kind)
 		require.ErrorContains(t, err, `the server names "2024-10-07", "2030-01-01"`)
 		require.NotContains(t, err.Error(), "TLS")
+		var versions *mcpclient.VersionError
+		require.ErrorAs(t, err, &versions)
+		require.Equal(t, []string{"2024-10-07", "2030-01-01"}, versions.Found)
+		require.Equal(t, []string{"2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"}, versions.Wanted)
+		require.Equal(t, link.URL, versions.URL)
+		require.ErrorAs(t, versions.Err, new(*mcpclient.HTTPError))
 		require.Equal(t, 1, srv.Count("initialize"))
 		_, err = tryConnect(t, link, mcpclient.Options{ProtocolVersion: "2025-11-25"})
-		require.Error(t, err)
+		require.ErrorAs(t, err, &versions)
+		require.Equal(t, []string{"2025-11-25"}, versions.Wanted)
 		require.Equal(t, 2, srv.Count("initialize"))
 	})
 }

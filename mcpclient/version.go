@@ -2,7 +2,9 @@ package mcpclient
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -104,4 +106,54 @@ func (c *EraCache) Store(endpoint string, era Era) {
 		}
 	}
 	c.eras[endpoint] = era
+}
+
+// VersionError says that the session and the server have no protocol revision in common. An [*Error]
+// of KindVersion wraps it.
+type VersionError struct {
+	// URL is the endpoint, without its query.
+	URL string
+	// Wanted are the revisions that the session accepts, newest first: all that this package supports,
+	// or the pinned [Options.ProtocolVersion] alone.
+	Wanted []string
+	// Found are the revisions that the server named, unchecked and at most 16. It is nil if the server
+	// named none.
+	Found []string
+	// Err is the server's refusal. It is nil if the server named Found in a result.
+	Err error
+}
+
+// Error returns a text that names the revisions of both sides.
+func (e *VersionError) Error() string {
+	text := "no common protocol version: expected " + quoteAll(e.Wanted)
+	if len(e.Found) == 0 {
+		text += ", but the server names no protocol version"
+	} else {
+		text += "; the server names " + quoteAll(e.Found)
+	}
+	if e.Err != nil {
+		text += ": " + causeText(e.Err)
+	}
+	return text
+}
+
+// Unwrap returns the server's refusal.
+func (e *VersionError) Unwrap() error { return e.Err }
+
+// versionError returns the error for a server that names only these revisions.
+func (s *Session) versionError(found []string, refusal error) error {
+	wanted := slices.Clone(supportedVersions)
+	if pinned := s.opts.ProtocolVersion; pinned != "" {
+		wanted = []string{pinned}
+	}
+	return &VersionError{URL: s.conn.Endpoint(), Wanted: wanted, Found: slices.Clone(found[:min(len(found), maxVersions)]), Err: refusal}
+}
+
+// quoteAll lists a server's version strings for an error text.
+func quoteAll(versions []string) string {
+	shown := make([]string, 0, len(versions))
+	for _, v := range versions[:min(len(versions), 8)] {
+		shown = append(shown, fmt.Sprintf("%q", v[:min(len(v), 32)]))
+	}
+	return strings.Join(shown, ", ")
 }

@@ -40,6 +40,7 @@ var harmlessTypes = map[string]string{
 	"mcpclient.SchemaProblem":               ofError,
 	"mcpclient.SessionRestored":             ofServer,
 	"mcpclient.TaskRequiredError":           ofError,
+	"mcpclient.VersionError":                ofError,
 	"mcpclient.TimeoutError":                ofError,
 	"mcpclient.Timeouts":                    ofNumbers,
 	"mcpclient.Tool":                        ofServer,

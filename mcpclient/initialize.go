@@ -153,8 +153,8 @@ func isLimit(err error) bool {
 }
 
 // abandon deletes the unused sessions of a handshake, all at once, and waits until that is done.
-// keep is the session in use, nil if there is none. Once ctx has ended, the deletion may take at
-// most [abandonTime].
+// keep is the session in use; it may be nil. Once ctx has ended, the deletion may take at most
+// [abandonTime].
 func (s *Session) abandon(ctx context.Context, b *begun, keep *sessionState) {
 	unused := slices.DeleteFunc(b.ids, func(id string) bool { return keep != nil && id == keep.http.ID() })
 	if len(unused) == 0 {

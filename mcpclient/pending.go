@@ -97,7 +97,7 @@ func (s *Session) cancelRequest(state *sessionState, params []byte) {
 }
 
 // cancelledID returns the request ID in the parameters of notifications/cancelled, as received. It
-// returns nil if there is none.
+// returns nil if they contain no ID.
 func cancelledID(params []byte) (id []byte) {
 	cur := jsonrpc.NewCursor(params, 0)
 	cur.EnterObject()

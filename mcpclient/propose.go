@@ -19,8 +19,8 @@ import (
 // propose sends initialize with a revision that is not pinned. A server that does not support the
 // proposed revision should answer with one that it supports. Some servers refuse the request
 // instead. For these, propose sends one more initialize. It proposes the newest common revision
-// that the refusal names, or 2025-06-18 if there is none. If the endpoint uses the old HTTP+SSE
-// transport, the error says so.
+// that the refusal names. If the refusal names no revision, it proposes 2025-06-18. If the endpoint
+// uses the old HTTP+SSE transport, the error says so.
 func (s *Session) propose(ctx context.Context, version string, tries int) (*sessionState, error) {
 	next, err := s.initialize(ctx, version, tries)
 	if err == nil || !refusesInitialize(err) {
@@ -99,8 +99,8 @@ const (
 	maxVersions    = 16
 )
 
-// withVersions changes err to KindVersion and adds the named revisions. If there are none, it
-// returns err unchanged.
+// withVersions changes err to KindVersion and adds the revisions that the refusal names. If named
+// is empty, it returns err unchanged.
 func (s *Session) withVersions(err error, named []string) error {
 	e, ok := err.(*Error)
 	if !ok || len(named) == 0 {

@@ -74,9 +74,9 @@ func (r *streamReopener) wait(pause time.Duration) {
 // miss records that events may be missed from now on. cause is the reason.
 func (r *streamReopener) miss(cause error) { r.live, r.missed = false, cause }
 
-// acknowledged records that the server accepted the stream. It returns the cause of an earlier loss
-// of events, nil if there was none. After a loss, a consumer that now reads its state again is up
-// to date.
+// acknowledged records that the server accepted the stream. If events were lost before, it returns
+// the cause of that loss, otherwise nil. After a loss, a consumer that now reads its state again is
+// up to date.
 func (r *streamReopener) acknowledged() (missed error) {
 	missed, r.missed = r.missed, nil
 	r.opened, r.live = true, true

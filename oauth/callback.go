@@ -13,12 +13,12 @@ import (
 	"github.com/hawser-mcp/hawser/internal/redact"
 )
 
-// Why redirect URIs differ: in a mix-up attack (RFC 9700 section 4.4), the authorization server of a
-// malicious resource sends the user on to an honest server, with this client's ID there. The honest
-// server's code then arrives in a login with the malicious server, whose token endpoint would get
-// the code and the verifier. The parameter iss reveals that, but many servers do not send it. An
-// honest server sends its codes only to redirect URIs that it registered. So each server gets its
-// own path, and a login accepts callbacks only at the path of its server.
+// Why redirect URIs differ: in a mix-up attack (RFC 9700 section 4.4), the authorization server of
+// a malicious resource sends the user on to an honest server, with this client's ID there. The
+// honest server's code then arrives in a login with the malicious server, whose token endpoint
+// would get the code and the verifier. The parameter iss reveals that, but many servers do not send
+// it. An honest server sends its codes only to redirect URIs that it registered. So each server
+// gets its own path, and a login accepts callbacks only at the path of its server.
 
 // pathDigits is the number of hexadecimal digits that distinguish the paths of servers.
 const pathDigits = 24
@@ -30,9 +30,9 @@ func firstRedirect(issuer string) string {
 	return "http://127.0.0.1/callback/" + hex.EncodeToString(sum[:])[:pathDigits]
 }
 
-// proposedRedirect returns the redirect URI of the last dynamic registration with a server, or
-// firstRedirect if there is none that is still valid. It returns "" if this client is not
-// registered dynamically: its redirect URIs are then those that its operator registered.
+// proposedRedirect returns the redirect URI of the last dynamic registration with a server. If that
+// registration is missing or has expired, it returns firstRedirect. It returns "" if this client is
+// not registered dynamically: its redirect URIs are then those that its operator registered.
 func (c *Client) proposedRedirect(ctx context.Context, server *ServerMetadata) string {
 	if !c.isDynamic(server) {
 		return ""

@@ -56,8 +56,8 @@ func newDPoPKey(private *ecdsa.PrivateKey) (*dpopKey, error) {
 	return k, nil
 }
 
-// proof returns a DPoP proof for one request. access is the access token sent with the request, or
-// "" if there is none. nonce may be "".
+// proof returns a DPoP proof for one request. access is the access token sent with the request.
+// Both access and nonce may be "".
 func (k *dpopKey) proof(method string, u *url.URL, access, nonce string) (string, error) {
 	claims := jwt.MapClaims{"jti": rand.Text(), "htm": method, "htu": targetURI(u), "iat": time.Now().Unix()}
 	if access != "" {
@@ -100,8 +100,8 @@ func (d *dpopKeys) put(issuer string, k *dpopKey) {
 	d.all[issuer] = k
 }
 
-// dpopKey returns the stored DPoP key for an issuer. If there is none, it makes and stores a key if
-// create is true, and returns nil otherwise.
+// dpopKey returns the stored DPoP key for an issuer. If no key is stored, it makes and stores one
+// if create is true, and returns nil otherwise.
 func (c *Client) dpopKey(ctx context.Context, issuer string, create bool) (*dpopKey, error) {
 	issuer = plainIssuer(issuer)
 	if k := c.keys.get(issuer); k != nil {

@@ -143,9 +143,9 @@ func (a *app) readURL(endpoint string) error {
 	hint := urlHint
 	if slip := schemeSlip.FindString(endpoint); slip != "" && !strings.ContainsAny(endpoint, "@? ") {
 		hint = "did you mean " + strings.ToLower(strings.TrimRight(slip, ":/")) + "://" + oneLine(endpoint[len(slip):], 200) + " ?"
-	} else if !strings.ContainsAny(endpoint, "@? ") && endpoint != "" {
+	} else if host, _, _ := strings.Cut(endpoint, "/"); !strings.ContainsAny(endpoint, "@? ") && endpoint != "" && !strings.HasSuffix(host, ":") {
 		scheme := "https://"
-		if host, _, _ := strings.Cut(endpoint, "/"); strings.Contains(host, ":") || host == "localhost" {
+		if strings.Contains(host, ":") || host == "localhost" {
 			scheme = "http://"
 		}
 		hint = "did you mean " + scheme + oneLine(strings.TrimLeft(endpoint, "/"), 200) + " ?"

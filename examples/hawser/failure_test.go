@@ -41,6 +41,7 @@ func TestURLWithoutScheme(t *testing.T) {
 		"mcp.example.com/mcp": "did you mean https://mcp.example.com/mcp ?",
 		"//example.com/mcp":   "did you mean https://example.com/mcp ?",
 		"http//localhost/mcp": "did you mean http://localhost/mcp ?",
+		"htps:/x/mcp":         "a URL looks like https://mcp.example.com/mcp",
 		"HTTPS:/a.test/mcp":   "did you mean https://a.test/mcp ?",
 		"me:secret@host/mcp":  "a URL looks like https://mcp.example.com/mcp",
 		"":                    "a URL looks like https://mcp.example.com/mcp",

@@ -48,7 +48,7 @@ type machine struct {
 	reader  io.Reader // instead of stdin
 	person  bool
 	watched bool
-	width   int // columns of the terminal, 0 if there is none
+	width   int // columns of the terminal; 0 means that output is not a terminal
 	vars    map[string]string
 	signals chan os.Signal
 	stderr  *buffer // nil means a new one

@@ -44,8 +44,8 @@ func hidden(r rune) bool {
 const escape, bell, stringEnd = '\x1b', '\a', '\u009c'
 
 // escapeLength returns the length in runes of the escape sequence at the start of text, or 0 if
-// there is none. If a control string (such as OSC or DCS) does not end on its line, only its
-// introducer counts. An unterminated string therefore cannot hide the rest of the text.
+// text does not start with one. If a control string (such as OSC or DCS) does not end on its line,
+// only its introducer counts. An unterminated string therefore cannot hide the rest of the text.
 func escapeLength(text []rune) int {
 	var kind rune
 	body := 1

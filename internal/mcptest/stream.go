@@ -61,8 +61,9 @@ func (st *stream) raw(text string) { st.change(func() { st.events = append(st.ev
 
 func (st *stream) finish() { st.change(func() { st.done = true }) }
 
-// cut ends the connections that follow the stream. If there are none, it ends the next connection.
-// It aborts connections if abort is true; otherwise it closes them cleanly. The stream continues.
+// cut ends the connections that follow the stream. If no connection follows it, cut ends the next
+// one. It aborts connections if abort is true; otherwise it closes them cleanly. The stream
+// continues.
 func (st *stream) cut(abort bool) {
 	st.change(func() {
 		st.abort = abort

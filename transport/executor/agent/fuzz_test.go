@@ -66,6 +66,7 @@ func (c *canned) Close() error {
 	return nil
 }
 
+func (*canned) RemoteAddr() net.Addr            { return nil }
 func (*canned) SetReadDeadline(time.Time) error { return nil }
 
 // With a hostile client, Serve still ends, and sends only messages that the protocol allows.

@@ -2,12 +2,16 @@ package execproto
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/hawser-mcp/hawser/internal/jsonrpc"
 )
 
-var errBody = errors.New("bodyBase64 is not base64")
+var (
+	errBody    = errors.New("bodyBase64 is not base64")
+	errHeaders = fmt.Errorf("more than %d headers", MaxHeaders)
+)
 
 // HTTPRequest is the parameters of http/request.
 type HTTPRequest struct {
@@ -105,6 +109,10 @@ func ReadHTTPRequest(params []byte) (*HTTPRequest, error) {
 func readHeaders(c *jsonrpc.Cursor) (headers []Header) {
 	c.EnterArray()
 	for c.NextElement() {
+		if len(headers) == MaxHeaders {
+			c.Fail(errHeaders)
+			return nil
+		}
 		var h Header
 		headerObject.read(c, func(member string) {
 			switch member {

@@ -28,6 +28,17 @@ func (d *Delta) Decode(dst []byte) ([]byte, error) {
 	return appendDecoded(dst, d.Base64)
 }
 
+// ID returns the requestId as an integer greater than 0, if it is written as package executor writes
+// it: in decimal digits, without a sign or leading zeros.
+func (d *Delta) ID() (int64, bool) {
+	id := d.RequestID
+	if len(id) == 0 || id[0] < '1' || id[0] > '9' {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(id), 10, 64)
+	return n, err == nil
+}
+
 // Size returns the maximum number of bytes that Decode appends.
 func (d *Delta) Size() int { return decodedLen(d.Base64) }
 

@@ -61,7 +61,10 @@ func (in *inbox) reset() {
 
 // grow makes room for more bytes. It returns false if the meter refuses.
 func (in *inbox) grow() bool {
-	size := min(max(2*cap(in.buf), readBuffer), in.max+1)
+	size := max(2*cap(in.buf), readBuffer)
+	if 2*size > in.max { // the last step; a smaller one would be followed by a copy of almost the whole
+		size = in.max + 1
+	}
 	switch {
 	case size <= readBuffer || in.meter == nil:
 		in.buf = append(make([]byte, 0, size), in.buf...)

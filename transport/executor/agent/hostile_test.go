@@ -272,8 +272,9 @@ func TestLinkOverTheBudget(t *testing.T) {
 			require.NoError(w.t, err)
 			defer a.close(0)
 		}
-		_, _, served := w.connect(w.t.Context(), &w.opts)
+		refused, _, served := w.connect(w.t.Context(), &w.opts)
 		require.ErrorIs(w.t, <-served, errBudget)
+		require.NoError(w.t, refused.link.Close())
 	})
 }
 
@@ -288,7 +289,9 @@ func TestLargestMessage(t *testing.T) {
 		text := strings.Repeat("AAAA", (DefaultMaxMessage-len(before+after))/4)
 		w.id = 1
 		w.sendf("%s%s%s", before, text, after)
-		require.Equal(w.t, fmt.Sprint(len(text)/4*3), string(w.response().Result.BodyBase64))
+		m := w.response()
+		require.Nil(w.t, m.Error, "%+v", m.Error)
+		require.Equal(w.t, fmt.Sprint(len(text)/4*3), string(m.Result.BodyBase64))
 	})
 }
 

@@ -274,7 +274,7 @@ func TestLinkOverTheBudget(t *testing.T) {
 		}
 		refused, _, served := w.connect(w.t.Context(), &w.opts)
 		require.ErrorIs(w.t, <-served, errBudget)
-		require.NoError(w.t, refused.link.Close())
+		_ = refused.link.Close()
 	})
 }
 

@@ -73,6 +73,7 @@ func (c *config) serve(ctx context.Context, link Link, a *account, timeout time.
 	s := &session{c: c, link: link, account: a, log: c.Logger, writing: make(chan struct{}, 1)}
 	s.slots.init(c.Concurrent, c.MaxExchanges)
 	s.ctx, s.end = context.WithCancelCause(ctx)
+	a.register(s.end)
 	closed := make(chan struct{})
 	stop := context.AfterFunc(s.ctx, func() {
 		_ = link.Close() // ends a Send and a Receive in progress

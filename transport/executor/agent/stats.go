@@ -20,6 +20,8 @@ type Stats struct {
 	// Overflows are the links, messages, requests and responses refused so far because the Budget
 	// had no room for them.
 	Overflows int64
+	// Evictions are the links ended so far to make room for others.
+	Evictions int64
 	// LateMessages are the links ended so far because a message did not arrive within
 	// [Options.MessageTimeout].
 	LateMessages int64
@@ -31,6 +33,7 @@ type counters struct {
 	exchanges, exchangesTotal atomic.Int64
 	bytesIn, bytesOut         atomic.Int64
 	overflows, lateMessages   atomic.Int64
+	evictions                 atomic.Int64
 }
 
 // Stats returns the current numbers. It takes no lock and allocates nothing, so a program may call
@@ -42,7 +45,7 @@ func (b *Budget) Stats() Stats {
 		Exchanges: c.exchanges.Load(), ExchangesTotal: c.exchangesTotal.Load(),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
 		Held: b.used.Load(), HeldPeak: b.peak.Load(), Limit: b.limit,
-		Overflows: c.overflows.Load(), LateMessages: c.lateMessages.Load(),
+		Overflows: c.overflows.Load(), Evictions: c.evictions.Load(), LateMessages: c.lateMessages.Load(),
 	}
 }
 

@@ -78,3 +78,14 @@ func TestHeaderEnvIsChecked(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, env["KEY"][0], env["KEY"][1], "the same origin, in different spellings")
 }
+
+// Without a token every program on this machine could send the variables, so that needs an option.
+func TestHeaderEnvRequiresAToken(t *testing.T) {
+	env := map[string][]string{"AGENT_TEST_KEY": {upstream}}
+	_, err := Listen(t.Context(), "ws://127.0.0.1:0", &Options{HeaderEnv: env})
+	require.ErrorContains(t, err, "HeaderEnv requires a token, or HeaderEnvWithoutToken")
+	listen(t, &Options{HeaderEnv: env, Token: "right"})
+	listen(t, &Options{HeaderEnv: env, HeaderEnvWithoutToken: true})
+	_, err = Listen(t.Context(), "ws://0.0.0.0:0", &Options{HeaderEnv: env, HeaderEnvWithoutToken: true})
+	require.ErrorContains(t, err, "requires a token: other machines")
+}

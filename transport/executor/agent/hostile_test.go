@@ -307,3 +307,29 @@ func TestMaxMessage(t *testing.T) {
 		})
 	}
 }
+
+// An exchange whose response the client does not read keeps its place, so the client cannot have
+// more of them than Options.MaxExchanges.
+func TestUnreadResponsesKeepTheirPlaces(t *testing.T) {
+	inWorld(t, &Options{MaxExchanges: 8}, hostileServer, func(w *world) {
+		w.handshake()
+		for range 7 {
+			w.request(get(upstream+"/big", "").with("streamResponse", false))
+		}
+		synctest.Wait()
+		require.Equal(w.t, int64(6), w.budget.Stats().Exchanges, "the first message is being sent")
+		w.request(get(upstream+"/big", "").with("streamResponse", false))
+		w.request(get(upstream+"/big", "").with("streamResponse", false))
+		w.request(get(upstream+"/big", "").with("streamResponse", false))
+		sent, refused := 0, 0
+		for range 10 {
+			if m := w.receive(); m.Error == nil {
+				sent++
+			} else {
+				require.Contains(w.t, m.Error.Message, "too many exchanges on this link")
+				refused++
+			}
+		}
+		require.Equal(w.t, []int{9, 1}, []int{sent, refused})
+	})
+}

@@ -20,6 +20,12 @@
 // got, and whether a retry cannot succeed. Code −32602 always means that nothing was sent. Error
 // texts never contain the query of a URL, a header value or the value of an environment variable.
 //
+// # Memory
+//
+// All that the agent holds for its clients counts against a [Budget], see there. A client that
+// sends too much, does not read or stops in the middle of a message gets errors, or loses its link.
+// Other clients are served.
+//
 // # Sessions
 //
 // A session has no state except its exchanges, which end with their link. So an initialize with a
@@ -39,5 +45,6 @@
 // Timers and ended contexts only cancel or close. After a name lookup is canceled, its goroutine in
 // package net ends at that package's timeout. An exchange reads the next piece of its body only
 // after the previous one was written to the link. It reads up to 256 KiB ahead of a body that
-// arrives in bulk. So a slow link uses little memory for each exchange, and slows the server down.
+// arrives in bulk, if the Budget has room. So a slow link uses little memory for each exchange, and
+// slows the server down.
 package agent

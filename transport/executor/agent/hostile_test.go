@@ -268,12 +268,16 @@ func TestLinkOverTheBudget(t *testing.T) {
 	b := NewBudget(5 * linkCost)
 	inWorld(t, &Options{Budget: b}, hello, func(w *world) {
 		w.handshake()
+		var others []*account
 		for a, err := b.open(); err == nil; a, err = b.open() {
-			defer a.close(0)
+			others = append(others, a)
 		}
 		refused, _, served := w.connect(w.t.Context(), &w.opts)
 		require.ErrorIs(w.t, <-served, errBudget)
 		_ = refused.link.Close()
+		for _, a := range others {
+			a.close(0)
+		}
 	})
 }
 

@@ -15,8 +15,9 @@ import (
 
 // Serve serves one link and closes it. It returns nil if the client ends the link, and the cause of
 // ctx if ctx ends. It returns another error if the client violates the protocol in a way that
-// cannot be answered. When it returns, all exchanges of the link have ended, including their
-// goroutines and their connections to servers. opts may be nil.
+// cannot be answered, or if its link was ended because of [Options.Budget] or MessageTimeout. When
+// it returns, all exchanges of the link have ended, including their goroutines and their
+// connections to servers. opts may be nil.
 func Serve(ctx context.Context, link Link, opts *Options) error {
 	c, err := newConfig(opts)
 	if err != nil {

@@ -10,9 +10,11 @@
 // A request is sent as it was received. The agent adds no User-Agent, Accept-Encoding or cookies,
 // and decodes no body. It sends the request once, except in the cases that package transport lists
 // for Direct. Header fields that frame a message or belong to one connection (Content-Length,
-// Transfer-Encoding, Connection and similar fields) are dropped in both directions. The [Policy]
-// judges each address before a connection to it is made, even after a redirect. The proxy settings
-// of the environment are ignored, see [Options].
+// Transfer-Encoding, Connection and similar fields) are dropped in both directions. The headers of
+// a response may have 128 KiB. The [Policy] judges each address before a connection to it is made,
+// even after a redirect, and each Host header. If the agent follows a redirect to another origin,
+// it sends only headers that describe the request, such as Accept and Content-Type. The proxy
+// settings of the environment are ignored, see [Options].
 //
 // # Errors sent to a client
 //

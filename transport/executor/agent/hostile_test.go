@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hawser-mcp/hawser/internal/link"
 	"github.com/hawser-mcp/hawser/internal/memnet"
 )
 
@@ -335,5 +336,26 @@ func TestUnreadResponsesKeepTheirPlaces(t *testing.T) {
 			}
 		}
 		require.Equal(w.t, []int{9, 1}, []int{sent, refused})
+	})
+}
+
+// A Link of the user's own cannot ask before it holds a message. The agent counts the message once
+// it is there.
+func TestMessageOfAnotherLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := link.Pipe(DefaultMaxMessage)
+		b := NewBudget(4 << 20)
+		served := make(chan error, 1)
+		go func() { served <- Serve(t.Context(), far, &Options{Budget: b, MaxMessage: 8 << 20}) }()
+		c := &client{t: t, link: near}
+		c.handshake()
+		e := c.refused(get(upstream, "a").with("bodyBase64", make([]byte, 2<<20)))
+		require.Equal(t, "notSent", e.stage())
+		require.Contains(t, e.Message, "memory budget")
+		require.Equal(t, "notSent", c.refused(get("http://127.0.0.1:9/", "a")).stage())
+		require.Equal(t, int64(linkCost), b.Stats().Held)
+		c.sendf("%s", bytes.Repeat([]byte("x"), 8<<20+1))
+		require.ErrorIs(t, <-served, link.ErrTooLarge)
+		require.NoError(t, near.Close())
 	})
 }

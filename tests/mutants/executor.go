@@ -246,7 +246,7 @@ func agentExchanges() []mutant {
 		{
 			name: "agent: exchanges hold memory that does not count", file: inAgent + "session.go",
 			old: `if !s.account.swap(s.copied, e.held) {`, new: `if e.held = s.copied; e.held < 0 {`,
-			test: "TestStats|TestHostileClients",
+			test: "TestStats",
 		},
 		{
 			name: "agent: a link has any number of exchanges", file: inAgent + "slots.go",

@@ -133,7 +133,7 @@ func TestStage(t *testing.T) {
 
 func TestFindID(t *testing.T) {
 	for text, id := range map[string]string{
-		`{"id":7,"method":"x`: "7", `{ "id" : "a" , `: `"a"`, `{"id":-1,"x":`: "-1", `{"id":"a"}`: `"a"`,
+		`{"id":7,"method":"x`: "7", `{ "id" : "a" ,`: `"a"`, `{"id":-1,"x":`: "-1", `{"id":"a"}`: `"a"`,
 		``: "", `{`: "", `{"id":7`: "", `{"id":"a`: "", `{"id":null,`: "", `{"id":{},`: "", `{"id":[1],`: "", `{"method":"x","id":7}`: "", `[{"id":7,`: "",
 	} {
 		require.Equal(t, id, string(FindID([]byte(text))), text)

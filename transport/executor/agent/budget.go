@@ -31,8 +31,8 @@ const DefaultBudget = 256 << 20
 // allow a retry. A body that gets no room to be read ahead is sent in small pieces. A link that
 // gets no room is refused.
 //
-// Clients that never read, or that stop in the middle of a message, would keep their share for
-// ever. So when less than an eighth of the limit is free, the agent ends the link that holds the
+// Clients that never read, or that stop in the middle of a message, would keep their share
+// forever. So when less than an eighth of the limit is free, the agent ends the link that holds the
 // most. It also does so when a link gets no room, if another link holds four times as much as that
 // one would.
 type Budget struct {

@@ -16,8 +16,8 @@ import (
 const (
 	// DefaultMaxLinks bounds the number of open links.
 	DefaultMaxLinks = 64
-	// DefaultMaxIdleLinks bounds the number of unused links that are kept.
-	DefaultMaxIdleLinks = 8
+	// DefaultMaxIdleLinks bounds the number of unused links that are kept, if MaxLinks does not.
+	DefaultMaxIdleLinks = DefaultMaxLinks
 	// DefaultIdleTimeout is how long an unused link is kept.
 	DefaultIdleTimeout = 60 * time.Second
 	// DefaultHandshakeTimeout bounds the dial of a link together with its handshake.
@@ -36,7 +36,6 @@ const (
 
 const (
 	clientName     = "hawser"
-	maxDials       = 8         // dials at once
 	windowSize     = 256 << 10 // of an unread body on its own link, in bytes
 	shareAfter     = time.Second
 	maxPending     = 64 // exchanges on a shared link that wait for their heads
@@ -45,6 +44,18 @@ const (
 	closeLimit     = 5 * time.Second
 	reconnectFirst = 50 * time.Millisecond
 	reconnectMost  = time.Second
+)
+
+// How the pool grows, see growth.
+const (
+	firstPrice  = 50 * time.Millisecond // of a link, before one was measured
+	leastPrice  = time.Millisecond      // bounds of the measured price
+	mostPrice   = 250 * time.Millisecond
+	patience    = 5 * time.Millisecond  // the longest wait for a free link while no link comes free
+	burst       = 10 * time.Millisecond // makings of so much price together may run at once
+	hanging     = time.Second           // a making that takes longer delays no other one
+	warmLimit   = time.Second           // a link is used after this time even if its warm-up has no answer
+	streamShare = 4                     // shared streams have one of so many links for themselves
 )
 
 // Link carries whole messages to an executor and back, in order. [Open] and [New] use links. Send
@@ -78,15 +89,19 @@ type Options struct {
 	// MaxLinks bounds the open links, including those being dialed. When the limit is reached,
 	// exchanges wait for a link. Zero means [DefaultMaxLinks]; 1 is the same as Shared.
 	MaxLinks int
-	// MaxIdleLinks bounds the unused links that are kept. Zero means [DefaultMaxIdleLinks].
-	// Negative means that unused links are closed, so each exchange opens a new one.
+	// MaxIdleLinks bounds the unused links that are kept. Zero means MaxLinks. Negative means that
+	// unused links are closed, so each exchange that does not wait opens a new one.
 	MaxIdleLinks int
 	// IdleTimeout is how long an unused link is kept. Zero means [DefaultIdleTimeout], negative
 	// means no limit.
 	IdleTimeout time.Duration
+	// NoWarmUp leaves out the request that warms a new link, see the package documentation. The
+	// first exchange on each link is then slower, and at most 20 links are opened in a second.
+	NoWarmUp bool
 
 	// HandshakeTimeout bounds the dial of a link together with its handshake. Zero means
-	// [DefaultHandshakeTimeout]. Negative means that only the context bounds them.
+	// [DefaultHandshakeTimeout]. Negative means that only the contexts of the exchanges that wait
+	// for a link bound them, and DefaultHandshakeTimeout while none waits.
 	HandshakeTimeout time.Duration
 	// HeaderTimeout bounds the wait for the head of a response. Zero means that only the context
 	// bounds it, because many MCP servers answer only when their work is done.
@@ -137,7 +152,7 @@ func (o *Options) withDefaults() Options {
 			*v.field = v.def
 		}
 	}
-	c.MaxIdleLinks = cmp.Or(c.MaxIdleLinks, DefaultMaxIdleLinks)
+	c.MaxIdleLinks = cmp.Or(c.MaxIdleLinks, c.MaxLinks)
 	for _, v := range []struct {
 		field *time.Duration
 		def   time.Duration

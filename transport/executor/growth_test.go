@@ -1,0 +1,524 @@
+package executor_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hawser-mcp/hawser/internal/execproto"
+	"github.com/hawser-mcp/hawser/internal/exectest"
+	"github.com/hawser-mcp/hawser/internal/link"
+	"github.com/hawser-mcp/hawser/transport"
+	"github.com/hawser-mcp/hawser/transport/executor"
+)
+
+// warming is an executor whose links need a warm-up, like codex. It records the makings of links.
+type warming struct {
+	exectest.Executor
+	price time.Duration // of a warm-up
+
+	mu     sync.Mutex
+	now    int         // guarded by mu; makings in progress
+	most   int         // guarded by mu; the most makings at once
+	begins []time.Time // guarded by mu; of each dial
+}
+
+// newWarming returns an executor whose links are served by serve, or by the test if it is nil.
+func newWarming(price time.Duration, serve func(*exectest.Link)) *warming {
+	x := &warming{price: price}
+	x.Serve = serve
+	x.WarmUp = func(r *exectest.Request) {
+		time.Sleep(x.price)
+		x.mu.Lock()
+		x.now--
+		x.mu.Unlock()
+		r.Fail(execproto.CodeFailed, "http/request failed: error sending request for url (http://127.0.0.1:0/)", nil)
+	}
+	return x
+}
+
+func (x *warming) dial(ctx context.Context) (executor.Link, error) {
+	x.mu.Lock()
+	x.now++
+	x.most = max(x.most, x.now)
+	x.begins = append(x.begins, time.Now())
+	x.mu.Unlock()
+	return x.Dial(ctx)
+}
+
+// open returns a Transport over x, whose first link is idle and warm.
+func (x *warming) open(t *testing.T, opts *executor.Options) *world {
+	t.Helper()
+	rt, err := executor.Open(t.Context(), x.dial, opts)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = rt.Close()
+		time.Sleep(2 * x.price) // the executor completes the warm-up of a link that was closed
+	})
+	w := &world{T: t, x: &x.Executor, rt: rt}
+	if x.Serve == nil {
+		w.l = x.Accept()
+	}
+	return w
+}
+
+// posts starts n calls, one after the other. The body of each is its number.
+func (w *world) posts(n int) []<-chan outcome {
+	chs := make([]<-chan outcome, 0, n)
+	for i := range n {
+		chs = append(chs, w.send(newRequest(w.Context(), w.T, http.MethodPost, strconv.Itoa(i))))
+		synctest.Wait()
+	}
+	return chs
+}
+
+func (w *world) allFine(chs []<-chan outcome) {
+	w.Helper()
+	for _, ch := range chs {
+		requireBody(w, w.response(ch), "fine", nil)
+	}
+}
+
+func serveAll(after time.Duration) func(*exectest.Link) {
+	return func(l *exectest.Link) { answerAll(l, after) }
+}
+
+// A burst of short calls is served over the link that exists: each link would cost more than the
+// whole burst.
+func TestBurstOfShortCalls(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := newWarming(30*time.Millisecond, serveAll(500*time.Microsecond))
+		w := x.open(t, nil)
+		began := time.Now()
+		w.allFine(w.posts(100))
+		require.Equal(t, 1, x.Dials())
+		require.Equal(t, 50*time.Millisecond, time.Since(began))
+	})
+}
+
+// A call does not wait behind a slow head: another link is dialed 5 ms after nothing moved.
+func TestCallBehindASlowHead(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := newWarming(30*time.Millisecond, nil)
+		w := x.open(t, nil)
+		_, slow := w.begin(t.Context(), w.l)
+		began := time.Now()
+		next := w.post(t.Context())
+		l := x.Accept()
+		require.Equal(t, 5*time.Millisecond, x.begins[1].Sub(began))
+		l.Request(t).Answer(http.StatusOK, "fine")
+		requireBody(t, w.response(next), "fine", nil)
+		require.Equal(t, 35*time.Millisecond, time.Since(began))
+		for range 20 {
+			w.works(l)
+		}
+		require.Equal(t, 2, x.Dials())
+		pending(t, slow)
+	})
+}
+
+// Links that are dear are made one at a time. The least possible time for these calls is 470 ms:
+// then links that are ready every 30 ms have answered 32 calls of 100 ms.
+func TestGrowthUnderSlowCalls(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := newWarming(30*time.Millisecond, serveAll(100*time.Millisecond))
+		w := x.open(t, nil)
+		began := time.Now()
+		w.allFine(w.posts(32))
+		t.Logf("%v, %d links", time.Since(began), x.Dials())
+		require.LessOrEqual(t, time.Since(began), 500*time.Millisecond)
+		require.Equal(t, 1, x.most, "makings at once")
+		began = time.Now()
+		dials := x.Dials()
+		w.allFine(w.posts(32))
+		t.Logf("again %v, %d links", time.Since(began), x.Dials())
+		require.LessOrEqual(t, time.Since(began), 300*time.Millisecond, "the links are kept")
+		require.LessOrEqual(t, x.Dials(), dials+16)
+	})
+}
+
+// Links that are cheap are made ten at a time, but never more than waiters could use.
+func TestGrowthWithCheapLinks(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		for _, calls := range []int{2, 4, 9, 64} {
+			x := newWarming(time.Millisecond, serveAll(time.Minute))
+			w := x.open(t, nil)
+			began := time.Now()
+			chs := w.posts(calls)
+			time.Sleep(20 * time.Millisecond)
+			synctest.Wait()
+			require.Equal(t, min(calls-1, 10), x.most, "makings at once for %d calls", calls)
+			require.Equal(t, calls, x.Dials())
+			w.allFine(chs)
+			require.Less(t, time.Since(began), time.Minute+20*time.Millisecond)
+			require.NoError(t, w.rt.Close())
+		}
+	})
+}
+
+// Waiters keep their turn when a making fails and all of them try again.
+func TestTurnsAfterAFailedMaking(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := newWarming(10*time.Millisecond, nil)
+		w := x.open(t, nil)
+		head, slow := w.begin(t.Context(), w.l)
+		x.Away(errors.New("connection refused"))
+		chs := w.posts(20)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Greater(t, x.Dials(), 3)
+		head.Answer(http.StatusOK, "")
+		requireBody(t, w.response(slow), "", nil)
+		for i, ch := range chs {
+			r := w.l.Request(t)
+			require.Equal(t, strconv.Itoa(i), string(r.Body))
+			r.Answer(http.StatusOK, "fine")
+			requireBody(t, w.response(ch), "fine", nil)
+		}
+	})
+}
+
+// A link that comes free during a making goes to the oldest waiter. The new link goes to the next
+// one, or is idle.
+func TestLinkFreedDuringAMaking(t *testing.T) {
+	for name, waiting := range map[string]int{"another waits": 2, "no other waits": 1} {
+		fake(t, name, func(t *testing.T) {
+			x := newWarming(30*time.Millisecond, nil)
+			w := x.open(t, nil)
+			head, slow := w.begin(t.Context(), w.l)
+			chs := w.posts(waiting)
+			time.Sleep(20 * time.Millisecond)
+			synctest.Wait()
+			require.Equal(t, 2, x.Dials(), "the making is in progress")
+			head.Answer(http.StatusOK, "fine")
+			requireBody(t, w.response(slow), "fine", nil)
+			first := w.l.Request(t)
+			require.Equal(t, "0", string(first.Body))
+			l := x.Accept()
+			if waiting == 1 {
+				synctest.Wait()
+				w.works(l)
+			} else {
+				second := l.Request(t)
+				require.Equal(t, "1", string(second.Body))
+				second.Answer(http.StatusOK, "fine")
+			}
+			first.Answer(http.StatusOK, "fine")
+			w.allFine(chs)
+			require.Equal(t, 2, x.Dials())
+		})
+	}
+}
+
+// A making goes on when all waiters have left. Its link is idle, and serves the next exchange.
+func TestMakingForWhichNobodyWaits(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := newWarming(30*time.Millisecond, nil)
+		w := x.open(t, nil)
+		_, slow := w.begin(t.Context(), w.l)
+		ctx, cancel := cancellable(t)
+		var chs []<-chan outcome
+		for range 5 {
+			chs = append(chs, w.post(ctx))
+		}
+		time.Sleep(10 * time.Millisecond)
+		cancel()
+		for _, ch := range chs {
+			err := w.failed(ch)
+			requireStage(t, err, transport.NotSent, false, "wait for a link")
+			require.ErrorIs(t, err, errCause)
+		}
+		l := x.Accept()
+		time.Sleep(executor.DefaultHandshakeTimeout)
+		w.works(l)
+		require.Equal(t, 2, x.Dials())
+		pending(t, slow)
+	})
+}
+
+// If HandshakeTimeout does not bound a making, the waiters do. When none is left, the default bounds
+// it.
+func TestUnboundedMaking(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := new(exectest.Executor)
+		var dials int
+		var ended time.Time
+		rt, err := executor.Open(t.Context(), func(ctx context.Context) (executor.Link, error) {
+			if dials++; dials == 1 {
+				return x.Dial(ctx)
+			}
+			<-ctx.Done()
+			ended = time.Now()
+			return nil, context.Cause(ctx)
+		}, &executor.Options{HandshakeTimeout: -1})
+		require.NoError(t, err)
+		defer rt.Close()
+		w := &world{t, x, rt, x.Accept()}
+		_, slow := w.begin(t.Context(), w.l)
+		wait := func() {
+			ctx, cancel := cancellable(t)
+			ch := w.post(ctx)
+			time.Sleep(time.Hour)
+			require.Zero(t, ended, "an exchange waits for the link")
+			cancel()
+			require.ErrorIs(t, w.failed(ch), errCause)
+		}
+		wait()
+		time.Sleep(executor.DefaultHandshakeTimeout / 2)
+		wait() // the same making is wanted again
+		left := time.Now()
+		time.Sleep(time.Hour)
+		require.Equal(t, executor.DefaultHandshakeTimeout, ended.Sub(left))
+		require.Equal(t, 2, dials)
+		pending(t, slow)
+	})
+}
+
+// If an executor refuses new links while others are in use, each exchange still fails after its own
+// limit, and nothing was sent.
+func TestFailedMakingsBesideASlowHead(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := newWarming(30*time.Millisecond, nil)
+		w := x.open(t, nil)
+		_, slow := w.begin(t.Context(), w.l)
+		x.Away(errors.New("connection refused"))
+		began := time.Now()
+		for _, ch := range w.posts(60) {
+			requireStage(t, w.failed(ch), transport.NotSent, false, "connection refused")
+		}
+		require.LessOrEqual(t, time.Since(began), executor.DefaultReconnect+5*time.Millisecond)
+		require.Less(t, x.Dials(), 20)
+		pending(t, slow)
+	})
+}
+
+// The time that an exchange waits in the queue does not count against Reconnect, which bounds how
+// long making a link may fail.
+func TestOneFailedMakingAfterALongWait(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := newWarming(30*time.Millisecond, nil)
+		w := x.open(t, &executor.Options{MaxLinks: 2})
+		_, one := w.begin(t.Context(), w.l)
+		two := w.post(t.Context())
+		l := x.Accept()
+		l.Request(t)
+		waits := w.post(t.Context())
+		time.Sleep(time.Minute)
+		pending(t, waits)
+		x.Away(errors.New("connection refused"))
+		l.Cut()
+		requireStage(t, w.failed(two), transport.MaybeSent, false)
+		time.Sleep(time.Second)
+		pending(t, waits)
+		x.Away(nil)
+		x.Accept().Request(t).Answer(http.StatusOK, "fine")
+		requireBody(t, w.response(waits), "fine", nil)
+		pending(t, one)
+	})
+}
+
+func TestCloseDuringAMaking(t *testing.T) {
+	for name, phase := range map[string]func(x *warming){
+		"handshake": func(x *warming) { x.Greet = func(l *exectest.Link) { l.Ended() } },
+		"warm-up":   func(x *warming) { x.price = time.Hour },
+	} {
+		fake(t, name, func(t *testing.T) {
+			x := newWarming(30*time.Millisecond, nil)
+			w := x.open(t, nil)
+			_, slow := w.begin(t.Context(), w.l)
+			phase(x)
+			chs := w.posts(3)
+			time.Sleep(20 * time.Millisecond)
+			synctest.Wait()
+			require.Equal(t, 2, x.Dials())
+			began := time.Now()
+			require.NoError(t, w.rt.Close())
+			for _, ch := range chs {
+				err := w.failed(ch)
+				requireStage(t, err, transport.NotSent, true)
+				require.ErrorIs(t, err, transport.ErrClosed)
+			}
+			requireStage(t, w.failed(slow), transport.MaybeSent, true)
+			require.Zero(t, time.Since(began))
+			time.Sleep(2 * time.Hour)
+			require.Equal(t, 2, x.Dials())
+		})
+	}
+}
+
+// Many streams do not delay calls: they have a quarter of the links, and share these.
+func TestCallBehindASlowHeadBesideManyStreams(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := newWarming(30*time.Millisecond, func(l *exectest.Link) {
+			for {
+				r, err := l.NextRequest()
+				if err != nil {
+					return
+				}
+				switch string(r.Body) {
+				case "stream":
+					r.Head(http.StatusOK)
+				case "hello":
+					r.Answer(http.StatusOK, "fine")
+				}
+			}
+		})
+		w := x.open(t, nil)
+		began := time.Now()
+		var streams []<-chan outcome
+		for range 64 {
+			req := newRequest(t.Context(), t, http.MethodGet, "stream")
+			req.Header.Set("Accept", "text/event-stream")
+			streams = append(streams, w.send(req))
+		}
+		for _, ch := range streams {
+			resp := w.response(ch)
+			defer resp.Body.Close()
+		}
+		require.Equal(t, 16, x.Dials())
+		require.LessOrEqual(t, time.Since(began), 16*30*time.Millisecond)
+		slow := w.send(newRequest(t.Context(), t, http.MethodPost, "slow"))
+		time.Sleep(time.Second)
+		began = time.Now()
+		next := w.post(t.Context())
+		requireBody(t, w.response(next), "fine", nil)
+		require.LessOrEqual(t, time.Since(began), 50*time.Millisecond)
+		pending(t, slow)
+	})
+}
+
+// A stream waits for its own link even if it could share another one at once. There, the body of a
+// slow consumer would overflow.
+func TestStreamsWaitForTheirOwnLinks(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := newWarming(30*time.Millisecond, nil)
+		w := x.open(t, &executor.Options{MaxLinks: 8, Buffer: 1000})
+		ask := sharedStreams["GET"]
+		first := w.send(ask(t))
+		r1 := w.l.Request(t)
+		r1.Head(http.StatusOK)
+		resp1 := w.response(first)
+		second := w.send(ask(t))
+		r2 := x.Accept().Request(t)
+		r2.Head(http.StatusOK)
+		resp2 := w.response(second)
+		for i := range 10 { // more than Buffer
+			r1.Piece(pattern(i*1000, 1000))
+		}
+		synctest.Wait()
+		r1.Done()
+		requireBody(t, resp1, pattern(0, 10_000), nil)
+		require.NoError(t, resp2.Body.Close())
+	})
+}
+
+// A link whose warm-up has no answer is used after a second. A late answer is ignored.
+func TestSilentWarmUp(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := new(exectest.Executor)
+		var warmUp *exectest.Request
+		x.WarmUp = func(r *exectest.Request) { warmUp = r }
+		began := time.Now()
+		w := newWorldOver(t, x, executor.Options{}, nil)
+		require.Equal(t, time.Second, time.Since(began))
+		require.Equal(t, "GET http://127.0.0.1:0/", warmUp.Method+" "+warmUp.URL)
+		require.Empty(t, warmUp.Headers)
+		require.Equal(t, int64(250), warmUp.TimeoutMs)
+		require.False(t, warmUp.Stream)
+		r, ch := w.begin(t.Context(), w.l)
+		warmUp.Answer(http.StatusTeapot, "too late")
+		warmUp.Fail(execproto.CodeFailed, "even later", nil)
+		pending(t, ch)
+		r.Answer(http.StatusOK, "fine")
+		requireBody(t, w.response(ch), "fine", nil)
+	})
+}
+
+// A link that is lost before its exchange begins never makes the exchange MaybeSent: it is sent over
+// another link, or fails as NotSent.
+func TestLinkLostInTheMaking(t *testing.T) {
+	for name, lose := range map[string]func(x *exectest.Executor){
+		"dial":      func(x *exectest.Executor) { x.Away(errors.New("connection refused")) },
+		"handshake": func(x *exectest.Executor) { x.Greet = func(l *exectest.Link) { _, _ = l.Next(); l.Cut() } },
+		"warm-up":   func(x *exectest.Executor) { x.Greet = greetAndCut },
+	} {
+		for _, again := range []bool{true, false} {
+			fake(t, name+map[bool]string{true: ", then it works", false: ""}[again], func(t *testing.T) {
+				x := newWarming(10*time.Millisecond, nil)
+				w := x.open(t, nil)
+				_, slow := w.begin(t.Context(), w.l)
+				lose(&x.Executor)
+				chs := w.posts(10)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if again {
+					x.Away(nil)
+					x.Greet = nil
+					x.Serve = serveAll(0)
+					w.allFine(chs)
+				} else {
+					for _, ch := range chs {
+						requireStage(t, w.failed(ch), transport.NotSent, false)
+					}
+				}
+				pending(t, slow)
+			})
+		}
+	}
+}
+
+// greetAndCut performs the handshake and cuts the link when the warm-up arrives.
+func greetAndCut(l *exectest.Link) {
+	greet(func(id string) []string { return []string{`{"id":` + id + `,"result":{}}`} })(l)
+	_, _ = l.Next()
+	_, _ = l.Next()
+	l.Cut()
+}
+
+// Without warm-ups, links are offered after the handshake, and at most 20 are made in a second.
+func TestNoWarmUp(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := &exectest.Executor{Greet: func(l *exectest.Link) {
+			greet(func(id string) []string { return []string{`{"id":` + id + `,"result":{}}`} })(l)
+			_, _ = l.Next()
+		}}
+		w := newWorldOver(t, x, executor.Options{NoWarmUp: true}, nil)
+		began := time.Now()
+		_, slow := w.begin(t.Context(), w.l) // the first message after the handshake
+		chs := w.posts(10)
+		for i, ch := range chs {
+			l := x.Accept()
+			require.Equal(t, time.Duration(i+1)*50*time.Millisecond, time.Since(began))
+			r := l.Request(t)
+			require.Equal(t, strconv.Itoa(i), string(r.Body))
+			pending(t, ch)
+		}
+		pending(t, slow)
+	})
+}
+
+// An executor that needs no warm-up gets none, and with a shared link no executor does.
+func TestNoWarmUpIsNeeded(t *testing.T) {
+	for name, opts := range map[string]executor.Options{"the executor is ready": {}, "shared link": {Shared: true}} {
+		fake(t, name, func(t *testing.T) {
+			x := new(exectest.Executor)
+			if opts.Shared {
+				x.Greet = func(l *exectest.Link) {
+					greet(func(id string) []string { return []string{`{"id":` + id + `,"result":{}}`} })(l)
+					_, _ = l.Next()
+				}
+			}
+			began := time.Now()
+			w := newWorldOver(t, x, opts, func(l link.Link) link.Link { return l })
+			w.works(w.l) // its request is the first message after the handshake
+			require.Zero(t, time.Since(began))
+		})
+	}
+}

@@ -221,7 +221,9 @@ func TestHeadersFromEnvNeedTheCapability(t *testing.T) {
 	for _, mode := range modes {
 		fake(t, mode.name, func(t *testing.T) {
 			x := &exectest.Executor{Greet: func(l *exectest.Link) {
-				greet(func(id string) []string { return []string{`{"id":` + id + `,"result":{"environmentInfo":{"capabilities":{"httpReady":true}}}}`} })(l)
+				greet(func(id string) []string {
+					return []string{`{"id":` + id + `,"result":{"environmentInfo":{"capabilities":{"httpReady":true}}}}`}
+				})(l)
 				_, _ = l.Next()
 			}}
 			opts := executor.Options{HeadersFromEnv: []executor.HeaderFromEnv{secretHeader}, Shared: mode.shared}

@@ -2,7 +2,6 @@ package executor_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/hawser-mcp/hawser/internal/execproto"
 	"github.com/hawser-mcp/hawser/internal/exectest"
-	"github.com/hawser-mcp/hawser/internal/link"
-	"github.com/hawser-mcp/hawser/transport"
 	"github.com/hawser-mcp/hawser/transport/executor"
 )
 
@@ -23,6 +20,7 @@ import (
 type warming struct {
 	exectest.Executor
 	price time.Duration // of a warm-up
+	dials time.Duration // what a dial takes
 
 	mu     sync.Mutex
 	now    int         // guarded by mu; makings in progress
@@ -50,6 +48,11 @@ func (x *warming) dial(ctx context.Context) (executor.Link, error) {
 	x.most = max(x.most, x.now)
 	x.begins = append(x.begins, time.Now())
 	x.mu.Unlock()
+	select {
+	case <-time.After(x.dials):
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	return x.Dial(ctx)
 }
 
@@ -163,28 +166,6 @@ func TestGrowthWithCheapLinks(t *testing.T) {
 	})
 }
 
-// Waiters keep their turn when a making fails and all of them try again.
-func TestTurnsAfterAFailedMaking(t *testing.T) {
-	fake(t, "", func(t *testing.T) {
-		x := newWarming(10*time.Millisecond, nil)
-		w := x.open(t, nil)
-		head, slow := w.begin(t.Context(), w.l)
-		x.Away(errors.New("connection refused"))
-		chs := w.posts(20)
-		time.Sleep(time.Second)
-		synctest.Wait()
-		require.Greater(t, x.Dials(), 3)
-		head.Answer(http.StatusOK, "")
-		requireBody(t, w.response(slow), "", nil)
-		for i, ch := range chs {
-			r := w.l.Request(t)
-			require.Equal(t, strconv.Itoa(i), string(r.Body))
-			r.Answer(http.StatusOK, "fine")
-			requireBody(t, w.response(ch), "fine", nil)
-		}
-	})
-}
-
 // A link that comes free during a making goes to the oldest waiter. The new link goes to the next
 // one, or is idle.
 func TestLinkFreedDuringAMaking(t *testing.T) {
@@ -212,142 +193,6 @@ func TestLinkFreedDuringAMaking(t *testing.T) {
 			}
 			first.Answer(http.StatusOK, "fine")
 			w.allFine(chs)
-			require.Equal(t, 2, x.Dials())
-		})
-	}
-}
-
-// A making goes on when all waiters have left. Its link is idle, and serves the next exchange.
-func TestMakingForWhichNobodyWaits(t *testing.T) {
-	fake(t, "", func(t *testing.T) {
-		x := newWarming(30*time.Millisecond, nil)
-		w := x.open(t, nil)
-		_, slow := w.begin(t.Context(), w.l)
-		ctx, cancel := cancellable(t)
-		var chs []<-chan outcome
-		for range 5 {
-			chs = append(chs, w.post(ctx))
-		}
-		time.Sleep(10 * time.Millisecond)
-		cancel()
-		for _, ch := range chs {
-			err := w.failed(ch)
-			requireStage(t, err, transport.NotSent, false, "wait for a link")
-			require.ErrorIs(t, err, errCause)
-		}
-		l := x.Accept()
-		time.Sleep(executor.DefaultHandshakeTimeout)
-		w.works(l)
-		require.Equal(t, 2, x.Dials())
-		pending(t, slow)
-	})
-}
-
-// If HandshakeTimeout does not bound a making, the waiters do. When none is left, the default bounds
-// it.
-func TestUnboundedMaking(t *testing.T) {
-	fake(t, "", func(t *testing.T) {
-		x := new(exectest.Executor)
-		var dials int
-		var ended time.Time
-		rt, err := executor.Open(t.Context(), func(ctx context.Context) (executor.Link, error) {
-			if dials++; dials == 1 {
-				return x.Dial(ctx)
-			}
-			<-ctx.Done()
-			ended = time.Now()
-			return nil, context.Cause(ctx)
-		}, &executor.Options{HandshakeTimeout: -1})
-		require.NoError(t, err)
-		defer rt.Close()
-		w := &world{t, x, rt, x.Accept()}
-		_, slow := w.begin(t.Context(), w.l)
-		wait := func() {
-			ctx, cancel := cancellable(t)
-			ch := w.post(ctx)
-			time.Sleep(time.Hour)
-			require.Zero(t, ended, "an exchange waits for the link")
-			cancel()
-			require.ErrorIs(t, w.failed(ch), errCause)
-		}
-		wait()
-		time.Sleep(executor.DefaultHandshakeTimeout / 2)
-		wait() // the same making is wanted again
-		left := time.Now()
-		time.Sleep(time.Hour)
-		require.Equal(t, executor.DefaultHandshakeTimeout, ended.Sub(left))
-		require.Equal(t, 2, dials)
-		pending(t, slow)
-	})
-}
-
-// If an executor refuses new links while others are in use, each exchange still fails after its own
-// limit, and nothing was sent.
-func TestFailedMakingsBesideASlowHead(t *testing.T) {
-	fake(t, "", func(t *testing.T) {
-		x := newWarming(30*time.Millisecond, nil)
-		w := x.open(t, nil)
-		_, slow := w.begin(t.Context(), w.l)
-		x.Away(errors.New("connection refused"))
-		began := time.Now()
-		for _, ch := range w.posts(60) {
-			requireStage(t, w.failed(ch), transport.NotSent, false, "connection refused")
-		}
-		require.LessOrEqual(t, time.Since(began), executor.DefaultReconnect+5*time.Millisecond)
-		require.Less(t, x.Dials(), 20)
-		pending(t, slow)
-	})
-}
-
-// The time that an exchange waits in the queue does not count against Reconnect, which bounds how
-// long making a link may fail.
-func TestOneFailedMakingAfterALongWait(t *testing.T) {
-	fake(t, "", func(t *testing.T) {
-		x := newWarming(30*time.Millisecond, nil)
-		w := x.open(t, &executor.Options{MaxLinks: 2})
-		_, one := w.begin(t.Context(), w.l)
-		two := w.post(t.Context())
-		l := x.Accept()
-		l.Request(t)
-		waits := w.post(t.Context())
-		time.Sleep(time.Minute)
-		pending(t, waits)
-		x.Away(errors.New("connection refused"))
-		l.Cut()
-		requireStage(t, w.failed(two), transport.MaybeSent, false)
-		time.Sleep(time.Second)
-		pending(t, waits)
-		x.Away(nil)
-		x.Accept().Request(t).Answer(http.StatusOK, "fine")
-		requireBody(t, w.response(waits), "fine", nil)
-		pending(t, one)
-	})
-}
-
-func TestCloseDuringAMaking(t *testing.T) {
-	for name, phase := range map[string]func(x *warming){
-		"handshake": func(x *warming) { x.Greet = func(l *exectest.Link) { l.Ended() } },
-		"warm-up":   func(x *warming) { x.price = time.Hour },
-	} {
-		fake(t, name, func(t *testing.T) {
-			x := newWarming(30*time.Millisecond, nil)
-			w := x.open(t, nil)
-			_, slow := w.begin(t.Context(), w.l)
-			phase(x)
-			chs := w.posts(3)
-			time.Sleep(20 * time.Millisecond)
-			synctest.Wait()
-			require.Equal(t, 2, x.Dials())
-			began := time.Now()
-			require.NoError(t, w.rt.Close())
-			for _, ch := range chs {
-				err := w.failed(ch)
-				requireStage(t, err, transport.NotSent, true)
-				require.ErrorIs(t, err, transport.ErrClosed)
-			}
-			requireStage(t, w.failed(slow), transport.MaybeSent, true)
-			require.Zero(t, time.Since(began))
-			time.Sleep(2 * time.Hour)
 			require.Equal(t, 2, x.Dials())
 		})
 	}
@@ -417,108 +262,4 @@ func TestStreamsWaitForTheirOwnLinks(t *testing.T) {
 		requireBody(t, resp1, pattern(0, 10_000), nil)
 		require.NoError(t, resp2.Body.Close())
 	})
-}
-
-// A link whose warm-up has no answer is used after a second. A late answer is ignored.
-func TestSilentWarmUp(t *testing.T) {
-	fake(t, "", func(t *testing.T) {
-		x := new(exectest.Executor)
-		var warmUp *exectest.Request
-		x.WarmUp = func(r *exectest.Request) { warmUp = r }
-		began := time.Now()
-		w := newWorldOver(t, x, executor.Options{}, nil)
-		require.Equal(t, time.Second, time.Since(began))
-		require.Equal(t, "GET http://127.0.0.1:0/", warmUp.Method+" "+warmUp.URL)
-		require.Empty(t, warmUp.Headers)
-		require.Equal(t, int64(250), warmUp.TimeoutMs)
-		require.False(t, warmUp.Stream)
-		r, ch := w.begin(t.Context(), w.l)
-		warmUp.Answer(http.StatusTeapot, "too late")
-		warmUp.Fail(execproto.CodeFailed, "even later", nil)
-		pending(t, ch)
-		r.Answer(http.StatusOK, "fine")
-		requireBody(t, w.response(ch), "fine", nil)
-	})
-}
-
-// A link that is lost before its exchange begins never makes the exchange MaybeSent: it is sent over
-// another link, or fails as NotSent.
-func TestLinkLostInTheMaking(t *testing.T) {
-	for name, lose := range map[string]func(x *exectest.Executor){
-		"dial":      func(x *exectest.Executor) { x.Away(errors.New("connection refused")) },
-		"handshake": func(x *exectest.Executor) { x.Greet = func(l *exectest.Link) { _, _ = l.Next(); l.Cut() } },
-		"warm-up":   func(x *exectest.Executor) { x.Greet = greetAndCut },
-	} {
-		for _, again := range []bool{true, false} {
-			fake(t, name+map[bool]string{true: ", then it works", false: ""}[again], func(t *testing.T) {
-				x := newWarming(10*time.Millisecond, nil)
-				w := x.open(t, nil)
-				_, slow := w.begin(t.Context(), w.l)
-				lose(&x.Executor)
-				chs := w.posts(10)
-				time.Sleep(time.Second)
-				synctest.Wait()
-				if again {
-					x.Away(nil)
-					x.Greet = nil
-					x.Serve = serveAll(0)
-					w.allFine(chs)
-				} else {
-					for _, ch := range chs {
-						requireStage(t, w.failed(ch), transport.NotSent, false)
-					}
-				}
-				pending(t, slow)
-			})
-		}
-	}
-}
-
-// greetAndCut performs the handshake and cuts the link when the warm-up arrives.
-func greetAndCut(l *exectest.Link) {
-	greet(func(id string) []string { return []string{`{"id":` + id + `,"result":{}}`} })(l)
-	_, _ = l.Next()
-	_, _ = l.Next()
-	l.Cut()
-}
-
-// Without warm-ups, links are offered after the handshake, and at most 20 are made in a second.
-func TestNoWarmUp(t *testing.T) {
-	fake(t, "", func(t *testing.T) {
-		x := &exectest.Executor{Greet: func(l *exectest.Link) {
-			greet(func(id string) []string { return []string{`{"id":` + id + `,"result":{}}`} })(l)
-			_, _ = l.Next()
-		}}
-		w := newWorldOver(t, x, executor.Options{NoWarmUp: true}, nil)
-		began := time.Now()
-		_, slow := w.begin(t.Context(), w.l) // the first message after the handshake
-		chs := w.posts(10)
-		for i, ch := range chs {
-			l := x.Accept()
-			require.Equal(t, time.Duration(i+1)*50*time.Millisecond, time.Since(began))
-			r := l.Request(t)
-			require.Equal(t, strconv.Itoa(i), string(r.Body))
-			pending(t, ch)
-		}
-		pending(t, slow)
-	})
-}
-
-// An executor that needs no warm-up gets none, and with a shared link no executor does.
-func TestNoWarmUpIsNeeded(t *testing.T) {
-	for name, opts := range map[string]executor.Options{"the executor is ready": {}, "shared link": {Shared: true}} {
-		fake(t, name, func(t *testing.T) {
-			x := new(exectest.Executor)
-			if opts.Shared {
-				x.Greet = func(l *exectest.Link) {
-					greet(func(id string) []string { return []string{`{"id":` + id + `,"result":{}}`} })(l)
-					_, _ = l.Next()
-				}
-			}
-			began := time.Now()
-			w := newWorldOver(t, x, opts, func(l link.Link) link.Link { return l })
-			w.works(w.l) // its request is the first message after the handshake
-			require.Zero(t, time.Since(began))
-		})
-	}
 }

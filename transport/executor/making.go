@@ -57,7 +57,8 @@ func (p *pool) made(m *making, c *conn, err error) {
 		c.fail(closed)
 	case surplus:
 		c.fail(errUnused)
-	case c.isOver(): // the link ended before it became a member
+	}
+	if c.isOver() { // perhaps before it became a member
 		p.gone(c)
 	}
 }

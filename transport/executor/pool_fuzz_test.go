@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -26,7 +27,7 @@ func FuzzPool(f *testing.F) {
 	f.Add([]byte{0})
 	f.Add(slices.Concat([]byte{0}, repeat(opCall, 9), repeat(opTime, 2), repeat(opMade, 5), repeat(opHead, 5), repeat(opEnd, 20)))
 	f.Add(slices.Concat([]byte{1}, repeat(opStream, 9), repeat(opMade, 3), repeat(opHead, 9), repeat(opGiveUp, 9), repeat(opCall, 3), repeat(opEnd, 9)))
-	f.Add(slices.Concat([]byte{2}, repeat(opCall, 6), repeat(opFail, 3), repeat(opMade, 3), repeat(opCut, 3), repeat(opLeaveAsItEnds, 3), []byte{opClose}))
+	f.Add(slices.Concat([]byte{2}, repeat(opCall, 6), repeat(opFail, 3), repeat(opMade, 3), repeat(opCut, 3), repeat(opLeaveAsItEnds, 3), []byte{opClose + ops}))
 	f.Add(slices.Concat([]byte{3}, repeat(opCall, 3), []byte{opMade, opLongTime, opGiveUp, opGiveUp, opLongTime, opLongTime, opCall, opStale, opCall}))
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		if len(ops) == 0 || len(ops) > 200 {
@@ -36,15 +37,26 @@ func FuzzPool(f *testing.F) {
 	})
 }
 
+// TestPoolStates plays random operations, the same in each run.
+func TestPoolStates(t *testing.T) {
+	random := rand.NewChaCha8([32]byte{})
+	for range 1000 {
+		script := make([]byte, 150)
+		_, _ = random.Read(script) // it never fails
+		synctest.Test(t, func(t *testing.T) { drive(t, script) })
+	}
+}
+
 const (
 	opCall = iota
 	opStream
 	opMade          // a making succeeds
+	opMadeAndLost   // a making succeeds, but its link is lost before the pool has it
 	opFail          // a making fails
 	opHead          // the head of an exchange arrives
 	opEnd           // an exchange ends
 	opGiveUp        // a caller gives up, while it waits or during its exchange
-	opLeaveAsItEnds // an exchange ends as a caller that waits gives up
+	opLeaveAsItEnds // an exchange ends as the oldest waiter gives up
 	opCut           // a link is lost
 	opStale         // an idle link has ended, but the pool has not noticed
 	opTime          // a few milliseconds
@@ -125,10 +137,10 @@ func (d *driver) open(ctx context.Context, o owner) (*conn, error) {
 		defer d.mu.Unlock()
 		d.dials = slices.DeleteFunc(d.dials, func(y *dialing) bool { return x == y })
 	}()
-	began := time.Now()
+	began, lose := time.Now(), false
 	select {
 	case err := <-x.result:
-		if err != nil {
+		if lose = err == errUnused; err != nil && !lose {
 			return nil, &transport.Error{Stage: transport.NotSent, Err: err}
 		}
 	case <-ctx.Done():
@@ -140,6 +152,9 @@ func (d *driver) open(ctx context.Context, o owner) (*conn, error) {
 	d.mu.Lock()
 	d.ends[c] = far
 	d.mu.Unlock()
+	if lose {
+		c.fail(lost(errors.New("cut")))
+	}
 	return c, nil
 }
 
@@ -147,11 +162,11 @@ func (d *driver) step(op byte, arg int) {
 	switch op {
 	case opCall, opStream, opUnused:
 		d.call(op == opStream, op == opUnused)
-	case opMade, opFail:
+	case opMade, opMadeAndLost, opFail:
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if x, ok := pickOne(d.dials, arg); ok {
-			x.result <- map[byte]error{opFail: errors.New("refused")}[op]
+			x.result <- map[byte]error{opFail: errors.New("refused"), opMadeAndLost: errUnused}[op]
 		}
 	case opHead:
 		if x, ok := d.pick(arg, func(x *caller) bool { return x.e != nil && !x.e.headed.Load() }); ok {
@@ -167,11 +182,11 @@ func (d *driver) step(op byte, arg int) {
 			d.giveUp(x)
 		}
 	case opLeaveAsItEnds:
-		if x, ok := d.pick(arg, func(x *caller) bool { return x.e != nil }); ok {
-			d.end(x)
-		}
-		if x, ok := d.pick(arg, func(x *caller) bool { return x.c == nil }); ok {
+		if x, ok := d.pick(0, func(x *caller) bool { return x.c == nil }); ok {
 			x.cancel()
+		}
+		if x, ok := d.pick(arg, func(x *caller) bool { return x.e != nil }); ok {
+			d.end(x) // often before the waiter has left the queue
 		}
 	case opCut:
 		if c, ok := pickOne(d.links(), arg); ok {
@@ -189,7 +204,9 @@ func (d *driver) step(op byte, arg int) {
 	case opLongTime:
 		time.Sleep(time.Duration(arg*arg+1) * time.Second)
 	case opClose:
-		d.p.close(transport.ErrClosed)
+		if arg%16 == 1 { // rarely, because little happens afterwards
+			d.p.close(transport.ErrClosed)
+		}
 	}
 }
 

@@ -38,10 +38,13 @@ func (d *driver) checkLinks() {
 	p := d.p
 	require.LessOrEqual(d, p.total(), p.opts.MaxLinks)
 	require.LessOrEqual(d, len(p.idle), max(0, p.opts.MaxIdleLinks))
-	users := make(map[*conn]int)
+	users, headless := make(map[*conn]int), make(map[*conn]int)
 	for _, x := range d.callers {
 		if x.c != nil {
 			users[x.c]++
+		}
+		if x.e != nil && !x.e.headed.Load() {
+			headless[x.c]++
 		}
 	}
 	streams := 0
@@ -60,6 +63,7 @@ func (d *driver) checkLinks() {
 		default:
 			require.Positive(d, n, "a link is neither idle nor used")
 			require.True(d, n == 1 || c.sharing.Load(), "%d exchanges use one link", n)
+			require.LessOrEqual(d, headless[c], 1, "an exchange began before the head of another one on its link")
 			require.Nil(d, m.expiry, "a link in use expires")
 		}
 	}

@@ -90,6 +90,13 @@ func (x *Executor) Away(err error) {
 	x.away = err
 }
 
+// Change runs f, which changes exported fields, while no dial reads them.
+func (x *Executor) Change(f func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	f()
+}
+
 // Dials returns the number of dials so far.
 func (x *Executor) Dials() int {
 	x.mu.Lock()

@@ -23,12 +23,12 @@
 // quarter of the links for themselves. More of them share these links, and are then buffered as on a
 // single link.
 //
-// codex needs about 30 ms of CPU for the first request on each link. So each new link is warmed with
+// codex needs 10 to 35 ms of CPU for the first request on each link. So each new link is warmed with
 // a request for http://127.0.0.1:0/, which connects to nothing. If codex has a proxy configured, the
 // proxy sees that request, unless NO_PROXY names 127.0.0.1. [Options.NoWarmUp] leaves it out. Package
 // agent needs no warm-up, and gets none. Most of the time goes into loading the system's CA
 // certificates: if codex runs with SSL_CERT_FILE set to a small bundle with the CAs that your servers
-// need, links are cheap.
+// need, a link costs 1 to 2 ms.
 //
 // # One link for all
 //

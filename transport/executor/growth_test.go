@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,6 +145,30 @@ func TestGrowthUnderSlowCalls(t *testing.T) {
 		t.Logf("again %v, %d links", time.Since(began), x.Dials())
 		require.LessOrEqual(t, time.Since(began), 300*time.Millisecond, "the links are kept")
 		require.LessOrEqual(t, x.Dials(), dials+16)
+	})
+}
+
+// All links of a burst stay for IdleTimeout. Those that later calls do not need then end.
+func TestLinksOfABurstDecay(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		x := newWarming(time.Millisecond, nil)
+		var open atomic.Int64
+		x.Serve = func(l *exectest.Link) {
+			open.Add(1)
+			defer open.Add(-1)
+			answerAll(l, time.Second)
+		}
+		w := x.open(t, nil)
+		w.allFine(w.posts(20))
+		time.Sleep(executor.DefaultIdleTimeout - time.Second)
+		synctest.Wait()
+		require.EqualValues(t, 20, open.Load())
+		w.allFine(w.posts(2))
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.EqualValues(t, 2, open.Load())
+		w.allFine(w.posts(2))
+		require.Equal(t, 20, x.Dials())
 	})
 }
 

@@ -66,6 +66,27 @@ func TestUnwantedMaking(t *testing.T) {
 	})
 }
 
+// A dial gets the values of the context of the exchange that it is made for.
+func TestDialGetsTheValuesOfAContext(t *testing.T) {
+	fake(t, "", func(t *testing.T) {
+		type key struct{}
+		x := new(exectest.Executor)
+		var got any
+		rt, err := executor.Open(t.Context(), func(ctx context.Context) (executor.Link, error) {
+			got = ctx.Value(key{})
+			return x.Dial(ctx)
+		}, nil)
+		require.NoError(t, err)
+		defer rt.Close()
+		w := &world{t, x, rt, x.Accept()}
+		w.begin(t.Context(), w.l)
+		next := w.post(context.WithValue(t.Context(), key{}, "value"))
+		x.Accept().Request(t).Answer(http.StatusOK, "fine")
+		requireBody(t, w.response(next), "fine", nil)
+		require.Equal(t, "value", got)
+	})
+}
+
 // If HandshakeTimeout does not bound a making, the waiters do. When none is left, the default bounds
 // it.
 func TestUnboundedMaking(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 const (
 	// DefaultMaxLinks bounds the number of open links.
 	DefaultMaxLinks = 64
-	// DefaultMaxIdleLinks bounds the number of unused links that are kept, if MaxLinks does not.
+	// DefaultMaxIdleLinks bounds the number of unused links that are kept, if MaxLinks is not set.
 	DefaultMaxIdleLinks = DefaultMaxLinks
 	// DefaultIdleTimeout is how long an unused link is kept.
 	DefaultIdleTimeout = 60 * time.Second
@@ -74,14 +74,15 @@ type Link = link.Link
 type Options struct {
 	// Token is sent as a bearer token with each WebSocket handshake.
 	Token string
-	// TokenFunc returns the token for each dial. If TokenFunc is set, Token is ignored.
+	// TokenFunc returns the token for each dial. If TokenFunc is set, Token is ignored. Its context
+	// has the values of an exchange's context, and may outlive that exchange.
 	TokenFunc func(context.Context) (string, error)
 	// ClientName is the client's name in the handshake. Empty means "hawser".
 	ClientName string
 	// TLS configures TLS for wss URLs. It is cloned. Nil means Go's defaults.
 	TLS *tls.Config
-	// DialContext makes the connections of [Dial]. It must return when its context ends. Nil means
-	// a [net.Dialer].
+	// DialContext makes the connections of [Dial]. It must return when its context ends. The context
+	// is like that of TokenFunc. Nil means a [net.Dialer].
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Shared makes all exchanges share one link.
@@ -95,8 +96,9 @@ type Options struct {
 	// IdleTimeout is how long an unused link is kept. Zero means [DefaultIdleTimeout], negative
 	// means no limit.
 	IdleTimeout time.Duration
-	// NoWarmUp leaves out the request that warms a new link, see the package documentation. The
-	// first exchange on each link is then slower, and at most 20 links are opened in a second.
+	// NoWarmUp leaves out the request that warms a new link, see the package documentation. If the
+	// executor needs it, the first exchange on each link is slower. At most 20 links to such an
+	// executor are then opened in a second.
 	NoWarmUp bool
 
 	// HandshakeTimeout bounds the dial of a link together with its handshake. Zero means

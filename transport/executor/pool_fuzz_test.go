@@ -137,7 +137,8 @@ func (d *driver) open(ctx context.Context, o owner) (*conn, error) {
 		defer d.mu.Unlock()
 		d.dials = slices.DeleteFunc(d.dials, func(y *dialing) bool { return x == y })
 	}()
-	began, lose := time.Now(), false
+	var lose bool
+	began := time.Now()
 	select {
 	case err := <-x.result:
 		if lose = err == errUnused; err != nil && !lose {

@@ -19,7 +19,7 @@ type HTTPRequest struct {
 	URL       string
 	Headers   []Header
 	Body      []byte
-	TimeoutMs int64 // bounds the whole exchange with its body; negative means no limit
+	TimeoutMs int64 // bounds the whole exchange with its body; negative means no limit, and so does 0 when sent
 	Stop      bool  // redirects are returned and not followed
 	RequestID string
 	Stream    bool // the body follows in deltas
@@ -32,7 +32,7 @@ type Header struct {
 	EnvVar      string
 }
 
-// AppendHTTPRequest appends the request, without a timeout.
+// AppendHTTPRequest appends the request.
 func AppendHTTPRequest(dst []byte, id int64, r *HTTPRequest) []byte {
 	dst = strconv.AppendInt(append(dst, `{"id":`...), id, 10)
 	dst = jsonrpc.AppendString(append(dst, `,"method":"`+MethodHTTPRequest+`","params":{"method":`...), r.Method)
@@ -41,6 +41,9 @@ func AppendHTTPRequest(dst []byte, id int64, r *HTTPRequest) []byte {
 	if len(r.Body) > 0 {
 		dst = appendBase64(append(dst, `,"bodyBase64":"`...), r.Body)
 		dst = append(dst, '"')
+	}
+	if r.TimeoutMs > 0 {
+		dst = strconv.AppendInt(append(dst, `,"timeoutMs":`...), r.TimeoutMs, 10)
 	}
 	policy := "follow"
 	if r.Stop {

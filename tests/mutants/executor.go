@@ -9,7 +9,8 @@ const (
 
 // executorMutants are defects of packages executor and agent.
 func executorMutants() []mutant {
-	return slices.Concat(executorStages(), executorLimits(), executorLinks(), agentPolicy(), agentSecrets(), agentExchanges(), agentBudget())
+	return slices.Concat(executorStages(), executorLimits(), executorLinks(), executorPool(), agentPolicy(), agentSecrets(), agentExchanges(),
+		agentBudget())
 }
 
 // executorStages are defects in tracking how far a request got, in matching messages to exchanges,
@@ -92,8 +93,8 @@ func executorLimits() []mutant {
 			test: "TestRequestsThatCannotBeSent",
 		},
 		{
-			name: "executor: one more link than MaxLinks is opened", file: inExecutor + "pool.go",
-			old: `if p.total < p.opts.MaxLinks {`, new: `if p.total <= p.opts.MaxLinks {`,
+			name: "executor: one more link than MaxLinks is opened", file: inExecutor + "grow.go",
+			old: `p.total() >= p.opts.MaxLinks || p.closed`, new: `p.total() > p.opts.MaxLinks || p.closed`,
 			test: "TestWaitersAreServedInOrder",
 		},
 		{
@@ -148,6 +149,67 @@ func executorLinks() []mutant {
 			name: "executor: a variable of the executor's environment goes to another virtual host", file: inExecutor + "request.go",
 			old: `(req.Host == "" || req.Host == req.URL.Host)`, new: `req.URL.Host != ""`,
 			test: "TestHeadersFromEnv",
+		},
+	}
+}
+
+// executorPool are defects in making links and in granting them.
+func executorPool() []mutant {
+	return []mutant{
+		{
+			name: "executor: one waiter makes many links", file: inExecutor + "grow.go",
+			old: `if wanted <= len(g.makings) ||`, new: `if wanted == 0 ||`,
+			test: "TestGrowthWithCheapLinks",
+		},
+		{
+			name: "executor: links that are dear are made ten at a time", file: inExecutor + "grow.go",
+			old: `max(1, int(burst/g.price))`, new: `10`,
+			test: "TestGrowthUnderSlowCalls",
+		},
+		{
+			name: "executor: a burst of short calls makes links", file: inExecutor + "grow.go",
+			old: `w.joined.Add(2*g.price)`, new: `w.joined`,
+			test: "TestBurstOfShortCalls",
+		},
+		{
+			name: "executor: calls behind a slow head wait for a whole price", file: inExecutor + "grow.go",
+			old: `min(g.price, patience)`, new: `g.price`,
+			test: "TestCallBehindASlowHead",
+		},
+		{
+			name: "executor: waiters lose their turn when a making fails", file: inExecutor + "waiters.go",
+			old: `return cmp.Compare(a.turn, b.turn)`, new: `return cmp.Compare(b.turn, a.turn)`,
+			test: "TestTurnsAfterAFailedMaking",
+		},
+		{
+			name: "executor: a link that is granted as its waiter gives up is lost", file: inExecutor + "waiters.go",
+			old: `g.c.unused()`, new: `_ = g.c`,
+			test: "TestGrantThatComesTooLate",
+		},
+		{
+			name: "executor: a making ends with the waiter that it began for", file: inExecutor + "making.go",
+			old: `context.WithoutCancel(w.values)`, new: `w.values`,
+			test: "TestUnwantedMaking",
+		},
+		{
+			name: "executor: nothing bounds a making for which no exchange waits", file: inExecutor + "making.go",
+			old: `m.cancel(errUnwanted)`, new: `_ = errUnwanted`,
+			test: "TestUnboundedMaking",
+		},
+		{
+			name: "executor: a link whose warm-up has no answer is not used for an hour", file: inExecutor + "warm.go",
+			old: `time.NewTimer(warmLimit)`, new: `time.NewTimer(time.Hour)`,
+			test: "TestSilentWarmUp",
+		},
+		{
+			name: "executor: streams share a link although they could have their own", file: inExecutor + "streams.go",
+			old: `return p.streams >= p.streamLimit() ||`, new: `return p.streams > 0 ||`,
+			test: "TestStreamsWaitForTheirOwnLinks",
+		},
+		{
+			name: "executor: the executor chooses a coding that nobody asked for", file: inExecutor + "request.go",
+			old: `!has(headers, "Accept-Encoding")`, new: `c.fromEnv && !has(headers, "Accept-Encoding")`,
+			test: "TestRequestForms",
 		},
 	}
 }

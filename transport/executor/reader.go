@@ -54,7 +54,7 @@ func (c *conn) refuse(m *execproto.Message) error {
 	full := c.refusals >= maxRefusals
 	if !full {
 		c.refusals++
-		c.queue = append(c.queue, outgoing{frame: frame})
+		c.queue = append(c.queue, outgoing{frame: frame, refusal: true})
 	}
 	c.mu.Unlock()
 	if full {
@@ -73,6 +73,9 @@ func (c *conn) answer(m *execproto.Message) error {
 		return &ProtocolError{What: "it could not parse a message from this client: " + transport.Scrub(m.Error.Message)}
 	}
 	if !ok {
+		return nil
+	}
+	if c.warm.answeredBy(id) {
 		return nil
 	}
 	e := c.lookup(id)

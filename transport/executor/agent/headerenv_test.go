@@ -31,7 +31,7 @@ func TestHeaderFromTheEnvironment(t *testing.T) {
 	requests := make(chan seen, 1)
 	inWorld(t, opts, look(requests), func(w *world) {
 		w.sendf(`{"id":1,"method":"initialize","params":{"clientName":"test"}}`)
-		require.Equal(w.t, map[string]any{"httpHeaderEnvVars": true}, w.receive().Result.EnvironmentInfo["capabilities"])
+		require.Equal(w.t, map[string]any{"httpHeaderEnvVars": true, "httpReady": true}, w.receive().Result.EnvironmentInfo["capabilities"])
 		w.sendf(`{"method":"initialized"}`)
 		w.ok(filled(upstream+"/", "AGENT_TEST_KEY"))
 		require.Equal(w.t, []string{"Bearer s3cret"}, (<-requests).header["Authorization"])

@@ -52,8 +52,8 @@ func (in *inbox) reset() {
 		in.buf = in.buf[:0]
 		return
 	}
-	if cap(in.buf) <= keepBuffer {
-		buffers.Put(&in.buf)
+	if kept := in.buf; cap(kept) <= keepBuffer {
+		buffers.Put(&kept)
 	}
 	in.meter.Release(in.held)
 	in.buf, in.held = nil, 0
